@@ -1,0 +1,36 @@
+/**
+ * What a run function is given besides its arguments. One Context lives as long as the executor and is filled in before each command,
+ * so a synchronous run must not keep it; an asynchronous one gets a copy of its own.
+ */
+import type { Bytes } from '../storage/bytes.ts'
+import type { Database } from '../storage/database.ts'
+import type { Keyspace } from '../storage/keyspace.ts'
+import type { ServerPort } from './ports.ts'
+import type { Session } from './session.ts'
+
+export class Context {
+  declare session: Session
+  /** The database that the session has selected. */
+  declare db: Database
+  /** What is logged instead of the request, in order; null where the request itself is. */
+  effects: Bytes[][] | null = null
+
+  readonly keyspace: Keyspace
+  readonly server: ServerPort
+
+  constructor(keyspace: Keyspace, server: ServerPort) {
+    this.keyspace = keyspace
+    this.server = server
+  }
+
+  /** The turn's clock, ms since the epoch: the only time a command may use for what it stores. */
+  get now(): number {
+    return this.keyspace.now
+  }
+
+  /** Logs this command instead of the request; may be called more than once. */
+  effect(...args: Bytes[]): void {
+    if (this.effects === null) this.effects = [args]
+    else this.effects.push(args)
+  }
+}

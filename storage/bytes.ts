@@ -1,0 +1,61 @@
+/**
+ * A byte sequence is a JavaScript string whose char codes are the bytes (latin1, a V8 one-byte string). Such strings compare with `===`
+ * and `<` in memcmp order, key a Map, and cross to sockets and files at memcpy speed.
+ *
+ * Invariant: whatever enters the store was made by `latin1Slice` or by building a new string. Substrings of received data would keep
+ * the whole of it alive.
+ */
+export type Bytes = string
+
+declare global {
+  /** Documented by Node as of version 24, present since long before. */
+  interface Buffer {
+    latin1Slice(start?: number, end?: number): string
+    utf8Slice(start?: number, end?: number): string
+    latin1Write(text: string, offset?: number, length?: number): number
+  }
+}
+
+/** The longest byte sequence a V8 string can hold, in bytes; slightly less than 512 MiB. Longer values exist only as ropes. */
+export const MAX_BYTES_LENGTH = 536_870_888
+
+export const EMPTY: Bytes = ''
+
+/** The bytes of `buffer`, copied. */
+export function bytesOf(buffer: Buffer, start = 0, end = buffer.length): Bytes {
+  return buffer.latin1Slice(start, end)
+}
+
+/** A new buffer holding the bytes. */
+export function bufferOf(bytes: Bytes): Buffer {
+  return Buffer.from(bytes, 'latin1')
+}
+
+/** The UTF-8 bytes of a text. For the edges that show or read text written by people. */
+export function bytesOfText(text: string): Bytes {
+  return Buffer.from(text, 'utf8').latin1Slice()
+}
+
+/** The text that UTF-8 bytes spell; ill-formed sequences become U+FFFD. */
+export function textOf(bytes: Bytes): string {
+  return Buffer.from(bytes, 'latin1').utf8Slice()
+}
+
+/** A copy that shares no memory with `bytes`, for keeping a part of something larger. */
+export function detached(bytes: Bytes): Bytes {
+  return Buffer.from(bytes, 'latin1').latin1Slice()
+}
+
+/** ASCII lower case; other bytes unchanged (`toLowerCase` would leave latin1). */
+export function lowerCase(bytes: Bytes): Bytes {
+  for (let i = 0; i < bytes.length; i++) {
+    const code = bytes.charCodeAt(i)
+    if (code >= 65 && code <= 90) return bytes.replace(/[A-Z]+/g, (letters) => letters.toLowerCase())
+  }
+  return bytes
+}
+
+/** ASCII upper case; other bytes unchanged (`toUpperCase` turns ß into SS and ÿ into a two-byte char). */
+export function upperCase(bytes: Bytes): Bytes {
+  return bytes.replace(/[a-z]+/g, (letters) => letters.toUpperCase())
+}

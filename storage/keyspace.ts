@@ -1,0 +1,3 @@
+export class Keyspace {
+  now = 0
+}

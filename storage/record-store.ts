@@ -1,0 +1,150 @@
+/**
+ * The ordered store of records below the keyspace. `LevelRecords` is LevelDB through classic-level;
+ * `test/support/memory-records.ts` has one that fails on demand and loses what was not synced.
+ */
+import { ClassicLevel } from 'classic-level'
+
+export interface RecordRange {
+  readonly from: Buffer
+  readonly before: Buffer
+  readonly reverse?: true
+  /** At most so many records; 0 or absent means all. */
+  readonly limit?: number
+}
+
+export interface RecordBatch {
+  /** Copies key and value, so the caller may reuse its buffers. */
+  put(key: Buffer, value: Buffer): void
+  remove(key: Buffer): void
+  /** Bytes of keys and values so far. */
+  readonly sizeBytes: number
+  readonly count: number
+  /** All of it becomes durable, or none. The batch is used up either way. */
+  write(): Promise<void>
+}
+
+export interface RecordIterator {
+  /** The next records, at most `count`; none at the end. */
+  next(count: number): Promise<readonly (readonly [key: Buffer, value: Buffer])[]>
+  close(): Promise<void>
+}
+
+export interface RecordStore {
+  getSync(key: Buffer): Buffer | undefined
+  getMany(keys: readonly Buffer[]): Promise<readonly (Buffer | undefined)[]>
+  batch(): RecordBatch
+  /** Sees the store as it is at this call, whatever is written later. */
+  iterate(range: RecordRange): RecordIterator
+  /** Removes a range, piece by piece: an interrupted clear leaves a part. */
+  clear(range: RecordRange): Promise<void>
+  /** Closes and opens again: how LevelDB forgets a background error. */
+  reopen(): Promise<void>
+  close(): Promise<void>
+  /** LevelDB's own text properties, such as `leveldb.stats`; empty where unknown. */
+  property(name: string): string
+}
+
+export interface LevelSettings {
+  readonly writeBufferBytes: number
+  readonly blockCacheBytes: number
+}
+
+const RECORD_ENCODING = { keyEncoding: 'buffer', valueEncoding: 'buffer' } as const
+
+export class LevelRecords implements RecordStore {
+  private readonly path: string
+  private readonly settings: LevelSettings
+  private level: ClassicLevel<Buffer, Buffer>
+
+  private constructor(path: string, settings: LevelSettings) {
+    this.path = path
+    this.settings = settings
+    this.level = this.create()
+  }
+
+  /** Opens or creates the database in a directory. Rejects with code LEVEL_DATABASE_NOT_OPEN and cause code LEVEL_LOCKED when another
+   *  process has it. */
+  static async open(path: string, settings: LevelSettings): Promise<LevelRecords> {
+    const records = new LevelRecords(path, settings)
+    await records.level.open()
+    return records
+  }
+
+  private create(): ClassicLevel<Buffer, Buffer> {
+    return new ClassicLevel<Buffer, Buffer>(this.path, {
+      ...RECORD_ENCODING,
+      writeBufferSize: this.settings.writeBufferBytes,
+      cacheSize: this.settings.blockCacheBytes,
+    })
+  }
+
+  getSync(key: Buffer): Buffer | undefined {
+    return this.level.getSync(key)
+  }
+
+  getMany(keys: readonly Buffer[]): Promise<(Buffer | undefined)[]> {
+    return this.level.getMany(keys as Buffer[])
+  }
+
+  batch(): RecordBatch {
+    return new LevelBatch(this.level)
+  }
+
+  iterate(range: RecordRange): RecordIterator {
+    const iterator = this.level.iterator({
+      gte: range.from,
+      lt: range.before,
+      reverse: range.reverse === true,
+      limit: range.limit === undefined || range.limit === 0 ? -1 : range.limit,
+      highWaterMarkBytes: 64 * 1024,
+    })
+    return {
+      next: (count) => iterator.nextv(count),
+      close: () => iterator.close(),
+    }
+  }
+
+  clear(range: RecordRange): Promise<void> {
+    return this.level.clear({ gte: range.from, lt: range.before })
+  }
+
+  async reopen(): Promise<void> {
+    await this.level.close()
+    this.level = this.create()
+    await this.level.open()
+  }
+
+  close(): Promise<void> {
+    return this.level.close()
+  }
+
+  property(name: string): string {
+    return this.level.getProperty(name)
+  }
+}
+
+class LevelBatch implements RecordBatch {
+  sizeBytes = 0
+  count = 0
+  private readonly batch
+
+  constructor(level: ClassicLevel<Buffer, Buffer>) {
+    this.batch = level.batch()
+  }
+
+  put(key: Buffer, value: Buffer): void {
+    this.batch.put(key, value)
+    this.sizeBytes += key.length + value.length
+    this.count++
+  }
+
+  remove(key: Buffer): void {
+    this.batch.del(key)
+    this.sizeBytes += key.length
+    this.count++
+  }
+
+  write(): Promise<void> {
+    return this.batch.write({ sync: true })
+  }
+}
