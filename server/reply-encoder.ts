@@ -1,0 +1,110 @@
+/**
+ * Writes reply values as RESP2 or RESP3, byte for byte as Redis does. Text parts are latin1 strings, which the connection joins; Buffers
+ * go out as they are and must not change until sent.
+ */
+import {
+  BulkChunks,
+  Double,
+  ErrorReply,
+  MapReply,
+  NoReply,
+  NullArray,
+  Push,
+  type Reply,
+  SetReply,
+  SimpleString,
+  Verbatim,
+} from '../commands/reply.ts'
+import type { Bytes } from '../storage/bytes.ts'
+import { formatDouble } from './format-double.ts'
+
+export { formatDouble }
+
+/** Where encoded bytes go, in order. */
+export interface ReplySink {
+  text(part: Bytes): void
+  chunk(buffer: Buffer): void
+}
+
+const PREPARED = 1024
+const heads = (kind: string) => Array.from({ length: PREPARED }, (_, number) => `${kind}${number}\r\n`)
+const INTEGERS = heads(':')
+const BULK_HEADS = heads('$')
+const ARRAY_HEADS = heads('*')
+
+const bulkHead = (length: number): Bytes => BULK_HEADS[length] ?? `$${length}\r\n`
+const arrayHead = (length: number): Bytes => ARRAY_HEADS[length] ?? `*${length}\r\n`
+const bulk = (bytes: Bytes): Bytes => `${bulkHead(bytes.length)}${bytes}\r\n`
+
+/** Redis replaces each CR and LF of an error by a blank, so that it stays one line. */
+export function encodeError(text: Bytes): Bytes {
+  return `-${text.replace(/[\r\n]/g, ' ')}\r\n`
+}
+
+/** Writes one reply. A number must be an integer: what is not is a Double. */
+export function encodeReply(reply: Reply, resp: 2 | 3, out: ReplySink): void {
+  if (typeof reply === 'string') {
+    out.text(bulk(reply))
+  } else if (typeof reply === 'number') {
+    out.text(INTEGERS[reply] ?? integer(reply))
+  } else if (reply instanceof SimpleString) {
+    out.text(`+${reply.text}\r\n`)
+  } else if (reply === null) {
+    out.text(resp === 3 ? '_\r\n' : '$-1\r\n')
+  } else if (Array.isArray(reply)) {
+    encodeAll(arrayHead(reply.length), reply, resp, out)
+  } else {
+    encodeRare(reply as RareReply, resp, out)
+  }
+}
+
+type RareReply = Exclude<Reply, Bytes | number | null | SimpleString | readonly Reply[]>
+
+function encodeRare(reply: RareReply, resp: 2 | 3, out: ReplySink): void {
+  if (typeof reply === 'bigint') {
+    out.text(`:${reply}\r\n`)
+  } else if (typeof reply === 'boolean') {
+    if (resp === 3) out.text(reply ? '#t\r\n' : '#f\r\n')
+    else out.text(reply ? ':1\r\n' : ':0\r\n')
+  } else if (reply instanceof MapReply) {
+    const { flat } = reply
+    if (flat.length % 2 !== 0) throw new Error('a map reply has a key without a value')
+    encodeAll(resp === 3 ? `%${flat.length / 2}\r\n` : arrayHead(flat.length), flat, resp, out)
+  } else if (reply instanceof SetReply) {
+    encodeAll(resp === 3 ? `~${reply.members.length}\r\n` : arrayHead(reply.members.length), reply.members, resp, out)
+  } else if (reply instanceof Push) {
+    encodeAll(resp === 3 ? `>${reply.items.length}\r\n` : arrayHead(reply.items.length), reply.items, resp, out)
+  } else if (reply instanceof Double) {
+    const digits = formatDouble(reply.value)
+    out.text(resp === 3 ? `,${digits}\r\n` : bulk(digits))
+  } else if (reply instanceof ErrorReply) {
+    out.text(encodeError(reply.text))
+  } else if (reply instanceof Verbatim) {
+    out.text(resp === 3 ? `=${reply.text.length + 4}\r\n${reply.format}:${reply.text}\r\n` : bulk(reply.text))
+  } else if (reply instanceof BulkChunks) {
+    encodeChunks(reply.length, reply.chunks, out)
+  } else if (reply instanceof NullArray) {
+    out.text(resp === 3 ? '_\r\n' : '*-1\r\n')
+  } else if (!(reply instanceof NoReply)) {
+    encodeChunks(reply.length, [reply], out)
+  }
+}
+
+function encodeAll(head: Bytes, replies: readonly Reply[], resp: 2 | 3, out: ReplySink): void {
+  out.text(head)
+  for (const reply of replies) encodeReply(reply, resp, out)
+}
+
+function encodeChunks(length: number, chunks: readonly Buffer[], out: ReplySink): void {
+  let total = 0
+  for (const chunk of chunks) total += chunk.length
+  if (total !== length) throw new Error(`a bulk reply of ${length} bytes has chunks of ${total}`)
+  out.text(bulkHead(length))
+  for (const chunk of chunks) if (chunk.length > 0) out.chunk(chunk)
+  out.text('\r\n')
+}
+
+function integer(value: number): Bytes {
+  if (!Number.isSafeInteger(value)) throw new Error(`not an integer reply: ${value}`)
+  return `:${value}\r\n`
+}
