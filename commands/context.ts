@@ -2,6 +2,7 @@
  * What a run function is given besides its arguments. One Context lives as long as the executor and is filled in before each command,
  * so a synchronous run must not keep it; an asynchronous one gets a copy of its own.
  */
+import type { OpenGroup } from '../storage/binlog/open-group.ts'
 import type { Bytes } from '../storage/bytes.ts'
 import type { Database } from '../storage/database.ts'
 import type { Keyspace } from '../storage/keyspace.ts'
@@ -26,6 +27,14 @@ export class Context {
   /** The turn's clock, ms since the epoch: the only time a command may use for what it stores. */
   get now(): number {
     return this.keyspace.now
+  }
+
+  get hasEffects(): boolean {
+    return this.effects !== null
+  }
+
+  logEffects(group: OpenGroup, database: number): void {
+    for (const effect of this.effects ?? []) group.command(database, effect)
   }
 
   /** Logs this command instead of the request; may be called more than once. */

@@ -1,1 +1,262 @@
-export class Database {}
+/**
+ * One logical database: the keys resident in memory, and the way to those that are only in LevelDB. Its records carry `id`, which is never
+ * used again; `index` is what SELECT names. FLUSHDB puts a new Database with a new id in its place, SWAPDB swaps indexes.
+ *
+ * Every change goes through the methods here, which keep counts, memory, deadlines and the dirty list right and count it in
+ * `keyspace.changes`: the executor logs a command exactly when that has moved.
+ */
+import type { Bytes } from './bytes.ts'
+import { Entry, type Value } from './entry.ts'
+import { KeyMap } from './key-map.ts'
+import type { Keyspace } from './keyspace.ts'
+import { NewKeys } from './new-keys.ts'
+import { KIND_ROPE, objectIdOf, readRoot, ropeLengthOf, rootKey } from './records.ts'
+import { Residents } from './residents.ts'
+import { ROPE_MIN_BYTES, Rope } from './values/rope.ts'
+
+export class Database {
+  readonly keyspace: Keyspace
+  readonly id: number
+  index: number
+  /** Keys that exist, expired ones that nobody has deleted yet included. */
+  keyCount = 0
+  /** Keys with a deadline. */
+  volatileCount = 0
+  /** Not 0: dropped, as of this generation. */
+  droppedIn = 0
+  readonly residents = new Residents()
+  /** Keys that no LevelDB record exists of, and those that the checkpoint in flight is writing. */
+  newKeys = new NewKeys()
+  frozenNewKeys: NewKeys | null = null
+  private readonly entries = new KeyMap()
+  /** Resident keys that exist (tombstones are resident, too). */
+  private residentCount = 0
+
+  constructor(keyspace: Keyspace, id: number, index: number) {
+    this.keyspace = keyspace
+    this.id = id
+    this.index = index
+  }
+
+  /** The live entry of a key for a read command: counts a hit or a miss. */
+  read(key: Bytes): Entry | undefined {
+    const entry = this.find(key)
+    if (entry === undefined) this.keyspace.misses++
+    else this.keyspace.hits++
+    return entry
+  }
+
+  /** The live entry of a key; an expired one is deleted first, or hidden on a replica. */
+  find(key: Bytes): Entry | undefined {
+    const entry = this.peek(key)
+    if (entry !== undefined && this.keyspace.touching) entry.accessedAt = this.keyspace.seconds
+    return entry
+  }
+
+  /** Like `find`, but no sign of use: for TYPE, TTL, OBJECT and the like. */
+  peek(key: Bytes): Entry | undefined {
+    const entry = this.lookup(key)
+    return entry !== undefined && entry.expireAt !== 0 && this.keyspace.isPast(entry.expireAt) ? this.expired(entry) : entry
+  }
+
+  /** Whether finding out about a key would need a read from disk now. */
+  isUnknown(key: Bytes): boolean {
+    return this.keyCount !== this.residentCount && this.entries.get(key) === undefined
+  }
+
+  /** The resident entry, a tombstone included, whatever its deadline. For walks and background work. */
+  resident(key: Bytes): Entry | undefined {
+    return this.entries.get(key)
+  }
+
+  /** The entry of a key that exists, whatever its deadline. */
+  lookup(key: Bytes): Entry | undefined {
+    const entry = this.entries.get(key)
+    if (entry !== undefined) {
+      entry.referenced = true
+      return entry.value === null ? undefined : entry
+    }
+    if (this.keyCount === this.residentCount) return undefined // all that exists is resident
+    const record = this.keyspace.readRecord(rootKey(this.id, key))
+    return record === undefined ? undefined : this.install(key, record)
+  }
+
+  /** Makes a key resident from its root record. The key is not resident. */
+  install(key: Bytes, record: Buffer): Entry {
+    const root = readRoot(record)
+    const value = root.kind === KIND_ROPE ? new Rope(this, objectIdOf(root), ropeLengthOf(root), true) : root.payload.latin1Slice()
+    const entry = new Entry(this, key, value)
+    entry.stored = true
+    entry.expireAt = root.expireAt
+    entry.storedExpireAt = root.expireAt
+    entry.accessedAt = this.keyspace.seconds
+    this.entries.add(entry)
+    this.residentCount++
+    this.residents.add(entry, entry.sizeBytes)
+    return entry
+  }
+
+  /** Gives a key a value and no deadline, whatever it was before. */
+  set(key: Bytes, value: Value | Buffer): Entry {
+    const entry = this.find(key)
+    if (entry === undefined) return this.create(key, value)
+    this.replace(entry, value)
+    if (entry.expireAt !== 0) this.clearDeadline(entry)
+    return entry
+  }
+
+  /** Gives an existing key another value; its deadline stays. */
+  replace(entry: Entry, value: Value | Buffer): void {
+    this.touch(entry)
+    this.assign(entry, value)
+  }
+
+  /** Makes a key that does not exist. */
+  create(key: Bytes, value: Value | Buffer): Entry {
+    let entry = this.entries.get(key)
+    if (entry === undefined) {
+      entry = new Entry(this, key, null)
+      this.entries.add(entry)
+      this.residents.add(entry, entry.sizeBytes)
+    }
+    if (!entry.stored && entry.generation !== this.keyspace.generation) this.newKeys.add(key)
+    this.touch(entry)
+    this.assign(entry, value)
+    entry.accessedAt = this.keyspace.seconds
+    this.keyCount++
+    this.residentCount++
+    return entry
+  }
+
+  /** Deletes an existing key. */
+  remove(entry: Entry): void {
+    if (entry.value instanceof Rope) entry.value.drop()
+    this.detach(entry)
+  }
+
+  /** Deletes an existing key but not its value, which the caller gives to another key with `attach`. */
+  detach(entry: Entry): Value {
+    const value = entry.value as Value
+    this.touch(entry)
+    if (typeof value === 'string') this.residents.bytes -= value.length
+    entry.value = null
+    if (entry.expireAt !== 0) this.clearDeadline(entry)
+    this.keyCount--
+    this.residentCount--
+    return value
+  }
+
+  /** Makes a key that does not exist, of a value that was another key's. */
+  attach(key: Bytes, value: Value, expireAt: number): Entry {
+    if (value instanceof Rope) value.moveTo(this)
+    const entry = this.create(key, value)
+    if (expireAt !== 0) this.setDeadline(entry, expireAt)
+    return entry
+  }
+
+  /** Deletes a key if it exists; whether it did. */
+  delete(key: Bytes): boolean {
+    const entry = this.find(key)
+    if (entry === undefined) return false
+    this.remove(entry)
+    return true
+  }
+
+  /** Sets when an existing key ends, in ms since the epoch; 0 means never. */
+  setDeadline(entry: Entry, expireAt: number): void {
+    if (expireAt === 0) {
+      if (entry.expireAt !== 0) {
+        this.touch(entry)
+        this.clearDeadline(entry)
+      }
+      return
+    }
+    this.touch(entry)
+    if (entry.expireAt === 0) this.volatileCount++
+    entry.expireAt = expireAt
+    this.keyspace.deadlines.add(entry)
+  }
+
+  /** To be called before a value is changed in place. */
+  touch(entry: Entry): void {
+    this.keyspace.changes++
+    if (entry.generation !== this.keyspace.generation) this.keyspace.touchSlow(entry, entry.sizeBytes)
+  }
+
+  /** Forgets a clean entry, and a rope's pages with it if all of them are clean. */
+  evict(entry: Entry): void {
+    const { value } = entry
+    if (value instanceof Rope && value.residentBytes > 0) {
+      entry.referenced = true // its pages go first, one by one
+      return
+    }
+    if (value !== null) this.residentCount--
+    this.forget(entry)
+    this.keyspace.evictions++
+  }
+
+  /** A tombstone whose removal has landed and that is still one. */
+  forgetTombstone(entry: Entry): void {
+    if (entry.ringIndex >= 0) this.forget(entry)
+  }
+
+  /** Entries in memory, tombstones included. */
+  get residentEntries(): number {
+    return this.entries.size
+  }
+
+  get residentKeys(): number {
+    return this.residentCount
+  }
+
+  /** Sets the counts that the checkpoint recorded. */
+  restoreCounts(keys: number, volatile: number): void {
+    this.keyCount = keys
+    this.volatileCount = volatile
+  }
+
+  private forget(entry: Entry): void {
+    this.entries.delete(entry.key)
+    this.residents.remove(entry, entry.sizeBytes)
+  }
+
+  private assign(entry: Entry, value: Value | Buffer): void {
+    const old = entry.value
+    if (old instanceof Rope) {
+      if (old !== value) old.drop()
+    } else if (old !== null) this.residents.bytes -= old.length
+    if (typeof value === 'string') {
+      if (value.length < ROPE_MIN_BYTES) {
+        entry.value = value
+        this.residents.bytes += value.length
+      } else entry.value = Rope.of(this, value)
+    } else entry.value = value instanceof Rope ? value : this.ofBuffer(value)
+  }
+
+  private ofBuffer(value: Buffer): Value {
+    if (value.length >= ROPE_MIN_BYTES) return Rope.of(this, value)
+    this.residents.bytes += value.length
+    return value.latin1Slice()
+  }
+
+  private clearDeadline(entry: Entry): void {
+    entry.expireAt = 0
+    this.volatileCount--
+  }
+
+  /** A lookup has met a key past its deadline. */
+  private expired(entry: Entry): undefined {
+    if (this.keyspace.expiry === 'delete') this.expire(entry)
+    return undefined
+  }
+
+  /** Deletes a key because its time has come, and logs that. */
+  expire(entry: Entry): void {
+    const { keyspace } = this
+    const { changes } = keyspace
+    this.remove(entry)
+    keyspace.changes = changes // logged here, not as the running command
+    keyspace.expiredKeys++
+    keyspace.log.deleted(this.index, entry.key)
+  }
+}

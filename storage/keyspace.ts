@@ -1,3 +1,218 @@
+/**
+ * All databases, and the protocol between commands and checkpoints.
+ *
+ *   generation        even; what is changed now belongs to it
+ *   frozenGeneration  the one before, while its checkpoint is under way, else 0
+ *   record.generation the one in which it was last changed; odd (frozen + 1) once the checkpoint in flight has encoded it
+ *   landedGeneration  records at or below it are clean: LevelDB has them as they are
+ *
+ * `touch` comes before every change of an entry or page. A record of the frozen generation that is not encoded yet is encoded then,
+ * as it was (copy-on-write). Freezing is O(1): the dirty list changes hands and the generation goes up by two.
+ *
+ * Invariant: while `epoch` stays, LevelDB's roots stay; "what LevelDB has, less resident tombstones, plus new keys" is all that exists.
+ */
+import type { Bytes } from './bytes.ts'
+import type { FrozenBatch } from './checkpoint.ts'
+import { Database } from './database.ts'
+import { Deadlines } from './deadlines.ts'
+import type { DirtyRecord } from './entry.ts'
+import type { DatabaseMeta, Meta } from './meta.ts'
+import { NewKeys } from './new-keys.ts'
+import type { RecordStore } from './record-store.ts'
+
+/** Where deletions that no command asked for are logged: the binlog's open group. */
+export interface ExpiryLog {
+  deleted(database: number, key: Bytes): void
+}
+
+/** What a lookup does with a key past its deadline: a master deletes it, a replica hides it, replay takes no notice. */
+export type ExpiryMode = 'delete' | 'hide' | 'ignore'
+
+/** What a freeze hands to the checkpoint, as of its moment. */
+export interface Frozen {
+  readonly generation: number
+  readonly dirty: DirtyRecord[]
+  readonly garbageObjects: number[]
+  readonly garbageDatabases: number[]
+  readonly databases: readonly DatabaseMeta[]
+  readonly nextObjectId: number
+  readonly nextDbId: number
+}
+
 export class Keyspace {
+  readonly databases: Database[]
+  readonly records: RecordStore
+  log: ExpiryLog
+  expiry: ExpiryMode = 'delete'
+  /** The turn's clock, ms since the epoch, and the same in whole seconds. */
   now = 0
+  seconds = 0
+  /** Whether lookups count as use (CLIENT NO-TOUCH turns it off for its own). */
+  touching = true
+
+  generation = 2
+  frozenGeneration = 0
+  landedGeneration = 1
+  epoch = 0
+  dirty: DirtyRecord[] = []
+  /** Memory of the dirty records when they became dirty, and of the frozen ones, in bytes. */
+  dirtyBytes = 0
+  frozenBytes = 0
+  garbageObjects: number[] = []
+  garbageDatabases: number[] = []
+  nextObjectId = 1
+  nextDbId = 1
+  readonly deadlines = new Deadlines()
+  /** Changes so far: moves exactly when a command has changed something. */
+  changes = 0
+
+  hits = 0
+  misses = 0
+  expiredKeys = 0
+  evictions = 0
+  diskReads = 0
+  private frozenBatch: FrozenBatch | null = null
+
+  constructor(records: RecordStore, databaseCount: number, log: ExpiryLog) {
+    this.records = records
+    this.log = log
+    this.databases = Array.from({ length: databaseCount }, (_, index) => new Database(this, this.nextDbId++, index))
+  }
+
+  /** Takes over what the meta record says. More databases than this server has are kept and not reached. */
+  restore(meta: Meta): void {
+    this.nextObjectId = meta.nextObjectId
+    this.nextDbId = meta.nextDbId
+    for (const [index, { id, keys, volatile }] of meta.databases.entries()) {
+      const db = new Database(this, id, index)
+      db.restoreCounts(keys, volatile)
+      this.databases[index] = db
+    }
+    for (let index = meta.databases.length; index < this.databases.length; index++) {
+      this.databases[index] = new Database(this, this.nextDbId++, index)
+    }
+  }
+
+  setClock(wallMs: number): void {
+    this.now = wallMs
+    this.seconds = Math.floor(wallMs / 1000)
+  }
+
+  isPast(deadline: number): boolean {
+    return deadline <= this.now && this.expiry !== 'ignore'
+  }
+
+  database(index: number): Database {
+    return this.databases[index] as Database
+  }
+
+  readRecord(key: Buffer): Buffer | undefined {
+    this.diskReads++
+    return this.records.getSync(key)
+  }
+
+  takeObjectId(): number {
+    return this.nextObjectId++
+  }
+
+  /** Before a page is changed. Entries go through `Database.touch`. */
+  touch(record: DirtyRecord, sizeBytes: number): void {
+    if (record.generation !== this.generation) this.touchSlow(record, sizeBytes)
+  }
+
+  touchSlow(record: DirtyRecord, sizeBytes: number): void {
+    if (record.generation !== 0 && record.generation === this.frozenGeneration) record.encode(this.frozenBatch as FrozenBatch)
+    record.generation = this.generation
+    this.dirty.push(record)
+    this.dirtyBytes += sizeBytes
+  }
+
+  /** FLUSHDB: O(1). The dropped database's records become garbage with the next checkpoint. */
+  flush(index: number): void {
+    const old = this.database(index)
+    this.changes++
+    if (old.keyCount === 0 && old.residentEntries === 0) return
+    old.droppedIn = this.generation
+    this.garbageDatabases.push(old.id)
+    this.databases[index] = new Database(this, this.nextDbId++, index)
+  }
+
+  swap(first: number, second: number): void {
+    const a = this.database(first)
+    const b = this.database(second)
+    this.changes++
+    this.databases[first] = b
+    this.databases[second] = a
+    b.index = first
+    a.index = second
+  }
+
+  get keyCount(): number {
+    return this.databases.reduce((sum, db) => sum + db.keyCount, 0)
+  }
+
+  get residentBytes(): number {
+    let sum = 0
+    for (const db of this.databases) sum += db.residents.bytes
+    return sum
+  }
+
+  /** Hands everything dirty to a checkpoint, as of now. */
+  freeze(batch: FrozenBatch): Frozen {
+    const frozen: Frozen = {
+      generation: this.generation,
+      dirty: this.dirty,
+      garbageObjects: this.garbageObjects,
+      garbageDatabases: this.garbageDatabases,
+      databases: this.databases.map((db) => ({ id: db.id, keys: db.keyCount, volatile: db.volatileCount })),
+      nextObjectId: this.nextObjectId,
+      nextDbId: this.nextDbId,
+    }
+    this.frozenBatch = batch
+    this.frozenGeneration = this.generation
+    this.frozenBytes = this.dirtyBytes
+    this.generation += 2
+    this.dirty = []
+    this.dirtyBytes = 0
+    this.garbageObjects = []
+    this.garbageDatabases = []
+    for (const db of this.databases) {
+      db.frozenNewKeys = db.newKeys
+      db.newKeys = new NewKeys()
+    }
+    this.deadlines.freeze()
+    return frozen
+  }
+
+  /** LevelDB has what was frozen. */
+  landed(): void {
+    this.landedGeneration = this.frozenGeneration + 1
+    this.frozenGeneration = 0
+    this.frozenBytes = 0
+    this.frozenBatch = null
+    this.epoch++
+    for (const db of this.databases) db.frozenNewKeys = null
+    this.deadlines.landed()
+  }
+
+  /** LevelDB has nothing of what was frozen: it is dirty again, as part of the present generation. */
+  thaw(frozen: Frozen): void {
+    this.frozenGeneration = 0
+    this.frozenBatch = null
+    this.dirtyBytes += this.frozenBytes
+    this.frozenBytes = 0
+    this.epoch++
+    for (const record of frozen.dirty) {
+      if (record.generation > frozen.generation + 1 || record.generation === 0) continue
+      record.generation = this.generation
+      this.dirty.push(record)
+    }
+    this.garbageObjects = frozen.garbageObjects.concat(this.garbageObjects)
+    this.garbageDatabases = frozen.garbageDatabases.concat(this.garbageDatabases)
+    for (const db of this.databases) {
+      if (db.frozenNewKeys !== null) db.newKeys.absorb(db.frozenNewKeys)
+      db.frozenNewKeys = null
+    }
+    this.deadlines.thaw()
+  }
 }

@@ -1,0 +1,268 @@
+/**
+ * Runs requests: one ladder of checks (known, arity, authenticated, gates), then the command, then its reply and its log.
+ *
+ * While nothing is out of the ordinary `gates` is 0 and costs one comparison. A gate can refuse a command with an error or tell the caller
+ * to hold the client and offer the request again later.
+ */
+import type { OpenGroup } from '../storage/binlog/open-group.ts'
+import { type Bytes, lowerCase } from '../storage/bytes.ts'
+import type { Keyspace } from '../storage/keyspace.ts'
+import type { Args, Command, CommandFlag } from './command.ts'
+import { Context } from './context.ts'
+import { ClientError, unknownSubcommand } from './errors.ts'
+import type { ServerPort } from './ports.ts'
+import type { Reply } from './reply.ts'
+import type { Session } from './session.ts'
+
+/** A client whose requests are run: a session that can be answered. */
+export interface Client extends Session {
+  reply(reply: Reply): void
+  /** `text` with its code word. */
+  replyError(text: Bytes): void
+}
+
+/** What the executor keeps of each command while the server runs. */
+export interface CommandRuntime {
+  readonly command: Command
+  readonly isWrite: boolean
+  /** Whether a request is shown to MONITOR. */
+  readonly isShown: boolean
+  readonly noAuth: boolean
+  readonly minimum: number
+  /** Exact number of words, or -1. */
+  readonly exact: number
+  readonly statistics: CommandCounters
+}
+
+export interface CommandCounters {
+  calls: number
+  micros: number
+  rejected: number
+  failed: number
+}
+
+/** Says why a command cannot run now: a text to refuse it with, 'hold' to keep it for later, or null. */
+export type Gate = (runtime: CommandRuntime, args: readonly Bytes[], client: Client) => Bytes | 'hold' | null
+
+/** What came of a request. 'held': it has not run and must be offered again. 'waiting': it will be answered later. */
+export type Outcome = 'done' | 'held' | 'waiting'
+
+export interface ExecutorHooks {
+  /** Counters of a command, made once. */
+  counters(command: Command): CommandCounters
+  /** After each command, with its duration in microseconds. */
+  ran(runtime: CommandRuntime, client: Client, args: readonly Bytes[], micros: number): void
+  /** An error reply of any kind. */
+  failed(text: Bytes): void
+  /** Before each command while there are monitors. */
+  monitor(client: Client, args: readonly Bytes[]): void
+  /** An asynchronous command is done: its client may go on. */
+  resumed(client: Client): void
+  /** Something that only a bug or damage can cause came out of a command. Where it had changed something, what is in memory cannot be
+   *  trusted while what is in the binlog can: the process must end. */
+  broken(error: unknown, changed: boolean): void
+}
+
+const KNOWN_SPELLINGS = 2000
+
+export class Executor {
+  /** Set to true while `gate` must be asked. */
+  gated = false
+  gate: Gate = () => null
+  monitors = 0
+  /** Monotonic time at the end of the last command, ms. */
+  clockMs = 0
+  readonly context: Context
+  private readonly keyspace: Keyspace
+  private readonly group: OpenGroup
+  private readonly server: ServerPort
+  private readonly hooks: ExecutorHooks
+  private readonly monotonicMs: () => number
+  private readonly runtimes = new Map<Command, CommandRuntime>()
+  private readonly spellings = new Map<Bytes, CommandRuntime>()
+
+  constructor(options: { keyspace: Keyspace; group: OpenGroup; server: ServerPort; hooks: ExecutorHooks; monotonicMs: () => number }) {
+    this.keyspace = options.keyspace
+    this.group = options.group
+    this.server = options.server
+    this.hooks = options.hooks
+    this.monotonicMs = options.monotonicMs
+    this.context = new Context(this.keyspace, this.server)
+    for (const command of this.server.table.byName.values()) this.runtimes.set(command, this.makeRuntime(command))
+  }
+
+  /**
+   * Runs one request. `raw` with its bounds is where the request stands in canonical encoding, or null. Everything a client can do wrong
+   * is answered here.
+   */
+  execute(client: Client, args: Bytes[], raw: Buffer | null, start: number, end: number): Outcome {
+    const runtime = this.spellings.get(args[0] as Bytes) ?? this.findRuntime(args)
+    if (runtime === undefined || runtime.command.subcommands !== undefined) return this.executeRare(client, args)
+    return this.dispatch(runtime, client, args, raw, start, end)
+  }
+
+  /** The command of a request, or undefined; a container's subcommand where it has one. */
+  resolve(args: readonly Bytes[]): CommandRuntime | undefined {
+    const runtime = this.spellings.get(args[0] as Bytes) ?? this.findRuntime(args)
+    if (runtime?.command.subcommands === undefined || args.length < 2) return runtime
+    const subcommand = this.server.table.findSubcommand(runtime.command, args[1] as Bytes)
+    return subcommand === undefined ? runtime : this.runtimes.get(subcommand)
+  }
+
+  /** Runs a logged command again. Throws where it fails: what was logged once cannot. */
+  replay(client: Client, args: Bytes[]): void {
+    const runtime = this.resolve(args)
+    const run = runtime?.command.run
+    if (run === undefined) throw new Error(`the binlog holds a command that is unknown or cannot be replayed: ${args[0]}`)
+    const { context } = this
+    context.session = client
+    context.db = this.keyspace.database(client.database)
+    context.effects = null
+    run(context, args as unknown as Args)
+    this.group.reset()
+  }
+
+  counters(): Iterable<CommandRuntime> {
+    return this.runtimes.values()
+  }
+
+  private dispatch(runtime: CommandRuntime, client: Client, args: Bytes[], raw: Buffer | null, start: number, end: number): Outcome {
+    const count = args.length
+    if (runtime.exact >= 0 ? count !== runtime.exact : count < runtime.minimum) {
+      return this.refuse(runtime, client, `ERR wrong number of arguments for '${runtime.command.name}' command`)
+    }
+    if (!client.authenticated && !runtime.noAuth) return this.refuse(runtime, client, 'NOAUTH Authentication required.')
+    if (this.gated) {
+      const verdict = this.gate(runtime, args, client)
+      if (verdict === 'hold') return 'held'
+      if (verdict !== null) return this.refuse(runtime, client, verdict)
+    }
+    if (this.monitors > 0 && runtime.isShown) this.hooks.monitor(client, args)
+    if (runtime.command.runAsync !== undefined) {
+      void this.runAsync(runtime, client, args)
+      return 'waiting'
+    }
+    this.runSync(runtime, client, args, raw, start, end)
+    const now = this.monotonicMs()
+    const micros = (now - this.clockMs) * 1000
+    this.clockMs = now
+    runtime.statistics.calls++
+    runtime.statistics.micros += micros
+    this.hooks.ran(runtime, client, args, micros)
+    return 'done'
+  }
+
+  private runSync(runtime: CommandRuntime, client: Client, args: Bytes[], raw: Buffer | null, start: number, end: number): void {
+    const { keyspace, context } = this
+    const { command } = runtime
+    const before = keyspace.changes
+    keyspace.touching = !client.noTouch
+    context.session = client
+    context.db = keyspace.database(client.database)
+    context.effects = null
+    const { index } = context.db
+    let reply: Reply
+    try {
+      reply = (command.run as NonNullable<Command['run']>)(context, args as unknown as Args)
+    } catch (error) {
+      this.failedRun(runtime, client, error, keyspace.changes !== before)
+      return
+    }
+    if (keyspace.changes !== before) {
+      if (context.hasEffects) context.logEffects(this.group, index)
+      else if (raw !== null && command.verbatim === true) this.group.raw(index, raw, start, end)
+      else this.group.command(index, args)
+    }
+    client.reply(reply)
+  }
+
+  private async runAsync(runtime: CommandRuntime, client: Client, args: Bytes[]): Promise<void> {
+    const context = new Context(this.keyspace, this.server)
+    context.session = client
+    context.db = this.keyspace.database(client.database)
+    const started = this.monotonicMs()
+    try {
+      client.reply(await (runtime.command.runAsync as NonNullable<Command['runAsync']>)(context, args as unknown as Args))
+    } catch (error) {
+      this.failedRun(runtime, client, error, false)
+    }
+    const micros = (this.monotonicMs() - started) * 1000
+    runtime.statistics.calls++
+    runtime.statistics.micros += micros
+    this.hooks.ran(runtime, client, args, micros)
+    this.hooks.resumed(client)
+  }
+
+  private failedRun(runtime: CommandRuntime, client: Client, error: unknown, changed: boolean): void {
+    runtime.statistics.failed++
+    if (error instanceof ClientError && !changed) {
+      this.hooks.failed(error.message)
+      client.replyError(error.message)
+      return
+    }
+    const text = `ERR internal error: ${error instanceof Error ? error.message : String(error)}`
+    this.hooks.failed(text)
+    client.replyError(text)
+    this.hooks.broken(error, changed)
+  }
+
+  private refuse(runtime: CommandRuntime, client: Client, text: Bytes): Outcome {
+    runtime.statistics.rejected++
+    this.hooks.failed(text)
+    client.replyError(text)
+    return 'done'
+  }
+
+  /** Containers, unknown commands. */
+  private executeRare(client: Client, args: Bytes[]): Outcome {
+    const runtime = this.resolve(args)
+    if (runtime === undefined) return this.refuseUnknown(client, unknownCommand(args))
+    const { command } = runtime
+    const isContainer = command.subcommands !== undefined
+    if (isContainer && args.length >= 2) return this.refuseUnknown(client, unknownSubcommand(args[1] as Bytes, command.name).message)
+    if (isContainer && command.run === undefined && command.runAsync === undefined) {
+      return this.refuse(runtime, client, `ERR wrong number of arguments for '${command.name}' command`)
+    }
+    return this.dispatch(runtime, client, args, null, 0, 0)
+  }
+
+  private refuseUnknown(client: Client, text: Bytes): Outcome {
+    this.hooks.failed(text)
+    client.replyError(text)
+    return 'done'
+  }
+
+  private findRuntime(args: readonly Bytes[]): CommandRuntime | undefined {
+    const name = args[0] as Bytes
+    if (name.length > 64 || name.includes('|')) return undefined
+    const command = this.server.table.byName.get(lowerCase(name))
+    if (command === undefined) return undefined
+    const runtime = this.runtimes.get(command)
+    if (runtime !== undefined && this.spellings.size < KNOWN_SPELLINGS) this.spellings.set(name, runtime)
+    return runtime
+  }
+
+  private makeRuntime(command: Command): CommandRuntime {
+    const has = (flag: CommandFlag) => command.flags.includes(flag)
+    return {
+      command,
+      isWrite: has('write'),
+      isShown: !has('skip_monitor') && !has('admin'),
+      noAuth: has('no_auth'),
+      minimum: Math.abs(command.arity),
+      exact: command.arity > 0 ? command.arity : -1,
+      statistics: this.hooks.counters(command),
+    }
+  }
+}
+
+/** Redis's text: the name and the arguments, each cut to 128 bytes in all. */
+function unknownCommand(args: readonly Bytes[]): Bytes {
+  const name = (args[0] as Bytes).slice(0, 128)
+  let shown = ''
+  for (const word of args.slice(1)) {
+    if (shown.length >= 128) break
+    shown += `'${word.slice(0, 128 - shown.length)}' `
+  }
+  return `ERR unknown command '${name}', with args beginning with: ${shown}`
+}

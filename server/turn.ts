@@ -1,0 +1,104 @@
+/**
+ * The turn of the event loop (ARCHITECTURE.md, "A turn"). Whatever a client sends in one poll phase runs under one clock reading; the check
+ * phase closes the binlog group, flushes every client that has something to be told, and does a slice of background work.
+ *
+ * Replies leave only after the group of their turn is written, and with appendfsync always only after it is on the medium.
+ */
+import type { Storage } from '../storage/storage.ts'
+
+/** A client in this turn. */
+export interface TurnClient {
+  /** Sends what has been replied so far. */
+  flush(): void
+  /** Keeps what has been replied so far until the binlog is synced up to an offset. */
+  seal(offset: number): void
+  /** Sends what was sealed up to an offset. */
+  unseal(offset: number): void
+  /** Stops running requests until `release`. */
+  hold(): void
+  release(): void
+}
+
+export class Turn {
+  /** appendfsync always */
+  waitForSync = false
+  private readonly storage: Storage
+  private readonly afterEnd: () => void
+  private touched: TurnClient[] = []
+  private stalled: TurnClient[] = []
+  private sealed = new Set<TurnClient>()
+  private scheduled = false
+  private readonly endLater = () => this.end()
+
+  constructor(storage: Storage, afterEnd: () => void) {
+    this.storage = storage
+    this.afterEnd = afterEnd
+  }
+
+  /** To be called before anything runs; begins a turn unless one has begun. */
+  begin(): void {
+    if (this.scheduled) return
+    this.scheduled = true
+    this.storage.beginTurn()
+    setImmediate(this.endLater)
+  }
+
+  /** A client has been replied to in this turn. To be called once a turn and client. */
+  touch(client: TurnClient): void {
+    this.touched.push(client)
+  }
+
+  /** A client has gone. */
+  forget(client: TurnClient): void {
+    this.sealed.delete(client)
+  }
+
+  /** Ends the turn now. */
+  end(): void {
+    this.scheduled = false
+    const { storage } = this
+    const moreExpired = storage.expireDue()
+    const outcome = storage.commit()
+    const { touched } = this
+    if (touched.length > 0) {
+      this.touched = []
+      if (outcome === 'stalled' && !storage.group.isEmpty && this.stalled.length === 0) this.keepStalled(touched)
+      else this.flush(touched)
+    }
+    const moreWork = storage.background()
+    this.afterEnd()
+    if (moreExpired || moreWork) this.begin()
+  }
+
+  /** The group that could not be written is written now. */
+  unstall(): void {
+    const { stalled } = this
+    this.stalled = []
+    this.flush(stalled)
+    for (const client of stalled) client.release()
+  }
+
+  private keepStalled(clients: TurnClient[]): void {
+    this.stalled = clients
+    for (const client of clients) client.hold()
+  }
+
+  private flush(clients: TurnClient[]): void {
+    const { binlog } = this.storage
+    const { offset } = binlog.end
+    if (!this.waitForSync || binlog.synced >= offset) {
+      for (const client of clients) client.flush()
+      return
+    }
+    for (const client of clients) {
+      client.seal(offset)
+      this.sealed.add(client)
+    }
+    void binlog.syncTo(offset).then(() => this.unseal())
+  }
+
+  private unseal(): void {
+    const { synced } = this.storage.binlog
+    for (const client of this.sealed) client.unseal(synced)
+  }
+}

@@ -1,0 +1,217 @@
+/**
+ * The write-ahead log: one group appended a turn, segments, syncing, retention.
+ *
+ *   end      offset after the last group appended (in the kernel)
+ *   synced   everything before it is on the medium
+ *
+ * Invariants: end only grows; a group is appended whole or the file is cut back to the group before; a new segment is created only when
+ * the old one is on the medium as a whole; a failed sync is never tried again, the process ends.
+ */
+import type { File, Files } from '../files.ts'
+import type { Log } from '../log.ts'
+import { type BinlogPosition, writeGroupHead } from './group.ts'
+import type { OpenGroup } from './open-group.ts'
+import { type Segment, segmentPath } from './segments.ts'
+
+export interface BinlogSettings {
+  /** A segment that has grown to this many bytes is followed by a new one. */
+  fileSizeBytes: number
+  retentionBytes: number
+  retentionMs: number
+}
+
+export class Binlog {
+  readonly settings: BinlogSettings
+  readonly segments: Segment[]
+  replicationId: string
+  /** Bytes written since the start of the process. */
+  bytesWritten = 0
+  groupsWritten = 0
+  syncs = 0
+  private readonly files: Files
+  private readonly directory: string
+  private readonly log: Log
+  private readonly fatal: (error: unknown) => void
+  private position: BinlogPosition
+  private syncedOffset: number
+  private file: File | null = null
+  private syncing: Promise<void> | null = null
+  private syncWanted = false
+  private rotationDue = false
+  private readonly waiters: { offset: number; resolve: () => void }[] = []
+
+  constructor(options: {
+    files: Files
+    directory: string
+    settings: BinlogSettings
+    segments: Segment[]
+    position: BinlogPosition
+    synced: number
+    replicationId: string
+    log: Log
+    /** Called once with a sync failure: the process must end. */
+    fatal: (error: unknown) => void
+  }) {
+    this.files = options.files
+    this.directory = options.directory
+    this.settings = options.settings
+    this.segments = options.segments
+    this.position = options.position
+    this.syncedOffset = options.synced
+    this.replicationId = options.replicationId
+    this.log = options.log
+    this.fatal = options.fatal
+    const last = this.segments.at(-1)
+    if (last !== undefined) this.file = this.files.openSync(last.path, 'update')
+  }
+
+  /** Where the next group will begin. */
+  get end(): BinlogPosition {
+    return this.position
+  }
+
+  get synced(): number {
+    return this.syncedOffset
+  }
+
+  /** Appends a group, or throws the file system's error with the log as it was. */
+  append(group: OpenGroup, clockMs: number): void {
+    const body = group.close()
+    const { offset, crc: before } = this.position
+    const segment = this.writableSegment()
+    const file = this.file as File
+    const head = { replicationId: this.replicationId, offset, bodyLength: group.bodyLength, clockMs, synced: this.syncedOffset, before }
+    const crc = writeGroupHead(group.head, head, body)
+    try {
+      file.writeSync([group.head, ...body], offset - segment.start)
+    } catch (error) {
+      this.cutBack(file, offset - segment.start)
+      throw error
+    }
+    const length = group.head.length + group.bodyLength
+    this.position = { offset: offset + length, crc }
+    segment.end = this.position.offset
+    segment.lastMs = clockMs
+    this.bytesWritten += length
+    this.groupsWritten++
+    if (segment.end - segment.start >= this.settings.fileSizeBytes && !this.rotationDue) {
+      this.rotationDue = true
+      this.sync() // most of the old segment goes to the medium before the turn that waits for the rest
+    }
+  }
+
+  /** Starts bringing all that is appended to the medium, unless that is under way. */
+  sync(): void {
+    if (this.syncedOffset === this.position.offset || this.file === null) return
+    if (this.syncing !== null) this.syncWanted = true
+    else this.syncing = this.syncOnce(this.file, this.position.offset)
+  }
+
+  /** Resolves when everything before the offset is on the medium. */
+  syncTo(offset: number): Promise<void> {
+    if (this.syncedOffset >= offset) return Promise.resolve()
+    return new Promise((resolve) => {
+      this.waiters.push({ offset, resolve })
+      this.sync()
+    })
+  }
+
+  /** Deletes segments that recovery does not need (before the checkpointed offset), nobody has pinned, and retention has no room for. */
+  purge(checkpointed: number, pinned: number, wallMs: number, room: 'by settings' | 'none' = 'by settings'): number {
+    const needed = Math.min(checkpointed, pinned)
+    let removed = 0
+    while (this.segments.length > 1) {
+      const oldest = this.segments[0] as Segment
+      if (oldest.end > needed) break
+      const kept = this.position.offset - oldest.start
+      const withinSettings = kept <= this.settings.retentionBytes && wallMs - oldest.lastMs <= this.settings.retentionMs
+      if (room === 'by settings' && withinSettings) break
+      this.files.removeSync(oldest.path)
+      this.segments.shift()
+      removed++
+      this.log.debug({ segment: oldest.path }, 'binlog segment purged')
+    }
+    return removed
+  }
+
+  /** Bytes of all segments. */
+  get sizeBytes(): number {
+    return this.position.offset - (this.segments[0]?.start ?? this.position.offset)
+  }
+
+  /** Syncs and closes. Nothing may be appended after. */
+  async close(): Promise<void> {
+    await this.syncTo(this.position.offset)
+    await this.syncing
+    this.file?.closeSync()
+    this.file = null
+  }
+
+  /** Takes away what a failed write may have left. Where even that fails, the next append overwrites it. */
+  private cutBack(file: File, length: number): void {
+    try {
+      file.truncateSync(length)
+    } catch (error) {
+      this.log.warn({ error: String(error), file: file.path }, 'binlog could not be cut back after a failed write')
+    }
+  }
+
+  private async syncOnce(file: File, offset: number): Promise<void> {
+    for (;;) {
+      try {
+        await file.datasync()
+      } catch (error) {
+        this.fatal(error)
+        return
+      }
+      this.syncs++
+      this.setSynced(offset)
+      if (!this.syncWanted || this.file === null) break
+      this.syncWanted = false
+      file = this.file
+      offset = this.position.offset
+    }
+    this.syncing = null
+  }
+
+  private setSynced(offset: number): void {
+    if (offset <= this.syncedOffset) return
+    this.syncedOffset = offset
+    if (this.waiters.length === 0) return
+    const ready = this.waiters.filter((waiter) => waiter.offset <= offset)
+    const rest = this.waiters.filter((waiter) => waiter.offset > offset)
+    this.waiters.length = 0
+    this.waiters.push(...rest)
+    for (const waiter of ready) waiter.resolve()
+  }
+
+  /** The segment to append to: a new one where there is none or the last is full and most of it synced. */
+  private writableSegment(): Segment {
+    const last = this.segments.at(-1)
+    if (last !== undefined && !(this.rotationDue && this.syncing === null)) return last
+    const { offset } = this.position
+    if (last !== undefined && this.syncedOffset < offset) {
+      try {
+        ;(this.file as File).datasyncSync()
+      } catch (error) {
+        this.fatal(error)
+        throw error
+      }
+      this.setSynced(offset)
+    }
+    const path = segmentPath(this.directory, offset)
+    const file = this.files.openSync(path, 'create')
+    try {
+      this.files.syncDirectorySync(this.directory)
+    } catch (error) {
+      file.closeSync()
+      throw error
+    }
+    this.file?.closeSync()
+    this.file = file
+    const segment = { start: offset, end: offset, path, lastMs: 0 }
+    this.segments.push(segment)
+    this.rotationDue = false
+    return segment
+  }
+}

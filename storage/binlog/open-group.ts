@@ -1,0 +1,96 @@
+/**
+ * The group being filled in this turn. Commands are copied in as bytes; SELECT is put in front where the database changes and the body
+ * ends in database 0, so that every group can be read on its own.
+ *
+ * Small commands share one buffer. It is copied from by `writeSync` only, so it is used again for the next group; what is larger than it
+ * gets a buffer of its own.
+ */
+import type { Bytes } from '../bytes.ts'
+import { encodedLength, writeCommand } from '../command-codec.ts'
+import { GROUP_HEAD_BYTES } from './group.ts'
+
+const BUFFER_BYTES = 1024 * 1024
+const SELECT_MAX_BYTES = 64
+
+export class OpenGroup {
+  /** Bytes of the body so far. */
+  bodyLength = 0
+  commands = 0
+  private readonly shared = Buffer.allocUnsafeSlow(BUFFER_BYTES)
+  private buffer = this.shared
+  private start = GROUP_HEAD_BYTES
+  private end = GROUP_HEAD_BYTES
+  private full: Buffer[] = []
+  private selected = 0
+
+  get isEmpty(): boolean {
+    return this.commands === 0
+  }
+
+  /** Adds a command that stands encoded in a buffer. */
+  raw(database: number, source: Buffer, start: number, end: number): void {
+    const length = end - start
+    this.reserve(length + SELECT_MAX_BYTES)
+    if (database !== this.selected) this.select(database)
+    source.copy(this.buffer, this.end, start, end)
+    this.added(length)
+    this.commands++
+  }
+
+  command(database: number, args: readonly Bytes[]): void {
+    const length = encodedLength(args)
+    this.reserve(length + SELECT_MAX_BYTES)
+    if (database !== this.selected) this.select(database)
+    writeCommand(args, this.buffer, this.end)
+    this.added(length)
+    this.commands++
+  }
+
+  deleted(database: number, key: Bytes): void {
+    this.command(database, ['DEL', key])
+  }
+
+  /** Ends the body. The head's place stands free at the start of the first buffer. */
+  close(): Buffer[] {
+    this.reserve(SELECT_MAX_BYTES)
+    if (this.selected !== 0) this.select(0)
+    return [...this.full, this.buffer.subarray(this.start, this.end)]
+  }
+
+  /** The first GROUP_HEAD_BYTES of the group, to be written to. */
+  get head(): Buffer {
+    return this.shared.subarray(0, GROUP_HEAD_BYTES)
+  }
+
+  /** Begins the next group: what `close` returned is void. */
+  reset(): void {
+    this.bodyLength = 0
+    this.commands = 0
+    this.buffer = this.shared
+    this.start = GROUP_HEAD_BYTES
+    this.end = GROUP_HEAD_BYTES
+    if (this.full.length > 0) this.full = []
+    this.selected = 0
+  }
+
+  private select(database: number): void {
+    const index = String(database)
+    const words = ['SELECT', index]
+    writeCommand(words, this.buffer, this.end)
+    this.added(encodedLength(words))
+    this.selected = database
+  }
+
+  private added(length: number): void {
+    this.end += length
+    this.bodyLength += length
+  }
+
+  private reserve(length: number): void {
+    if (this.end + length <= this.buffer.length) return
+    this.full.push(this.buffer.subarray(this.start, this.end))
+    this.buffer = Buffer.allocUnsafeSlow(Math.max(BUFFER_BYTES, length))
+    this.start = 0
+    this.end = 0
+  }
+}

@@ -1,0 +1,36 @@
+/**
+ * The files of a binlog: `<20-digit offset of the first byte>.log`, each following on the one before without a gap. What recovery cut off
+ * lies beside them as `<offset>.cut` files, which nothing reads.
+ */
+import { join } from 'node:path'
+import type { Files } from '../files.ts'
+import { GROUP_HEAD_BYTES, readGroupHead } from './group.ts'
+
+export interface Segment {
+  readonly start: number
+  /** Offset after the last byte. */
+  end: number
+  readonly path: string
+  /** Wall time of the last group, ms; of the first one for segments found on disk. */
+  lastMs: number
+}
+
+const SEGMENT_NAME = /^(\d{20})\.log$/
+
+export const segmentPath = (directory: string, start: number) => join(directory, `${String(start).padStart(20, '0')}.log`)
+
+/** The segments in a directory, in order. Sizes are those of the files. */
+export function listSegments(files: Files, directory: string): Segment[] {
+  const segments: Segment[] = []
+  for (const name of files.listSync(directory)) {
+    const match = SEGMENT_NAME.exec(name)
+    if (match === null) continue
+    const path = join(directory, name)
+    const file = files.openSync(path, 'read')
+    const start = Number(match[1])
+    const head = readGroupHead(file.readSync(0, GROUP_HEAD_BYTES), 0)
+    segments.push({ start, end: start + file.sizeSync(), path, lastMs: head?.clockMs ?? 0 })
+    file.closeSync()
+  }
+  return segments.sort((a, b) => a.start - b.start)
+}

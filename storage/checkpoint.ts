@@ -1,0 +1,158 @@
+/**
+ * A checkpoint makes LevelDB equal to the state at one binlog offset, in one atomic batch that includes the meta record:
+ *
+ *   freeze (O(1), between units) -> encode in slices between turns; what a command is about to change is encoded first
+ *     -> sync the binlog up to the offset -> write the batch -> landed, or thawed when the write failed
+ *
+ * Nothing of LevelDB changes before the batch; the batch is durable before anything counts on it.
+ */
+import type { BinlogPosition } from './binlog/group.ts'
+import type { Entry } from './entry.ts'
+import type { Frozen, Keyspace } from './keyspace.ts'
+import { encodeMeta } from './meta.ts'
+import type { RecordBatch } from './record-store.ts'
+import {
+  deadlineKey,
+  GARBAGE_DATABASE,
+  GARBAGE_OBJECT,
+  garbageKey,
+  META_KEY,
+  pageKey,
+  pageValue,
+  ropeRoot,
+  rootKey,
+  stringRoot,
+} from './records.ts'
+import type { RopePage } from './values/rope.ts'
+
+const EMPTY_VALUE = Buffer.alloc(0)
+
+/** The batch of one checkpoint, and what must be undone if it is never written. */
+export class FrozenBatch {
+  readonly batch: RecordBatch
+  private readonly keyspace: Keyspace
+  private readonly tombstones: Entry[] = []
+  /** Entries whose stored deadline was set ahead of the write, and what it was. */
+  private readonly movedDeadlines: [Entry, number][] = []
+
+  constructor(batch: RecordBatch, keyspace: Keyspace) {
+    this.batch = batch
+    this.keyspace = keyspace
+  }
+
+  encodeEntry(entry: Entry): void {
+    const { db, key, value } = entry
+    const { frozenGeneration } = this.keyspace
+    entry.generation = frozenGeneration + 1
+    if (db.droppedIn !== 0 && db.droppedIn <= frozenGeneration) {
+      // The sweeper will visit this database's roots for their pages. A root that was moved away must not be among them.
+      if (typeof value === 'string' || value === null) {
+        if (entry.stored && value === null) this.batch.remove(rootKey(db.id, key))
+      } else if (value.stored) this.batch.put(garbageKey(GARBAGE_OBJECT, value.objectId), EMPTY_VALUE)
+      return
+    }
+    const expireAt = value === null ? 0 : entry.expireAt
+    if (entry.storedExpireAt !== expireAt) this.moveDeadline(entry, expireAt)
+    if (value === null) {
+      if (entry.stored) this.batch.remove(rootKey(db.id, key))
+      this.tombstones.push(entry)
+      return
+    }
+    const record = typeof value === 'string' ? stringRoot(value, expireAt) : ropeRoot(value.objectId, value.length, expireAt)
+    this.batch.put(rootKey(db.id, key), record)
+    entry.stored = true
+  }
+
+  encodePage(page: RopePage): void {
+    const { frozenGeneration } = this.keyspace
+    page.generation = frozenGeneration + 1
+    const { db } = page.rope
+    if (db.droppedIn !== 0 && db.droppedIn <= frozenGeneration) return
+    page.rope.stored = true
+    this.batch.put(pageKey(page.rope.objectId, page.index), pageValue(page.content))
+  }
+
+  /** The batch has been written: tombstones that nobody has used since are forgotten. */
+  landed(): void {
+    for (const entry of this.tombstones) {
+      if (entry.value === null && entry.generation <= this.keyspace.landedGeneration) entry.db.forgetTombstone(entry)
+    }
+  }
+
+  /** The batch was not written. */
+  undo(): void {
+    for (const [entry, storedExpireAt] of this.movedDeadlines) entry.storedExpireAt = storedExpireAt
+  }
+
+  private moveDeadline(entry: Entry, expireAt: number): void {
+    const { db, key, storedExpireAt } = entry
+    if (storedExpireAt !== 0) this.batch.remove(deadlineKey(storedExpireAt, db.id, key))
+    if (expireAt !== 0) this.batch.put(deadlineKey(expireAt, db.id, key), EMPTY_VALUE)
+    this.movedDeadlines.push([entry, storedExpireAt])
+    entry.storedExpireAt = expireAt
+  }
+}
+
+export interface CheckpointLanding {
+  readonly position: BinlogPosition
+  readonly garbageObjects: readonly number[]
+  readonly garbageDatabases: readonly number[]
+  readonly records: number
+  readonly bytes: number
+}
+
+/** One checkpoint under way. */
+export class Checkpoint {
+  readonly position: BinlogPosition
+  private readonly keyspace: Keyspace
+  private readonly frozen: Frozen
+  private readonly frozenBatch: FrozenBatch
+  private next = 0
+
+  /** Freezes. To be called between units, with no open group. */
+  constructor(keyspace: Keyspace, position: BinlogPosition, extra?: (batch: RecordBatch) => void) {
+    this.keyspace = keyspace
+    this.position = position
+    this.frozenBatch = new FrozenBatch(keyspace.records.batch(), keyspace)
+    this.frozen = keyspace.freeze(this.frozenBatch)
+    const { batch } = this.frozenBatch
+    for (const id of this.frozen.garbageObjects) batch.put(garbageKey(GARBAGE_OBJECT, id), EMPTY_VALUE)
+    for (const id of this.frozen.garbageDatabases) batch.put(garbageKey(GARBAGE_DATABASE, id), EMPTY_VALUE)
+    const { databases, nextObjectId, nextDbId } = this.frozen
+    const { offset: binlogOffset, crc: binlogCrc } = position
+    batch.put(META_KEY, encodeMeta({ format: 1, binlogOffset, binlogCrc, nextObjectId, nextDbId, databases, atMs: keyspace.now }))
+    extra?.(batch)
+  }
+
+  /** Encodes at most `count` more records; whether all are encoded. */
+  encodeSome(count: number): boolean {
+    const { dirty, generation } = this.frozen
+    const end = Math.min(dirty.length, this.next + count)
+    for (; this.next < end; this.next++) {
+      const record = dirty[this.next]
+      if (record !== undefined && record.generation === generation) record.encode(this.frozenBatch)
+    }
+    return this.next === dirty.length
+  }
+
+  /** Writes what has been encoded. Rejects when LevelDB refuses: all of it is dirty again then. */
+  async write(): Promise<CheckpointLanding> {
+    const { batch } = this.frozenBatch
+    try {
+      await batch.write()
+    } catch (error) {
+      this.abandon()
+      throw error
+    }
+    this.keyspace.landed()
+    this.frozenBatch.landed()
+    const { garbageObjects, garbageDatabases } = this.frozen
+    return { position: this.position, garbageObjects, garbageDatabases, records: batch.count, bytes: batch.sizeBytes }
+  }
+
+  /** Gives up before or instead of writing: what was frozen is dirty again. */
+  abandon(): void {
+    this.frozenBatch.undo()
+    this.keyspace.thaw(this.frozen)
+  }
+}

@@ -1,0 +1,64 @@
+/**
+ * The data directory.
+ *
+ *   CURRENT             name of the generation in use, one line; replaced by rename
+ *   identity.json       identity.ts
+ *   generation-NNNNNN/  db/      LevelDB
+ *                       binlog/  segments
+ *   reserve             bytes to give back when the disk is full (reserve.ts)
+ *
+ * A generation is a whole data set. A full sync fills the next one and then changes CURRENT; whatever generation CURRENT does not name is
+ * what an interrupted one left.
+ */
+import { join } from 'node:path'
+import { bufferOf, bytesOf } from './bytes.ts'
+import { type Files, replaceFileSync } from './files.ts'
+import { DamageError } from './records.ts'
+
+export interface Generation {
+  readonly name: string
+  readonly db: string
+  readonly binlog: string
+}
+
+const GENERATION_NAME = /^generation-\d{6}$/
+
+function generation(root: string, name: string): Generation {
+  return { name, db: join(root, name, 'db'), binlog: join(root, name, 'binlog') }
+}
+
+/** The generation in use; a new directory gets its first one. */
+export function openGeneration(files: Files, root: string): Generation {
+  files.makeDirectorySync(root)
+  const pointer = join(root, 'CURRENT')
+  if (!files.existsSync(pointer)) {
+    const first = generation(root, 'generation-000001')
+    files.makeDirectorySync(first.db)
+    files.makeDirectorySync(first.binlog)
+    files.syncDirectorySync(join(root, first.name))
+    files.syncDirectorySync(root)
+    replaceFileSync(files, pointer, bufferOf(`${first.name}\n`))
+    return first
+  }
+  return currentGeneration(files, root)
+}
+
+/** The generation that CURRENT names. Throws DamageError where there is none. */
+export function currentGeneration(files: Files, root: string): Generation {
+  const pointer = join(root, 'CURRENT')
+  if (!files.existsSync(pointer)) throw new DamageError(`${root} holds no data: there is no file CURRENT in it`)
+  const file = files.openSync(pointer, 'read')
+  const name = bytesOf(file.readSync(0, 64)).trim()
+  file.closeSync()
+  if (!GENERATION_NAME.test(name)) throw new DamageError(`${pointer} does not name a generation`)
+  const found = generation(root, name)
+  if (!files.existsSync(found.db) || !files.existsSync(found.binlog)) throw new DamageError(`${pointer} names ${name}, which is not there as a whole`)
+  return found
+}
+
+/** Removes what interrupted full syncs left. To be called with the current generation's database open, and so locked. */
+export function removeOtherGenerations(files: Files, root: string, current: Generation): void {
+  for (const name of files.listSync(root)) {
+    if (GENERATION_NAME.test(name) && name !== current.name) files.removeTreeSync(join(root, name))
+  }
+}

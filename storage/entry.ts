@@ -1,0 +1,68 @@
+/**
+ * A resident root: one key with its value and deadline. An Entry stays the same object from the time its key becomes resident until it is
+ * evicted or its tombstone has landed.
+ *
+ *   value === null   a tombstone: the key is gone, LevelDB may still hold its record
+ *   stored           LevelDB holds a record of this key, or may after the checkpoint in flight
+ *   generation       see keyspace.ts
+ */
+import type { Bytes } from './bytes.ts'
+import type { FrozenBatch } from './checkpoint.ts'
+import type { Database } from './database.ts'
+import { Rope } from './values/rope.ts'
+
+export type Value = Bytes | Rope
+
+/** What an entry costs beside its key and value: the object, its slots in the map and the clock, string headers. Bytes, measured. */
+export const ENTRY_OVERHEAD_BYTES = 232
+
+/** What the clock hand of eviction visits: entries and pages. */
+export interface Resident {
+  /** The generation in which it was last changed; clean when that has landed. */
+  generation: number
+  ringIndex: number
+  referenced: boolean
+  /** Forgets a clean resident. */
+  evict(): void
+}
+
+/** What a checkpoint writes: entries and pages. */
+export interface DirtyRecord {
+  generation: number
+  encode(batch: FrozenBatch): void
+}
+
+export class Entry implements Resident, DirtyRecord {
+  readonly db: Database
+  readonly key: Bytes
+  value: Value | null
+  /** ms since the epoch; 0 means never. */
+  expireAt = 0
+  /** The deadline in LevelDB's index, or on its way there; 0 means none. */
+  storedExpireAt = 0
+  generation = 0
+  ringIndex = -1
+  /** Seconds since the epoch of the last access. */
+  accessedAt = 0
+  referenced = true
+  stored = false
+
+  constructor(db: Database, key: Bytes, value: Value | null) {
+    this.db = db
+    this.key = key
+    this.value = value
+  }
+
+  /** Bytes of memory, without a rope's pages. */
+  get sizeBytes(): number {
+    return ENTRY_OVERHEAD_BYTES + this.key.length + (typeof this.value === 'string' ? this.value.length : 0)
+  }
+
+  encode(batch: FrozenBatch): void {
+    batch.encodeEntry(this)
+  }
+
+  evict(): void {
+    this.db.evict(this)
+  }
+}

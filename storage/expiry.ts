@@ -1,0 +1,97 @@
+/**
+ * Active expiry: keys go when their time has come, not when a sample happens upon them. Between turns, in slices; the rest of a crowd waits
+ * for the next slice, so that a million deadlines in one second delay nobody.
+ *
+ * Invariant: every deadline before `deadlines.horizon` is in the heap, or is being loaded into it, or its key has none any more.
+ */
+import type { Database } from './database.ts'
+import { minuteAfter } from './deadlines.ts'
+import type { Keyspace } from './keyspace.ts'
+import type { Log } from './log.ts'
+import type { RecordIterator } from './record-store.ts'
+import { deadlineRange, readRecordKey } from './records.ts'
+
+/** How far ahead the heap knows LevelDB's deadlines, ms. */
+const LOOK_AHEAD_MS = 60_000
+const LOAD_RECORDS = 1000
+/** No timer waits longer than this: wall time may jump, and setTimeout past 2^31 ms fires at once. */
+const MAX_DELAY_MS = 1000
+
+export class Expiry {
+  active = true
+  private readonly keyspace: Keyspace
+  private readonly log: Log
+  private loading: Promise<void> | null = null
+  private iterator: RecordIterator | null = null
+
+  constructor(keyspace: Keyspace, log: Log) {
+    this.keyspace = keyspace
+    this.log = log
+  }
+
+  /** Deletes up to `count` keys that are due by the turn's clock; whether more are due. To be called between units. */
+  expireSome(count: number): boolean {
+    const { keyspace } = this
+    if (!this.active || keyspace.expiry !== 'delete') return false
+    const { deadlines, now } = keyspace
+    for (; count > 0; count--) {
+      const first = deadlines.first
+      if (first === undefined || first.at > now) return false
+      deadlines.pop()
+      const db = this.databaseOf(first.dbId)
+      const entry = db?.lookup(first.key)
+      if (db !== undefined && entry !== undefined && entry.expireAt !== 0 && entry.expireAt <= now) db.expire(entry)
+    }
+    return true
+  }
+
+  /** ms from now to when there may be something to do. */
+  delayMs(wallMs: number): number {
+    const first = this.keyspace.deadlines.first
+    if (first === undefined || !this.active) return MAX_DELAY_MS
+    return Math.max(0, Math.min(MAX_DELAY_MS, first.at - wallMs))
+  }
+
+  /** Keeps the heap ahead of the clock. */
+  lookAhead(wallMs: number): void {
+    const { deadlines } = this.keyspace
+    const horizon = minuteAfter(wallMs + LOOK_AHEAD_MS)
+    if (this.loading !== null || deadlines.horizon >= horizon) return
+    const from = deadlines.horizon
+    // In one synchronous moment: what is in memory is poured in, and the iterator sees all that has landed.
+    deadlines.advance(horizon)
+    this.iterator = this.keyspace.records.iterate(deadlineRange(from, horizon))
+    this.loading = this.load(this.iterator, from)
+  }
+
+  /** Stops reading from LevelDB. What has not been loaded is loaded again by the next `lookAhead`. */
+  async stop(): Promise<void> {
+    await this.iterator?.close()
+    await this.loading
+  }
+
+  private async load(iterator: RecordIterator, from: number): Promise<void> {
+    const { keyspace } = this
+    try {
+      for (;;) {
+        const records = await iterator.next(LOAD_RECORDS)
+        if (records.length === 0) break
+        for (const [recordKey] of records) {
+          const deadline = readRecordKey(recordKey)
+          if (deadline.type === 'deadline') keyspace.deadlines.push({ at: deadline.expireAt, dbId: deadline.dbId, key: deadline.key })
+        }
+      }
+    } catch (error) {
+      keyspace.deadlines.horizon = from // all of it again
+      this.log.debug({ error: String(error) }, 'deadlines not loaded; will be tried again')
+    } finally {
+      await iterator.close().catch(() => {})
+      this.iterator = null
+      this.loading = null
+    }
+  }
+
+  private databaseOf(id: number): Database | undefined {
+    return this.keyspace.databases.find((db) => db.id === id)
+  }
+}

@@ -1,0 +1,43 @@
+/** The meta record: what LevelDB as a whole is a picture of. Written in the same batch as the records it speaks of. */
+import { DamageError, RECORD_VERSION } from './records.ts'
+
+export interface DatabaseMeta {
+  readonly id: number
+  readonly keys: number
+  readonly volatile: number
+}
+
+export interface Meta {
+  readonly format: 1
+  /** LevelDB is the state after the binlog up to this offset, in bytes. */
+  readonly binlogOffset: number
+  /** The chained CRC of the group that ends there. */
+  readonly binlogCrc: number
+  readonly nextObjectId: number
+  readonly nextDbId: number
+  /** By index. */
+  readonly databases: readonly DatabaseMeta[]
+  /** Wall time of the freeze, ms. */
+  readonly atMs: number
+}
+
+export function encodeMeta(meta: Meta): Buffer {
+  return Buffer.concat([Buffer.from([RECORD_VERSION]), Buffer.from(JSON.stringify(meta))])
+}
+
+export function decodeMeta(record: Buffer): Meta {
+  if (record[0] !== RECORD_VERSION) throw new DamageError(`meta record: unknown version ${record[0]}`)
+  let meta: Meta
+  try {
+    meta = JSON.parse(record.toString('utf8', 1)) as Meta
+  } catch {
+    throw new DamageError('meta record: not JSON')
+  }
+  const numbers = [meta.binlogOffset, meta.binlogCrc, meta.nextObjectId, meta.nextDbId, meta.atMs]
+  const whole = numbers.every((value) => Number.isSafeInteger(value) && value >= 0)
+  if (meta.format !== 1 || !whole || !Array.isArray(meta.databases)) throw new DamageError('meta record: not of format 1')
+  for (const { id, keys, volatile } of meta.databases) {
+    if (![id, keys, volatile].every((value) => Number.isSafeInteger(value) && value >= 0)) throw new DamageError('meta record: bad database')
+  }
+  return meta
+}

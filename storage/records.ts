@@ -1,0 +1,228 @@
+/**
+ * The grammar of every LevelDB record. On disk: never renumber. Integers are big-endian, so that records sort by them.
+ *
+ *   meta      'm'                                  -> version(1) JSON text of Meta (meta.ts)
+ *   root      'k' dbId(4) key                      -> version(1) kind(1) flags(1) [expireAt(8) if flags & 1] payload
+ *   page      'p' objectId(8) pageNumber(4)        -> version(1) bytes
+ *   deadline  'x' expireAt(8) dbId(4) key          -> empty
+ *   garbage   'g' what(1) id(8)                    -> empty        what: 0 an object, 1 a database
+ *   cursors   'c'                                  -> version(1) JSON text of the SCAN cursors, written at shutdown
+ *
+ *   payload of kind 1, an inline string:  the bytes
+ *   payload of kind 2, a rope:            objectId(8) length(8)
+ */
+import type { Bytes } from './bytes.ts'
+
+export const RECORD_VERSION = 1
+
+export const KIND_STRING = 1
+export const KIND_ROPE = 2
+
+const HAS_DEADLINE = 1
+
+const TAG_META = 0x6d
+const TAG_CURSORS = 0x63
+const TAG_ROOT = 0x6b
+const TAG_PAGE = 0x70
+const TAG_DEADLINE = 0x78
+const TAG_GARBAGE = 0x67
+
+export const META_KEY = Buffer.from([TAG_META])
+export const CURSORS_KEY = Buffer.from([TAG_CURSORS])
+export const GARBAGE_OBJECT = 0
+export const GARBAGE_DATABASE = 1
+
+/** A scratch buffer: what a function returns from it is valid until the next call of the same function. */
+class Scratch {
+  private buffer = Buffer.allocUnsafeSlow(1024)
+
+  take(length: number): Buffer {
+    if (length > this.buffer.length) this.buffer = Buffer.allocUnsafeSlow(length * 2)
+    return this.buffer
+  }
+}
+
+const rootKeyScratch = new Scratch()
+const deadlineKeyScratch = new Scratch()
+const pageKeyScratch = new Scratch()
+const valueScratch = new Scratch()
+
+function writeUint64(buffer: Buffer, value: number, offset: number): void {
+  buffer.writeUInt32BE(Math.floor(value / 0x1_0000_0000), offset)
+  buffer.writeUInt32BE(value >>> 0, offset + 4)
+}
+
+function readUint64(buffer: Buffer, offset: number): number {
+  return buffer.readUInt32BE(offset) * 0x1_0000_0000 + buffer.readUInt32BE(offset + 4)
+}
+
+/** The key of a root record, in a scratch buffer. */
+export function rootKey(dbId: number, key: Bytes): Buffer {
+  const length = 5 + key.length
+  const buffer = rootKeyScratch.take(length)
+  buffer[0] = TAG_ROOT
+  buffer.writeUInt32BE(dbId, 1)
+  buffer.latin1Write(key, 5)
+  return buffer.subarray(0, length)
+}
+
+/** The key of a page record, in a scratch buffer. */
+export function pageKey(objectId: number, pageNumber: number): Buffer {
+  const buffer = pageKeyScratch.take(13)
+  buffer[0] = TAG_PAGE
+  writeUint64(buffer, objectId, 1)
+  buffer.writeUInt32BE(pageNumber, 9)
+  return buffer.subarray(0, 13)
+}
+
+/** The key of a deadline record, in a scratch buffer. */
+export function deadlineKey(expireAt: number, dbId: number, key: Bytes): Buffer {
+  const length = 13 + key.length
+  const buffer = deadlineKeyScratch.take(length)
+  buffer[0] = TAG_DEADLINE
+  writeUint64(buffer, expireAt, 1)
+  buffer.writeUInt32BE(dbId, 9)
+  buffer.latin1Write(key, 13)
+  return buffer.subarray(0, length)
+}
+
+export function garbageKey(what: number, id: number): Buffer {
+  const buffer = Buffer.allocUnsafe(10)
+  buffer[0] = TAG_GARBAGE
+  buffer[1] = what
+  writeUint64(buffer, id, 2)
+  return buffer
+}
+
+/** The value of an inline string's root, in a scratch buffer. `expireAt` 0 means none. */
+export function stringRoot(value: Bytes, expireAt: number): Buffer {
+  const start = expireAt === 0 ? 3 : 11
+  const buffer = valueScratch.take(start + value.length)
+  writeRootHead(buffer, KIND_STRING, expireAt)
+  buffer.latin1Write(value, start)
+  return buffer.subarray(0, start + value.length)
+}
+
+/** The value of a rope's root, in a scratch buffer. */
+export function ropeRoot(objectId: number, length: number, expireAt: number): Buffer {
+  const start = expireAt === 0 ? 3 : 11
+  const buffer = valueScratch.take(start + 16)
+  writeRootHead(buffer, KIND_ROPE, expireAt)
+  writeUint64(buffer, objectId, start)
+  writeUint64(buffer, length, start + 8)
+  return buffer.subarray(0, start + 16)
+}
+
+/** The value of a page, in a scratch buffer. */
+export function pageValue(content: Buffer): Buffer {
+  const buffer = valueScratch.take(1 + content.length)
+  buffer[0] = RECORD_VERSION
+  content.copy(buffer, 1)
+  return buffer.subarray(0, 1 + content.length)
+}
+
+function writeRootHead(buffer: Buffer, kind: number, expireAt: number): void {
+  buffer[0] = RECORD_VERSION
+  buffer[1] = kind
+  buffer[2] = expireAt === 0 ? 0 : HAS_DEADLINE
+  if (expireAt !== 0) writeUint64(buffer, expireAt, 3)
+}
+
+/** A root record taken apart; throws DamageError on what no version of this grammar has written. */
+export interface Root {
+  readonly kind: number
+  readonly expireAt: number
+  readonly payload: Buffer
+}
+
+/** What stands on disk cannot be what was written. */
+export class DamageError extends Error {
+  override readonly name = 'DamageError'
+}
+
+export function readRoot(value: Buffer): Root {
+  checkVersion(value, 'root')
+  const kind = value[1]
+  const flags = value[2]
+  if (kind === undefined || flags === undefined || (flags & ~HAS_DEADLINE) !== 0) throw new DamageError('root record: bad head')
+  if (kind !== KIND_STRING && kind !== KIND_ROPE) throw new DamageError(`root record: unknown kind ${kind}`)
+  const start = flags & HAS_DEADLINE ? 11 : 3
+  if (value.length < start) throw new DamageError('root record: cut short')
+  if (kind === KIND_ROPE && value.length !== start + 16) throw new DamageError('root record: a rope of the wrong size')
+  return { kind, expireAt: start === 11 ? readUint64(value, 3) : 0, payload: value.subarray(start) }
+}
+
+/** The object id in a root's payload, or 0 where the value has no pages. */
+export function objectIdOf(root: Root): number {
+  return root.kind === KIND_ROPE ? readUint64(root.payload, 0) : 0
+}
+
+export function ropeLengthOf(root: Root): number {
+  return readUint64(root.payload, 8)
+}
+
+/** The content of a page record. */
+export function readPage(value: Buffer): Buffer {
+  checkVersion(value, 'page')
+  return value.subarray(1)
+}
+
+function checkVersion(value: Buffer, what: string): void {
+  if (value[0] !== RECORD_VERSION) throw new DamageError(`${what} record: unknown version ${value[0]}`)
+}
+
+/** A record's key taken apart. */
+export type RecordKey =
+  | { readonly type: 'meta' | 'cursors' }
+  | { readonly type: 'root'; readonly dbId: number; readonly key: Bytes }
+  | { readonly type: 'page'; readonly objectId: number; readonly pageNumber: number }
+  | { readonly type: 'deadline'; readonly expireAt: number; readonly dbId: number; readonly key: Bytes }
+  | { readonly type: 'garbage'; readonly what: number; readonly id: number }
+
+export function readRecordKey(buffer: Buffer): RecordKey {
+  switch (buffer[0]) {
+    case TAG_META:
+      if (buffer.length === 1) return { type: 'meta' }
+      break
+    case TAG_CURSORS:
+      if (buffer.length === 1) return { type: 'cursors' }
+      break
+    case TAG_ROOT:
+      if (buffer.length >= 5) return { type: 'root', dbId: buffer.readUInt32BE(1), key: buffer.latin1Slice(5) }
+      break
+    case TAG_PAGE:
+      if (buffer.length === 13) return { type: 'page', objectId: readUint64(buffer, 1), pageNumber: buffer.readUInt32BE(9) }
+      break
+    case TAG_DEADLINE:
+      if (buffer.length >= 13)
+        return { type: 'deadline', expireAt: readUint64(buffer, 1), dbId: buffer.readUInt32BE(9), key: buffer.latin1Slice(13) }
+      break
+    case TAG_GARBAGE:
+      if (buffer.length === 10) return { type: 'garbage', what: buffer[1] as number, id: readUint64(buffer, 2) }
+      break
+  }
+  throw new DamageError(`record key of no known form: ${buffer.toString('hex', 0, 32)}`)
+}
+
+/** The bounds of all records of one kind. */
+const tagRange = (tag: number) => ({ from: Buffer.from([tag]), before: Buffer.from([tag + 1]) })
+export const ALL_RECORDS = { from: Buffer.alloc(0), before: Buffer.from([0xff]) }
+export const GARBAGE_RANGE = tagRange(TAG_GARBAGE)
+
+/** Roots of one database from a key on (empty: from its first) to before a key (absent: to its last). */
+export function rootRange(dbId: number, from: Bytes, before?: Bytes): { from: Buffer; before: Buffer } {
+  return {
+    from: Buffer.from(rootKey(dbId, from)),
+    before: Buffer.from(before === undefined ? rootKey(dbId + 1, '') : rootKey(dbId, before)),
+  }
+}
+
+/** Pages of one object. */
+export function pageRange(objectId: number): { from: Buffer; before: Buffer } {
+  return { from: Buffer.from(pageKey(objectId, 0)), before: Buffer.from(pageKey(objectId + 1, 0)) }
+}
+
+/** Deadlines from a time on to before another, of all databases. */
+export function deadlineRange(fromMs: number, beforeMs: number): { from: Buffer; before: Buffer } {
+  return { from: Buffer.from(deadlineKey(fromMs, 0, '')), before: Buffer.from(deadlineKey(beforeMs, 0, '')) }
+}

@@ -1,0 +1,55 @@
+/**
+ * A file that takes up room so that it can be given back: when the disk is full, its space lets the group in hand be written and the
+ * checkpoint run that frees binlog.
+ */
+import { join } from 'node:path'
+import type { Files } from './files.ts'
+
+const PIECE_BYTES = 1024 * 1024
+
+export class Reserve {
+  private readonly files: Files
+  private readonly path: string
+  private readonly sizeBytes: number
+  private present = false
+
+  constructor(files: Files, directory: string, sizeBytes: number) {
+    this.files = files
+    this.path = join(directory, 'reserve')
+    this.sizeBytes = sizeBytes
+  }
+
+  get isHeld(): boolean {
+    return this.present || this.sizeBytes === 0
+  }
+
+  /** Takes the space. Returns whether it could. */
+  take(): boolean {
+    if (this.isHeld) return true
+    try {
+      const file = this.files.openSync(this.path, 'create')
+      try {
+        const piece = Buffer.alloc(PIECE_BYTES)
+        for (let at = 0; at < this.sizeBytes; at += PIECE_BYTES) file.writeSync([piece.subarray(0, Math.min(PIECE_BYTES, this.sizeBytes - at))], at)
+      } finally {
+        file.closeSync()
+      }
+      this.present = true
+    } catch {
+      this.release()
+    }
+    return this.present
+  }
+
+  /** Gives the space back. Returns whether there was any. */
+  release(): boolean {
+    this.present = false
+    if (!this.files.existsSync(this.path)) return false
+    try {
+      this.files.removeSync(this.path)
+      return true
+    } catch {
+      return false
+    }
+  }
+}

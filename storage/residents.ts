@@ -1,0 +1,51 @@
+/**
+ * The ring that the clock hand of eviction goes round: every resident entry and page of one database, in no order. Adding and removing
+ * is O(1); dropping a database drops its ring.
+ */
+import type { Resident } from './entry.ts'
+
+export class Residents {
+  bytes = 0
+  private readonly ring: Resident[] = []
+  private hand = 0
+
+  get length(): number {
+    return this.ring.length
+  }
+
+  at(index: number): Resident {
+    return this.ring[index] as Resident
+  }
+
+  add(resident: Resident, sizeBytes: number): void {
+    resident.ringIndex = this.ring.length
+    this.ring.push(resident)
+    this.bytes += sizeBytes
+  }
+
+  remove(resident: Resident, sizeBytes: number): void {
+    const last = this.ring.pop() as Resident
+    if (last !== resident) {
+      this.ring[resident.ringIndex] = last
+      last.ringIndex = resident.ringIndex
+    }
+    resident.ringIndex = -1
+    this.bytes -= sizeBytes
+  }
+
+  /** Moves the hand over at most `steps` residents and evicts those that are clean and were not used since its last visit, until
+   *  `enough` bytes are freed. Returns the bytes freed. */
+  sweep(steps: number, landedGeneration: number, enough: number): number {
+    const before = this.bytes
+    for (; steps > 0 && this.ring.length > 0 && before - this.bytes < enough; steps--) {
+      if (this.hand >= this.ring.length) this.hand = 0
+      const resident = this.ring[this.hand] as Resident
+      if (resident.generation > landedGeneration) this.hand++
+      else if (resident.referenced) {
+        resident.referenced = false
+        this.hand++
+      } else resident.evict() // the last one takes its place
+    }
+    return before - this.bytes
+  }
+}

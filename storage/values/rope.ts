@@ -1,0 +1,187 @@
+/**
+ * A large string: chunks of 16 KiB, each a page of its own in LevelDB, loaded, changed, evicted and checkpointed one by one. Absent chunks
+ * are zeros. SETBIT, SETRANGE, GETRANGE and APPEND touch only the chunks concerned.
+ *
+ * Invariant: bytes past `length` in the last chunk are zeros.
+ */
+import type { Bytes } from '../bytes.ts'
+import type { FrozenBatch } from '../checkpoint.ts'
+import type { Database } from '../database.ts'
+import type { DirtyRecord, Resident } from '../entry.ts'
+import { pageKey, readPage } from '../records.ts'
+
+/** A string becomes a rope when it is as long as this, in bytes. */
+export const ROPE_MIN_BYTES = 64 * 1024
+export const CHUNK_BYTES = 16 * 1024
+const CHUNK_SHIFT = 14
+
+export const PAGE_OVERHEAD_BYTES = 200
+
+const ZEROS = Buffer.alloc(CHUNK_BYTES)
+
+export class RopePage implements Resident, DirtyRecord {
+  readonly rope: Rope
+  readonly index: number
+  readonly content: Buffer
+  generation = 0
+  ringIndex = -1
+  referenced = true
+
+  constructor(rope: Rope, index: number, content: Buffer) {
+    this.rope = rope
+    this.index = index
+    this.content = content
+  }
+
+  encode(batch: FrozenBatch): void {
+    batch.encodePage(this)
+  }
+
+  evict(): void {
+    this.rope.forget(this)
+  }
+}
+
+export class Rope {
+  /** The database whose key holds this rope. */
+  db: Database
+  readonly objectId: number
+  length: number
+  /** LevelDB has pages of this object, or may after the checkpoint in flight. */
+  stored: boolean
+  private readonly pages = new Map<number, RopePage>()
+
+  constructor(db: Database, objectId: number, length: number, stored: boolean) {
+    this.db = db
+    this.objectId = objectId
+    this.length = length
+    this.stored = stored
+  }
+
+  /** A new rope with these bytes. */
+  static of(db: Database, bytes: Bytes | Buffer): Rope {
+    const rope = new Rope(db, db.keyspace.takeObjectId(), 0, false)
+    rope.write(0, typeof bytes === 'string' ? Buffer.from(bytes, 'latin1') : bytes)
+    return rope
+  }
+
+  get chunkCount(): number {
+    return (this.length + CHUNK_BYTES - 1) >>> CHUNK_SHIFT
+  }
+
+  /** The bytes of one chunk, always a whole chunk long. Read only, valid until the next change. */
+  chunk(index: number): Buffer {
+    return this.page(index)?.content ?? ZEROS
+  }
+
+  byteAt(position: number): number {
+    return this.chunk(position >>> CHUNK_SHIFT)[position & (CHUNK_BYTES - 1)] as number
+  }
+
+  /** The bytes from start to before end, in pieces that stay valid until the next change. */
+  *pieces(start: number, end: number): Generator<Buffer> {
+    while (start < end) {
+      const from = start & (CHUNK_BYTES - 1)
+      const count = Math.min(CHUNK_BYTES - from, end - start)
+      yield this.chunk(start >>> CHUNK_SHIFT).subarray(from, from + count)
+      start += count
+    }
+  }
+
+  /** The bytes from start to before end, copied. */
+  read(start: number, end: number): Buffer {
+    const result = Buffer.allocUnsafe(end - start)
+    let done = 0
+    for (const piece of this.pieces(start, end)) {
+      piece.copy(result, done)
+      done += piece.length
+    }
+    return result
+  }
+
+  /** Writes bytes at a position, growing with zeros where that lies past the end. The caller has touched the entry. */
+  write(position: number, bytes: Buffer): void {
+    let done = 0
+    while (done < bytes.length) {
+      const at = position + done
+      const from = at & (CHUNK_BYTES - 1)
+      const count = Math.min(CHUNK_BYTES - from, bytes.length - done)
+      bytes.copy(this.writableChunk(at >>> CHUNK_SHIFT), from, done, done + count)
+      done += count
+    }
+    this.length = Math.max(this.length, position + bytes.length)
+  }
+
+  /** Sets the length to at least this many bytes. */
+  grow(length: number): void {
+    if (length > this.length) this.length = length
+  }
+
+  /** One chunk to be changed in place. The caller has touched the entry. */
+  writableChunk(index: number): Buffer {
+    let page = this.page(index)
+    if (page === undefined) page = this.keep(new RopePage(this, index, Buffer.alloc(CHUNK_BYTES)))
+    this.db.keyspace.touch(page, CHUNK_BYTES + PAGE_OVERHEAD_BYTES)
+    return page.content
+  }
+
+  /** A copy with an object id of its own, for the same or another database. */
+  copyFor(db: Database): Rope {
+    const copy = new Rope(db, db.keyspace.takeObjectId(), 0, false)
+    for (let index = 0; index < this.chunkCount; index++) {
+      const chunk = this.chunk(index)
+      if (chunk !== ZEROS) copy.write(index * CHUNK_BYTES, chunk)
+    }
+    copy.length = this.length
+    return copy
+  }
+
+  /** Hands the resident pages over to another database, with the key that holds this rope. */
+  moveTo(db: Database): void {
+    if (db === this.db) return
+    for (const page of this.pages.values()) {
+      this.db.residents.remove(page, CHUNK_BYTES + PAGE_OVERHEAD_BYTES)
+      db.residents.add(page, CHUNK_BYTES + PAGE_OVERHEAD_BYTES)
+    }
+    this.db = db
+  }
+
+  /** The value is no longer any key's: pages leave memory, those on disk become garbage with the next checkpoint. */
+  drop(): void {
+    const { keyspace } = this.db
+    for (const page of this.pages.values()) {
+      this.db.residents.remove(page, CHUNK_BYTES + PAGE_OVERHEAD_BYTES)
+      if (page.generation === keyspace.generation) page.generation = 0 // not written any more; a frozen one still is
+    }
+    this.pages.clear()
+    if (this.stored || keyspace.frozenGeneration !== 0) keyspace.garbageObjects.push(this.objectId)
+  }
+
+  /** Memory of the resident pages, in bytes. */
+  get residentBytes(): number {
+    return this.pages.size * (CHUNK_BYTES + PAGE_OVERHEAD_BYTES)
+  }
+
+  forget(page: RopePage): void {
+    this.pages.delete(page.index)
+    this.db.residents.remove(page, CHUNK_BYTES + PAGE_OVERHEAD_BYTES)
+  }
+
+  private page(index: number): RopePage | undefined {
+    const resident = this.pages.get(index)
+    if (resident !== undefined) {
+      resident.referenced = true
+      return resident
+    }
+    if (!this.stored) return undefined
+    const value = this.db.keyspace.records.getSync(pageKey(this.objectId, index))
+    if (value === undefined) return undefined
+    return this.keep(new RopePage(this, index, Buffer.from(readPage(value))))
+  }
+
+  private keep(page: RopePage): RopePage {
+    this.pages.set(page.index, page)
+    this.db.residents.add(page, CHUNK_BYTES + PAGE_OVERHEAD_BYTES)
+    return page
+  }
+}

@@ -1,0 +1,294 @@
+/**
+ * A record store in memory that loses, at a simulated crash, what LevelDB may lose, and fails as it does.
+ *
+ * The content is a sorted array that is replaced, never changed, so an iterator's snapshot is a reference. Changes go through one ordered
+ * log as in LevelDB: a power loss keeps what was durable and any number of the next changes in that order, each whole. A batch is seen
+ * and durable when its write resolves; the pieces of `clear` are seen at once and durable with the next batch.
+ * Crashes leave this store as it is and return another.
+ */
+import type { Bytes } from '../../storage/bytes.ts'
+import { bufferOf, bytesOf } from '../../storage/bytes.ts'
+import type { Random } from '../../storage/clock.ts'
+import type { RecordBatch, RecordIterator, RecordRange, RecordStore } from '../../storage/record-store.ts'
+
+type Row = readonly [key: Bytes, value: Buffer]
+type Rows = readonly Row[]
+/** Null removes. */
+type Changes = ReadonlyMap<Bytes, Buffer | null>
+
+export interface WriteFault {
+  readonly error?: Error
+  /** So many writes succeed first. */
+  readonly after?: number
+  /** So many reopens fail before one succeeds, as while the disk is still full. */
+  readonly failedReopens?: number
+  /** The batch that failed is there after the reopen, as LevelDB's log may have it. */
+  readonly landsAtReopen?: boolean
+}
+
+export interface MemoryRecordsOptions {
+  /** Lets iterators return fewer records than asked for, as LevelDB's do. */
+  readonly random?: Random
+}
+
+const CLEAR_PIECE_RECORDS = 16
+
+export class MemoryRecords implements RecordStore {
+  private readonly random: Random | undefined
+  private rows: Rows
+  /** What a power loss cannot take. */
+  private durable: Rows
+  /** Seen but not durable. */
+  private unsynced: Changes[] = []
+  private readonly inFlight: Changes[] = []
+  private held: (() => void)[] | undefined
+  private fault: (WriteFault & { after: number; failedReopens: number }) | undefined
+  private backgroundError: Error | undefined
+  private landing: Changes | undefined
+  private idle: (() => void)[] = []
+  private opened = true
+
+  constructor(options: MemoryRecordsOptions = {}, rows: Rows = []) {
+    this.random = options.random
+    this.rows = rows
+    this.durable = rows
+  }
+
+  /** What may be found after a power loss now. */
+  crash(random: Random): MemoryRecords {
+    return this.found(this.durable, [...this.unsynced, ...this.undecided()], random)
+  }
+
+  /** What the next process finds when this one is killed now. */
+  crashProcess(random: Random): MemoryRecords {
+    return this.found(this.rows, this.undecided(), random)
+  }
+
+  /** Makes a write fail, and every later one until a reopen: LevelDB's background error. */
+  failWrites(fault: WriteFault = {}): void {
+    this.fault = { ...fault, after: fault.after ?? 0, failedReopens: fault.failedReopens ?? 0 }
+  }
+
+  /** Keeps batch writes pending until they are released. */
+  holdWrites(): void {
+    this.held ??= []
+  }
+
+  /** Lets the pending writes end, in the order of their calls, and later ones again by themselves. */
+  releaseWrites(): void {
+    const held = this.held ?? []
+    this.held = undefined
+    for (const end of held) end()
+  }
+
+  get heldWrites(): number {
+    return this.held?.length ?? 0
+  }
+
+  get count(): number {
+    return this.rows.length
+  }
+
+  getSync(key: Buffer): Buffer | undefined {
+    this.mustBeOpen()
+    return get(this.rows, key)
+  }
+
+  async getMany(keys: readonly Buffer[]): Promise<(Buffer | undefined)[]> {
+    this.mustBeOpen()
+    const found = keys.map((key) => get(this.rows, key))
+    await nextTurn()
+    return found
+  }
+
+  batch(): RecordBatch {
+    this.mustBeOpen()
+    return new MemoryBatch((changes) => this.write(changes))
+  }
+
+  iterate(range: RecordRange): RecordIterator {
+    this.mustBeOpen()
+    const found = select(this.rows, range)
+    let position = 0
+    let closed = false
+    return {
+      next: async (count) => {
+        if (closed || !this.opened) throw levelError('LEVEL_ITERATOR_NOT_OPEN', 'Iterator is not open')
+        const size = this.random === undefined ? count : 1 + Math.floor(this.random() * count)
+        const part = found.slice(position, position + size)
+        position += part.length
+        await nextTurn()
+        return part.map(([key, value]) => [bufferOf(key), Buffer.from(value)] as const)
+      },
+      close: async () => {
+        closed = true
+      },
+    }
+  }
+
+  async clear(range: RecordRange): Promise<void> {
+    this.mustBeOpen()
+    const keys = select(this.rows, { from: range.from, before: range.before }).map(([key]) => key)
+    for (let start = 0; start < keys.length; start += CLEAR_PIECE_RECORDS) {
+      await nextTurn()
+      if (!this.opened) throw levelError('LEVEL_DATABASE_NOT_OPEN', 'Database is not open')
+      if (this.backgroundError !== undefined) throw this.backgroundError
+      const piece: Changes = new Map(keys.slice(start, start + CLEAR_PIECE_RECORDS).map((key) => [key, null]))
+      this.rows = merge(this.rows, piece)
+      this.unsynced.push(piece)
+    }
+  }
+
+  async reopen(): Promise<void> {
+    await this.close()
+    if (this.fault !== undefined && this.backgroundError !== undefined && this.fault.failedReopens-- > 0) {
+      throw levelError('LEVEL_DATABASE_NOT_OPEN', 'Database failed to open', this.backgroundError)
+    }
+    if (this.backgroundError !== undefined) this.fault = undefined
+    this.backgroundError = undefined
+    if (this.landing !== undefined) this.apply(this.landing)
+    this.landing = undefined
+    this.opened = true
+  }
+
+  /** Waits for the writes under way. */
+  async close(): Promise<void> {
+    this.opened = false
+    await nextTurn()
+    if (this.inFlight.length > 0) await new Promise<void>((resolve) => this.idle.push(resolve))
+  }
+
+  property(_name: string): string {
+    return ''
+  }
+
+  private write(changes: Changes): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.mustBeOpen()
+      this.inFlight.push(changes)
+      const end = () => {
+        const error = this.takeFault(changes)
+        this.inFlight.splice(this.inFlight.indexOf(changes), 1)
+        if (error === undefined) this.apply(changes)
+        if (this.inFlight.length === 0) for (const wake of this.idle.splice(0)) wake()
+        if (error === undefined) resolve()
+        else reject(error)
+      }
+      if (this.held === undefined) setImmediate(end)
+      else this.held.push(end)
+    })
+  }
+
+  /** A synced write makes all before it durable too. */
+  private apply(changes: Changes): void {
+    this.rows = merge(this.rows, changes)
+    this.durable = this.rows
+    this.unsynced = []
+  }
+
+  private takeFault(changes: Changes): Error | undefined {
+    if (this.backgroundError !== undefined || this.fault === undefined) return this.backgroundError
+    if (this.fault.after-- > 0) return undefined
+    this.backgroundError = this.fault.error ?? levelError('LEVEL_IO_ERROR', 'IO error: 000005.log: No space left on device')
+    if (this.fault.landsAtReopen === true) this.landing = changes
+    return this.backgroundError
+  }
+
+  /** Batches of which only LevelDB's log knows whether they are in it, in its order. */
+  private undecided(): readonly Changes[] {
+    if (this.backgroundError === undefined) return this.inFlight
+    return this.landing === undefined ? [] : [this.landing]
+  }
+
+  private found(rows: Rows, log: readonly Changes[], random: Random): MemoryRecords {
+    const kept = log.slice(0, Math.floor(random() * (log.length + 1)))
+    return new MemoryRecords(this.random === undefined ? {} : { random: this.random }, kept.reduce(merge, rows))
+  }
+
+  private mustBeOpen(): void {
+    if (!this.opened) throw levelError('LEVEL_DATABASE_NOT_OPEN', 'Database is not open')
+  }
+}
+
+class MemoryBatch implements RecordBatch {
+  sizeBytes = 0
+  count = 0
+  private readonly changes = new Map<Bytes, Buffer | null>()
+  private readonly submit: (changes: Changes) => Promise<void>
+  private used = false
+
+  constructor(submit: (changes: Changes) => Promise<void>) {
+    this.submit = submit
+  }
+
+  put(key: Buffer, value: Buffer): void {
+    this.add(key, Buffer.from(value), value.length)
+  }
+
+  remove(key: Buffer): void {
+    this.add(key, null, 0)
+  }
+
+  async write(): Promise<void> {
+    this.mustBeUnused()
+    this.used = true
+    await this.submit(this.changes)
+  }
+
+  private add(key: Buffer, value: Buffer | null, valueBytes: number): void {
+    this.mustBeUnused()
+    this.changes.set(bytesOf(key), value)
+    this.sizeBytes += key.length + valueBytes
+    this.count++
+  }
+
+  private mustBeUnused(): void {
+    if (this.used) throw levelError('LEVEL_BATCH_NOT_OPEN', 'Batch is not open')
+  }
+}
+
+/** The index of the first row whose key is not before this one. */
+function lowerBound(rows: Rows, key: Bytes): number {
+  let low = 0
+  let high = rows.length
+  while (low < high) {
+    const middle = (low + high) >>> 1
+    if (rows[middle]![0] < key) low = middle + 1
+    else high = middle
+  }
+  return low
+}
+
+function get(rows: Rows, key: Buffer): Buffer | undefined {
+  const bytes = bytesOf(key)
+  const row = rows[lowerBound(rows, bytes)]
+  return row !== undefined && row[0] === bytes ? Buffer.from(row[1]) : undefined
+}
+
+function select(rows: Rows, { from, before, reverse, limit = 0 }: RecordRange): Rows {
+  const found = rows.slice(lowerBound(rows, bytesOf(from)), lowerBound(rows, bytesOf(before)))
+  if (reverse === true) found.reverse()
+  return limit === 0 ? found : found.slice(0, limit)
+}
+
+/** A new array of the rows with the changes made. */
+function merge(rows: Rows, changes: Changes): Rows {
+  const sorted = [...changes].sort(([a], [b]) => (a < b ? -1 : 1))
+  const merged: Row[] = []
+  let position = 0
+  for (const [key, value] of sorted) {
+    while (position < rows.length && rows[position]![0] < key) merged.push(rows[position++]!)
+    if (rows[position]?.[0] === key) position++
+    if (value !== null) merged.push([key, value])
+  }
+  while (position < rows.length) merged.push(rows[position++]!)
+  return merged
+}
+
+function levelError(code: string, message: string, cause?: Error): Error {
+  return Object.assign(new Error(message, { cause }), { code })
+}
+
+function nextTurn(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve))
+}
