@@ -34,6 +34,7 @@ export type CommandFlag =
   | 'fast'
   | 'no_auth'
   | 'may_replicate'
+  | 'no_mandatory_keys'
   | 'no_async_loading'
   | 'no_multi'
   | 'allow_busy'
@@ -61,12 +62,22 @@ export type KeyAccess = 'RO' | 'RW' | 'OW' | 'RM' | 'access' | 'update' | 'inser
 
 export interface KeySpec {
   readonly access: readonly KeyAccess[]
-  readonly begin: { readonly index: number } | { readonly keyword: Bytes; readonly startFrom: number }
+  /** What COMMAND INFO says besides. */
+  readonly notes?: string
+  /** `keyword`: the word after it, looked for from `startFrom` on (negative: from the end, backwards). `unknown`: see `findKeys`. */
+  readonly begin: { readonly index: number } | { readonly keyword: Bytes; readonly startFrom: number } | { readonly unknown: true }
   /** `range`: keys up to `last` (relative to the first; negative counts from the end), every `step`-th, `limit` as in Redis.
    *  `counted`: a number of keys stands at `countIndex` and the keys from `first` on (both relative to begin). */
   readonly find:
     | { readonly last: number; readonly step: number; readonly limit: number }
     | { readonly countIndex: number; readonly first: number; readonly step: number }
+    | { readonly unknown: true }
+}
+
+/** A word of a request that is a key. */
+export interface KeyUse {
+  readonly position: number
+  readonly access: readonly KeyAccess[]
 }
 
 export interface Command {
@@ -82,7 +93,10 @@ export interface Command {
   readonly arity: number
   readonly flags: readonly CommandFlag[]
   readonly keys?: readonly KeySpec[]
-  /** ACL categories beyond those that follow from group and flags, without the @. */
+  /** Finds the keys where the specs cannot: SORT's STORE, accesses that depend on options. Null for arguments that make no sense. */
+  readonly findKeys?: (args: readonly Bytes[]) => readonly KeyUse[] | null
+  /** ACL categories beyond those that follow from group and flags, without the @. One that stands for a group (`connection` of WAIT, a
+   *  generic command) replaces that of the own group. */
   readonly categories?: readonly string[]
   readonly history?: readonly (readonly [version: string, change: string])[]
   readonly tips?: readonly string[]

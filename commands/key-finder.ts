@@ -1,0 +1,121 @@
+/**
+ * Which words of a request are keys, from the command's key specs: for prefetching, ACL and COMMAND GETKEYS.
+ *
+ * A spec whose keyword does not occur adds nothing (STORE of GEORADIUS). Arguments that contradict a spec, such as a count of keys past
+ * the request's end, make the whole request one without keys: the command itself will answer with its error.
+ */
+import type { Bytes } from '../storage/bytes.ts'
+import { integerOf, isToken } from './args.ts'
+import type { Command, KeyAccess, KeySpec, KeyUse } from './command.ts'
+
+/** The answer of `onlyKeyOf` where a command may have more keys than one: ask `keysOf`. */
+export const MANY_KEYS = -1
+
+/**
+ * The position of the one key of a request, without allocation: 0 where it has none, MANY_KEYS where its specs allow of more than one.
+ */
+export function onlyKeyOf(command: Command, args: readonly Bytes[]): number {
+  const specs = command.keys
+  if (specs === undefined || specs.length === 0) return 0
+  if (specs.length > 1) return MANY_KEYS
+  const { begin, find } = specs[0]!
+  if (!('index' in begin) || !('last' in find) || find.last !== 0) return MANY_KEYS
+  return begin.index < args.length ? begin.index : 0
+}
+
+/** The positions of the keys, in the order of the specs; none where the arguments make no sense. */
+export function keysOf(command: Command, args: readonly Bytes[]): number[] {
+  const only = onlyKeyOf(command, args)
+  if (only === 0) return []
+  if (only !== MANY_KEYS && command.findKeys === undefined) return isKey(command.keys![0]!) ? [only] : []
+  return (keyUsesOf(command, args) ?? []).map((use) => use.position)
+}
+
+/** The keys with how they are accessed; null where the arguments make no sense. */
+export function keyUsesOf(command: Command, args: readonly Bytes[]): readonly KeyUse[] | null {
+  if (command.findKeys !== undefined) return command.findKeys(args)
+  const uses: KeyUse[] = []
+  for (const spec of command.keys ?? []) if (isKey(spec) && !addUses(uses, spec, args)) return null
+  return uses
+}
+
+/** Whether the command takes keys at all. */
+export function takesKeys(command: Command): boolean {
+  return command.keys?.some(isKey) ?? false
+}
+
+/** Shard channels have specs, too, but are no keys. */
+function isKey(spec: KeySpec): boolean {
+  return !spec.access.includes('not_key')
+}
+
+/** Adds the keys of one spec; false where the arguments contradict it. */
+function addUses(uses: KeyUse[], spec: KeySpec, args: readonly Bytes[]): boolean {
+  const begin = beginOf(spec, args)
+  if (begin === null) return true
+  const range = rangeOf(spec, begin, args)
+  if (range === null) return false
+  for (let position = range.first; position <= range.last; position += range.step) uses.push({ position, access: spec.access })
+  return true
+}
+
+/** Where a spec's keys begin; null where its keyword does not occur. */
+function beginOf(spec: KeySpec, args: readonly Bytes[]): number | null {
+  const { begin } = spec
+  if ('unknown' in begin) return null
+  if ('index' in begin) return begin.index
+  const keyword = begin.keyword.toLowerCase()
+  const step = begin.startFrom < 0 ? -1 : 1
+  // The keyword cannot be the last word: a key has to follow.
+  const start = begin.startFrom < 0 ? args.length + begin.startFrom : begin.startFrom
+  for (let i = start; i > 0 && i < args.length - (step > 0 ? 1 : 0); i += step) if (isToken(args[i], keyword)) return i + 1
+  return null
+}
+
+function rangeOf(spec: KeySpec, begin: number, args: readonly Bytes[]): { first: number; last: number; step: number } | null {
+  const { find } = spec
+  if ('unknown' in find) return null
+  if ('last' in find) {
+    const last = lastOf(find, begin, args.length)
+    return begin < args.length && last < args.length && last >= begin ? { first: begin, last, step: find.step } : null
+  }
+  const count = integerOf(args[begin + find.countIndex] ?? '')
+  if (count === null || count < 0 || count > args.length) return null
+  const first = begin + find.first
+  const last = first + (Number(count) - 1) * find.step
+  return last < args.length ? { first, last, step: find.step } : null
+}
+
+function lastOf(find: { readonly last: number; readonly limit: number }, begin: number, length: number): number {
+  if (find.last >= 0) return begin + find.last
+  if (find.limit <= 1) return length + find.last
+  // A limit of 2 means the first half of what follows, as in XREAD's keys and ids.
+  return begin + Math.trunc((length - begin) / find.limit) + find.last
+}
+
+const READ: readonly KeyAccess[] = ['RO', 'access']
+const OVERWRITE: readonly KeyAccess[] = ['OW', 'update']
+const READ_AND_WRITE: readonly KeyAccess[] = ['RW', 'access', 'update']
+
+/** SET: with GET it reads, too. */
+export function findSetKeys(args: readonly Bytes[]): readonly KeyUse[] {
+  return [{ position: 1, access: args.some((word, i) => i >= 3 && isToken(word, 'get')) ? READ_AND_WRITE : OVERWRITE }]
+}
+
+/** BITFIELD: it only reads where all its operations are GET. */
+export function findBitfieldKeys(args: readonly Bytes[]): readonly KeyUse[] {
+  let i = 2
+  while (i + 2 < args.length && isToken(args[i], 'get')) i += 3
+  return [{ position: 1, access: i >= args.length ? READ : READ_AND_WRITE }]
+}
+
+/** SORT: the last STORE counts; what BY, GET and LIMIT take is no option. */
+export function findSortKeys(args: readonly Bytes[]): readonly KeyUse[] {
+  const uses: KeyUse[] = [{ position: 1, access: READ }]
+  for (let i = 2; i < args.length; i++) {
+    if (isToken(args[i], 'limit')) i += 2
+    else if (isToken(args[i], 'by') || isToken(args[i], 'get')) i++
+    else if (isToken(args[i], 'store') && i + 1 < args.length) uses[1] = { position: ++i, access: OVERWRITE }
+  }
+  return uses
+}
