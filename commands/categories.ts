@@ -48,7 +48,7 @@ const OF_GROUP: Readonly<Record<Group, Category | null>> = {
   pubsub: 'pubsub',
 }
 
-const GROUP_CATEGORIES = new Set<string>(Object.values(OF_GROUP))
+const GROUP_CATEGORIES = new Set<string | null>(Object.values(OF_GROUP))
 
 /** The categories of a command, without the @. */
 export function categoriesOf(command: Command): readonly Category[] {

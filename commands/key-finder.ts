@@ -8,26 +8,17 @@ import type { Bytes } from '../storage/bytes.ts'
 import { integerOf, isToken } from './args.ts'
 import type { Command, KeyAccess, KeySpec, KeyUse } from './command.ts'
 
-/** The answer of `onlyKeyOf` where a command may have more keys than one: ask `keysOf`. */
-export const MANY_KEYS = -1
-
-/**
- * The position of the one key of a request, without allocation: 0 where it has none, MANY_KEYS where its specs allow of more than one.
- */
-export function onlyKeyOf(command: Command, args: readonly Bytes[]): number {
-  const specs = command.keys
-  if (specs === undefined || specs.length === 0) return 0
-  if (specs.length > 1) return MANY_KEYS
-  const { begin, find } = specs[0]!
-  if (!('index' in begin) || !('last' in find) || find.last !== 0) return MANY_KEYS
-  return begin.index < args.length ? begin.index : 0
+/** The position of a request's first key, 0 where it has none. Allocates nothing for the common spec, a fixed position. */
+export function firstKeyOf(command: Command, args: readonly Bytes[]): number {
+  const spec = command.keys?.[0]
+  if (spec === undefined) return 0
+  if (command.findKeys === undefined && !('index' in spec.begin && 'last' in spec.find && isKey(spec))) return keysOf(command, args)[0] ?? 0
+  // Commands with a finder of their own have their first key where the first spec says.
+  return 'index' in spec.begin && spec.begin.index < args.length ? spec.begin.index : 0
 }
 
 /** The positions of the keys, in the order of the specs; none where the arguments make no sense. */
 export function keysOf(command: Command, args: readonly Bytes[]): number[] {
-  const only = onlyKeyOf(command, args)
-  if (only === 0) return []
-  if (only !== MANY_KEYS && command.findKeys === undefined) return isKey(command.keys![0]!) ? [only] : []
   return (keyUsesOf(command, args) ?? []).map((use) => use.position)
 }
 
