@@ -3,12 +3,13 @@ import type { Command } from './command.ts'
 import type { ArgumentDoc, ArgumentType } from './docs.ts'
 
 /** Placeholders that are keys, in commands that have key specs. */
-export const keyNames: ReadonlySet<string> = new Set(
-  'key key1 key2 newkey source destination destkey sourcekey src dst shardchannel'.split(' '),
-)
+export const keyNames: ReadonlySet<string> = new Set('key key1 key2 newkey source destination destkey sourcekey src dst'.split(' '))
+
+/** Placeholders that Redis prints in capitals, where no other placeholder follows. */
+export const capitalPlaceholders: ReadonlySet<string> = new Set(['ID', 'COMMAND'])
 
 /** Tokens that Redis prints in lower case. */
-const LOWER_CASE_TOKENS = new Set('m km ft mi normal master slave replica pubsub'.split(' '))
+const LOWER_CASE_TOKENS = new Set('lib-name lib-ver m km ft mi normal master slave replica pubsub'.split(' '))
 
 const TOKEN_NAMES: Readonly<Record<string, string>> = {
   '=': 'equal',
@@ -27,11 +28,14 @@ const INTEGERS = new Set(
   increment end start stop timeout value`.split(/\s+/),
 )
 const DOUBLES = new Set('height latitude longitude radius score width'.split(' '))
-/** Commands whose increments are doubles. */
-const FLOAT_INCREMENTS = new Set(['incrbyfloat', 'hincrbyfloat', 'zincrby'])
+/** Commands whose increments are doubles in Redis's documents (ZINCRBY's are called integers there). */
+const FLOAT_INCREMENTS = new Set(['incrbyfloat', 'hincrbyfloat'])
 /** Integers in some groups only; texts elsewhere. */
 const POSITIONS = new Set(['start', 'stop', 'end'])
 const POSITION_GROUPS = new Set(['string', 'bitmap', 'list'])
+/** Commands whose bounds may be other than scores. */
+const TEXT_BOUNDS = /lex|store/
+const BY_RANK = new Set(['zrevrange', 'zremrangebyrank'])
 
 /** Choices by their parts' tokens or names, with the name Redis gives them. */
 const CHOICES: Readonly<Record<string, string>> = {
@@ -95,8 +99,8 @@ export function typeOf(name: string, command: Command): ArgumentType {
   if (DOUBLES.has(name)) return 'double'
   if (name === 'increment' && FLOAT_INCREMENTS.has(command.name)) return 'double'
   if (name === 'timeout' && command.flags.includes('blocking') && command.group !== 'stream' && command.group !== 'generic') return 'double'
-  if ((name === 'min' || name === 'max') && command.group === 'sorted-set' && !command.name.includes('lex')) return 'double'
+  if ((name === 'min' || name === 'max') && command.group === 'sorted-set' && !TEXT_BOUNDS.test(command.name)) return 'double'
   if (name === 'value' && command.group !== 'bitmap') return 'string'
-  if (POSITIONS.has(name) && !POSITION_GROUPS.has(command.group)) return 'string'
+  if (POSITIONS.has(name) && !POSITION_GROUPS.has(command.group) && !BY_RANK.has(command.name)) return 'string'
   return INTEGERS.has(name) ? 'integer' : 'string'
 }

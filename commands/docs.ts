@@ -14,7 +14,7 @@
  * there: a slip in a document must not stop a server.
  */
 import type { Command } from './command.ts'
-import { alternativesName, isTokenWord, keyNames, tokenName, typeOf } from './doc-names.ts'
+import { alternativesName, capitalPlaceholders, isTokenWord, keyNames, tokenName, typeOf } from './doc-names.ts'
 
 export type ArgumentType = 'string' | 'integer' | 'double' | 'key' | 'pattern' | 'unix-time' | 'pure-token' | 'oneof' | 'block'
 
@@ -126,11 +126,12 @@ class Builder {
     if ('alternatives' in node) return this.group(node)
     const parts = this.sequence(node.repeated)
     if (parts.length > 1) return { name: 'data', type: 'block', multiple: true, parts }
-    const startsWithToken = typeof node.repeated[0] === 'string' && isTokenWord(node.repeated[0])
+    const startsWithToken = node.repeated.length > 1
     return { ...parts[0]!, multiple: true, ...(startsWithToken ? { multipleToken: true as const } : {}) }
   }
 
   private withToken(token: string, nodes: readonly Node[]): ArgumentDoc {
+    if (nodes.length === 0 && capitalPlaceholders.has(token)) return this.placeholder(token)
     if (nodes.length === 0) return { name: tokenName(token), type: 'pure-token', token }
     const parts = this.sequence(nodes)
     if (parts.length === 1) return { ...parts[0]!, token }
@@ -138,9 +139,13 @@ class Builder {
   }
 
   private placeholder(name: string): ArgumentDoc {
-    const specs = this.command.keys?.length ?? 0
-    if (specs > 0 && keyNames.has(name)) return { name, type: 'key', keySpecIndex: Math.min(this.keys++, specs - 1) }
-    return { name, type: typeOf(name, this.command) }
+    const specs = this.command.keys ?? []
+    if (specs.length > 0 && keyNames.has(name)) return { name, type: 'key', keySpecIndex: Math.min(this.keys++, specs.length - 1) }
+    const type = typeOf(name, this.command)
+    if (type !== 'pattern' || specs[1] === undefined || !('unknown' in specs[1].begin)) return { name, type }
+    // SORT's patterns name keys, too: all of them are of its second spec.
+    this.keys = 2
+    return { name, type, keySpecIndex: 1 }
   }
 
   private oneOf(documents: readonly ArgumentDoc[]): ArgumentDoc {

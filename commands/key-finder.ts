@@ -96,7 +96,11 @@ export function findSetKeys(args: readonly Bytes[]): readonly KeyUse[] {
 /** BITFIELD: it only reads where all its operations are GET. */
 export function findBitfieldKeys(args: readonly Bytes[]): readonly KeyUse[] {
   let i = 2
-  while (i + 2 < args.length && isToken(args[i], 'get')) i += 3
+  for (;;) {
+    if (i + 2 < args.length && isToken(args[i], 'get')) i += 3
+    else if (i + 1 < args.length && isToken(args[i], 'overflow')) i += 2
+    else break
+  }
   return [{ position: 1, access: i >= args.length ? READ : READ_AND_WRITE }]
 }
 
