@@ -60,6 +60,8 @@ export interface ClientsPort {
   unpause(): void
   /** Puts the session among the monitors. */
   monitor(session: Session): void
+  /** Takes it from among them again. */
+  stopMonitoring(session: Session): void
   /** Wakes a blocked client: as by its time-out, or with an error. False when it is not blocked. */
   unblock(session: Session, how: 'timeout' | 'error'): boolean
 }

@@ -1,0 +1,74 @@
+/** Which clients CLIENT LIST shows and CLIENT KILL ends. */
+import type { Bytes } from '../storage/bytes.ts'
+import { integerOf, isToken } from './args.ts'
+import { DEFAULT_USER } from './authentication.ts'
+import { clientError, syntaxError } from './errors.ts'
+import type { Session } from './session.ts'
+
+export type ClientType = 'normal' | 'master' | 'replica' | 'pubsub'
+
+const TYPES: readonly (readonly [word: Bytes, type: ClientType])[] = [
+  ['normal', 'normal'],
+  ['master', 'master'],
+  ['slave', 'replica'],
+  ['replica', 'replica'],
+  ['pubsub', 'pubsub'],
+]
+
+export type ClientFilter = (session: Session) => boolean
+
+export function requireClientType(word: Bytes): ClientType {
+  const found = TYPES.find(([name]) => isToken(word, name))
+  if (found === undefined) throw clientError(`ERR Unknown client type '${word}'`)
+  return found[1]
+}
+
+/** Every client of this version is a normal one: those that subscribe or replicate come with their commands. */
+export function typeOf(_session: Session): ClientType {
+  return 'normal'
+}
+
+export interface KillFilters {
+  readonly matches: ClientFilter
+  /** Whether the client that asks is spared. */
+  readonly skipsSelf: boolean
+}
+
+/** Reads `option value` pairs from position 2 on. Every filter must match. */
+export function readKillFilters(args: readonly Bytes[]): KillFilters {
+  const filters: ClientFilter[] = []
+  let skipsSelf = true
+  for (let i = 2; i < args.length; i += 2) {
+    const option = args[i] as Bytes
+    const value = args[i + 1]
+    if (value === undefined) throw syntaxError()
+    if (isToken(option, 'skipme')) skipsSelf = requireYesOrNo(value)
+    else filters.push(readKillFilter(option, value))
+  }
+  return { matches: (session) => filters.every((filter) => filter(session)), skipsSelf }
+}
+
+function readKillFilter(option: Bytes, value: Bytes): ClientFilter {
+  if (isToken(option, 'id')) {
+    const id = integerOf(value)
+    if (id === null || id < 1) throw clientError('ERR client-id should be greater than 0')
+    return (session) => session.id === id
+  }
+  if (isToken(option, 'type')) {
+    const type = requireClientType(value)
+    return (session) => typeOf(session) === type
+  }
+  if (isToken(option, 'user')) {
+    if (value !== DEFAULT_USER) throw clientError(`ERR No such user '${value}'`)
+    return () => true
+  }
+  if (isToken(option, 'addr')) return (session) => session.address === value
+  if (isToken(option, 'laddr')) return (session) => session.localAddress === value
+  throw syntaxError()
+}
+
+function requireYesOrNo(word: Bytes): boolean {
+  if (isToken(word, 'yes')) return true
+  if (isToken(word, 'no')) return false
+  throw syntaxError()
+}

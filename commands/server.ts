@@ -1,0 +1,82 @@
+/** INFO TIME ROLE LOLWUT MONITOR */
+import { lowerCase } from '../storage/bytes.ts'
+import { isToken, requireInteger } from './args.ts'
+import { type Command, command } from './command.ts'
+import { drawHaypile } from './lolwut.ts'
+import { OK, Verbatim } from './reply.ts'
+
+/** INFO [section [section ...]] */
+const info = command({
+  name: 'info',
+  group: 'server',
+  since: '1.0.0',
+  summary: 'Returns information and statistics about the server.',
+  complexity: 'O(1)',
+  syntax: 'INFO [section [section ...]]',
+  history: [['7.0.0', 'Added support for taking multiple section arguments.']],
+  tips: ['nondeterministic_output', 'request_policy:all_shards', 'response_policy:special'],
+  categories: ['dangerous'],
+  arity: -1,
+  flags: ['loading', 'stale'],
+  run: ({ server }, args) => new Verbatim('txt', server.info(args.slice(1).map(lowerCase))),
+})
+
+/** TIME: the turn's clock, so that commands sent together agree on it; whole milliseconds, written as microseconds. */
+const time = command({
+  name: 'time',
+  group: 'server',
+  since: '2.6.0',
+  summary: 'Returns the server time.',
+  complexity: 'O(1)',
+  syntax: 'TIME',
+  tips: ['nondeterministic_output'],
+  arity: 1,
+  flags: ['loading', 'stale', 'fast'],
+  run: ({ now }) => [String(Math.floor(now / 1000)), String((now % 1000) * 1000)],
+})
+
+/** ROLE */
+const role = command({
+  name: 'role',
+  group: 'server',
+  since: '2.8.12',
+  summary: 'Returns the replication role.',
+  complexity: 'O(1)',
+  syntax: 'ROLE',
+  categories: ['admin', 'dangerous'],
+  arity: 1,
+  flags: ['noscript', 'loading', 'stale', 'fast'],
+  run: ({ server }) => server.role(),
+})
+
+/** LOLWUT [VERSION version]. There is one picture, whatever version is asked for; other words are passed over, as by Redis. */
+const lolwut = command({
+  name: 'lolwut',
+  group: 'server',
+  since: '5.0.0',
+  summary: 'Displays computer art and the Redis version',
+  syntax: 'LOLWUT [VERSION version]',
+  arity: -1,
+  flags: ['readonly', 'fast'],
+  run({ server }, args) {
+    if (args.length >= 3 && isToken(args[1], 'version')) requireInteger(args[2])
+    return new Verbatim('txt', `${drawHaypile(server.random)}\nHaypile ver. ${server.version}\n`)
+  },
+})
+
+/** MONITOR. A second one is answered like the first, where Redis says nothing. */
+const monitor = command({
+  name: 'monitor',
+  group: 'server',
+  since: '1.0.0',
+  summary: 'Listens for all requests received by the server in real-time.',
+  syntax: 'MONITOR',
+  arity: 1,
+  flags: ['admin', 'noscript', 'loading', 'stale'],
+  run({ server, session }) {
+    if (!session.monitoring) server.clients.monitor(session)
+    return OK
+  },
+})
+
+export const server: readonly Command[] = [info, time, role, lolwut, monitor]

@@ -1,0 +1,2 @@
+/** The Redis version whose behaviour is followed. Clients, Sentinel and exporters decide by it what a server can do. */
+export const REDIS_COMPATIBLE_VERSION = '7.2.4'
