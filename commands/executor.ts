@@ -181,8 +181,12 @@ export class Executor {
     context.session = client
     context.db = this.keyspace.database(client.database)
     const started = this.monotonicMs()
+    const before = this.keyspace.changes
     try {
-      client.reply(await (runtime.command.runAsync as NonNullable<Command['runAsync']>)(context, args as unknown as Args))
+      const reply = (runtime.command.runAsync as NonNullable<Command['runAsync']>)(context, args as unknown as Args)
+      // What it has done so far is a unit of this turn; it must change nothing after its first await.
+      if (this.keyspace.changes !== before) context.logEffects(this.group, context.db.index)
+      client.reply(await reply)
     } catch (error) {
       this.failedRun(runtime, client, error, false)
     }

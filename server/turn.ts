@@ -84,9 +84,9 @@ export class Turn {
   }
 
   private flush(clients: TurnClient[]): void {
-    const { binlog } = this.storage
-    const { offset } = binlog.end
-    if (!this.waitForSync || binlog.synced >= offset) {
+    const binlog = this.waitForSync && this.storage.isReady ? this.storage.binlog : null
+    const offset = binlog?.end.offset ?? 0
+    if (binlog === null || binlog.synced >= offset) {
       for (const client of clients) client.flush()
       return
     }

@@ -113,6 +113,11 @@ export class Storage {
     return this.parts.sweeper
   }
 
+  /** Recovered, and not yet being closed. */
+  get isReady(): boolean {
+    return this.started !== null
+  }
+
   private get parts() {
     if (this.started === null) throw new Error('storage has not been recovered yet')
     return this.started
@@ -172,7 +177,7 @@ export class Storage {
   /** Ends the turn's group and appends it. */
   commit(): 'written' | 'stalled' {
     if (this.stalled !== null) return 'stalled'
-    if (this.group.isEmpty) return 'written'
+    if (this.group.isEmpty || this.started === null) return 'written'
     try {
       this.binlog.append(this.group, this.keyspace.now)
     } catch (error) {
@@ -208,6 +213,7 @@ export class Storage {
 
   /** At most about a millisecond of background work, between units and with no open group. Returns whether there is more. */
   background(): boolean {
+    if (this.started === null) return false
     const { clock } = this.options
     const { checkpointer } = this
     const more = checkpointer.slice(SLICE_MS, this.stalled === null)
@@ -217,7 +223,7 @@ export class Storage {
 
   /** Deletes keys that are due, in a group of the present turn. Returns whether more are due. */
   expireDue(): boolean {
-    if (this.stalled !== null || this.checkpointer.isReopening) return false
+    if (this.stalled !== null || this.started === null || this.checkpointer.isReopening) return false
     const { clock } = this.options
     const until = clock.monotonicMs() + SLICE_MS
     while (this.expiry.expireSome(EXPIRE_PER_STEP)) if (clock.monotonicMs() >= until) return true
@@ -226,7 +232,7 @@ export class Storage {
 
   /** Whether a client whose next command is a write must wait. */
   get isOverloaded(): boolean {
-    return this.checkpointer.isOverloaded
+    return this.started?.checkpointer.isOverloaded === true
   }
 
   /** Writes a last checkpoint unless told not to, notes the clean end, and closes everything. */

@@ -1,0 +1,94 @@
+/** The connected clients: who they are, which of them watch MONITOR, and what CLIENT does to them. */
+import type { ClientsPort } from '../commands/ports.ts'
+import type { Session } from '../commands/session.ts'
+import type { Bytes } from '../storage/bytes.ts'
+import { describeClient } from './client-line.ts'
+import type { Connection } from './connection.ts'
+import type { Gates } from './gates.ts'
+
+export class ClientRegistry implements ClientsPort {
+  readonly connections = new Map<number, Connection>()
+  private readonly monitors = new Set<Connection>()
+  private readonly gates: Gates
+  private readonly onMonitors: (count: number) => void
+  private readonly wallMs: () => number
+
+  constructor(options: { gates: Gates; onMonitors: (count: number) => void; wallMs: () => number }) {
+    this.gates = options.gates
+    this.onMonitors = options.onMonitors
+    this.wallMs = options.wallMs
+  }
+
+  all(): Iterable<Connection> {
+    return this.connections.values()
+  }
+
+  find(id: number): Connection | undefined {
+    return this.connections.get(id)
+  }
+
+  add(connection: Connection): void {
+    this.connections.set(connection.id, connection)
+  }
+
+  remove(connection: Connection): void {
+    this.connections.delete(connection.id)
+    this.gates.forget(connection)
+    if (this.monitors.delete(connection)) this.onMonitors(this.monitors.size)
+  }
+
+  describe(session: Session): Bytes {
+    return describeClient(session, this.wallMs())
+  }
+
+  pause(untilMs: number, what: 'all' | 'write'): void {
+    this.gates.pause(untilMs, what)
+  }
+
+  unpause(): void {
+    this.gates.unpause()
+  }
+
+  monitor(session: Session): void {
+    const connection = this.find(session.id)
+    if (connection === undefined) return
+    connection.monitoring = true
+    this.monitors.add(connection)
+    this.onMonitors(this.monitors.size)
+  }
+
+  stopMonitoring(session: Session): void {
+    const connection = this.find(session.id)
+    if (connection === undefined) return
+    connection.monitoring = false
+    if (this.monitors.delete(connection)) this.onMonitors(this.monitors.size)
+  }
+
+  /** Sends a line to all monitors. */
+  tellMonitors(line: Bytes): void {
+    for (const connection of this.monitors) connection.text(line)
+  }
+
+  /** No command of this version blocks. */
+  unblock(): boolean {
+    return false
+  }
+}
+
+/** The line of MONITOR: time, database, address, words in quotes. */
+export function monitorLine(atMs: number, database: number, address: string, args: readonly Bytes[]): Bytes {
+  const time = `${Math.floor(atMs / 1000)}.${String(atMs % 1000).padStart(3, '0')}000`
+  return `+${time} [${database} ${address}] ${args.map(quoted).join(' ')}\r\n`
+}
+
+const ESCAPES: Readonly<Record<string, string>> = { '\n': '\\n', '\r': '\\r', '\t': '\\t', '\x07': '\\a', '\b': '\\b', '"': '\\"', '\\': '\\\\' }
+
+/** Bytes in Redis's quoted form: printable ASCII as it is, the rest escaped. */
+export function quoted(bytes: Bytes): Bytes {
+  let result = '"'
+  for (const char of bytes) {
+    const code = char.charCodeAt(0)
+    result += ESCAPES[char] ?? (code >= 32 && code < 127 ? char : `\\x${code.toString(16).padStart(2, '0')}`)
+  }
+  return `${result}"`
+}

@@ -1,0 +1,417 @@
+/**
+ * One client's socket: bytes to requests, replies to bytes. It runs what the decoder yields at once, in the poll phase; what is replied
+ * collects as text and leaves in one write at the end of the turn.
+ *
+ * It stops pulling requests (is held) while an asynchronous command of its own runs, a gate holds its next request, the turn's group
+ * cannot be written, or it does not read its replies. What arrives meanwhile stays in the decoder, and past a limit in the kernel.
+ */
+import type { Socket } from 'node:net'
+import type { Client, Executor } from '../commands/executor.ts'
+import type { Reply } from '../commands/reply.ts'
+import type { ReplyMode } from '../commands/session.ts'
+import type { Bytes } from '../storage/bytes.ts'
+import type { Prefetcher } from './prefetch.ts'
+import { encodeError, encodeReply, type ReplySink } from './reply-encoder.ts'
+import { type DecoderLimits, ProtocolError, RequestDecoder } from './request-decoder.ts'
+import type { Turn, TurnClient } from './turn.ts'
+
+/** Replies of one turn past this many bytes make the client wait for the end of the turn. */
+const TURN_OUTPUT_BYTES = 1024 * 1024
+/** Unsent replies past this many bytes hold the client until it has read them. */
+const UNSENT_BYTES = 1024 * 1024
+/** Received and not run: past this many bytes the socket is not read. */
+const HELD_INPUT_BYTES = 256 * 1024
+
+/** What a connection needs of the server. */
+export interface ConnectionHost {
+  readonly executor: Executor
+  readonly turn: Turn
+  readonly prefetcher: Prefetcher
+  readonly limits: DecoderLimits
+  readonly queryBufferLimit: () => number
+  /** Hard limit, soft limit and its seconds for unsent replies, bytes; 0 means none. */
+  readonly outputLimit: () => { readonly hard: number; readonly soft: number; readonly softSeconds: number }
+  received(bytes: number): void
+  sent(bytes: number): void
+  closed(connection: Connection): void
+  log(fields: object, text: string): void
+  wallMs(): number
+  monotonicMs(): number
+}
+
+type HoldReason = 'async' | 'gate' | 'stall' | 'output' | 'turn'
+
+/** Replies that wait for the binlog to be synced up to an offset. */
+interface Sealed {
+  readonly offset: number
+  readonly chunks: (Bytes | Buffer)[]
+}
+
+export class Connection implements Client, TurnClient, ReplySink {
+  readonly id: number
+  database = 0
+  resp: 2 | 3 = 2
+  name: Bytes = ''
+  libraryName: Bytes = ''
+  libraryVersion: Bytes = ''
+  replyMode: ReplyMode = 'on'
+  noEvict = false
+  noTouch = false
+  monitoring = false
+  readonly address: string
+  readonly localAddress: string
+  readonly isUnix: boolean
+  readonly createdAtMs: number
+  lastActiveMs: number
+  lastCommand: Bytes = ''
+  private readonly socket: Socket
+  private readonly host: ConnectionHost
+  private readonly decoder: RequestDecoder
+  private readonly holds = new Set<HoldReason>()
+  private held = false
+  /** A request that a gate has kept. */
+  private kept: Bytes[] | null = null
+  /** Requests that have been decoded and wait for their keys to be read. */
+  private queue: Bytes[][] = []
+  /** The queue was full before the decoder was empty. */
+  private moreToDecode = false
+  private out = ''
+  private chunks: (Bytes | Buffer)[] = []
+  private chunkBytes = 0
+  private sealed: Sealed[] = []
+  private touched = false
+  private closing: 'no' | 'after-reply' | 'closed' = 'no'
+  private readingPaused = false
+  private softLimitSince = 0
+
+  constructor(socket: Socket, id: number, host: ConnectionHost, address: { remote: string; local: string; isUnix: boolean }) {
+    this.socket = socket
+    this.id = id
+    this.host = host
+    this.address = address.remote
+    this.localAddress = address.local
+    this.isUnix = address.isUnix
+    this.createdAtMs = host.wallMs()
+    this.lastActiveMs = this.createdAtMs
+    this.decoder = new RequestDecoder(host.limits)
+    socket.on('drain', () => this.drained())
+    socket.on('error', () => this.close('now'))
+    socket.on('end', () => this.close('after-reply'))
+    socket.on('close', () => this.gone())
+  }
+
+  get authenticated(): boolean {
+    return this.decoder.authenticated
+  }
+
+  set authenticated(value: boolean) {
+    this.decoder.authenticated = value
+  }
+
+  get isHeld(): boolean {
+    return this.held
+  }
+
+  queryBufferBytes(): number {
+    return this.decoder.bufferedBytes
+  }
+
+  outputBufferBytes(): number {
+    return this.out.length + this.chunkBytes + this.socket.writableLength
+  }
+
+  /** Bytes [0, length) of a buffer that the next read will overwrite. */
+  receive(buffer: Buffer, length: number): void {
+    if (this.closing !== 'no') return
+    const { host } = this
+    host.received(length)
+    host.turn.begin()
+    this.decoder.feed(buffer, length)
+    if (this.held) this.keepInput()
+    else this.pump()
+  }
+
+  // --- replies
+
+  reply(reply: Reply): void {
+    if (this.replyMode === 'on') {
+      if (!this.touched) this.touch()
+      encodeReply(reply, this.resp, this)
+    } else this.muted()
+  }
+
+  replyError(text: Bytes): void {
+    if (this.replyMode === 'on') this.text(encodeError(text))
+    else this.muted()
+  }
+
+  /** Adds encoded text: replies, pushes, monitor lines. */
+  text(part: Bytes): void {
+    if (!this.touched) this.touch()
+    this.out += part
+  }
+
+  chunk(buffer: Buffer): void {
+    if (!this.touched) this.touch()
+    if (this.out.length > 0) this.chunks.push(this.out)
+    this.chunkBytes += this.out.length + buffer.length
+    this.out = ''
+    this.chunks.push(buffer)
+  }
+
+  /** CLIENT REPLY SKIP: the reply to the command after it is not sent. */
+  private muted(): void {
+    if (this.replyMode === 'skip') this.replyMode = 'on'
+    else if (this.replyMode === 'skip-next') this.replyMode = 'skip'
+  }
+
+  // --- the turn
+
+  flush(): void {
+    this.touched = false
+    if (this.sealed.length > 0) {
+      this.seal(0)
+      return
+    }
+    this.send(this.takeOutput())
+  }
+
+  seal(offset: number): void {
+    this.touched = false
+    const chunks = this.takeOutput()
+    this.sealed.push({ offset: Math.max(offset, this.sealed.at(-1)?.offset ?? 0), chunks })
+    if (this.closing === 'after-reply') return
+    if (this.sealed.length > 1024) this.holdFor('output')
+  }
+
+  unseal(offset: number): void {
+    while (this.sealed.length > 0 && (this.sealed[0] as Sealed).offset <= offset) this.send((this.sealed.shift() as Sealed).chunks)
+    if (this.holds.has('output') && this.sealed.length === 0 && !this.socket.writableNeedDrain) this.unhold('output')
+  }
+
+  hold(): void {
+    this.holdFor('stall')
+  }
+
+  release(): void {
+    this.unhold('stall')
+  }
+
+  /** The gate may let the kept request pass now. */
+  retryGate(): void {
+    this.unhold('gate')
+  }
+
+  /** An asynchronous command of this client is done. */
+  asyncDone(): void {
+    this.host.turn.begin()
+    this.unhold('async')
+  }
+
+  close(how: 'now' | 'after-reply'): void {
+    if (this.closing === 'closed') return
+    if (how === 'after-reply') {
+      this.closing = 'after-reply'
+      if (!this.touched) this.touch()
+      return
+    }
+    this.closing = 'closed'
+    this.socket.destroy()
+  }
+
+  private takeOutput(): (Bytes | Buffer)[] {
+    const { chunks } = this
+    if (chunks.length === 0) {
+      const { out } = this
+      this.out = ''
+      return out.length === 0 ? [] : [out]
+    }
+    if (this.out.length > 0) chunks.push(this.out)
+    this.out = ''
+    this.chunks = []
+    this.chunkBytes = 0
+    return chunks
+  }
+
+  private send(chunks: (Bytes | Buffer)[]): void {
+    if (this.closing === 'closed') return
+    const { socket } = this
+    if (chunks.length === 1) this.write(chunks[0] as Bytes | Buffer)
+    else if (chunks.length > 1) {
+      socket.cork()
+      for (const chunk of chunks) this.write(chunk)
+      socket.uncork()
+    }
+    if (this.closing === 'after-reply' && this.sealed.length === 0) {
+      this.closing = 'closed'
+      socket.end(() => socket.destroySoon())
+      return
+    }
+    if (socket.writableLength > UNSENT_BYTES) this.checkOutput()
+    else if (this.holds.has('turn')) this.unhold('turn')
+  }
+
+  private write(chunk: Bytes | Buffer): void {
+    this.host.sent(chunk.length)
+    if (typeof chunk === 'string') this.socket.write(chunk, 'latin1')
+    else this.socket.write(chunk)
+  }
+
+  private checkOutput(): void {
+    const unsent = this.outputBufferBytes()
+    const { hard, soft, softSeconds } = this.host.outputLimit()
+    const now = this.host.monotonicMs()
+    if (soft > 0 && unsent > soft) this.softLimitSince ||= now
+    else this.softLimitSince = 0
+    const softPassed = this.softLimitSince !== 0 && now - this.softLimitSince > softSeconds * 1000
+    if ((hard > 0 && unsent > hard) || softPassed) {
+      this.host.log({ client: this.id, address: this.address, bytes: unsent }, 'client closed: past its output buffer limit')
+      this.close('now')
+      return
+    }
+    this.holds.delete('turn')
+    this.holdFor('output')
+  }
+
+  /** Looked at now and then, for the soft limit. */
+  checkLimits(): void {
+    if (this.socket.writableLength > UNSENT_BYTES) this.checkOutput()
+  }
+
+  private drained(): void {
+    this.softLimitSince = 0
+    if (this.sealed.length === 0) this.unhold('output')
+  }
+
+  // --- requests
+
+  private pump(): void {
+    const { host, decoder } = this
+    const { executor } = host
+    executor.clockMs = host.monotonicMs()
+    if (this.replyMode === 'on' && host.prefetcher.isCold(this.database)) {
+      this.pumpCold()
+      return
+    }
+    try {
+      while (!this.held && this.closing === 'no') {
+        const args = decoder.next()
+        if (args === null) return
+        this.run(args, decoder.rawBuffer, decoder.rawStart, decoder.rawEnd)
+      }
+    } catch (error) {
+      this.protocolError(error)
+      return
+    }
+    this.keepInput()
+  }
+
+  /** With keys that may be on disk only: decodes what has arrived, reads what it will need in one go, then runs it. */
+  private pumpCold(): void {
+    const { host, decoder, queue } = this
+    try {
+      while (queue.length < host.prefetcher.maxRequests) {
+        const args = decoder.next()
+        if (args === null) break
+        queue.push(args)
+      }
+    } catch (error) {
+      this.runQueue()
+      this.protocolError(error)
+      return
+    }
+    this.moreToDecode = queue.length >= host.prefetcher.maxRequests
+    decoder.retain()
+    const reading = host.prefetcher.start(this.database, queue)
+    if (reading === null) {
+      this.runQueue()
+      return
+    }
+    this.holdFor('async')
+    void reading.then(() => this.asyncDone())
+  }
+
+  private runQueue(): void {
+    const { queue } = this
+    this.queue = []
+    let next = 0
+    while (next < queue.length && !this.held && this.closing === 'no') this.run(queue[next++] as Bytes[], null, 0, 0)
+    if (next < queue.length) this.queue = queue.slice(next)
+    else if (this.moreToDecode && !this.held && this.closing === 'no') this.pumpAgain()
+  }
+
+  /** Goes on with what the decoder still has, without growing the stack. */
+  private pumpAgain(): void {
+    this.moreToDecode = false
+    this.holdFor('async')
+    setImmediate(() => this.asyncDone())
+  }
+
+  private run(args: Bytes[], raw: Buffer | null, start: number, end: number): void {
+    const { host } = this
+    const outcome = host.executor.execute(this, args, raw, start, end)
+    if (outcome === 'waiting') this.holdFor('async')
+    else if (outcome === 'held') {
+      this.kept = args
+      this.holdFor('gate')
+    } else if (this.out.length + this.chunkBytes > TURN_OUTPUT_BYTES) this.holdFor('turn')
+  }
+
+  private holdFor(reason: HoldReason): void {
+    this.holds.add(reason)
+    this.held = true
+  }
+
+  private unhold(reason: HoldReason): void {
+    if (!this.holds.delete(reason) || this.holds.size > 0) return
+    this.held = false
+    if (this.closing !== 'no') return
+    this.host.turn.begin()
+    this.host.executor.clockMs = this.host.monotonicMs()
+    if (this.kept !== null) {
+      const args = this.kept
+      this.kept = null
+      this.run(args, null, 0, 0)
+    }
+    if (this.queue.length > 0 && !this.held) this.runQueue()
+    if (this.held) return
+    if (this.readingPaused) {
+      this.readingPaused = false
+      this.socket.resume()
+    }
+    this.pump()
+  }
+
+  private keepInput(): void {
+    this.decoder.retain()
+    const buffered = this.decoder.bufferedBytes
+    const limit = this.host.queryBufferLimit()
+    if (limit > 0 && buffered > limit) {
+      this.host.log({ client: this.id, address: this.address, bytes: buffered }, 'client closed: past the query buffer limit')
+      this.close('now')
+    } else if (buffered > HELD_INPUT_BYTES && !this.readingPaused) {
+      this.readingPaused = true
+      this.socket.pause()
+    }
+  }
+
+  private protocolError(error: unknown): void {
+    if (!(error instanceof ProtocolError)) throw error
+    this.host.log({ client: this.id, address: this.address, error: error.message }, 'protocol error')
+    this.text(encodeError(`ERR ${error.message}`))
+    this.close('after-reply')
+  }
+
+  private touch(): void {
+    this.touched = true
+    this.host.turn.begin()
+    this.host.turn.touch(this)
+  }
+
+  private gone(): void {
+    this.closing = 'closed'
+    this.sealed = []
+    this.host.turn.forget(this)
+    this.host.closed(this)
+  }
+}

@@ -1,0 +1,146 @@
+/**
+ * What can stand between a request and its run when things are not ordinary: loading, a disk that takes no writes, a pause, too much that
+ * is dirty. One flag on the executor (`gated`) says whether any of it applies; while none does, nothing here is asked.
+ */
+import type { Client, CommandRuntime, Executor } from '../commands/executor.ts'
+import { keysOf } from '../commands/key-finder.ts'
+import type { CommandTable } from '../commands/table.ts'
+import type { Bytes } from '../storage/bytes.ts'
+import { readCommand } from '../storage/command-codec.ts'
+import type { Storage } from '../storage/storage.ts'
+import type { Connection } from './connection.ts'
+
+const LOADING = 'LOADING Redis is loading the dataset in memory'
+
+/** What the group that could not be written has changed. */
+interface Unwritten {
+  readonly keys: ReadonlySet<Bytes>
+  /** Whole databases, or commands whose keys are not known. */
+  readonly everything: boolean
+}
+
+export class Gates {
+  loading = true
+  /** Set while the server is being shut down: nothing runs any more. */
+  closing = false
+  private readonly storage: Storage
+  private readonly executor: Executor
+  private readonly table: CommandTable
+  private readonly held = new Set<Connection>()
+  private activeExpire = true
+  private pausedUntilMs = 0
+  private pausedWhat: 'all' | 'write' = 'all'
+  private unwritten: Unwritten | null = null
+
+  constructor(storage: Storage, executor: Executor, table: CommandTable) {
+    this.storage = storage
+    this.executor = executor
+    this.table = table
+    executor.gate = (runtime, args, client) => this.ask(runtime, args, client)
+    executor.gated = true
+  }
+
+  get heldCount(): number {
+    return this.held.size
+  }
+
+  isPaused(what: 'all' | 'write'): boolean {
+    return this.pausedUntilMs > 0 && (what === 'write' || this.pausedWhat === 'all')
+  }
+
+  /** A shorter pause never replaces a longer one, nor writes a whole one. */
+  pause(untilMs: number, what: 'all' | 'write'): void {
+    this.pausedWhat = this.pausedUntilMs > 0 && this.pausedWhat === 'all' ? 'all' : what
+    this.pausedUntilMs = Math.max(this.pausedUntilMs, untilMs)
+    if (this.storage.isReady) this.storage.expiry.active = false
+    this.refresh()
+  }
+
+  unpause(): void {
+    this.pausedUntilMs = 0
+    if (this.storage.isReady) this.storage.expiry.active = this.activeExpire
+    this.refresh()
+  }
+
+  /** DEBUG SET-ACTIVE-EXPIRE */
+  setActiveExpire(active: boolean): void {
+    this.activeExpire = active
+    this.storage.expiry.active = active && this.pausedUntilMs === 0
+  }
+
+  /** Looks at everything again and lets held clients try. To be called after each turn and now and then. */
+  refresh(wallMs?: number): void {
+    const { storage } = this
+    if (this.pausedUntilMs > 0 && wallMs !== undefined && wallMs >= this.pausedUntilMs) {
+      this.unpause()
+      return
+    }
+    if (storage.stalled === null) this.unwritten = null
+    this.executor.gated =
+      this.loading || this.closing || this.pausedUntilMs > 0 || storage.stalled !== null || storage.diskLow || storage.isOverloaded || this.isReopening
+    if (this.held.size === 0) return
+    const clients = [...this.held]
+    this.held.clear()
+    for (const client of clients) client.retryGate()
+  }
+
+  forget(client: Connection): void {
+    this.held.delete(client)
+  }
+
+  private get isReopening(): boolean {
+    return this.storage.isReady && this.storage.checkpointer.isReopening
+  }
+
+  private ask(runtime: CommandRuntime, args: readonly Bytes[], client: Client): Bytes | 'hold' | null {
+    const { storage } = this
+    const { command, isWrite } = runtime
+    if (this.closing) return this.hold(client)
+    if (this.loading && !command.flags.includes('loading')) return LOADING
+    if (this.pausedUntilMs > 0 && (this.pausedWhat === 'all' || isWrite || command.flags.includes('may_replicate'))) return this.hold(client)
+    if (isWrite) {
+      if (storage.stalled !== null) return `MISCONF Errors writing to the AOF file: ${storage.stalled}`
+      if (storage.diskLow) return 'MISCONF Errors writing to the AOF file: No space left on device'
+      if (storage.isOverloaded) return this.hold(client)
+    } else if (storage.stalled !== null && this.showsUnwritten(runtime, args, client)) return this.hold(client)
+    if (this.isReopening && (isWrite || command.flags.includes('readonly'))) return this.hold(client)
+    return null
+  }
+
+  private hold(client: Client): 'hold' {
+    this.held.add(client as Connection)
+    return 'hold'
+  }
+
+  /** Whether a read would show what may never have happened. */
+  private showsUnwritten(runtime: CommandRuntime, args: readonly Bytes[], client: Client): boolean {
+    const { command } = runtime
+    if (!command.flags.includes('readonly')) return false
+    this.unwritten ??= this.collectUnwritten()
+    if (this.unwritten.everything || command.keys === undefined || command.keys.length === 0) return true
+    const { keys } = this.unwritten
+    return keysOf(command, args).some((position) => keys.has(`${client.database}:${args[position]}`))
+  }
+
+  private collectUnwritten(): Unwritten {
+    const body = Buffer.concat(this.storage.group.close())
+    const keys = new Set<Bytes>()
+    let database = '0'
+    let start = 0
+    while (start < body.length) {
+      const read = readCommand(body, start, body.length)
+      if (read === null) return { keys, everything: true }
+      start = read.end
+      const { args } = read
+      if (args[0] === 'SELECT') {
+        database = args[1] as Bytes
+        continue
+      }
+      const command = this.table.find(args[0] as Bytes)
+      const positions = command === undefined ? [] : keysOf(command, args)
+      if (positions.length === 0) return { keys, everything: true }
+      for (const position of positions) keys.add(`${database}:${args[position]}`)
+    }
+    return { keys, everything: false }
+  }
+}

@@ -1,0 +1,156 @@
+/**
+ * Listening sockets: TCP on every bound address, TLS, a Unix socket. A TCP or Unix client's bytes are read straight into one buffer that
+ * all connections share (Node's `onread`); requests are taken out of it before the next read.
+ */
+import { chmodSync, readFileSync, rmSync } from 'node:fs'
+import * as net from 'node:net'
+import * as tls from 'node:tls'
+
+/** Bytes read at most in one go, shared by all plain connections. */
+const READ_BUFFER_BYTES = 64 * 1024
+
+export interface Accepted {
+  readonly socket: net.Socket
+  readonly isUnix: boolean
+  /** Set by the acceptor: where received bytes go. */
+  onData: (buffer: Buffer, length: number) => void
+}
+
+export interface ListenSettings {
+  readonly addresses: readonly string[]
+  readonly port: number
+  readonly backlog: number
+  readonly unixSocket: string
+  readonly unixPermissions: number
+  readonly keepAliveSeconds: number
+}
+
+export interface TlsSettings {
+  readonly port: number
+  readonly certFile: string
+  readonly keyFile: string
+  readonly caFile: string
+  readonly authClients: 'yes' | 'no' | 'optional'
+}
+
+const shared = Buffer.allocUnsafeSlow(READ_BUFFER_BYTES)
+
+/** Socket options that Node takes but does not list: a handle that has been accepted already. */
+type HandleOptions = net.SocketConstructorOpts & { handle: unknown }
+
+/** Takes an accepted socket's handle into a new socket that reads into the shared buffer. */
+function withSharedBuffer(socket: net.Socket, onData: (buffer: Buffer, length: number) => void): net.Socket {
+  const { _handle: handle } = socket as unknown as { _handle: unknown }
+  if (handle === null || handle === undefined) return socket
+  const options: HandleOptions = {
+    handle,
+    allowHalfOpen: true,
+    readable: true,
+    writable: true,
+    onread: {
+      buffer: shared,
+      callback: (length) => {
+        onData(shared, length)
+        return true
+      },
+    },
+  }
+  const taken = new net.Socket(options as net.SocketConstructorOpts)
+  ;(socket as unknown as { _handle: unknown })._handle = null
+  taken.resume()
+  return taken
+}
+
+export class Listener {
+  private readonly servers: net.Server[] = []
+  private readonly accept: (accepted: Accepted) => void
+  private unixPath = ''
+
+  constructor(accept: (accepted: Accepted) => void) {
+    this.accept = accept
+  }
+
+  /** Starts listening. Rejects with Node's error (EADDRINUSE, EACCES ...) when a required address cannot be had; one with a leading `-` in
+   *  the configuration may be missing. Returns the TCP port, the one that the system chose for 0 where that was asked for. */
+  async listen(settings: ListenSettings, tlsSettings: TlsSettings, withPort: boolean): Promise<{ port: number; tlsPort: number }> {
+    let { port } = settings
+    let tlsPort = tlsSettings.port
+    for (const address of withPort ? settings.addresses : []) {
+      const server = net.createServer({ pauseOnConnect: true, allowHalfOpen: true, noDelay: true, ...keepAlive(settings) }, (socket) => this.plain(socket, false))
+      port = (await this.bind(server, address, port, settings.backlog)) ?? port
+    }
+    if (tlsPort > 0) {
+      const options = tlsOptions(tlsSettings)
+      for (const address of settings.addresses) {
+        const server = tls.createServer({ ...options, noDelay: true, ...keepAlive(settings) }, (socket) => this.secure(socket))
+        tlsPort = (await this.bind(server, address, tlsPort, settings.backlog)) ?? tlsPort
+      }
+    }
+    if (settings.unixSocket !== '') await this.listenUnix(settings)
+    return { port, tlsPort }
+  }
+
+  /** Stops accepting. Connections go on: their owner ends them. */
+  close(): void {
+    for (const server of this.servers) server.close()
+    this.servers.length = 0
+    if (this.unixPath !== '') rmSync(this.unixPath, { force: true })
+    this.unixPath = ''
+  }
+
+  private async listenUnix(settings: ListenSettings): Promise<void> {
+    this.unixPath = settings.unixSocket
+    rmSync(settings.unixSocket, { force: true })
+    const server = net.createServer({ pauseOnConnect: true, allowHalfOpen: true }, (socket) => this.plain(socket, true))
+    this.servers.push(server)
+    await new Promise<void>((resolve, reject) => {
+      server.once('error', reject)
+      server.listen({ path: settings.unixSocket, backlog: settings.backlog }, resolve)
+    })
+    if (settings.unixPermissions !== 0) chmodSync(settings.unixSocket, settings.unixPermissions)
+  }
+
+  private bind(server: net.Server, address: string, port: number, backlog: number): Promise<number | undefined> {
+    const optional = address.startsWith('-')
+    const host = optional ? address.slice(1) : address
+    const where = host === '*' ? { host: '0.0.0.0' } : host === '::*' ? { host: '::', ipv6Only: true } : { host, ipv6Only: true }
+    return new Promise((resolve, reject) => {
+      server.once('error', (error: NodeJS.ErrnoException) => {
+        const missing = error.code === 'EADDRNOTAVAIL' || error.code === 'EAFNOSUPPORT' || error.code === 'EINVAL'
+        if (optional && missing) resolve(undefined)
+        else reject(error)
+      })
+      server.listen({ ...where, port, backlog }, () => {
+        this.servers.push(server)
+        const bound = server.address()
+        resolve(typeof bound === 'object' && bound !== null ? bound.port : undefined)
+      })
+    })
+  }
+
+  private plain(socket: net.Socket, isUnix: boolean): void {
+    const accepted: { socket: net.Socket; isUnix: boolean; onData: Accepted['onData'] } = { socket, isUnix, onData: () => {} }
+    accepted.socket = withSharedBuffer(socket, (buffer, length) => accepted.onData(buffer, length))
+    this.accept(accepted)
+  }
+
+  private secure(socket: tls.TLSSocket): void {
+    const accepted: Accepted = { socket, isUnix: false, onData: () => {} }
+    socket.on('data', (data: Buffer) => accepted.onData(data, data.length))
+    this.accept(accepted)
+  }
+}
+
+function keepAlive({ keepAliveSeconds }: ListenSettings): { keepAlive?: true; keepAliveInitialDelay?: number } {
+  return keepAliveSeconds > 0 ? { keepAlive: true, keepAliveInitialDelay: keepAliveSeconds * 1000 } : {}
+}
+
+function tlsOptions(settings: TlsSettings): tls.TlsOptions {
+  return {
+    cert: readFileSync(settings.certFile),
+    key: readFileSync(settings.keyFile),
+    ...(settings.caFile === '' ? {} : { ca: readFileSync(settings.caFile) }),
+    requestCert: settings.authClients !== 'no',
+    rejectUnauthorized: settings.authClients === 'yes',
+  }
+}
