@@ -4,6 +4,7 @@
  */
 import type { Bytes } from '../storage/bytes.ts'
 import type { Random } from '../storage/clock.ts'
+import type { ScanCursors } from '../storage/scan-cursors.ts'
 import type { Reply } from './reply.ts'
 import type { Session } from './session.ts'
 import type { CommandTable } from './table.ts'
@@ -16,6 +17,7 @@ export interface ServerPort {
   readonly latency: LatencyPort
   readonly statistics: StatisticsPort
   readonly storage: StoragePort
+  readonly scanCursors: ScanCursors
   readonly random: Random
   /** Text of INFO for these sections (lower case; empty for the default ones). */
   info(sections: readonly Bytes[]): Bytes
@@ -26,6 +28,8 @@ export interface ServerPort {
   /** Blocks nothing but the server: what DEBUG SLEEP does. */
   sleepSync(milliseconds: number): void
   setActiveExpire(mode: 'on' | 'off'): void
+  /** Writes a message of a client to the server's log: what DEBUG LOG does. */
+  writeLog(message: Bytes): void
   role(): Reply
   version: string
   /** Fields for LOLWUT, HELLO. */
@@ -108,6 +112,22 @@ export interface StoragePort {
   readonly lastCheckpointSeconds: number
   /** Drops everything in memory and recovers from disk, as a restart would. */
   reload(): Promise<void>
-  /** Memory figures in bytes, for MEMORY STATS and INFO. */
+  /** Memory figures in bytes, for MEMORY STATS and INFO, under the names of MemoryFigure. */
   memory(): ReadonlyMap<string, number>
 }
+
+/** `used`: V8's heap in use and what lies outside of it (external, array buffers). `heap`: V8's heap as reserved. `rss`: the process's resident
+ *  size. `peak`: the highest `used` seen. `startup`: `used` after recovery. `dataset`: the working set. `dirty`: of that, what no checkpoint
+ *  has written. `clients`: query and output buffers. `binlog`: the open group. The limits are cache-memory and dirty-limit. */
+export type MemoryFigure =
+  | 'used'
+  | 'heap'
+  | 'rss'
+  | 'peak'
+  | 'startup'
+  | 'dataset'
+  | 'dirty'
+  | 'clients'
+  | 'binlog'
+  | 'cache-limit'
+  | 'dirty-limit'

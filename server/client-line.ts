@@ -1,0 +1,65 @@
+/** The line of CLIENT LIST: Redis 7.2's fields in its order. What has no counterpart here has the value that Redis gives to nothing. */
+import { DEFAULT_USER } from '../commands/authentication.ts'
+import type { Session } from '../commands/session.ts'
+import type { Bytes } from '../storage/bytes.ts'
+
+/** What a connection costs beside its buffers: socket, decoder and the objects around them. Bytes, estimated. */
+const CONNECTION_BYTES = 8 * 1024
+
+/** The line without a line end. */
+export function describeClient(session: Session, wallMs: number): Bytes {
+  const queryBytes = session.queryBufferBytes()
+  const outputBytes = session.outputBufferBytes()
+  const fields: readonly (readonly [name: string, value: Bytes | number])[] = [
+    ['id', session.id],
+    ['addr', session.address],
+    ['laddr', session.localAddress],
+    ['fd', -1],
+    ['name', session.name],
+    ['age', secondsSince(session.createdAtMs, wallMs)],
+    ['idle', secondsSince(session.lastActiveMs, wallMs)],
+    ['flags', flagsOf(session)],
+    ['db', session.database],
+    ['sub', 0],
+    ['psub', 0],
+    ['ssub', 0],
+    ['multi', -1],
+    ['qbuf', queryBytes],
+    ['qbuf-free', 0],
+    ['argv-mem', 0],
+    ['multi-mem', 0],
+    ['rbs', 0],
+    ['rbp', 0],
+    ['obl', 0],
+    ['oll', outputBytes > 0 ? 1 : 0],
+    ['omem', outputBytes],
+    ['tot-mem', CONNECTION_BYTES + queryBytes + outputBytes],
+    ['events', outputBytes > 0 ? 'rw' : 'r'],
+    ['cmd', session.lastCommand === '' ? 'NULL' : session.lastCommand],
+    ['user', DEFAULT_USER],
+    ['redir', -1],
+    ['resp', session.resp],
+    ['lib-name', session.libraryName],
+    ['lib-ver', session.libraryVersion],
+  ]
+  return fields.map(([name, value]) => `${name}=${value}`).join(' ')
+}
+
+function secondsSince(thenMs: number, wallMs: number): number {
+  return Math.max(0, Math.floor((wallMs - thenMs) / 1000))
+}
+
+/** O: a monitor, U: on a Unix socket, e: spared by eviction, T: does not touch keys; N: none of these. */
+function flagsOf(session: Session): string {
+  let flags = ''
+  if (session.monitoring) flags += 'O'
+  if (isUnix(session)) flags += 'U'
+  if (session.noEvict) flags += 'e'
+  if (session.noTouch) flags += 'T'
+  return flags === '' ? 'N' : flags
+}
+
+/** Such addresses end in port 0, which no TCP client has. */
+function isUnix(session: Session): boolean {
+  return session.localAddress.endsWith(':0')
+}

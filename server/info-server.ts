@@ -1,0 +1,118 @@
+/** `# Server`, `# Clients`, `# Stats` and `# CPU`. */
+import { REDIS_COMPATIBLE_VERSION } from '../commands/version.ts'
+import type { Fields } from './info-fields.ts'
+import type { InfoFigures } from './info-figures.ts'
+
+const SECONDS_PER_DAY = 86_400
+/** Redis counts its LRU clock in 24 bits of seconds. */
+const LRU_CLOCK_SECONDS = 2 ** 24
+
+export function serverFields({ server }: InfoFigures): Fields {
+  const uptimeSeconds = Math.floor(server.uptimeMs / 1000)
+  const seconds = Math.floor(server.wallMs / 1000)
+  return [
+    ['redis_version', REDIS_COMPATIBLE_VERSION],
+    ['redis_git_sha1', '00000000'],
+    ['redis_git_dirty', 0],
+    ['redis_build_id', '0000000000000000'],
+    ['redis_mode', 'standalone'],
+    ['haypile_version', server.version],
+    ['node_version', server.nodeVersion],
+    ['v8_version', server.v8Version],
+    ['os', server.system],
+    ['arch_bits', 64],
+    ['multiplexing_api', 'libuv'],
+    ['process_id', server.processId],
+    ['process_supervised', 'no'],
+    ['run_id', server.runId],
+    ['tcp_port', server.port],
+    ['server_time_usec', server.wallMs * 1000],
+    ['uptime_in_seconds', uptimeSeconds],
+    ['uptime_in_days', Math.floor(uptimeSeconds / SECONDS_PER_DAY)],
+    ['hz', 10],
+    ['configured_hz', 10],
+    ['lru_clock', seconds % LRU_CLOCK_SECONDS],
+    ['executable', server.executable],
+    ['config_file', server.configFile],
+    ['data_directory', server.directory],
+    ['io_threads_active', 0],
+  ]
+}
+
+export function clientFields({ clients }: InfoFigures): Fields {
+  return [
+    ['connected_clients', clients.connected],
+    ['cluster_connections', 0],
+    ['maxclients', clients.limit],
+    ['client_recent_max_input_buffer', clients.longestQueryBuffer],
+    ['client_recent_max_output_buffer', clients.longestOutput],
+    ['blocked_clients', clients.blocked],
+    ['tracking_clients', 0],
+    ['clients_in_timeout_table', 0],
+    ['total_blocking_keys', 0],
+    ['total_blocking_keys_on_nokey', 0],
+    ['held_clients', clients.held],
+  ]
+}
+
+const kibibytes = (bytes: number) => (bytes / 1024).toFixed(2)
+
+export function statsFields({ stats }: InfoFigures): Fields {
+  return [
+    ['total_connections_received', stats.connectionsReceived],
+    ['total_commands_processed', stats.commandsProcessed],
+    ['instantaneous_ops_per_sec', Math.floor(stats.commandsPerSecond)],
+    ['total_net_input_bytes', stats.netInputBytes],
+    ['total_net_output_bytes', stats.netOutputBytes],
+    ['total_net_repl_input_bytes', 0],
+    ['total_net_repl_output_bytes', 0],
+    ['instantaneous_input_kbps', kibibytes(stats.inputPerSecond)],
+    ['instantaneous_output_kbps', kibibytes(stats.outputPerSecond)],
+    ['instantaneous_input_repl_kbps', '0.00'],
+    ['instantaneous_output_repl_kbps', '0.00'],
+    ['rejected_connections', stats.rejectedConnections],
+    ['sync_full', 0],
+    ['sync_partial_ok', 0],
+    ['sync_partial_err', 0],
+    ['expired_keys', stats.expiredKeys],
+    ['expired_stale_perc', '0.00'],
+    ['expired_time_cap_reached_count', 0],
+    ['expire_cycle_cpu_milliseconds', 0],
+    ['evicted_keys', 0],
+    ['evicted_clients', 0],
+    ['total_eviction_exceeded_time', 0],
+    ['current_eviction_exceeded_time', 0],
+    ['keyspace_hits', stats.hits],
+    ['keyspace_misses', stats.misses],
+    ['pubsub_channels', 0],
+    ['pubsub_patterns', 0],
+    ['pubsubshard_channels', 0],
+    ['latest_fork_usec', 0],
+    ['total_forks', 0],
+    ['migrate_cached_sockets', 0],
+    ['slave_expires_tracked_keys', 0],
+    ['tracking_total_keys', 0],
+    ['tracking_total_items', 0],
+    ['tracking_total_prefixes', 0],
+    ['unexpected_error_replies', 0],
+    ['total_error_replies', stats.errorReplies],
+    ['dump_payload_sanitizations', 0],
+    ['total_reads_processed', stats.reads],
+    ['total_writes_processed', stats.writes],
+    ['io_threaded_reads_processed', 0],
+    ['io_threaded_writes_processed', 0],
+    ['reply_buffer_shrinks', 0],
+    ['reply_buffer_expands', 0],
+    ['client_query_buffer_limit_disconnections', stats.queryBufferLimitDisconnections],
+    ['client_output_buffer_limit_disconnections', stats.outputLimitDisconnections],
+  ]
+}
+
+export function cpuFields({ cpu }: InfoFigures): Fields {
+  return [
+    ['used_cpu_sys', cpu.systemSeconds.toFixed(6)],
+    ['used_cpu_user', cpu.userSeconds.toFixed(6)],
+    ['used_cpu_sys_children', '0.000000'],
+    ['used_cpu_user_children', '0.000000'],
+  ]
+}
