@@ -1,0 +1,126 @@
+/**
+ * Runs commands on a keyspace in memory, without a server:
+ *
+ *   const { run, logged } = harness([strings])
+ *   run('SET', 'a', '1')     // OK, or a ClientError is thrown
+ *   logged                   // what the binlog would have: [['SET', 'a', '1']]
+ */
+import type { Args, Command } from '../../commands/command.ts'
+import { Context } from '../../commands/context.ts'
+import { ClientError, wrongArity } from '../../commands/errors.ts'
+import type { ServerPort } from '../../commands/ports.ts'
+import { BulkChunks, MapReply, type Reply, SimpleString } from '../../commands/reply.ts'
+import type { Session } from '../../commands/session.ts'
+import { CommandTable } from '../../commands/table.ts'
+import type { Bytes } from '../../storage/bytes.ts'
+import { Keyspace } from '../../storage/keyspace.ts'
+import { MemoryRecords } from './memory-records.ts'
+
+export interface HarnessOptions {
+  readonly records?: MemoryRecords
+  /** What CONFIG has, beyond the defaults below. */
+  readonly config?: Readonly<Record<string, number>>
+  /** The clock at the start, ms since the epoch. */
+  readonly now?: number
+  /** Runs what was logged, as recovery does. */
+  readonly replay?: boolean
+  /** What else of the server the commands need. */
+  readonly server?: Partial<ServerPort>
+  readonly session?: Partial<Session>
+}
+
+export interface Harness {
+  readonly keyspace: Keyspace
+  readonly context: Context
+  readonly records: MemoryRecords
+  /** What would be in the binlog, in order: each with its words, and SELECT left out. */
+  readonly logged: Bytes[][]
+  /** The reply of a command; throws what it throws. */
+  run(...words: Bytes[]): Reply
+  /** The same as plain values: see `plain`. */
+  plain(...words: Bytes[]): unknown
+  /** The text of the error that a command must answer. */
+  error(...words: Bytes[]): string
+  /** What was logged since the last call. */
+  takeLogged(): Bytes[][]
+}
+
+const CONFIG: Readonly<Record<string, number>> = { 'proto-max-bulk-len': 512 * 1024 * 1024 }
+
+export const START_MS = 1_700_000_000_000
+
+export function harness(families: readonly (readonly Command[])[], options: HarnessOptions = {}): Harness {
+  const table = new CommandTable(families)
+  const records = options.records ?? new MemoryRecords()
+  const logged: Bytes[][] = []
+  const keyspace = new Keyspace(records, 16, { deleted: (_database, key) => logged.push(['DEL', key]) })
+  keyspace.setClock(options.now ?? START_MS)
+  if (options.replay === true) keyspace.expiry = 'ignore'
+  const config = { ...CONFIG, ...options.config }
+  const server = { table, config: { number: (name: string) => required(config[name], name) }, ...options.server } as unknown as ServerPort
+  const context = new Context(keyspace, server)
+  const session = { id: 1, database: 0, resp: 2, authenticated: true, name: '', ...options.session } as Session
+  context.session = session
+
+  const run = (...words: Bytes[]): Reply => {
+    const command = commandOf(table, words)
+    if (command.run === undefined) throw new Error(`${command.name} is asynchronous`)
+    const before = keyspace.changes
+    context.db = keyspace.database(session.database)
+    context.effects = null
+    try {
+      const reply = command.run(context, words as unknown as Args)
+      if (keyspace.changes !== before) logged.push(...(context.effects ?? [words]))
+      else if (context.effects !== null && (context.effects as Bytes[][]).length > 0)
+        throw new Error(`${command.name} logs what changed nothing`)
+      return reply
+    } catch (error) {
+      if (error instanceof ClientError && keyspace.changes !== before)
+        throw new Error(`${command.name} failed after a change: ${error.message}`)
+      throw error
+    }
+  }
+
+  return {
+    keyspace,
+    context,
+    records,
+    logged,
+    run,
+    plain: (...words) => plain(run(...words)),
+    error(...words) {
+      try {
+        run(...words)
+      } catch (error) {
+        if (error instanceof ClientError) return error.message
+        throw error
+      }
+      throw new Error(`${words.join(' ')} answered no error`)
+    },
+    takeLogged: () => logged.splice(0),
+  }
+}
+
+/** A reply for comparing: what is a bulk string becomes Bytes, a simple string its text, a map a flat array. */
+export function plain(reply: Reply): unknown {
+  if (Buffer.isBuffer(reply)) return reply.latin1Slice()
+  if (reply instanceof SimpleString) return reply.text
+  if (reply instanceof BulkChunks) return Buffer.concat(reply.chunks, reply.length).latin1Slice()
+  if (reply instanceof MapReply) return reply.flat.map(plain)
+  if (Array.isArray(reply)) return reply.map(plain)
+  return reply
+}
+
+function commandOf(table: CommandTable, words: readonly Bytes[]): Command {
+  const container = table.find(words[0] ?? '')
+  if (container === undefined) throw new Error(`no command ${words[0]}`)
+  const command = (container.subcommands && words[1] !== undefined && table.findSubcommand(container, words[1])) || container
+  const { arity } = command
+  if (arity > 0 ? words.length !== arity : words.length < -arity) throw wrongArity(command.name)
+  return command
+}
+
+function required(value: number | undefined, name: string): number {
+  if (value === undefined) throw new Error(`the test gives no value for ${name}`)
+  return value
+}
