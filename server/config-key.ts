@@ -1,0 +1,43 @@
+/** What a configuration key is. */
+import type { Bytes } from '../storage/bytes.ts'
+import type { Kind } from './config-kinds.ts'
+
+export type Section = 'network' | 'tls' | 'clients' | 'log' | 'process' | 'data' | 'monitoring' | 'compatibility'
+
+/** What a default may depend on. */
+export interface Machine {
+  readonly memoryBytes: number
+}
+
+export interface ConfigKey {
+  readonly name: Bytes
+  readonly section: Section
+  readonly kind: Kind
+  /** As it would be written in a file. */
+  readonly default: Bytes | ((machine: Machine) => Bytes)
+  /** Of a number, where its kind does not say. */
+  readonly unit?: 'seconds' | 'ms' | 'µs' | 'bytes'
+  /** Whether CONFIG SET may change it. */
+  readonly changes: 'any time' | 'at start'
+  /** Other names. One with `times` counts in a unit so many times the key's, and is shown only when asked for. */
+  readonly aliases?: readonly (Bytes | { readonly name: Bytes; readonly times: number })[]
+  /** A password: never logged or shown to others than CONFIG GET. */
+  readonly secret?: true
+  /** Shown by CONFIG GET only under its own name. */
+  readonly hidden?: true
+  /** Taken so that existing files and clients work; nothing depends on it. */
+  readonly inert?: true
+  readonly help: string
+}
+
+/** One name of a key. */
+export interface ConfigName {
+  readonly name: Bytes
+  readonly key: ConfigKey
+  readonly times: number
+  readonly hidden: boolean
+}
+
+export function defaultOf(key: ConfigKey, machine: Machine): Bytes {
+  return typeof key.default === 'string' ? key.default : key.default(machine)
+}

@@ -1,0 +1,251 @@
+/**
+ * The configuration in force. Values are kept parsed; whoever must act on a change registers a listener, which may refuse it, and then
+ * nothing of the CONFIG SET has happened.
+ */
+import { totalmem } from 'node:os'
+import { clientError } from '../commands/errors.ts'
+import { type Glob, globOf, isLiteral } from '../commands/glob.ts'
+import type { ConfigPort } from '../commands/ports.ts'
+import { type Bytes, bytesOfText, textOf } from '../storage/bytes.ts'
+import { type Files, realFiles, replaceFileSync } from '../storage/files.ts'
+import { ConfigError, readConfigFile, readText, type Setting } from './config-file.ts'
+import { type ConfigKey, type ConfigName, defaultOf, type Machine } from './config-key.ts'
+import { type BufferLimits, ConfigRefused, type ConfigValue } from './config-kinds.ts'
+import { rewriteConfigText } from './config-rewrite.ts'
+import { configKeys, configNames, findConfigName, nearestConfigName, requireConfigKey } from './config-table.ts'
+
+/** Told of a new value. A ConfigRefused thrown here undoes the whole change; its message is shown to the client. */
+export type ChangeListener<V extends ConfigValue = ConfigValue> = (value: V) => void
+
+type Values = Map<ConfigKey, ConfigValue>
+
+export class Config implements ConfigPort {
+  private readonly files: Files
+  private readonly machine: Machine
+  private values: Values
+  private readonly listeners = new Map<ConfigKey, ChangeListener[]>()
+  /** What CONFIG REWRITE writes to; null where the server was started without a file. */
+  private file: string | null = null
+
+  constructor(options: { readonly files?: Files; readonly machine?: Machine } = {}) {
+    this.files = options.files ?? realFiles
+    this.machine = options.machine ?? { memoryBytes: totalmem() }
+    this.values = defaultValues(this.machine)
+  }
+
+  /** Reads a configuration file (`-` for standard input), which CONFIG REWRITE will write to. Throws ConfigError. */
+  loadFile(path: string): void {
+    this.apply(readConfigFile(this.files, path))
+    this.file = path === '-' ? null : path
+  }
+
+  /** Takes over values by name, as from flags or a program. Throws ConfigError for what is unknown or wrong. */
+  load(pairs: readonly (readonly [name: string, value: string | readonly string[]])[]): void {
+    this.apply(
+      pairs.map(([name, value]) => ({
+        name: bytesOfText(name),
+        words: (typeof value === 'string' ? [value] : value).map(bytesOfText),
+        where: '',
+      })),
+    )
+  }
+
+  number(name: string): number {
+    const value = this.value(name)
+    if (typeof value !== 'number') throw new Error(`configuration key ${name} is no number`)
+    return value
+  }
+
+  /** Bytes; `path` for what names a file. */
+  text(name: string): Bytes {
+    const value = this.value(name)
+    if (typeof value !== 'string') throw new Error(`configuration key ${name} is no text`)
+    return value
+  }
+
+  /** The text of a key that was written by a person: a path, for one. */
+  path(name: string): string {
+    return textOf(this.text(name))
+  }
+
+  flag(name: string): boolean {
+    const value = this.value(name)
+    if (typeof value !== 'boolean') throw new Error(`configuration key ${name} is no flag`)
+    return value
+  }
+
+  /** Addresses, shutdown options, percentiles. */
+  list(name: string): readonly (Bytes | number)[] {
+    const value = this.value(name)
+    if (!Array.isArray(value)) throw new Error(`configuration key ${name} is no list`)
+    return value
+  }
+
+  bufferLimits(): BufferLimits {
+    return this.value('client-output-buffer-limit') as BufferLimits
+  }
+
+  /** Calls `listener` after each change, inside CONFIG SET. Of several listeners, those called before one that refuses are called again
+   *  with the old value. */
+  onChange(name: string, listener: ChangeListener): void {
+    const key = requireConfigKey(name)
+    this.listeners.set(key, [...(this.listeners.get(key) ?? []), listener])
+  }
+
+  /** Calls `listener` with the value now and after each change. */
+  follow<V extends ConfigValue>(name: string, listener: ChangeListener<V>): void {
+    listener(this.value(name) as V)
+    this.onChange(name, listener as ChangeListener)
+  }
+
+  match(patterns: readonly Bytes[]): (readonly [name: Bytes, value: Bytes])[] {
+    const matched = new Set<ConfigName>()
+    for (const pattern of patterns) {
+      if (!isLiteral(pattern)) this.matchPattern(globOf(pattern, 'ignore case'), matched)
+      else {
+        const name = findConfigName(pattern)
+        if (name !== undefined) matched.add(name)
+      }
+    }
+    return [...matched].map((name) => [name.name, this.print(name)])
+  }
+
+  set(pairs: readonly (readonly [name: Bytes, value: Bytes])[]): void {
+    const changes = checkNames(pairs)
+    const before = this.values
+    const after: Values = new Map(before)
+    for (const [i, name] of changes.entries()) {
+      const value = (pairs[i] as readonly Bytes[])[1] as Bytes
+      refusing(name, () => after.set(name.key, parseAs(name, [value], name.key.kind.takes === 'many' ? keptBy(name, before) : undefined)))
+    }
+    this.values = after
+    const told: (() => void)[] = []
+    try {
+      for (const name of changes) refusing(name, () => this.tell(name, before, told))
+    } catch (error) {
+      this.values = before
+      for (const undo of told.reverse()) undo()
+      throw error
+    }
+  }
+
+  rewrite(): void {
+    if (this.file === null) throw clientError('ERR The server is running without a config file')
+    try {
+      const text = rewriteConfigText(
+        readText(this.files, this.file),
+        this.file,
+        this.values,
+        (settings) => this.valuesOf(settings),
+        this.files,
+      )
+      replaceFileSync(this.files, this.file, Buffer.from(text, 'latin1'))
+    } catch (error) {
+      throw clientError(`ERR Rewriting config file: ${bytesOfText((error as Error).message.replace(/[\r\n]+/g, ' '))}`)
+    }
+  }
+
+  private value(name: string): ConfigValue {
+    return this.values.get(requireConfigKey(name)) as ConfigValue
+  }
+
+  private print({ key, times }: ConfigName): Bytes {
+    const value = this.values.get(key) as ConfigValue
+    return times === 1 ? key.kind.print(value) : String(Math.floor((value as number) / times))
+  }
+
+  private matchPattern(matches: Glob, into: Set<ConfigName>): void {
+    for (const name of configNames.values()) if (!name.hidden && matches(name.name)) into.add(name)
+  }
+
+  private apply(settings: readonly Setting[]): void {
+    this.values = this.valuesOf(settings, this.values)
+  }
+
+  /** What settings make of `from`, the defaults unless given. Throws ConfigError. */
+  private valuesOf(settings: readonly Setting[], from: Values = defaultValues(this.machine)): Values {
+    const values: Values = new Map(from)
+    const seen = new Set<ConfigKey>()
+    for (const setting of settings) {
+      const name = findConfigName(setting.name)
+      if (name === undefined) throw unknownKey(setting)
+      values.set(name.key, parseSetting(setting, name, seen.has(name.key) ? values.get(name.key) : keptBy(name, values)))
+      seen.add(name.key)
+    }
+    return values
+  }
+
+  private tell(name: ConfigName, before: Values, told: (() => void)[]): void {
+    const { key } = name
+    const was = before.get(key) as ConfigValue
+    const is = this.values.get(key) as ConfigValue
+    if (key.kind.print(was) === key.kind.print(is)) return
+    for (const listener of this.listeners.get(key) ?? []) {
+      listener(is)
+      told.push(() => listener(was))
+    }
+  }
+}
+
+function defaultValues(machine: Machine): Values {
+  return new Map(configKeys.map((key) => [key, key.kind.parse([defaultOf(key, machine)], undefined)]))
+}
+
+/** What a new value builds upon even when it is the first one given: client classes that are not named keep their limits. */
+function keptBy(name: ConfigName, values: Values): ConfigValue | undefined {
+  return name.key.name === 'client-output-buffer-limit' ? values.get(name.key) : undefined
+}
+
+/** Throws ConfigRefused. */
+function parseAs({ key, times }: ConfigName, words: readonly Bytes[], previous: ConfigValue | undefined): ConfigValue {
+  if (times === 1) return key.kind.parse(words, previous)
+  const [word] = words
+  if (words.length !== 1 || word === undefined || !/^\d{1,9}$/.test(word))
+    throw new ConfigRefused("argument couldn't be parsed into an integer")
+  return key.kind.parse([String(Number(word) * times)], previous)
+}
+
+function parseSetting(setting: Setting, name: ConfigName, previous: ConfigValue | undefined): ConfigValue {
+  try {
+    return parseAs(name, setting.words, previous)
+  } catch (error) {
+    if (!(error instanceof ConfigRefused)) throw error
+    const given = [setting.name, ...(name.key.secret ? ['"(redacted)"'] : setting.words.map((word) => `"${word}"`))].join(' ')
+    throw new ConfigError(`${setting.where === '' ? '' : `${setting.where}: `}'${textOf(given)}': ${error.message}`)
+  }
+}
+
+function unknownKey({ name, where }: Setting): ConfigError {
+  const nearest = nearestConfigName(name)
+  const place = where === '' ? '' : ` on ${where}`
+  return new ConfigError(
+    `unknown configuration key '${textOf(name)}'${place}${nearest === undefined ? '' : `, did you mean '${nearest}'?`}`,
+  )
+}
+
+/** The names of a CONFIG SET. Throws the client error for the first that is unknown, cannot be set now, or comes twice. */
+function checkNames(pairs: readonly (readonly [name: Bytes, value: Bytes])[]): ConfigName[] {
+  const names: ConfigName[] = []
+  for (const [given] of pairs) {
+    const name = findConfigName(given)
+    if (name === undefined) throw clientError(`ERR Unknown option or number of arguments for CONFIG SET - '${given.slice(0, 128)}'`)
+    if (name.key.changes === 'at start') throw setFailed(name, "can't set immutable config")
+    if (names.includes(name)) throw setFailed(name, 'duplicate parameter')
+    names.push(name)
+  }
+  return names
+}
+
+function setFailed(name: ConfigName, why: string) {
+  return clientError(`ERR CONFIG SET failed (possibly related to argument '${name.name}') - ${bytesOfText(why)}`)
+}
+
+/** Runs `change`; what it refuses becomes the client's error. */
+function refusing(name: ConfigName, change: () => void): void {
+  try {
+    change()
+  } catch (error) {
+    if (error instanceof ConfigRefused) throw setFailed(name, error.message)
+    throw error
+  }
+}

@@ -1,0 +1,107 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { test } from 'uvu'
+import * as assert from 'uvu/assert'
+import { runCommandLine } from '../../server/command-line.ts'
+import type { Config } from '../../server/config.ts'
+
+async function run(...words: string[]) {
+  let config: Config | undefined
+  let checked = ''
+  let out = ''
+  let error = ''
+  const exitCode = await runCommandLine(words, {
+    version: '1.2.3',
+    start: async (given) => {
+      config = given
+    },
+    check: async (directory) => {
+      checked = directory
+      return 3
+    },
+    output: {
+      out(text) {
+        out += text
+      },
+      error(text) {
+        error += text
+      },
+    },
+  })
+  return { exitCode, config, checked, out, error, shown: (name: string) => config?.match([name])[0]?.[1] }
+}
+
+test('flags set keys, and the word after one is its value whatever it looks like', async () => {
+  const { exitCode, shown } = await run(
+    '--port', '6380', '--appendfsync', 'always', '--slowlog-log-slower-than', '-1',
+    '--proc-title-template', '--my--title', '--bind', '127.0.0.1', '::1', '--no-appendfsync-on-rewrite', 'yes',
+  ) // biome-ignore format: flags and values side by side
+  assert.is(exitCode, 0)
+  assert.is(shown('port'), '6380')
+  assert.is(shown('appendfsync'), 'always')
+  assert.is(shown('slowlog-log-slower-than'), '-1')
+  assert.is(shown('proc-title-template'), '--my--title')
+  assert.is(shown('bind'), '127.0.0.1 ::1')
+  assert.is(shown('no-appendfsync-on-rewrite'), 'yes')
+})
+
+test('flags win over the file, and save may be empty', async () => {
+  const directory = mkdtempSync(join(tmpdir(), 'haypile-flags-'))
+  try {
+    const path = join(directory, 'haypile.conf')
+    writeFileSync(path, 'port 1\ntimeout 5\nsave 900 1\n')
+    const { shown } = await run(path, '--port', '2', '--save', '--loglevel', 'verbose')
+    assert.is(shown('port'), '2')
+    assert.is(shown('timeout'), '5')
+    assert.is(shown('save'), '')
+    assert.is(shown('loglevel'), 'verbose')
+    assert.is((await run('--save', '', '--port', '3')).shown('save'), '')
+    assert.is((await run('--slave-read-only', 'no')).shown('replica-read-only'), 'no')
+    assert.is((await run('--maxmemory 700mb', "--requirepass 'a b'")).shown('maxmemory'), '734003200')
+  } finally {
+    rmSync(directory, { recursive: true })
+  }
+})
+
+test('an unknown flag, a missing value and a wrong one end with status 1 and a line that says so', async () => {
+  const unknown = await run('--prot', '1')
+  assert.is(unknown.exitCode, 1)
+  assert.is(unknown.error, "haypile: unknown option '--prot', did you mean '--port'?\n")
+  const missing = await run('--port')
+  assert.is(missing.exitCode, 1)
+  assert.match(missing.error, /argument missing/)
+  const wrong = await run('--port', 'x')
+  assert.is(wrong.exitCode, 1)
+  assert.is(wrong.error, `haypile: 'port "x"': argument couldn't be parsed into an integer\n`)
+  const absent = await run('/nowhere/haypile.conf')
+  assert.is(absent.exitCode, 1)
+  assert.match(absent.error, /^haypile: cannot read the configuration file \/nowhere\/haypile.conf: ENOENT/)
+  assert.is(absent.config, undefined)
+})
+
+test('check calls the checker with its directory and answers its status', async () => {
+  const { checked, exitCode, config } = await run('check', './data')
+  assert.is(checked, './data')
+  assert.is(exitCode, 3)
+  assert.is(config, undefined)
+  assert.is((await run('check')).exitCode, 1)
+})
+
+test('help tells of every key with its unit, default and range', async () => {
+  const { out, exitCode, config } = await run('--help')
+  assert.is(exitCode, 0)
+  assert.is(config, undefined)
+  assert.match(out, /^ {4}--port <integer 0 to 65535>$/m)
+  assert.match(out, /^ {2}\* --timeout <integer 0 to 2147483647, seconds>$/m)
+  assert.match(out, /\[64mb\]/)
+  assert.match(out, /^ {2}\* --appendfsync <everysec, always, no>$/m)
+  assert.match(out, /without effect:[\s\S]*maxmemory/)
+  for (const line of out.split('\n')) assert.ok(line.length <= 140, line)
+})
+
+test('version prints the version', async () => {
+  assert.is((await run('--version')).out, 'haypile 1.2.3\n')
+})
+
+test.run()

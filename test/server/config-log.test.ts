@@ -1,0 +1,69 @@
+import { mkdtempSync, readFileSync, renameSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { test } from 'uvu'
+import * as assert from 'uvu/assert'
+import { Config } from '../../server/config.ts'
+import { createLogger } from '../../server/log.ts'
+
+const directory = mkdtempSync(join(tmpdir(), 'haypile-log-'))
+let count = 0
+
+function made(...pairs: [string, string][]) {
+  const path = join(directory, `log-${count++}`)
+  const config = new Config()
+  config.load([['logfile', path], ...pairs])
+  return { config, path, log: createLogger(config), written: () => readFileSync(path, 'utf8') }
+}
+
+test('a message is a line of JSON, there as soon as the call returns', () => {
+  const { log, written } = made()
+  log.info({ port: 6379 }, 'ready')
+  const { level, port, msg, pid, time } = JSON.parse(written())
+  assert.equal({ level, port, msg, pid }, { level: 30, port: 6379, msg: 'ready', pid: process.pid })
+  assert.type(time, 'number')
+})
+
+test('loglevel says what is logged and may change', () => {
+  const { config, log, written } = made(['loglevel', 'warning'])
+  log.info({}, 'one')
+  log.warn({}, 'two')
+  config.set([['loglevel', 'debug']])
+  log.debug({}, 'three')
+  config.set([['loglevel', 'nothing']])
+  log.error({}, 'four')
+  assert.equal(
+    written()
+      .trimEnd()
+      .split('\n')
+      .map((line) => JSON.parse(line).msg),
+    ['two', 'three'],
+  )
+})
+
+test('errors keep their message and stack', () => {
+  const { log, written } = made()
+  log.error({ err: new Error('broken') }, 'it failed')
+  const { err } = JSON.parse(written())
+  assert.is(err.message, 'broken')
+  assert.match(err.stack, /config-log\.test/)
+})
+
+test('the pretty form is for people and without colours in a file', () => {
+  const { log, written } = made(['logformat', 'pretty'])
+  log.warn({ keys: 3 }, 'careful')
+  assert.match(written(), /^\[\d\d:\d\d:\d\d\.\d+\] WARN: careful \{"keys":3\}\n$/)
+})
+
+test('a log file that was moved away is opened anew', () => {
+  const { log, path, written } = made()
+  log.info({}, 'one')
+  renameSync(path, `${path}.1`)
+  log.reopen()
+  log.info({}, 'two')
+  assert.match(written(), /"two"/)
+  assert.not.match(written(), /"one"/)
+})
+
+test.after(() => rmSync(directory, { recursive: true }))
+test.run()

@@ -1,0 +1,138 @@
+/** The server around commands, with real configuration, slow log and latency figures, and nothing behind the rest but a record of calls. */
+import type { Command } from '../../commands/command.ts'
+import type { ClientsPort, ServerPort, ShutdownOptions, StatisticsPort, StoragePort } from '../../commands/ports.ts'
+import { NO_REPLY, type Reply } from '../../commands/reply.ts'
+import type { Session } from '../../commands/session.ts'
+import { CommandTable } from '../../commands/table.ts'
+import { Config } from '../../server/config.ts'
+import { LatencyMonitor } from '../../server/latency.ts'
+import { Slowlog } from '../../server/slowlog.ts'
+import type { Bytes } from '../../storage/bytes.ts'
+import type { Random } from '../../storage/clock.ts'
+import { ScanCursors } from '../../storage/scan-cursors.ts'
+import { ManualClock } from './manual-clock.ts'
+
+class FakeClients implements ClientsPort {
+  readonly sessions: Session[] = []
+  readonly monitors = new Set<Session>()
+  paused: { readonly untilMs: number; readonly what: 'all' | 'write' } | null = null
+  /** Sessions that are blocked, for `unblock`. */
+  readonly blocked = new Set<Session>()
+
+  all(): Iterable<Session> {
+    return this.sessions
+  }
+
+  find(id: number): Session | undefined {
+    return this.sessions.find((session) => session.id === id)
+  }
+
+  describe(session: Session): Bytes {
+    return `id=${session.id} addr=${session.address} name=${session.name} db=${session.database}`
+  }
+
+  pause(untilMs: number, what: 'all' | 'write'): void {
+    this.paused = { untilMs, what }
+  }
+
+  unpause(): void {
+    this.paused = null
+  }
+
+  monitor(session: Session): void {
+    this.monitors.add(session)
+  }
+
+  stopMonitoring(session: Session): void {
+    this.monitors.delete(session)
+  }
+
+  unblock(session: Session): boolean {
+    return this.blocked.delete(session)
+  }
+}
+
+class FakeStatistics implements StatisticsPort {
+  resets = 0
+  readonly errors: Bytes[] = []
+
+  reset(): void {
+    this.resets++
+  }
+
+  error(text: Bytes): void {
+    this.errors.push(text)
+  }
+}
+
+class FakeStorage implements StoragePort {
+  checkpointRunning = false
+  lastCheckpointSeconds = 1_700_000_000
+  checkpoints = 0
+  reloads = 0
+  readonly figures = new Map<string, number>()
+
+  async checkpoint(): Promise<void> {
+    this.checkpoints++
+  }
+
+  async reload(): Promise<void> {
+    this.reloads++
+  }
+
+  memory(): ReadonlyMap<string, number> {
+    return this.figures
+  }
+}
+
+export class FakeServer implements ServerPort {
+  readonly table: CommandTable
+  readonly clock = new ManualClock()
+  readonly config = new Config({ machine: { memoryBytes: 8 * 2 ** 30 } })
+  readonly clients = new FakeClients()
+  readonly slowlog = new Slowlog(this.config)
+  readonly latency = new LatencyMonitor(this.config, this.clock)
+  readonly statistics = new FakeStatistics()
+  readonly storage = new FakeStorage()
+  readonly scanCursors = new ScanCursors(() => 0.5)
+  random: Random = () => 0.5
+  version = '7.2.0'
+  readonly runId = '0123456789abcdef0123456789abcdef01234567'
+  readonly shutdowns: ShutdownOptions[] = []
+  readonly sleptMs: number[] = []
+  readonly logLines: Bytes[] = []
+  activeExpire: 'on' | 'off' = 'on'
+
+  constructor(families: readonly (readonly Command[])[] = []) {
+    this.table = new CommandTable(families)
+  }
+
+  info(sections: readonly Bytes[]): Bytes {
+    return `# ${sections.join(' ')}\r\n`
+  }
+
+  async shutdown(options: ShutdownOptions): Promise<Reply> {
+    this.shutdowns.push(options)
+    return NO_REPLY
+  }
+
+  abortShutdown(): boolean {
+    return false
+  }
+
+  sleepSync(milliseconds: number): void {
+    this.sleptMs.push(milliseconds)
+  }
+
+  setActiveExpire(mode: 'on' | 'off'): void {
+    this.activeExpire = mode
+  }
+
+  writeLog(message: Bytes): void {
+    this.logLines.push(message)
+  }
+
+  role(): Reply {
+    return ['master', 0, []]
+  }
+}
