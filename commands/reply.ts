@@ -25,6 +25,9 @@ export type Reply =
   | BulkChunks
   | NullArray
   | NoReply
+  | BigNumber
+  | Attributes
+  | Sequence
 
 export class SimpleString {
   readonly text: Bytes
@@ -98,6 +101,33 @@ export class BulkChunks {
   constructor(length: number, chunks: readonly Buffer[]) {
     this.length = length
     this.chunks = chunks
+  }
+}
+
+/** RESP3 big number, in decimal digits; in RESP2 a bulk string of them. */
+export class BigNumber {
+  readonly digits: Bytes
+
+  constructor(digits: Bytes) {
+    this.digits = digits
+  }
+}
+
+/** Flat list of names and values that say more about the reply after them in a Sequence. RESP2 has none: nothing is sent. */
+export class Attributes {
+  readonly flat: readonly Reply[]
+
+  constructor(flat: readonly Reply[]) {
+    this.flat = flat
+  }
+}
+
+/** One reply after what goes out of band before it: pushes and attributes. */
+export class Sequence {
+  readonly parts: readonly Reply[]
+
+  constructor(parts: readonly Reply[]) {
+    this.parts = parts
   }
 }
 

@@ -27,6 +27,13 @@ export class ClientRegistry implements ClientsPort {
     return this.connections.get(id)
   }
 
+  /** Query and output buffers of all clients, in bytes. */
+  get bufferBytes(): number {
+    let sum = 0
+    for (const client of this.connections.values()) sum += client.queryBufferBytes() + client.outputBufferBytes()
+    return sum
+  }
+
   add(connection: Connection): void {
     this.connections.set(connection.id, connection)
   }
@@ -81,7 +88,15 @@ export function monitorLine(atMs: number, database: number, address: string, arg
   return `+${time} [${database} ${address}] ${args.map(quoted).join(' ')}\r\n`
 }
 
-const ESCAPES: Readonly<Record<string, string>> = { '\n': '\\n', '\r': '\\r', '\t': '\\t', '\x07': '\\a', '\b': '\\b', '"': '\\"', '\\': '\\\\' }
+const ESCAPES: Readonly<Record<string, string>> = {
+  '\n': '\\n',
+  '\r': '\\r',
+  '\t': '\\t',
+  '\x07': '\\a',
+  '\b': '\\b',
+  '"': '\\"',
+  '\\': '\\\\',
+}
 
 /** Bytes in Redis's quoted form: printable ASCII as it is, the rest escaped. */
 export function quoted(bytes: Bytes): Bytes {

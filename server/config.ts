@@ -27,6 +27,10 @@ export class Config implements ConfigPort {
   /** What CONFIG REWRITE writes to; null where the server was started without a file. */
   private file: string | null = null
 
+  get filePath(): string | null {
+    return this.file
+  }
+
   constructor(options: { readonly files?: Files; readonly machine?: Machine } = {}) {
     this.files = options.files ?? realFiles
     this.machine = options.machine ?? { memoryBytes: totalmem() }

@@ -22,6 +22,9 @@ const UNSENT_BYTES = 1024 * 1024
 /** Received and not run: past this many bytes the socket is not read. */
 const HELD_INPUT_BYTES = 256 * 1024
 
+/** A client that is being closed has so long to read its last replies. */
+const CLOSE_TIMEOUT_MS = 1000
+
 /** What a connection needs of the server. */
 export interface ConnectionHost {
   readonly executor: Executor
@@ -217,6 +220,19 @@ export class Connection implements Client, TurnClient, ReplySink {
     }
     this.closing = 'closed'
     this.socket.destroy()
+  }
+
+  /** Sends what is left and closes; resolves when the socket is closed. */
+  end(): Promise<void> {
+    if (this.socket.destroyed) return Promise.resolve()
+    return new Promise((resolve) => {
+      this.socket.once('close', () => resolve())
+      this.flush()
+      if (this.closing === 'closed') return
+      this.closing = 'closed'
+      this.socket.end(() => this.socket.destroy())
+      setTimeout(() => this.socket.destroy(), CLOSE_TIMEOUT_MS).unref()
+    })
   }
 
   private takeOutput(): (Bytes | Buffer)[] {

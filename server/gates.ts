@@ -77,7 +77,13 @@ export class Gates {
     }
     if (storage.stalled === null) this.unwritten = null
     this.executor.gated =
-      this.loading || this.closing || this.pausedUntilMs > 0 || storage.stalled !== null || storage.diskLow || storage.isOverloaded || this.isReopening
+      this.loading ||
+      this.closing ||
+      this.pausedUntilMs > 0 ||
+      storage.stalled !== null ||
+      storage.diskLow ||
+      storage.isOverloaded ||
+      this.isReopening
     if (this.held.size === 0) return
     const clients = [...this.held]
     this.held.clear()
@@ -97,7 +103,8 @@ export class Gates {
     const { command, isWrite } = runtime
     if (this.closing) return this.hold(client)
     if (this.loading && !command.flags.includes('loading')) return LOADING
-    if (this.pausedUntilMs > 0 && (this.pausedWhat === 'all' || isWrite || command.flags.includes('may_replicate'))) return this.hold(client)
+    if (this.pausedUntilMs > 0 && (this.pausedWhat === 'all' || isWrite || command.flags.includes('may_replicate')))
+      return this.hold(client)
     if (isWrite) {
       if (storage.stalled !== null) return `MISCONF Errors writing to the AOF file: ${storage.stalled}`
       if (storage.diskLow) return 'MISCONF Errors writing to the AOF file: No space left on device'

@@ -52,8 +52,6 @@ export interface PersistenceFigures {
   readonly loading: boolean
   readonly dirtyRecords: number
   readonly checkpointRunning: boolean
-  /** How long the checkpoint under way has taken. Null without one. */
-  readonly checkpointRunningMs: number | null
   readonly lastCheckpointMs: number
   /** Null before the first. */
   readonly lastDurationMs: number | null
@@ -75,8 +73,6 @@ export interface StatsFigures {
   readonly outputLimitDisconnections: number
   readonly queryBufferLimitDisconnections: number
   readonly expiredKeys: number
-  /** Entries and pages that left memory. They are on disk: nothing is lost, as Redis's evicted keys are. */
-  readonly evictions: number
   readonly hits: number
   readonly misses: number
   readonly errorReplies: number
@@ -116,6 +112,7 @@ export interface StorageFigures {
   readonly cacheBytes: number
   readonly keys: number
   readonly residentKeys: number
+  /** Entries and pages that left memory. They are on disk: nothing is lost, as Redis's evicted keys are. */
   readonly evictions: number
   readonly diskReads: number
   readonly garbageWaiting: number

@@ -9,7 +9,7 @@ const seconds = (milliseconds: number | null) => (milliseconds === null ? -1 : M
 
 export function persistenceFields({ persistence, binlog, memory }: InfoFigures): Fields {
   const running = flag(persistence.checkpointRunning)
-  const runningSeconds = seconds(persistence.checkpointRunningMs)
+  const runningSeconds = persistence.checkpointRunning ? 0 : -1
   const status = persistence.lastFailed ? 'err' : 'ok'
   return [
     ['loading', flag(persistence.loading)],

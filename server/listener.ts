@@ -76,7 +76,9 @@ export class Listener {
     let { port } = settings
     let tlsPort = tlsSettings.port
     for (const address of withPort ? settings.addresses : []) {
-      const server = net.createServer({ pauseOnConnect: true, allowHalfOpen: true, noDelay: true, ...keepAlive(settings) }, (socket) => this.plain(socket, false))
+      const server = net.createServer({ pauseOnConnect: true, allowHalfOpen: true, noDelay: true, ...keepAlive(settings) }, (socket) =>
+        this.plain(socket, false),
+      )
       port = (await this.bind(server, address, port, settings.backlog)) ?? port
     }
     if (tlsPort > 0) {

@@ -3,6 +3,8 @@
  * go out as they are and must not change until sent.
  */
 import {
+  Attributes,
+  BigNumber,
   BulkChunks,
   Double,
   ErrorReply,
@@ -11,6 +13,7 @@ import {
   NullArray,
   Push,
   type Reply,
+  Sequence,
   SetReply,
   SimpleString,
   Verbatim,
@@ -85,6 +88,12 @@ function encodeRare(reply: RareReply, resp: 2 | 3, out: ReplySink): void {
     encodeChunks(reply.length, reply.chunks, out)
   } else if (reply instanceof NullArray) {
     out.text(resp === 3 ? '_\r\n' : '*-1\r\n')
+  } else if (reply instanceof BigNumber) {
+    out.text(resp === 3 ? `(${reply.digits}\r\n` : bulk(reply.digits))
+  } else if (reply instanceof Attributes) {
+    if (resp === 3) encodeAll(`|${reply.flat.length / 2}\r\n`, reply.flat, resp, out)
+  } else if (reply instanceof Sequence) {
+    encodeAll('', reply.parts, resp, out)
   } else if (!(reply instanceof NoReply)) {
     encodeChunks(reply.length, [reply], out)
   }

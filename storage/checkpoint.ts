@@ -19,8 +19,8 @@ import {
   META_KEY,
   pageKey,
   pageValue,
-  ropeRoot,
   rootKey,
+  ropeRoot,
   stringRoot,
 } from './records.ts'
 import type { RopePage } from './values/rope.ts'

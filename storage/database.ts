@@ -10,7 +10,7 @@ import { Entry, type Value } from './entry.ts'
 import { KeyMap } from './key-map.ts'
 import type { Keyspace } from './keyspace.ts'
 import { NewKeys } from './new-keys.ts'
-import { KIND_ROPE, objectIdOf, readRoot, ropeLengthOf, rootKey } from './records.ts'
+import { KIND_ROPE, objectIdOf, readRoot, rootKey, ropeLengthOf } from './records.ts'
 import { Residents } from './residents.ts'
 import { ROPE_MIN_BYTES, Rope } from './values/rope.ts'
 
@@ -119,7 +119,9 @@ export class Database {
       this.entries.add(entry)
       this.residents.add(entry, entry.sizeBytes)
     }
-    if (!entry.stored && entry.generation !== this.keyspace.generation) this.newKeys.add(key)
+    // A stored key that was deleted may be about to leave LevelDB with the checkpoint in flight.
+    const mayBeMissing = !entry.stored || this.keyspace.frozenGeneration !== 0
+    if (mayBeMissing && entry.generation !== this.keyspace.generation) this.newKeys.add(key)
     this.touch(entry)
     this.assign(entry, value)
     entry.accessedAt = this.keyspace.seconds

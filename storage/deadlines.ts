@@ -95,6 +95,13 @@ export class Deadlines {
     this.horizon = end * BUCKET_MS
   }
 
+  clear(): void {
+    this.horizon = 0
+    this.heap.length = 0
+    this.far = new Map()
+    this.frozenFar = null
+  }
+
   freeze(): void {
     this.frozenFar = this.far
     this.far = new Map()

@@ -52,7 +52,8 @@ export function currentGeneration(files: Files, root: string): Generation {
   file.closeSync()
   if (!GENERATION_NAME.test(name)) throw new DamageError(`${pointer} does not name a generation`)
   const found = generation(root, name)
-  if (!files.existsSync(found.db) || !files.existsSync(found.binlog)) throw new DamageError(`${pointer} names ${name}, which is not there as a whole`)
+  if (!files.existsSync(found.db) || !files.existsSync(found.binlog))
+    throw new DamageError(`${pointer} names ${name}, which is not there as a whole`)
   return found
 }
 

@@ -9,7 +9,7 @@
 import type { Bytes } from './bytes.ts'
 import type { FrozenBatch } from './checkpoint.ts'
 import type { Database } from './database.ts'
-import { Rope } from './values/rope.ts'
+import type { Rope } from './values/rope.ts'
 
 export type Value = Bytes | Rope
 

@@ -79,6 +79,24 @@ export class Keyspace {
     this.databases = Array.from({ length: databaseCount }, (_, index) => new Database(this, this.nextDbId++, index))
   }
 
+  /** Forgets everything, as before `restore`. No checkpoint may be under way. */
+  reset(): void {
+    this.landedGeneration = this.generation + 1
+    this.generation += 2
+    this.epoch++
+    this.dirty = []
+    this.dirtyBytes = 0
+    this.garbageObjects = []
+    this.garbageDatabases = []
+    for (const [index, old] of this.databases.entries()) {
+      old.droppedIn = this.generation
+      this.databases[index] = new Database(this, index + 1, index)
+    }
+    this.nextObjectId = 1
+    this.nextDbId = this.databases.length + 1
+    this.deadlines.clear()
+  }
+
   /** Takes over what the meta record says. More databases than this server has are kept and not reached. */
   restore(meta: Meta): void {
     this.nextObjectId = meta.nextObjectId

@@ -37,7 +37,8 @@ export function decodeMeta(record: Buffer): Meta {
   const whole = numbers.every((value) => Number.isSafeInteger(value) && value >= 0)
   if (meta.format !== 1 || !whole || !Array.isArray(meta.databases)) throw new DamageError('meta record: not of format 1')
   for (const { id, keys, volatile } of meta.databases) {
-    if (![id, keys, volatile].every((value) => Number.isSafeInteger(value) && value >= 0)) throw new DamageError('meta record: bad database')
+    if (![id, keys, volatile].every((value) => Number.isSafeInteger(value) && value >= 0))
+      throw new DamageError('meta record: bad database')
   }
   return meta
 }

@@ -17,17 +17,22 @@ export class NewKeys {
     this.pending.push(key)
   }
 
+  /** Keys that are not sorted in yet. */
+  get pendingCount(): number {
+    return this.pending.length
+  }
+
   /** Sorts in up to `count` of the unsorted keys; whether all are sorted in now. */
   settle(count: number): boolean {
     for (let left = Math.min(count, this.pending.length); left > 0; left--) this.insert(this.pending.pop() as Bytes)
     return this.pending.length === 0
   }
 
-  /** Up to `count` settled keys in order, the first of them after `after` (or any, when null). */
-  following(after: Bytes | null, count: number): Bytes[] {
+  /** Up to `count` settled keys in order, the first of them not before `from`. */
+  following(from: Bytes, count: number): Bytes[] {
     const result: Bytes[] = []
-    let blockIndex = after === null ? 0 : this.blockFor(after)
-    let index = after === null ? 0 : upperBound(this.blocks[blockIndex] as Bytes[], after)
+    let blockIndex = this.blockFor(from)
+    let index = lowerBound(this.blocks[blockIndex] as Bytes[], from)
     while (blockIndex < this.blocks.length && result.length < count) {
       const block = this.blocks[blockIndex] as Bytes[]
       if (index < block.length) result.push(block[index++] as Bytes)
@@ -48,8 +53,8 @@ export class NewKeys {
   private insert(key: Bytes): void {
     const blockIndex = this.blockFor(key)
     const block = this.blocks[blockIndex] as Bytes[]
-    const index = upperBound(block, key)
-    if (index > 0 && block[index - 1] === key) return
+    const index = lowerBound(block, key)
+    if (block[index] === key) return
     block.splice(index, 0, key)
     if (block.length >= 2 * BLOCK_KEYS) this.blocks.splice(blockIndex + 1, 0, block.splice(BLOCK_KEYS))
   }
@@ -67,13 +72,13 @@ export class NewKeys {
   }
 }
 
-/** The first index whose key is greater. */
-function upperBound(keys: readonly Bytes[], key: Bytes): number {
+/** The first index whose key is not before this one. */
+function lowerBound(keys: readonly Bytes[], key: Bytes): number {
   let low = 0
   let high = keys.length
   while (low < high) {
     const middle = (low + high) >>> 1
-    if ((keys[middle] as Bytes) <= key) low = middle + 1
+    if ((keys[middle] as Bytes) < key) low = middle + 1
     else high = middle
   }
   return low

@@ -6,9 +6,9 @@
  * A bad group before the known synced watermark is damage, and the start is refused.
  */
 import { join } from 'node:path'
+import type { BinlogPosition, GroupHeader } from './binlog/group.ts'
 import { BinlogReader } from './binlog/reader.ts'
 import { listSegments, type Segment } from './binlog/segments.ts'
-import type { BinlogPosition, GroupHeader } from './binlog/group.ts'
 import type { Bytes } from './bytes.ts'
 import { readCommand } from './command-codec.ts'
 import type { Files } from './files.ts'
@@ -75,7 +75,10 @@ export async function replayLog(
       }
       reader.close()
       const cutBytes = cutLog(files, directory, segments, result.at.offset)
-      log.warn({ offset: result.at.offset, reason: result.reason, bytes: cutBytes }, 'binlog cut after its last whole group; the rest is kept in a .cut file')
+      log.warn(
+        { offset: result.at.offset, reason: result.reason, bytes: cutBytes },
+        'binlog cut after its last whole group; the rest is kept in a .cut file',
+      )
       return { segments, end: result.at, groups, commands, cutBytes }
     }
   } finally {

@@ -30,7 +30,8 @@ export class Reserve {
       const file = this.files.openSync(this.path, 'create')
       try {
         const piece = Buffer.alloc(PIECE_BYTES)
-        for (let at = 0; at < this.sizeBytes; at += PIECE_BYTES) file.writeSync([piece.subarray(0, Math.min(PIECE_BYTES, this.sizeBytes - at))], at)
+        for (let at = 0; at < this.sizeBytes; at += PIECE_BYTES)
+          file.writeSync([piece.subarray(0, Math.min(PIECE_BYTES, this.sizeBytes - at))], at)
       } finally {
         file.closeSync()
       }

@@ -18,8 +18,8 @@ import { Keyspace } from './keyspace.ts'
 import type { Log } from './log.ts'
 import { decodeMeta } from './meta.ts'
 import type { RecordBatch, RecordStore } from './record-store.ts'
-import { type RecoveredLog, type Replayer, replayLog } from './recovery.ts'
 import { CURSORS_KEY, META_KEY } from './records.ts'
+import { type RecoveredLog, type Replayer, replayLog } from './recovery.ts'
 import { Reserve } from './reserve.ts'
 import { ScanCursors } from './scan-cursors.ts'
 import { Sweeper } from './sweeper.ts'
@@ -167,6 +167,24 @@ export class Storage {
     this.reserve.take()
     this.recovery = { ...recovered, checkpointOffset: from.offset, milliseconds: clock.monotonicMs() - startedMs }
     return this.recovery
+  }
+
+  /** Forgets everything in memory and recovers from disk, as a restart would. Nothing may run meanwhile. */
+  async reload(replayer: Replayer): Promise<void> {
+    const { binlog, checkpointer, expiry, sweeper } = this.parts
+    const { files, log, clock } = this.options
+    await expiry.stop()
+    await sweeper.stop()
+    await checkpointer.idle()
+    await binlog.syncTo(binlog.end.offset)
+    this.keyspace.reset()
+    const from = this.loadMeta()
+    this.keyspace.expiry = 'ignore'
+    await replayLog(files, this.generation.binlog, from, replayer, log, () => {})
+    this.keyspace.expiry = 'delete'
+    this.keyspace.setClock(clock.wallMs())
+    expiry.lookAhead(clock.wallMs())
+    sweeper.resume()
   }
 
   /** The clock that all units of the turn share. */

@@ -7,7 +7,7 @@
  */
 import type { Args, Command } from '../../commands/command.ts'
 import { Context } from '../../commands/context.ts'
-import { ClientError, wrongArity } from '../../commands/errors.ts'
+import { ClientError, unknownSubcommand, wrongArity } from '../../commands/errors.ts'
 import type { ServerPort } from '../../commands/ports.ts'
 import { BulkChunks, MapReply, type Reply, SimpleString } from '../../commands/reply.ts'
 import type { Session } from '../../commands/session.ts'
@@ -64,12 +64,11 @@ export function harness(families: readonly (readonly Command[])[], options: Harn
 
   const run = (...words: Bytes[]): Reply => {
     const command = commandOf(table, words)
-    if (command.run === undefined) throw new Error(`${command.name} is asynchronous`)
     const before = keyspace.changes
     context.db = keyspace.database(session.database)
     context.effects = null
     try {
-      const reply = command.run(context, words as unknown as Args)
+      const reply = runOf(command)(context, words as unknown as Args)
       if (keyspace.changes !== before) logged.push(...(context.effects ?? [words]))
       else if (context.effects !== null && (context.effects as Bytes[][]).length > 0)
         throw new Error(`${command.name} logs what changed nothing`)
@@ -111,13 +110,34 @@ export function plain(reply: Reply): unknown {
   return reply
 }
 
+/** Runs one command for a session on an empty keyspace, for those that are about the server. Throws what it throws. */
+export function runCommand(server: ServerPort, session: Session, words: readonly Bytes[]): Reply {
+  const keyspace = new Keyspace(new MemoryRecords(), 16, { deleted() {} })
+  keyspace.setClock(START_MS)
+  const context = new Context(keyspace, server)
+  context.session = session
+  context.db = keyspace.database(session.database)
+  return runOf(commandOf(server.table, words))(context, words as unknown as Args)
+}
+
+/** The command that a request names, its number of words checked. Throws the executor's errors. */
 function commandOf(table: CommandTable, words: readonly Bytes[]): Command {
   const container = table.find(words[0] ?? '')
   if (container === undefined) throw new Error(`no command ${words[0]}`)
-  const command = (container.subcommands && words[1] !== undefined && table.findSubcommand(container, words[1])) || container
+  let command = container
+  if (container.subcommands !== undefined && words[1] !== undefined) {
+    const subcommand = table.findSubcommand(container, words[1])
+    if (subcommand === undefined) throw unknownSubcommand(words[1], container.name)
+    command = subcommand
+  }
   const { arity } = command
   if (arity > 0 ? words.length !== arity : words.length < -arity) throw wrongArity(command.name)
   return command
+}
+
+function runOf(command: Command): NonNullable<Command['run']> {
+  if (command.run === undefined) throw new Error(`${command.name} is asynchronous`)
+  return command.run
 }
 
 function required(value: number | undefined, name: string): number {

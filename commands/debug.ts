@@ -1,0 +1,237 @@
+/**
+ * DEBUG: what tests and people who look for faults need. Refused unless `enable-debug-command` allows it.
+ *
+ * Where we differ from Redis: subcommands about C's structures are missing; those about what does not exist here (packed lists, RDB
+ * checksums, the AOF's buffer) are accepted and do nothing; RELOAD and LOADAOF both checkpoint, drop what is in memory and recover from
+ * disk; POPULATE is logged as the writes it makes.
+ */
+import type { Bytes } from '../storage/bytes.ts'
+import { lowerCase } from '../storage/bytes.ts'
+import { isToken, requireClampedInteger } from './args.ts'
+import { type Args, type Command, command } from './command.ts'
+import type { Context } from './context.ts'
+import { databasesDigest, valueDigest } from './debug-digest.ts'
+import { protocolSample } from './debug-protocol.ts'
+import { clientError, noSuchKey } from './errors.ts'
+import { globMatches } from './glob.ts'
+import { helpReply } from './help.ts'
+import { encodingOf, idleSeconds, referenceCountOf } from './object.ts'
+import { OK, type Reply, SimpleString } from './reply.ts'
+import type { Session } from './session.ts'
+
+const HELP = [
+  'AOF-FLUSH-SLEEP <microsec>',
+  '    Accepted, without effect.',
+  'CONFIG-REWRITE-FORCE-ALL',
+  '    Like CONFIG REWRITE.',
+  'DIGEST',
+  '    Output a hex signature representing the current content of all databases.',
+  'DIGEST-VALUE <key> [<key> ...]',
+  '    Output a hex signature of the values of all the specified keys.',
+  'ERROR <string>',
+  '    Return a Redis protocol error with <string> as message. Useful for clients',
+  '    unit tests to simulate Redis errors.',
+  'LISTPACK <key>',
+  '    Show low level info about the listpack encoding of <key>.',
+  'LOADAOF',
+  '    Write a checkpoint and recover from disk.',
+  'LOG <message>',
+  '    Write <message> to the server log.',
+  'OBJECT <key>',
+  '    Show low level info about `key` and associated value.',
+  'PAUSE-CRON <0|1>',
+  '    Accepted, without effect.',
+  'POPULATE <count> [<prefix>] [<size>]',
+  '    Create <count> string keys named key:<num>. If <prefix> is specified then',
+  "    it is used instead of the 'key' prefix.",
+  'PROTOCOL <type>',
+  '    Reply with a test value of the specified type. <type> can be: string,',
+  '    integer, double, bignum, null, array, set, map, attrib, push, verbatim,',
+  '    true, false.',
+  'QUICKLIST-PACKED-THRESHOLD <size>',
+  '    Accepted, without effect.',
+  'RELOAD [option ...]',
+  '    Write a checkpoint and recover from disk. The options MERGE, NOFLUSH and',
+  '    NOSAVE are accepted, without effect.',
+  'REPLYBUFFER <subcommand> <value>',
+  '    Accepted, without effect.',
+  'SET-ACTIVE-EXPIRE <0|1>',
+  '    Setting it to 0 disables expiring keys in background when they are not',
+  '    accessed (otherwise the Redis behavior). Setting it to 1 reenables back the',
+  '    default.',
+  'SET-SKIP-CHECKSUM-VALIDATION <0|1>',
+  '    Accepted, without effect.',
+  'SLEEP <seconds>',
+  '    Stop the server for <seconds>. Decimals allowed.',
+  'STRINGMATCH-LEN <pattern> <string>',
+  '    Whether <string> matches the glob-style <pattern>.',
+]
+
+interface Subcommand {
+  /** Number of words with DEBUG and the name; negative means at least that many. */
+  readonly arity: number
+  run(context: Context, args: Args): Reply | Promise<Reply>
+}
+
+const accepted = (arity: number): Subcommand => ({ arity, run: () => OK })
+
+async function reload({ server }: Context, args: Args): Promise<Reply> {
+  for (const option of args.slice(2)) {
+    if (!['merge', 'noflush', 'nosave'].includes(lowerCase(option)))
+      throw clientError('ERR DEBUG RELOAD only supports the MERGE, NOFLUSH and NOSAVE options.')
+  }
+  await server.storage.reload()
+  return OK
+}
+
+/** POPULATE count [prefix] [size]: `value:<number>` under `prefix:<number>`, cut or filled with zeros to size; keys that exist stay. */
+function populate(context: Context, args: Args): Reply {
+  const notPositive = () => clientError('ERR value is out of range, must be positive')
+  const count = requireClampedInteger(args[2], notPositive)
+  const size = args.length > 4 ? requireClampedInteger(args[4], notPositive) : 0
+  if (count < 0 || size < 0) throw notPositive()
+  const prefix = args.length > 3 ? args[3] : 'key'
+  const { db } = context
+  let effect: Bytes[] = ['MSET']
+  for (let number = 0; number < count; number++) {
+    const key = `${prefix}:${number}`
+    if (db.find(key) !== undefined) continue
+    const text = `value:${number}`
+    const value = size === 0 ? text : Buffer.alloc(size).fill(text, 0, Math.min(size, text.length), 'latin1').latin1Slice()
+    db.set(key, value)
+    effect.push(key, value)
+    if (effect.length > 1000) {
+      context.effect(...effect)
+      effect = ['MSET']
+    }
+  }
+  if (effect.length > 1) context.effect(...effect)
+  return OK
+}
+
+/** Bytes that Redis's RDB format takes for a string, before compression. */
+function serializedLength(value: Bytes | { readonly length: number }): number {
+  if (typeof value === 'string' && encodingOf(value) === 'int') {
+    const number = Number(value)
+    if (number >= -128 && number <= 127) return 2
+    if (number >= -32_768 && number <= 32_767) return 3
+    if (number >= -(2 ** 31) && number < 2 ** 31) return 5
+  }
+  const { length } = value
+  if (length < 64) return 1 + length
+  return (length < 16_384 ? 2 : 5) + length
+}
+
+function describeObject(context: Context, key: Bytes): Reply {
+  const value = context.db.peek(key)?.value ?? null
+  if (value === null) throw noSuchKey()
+  const idle = idleSeconds(context, key)
+  const accessedAt = context.keyspace.seconds - idle
+  return new SimpleString(
+    `Value at:0x000000000000 refcount:${referenceCountOf(value)} encoding:${encodingOf(value)} serializedlength:${serializedLength(value)} lru:${accessedAt & 0xffffff} lru_seconds_idle:${idle}`,
+  )
+}
+
+function setThreshold(word: Bytes): Reply {
+  if (!/^\d{1,10}(?:b|kb?|mb?|gb?)?$/i.test(word))
+    throw clientError('ERR argument must be a memory value bigger than 1 and smaller than 4gb')
+  return OK
+}
+
+const SUBCOMMANDS: Readonly<Record<string, Subcommand>> = {
+  'aof-flush-sleep': accepted(3),
+  'config-rewrite-force-all': {
+    arity: 2,
+    run({ server }) {
+      server.config.rewrite()
+      return OK
+    },
+  },
+  digest: { arity: 2, run: async ({ keyspace }) => new SimpleString(await databasesDigest(keyspace)) },
+  'digest-value': { arity: -2, run: ({ db }, args) => args.slice(2).map((key) => new SimpleString(valueDigest(db, key))) },
+  error: {
+    arity: 3,
+    run(_context, args) {
+      throw clientError(args[2])
+    },
+  },
+  help: { arity: 2, run: () => helpReply('debug', HELP) },
+  listpack: {
+    arity: 3,
+    run({ db }, args) {
+      throw db.peek(args[2]) === undefined ? noSuchKey() : clientError('ERR Not a listpack encoded object.')
+    },
+  },
+  loadaof: { arity: 2, run: reload },
+  log: {
+    arity: 3,
+    run({ server }, args) {
+      server.writeLog(args[2])
+      return OK
+    },
+  },
+  object: { arity: -3, run: (context, args) => describeObject(context, args[2]) },
+  'pause-cron': accepted(3),
+  populate: { arity: -3, run: populate },
+  protocol: { arity: 3, run: ({ session }, args) => protocolSample(args[2], session.resp) },
+  'quicklist-packed-threshold': { arity: 3, run: (_context, args) => setThreshold(args[2]) },
+  reload: { arity: -2, run: reload },
+  replybuffer: accepted(4),
+  'set-active-expire': {
+    arity: 3,
+    run({ server }, args) {
+      server.setActiveExpire(Number.parseInt(args[2], 10) ? 'on' : 'off')
+      return OK
+    },
+  },
+  'set-skip-checksum-validation': accepted(3),
+  sleep: {
+    arity: 3,
+    run({ server }, args) {
+      const seconds = Number.parseFloat(args[2])
+      if (seconds > 0) server.sleepSync(seconds * 1000)
+      return OK
+    },
+  },
+  'stringmatch-len': { arity: 4, run: (_context, args) => (globMatches(args[2], args[3]) ? 1 : 0) },
+}
+
+function isAllowed({ server, session }: Context): boolean {
+  const setting = server.config.text('enable-debug-command')
+  return isToken(setting, 'yes') || (isToken(setting, 'local') && isLocal(session))
+}
+
+/** Loopback, or a Unix socket, whose address is its path and port 0. */
+function isLocal({ address }: Session): boolean {
+  return address.startsWith('127.') || address.startsWith('[::1]:') || address.startsWith('/') || address.endsWith(':0')
+}
+
+/** DEBUG <subcommand> [<arg> [value] [opt] ...] */
+const debugCommand = command({
+  name: 'debug',
+  group: 'server',
+  since: '1.0.0',
+  summary: 'A container for debugging commands.',
+  complexity: 'Depends on subcommand.',
+  syntax: 'DEBUG',
+  docFlags: ['syscmd'],
+  arity: -2,
+  flags: ['admin', 'noscript', 'loading', 'stale'],
+  async runAsync(context, args) {
+    if (!isAllowed(context))
+      throw clientError(
+        'ERR DEBUG command not allowed. If the enable-debug-command option is set to "local", you can run it from a local connection, otherwise you need to set this option in the configuration file, and then restart the server.',
+      )
+    const name = lowerCase(args[1])
+    const subcommand = Object.hasOwn(SUBCOMMANDS, name) ? SUBCOMMANDS[name] : undefined
+    if (subcommand === undefined || !fits(subcommand.arity, args.length))
+      throw clientError(`ERR unknown subcommand or wrong number of arguments for '${args[1].slice(0, 128)}'. Try DEBUG HELP.`)
+    return await subcommand.run(context, args)
+  },
+})
+
+function fits(arity: number, count: number): boolean {
+  return arity < 0 ? count >= -arity : count === arity
+}
+
+export const debug: readonly Command[] = [debugCommand]

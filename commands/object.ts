@@ -1,0 +1,141 @@
+/**
+ * OBJECT: what a value is inside. Nothing here counts as use of the key.
+ *
+ * Where we differ from Redis: encodings are told from the value alone, so that a number that came about by APPEND or SETRANGE is `int`
+ * (Redis: `raw`); access frequency is never tracked, so OBJECT FREQ is always the error that Redis gives without an LFU policy.
+ */
+import type { Bytes } from '../storage/bytes.ts'
+import type { Value } from '../storage/entry.ts'
+import { integerOf } from './args.ts'
+import { type Command, command, keyRange } from './command.ts'
+import type { Context } from './context.ts'
+import { clientError } from './errors.ts'
+import { helpReply } from './help.ts'
+import type { Reply } from './reply.ts'
+
+const EMBEDDED_MAX_BYTES = 44
+/** Redis keeps one object for each of the integers below this. */
+const SHARED_INTEGERS = 10_000
+const SHARED_REFCOUNT = 2 ** 31 - 1
+
+export type Encoding = 'int' | 'embstr' | 'raw'
+
+export function encodingOf(value: Value): Encoding {
+  if (typeof value !== 'string') return 'raw'
+  if (integerOf(value) !== null) return 'int'
+  return value.length <= EMBEDDED_MAX_BYTES ? 'embstr' : 'raw'
+}
+
+export function referenceCountOf(value: Value): number {
+  const integer = typeof value === 'string' ? integerOf(value) : null
+  return integer !== null && integer >= 0 && integer < SHARED_INTEGERS ? SHARED_REFCOUNT : 1
+}
+
+/** Nil where there is no such key. */
+function ofValue({ db }: Context, key: Bytes, answer: (value: Value) => Reply): Reply {
+  const value = db.peek(key)?.value ?? null
+  return value === null ? null : answer(value)
+}
+
+const shared = { group: 'generic', categories: ['keyspace'], complexity: 'O(1)' } as const
+const ofKey = {
+  ...shared,
+  arity: 3,
+  flags: ['readonly'],
+  keys: [keyRange(2, 2, 1, 'RO')],
+  tips: ['nondeterministic_output'],
+} as const
+
+/** OBJECT ENCODING key */
+const encoding = command({
+  ...ofKey,
+  name: 'object|encoding',
+  since: '2.2.3',
+  summary: 'Returns the internal encoding of a Redis object.',
+  syntax: 'OBJECT ENCODING key',
+  run: (context, args) => ofValue(context, args[2], encodingOf),
+})
+
+/** OBJECT FREQ key */
+const frequency = command({
+  ...ofKey,
+  name: 'object|freq',
+  since: '4.0.0',
+  summary: 'Returns the logarithmic access frequency counter of a Redis object.',
+  syntax: 'OBJECT FREQ key',
+  run: (context, args) =>
+    ofValue(context, args[2], () => {
+      throw clientError(
+        'ERR An LFU maxmemory policy is not selected, access frequency not tracked. Please note that when switching between policies at runtime LRU and LFU data will take some time to adjust.',
+      )
+    }),
+})
+
+/** OBJECT HELP */
+const help = command({
+  ...shared,
+  name: 'object|help',
+  since: '6.2.0',
+  summary: 'Returns helpful text about the different subcommands.',
+  syntax: 'OBJECT HELP',
+  arity: 2,
+  flags: ['loading', 'stale'],
+  run: () =>
+    helpReply('object', [
+      'ENCODING <key>',
+      '    Return the kind of internal representation used in order to store the value',
+      '    associated with a <key>.',
+      'FREQ <key>',
+      '    Return the access frequency index of the <key>. The returned integer is',
+      '    proportional to the logarithm of the recent access frequency of the key.',
+      'IDLETIME <key>',
+      '    Return the idle time of the <key>, that is the approximated number of',
+      '    seconds elapsed since the last access to the key.',
+      'REFCOUNT <key>',
+      '    Return the number of references of the value associated with the specified',
+      '    <key>.',
+    ]),
+})
+
+/** Seconds since the last use of a key that exists. A key read from disk counts from when it was read. */
+export function idleSeconds({ keyspace, db }: Context, key: Bytes): number {
+  const entry = db.peek(key)
+  if (entry === undefined) return 0
+  if (entry.accessedAt === 0) entry.accessedAt = keyspace.seconds
+  return Math.max(0, keyspace.seconds - entry.accessedAt)
+}
+
+/** OBJECT IDLETIME key */
+const idleTime = command({
+  ...ofKey,
+  name: 'object|idletime',
+  since: '2.2.3',
+  summary: 'Returns the time since the last access to a Redis object.',
+  syntax: 'OBJECT IDLETIME key',
+  run: (context, args) => ofValue(context, args[2], () => idleSeconds(context, args[2])),
+})
+
+/** OBJECT REFCOUNT key */
+const referenceCount = command({
+  ...ofKey,
+  name: 'object|refcount',
+  since: '2.2.3',
+  summary: 'Returns the reference count of a value of a key.',
+  syntax: 'OBJECT REFCOUNT key',
+  run: (context, args) => ofValue(context, args[2], referenceCountOf),
+})
+
+/** OBJECT <subcommand> */
+const object = command({
+  name: 'object',
+  group: 'generic',
+  since: '2.2.3',
+  summary: 'A container for object introspection commands.',
+  complexity: 'Depends on subcommand.',
+  syntax: 'OBJECT',
+  arity: -2,
+  flags: [],
+  subcommands: [encoding, frequency, help, idleTime, referenceCount],
+})
+
+export const objects: readonly Command[] = [object]

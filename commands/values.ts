@@ -1,0 +1,55 @@
+/** The one door between entries and the types that commands expect of them, and how strings are answered. */
+import type { Entry } from '../storage/entry.ts'
+import { Rope } from '../storage/values/rope.ts'
+import { type StringValue, stringPieces } from '../storage/values/string.ts'
+import type { Context } from './context.ts'
+import { stringTooLong, wrongType } from './errors.ts'
+import { BulkChunks, type Reply } from './reply.ts'
+
+/** The string of an entry; null for other types. */
+export function stringOf({ value }: Entry): StringValue | null {
+  return typeof value === 'string' || value instanceof Rope ? value : null
+}
+
+/** The string of an entry. Throws WRONGTYPE for other types. */
+export function requireString(entry: Entry): StringValue {
+  const value = stringOf(entry)
+  if (value === null) throw wrongType()
+  return value
+}
+
+/** The string of an entry, the empty one where there is no entry. Throws WRONGTYPE for other types. */
+export function stringOrEmpty(entry: Entry | undefined): StringValue {
+  return entry === undefined ? '' : requireString(entry)
+}
+
+/** Throws the error for strings past proto-max-bulk-len. What was logged once is not asked again: the limit may be another now. */
+export function requireStringLength({ keyspace, server }: Context, length: number): void {
+  if (keyspace.expiry !== 'ignore' && length > server.config.number('proto-max-bulk-len')) throw stringTooLong()
+}
+
+/** A string as a reply that stays as it is when the value changes. */
+export function stringReply(value: StringValue): Reply {
+  return typeof value === 'string' ? value : chunksReply(value, 0, value.length)
+}
+
+/** From so many bytes on a part of a rope is answered in chunks. */
+const CHUNKS_MIN_BYTES = 16 * 1024
+
+/** The part of a string from start to before end as a reply. */
+export function sliceReply(value: StringValue, start: number, end: number): Reply {
+  if (typeof value === 'string') return value.slice(start, end)
+  return end - start < CHUNKS_MIN_BYTES ? value.read(start, end) : chunksReply(value, start, end)
+}
+
+const ZEROS = Buffer.alloc(16 * 1024)
+
+function chunksReply(rope: Rope, start: number, end: number): Reply {
+  const chunks: Buffer[] = []
+  for (const piece of stringPieces(rope, start, end)) {
+    // What is sparse costs no memory in its reply either.
+    const zeros = ZEROS.subarray(0, piece.length)
+    chunks.push(piece.equals(zeros) ? zeros : Buffer.from(piece))
+  }
+  return new BulkChunks(end - start, chunks)
+}

@@ -1,0 +1,66 @@
+/** Takes new connections, or turns them away: too many of them, or protected mode. */
+import { isIP } from 'node:net'
+import { bytesOfText } from '../storage/bytes.ts'
+import type { ClientRegistry } from './client-registry.ts'
+import type { Config } from './config.ts'
+import { Connection, type ConnectionHost } from './connection.ts'
+import type { Accepted } from './listener.ts'
+import type { Statistics } from './statistics.ts'
+
+const FULL = '-ERR max number of clients reached\r\n'
+const PROTECTED =
+  '-DENIED haypile is running in protected mode: no password is set, and so only connections from this host are accepted. Set a password ' +
+  '(requirepass), or turn protected mode off from this host (CONFIG SET protected-mode no), or bind to addresses of your choice (bind).\r\n'
+
+export class Acceptor {
+  private readonly config: Config
+  private readonly clients: ClientRegistry
+  private readonly statistics: Statistics
+  private readonly host: ConnectionHost
+  private readonly unixPath: string
+  private nextId = 1
+
+  constructor(options: { config: Config; clients: ClientRegistry; statistics: Statistics; host: ConnectionHost }) {
+    this.config = options.config
+    this.clients = options.clients
+    this.statistics = options.statistics
+    this.host = options.host
+    this.unixPath = this.config.path('unixsocket')
+  }
+
+  accept(accepted: Accepted): void {
+    const { socket, isUnix } = accepted
+    const { config, clients, statistics } = this
+    statistics.connectionsReceived++
+    const refusal =
+      clients.connections.size >= config.number('maxclients') ? FULL : this.isUnprotected(socket.remoteAddress, isUnix) ? PROTECTED : null
+    if (refusal !== null) {
+      statistics.rejectedConnections++
+      socket.on('error', () => {})
+      socket.end(refusal, () => socket.destroy())
+      return
+    }
+    const address = isUnix
+      ? { remote: `${bytesOfText(this.unixPath)}:0`, local: `${bytesOfText(this.unixPath)}:0`, isUnix }
+      : { remote: addressText(socket.remoteAddress, socket.remotePort), local: addressText(socket.localAddress, socket.localPort), isUnix }
+    const connection = new Connection(socket, this.nextId++, this.host, address)
+    connection.authenticated = config.text('requirepass') === ''
+    clients.add(connection)
+    accepted.onData = (buffer, length) => connection.receive(buffer, length)
+  }
+
+  private isUnprotected(remote: string | undefined, isUnix: boolean): boolean {
+    const { config } = this
+    if (isUnix || !config.flag('protected-mode') || config.text('requirepass') !== '') return false
+    return remote === undefined || !isLoopback(remote)
+  }
+}
+
+function isLoopback(address: string): boolean {
+  return address === '::1' || address.startsWith('127.') || address.startsWith('::ffff:127.')
+}
+
+function addressText(address: string | undefined, port: number | undefined): string {
+  if (address === undefined) return '?:0'
+  return isIP(address) === 6 ? `[${address}]:${port}` : `${address}:${port}`
+}

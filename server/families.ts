@@ -1,0 +1,47 @@
+/** The command families of this server. */
+import { bitfields } from '../commands/bitfield.ts'
+import { bitmaps } from '../commands/bitmaps.ts'
+import { client } from '../commands/client.ts'
+import type { Command } from '../commands/command.ts'
+import { commandInfo } from '../commands/command-info.ts'
+import { configCommands } from '../commands/config.ts'
+import { connection } from '../commands/connection.ts'
+import { databases } from '../commands/databases.ts'
+import { debug } from '../commands/debug.ts'
+import { expiry } from '../commands/expiry.ts'
+import { keys } from '../commands/keys.ts'
+import { latencyCommands } from '../commands/latency.ts'
+import { lcsCommands } from '../commands/lcs.ts'
+import { memory } from '../commands/memory.ts'
+import { objects } from '../commands/object.ts'
+import { persistence } from '../commands/persistence.ts'
+import { scans } from '../commands/scan.ts'
+import { server } from '../commands/server.ts'
+import { slowlogCommands } from '../commands/slowlog.ts'
+import { stringNumbers } from '../commands/string-numbers.ts'
+import { stringRanges } from '../commands/string-ranges.ts'
+import { strings } from '../commands/strings.ts'
+
+export const families: readonly (readonly Command[])[] = [
+  connection,
+  strings,
+  stringNumbers,
+  stringRanges,
+  lcsCommands,
+  bitmaps,
+  bitfields,
+  keys,
+  expiry,
+  scans,
+  objects,
+  databases,
+  server,
+  persistence,
+  client,
+  configCommands,
+  commandInfo,
+  slowlogCommands,
+  latencyCommands,
+  memory,
+  debug,
+]

@@ -1,0 +1,46 @@
+/**
+ * haypile inside a Node program.
+ *
+ * ```ts
+ * import { start } from 'haypile'
+ * const server = await start({ port: 0, dir: './data' })
+ * console.log(server.port)
+ * await server.close()
+ * ```
+ */
+import { Config } from './config.ts'
+import { createLogger } from './log.ts'
+import { Node } from './node.ts'
+
+/** Configuration keys by name, as in the configuration file; numbers and flags may be given as such. */
+export type StartOptions = Readonly<Record<string, string | number | boolean>>
+
+export interface RunningServer {
+  /** The TCP port: the one the system chose where 0 was asked for. */
+  readonly port: number
+  /** Finishes what is under way, writes a checkpoint, closes every connection and the data directory. */
+  close(): Promise<void>
+}
+
+/**
+ * Starts a server. Rejects when the directory is in use, the port is taken, or the data is damaged. `port: 0` lets the system choose a port.
+ * What cannot be survived (a disk that fails to sync) ends the process with status 1, as it must.
+ */
+export async function start(options: StartOptions = {}): Promise<RunningServer> {
+  const config = new Config()
+  const texts = Object.entries<string | number | boolean>({ loglevel: 'warning', ...options }).map(
+    ([name, value]) => [name, value === true ? 'yes' : value === false ? 'no' : String(value)] as const,
+  )
+  config.load(texts)
+  let closed = false
+  const node = await Node.start({
+    config,
+    log: createLogger(config),
+    anyPort: config.number('port') === 0,
+    exit: (status) => {
+      closed = true
+      if (status !== 0) process.exit(status)
+    },
+  })
+  return { port: node.port, close: () => (closed ? Promise.resolve() : node.close()) }
+}

@@ -1,0 +1,50 @@
+#!/usr/bin/env node
+/** The `haypile` program. */
+import { writeFileSync } from 'node:fs'
+import { setFlagsFromString } from 'node:v8'
+import { HAYPILE_VERSION } from '../commands/version.ts'
+import { runCheck } from './check-command.ts'
+import { runCommandLine } from './command-line.ts'
+import type { Config } from './config.ts'
+import { createLogger } from './log.ts'
+import { Node } from './node.ts'
+
+const MEBIBYTE = 1024 * 1024
+
+/** V8's limit for the old generation: the working set with room for its growth, for a checkpoint's records and for the server itself. */
+function setHeapLimit(cacheBytes: number): void {
+  setFlagsFromString(`--max-old-space-size=${Math.ceil((cacheBytes * 2) / MEBIBYTE) + 512}`)
+}
+
+async function serve(config: Config): Promise<void> {
+  setHeapLimit(config.number('cache-memory'))
+  const log = createLogger(config)
+  process.on('uncaughtException', (error) => {
+    log.error({ error: error.stack }, 'a bug: ending now, to recover from what is on disk')
+    process.exit(1)
+  })
+  let node: Node
+  try {
+    node = await Node.start({ config, log, anyPort: false, exit: (status) => process.exit(status) })
+  } catch (error) {
+    log.error({}, `haypile cannot start: ${(error as Error).message}`)
+    process.exit(1)
+  }
+  const pidFile = config.path('pidfile')
+  if (pidFile !== '') writeFileSync(pidFile, `${process.pid}\n`)
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+    process.on(signal, () => {
+      log.info({ signal }, 'shutting down')
+      node.close().then(
+        () => process.exit(0),
+        (error) => {
+          log.error({ error: String(error) }, 'shutdown failed')
+          process.exit(1)
+        },
+      )
+    })
+  }
+}
+
+const status = await runCommandLine(process.argv.slice(2), { version: HAYPILE_VERSION, start: serve, check: runCheck })
+if (status !== 0) process.exitCode = status

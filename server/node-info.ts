@@ -1,0 +1,154 @@
+/** Gathers the figures of INFO from a node. */
+import * as os from 'node:os'
+import type { MemoryFigure } from '../commands/ports.ts'
+import { type Bytes, bytesOfText } from '../storage/bytes.ts'
+import { infoText } from './info.ts'
+import type {
+  BinlogFigures,
+  ClientFigures,
+  InfoFigures,
+  PersistenceFigures,
+  ServerFigures,
+  StatsFigures,
+  StorageFigures,
+} from './info-figures.ts'
+import type { Node } from './node.ts'
+
+export function nodeInfo(node: Node, sections: readonly Bytes[]): Bytes {
+  const { config, engine, latency } = node
+  const cpu = process.cpuUsage()
+  const percents = config.list('latency-tracking-info-percentiles') as readonly number[]
+  const figures: InfoFigures = {
+    server: serverFigures(node),
+    clients: clientFigures(node),
+    memory: node.storage.memory() as ReadonlyMap<MemoryFigure, number>,
+    maxmemory: { bytes: config.number('maxmemory'), policy: config.text('maxmemory-policy'), systemBytes: os.totalmem() },
+    persistence: persistenceFigures(node),
+    stats: statsFigures(node),
+    replication: engine.identity,
+    cpu: { systemSeconds: cpu.system / 1e6, userSeconds: cpu.user / 1e6 },
+    commands: node.statistics.usedCommands(),
+    errors: node.statistics.errors(),
+    latencies: [...latency.commands()].map(
+      (name) => [name, percents.map((percent) => [percent, latency.percentile(name, percent)] as const)] as const,
+    ),
+    keyspace: engine.keyspace.databases.map((db) => ({ index: db.index, keys: db.keyCount, volatile: db.volatileCount })),
+    binlog: binlogFigures(node),
+    storage: storageFigures(node),
+  }
+  return infoText(figures, sections)
+}
+
+function serverFigures(node: Node): ServerFigures {
+  const wallMs = Date.now()
+  return {
+    version: node.version,
+    runId: node.runId,
+    processId: process.pid,
+    port: node.port,
+    wallMs,
+    uptimeMs: wallMs - node.startedAtMs,
+    system: `${os.type()} ${os.release()} ${os.machine()}`,
+    nodeVersion: process.version,
+    v8Version: process.versions.v8,
+    executable: process.execPath,
+    configFile: bytesOfText(node.config.filePath ?? ''),
+    directory: node.config.text('dir'),
+  }
+}
+
+function clientFigures(node: Node): ClientFigures {
+  let longestQueryBuffer = 0
+  let longestOutput = 0
+  for (const client of node.clients.all()) {
+    longestQueryBuffer = Math.max(longestQueryBuffer, client.queryBufferBytes())
+    longestOutput = Math.max(longestOutput, client.outputBufferBytes())
+  }
+  return {
+    connected: node.clients.connections.size,
+    limit: node.config.number('maxclients'),
+    longestQueryBuffer,
+    longestOutput,
+    blocked: 0,
+    held: node.gates.heldCount,
+  }
+}
+
+function persistenceFigures(node: Node): PersistenceFigures {
+  const { gates, engine } = node
+  const { keyspace, stalled, diskLow } = engine
+  const checkpointer = engine.isReady ? engine.checkpointer : null
+  return {
+    loading: gates.loading,
+    dirtyRecords: keyspace.dirty.length,
+    checkpointRunning: checkpointer?.isRunning ?? false,
+    lastCheckpointMs: checkpointer?.lastLandedMs ?? node.startedAtMs,
+    lastDurationMs: checkpointer === null || checkpointer.completed === 0 ? null : checkpointer.lastDurationMs,
+    lastFailed: checkpointer !== null && checkpointer.lastError !== null,
+    checkpoints: checkpointer?.completed ?? 0,
+    recoveredKeys: node.recoveredKeys,
+    writeStatus: stalled === null && !diskLow ? 'ok' : 'err',
+  }
+}
+
+function statsFigures({ statistics, engine }: Node): StatsFigures {
+  const { keyspace } = engine
+  return {
+    connectionsReceived: statistics.connectionsReceived,
+    commandsProcessed: statistics.commandsProcessed,
+    commandsPerSecond: statistics.commandsPerSecond.perSecond,
+    netInputBytes: statistics.netInputBytes,
+    netOutputBytes: statistics.netOutputBytes,
+    inputPerSecond: statistics.inputPerSecond.perSecond,
+    outputPerSecond: statistics.outputPerSecond.perSecond,
+    rejectedConnections: statistics.rejectedConnections,
+    outputLimitDisconnections: statistics.outputLimitDisconnections,
+    queryBufferLimitDisconnections: statistics.queryBufferLimitDisconnections,
+    expiredKeys: keyspace.expiredKeys,
+    hits: keyspace.hits,
+    misses: keyspace.misses,
+    errorReplies: statistics.errorReplies,
+    reads: statistics.reads,
+    writes: statistics.writes,
+  }
+}
+
+function binlogFigures({ engine, config }: Node): BinlogFigures {
+  const binlog = engine.isReady ? engine.binlog : null
+  const endOffset = binlog?.end.offset ?? 0
+  return {
+    startOffset: binlog?.segments[0]?.start ?? endOffset,
+    endOffset,
+    syncedOffset: binlog?.synced ?? 0,
+    segments: binlog?.segments.length ?? 0,
+    retentionBytes: config.number('binlog-retention-bytes'),
+    fsyncPolicy: config.text('appendfsync'),
+    bytesWritten: binlog?.bytesWritten ?? 0,
+    groupsWritten: binlog?.groupsWritten ?? 0,
+    syncs: binlog?.syncs ?? 0,
+    stalled: engine.stalled === null ? null : bytesOfText(engine.stalled),
+  }
+}
+
+function storageFigures({ engine }: Node): StorageFigures {
+  const { keyspace, settings } = engine
+  const checkpointer = engine.isReady ? engine.checkpointer : null
+  const sweeper = engine.isReady ? engine.sweeper : null
+  return {
+    checkpointOffset: checkpointer?.landedOffset ?? 0,
+    checkpointBytesWritten: checkpointer?.bytesWritten ?? 0,
+    checkpointsFailed: checkpointer?.failed ?? 0,
+    checkpointLastError: checkpointer?.lastError ?? null,
+    dirtyBytes: keyspace.dirtyBytes + keyspace.frozenBytes,
+    dirtyLimitBytes: settings.checkpoint.dirtyLimitBytes,
+    residentBytes: keyspace.residentBytes,
+    cacheBytes: settings.cacheBytes,
+    keys: keyspace.keyCount,
+    residentKeys: keyspace.databases.reduce((sum, db) => sum + db.residentKeys, 0),
+    evictions: keyspace.evictions,
+    diskReads: keyspace.diskReads,
+    garbageWaiting: sweeper?.waiting ?? 0,
+    garbageSwept: sweeper?.swept ?? 0,
+    diskLow: engine.diskLow,
+  }
+}

@@ -1,0 +1,342 @@
+/**
+ * A node: builds the parts and joins them. Start order: storage opened (which locks the directory), sockets bound, binlog replayed while
+ * clients are told LOADING, then commands run.
+ */
+import { Executor, type ExecutorHooks } from '../commands/executor.ts'
+import type { ServerPort, ShutdownOptions } from '../commands/ports.ts'
+import { ErrorReply, NO_REPLY, type Reply } from '../commands/reply.ts'
+import { CommandTable } from '../commands/table.ts'
+import { HAYPILE_VERSION } from '../commands/version.ts'
+import { type Bytes, textOf } from '../storage/bytes.ts'
+import { systemClock } from '../storage/clock.ts'
+import { realFiles } from '../storage/files.ts'
+import { randomHex } from '../storage/identity.ts'
+import type { Log } from '../storage/log.ts'
+import { LevelRecords } from '../storage/record-store.ts'
+import type { ScanCursors } from '../storage/scan-cursors.ts'
+import { Storage } from '../storage/storage.ts'
+import { Acceptor } from './acceptor.ts'
+import { ClientRegistry, monitorLine } from './client-registry.ts'
+import type { Config } from './config.ts'
+import type { Connection, ConnectionHost } from './connection.ts'
+import { Cron } from './cron.ts'
+import { families } from './families.ts'
+import { Gates } from './gates.ts'
+import { LatencyMonitor } from './latency.ts'
+import { Listener } from './listener.ts'
+import { nodeInfo } from './node-info.ts'
+import { Prefetcher } from './prefetch.ts'
+import { redacted } from './redact.ts'
+import { replayer } from './replay-client.ts'
+import { defaultDecoderLimits } from './request-decoder.ts'
+import { followStorageSettings, storageSettings } from './settings.ts'
+import { Slowlog } from './slowlog.ts'
+import { Statistics } from './statistics.ts'
+import { StorageFacade } from './storage-port.ts'
+import { Turn } from './turn.ts'
+
+export interface NodeOptions {
+  readonly config: Config
+  readonly log: Log
+  /** Port 0 asks the system for a port instead of meaning none. */
+  readonly anyPort: boolean
+  /** The node has closed by itself (SHUTDOWN), or must not go on (status 1). */
+  readonly exit: (status: number) => void
+}
+
+/** Everything that exists once the data directory is open. */
+export class Node implements ServerPort {
+  readonly config: Config
+  readonly log: Log
+  readonly table = new CommandTable(families)
+  readonly random = Math.random
+  readonly runId = randomHex(Math.random, 40)
+  readonly version = HAYPILE_VERSION
+  readonly startedAtMs = systemClock.wallMs()
+  readonly slowlog: Slowlog
+  readonly latency: LatencyMonitor
+  readonly statistics: Statistics
+  readonly clients: ClientRegistry
+  readonly storage: StorageFacade
+  readonly engine: Storage
+  readonly executor: Executor
+  readonly gates: Gates
+  readonly turn: Turn
+  port = 0
+  tlsPort = 0
+  recoveredKeys = 0
+  /** How far the binlog has been replayed, in bytes, while loading. */
+  loaded = { offset: 0, end: 0 }
+  private readonly listener: Listener
+  private readonly cron: Cron
+  private readonly options: NodeOptions
+  private closing: Promise<void> | null = null
+
+  private constructor(options: NodeOptions, engine: Storage) {
+    const { config, log } = options
+    this.options = options
+    this.config = config
+    this.log = log
+    this.engine = engine
+    this.slowlog = new Slowlog(config)
+    this.latency = new LatencyMonitor(config, systemClock)
+    this.statistics = new Statistics(engine.keyspace, () => this.latency.resetHistograms())
+    const { keyspace, group } = engine
+    this.executor = new Executor({ keyspace, group, server: this, hooks: this.hooks(), monotonicMs: systemClock.monotonicMs })
+    this.gates = new Gates(engine, this.executor, this.table)
+    this.turn = new Turn(engine, () => this.afterTurn())
+    this.clients = new ClientRegistry({
+      gates: this.gates,
+      onMonitors: (count) => {
+        this.executor.monitors = count
+      },
+      wallMs: systemClock.wallMs,
+    })
+    this.storage = new StorageFacade({
+      storage: engine,
+      wake: () => this.turn.begin(),
+      reload: () => this.reload(),
+      clientBytes: () => this.clients.bufferBytes,
+    })
+    const acceptor = new Acceptor({ config, clients: this.clients, statistics: this.statistics, host: this.connectionHost() })
+    this.listener = new Listener((accepted) => acceptor.accept(accepted))
+    this.cron = new Cron(this)
+    config.follow<Bytes>('appendfsync', (policy) => {
+      this.turn.waitForSync = policy === 'always'
+    })
+    followStorageSettings(config, engine)
+  }
+
+  /** Opens the data directory and listens; resolves when commands run. Rejects with a message for people. */
+  static async start(options: NodeOptions): Promise<Node> {
+    const { config, log } = options
+    const directory = config.path('dir')
+    const level = { writeBufferBytes: config.number('level-write-buffer'), blockCacheBytes: config.number('level-block-cache') }
+    const engine = await Storage.open({
+      directory,
+      files: realFiles,
+      openRecords: (path) => LevelRecords.open(path, level),
+      clock: systemClock,
+      random: Math.random,
+      log,
+      settings: storageSettings(config),
+      fatal: (error) => {
+        log.error({ error: String(error) }, 'the disk failed to take what was written: ending now, to recover from what is on it')
+        options.exit(1)
+      },
+    }).catch((error) => {
+      throw new Error(openFailure(error, directory))
+    })
+    const node = new Node(options, engine)
+    try {
+      await node.listen()
+      await node.load()
+    } catch (error) {
+      node.listener.close()
+      await engine.close('nosave')
+      throw error
+    }
+    return node
+  }
+
+  /** Finishes the turn, checkpoints, closes. */
+  close(save: 'save' | 'nosave' = 'save'): Promise<void> {
+    this.closing ??= this.shutDown(save)
+    return this.closing
+  }
+
+  get scanCursors(): ScanCursors {
+    return this.engine.scanCursors
+  }
+
+  info(sections: readonly Bytes[]): Bytes {
+    return nodeInfo(this, sections)
+  }
+
+  async shutdown({ save, force }: ShutdownOptions): Promise<Reply> {
+    if (this.engine.stalled !== null && !force) {
+      this.log.error(
+        { error: this.engine.stalled },
+        'SHUTDOWN refused: the last writes are not in the binlog; SHUTDOWN FORCE gives them up',
+      )
+      return new ErrorReply('ERR Errors trying to SHUTDOWN. Check logs.')
+    }
+    await this.close(save === 'nosave' ? 'nosave' : 'save')
+    this.options.exit(0)
+    return NO_REPLY
+  }
+
+  abortShutdown(): boolean {
+    return false // nothing that a shutdown waits for can be waited for yet: there are no replicas
+  }
+
+  sleepSync(milliseconds: number): void {
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, milliseconds)
+  }
+
+  setActiveExpire(mode: 'on' | 'off'): void {
+    this.gates.setActiveExpire(mode === 'on')
+  }
+
+  writeLog(message: Bytes): void {
+    this.log.warn({ message: textOf(message) }, 'DEBUG LOG')
+  }
+
+  role(): Reply {
+    return ['master', this.engine.binlog.end.offset, []]
+  }
+
+  private async listen(): Promise<void> {
+    const { config } = this
+    const wanted = config.number('port')
+    const bound = await this.listener
+      .listen(
+        {
+          addresses: config.list('bind') as string[],
+          port: wanted,
+          backlog: config.number('tcp-backlog'),
+          unixSocket: config.path('unixsocket'),
+          unixPermissions: config.number('unixsocketperm'),
+          keepAliveSeconds: config.number('tcp-keepalive'),
+        },
+        {
+          port: config.number('tls-port'),
+          certFile: config.path('tls-cert-file'),
+          keyFile: config.path('tls-key-file'),
+          caFile: config.path('tls-ca-cert-file'),
+          authClients: config.text('tls-auth-clients') as 'yes' | 'no' | 'optional',
+        },
+        wanted > 0 || this.options.anyPort,
+      )
+      .catch((error: NodeJS.ErrnoException) => {
+        throw new Error(
+          error.code === 'EADDRINUSE'
+            ? `port in use: ${error.message.replace(/^listen EADDRINUSE: /, '')}`
+            : `cannot listen: ${error.message}`,
+        )
+      })
+    this.port = bound.port
+    this.tlsPort = bound.tlsPort
+  }
+
+  private async load(): Promise<void> {
+    const { engine, log } = this
+    const recovery = await engine.recover(replayer(this.executor, engine.keyspace), (offset, end) => {
+      this.loaded = { offset, end }
+    })
+    this.recoveredKeys = engine.keyspace.keyCount
+    this.gates.loading = false
+    this.gates.refresh()
+    this.storage.sample()
+    this.cron.start()
+    const { groups, commands, milliseconds, cutBytes } = recovery
+    log.info(
+      {
+        version: this.version,
+        port: this.port,
+        ...(this.tlsPort > 0 ? { tlsPort: this.tlsPort } : {}),
+        dir: this.config.path('dir'),
+        offset: recovery.end.offset,
+        keys: engine.keyspace.keyCount,
+        replayed: { groups, commands, cutBytes, ms: Math.round(milliseconds) },
+      },
+      'haypile ready',
+    )
+  }
+
+  /** DEBUG RELOAD and LOADAOF. */
+  private async reload(): Promise<void> {
+    this.turn.end()
+    this.gates.loading = true
+    this.gates.refresh()
+    try {
+      await this.engine.reload(replayer(this.executor, this.engine.keyspace))
+    } finally {
+      this.gates.loading = false
+      this.gates.refresh()
+    }
+  }
+
+  private async shutDown(save: 'save' | 'nosave'): Promise<void> {
+    this.listener.close()
+    this.turn.end()
+    this.gates.closing = true
+    this.gates.refresh()
+    this.cron.stop()
+    if (this.turn.waitForSync && this.engine.stalled === null) await this.engine.binlog.syncTo(this.engine.binlog.end.offset)
+    await this.engine.close(save)
+    await Promise.all([...this.clients.all()].map((client) => client.end()))
+    this.log.info({ offset: this.engine.binlog.end.offset, keys: this.engine.keyspace.keyCount }, 'haypile closed')
+  }
+
+  private afterTurn(): void {
+    this.cron.afterTurn()
+    this.gates.refresh()
+  }
+
+  private hooks(): ExecutorHooks {
+    const { slowlog, latency, statistics, engine } = this
+    const { keyspace } = engine
+    return {
+      counters: (command) => statistics.counters(command),
+      ran: (runtime, client, args, micros) => {
+        const { command } = runtime
+        client.lastActiveMs = keyspace.now
+        client.lastCommand = command.name
+        latency.record(command.name, micros)
+        if (micros >= slowlog.thresholdMicros && !command.flags.includes('skip_slowlog')) slowlog.record(args, micros, client, keyspace.now)
+        if (latency.enabled) latency.add(command.flags.includes('fast') ? 'fast-command' : 'command', micros / 1000)
+      },
+      failed: (text) => statistics.error(text),
+      monitor: (client, args) =>
+        this.clients.tellMonitors(monitorLine(systemClock.wallMs(), client.database, client.address, redacted(args))),
+      resumed: (client) => (client as Connection).asyncDone(),
+      broken: (error, changed) => {
+        const stack = error instanceof Error ? error.stack : String(error)
+        this.log.error({ error: stack }, changed ? 'a command broke half way: ending now, to recover from the binlog' : 'a command broke')
+        if (changed) this.options.exit(1)
+      },
+    }
+  }
+
+  private connectionHost(): ConnectionHost {
+    const { config, statistics, log } = this
+    const limits = defaultDecoderLimits()
+    config.follow<number>('proto-max-bulk-len', (bytes) => {
+      limits.maxBulkBytes = bytes
+    })
+    let queryLimit = 0
+    config.follow<number>('client-query-buffer-limit', (bytes) => {
+      queryLimit = bytes
+    })
+    return {
+      executor: this.executor,
+      turn: this.turn,
+      prefetcher: new Prefetcher(this.engine.keyspace, this.table),
+      limits,
+      queryBufferLimit: () => queryLimit,
+      outputLimit: () => {
+        return config.bufferLimits().normal
+      },
+      received: (bytes) => {
+        statistics.netInputBytes += bytes
+        statistics.reads++
+      },
+      sent: (bytes) => {
+        statistics.netOutputBytes += bytes
+        statistics.writes++
+      },
+      closed: (connection) => this.clients.remove(connection),
+      log: (fields, text) => log.debug(fields, text),
+      wallMs: systemClock.wallMs,
+      monotonicMs: systemClock.monotonicMs,
+    }
+  }
+}
+
+/** Why a data directory could not be opened, in a line. */
+function openFailure(error: unknown, directory: string): string {
+  const { message, cause } = error as { message: string; cause?: { code?: string; message?: string } }
+  if (cause?.code === 'LEVEL_LOCKED') return `the data directory ${directory} is in use by another process`
+  return `the data directory ${directory} cannot be opened: ${cause?.message ?? message}`
+}

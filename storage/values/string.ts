@@ -1,0 +1,92 @@
+/**
+ * A string value in either of its forms, bytes or rope, seen as one. Positions and lengths are in bytes; `value.length` is right for both.
+ */
+import { type Bytes, EMPTY } from '../bytes.ts'
+import type { Database } from '../database.ts'
+import type { Entry } from '../entry.ts'
+import { ROPE_MIN_BYTES, Rope } from './rope.ts'
+
+export type StringValue = Bytes | Rope
+
+/** Short strings are changed in here. */
+const scratch = Buffer.allocUnsafeSlow(ROPE_MIN_BYTES)
+
+/** The bytes from start to before end. They may share memory with the value: what is kept must be detached. */
+export function stringSlice(value: StringValue, start: number, end: number): Bytes {
+  return typeof value === 'string' ? value.slice(start, end) : value.read(start, end).latin1Slice()
+}
+
+/** All of the bytes. A rope past MAX_BYTES_LENGTH cannot be had in this form. */
+export function stringBytes(value: StringValue): Bytes {
+  return typeof value === 'string' ? value : value.read(0, value.length).latin1Slice()
+}
+
+/** The bytes from start to before end, copied. */
+export function stringBuffer(value: StringValue, start = 0, end: number = value.length): Buffer {
+  return typeof value === 'string' ? Buffer.from(value.slice(start, end), 'latin1') : value.read(start, end)
+}
+
+/** The bytes from start to before end in pieces, read only, valid until the next change. */
+export function stringPieces(value: StringValue, start: number, end: number): Iterable<Buffer> {
+  if (start >= end) return []
+  return typeof value === 'string' ? [stringBuffer(value, start, end)] : value.pieces(start, end)
+}
+
+/** One byte; 0 past the end. */
+export function stringByteAt(value: StringValue, position: number): number {
+  if (position >= value.length) return 0
+  return typeof value === 'string' ? value.charCodeAt(position) : value.byteAt(position)
+}
+
+/** Writes bytes into the string of a key at a position, growing it with zeros where that lies past the end; makes the key where there is
+ *  none (`entry` undefined). No bytes at a position grow the string to that length. The entry holds a string. */
+export function writeString(db: Database, key: Bytes, entry: Entry | undefined, position: number, bytes: Buffer): Entry {
+  const value = entry === undefined ? EMPTY : (entry.value as StringValue)
+  if (typeof value !== 'string') {
+    db.touch(entry as Entry)
+    value.write(position, bytes)
+    return entry as Entry
+  }
+  const length = Math.max(value.length, position + bytes.length)
+  if (length >= ROPE_MIN_BYTES) {
+    const rope = Rope.of(db, value)
+    rope.write(position, bytes)
+    return store(db, key, entry, rope)
+  }
+  scratch.latin1Write(value, 0)
+  scratch.fill(0, value.length, length)
+  bytes.copy(scratch, position)
+  return store(db, key, entry, scratch.latin1Slice(0, length))
+}
+
+/** Adds bytes at the end of an entry's string. */
+export function appendString(db: Database, entry: Entry, suffix: Bytes): void {
+  const value = entry.value as StringValue
+  const length = value.length + suffix.length
+  if (typeof value !== 'string' || length >= ROPE_MIN_BYTES) {
+    writeString(db, entry.key, entry, value.length, Buffer.from(suffix, 'latin1'))
+    return
+  }
+  // Not `value + suffix`: that would keep both alive.
+  scratch.latin1Write(value, 0)
+  scratch.latin1Write(suffix, value.length)
+  db.replace(entry, scratch.latin1Slice(0, length))
+}
+
+function store(db: Database, key: Bytes, entry: Entry | undefined, value: StringValue): Entry {
+  if (entry === undefined) return db.create(key, value)
+  db.replace(entry, value)
+  return entry
+}
+
+const INTEGER = /^(?:0|-?[1-9]\d{0,18})$/
+/** So many characters always make a 64-bit integer. */
+const SURE_INTEGER_LENGTH = 18
+const EMBEDDED_MAX_BYTES = 44
+
+/** What OBJECT ENCODING says of a string. Redis decides that when a value is made; here its content decides. */
+export function stringEncoding(value: StringValue): 'int' | 'embstr' | 'raw' {
+  if (typeof value !== 'string' || value.length > EMBEDDED_MAX_BYTES) return 'raw'
+  if (!INTEGER.test(value)) return 'embstr'
+  return value.length <= SURE_INTEGER_LENGTH || BigInt.asIntN(64, BigInt(value)) === BigInt(value) ? 'int' : 'embstr'
+}

@@ -1,0 +1,196 @@
+/**
+ * A walk over the keys of one database, in key order, step by step. What exists is
+ *
+ *   LevelDB's roots, less keys whose resident entry is a tombstone, plus the keys that LevelDB does not have yet
+ *
+ * and that holds for one LevelDB snapshot while `keyspace.epoch` stays. A step takes its snapshot and the epoch in one synchronous moment,
+ * reads, and merges with memory as it is then, in one synchronous moment again. Where the epoch has moved it does all that once more.
+ *
+ * A key that exists all through a walk is found exactly once; one that comes or goes meanwhile, at most once. Nothing becomes resident.
+ */
+import type { Bytes } from './bytes.ts'
+import { detached } from './bytes.ts'
+import type { Database } from './database.ts'
+import type { Value } from './entry.ts'
+import { KIND_ROPE, KIND_STRING, readRecordKey, readRoot, rootRange } from './records.ts'
+
+/** What TYPE calls a value. */
+export type TypeName = 'string'
+
+export interface WalkedKey {
+  readonly key: Bytes
+  /** ms since the epoch; 0 means never. */
+  readonly expireAt: number
+  readonly type: TypeName
+}
+
+export interface KeyRange {
+  /** Not before this key. */
+  readonly from: Bytes
+  /** Before this key; absent: to the end. */
+  readonly before?: Bytes
+}
+
+export interface WalkStep {
+  /** Ascending. Keys past their deadline are left out. */
+  readonly keys: readonly WalkedKey[]
+  /** Where the next step begins; null at the end. */
+  readonly next: Bytes | null
+}
+
+/** LevelDB is closed, or being closed and opened again: nothing can be read for now. */
+export class StoreNotOpenError extends Error {
+  override readonly name = 'StoreNotOpenError'
+}
+
+export const ALL_KEYS: KeyRange = { from: '' }
+const END: WalkStep = { keys: [], next: null }
+
+/** Keys sorted in before others get a turn: about 2 ms. */
+const SETTLE_KEYS = 2000
+/** Keys looked at in one step of a whole walk. */
+export const WALK_KEYS = 1000
+
+export function typeNameOf(_value: Value): TypeName {
+  return 'string'
+}
+
+function typeNameOfKind(kind: number): TypeName {
+  if (kind === KIND_STRING || kind === KIND_ROPE) return 'string'
+  throw new Error(`no type of kind ${kind}`)
+}
+
+/** The keys that begin with a prefix. */
+export function prefixRange(prefix: Bytes): KeyRange {
+  let end = prefix.length
+  while (end > 0 && prefix.charCodeAt(end - 1) === 0xff) end--
+  if (end === 0) return { from: prefix }
+  return { from: prefix, before: prefix.slice(0, end - 1) + String.fromCharCode(prefix.charCodeAt(end - 1) + 1) }
+}
+
+/** The first possible key after this one. */
+export function keyAfter(key: Bytes): Bytes {
+  return detached(`${key}\0`)
+}
+
+/** One step: looks at up to `count` keys, live or not. A database that has been dropped has no keys. Rejects with StoreNotOpenError. */
+export async function walk(db: Database, range: KeyRange, count: number): Promise<WalkStep> {
+  const { keyspace } = db
+  while (db.droppedIn === 0 && db.keyCount > 0) {
+    await settle(db)
+    const { epoch } = keyspace
+    const stored = await readStored(db, range, count)
+    if (keyspace.epoch === epoch && stored !== null) return db.droppedIn === 0 ? merge(db, range, count, stored) : END
+    if (stored === null && keyspace.epoch === epoch) throw new StoreNotOpenError('the database is being reopened')
+  }
+  return END
+}
+
+/** All steps of a walk. */
+export async function* walkAll(db: Database, range: KeyRange): AsyncGenerator<readonly WalkedKey[]> {
+  for (let next: Bytes | null = range.from; next !== null; ) {
+    const step: WalkStep = await walk(db, { ...range, from: next }, WALK_KEYS)
+    yield step.keys
+    next = step.next
+  }
+}
+
+/** The first and the last key that LevelDB has of a database; null where it has none. A hint: they may be deleted or expired. */
+export async function storedEdges(db: Database): Promise<readonly [first: Bytes, last: Bytes] | null> {
+  const first = await readStored(db, ALL_KEYS, 1)
+  const last = await readStored(db, ALL_KEYS, 1, 'reverse')
+  const [from, to] = [first?.[0]?.key, last?.[0]?.key]
+  return from === undefined || to === undefined ? null : [from, to]
+}
+
+/** Sorts in all new keys, with turns for others in between. Ends though others go on creating keys: each piece also makes up for those
+ *  that came during the turn before. */
+async function settle(db: Database): Promise<void> {
+  for (let piece = SETTLE_KEYS; ; ) {
+    const frozenSettled = db.frozenNewKeys?.settle(piece) ?? true
+    if (db.newKeys.settle(piece) && frozenSettled) return
+    const before = db.newKeys.pendingCount
+    await new Promise((resolve) => setImmediate(resolve))
+    piece = SETTLE_KEYS + Math.max(0, db.newKeys.pendingCount - before)
+  }
+}
+
+/** The first `count` roots of the range (the last, in reverse), fewer only where it has no more. Null when LevelDB was closed meanwhile. */
+async function readStored(db: Database, range: KeyRange, count: number, order: 'forward' | 'reverse' = 'forward') {
+  const found: WalkedKey[] = []
+  try {
+    const bounds = rootRange(db.id, range.from, range.before)
+    const iterator = db.keyspace.records.iterate({ ...bounds, limit: count, ...(order === 'reverse' ? { reverse: true } : {}) })
+    try {
+      while (found.length < count) {
+        const records = await iterator.next(count - found.length)
+        if (records.length === 0) break
+        for (const [recordKey, value] of records) found.push(storedKeyOf(recordKey, value))
+      }
+    } finally {
+      await iterator.close()
+    }
+  } catch (error) {
+    if (isNotOpen(error)) return null
+    throw error
+  }
+  return found
+}
+
+function storedKeyOf(recordKey: Buffer, value: Buffer): WalkedKey {
+  const { key } = readRecordKey(recordKey) as { readonly key: Bytes }
+  const root = readRoot(value)
+  return { key, expireAt: root.expireAt, type: typeNameOfKind(root.kind) }
+}
+
+function isNotOpen(error: unknown): boolean {
+  const code = (error as { readonly code?: unknown }).code
+  return code === 'LEVEL_DATABASE_NOT_OPEN' || code === 'LEVEL_ITERATOR_NOT_OPEN'
+}
+
+/** `stored` holds fewer than `count` keys only where LevelDB has no more; so do the lists of new keys. Hence whatever is the smallest of
+ *  the three heads is the next key there is, until `count` have been looked at. */
+function merge(db: Database, range: KeyRange, count: number, stored: readonly WalkedKey[]): WalkStep {
+  const created = db.newKeys.following(range.from, count)
+  const frozen = db.frozenNewKeys?.following(range.from, count) ?? []
+  const keys: WalkedKey[] = []
+  let [storedIndex, createdIndex, frozenIndex] = [0, 0, 0]
+  let last: Bytes | undefined
+  for (let looked = 0; looked < count; looked++) {
+    const root = stored[storedIndex]
+    const key = smallest(root?.key, created[createdIndex], frozen[frozenIndex])
+    if (key === undefined || (range.before !== undefined && key >= range.before)) return { keys, next: null }
+    last = key
+    const isStored = root !== undefined && root.key === key
+    const walked = describe(db, key, isStored ? root : undefined)
+    if (walked !== undefined) keys.push(walked)
+    if (isStored) storedIndex++
+    if (created[createdIndex] === key) createdIndex++
+    if (frozen[frozenIndex] === key) frozenIndex++
+  }
+  const lists = [stored, created, frozen]
+  const left = lists.reduce((sum, list) => sum + list.length, 0) - storedIndex - createdIndex - frozenIndex
+  const isEnd = left === 0 && lists.every((list) => list.length < count)
+  return { keys, next: isEnd || last === undefined ? null : keyAfter(last) }
+}
+
+function smallest(a: Bytes | undefined, b: Bytes | undefined, c: Bytes | undefined): Bytes | undefined {
+  let least = a
+  if (b !== undefined && (least === undefined || b < least)) least = b
+  if (c !== undefined && (least === undefined || c < least)) least = c
+  return least
+}
+
+/** A key as it is now, memory going before disk; undefined where it does not exist or is past its deadline. */
+function describe(db: Database, key: Bytes, root: WalkedKey | undefined): WalkedKey | undefined {
+  const entry = db.resident(key)
+  if (entry !== undefined) {
+    if (entry.value === null || isPast(db, entry.expireAt)) return undefined
+    return { key, expireAt: entry.expireAt, type: typeNameOf(entry.value) }
+  }
+  return root === undefined || isPast(db, root.expireAt) ? undefined : root
+}
+
+function isPast(db: Database, expireAt: number): boolean {
+  return expireAt !== 0 && db.keyspace.isPast(expireAt)
+}

@@ -1,0 +1,94 @@
+import { test } from 'uvu'
+import * as assert from 'uvu/assert'
+import { diagnose, memory } from '../../commands/memory.ts'
+import type { MemoryFigure } from '../../commands/ports.ts'
+import { Double, MapReply, OK, type Reply, type Verbatim } from '../../commands/reply.ts'
+import { Keyspace } from '../../storage/keyspace.ts'
+import { FakeServer } from '../support/fake-server.ts'
+import { FakeSession } from '../support/fake-session.ts'
+import { MemoryRecords } from '../support/memory-records.ts'
+import { runCommand } from '../support/run-command.ts'
+
+const MEBIBYTE = 1024 * 1024
+
+function harness() {
+  const server = new FakeServer([memory])
+  const keyspace = new Keyspace(new MemoryRecords(), 16, { deleted() {} })
+  const session = new FakeSession()
+  const run = (...args: string[]): Reply => runCommand(server, session, ['MEMORY', ...args], keyspace)
+  const refusal = (...args: string[]): string => {
+    try {
+      run(...args)
+    } catch (error) {
+      return (error as Error).message
+    }
+    return 'no error'
+  }
+  return { server, keyspace, db: keyspace.database(0), run, refusal }
+}
+
+test('MEMORY USAGE grows with key and value, and is nil for no key', () => {
+  const { db, run } = harness()
+  db.set('a', 'x')
+  db.set('b', 'x'.repeat(1001))
+  assert.is(run('USAGE', 'none'), null)
+  const small = run('USAGE', 'a') as number
+  assert.ok(small > 2)
+  assert.is(run('USAGE', 'b'), small + 1000)
+  assert.is(run('USAGE', 'a', 'SAMPLES', '0'), small)
+})
+
+test('MEMORY USAGE of a large string counts the pages that are in memory', () => {
+  const { db, run } = harness()
+  const entry = db.set('large', 'x'.repeat(100_000))
+  assert.ok((run('USAGE', 'large') as number) >= 100_000)
+  assert.ok(entry.sizeBytes < 1000)
+})
+
+test('MEMORY USAGE is no use of the key and reads its options strictly', () => {
+  const { db, keyspace, run, refusal } = harness()
+  const entry = db.set('a', 'x')
+  keyspace.setClock(90_000)
+  run('USAGE', 'a')
+  assert.is(entry.accessedAt, 0)
+  for (const words of [['SAMPLES'], ['SAMPLES', '-1'], ['FOO', '1']]) assert.is(refusal('USAGE', 'a', ...words), 'ERR syntax error')
+  assert.is(refusal('USAGE', 'a', 'SAMPLES', 'x'), 'ERR value is not an integer or out of range')
+})
+
+test('MEMORY STATS has the names of Redis, a map for each database in use', () => {
+  const { server, keyspace, run } = harness()
+  for (const [name, bytes] of [['used', 1000], ['peak', 2000], ['dataset', 250], ['rss', 3000]] as const) server.storage.figures.set(name, bytes)
+  keyspace.database(3).set('a', '1')
+  const { flat } = run('STATS') as MapReply
+  const value = (name: string) => flat[flat.indexOf(name) + 1]
+  assert.is(flat.length % 2, 0)
+  assert.is(value('total.allocated'), 1000)
+  assert.is(value('overhead.total'), 750)
+  assert.is(value('keys.count'), 1)
+  assert.equal(value('dataset.percentage'), new Double(25))
+  assert.equal(value('peak.percentage'), new Double(50))
+  assert.equal(value('fragmentation'), new Double(3))
+  assert.instance(value('db.3'), MapReply)
+  assert.is(flat.includes('db.0'), false)
+})
+
+test('MEMORY DOCTOR names what is wrong and is content otherwise', () => {
+  const figures = (given: Partial<Record<MemoryFigure, number>>) => diagnose((name) => given[name] ?? 0)
+  assert.is(figures({ used: MEBIBYTE, peak: 100 * MEBIBYTE }).length, 0)
+  assert.is(figures({ used: 50 * MEBIBYTE, peak: 60 * MEBIBYTE, rss: 90 * MEBIBYTE }).length, 0)
+  assert.match(figures({ used: 50 * MEBIBYTE, peak: 100 * MEBIBYTE })[0] as string, /^Peak memory/)
+  assert.match(figures({ used: 200 * MEBIBYTE, rss: 500 * MEBIBYTE })[0] as string, /^Resident size/)
+  assert.match(figures({ used: 50 * MEBIBYTE, dirty: 6, 'dirty-limit': 10 })[0] as string, /^Unwritten changes/)
+  assert.match(figures({ used: 50 * MEBIBYTE, dataset: 11, 'cache-limit': 10 })[0] as string, /^Working set/)
+})
+
+test('MEMORY DOCTOR, PURGE, MALLOC-STATS and HELP answer', () => {
+  const { server, run } = harness()
+  server.storage.figures.set('used', 7)
+  assert.match((run('DOCTOR') as Verbatim).text, /^Nothing is wrong/)
+  assert.is(run('PURGE'), OK)
+  assert.is((run('MALLOC-STATS') as Verbatim).text, 'used: 7\n')
+  assert.ok(Array.isArray(run('HELP')))
+})
+
+test.run()

@@ -1,0 +1,315 @@
+import { test } from 'uvu'
+import * as assert from 'uvu/assert'
+import { Checkpoint } from '../../storage/checkpoint.ts'
+import type { Database } from '../../storage/database.ts'
+import { Keyspace } from '../../storage/keyspace.ts'
+import { ALL_KEYS, type KeyRange, prefixRange, StoreNotOpenError, storedEdges, WALK_KEYS, walk, walkAll } from '../../storage/walk.ts'
+import { MemoryRecords } from '../support/memory-records.ts'
+import { type Seeded, seeded } from '../support/seed.ts'
+
+const NOW = 1_700_000_000_000
+
+function newKeyspace(records = new MemoryRecords()): Keyspace {
+  const keyspace = new Keyspace(records, 4, { deleted() {} })
+  keyspace.setClock(NOW)
+  return keyspace
+}
+
+async function checkpoint(keyspace: Keyspace): Promise<void> {
+  const one = new Checkpoint(keyspace, { offset: 0, crc: 0 })
+  one.encodeSome(Number.POSITIVE_INFINITY)
+  await one.write()
+}
+
+async function keysOf(db: Database, range: KeyRange = ALL_KEYS): Promise<string[]> {
+  const found: string[] = []
+  for await (const keys of walkAll(db, range)) found.push(...keys.map(({ key }) => key))
+  return found
+}
+
+/** Makes everything clean leave memory. */
+function evictAll(keyspace: Keyspace): void {
+  for (const db of keyspace.databases) {
+    for (let rounds = 0; rounds < 3; rounds++) {
+      db.residents.sweep(2 * db.residents.length, keyspace.landedGeneration, Number.POSITIVE_INFINITY)
+    }
+  }
+}
+
+test('keys in memory, on disk and in both come in order, each once', async () => {
+  const keyspace = newKeyspace()
+  const db = keyspace.database(0)
+  for (const key of ['d', 'b', 'f']) db.set(key, '1')
+  await checkpoint(keyspace)
+  evictAll(keyspace)
+  assert.is(db.residentKeys, 0)
+  for (const key of ['c', 'a', 'g']) db.set(key, '2')
+  db.set('d', '3')
+  db.delete('b')
+  assert.equal(await keysOf(db), ['a', 'c', 'd', 'f', 'g'])
+  assert.is(db.residentKeys, 4, 'a walk makes nothing resident')
+})
+
+test('a key that is deleted and made again while its deletion is being written is found', async () => {
+  const records = new MemoryRecords()
+  const keyspace = newKeyspace(records)
+  const db = keyspace.database(0)
+  db.set('k', '1')
+  await checkpoint(keyspace)
+  db.delete('k')
+  records.holdWrites()
+  const landing = checkpoint(keyspace)
+  db.set('k', '2')
+  assert.equal(await keysOf(db), ['k'])
+  records.releaseWrites()
+  await landing
+  assert.equal(await keysOf(db), ['k'])
+  await checkpoint(keyspace)
+  assert.equal(await keysOf(db), ['k'])
+})
+
+test('a step ends where it has looked at as many keys as it was told to', async () => {
+  const keyspace = newKeyspace()
+  const db = keyspace.database(0)
+  for (let i = 0; i < 10; i++) db.set(`k${i}`, '')
+  db.delete('k1')
+  const first = await walk(db, ALL_KEYS, 4)
+  assert.equal(
+    first.keys.map(({ key }) => key),
+    ['k0', 'k2', 'k3'],
+  )
+  assert.is(first.next, 'k3\0')
+  const rest = await walk(db, { from: first.next as string }, 6)
+  assert.is(rest.keys.length, 6)
+  assert.is((await walk(db, { from: rest.next ?? 'l' }, 6)).next, null)
+})
+
+test('keys past their deadline are left out, in memory and on disk', async () => {
+  const keyspace = newKeyspace()
+  const db = keyspace.database(0)
+  db.setDeadline(db.set('soon', ''), NOW + 10)
+  db.setDeadline(db.set('later', ''), NOW + 1000)
+  db.set('never', '')
+  keyspace.setClock(NOW + 10)
+  assert.equal(await keysOf(db), ['later', 'never'])
+  await checkpoint(keyspace)
+  evictAll(keyspace)
+  assert.equal(await keysOf(db), ['later', 'never'])
+  const { keys } = await walk(db, ALL_KEYS, 9)
+  assert.equal(keys[0], { key: 'later', expireAt: NOW + 1000, type: 'string' })
+})
+
+test('a prefix bounds a walk, whatever bytes it is of', async () => {
+  const keyspace = newKeyspace()
+  const db = keyspace.database(0)
+  const keys = ['', 'a', 'a\xff', 'a\xff\xff', 'a\xff\xffb', 'b', '\xff', '\xff\xff', '\xff\xffz']
+  for (const key of keys) db.set(key, '')
+  for (const prefix of ['', 'a', 'a\xff', 'a\xff\xff', 'b', '\xff', '\xff\xff', 'c']) {
+    const expected = keys.filter((key) => key.startsWith(prefix)).sort()
+    assert.equal(await keysOf(db, prefixRange(prefix)), expected, `in memory: ${prefix}`)
+  }
+  await checkpoint(keyspace)
+  evictAll(keyspace)
+  assert.equal(await keysOf(db, prefixRange('a\xff')), ['a\xff', 'a\xff\xff', 'a\xff\xffb'])
+  assert.equal(await keysOf(db, prefixRange('\xff')), ['\xff', '\xff\xff', '\xff\xffz'])
+  assert.equal(await storedEdges(db), ['', '\xff\xffz'])
+  assert.is(await storedEdges(keyspace.database(1)), null)
+})
+
+test('a walk of a database that is dropped ends', async () => {
+  const keyspace = newKeyspace()
+  const db = keyspace.database(0)
+  for (let i = 0; i < 100; i++) db.set(`k${i}`, '')
+  const { next } = await walk(db, ALL_KEYS, 10)
+  const step = walk(db, { from: next as string }, 10)
+  keyspace.flush(0)
+  keyspace.database(0).set('other', '')
+  assert.equal(await step, { keys: [], next: null })
+  assert.equal(await keysOf(keyspace.database(0)), ['other'])
+})
+
+test('a walk ends though keys are created all the time', async () => {
+  const keyspace = newKeyspace()
+  const db = keyspace.database(0)
+  for (let i = 0; i < 20_000; i++) db.set(`k${i}`, '')
+  let created = 0
+  let writing = true
+  const write = () => {
+    for (let i = 0; i < 3000; i++) db.set(`new${created++}`, '')
+    if (writing) setImmediate(write)
+  }
+  write()
+  const { keys } = await walk(db, { from: 'k' }, WALK_KEYS)
+  writing = false
+  assert.is(keys.length, WALK_KEYS)
+})
+
+test('a walk while LevelDB is closed says so', async () => {
+  const records = new MemoryRecords()
+  const keyspace = newKeyspace(records)
+  keyspace.database(0).set('k', '')
+  await records.close()
+  let error: unknown
+  await walk(keyspace.database(0), ALL_KEYS, 10).catch((reason) => {
+    error = reason
+  })
+  assert.ok(error instanceof StoreNotOpenError)
+})
+
+/** A keyspace under random change, beside a model of it, with a checkpoint always somewhere on its way. */
+class Storm {
+  readonly records: MemoryRecords
+  readonly keyspace: Keyspace
+  /** By database id: key to deadline (0: none). */
+  readonly model = new Map<number, Map<string, number>>()
+  /** Keys that have been created, deleted or expired since this was last emptied, by database id: `id key`. */
+  readonly changed = new Set<string>()
+  private readonly seed: Seeded
+  private inFlight: Checkpoint | null = null
+  private landing: Promise<unknown> | null = null
+  private now = NOW
+
+  constructor(seed: Seeded) {
+    this.seed = seed
+    this.records = new MemoryRecords({ random: seed.random })
+    this.keyspace = newKeyspace(this.records)
+  }
+
+  live(db: Database): Map<string, number> {
+    let keys = this.model.get(db.id)
+    if (keys === undefined) {
+      keys = new Map()
+      this.model.set(db.id, keys)
+    }
+    return keys
+  }
+
+  /** One random thing happens. */
+  async act(): Promise<void> {
+    const { integer } = this.seed
+    const dice = integer(100)
+    if (dice < 40) this.create()
+    else if (dice < 65) this.remove()
+    else if (dice < 75) this.expire()
+    else if (dice < 82) this.passTime()
+    else if (dice < 83) this.flush()
+    else if (dice < 85) this.keyspace.swap(integer(2), integer(2))
+    else if (dice < 90) evictAll(this.keyspace)
+    else await this.checkpointSome()
+  }
+
+  private db(): Database {
+    return this.keyspace.database(this.seed.integer(10) === 0 ? 1 : 0)
+  }
+
+  private key(): string {
+    return `k${this.seed.integer(200)}`
+  }
+
+  private create(): void {
+    const db = this.db()
+    const key = this.key()
+    const keys = this.live(db)
+    if (!keys.has(key)) this.changed.add(`${db.id} ${key}`)
+    db.set(key, 'x'.repeat(this.seed.integer(20)))
+    keys.set(key, 0)
+  }
+
+  private remove(): void {
+    const db = this.db()
+    const key = this.key()
+    const was = this.live(db).delete(key)
+    if (was) this.changed.add(`${db.id} ${key}`)
+    assert.is(db.delete(key), was, `DEL ${key}`)
+  }
+
+  private expire(): void {
+    const db = this.db()
+    const key = this.key()
+    const entry = db.find(key)
+    if (entry === undefined) return
+    const deadline = this.now + 1 + this.seed.integer(500)
+    db.setDeadline(entry, deadline)
+    this.live(db).set(key, deadline)
+  }
+
+  private passTime(): void {
+    this.now += this.seed.integer(100)
+    this.keyspace.setClock(this.now)
+    for (const [id, keys] of this.model) {
+      for (const [key, deadline] of keys) {
+        if (deadline === 0 || deadline > this.now) continue
+        keys.delete(key)
+        this.changed.add(`${id} ${key}`)
+      }
+    }
+  }
+
+  private flush(): void {
+    const index = this.seed.integer(4) === 0 ? 0 : 1
+    this.keyspace.flush(index)
+  }
+
+  /** Freezes, encodes a few, writes, or fails to write. */
+  private async checkpointSome(): Promise<void> {
+    const { integer } = this.seed
+    if (this.inFlight === null) {
+      await this.land()
+      this.inFlight = new Checkpoint(this.keyspace, { offset: 0, crc: 0 })
+      return
+    }
+    if (!this.inFlight.encodeSome(1 + integer(60))) return
+    const checkpoint = this.inFlight
+    if (integer(5) === 0) checkpoint.abandon()
+    else {
+      this.records.holdWrites()
+      const landing = checkpoint.write()
+      for (let i = integer(10); i > 0; i--) this.create()
+      for (let i = integer(10); i > 0; i--) this.remove()
+      this.records.releaseWrites()
+      if (integer(2) === 0) await landing
+      else this.landing = landing
+    }
+    this.inFlight = null
+  }
+
+  /** Waits for the write on its way. */
+  async land(): Promise<void> {
+    await this.landing
+    this.landing = null
+  }
+}
+
+test('every key that is there throughout a walk is found once, and none that was gone before', async () => {
+  const seed = seeded('walks')
+  for (let round = 0; round < 40; round++) {
+    const storm = new Storm(seed)
+    for (let i = seed.integer(400); i > 0; i--) await storm.act()
+    await storm.land()
+    const db = storm.keyspace.database(0)
+    for (let walks = 0; walks < 4; walks++) {
+      storm.changed.clear()
+      const before = new Map(storm.live(db))
+      const found: string[] = []
+      for (let next: string | null = ''; next !== null; ) {
+        const step = walk(db, { from: next }, 1 + seed.integer(40))
+        for (let i = seed.integer(12); i > 0; i--) await storm.act()
+        const { keys, next: following } = await step
+        found.push(...keys.map(({ key }) => key))
+        next = following
+        for (let i = seed.integer(4); i > 0; i--) await storm.act()
+      }
+      await storm.land()
+      assert.equal(found, [...new Set(found)].sort(), 'in order, each once')
+      if (db.droppedIn !== 0) break
+      const changed = (key: string) => storm.changed.has(`${db.id} ${key}`)
+      for (const key of before.keys()) if (!changed(key)) assert.ok(found.includes(key), `round ${round}: ${key} is missing`)
+      for (const key of found) assert.ok(before.has(key) || changed(key), `round ${round}: ${key} was gone before`)
+      storm.changed.clear()
+    }
+    // With nothing going on, a walk and the model agree to the key.
+    if (db.droppedIn === 0) assert.equal(await keysOf(db), [...storm.live(db).keys()].sort())
+  }
+})
+
+test.run()
