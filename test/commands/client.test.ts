@@ -1,10 +1,10 @@
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { client } from '../../commands/client.ts'
-import { NO_REPLY, OK, type Reply, Verbatim } from '../../commands/reply.ts'
+import { NO_REPLY, OK, type Reply, type Verbatim } from '../../commands/reply.ts'
 import { FakeServer } from '../support/fake-server.ts'
 import { FakeSession } from '../support/fake-session.ts'
-import { runCommand } from '../support/run-command.ts'
+import { runCommand, START_MS } from '../support/run-command.ts'
 
 function harness() {
   const server = new FakeServer([client])
@@ -21,7 +21,8 @@ function harness() {
     }
     return 'no error'
   }
-  const listed = (...args: string[]) => [...(run('LIST', ...args) as Verbatim).text.matchAll(/^id=(\d+) /gm)].map((match) => Number(match[1]))
+  const listed = (...args: string[]) =>
+    [...(run('LIST', ...args) as Verbatim).text.matchAll(/^id=(\d+) /gm)].map((match) => Number(match[1]))
   const closed = () => sessions.filter((session) => session.closed !== null).map((session) => session.id)
   return { server, self, second, third, run, refusal, listed, closed }
 }
@@ -78,13 +79,25 @@ test('CLIENT KILL with filters counts the clients that match all of them, sparin
     [['ID', '2'], [2]],
     [['ID', '1'], []],
     [['ID', '1', 'SKIPME', 'no'], [1]],
-    [['TYPE', 'normal'], [2, 3]],
+    [
+      ['TYPE', 'normal'],
+      [2, 3],
+    ],
     [['TYPE', 'pubsub'], []],
-    [['USER', 'default'], [2, 3]],
+    [
+      ['USER', 'default'],
+      [2, 3],
+    ],
     [['ADDR', '127.0.0.1:50003', 'ID', '2'], []],
     [['ADDR', '127.0.0.1:50003', 'ID', '3'], [3]],
-    [['LADDR', '127.0.0.1:6379', 'SKIPME', 'NO'], [1, 2, 3]],
-    [['SKIPME', 'yes'], [2, 3]],
+    [
+      ['LADDR', '127.0.0.1:6379', 'SKIPME', 'NO'],
+      [1, 2, 3],
+    ],
+    [
+      ['SKIPME', 'yes'],
+      [2, 3],
+    ],
   ]
   for (const [words, expected] of cases) {
     const { run, closed } = harness()
@@ -110,11 +123,10 @@ test('CLIENT KILL refuses what it cannot read and then ends nobody', () => {
 
 test('CLIENT PAUSE holds all commands or writes until a moment, UNPAUSE ends that', () => {
   const { server, run, refusal } = harness()
-  const now = server.clock.wallMs()
   assert.is(run('PAUSE', '100'), OK)
-  assert.equal(server.clients.paused, { untilMs: now + 100, what: 'all' })
+  assert.equal(server.clients.paused, { untilMs: START_MS + 100, what: 'all' })
   assert.is(run('PAUSE', '50', 'write'), OK)
-  assert.equal(server.clients.paused, { untilMs: now + 50, what: 'write' })
+  assert.equal(server.clients.paused, { untilMs: START_MS + 50, what: 'write' })
   assert.is(run('UNPAUSE'), OK)
   assert.is(server.clients.paused, null)
   assert.is(refusal('PAUSE', 'x'), 'ERR timeout is not an integer or out of range')

@@ -3,10 +3,8 @@ import * as assert from 'uvu/assert'
 import { connection } from '../../commands/connection.ts'
 import { MapReply, OK, PONG, type Reply, SimpleString } from '../../commands/reply.ts'
 import { REDIS_COMPATIBLE_VERSION } from '../../commands/version.ts'
-import { Keyspace } from '../../storage/keyspace.ts'
 import { FakeServer } from '../support/fake-server.ts'
 import { FakeSession } from '../support/fake-session.ts'
-import { MemoryRecords } from '../support/memory-records.ts'
 import { runCommand } from '../support/run-command.ts'
 
 const WRONGPASS = 'WRONGPASS invalid username-password pair or user is disabled.'
@@ -16,8 +14,7 @@ function harness(password = '') {
   server.config.load([['requirepass', password]])
   const session = new FakeSession(7)
   session.authenticated = password === ''
-  const keyspace = new Keyspace(new MemoryRecords(), 16, { deleted() {} })
-  const run = (...args: string[]): Reply => runCommand(server, session, args, keyspace)
+  const run = (...args: string[]): Reply => runCommand(server, session, args)
   const refusal = (...args: string[]): string => {
     try {
       run(...args)
@@ -87,7 +84,8 @@ test('HELLO describes the server and the connection as a map', () => {
 test('HELLO refuses versions, options and names as Redis does, and changes nothing then', () => {
   const { session, refusal } = harness()
   assert.is(refusal('HELLO', 'x'), 'ERR Protocol version is not an integer or out of range')
-  for (const version of ['1', '4', '-3', '9223372036854775807']) assert.is(refusal('HELLO', version), 'NOPROTO unsupported protocol version')
+  for (const version of ['1', '4', '-3', '9223372036854775807'])
+    assert.is(refusal('HELLO', version), 'NOPROTO unsupported protocol version')
   assert.is(refusal('HELLO', '3', 'FOO'), "ERR Syntax error in HELLO option 'FOO'")
   assert.is(refusal('HELLO', '3', 'SETNAME'), "ERR Syntax error in HELLO option 'SETNAME'")
   assert.is(refusal('HELLO', '3', 'AUTH', 'default'), "ERR Syntax error in HELLO option 'AUTH'")
@@ -99,7 +97,10 @@ test('HELLO refuses versions, options and names as Redis does, and changes nothi
 
 test('HELLO can authenticate, and must where a password is configured', () => {
   const { session, run, refusal } = harness('pw')
-  assert.match(refusal('HELLO', '3'), /^NOAUTH HELLO must be called with the client already authenticated, otherwise the HELLO AUTH <user> <pass>/)
+  assert.match(
+    refusal('HELLO', '3'),
+    /^NOAUTH HELLO must be called with the client already authenticated, otherwise the HELLO AUTH <user> <pass>/,
+  )
   assert.is(session.resp, 2)
   assert.is(refusal('HELLO', '3', 'AUTH', 'default', 'no'), WRONGPASS)
   assert.instance(run('hello', '3', 'auth', 'default', 'pw'), MapReply)
@@ -115,7 +116,16 @@ test('QUIT is answered and then closes', () => {
 
 test('RESET makes the connection as it was, but for its library', () => {
   const { server, session, run } = harness('pw')
-  Object.assign(session, { authenticated: true, database: 3, resp: 3, name: 'n', replyMode: 'off', noEvict: true, noTouch: true, libraryName: 'lib' })
+  Object.assign(session, {
+    authenticated: true,
+    database: 3,
+    resp: 3,
+    name: 'n',
+    replyMode: 'off',
+    noEvict: true,
+    noTouch: true,
+    libraryName: 'lib',
+  })
   server.clients.monitor(session)
   session.monitoring = true
   const reply = run('RESET') as SimpleString

@@ -2,29 +2,22 @@ import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { diagnose, memory } from '../../commands/memory.ts'
 import type { MemoryFigure } from '../../commands/ports.ts'
-import { Double, MapReply, OK, type Reply, type Verbatim } from '../../commands/reply.ts'
-import { Keyspace } from '../../storage/keyspace.ts'
+import { Double, MapReply, OK, type Verbatim } from '../../commands/reply.ts'
 import { FakeServer } from '../support/fake-server.ts'
-import { FakeSession } from '../support/fake-session.ts'
-import { MemoryRecords } from '../support/memory-records.ts'
-import { runCommand } from '../support/run-command.ts'
+import { harness as commandHarness } from '../support/run-command.ts'
 
 const MEBIBYTE = 1024 * 1024
 
 function harness() {
-  const server = new FakeServer([memory])
-  const keyspace = new Keyspace(new MemoryRecords(), 16, { deleted() {} })
-  const session = new FakeSession()
-  const run = (...args: string[]): Reply => runCommand(server, session, ['MEMORY', ...args], keyspace)
-  const refusal = (...args: string[]): string => {
-    try {
-      run(...args)
-    } catch (error) {
-      return (error as Error).message
-    }
-    return 'no error'
+  const { storage } = new FakeServer()
+  const { keyspace, run, error } = commandHarness([memory], { server: { storage } })
+  return {
+    storage,
+    keyspace,
+    db: keyspace.database(0),
+    run: (...words: string[]) => run('MEMORY', ...words),
+    refusal: (...words: string[]) => error('MEMORY', ...words),
   }
-  return { server, keyspace, db: keyspace.database(0), run, refusal }
 }
 
 test('MEMORY USAGE grows with key and value, and is nil for no key', () => {
@@ -48,16 +41,23 @@ test('MEMORY USAGE of a large string counts the pages that are in memory', () =>
 test('MEMORY USAGE is no use of the key and reads its options strictly', () => {
   const { db, keyspace, run, refusal } = harness()
   const entry = db.set('a', 'x')
-  keyspace.setClock(90_000)
+  const { accessedAt } = entry
+  keyspace.setClock(keyspace.now + 90_000)
   run('USAGE', 'a')
-  assert.is(entry.accessedAt, 0)
+  assert.is(entry.accessedAt, accessedAt)
   for (const words of [['SAMPLES'], ['SAMPLES', '-1'], ['FOO', '1']]) assert.is(refusal('USAGE', 'a', ...words), 'ERR syntax error')
   assert.is(refusal('USAGE', 'a', 'SAMPLES', 'x'), 'ERR value is not an integer or out of range')
 })
 
 test('MEMORY STATS has the names of Redis, a map for each database in use', () => {
-  const { server, keyspace, run } = harness()
-  for (const [name, bytes] of [['used', 1000], ['peak', 2000], ['dataset', 250], ['rss', 3000]] as const) server.storage.figures.set(name, bytes)
+  const { storage, keyspace, run } = harness()
+  for (const [name, bytes] of [
+    ['used', 1000],
+    ['peak', 2000],
+    ['dataset', 250],
+    ['rss', 3000],
+  ] as const)
+    storage.figures.set(name, bytes)
   keyspace.database(3).set('a', '1')
   const { flat } = run('STATS') as MapReply
   const value = (name: string) => flat[flat.indexOf(name) + 1]
@@ -83,8 +83,8 @@ test('MEMORY DOCTOR names what is wrong and is content otherwise', () => {
 })
 
 test('MEMORY DOCTOR, PURGE, MALLOC-STATS and HELP answer', () => {
-  const { server, run } = harness()
-  server.storage.figures.set('used', 7)
+  const { storage, run } = harness()
+  storage.figures.set('used', 7)
   assert.match((run('DOCTOR') as Verbatim).text, /^Nothing is wrong/)
   assert.is(run('PURGE'), OK)
   assert.is((run('MALLOC-STATS') as Verbatim).text, 'used: 7\n')

@@ -9,8 +9,8 @@ import { server as serverCommands } from '../../commands/server.ts'
 import type { Keyspace } from '../../storage/keyspace.ts'
 import { FakeServer } from '../support/fake-server.ts'
 import { FakeSession } from '../support/fake-session.ts'
-import { runCommand } from '../support/run-command.ts'
-import { testRandom } from '../support/seed.ts'
+import { harness as commandHarness, runCommand } from '../support/run-command.ts'
+import { fromSeed } from '../support/seed.ts'
 
 function harness() {
   const server = new FakeServer([serverCommands, persistence])
@@ -41,19 +41,25 @@ test('INFO passes its sections on in lower case and answers text', () => {
 })
 
 test('TIME is seconds and microseconds of the clock of the turn', () => {
-  const { server, run } = harness()
-  server.clock.setWall(1_700_000_000_123)
+  const { run } = commandHarness([serverCommands], { now: 1_700_000_000_123 })
   assert.equal(run('TIME'), ['1700000000', '123000'])
+})
+
+test('ROLE asks the server', () => {
+  const { run } = harness()
   assert.equal(run('ROLE'), ['master', 0, []])
 })
 
 test('LOLWUT draws by chance alone, within a terminal, and ends with the version', () => {
   const { server, run, refusal } = harness()
-  server.random = testRandom('lolwut')
+  server.random = fromSeed(1).random
   const { text } = run('LOLWUT', 'VERSION', '5') as Verbatim
   assert.match(text, /\nHaypile ver\. 7\.2\.0\n$/)
   for (const line of text.split('\n')) assert.ok(line.length < 80 && /^[ -~]*$/.test(line))
-  assert.is(drawHaypile(() => 0.25), drawHaypile(() => 0.25))
+  assert.is(
+    drawHaypile(() => 0.25),
+    drawHaypile(() => 0.25),
+  )
   assert.is(refusal('LOLWUT', 'VERSION', 'x'), 'ERR value is not an integer or out of range')
 })
 
@@ -98,12 +104,17 @@ test('BGSAVE and BGREWRITEAOF start a checkpoint, or let one follow that which i
   assert.is(run('LASTSAVE'), server.storage.lastCheckpointSeconds)
 })
 
-test('a failed checkpoint that nobody waits for is nobody else’s trouble', async () => {
+test('a failed checkpoint that nobody waits for is no unhandled rejection', async () => {
   const { server, run } = harness()
-  const failing = Promise.reject(new Error('EIO'))
-  server.storage.checkpoint = () => failing
+  const unhandled: unknown[] = []
+  const listener = (error: unknown) => unhandled.push(error)
+  process.on('unhandledRejection', listener)
+  server.storage.checkpoint = () => Promise.reject(new Error('EIO'))
   run('BGSAVE')
-  assert.is(await failing.catch((error: Error) => error.message), 'EIO')
+  run('BGREWRITEAOF')
+  await new Promise((resolve) => setImmediate(resolve))
+  process.off('unhandledRejection', listener)
+  assert.equal(unhandled, [])
 })
 
 test('SHUTDOWN reads its words in any order and passes them on', async () => {
