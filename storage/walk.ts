@@ -73,17 +73,36 @@ export function keyAfter(key: Bytes): Bytes {
   return detached(`${key}\0`)
 }
 
-/** One step: looks at up to `count` keys, live or not. A database that has been dropped has no keys. Rejects with StoreNotOpenError. */
+/**
+ * One step: looks at up to `count` keys, live or not. A database that has been dropped has no keys. Rejects with StoreNotOpenError.
+ *
+ * New keys are sorted in first, with turns for others in between. That ends though others go on creating keys, since each piece also makes
+ * up for those that came during the turn before.
+ */
 export async function walk(db: Database, range: KeyRange, count: number): Promise<WalkStep> {
   const { keyspace } = db
+  let piece = SETTLE_KEYS
   while (db.droppedIn === 0 && db.keyCount > 0) {
-    await settle(db)
+    if (!settle(db, piece)) {
+      const before = db.newKeys.pendingCount
+      await new Promise((resolve) => setImmediate(resolve))
+      piece = SETTLE_KEYS + Math.max(0, db.newKeys.pendingCount - before)
+      continue
+    }
+    // No await between the last key settled, the epoch and the snapshot.
     const { epoch } = keyspace
     const stored = await readStored(db, range, count)
-    if (keyspace.epoch === epoch && stored !== null) return db.droppedIn === 0 ? merge(db, range, count, stored) : END
-    if (stored === null && keyspace.epoch === epoch) throw new StoreNotOpenError('the database is being reopened')
+    if (keyspace.epoch !== epoch) continue
+    if (stored === null) throw new StoreNotOpenError('the database is being reopened')
+    if (db.droppedIn === 0) return merge(db, range, count, stored)
   }
   return END
+}
+
+/** Sorts in up to `count` new keys of either kind; whether that was all. */
+function settle(db: Database, count: number): boolean {
+  const frozenSettled = db.frozenNewKeys?.settle(count) ?? true
+  return db.newKeys.settle(count) && frozenSettled
 }
 
 /** All steps of a walk. */
@@ -101,18 +120,6 @@ export async function storedEdges(db: Database): Promise<readonly [first: Bytes,
   const last = await readStored(db, ALL_KEYS, 1, 'reverse')
   const [from, to] = [first?.[0]?.key, last?.[0]?.key]
   return from === undefined || to === undefined ? null : [from, to]
-}
-
-/** Sorts in all new keys, with turns for others in between. Ends though others go on creating keys: each piece also makes up for those
- *  that came during the turn before. */
-async function settle(db: Database): Promise<void> {
-  for (let piece = SETTLE_KEYS; ; ) {
-    const frozenSettled = db.frozenNewKeys?.settle(piece) ?? true
-    if (db.newKeys.settle(piece) && frozenSettled) return
-    const before = db.newKeys.pendingCount
-    await new Promise((resolve) => setImmediate(resolve))
-    piece = SETTLE_KEYS + Math.max(0, db.newKeys.pendingCount - before)
-  }
 }
 
 /** The first `count` roots of the range (the last, in reverse), fewer only where it has no more. Null when LevelDB was closed meanwhile. */

@@ -6,7 +6,7 @@ import { seeded } from '../support/seed.ts'
 function settled(keys: readonly string[]): NewKeys {
   const list = new NewKeys()
   for (const key of keys) list.add(key)
-  while (!list.settle(100)) continue
+  while (!list.settle(100));
   return list
 }
 
@@ -51,7 +51,7 @@ test('what another one holds is taken over, sorted in or not', () => {
   other.add('b')
   const list = settled(['b', 'd'])
   list.absorb(other)
-  while (!list.settle(100)) continue
+  while (!list.settle(100));
   assert.equal(list.following('', 9), ['a', 'b', 'c', 'd'])
 })
 

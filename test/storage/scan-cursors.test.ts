@@ -36,7 +36,10 @@ test('what was used longest ago is dropped first', () => {
   const [a, b, c] = ['a', 'b', 'c'].map((key) => cursors.issue(1, key)) as [string, string, string]
   cursors.find(a)
   const d = cursors.issue(1, 'd')
-  assert.equal([a, b, c, d].map((token) => cursors.find(token)?.from), ['a', undefined, 'c', 'd'])
+  assert.equal(
+    [a, b, c, d].map((token) => cursors.find(token)?.from),
+    ['a', undefined, 'c', 'd'],
+  )
   assert.is(cursors.count, 3)
 })
 
@@ -58,7 +61,10 @@ test('a long walk in small steps does not drop the cursors of others, and can re
 test('long keys count by their bytes', () => {
   const cursors = new ScanCursors(Math.random, 100, 1000)
   const tokens = Array.from({ length: 10 }, () => cursors.issue(1, 'x'.repeat(300)))
-  assert.equal(tokens.map((token) => cursors.find(token) !== undefined), [...Array(7).fill(false), true, true, true])
+  assert.equal(
+    tokens.map((token) => cursors.find(token) !== undefined),
+    [...Array(7).fill(false), true, true, true],
+  )
   const large = cursors.issue(1, 'x'.repeat(5000))
   assert.ok(cursors.find(large), 'one is kept however long')
   assert.is(cursors.count, 1)
@@ -78,7 +84,10 @@ test('cursors survive being written and read', () => {
 
 test('a damaged record of cursors is refused', () => {
   for (const text of ['\x02[]', '\x01', '\x01{}', '\x01[[1,2,3]]', '\x01[["1",2]]', '\x01[["1",2.5,"k"]]']) {
-    assert.throws(() => new ScanCursors(Math.random).decode(Buffer.from(text, 'latin1')), (error: unknown) => error instanceof DamageError)
+    assert.throws(
+      () => new ScanCursors(Math.random).decode(Buffer.from(text, 'latin1')),
+      (error: unknown) => error instanceof DamageError,
+    )
   }
 })
 
