@@ -1,6 +1,6 @@
 /** CLIENT LIST INFO KILL PAUSE UNPAUSE UNBLOCK: what looks at or acts on the clients as a whole. */
 import type { Bytes } from '../storage/bytes.ts'
-import { integerOf, isToken, requireInteger } from './args.ts'
+import { integerOf, isToken, MAX_INT64, requireInteger } from './args.ts'
 import { readKillFilters, requireClientType, typeOf } from './client-filters.ts'
 import { type Command, type CommandFlag, command } from './command.ts'
 import type { Context } from './context.ts'
@@ -133,6 +133,7 @@ const pause = command({
     else if (args.length === 4 && !isToken(args[3], 'all')) throw clientError('ERR CLIENT PAUSE mode must be WRITE or ALL')
     const timeoutMs = requireInteger(args[2], () => clientError('ERR timeout is not an integer or out of range'))
     if (timeoutMs < 0) throw clientError('ERR timeout is negative')
+    if (timeoutMs > MAX_INT64 - BigInt(context.now)) throw clientError('ERR timeout is out of range')
     context.server.clients.pause(context.now + Number(timeoutMs), what)
     return OK
   },

@@ -131,6 +131,7 @@ test('CLIENT PAUSE holds all commands or writes until a moment, UNPAUSE ends tha
   assert.is(server.clients.paused, null)
   assert.is(refusal('PAUSE', 'x'), 'ERR timeout is not an integer or out of range')
   assert.is(refusal('PAUSE', '-1'), 'ERR timeout is negative')
+  assert.is(refusal('PAUSE', '9223372036854775807'), 'ERR timeout is out of range')
   assert.is(refusal('PAUSE', '1', 'FOO'), 'ERR CLIENT PAUSE mode must be WRITE or ALL')
   assert.is(refusal('PAUSE', '1', 'ALL', 'x'), "ERR unknown subcommand or wrong number of arguments for 'PAUSE'. Try CLIENT HELP.")
 })
