@@ -1,4 +1,96 @@
-/** `haypile check DIR` */
-export async function runCheck(_directory: string): Promise<number> {
-  return 1
+/** `haypile check DIR`: prints what the check of a data directory finds, with a progress bar on a terminal. */
+import { join } from 'node:path'
+import { SingleBar } from 'cli-progress'
+import { checkDirectory } from '../storage/check.ts'
+import type { CheckProgress } from '../storage/check-report.ts'
+import { realFiles } from '../storage/files.ts'
+import { LevelRecords, type RecordStore } from '../storage/record-store.ts'
+import { DamageError } from '../storage/records.ts'
+
+const LEVEL_SETTINGS = { writeBufferBytes: 4 * 1024 * 1024, blockCacheBytes: 32 * 1024 * 1024 }
+
+export interface CheckCommandOptions {
+  /** Set a binlog that is damaged aside from the first damage on. */
+  readonly cut?: boolean
+  readonly output?: { out(text: string): void; error(text: string): void }
+  /** Whether to draw a progress bar on standard error; by default where that is a terminal. */
+  readonly bar?: boolean
+}
+
+/** Resolves to the exit status: 0 clean, 1 damaged, 2 could not be checked. */
+export async function runCheck(directory: string, options: CheckCommandOptions = {}): Promise<number> {
+  const output = options.output ?? { out: (text) => process.stdout.write(text), error: (text) => process.stderr.write(text) }
+  const bar = new PhaseBar(options.bar ?? process.stderr.isTTY === true)
+  try {
+    const report = await checkDirectory({
+      files: realFiles,
+      directory,
+      openRecords: openExisting,
+      progress: (progress) => bar.update(progress),
+      repair: options.cut === true ? 'cut binlog' : 'nothing',
+    })
+    bar.stop()
+    for (const { severity, place, text } of report.findings) output.out(`${severity.padEnd(6)}  ${place}: ${text}\n`)
+    const hidden = report.damages + report.notes - report.findings.length
+    if (hidden > 0) output.out(`... and ${hidden} more\n`)
+    for (const repair of report.repairs) output.out(`done    ${repair}\n`)
+    const { records, binlog } = report
+    output.out(
+      `${directory}: ${records.roots} keys (${records.volatile} with a deadline), ${records.pages} pages, ${records.garbage} garbage records; ` +
+        `binlog: ${binlog.segments} segments, ${binlog.groups} groups, ${binlog.commands} commands, end ${binlog.end}\n`,
+    )
+    output.out(report.damages === 0 ? 'clean\n' : `${report.damages} damaged\n`)
+    return report.damages === 0 ? 0 : 1
+  } catch (error) {
+    bar.stop()
+    output.error(`haypile: ${directory} cannot be checked: ${reason(error)}\n`)
+    return 2
+  }
+}
+
+/** LevelDB would make a database where none is. */
+export async function openExisting(path: string): Promise<RecordStore> {
+  if (!realFiles.existsSync(join(path, 'CURRENT'))) throw new DamageError(`there is no LevelDB in ${path}`)
+  try {
+    return await LevelRecords.open(path, LEVEL_SETTINGS)
+  } catch (error) {
+    const { cause } = error as { cause?: { code?: string; message?: string } }
+    if (cause?.code === 'LEVEL_CORRUPTION') throw new DamageError(`LevelDB cannot be opened: ${cause.message}`)
+    throw error
+  }
+}
+
+function reason(error: unknown): string {
+  const { cause, message } = error as { cause?: { code?: string; message?: string }; message?: string }
+  if (cause?.code === 'LEVEL_LOCKED') return 'a server has it open'
+  return cause?.message ?? message ?? String(error)
+}
+
+/** One bar after the other, a phase each. */
+class PhaseBar {
+  private readonly shown: boolean
+  private bar: SingleBar | null = null
+  private phase = ''
+
+  constructor(shown: boolean) {
+    this.shown = shown
+  }
+
+  update({ phase, done, total }: CheckProgress): void {
+    if (!this.shown) return
+    if (phase !== this.phase) {
+      this.stop()
+      this.phase = phase
+      this.bar = new SingleBar({ format: `${phase.padEnd(8)} {bar} {percentage}% {value}/{total} {eta_formatted}`, stream: process.stderr })
+      this.bar.start(total, done)
+    } else {
+      this.bar?.setTotal(total)
+      this.bar?.update(done)
+    }
+  }
+
+  stop(): void {
+    this.bar?.stop()
+    this.bar = null
+  }
 }

@@ -2,7 +2,7 @@
  * The command line:
  *
  *   haypile [file | -] { --name value { value } }      serve; flags win over the file, `-` is standard input
- *   haypile check DIR                                  verify a data directory that no server has open
+ *   haypile check DIR [--cut]                          verify a data directory that no server has open
  *
  * The word after a flag is its value even where it begins with dashes; more values (for keys that take many) end at the next flag.
  */
@@ -20,8 +20,8 @@ export interface CommandLineActions {
   readonly version: string
   /** Serves. What it throws is the caller's to report. */
   start(config: Config): Promise<void>
-  /** Verifies a data directory; the exit code. */
-  check(directory: string): Promise<number>
+  /** Verifies a data directory; the exit code. With `cut`, a damaged binlog is set aside from the damage on. */
+  check(directory: string, options: { readonly cut: boolean }): Promise<number>
   /** Standard output and error; the process's own unless given. */
   readonly output?: { out(text: string): void; error(text: string): void }
 }
@@ -52,8 +52,9 @@ export async function runCommandLine(words: readonly string[], actions: CommandL
     .command('check')
     .description('verify every invariant of a data directory that no server has open')
     .argument('<directory>')
-    .action(async (directory: string) => {
-      exitCode = await actions.check(directory)
+    .option('--cut', 'set a damaged binlog aside from the first damage on, in .cut files')
+    .action(async (directory: string, { cut }: { cut?: boolean }) => {
+      exitCode = await actions.check(directory, { cut: cut === true })
     })
   try {
     await program.parseAsync(words.flatMap(unglued), { from: 'user' })

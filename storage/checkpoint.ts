@@ -47,7 +47,10 @@ export class FrozenBatch {
     if (db.droppedIn !== 0 && db.droppedIn <= frozenGeneration) {
       // The sweeper will visit this database's roots for their pages. A root that was moved away must not be among them.
       if (typeof value === 'string' || value === null) {
-        if (entry.stored && value === null) this.batch.remove(rootKey(db.id, key))
+        if (entry.stored && value === null) {
+          if (entry.storedExpireAt !== 0) this.moveDeadline(entry, 0)
+          this.batch.remove(rootKey(db.id, key))
+        }
       } else if (value.stored) this.batch.put(garbageKey(GARBAGE_OBJECT, value.objectId), EMPTY_VALUE)
       return
     }
