@@ -220,8 +220,10 @@ function randomResident({ residents }: Database, random: Random): Bytes | null {
 async function seekRandom(db: Database, random: Random): Promise<Bytes | null> {
   const edges = await storedEdges(db)
   if (edges === null) return null
-  const { keys } = await walk(db, { from: placeBetween(edges[0], edges[1], random) }, SEEK_KEYS)
-  return keys.length === 0 ? null : pick(keys, random).key
+  const { keys, next } = await walk(db, { from: placeBetween(edges[0], edges[1], random) }, SEEK_KEYS)
+  // Past the last key the first ones follow: nothing else would ever come down before the very first.
+  const crowd = next === null ? [...keys, ...(await walk(db, ALL_KEYS, SEEK_KEYS)).keys] : keys
+  return crowd.length === 0 ? null : pick(crowd, random).key
 }
 
 /** A random place from the first key to the last. */

@@ -1,0 +1,203 @@
+import { test } from 'uvu'
+import * as assert from 'uvu/assert'
+import { debug } from '../../commands/debug.ts'
+import { expiry } from '../../commands/expiry.ts'
+import { keys } from '../../commands/keys.ts'
+import { OK, type Reply, type SimpleString } from '../../commands/reply.ts'
+import { strings } from '../../commands/strings.ts'
+import { encodeReply } from '../../server/reply-encoder.ts'
+import { type Harness, harness } from '../support/executor-harness.ts'
+
+function start(setting = 'yes'): Harness {
+  const made = harness([strings, keys, expiry, debug])
+  const text = made.server.config.text.bind(made.server.config)
+  made.server.config.text = (name) => (name === 'enable-debug-command' ? setting : text(name))
+  return made
+}
+
+const outcome = (work: Promise<Reply>) => work.catch((error: Error) => error.message)
+
+function bytesOf(reply: Reply, resp: 2 | 3): string {
+  let bytes = ''
+  encodeReply(reply, resp, { text: (part) => (bytes += part), chunk: (part) => (bytes += part.latin1Slice()) })
+  return bytes
+}
+
+test('DEBUG is refused unless the configuration allows it, to all or to local clients', async () => {
+  const refused =
+    /^ERR DEBUG command not allowed\. If the enable-debug-command option is set to "local", you can run it from a local connection, otherwise/
+  const { runAsync } = start('no')
+  assert.match((await outcome(runAsync('DEBUG', 'SLEEP', '0'))) as string, refused)
+  const local = start('local')
+  const addresses: [string, boolean][] = [
+    ['127.0.0.1:5', true],
+    ['[::1]:5', true],
+    ['/tmp/redis.sock:0', true],
+    ['10.0.0.1:5', false],
+    ['[fe80::1]:5', false],
+  ]
+  for (const [address, allowed] of addresses) {
+    local.session.address = address
+    assert.is((await outcome(local.runAsync('DEBUG', 'SLEEP', '0'))) === OK, allowed, address)
+  }
+})
+
+test('DEBUG refuses what it does not know with one text', async () => {
+  const { runAsync } = start()
+  for (const words of [['FOO'], ['PROTOCOL'], ['JMAP'], ['SLEEP'], ['SLEEP', '1', '2'], ['constructor']]) {
+    const text = `ERR unknown subcommand or wrong number of arguments for '${words[0]}'. Try DEBUG HELP.`
+    assert.is(await outcome(runAsync('DEBUG', ...words)), text)
+  }
+})
+
+test('DEBUG PROTOCOL answers every kind of reply as Redis writes it', async () => {
+  const expected: [string, string, string][] = [
+    ['string', '$11\r\nHello World\r\n', '$11\r\nHello World\r\n'],
+    ['integer', ':12345\r\n', ':12345\r\n'],
+    ['double', '$5\r\n3.141\r\n', ',3.141\r\n'],
+    ['bignum', '$37\r\n1234567999999999999999999999999999999\r\n', '(1234567999999999999999999999999999999\r\n'],
+    ['null', '$-1\r\n', '_\r\n'],
+    ['array', '*3\r\n:0\r\n:1\r\n:2\r\n', '*3\r\n:0\r\n:1\r\n:2\r\n'],
+    ['set', '*3\r\n:0\r\n:1\r\n:2\r\n', '~3\r\n:0\r\n:1\r\n:2\r\n'],
+    ['map', '*6\r\n:0\r\n:0\r\n:1\r\n:1\r\n:2\r\n:0\r\n', '%3\r\n:0\r\n#f\r\n:1\r\n#t\r\n:2\r\n#f\r\n'],
+    [
+      'attrib',
+      '$39\r\nSome real reply following the attribute\r\n',
+      '|1\r\n$14\r\nkey-popularity\r\n*2\r\n$7\r\nkey:123\r\n:90\r\n$39\r\nSome real reply following the attribute\r\n',
+    ],
+    ['verbatim', '$25\r\nThis is a verbatim\nstring\r\n', '=29\r\ntxt:This is a verbatim\nstring\r\n'],
+    ['true', ':1\r\n', '#t\r\n'],
+    ['FALSE', ':0\r\n', '#f\r\n'],
+  ]
+  const { runAsync, session } = start()
+  for (const [name, resp2, resp3] of expected) {
+    session.resp = 2
+    assert.is(bytesOf(await runAsync('DEBUG', 'PROTOCOL', name), 2), resp2)
+    session.resp = 3
+    assert.is(bytesOf(await runAsync('DEBUG', 'PROTOCOL', name), 3), resp3)
+  }
+  const push = '>2\r\n$16\r\nserver-cpu-usage\r\n:42\r\n$40\r\nSome real reply following the push reply\r\n'
+  assert.is(bytesOf(await runAsync('DEBUG', 'PROTOCOL', 'push'), 3), push)
+  session.resp = 2
+  assert.is(await outcome(runAsync('DEBUG', 'PROTOCOL', 'push')), 'ERR RESP2 is not supported by this command')
+  assert.match(
+    (await outcome(runAsync('DEBUG', 'PROTOCOL', 'x'))) as string,
+    /^ERR Wrong protocol type name\..*: string\|integer\|.*\|false$/,
+  )
+})
+
+test('DEBUG DIGEST is the same for the same content, whatever the order and wherever it is', async () => {
+  const digest = async ({ runAsync }: Harness) => ((await runAsync('DEBUG', 'DIGEST')) as SimpleString).text
+  const one = start()
+  assert.is(await digest(one), '0'.repeat(40))
+  one.run('MSET', 'a', '1', 'b', '2', 'long', 'x'.repeat(100_000))
+  one.run('EXPIRE', 'a', '100')
+  const first = await digest(one)
+  assert.match(first, /^[0-9a-f]{40}$/)
+  const other = start()
+  for (const key of ['x', 'long', 'b', 'a']) other.run('SET', key, 'before')
+  other.run('MSET', 'long', 'x'.repeat(100_000), 'b', '2', 'a', '1')
+  other.run('DEL', 'x')
+  other.run('PEXPIRE', 'a', '5000')
+  assert.is(await digest(other), first)
+  await one.toDisk()
+  assert.is(await digest(one), first)
+  one.run('PERSIST', 'a')
+  assert.is.not(await digest(one), first)
+})
+
+test('DEBUG DIGEST tells databases apart', async () => {
+  const { run, runAsync, session } = start()
+  run('SET', 'a', '1')
+  const zero = (await runAsync('DEBUG', 'DIGEST')) as SimpleString
+  run('MOVE', 'a', '1')
+  const one = (await runAsync('DEBUG', 'DIGEST')) as SimpleString
+  assert.is.not(one.text, zero.text)
+  session.database = 1
+  run('DEL', 'a')
+  assert.is(((await runAsync('DEBUG', 'DIGEST')) as SimpleString).text, '0'.repeat(40))
+})
+
+test('DEBUG DIGEST-VALUE depends on the value alone', async () => {
+  const { run, runAsync } = start()
+  run('MSET', 'a', '1', 'b', '1', 'c', '2')
+  const [a, b, c, x] = ((await runAsync('DEBUG', 'DIGEST-VALUE', 'a', 'b', 'c', 'x')) as SimpleString[]).map(({ text }) => text)
+  assert.is(a, b)
+  assert.is.not(a, c)
+  assert.is(x, '0'.repeat(40))
+})
+
+test('DEBUG POPULATE makes keys and logs the writes, not itself', async () => {
+  const { run, runAsync, keyspace, logged } = start()
+  run('SET', 'key:1', 'mine')
+  logged()
+  assert.is(await runAsync('DEBUG', 'POPULATE', '3'), OK)
+  assert.equal(logged(), [['MSET', 'key:0', 'value:0', 'key:2', 'value:2']])
+  await runAsync('DEBUG', 'POPULATE', '2', 'p', '10')
+  assert.is(run('GET', 'p:1'), 'value:1\0\0\0')
+  await runAsync('DEBUG', 'POPULATE', '1', 'short', '3')
+  assert.is(run('GET', 'short:0'), 'val')
+  logged()
+  await runAsync('DEBUG', 'POPULATE', '2000', 'many')
+  const effects = logged()
+  assert.is(effects.flat().filter((word) => word.startsWith('many:')).length, 2000)
+  assert.is(keyspace.database(0).keyCount, 2006)
+  assert.is(await runAsync('DEBUG', 'POPULATE', '3'), OK)
+  assert.equal(logged(), [])
+  for (const count of ['-1', 'x']) {
+    assert.is(await outcome(runAsync('DEBUG', 'POPULATE', count)), 'ERR value is out of range, must be positive')
+  }
+})
+
+test('DEBUG OBJECT has the fields that Redis has', async () => {
+  const { run, runAsync, advance } = start()
+  run('SET', 'a', 'bar')
+  run('SET', 'n', '123')
+  advance(2000)
+  const text = ((await runAsync('DEBUG', 'OBJECT', 'a')) as SimpleString).text
+  assert.match(text, /^Value at:0x[0-9a-f]+ refcount:1 encoding:embstr serializedlength:4 lru:\d+ lru_seconds_idle:2$/)
+  assert.match(((await runAsync('DEBUG', 'OBJECT', 'n')) as SimpleString).text, / encoding:int serializedlength:2 /)
+  assert.is(await outcome(runAsync('DEBUG', 'OBJECT', 'x')), 'ERR no such key')
+  assert.is(await outcome(runAsync('DEBUG', 'LISTPACK', 'a')), 'ERR Not a listpack encoded object.')
+})
+
+test('DEBUG reaches the server around it', async () => {
+  const { runAsync, server } = start()
+  assert.is(await runAsync('DEBUG', 'SLEEP', '0.25'), OK)
+  assert.equal(server.sleptMs, [250])
+  assert.is(await runAsync('DEBUG', 'set-active-expire', '0'), OK)
+  assert.is(server.activeExpire, 'off')
+  await runAsync('DEBUG', 'SET-ACTIVE-EXPIRE', '1')
+  assert.is(server.activeExpire, 'on')
+  await runAsync('DEBUG', 'LOG', 'hello')
+  assert.equal(server.logLines, ['hello'])
+  await runAsync('DEBUG', 'RELOAD')
+  await runAsync('DEBUG', 'RELOAD', 'nosave', 'noflush')
+  await runAsync('DEBUG', 'LOADAOF')
+  assert.is(server.storage.reloads, 3)
+  const text = 'ERR DEBUG RELOAD only supports the MERGE, NOFLUSH and NOSAVE options.'
+  assert.is(await outcome(runAsync('DEBUG', 'RELOAD', 'FOO')), text)
+})
+
+test('DEBUG ERROR answers any error, and what has no effect here is accepted', async () => {
+  const { runAsync } = start()
+  assert.is(await outcome(runAsync('DEBUG', 'ERROR', 'ANY text')), 'ANY text')
+  for (const words of [
+    ['QUICKLIST-PACKED-THRESHOLD', '100b'],
+    ['PAUSE-CRON', '1'],
+    ['SET-SKIP-CHECKSUM-VALIDATION', '0'],
+    ['REPLYBUFFER', 'resizing', '0'],
+  ]) {
+    assert.is(await runAsync('DEBUG', ...words), OK)
+  }
+  const text = 'ERR argument must be a memory value bigger than 1 and smaller than 4gb'
+  assert.is(await outcome(runAsync('DEBUG', 'QUICKLIST-PACKED-THRESHOLD', 'x')), text)
+  assert.is(await runAsync('DEBUG', 'STRINGMATCH-LEN', 'a*', 'abc'), 1)
+  assert.is(await runAsync('DEBUG', 'STRINGMATCH-LEN', 'b*', 'abc'), 0)
+  assert.is(
+    ((await runAsync('DEBUG', 'HELP')) as SimpleString[])[0]!.text,
+    'DEBUG <subcommand> [<arg> [value] [opt] ...]. Subcommands are:',
+  )
+})
+
+test.run()

@@ -1,0 +1,68 @@
+import { test } from 'uvu'
+import * as assert from 'uvu/assert'
+import { objects } from '../../commands/object.ts'
+import type { SimpleString } from '../../commands/reply.ts'
+import { strings } from '../../commands/strings.ts'
+import { harness } from '../support/executor-harness.ts'
+
+const start = () => harness([strings, objects])
+
+test('OBJECT ENCODING tells numbers, short and long strings apart', () => {
+  const { run } = start()
+  const cases: [string, string][] = [
+    ['123', 'int'],
+    ['-5', 'int'],
+    ['9223372036854775807', 'int'],
+    ['9223372036854775808', 'embstr'],
+    [' 1', 'embstr'],
+    ['', 'embstr'],
+    ['x'.repeat(44), 'embstr'],
+    ['x'.repeat(45), 'raw'],
+    ['x'.repeat(100_000), 'raw'],
+  ]
+  for (const [value, encoding] of cases) {
+    run('SET', 'a', value)
+    assert.is(run('OBJECT', 'ENCODING', 'a'), encoding)
+  }
+})
+
+test('OBJECT answers nil for a key that does not exist', () => {
+  const { run } = start()
+  for (const name of ['ENCODING', 'FREQ', 'IDLETIME', 'refcount']) assert.is(run('OBJECT', name, 'x'), null)
+})
+
+test('OBJECT IDLETIME counts the seconds since the last use, and is none itself', () => {
+  const { run, advance } = start()
+  run('SET', 'a', '1')
+  advance(3000)
+  assert.is(run('OBJECT', 'IDLETIME', 'a'), 3)
+  assert.is(run('OBJECT', 'IDLETIME', 'a'), 3)
+  run('GET', 'a')
+  assert.is(run('OBJECT', 'IDLETIME', 'a'), 0)
+})
+
+test('OBJECT REFCOUNT is one but for the small numbers that Redis shares', () => {
+  const { run } = start()
+  const count = (value: string) => {
+    run('SET', 'a', value)
+    return run('OBJECT', 'REFCOUNT', 'a')
+  }
+  assert.equal(['x', '0', '9999', '10000', '-1', 'x'.repeat(70_000)].map(count), [1, 2147483647, 2147483647, 1, 1, 1])
+})
+
+test('OBJECT FREQ is an error: there is no LFU policy', () => {
+  const { run } = start()
+  run('SET', 'a', '1')
+  assert.throws(() => run('OBJECT', 'FREQ', 'a'), /^ERR An LFU maxmemory policy is not selected, access frequency not tracked\./)
+})
+
+test('OBJECT refuses what it does not know, and helps', () => {
+  const { run } = start()
+  assert.throws(() => run('OBJECT', 'FOO'), /^ERR unknown subcommand 'FOO'. Try OBJECT HELP.$/)
+  assert.throws(() => run('OBJECT', 'ENCODING'), /^ERR wrong number of arguments for 'object\|encoding' command$/)
+  assert.throws(() => run('OBJECT'), /^ERR wrong number of arguments for 'object' command$/)
+  const help = run('OBJECT', 'HELP') as SimpleString[]
+  assert.is(help[0]!.text, 'OBJECT <subcommand> [<arg> [value] [opt] ...]. Subcommands are:')
+})
+
+test.run()
