@@ -10,6 +10,7 @@ import type { BinlogPosition, GroupHeader } from './binlog/group.ts'
 import { BinlogReader } from './binlog/reader.ts'
 import { listSegments, type Segment } from './binlog/segments.ts'
 import type { Bytes } from './bytes.ts'
+import type { Clock } from './clock.ts'
 import { readCommand } from './command-codec.ts'
 import type { Files } from './files.ts'
 import type { Log } from './log.ts'
@@ -30,7 +31,8 @@ export interface Replayer {
   end(): void
 }
 
-const GROUPS_PER_SLICE = 256
+/** Clients are answered (LOADING) at least so often, ms. */
+const SLICE_MS = 10
 
 /** Replays the log from a position to its end, and makes that the files' end. `progress` is told the offset now and then. */
 export async function replayLog(
@@ -39,6 +41,7 @@ export async function replayLog(
   from: BinlogPosition,
   replayer: Replayer,
   log: Log,
+  clock: Clock,
   progress: (offset: number, end: number) => void,
 ): Promise<RecoveredLog> {
   const segments = listSegments(files, directory)
@@ -48,6 +51,7 @@ export async function replayLog(
   }
   const reader = new BinlogReader(files, segments, from)
   let synced = from.offset
+  let sliceEnd = clock.monotonicMs() + SLICE_MS
   let groups = 0
   let commands = 0
   try {
@@ -59,9 +63,10 @@ export async function replayLog(
         commands += replayBody(result.body, replayer)
         replayer.end()
         groups++
-        if (groups % GROUPS_PER_SLICE === 0) {
+        if (clock.monotonicMs() >= sliceEnd) {
           progress(result.end.offset, last?.end ?? 0)
           await new Promise((resolve) => setImmediate(resolve))
+          sliceEnd = clock.monotonicMs() + SLICE_MS
         }
         continue
       }

@@ -129,7 +129,7 @@ export class Storage {
     const startedMs = clock.monotonicMs()
     const from = this.loadMeta()
     this.keyspace.expiry = 'ignore'
-    const recovered = await replayLog(files, this.generation.binlog, from, replayer, log, progress)
+    const recovered = await replayLog(files, this.generation.binlog, from, replayer, log, clock, progress)
     this.keyspace.expiry = 'delete'
     this.identity = startedIdentity(this.identity, recovered.end.offset, random)
     saveIdentity(files, directory, this.identity)
@@ -180,7 +180,7 @@ export class Storage {
     this.keyspace.reset()
     const from = this.loadMeta()
     this.keyspace.expiry = 'ignore'
-    await replayLog(files, this.generation.binlog, from, replayer, log, () => {})
+    await replayLog(files, this.generation.binlog, from, replayer, log, clock, () => {})
     this.keyspace.expiry = 'delete'
     this.keyspace.setClock(clock.wallMs())
     expiry.lookAhead(clock.wallMs())
