@@ -44,7 +44,7 @@ export interface ClientFigures {
   readonly longestQueryBuffer: number
   readonly longestOutput: number
   readonly blocked: number
-  /** Held by CLIENT PAUSE or because the disk cannot keep up. */
+  /** Held by CLIENT PAUSE or because the disk cannot keep up. Redis counts such clients among the blocked ones. */
   readonly held: number
 }
 

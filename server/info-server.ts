@@ -46,7 +46,7 @@ export function clientFields({ clients }: InfoFigures): Fields {
     ['maxclients', clients.limit],
     ['client_recent_max_input_buffer', clients.longestQueryBuffer],
     ['client_recent_max_output_buffer', clients.longestOutput],
-    ['blocked_clients', clients.blocked],
+    ['blocked_clients', clients.blocked + clients.held],
     ['tracking_clients', 0],
     ['clients_in_timeout_table', 0],
     ['total_blocking_keys', 0],

@@ -115,6 +115,12 @@ test('a checkpoint shows as a background save and as a rewrite, with what came o
   assert.is(busy.get('aof_last_write_status'), 'err')
 })
 
+test('clients that a pause holds are blocked clients, as in Redis', () => {
+  const found = parse(info(['clients'], { clients: { ...infoFigures().clients, blocked: 2, held: 3 } }))
+  assert.is(found.get('blocked_clients'), '5')
+  assert.is(found.get('held_clients'), '3')
+})
+
 test('a binlog that cannot be written says why', () => {
   const { binlog } = infoFigures()
   const found = parse(info(['binlog'], { binlog: { ...binlog, stalled: 'ENOSPC: no space left' } }))
