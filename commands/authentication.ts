@@ -10,7 +10,7 @@ import type { Session } from './session.ts'
 
 export const DEFAULT_USER = 'default'
 
-export const wrongPassword = () => clientError('WRONGPASS invalid username-password pair or user is disabled.')
+const wrongPassword = () => clientError('WRONGPASS invalid username-password pair or user is disabled.')
 
 /** Whether clients must authenticate. */
 export function passwordIsRequired(config: ConfigPort): boolean {

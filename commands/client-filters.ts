@@ -5,7 +5,7 @@ import { DEFAULT_USER } from './authentication.ts'
 import { clientError, syntaxError } from './errors.ts'
 import type { Session } from './session.ts'
 
-export type ClientType = 'normal' | 'master' | 'replica' | 'pubsub'
+type ClientType = 'normal' | 'master' | 'replica' | 'pubsub'
 
 const TYPES: readonly (readonly [word: Bytes, type: ClientType])[] = [
   ['normal', 'normal'],
@@ -15,7 +15,7 @@ const TYPES: readonly (readonly [word: Bytes, type: ClientType])[] = [
   ['pubsub', 'pubsub'],
 ]
 
-export type ClientFilter = (session: Session) => boolean
+type ClientFilter = (session: Session) => boolean
 
 export function requireClientType(word: Bytes): ClientType {
   const found = TYPES.find(([name]) => isToken(word, name))
@@ -28,7 +28,7 @@ export function typeOf(_session: Session): ClientType {
   return 'normal'
 }
 
-export interface KillFilters {
+interface KillFilters {
   readonly matches: ClientFilter
   /** Whether the client that asks is spared. */
   readonly skipsSelf: boolean

@@ -13,7 +13,7 @@ const MAX_ERROR_CODES = 128
 const OTHER_ERRORS = 'ERRORSTATS_OVERFLOW'
 
 /** Counters that the keyspace keeps. */
-export interface KeyspaceCounters {
+interface KeyspaceCounters {
   hits: number
   misses: number
   expiredKeys: number
