@@ -80,7 +80,7 @@ export interface StatsFigures {
   readonly writes: number
 }
 
-export interface ReplicationFigures {
+interface ReplicationFigures {
   readonly replicationId: string
   readonly previousId: string
   /** Offset up to which the previous id's history is this one's, or -1. */
