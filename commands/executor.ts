@@ -54,7 +54,7 @@ export interface ExecutorHooks {
   ran(runtime: CommandRuntime, client: Client, args: readonly Bytes[], micros: number): void
   /** An error reply of any kind. */
   failed(text: Bytes): void
-  /** Before each command while there are monitors. */
+  /** After each command while there are monitors, as in Redis. */
   monitor(client: Client, args: readonly Bytes[]): void
   /** An asynchronous command is done: its client may go on. */
   resumed(client: Client): void
@@ -137,7 +137,8 @@ export class Executor {
       if (verdict === 'hold') return 'held'
       if (verdict !== null) return this.refuse(runtime, client, verdict)
     }
-    if (this.monitors > 0 && runtime.isShown) this.hooks.monitor(client, args)
+    client.lastCommand = runtime.command.name
+    client.lastActiveMs = this.keyspace.now
     if (runtime.command.runAsync !== undefined) {
       void this.runAsync(runtime, client, args)
       return 'waiting'
@@ -149,6 +150,7 @@ export class Executor {
     runtime.statistics.calls++
     runtime.statistics.micros += micros
     this.hooks.ran(runtime, client, args, micros)
+    if (this.monitors > 0 && runtime.isShown) this.hooks.monitor(client, args)
     return 'done'
   }
 
@@ -194,6 +196,7 @@ export class Executor {
     runtime.statistics.calls++
     runtime.statistics.micros += micros
     this.hooks.ran(runtime, client, args, micros)
+    if (this.monitors > 0 && runtime.isShown) this.hooks.monitor(client, args)
     this.hooks.resumed(client)
   }
 

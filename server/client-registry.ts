@@ -83,9 +83,10 @@ export class ClientRegistry implements ClientsPort {
 }
 
 /** The line of MONITOR: time, database, address, words in quotes. */
-export function monitorLine(atMs: number, database: number, address: string, args: readonly Bytes[]): Bytes {
+export function monitorLine(atMs: number, client: Connection, args: readonly Bytes[]): Bytes {
+  const address = client.isUnix ? `unix:${client.address.replace(/:0$/, '')}` : client.address
   const time = `${Math.floor(atMs / 1000)}.${String(atMs % 1000).padStart(3, '0')}000`
-  return `+${time} [${database} ${address}] ${args.map(quoted).join(' ')}\r\n`
+  return `+${time} [${client.database} ${address}] ${args.map(quoted).join(' ')}\r\n`
 }
 
 const ESCAPES: Readonly<Record<string, string>> = {
@@ -99,7 +100,7 @@ const ESCAPES: Readonly<Record<string, string>> = {
 }
 
 /** Bytes in Redis's quoted form: printable ASCII as it is, the rest escaped. */
-export function quoted(bytes: Bytes): Bytes {
+function quoted(bytes: Bytes): Bytes {
   let result = '"'
   for (const char of bytes) {
     const code = char.charCodeAt(0)

@@ -32,10 +32,14 @@ async function serve(config: Config): Promise<void> {
   }
   const pidFile = config.path('pidfile')
   if (pidFile !== '') writeFileSync(pidFile, `${process.pid}\n`)
-  for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+  process.on('SIGHUP', () => log.reopen())
+  for (const [signal, key] of [
+    ['SIGTERM', 'shutdown-on-sigterm'],
+    ['SIGINT', 'shutdown-on-sigint'],
+  ] as const) {
     process.on(signal, () => {
       log.info({ signal }, 'shutting down')
-      node.close().then(
+      node.close(config.list(key).includes('nosave') ? 'nosave' : 'save').then(
         () => process.exit(0),
         (error) => {
           log.error({ error: String(error) }, 'shutdown failed')

@@ -105,6 +105,9 @@ export class Node implements ServerPort {
       this.turn.waitForSync = policy === 'always'
     })
     followStorageSettings(config, engine)
+    config.onChange('requirepass', (password) => {
+      if (password === '') for (const client of this.clients.all()) client.authenticated = true
+    })
   }
 
   /** Opens the data directory and listens; resolves when commands run. Rejects with a message for people. */
@@ -281,15 +284,13 @@ export class Node implements ServerPort {
       counters: (command) => statistics.counters(command),
       ran: (runtime, client, args, micros) => {
         const { command } = runtime
-        client.lastActiveMs = keyspace.now
-        client.lastCommand = command.name
         latency.record(command.name, micros)
         if (micros >= slowlog.thresholdMicros && !command.flags.includes('skip_slowlog')) slowlog.record(args, micros, client, keyspace.now)
         if (latency.enabled) latency.add(command.flags.includes('fast') ? 'fast-command' : 'command', micros / 1000)
       },
       failed: (text) => statistics.error(text),
       monitor: (client, args) =>
-        this.clients.tellMonitors(monitorLine(systemClock.wallMs(), client.database, client.address, redacted(args))),
+        this.clients.tellMonitors(monitorLine(systemClock.wallMs(), client as Connection, redacted(args))),
       resumed: (client) => (client as Connection).asyncDone(),
       broken: (error, changed) => {
         const stack = error instanceof Error ? error.stack : String(error)
@@ -304,6 +305,9 @@ export class Node implements ServerPort {
     const limits = defaultDecoderLimits()
     config.follow<number>('proto-max-bulk-len', (bytes) => {
       limits.maxBulkBytes = bytes
+    })
+    config.follow<number>('proto-inline-max', (bytes) => {
+      limits.maxInlineBytes = bytes
     })
     let queryLimit = 0
     config.follow<number>('client-query-buffer-limit', (bytes) => {

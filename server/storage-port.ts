@@ -35,19 +35,20 @@ export class StorageFacade implements StoragePort {
     return this.reloadAll()
   }
 
-  /** Notes what memory holds now; to be called once after recovery and then now and then. */
-  sample(): void {
+  /** Notes what memory holds now, in bytes, and answers it; to be called once after recovery and then now and then. */
+  sample(): number {
     const used = usedBytes()
     if (this.startupBytes === 0) this.startupBytes = used
     this.peakBytes = Math.max(this.peakBytes, used)
+    return used
   }
 
   memory(): ReadonlyMap<string, number> {
-    this.sample()
+    const used = this.sample()
     const { keyspace, settings, group } = this.storage
     const usage = process.memoryUsage()
     return new Map([
-      ['used', usedBytes()],
+      ['used', used],
       ['heap', usage.heapTotal],
       ['rss', usage.rss],
       ['peak', this.peakBytes],
