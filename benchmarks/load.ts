@@ -1,0 +1,88 @@
+/** Puts numbered keys into a server, each once, as fast as one connection takes them; and a probe of how long it keeps others waiting. */
+import * as net from 'node:net'
+import { fileURLToPath } from 'node:url'
+import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads'
+
+const COMMANDS_PER_WRITE = 1000
+/** Commands sent and not yet answered, at most. */
+const WINDOW = 10_000
+const OK_BYTES = 5
+const PROBE_EVERY_MS = 5
+
+/** `SET key:000000000000 <value>` for each number below `count`. Bytes of keys and values are the result. */
+export function loadKeys(port: number, count: number, valueBytes: number): Promise<number> {
+  const value = 'x'.repeat(valueBytes)
+  return new Promise((resolve, reject) => {
+    let sent = 0
+    let received = 0
+    let userBytes = 0
+    const socket = net.connect(port, '127.0.0.1', send)
+    socket.setNoDelay(true)
+    function send(): void {
+      while (sent < count && sent - received / OK_BYTES < WINDOW) {
+        let text = ''
+        for (const end = Math.min(count, sent + COMMANDS_PER_WRITE); sent < end; sent++) {
+          const key = `key:${String(sent).padStart(12, '0')}`
+          text += `*3\r\n$3\r\nSET\r\n$${key.length}\r\n${key}\r\n$${valueBytes}\r\n${value}\r\n`
+          userBytes += key.length + valueBytes
+        }
+        socket.write(text, 'latin1')
+      }
+    }
+    socket.on('data', (data) => {
+      if (data.includes('-')) return socket.destroy(new Error(`the server refused: ${data.latin1Slice(0, 200)}`))
+      received += data.length
+      if (received < count * OK_BYTES) return send()
+      socket.off('close', early)
+      socket.destroy()
+      resolve(userBytes)
+    })
+    const early = () => reject(new Error(`connection closed after ${received / OK_BYTES} of ${count} keys`))
+    socket.on('error', reject)
+    socket.on('close', early)
+  })
+}
+
+export interface Probe {
+  /** Ends the probe; the longest that a PING has taken, ms. */
+  stop(): Promise<number>
+}
+
+/** Sends PING every few milliseconds from a thread of its own. */
+export async function startProbe(port: number): Promise<Probe> {
+  const worker = new Worker(fileURLToPath(import.meta.url), { workerData: { port } })
+  await new Promise((resolve, reject) => {
+    worker.once('message', resolve)
+    worker.once('error', reject)
+  })
+  return {
+    async stop() {
+      const answer = new Promise<number>((resolve) => worker.once('message', resolve))
+      worker.postMessage('stop')
+      const longest = await answer
+      await worker.terminate()
+      return longest
+    },
+  }
+}
+
+function probe(port: number): void {
+  let longest = 0
+  let askedAt = 0
+  const socket = net.connect(port, '127.0.0.1', () => {
+    parentPort?.postMessage('ready')
+    ask()
+  })
+  const ask = () => {
+    askedAt = performance.now()
+    socket.write('PING\r\n')
+  }
+  socket.setNoDelay(true)
+  socket.on('data', () => {
+    longest = Math.max(longest, performance.now() - askedAt)
+    setTimeout(ask, PROBE_EVERY_MS)
+  })
+  parentPort?.once('message', () => parentPort?.postMessage(longest))
+}
+
+if (!isMainThread) probe((workerData as { port: number }).port)

@@ -1,0 +1,58 @@
+/** Runs redis-benchmark and reads its CSV. */
+import { spawn } from 'node:child_process'
+
+export interface Measurement {
+  /** As redis-benchmark names it, such as `MSET (10 keys)`. */
+  readonly test: string
+  readonly requestsPerSecond: number
+  readonly p50Ms: number
+  readonly p99Ms: number
+  readonly maxMs: number
+}
+
+export interface Load {
+  readonly tests: readonly string[]
+  readonly requests: number
+  readonly pipeline: number
+  readonly clients: number
+  readonly valueBytes: number
+  readonly keys: number
+}
+
+const TIMEOUT_MS = 300_000
+
+/** Rejects when it ends with an error, or has nothing to say. */
+export async function redisBenchmark(port: number, load: Load): Promise<Measurement[]> {
+  const words = ['-p', port, '-t', load.tests.join(','), '-n', load.requests, '-P', load.pipeline, '-c', load.clients]
+  const output = await run('redis-benchmark', [...words, '-d', load.valueBytes, '-r', load.keys, '--csv'].map(String))
+  const measurements: Measurement[] = []
+  for (const line of output.split('\n')) {
+    const fields = line.split('","').map((field) => field.replace(/"/g, ''))
+    const [test, rps, , , p50, , p99, max] = fields
+    if (test === undefined || fields.length !== 8 || test === 'test') continue
+    measurements.push({ test, requestsPerSecond: Number(rps), p50Ms: Number(p50), p99Ms: Number(p99), maxMs: Number(max) })
+  }
+  if (measurements.length === 0) throw new Error(`redis-benchmark printed no figures:\n${output}`)
+  return measurements
+}
+
+function run(program: string, words: readonly string[]): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const child = spawn(program, words, { stdio: ['ignore', 'pipe', 'pipe'] })
+    const timer = setTimeout(() => child.kill('SIGKILL'), TIMEOUT_MS)
+    let output = ''
+    let errors = ''
+    child.stdout.on('data', (data: Buffer) => {
+      output += data
+    })
+    child.stderr.on('data', (data: Buffer) => {
+      errors += data
+    })
+    child.on('error', reject)
+    child.on('close', (status) => {
+      clearTimeout(timer)
+      if (status === 0) resolve(output)
+      else reject(new Error(`${program} ended with status ${status}:\n${errors}${output}`))
+    })
+  })
+}

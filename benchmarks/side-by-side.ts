@@ -1,0 +1,148 @@
+/**
+ * haypile beside redis-server (AOF everysec), as Markdown on standard output.
+ *
+ *   npm run bench -- [--rounds N] [--quick] [--json] [--big] [--startup] [--small-cache] [--all]
+ *
+ * Without one of the last four, throughput alone. Figures are comparable only on a machine that does nothing else.
+ */
+import { cpus, totalmem } from 'node:os'
+import { parseArgs } from 'node:util'
+import { isInstalled, type ProgramName } from './programs.ts'
+import { type BigResult, big, type SmallCacheResult, type StartupResult, smallCache, startup } from './sizes.ts'
+import { mebibytes, milliseconds, perSecond, table } from './tables.ts'
+import { type Figures, type Footprint, type ThroughputRow, throughput } from './throughput.ts'
+
+const { values: flags } = parseArgs({
+  options: {
+    rounds: { type: 'string', default: '3' },
+    quick: { type: 'boolean', default: false },
+    json: { type: 'boolean', default: false },
+    big: { type: 'boolean', default: false },
+    startup: { type: 'boolean', default: false },
+    'small-cache': { type: 'boolean', default: false },
+    all: { type: 'boolean', default: false },
+  },
+})
+
+const MILLION = 1_000_000
+
+if (!isInstalled('redis-benchmark')) {
+  process.stderr.write('redis-benchmark is not installed (Debian: redis-tools)\n')
+  process.exit(1)
+}
+const names: readonly ProgramName[] = isInstalled('redis-server') ? ['haypile', 'redis'] : ['haypile']
+const note = (text: string) => void process.stderr.write(`${text}\n`)
+const scale = flags.quick ? 0.2 : 1
+const rounds = Number(flags.rounds)
+const onlySizes = flags.big || flags.startup || flags['small-cache']
+
+interface Results {
+  machine: string
+  throughput?: ThroughputRow[]
+  footprints?: Footprint[]
+  big?: BigResult[]
+  startup?: StartupResult[]
+  smallCache?: SmallCacheResult
+}
+
+const results: Results = { machine: `${cpus().length} x ${cpus()[0]?.model ?? '?'}, ${mebibytes(totalmem())}, Node ${process.version}` }
+if (flags.all || !onlySizes) {
+  const sizes = { requests: 100_000 * scale, pipelinedRequests: 500_000 * scale, keys: 100_000, valueBytes: 64, clients: 50 }
+  const { rows, footprints } = await throughput({ rounds, ...sizes, names, note })
+  results.throughput = rows
+  results.footprints = footprints
+}
+if (flags.all || flags.big) {
+  results.big = []
+  for (const name of names) results.big.push(await big(name, 2 * MILLION * scale))
+}
+if (flags.all || flags.startup) {
+  results.startup = []
+  for (const name of names) results.startup.push(await startup(name, MILLION * scale))
+}
+if (flags.all || flags['small-cache']) results.smallCache = await smallCache(5 * MILLION * scale)
+
+process.stdout.write(flags.json ? `${JSON.stringify(results, null, 2)}\n` : `${markdown(results).join('\n\n')}\n`)
+
+function markdown(all: Results): string[] {
+  const parts = [all.machine]
+  if (all.throughput !== undefined) parts.push(throughputTable(all.throughput))
+  if (all.footprints !== undefined) parts.push(footprintTable(all.footprints))
+  if (all.big !== undefined) parts.push(bigTable(all.big))
+  if (all.startup !== undefined) parts.push(startupTable(all.startup))
+  if (all.smallCache !== undefined) parts.push(smallCacheTable(all.smallCache))
+  return parts
+}
+
+function latencies({ p50Ms, p99Ms, maxMs }: Figures): string {
+  return [p50Ms, p99Ms, maxMs].map(milliseconds).join(' / ')
+}
+
+function throughputTable(rows: readonly ThroughputRow[]): string {
+  const head = ['test', 'haypile /s', 'redis /s', 'ratio', 'haypile p50 / p99 / max ms', 'redis p50 / p99 / max ms']
+  return table(
+    head,
+    rows.map(({ test, pipeline, haypile, redis }) => [
+      pipeline === 1 ? test : `${test} -P ${pipeline}`,
+      perSecond(haypile.requestsPerSecond),
+      redis === null ? '' : perSecond(redis.requestsPerSecond),
+      redis === null ? '' : (haypile.requestsPerSecond / redis.requestsPerSecond).toFixed(2),
+      latencies(haypile),
+      redis === null ? '' : latencies(redis),
+    ]),
+  )
+}
+
+function footprintTable(footprints: readonly Footprint[]): string {
+  const rows = footprints.map((each) => [
+    `${each.name} ${each.version}`,
+    mebibytes(each.residentBytes),
+    each.writtenPerByte === null ? '?' : each.writtenPerByte.toFixed(2),
+  ])
+  return table(['server', 'RSS after the runs', 'bytes to disk per user byte'], rows)
+}
+
+function bigTable(all: readonly BigResult[]): string {
+  const head = [
+    'server',
+    'keys',
+    'load /s',
+    'SET -P 16 /s',
+    'GET -P 16 /s',
+    'RSS',
+    'peak RSS',
+    'longest PING loading, ms',
+    '... running, ms',
+  ]
+  return table(
+    head,
+    all.map((each) => [
+      each.name,
+      perSecond(each.keys),
+      perSecond(each.loadPerSecond),
+      perSecond(each.setPerSecond),
+      perSecond(each.getPerSecond),
+      mebibytes(each.residentBytes),
+      mebibytes(each.peakBytes),
+      milliseconds(each.longestLoadMs),
+      milliseconds(each.longestRunMs),
+    ]),
+  )
+}
+
+function startupTable(all: readonly StartupResult[]): string {
+  const rows = all.map((each) => [each.name, perSecond(each.keys), milliseconds(each.afterKillMs), milliseconds(each.afterShutdownMs)])
+  return table(['server', 'keys', 'start after kill -9, ms', 'start after shutdown, ms'], rows)
+}
+
+function smallCacheTable({ keys, loadPerSecond, residentBytes, peakBytes, getPerSecond }: SmallCacheResult): string {
+  const row = [
+    'haypile',
+    perSecond(keys),
+    perSecond(loadPerSecond),
+    perSecond(getPerSecond),
+    mebibytes(residentBytes),
+    mebibytes(peakBytes),
+  ]
+  return table(['cache-memory 64mb', 'keys', 'load /s', 'GET -P 16 /s', 'RSS', 'peak RSS'], [row])
+}

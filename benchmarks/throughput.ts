@@ -1,0 +1,101 @@
+/** redis-benchmark against both servers alternately, so that what else the machine does falls on both. */
+import { loadKeys } from './load.ts'
+import { ask, diskBytesWritten, endProgram, type Program, type ProgramName, residentBytes, startProgram } from './programs.ts'
+import { type Load, type Measurement, redisBenchmark } from './redis-benchmark.ts'
+import { median } from './tables.ts'
+
+const TESTS = ['ping_mbulk', 'set', 'get', 'incr', 'mset'] as const
+
+export interface Figures {
+  readonly requestsPerSecond: number
+  readonly p50Ms: number
+  readonly p99Ms: number
+  readonly maxMs: number
+}
+
+export interface ThroughputRow {
+  readonly test: string
+  readonly pipeline: number
+  readonly haypile: Figures
+  readonly redis: Figures | null
+}
+
+export interface Footprint {
+  readonly name: ProgramName
+  readonly version: string
+  readonly residentBytes: number | null
+  /** Bytes to disk for a byte of key or value set. */
+  readonly writtenPerByte: number | null
+}
+
+export interface ThroughputOptions {
+  readonly rounds: number
+  readonly requests: number
+  readonly pipelinedRequests: number
+  readonly keys: number
+  readonly valueBytes: number
+  readonly clients: number
+  readonly names: readonly ProgramName[]
+  readonly note: (text: string) => void
+}
+
+export async function throughput(options: ThroughputOptions): Promise<{ rows: ThroughputRow[]; footprints: Footprint[] }> {
+  const programs: Program[] = []
+  try {
+    for (const name of options.names) programs.push(await startProgram(name))
+    const rows: ThroughputRow[] = []
+    for (const pipeline of [1, 16]) {
+      for (const test of TESTS) rows.push(await measure(programs, test, pipeline, options))
+    }
+    const footprints: Footprint[] = []
+    for (const program of programs) footprints.push(await footprint(program, options))
+    return { rows, footprints }
+  } finally {
+    for (const program of programs) await endProgram(program)
+  }
+}
+
+async function measure(programs: readonly Program[], test: string, pipeline: number, options: ThroughputOptions): Promise<ThroughputRow> {
+  const requests = pipeline === 1 ? options.requests : options.pipelinedRequests
+  const perTest = test === 'mset' ? Math.ceil(requests / 5) : requests
+  const { clients, valueBytes, keys } = options
+  const load: Load = { tests: [test], requests: perTest, pipeline, clients, valueBytes, keys }
+  const found = new Map<ProgramName, Measurement[]>()
+  for (let round = 0; round <= options.rounds; round++) {
+    for (const program of programs) {
+      // Round 0 warms up: compilers, caches, key tables.
+      const [measurement] = await redisBenchmark(program.port, round === 0 ? { ...load, requests: Math.ceil(perTest / 2) } : load)
+      if (round > 0 && measurement !== undefined) found.set(program.name, [...(found.get(program.name) ?? []), measurement])
+    }
+  }
+  const haypile = medians(found.get('haypile') ?? [])
+  const redis = found.has('redis') ? medians(found.get('redis') ?? []) : null
+  const name = found.get('haypile')?.[0]?.test ?? test
+  options.note(
+    `${name} -P ${pipeline}: ${Math.round(haypile.requestsPerSecond)}${redis === null ? '' : ` / ${Math.round(redis.requestsPerSecond)}`}`,
+  )
+  return { test: name, pipeline, haypile, redis }
+}
+
+function medians(measurements: readonly Measurement[]): Figures {
+  const of = (field: (measurement: Measurement) => number) => median(measurements.map(field))
+  return {
+    requestsPerSecond: of((measurement) => measurement.requestsPerSecond),
+    p50Ms: of((measurement) => measurement.p50Ms),
+    p99Ms: of((measurement) => measurement.p99Ms),
+    maxMs: Math.max(...measurements.map((measurement) => measurement.maxMs)),
+  }
+}
+
+/** Memory after the runs, and what setting keys costs on disk, checkpoint included. */
+async function footprint(program: Program, options: ThroughputOptions): Promise<Footprint> {
+  const resident = residentBytes(program)
+  const before = diskBytesWritten(program)
+  let userBytes = 0
+  for (let pass = 0; pass < 3; pass++) userBytes += await loadKeys(program.port, options.keys, options.valueBytes)
+  if (program.name === 'haypile') await ask(program.port, 'SAVE')
+  else await new Promise((resolve) => setTimeout(resolve, 2000)) // its everysec
+  const after = diskBytesWritten(program)
+  const writtenPerByte = before === null || after === null || after === before ? null : (after - before) / userBytes
+  return { name: program.name, version: program.version, residentBytes: resident, writtenPerByte }
+}
