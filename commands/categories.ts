@@ -4,7 +4,7 @@
  */
 import type { Command, Group } from './command.ts'
 
-export const CATEGORIES = [
+const CATEGORIES = [
   'keyspace',
   'read',
   'write',

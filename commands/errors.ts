@@ -22,7 +22,6 @@ export const wrongType = () => clientError('WRONGTYPE Operation against a key ho
 export const noSuchKey = () => clientError('ERR no such key')
 export const notAnInteger = () => clientError('ERR value is not an integer or out of range')
 export const notAFloat = () => clientError('ERR value is not a valid float')
-export const outOfRange = () => clientError('ERR value is out of range')
 export const stringTooLong = () => clientError('ERR string exceeds maximum allowed size (proto-max-bulk-len)')
 export const wrongArity = (name: Bytes) => clientError(`ERR wrong number of arguments for '${name}' command`)
 export const invalidExpireTime = (command: Bytes) => clientError(`ERR invalid expire time in '${command}' command`)

@@ -143,6 +143,5 @@ export class NoReply {
 
 export const OK = new SimpleString('OK')
 export const PONG = new SimpleString('PONG')
-export const QUEUED = new SimpleString('QUEUED')
 export const NULL_ARRAY = new NullArray()
 export const NO_REPLY = new NoReply()

@@ -49,7 +49,7 @@ export async function runCheck(directory: string, options: CheckCommandOptions =
 }
 
 /** LevelDB would make a database where none is. */
-export async function openExisting(path: string): Promise<RecordStore> {
+async function openExisting(path: string): Promise<RecordStore> {
   if (!realFiles.existsSync(join(path, 'CURRENT'))) throw new DamageError(`there is no LevelDB in ${path}`)
   try {
     return await LevelRecords.open(path, LEVEL_SETTINGS)

@@ -2,6 +2,7 @@
  * What happens by the clock: ten times a second syncing, retries, rates and time-outs; and one timer for the next deadline, so that keys
  * go on time.
  */
+import { systemClock } from '../storage/clock.ts'
 import type { Node } from './node.ts'
 
 const TICK_MS = 100
@@ -37,7 +38,7 @@ export class Cron {
     if (this.ticker === null) return
     const first = this.node.engine.keyspace.deadlines.first
     if (first === undefined) return
-    const now = Date.now()
+    const now = systemClock.wallMs()
     if (first.at > now + TICK_MS) return // a tick will come by before
     if (this.deadlineTimer !== null) {
       if (this.deadlineAt <= first.at) return
@@ -55,9 +56,9 @@ export class Cron {
   private tick(): void {
     const { node } = this
     const { engine, turn, gates, statistics } = node
-    const wallMs = Date.now()
+    const wallMs = systemClock.wallMs()
     turn.begin()
-    statistics.tick(performance.now())
+    statistics.tick(systemClock.monotonicMs())
     if (engine.stalled !== null && engine.retry()) turn.unstall()
     if (wallMs - this.lastRoomMs >= ROOM_EVERY_MS || wallMs < this.lastRoomMs) {
       this.lastRoomMs = wallMs

@@ -2,6 +2,7 @@
 import * as os from 'node:os'
 import type { MemoryFigure } from '../commands/ports.ts'
 import { type Bytes, bytesOfText } from '../storage/bytes.ts'
+import { systemClock } from '../storage/clock.ts'
 import { infoText } from './info.ts'
 import type {
   BinlogFigures,
@@ -40,7 +41,7 @@ export function nodeInfo(node: Node, sections: readonly Bytes[]): Bytes {
 }
 
 function serverFigures(node: Node): ServerFigures {
-  const wallMs = Date.now()
+  const wallMs = systemClock.wallMs()
   return {
     version: node.version,
     runId: node.runId,

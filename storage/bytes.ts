@@ -54,8 +54,3 @@ export function lowerCase(bytes: Bytes): Bytes {
   }
   return bytes
 }
-
-/** ASCII upper case; other bytes unchanged (`toUpperCase` turns ß into SS and ÿ into a two-byte char). */
-export function upperCase(bytes: Bytes): Bytes {
-  return bytes.replace(/[a-z]+/g, (letters) => letters.toUpperCase())
-}

@@ -11,7 +11,7 @@ export interface Finding {
   readonly text: string
 }
 
-export const MAX_FINDINGS = 1000
+const MAX_FINDINGS = 1000
 
 export class Findings {
   readonly list: Finding[] = []
@@ -42,7 +42,7 @@ export interface CheckProgress {
 const SHOWN_KEY_BYTES = 80
 
 /** A key for people: quoted, what is not printable as \xNN, long ones cut. */
-export function shownKey(key: Bytes): string {
+function shownKey(key: Bytes): string {
   const cut = key.length > SHOWN_KEY_BYTES ? `... (${key.length} bytes)` : ''
   const text = key.slice(0, SHOWN_KEY_BYTES).replace(/[^ !#-[\]-~]/g, (char) => `\\x${char.charCodeAt(0).toString(16).padStart(2, '0')}`)
   return `"${text}"${cut}`

@@ -20,7 +20,7 @@ export interface Identity {
 }
 
 /** The id that stands for none, as in Redis. */
-export const NO_REPLICATION_ID = '0'.repeat(40)
+const NO_REPLICATION_ID = '0'.repeat(40)
 
 export function randomHex(random: Random, digits: number): string {
   let hex = ''

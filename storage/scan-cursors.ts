@@ -8,11 +8,12 @@
 import type { Bytes } from './bytes.ts'
 import { detached } from './bytes.ts'
 import type { Random } from './clock.ts'
+import { ReadAhead } from './read-ahead.ts'
 import { DamageError, RECORD_VERSION } from './records.ts'
 
 export const MAX_CURSORS = 16_384
 /** Bytes of the keys that cursors hold, together. */
-export const MAX_CURSOR_BYTES = 64 * 1024 * 1024
+const MAX_CURSOR_BYTES = 64 * 1024 * 1024
 const FIRST_TOKENS = 2 ** 52
 
 export interface CursorPosition {
@@ -24,6 +25,7 @@ export interface CursorPosition {
 type StoredCursor = readonly [token: Bytes, dbId: number, from: Bytes]
 
 export class ScanCursors {
+  readonly ahead = new ReadAhead()
   private readonly maxCount: number
   private readonly maxBytes: number
   private nextToken: number

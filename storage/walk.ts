@@ -12,6 +12,7 @@ import type { Bytes } from './bytes.ts'
 import { detached } from './bytes.ts'
 import type { Database } from './database.ts'
 import type { Value } from './entry.ts'
+import { READ_AHEAD_KEYS, type ReadAhead } from './read-ahead.ts'
 import { KIND_ROPE, KIND_STRING, readRecordKey, readRoot, rootRange } from './records.ts'
 
 /** What TYPE calls a value. */
@@ -69,7 +70,7 @@ export function prefixRange(prefix: Bytes): KeyRange {
 }
 
 /** The first possible key after this one. */
-export function keyAfter(key: Bytes): Bytes {
+function keyAfter(key: Bytes): Bytes {
   return detached(`${key}\0`)
 }
 
@@ -77,9 +78,9 @@ export function keyAfter(key: Bytes): Bytes {
  * One step: looks at up to `count` keys, live or not. A database that has been dropped has no keys. Rejects with StoreNotOpenError.
  *
  * New keys are sorted in first, with turns for others in between. That ends though others go on creating keys, since each piece also makes
- * up for those that came during the turn before.
+ * up for those that came during the turn before. With `ahead`, small steps share what they read.
  */
-export async function walk(db: Database, range: KeyRange, count: number): Promise<WalkStep> {
+export async function walk(db: Database, range: KeyRange, count: number, ahead?: ReadAhead): Promise<WalkStep> {
   const { keyspace } = db
   let piece = SETTLE_KEYS
   while (db.droppedIn === 0 && db.keyCount > 0) {
@@ -91,10 +92,14 @@ export async function walk(db: Database, range: KeyRange, count: number): Promis
     }
     // No await between the last key settled, the epoch and the snapshot.
     const { epoch } = keyspace
-    const stored = await readStored(db, range, count)
+    const known = ahead?.find(db, range, count) ?? null
+    if (known !== null) return merge(db, range, count, known)
+    const isShared = ahead !== undefined && count < READ_AHEAD_KEYS
+    const stored = await readStored(db, range, count, isShared ? READ_AHEAD_KEYS : count)
     if (keyspace.epoch !== epoch) continue
     if (stored === null) throw new StoreNotOpenError('the database is being reopened')
-    if (db.droppedIn === 0) return merge(db, range, count, stored)
+    if (isShared) ahead.keep(db, epoch, range, stored, stored.length < count)
+    if (db.droppedIn === 0) return merge(db, range, count, stored.slice(0, count))
   }
   return END
 }
@@ -116,21 +121,22 @@ export async function* walkAll(db: Database, range: KeyRange): AsyncGenerator<re
 
 /** The first and the last key that LevelDB has of a database; null where it has none. A hint: they may be deleted or expired. */
 export async function storedEdges(db: Database): Promise<readonly [first: Bytes, last: Bytes] | null> {
-  const first = await readStored(db, ALL_KEYS, 1)
-  const last = await readStored(db, ALL_KEYS, 1, 'reverse')
+  const first = await readStored(db, ALL_KEYS, 1, 1)
+  const last = await readStored(db, ALL_KEYS, 1, 1, 'reverse')
   const [from, to] = [first?.[0]?.key, last?.[0]?.key]
   return from === undefined || to === undefined ? null : [from, to]
 }
 
-/** The first `count` roots of the range (the last, in reverse), fewer only where it has no more. Null when LevelDB was closed meanwhile. */
-async function readStored(db: Database, range: KeyRange, count: number, order: 'forward' | 'reverse' = 'forward') {
+/** The first `count` roots of the range (the last, in reverse) and up to `most` where they come along; fewer only where it has no more. Null
+ *  when LevelDB was closed meanwhile. */
+async function readStored(db: Database, range: KeyRange, count: number, most: number, order: 'forward' | 'reverse' = 'forward') {
   const found: WalkedKey[] = []
   try {
     const bounds = rootRange(db.id, range.from, range.before)
-    const iterator = db.keyspace.records.iterate({ ...bounds, limit: count, ...(order === 'reverse' ? { reverse: true } : {}) })
+    const iterator = db.keyspace.records.iterate({ ...bounds, limit: most, ...(order === 'reverse' ? { reverse: true } : {}) })
     try {
       while (found.length < count) {
-        const records = await iterator.next(count - found.length)
+        const records = await iterator.next(most - found.length)
         if (records.length === 0) break
         for (const [recordKey, value] of records) found.push(storedKeyOf(recordKey, value))
       }

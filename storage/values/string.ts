@@ -11,16 +11,6 @@ export type StringValue = Bytes | Rope
 /** Short strings are changed in here. */
 const scratch = Buffer.allocUnsafeSlow(ROPE_MIN_BYTES)
 
-/** The bytes from start to before end. They may share memory with the value: what is kept must be detached. */
-export function stringSlice(value: StringValue, start: number, end: number): Bytes {
-  return typeof value === 'string' ? value.slice(start, end) : value.read(start, end).latin1Slice()
-}
-
-/** All of the bytes. A rope past MAX_BYTES_LENGTH cannot be had in this form. */
-export function stringBytes(value: StringValue): Bytes {
-  return typeof value === 'string' ? value : value.read(0, value.length).latin1Slice()
-}
-
 /** The bytes from start to before end, copied. */
 export function stringBuffer(value: StringValue, start = 0, end: number = value.length): Buffer {
   return typeof value === 'string' ? Buffer.from(value.slice(start, end), 'latin1') : value.read(start, end)
@@ -77,16 +67,4 @@ function store(db: Database, key: Bytes, entry: Entry | undefined, value: String
   if (entry === undefined) return db.create(key, value)
   db.replace(entry, value)
   return entry
-}
-
-const INTEGER = /^(?:0|-?[1-9]\d{0,18})$/
-/** So many characters always make a 64-bit integer. */
-const SURE_INTEGER_LENGTH = 18
-const EMBEDDED_MAX_BYTES = 44
-
-/** What OBJECT ENCODING says of a string. Redis decides that when a value is made; here its content decides. */
-export function stringEncoding(value: StringValue): 'int' | 'embstr' | 'raw' {
-  if (typeof value !== 'string' || value.length > EMBEDDED_MAX_BYTES) return 'raw'
-  if (!INTEGER.test(value)) return 'embstr'
-  return value.length <= SURE_INTEGER_LENGTH || BigInt.asIntN(64, BigInt(value)) === BigInt(value) ? 'int' : 'embstr'
 }

@@ -17,9 +17,9 @@ import {
 } from '../../commands/reply.ts'
 import { encodeError, encodeReply, formatDouble } from '../../server/reply-encoder.ts'
 import type { Bytes } from '../../storage/bytes.ts'
+import { seeded } from '../support/seed.ts'
 
-const seed = Number(process.env['SEED'] ?? Date.now() % 1e9)
-console.log(`seed ${seed} (SEED=${seed} repeats it)`)
+const { seed } = seeded('reply-encoder')
 
 function encode(reply: Reply, resp: 2 | 3): Bytes {
   let bytes = ''

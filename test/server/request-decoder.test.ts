@@ -3,9 +3,9 @@ import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { type DecoderLimits, defaultDecoderLimits, ProtocolError, RequestDecoder } from '../../server/request-decoder.ts'
 import { type Bytes, bufferOf } from '../../storage/bytes.ts'
+import { seeded } from '../support/seed.ts'
 
-const seed = Number(process.env['SEED'] ?? Date.now() % 1e9)
-console.log(`seed ${seed} (SEED=${seed} repeats it)`)
+const { seed } = seeded('request-decoder')
 const runs = { seed, numRuns: 150 }
 
 const encode = (words: readonly Bytes[]) => `*${words.length}\r\n${words.map((word) => `$${word.length}\r\n${word}\r\n`).join('')}`

@@ -3,9 +3,9 @@ import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { type Bytes, bufferOf } from '../../storage/bytes.ts'
 import { encodedLength, readCommand, writeCommand } from '../../storage/command-codec.ts'
+import { seeded } from '../support/seed.ts'
 
-const seed = Number(process.env['SEED'] ?? Date.now() % 1e9)
-console.log(`seed ${seed} (SEED=${seed} repeats it)`)
+const { seed } = seeded('command-codec')
 const runs = { seed, numRuns: 300 }
 
 const reference = (words: readonly Bytes[]) => `*${words.length}\r\n${words.map((word) => `$${word.length}\r\n${word}\r\n`).join('')}`
