@@ -110,8 +110,15 @@ export class Gates {
       if (storage.diskLow) return 'MISCONF Errors writing to the AOF file: No space left on device'
       if (storage.isOverloaded) return this.hold(client)
     } else if (storage.stalled !== null && this.showsUnwritten(runtime, args, client)) return this.hold(client)
-    if (this.isReopening && (isWrite || command.flags.includes('readonly'))) return this.hold(client)
+    if (this.isReopening && this.needsRecords(runtime, client)) return this.hold(client)
     return null
+  }
+
+  /** Whether a command may have to read from LevelDB. */
+  private needsRecords({ command, isWrite }: CommandRuntime, client: Client): boolean {
+    if (!isWrite && !command.flags.includes('readonly')) return false
+    const db = this.storage.keyspace.database(client.database)
+    return command.runAsync !== undefined || db.keyCount !== db.residentKeys
   }
 
   private hold(client: Client): 'hold' {

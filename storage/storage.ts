@@ -27,6 +27,7 @@ import { Sweeper } from './sweeper.ts'
 const SLICE_MS = 1
 const EXPIRE_PER_STEP = 100
 const EVICT_STEPS = 256
+const REOPEN_RETRY_MS = 1000
 
 export interface StorageSettings {
   readonly binlog: BinlogSettings
@@ -70,6 +71,7 @@ export class Storage {
   private readonly reserve: Reserve
   private started: { binlog: Binlog; checkpointer: Checkpointer; expiry: Expiry; sweeper: Sweeper } | null = null
   private stalledClockMs = 0
+  private closing = false
 
   private constructor(options: StorageOptions, generation: Generation, records: RecordStore, identity: Identity) {
     this.options = options
@@ -199,7 +201,7 @@ export class Storage {
     try {
       this.binlog.append(this.group, this.keyspace.now)
     } catch (error) {
-      if (!this.giveReserveBack() || !this.appendAgain(this.keyspace.now)) {
+      if (!isDiskFull(error) || !this.giveReserveBack() || !this.appendAgain(this.keyspace.now)) {
         this.stall(error)
         return 'stalled'
       }
@@ -221,9 +223,9 @@ export class Storage {
 
   /** Makes room and takes the reserve back when the disk was full. To be called now and then. */
   recoverRoom(): void {
-    if (this.stalled !== null || !this.diskLow) return
-    this.purge()
-    if (this.reserve.take()) {
+    if (this.stalled !== null || this.started === null || (!this.diskLow && this.reserve.isHeld)) return
+    if (this.diskLow) this.purge()
+    if (this.reserve.take() && this.diskLow) {
       this.diskLow = false
       this.options.log.info({}, 'there is room on the disk again; writes go on')
     }
@@ -234,7 +236,7 @@ export class Storage {
     if (this.started === null) return false
     const { clock } = this.options
     const { checkpointer } = this
-    const more = checkpointer.slice(SLICE_MS, this.stalled === null)
+    const more = checkpointer.slice(SLICE_MS, this.stalled === null && this.group.isEmpty)
     this.evict(clock.monotonicMs() + SLICE_MS)
     return more
   }
@@ -261,9 +263,11 @@ export class Storage {
       return
     }
     const { binlog, checkpointer, expiry, sweeper } = this.started
+    this.commit()
+    this.closing = true
+    await checkpointer.idle() // first: a checkpoint that ends wakes the others
     await expiry.stop()
     await sweeper.stop()
-    await checkpointer.idle()
     if (this.stalled !== null) {
       log.error({ error: this.stalled }, 'closing with a group that could not be written; its writes were never acknowledged')
     } else {
@@ -334,6 +338,7 @@ export class Storage {
         await this.records.reopen()
         break
       } catch (error) {
+        if (this.closing) throw error
         this.options.log.error({ error: String(error) }, 'LevelDB cannot be opened again; trying on')
         await new Promise((resolve) => setTimeout(resolve, 1000))
       }
@@ -353,4 +358,10 @@ export class Storage {
       if (options.clock.monotonicMs() >= untilMs) return
     }
   }
+}
+
+/** Whether a file system's error says that room is what is missing. */
+function isDiskFull(error: unknown): boolean {
+  const { code } = error as NodeJS.ErrnoException
+  return code === 'ENOSPC' || code === 'EDQUOT'
 }
