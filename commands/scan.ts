@@ -131,7 +131,7 @@ const scan = command({
     let range = rangeOf(pattern, from)
     let next: Bytes | null = range.from
     for (let left = count; left > 0 && next !== null; left -= WALK_KEYS) {
-      const step = await reading(walk(db, range, Math.min(left, WALK_KEYS)))
+      const step = await reading(walk(db, range, Math.min(left, WALK_KEYS), server.scanCursors.ahead))
       addMatches(found, step.keys, glob, type)
       next = step.next
       if (next !== null) range = { ...range, from: next }
