@@ -1,4 +1,9 @@
-/** Strings as arrays of integers of any width. */
+/**
+ * Strings as arrays of integers of any width.
+ *
+ * Where we differ from Redis: SET of a very small number with OVERFLOW SAT gives the least value of a signed field, as it should (there,
+ * a subtraction overflows and the greatest comes out).
+ */
 import type { Bytes } from '../storage/bytes.ts'
 import { type StringValue, stringBuffer, writeString } from '../storage/values/string.ts'
 import { int64Of, integerOf, Options, requireInteger } from './args.ts'

@@ -7,7 +7,7 @@ import { bitop } from './bitop.ts'
 import { type Args, type Command, command, firstKey } from './command.ts'
 import type { Context } from './context.ts'
 import { clientError, syntaxError } from './errors.ts'
-import { rangeWithin } from './string-ranges.ts'
+import { clampedRange, rangeWithin } from './string-ranges.ts'
 import { requireString, stringOrEmpty } from './values.ts'
 
 const invalidOffset = () => clientError('ERR bit offset is not an integer or out of range')
@@ -138,7 +138,7 @@ const bitpos = command({
     const entry = db.read(args[1])
     if (entry === undefined) return bit === 1 ? -1 : 0
     const value = requireString(entry)
-    const range = rangeWithin(first, last ?? -1, (value.length * 8) / unitBits)
+    const range = clampedRange(first, last ?? -1, (value.length * 8) / unitBits)
     if (range === null) return -1
     const found = findBit(value, bit, range.start * unitBits, range.end * unitBits)
     // Without an end the string counts as followed by zeros.

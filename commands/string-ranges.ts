@@ -8,12 +8,19 @@ import { clientError } from './errors.ts'
 import type { Reply } from './reply.ts'
 import { requireString, requireStringLength, sliceReply, stringOrEmpty } from './values.ts'
 
-/**
- * The positions that a first and a last one mean, negative ones counting from the end: from `start` to before `end`, both inside `length`.
- * Null where there is nothing between them.
- */
-export function rangeWithin(first: number, last: number, length: number): { readonly start: number; readonly end: number } | null {
-  if (first < 0 && last < 0 && first > last) return null
+interface Range {
+  readonly start: number
+  /** The position after the last. */
+  readonly end: number
+}
+
+/** The positions that a first and a last one mean, negative ones counting from the end. Null where there is nothing between them. */
+export function rangeWithin(first: number, last: number, length: number): Range | null {
+  return first < 0 && last < 0 && first > last ? null : clampedRange(first, last, length)
+}
+
+/** The same, but for BITPOS: where both lie before the start, in whatever order, they mean the first position. */
+export function clampedRange(first: number, last: number, length: number): Range | null {
   const start = Math.max(first < 0 ? length + first : first, 0)
   const end = Math.min(Math.max(last < 0 ? length + last : last, 0) + 1, length)
   return start < end ? { start, end } : null
