@@ -333,14 +333,18 @@ export class Storage {
   private async reopenRecords(): Promise<void> {
     await this.expiry.stop()
     await this.sweeper.stop()
+    let reason = ''
     for (;;) {
       try {
         await this.records.reopen()
         break
       } catch (error) {
         if (this.closing) throw error
-        this.options.log.error({ error: String(error) }, 'LevelDB cannot be opened again; trying on')
-        await new Promise((resolve) => setTimeout(resolve, 1000))
+        const { message, cause } = error as Error
+        const text = cause instanceof Error ? cause.message : message
+        if (text !== reason) this.options.log.error({ error: text }, 'LevelDB cannot be opened again; trying on')
+        reason = text
+        await new Promise((resolve) => setTimeout(resolve, REOPEN_RETRY_MS))
       }
     }
     this.expiry.lookAhead(this.options.clock.wallMs())
