@@ -1,0 +1,54 @@
+/** docs/configuration.md, made of the table of configuration keys. */
+import type { ConfigKey, Section } from '../../server/config-key.ts'
+import { configKeys } from '../../server/config-table.ts'
+
+const SECTIONS: Readonly<Record<Exclude<Section, 'compatibility'>, string>> = {
+  network: 'Network',
+  tls: 'TLS',
+  clients: 'Clients',
+  log: 'Log',
+  process: 'Process',
+  data: 'Data',
+  monitoring: 'Monitoring',
+}
+
+const INTRODUCTION = `# Configuration
+
+Every key can stand in a configuration file (\`haypile path.conf\`) as \`name value\`, Redis's form, or \`name : value\`, Pika's; after a flag
+(\`haypile --port 6380 --appendfsync always\`); in the options of \`start()\`; and in \`CONFIG GET\`. Those marked \`*\` can be changed while the
+server runs, by \`CONFIG SET\`; \`CONFIG REWRITE\` writes what is in force back to the file. Flags win over the file, later lines over earlier
+ones. A key that is not known is an error that names the nearest one.
+
+Sizes are bytes, or take a unit: \`kb\` \`mb\` \`gb\` are powers of 1024, \`k\` \`m\` \`g\` of 1000.
+
+This page is made of the table that the server itself reads (\`server/config-table.ts\`); a test fails when they differ, and
+\`HAYPILE_WRITE_DOCS=1 npm test tidy-configuration\` writes it anew.
+`
+
+export function configurationPage(): string {
+  const parts = [INTRODUCTION]
+  for (const [section, title] of Object.entries(SECTIONS)) {
+    const rows = configKeys.filter((key) => key.section === section && key.hidden !== true).map(row)
+    parts.push(`## ${title}\n\n| key | value | default | |\n| --- | --- | --- | --- |\n${rows.join('\n')}\n`)
+  }
+  const inert = configKeys.filter((key) => key.inert && !key.hidden)
+  const reasons = new Map<string, string[]>()
+  for (const key of inert) reasons.set(key.help, [...(reasons.get(key.help) ?? []), key.name])
+  const lists = [...reasons].map(([reason, names]) => `- ${cell(reason)}: ${names.map(code).join(' ')}`)
+  parts.push(
+    `## Accepted for compatibility, without effect\n\nSo that configuration files and clients made for Redis or Pika work:\n\n${lists.join('\n')}\n`,
+  )
+  return parts.join('\n')
+}
+
+function row(key: ConfigKey): string {
+  const aliases = (key.aliases ?? []).map((alias) => (typeof alias === 'string' ? alias : alias.name))
+  const also = aliases.length === 0 ? '' : ` (also ${aliases.map(code).join(', ')})`
+  const star = key.changes === 'any time' ? ' *' : ''
+  const value = [key.kind.describe, key.unit].filter(Boolean).join(', ')
+  const initial = typeof key.default === 'string' ? code(key.default === '' ? '""' : key.default) : 'depends on the machine'
+  return `| ${code(key.name)}${star} | ${cell(value)} | ${initial} | ${cell(key.help)}${also} |`
+}
+
+const cell = (text: string) => text.replaceAll('|', '\\|').replaceAll('*', '\\*')
+const code = (text: string) => `\`${text.replaceAll('|', '\\|')}\``

@@ -1,0 +1,19 @@
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { test } from 'uvu'
+import * as assert from 'uvu/assert'
+import { configurationPage } from './support/configuration-page.ts'
+
+const compiledFrom = fileURLToPath(new URL('../..', import.meta.url))
+const root = existsSync(join(compiledFrom, 'docs')) ? compiledFrom : process.cwd()
+const path = join(root, 'docs', 'configuration.md')
+const { HAYPILE_WRITE_DOCS } = process.env
+
+test('docs/configuration.md says what the table of configuration keys says', () => {
+  const page = configurationPage()
+  if (HAYPILE_WRITE_DOCS === '1') writeFileSync(path, page)
+  assert.ok(readFileSync(path, 'utf8') === page, 'docs/configuration.md is out of date: HAYPILE_WRITE_DOCS=1 npm test tidy-configuration')
+})
+
+test.run()
