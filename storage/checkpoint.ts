@@ -2,7 +2,7 @@
  * A checkpoint makes LevelDB equal to the state at one binlog offset, in one atomic batch that includes the meta record:
  *
  *   freeze (O(1), between units) -> encode in slices between turns; what a command is about to change is encoded first
- *     -> sync the binlog up to the offset -> write the batch -> landed, or thawed when the write failed
+ *     -> sync the binlog up to the offset -> write the batch -> landed, or thawed when it is not there after a failed write
  *
  * Nothing of LevelDB changes before the batch; the batch is durable before anything counts on it.
  */
@@ -30,6 +30,8 @@ const EMPTY_VALUE = Buffer.alloc(0)
 /** The batch of one checkpoint, and what must be undone if it is never written. */
 export class FrozenBatch {
   readonly batch: RecordBatch
+  /** Objects whose garbage records are in the batch because their key's database was dropped. */
+  readonly garbageObjects: number[] = []
   private readonly keyspace: Keyspace
   private readonly tombstones: Entry[] = []
   /** Entries whose stored deadline was set ahead of the write, and what it was. */
@@ -45,13 +47,7 @@ export class FrozenBatch {
     const { frozenGeneration } = this.keyspace
     entry.generation = frozenGeneration + 1
     if (db.droppedIn !== 0 && db.droppedIn <= frozenGeneration) {
-      // The sweeper will visit this database's roots for their pages. A root that was moved away must not be among them.
-      if (typeof value === 'string' || value === null) {
-        if (entry.stored && value === null) {
-          if (entry.storedExpireAt !== 0) this.moveDeadline(entry, 0)
-          this.batch.remove(rootKey(db.id, key))
-        }
-      } else if (value.stored) this.batch.put(garbageKey(GARBAGE_OBJECT, value.objectId), EMPTY_VALUE)
+      this.encodeDropped(entry)
       return
     }
     const expireAt = value === null ? 0 : entry.expireAt
@@ -87,6 +83,19 @@ export class FrozenBatch {
     for (const [entry, storedExpireAt] of this.movedDeadlines) entry.storedExpireAt = storedExpireAt
   }
 
+  /**
+   * The sweeper visits the roots that LevelDB has of a dropped database, for their pages and deadlines. None that has changed since it was
+   * written may be among them: the value that it speaks of may have moved to another database.
+   */
+  private encodeDropped(entry: Entry): void {
+    const { db, key, value, storedExpireAt } = entry
+    if (entry.stored) this.batch.remove(rootKey(db.id, key))
+    if (storedExpireAt !== 0) this.batch.remove(deadlineKey(storedExpireAt, db.id, key))
+    if (value === null || typeof value === 'string' || !value.stored) return
+    this.batch.put(garbageKey(GARBAGE_OBJECT, value.objectId), EMPTY_VALUE)
+    this.garbageObjects.push(value.objectId)
+  }
+
   private moveDeadline(entry: Entry, expireAt: number): void {
     const { db, key, storedExpireAt } = entry
     if (storedExpireAt !== 0) this.batch.remove(deadlineKey(storedExpireAt, db.id, key))
@@ -110,6 +119,7 @@ export class Checkpoint {
   private readonly keyspace: Keyspace
   private readonly frozen: Frozen
   private readonly frozenBatch: FrozenBatch
+  private readonly meta: Buffer
   private next = 0
 
   /** Freezes. To be called between units, with no open group. */
@@ -123,7 +133,8 @@ export class Checkpoint {
     for (const id of this.frozen.garbageDatabases) batch.put(garbageKey(GARBAGE_DATABASE, id), EMPTY_VALUE)
     const { databases, nextObjectId, nextDbId } = this.frozen
     const { offset: binlogOffset, crc: binlogCrc } = position
-    batch.put(META_KEY, encodeMeta({ format: 1, binlogOffset, binlogCrc, nextObjectId, nextDbId, databases, atMs: keyspace.now }))
+    this.meta = encodeMeta({ format: 1, binlogOffset, binlogCrc, nextObjectId, nextDbId, databases, atMs: keyspace.now })
+    batch.put(META_KEY, this.meta)
     extra?.(batch)
   }
 
@@ -138,24 +149,32 @@ export class Checkpoint {
     return this.next === dirty.length
   }
 
-  /** Writes what has been encoded. Rejects when LevelDB refuses: all of it is dirty again then. */
+  /** Writes what has been encoded. Where LevelDB refuses, it rejects, and whether the batch is there is open until `settle`. */
   async write(): Promise<CheckpointLanding> {
-    const { batch } = this.frozenBatch
-    try {
-      await batch.write()
-    } catch (error) {
-      this.abandon()
-      throw error
-    }
-    this.keyspace.landed()
-    this.frozenBatch.landed()
-    const { garbageObjects, garbageDatabases } = this.frozen
-    return { position: this.position, garbageObjects, garbageDatabases, records: batch.count, bytes: batch.sizeBytes }
+    await this.frozenBatch.batch.write()
+    return this.landed()
+  }
+
+  /** After a failed write, LevelDB open again: its log may hold the batch all the same. Otherwise what was frozen is dirty again, and the
+   *  answer is null. */
+  settle(): CheckpointLanding | null {
+    if (this.keyspace.records.getSync(META_KEY)?.equals(this.meta) === true) return this.landed()
+    this.abandon()
+    return null
   }
 
   /** Gives up before or instead of writing: what was frozen is dirty again. */
   abandon(): void {
     this.frozenBatch.undo()
     this.keyspace.thaw(this.frozen)
+  }
+
+  private landed(): CheckpointLanding {
+    this.keyspace.landed()
+    this.frozenBatch.landed()
+    const { batch } = this.frozenBatch
+    const { garbageDatabases } = this.frozen
+    const garbageObjects = [...this.frozen.garbageObjects, ...this.frozenBatch.garbageObjects]
+    return { position: this.position, garbageObjects, garbageDatabases, records: batch.count, bytes: batch.sizeBytes }
   }
 }

@@ -1,6 +1,7 @@
 /**
- * Decides when to checkpoint, drives one at a time through its slices, and says what came of it. A failed one is reported, its records
- * are dirty again, LevelDB is closed and opened in place (it keeps a background error until then), and the next one follows after a while.
+ * Decides when to checkpoint, drives one at a time through its slices, and says what came of it. A failed one is reported, LevelDB is
+ * closed and opened in place (it keeps a background error until then), and where the batch is not there after all, its records are dirty
+ * again and the next checkpoint follows after a while.
  */
 import type { Binlog } from './binlog/binlog.ts'
 import { Checkpoint, type CheckpointLanding } from './checkpoint.ts'
@@ -154,9 +155,8 @@ export class Checkpointer {
       await this.binlog.syncTo(checkpoint.position.offset)
       this.landed(await checkpoint.write())
     } catch (error) {
-      failure = error
       this.phase = 'recovering'
-      await this.recover(error)
+      if (!(await this.recover(checkpoint, error))) failure = error
     }
     this.current = null
     this.phase = 'idle'
@@ -178,13 +178,21 @@ export class Checkpointer {
     this.onLanded(landing)
   }
 
-  private async recover(error: unknown): Promise<void> {
+  /** Whether the batch has landed for all that. */
+  private async recover(checkpoint: Checkpoint, error: unknown): Promise<boolean> {
     this.failed++
     const text = error instanceof Error ? error.message : String(error)
     if (this.lastError !== text) this.log.error({ error: text }, 'checkpoint failed; nothing is lost, it will be tried again')
     this.lastError = text
     this.retryAtMs = this.clock.monotonicMs() + this.retryDelayMs
     this.retryDelayMs = Math.min(RETRY_MAX_MS, this.retryDelayMs * 2)
-    await this.onFailed()
+    try {
+      await this.onFailed()
+    } catch {
+      return false // it is being closed, and cannot be opened: what it holds is for the next start to see
+    }
+    const landing = checkpoint.settle()
+    if (landing !== null) this.landed(landing)
+    return landing !== null
   }
 }
