@@ -155,7 +155,7 @@ export class Database {
   detach(entry: Entry): Value {
     const value = entry.value as Value
     this.touch(entry)
-    if (typeof value === 'string') this.residents.bytes -= value.length
+    if (typeof value === 'string') this.resize(-value.length)
     entry.value = null
     if (entry.expireAt !== 0) this.clearDeadline(entry)
     this.keyCount--
@@ -241,19 +241,25 @@ export class Database {
     const old = entry.value
     if (old instanceof Rope) {
       if (old !== value) old.drop()
-    } else if (old !== null) this.residents.bytes -= old.length
+    } else if (old !== null) this.resize(-old.length)
     if (typeof value === 'string') {
       if (value.length < ROPE_MIN_BYTES) {
         entry.value = value
-        this.residents.bytes += value.length
+        this.resize(value.length)
       } else entry.value = Rope.of(this, value)
     } else entry.value = value instanceof Rope ? value : this.ofBuffer(value)
   }
 
   private ofBuffer(value: Buffer): Value {
     if (value.length >= ROPE_MIN_BYTES) return Rope.of(this, value)
-    this.residents.bytes += value.length
+    this.resize(value.length)
     return value.latin1Slice()
+  }
+
+  /** An entry that has been touched takes so many bytes more. */
+  private resize(bytes: number): void {
+    this.residents.bytes += bytes
+    this.keyspace.dirtyBytes += bytes
   }
 
   private clearDeadline(entry: Entry): void {
