@@ -10,7 +10,7 @@
  * A generation is a whole data set. A full sync fills the next one and then changes CURRENT; whatever generation CURRENT does not name is
  * what an interrupted one left.
  */
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { bufferOf, bytesOf } from './bytes.ts'
 import { type Files, replaceFileSync } from './files.ts'
 import { DamageError } from './records.ts'
@@ -29,7 +29,7 @@ function generation(root: string, name: string): Generation {
 
 /** The generation in use; a new directory gets its first one. */
 export function openGeneration(files: Files, root: string): Generation {
-  files.makeDirectorySync(root)
+  makeDurable(files, root)
   const pointer = join(root, 'CURRENT')
   if (!files.existsSync(pointer)) {
     const first = generation(root, 'generation-000001')
@@ -41,6 +41,15 @@ export function openGeneration(files: Files, root: string): Generation {
     return first
   }
   return currentGeneration(files, root)
+}
+
+/** Makes a directory with what is missing of its ancestors; a power loss does not take them away again. */
+function makeDurable(files: Files, path: string): void {
+  if (files.existsSync(path)) return
+  const parent = dirname(path)
+  if (parent !== path) makeDurable(files, parent)
+  files.makeDirectorySync(path)
+  files.syncDirectorySync(parent)
 }
 
 /** The generation that CURRENT names. Throws DamageError where there is none. */

@@ -3,7 +3,8 @@
  * ordinary commands.
  *
  * The first bad group ends the log where nothing shows that it was ever on the medium as a whole: it and what follows are set aside and cut.
- * A bad group before the known synced watermark is damage, and the start is refused.
+ * A bad group before the known synced watermark is damage, and the start is refused. So is a gap: a segment begins only when the one before
+ * is on the medium, and the one that holds the checkpoint's offset is never deleted.
  */
 import { join } from 'node:path'
 import type { BinlogPosition, GroupHeader } from './binlog/group.ts'
@@ -46,11 +47,11 @@ export async function replayLog(
 ): Promise<RecoveredLog> {
   const segments = listSegments(files, directory)
   const last = segments.at(-1)
-  if (last !== undefined && last.end < from.offset) {
-    throw new DamageError(`the binlog ends at offset ${last.end}, before the checkpoint at ${from.offset}: part of it is missing`)
+  if (from.offset > 0 && (last === undefined || last.end < from.offset)) {
+    throw new DamageError(`the binlog ends at offset ${last?.end ?? 0}, before the checkpoint at ${from.offset}: part of it is missing`)
   }
   const reader = new BinlogReader(files, segments, from)
-  let synced = from.offset
+  let synced = Math.max(from.offset, last?.start ?? 0)
   let sliceEnd = clock.monotonicMs() + SLICE_MS
   let groups = 0
   let commands = 0

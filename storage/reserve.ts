@@ -9,12 +9,14 @@ const PIECE_BYTES = 1024 * 1024
 
 export class Reserve {
   private readonly files: Files
+  private readonly directory: string
   private readonly path: string
   private readonly sizeBytes: number
   private present = false
 
   constructor(files: Files, directory: string, sizeBytes: number) {
     this.files = files
+    this.directory = directory
     this.path = join(directory, 'reserve')
     this.sizeBytes = sizeBytes
   }
@@ -23,10 +25,11 @@ export class Reserve {
     return this.present || this.sizeBytes === 0
   }
 
-  /** Takes the space. Returns whether it could. */
+  /** Takes the space where that leaves as much again. Returns whether it could. */
   take(): boolean {
     if (this.isHeld) return true
     try {
+      if (this.files.freeBytesSync(this.directory) < 2 * this.sizeBytes) return false
       const file = this.files.openSync(this.path, 'create')
       try {
         const piece = Buffer.alloc(PIECE_BYTES)

@@ -38,6 +38,7 @@ export class Binlog {
   private syncing: Promise<void> | null = null
   private syncWanted = false
   private rotationDue = false
+  private hasFailed = false
   private readonly waiters: { offset: number; resolve: () => void }[] = []
 
   constructor(options: {
@@ -76,6 +77,7 @@ export class Binlog {
 
   /** Appends a group, or throws the file system's error with the log as it was. */
   append(group: OpenGroup, clockMs: number): void {
+    if (this.hasFailed) throw new Error('the binlog could not be synced; the process is to end')
     const body = group.close()
     const { offset, crc: before } = this.position
     const segment = this.writableSegment()
@@ -102,7 +104,7 @@ export class Binlog {
 
   /** Starts bringing all that is appended to the medium, unless that is under way. */
   sync(): void {
-    if (this.syncedOffset === this.position.offset || this.file === null) return
+    if (this.syncedOffset === this.position.offset || this.file === null || this.hasFailed) return
     if (this.syncing !== null) this.syncWanted = true
     else this.syncing = this.syncOnce(this.file, this.position.offset)
   }
@@ -128,6 +130,7 @@ export class Binlog {
       if (room === 'by settings' && withinSettings) break
       this.files.removeSync(oldest.path)
       this.segments.shift()
+      this.files.syncDirectorySync(this.directory) // or a power loss could bring this one back and not the next: a gap
       removed++
       this.log.debug({ segment: oldest.path }, 'binlog segment purged')
     }
@@ -156,12 +159,18 @@ export class Binlog {
     }
   }
 
+  /** A sync has failed: whether what it covered is on the medium cannot be known any more. */
+  private fail(error: unknown): void {
+    this.hasFailed = true
+    this.fatal(error)
+  }
+
   private async syncOnce(file: File, offset: number): Promise<void> {
     for (;;) {
       try {
         await file.datasync()
       } catch (error) {
-        this.fatal(error)
+        this.fail(error)
         return
       }
       this.syncs++
@@ -194,7 +203,7 @@ export class Binlog {
       try {
         ;(this.file as File).datasyncSync()
       } catch (error) {
-        this.fatal(error)
+        this.fail(error)
         throw error
       }
       this.setSynced(offset)
@@ -205,6 +214,7 @@ export class Binlog {
       this.files.syncDirectorySync(this.directory)
     } catch (error) {
       file.closeSync()
+      if ((error as NodeJS.ErrnoException).syscall === 'fsync') this.fail(error)
       throw error
     }
     this.file?.closeSync()
