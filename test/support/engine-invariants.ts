@@ -1,0 +1,177 @@
+/**
+ * Everything that must hold of an engine between two units, checked by counting all of it: memory, counts, dirty lists, new keys, deadlines,
+ * and LevelDB's records through storage/check-records.ts. Looks into private fields, since none of this is anyone else's business.
+ */
+import * as assert from 'uvu/assert'
+import type { Bytes } from '../../storage/bytes.ts'
+import { checkRecords } from '../../storage/check-records.ts'
+import { Findings } from '../../storage/check-report.ts'
+import type { Database } from '../../storage/database.ts'
+import type { Deadline } from '../../storage/deadlines.ts'
+import { ENTRY_OVERHEAD_BYTES, type Entry, type Resident } from '../../storage/entry.ts'
+import type { KeyMap } from '../../storage/key-map.ts'
+import type { Keyspace } from '../../storage/keyspace.ts'
+import type { NewKeys } from '../../storage/new-keys.ts'
+import { KIND_ROPE, objectIdOf, pageKey, readPage, readRecordKey, readRoot, ropeLengthOf } from '../../storage/records.ts'
+import { CHUNK_BYTES, PAGE_OVERHEAD_BYTES, Rope, type RopePage } from '../../storage/values/rope.ts'
+import { describe, type TwinState } from './engine-model.ts'
+import type { MemoryRecords } from './memory-records.ts'
+
+interface StoredRoot {
+  readonly value: Bytes
+  readonly expireAt: number
+}
+
+function privateOf<T>(object: object, name: string): T {
+  return Reflect.get(object, name) as T
+}
+
+const PAGE_BYTES = CHUNK_BYTES + PAGE_OVERHEAD_BYTES
+
+const entriesOf = (db: Database): Entry[] => [...privateOf<KeyMap>(db, 'entries').values()]
+
+/** LevelDB's roots by database id and key, each with its whole value; and its deadline index. */
+function storedRoots(records: MemoryRecords): { readonly roots: Map<number, Map<Bytes, StoredRoot>>; readonly deadlines: Set<string> } {
+  const roots = new Map<number, Map<Bytes, StoredRoot>>()
+  const deadlines = new Set<string>()
+  for (const [bytes, value] of privateOf<readonly (readonly [Bytes, Buffer])[]>(records, 'rows')) {
+    const key = readRecordKey(Buffer.from(bytes, 'latin1'))
+    if (key.type === 'deadline') deadlines.add(`${key.expireAt} ${key.dbId} ${key.key}`)
+    if (key.type !== 'root') continue
+    const root = readRoot(value)
+    const db = roots.get(key.dbId) ?? new Map<Bytes, StoredRoot>()
+    roots.set(key.dbId, db)
+    const text = root.kind === KIND_ROPE ? storedRope(records, objectIdOf(root), ropeLengthOf(root)) : root.payload.latin1Slice()
+    db.set(key.key, { value: text, expireAt: root.expireAt })
+  }
+  return { roots, deadlines }
+}
+
+function storedRope(records: MemoryRecords, objectId: number, length: number): Bytes {
+  const chunks: Buffer[] = []
+  for (let index = 0; index * CHUNK_BYTES < length; index++) {
+    const page = records.getSync(pageKey(objectId, index))
+    chunks.push(page === undefined ? Buffer.alloc(CHUNK_BYTES) : readPage(page))
+  }
+  return Buffer.concat(chunks).latin1Slice(0, length)
+}
+
+/** The value of a resident entry, its missing pages read beside the cache. */
+function residentValue(records: MemoryRecords, rope: Rope): Bytes {
+  const pages = privateOf<Map<number, RopePage>>(rope, 'pages')
+  const chunks: Buffer[] = []
+  for (let index = 0; index < rope.chunkCount; index++) {
+    const page = rope.stored ? records.getSync(pageKey(rope.objectId, index)) : undefined
+    chunks.push(pages.get(index)?.content ?? (page === undefined ? Buffer.alloc(CHUNK_BYTES) : readPage(page)))
+  }
+  return Buffer.concat(chunks).latin1Slice(0, rope.length)
+}
+
+/** All that exists, whatever its deadline, by index of the database; nothing becomes resident by it. LevelDB must be open. */
+export function contentOf(keyspace: Keyspace): TwinState {
+  const records = keyspace.records as MemoryRecords
+  const { roots } = storedRoots(records)
+  return keyspace.databases.map((db) => {
+    const content = new Map<Bytes, StoredRoot>(roots.get(db.id) ?? [])
+    for (const { key, value, expireAt } of entriesOf(db)) {
+      if (value === null) content.delete(key)
+      else content.set(key, { value: value instanceof Rope ? residentValue(records, value) : value, expireAt })
+    }
+    return content
+  })
+}
+
+/** What is live at a time, in the words of `EngineModel.live`. */
+export function liveContent(keyspace: Keyspace, now: number): string {
+  return describe(contentOf(keyspace), now)
+}
+
+/** To be called between units, LevelDB open, no failure of a unit before. */
+export function checkMemory(keyspace: Keyspace): void {
+  const content = contentOf(keyspace)
+  const stored = storedRoots(keyspace.records as MemoryRecords)
+  const hints = deadlineHints(keyspace)
+  let dirtyBytes = 0
+  const dirty = new Set(keyspace.dirty)
+  assert.is(dirty.size, keyspace.dirty.length, 'a record is in the dirty list twice')
+  for (const [index, db] of keyspace.databases.entries()) {
+    const exists = content[index] as ReadonlyMap<Bytes, StoredRoot>
+    const place = `database ${index} (id ${db.id})`
+    assert.is(db.index, index, `${place}: index`)
+    assert.is(db.keyCount, exists.size, `${place}: count of keys`)
+    assert.is(
+      db.volatileCount,
+      [...exists.values()].filter((root) => root.expireAt !== 0).length,
+      `${place}: count of keys with a deadline`,
+    )
+    const entries = entriesOf(db)
+    assert.is(db.residentKeys, entries.filter((entry) => entry.value !== null).length, `${place}: count of resident keys`)
+    dirtyBytes += checkResidents(db, entries, dirty)
+    const listed = new Set([...listedKeys(db.newKeys), ...(db.frozenNewKeys === null ? [] : listedKeys(db.frozenNewKeys))])
+    for (const [key, { expireAt }] of exists) {
+      assert.ok(listed.has(key) || stored.roots.get(db.id)?.has(key) === true, `${place}: a walk would not find ${key}`)
+      if (expireAt === 0) continue
+      const name = `${expireAt} ${db.id} ${key}`
+      const known = hints.near.has(name) || (expireAt >= keyspace.deadlines.horizon && (hints.far.has(name) || stored.deadlines.has(name)))
+      assert.ok(known || isLoading, `${place}: nobody would notice that ${key} ends at ${expireAt}, horizon ${keyspace.deadlines.horizon}`)
+    }
+  }
+  assert.ok(keyspace.dirtyBytes >= dirtyBytes, `dirty: ${keyspace.dirtyBytes} bytes are known of ${dirtyBytes}`)
+}
+
+/** Set while deadlines are being loaded. */
+let isLoading = false
+
+export function checkMemoryWhile(loading: boolean, keyspace: Keyspace): void {
+  isLoading = loading
+  checkMemory(keyspace)
+  isLoading = false
+}
+
+/** The ring and its bytes. Returns the memory of what is dirty. */
+function checkResidents(db: Database, entries: readonly Entry[], dirty: ReadonlySet<object>): number {
+  const expected = new Map<Resident, number>()
+  for (const entry of entries) {
+    expected.set(entry, ENTRY_OVERHEAD_BYTES + entry.key.length + (typeof entry.value === 'string' ? entry.value.length : 0))
+    if (!(entry.value instanceof Rope)) continue
+    assert.is(entry.value.db, db, `the rope of ${entry.key} belongs to another database`)
+    for (const page of privateOf<Map<number, RopePage>>(entry.value, 'pages').values()) expected.set(page, PAGE_BYTES)
+  }
+  assert.is(db.residents.length, expected.size, 'residents in the ring')
+  let bytes = 0
+  let dirtyBytes = 0
+  const { generation, frozenGeneration, landedGeneration } = db.keyspace
+  for (const [resident, size] of expected) {
+    bytes += size
+    assert.is(db.residents.at(resident.ringIndex), resident, 'a resident does not stand where it says')
+    const isDirty = resident.generation === generation
+    assert.is(dirty.has(resident), isDirty, 'dirty, and not in the list, or the other way round')
+    if (isDirty) dirtyBytes += size
+    const isFrozen = frozenGeneration !== 0 && (resident.generation === frozenGeneration || resident.generation === frozenGeneration + 1)
+    assert.ok(isDirty || isFrozen || resident.generation <= landedGeneration, `of no generation: ${resident.generation}`)
+  }
+  assert.is(db.residents.bytes, bytes, `bytes of memory in database ${db.index}`)
+  return dirtyBytes
+}
+
+function listedKeys(newKeys: NewKeys): Bytes[] {
+  return [...privateOf<Bytes[]>(newKeys, 'pending'), ...privateOf<Bytes[][]>(newKeys, 'blocks').flat()]
+}
+
+function deadlineHints({ deadlines }: Keyspace): { readonly near: Set<string>; readonly far: Set<string> } {
+  const name = ({ at, dbId, key }: Deadline) => `${at} ${dbId} ${key}`
+  const near = new Set(privateOf<Deadline[]>(deadlines, 'heap').map(name))
+  const far = new Set<string>()
+  for (const field of ['far', 'frozenFar']) {
+    for (const list of privateOf<Map<number, Deadline[]> | null>(deadlines, field)?.values() ?? [])
+      for (const deadline of list) far.add(name(deadline))
+  }
+  return { near, far }
+}
+
+/** LevelDB's records, by themselves: they must be right at every moment, whatever is in memory. */
+export async function checkStored(records: MemoryRecords): Promise<void> {
+  const findings = new Findings()
+  await checkRecords(records, findings, () => {})
+  assert.equal(findings.list, [], 'records')
+}

@@ -1,0 +1,225 @@
+/**
+ * A storage engine on a simulated disk with real commands on top, driven turn by turn as the server does it, without one:
+ *
+ *   const engine = await Engine.open(disk())
+ *   engine.turn(() => engine.run('SET', 'a', '1'))     // 'written'
+ *   const again = await Engine.open(engine.disk.crash(random))
+ */
+
+import { type Command, command } from '../../commands/command.ts'
+import { databases } from '../../commands/databases.ts'
+import { Executor, type ExecutorHooks } from '../../commands/executor.ts'
+import { expiry } from '../../commands/expiry.ts'
+import { keys } from '../../commands/keys.ts'
+import type { ServerPort } from '../../commands/ports.ts'
+import type { Reply } from '../../commands/reply.ts'
+import { stringNumbers } from '../../commands/string-numbers.ts'
+import { stringRanges } from '../../commands/string-ranges.ts'
+import { strings } from '../../commands/strings.ts'
+import { CommandTable } from '../../commands/table.ts'
+import { ReplayClient, replayer } from '../../server/replay-client.ts'
+import type { Bytes } from '../../storage/bytes.ts'
+import type { Clock, Random } from '../../storage/clock.ts'
+import type { Log } from '../../storage/log.ts'
+import { Storage, type StorageSettings } from '../../storage/storage.ts'
+import { ManualClock } from './manual-clock.ts'
+import { MemoryFiles } from './memory-files.ts'
+import { MemoryRecords } from './memory-records.ts'
+import { plain } from './run-command.ts'
+
+/** SELECT index */
+const select = command({
+  name: 'select',
+  group: 'connection',
+  since: '1.0.0',
+  summary: 'Changes the selected database.',
+  syntax: 'SELECT index',
+  arity: 2,
+  flags: ['fast'],
+  run({ session }, args) {
+    session.database = Number(args[1])
+    return null
+  },
+})
+
+const FAMILIES: readonly (readonly Command[])[] = [[select], strings, stringNumbers, stringRanges, keys, expiry, databases]
+
+/** What outlives a process. */
+export class Disk {
+  readonly files: MemoryFiles
+  readonly records: MemoryRecords
+
+  constructor(files = new MemoryFiles(), records = new MemoryRecords()) {
+    this.files = files
+    this.records = records
+  }
+
+  /** What may be there after a power loss now. */
+  crash(random: Random): Disk {
+    return new Disk(this.files.crash(random), this.records.crash(random))
+  }
+
+  /** What is there after the process has been killed now. */
+  kill(random: Random): Disk {
+    return new Disk(this.files.crashProcess(), this.records.crashProcess(random))
+  }
+}
+
+export const DIRECTORY = '/data'
+export const BINLOG_DIRECTORY = '/data/generation-000001/binlog'
+
+export interface EngineOptions {
+  readonly clock?: Clock
+  readonly random?: Random
+  readonly binlog?: Partial<StorageSettings['binlog']>
+  readonly checkpoint?: Partial<StorageSettings['checkpoint']>
+  readonly cacheBytes?: number
+  readonly reserveBytes?: number
+  readonly databases?: number
+  readonly families?: readonly (readonly Command[])[]
+}
+
+const MEBIBYTE = 2 ** 20
+
+/** Roomy: checkpoints come only when asked for. */
+function settingsOf(options: EngineOptions): StorageSettings {
+  return {
+    binlog: { fileSizeBytes: 64 * MEBIBYTE, retentionBytes: 0, retentionMs: 0, ...options.binlog },
+    checkpoint: { binlogBytes: 2 ** 40, intervalMs: 2 ** 40, dirtyLimitBytes: 2 ** 40, ...options.checkpoint },
+    cacheBytes: options.cacheBytes ?? 2 ** 40,
+    databases: options.databases ?? 4,
+    reserveBytes: options.reserveBytes ?? 0,
+  }
+}
+
+/** Keeps its last reply, or the text of the error. */
+class EngineClient extends ReplayClient {
+  last: unknown = null
+
+  override reply(reply?: Reply): void {
+    this.last = plain(reply as Reply)
+  }
+
+  override replyError(text?: Bytes): void {
+    this.last = new Error(text)
+  }
+}
+
+export class Engine {
+  readonly disk: Disk
+  readonly storage: Storage
+  readonly executor: Executor
+  readonly logged: { readonly level: string; readonly text: string }[]
+  /** What storage has called fatal: the process would have ended. */
+  readonly fatal: unknown[]
+  /** Units that broke. */
+  readonly broken: { readonly error: unknown; readonly changed: boolean }[] = []
+  readonly client = new EngineClient()
+
+  private constructor(disk: Disk, storage: Storage, logged: Engine['logged'], fatal: unknown[], families: readonly (readonly Command[])[]) {
+    this.disk = disk
+    this.storage = storage
+    this.logged = logged
+    this.fatal = fatal
+    const table = new CommandTable(families)
+    const server = { table, config: { number: () => 512 * MEBIBYTE } } as unknown as ServerPort
+    const counters = { calls: 0, micros: 0, rejected: 0, failed: 0 }
+    const hooks: ExecutorHooks = {
+      counters: () => counters,
+      ran() {},
+      failed() {},
+      monitor() {},
+      resumed() {},
+      broken: (error, changed) => this.broken.push({ error, changed }),
+    }
+    this.executor = new Executor({ keyspace: storage.keyspace, group: storage.group, server, hooks, monotonicMs: () => 0 })
+  }
+
+  /** Opens and recovers. Rejects as Storage does. */
+  static async open(disk: Disk, options: EngineOptions = {}): Promise<Engine> {
+    const engine = await Engine.openOnly(disk, options)
+    try {
+      await engine.storage.recover(replayer(engine.executor, engine.storage.keyspace))
+    } catch (error) {
+      await engine.storage.close('nosave')
+      throw error
+    }
+    return engine
+  }
+
+  static async openOnly(disk: Disk, options: EngineOptions = {}): Promise<Engine> {
+    const logged: { level: string; text: string }[] = []
+    const note = (level: string) => (_fields: object, text?: string) => void logged.push({ level, text: text ?? '' })
+    const log = { debug: note('debug'), info: note('info'), warn: note('warn'), error: note('error') } as unknown as Log
+    const fatal: unknown[] = []
+    const storage = await Storage.open({
+      directory: DIRECTORY,
+      files: disk.files,
+      openRecords: async () => disk.records,
+      clock: options.clock ?? new ManualClock(),
+      random: options.random ?? (() => 0.5),
+      log,
+      settings: settingsOf(options),
+      fatal: (error) => fatal.push(error),
+    })
+    return new Engine(disk, storage, logged, fatal, options.families ?? FAMILIES)
+  }
+
+  /** Runs one command in the turn under way, in the client's database; its reply as a plain value, or an Error. */
+  run(...words: Bytes[]): unknown {
+    this.client.last = null
+    this.executor.execute(this.client, words, null, 0, 0)
+    return this.client.last
+  }
+
+  /** Runs one command in another database. */
+  runIn(database: number, ...words: Bytes[]): unknown {
+    this.client.database = database
+    const reply = this.run(...words)
+    this.client.database = 0
+    return reply
+  }
+
+  /** One whole turn without background work. */
+  turn(units: () => void = () => {}): 'written' | 'stalled' {
+    this.storage.beginTurn()
+    units()
+    this.storage.expireDue()
+    return this.storage.commit()
+  }
+
+  /** A turn of one command that must be written. */
+  write(...words: Bytes[]): unknown {
+    let reply: unknown
+    if (this.turn(() => (reply = this.run(...words))) !== 'written') throw new Error('the binlog has stalled')
+    if (reply instanceof Error) throw reply
+    return reply
+  }
+
+  /** A whole checkpoint, landed. Rejects when it failed. */
+  async checkpoint(): Promise<void> {
+    const requested = this.storage.checkpointer.request()
+    while (this.storage.background()) await nextTurn()
+    await requested
+  }
+
+  /** Nothing asynchronous under way any more. */
+  async settle(): Promise<void> {
+    await this.storage.checkpointer.idle()
+    await this.storage.sweeper.idle()
+    for (let turns = 0; turns < 20; turns++) await nextTurn()
+  }
+}
+
+export function nextTurn(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve))
+}
+
+/** Turns until something is so; fails after many. */
+export async function until(condition: () => boolean, what: string): Promise<void> {
+  for (let turns = 0; turns < 10_000; turns++) {
+    if (condition()) return
+    await nextTurn()
+  }
+  throw new Error(`never came: ${what}`)
+}
