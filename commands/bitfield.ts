@@ -126,9 +126,6 @@ function read({ db }: Context, key: Bytes, operations: readonly Operation[]): Re
 
 function change({ db }: Context, key: Bytes, operations: readonly Operation[]): Reply {
   let entry = db.find(key)
-  // The string grows to the last byte that may be written, even where all the writes fail.
-  const length = operations.reduce((longest, { kind, field }) => (kind === 'get' ? longest : Math.max(longest, endOf(field))), 0)
-  if (stringOrEmpty(entry).length < length) entry = writeString(db, key, entry, length, Buffer.alloc(0))
   const replies: Reply[] = []
   for (const operation of operations) {
     const { field } = operation
@@ -140,8 +137,12 @@ function change({ db }: Context, key: Bytes, operations: readonly Operation[]): 
     }
     const after = valueAfter(operation, before)
     replies.push(after === null ? null : int64Of(operation.kind === 'set' ? before : after))
-    if (after !== null) entry = writeString(db, key, entry, startOf(field), windowWith(window, field, after))
+    // What writes the value that is there is no change: it is neither logged nor counted.
+    if (after !== null && after !== before) entry = writeString(db, key, entry, startOf(field), windowWith(window, field, after))
   }
+  // The string grows to the last byte that may be written, even where all the writes fail or change nothing.
+  const length = operations.reduce((longest, { kind, field }) => (kind === 'get' ? longest : Math.max(longest, endOf(field))), 0)
+  if (stringOrEmpty(entry).length < length) writeString(db, key, entry, length, Buffer.alloc(0))
   return replies
 }
 
@@ -155,12 +156,15 @@ function valueAfter(operation: Exclude<Operation, { kind: 'get' }>, before: bigi
   const fitted = signed ? BigInt.asIntN(bits, wanted) : BigInt.asUintN(bits, wanted)
   if (fitted === wanted || overflow === 'wrap') return fitted
   if (overflow === 'fail') return null
-  const [min, max] = signed ? [-(2n ** BigInt(bits - 1)), 2n ** BigInt(bits - 1) - 1n] : [0n, 2n ** BigInt(bits) - 1n]
+  const [min, max] = signed ? [-(1n << BigInt(bits - 1)), (1n << BigInt(bits - 1)) - 1n] : [0n, (1n << BigInt(bits)) - 1n]
   return wanted < min ? min : max
 }
 
 const startOf = (field: Field) => Math.floor(field.offset / 8)
 const endOf = (field: Field) => Math.ceil((field.offset + field.bits) / 8)
+
+/** Node reads and writes integers of so many bytes. */
+const SMALL_WINDOW_BYTES = 6
 
 /** The bytes that a field touches, as one number; what lies past the string's end is zeros. */
 function windowOf(value: StringValue, field: Field): bigint {
@@ -168,7 +172,8 @@ function windowOf(value: StringValue, field: Field): bigint {
   const end = endOf(field)
   if (start >= value.length) return 0n
   const bytes = stringBuffer(value, start, Math.min(end, value.length))
-  return BigInt(`0x${bytes.toString('hex')}`) << BigInt((end - start - bytes.length) * 8)
+  const number = bytes.length <= SMALL_WINDOW_BYTES ? BigInt(bytes.readUIntBE(0, bytes.length)) : BigInt(`0x${bytes.toString('hex')}`)
+  return number << BigInt((end - start - bytes.length) * 8)
 }
 
 /** Bits between a field and the end of its last byte. */
@@ -184,9 +189,12 @@ function numberIn(window: bigint, field: Field): bigint {
 /** The bytes of a window with another value in its field. */
 function windowWith(window: bigint, field: Field, value: bigint): Buffer {
   const shift = shiftOf(field)
-  const mask = (2n ** BigInt(field.bits) - 1n) << shift
-  const changed = (window & ~mask) | (BigInt.asUintN(field.bits, value) << shift)
-  return Buffer.from(changed.toString(16).padStart((endOf(field) - startOf(field)) * 2, '0'), 'hex')
+  const changed = window ^ (BigInt.asUintN(field.bits, (window >> shift) ^ value) << shift)
+  const length = endOf(field) - startOf(field)
+  if (length > SMALL_WINDOW_BYTES) return Buffer.from(changed.toString(16).padStart(length * 2, '0'), 'hex')
+  const bytes = Buffer.allocUnsafe(length)
+  bytes.writeUIntBE(Number(changed), 0, length)
+  return bytes
 }
 
 export const bitfields: readonly Command[] = [bitfieldCommand, bitfieldReadOnly]

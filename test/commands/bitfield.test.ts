@@ -32,6 +32,22 @@ test('64-bit fields are exact', () => {
   assert.equal(plain('BITFIELD', 'a', 'GET', 'u63', '3'), [9223372036854775807n])
 })
 
+test('what writes the value that is there changes and logs nothing; growth and each write count as one change', () => {
+  const { plain, takeLogged, keyspace } = made()
+  const changesOf = (...words: string[]) => {
+    const before = keyspace.changes
+    plain('BITFIELD', ...words)
+    return [keyspace.changes - before, takeLogged().length]
+  }
+  assert.equal(changesOf('a', 'SET', 'i5', '0', '0'), [1, 1])
+  assert.equal(changesOf('a', 'SET', 'i5', '0', '0'), [0, 0])
+  assert.equal(changesOf('a', 'SET', 'i5', '0', '1'), [1, 1])
+  assert.equal(changesOf('a', 'INCRBY', 'i5', '0', '0'), [0, 0])
+  assert.equal(changesOf('a', 'SET', 'i5', '90', '0'), [1, 1])
+  assert.equal(changesOf('b', 'INCRBY', 'i5', '0', '1'), [1, 1])
+  assert.is((plain('GET', 'a') as string).length, 12)
+})
+
 test('a write grows the string even where it fails; reads change and log nothing', () => {
   const { plain, takeLogged } = made()
   assert.equal(plain('BITFIELD', 'a', 'GET', 'u8', '100'), [0])
