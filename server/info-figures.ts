@@ -51,6 +51,8 @@ export interface ClientFigures {
 export interface PersistenceFigures {
   readonly loading: boolean
   readonly dirtyRecords: number
+  /** Since the last checkpoint. */
+  readonly changes: number
   readonly checkpointRunning: boolean
   readonly lastCheckpointMs: number
   /** Null before the first. */

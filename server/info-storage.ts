@@ -20,7 +20,7 @@ export function persistenceFields({ persistence, binlog, memory }: InfoFigures):
     ['current_fork_perc', '0.00'],
     ['current_save_keys_processed', 0],
     ['current_save_keys_total', 0],
-    ['rdb_changes_since_last_save', persistence.dirtyRecords],
+    ['rdb_changes_since_last_save', persistence.changes],
     ['rdb_bgsave_in_progress', running],
     ['rdb_last_save_time', Math.floor(persistence.lastCheckpointMs / 1000)],
     ['rdb_last_bgsave_status', status],

@@ -55,7 +55,7 @@ export class Keyspace {
   landedGeneration = 1
   epoch = 0
   dirty: DirtyRecord[] = []
-  /** Memory of the dirty records when they became dirty, and of the frozen ones, in bytes. */
+  /** Memory of the dirty records and of the frozen ones, in bytes; pages dropped meanwhile included. */
   dirtyBytes = 0
   frozenBytes = 0
   garbageObjects: number[] = []
@@ -65,6 +65,9 @@ export class Keyspace {
   readonly deadlines = new Deadlines()
   /** Changes so far: moves exactly when a command has changed something. */
   changes = 0
+  /** What `changes` was as of the last checkpoint that has landed, and of the one in flight. */
+  landedChanges = 0
+  private frozenChanges = 0
 
   hits = 0
   misses = 0
@@ -95,6 +98,7 @@ export class Keyspace {
     this.nextObjectId = 1
     this.nextDbId = this.databases.length + 1
     this.deadlines.clear()
+    this.landedChanges = this.changes
   }
 
   /** Takes over what the meta record says. More databases than this server has are kept and not reached. */
@@ -188,6 +192,7 @@ export class Keyspace {
     }
     this.frozenBatch = batch
     this.frozenGeneration = this.generation
+    this.frozenChanges = this.changes
     this.frozenBytes = this.dirtyBytes
     this.generation += 2
     this.dirty = []
@@ -205,6 +210,7 @@ export class Keyspace {
   /** LevelDB has what was frozen. */
   landed(): void {
     this.landedGeneration = this.frozenGeneration + 1
+    this.landedChanges = this.frozenChanges
     this.frozenGeneration = 0
     this.frozenBytes = 0
     this.frozenBatch = null

@@ -28,6 +28,7 @@ export function infoFigures(): InfoFigures {
     persistence: {
       loading: false,
       dirtyRecords: 5,
+      changes: 7,
       checkpointRunning: false,
       lastCheckpointMs: 1_699_999_999_000,
       lastDurationMs: null,
