@@ -31,6 +31,8 @@ export class Gates {
   private pausedUntilMs = 0
   private pausedWhat: 'all' | 'write' = 'all'
   private unwritten: Unwritten | null = null
+  /** Why requests are asked about, one bit for each reason: as of the last look, and what clients were held for since. */
+  private reasons = 0
 
   constructor(storage: Storage, executor: Executor, table: CommandTable) {
     this.storage = storage
@@ -76,15 +78,11 @@ export class Gates {
       return
     }
     if (storage.stalled === null) this.unwritten = null
-    this.executor.gated =
-      this.loading ||
-      this.closing ||
-      this.pausedUntilMs > 0 ||
-      storage.stalled !== null ||
-      storage.diskLow ||
-      storage.isOverloaded ||
-      this.isReopening
-    if (this.held.size === 0) return
+    const before = this.reasons
+    this.reasons = this.present()
+    this.executor.gated = this.reasons !== 0
+    // Held clients try again when a reason has gone, not every turn: each try begins a turn.
+    if (this.held.size === 0 || (before & ~this.reasons) === 0) return
     const clients = [...this.held]
     this.held.clear()
     for (const client of clients) client.retryGate()
@@ -92,6 +90,20 @@ export class Gates {
 
   forget(client: Connection): void {
     this.held.delete(client)
+  }
+
+  /** The reasons that there are now, one bit each. */
+  private present(): number {
+    const { storage } = this
+    return (
+      (this.loading ? 1 : 0) |
+      (this.closing ? 2 : 0) |
+      (this.pausedUntilMs > 0 ? 4 : 0) |
+      (storage.stalled !== null ? 8 : 0) |
+      (storage.diskLow ? 16 : 0) |
+      (storage.isOverloaded ? 32 : 0) |
+      (this.isReopening ? 64 : 0)
+    )
   }
 
   private get isReopening(): boolean {
@@ -122,6 +134,7 @@ export class Gates {
   }
 
   private hold(client: Client): 'hold' {
+    this.reasons |= this.present() // what has come up since the last look, so that its going is seen
     this.held.add(client as Connection)
     return 'hold'
   }

@@ -1,0 +1,82 @@
+import { test } from 'uvu'
+import * as assert from 'uvu/assert'
+import type { Client, CommandRuntime, Executor } from '../../commands/executor.ts'
+import type { CommandTable } from '../../commands/table.ts'
+import { Gates } from '../../server/gates.ts'
+import type { Storage } from '../../storage/storage.ts'
+
+const WRITE = { isWrite: true, command: { flags: ['write'] } } as unknown as CommandRuntime
+const READ = { isWrite: false, command: { flags: ['readonly'] } } as unknown as CommandRuntime
+
+/** A client that counts how often it was told to try again, and then asks the gate about its request as a connection does. */
+function made() {
+  const storage = { isReady: false, stalled: null as string | null, diskLow: false, isOverloaded: false }
+  const executor = {} as { gate: Executor['gate']; gated: boolean }
+  const gates = new Gates(storage as unknown as Storage, executor as Executor, {} as CommandTable)
+  gates.loading = false
+  gates.refresh()
+  const clientOf = (runtime: CommandRuntime) => {
+    const client = {
+      tries: 0,
+      verdict: null as unknown,
+      ask() {
+        this.verdict = executor.gated ? executor.gate(runtime, [], this as unknown as Client) : null
+      },
+      retryGate() {
+        this.tries++
+        this.ask()
+      },
+    }
+    client.ask()
+    return client
+  }
+  return { storage, executor, gates, clientOf }
+}
+
+test('while a pause lasts held clients are not tried again, turn after turn; when it ends they are', () => {
+  const { gates, executor, clientOf } = made()
+  gates.pause(1000, 'write')
+  const writer = clientOf(WRITE)
+  const reader = clientOf(READ)
+  assert.equal([writer.verdict, reader.verdict, gates.heldCount], ['hold', null, 1])
+  for (let turn = 0; turn < 10; turn++) gates.refresh(999)
+  assert.is(writer.tries, 0)
+  gates.refresh(1000)
+  assert.equal([writer.tries, writer.verdict, gates.heldCount, executor.gated], [1, null, 0, false])
+})
+
+test('a client held for one reason is tried when that goes, and held on for another', () => {
+  const { gates, storage, clientOf } = made()
+  gates.pause(1000, 'all')
+  storage.isOverloaded = true
+  const writer = clientOf(WRITE)
+  const reader = clientOf(READ)
+  gates.unpause()
+  assert.equal([writer.tries, writer.verdict], [1, 'hold'])
+  assert.equal([reader.tries, reader.verdict], [1, null])
+  storage.isOverloaded = false
+  gates.refresh()
+  assert.equal([writer.tries, writer.verdict], [2, null])
+})
+
+test('a reason that comes and goes between two looks leaves nobody behind', () => {
+  const { gates, storage, clientOf } = made()
+  gates.pause(1000, 'write')
+  const first = clientOf(WRITE)
+  storage.isOverloaded = true
+  gates.unpause() // the second reason is there before the first has gone
+  const second = clientOf(WRITE)
+  storage.isOverloaded = false
+  gates.refresh()
+  assert.equal([first.verdict, second.verdict, gates.heldCount], [null, null, 0])
+
+  gates.pause(1000, 'write')
+  storage.isOverloaded = true
+  const third = clientOf(WRITE)
+  storage.isOverloaded = false
+  gates.refresh()
+  assert.is(third.verdict, 'hold', 'the pause is still there')
+  assert.is(third.tries, 1)
+})
+
+test.run()
