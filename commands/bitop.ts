@@ -47,8 +47,8 @@ function operationOf(args: Args): BitOperation | 'not' {
 
 const result = Buffer.allocUnsafeSlow(CHUNK_BYTES)
 const operand = Buffer.allocUnsafeSlow(CHUNK_BYTES)
-const resultWords = new Uint32Array(result.buffer)
-const operandWords = new Uint32Array(operand.buffer)
+const resultWords = new Int32Array(result.buffer)
+const operandWords = new Int32Array(operand.buffer)
 const zeros = Buffer.alloc(CHUNK_BYTES)
 
 function resultOf(db: Database, operation: BitOperation | 'not', sources: readonly StringValue[], length: number): Rope | Buffer {

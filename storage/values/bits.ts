@@ -1,12 +1,16 @@
-/** Counting, finding and combining bits, a 32-bit word at a time. Bit 0 of a string is the highest bit of its first byte. */
+/**
+ * Counting, finding and combining bits, a 32-bit word at a time. Bit 0 of a string is the highest bit of its first byte.
+ *
+ * Words are signed: V8 keeps those in registers, while unsigned ones become doubles.
+ */
 
 export type BitOperation = 'and' | 'or' | 'xor'
 
 /** The whole words of a buffer: a view, or one of a copy where the buffer does not stand on a word's boundary. */
-function wordsOf(buffer: Buffer): Uint32Array {
+function wordsOf(buffer: Buffer): Int32Array {
   const count = buffer.length >>> 2
-  if ((buffer.byteOffset & 3) === 0) return new Uint32Array(buffer.buffer, buffer.byteOffset, count)
-  return new Uint32Array(new Uint8Array(buffer).buffer, 0, count)
+  if ((buffer.byteOffset & 3) === 0) return new Int32Array(buffer.buffer, buffer.byteOffset, count)
+  return new Int32Array(new Uint8Array(buffer).buffer, 0, count)
 }
 
 /** The number of ones in a word: sums of neighbouring fields of 1, 2 and 4 bits, then of the four bytes by one multiplication. */
@@ -28,7 +32,7 @@ export function countOnes(buffer: Buffer): number {
 /** The position of the first bit that is `bit`, or -1. */
 export function firstBit(buffer: Buffer, bit: 0 | 1): number {
   const without = bit === 1 ? 0 : 0xff // a byte that has none
-  const wordWithout = bit === 1 ? 0 : 0xffffffff
+  const wordWithout = bit === 1 ? 0 : -1
   const words = wordsOf(buffer)
   let word = 0
   while (word < words.length && words[word] === wordWithout) word++
@@ -40,7 +44,7 @@ export function firstBit(buffer: Buffer, bit: 0 | 1): number {
 }
 
 /** Combines words in place: `into` becomes `into` op `operand`. */
-export function combine(operation: BitOperation, into: Uint32Array, operand: Uint32Array): void {
+export function combine(operation: BitOperation, into: Int32Array, operand: Int32Array): void {
   const { length } = into
   if (operation === 'and') for (let i = 0; i < length; i++) into[i] = (into[i] as number) & (operand[i] as number)
   else if (operation === 'or') for (let i = 0; i < length; i++) into[i] = (into[i] as number) | (operand[i] as number)
@@ -48,6 +52,6 @@ export function combine(operation: BitOperation, into: Uint32Array, operand: Uin
 }
 
 /** Inverts words in place. */
-export function invert(words: Uint32Array): void {
+export function invert(words: Int32Array): void {
   for (let i = 0; i < words.length; i++) words[i] = ~(words[i] as number)
 }

@@ -80,7 +80,7 @@ test('BITCOUNT and BITPOS agree with a string of zeros and ones', () => {
   const seed = seeded('bit ranges')
   const { integer, pick } = seed
   const { plain } = made()
-  for (let round = 0; round < 60; round++) {
+  for (let round = 0; round < 30; round++) {
     const value = randomString(seed)
     if (value === '') continue
     const all = bitsOf(value)
@@ -111,7 +111,7 @@ test('BITOP agrees with a loop over bytes', () => {
   const { integer, pick } = seed
   const { plain, context } = made()
   const operations = { AND: (a: number, b: number) => a & b, OR: (a: number, b: number) => a | b, XOR: (a: number, b: number) => a ^ b }
-  for (let round = 0; round < 50; round++) {
+  for (let round = 0; round < 25; round++) {
     const sources = Array.from({ length: 1 + integer(4) }, () => randomString(seed))
     const keys = sources.map((_, i) => `source${i}`)
     for (const [i, key] of keys.entries()) plain('SET', key, sources[i]!)
