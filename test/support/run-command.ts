@@ -61,6 +61,7 @@ export function harness(families: readonly (readonly Command[])[], options: Harn
   const context = new Context(keyspace, server)
   const session = { id: 1, database: 0, resp: 2, authenticated: true, name: '', ...options.session } as Session
   context.session = session
+  context.db = keyspace.database(session.database)
 
   const run = (...words: Bytes[]): Reply => {
     const command = commandOf(table, words)
