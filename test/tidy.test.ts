@@ -1,0 +1,219 @@
+/**
+ * The house rules that a machine can judge and no other tool does: who may import whom, where time and chance come from, how long a file
+ * may be, words that have no place in finished code, and documents that name files which are not there.
+ */
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { dirname, join, normalize, relative } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { test } from 'uvu'
+import * as assert from 'uvu/assert'
+
+const MAX_LINES = 400
+
+/** The repository: where this file was compiled from, or the working directory where it was compiled to some other place. */
+const compiledFrom = fileURLToPath(new URL('../..', import.meta.url))
+const ROOT = existsSync(join(compiledFrom, 'storage', 'storage.ts')) ? compiledFrom : process.cwd()
+
+const LAYERS = ['storage', 'replication', 'commands', 'server', 'test', 'benchmarks']
+
+/** What each layer may import. */
+const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
+  storage: ['storage'],
+  replication: ['storage', 'replication'],
+  commands: ['storage', 'commands'],
+  server: ['storage', 'replication', 'commands', 'server'],
+  test: LAYERS,
+  benchmarks: ['benchmarks', 'server', 'test'],
+}
+
+/** Node's modules that only the files named may import: the disk and the network have one door each. */
+const ONE_DOOR: Readonly<Record<string, (file: string) => boolean>> = {
+  'node:fs': (file) => file === 'storage/files.ts' || file.startsWith('server/'),
+  'node:fs/promises': (file) => file.startsWith('server/'),
+  'node:net': (file) => file.startsWith('server/'),
+  'node:tls': (file) => file.startsWith('server/'),
+  'node:http': (file) => file.startsWith('server/'),
+  'classic-level': (file) => file === 'storage/record-store.ts',
+}
+
+/** Where the real clock and real chance are picked up and handed on. */
+const CLOCKS = ['storage/clock.ts']
+const CHANCE = ['server/node.ts']
+
+interface Source {
+  /** From the repository's root, with slashes. */
+  readonly path: string
+  readonly layer: string
+  readonly text: string
+  /** Without comments and what stands between quotes on one line. */
+  readonly code: string
+}
+
+function sources(): Source[] {
+  const found: Source[] = []
+  for (const layer of LAYERS) {
+    const names = existsSync(join(ROOT, layer)) ? readdirSync(join(ROOT, layer), { recursive: true, encoding: 'utf8' }) : []
+    for (const name of names.filter((candidate) => candidate.endsWith('.ts')).sort()) {
+      const text = readFileSync(join(ROOT, layer, name), 'utf8')
+      found.push({ path: slashed(join(layer, name)), layer, text, code: codeOf(text) })
+    }
+  }
+  return found
+}
+
+const slashed = (path: string) => path.replaceAll('\\', '/')
+
+function codeOf(text: string): string {
+  const withoutComments = text.replace(/\/\*[\s\S]*?\*\//g, (comment) => comment.replace(/[^\n]/g, '')).replace(/(^|\s)\/\/.*$/gm, '$1')
+  return withoutComments.replace(/'(?:[^'\\\n]|\\.)*'/g, "''")
+}
+
+const files = sources()
+const isProduct = ({ layer }: Source) => layer !== 'test' && layer !== 'benchmarks'
+
+/** `path:line: what` for each match of a pattern in the code of files. */
+function matches(among: readonly Source[], pattern: RegExp, of: (source: Source) => string = (source) => source.code): string[] {
+  return among.flatMap((source) =>
+    of(source)
+      .split('\n')
+      .flatMap((line, index) => (pattern.test(line) ? [`${source.path}:${index + 1}: ${line.trim()}`] : [])),
+  )
+}
+
+function importsOf({ text }: Source): string[] {
+  return [...text.matchAll(/^(?:import|export)\b[^'\n]*(?:\n[^'\n]*)*?from '([^']+)'|^import '([^']+)'|\bimport\('([^']+)'\)/gm)].map(
+    (match) => (match[1] ?? match[2] ?? match[3]) as string,
+  )
+}
+
+/** Nothing found, or a failure that lists what was. */
+function none(what: string, found: readonly string[]): void {
+  assert.is(found.length, 0, `${what}:\n  ${found.join('\n  ')}`)
+}
+
+test('the sources are found at all', () => {
+  for (const layer of ['storage', 'commands', 'server', 'test'])
+    assert.ok(
+      files.some((file) => file.layer === layer),
+      layer,
+    )
+})
+
+test('storage knows nothing of commands, commands nothing of the server, and nobody but tests imports the server', () => {
+  const wrong: string[] = []
+  for (const file of files) {
+    for (const specifier of importsOf(file)) {
+      if (!specifier.startsWith('.')) continue
+      const target = slashed(normalize(join(dirname(file.path), specifier)))
+      if (!existsSync(join(ROOT, target))) wrong.push(`${file.path} imports ${specifier}, which is not there`)
+      const layer = target.split('/')[0] as string
+      if (!(MAY_IMPORT[file.layer] as readonly string[]).includes(layer)) wrong.push(`${file.path} imports ${target}`)
+    }
+  }
+  none('imports across layers', wrong)
+})
+
+test('the disk, LevelDB and the network have one door each', () => {
+  const wrong: string[] = []
+  for (const file of files.filter(isProduct)) {
+    for (const specifier of importsOf(file)) {
+      const mayImport = ONE_DOOR[specifier]
+      if (mayImport !== undefined && !mayImport(file.path)) wrong.push(`${file.path} imports ${specifier}`)
+    }
+  }
+  none('imports past the door', wrong)
+})
+
+test('time is read in one place and passed on from there', () => {
+  const readers = files.filter((file) => isProduct(file) && !CLOCKS.includes(file.path))
+  none('clocks', matches(readers, /\bDate\.now\b|\bperformance\.now\b|\bnew Date\(\)|\bhrtime\b/))
+})
+
+test('chance is picked up in one place and passed on from there', () => {
+  const readers = files.filter((file) => isProduct(file) && !CHANCE.includes(file.path))
+  none('chance', matches(readers, /\bMath\.random\b|\brandomBytes\b|\brandomUUID\b|\brandomInt\b|\bgetRandomValues\b/))
+})
+
+test('storage and commands set no timers but where they wait for a disk', () => {
+  const readers = files.filter(({ layer, path }) => (layer === 'storage' || layer === 'commands') && path !== 'storage/storage.ts')
+  none('timers', matches(readers, /\bsetTimeout\b|\bsetInterval\b/))
+})
+
+test('the product prints through its log only', () => {
+  none('console', matches(files.filter(isProduct), /\bconsole\./))
+})
+
+test('no file has more than 400 lines', () => {
+  const long = files.map((file) => ({ path: file.path, lines: file.text.split('\n').length - 1 })).filter(({ lines }) => lines > MAX_LINES)
+  none(
+    'files that are two',
+    long.map(({ path, lines }) => `${path}: ${lines} lines`),
+  )
+})
+
+test('file names are words joined by hyphens', () => {
+  none(
+    'names',
+    files.map((file) => file.path).filter((path) => !/^[a-z0-9]+([-/.][a-z0-9]+)*\.ts$/.test(path)),
+  )
+})
+
+test('nothing is left to do later', () => {
+  const words = new RegExp(
+    `\\b(${['TO' + 'DO', 'FIX' + 'ME', 'X' + 'XX', 'HA' + 'CK', 'not imple' + 'mented', 'not yet imple' + 'mented'].join('|')})\\b`,
+  )
+  none(
+    'left over',
+    matches(files, words, (source) => source.text),
+  )
+})
+
+test('constructors declare no properties, enums and namespaces do not occur, and no test is left alone', () => {
+  none('parameter properties', matches(files, /\bconstructor\s*\(\s*(?:private|protected|public|readonly)\b/))
+  none('enums and namespaces', matches(files, /^\s*(?:export\s+)?(?:declare\s+)?(?:const\s+)?(?:enum|namespace)\s+\w/))
+  none('decorators', matches(files, /^\s*@\w+/))
+  none('test.only', matches(files, /\btest\.only\(/))
+})
+
+test('every test file runs what it declares', () => {
+  const tests = files.filter((file) => file.path.endsWith('.test.ts'))
+  none(
+    'tests without test.run()',
+    tests.filter((file) => !/\.run\(\)/.test(file.code)).map((file) => file.path),
+  )
+})
+
+/** Words in backquotes and link targets of a document that look like a path of the repository. */
+function pathsNamedIn(document: string): string[] {
+  const text = readFileSync(join(ROOT, document), 'utf8').replace(/^```[\s\S]*?^```/gm, '')
+  const quoted = [...text.matchAll(/`([^`\n]+)`/g)].map((match) => match[1] as string)
+  const linked = [...text.matchAll(/\]\(([^)#\s]+)[^)]*\)/g)].map((match) => match[1] as string).filter((target) => !target.includes(':'))
+  const known = new RegExp(`^(?:${[...LAYERS, 'docs', '.ci'].join('|')})/[\\w./-]+$`)
+  return [...quoted.filter((word) => known.test(word)), ...linked.map((target) => slashed(join(dirname(document), target)))]
+}
+
+test('the documents name no file that is not there', () => {
+  const documents = ['README.md', 'ARCHITECTURE.md', 'CONTRIBUTING.md', 'CHANGELOG.md']
+  const wrong = documents.flatMap((document) =>
+    pathsNamedIn(document)
+      .filter((path) => !existsSync(join(ROOT, path)))
+      .map((path) => `${document} names ${path}`),
+  )
+  none('files that are not there', wrong)
+})
+
+test('ARCHITECTURE.md has a place for every file of the product', () => {
+  const text = readFileSync(join(ROOT, 'ARCHITECTURE.md'), 'utf8')
+  const unnamed = files.filter(isProduct).filter(({ path }) => {
+    const name = relative(path.split('/')[0] as string, path)
+      .replaceAll('\\', '/')
+      .replace(/\.ts$/, '')
+    return !new RegExp(`(^|[\\s\`(/,])${name.replace(/[.]/g, '\\.')}([\\s\`,.;:)]|$)`, 'm').test(text)
+  })
+  none(
+    'files without a place on the map',
+    unnamed.map(({ path }) => path),
+  )
+})
+
+test.run()
