@@ -7,7 +7,7 @@
  */
 import type { Bytes } from '../storage/bytes.ts'
 import { lowerCase } from '../storage/bytes.ts'
-import { isToken, requireClampedInteger } from './args.ts'
+import { integerOf, isToken, requireClampedInteger } from './args.ts'
 import { type Args, type Command, command } from './command.ts'
 import type { Context } from './context.ts'
 import { databasesDigest, valueDigest } from './debug-digest.ts'
@@ -18,6 +18,7 @@ import { helpReply } from './help.ts'
 import { encodingOf, idleSeconds, referenceCountOf } from './object.ts'
 import { OK, type Reply, SimpleString } from './reply.ts'
 import type { Session } from './session.ts'
+import { requireString } from './values.ts'
 
 const HELP = [
   'AOF-FLUSH-SLEEP <microsec>',
@@ -111,7 +112,7 @@ function populate(context: Context, args: Args): Reply {
 
 /** Bytes that Redis's RDB format takes for a string, before compression. */
 function serializedLength(value: Bytes | { readonly length: number }): number {
-  if (typeof value === 'string' && encodingOf(value) === 'int') {
+  if (typeof value === 'string' && integerOf(value) !== null) {
     const number = Number(value)
     if (number >= -128 && number <= 127) return 2
     if (number >= -32_768 && number <= 32_767) return 3
@@ -123,12 +124,12 @@ function serializedLength(value: Bytes | { readonly length: number }): number {
 }
 
 function describeObject(context: Context, key: Bytes): Reply {
-  const value = context.db.peek(key)?.value ?? null
-  if (value === null) throw noSuchKey()
+  const entry = context.db.peek(key)
+  if (entry === undefined) throw noSuchKey()
   const idle = idleSeconds(context, key)
   const accessedAt = context.keyspace.seconds - idle
   return new SimpleString(
-    `Value at:0x000000000000 refcount:${referenceCountOf(value)} encoding:${encodingOf(value)} serializedlength:${serializedLength(value)} lru:${accessedAt & 0xffffff} lru_seconds_idle:${idle}`,
+    `Value at:0x000000000000 refcount:${referenceCountOf(entry)} encoding:${encodingOf(entry)} serializedlength:${serializedLength(requireString(entry))} lru:${accessedAt & 0xffffff} lru_seconds_idle:${idle}`,
   )
 }
 

@@ -1,12 +1,14 @@
 /**
  * OBJECT: what a value is inside. Nothing here counts as use of the key.
  *
- * Where we differ from Redis: encodings are told from the value alone, so that a number that came about by APPEND or SETRANGE is `int`
- * (Redis: `raw`); access frequency is never tracked, so OBJECT FREQ is always the error that Redis gives without an LFU policy.
+ * Where we differ from Redis: encodings are told from the value alone, so that a short string that APPEND or SETRANGE has changed stays
+ * `embstr` (Redis: `raw`), and changed-integers.ts says what is forgotten; access frequency is never tracked, so OBJECT FREQ is always
+ * the error that Redis gives without an LFU policy.
  */
 import type { Bytes } from '../storage/bytes.ts'
-import type { Value } from '../storage/entry.ts'
+import type { Entry } from '../storage/entry.ts'
 import { integerOf } from './args.ts'
+import { isInteger } from './changed-integers.ts'
 import { type Command, command, keyRange } from './command.ts'
 import type { Context } from './context.ts'
 import { clientError } from './errors.ts'
@@ -20,21 +22,22 @@ const SHARED_REFCOUNT = 2 ** 31 - 1
 
 export type Encoding = 'int' | 'embstr' | 'raw'
 
-export function encodingOf(value: Value): Encoding {
+export function encodingOf(entry: Entry): Encoding {
+  const { value } = entry
   if (typeof value !== 'string') return 'raw'
-  if (integerOf(value) !== null) return 'int'
+  if (integerOf(value) !== null) return isInteger(entry) ? 'int' : 'raw'
   return value.length <= EMBEDDED_MAX_BYTES ? 'embstr' : 'raw'
 }
 
-export function referenceCountOf(value: Value): number {
-  const integer = typeof value === 'string' ? integerOf(value) : null
-  return integer !== null && integer >= 0 && integer < SHARED_INTEGERS ? SHARED_REFCOUNT : 1
+export function referenceCountOf(entry: Entry): number {
+  const number = isInteger(entry) ? Number(entry.value) : -1
+  return number >= 0 && number < SHARED_INTEGERS ? SHARED_REFCOUNT : 1
 }
 
 /** Nil where there is no such key. */
-function ofValue({ db }: Context, key: Bytes, answer: (value: Value) => Reply): Reply {
-  const value = db.peek(key)?.value ?? null
-  return value === null ? null : answer(value)
+function ofEntry({ db }: Context, key: Bytes, answer: (entry: Entry) => Reply): Reply {
+  const entry = db.peek(key)
+  return entry === undefined ? null : answer(entry)
 }
 
 const shared = { group: 'generic', categories: ['keyspace'], complexity: 'O(1)' } as const
@@ -53,7 +56,7 @@ const encoding = command({
   since: '2.2.3',
   summary: 'Returns the internal encoding of a Redis object.',
   syntax: 'OBJECT ENCODING key',
-  run: (context, args) => ofValue(context, args[2], encodingOf),
+  run: (context, args) => ofEntry(context, args[2], encodingOf),
 })
 
 /** OBJECT FREQ key */
@@ -64,7 +67,7 @@ const frequency = command({
   summary: 'Returns the logarithmic access frequency counter of a Redis object.',
   syntax: 'OBJECT FREQ key',
   run: (context, args) =>
-    ofValue(context, args[2], () => {
+    ofEntry(context, args[2], () => {
       throw clientError(
         'ERR An LFU maxmemory policy is not selected, access frequency not tracked. Please note that when switching between policies at runtime LRU and LFU data will take some time to adjust.',
       )
@@ -112,7 +115,7 @@ const idleTime = command({
   since: '2.2.3',
   summary: 'Returns the time since the last access to a Redis object.',
   syntax: 'OBJECT IDLETIME key',
-  run: (context, args) => ofValue(context, args[2], () => idleSeconds(context, args[2])),
+  run: (context, args) => ofEntry(context, args[2], () => idleSeconds(context, args[2])),
 })
 
 /** OBJECT REFCOUNT key */
@@ -122,7 +125,7 @@ const referenceCount = command({
   since: '2.2.3',
   summary: 'Returns the reference count of a value of a key.',
   syntax: 'OBJECT REFCOUNT key',
-  run: (context, args) => ofValue(context, args[2], referenceCountOf),
+  run: (context, args) => ofEntry(context, args[2], referenceCountOf),
 })
 
 /** OBJECT <subcommand> */

@@ -2,6 +2,7 @@
 import { bufferOf } from '../storage/bytes.ts'
 import { appendString, writeString } from '../storage/values/string.ts'
 import { requireClampedInteger } from './args.ts'
+import { noteChangedBytes } from './changed-integers.ts'
 import { type Args, type Command, command, firstKey } from './command.ts'
 import type { Context } from './context.ts'
 import { clientError } from './errors.ts'
@@ -63,7 +64,10 @@ const append = command({
     }
     const length = requireString(entry).length + suffix.length
     requireStringLength(context, length)
-    if (suffix.length > 0) appendString(db, entry, suffix)
+    if (suffix.length > 0) {
+      appendString(db, entry, suffix)
+      noteChangedBytes(entry)
+    }
     return length
   },
 })
@@ -132,7 +136,7 @@ const setrange = command({
     const { length } = stringOrEmpty(entry)
     if (part.length === 0) return length
     requireStringLength(context, offset + part.length)
-    writeString(db, key, entry, offset, bufferOf(part))
+    noteChangedBytes(writeString(db, key, entry, offset, bufferOf(part)))
     return Math.max(length, offset + part.length)
   },
 })

@@ -1,7 +1,11 @@
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
+import { bitfields } from '../../commands/bitfield.ts'
+import { bitmaps } from '../../commands/bitmaps.ts'
 import { objects } from '../../commands/object.ts'
 import type { SimpleString } from '../../commands/reply.ts'
+import { stringNumbers } from '../../commands/string-numbers.ts'
+import { stringRanges } from '../../commands/string-ranges.ts'
 import { strings } from '../../commands/strings.ts'
 import { harness } from '../support/executor-harness.ts'
 
@@ -24,6 +28,28 @@ test('OBJECT ENCODING tells numbers, short and long strings apart', () => {
     run('SET', 'a', value)
     assert.is(run('OBJECT', 'ENCODING', 'a'), encoding)
   }
+})
+
+test('OBJECT ENCODING calls an integer raw that came about by changing bytes, until it is set anew', () => {
+  const { run } = harness([strings, stringRanges, stringNumbers, bitmaps, bitfields, objects])
+  const after = (...words: string[]) => {
+    run('SET', 'a', '1234')
+    run(...words)
+    return [run('OBJECT', 'ENCODING', 'a'), run('OBJECT', 'REFCOUNT', 'a')]
+  }
+  assert.equal(after('SETRANGE', 'a', '0', '2'), ['raw', 1])
+  assert.equal(after('APPEND', 'a', '5'), ['raw', 1])
+  assert.equal(after('SETBIT', 'a', '6', '1'), ['raw', 1])
+  assert.equal(after('BITFIELD', 'a', 'SET', 'u8', '0', '50'), ['raw', 1])
+  assert.equal(after('APPEND', 'a', ''), ['int', 2147483647])
+  assert.equal(after('BITFIELD', 'a', 'GET', 'u8', '0'), ['int', 2147483647])
+  run('APPEND', 'a', '5')
+  run('INCR', 'a')
+  assert.is(run('OBJECT', 'ENCODING', 'a'), 'int')
+  run('APPEND', 'new', '5')
+  assert.is(run('OBJECT', 'ENCODING', 'new'), 'int')
+  run('SETRANGE', 'newer', '0', '5')
+  assert.is(run('OBJECT', 'ENCODING', 'newer'), 'raw')
 })
 
 test('OBJECT answers nil for a key that does not exist', () => {
