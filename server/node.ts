@@ -105,6 +105,7 @@ export class Node implements ServerPort {
       this.turn.waitForSync = policy === 'always'
     })
     followStorageSettings(config, engine)
+    engine.onExpired = (milliseconds) => this.latency.add('expire-cycle', milliseconds)
     config.onChange('requirepass', (password) => {
       if (password === '') for (const client of this.clients.all()) client.authenticated = true
     })

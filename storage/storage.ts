@@ -65,6 +65,8 @@ export class Storage {
   stalled: string | null = null
   /** Why writes are refused for want of room though the last group was written. */
   diskLow = false
+  /** Told how long each slice of active expiry took that deleted something. */
+  onExpired: (milliseconds: number) => void = () => {}
   private readonly options: StorageOptions
   private readonly generation: Generation
   private readonly records: RecordStore
@@ -245,9 +247,12 @@ export class Storage {
   expireDue(): boolean {
     if (this.stalled !== null || this.started === null || this.checkpointer.isReopening) return false
     const { clock } = this.options
-    const until = clock.monotonicMs() + SLICE_MS
-    while (this.expiry.expireSome(EXPIRE_PER_STEP)) if (clock.monotonicMs() >= until) return true
-    return false
+    const { expiredKeys } = this.keyspace
+    const startedMs = clock.monotonicMs()
+    let more = this.expiry.expireSome(EXPIRE_PER_STEP)
+    while (more && clock.monotonicMs() < startedMs + SLICE_MS) more = this.expiry.expireSome(EXPIRE_PER_STEP)
+    if (this.keyspace.expiredKeys !== expiredKeys) this.onExpired(clock.monotonicMs() - startedMs)
+    return more
   }
 
   /** Whether a client whose next command is a write must wait. */
