@@ -6,49 +6,28 @@
  * cannot be written, or it does not read its replies. What arrives meanwhile stays in the decoder, and past a limit in the kernel.
  */
 import type { Socket } from 'node:net'
-import type { Client, Executor } from '../commands/executor.ts'
+import type { Client } from '../commands/executor.ts'
 import type { Reply } from '../commands/reply.ts'
 import type { ReplyMode } from '../commands/session.ts'
 import type { Bytes } from '../storage/bytes.ts'
-import type { Prefetcher } from './prefetch.ts'
+import { type ConnectionHost, OutputLimit } from './connection-host.ts'
 import { encodeError, encodeReply, type ReplySink } from './reply-encoder.ts'
-import { type DecoderLimits, ProtocolError, RequestDecoder } from './request-decoder.ts'
-import type { Turn, TurnClient } from './turn.ts'
+import { ProtocolError, RequestDecoder } from './request-decoder.ts'
+import { type Chunks, SealedReplies } from './sealed-replies.ts'
+import type { TurnClient } from './turn.ts'
 
 /** Replies of one turn past this many bytes make the client wait for the end of the turn. */
 const TURN_OUTPUT_BYTES = 1024 * 1024
 /** Unsent replies past this many bytes hold the client until it has read them. */
 const UNSENT_BYTES = 1024 * 1024
+/** Turns whose replies may wait for the disk; past this many the client is held. */
+const MAX_SEALED_TURNS = 1024
 /** Received and not run: past this many bytes the socket is not read. */
 const HELD_INPUT_BYTES = 256 * 1024
-
 /** A client that is being closed has so long to read its last replies. */
 const CLOSE_TIMEOUT_MS = 1000
 
-/** What a connection needs of the server. */
-export interface ConnectionHost {
-  readonly executor: Executor
-  readonly turn: Turn
-  readonly prefetcher: Prefetcher
-  readonly limits: DecoderLimits
-  readonly queryBufferLimit: () => number
-  /** Hard limit, soft limit and its seconds for unsent replies, bytes; 0 means none. */
-  readonly outputLimit: () => { readonly hard: number; readonly soft: number; readonly softSeconds: number }
-  received(bytes: number): void
-  sent(bytes: number): void
-  closed(connection: Connection): void
-  log(fields: object, text: string): void
-  wallMs(): number
-  monotonicMs(): number
-}
-
 type HoldReason = 'async' | 'gate' | 'stall' | 'output' | 'turn'
-
-/** Replies that wait for the binlog to be synced up to an offset. */
-interface Sealed {
-  readonly offset: number
-  readonly chunks: (Bytes | Buffer)[]
-}
 
 export class Connection implements Client, TurnClient, ReplySink {
   readonly id: number
@@ -79,18 +58,19 @@ export class Connection implements Client, TurnClient, ReplySink {
   /** The queue was full before the decoder was empty. */
   private moreToDecode = false
   private out = ''
-  private chunks: (Bytes | Buffer)[] = []
+  private chunks: Chunks = []
   private chunkBytes = 0
-  private sealed: Sealed[] = []
+  private readonly sealed = new SealedReplies()
   private touched = false
   private closing: 'no' | 'after-reply' | 'closed' = 'no'
   private readingPaused = false
-  private softLimitSince = 0
+  private readonly outputLimit: OutputLimit
 
   constructor(socket: Socket, id: number, host: ConnectionHost, address: { remote: string; local: string; isUnix: boolean }) {
     this.socket = socket
     this.id = id
     this.host = host
+    this.outputLimit = new OutputLimit(host)
     this.address = address.remote
     this.localAddress = address.local
     this.isUnix = address.isUnix
@@ -134,8 +114,6 @@ export class Connection implements Client, TurnClient, ReplySink {
     else this.pump()
   }
 
-  // --- replies
-
   reply(reply: Reply): void {
     if (this.replyMode === 'on') {
       if (!this.touched) this.touch()
@@ -168,11 +146,9 @@ export class Connection implements Client, TurnClient, ReplySink {
     else if (this.replyMode === 'skip-next') this.replyMode = 'skip'
   }
 
-  // --- the turn
-
   flush(): void {
     this.touched = false
-    if (this.sealed.length > 0) {
+    if (this.sealed.count > 0) {
       this.seal(0)
       return
     }
@@ -181,15 +157,13 @@ export class Connection implements Client, TurnClient, ReplySink {
 
   seal(offset: number): void {
     this.touched = false
-    const chunks = this.takeOutput()
-    this.sealed.push({ offset: Math.max(offset, this.sealed.at(-1)?.offset ?? 0), chunks })
-    if (this.closing === 'after-reply') return
-    if (this.sealed.length > 1024) this.holdFor('output')
+    this.sealed.add(offset, this.takeOutput())
+    if (this.closing !== 'after-reply' && this.sealed.count > MAX_SEALED_TURNS) this.holdFor('output')
   }
 
   unseal(offset: number): void {
-    while (this.sealed.length > 0 && (this.sealed[0] as Sealed).offset <= offset) this.send((this.sealed.shift() as Sealed).chunks)
-    if (this.holds.has('output') && this.sealed.length === 0 && !this.socket.writableNeedDrain) this.unhold('output')
+    for (let chunks = this.sealed.take(offset); chunks !== undefined; chunks = this.sealed.take(offset)) this.send(chunks)
+    if (this.holds.has('output') && this.sealed.count === 0 && !this.socket.writableNeedDrain) this.unhold('output')
   }
 
   hold(): void {
@@ -235,21 +209,16 @@ export class Connection implements Client, TurnClient, ReplySink {
     })
   }
 
-  private takeOutput(): (Bytes | Buffer)[] {
-    const { chunks } = this
-    if (chunks.length === 0) {
-      const { out } = this
-      this.out = ''
-      return out.length === 0 ? [] : [out]
-    }
-    if (this.out.length > 0) chunks.push(this.out)
+  private takeOutput(): Chunks {
+    const { chunks, out } = this
+    if (out.length > 0) chunks.push(out)
     this.out = ''
-    this.chunks = []
+    if (chunks.length > 0) this.chunks = []
     this.chunkBytes = 0
     return chunks
   }
 
-  private send(chunks: (Bytes | Buffer)[]): void {
+  private send(chunks: Chunks): void {
     if (this.closing === 'closed') return
     const { socket } = this
     if (chunks.length === 1) this.write(chunks[0] as Bytes | Buffer)
@@ -258,7 +227,7 @@ export class Connection implements Client, TurnClient, ReplySink {
       for (const chunk of chunks) this.write(chunk)
       socket.uncork()
     }
-    if (this.closing === 'after-reply' && this.sealed.length === 0) {
+    if (this.closing === 'after-reply' && this.sealed.count === 0) {
       this.closing = 'closed'
       socket.end(() => socket.destroySoon())
       return
@@ -275,14 +244,8 @@ export class Connection implements Client, TurnClient, ReplySink {
 
   private checkOutput(): void {
     const unsent = this.outputBufferBytes()
-    const { hard, soft, softSeconds } = this.host.outputLimit()
-    const now = this.host.monotonicMs()
-    if (soft > 0 && unsent > soft) this.softLimitSince ||= now
-    else this.softLimitSince = 0
-    const softPassed = this.softLimitSince !== 0 && now - this.softLimitSince > softSeconds * 1000
-    if ((hard > 0 && unsent > hard) || softPassed) {
-      this.host.log({ client: this.id, address: this.address, bytes: unsent }, 'client closed: past its output buffer limit')
-      this.close('now')
+    if (this.outputLimit.isPassed(unsent)) {
+      this.closeAsTooLarge(unsent, 'client closed: past its output buffer limit')
       return
     }
     this.holds.delete('turn')
@@ -295,11 +258,9 @@ export class Connection implements Client, TurnClient, ReplySink {
   }
 
   private drained(): void {
-    this.softLimitSince = 0
-    if (this.sealed.length === 0) this.unhold('output')
+    this.outputLimit.reset()
+    if (this.sealed.count === 0) this.unhold('output')
   }
-
-  // --- requests
 
   private pump(): void {
     const { host, decoder } = this
@@ -402,13 +363,16 @@ export class Connection implements Client, TurnClient, ReplySink {
     this.decoder.retain()
     const buffered = this.decoder.bufferedBytes
     const limit = this.host.queryBufferLimit()
-    if (limit > 0 && buffered > limit) {
-      this.host.log({ client: this.id, address: this.address, bytes: buffered }, 'client closed: past the query buffer limit')
-      this.close('now')
-    } else if (buffered > HELD_INPUT_BYTES && !this.readingPaused) {
+    if (limit > 0 && buffered > limit) this.closeAsTooLarge(buffered, 'client closed: past the query buffer limit')
+    else if (buffered > HELD_INPUT_BYTES && !this.readingPaused) {
       this.readingPaused = true
       this.socket.pause()
     }
+  }
+
+  private closeAsTooLarge(bytes: number, text: string): void {
+    this.host.log({ client: this.id, address: this.address, bytes }, text)
+    this.close('now')
   }
 
   private protocolError(error: unknown): void {
@@ -426,7 +390,7 @@ export class Connection implements Client, TurnClient, ReplySink {
 
   private gone(): void {
     this.closing = 'closed'
-    this.sealed = []
+    this.sealed.clear()
     this.host.turn.forget(this)
     this.host.closed(this)
   }

@@ -18,7 +18,8 @@ import { Storage } from '../storage/storage.ts'
 import { Acceptor } from './acceptor.ts'
 import { ClientRegistry, monitorLine } from './client-registry.ts'
 import type { Config } from './config.ts'
-import type { Connection, ConnectionHost } from './connection.ts'
+import type { Connection } from './connection.ts'
+import type { ConnectionHost } from './connection-host.ts'
 import { Cron } from './cron.ts'
 import { families } from './families.ts'
 import { Gates } from './gates.ts'
@@ -290,8 +291,7 @@ export class Node implements ServerPort {
         if (latency.enabled) latency.add(command.flags.includes('fast') ? 'fast-command' : 'command', micros / 1000)
       },
       failed: (text) => statistics.error(text),
-      monitor: (client, args) =>
-        this.clients.tellMonitors(monitorLine(systemClock.wallMs(), client as Connection, redacted(args))),
+      monitor: (client, args) => this.clients.tellMonitors(monitorLine(systemClock.wallMs(), client as Connection, redacted(args))),
       resumed: (client) => (client as Connection).asyncDone(),
       broken: (error, changed) => {
         const stack = error instanceof Error ? error.stack : String(error)

@@ -1,0 +1,48 @@
+/** What a connection is given by the server around it, and how long its client may leave replies unread. */
+import type { Executor } from '../commands/executor.ts'
+import type { Connection } from './connection.ts'
+import type { Prefetcher } from './prefetch.ts'
+import type { DecoderLimits } from './request-decoder.ts'
+import type { Turn } from './turn.ts'
+
+/** What a connection needs of the server. */
+export interface ConnectionHost {
+  readonly executor: Executor
+  readonly turn: Turn
+  readonly prefetcher: Prefetcher
+  readonly limits: DecoderLimits
+  readonly queryBufferLimit: () => number
+  /** Hard limit, soft limit and its seconds for unsent replies, bytes; 0 means none. */
+  readonly outputLimit: () => { readonly hard: number; readonly soft: number; readonly softSeconds: number }
+  received(bytes: number): void
+  sent(bytes: number): void
+  closed(connection: Connection): void
+  log(fields: object, text: string): void
+  wallMs(): number
+  monotonicMs(): number
+}
+
+/** Whether unsent replies have passed a limit: the hard one at once, the soft one when they stay past it for its seconds. */
+export class OutputLimit {
+  private readonly host: ConnectionHost
+  /** Monotonic time since when the soft limit is passed, ms; 0 while it is not. */
+  private softSince = 0
+
+  constructor(host: ConnectionHost) {
+    this.host = host
+  }
+
+  /** To be asked while there are unsent replies. */
+  isPassed(unsentBytes: number): boolean {
+    const { hard, soft, softSeconds } = this.host.outputLimit()
+    const now = this.host.monotonicMs()
+    if (soft > 0 && unsentBytes > soft) this.softSince ||= now
+    else this.softSince = 0
+    return (hard > 0 && unsentBytes > hard) || (this.softSince !== 0 && now - this.softSince > softSeconds * 1000)
+  }
+
+  /** Everything has been sent. */
+  reset(): void {
+    this.softSince = 0
+  }
+}

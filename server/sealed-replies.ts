@@ -1,0 +1,29 @@
+/** One client's replies that wait for the binlog to be on the medium up to an offset (appendfsync always), oldest first. */
+import type { Bytes } from '../storage/bytes.ts'
+
+export type Chunks = (Bytes | Buffer)[]
+
+export class SealedReplies {
+  private readonly waiting: { readonly offset: number; readonly chunks: Chunks }[] = []
+
+  get count(): number {
+    return this.waiting.length
+  }
+
+  /** Replies keep their order: these wait at least as long as those before. */
+  add(offset: number, chunks: Chunks): void {
+    this.waiting.push({ offset: Math.max(offset, this.waiting.at(-1)?.offset ?? 0), chunks })
+  }
+
+  /** Takes out the oldest, where the binlog is synced far enough for it. */
+  take(syncedOffset: number): Chunks | undefined {
+    const first = this.waiting[0]
+    if (first === undefined || first.offset > syncedOffset) return undefined
+    this.waiting.shift()
+    return first.chunks
+  }
+
+  clear(): void {
+    this.waiting.length = 0
+  }
+}
