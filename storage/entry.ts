@@ -33,19 +33,20 @@ export interface DirtyRecord {
 }
 
 export class Entry implements Resident, DirtyRecord {
-  readonly db: Database
+  // What a lookup needs comes first, so that it lies in one cache line.
   readonly key: Bytes
   value: Value | null
   /** ms since the epoch; 0 means never. */
   expireAt = 0
-  /** The deadline in LevelDB's index, or on its way there; 0 means none. */
-  storedExpireAt = 0
   generation = 0
-  ringIndex = -1
   /** Seconds since the epoch of the last access. */
   accessedAt = 0
   referenced = true
   stored = false
+  /** The deadline in LevelDB's index, or on its way there; 0 means none. */
+  storedExpireAt = 0
+  ringIndex = -1
+  readonly db: Database
 
   constructor(db: Database, key: Bytes, value: Value | null) {
     this.db = db
