@@ -26,6 +26,14 @@ export interface ServerOptions {
   readonly password?: string
 }
 
+/** What the tests look at. */
+export interface LogLine {
+  readonly msg: string
+  readonly port?: number
+  readonly dir?: string
+  readonly keys?: number
+}
+
 const running = new Set<ChildProcess>()
 process.on('exit', () => {
   for (const child of running) child.kill('SIGKILL')
@@ -117,9 +125,9 @@ export class RunningServer {
     }
   }
 
-  get logLines(): readonly Record<string, unknown>[] {
+  get logLines(): readonly LogLine[] {
     const lines = this.log.split('\n').filter((line) => line.startsWith('{'))
-    return lines.map((line) => JSON.parse(line) as Record<string, unknown>)
+    return lines.map((line) => JSON.parse(line) as LogLine)
   }
 
   connect(options: Omit<WireOptions, 'port'> & { port?: number } = {}): Promise<WireClient> {

@@ -1,0 +1,143 @@
+/** The binlog is a Redis append-only file: redis-check-aof passes it, and a redis-server that loads it holds the same data. */
+import { type ChildProcess, spawn } from 'node:child_process'
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { test } from 'uvu'
+import * as assert from 'uvu/assert'
+import { freePort, RunningServer, until } from '../support/running-server.ts'
+import { type Seeded, seeded } from '../support/seed.ts'
+import { WireClient, type WireReply } from '../support/wire-client.ts'
+import { haveTools, run } from './tools.ts'
+
+const COMMANDS = 6000
+const DATABASES = 3
+
+type Words = (string | number)[]
+
+/** Commands of every kind whose effect depends on what is there, on time or on chance. */
+function randomCommand(chance: Seeded): Words {
+  const key = `key${chance.integer(60)}`
+  const other = `key${chance.integer(60)}`
+  const number = `number${chance.integer(10)}`
+  const value = String.fromCharCode(...Array.from({ length: chance.integer(30) }, () => chance.integer(256)))
+  return chance.pick<Words>([
+    ['SET', key, value],
+    ['SET', key, value, 'EX', 1000 + chance.integer(1000)],
+    ['SET', key, value, 'NX', 'GET'],
+    ['SET', key, value, 'KEEPTTL'],
+    ['SET', key, value.padEnd(70_000, '.'), 'PX', 1_000_000],
+    ['SETEX', key, 5000, value],
+    ['GETEX', key, 'EX', 777],
+    ['GETDEL', key],
+    ['MSET', key, value, other, 'x'],
+    ['APPEND', key, value],
+    ['SETRANGE', key, chance.integer(chance.random() < 0.1 ? 80_000 : 50), value],
+    ['SETBIT', key, chance.integer(1000), chance.integer(2)],
+    ['BITOP', 'XOR', 'bits', key, other],
+    ['BITFIELD', 'fields', 'INCRBY', 'u8', `#${chance.integer(8)}`, chance.integer(300), 'OVERFLOW', 'SAT', 'INCRBY', 'i5', 100, 3],
+    ['INCR', number],
+    ['INCRBYFLOAT', number, String(chance.integer(1000) / 8)],
+    ['DECRBY', number, chance.integer(1000)],
+    ['EXPIRE', key, 3000 + chance.integer(100), chance.pick(['NX', 'XX', 'GT', 'LT'])],
+    ['PEXPIREAT', key, 4_000_000_000_000 + chance.integer(1000)],
+    ['PERSIST', key],
+    ['PEXPIRE', key, 1 + chance.integer(30)],
+    ['RENAME', key, other],
+    ['COPY', key, other, 'REPLACE'],
+    ['COPY', key, other, 'DB', 1],
+    ['MOVE', key, chance.integer(DATABASES)],
+    ['DEL', key, other],
+    ['SELECT', chance.integer(DATABASES)],
+    ...(chance.random() < 0.05 ? ([['SWAPDB', 0, 1], ['FLUSHDB']] as Words[]) : []),
+  ])
+}
+
+/** Every key of every database with its value and deadline. */
+async function dataset(client: WireClient): Promise<Map<string, WireReply>> {
+  const all = new Map<string, WireReply>()
+  for (let database = 0; database < DATABASES; database++) {
+    await client.call('SELECT', database)
+    const keys = ((await client.call('KEYS', '*')) as string[]).sort()
+    for (const key of keys) all.set(`${database} ${key}`, await client.pipeline([['GET', key], ['PEXPIRETIME', key]])) // biome-ignore format: one line
+  }
+  return all
+}
+
+if (haveTools('redis-server loads the binlog', 'redis-server', 'redis-check-aof')) {
+  test('redis-check-aof passes every segment, and redis-server loads them all as its own', async () => {
+    const chance = seeded('binlog')
+    const server = await RunningServer.start({ flags: { 'binlog-file-size': '1mb' } })
+    const client = await server.connect()
+    for (let sent = 0; sent < COMMANDS; ) {
+      const commands = Array.from({ length: 1 + chance.integer(100) }, () => randomCommand(chance))
+      await client.pipeline(commands)
+      sent += commands.length
+    }
+    await until('keys with short deadlines to be gone', async () => {
+      const deadlines = [...(await dataset(client)).values()].map((reply) => (reply as number[])[1] ?? 0)
+      return deadlines.every((deadline) => deadline < 0 || deadline > Date.now() + 60_000)
+    })
+    const expected = await dataset(client)
+    assert.ok(expected.size > 30)
+    process.kill(server.pid, 'SIGTERM')
+    await server.stopped(0)
+    await server.checkClean()
+
+    const binlog = join(server.directory, 'generation-000001', 'binlog')
+    const segments = readdirSync(binlog)
+      .filter((name) => name.endsWith('.log'))
+      .sort()
+    assert.ok(segments.length > 2, `${segments.length} segments`)
+    for (const segment of segments) {
+      const { status, out } = await run('redis-check-aof', [join(binlog, segment)])
+      assert.is(status, 0, out)
+      assert.match(out, /is valid/)
+    }
+    const redis = await startRedisOn(segments.map((name) => readFileSync(join(binlog, name))))
+    try {
+      const found = await dataset(redis.client)
+      assert.equal([...found.keys()], [...expected.keys()])
+      for (const [key, value] of expected) assert.equal(found.get(key), value, key)
+    } finally {
+      await redis.stop()
+    }
+    server.remove()
+  })
+}
+
+/** A redis-server with these bytes as its append-only file. */
+async function startRedisOn(parts: readonly Buffer[]): Promise<{ client: WireClient; stop: () => Promise<void> }> {
+  const directory = mkdtempSync(join(tmpdir(), 'haypile-redis-'))
+  mkdirSync(join(directory, 'appendonlydir'))
+  writeFileSync(join(directory, 'appendonlydir', 'appendonly.aof.1.incr.aof'), Buffer.concat(parts))
+  writeFileSync(join(directory, 'appendonlydir', 'appendonly.aof.manifest'), 'file appendonly.aof.1.incr.aof seq 1 type i\n')
+  const port = await freePort()
+  const words = ['--port', String(port), '--bind', '127.0.0.1', '--dir', directory, '--appendonly', 'yes', '--save', '']
+  const child: ChildProcess = spawn('redis-server', words, { stdio: ['ignore', 'pipe', 'pipe'] })
+  process.on('exit', () => child.kill('SIGKILL'))
+  let log = ''
+  child.stdout?.on('data', (data: Buffer) => {
+    log += data
+  })
+  const ended = new Promise<void>((resolve) => child.on('close', () => resolve()))
+  let client: WireClient | undefined
+  await until('redis-server to have loaded the log', async () => {
+    if (child.exitCode !== null) throw new Error(`redis-server refused the log:\n${log}`)
+    client = await WireClient.connect({ port }).catch(() => undefined)
+    if (client === undefined) return false
+    if ((await client.call('PING')) === 'PONG') return true
+    await client.close()
+    return false
+  })
+  return {
+    client: client as WireClient,
+    async stop() {
+      child.kill('SIGKILL')
+      await ended
+      rmSync(directory, { recursive: true })
+    },
+  }
+}
+
+test.run()

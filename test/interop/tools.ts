@@ -1,0 +1,63 @@
+/** Real programs of Redis, where they are installed. */
+import { execFileSync, spawn } from 'node:child_process'
+
+const { HAYPILE_REQUIRE_INTEROP } = process.env
+const RUN_MS = 60_000
+
+/** Whether all of the programs are there. Where one is missing: a loud line, or the end where they are required. */
+export function haveTools(what: string, ...programs: readonly string[]): boolean {
+  const missing = programs.filter((program) => !isInstalled(program))
+  if (missing.length === 0) return true
+  if (HAYPILE_REQUIRE_INTEROP === '1') throw new Error(`${what}: ${missing.join(', ')} not installed, and HAYPILE_REQUIRE_INTEROP is 1`)
+  console.log(`SKIPPED ${what}: ${missing.join(', ')} not installed (Debian: redis-server, redis-tools)`)
+  return false
+}
+
+function isInstalled(program: string): boolean {
+  try {
+    execFileSync(program, ['--version'], { stdio: 'ignore' })
+    return true
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code !== 'ENOENT'
+  }
+}
+
+export interface Ran {
+  readonly status: number | null
+  readonly out: string
+  readonly error: string
+}
+
+export interface RunOptions {
+  /** Standard input, in full. */
+  readonly input?: string | Buffer | readonly Buffer[]
+  /** Ends the program with SIGINT after so long: for those that go on for ever. */
+  readonly forMs?: number
+}
+
+export function run(program: string, words: readonly (string | number)[], options: RunOptions = {}): Promise<Ran> {
+  return new Promise((resolve, reject) => {
+    const child = spawn(program, words.map(String), { stdio: ['pipe', 'pipe', 'pipe'] })
+    const timers = [setTimeout(() => child.kill('SIGKILL'), RUN_MS)]
+    if (options.forMs !== undefined) timers.push(setTimeout(() => child.kill('SIGINT'), options.forMs))
+    let out = ''
+    let error = ''
+    child.stdout.on('data', (data: Buffer) => {
+      out += data
+    })
+    child.stderr.on('data', (data: Buffer) => {
+      error += data
+    })
+    child.stdin.on('error', () => {})
+    child.on('error', reject)
+    child.on('close', (status) => {
+      for (const timer of timers) clearTimeout(timer)
+      resolve({ status, out, error })
+    })
+    const { input } = options
+    if (Array.isArray(input)) for (const part of input) child.stdin.write(part)
+    else if (input !== undefined) child.stdin.write(input as string | Buffer)
+    // Without input of its own a program sees an open pipe: redis-cli waits on an end of file for some of its modes.
+    if (input !== undefined || options.forMs === undefined) child.stdin.end()
+  })
+}
