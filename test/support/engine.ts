@@ -103,6 +103,9 @@ class EngineClient extends ReplayClient {
   override replyError(text?: Bytes): void {
     this.last = new Error(text)
   }
+
+  /** Gates call it on held clients. */
+  retryGate(): void {}
 }
 
 export class Engine {
@@ -115,14 +118,15 @@ export class Engine {
   /** Units that broke. */
   readonly broken: { readonly error: unknown; readonly changed: boolean }[] = []
   readonly client = new EngineClient()
+  readonly table: CommandTable
 
   private constructor(disk: Disk, storage: Storage, logged: Engine['logged'], fatal: unknown[], families: readonly (readonly Command[])[]) {
     this.disk = disk
     this.storage = storage
     this.logged = logged
     this.fatal = fatal
-    const table = new CommandTable(families)
-    const server = { table, config: { number: () => 512 * MEBIBYTE } } as unknown as ServerPort
+    this.table = new CommandTable(families)
+    const server = { table: this.table, config: { number: () => 512 * MEBIBYTE } } as unknown as ServerPort
     const counters = { calls: 0, micros: 0, rejected: 0, failed: 0 }
     const hooks: ExecutorHooks = {
       counters: () => counters,
@@ -165,11 +169,11 @@ export class Engine {
     return new Engine(disk, storage, logged, fatal, options.families ?? FAMILIES)
   }
 
-  /** Runs one command in the turn under way, in the client's database; its reply as a plain value, or an Error. */
+  /** Runs one command in the turn under way, in the client's database; its reply as a plain value, an Error, or 'held' by a gate. */
   run(...words: Bytes[]): unknown {
     this.client.last = null
-    this.executor.execute(this.client, words, null, 0, 0)
-    return this.client.last
+    const outcome = this.executor.execute(this.client, words, null, 0, 0)
+    return outcome === 'held' ? outcome : this.client.last
   }
 
   /** Runs one command in another database. */
