@@ -109,13 +109,14 @@ test('requests before the client’s end of sending are run and answered', async
 })
 
 test('the same where their keys must be read from disk first', async () => {
-  await server.call('MSET', 'cold', '1', ...Array.from({ length: 200 }, (_, i) => [`other${i}`, 'v']).flat())
+  const keys = Array.from({ length: 200 }, (_, i) => `cold${i}`)
+  await server.call('MSET', ...keys.flatMap((key) => [key, '1']))
   await server.restart()
   const client = await server.connect()
-  client.socket.end(Buffer.concat([encodeCommand('INCR', 'cold'), encodeCommand('GET', 'cold')]))
-  assert.equal(await Promise.all([client.reply(), client.reply()]), [2, '2'])
+  client.socket.end(Buffer.concat(keys.map((key) => encodeCommand('INCR', key))))
+  const replies = await Promise.all(keys.map(() => client.reply().catch(() => 'none')))
+  assert.is(replies.filter((reply) => reply === 2).length, keys.length)
   await client.closed
-  assert.is(await server.call('GET', 'cold'), '2')
 })
 
 test('a client that has not authenticated may send little', async () => {
