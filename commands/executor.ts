@@ -122,6 +122,11 @@ export class Executor {
     this.group.reset()
   }
 
+  /** To be called before a buffer that `raw` requests stood in changes: what the log still wants of it is copied. */
+  settle(): void {
+    this.group.settle()
+  }
+
   counters(): Iterable<CommandRuntime> {
     return this.runtimes.values()
   }

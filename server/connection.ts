@@ -112,6 +112,7 @@ export class Connection implements Client, TurnClient, ReplySink {
     this.decoder.feed(buffer, length)
     if (this.held) this.keepInput()
     else this.pump()
+    this.checkQueryBuffer()
   }
 
   reply(reply: Reply): void {
@@ -210,10 +211,10 @@ export class Connection implements Client, TurnClient, ReplySink {
   }
 
   private takeOutput(): Chunks {
-    const { chunks, out } = this
-    if (out.length > 0) chunks.push(out)
+    const { chunks } = this
+    if (this.out.length > 0) chunks.push(this.out)
     this.out = ''
-    if (chunks.length > 0) this.chunks = []
+    this.chunks = []
     this.chunkBytes = 0
     return chunks
   }
@@ -244,12 +245,11 @@ export class Connection implements Client, TurnClient, ReplySink {
 
   private checkOutput(): void {
     const unsent = this.outputBufferBytes()
-    if (this.outputLimit.isPassed(unsent)) {
-      this.closeAsTooLarge(unsent, 'client closed: past its output buffer limit')
-      return
+    if (this.outputLimit.isPassed(unsent)) this.cutOff(unsent, 'output buffer limit')
+    else {
+      this.holds.delete('turn')
+      this.holdFor('output')
     }
-    this.holds.delete('turn')
-    this.holdFor('output')
   }
 
   /** Looked at now and then, for the soft limit. */
@@ -279,6 +279,8 @@ export class Connection implements Client, TurnClient, ReplySink {
     } catch (error) {
       this.protocolError(error)
       return
+    } finally {
+      executor.settle() // before the next read overwrites the buffer
     }
     this.keepInput()
   }
@@ -361,17 +363,20 @@ export class Connection implements Client, TurnClient, ReplySink {
 
   private keepInput(): void {
     this.decoder.retain()
-    const buffered = this.decoder.bufferedBytes
-    const limit = this.host.queryBufferLimit()
-    if (limit > 0 && buffered > limit) this.closeAsTooLarge(buffered, 'client closed: past the query buffer limit')
-    else if (buffered > HELD_INPUT_BYTES && !this.readingPaused) {
+    if (this.decoder.bufferedBytes > HELD_INPUT_BYTES && !this.readingPaused) {
       this.readingPaused = true
       this.socket.pause()
     }
   }
 
-  private closeAsTooLarge(bytes: number, text: string): void {
-    this.host.log({ client: this.id, address: this.address, bytes }, text)
+  private checkQueryBuffer(): void {
+    const buffered = this.decoder.bufferedBytes
+    const limit = this.host.queryBufferLimit()
+    if (limit > 0 && buffered > limit) this.cutOff(buffered, 'query buffer limit')
+  }
+
+  private cutOff(bytes: number, limit: string): void {
+    this.host.log({ client: this.id, address: this.address, bytes, limit }, 'client closed: past a limit')
     this.close('now')
   }
 

@@ -8,6 +8,8 @@ import type { Node } from './node.ts'
 const TICK_MS = 100
 const SYNC_EVERY_MS = 1000
 const ROOM_EVERY_MS = 1000
+/** Asking V8 for its memory takes time of its own. */
+const SAMPLE_EVERY_MS = 10_000
 
 export class Cron {
   private readonly node: Node
@@ -17,6 +19,7 @@ export class Cron {
   private deadlineAt = 0
   private lastSyncMs = 0
   private lastRoomMs = 0
+  private lastSampleMs = 0
 
   constructor(node: Node) {
     this.node = node
@@ -63,6 +66,9 @@ export class Cron {
     if (wallMs - this.lastRoomMs >= ROOM_EVERY_MS || wallMs < this.lastRoomMs) {
       this.lastRoomMs = wallMs
       engine.recoverRoom()
+    }
+    if (wallMs - this.lastSampleMs >= SAMPLE_EVERY_MS || wallMs < this.lastSampleMs) {
+      this.lastSampleMs = wallMs
       node.storage.sample()
     }
     const policy = node.config.text('appendfsync')

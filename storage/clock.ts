@@ -1,3 +1,5 @@
+import { performance } from 'node:perf_hooks'
+
 /** Where time comes from. Passed in, so that tests turn it by hand. */
 export interface Clock {
   /** Wall time, ms since the epoch, whole. */

@@ -22,22 +22,44 @@ export class OpenGroup {
   private end = GROUP_HEAD_BYTES
   private full: Buffer[] = []
   private selected = 0
+  /** Bytes that belong to the body and are not copied yet. */
+  private source: Buffer | null = null
+  private sourceStart = 0
+  private sourceEnd = 0
 
   get isEmpty(): boolean {
     return this.commands === 0
   }
 
-  /** Adds a command that stands encoded in a buffer. */
+  /** Adds a command that stands encoded in a buffer, which must not change before `settle`: commands that follow on one another there are
+   *  copied in one go. */
   raw(database: number, source: Buffer, start: number, end: number): void {
-    const length = end - start
-    this.reserve(length + SELECT_MAX_BYTES)
-    if (database !== this.selected) this.select(database)
-    source.copy(this.buffer, this.end, start, end)
-    this.added(length)
     this.commands++
+    if (this.source === source && this.sourceEnd === start && this.selected === database) {
+      this.sourceEnd = end
+      return
+    }
+    this.settle()
+    this.reserve(SELECT_MAX_BYTES)
+    if (database !== this.selected) this.select(database)
+    this.source = source
+    this.sourceStart = start
+    this.sourceEnd = end
+  }
+
+  /** Copies what `raw` has left in the caller's buffer. */
+  settle(): void {
+    const { source } = this
+    if (source === null) return
+    this.source = null
+    const length = this.sourceEnd - this.sourceStart
+    this.reserve(length + SELECT_MAX_BYTES)
+    source.copy(this.buffer, this.end, this.sourceStart, this.sourceEnd)
+    this.added(length)
   }
 
   command(database: number, args: readonly Bytes[]): void {
+    this.settle()
     const length = encodedLength(args)
     this.reserve(length + SELECT_MAX_BYTES)
     if (database !== this.selected) this.select(database)
@@ -52,6 +74,7 @@ export class OpenGroup {
 
   /** Ends the body. The head's place stands free at the start of the first buffer. */
   close(): Buffer[] {
+    this.settle()
     this.reserve(SELECT_MAX_BYTES)
     if (this.selected !== 0) this.select(0)
     return [...this.full, this.buffer.subarray(this.start, this.end)]
@@ -64,6 +87,7 @@ export class OpenGroup {
 
   /** Begins the next group: what `close` returned is void. */
   reset(): void {
+    this.source = null
     this.bodyLength = 0
     this.commands = 0
     this.buffer = this.shared
