@@ -48,6 +48,7 @@ test('a checkpoint is the state at its freeze, whatever commands do while it is 
     for (let i = 0; i < 5; i++) engine.run('SETRANGE', `large${i}`, '100000', 'in place')
     engine.run('DEL', 'k201', 'large9')
     engine.runIn(1, 'RENAME', 'other1', 'moved')
+    for (let i = 0; i < 3; i++) engine.run('SET', `fresh${i}`, LARGE)
   })
   const frozenAt = storage.binlog.end.offset
   const expected = liveContent(storage.keyspace, 0)
@@ -62,6 +63,9 @@ test('a checkpoint is the state at its freeze, whatever commands do while it is 
     engine.run('RENAME', 'large7', 'k1')
     engine.run('MOVE', 'large8', '1')
     engine.runIn(1, 'FLUSHDB')
+    engine.run('DEL', 'fresh0')
+    engine.run('SET', 'fresh1', LARGE)
+    engine.run('RENAME', 'fresh2', 'fresh1')
     engine.run('SWAPDB', '0', '2')
     engine.run('SET', 'new', LARGE)
   })

@@ -60,17 +60,20 @@ test('one clock reading serves a whole turn', async () => {
 test('a command that finds a key past its deadline logs its deletion before its own effect', async () => {
   const { engine, clock } = await started()
   engine.storage.expiry.active = false
-  engine.turn(() => engine.runIn(2, 'SET', 'a', '1', 'PX', '10'))
+  engine.turn(() => {
+    engine.runIn(2, 'SET', 'a', '1', 'PX', '10')
+    engine.runIn(2, 'SET', 'b', '1', 'PX', '10')
+  })
   clock.advance(10)
   engine.turn(() => {
     engine.runIn(2, 'APPEND', 'a', '2')
-    engine.runIn(2, 'GET', 'none')
+    assert.is(engine.runIn(2, 'GET', 'b'), null)
   })
   assert.equal(
     logged(engine)
-      .slice(1)
+      .slice(2)
       .map(({ words }) => words),
-    ['DEL a', 'APPEND a 2'],
+    ['DEL a', 'APPEND a 2', 'DEL b'],
   )
   const again = await Engine.open(
     engine.disk.kill(() => 0),

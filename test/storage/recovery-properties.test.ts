@@ -26,7 +26,7 @@ class TickingClock extends ManualClock implements Clock {
   private ticks = 0
 
   override monotonicMs(): number {
-    this.ticks += 0.4
+    this.ticks += 1
     return super.monotonicMs() + this.ticks
   }
 }
