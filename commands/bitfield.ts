@@ -8,7 +8,6 @@ import type { Bytes } from '../storage/bytes.ts'
 import { type StringValue, stringBuffer, writeString } from '../storage/values/string.ts'
 import { int64Of, integerOf, Options, requireInteger } from './args.ts'
 import { requireBitOffset } from './bitmaps.ts'
-import { noteChangedBytes } from './changed-integers.ts'
 import { type Args, type Command, command, firstKey } from './command.ts'
 import type { Context } from './context.ts'
 import { clientError, syntaxError } from './errors.ts'
@@ -144,7 +143,7 @@ function change({ db }: Context, key: Bytes, operations: readonly Operation[]): 
   // The string grows to the last byte that may be written, even where all the writes fail or change nothing.
   const length = operations.reduce((longest, { kind, field }) => (kind === 'get' ? longest : Math.max(longest, endOf(field))), 0)
   if (stringOrEmpty(entry).length < length) entry = writeString(db, key, entry, length, Buffer.alloc(0))
-  if (entry !== undefined) noteChangedBytes(entry)
+  if (entry !== undefined) entry.rewritten = true
   return replies
 }
 

@@ -4,7 +4,6 @@ import { countOnes, firstBit } from '../storage/values/bits.ts'
 import { type StringValue, stringByteAt, stringPieces, writeString } from '../storage/values/string.ts'
 import { integerOf, isToken, requireClampedInteger } from './args.ts'
 import { bitop } from './bitop.ts'
-import { noteChangedBytes } from './changed-integers.ts'
 import { type Args, type Command, command, firstKey } from './command.ts'
 import type { Context } from './context.ts'
 import { clientError, syntaxError } from './errors.ts'
@@ -55,7 +54,7 @@ const setbit = command({
     if (before === bit && position < value.length) return before
     const mask = 1 << (7 - (offset % 8))
     oneByte[0] = (stringByteAt(value, position) & ~mask) | (bit === 1 ? mask : 0)
-    noteChangedBytes(writeString(db, key, entry, position, oneByte))
+    writeString(db, key, entry, position, oneByte).rewritten = true
     return before
   },
 })

@@ -1,14 +1,12 @@
 /**
  * OBJECT: what a value is inside. Nothing here counts as use of the key.
  *
- * Where we differ from Redis: encodings are told from the value alone, so that a short string that APPEND or SETRANGE has changed stays
- * `embstr` (Redis: `raw`), and changed-integers.ts says what is forgotten; access frequency is never tracked, so OBJECT FREQ is always
- * the error that Redis gives without an LFU policy.
+ * Where we differ from Redis: that a short string is `raw` because APPEND, SETRANGE or SETBIT changed it is forgotten when it leaves memory,
+ * and a copy does not inherit it; access frequency is never tracked, so OBJECT FREQ is always the error that Redis gives without an LFU policy.
  */
 import type { Bytes } from '../storage/bytes.ts'
 import type { Entry } from '../storage/entry.ts'
 import { integerOf } from './args.ts'
-import { isInteger } from './changed-integers.ts'
 import { type Command, command, keyRange } from './command.ts'
 import type { Context } from './context.ts'
 import { clientError } from './errors.ts'
@@ -23,14 +21,14 @@ const SHARED_REFCOUNT = 2 ** 31 - 1
 export type Encoding = 'int' | 'embstr' | 'raw'
 
 export function encodingOf(entry: Entry): Encoding {
-  const { value } = entry
-  if (typeof value !== 'string') return 'raw'
-  if (integerOf(value) !== null) return isInteger(entry) ? 'int' : 'raw'
+  const { value, rewritten } = entry
+  if (typeof value !== 'string' || rewritten) return 'raw'
+  if (integerOf(value) !== null) return 'int'
   return value.length <= EMBEDDED_MAX_BYTES ? 'embstr' : 'raw'
 }
 
 export function referenceCountOf(entry: Entry): number {
-  const number = isInteger(entry) ? Number(entry.value) : -1
+  const number = encodingOf(entry) === 'int' ? Number(entry.value) : -1
   return number >= 0 && number < SHARED_INTEGERS ? SHARED_REFCOUNT : 1
 }
 

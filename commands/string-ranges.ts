@@ -2,7 +2,6 @@
 import { bufferOf } from '../storage/bytes.ts'
 import { appendString, writeString } from '../storage/values/string.ts'
 import { requireClampedInteger } from './args.ts'
-import { noteChangedBytes } from './changed-integers.ts'
 import { type Args, type Command, command, firstKey } from './command.ts'
 import type { Context } from './context.ts'
 import { clientError } from './errors.ts'
@@ -66,7 +65,7 @@ const append = command({
     requireStringLength(context, length)
     if (suffix.length > 0) {
       appendString(db, entry, suffix)
-      noteChangedBytes(entry)
+      entry.rewritten = true
     }
     return length
   },
@@ -136,7 +135,7 @@ const setrange = command({
     const { length } = stringOrEmpty(entry)
     if (part.length === 0) return length
     requireStringLength(context, offset + part.length)
-    noteChangedBytes(writeString(db, key, entry, offset, bufferOf(part)))
+    writeString(db, key, entry, offset, bufferOf(part)).rewritten = true
     return Math.max(length, offset + part.length)
   },
 })

@@ -239,6 +239,7 @@ export class Database {
 
   private assign(entry: Entry, value: Value | Buffer): void {
     const old = entry.value
+    entry.rewritten = false
     if (old instanceof Rope) {
       if (old !== value) old.drop()
     } else if (old !== null) this.resize(-old.length)

@@ -43,6 +43,8 @@ export class Entry implements Resident, DirtyRecord {
   accessedAt = 0
   referenced = true
   stored = false
+  /** Bytes of the string have been changed since it was set. Only OBJECT ENCODING cares; it is forgotten when the key leaves memory. */
+  rewritten = false
   /** The deadline in LevelDB's index, or on its way there; 0 means none. */
   storedExpireAt = 0
   ringIndex = -1

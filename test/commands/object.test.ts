@@ -30,7 +30,7 @@ test('OBJECT ENCODING tells numbers, short and long strings apart', () => {
   }
 })
 
-test('OBJECT ENCODING calls an integer raw that came about by changing bytes, until it is set anew', () => {
+test('OBJECT ENCODING calls a string raw whose bytes were changed, until it is set anew', () => {
   const { run } = harness([strings, stringRanges, stringNumbers, bitmaps, bitfields, objects])
   const after = (...words: string[]) => {
     run('SET', 'a', '1234')
@@ -41,6 +41,8 @@ test('OBJECT ENCODING calls an integer raw that came about by changing bytes, un
   assert.equal(after('APPEND', 'a', '5'), ['raw', 1])
   assert.equal(after('SETBIT', 'a', '6', '1'), ['raw', 1])
   assert.equal(after('BITFIELD', 'a', 'SET', 'u8', '0', '50'), ['raw', 1])
+  assert.equal(after('SETRANGE', 'a', '5', '2'), ['raw', 1])
+  assert.equal(after('APPEND', 'a', 'x'), ['raw', 1])
   assert.equal(after('APPEND', 'a', ''), ['int', 2147483647])
   assert.equal(after('BITFIELD', 'a', 'GET', 'u8', '0'), ['int', 2147483647])
   run('APPEND', 'a', '5')
