@@ -347,11 +347,9 @@ export class Connection implements Client, TurnClient, ReplySink {
     if (this.closing !== 'no') return
     this.host.turn.begin()
     this.host.executor.clockMs = this.host.monotonicMs()
-    if (this.kept !== null) {
-      const args = this.kept
-      this.kept = null
-      this.run(args, null, 0, 0)
-    }
+    const { kept } = this
+    this.kept = null
+    if (kept !== null) this.run(kept, null, 0, 0)
     if (this.queue.length > 0 && !this.held) this.runQueue()
     if (this.held) return
     if (this.readingPaused) {
