@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 /** The `haypile` program. */
-import { writeFileSync } from 'node:fs'
+import { rmSync, writeFileSync } from 'node:fs'
 import { setFlagsFromString } from 'node:v8'
 import { HAYPILE_VERSION } from '../commands/version.ts'
 import { runCheck } from './check-command.ts'
@@ -31,7 +31,10 @@ async function serve(config: Config): Promise<void> {
     process.exit(1)
   }
   const pidFile = config.path('pidfile')
-  if (pidFile !== '') writeFileSync(pidFile, `${process.pid}\n`)
+  if (pidFile !== '') {
+    writeFileSync(pidFile, `${process.pid}\n`)
+    process.on('exit', () => rmSync(pidFile, { force: true }))
+  }
   process.on('SIGHUP', () => log.reopen())
   for (const [signal, key] of [
     ['SIGTERM', 'shutdown-on-sigterm'],
