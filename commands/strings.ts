@@ -71,7 +71,12 @@ function setUntil(context: Context, key: Bytes, value: Bytes, deadline: number):
     if (db.delete(key)) context.effect('DEL', key)
     return
   }
-  db.setDeadline(db.set(key, value), deadline)
+  const entry = db.find(key)
+  if (entry === undefined) db.setDeadline(db.create(key, value), deadline)
+  else {
+    db.replace(entry, value)
+    db.setDeadline(entry, deadline)
+  }
   context.effect('SET', key, value, 'PXAT', String(deadline))
 }
 

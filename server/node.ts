@@ -85,6 +85,7 @@ export class Node implements ServerPort {
     const { keyspace, group } = engine
     this.executor = new Executor({ keyspace, group, server: this, hooks: this.hooks(), monotonicMs: systemClock.monotonicMs })
     this.gates = new Gates(engine, this.executor, this.table)
+    engine.availabilityChanged = () => this.gates.refresh()
     this.turn = new Turn(engine, () => this.afterTurn())
     this.clients = new ClientRegistry({
       gates: this.gates,

@@ -25,6 +25,8 @@ export class Turn {
   private readonly storage: Storage
   private readonly afterEnd: () => void
   private touched: TurnClient[] = []
+  /** A turn's group could not be written, and these clients wait for it. */
+  private isStalled = false
   private stalled: TurnClient[] = []
   private sealed = new Set<TurnClient>()
   private scheduled = false
@@ -60,11 +62,9 @@ export class Turn {
     const moreExpired = storage.expireDue()
     const outcome = storage.commit()
     const { touched } = this
-    if (touched.length > 0) {
-      this.touched = []
-      if (outcome === 'stalled' && !storage.group.isEmpty && this.stalled.length === 0) this.keepStalled(touched)
-      else this.flush(touched)
-    }
+    if (touched.length > 0) this.touched = []
+    if (outcome === 'stalled' && !this.isStalled) this.keepStalled(touched)
+    else if (touched.length > 0) this.flush(touched)
     const moreWork = storage.background()
     this.afterEnd()
     if (moreExpired || moreWork) this.begin()
@@ -74,11 +74,13 @@ export class Turn {
   unstall(): void {
     const { stalled } = this
     this.stalled = []
+    this.isStalled = false
     this.flush(stalled)
     for (const client of stalled) client.release()
   }
 
   private keepStalled(clients: TurnClient[]): void {
+    this.isStalled = true
     this.stalled = clients
     for (const client of clients) client.hold()
   }

@@ -189,9 +189,11 @@ export class Database {
       return
     }
     this.touch(entry)
-    if (entry.expireAt === 0) this.volatileCount++
+    const before = entry.expireAt
     entry.expireAt = expireAt
-    this.keyspace.deadlines.add(entry)
+    if (before === 0) this.volatileCount++
+    // A deadline that is put off needs no hint of its own: the earlier one leads to it. So one that is refreshed again and again has one hint.
+    if (before === 0 || expireAt < before) this.keyspace.deadlines.add(entry)
   }
 
   /** To be called before a value is changed in place. */

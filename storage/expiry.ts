@@ -2,7 +2,7 @@
  * Active expiry: keys go when their time has come, not when a sample happens upon them. Between turns, in slices; the rest of a crowd waits
  * for the next slice, so that a million deadlines in one second delay nobody.
  *
- * Invariant: every deadline before `deadlines.horizon` is in the heap, or is being loaded into it, or its key has none any more.
+ * Invariant: for every deadline before `deadlines.horizon` there is a hint of that time or an earlier one in the heap, or being loaded into it.
  */
 import type { Database } from './database.ts'
 import { minuteAfter } from './deadlines.ts'
@@ -40,7 +40,9 @@ export class Expiry {
       deadlines.pop()
       const db = this.databaseOf(first.dbId)
       const entry = db?.lookup(first.key)
-      if (db !== undefined && entry !== undefined && entry.expireAt !== 0 && entry.expireAt <= now) db.expire(entry)
+      if (db === undefined || entry === undefined || entry.expireAt === 0) continue
+      if (entry.expireAt <= now) db.expire(entry)
+      else deadlines.add(entry) // it was put off since
     }
     return true
   }

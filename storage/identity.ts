@@ -29,7 +29,7 @@ export function randomHex(random: Random, digits: number): string {
 }
 
 export function newIdentity(random: Random): Identity {
-  return { replicationId: randomHex(random, 40), previousId: NO_REPLICATION_ID, switchOffset: -1, cleanEnd: null }
+  return { replicationId: randomHex(random, 40), previousId: NO_REPLICATION_ID, switchOffset: -1, cleanEnd: 0 }
 }
 
 /** The identity with which a master goes on after a start that found `end` as the end of its binlog. */

@@ -111,7 +111,7 @@ export function cutLog(files: Files, directory: string, segments: Segment[], off
   while (segments.length > 0) {
     const segment = segments.at(-1) as Segment
     if (segment.end <= offset) break
-    const aside = join(directory, `${String(Math.max(offset, segment.start)).padStart(20, '0')}.cut`)
+    const aside = freeName(files, join(directory, `${String(Math.max(offset, segment.start)).padStart(20, '0')}.cut`))
     if (segment.start >= offset && segment.start > 0 && segments.length > 1) {
       cut += segment.end - segment.start
       files.renameSync(segment.path, aside)
@@ -134,4 +134,11 @@ export function cutLog(files: Files, directory: string, segments: Segment[], off
   }
   files.syncDirectorySync(directory)
   return cut
+}
+
+/** The path, or with a number behind it where something has that name. */
+function freeName(files: Files, path: string): string {
+  let name = path
+  for (let number = 1; files.existsSync(name); number++) name = `${path}.${number}`
+  return name
 }

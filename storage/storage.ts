@@ -61,6 +61,8 @@ export class Storage {
   readonly settings: StorageSettings
   identity: Identity
   recovery: Recovery | null = null
+  /** Called when LevelDB cannot be read for a while (`checkpointer.isReopening`). */
+  availabilityChanged: () => void = () => {}
   /** Why the group in hand could not be written; null when there is none waiting. */
   stalled: string | null = null
   /** Why writes are refused for want of room though the last group was written. */
@@ -162,7 +164,10 @@ export class Storage {
         sweeper.add(garbageObjects, garbageDatabases)
         this.purge()
       },
-      onFailed: () => this.reopenRecords(),
+      onFailed: () => {
+        this.availabilityChanged()
+        return this.reopenRecords()
+      },
     })
     this.started = { binlog, checkpointer, expiry, sweeper }
     this.keyspace.setClock(clock.wallMs())

@@ -31,12 +31,12 @@ const PAGE_BYTES = CHUNK_BYTES + PAGE_OVERHEAD_BYTES
 const entriesOf = (db: Database): Entry[] => [...privateOf<KeyMap>(db, 'entries').values()]
 
 /** LevelDB's roots by database id and key, each with its whole value; and its deadline index. */
-function storedRoots(records: MemoryRecords): { readonly roots: Map<number, Map<Bytes, StoredRoot>>; readonly deadlines: Set<string> } {
+function storedRoots(records: MemoryRecords): { readonly roots: Map<number, Map<Bytes, StoredRoot>>; readonly deadlines: Deadline[] } {
   const roots = new Map<number, Map<Bytes, StoredRoot>>()
-  const deadlines = new Set<string>()
+  const deadlines: Deadline[] = []
   for (const [bytes, value] of privateOf<readonly (readonly [Bytes, Buffer])[]>(records, 'rows')) {
     const key = readRecordKey(Buffer.from(bytes, 'latin1'))
-    if (key.type === 'deadline') deadlines.add(`${key.expireAt} ${key.dbId} ${key.key}`)
+    if (key.type === 'deadline') deadlines.push({ at: key.expireAt, dbId: key.dbId, key: key.key })
     if (key.type !== 'root') continue
     const root = readRoot(value)
     const db = roots.get(key.dbId) ?? new Map<Bytes, StoredRoot>()
@@ -90,7 +90,7 @@ export function liveContent(keyspace: Keyspace, now: number): string {
 export function checkMemory(keyspace: Keyspace): void {
   const content = contentOf(keyspace)
   const stored = storedRoots(keyspace.records as MemoryRecords)
-  const hints = deadlineHints(keyspace)
+  const hints = deadlineHints(keyspace, stored.deadlines)
   let dirtyBytes = 0
   const dirty = new Set(keyspace.dirty)
   assert.is(dirty.size, keyspace.dirty.length, 'a record is in the dirty list twice')
@@ -111,8 +111,7 @@ export function checkMemory(keyspace: Keyspace): void {
     for (const [key, { expireAt }] of exists) {
       assert.ok(listed.has(key) || stored.roots.get(db.id)?.has(key) === true, `${place}: a walk would not find ${key}`)
       if (expireAt === 0) continue
-      const name = `${expireAt} ${db.id} ${key}`
-      const known = hints.near.has(name) || (expireAt >= keyspace.deadlines.horizon && (hints.far.has(name) || stored.deadlines.has(name)))
+      const known = (hints.get(`${db.id} ${key}`) ?? Number.POSITIVE_INFINITY) <= expireAt
       assert.ok(known || isLoading, `${place}: nobody would notice that ${key} ends at ${expireAt}, horizon ${keyspace.deadlines.horizon}`)
     }
   }
@@ -158,15 +157,16 @@ function listedKeys(newKeys: NewKeys): Bytes[] {
   return [...privateOf<Bytes[]>(newKeys, 'pending'), ...privateOf<Bytes[][]>(newKeys, 'blocks').flat()]
 }
 
-function deadlineHints({ deadlines }: Keyspace): { readonly near: Set<string>; readonly far: Set<string> } {
-  const name = ({ at, dbId, key }: Deadline) => `${at} ${dbId} ${key}`
-  const near = new Set(privateOf<Deadline[]>(deadlines, 'heap').map(name))
-  const far = new Set<string>()
-  for (const field of ['far', 'frozenFar']) {
-    for (const list of privateOf<Map<number, Deadline[]> | null>(deadlines, field)?.values() ?? [])
-      for (const deadline of list) far.add(name(deadline))
+/** For each key, the earliest time at which somebody would look whether it has ended. LevelDB's index counts from the horizon on. */
+function deadlineHints({ deadlines }: Keyspace, stored: readonly Deadline[]): ReadonlyMap<string, number> {
+  const lists = [privateOf<Deadline[]>(deadlines, 'heap'), stored.filter(({ at }) => at >= deadlines.horizon)]
+  for (const field of ['far', 'frozenFar']) lists.push(...(privateOf<Map<number, Deadline[]> | null>(deadlines, field)?.values() ?? []))
+  const earliest = new Map<string, number>()
+  for (const { at, dbId, key } of lists.flat()) {
+    const name = `${dbId} ${key}`
+    earliest.set(name, Math.min(at, earliest.get(name) ?? at))
   }
-  return { near, far }
+  return earliest
 }
 
 /** LevelDB's records, by themselves: they must be right at every moment, whatever is in memory. */
