@@ -118,7 +118,7 @@ function procField(program: Program, file: string, pattern: RegExp, unit: number
   }
 }
 
-export function freePort(): Promise<number> {
+function freePort(): Promise<number> {
   return new Promise((resolve, reject) => {
     const server = net.createServer()
     server.once('error', reject)

@@ -183,6 +183,21 @@ test('every test file runs what it declares', () => {
   )
 })
 
+test('package-lock.json names every package for every platform, and no registry', () => {
+  const { packages } = JSON.parse(readFileSync(join(ROOT, 'package-lock.json'), 'utf8')) as {
+    packages: Record<string, { resolved?: string; optionalDependencies?: Record<string, string> }>
+  }
+  const named = Object.values(packages).flatMap(({ optionalDependencies }) => Object.keys(optionalDependencies ?? {}))
+  none(
+    'npm ci fails without',
+    named.filter((name) => packages[`node_modules/${name}`] === undefined),
+  )
+  none(
+    'registries',
+    Object.entries(packages).flatMap(([path, { resolved }]) => (resolved === undefined ? [] : [`${path}: ${resolved}`])),
+  )
+})
+
 /** Words in backquotes and link targets of a document that look like a path of the repository. */
 function pathsNamedIn(document: string): string[] {
   const text = readFileSync(join(ROOT, document), 'utf8').replace(/^```[\s\S]*?^```/gm, '')

@@ -68,7 +68,7 @@ function residentValue(records: MemoryRecords, rope: Rope): Bytes {
 }
 
 /** All that exists, whatever its deadline, by index of the database; nothing becomes resident by it. LevelDB must be open. */
-export function contentOf(keyspace: Keyspace): TwinState {
+function contentOf(keyspace: Keyspace): TwinState {
   const records = keyspace.records as MemoryRecords
   const { roots } = storedRoots(records)
   return keyspace.databases.map((db) => {

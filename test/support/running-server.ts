@@ -9,7 +9,7 @@ import * as assert from 'uvu/assert'
 import { runCheck } from '../../server/check-command.ts'
 import { WireClient, type WireOptions, type WireReply } from './wire-client.ts'
 
-export const MAIN = fileURLToPath(new URL('../../server/main.js', import.meta.url))
+const MAIN = fileURLToPath(new URL('../../server/main.js', import.meta.url))
 const READY_MS = 60_000
 const STOP_MS = 60_000
 const POLL_MS = 10

@@ -121,7 +121,7 @@ interface Parsed {
 }
 
 /** The reply at `start`, or null while a part of it is missing. Throws on what is no reply. */
-export function parseReply(buffer: Buffer, start: number): Parsed | null {
+function parseReply(buffer: Buffer, start: number): Parsed | null {
   const lineEnd = buffer.indexOf('\r\n', start)
   if (lineEnd < 0) return null
   const type = String.fromCharCode(buffer[start] as number)
