@@ -5,18 +5,28 @@ import type { Prefetcher } from './prefetch.ts'
 import type { DecoderLimits } from './request-decoder.ts'
 import type { Turn } from './turn.ts'
 
+/** Hard limit, soft limit and its seconds, bytes; 0 means none. */
+export interface UnsentLimit {
+  readonly hard: number
+  readonly soft: number
+  readonly softSeconds: number
+}
+
 /** What a connection needs of the server. */
 export interface ConnectionHost {
   readonly executor: Executor
   readonly turn: Turn
   readonly prefetcher: Prefetcher
   readonly limits: DecoderLimits
-  readonly queryBufferLimit: () => number
-  /** Hard limit, soft limit and its seconds for unsent replies, bytes; 0 means none. */
-  readonly outputLimit: () => { readonly hard: number; readonly soft: number; readonly softSeconds: number }
+  /** For input that has not run, bytes; 0 means none. */
+  queryLimitBytes: number
+  /** For unsent replies. Replaced as a whole when the configuration changes. */
+  outputLimit: UnsentLimit
   received(bytes: number): void
   sent(bytes: number): void
   closed(connection: Connection): void
+  /** A client was closed because it went past a limit. */
+  cutOff(what: 'output' | 'query'): void
   log(fields: object, text: string): void
   wallMs(): number
   monotonicMs(): number
@@ -32,9 +42,15 @@ export class OutputLimit {
     this.host = host
   }
 
+  /** Whether there is any limit. */
+  get isSet(): boolean {
+    const { hard, soft } = this.host.outputLimit
+    return hard > 0 || soft > 0
+  }
+
   /** To be asked while there are unsent replies. */
   isPassed(unsentBytes: number): boolean {
-    const { hard, soft, softSeconds } = this.host.outputLimit()
+    const { hard, soft, softSeconds } = this.host.outputLimit
     const now = this.host.monotonicMs()
     if (soft > 0 && unsentBytes > soft) this.softSince ||= now
     else this.softSince = 0

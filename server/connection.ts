@@ -11,9 +11,10 @@ import type { Reply } from '../commands/reply.ts'
 import type { ReplyMode } from '../commands/session.ts'
 import type { Bytes } from '../storage/bytes.ts'
 import { type ConnectionHost, OutputLimit } from './connection-host.ts'
-import { encodeError, encodeReply, type ReplySink } from './reply-encoder.ts'
+import { type Chunks, ReplyBuffer } from './reply-buffer.ts'
+import { encodeError, encodeReply } from './reply-encoder.ts'
 import { ProtocolError, RequestDecoder } from './request-decoder.ts'
-import { type Chunks, SealedReplies } from './sealed-replies.ts'
+import { SealedReplies } from './sealed-replies.ts'
 import type { TurnClient } from './turn.ts'
 
 /** Replies of one turn past this many bytes make the client wait for the end of the turn. */
@@ -29,7 +30,7 @@ const CLOSE_TIMEOUT_MS = 1000
 
 type HoldReason = 'async' | 'gate' | 'stall' | 'output' | 'turn'
 
-export class Connection implements Client, TurnClient, ReplySink {
+export class Connection implements Client, TurnClient {
   readonly id: number
   database = 0
   resp: 2 | 3 = 2
@@ -57,12 +58,11 @@ export class Connection implements Client, TurnClient, ReplySink {
   private queue: Bytes[][] = []
   /** The queue was full before the decoder was empty. */
   private moreToDecode = false
-  private out = ''
-  private chunks: Chunks = []
-  private chunkBytes = 0
+  private readonly replies = new ReplyBuffer()
   private readonly sealed = new SealedReplies()
   private touched = false
   private closing: 'no' | 'after-reply' | 'closed' = 'no'
+  private ended = false
   private readingPaused = false
   private readonly outputLimit: OutputLimit
 
@@ -79,7 +79,7 @@ export class Connection implements Client, TurnClient, ReplySink {
     this.decoder = new RequestDecoder(host.limits)
     socket.on('drain', () => this.drained())
     socket.on('error', () => this.close('now'))
-    socket.on('end', () => this.close('after-reply'))
+    socket.on('end', () => this.inputEnded())
     socket.on('close', () => this.gone())
   }
 
@@ -100,7 +100,7 @@ export class Connection implements Client, TurnClient, ReplySink {
   }
 
   outputBufferBytes(): number {
-    return this.out.length + this.chunkBytes + this.socket.writableLength
+    return this.replies.bytes + this.socket.writableLength
   }
 
   /** Bytes [0, length) of a buffer that the next read will overwrite. */
@@ -118,7 +118,7 @@ export class Connection implements Client, TurnClient, ReplySink {
   reply(reply: Reply): void {
     if (this.replyMode === 'on') {
       if (!this.touched) this.touch()
-      encodeReply(reply, this.resp, this)
+      encodeReply(reply, this.resp, this.replies)
     } else this.muted()
   }
 
@@ -130,15 +130,7 @@ export class Connection implements Client, TurnClient, ReplySink {
   /** Adds encoded text: replies, pushes, monitor lines. */
   text(part: Bytes): void {
     if (!this.touched) this.touch()
-    this.out += part
-  }
-
-  chunk(buffer: Buffer): void {
-    if (!this.touched) this.touch()
-    if (this.out.length > 0) this.chunks.push(this.out)
-    this.chunkBytes += this.out.length + buffer.length
-    this.out = ''
-    this.chunks.push(buffer)
+    this.replies.text(part)
   }
 
   /** CLIENT REPLY SKIP: the reply to the command after it is not sent. */
@@ -153,12 +145,12 @@ export class Connection implements Client, TurnClient, ReplySink {
       this.seal(0)
       return
     }
-    this.send(this.takeOutput())
+    this.send(this.replies.take())
   }
 
   seal(offset: number): void {
     this.touched = false
-    this.sealed.add(offset, this.takeOutput())
+    this.sealed.add(offset, this.replies.take())
     if (this.closing !== 'after-reply' && this.sealed.count > MAX_SEALED_TURNS) this.holdFor('output')
   }
 
@@ -210,18 +202,16 @@ export class Connection implements Client, TurnClient, ReplySink {
     })
   }
 
-  private takeOutput(): Chunks {
-    const { chunks } = this
-    if (this.out.length > 0) chunks.push(this.out)
-    this.out = ''
-    this.chunks = []
-    this.chunkBytes = 0
-    return chunks
-  }
-
   private send(chunks: Chunks): void {
     if (this.closing === 'closed') return
     const { socket } = this
+    if (this.outputLimit.isSet) {
+      const unsent = chunks.reduce((sum, chunk) => sum + chunk.length, socket.writableLength)
+      if (this.outputLimit.isPassed(unsent)) {
+        this.cutOff(unsent, 'output')
+        return
+      }
+    }
     if (chunks.length === 1) this.write(chunks[0] as Bytes | Buffer)
     else if (chunks.length > 1) {
       socket.cork()
@@ -233,7 +223,7 @@ export class Connection implements Client, TurnClient, ReplySink {
       socket.end(() => socket.destroySoon())
       return
     }
-    if (socket.writableLength > UNSENT_BYTES) this.checkOutput()
+    if (socket.writableLength > UNSENT_BYTES) this.waitForReader()
     else if (this.holds.has('turn')) this.unhold('turn')
   }
 
@@ -243,18 +233,15 @@ export class Connection implements Client, TurnClient, ReplySink {
     else this.socket.write(chunk)
   }
 
-  private checkOutput(): void {
-    const unsent = this.outputBufferBytes()
-    if (this.outputLimit.isPassed(unsent)) this.cutOff(unsent, 'output buffer limit')
-    else {
-      this.holds.delete('turn')
-      this.holdFor('output')
-    }
+  private waitForReader(): void {
+    this.holds.delete('turn')
+    this.holdFor('output')
   }
 
   /** Looked at now and then, for the soft limit. */
   checkLimits(): void {
-    if (this.socket.writableLength > UNSENT_BYTES) this.checkOutput()
+    const unsent = this.socket.writableLength
+    if (unsent > 0 && this.outputLimit.isPassed(unsent)) this.cutOff(unsent, 'output')
   }
 
   private drained(): void {
@@ -333,7 +320,7 @@ export class Connection implements Client, TurnClient, ReplySink {
     else if (outcome === 'held') {
       this.kept = args
       this.holdFor('gate')
-    } else if (this.out.length + this.chunkBytes > TURN_OUTPUT_BYTES) this.holdFor('turn')
+    } else if (this.replies.bytes > TURN_OUTPUT_BYTES) this.holdFor('turn')
   }
 
   private holdFor(reason: HoldReason): void {
@@ -357,6 +344,13 @@ export class Connection implements Client, TurnClient, ReplySink {
       this.socket.resume()
     }
     this.pump()
+    if (this.ended && !this.held) this.close('after-reply')
+  }
+
+  /** The client sends nothing more; what it has sent is still run and answered. */
+  private inputEnded(): void {
+    this.ended = true
+    if (!this.held) this.close('after-reply')
   }
 
   private keepInput(): void {
@@ -369,12 +363,13 @@ export class Connection implements Client, TurnClient, ReplySink {
 
   private checkQueryBuffer(): void {
     const buffered = this.decoder.bufferedBytes
-    const limit = this.host.queryBufferLimit()
-    if (limit > 0 && buffered > limit) this.cutOff(buffered, 'query buffer limit')
+    const limit = this.host.queryLimitBytes
+    if (limit > 0 && buffered > limit) this.cutOff(buffered, 'query')
   }
 
-  private cutOff(bytes: number, limit: string): void {
-    this.host.log({ client: this.id, address: this.address, bytes, limit }, 'client closed: past a limit')
+  private cutOff(bytes: number, limit: 'output' | 'query'): void {
+    this.host.cutOff(limit)
+    this.host.log({ client: this.id, address: this.address, bytes, limit }, 'client closed: past its buffer limit')
     this.close('now')
   }
 

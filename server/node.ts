@@ -311,18 +311,16 @@ export class Node implements ServerPort {
     config.follow<number>('proto-inline-max', (bytes) => {
       limits.maxInlineBytes = bytes
     })
-    let queryLimit = 0
-    config.follow<number>('client-query-buffer-limit', (bytes) => {
-      queryLimit = bytes
-    })
-    return {
+    const host: ConnectionHost = {
       executor: this.executor,
       turn: this.turn,
       prefetcher: new Prefetcher(this.engine.keyspace, this.table),
       limits,
-      queryBufferLimit: () => queryLimit,
-      outputLimit: () => {
-        return config.bufferLimits().normal
+      queryLimitBytes: 0,
+      outputLimit: config.bufferLimits().normal,
+      cutOff: (what) => {
+        if (what === 'output') statistics.outputLimitDisconnections++
+        else statistics.queryBufferLimitDisconnections++
       },
       received: (bytes) => {
         statistics.netInputBytes += bytes
@@ -337,6 +335,13 @@ export class Node implements ServerPort {
       wallMs: systemClock.wallMs,
       monotonicMs: systemClock.monotonicMs,
     }
+    config.follow<number>('client-query-buffer-limit', (bytes) => {
+      host.queryLimitBytes = bytes
+    })
+    config.onChange('client-output-buffer-limit', () => {
+      host.outputLimit = config.bufferLimits().normal
+    })
+    return host
   }
 }
 

@@ -1,7 +1,5 @@
 /** One client's replies that wait for the binlog to be on the medium up to an offset (appendfsync always), oldest first. */
-import type { Bytes } from '../storage/bytes.ts'
-
-export type Chunks = (Bytes | Buffer)[]
+import type { Chunks } from './reply-buffer.ts'
 
 export class SealedReplies {
   private readonly waiting: { readonly offset: number; readonly chunks: Chunks }[] = []
