@@ -11,6 +11,8 @@ import type { Log } from './log.ts'
 import type { RecordBatch } from './record-store.ts'
 
 const RECORDS_PER_STEP = 100
+/** A slice takes as long again for each so many bytes of binlog since the freeze. */
+const HASTE_BYTES = 8 * 1024 * 1024
 const RETRY_MIN_MS = 500
 const RETRY_MAX_MS = 30_000
 
@@ -99,7 +101,9 @@ export class Checkpointer {
     if (this.phase === 'idle' && mayFreeze && this.isDue()) this.begin()
     if (this.phase !== 'encoding') return false
     const checkpoint = this.current as Checkpoint
-    const until = this.clock.monotonicMs() + budgetMs
+    // The more the binlog has grown meanwhile, the more haste: what follows the checkpoint is what a start has to replay.
+    const behind = (this.binlog.end.offset - checkpoint.position.offset) / HASTE_BYTES
+    const until = this.clock.monotonicMs() + budgetMs * (1 + behind)
     do {
       if (checkpoint.encodeSome(RECORDS_PER_STEP)) {
         this.phase = 'writing'

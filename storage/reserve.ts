@@ -29,6 +29,8 @@ export class Reserve {
   take(): boolean {
     if (this.isHeld) return true
     try {
+      this.present = this.isThere()
+      if (this.present) return true
       if (this.files.freeBytesSync(this.directory) < 2 * this.sizeBytes) return false
       const file = this.files.openSync(this.path, 'create')
       try {
@@ -43,6 +45,15 @@ export class Reserve {
       this.release()
     }
     return this.present
+  }
+
+  /** Whether an earlier run has left it, whole. */
+  private isThere(): boolean {
+    if (!this.files.existsSync(this.path)) return false
+    const file = this.files.openSync(this.path, 'read')
+    const size = file.sizeSync()
+    file.closeSync()
+    return size >= this.sizeBytes
   }
 
   /** Gives the space back. Returns whether there was any. */
