@@ -6,7 +6,7 @@ import type { DecoderLimits } from './request-decoder.ts'
 import type { Turn } from './turn.ts'
 
 /** Hard limit, soft limit and its seconds, bytes; 0 means none. */
-export interface UnsentLimit {
+interface UnsentLimit {
   readonly hard: number
   readonly soft: number
   readonly softSeconds: number
