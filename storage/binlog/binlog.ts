@@ -63,7 +63,9 @@ export class Binlog {
     this.log = options.log
     this.fatal = options.fatal
     const last = this.segments.at(-1)
-    if (last !== undefined) this.file = this.files.openSync(last.path, 'update')
+    if (last === undefined) return
+    this.file = this.files.openSync(last.path, 'update')
+    this.files.syncDirectorySync(this.directory) // whoever made the file may have been killed before its name was on the medium
   }
 
   /** Where the next group will begin. */
@@ -85,7 +87,7 @@ export class Binlog {
     const head = { replicationId: this.replicationId, offset, bodyLength: group.bodyLength, clockMs, synced: this.syncedOffset, before }
     const crc = writeGroupHead(group.head, head, body)
     try {
-      file.writeSync([group.head, ...body], offset - segment.start)
+      file.writeSync(group.whole, offset - segment.start)
     } catch (error) {
       this.cutBack(file, offset - segment.start)
       throw error

@@ -25,7 +25,6 @@ const PREFIX = `*2\r\n$4\r\nPING\r\n$${HEADER_LENGTH}\r\n`
 export const GROUP_HEAD_BYTES = PREFIX.length + HEADER_LENGTH + 2
 const MAGIC = 'HPL1 '
 const HEADER_PATTERN = /^HPL1 ([0-9a-f]{8}) (\d{20}) (\d{12}) (\d{15}) (\d{20}) ([0-9a-f]{8}) ([0-9a-f]{8})$/
-const CRC_DIGITS = 8
 /** How a group starts, for finding the next one behind damage. */
 export const GROUP_START = Buffer.from(PREFIX + MAGIC, 'latin1')
 
@@ -45,16 +44,53 @@ export interface GroupHeader {
   readonly crc: number
 }
 
-const digits = (value: number, width: number) => String(value).padStart(width, '0')
-const hex = (value: number) => value.toString(16).padStart(8, '0')
+/** A head with all of its fields zero, and where each of them begins. */
+const TEMPLATE = Buffer.from(
+  `${PREFIX}${MAGIC}${['0'.repeat(8), '0'.repeat(20), '0'.repeat(12), '0'.repeat(15), '0'.repeat(20), '0'.repeat(8), '0'.repeat(8)].join(' ')}\r\n`,
+  'latin1',
+)
+const ID_AT = PREFIX.length + MAGIC.length
+const OFFSET_AT = ID_AT + 9
+const LENGTH_AT = OFFSET_AT + 21
+const CLOCK_AT = LENGTH_AT + 13
+const SYNCED_AT = CLOCK_AT + 16
+const BEFORE_AT = SYNCED_AT + 21
+const CRC_AT = BEFORE_AT + 9
+const BILLION = 1_000_000_000
 
-/** Writes a group's head in front of its body and returns the group's CRC. `head` takes GROUP_HEAD_BYTES. */
+/** Writes a whole number below 10^18 so that its last digit stands before `end`; what stands in front of its first digit is left. */
+function writeDigits(buffer: Buffer, value: number, end: number): void {
+  const high = Math.floor(value / BILLION)
+  writeSmall(buffer, value - high * BILLION, end)
+  if (high > 0) writeSmall(buffer, high, end - 9)
+}
+
+function writeSmall(buffer: Buffer, value: number, end: number): void {
+  for (let rest = value | 0, at = end - 1; rest > 0; at--) {
+    const next = (rest / 10) | 0
+    buffer[at] = 48 + (rest - next * 10)
+    rest = next
+  }
+}
+
+const HEX_DIGITS = Buffer.from('0123456789abcdef', 'latin1')
+
+function writeHex(buffer: Buffer, value: number, start: number): void {
+  for (let i = 0; i < 8; i++) buffer[start + i] = HEX_DIGITS[(value >>> (28 - 4 * i)) & 15] as number
+}
+
+/** Writes a group's head in front of its body and returns the group's CRC. `head` takes GROUP_HEAD_BYTES. Runs once a turn. */
 export function writeGroupHead(head: Buffer, header: Omit<GroupHeader, 'crc'>, body: readonly Buffer[]): number {
-  const fields = `${PREFIX}${MAGIC}${header.replicationId.slice(0, 8)} ${digits(header.offset, 20)} ${digits(header.bodyLength, 12)} ${digits(header.clockMs, 15)} ${digits(header.synced, 20)} ${hex(header.before)} `
-  head.latin1Write(fields, 0)
-  let crc = crc32(head.subarray(PREFIX.length, fields.length), header.before)
+  head.set(TEMPLATE, 0)
+  for (let i = 0; i < 8; i++) head[ID_AT + i] = header.replicationId.charCodeAt(i)
+  writeDigits(head, header.offset, LENGTH_AT - 1)
+  writeDigits(head, header.bodyLength, CLOCK_AT - 1)
+  writeDigits(head, header.clockMs, SYNCED_AT - 1)
+  writeDigits(head, header.synced, BEFORE_AT - 1)
+  writeHex(head, header.before, BEFORE_AT)
+  let crc = crc32(head.subarray(PREFIX.length, CRC_AT), header.before)
   for (const part of body) crc = crc32(part, crc)
-  head.latin1Write(`${hex(crc)}\r\n`, fields.length)
+  writeHex(head, crc, CRC_AT)
   return crc
 }
 
@@ -79,6 +115,6 @@ export function readGroupHead(buffer: Buffer, start: number): GroupHeader | unde
 
 /** The CRC that a group read back should have. `head` and `body` are its bytes. */
 export function groupCrc(head: Buffer, body: Buffer, before: number): number {
-  const crc = crc32(head.subarray(PREFIX.length, GROUP_HEAD_BYTES - 2 - CRC_DIGITS), before)
+  const crc = crc32(head.subarray(PREFIX.length, CRC_AT), before)
   return crc32(body, crc)
 }

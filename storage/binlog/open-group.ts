@@ -80,6 +80,12 @@ export class OpenGroup {
     return [...this.full, this.buffer.subarray(this.start, this.end)]
   }
 
+  /** After `close`: the whole group with its head, in as few pieces as it stands in. */
+  get whole(): Buffer[] {
+    const [first, ...rest] = [...this.full, this.buffer.subarray(this.start, this.end)]
+    return [this.shared.subarray(0, GROUP_HEAD_BYTES + (first as Buffer).length), ...rest]
+  }
+
   /** The first GROUP_HEAD_BYTES of the group, to be written to. */
   get head(): Buffer {
     return this.shared.subarray(0, GROUP_HEAD_BYTES)
