@@ -29,9 +29,9 @@ function generation(root: string, name: string): Generation {
 
 /** The generation in use; a new directory gets its first one. */
 export function openGeneration(files: Files, root: string): Generation {
-  makeDurable(files, root)
   const pointer = join(root, 'CURRENT')
   if (!files.existsSync(pointer)) {
+    makeDurable(files, root)
     const first = generation(root, 'generation-000001')
     files.makeDirectorySync(first.db)
     files.makeDirectorySync(first.binlog)
@@ -43,13 +43,21 @@ export function openGeneration(files: Files, root: string): Generation {
   return currentGeneration(files, root)
 }
 
-/** Makes a directory with what is missing of its ancestors; a power loss does not take them away again. */
+/**
+ * Makes a directory with what is missing of its ancestors; a power loss does not take them away again. One that exists may have been made
+ * by a start that was killed before it could sync that.
+ */
 function makeDurable(files: Files, path: string): void {
-  if (files.existsSync(path)) return
   const parent = dirname(path)
-  if (parent !== path) makeDurable(files, parent)
-  files.makeDirectorySync(path)
-  files.syncDirectorySync(parent)
+  if (!files.existsSync(path)) {
+    if (parent !== path && !files.existsSync(parent)) makeDurable(files, parent)
+    files.makeDirectorySync(path)
+  }
+  try {
+    files.syncDirectorySync(parent)
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EACCES') throw error // not ours to read, and so not we have made this one
+  }
 }
 
 /** The generation that CURRENT names. Throws DamageError where there is none. */

@@ -280,6 +280,7 @@ export class Storage {
     await sweeper.stop()
     if (this.stalled !== null) {
       log.error({ error: this.stalled }, 'closing with a group that could not be written; its writes were never acknowledged')
+      await binlog.close()
     } else {
       if (how === 'save') {
         try {
