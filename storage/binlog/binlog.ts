@@ -20,6 +20,9 @@ export interface BinlogSettings {
   retentionMs: number
 }
 
+/** The turn that goes on to a new segment waits for the disk to take at most so much of the old one. */
+const ROTATION_TAIL_BYTES = 1024 * 1024
+
 export class Binlog {
   readonly settings: BinlogSettings
   readonly segments: Segment[]
@@ -201,6 +204,11 @@ export class Binlog {
     const last = this.segments.at(-1)
     if (last !== undefined && !(this.rotationDue && this.syncing === null)) return last
     const { offset } = this.position
+    const isHuge = last !== undefined && offset - last.start > 2 * this.settings.fileSizeBytes
+    if (last !== undefined && !isHuge && offset - this.syncedOffset > ROTATION_TAIL_BYTES) {
+      this.sync() // the wait for what was written during the last one would be long; for what is written during this one it is shorter
+      return last
+    }
     if (last !== undefined && this.syncedOffset < offset) {
       try {
         ;(this.file as File).datasyncSync()
