@@ -1,5 +1,5 @@
 /** The meta record: what LevelDB as a whole is a picture of. Written in the same batch as the records it speaks of. */
-import { DamageError, RECORD_VERSION } from './records.ts'
+import { DamageError, readText, textRecord } from './records.ts'
 
 export interface DatabaseMeta {
   readonly id: number
@@ -22,14 +22,14 @@ export interface Meta {
 }
 
 export function encodeMeta(meta: Meta): Buffer {
-  return Buffer.concat([Buffer.from([RECORD_VERSION]), Buffer.from(JSON.stringify(meta))])
+  return textRecord(JSON.stringify(meta))
 }
 
 export function decodeMeta(record: Buffer): Meta {
-  if (record[0] !== RECORD_VERSION) throw new DamageError(`meta record: unknown version ${record[0]}`)
+  const text = readText(record, 'meta')
   let meta: Meta
   try {
-    meta = JSON.parse(record.toString('utf8', 1)) as Meta
+    meta = JSON.parse(text) as Meta
   } catch {
     throw new DamageError('meta record: not JSON')
   }

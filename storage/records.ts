@@ -1,19 +1,23 @@
 /**
  * The grammar of every LevelDB record. On disk: never renumber. Integers are big-endian, so that records sort by them.
  *
- *   meta      'm'                                  -> version(1) JSON text of Meta (meta.ts)
- *   root      'k' dbId(4) key                      -> version(1) kind(1) flags(1) [expireAt(8) if flags & 1] payload
- *   page      'p' objectId(8) pageNumber(4)        -> version(1) bytes
+ *   meta      'm'                                  -> version(1) JSON text of Meta (meta.ts) crc(4)
+ *   root      'k' dbId(4) key                      -> version(1) kind(1) flags(1) [expireAt(8) if flags & 1] payload crc(4)
+ *   page      'p' objectId(8) pageNumber(4)        -> version(1) bytes crc(4)
  *   deadline  'x' expireAt(8) dbId(4) key          -> empty
  *   garbage   'g' what(1) id(8)                    -> empty        what: 0 an object, 1 a database
- *   cursors   'c'                                  -> version(1) JSON text of the SCAN cursors, written at shutdown
+ *   cursors   'c'                                  -> version(1) JSON text of the SCAN cursors, written at shutdown, crc(4)
+ *
+ *   crc is the CRC-32 of what stands before it
  *
  *   payload of kind 1, an inline string:  the bytes
  *   payload of kind 2, a rope:            objectId(8) length(8)
  */
+import { crc32 } from 'node:zlib'
 import type { Bytes } from './bytes.ts'
 
-export const RECORD_VERSION = 1
+const RECORD_VERSION = 1
+const CRC_BYTES = 4
 
 export const KIND_STRING = 1
 export const KIND_ROPE = 2
@@ -97,28 +101,52 @@ export function garbageKey(what: number, id: number): Buffer {
 /** The value of an inline string's root, in a scratch buffer. `expireAt` 0 means none. */
 export function stringRoot(value: Bytes, expireAt: number): Buffer {
   const start = expireAt === 0 ? 3 : 11
-  const buffer = valueScratch.take(start + value.length)
+  const buffer = valueScratch.take(start + value.length + CRC_BYTES)
   writeRootHead(buffer, KIND_STRING, expireAt)
   buffer.latin1Write(value, start)
-  return buffer.subarray(0, start + value.length)
+  return seal(buffer, start + value.length)
 }
 
 /** The value of a rope's root, in a scratch buffer. */
 export function ropeRoot(objectId: number, length: number, expireAt: number): Buffer {
   const start = expireAt === 0 ? 3 : 11
-  const buffer = valueScratch.take(start + 16)
+  const buffer = valueScratch.take(start + 16 + CRC_BYTES)
   writeRootHead(buffer, KIND_ROPE, expireAt)
   writeUint64(buffer, objectId, start)
   writeUint64(buffer, length, start + 8)
-  return buffer.subarray(0, start + 16)
+  return seal(buffer, start + 16)
 }
 
 /** The value of a page, in a scratch buffer. */
 export function pageValue(content: Buffer): Buffer {
-  const buffer = valueScratch.take(1 + content.length)
+  const buffer = valueScratch.take(1 + content.length + CRC_BYTES)
   buffer[0] = RECORD_VERSION
   content.copy(buffer, 1)
-  return buffer.subarray(0, 1 + content.length)
+  return seal(buffer, 1 + content.length)
+}
+
+/** A text record (meta, cursors). */
+export function textRecord(text: string): Buffer {
+  const length = 1 + Buffer.byteLength(text)
+  const buffer = Buffer.alloc(length + CRC_BYTES)
+  buffer[0] = RECORD_VERSION
+  buffer.write(text, 1)
+  return seal(buffer, length)
+}
+
+/** Ends a record of this length with its CRC. */
+function seal(buffer: Buffer, length: number): Buffer {
+  buffer.writeUInt32BE(crc32(buffer.subarray(0, length)), length)
+  return buffer.subarray(0, length + CRC_BYTES)
+}
+
+/** A record without its CRC. Throws DamageError where that is wrong or the version unknown: LevelDB does not look at its own. */
+function unseal(value: Buffer, what: string): Buffer {
+  const length = value.length - CRC_BYTES
+  if (length < 1) throw new DamageError(`${what} record: cut short`)
+  if (crc32(value.subarray(0, length)) !== value.readUInt32BE(length)) throw new DamageError(`${what} record: fails its CRC`)
+  if (value[0] !== RECORD_VERSION) throw new DamageError(`${what} record: unknown version ${value[0]}`)
+  return value.subarray(0, length)
 }
 
 function writeRootHead(buffer: Buffer, kind: number, expireAt: number): void {
@@ -140,8 +168,8 @@ export class DamageError extends Error {
   override readonly name = 'DamageError'
 }
 
-export function readRoot(value: Buffer): Root {
-  checkVersion(value, 'root')
+export function readRoot(record: Buffer): Root {
+  const value = unseal(record, 'root')
   const kind = value[1]
   const flags = value[2]
   if (kind === undefined || flags === undefined || (flags & ~HAS_DEADLINE) !== 0) throw new DamageError('root record: bad head')
@@ -163,12 +191,12 @@ export function ropeLengthOf(root: Root): number {
 
 /** The content of a page record. */
 export function readPage(value: Buffer): Buffer {
-  checkVersion(value, 'page')
-  return value.subarray(1)
+  return unseal(value, 'page').subarray(1)
 }
 
-function checkVersion(value: Buffer, what: string): void {
-  if (value[0] !== RECORD_VERSION) throw new DamageError(`${what} record: unknown version ${value[0]}`)
+/** The text of a text record. */
+export function readText(value: Buffer, what: string): string {
+  return unseal(value, what).toString('utf8', 1)
 }
 
 /** A record's key taken apart. */

@@ -9,7 +9,7 @@ import type { Bytes } from './bytes.ts'
 import { detached } from './bytes.ts'
 import type { Random } from './clock.ts'
 import { ReadAhead } from './read-ahead.ts'
-import { DamageError, RECORD_VERSION } from './records.ts'
+import { DamageError, readText, textRecord } from './records.ts'
 
 export const MAX_CURSORS = 16_384
 /** Bytes of the keys that cursors hold, together. */
@@ -73,15 +73,15 @@ export class ScanCursors {
   encode(): Buffer {
     const stored: StoredCursor[] = []
     for (const map of [this.spent, this.open]) for (const [token, { dbId, from }] of map) stored.push([token, dbId, from])
-    return Buffer.concat([Buffer.from([RECORD_VERSION]), Buffer.from(JSON.stringify(stored))])
+    return textRecord(JSON.stringify(stored))
   }
 
   /** Takes over what `encode` has written. Throws DamageError for anything else. */
   decode(record: Buffer): void {
-    if (record[0] !== RECORD_VERSION) throw new DamageError(`cursors record: unknown version ${record[0]}`)
+    const text = readText(record, 'cursors')
     let stored: unknown
     try {
-      stored = JSON.parse(record.toString('utf8', 1))
+      stored = JSON.parse(text)
     } catch {
       throw new DamageError('cursors record: not JSON')
     }

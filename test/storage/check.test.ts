@@ -1,3 +1,4 @@
+import { crc32 } from 'node:zlib'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import type { Bytes } from '../../storage/bytes.ts'
@@ -192,12 +193,17 @@ test('a key deleted just before its database is flushed leaves no deadline behin
   assert.is(await world.findings(), '')
 })
 
+/** A record's content with the CRC that it should have. */
+function sealed(content: readonly number[]): Buffer {
+  const crc = Buffer.alloc(4)
+  crc.writeUInt32BE(crc32(Buffer.from(content)))
+  return Buffer.concat([Buffer.from(content), crc])
+}
+
 test('roots that do not decode', async () => {
-  await expectDamage(
-    (world) => world.tamper((batch) => batch.put(rootKey(1, 'key2'), Buffer.from([9, 1, 0]))),
-    /key "key2" .*unknown version 9/,
-  )
-  await expectDamage((world) => world.tamper((batch) => batch.put(rootKey(1, 'key2'), Buffer.from([1, 7, 0]))), /unknown kind 7/)
+  await expectDamage((world) => world.tamper((batch) => batch.put(rootKey(1, 'key2'), sealed([9, 1, 0]))), /key "key2" .*unknown version 9/)
+  await expectDamage((world) => world.tamper((batch) => batch.put(rootKey(1, 'key2'), sealed([1, 7, 0]))), /unknown kind 7/)
+  await expectDamage((world) => world.tamper((batch) => batch.put(rootKey(1, 'key2'), Buffer.from([1, 1, 0, 0, 0, 0, 0]))), /fails its CRC/)
   await expectDamage(
     (world) => world.tamper((batch) => batch.put(Buffer.from('q'), Buffer.from('1'))),
     /record 71: record key of no known form/,

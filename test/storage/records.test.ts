@@ -1,3 +1,4 @@
+import { crc32 } from 'node:zlib'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { decodeMeta, encodeMeta, type Meta } from '../../storage/meta.ts'
@@ -8,6 +9,19 @@ const { integer, pick } = fromSeed(17)
 const copy = (buffer: Buffer) => Buffer.from(buffer)
 const someKey = () => String.fromCharCode(...Array.from({ length: pick([0, 1, 5, 300]) }, () => integer(256)))
 const someNumber = () => pick([0, 1, 255, 2 ** 32 - 1, 2 ** 32, Date.UTC(2026), Number.MAX_SAFE_INTEGER, integer(2 ** 31)])
+/** A record with the CRC that it should have. */
+const sealed = (content: Buffer) => {
+  const crc = Buffer.alloc(4)
+  crc.writeUInt32BE(crc32(content))
+  return Buffer.concat([content, crc])
+}
+/** A record with one bit turned over. */
+const flipped = (record: Buffer) => {
+  const damaged = copy(record)
+  const at = integer(damaged.length)
+  damaged[at] = (damaged[at] as number) ^ (1 << integer(8))
+  return damaged
+}
 const sign = (order: number) => Math.sign(order)
 
 test('every record key is read back as what it was', () => {
@@ -63,17 +77,20 @@ test('ranges hold what they name and nothing else', () => {
 test('what no version has written is damage', () => {
   const damaged = [
     () => records.readRoot(Buffer.from([])),
-    () => records.readRoot(Buffer.from([2, 1, 0])),
-    () => records.readRoot(Buffer.from([1, 9, 0])),
-    () => records.readRoot(Buffer.from([1, 1, 2])),
-    () => records.readRoot(Buffer.from([1, 1, 1, 0])),
-    () => records.readRoot(Buffer.from([1, 2, 0, 1, 2, 3])),
-    () => records.readPage(Buffer.from([7])),
+    () => records.readRoot(flipped(records.stringRoot('some value', 0))),
+    () => records.readPage(flipped(records.pageValue(Buffer.from('a page')))),
+    () => decodeMeta(flipped(records.textRecord('{}'))),
+    () => records.readRoot(sealed(Buffer.from([2, 1, 0]))),
+    () => records.readRoot(sealed(Buffer.from([1, 9, 0]))),
+    () => records.readRoot(sealed(Buffer.from([1, 1, 2]))),
+    () => records.readRoot(sealed(Buffer.from([1, 1, 1, 0]))),
+    () => records.readRoot(sealed(Buffer.from([1, 2, 0, 1, 2, 3]))),
+    () => records.readPage(sealed(Buffer.from([7]))),
     () => records.readRecordKey(Buffer.from('z')),
     () => records.readRecordKey(Buffer.from('p123')),
-    () => decodeMeta(Buffer.from('\x02{}')),
-    () => decodeMeta(Buffer.from('\x01{')),
-    () => decodeMeta(Buffer.from('\x01{"format":1}')),
+    () => decodeMeta(sealed(Buffer.from('\x02{}'))),
+    () => decodeMeta(sealed(Buffer.from('\x01{'))),
+    () => decodeMeta(sealed(Buffer.from('\x01{"format":1}'))),
   ]
   for (const read of damaged) {
     try {
