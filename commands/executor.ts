@@ -52,6 +52,8 @@ export interface ExecutorHooks {
   counters(command: Command): CommandCounters
   /** After each command, with its duration in microseconds. */
   ran(runtime: CommandRuntime, client: Client, args: readonly Bytes[], micros: number): void
+  /** A browser or the like has been made to speak to this port: its connection is to end before anything in the body is taken for a command. */
+  attacked(client: Client): void
   /** An error reply of any kind. */
   failed(text: Bytes): void
   /** After each command while there are monitors, as in Redis. */
@@ -228,7 +230,11 @@ export class Executor {
   /** Containers, unknown commands. */
   private executeRare(client: Client, args: Bytes[]): Outcome {
     const runtime = this.resolve(args)
-    if (runtime === undefined) return this.refuseUnknown(client, unknownCommand(args))
+    if (runtime === undefined) {
+      if (isHttp(args[0] as Bytes)) this.hooks.attacked(client)
+      else this.refuseUnknown(client, unknownCommand(args))
+      return 'done'
+    }
     const { command } = runtime
     const isContainer = command.subcommands !== undefined
     if (isContainer && args.length >= 2) return this.refuseUnknown(client, unknownSubcommand(args[1] as Bytes, command.name).message)
@@ -266,6 +272,12 @@ export class Executor {
       statistics: this.hooks.counters(command),
     }
   }
+}
+
+/** The first words of a POST request's lines. */
+function isHttp(name: Bytes): boolean {
+  const word = lowerCase(name)
+  return word === 'post' || word === 'host:'
 }
 
 /** Redis's text: the name and the arguments, each cut to 128 bytes in all. */

@@ -291,6 +291,10 @@ export class Node implements ServerPort {
         if (micros >= slowlog.thresholdMicros && !command.flags.includes('skip_slowlog')) slowlog.record(args, micros, client, keyspace.now)
         if (latency.enabled) latency.add(command.flags.includes('fast') ? 'fast-command' : 'command', micros / 1000)
       },
+      attacked: (client) => {
+        this.log.warn({ address: client.address }, 'possible attack: HTTP was sent to this port; the connection is closed')
+        client.close('now')
+      },
       failed: (text) => statistics.error(text),
       monitor: (client, args) => this.clients.tellMonitors(monitorLine(systemClock.wallMs(), client as Connection, redacted(args))),
       resumed: (client) => (client as Connection).asyncDone(),

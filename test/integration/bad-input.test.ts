@@ -89,6 +89,15 @@ test('protocol errors have Redis’s texts, and the connection is closed', async
   }
 })
 
+test('an HTTP request ends its connection, and nothing in its body is run', async () => {
+  for (const head of ['POST / HTTP/1.1\r\n', 'GET / HTTP/1.1\r\nHost: localhost\r\n']) {
+    const client = await server.connect()
+    client.raw(`${head}\r\nSET forged 1\r\n`)
+    await client.closed
+  }
+  assert.is(await server.call('EXISTS', 'forged'), 0)
+})
+
 test('a request may arrive in any pieces', async () => {
   const client = await server.connect()
   const value = bytesOf(randomBytes(seeded('pieces'), 300))

@@ -131,6 +131,7 @@ export class Engine {
     const hooks: ExecutorHooks = {
       counters: () => counters,
       ran() {},
+      attacked() {},
       failed() {},
       monitor() {},
       resumed() {},
