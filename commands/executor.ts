@@ -129,10 +129,6 @@ export class Executor {
     this.group.settle()
   }
 
-  counters(): Iterable<CommandRuntime> {
-    return this.runtimes.values()
-  }
-
   private dispatch(runtime: CommandRuntime, client: Client, args: Bytes[], raw: Buffer | null, start: number, end: number): Outcome {
     const count = args.length
     if (runtime.exact >= 0 ? count !== runtime.exact : count < runtime.minimum) {

@@ -46,10 +46,6 @@ export class Gates {
     return this.held.size
   }
 
-  isPaused(what: 'all' | 'write'): boolean {
-    return this.pausedUntilMs > 0 && (what === 'write' || this.pausedWhat === 'all')
-  }
-
   /** A shorter pause never replaces a longer one, nor writes a whole one. */
   pause(untilMs: number, what: 'all' | 'write'): void {
     this.pausedWhat = this.pausedUntilMs > 0 && this.pausedWhat === 'all' ? 'all' : what

@@ -73,11 +73,6 @@ export class Checkpointer {
     return this.phase !== 'idle'
   }
 
-  /** How long the one under way has taken, ms; null without one. */
-  get runningMs(): number | null {
-    return this.isRunning ? this.clock.monotonicMs() - this.startedMs : null
-  }
-
   /** LevelDB is being closed and opened: nothing may be read from it. */
   get isReopening(): boolean {
     return this.phase === 'recovering'

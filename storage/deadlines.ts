@@ -44,10 +44,6 @@ export class Deadlines {
     return this.heap[0]
   }
 
-  get nearCount(): number {
-    return this.heap.length
-  }
-
   /** Takes the earliest out of the heap. */
   pop(): Deadline | undefined {
     const { heap } = this

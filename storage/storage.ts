@@ -75,6 +75,8 @@ export class Storage {
   private readonly reserve: Reserve
   private started: { binlog: Binlog; checkpointer: Checkpointer; expiry: Expiry; sweeper: Sweeper } | null = null
   private stalledClockMs = 0
+  /** What is in memory is not yet what is on disk: no checkpoint may be made of it. */
+  private reloading = false
   private closing = false
 
   private constructor(options: StorageOptions, generation: Generation, records: RecordStore, identity: Identity) {
@@ -133,10 +135,7 @@ export class Storage {
   async recover(replayer: Replayer, progress: (offset: number, end: number) => void = () => {}): Promise<Recovery> {
     const { files, clock, log, random, directory, settings, fatal } = this.options
     const startedMs = clock.monotonicMs()
-    const from = this.loadMeta()
-    this.keyspace.expiry = 'ignore'
-    const recovered = await replayLog(files, this.generation.binlog, from, replayer, log, clock, progress)
-    this.keyspace.expiry = 'delete'
+    const { from, recovered } = await this.readDisk(replayer, progress)
     this.identity = startedIdentity(this.identity, recovered.end.offset, random)
     saveIdentity(files, directory, this.identity)
     const sweeper = new Sweeper(this.records, log)
@@ -170,7 +169,6 @@ export class Storage {
       },
     })
     this.started = { binlog, checkpointer, expiry, sweeper }
-    this.keyspace.setClock(clock.wallMs())
     await sweeper.start()
     expiry.lookAhead(clock.wallMs())
     this.reserve.take()
@@ -181,18 +179,21 @@ export class Storage {
   /** Forgets everything in memory and recovers from disk, as a restart would. Nothing may run meanwhile. */
   async reload(replayer: Replayer): Promise<void> {
     const { binlog, checkpointer, expiry, sweeper } = this.parts
-    const { files, log, clock } = this.options
+    if (this.stalled !== null) throw new Error('the last group is not in the binlog: it would be missing from memory')
+    this.reloading = true
+    await checkpointer.idle() // first: a checkpoint that ends wakes the others
     await expiry.stop()
     await sweeper.stop()
-    await checkpointer.idle()
     await binlog.syncTo(binlog.end.offset)
     this.keyspace.reset()
-    const from = this.loadMeta()
-    this.keyspace.expiry = 'ignore'
-    await replayLog(files, this.generation.binlog, from, replayer, log, clock, () => {})
-    this.keyspace.expiry = 'delete'
-    this.keyspace.setClock(clock.wallMs())
-    expiry.lookAhead(clock.wallMs())
+    try {
+      await this.readDisk(replayer, () => {})
+    } catch (error) {
+      this.options.fatal(error) // memory is a part of what it should be: nothing may be made of it, a checkpoint least of all
+      throw error
+    }
+    this.reloading = false
+    expiry.lookAhead(this.options.clock.wallMs())
     sweeper.resume()
   }
 
@@ -240,7 +241,7 @@ export class Storage {
 
   /** At most about a millisecond of background work, between units and with no open group. Returns whether there is more. */
   background(): boolean {
-    if (this.started === null) return false
+    if (this.started === null || this.reloading) return false
     const { clock } = this.options
     const { checkpointer } = this
     const more = checkpointer.slice(SLICE_MS, this.stalled === null && this.group.isEmpty)
@@ -295,6 +296,17 @@ export class Storage {
       saveIdentity(files, directory, this.identity)
     }
     await this.records.close()
+  }
+
+  /** From an empty keyspace to the end of the binlog: what LevelDB holds, then the groups after it. */
+  private async readDisk(replayer: Replayer, progress: (offset: number, end: number) => void) {
+    const { files, clock, log } = this.options
+    const from = this.loadMeta()
+    this.keyspace.expiry = 'ignore'
+    const recovered = await replayLog(files, this.generation.binlog, from, replayer, log, clock, progress)
+    this.keyspace.expiry = 'delete'
+    this.keyspace.setClock(clock.wallMs())
+    return { from, recovered }
   }
 
   private loadMeta() {

@@ -180,4 +180,29 @@ test('a checkpoint is due by growth of the binlog, by dirty memory and by time',
   assert.is(await run({ intervalMs: 5000 }, () => clock.advance(5000)), 1)
 })
 
+test('no checkpoint is made of memory while it is being read from disk again', async () => {
+  const clock = new ManualClock()
+  const engine = await filled(clock)
+  const { storage } = engine
+  storage.commit()
+  let asked: Promise<void> | undefined
+  let looked = 0
+  await storage.reload({
+    begin() {},
+    command() {
+      asked ??= storage.checkpointer.request()
+      storage.background()
+      assert.not.ok(storage.checkpointer.isRunning)
+      looked++
+    },
+    end() {},
+  })
+  assert.ok(looked > 300)
+  await until(() => {
+    storage.background()
+    return storage.checkpointer.completed > 0
+  }, 'the checkpoint that was asked for')
+  await asked
+})
+
 test.run()
