@@ -17,6 +17,7 @@ export interface ServerPort {
   readonly latency: LatencyPort
   readonly statistics: StatisticsPort
   readonly storage: StoragePort
+  readonly replication: ReplicationPort
   readonly scanCursors: ScanCursors
   readonly random: Random
   /** Text of INFO for these sections (lower case; empty for the default ones). */
@@ -30,7 +31,6 @@ export interface ServerPort {
   setActiveExpire(mode: 'on' | 'off'): void
   /** Writes a message of a client to the server's log: what DEBUG LOG does. */
   writeLog(message: Bytes): void
-  role(): Reply
   version: string
   /** Fields for LOLWUT, HELLO. */
   readonly runId: string
@@ -131,3 +131,46 @@ export type MemoryFigure =
   | 'binlog'
   | 'cache-limit'
   | 'dirty-limit'
+
+export interface FailoverOptions {
+  /** Null: any replica that is in step. */
+  readonly to: { readonly host: Bytes; readonly port: number } | null
+  /** Hand over when the time is up though the replica is behind. */
+  readonly force: boolean
+  /** 0: no limit. */
+  readonly timeoutMs: number
+}
+
+/** What WAIT and WAITAOF wait for. */
+export interface WaitTarget {
+  /** The local medium has to have it (WAITAOF 1). */
+  readonly local: boolean
+  readonly replicas: number
+  readonly what: 'applied' | 'synced'
+  /** 0: no limit. */
+  readonly timeoutMs: number
+}
+
+export interface ReplicationPort {
+  readonly isReplica: boolean
+  /** SLAVEOF host port; throws ClientError. */
+  follow(host: Bytes, port: number, how: 'from where we are' | 'full sync'): Reply
+  /** SLAVEOF NO ONE */
+  leave(): Reply
+  role(): Reply
+  failover(options: FailoverOptions): Reply
+  abortFailover(): Reply
+  clearReplicationId(): Reply
+  /** Removes binlog segments that end before the offset; throws ClientError where something still needs them. */
+  purgeLogsTo(offset: number): Reply
+  /** Resolves when the target is reached for all that the session has written, when the time is up, or when CLIENT UNBLOCK says so;
+   *  rejects with a ClientError by CLIENT UNBLOCK ERROR, or when this node has become a replica. */
+  wait(session: Session, target: WaitTarget): Promise<{ readonly local: number; readonly replicas: number }>
+  /** The messages of replicas, as they are sent. Throw ClientError. */
+  metaSync(session: Session, args: readonly Bytes[]): Reply
+  trySync(session: Session, args: readonly Bytes[]): Reply
+  dbSync(session: Session, args: readonly Bytes[]): Reply
+  binlogSync(session: Session, args: readonly Bytes[]): Reply
+  /** REPLCONF ACK applied FACK synced */
+  acknowledge(session: Session, applied: number, synced: number): void
+}
