@@ -30,9 +30,10 @@ export const ASK_FOR_ACK = 0x3f
 /**
  * STALE: an attempt that a later one has overtaken. DUPLICATE: another process announces the same address. CYCLE: the master follows the
  * replica. VERSION: the formats differ. BADSESSION: the session has ended or is another connection's. BEHIND: the master is a replica itself
- * and lacks what the replica has. NOMASTERLINK: it is a replica itself and has no data to give yet. ERR: bad words.
+ * and lacks what the replica has. NOMASTERLINK: it is a replica itself and has no data to give yet. UNBLOCKED: a client
+ * waited for what cannot come any more. ERR: bad words.
  */
-export type RefusalCode = 'ERR' | 'STALE' | 'DUPLICATE' | 'CYCLE' | 'VERSION' | 'BADSESSION' | 'BEHIND' | 'NOMASTERLINK'
+export type RefusalCode = 'ERR' | 'STALE' | 'DUPLICATE' | 'CYCLE' | 'VERSION' | 'BADSESSION' | 'BEHIND' | 'NOMASTERLINK' | 'UNBLOCKED'
 
 /** A request that a peer is refused. The message goes to it behind the code; nothing has changed. */
 export class Refusal extends Error {

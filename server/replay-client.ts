@@ -1,12 +1,16 @@
-/** The client in whose name logged commands are run again. It is answered, and does not listen. */
+/** Clients without a connection: the one in whose name logged commands are run again, and the link to the master as CLIENT LIST shows it. */
 import type { Client, Executor } from '../commands/executor.ts'
-import type { ReplyMode } from '../commands/session.ts'
+import type { ReplyMode, Session } from '../commands/session.ts'
 import type { Bytes } from '../storage/bytes.ts'
 import type { Keyspace } from '../storage/keyspace.ts'
 import type { Replayer } from '../storage/recovery.ts'
 
+/** It is answered, and does not listen. */
 export class ReplayClient implements Client {
-  readonly id = 0
+  readonly id: number
+  readonly peer: Session['peer']
+  readonly address: Bytes
+  readonly createdAtMs: number
   database = 0
   resp: 2 | 3 = 2
   authenticated = true
@@ -17,22 +21,31 @@ export class ReplayClient implements Client {
   noEvict = false
   noTouch = false
   monitoring = false
-  readonly address = ''
+  lastWriteAt = -1
   readonly localAddress = ''
-  readonly createdAtMs = 0
   lastActiveMs = 0
   lastCommand: Bytes = ''
   queryBufferBytes = () => 0
   outputBufferBytes = () => 0
+  readonly close: () => void
+
+  constructor(id = 0, peer: Session['peer'] = 'client', address: Bytes = '', createdAtMs = 0, close: () => void = () => {}) {
+    this.id = id
+    this.peer = peer
+    this.address = address
+    this.createdAtMs = createdAtMs
+    this.close = close
+  }
+
   reply(): void {}
   replyError(): void {}
-  close(): void {}
 }
 
-/** Feeds recovered groups to the executor, each under its own clock. */
-export function replayer(executor: Executor, keyspace: Keyspace): Replayer {
+/** Feeds recovered or received groups to the executor, each under its own clock. */
+export function replayer(executor: Executor, keyspace: Keyspace): Replayer & { knows(args: readonly Bytes[]): boolean } {
   const client = new ReplayClient()
   return {
+    knows: (args) => executor.resolve(args)?.command.run !== undefined,
     begin(header) {
       keyspace.setClock(header.clockMs)
       client.database = 0

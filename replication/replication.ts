@@ -1,0 +1,269 @@
+/**
+ * Both sides of replication joined on one node: what it is (master or replica), whom it follows, who follows it, and what happens when that
+ * changes. The server drives it: `flush` at the end of every turn, `tick` ten times a second.
+ *
+ * Every change of role is stored before it is announced. A node that follows a master passes on what it receives, so its own replicas stay
+ * attached while its history stays the same; when that gets another id they are sent away and come back at once under the new one.
+ */
+import type { Clock, Random } from '../storage/clock.ts'
+import type { MasterAddress } from '../storage/identity.ts'
+import type { Log } from '../storage/log.ts'
+import type { Storage } from '../storage/storage.ts'
+import { Failover, type FailoverRequest, isTarget } from './failover.ts'
+import { type Dial, type LinkReplayer, ReplicaLink } from './link.ts'
+import { Master } from './master.ts'
+import { Refusal } from './messages.ts'
+import type { ReplicationSettings } from './settings.ts'
+import { type WaitCondition, Waiters } from './waiters.ts'
+
+export interface ReplicationOptions {
+  /** Recovered. */
+  readonly storage: Storage
+  readonly clock: Clock
+  readonly random: Random
+  readonly log: Log
+  readonly settings: ReplicationSettings
+  readonly runId: string
+  readonly databases: number
+  readonly replayer: LinkReplayer
+  readonly dial: Dial
+  /** The port that clients reach this node on. */
+  port(): number
+  /** appendfsync always: nothing is fed that is not on the medium, and what is received is synced at once. */
+  syncAlways(): boolean
+  /** A turn must come; to be called before anything changes. */
+  wake(): void
+  /** The role, the link or the pause of writes has changed. */
+  changed(): void
+}
+
+/** What WAIT is told when its node stops being the master, in Redis's words. */
+const UNBLOCKED = 'UNBLOCKED force unblock from blocking operation, instance state changed (master -> replica?)'
+
+export class Replication {
+  readonly master: Master
+  readonly link: ReplicaLink
+  readonly waiters: Waiters
+  readonly failover: Failover
+  /** FAILOVER holds writes back. */
+  writesPaused = false
+  private readonly options: ReplicationOptions
+  private chain = ''
+
+  constructor(options: ReplicationOptions) {
+    this.options = options
+    const { storage, clock, random, log, settings, runId, databases, replayer, dial } = options
+    this.master = new Master({
+      storage,
+      clock,
+      random,
+      log,
+      settings,
+      runId,
+      databases,
+      chain: () => this.link.chain,
+      isLinked: () => this.link.isUp,
+      feedLimit: () => (options.syncAlways() ? storage.binlog.synced : storage.binlog.end.offset),
+      takeOver: (from) => this.takeOver(from.runId),
+      acked: () => this.acked(),
+      wake: () => options.wake(),
+    })
+    this.link = new ReplicaLink({
+      storage,
+      replayer,
+      dial,
+      clock,
+      random,
+      log,
+      settings,
+      runId,
+      databases,
+      port: () => options.port(),
+      wake: () => options.wake(),
+      changed: () => this.linkChanged(),
+      syncAlways: () => options.syncAlways(),
+    })
+    this.waiters = new Waiters((condition) => this.measure(condition))
+    this.failover = new Failover({
+      log,
+      end: () => storage.binlog.end.offset,
+      online: () => this.master.online(),
+      askForAcks: () => this.master.askForAcks(),
+      pauseWrites: () => this.pauseWrites(true),
+      resumeWrites: () => this.pauseWrites(false),
+      handOver: (host, port) => this.becomeReplica({ host, port, failover: true }),
+      takeBack: () => this.becomeMaster('failover was given up'),
+      isLinked: () => this.link.isUp,
+    })
+    storage.pinned = () => this.master.pinned
+    storage.onSwapped = () => this.master.dropSessions('a full sync has replaced the data')
+    storage.onSynced = () => this.synced()
+  }
+
+  get isReplica(): boolean {
+    return this.options.storage.role === 'replica'
+  }
+
+  /** Takes up the stored role; where none was ever stored, the configured one. */
+  start(configured: { readonly host: string; readonly port: number } | null): void {
+    const { storage, log } = this.options
+    const { master } = storage.identity
+    if (master === undefined && configured !== null) this.becomeReplica({ ...configured, failover: false })
+    else if (master !== undefined && master !== null) {
+      if (configured !== null && (configured.host !== master.host || configured.port !== master.port)) {
+        const stored = `${master.host}:${master.port}`
+        log.warn({ stored }, 'replicaof is passed over: the master that was set last is the one that counts')
+      }
+      this.link.follow(master)
+    }
+  }
+
+  /** SLAVEOF host port. Throws Refusal. */
+  follow(host: string, port: number, how: 'from where we are' | 'full sync'): 'started' | 'already' {
+    const { storage } = this.options
+    if (this.failover.state !== 'no-failover') throw new Refusal('ERR', 'REPLICAOF not allowed while failing over.')
+    const current = storage.identity.master
+    const isSame = current !== undefined && current !== null && current.host === host && current.port === port
+    if (isSame && how === 'from where we are') return 'already'
+    this.commit()
+    if (how === 'full sync') storage.saveIdentity({ fullSync: 'asked for by SLAVEOF FORCE' })
+    this.becomeReplica({ host, port, failover: false })
+    return 'started'
+  }
+
+  /** SLAVEOF NO ONE. Throws Refusal. */
+  leave(): void {
+    const { storage } = this.options
+    if (this.failover.state !== 'no-failover') throw new Refusal('ERR', 'REPLICAOF not allowed while failing over.')
+    if (this.isReplica) this.becomeMaster('SLAVEOF NO ONE')
+    else if (storage.identity.master === undefined) storage.saveIdentity({ master: null })
+  }
+
+  /** FAILOVER. Throws Refusal with Redis's text. */
+  startFailover(request: FailoverRequest): void {
+    if (this.isReplica) throw new Refusal('ERR', 'FAILOVER is not valid when server is a replica.')
+    if (this.failover.state !== 'no-failover') throw new Refusal('ERR', 'FAILOVER already in progress.')
+    const attached = this.master.attached()
+    if (attached.length === 0) throw new Refusal('ERR', 'FAILOVER requires connected replicas.')
+    if (request.to !== null) {
+      const target = attached.find((replica) => isTarget(replica, request))
+      if (target === undefined) throw new Refusal('ERR', 'FAILOVER target HOST and PORT is not a replica.')
+      if (target.state !== 'online') throw new Refusal('ERR', 'FAILOVER target replica is not online.')
+    }
+    this.commit()
+    this.failover.start(request, this.options.clock.monotonicMs())
+  }
+
+  /** CLEARREPLICATIONID. Throws Refusal. */
+  clearReplicationId(): void {
+    if (this.isReplica) throw new Refusal('ERR', 'this node is a replica, and its replication id its master\'s: SLAVEOF NO ONE first')
+    this.commit()
+    this.options.storage.clearHistory()
+    this.master.dropSessions('the replication id was cleared')
+    this.options.changed()
+  }
+
+  /** WAIT and WAITAOF. Rejects with a Refusal. */
+  wait(owner: object, condition: WaitCondition): ReturnType<Waiters['wait']> {
+    const result = this.waiters.wait(owner, condition, this.options.clock.monotonicMs())
+    if (this.waiters.count > 0 && condition.replicas > 0) this.master.askForAcks()
+    return result
+  }
+
+  /** Whether min-replicas-to-write forbids writes. */
+  get lacksReplicas(): boolean {
+    const { minReplicas } = this.options.settings
+    return minReplicas > 0 && !this.isReplica && this.master.goodReplicas() < minReplicas
+  }
+
+  /** At the end of a turn, with its group appended and its replies out. */
+  flush(): void {
+    this.master.flush()
+    this.link.flush()
+  }
+
+  tick(): void {
+    const now = this.options.clock.monotonicMs()
+    this.link.tick()
+    this.master.tick()
+    this.failover.advance(now)
+    this.waiters.check(now)
+  }
+
+  /** Replicas that have not got everything: what a shutdown waits for. */
+  get laggards(): number {
+    const { offset } = this.options.storage.binlog.end
+    return this.master.online().filter(({ applied }) => applied < offset).length
+  }
+
+  close(): void {
+    this.link.close()
+    this.master.close()
+    this.waiters.failAll(new Refusal('ERR', 'the server is shutting down'))
+  }
+
+  private becomeReplica(address: MasterAddress): void {
+    const { storage, log } = this.options
+    const { host, port } = address
+    storage.becomeReplica(address)
+    this.waiters.failAll(new Refusal('UNBLOCKED', UNBLOCKED.slice('UNBLOCKED '.length)))
+    log.info({ master: `${host}:${port}`, offset: storage.binlog.end.offset }, 'this node is a replica')
+    this.link.follow(address)
+    this.options.changed()
+  }
+
+  private becomeMaster(why: string): void {
+    const { storage, log } = this.options
+    this.link.leave()
+    storage.promote()
+    const { replicationId } = storage.identity
+    log.info({ reason: why, replicationId, offset: storage.binlog.end.offset }, 'this node is a master')
+    this.master.dropSessions('this node has become a master')
+    this.options.changed()
+  }
+
+  /** A master hands its role over to this replica of its. */
+  private takeOver(runId: string): void {
+    if (!this.isReplica) return // it has happened already, and the master has not heard of it
+    const [master] = this.link.chain
+    if (master !== undefined && master !== runId) throw new Refusal('ERR', 'FAILOVER is asked for by a node that is not the master of this one')
+    this.becomeMaster('its master has handed over to it')
+  }
+
+  /** What is in the open group belongs to the role that there was until now. Throws Refusal. */
+  private commit(): void {
+    if (this.options.storage.commit() === 'stalled') throw new Refusal('ERR', 'the last writes are not in the binlog yet: try again when there is room on the disk')
+  }
+
+  private linkChanged(): void {
+    const chain = this.link.chain.join(' ')
+    if (chain !== this.chain) {
+      this.chain = chain
+      this.master.dropSessions('the chain of masters has changed')
+    }
+    this.options.changed()
+  }
+
+  private acked(): void {
+    const now = this.options.clock.monotonicMs()
+    this.waiters.check(now)
+    this.failover.advance(now)
+  }
+
+  private synced(): void {
+    if (this.options.syncAlways()) this.master.flush()
+    this.link.flush()
+    this.waiters.check(this.options.clock.monotonicMs())
+  }
+
+  private measure({ after, what }: WaitCondition): { local: number; replicas: number } {
+    return { local: this.options.storage.binlog.synced > after ? 1 : 0, replicas: this.master.ackedCount(after, what) }
+  }
+
+  private pauseWrites(paused: boolean): void {
+    const { storage } = this.options
+    this.writesPaused = paused
+    if (!this.isReplica) storage.keyspace.expiry = paused ? 'hide' : 'delete'
+    this.options.changed()
+  }
+}

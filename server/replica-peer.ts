@@ -1,0 +1,35 @@
+/** A client's connection as replication sees it, once it has turned out to be a replica's: binlog bytes go straight to its socket, behind what
+ *  has been replied. */
+import type { Socket } from 'node:net'
+import type { ReplicaConnection } from '../replication/master.ts'
+
+export class ReplicaPeer implements ReplicaConnection {
+  readonly id: number
+  readonly address: string
+  readonly remoteIp: string
+  private readonly socket: Socket
+  private readonly sent: (bytes: number) => void
+
+  constructor(socket: Socket, id: number, address: string, hooks: { sent: (bytes: number) => void; drained: (peer: ReplicaPeer) => void }) {
+    this.socket = socket
+    this.id = id
+    this.address = address
+    this.remoteIp = (socket.remoteAddress ?? '').replace(/^::ffff:/, '')
+    this.sent = hooks.sent
+    socket.on('drain', () => hooks.drained(this))
+  }
+
+  get unsentBytes(): number {
+    return this.socket.writableLength
+  }
+
+  send(bytes: Buffer): void {
+    if (!this.socket.writable) return
+    this.sent(bytes.length)
+    this.socket.write(bytes)
+  }
+
+  close(): void {
+    this.socket.destroy()
+  }
+}

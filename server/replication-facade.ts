@@ -1,0 +1,181 @@
+/** Replication as commands and INFO see it: their words in, replies and Redis's error texts out. */
+import { networkInterfaces } from 'node:os'
+import { ClientError } from '../commands/errors.ts'
+import type { FailoverOptions, ReplicationPort, WaitTarget } from '../commands/ports.ts'
+import { NO_REPLY, OK, type Reply, SimpleString } from '../commands/reply.ts'
+import type { Session } from '../commands/session.ts'
+import {
+  metaReply,
+  Refusal,
+  readBinlogSync,
+  readDbSync,
+  readMetaSync,
+  readTrySync,
+  trySyncReplyWords,
+} from '../replication/messages.ts'
+import type { Replication } from '../replication/replication.ts'
+import type { Bytes } from '../storage/bytes.ts'
+import type { Storage } from '../storage/storage.ts'
+import type { Connection } from './connection.ts'
+import type { ReplicaPeer } from './replica-peer.ts'
+
+/** ROLE's word for what a replica is doing. */
+const ROLE_STATES: Readonly<Record<string, string>> = {
+  none: 'none',
+  connect: 'connect',
+  connecting: 'connecting',
+  auth: 'handshake',
+  meta_sync: 'handshake',
+  try_sync: 'handshake',
+  db_sync: 'sync',
+  swapping: 'sync',
+  binlog_sync: 'connected',
+}
+
+export interface FacadeOptions {
+  readonly engine: Storage
+  /** Ports that this server is reached on, and addresses that it announces. */
+  ownPorts(): readonly number[]
+  ownAddresses(): readonly string[]
+  /** A new master, or none, is to be what CONFIG shows. */
+  masterChanged(host: string, port: number): void
+}
+
+export class ReplicationFacade implements ReplicationPort {
+  /** Set once storage has recovered. Until then commands that need it are refused as loading. */
+  replication: Replication | null = null
+  private readonly options: FacadeOptions
+
+  constructor(options: FacadeOptions) {
+    this.options = options
+  }
+
+  get isReplica(): boolean {
+    return this.options.engine.role === 'replica'
+  }
+
+  follow(host: Bytes, port: number, how: 'from where we are' | 'full sync'): Reply {
+    if (this.isSelf(host, port)) throw new ClientError('ERR The master ip:port and the slave ip:port are the same')
+    return this.attempt((replication) => {
+      if (replication.follow(host, port, how) === 'already') return new SimpleString('OK Already connected to specified master')
+      this.options.masterChanged(host, port)
+      return OK
+    })
+  }
+
+  leave(): Reply {
+    return this.attempt((replication) => {
+      replication.leave()
+      this.options.masterChanged('', 0)
+      return OK
+    })
+  }
+
+  role(): Reply {
+    const { engine } = this.options
+    const { master } = engine.identity
+    const end = engine.isReady ? engine.binlog.end.offset : 0
+    if (this.isReplica && master !== undefined && master !== null) {
+      const state = this.replication?.link.state ?? 'connect'
+      return ['slave', master.host, master.port, ROLE_STATES[state] ?? state, end]
+    }
+    const online = this.replication?.master.online() ?? []
+    return ['master', end, online.map(({ ip, port, applied }) => [ip, String(port), String(applied)])]
+  }
+
+  failover(options: FailoverOptions): Reply {
+    return this.attempt((replication) => {
+      replication.startFailover(options)
+      return OK
+    })
+  }
+
+  abortFailover(): Reply {
+    return this.attempt((replication) => {
+      if (!replication.failover.abort('FAILOVER ABORT')) throw new ClientError('ERR No failover in progress.')
+      return OK
+    })
+  }
+
+  clearReplicationId(): Reply {
+    return this.attempt((replication) => {
+      replication.clearReplicationId()
+      return OK
+    })
+  }
+
+  purgeLogsTo(offset: number): Reply {
+    return this.attempt(() => {
+      const { engine } = this.options
+      if (offset > engine.binlog.end.offset) throw new ClientError('ERR the binlog does not reach that far')
+      engine.purgeTo(offset)
+      if (engine.binlog.startOffset < offset && engine.binlog.segments.some(({ end }) => end <= offset)) {
+        throw new ClientError('ERR recovery or a replica still needs some of it; the rest has been removed')
+      }
+      return OK
+    })
+  }
+
+  async wait(session: Session, target: WaitTarget): Promise<{ readonly local: number; readonly replicas: number }> {
+    const { replication } = this
+    if (replication === null) throw new ClientError('LOADING Redis is loading the dataset in memory')
+    try {
+      return await replication.wait(session, { ...target, after: session.lastWriteAt })
+    } catch (error) {
+      throw asClientError(error)
+    }
+  }
+
+  metaSync(session: Session, args: readonly Bytes[]): Reply {
+    return this.asReplica(session, (replication, peer) => metaReply(replication.master.metaSync(peer, readMetaSync(args))))
+  }
+
+  trySync(session: Session, args: readonly Bytes[]): Reply {
+    return this.asReplica(session, (replication, peer) => trySyncReplyWords(replication.master.trySync(peer, readTrySync(args))))
+  }
+
+  dbSync(session: Session, args: readonly Bytes[]): Reply {
+    return this.asReplica(session, (replication, peer) => {
+      replication.master.dbSync(peer, readDbSync(args))
+      return NO_REPLY
+    })
+  }
+
+  binlogSync(session: Session, args: readonly Bytes[]): Reply {
+    return this.asReplica(session, (replication, peer) => {
+      const request = readBinlogSync(args)
+      replication.master.binlogSync(peer, request.session, request.offset)
+      return NO_REPLY
+    })
+  }
+
+  acknowledge(session: Session, applied: number, synced: number): void {
+    this.asReplica(session, (replication, peer) => {
+      replication.master.ack(peer, { applied, synced })
+      return NO_REPLY
+    })
+  }
+
+  private asReplica(session: Session, act: (replication: Replication, peer: ReplicaPeer) => Reply): Reply {
+    return this.attempt((replication) => act(replication, (session as Connection).asReplica()))
+  }
+
+  private attempt(act: (replication: Replication) => Reply): Reply {
+    if (this.replication === null) throw new ClientError('LOADING Redis is loading the dataset in memory')
+    try {
+      return act(this.replication)
+    } catch (error) {
+      throw asClientError(error)
+    }
+  }
+
+  private isSelf(host: Bytes, port: number): boolean {
+    if (!this.options.ownPorts().includes(port)) return false
+    const addresses = Object.values(networkInterfaces()).flatMap((list) => list?.map(({ address }) => address) ?? [])
+    return ['localhost', ...addresses, ...this.options.ownAddresses()].includes(host.toLowerCase()) || host.startsWith('127.')
+  }
+}
+
+function asClientError(error: unknown): unknown {
+  return error instanceof Refusal ? new ClientError(`${error.code} ${error.message}`) : error
+}
