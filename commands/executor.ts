@@ -72,6 +72,8 @@ export class Executor {
   gated = false
   gate: Gate = () => null
   monitors = 0
+  /** Binlog offset at which the open group will begin; the server keeps it. */
+  groupStart = 0
   /** Monotonic time at the end of the last command, ms. */
   clockMs = 0
   readonly context: Context
@@ -174,6 +176,7 @@ export class Executor {
       return
     }
     if (keyspace.changes !== before) {
+      client.lastWriteAt = this.groupStart
       if (context.hasEffects) context.logEffects(this.group, index)
       else if (raw !== null && command.verbatim === true) this.group.raw(index, raw, start, end)
       else this.group.command(index, args)
@@ -190,7 +193,10 @@ export class Executor {
     try {
       const reply = (runtime.command.runAsync as NonNullable<Command['runAsync']>)(context, args as unknown as Args)
       // What it has done so far is a unit of this turn; it must change nothing after its first await.
-      if (this.keyspace.changes !== before) context.logEffects(this.group, context.db.index)
+      if (this.keyspace.changes !== before) {
+        client.lastWriteAt = this.groupStart
+        context.logEffects(this.group, context.db.index)
+      }
       client.reply(await reply)
     } catch (error) {
       this.failedRun(runtime, client, error, false)

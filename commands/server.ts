@@ -46,7 +46,7 @@ const role = command({
   categories: ['admin', 'dangerous'],
   arity: 1,
   flags: ['noscript', 'loading', 'stale', 'fast'],
-  run: ({ server }) => server.role(),
+  run: ({ server }) => server.replication.role(),
 })
 
 /** LOLWUT [VERSION version]. There is one picture, whatever version is asked for; other words are passed over, as by Redis. */

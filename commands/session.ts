@@ -6,8 +6,12 @@ import type { Bytes } from '../storage/bytes.ts'
 
 export type ReplyMode = 'on' | 'off' | 'skip' | 'skip-next'
 
+/** What is at the other end: who follows this node, or whom it follows, is no ordinary client. */
+export type Peer = 'client' | 'replica' | 'master'
+
 export interface Session {
   readonly id: number
+  readonly peer: Peer
   /** Index of the selected database. */
   database: number
   resp: 2 | 3
@@ -25,6 +29,8 @@ export interface Session {
   readonly createdAtMs: number
   /** Wall time of the last command, ms. */
   lastActiveMs: number
+  /** Binlog offset at which the group begins that holds its last write; -1 before the first. */
+  lastWriteAt: number
   /** `set` or `config|get`: the last command run. */
   lastCommand: Bytes
   /** For CLIENT LIST, in bytes. */

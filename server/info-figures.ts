@@ -80,13 +80,102 @@ export interface StatsFigures {
   readonly errorReplies: number
   readonly reads: number
   readonly writes: number
+  /** Replicas that were given everything, that went on where they were, and that could not. */
+  readonly fullSyncs: number
+  readonly partialSyncs: number
+  readonly partialSyncsRefused: number
+  /** Of the bytes above, those from a master and to replicas. */
+  readonly replicationInputBytes: number
+  readonly replicationOutputBytes: number
+  readonly replicationInputPerSecond: number
+  readonly replicationOutputPerSecond: number
 }
 
-interface ReplicationFigures {
+export interface ReplicationFigures {
+  readonly role: 'master' | 'replica'
   readonly replicationId: string
+  /** The history that this one goes on from; empty where there is none. */
   readonly previousId: string
   /** Offset up to which the previous id's history is this one's, or -1. */
   readonly switchOffset: number
+  /** Of a replica. */
+  readonly link: LinkFigures | null
+  readonly replicas: readonly ReplicaFigures[]
+  /** Replicas that have left and are not forgotten yet. */
+  readonly absent: readonly AbsentReplicaFigures[]
+  readonly conflicts: readonly ConflictFigures[]
+  readonly priority: number
+  readonly announced: boolean
+  /** Replicas in step, where min-replicas-to-write asks for some; else null. */
+  readonly goodReplicas: number | null
+  readonly failover: 'no-failover' | 'waiting-for-sync' | 'failover-in-progress'
+  /** Start of the newest binlog segment that nothing before is needed of: what PURGELOGSTO may be given. Null: every segment is needed. */
+  readonly purgeableTo: number | null
+  /** Whether its data is whole: not so from the first full sync's beginning to its end. */
+  readonly isElectable: boolean
+}
+
+/** Times are null before the first. */
+export interface LinkFigures {
+  readonly host: Bytes
+  readonly port: number
+  readonly state: LinkState
+  /** Since the master was last heard of, while there is a connection; else null. */
+  readonly silentMs: number | null
+  /** Since the link went down; null while it is up and before it ever was. */
+  readonly downMs: number | null
+  /** Received from the master and appended; and of these, applied. */
+  readonly receivedOffset: number
+  readonly appliedOffset: number
+  readonly fullSync: FullSyncFigures | null
+  /** Completed, since the start. */
+  readonly fullSyncs: number
+  readonly partialSyncs: number
+  /** Why the last attempt failed; null while all is well. */
+  readonly lastError: string | null
+  readonly lastErrorMs: number | null
+}
+
+/** As INFO shows it. */
+export type LinkState = 'CONNECT' | 'AUTH' | 'META_SYNC' | 'TRY_SYNC' | 'DB_SYNC' | 'BINLOG_SYNC'
+
+export interface FullSyncFigures {
+  readonly bytes: number
+  /** Estimated by the master. */
+  readonly totalBytes: number
+  readonly bytesPerSecond: number
+  /** Since something came in. */
+  readonly silentMs: number
+}
+
+export interface ReplicaFigures {
+  readonly ip: Bytes
+  readonly port: number
+  /** wait_bgsave: known, and its sync has not begun. send_bulk: in a full sync. */
+  readonly state: 'wait_bgsave' | 'send_bulk' | 'online'
+  readonly appliedOffset: number
+  readonly syncedOffset: number
+  /** Since its last acknowledgement. */
+  readonly silentMs: number
+}
+
+export interface AbsentReplicaFigures {
+  readonly ip: Bytes
+  readonly port: number
+  readonly appliedOffset: number
+  readonly syncedOffset: number
+  readonly goneMs: number
+}
+
+/** Two processes announce one address. */
+export interface ConflictFigures {
+  readonly ip: Bytes
+  readonly port: number
+  readonly runId: string
+  /** Of the one that is refused. */
+  readonly refusedRunId: string
+  /** Since it was last refused. */
+  readonly refusedMs: number
 }
 
 export interface BinlogFigures {

@@ -1,7 +1,4 @@
-/**
- * `# Persistence`, `# Replication`, `# Binlog` and `# Storage`. In Redis's words a checkpoint is both a background save and an AOF rewrite,
- * and the binlog is both the AOF and the replication backlog.
- */
+/** `# Persistence`, `# Binlog` and `# Storage`. In Redis's words a checkpoint is both a background save and an AOF rewrite, and the binlog is the AOF. */
 import { type Fields, flag, humanBytes, safe } from './info-fields.ts'
 import type { InfoFigures } from './info-figures.ts'
 
@@ -48,24 +45,6 @@ export function persistenceFields({ persistence, binlog, memory }: InfoFigures):
     ['aof_buffer_length', memory.get('binlog') ?? 0],
     ['aof_pending_bio_fsync', flag(binlog.syncedOffset < binlog.endOffset)],
     ['aof_delayed_fsync', 0],
-  ]
-}
-
-/** Redis counts a stream's first byte as 1, and the offset of a switch as that of the first byte after it. */
-export function replicationFields({ replication, binlog }: InfoFigures): Fields {
-  const history = binlog.endOffset - binlog.startOffset
-  return [
-    ['role', 'master'],
-    ['connected_slaves', 0],
-    ['master_failover_state', 'no-failover'],
-    ['master_replid', replication.replicationId],
-    ['master_replid2', replication.previousId],
-    ['master_repl_offset', binlog.endOffset],
-    ['second_repl_offset', replication.switchOffset < 0 ? -1 : replication.switchOffset + 1],
-    ['repl_backlog_active', 1],
-    ['repl_backlog_size', binlog.retentionBytes],
-    ['repl_backlog_first_byte_offset', history > 0 ? binlog.startOffset + 1 : 0],
-    ['repl_backlog_histlen', history],
   ]
 }
 

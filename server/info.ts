@@ -6,8 +6,9 @@ import type { Bytes } from '../storage/bytes.ts'
 import { type Fields, fields, safe } from './info-fields.ts'
 import type { InfoFigures } from './info-figures.ts'
 import { memoryFields } from './info-memory.ts'
+import { replicationFields } from './info-replication.ts'
 import { clientFields, cpuFields, serverFields, statsFields } from './info-server.ts'
-import { binlogFields, persistenceFields, replicationFields, storageFields } from './info-storage.ts'
+import { binlogFields, persistenceFields, storageFields } from './info-storage.ts'
 
 interface Section {
   readonly name: Bytes

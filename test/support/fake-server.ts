@@ -1,7 +1,16 @@
 /** The server around commands, with real configuration, slow log and latency figures, and nothing behind the rest but a record of calls. */
 import type { Command } from '../../commands/command.ts'
-import type { ClientsPort, ServerPort, ShutdownOptions, StatisticsPort, StoragePort } from '../../commands/ports.ts'
-import { NO_REPLY, type Reply } from '../../commands/reply.ts'
+import type {
+  ClientsPort,
+  FailoverOptions,
+  ReplicationPort,
+  ServerPort,
+  ShutdownOptions,
+  StatisticsPort,
+  StoragePort,
+  WaitTarget,
+} from '../../commands/ports.ts'
+import { NO_REPLY, OK, type Reply } from '../../commands/reply.ts'
 import type { Session } from '../../commands/session.ts'
 import { CommandTable } from '../../commands/table.ts'
 import { Config } from '../../server/config.ts'
@@ -85,6 +94,78 @@ class FakeStorage implements StoragePort {
   }
 }
 
+/** Answers OK to everything, and keeps what it was asked. */
+class FakeReplication implements ReplicationPort {
+  isReplica = false
+  /** Name and arguments of each call. */
+  readonly calls: (readonly unknown[])[] = []
+  /** Thrown by the next call. */
+  refusal: Error | null = null
+  /** What WAIT finds. */
+  waited: { readonly local: number; readonly replicas: number } = { local: 0, replicas: 0 }
+
+  follow(host: Bytes, port: number, how: 'from where we are' | 'full sync'): Reply {
+    return this.call('follow', host, port, how)
+  }
+
+  leave(): Reply {
+    return this.call('leave')
+  }
+
+  role(): Reply {
+    return ['master', 0, []]
+  }
+
+  failover(options: FailoverOptions): Reply {
+    return this.call('failover', options)
+  }
+
+  abortFailover(): Reply {
+    return this.call('abortFailover')
+  }
+
+  clearReplicationId(): Reply {
+    return this.call('clearReplicationId')
+  }
+
+  purgeLogsTo(offset: number): Reply {
+    return this.call('purgeLogsTo', offset)
+  }
+
+  async wait(session: Session, target: WaitTarget): Promise<{ readonly local: number; readonly replicas: number }> {
+    this.call('wait', session.id, target)
+    return this.waited
+  }
+
+  metaSync(session: Session, args: readonly Bytes[]): Reply {
+    return this.call('metaSync', session.id, args)
+  }
+
+  trySync(session: Session, args: readonly Bytes[]): Reply {
+    return this.call('trySync', session.id, args)
+  }
+
+  dbSync(session: Session, args: readonly Bytes[]): Reply {
+    return this.call('dbSync', session.id, args)
+  }
+
+  binlogSync(session: Session, args: readonly Bytes[]): Reply {
+    return this.call('binlogSync', session.id, args)
+  }
+
+  acknowledge(session: Session, applied: number, synced: number): void {
+    this.call('acknowledge', session.id, applied, synced)
+  }
+
+  private call(...call: readonly unknown[]): Reply {
+    this.calls.push(call)
+    const { refusal } = this
+    this.refusal = null
+    if (refusal !== null) throw refusal
+    return OK
+  }
+}
+
 export class FakeServer implements ServerPort {
   readonly table: CommandTable
   readonly clock = new ManualClock()
@@ -94,6 +175,7 @@ export class FakeServer implements ServerPort {
   readonly latency = new LatencyMonitor(this.config, this.clock)
   readonly statistics = new FakeStatistics()
   readonly storage = new FakeStorage()
+  readonly replication = new FakeReplication()
   readonly scanCursors = new ScanCursors(() => 0.5)
   random: Random = () => 0.5
   version = '7.2.0'
@@ -130,9 +212,5 @@ export class FakeServer implements ServerPort {
 
   writeLog(message: Bytes): void {
     this.logLines.push(message)
-  }
-
-  role(): Reply {
-    return ['master', 0, []]
   }
 }

@@ -1,9 +1,10 @@
 /** A client that is nobody: what commands see of a session, with nothing behind it. */
-import type { ReplyMode, Session } from '../../commands/session.ts'
+import type { Peer, ReplyMode, Session } from '../../commands/session.ts'
 import type { Bytes } from '../../storage/bytes.ts'
 
 export class FakeSession implements Session {
   readonly id: number
+  peer: Peer = 'client'
   database = 0
   resp: 2 | 3 = 2
   authenticated = true
@@ -18,6 +19,7 @@ export class FakeSession implements Session {
   localAddress = '127.0.0.1:6379'
   createdAtMs = 0
   lastActiveMs = 0
+  lastWriteAt = -1
   lastCommand: Bytes = ''
   /** How it was closed; null while it is open. */
   closed: 'now' | 'after-reply' | null = null
