@@ -8,6 +8,10 @@ import type { Gates } from './gates.ts'
 
 export class ClientRegistry implements ClientsPort {
   readonly connections = new Map<number, Connection>()
+  /** The link to this node's master, which is no connection of a client. */
+  master: Session | null = null
+  /** Ends a client's waiting; whether it was. */
+  unblockWaiting: (session: Session, how: 'timeout' | 'error') => boolean = () => false
   private readonly monitors = new Set<Connection>()
   private readonly gates: Gates
   private readonly onMonitors: (count: number) => void
@@ -19,12 +23,12 @@ export class ClientRegistry implements ClientsPort {
     this.wallMs = options.wallMs
   }
 
-  all(): Iterable<Connection> {
-    return this.connections.values()
+  all(): Iterable<Session> {
+    return this.master === null ? this.connections.values() : [...this.connections.values(), this.master]
   }
 
-  find(id: number): Connection | undefined {
-    return this.connections.get(id)
+  find(id: number): Session | undefined {
+    return this.connections.get(id) ?? (this.master?.id === id ? this.master : undefined)
   }
 
   /** Query and output buffers of all clients, in bytes. */
@@ -57,7 +61,7 @@ export class ClientRegistry implements ClientsPort {
   }
 
   monitor(session: Session): void {
-    const connection = this.find(session.id)
+    const connection = this.connections.get(session.id)
     if (connection === undefined) return
     connection.monitoring = true
     this.monitors.add(connection)
@@ -65,7 +69,7 @@ export class ClientRegistry implements ClientsPort {
   }
 
   stopMonitoring(session: Session): void {
-    const connection = this.find(session.id)
+    const connection = this.connections.get(session.id)
     if (connection === undefined) return
     connection.monitoring = false
     if (this.monitors.delete(connection)) this.onMonitors(this.monitors.size)
@@ -76,9 +80,8 @@ export class ClientRegistry implements ClientsPort {
     for (const connection of this.monitors) connection.text(line)
   }
 
-  /** No command of this version blocks. */
-  unblock(): boolean {
-    return false
+  unblock(session: Session, how: 'timeout' | 'error'): boolean {
+    return this.unblockWaiting(session, how)
   }
 }
 

@@ -2,6 +2,7 @@
 import type { Executor } from '../commands/executor.ts'
 import type { Connection } from './connection.ts'
 import type { Prefetcher } from './prefetch.ts'
+import type { ReplicaPeer } from './replica-peer.ts'
 import type { DecoderLimits } from './request-decoder.ts'
 import type { Turn } from './turn.ts'
 
@@ -24,6 +25,10 @@ export interface ConnectionHost {
   outputLimit: UnsentLimit
   received(bytes: number): void
   sent(bytes: number): void
+  /** The same of binlog bytes that a replica is fed. */
+  fed(bytes: number): void
+  /** A replica has taken what it was fed. */
+  drained(peer: ReplicaPeer): void
   closed(connection: Connection): void
   /** A client was closed because it went past a limit. */
   cutOff(what: 'output' | 'query'): void

@@ -11,7 +11,8 @@ import type { Reply } from '../commands/reply.ts'
 import type { ReplyMode } from '../commands/session.ts'
 import type { Bytes } from '../storage/bytes.ts'
 import { type ConnectionHost, OutputLimit } from './connection-host.ts'
-import { type Chunks, ReplyBuffer } from './reply-buffer.ts'
+import { ReplicaPeer } from './replica-peer.ts'
+import { type Chunks, ReplyBuffer, writeChunks } from './reply-buffer.ts'
 import { encodeError, encodeReply } from './reply-encoder.ts'
 import { ProtocolError, RequestDecoder } from './request-decoder.ts'
 import { SealedReplies } from './sealed-replies.ts'
@@ -41,6 +42,9 @@ export class Connection implements Client, TurnClient {
   noEvict = false
   noTouch = false
   monitoring = false
+  lastWriteAt = -1
+  /** Once it has spoken as one. */
+  replica: ReplicaPeer | null = null
   readonly address: string
   readonly localAddress: string
   readonly isUnix: boolean
@@ -89,6 +93,15 @@ export class Connection implements Client, TurnClient {
 
   set authenticated(value: boolean) {
     this.decoder.authenticated = value
+  }
+
+  get peer(): 'client' | 'replica' {
+    return this.replica === null ? 'client' : 'replica'
+  }
+
+  asReplica(): ReplicaPeer {
+    this.replica ??= new ReplicaPeer(this.socket, this.id, this.address, this.host)
+    return this.replica
   }
 
   get isHeld(): boolean {
@@ -212,12 +225,7 @@ export class Connection implements Client, TurnClient {
         return
       }
     }
-    if (chunks.length === 1) this.write(chunks[0] as Bytes | Buffer)
-    else if (chunks.length > 1) {
-      socket.cork()
-      for (const chunk of chunks) this.write(chunk)
-      socket.uncork()
-    }
+    if (chunks.length > 0) writeChunks(socket, chunks, this.host)
     if (this.closing === 'after-reply' && this.sealed.count === 0) {
       this.closing = 'closed'
       socket.end(() => socket.destroySoon())
@@ -227,12 +235,6 @@ export class Connection implements Client, TurnClient {
     else if (this.holds.has('turn')) this.unhold('turn')
   }
 
-  private write(chunk: Bytes | Buffer): void {
-    this.host.sent(chunk.length)
-    if (typeof chunk === 'string') this.socket.write(chunk, 'latin1')
-    else this.socket.write(chunk)
-  }
-
   private waitForReader(): void {
     this.holds.delete('turn')
     this.holdFor('output')
@@ -240,6 +242,7 @@ export class Connection implements Client, TurnClient {
 
   /** Looked at now and then, for the soft limit. */
   checkLimits(): void {
+    if (this.replica !== null) return // is sent no more than it takes
     const unsent = this.socket.writableLength
     if (unsent > 0 && this.outputLimit.isPassed(unsent)) this.cutOff(unsent, 'output')
   }

@@ -77,6 +77,7 @@ export class Cron {
       engine.binlog.sync()
     }
     if (!engine.checkpointer.isReopening) engine.expiry.lookAhead(wallMs)
+    node.links?.tick()
     gates.refresh(wallMs)
     this.closeIdle(wallMs)
   }
@@ -84,9 +85,9 @@ export class Cron {
   private closeIdle(wallMs: number): void {
     const { config, clients } = this.node
     const timeoutMs = config.number('timeout') * 1000
-    for (const client of clients.all()) {
+    for (const client of clients.connections.values()) {
       client.checkLimits()
-      if (timeoutMs > 0 && wallMs - client.lastActiveMs > timeoutMs && !client.monitoring && !client.isHeld) client.close('now')
+      if (timeoutMs > 0 && wallMs - client.lastActiveMs > timeoutMs && !client.monitoring && !client.isHeld && client.replica === null) client.close('now')
     }
   }
 }

@@ -11,6 +11,20 @@ import type { Storage } from '../storage/storage.ts'
 import type { Connection } from './connection.ts'
 
 const LOADING = 'LOADING Redis is loading the dataset in memory'
+const READ_ONLY = "READONLY You can't write against a read only replica."
+const MASTER_DOWN = "MASTERDOWN Link with MASTER is down and replica-serve-stale-data is set to 'no'."
+const NO_REPLICAS = 'NOREPLICAS Not enough good replicas to write.'
+
+/** What replication has to say about requests. */
+export interface ReplicationGate {
+  readonly isReplica: boolean
+  /** A replica that must not serve what it has, since that may be old. */
+  readonly isMasterDown: boolean
+  /** min-replicas-to-write is not met. */
+  readonly lacksReplicas: boolean
+  /** FAILOVER is under way. */
+  readonly writesPaused: boolean
+}
 
 /** What the group that could not be written has changed. */
 interface Unwritten {
@@ -23,6 +37,7 @@ export class Gates {
   loading = true
   /** Set while the server is being shut down: nothing runs any more. */
   closing = false
+  replication: ReplicationGate | null = null
   private readonly storage: Storage
   private readonly executor: Executor
   private readonly table: CommandTable
@@ -98,7 +113,8 @@ export class Gates {
       (storage.stalled !== null ? 8 : 0) |
       (storage.diskLow ? 16 : 0) |
       (storage.isOverloaded ? 32 : 0) |
-      (this.isReopening ? 64 : 0)
+      (this.isReopening ? 64 : 0) |
+      (this.replication === null ? 0 : replicationReasons(this.replication))
     )
   }
 
@@ -113,12 +129,22 @@ export class Gates {
     if (this.loading && !command.flags.includes('loading')) return LOADING
     if (this.pausedUntilMs > 0 && (this.pausedWhat === 'all' || isWrite || command.flags.includes('may_replicate')))
       return this.hold(client)
+    const verdict = this.replication === null ? null : this.askReplication(this.replication, runtime, client)
+    if (verdict !== null) return verdict
     if (isWrite) {
       if (storage.stalled !== null) return `MISCONF Errors writing to the AOF file: ${storage.stalled}`
       if (storage.diskLow) return 'MISCONF Errors writing to the AOF file: No space left on device'
       if (storage.isOverloaded) return this.hold(client)
     } else if (storage.stalled !== null && this.showsUnwritten(runtime, args, client)) return this.hold(client)
     if (this.isReopening && this.needsRecords(runtime, client)) return this.hold(client)
+    return null
+  }
+
+  private askReplication(replication: ReplicationGate, { command, isWrite }: CommandRuntime, client: Client): Bytes | 'hold' | null {
+    if (isWrite && replication.isReplica) return READ_ONLY
+    if (isWrite && replication.lacksReplicas) return NO_REPLICAS
+    if (replication.isMasterDown && !command.flags.includes('stale')) return MASTER_DOWN
+    if (replication.writesPaused && (isWrite || command.flags.includes('may_replicate'))) return this.hold(client)
     return null
   }
 
@@ -166,4 +192,8 @@ export class Gates {
     }
     return { keys, everything: false }
   }
+}
+
+function replicationReasons({ isReplica, isMasterDown, lacksReplicas, writesPaused }: ReplicationGate): number {
+  return (isReplica ? 128 : 0) | (isMasterDown ? 256 : 0) | (lacksReplicas ? 512 : 0) | (writesPaused ? 1024 : 0)
 }

@@ -42,5 +42,10 @@ export async function start(options: StartOptions = {}): Promise<RunningServer> 
       if (status !== 0) process.exit(status)
     },
   })
-  return { port: node.port, close: () => (closed ? Promise.resolve() : node.close()) }
+  return {
+    port: node.port,
+    async close() {
+      if (!closed) await node.close()
+    },
+  }
 }

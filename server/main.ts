@@ -43,7 +43,9 @@ async function serve(config: Config): Promise<void> {
     process.on(signal, () => {
       log.info({ signal }, 'shutting down')
       node.close(config.list(key).includes('nosave') ? 'nosave' : 'save').then(
-        () => process.exit(0),
+        (closed) => {
+          if (closed) process.exit(0)
+        },
         (error) => {
           log.error({ error: String(error) }, 'shutdown failed')
           process.exit(1)

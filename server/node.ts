@@ -7,6 +7,7 @@ import type { ServerPort, ShutdownOptions } from '../commands/ports.ts'
 import { ErrorReply, NO_REPLY, type Reply } from '../commands/reply.ts'
 import { CommandTable } from '../commands/table.ts'
 import { HAYPILE_VERSION } from '../commands/version.ts'
+import type { Replication } from '../replication/replication.ts'
 import { type Bytes, textOf } from '../storage/bytes.ts'
 import { systemClock } from '../storage/clock.ts'
 import { realFiles } from '../storage/files.ts'
@@ -19,17 +20,18 @@ import { Acceptor } from './acceptor.ts'
 import { ClientRegistry, monitorLine } from './client-registry.ts'
 import type { Config } from './config.ts'
 import type { Connection } from './connection.ts'
-import type { ConnectionHost } from './connection-host.ts'
 import { Cron } from './cron.ts'
+import { Drain } from './drain.ts'
 import { families } from './families.ts'
 import { Gates } from './gates.ts'
 import { LatencyMonitor } from './latency.ts'
 import { Listener } from './listener.ts'
+import { connectionHost } from './node-connections.ts'
 import { nodeInfo } from './node-info.ts'
-import { Prefetcher } from './prefetch.ts'
 import { redacted } from './redact.ts'
 import { replayer } from './replay-client.ts'
-import { defaultDecoderLimits } from './request-decoder.ts'
+import { ReplicationFacade } from './replication-facade.ts'
+import { startReplication } from './replication-start.ts'
 import { followStorageSettings, storageSettings } from './settings.ts'
 import { Slowlog } from './slowlog.ts'
 import { Statistics } from './statistics.ts'
@@ -59,6 +61,7 @@ export class Node implements ServerPort {
   readonly statistics: Statistics
   readonly clients: ClientRegistry
   readonly storage: StorageFacade
+  readonly replication: ReplicationFacade
   readonly engine: Storage
   readonly executor: Executor
   readonly gates: Gates
@@ -71,7 +74,8 @@ export class Node implements ServerPort {
   private readonly listener: Listener
   private readonly cron: Cron
   private readonly options: NodeOptions
-  private closing: Promise<void> | null = null
+  private closing: Promise<boolean> | null = null
+  private readonly drain = new Drain(this)
 
   private constructor(options: NodeOptions, engine: Storage) {
     const { config, log } = options
@@ -86,7 +90,11 @@ export class Node implements ServerPort {
     this.executor = new Executor({ keyspace, group, server: this, hooks: this.hooks(), monotonicMs: systemClock.monotonicMs })
     this.gates = new Gates(engine, this.executor, this.table)
     engine.availabilityChanged = () => this.gates.refresh()
-    this.turn = new Turn(engine, () => this.afterTurn())
+    this.turn = new Turn(
+      engine,
+      () => this.feed(),
+      () => this.afterTurn(),
+    )
     this.clients = new ClientRegistry({
       gates: this.gates,
       onMonitors: (count) => {
@@ -100,7 +108,13 @@ export class Node implements ServerPort {
       reload: () => this.reload(),
       clientBytes: () => this.clients.bufferBytes,
     })
-    const acceptor = new Acceptor({ config, clients: this.clients, statistics: this.statistics, host: this.connectionHost() })
+    this.replication = new ReplicationFacade({
+      engine,
+      ownPorts: () => [this.port, this.tlsPort, config.number('replica-announce-port')],
+      ownAddresses: () => [config.text('replica-announce-ip'), ...(config.list('bind') as string[])],
+      masterChanged: (host, port) => config.setByServer('replicaof', host === '' ? [] : [host, String(port)]),
+    })
+    const acceptor = new Acceptor({ config, clients: this.clients, statistics: this.statistics, host: connectionHost(this) })
     this.listener = new Listener((accepted) => acceptor.accept(accepted))
     this.cron = new Cron(this)
     config.follow<Bytes>('appendfsync', (policy) => {
@@ -109,7 +123,7 @@ export class Node implements ServerPort {
     followStorageSettings(config, engine)
     engine.onExpired = (milliseconds) => this.latency.add('expire-cycle', milliseconds)
     config.onChange('requirepass', (password) => {
-      if (password === '') for (const client of this.clients.all()) client.authenticated = true
+      if (password === '') for (const client of this.clients.connections.values()) client.authenticated = true
     })
   }
 
@@ -145,10 +159,15 @@ export class Node implements ServerPort {
     return node
   }
 
-  /** Finishes the turn, checkpoints, closes. */
-  close(save: 'save' | 'nosave' = 'save'): Promise<void> {
-    this.closing ??= this.shutDown(save)
+  /** Lets replicas catch up, finishes the turn, checkpoints, closes. Resolves to whether that was not called off (SHUTDOWN ABORT). */
+  close(save: 'save' | 'nosave' = 'save', how: 'in peace' | 'now' = 'in peace'): Promise<boolean> {
+    this.closing ??= this.shutDown(save, how)
     return this.closing
+  }
+
+  /** A shutdown waits for replicas. */
+  get isDraining(): boolean {
+    return this.drain.isUnderWay
   }
 
   get scanCursors(): ScanCursors {
@@ -159,7 +178,7 @@ export class Node implements ServerPort {
     return nodeInfo(this, sections)
   }
 
-  async shutdown({ save, force }: ShutdownOptions): Promise<Reply> {
+  async shutdown({ save, force, now }: ShutdownOptions): Promise<Reply> {
     if (this.engine.stalled !== null && !force) {
       this.log.error(
         { error: this.engine.stalled },
@@ -167,13 +186,14 @@ export class Node implements ServerPort {
       )
       return new ErrorReply('ERR Errors trying to SHUTDOWN. Check logs.')
     }
-    await this.close(save === 'nosave' ? 'nosave' : 'save')
+    const closed = await this.close(save === 'nosave' ? 'nosave' : 'save', now ? 'now' : 'in peace')
+    if (!closed) return new ErrorReply('ERR Errors trying to SHUTDOWN. Check logs.')
     this.options.exit(0)
     return NO_REPLY
   }
 
   abortShutdown(): boolean {
-    return false // nothing that a shutdown waits for can be waited for yet: there are no replicas
+    return this.drain.abort()
   }
 
   sleepSync(milliseconds: number): void {
@@ -186,10 +206,6 @@ export class Node implements ServerPort {
 
   writeLog(message: Bytes): void {
     this.log.warn({ message: textOf(message) }, 'DEBUG LOG')
-  }
-
-  role(): Reply {
-    return ['master', this.engine.binlog.end.offset, []]
   }
 
   private async listen(): Promise<void> {
@@ -231,6 +247,7 @@ export class Node implements ServerPort {
       this.loaded = { offset, end }
     })
     this.recoveredKeys = engine.keyspace.keyCount
+    startReplication(this)
     this.gates.loading = false
     this.gates.refresh()
     this.storage.sample()
@@ -255,24 +272,45 @@ export class Node implements ServerPort {
     this.turn.end()
     this.gates.loading = true
     this.gates.refresh()
+    this.links?.link.suspend()
     try {
       await this.engine.reload(replayer(this.executor, this.engine.keyspace))
     } finally {
       this.gates.loading = false
       this.gates.refresh()
+      this.links?.link.resume()
     }
   }
 
-  private async shutDown(save: 'save' | 'nosave'): Promise<void> {
+  private async shutDown(save: 'save' | 'nosave', how: 'in peace' | 'now'): Promise<boolean> {
+    if (how === 'in peace' && !(await this.drain.run())) {
+      this.closing = null
+      return false
+    }
     this.listener.close()
     this.turn.end()
     this.gates.closing = true
     this.gates.refresh()
     this.cron.stop()
+    this.links?.close()
     if (this.turn.waitForSync && this.engine.stalled === null) await this.engine.binlog.syncTo(this.engine.binlog.end.offset)
     await this.engine.close(save)
-    await Promise.all([...this.clients.all()].map((client) => client.end()))
+    await Promise.all([...this.clients.connections.values()].map((client) => client.end()))
     this.log.info({ offset: this.engine.binlog.end.offset, keys: this.engine.keyspace.keyCount }, 'haypile closed')
+    return true
+  }
+
+  /** Null until the binlog has been replayed. */
+  get links(): Replication | null {
+    return this.replication.replication
+  }
+
+  /** Within a turn, with its group appended and its replies out. */
+  private feed(): void {
+    const { links, engine } = this
+    if (links === null) return
+    this.executor.groupStart = engine.binlog.end.offset
+    links.flush()
   }
 
   private afterTurn(): void {
@@ -304,48 +342,6 @@ export class Node implements ServerPort {
         if (changed) this.options.exit(1)
       },
     }
-  }
-
-  private connectionHost(): ConnectionHost {
-    const { config, statistics, log } = this
-    const limits = defaultDecoderLimits()
-    config.follow<number>('proto-max-bulk-len', (bytes) => {
-      limits.maxBulkBytes = bytes
-    })
-    config.follow<number>('proto-inline-max', (bytes) => {
-      limits.maxInlineBytes = bytes
-    })
-    const host: ConnectionHost = {
-      executor: this.executor,
-      turn: this.turn,
-      prefetcher: new Prefetcher(this.engine.keyspace, this.table),
-      limits,
-      queryLimitBytes: 0,
-      outputLimit: config.bufferLimits().normal,
-      cutOff: (what) => {
-        if (what === 'output') statistics.outputLimitDisconnections++
-        else statistics.queryBufferLimitDisconnections++
-      },
-      received: (bytes) => {
-        statistics.netInputBytes += bytes
-        statistics.reads++
-      },
-      sent: (bytes) => {
-        statistics.netOutputBytes += bytes
-        statistics.writes++
-      },
-      closed: (connection) => this.clients.remove(connection),
-      log: (fields, text) => log.debug(fields, text),
-      wallMs: systemClock.wallMs,
-      monotonicMs: systemClock.monotonicMs,
-    }
-    config.follow<number>('client-query-buffer-limit', (bytes) => {
-      host.queryLimitBytes = bytes
-    })
-    config.onChange('client-output-buffer-limit', () => {
-      host.outputLimit = config.bufferLimits().normal
-    })
-    return host
   }
 }
 

@@ -3,19 +3,24 @@
 import type { Socket } from 'node:net'
 import type { ReplicaConnection } from '../replication/master.ts'
 
+export interface PeerHooks {
+  fed(bytes: number): void
+  drained(peer: ReplicaPeer): void
+}
+
 export class ReplicaPeer implements ReplicaConnection {
   readonly id: number
   readonly address: string
   readonly remoteIp: string
   private readonly socket: Socket
-  private readonly sent: (bytes: number) => void
+  private readonly hooks: PeerHooks
 
-  constructor(socket: Socket, id: number, address: string, hooks: { sent: (bytes: number) => void; drained: (peer: ReplicaPeer) => void }) {
+  constructor(socket: Socket, id: number, address: string, hooks: PeerHooks) {
     this.socket = socket
     this.id = id
     this.address = address
     this.remoteIp = (socket.remoteAddress ?? '').replace(/^::ffff:/, '')
-    this.sent = hooks.sent
+    this.hooks = hooks
     socket.on('drain', () => hooks.drained(this))
   }
 
@@ -25,7 +30,7 @@ export class ReplicaPeer implements ReplicaConnection {
 
   send(bytes: Buffer): void {
     if (!this.socket.writable) return
-    this.sent(bytes.length)
+    this.hooks.fed(bytes.length)
     this.socket.write(bytes)
   }
 

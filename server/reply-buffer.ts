@@ -1,4 +1,5 @@
 /** Encoded replies that have not been sent: text is joined, Buffers stand between. */
+import type { Socket } from 'node:net'
 import type { Bytes } from '../storage/bytes.ts'
 import type { ReplySink } from './reply-encoder.ts'
 
@@ -33,4 +34,15 @@ export class ReplyBuffer implements ReplySink {
     this.chunkBytes = 0
     return chunks
   }
+}
+
+/** Writes chunks to a socket as one. */
+export function writeChunks(socket: Socket, chunks: Chunks, host: { sent(bytes: number): void }): void {
+  if (chunks.length > 1) socket.cork()
+  for (const chunk of chunks) {
+    host.sent(chunk.length)
+    if (typeof chunk === 'string') socket.write(chunk, 'latin1')
+    else socket.write(chunk)
+  }
+  if (chunks.length > 1) socket.uncork()
 }

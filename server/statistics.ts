@@ -23,6 +23,9 @@ interface KeyspaceCounters {
 export class Statistics implements StatisticsPort {
   connectionsReceived = 0
   rejectedConnections = 0
+  /** From this node's master, and to its replicas. */
+  replicationInputBytes = 0
+  replicationOutputBytes = 0
   /** Clients closed because they did not read their replies. */
   outputLimitDisconnections = 0
   queryBufferLimitDisconnections = 0
@@ -100,6 +103,8 @@ export class Statistics implements StatisticsPort {
     this.queryBufferLimitDisconnections = 0
     this.netInputBytes = 0
     this.netOutputBytes = 0
+    this.replicationInputBytes = 0
+    this.replicationOutputBytes = 0
     this.reads = 0
     this.writes = 0
     this.errorReplies = 0

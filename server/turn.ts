@@ -23,6 +23,7 @@ export class Turn {
   /** appendfsync always */
   waitForSync = false
   private readonly storage: Storage
+  private readonly feed: () => void
   private readonly afterEnd: () => void
   private touched: TurnClient[] = []
   /** A turn's group could not be written, and these clients wait for it. */
@@ -32,8 +33,10 @@ export class Turn {
   private scheduled = false
   private readonly endLater = () => this.end()
 
-  constructor(storage: Storage, afterEnd: () => void) {
+  /** `feed` sends replicas what has been appended. */
+  constructor(storage: Storage, feed: () => void, afterEnd: () => void) {
     this.storage = storage
+    this.feed = feed
     this.afterEnd = afterEnd
   }
 
@@ -65,6 +68,7 @@ export class Turn {
     if (touched.length > 0) this.touched = []
     if (outcome === 'stalled' && !this.isStalled) this.keepStalled(touched)
     else if (touched.length > 0) this.flush(touched)
+    this.feed()
     const moreWork = storage.background()
     this.afterEnd()
     if (moreExpired || moreWork) this.begin()

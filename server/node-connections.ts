@@ -1,0 +1,57 @@
+/** What a node gives to its clients' connections. */
+import { systemClock } from '../storage/clock.ts'
+import type { ConnectionHost } from './connection-host.ts'
+import type { Node } from './node.ts'
+import { Prefetcher } from './prefetch.ts'
+import { defaultDecoderLimits } from './request-decoder.ts'
+
+export function connectionHost(node: Node): ConnectionHost {
+  const { config, statistics, log, clients } = node
+  const limits = defaultDecoderLimits()
+  config.follow<number>('proto-max-bulk-len', (bytes) => {
+    limits.maxBulkBytes = bytes
+  })
+  config.follow<number>('proto-inline-max', (bytes) => {
+    limits.maxInlineBytes = bytes
+  })
+  const host: ConnectionHost = {
+    executor: node.executor,
+    turn: node.turn,
+    prefetcher: new Prefetcher(node.engine.keyspace, node.table),
+    limits,
+    queryLimitBytes: 0,
+    outputLimit: config.bufferLimits().normal,
+    cutOff: (what) => {
+      if (what === 'output') statistics.outputLimitDisconnections++
+      else statistics.queryBufferLimitDisconnections++
+    },
+    received: (bytes) => {
+      statistics.netInputBytes += bytes
+      statistics.reads++
+    },
+    sent: (bytes) => {
+      statistics.netOutputBytes += bytes
+      statistics.writes++
+    },
+    fed: (bytes) => {
+      statistics.replicationOutputBytes += bytes
+      statistics.writes++
+    },
+    drained: (peer) => node.links?.master.drained(peer),
+    closed: (connection) => {
+      clients.remove(connection)
+      node.links?.waiters.forget(connection)
+      if (connection.replica !== null) node.links?.master.closed(connection.replica)
+    },
+    log: (fields, text) => log.debug(fields, text),
+    wallMs: systemClock.wallMs,
+    monotonicMs: systemClock.monotonicMs,
+  }
+  config.follow<number>('client-query-buffer-limit', (bytes) => {
+    host.queryLimitBytes = bytes
+  })
+  config.onChange('client-output-buffer-limit', () => {
+    host.outputLimit = config.bufferLimits().normal
+  })
+  return host
+}

@@ -1,0 +1,85 @@
+/** Joins replication to the node around it: sockets, gates, clients, configuration. */
+import type { Session } from '../commands/session.ts'
+import { Refusal } from '../replication/messages.ts'
+import { Replication } from '../replication/replication.ts'
+import { systemClock } from '../storage/clock.ts'
+import { dialer } from './dialer.ts'
+import type { ReplicationGate } from './gates.ts'
+import type { Node } from './node.ts'
+import { ReplayClient, replayer } from './replay-client.ts'
+import { replicationSettings } from './settings.ts'
+
+/** To be called when storage has recovered, before the first command runs: from then on a replica refuses writes. */
+export function startReplication(node: Node): void {
+  const { config, engine, executor, gates, clients, statistics, log } = node
+  const replication = new Replication({
+    storage: engine,
+    clock: systemClock,
+    random: node.random,
+    log,
+    settings: replicationSettings(config),
+    runId: node.runId,
+    databases: config.number('databases'),
+    replayer: replayer(executor, engine.keyspace),
+    dial: dialer(config, {
+      received: (bytes) => {
+        statistics.replicationInputBytes += bytes
+      },
+      sent: (bytes) => {
+        statistics.netOutputBytes += bytes
+      },
+    }),
+    port: () => announcedPort(node),
+    syncAlways: () => node.turn.waitForSync,
+    wake: () => node.turn.begin(),
+    changed: () => {
+      clients.master = masterSession(node)
+      gates.refresh()
+    },
+  })
+  node.replication.replication = replication
+  executor.groupStart = engine.binlog.end.offset
+  gates.replication = gate(node, replication)
+  clients.unblockWaiting = (session, how) => replication.waiters.end(session, how === 'error' ? unblocked() : null)
+  const [host, port] = config.list('replicaof') as string[]
+  replication.start(host === undefined || port === undefined ? null : { host, port: Number(port) })
+  const { master } = engine.identity
+  if (master !== undefined && master !== null) config.setByServer('replicaof', [master.host, String(master.port)])
+}
+
+const unblocked = () => new Refusal('UNBLOCKED', 'client unblocked via CLIENT UNBLOCK')
+
+function gate(node: Node, replication: Replication): ReplicationGate {
+  const { config } = node
+  return {
+    get isReplica() {
+      return replication.isReplica
+    },
+    get isMasterDown() {
+      return replication.isReplica && !replication.link.isUp && !config.flag('replica-serve-stale-data')
+    },
+    get lacksReplicas() {
+      return replication.lacksReplicas
+    },
+    get writesPaused() {
+      return replication.writesPaused || node.isDraining
+    },
+  }
+}
+
+/** Where this node's replicas are to say that they are: what clients reach it on. */
+function announcedPort({ config, port, tlsPort }: Node): number {
+  return config.flag('tls-replication') && tlsPort > 0 ? tlsPort : port > 0 ? port : tlsPort
+}
+
+/** Not one of the numbers that connections get. */
+const MASTER_SESSION_ID = 0
+
+function masterSession({ engine, links }: Node): Session | null {
+  const { master } = engine.identity
+  if (links === null || !links.isReplica || master === undefined || master === null || !links.link.isUp) return null
+  const close = () => links.link.reconnect('killed by CLIENT KILL')
+  const session = new ReplayClient(MASTER_SESSION_ID, 'master', `${master.host}:${master.port}`, systemClock.wallMs(), close)
+  session.lastActiveMs = systemClock.wallMs()
+  return session
+}
