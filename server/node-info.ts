@@ -14,6 +14,7 @@ import type {
   StorageFigures,
 } from './info-figures.ts'
 import type { Node } from './node.ts'
+import { replicationFigures } from './replication-figures.ts'
 
 export function nodeInfo(node: Node, sections: readonly Bytes[]): Bytes {
   const { config, engine, latency } = node
@@ -26,7 +27,7 @@ export function nodeInfo(node: Node, sections: readonly Bytes[]): Bytes {
     maxmemory: { bytes: config.number('maxmemory'), policy: config.text('maxmemory-policy'), systemBytes: os.totalmem() },
     persistence: persistenceFigures(node),
     stats: statsFigures(node),
-    replication: engine.identity,
+    replication: replicationFigures(engine, config, node.links),
     cpu: { systemSeconds: cpu.system / 1e6, userSeconds: cpu.user / 1e6 },
     commands: node.statistics.usedCommands(),
     errors: node.statistics.errors(),
@@ -61,16 +62,16 @@ function serverFigures(node: Node): ServerFigures {
 function clientFigures(node: Node): ClientFigures {
   let longestQueryBuffer = 0
   let longestOutput = 0
-  for (const client of node.clients.all()) {
+  for (const client of node.clients.connections.values()) {
     longestQueryBuffer = Math.max(longestQueryBuffer, client.queryBufferBytes())
     longestOutput = Math.max(longestOutput, client.outputBufferBytes())
   }
   return {
-    connected: node.clients.connections.size,
+    connected: [...node.clients.connections.values()].filter(({ replica }) => replica === null).length,
     limit: node.config.number('maxclients'),
     longestQueryBuffer,
     longestOutput,
-    blocked: 0,
+    blocked: node.links?.waiters.count ?? 0,
     held: node.gates.heldCount,
   }
 }
@@ -93,14 +94,21 @@ function persistenceFigures(node: Node): PersistenceFigures {
   }
 }
 
-function statsFigures({ statistics, engine }: Node): StatsFigures {
+function statsFigures({ statistics, engine, links }: Node): StatsFigures {
   const { keyspace } = engine
   return {
     connectionsReceived: statistics.connectionsReceived,
     commandsProcessed: statistics.commandsProcessed,
     commandsPerSecond: statistics.commandsPerSecond.perSecond,
-    netInputBytes: statistics.netInputBytes,
-    netOutputBytes: statistics.netOutputBytes,
+    netInputBytes: statistics.netInputBytes + statistics.replicationInputBytes,
+    netOutputBytes: statistics.netOutputBytes + statistics.replicationOutputBytes,
+    fullSyncs: links?.master.fullSyncs ?? 0,
+    partialSyncs: links?.master.partialSyncs ?? 0,
+    partialSyncsRefused: links?.master.partialSyncsRefused ?? 0,
+    replicationInputBytes: statistics.replicationInputBytes,
+    replicationOutputBytes: statistics.replicationOutputBytes,
+    replicationInputPerSecond: statistics.replicationInputPerSecond.perSecond,
+    replicationOutputPerSecond: statistics.replicationOutputPerSecond.perSecond,
     inputPerSecond: statistics.inputPerSecond.perSecond,
     outputPerSecond: statistics.outputPerSecond.perSecond,
     rejectedConnections: statistics.rejectedConnections,

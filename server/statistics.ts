@@ -40,6 +40,8 @@ export class Statistics implements StatisticsPort {
   readonly commandsPerSecond = new Rate()
   readonly inputPerSecond = new Rate()
   readonly outputPerSecond = new Rate()
+  readonly replicationInputPerSecond = new Rate()
+  readonly replicationOutputPerSecond = new Rate()
   private readonly commands = new Map<Command, CommandCounters>()
   private readonly errorCodes = new Map<Bytes, number>()
   private readonly onReset: () => void
@@ -93,6 +95,8 @@ export class Statistics implements StatisticsPort {
     this.commandsPerSecond.sample(this.commandsProcessed, monotonicMs)
     this.inputPerSecond.sample(this.netInputBytes, monotonicMs)
     this.outputPerSecond.sample(this.netOutputBytes, monotonicMs)
+    this.replicationInputPerSecond.sample(this.replicationInputBytes, monotonicMs)
+    this.replicationOutputPerSecond.sample(this.replicationOutputBytes, monotonicMs)
   }
 
   /** CONFIG RESETSTAT. Those who hold counters of a command go on with the same object. */
@@ -111,7 +115,9 @@ export class Statistics implements StatisticsPort {
     this.errorCodes.clear()
     for (const counters of this.commands.values()) Object.assign(counters, { calls: 0, micros: 0, rejected: 0, failed: 0 })
     Object.assign(this.keyspace, { hits: 0, misses: 0, expiredKeys: 0, evictions: 0 })
-    for (const rate of [this.commandsPerSecond, this.inputPerSecond, this.outputPerSecond]) rate.reset()
+    const { commandsPerSecond, inputPerSecond, outputPerSecond, replicationInputPerSecond, replicationOutputPerSecond } = this
+    const rates = [commandsPerSecond, inputPerSecond, outputPerSecond, replicationInputPerSecond, replicationOutputPerSecond]
+    for (const rate of rates) rate.reset()
     this.onReset()
   }
 }
