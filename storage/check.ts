@@ -13,7 +13,7 @@ import { checkRecords, type RecordCounts } from './check-records.ts'
 import { type CheckProgress, type Finding, Findings } from './check-report.ts'
 import { currentGeneration, type Generation } from './directory.ts'
 import type { Files } from './files.ts'
-import { loadIdentity } from './identity.ts'
+import { loadIdentity, previousOf, roleOf } from './identity.ts'
 import type { RecordStore } from './record-store.ts'
 import { DamageError } from './records.ts'
 
@@ -84,9 +84,10 @@ function checkIdentity(files: Files, directory: string, binlog: BinlogSummary, f
     if (binlog.groups > 0) findings.damage(directory, 'there is a log, but no identity.json')
     return
   }
-  const { switchOffset, cleanEnd } = identity
+  const { cleanEnd } = identity
+  const { offset: switchOffset } = previousOf(identity)
   if (binlog.damagedAt !== null) return
-  if (switchOffset > binlog.end)
+  if (roleOf(identity) === 'master' && switchOffset > binlog.end)
     findings.damage('identity.json', `its switch offset ${switchOffset} lies behind the end of the log, ${binlog.end}`)
   if (cleanEnd !== null && cleanEnd !== binlog.end)
     findings.damage('identity.json', `the log ended at ${cleanEnd} when the server was shut down, and ends at ${binlog.end} now`)

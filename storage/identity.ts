@@ -1,9 +1,12 @@
 /**
  * Who this node is, in a file of its own beside the data: written with fsync and rename before anything that announces it.
  *
- * `replicationId` names the history that the binlog continues; `previousId` with `switchOffset` names the one before and where it was left,
- * so that replicas that are not ahead of that can go on. `cleanEnd` is the binlog's end at a clean shutdown; it is taken away at the start,
- * so a crash leaves none.
+ * `replicationId` names the history that the binlog continues; `past` names those before it and up to where each was the same, so that
+ * replicas that are not ahead of that can go on. `cleanEnd` is the binlog's end at a clean shutdown; it is taken away at the start, so a crash
+ * leaves none. The functions here that return an identity say how it changes; `saveIdentity` makes that so.
+ *
+ * A master ends a history that it cannot vouch for to the last byte and begins another. A replica never does: its history is its master's,
+ * and whether it still has a part of it is found out by content.
  */
 import { join } from 'node:path'
 import { bufferOf, bytesOf } from './bytes.ts'
@@ -11,16 +14,39 @@ import type { Random } from './clock.ts'
 import { type Files, replaceFileSync } from './files.ts'
 import { DamageError } from './records.ts'
 
+/** This node's data up to `until` is that history's, too. */
+export interface PastHistory {
+  readonly id: string
+  readonly until: number
+}
+
+export interface MasterAddress {
+  readonly host: string
+  readonly port: number
+  /** It is asked to take over (FAILOVER). */
+  readonly failover: boolean
+}
+
 export interface Identity {
   readonly replicationId: string
-  readonly previousId: string
-  /** Offset up to which the previous id's history is this one's, or -1. */
-  readonly switchOffset: number
+  /** Newest first; `until` never grows towards older ones. */
+  readonly past: readonly PastHistory[]
   readonly cleanEnd: number | null
+  /** Undefined: never said, the configuration counts. Null: none, this node is a master. */
+  readonly master: MasterAddress | null | undefined
+  /** Groups from this offset on were written by this node as a master, so their synced watermark speaks of this medium; null: none. */
+  readonly ownFrom: number | null
+  /** The data generation whose history this is; empty where an older version has written the file. */
+  readonly generation: string
+  /** Why what is here must not be continued from: the next sync is a full one. */
+  readonly fullSync: string | null
 }
+
+export type Role = 'master' | 'replica'
 
 /** The id that stands for none, as in Redis. */
 const NO_REPLICATION_ID = '0'.repeat(40)
+const MAX_PAST = 8
 
 export function randomHex(random: Random, digits: number): string {
   let hex = ''
@@ -28,14 +54,56 @@ export function randomHex(random: Random, digits: number): string {
   return hex
 }
 
-export function newIdentity(random: Random): Identity {
-  return { replicationId: randomHex(random, 40), previousId: NO_REPLICATION_ID, switchOffset: -1, cleanEnd: 0 }
+export function roleOf({ master }: Identity): Role {
+  return master === null || master === undefined ? 'master' : 'replica'
 }
 
-/** The identity with which a master goes on after a start that found `end` as the end of its binlog. */
+/** The history before the present one, for INFO. */
+export function previousOf({ past }: Identity): { readonly id: string; readonly offset: number } {
+  const [newest] = past
+  return newest === undefined ? { id: NO_REPLICATION_ID, offset: -1 } : { id: newest.id, offset: newest.until }
+}
+
+export function newIdentity(random: Random, generation = ''): Identity {
+  const replicationId = randomHex(random, 40)
+  return { replicationId, past: [], cleanEnd: 0, master: undefined, ownFrom: 0, generation, fullSync: null }
+}
+
+/** The identity with which a node goes on after a start that found `end` as the end of its binlog. */
 export function startedIdentity(identity: Identity, end: number, random: Random): Identity {
-  if (identity.cleanEnd === end) return { ...identity, cleanEnd: null }
-  return { replicationId: randomHex(random, 40), previousId: identity.replicationId, switchOffset: end, cleanEnd: null }
+  const started = { ...identity, cleanEnd: null }
+  if (identity.cleanEnd === end || roleOf(identity) === 'replica') return started
+  return { ...started, ...newHistory(identity, end, random), ownFrom: Math.min(identity.ownFrom ?? end, end) }
+}
+
+/** A master from now on, whose binlog is on the medium up to its end. */
+export function promotedIdentity(identity: Identity, end: number, random: Random): Identity {
+  return { ...identity, ...newHistory(identity, end, random), master: null, ownFrom: end, fullSync: null }
+}
+
+/** A replica from now on, of the history that it has so far until its master says otherwise. */
+export function followingIdentity(identity: Identity, master: MasterAddress): Identity {
+  return { ...identity, master, ownFrom: null }
+}
+
+/** A replica that goes on with its master's history. */
+export function adoptedIdentity(identity: Identity, replicationId: string, past: readonly PastHistory[]): Identity {
+  return { ...identity, replicationId, past: trimmed(past, Number.POSITIVE_INFINITY) }
+}
+
+/** Another history begins at `end`, the present one being past. */
+function newHistory(identity: Identity, end: number, random: Random): Pick<Identity, 'replicationId' | 'past'> {
+  const past = trimmed([{ id: identity.replicationId, until: end }, ...identity.past], end)
+  return { replicationId: randomHex(random, 40), past }
+}
+
+/** At most so many, none reaching further than a newer one or `end`. */
+function trimmed(past: readonly PastHistory[], end: number): PastHistory[] {
+  let limit = end
+  return past.slice(0, MAX_PAST).map(({ id, until }) => {
+    limit = Math.min(limit, until)
+    return { id, until: limit }
+  })
 }
 
 const FILE_NAME = 'identity.json'
@@ -43,22 +111,59 @@ const FILE_NAME = 'identity.json'
 export function loadIdentity(files: Files, directory: string): Identity | undefined {
   const path = join(directory, FILE_NAME)
   if (!files.existsSync(path)) return undefined
-  const file = files.openSync(path, 'read')
-  const text = bytesOf(file.readSync(0, file.sizeSync()))
-  file.closeSync()
-  let identity: Identity
-  try {
-    identity = JSON.parse(text) as Identity
-  } catch {
-    throw new DamageError(`${path} is not JSON`)
-  }
-  const isId = (id: unknown) => typeof id === 'string' && /^[0-9a-f]{40}$/.test(id)
-  if (!isId(identity.replicationId) || !isId(identity.previousId) || !Number.isSafeInteger(identity.switchOffset)) {
-    throw new DamageError(`${path} does not hold an identity`)
-  }
+  const read = readJson(files, path)
+  const identity = read === null ? null : identityOf(read)
+  if (identity === null) throw new DamageError(`${path} does not hold an identity`)
   return identity
 }
 
 export function saveIdentity(files: Files, directory: string, identity: Identity): void {
   replaceFileSync(files, join(directory, FILE_NAME), bufferOf(`${JSON.stringify(identity, null, 2)}\n`))
+}
+
+/** The fields of a small JSON file that holds an object, or null. Throws DamageError for what is not JSON. */
+export function readJson(files: Files, path: string): Readonly<Record<string, unknown>> | null {
+  const file = files.openSync(path, 'read')
+  const text = bytesOf(file.readSync(0, file.sizeSync()))
+  file.closeSync()
+  try {
+    const value: unknown = JSON.parse(text)
+    return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : null
+  } catch {
+    throw new DamageError(`${path} is not JSON`)
+  }
+}
+
+export function isReplicationId(id: unknown): id is string {
+  return typeof id === 'string' && /^[0-9a-f]{40}$/.test(id)
+}
+
+export function isPast(past: unknown): past is readonly PastHistory[] {
+  return Array.isArray(past) && past.every((each) => isReplicationId(each?.id) && isOffset(each.until))
+}
+
+function isOffset(value: unknown): value is number {
+  return Number.isSafeInteger(value) && (value as number) >= 0
+}
+
+function isMaster(master: unknown): master is MasterAddress | null | undefined {
+  if (master === null || master === undefined) return true
+  const { host, port, failover } = master as Partial<MasterAddress>
+  return typeof host === 'string' && Number.isSafeInteger(port) && typeof failover === 'boolean'
+}
+
+/** Null where a field is not what it has to be. Versions before replication wrote `previousId` and `switchOffset` instead of `past`. */
+function identityOf(read: Readonly<Record<string, unknown>>): Identity | null {
+  const { replicationId, master, cleanEnd = null, generation = '', fullSync = null } = read
+  const past = read['past'] ?? pastOfOld(read)
+  const ownFrom = read['ownFrom'] === undefined ? (master === null || master === undefined ? 0 : null) : read['ownFrom']
+  if (!isReplicationId(replicationId) || !isPast(past) || !isMaster(master)) return null
+  if ((cleanEnd !== null && !isOffset(cleanEnd)) || (ownFrom !== null && !isOffset(ownFrom))) return null
+  if (typeof generation !== 'string' || (fullSync !== null && typeof fullSync !== 'string')) return null
+  return { replicationId, past, cleanEnd, master, ownFrom, generation, fullSync }
+}
+
+function pastOfOld({ previousId, switchOffset }: Readonly<Record<string, unknown>>): unknown {
+  if (!isReplicationId(previousId) || !Number.isSafeInteger(switchOffset)) return null
+  return previousId === NO_REPLICATION_ID || (switchOffset as number) < 0 ? [] : [{ id: previousId, until: switchOffset }]
 }

@@ -34,3 +34,8 @@ export function listSegments(files: Files, directory: string): Segment[] {
   }
   return segments.sort((a, b) => a.start - b.start)
 }
+
+/** The segment that holds the byte at an offset: that after the end belongs to none, that between two segments to the later one. */
+export function segmentAt(segments: readonly Segment[], offset: number): Segment | undefined {
+  return segments.findLast(({ start, end }) => offset >= start && offset < end)
+}

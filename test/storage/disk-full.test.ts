@@ -136,7 +136,7 @@ test('closing while stalled gives the unwritten group up, and nothing else', asy
   const again = await Engine.open(disk.kill(() => 0))
   assert.is(again.run('GET', 'a'), '1')
   assert.is(again.run('GET', 'b'), null)
-  assert.is(again.storage.identity.switchOffset, again.storage.binlog.end.offset, 'no clean end')
+  assert.is(again.storage.identity.past[0]?.until, again.storage.binlog.end.offset, 'no clean end')
 })
 
 test('closing ends though LevelDB cannot be opened again', async () => {

@@ -19,8 +19,7 @@ test('a clean shutdown keeps the replication id, a crash begins a new one that n
   engine = await Engine.open(engine.disk.kill(random), { random })
   const second = engine.storage.identity
   assert.is.not(second.replicationId, first.replicationId)
-  assert.is(second.previousId, first.replicationId)
-  assert.is(second.switchOffset, offset)
+  assert.equal(second.past, [{ id: first.replicationId, until: offset }])
 })
 
 test('a clean end counts once: the start takes it away before anything else happens', async () => {

@@ -1,0 +1,69 @@
+/** The binlog's bytes in order, from its files, for a replica that is further behind than memory reaches. */
+import type { File, Files } from '../files.ts'
+import { type Segment, segmentAt } from './segments.ts'
+
+export interface BinlogFeed {
+  /** What is read next. */
+  readonly offset: number
+  /** Up to `maxBytes` that follow, and none from the offset `before` on; null where there are none. Throws where that part of the log is
+   *  gone, or the log as a whole. The buffer is the caller's. */
+  read(maxBytes: number, before: number): Buffer | null
+  close(): void
+}
+
+export class SegmentFeed implements BinlogFeed {
+  offset: number
+  private readonly files: Files
+  private readonly segments: readonly Segment[]
+  private readonly onClosed: () => void
+  private segment: Segment | undefined
+  private file: File | null = null
+  private isClosed = false
+
+  constructor(files: Files, segments: readonly Segment[], offset: number, onClosed: () => void) {
+    this.files = files
+    this.segments = segments
+    this.offset = offset
+    this.onClosed = onClosed
+  }
+
+  read(maxBytes: number, before: number): Buffer | null {
+    if (this.isClosed) throw new Error('this feed of the binlog has been closed')
+    const { offset } = this
+    const segment = segmentAt(this.segments, offset)
+    if (segment === undefined) {
+      const first = this.segments[0]
+      if (first !== undefined && offset < first.start) throw new Error(`the binlog has been purged up to offset ${first.start}`)
+      return null
+    }
+    const length = Math.min(maxBytes, before - offset, segment.end - offset)
+    if (length <= 0) return null
+    const bytes = this.open(segment).readSync(offset - segment.start, length)
+    if (bytes.length < length) throw new Error(`${segment.path} is shorter than what was written to it`)
+    this.offset += length
+    return bytes
+  }
+
+  /** A segment is about to be removed: an open file would keep its space. */
+  leave(segment: Segment): void {
+    if (this.segment !== segment) return
+    this.file?.closeSync()
+    this.file = null
+    this.segment = undefined
+  }
+
+  close(): void {
+    if (this.isClosed) return
+    this.isClosed = true
+    if (this.segment !== undefined) this.leave(this.segment)
+    this.onClosed()
+  }
+
+  private open(segment: Segment): File {
+    if (this.segment === segment && this.file !== null) return this.file
+    if (this.segment !== undefined) this.leave(this.segment)
+    this.file = this.files.openSync(segment.path, 'read')
+    this.segment = segment
+    return this.file
+  }
+}
