@@ -55,7 +55,10 @@ export class Failover {
     const { to, timeoutMs } = request
     this.current = { request, deadlineMs: timeoutMs === 0 ? Number.POSITIVE_INFINITY : nowMs + timeoutMs }
     this.phase = 'waiting-for-sync'
-    this.host.log.info({ to: to === null ? 'any' : `${to.host}:${to.port}`, timeoutMs }, 'failover: writes wait until the replica has everything')
+    this.host.log.info(
+      { to: to === null ? 'any' : `${to.host}:${to.port}`, timeoutMs },
+      'failover: writes wait until the replica has everything',
+    )
     this.host.pauseWrites()
     this.advance(nowMs)
   }

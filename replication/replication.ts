@@ -156,7 +156,7 @@ export class Replication {
 
   /** CLEARREPLICATIONID. Throws Refusal. */
   clearReplicationId(): void {
-    if (this.isReplica) throw new Refusal('ERR', 'this node is a replica, and its replication id its master\'s: SLAVEOF NO ONE first')
+    if (this.isReplica) throw new Refusal('ERR', "this node is a replica, and its replication id its master's: SLAVEOF NO ONE first")
     this.commit()
     this.options.storage.clearHistory()
     this.master.dropSessions('the replication id was cleared')
@@ -226,13 +226,15 @@ export class Replication {
   private takeOver(runId: string): void {
     if (!this.isReplica) return // it has happened already, and the master has not heard of it
     const [master] = this.link.chain
-    if (master !== undefined && master !== runId) throw new Refusal('ERR', 'FAILOVER is asked for by a node that is not the master of this one')
+    if (master !== undefined && master !== runId)
+      throw new Refusal('ERR', 'FAILOVER is asked for by a node that is not the master of this one')
     this.becomeMaster('its master has handed over to it')
   }
 
   /** What is in the open group belongs to the role that there was until now. Throws Refusal. */
   private commit(): void {
-    if (this.options.storage.commit() === 'stalled') throw new Refusal('ERR', 'the last writes are not in the binlog yet: try again when there is room on the disk')
+    if (this.options.storage.commit() === 'stalled')
+      throw new Refusal('ERR', 'the last writes are not in the binlog yet: try again when there is room on the disk')
   }
 
   private linkChanged(): void {

@@ -4,15 +4,7 @@ import { ClientError } from '../commands/errors.ts'
 import type { FailoverOptions, ReplicationPort, WaitTarget } from '../commands/ports.ts'
 import { NO_REPLY, OK, type Reply, SimpleString } from '../commands/reply.ts'
 import type { Session } from '../commands/session.ts'
-import {
-  metaReply,
-  Refusal,
-  readBinlogSync,
-  readDbSync,
-  readMetaSync,
-  readTrySync,
-  trySyncReplyWords,
-} from '../replication/messages.ts'
+import { metaReply, Refusal, readBinlogSync, readDbSync, readMetaSync, readTrySync, trySyncReplyWords } from '../replication/messages.ts'
 import type { Replication } from '../replication/replication.ts'
 import type { Bytes } from '../storage/bytes.ts'
 import type { Storage } from '../storage/storage.ts'

@@ -1,0 +1,196 @@
+/**
+ * Replication of haypile beside that of redis-server, as Markdown on standard output: what replicas cost the master, how late they are, how
+ * long a full sync takes, and how long catching up does.
+ *
+ *   npm run bench:replication -- [--rounds N] [--quick] [--part throughput|lag|full-sync|catch-up]
+ *
+ * Master, replicas and load share the machine's cores. Figures are comparable only on a machine that does nothing else.
+ */
+import { cpus, totalmem } from 'node:os'
+import { parseArgs } from 'node:util'
+import { loadKeys } from './load.ts'
+import { ask, endProgram, isInstalled, type Program, type ProgramName, startProgram } from './programs.ts'
+import { redisBenchmark } from './redis-benchmark.ts'
+import { type LagResult, measureLag } from './replication-lag.ts'
+import { mebibytes, median, milliseconds, perSecond, table } from './tables.ts'
+
+const { values: flags } = parseArgs({
+  options: {
+    rounds: { type: 'string', default: '3' },
+    quick: { type: 'boolean', default: false },
+    part: { type: 'string', default: 'all' },
+  },
+})
+
+const CATCH_UP_MS = 300_000
+const LOOK_EVERY_MS = 5
+const VALUE_BYTES = 64
+const MILLION = 1_000_000
+
+const names: readonly ProgramName[] = isInstalled('redis-server') ? ['haypile', 'redis'] : ['haypile']
+const note = (text: string) => void process.stderr.write(`${text}\n`)
+const scale = flags.quick ? 0.2 : 1
+const rounds = Number(flags.rounds)
+const wants = (part: string) => flags.part === 'all' || flags.part === part
+
+interface Cluster {
+  readonly master: Program
+  readonly replicas: readonly Program[]
+}
+
+async function startCluster(name: ProgramName, replicas: number): Promise<Cluster> {
+  const master = await startProgram(name)
+  const started: Program[] = []
+  for (let i = 0; i < replicas; i++) started.push(await startReplica(name, master))
+  for (const replica of started) await caughtUp(master, replica)
+  return { master, replicas: started }
+}
+
+/** Redis holds a full sync back for more replicas to come, five seconds by default. */
+async function startReplica(name: ProgramName, master: Program): Promise<Program> {
+  if (name === 'redis') await ask(master.port, 'CONFIG SET repl-diskless-sync-delay 0')
+  const replica = await startProgram(name)
+  await ask(replica.port, `REPLICAOF 127.0.0.1 ${master.port}`)
+  return replica
+}
+
+async function endCluster({ master, replicas }: Cluster): Promise<void> {
+  for (const program of [...replicas, master]) await endProgram(program)
+}
+
+async function offsetOf(program: Program, field: string): Promise<number> {
+  const info = await ask(program.port, 'INFO replication')
+  return Number(new RegExp(`^${field}:(-?\\d+)`, 'm').exec(info)?.[1] ?? -1)
+}
+
+/** Waits until the replica's link is up and it has all that the master has; the time that took, ms. */
+async function caughtUp(master: Program, replica: Program): Promise<number> {
+  const startedAt = performance.now()
+  for (;;) {
+    const info = await ask(replica.port, 'INFO replication')
+    if (info.includes('master_link_status:up')) {
+      const [wanted, got] = [await offsetOf(master, 'master_repl_offset'), await offsetOf(replica, 'slave_repl_offset')]
+      if (got >= wanted) return performance.now() - startedAt
+    }
+    if (performance.now() - startedAt > CATCH_UP_MS) throw new Error(`${replica.name}: the replica has not caught up`)
+    await new Promise((resolve) => setTimeout(resolve, LOOK_EVERY_MS))
+  }
+}
+
+async function throughput(): Promise<string> {
+  const found = new Map<string, number[]>()
+  const key = (name: ProgramName, replicas: number, pipeline: number) => `${name} ${replicas} ${pipeline}`
+  for (const replicas of [0, 1, 2]) {
+    for (const name of names) {
+      const cluster = await startCluster(name, replicas)
+      for (const pipeline of [1, 16]) {
+        const requests = (pipeline === 1 ? 100_000 : 500_000) * scale
+        const load = { tests: ['set'], requests, pipeline, clients: 50, valueBytes: VALUE_BYTES, keys: 100_000 }
+        for (let round = 0; round <= rounds; round++) {
+          const [measurement] = await redisBenchmark(cluster.master.port, load)
+          for (const replica of cluster.replicas) await caughtUp(cluster.master, replica)
+          const list = found.get(key(name, replicas, pipeline)) ?? []
+          if (round > 0 && measurement !== undefined) found.set(key(name, replicas, pipeline), [...list, measurement.requestsPerSecond])
+        }
+        note(`${name}, ${replicas} replicas, -P ${pipeline}: ${Math.round(median(found.get(key(name, replicas, pipeline)) ?? []))}`)
+      }
+      await endCluster(cluster)
+    }
+  }
+  const rows = [1, 16].flatMap((pipeline) =>
+    [0, 1, 2].map((replicas) => [
+      `SET${pipeline === 1 ? '' : ` -P ${pipeline}`}, ${replicas} replicas`,
+      ...names.flatMap((name) => {
+        const rate = median(found.get(key(name, replicas, pipeline)) ?? [])
+        return [perSecond(rate), (rate / median(found.get(key(name, 0, pipeline)) ?? [])).toFixed(2)]
+      }),
+    ]),
+  )
+  return table(['test', ...names.flatMap((name) => [`${name} /s`, 'of none'])], rows)
+}
+
+async function lag(): Promise<string> {
+  const rows: string[][] = []
+  for (const name of names) {
+    for (const [title, pipeline] of [
+      ['SET', 1],
+      ['SET -P 16', 16],
+    ] as const) {
+      const cluster = await startCluster(name, 1)
+      const replica = cluster.replicas[0] as Program
+      const probe = measureLag(cluster.master.port, replica.port)
+      const requests = (pipeline === 1 ? 500_000 : 3 * MILLION) * scale
+      const load = { tests: ['set'], requests, pipeline, clients: 50, valueBytes: VALUE_BYTES, keys: 100_000 }
+      const [measurement] = await redisBenchmark(cluster.master.port, load)
+      const result: LagResult = await (await probe).stop()
+      const cells = [result.p50Ms, result.p99Ms, result.maxMs].map(milliseconds)
+      rows.push([`${name}, ${title}`, perSecond(measurement?.requestsPerSecond ?? 0), ...cells, perSecond(result.samples)])
+      note(`${name} lag under ${title}: ${cells.join(' / ')}`)
+      await endCluster(cluster)
+    }
+  }
+  return table(['server, load', 'load /s', 'p50 ms', 'p99 ms', 'max ms', 'samples'], rows)
+}
+
+async function fullSync(): Promise<string> {
+  const rows: string[][] = []
+  for (const name of names) {
+    const master = await startProgram(name)
+    const bytes = await loadKeys(master.port, MILLION * scale, VALUE_BYTES)
+    const taken: number[] = []
+    for (let round = 0; round < rounds; round++) {
+      const replica = await startReplica(name, master)
+      taken.push(await caughtUp(master, replica))
+      await endProgram(replica)
+    }
+    const ms = median(taken)
+    note(`${name} full sync: ${milliseconds(ms)} ms`)
+    rows.push([name, perSecond(MILLION * scale), (ms / 1000).toFixed(2), (bytes / 2 ** 20 / (ms / 1000)).toFixed(1)])
+    await endProgram(master)
+  }
+  return table(['full sync', 'keys', 'seconds', 'MiB of keys and values /s'], rows)
+}
+
+async function catchUp(): Promise<string> {
+  const rows: string[][] = []
+  for (const name of names) {
+    const cluster = await startCluster(name, 1)
+    const { master } = cluster
+    let replica = cluster.replicas[0] as Program
+    replica.process.kill('SIGSTOP')
+    await loadKeys(master.port, MILLION * scale, VALUE_BYTES)
+    replica.process.kill('SIGCONT')
+    const frozenMs = await caughtUp(master, replica)
+    rows.push([`${name}, stopped meanwhile`, perSecond(MILLION * scale), (frozenMs / 1000).toFixed(2), 'incremental'])
+    if (name === 'haypile') {
+      const syncsBefore = await statOf(master, 'sync_full')
+      await endProgram(replica, 'SIGKILL', 'keep')
+      await loadKeys(master.port, MILLION * scale, VALUE_BYTES)
+      const startedAt = performance.now()
+      replica = await startProgram(name, [], replica.directory)
+      await caughtUp(master, replica)
+      const how = (await statOf(master, 'sync_full')) === syncsBefore ? 'incremental' : 'full sync'
+      const seconds = (performance.now() - startedAt) / 1000
+      rows.push([`${name}, killed, and started again`, perSecond(MILLION * scale), seconds.toFixed(2), how])
+    }
+    note(rows.map((row) => row.join(' ')).join('; '))
+    await endCluster({ master, replicas: [replica] })
+  }
+  return table(['catch-up', 'writes', 'seconds', 'how'], rows)
+}
+
+async function statOf(program: Program, field: string): Promise<number> {
+  const info = await ask(program.port, 'INFO stats')
+  return Number(new RegExp(`^${field}:(\\d+)`, 'm').exec(info)?.[1] ?? -1)
+}
+
+if (!isInstalled('redis-benchmark')) {
+  process.stderr.write('redis-benchmark is not installed (Debian: redis-tools)\n')
+  process.exit(1)
+}
+const parts = [`${cpus().length} x ${cpus()[0]?.model ?? '?'}, ${mebibytes(totalmem())}, Node ${process.version}`]
+if (wants('throughput')) parts.push(await throughput())
+if (wants('lag')) parts.push(await lag())
+if (wants('full-sync')) parts.push(await fullSync())
+if (wants('catch-up')) parts.push(await catchUp())
+process.stdout.write(`${parts.join('\n\n')}\n`)
