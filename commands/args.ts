@@ -121,6 +121,11 @@ export function isToken(bytes: Bytes | undefined, token: Bytes): boolean {
   return true
 }
 
+/** Whether the bytes can be the name or address of a machine: what stands in a line of a file, or between spaces, as one word. */
+export function isHost(bytes: Bytes): boolean {
+  return /^[!-~]{1,255}$/.test(bytes)
+}
+
 /** The words from position `from` on, two by two. Throws a syntax error for an odd one; loops that must be fast use indexes. */
 export function* pairs(args: readonly Bytes[], from: number): Iterable<readonly [first: Bytes, second: Bytes]> {
   if ((args.length - from) % 2 !== 0) throw syntaxError()

@@ -23,9 +23,9 @@ export function requireClientType(word: Bytes): ClientType {
   return found[1]
 }
 
-/** Every client of this version is a normal one: those that subscribe or replicate come with their commands. */
-export function typeOf(_session: Session): ClientType {
-  return 'normal'
+/** None of this version subscribes to anything. */
+export function typeOf({ peer }: Session): ClientType {
+  return peer === 'client' ? 'normal' : peer
 }
 
 interface KillFilters {

@@ -138,7 +138,7 @@ const hello = command({
     if (name !== null) session.name = name
     session.resp = version
     const node = ['server', 'redis', 'version', REDIS_COMPATIBLE_VERSION, 'proto', version, 'id', session.id]
-    return new MapReply([...node, 'mode', 'standalone', 'role', 'master', 'modules', []])
+    return new MapReply([...node, 'mode', 'standalone', 'role', server.replication.isReplica ? 'replica' : 'master', 'modules', []])
   },
 })
 
@@ -172,6 +172,7 @@ const reset = command({
   arity: 1,
   flags: ENTRY,
   run({ session, server }) {
+    if (session.peer !== 'client') throw clientError('ERR can only reset normal client connections')
     if (session.monitoring) server.clients.stopMonitoring(session)
     session.database = 0
     session.resp = 2

@@ -20,6 +20,7 @@ const TOKEN_NAMES: Readonly<Record<string, string>> = {
   CH: 'change',
   INCR: 'increment',
   ALPHA: 'sorting',
+  TO: 'target',
 }
 
 const INTEGERS = new Set(
@@ -73,6 +74,7 @@ const CHOICES: Readonly<Record<string, string>> = {
   'yes no': 'skipme',
   'module aclcat pattern': 'filterby',
   'lib-name lib-ver': 'attr',
+  'host-port-force no-one': 'args',
   'flush append replace': 'policy',
   'normal master slave replica pubsub': 'client-type',
   'normal master replica pubsub': 'client-type',

@@ -135,7 +135,7 @@ class Builder {
     if (nodes.length === 0) return { name: tokenName(token), type: 'pure-token', token }
     const parts = this.sequence(nodes)
     if (parts.length === 1) return { ...parts[0]!, token }
-    return { name: token.toLowerCase(), type: 'block', token, parts }
+    return { name: tokenName(token), type: 'block', token, parts }
   }
 
   private placeholder(name: string): ArgumentDoc {

@@ -135,7 +135,7 @@ export type MemoryFigure =
 export interface FailoverOptions {
   /** Null: any replica that is in step. */
   readonly to: { readonly host: Bytes; readonly port: number } | null
-  /** Hand over when the time is up though the replica is behind. */
+  /** Hand over when the time is up though the replica is behind. Wants `to` and a timeout: without them the port refuses, after all else. */
   readonly force: boolean
   /** 0: no limit. */
   readonly timeoutMs: number

@@ -1,4 +1,4 @@
-/** INFO TIME ROLE LOLWUT MONITOR */
+/** INFO TIME LOLWUT MONITOR */
 import { lowerCase } from '../storage/bytes.ts'
 import { isToken, requireInteger } from './args.ts'
 import { type Command, command } from './command.ts'
@@ -35,20 +35,6 @@ const time = command({
   run: ({ now }) => [String(Math.floor(now / 1000)), String((now % 1000) * 1000)],
 })
 
-/** ROLE */
-const role = command({
-  name: 'role',
-  group: 'server',
-  since: '2.8.12',
-  summary: 'Returns the replication role.',
-  complexity: 'O(1)',
-  syntax: 'ROLE',
-  categories: ['admin', 'dangerous'],
-  arity: 1,
-  flags: ['noscript', 'loading', 'stale', 'fast'],
-  run: ({ server }) => server.replication.role(),
-})
-
 /** LOLWUT [VERSION version]. There is one picture, whatever version is asked for; other words are passed over, as by Redis. */
 const lolwut = command({
   name: 'lolwut',
@@ -79,4 +65,4 @@ const monitor = command({
   },
 })
 
-export const server: readonly Command[] = [info, time, role, lolwut, monitor]
+export const server: readonly Command[] = [info, time, lolwut, monitor]

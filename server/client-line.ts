@@ -49,10 +49,12 @@ function secondsSince(thenMs: number, wallMs: number): number {
   return Math.max(0, Math.floor((wallMs - thenMs) / 1000))
 }
 
-/** O: a monitor, U: on a Unix socket, e: spared by eviction, T: does not touch keys; N: none of these. */
+/** O: a monitor, S: a replica, M: the master, U: on a Unix socket, e: spared by eviction, T: does not touch keys; N: none of these. */
 function flagsOf(session: Session): string {
   let flags = ''
   if (session.monitoring) flags += 'O'
+  else if (session.peer === 'replica') flags += 'S'
+  if (session.peer === 'master') flags += 'M'
   if (isUnix(session)) flags += 'U'
   if (session.noEvict) flags += 'e'
   if (session.noTouch) flags += 'T'

@@ -94,32 +94,25 @@ const persistence = inert('the binlog and LevelDB persist every write: see appen
   ['stop-writes-on-bgsave-error', flag, 'yes'],
 ]).map((key): ConfigKey => (key.name === 'key-load-delay' || key.name === 'rdb-key-save-delay' ? { ...key, hidden: true } : key))
 
-const replication = inert('taken for files and clients that set it', [
-  ['masteruser', text, ''],
-  ['masterauth', text, ''],
-  ['replica-serve-stale-data', flag, 'yes', 'slave-serve-stale-data'],
-  ['replica-read-only', flag, 'yes', 'slave-read-only'],
-  ['replica-priority', whole, '100', 'slave-priority'],
-  ['replica-announced', flag, 'yes'],
-  ['replica-announce-ip', text, '', 'slave-announce-ip'],
-  ['replica-announce-port', integer(0, 65535), '0', 'slave-announce-port'],
-  ['replica-lazy-flush', flag, 'no', 'slave-lazy-flush'],
-  ['replica-ignore-maxmemory', flag, 'yes', 'slave-ignore-maxmemory'],
-  ['replica-ignore-disk-write-errors', flag, 'no'],
-  ['repl-timeout', integer(1, MAX_INT32), '60'],
-  ['repl-ping-replica-period', integer(1, MAX_INT32), '10', 'repl-ping-slave-period'],
-  ['repl-backlog-size', memory(1), '1mb'],
-  ['repl-backlog-ttl', long, '3600'],
-  ['repl-disable-tcp-nodelay', flag, 'no'],
-  ['repl-diskless-sync', flag, 'yes'],
-  ['repl-diskless-sync-delay', whole, '5'],
-  ['repl-diskless-sync-max-replicas', whole, '0'],
-  ['repl-diskless-load', choice('disabled', 'on-empty-db', 'swapdb'), 'disabled'],
-  ['min-replicas-to-write', whole, '0', 'min-slaves-to-write'],
-  ['min-replicas-max-lag', whole, '10', 'min-slaves-max-lag'],
-  ['tls-replication', flag, 'no'],
-  ['propagation-error-behavior', choice('ignore', 'panic', 'panic-on-replicas'), 'ignore'],
-]).map((key): ConfigKey => (key.name === 'masterauth' ? { ...key, secret: true } : key))
+const replication: readonly ConfigKey[] = [
+  ...inert('the binlog is what replicas go on from: see binlog-retention-bytes and binlog-retention-seconds', [
+    ['repl-backlog-size', memory(1), '1mb'],
+    ['repl-backlog-ttl', long, '3600'],
+  ]),
+  ...inert('a full sync is sent from a snapshot and dumps nothing to disk; the replica serves its old data until it is whole', [
+    ['repl-diskless-sync', flag, 'yes'],
+    ['repl-diskless-sync-delay', whole, '5'],
+    ['repl-diskless-sync-max-replicas', whole, '0'],
+    ['repl-diskless-load', choice('disabled', 'on-empty-db', 'swapdb'), 'disabled'],
+    ['replica-lazy-flush', flag, 'no', 'slave-lazy-flush'],
+  ]),
+  ...inert('a replica holds what its master does, and what it cannot write it does not acknowledge', [
+    ['replica-ignore-maxmemory', flag, 'yes', 'slave-ignore-maxmemory'],
+    ['replica-ignore-disk-write-errors', flag, 'no'],
+    ['propagation-error-behavior', choice('ignore', 'panic', 'panic-on-replicas'), 'ignore'],
+  ]),
+  ...inert('what a turn of the event loop has to send goes out at once and together', [['repl-disable-tcp-nodelay', flag, 'no']]),
+]
 
 const others = inert('taken for files and clients that set it', [
   ['hz', whole, '10'],
@@ -171,6 +164,11 @@ const pika = inert("Pika's, taken for files that set it", [
   ['dump-expire', whole, '0'],
   ['db-sync-path', text, './dbsync/'],
   ['db-sync-speed', integer(-1, MAX_INT32), '-1'],
+  ['sync-binlog-thread-num', whole, '1'],
+  ['rsync-timeout-ms', whole, '1000'],
+  ['max-rsync-parallel-num', whole, '4'],
+  ['server-id', whole, '1'],
+  ['replication-id', text, ''],
   ['root-connection-num', whole, '2'],
   ['slowlog-write-errorlog', flag, 'no'],
   ['sync-window-size', long, '9000'],
@@ -194,12 +192,13 @@ const pika = inert("Pika's, taken for files that set it", [
 
 /** What is refused unless it asks for nothing: to pass over it would be to lie. */
 const refused: readonly ConfigKey[] = inert('only this value: what it asks for does not exist here', [
-  ['replicaof', only('', 'this version has no replication'), '', 'slaveof', 'at start'],
   ['cluster-enabled', only('no', 'this version has no cluster mode'), 'no', null, 'at start'],
   ['aclfile', only('', 'this version has no ACL files'), '', null, 'at start'],
   ['userpass', only('', 'this version knows one password: requirepass'), '', null, 'at start'],
   ['userblacklist', only('', 'this version has no ACL'), '', null, 'at start'],
   ['write-binlog', only('yes', 'the binlog is what recovery reads'), 'yes', null, 'at start'],
+  ['replication-num', only('0', 'this version has no quorum: see WAIT and min-replicas-to-write'), '0', null, 'at start'],
+  ['consensus-level', only('0', 'this version has no quorum: see WAIT and min-replicas-to-write'), '0', null, 'at start'],
   ['instance-mode', only('classic', 'this version has no sharding'), 'classic', null, 'at start'],
   ...[
     'bind-source-addr',

@@ -1,4 +1,5 @@
 /** The kinds of configuration values that have a grammar of their own. See config-kinds.ts. */
+import { isHost } from '../commands/args.ts'
 import { type Bytes, lowerCase } from '../storage/bytes.ts'
 import {
   type BufferLimit,
@@ -106,6 +107,36 @@ export const percentiles = manyWords<readonly number[]>(
     }),
   joined,
 )
+
+/** `host port`, Pika's `host:port`, or `no one`: host and port, or nothing for a node that is a master. */
+export const masterAddress = manyWords<readonly Bytes[]>(
+  'host port',
+  (words) => {
+    const [host, port] = words.length === 1 ? splitAddress(words[0] as Bytes) : words
+    if (host === undefined || (words.length === 2 && lowerCase(words.join(' ')) === 'no one')) return []
+    if (words.length > 2 || port === undefined) throw new ConfigRefused('wrong number of arguments')
+    if (!isHost(host)) throw new ConfigRefused('Invalid master host')
+    if (!/^[1-9]\d{0,4}$/.test(port) || Number(port) > 65535) throw new ConfigRefused('Invalid master port')
+    return [host, port]
+  },
+  joined,
+  ([host, port]) => [host === undefined ? '""' : `${quoted(host)} ${port}`],
+)
+
+/** The name or address of a machine, or nothing. */
+export const hostName: Kind<Bytes> = oneWord(
+  'host',
+  (word) => {
+    if (word !== '' && !isHost(word)) throw new ConfigRefused('argument must be the name or address of a machine')
+    return word
+  },
+  (value) => value,
+)
+
+function splitAddress(word: Bytes): Bytes[] {
+  const parts = /^\[?(.+?)\]?:(\d+)$/.exec(word)
+  return parts === null ? [word] : [parts[1] as Bytes, parts[2] as Bytes]
+}
 
 const SHUTDOWN_WORDS = ['default', 'save', 'nosave', 'now', 'force']
 

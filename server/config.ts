@@ -133,6 +133,14 @@ export class Config implements ConfigPort {
     }
   }
 
+  /** Takes over what the server itself has changed: the master, by SLAVEOF. CONFIG GET shows it, CONFIG REWRITE writes it. */
+  setByServer(name: string, words: readonly Bytes[]): void {
+    const key = requireConfigKey(name)
+    const before = this.values
+    this.values = new Map(before).set(key, key.kind.parse(words, undefined))
+    this.tell({ name: key.name, key, times: 1, hidden: false }, before, [])
+  }
+
   rewrite(): void {
     if (this.file === null) throw clientError('ERR The server is running without a config file')
     try {

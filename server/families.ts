@@ -9,18 +9,22 @@ import { connection } from '../commands/connection.ts'
 import { databases } from '../commands/databases.ts'
 import { debug } from '../commands/debug.ts'
 import { expiry } from '../commands/expiry.ts'
+import { failoverCommands } from '../commands/failover.ts'
 import { keys } from '../commands/keys.ts'
 import { latencyCommands } from '../commands/latency.ts'
 import { lcsCommands } from '../commands/lcs.ts'
 import { memory } from '../commands/memory.ts'
 import { objects } from '../commands/object.ts'
 import { persistence } from '../commands/persistence.ts'
+import { replication } from '../commands/replication.ts'
+import { replicationMessages } from '../commands/replication-messages.ts'
 import { scans } from '../commands/scan.ts'
 import { server } from '../commands/server.ts'
 import { slowlogCommands } from '../commands/slowlog.ts'
 import { stringNumbers } from '../commands/string-numbers.ts'
 import { stringRanges } from '../commands/string-ranges.ts'
 import { strings } from '../commands/strings.ts'
+import { waits } from '../commands/wait.ts'
 
 export const families: readonly (readonly Command[])[] = [
   connection,
@@ -37,6 +41,10 @@ export const families: readonly (readonly Command[])[] = [
   databases,
   server,
   persistence,
+  replication,
+  failoverCommands,
+  waits,
+  replicationMessages,
   client,
   configCommands,
   commandInfo,

@@ -136,8 +136,7 @@ export interface LinkFigures {
   readonly lastErrorMs: number | null
 }
 
-/** As INFO shows it. */
-export type LinkState = 'CONNECT' | 'AUTH' | 'META_SYNC' | 'TRY_SYNC' | 'DB_SYNC' | 'BINLOG_SYNC'
+export type LinkState = 'none' | 'connect' | 'connecting' | 'auth' | 'meta_sync' | 'try_sync' | 'db_sync' | 'swapping' | 'binlog_sync'
 
 export interface FullSyncFigures {
   readonly bytes: number

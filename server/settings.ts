@@ -1,4 +1,5 @@
-/** From configuration keys to what storage is told, at start and when they change. */
+/** From configuration keys to what storage and replication are told, at start and when they change. */
+import { defaultReplicationSettings, type ReplicationSettings } from '../replication/settings.ts'
 import type { Storage, StorageSettings } from '../storage/storage.ts'
 import type { Config } from './config.ts'
 
@@ -48,4 +49,43 @@ export function followStorageSettings(config: Config, storage: Storage): void {
     'dirty-limit',
   ]
   for (const key of keys) config.onChange(key, apply)
+}
+
+/** Kept in step with CONFIG SET. */
+export function replicationSettings(config: Config): ReplicationSettings {
+  const settings = defaultReplicationSettings()
+  const seconds = (name: string) => config.number(name) * 1000
+  const apply = () => {
+    const minReplicasMaxLagMs = seconds('min-replicas-max-lag')
+    const now: ReplicationSettings = {
+      timeoutMs: seconds('repl-timeout'),
+      pingPeriodMs: seconds('repl-ping-replica-period'),
+      lagLimitBytes: config.number('replica-lag-limit'),
+      forgetAfterMs: seconds('replica-forget-after'),
+      fullSyncBytesPerSecond: config.number('dbsync-rate-limit'),
+      minReplicas: minReplicasMaxLagMs === 0 ? 0 : config.number('min-replicas-to-write'), // as in Redis, either being 0 means no condition
+      minReplicasMaxLagMs,
+      announceIp: config.text('replica-announce-ip'),
+      announcePort: config.number('replica-announce-port'),
+      masterUser: config.text('masteruser'),
+      masterPassword: config.text('masterauth'),
+    }
+    Object.assign(settings, now)
+  }
+  apply()
+  const keys = [
+    'repl-timeout',
+    'repl-ping-replica-period',
+    'replica-lag-limit',
+    'replica-forget-after',
+    'dbsync-rate-limit',
+    'min-replicas-to-write',
+    'min-replicas-max-lag',
+    'replica-announce-ip',
+    'replica-announce-port',
+    'masteruser',
+    'masterauth',
+  ]
+  for (const key of keys) config.onChange(key, apply)
+  return settings
 }
