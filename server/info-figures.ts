@@ -136,7 +136,8 @@ export interface LinkFigures {
   readonly lastErrorMs: number | null
 }
 
-export type LinkState = 'none' | 'connect' | 'connecting' | 'auth' | 'meta_sync' | 'try_sync' | 'db_sync' | 'swapping' | 'binlog_sync'
+/** As INFO shows it. CONNECT: dialling, or waiting to do so again. */
+export type LinkState = 'CONNECT' | 'AUTH' | 'META_SYNC' | 'TRY_SYNC' | 'DB_SYNC' | 'BINLOG_SYNC'
 
 export interface FullSyncFigures {
   readonly bytes: number

@@ -54,13 +54,13 @@ function redisFields({ replication, binlog }: InfoFigures): Fields {
 }
 
 function linkFields(link: LinkFigures, { priority, announced }: ReplicationFigures): Fields {
-  const isUp = link.state === 'binlog_sync'
+  const isUp = link.state === 'BINLOG_SYNC'
   return [
     ['master_host', safeAddress(link.host)],
     ['master_port', link.port],
     ['master_link_status', isUp ? 'up' : 'down'],
     ['master_last_io_seconds_ago', seconds(isUp ? link.silentMs : null)],
-    ['master_sync_in_progress', flag(link.state === 'db_sync' || link.state === 'swapping')],
+    ['master_sync_in_progress', flag(link.state === 'DB_SYNC')],
     ['slave_read_repl_offset', link.receivedOffset],
     ['slave_repl_offset', link.appliedOffset],
     ...(link.fullSync === null ? [] : transferFields(link.fullSync)),
@@ -122,20 +122,16 @@ function connectFields(link: LinkFigures): Fields {
 
 function pikaState({ state, fullSync, lastError }: LinkFigures): string {
   switch (state) {
-    case 'none':
-    case 'connect':
+    case 'CONNECT':
       return lastError === null ? 'no_connect' : 'error'
-    case 'connecting':
-    case 'auth':
-    case 'meta_sync':
+    case 'AUTH':
+    case 'META_SYNC':
       return 'connecting'
-    case 'try_sync':
+    case 'TRY_SYNC':
       return 'try_to_incr_sync'
-    case 'db_sync':
+    case 'DB_SYNC':
       return fullSync === null ? 'try_to_full_sync' : 'syncing_full'
-    case 'swapping':
-      return 'syncing_full'
-    case 'binlog_sync':
+    case 'BINLOG_SYNC':
       return 'connected'
   }
 }
