@@ -141,10 +141,13 @@ export class Replication {
 
   /** FAILOVER. Throws Refusal with Redis's text. */
   startFailover(request: FailoverRequest): void {
-    if (this.isReplica) throw new Refusal('ERR', 'FAILOVER is not valid when server is a replica.')
     if (this.failover.state !== 'no-failover') throw new Refusal('ERR', 'FAILOVER already in progress.')
+    if (this.isReplica) throw new Refusal('ERR', 'FAILOVER is not valid when server is a replica.')
     const attached = this.master.attached()
     if (attached.length === 0) throw new Refusal('ERR', 'FAILOVER requires connected replicas.')
+    if (request.force && (request.timeoutMs === 0 || request.to === null)) {
+      throw new Refusal('ERR', 'FAILOVER with force option requires both a timeout and target HOST and IP to be specified.')
+    }
     if (request.to !== null) {
       const target = attached.find((replica) => isTarget(replica, request))
       if (target === undefined) throw new Refusal('ERR', 'FAILOVER target HOST and PORT is not a replica.')
