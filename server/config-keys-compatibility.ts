@@ -169,6 +169,8 @@ const pika = inert("Pika's, taken for files that set it", [
   ['max-rsync-parallel-num', whole, '4'],
   ['server-id', whole, '1'],
   ['replication-id', text, ''],
+  ['replication-num', only('0', 'this version has no quorum: see WAIT and min-replicas-to-write'), '0'],
+  ['consensus-level', only('0', 'this version has no quorum: see WAIT and min-replicas-to-write'), '0'],
   ['root-connection-num', whole, '2'],
   ['slowlog-write-errorlog', flag, 'no'],
   ['sync-window-size', long, '9000'],
@@ -197,8 +199,6 @@ const refused: readonly ConfigKey[] = inert('only this value: what it asks for d
   ['userpass', only('', 'this version knows one password: requirepass'), '', null, 'at start'],
   ['userblacklist', only('', 'this version has no ACL'), '', null, 'at start'],
   ['write-binlog', only('yes', 'the binlog is what recovery reads'), 'yes', null, 'at start'],
-  ['replication-num', only('0', 'this version has no quorum: see WAIT and min-replicas-to-write'), '0', null, 'at start'],
-  ['consensus-level', only('0', 'this version has no quorum: see WAIT and min-replicas-to-write'), '0', null, 'at start'],
   ['instance-mode', only('classic', 'this version has no sharding'), 'classic', null, 'at start'],
   ...[
     'bind-source-addr',

@@ -106,6 +106,21 @@ test('CLIENT KILL with filters counts the clients that match all of them, sparin
   }
 })
 
+test('replicas and the master are clients of their own types', () => {
+  const { second, third, run, listed, closed } = harness()
+  second.peer = 'replica'
+  third.peer = 'master'
+  assert.equal(listed('TYPE', 'normal'), [1])
+  assert.equal(listed('TYPE', 'replica'), [2])
+  assert.equal(listed('TYPE', 'slave'), [2])
+  assert.equal(listed('TYPE', 'master'), [3])
+  assert.is(run('KILL', 'TYPE', 'normal'), 0)
+  assert.is(run('KILL', 'TYPE', 'slave'), 1)
+  assert.equal(closed(), [2])
+  assert.is(run('KILL', 'TYPE', 'master'), 1)
+  assert.equal(closed(), [2, 3])
+})
+
 test('CLIENT KILL refuses what it cannot read and then ends nobody', () => {
   const { refusal, closed } = harness()
   const cases: [words: string[], text: string][] = [

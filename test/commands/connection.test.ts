@@ -81,6 +81,12 @@ test('HELLO describes the server and the connection as a map', () => {
   assert.is((run('HELLO') as MapReply).flat[5], 3)
 })
 
+test('HELLO of a replica says so', () => {
+  const { server, run } = harness()
+  server.replication.isReplica = true
+  assert.is((run('HELLO') as MapReply).flat[11], 'replica')
+})
+
 test('HELLO refuses versions, options and names as Redis does, and changes nothing then', () => {
   const { session, refusal } = harness()
   assert.is(refusal('HELLO', 'x'), 'ERR Protocol version is not an integer or out of range')
@@ -137,6 +143,12 @@ test('RESET makes the connection as it was, but for its library', () => {
     { authenticated, database, resp, name, replyMode, noEvict, noTouch, libraryName },
     { authenticated: false, database: 0, resp: 2, name: '', replyMode: 'on', noEvict: false, noTouch: false, libraryName: 'lib' },
   )
+})
+
+test('RESET is not for replicas', () => {
+  const { session, refusal } = harness()
+  session.peer = 'replica'
+  assert.is(refusal('RESET'), 'ERR can only reset normal client connections')
 })
 
 test.run()

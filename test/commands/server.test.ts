@@ -45,11 +45,6 @@ test('TIME is seconds and microseconds of the clock of the turn', () => {
   assert.equal(run('TIME'), ['1700000000', '123000'])
 })
 
-test('ROLE asks the server', () => {
-  const { run } = harness()
-  assert.equal(run('ROLE'), ['master', 0, []])
-})
-
 test('LOLWUT draws by chance alone, within a terminal, and ends with the version', () => {
   const { server, run, refusal } = harness()
   server.random = fromSeed(1).random

@@ -57,7 +57,8 @@ test('flags win over the file, and save may be empty', async () => {
     assert.is(shown('save'), '')
     assert.is(shown('loglevel'), 'verbose')
     assert.is((await run('--save', '', '--port', '3')).shown('save'), '')
-    assert.is((await run('--slave-read-only', 'no')).shown('replica-read-only'), 'no')
+    assert.is((await run('--slave-serve-stale-data', 'no')).shown('replica-serve-stale-data'), 'no')
+    assert.is((await run('--replicaof', '10.0.0.1', '6380')).shown('slaveof'), '10.0.0.1 6380')
     assert.is((await run('--maxmemory 700mb', "--requirepass 'a b'")).shown('maxmemory'), '734003200')
   } finally {
     rmSync(directory, { recursive: true })

@@ -17,6 +17,8 @@ import {
   addresses,
   bufferLimits,
   eventClasses,
+  hostName,
+  masterAddress,
   memoryOrPercent,
   octal,
   oomScores,
@@ -38,6 +40,28 @@ function refused(kind: Kind, word: string, why: string): void {
   }
   assert.unreachable(`${word} was taken`)
 }
+
+test("a master is a host and a port, Pika's form of it, or no one", () => {
+  assert.equal(masterAddress.parse(['10.0.0.1', '6380'], undefined), ['10.0.0.1', '6380'])
+  assert.equal(masterAddress.parse(['10.0.0.1 6380'], undefined), ['10.0.0.1', '6380'])
+  assert.equal(masterAddress.parse(['pika.example:9221'], undefined), ['pika.example', '9221'])
+  assert.equal(masterAddress.parse(['[::1]:9221'], undefined), ['::1', '9221'])
+  assert.equal(masterAddress.parse(['::1', '9221'], undefined), ['::1', '9221'])
+  for (const words of [[], [''], ['NO', 'one'], ['no one']]) assert.equal(masterAddress.parse(words, undefined), [], words.join())
+  assert.is(printed(masterAddress, 'a', '1'), 'a 1')
+  assert.is(printed(masterAddress, ''), '')
+  assert.equal(masterAddress.lines([]), ['""'])
+  assert.equal(splitInline(masterAddress.lines(['#"a', '1'])[0] as string), ['#"a', '1'])
+  refused(masterAddress, 'a', 'wrong number of arguments')
+  refused(masterAddress, 'a 1 2', 'wrong number of arguments')
+  refused(masterAddress, 'a\x01 1', 'Invalid master host')
+  for (const port of ['0', '65536', 'x', '-1', '01']) refused(masterAddress, `a ${port}`, 'Invalid master port')
+})
+
+test('an address is one word of what can be seen, or nothing', () => {
+  for (const word of ['', '10.0.0.1', 'fe80::1%eth0', 'a.example']) assert.is(printed(hostName, word), word)
+  for (const word of ['a b', '\n', '\xe4', 'a'.repeat(256)]) refused(hostName, word, 'argument must be the name or address of a machine')
+})
 
 test('integers are read strictly and kept within their limits', () => {
   const kind = integer(0, 100)

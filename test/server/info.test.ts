@@ -8,11 +8,11 @@ import { infoFigures } from '../support/info-figures.ts'
 
 const titles = (text: string) => [...text.matchAll(/^# (\w+)\r$/gm)].map((match) => match[1])
 
-/** A section's fields by name; throws where a line is no field. */
+/** A section's fields by name, Pika's lines of its database left out; throws where a line is no field. */
 function parse(text: string): Map<string, string> {
   const found = new Map<string, string>()
   for (const line of text.split('\r\n')) {
-    if (line === '' || line.startsWith('# ')) continue
+    if (line === '' || line.startsWith('# ') || line.startsWith('db0:binlog_offset=')) continue
     const [, name, value] = /^([\w.|-]+):(.*)$/.exec(line) as RegExpExecArray
     assert.not.ok(found.has(name as string), `${name} comes twice`)
     found.set(name as string, value as string)
@@ -81,6 +81,13 @@ test('commands, errors, latencies and databases have lines as in Redis', () => {
 
 test('what clients can make up breaks no line', () => {
   assert.is(info(['errorstats'], { errors: new Map([['A:B#\r\nC', 1]]) }), '# Errorstats\r\nerrorstat_A_B___C:count=1\r\n')
+})
+
+test('syncs and the bytes of replication are counted among the statistics', () => {
+  const found = parse(info(['stats']))
+  assert.equal([found.get('sync_full'), found.get('sync_partial_ok'), found.get('sync_partial_err')], ['2', '3', '1'])
+  assert.equal([found.get('total_net_repl_input_bytes'), found.get('total_net_repl_output_bytes')], ['400', '500'])
+  assert.equal([found.get('instantaneous_input_repl_kbps'), found.get('instantaneous_output_repl_kbps')], ['1.00', '0.25'])
 })
 
 test('the binlog is the replication backlog and the AOF', () => {
