@@ -123,7 +123,7 @@ export class Replication {
     const { storage } = this.options
     if (this.failover.state !== 'no-failover') throw new Refusal('ERR', 'REPLICAOF not allowed while failing over.')
     const current = storage.identity.master
-    const isSame = current !== undefined && current !== null && current.host === host && current.port === port
+    const isSame = current !== undefined && current !== null && current.host.toLowerCase() === host.toLowerCase() && current.port === port
     if (isSame && how === 'from where we are') return 'already'
     this.commit()
     if (how === 'full sync') storage.saveIdentity({ fullSync: 'asked for by SLAVEOF FORCE' })
@@ -146,7 +146,7 @@ export class Replication {
     const attached = this.master.attached()
     if (attached.length === 0) throw new Refusal('ERR', 'FAILOVER requires connected replicas.')
     if (request.force && (request.timeoutMs === 0 || request.to === null)) {
-      throw new Refusal('ERR', 'FAILOVER with force option requires both a timeout and target HOST and IP to be specified.')
+      throw new Refusal('ERR', 'FAILOVER with force option requires both a timeout and target HOST and IP.')
     }
     if (request.to !== null) {
       const target = attached.find((replica) => isTarget(replica, request))
@@ -173,9 +173,14 @@ export class Replication {
     return result
   }
 
-  /** Whether min-replicas-to-write forbids writes. */
+  /** min-replicas-to-write, 0 where it asks for nothing. */
+  get minReplicas(): number {
+    return this.options.settings.minReplicas
+  }
+
+  /** Whether that forbids writes. */
   get lacksReplicas(): boolean {
-    const { minReplicas } = this.options.settings
+    const { minReplicas } = this
     return minReplicas > 0 && !this.isReplica && this.master.goodReplicas() < minReplicas
   }
 
@@ -191,6 +196,7 @@ export class Replication {
     this.master.tick()
     this.failover.advance(now)
     this.waiters.check(now)
+    if (this.waiters.wantSync) this.options.storage.binlog.sync() // whatever appendfsync says
   }
 
   /** Replicas that have not got everything: what a shutdown waits for. */

@@ -41,6 +41,11 @@ export class Waiters {
     return this.waiting.length
   }
 
+  /** Whether anyone waits for the medium here. */
+  get wantSync(): boolean {
+    return this.waiting.some(({ condition }) => condition.local)
+  }
+
   /** Resolves at once where the condition holds. `owner` is the client, for `forget` and `end`. */
   wait(owner: object, condition: WaitCondition, nowMs: number): Promise<WaitResult> {
     const result = this.measure(condition)

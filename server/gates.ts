@@ -127,7 +127,11 @@ export class Gates {
     const { command, isWrite } = runtime
     if (this.closing) return this.hold(client)
     if (this.loading && !command.flags.includes('loading')) return LOADING
-    if (this.pausedUntilMs > 0 && (this.pausedWhat === 'all' || isWrite || command.flags.includes('may_replicate')))
+    if (
+      this.pausedUntilMs > 0 &&
+      client.peer === 'client' &&
+      (this.pausedWhat === 'all' || isWrite || command.flags.includes('may_replicate'))
+    )
       return this.hold(client)
     const verdict = this.replication === null ? null : this.askReplication(this.replication, runtime, client)
     if (verdict !== null) return verdict
