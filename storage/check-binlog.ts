@@ -4,12 +4,12 @@
  */
 import { join } from 'node:path'
 import type { BinlogPosition, GroupHeader } from './binlog/group.ts'
-import { BinlogReader } from './binlog/reader.ts'
+import { BinlogReader, trustedSynced } from './binlog/reader.ts'
 import { listSegments, type Segment, segmentPath } from './binlog/segments.ts'
 import type { CheckProgress, Findings } from './check-report.ts'
 import { readCommand } from './command-codec.ts'
 import type { Files } from './files.ts'
-import { cutLog } from './recovery.ts'
+import { cutLog, type LogStart } from './recovery.ts'
 
 export interface BinlogSummary {
   readonly segments: Segment[]
@@ -21,14 +21,14 @@ export interface BinlogSummary {
   readonly damagedAt: number | null
 }
 
-/** `checkpoint` is where LevelDB stands. */
 export function checkBinlog(
   files: Files,
   directory: string,
-  checkpoint: BinlogPosition,
+  start: LogStart,
   findings: Findings,
   progress: (progress: CheckProgress) => void,
 ): BinlogSummary {
+  const checkpoint = start.from
   const segments = listSegments(files, directory)
   for (const name of files.listSync(directory))
     if (name.endsWith('.cut')) findings.note(join(directory, name), 'set aside by an earlier cut')
@@ -37,11 +37,11 @@ export function checkBinlog(
     if (checkpoint.offset > 0) findings.note(directory, `no segments; the log goes on from the checkpoint at ${checkpoint.offset}`)
     return { segments, groups: 0, commands: 0, end: checkpoint.offset, damagedAt: null }
   }
-  const walk = walkLog(files, segments, null, checkpoint, findings, progress)
+  const walk = walkLog(files, segments, null, start, findings, progress)
   if (first.start > checkpoint.offset)
     findings.damage(first.path, `the log begins at ${first.start}, behind the checkpoint at ${checkpoint.offset}: part of it is missing`)
   if (walk.damagedAt !== null && walk.damagedAt < checkpoint.offset) {
-    const rest = walkLog(files, segments, checkpoint, checkpoint, findings, progress)
+    const rest = walkLog(files, segments, checkpoint, start, findings, progress)
     if (rest.damagedAt === null) findings.note(directory, `from the checkpoint at ${checkpoint.offset} on, the log is whole`)
   } else if (walk.end < checkpoint.offset) {
     findings.damage(directory, `the log ends at ${walk.end}, before the checkpoint at ${checkpoint.offset}: part of it is missing`)
@@ -53,7 +53,7 @@ function walkLog(
   files: Files,
   segments: readonly Segment[],
   from: BinlogPosition | null,
-  checkpoint: BinlogPosition,
+  { from: checkpoint, ownFrom }: LogStart,
   findings: Findings,
   progress: (progress: CheckProgress) => void,
 ): Omit<BinlogSummary, 'segments'> {
@@ -71,7 +71,7 @@ function walkLog(
       if (result.type === 'bad') {
         const place = `binlog offset ${result.at.offset}`
         // What was never known to be on the medium may be torn by a loss of power: the next start cuts it.
-        if (result.at.offset < Math.max(synced, checkpoint.offset, reader.syncedBehind())) findings.damage(place, result.reason)
+        if (result.at.offset < Math.max(synced, checkpoint.offset, reader.syncedBehind(ownFrom))) findings.damage(place, result.reason)
         else findings.note(place, `${result.reason}; never known to be synced, the next start cuts the log here`)
         return { groups, commands, end, damagedAt: result.at.offset }
       }
@@ -81,7 +81,7 @@ function walkLog(
         findings.damage(`binlog offset ${header.offset}`, `the checkpoint at ${checkpoint.offset} lies within this group`)
       commands += checkBody(header, result.body, findings)
       if (header.synced > header.offset) findings.damage(`binlog offset ${header.offset}`, `claims to be synced up to ${header.synced}`)
-      synced = Math.max(synced, header.synced)
+      synced = Math.max(synced, trustedSynced(header, ownFrom))
       end = result.end.offset
       checkPosition(result.end, checkpoint, findings)
       groups++

@@ -13,7 +13,8 @@ import { checkRecords, type RecordCounts } from './check-records.ts'
 import { type CheckProgress, type Finding, Findings } from './check-report.ts'
 import { currentGeneration, type Generation } from './directory.ts'
 import type { Files } from './files.ts'
-import { loadIdentity, previousOf, roleOf } from './identity.ts'
+import { type Identity, previousOf, roleOf } from './identity.ts'
+import { storedIdentity } from './identity-store.ts'
 import type { RecordStore } from './record-store.ts'
 import { DamageError } from './records.ts'
 
@@ -50,8 +51,10 @@ export async function checkDirectory(options: CheckOptions): Promise<CheckReport
     const generation = currentGeneration(files, directory)
     const checked = await checkStore(options, generation, findings, progress)
     records = checked.counts
-    binlog = checkBinlog(files, generation.binlog, checked.checkpoint, findings, progress)
-    await guarded(findings, directory, async () => checkIdentity(files, directory, binlog, findings))
+    const identity = readIdentity(files, directory, generation, findings)
+    const start = { from: checked.checkpoint, ownFrom: typeof identity === 'string' ? 0 : identity.ownFrom }
+    binlog = checkBinlog(files, generation.binlog, start, findings, progress)
+    if (identity !== 'unreadable') checkIdentity(identity, directory, binlog, findings)
     if (options.repair === 'cut binlog') repairs.push(...cutDamage(files, generation.binlog, binlog, checked.checkpoint.offset))
   })
   const { damage: damages, note: notes } = findings.counts
@@ -78,9 +81,18 @@ async function checkStore(options: CheckOptions, generation: Generation, finding
   }
 }
 
-function checkIdentity(files: Files, directory: string, binlog: BinlogSummary, findings: Findings): void {
-  const identity = loadIdentity(files, directory)
-  if (identity === undefined) {
+function readIdentity(files: Files, directory: string, generation: Generation, findings: Findings): Identity | 'missing' | 'unreadable' {
+  try {
+    return storedIdentity(files, directory, generation.name) ?? 'missing'
+  } catch (error) {
+    if (!(error instanceof DamageError)) throw error
+    findings.damage(directory, error.message)
+    return 'unreadable'
+  }
+}
+
+function checkIdentity(identity: Identity | 'missing', directory: string, binlog: BinlogSummary, findings: Findings): void {
+  if (identity === 'missing') {
     if (binlog.groups > 0) findings.damage(directory, 'there is a log, but no identity.json')
     return
   }

@@ -35,7 +35,7 @@ export class Checkpointer {
   lastDurationMs = 0
   bytesWritten = 0
   private readonly keyspace: Keyspace
-  private readonly binlog: Binlog
+  private binlog: Binlog
   private readonly clock: Clock
   private readonly log: Log
   private readonly onLanded: (landing: CheckpointLanding) => void
@@ -116,6 +116,19 @@ export class Checkpointer {
     await this.binlog.syncTo(checkpoint.position.offset)
     const landing = await checkpoint.write()
     this.landedOffset = landing.position.offset
+  }
+
+  /** Goes on with another data set, of which LevelDB has all up to an offset. None may be under way. */
+  moveTo(binlog: Binlog, landedOffset: number): void {
+    this.binlog = binlog
+    this.landedOffset = landedOffset
+    this.lastLandedMs = this.clock.wallMs()
+    this.lastError = null
+  }
+
+  /** There will be no more: whoever waits for one is told why. */
+  dismiss(reason: Error): void {
+    for (const { reject } of this.nextWaiters.splice(0)) reject(reason)
   }
 
   /** Resolves when no checkpoint is under way. */

@@ -5,6 +5,7 @@
  *   identity.json       identity.ts
  *   generation-NNNNNN/  db/      LevelDB
  *                       binlog/  segments
+ *                       history.json  whose history it is, where a full sync has filled it (generations.ts)
  *   reserve             bytes to give back when the disk is full (reserve.ts)
  *
  * A generation is a whole data set. A full sync fills the next one and then changes CURRENT; whatever generation CURRENT does not name is
@@ -23,8 +24,13 @@ export interface Generation {
 
 const GENERATION_NAME = /^generation-\d{6}$/
 
-function generation(root: string, name: string): Generation {
+export function generationOf(root: string, name: string): Generation {
   return { name, db: join(root, name, 'db'), binlog: join(root, name, 'binlog') }
+}
+
+/** In order; the one in use is among them. */
+export function generationNames(files: Files, root: string): string[] {
+  return files.listSync(root).filter((name) => GENERATION_NAME.test(name))
 }
 
 /** The generation in use; a new directory gets its first one. */
@@ -32,12 +38,12 @@ export function openGeneration(files: Files, root: string): Generation {
   const pointer = join(root, 'CURRENT')
   if (!files.existsSync(pointer)) {
     makeDurable(files, root)
-    const first = generation(root, 'generation-000001')
+    const first = generationOf(root, 'generation-000001')
     files.makeDirectorySync(first.db)
     files.makeDirectorySync(first.binlog)
     files.syncDirectorySync(join(root, first.name))
     files.syncDirectorySync(root)
-    replaceFileSync(files, pointer, bufferOf(`${first.name}\n`))
+    nameCurrent(files, root, first.name)
     return first
   }
   return currentGeneration(files, root)
@@ -64,19 +70,30 @@ function makeDurable(files: Files, path: string): void {
 export function currentGeneration(files: Files, root: string): Generation {
   const pointer = join(root, 'CURRENT')
   if (!files.existsSync(pointer)) throw new DamageError(`${root} holds no data: there is no file CURRENT in it`)
-  const file = files.openSync(pointer, 'read')
-  const name = bytesOf(file.readSync(0, 64)).trim()
-  file.closeSync()
+  const name = currentName(files, root)
   if (!GENERATION_NAME.test(name)) throw new DamageError(`${pointer} does not name a generation`)
-  const found = generation(root, name)
+  const found = generationOf(root, name)
   if (!files.existsSync(found.db) || !files.existsSync(found.binlog))
     throw new DamageError(`${pointer} names ${name}, which is not there as a whole`)
   return found
 }
 
+/** What CURRENT says. */
+export function currentName(files: Files, root: string): string {
+  const file = files.openSync(join(root, 'CURRENT'), 'read')
+  try {
+    return bytesOf(file.readSync(0, 64)).trim()
+  } finally {
+    file.closeSync()
+  }
+}
+
+/** Makes a generation the one in use, durably. */
+export function nameCurrent(files: Files, root: string, name: string): void {
+  replaceFileSync(files, join(root, 'CURRENT'), bufferOf(`${name}\n`))
+}
+
 /** Removes what interrupted full syncs left. To be called with the current generation's database open, and so locked. */
 export function removeOtherGenerations(files: Files, root: string, current: Generation): void {
-  for (const name of files.listSync(root)) {
-    if (GENERATION_NAME.test(name) && name !== current.name) files.removeTreeSync(join(root, name))
-  }
+  for (const name of generationNames(files, root)) if (name !== current.name) files.removeTreeSync(join(root, name))
 }

@@ -19,6 +19,7 @@ const MAX_DELAY_MS = 1000
 
 export class Expiry {
   active = true
+  private stopped = false
   private readonly keyspace: Keyspace
   private readonly log: Log
   private loading: Promise<void> | null = null
@@ -49,16 +50,17 @@ export class Expiry {
 
   /** ms from now to when there may be something to do. */
   delayMs(wallMs: number): number {
-    const first = this.keyspace.deadlines.first
-    if (first === undefined || !this.active) return MAX_DELAY_MS
+    const { deadlines, expiry } = this.keyspace
+    const { first } = deadlines
+    if (first === undefined || !this.active || expiry !== 'delete') return MAX_DELAY_MS
     return Math.max(0, Math.min(MAX_DELAY_MS, first.at - wallMs))
   }
 
-  /** Keeps the heap ahead of the clock. */
+  /** Keeps the heap ahead of the clock. Where nothing may be deleted the horizon stays: on a replica nobody would take hints out again. */
   lookAhead(wallMs: number): void {
-    const { deadlines } = this.keyspace
+    const { deadlines, expiry } = this.keyspace
     const horizon = minuteAfter(wallMs + LOOK_AHEAD_MS)
-    if (this.loading !== null || deadlines.horizon >= horizon) return
+    if (this.stopped || this.loading !== null || expiry !== 'delete' || deadlines.horizon >= horizon) return
     const from = deadlines.horizon
     // In one synchronous moment: what is in memory is poured in, and the iterator sees all that has landed.
     deadlines.advance(horizon)
@@ -66,10 +68,16 @@ export class Expiry {
     this.loading = this.load(this.iterator, from)
   }
 
-  /** Stops reading from LevelDB. What has not been loaded is loaded again by the next `lookAhead`. */
+  /** Stops reading from LevelDB. What has not been loaded is loaded again after `resume`. */
   async stop(): Promise<void> {
+    this.stopped = true
     await this.iterator?.close()
     await this.loading
+  }
+
+  resume(wallMs: number): void {
+    this.stopped = false
+    this.lookAhead(wallMs)
   }
 
   private async load(iterator: RecordIterator, from: number): Promise<void> {

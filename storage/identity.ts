@@ -91,6 +91,16 @@ export function adoptedIdentity(identity: Identity, replicationId: string, past:
   return { ...identity, replicationId, past: trimmed(past, Number.POSITIVE_INFINITY) }
 }
 
+/** A replica whose data has been replaced by its master's, in another generation. */
+export function replacedIdentity(identity: Identity, generation: string, replicationId: string, past: readonly PastHistory[]): Identity {
+  return { ...adoptedIdentity(identity, replicationId, past), generation, cleanEnd: null, ownFrom: null, fullSync: null }
+}
+
+/** A history without past, of which nobody else has anything. */
+export function clearedIdentity(identity: Identity, random: Random): Identity {
+  return { ...identity, replicationId: randomHex(random, 40), past: [] }
+}
+
 /** Another history begins at `end`, the present one being past. */
 function newHistory(identity: Identity, end: number, random: Random): Pick<Identity, 'replicationId' | 'past'> {
   const past = trimmed([{ id: identity.replicationId, until: end }, ...identity.past], end)
@@ -154,9 +164,7 @@ function isMaster(master: unknown): master is MasterAddress | null | undefined {
 
 /** Null where a field is not what it has to be. Versions before replication wrote `previousId` and `switchOffset` instead of `past`. */
 function identityOf(read: Readonly<Record<string, unknown>>): Identity | null {
-  const { replicationId, master, cleanEnd = null, generation = '', fullSync = null } = read
-  const past = read['past'] ?? pastOfOld(read)
-  const ownFrom = read['ownFrom'] === undefined ? (master === null || master === undefined ? 0 : null) : read['ownFrom']
+  const { replicationId, master, cleanEnd = null, generation = '', fullSync = null, past = pastOfOld(read), ownFrom = 0 } = read
   if (!isReplicationId(replicationId) || !isPast(past) || !isMaster(master)) return null
   if ((cleanEnd !== null && !isOffset(cleanEnd)) || (ownFrom !== null && !isOffset(ownFrom))) return null
   if (typeof generation !== 'string' || (fullSync !== null && typeof fullSync !== 'string')) return null

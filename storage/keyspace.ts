@@ -41,7 +41,8 @@ export interface Frozen {
 
 export class Keyspace {
   readonly databases: Database[]
-  readonly records: RecordStore
+  /** Replaced by a full sync: nobody may keep it. */
+  records: RecordStore
   log: ExpiryLog
   expiry: ExpiryMode = 'delete'
   /** The turn's clock, ms since the epoch, and the same in whole seconds. */

@@ -21,11 +21,20 @@ export interface RecordBatch {
   readonly count: number
   /** All of it becomes durable, or none. The batch is used up either way. */
   write(): Promise<void>
+  /** All of it is seen, or none, and is durable only when the store has been closed and opened again: LevelDB syncs the log that it writes
+   *  to, never one that it has ended. */
+  writeLazily(): Promise<void>
 }
 
 export interface RecordIterator {
   /** The next records, at most `count`; none at the end. */
   next(count: number): Promise<readonly (readonly [key: Buffer, value: Buffer])[]>
+  close(): Promise<void>
+}
+
+/** The store as it was at one moment. Void when the store is closed or reopened: reading throws or rejects then. */
+export interface RecordSnapshot {
+  iterate(range: RecordRange): RecordIterator
   close(): Promise<void>
 }
 
@@ -35,6 +44,9 @@ export interface RecordStore {
   batch(): RecordBatch
   /** Sees the store as it is at this call, whatever is written later. */
   iterate(range: RecordRange): RecordIterator
+  snapshot(): RecordSnapshot
+  /** Bytes that a range takes up, about: as compressed, and without what was written last. */
+  approximateSize(range: RecordRange): Promise<number>
   /** Removes a range, piece by piece: an interrupted clear leaves a part. */
   clear(range: RecordRange): Promise<void>
   /** Closes and opens again: how LevelDB forgets a background error. */
@@ -94,17 +106,27 @@ export class LevelRecords implements RecordStore {
   }
 
   iterate(range: RecordRange): RecordIterator {
-    const iterator = this.level.iterator({
-      gte: range.from,
-      lt: range.before,
-      reverse: range.reverse === true,
-      limit: range.limit === undefined || range.limit === 0 ? -1 : range.limit,
-      highWaterMarkBytes: 64 * 1024,
-    })
+    return iterateLevel(this.level, range, {})
+  }
+
+  snapshot(): RecordSnapshot {
+    const { level } = this
+    const snapshot = level.snapshot()
+    let isClosed = false
     return {
-      next: (count) => iterator.nextv(count),
-      close: () => iterator.close(),
+      iterate: (range) => {
+        if (isClosed) throw new Error('the snapshot has been closed')
+        return iterateLevel(level, range, { snapshot })
+      },
+      close: () => {
+        isClosed = true
+        return snapshot.close()
+      },
     }
+  }
+
+  approximateSize(range: RecordRange): Promise<number> {
+    return this.level.approximateSize(range.from, range.before)
   }
 
   clear(range: RecordRange): Promise<void> {
@@ -123,6 +145,23 @@ export class LevelRecords implements RecordStore {
 
   property(name: string): string {
     return this.level.getProperty(name)
+  }
+}
+
+type LevelSnapshot = ReturnType<ClassicLevel<Buffer, Buffer>['snapshot']>
+
+function iterateLevel(level: ClassicLevel<Buffer, Buffer>, range: RecordRange, from: { snapshot?: LevelSnapshot }): RecordIterator {
+  const iterator = level.iterator({
+    ...from,
+    gte: range.from,
+    lt: range.before,
+    reverse: range.reverse === true,
+    limit: range.limit === undefined || range.limit === 0 ? -1 : range.limit,
+    highWaterMarkBytes: 64 * 1024,
+  })
+  return {
+    next: (count) => iterator.nextv(count),
+    close: () => iterator.close(),
   }
 }
 
@@ -157,5 +196,9 @@ class LevelBatch implements RecordBatch {
     // LevelDB moves a full write buffer to a table only when the next write comes. Until then a start has to read it from LevelDB's log
     // (0.7 s for 57 MB), so that write comes now. What comes of it is of no consequence: the batch is down.
     await this.level.del(NO_RECORD).catch(() => {})
+  }
+
+  writeLazily(): Promise<void> {
+    return this.batch.write({ sync: false })
   }
 }

@@ -5,10 +5,12 @@
  * The first bad group ends the log where nothing shows that it was ever on the medium as a whole: it and what follows are set aside and cut.
  * A bad group before the known synced watermark is damage, and the start is refused. So is a gap: a segment begins only when the one before
  * is on the medium, and the one that holds the checkpoint's offset is never deleted.
+ *
+ * Only groups that this node wrote as a master say what was on this medium. Those that it received carry its master's watermark.
  */
 import { join } from 'node:path'
 import type { BinlogPosition, GroupHeader } from './binlog/group.ts'
-import { BinlogReader } from './binlog/reader.ts'
+import { BinlogReader, trustedSynced } from './binlog/reader.ts'
 import { listSegments, type Segment } from './binlog/segments.ts'
 import type { Bytes } from './bytes.ts'
 import type { Clock } from './clock.ts'
@@ -25,6 +27,13 @@ export interface RecoveredLog {
   readonly cutBytes: number
 }
 
+export interface LogStart {
+  /** Where LevelDB stands. */
+  readonly from: BinlogPosition
+  /** From where on groups were written by this node as a master; null: none. */
+  readonly ownFrom: number | null
+}
+
 /** How a group's commands are run again. */
 export interface Replayer {
   begin(header: GroupHeader): void
@@ -39,7 +48,7 @@ const SLICE_MS = 10
 export async function replayLog(
   files: Files,
   directory: string,
-  from: BinlogPosition,
+  { from, ownFrom }: LogStart,
   replayer: Replayer,
   log: Log,
   clock: Clock,
@@ -59,7 +68,7 @@ export async function replayLog(
     for (;;) {
       const result = reader.next()
       if (result.type === 'group') {
-        synced = Math.max(synced, result.header.synced)
+        synced = Math.max(synced, trustedSynced(result.header, ownFrom))
         replayer.begin(result.header)
         commands += replayBody(result.body, replayer)
         replayer.end()
@@ -72,7 +81,7 @@ export async function replayLog(
         continue
       }
       if (result.type === 'end') return { segments, end: result.at, groups, commands, cutBytes: 0 }
-      synced = Math.max(synced, reader.syncedBehind())
+      synced = Math.max(synced, reader.syncedBehind(ownFrom))
       if (result.at.offset < synced) {
         throw new DamageError(
           `the binlog is damaged at offset ${result.at.offset} (${result.reason}), which was once synced up to ${synced}; ` +

@@ -69,6 +69,13 @@ export class ScanCursors {
     this.spent.set(token, position)
   }
 
+  /** What they stand for is gone. */
+  clear(): void {
+    this.open.clear()
+    this.spent.clear()
+    this.bytes = 0
+  }
+
   /** The value of the record that keeps the cursors over a clean restart. */
   encode(): Buffer {
     const stored: StoredCursor[] = []

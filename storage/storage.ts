@@ -5,100 +5,109 @@
  *
  * After `commit` has answered 'written' the replies of the turn may go out (with appendfsync always, once `binlog.synced` has passed the
  * turn's end). After 'stalled' they are withheld: the group stays in hand and is tried again by `retry`.
+ *
+ * Whether the node is a master or a replica is part of it: stored before it counts. A replica's groups come from its master
+ * (`binlog.appendGroups`), and a full sync puts another data set in the place of this one (swap.ts).
  */
-import { Binlog, type BinlogSettings } from './binlog/binlog.ts'
+import type { Binlog } from './binlog/binlog.ts'
+import type { BinlogFeed } from './binlog/feed.ts'
+import type { BinlogPosition } from './binlog/group.ts'
 import { OpenGroup } from './binlog/open-group.ts'
-import { Checkpointer, type CheckpointSettings } from './checkpointer.ts'
-import type { Clock, Random } from './clock.ts'
+import type { Checkpointer } from './checkpointer.ts'
+import { type DataSnapshot, takeSnapshot } from './data-snapshot.ts'
 import { type Generation, openGeneration, removeOtherGenerations } from './directory.ts'
-import { Expiry } from './expiry.ts'
-import type { Files } from './files.ts'
-import { type Identity, loadIdentity, newIdentity, saveIdentity, startedIdentity } from './identity.ts'
-import { Keyspace } from './keyspace.ts'
-import type { Log } from './log.ts'
-import { decodeMeta } from './meta.ts'
+import { evict } from './eviction.ts'
+import type { Expiry } from './expiry.ts'
+import type { NextGeneration } from './generations.ts'
+import { GroupWriter } from './group-writer.ts'
+import {
+  adoptedIdentity,
+  clearedIdentity,
+  followingIdentity,
+  type Identity,
+  type MasterAddress,
+  type PastHistory,
+  promotedIdentity,
+  type Role,
+  roleOf,
+  startedIdentity,
+} from './identity.ts'
+import { IdentityStore } from './identity-store.ts'
+import { type ExpiryMode, Keyspace } from './keyspace.ts'
+import { loadMeta, makeParts, type Parts, resumeBackground, stopBackground } from './parts.ts'
 import type { RecordBatch, RecordStore } from './record-store.ts'
-import { CURSORS_KEY, META_KEY } from './records.ts'
-import { type RecoveredLog, type Replayer, replayLog } from './recovery.ts'
-import { Reserve } from './reserve.ts'
+import { CURSORS_KEY } from './records.ts'
+import { type Replayer, replayLog } from './recovery.ts'
+import { isDiskFull, Room } from './room.ts'
 import { ScanCursors } from './scan-cursors.ts'
-import { Sweeper } from './sweeper.ts'
+import type { Recovery, StorageOptions, StorageSettings } from './storage-options.ts'
+import { Swap } from './swap.ts'
+import type { Sweeper } from './sweeper.ts'
+
+export type { Recovery, StorageOptions, StorageSettings } from './storage-options.ts'
 
 const SLICE_MS = 1
 const EXPIRE_PER_STEP = 100
-const EVICT_STEPS = 256
 const REOPEN_RETRY_MS = 1000
-
-export interface StorageSettings {
-  readonly binlog: BinlogSettings
-  readonly checkpoint: CheckpointSettings
-  cacheBytes: number
-  readonly databases: number
-  readonly reserveBytes: number
-}
-
-export interface StorageOptions {
-  readonly directory: string
-  readonly files: Files
-  readonly openRecords: (path: string) => Promise<RecordStore>
-  readonly clock: Clock
-  readonly random: Random
-  readonly log: Log
-  readonly settings: StorageSettings
-  /** The process must end: what is on disk is what counts. */
-  readonly fatal: (error: unknown) => void
-}
-
-export interface Recovery extends RecoveredLog {
-  readonly checkpointOffset: number
-  readonly milliseconds: number
-}
 
 export class Storage {
   readonly keyspace: Keyspace
   readonly group = new OpenGroup()
   readonly scanCursors: ScanCursors
   readonly settings: StorageSettings
-  identity: Identity
   recovery: Recovery | null = null
   /** Called when LevelDB cannot be read for a while (`checkpointer.isReopening`). */
   availabilityChanged: () => void = () => {}
-  /** Why the group in hand could not be written; null when there is none waiting. */
-  stalled: string | null = null
-  /** Why writes are refused for want of room though the last group was written. */
-  diskLow = false
   /** Told how long each slice of active expiry took that deleted something. */
   onExpired: (milliseconds: number) => void = () => {}
+  /** The lowest offset that attached replicas need; Infinity when there are none. */
+  pinned: () => number = () => Number.POSITIVE_INFINITY
+  /** Another data set is in place of the one before. Called in the synchronous moment in which that has happened. */
+  onSwapped: () => void = () => {}
+  /** The binlog's synced offset has moved. */
+  onSynced: () => void = () => {}
   private readonly options: StorageOptions
   private readonly generation: Generation
-  private readonly records: RecordStore
-  private readonly reserve: Reserve
-  private started: { binlog: Binlog; checkpointer: Checkpointer; expiry: Expiry; sweeper: Sweeper } | null = null
-  private stalledClockMs = 0
+  private readonly identities: IdentityStore
+  private readonly room: Room
+  private readonly writer: GroupWriter
+  private readonly swap: Swap
+  private started: Parts | null = null
   /** What is in memory is not yet what is on disk: no checkpoint may be made of it. */
   private reloading = false
   private closing = false
 
-  private constructor(options: StorageOptions, generation: Generation, records: RecordStore, identity: Identity) {
+  private constructor(options: StorageOptions, generation: Generation, records: RecordStore, identities: IdentityStore) {
+    const { files, directory, settings, random, clock, log } = options
     this.options = options
-    this.settings = options.settings
+    this.settings = settings
     this.generation = generation
-    this.records = records
-    this.identity = identity
-    this.scanCursors = new ScanCursors(options.random)
-    this.reserve = new Reserve(options.files, options.directory, options.settings.reserveBytes)
-    this.keyspace = new Keyspace(records, options.settings.databases, this.group)
-    this.keyspace.setClock(options.clock.wallMs())
+    this.identities = identities
+    identities.makeRoom = (error) => this.makeRoom(error)
+    this.scanCursors = new ScanCursors(random)
+    this.room = new Room(files, directory, settings.reserveBytes, log)
+    this.keyspace = new Keyspace(records, settings.databases, this.group)
+    this.keyspace.setClock(clock.wallMs())
+    this.writer = new GroupWriter(this.group, this.keyspace, log, (error) => this.makeRoom(error))
+    this.swap = new Swap({
+      options,
+      keyspace: this.keyspace,
+      scanCursors: this.scanCursors,
+      identities,
+      parts: () => this.parts,
+      refusal: () => this.swapRefusal,
+      swapped: () => this.onSwapped(),
+    })
   }
 
   /** Opens the directory and its LevelDB, which locks it. Recovery is `recover`. */
   static async open(options: StorageOptions): Promise<Storage> {
-    const generation = openGeneration(options.files, options.directory)
+    const { files, directory, random, fatal } = options
+    const generation = openGeneration(files, directory)
     const records = await options.openRecords(generation.db)
     try {
-      removeOtherGenerations(options.files, options.directory, generation)
-      const identity = loadIdentity(options.files, options.directory) ?? newIdentity(options.random)
-      return new Storage(options, generation, records, identity)
+      removeOtherGenerations(files, directory, generation)
+      return new Storage(options, generation, records, IdentityStore.open(files, directory, generation.name, random, fatal))
     } catch (error) {
       await records.close()
       throw error
@@ -126,75 +135,86 @@ export class Storage {
     return this.started !== null
   }
 
-  private get parts() {
+  /** Memory is being read again from disk: nothing may be applied to it. */
+  get isReloading(): boolean {
+    return this.reloading
+  }
+
+  get identity(): Identity {
+    return this.identities.current
+  }
+
+  get role(): Role {
+    return roleOf(this.identity)
+  }
+
+  /** Why the group in hand could not be written; null when there is none waiting. */
+  get stalled(): string | null {
+    return this.writer.stalled
+  }
+
+  /** Why writes are refused for want of room though the last group was written. */
+  get diskLow(): boolean {
+    return this.room.isLow
+  }
+
+  private get parts(): Parts {
     if (this.started === null) throw new Error('storage has not been recovered yet')
     return this.started
   }
 
   /** Brings memory to the end of the binlog and starts the background work. */
   async recover(replayer: Replayer, progress: (offset: number, end: number) => void = () => {}): Promise<Recovery> {
-    const { files, clock, log, random, directory, settings, fatal } = this.options
+    const { options, keyspace, generation } = this
+    const { clock, random } = options
     const startedMs = clock.monotonicMs()
-    const { from, recovered } = await this.readDisk(replayer, progress)
-    this.identity = startedIdentity(this.identity, recovered.end.offset, random)
-    saveIdentity(files, directory, this.identity)
-    const sweeper = new Sweeper(this.records, log)
-    const expiry = new Expiry(this.keyspace, log)
-    const binlog = new Binlog({
-      files,
-      directory: this.generation.binlog,
-      settings: settings.binlog,
-      segments: recovered.segments,
-      position: recovered.end,
-      synced: from.offset,
-      replicationId: this.identity.replicationId,
-      log,
-      fatal,
-    })
-    const checkpointer = new Checkpointer({
-      keyspace: this.keyspace,
-      binlog,
-      clock,
-      log,
-      settings: settings.checkpoint,
-      landedOffset: from.offset,
-      onLanded: ({ garbageObjects, garbageDatabases }) => {
-        sweeper.resume()
-        sweeper.add(garbageObjects, garbageDatabases)
-        this.purge()
+    const { from, recovered } = await this.readDisk(generation, replayer, progress)
+    this.identities.save(startedIdentity(this.identity, recovered.end.offset, random))
+    const parts = makeParts(
+      options,
+      keyspace,
+      generation,
+      { ...recovered, synced: from.offset, replicationId: this.identity.replicationId },
+      {
+        landed: () => {
+          this.purge()
+          this.room.checkpointEnded()
+        },
+        failed: () => {
+          this.room.checkpointEnded()
+          this.availabilityChanged()
+          return this.reopenRecords()
+        },
+        synced: () => this.onSynced(),
+        makeRoom: (error) => this.makeRoom(error),
       },
-      onFailed: () => {
-        this.availabilityChanged()
-        return this.reopenRecords()
-      },
-    })
-    this.started = { binlog, checkpointer, expiry, sweeper }
-    await sweeper.start()
-    expiry.lookAhead(clock.wallMs())
-    this.reserve.take()
+    )
+    this.started = parts
+    await parts.sweeper.start()
+    parts.expiry.lookAhead(clock.wallMs())
+    this.room.take()
     this.recovery = { ...recovered, checkpointOffset: from.offset, milliseconds: clock.monotonicMs() - startedMs }
     return this.recovery
   }
 
   /** Forgets everything in memory and recovers from disk, as a restart would. Nothing may run meanwhile. */
   async reload(replayer: Replayer): Promise<void> {
-    const { binlog, checkpointer, expiry, sweeper } = this.parts
+    const { parts } = this
     if (this.stalled !== null) throw new Error('the last group is not in the binlog: it would be missing from memory')
     this.reloading = true
-    await checkpointer.idle() // first: a checkpoint that ends wakes the others
-    await expiry.stop()
-    await sweeper.stop()
-    await binlog.syncTo(binlog.end.offset)
+    await this.swap.idle()
+    await parts.checkpointer.idle()
+    await stopBackground(parts)
+    await parts.binlog.syncTo(parts.binlog.end.offset)
     this.keyspace.reset()
     try {
-      await this.readDisk(replayer, () => {})
+      await this.readDisk(parts.generation, replayer, () => {})
     } catch (error) {
       this.options.fatal(error) // memory is a part of what it should be: nothing may be made of it, a checkpoint least of all
       throw error
     }
     this.reloading = false
-    expiry.lookAhead(this.options.clock.wallMs())
-    sweeper.resume()
+    resumeBackground(parts, this.options.clock.wallMs())
   }
 
   /** The clock that all units of the turn share. */
@@ -205,47 +225,32 @@ export class Storage {
   /** Ends the turn's group and appends it. */
   commit(): 'written' | 'stalled' {
     if (this.stalled !== null) return 'stalled'
-    if (this.group.isEmpty || this.started === null) return 'written'
-    try {
-      this.binlog.append(this.group, this.keyspace.now)
-    } catch (error) {
-      if (!isDiskFull(error) || !this.giveReserveBack() || !this.appendAgain(this.keyspace.now)) {
-        this.stall(error)
-        return 'stalled'
-      }
-    }
-    this.group.reset()
-    return 'written'
+    return this.group.isEmpty || this.started === null ? 'written' : this.writer.commit(this.binlog)
   }
 
   /** Tries the group in hand again. Returns whether it is written now. */
   retry(): boolean {
     if (this.stalled === null) return true
-    if (!this.appendAgain(this.stalledClockMs)) return false
-    this.group.reset()
-    this.stalled = null
-    this.keyspace.expiry = 'delete'
-    this.options.log.info({ offset: this.binlog.end.offset }, 'binlog written again; writes go on')
+    if (!this.writer.retry(this.binlog)) return false
+    this.keyspace.expiry = this.restingExpiry
     return true
   }
 
   /** Makes room and takes the reserve back when the disk was full. To be called now and then. */
   recoverRoom(): void {
-    if (this.stalled !== null || this.started === null || (!this.diskLow && this.reserve.isHeld)) return
-    if (this.diskLow) this.purge()
-    if (this.reserve.take() && this.diskLow) {
-      this.diskLow = false
-      this.options.log.info({}, 'there is room on the disk again; writes go on')
-    }
+    const { room } = this
+    if (this.stalled !== null || this.started === null || room.isAsItShould || room.take() || !room.isLow) return
+    this.purge()
+    room.take()
   }
 
   /** At most about a millisecond of background work, between units and with no open group. Returns whether there is more. */
   background(): boolean {
     if (this.started === null || this.reloading) return false
     const { clock } = this.options
-    const { checkpointer } = this
-    const more = checkpointer.slice(SLICE_MS, this.stalled === null && this.group.isEmpty)
-    this.evict(clock.monotonicMs() + SLICE_MS)
+    const mayFreeze = this.stalled === null && this.group.isEmpty && !this.swap.isUnderWay
+    const more = this.checkpointer.slice(SLICE_MS, mayFreeze)
+    evict(this.keyspace, this.settings.cacheBytes, clock, clock.monotonicMs() + SLICE_MS)
     return more
   }
 
@@ -266,19 +271,86 @@ export class Storage {
     return this.started?.checkpointer.isOverloaded === true
   }
 
+  /** Stored durably when it returns. Throws the file system's error with the identity as it was. */
+  saveIdentity(changes: Partial<Identity>): void {
+    this.identities.save({ ...this.identity, ...changes })
+  }
+
+  /** This node follows a master from now on. The open group must be in the binlog. */
+  becomeReplica(master: MasterAddress): void {
+    if (this.stalled !== null || !this.group.isEmpty) throw new Error('the last writes are not in the binlog')
+    this.identities.save(followingIdentity(this.identity, master))
+    this.keyspace.expiry = this.restingExpiry
+  }
+
+  /** This node is a master from now on, of a history that others may continue up to here. */
+  promote(): void {
+    const { binlog, expiry } = this.parts
+    if (!this.group.isEmpty) throw new Error('a group is open')
+    binlog.syncNow() // what the watermark of the groups to come speaks of is on this medium
+    this.identities.save(promotedIdentity(this.identity, binlog.end.offset, this.options.random))
+    binlog.replicationId = this.identity.replicationId
+    this.keyspace.expiry = this.restingExpiry
+    expiry.lookAhead(this.options.clock.wallMs())
+    this.onSynced()
+  }
+
+  /** A replica goes on under its master's ids. */
+  adoptHistory(replicationId: string, past: readonly PastHistory[]): void {
+    const adopted = adoptedIdentity(this.identity, replicationId, past)
+    if (JSON.stringify(adopted) !== JSON.stringify(this.identity)) this.identities.save(adopted)
+    this.binlog.replicationId = replicationId
+  }
+
+  /** CLEARREPLICATIONID: what is here becomes a history of its own. */
+  clearHistory(): void {
+    this.identities.save(clearedIdentity(this.identity, this.options.random))
+    this.binlog.replicationId = this.identity.replicationId
+  }
+
+  /** Reads the binlog's bytes from an offset on, from its files. */
+  openFeed(offset: number): BinlogFeed {
+    return this.binlog.openFeed(offset)
+  }
+
+  /** The records as of a checkpoint that begins after this call. Rejects when that fails. */
+  async snapshot(): Promise<DataSnapshot> {
+    await this.checkpointer.request()
+    return takeSnapshot(this.keyspace.records)
+  }
+
+  /** An empty data set beside the one in use, to be filled. One that was not adopted is removed first. */
+  nextGeneration(): Promise<NextGeneration> {
+    return this.swap.nextGeneration()
+  }
+
+  /** Puts the data set that was filled in the place of the one in use, as the state at a position of a history. Where that cannot be done it
+   *  rejects, and all is as it was. */
+  adopt(next: NextGeneration, position: BinlogPosition, replicationId: string, past: readonly PastHistory[]): Promise<void> {
+    return this.swap.adopt(next, position, { replicationId, past })
+  }
+
+  /** Removes segments that end at or before an offset, as far as recovery and replicas can do without. Returns how many. */
+  purgeTo(offset: number): number {
+    const { binlog, checkpointer } = this.parts
+    return binlog.purge(Math.min(offset, checkpointer.landedOffset), this.pinned(), this.options.clock.wallMs(), 'none')
+  }
+
   /** Writes a last checkpoint unless told not to, notes the clean end, and closes everything. */
   async close(how: 'save' | 'nosave'): Promise<void> {
-    const { files, directory, log } = this.options
+    const { log } = this.options
     if (this.started === null) {
-      await this.records.close()
+      await this.keyspace.records.close()
       return
     }
-    const { binlog, checkpointer, expiry, sweeper } = this.started
+    const parts = this.started
+    const { binlog, checkpointer } = this.started
     this.commit()
     this.closing = true
-    await checkpointer.idle() // first: a checkpoint that ends wakes the others
-    await expiry.stop()
-    await sweeper.stop()
+    await this.swap.close()
+    await checkpointer.idle()
+    checkpointer.dismiss(new Error('the server is shutting down'))
+    await stopBackground(parts)
     if (this.stalled !== null) {
       log.error({ error: this.stalled }, 'closing with a group that could not be written; its writes were never acknowledged')
       await binlog.close()
@@ -292,74 +364,53 @@ export class Storage {
         }
       }
       await binlog.close()
-      this.identity = { ...this.identity, cleanEnd: binlog.end.offset }
-      saveIdentity(files, directory, this.identity)
+      this.saveIdentity({ cleanEnd: binlog.end.offset })
     }
-    await this.records.close()
+    await this.keyspace.records.close()
   }
 
   /** From an empty keyspace to the end of the binlog: what LevelDB holds, then the groups after it. */
-  private async readDisk(replayer: Replayer, progress: (offset: number, end: number) => void) {
+  private async readDisk(generation: Generation, replayer: Replayer, progress: (offset: number, end: number) => void) {
     const { files, clock, log } = this.options
-    const from = this.loadMeta()
+    const from = loadMeta(this.keyspace, this.scanCursors)
     this.keyspace.expiry = 'ignore'
-    const recovered = await replayLog(files, this.generation.binlog, from, replayer, log, clock, progress)
-    this.keyspace.expiry = 'delete'
+    const { ownFrom } = this.identity
+    const recovered = await replayLog(files, generation.binlog, { from, ownFrom }, replayer, log, clock, progress)
+    this.keyspace.expiry = this.restingExpiry
     this.keyspace.setClock(clock.wallMs())
     return { from, recovered }
   }
 
-  private loadMeta() {
-    const record = this.records.getSync(META_KEY)
-    const cursors = this.records.getSync(CURSORS_KEY)
-    if (cursors !== undefined) this.scanCursors.decode(cursors)
-    if (record === undefined) return { offset: 0, crc: 0 }
-    const meta = decodeMeta(record)
-    this.keyspace.restore(meta)
-    return { offset: meta.binlogOffset, crc: meta.binlogCrc }
+  /** What lookups do with keys past their deadline when nothing is out of the ordinary. */
+  private get restingExpiry(): ExpiryMode {
+    return this.role === 'master' ? 'delete' : 'hide'
   }
 
-  private appendAgain(clockMs: number): boolean {
-    try {
-      this.binlog.append(this.group, clockMs)
-      return true
-    } catch {
-      return false
-    }
+  private get swapRefusal(): string | null {
+    if (this.closing || this.reloading) return 'the data is being closed or read again'
+    if (this.role === 'master') return 'this node is a master'
+    return this.stalled === null && this.group.isEmpty ? null : 'the last writes are not in the binlog'
   }
 
-  private stall(error: unknown): void {
-    this.stalled = error instanceof Error ? error.message : String(error)
-    this.stalledClockMs = this.keyspace.now
-    this.keyspace.expiry = 'hide'
-    this.options.log.error({ error: this.stalled }, 'binlog cannot be written: replies of this turn wait, writes are refused until it can')
-  }
-
-  private giveReserveBack(): boolean {
-    if (!this.reserve.release()) return false
-    this.diskLow = true
-    this.options.log.error({}, 'disk full: the reserve is given back, writes are refused until there is room')
-    this.checkpointer.request().catch(() => {})
+  /** Whether a write that has failed may succeed now. */
+  private makeRoom(error: unknown): boolean {
+    if (!isDiskFull(error) || !this.room.giveBack()) return false
+    this.started?.checkpointer.request().catch(() => {})
     return true
   }
 
   private purge(): void {
     const { binlog, checkpointer } = this
-    const room = this.diskLow ? 'none' : 'by settings'
-    try {
-      binlog.purge(checkpointer.landedOffset, Number.POSITIVE_INFINITY, this.options.clock.wallMs(), room)
-    } catch (error) {
-      this.options.log.warn({ error: String(error) }, 'binlog segments could not be removed')
-    }
+    this.room.purge(binlog, { checkpointed: checkpointer.landedOffset, pinned: this.pinned() }, this.options.clock.wallMs())
   }
 
   private async reopenRecords(): Promise<void> {
-    await this.expiry.stop()
-    await this.sweeper.stop()
+    const { parts } = this
+    await stopBackground(parts)
     let reason = ''
     for (;;) {
       try {
-        await this.records.reopen()
+        await this.keyspace.records.reopen()
         break
       } catch (error) {
         if (this.closing) throw error
@@ -370,25 +421,6 @@ export class Storage {
         await new Promise((resolve) => setTimeout(resolve, REOPEN_RETRY_MS))
       }
     }
-    this.expiry.lookAhead(this.options.clock.wallMs())
-    this.sweeper.resume()
+    resumeBackground(parts, this.options.clock.wallMs())
   }
-
-  private evict(untilMs: number): void {
-    const { keyspace, settings, options } = this
-    let excess = keyspace.residentBytes - settings.cacheBytes
-    if (excess <= 0) return
-    for (let visits = keyspace.databases.length * 2; visits > 0 && excess > 0; visits--) {
-      const db = keyspace.databases.reduce((a, b) => (b.residents.bytes > a.residents.bytes ? b : a))
-      const freed = db.residents.sweep(EVICT_STEPS, keyspace.landedGeneration, excess)
-      excess -= freed
-      if (options.clock.monotonicMs() >= untilMs) return
-    }
-  }
-}
-
-/** Whether a file system's error says that room is what is missing. */
-function isDiskFull(error: unknown): boolean {
-  const { code } = error as NodeJS.ErrnoException
-  return code === 'ENOSPC' || code === 'EDQUOT'
 }

@@ -2,6 +2,7 @@
  * Clears what dropped objects and databases left in LevelDB, in the background and one after the other. A garbage record is acted on only
  * when the batch that wrote it is down, and removed last, so an interrupted sweep is done again.
  */
+import type { Keyspace } from './keyspace.ts'
 import type { Log } from './log.ts'
 import type { RecordStore } from './record-store.ts'
 import {
@@ -26,23 +27,29 @@ interface Garbage {
 
 export class Sweeper {
   swept = 0
-  private readonly records: RecordStore
+  private readonly keyspace: Keyspace
   private readonly log: Log
   private readonly queue: Garbage[] = []
   private running: Promise<void> | null = null
   private stopped = false
 
-  constructor(records: RecordStore, log: Log) {
-    this.records = records
+  constructor(keyspace: Keyspace, log: Log) {
+    this.keyspace = keyspace
     this.log = log
+  }
+
+  private get records(): RecordStore {
+    return this.keyspace.records
   }
 
   get waiting(): number {
     return this.queue.length
   }
 
-  /** Takes up what earlier runs left. */
+  /** Takes up what earlier runs left in the records that there are now. */
   async start(): Promise<void> {
+    this.queue.length = 0
+    this.stopped = false
     const iterator = this.records.iterate(GARBAGE_RANGE)
     try {
       for (;;) {

@@ -41,6 +41,8 @@ export class Binlog {
   follower: BinlogFollower | null = null
   /** Called when `synced` has moved; never in the middle of an append. */
   onSynced: () => void = () => {}
+  /** Asked when received groups could not be written: whether it is worth trying once more at once. */
+  makeRoom: (error: unknown) => boolean = () => false
   private readonly files: Files
   private readonly directory: string
   private readonly log: Log
@@ -117,7 +119,12 @@ export class Binlog {
   appendGroups(bytes: Buffer, end: BinlogPosition, groups: number, clockMs: number): void {
     this.mustBeSound()
     if (end.offset !== this.position.offset + bytes.length) throw new Error('groups that do not follow on the end of the binlog')
-    this.write(this.writableSegment(), [bytes])
+    try {
+      this.write(this.writableSegment(), [bytes])
+    } catch (error) {
+      if (!this.makeRoom(error)) throw error
+      this.write(this.writableSegment(), [bytes])
+    }
     this.grown(end, groups, clockMs, [bytes])
   }
 
@@ -216,6 +223,16 @@ export class Binlog {
     await this.syncTo(this.position.offset)
     await this.syncing
     this.closeFiles()
+  }
+
+  /** Goes on counting where another one ends, and tells whom that one told. */
+  succeed(other: Binlog): void {
+    this.bytesWritten = other.bytesWritten
+    this.groupsWritten = other.groupsWritten
+    this.syncs = other.syncs
+    this.follower = other.follower
+    this.onSynced = other.onSynced
+    this.makeRoom = other.makeRoom
   }
 
   /** Closes a log that is no longer anyone's. Whoever waits for a sync waits no longer. */

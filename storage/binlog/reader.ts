@@ -10,6 +10,11 @@ export type ReadResult =
   | { readonly type: 'end'; readonly at: BinlogPosition }
   | { readonly type: 'bad'; readonly at: BinlogPosition; readonly reason: string; readonly segment: Segment | undefined }
 
+/** What a group says to have been on this node's medium: its synced watermark if this node wrote it as a master, else nothing. */
+export function trustedSynced(header: GroupHeader, ownFrom: number | null): number {
+  return ownFrom !== null && header.offset >= ownFrom ? header.synced : 0
+}
+
 export class BinlogReader {
   private readonly files: Files
   private readonly segments: readonly Segment[]
@@ -53,8 +58,8 @@ export class BinlogReader {
     return { type: 'group', header, body, end: this.position }
   }
 
-  /** The highest synced watermark of whole groups anywhere after the position: what was once known to be on the medium. */
-  syncedBehind(): number {
+  /** The highest trusted synced watermark of whole groups anywhere after the position: what was once known to be on the medium. */
+  syncedBehind(ownFrom: number | null): number {
     let synced = 0
     for (const segment of this.segments) {
       if (segment.end <= this.position.offset) continue
@@ -69,7 +74,7 @@ export class BinlogReader {
         const end = at + GROUP_HEAD_BYTES + (header?.bodyLength ?? 0)
         const whole = header !== undefined && header.offset === segment.start + at && end <= content.length
         if (whole && groupCrc(content.subarray(at), content.subarray(at + GROUP_HEAD_BYTES, end), header.before) === header.crc) {
-          synced = Math.max(synced, header.synced)
+          synced = Math.max(synced, trustedSynced(header, ownFrom))
           from = end
         } else from = at + 1
       }

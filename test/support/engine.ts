@@ -44,29 +44,63 @@ const select = command({
 
 const FAMILIES: readonly (readonly Command[])[] = [[select], strings, stringNumbers, stringRanges, keys, expiry, databases]
 
-/** What outlives a process. */
+export const DIRECTORY = '/data'
+export const BINLOG_DIRECTORY = '/data/generation-000001/binlog'
+const FIRST_DB = '/data/generation-000001/db'
+
+/**
+ * What outlives a process: files, and the records of each generation. The records of a later generation are there exactly as long as a file
+ * is that stands for them in its directory.
+ */
 export class Disk {
   readonly files: MemoryFiles
+  /** Those of the first generation. */
   readonly records: MemoryRecords
+  private readonly stores: Map<string, MemoryRecords>
+  private readonly opened = new Set<MemoryRecords>()
 
-  constructor(files = new MemoryFiles(), records = new MemoryRecords()) {
+  constructor(files = new MemoryFiles(), records = new MemoryRecords(), later: ReadonlyMap<string, MemoryRecords> = new Map()) {
     this.files = files
     this.records = records
+    this.stores = new Map([...later, [FIRST_DB, records]])
+  }
+
+  /** The records of a generation, by the path of its directory. */
+  recordsAt(path: string): MemoryRecords {
+    const store = this.stores.get(path)
+    if (store === undefined) throw new Error(`no records at ${path}`)
+    return store
+  }
+
+  async openRecords(path: string): Promise<MemoryRecords> {
+    const marker = `${path}/RECORDS`
+    if (path !== FIRST_DB && !this.files.existsSync(marker)) {
+      this.stores.set(path, this.records.another())
+      this.files.openSync(marker, 'create').closeSync()
+      this.files.syncDirectorySync(path)
+    }
+    const store = this.recordsAt(path)
+    if (this.opened.has(store)) await store.reopen()
+    this.opened.add(store)
+    return store
   }
 
   /** What may be there after a power loss now. */
   crash(random: Random): Disk {
-    return new Disk(this.files.crash(random), this.records.crash(random))
+    return this.found(this.files.crash(random), (store) => store.crash(random))
   }
 
   /** What is there after the process has been killed now. */
   kill(random: Random): Disk {
-    return new Disk(this.files.crashProcess(), this.records.crashProcess(random))
+    return this.found(this.files.crashProcess(), (store) => store.crashProcess(random))
+  }
+
+  private found(files: MemoryFiles, crashed: (store: MemoryRecords) => MemoryRecords): Disk {
+    const records = crashed(this.records)
+    const later = [...this.stores].filter(([path]) => path !== FIRST_DB)
+    return new Disk(files, records, new Map(later.map(([path, store]) => [path, crashed(store)])))
   }
 }
-
-export const DIRECTORY = '/data'
-export const BINLOG_DIRECTORY = '/data/generation-000001/binlog'
 
 export interface EngineOptions {
   readonly clock?: Clock
@@ -160,7 +194,7 @@ export class Engine {
     const storage = await Storage.open({
       directory: DIRECTORY,
       files: disk.files,
-      openRecords: async () => disk.records,
+      openRecords: (path) => disk.openRecords(path),
       clock: options.clock ?? new ManualClock(),
       random: options.random ?? (() => 0.5),
       log,

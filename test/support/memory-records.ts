@@ -3,18 +3,26 @@
  *
  * The content is a sorted array that is replaced, never changed, so an iterator's snapshot is a reference. Changes go through one ordered
  * log as in LevelDB: a power loss keeps what was durable and any number of the next changes in that order, each whole. A batch is seen
- * and durable when its write resolves; the pieces of `clear` are seen at once and durable with the next batch.
+ * and durable when its write resolves; the pieces of `clear` are seen at once and durable with the next batch. What is written lazily is
+ * durable only after a reopen: a power loss may take it though what came after it is there, as LevelDB syncs only the log it writes to.
  * Crashes leave this store as it is and return another.
  */
 import type { Bytes } from '../../storage/bytes.ts'
 import { bufferOf, bytesOf } from '../../storage/bytes.ts'
 import type { Random } from '../../storage/clock.ts'
-import type { RecordBatch, RecordIterator, RecordRange, RecordStore } from '../../storage/record-store.ts'
+import type { RecordBatch, RecordIterator, RecordRange, RecordSnapshot, RecordStore } from '../../storage/record-store.ts'
 
 type Row = readonly [key: Bytes, value: Buffer]
 type Rows = readonly Row[]
 /** Null removes. */
 type Changes = ReadonlyMap<Bytes, Buffer | null>
+
+/** A change that is seen. */
+interface Step {
+  readonly changes: Changes
+  /** Durable, durable with the next synced write, or only after a reopen. */
+  state: 'synced' | 'unsynced' | 'lazy'
+}
 
 export interface WriteFault {
   readonly error?: Error
@@ -36,10 +44,11 @@ const CLEAR_PIECE_RECORDS = 16
 export class MemoryRecords implements RecordStore {
   private readonly random: Random | undefined
   private rows: Rows
-  /** What a power loss cannot take. */
+  /** What a power loss cannot take, and what has come on top of it. */
   private durable: Rows
-  /** Seen but not durable. */
-  private unsynced: Changes[] = []
+  private steps: Step[] = []
+  /** Iterators and snapshots are void after a reopen. */
+  private openings = 0
   private readonly inFlight: Changes[] = []
   private held: (() => void)[] | undefined
   private fault: (WriteFault & { after: number; failedReopens: number }) | undefined
@@ -54,9 +63,14 @@ export class MemoryRecords implements RecordStore {
     this.durable = rows
   }
 
+  /** An empty one that behaves like this. */
+  another(): MemoryRecords {
+    return new MemoryRecords(this.random === undefined ? {} : { random: this.random })
+  }
+
   /** What may be found after a power loss now. */
   crash(random: Random): MemoryRecords {
-    return this.found(this.durable, [...this.unsynced, ...this.undecided()], random)
+    return this.found(this.durable, [...this.steps, ...this.undecided()], random)
   }
 
   /** What the next process finds when this one is killed now. */
@@ -103,17 +117,42 @@ export class MemoryRecords implements RecordStore {
 
   batch(): RecordBatch {
     this.mustBeOpen()
-    return new MemoryBatch((changes) => this.write(changes))
+    return new MemoryBatch((changes, state) => this.write(changes, state))
+  }
+
+  snapshot(): RecordSnapshot {
+    this.mustBeOpen()
+    const { rows, openings } = this
+    let closed = false
+    return {
+      iterate: (range) => {
+        if (closed || openings !== this.openings) throw levelError('LEVEL_SNAPSHOT_NOT_OPEN', 'Snapshot is not open')
+        return this.iterateRows(rows, range)
+      },
+      close: async () => {
+        closed = true
+      },
+    }
+  }
+
+  async approximateSize(range: RecordRange): Promise<number> {
+    this.mustBeOpen()
+    return select(this.rows, range).reduce((sum, [key, value]) => sum + key.length + value.length, 0)
   }
 
   iterate(range: RecordRange): RecordIterator {
+    return this.iterateRows(this.rows, range)
+  }
+
+  private iterateRows(rows: Rows, range: RecordRange): RecordIterator {
     this.mustBeOpen()
-    const found = select(this.rows, range)
+    const found = select(rows, range)
+    const { openings } = this
     let position = 0
     let closed = false
     return {
       next: async (count) => {
-        if (closed || !this.opened) throw levelError('LEVEL_ITERATOR_NOT_OPEN', 'Iterator is not open')
+        if (closed || !this.opened || openings !== this.openings) throw levelError('LEVEL_ITERATOR_NOT_OPEN', 'Iterator is not open')
         const size = this.random === undefined ? count : 1 + Math.floor(this.random() * count)
         const part = found.slice(position, position + size)
         position += part.length
@@ -134,8 +173,7 @@ export class MemoryRecords implements RecordStore {
       if (!this.opened) throw levelError('LEVEL_DATABASE_NOT_OPEN', 'Database is not open')
       if (this.backgroundError !== undefined) throw this.backgroundError
       const piece: Changes = new Map(keys.slice(start, start + CLEAR_PIECE_RECORDS).map((key) => [key, null]))
-      this.rows = merge(this.rows, piece)
-      this.unsynced.push(piece)
+      this.see(piece, 'unsynced')
     }
   }
 
@@ -146,8 +184,11 @@ export class MemoryRecords implements RecordStore {
     }
     if (this.backgroundError !== undefined) this.fault = undefined
     this.backgroundError = undefined
-    if (this.landing !== undefined) this.apply(this.landing)
+    if (this.landing !== undefined) this.rows = merge(this.rows, this.landing)
     this.landing = undefined
+    this.durable = this.rows
+    this.steps = []
+    this.openings++
     this.opened = true
   }
 
@@ -162,14 +203,14 @@ export class MemoryRecords implements RecordStore {
     return ''
   }
 
-  private write(changes: Changes): Promise<void> {
+  private write(changes: Changes, state: 'synced' | 'lazy'): Promise<void> {
     return new Promise((resolve, reject) => {
       this.mustBeOpen()
       this.inFlight.push(changes)
       const end = () => {
         const error = this.takeFault(changes)
         this.inFlight.splice(this.inFlight.indexOf(changes), 1)
-        if (error === undefined) this.apply(changes)
+        if (error === undefined) this.see(changes, state)
         if (this.inFlight.length === 0) for (const wake of this.idle.splice(0)) wake()
         if (error === undefined) resolve()
         else reject(error)
@@ -179,11 +220,15 @@ export class MemoryRecords implements RecordStore {
     })
   }
 
-  /** A synced write makes all before it durable too. */
-  private apply(changes: Changes): void {
+  /** A synced write makes what was merely not synced before it durable, too. */
+  private see(changes: Changes, state: Step['state']): void {
     this.rows = merge(this.rows, changes)
+    this.steps.push({ changes, state })
+    if (state !== 'synced') return
+    for (const step of this.steps) if (step.state === 'unsynced') step.state = 'synced'
+    if (this.steps.some((step) => step.state === 'lazy')) return
     this.durable = this.rows
-    this.unsynced = []
+    this.steps = []
   }
 
   private takeFault(changes: Changes): Error | undefined {
@@ -195,14 +240,18 @@ export class MemoryRecords implements RecordStore {
   }
 
   /** Batches of which only LevelDB's log knows whether they are in it, in its order. */
-  private undecided(): readonly Changes[] {
-    if (this.backgroundError === undefined) return this.inFlight
-    return this.landing === undefined ? [] : [this.landing]
+  private undecided(): readonly Step[] {
+    const open = this.backgroundError === undefined ? this.inFlight : this.landing === undefined ? [] : [this.landing]
+    return open.map((changes) => ({ changes, state: 'unsynced' }))
   }
 
-  private found(rows: Rows, log: readonly Changes[], random: Random): MemoryRecords {
-    const kept = log.slice(0, Math.floor(random() * (log.length + 1)))
-    return new MemoryRecords(this.random === undefined ? {} : { random: this.random }, kept.reduce(merge, rows))
+  /** All that is synced, and of the rest any number of the first. */
+  private found(rows: Rows, steps: readonly Step[], random: Random): MemoryRecords {
+    const loose = steps.filter(({ state }) => state !== 'synced')
+    const kept = new Set(loose.slice(0, Math.floor(random() * (loose.length + 1))))
+    const survivors = steps.filter((step) => step.state === 'synced' || kept.has(step))
+    const left = survivors.reduce((before, { changes }) => merge(before, changes), rows)
+    return new MemoryRecords(this.random === undefined ? {} : { random: this.random }, left)
   }
 
   private mustBeOpen(): void {
@@ -214,10 +263,10 @@ class MemoryBatch implements RecordBatch {
   sizeBytes = 0
   count = 0
   private readonly changes = new Map<Bytes, Buffer | null>()
-  private readonly submit: (changes: Changes) => Promise<void>
+  private readonly submit: (changes: Changes, state: 'synced' | 'lazy') => Promise<void>
   private used = false
 
-  constructor(submit: (changes: Changes) => Promise<void>) {
+  constructor(submit: (changes: Changes, state: 'synced' | 'lazy') => Promise<void>) {
     this.submit = submit
   }
 
@@ -232,7 +281,13 @@ class MemoryBatch implements RecordBatch {
   async write(): Promise<void> {
     this.mustBeUnused()
     this.used = true
-    await this.submit(this.changes)
+    await this.submit(this.changes, 'synced')
+  }
+
+  async writeLazily(): Promise<void> {
+    this.mustBeUnused()
+    this.used = true
+    await this.submit(this.changes, 'lazy')
   }
 
   private add(key: Buffer, value: Buffer | null, valueBytes: number): void {

@@ -1,0 +1,91 @@
+/** What works on an open data directory beside the keyspace, and how it begins, stops and goes on. */
+import { Binlog } from './binlog/binlog.ts'
+import type { BinlogPosition } from './binlog/group.ts'
+import type { Segment } from './binlog/segments.ts'
+import { Checkpointer } from './checkpointer.ts'
+import type { Generation } from './directory.ts'
+import { Expiry } from './expiry.ts'
+import type { Keyspace } from './keyspace.ts'
+import { decodeMeta } from './meta.ts'
+import { CURSORS_KEY, META_KEY } from './records.ts'
+import type { ScanCursors } from './scan-cursors.ts'
+import type { StorageOptions } from './storage-options.ts'
+import { Sweeper } from './sweeper.ts'
+
+export interface Parts {
+  /** Both are replaced by a full sync. */
+  generation: Generation
+  binlog: Binlog
+  readonly checkpointer: Checkpointer
+  readonly expiry: Expiry
+  readonly sweeper: Sweeper
+}
+
+/** A log as recovery has found it, or as a full sync has made it. */
+interface FoundLog {
+  readonly segments: Segment[]
+  readonly end: BinlogPosition
+  readonly synced: number
+  readonly replicationId: string
+}
+
+/** Whom the parts tell. */
+export interface PartsHost {
+  /** A checkpoint has landed. */
+  landed(): void
+  /** One could not be written: LevelDB is to be closed and opened. */
+  failed(): Promise<void>
+  synced(): void
+  makeRoom(error: unknown): boolean
+}
+
+export function openBinlog(options: StorageOptions, generation: Generation, { end, ...found }: FoundLog): Binlog {
+  const { files, settings, log, fatal } = options
+  return new Binlog({ ...found, position: end, files, directory: generation.binlog, settings: settings.binlog, log, fatal })
+}
+
+export function makeParts(options: StorageOptions, keyspace: Keyspace, generation: Generation, found: FoundLog, host: PartsHost): Parts {
+  const { clock, log, settings } = options
+  const binlog = openBinlog(options, generation, found)
+  binlog.onSynced = () => host.synced()
+  binlog.makeRoom = (error) => host.makeRoom(error)
+  const sweeper = new Sweeper(keyspace, log)
+  const expiry = new Expiry(keyspace, log)
+  const checkpointer = new Checkpointer({
+    keyspace,
+    binlog,
+    clock,
+    log,
+    settings: settings.checkpoint,
+    landedOffset: found.synced,
+    onLanded: ({ garbageObjects, garbageDatabases }) => {
+      sweeper.resume()
+      sweeper.add(garbageObjects, garbageDatabases)
+      host.landed()
+    },
+    onFailed: () => host.failed(),
+  })
+  return { generation, binlog, checkpointer, expiry, sweeper }
+}
+
+/** Makes an empty keyspace that of the records, and returns where in the binlog they stand. */
+export function loadMeta(keyspace: Keyspace, scanCursors: ScanCursors): BinlogPosition {
+  const record = keyspace.records.getSync(META_KEY)
+  const cursors = keyspace.records.getSync(CURSORS_KEY)
+  if (cursors !== undefined) scanCursors.decode(cursors)
+  if (record === undefined) return { offset: 0, crc: 0 }
+  const meta = decodeMeta(record)
+  keyspace.restore(meta)
+  return { offset: meta.binlogOffset, crc: meta.binlogCrc }
+}
+
+/** Nothing reads or writes records in the background any more. No checkpoint may be under way: one that ends wakes the others. */
+export async function stopBackground({ expiry, sweeper }: Parts): Promise<void> {
+  await expiry.stop()
+  await sweeper.stop()
+}
+
+export function resumeBackground({ expiry, sweeper }: Parts, wallMs: number): void {
+  expiry.resume(wallMs)
+  sweeper.resume()
+}

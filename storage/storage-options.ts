@@ -1,0 +1,34 @@
+/** What a storage engine is given. */
+import type { BinlogSettings } from './binlog/binlog.ts'
+import type { CheckpointSettings } from './checkpointer.ts'
+import type { Clock, Random } from './clock.ts'
+import type { Files } from './files.ts'
+import type { Log } from './log.ts'
+import type { RecordStore } from './record-store.ts'
+import type { RecoveredLog } from './recovery.ts'
+
+export interface StorageSettings {
+  readonly binlog: BinlogSettings
+  readonly checkpoint: CheckpointSettings
+  cacheBytes: number
+  readonly databases: number
+  readonly reserveBytes: number
+}
+
+export interface StorageOptions {
+  readonly directory: string
+  readonly files: Files
+  /** The record store of a generation, by the path of its directory. */
+  readonly openRecords: (path: string) => Promise<RecordStore>
+  readonly clock: Clock
+  readonly random: Random
+  readonly log: Log
+  readonly settings: StorageSettings
+  /** The process must end: what is on disk is what counts. */
+  readonly fatal: (error: unknown) => void
+}
+
+export interface Recovery extends RecoveredLog {
+  readonly checkpointOffset: number
+  readonly milliseconds: number
+}
