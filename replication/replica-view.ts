@@ -1,0 +1,70 @@
+/** The replicas of this node as INFO and ROLE show them. Times are wall time, ms since the epoch. */
+import type { SlaveItem } from './slave-items.ts'
+
+/** Redis's names. handshake: known, and nothing has begun. wait_bgsave: its full sync waits for a snapshot. send_bulk: is being sent one. */
+export type ReplicaState = 'handshake' | 'wait_bgsave' | 'send_bulk' | 'online'
+
+export interface ReplicaView {
+  /** As announced. */
+  readonly ip: string
+  readonly port: number
+  readonly runId: string
+  /** Of its connection, or of the last one that it had. */
+  readonly address: string
+  readonly state: ReplicaState
+  /** Offsets that it has acknowledged. */
+  readonly applied: number
+  readonly synced: number
+  /** From what it has applied to the binlog's end. */
+  readonly lagBytes: number
+  /** Whole seconds since its last ACK; 0 while it has not come so far. */
+  readonly lagSeconds: number
+  /** How much of a full sync has been sent to it; the total is an estimate. */
+  readonly fullSync: { readonly sentBytes: number; readonly totalBytes: number } | null
+  /** Null while it is attached. */
+  readonly leftAtMs: number | null
+}
+
+/** Two processes announce one address. */
+export interface ConflictView {
+  readonly ip: string
+  readonly port: number
+  readonly holderRunId: string
+  readonly holderAddress: string
+  readonly refusedRunId: string
+  readonly refusedAddress: string
+  /** When that began. */
+  readonly sinceMs: number
+}
+
+/** How far a replica's sync has come. */
+export interface ReplicaProgress {
+  readonly state: ReplicaState
+  readonly fullSync: ReplicaView['fullSync']
+}
+
+/** When the views are made, in wall time and in the monotonic time that items are dated by, ms, and where the binlog ends then. */
+export interface ViewMoment {
+  readonly wallMs: number
+  readonly nowMs: number
+  readonly end: number
+}
+
+export function replicaView(item: SlaveItem, { state, fullSync }: ReplicaProgress, { wallMs, nowMs, end }: ViewMoment): ReplicaView {
+  const { ip, port, runId, address, applied, synced, ackedMs, leftMs } = item
+  return {
+    ...{ ip, port, runId, address, state, applied, synced, fullSync },
+    lagBytes: Math.max(0, end - applied),
+    lagSeconds: state === 'online' ? Math.floor((nowMs - ackedMs) / 1000) : 0,
+    leftAtMs: leftMs === null ? null : Math.round(wallMs - (nowMs - leftMs)),
+  }
+}
+
+export function conflictViews({ ip, port, claims }: SlaveItem, { wallMs, nowMs }: ViewMoment): ConflictView[] {
+  const { holder } = claims
+  if (holder === null) return []
+  return claims.refused.map(({ runId, address, refusedSinceMs }) => ({
+    ...{ ip, port, holderRunId: holder.runId, holderAddress: holder.address, refusedRunId: runId, refusedAddress: address },
+    sinceMs: Math.round(wallMs - (nowMs - (refusedSinceMs as number))),
+  }))
+}
