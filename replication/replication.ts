@@ -205,10 +205,10 @@ export class Replication {
     return this.master.online().filter(({ applied }) => applied < offset).length
   }
 
-  close(): void {
-    this.link.close()
-    this.master.close()
+  /** Resolves when nothing reads from storage or writes to it any more. */
+  async close(): Promise<void> {
     this.waiters.failAll(new Refusal('ERR', 'the server is shutting down'))
+    await Promise.all([this.link.close(), this.master.close()])
   }
 
   private becomeReplica(address: MasterAddress): void {

@@ -292,7 +292,7 @@ export class Node implements ServerPort {
     this.gates.closing = true
     this.gates.refresh()
     this.cron.stop()
-    this.links?.close()
+    await this.links?.close()
     if (this.turn.waitForSync && this.engine.stalled === null) await this.engine.binlog.syncTo(this.engine.binlog.end.offset)
     await this.engine.close(save)
     await Promise.all([...this.clients.connections.values()].map((client) => client.end()))
