@@ -5,9 +5,10 @@ import type { Keyspace } from './keyspace.ts'
 const EVICT_STEPS = 256
 
 /** Forgets what is clean and was not used lately until no more than `cacheBytes` are resident, or the time is up. */
-export function evict(keyspace: Keyspace, cacheBytes: number, clock: Clock, untilMs: number): void {
+export function evict(keyspace: Keyspace, cacheBytes: number, clock: Clock, budgetMs: number): void {
   let excess = keyspace.residentBytes - cacheBytes
   if (excess <= 0) return
+  const untilMs = clock.monotonicMs() + budgetMs
   for (let visits = keyspace.databases.length * 2; visits > 0 && excess > 0; visits--) {
     const db = keyspace.databases.reduce((a, b) => (b.residents.bytes > a.residents.bytes ? b : a))
     const freed = db.residents.sweep(EVICT_STEPS, keyspace.landedGeneration, excess)

@@ -4,6 +4,7 @@
  *
  * Invariant: for every deadline before `deadlines.horizon` there is a hint of that time or an earlier one in the heap, or being loaded into it.
  */
+import type { Clock } from './clock.ts'
 import type { Database } from './database.ts'
 import { minuteAfter } from './deadlines.ts'
 import type { Keyspace } from './keyspace.ts'
@@ -14,6 +15,7 @@ import { deadlineRange, readRecordKey } from './records.ts'
 /** How far ahead the heap knows LevelDB's deadlines, ms. */
 const LOOK_AHEAD_MS = 60_000
 const LOAD_RECORDS = 1000
+const EXPIRE_PER_STEP = 100
 /** No timer waits longer than this: wall time may jump, and setTimeout past 2^31 ms fires at once. */
 const MAX_DELAY_MS = 1000
 
@@ -28,6 +30,13 @@ export class Expiry {
   constructor(keyspace: Keyspace, log: Log) {
     this.keyspace = keyspace
     this.log = log
+  }
+
+  /** Deletes keys that are due until there are no more or the monotonic time is up; whether more are due. */
+  expireUntil(untilMs: number, clock: Clock): boolean {
+    let more = this.expireSome(EXPIRE_PER_STEP)
+    while (more && clock.monotonicMs() < untilMs) more = this.expireSome(EXPIRE_PER_STEP)
+    return more
   }
 
   /** Deletes up to `count` keys that are due by the turn's clock; whether more are due. To be called between units. */

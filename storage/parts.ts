@@ -8,6 +8,7 @@ import { Expiry } from './expiry.ts'
 import type { Keyspace } from './keyspace.ts'
 import { decodeMeta } from './meta.ts'
 import { CURSORS_KEY, META_KEY } from './records.ts'
+import { type RecoveredLog, type Replayer, replayLog } from './recovery.ts'
 import type { ScanCursors } from './scan-cursors.ts'
 import type { StorageOptions } from './storage-options.ts'
 import { Sweeper } from './sweeper.ts'
@@ -36,7 +37,6 @@ export interface PartsHost {
   /** One could not be written: LevelDB is to be closed and opened. */
   failed(): Promise<void>
   synced(): void
-  makeRoom(error: unknown): boolean
 }
 
 export function openBinlog(options: StorageOptions, generation: Generation, { end, ...found }: FoundLog): Binlog {
@@ -48,7 +48,6 @@ export function makeParts(options: StorageOptions, keyspace: Keyspace, generatio
   const { clock, log, settings } = options
   const binlog = openBinlog(options, generation, found)
   binlog.onSynced = () => host.synced()
-  binlog.makeRoom = (error) => host.makeRoom(error)
   const sweeper = new Sweeper(keyspace, log)
   const expiry = new Expiry(keyspace, log)
   const checkpointer = new Checkpointer({
@@ -77,6 +76,20 @@ export function loadMeta(keyspace: Keyspace, scanCursors: ScanCursors): BinlogPo
   const meta = decodeMeta(record)
   keyspace.restore(meta)
   return { offset: meta.binlogOffset, crc: meta.binlogCrc }
+}
+
+/** From an empty keyspace to the end of the binlog: what the records hold, then the groups after it. */
+export async function readDisk(
+  { files, log, clock }: StorageOptions,
+  into: { keyspace: Keyspace; scanCursors: ScanCursors; generation: Generation; ownFrom: number | null },
+  replayer: Replayer,
+  progress: (offset: number, end: number) => void,
+): Promise<{ readonly from: BinlogPosition; readonly recovered: RecoveredLog }> {
+  const { keyspace, scanCursors, generation, ownFrom } = into
+  const from = loadMeta(keyspace, scanCursors)
+  keyspace.expiry = 'ignore'
+  const recovered = await replayLog(files, generation.binlog, { from, ownFrom }, replayer, log, clock, progress)
+  return { from, recovered }
 }
 
 /** Nothing reads or writes records in the background any more. No checkpoint may be under way: one that ends wakes the others. */

@@ -22,7 +22,7 @@ export class Room {
   isLow = false
   private readonly reserve: Reserve
   private readonly log: Log
-  /** A checkpoint has ended since the disk is low, and what replicas need was left. */
+  /** A purge has made no room, though a checkpoint has come since the disk is low. */
   private pinsWereHonoured = false
   private hasWarned = false
 
@@ -53,7 +53,7 @@ export class Room {
     return true
   }
 
-  /** A checkpoint has landed or failed, and what it allows has been purged. */
+  /** A checkpoint has landed, and what it allows has been purged; or it has failed, and none lands before there is room. */
   checkpointEnded(): void {
     this.pinsWereHonoured = this.isLow
   }

@@ -20,24 +20,14 @@ import { evict } from './eviction.ts'
 import type { Expiry } from './expiry.ts'
 import type { NextGeneration } from './generations.ts'
 import { GroupWriter } from './group-writer.ts'
-import {
-  adoptedIdentity,
-  clearedIdentity,
-  followingIdentity,
-  type Identity,
-  type MasterAddress,
-  type PastHistory,
-  promotedIdentity,
-  type Role,
-  roleOf,
-  startedIdentity,
-} from './identity.ts'
+import { type Identity, type MasterAddress, type PastHistory, type Role, startedIdentity } from './identity.ts'
 import { IdentityStore } from './identity-store.ts'
-import { type ExpiryMode, Keyspace } from './keyspace.ts'
-import { loadMeta, makeParts, type Parts, resumeBackground, stopBackground } from './parts.ts'
+import { Keyspace } from './keyspace.ts'
+import { NodeRole } from './node-role.ts'
+import { makeParts, type Parts, readDisk, resumeBackground, stopBackground } from './parts.ts'
 import type { RecordBatch, RecordStore } from './record-store.ts'
 import { CURSORS_KEY } from './records.ts'
-import { type Replayer, replayLog } from './recovery.ts'
+import type { Replayer } from './recovery.ts'
 import { isDiskFull, Room } from './room.ts'
 import { ScanCursors } from './scan-cursors.ts'
 import type { Recovery, StorageOptions, StorageSettings } from './storage-options.ts'
@@ -47,8 +37,8 @@ import type { Sweeper } from './sweeper.ts'
 export type { Recovery, StorageOptions, StorageSettings } from './storage-options.ts'
 
 const SLICE_MS = 1
-const EXPIRE_PER_STEP = 100
 const REOPEN_RETRY_MS = 1000
+const UNCOMMITTED = 'the last writes are not in the binlog'
 
 export class Storage {
   readonly keyspace: Keyspace
@@ -68,7 +58,7 @@ export class Storage {
   onSynced: () => void = () => {}
   private readonly options: StorageOptions
   private readonly generation: Generation
-  private readonly identities: IdentityStore
+  private readonly standing: NodeRole
   private readonly room: Room
   private readonly writer: GroupWriter
   private readonly swap: Swap
@@ -82,13 +72,13 @@ export class Storage {
     this.options = options
     this.settings = settings
     this.generation = generation
-    this.identities = identities
-    identities.makeRoom = (error) => this.makeRoom(error)
+    identities.makeRoom = (error) => this.appendFailed(error)
     this.scanCursors = new ScanCursors(random)
     this.room = new Room(files, directory, settings.reserveBytes, log)
     this.keyspace = new Keyspace(records, settings.databases, this.group)
     this.keyspace.setClock(clock.wallMs())
-    this.writer = new GroupWriter(this.group, this.keyspace, log, (error) => this.makeRoom(error))
+    this.standing = new NodeRole({ ...options, identities, keyspace: this.keyspace })
+    this.writer = new GroupWriter(this.group, this.keyspace, log, (error) => this.appendFailed(error))
     this.swap = new Swap({
       options,
       keyspace: this.keyspace,
@@ -96,7 +86,10 @@ export class Storage {
       identities,
       parts: () => this.parts,
       refusal: () => this.swapRefusal,
-      swapped: () => this.onSwapped(),
+      swapped: () => {
+        this.standing.distrusted = null
+        this.onSwapped()
+      },
     })
   }
 
@@ -141,11 +134,11 @@ export class Storage {
   }
 
   get identity(): Identity {
-    return this.identities.current
+    return this.standing.identity
   }
 
   get role(): Role {
-    return roleOf(this.identity)
+    return this.standing.role
   }
 
   /** Why the group in hand could not be written; null when there is none waiting. */
@@ -166,29 +159,19 @@ export class Storage {
   /** Brings memory to the end of the binlog and starts the background work. */
   async recover(replayer: Replayer, progress: (offset: number, end: number) => void = () => {}): Promise<Recovery> {
     const { options, keyspace, generation } = this
-    const { clock, random } = options
+    const { clock } = options
     const startedMs = clock.monotonicMs()
     const { from, recovered } = await this.readDisk(generation, replayer, progress)
-    this.identities.save(startedIdentity(this.identity, recovered.end.offset, random))
-    const parts = makeParts(
-      options,
-      keyspace,
-      generation,
-      { ...recovered, synced: from.offset, replicationId: this.identity.replicationId },
-      {
-        landed: () => {
-          this.purge()
-          this.room.checkpointEnded()
-        },
-        failed: () => {
-          this.room.checkpointEnded()
-          this.availabilityChanged()
-          return this.reopenRecords()
-        },
-        synced: () => this.onSynced(),
-        makeRoom: (error) => this.makeRoom(error),
+    this.standing.save(startedIdentity(this.identity, recovered.end.offset, options.random))
+    const log = { ...recovered, synced: from.offset, replicationId: this.identity.replicationId }
+    const parts = makeParts(options, keyspace, generation, log, {
+      landed: () => {
+        this.purge()
+        this.room.checkpointEnded()
       },
-    )
+      failed: () => this.reopenRecords(),
+      synced: () => this.onSynced(),
+    })
     this.started = parts
     await parts.sweeper.start()
     parts.expiry.lookAhead(clock.wallMs())
@@ -214,6 +197,7 @@ export class Storage {
       throw error
     }
     this.reloading = false
+    this.standing.distrusted = null
     resumeBackground(parts, this.options.clock.wallMs())
   }
 
@@ -232,7 +216,7 @@ export class Storage {
   retry(): boolean {
     if (this.stalled === null) return true
     if (!this.writer.retry(this.binlog)) return false
-    this.keyspace.expiry = this.restingExpiry
+    this.keyspace.expiry = this.standing.restingExpiry
     return true
   }
 
@@ -247,10 +231,9 @@ export class Storage {
   /** At most about a millisecond of background work, between units and with no open group. Returns whether there is more. */
   background(): boolean {
     if (this.started === null || this.reloading) return false
-    const { clock } = this.options
-    const mayFreeze = this.stalled === null && this.group.isEmpty && !this.swap.isUnderWay
+    const mayFreeze = this.isCommitted && !this.swap.isUnderWay && this.standing.distrusted === null
     const more = this.checkpointer.slice(SLICE_MS, mayFreeze)
-    evict(this.keyspace, this.settings.cacheBytes, clock, clock.monotonicMs() + SLICE_MS)
+    evict(this.keyspace, this.settings.cacheBytes, this.options.clock, SLICE_MS)
     return more
   }
 
@@ -260,8 +243,7 @@ export class Storage {
     const { clock } = this.options
     const { expiredKeys } = this.keyspace
     const startedMs = clock.monotonicMs()
-    let more = this.expiry.expireSome(EXPIRE_PER_STEP)
-    while (more && clock.monotonicMs() < startedMs + SLICE_MS) more = this.expiry.expireSome(EXPIRE_PER_STEP)
+    const more = this.expiry.expireUntil(startedMs + SLICE_MS, clock)
     if (this.keyspace.expiredKeys !== expiredKeys) this.onExpired(clock.monotonicMs() - startedMs)
     return more
   }
@@ -273,39 +255,43 @@ export class Storage {
 
   /** Stored durably when it returns. Throws the file system's error with the identity as it was. */
   saveIdentity(changes: Partial<Identity>): void {
-    this.identities.save({ ...this.identity, ...changes })
+    this.standing.save({ ...this.identity, ...changes })
   }
 
   /** This node follows a master from now on. The open group must be in the binlog. */
   becomeReplica(master: MasterAddress): void {
-    if (this.stalled !== null || !this.group.isEmpty) throw new Error('the last writes are not in the binlog')
-    this.identities.save(followingIdentity(this.identity, master))
-    this.keyspace.expiry = this.restingExpiry
+    if (!this.isCommitted) throw new Error(UNCOMMITTED)
+    this.standing.follow(master)
   }
 
   /** This node is a master from now on, of a history that others may continue up to here. */
   promote(): void {
-    const { binlog, expiry } = this.parts
-    if (!this.group.isEmpty) throw new Error('a group is open')
-    binlog.syncNow() // what the watermark of the groups to come speaks of is on this medium
-    this.identities.save(promotedIdentity(this.identity, binlog.end.offset, this.options.random))
-    binlog.replicationId = this.identity.replicationId
-    this.keyspace.expiry = this.restingExpiry
-    expiry.lookAhead(this.options.clock.wallMs())
+    if (!this.isCommitted) throw new Error(UNCOMMITTED)
+    this.standing.promote(this.binlog)
+    this.expiry.lookAhead(this.options.clock.wallMs())
     this.onSynced()
   }
 
   /** A replica goes on under its master's ids. */
   adoptHistory(replicationId: string, past: readonly PastHistory[]): void {
-    const adopted = adoptedIdentity(this.identity, replicationId, past)
-    if (JSON.stringify(adopted) !== JSON.stringify(this.identity)) this.identities.save(adopted)
-    this.binlog.replicationId = replicationId
+    this.standing.adopt(this.binlog, replicationId, past)
   }
 
   /** CLEARREPLICATIONID: what is here becomes a history of its own. */
   clearHistory(): void {
-    this.identities.save(clearedIdentity(this.identity, this.options.random))
-    this.binlog.replicationId = this.identity.replicationId
+    this.standing.clear(this.binlog)
+  }
+
+  /** A received group has been run in part: memory is good for reads only, until a full sync has replaced it or it is read again from disk. */
+  distrust(reason: string): void {
+    this.standing.distrust(reason)
+  }
+
+  /** Something could not be written: makes room where that is what is missing. Returns whether it is worth trying again at once. */
+  appendFailed(error: unknown): boolean {
+    if (!isDiskFull(error) || !this.room.giveBack()) return false
+    this.started?.checkpointer.request().catch(() => {})
+    return true
   }
 
   /** Reads the binlog's bytes from an offset on, from its files. */
@@ -315,6 +301,7 @@ export class Storage {
 
   /** The records as of a checkpoint that begins after this call. Rejects when that fails. */
   async snapshot(): Promise<DataSnapshot> {
+    if (this.standing.distrusted !== null) throw new Error(this.standing.distrusted)
     await this.checkpointer.request()
     return takeSnapshot(this.keyspace.records)
   }
@@ -324,8 +311,7 @@ export class Storage {
     return this.swap.nextGeneration()
   }
 
-  /** Puts the data set that was filled in the place of the one in use, as the state at a position of a history. Where that cannot be done it
-   *  rejects, and all is as it was. */
+  /** Puts it in the place of the one in use, as the state at a position of a history; or rejects, and all is as it was. */
   adopt(next: NextGeneration, position: BinlogPosition, replicationId: string, past: readonly PastHistory[]): Promise<void> {
     return this.swap.adopt(next, position, { replicationId, past })
   }
@@ -339,12 +325,8 @@ export class Storage {
   /** Writes a last checkpoint unless told not to, notes the clean end, and closes everything. */
   async close(how: 'save' | 'nosave'): Promise<void> {
     const { log } = this.options
-    if (this.started === null) {
-      await this.keyspace.records.close()
-      return
-    }
-    const parts = this.started
-    const { binlog, checkpointer } = this.started
+    if (this.started === null) return this.keyspace.records.close()
+    const { parts, binlog, checkpointer } = this
     this.commit()
     this.closing = true
     await this.swap.close()
@@ -355,7 +337,7 @@ export class Storage {
       log.error({ error: this.stalled }, 'closing with a group that could not be written; its writes were never acknowledged')
       await binlog.close()
     } else {
-      if (how === 'save') {
+      if (how === 'save' && this.standing.distrusted === null) {
         try {
           await checkpointer.runWhole((batch: RecordBatch) => batch.put(CURSORS_KEY, this.scanCursors.encode()))
           this.purge()
@@ -369,34 +351,22 @@ export class Storage {
     await this.keyspace.records.close()
   }
 
-  /** From an empty keyspace to the end of the binlog: what LevelDB holds, then the groups after it. */
   private async readDisk(generation: Generation, replayer: Replayer, progress: (offset: number, end: number) => void) {
-    const { files, clock, log } = this.options
-    const from = loadMeta(this.keyspace, this.scanCursors)
-    this.keyspace.expiry = 'ignore'
-    const { ownFrom } = this.identity
-    const recovered = await replayLog(files, generation.binlog, { from, ownFrom }, replayer, log, clock, progress)
-    this.keyspace.expiry = this.restingExpiry
-    this.keyspace.setClock(clock.wallMs())
-    return { from, recovered }
+    const { keyspace, scanCursors, options, standing } = this
+    const read = await readDisk(options, { keyspace, scanCursors, generation, ownFrom: standing.identity.ownFrom }, replayer, progress)
+    keyspace.expiry = standing.restingExpiry
+    keyspace.setClock(options.clock.wallMs())
+    return read
   }
 
-  /** What lookups do with keys past their deadline when nothing is out of the ordinary. */
-  private get restingExpiry(): ExpiryMode {
-    return this.role === 'master' ? 'delete' : 'hide'
+  private get isCommitted(): boolean {
+    return this.stalled === null && this.group.isEmpty
   }
 
   private get swapRefusal(): string | null {
     if (this.closing || this.reloading) return 'the data is being closed or read again'
     if (this.role === 'master') return 'this node is a master'
-    return this.stalled === null && this.group.isEmpty ? null : 'the last writes are not in the binlog'
-  }
-
-  /** Whether a write that has failed may succeed now. */
-  private makeRoom(error: unknown): boolean {
-    if (!isDiskFull(error) || !this.room.giveBack()) return false
-    this.started?.checkpointer.request().catch(() => {})
-    return true
+    return this.isCommitted ? null : UNCOMMITTED
   }
 
   private purge(): void {
@@ -406,6 +376,8 @@ export class Storage {
 
   private async reopenRecords(): Promise<void> {
     const { parts } = this
+    this.room.checkpointEnded()
+    this.availabilityChanged()
     await stopBackground(parts)
     let reason = ''
     for (;;) {

@@ -41,8 +41,6 @@ export class Binlog {
   follower: BinlogFollower | null = null
   /** Called when `synced` has moved; never in the middle of an append. */
   onSynced: () => void = () => {}
-  /** Asked when received groups could not be written: whether it is worth trying once more at once. */
-  makeRoom: (error: unknown) => boolean = () => false
   private readonly files: Files
   private readonly directory: string
   private readonly log: Log
@@ -119,12 +117,7 @@ export class Binlog {
   appendGroups(bytes: Buffer, end: BinlogPosition, groups: number, clockMs: number): void {
     this.mustBeSound()
     if (end.offset !== this.position.offset + bytes.length) throw new Error('groups that do not follow on the end of the binlog')
-    try {
-      this.write(this.writableSegment(), [bytes])
-    } catch (error) {
-      if (!this.makeRoom(error)) throw error
-      this.write(this.writableSegment(), [bytes])
-    }
+    this.write(this.writableSegment(), [bytes])
     this.grown(end, groups, clockMs, [bytes])
   }
 
@@ -232,7 +225,6 @@ export class Binlog {
     this.syncs = other.syncs
     this.follower = other.follower
     this.onSynced = other.onSynced
-    this.makeRoom = other.makeRoom
   }
 
   /** Closes a log that is no longer anyone's. Whoever waits for a sync waits no longer. */
