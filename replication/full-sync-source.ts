@@ -103,7 +103,7 @@ export class FullSyncSource {
     for (const snapshot of [...this.snapshots]) this.discard(snapshot, code, reason)
   }
 
-  /** Resolves when nothing reads any more. */
+  /** Resolves when nothing reads any more. A snapshot that is still being made is closed when it comes. */
   async close(): Promise<void> {
     this.discardAll('ERR', 'the server is shutting down')
     while (this.endings.size > 0) await Promise.all(this.endings)
@@ -141,10 +141,11 @@ export class FullSyncSource {
       isDiscarded: false,
     }
     this.snapshots.push(snapshot)
-    this.own(this.make(snapshot))
+    void this.make(snapshot) // not waited for by `close`: a checkpoint may need turns that do not come any more
     return snapshot
   }
 
+  /** Never rejects. */
   private async make(snapshot: Snapshot): Promise<void> {
     const { storage, log } = this.options
     let data: DataSnapshot | null = null

@@ -99,6 +99,8 @@ export class Transfer {
     this.hasSent = false
     if (!this.hasBegun || !this.isUnderWay || nowMs - this.sentMs < periodMs || this.connection.unsentBytes > 0) return
     this.send(WAIT)
+    this.hasSent = false
+    this.sentMs = nowMs
   }
 
   /** The replica is told that it has to ask again. */
