@@ -235,7 +235,8 @@ export class Replication {
   private takeOver(runId: string): void {
     if (!this.isReplica) return // it has happened already, and the master has not heard of it
     const [master] = this.link.chain
-    if (master !== undefined && master !== runId)
+    // Without a link it cannot be told: a master that was restarted while it hands over has a run id that nobody here has heard of.
+    if (this.link.isUp && master !== runId)
       throw new Refusal('ERR', 'FAILOVER is asked for by a node that is not the master of this one')
     this.becomeMaster('its master has handed over to it')
   }
@@ -252,6 +253,7 @@ export class Replication {
       this.chain = chain
       this.master.dropSessions('the chain of masters has changed')
     }
+    this.failover.advance(this.options.clock.monotonicMs()) // before this node can be handed the role back
     this.options.changed()
   }
 
