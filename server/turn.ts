@@ -68,6 +68,7 @@ export class Turn {
     if (touched.length > 0) this.touched = []
     if (outcome === 'stalled' && !this.isStalled) this.keepStalled(touched)
     else if (touched.length > 0) this.flush(touched)
+    if (this.waitForSync && storage.isReady) storage.binlog.sync() // replicas wait for what no client waits for: keys that have expired
     this.feed()
     const moreWork = storage.background()
     this.afterEnd()
