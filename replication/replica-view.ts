@@ -2,7 +2,7 @@
 import type { SlaveItem } from './slave-items.ts'
 
 /** Redis's names. handshake: known, and nothing has begun. wait_bgsave: its full sync waits for a snapshot. send_bulk: is being sent one. */
-export type ReplicaState = 'handshake' | 'wait_bgsave' | 'send_bulk' | 'online'
+type ReplicaState = 'handshake' | 'wait_bgsave' | 'send_bulk' | 'online'
 
 export interface ReplicaView {
   /** As announced. */

@@ -1,7 +1,9 @@
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
+import type { Claimant } from '../../replication/claims.ts'
 import { type Binding, MAX_SLAVE_ITEMS, type SlaveItem, SlaveItems } from '../../replication/slave-items.ts'
 import { id } from '../support/master-bench.ts'
+import { seeded } from '../support/seed.ts'
 
 const TIMEOUT_MS = 60_000
 const A = id(1)
@@ -239,6 +241,41 @@ test('items are so many at most: the one that has been away longest makes room, 
     [10],
   )
   bound(metaSync(5001, id(20), 1, 20))
+})
+
+test('whatever happens in whatever order, an item has one connection at most, a connection one item, and sessions never come again', () => {
+  const { integer, pick } = seeded('slave items')
+  for (let round = 0; round < 50; round++) {
+    const { items, state, metaSync } = registry()
+    const sessions = new Set<number>()
+    const attempts = new Map<string, number>()
+    for (let step = 0; step < 200; step++) {
+      state.now += integer(20_000)
+      const connection = integer(12)
+      const runId = id(integer(4))
+      if (integer(4) === 0) items.left(connection, state.now)
+      else if (integer(20) === 0) items.forget(integer(100_000), state.now)
+      else {
+        const attempt = (attempts.get(runId) ?? 0) + pick([-1, 0, 1, 1])
+        attempts.set(runId, Math.max(0, attempt, attempts.get(runId) ?? 0))
+        const binding = metaSync(connection, runId, Math.max(0, attempt), 7001 + integer(3))
+        if (binding.type === 'bound') {
+          const { item } = binding
+          assert.is(sessions.has(item.session), false)
+          sessions.add(item.session)
+          assert.equal([item.connection, item.runId, item.claims.holder?.runId], [connection, runId, runId])
+        }
+      }
+      for (const item of items.all) {
+        const isBound = item.connection !== null
+        if (isBound) assert.is(items.of(item.connection as number), item)
+        else assert.equal([item.session, item.continued], [0, null])
+        assert.is(item.leftMs === null, isBound)
+        assert.is(item.claims.refused.includes(item.claims.holder as Claimant), false)
+      }
+      assert.is([...items.all].filter((item) => item.connection !== null).length, items.attachedCount)
+    }
+  }
 })
 
 test.run()
