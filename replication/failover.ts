@@ -102,7 +102,12 @@ export class Failover {
   private handOver(host: string, port: number): void {
     this.phase = 'failover-in-progress'
     this.host.log.info({ host, port }, 'failover: handing the role over')
-    this.host.handOver(host, port)
+    try {
+      this.host.handOver(host, port)
+    } catch (error) {
+      this.phase = 'waiting-for-sync' // there is nothing to be taken back
+      this.abort(`the role could not be stored: ${String(error)}`)
+    }
   }
 
   private finish(): void {

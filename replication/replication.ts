@@ -224,7 +224,13 @@ export class Replication {
   private becomeMaster(why: string): void {
     const { storage, log } = this.options
     this.link.leave()
-    storage.promote()
+    try {
+      storage.promote()
+    } catch (error) {
+      const { master } = storage.identity
+      if (master !== undefined && master !== null) this.link.follow(master) // it is a replica still
+      throw error
+    }
     const { replicationId } = storage.identity
     log.info({ reason: why, replicationId, offset: storage.binlog.end.offset }, 'this node is a master')
     this.master.dropSessions('this node has become a master')
@@ -236,8 +242,7 @@ export class Replication {
     if (!this.isReplica) return // it has happened already, and the master has not heard of it
     const [master] = this.link.chain
     // Without a link it cannot be told: a master that was restarted while it hands over has a run id that nobody here has heard of.
-    if (this.link.isUp && master !== runId)
-      throw new Refusal('ERR', 'FAILOVER is asked for by a node that is not the master of this one')
+    if (this.link.isUp && master !== runId) throw new Refusal('ERR', 'FAILOVER is asked for by a node that is not the master of this one')
     this.becomeMaster('its master has handed over to it')
   }
 
