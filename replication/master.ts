@@ -254,8 +254,9 @@ export class Master {
   get pinned(): number {
     let { pinned } = this.source
     for (const item of this.items.attached) {
-      const peer = this.peers.get(item.connection as number) as Peer
-      pinned = Math.min(pinned, peer.feed === null ? item.pinned : Math.max(item.pinned, this.cutOff(peer)))
+      const peer = this.peers.get(item.connection as number) // none once this side has been closed: its replicas come back to this data
+      const isFed = peer !== undefined && peer.feed !== null
+      pinned = Math.min(pinned, isFed ? Math.max(item.pinned, this.cutOff(peer)) : item.pinned)
     }
     return pinned
   }
