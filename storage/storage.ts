@@ -346,7 +346,11 @@ export class Storage {
         }
       }
       await binlog.close()
-      this.saveIdentity({ cleanEnd: binlog.end.offset })
+      try {
+        this.saveIdentity({ cleanEnd: binlog.end.offset })
+      } catch (error) {
+        log.error({ error: String(error) }, 'the clean end could not be noted; the next start begins another replication id')
+      }
     }
     await this.keyspace.records.close()
   }
