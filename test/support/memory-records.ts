@@ -42,6 +42,8 @@ export interface MemoryRecordsOptions {
 const CLEAR_PIECE_RECORDS = 16
 
 export class MemoryRecords implements RecordStore {
+  /** Called before a write is decided and after it; a good moment to crash at. */
+  onWrite: (() => void) | undefined
   private readonly random: Random | undefined
   private rows: Rows
   /** What a power loss cannot take, and what has come on top of it. */
@@ -81,6 +83,11 @@ export class MemoryRecords implements RecordStore {
   /** Makes a write fail, and every later one until a reopen: LevelDB's background error. */
   failWrites(fault: WriteFault = {}): void {
     this.fault = { ...fault, after: fault.after ?? 0, failedReopens: fault.failedReopens ?? 0 }
+  }
+
+  /** Writes that have not failed yet will not. */
+  mend(): void {
+    this.fault = undefined
   }
 
   /** Keeps batch writes pending until they are released. */
@@ -207,10 +214,12 @@ export class MemoryRecords implements RecordStore {
     return new Promise((resolve, reject) => {
       this.mustBeOpen()
       this.inFlight.push(changes)
+      this.onWrite?.()
       const end = () => {
         const error = this.takeFault(changes)
         this.inFlight.splice(this.inFlight.indexOf(changes), 1)
         if (error === undefined) this.see(changes, state)
+        this.onWrite?.()
         if (this.inFlight.length === 0) for (const wake of this.idle.splice(0)) wake()
         if (error === undefined) resolve()
         else reject(error)

@@ -48,7 +48,7 @@ export class Versions<T> {
   /** A sync that was called at `time` is done. What a failed sync gave up before is not written by a later one. */
   settle(time: number): void {
     let index = this.list.length - 1
-    while (this.list[index]!.time > time) index--
+    while (index > 0 && this.list[index]!.time > time) index-- // another sync, called later, may have ended before
     if (this.list[index]!.time > this.abandonedUntil) this.list.splice(0, index)
   }
 

@@ -1,0 +1,72 @@
+/** What can happen to a connection between two machines that both go on. Each returns what it did, in words. */
+import type { Network, Socket } from './network.ts'
+
+type Fault = (network: Network, socket: Socket, peer: Socket) => string
+
+/** Both sides see it, at some byte. */
+const cut: Fault = (_network, socket, peer) => {
+  socket.out.tear()
+  peer.out.tear()
+  socket.fail('ECONNRESET')
+  peer.fail('ECONNRESET')
+  return 'is cut'
+}
+
+/** One side sees the end, the other nothing, ever. */
+const halfOpen =
+  (side: 'dialler' | 'listener'): Fault =>
+  (_network, socket, peer) => {
+    const [sees, blind] = side === 'dialler' ? [socket, peer] : [peer, socket]
+    sees.out.tear()
+    sees.out.isLost = true
+    blind.out.isLost = true
+    sees.fail('ECONNRESET')
+    return `is over for the ${side} only`
+  }
+
+/** The dialler sees the end, and what it has sent arrives much later, when it has long come back on another connection. */
+const late: Fault = ({ schedule, chance }, socket, peer) => {
+  const delayMs = 50 + chance.random() * 3000
+  socket.out.holdUntil(schedule.nowMs + delayMs)
+  peer.out.isLost = true
+  socket.fail('ECONNRESET')
+  return `is over for the dialler, and what it sent comes ${Math.round(delayMs)} ms late`
+}
+
+const lost: Fault = (_network, socket, peer) => {
+  socket.out.isLost = true
+  peer.out.isLost = true
+  return 'carries nothing any more, and nobody sees it'
+}
+
+const lostOneWay =
+  (side: 'dialler' | 'listener'): Fault =>
+  (_network, socket, peer) => {
+    ;(side === 'dialler' ? socket : peer).out.isLost = true
+    return `carries nothing from the ${side} any more`
+  }
+
+const held =
+  (side: 'dialler' | 'listener'): Fault =>
+  ({ schedule, chance }, socket, peer) => {
+    const delayMs = chance.random() * 1500
+    ;(side === 'dialler' ? socket : peer).out.holdUntil(schedule.nowMs + delayMs)
+    return `holds back for ${Math.round(delayMs)} ms what comes from the ${side}`
+  }
+
+const FAULTS: readonly Fault[] = [
+  ...[cut, cut, late, late, lost],
+  ...[halfOpen('dialler'), halfOpen('dialler'), halfOpen('listener')],
+  ...[lostOneWay('dialler'), lostOneWay('listener'), held('dialler'), held('listener')],
+]
+
+/** Does something bad to one of the connections there are. */
+export function breakConnection(network: Network): string {
+  const { chance } = network
+  const connections = network.dialled.filter((socket) => socket.isOpen && socket.peer?.isOpen === true)
+  if (connections.length === 0) return 'no connection to break'
+  const socket = chance.pick(connections)
+  const peer = socket.peer as Socket
+  const what = chance.pick(FAULTS)(network, socket, peer)
+  return `connection ${socket.id} of ${socket.party.ip} to ${peer.party.ip} ${what}`
+}

@@ -1,0 +1,166 @@
+/**
+ * How a world ends: all troubles are over, one node is made the master and all others follow it, directly or in a chain; then all must become
+ * the same, and stay it in silence.
+ */
+import { checkDirectory } from '../../storage/check.ts'
+import { checkMemory } from '../support/engine-invariants.ts'
+import { keyOf, readRange } from './histories.ts'
+import type { SimulatedNode } from './node.ts'
+import { PORT } from './settings.ts'
+import { writeSome } from './workload.ts'
+import type { World } from './world.ts'
+
+const START_MS = 10_000
+const CONVERGE_MS = 60_000
+const SILENCE_MS = 3000
+
+export async function end(world: World): Promise<void> {
+  heal(world)
+  await world.until(
+    () => world.nodes.every((node) => node.isUp && !world.isStopping(node) && !isBusy(node)),
+    START_MS,
+    'that all are up',
+    () => view(world),
+  )
+  await appoint(world)
+  await converge(world)
+  const master = masters(world)[0] as SimulatedNode
+  for (let turns = 0; turns < 5; turns++) {
+    master.process?.wake()
+    if (world.takesWrites(master)) writeSome(master.process as NonNullable<typeof master.process>, world.chance, master.clock.wallMs())
+    await world.forMs(50)
+  }
+  await world.forMs(1000)
+  await converge(world)
+  await stayQuiet(world)
+  compare(world, master)
+  await close(world)
+}
+
+function heal(world: World): void {
+  world.note('all troubles are over')
+  world.network.heal()
+  for (const lift of world.faults.splice(0)) lift()
+  for (const { disk, records } of world.nodes) {
+    disk.files.onOperation = undefined
+    records?.mend()
+    disk.files.capacityBytes = 2 ** 40
+    disk.files.releaseSyncs()
+    records?.releaseWrites()
+  }
+}
+
+const isBusy = ({ process }: SimulatedNode) =>
+  process?.isReloading === true || process?.storage.isReloading === true || process?.storage.stalled !== null
+
+const masters = (world: World) => world.nodes.filter(({ process }) => process?.replication?.isReplica === false)
+
+async function appoint(world: World): Promise<void> {
+  const { chance, nodes, settings } = world
+  const wait = (condition: () => boolean, what: string) => world.until(condition, CONVERGE_MS, what, () => view(world))
+  if (settings.roles === 'failover') {
+    await wait(() => masters(world).length === 1 && nodes.every(hasNoFailover), 'one master')
+    return
+  }
+  if (settings.roles === 'fixed') {
+    chain(world, nodes[0] as SimulatedNode)
+    return
+  }
+  for (const { process } of nodes) {
+    process?.wake()
+    process?.replication?.failover.abort('all troubles are over')
+  }
+  const master = chance.pick(nodes)
+  master.process?.replication?.leave()
+  chain(world, master)
+}
+
+const hasNoFailover = ({ process }: SimulatedNode) => process?.replication?.failover.state === 'no-failover'
+
+/** All follow the master, or one that does, to a depth of three. */
+function chain(world: World, master: SimulatedNode): void {
+  const placed: { readonly node: SimulatedNode; readonly depth: number }[] = [{ node: master, depth: 0 }]
+  for (const node of world.nodes.filter((other) => other !== master)) {
+    const { node: upstream, depth } = world.chance.pick(placed.filter((place) => place.depth < 3))
+    node.process?.wake()
+    const outcome = node.process?.replication?.follow(upstream.ip, PORT, 'from where we are')
+    world.note(`${node.name} is to follow ${upstream.name}: ${outcome}`)
+    placed.push({ node, depth: depth + 1 })
+  }
+}
+
+async function converge(world: World): Promise<void> {
+  const isDone = () => {
+    const [first] = world.nodes
+    const replicas = world.nodes.filter(({ process }) => process?.replication?.isReplica === true)
+    if (first === undefined || replicas.length !== world.nodes.length - 1) return false
+    return (
+      replicas.every(({ process }) => process?.replication?.link.isUp === true) &&
+      world.nodes.every(({ track }) => keyOf(track.end) === keyOf(first.track.end))
+    )
+  }
+  await world.until(isDone, CONVERGE_MS, 'that all are the same', () => view(world))
+}
+
+/** Nobody connects anew, nobody complains. */
+async function stayQuiet(world: World): Promise<void> {
+  const before = world.nodes.map(({ process }) => process?.dialled)
+  world.isQuiet = true
+  await world.forMs(SILENCE_MS)
+  world.isQuiet = false
+  for (const [index, node] of world.nodes.entries()) {
+    if (node.process?.dialled !== before[index]) throw new Error(`${node.name} has connected anew though all is well`)
+  }
+  await converge(world)
+}
+
+function compare(world: World, master: SimulatedNode): void {
+  for (const node of world.nodes) {
+    node.compareContent()
+    checkMemory((node.process as NonNullable<typeof node.process>).storage.keyspace)
+    compareBytes(node, master)
+  }
+  if (!world.isLossless) return
+  const kept = world.histories.ancestors(master.track.end)
+  const lost = world.acknowledged.filter((position) => !kept.has(position))
+  if (lost.length > 0) throw new Error(`acknowledged and lost: ${lost.slice(0, 10).join(', ')} of ${world.acknowledged.length}`)
+}
+
+function compareBytes(node: SimulatedNode, master: SimulatedNode): void {
+  const [a, b] = [node.process?.storage.binlog, master.process?.storage.binlog]
+  if (a === undefined || b === undefined) throw new Error('a binlog is missing')
+  const from = Math.max(a.startOffset, b.startOffset)
+  const [left, right] = [
+    readRange(node.disk.files, a.segments, from, a.end.offset),
+    readRange(master.disk.files, b.segments, from, b.end.offset),
+  ]
+  if (!left.equals(right)) throw new Error(`the binlogs of ${node.name} and ${master.name} differ after ${from}`)
+}
+
+async function close(world: World): Promise<void> {
+  for (const node of world.nodes) {
+    const { process, disk } = node
+    if (process === null) continue
+    await process.stop('save')
+    world.network.kill(process)
+    const left = disk.kill(world.chance.random)
+    const report = await checkDirectory({ files: left.files, directory: '/data', openRecords: (path) => left.openRecords(path) })
+    if (report.damages > 0) throw new Error(`${node.name}: ${JSON.stringify(report.findings)}`)
+  }
+}
+
+function view(world: World): string {
+  return world.nodes
+    .map(({ name, process, track }) => {
+      if (process === null || process.replication === null) return `${name}: not up`
+      const { storage, replication } = process
+      const { link, master, failover } = replication
+      const replicas = master.online().map(({ ip, state, applied }) => `${ip} ${state} ${applied}`)
+      return [
+        `${name}: ${storage.role} at ${keyOf(track.end)}, id ${storage.identity.replicationId.slice(0, 8)}, master ${JSON.stringify(storage.identity.master)}`,
+        `  link ${JSON.stringify(link.view)}`,
+        `  replicas: ${replicas.join('; ')}; ${failover.state}; stalled: ${storage.stalled}; writes paused: ${replication.writesPaused}`,
+      ].join('\n')
+    })
+    .join('\n')
+}

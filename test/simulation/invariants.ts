@@ -1,0 +1,61 @@
+/** What must hold between nodes after every event. What holds of one node by itself is checked in node.ts. */
+import type { AckRequest } from '../../replication/messages.ts'
+import { keyOf } from './histories.ts'
+import type { SimulatedNode } from './node.ts'
+import { Peer } from './peer.ts'
+import type { World } from './world.ts'
+
+/** The node that a linked replica is fed by, where that has gone on without a break since. */
+function masterOf(world: World, node: SimulatedNode): { readonly master: SimulatedNode; readonly peer: Peer } | null {
+  const accepted = node.process?.dialled?.peer
+  if (node.process?.dialled?.isOpen !== true || accepted?.isOpen !== true || !(accepted.events instanceof Peer)) return null
+  const master = world.nodes.find(({ process }) => process === accepted.party)
+  return master?.isUp === true && accepted.events.streamingEpoch === master.process?.epoch ? { master, peer: accepted.events } : null
+}
+
+export function checkWorld(world: World): void {
+  for (const node of world.nodes) {
+    if (!node.isUp) continue
+    checkItems(node)
+    const { process } = node
+    if (process?.replication?.link.isUp !== true || process.storage.role !== 'replica') continue
+    const found = masterOf(world, node)
+    if (found !== null) checkPair(world, node, found.master, found.peer)
+  }
+}
+
+/** A replica's binlog is its master's, as far as it goes. */
+function checkPair(world: World, replica: SimulatedNode, master: SimulatedNode, peer: Peer): void {
+  const { end } = replica.track
+  if (end.offset < master.track.start.offset) return
+  const there = master.track.crcAt(end.offset)
+  if (there !== end.crc) {
+    throw new Error(
+      `${replica.name} follows ${master.name} and is at ${keyOf(end)}, where its master has ${there ?? 'no group'} (its end: ${keyOf(master.track.end)})`,
+    )
+  }
+  if (world.settings.syncAlways && end.offset > Math.max(master.syncedOnce, peer.streamingFrom) && master.process?.isReloading !== true) {
+    throw new Error(`${replica.name} has been fed up to ${end.offset} of what ${master.name} has synced up to ${master.syncedOnce} only`)
+  }
+}
+
+/** One item an address. */
+function checkItems({ name, process }: SimulatedNode): void {
+  const master = process?.replication?.master
+  if (master === undefined) return
+  const addresses = [...master.online(), ...master.absent()].map(({ ip, port }) => `${ip}:${port}`)
+  if (new Set(addresses).size !== addresses.length) throw new Error(`${name} has an address twice: ${addresses.join(', ')}`)
+}
+
+/** An ack that counts on the master speaks of the master's own history. */
+export function checkAck(world: World, master: SimulatedNode, peer: Peer, { applied }: AckRequest): void {
+  const { process, track } = master
+  if (process === null || peer.streamingEpoch !== process.epoch || applied < track.start.offset) return
+  const crc = track.crcAt(applied)
+  if (crc === undefined) throw new Error(`${peer.remoteIp} acknowledges ${applied} to ${master.name}, where no group ends`)
+  const party = peer.socket.peer?.party
+  const replica = world.nodes.find((node) => node.process === party)
+  const there = replica?.track.crcAt(applied)
+  if (there !== undefined && there !== crc)
+    throw new Error(`${replica?.name} acknowledges ${applied} of another history than ${master.name}'s`)
+}

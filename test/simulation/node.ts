@@ -1,0 +1,316 @@
+/**
+ * A machine and the server on it, run after run: what it has promised (to clients, to its master), what its binlog has held, and whether a
+ * restart finds that again.
+ */
+import { createHash } from 'node:crypto'
+import type { AckRequest } from '../../replication/messages.ts'
+import type { BinlogPosition } from '../../storage/binlog/group.ts'
+import type { Clock } from '../../storage/clock.ts'
+import { readCommand } from '../../storage/command-codec.ts'
+import { currentGeneration } from '../../storage/directory.ts'
+import { Disk } from '../support/engine.ts'
+import { liveContent } from '../support/engine-invariants.ts'
+import type { MemoryRecords } from '../support/memory-records.ts'
+import { fromSeed, type Seeded } from '../support/seed.ts'
+import { type Histories, keyOf, Track } from './histories.ts'
+import type { Network } from './network.ts'
+import type { Peer } from './peer.ts'
+import { type ProcessHost, SimulatedProcess } from './process.ts'
+import type { WorldSettings } from './settings.ts'
+
+/** One in so many positions is where keyspaces are compared; the same ones on all nodes. */
+const CONTENT_EVERY = 6
+const WALL_START_MS = 1_700_000_000_000
+
+export interface NodeHost {
+  readonly network: Network
+  readonly settings: WorldSettings
+  readonly histories: Histories
+  readonly chance: Seeded
+  note(text: string): void
+  logged(node: SimulatedNode, level: string, text: string, fields: object): void
+  fail(error: unknown): void
+  lostPower(): void
+  /** Clients have been told that everything up to here is there. */
+  acknowledge(position: string): void
+  /** An ack that counted. */
+  acked(node: SimulatedNode, peer: Peer, ack: AckRequest): void
+}
+
+interface Found {
+  readonly how: Crash
+  readonly end: number
+  readonly synced: number
+}
+
+export type Crash = 'kill' | 'power loss'
+
+export class SimulatedNode {
+  readonly name: string
+  readonly ip: string
+  process: SimulatedProcess | null = null
+  disk = new Disk()
+  readonly track = new Track()
+  wallOffsetMs = 0
+  /** A write to the disk has been made to fail in a way that ends the process. */
+  mayBeFatal = false
+  /** Log lines at warn and error, with how often they came. */
+  readonly complaints = new Map<string, number>()
+  private readonly host: NodeHost
+  private trackEpoch = 0
+  private trackGeneration: string | null = null
+  private wasReplica = false
+  /** What is read of the disk now is read by nobody in this world. */
+  private isObserving = false
+  private crashed: Found | null = null
+  /** Ends of groups that clients wait for. */
+  private unacknowledged: BinlogPosition[] = []
+  /** What is on the medium by this node's own word: it must survive any loss of power. */
+  private promised: (BinlogPosition & { readonly generation: string }) | null = null
+
+  constructor(name: string, ip: string, host: NodeHost) {
+    this.name = name
+    this.ip = ip
+    this.host = host
+  }
+
+  /** Serving. */
+  get isUp(): boolean {
+    return this.process !== null && !this.process.muted && this.process.replication !== null
+  }
+
+  readonly clock: Clock = {
+    wallMs: () => Math.floor(WALL_START_MS + this.host.network.schedule.nowMs + this.wallOffsetMs),
+    monotonicMs: () => this.host.network.schedule.nowMs,
+  }
+
+  /** Begins a start; it serves a while later. */
+  start(): void {
+    const { host, ip, disk, clock } = this
+    host.network.power(ip)
+    const process = new SimulatedProcess({ host: this.processHost(), ip, disk, clock, chance: fromSeed(host.chance.integer(2 ** 32)) })
+    this.process = process
+    this.note(`starts as ${process.runId.slice(0, 8)}`)
+    process.start().then(
+      () => this.guarded(() => this.recovered(process)),
+      (error: unknown) => {
+        if (process.muted) return
+        if ((error as NodeJS.ErrnoException).code !== 'ENOSPC') host.fail(error)
+        this.note(`cannot start: ${String(error)}`)
+        this.doomed ??= { how: 'kill', disk: this.diskAfter('kill') }
+      },
+    )
+  }
+
+  /** The process ends at once; with the power, what was not synced may go too. `disk` is what a crash in the middle of something has left. */
+  crash(how: Crash, disk: Disk = this.diskAfter(how)): void {
+    const { process, host } = this
+    if (process === null) return
+    this.noteWhatWas(how)
+    if (how === 'kill') host.network.kill(process)
+    else {
+      host.network.cutPower(process)
+      host.lostPower()
+    }
+    this.note(how)
+    this.process = null
+    this.disk = disk
+  }
+
+  /** The process goes on for the rest of this moment, unheard, and then is crashed: what its disk held at an operation is what remains. */
+  crashAt(how: Crash, operations: number): void {
+    const { disk, process } = this
+    if (process === null) return
+    let left = operations
+    disk.files.onOperation = () => {
+      if (process.muted || this.isObserving || left-- > 0) return
+      disk.files.onOperation = undefined
+      if (this.process !== process) return
+      this.guarded(() => {
+        if (process.replication !== null) this.observe()
+        this.noteWhatWas(how)
+        process.muted = true
+        this.doomed = { how, disk: this.diskAfter(how) }
+      })
+    }
+  }
+
+  private doomed: { readonly how: Crash; readonly disk: Disk } | null = null
+
+  /** After each event: buries a process that died in it. Returns whether there was one. */
+  bury(): boolean {
+    const { doomed } = this
+    if (doomed === null) return false
+    this.doomed = null
+    const found = this.crashed
+    this.crash(doomed.how, doomed.disk)
+    this.crashed = found
+    return true
+  }
+
+  /** A graceful end. Resolves when it is there. */
+  async stop(how: 'save' | 'nosave'): Promise<void> {
+    const { process, host } = this
+    if (process === null) return
+    process.endTurn()
+    this.observe()
+    this.note(`stops: ${how}`)
+    await process.stop(how)
+    if (process.muted) return
+    const { end } = this.track
+    this.crashed = { how: 'kill', end: end.offset, synced: end.offset }
+    host.network.kill(process)
+    this.process = null
+    this.disk = this.disk.kill(host.chance.random)
+    this.note('has stopped')
+  }
+
+  /** Reads what is new in the binlog, and checks what can be checked of one node. */
+  observe(): void {
+    const { process, host, track } = this
+    if (process === null || process.muted || process.replication === null) return
+    const { storage } = process
+    const { binlog } = storage
+    if (process.epoch !== this.trackEpoch) this.restartTrack(process)
+    const isReplica = storage.role === 'replica'
+    const before = track.end.offset
+    this.isObserving = true
+    track.follow(this.disk.files, binlog.segments, binlog.end, host.histories, isReplica && this.wasReplica)
+    this.isObserving = false
+    if (!isReplica && !this.wasReplica) this.unacknowledged.push(...track.after(before))
+    this.wasReplica = isReplica
+    const until = host.settings.syncAlways ? binlog.synced : binlog.end.offset
+    while ((this.unacknowledged[0]?.offset ?? Number.POSITIVE_INFINITY) <= until)
+      host.acknowledge(keyOf(this.unacknowledged.shift() as BinlogPosition))
+    if (host.settings.syncAlways && storage.stalled === null) this.promise(binlog.synced)
+    if (track.end.offset > before && (binlog.end.crc & 0xffff) % CONTENT_EVERY === 0) this.compareContent()
+  }
+
+  /** Compares memory with what others had at this position. */
+  compareContent(): void {
+    const { process, host } = this
+    if (process === null || process.isReloading || !this.isUp) return
+    const { storage } = process
+    if (storage.stalled !== null || !storage.group.isEmpty || storage.isReloading || storage.checkpointer.isReopening) return
+    host.histories.sawContent(this.track.end, contentOf(process))
+  }
+
+  /** LevelDB of the data in use, where there is any. */
+  get records(): MemoryRecords | null {
+    return this.generation() === null ? null : this.disk.recordsAt(currentGeneration(this.disk.files, '/data').db)
+  }
+
+  note(text: string): void {
+    this.host.note(`${this.name}: ${text}`)
+  }
+
+  guarded(action: () => void): void {
+    try {
+      action()
+    } catch (error) {
+      this.host.fail(error)
+    }
+  }
+
+  private diskAfter(how: Crash): Disk {
+    const { random } = this.host.chance
+    return how === 'kill' ? this.disk.kill(random) : this.disk.crash(random)
+  }
+
+  private noteWhatWas(how: Crash): void {
+    const { process } = this
+    if (process === null || process.replication === null) return // in the middle of a start: what was before it still counts
+    const { end, synced } = process.storage.binlog
+    this.crashed = { how, end: end.offset, synced }
+  }
+
+  /** The name of the data that CURRENT names. */
+  private generation(): string | null {
+    return this.disk.files.existsSync('/data/CURRENT') ? currentGeneration(this.disk.files, '/data').name : null
+  }
+
+  private restartTrack({ epoch, storage }: SimulatedProcess): void {
+    const position = storage.binlog.positionAt(storage.binlog.startOffset)
+    if (position === null || !this.host.histories.has(position))
+      throw new Error('a full sync has led to a position where nobody has ever been')
+    this.trackEpoch = epoch
+    this.trackGeneration = this.generation()
+    this.unacknowledged = []
+    this.track.restart(position)
+    this.promised = null
+    this.note(`has swapped its data: ${keyOf(position)}`)
+  }
+
+  private recovered(process: SimulatedProcess): void {
+    if (process.muted) return
+    const { storage } = process
+    const { end } = storage.binlog
+    this.trackEpoch = process.epoch
+    this.unacknowledged = []
+    const generation = this.generation()
+    this.note(`serves as a ${storage.role} at ${keyOf(end)} in ${generation}, id ${storage.identity.replicationId.slice(0, 8)}`)
+    const { crashed, track, promised } = this
+    if (!this.host.histories.has(end)) throw new Error(`${this.name} has recovered to ${keyOf(end)}, where nobody has ever been`)
+    if (promised !== null && generation !== null && generation < promised.generation) {
+      throw new Error(
+        `${this.name} has gone back from ${promised.generation} to ${generation} though it had acknowledged ${promised.offset}`,
+      )
+    }
+    if (crashed !== null && generation === this.trackGeneration) {
+      const least = crashed.how === 'kill' ? crashed.end : Math.max(crashed.synced, promised?.offset ?? 0)
+      if (end.offset < least) throw new Error(`${this.name} has recovered to ${end.offset} after a ${crashed.how}; it must have ${least}`)
+      track.cut(end.offset)
+      if (keyOf(track.end) !== keyOf(end)) throw new Error(`${this.name} has recovered to ${keyOf(end)}, and was never there`)
+    } else track.restart(end)
+    this.trackGeneration = generation
+    this.crashed = null
+    this.wasReplica = storage.role === 'replica'
+    this.compareContent()
+  }
+
+  /** Everything before it is on the medium, by this process or one before. */
+  get syncedOnce(): number {
+    return Math.max(this.promised?.offset ?? 0, this.process?.storage.binlog.synced ?? 0)
+  }
+
+  private promise(offset: number): void {
+    const crc = this.track.crcAt(offset)
+    const generation = this.generation()
+    if (crc === undefined || generation === null) return
+    if (this.promised === null || this.promised.offset < offset) this.promised = { offset, crc, generation }
+  }
+
+  private processHost(): ProcessHost {
+    const { host } = this
+    return {
+      network: host.network,
+      settings: host.settings,
+      note: (text) => this.note(text),
+      logged: (level, text, fields) => host.logged(this, level, text, fields),
+      fatal: (error) => {
+        this.note(`fatal: ${String(error)}`)
+        if (!this.mayBeFatal) host.fail(error)
+        else this.doomed ??= { how: 'kill', disk: this.diskAfter('kill') }
+      },
+      swapped: () => {},
+      sent: (data) => this.guarded(() => this.saidToMaster(data)),
+      acked: (peer, ack) => this.guarded(() => host.acked(this, peer, ack)),
+    }
+  }
+
+  /** What a replica acknowledges it must have. */
+  private saidToMaster(data: Buffer): void {
+    const command = readCommand(data, 0, data.length)
+    if (command?.args[0] !== 'REPLCONF' || this.process === null) return
+    const [applied, synced] = [Number(command.args[2]), Number(command.args[4])]
+    const { binlog } = this.process.storage
+    if (applied > binlog.end.offset) throw new Error(`${this.name} acknowledges ${applied} and ends at ${binlog.end.offset}`)
+    if (synced > binlog.synced) throw new Error(`${this.name} acknowledges ${synced} as synced, and has synced ${binlog.synced}`)
+    this.promise(synced)
+  }
+}
+
+function contentOf({ storage }: SimulatedProcess): string {
+  const lines = liveContent(storage.keyspace, 0)
+  return lines.length < 20_000 ? lines : createHash('sha1').update(lines).digest('hex')
+}

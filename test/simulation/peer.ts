@@ -1,0 +1,158 @@
+/** A connection to a simulated server as the server sees it: requests in RESP come in, replies and whatever replication sends go out. */
+
+import type { Master } from '../../replication/master.ts'
+import type { AckRequest } from '../../replication/messages.ts'
+import {
+  type Meta,
+  metaReply,
+  Refusal,
+  readBinlogSync,
+  readDbSync,
+  readMetaSync,
+  readTrySync,
+  type TrySyncReply,
+  trySyncReplyWords,
+} from '../../replication/messages.ts'
+import type { ReplicaConnection } from '../../replication/replica-connection.ts'
+import type { Bytes } from '../../storage/bytes.ts'
+import { encodedLength, readCommand, writeCommand } from '../../storage/command-codec.ts'
+import type { Socket, SocketEvents } from './network.ts'
+
+export interface PeerHost {
+  /** Null while the data is being loaded. */
+  readonly master: Master | null
+  wake(): void
+  /** The log of the simulation. */
+  note(text: string): void
+  /** A replica said how far it is, and that counted. */
+  acked(peer: Peer, ack: AckRequest): void
+}
+
+export class Peer implements ReplicaConnection, SocketEvents {
+  readonly id: number
+  readonly remoteIp: string
+  readonly address: string
+  readonly socket: Socket
+  /** It is sent the binlog, as of this history of the master's data; -1: not yet. */
+  streamingEpoch = -1
+  /** Where that began. */
+  streamingFrom = 0
+  private readonly host: PeerHost
+  private readonly epoch: () => number
+  private unread = Buffer.alloc(0)
+
+  constructor(socket: Socket, host: PeerHost, epoch: () => number) {
+    this.socket = socket
+    this.host = host
+    this.epoch = epoch
+    this.id = socket.id
+    this.remoteIp = socket.peer?.party.ip ?? ''
+    this.address = `${this.remoteIp}:${10_000 + socket.id}`
+  }
+
+  get unsentBytes(): number {
+    return this.socket.unsentBytes
+  }
+
+  send(bytes: Buffer): void {
+    this.socket.send(bytes)
+  }
+
+  close(): void {
+    this.socket.close()
+  }
+
+  connected(): void {}
+
+  drained(): void {
+    this.host.wake()
+    this.host.master?.drained(this)
+  }
+
+  closed(reason: string): void {
+    this.host.wake()
+    this.host.note(`connection ${this.id} from ${this.remoteIp} has ended: ${reason}`)
+    this.host.master?.closed(this)
+  }
+
+  data(bytes: Buffer): void {
+    this.unread = Buffer.concat([this.unread, bytes])
+    let start = 0
+    for (;;) {
+      const read = readCommand(this.unread, start, this.unread.length)
+      if (read === null) break
+      start = read.end
+      this.request(read.args)
+    }
+    this.unread = this.unread.subarray(start)
+  }
+
+  private request(words: Bytes[]): void {
+    const { host } = this
+    const { master } = host
+    host.wake()
+    if (words[0] !== 'REPLCONF') host.note(`${this.remoteIp} (connection ${this.id}): ${words.join(' ')}`)
+    if (master === null) {
+      this.refuse('LOADING haypile is loading the dataset in memory')
+      return
+    }
+    try {
+      this.dispatch(master, words)
+    } catch (error) {
+      const { code, message } = error as NodeJS.ErrnoException
+      if (!(error instanceof Refusal) && code !== 'ENOSPC') throw error
+      host.note(`refused connection ${this.id}: ${words[0]}: ${code} ${message}`)
+      this.refuse(error instanceof Refusal ? `${code} ${message}` : `ERR internal error: ${message}`)
+    }
+  }
+
+  private dispatch(master: Master, words: Bytes[]): void {
+    switch (words[0]) {
+      case 'METASYNC':
+        this.reply(metaReply(this.noted(master.metaSync(this, readMetaSync(words)))))
+        return
+      case 'TRYSYNC':
+        this.reply(trySyncReplyWords(this.decided(master.trySync(this, readTrySync(words)))))
+        return
+      case 'DBSYNC':
+        master.dbSync(this, readDbSync(words))
+        return
+      case 'BINLOGSYNC': {
+        const { session, offset } = readBinlogSync(words)
+        master.binlogSync(this, session, offset)
+        this.streamingEpoch = this.epoch()
+        this.streamingFrom = offset
+        return
+      }
+      case 'REPLCONF': {
+        const ack = { applied: Number(words[2]), synced: Number(words[4]) }
+        master.ack(this, ack)
+        this.host.acked(this, ack)
+        return
+      }
+      default:
+        throw new Error(`a replica sent ${words.join(' ')}`)
+    }
+  }
+
+  private noted(meta: Meta): Meta {
+    this.host.note(`meta to connection ${this.id}: session ${meta.session}, id ${meta.replicationId.slice(0, 8)}, end ${meta.binlogEnd}`)
+    return meta
+  }
+
+  private decided(reply: TrySyncReply): TrySyncReply {
+    const what = reply.type === 'continue' ? `CONTINUE at ${reply.offset}` : `FULLSYNC, ${reply.reason}: ${reply.text}`
+    this.host.note(`answer to connection ${this.id}: ${what}`)
+    return reply
+  }
+
+  private reply(words: Bytes[]): void {
+    const buffer = Buffer.alloc(encodedLength(words))
+    writeCommand(words, buffer, 0)
+    this.socket.send(buffer)
+  }
+
+  private refuse(text: string): void {
+    this.socket.send(Buffer.from(`-${text}\r\n`, 'latin1'))
+  }
+}

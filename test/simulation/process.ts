@@ -1,0 +1,289 @@
+/**
+ * One run of a simulated server: the storage engine on its machine's disk, commands on top, replication to and from others, and the turn that
+ * joins them. It does what server/turn.ts and server/cron.ts do, when the world says so.
+ */
+import { connection } from '../../commands/connection.ts'
+import { databases } from '../../commands/databases.ts'
+import { Executor, type ExecutorHooks } from '../../commands/executor.ts'
+import { expiry } from '../../commands/expiry.ts'
+import { keys } from '../../commands/keys.ts'
+import type { ServerPort } from '../../commands/ports.ts'
+import type { Reply } from '../../commands/reply.ts'
+import { stringNumbers } from '../../commands/string-numbers.ts'
+import { stringRanges } from '../../commands/string-ranges.ts'
+import { strings } from '../../commands/strings.ts'
+import { CommandTable } from '../../commands/table.ts'
+import type { AckRequest } from '../../replication/messages.ts'
+import { Replication } from '../../replication/replication.ts'
+import { ReplayClient, replayer } from '../../server/replay-client.ts'
+import type { Bytes } from '../../storage/bytes.ts'
+import type { Clock } from '../../storage/clock.ts'
+import { randomHex } from '../../storage/identity.ts'
+import type { Log } from '../../storage/log.ts'
+import { Storage } from '../../storage/storage.ts'
+import type { Disk } from '../support/engine.ts'
+import { plain } from '../support/run-command.ts'
+import type { Seeded } from '../support/seed.ts'
+import type { Network, Party, Socket, SocketEvents } from './network.ts'
+import { Peer } from './peer.ts'
+import { DATABASES, PORT, type WorldSettings } from './settings.ts'
+
+export interface ProcessHost {
+  readonly network: Network
+  readonly settings: WorldSettings
+  note(text: string): void
+  logged(level: string, text: string, fields: object): void
+  /** It cannot go on: its process would have ended. */
+  fatal(error: unknown): void
+  /** The data has been replaced by a full sync. */
+  swapped(): void
+  /** A replica's bytes to its master. */
+  sent(data: Buffer): void
+  acked(peer: Peer, ack: AckRequest): void
+}
+
+const SYNC_EVERY_MS = 1000
+const ROOM_EVERY_MS = 1000
+
+/** Keeps its last reply, or the text of the error. */
+class SimulatedClient extends ReplayClient {
+  last: unknown = null
+
+  override reply(reply?: Reply): void {
+    this.last = plain(reply as Reply)
+  }
+
+  override replyError(text?: Bytes): void {
+    this.last = new Error(text)
+  }
+}
+
+export class SimulatedProcess implements Party {
+  readonly ip: string
+  muted = false
+  readonly runId: string
+  readonly disk: Disk
+  /** Null until it has recovered. */
+  replication: Replication | null = null
+  /** Grows with every change of the data that is not a group more. */
+  epoch = 0
+  /** The connection that it dialled last. */
+  dialled: Socket | null = null
+  isReloading = false
+  private opened: Storage | null = null
+  private executor: Executor | null = null
+  private readonly client = new SimulatedClient()
+  private readonly host: ProcessHost
+  private readonly clock: Clock
+  private readonly chance: Seeded
+  private readonly table = new CommandTable([connection, strings, stringNumbers, stringRanges, keys, expiry, databases])
+  private isTurn = false
+  private lastSyncMs = 0
+  private lastRoomMs = 0
+
+  constructor(options: { host: ProcessHost; ip: string; disk: Disk; clock: Clock; chance: Seeded }) {
+    this.host = options.host
+    this.ip = options.ip
+    this.disk = options.disk
+    this.clock = options.clock
+    this.chance = options.chance
+    this.runId = randomHex(options.chance.random, 40)
+  }
+
+  get storage(): Storage {
+    if (this.opened === null) throw new Error('the storage is not open')
+    return this.opened
+  }
+
+  get isOpen(): boolean {
+    return this.opened !== null
+  }
+
+  /** Resolves when it serves. */
+  async start(): Promise<void> {
+    const { settings, network } = this.host
+    network.listen(this, PORT, (socket) => this.accept(socket))
+    const storage = await Storage.open({
+      directory: '/data',
+      files: this.disk.files,
+      openRecords: (path) => this.disk.openRecords(path),
+      clock: this.clock,
+      random: this.chance.random,
+      log: this.log(),
+      settings: structuredClone(settings.storage),
+      fatal: (error) => {
+        if (!this.muted) this.host.fatal(error)
+      },
+    })
+    this.executor = this.makeExecutor(storage)
+    await storage.recover(replayer(this.executor, storage.keyspace))
+    this.opened = storage
+    if (this.muted) return
+    this.replication = this.makeReplication(storage)
+    this.wake()
+    this.replication.start(null)
+  }
+
+  wake(): void {
+    if (this.isTurn || this.opened === null) return
+    this.isTurn = true
+    this.opened.beginTurn()
+  }
+
+  /** Ends the turn under way, if there is one. Returns whether there was. */
+  endTurn(): boolean {
+    if (!this.isTurn || this.opened === null || this.muted) return false
+    this.isTurn = false
+    const { opened: storage, replication } = this
+    const moreExpired = storage.expireDue()
+    storage.commit()
+    if (this.host.settings.syncAlways) storage.binlog.sync()
+    replication?.flush()
+    if (storage.background() || moreExpired) this.wake()
+    return true
+  }
+
+  /** Ten times a second. */
+  tick(): void {
+    const { opened: storage, replication } = this
+    if (storage === null || replication === null || this.muted || this.isReloading) return
+    const now = this.clock.wallMs()
+    this.wake()
+    if (storage.stalled !== null && storage.retry()) this.host.note('goes on writing')
+    if (Math.abs(now - this.lastRoomMs) >= ROOM_EVERY_MS) {
+      this.lastRoomMs = now
+      storage.recoverRoom()
+    }
+    if (!this.host.settings.syncAlways && Math.abs(now - this.lastSyncMs) >= SYNC_EVERY_MS) {
+      this.lastSyncMs = now
+      storage.binlog.sync()
+    }
+    if (!storage.checkpointer.isReopening) storage.expiry.lookAhead(now)
+    replication.tick()
+  }
+
+  /** Whether a client's write would be run. */
+  get takesWrites(): boolean {
+    const { opened: storage, replication } = this
+    if (storage === null || replication === null || this.muted || this.isReloading) return false
+    if (replication.isReplica || replication.writesPaused || replication.lacksReplicas) return false
+    return (
+      storage.stalled === null && !storage.diskLow && !storage.isReloading && !storage.checkpointer.isReopening && !storage.isOverloaded
+    )
+  }
+
+  /** A client's command in the turn under way; its reply as a plain value, or an Error. */
+  run(database: number, ...words: Bytes[]): unknown {
+    const { client, executor } = this
+    if (executor === null) throw new Error('nothing to run commands')
+    this.wake()
+    client.last = null
+    client.database = database
+    executor.execute(client, words, null, 0, 0)
+    return client.last
+  }
+
+  /** DEBUG RELOAD, as the server does it. */
+  async reload(): Promise<void> {
+    const { opened: storage, executor, replication } = this
+    if (storage === null || executor === null || replication === null) return
+    this.isReloading = true
+    replication.link.suspend()
+    await storage.reload(replayer(executor, storage.keyspace))
+    this.isReloading = false
+    if (this.muted) return
+    this.wake()
+    replication.link.resume()
+  }
+
+  /** SHUTDOWN. */
+  async stop(how: 'save' | 'nosave'): Promise<void> {
+    this.replication?.close()
+    this.replication = null
+    await this.opened?.close(how)
+  }
+
+  private accept(socket: Socket): SocketEvents {
+    const { host } = this
+    const process = this
+    const peer = new Peer(
+      socket,
+      {
+        get master() {
+          return process.isReloading ? null : (process.replication?.master ?? null)
+        },
+        wake: () => this.wake(),
+        note: (text) => host.note(text),
+        acked: (from, ack) => host.acked(from, ack),
+      },
+      () => this.epoch,
+    )
+    return peer
+  }
+
+  private makeReplication(storage: Storage): Replication {
+    const { host, clock, chance, runId } = this
+    const replication = new Replication({
+      storage,
+      clock,
+      random: chance.random,
+      log: this.log(),
+      settings: host.settings.replication,
+      runId,
+      databases: DATABASES,
+      replayer: replayer(this.executor as Executor, storage.keyspace),
+      dial: (address, port, events) => {
+        const socket = host.network.dial(this, address, port, {
+          connected: () => events.connected(),
+          data: (bytes) => events.data(bytes),
+          drained() {},
+          closed: (reason) => events.closed(reason),
+        })
+        this.dialled = socket
+        return {
+          send: (data) => {
+            const bytes = typeof data === 'string' ? Buffer.from(data, 'latin1') : data
+            if (!this.muted) host.sent(bytes)
+            socket.send(bytes)
+          },
+          pause: () => socket.pause(),
+          resume: () => socket.resume(),
+          close: () => socket.close(),
+        }
+      },
+      port: () => PORT,
+      syncAlways: () => host.settings.syncAlways,
+      wake: () => this.wake(),
+      changed() {},
+    })
+    const { onSwapped } = storage
+    storage.onSwapped = () => {
+      this.epoch++
+      if (!this.muted) host.swapped()
+      onSwapped()
+    }
+    return replication
+  }
+
+  private makeExecutor(storage: Storage): Executor {
+    const server = { table: this.table, config: { number: () => 2 ** 29 } } as unknown as ServerPort
+    const counters = { calls: 0, micros: 0, rejected: 0, failed: 0 }
+    const hooks: ExecutorHooks = {
+      counters: () => counters,
+      ran() {},
+      attacked() {},
+      failed() {},
+      monitor() {},
+      resumed() {},
+      broken: (error) => this.host.fatal(error),
+    }
+    return new Executor({ keyspace: storage.keyspace, group: storage.group, server, hooks, monotonicMs: () => 0 })
+  }
+
+  private log(): Log {
+    const note = (level: string) => (fields: object, text: string) => {
+      if (!this.muted) this.host.logged(level, text, fields)
+    }
+    return { debug: note('debug'), info: note('info'), warn: note('warn'), error: note('error') }
+  }
+}

@@ -1,0 +1,69 @@
+/** One queue of events in simulated time. Events of one moment run in the order in which they were asked for. */
+export class Schedule {
+  /** Since the beginning of the world, ms with fractions. */
+  nowMs = 0
+  private asked = 0
+  /** A binary heap. */
+  private readonly heap: { readonly atMs: number; readonly order: number; run: (() => void) | null }[] = []
+
+  /** The function calls the event off. */
+  after(delayMs: number, run: () => void): () => void {
+    const event = { atMs: this.nowMs + Math.max(0, delayMs), order: this.asked++, run: run as (() => void) | null }
+    this.push(event)
+    return () => {
+      event.run = null
+    }
+  }
+
+  /** Runs the first event. Time moves to it. */
+  next(): void {
+    for (;;) {
+      const event = this.pop()
+      if (event === undefined) throw new Error('nothing is going to happen any more')
+      if (event.run === null) continue
+      this.nowMs = event.atMs
+      event.run()
+      return
+    }
+  }
+
+  private push(event: (typeof this.heap)[number]): void {
+    const { heap } = this
+    let index = heap.length
+    heap.push(event)
+    while (index > 0) {
+      const parent = (index - 1) >> 1
+      if (!this.isBefore(index, parent)) break
+      this.swap(index, parent)
+      index = parent
+    }
+  }
+
+  private pop(): (typeof this.heap)[number] | undefined {
+    const { heap } = this
+    const first = heap[0]
+    const last = heap.pop()
+    if (heap.length === 0 || last === undefined) return first
+    heap[0] = last
+    for (let index = 0; ; ) {
+      let least = index
+      for (const child of [2 * index + 1, 2 * index + 2]) if (child < heap.length && this.isBefore(child, least)) least = child
+      if (least === index) return first
+      this.swap(index, least)
+      index = least
+    }
+  }
+
+  private isBefore(a: number, b: number): boolean {
+    const [left, right] = [this.heap[a], this.heap[b]]
+    if (left === undefined || right === undefined) throw new Error('no such event')
+    return left.atMs < right.atMs || (left.atMs === right.atMs && left.order < right.order)
+  }
+
+  private swap(a: number, b: number): void {
+    const { heap } = this
+    const event = heap[a] as (typeof heap)[number]
+    heap[a] = heap[b] as (typeof heap)[number]
+    heap[b] = event
+  }
+}

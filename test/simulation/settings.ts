@@ -1,0 +1,67 @@
+/** What a simulated world is like: drawn from its seed, so that seeds differ in more than their course. */
+import type { ReplicationSettings } from '../../replication/settings.ts'
+import { defaultReplicationSettings } from '../../replication/settings.ts'
+import type { StorageSettings } from '../../storage/storage.ts'
+import type { Seeded } from '../support/seed.ts'
+
+export const PORT = 6379
+export const DATABASES = 3
+
+/**
+ * fixed      one master all along: nothing that it acknowledged may be lost
+ * failover   the role moves by FAILOVER only: the same
+ * free       SLAVEOF wherever it comes to someone's mind: histories fork, and the losing side's writes go
+ */
+export type Roles = 'fixed' | 'failover' | 'free'
+
+export interface WorldSettings {
+  readonly nodes: number
+  readonly roles: Roles
+  /** appendfsync always */
+  readonly syncAlways: boolean
+  readonly storage: StorageSettings
+  readonly replication: ReplicationSettings
+  /** How often each kind of trouble comes, relative to writes (1); 0 is never. */
+  readonly trouble: { readonly network: number; readonly crashes: number; readonly disk: number; readonly clocks: number }
+  /** Between two things that someone does, ms on average. */
+  readonly paceMs: number
+}
+
+const KIBIBYTE = 1024
+
+export function drawSettings(chance: Seeded): WorldSettings {
+  const roles = chance.pick<Roles>(['fixed', 'failover', 'free', 'free', 'free'])
+  const rarely = () => chance.pick([0, 0.05, 0.15, 0.4])
+  return {
+    nodes: 3 + chance.integer(3),
+    roles,
+    syncAlways: chance.random() < 0.4,
+    storage: {
+      binlog: {
+        fileSizeBytes: chance.pick([2, 8, 64]) * KIBIBYTE,
+        retentionBytes: chance.pick([0, 16, 128, 4096]) * KIBIBYTE,
+        retentionMs: chance.pick([0, 5000, 600_000]),
+      },
+      checkpoint: {
+        binlogBytes: chance.pick([8, 32, 128]) * KIBIBYTE,
+        intervalMs: chance.pick([500, 5000, 60_000]),
+        dirtyLimitBytes: 2 ** 30,
+      },
+      cacheBytes: chance.pick([2 ** 30, 20 * KIBIBYTE]),
+      databases: DATABASES,
+      reserveBytes: chance.pick([0, 16 * KIBIBYTE]),
+    },
+    replication: {
+      ...defaultReplicationSettings(),
+      timeoutMs: chance.pick([2000, 4000]),
+      pingPeriodMs: chance.pick([200, 500]),
+      lagLimitBytes: chance.pick([32, 256, 4096]) * KIBIBYTE,
+      forgetAfterMs: chance.pick([1000, 20_000]),
+      fullSyncBytesPerSecond: chance.pick([0, 0, 400 * KIBIBYTE]),
+      minReplicas: chance.pick([0, 0, 0, 1]),
+      minReplicasMaxLagMs: 2000,
+    },
+    trouble: { network: rarely(), crashes: rarely(), disk: rarely(), clocks: chance.pick([0, 0.05]) },
+    paceMs: chance.pick([10, 40, 150]),
+  }
+}

@@ -1,0 +1,36 @@
+/**
+ * Runs simulated worlds:
+ *
+ *   npm run simulate -- --seed 7 --steps 300            one, and its history where it fails (always with --verbose)
+ *   npm run simulate -- --seeds 1000 --steps 100        many, from --seed on, or from a random one
+ */
+import { randomInt } from 'node:crypto'
+import { Command } from 'commander'
+import { runSeed } from './run-seed.ts'
+
+const options = new Command('simulate')
+  .option('--seed <number>', 'the first world', Number)
+  .option('--seeds <count>', 'how many worlds', Number, 1)
+  .option('--steps <count>', 'how many things happen in each', Number, 150)
+  .option('--verbose', 'print the history though nothing fails')
+  .option('--go-on', 'do not stop at the first failure')
+  .parse()
+  .opts<{ seed?: number; seeds: number; steps: number; verbose?: boolean; goOn?: boolean }>()
+
+const first = options.seed ?? randomInt(2 ** 31)
+let failures = 0
+for (let seed = first; seed < first + options.seeds; seed++) {
+  const { failure, history, events, simulatedMs, historyDigest } = await runSeed(seed, options.steps)
+  if (options.verbose === true || (failure !== null && options.seeds === 1)) for (const line of history) console.log(line)
+  if (failure === null) {
+    if (options.seeds === 1)
+      console.log(`seed ${seed}: well, ${events} events in ${Math.round(simulatedMs)} simulated ms, history ${historyDigest}`)
+    continue
+  }
+  failures++
+  console.log(`seed ${seed} FAILED after ${Math.round(simulatedMs)} simulated ms: ${failure.stack}`)
+  console.log(`again: npm run simulate -- --seed ${seed} --steps ${options.steps}`)
+  if (options.goOn !== true) break
+}
+console.log(`${options.seeds} worlds from seed ${first}, ${options.steps} steps each: ${failures} failed`)
+process.exitCode = failures > 0 ? 1 : 0

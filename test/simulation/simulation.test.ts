@@ -1,0 +1,46 @@
+/**
+ * Simulated worlds (world.ts): a few hundred short ones from a seed of the day, and those in which something was once found. A world that
+ * fails is repeated by `npm run simulate -- --seed N --steps N`.
+ */
+import { test } from 'uvu'
+import * as assert from 'uvu/assert'
+import { seeded } from '../support/seed.ts'
+import { type Outcome, runSeed } from './run-seed.ts'
+
+const STEPS = 80
+/** How many worlds, and how long they may take together: the slower machine sees fewer. */
+const WORLDS = 300
+const BUDGET_MS = 75_000
+const HISTORY_LINES = 120
+
+/** Worlds in which a bug was found, with what it was. */
+const FOUND: readonly (readonly [seed: number, steps: number, what: string])[] = []
+
+function mustBeWell({ seed, failure, history }: Outcome, steps: number): void {
+  if (failure === null) return
+  const lines = history.slice(-HISTORY_LINES).join('\n')
+  throw new Error(`${lines}\nworld ${seed} failed: ${failure.stack}\nagain: npm run simulate -- --seed ${seed} --steps ${steps}`)
+}
+
+test('the same seed is the same world', async () => {
+  const { seed } = seeded('the same world')
+  const [first, second] = [await runSeed(seed, STEPS), await runSeed(seed, STEPS)]
+  mustBeWell(first, STEPS)
+  const at = first.history.findIndex((line, index) => line !== second.history[index])
+  assert.is(first.historyDigest, second.historyDigest, `world ${seed} went another way: ${first.history[at]} / ${second.history[at]}`)
+})
+
+for (const [seed, steps, what] of FOUND) {
+  test(what, async () => mustBeWell(await runSeed(seed, steps), steps))
+}
+
+test(`nodes that write, fail, follow and lead end as one, in ${WORLDS} worlds`, async () => {
+  const { seed } = seeded('simulation')
+  const started = process.hrtime.bigint()
+  const elapsedMs = () => Number((process.hrtime.bigint() - started) / 1_000_000n)
+  let worlds = 0
+  for (; worlds < WORLDS && elapsedMs() < BUDGET_MS; worlds++) mustBeWell(await runSeed(seed + worlds, STEPS), STEPS)
+  console.log(`${worlds} worlds from seed ${seed}`)
+})
+
+test.run()

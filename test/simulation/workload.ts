@@ -1,0 +1,46 @@
+/** What clients write: a few keys in a few databases, so that commands meet; now and then something large, or everything at once. */
+import type { Bytes } from '../../storage/bytes.ts'
+import type { Seeded } from '../support/seed.ts'
+import type { SimulatedProcess } from './process.ts'
+import { DATABASES } from './settings.ts'
+
+const KEYS = 40
+
+function randomValue(chance: Seeded): Bytes {
+  const length = chance.random() < 0.05 ? chance.integer(chance.random() < 0.2 ? 90_000 : 9000) : chance.integer(60)
+  return String.fromCharCode(33 + chance.integer(90)).repeat(length)
+}
+
+function randomWrite(chance: Seeded, now: number): Bytes[] {
+  const key = `key${chance.integer(KEYS)}`
+  const other = `key${chance.integer(KEYS)}`
+  const number = `number${chance.integer(5)}`
+  const soon = String(1 + chance.integer(3000))
+  if (chance.random() < 0.01) return chance.pick([['FLUSHDB'], ['SWAPDB', '0', '1'], ['FLUSHALL']])
+  return chance.pick<() => Bytes[]>([
+    () => ['SET', key, randomValue(chance)],
+    () => ['SET', key, randomValue(chance)],
+    () => ['SET', key, randomValue(chance), 'PX', soon],
+    () => ['SET', key, 'later', 'PXAT', String(now + 100_000 + chance.integer(100_000))],
+    () => ['MSET', key, 'x', other, randomValue(chance)],
+    () => ['APPEND', key, randomValue(chance)],
+    () => ['SETRANGE', key, String(chance.integer(200)), 'range'],
+    () => ['INCR', number],
+    () => ['INCRBYFLOAT', number, '0.5'],
+    () => ['PEXPIRE', key, soon],
+    () => ['PERSIST', key],
+    () => ['GETEX', key, 'PX', soon],
+    () => ['GETDEL', key],
+    () => ['DEL', key, other],
+    () => ['RENAME', key, other],
+    () => ['COPY', key, other, 'REPLACE'],
+    () => ['MOVE', key, String(chance.integer(DATABASES))],
+  ])()
+}
+
+/** Some commands of one turn. Returns how many. */
+export function writeSome(process: SimulatedProcess, chance: Seeded, now: number): number {
+  const count = chance.random() < 0.03 ? 300 : 1 + chance.integer(chance.random() < 0.2 ? 30 : 3)
+  for (let i = 0; i < count; i++) process.run(chance.integer(DATABASES), ...randomWrite(chance, now))
+  return count
+}
