@@ -1,0 +1,358 @@
+import { test } from 'uvu'
+import * as assert from 'uvu/assert'
+import { type ChunkRecord, encodeChunk, encodeEndChunk } from '../../replication/chunks.ts'
+import { type FullSyncProgress, FullSyncTarget } from '../../replication/full-sync-target.ts'
+import type { SnapshotHead } from '../../replication/messages.ts'
+import { DIRECTORY, Disk, Engine, nextTurn, until } from '../support/engine.ts'
+import { ManualClock } from '../support/manual-clock.ts'
+
+const MASTER_ID = '4'.repeat(40)
+const PAST = [{ id: '5'.repeat(40), until: 100 }]
+
+interface Source {
+  readonly head: SnapshotHead
+  readonly records: readonly ChunkRecord[]
+}
+
+/** A master's data as of now, as it goes over the wire. */
+async function sourceOf(engine: Engine, id: string): Promise<Source> {
+  const coming = engine.storage.snapshot()
+  await engine.checkpoint()
+  const snapshot = await coming
+  const iterator = snapshot.read(null)
+  const records: ChunkRecord[] = []
+  for (let part = await iterator.next(100); part.length > 0; part = await iterator.next(100)) records.push(...part)
+  await iterator.close()
+  await snapshot.close()
+  const bytes = records.reduce((sum, [key, value]) => sum + key.length + value.length, 0)
+  return { head: { id, ...snapshot.position, records: records.length, bytes, replicationId: MASTER_ID, past: PAST }, records }
+}
+
+/** What the master sends of it behind a key. */
+function chunksOf({ records }: Source, perChunk: number, after: string | null): Buffer[] {
+  const rest = records.filter(([key]) => after === null || key.toString('hex') > after)
+  const chunks: Buffer[] = []
+  for (let at = 0; at < rest.length; at += perChunk) chunks.push(encodeChunk(chunks.length, rest.slice(at, at + perChunk)))
+  return [...chunks, encodeEndChunk(chunks.length, rest.length)]
+}
+
+class Bench {
+  readonly disk = new Disk()
+  readonly clock = new ManualClock()
+  readonly target: FullSyncTarget
+  readonly told: string[] = []
+  readonly engine: Engine
+
+  private constructor(engine: Engine) {
+    this.engine = engine
+    this.target = new FullSyncTarget({
+      storage: engine.storage,
+      clock: this.clock,
+      onCopied: () => this.told.push('copied'),
+      onSwapped: () => this.told.push('swapped'),
+      onFailed: (reason) => this.told.push(`failed: ${reason}`),
+      onRoom: () => this.told.push('room'),
+    })
+  }
+
+  static async open(): Promise<Bench> {
+    const engine = await Engine.open(new Disk())
+    engine.write('SET', 'old', 'data')
+    engine.storage.becomeReplica({ host: 'master', port: 1, failover: false })
+    return new Bench(engine)
+  }
+
+  addAll(chunks: readonly Buffer[]): void {
+    for (const chunk of chunks) this.target.add(chunk)
+  }
+
+  async hears(what: string): Promise<void> {
+    await until(() => this.told.some((text) => text.startsWith(what)), what)
+  }
+
+  /** Receives the rest and puts it in place. */
+  async finish(source: Source, perChunk = 3): Promise<void> {
+    this.told.length = 0
+    this.target.begin(source.head)
+    this.addAll(chunksOf(source, perChunk, this.target.resume?.after ?? null))
+    await this.hears('copied')
+    this.target.swap()
+    await this.hears('swapped')
+  }
+
+  get generations(): string[] {
+    return this.engine.disk.files.listSync(DIRECTORY).filter((name) => name.startsWith('generation-'))
+  }
+
+  mustEqual(master: Engine): void {
+    const { storage } = this.engine
+    assert.equal(storage.binlog.end, master.storage.binlog.end)
+    assert.is(storage.identity.replicationId, MASTER_ID)
+    assert.equal(storage.identity.past, PAST)
+    assert.is(this.engine.run('GET', 'old'), null)
+    assert.is(storage.keyspace.keyCount, master.storage.keyspace.keyCount)
+    for (let i = 0; i < 40; i++) assert.is(this.engine.run('GET', `k${i}`), master.run('GET', `k${i}`))
+    assert.is(this.engine.run('STRLEN', 'large'), 100_000)
+  }
+}
+
+async function master(): Promise<Engine> {
+  const engine = await Engine.open(new Disk())
+  for (let i = 0; i < 40; i++) engine.write('SET', `k${i}`, `value ${i}`, 'PXAT', String(1_700_000_100_000 + i))
+  engine.write('SET', 'large', 'x'.repeat(100_000))
+  return engine
+}
+
+/** All writes of the generation that is filled first wait. The function returns its records once they are open. */
+function holding(bench: Bench): () => ReturnType<Disk['recordsAt']> | null {
+  let store: ReturnType<Disk['recordsAt']> | null = null
+  const { disk } = bench.engine
+  const { openRecords } = disk
+  disk.openRecords = async (path) => {
+    const records = await openRecords.call(disk, path)
+    if (store === null) records.holdWrites()
+    store ??= records
+    return records
+  }
+  return () => store
+}
+
+test('what was sent takes the place of what was there, which is served until then', async () => {
+  const bench = await Bench.open()
+  const from = await master()
+  const source = await sourceOf(from, 'a1')
+  bench.target.begin(source.head)
+  bench.addAll(chunksOf(source, 5, null))
+  await bench.hears('copied')
+  assert.is(bench.engine.run('GET', 'old'), 'data')
+  assert.equal(bench.generations, ['generation-000001', 'generation-000002'])
+  assert.is(bench.target.progress?.records, source.records.length)
+  bench.target.swap()
+  await bench.hears('swapped')
+  bench.mustEqual(from)
+  assert.is(bench.target.progress, null)
+  assert.is(bench.target.resume, null)
+  await bench.engine.settle()
+  assert.equal(bench.generations, ['generation-000002'])
+  await bench.engine.storage.close('save')
+  const again = await Engine.open(bench.engine.disk)
+  assert.is(again.run('GET', 'k7'), 'value 7')
+})
+
+test('a full sync that is cut after any chunk goes on behind the last record that was written', async () => {
+  const from = await master()
+  const source = await sourceOf(from, 'a1')
+  const all = chunksOf(source, 7, null)
+  for (let count = 0; count < all.length; count++) {
+    const bench = await Bench.open()
+    bench.target.begin(source.head)
+    bench.addAll(all.slice(0, count))
+    await until(() => (bench.target.progress?.records ?? 0) === Math.min(count * 7, source.records.length), 'all written')
+    bench.target.cut()
+    const last = source.records[Math.min(count * 7, source.records.length) - 1]
+    assert.equal(bench.target.resume, { snapshot: 'a1', after: last?.[0].toString('hex') ?? null })
+    await bench.finish(source, 3)
+    bench.mustEqual(from)
+  }
+})
+
+test('a cut while chunks wait for the disk: those are sent again, and what was on its way there does no harm', async () => {
+  const from = await master()
+  const source = await sourceOf(from, 'a1')
+  const bench = await Bench.open()
+  const store = holding(bench)
+  const all = chunksOf(source, 5, null)
+  bench.target.begin(source.head)
+  bench.addAll(all)
+  await until(() => store()?.heldWrites === 1, 'a write')
+  bench.target.cut()
+  assert.equal(bench.target.resume, { snapshot: 'a1', after: null })
+  bench.target.begin(source.head)
+  const again = chunksOf(source, 4, null)
+  bench.addAll(again.slice(0, 2))
+  store()?.releaseWrites()
+  bench.addAll(again.slice(2))
+  await bench.hears('copied')
+  bench.target.swap()
+  await bench.hears('swapped')
+  assert.equal(bench.told, ['copied', 'swapped'])
+  bench.mustEqual(from)
+})
+
+test('the master has another snapshot by then: it starts over', async () => {
+  const from = await master()
+  const first = await sourceOf(from, 'a1')
+  const bench = await Bench.open()
+  bench.target.begin(first.head)
+  bench.addAll(chunksOf(first, 5, null).slice(0, 4))
+  await until(() => bench.target.progress?.records === 20, 'some written')
+  bench.target.cut()
+  from.write('SET', 'k7', 'changed')
+  from.write('DEL', 'k8')
+  const second = await sourceOf(from, 'b2')
+  bench.target.begin(second.head)
+  assert.equal(bench.target.resume, { snapshot: 'b2', after: null })
+  bench.addAll(chunksOf(second, 5, null))
+  await bench.hears('copied')
+  assert.equal(bench.generations.length, 2, 'the first one is gone')
+  bench.target.swap()
+  await bench.hears('swapped')
+  bench.mustEqual(from)
+})
+
+test('a chunk that is damaged, out of order or not asked for is refused, and the copy is kept', async () => {
+  const from = await master()
+  const source = await sourceOf(from, 'a1')
+  const bench = await Bench.open()
+  const { target } = bench
+  const all = chunksOf(source, 5, null)
+  assert.throws(() => target.add(all[0] as Buffer), /no full sync has asked for/)
+  target.begin(source.head)
+  target.add(all[0] as Buffer)
+  assert.throws(() => target.add(all[0] as Buffer), /chunk 0 of a full sync came in the place of 1/)
+  assert.throws(() => target.add(all[2] as Buffer), /chunk 2 of a full sync came in the place of 1/)
+  const damaged = Buffer.from(all[1] as Buffer)
+  damaged[30]! ^= 1
+  assert.throws(() => target.add(damaged), /malformed chunk/)
+  assert.throws(() => target.add(encodeEndChunk(1, 6)), /of 6 records has brought 5/)
+  await until(() => target.progress?.records === 5, 'the first chunk')
+  assert.is(target.resume?.after, source.records[4]?.[0].toString('hex'))
+  target.add(encodeEndChunk(1, 5))
+  assert.throws(() => target.add(all[1] as Buffer), /no full sync has asked for/)
+  target.cut()
+  await bench.finish(source)
+  bench.mustEqual(from)
+})
+
+test('more than a few MiB do not wait for the disk', async () => {
+  const bench = await Bench.open()
+  const store = holding(bench)
+  const { target, told } = bench
+  const value = Buffer.alloc(1024 * 1024)
+  const chunk = (sequence: number) => encodeChunk(sequence, [[Buffer.from(`k${sequence}`), value]])
+  target.begin({ ...(await sourceOf(await master(), 'a1')).head, bytes: 20 * 1024 * 1024 })
+  let sequence = 0
+  while (!target.isFull) target.add(chunk(sequence++))
+  assert.ok(sequence === 5 || sequence === 6, `${sequence} MiB`)
+  await until(() => store()?.heldWrites === 1, 'a write')
+  assert.equal(told, [])
+  assert.ok(target.isFull)
+  store()?.releaseWrites()
+  await bench.hears('room')
+  assert.not.ok(target.isFull)
+  while (!target.isFull) target.add(chunk(sequence++))
+  target.cut()
+  assert.not.ok(target.isFull, 'what waited is dropped with the connection')
+})
+
+test('a disk that is full: the copy is abandoned with the reason, and the next one begins anew', async () => {
+  const from = await master()
+  const source = await sourceOf(from, 'a1')
+  const bench = await Bench.open()
+  bench.target.begin(source.head)
+  bench.addAll(chunksOf(source, 5, null).slice(0, 3))
+  await until(() => bench.target.progress?.records === 15, 'some written')
+  bench.engine.disk.recordsAt(`${DIRECTORY}/generation-000002/db`).failWrites()
+  bench.addAll(chunksOf(source, 5, null).slice(3))
+  await bench.hears('failed')
+  assert.equal(bench.told, ['failed: a full sync cannot be written: IO error: 000005.log: No space left on device'])
+  assert.is(bench.target.resume, null)
+  assert.is(bench.engine.run('GET', 'old'), 'data')
+  await bench.finish(source)
+  bench.mustEqual(from)
+})
+
+test('a generation that cannot be opened is a failure like any other', async () => {
+  const source = await sourceOf(await master(), 'a1')
+  const bench = await Bench.open()
+  bench.engine.disk.files.fail({ operation: 'makeDirectory', code: 'ENOSPC' })
+  bench.target.begin(source.head)
+  bench.addAll(chunksOf(source, 5, null))
+  await bench.hears('failed')
+  assert.match(bench.told[0] ?? '', /^failed: a full sync cannot be written: ENOSPC/)
+  assert.is(bench.told.length, 1)
+  await bench.finish(source)
+})
+
+test('given up at any moment, the data stays as it was and nothing is heard any more', async () => {
+  const source = await sourceOf(await master(), 'a1')
+  const moments: ((bench: Bench) => Promise<unknown>)[] = [
+    async () => {},
+    () => nextTurn(),
+    (bench) => until(() => bench.target.progress?.records === 10, 'some written'),
+    (bench) => bench.hears('copied'),
+    async (bench) => {
+      await bench.hears('copied')
+      bench.target.swap()
+    },
+    async (bench) => {
+      await bench.hears('copied')
+      bench.target.swap()
+      await nextTurn()
+    },
+  ]
+  for (const moment of moments) {
+    const bench = await Bench.open()
+    bench.target.begin(source.head)
+    bench.addAll(chunksOf(source, 5, null))
+    await moment(bench)
+    bench.told.length = 0
+    bench.target.abandon()
+    assert.is(bench.target.resume, null)
+    await bench.engine.settle()
+    for (let turns = 0; turns < 50; turns++) await nextTurn()
+    assert.equal(bench.told, [])
+    assert.is(bench.engine.run('GET', 'old'), 'data')
+    assert.equal(bench.generations, ['generation-000001'])
+    bench.engine.storage.promote()
+    bench.engine.write('SET', 'new', 'data')
+  }
+})
+
+test('data that is not of the position it is said to be of is not put in place', async () => {
+  const source = await sourceOf(await master(), 'a1')
+  const bench = await Bench.open()
+  bench.target.begin({ ...source.head, offset: source.head.offset + 1 })
+  bench.addAll(chunksOf(source, 5, null))
+  await bench.hears('copied')
+  bench.target.swap()
+  await bench.hears('failed')
+  assert.match(bench.told.at(-1) ?? '', /a full sync cannot be put in place: the data that was received is that of offset/)
+  assert.is(bench.engine.run('GET', 'old'), 'data')
+})
+
+test('all is here, and the connection is gone before all is written: the rest is asked for again', async () => {
+  const from = await master()
+  const source = await sourceOf(from, 'a1')
+  const bench = await Bench.open()
+  bench.target.begin(source.head)
+  bench.addAll(chunksOf(source, 5, null))
+  bench.target.cut()
+  for (let turns = 0; turns < 50; turns++) await nextTurn()
+  assert.equal(bench.told, [])
+  await bench.finish(source)
+  bench.mustEqual(from)
+})
+
+test('progress: bytes, the rate of late and the time that is left', async () => {
+  const bench = await Bench.open()
+  const { target, clock } = bench
+  const value = Buffer.alloc(10_000)
+  target.begin({ ...(await sourceOf(await master(), 'a1')).head, bytes: 1_000_000 })
+  assert.equal(target.progress, { bytes: 0, totalBytes: 1_000_000, records: 0, bytesPerSecond: 0, etaSeconds: null })
+  for (let sequence = 0; sequence < 40; sequence++) {
+    clock.advance(100)
+    target.add(encodeChunk(sequence, [[Buffer.from(`k${sequence % 10}`), value]]))
+    await until(() => target.progress?.records === sequence + 1, 'written')
+  }
+  const progress = target.progress as FullSyncProgress
+  assert.is(progress.bytes, 400_080)
+  assert.is(progress.totalBytes, 1_000_000)
+  const { bytesPerSecond } = progress
+  assert.ok(bytesPerSecond > 90_000 && bytesPerSecond < 110_000, `${bytesPerSecond}`)
+  assert.is(progress.etaSeconds, Math.ceil(599_920 / bytesPerSecond))
+  clock.advance(60_000)
+  assert.ok((target.progress?.bytesPerSecond ?? 0) < bytesPerSecond, 'it falls when nothing comes')
+})
+
+test.run()
