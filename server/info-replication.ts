@@ -5,7 +5,7 @@
  */
 import { segmentPath } from '../storage/binlog/segments.ts'
 import type { Bytes } from '../storage/bytes.ts'
-import { type Fields, flag, safe } from './info-fields.ts'
+import { type Fields, flag } from './info-fields.ts'
 import type {
   AbsentReplicaFigures,
   ConflictFigures,
@@ -22,10 +22,10 @@ const NO_ID = '0'.repeat(40)
 const seconds = (milliseconds: number | null) => (milliseconds === null ? -1 : Math.max(0, Math.floor(milliseconds / 1000)))
 
 /** What a line of commas and equals signs can hold. */
-const item = (text: Bytes) => safeAddress(text).replace(/[,=]/g, '_')
+const item = (text: Bytes) => oneLine(text).replace(/[,=]/g, '_')
 
-/** An IPv6 address has colons, and Redis shows them. */
-const safeAddress = (text: Bytes) => text.replace(/[\r\n]/g, '_')
+/** Addresses and errors have colons, and Redis shows them: a field ends with its line. */
+const oneLine = (text: Bytes) => text.replace(/[\r\n]/g, '_')
 
 export function replicationFields(figures: InfoFigures): Fields {
   return [...redisFields(figures), ...pikaFields(figures), ...ownFields(figures)]
@@ -56,7 +56,7 @@ function redisFields({ replication, binlog }: InfoFigures): Fields {
 function linkFields(link: LinkFigures, { priority, announced }: ReplicationFigures): Fields {
   const isUp = link.state === 'BINLOG_SYNC'
   return [
-    ['master_host', safeAddress(link.host)],
+    ['master_host', oneLine(link.host)],
     ['master_port', link.port],
     ['master_link_status', isUp ? 'up' : 'down'],
     ['master_last_io_seconds_ago', seconds(isUp ? link.silentMs : null)],
@@ -148,7 +148,7 @@ function ownFields({ replication, binlog }: InfoFigures): Fields {
 function stateFields(link: LinkFigures): Fields {
   return [
     ['repl_state', link.state],
-    ['repl_last_error', safe(link.lastError ?? '')],
+    ['repl_last_error', oneLine(link.lastError ?? '')],
     ['repl_last_error_seconds_ago', seconds(link.lastErrorMs)],
     ...(link.fullSync === null ? [] : fullSyncFields(link.fullSync)),
     ['repl_full_syncs', link.fullSyncs],

@@ -101,7 +101,7 @@ test('a link that is down says since when and why', () => {
   assert.equal(valuesIn(all, 'master_link_status', 'master_last_io_seconds_ago', 'master_link_down_since_seconds'), ['down', '-1', '61'])
   assert.equal(valuesIn(all, 'repl_state', 'repl_last_error', 'repl_last_error_seconds_ago'), [
     'CONNECT',
-    'connect ECONNREFUSED__role_master',
+    'connect ECONNREFUSED__role:master',
     '0',
   ])
   assert.is(valueIn(asReplica({ state: 'CONNECT' }), 'master_link_down_since_seconds'), '-1')
