@@ -116,9 +116,8 @@ export class FillingGeneration implements NextGeneration {
     } finally {
       segment.closeSync()
     }
-    const directory = join(this.root, generation.name)
-    replaceFileSync(files, join(directory, HISTORY_FILE), bufferOf(`${JSON.stringify(history)}\n`))
-    for (const path of [generation.binlog, generation.db, directory, this.root]) files.syncDirectorySync(path)
+    replaceFileSync(files, join(this.root, generation.name, HISTORY_FILE), bufferOf(`${JSON.stringify(history)}\n`))
+    for (const path of [generation.binlog, generation.db, this.root]) files.syncDirectorySync(path)
   }
 
   private async remove(): Promise<void> {

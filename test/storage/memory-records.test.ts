@@ -168,6 +168,58 @@ test('a close waits for the writes under way, and nothing works after it', async
   assert.match(await failure(iterator.next(1)), /not open/)
 })
 
+test('what is written lazily may be lost, whatever is synced after it, until the store was opened again', async () => {
+  const { random } = seeded('lost lazy writes')
+  const store = new MemoryRecords()
+  for (const key of ['a', 'b', 'c']) {
+    const batch = store.batch()
+    batch.put(Buffer.from(key), Buffer.from('1'))
+    await batch.writeLazily()
+    if (key === 'b') await write(store, ['s', '1'])
+  }
+  assert.is(await contentOf(store), 'a=1 b=1 c=1 s=1')
+  const found = new Set<string>()
+  for (let round = 0; round < 100; round++) found.add(await contentOf(store.crash(random)))
+  assert.equal([...found].sort(), ['a=1 b=1 c=1 s=1', 'a=1 b=1 s=1', 'a=1 s=1', 's=1'])
+  assert.is(await contentOf(store.crashProcess(random)), 'a=1 b=1 c=1 s=1')
+  await store.reopen()
+  for (let round = 0; round < 20; round++) assert.is(await contentOf(store.crash(random)), 'a=1 b=1 c=1 s=1')
+})
+
+test('a snapshot sees the store as it was, in LevelDB as in memory, and is void after a reopen', async () => {
+  const directory = mkdtempSync(join(tmpdir(), 'haypile-snapshot-'))
+  const level = await LevelRecords.open(directory, { writeBufferBytes: 2 ** 20, blockCacheBytes: 2 ** 20 })
+  try {
+    for (const store of [level, new MemoryRecords()]) {
+      await write(store, ['a', '1'], ['b', '1'])
+      const snapshot = store.snapshot()
+      await write(store, ['a', '2'], ['c', '2'])
+      for (let round = 0; round < 2; round++) {
+        const iterator = snapshot.iterate(ALL)
+        assert.equal(String(await iterator.next(10)), 'a,1,b,1')
+        await iterator.close()
+      }
+      const iterator = snapshot.iterate(ALL)
+      assert.type(await store.approximateSize(ALL), 'number')
+      await store.reopen()
+      assert.match(await failure(iterator.next(10)), /not open/)
+      assert.throws(() => snapshot.iterate(ALL))
+      await snapshot.close()
+      await snapshot.close()
+      const closed = store.snapshot()
+      await closed.close()
+      assert.throws(() => closed.iterate(ALL))
+      const lazy = store.batch()
+      lazy.put(Buffer.from('d'), Buffer.from('3'))
+      await lazy.writeLazily()
+      assert.is(await contentOf(store), 'a=2 b=1 c=2 d=3')
+    }
+  } finally {
+    await level.close()
+    rmSync(directory, { recursive: true })
+  }
+})
+
 async function failure(promise: Promise<unknown>): Promise<string> {
   return promise.then(
     () => 'no failure',
