@@ -80,6 +80,15 @@ export class NodeRole {
     binlog.replicationId = this.identity.replicationId
   }
 
+  /** Everything is on the medium and nothing will be written any more. */
+  noteCleanEnd(offset: number): void {
+    try {
+      this.save({ ...this.identity, cleanEnd: offset })
+    } catch (error) {
+      this.options.log.error({ error: String(error) }, 'the clean end could not be noted; the next start of a master begins another history')
+    }
+  }
+
   distrust(reason: string): void {
     this.distrusted = reason
     this.options.log.error({ reason }, 'memory is not what the log says: it is only read from until a full sync has replaced it')

@@ -346,11 +346,7 @@ export class Storage {
         }
       }
       await binlog.close()
-      try {
-        this.saveIdentity({ cleanEnd: binlog.end.offset })
-      } catch (error) {
-        log.error({ error: String(error) }, 'the clean end could not be noted; the next start begins another replication id')
-      }
+      this.standing.noteCleanEnd(binlog.end.offset)
     }
     await this.keyspace.records.close()
   }
