@@ -85,7 +85,10 @@ export class NodeRole {
     try {
       this.save({ ...this.identity, cleanEnd: offset })
     } catch (error) {
-      this.options.log.error({ error: String(error) }, 'the clean end could not be noted; the next start of a master begins another history')
+      this.options.log.error(
+        { error: String(error) },
+        'the clean end could not be noted; the next start of a master begins another history',
+      )
     }
   }
 

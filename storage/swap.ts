@@ -86,6 +86,7 @@ export class Swap {
     await stopBackground(parts)
     try {
       await next.seal(position, history)
+      await old.binlog.syncTo(old.binlog.end.offset) // replies that wait for that go out: the offsets of the next log are others
       const refusal = next.isAbandoned ? 'the full sync was given up' : this.host.refusal()
       if (refusal !== null) throw new Error(refusal)
     } catch (error) {

@@ -2,7 +2,7 @@ import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { checkDirectory } from '../../storage/check.ts'
 import { loadIdentity } from '../../storage/identity.ts'
-import { DIRECTORY, Disk, Engine, type EngineOptions, nextTurn } from '../support/engine.ts'
+import { DIRECTORY, Disk, Engine, type EngineOptions, nextTurn, until } from '../support/engine.ts'
 import { checkMemory, checkStored, liveContent } from '../support/engine-invariants.ts'
 import { ManualClock } from '../support/manual-clock.ts'
 import type { MemoryRecords } from '../support/memory-records.ts'
@@ -191,12 +191,14 @@ test('a failure before the moment leaves everything as it was, one after it ends
       const snapshot = await snapshotOf(master)
       const next = await fill(replica, snapshot)
       const lift = replica.disk.files.fail({ operation, after, code: 'EIO' })
-      const outcome = await replica.storage.adopt(next, snapshot.position, master.storage.identity.replicationId, []).then(
-        () => 'adopted',
-        () => 'failed',
+      let outcome = ''
+      replica.storage.adopt(next, snapshot.position, master.storage.identity.replicationId, []).then(
+        () => (outcome = 'adopted'),
+        () => (outcome = 'failed'),
       )
+      await until(() => outcome !== '' || replica.fatal.length > 0, 'the end of it')
       lift()
-      if (outcome === 'failed' && replica.fatal.length > 0) {
+      if (replica.fatal.length > 0) {
         const again = await Engine.open(replica.disk.kill(lose), { clock })
         assert.ok([old, contentOf(master)].includes(contentOf(again)))
         continue
@@ -364,6 +366,20 @@ test('a checkpoint under way ends before the data is replaced, and evicted keys 
   assert.is((replica.run('GET', 'big') as string).length, BIG.length)
   assert.is(replica.run('GET', 'k3'), null)
   checkMemory(replica.storage.keyspace)
+})
+
+test('replies that wait for the log to be on the medium do not wait for the next one', async () => {
+  const [master, replica] = [await makeMaster(), await makeReplica()]
+  const { binlog } = replica.storage
+  const { offset } = binlog.end
+  assert.ok(binlog.synced < offset)
+  let isSynced = false
+  void binlog.syncTo(offset).then(() => {
+    isSynced = replica.storage.binlog.synced >= offset
+  })
+  replica.storage.onSwapped = () => assert.ok(isSynced)
+  await fullSync(replica, master)
+  assert.ok(isSynced)
 })
 
 test('several full syncs in a row, each from another master', async () => {
