@@ -81,7 +81,9 @@ export class FullSyncTarget {
     const { copy } = this
     if (copy === null) return null
     const { bytes, records, head } = copy
-    const totalBytes = Math.max(head.bytes, bytes)
+    // The master counts what its tables take, compressed, and keys. Keys come first and bring most of the bytes where values are small.
+    const byKeys = records > 0 && records <= head.records ? Math.round((bytes / records) * head.records) : 0
+    const totalBytes = Math.max(head.bytes, byKeys, bytes)
     const bytesPerSecond = this.rate.perSecond
     const etaSeconds = bytesPerSecond > 0 ? Math.ceil((totalBytes - bytes) / bytesPerSecond) : null
     return { bytes, totalBytes, records, bytesPerSecond, etaSeconds }

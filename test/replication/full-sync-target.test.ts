@@ -355,4 +355,12 @@ test('progress: bytes, the rate of late and the time that is left', async () => 
   assert.ok((target.progress?.bytesPerSecond ?? 0) < bytesPerSecond, 'it falls when nothing comes')
 })
 
+test('progress: many small keys that compress well are more than their tables take', async () => {
+  const { target } = await Bench.open()
+  target.begin({ ...(await sourceOf(await master(), 'a1')).head, bytes: 500, records: 100 })
+  target.add(encodeChunk(0, [[Buffer.from('k'), Buffer.alloc(999)]]))
+  await until(() => target.progress?.records === 1, 'written')
+  assert.is(target.progress?.totalBytes, 100_000)
+})
+
 test.run()
