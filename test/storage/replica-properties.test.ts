@@ -4,14 +4,14 @@
  */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
-import { checkDirectory } from '../../storage/check.ts'
-import { DIRECTORY, Disk, Engine, type EngineOptions, nextTurn } from '../support/engine.ts'
+import { Disk, Engine, type EngineOptions, nextTurn } from '../support/engine.ts'
 import { checkMemory, liveContent } from '../support/engine-invariants.ts'
 import { ManualClock } from '../support/manual-clock.ts'
 import { MemoryFiles } from '../support/memory-files.ts'
 import { MemoryRecords } from '../support/memory-records.ts'
 import { fullSync, logOf, MASTER, receive } from '../support/received.ts'
 import { type Seeded, seeded } from '../support/seed.ts'
+import { checkDisk } from '../support/swaps.ts'
 
 const { HAYPILE_ROUNDS: given } = process.env
 const ROUNDS = given === undefined ? 30 : Number(given)
@@ -44,7 +44,7 @@ class World {
     this.compare()
     await this.replica.settle()
     await this.replica.storage.close('save')
-    await this.check(this.replica.disk.kill(chance.random))
+    await checkDisk(this.replica.disk.kill(chance.random))
   }
 
   private async step(kind: number): Promise<void> {
@@ -109,7 +109,7 @@ class World {
     const { chance, replica } = this
     const { identity } = replica.storage
     const disk = chance.integer(3) === 0 ? replica.disk.kill(chance.random) : replica.disk.crash(chance.random)
-    await this.check(disk.kill(chance.random))
+    await checkDisk(disk.kill(chance.random))
     this.replica = await Engine.open(disk, this.options)
     const { binlog, identity: found, keyspace } = this.replica.storage
     assert.ok(binlog.end.offset >= this.synced, `${binlog.end.offset} is recovered, ${this.synced} was synced`)
@@ -127,14 +127,6 @@ class World {
     assert.ok(logOf(replica).equals(logOf(master, from)), 'logs differ')
     assert.is(liveContent(replica.storage.keyspace, clock.wallMs()), liveContent(master.storage.keyspace, clock.wallMs()))
     checkMemory(replica.storage.keyspace)
-  }
-
-  private async check(disk: Disk): Promise<void> {
-    const report = await checkDirectory({ files: disk.files, directory: DIRECTORY, openRecords: (path) => disk.openRecords(path) })
-    assert.equal(
-      report.findings.filter(({ severity }) => severity === 'damage'),
-      [],
-    )
   }
 }
 
