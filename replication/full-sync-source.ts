@@ -3,14 +3,14 @@
  *
  * A snapshot is a checkpoint held in LevelDB; nothing is written for it. A transfer joins one that is being made or is not too old, else it
  * waits for a new one. A snapshot is held while a transfer uses it and for a minute after, so that one that was cut can be gone on with from
- * the record it had come to; as long as it is held, the binlog from its offset on stays.
+ * the record it had come to. For whoever has begun with it and does not yet go on in the binlog, the binlog from its offset on stays that long.
  */
 import type { Clock, Random } from '../storage/clock.ts'
 import type { DataSnapshot } from '../storage/data-snapshot.ts'
 import { randomHex } from '../storage/identity.ts'
 import type { Log } from '../storage/log.ts'
 import type { Storage } from '../storage/storage.ts'
-import { type RefusalCode, snapshotHeadWords } from './messages.ts'
+import { type DbSyncRequest, type RefusalCode, snapshotHeadWords } from './messages.ts'
 import { RateLimit } from './rate-limit.ts'
 import type { ReplicaConnection } from './replica-connection.ts'
 import type { ReplicationSettings } from './settings.ts'
@@ -33,12 +33,17 @@ interface Snapshot {
   /** The binlog from here on is needed behind it. */
   offset: number
   readonly users: Set<Transfer>
+  /** Replicas that have begun with it and are to go on from its offset. */
+  readonly awaited: Set<string>
   idleSinceMs: number
   /** Resolves when those who have used it read no more. */
   quiet: Promise<unknown>
   /** Cannot be used any more: closed when the last user has ended. */
   isDiscarded: boolean
 }
+
+/** Of the snapshot that an earlier transfer was cut in, if any. */
+type Wanted = Pick<DbSyncRequest, 'snapshot' | 'after'>
 
 export interface FullSyncSourceOptions {
   readonly storage: Pick<Storage, 'snapshot' | 'binlog' | 'identity' | 'diskLow'>
@@ -62,10 +67,12 @@ export class FullSyncSource {
     this.limit = new RateLimit(() => options.settings.fullSyncBytesPerSecond, options.clock.monotonicMs())
   }
 
-  /** A transfer that sends nothing until `begin`. `id` and `after`: of the snapshot that an earlier one was cut in, if any. */
-  open(connection: ReplicaConnection, id: string | null, after: string | null, onDone: (offset: number) => void): Transfer {
-    const held = id === null ? undefined : this.snapshots.find((snapshot) => snapshot.id === id && snapshot.data !== null)
+  /** A transfer to a replica, which sends nothing until `begin`. */
+  open(connection: ReplicaConnection, replica: string, { snapshot: id, after }: Wanted, onDone: (offset: number) => void): Transfer {
+    const held = this.snapshots.find((snapshot) => snapshot.id === id && snapshot.data !== null && this.canFollow(snapshot))
     const snapshot = held ?? this.joinable() ?? this.create()
+    this.settled(replica)
+    snapshot.awaited.add(replica)
     const transfer = new Transfer({
       connection,
       after: held === undefined ? null : after,
@@ -81,9 +88,15 @@ export class FullSyncSource {
     return transfer
   }
 
-  /** Lowest offset that a snapshot needs the binlog from; Infinity where there is none. */
+  /** A replica goes on in the binlog: nothing is kept for it here. */
+  settled(replica: string): void {
+    for (const { awaited } of this.snapshots) awaited.delete(replica)
+  }
+
+  /** The lowest offset from which the binlog is needed behind a snapshot; Infinity where there is none. */
   get pinned(): number {
-    return this.snapshots.reduce((lowest, { offset }) => Math.min(lowest, offset), Number.POSITIVE_INFINITY)
+    const needed = this.snapshots.filter(({ users, awaited }) => users.size > 0 || awaited.size > 0)
+    return needed.reduce((lowest, { offset }) => Math.min(lowest, offset), Number.POSITIVE_INFINITY)
   }
 
   /** Ten times a second. */
@@ -120,12 +133,17 @@ export class FullSyncSource {
   private joinable(): Snapshot | undefined {
     const newest = this.snapshots.at(-1)
     if (newest === undefined) return undefined
-    if (newest.data === null || this.behind(newest) <= JOIN_BYTES) return newest
+    if (newest.data === null || (this.behind(newest) <= JOIN_BYTES && this.canFollow(newest))) return newest
     if (this.snapshots.length < MAX_SNAPSHOTS) return undefined
     const unused = this.snapshots.find(({ users }) => users.size === 0)
     if (unused === undefined) return newest
     this.discard(unused, 'ERR', '')
     return undefined
+  }
+
+  /** Whether what comes behind it is still in the binlog. */
+  private canFollow({ offset }: Snapshot): boolean {
+    return offset >= this.options.storage.binlog.startOffset
   }
 
   private create(): Snapshot {
@@ -136,6 +154,7 @@ export class FullSyncSource {
       totalBytes: 0,
       offset: storage.binlog.end.offset,
       users: new Set(),
+      awaited: new Set(),
       idleSinceMs: clock.monotonicMs(),
       quiet: Promise.resolve(),
       isDiscarded: false,

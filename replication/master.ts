@@ -114,8 +114,10 @@ export class Master {
     item.applied = goesOn ? request.offset : 0
     item.synced = Math.min(item.synced, item.applied)
     item.pinned = goesOn ? request.offset : Number.POSITIVE_INFINITY
-    if (goesOn) this.partialSyncs++
-    else {
+    if (goesOn) {
+      this.partialSyncs++
+      this.source.settled(keyOf(item))
+    } else {
       if (reply.reason !== 'new') this.partialSyncsRefused++
       log.info({ replica: keyOf(item), offset: request.offset, reason: reply.reason, text: reply.text }, 'a replica needs a full sync')
     }
@@ -131,7 +133,7 @@ export class Master {
       throw new Refusal('NOMASTERLINK', 'this node is a replica itself and has no link to its master')
     }
     item.continued = null
-    const transfer = this.source.open(connection, request.snapshot, request.after, (offset) => {
+    const transfer = this.source.open(connection, keyOf(item), request, (offset) => {
       log.info({ replica: keyOf(item), offset }, 'a full sync has been sent')
       if (peer.over === null) item.pinned = offset // until the replica asks to go on from there
     })

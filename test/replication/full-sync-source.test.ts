@@ -139,6 +139,37 @@ test('a snapshot is held and pins the binlog for a minute after its last use, no
   await bench.close()
 })
 
+test('a snapshot pins nothing once those that began with it go on in the binlog, and is shared as long as what follows it is there', async () => {
+  const bench = await filled({ binlog: { fileSizeBytes: 1000 } }, 50)
+  const connection = ask(bench)
+  await checkpoint(bench)
+  const [head] = parse(connection.take()).heads as [SnapshotHead]
+  assert.is(bench.trySync(connection, 1, head).type, 'continue')
+  bench.lose(connection)
+  assert.is(bench.master.pinned, Number.POSITIVE_INFINITY)
+  const second = ask(bench, 2)
+  await bench.engine.settle()
+  assert.is(parse(second.take()).heads[0]?.id, head.id)
+  bench.lose(second)
+  assert.is(bench.master.pinned, head.offset, 'that one may come back')
+  bench.pass(60_000)
+  const third = ask(bench, 3)
+  await checkpoint(bench)
+  const [other] = parse(third.take()).heads as [SnapshotHead]
+  bench.trySync(third, 3, other)
+  bench.lose(third)
+  for (let i = 0; i < 5; i++) {
+    bench.write('SET', 'key', 'x'.repeat(1000))
+    await bench.engine.settle()
+  }
+  await bench.engine.checkpoint()
+  assert.ok(bench.engine.storage.binlog.startOffset > other.offset)
+  const fourth = ask(bench, 4)
+  await checkpoint(bench)
+  assert.is.not(parse(fourth.take()).heads[0]?.id, other.id)
+  await bench.close()
+})
+
 test('reading stops where the socket is full, and goes on as it drains', async () => {
   const bench = await filled({}, 6000)
   const connection = ask(bench)
