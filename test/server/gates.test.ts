@@ -17,6 +17,7 @@ function made() {
   gates.refresh()
   const clientOf = (runtime: CommandRuntime) => {
     const client = {
+      peer: 'client',
       tries: 0,
       verdict: null as unknown,
       ask() {
