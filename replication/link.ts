@@ -51,6 +51,7 @@ export class ReplicaLink {
   /** Why what is here must not be continued from, be that stored or not. */
   private unfit: string | null = null
   private isClosed = false
+  private isApplying = false
   private readonly events: { readonly event: LinkEvent; readonly source: WireEvents | null }[] = []
   private isHandling = false
 
@@ -117,9 +118,9 @@ export class ReplicaLink {
     this.goOn()
   }
 
-  /** At the end of a turn. */
+  /** At the end of a turn. In the middle of a batch, which is in the log and not in memory yet, it does nothing: that batch has a turn of its own. */
   flush(): void {
-    if (this.isClosed) return
+    if (this.isClosed || this.isApplying) return
     this.goOn()
     this.acknowledge()
   }
@@ -299,7 +300,9 @@ export class ReplicaLink {
     const { storage, replayer, wake, syncAlways } = this.options
     const { source } = this
     wake()
+    this.isApplying = true
     const result = applyBatch(storage, replayer, batch)
+    this.isApplying = false
     if (result.type === 'bad') this.handle({ type: 'bad group', offset: result.offset, reason: result.reason }, source)
     else if (result.type !== 'applied') {
       if (result.type === 'broken') this.unfit = result.reason
