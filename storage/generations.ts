@@ -35,14 +35,14 @@ const HISTORY_FILE = 'history.json'
 export class FillingGeneration implements NextGeneration {
   readonly generation: Generation
   readonly records: RecordStore
-  isAbandoned = false
   isAdopted = false
   private readonly files: Files
   private readonly root: string
   private meta: Buffer | null = null
   /** A write has failed: LevelDB takes none until it is opened again. */
   private isBroken = false
-  private sealing: Promise<void> = Promise.resolve()
+  /** What is under way ends before anything is removed. */
+  private work: Promise<void> = Promise.resolve()
   private removing: Promise<void> | null = null
 
   private constructor(files: Files, root: string, generation: Generation, records: RecordStore) {
@@ -70,7 +70,35 @@ export class FillingGeneration implements NextGeneration {
     return this.generation.name
   }
 
-  async put(records: readonly (readonly [key: Buffer, value: Buffer])[]): Promise<void> {
+  put(records: readonly (readonly [key: Buffer, value: Buffer])[]): Promise<void> {
+    return this.do(() => this.putAll(records))
+  }
+
+  /** Makes all of it durable, as the state at a position of a history. */
+  seal(position: BinlogPosition, history: History): Promise<void> {
+    return this.do(() => this.sealAll(position, history))
+  }
+
+  /** Throws where it has been given up. */
+  mustBeWanted(): void {
+    if (this.removing !== null) throw new Error('the full sync was given up')
+  }
+
+  async abandon(): Promise<void> {
+    if (this.isAdopted) return
+    this.removing ??= this.remove().catch(() => {})
+    await this.removing
+  }
+
+  /** Nothing begins once it is being removed: LevelDB would be opened where it is to go, and hold its lock there for good. */
+  private async do(step: () => Promise<void>): Promise<void> {
+    this.mustBeWanted()
+    const work = step()
+    this.work = work.catch(() => {})
+    await work
+  }
+
+  private async putAll(records: readonly (readonly [key: Buffer, value: Buffer])[]): Promise<void> {
     if (this.isBroken) await this.records.reopen()
     this.isBroken = false
     const batch = this.records.batch()
@@ -84,19 +112,6 @@ export class FillingGeneration implements NextGeneration {
       this.isBroken = true
       throw error
     }
-  }
-
-  /** Makes all of it durable, as the state at a position of a history. */
-  seal(position: BinlogPosition, history: History): Promise<void> {
-    this.sealing = this.sealAll(position, history)
-    return this.sealing
-  }
-
-  async abandon(): Promise<void> {
-    if (this.isAdopted) return
-    this.isAbandoned = true
-    this.removing ??= this.remove().catch(() => {})
-    await this.removing
   }
 
   private async sealAll(position: BinlogPosition, history: History): Promise<void> {
@@ -121,7 +136,7 @@ export class FillingGeneration implements NextGeneration {
   }
 
   private async remove(): Promise<void> {
-    await this.sealing.catch(() => {})
+    await this.work
     await this.records.close()
     await removeGeneration(this.files, this.root, this.name)
   }

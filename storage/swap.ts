@@ -87,7 +87,8 @@ export class Swap {
     try {
       await next.seal(position, history)
       await old.binlog.syncTo(old.binlog.end.offset) // replies that wait for that go out: the offsets of the next log are others
-      const refusal = next.isAbandoned ? 'the full sync was given up' : this.host.refusal()
+      next.mustBeWanted()
+      const refusal = this.host.refusal()
       if (refusal !== null) throw new Error(refusal)
     } catch (error) {
       resumeBackground(parts, clock.wallMs())

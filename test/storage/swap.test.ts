@@ -175,6 +175,33 @@ for (const [what, meddle] of [
   })
 }
 
+test('a full sync that is given up while it waits for a checkpoint is not opened again', async () => {
+  const [master, replica] = [await makeMaster(), await makeReplica()]
+  const landed = replica.storage.checkpointer.request()
+  replica.disk.records.holdWrites()
+  replica.storage.background()
+  const snapshot = await snapshotOf(master)
+  const next = await fill(replica, snapshot)
+  const records = replica.disk.recordsAt(`/data/${next.name}/db`)
+  const adopting = replica.storage.adopt(next, snapshot.position, master.storage.identity.replicationId, []).then(
+    () => 'adopted',
+    (error: Error) => error.message,
+  )
+  await next.abandon()
+  replica.disk.records.releaseWrites()
+  assert.match(await adopting, /given up/)
+  await landed
+  assert.throws(() => records.getSync(Buffer.from('k')), /not open/)
+  await next.put([[Buffer.from('k'), Buffer.from('v')]]).then(
+    () => assert.unreachable(),
+    (error: Error) => assert.match(error.message, /given up/),
+  )
+  const generations = replica.disk.files.listSync('/data').filter((name) => name.startsWith('generation'))
+  assert.equal(generations, ['generation-000001'])
+  await fullSync(replica, master)
+  assert.is(contentOf(replica), contentOf(master))
+})
+
 test('a shutdown in the middle of a full sync keeps the old data; a checkpoint that was asked for comes after it', async () => {
   const [master, replica] = [await makeMaster(), await makeReplica()]
   const old = contentOf(replica)
