@@ -4,7 +4,7 @@
  *
  *   begin -> add ... add -> (all written) onCopied -> swap -> onSwapped
  *
- * A copy outlives the connection that it came on: what is asked for next follows on the last record that was written. Where the master has
+ * A copy outlives the connection that it came on: what has come is written, and what is asked for next follows on it. Where the master has
  * another snapshot by then, it starts over. A copy that cannot be written, or not be put in place, is abandoned.
  */
 import type { Clock } from '../storage/clock.ts'
@@ -43,7 +43,9 @@ export interface FullSyncTargetOptions {
 interface Copy {
   readonly head: SnapshotHead
   next: NextGeneration | null
+  /** Of what has come. */
   lastKey: Buffer | null
+  /** Written. */
   bytes: number
   records: number
 }
@@ -61,8 +63,9 @@ export class FullSyncTarget {
   private readonly options: FullSyncTargetOptions
   private readonly rate: ByteRate
   private copy: Copy | null = null
-  private transfer: Transfer = { sequence: 0, records: 0, hasEnded: false }
-  private waiting: Chunk[] = []
+  /** Null while no connection brings anything. */
+  private transfer: Transfer | null = null
+  private waiting: { readonly chunk: Chunk; readonly transfer: Transfer }[] = []
   private waitingBytes = 0
   private isWriting = false
 
@@ -91,40 +94,37 @@ export class FullSyncTarget {
 
   /** A connection starts to bring records: those after `resume` where it is the same snapshot, else all. */
   begin(head: SnapshotHead): void {
-    this.cut()
+    if (this.copy?.head.id !== head.id) {
+      this.abandon()
+      this.copy = { head, next: null, lastKey: null, bytes: 0, records: 0 }
+    }
     this.transfer = { sequence: 0, records: 0, hasEnded: false }
     this.rate.reset()
-    if (this.copy?.head.id === head.id) return
-    this.abandon()
-    this.copy = { head, next: null, lastKey: null, bytes: 0, records: 0 }
   }
 
   /** Throws where it is not the chunk that follows. Nothing is lost by that. */
   add(bytes: Buffer): void {
     const { copy, transfer } = this
-    if (copy === null || transfer.hasEnded) throw new Error('a chunk that no full sync has asked for')
+    if (copy === null || transfer === null || transfer.hasEnded) throw new Error('a chunk that no full sync has asked for')
     const chunk = readChunk(bytes)
-    if (chunk.sequence !== transfer.sequence)
-      throw new Error(`chunk ${chunk.sequence} of a full sync came in the place of ${transfer.sequence}`)
-    if (chunk.kind === 'end' && chunk.total !== transfer.records) {
-      throw new Error(`a full sync of ${chunk.total} records has brought ${transfer.records}`)
-    }
+    const { kind, sequence, records, total } = chunk
+    if (sequence !== transfer.sequence) throw new Error(`chunk ${sequence} of a full sync came in the place of ${transfer.sequence}`)
+    if (kind === 'end' && total !== transfer.records) throw new Error(`a full sync of ${total} records has brought ${transfer.records}`)
     transfer.sequence++
-    transfer.records += chunk.records.length
-    transfer.hasEnded = chunk.kind === 'end'
+    transfer.records += records.length
+    transfer.hasEnded = kind === 'end'
+    const last = records.at(-1)
+    if (last !== undefined) copy.lastKey = Buffer.from(last[0])
     this.rate.add(bytes.length)
-    this.waiting.push(chunk)
+    this.waiting.push({ chunk, transfer })
     this.waitingBytes += sizeOf(chunk)
     if (this.waitingBytes > HIGH_WATER_BYTES) this.isFull = true
     if (!this.isWriting) void this.write()
   }
 
-  /** The connection has ended. What has not been written is to be sent again. */
+  /** The connection has ended. */
   cut(): void {
-    this.waiting = []
-    this.waitingBytes = 0
-    this.transfer.hasEnded = false
-    this.isFull = false
+    this.transfer = null
   }
 
   /** Puts the copy in the place of the data in use. */
@@ -136,7 +136,10 @@ export class FullSyncTarget {
   abandon(): void {
     const { copy } = this
     this.copy = null
-    this.cut()
+    this.transfer = null
+    this.waiting = []
+    this.waitingBytes = 0
+    this.isFull = false
     // What cannot be removed now is removed by the next start; whoever opens another one is told what is wrong with the disk.
     if (copy !== null && copy.next !== null) copy.next.abandon().catch(() => {})
   }
@@ -144,15 +147,17 @@ export class FullSyncTarget {
   /** Writes what waits, one chunk after the other, of whatever copy it is for. Its end is told by a call. */
   private async write(): Promise<void> {
     this.isWriting = true
-    for (let chunk = this.waiting.shift(); chunk !== undefined; chunk = this.waiting.shift()) {
-      this.waitingBytes -= sizeOf(chunk)
+    for (let next = this.waiting.shift(); next !== undefined; next = this.waiting.shift()) {
+      const { chunk, transfer } = next
       const copy = this.copy as Copy
+      this.waitingBytes -= sizeOf(chunk)
       try {
         await this.writeOne(copy, chunk)
       } catch (error) {
         if (this.copy === copy) this.fail(`a full sync cannot be written: ${textOf(error)}`)
         continue
       }
+      if (chunk.kind === 'end' && this.transfer === transfer) this.options.onCopied()
       if (this.isFull && this.waitingBytes < LOW_WATER_BYTES) {
         this.isFull = false
         this.options.onRoom()
@@ -162,18 +167,16 @@ export class FullSyncTarget {
   }
 
   private async writeOne(copy: Copy, chunk: Chunk): Promise<void> {
-    const { transfer } = this
     if (copy.next === null) {
       const next = await this.options.storage.nextGeneration()
-      if (this.copy !== copy) return next.abandon()
+      if (this.copy !== copy) {
+        await next.abandon()
+        return
+      }
       copy.next = next
     }
-    if (chunk.kind === 'end') {
-      if (this.transfer === transfer && transfer.hasEnded) this.options.onCopied()
-      return
-    }
+    if (chunk.records.length === 0) return
     await copy.next.put(chunk.records)
-    copy.lastKey = Buffer.from(chunk.records.at(-1)?.[0] ?? copy.lastKey ?? [])
     copy.records += chunk.records.length
     copy.bytes += sizeOf(chunk)
   }

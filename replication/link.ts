@@ -325,7 +325,7 @@ export class ReplicaLink {
   private regulate(): void {
     const { wire } = this
     if (wire === null) return
-    const mayNot = this.target.isFull || (this.stream !== null && this.isBlocked)
+    const mayNot = (this.state === 'db_sync' && this.target.isFull) || (this.stream !== null && this.isBlocked)
     if (mayNot === this.isPaused) return
     this.isPaused = mayNot
     if (mayNot) wire.pause()

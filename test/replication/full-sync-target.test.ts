@@ -156,26 +156,49 @@ test('a full sync that is cut after any chunk goes on behind the last record tha
   }
 })
 
-test('a cut while chunks wait for the disk: those are sent again, and what was on its way there does no harm', async () => {
+test('a cut while chunks wait for the disk: they are written, and what comes next follows on them', async () => {
   const from = await master()
   const source = await sourceOf(from, 'a1')
   const bench = await Bench.open()
   const store = holding(bench)
-  const all = chunksOf(source, 5, null)
   bench.target.begin(source.head)
-  bench.addAll(all)
+  bench.addAll(chunksOf(source, 5, null).slice(0, 4))
   await until(() => store()?.heldWrites === 1, 'a write')
   bench.target.cut()
-  assert.equal(bench.target.resume, { snapshot: 'a1', after: null })
+  const after = source.records[19]?.[0].toString('hex') as string
+  assert.equal(bench.target.resume, { snapshot: 'a1', after })
   bench.target.begin(source.head)
-  const again = chunksOf(source, 4, null)
-  bench.addAll(again.slice(0, 2))
+  const rest = chunksOf(source, 4, after)
+  bench.addAll(rest.slice(0, 2))
   store()?.releaseWrites()
-  bench.addAll(again.slice(2))
+  bench.addAll(rest.slice(2))
   await bench.hears('copied')
+  assert.is(bench.target.progress?.records, source.records.length)
   bench.target.swap()
   await bench.hears('swapped')
   assert.equal(bench.told, ['copied', 'swapped'])
+  bench.mustEqual(from)
+})
+
+test('what waited when the connection ended cannot be written: the next one is told, and begins anew', async () => {
+  const from = await master()
+  const source = await sourceOf(from, 'a1')
+  const bench = await Bench.open()
+  const store = holding(bench)
+  bench.target.begin(source.head)
+  bench.addAll(chunksOf(source, 5, null).slice(0, 4))
+  await until(() => store()?.heldWrites === 1, 'a write')
+  bench.target.cut()
+  const after = bench.target.resume?.after as string
+  bench.target.begin(source.head)
+  store()?.failWrites()
+  store()?.releaseWrites()
+  bench.addAll(chunksOf(source, 5, after))
+  await bench.hears('failed')
+  assert.is(bench.told.length, 1)
+  assert.is(bench.target.resume, null)
+  assert.throws(() => bench.target.add(chunksOf(source, 5, null)[0] as Buffer), /no full sync has asked for/)
+  await bench.finish(source)
   bench.mustEqual(from)
 })
 
@@ -241,8 +264,8 @@ test('more than a few MiB do not wait for the disk', async () => {
   await bench.hears('room')
   assert.not.ok(target.isFull)
   while (!target.isFull) target.add(chunk(sequence++))
-  target.cut()
-  assert.not.ok(target.isFull, 'what waited is dropped with the connection')
+  target.abandon()
+  assert.not.ok(target.isFull, 'what waited is dropped')
 })
 
 test('a disk that is full: the copy is abandoned with the reason, and the next one begins anew', async () => {
@@ -321,7 +344,7 @@ test('data that is not of the position it is said to be of is not put in place',
   assert.is(bench.engine.run('GET', 'old'), 'data')
 })
 
-test('all is here, and the connection is gone before all is written: the rest is asked for again', async () => {
+test('all is here, and the connection is gone before all is written: only the end is asked for again', async () => {
   const from = await master()
   const source = await sourceOf(from, 'a1')
   const bench = await Bench.open()
@@ -330,6 +353,7 @@ test('all is here, and the connection is gone before all is written: the rest is
   bench.target.cut()
   for (let turns = 0; turns < 50; turns++) await nextTurn()
   assert.equal(bench.told, [])
+  assert.is(chunksOf(source, 5, bench.target.resume?.after ?? null).length, 1)
   await bench.finish(source)
   bench.mustEqual(from)
 })
