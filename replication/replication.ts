@@ -124,7 +124,7 @@ export class Replication {
     if (this.failover.state !== 'no-failover') throw new Refusal('ERR', 'REPLICAOF not allowed while failing over.')
     const current = storage.identity.master
     const isSame = current !== undefined && current !== null && current.host.toLowerCase() === host.toLowerCase() && current.port === port
-    if (isSame && how === 'from where we are') return 'already'
+    if (isSame && !current.failover && how === 'from where we are') return 'already'
     this.commit()
     if (how === 'full sync') storage.saveIdentity({ fullSync: 'asked for by SLAVEOF FORCE' })
     this.becomeReplica({ host, port, failover: false })
