@@ -312,7 +312,10 @@ export class Master {
   private takeOver(peer: Peer, { runId }: SlaveItem, { replicationIds, offset }: TrySyncRequest): void {
     const { storage } = this.options
     if (storage.role === 'master') return // it has done so already, and the answer was lost
-    if (!replicationIds.includes(storage.identity.replicationId)) {
+    const { replicationId, past } = storage.identity
+    if (!replicationIds.includes(replicationId)) {
+      // Whoever goes on from there loses nothing: this node has taken over, and handed the role on since.
+      if (past.some(({ id, until }) => replicationIds.includes(id) && offset <= until)) return
       throw new Refusal('ERR', "FAILOVER is asked for under a replication id that is not this node's")
     }
     this.handingOver = peer
