@@ -63,12 +63,12 @@ export class Failover {
     this.advance(nowMs)
   }
 
-  /** Returns whether there was one. */
+  /** Returns whether there was one. Throws where the role cannot be taken back; the other node is asked on then. */
   abort(why: string): boolean {
     const { phase, host } = this
     if (phase === 'no-failover') return false
-    this.finish()
     if (phase === 'failover-in-progress') host.takeBack()
+    this.finish()
     host.log.warn({ reason: why }, 'failover given up: this node goes on as the master')
     host.resumeWrites()
     return true

@@ -279,9 +279,8 @@ export class Replication {
   }
 
   private pauseWrites(paused: boolean): void {
-    const { storage } = this.options
     this.writesPaused = paused
-    if (!this.isReplica) storage.keyspace.expiry = paused ? 'hide' : 'delete'
+    this.options.storage.holdExpiry(paused)
     this.options.changed()
   }
 }

@@ -32,6 +32,8 @@ export interface NodeRoleOptions {
 export class NodeRole {
   /** Why memory is not what the log says; null when it is. */
   distrusted: string | null = null
+  /** Nothing may be deleted for now, whatever the role. */
+  isExpiryHeld = false
   private readonly options: NodeRoleOptions
 
   constructor(options: NodeRoleOptions) {
@@ -48,7 +50,7 @@ export class NodeRole {
 
   /** What lookups do with keys past their deadline when nothing is out of the ordinary. */
   get restingExpiry(): ExpiryMode {
-    return this.role === 'master' ? 'delete' : 'hide'
+    return this.role === 'master' && !this.isExpiryHeld ? 'delete' : 'hide'
   }
 
   save(identity: Identity): void {

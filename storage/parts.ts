@@ -6,7 +6,9 @@ import { Checkpointer } from './checkpointer.ts'
 import type { Generation } from './directory.ts'
 import { Expiry } from './expiry.ts'
 import type { Keyspace } from './keyspace.ts'
+import type { Log } from './log.ts'
 import { decodeMeta } from './meta.ts'
+import type { RecordStore } from './record-store.ts'
 import { CURSORS_KEY, META_KEY } from './records.ts'
 import { type RecoveredLog, type Replayer, replayLog } from './recovery.ts'
 import type { ScanCursors } from './scan-cursors.ts'
@@ -29,6 +31,8 @@ interface FoundLog {
   readonly synced: number
   readonly replicationId: string
 }
+
+const REOPEN_RETRY_MS = 1000
 
 /** Whom the parts tell. */
 export interface PartsHost {
@@ -101,4 +105,22 @@ export async function stopBackground({ expiry, sweeper }: Parts): Promise<void> 
 export function resumeBackground({ expiry, sweeper }: Parts, wallMs: number): void {
   expiry.resume(wallMs)
   sweeper.resume()
+}
+
+/** Opens the records again however long that takes. Rejects only when it is all being closed. */
+export async function reopenPatiently(records: RecordStore, log: Log, isClosing: () => boolean): Promise<void> {
+  let reason = ''
+  for (;;) {
+    try {
+      await records.reopen()
+      return
+    } catch (error) {
+      if (isClosing()) throw error
+      const { message, cause } = error as Error
+      const text = cause instanceof Error ? cause.message : message
+      if (text !== reason) log.error({ error: text }, 'LevelDB cannot be opened again; trying on')
+      reason = text
+      await new Promise((resolve) => setTimeout(resolve, REOPEN_RETRY_MS))
+    }
+  }
 }

@@ -24,7 +24,7 @@ import { type Identity, type MasterAddress, type PastHistory, type Role, started
 import { IdentityStore } from './identity-store.ts'
 import { Keyspace } from './keyspace.ts'
 import { NodeRole } from './node-role.ts'
-import { makeParts, type Parts, readDisk, resumeBackground, stopBackground } from './parts.ts'
+import { makeParts, type Parts, readDisk, reopenPatiently, resumeBackground, stopBackground } from './parts.ts'
 import type { RecordBatch, RecordStore } from './record-store.ts'
 import { CURSORS_KEY } from './records.ts'
 import type { Replayer } from './recovery.ts'
@@ -37,7 +37,6 @@ import type { Sweeper } from './sweeper.ts'
 export type { Recovery, StorageOptions, StorageSettings } from './storage-options.ts'
 
 const SLICE_MS = 1
-const REOPEN_RETRY_MS = 1000
 const UNCOMMITTED = 'the last writes are not in the binlog'
 
 export class Storage {
@@ -260,16 +259,22 @@ export class Storage {
 
   /** This node follows a master from now on. The open group must be in the binlog. */
   becomeReplica(master: MasterAddress): void {
-    if (!this.isCommitted) throw new Error(UNCOMMITTED)
+    this.mustBeSettled()
     this.standing.follow(master)
   }
 
   /** This node is a master from now on, of a history that others may continue up to here. */
   promote(): void {
-    if (!this.isCommitted) throw new Error(UNCOMMITTED)
+    this.mustBeSettled()
     this.standing.promote(this.binlog)
     this.expiry.lookAhead(this.options.clock.wallMs())
     this.onSynced()
+  }
+
+  /** While it is held, a master hides keys whose time has come as a replica does, and deletes them afterwards. */
+  holdExpiry(isHeld: boolean): void {
+    this.standing.isExpiryHeld = isHeld
+    if (this.stalled === null && !this.reloading) this.keyspace.expiry = this.standing.restingExpiry
   }
 
   /** A replica goes on under its master's ids. */
@@ -363,6 +368,12 @@ export class Storage {
     return this.stalled === null && this.group.isEmpty
   }
 
+  /** Throws where memory is ahead of the binlog or behind it. */
+  private mustBeSettled(): void {
+    if (this.reloading) throw new Error('memory is being read again from disk')
+    if (!this.isCommitted) throw new Error(UNCOMMITTED)
+  }
+
   private get swapRefusal(): string | null {
     if (this.closing || this.reloading) return 'the data is being closed or read again'
     if (this.role === 'master') return 'this node is a master'
@@ -379,20 +390,7 @@ export class Storage {
     this.room.checkpointEnded()
     this.availabilityChanged()
     await stopBackground(parts)
-    let reason = ''
-    for (;;) {
-      try {
-        await this.keyspace.records.reopen()
-        break
-      } catch (error) {
-        if (this.closing) throw error
-        const { message, cause } = error as Error
-        const text = cause instanceof Error ? cause.message : message
-        if (text !== reason) this.options.log.error({ error: text }, 'LevelDB cannot be opened again; trying on')
-        reason = text
-        await new Promise((resolve) => setTimeout(resolve, REOPEN_RETRY_MS))
-      }
-    }
+    await reopenPatiently(this.keyspace.records, this.options.log, () => this.closing)
     resumeBackground(parts, this.options.clock.wallMs())
   }
 }

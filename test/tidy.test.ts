@@ -135,7 +135,7 @@ test('chance is picked up in one place and passed on from there', () => {
 })
 
 test('storage and commands set no timers but where they wait for a disk', () => {
-  const readers = files.filter(({ layer, path }) => (layer === 'storage' || layer === 'commands') && path !== 'storage/storage.ts')
+  const readers = files.filter(({ layer, path }) => (layer === 'storage' || layer === 'commands') && path !== 'storage/parts.ts')
   none('timers', matches(readers, /\bsetTimeout\b|\bsetInterval\b/))
 })
 

@@ -9,7 +9,7 @@ const log = { debug() {}, info() {}, warn() {}, error() {} } as unknown as Log
 /** A node in outline, and what failover has done to it. */
 function node() {
   const done: string[] = []
-  const state = { end: 100, replicas: [] as { ip: string; port: number; applied: number }[], linked: false }
+  const state = { end: 100, replicas: [] as { ip: string; port: number; applied: number }[], linked: false, isDiskBroken: false }
   const failover = new Failover({
     log,
     end: () => state.end,
@@ -18,7 +18,10 @@ function node() {
     pauseWrites: () => done.push('pause'),
     resumeWrites: () => done.push('resume'),
     handOver: (host, port) => done.push(`hand over to ${host}:${port}`),
-    takeBack: () => done.push('take back'),
+    takeBack() {
+      if (state.isDiskBroken) throw new Error('EIO')
+      done.push('take back')
+    },
     isLinked: () => state.linked,
   })
   return { failover, state, done }
@@ -82,6 +85,19 @@ test('giving up while waiting lets writes go on; while handing over it takes the
   assert.is(handing.failover.abort('told to'), true)
   assert.equal(handing.done, ['pause', 'hand over to 10.0.0.1:1', 'take back', 'resume'])
   assert.is(handing.failover.state, 'no-failover')
+})
+
+test('a role that cannot be taken back is handed over on, and writes go on in the end', () => {
+  const { failover, state, done } = node()
+  state.replicas = [{ ip: '10.0.0.1', port: 1, applied: 100 }]
+  failover.start(any, 0)
+  state.isDiskBroken = true
+  assert.throws(() => failover.abort('told to'), /EIO/)
+  assert.is(failover.state, 'failover-in-progress')
+  state.linked = true
+  failover.advance(10)
+  assert.is(failover.state, 'no-failover')
+  assert.is(done.at(-1), 'resume')
 })
 
 test.run()

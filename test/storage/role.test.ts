@@ -134,6 +134,34 @@ test('the deadlines of a replica do not pile up in memory, however long it runs'
   assert.is(replica.storage.keyspace.keyCount, 0)
 })
 
+test('expiry that is held or let go on does not disturb a group that waits to be written, nor a reload', async () => {
+  const clock = new ManualClock()
+  const { master } = await pair(clock)
+  const { storage, disk } = master
+  const { keyspace } = storage
+  master.write('SET', 'short', '1', 'PX', '1000')
+  storage.holdExpiry(true)
+  assert.is(keyspace.expiry, 'hide')
+  disk.files.fail({ operation: 'write', path: /\.log$/, code: 'EIO' })
+  master.turn(() => master.run('SET', 'a', '1'))
+  storage.holdExpiry(false)
+  clock.advance(2000)
+  const { bodyLength } = storage.group
+  master.turn(() => assert.is(master.run('GET', 'short'), null))
+  assert.is(storage.group.bodyLength, bodyLength)
+  storage.holdExpiry(true)
+  assert.ok(storage.retry())
+  assert.is(keyspace.expiry, 'hide', 'it is held still')
+  const begin = () => {
+    storage.holdExpiry(false)
+    assert.is(keyspace.expiry, 'ignore')
+    assert.throws(() => storage.becomeReplica(MASTER), /being read/)
+    assert.throws(() => storage.promote(), /being read/)
+  }
+  await storage.reload({ begin, command() {}, end() {} })
+  assert.is(keyspace.expiry, 'delete')
+})
+
 test('a reload, and a log that could not be written for a while, leave the role as it is', async () => {
   const { master, replica } = await pair()
   master.write('SET', 'a', '1')
