@@ -22,6 +22,7 @@ export async function end(world: World): Promise<void> {
     'that all are up',
     () => view(world),
   )
+  for (const { process } of world.nodes) process?.storage.checkpointer.request().catch(() => {}) // finds out what LevelDB still has against it
   await appoint(world)
   await converge(world)
   const master = masters(world)[0] as SimulatedNode
@@ -30,7 +31,7 @@ export async function end(world: World): Promise<void> {
     if (world.takesWrites(master)) writeSome(master.process as NonNullable<typeof master.process>, world.chance, master.clock.wallMs())
     await world.forMs(50)
   }
-  await world.forMs(1000)
+  await world.forMs(world.settings.replication.timeoutMs + 1000) // links that carry one way only are found out by then
   await converge(world)
   await stayQuiet(world)
   compare(world, master)

@@ -39,6 +39,8 @@ export interface NodeHost {
 
 interface Found {
   readonly how: Crash
+  /** In the middle of a moment. */
+  readonly isMidway: boolean
   readonly end: number
   readonly synced: number
 }
@@ -106,7 +108,7 @@ export class SimulatedNode {
   crash(how: Crash, disk: Disk = this.diskAfter(how)): void {
     const { process, host } = this
     if (process === null) return
-    this.noteWhatWas(how)
+    this.noteWhatWas(how, false)
     if (how === 'kill') host.network.kill(process)
     else {
       host.network.cutPower(process)
@@ -128,7 +130,7 @@ export class SimulatedNode {
       if (this.process !== process) return
       this.guarded(() => {
         if (process.replication !== null) this.observe()
-        this.noteWhatWas(how)
+        this.noteWhatWas(how, true)
         process.muted = true
         this.doomed = { how, disk: this.diskAfter(how) }
       })
@@ -158,7 +160,7 @@ export class SimulatedNode {
     await process.stop(how)
     if (process.muted) return
     const { end } = this.track
-    this.crashed = { how: 'kill', end: end.offset, synced: end.offset }
+    this.crashed = { how: 'kill', isMidway: false, end: end.offset, synced: end.offset }
     host.network.kill(process)
     this.process = null
     this.disk = this.disk.kill(host.chance.random)
@@ -217,11 +219,11 @@ export class SimulatedNode {
     return how === 'kill' ? this.disk.kill(random) : this.disk.crash(random)
   }
 
-  private noteWhatWas(how: Crash): void {
+  private noteWhatWas(how: Crash, isMidway: boolean): void {
     const { process } = this
     if (process === null || process.replication === null) return // in the middle of a start: what was before it still counts
     const { end, synced } = process.storage.binlog
-    this.crashed = { how, end: end.offset, synced }
+    this.crashed = { how, isMidway, end: end.offset, synced }
   }
 
   /** The name of the data that CURRENT names. */
@@ -250,7 +252,6 @@ export class SimulatedNode {
     const generation = this.generation()
     this.note(`serves as a ${storage.role} at ${keyOf(end)} in ${generation}, id ${storage.identity.replicationId.slice(0, 8)}`)
     const { crashed, track, promised } = this
-    if (!this.host.histories.has(end)) throw new Error(`${this.name} has recovered to ${keyOf(end)}, where nobody has ever been`)
     if (promised !== null && generation !== null && generation < promised.generation) {
       throw new Error(
         `${this.name} has gone back from ${promised.generation} to ${generation} though it had acknowledged ${promised.offset}`,
@@ -260,8 +261,11 @@ export class SimulatedNode {
       const least = crashed.how === 'kill' ? crashed.end : Math.max(crashed.synced, promised?.offset ?? 0)
       if (end.offset < least) throw new Error(`${this.name} has recovered to ${end.offset} after a ${crashed.how}; it must have ${least}`)
       track.cut(end.offset)
+      // A write that was under way may have been whole on the disk.
+      if (crashed.isMidway) track.follow(this.disk.files, storage.binlog.segments, end, this.host.histories, storage.role === 'replica')
       if (keyOf(track.end) !== keyOf(end)) throw new Error(`${this.name} has recovered to ${keyOf(end)}, and was never there`)
     } else track.restart(end)
+    if (!this.host.histories.has(end)) throw new Error(`${this.name} has recovered to ${keyOf(end)}, where nobody has ever been`)
     this.trackGeneration = generation
     this.crashed = null
     this.wasReplica = storage.role === 'replica'
@@ -275,7 +279,7 @@ export class SimulatedNode {
 
   private promise(offset: number): void {
     const crc = this.track.crcAt(offset)
-    const generation = this.generation()
+    const generation = this.trackGeneration
     if (crc === undefined || generation === null) return
     if (this.promised === null || this.promised.offset < offset) this.promised = { offset, crc, generation }
   }

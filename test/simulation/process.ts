@@ -8,7 +8,6 @@ import { Executor, type ExecutorHooks } from '../../commands/executor.ts'
 import { expiry } from '../../commands/expiry.ts'
 import { keys } from '../../commands/keys.ts'
 import type { ServerPort } from '../../commands/ports.ts'
-import type { Reply } from '../../commands/reply.ts'
 import { stringNumbers } from '../../commands/string-numbers.ts'
 import { stringRanges } from '../../commands/string-ranges.ts'
 import { strings } from '../../commands/strings.ts'
@@ -22,7 +21,6 @@ import { randomHex } from '../../storage/identity.ts'
 import type { Log } from '../../storage/log.ts'
 import { Storage } from '../../storage/storage.ts'
 import type { Disk } from '../support/engine.ts'
-import { plain } from '../support/run-command.ts'
 import type { Seeded } from '../support/seed.ts'
 import type { Network, Party, Socket, SocketEvents } from './network.ts'
 import { Peer } from './peer.ts'
@@ -45,19 +43,6 @@ export interface ProcessHost {
 const SYNC_EVERY_MS = 1000
 const ROOM_EVERY_MS = 1000
 
-/** Keeps its last reply, or the text of the error. */
-class SimulatedClient extends ReplayClient {
-  last: unknown = null
-
-  override reply(reply?: Reply): void {
-    this.last = plain(reply as Reply)
-  }
-
-  override replyError(text?: Bytes): void {
-    this.last = new Error(text)
-  }
-}
-
 export class SimulatedProcess implements Party {
   readonly ip: string
   muted = false
@@ -72,7 +57,7 @@ export class SimulatedProcess implements Party {
   isReloading = false
   private opened: Storage | null = null
   private executor: Executor | null = null
-  private readonly client = new SimulatedClient()
+  private readonly client = new ReplayClient()
   private readonly host: ProcessHost
   private readonly clock: Clock
   private readonly chance: Seeded
@@ -172,15 +157,13 @@ export class SimulatedProcess implements Party {
     )
   }
 
-  /** A client's command in the turn under way; its reply as a plain value, or an Error. */
-  run(database: number, ...words: Bytes[]): unknown {
+  /** A client's command in the turn under way. */
+  run(database: number, ...words: Bytes[]): void {
     const { client, executor } = this
     if (executor === null) throw new Error('nothing to run commands')
     this.wake()
-    client.last = null
     client.database = database
     executor.execute(client, words, null, 0, 0)
-    return client.last
   }
 
   /** DEBUG RELOAD, as the server does it. */
@@ -198,9 +181,11 @@ export class SimulatedProcess implements Party {
 
   /** SHUTDOWN. */
   async stop(how: 'save' | 'nosave'): Promise<void> {
-    this.replication?.close()
+    const { opened, replication } = this
+    this.opened = null // no turn comes any more
     this.replication = null
-    await this.opened?.close(how)
+    await replication?.close()
+    await opened?.close(how)
   }
 
   private accept(socket: Socket): SocketEvents {
