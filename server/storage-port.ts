@@ -18,7 +18,7 @@ export class StorageFacade implements StoragePort {
   }
 
   checkpoint(): Promise<void> {
-    const landed = this.storage.checkpointer.request()
+    const landed = this.storage.checkpoint()
     this.wake()
     return landed
   }

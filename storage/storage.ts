@@ -26,7 +26,7 @@ import { Keyspace } from './keyspace.ts'
 import { NodeRole } from './node-role.ts'
 import { makeParts, type Parts, readDisk, reopenPatiently, resumeBackground, stopBackground } from './parts.ts'
 import type { RecordBatch, RecordStore } from './record-store.ts'
-import { CURSORS_KEY } from './records.ts'
+import { CURSORS_KEY, DamageError } from './records.ts'
 import type { Replayer } from './recovery.ts'
 import { isDiskFull, Room } from './room.ts'
 import { ScanCursors } from './scan-cursors.ts'
@@ -37,7 +37,6 @@ import type { Sweeper } from './sweeper.ts'
 export type { Recovery, StorageOptions, StorageSettings } from './storage-options.ts'
 
 const SLICE_MS = 1
-const UNCOMMITTED = 'the last writes are not in the binlog'
 
 export class Storage {
   readonly keyspace: Keyspace
@@ -190,7 +189,8 @@ export class Storage {
     await parts.binlog.syncTo(parts.binlog.end.offset)
     this.keyspace.reset()
     try {
-      await this.readDisk(parts.generation, replayer, () => {})
+      const { recovered } = await this.readDisk(parts.generation, replayer, () => {})
+      if (recovered.end.offset !== parts.binlog.end.offset) throw new DamageError(`the binlog is damaged at offset ${recovered.end.offset}`)
     } catch (error) {
       this.options.fatal(error) // memory is a part of what it should be: nothing may be made of it, a checkpoint least of all
       throw error
@@ -230,7 +230,7 @@ export class Storage {
   /** At most about a millisecond of background work, between units and with no open group. Returns whether there is more. */
   background(): boolean {
     if (this.started === null || this.reloading) return false
-    const mayFreeze = this.isCommitted && !this.swap.isUnderWay && this.standing.distrusted === null
+    const mayFreeze = this.unsettled === null && !this.swap.isUnderWay && this.standing.distrusted === null
     const more = this.checkpointer.slice(SLICE_MS, mayFreeze)
     evict(this.keyspace, this.settings.cacheBytes, this.options.clock, SLICE_MS)
     return more
@@ -290,6 +290,7 @@ export class Storage {
   /** A received group has been run in part: memory is good for reads only, until a full sync has replaced it or it is read again from disk. */
   distrust(reason: string): void {
     this.standing.distrust(reason)
+    this.checkpointer.dismiss(new Error(reason))
   }
 
   /** Something could not be written: makes room where that is what is missing. Returns whether it is worth trying again at once. */
@@ -304,11 +305,15 @@ export class Storage {
     return this.binlog.openFeed(offset)
   }
 
-  /** The records as of a checkpoint that begins after this call. Rejects when that fails. */
-  async snapshot(): Promise<DataSnapshot> {
+  /** Resolves when a checkpoint that began after this call has landed. Rejects when that fails, or memory cannot be trusted. */
+  async checkpoint(): Promise<void> {
     if (this.standing.distrusted !== null) throw new Error(this.standing.distrusted)
     await this.checkpointer.request()
-    return takeSnapshot(this.keyspace.records)
+  }
+
+  /** The records as of such a checkpoint. */
+  snapshot(): Promise<DataSnapshot> {
+    return this.checkpoint().then(() => takeSnapshot(this.keyspace.records))
   }
 
   /** An empty data set beside the one in use, to be filled. One that was not adopted is removed first. */
@@ -364,20 +369,19 @@ export class Storage {
     return read
   }
 
-  private get isCommitted(): boolean {
-    return this.stalled === null && this.group.isEmpty
+  /** Why memory is not what the binlog says; null where it is. */
+  private get unsettled(): string | null {
+    if (this.reloading) return 'memory is being read again from disk'
+    return this.stalled === null && this.group.isEmpty ? null : 'the last writes are not in the binlog'
   }
 
-  /** Throws where memory is ahead of the binlog or behind it. */
   private mustBeSettled(): void {
-    if (this.reloading) throw new Error('memory is being read again from disk')
-    if (!this.isCommitted) throw new Error(UNCOMMITTED)
+    if (this.unsettled !== null) throw new Error(this.unsettled)
   }
 
   private get swapRefusal(): string | null {
-    if (this.closing || this.reloading) return 'the data is being closed or read again'
-    if (this.role === 'master') return 'this node is a master'
-    return this.isCommitted ? null : UNCOMMITTED
+    if (this.closing) return 'the data is being closed'
+    return this.role === 'master' ? 'this node is a master' : this.unsettled
   }
 
   private purge(): void {

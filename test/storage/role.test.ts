@@ -243,25 +243,43 @@ test('what a promoted replica wrote itself is vouched for by its watermark, as o
   assert.match(message, /damaged at offset/)
 })
 
+test('a log that is found damaged while memory is read from it again ends the process: nothing may be written behind the damage', async () => {
+  const { master, replica } = await pair()
+  for (let i = 0; i < 3; i++) master.write('SET', `k${i}`, '1')
+  receive(replica, master)
+  const { binlog } = replica.storage
+  const file = replica.disk.files.openSync((binlog.segments[0] as { path: string }).path, 'update')
+  file.writeSync([Buffer.from('?')], binlog.end.offset - 3)
+  file.closeSync()
+  await replica.storage.reload({ begin() {}, command() {}, end() {} }).then(
+    () => assert.unreachable(),
+    (error: Error) => assert.match(error.message, /damaged at offset/),
+  )
+  assert.is(replica.fatal.length, 1)
+  const again = await Engine.open(replica.disk.kill(lose))
+  assert.is(again.run('GET', 'k1'), '1')
+  assert.is(again.run('GET', 'k2'), null)
+})
+
 test('memory that cannot be trusted is kept for reads only: no checkpoint, no snapshot; a start recovers what the log says', async () => {
   const { master, replica } = await pair()
   master.write('SET', 'a', '1')
   receive(replica, master)
   const before = replica.storage.binlog.end
+  const untrusted = (asked: Promise<unknown>) =>
+    asked.then(
+      () => assert.unreachable(),
+      (error: Error) => assert.match(error.message, /a command failed/),
+    )
+  const asked = untrusted(replica.storage.checkpoint())
   replica.storage.keyspace.database(0).set('half', 'applied')
   replica.storage.distrust('a command failed')
   assert.is(replica.storage.identity.fullSync, 'a command failed')
-  let failed = false
-  replica.storage.checkpointer.request().catch(() => {
-    failed = true
-  })
+  await asked
   for (let turns = 0; turns < 10; turns++) assert.not.ok(replica.storage.background())
-  await replica.storage.snapshot().then(
-    () => assert.unreachable(),
-    (error: Error) => assert.match(error.message, /a command failed/),
-  )
+  await untrusted(replica.storage.checkpoint())
+  await untrusted(replica.storage.snapshot())
   await replica.storage.close('save')
-  assert.ok(failed, 'whoever waits for a checkpoint is told at the end')
   const again = await Engine.open(replica.disk.kill(lose))
   assert.equal(again.storage.binlog.end, before)
   assert.is(again.run('GET', 'half'), null)
