@@ -104,10 +104,9 @@ export class FullSyncSource {
     const { settings } = this.options
     this.limit.refill(nowMs)
     for (const transfer of [...this.transfers]) {
-      transfer.pump()
+      transfer.pump() // each that finds the rate limit open sends a piece, and then all of them wait
       transfer.showLife(settings.pingPeriodMs, nowMs)
     }
-    this.rotate()
     for (const snapshot of [...this.snapshots]) this.check(snapshot, nowMs)
   }
 
@@ -120,14 +119,6 @@ export class FullSyncSource {
   async close(): Promise<void> {
     this.discardAll('ERR', 'the server is shutting down')
     while (this.endings.size > 0) await Promise.all(this.endings)
-  }
-
-  /** The rate is for all of them: another one comes first the next time. */
-  private rotate(): void {
-    const [first] = this.transfers
-    if (first === undefined) return
-    this.transfers.delete(first)
-    this.transfers.add(first)
   }
 
   private joinable(): Snapshot | undefined {

@@ -289,6 +289,18 @@ test('a replica that comes from further away than replica-lag-limit is let catch
   await bench.close()
 })
 
+test('a replica that is let catch up is cut off when the disk is full and it keeps more than replica-lag-limit from being removed', async () => {
+  const bench = await MasterBench.open({ settings: { lagLimitBytes: MEBIBYTE } })
+  for (let i = 0; i < 30; i++) bench.write('SET', 'key', 'x'.repeat(100_000))
+  const connection = bench.online(START)
+  bench.pass(100)
+  assert.is(connection.isClosed, false)
+  Object.defineProperty(bench.engine.storage, 'diskLow', { get: () => true })
+  bench.pass(100)
+  assert.is(connection.isClosed, true)
+  await bench.close()
+})
+
 test('a replica whose place in the binlog has been purged is cut off, and the others are fed', async () => {
   const bench = await MasterBench.open({ binlog: { fileSizeBytes: 200_000 } })
   const { storage } = bench.engine

@@ -133,6 +133,18 @@ test('a full sync keeps its binlog past replica-lag-limit, but not from a disk t
   await bench.close()
 })
 
+test('a snapshot that nobody uses is not held while the disk is full', async () => {
+  const bench = await filled({}, 10)
+  bench.lose(ask(bench))
+  await checkpoint(bench)
+  bench.pass(1000)
+  assert.ok(bench.master.pinned < Number.POSITIVE_INFINITY)
+  Object.defineProperty(bench.engine.storage, 'diskLow', { get: () => true })
+  bench.pass(100)
+  assert.is(bench.master.pinned, Number.POSITIVE_INFINITY)
+  await bench.close()
+})
+
 test('closing ends what is being read and waits for it, not for a snapshot that is still to be made', async () => {
   const bench = await filled({}, 3000)
   const connection = ask(bench)

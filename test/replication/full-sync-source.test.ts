@@ -3,6 +3,7 @@ import * as assert from 'uvu/assert'
 import type { SnapshotHead } from '../../replication/messages.ts'
 import { nextTurn, until } from '../support/engine.ts'
 import { ask, checkpoint, filled, keysOf, parse } from '../support/full-sync-bench.ts'
+import { id } from '../support/master-bench.ts'
 
 const MEBIBYTE = 2 ** 20
 
@@ -66,6 +67,21 @@ test('replicas that ask together share one snapshot, and so does one that comes 
   assert.is(new Set(ids).size, 1)
   assert.is(bench.engine.storage.checkpointer.completed, 1)
   assert.is(bench.master.fullSyncs, 4)
+  await bench.close()
+})
+
+test('nothing is sent before the turn of DBSYNC is over, though the snapshot is there', async () => {
+  const bench = await filled({}, 10)
+  ask(bench)
+  await checkpoint(bench)
+  const connection = bench.connect()
+  const { session } = bench.metaSync(connection, { port: 7002, runId: id(2) })
+  bench.master.dbSync(connection, { session, snapshot: null, after: null })
+  await bench.engine.settle()
+  assert.is(connection.sent.length, 0)
+  bench.turn()
+  await bench.engine.settle()
+  assert.is(parse(connection.take()).total, bench.engine.disk.records.count)
   await bench.close()
 })
 

@@ -164,6 +164,18 @@ test('acknowledged offsets count for replicas that are online, and never past th
   await bench.close()
 })
 
+test('a replica that comes back with less than it once had counts for what it has', async () => {
+  const bench = await MasterBench.open()
+  bench.write('SET', 'key', '1')
+  const { offset } = bench.engine.storage.binlog.end
+  bench.ack(bench.online(), offset)
+  assert.is(bench.master.ackedCount(0, 'synced'), 1)
+  bench.online({ offset: 0, crc: 0 }, { runId: id(2) })
+  assert.is(bench.master.ackedCount(0, 'synced'), 0)
+  assert.is(bench.master.ackedCount(0, 'applied'), 0)
+  await bench.close()
+})
+
 test('a replica is good while its last ACK is not older than min-replicas-max-lag', async () => {
   const bench = await MasterBench.open({ settings: { minReplicasMaxLagMs: 3000 } })
   const connection = bench.online()

@@ -71,6 +71,16 @@ test('a session is good on its connection only, and until the next one', () => {
   assert.is(items.withSession(0, 2), undefined)
 })
 
+test('a session that was ended is good for nothing, and the same attempt begins another', () => {
+  const { items, metaSync } = registry()
+  const item = bound(metaSync(1, A))
+  const { session } = item
+  items.endSession(item)
+  assert.is(items.withSession(session, 1), undefined)
+  assert.is(items.withSession(0, 1), undefined)
+  assert.is.not(bound(metaSync(1, A)).session, session)
+})
+
 test('a late close of a fenced connection changes nothing', () => {
   const { items, metaSync } = registry()
   metaSync(1, A)
