@@ -32,7 +32,7 @@ export interface NodeHost {
   fail(error: unknown): void
   lostPower(): void
   /** Clients have been told that everything up to here is there. */
-  acknowledge(position: string): void
+  acknowledge(node: SimulatedNode, position: string): void
   /** An ack that counted. */
   acked(node: SimulatedNode, peer: Peer, ack: AckRequest): void
 }
@@ -129,7 +129,7 @@ export class SimulatedNode {
       disk.files.onOperation = undefined
       if (this.process !== process) return
       this.guarded(() => {
-        if (process.replication !== null) this.observe()
+        if (process.replication !== null && process.storage.identity.generation === this.trackGeneration) this.observe()
         this.noteWhatWas(how, true)
         process.muted = true
         this.doomed = { how, disk: this.diskAfter(how) }
@@ -183,7 +183,7 @@ export class SimulatedNode {
     this.wasReplica = isReplica
     const until = host.settings.syncAlways ? binlog.synced : binlog.end.offset
     while ((this.unacknowledged[0]?.offset ?? Number.POSITIVE_INFINITY) <= until)
-      host.acknowledge(keyOf(this.unacknowledged.shift() as BinlogPosition))
+      host.acknowledge(this, keyOf(this.unacknowledged.shift() as BinlogPosition))
     if (host.settings.syncAlways && storage.stalled === null) this.promise(binlog.synced)
     if (track.end.offset > before && (binlog.end.crc & 0xffff) % CONTENT_EVERY === 0) this.compareContent()
   }

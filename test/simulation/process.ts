@@ -262,7 +262,7 @@ export class SimulatedProcess implements Party {
       resumed() {},
       broken: (error) => this.host.fatal(error),
     }
-    return new Executor({ keyspace: storage.keyspace, group: storage.group, server, hooks, monotonicMs: () => 0 })
+    return new Executor({ keyspace: storage.keyspace, group: storage.group, server, hooks, monotonicMs: () => 0, groupStart: () => 0 })
   }
 
   private log(): Log {

@@ -151,8 +151,8 @@ export class World implements NodeHost {
     if (!this.settings.syncAlways) this.hasLost = true
   }
 
-  acknowledge(position: string): void {
-    this.acknowledged.push(position)
+  acknowledge(node: SimulatedNode, position: string): void {
+    if (this.settings.roles !== 'fixed' || node === this.nodes[0]) this.acknowledged.push(position)
   }
 
   acked(node: SimulatedNode, peer: Peer, ack: AckRequest): void {
