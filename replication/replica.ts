@@ -140,11 +140,11 @@ export class ReplicaMachine implements LinkStatus {
   syncReplied(reply: LinkReply): void {
     const answer = this.read('TRYSYNC', reply, readTrySyncReply)
     if (answer === null) return
-    if (this.isFailover) {
+    const { fullSync, identity } = this.facts
+    if (this.isFailover || identity.master?.failover === true) {
       this.master = { ...(this.master as MasterAddress), failover: false }
-      this.actions.push({ type: 'failover done' })
+      this.actions.push({ type: 'failover done' }) // again, where it could not be stored the last time
     }
-    const { fullSync } = this.facts
     if (answer.type === 'full sync') this.dbSync(answer.text === '' ? answer.reason : answer.text)
     else if (fullSync !== null) this.dbSync(fullSync)
     else this.goOn(answer)

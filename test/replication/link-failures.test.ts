@@ -243,4 +243,24 @@ test('FAILOVER is done: the identity asks for it no more', async () => {
   assert.equal(bench.engine.storage.identity.master, { host: 'upstream', port: 6380, failover: false })
 })
 
+test('FAILOVER is done, which could not be stored: it is stored with the next link, and not asked for again', async () => {
+  const bench = await LinkBench.open({ writes: 1 })
+  const { storage, disk } = bench.engine
+  bench.follow(true)
+  bench.wire.events.connected()
+  bench.says(array(metaReply(META)))
+  disk.files.fail({ operation: 'rename', code: 'EIO' })
+  const goesOn = array(['CONTINUE', MASTER_ID, String(storage.binlog.end.offset)])
+  bench.says(goesOn)
+  assert.match(bench.warnings().join(), /failover done: .*EIO/)
+  assert.ok(storage.identity.master?.failover)
+  bench.wait(5000)
+  bench.wire.events.connected()
+  bench.says(array(metaReply(META)))
+  assert.not.match(bench.takes().join(), /FAILOVER/)
+  bench.says(goesOn)
+  assert.ok(bench.link.isUp)
+  assert.is(storage.identity.master?.failover, false)
+})
+
 test.run()
