@@ -33,18 +33,28 @@ export function startReplication(node: Node): void {
     syncAlways: () => node.turn.waitForSync,
     wake: () => node.turn.begin(),
     changed: () => {
+      executor.groupStart = engine.binlog.end.offset // what there was of this turn is a group of its own
+      showMaster(node)
       clients.master = masterSession(node)
       gates.refresh()
     },
   })
   node.replication.replication = replication
-  executor.groupStart = engine.binlog.end.offset
   gates.replication = gate(node, replication)
   clients.unblockWaiting = (session, how) => replication.waiters.end(session, how === 'error' ? unblocked() : null)
   const [host, port] = config.list('replicaof') as string[]
   replication.start(host === undefined || port === undefined ? null : { host, port: Number(port) })
+  showMaster(node)
+  for (const key of ['min-replicas-to-write', 'min-replicas-max-lag', 'replica-serve-stale-data'])
+    config.onChange(key, () => gates.refresh())
+}
+
+/** CONFIG has whom this node follows, whoever has said so; where nobody has, what the file says. */
+function showMaster({ config, engine }: Node): void {
   const { master } = engine.identity
-  if (master !== undefined && master !== null) config.setByServer('replicaof', [master.host, String(master.port)])
+  if (master === undefined) return
+  const words = master === null ? [] : [master.host, String(master.port)]
+  if (config.list('replicaof').join(' ') !== words.join(' ')) config.setByServer('replicaof', words)
 }
 
 const unblocked = () => new Refusal('UNBLOCKED', 'client unblocked via CLIENT UNBLOCK')
@@ -62,7 +72,7 @@ function gate(node: Node, replication: Replication): ReplicationGate {
       return replication.lacksReplicas
     },
     get writesPaused() {
-      return replication.writesPaused || node.isDraining
+      return replication.writesPaused
     },
   }
 }
