@@ -238,7 +238,7 @@ export class Storage {
 
   /** Deletes keys that are due, in a group of the present turn. Returns whether more are due. */
   expireDue(): boolean {
-    if (this.stalled !== null || this.started === null || this.checkpointer.isReopening) return false
+    if (this.stalled !== null || this.started === null || this.reloading || this.checkpointer.isReopening) return false
     const { clock } = this.options
     const { expiredKeys } = this.keyspace
     const startedMs = clock.monotonicMs()
