@@ -129,7 +129,7 @@ export class SimulatedNode {
       disk.files.onOperation = undefined
       if (this.process !== process) return
       this.guarded(() => {
-        if (process.replication !== null && process.storage.identity.generation === this.trackGeneration) this.observe()
+        if (process.replication !== null && process.storage.identity.generation === this.trackGeneration) this.follow(process)
         this.noteWhatWas(how, true)
         process.muted = true
         this.doomed = { how, disk: this.diskAfter(how) }
@@ -171,21 +171,26 @@ export class SimulatedNode {
   observe(): void {
     const { process, host, track } = this
     if (process === null || process.muted || process.replication === null) return
-    const { storage } = process
-    const { binlog } = storage
+    const { binlog, stalled } = process.storage
     if (process.epoch !== this.trackEpoch) this.restartTrack(process)
-    const isReplica = storage.role === 'replica'
     const before = track.end.offset
-    this.isObserving = true
-    track.follow(this.disk.files, binlog.segments, binlog.end, host.histories, isReplica && this.wasReplica)
-    this.isObserving = false
-    if (!isReplica && !this.wasReplica) this.unacknowledged.push(...track.after(before))
-    this.wasReplica = isReplica
+    this.follow(process)
     const until = host.settings.syncAlways ? binlog.synced : binlog.end.offset
     while ((this.unacknowledged[0]?.offset ?? Number.POSITIVE_INFINITY) <= until)
       host.acknowledge(this, keyOf(this.unacknowledged.shift() as BinlogPosition))
-    if (host.settings.syncAlways && storage.stalled === null) this.promise(binlog.synced)
+    if (host.settings.syncAlways && stalled === null) this.promise(binlog.synced)
     if (track.end.offset > before && (binlog.end.crc & 0xffff) % CONTENT_EVERY === 0) this.compareContent()
+  }
+
+  private follow({ storage }: SimulatedProcess): void {
+    const { track, host, disk } = this
+    const isReplica = storage.role === 'replica'
+    const before = track.end.offset
+    this.isObserving = true
+    track.follow(disk.files, storage.binlog.segments, storage.binlog.end, host.histories, isReplica && this.wasReplica)
+    this.isObserving = false
+    if (!isReplica && !this.wasReplica) this.unacknowledged.push(...track.after(before))
+    this.wasReplica = isReplica
   }
 
   /** Compares memory with what others had at this position. */
