@@ -180,9 +180,10 @@ export class Connection implements Client, TurnClient {
     this.unhold('stall')
   }
 
-  /** The gate may let the kept request pass now. */
+  /** The gate may let the kept request pass now. Not before whatever opened it has ended: that may be a command, which is logged by what has
+   *  changed while it ran. */
   retryGate(): void {
-    this.unhold('gate')
+    queueMicrotask(() => this.unhold('gate'))
   }
 
   /** An asynchronous command of this client is done. */
