@@ -28,7 +28,8 @@ export interface CheckpointSettings {
 export class Checkpointer {
   readonly settings: CheckpointSettings
   landedOffset: number
-  lastLandedMs: number
+  /** Wall time, for people. */
+  lastLandedMs = 0
   lastError: string | null = null
   completed = 0
   failed = 0
@@ -43,6 +44,7 @@ export class Checkpointer {
   private current: Checkpoint | null = null
   private phase: 'idle' | 'encoding' | 'writing' | 'recovering' = 'idle'
   private startedMs = 0
+  private intervalFromMs = 0
   private retryAtMs = 0
   private retryDelayMs = RETRY_MIN_MS
   private waiters: { resolve: () => void; reject: (error: unknown) => void }[] = []
@@ -66,7 +68,7 @@ export class Checkpointer {
     this.landedOffset = options.landedOffset
     this.onLanded = options.onLanded
     this.onFailed = options.onFailed
-    this.lastLandedMs = options.clock.wallMs()
+    this.startInterval()
   }
 
   get isRunning(): boolean {
@@ -122,7 +124,7 @@ export class Checkpointer {
   moveTo(binlog: Binlog, landedOffset: number): void {
     this.binlog = binlog
     this.landedOffset = landedOffset
-    this.lastLandedMs = this.clock.wallMs()
+    this.startInterval()
     this.lastError = null
   }
 
@@ -148,8 +150,13 @@ export class Checkpointer {
     return (
       grown >= settings.binlogBytes ||
       keyspace.dirtyBytes * 2 >= settings.dirtyLimitBytes ||
-      this.clock.wallMs() - this.lastLandedMs >= settings.intervalMs
+      this.clock.monotonicMs() - this.intervalFromMs >= settings.intervalMs
     )
+  }
+
+  private startInterval(): void {
+    this.lastLandedMs = this.clock.wallMs()
+    this.intervalFromMs = this.clock.monotonicMs()
   }
 
   private begin(): void {
@@ -177,7 +184,7 @@ export class Checkpointer {
 
   private landed(landing: CheckpointLanding): void {
     this.landedOffset = landing.position.offset
-    this.lastLandedMs = this.clock.wallMs()
+    this.startInterval()
     this.lastDurationMs = this.clock.monotonicMs() - this.startedMs
     this.lastError = null
     this.retryDelayMs = RETRY_MIN_MS

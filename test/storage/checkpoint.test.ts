@@ -178,6 +178,11 @@ test('a checkpoint is due by growth of the binlog, by dirty memory and by time',
   assert.is(await run({ binlogBytes: 1000 }, (engine) => engine.write('SET', 'b', 'x'.repeat(1000))), 1)
   assert.is(await run({ dirtyLimitBytes: 3000 }, (engine) => engine.write('SET', 'b', 'x'.repeat(1500))), 1)
   assert.is(await run({ intervalMs: 5000 }, () => clock.advance(5000)), 1)
+  const setBack = () => {
+    clock.setWall(clock.wallMs() - 3_600_000)
+    clock.advance(5000)
+  }
+  assert.is(await run({ intervalMs: 5000 }, setBack), 1, 'a wall clock that is set back is of no consequence')
 })
 
 test('no checkpoint is made of memory while it is being read from disk again', async () => {
