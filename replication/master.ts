@@ -96,7 +96,7 @@ export class Master {
     }
     const old = fenced === null ? undefined : this.peers.get(fenced)
     if (old !== undefined) this.peers.fence(old, `${replica} has come on another connection, ${connection.address}`, this.now)
-    this.peers.add(connection, item.session)
+    this.peers.add(connection, item.session, this.behind(item.pinned))
     item.meta = this.metaFor(item, request)
     return item.meta
   }
@@ -114,6 +114,7 @@ export class Master {
     item.applied = goesOn ? request.offset : 0
     item.synced = Math.min(item.synced, item.applied)
     item.pinned = goesOn ? request.offset : Number.POSITIVE_INFINITY
+    peer.headStart = this.behind(item.pinned)
     if (goesOn) {
       this.partialSyncs++
       this.source.settled(keyOf(item))
@@ -133,9 +134,10 @@ export class Master {
       throw new Refusal('NOMASTERLINK', 'this node is a replica itself and has no link to its master')
     }
     item.continued = null
+    item.pinned = Number.POSITIVE_INFINITY // the snapshot has a pin of its own
     const transfer = this.source.open(connection, keyOf(item), request, (offset) => {
       log.info({ replica: keyOf(item), offset }, 'a full sync has been sent')
-      if (peer.over === null) item.pinned = offset // until the replica asks to go on from there
+      if (peer.over === null) [item.pinned, peer.headStart] = [offset, this.behind(offset)] // until the replica asks to go on from there
     })
     this.peers.transfer(peer, transfer)
     this.fullSyncs++
@@ -162,8 +164,8 @@ export class Master {
     const peer = this.peers.get(connection.id)
     if (peer?.over?.isTorn === true) peer.connection.close() // a reply would be taken for a part of the group
     const { item } = this.inSession(connection, peer?.session ?? 0)
-    if (peer?.feed === null) return
-    const applied = Math.min(ack.applied, this.options.storage.binlog.end.offset)
+    if (peer === undefined || peer.feed === null) return
+    const applied = Math.min(ack.applied, peer.feed.offset) // it can have no more than it was sent
     const synced = Math.min(ack.synced, applied)
     item.ackedMs = item.heardMs
     if (applied === item.applied && synced === item.synced) return
@@ -257,8 +259,7 @@ export class Master {
     let { pinned } = this.source
     for (const item of this.items.attached) {
       const peer = this.peers.get(item.connection as number) // none once this side has been closed: its replicas come back to this data
-      const isFed = peer !== undefined && peer.feed !== null
-      pinned = Math.min(pinned, isFed ? Math.max(item.pinned, this.cutOff(peer)) : item.pinned)
+      pinned = Math.min(pinned, peer === undefined ? item.pinned : Math.max(item.pinned, this.cutOff(peer)))
     }
     return pinned
   }
@@ -339,18 +340,22 @@ export class Master {
       this.closePeer(peer)
       return
     }
-    if (peer.feed === null) return
-    peer.feed.showLife(pingPeriodMs, now)
+    peer.feed?.showLife(pingPeriodMs, now)
     this.checkLag(peer, item)
   }
 
   private checkLag(peer: Peer, item: SlaveItem): void {
     const { storage, settings } = this.options
-    const lag = storage.binlog.end.offset - item.applied
+    const has = peer.feed === null ? item.pinned : item.applied // before it is fed, what is kept for it is what counts
+    const lag = this.behind(has)
     if (lag <= settings.lagLimitBytes) peer.headStart = 0
-    else if (item.applied < this.cutOff(peer) || storage.diskLow) {
+    else if (has < this.cutOff(peer) || storage.diskLow) {
       this.cut(peer, `it is ${lag} bytes behind, more than replica-lag-limit, ${settings.lagLimitBytes}`)
     }
+  }
+
+  private behind(offset: number): number {
+    return Math.max(0, this.options.storage.binlog.end.offset - offset)
   }
 
   /** A replica that has not come so far is too far behind. */

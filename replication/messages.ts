@@ -156,7 +156,8 @@ const pastWords = (past: readonly PastHistory[]) => past.flatMap(({ id, until })
 
 function readPast(words: readonly Bytes[]): PastHistory[] {
   const past: PastHistory[] = []
-  for (let i = 0; i < words.length; i += 2) past.push({ id: readMatching(words[i], ID, 'past id'), until: readNumber(words[i + 1], 'offset') })
+  for (let i = 0; i < words.length; i += 2)
+    past.push({ id: readMatching(words[i], ID, 'past id'), until: readNumber(words[i + 1], 'offset') })
   return past
 }
 
@@ -245,7 +246,8 @@ export function dbSyncWords({ session, snapshot, after }: DbSyncRequest): Bytes[
 
 /** Throws Refusal. */
 export function readDbSync(words: readonly Bytes[]): DbSyncRequest {
-  const after = readMatching(words[3], /^(-|([0-9a-f]{2})+)$/, 'position')
+  const after = readMatching(words[3], /^(-|[0-9a-f]+)$/, 'position')
+  if (after !== '-' && after.length % 2 === 1) throw bad('position')
   const snapshot = readMatching(words[2], /^(\?|[0-9a-f]{1,40})$/, 'snapshot')
   return { session: readNumber(words[1], 'session'), snapshot: snapshot === '?' ? null : snapshot, after: after === '-' ? null : after }
 }

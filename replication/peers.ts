@@ -17,7 +17,7 @@ export interface Peer {
   transfer: Transfer | null
   /** Bytes of a full sync that the socket had taken when that was last looked at. */
   takenBytes: number
-  /** How far behind it was when its stream began; so far beyond the limit it may be until it has caught up. */
+  /** How far behind the end was what is kept for it when that was last agreed on; so far beyond the limit it may be until it has caught up. */
   headStart: number
   /** Why its session is over. isTorn: its stream was left in the middle of a group. */
   over: { readonly reason: string; readonly sinceMs: number; readonly isTorn: boolean } | null
@@ -58,8 +58,8 @@ export class Peers {
   }
 
   /** In the place of what this connection was before, if anything. */
-  add(connection: ReplicaConnection, session: number): void {
-    this.peers.set(connection.id, { connection, session, feed: null, transfer: null, takenBytes: 0, headStart: 0, over: null })
+  add(connection: ReplicaConnection, session: number, headStart: number): void {
+    this.peers.set(connection.id, { connection, session, feed: null, transfer: null, takenBytes: 0, headStart, over: null })
   }
 
   /** Returns it, if it was one. */

@@ -202,6 +202,35 @@ test('a replica that has left is shown for replica-forget-after with what it had
   await bench.close()
 })
 
+test('a replica that was let go on and does not begin keeps no more binlog than one that is fed', async () => {
+  const lagLimitBytes = 10_000
+  const bench = await MasterBench.open({ settings: { lagLimitBytes } })
+  const connection = bench.connect()
+  const { session } = bench.metaSync(connection)
+  const position = bench.engine.storage.binlog.end
+  assert.is(bench.trySync(connection, session, position).type, 'continue')
+  for (let written = 0; written < lagLimitBytes; written += 1000) bench.write('SET', 'key', 'v'.repeat(1000))
+  assert.ok(bench.master.pinned >= bench.engine.storage.binlog.end.offset - lagLimitBytes)
+  bench.ack(connection, 0) // a sign of life
+  bench.pass(100)
+  assert.is(connection.isClosed, true)
+  assert.match(bench.levels('warn')[0] as string, /more than replica-lag-limit/)
+  assert.is(bench.master.pinned, Number.POSITIVE_INFINITY)
+  await bench.close()
+})
+
+test('an acknowledgement of more than was sent counts as one of what was sent', async () => {
+  const bench = await MasterBench.open()
+  const connection = bench.online()
+  const before = bench.engine.storage.binlog.end.offset
+  bench.feedLimit = before
+  bench.write('SET', 'key', '1')
+  bench.ack(connection, before + 1_000_000)
+  assert.is(bench.master.ackedCount(before, 'applied'), 0)
+  assert.is(bench.master.attached()[0]?.applied, before)
+  await bench.close()
+})
+
 test('the announced ip counts where there is one, the connection where there is none', async () => {
   const bench = await MasterBench.open()
   bench.metaSync(bench.connect('10.9.9.9'), { ip: 'replica.example', runId: id(1) })
