@@ -92,7 +92,8 @@ function populate(context: Context, args: Args): Reply {
   const size = args.length > 4 ? requireClampedInteger(args[4], notPositive) : 0
   if (count < 0 || size < 0) throw notPositive()
   const prefix = args.length > 3 ? args[3] : 'key'
-  const { db } = context
+  const { db, server } = context
+  if (server.replication.isReplica) throw clientError("READONLY You can't write against a read only replica.")
   let effect: Bytes[] = ['MSET']
   for (let number = 0; number < count; number++) {
     const key = `${prefix}:${number}`

@@ -1,7 +1,7 @@
 /**
  * Runs requests: one ladder of checks (known, arity, authenticated, gates), then the command, then its reply and its log.
  *
- * While nothing is out of the ordinary `gates` is 0 and costs one comparison. A gate can refuse a command with an error or tell the caller
+ * While nothing is out of the ordinary `gated` is 'none' and costs one comparison. A gate can refuse a command with an error or tell the caller
  * to hold the client and offer the request again later.
  */
 import type { OpenGroup } from '../storage/binlog/open-group.ts'
@@ -68,12 +68,10 @@ export interface ExecutorHooks {
 const KNOWN_SPELLINGS = 2000
 
 export class Executor {
-  /** Set to true while `gate` must be asked. */
-  gated = false
+  /** Before which commands `gate` must be asked. */
+  gated: 'none' | 'writes' | 'all' = 'none'
   gate: Gate = () => null
   monitors = 0
-  /** Binlog offset at which the open group will begin; the server keeps it. */
-  groupStart = 0
   /** Monotonic time at the end of the last command, ms. */
   clockMs = 0
   readonly context: Context
@@ -82,15 +80,25 @@ export class Executor {
   private readonly server: ServerPort
   private readonly hooks: ExecutorHooks
   private readonly monotonicMs: () => number
+  private readonly groupStart: () => number
   private readonly runtimes = new Map<Command, CommandRuntime>()
   private readonly spellings = new Map<Bytes, CommandRuntime>()
 
-  constructor(options: { keyspace: Keyspace; group: OpenGroup; server: ServerPort; hooks: ExecutorHooks; monotonicMs: () => number }) {
+  constructor(options: {
+    keyspace: Keyspace
+    group: OpenGroup
+    server: ServerPort
+    hooks: ExecutorHooks
+    monotonicMs: () => number
+    /** Binlog offset at which the open group will begin. */
+    groupStart: () => number
+  }) {
     this.keyspace = options.keyspace
     this.group = options.group
     this.server = options.server
     this.hooks = options.hooks
     this.monotonicMs = options.monotonicMs
+    this.groupStart = options.groupStart
     this.context = new Context(this.keyspace, this.server)
     for (const command of this.server.table.byName.values()) this.runtimes.set(command, this.makeRuntime(command))
   }
@@ -137,7 +145,7 @@ export class Executor {
       return this.refuse(runtime, client, `ERR wrong number of arguments for '${runtime.command.name}' command`)
     }
     if (!client.authenticated && !runtime.noAuth) return this.refuse(runtime, client, 'NOAUTH Authentication required.')
-    if (this.gated) {
+    if (this.gated !== 'none' && (runtime.isWrite || this.gated === 'all')) {
       const verdict = this.gate(runtime, args, client)
       if (verdict === 'hold') return 'held'
       if (verdict !== null) return this.refuse(runtime, client, verdict)
@@ -176,7 +184,7 @@ export class Executor {
       return
     }
     if (keyspace.changes !== before) {
-      client.lastWriteAt = this.groupStart
+      client.lastWriteAt = this.groupStart()
       if (context.hasEffects) context.logEffects(this.group, index)
       else if (raw !== null && command.verbatim === true) this.group.raw(index, raw, start, end)
       else this.group.command(index, args)
@@ -194,7 +202,7 @@ export class Executor {
       const reply = (runtime.command.runAsync as NonNullable<Command['runAsync']>)(context, args as unknown as Args)
       // What it has done so far is a unit of this turn; it must change nothing after its first await.
       if (this.keyspace.changes !== before) {
-        client.lastWriteAt = this.groupStart
+        client.lastWriteAt = this.groupStart()
         context.logEffects(this.group, context.db.index)
       }
       client.reply(await reply)

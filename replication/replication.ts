@@ -45,8 +45,8 @@ export class Replication {
   readonly link: ReplicaLink
   readonly waiters: Waiters
   readonly failover: Failover
-  /** FAILOVER holds writes back. */
-  writesPaused = false
+  /** Why writes are held back. */
+  private readonly pauses = new Set<'failover' | 'shutdown'>()
   private readonly options: ReplicationOptions
   private chain = ''
 
@@ -89,8 +89,8 @@ export class Replication {
       end: () => storage.binlog.end.offset,
       online: () => this.master.online(),
       askForAcks: () => this.master.askForAcks(),
-      pauseWrites: () => this.pauseWrites(true),
-      resumeWrites: () => this.pauseWrites(false),
+      pauseWrites: () => this.pauseWrites('failover', true),
+      resumeWrites: () => this.pauseWrites('failover', false),
       handOver: (host, port) => this.becomeReplica({ host, port, failover: true }),
       takeBack: () => this.becomeMaster('failover was given up'),
       isLinked: () => this.link.isUp,
@@ -98,6 +98,18 @@ export class Replication {
     storage.pinned = () => this.master.pinned
     storage.onSwapped = () => this.master.dropSessions('a full sync has replaced the data')
     storage.onSynced = () => this.synced()
+  }
+
+  get writesPaused(): boolean {
+    return this.pauses.size > 0
+  }
+
+  /** While there is a reason, clients' writes wait, and nothing expires. */
+  pauseWrites(why: 'failover' | 'shutdown', isPaused: boolean): void {
+    if (isPaused) this.pauses.add(why)
+    else this.pauses.delete(why)
+    this.options.storage.holdExpiry(this.writesPaused)
+    this.options.changed()
   }
 
   get isReplica(): boolean {
@@ -199,7 +211,7 @@ export class Replication {
     if (this.waiters.wantSync) this.options.storage.binlog.sync() // whatever appendfsync says
   }
 
-  /** Replicas that have not got everything: what a shutdown waits for. */
+  /** Replicas that have not got everything that is in the log: what a shutdown waits for. */
   get laggards(): number {
     const { offset } = this.options.storage.binlog.end
     return this.master.online().filter(({ applied }) => applied < offset).length
@@ -276,11 +288,5 @@ export class Replication {
 
   private measure({ after, what }: WaitCondition): { local: number; replicas: number } {
     return { local: this.options.storage.binlog.synced > after ? 1 : 0, replicas: this.master.ackedCount(after, what) }
-  }
-
-  private pauseWrites(paused: boolean): void {
-    this.writesPaused = paused
-    this.options.storage.holdExpiry(paused)
-    this.options.changed()
   }
 }

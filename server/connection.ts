@@ -43,7 +43,6 @@ export class Connection implements Client, TurnClient {
   noTouch = false
   monitoring = false
   lastWriteAt = -1
-  /** Once it has spoken as one. */
   replica: ReplicaPeer | null = null
   readonly address: string
   readonly localAddress: string
@@ -99,9 +98,9 @@ export class Connection implements Client, TurnClient {
     return this.replica === null ? 'client' : 'replica'
   }
 
+  /** As replication sees it; `replica` is set when that has let it in. */
   asReplica(): ReplicaPeer {
-    this.replica ??= new ReplicaPeer(this.socket, this.id, this.address, this.host)
-    return this.replica
+    return this.replica ?? new ReplicaPeer(this.socket, this.id, this.address, this.host)
   }
 
   get isHeld(): boolean {
@@ -154,11 +153,8 @@ export class Connection implements Client, TurnClient {
 
   flush(): void {
     this.touched = false
-    if (this.sealed.count > 0) {
-      this.seal(0)
-      return
-    }
-    this.send(this.replies.take())
+    if (this.sealed.count > 0) this.seal(0)
+    else this.send(this.replies.take())
   }
 
   seal(offset: number): void {
@@ -251,6 +247,7 @@ export class Connection implements Client, TurnClient {
   private drained(): void {
     this.outputLimit.reset()
     if (this.sealed.count === 0) this.unhold('output')
+    if (this.replica !== null) this.host.drained(this.replica)
   }
 
   private pump(): void {
@@ -330,6 +327,7 @@ export class Connection implements Client, TurnClient {
   private holdFor(reason: HoldReason): void {
     this.holds.add(reason)
     this.held = true
+    if (this.ended) this.host.inputEnded(this)
   }
 
   private unhold(reason: HoldReason): void {
@@ -354,7 +352,8 @@ export class Connection implements Client, TurnClient {
   /** The client sends nothing more; what it has sent is still run and answered. */
   private inputEnded(): void {
     this.ended = true
-    if (!this.held) this.close('after-reply')
+    if (this.held) this.host.inputEnded(this)
+    else this.close('after-reply')
   }
 
   private keepInput(): void {

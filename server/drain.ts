@@ -1,12 +1,12 @@
 /** Before a shutdown, replicas are given time to get everything: writes wait, what is there is fed, until all have it or the time is up. */
+import type { Replication } from '../replication/replication.ts'
 import type { Node } from './node.ts'
 
 const LOOK_EVERY_MS = 10
 
 export class Drain {
-  isUnderWay = false
   private readonly node: Node
-  private aborted = false
+  private current: 'none' | 'waiting' | 'aborted' | 'hurried' = 'none'
 
   constructor(node: Node) {
     this.node = node
@@ -14,37 +14,46 @@ export class Drain {
 
   /** Resolves to whether the shutdown is to go on. */
   async run(): Promise<boolean> {
-    const { node } = this
-    const { links, config, log, gates } = node
+    const { links, config, engine, log } = this.node
     const timeoutMs = config.number('shutdown-timeout') * 1000
-    if (links === null || timeoutMs === 0 || links.laggards === 0) return true
-    this.isUnderWay = true
-    this.aborted = false
-    gates.refresh()
+    if (links === null || timeoutMs === 0) return true
+    engine.commit() // what this turn has written is waited for, too
+    if (links.laggards === 0) return true
+    this.current = 'waiting'
+    links.pauseWrites('shutdown', true)
     log.info({ replicas: links.laggards, timeoutMs }, 'shutdown waits for replicas to get everything')
-    await this.drained(timeoutMs)
-    this.isUnderWay = false
-    if (links.laggards > 0 && !this.aborted) log.warn({ replicas: links.laggards }, 'shutdown goes on though replicas lack something')
-    if (this.aborted) gates.refresh()
-    return !this.aborted
+    await this.drained(links, timeoutMs)
+    const isAborted = this.isAborted
+    this.current = 'none'
+    if (isAborted) links.pauseWrites('shutdown', false)
+    else if (links.laggards > 0) log.warn({ replicas: links.laggards }, 'shutdown goes on though replicas lack something')
+    return !isAborted
   }
 
   /** Whether there was a shutdown to stop. */
   abort(): boolean {
-    if (!this.isUnderWay) return false
-    this.aborted = true
+    if (this.current === 'none') return false
+    this.current = 'aborted'
     return true
   }
 
-  private drained(timeoutMs: number): Promise<void> {
-    const { node } = this
+  /** Nobody is waited for any longer. */
+  hurry(): void {
+    if (this.current === 'waiting') this.current = 'hurried'
+  }
+
+  private get isAborted(): boolean {
+    return this.current === 'aborted'
+  }
+
+  private drained(links: Replication, timeoutMs: number): Promise<void> {
     let leftMs = timeoutMs
     return new Promise((resolve) => {
       const timer = setInterval(() => {
         leftMs -= LOOK_EVERY_MS
-        node.links?.master.askForAcks()
-        node.turn.begin()
-        if (leftMs > 0 && !this.aborted && node.links !== null && node.links.laggards > 0) return
+        links.master.askForAcks()
+        this.node.turn.begin()
+        if (leftMs > 0 && this.current === 'waiting' && links.laggards > 0) return
         clearInterval(timer)
         resolve()
       }, LOOK_EVERY_MS)

@@ -1,6 +1,9 @@
 /**
  * What can stand between a request and its run when things are not ordinary: loading, a disk that takes no writes, a pause, too much that
- * is dirty. One flag on the executor (`gated`) says whether any of it applies; while none does, nothing here is asked.
+ * is dirty. One word on the executor (`gated`) says whether any of it applies, and whether only to writes; where nothing does, nothing here is
+ * asked.
+ *
+ * Held requests are tried again outside of any command: what makes a reason go may be a command itself.
  */
 import type { Client, CommandRuntime, Executor } from '../commands/executor.ts'
 import { keysOf } from '../commands/key-finder.ts'
@@ -9,6 +12,9 @@ import type { Bytes } from '../storage/bytes.ts'
 import { readCommand } from '../storage/command-codec.ts'
 import type { Storage } from '../storage/storage.ts'
 import type { Connection } from './connection.ts'
+
+/** Reasons that only writes have to be asked about. */
+const WRITES_ONLY = 16 | 32 | 128 | 512
 
 const LOADING = 'LOADING Redis is loading the dataset in memory'
 const READ_ONLY = "READONLY You can't write against a read only replica."
@@ -48,13 +54,16 @@ export class Gates {
   private unwritten: Unwritten | null = null
   /** Why requests are asked about, one bit for each reason: as of the last look, and what clients were held for since. */
   private reasons = 0
+  private readonly later: (run: () => void) => void
+  private isRetryDue = false
 
-  constructor(storage: Storage, executor: Executor, table: CommandTable) {
+  constructor(storage: Storage, executor: Executor, table: CommandTable, later: (run: () => void) => void = setImmediate) {
     this.storage = storage
     this.executor = executor
     this.table = table
+    this.later = later
     executor.gate = (runtime, args, client) => this.ask(runtime, args, client)
-    executor.gated = true
+    executor.gated = 'all'
   }
 
   get heldCount(): number {
@@ -81,7 +90,7 @@ export class Gates {
     this.storage.expiry.active = active && this.pausedUntilMs === 0
   }
 
-  /** Looks at everything again and lets held clients try. To be called after each turn and now and then. */
+  /** Looks at everything again and lets held clients try soon. To be called after each turn, now and then, and when something has changed. */
   refresh(wallMs?: number): void {
     const { storage } = this
     if (this.pausedUntilMs > 0 && wallMs !== undefined && wallMs >= this.pausedUntilMs) {
@@ -91,9 +100,15 @@ export class Gates {
     if (storage.stalled === null) this.unwritten = null
     const before = this.reasons
     this.reasons = this.present()
-    this.executor.gated = this.reasons !== 0
+    this.executor.gated = this.reasons === 0 ? 'none' : (this.reasons & ~WRITES_ONLY) === 0 ? 'writes' : 'all'
     // Held clients try again when a reason has gone, not every turn: each try begins a turn.
-    if (this.held.size === 0 || (before & ~this.reasons) === 0) return
+    if (this.held.size === 0 || (before & ~this.reasons) === 0 || this.isRetryDue) return
+    this.isRetryDue = true
+    this.later(() => this.retry())
+  }
+
+  private retry(): void {
+    this.isRetryDue = false
     const clients = [...this.held]
     this.held.clear()
     for (const client of clients) client.retryGate()
@@ -127,12 +142,7 @@ export class Gates {
     const { command, isWrite } = runtime
     if (this.closing) return this.hold(client)
     if (this.loading && !command.flags.includes('loading')) return LOADING
-    if (
-      this.pausedUntilMs > 0 &&
-      client.peer === 'client' &&
-      (this.pausedWhat === 'all' || isWrite || command.flags.includes('may_replicate'))
-    )
-      return this.hold(client)
+    if (this.pausedUntilMs > 0 && this.isPaused(runtime, client)) return this.hold(client)
     const verdict = this.replication === null ? null : this.askReplication(this.replication, runtime, client)
     if (verdict !== null) return verdict
     if (isWrite) {
@@ -142,6 +152,12 @@ export class Gates {
     } else if (storage.stalled !== null && this.showsUnwritten(runtime, args, client)) return this.hold(client)
     if (this.isReopening && this.needsRecords(runtime, client)) return this.hold(client)
     return null
+  }
+
+  /** What a replica says as one is heard in a pause. */
+  private isPaused({ command, isWrite }: CommandRuntime, client: Client): boolean {
+    if (isWrite || command.flags.includes('may_replicate')) return true
+    return this.pausedWhat === 'all' && (client.peer === 'client' || command.flags.includes('readonly'))
   }
 
   private askReplication(replication: ReplicationGate, { command, isWrite }: CommandRuntime, client: Client): Bytes | 'hold' | null {

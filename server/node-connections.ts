@@ -38,6 +38,7 @@ export function connectionHost(node: Node): ConnectionHost {
       statistics.writes++
     },
     drained: (peer) => node.links?.master.drained(peer),
+    inputEnded: (connection) => void node.links?.waiters.end(connection, null),
     closed: (connection) => {
       clients.remove(connection)
       node.links?.waiters.forget(connection)

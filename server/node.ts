@@ -87,12 +87,19 @@ export class Node implements ServerPort {
     this.latency = new LatencyMonitor(config, systemClock)
     this.statistics = new Statistics(engine.keyspace, () => this.latency.resetHistograms())
     const { keyspace, group } = engine
-    this.executor = new Executor({ keyspace, group, server: this, hooks: this.hooks(), monotonicMs: systemClock.monotonicMs })
+    this.executor = new Executor({
+      keyspace,
+      group,
+      server: this,
+      hooks: this.hooks(),
+      monotonicMs: systemClock.monotonicMs,
+      groupStart: () => engine.binlog.end.offset,
+    })
     this.gates = new Gates(engine, this.executor, this.table)
     engine.availabilityChanged = () => this.gates.refresh()
     this.turn = new Turn(
       engine,
-      () => this.feed(),
+      () => this.links?.flush(),
       () => this.afterTurn(),
     )
     this.clients = new ClientRegistry({
@@ -112,7 +119,6 @@ export class Node implements ServerPort {
       engine,
       ownPorts: () => [this.port, this.tlsPort, config.number('replica-announce-port')],
       ownAddresses: () => [config.text('replica-announce-ip'), ...(config.list('bind') as string[])],
-      masterChanged: (host, port) => config.setByServer('replicaof', host === '' ? [] : [host, String(port)]),
     })
     const acceptor = new Acceptor({ config, clients: this.clients, statistics: this.statistics, host: connectionHost(this) })
     this.listener = new Listener((accepted) => acceptor.accept(accepted))
@@ -161,13 +167,9 @@ export class Node implements ServerPort {
 
   /** Lets replicas catch up, finishes the turn, checkpoints, closes. Resolves to whether that was not called off (SHUTDOWN ABORT). */
   close(save: 'save' | 'nosave' = 'save', how: 'in peace' | 'now' = 'in peace'): Promise<boolean> {
+    if (how === 'now') this.drain.hurry()
     this.closing ??= this.shutDown(save, how)
     return this.closing
-  }
-
-  /** A shutdown waits for replicas. */
-  get isDraining(): boolean {
-    return this.drain.isUnderWay
   }
 
   get scanCursors(): ScanCursors {
@@ -303,14 +305,6 @@ export class Node implements ServerPort {
   /** Null until the binlog has been replayed. */
   get links(): Replication | null {
     return this.replication.replication
-  }
-
-  /** Within a turn, with its group appended and its replies out. */
-  private feed(): void {
-    const { links, engine } = this
-    if (links === null) return
-    this.executor.groupStart = engine.binlog.end.offset
-    links.flush()
   }
 
   private afterTurn(): void {

@@ -1,11 +1,10 @@
-/** A client's connection as replication sees it, once it has turned out to be a replica's: binlog bytes go straight to its socket, behind what
+/** A client's connection as replication sees it, where it is a replica's: binlog bytes go straight to its socket, behind what
  *  has been replied. */
 import type { Socket } from 'node:net'
 import type { ReplicaConnection } from '../replication/master.ts'
 
 export interface PeerHooks {
   fed(bytes: number): void
-  drained(peer: ReplicaPeer): void
 }
 
 export class ReplicaPeer implements ReplicaConnection {
@@ -21,7 +20,6 @@ export class ReplicaPeer implements ReplicaConnection {
     this.address = address
     this.remoteIp = (socket.remoteAddress ?? '').replace(/^::ffff:/, '')
     this.hooks = hooks
-    socket.on('drain', () => hooks.drained(this))
   }
 
   get unsentBytes(): number {

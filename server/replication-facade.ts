@@ -29,8 +29,6 @@ export interface FacadeOptions {
   /** Ports that this server is reached on, and addresses that it announces. */
   ownPorts(): readonly number[]
   ownAddresses(): readonly string[]
-  /** A new master, or none, is to be what CONFIG shows. */
-  masterChanged(host: string, port: number): void
 }
 
 export class ReplicationFacade implements ReplicationPort {
@@ -50,7 +48,6 @@ export class ReplicationFacade implements ReplicationPort {
     if (this.isSelf(host, port)) throw new ClientError('ERR The master ip:port and the slave ip:port are the same')
     return this.attempt((replication) => {
       if (replication.follow(host, port, how) === 'already') return new SimpleString('OK Already connected to specified master')
-      this.options.masterChanged(host, port)
       return OK
     })
   }
@@ -58,7 +55,6 @@ export class ReplicationFacade implements ReplicationPort {
   leave(): Reply {
     return this.attempt((replication) => {
       replication.leave()
-      this.options.masterChanged('', 0)
       return OK
     })
   }
@@ -69,7 +65,7 @@ export class ReplicationFacade implements ReplicationPort {
     const end = engine.isReady ? engine.binlog.end.offset : 0
     if (this.isReplica && master !== undefined && master !== null) {
       const state = this.replication?.link.state ?? 'connect'
-      return ['slave', master.host, master.port, ROLE_STATES[state] ?? state, end]
+      return ['slave', master.host, master.port, ROLE_STATES[state] ?? state, this.replication?.link.isUp === true ? end : -1]
     }
     const online = this.replication?.master.online() ?? []
     return ['master', end, online.map(({ ip, port, applied }) => [ip, String(port), String(applied)])]
@@ -111,15 +107,23 @@ export class ReplicationFacade implements ReplicationPort {
   async wait(session: Session, target: WaitTarget): Promise<{ readonly local: number; readonly replicas: number }> {
     const { replication } = this
     if (replication === null) throw new ClientError('LOADING Redis is loading the dataset in memory')
+    const { lastWriteAt } = session
+    const isOfThisLog = lastWriteAt <= this.options.engine.binlog.end.offset // a full sync since may have left a shorter one
     try {
-      return await replication.wait(session, { ...target, after: session.lastWriteAt })
+      return await replication.wait(session, { ...target, after: isOfThisLog ? lastWriteAt : -1 })
     } catch (error) {
       throw asClientError(error)
     }
   }
 
   metaSync(session: Session, args: readonly Bytes[]): Reply {
-    return this.asReplica(session, (replication, peer) => metaReply(replication.master.metaSync(peer, readMetaSync(args))))
+    const connection = session as Connection
+    return this.attempt(({ master }) => {
+      const peer = connection.asReplica()
+      const meta = master.metaSync(peer, readMetaSync(args))
+      connection.replica = peer
+      return metaReply(meta)
+    })
   }
 
   trySync(session: Session, args: readonly Bytes[]): Reply {
@@ -149,7 +153,11 @@ export class ReplicationFacade implements ReplicationPort {
   }
 
   private asReplica(session: Session, act: (replication: Replication, peer: ReplicaPeer) => Reply): Reply {
-    return this.attempt((replication) => act(replication, (session as Connection).asReplica()))
+    const { replica } = session as Connection
+    return this.attempt((replication) => {
+      if (replica === null) throw new Refusal('BADSESSION', 'METASYNC has to come first on a connection')
+      return act(replication, replica)
+    })
   }
 
   private attempt(act: (replication: Replication) => Reply): Reply {

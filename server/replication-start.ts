@@ -33,7 +33,6 @@ export function startReplication(node: Node): void {
     syncAlways: () => node.turn.waitForSync,
     wake: () => node.turn.begin(),
     changed: () => {
-      executor.groupStart = engine.binlog.end.offset // what there was of this turn is a group of its own
       showMaster(node)
       clients.master = masterSession(node)
       gates.refresh()

@@ -96,16 +96,23 @@ test("a client's last write is where the group begins that holds it; reads and f
     resumed() {},
     broken() {},
   }
-  const executor = new Executor({ keyspace, group, server: new FakeServer([strings]), monotonicMs: () => 0, hooks })
+  let groupStart = 500
+  const executor = new Executor({
+    keyspace,
+    group,
+    server: new FakeServer([strings]),
+    monotonicMs: () => 0,
+    groupStart: () => groupStart,
+    hooks,
+  })
   const client = Object.assign(new FakeSession(), { reply(_reply: Reply) {}, replyError() {} })
   const run = (...words: string[]) => executor.execute(client, words, null, 0, 0)
   assert.is(client.lastWriteAt, -1)
-  executor.groupStart = 500
   run('GET', 'a')
   assert.is(client.lastWriteAt, -1)
   run('SET', 'a', 'x')
   assert.is(client.lastWriteAt, 500)
-  executor.groupStart = 900
+  groupStart = 900
   run('GET', 'a')
   run('INCR', 'a')
   run('SETNX', 'a', 'y')

@@ -11,8 +11,8 @@ const READ = { isWrite: false, command: { flags: ['readonly'] } } as unknown as 
 /** A client that counts how often it was told to try again, and then asks the gate about its request as a connection does. */
 function made() {
   const storage = { isReady: false, stalled: null as string | null, diskLow: false, isOverloaded: false }
-  const executor = {} as { gate: Executor['gate']; gated: boolean }
-  const gates = new Gates(storage as unknown as Storage, executor as Executor, {} as CommandTable)
+  const executor = {} as { gate: Executor['gate']; gated: Executor['gated'] }
+  const gates = new Gates(storage as unknown as Storage, executor as Executor, {} as CommandTable, (run) => run())
   gates.loading = false
   gates.refresh()
   const clientOf = (runtime: CommandRuntime) => {
@@ -21,7 +21,10 @@ function made() {
       tries: 0,
       verdict: null as unknown,
       ask() {
-        this.verdict = executor.gated ? executor.gate(runtime, [], this as unknown as Client) : null
+        this.verdict =
+          executor.gated === 'all' || (executor.gated === 'writes' && runtime.isWrite)
+            ? executor.gate(runtime, [], this as unknown as Client)
+            : null
       },
       retryGate() {
         this.tries++
@@ -43,7 +46,7 @@ test('while a pause lasts held clients are not tried again, turn after turn; whe
   for (let turn = 0; turn < 10; turn++) gates.refresh(999)
   assert.is(writer.tries, 0)
   gates.refresh(1000)
-  assert.equal([writer.tries, writer.verdict, gates.heldCount, executor.gated], [1, null, 0, false])
+  assert.equal([writer.tries, writer.verdict, gates.heldCount, executor.gated], [1, null, 0, 'none'])
 })
 
 test('a client held for one reason is tried when that goes, and held on for another', () => {

@@ -7,7 +7,7 @@ import { ManualClock } from '../support/manual-clock.ts'
 
 async function gated(options: EngineOptions = {}): Promise<{ engine: Engine; gates: Gates }> {
   const engine = await Engine.open(new Disk(), options)
-  const gates = new Gates(engine.storage, engine.executor, engine.table)
+  const gates = new Gates(engine.storage, engine.executor, engine.table, (run) => run())
   gates.loading = false
   gates.refresh()
   return { engine, gates }

@@ -171,7 +171,14 @@ export class Engine {
       resumed() {},
       broken: (error, changed) => this.broken.push({ error, changed }),
     }
-    this.executor = new Executor({ keyspace: storage.keyspace, group: storage.group, server, hooks, monotonicMs: () => 0 })
+    this.executor = new Executor({
+      keyspace: storage.keyspace,
+      group: storage.group,
+      server,
+      hooks,
+      monotonicMs: () => 0,
+      groupStart: () => 0,
+    })
   }
 
   /** Opens and recovers. Rejects as Storage does. */

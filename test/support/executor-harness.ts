@@ -67,6 +67,7 @@ export function harness(families: readonly (readonly Command[])[]): Harness {
     group,
     server,
     monotonicMs: () => server.clock.monotonicMs(),
+    groupStart: () => 0,
     hooks: {
       counters: () => ({ calls: 0, micros: 0, rejected: 0, failed: 0 }),
       ran() {},
