@@ -104,7 +104,9 @@ export class Swap {
       } else resumeBackground(parts, clock.wallMs())
       throw error
     }
-    await parts.sweeper.start()
+    await parts.sweeper.start().catch((error: unknown) => {
+      options.log.warn({ error: String(error) }, 'what is to be swept of the new data could not be read; the next start sweeps it')
+    })
     await old.binlog.discard()
     await old.records.close()
     this.removing = removeGeneration(files, directory, old.generation.name).catch((error: unknown) => {

@@ -260,6 +260,19 @@ test('replies that wait for the log to be on the medium do not wait for the next
   assert.ok(isSynced)
 })
 
+test('a full sync that is in place is so, though the first look at the new data fails', async () => {
+  const [master, replica] = [await makeMaster(), await makeReplica()]
+  replica.storage.onSwapped = () => {
+    replica.storage.keyspace.records.iterate = () => {
+      throw new Error('EIO')
+    }
+  }
+  await fullSync(replica, master)
+  assert.is(contentOf(replica), contentOf(master))
+  await replica.settle()
+  assert.not.ok(replica.disk.files.existsSync('/data/generation-000001'), 'what was before is removed')
+})
+
 test('several full syncs in a row, each from another master', async () => {
   const chance = seeded('full syncs')
   const replica = await makeReplica()
