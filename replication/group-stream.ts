@@ -11,7 +11,7 @@ import { GROUP_HEAD_BYTES, GROUP_START, type GroupHeader, readGroupHead } from '
 import { ASK_FOR_ACK, SIGN_OF_LIFE } from './messages.ts'
 
 /** Of one group; what was logged as a whole can be no larger than a buffer. */
-export const MAX_GROUP_BYTES = 2 ** 32 - 1
+const MAX_GROUP_BYTES = 2 ** 32 - 1
 /** Of the line that ends the stream. */
 export const MAX_END_LINE_BYTES = 8192
 
