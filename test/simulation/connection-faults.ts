@@ -1,5 +1,7 @@
 /** What can happen to a connection between two machines that both go on. Each returns what it did, in words. */
+
 import type { Network, Socket } from './network.ts'
+import { Peer } from './peer.ts'
 
 type Fault = (network: Network, socket: Socket, peer: Socket) => string
 
@@ -54,8 +56,15 @@ const held =
     return `holds back for ${Math.round(delayMs)} ms what comes from the ${side}`
   }
 
+/** A bit of the binlog's stream is turned. (What goes before the stream is not guarded by sums of its own.) */
+const corrupted: Fault = (_network, _socket, peer) => {
+  if (!(peer.events instanceof Peer) || peer.events.streamingEpoch < 0) return 'is as it was'
+  peer.out.corrupt()
+  return 'turns a bit'
+}
+
 const FAULTS: readonly Fault[] = [
-  ...[cut, cut, late, late, lost],
+  ...[cut, cut, late, late, lost, corrupted],
   ...[halfOpen('dialler'), halfOpen('dialler'), halfOpen('listener')],
   ...[lostOneWay('dialler'), lostOneWay('listener'), held('dialler'), held('listener')],
 ]

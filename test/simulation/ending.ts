@@ -41,6 +41,7 @@ export async function end(world: World): Promise<void> {
 function heal(world: World): void {
   world.note('all troubles are over')
   world.network.heal()
+  world.ghosts.lay()
   for (const lift of world.faults.splice(0)) lift()
   for (const { disk, records } of world.nodes) {
     disk.files.onOperation = undefined

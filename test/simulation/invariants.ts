@@ -23,12 +23,12 @@ export function checkWorld(world: World): void {
     const { process } = node
     if (process?.replication?.link.isUp !== true || process.storage.role !== 'replica') continue
     const found = masterOf(world, node)
-    if (found !== null) checkPair(world, node, found.master, found.peer)
+    if (found !== null) checkPair(node, found.master, found.peer)
   }
 }
 
 /** A replica's binlog is its master's, as far as it goes. */
-function checkPair(world: World, replica: SimulatedNode, master: SimulatedNode, peer: Peer): void {
+function checkPair(replica: SimulatedNode, master: SimulatedNode, peer: Peer): void {
   const { end } = replica.track
   if (end.offset < master.track.start.offset) return
   const there = master.track.crcAt(end.offset)
@@ -37,7 +37,7 @@ function checkPair(world: World, replica: SimulatedNode, master: SimulatedNode, 
       `${replica.name} follows ${master.name} and is at ${keyOf(end)}, where its master has ${there ?? 'no group'} (its end: ${keyOf(master.track.end)})`,
     )
   }
-  if (world.settings.syncAlways && end.offset > Math.max(master.syncedOnce, peer.streamingFrom) && master.process?.isReloading !== true) {
+  if (master.syncAlways && end.offset > Math.max(master.syncedOnce, peer.streamingFrom) && master.process?.isReloading !== true) {
     throw new Error(`${replica.name} has been fed up to ${end.offset} of what ${master.name} has synced up to ${master.syncedOnce} only`)
   }
 }

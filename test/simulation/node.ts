@@ -30,9 +30,11 @@ export interface NodeHost {
   note(text: string): void
   logged(node: SimulatedNode, level: string, text: string, fields: object): void
   fail(error: unknown): void
-  lostPower(): void
+  lostPower(node: SimulatedNode): void
   /** Clients have been told that everything up to here is there. */
   acknowledge(node: SimulatedNode, position: string): void
+  /** What a replica has sent on a connection. */
+  said(node: SimulatedNode, socket: number, bytes: Buffer): void
   /** An ack that counted. */
   acked(node: SimulatedNode, peer: Peer, ack: AckRequest): void
 }
@@ -50,6 +52,8 @@ export type Crash = 'kill' | 'power loss'
 export class SimulatedNode {
   readonly name: string
   readonly ip: string
+  /** appendfsync always */
+  readonly syncAlways: boolean
   process: SimulatedProcess | null = null
   disk = new Disk()
   readonly track = new Track()
@@ -70,9 +74,10 @@ export class SimulatedNode {
   /** What is on the medium by this node's own word: it must survive any loss of power. */
   private promised: (BinlogPosition & { readonly generation: string }) | null = null
 
-  constructor(name: string, ip: string, host: NodeHost) {
+  constructor(name: string, ip: string, syncAlways: boolean, host: NodeHost) {
     this.name = name
     this.ip = ip
+    this.syncAlways = syncAlways
     this.host = host
   }
 
@@ -112,7 +117,7 @@ export class SimulatedNode {
     if (how === 'kill') host.network.kill(process)
     else {
       host.network.cutPower(process)
-      host.lostPower()
+      host.lostPower(this)
     }
     this.note(how)
     this.process = null
@@ -175,10 +180,10 @@ export class SimulatedNode {
     if (process.epoch !== this.trackEpoch) this.restartTrack(process)
     const before = track.end.offset
     this.follow(process)
-    const until = host.settings.syncAlways ? binlog.synced : binlog.end.offset
+    const until = this.syncAlways ? binlog.synced : binlog.end.offset
     while ((this.unacknowledged[0]?.offset ?? Number.POSITIVE_INFINITY) <= until)
       host.acknowledge(this, keyOf(this.unacknowledged.shift() as BinlogPosition))
-    if (host.settings.syncAlways && stalled === null) this.promise(binlog.synced)
+    if (this.syncAlways && stalled === null) this.promise(binlog.synced)
     if (track.end.offset > before && (binlog.end.crc & 0xffff) % CONTENT_EVERY === 0) this.compareContent()
   }
 
@@ -294,6 +299,7 @@ export class SimulatedNode {
     return {
       network: host.network,
       settings: host.settings,
+      syncAlways: this.syncAlways,
       note: (text) => this.note(text),
       logged: (level, text, fields) => host.logged(this, level, text, fields),
       fatal: (error) => {
@@ -302,7 +308,10 @@ export class SimulatedNode {
         else this.doomed ??= { how: 'kill', disk: this.diskAfter('kill') }
       },
       swapped: () => {},
-      sent: (data) => this.guarded(() => this.saidToMaster(data)),
+      sent: (socket, data) => {
+        host.said(this, socket, data)
+        this.guarded(() => this.saidToMaster(data))
+      },
       acked: (peer, ack) => this.guarded(() => host.acked(this, peer, ack)),
     }
   }

@@ -34,6 +34,7 @@ export class Pipe {
   private isScheduled = false
   private end: string | null = null
   private heldUntilMs = 0
+  private isCorrupt = false
 
   constructor(host: PipeHost) {
     this.host = host
@@ -60,6 +61,11 @@ export class Pipe {
   /** Of what is under way, some or nothing arrives. */
   tear(): void {
     this.flight = this.flight.subarray(0, this.host.chance.integer(this.flight.length + 1))
+  }
+
+  /** A bit of what comes next arrives as its opposite. */
+  corrupt(): void {
+    this.isCorrupt = true
   }
 
   holdUntil(ms: number): void {
@@ -104,7 +110,15 @@ export class Pipe {
     const wasFull = this.queue.length > 0
     this.fill()
     if (wasFull && this.queue.length === 0) schedule.after(this.host.latencyMs(), () => this.host.drained())
-    this.host.deliver(Buffer.from(flight.subarray(0, length)))
+    const bytes = Buffer.from(flight.subarray(0, length))
+    if (this.isCorrupt) turnBit(bytes, chance)
+    this.isCorrupt = false
+    this.host.deliver(bytes)
     this.kick()
   }
+}
+
+function turnBit(bytes: Buffer, chance: Seeded): void {
+  const index = chance.integer(bytes.length)
+  bytes[index] = (bytes[index] as number) ^ (1 << chance.integer(8))
 }

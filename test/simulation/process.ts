@@ -29,6 +29,7 @@ import { DATABASES, PORT, type WorldSettings } from './settings.ts'
 export interface ProcessHost {
   readonly network: Network
   readonly settings: WorldSettings
+  readonly syncAlways: boolean
   note(text: string): void
   logged(level: string, text: string, fields: object): void
   /** It cannot go on: its process would have ended. */
@@ -36,7 +37,7 @@ export interface ProcessHost {
   /** The data has been replaced by a full sync. */
   swapped(): void
   /** A replica's bytes to its master. */
-  sent(data: Buffer): void
+  sent(socket: number, data: Buffer): void
   acked(peer: Peer, ack: AckRequest): void
 }
 
@@ -122,7 +123,7 @@ export class SimulatedProcess implements Party {
     const { opened: storage, replication } = this
     const moreExpired = storage.expireDue()
     storage.commit()
-    if (this.host.settings.syncAlways) storage.binlog.sync()
+    if (this.host.syncAlways) storage.binlog.sync()
     replication?.flush()
     if (storage.background() || moreExpired) this.wake()
     return true
@@ -139,7 +140,7 @@ export class SimulatedProcess implements Party {
       this.lastRoomMs = now
       storage.recoverRoom()
     }
-    if (!this.host.settings.syncAlways && Math.abs(now - this.lastSyncMs) >= SYNC_EVERY_MS) {
+    if (!this.host.syncAlways && Math.abs(now - this.lastSyncMs) >= SYNC_EVERY_MS) {
       this.lastSyncMs = now
       storage.binlog.sync()
     }
@@ -228,7 +229,7 @@ export class SimulatedProcess implements Party {
         return {
           send: (data) => {
             const bytes = typeof data === 'string' ? Buffer.from(data, 'latin1') : data
-            if (!this.muted) host.sent(bytes)
+            if (!this.muted) host.sent(socket.id, bytes)
             socket.send(bytes)
           },
           pause: () => socket.pause(),
@@ -237,7 +238,7 @@ export class SimulatedProcess implements Party {
         }
       },
       port: () => PORT,
-      syncAlways: () => host.settings.syncAlways,
+      syncAlways: () => host.syncAlways,
       wake: () => this.wake(),
       changed() {},
     })

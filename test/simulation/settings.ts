@@ -17,8 +17,10 @@ export type Roles = 'fixed' | 'failover' | 'free'
 export interface WorldSettings {
   readonly nodes: number
   readonly roles: Roles
-  /** appendfsync always */
-  readonly syncAlways: boolean
+  /** Mixed: each node for itself. */
+  readonly appendfsync: 'always' | 'everysec' | 'mixed'
+  /** So much is there before anything else happens: full syncs are more than a chunk. */
+  readonly preloadBytes: number
   readonly storage: StorageSettings
   readonly replication: ReplicationSettings
   /** How often each kind of trouble comes, relative to writes (1); 0 is never. */
@@ -35,7 +37,8 @@ export function drawSettings(chance: Seeded): WorldSettings {
   return {
     nodes: 3 + chance.integer(3),
     roles,
-    syncAlways: chance.random() < 0.4,
+    appendfsync: chance.pick(['always', 'everysec', 'mixed'] as const),
+    preloadBytes: chance.random() < 0.12 ? 300_000 + chance.integer(1_500_000) : 0,
     storage: {
       binlog: {
         fileSizeBytes: chance.pick([2, 8, 64]) * KIBIBYTE,
@@ -45,7 +48,7 @@ export function drawSettings(chance: Seeded): WorldSettings {
       checkpoint: {
         binlogBytes: chance.pick([8, 32, 128]) * KIBIBYTE,
         intervalMs: chance.pick([500, 5000, 60_000]),
-        dirtyLimitBytes: 2 ** 30,
+        dirtyLimitBytes: chance.pick([2 ** 30, 2 ** 30, 256 * KIBIBYTE]),
       },
       cacheBytes: chance.pick([2 ** 30, 20 * KIBIBYTE]),
       databases: DATABASES,

@@ -38,6 +38,16 @@ function randomWrite(chance: Seeded, now: number): Bytes[] {
   ])()
 }
 
+/** Large values in a turn of their own. */
+export function preload(process: SimulatedProcess, chance: Seeded, bytes: number): void {
+  process.wake()
+  for (let left = bytes, index = 0; left > 0; index++) {
+    const length = chance.integer(chance.random() < 0.2 ? 200_000 : 20_000)
+    process.run(index % DATABASES, 'SET', `large${index}`, String.fromCharCode(33 + (index % 90)).repeat(length))
+    left -= length
+  }
+}
+
 /** Some commands of one turn. Returns how many. */
 export function writeSome(process: SimulatedProcess, chance: Seeded, now: number): number {
   const count = chance.random() < 0.03 ? 300 : 1 + chance.integer(chance.random() < 0.2 ? 30 : 3)

@@ -7,13 +7,16 @@ import { createHash } from 'node:crypto'
 import type { AckRequest } from '../../replication/messages.ts'
 import { fromSeed, type Seeded } from '../support/seed.ts'
 import { actOnce } from './actions.ts'
+import { Ghosts } from './ghosts.ts'
 import { Histories } from './histories.ts'
 import { checkAck, checkWorld } from './invariants.ts'
 import { Network } from './network.ts'
 import { type NodeHost, SimulatedNode } from './node.ts'
 import type { Peer } from './peer.ts'
+import type { SimulatedProcess } from './process.ts'
 import { Schedule } from './schedule.ts'
 import { drawSettings, PORT, type WorldSettings } from './settings.ts'
+import { preload } from './workload.ts'
 
 const TICK_MS = 100
 /** Rounds of the event loop that disks get after an event. */
@@ -34,6 +37,10 @@ export class World implements NodeHost {
   events = 0
   /** Each lifts a fault that has been asked for. */
   readonly faults: (() => void)[] = []
+  /** Parties that are not nodes: what they do is not to matter. */
+  readonly ghosts: Ghosts
+  /** Processes that have ended. */
+  crashes = 0
   /** Ends of groups whose writes clients were told are there. */
   readonly acknowledged: string[] = []
   private hasLost = false
@@ -47,9 +54,11 @@ export class World implements NodeHost {
     this.chance = fromSeed(seed)
     this.settings = drawSettings(this.chance)
     this.network = new Network(this.schedule, fromSeed(this.chance.integer(2 ** 32)))
-    this.nodes = Array.from({ length: this.settings.nodes }, (_, index) => new SimulatedNode(`n${index}`, `10.0.0.${index}`, this))
-    const { nodes, roles, syncAlways, trouble } = this.settings
-    this.note(`world ${seed}: ${nodes} nodes, roles ${roles}, ${syncAlways ? 'always' : 'everysec'}, trouble ${JSON.stringify(trouble)}`)
+    this.ghosts = new Ghosts(this.network)
+    this.nodes = Array.from({ length: this.settings.nodes }, (_, index) => this.makeNode(index))
+    const { roles, trouble } = this.settings
+    const policies = this.nodes.map(({ name, syncAlways }) => `${name} ${syncAlways ? 'always' : 'everysec'}`)
+    this.note(`world ${seed}: roles ${roles}, ${policies.join(', ')}, trouble ${JSON.stringify(trouble)}`)
     this.note(JSON.stringify({ ...this.settings.storage, ...this.settings.replication }))
   }
 
@@ -81,6 +90,7 @@ export class World implements NodeHost {
       node.process?.replication?.follow(master.ip, PORT, 'from where we are')
       this.note(`${node.name} follows ${master.name}`)
     }
+    if (this.settings.preloadBytes > 0) preload(first.process as SimulatedProcess, this.chance, this.settings.preloadBytes)
   }
 
   /** So many things happen, and what comes of them. */
@@ -146,13 +156,17 @@ export class World implements NodeHost {
     if (this.isQuiet) this.fail(new Error(`${node.name} complains though all is well: ${text} ${JSON.stringify(fields)}`))
   }
 
-  /** Power was lost: what was acknowledged and not synced may be gone. */
-  lostPower(): void {
-    if (!this.settings.syncAlways) this.hasLost = true
+  /** What a master acknowledged and had not synced may be gone. */
+  lostPower({ syncAlways, process }: SimulatedNode): void {
+    if (!syncAlways && (process?.isOpen !== true || process.storage.role === 'master')) this.hasLost = true
   }
 
   acknowledge(node: SimulatedNode, position: string): void {
     if (this.settings.roles !== 'fixed' || node === this.nodes[0]) this.acknowledged.push(position)
+  }
+
+  said(node: SimulatedNode, socket: number, bytes: Buffer): void {
+    this.ghosts.heard(node.ip, socket, bytes)
   }
 
   acked(node: SimulatedNode, peer: Peer, ack: AckRequest): void {
@@ -192,6 +206,17 @@ export class World implements NodeHost {
 
   private bury(node: SimulatedNode): void {
     if (node.bury()) this.note(`${node.name}: was in the middle of something`)
+    if (node.process === null && !this.starting.has(node)) this.crashes++
+  }
+
+  private makeNode(index: number): SimulatedNode {
+    const { appendfsync } = this.settings
+    return new SimulatedNode(
+      `n${index}`,
+      `10.0.0.${index}`,
+      appendfsync === 'mixed' ? this.chance.random() < 0.5 : appendfsync === 'always',
+      this,
+    )
   }
 
   private startLater(node: SimulatedNode): void {

@@ -1,0 +1,79 @@
+/**
+ * Connections of nobody: an old one whose bytes come once more when its process has long gone on, and a second process that says it is
+ * at an address where there is one already. What they say is to change nothing in the end.
+ */
+import { FORMAT_VERSION, metaSyncWords } from '../../replication/messages.ts'
+import { encodedLength, writeCommand } from '../../storage/command-codec.ts'
+import { randomHex } from '../../storage/identity.ts'
+import type { Network, Party, Socket } from './network.ts'
+import { PORT } from './settings.ts'
+
+/** Of what a connection has said. */
+const RECORDED_BYTES = 4096
+const RECORDED_CONNECTIONS = 30
+const TWIN_EVERY_MS = 250
+
+interface Recording {
+  readonly ip: string
+  readonly socket: number
+  bytes: Buffer
+}
+
+export class Ghosts {
+  private readonly network: Network
+  private recordings: Recording[] = []
+  private sockets: Socket[] = []
+  private isOver = false
+
+  constructor(network: Network) {
+    this.network = network
+  }
+
+  heard(ip: string, socket: number, bytes: Buffer): void {
+    const known = this.recordings.find((recording) => recording.socket === socket)
+    if (known === undefined) {
+      this.recordings = [...this.recordings.slice(1 - RECORDED_CONNECTIONS), { ip, socket, bytes: Buffer.from(bytes) }]
+    } else if (known.bytes.length < RECORDED_BYTES) known.bytes = Buffer.concat([known.bytes, bytes])
+  }
+
+  /** What some connection has said is said again to a node, all of it or a part. */
+  repeat(to: string): string {
+    const { chance, schedule } = this.network
+    if (this.recordings.length === 0) return 'nothing to say again'
+    const { ip, socket, bytes } = chance.pick(this.recordings)
+    const ghost = this.dial(ip, to, (open) => open.send(bytes.subarray(0, 1 + chance.integer(bytes.length))))
+    if (chance.random() < 0.7) schedule.after(chance.random() * 3000, () => ghost.close())
+    return `what connection ${socket} of ${ip} has said is said again to ${to}`
+  }
+
+  /** Another process comes again and again and says that it is the one at an address. */
+  twin(ip: string, to: string, tries: number): string {
+    const { chance, schedule } = this.network
+    const runId = randomHex(chance.random, 40)
+    let last: Socket | null = null
+    const again = (attempt: number) => {
+      last?.close()
+      if (attempt > tries || this.isOver) return
+      const words = metaSyncWords({ ip: '', port: PORT, runId, attempt, version: FORMAT_VERSION, failover: false })
+      const bytes = Buffer.alloc(encodedLength(words))
+      writeCommand(words, bytes, 0)
+      last = this.dial(ip, to, (socket) => socket.send(bytes))
+      schedule.after(TWIN_EVERY_MS * (0.5 + chance.random()), () => again(attempt + 1))
+    }
+    again(1)
+    return `${runId.slice(0, 8)} says ${tries} times to ${to} that it is at ${ip}`
+  }
+
+  /** All of them go. */
+  lay(): void {
+    this.isOver = true
+    for (const socket of this.sockets) socket.close()
+  }
+
+  private dial(ip: string, to: string, talk: (socket: Socket) => void): Socket {
+    const party: Party = { ip, muted: false }
+    const socket = this.network.dial(party, to, PORT, { connected: () => talk(socket), data() {}, drained() {}, closed() {} })
+    this.sockets = [...this.sockets.filter(({ isOpen }) => isOpen), socket]
+    return socket
+  }
+}

@@ -1,0 +1,172 @@
+/**
+ * What clients and operators ask of the nodes. Something that does not fit the moment returns null.
+ */
+import { Refusal } from '../../replication/messages.ts'
+import type { SimulatedNode } from './node.ts'
+import type { SimulatedProcess } from './process.ts'
+import { PORT } from './settings.ts'
+import { writeSome } from './workload.ts'
+import type { World } from './world.ts'
+
+/** What it has done, in words. */
+export type Act = (world: World) => string | null
+
+/** Someone who is up. */
+export function anyone(world: World): SimulatedNode | null {
+  const up = world.nodes.filter((node) => node.isUp && node.process?.isReloading === false)
+  return up.length === 0 ? null : world.chance.pick(up)
+}
+
+/** Something that an operator asks of a node: what came of it, in words. */
+function ask(node: SimulatedNode, what: string, action: (process: SimulatedProcess) => unknown): string {
+  const process = node.process as SimulatedProcess
+  process.wake()
+  try {
+    const result = action(process)
+    return `${node.name}: ${what}${typeof result === 'string' ? ` (${result})` : ''}`
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException
+    if (!(error instanceof Refusal) && code !== 'ENOSPC') throw error
+    return `${node.name}: ${what}: refused, ${code} ${message}`
+  }
+}
+
+export const write: Act = (world) => {
+  const { chance } = world
+  const writable = world.nodes.filter((node) => world.takesWrites(node))
+  if (writable.length === 0) return null
+  const node = chance.pick(writable)
+  const process = node.process as SimulatedProcess
+  process.wake()
+  return `${node.name}: ${writeSome(process, chance, node.clock.wallMs())} writes`
+}
+
+/** A write, and WAIT or WAITAOF for it: whoever is counted must have it. */
+export const writeAndWait: Act = (world) => {
+  const { chance, nodes } = world
+  const writable = nodes.filter((node) => world.takesWrites(node))
+  if (writable.length === 0) return null
+  const node = chance.pick(writable)
+  const process = node.process as SimulatedProcess
+  process.endTurn()
+  if (!world.takesWrites(node)) return null
+  const after = process.storage.binlog.end.offset
+  process.run(0, 'SET', 'awaited', String(after))
+  const what = chance.pick(['applied', 'synced'] as const)
+  const replicas = 1 + chance.integer(nodes.length - 1)
+  const { crashes } = world
+  const { epoch } = process
+  const waiting = process.replication?.wait({}, { after, local: false, replicas, what, timeoutMs: 1 + chance.integer(2000) })
+  waiting?.then(
+    (result) => {
+      node.note(`WAIT of ${after}: ${result.replicas} of ${replicas}, ${what}`)
+      if (world.crashes === crashes && node.process === process && process.epoch === epoch)
+        node.guarded(() => checkWait(world, node, after, result.replicas))
+    },
+    (error: Error) => node.note(`WAIT of ${after}: ${error.message}`),
+  )
+  return `${node.name}: writes and waits for ${replicas}, ${what}`
+}
+
+function checkWait({ nodes }: World, node: SimulatedNode, after: number, counted: number): void {
+  const [group] = node.track.after(after)
+  if (group === undefined) {
+    if (counted > 0) throw new Error(`${node.name}: WAIT counts ${counted} for what is not in the binlog`)
+    return
+  }
+  const others = nodes.filter(
+    (other) => other !== node && (other.track.crcAt(group.offset) === group.crc || other.track.start.offset > group.offset),
+  )
+  if (counted > others.length)
+    throw new Error(`${node.name}: WAIT of ${after} counts ${counted}, and ${others.map(({ name }) => name).join(' ')} have it`)
+}
+
+/** PURGELOGSTO */
+export const purge: Act = (world) => {
+  const node = anyone(world)
+  if (node === null) return null
+  return ask(node, 'PURGELOGSTO', ({ storage }) => {
+    const { startOffset, end } = storage.binlog
+    return `${storage.purgeTo(startOffset + world.chance.integer(end.offset - startOffset + 1))} segments`
+  })
+}
+
+export const slaveOf: Act = (world) => {
+  const { chance, settings } = world
+  const node = anyone(world)
+  if (node === null || settings.roles === 'failover' || (settings.roles === 'fixed' && node === world.nodes[0])) return null
+  const master = chance.pick(world.nodes)
+  if (settings.roles === 'fixed' && master === node) return null
+  const how = chance.random() < 0.08 ? 'full sync' : 'from where we are'
+  return ask(node, `SLAVEOF ${master.name}, ${how}`, ({ replication }) => replication?.follow(master.ip, PORT, how))
+}
+
+/** With nothing between: what Pika's replicas did not survive. */
+export const leaveAndReturn: Act = (world) => {
+  const node = anyone(world)
+  const master = node?.process?.storage.identity.master
+  if (node === null || master === null || master === undefined || world.settings.roles === 'failover') return null
+  return ask(node, `SLAVEOF NO ONE and back to ${master.host}`, ({ replication }) => {
+    replication?.leave()
+    return replication?.follow(master.host, master.port, 'from where we are')
+  })
+}
+
+export const leave: Act = (world) => {
+  const node = anyone(world)
+  return node === null ? null : ask(node, 'SLAVEOF NO ONE', ({ replication }) => replication?.leave())
+}
+
+export const failover: Act = (world) => {
+  const { chance } = world
+  const masters = world.nodes.filter((node) => node.isUp && node.process?.replication?.isReplica === false)
+  if (masters.length === 0) return null
+  const node = chance.pick(masters)
+  const target = chance.random() < 0.5 ? null : chance.pick(world.nodes)
+  const to = target === null ? null : { host: target.ip, port: PORT }
+  const force = world.settings.roles === 'free' && to !== null && chance.random() < 0.2
+  const timeoutMs = force || chance.random() < 0.7 ? 50 + chance.integer(3000) : 0
+  if (chance.random() < Math.min(0.5, world.settings.trouble.crashes)) {
+    const other = chance.pick(world.nodes)
+    other.crashAt(chance.pick(['kill', 'power loss'] as const), chance.integer(12))
+  }
+  return ask(node, `FAILOVER to ${target?.name ?? 'any'}${force ? ' FORCE' : ''} TIMEOUT ${timeoutMs}`, ({ replication }) =>
+    replication?.startFailover({ to, force, timeoutMs }),
+  )
+}
+
+export const abort: Act = (world) => {
+  const mayAbort = world.settings.roles === 'free' ? ['waiting-for-sync', 'failover-in-progress'] : ['waiting-for-sync']
+  const node = world.nodes.find(({ isUp, process }) => isUp && mayAbort.includes(process?.replication?.failover.state ?? ''))
+  return node === undefined ? null : ask(node, 'FAILOVER ABORT', ({ replication }) => void replication?.failover.abort('told to'))
+}
+
+export const clearId: Act = (world) => {
+  const node = anyone(world)
+  return node === null ? null : ask(node, 'CLEARREPLICATIONID', ({ replication }) => replication?.clearReplicationId())
+}
+
+export const checkpoint: Act = (world) => {
+  const node = anyone(world)
+  if (node === null) return null
+  return ask(node, 'SAVE', ({ storage }) => void storage.checkpointer.request().catch(() => {}))
+}
+
+export const reconnect: Act = (world) => {
+  const node = anyone(world)
+  if (node?.process?.replication?.isReplica !== true) return null
+  return ask(node, 'CLIENT KILL TYPE master', ({ replication }) => replication?.link.reconnect('killed by CLIENT KILL'))
+}
+
+export const reload: Act = (world) => {
+  const node = anyone(world)
+  const storage = node?.process?.storage
+  if (node === null || storage === undefined || storage.stalled !== null || storage.isReloading || storage.checkpointer.isReopening)
+    return null
+  const process = node.process as SimulatedProcess
+  process.endTurn()
+  if (storage.stalled !== null) return null
+  node.observe()
+  world.own(node, process.reload())
+  return `${node.name}: DEBUG RELOAD`
+}
