@@ -10,9 +10,14 @@ export interface DialerHooks {
   sent(bytes: number): void
 }
 
+const ENDED = 'the master closed the connection'
+/** What TLS 1.3 shows of a certificate that the other side does not take. */
+const ENDED_UNHEARD = `${ENDED} without a word: it may not trust tls-cert-file`
+
 export function dialer(config: Config, hooks: DialerHooks): Dial {
   return (host, port, events): Wire => {
     let open = true
+    let hasHeard = false
     const closed = (reason: string) => {
       if (!open) return
       open = false
@@ -24,10 +29,11 @@ export function dialer(config: Config, hooks: DialerHooks): Dial {
     }
     const socket = connect(config, host, port, connected, closed)
     socket.on('error', (error: NodeJS.ErrnoException) => closed(error.message === '' ? (error.code ?? 'connection error') : error.message))
-    socket.on('end', () => closed('the master closed the connection'))
+    socket.on('end', () => closed(hasHeard || !config.flag('tls-replication') ? ENDED : ENDED_UNHEARD))
     socket.on('close', () => closed('the connection was closed'))
     socket.on('data', (data: Buffer) => {
       if (!open) return
+      hasHeard = true
       hooks.received(data.length)
       events.data(data)
     })
