@@ -109,21 +109,24 @@ test('a later attempt is bound at once, and whatever the old connection still sa
   await link.close()
 })
 
-test('a connection that is being streamed to is told why when its replica comes on another one, and gets nothing more', async () => {
+test('a connection that is being streamed to gets nothing more when its replica comes on another one, and is told why when it asks', async () => {
   const replica = newReplica()
   const old = await replica.attach(master.port)
   await old.follow()
   await old.received(await offsetOf(master))
   const link = await replica.attach(master.port)
   await link.follow()
-  await until('the old stream to end', () => old.ending !== null)
-  assert.match(old.ending as string, /^BADSESSION .*has come on another connection/)
   const { length } = old.raw
   await master.call('SET', 'streamed', '1')
   await link.received(await offsetOf(master))
   assert.is(old.raw.length, length)
+  old.ack()
+  await until('the old stream to end', () => old.ending !== null)
+  assert.match(old.ending as string, /^BADSESSION .*has come on another connection/)
   // A fenced connection that stays open is closed after repl-timeout, and that is no news of the replica.
+  const alive = setInterval(() => link.ack(), 200)
   await old.client.closed
+  clearInterval(alive)
   const { attached } = await slaveItems(replica.port)
   assert.is(attached[0]?.get('state'), 'online')
   await link.close()
@@ -170,7 +173,9 @@ test('a restarted replica, which is another run id, takes over at once', async (
   const after = new HandReplica(before.port)
   const link = await after.attach(master.port)
   await link.follow()
-  assert.match(refusal(await old.call('REPLCONF', 'ACK', 1).catch(() => new WireError('BADSESSION'))), /^BADSESSION/)
+  old.ack()
+  await until('the old stream to end', () => old.ending !== null)
+  assert.match(old.ending as string, /^BADSESSION/)
   await assertOneItem(before.port)
   assertQuiet(master, from)
   await old.close()

@@ -89,6 +89,7 @@ export async function assertEqual(master: RunningServer, ...replicas: readonly R
 
 export interface BinlogOnDisk {
   readonly start: number
+  readonly segments: number
   readonly bytes: Buffer
 }
 
@@ -96,7 +97,7 @@ export interface BinlogOnDisk {
 export function binlogOf({ directory }: RunningServer): BinlogOnDisk {
   const generation = readFileSync(join(directory, 'CURRENT'), 'utf8').trim()
   const segments = listSegments(realFiles, join(directory, generation, 'binlog'))
-  return { start: segments[0]?.start ?? 0, bytes: Buffer.concat(segments.map(({ path }) => readFileSync(path))) }
+  return { start: segments[0]?.start ?? 0, segments: segments.length, bytes: Buffer.concat(segments.map(({ path }) => readFileSync(path))) }
 }
 
 /** What both have of the binlog is the same, byte for byte, and ends at the same offset. */
@@ -145,4 +146,33 @@ export async function fill(server: RunningServer, prefix: string, count: number,
     await client.pipeline(commands)
   }
   await client.close()
+}
+
+/** One replica is shown, and none that has left. */
+export async function assertOneItem(master: RunningServer): Promise<void> {
+  const info = await infoOf(master)
+  assert.is(info.get('connected_slaves'), '1')
+  assert.is(info.get('offline_slave0'), undefined)
+}
+
+/** How long it takes a replica to follow again, ms. */
+export async function timeToLink(replica: RunningServer): Promise<number> {
+  const started = performance.now()
+  await linked(replica)
+  return performance.now() - started
+}
+
+/** Writes until it is told to stop; a connection that breaks ends it, too. */
+export async function writing(server: RunningServer): Promise<() => Promise<void>> {
+  const client = await server.connect()
+  let isOver = false
+  const writer = async () => {
+    for (let i = 0; !isOver; i++) await client.pipeline(Array.from({ length: 20 }, (_, j) => ['SET', `w${(i * 20 + j) % 1000}`, i]))
+  }
+  const done = writer().catch(() => {})
+  return async () => {
+    isOver = true
+    await done
+    await client.close()
+  }
 }
