@@ -76,6 +76,11 @@ export class ReplicaLink {
     return this.machine.state
   }
 
+  /** The node that is followed has been asked to take over, and may have done so. */
+  get hasAskedToTakeOver(): boolean {
+    return this.machine.hasAskedToTakeOver
+  }
+
   /** In step with the master. */
   get isUp(): boolean {
     return this.state === 'binlog_sync'

@@ -52,6 +52,8 @@ export class ReplicaMachine implements LinkStatus {
   private actions: LinkAction[] = []
   /** In `swapping`: whether the connection is still there. */
   private isWired = false
+  /** The node that is followed has been asked to take over, and may have done so. */
+  hasAskedToTakeOver = false
   private session = 0
   private hasHead = false
   private hasSwapped = false
@@ -80,6 +82,7 @@ export class ReplicaMachine implements LinkStatus {
 
   follow(master: MasterAddress): void {
     this.forget()
+    this.hasAskedToTakeOver = false
     this.master = master
     this.dial()
   }
@@ -254,6 +257,7 @@ export class ReplicaMachine implements LinkStatus {
   private trySync(): void {
     const { identity, end } = this.facts
     this.enter('try_sync')
+    if (this.isFailover) this.hasAskedToTakeOver = true
     const older = identity.past.filter(({ until }) => until >= end.offset).map(({ id }) => id)
     const replicationIds = [identity.replicationId, ...older]
     this.send(trySyncWords({ session: this.session, replicationIds, offset: end.offset, crc: end.crc, failover: this.isFailover }))

@@ -146,7 +146,8 @@ export class Replication {
   /** SLAVEOF NO ONE. Throws Refusal. */
   leave(): void {
     const { storage } = this.options
-    if (this.failover.state !== 'no-failover') throw new Refusal('ERR', 'REPLICAOF not allowed while failing over.')
+    if (this.failover.state === 'waiting-for-sync') throw new Refusal('ERR', 'REPLICAOF not allowed while failing over.')
+    if (this.failover.abort('SLAVEOF NO ONE')) return
     if (this.isReplica) this.becomeMaster('SLAVEOF NO ONE')
     else if (storage.identity.master === undefined) storage.saveIdentity({ master: null })
   }
@@ -167,6 +168,14 @@ export class Replication {
     }
     this.commit()
     this.failover.start(request, this.options.clock.monotonicMs())
+  }
+
+  /** FAILOVER ABORT. Throws Refusal: once the replica may have taken over, there would be two masters. SLAVEOF NO ONE does not ask. */
+  abortFailover(): void {
+    if (this.failover.state === 'failover-in-progress' && this.link.hasAskedToTakeOver) {
+      throw new Refusal('ERR', 'the replica may have taken over by now: SLAVEOF NO ONE makes this node a master whether it has or not')
+    }
+    if (!this.failover.abort('FAILOVER ABORT')) throw new Refusal('ERR', 'No failover in progress.')
   }
 
   /** CLEARREPLICATIONID. Throws Refusal. */

@@ -80,7 +80,7 @@ export class ReplicationFacade implements ReplicationPort {
 
   abortFailover(): Reply {
     return this.attempt((replication) => {
-      if (!replication.failover.abort('FAILOVER ABORT')) throw new ClientError('ERR No failover in progress.')
+      replication.abortFailover()
       return OK
     })
   }

@@ -1,7 +1,9 @@
 /** What replicas, clients and operators can do that nobody expects of them, against real servers. */
+import * as net from 'node:net'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
-import { HandReplica } from '../support/hand-replica.ts'
+import { FORMAT_VERSION, metaReply } from '../../replication/messages.ts'
+import { anyId, HandReplica } from '../support/hand-replica.ts'
 import {
   assertEqual,
   assertSameBinlog,
@@ -196,6 +198,59 @@ test('SHUTDOWN NOW cuts short the waiting of an earlier one', async () => {
   other.raw('SHUTDOWN NOW\r\n')
   await other.closed
   await link.close()
+  await stopAll(server)
+})
+
+/** A replica that is asked to take over, and does not say whether it has. */
+async function silentTarget(server: RunningServer) {
+  let isAsked = false
+  const sockets: net.Socket[] = []
+  const listener = net.createServer((socket) => {
+    sockets.push(socket)
+    socket.on('error', () => {})
+    socket.on('data', (data: Buffer) => {
+      const text = data.latin1Slice()
+      if (text.includes('TRYSYNC')) isAsked = true
+      if (!text.includes('METASYNC')) return
+      const meta = {
+        session: 1,
+        replicationId: anyId(),
+        past: [],
+        runId: anyId(),
+        version: FORMAT_VERSION,
+        databases: 16,
+        binlogStart: 0,
+        binlogEnd: 0,
+      }
+      const words = metaReply({ ...meta, chain: [meta.runId] })
+      socket.write(`*${words.length}\r\n${words.map((word) => `$${word.length}\r\n${word}\r\n`).join('')}`)
+    })
+  })
+  await new Promise<void>((resolve) => listener.listen(0, '127.0.0.1', resolve))
+  const link = await new HandReplica((listener.address() as net.AddressInfo).port).attach(server.port)
+  await link.follow()
+  await link.received(await offsetOf(server))
+  link.ack()
+  const close = async () => {
+    for (const socket of sockets) socket.destroy()
+    listener.close()
+    await link.close()
+  }
+  return { link, isAsked: () => isAsked, close }
+}
+
+test('FAILOVER ABORT makes no second master: once the replica was asked to take over, only SLAVEOF NO ONE takes the role back', async () => {
+  const server = await RunningServer.start()
+  const target = await silentTarget(server)
+  assert.is(await server.call('FAILOVER'), 'OK')
+  await until('the replica to be asked', target.isAsked)
+  assert.match(String(textOf(await server.call('FAILOVER', 'ABORT'))), /^ERR the replica may have taken over by now/)
+  assert.match(String(textOf(await server.call('SLAVEOF', '127.0.0.1', '1'))), /^ERR REPLICAOF not allowed while failing over/)
+  assert.match(String(textOf(await server.call('SET', 'a', '1'))), /^READONLY/)
+  assert.is(await server.call('SLAVEOF', 'NO', 'ONE'), 'OK')
+  assert.is(await server.call('SET', 'a', '1'), 'OK')
+  assert.is(await fieldOf(server, 'master_failover_state'), 'no-failover')
+  await target.close()
   await stopAll(server)
 })
 
