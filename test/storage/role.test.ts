@@ -276,7 +276,9 @@ test('memory that cannot be trusted is kept for reads only: no checkpoint, no sn
   replica.storage.distrust('a command failed')
   assert.is(replica.storage.identity.fullSync, 'a command failed')
   await asked
+  replica.storage.checkpointer.request().catch(() => {})
   for (let turns = 0; turns < 10; turns++) assert.not.ok(replica.storage.background())
+  assert.not.ok(replica.storage.checkpointer.isRunning)
   await untrusted(replica.storage.checkpoint())
   await untrusted(replica.storage.snapshot())
   await replica.storage.close('save')

@@ -1,0 +1,118 @@
+import { test } from 'uvu'
+import * as assert from 'uvu/assert'
+import { FORMAT_VERSION } from '../../replication/messages.ts'
+import { Replication } from '../../replication/replication.ts'
+import { defaultReplicationSettings } from '../../replication/settings.ts'
+import { replayer } from '../../server/replay-client.ts'
+import { loadIdentity } from '../../storage/identity.ts'
+import { DIRECTORY, Disk, Engine, nextTurn, until } from '../support/engine.ts'
+import { ManualClock } from '../support/manual-clock.ts'
+import { FakeConnection, id } from '../support/master-bench.ts'
+import { fromSeed } from '../support/seed.ts'
+import { lose } from '../support/swaps.ts'
+
+/** Replication on a simulated disk; with `always`, as under appendfsync always. */
+async function node(always = false) {
+  const clock = new ManualClock()
+  const { random } = fromSeed(4)
+  const engine = await Engine.open(new Disk(), { clock, random })
+  const { storage } = engine
+  const dialled: (number | undefined)[] = []
+  const nothing = () => {}
+  const replication = new Replication({
+    ...{ storage, clock, random, settings: defaultReplicationSettings(), runId: id(9), databases: 4 },
+    log: { debug: nothing, info: nothing, warn: nothing, error: nothing },
+    replayer: replayer(engine.executor, storage.keyspace),
+    dial() {
+      dialled.push(loadIdentity(engine.disk.files.crash(lose), DIRECTORY)?.master?.port)
+      return { send: nothing, pause: nothing, resume: nothing, close: nothing }
+    },
+    port: () => 6379,
+    syncAlways: () => always,
+    wake: () => storage.beginTurn(),
+    changed: nothing,
+  })
+  const online = () => {
+    const connection = new FakeConnection(1)
+    const { end, replicationId } = { end: storage.binlog.end, replicationId: storage.identity.replicationId }
+    const { master } = replication
+    const { session } = master.metaSync(connection, {
+      ...{ ip: '', port: 7001, runId: id(1), attempt: 1, version: FORMAT_VERSION, failover: false },
+    })
+    master.trySync(connection, { session, replicationIds: [replicationId], ...end, failover: false })
+    master.binlogSync(connection, session, end.offset)
+    replication.flush()
+    connection.take()
+    return connection
+  }
+  return { engine, storage, replication, dialled, online }
+}
+
+test('replicas are fed what is in the log at the end of the turn, and with appendfsync always what is on the medium', async () => {
+  for (const always of [false, true]) {
+    const { engine, storage, replication, online } = await node(always)
+    const connection = online()
+    const from = storage.binlog.end.offset
+    const written = () => storage.binlog.end.offset - from
+    engine.turn(() => {
+      engine.run('SET', 'a', '1')
+      replication.flush()
+      assert.is(connection.take().length, 0, 'nothing of it is in the log')
+    })
+    replication.flush()
+    assert.is(connection.take().length, always ? 0 : written())
+    storage.binlog.sync()
+    replication.flush()
+    assert.is(connection.take().length, 0)
+    await until(() => storage.binlog.synced === storage.binlog.end.offset, 'synced')
+    assert.is(connection.take().length, always ? written() : 0, 'at once')
+    await storage.close('nosave')
+  }
+})
+
+test('WAIT counts what replicas have applied, WAITAOF what they have on the medium', async () => {
+  const { engine, storage, replication, online } = await node()
+  const connection = online()
+  engine.write('SET', 'a', '1')
+  replication.flush()
+  const { offset } = storage.binlog.end
+  replication.master.ack(connection, { applied: offset, synced: 0 })
+  const owner = {}
+  const wait = (what: 'applied' | 'synced') => replication.wait(owner, { after: offset - 1, local: false, replicas: 1, what, timeoutMs: 0 })
+  assert.is((await wait('applied')).replicas, 1)
+  let answered = false
+  const waiting = wait('synced').then(({ replicas }) => {
+    answered = true
+    return replicas
+  })
+  replication.tick()
+  await nextTurn()
+  assert.not.ok(answered)
+  replication.master.ack(connection, { applied: offset, synced: offset })
+  assert.is(await waiting, 1)
+  await storage.close('nosave')
+})
+
+test('a role is on the medium before anything comes of it', async () => {
+  const { engine, storage, replication, dialled } = await node()
+  replication.follow('10.0.0.1', 7001, 'from where we are')
+  assert.equal(dialled, [7001])
+  replication.follow('10.0.0.1', 7002, 'full sync')
+  assert.equal(dialled, [7001, 7002])
+  assert.match(storage.identity.fullSync ?? '', /FORCE/)
+  replication.leave()
+  assert.is(loadIdentity(engine.disk.files.crash(lose), DIRECTORY)?.master, null)
+  await storage.close('nosave')
+})
+
+test("when a full sync has replaced this node's data, its own replicas have to begin again", async () => {
+  const { engine, storage, replication, online } = await node()
+  engine.write('SET', 'a', '1')
+  const connection = online()
+  storage.onSwapped()
+  assert.match(connection.takeText(), /^-BADSESSION .*full sync/)
+  assert.equal(replication.master.online(), [])
+  await storage.close('nosave')
+})
+
+test.run()
