@@ -6,6 +6,7 @@ import * as assert from 'uvu/assert'
 import { Config } from '../../server/config.ts'
 import { createLogger } from '../../server/log.ts'
 import { Node } from '../../server/node.ts'
+import { until } from '../support/engine.ts'
 import { WireClient, WireError } from '../support/wire-client.ts'
 
 async function nodeIn(dir: string): Promise<{ node: Node; statuses: number[] }> {
@@ -37,7 +38,7 @@ test('a command that breaks after it has changed something ends the process, and
     throw new Error('a record fails its CRC')
   }
   void client.call('APPEND', 'a', '2').catch(() => {})
-  while (statuses.length === 0) await new Promise((resolve) => setImmediate(resolve))
+  await until(() => statuses.length > 0, 'the end')
   assert.equal(statuses, [1])
   node.turn.end()
   assert.is(node.engine.binlog.end.offset, offset)
