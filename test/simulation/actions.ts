@@ -44,6 +44,7 @@ const ACTIONS: readonly Action[] = [
   { weight: times(2, disks), act: misfortune.writeFails },
   { weight: times(0.5, disks), act: misfortune.levelFails },
   { weight: times(2, disks), act: misfortune.slowDisk },
+  { weight: times(0.5, disks), act: misfortune.applyFails },
   { weight: times(1, network), act: misfortune.haunt },
   { weight: clocks, act: misfortune.clockJump },
 ]

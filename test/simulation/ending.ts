@@ -28,7 +28,8 @@ export async function end(world: World): Promise<void> {
   const master = masters(world)[0] as SimulatedNode
   for (let turns = 0; turns < 5; turns++) {
     master.process?.wake()
-    if (world.takesWrites(master)) writeSome(master.process as NonNullable<typeof master.process>, world.chance, master.clock.wallMs())
+    if (world.takesWrites(master))
+      writeSome(master.process as NonNullable<typeof master.process>, world.chance, master.clock.wallMs(), world.settings.writes)
     await world.forMs(50)
   }
   await world.forMs(world.settings.replication.timeoutMs + 1000) // links that carry one way only are found out by then
@@ -42,6 +43,11 @@ function heal(world: World): void {
   world.note('all troubles are over')
   world.network.heal()
   world.ghosts.lay()
+  for (const { process } of world.nodes) {
+    if (process === null) continue
+    process.isClumsy = false
+    process.unknownCommands = 0
+  }
   for (const lift of world.faults.splice(0)) lift()
   for (const { disk, records } of world.nodes) {
     disk.files.onOperation = undefined

@@ -3,7 +3,7 @@
  * at an address where there is one already. What they say is to change nothing in the end.
  */
 import { FORMAT_VERSION, metaSyncWords } from '../../replication/messages.ts'
-import { encodedLength, writeCommand } from '../../storage/command-codec.ts'
+import { encodedLength, readCommand, writeCommand } from '../../storage/command-codec.ts'
 import { randomHex } from '../../storage/identity.ts'
 import type { Network, Party, Socket } from './network.ts'
 import { PORT } from './settings.ts'
@@ -41,7 +41,12 @@ export class Ghosts {
     const { chance, schedule } = this.network
     if (this.recordings.length === 0) return 'nothing to say again'
     const { ip, socket, bytes } = chance.pick(this.recordings)
-    const ghost = this.dial(ip, to, (open) => open.send(bytes.subarray(0, 1 + chance.integer(bytes.length))))
+    const part = bytes.subarray(0, 1 + chance.integer(bytes.length))
+    const isTwice = chance.random() < 0.3
+    const ghost = this.dial(ip, to, (open) => {
+      if (isTwice) open.send(bytes.subarray(0, readCommand(bytes, 0, bytes.length)?.end ?? 0))
+      open.send(part)
+    })
     if (chance.random() < 0.7) schedule.after(chance.random() * 3000, () => ghost.close())
     return `what connection ${socket} of ${ip} has said is said again to ${to}`
   }

@@ -44,8 +44,11 @@ function checkPair(replica: SimulatedNode, master: SimulatedNode, peer: Peer): v
 
 /** One item an address. */
 function checkItems({ name, process }: SimulatedNode): void {
-  const master = process?.replication?.master
-  if (master === undefined) return
+  const replication = process?.replication
+  if (replication === undefined || replication === null) return
+  const { master, link } = replication
+  if (master.pinned < 0 || link.view.masterPort < 0 || master.conflicts().some(({ ip }) => ip === ''))
+    throw new Error(`${name} shows what cannot be`)
   const addresses = [...master.online(), ...master.absent()].map(({ ip, port }) => `${ip}:${port}`)
   if (new Set(addresses).size !== addresses.length) throw new Error(`${name} has an address twice: ${addresses.join(', ')}`)
 }
@@ -53,12 +56,12 @@ function checkItems({ name, process }: SimulatedNode): void {
 /** An ack that counts on the master speaks of the master's own history. */
 export function checkAck(world: World, master: SimulatedNode, peer: Peer, { applied }: AckRequest): void {
   const { process, track } = master
-  if (process === null || peer.streamingEpoch !== process.epoch || applied < track.start.offset) return
-  const crc = track.crcAt(applied)
-  if (crc === undefined) throw new Error(`${peer.remoteIp} acknowledges ${applied} to ${master.name}, where no group ends`)
   const party = peer.socket.peer?.party
   const replica = world.nodes.find((node) => node.process === party)
-  const there = replica?.track.crcAt(applied)
+  if (replica === undefined || process === null || peer.streamingEpoch !== process.epoch || applied < track.start.offset) return
+  const crc = track.crcAt(applied)
+  if (crc === undefined) throw new Error(`${peer.remoteIp} acknowledges ${applied} to ${master.name}, where no group ends`)
+  const there = replica.track.crcAt(applied)
   if (there !== undefined && there !== crc)
-    throw new Error(`${replica?.name} acknowledges ${applied} of another history than ${master.name}'s`)
+    throw new Error(`${replica.name} acknowledges ${applied} of another history than ${master.name}'s`)
 }

@@ -87,6 +87,15 @@ export const slowDisk: Act = (world) => {
   return `${node.name}: its disk is slow`
 }
 
+/** A replica meets commands that it does not know, or one that breaks. */
+export const applyFails: Act = (world) => {
+  const process = anyone(world)?.process
+  if (process?.replication?.isReplica !== true) return null
+  if (world.chance.random() < 0.5) process.isClumsy = true
+  else process.unknownCommands = 1 + world.chance.integer(5)
+  return `${process.ip}: ${process.isClumsy ? 'a command will break' : 'some commands will not be known'}`
+}
+
 export const clockJump: Act = (world) => {
   const node = world.chance.pick(world.nodes)
   const jumpMs = Math.round((world.chance.random() - 0.5) * world.chance.pick([100, 5000, 1_000_000]))

@@ -15,7 +15,7 @@ import { fromSeed, type Seeded } from '../support/seed.ts'
 import { type Histories, keyOf, Track } from './histories.ts'
 import type { Network } from './network.ts'
 import type { Peer } from './peer.ts'
-import { type ProcessHost, SimulatedProcess } from './process.ts'
+import { BROKEN_COMMAND, type ProcessHost, SimulatedProcess } from './process.ts'
 import type { WorldSettings } from './settings.ts'
 
 /** One in so many positions is where keyspaces are compared; the same ones on all nodes. */
@@ -58,8 +58,6 @@ export class SimulatedNode {
   disk = new Disk()
   readonly track = new Track()
   wallOffsetMs = 0
-  /** A write to the disk has been made to fail in a way that ends the process. */
-  mayBeFatal = false
   /** Log lines at warn and error, with how often they came. */
   readonly complaints = new Map<string, number>()
   private readonly host: NodeHost
@@ -274,7 +272,10 @@ export class SimulatedNode {
       // A write that was under way may have been whole on the disk.
       if (crashed.isMidway) track.follow(this.disk.files, storage.binlog.segments, end, this.host.histories, storage.role === 'replica')
       if (keyOf(track.end) !== keyOf(end)) throw new Error(`${this.name} has recovered to ${keyOf(end)}, and was never there`)
-    } else track.restart(end)
+    } else {
+      track.restart(end)
+      this.promised = null
+    }
     if (!this.host.histories.has(end)) throw new Error(`${this.name} has recovered to ${keyOf(end)}, where nobody has ever been`)
     this.trackGeneration = generation
     this.crashed = null
@@ -304,7 +305,7 @@ export class SimulatedNode {
       logged: (level, text, fields) => host.logged(this, level, text, fields),
       fatal: (error) => {
         this.note(`fatal: ${String(error)}`)
-        if (!this.mayBeFatal) host.fail(error)
+        if (!String(error).includes(BROKEN_COMMAND)) host.fail(error)
         else this.doomed ??= { how: 'kill', disk: this.diskAfter('kill') }
       },
       swapped: () => {},

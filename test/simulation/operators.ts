@@ -38,7 +38,7 @@ export const write: Act = (world) => {
   const node = chance.pick(writable)
   const process = node.process as SimulatedProcess
   process.wake()
-  return `${node.name}: ${writeSome(process, chance, node.clock.wallMs())} writes`
+  return `${node.name}: ${writeSome(process, chance, node.clock.wallMs(), world.settings.writes)} writes`
 }
 
 /** A write, and WAIT or WAITAOF for it: whoever is counted must have it. */
@@ -51,7 +51,7 @@ export const writeAndWait: Act = (world) => {
   process.endTurn()
   if (!world.takesWrites(node)) return null
   const after = process.storage.binlog.end.offset
-  process.run(0, 'SET', 'awaited', String(after))
+  process.run(0, 'SET', 'await', String(100_000 + (after % 900_000)))
   const what = chance.pick(['applied', 'synced'] as const)
   const replicas = 1 + chance.integer(nodes.length - 1)
   const { crashes } = world
@@ -136,9 +136,8 @@ export const failover: Act = (world) => {
 }
 
 export const abort: Act = (world) => {
-  const mayAbort = world.settings.roles === 'free' ? ['waiting-for-sync', 'failover-in-progress'] : ['waiting-for-sync']
-  const node = world.nodes.find(({ isUp, process }) => isUp && mayAbort.includes(process?.replication?.failover.state ?? ''))
-  return node === undefined ? null : ask(node, 'FAILOVER ABORT', ({ replication }) => void replication?.failover.abort('told to'))
+  const node = world.nodes.find(({ isUp, process }) => isUp && process?.replication?.failover.state !== 'no-failover')
+  return node === undefined ? null : ask(node, 'FAILOVER ABORT', ({ replication }) => replication?.abortFailover())
 }
 
 export const clearId: Act = (world) => {

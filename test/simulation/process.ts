@@ -12,6 +12,7 @@ import { stringNumbers } from '../../commands/string-numbers.ts'
 import { stringRanges } from '../../commands/string-ranges.ts'
 import { strings } from '../../commands/strings.ts'
 import { CommandTable } from '../../commands/table.ts'
+import type { LinkReplayer } from '../../replication/link.ts'
 import type { AckRequest } from '../../replication/messages.ts'
 import { Replication } from '../../replication/replication.ts'
 import { ReplayClient, replayer } from '../../server/replay-client.ts'
@@ -41,6 +42,9 @@ export interface ProcessHost {
   acked(peer: Peer, ack: AckRequest): void
 }
 
+/** What a command says that has been made to break. A replica that becomes a master with that in memory has to begin anew. */
+export const BROKEN_COMMAND = 'a command breaks'
+
 const SYNC_EVERY_MS = 1000
 const ROOM_EVERY_MS = 1000
 
@@ -56,6 +60,10 @@ export class SimulatedProcess implements Party {
   /** The connection that it dialled last. */
   dialled: Socket | null = null
   isReloading = false
+  /** So many commands of its master's it has not heard of. */
+  unknownCommands = 0
+  /** The next command of its master's breaks. */
+  isClumsy = false
   private opened: Storage | null = null
   private executor: Executor | null = null
   private readonly client = new ReplayClient()
@@ -217,7 +225,7 @@ export class SimulatedProcess implements Party {
       settings: host.settings.replication,
       runId,
       databases: DATABASES,
-      replayer: replayer(this.executor as Executor, storage.keyspace),
+      replayer: this.linkReplayer(replayer(this.executor as Executor, storage.keyspace)),
       dial: (address, port, events) => {
         const socket = host.network.dial(this, address, port, {
           connected: () => events.connected(),
@@ -249,6 +257,19 @@ export class SimulatedProcess implements Party {
       onSwapped()
     }
     return replication
+  }
+
+  private linkReplayer(inner: LinkReplayer): LinkReplayer {
+    return {
+      ...inner,
+      knows: (args) => (this.unknownCommands > 0 ? this.unknownCommands-- < 0 : inner.knows(args)),
+      command: (args) => {
+        const { isClumsy } = this
+        this.isClumsy = false
+        if (isClumsy) throw new Error(BROKEN_COMMAND)
+        inner.command(args)
+      },
+    }
   }
 
   private makeExecutor(storage: Storage): Executor {

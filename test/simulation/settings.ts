@@ -19,6 +19,8 @@ export interface WorldSettings {
   readonly roles: Roles
   /** Mixed: each node for itself. */
   readonly appendfsync: 'always' | 'everysec' | 'mixed'
+  /** Uniform: all groups have the same length, so that those of forked histories end at the same offsets. */
+  readonly writes: 'any' | 'uniform'
   /** So much is there before anything else happens: full syncs are more than a chunk. */
   readonly preloadBytes: number
   readonly storage: StorageSettings
@@ -34,11 +36,13 @@ const KIBIBYTE = 1024
 export function drawSettings(chance: Seeded): WorldSettings {
   const roles = chance.pick<Roles>(['fixed', 'failover', 'free', 'free', 'free'])
   const rarely = () => chance.pick([0, 0.05, 0.15, 0.4])
+  const preloadBytes = chance.random() < 0.12 ? 300_000 + chance.integer(1_500_000) : 0
   return {
     nodes: 3 + chance.integer(3),
     roles,
     appendfsync: chance.pick(['always', 'everysec', 'mixed'] as const),
-    preloadBytes: chance.random() < 0.12 ? 300_000 + chance.integer(1_500_000) : 0,
+    writes: chance.random() < 0.2 ? 'uniform' : 'any',
+    preloadBytes,
     storage: {
       binlog: {
         fileSizeBytes: chance.pick([2, 8, 64]) * KIBIBYTE,
@@ -60,11 +64,11 @@ export function drawSettings(chance: Seeded): WorldSettings {
       pingPeriodMs: chance.pick([200, 500]),
       lagLimitBytes: chance.pick([32, 256, 4096]) * KIBIBYTE,
       forgetAfterMs: chance.pick([1000, 20_000]),
-      fullSyncBytesPerSecond: chance.pick([0, 0, 400 * KIBIBYTE]),
+      fullSyncBytesPerSecond: preloadBytes > 0 ? 400 * KIBIBYTE : chance.pick([0, 0, 400 * KIBIBYTE]),
       minReplicas: chance.pick([0, 0, 0, 1]),
       minReplicasMaxLagMs: 2000,
     },
-    trouble: { network: rarely(), crashes: rarely(), disk: rarely(), clocks: chance.pick([0, 0.05]) },
+    trouble: { network: preloadBytes > 0 ? 0.4 : rarely(), crashes: rarely(), disk: rarely(), clocks: chance.pick([0, 0.05]) },
     paceMs: chance.pick([10, 40, 150]),
   }
 }

@@ -2,7 +2,7 @@
 import type { Bytes } from '../../storage/bytes.ts'
 import type { Seeded } from '../support/seed.ts'
 import type { SimulatedProcess } from './process.ts'
-import { DATABASES } from './settings.ts'
+import { DATABASES, type WorldSettings } from './settings.ts'
 
 const KEYS = 40
 
@@ -49,7 +49,11 @@ export function preload(process: SimulatedProcess, chance: Seeded, bytes: number
 }
 
 /** Some commands of one turn. Returns how many. */
-export function writeSome(process: SimulatedProcess, chance: Seeded, now: number): number {
+export function writeSome(process: SimulatedProcess, chance: Seeded, now: number, writes: WorldSettings['writes']): number {
+  if (writes === 'uniform') {
+    process.run(0, 'SET', `key${10 + chance.integer(KEYS)}`, String(100_000 + chance.integer(900_000)))
+    return 1
+  }
   const count = chance.random() < 0.03 ? 300 : 1 + chance.integer(chance.random() < 0.2 ? 30 : 3)
   for (let i = 0; i < count; i++) process.run(chance.integer(DATABASES), ...randomWrite(chance, now))
   return count

@@ -151,6 +151,7 @@ export class World implements NodeHost {
 
   logged(node: SimulatedNode, level: string, text: string, fields: object): void {
     this.note(`${node.name}: [${level}] ${text} ${JSON.stringify(fields)}`)
+    if (text.includes('the binlog cannot be read') && this.settings.trouble.disk === 0) this.fail(new Error(`${node.name}: ${text}`))
     if (level !== 'warn' && level !== 'error') return
     node.complaints.set(text, (node.complaints.get(text) ?? 0) + 1)
     if (this.isQuiet) this.fail(new Error(`${node.name} complains though all is well: ${text} ${JSON.stringify(fields)}`))
