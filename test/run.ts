@@ -9,6 +9,8 @@ import { join, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 const FILE_TIMEOUT_MS = 600_000
+/** A file whose tests are done and that has not ended by then has left something running, as one does that fails in the middle. */
+const END_TIMEOUT_MS = 10_000
 
 const root = fileURLToPath(new URL('.', import.meta.url))
 const wanted = process.argv.slice(2)
@@ -34,7 +36,11 @@ function run(file: string): Promise<void> {
       output += `\noverran ${FILE_TIMEOUT_MS} ms\n`
       child.kill('SIGKILL')
     }, FILE_TIMEOUT_MS)
-    child.stdout.on('data', (data) => (output += data))
+    child.stdout.on('data', (data) => {
+      output += data
+      if (!/^\s*Duration: /m.test(output)) return
+      setTimeout(() => child.kill('SIGTERM'), END_TIMEOUT_MS).unref()
+    })
     child.stderr.on('data', (data) => (output += data))
     child.on('close', (status) => {
       clearTimeout(timer)

@@ -38,6 +38,7 @@ const running = new Set<ChildProcess>()
 process.on('exit', () => {
   for (const child of running) child.kill('SIGKILL')
 })
+process.on('SIGTERM', () => process.exit(1))
 
 /** A port that was free a moment ago. */
 export function freePort(): Promise<number> {
