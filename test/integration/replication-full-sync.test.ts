@@ -24,7 +24,7 @@ import {
 } from '../support/replicated-servers.ts'
 import { RunningServer, until } from '../support/running-server.ts'
 
-const SLOW = '2mb'
+const SLOW = '1mb'
 const linesSaying = (server: RunningServer, text: string) => linesOf(server).filter(({ msg }) => msg === text)
 
 /** A server with about `megabytes` of incompressible values. */

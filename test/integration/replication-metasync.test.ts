@@ -256,6 +256,7 @@ test('two processes that announce one address: who was there first has it, and t
   assert.is(link.ending, null, 'the incumbent is not disturbed')
 
   await link.close() // and with it gone, the other one comes in
+  await until('it to be gone', async () => (await slaveItems(first.port)).attached.length === 0)
   const admitted = await second.attach(master.port)
   await admitted.follow()
   await until('the conflict to be over', async () => (await fieldOf(master, 'repl_conflict0')) === '')
