@@ -18,7 +18,7 @@ interface Known {
 
 export const keyOf = ({ offset, crc }: BinlogPosition) => `${offset}:${crc.toString(16).padStart(8, '0')}`
 
-export const START: BinlogPosition = { offset: 0, crc: 0 }
+const START: BinlogPosition = { offset: 0, crc: 0 }
 
 export class Histories {
   private readonly known = new Map<string, Known>([[keyOf(START), { parent: null, digest: '', content: null }]])

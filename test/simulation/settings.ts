@@ -12,7 +12,7 @@ export const DATABASES = 3
  * failover   the role moves by FAILOVER only: the same
  * free       SLAVEOF wherever it comes to someone's mind: histories fork, and the losing side's writes go
  */
-export type Roles = 'fixed' | 'failover' | 'free'
+type Roles = 'fixed' | 'failover' | 'free'
 
 export interface WorldSettings {
   readonly nodes: number

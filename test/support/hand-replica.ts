@@ -28,7 +28,7 @@ import { randomHex } from '../../storage/identity.ts'
 import { until } from './running-server.ts'
 import { encodeCommand, WireClient, WireError, type WireOptions, type WireReply } from './wire-client.ts'
 
-export const START: BinlogPosition = { offset: 0, crc: 0 }
+const START: BinlogPosition = { offset: 0, crc: 0 }
 
 /** A run id, or a replication id, that nobody has. */
 export const anyId = () => randomHex(Math.random, 40)

@@ -46,10 +46,6 @@ export async function follow(replica: RunningServer, master: { readonly port: nu
   return await replica.call('SLAVEOF', '127.0.0.1', master.port, ...words)
 }
 
-export async function isLinked(replica: RunningServer): Promise<boolean> {
-  return (await fieldOf(replica, 'master_link_status')) === 'up'
-}
-
 /** Waits until a replica follows its master; a failure says what it says of it. */
 export async function linked(replica: RunningServer, timeoutMs = 20_000): Promise<void> {
   let last: Info = new Map()
