@@ -48,7 +48,8 @@ export class Replication {
   /** Why writes are held back. */
   private readonly pauses = new Set<'failover' | 'shutdown'>()
   private readonly options: ReplicationOptions
-  private chain = ''
+  /** Which history its replicas get here, and through which masters. */
+  private origin: string
 
   constructor(options: ReplicationOptions) {
     this.options = options
@@ -95,6 +96,7 @@ export class Replication {
       takeBack: () => this.becomeMaster('failover was given up'),
       isLinked: () => this.link.isUp,
     })
+    this.origin = this.currentOrigin
     storage.pinned = () => this.master.pinned
     storage.onSwapped = () => this.master.dropSessions('a full sync has replaced the data')
     storage.onSynced = () => this.synced()
@@ -254,6 +256,7 @@ export class Replication {
     }
     const { replicationId } = storage.identity
     log.info({ reason: why, replicationId, offset: storage.binlog.end.offset }, 'this node is a master')
+    this.origin = this.currentOrigin
     this.master.dropSessions('this node has become a master')
     this.options.changed()
   }
@@ -274,13 +277,15 @@ export class Replication {
   }
 
   private linkChanged(): void {
-    const chain = this.link.chain.join(' ')
-    if (chain !== this.chain) {
-      this.chain = chain
-      this.master.dropSessions('the chain of masters has changed')
-    }
+    const { currentOrigin } = this
+    if (currentOrigin !== this.origin) this.master.dropSessions('the chain of masters or the history has changed')
+    this.origin = currentOrigin
     this.failover.advance(this.options.clock.monotonicMs()) // before this node can be handed the role back
     this.options.changed()
+  }
+
+  private get currentOrigin(): string {
+    return [this.options.storage.identity.replicationId, ...this.link.chain].join(' ')
   }
 
   private acked(): void {

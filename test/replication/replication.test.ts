@@ -1,10 +1,11 @@
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
-import { FORMAT_VERSION } from '../../replication/messages.ts'
+import type { WireEvents } from '../../replication/link.ts'
+import { FORMAT_VERSION, metaReply, trySyncReplyWords } from '../../replication/messages.ts'
 import { Replication } from '../../replication/replication.ts'
 import { defaultReplicationSettings } from '../../replication/settings.ts'
 import { replayer } from '../../server/replay-client.ts'
-import { loadIdentity } from '../../storage/identity.ts'
+import { loadIdentity, type PastHistory } from '../../storage/identity.ts'
 import { DIRECTORY, Disk, Engine, nextTurn, until } from '../support/engine.ts'
 import { ManualClock } from '../support/manual-clock.ts'
 import { FakeConnection, id } from '../support/master-bench.ts'
@@ -18,14 +19,17 @@ async function node(always = false) {
   const engine = await Engine.open(new Disk(), { clock, random })
   const { storage } = engine
   const dialled: (number | undefined)[] = []
+  const sent: string[] = []
+  let events: WireEvents | null = null
   const nothing = () => {}
   const replication = new Replication({
     ...{ storage, clock, random, settings: defaultReplicationSettings(), runId: id(9), databases: 4 },
     log: { debug: nothing, info: nothing, warn: nothing, error: nothing },
     replayer: replayer(engine.executor, storage.keyspace),
-    dial() {
+    dial(_host, _port, wireEvents) {
+      events = wireEvents
       dialled.push(loadIdentity(engine.disk.files.crash(lose), DIRECTORY)?.master?.port)
-      return { send: nothing, pause: nothing, resume: nothing, close: nothing }
+      return { send: (data) => void sent.push(data.toString()), pause: nothing, resume: nothing, close: nothing }
     },
     port: () => 6379,
     syncAlways: () => always,
@@ -45,7 +49,20 @@ async function node(always = false) {
     connection.take()
     return connection
   }
-  return { engine, storage, replication, dialled, online }
+  /** The master answers what this node has asked last. */
+  const answer = (words: readonly string[]) => {
+    const bulk = words.map((word) => `$${word.length}\r\n${word}\r\n`)
+    events?.data(Buffer.from(`*${words.length}\r\n${bulk.join('')}`, 'latin1'))
+  }
+  /** A master of this history takes this node on where it is. */
+  const takenOn = (replicationId: string, past: readonly PastHistory[]) => {
+    const { offset } = storage.binlog.end
+    events?.connected()
+    const place = { binlogStart: 0, binlogEnd: offset, chain: [id(2)] }
+    answer(metaReply({ ...{ session: 1, replicationId, past, runId: id(2), version: FORMAT_VERSION, databases: 4 }, ...place }))
+    answer(trySyncReplyWords({ type: 'continue', replicationId, offset, past }))
+  }
+  return { engine, storage, replication, dialled, online, takenOn }
 }
 
 test('replicas are fed what is in the log at the end of the turn, and with appendfsync always what is on the medium', async () => {
@@ -112,6 +129,28 @@ test("when a full sync has replaced this node's data, its own replicas have to b
   storage.onSwapped()
   assert.match(connection.takeText(), /^-BADSESSION .*full sync/)
   assert.equal(replication.master.online(), [])
+  await storage.close('nosave')
+})
+
+test('when its master goes on under another id, a replica sends its own replicas away, so that they learn of it', async () => {
+  const { engine, storage, replication, online, takenOn } = await node()
+  engine.write('SET', 'a', '1')
+  const { replicationId } = storage.identity
+  const { offset } = storage.binlog.end
+  replication.follow('10.0.0.1', 7001, 'from where we are')
+  takenOn(replicationId, [])
+  assert.is(replication.link.state, 'binlog_sync')
+  const connection = online()
+  replication.link.reconnect('to look again')
+  takenOn(replicationId, [])
+  assert.is(replication.master.online().length, 1, 'nothing has changed for it')
+  replication.link.reconnect('to look again')
+  takenOn(id(7), [{ id: replicationId, until: offset }])
+  assert.is(replication.link.state, 'binlog_sync')
+  assert.is(storage.identity.replicationId, id(7))
+  assert.match(connection.takeText(), /^-BADSESSION .*history has changed/)
+  assert.equal(replication.master.online(), [])
+  replication.leave()
   await storage.close('nosave')
 })
 
