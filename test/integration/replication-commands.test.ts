@@ -115,6 +115,29 @@ test('every database is replicated, and what concerns several of them', async ()
   assert.is(await replica.call('DBSIZE'), 0)
 })
 
+test('values of many megabytes, whole and in pieces, and many small ones at once', async () => {
+  const client = await master.connect()
+  const large = 'x'.repeat(24 * 1024 * 1024)
+  await client.pipeline([['SET', 'large', large], ['SETRANGE', 'large', 20_000_000, 'y'.repeat(100_000)], ['APPEND', 'large', 'end']]) // biome-ignore format: one line
+  await client.pipeline([['SETBIT', 'sparse', 400_000_000, 1], ['COPY', 'large', 'copied'], ['DEL', 'large']]) // biome-ignore format: one line
+  await client.pipeline(Array.from({ length: 5000 }, (_, i) => ['SET', `small:${i}`, i]))
+  await assertEqual(master, replica)
+  await client.pipeline([['DEL', 'copied'], ['DEL', 'sparse']]) // biome-ignore format: one line
+  await client.close()
+})
+
+test('DEBUG RELOAD of either side leaves them in step', async () => {
+  const full = await fullSyncs(master)
+  await fill(master, 'reload', 200)
+  assert.is(await replica.call('DEBUG', 'RELOAD'), 'OK')
+  await master.call('INCR', 'reloads')
+  assert.is(await master.call('DEBUG', 'RELOAD'), 'OK')
+  await master.call('INCR', 'reloads')
+  await assertEqual(master, replica)
+  assert.is(await replica.call('GET', 'reloads'), '2')
+  assert.is(await fullSyncs(master), full)
+})
+
 test('deadlines are the same to the millisecond, however they were set', async () => {
   const client = await master.connect()
   const soon = Date.now() + 777_777
@@ -289,6 +312,25 @@ test('what was held back by CLIENT PAUSE is replicated, and what let it go on is
   await client.close()
   await assertEqual(master, replica)
   assert.not(binlogOf(master).bytes.includes('UNPAUSE'))
+})
+
+test('with appendfsync always on both sides what WAITAOF confirms is on both media', async () => {
+  const always = { appendfsync: 'always' }
+  const above = await RunningServer.start({ flags: always })
+  const below = await startReplica(above.port, { flags: always })
+  await inStep(above, below)
+  const client = await above.connect()
+  for (let i = 1; i <= 20; i++) {
+    assert.is(await client.call('INCR', 'always'), i)
+    assert.equal(await client.call('WAITAOF', 1, 1, 5000), [1, 1])
+    assert.is(await below.call('GET', 'always'), String(i))
+  }
+  await client.close()
+  await below.kill9()
+  await below.launch()
+  assert.is(await below.call('GET', 'always'), '20')
+  await assertEqual(above, below)
+  await stopAll(below, above)
 })
 
 test('FAILOVER hands the role over and back without losing a write or a full sync', async () => {

@@ -185,6 +185,7 @@ test('who is told to follow itself, or its master again, is told so; FORCE full-
   await fill(master, 'force', 100)
   await assertEqual(master, replica)
   assert.equal(await follow(replica, replica), new WireError('ERR The master ip:port and the slave ip:port are the same'))
+  assert.instance(await replica.call('SLAVEOF', 'localhost', replica.port), WireError)
   assert.is(await follow(replica, master), 'OK Already connected to specified master')
   assert.is(await fullSyncs(master), 1)
   assert.is(await follow(replica, master, 'FORCE'), 'OK')

@@ -17,7 +17,7 @@ import {
   timeToLink,
   writing,
 } from '../support/replicated-servers.ts'
-import { RunningServer } from '../support/running-server.ts'
+import { RunningServer, until } from '../support/running-server.ts'
 
 const master = await RunningServer.start({ flags: { 'repl-ping-replica-period': 1 } })
 const proxy = await CutProxy.start(master.port)
@@ -100,6 +100,23 @@ test('restarts under writes end in step, incrementally where the shutdown was cl
   await assertEqual(master, replica)
   assert.is(await fullSyncs(master), 0, 'since its start')
   assert.is(await partialSyncs(master), 1)
+})
+
+test('a shutdown under writes gives the replica all of it before it ends', async () => {
+  await inStep(master, replica)
+  const client = await master.connect()
+  let acknowledged = 0
+  const writer = (async () => {
+    for (;;) acknowledged = (await client.call('INCR', 'shut down')) as number
+  })().catch(() => {})
+  await until('some writes', () => acknowledged > 100)
+  process.kill(master.pid, 'SIGTERM')
+  await master.stopped(0)
+  await writer
+  assert.ok(Number(await replica.call('GET', 'shut down')) >= acknowledged, `${acknowledged} were acknowledged`)
+  await client.close()
+  await master.launch()
+  await assertEqual(master, replica)
 })
 
 test('a master that was killed and lost nothing is gone on from, though its history has another id', async () => {
