@@ -34,6 +34,7 @@ const CONNECT_TIMEOUT_MS = 10_000
 const STABLE_MS = 1000
 /** So often in a row may what the master sends not follow on what is here before a full sync is asked for. */
 const MAX_BAD_GROUPS = 3
+const MAX_TOLD = 16
 
 const WAIT = Buffer.from('WAIT')
 
@@ -60,6 +61,8 @@ export class ReplicaMachine implements LinkStatus {
   private failures = 0
   private retryAtMs = 0
   private enteredMs = 0
+  /** Reasons that have been logged since the link was last up. */
+  private readonly told = new Set<string>()
   /** Since when the master has been silent though it was listened to. */
   private quietSinceMs = 0
   private badGroup = { offset: -1, count: 0 }
@@ -225,6 +228,7 @@ export class ReplicaMachine implements LinkStatus {
       if (this.reason !== null) this.logUp()
       this.failures = 0
       this.reason = null
+      this.told.clear()
       this.reasonSinceMs = null
     }
     this.checkSilence()
@@ -322,6 +326,7 @@ export class ReplicaMachine implements LinkStatus {
     this.badGroup = { offset: -1, count: 0 }
     this.hasSwapped = false
     this.reason = null
+    this.told.clear()
     this.reasonSinceMs = null
     this.downSinceMs = null
     this.lastIoMs = null
@@ -335,12 +340,20 @@ export class ReplicaMachine implements LinkStatus {
     if (this.state === 'binlog_sync') this.downSinceMs = this.facts.nowMs
   }
 
+  /** Logs each reason once until the link has held: two that take turns do not fill the log. */
+  private tell(reason: string): void {
+    if (this.told.has(reason)) return
+    if (this.told.size >= MAX_TOLD) this.told.clear()
+    this.told.add(reason)
+    const { host, port } = this.master as MasterAddress
+    this.log('warn', { master: `${host}:${port}`, state: this.state, reason }, 'no link to the master; trying on')
+  }
+
   private drop(reason: string): void {
     const { facts } = this
     this.hangUp()
     if (reason !== this.reason) {
-      const { host, port } = this.master as MasterAddress
-      this.log('warn', { master: `${host}:${port}`, state: this.state, reason }, 'no link to the master; trying on')
+      this.tell(reason)
       this.reason = reason
       this.reasonSinceMs = facts.nowMs
     }

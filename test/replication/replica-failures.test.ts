@@ -154,6 +154,19 @@ test('a link that comes up and fails again and again for one reason is logged on
   assert.is(lines, 1)
 })
 
+test('two reasons that take turns are logged once each', () => {
+  const bench = new Bench().to('connecting')
+  let lines = 0
+  for (let i = 0; i < 10; i++) {
+    const reason = i % 2 === 0 ? 'refused' : 'reset'
+    lines += logged(bench.do({ type: 'closed', reason }), 'warn').length
+    assert.is(bench.machine.reason, reason)
+    bench.facts.nowMs += 5000
+    bench.do({ type: 'tick' })
+  }
+  assert.is(lines, 2)
+})
+
 test('silence ends every wait', () => {
   for (const state of ['auth', 'meta_sync', 'try_sync', 'db_sync', 'binlog_sync'] as const) {
     const bench = new Bench().to(state)
