@@ -4,6 +4,8 @@ import type { AckRequest } from './messages.ts'
 /** While offsets move, at most so often; while nothing does, so often. */
 const MOVING_MS = 100
 const IDLE_MS = 1000
+/** What is asked for brings the binlog to the medium, at most so often. */
+const SYNC_MS = 100
 
 export class AckClock {
   /** The master has asked. */
@@ -11,6 +13,7 @@ export class AckClock {
   private applied = -1
   private synced = -1
   private sentMs = Number.NEGATIVE_INFINITY
+  private syncedMs = Number.NEGATIVE_INFINITY
 
   /** The next one is due at once. */
   reset(): void {
@@ -26,6 +29,13 @@ export class AckClock {
     this.applied = applied
     this.synced = synced
     this.sentMs = nowMs
+    return true
+  }
+
+  /** Whether the master's question is worth a sync; it is taken for begun then. */
+  maySync(nowMs: number): boolean {
+    if (nowMs - this.syncedMs < SYNC_MS) return false
+    this.syncedMs = nowMs
     return true
   }
 

@@ -86,7 +86,8 @@ export class Failover {
       return
     }
     const { request } = current
-    const replica = host.online().find((candidate) => isTarget(candidate, request) && candidate.applied >= host.end())
+    // What it has applied and not synced could be gone when it comes back from a crash, and it would lead all the same.
+    const replica = host.online().find((candidate) => isTarget(candidate, request) && candidate.synced >= host.end())
     if (replica !== undefined) this.handOver(replica.ip, replica.port)
     else if (nowMs >= current.deadlineMs) this.timeIsUp(request)
     else host.askForAcks()

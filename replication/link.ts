@@ -297,7 +297,9 @@ export class ReplicaLink {
     else if (item.type === 'bad') this.handle({ type: 'bad group', offset: item.offset, reason: item.reason }, source)
     else {
       this.acks.isAsked = true
-      this.options.wake()
+      const { clock, storage, wake } = this.options
+      if (this.acks.maySync(clock.monotonicMs())) storage.binlog.sync() // whoever asks may wait for just that
+      wake()
     }
   }
 

@@ -9,7 +9,12 @@ const log = { debug() {}, info() {}, warn() {}, error() {} } as unknown as Log
 /** A node in outline, and what failover has done to it. */
 function node() {
   const done: string[] = []
-  const state = { end: 100, replicas: [] as { ip: string; port: number; applied: number }[], linked: false, isDiskBroken: false }
+  const state = {
+    end: 100,
+    replicas: [] as { ip: string; port: number; applied?: number; synced: number }[],
+    linked: false,
+    isDiskBroken: false,
+  }
   const failover = new Failover({
     log,
     end: () => state.end,
@@ -31,11 +36,11 @@ const any: FailoverRequest = { to: null, force: false, timeoutMs: 0 }
 
 test('writes wait, the replica gets everything, the role is handed over, and writes go on once the link is up', () => {
   const { failover, state, done } = node()
-  state.replicas = [{ ip: '10.0.0.1', port: 1, applied: 90 }]
+  state.replicas = [{ ip: '10.0.0.1', port: 1, synced: 90 }]
   failover.start(any, 0)
   assert.equal(done, ['pause', 'ask'])
   assert.is(failover.state, 'waiting-for-sync')
-  state.replicas = [{ ip: '10.0.0.1', port: 1, applied: 100 }]
+  state.replicas = [{ ip: '10.0.0.1', port: 1, synced: 100 }]
   failover.advance(10)
   assert.is(failover.state, 'failover-in-progress')
   assert.is(done.at(-1), 'hand over to 10.0.0.1:1')
@@ -47,15 +52,25 @@ test('writes wait, the replica gets everything, the role is handed over, and wri
   assert.is(done.at(-1), 'resume')
 })
 
+test('what a replica has applied and not synced does not count: it could come back without it and lead all the same', () => {
+  const { failover, state } = node()
+  state.replicas = [{ ip: '10.0.0.1', port: 1, applied: 100, synced: 90 }]
+  failover.start(any, 0)
+  assert.is(failover.state, 'waiting-for-sync')
+  state.replicas = [{ ip: '10.0.0.1', port: 1, applied: 100, synced: 100 }]
+  failover.advance(1)
+  assert.is(failover.state, 'failover-in-progress')
+})
+
 test('the replica that was named is waited for, whoever else is ready', () => {
   const { failover, state, done } = node()
   state.replicas = [
-    { ip: '10.0.0.1', port: 1, applied: 100 },
-    { ip: '10.0.0.2', port: 2, applied: 50 },
+    { ip: '10.0.0.1', port: 1, synced: 100 },
+    { ip: '10.0.0.2', port: 2, synced: 50 },
   ]
   failover.start({ ...any, to: { host: '10.0.0.2', port: 2 } }, 0)
   assert.is(failover.state, 'waiting-for-sync')
-  state.replicas = [{ ip: '10.0.0.2', port: 2, applied: 100 }]
+  state.replicas = [{ ip: '10.0.0.2', port: 2, synced: 100 }]
   failover.advance(1)
   assert.is(done.at(-1), 'hand over to 10.0.0.2:2')
 })
@@ -63,7 +78,7 @@ test('the replica that was named is waited for, whoever else is ready', () => {
 test('without FORCE the end of the time gives up, with it the replica takes over with what it has', () => {
   for (const force of [false, true]) {
     const { failover, state, done } = node()
-    state.replicas = [{ ip: '10.0.0.1', port: 1, applied: 10 }]
+    state.replicas = [{ ip: '10.0.0.1', port: 1, synced: 10 }]
     failover.start({ to: { host: '10.0.0.1', port: 1 }, force, timeoutMs: 100 }, 0)
     failover.advance(99)
     assert.is(failover.state, 'waiting-for-sync')
@@ -80,7 +95,7 @@ test('giving up while waiting lets writes go on; while handing over it takes the
   assert.is(waiting.failover.abort('told to'), true)
   assert.equal(waiting.done, ['pause', 'ask', 'resume'])
   const handing = node()
-  handing.state.replicas = [{ ip: '10.0.0.1', port: 1, applied: 100 }]
+  handing.state.replicas = [{ ip: '10.0.0.1', port: 1, synced: 100 }]
   handing.failover.start(any, 0)
   assert.is(handing.failover.abort('told to'), true)
   assert.equal(handing.done, ['pause', 'hand over to 10.0.0.1:1', 'take back', 'resume'])
@@ -89,7 +104,7 @@ test('giving up while waiting lets writes go on; while handing over it takes the
 
 test('a role that cannot be taken back is handed over on, and writes go on in the end', () => {
   const { failover, state, done } = node()
-  state.replicas = [{ ip: '10.0.0.1', port: 1, applied: 100 }]
+  state.replicas = [{ ip: '10.0.0.1', port: 1, synced: 100 }]
   failover.start(any, 0)
   state.isDiskBroken = true
   assert.throws(() => failover.abort('told to'), /EIO/)
