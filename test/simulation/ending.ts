@@ -35,6 +35,7 @@ export async function end(world: World): Promise<void> {
   await world.forMs(world.settings.replication.timeoutMs + 1000) // links that carry one way only are found out by then
   await converge(world)
   await stayQuiet(world)
+  await leaveAndReturn(world)
   compare(world, master)
   await close(world)
 }
@@ -120,6 +121,28 @@ async function stayQuiet(world: World): Promise<void> {
     if (node.process?.dialled !== before[index]) throw new Error(`${node.name} has connected anew though all is well`)
   }
   await converge(world)
+}
+
+/** SLAVEOF NO ONE and back with nothing between: in step again within a second, and without a full sync. */
+async function leaveAndReturn(world: World): Promise<void> {
+  const node = world.chance.pick(world.nodes.filter(({ process }) => process?.replication?.isReplica === true))
+  const replication = node.process?.replication
+  const master = node.process?.storage.identity.master
+  if (replication === undefined || replication === null || master === undefined || master === null)
+    throw new Error(`${node.name} is no replica`)
+  const { fullSyncs } = replication.link.view
+  node.process?.wake()
+  replication.leave()
+  replication.follow(master.host, master.port, 'from where we are')
+  world.note(`${node.name} leaves and returns`)
+  await world.until(
+    () => replication.link.isUp,
+    1000,
+    `that ${node.name} is back`,
+    () => view(world),
+  )
+  await converge(world)
+  if (replication.link.view.fullSyncs !== fullSyncs) throw new Error(`${node.name} needed a full sync to come back`)
 }
 
 function compare(world: World, master: SimulatedNode): void {

@@ -36,12 +36,13 @@ const KIBIBYTE = 1024
 export function drawSettings(chance: Seeded): WorldSettings {
   const roles = chance.pick<Roles>(['fixed', 'failover', 'free', 'free', 'free'])
   const rarely = () => chance.pick([0, 0.05, 0.15, 0.4])
+  const writes = chance.random() < 0.15 ? 'uniform' : 'any'
   const preloadBytes = chance.random() < 0.12 ? 300_000 + chance.integer(1_500_000) : 0
   return {
     nodes: 3 + chance.integer(3),
     roles,
-    appendfsync: chance.pick(['always', 'everysec', 'mixed'] as const),
-    writes: chance.random() < 0.2 ? 'uniform' : 'any',
+    appendfsync: writes === 'uniform' ? 'everysec' : chance.pick(['always', 'everysec', 'mixed'] as const),
+    writes,
     preloadBytes,
     storage: {
       binlog: {
@@ -68,7 +69,12 @@ export function drawSettings(chance: Seeded): WorldSettings {
       minReplicas: chance.pick([0, 0, 0, 1]),
       minReplicasMaxLagMs: 2000,
     },
-    trouble: { network: preloadBytes > 0 ? 0.4 : rarely(), crashes: rarely(), disk: rarely(), clocks: chance.pick([0, 0.05]) },
+    trouble: {
+      network: preloadBytes > 0 ? 0.4 : rarely(),
+      crashes: writes === 'uniform' ? 0.5 : chance.pick([0, 0.1, 0.4, 1]),
+      disk: rarely(),
+      clocks: chance.pick([0, 0.05]),
+    },
     paceMs: chance.pick([10, 40, 150]),
   }
 }
