@@ -39,8 +39,10 @@ export class Ghosts {
   /** What some connection has said is said again to a node, all of it or a part. */
   repeat(to: string): string {
     const { chance, schedule } = this.network
-    if (this.recordings.length === 0) return 'nothing to say again'
-    const { ip, socket, bytes } = chance.pick(this.recordings)
+    // To hand a role over is a word for one node at one moment: no network brings it to another.
+    const recordings = this.recordings.filter(({ bytes }) => !bytes.includes('FAILOVER'))
+    if (recordings.length === 0) return 'nothing to say again'
+    const { ip, socket, bytes } = chance.pick(recordings)
     const part = bytes.subarray(0, 1 + chance.integer(bytes.length))
     const isTwice = chance.random() < 0.3
     const ghost = this.dial(ip, to, (open) => {
