@@ -160,7 +160,7 @@ export class Binlog {
   /** Starts bringing all that is appended to the medium, unless that is under way. */
   sync(): void {
     if (this.syncedOffset === this.position.offset || this.file === null || this.hasFailed) return
-    if (this.syncing !== null) this.syncWanted = true
+    if (this.syncing !== null) this.syncWanted ||= this.syncingTo < this.position.offset
     else this.syncing = this.syncOnce(this.file)
   }
 

@@ -146,6 +146,21 @@ test('a group that did not fit is cut off again, and the log goes on as if it ha
   }
 })
 
+test('a sync that is asked for while one is under way that brings everything is that one', async () => {
+  const { binlog, write } = made()
+  write('SET', 'a', '1')
+  const first = binlog.syncTo(binlog.end.offset)
+  binlog.sync()
+  await first
+  for (let turns = 0; turns < 5; turns++) await new Promise((resolve) => setImmediate(resolve))
+  assert.is(binlog.syncs, 1)
+  write('SET', 'a', '2')
+  binlog.sync()
+  write('SET', 'a', '3')
+  await binlog.syncTo(binlog.end.offset)
+  assert.is(binlog.syncs, 3, 'what came after it began needs another one')
+})
+
 test('a failed sync is fatal once, is never tried again, and nothing is appended after it', async () => {
   const { files, binlog, fatal, write } = made()
   write('SET', 'a', '1')

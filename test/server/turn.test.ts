@@ -1,0 +1,28 @@
+import { test } from 'uvu'
+import * as assert from 'uvu/assert'
+import { Turn } from '../../server/turn.ts'
+import { Disk, Engine, until } from '../support/engine.ts'
+import { ManualClock } from '../support/manual-clock.ts'
+
+test('with appendfsync always, what no client waits for is synced too: replicas get nothing that is not on the medium', async () => {
+  const clock = new ManualClock()
+  const engine = await Engine.open(new Disk(), { clock })
+  const { storage } = engine
+  const turn = new Turn(
+    storage,
+    () => {},
+    () => {},
+  )
+  turn.waitForSync = true
+  engine.write('SET', 'a', '1', 'PX', '100')
+  await storage.binlog.syncTo(storage.binlog.end.offset)
+  const { offset } = storage.binlog.end
+  clock.advance(200)
+  turn.begin()
+  await until(() => storage.binlog.end.offset > offset, 'the deletion')
+  await until(() => storage.binlog.synced === storage.binlog.end.offset, 'its sync')
+  assert.is(engine.run('EXISTS', 'a'), 0)
+  await storage.close('nosave')
+})
+
+test.run()
