@@ -175,7 +175,7 @@ export class SimulatedNode {
     const { process, host, track } = this
     if (process === null || process.muted || process.replication === null) return
     const { binlog, stalled } = process.storage
-    if (process.epoch !== this.trackEpoch) this.restartTrack(process)
+    if (process.epoch !== this.trackEpoch) this.quietly(() => this.restartTrack(process))
     const before = track.end.offset
     this.follow(process)
     const until = this.syncAlways ? binlog.synced : binlog.end.offset
@@ -189,11 +189,20 @@ export class SimulatedNode {
     const { track, host, disk } = this
     const isReplica = storage.role === 'replica'
     const before = track.end.offset
-    this.isObserving = true
-    track.follow(disk.files, storage.binlog.segments, storage.binlog.end, host.histories, isReplica && this.wasReplica)
-    this.isObserving = false
+    this.quietly(() => track.follow(disk.files, storage.binlog.segments, storage.binlog.end, host.histories, isReplica && this.wasReplica))
     if (!isReplica && !this.wasReplica) this.unacknowledged.push(...track.after(before))
     this.wasReplica = isReplica
+  }
+
+  /** What is read of the disk here is no operation of the node's, and nothing crashes at it. */
+  private quietly<T>(read: () => T): T {
+    const before = this.isObserving
+    this.isObserving = true
+    try {
+      return read()
+    } finally {
+      this.isObserving = before
+    }
   }
 
   /** Compares memory with what others had at this position. */
@@ -236,7 +245,8 @@ export class SimulatedNode {
 
   /** The name of the data that CURRENT names. */
   private generation(): string | null {
-    return this.disk.files.existsSync('/data/CURRENT') ? currentGeneration(this.disk.files, '/data').name : null
+    const { files } = this.disk
+    return this.quietly(() => (files.existsSync('/data/CURRENT') ? currentGeneration(files, '/data').name : null))
   }
 
   private restartTrack({ epoch, storage }: SimulatedProcess): void {
