@@ -57,7 +57,9 @@ export class NodeRole {
     this.options.identities.save(identity)
   }
 
-  follow(master: MasterAddress): void {
+  /** What it has acknowledged as a master is on the medium first: a power loss from here on makes it no master that lacks some of it. */
+  follow(binlog: Binlog, master: MasterAddress): void {
+    if (this.role === 'master') binlog.syncNow()
     this.save(followingIdentity(this.identity, master))
     this.options.keyspace.expiry = this.restingExpiry
   }

@@ -260,7 +260,7 @@ export class Storage {
   /** This node follows a master from now on. The open group must be in the binlog. */
   becomeReplica(master: MasterAddress): void {
     this.mustBeSettled()
-    this.standing.follow(master)
+    this.standing.follow(this.binlog, master)
   }
 
   /** This node is a master from now on, of a history that others may continue up to here. */

@@ -34,6 +34,22 @@ test('a node is a replica from the moment that is stored, and still is after a c
   }
 })
 
+test('what a master has acknowledged is on the medium before it is a replica', async () => {
+  const engine = await Engine.open(new Disk())
+  const { storage, disk } = engine
+  engine.write('SET', 'a', '1')
+  const { end } = storage.binlog
+  assert.is(storage.binlog.synced, 0)
+  let atTheRename: Disk | null = null
+  disk.files.onOperation = (operation) => {
+    if (operation === 'rename') atTheRename ??= disk.crash(lose)
+  }
+  storage.becomeReplica(MASTER)
+  const again = await Engine.open(atTheRename as unknown as Disk)
+  assert.is(again.storage.role, 'master', 'the role was not stored yet')
+  assert.equal(again.storage.binlog.end, end)
+})
+
 test('a change of role that cannot be stored does not happen', async () => {
   const engine = await Engine.open(new Disk())
   const { identity } = engine.storage

@@ -246,8 +246,10 @@ test('a checkpoint under way ends before the data is replaced, and evicted keys 
   checkMemory(replica.storage.keyspace)
 })
 
-test('replies that wait for the log to be on the medium do not wait for the next one', async () => {
-  const [master, replica] = [await makeMaster(), await makeReplica()]
+test('what waits for the log to be on the medium does not wait for the next one', async () => {
+  const [master, replica] = [await makeMaster(), await Engine.open(new Disk())]
+  replica.storage.becomeReplica(MASTER)
+  receive(replica, await makeMaster())
   const { binlog } = replica.storage
   const { offset } = binlog.end
   assert.ok(binlog.synced < offset)
