@@ -74,7 +74,7 @@ export async function endProgram(
     child.kill(signal)
     await ended
   }
-  if (directory === 'remove') rmSync(program.directory, { recursive: true, force: true })
+  if (directory === 'remove') rmSync(program.directory, { recursive: true, force: true, maxRetries: 20, retryDelay: 100 }) // a child of Redis may still write
 }
 
 /** Sends one inline command and resolves to what comes back at first: whole for what fits one read. */
