@@ -113,10 +113,7 @@ export class SimulatedNode {
     if (process === null) return
     this.noteWhatWas(how, false)
     if (how === 'kill') host.network.kill(process)
-    else {
-      host.network.cutPower(process)
-      host.lostPower(this)
-    }
+    else host.network.cutPower(process)
     this.note(how)
     this.process = null
     this.disk = disk
@@ -237,7 +234,8 @@ export class SimulatedNode {
   }
 
   private noteWhatWas(how: Crash, isMidway: boolean): void {
-    const { process } = this
+    const { process, host } = this
+    if (how === 'power loss') host.lostPower(this)
     if (process === null || process.replication === null) return // in the middle of a start: what was before it still counts
     const { end, synced } = process.storage.binlog
     this.crashed = { how, isMidway, end: end.offset, synced }
