@@ -21,7 +21,7 @@ import {
   type TrySyncReply,
   type TrySyncRequest,
 } from './messages.ts'
-import { isReading, mustBeQuiet, type Peer, Peers, progressOf } from './peers.ts'
+import { isReading, isStuck, mustBeQuiet, type Peer, Peers, progressOf } from './peers.ts'
 import type { ReplicaConnection } from './replica-connection.ts'
 import { type ConflictView, conflictViews, type ReplicaView, replicaView } from './replica-view.ts'
 import type { ReplicationSettings } from './settings.ts'
@@ -341,7 +341,8 @@ export class Master {
       return
     }
     peer.feed?.showLife(pingPeriodMs, now)
-    this.checkLag(peer, item)
+    if (isStuck(peer, item.applied, timeoutMs, now)) this.cut(peer, 'it has got all there is, and applies none of it')
+    else this.checkLag(peer, item)
   }
 
   private checkLag(peer: Peer, item: SlaveItem): void {

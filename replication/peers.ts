@@ -17,6 +17,8 @@ export interface Peer {
   transfer: Transfer | null
   /** Bytes of a full sync that the socket had taken when that was last looked at. */
   takenBytes: number
+  /** What it had applied when that moved last, or could not. */
+  stuck: { readonly applied: number; readonly sinceMs: number }
   /** How far behind the end was what is kept for it when that was last agreed on; so far beyond the limit it may be until it has caught up. */
   headStart: number
   /** Why its session is over. isTorn: its stream was left in the middle of a group. */
@@ -59,7 +61,16 @@ export class Peers {
 
   /** In the place of what this connection was before, if anything. */
   add(connection: ReplicaConnection, session: number, headStart: number): void {
-    this.peers.set(connection.id, { connection, session, feed: null, transfer: null, takenBytes: 0, headStart, over: null })
+    this.peers.set(connection.id, {
+      connection,
+      session,
+      feed: null,
+      transfer: null,
+      takenBytes: 0,
+      stuck: { applied: -1, sinceMs: 0 },
+      headStart,
+      over: null,
+    })
   }
 
   /** Returns it, if it was one. */
@@ -156,6 +167,18 @@ export function isReading(peer: Peer): boolean {
   const hasTaken = takenBytes > peer.takenBytes || unsentBytes === 0
   peer.takenBytes = takenBytes
   return hasTaken
+}
+
+/**
+ * Whether its socket has long taken everything, and it has applied nothing since. It waits for the end of a group whose length was damaged on the
+ * way, and takes whatever comes for more of it: of itself it would never find out.
+ */
+export function isStuck(peer: Peer, applied: number, timeoutMs: number, nowMs: number): boolean {
+  const { feed, connection, stuck } = peer
+  const isWaiting = feed !== null && feed.offset > applied && connection.unsentBytes === 0
+  if (isWaiting && stuck.applied === applied) return nowMs - stuck.sinceMs > timeoutMs
+  peer.stuck = { applied: isWaiting ? applied : -1, sinceMs: nowMs }
+  return false
 }
 
 export function progressOf(peer: Peer | undefined): ReplicaProgress {

@@ -133,6 +133,29 @@ test('a replica that is silent for repl-timeout is closed, whatever it is at, an
   await bench.close()
 })
 
+test('a replica that has got everything and applies none of it for repl-timeout is cut off, one that is slow is not', async () => {
+  const bench = await MasterBench.open()
+  const connection = bench.online()
+  const { offset } = bench.engine.storage.binlog.end
+  bench.write('SET', 'key', '1')
+  const slow = bench.online(bench.engine.storage.binlog.end, { port: 7002, runId: id(2) })
+  for (let seconds = 0; seconds < 60; seconds++) {
+    assert.is(connection.isClosed, false)
+    bench.ack(connection, offset)
+    if (seconds % 30 === 0) {
+      bench.write('SET', 'key', String(seconds))
+      bench.ack(slow, bench.engine.storage.binlog.end.offset - 1)
+    } else bench.ack(slow, 0)
+    bench.pass(1000)
+  }
+  bench.ack(slow, bench.engine.storage.binlog.end.offset)
+  bench.ack(connection, offset)
+  bench.pass(200)
+  assert.equal([connection.isClosed, slow.isClosed], [true, false])
+  assert.match(bench.levels('warn')[0] as string, /applies none of it/)
+  await bench.close()
+})
+
 test('acknowledged offsets count for replicas that are online, and never past the end of the binlog', async () => {
   const bench = await MasterBench.open()
   bench.write('SET', 'key', '1')
