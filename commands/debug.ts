@@ -16,6 +16,7 @@ import { clientError, noSuchKey } from './errors.ts'
 import { globMatches } from './glob.ts'
 import { helpReply } from './help.ts'
 import { encodingOf, idleSeconds, referenceCountOf } from './object.ts'
+import { reading } from './reading.ts'
 import { OK, type Reply, SimpleString } from './reply.ts'
 import type { Session } from './session.ts'
 import { requireString } from './values.ts'
@@ -149,7 +150,7 @@ const SUBCOMMANDS: Readonly<Record<string, Subcommand>> = {
       return OK
     },
   },
-  digest: { arity: 2, run: async ({ keyspace }) => new SimpleString(await databasesDigest(keyspace)) },
+  digest: { arity: 2, run: async ({ keyspace }) => new SimpleString(await reading(databasesDigest(keyspace))) },
   'digest-value': { arity: -2, run: ({ db }, args) => args.slice(2).map((key) => new SimpleString(valueDigest(db, key))) },
   error: {
     arity: 3,

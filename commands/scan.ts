@@ -11,7 +11,6 @@ import {
   ALL_KEYS,
   type KeyRange,
   prefixRange,
-  StoreNotOpenError,
   storedEdges,
   type TypeName,
   typeNameOf,
@@ -25,6 +24,7 @@ import { type Command, command } from './command.ts'
 import type { Context } from './context.ts'
 import { clientError, syntaxError } from './errors.ts'
 import { type Glob, globOf, isLiteral, literalPrefix } from './glob.ts'
+import { reading } from './reading.ts'
 
 const DEFAULT_COUNT = 10
 const RANDOM_TRIES = 100
@@ -34,15 +34,6 @@ const SEEK_KEYS = 32
 const DRAWN_BYTES = 6
 
 const invalidCursor = () => clientError('ERR invalid cursor')
-
-/** LevelDB is closed for a moment while the server recovers from a full disk: clients know to come back after this. */
-async function reading<T>(work: Promise<T>): Promise<T> {
-  try {
-    return await work
-  } catch (error) {
-    throw error instanceof StoreNotOpenError ? clientError('LOADING The database is being reopened after a disk error') : error
-  }
-}
 
 interface ScanOptions {
   readonly pattern: Bytes | null

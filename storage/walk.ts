@@ -156,6 +156,11 @@ function storedKeyOf(recordKey: Buffer, value: Buffer): WalkedKey {
   return { key, expireAt: root.expireAt, type: typeNameOfKind(root.kind) }
 }
 
+/** Whether a read failed because LevelDB was closed, be it for good or for a moment. */
+export function isStoreNotOpen(error: unknown): boolean {
+  return error instanceof StoreNotOpenError || isNotOpen(error)
+}
+
 function isNotOpen(error: unknown): boolean {
   const code = (error as { readonly code?: unknown }).code
   return code === 'LEVEL_DATABASE_NOT_OPEN' || code === 'LEVEL_ITERATOR_NOT_OPEN'

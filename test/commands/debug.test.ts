@@ -106,6 +106,17 @@ test('DEBUG DIGEST is the same for the same content, whatever the order and wher
   assert.is.not(await digest(one), first)
 })
 
+test('DEBUG DIGEST while LevelDB is being reopened asks its client to come back', async () => {
+  const { run, runAsync, toDisk, records } = start()
+  run('SET', 'a', '1')
+  await toDisk()
+  await records.close()
+  const refused = await runAsync('DEBUG', 'DIGEST').catch((error: Error) => error)
+  assert.match((refused as Error).message, /^LOADING /)
+  await records.reopen()
+  assert.instance(await runAsync('DEBUG', 'DIGEST'), SimpleString)
+})
+
 test('DEBUG DIGEST tells databases apart', async () => {
   const { run, runAsync, session } = start()
   run('SET', 'a', '1')
