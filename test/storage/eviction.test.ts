@@ -3,7 +3,7 @@ import { runInNewContext } from 'node:vm'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import type { Rope } from '../../storage/values/rope.ts'
-import { Disk, Engine, until } from '../support/engine.ts'
+import { Disk, Engine, nextTurn, until } from '../support/engine.ts'
 import { checkMemory, liveContent } from '../support/engine-invariants.ts'
 
 const LARGE = 'large '.repeat(60_000)
@@ -101,18 +101,24 @@ test('what is used stays longer than what is not', async () => {
 test('a small value that came in a large group keeps none of it alive', async () => {
   setFlagsFromString('--expose-gc')
   const collect = runInNewContext('gc') as () => void
-  const used = () => {
-    collect()
-    const { heapUsed, external, arrayBuffers } = process.memoryUsage()
-    return heapUsed + external + arrayBuffers
+  /** What is left when nothing more goes: memory outside of the heap follows a while after what held it. */
+  const used = async () => {
+    let least = Number.POSITIVE_INFINITY
+    for (let round = 0; round < 10; round++) {
+      collect()
+      await nextTurn()
+      const { heapUsed, external, arrayBuffers } = process.memoryUsage()
+      least = Math.min(least, heapUsed + external + arrayBuffers)
+    }
+    return least
   }
   const engine = await Engine.open(new Disk())
   const filler = 'f'.repeat(60_000)
   for (let i = 0; i < 400; i++) engine.write('MSET', `k${i}`, `value ${i}`, 'filler', filler)
   const disk = engine.disk.kill(() => 0)
-  const before = used()
+  const before = await used()
   const again = await Engine.open(disk)
-  const grown = used() - before
+  const grown = (await used()) - before
   assert.ok(grown < 8_000_000, `${grown} bytes for 400 small values; the groups were 24 MB`)
   assert.is(again.run('GET', 'k1'), 'value 1')
 })
