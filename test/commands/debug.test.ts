@@ -114,7 +114,7 @@ test('DEBUG DIGEST while LevelDB is being reopened asks its client to come back'
   const refused = await runAsync('DEBUG', 'DIGEST').catch((error: Error) => error)
   assert.match((refused as Error).message, /^LOADING /)
   await records.reopen()
-  assert.instance(await runAsync('DEBUG', 'DIGEST'), SimpleString)
+  assert.match(((await runAsync('DEBUG', 'DIGEST')) as SimpleString).text, /^[0-9a-f]{40}$/)
 })
 
 test('DEBUG DIGEST tells databases apart', async () => {
