@@ -42,6 +42,7 @@ export async function end(world: World): Promise<void> {
 
 function heal(world: World): void {
   world.note('all troubles are over')
+  world.isHealed = true
   world.network.heal()
   world.ghosts.lay()
   for (const { process } of world.nodes) {

@@ -54,19 +54,20 @@ export const writeAndWait: Act = (world) => {
   process.run(0, 'SET', 'await', String(100_000 + (after % 900_000)))
   const what = chance.pick(['applied', 'synced'] as const)
   const replicas = 1 + chance.integer(nodes.length - 1)
-  const { crashes } = world
-  const { epoch } = process
+  const lives = livesOf(world)
   const waiting = process.replication?.wait({}, { after, local: false, replicas, what, timeoutMs: 1 + chance.integer(2000) })
   waiting?.then(
     (result) => {
       node.note(`WAIT of ${after}: ${result.replicas} of ${replicas}, ${what}`)
-      if (world.crashes === crashes && node.process === process && process.epoch === epoch)
-        node.guarded(() => checkWait(world, node, after, result.replicas))
+      if (livesOf(world) === lives) node.guarded(() => checkWait(world, node, after, result.replicas))
     },
     (error: Error) => node.note(`WAIT of ${after}: ${error.message}`),
   )
   return `${node.name}: writes and waits for ${replicas}, ${what}`
 }
+
+/** Changes when a process ends or a node's data is replaced: what was acknowledged before may be gone. */
+const livesOf = ({ crashes, nodes }: World) => [crashes, ...nodes.map(({ process }) => `${process?.runId} ${process?.epoch}`)].join()
 
 function checkWait({ nodes }: World, node: SimulatedNode, after: number, counted: number): void {
   const [group] = node.track.after(after)

@@ -34,6 +34,8 @@ export class World implements NodeHost {
   readonly history: string[] = []
   /** Complaints are not expected any more. */
   isQuiet = false
+  /** Disks are large again. */
+  isHealed = false
   events = 0
   /** Each lifts a fault that has been asked for. */
   readonly faults: (() => void)[] = []
@@ -224,6 +226,7 @@ export class World implements NodeHost {
     this.starting.add(node)
     this.schedule.after(this.chance.random() * (this.chance.random() < 0.7 ? 200 : 4000), () => {
       this.starting.delete(node)
+      if (this.isHealed) node.disk.files.capacityBytes = 2 ** 40
       if (node.process === null) node.start()
     })
   }
