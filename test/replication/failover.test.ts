@@ -22,7 +22,10 @@ function node() {
     askForAcks: () => done.push('ask'),
     pauseWrites: () => done.push('pause'),
     resumeWrites: () => done.push('resume'),
-    handOver: (host, port) => done.push(`hand over to ${host}:${port}`),
+    handOver(host, port) {
+      if (state.isDiskBroken) throw new Error('EIO')
+      done.push(`hand over to ${host}:${port}`)
+    },
     takeBack() {
       if (state.isDiskBroken) throw new Error('EIO')
       done.push('take back')
@@ -100,6 +103,15 @@ test('giving up while waiting lets writes go on; while handing over it takes the
   assert.is(handing.failover.abort('told to'), true)
   assert.equal(handing.done, ['pause', 'hand over to 10.0.0.1:1', 'take back', 'resume'])
   assert.is(handing.failover.state, 'no-failover')
+})
+
+test('a role that cannot be stored is not handed over: this node goes on as the master', () => {
+  const { failover, state, done } = node()
+  state.replicas = [{ ip: '10.0.0.1', port: 1, synced: 100 }]
+  state.isDiskBroken = true
+  failover.start(any, 0)
+  assert.is(failover.state, 'no-failover')
+  assert.equal(done, ['pause', 'resume'])
 })
 
 test('a role that cannot be taken back is handed over on, and writes go on in the end', () => {

@@ -154,4 +154,52 @@ test('when its master goes on under another id, a replica sends its own replicas
   await storage.close('nosave')
 })
 
+test('a replica that cannot store that it is a master goes on following', async () => {
+  const { engine, storage, replication, dialled } = await node()
+  replication.follow('10.0.0.1', 7001, 'from where we are')
+  engine.disk.files.fail({ operation: 'write', path: /identity/, code: 'EIO' })
+  assert.throws(() => replication.leave(), /EIO/)
+  assert.is(storage.role, 'replica')
+  assert.equal(dialled, [7001, 7001])
+  replication.leave()
+  assert.is(storage.role, 'master')
+  await storage.close('nosave')
+})
+
+test('a node that was restarted while it hands its role over is told by SLAVEOF to be an ordinary replica', async () => {
+  const { storage, replication } = await node()
+  storage.becomeReplica({ host: '10.0.0.1', port: 7001, failover: true })
+  replication.start(null)
+  assert.is(replication.follow('10.0.0.1', 7001, 'from where we are'), 'started')
+  assert.is(storage.identity.master?.failover, false)
+  assert.is(replication.follow('10.0.0.1', 7001, 'from where we are'), 'already')
+  replication.leave()
+  await storage.close('nosave')
+})
+
+test('a replica takes over for its master: while the link is up for that process only, else for whoever is of its history; once is enough', async () => {
+  const { engine, storage, replication, takenOn } = await node()
+  engine.write('SET', 'a', '1')
+  const { replicationId } = storage.identity
+  const { end } = storage.binlog
+  replication.follow('10.0.0.1', 7001, 'from where we are')
+  takenOn(replicationId, [])
+  let attempt = 0
+  const ask = () => {
+    const connection = new FakeConnection(++attempt)
+    const request = { ip: '', port: 7001, runId: id(3), attempt, version: FORMAT_VERSION, failover: true }
+    const { session } = replication.master.metaSync(connection, request)
+    return replication.master.trySync(connection, { session, replicationIds: [replicationId], ...end, failover: true })
+  }
+  assert.throws(ask, /not the master of this one/)
+  replication.link.reconnect('the master is restarted, and has another run id')
+  assert.is(ask().type, 'continue')
+  assert.is(storage.role, 'master')
+  replication.follow('10.0.0.1', 7002, 'from where we are')
+  assert.is(ask().type, 'continue', 'it has taken over, and handed the role on')
+  assert.is(storage.role, 'replica')
+  replication.leave()
+  await storage.close('nosave')
+})
+
 test.run()

@@ -1,5 +1,6 @@
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
+import { replayer } from '../../server/replay-client.ts'
 import { BinlogReader } from '../../storage/binlog/reader.ts'
 import { listSegments } from '../../storage/binlog/segments.ts'
 import { readCommand } from '../../storage/command-codec.ts'
@@ -168,6 +169,20 @@ test('no timer waits for more than a second, whatever the deadline, and none for
   assert.is(expiry.delayMs(clock.wallMs() + 10_000), 0)
   clock.setWall(clock.wallMs() - 10 * MINUTE)
   assert.is(expiry.delayMs(clock.wallMs()), 1000)
+})
+
+test('while memory is read again from disk nothing expires: its deletion would be lost if it could not be written', async () => {
+  const { engine, clock } = await started()
+  const { storage } = engine
+  engine.write('SET', 'a', '1', 'PX', '1000')
+  const { offset } = storage.binlog.end
+  clock.advance(2000)
+  const reloading = storage.reload(replayer(engine.executor, storage.keyspace))
+  engine.turn()
+  assert.is(storage.binlog.end.offset, offset)
+  await reloading
+  engine.turn()
+  assert.equal(logged(engine).at(-1)?.words, 'DEL a')
 })
 
 test.run()
