@@ -11,6 +11,7 @@ const TITLES: Readonly<Record<Exclude<Section, 'compatibility'>, string>> = {
   log: 'Log',
   process: 'Process',
   data: 'Data',
+  collections: 'Collections',
   replication: 'Replication',
   monitoring: 'Monitoring',
 }

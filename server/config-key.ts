@@ -2,7 +2,17 @@
 import type { Bytes } from '../storage/bytes.ts'
 import type { Kind } from './config-kinds.ts'
 
-export type Section = 'network' | 'tls' | 'clients' | 'log' | 'process' | 'data' | 'replication' | 'monitoring' | 'compatibility'
+export type Section =
+  | 'network'
+  | 'tls'
+  | 'clients'
+  | 'log'
+  | 'process'
+  | 'data'
+  | 'collections'
+  | 'replication'
+  | 'monitoring'
+  | 'compatibility'
 
 /** What a default may depend on. */
 export interface Machine {

@@ -26,20 +26,7 @@ function inert(help: string, rows: readonly Row[]): ConfigKey[] {
   }))
 }
 
-const encodings = inert('every collection is one kind of tree here', [
-  ['hash-max-listpack-entries', long, '512', 'hash-max-ziplist-entries'],
-  ['hash-max-listpack-value', memory(0), '64', 'hash-max-ziplist-value'],
-  ['list-max-listpack-size', integer(-(2 ** 31), MAX_INT32), '-2', 'list-max-ziplist-size'],
-  ['list-compress-depth', whole, '0'],
-  ['set-max-intset-entries', long, '512'],
-  ['set-max-listpack-entries', long, '128'],
-  ['set-max-listpack-value', memory(0), '64'],
-  ['zset-max-listpack-entries', long, '128', 'zset-max-ziplist-entries'],
-  ['zset-max-listpack-value', memory(0), '64', 'zset-max-ziplist-value'],
-  ['stream-node-max-bytes', memory(0), '4kb'],
-  ['stream-node-max-entries', long, '100'],
-  ['hll-sparse-max-bytes', memory(0), '3000'],
-])
+const encodings = inert('pages of lists are never compressed here', [['list-compress-depth', whole, '0']])
 
 const memoryKeys = inert('data is on disk and never evicted: cache-memory bounds what is held in memory', [
   ['maxmemory', memory(0), '0'],

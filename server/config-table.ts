@@ -4,6 +4,7 @@
  */
 import { type Bytes, lowerCase } from '../storage/bytes.ts'
 import { type ConfigKey, type ConfigName, defaultOf } from './config-key.ts'
+import { collectionKeys } from './config-keys-collections.ts'
 import { compatibilityKeys } from './config-keys-compatibility.ts'
 import { networkKeys } from './config-keys-network.ts'
 import { replicationKeys } from './config-keys-replication.ts'
@@ -11,7 +12,14 @@ import { serverKeys } from './config-keys-server.ts'
 import { storageKeys } from './config-keys-storage.ts'
 
 /** Every key, in the order in which --help and CONFIG GET * show them. */
-export const configKeys: readonly ConfigKey[] = [...networkKeys, ...serverKeys, ...storageKeys, ...replicationKeys, ...compatibilityKeys]
+export const configKeys: readonly ConfigKey[] = [
+  ...networkKeys,
+  ...serverKeys,
+  ...storageKeys,
+  ...collectionKeys,
+  ...replicationKeys,
+  ...compatibilityKeys,
+]
 
 /** Every name by which a key can be called, aliases after the key's own. */
 export const configNames: ReadonlyMap<Bytes, ConfigName> = gather(configKeys)

@@ -9,6 +9,7 @@ const SECTIONS: Readonly<Record<Exclude<Section, 'compatibility'>, string>> = {
   log: 'Log',
   process: 'Process',
   data: 'Data',
+  collections: 'Collections',
   replication: 'Replication',
   monitoring: 'Monitoring',
 }
