@@ -44,6 +44,23 @@ export class NewKeys {
     return result
   }
 
+  /** Up to `count` settled keys in descending order, the first of them before `before`; undefined: from the last on. */
+  preceding(before: Bytes | undefined, count: number): Bytes[] {
+    const result: Bytes[] = []
+    let blockIndex = before === undefined ? this.blocks.length - 1 : this.blockFor(before)
+    let block = this.blocks[blockIndex] as Bytes[]
+    let index = before === undefined ? block.length : lowerBound(block, before)
+    while (result.length < count) {
+      if (index > 0) result.push(block[--index] as Bytes)
+      else if (--blockIndex < 0) break
+      else {
+        block = this.blocks[blockIndex] as Bytes[]
+        index = block.length
+      }
+    }
+    return result
+  }
+
   /** Takes over another one's keys: what was frozen comes back when its checkpoint fails. */
   absorb(other: NewKeys): void {
     for (const key of other.pending) this.pending.push(key)

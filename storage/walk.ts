@@ -1,5 +1,5 @@
 /**
- * A walk over the keys of one database, in key order, step by step. What exists is
+ * A walk over the keys of one database, in key order or against it, step by step. What exists is
  *
  *   LevelDB's roots, less keys whose resident entry is a tombstone, plus the keys that LevelDB does not have yet
  *
@@ -12,6 +12,7 @@ import type { Bytes } from './bytes.ts'
 import { detached } from './bytes.ts'
 import type { Database } from './database.ts'
 import type { Value } from './entry.ts'
+import type { NewKeys } from './new-keys.ts'
 import { READ_AHEAD_KEYS, type ReadAhead } from './read-ahead.ts'
 import { KIND_ROPE, KIND_STRING, readRecordKey, readRoot, rootRange } from './records.ts'
 
@@ -33,11 +34,13 @@ export interface KeyRange {
 }
 
 export interface WalkStep {
-  /** Ascending. Keys past their deadline are left out. */
+  /** Ascending, or descending when walking back. Keys past their deadline are left out. */
   readonly keys: readonly WalkedKey[]
-  /** Where the next step begins; null at the end. */
+  /** What the next step's range begins with, or ends before when walking back; null at the end. */
   readonly next: Bytes | null
 }
+
+type Order = 'forward' | 'backward'
 
 /** LevelDB is closed, or being closed and opened again: nothing can be read for now. */
 export class StoreNotOpenError extends Error {
@@ -70,7 +73,7 @@ export function prefixRange(prefix: Bytes): KeyRange {
 }
 
 /** The first possible key after this one. */
-function keyAfter(key: Bytes): Bytes {
+export function keyAfter(key: Bytes): Bytes {
   return detached(`${key}\0`)
 }
 
@@ -80,7 +83,16 @@ function keyAfter(key: Bytes): Bytes {
  * New keys are sorted in first, with turns for others in between. That ends though others go on creating keys, since each piece also makes
  * up for those that came during the turn before. With `ahead`, small steps share what they read.
  */
-export async function walk(db: Database, range: KeyRange, count: number, ahead?: ReadAhead): Promise<WalkStep> {
+export function walk(db: Database, range: KeyRange, count: number, ahead?: ReadAhead): Promise<WalkStep> {
+  return walkOneStep(db, range, count, 'forward', ahead)
+}
+
+/** One step from the end of the range towards its start. */
+export function walkBack(db: Database, range: KeyRange, count: number): Promise<WalkStep> {
+  return walkOneStep(db, range, count, 'backward')
+}
+
+async function walkOneStep(db: Database, range: KeyRange, count: number, order: Order, ahead?: ReadAhead): Promise<WalkStep> {
   const { keyspace } = db
   let piece = SETTLE_KEYS
   while (db.droppedIn === 0 && db.keyCount > 0) {
@@ -93,13 +105,13 @@ export async function walk(db: Database, range: KeyRange, count: number, ahead?:
     // No await between the last key settled, the epoch and the snapshot.
     const { epoch } = keyspace
     const known = ahead?.find(db, range, count) ?? null
-    if (known !== null) return merge(db, range, count, known)
+    if (known !== null) return merge(db, range, count, known, order)
     const isShared = ahead !== undefined && count < READ_AHEAD_KEYS
-    const stored = await readStored(db, range, count, isShared ? READ_AHEAD_KEYS : count)
+    const stored = await readStored(db, range, count, isShared ? READ_AHEAD_KEYS : count, order)
     if (keyspace.epoch !== epoch) continue
     if (stored === null) throw new StoreNotOpenError('the database is being reopened')
     if (isShared) ahead.keep(db, epoch, range, stored, stored.length < count)
-    if (db.droppedIn === 0) return merge(db, range, count, stored.slice(0, count))
+    if (db.droppedIn === 0) return merge(db, range, count, stored.slice(0, count), order)
   }
   return END
 }
@@ -121,19 +133,19 @@ export async function* walkAll(db: Database, range: KeyRange): AsyncGenerator<re
 
 /** The first and the last key that LevelDB has of a database; null where it has none. A hint: they may be deleted or expired. */
 export async function storedEdges(db: Database): Promise<readonly [first: Bytes, last: Bytes] | null> {
-  const first = await readStored(db, ALL_KEYS, 1, 1)
-  const last = await readStored(db, ALL_KEYS, 1, 1, 'reverse')
+  const first = await readStored(db, ALL_KEYS, 1, 1, 'forward')
+  const last = await readStored(db, ALL_KEYS, 1, 1, 'backward')
   const [from, to] = [first?.[0]?.key, last?.[0]?.key]
   return from === undefined || to === undefined ? null : [from, to]
 }
 
-/** The first `count` roots of the range (the last, in reverse) and up to `most` where they come along; fewer only where it has no more. Null
+/** The first `count` roots of the range (the last, backwards) and up to `most` where they come along; fewer only where it has no more. Null
  *  when LevelDB was closed meanwhile. */
-async function readStored(db: Database, range: KeyRange, count: number, most: number, order: 'forward' | 'reverse' = 'forward') {
+async function readStored(db: Database, range: KeyRange, count: number, most: number, order: Order) {
   const found: WalkedKey[] = []
   try {
     const bounds = rootRange(db.id, range.from, range.before)
-    const iterator = db.keyspace.records.iterate({ ...bounds, limit: most, ...(order === 'reverse' ? { reverse: true } : {}) })
+    const iterator = db.keyspace.records.iterate({ ...bounds, limit: most, ...(order === 'backward' ? { reverse: true } : {}) })
     try {
       while (found.length < count) {
         const records = await iterator.next(most - found.length)
@@ -166,18 +178,18 @@ function isNotOpen(error: unknown): boolean {
   return code === 'LEVEL_DATABASE_NOT_OPEN' || code === 'LEVEL_ITERATOR_NOT_OPEN'
 }
 
-/** `stored` holds fewer than `count` keys only where LevelDB has no more; so do the lists of new keys. Hence whatever is the smallest of
- *  the three heads is the next key there is, until `count` have been looked at. */
-function merge(db: Database, range: KeyRange, count: number, stored: readonly WalkedKey[]): WalkStep {
-  const created = db.newKeys.following(range.from, count)
-  const frozen = db.frozenNewKeys?.following(range.from, count) ?? []
+/** `stored` holds fewer than `count` keys only where LevelDB has no more; so do the lists of new keys. Hence whatever comes first of the
+ *  three heads is the next key there is, until `count` have been looked at. */
+function merge(db: Database, range: KeyRange, count: number, stored: readonly WalkedKey[], order: Order): WalkStep {
+  const created = listed(db.newKeys, range, count, order)
+  const frozen = db.frozenNewKeys === null ? [] : listed(db.frozenNewKeys, range, count, order)
   const keys: WalkedKey[] = []
   let [storedIndex, createdIndex, frozenIndex] = [0, 0, 0]
   let last: Bytes | undefined
   for (let looked = 0; looked < count; looked++) {
     const root = stored[storedIndex]
-    const key = smallest(root?.key, created[createdIndex], frozen[frozenIndex])
-    if (key === undefined || (range.before !== undefined && key >= range.before)) return { keys, next: null }
+    const key = earlier(earlier(root?.key, created[createdIndex], order), frozen[frozenIndex], order)
+    if (key === undefined || key < range.from || (range.before !== undefined && key >= range.before)) return { keys, next: null }
     last = key
     const isStored = root !== undefined && root.key === key
     const walked = describe(db, key, isStored ? root : undefined)
@@ -189,14 +201,18 @@ function merge(db: Database, range: KeyRange, count: number, stored: readonly Wa
   const lists = [stored, created, frozen]
   const left = lists.reduce((sum, list) => sum + list.length, 0) - storedIndex - createdIndex - frozenIndex
   const isEnd = left === 0 && lists.every((list) => list.length < count)
-  return { keys, next: isEnd || last === undefined ? null : keyAfter(last) }
+  if (isEnd || last === undefined) return { keys, next: null }
+  return { keys, next: order === 'forward' ? keyAfter(last) : last }
 }
 
-function smallest(a: Bytes | undefined, b: Bytes | undefined, c: Bytes | undefined): Bytes | undefined {
-  let least = a
-  if (b !== undefined && (least === undefined || b < least)) least = b
-  if (c !== undefined && (least === undefined || c < least)) least = c
-  return least
+function listed(keys: NewKeys, range: KeyRange, count: number, order: Order): readonly Bytes[] {
+  return order === 'forward' ? keys.following(range.from, count) : keys.preceding(range.before, count)
+}
+
+/** Which of two keys a walk comes to first. */
+function earlier(a: Bytes | undefined, b: Bytes | undefined, order: Order): Bytes | undefined {
+  if (a === undefined || b === undefined) return a ?? b
+  return a < b === (order === 'forward') ? a : b
 }
 
 /** A key as it is now, memory going before disk; undefined where it does not exist or is past its deadline. */

@@ -16,10 +16,13 @@ test('keys come out in order, each once, from any place on', () => {
   const list = settled(keys)
   const expected = [...new Set(keys)].sort()
   assert.equal(list.following('', 10_000), expected)
+  assert.equal(list.preceding(undefined, 10_000), [...expected].reverse())
   for (let i = 0; i < 200; i++) {
     const from = `k${integer(4000)}`
     const count = 1 + integer(1500)
     assert.equal(list.following(from, count), expected.filter((key) => key >= from).slice(0, count))
+    const before = expected.filter((key) => key < from)
+    assert.equal(list.preceding(from, count), before.reverse().slice(0, count))
   }
 })
 
@@ -31,6 +34,11 @@ test('a place is found whether it is a key or lies between keys, before the firs
   assert.equal(list.following('c', 9), ['d'])
   assert.equal(list.following('e', 9), [])
   assert.equal(settled([]).following('', 9), [])
+  assert.equal(list.preceding('', 9), [])
+  assert.equal(list.preceding('b', 9), [])
+  assert.equal(list.preceding('b\0', 9), ['b'])
+  assert.equal(list.preceding('e', 1), ['d'])
+  assert.equal(settled([]).preceding(undefined, 9), [])
 })
 
 test('the empty key and bytes above ASCII have their place in order', () => {

@@ -4,7 +4,18 @@ import { Checkpoint } from '../../storage/checkpoint.ts'
 import type { Database } from '../../storage/database.ts'
 import { Keyspace } from '../../storage/keyspace.ts'
 import { ReadAhead } from '../../storage/read-ahead.ts'
-import { ALL_KEYS, type KeyRange, prefixRange, StoreNotOpenError, storedEdges, WALK_KEYS, walk, walkAll } from '../../storage/walk.ts'
+import {
+  ALL_KEYS,
+  type KeyRange,
+  prefixRange,
+  StoreNotOpenError,
+  storedEdges,
+  WALK_KEYS,
+  type WalkStep,
+  walk,
+  walkAll,
+  walkBack,
+} from '../../storage/walk.ts'
 import { MemoryRecords } from '../support/memory-records.ts'
 import { type Seeded, seeded } from '../support/seed.ts'
 
@@ -115,6 +126,23 @@ test('a prefix bounds a walk, whatever bytes it is of', async () => {
   assert.equal(await keysOf(db, prefixRange('\xff')), ['\xff', '\xff\xff', '\xff\xffz'])
   assert.equal(await storedEdges(db), ['', '\xff\xffz'])
   assert.is(await storedEdges(keyspace.database(1)), null)
+})
+
+test('a walk back goes from the end of its range to the start', async () => {
+  const keyspace = newKeyspace()
+  const db = keyspace.database(0)
+  for (const key of ['a', 'b', 'c']) db.set(key, '')
+  await checkpoint(keyspace)
+  evictAll(keyspace)
+  for (const key of ['aa', 'd', 'e']) db.set(key, '')
+  db.delete('b')
+  const namesOf = (step: WalkStep) => step.keys.map(({ key }) => key)
+  const first = await walkBack(db, ALL_KEYS, 3)
+  assert.equal(namesOf(first), ['e', 'd', 'c'])
+  const rest = await walkBack(db, { from: '', before: first.next as string }, 9)
+  assert.equal([namesOf(rest), rest.next], [['aa', 'a'], null])
+  assert.equal(namesOf(await walkBack(db, { from: 'aa', before: 'd' }, 9)), ['c', 'aa'])
+  assert.equal(namesOf(await walkBack(db, { from: 'd', before: 'b' }, 9)), [])
 })
 
 test('a walk of a database that is dropped ends', async () => {
@@ -328,12 +356,16 @@ test('every key that is there throughout a walk is found once, and none that was
     await storm.land()
     const db = storm.keyspace.database(0)
     const ahead = new ReadAhead()
-    for (let walks = 0; walks < 4; walks++) {
+    for (let walks = 0; walks < 6; walks++) {
+      const isBack = walks % 3 === 2
       storm.changed.clear()
       const before = new Map(storm.live(db))
       const found: string[] = []
-      for (let next: string | null = ''; next !== null; ) {
-        const step = walk(db, { from: next }, 1 + seed.integer(40), round % 2 === 0 ? ahead : undefined)
+      for (let next: string | null = isBack ? '\xff' : ''; next !== null; ) {
+        const count = 1 + seed.integer(40)
+        const step: Promise<WalkStep> = isBack
+          ? walkBack(db, { from: '', before: next }, count)
+          : walk(db, { from: next }, count, round % 2 === 0 ? ahead : undefined)
         for (let i = seed.integer(12); i > 0; i--) await storm.act()
         const { keys, next: following } = await step
         found.push(...keys.map(({ key }) => key))
@@ -341,6 +373,7 @@ test('every key that is there throughout a walk is found once, and none that was
         for (let i = seed.integer(4); i > 0; i--) await storm.act()
       }
       await storm.land()
+      if (isBack) found.reverse()
       assert.equal(found, [...new Set(found)].sort(), 'in order, each once')
       if (db.droppedIn !== 0) break
       const changed = (key: string) => storm.changed.has(`${db.id} ${key}`)
