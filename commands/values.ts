@@ -1,5 +1,8 @@
 /** The one door between entries and the types that commands expect of them, and how strings are answered. */
+import type { Bytes } from '../storage/bytes.ts'
+import type { Database } from '../storage/database.ts'
 import type { Entry } from '../storage/entry.ts'
+import { type Collection, type CollectionClass, newCollection } from '../storage/values/collection.ts'
 import { Rope } from '../storage/values/rope.ts'
 import { type StringValue, stringPieces } from '../storage/values/string.ts'
 import type { Context } from './context.ts'
@@ -52,4 +55,42 @@ function chunksReply(rope: Rope, start: number, end: number): Reply {
     chunks.push(piece.equals(zeros) ? zeros : Buffer.from(piece))
   }
   return new BulkChunks(end - start, chunks)
+}
+
+/** The collection of a key for a read command: counts a hit or a miss. Undefined where there is no key. Throws WRONGTYPE. */
+export function readAs<T extends Collection>(db: Database, key: Bytes, type: CollectionClass<T>): T | undefined {
+  return asType(db.read(key), type)
+}
+
+/** The same for a command that writes. */
+export function findAs<T extends Collection>(db: Database, key: Bytes, type: CollectionClass<T>): T | undefined {
+  return asType(db.find(key), type)
+}
+
+/** The collection of a key, made where there is none: everything that may be refused has been checked. Throws WRONGTYPE. */
+export function writableAs<T extends Collection>(db: Database, key: Bytes, type: CollectionClass<T>): T {
+  const found = asType(db.find(key), type)
+  if (found !== undefined) return found
+  const value = newCollection(db, type)
+  db.create(key, value)
+  return value
+}
+
+/** A value of no key yet. */
+export function newValue<T extends Collection>(db: Database, type: CollectionClass<T>): T {
+  return newCollection(db, type)
+}
+
+/** The collection of an entry that may be missing. Throws WRONGTYPE. */
+export function asType<T extends Collection>(entry: Entry | undefined, type: CollectionClass<T>): T | undefined {
+  if (entry === undefined) return undefined
+  const { value } = entry
+  if (value instanceof type) return value
+  throw wrongType()
+}
+
+/** A collection that has lost its last element is no longer there. */
+export function dropIfEmpty(value: Collection): void {
+  const { entry, db } = value.object
+  if (value.size === 0 && entry !== null) db.remove(entry)
 }

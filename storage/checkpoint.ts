@@ -7,7 +7,7 @@
  * Nothing of LevelDB changes before the batch; the batch is durable before anything counts on it.
  */
 import type { BinlogPosition } from './binlog/group.ts'
-import type { Entry } from './entry.ts'
+import type { Entry, Value } from './entry.ts'
 import type { Frozen, Keyspace } from './keyspace.ts'
 import { encodeMeta } from './meta.ts'
 import type { RecordBatch } from './record-store.ts'
@@ -23,7 +23,11 @@ import {
   ropeRoot,
   stringRoot,
 } from './records.ts'
-import type { RopePage } from './values/rope.ts'
+import type { TreeNode } from './tree/node.ts'
+import type { Pages } from './tree/pages.ts'
+import { collectionRoot, pageContent } from './values/collection.ts'
+import { Rope, type RopePage } from './values/rope.ts'
+import { hasStoredPages, objectIdOfValue } from './values/value.ts'
 
 const EMPTY_VALUE = Buffer.alloc(0)
 
@@ -57,8 +61,7 @@ export class FrozenBatch {
       this.tombstones.push(entry)
       return
     }
-    const record = typeof value === 'string' ? stringRoot(value, expireAt) : ropeRoot(value.objectId, value.length, expireAt)
-    this.batch.put(rootKey(db.id, key), record)
+    this.batch.put(rootKey(db.id, key), rootOf(value, expireAt))
     entry.stored = true
   }
 
@@ -69,6 +72,23 @@ export class FrozenBatch {
     if (db.droppedIn !== 0 && db.droppedIn <= frozenGeneration) return
     page.rope.stored = true
     this.batch.put(pageKey(page.rope.objectId, page.index), pageValue(page.content))
+  }
+
+  encodeNode(node: TreeNode): void {
+    const { frozenGeneration } = this.keyspace
+    const pages = node.pages as Pages
+    node.generation = frozenGeneration + 1
+    if (pages.droppedIn !== 0 && pages.droppedIn <= frozenGeneration) return
+    const { droppedIn } = pages.db
+    if (droppedIn !== 0 && droppedIn <= frozenGeneration) return
+    const key = pageKey(pages.objectId, node.number)
+    if (node.isGone) {
+      this.batch.remove(key)
+      return
+    }
+    node.stored = true
+    pages.stored = true
+    this.batch.put(key, pageValue(pageContent(node)))
   }
 
   /** The batch has been written: tombstones that nobody has used since are forgotten. */
@@ -91,9 +111,10 @@ export class FrozenBatch {
     const { db, key, value, storedExpireAt } = entry
     if (entry.stored) this.batch.remove(rootKey(db.id, key))
     if (storedExpireAt !== 0) this.batch.remove(deadlineKey(storedExpireAt, db.id, key))
-    if (value === null || typeof value === 'string' || !value.stored) return
-    this.batch.put(garbageKey(GARBAGE_OBJECT, value.objectId), EMPTY_VALUE)
-    this.garbageObjects.push(value.objectId)
+    if (value === null || typeof value === 'string' || !hasStoredPages(value)) return
+    const objectId = objectIdOfValue(value)
+    this.batch.put(garbageKey(GARBAGE_OBJECT, objectId), EMPTY_VALUE)
+    this.garbageObjects.push(objectId)
   }
 
   private moveDeadline(entry: Entry, expireAt: number): void {
@@ -103,6 +124,11 @@ export class FrozenBatch {
     this.movedDeadlines.push([entry, storedExpireAt])
     entry.storedExpireAt = expireAt
   }
+}
+
+function rootOf(value: Value, expireAt: number): Buffer {
+  if (typeof value === 'string') return stringRoot(value, expireAt)
+  return value instanceof Rope ? ropeRoot(value.objectId, value.length, expireAt) : collectionRoot(value, expireAt)
 }
 
 export interface CheckpointLanding {

@@ -10,9 +10,11 @@ import { Entry, type Value } from './entry.ts'
 import { KeyMap } from './key-map.ts'
 import type { Keyspace } from './keyspace.ts'
 import { NewKeys } from './new-keys.ts'
-import { KIND_ROPE, objectIdOf, readRoot, rootKey, ropeLengthOf } from './records.ts'
+import { KIND_ROPE, KIND_STRING, objectIdOf, type Root, readRoot, rootKey, ropeLengthOf } from './records.ts'
 import { Residents } from './residents.ts'
+import { readCollection } from './values/collection.ts'
 import { ROPE_MIN_BYTES, Rope } from './values/rope.ts'
+import { belongTo, dropPages, entryBytesOf, hasResidentPages, moveTo } from './values/value.ts'
 
 export class Database {
   readonly keyspace: Keyspace
@@ -84,8 +86,9 @@ export class Database {
   /** Makes a key resident from its root record. The key is not resident. */
   install(key: Bytes, record: Buffer): Entry {
     const root = readRoot(record)
-    const value = root.kind === KIND_ROPE ? new Rope(this, objectIdOf(root), ropeLengthOf(root), true) : root.payload.latin1Slice()
+    const value = this.valueOf(root)
     const entry = new Entry(this, key, value)
+    if (typeof value !== 'string') belongTo(value, entry)
     entry.stored = true
     entry.expireAt = root.expireAt
     entry.storedExpireAt = root.expireAt
@@ -147,8 +150,9 @@ export class Database {
 
   /** Deletes an existing key. */
   remove(entry: Entry): void {
-    if (entry.value instanceof Rope) entry.value.drop()
+    const { value } = entry
     this.detach(entry)
+    if (typeof value !== 'string') dropPages(value as Exclude<Value, Bytes>)
   }
 
   /** Deletes an existing key but not its value, which the caller gives to another key with `attach`. */
@@ -156,7 +160,12 @@ export class Database {
     const value = entry.value as Value
     this.touch(entry)
     if (typeof value === 'string') this.resize(-value.length)
+    else {
+      this.resize(-entryBytesOf(value))
+      belongTo(value, null)
+    }
     entry.value = null
+    this.signal(entry.key)
     if (entry.expireAt !== 0) this.clearDeadline(entry)
     this.keyCount--
     this.residentCount--
@@ -165,7 +174,7 @@ export class Database {
 
   /** Makes a key that does not exist, of a value that was another key's. */
   attach(key: Bytes, value: Value, expireAt: number): Entry {
-    if (value instanceof Rope) value.moveTo(this)
+    if (typeof value !== 'string') moveTo(value, this)
     const entry = this.create(key, value)
     if (expireAt !== 0) this.setDeadline(entry, expireAt)
     return entry
@@ -205,7 +214,7 @@ export class Database {
   /** Forgets a clean entry, and a rope's pages with it if all of them are clean. */
   evict(entry: Entry): void {
     const { value } = entry
-    if (value instanceof Rope && value.residentBytes > 0) {
+    if (value !== null && typeof value !== 'string' && hasResidentPages(value)) {
       entry.referenced = true // its pages go first, one by one
       return
     }
@@ -242,15 +251,34 @@ export class Database {
   private assign(entry: Entry, value: Value | Buffer): void {
     const old = entry.value
     entry.rewritten = false
-    if (old instanceof Rope) {
-      if (old !== value) old.drop()
-    } else if (old !== null) this.resize(-old.length)
+    if (typeof old === 'string') this.resize(-old.length)
+    else if (old !== null && old !== value) {
+      this.resize(-entryBytesOf(old))
+      belongTo(old, null)
+      dropPages(old)
+    }
     if (typeof value === 'string') {
       if (value.length < ROPE_MIN_BYTES) {
         entry.value = value
         this.resize(value.length)
       } else entry.value = Rope.of(this, value)
-    } else entry.value = value instanceof Rope ? value : this.ofBuffer(value)
+    } else if (Buffer.isBuffer(value)) entry.value = this.ofBuffer(value)
+    else if (old !== value) {
+      entry.value = value
+      belongTo(value, entry)
+      this.resize(entryBytesOf(value))
+    }
+    this.signal(entry.key)
+  }
+
+  /** Somebody who is blocked on the key may go on. */
+  signal(key: Bytes): void {
+    this.keyspace.awaited?.changed(this.index, key)
+  }
+
+  private valueOf(root: Root): Value {
+    if (root.kind === KIND_STRING) return root.payload.latin1Slice()
+    return root.kind === KIND_ROPE ? new Rope(this, objectIdOf(root), ropeLengthOf(root), true) : readCollection(this, root)
   }
 
   private ofBuffer(value: Buffer): Value {
@@ -259,8 +287,8 @@ export class Database {
     return value.latin1Slice()
   }
 
-  /** An entry that has been touched takes so many bytes more. */
-  private resize(bytes: number): void {
+  /** An entry or page that has been touched takes so many bytes more. */
+  resize(bytes: number): void {
     this.residents.bytes += bytes
     this.keyspace.dirtyBytes += bytes
   }

@@ -9,9 +9,11 @@
 import type { Bytes } from './bytes.ts'
 import type { FrozenBatch } from './checkpoint.ts'
 import type { Database } from './database.ts'
+import type { Collection } from './values/collection.ts'
 import type { Rope } from './values/rope.ts'
+import { entryBytesOf } from './values/value.ts'
 
-export type Value = Bytes | Rope
+export type Value = Bytes | Rope | Collection
 
 /** What an entry costs beside its key and value: the object, its slots in the map and the clock, string headers. Bytes, measured. */
 export const ENTRY_OVERHEAD_BYTES = 232
@@ -56,9 +58,11 @@ export class Entry implements Resident, DirtyRecord {
     this.value = value
   }
 
-  /** Bytes of memory, without a rope's pages. */
+  /** Bytes of memory, without a large value's pages. */
   get sizeBytes(): number {
-    return ENTRY_OVERHEAD_BYTES + this.key.length + (typeof this.value === 'string' ? this.value.length : 0)
+    const { value } = this
+    const bytes = typeof value === 'string' ? value.length : value === null ? 0 : entryBytesOf(value)
+    return ENTRY_OVERHEAD_BYTES + this.key.length + bytes
   }
 
   encode(batch: FrozenBatch): void {

@@ -19,10 +19,19 @@ import type { DirtyRecord } from './entry.ts'
 import type { DatabaseMeta, Meta } from './meta.ts'
 import { NewKeys } from './new-keys.ts'
 import type { RecordStore } from './record-store.ts'
+import type { TreeNode } from './tree/node.ts'
+import { DEFAULT_PAGE_LIMITS, type PageLimits } from './tree/tree.ts'
 
 /** Where deletions that no command asked for are logged: the binlog's open group. */
 export interface ExpiryLog {
   deleted(database: number, key: Bytes): void
+}
+
+/** Whoever has clients blocked on keys. */
+export interface Awaited {
+  changed(database: number, key: Bytes): void
+  /** Two databases have changed places. */
+  swapped(first: number, second: number): void
 }
 
 /** What a lookup does with a key past its deadline: a master deletes it, a replica hides it, replay takes no notice. */
@@ -56,6 +65,11 @@ export class Keyspace {
   landedGeneration = 1
   epoch = 0
   dirty: DirtyRecord[] = []
+  /** Nodes of dropped objects that have not left memory yet. */
+  dropped: TreeNode[] = []
+  pageLimits: PageLimits = DEFAULT_PAGE_LIMITS
+  /** Told of keys that come, go or get another value, while somebody is blocked on keys. */
+  awaited: Awaited | null = null
   /** Memory of the dirty records and of the frozen ones, in bytes; pages dropped meanwhile included. */
   dirtyBytes = 0
   frozenBytes = 0
@@ -168,6 +182,7 @@ export class Keyspace {
     this.databases[second] = a
     b.index = first
     a.index = second
+    this.awaited?.swapped(first, second)
   }
 
   get keyCount(): number {

@@ -12,6 +12,7 @@
  *
  *   payload of kind 1, an inline string:  the bytes
  *   payload of kind 2, a rope:            objectId(8) length(8)
+ *   payload of kinds 3 to 7, collections: values/collection.ts; their pages: tree/page-codec.ts
  */
 import { crc32 } from 'node:zlib'
 import type { Bytes } from './bytes.ts'
@@ -21,6 +22,16 @@ const CRC_BYTES = 4
 
 export const KIND_STRING = 1
 export const KIND_ROPE = 2
+export const KIND_HASH = 3
+export const KIND_LIST = 4
+export const KIND_SET = 5
+export const KIND_SORTED_SET = 6
+export const KIND_STREAM = 7
+
+/** Where the object id stands in the payload of a collection that has pages, and the byte that says whether it has. */
+export const OBJECT_ID_AT = 2
+const FORM_AT = 0
+const FORM_PAGES = 1
 
 const HAS_DEADLINE = 1
 
@@ -117,6 +128,15 @@ export function ropeRoot(objectId: number, length: number, expireAt: number): Bu
   return seal(buffer, start + 16)
 }
 
+/** The value of a collection's root, in a scratch buffer. */
+export function writeCollectionRoot(kind: number, payload: Buffer, expireAt: number): Buffer {
+  const start = expireAt === 0 ? 3 : 11
+  const buffer = valueScratch.take(start + payload.length + CRC_BYTES)
+  writeRootHead(buffer, kind, expireAt)
+  payload.copy(buffer, start)
+  return seal(buffer, start + payload.length)
+}
+
 /** The value of a page, in a scratch buffer. */
 export function pageValue(content: Buffer): Buffer {
   const buffer = valueScratch.take(1 + content.length + CRC_BYTES)
@@ -173,7 +193,7 @@ export function readRoot(record: Buffer): Root {
   const kind = value[1]
   const flags = value[2]
   if (kind === undefined || flags === undefined || (flags & ~HAS_DEADLINE) !== 0) throw new DamageError('root record: bad head')
-  if (kind !== KIND_STRING && kind !== KIND_ROPE) throw new DamageError(`root record: unknown kind ${kind}`)
+  if (!(kind >= KIND_STRING && kind <= KIND_STREAM)) throw new DamageError(`root record: unknown kind ${kind}`)
   const start = flags & HAS_DEADLINE ? 11 : 3
   if (value.length < start) throw new DamageError('root record: cut short')
   if (kind === KIND_ROPE && value.length !== start + 16) throw new DamageError('root record: a rope of the wrong size')
@@ -182,7 +202,11 @@ export function readRoot(record: Buffer): Root {
 
 /** The object id in a root's payload, or 0 where the value has no pages. */
 export function objectIdOf(root: Root): number {
-  return root.kind === KIND_ROPE ? readUint64(root.payload, 0) : 0
+  const { kind, payload } = root
+  if (kind === KIND_ROPE) return readUint64(payload, 0)
+  if (kind === KIND_STRING || payload[FORM_AT] !== FORM_PAGES) return 0
+  if (payload.length < OBJECT_ID_AT + 8) throw new DamageError('root record: cut short')
+  return readUint64(payload, OBJECT_ID_AT)
 }
 
 export function ropeLengthOf(root: Root): number {

@@ -14,10 +14,22 @@ import type { Database } from './database.ts'
 import type { Value } from './entry.ts'
 import type { NewKeys } from './new-keys.ts'
 import { READ_AHEAD_KEYS, type ReadAhead } from './read-ahead.ts'
-import { KIND_ROPE, KIND_STRING, readRecordKey, readRoot, rootRange } from './records.ts'
+import {
+  KIND_HASH,
+  KIND_LIST,
+  KIND_ROPE,
+  KIND_SET,
+  KIND_SORTED_SET,
+  KIND_STREAM,
+  KIND_STRING,
+  readRecordKey,
+  readRoot,
+  rootRange,
+} from './records.ts'
+import { Rope } from './values/rope.ts'
 
 /** What TYPE calls a value. */
-export type TypeName = 'string'
+export type TypeName = 'string' | 'hash' | 'list' | 'set' | 'zset' | 'stream'
 
 export interface WalkedKey {
   readonly key: Bytes
@@ -55,13 +67,24 @@ const SETTLE_KEYS = 2000
 /** Keys looked at in one step of a whole walk. */
 export const WALK_KEYS = 1000
 
-export function typeNameOf(_value: Value): TypeName {
-  return 'string'
+const TYPE_NAMES: Readonly<Record<number, TypeName>> = {
+  [KIND_STRING]: 'string',
+  [KIND_ROPE]: 'string',
+  [KIND_HASH]: 'hash',
+  [KIND_LIST]: 'list',
+  [KIND_SET]: 'set',
+  [KIND_SORTED_SET]: 'zset',
+  [KIND_STREAM]: 'stream',
+}
+
+export function typeNameOf(value: Value): TypeName {
+  return typeof value === 'string' || value instanceof Rope ? 'string' : typeNameOfKind(value.kind)
 }
 
 function typeNameOfKind(kind: number): TypeName {
-  if (kind === KIND_STRING || kind === KIND_ROPE) return 'string'
-  throw new Error(`no type of kind ${kind}`)
+  const name = TYPE_NAMES[kind]
+  if (name === undefined) throw new Error(`no type of kind ${kind}`)
+  return name
 }
 
 /** The keys that begin with a prefix. */

@@ -75,7 +75,7 @@ function contentOf(keyspace: Keyspace): TwinState {
     const content = new Map<Bytes, StoredRoot>(roots.get(db.id) ?? [])
     for (const { key, value, expireAt } of entriesOf(db)) {
       if (value === null) content.delete(key)
-      else content.set(key, { value: value instanceof Rope ? residentValue(records, value) : value, expireAt })
+      else content.set(key, { value: value instanceof Rope ? residentValue(records, value) : (value as Bytes), expireAt })
     }
     return content
   })

@@ -1,0 +1,260 @@
+/**
+ * Keeping the tree's shape: nodes that are too large are split, small ones merged with a neighbour, empty ones leave.
+ *
+ * Invariants: no node but the root leaf is empty; an inner root has two children at least; a node that has become small does not fit into
+ * one page with a neighbour (it is tried when it shrinks, so most pages stay more than a quarter full).
+ */
+import { type Bytes, detached } from '../bytes.ts'
+import { CHILD_OVERHEAD, childBytes, elementBytes, elementOverhead, slotOf, TreeNode } from './node.ts'
+import type { Pages } from './pages.ts'
+import type { Tree } from './tree.ts'
+
+/**
+ * Splits a node of a tree with pages until its parts are small enough. It and the nodes above have been touched. `changedAt`: where a leaf
+ * has grown, by which runs of insertions at one end are known: they leave full pages behind. -1: unknown.
+ */
+export function split(tree: Tree, node: TreeNode, changedAt: number): void {
+  const { length } = node
+  const at = changedAt === length - 1 ? length - 1 : changedAt === 0 ? 1 : middleOf(node)
+  const right = new TreeNode(tree, node.level)
+  const separator = separatorAt(node, at)
+  const { memory } = node
+  right.keys = tail(node.keys, at)
+  right.values = tail(node.values, at)
+  right.children = tail(node.children, at)
+  right.counts = tail(node.counts, at)
+  for (const child of right.children) if (typeof child !== 'number') child.parent = right
+  if (right.level > 0 && right.keys.length > 0) right.keys[0] = ''
+  node.measure()
+  right.measure()
+  tree.object.account(node.memory - memory)
+  ;(tree.object.pages as Pages).adopt(right)
+  addRight(tree, node, right, separator)
+  if (tree.isOver(node)) split(tree, node, -1)
+  if (tree.isOver(right)) split(tree, right, -1)
+}
+
+/** Cuts a list in two; the second part is answered. The shared empty array of what a node does not have stays. */
+function tail<T>(list: T[], at: number): T[] {
+  return list.length === 0 ? list : list.splice(at)
+}
+
+/** Where the bytes before and after are about the same. */
+function middleOf(node: TreeNode): number {
+  const { layout } = node.tree
+  const { length } = node
+  let left = node.bytes / 2
+  let at = 0
+  while (at < length - 1 && left > 0) {
+    const key = layout.isKeyed ? (node.keys[at] as Bytes) : ''
+    left -= node.level === 0 ? elementBytes(layout, key, node.values[at]) : childBytes(key)
+    at++
+  }
+  return Math.max(1, at)
+}
+
+/** What stands between the elements before a position of a node and those from it on: as short as can be. */
+function separatorAt(node: TreeNode, at: number): Bytes {
+  if (!node.tree.layout.isKeyed) return ''
+  const after = node.keys[at] as Bytes
+  if (node.level > 0) return after
+  const before = node.keys[at - 1] as Bytes
+  let same = 0
+  while (same < before.length && before.charCodeAt(same) === after.charCodeAt(same)) same++
+  return same + 1 >= after.length ? after : detached(after.slice(0, same + 1))
+}
+
+/** Hangs a new node beside the one it was split from. */
+function addRight(tree: Tree, node: TreeNode, right: TreeNode, separator: Bytes): void {
+  const { isKeyed } = tree.layout
+  let { parent } = node
+  if (parent === null) {
+    parent = new TreeNode(tree, node.level + 1)
+    parent.children.push(node)
+    parent.counts.push(0)
+    if (isKeyed) parent.keys.push('')
+    parent.measure()
+    ;(tree.object.pages as Pages).adopt(parent)
+    node.parent = parent
+    tree.root = parent
+  }
+  const slot = slotOf(parent, node)
+  parent.counts[slot] = node.total
+  parent.children.splice(slot + 1, 0, right)
+  parent.counts.splice(slot + 1, 0, right.total)
+  if (isKeyed) parent.keys.splice(slot + 1, 0, separator)
+  right.parent = parent
+  right.slot = slot + 1
+  resize(parent, childBytes(separator), CHILD_OVERHEAD)
+  if (tree.isOver(parent)) split(tree, parent, slot + 1)
+}
+
+function resize(node: TreeNode, bytes: number, overhead: number): void {
+  node.bytes += bytes
+  node.memory += bytes + overhead
+  node.tree.object.account(bytes + overhead)
+}
+
+/** Takes an empty node out of its parent. It and the nodes above have been touched. */
+export function detachNode(tree: Tree, node: TreeNode): void {
+  const parent = node.parent as TreeNode
+  removeChild(parent, slotOf(parent, node))
+  ;(node.pages as Pages).remove(node)
+  if (parent.length === 0) {
+    if (parent.parent === null) replaceRoot(tree)
+    else detachNode(tree, parent)
+  } else if (parent.parent === null) lowerRoot(tree)
+  else mergeSmall(tree, parent)
+}
+
+/** Forgets a child. The parent has been touched; the counts above it are right. */
+function removeChild(parent: TreeNode, slot: number): void {
+  const separator = parent.tree.layout.isKeyed ? (parent.keys[slot] as Bytes) : ''
+  parent.children.splice(slot, 1)
+  parent.counts.splice(slot, 1)
+  if (parent.tree.layout.isKeyed) {
+    parent.keys.splice(slot, 1)
+    if (slot === 0 && parent.keys.length > 0) {
+      resize(parent, -(parent.keys[0] as Bytes).length, 0)
+      parent.keys[0] = ''
+    }
+  }
+  resize(parent, -childBytes(separator), -CHILD_OVERHEAD)
+}
+
+/** The last element has gone: an empty leaf for the root, which has been touched. */
+function replaceRoot(tree: Tree): void {
+  const old = tree.root
+  const root = new TreeNode(tree, 0)
+  tree.root = root
+  const { pages } = tree.object
+  if (pages === null) return
+  if (typeof old !== 'number') pages.remove(old)
+  pages.adopt(root)
+}
+
+/** An inner root with one child gives way to it. It has been touched. */
+function lowerRoot(tree: Tree): void {
+  const pages = tree.object.pages as Pages
+  for (let { root } = tree; typeof root !== 'number' && root.level > 0 && root.length === 1; root = tree.root) {
+    const child = tree.childAt(root, 0)
+    tree.object.db.keyspace.touch(root, root.memory)
+    pages.remove(root)
+    child.parent = null
+    tree.root = child
+  }
+}
+
+/** Merges a node that has become small with a neighbour where both fit into three quarters of a page. It and those above have been touched. */
+export function mergeSmall(tree: Tree, node: TreeNode): void {
+  const { pageBytes, pageElements } = tree.object.db.keyspace.pageLimits
+  const { parent } = node
+  if (parent === null || node.bytes * 4 > pageBytes || node.length * 4 > pageElements) return
+  const slot = slotOf(parent, node)
+  for (const left of [slot, slot - 1]) {
+    if (left < 0 || left + 1 >= parent.length) continue
+    const first = tree.childAt(parent, left)
+    const second = tree.childAt(parent, left + 1)
+    if ((first.bytes + second.bytes) * 4 > pageBytes * 3 || (first.length + second.length) * 4 > pageElements * 3) continue
+    merge(tree, parent, left, first, second)
+    return
+  }
+}
+
+function merge(tree: Tree, parent: TreeNode, slot: number, first: TreeNode, second: TreeNode): void {
+  const { keyspace } = tree.object.db
+  const pages = tree.object.pages as Pages
+  keyspace.touch(first, first.memory)
+  keyspace.touch(second, second.memory)
+  const { memory } = first
+  if (first.level > 0 && tree.layout.isKeyed) second.keys[0] = parent.keys[slot + 1] as Bytes
+  // What a frozen page would be encoded from is no longer needed: it has been touched.
+  for (const key of second.keys) first.keys.push(key)
+  for (const value of second.values) first.values.push(value)
+  for (const count of second.counts) first.counts.push(count)
+  for (const child of second.children) {
+    first.children.push(child)
+    if (typeof child !== 'number') child.parent = first
+  }
+  first.measure()
+  tree.object.account(first.memory - memory)
+  parent.counts[slot] = (parent.counts[slot] as number) + (parent.counts[slot + 1] as number)
+  second.children = []
+  pages.remove(second)
+  removeChild(parent, slot + 1)
+  if (parent.parent === null) lowerRoot(tree)
+  else mergeSmall(tree, parent)
+}
+
+/** Takes out a range of ranks. The root record has been touched, nothing else. */
+export function removeRange(tree: Tree, from: number, to: number): void {
+  const root = tree.rootNode()
+  removeBelow(tree, root, from, to)
+  tree.count -= to - from
+  if (tree.object.pages === null) return
+  if (tree.count === 0) {
+    if (root.level > 0) replaceRoot(tree)
+    return
+  }
+  lowerRoot(tree)
+  // What stands at the seam may have become small.
+  for (const rank of [Math.min(from, tree.count - 1), Math.max(0, from - 1)]) {
+    tree.seek(rank)
+    const leaf = tree.leaf as TreeNode
+    tree.touch(leaf)
+    for (let node: TreeNode | null = leaf; node !== null && !node.isGone; node = node.parent) mergeSmall(tree, node)
+  }
+  tree.leaf = null
+}
+
+function removeBelow(tree: Tree, node: TreeNode, from: number, to: number): void {
+  if (node.pages !== null) tree.object.db.keyspace.touch(node, node.memory)
+  if (node.level === 0) {
+    removeFromLeaf(tree, node, from, to)
+    return
+  }
+  let before = 0
+  for (let slot = 0; slot < node.length && before < to; ) {
+    const count = node.counts[slot] as number
+    const first = Math.max(0, from - before)
+    const last = Math.min(count, to - before)
+    before += count
+    if (first >= last) slot++
+    else if (last - first === count) {
+      dropBelow(tree, node.children[slot] as TreeNode | number, node.level - 1)
+      removeChild(node, slot)
+    } else {
+      removeBelow(tree, tree.childAt(node, slot), first, last)
+      node.counts[slot] = count - (last - first)
+      slot++
+    }
+  }
+}
+
+function removeFromLeaf(tree: Tree, leaf: TreeNode, from: number, to: number): void {
+  const { layout } = tree
+  let bytes = 0
+  for (let i = from; i < to; i++) bytes += elementBytes(layout, layout.isKeyed ? (leaf.keys[i] as Bytes) : '', leaf.values[i])
+  if (leaf.keys.length > 0) leaf.keys.splice(from, to - from)
+  if (leaf.values.length > 0) leaf.values.splice(from, to - from)
+  resize(leaf, -bytes, -(to - from) * elementOverhead(layout))
+}
+
+/** A whole subtree goes. Leaves that are not in memory are not read for it. */
+function dropBelow(tree: Tree, child: TreeNode | number, level: number): void {
+  const pages = tree.object.pages as Pages
+  const { keyspace } = tree.object.db
+  let node: TreeNode
+  if (typeof child !== 'number') node = child
+  else if (level > 0) node = tree.readPage(child)
+  else {
+    node = new TreeNode(tree, 0) // stands for the record that is to be removed
+    node.number = child
+    node.pages = pages
+    node.stored = true
+  }
+  for (const below of node.children) dropBelow(tree, below, level - 1)
+  keyspace.touch(node, node.memory)
+  if (node.ringIndex >= 0) pages.remove(node)
+  else node.isGone = true
+}

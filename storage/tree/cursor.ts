@@ -1,0 +1,105 @@
+/**
+ * Goes through a tree element by element, both ways, a leaf at a time. What it had to read from disk and nobody has changed leaves memory
+ * behind it, so that going through a large tree does not crowd out what is in use.
+ *
+ * In a keyed tree it goes on after the last key when elements come or go meanwhile; a list must not change under it.
+ */
+import type { Bytes } from '../bytes.ts'
+import { slotOf, type TreeNode } from './node.ts'
+import type { Tree, TreeValue } from './tree.ts'
+
+export class TreeCursor {
+  key: Bytes = ''
+  value: TreeValue = undefined
+  private readonly tree: Tree
+  private readonly step: 1 | -1
+  private leaf: TreeNode | null
+  private index: number
+  private version: number
+  /** The leaf was read from disk for this cursor. */
+  private isRead = false
+  private isStarted = false
+
+  constructor(tree: Tree, rank: number, direction: 'forward' | 'backward') {
+    this.tree = tree
+    this.step = direction === 'forward' ? 1 : -1
+    this.version = tree.version
+    const before = tree.object.db.keyspace.diskReads
+    tree.seek(Math.max(0, rank))
+    this.isRead = tree.object.db.keyspace.diskReads !== before
+    this.leaf = tree.leaf
+    this.index = rank < 0 ? -1 : tree.index
+    if (this.step < 0 && rank >= tree.count) this.index--
+  }
+
+  /** Moves to the next element; whether there is one. */
+  next(): boolean {
+    if (this.version !== this.tree.version) this.findAgain()
+    for (let { leaf } = this; leaf !== null; leaf = this.turn(leaf)) {
+      const { index } = this
+      if (index >= 0 && index < leaf.length) {
+        this.isStarted = true
+        this.key = leaf.keys[index] as Bytes
+        this.value = leaf.values[index]
+        this.index = index + this.step
+        return true
+      }
+    }
+    return false
+  }
+
+  /** The elements that are left of the present leaf, for those who copy runs: from `start` to before `end`, in the tree's order whichever way
+   *  the cursor goes. They count as passed. Null at the end. */
+  nextRun(): { readonly leaf: TreeNode; readonly start: number; readonly end: number } | null {
+    if (this.version !== this.tree.version) this.findAgain()
+    for (let { leaf } = this; leaf !== null; leaf = this.turn(leaf)) {
+      const { index } = this
+      if (index < 0 || index >= leaf.length) continue
+      this.isStarted = true
+      const [start, end] = this.step > 0 ? [index, leaf.length] : [0, index + 1]
+      const last = this.step > 0 ? end - 1 : start
+      this.key = leaf.keys[last] as Bytes
+      this.value = leaf.values[last]
+      this.index = last + this.step
+      return { leaf, start, end }
+    }
+    return null
+  }
+
+  /** Goes over to the neighbouring leaf, which becomes the present one. */
+  private turn(leaf: TreeNode): TreeNode | null {
+    const { tree, step } = this
+    let node = leaf
+    let { parent } = node
+    let slot = -1
+    while (parent !== null) {
+      slot = slotOf(parent, node) + step
+      if (slot >= 0 && slot < parent.length) break
+      node = parent
+      parent = node.parent
+    }
+    const wasRead = this.isRead
+    const before = tree.object.db.keyspace.diskReads
+    let next: TreeNode | null = null
+    if (parent !== null) {
+      next = tree.childAt(parent, slot)
+      while (next.level > 0) next = tree.childAt(next, step > 0 ? 0 : next.length - 1)
+    }
+    this.isRead = tree.object.db.keyspace.diskReads !== before
+    this.leaf = next
+    this.index = next === null || step > 0 ? 0 : next.length - 1
+    if (wasRead && leaf.ringIndex >= 0 && leaf.generation <= tree.object.db.keyspace.landedGeneration) leaf.forget()
+    return next
+  }
+
+  private findAgain(): void {
+    const { tree } = this
+    if (!tree.layout.isKeyed) throw new Error('a list has changed under its cursor')
+    if (!this.isStarted) throw new Error('a tree has changed before its cursor has begun')
+    const isThere = tree.find(this.key)
+    this.leaf = tree.leaf
+    this.index = this.step < 0 ? tree.index - 1 : tree.index + (isThere ? 1 : 0)
+    this.version = tree.version
+    this.isRead = false
+  }
+}

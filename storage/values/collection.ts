@@ -1,0 +1,155 @@
+/**
+ * Values that are trees: what storage knows of all their types, and their root records. On disk: never renumber.
+ *
+ *   payload of kinds 3 to 7 (hash, list, set, sorted set, stream):
+ *     form(1) encoding(1) [objectId(8) nextPage(4) where form is 1] headerLength(varint) header trees(1) tree*
+ *   tree of form 0, inline:   page (tree/page-codec.ts), always of level 0
+ *   tree of form 1, in pages: rootPage(4) count(varint)
+ *
+ *   header   what the type keeps beside its trees; its class says what
+ *   trees    how many follow: a second one that has never held anything is left out
+ */
+import type { Bytes } from '../bytes.ts'
+import type { Database } from '../database.ts'
+import {
+  DamageError,
+  KIND_HASH,
+  KIND_LIST,
+  KIND_SET,
+  KIND_SORTED_SET,
+  KIND_STREAM,
+  OBJECT_ID_AT,
+  type Root,
+  writeCollectionRoot,
+} from '../records.ts'
+import type { Layout, TreeNode } from '../tree/node.ts'
+import { TreeObject } from '../tree/object.ts'
+import { decodeNode, encodePage, PageReader, PageWriter } from '../tree/page-codec.ts'
+import { Pages } from '../tree/pages.ts'
+import type { Tree } from '../tree/tree.ts'
+import { Hash } from './hash.ts'
+import { List } from './list.ts'
+import { SetValue } from './set.ts'
+import { SortedSet } from './sorted-set.ts'
+import { Stream } from './stream.ts'
+
+/** What all of them have in common. */
+export interface Collection {
+  readonly kind: number
+  readonly object: TreeObject
+  /** Elements, as HLEN, LLEN ... count them. */
+  readonly size: number
+  /** What OBJECT ENCODING says. */
+  readonly encodingName: Bytes
+  /** What it keeps in its root record beside its trees. */
+  encodeHeader?(): Bytes
+}
+
+export interface CollectionClass<T extends Collection> {
+  readonly kind: number
+  readonly layouts: readonly Layout[]
+  new (object: TreeObject, header: Bytes): T
+}
+
+const INLINE = 0
+const IN_PAGES = 1
+
+function classOf(kind: number): CollectionClass<Collection> {
+  switch (kind) {
+    case KIND_HASH:
+      return Hash
+    case KIND_LIST:
+      return List
+    case KIND_SET:
+      return SetValue
+    case KIND_SORTED_SET:
+      return SortedSet
+    case KIND_STREAM:
+      return Stream
+  }
+  throw new DamageError(`root record: unknown kind ${kind}`)
+}
+
+/** A value of no key yet. */
+export function newCollection<T extends Collection>(db: Database, type: CollectionClass<T>): T {
+  return new type(new TreeObject(db, type.layouts), '')
+}
+
+export function copyCollection(value: Collection, db: Database): Collection {
+  const copy = value.object.copyFor(db)
+  return new (classOf(value.kind))(copy, value.encodeHeader?.() ?? '')
+}
+
+const writer = new PageWriter()
+
+/** The content of a page, in a scratch buffer. */
+export function pageContent(node: TreeNode): Buffer {
+  writer.begin()
+  encodePage(writer, node)
+  return writer.content
+}
+
+/** The value of a collection's root record, in a scratch buffer. */
+export function collectionRoot(value: Collection, expireAt: number): Buffer {
+  const { object } = value
+  const { pages, trees } = object
+  writer.begin()
+  writer.byte(pages === null ? INLINE : IN_PAGES)
+  writer.byte(object.encoding)
+  if (pages !== null) {
+    writer.uint64(pages.objectId)
+    writer.uint32(pages.nextNumber)
+  }
+  writer.bytes(value.encodeHeader?.() ?? '')
+  let count = trees.length
+  while (count > 1 && trees[count - 1] === undefined) count--
+  writer.byte(count)
+  for (let index = 0; index < count; index++) encodeTree(trees[index] as Tree, pages)
+  return writeCollectionRoot(value.kind, writer.content, expireAt)
+}
+
+function encodeTree(tree: Tree, pages: Pages | null): void {
+  const { root } = tree
+  if (pages === null) {
+    encodePage(writer, root as TreeNode)
+    return
+  }
+  writer.uint32(typeof root === 'number' ? root : root.number)
+  writer.varint(tree.count)
+}
+
+/** The value that a root record holds. Throws DamageError. */
+export function readCollection(db: Database, root: Root): Collection {
+  const type = classOf(root.kind)
+  const reader = new PageReader(root.payload)
+  const object = new TreeObject(db, type.layouts)
+  const form = reader.byte()
+  if (form !== INLINE && form !== IN_PAGES) throw new DamageError('root record: a collection of no known form')
+  object.encoding = reader.byte()
+  if (form === IN_PAGES) {
+    if (reader.position !== OBJECT_ID_AT) throw new DamageError('root record: bad head')
+    object.pages = new Pages(db, reader.uint64(), reader.uint32(), true)
+  }
+  const header = reader.bytes()
+  const count = reader.byte()
+  if (count > type.layouts.length) throw new DamageError('root record: more trees than its type has')
+  for (let index = 0; index < count; index++) readTree(reader, object, index)
+  if (reader.left > 0) throw new DamageError('root record: bytes after its end')
+  return new type(object, header)
+}
+
+function readTree(reader: PageReader, object: TreeObject, index: number): void {
+  const { pages } = object
+  object.pages = null // no page is made for it
+  const tree = object.tree(index)
+  object.pages = pages
+  if (pages === null) {
+    const root = decodeNode(reader, tree)
+    if (root.level !== 0) throw new DamageError('root record: an inline tree of more than a leaf')
+    tree.root = root
+    tree.count = root.length
+  } else {
+    tree.root = reader.uint32()
+    tree.count = reader.varint()
+  }
+}
