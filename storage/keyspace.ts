@@ -25,6 +25,7 @@ import { DEFAULT_PAGE_LIMITS, type PageLimits } from './tree/tree.ts'
 /** Where deletions that no command asked for are logged: the binlog's open group. */
 export interface ExpiryLog {
   deleted(database: number, key: Bytes): void
+  fieldsDeleted(database: number, key: Bytes, fields: readonly Bytes[]): void
 }
 
 /** Whoever has clients blocked on keys. */
@@ -87,6 +88,7 @@ export class Keyspace {
   hits = 0
   misses = 0
   expiredKeys = 0
+  expiredFields = 0
   evictions = 0
   diskReads = 0
   private frozenBatch: FrozenBatch | null = null
@@ -104,6 +106,7 @@ export class Keyspace {
     this.epoch++
     this.dirty = []
     this.dirtyBytes = 0
+    this.dropped = []
     this.garbageObjects = []
     this.garbageDatabases = []
     for (const [index, old] of this.databases.entries()) {

@@ -33,10 +33,11 @@ export class TreeObject {
     this.trees = layouts.map(() => undefined)
   }
 
-  /** One of its trees, made where it is not there yet. */
+  /** One of its trees, made where it is not there yet, which is a change: those who only read look into `trees`. */
   tree(index: number): Tree {
     let tree = this.trees[index]
     if (tree === undefined) {
+      if (this.pages !== null) this.touch()
       tree = new Tree(this, this.layouts[index] as Layout)
       this.trees[index] = tree
       if (this.pages !== null) this.pages.adopt(tree.root as TreeNode)
