@@ -10,7 +10,7 @@ import type { Keyspace } from './keyspace.ts'
 import type { Log } from './log.ts'
 import type { RecordBatch } from './record-store.ts'
 
-const RECORDS_PER_STEP = 100
+const RECORDS_PER_STEP = 16
 /** A slice takes as long again for each so many bytes of binlog since the freeze. */
 const HASTE_BYTES = 8 * 1024 * 1024
 const RETRY_MIN_MS = 500
