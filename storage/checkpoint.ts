@@ -54,14 +54,14 @@ export class FrozenBatch {
       this.encodeDropped(entry)
       return
     }
-    const expireAt = value === null ? 0 : entry.expireAt
-    if (entry.storedExpireAt !== expireAt) this.moveDeadline(entry, expireAt)
+    const dueAt = value === null ? 0 : entry.dueAt
+    if (entry.storedDueAt !== dueAt) this.moveDeadline(entry, dueAt)
     if (value === null) {
       if (entry.stored) this.batch.remove(rootKey(db.id, key))
       this.tombstones.push(entry)
       return
     }
-    this.batch.put(rootKey(db.id, key), rootOf(value, expireAt))
+    this.batch.put(rootKey(db.id, key), rootOf(value, entry.expireAt))
     entry.stored = true
   }
 
@@ -100,7 +100,7 @@ export class FrozenBatch {
 
   /** The batch was not written. */
   undo(): void {
-    for (const [entry, storedExpireAt] of this.movedDeadlines) entry.storedExpireAt = storedExpireAt
+    for (const [entry, storedDueAt] of this.movedDeadlines) entry.storedDueAt = storedDueAt
   }
 
   /**
@@ -108,21 +108,21 @@ export class FrozenBatch {
    * written may be among them: the value that it speaks of may have moved to another database.
    */
   private encodeDropped(entry: Entry): void {
-    const { db, key, value, storedExpireAt } = entry
+    const { db, key, value, storedDueAt } = entry
     if (entry.stored) this.batch.remove(rootKey(db.id, key))
-    if (storedExpireAt !== 0) this.batch.remove(deadlineKey(storedExpireAt, db.id, key))
+    if (storedDueAt !== 0) this.batch.remove(deadlineKey(storedDueAt, db.id, key))
     if (value === null || typeof value === 'string' || !hasStoredPages(value)) return
     const objectId = objectIdOfValue(value)
     this.batch.put(garbageKey(GARBAGE_OBJECT, objectId), EMPTY_VALUE)
     this.garbageObjects.push(objectId)
   }
 
-  private moveDeadline(entry: Entry, expireAt: number): void {
-    const { db, key, storedExpireAt } = entry
-    if (storedExpireAt !== 0) this.batch.remove(deadlineKey(storedExpireAt, db.id, key))
-    if (expireAt !== 0) this.batch.put(deadlineKey(expireAt, db.id, key), EMPTY_VALUE)
-    this.movedDeadlines.push([entry, storedExpireAt])
-    entry.storedExpireAt = expireAt
+  private moveDeadline(entry: Entry, dueAt: number): void {
+    const { db, key, storedDueAt } = entry
+    if (storedDueAt !== 0) this.batch.remove(deadlineKey(storedDueAt, db.id, key))
+    if (dueAt !== 0) this.batch.put(deadlineKey(dueAt, db.id, key), EMPTY_VALUE)
+    this.movedDeadlines.push([entry, storedDueAt])
+    entry.storedDueAt = dueAt
   }
 }
 

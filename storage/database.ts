@@ -13,6 +13,7 @@ import { NewKeys } from './new-keys.ts'
 import { KIND_ROPE, KIND_STRING, objectIdOf, type Root, readRoot, rootKey, ropeLengthOf } from './records.ts'
 import { Residents } from './residents.ts'
 import { readCollection } from './values/collection.ts'
+import { Hash } from './values/hash.ts'
 import { ROPE_MIN_BYTES, Rope } from './values/rope.ts'
 import { belongTo, dropPages, entryBytesOf, hasResidentPages, moveTo } from './values/value.ts'
 
@@ -58,7 +59,7 @@ export class Database {
   /** Like `find`, but no sign of use: for TYPE, TTL, OBJECT and the like. */
   peek(key: Bytes): Entry | undefined {
     const entry = this.lookup(key)
-    return entry !== undefined && entry.expireAt !== 0 && this.keyspace.isPast(entry.expireAt) ? this.expired(entry) : entry
+    return entry !== undefined && entry.dueAt !== 0 && this.keyspace.isPast(entry.dueAt) ? this.met(entry) : entry
   }
 
   /** Whether finding out about a key would need a read from disk now. */
@@ -91,7 +92,8 @@ export class Database {
     if (typeof value !== 'string') belongTo(value, entry)
     entry.stored = true
     entry.expireAt = root.expireAt
-    entry.storedExpireAt = root.expireAt
+    entry.dueAt = dueAtOf(entry)
+    entry.storedDueAt = entry.dueAt
     entry.accessedAt = this.keyspace.seconds
     this.entries.add(entry)
     this.residentCount++
@@ -165,6 +167,7 @@ export class Database {
       belongTo(value, null)
     }
     entry.value = null
+    entry.dueAt = 0
     this.signal(entry.key)
     if (entry.expireAt !== 0) this.clearDeadline(entry)
     this.keyCount--
@@ -198,11 +201,18 @@ export class Database {
       return
     }
     this.touch(entry)
-    const before = entry.expireAt
+    if (entry.expireAt === 0) this.volatileCount++
     entry.expireAt = expireAt
-    if (before === 0) this.volatileCount++
+    this.dueChanged(entry)
+  }
+
+  /** To be called when an entry's deadline has changed, or that of its hash's next field. It has been touched. */
+  dueChanged(entry: Entry): void {
+    const before = entry.dueAt
+    const dueAt = dueAtOf(entry)
+    entry.dueAt = dueAt
     // A deadline that is put off needs no hint of its own: the earlier one leads to it. So one that is refreshed again and again has one hint.
-    if (before === 0 || expireAt < before) this.keyspace.deadlines.add(entry)
+    if (dueAt !== 0 && (before === 0 || dueAt < before)) this.keyspace.deadlines.add(entry)
   }
 
   /** To be called before a value is changed in place. */
@@ -268,6 +278,7 @@ export class Database {
       belongTo(value, entry)
       this.resize(entryBytesOf(value))
     }
+    if (entry.dueAt !== entry.expireAt || entry.value instanceof Hash) this.dueChanged(entry)
     this.signal(entry.key)
   }
 
@@ -296,21 +307,34 @@ export class Database {
   private clearDeadline(entry: Entry): void {
     entry.expireAt = 0
     this.volatileCount--
+    this.dueChanged(entry)
   }
 
-  /** A lookup has met a key past its deadline. */
-  private expired(entry: Entry): undefined {
+  /** A lookup has met a key that is due, or whose fields are: whether it is still there. */
+  private met(entry: Entry): Entry | undefined {
+    if (!this.isOver(entry)) return entry
     if (this.keyspace.expiry === 'delete') this.expire(entry)
     return undefined
   }
 
-  /** Deletes a key because its time has come, and logs that. */
+  /** Whether a key is past its deadline, or all the fields of its hash are past theirs. */
+  isOver({ value, expireAt }: Entry): boolean {
+    return (expireAt !== 0 && this.keyspace.isPast(expireAt)) || (value instanceof Hash && value.isOver)
+  }
+
+  /** Deletes a key because its time has come, or that of all its fields, and logs that. */
   expire(entry: Entry): void {
     const { keyspace } = this
     const { changes } = keyspace
+    if (entry.expireAt !== 0 && keyspace.isPast(entry.expireAt)) keyspace.expiredKeys++
+    else keyspace.expiredFields += (entry.value as Hash).size
     this.remove(entry)
     keyspace.changes = changes // logged here, not as the running command
-    keyspace.expiredKeys++
     keyspace.log.deleted(this.index, entry.key)
   }
+}
+
+function dueAtOf({ value, expireAt }: Entry): number {
+  if (!(value instanceof Hash) || value.nextDeadline === 0) return expireAt
+  return expireAt === 0 ? value.nextDeadline : Math.min(expireAt, value.nextDeadline)
 }

@@ -1,5 +1,5 @@
 /**
- * When keys end, in memory. The whole truth is the deadline index in LevelDB plus what is not checkpointed; here are hints, checked
+ * When keys end, or fields of their hashes, in memory. The whole truth is the deadline index in LevelDB plus what is not checkpointed; here are hints, checked
  * against the entry before anything is deleted.
  *
  *   near   a heap of the deadlines before the horizon, of resident and of stored keys
@@ -29,7 +29,7 @@ export class Deadlines {
   private frozenFar: Buckets | null = null
 
   add(entry: Entry): void {
-    const deadline = { at: entry.expireAt, dbId: entry.db.id, key: entry.key }
+    const deadline = { at: entry.dueAt, dbId: entry.db.id, key: entry.key }
     if (deadline.at < this.horizon) this.push(deadline)
     else {
       const bucket = Math.floor(deadline.at / BUCKET_MS)

@@ -40,6 +40,8 @@ export class Entry implements Resident, DirtyRecord {
   value: Value | null
   /** ms since the epoch; 0 means never. */
   expireAt = 0
+  /** When something is to be deleted: the key, or the first field of its hash that ends. 0 means never. `Database.dueChanged` keeps it. */
+  dueAt = 0
   generation = 0
   /** Seconds since the epoch of the last access. */
   accessedAt = 0
@@ -47,8 +49,8 @@ export class Entry implements Resident, DirtyRecord {
   stored = false
   /** Bytes of the string have been changed since it was set. Only OBJECT ENCODING cares; it is forgotten when the key leaves memory. */
   rewritten = false
-  /** The deadline in LevelDB's index, or on its way there; 0 means none. */
-  storedExpireAt = 0
+  /** What LevelDB's deadline index has of `dueAt`, or is about to have; 0 means nothing. */
+  storedDueAt = 0
   ringIndex = -1
   readonly db: Database
 

@@ -1,6 +1,6 @@
 /**
- * Active expiry: keys go when their time has come, not when a sample happens upon them. Between turns, in slices; the rest of a crowd waits
- * for the next slice, so that a million deadlines in one second delay nobody.
+ * Active expiry: keys and fields of hashes go when their time has come, not when a sample happens upon them. Between turns, in slices; the
+ * rest of a crowd waits for the next slice, so that a million deadlines in one second delay nobody, be they of one hash.
  *
  * Invariant: for every deadline before `deadlines.horizon` there is a hint of that time or an earlier one in the heap, or being loaded into it.
  */
@@ -11,6 +11,7 @@ import type { Keyspace } from './keyspace.ts'
 import type { Log } from './log.ts'
 import type { RecordIterator } from './record-store.ts'
 import { deadlineRange, readRecordKey } from './records.ts'
+import type { Hash } from './values/hash.ts'
 
 /** How far ahead the heap knows LevelDB's deadlines, ms. */
 const LOOK_AHEAD_MS = 60_000
@@ -32,27 +33,33 @@ export class Expiry {
     this.log = log
   }
 
-  /** Deletes keys that are due until there are no more or the monotonic time is up; whether more are due. */
+  /** Deletes what is due until there are no more or the monotonic time is up; whether more are due. */
   expireUntil(untilMs: number, clock: Clock): boolean {
     let more = this.expireSome(EXPIRE_PER_STEP)
     while (more && clock.monotonicMs() < untilMs) more = this.expireSome(EXPIRE_PER_STEP)
     return more
   }
 
-  /** Deletes up to `count` keys that are due by the turn's clock; whether more are due. To be called between units. */
+  /** Deletes up to `count` keys and fields that are due by the turn's clock; whether more are. To be called between units. */
   expireSome(count: number): boolean {
     const { keyspace } = this
     if (!this.active || keyspace.expiry !== 'delete') return false
     const { deadlines, now } = keyspace
-    for (; count > 0; count--) {
+    while (count > 0) {
       const first = deadlines.first
       if (first === undefined || first.at > now) return false
       deadlines.pop()
       const db = this.databaseOf(first.dbId)
       const entry = db?.lookup(first.key)
-      if (db === undefined || entry === undefined || entry.expireAt === 0) continue
-      if (entry.expireAt <= now) db.expire(entry)
-      else deadlines.add(entry) // it was put off since
+      count--
+      if (db === undefined || entry === undefined || entry.dueAt === 0) continue
+      if (entry.dueAt > now)
+        deadlines.add(entry) // it was put off since
+      else if (db.isOver(entry)) db.expire(entry)
+      else {
+        count -= (entry.value as Hash).expireFields(count + 1) - 1
+        if (entry.dueAt !== 0) deadlines.add(entry) // its hint is spent, and the next field's deadline is later
+      }
     }
     return true
   }

@@ -32,6 +32,10 @@ export const KIND_STREAM = 7
 export const OBJECT_ID_AT = 2
 const FORM_AT = 0
 const FORM_PAGES = 1
+/** Where a collection's header stands, its length in one byte first, and how long a hash's is that has one: values/hash.ts. */
+const HEADER_INLINE_AT = 2
+const HEADER_IN_PAGES_AT = 14
+const FIELD_DEADLINE_BYTES = 8
 
 const HAS_DEADLINE = 1
 
@@ -207,6 +211,16 @@ export function objectIdOf(root: Root): number {
   if (kind === KIND_STRING || payload[FORM_AT] !== FORM_PAGES) return 0
   if (payload.length < OBJECT_ID_AT + 8) throw new DamageError('root record: cut short')
   return readUint64(payload, OBJECT_ID_AT)
+}
+
+/** When something of a root is to be deleted, as `Entry.dueAt` has it: the key, or its hash's next field. 0 means never. */
+export function dueAtOf(root: Root): number {
+  const { kind, expireAt, payload } = root
+  if (kind !== KIND_HASH) return expireAt
+  const at = payload[FORM_AT] === FORM_PAGES ? HEADER_IN_PAGES_AT : HEADER_INLINE_AT
+  if (payload[at] !== FIELD_DEADLINE_BYTES || payload.length < at + 1 + FIELD_DEADLINE_BYTES) return expireAt
+  const nextDeadline = readUint64(payload, at + 1)
+  return expireAt === 0 ? nextDeadline : Math.min(expireAt, nextDeadline)
 }
 
 export function ropeLengthOf(root: Root): number {

@@ -7,6 +7,7 @@ import type { Log } from './log.ts'
 import type { RecordStore } from './record-store.ts'
 import {
   deadlineKey,
+  dueAtOf,
   GARBAGE_DATABASE,
   GARBAGE_OBJECT,
   GARBAGE_RANGE,
@@ -130,7 +131,8 @@ export class Sweeper {
         const root = readRoot(value)
         const objectId = objectIdOf(root)
         if (objectId !== 0) await this.records.clear(pageRange(objectId))
-        if (root.expireAt !== 0) batch.remove(deadlineKey(root.expireAt, id, key))
+        const dueAt = dueAtOf(root)
+        if (dueAt !== 0) batch.remove(deadlineKey(dueAt, id, key))
         batch.remove(recordKey)
       }
       await batch.write()

@@ -72,6 +72,10 @@ export class OpenGroup {
     this.command(database, ['DEL', key])
   }
 
+  fieldsDeleted(database: number, key: Bytes, fields: readonly Bytes[]): void {
+    this.command(database, ['HDEL', key, ...fields])
+  }
+
   /** Ends the body. The head's place stands free at the start of the first buffer. */
   close(): Buffer[] {
     this.settle()

@@ -1,30 +1,254 @@
-/** A hash: fields and their values, and when fields end. */
+/**
+ * A hash: fields with their values, and when fields end.
+ *
+ *   tree 0   field -> value, a FieldValue for one that ends
+ *   tree 1   expireAt(8) field -> nothing: the fields that end, in the order in which they do; there once a field has had a deadline
+ *   header   nextDeadline(8), the earliest of them; nothing where no field ends
+ *
+ * The key is due when its hash's next field is (`Entry.dueAt`), so the deadline index leads to it. A field past its deadline that a command
+ * meets goes there and then, logged in front of the command; on a replica it is hidden, and replay takes no notice. A hash all of whose
+ * fields are past theirs does not exist for lookups (`Database.peek`); so what a command was given has a field that stays, and no meeting
+ * of due fields empties it before the command is done.
+ */
 import type { Bytes } from '../bytes.ts'
 import { KIND_HASH } from '../records.ts'
-import { FIELD_VALUES, type Layout, NO_VALUES } from '../tree/node.ts'
+import { FIELD_VALUES, FieldValue, type Layout, NO_VALUES, type TreeValue } from '../tree/node.ts'
 import type { TreeObject } from '../tree/object.ts'
 import type { Tree } from '../tree/tree.ts'
+import type { Collection } from './collection.ts'
 
-export class Hash {
+/** What `TreeObject.encoding` is. On disk: never renumber. */
+const LISTPACK = 0
+const HASHTABLE = 1
+const LISTPACK_WITH_DEADLINES = 2
+
+const FIELDS: Layout = { isKeyed: true, values: FIELD_VALUES }
+const DEADLINES: Layout = { isKeyed: true, values: NO_VALUES }
+
+export const DEADLINE_BYTES = 8
+
+export class Hash implements Collection {
   static readonly kind = KIND_HASH
-  static readonly layouts: readonly Layout[] = [
-    { isKeyed: true, values: FIELD_VALUES },
-    { isKeyed: true, values: NO_VALUES },
-  ]
+  static readonly layouts: readonly Layout[] = [FIELDS, DEADLINES]
   readonly kind = KIND_HASH
   readonly object: TreeObject
-  private readonly fields: Tree
+  readonly fields: Tree
+  /** When the first of its fields ends, ms since the epoch; 0: none does. */
+  nextDeadline: number
 
-  constructor(object: TreeObject, _header: Bytes) {
+  constructor(object: TreeObject, header: Bytes) {
     this.object = object
     this.fields = object.tree(0)
+    this.nextDeadline = header === '' ? 0 : readDeadline(header)
   }
 
+  encodeHeader(): Bytes {
+    return this.nextDeadline === 0 ? '' : deadlineKey(this.nextDeadline, '')
+  }
+
+  /** Fields, those past their deadline that nobody has deleted yet included. */
   get size(): number {
     return this.fields.count
   }
 
-  get encodingName(): Bytes {
-    return 'hashtable'
+  /** Fields that are not past their deadline. */
+  get liveSize(): number {
+    return this.fields.count - this.dueCount
   }
+
+  /** Fields past their deadline. */
+  get dueCount(): number {
+    const { keyspace } = this.object.db
+    if (this.nextDeadline === 0 || !keyspace.isPast(this.nextDeadline)) return 0
+    return this.object.tree(1).lowerBound(deadlineKey(keyspace.now + 1, ''))
+  }
+
+  /** Whether all of its fields are past their deadline. */
+  get isOver(): boolean {
+    return this.nextDeadline !== 0 && this.object.tree(1).count === this.fields.count && this.dueCount === this.fields.count
+  }
+
+  get encodingName(): Bytes {
+    const { encoding } = this.object
+    if (encoding === HASHTABLE) return 'hashtable'
+    return encoding === LISTPACK ? 'listpack' : 'listpackex'
+  }
+
+  get isHashtable(): boolean {
+    return this.object.encoding === HASHTABLE
+  }
+
+  /** It has outgrown a listpack, for good. To be called after a change. */
+  becomeHashtable(): void {
+    this.object.encoding = HASHTABLE
+  }
+
+  /** A live field's value. */
+  get(field: Bytes): Bytes | undefined {
+    const value = this.fields.get(field)
+    if (typeof value !== 'object') return value as Bytes | undefined
+    return this.meet(field, value) ? value.value : undefined
+  }
+
+  has(field: Bytes): boolean {
+    if (!this.fields.find(field)) return false
+    const { value } = this.fields
+    return typeof value !== 'object' || this.meet(field, value)
+  }
+
+  /** When a live field ends, 0 for never; undefined where there is no such field. */
+  deadlineOf(field: Bytes): number | undefined {
+    const value = this.fields.get(field)
+    if (typeof value !== 'object') return value === undefined ? undefined : 0
+    return this.meet(field, value) ? value.expireAt : undefined
+  }
+
+  /** What a field's stored value is worth now: undefined for one past its deadline. Deletes nothing: for walks. */
+  liveValue(value: TreeValue): Bytes | undefined {
+    if (typeof value !== 'object') return value as Bytes
+    return this.object.db.keyspace.isPast(value.expireAt) ? undefined : value.value
+  }
+
+  /** Sets a field, without a deadline; whether it is new. */
+  set(field: Bytes, value: Bytes): boolean {
+    const { fields } = this
+    if (!fields.find(field)) {
+      fields.insert(field, value)
+      return true
+    }
+    const old = fields.value
+    if (typeof old === 'object') return this.setAnew(field, value, old)
+    fields.replace(value)
+    return false
+  }
+
+  /** Gives a field another value; its deadline stays. */
+  update(field: Bytes, value: Bytes): void {
+    const { fields } = this
+    if (!fields.find(field)) {
+      fields.insert(field, value)
+      return
+    }
+    const old = fields.value
+    fields.replace(typeof old === 'object' ? new FieldValue(value, old.expireAt) : value)
+  }
+
+  /** Whether there was such a field. The hash may be empty now. */
+  delete(field: Bytes): boolean {
+    const { fields } = this
+    if (!fields.find(field)) return false
+    const { value } = fields
+    if (typeof value === 'object') {
+      if (!this.meet(field, value)) return false
+      this.forgetDeadline(field, value.expireAt)
+      fields.find(field)
+    }
+    fields.remove()
+    return true
+  }
+
+  /** Sets when a live field ends, in ms since the epoch. */
+  setDeadline(field: Bytes, expireAt: number): void {
+    const { fields } = this
+    const old = fields.get(field)
+    if (old === undefined) throw new Error('a deadline for no field')
+    if (typeof old === 'object') this.object.tree(1).delete(deadlineKey(old.expireAt, field))
+    this.object.tree(1).set(deadlineKey(expireAt, field))
+    fields.find(field)
+    fields.replace(new FieldValue(typeof old === 'object' ? old.value : (old as Bytes), expireAt))
+    if (this.object.encoding === LISTPACK) this.object.encoding = LISTPACK_WITH_DEADLINES
+    this.deadlinesChanged()
+  }
+
+  /** Takes a live field's deadline away; whether it had one. */
+  persist(field: Bytes): boolean {
+    const old = this.fields.get(field)
+    if (typeof old !== 'object') return false
+    this.fields.replace(old.value)
+    this.forgetDeadline(field, old.expireAt)
+    return true
+  }
+
+  /**
+   * Deletes up to `limit` fields that are past their deadline, logged here and not as anybody's change. Returns how many. The hash may be
+   * empty then: for the caller to see to.
+   */
+  expireFields(limit: number): number {
+    const count = Math.min(limit, this.dueCount)
+    if (count === 0) return 0
+    const names: Bytes[] = []
+    const cursor = this.object.tree(1).cursor(0)
+    while (names.length < count && cursor.next()) names.push(fieldOf(cursor.key))
+    this.expire(names)
+    return count
+  }
+
+  /** A command has come upon a field with a deadline: whether it is still there. */
+  private meet(field: Bytes, { expireAt }: FieldValue): boolean {
+    const { keyspace } = this.object.db
+    if (!keyspace.isPast(expireAt)) return true
+    if (keyspace.expiry === 'delete') this.expire([field])
+    return false
+  }
+
+  /** Sets a field that has a deadline or, past that, is no more. */
+  private setAnew(field: Bytes, value: Bytes, old: FieldValue): boolean {
+    const isLive = this.meet(field, old)
+    if (this.fields.find(field)) {
+      this.fields.replace(value)
+      this.forgetDeadline(field, old.expireAt)
+    } else this.fields.insert(field, value)
+    return !isLive
+  }
+
+  /** Deletes fields because their time has come, and logs that. */
+  private expire(names: readonly Bytes[]): void {
+    const { db, entry } = this.object
+    const { keyspace } = db
+    const { changes } = keyspace
+    const deadlines = this.object.tree(1)
+    for (const field of names) {
+      const value = this.fields.get(field)
+      this.fields.remove()
+      deadlines.delete(deadlineKey((value as FieldValue).expireAt, field))
+    }
+    this.deadlinesChanged()
+    keyspace.changes = changes // logged here, not as the running command
+    keyspace.expiredFields += names.length
+    if (entry !== null) keyspace.log.fieldsDeleted(db.index, entry.key, names)
+  }
+
+  private forgetDeadline(field: Bytes, expireAt: number): void {
+    this.object.tree(1).delete(deadlineKey(expireAt, field))
+    if (expireAt === this.nextDeadline) this.deadlinesChanged()
+  }
+
+  private deadlinesChanged(): void {
+    const deadlines = this.object.tree(1)
+    this.nextDeadline = deadlines.count === 0 ? 0 : readDeadline(deadlines.keyAt(0))
+    const { entry } = this.object
+    if (entry !== null) entry.db.dueChanged(entry)
+  }
+}
+
+let scratch = Buffer.allocUnsafeSlow(256)
+
+/** What the second tree has of a field. */
+export function deadlineKey(expireAt: number, field: Bytes): Bytes {
+  const length = DEADLINE_BYTES + field.length
+  if (scratch.length < length) scratch = Buffer.allocUnsafeSlow(2 * length)
+  scratch.writeUInt32BE(Math.floor(expireAt / 0x1_0000_0000), 0)
+  scratch.writeUInt32BE(expireAt >>> 0, 4)
+  scratch.latin1Write(field, DEADLINE_BYTES)
+  return scratch.latin1Slice(0, length)
+}
+
+function readDeadline(key: Bytes): number {
+  let value = 0
+  for (let i = 0; i < DEADLINE_BYTES; i++) value = value * 256 + key.charCodeAt(i)
+  return value
+}
+
+function fieldOf(key: Bytes): Bytes {
+  return key.slice(DEADLINE_BYTES)
 }

@@ -23,7 +23,7 @@ const LARGE = 'large '.repeat(20_000)
 
 /** What LevelDB holds, seen by a keyspace of its own. */
 function stored(records: MemoryRecords): string {
-  const keyspace = new Keyspace(records, 4, { deleted() {} })
+  const keyspace = new Keyspace(records, 4, { deleted() {}, fieldsDeleted() {} })
   keyspace.restore(decodeMeta(records.getSync(META_KEY) as Buffer))
   checkMemory(keyspace)
   return liveContent(keyspace, 0)

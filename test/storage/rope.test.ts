@@ -12,7 +12,7 @@ import { type Seeded, seeded } from '../support/seed.ts'
 const POSITION = { offset: 0, crc: 0 }
 
 function made(records = new MemoryRecords()) {
-  const keyspace = new Keyspace(records, 2, { deleted() {} })
+  const keyspace = new Keyspace(records, 2, { deleted() {}, fieldsDeleted() {} })
   return { keyspace, records, db: keyspace.database(0) }
 }
 

@@ -19,7 +19,7 @@ const ROUNDS = Number(process.env['HAYPILE_ROUNDS'] ?? 6)
 const TINY = { inlineBytes: 60, pageBytes: 100, pageElements: 5 }
 
 function made(records = new MemoryRecords()) {
-  const keyspace = new Keyspace(records, 2, { deleted() {} })
+  const keyspace = new Keyspace(records, 2, { deleted() {}, fieldsDeleted() {} })
   keyspace.pageLimits = TINY
   const meta = records.getSync(META_KEY)
   if (meta !== undefined) keyspace.restore(decodeMeta(meta))

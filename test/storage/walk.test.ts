@@ -22,7 +22,7 @@ import { type Seeded, seeded } from '../support/seed.ts'
 const NOW = 1_700_000_000_000
 
 function newKeyspace(records = new MemoryRecords()): Keyspace {
-  const keyspace = new Keyspace(records, 4, { deleted() {} })
+  const keyspace = new Keyspace(records, 4, { deleted() {}, fieldsDeleted() {} })
   keyspace.setClock(NOW)
   return keyspace
 }

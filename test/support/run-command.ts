@@ -53,7 +53,10 @@ export function harness(families: readonly (readonly Command[])[], options: Harn
   const table = new CommandTable(families)
   const records = options.records ?? new MemoryRecords()
   const logged: Bytes[][] = []
-  const keyspace = new Keyspace(records, 16, { deleted: (_database, key) => logged.push(['DEL', key]) })
+  const keyspace = new Keyspace(records, 16, {
+    deleted: (_database, key) => logged.push(['DEL', key]),
+    fieldsDeleted: (_database, key, fields) => logged.push(['HDEL', key, ...fields]),
+  })
   keyspace.setClock(options.now ?? START_MS)
   if (options.replay === true) keyspace.expiry = 'ignore'
   const config = { ...CONFIG, ...options.config }
@@ -113,7 +116,7 @@ export function plain(reply: Reply): unknown {
 
 /** Runs one command for a session on an empty keyspace, for those that are about the server. Throws what it throws. */
 export function runCommand(server: ServerPort, session: Session, words: readonly Bytes[]): Reply {
-  const keyspace = new Keyspace(new MemoryRecords(), 16, { deleted() {} })
+  const keyspace = new Keyspace(new MemoryRecords(), 16, { deleted() {}, fieldsDeleted() {} })
   keyspace.setClock(START_MS)
   const context = new Context(keyspace, server)
   context.session = session
