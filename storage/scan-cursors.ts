@@ -1,5 +1,5 @@
 /**
- * SCAN's cursors: a token for each place where a walk may go on. Bounded; what has been gone on from already is dropped first, then what
+ * The cursors of SCAN, and of SSCAN, HSCAN and ZSCAN: a token for each place where a walk may go on. Bounded; what has been gone on from already is dropped first, then what
  * was used longest ago. An unknown token is an error to the client, never a start from zero.
  *
  * Tokens are counted up from a random number, so that those given out before an unclean end mean nothing afterwards. They stay below 2^53,
@@ -18,11 +18,13 @@ const FIRST_TOKENS = 2 ** 52
 
 export interface CursorPosition {
   readonly dbId: number
-  /** The walk goes on with the first key that is not before this. */
+  /** The walk goes on with the first key that is not before this; the first member or field of a collection. */
   readonly from: Bytes
+  /** The key whose collection is walked; absent where the keys are. */
+  readonly key?: Bytes
 }
 
-type StoredCursor = readonly [token: Bytes, dbId: number, from: Bytes]
+type StoredCursor = readonly [token: Bytes, dbId: number, from: Bytes, key?: Bytes]
 
 export class ScanCursors {
   readonly ahead = new ReadAhead()
@@ -55,9 +57,9 @@ export class ScanCursors {
   }
 
   /** A new token. */
-  issue(dbId: number, from: Bytes): Bytes {
+  issue(dbId: number, from: Bytes, key?: Bytes): Bytes {
     const token = String(this.nextToken++)
-    this.add(token, { dbId, from: detached(from) })
+    this.add(token, positionOf(dbId, detached(from), key))
     return token
   }
 
@@ -79,7 +81,7 @@ export class ScanCursors {
   /** The value of the record that keeps the cursors over a clean restart. */
   encode(): Buffer {
     const stored: StoredCursor[] = []
-    for (const map of [this.spent, this.open]) for (const [token, { dbId, from }] of map) stored.push([token, dbId, from])
+    for (const map of [this.spent, this.open]) for (const [token, position] of map) stored.push(storedCursorOf(token, position))
     return textRecord(JSON.stringify(stored))
   }
 
@@ -93,27 +95,39 @@ export class ScanCursors {
       throw new DamageError('cursors record: not JSON')
     }
     if (!Array.isArray(stored) || !stored.every(isStoredCursor)) throw new DamageError('cursors record: not a list of cursors')
-    for (const [token, dbId, from] of stored) this.add(token, { dbId, from })
+    for (const [token, dbId, from, key] of stored) this.add(token, positionOf(dbId, from, key))
   }
 
   private add(token: Bytes, position: CursorPosition): void {
     this.open.set(token, position)
-    this.bytes += position.from.length
+    this.bytes += bytesOf(position)
     while (this.count > this.maxCount || (this.bytes > this.maxBytes && this.count > 1)) this.dropOldest()
   }
 
   private dropOldest(): void {
     const map = this.spent.size > 0 ? this.spent : this.open
-    for (const [token, { from }] of map) {
+    for (const [token, position] of map) {
       map.delete(token)
-      this.bytes -= from.length
+      this.bytes -= bytesOf(position)
       return
     }
   }
 }
 
+function positionOf(dbId: number, from: Bytes, key: Bytes | undefined): CursorPosition {
+  return key === undefined ? { dbId, from } : { dbId, from, key }
+}
+
+function bytesOf({ from, key = '' }: CursorPosition): number {
+  return from.length + key.length
+}
+
+function storedCursorOf(token: Bytes, { dbId, from, key }: CursorPosition): StoredCursor {
+  return key === undefined ? [token, dbId, from] : [token, dbId, from, key]
+}
+
 function isStoredCursor(stored: unknown): stored is StoredCursor {
-  if (!Array.isArray(stored) || stored.length !== 3) return false
-  const [token, dbId, from] = stored as unknown[]
-  return typeof token === 'string' && Number.isSafeInteger(dbId) && typeof from === 'string'
+  if (!Array.isArray(stored) || stored.length < 3 || stored.length > 4) return false
+  const [token, dbId, from, key = ''] = stored as unknown[]
+  return typeof token === 'string' && Number.isSafeInteger(dbId) && typeof from === 'string' && typeof key === 'string'
 }

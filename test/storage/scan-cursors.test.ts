@@ -10,6 +10,7 @@ test('a token stands for the place it was issued for', () => {
   const second = cursors.issue(8, '')
   assert.equal(cursors.find(first), { dbId: 7, from: 'some\0key\xff' })
   assert.equal(cursors.find(second), { dbId: 8, from: '' })
+  assert.equal(cursors.find(cursors.issue(9, 'member', 'set')), { dbId: 9, from: 'member', key: 'set' })
   assert.is(cursors.find('0'), undefined)
   assert.is(cursors.find('12345'), undefined)
 })
@@ -76,14 +77,16 @@ test('cursors survive being written and read', () => {
   const open = cursors.issue(1, every)
   const spent = cursors.issue(2, 'b')
   cursors.spend(spent)
+  const ofMembers = cursors.issue(1, 'member', every)
   const restored = new ScanCursors(Math.random)
   restored.decode(cursors.encode())
   assert.equal(restored.find(open), { dbId: 1, from: every })
   assert.equal(restored.find(spent), { dbId: 2, from: 'b' })
+  assert.equal(restored.find(ofMembers), { dbId: 1, from: 'member', key: every })
 })
 
 test('a damaged record of cursors is refused', () => {
-  for (const text of ['\x02[]', '\x01', '\x01{}', '\x01[[1,2,3]]', '\x01[["1",2]]', '\x01[["1",2.5,"k"]]']) {
+  for (const text of ['\x02[]', '\x01', '\x01{}', '\x01[[1,2,3]]', '\x01[["1",2]]', '\x01[["1",2.5,"k"]]', '\x01[["1",2,"k",3]]']) {
     assert.throws(
       () => new ScanCursors(Math.random).decode(Buffer.from(text, 'latin1')),
       (error: unknown) => error instanceof DamageError,
