@@ -26,14 +26,14 @@ import { clientError, syntaxError } from './errors.ts'
 import { type Glob, globOf, isLiteral, literalPrefix } from './glob.ts'
 import { reading } from './reading.ts'
 
-const DEFAULT_COUNT = 10
+export const DEFAULT_COUNT = 10
 const RANDOM_TRIES = 100
 /** Keys of which one is drawn where a seek has come down. */
 const SEEK_KEYS = 32
 /** Bytes after the common prefix of first and last key that a seek draws. */
 const DRAWN_BYTES = 6
 
-const invalidCursor = () => clientError('ERR invalid cursor')
+export const invalidCursor = () => clientError('ERR invalid cursor')
 
 interface ScanOptions {
   readonly pattern: Bytes | null
@@ -57,11 +57,12 @@ function scanOptions(args: readonly Bytes[]): ScanOptions {
 }
 
 /** Whether everything matches. `*` alone does so in KEYS and SCAN though as a glob it does not match the empty key. */
-function matchesAll(pattern: Bytes | null): boolean {
+export function matchesAll(pattern: Bytes | null): boolean {
   return pattern === null || pattern === '*'
 }
 
-function rangeOf(pattern: Bytes | null, from: Bytes): KeyRange {
+/** What a pattern's literal prefix leaves of what comes from `from` on. */
+export function rangeOf(pattern: Bytes | null, from: Bytes): KeyRange {
   const range = matchesAll(pattern) ? ALL_KEYS : prefixRange(literalPrefix(pattern as Bytes))
   return from > range.from ? { ...range, from } : range
 }
@@ -81,11 +82,17 @@ function isPast({ db, expireAt }: Entry): boolean {
 function startOf({ server, db }: Context, cursor: Bytes): Bytes {
   if (isStart(cursor)) return ''
   const position = server.scanCursors.find(cursor)
-  if (position === undefined || position.dbId !== db.id) throw invalidCursor()
+  if (position === undefined || position.dbId !== db.id || position.key !== undefined) throw invalidCursor()
   return position.from
 }
 
-function isStart(cursor: Bytes): boolean {
+/** The word as it is. Throws for what can be no cursor. */
+export function requireCursor(word: Bytes): Bytes {
+  if (!/^\d{1,20}$/.test(word)) throw invalidCursor()
+  return word
+}
+
+export function isStart(cursor: Bytes): boolean {
   return /^0+$/.test(cursor)
 }
 
@@ -109,8 +116,7 @@ const scan = command({
   tips: ['nondeterministic_output', 'request_policy:special', 'response_policy:special'],
   async runAsync(context, args) {
     const { db, server } = context
-    const cursor = args[1]
-    if (!/^\d{1,20}$/.test(cursor)) throw invalidCursor()
+    const cursor = requireCursor(args[1])
     const { pattern, count, type } = scanOptions(args)
     const from = startOf(context, cursor)
     if (pattern !== null && isLiteral(pattern)) {
