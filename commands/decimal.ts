@@ -49,7 +49,7 @@ export function longDoubleOf(bytes: Bytes): LongDouble | null {
 }
 
 /** The sum as the x87 has it; null where it is infinite or no number. */
-function addLongDoubles(a: LongDouble, b: LongDouble): LongDouble | null {
+export function addLongDoubles(a: LongDouble, b: LongDouble): LongDouble | null {
   if (typeof a === 'string' || typeof b === 'string') return null
   const exponent = Math.min(a.exponent, b.exponent)
   const sum = (a.mantissa << BigInt(a.exponent - exponent)) + (b.mantissa << BigInt(b.exponent - exponent))

@@ -10,6 +10,10 @@ import { databases } from '../commands/databases.ts'
 import { debug } from '../commands/debug.ts'
 import { expiry } from '../commands/expiry.ts'
 import { failoverCommands } from '../commands/failover.ts'
+import { hashExpiry } from '../commands/hash-expiry.ts'
+import { hashNumbers } from '../commands/hash-numbers.ts'
+import { hashReading } from '../commands/hash-reading.ts'
+import { hashes } from '../commands/hashes.ts'
 import { keys } from '../commands/keys.ts'
 import { latencyCommands } from '../commands/latency.ts'
 import { lcsCommands } from '../commands/lcs.ts'
@@ -34,6 +38,10 @@ export const families: readonly (readonly Command[])[] = [
   lcsCommands,
   bitmaps,
   bitfields,
+  hashes,
+  hashNumbers,
+  hashReading,
+  hashExpiry,
   keys,
   expiry,
   scans,
