@@ -3,30 +3,35 @@
  * is known before the roots, and every owner before the pages.
  *
  * The deadline index is compared with the roots both ways: each record is looked up from the other side. Memory is bounded but for the
- * ids of objects and of garbage.
+ * ids of objects and of garbage, and by what is kept of one object's pages.
  */
 import { ObjectTable } from './check-objects.ts'
-import { type CheckProgress, type Findings, shownRoot } from './check-report.ts'
+import { PageCheck } from './check-pages.ts'
+import { type CheckProgress, damageText, type Findings, shownRoot } from './check-report.ts'
+import { checkInline } from './check-trees.ts'
+import type { Database } from './database.ts'
+import { Keyspace } from './keyspace.ts'
 import { decodeMeta, type Meta } from './meta.ts'
 import type { RecordStore } from './record-store.ts'
 import {
   ALL_RECORDS,
-  DamageError,
   deadlineKey,
+  dueAtOf,
   GARBAGE_DATABASE,
   GARBAGE_OBJECT,
   KIND_ROPE,
+  KIND_STRING,
   META_KEY,
   objectIdOf,
   type RecordKey,
-  readPage,
+  type Root,
   readRecordKey,
   readRoot,
   rootKey,
   ropeLengthOf,
 } from './records.ts'
 import { ScanCursors } from './scan-cursors.ts'
-import { CHUNK_BYTES, ROPE_MIN_BYTES } from './values/rope.ts'
+import { ROPE_MIN_BYTES } from './values/rope.ts'
 
 const RECORDS_PER_STEP = 1000
 
@@ -79,11 +84,6 @@ function readMeta(records: RecordStore, findings: Findings): Meta | null {
   }
 }
 
-function damageText(error: unknown): string {
-  if (error instanceof DamageError || error instanceof RangeError) return error.message
-  throw error
-}
-
 interface Tally {
   keys: number
   volatile: number
@@ -96,6 +96,8 @@ interface Lookup {
   readonly judge: (found: Buffer | undefined) => void
 }
 
+const NO_LOG = { deleted() {}, fieldsDeleted() {} }
+
 class RecordCheck {
   readonly counts: RecordCounts = { roots: 0, volatile: 0, pages: 0, garbage: 0 }
   private readonly records: RecordStore
@@ -106,14 +108,15 @@ class RecordCheck {
   private readonly garbageObjects = new Set<number>()
   private readonly garbageDatabases = new Set<number>()
   private lookups: Lookup[] = []
-  private pagesBegun = false
-  /** The last object that was reported, so that its other pages are not. */
-  private strayObject = 0
+  private pages: PageCheck | null = null
+  /** One in which nothing is, for reading values. */
+  private readonly db: Database
 
   constructor(records: RecordStore, findings: Findings, meta: Meta | null) {
     this.records = records
     this.findings = findings
     this.meta = meta
+    this.db = new Keyspace(records, 1, NO_LOG).database(0)
   }
 
   record(recordKey: Buffer, value: Buffer): void {
@@ -155,7 +158,7 @@ class RecordCheck {
 
   /** After the last record. */
   end(recordCount: number): void {
-    if (!this.pagesBegun) this.beginPages()
+    this.beginPages().end()
     if (this.meta === null) {
       if (recordCount > 0) this.findings.damage('meta record', `missing or unreadable, though there are ${recordCount} records`)
       return
@@ -211,53 +214,48 @@ class RecordCheck {
       if (root.expireAt !== 0) {
         this.counts.volatile++
         tally.volatile++
+      }
+      const dueAt = dueAtOf(root)
+      if (dueAt !== 0) {
+        const what = dueAt === root.expireAt ? 'ends' : 'has a field that ends'
         this.lookups.push({
-          recordKey: Buffer.from(deadlineKey(root.expireAt, dbId, key)),
+          recordKey: Buffer.from(deadlineKey(dueAt, dbId, key)),
           judge: (found) => {
-            if (found === undefined) this.findings.damage(place, `ends at ${root.expireAt}, but the deadline index does not say so`)
+            if (found === undefined) this.findings.damage(place, `${what} at ${dueAt}, but the deadline index does not say so`)
           },
         })
       }
-      if (root.kind !== KIND_ROPE) {
-        if (root.payload.length >= ROPE_MIN_BYTES) this.findings.damage(place, `an inline string of ${root.payload.length} bytes`)
-        return
-      }
-      const objectId = objectIdOf(root)
-      if (this.meta !== null && objectId >= this.meta.nextObjectId)
-        this.findings.damage(place, `its object ${objectId} is not below the next one, ${this.meta.nextObjectId}`)
-      if (this.garbageObjects.has(objectId) && !this.garbageDatabases.has(dbId))
-        this.findings.damage(place, `its object ${objectId} is named as garbage`)
-      this.objects.add(objectId, ropeLengthOf(root))
+      this.value(root, dbId, place)
     } catch (error) {
       this.findings.damage(place, damageText(error))
     }
   }
 
-  private beginPages(): void {
-    this.pagesBegun = true
-    for (const id of this.objects.sort()) this.findings.damage(`object ${id}`, 'belongs to more than one key')
+  private value(root: Root, dbId: number, place: string): void {
+    const objectId = objectIdOf(root)
+    if (objectId === 0) {
+      if (root.kind !== KIND_STRING) checkInline(this.db, root, place, this.findings)
+      else if (root.payload.length >= ROPE_MIN_BYTES) this.findings.damage(place, `an inline string of ${root.payload.length} bytes`)
+      return
+    }
+    const isGarbage = this.garbageDatabases.has(dbId)
+    if (this.meta !== null && objectId >= this.meta.nextObjectId)
+      this.findings.damage(place, `its object ${objectId} is not below the next one, ${this.meta.nextObjectId}`)
+    if (this.garbageObjects.has(objectId) && !isGarbage) this.findings.damage(place, `its object ${objectId} is named as garbage`)
+    if (root.kind === KIND_ROPE) this.objects.addRope(objectId, ropeLengthOf(root))
+    else if (isGarbage) this.objects.addUnchecked(objectId)
+    else this.objects.addCollection(objectId, root)
   }
 
   private page({ objectId, pageNumber }: PageKey, value: Buffer): void {
-    if (!this.pagesBegun) this.beginPages()
     this.counts.pages++
-    const place = `page ${pageNumber} of object ${objectId}`
-    try {
-      const content = readPage(value)
-      if (content.length !== CHUNK_BYTES) this.findings.damage(place, `holds ${content.length} bytes instead of ${CHUNK_BYTES}`)
-      if (this.garbageObjects.has(objectId)) return
-      const owner = this.objects.find(objectId)
-      if (owner === undefined) {
-        if (this.strayObject !== objectId) this.findings.damage(place, 'of an object that no key has and that is not garbage')
-        this.strayObject = objectId
-      } else if (pageNumber >= owner.chunks) {
-        this.findings.damage(place, `lies past the end of the value, which has ${owner.chunks} pages`)
-      } else if (pageNumber === owner.chunks - 1 && content.subarray(owner.tailBytes).some((byte) => byte !== 0)) {
-        this.findings.damage(place, 'holds other bytes than zeros past the end of the value')
-      }
-    } catch (error) {
-      this.findings.damage(place, damageText(error))
-    }
+    this.beginPages().page(objectId, pageNumber, value)
+  }
+
+  /** All roots have come by. */
+  private beginPages(): PageCheck {
+    this.pages ??= new PageCheck(this.db, this.findings, this.objects, this.garbageObjects)
+    return this.pages
   }
 
   private deadline({ expireAt, dbId, key }: DeadlineKey, value: Buffer): void {
@@ -271,7 +269,7 @@ class RecordCheck {
           return
         }
         try {
-          const actual = readRoot(found).expireAt
+          const actual = dueAtOf(readRoot(found))
           if (actual !== expireAt) this.findings.damage(place, `the key ends at ${actual === 0 ? 'no time' : actual}`)
         } catch {
           // The root that cannot be read has been reported when it was met.

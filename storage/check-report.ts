@@ -1,5 +1,6 @@
 /** What a check of a data directory has found. Bounded: past a number of findings they are only counted. */
 import type { Bytes } from './bytes.ts'
+import { DamageError } from './records.ts'
 
 /** `damage`: an invariant does not hold. `note`: unusual, and the next start deals with it. */
 export type Severity = 'damage' | 'note'
@@ -49,3 +50,9 @@ function shownKey(key: Bytes): string {
 }
 
 export const shownRoot = (dbId: number, key: Bytes) => `key ${shownKey(key)} of database id ${dbId}`
+
+/** What is wrong with a record that could not be read. Throws on what is no damage. */
+export function damageText(error: unknown): string {
+  if (error instanceof DamageError || error instanceof RangeError) return error.message
+  throw error
+}

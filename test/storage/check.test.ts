@@ -1,10 +1,7 @@
 import { crc32 } from 'node:zlib'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
-import type { Bytes } from '../../storage/bytes.ts'
 import { checkDirectory } from '../../storage/check.ts'
-import { silentLog } from '../../storage/log.ts'
-import { decodeMeta, encodeMeta, type Meta } from '../../storage/meta.ts'
 import {
   deadlineKey,
   GARBAGE_DATABASE,
@@ -17,123 +14,26 @@ import {
   ropeRoot,
   stringRoot,
 } from '../../storage/records.ts'
-import { Storage } from '../../storage/storage.ts'
 import { CHUNK_BYTES } from '../../storage/values/rope.ts'
-import { ManualClock } from '../support/manual-clock.ts'
+import { CHECKED_BINLOG, CheckWorld, landCheckpoint, setKey } from '../support/check-world.ts'
 import { MemoryFiles } from '../support/memory-files.ts'
-import { MemoryRecords } from '../support/memory-records.ts'
 import { fromSeed } from '../support/seed.ts'
 
-const DIRECTORY = '/data'
-const BINLOG = '/data/generation-000001/binlog'
 const FAR = 2_000_000_000_000
 
-/** A data directory as a server leaves it, and the means to damage it. */
-class World {
-  readonly files = new MemoryFiles()
-  readonly records = new MemoryRecords()
-  readonly clock = new ManualClock()
-  private opened = false
-
-  async open(): Promise<Storage> {
-    const storage = await Storage.open({
-      directory: DIRECTORY,
-      files: this.files,
-      openRecords: () => this.store(),
-      clock: this.clock,
-      random: fromSeed(1).random,
-      log: silentLog,
-      settings: {
-        binlog: { fileSizeBytes: 2000, retentionBytes: 1e9, retentionMs: 1e9 },
-        checkpoint: { binlogBytes: 1e9, intervalMs: 1e9, dirtyLimitBytes: 1e9 },
-        cacheBytes: 1e9,
-        databases: 4,
-        reserveBytes: 0,
-      },
-      fatal: (error) => {
-        throw error
-      },
-    })
-    await storage.recover({ begin() {}, command() {}, end() {} })
-    return storage
-  }
-
-  async store(): Promise<MemoryRecords> {
-    if (this.opened) await this.records.reopen()
-    this.opened = true
-    return this.records
-  }
-
-  check(repair: 'nothing' | 'cut binlog' = 'nothing') {
-    return checkDirectory({ files: this.files, directory: DIRECTORY, openRecords: () => this.store(), repair })
-  }
-
-  async findings(): Promise<string> {
-    return (await this.check()).findings.map(({ severity, place, text }) => `${severity} ${place}: ${text}`).join('\n')
-  }
-
-  /** Changes records as nobody should. */
-  async tamper(change: (batch: ReturnType<MemoryRecords['batch']>) => void): Promise<void> {
-    const store = await this.store()
-    const batch = store.batch()
-    change(batch)
-    await batch.write()
-    await store.close()
-  }
-
-  async meta(change: (meta: Meta) => Meta): Promise<void> {
-    const store = await this.store()
-    const meta = decodeMeta(store.getSync(META_KEY) as Buffer)
-    await store.close()
-    await this.tamper((batch) => batch.put(META_KEY, encodeMeta(change(meta))))
-  }
-
-  /** Turns one byte of the log over. */
-  flip(offset: number): void {
-    const segment = this.segments().findLast(({ start }) => start <= offset) as { start: number; path: string }
-    const file = this.files.openSync(segment.path, 'update')
-    const byte = file.readSync(offset - segment.start, 1)
-    file.writeSync([Buffer.from([(byte[0] as number) ^ 1])], offset - segment.start)
-    file.closeSync()
-  }
-
-  segments(): { start: number; path: string }[] {
-    const names = this.files.listSync(BINLOG).filter((name) => name.endsWith('.log'))
-    return names.map((name) => ({ start: Number.parseInt(name, 10), path: `${BINLOG}/${name}` }))
-  }
-}
-
-/** Sets a key as SET does, in a turn of its own. */
-async function set(storage: Storage, database: number, key: Bytes, value: Bytes, expireAt = 0): Promise<void> {
-  storage.beginTurn()
-  const db = storage.keyspace.database(database)
-  const entry = db.set(key, value)
-  if (expireAt !== 0) db.setDeadline(entry, expireAt)
-  storage.group.command(database, expireAt === 0 ? ['SET', key, value] : ['SET', key, value, 'PXAT', String(expireAt)])
-  storage.commit()
-  await storage.binlog.syncTo(storage.binlog.end.offset)
-}
-
-async function checkpoint(storage: Storage): Promise<void> {
-  const landed = storage.checkpointer.request()
-  while (storage.background());
-  await landed
-  await storage.sweeper.idle()
-}
-
 /** Keys with and without deadlines, a rope, two databases, several segments; a checkpoint in the middle, and the log going on behind it. */
-async function filled(): Promise<World> {
-  const world = new World()
+async function filled(): Promise<CheckWorld> {
+  const world = new CheckWorld()
   const storage = await world.open()
-  for (let i = 0; i < 20; i++) await set(storage, i % 2, `key${i}`, `value${i}`, i % 3 === 0 ? FAR + i : 0)
-  await set(storage, 0, 'rope', 'r'.repeat(100_000))
-  await checkpoint(storage)
-  for (let i = 0; i < 20; i++) await set(storage, 0, `later${i}`, 'x'.repeat(200))
+  for (let i = 0; i < 20; i++) await setKey(storage, i % 2, `key${i}`, `value${i}`, i % 3 === 0 ? FAR + i : 0)
+  await setKey(storage, 0, 'rope', 'r'.repeat(100_000))
+  await landCheckpoint(storage)
+  for (let i = 0; i < 20; i++) await setKey(storage, 0, `later${i}`, 'x'.repeat(200))
   await storage.close('nosave')
   return world
 }
 
-async function expectDamage(change: (world: World) => Promise<void> | void, pattern: RegExp): Promise<void> {
+async function expectDamage(change: (world: CheckWorld) => Promise<void> | void, pattern: RegExp): Promise<void> {
   const world = await filled()
   await change(world)
   const found = await world.findings()
@@ -151,7 +51,7 @@ test('a directory that was shut down is clean', async () => {
 })
 
 test('a new directory is clean, and one without CURRENT is not', async () => {
-  const world = new World()
+  const world = new CheckWorld()
   await (await world.open()).close('save')
   assert.is(await world.findings(), '')
   assert.match(
@@ -202,7 +102,7 @@ function sealed(content: readonly number[]): Buffer {
 
 test('roots that do not decode', async () => {
   await expectDamage((world) => world.tamper((batch) => batch.put(rootKey(1, 'key2'), sealed([9, 1, 0]))), /key "key2" .*unknown version 9/)
-  await expectDamage((world) => world.tamper((batch) => batch.put(rootKey(1, 'key2'), sealed([1, 7, 0]))), /unknown kind 7/)
+  await expectDamage((world) => world.tamper((batch) => batch.put(rootKey(1, 'key2'), sealed([1, 9, 0]))), /unknown kind 9/)
   await expectDamage((world) => world.tamper((batch) => batch.put(rootKey(1, 'key2'), Buffer.from([1, 1, 0, 0, 0, 0, 0]))), /fails its CRC/)
   await expectDamage(
     (world) => world.tamper((batch) => batch.put(Buffer.from('q'), Buffer.from('1'))),
@@ -336,7 +236,7 @@ test('a cut behind the checkpoint keeps what is before the damage', async () => 
   const after = await world.check()
   assert.is(after.binlog.end, start)
   assert.is(after.binlog.damagedAt, null)
-  assert.ok(world.files.listSync(BINLOG).some((name) => name.endsWith('.cut')))
+  assert.ok(world.files.listSync(CHECKED_BINLOG).some((name) => name.endsWith('.cut')))
   await (await world.open()).close('save')
 })
 

@@ -1,0 +1,414 @@
+import { test } from 'uvu'
+import * as assert from 'uvu/assert'
+import type { Bytes } from '../../storage/bytes.ts'
+import type { Database } from '../../storage/database.ts'
+import { Keyspace } from '../../storage/keyspace.ts'
+import { objectIdOf, pageKey, pageRange, pageValue, readPage, readRecordKey, readRoot, rootKey } from '../../storage/records.ts'
+import { FieldValue, type Layout, type TreeNode } from '../../storage/tree/node.ts'
+import { decodePage } from '../../storage/tree/page-codec.ts'
+import { Tree } from '../../storage/tree/tree.ts'
+import { type Collection, collectionRoot, newCollection, pageContent, readCollection } from '../../storage/values/collection.ts'
+import { Hash } from '../../storage/values/hash.ts'
+import { List } from '../../storage/values/list.ts'
+import { SetValue } from '../../storage/values/set.ts'
+import { SortedSet } from '../../storage/values/sorted-set.ts'
+import { CheckWorld, landCheckpoint } from '../support/check-world.ts'
+import { MemoryRecords } from '../support/memory-records.ts'
+
+const DB_ID = 1
+const FAR = 2_000_000_000_000
+const TINY = { inlineBytes: 60, pageBytes: 100, pageElements: 5 }
+const name = (number: number) => `m${String(number).padStart(4, '0')}`
+
+/** Non-negative scores only. */
+function scoreKey(score: number, member: Bytes): Bytes {
+  const bytes = Buffer.alloc(8)
+  bytes.writeDoubleBE(score)
+  bytes[0] = (bytes[0] as number) | 0x80
+  return bytes.latin1Slice() + member
+}
+
+function deadlineFieldKey(expireAt: number, field: Bytes): Bytes {
+  const bytes = Buffer.alloc(8)
+  bytes.writeBigUInt64BE(BigInt(expireAt))
+  return bytes.latin1Slice() + field
+}
+
+function fillSortedSet(db: Database, key: Bytes, count: number): void {
+  const value = newCollection(db, SortedSet)
+  for (let i = 0; i < count; i++) {
+    value.object.tree(0).set(name(i), i % 7)
+    value.object.tree(1).set(scoreKey(i % 7, name(i)))
+  }
+  db.set(key, value)
+}
+
+/** One of every kind that storage itself can fill, in pages and inline. */
+function fill(db: Database): void {
+  for (const [suffix, count] of [
+    ['', 300],
+    [':small', 2],
+  ] as const) {
+    fillSortedSet(db, `zset${suffix}`, count)
+    const set = newCollection(db, SetValue)
+    for (let i = 0; i < count; i++) set.object.tree(0).append(name(i))
+    db.set(`set${suffix}`, set)
+    const list = newCollection(db, List)
+    for (let i = 0; i < count; i++) list.object.tree(0).append('', `element ${i}`)
+    db.set(`list${suffix}`, list)
+  }
+}
+
+async function filled(): Promise<CheckWorld> {
+  const world = new CheckWorld()
+  const storage = await world.open()
+  storage.keyspace.pageLimits = TINY
+  storage.beginTurn()
+  fill(storage.keyspace.database(0))
+  storage.group.command(0, ['FILL'])
+  storage.commit()
+  await landCheckpoint(storage)
+  await storage.close('nosave')
+  return world
+}
+
+function scratch(): Database {
+  return new Keyspace(new MemoryRecords(), 1, { deleted() {}, fieldsDeleted() {} }).database(0)
+}
+
+/** The records of one collection, opened up to be damaged. */
+class Opened {
+  readonly value: Collection
+  readonly objectId: number
+  readonly pages = new Map<number, TreeNode>()
+  private readonly key: Bytes
+  private readonly world: CheckWorld
+
+  private constructor(world: CheckWorld, key: Bytes, root: Buffer) {
+    this.world = world
+    this.key = key
+    this.value = readCollection(scratch(), readRoot(root))
+    this.objectId = objectIdOf(readRoot(root))
+  }
+
+  static async of(world: CheckWorld, key: Bytes): Promise<Opened> {
+    const store = await world.store()
+    const opened = new Opened(world, key, store.getSync(rootKey(DB_ID, key)) as Buffer)
+    const iterator = store.iterate(pageRange(opened.objectId))
+    for (const [recordKey, record] of await iterator.next(10_000)) {
+      const { pageNumber } = readRecordKey(recordKey) as { pageNumber: number }
+      opened.pages.set(pageNumber, opened.decode(readPage(record)))
+    }
+    await iterator.close()
+    await store.close()
+    return opened
+  }
+
+  private decode(content: Buffer): TreeNode {
+    const { object } = this.value
+    const layout = object.layouts.find(({ isKeyed, values }) => ((isKeyed ? 1 : 0) | (values << 1)) === content[1]) as Layout
+    return decodePage(new Tree(object, layout), content)
+  }
+
+  root(index = 0): TreeNode {
+    return this.page(this.value.object.trees[index]?.root as number)
+  }
+
+  page(number: number): TreeNode {
+    return this.pages.get(number) as TreeNode
+  }
+
+  numberOf(node: TreeNode): number {
+    for (const [number, page] of this.pages) if (page === node) return number
+    throw new Error('no page of this object')
+  }
+
+  /** A child of a page. */
+  child(node: TreeNode, slot: number): TreeNode {
+    return this.page(node.children[slot] as number)
+  }
+
+  /** The leaf to the left or right of all below a page. */
+  leaf(node: TreeNode, slot: 0 | -1 = 0): TreeNode {
+    return node.level === 0 ? node : this.leaf(this.page(node.children.at(slot) as number), slot)
+  }
+
+  async put(number: number, node: TreeNode): Promise<void> {
+    await this.world.tamper((batch) => batch.put(Buffer.from(pageKey(this.objectId, number)), Buffer.from(pageValue(pageContent(node)))))
+  }
+
+  async save(node: TreeNode): Promise<void> {
+    await this.put(this.numberOf(node), node)
+  }
+
+  async saveRoot(): Promise<void> {
+    await this.world.tamper((batch) => batch.put(rootKey(DB_ID, this.key), Buffer.from(collectionRoot(this.value, 0))))
+  }
+
+  async remove(number: number): Promise<void> {
+    await this.world.tamper((batch) => batch.remove(Buffer.from(pageKey(this.objectId, number))))
+  }
+}
+
+/** Damages one collection and expects these findings. */
+async function expectDamage(key: Bytes, change: (opened: Opened) => Promise<void>, ...patterns: RegExp[]): Promise<void> {
+  const world = await filled()
+  const opened = await Opened.of(world, key)
+  await change(opened)
+  const found = await world.findings()
+  for (const pattern of patterns) assert.match(found, pattern, `expected ${pattern}, found:\n${found}`)
+}
+
+test('collections of every kind, in pages and inline, are clean', async () => {
+  const world = await filled()
+  assert.is(await world.findings(), '')
+  const opened = await Opened.of(world, 'zset')
+  assert.ok(opened.root().level >= 3, 'the trees are deep')
+  assert.ok((await world.check()).records.pages > 300)
+})
+
+test('a page that is missing, and one that nothing leads to', async () => {
+  await expectDamage(
+    'zset',
+    async (opened) => opened.remove(opened.numberOf(opened.leaf(opened.root()))),
+    /^damage page \d+ of object \d+: is missing; page \d+ leads to it$/,
+  )
+  await expectDamage(
+    'set',
+    async (opened) => opened.remove(opened.numberOf(opened.root())),
+    /page \d+ of object \d+: is missing; the root record leads to it/,
+    /page \d+ of object \d+: no page leads to it/,
+  )
+  await expectDamage(
+    'list',
+    async (opened) => {
+      const pages = opened.value.object.pages as { nextNumber: number }
+      const stray = pages.nextNumber
+      pages.nextNumber += 2
+      await opened.saveRoot()
+      await opened.put(stray, opened.leaf(opened.root()))
+    },
+    /^damage page \d+ of object \d+: no page leads to it$/,
+  )
+})
+
+test('an object of which no page is there', async () => {
+  const world = await filled()
+  const opened = await Opened.of(world, 'set')
+  for (const number of opened.pages.keys()) await opened.remove(number)
+  assert.match(await world.findings(), /^damage page \d+ of object \d+: is missing; the root record leads to it$/)
+})
+
+test('a page that is led to twice', async () => {
+  await expectDamage(
+    'set',
+    async (opened) => {
+      const root = opened.root()
+      root.children[1] = root.children[0] as number
+      await opened.save(root)
+    },
+    /page \d+ of object \d+: page \d+ leads to it, and something else does, too/,
+    /no page leads to it/,
+  )
+})
+
+test('keys out of order in a page, and separators', async () => {
+  await expectDamage(
+    'set',
+    async (opened) => {
+      const leaf = opened.leaf(opened.root())
+      leaf.keys.reverse()
+      await opened.save(leaf)
+    },
+    /page \d+ of object \d+: key 1 does not come after the one before it/,
+  )
+  await expectDamage(
+    'set',
+    async (opened) => {
+      const inner = [...opened.pages.values()].find((page) => page.level === 1 && page.length > 2) as TreeNode
+      const second = inner.keys[1] as Bytes
+      inner.keys[1] = inner.keys[2] as Bytes
+      inner.keys[2] = second
+      await opened.save(inner)
+    },
+    /page \d+ of object \d+: separator 2 is not after the one before it/,
+  )
+})
+
+test('keys beyond the separators above them', async () => {
+  await expectDamage(
+    'set',
+    async (opened) => {
+      const leaf = opened.leaf(opened.root(), -1)
+      leaf.keys[0] = '\0'
+      await opened.save(leaf)
+    },
+    /^damage page \d+ of object \d+: its first key lies before the separator above it$/,
+  )
+  await expectDamage(
+    'set',
+    async (opened) => {
+      const leaf = opened.leaf(opened.root())
+      leaf.keys[leaf.length - 1] = '\xff'
+      await opened.save(leaf)
+    },
+    /^damage page \d+ of object \d+: its last key does not lie before the next separator above it$/,
+  )
+  await expectDamage(
+    'set',
+    async (opened) => {
+      const inner = opened.child(opened.root(), 0)
+      inner.keys[inner.length - 1] = '\xff'
+      await opened.save(inner)
+    },
+    /its separators reach past the next one above it/,
+  )
+  await expectDamage(
+    'set',
+    async (opened) => {
+      const inner = opened.page(opened.root().children.at(-1) as number)
+      inner.keys[1] = '\0'
+      await opened.save(inner)
+    },
+    /its separators begin before the one above it/,
+  )
+})
+
+test('counts that are wrong, in a page and in the root record', async () => {
+  await expectDamage(
+    'list',
+    async (opened) => {
+      const inner = opened.child(opened.root(), 0)
+      const count = inner.counts[0] as number
+      inner.counts[0] = count + 1
+      await opened.save(inner)
+    },
+    /page \d+ of object \d+: holds \d+ elements; page \d+ counts \d+/,
+  )
+  await expectDamage(
+    'list',
+    async (opened) => {
+      const [tree] = opened.value.object.trees
+      ;(tree as Tree).count++
+      await opened.saveRoot()
+    },
+    /^damage page \d+ of object \d+: holds 300 elements; the root record counts 301$/,
+  )
+})
+
+test('pages that are empty, and a root that leads to one page alone', async () => {
+  await expectDamage(
+    'list',
+    async (opened) => {
+      const leaf = opened.leaf(opened.root())
+      leaf.values.length = 0
+      await opened.save(leaf)
+    },
+    /page \d+ of object \d+: is empty/,
+  )
+  await expectDamage(
+    'list',
+    async (opened) => {
+      const root = opened.root()
+      root.children.length = 1
+      root.counts.length = 1
+      await opened.save(root)
+    },
+    /page \d+ of object \d+: is a root that leads to one page alone/,
+  )
+})
+
+test('pages of another level, of the other tree, of no tree, and past the last number', async () => {
+  await expectDamage(
+    'set',
+    async (opened) => {
+      const root = opened.root()
+      root.children[0] = opened.numberOf(opened.leaf(root))
+      await opened.save(root)
+    },
+    /page \d+ of object \d+: of level 0; page \d+ leads to it as one of level \d/,
+  )
+  await expectDamage(
+    'zset',
+    async (opened) => opened.put(opened.numberOf(opened.leaf(opened.root(0))), opened.leaf(opened.root(1))),
+    /page \d+ of object \d+: of the other tree of its object/,
+  )
+  const list = await Opened.of(await filled(), 'list')
+  await expectDamage(
+    'set',
+    async (opened) => opened.put(opened.numberOf(opened.leaf(opened.root())), list.leaf(list.root())),
+    /^damage page \d+ of object \d+: of another kind of tree than its object's$/,
+  )
+  await expectDamage(
+    'set',
+    async (opened) => {
+      ;(opened.value.object.pages as { nextNumber: number }).nextNumber = 5
+      await opened.saveRoot()
+    },
+    /page 5 of object \d+: its number is not below the next one, 5/,
+  )
+})
+
+test('a page that cannot be read is not called missing as well', async () => {
+  const world = await filled()
+  const opened = await Opened.of(world, 'set')
+  const number = opened.numberOf(opened.leaf(opened.root()))
+  await world.tamper((batch) => batch.put(Buffer.from(pageKey(opened.objectId, number)), Buffer.from([1, 0, 0, 0, 0, 0])))
+  assert.match(await world.findings(), /^damage page \d+ of object \d+: .*CRC$/)
+})
+
+test('a sorted set whose trees do not agree', async () => {
+  await expectDamage(
+    'zset',
+    async (opened) => {
+      const leaf = opened.leaf(opened.root())
+      leaf.values[0] = 3.5
+      await opened.save(leaf)
+    },
+    /^damage object \d+: its members are not its members in the order of their scores$/,
+  )
+  const world = await filled()
+  const storage = await world.open()
+  const value = newCollection(storage.keyspace.database(0), SortedSet)
+  value.object.tree(0).append('a', 1)
+  storage.beginTurn()
+  storage.keyspace.database(0).set('half', value)
+  storage.group.command(0, ['FILL'])
+  storage.commit()
+  await landCheckpoint(storage)
+  await storage.close('nosave')
+  assert.match(await world.findings(), /^damage key "half" .*: has 1 members, and 0 members in the order of their scores$/)
+})
+
+test('a hash whose deadlines of fields do not agree with its fields', async () => {
+  const fields = (twin: (index: number) => Bytes) => {
+    const value = newCollection(scratch(), Hash)
+    for (let i = 0; i < 3; i++) value.object.tree(0).append(name(i), i === 0 ? 'stays' : new FieldValue('ends', FAR + i))
+    for (let i = 1; i < 3; i++) value.object.tree(1).append(twin(i))
+    return value
+  }
+  const findingsFor = async (value: Collection) => {
+    const world = await filled()
+    await world.tamper((batch) => batch.put(rootKey(DB_ID, 'hash'), Buffer.from(collectionRoot(value, 0))))
+    return (await world.findings()).split('\n').filter((line) => /fields/.test(line) && !/a field that ends/.test(line))
+  }
+  assert.equal(await findingsFor(fields((i) => deadlineFieldKey(FAR + i, name(i)))), [])
+  const [found = ''] = await findingsFor(fields((i) => deadlineFieldKey(FAR + i, name(i + 5))))
+  assert.match(found, /key "hash" .*: its fields that end are not its deadlines of fields/)
+})
+
+test('inline collections out of order, without elements, or cut short', async () => {
+  const world = await filled()
+  const disordered = newCollection(scratch(), SetValue)
+  disordered.object.tree(0).append('b')
+  disordered.object.tree(0).append('a')
+  await world.tamper((batch) => {
+    batch.put(rootKey(DB_ID, 'set:small'), Buffer.from(collectionRoot(disordered, 0)))
+    batch.put(rootKey(DB_ID, 'list:small'), Buffer.from(collectionRoot(newCollection(scratch(), List), 0)))
+  })
+  const found = await world.findings()
+  assert.match(found, /key "set:small" .*: key 1 of its tree 0 does not come after the one before it/)
+  assert.match(found, /key "list:small" .*: a collection without elements/)
+})
+
+test.run()
