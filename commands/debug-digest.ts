@@ -1,6 +1,7 @@
 /**
  * DEBUG DIGEST and DIGEST-VALUE: SHA-1 over what is stored, the keys' digests combined by exclusive or, so that their order does not
- * matter. The same content gives the same digest on any haypile; Redis's are others.
+ * matter. The same content gives the same digest on any haypile; Redis's are others. The order of elements does not matter either, since a
+ * tree has but one; what OBJECT ENCODING says and where deadlines of keys lie does not count, deadlines of fields do.
  *
  * The digest of all databases is taken key by key while commands go on: of data that changes meanwhile it is of no single moment.
  */
@@ -9,9 +10,15 @@ import type { Bytes } from '../storage/bytes.ts'
 import type { Database } from '../storage/database.ts'
 import type { Value } from '../storage/entry.ts'
 import type { Keyspace } from '../storage/keyspace.ts'
+import { KIND_STREAM } from '../storage/records.ts'
+import { FieldValue, type Tree, type TreeValue } from '../storage/tree/tree.ts'
+import type { Collection } from '../storage/values/collection.ts'
+import { Rope } from '../storage/values/rope.ts'
 import { ALL_KEYS, typeNameOf, walkAll } from '../storage/walk.ts'
 
 const DIGEST_BYTES = 20
+/** Elements are gathered up to so many characters for one call of the hash function. */
+const PIECE_CHARACTERS = 16 * 1024
 
 /** Of one value, in hexadecimal; forty zeros where there is no such key. */
 export function valueDigest(db: Database, key: Bytes): Bytes {
@@ -40,6 +47,38 @@ export async function databasesDigest(keyspace: Keyspace): Promise<Bytes> {
 function addValue(hash: Hash, value: Value): Hash {
   hash.update(`${typeNameOf(value)}\n`)
   if (typeof value === 'string') return hash.update(value, 'latin1')
+  if (!(value instanceof Rope)) return addCollection(hash, value)
   for (const piece of value.pieces(0, value.length)) hash.update(piece)
   return hash
+}
+
+/** Of two trees of a hash or sorted set the second follows from the first. A stream's header and groups say what its entries do not. */
+function addCollection(hash: Hash, value: Collection): Hash {
+  const { trees } = value.object
+  addTree(hash, trees[0])
+  if (value.kind !== KIND_STREAM) return hash
+  hash.update(`${value.encodeHeader?.() ?? ''}\n`, 'latin1')
+  return addTree(hash, trees[1])
+}
+
+function addTree(hash: Hash, tree: Tree | undefined): Hash {
+  if (tree === undefined || tree.count === 0) return hash
+  let piece = ''
+  const { isKeyed } = tree.layout
+  for (const cursor = tree.cursor(0); cursor.next(); ) {
+    if (isKeyed) piece += `${cursor.key.length}:${cursor.key}`
+    piece += describe(cursor.value)
+    if (piece.length < PIECE_CHARACTERS) continue
+    hash.update(piece, 'latin1')
+    piece = ''
+  }
+  return hash.update(piece, 'latin1')
+}
+
+/** Different for different values, whatever they hold. */
+function describe(value: TreeValue): Bytes {
+  if (value === undefined) return ''
+  if (typeof value === 'string') return `=${value.length}:${value}`
+  if (typeof value === 'number') return `=${value}`
+  return value instanceof FieldValue ? `=${value.value.length}:${value.value}@${value.expireAt}` : ''
 }

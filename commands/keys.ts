@@ -1,8 +1,9 @@
 /** Commands on keys whatever their values: DEL, UNLINK, EXISTS, TYPE, TOUCH, RENAME, RENAMENX, COPY, MOVE. */
 import type { Bytes } from '../storage/bytes.ts'
 import type { Database } from '../storage/database.ts'
-import type { Entry } from '../storage/entry.ts'
+import type { Entry, Value } from '../storage/entry.ts'
 import type { Keyspace } from '../storage/keyspace.ts'
+import { copyCollection } from '../storage/values/collection.ts'
 import { Rope } from '../storage/values/rope.ts'
 import { typeNameOf } from '../storage/walk.ts'
 import { isToken, requireSafeInteger } from './args.ts'
@@ -198,6 +199,12 @@ function copyOptions({ keyspace, db: selected }: Context, args: readonly Bytes[]
   return { db, replaces }
 }
 
+/** The value again, for a key of this database. */
+function copyOf({ value }: Entry, db: Database): Value {
+  if (value === null || typeof value === 'string') return value ?? ''
+  return value instanceof Rope ? value.copyFor(db) : copyCollection(value, db)
+}
+
 /** COPY source destination [DB destination-db] [REPLACE] */
 const copy = command({
   name: 'copy',
@@ -217,8 +224,7 @@ const copy = command({
     if (source === undefined) return 0
     const destination = db.find(args[2])
     if (destination !== undefined && !replaces) return 0
-    const value = source.value instanceof Rope ? source.value.copyFor(db) : (source.value as Bytes)
-    const entry = db.set(args[2], value)
+    const entry = db.set(args[2], copyOf(source, db))
     if (source.expireAt !== 0) db.setDeadline(entry, source.expireAt)
     return 1
   },

@@ -2,7 +2,7 @@
  * MEMORY USAGE STATS DOCTOR PURGE MALLOC-STATS. The figures are the storage port's (`MemoryFigure` names them): the process's own and
  * those of the working set, which is what can be chosen (cache-memory); V8 takes the rest.
  */
-import { Rope } from '../storage/values/rope.ts'
+import { residentBytesOf } from '../storage/values/value.ts'
 import { Options, requireSafeInteger } from './args.ts'
 import { type Command, command } from './command.ts'
 import type { Context } from './context.ts'
@@ -16,8 +16,8 @@ const MEBIBYTE = 1024 * 1024
 const LITTLE_USED = 5 * MEBIBYTE
 
 /**
- * MEMORY USAGE key [SAMPLES count]. In bytes, what the key holds of memory now: pages of a large string that are only on disk are not
- * counted. Strings have nothing to sample.
+ * MEMORY USAGE key [SAMPLES count]. In bytes, what the key holds of memory now: pages of a large value that are only on disk are not
+ * counted. Nothing is sampled: what is in memory is known.
  */
 const usage = command({
   name: 'memory|usage',
@@ -37,7 +37,8 @@ const usage = command({
     }
     const entry = db.peek(args[2])
     if (entry === undefined) return null
-    return entry.sizeBytes + (entry.value instanceof Rope ? entry.value.residentBytes : 0)
+    const { value } = entry
+    return entry.sizeBytes + (value === null || typeof value === 'string' ? 0 : residentBytesOf(value))
   },
 })
 

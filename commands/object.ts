@@ -6,6 +6,7 @@
  */
 import type { Bytes } from '../storage/bytes.ts'
 import type { Entry } from '../storage/entry.ts'
+import { Rope } from '../storage/values/rope.ts'
 import { integerOf } from './args.ts'
 import { type Command, command, keyRange } from './command.ts'
 import type { Context } from './context.ts'
@@ -18,11 +19,12 @@ const EMBEDDED_MAX_BYTES = 44
 const SHARED_INTEGERS = 10_000
 const SHARED_REFCOUNT = 2 ** 31 - 1
 
-export type Encoding = 'int' | 'embstr' | 'raw'
-
-export function encodingOf(entry: Entry): Encoding {
+/** What Redis would hold the value in, under the settings that were in force when it was changed. */
+export function encodingOf(entry: Entry): Bytes {
   const { value, rewritten } = entry
-  if (typeof value !== 'string' || rewritten) return 'raw'
+  if (value === null || value instanceof Rope) return 'raw'
+  if (typeof value !== 'string') return value.encodingName
+  if (rewritten) return 'raw'
   if (integerOf(value) !== null) return 'int'
   return value.length <= EMBEDDED_MAX_BYTES ? 'embstr' : 'raw'
 }
