@@ -6,7 +6,9 @@ import type { OpenGroup } from '../storage/binlog/open-group.ts'
 import type { Bytes } from '../storage/bytes.ts'
 import type { Database } from '../storage/database.ts'
 import type { Keyspace } from '../storage/keyspace.ts'
+import { BLOCKED, type BlockOptions } from './blocking.ts'
 import type { ServerPort } from './ports.ts'
+import type { Reply } from './reply.ts'
 import type { Session } from './session.ts'
 
 export class Context {
@@ -15,6 +17,10 @@ export class Context {
   declare db: Database
   /** What is logged instead of the request, in order; null where the request itself is. */
   effects: Bytes[][] | null = null
+  /** Whether a client may be blocked. Not so in replay, and where a command is part of a larger unit. */
+  mayBlock = false
+  /** What the command that has answered BLOCKED waits for. */
+  waitsFor: BlockOptions | null = null
 
   readonly keyspace: Keyspace
   readonly server: ServerPort
@@ -41,5 +47,13 @@ export class Context {
   effect(...args: Bytes[]): void {
     if (this.effects === null) this.effects = [args]
     else this.effects.push(args)
+  }
+
+  /** What a command returns that finds nothing and waits: its client is blocked until a key is ready, and then the command is run again.
+   *  Where nothing may block it is the reply of a time-out. */
+  block(options: BlockOptions): Reply {
+    if (!this.mayBlock) return options.onTimeout
+    this.waitsFor = options
+    return BLOCKED
   }
 }

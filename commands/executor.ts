@@ -7,6 +7,8 @@
 import type { OpenGroup } from '../storage/binlog/open-group.ts'
 import { type Bytes, lowerCase } from '../storage/bytes.ts'
 import type { Keyspace } from '../storage/keyspace.ts'
+import { type BlockedClient, BlockedClients, type BlockedHandler } from './blocked-clients.ts'
+import { BLOCKED, type BlockOptions } from './blocking.ts'
 import type { Args, Command, CommandFlag } from './command.ts'
 import { Context } from './context.ts'
 import { ClientError, unknownSubcommand } from './errors.ts'
@@ -44,7 +46,7 @@ export interface CommandCounters {
 /** Says why a command cannot run now: a text to refuse it with, 'hold' to keep it for later, or null. */
 export type Gate = (runtime: CommandRuntime, args: readonly Bytes[], client: Client) => Bytes | 'hold' | null
 
-/** What came of a request. 'held': it has not run and must be offered again. 'waiting': it will be answered later. */
+/** What came of a request. 'held': it has not run and must be offered again. 'waiting': it will be answered later, and `resumed` says when. */
 export type Outcome = 'done' | 'held' | 'waiting'
 
 export interface ExecutorHooks {
@@ -58,7 +60,7 @@ export interface ExecutorHooks {
   failed(text: Bytes): void
   /** After each command while there are monitors, as in Redis. */
   monitor(client: Client, args: readonly Bytes[]): void
-  /** An asynchronous command is done: its client may go on. */
+  /** A command that its client had to wait for is done: the client may go on. Called between units. */
   resumed(client: Client): void
   /** Something that only a bug or damage can cause came out of a command. Where it had changed something, what is in memory cannot be
    *  trusted while what is in the binlog can: the process must end. */
@@ -71,10 +73,13 @@ export class Executor {
   /** Before which commands `gate` must be asked. */
   gated: 'none' | 'writes' | 'all' = 'none'
   gate: Gate = () => null
+  /** The same question without holding anybody: whether a command that has waited for its keys can run now. */
+  isOpen: (runtime: CommandRuntime, args: readonly Bytes[], client: Client) => boolean = () => true
   monitors = 0
   /** Monotonic time at the end of the last command, ms. */
   clockMs = 0
   readonly context: Context
+  readonly blockedClients: BlockedClients
   private readonly keyspace: Keyspace
   private readonly group: OpenGroup
   private readonly server: ServerPort
@@ -100,6 +105,8 @@ export class Executor {
     this.monotonicMs = options.monotonicMs
     this.groupStart = options.groupStart
     this.context = new Context(this.keyspace, this.server)
+    this.context.mayBlock = true
+    this.blockedClients = new BlockedClients(this.keyspace, this.blockedHandler(), this.monotonicMs)
     for (const command of this.server.table.byName.values()) this.runtimes.set(command, this.makeRuntime(command))
   }
 
@@ -130,8 +137,15 @@ export class Executor {
     context.session = client
     context.db = this.keyspace.database(client.database)
     context.effects = null
+    context.mayBlock = false
     run(context, args as unknown as Args)
+    context.mayBlock = true
     this.group.reset()
+  }
+
+  /** To be called at the end of each unit: serves those who have waited for what it changed. */
+  endUnit(): void {
+    if (this.blockedClients.hasReady) this.blockedClients.serve()
   }
 
   /** To be called before a buffer that `raw` requests stood in changes: what the log still wants of it is copied. */
@@ -156,18 +170,49 @@ export class Executor {
       void this.runAsync(runtime, client, args)
       return 'waiting'
     }
-    this.runSync(runtime, client, args, raw, start, end)
+    const outcome = this.runSync(runtime, client, args, raw, start, end)
     const now = this.monotonicMs()
     const micros = (now - this.clockMs) * 1000
     this.clockMs = now
+    if (outcome === 'done') this.ran(runtime, client, args, micros)
+    if (this.monitors > 0 && runtime.isShown) this.hooks.monitor(client, args)
+    if (this.blockedClients.hasReady) this.blockedClients.serve()
+    return outcome
+  }
+
+  private ran(runtime: CommandRuntime, client: Client, args: readonly Bytes[], micros: number): void {
     runtime.statistics.calls++
     runtime.statistics.micros += micros
     this.hooks.ran(runtime, client, args, micros)
-    if (this.monitors > 0 && runtime.isShown) this.hooks.monitor(client, args)
-    return 'done'
   }
 
-  private runSync(runtime: CommandRuntime, client: Client, args: Bytes[], raw: Buffer | null, start: number, end: number): void {
+  /** What is done to clients whose keys are ready, or whose time is up. */
+  private blockedHandler(): BlockedHandler {
+    return {
+      isOpen: ({ runtime, args, client }) =>
+        this.gated === 'none' || (this.gated === 'writes' && !runtime.isWrite) || this.isOpen(runtime, args, client),
+      runAgain: (blocked) => this.runAgain(blocked),
+      fail: ({ runtime, client }, text) => {
+        runtime.statistics.failed++
+        this.hooks.failed(text)
+        client.replyError(text)
+      },
+      ended: ({ runtime, client, args, micros }) => {
+        this.ran(runtime, client, args, micros)
+        queueMicrotask(() => this.hooks.resumed(client))
+      },
+    }
+  }
+
+  private runAgain(blocked: BlockedClient): void {
+    const { runtime, client, args, options } = blocked
+    const started = this.monotonicMs()
+    const outcome = this.runSync(runtime, client, (options.args ?? args) as Bytes[], null, 0, 0)
+    blocked.micros += (this.monotonicMs() - started) * 1000
+    if (outcome === 'done') this.blockedClients.finish(blocked)
+  }
+
+  private runSync(runtime: CommandRuntime, client: Client, args: Bytes[], raw: Buffer | null, start: number, end: number): Outcome {
     const { keyspace, context } = this
     const { command } = runtime
     const before = keyspace.changes
@@ -181,7 +226,7 @@ export class Executor {
       reply = (command.run as NonNullable<Command['run']>)(context, args as unknown as Args)
     } catch (error) {
       this.failedRun(runtime, client, error, keyspace.changes !== before)
-      return
+      return 'done'
     }
     if (keyspace.changes !== before) {
       client.lastWriteAt = this.groupStart()
@@ -189,7 +234,12 @@ export class Executor {
       else if (raw !== null && command.verbatim === true) this.group.raw(index, raw, start, end)
       else this.group.command(index, args)
     }
+    if (reply === BLOCKED) {
+      this.blockedClients.block(client, runtime, args, context.waitsFor as BlockOptions)
+      return 'waiting'
+    }
     client.reply(reply)
+    return 'done'
   }
 
   private async runAsync(runtime: CommandRuntime, client: Client, args: Bytes[]): Promise<void> {
@@ -209,10 +259,7 @@ export class Executor {
     } catch (error) {
       this.failedRun(runtime, client, error, false)
     }
-    const micros = (this.monotonicMs() - started) * 1000
-    runtime.statistics.calls++
-    runtime.statistics.micros += micros
-    this.hooks.ran(runtime, client, args, micros)
+    this.ran(runtime, client, args, (this.monotonicMs() - started) * 1000)
     if (this.monitors > 0 && runtime.isShown) this.hooks.monitor(client, args)
     this.hooks.resumed(client)
   }

@@ -1,15 +1,8 @@
 /** WAIT WAITAOF: hold the client until replicas, or the medium, have what it wrote. */
-import type { Bytes } from '../storage/bytes.ts'
-import { MAX_INT64, requireClampedInteger, requireInteger, requireSafeInteger } from './args.ts'
+import { requireClampedInteger, requireSafeInteger } from './args.ts'
+import { requireTimeoutMs } from './blocking.ts'
 import { type Command, command } from './command.ts'
 import { clientError } from './errors.ts'
-
-function timeoutOf(word: Bytes, nowMs: number): number {
-  const timeout = requireInteger(word, () => clientError('ERR timeout is not an integer or out of range'))
-  if (timeout < 0) throw clientError('ERR timeout is negative')
-  if (timeout > MAX_INT64 - BigInt(nowMs)) throw clientError('ERR timeout is out of range')
-  return Number(timeout)
-}
 
 /** WAIT numreplicas timeout. The timeout is in milliseconds; 0 is none. */
 const wait = command({
@@ -30,7 +23,7 @@ const wait = command({
       )
     }
     const replicas = Math.max(0, requireClampedInteger(args[1]))
-    const timeoutMs = timeoutOf(args[2], now)
+    const timeoutMs = requireTimeoutMs(args[2], now)
     const reached = await server.replication.wait(session, { local: false, replicas, what: 'applied', timeoutMs })
     return reached.replicas
   },
@@ -55,7 +48,7 @@ const waitaof = command({
     const local = requireSafeInteger(args[1], 0, 1) === 1
     const replicas = requireClampedInteger(args[2], notPositive)
     if (replicas < 0) throw notPositive()
-    const timeoutMs = timeoutOf(args[3], now)
+    const timeoutMs = requireTimeoutMs(args[3], now)
     if (server.replication.isReplica) {
       throw clientError(
         'ERR WAITAOF cannot be used with replica instances. Please also note that writes to replicas are just local and are not propagated.',

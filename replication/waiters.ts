@@ -41,6 +41,10 @@ export class Waiters {
     return this.waiting.length
   }
 
+  has(owner: object): boolean {
+    return this.waiting.some((waiter) => waiter.owner === owner)
+  }
+
   /** Whether anyone waits for the medium here. */
   get wantSync(): boolean {
     return this.waiting.some(({ condition }) => condition.local)

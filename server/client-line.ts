@@ -7,7 +7,7 @@ import type { Bytes } from '../storage/bytes.ts'
 const CONNECTION_BYTES = 8 * 1024
 
 /** The line without a line end. */
-export function describeClient(session: Session, wallMs: number): Bytes {
+export function describeClient(session: Session, wallMs: number, state: 'blocked' | 'free' = 'free'): Bytes {
   const queryBytes = session.queryBufferBytes()
   const outputBytes = session.outputBufferBytes()
   const fields: readonly (readonly [name: string, value: Bytes | number])[] = [
@@ -18,7 +18,7 @@ export function describeClient(session: Session, wallMs: number): Bytes {
     ['name', session.name],
     ['age', secondsSince(session.createdAtMs, wallMs)],
     ['idle', secondsSince(session.lastActiveMs, wallMs)],
-    ['flags', flagsOf(session)],
+    ['flags', flagsOf(session, state)],
     ['db', session.database],
     ['sub', 0],
     ['psub', 0],
@@ -49,12 +49,13 @@ function secondsSince(thenMs: number, wallMs: number): number {
   return Math.max(0, Math.floor((wallMs - thenMs) / 1000))
 }
 
-/** O: a monitor, S: a replica, M: the master, U: on a Unix socket, e: spared by eviction, T: does not touch keys; N: none of these. */
-function flagsOf(session: Session): string {
+/** O: a monitor, S: a replica, M: the master, b: blocked, U: on a Unix socket, e: spared by eviction, T: does not touch keys; N: none of these. */
+function flagsOf(session: Session, state: 'blocked' | 'free'): string {
   let flags = ''
   if (session.monitoring) flags += 'O'
   else if (session.peer === 'replica') flags += 'S'
   if (session.peer === 'master') flags += 'M'
+  if (state === 'blocked') flags += 'b'
   if (isUnix(session)) flags += 'U'
   if (session.noEvict) flags += 'e'
   if (session.noTouch) flags += 'T'

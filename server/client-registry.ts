@@ -1,4 +1,5 @@
 /** The connected clients: who they are, which of them watch MONITOR, and what CLIENT does to them. */
+import type { BlockedClients } from '../commands/blocked-clients.ts'
 import type { ClientsPort } from '../commands/ports.ts'
 import type { Session } from '../commands/session.ts'
 import type { Bytes } from '../storage/bytes.ts'
@@ -6,18 +7,27 @@ import { describeClient } from './client-line.ts'
 import type { Connection } from './connection.ts'
 import type { Gates } from './gates.ts'
 
+/** Those who are in WAIT and WAITAOF. */
+interface WaitingClients {
+  has(session: Session): boolean
+  /** Ends a client's waiting; whether it was. */
+  end(session: Session, how: 'timeout' | 'error'): boolean
+}
+
 export class ClientRegistry implements ClientsPort {
   readonly connections = new Map<number, Connection>()
   /** The link to this node's master, which is no connection of a client. */
   master: Session | null = null
-  /** Ends a client's waiting; whether it was. */
-  unblockWaiting: (session: Session, how: 'timeout' | 'error') => boolean = () => false
+  /** Clients that wait for replicas or the medium, once there is replication. */
+  waiters: WaitingClients = { has: () => false, end: () => false }
   private readonly monitors = new Set<Connection>()
+  private readonly blocked: BlockedClients
   private readonly gates: Gates
   private readonly onMonitors: (count: number) => void
   private readonly wallMs: () => number
 
-  constructor(options: { gates: Gates; onMonitors: (count: number) => void; wallMs: () => number }) {
+  constructor(options: { blocked: BlockedClients; gates: Gates; onMonitors: (count: number) => void; wallMs: () => number }) {
+    this.blocked = options.blocked
     this.gates = options.gates
     this.onMonitors = options.onMonitors
     this.wallMs = options.wallMs
@@ -49,7 +59,8 @@ export class ClientRegistry implements ClientsPort {
   }
 
   describe(session: Session): Bytes {
-    return describeClient(session, this.wallMs())
+    const isBlocked = this.blocked.has(session) || this.waiters.has(session)
+    return describeClient(session, this.wallMs(), isBlocked ? 'blocked' : 'free')
   }
 
   pause(untilMs: number, what: 'all' | 'write'): void {
@@ -81,7 +92,7 @@ export class ClientRegistry implements ClientsPort {
   }
 
   unblock(session: Session, how: 'timeout' | 'error'): boolean {
-    return this.unblockWaiting(session, how)
+    return this.blocked.unblock(session, how) || this.waiters.end(session, how)
   }
 }
 

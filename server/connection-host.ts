@@ -29,6 +29,8 @@ export interface ConnectionHost {
   fed(bytes: number): void
   /** A replica has taken what it was fed. */
   drained(peer: ReplicaPeer): void
+  /** The connection is about to be closed: its client is to be given nothing more. */
+  leaving(connection: Connection): void
   /** The client sends nothing more, and may have gone: it does not wait for others any more. */
   inputEnded(connection: Connection): void
   closed(connection: Connection): void

@@ -190,6 +190,7 @@ export class Connection implements Client, TurnClient {
 
   close(how: 'now' | 'after-reply'): void {
     if (this.closing === 'closed') return
+    this.host.leaving(this)
     if (how === 'after-reply') {
       this.closing = 'after-reply'
       if (!this.touched) this.touch()

@@ -44,6 +44,8 @@ export class Gates {
   /** Set while the server is being shut down: nothing runs any more. */
   closing = false
   replication: ReplicationGate | null = null
+  /** Called when a reason has gone, outside of any command. */
+  opened: () => void = () => {}
   private readonly storage: Storage
   private readonly executor: Executor
   private readonly table: CommandTable
@@ -63,6 +65,7 @@ export class Gates {
     this.table = table
     this.later = later
     executor.gate = (runtime, args, client) => this.ask(runtime, args, client)
+    executor.isOpen = (runtime, args, client) => this.isOpen(runtime, args, client)
     executor.gated = 'all'
   }
 
@@ -102,7 +105,7 @@ export class Gates {
     this.reasons = this.present()
     this.executor.gated = this.reasons === 0 ? 'none' : (this.reasons & ~WRITES_ONLY) === 0 ? 'writes' : 'all'
     // Held clients try again when a reason has gone, not every turn: each try begins a turn.
-    if (this.held.size === 0 || (before & ~this.reasons) === 0 || this.isRetryDue) return
+    if ((before & ~this.reasons) === 0 || this.isRetryDue) return
     this.isRetryDue = true
     this.later(() => this.retry())
   }
@@ -112,6 +115,7 @@ export class Gates {
     const clients = [...this.held]
     this.held.clear()
     for (const client of clients) client.retryGate()
+    this.opened()
   }
 
   forget(client: Connection): void {
@@ -138,19 +142,38 @@ export class Gates {
   }
 
   private ask(runtime: CommandRuntime, args: readonly Bytes[], client: Client): Bytes | 'hold' | null {
+    const verdict = this.verdict(runtime, args, client)
+    if (verdict !== 'hold') return verdict
+    this.noteReasons()
+    this.held.add(client as Connection)
+    return 'hold'
+  }
+
+  private isOpen(runtime: CommandRuntime, args: readonly Bytes[], client: Client): boolean {
+    if (this.verdict(runtime, args, client) === null) return true
+    this.noteReasons()
+    return false
+  }
+
+  /** What has come up since the last look, so that its going is seen. */
+  private noteReasons(): void {
+    this.reasons |= this.present()
+  }
+
+  private verdict(runtime: CommandRuntime, args: readonly Bytes[], client: Client): Bytes | 'hold' | null {
     const { storage } = this
     const { command, isWrite } = runtime
-    if (this.closing) return this.hold(client)
+    if (this.closing) return 'hold'
     if (this.loading && !command.flags.includes('loading')) return LOADING
-    if (this.pausedUntilMs > 0 && this.isPaused(runtime, client)) return this.hold(client)
-    const verdict = this.replication === null ? null : this.askReplication(this.replication, runtime, client)
+    if (this.pausedUntilMs > 0 && this.isPaused(runtime, client)) return 'hold'
+    const verdict = this.replication === null ? null : this.askReplication(this.replication, runtime)
     if (verdict !== null) return verdict
     if (isWrite) {
       if (storage.stalled !== null) return `MISCONF Errors writing to the AOF file: ${storage.stalled}`
       if (storage.diskLow) return 'MISCONF Errors writing to the AOF file: No space left on device'
-      if (storage.isOverloaded) return this.hold(client)
-    } else if (storage.stalled !== null && this.showsUnwritten(runtime, args, client)) return this.hold(client)
-    if (this.isReopening && this.needsRecords(runtime, client)) return this.hold(client)
+      if (storage.isOverloaded) return 'hold'
+    } else if (storage.stalled !== null && this.showsUnwritten(runtime, args, client)) return 'hold'
+    if (this.isReopening && this.needsRecords(runtime, client)) return 'hold'
     return null
   }
 
@@ -160,11 +183,11 @@ export class Gates {
     return this.pausedWhat === 'all' && (client.peer === 'client' || command.flags.includes('readonly'))
   }
 
-  private askReplication(replication: ReplicationGate, { command, isWrite }: CommandRuntime, client: Client): Bytes | 'hold' | null {
+  private askReplication(replication: ReplicationGate, { command, isWrite }: CommandRuntime): Bytes | 'hold' | null {
     if (isWrite && replication.isReplica) return READ_ONLY
     if (isWrite && replication.lacksReplicas) return NO_REPLICAS
     if (replication.isMasterDown && !command.flags.includes('stale')) return MASTER_DOWN
-    if (replication.writesPaused && (isWrite || command.flags.includes('may_replicate'))) return this.hold(client)
+    if (replication.writesPaused && (isWrite || command.flags.includes('may_replicate'))) return 'hold'
     return null
   }
 
@@ -173,12 +196,6 @@ export class Gates {
     if (!isWrite && !command.flags.includes('readonly')) return false
     const db = this.storage.keyspace.database(client.database)
     return command.runAsync !== undefined || db.keyCount !== db.residentKeys
-  }
-
-  private hold(client: Client): 'hold' {
-    this.reasons |= this.present() // what has come up since the last look, so that its going is seen
-    this.held.add(client as Connection)
-    return 'hold'
   }
 
   /** Whether a read would show what may never have happened. */

@@ -43,7 +43,13 @@ export interface ClientFigures {
   readonly limit: number
   readonly longestQueryBuffer: number
   readonly longestOutput: number
+  /** By a command that waits for keys, for replicas or for the medium. */
   readonly blocked: number
+  /** Of those who wait for keys: whose time is limited. */
+  readonly timed: number
+  /** Keys that somebody waits for, and those of them whose end somebody waits for. */
+  readonly awaitedKeys: number
+  readonly awaitedKeysOrGone: number
   /** Held by CLIENT PAUSE or because the disk cannot keep up. Redis counts such clients among the blocked ones. */
   readonly held: number
 }
@@ -75,6 +81,7 @@ export interface StatsFigures {
   readonly outputLimitDisconnections: number
   readonly queryBufferLimitDisconnections: number
   readonly expiredKeys: number
+  readonly expiredFields: number
   readonly hits: number
   readonly misses: number
   readonly errorReplies: number

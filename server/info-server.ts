@@ -48,9 +48,9 @@ export function clientFields({ clients }: InfoFigures): Fields {
     ['client_recent_max_output_buffer', clients.longestOutput],
     ['blocked_clients', clients.blocked + clients.held],
     ['tracking_clients', 0],
-    ['clients_in_timeout_table', 0],
-    ['total_blocking_keys', 0],
-    ['total_blocking_keys_on_nokey', 0],
+    ['clients_in_timeout_table', clients.timed],
+    ['total_blocking_keys', clients.awaitedKeys],
+    ['total_blocking_keys_on_nokey', clients.awaitedKeysOrGone],
     ['held_clients', clients.held],
   ]
 }
@@ -75,6 +75,7 @@ export function statsFields({ stats }: InfoFigures): Fields {
     ['sync_partial_ok', stats.partialSyncs],
     ['sync_partial_err', stats.partialSyncsRefused],
     ['expired_keys', stats.expiredKeys],
+    ['expired_subkeys', stats.expiredFields],
     ['expired_stale_perc', '0.00'],
     ['expired_time_cap_reached_count', 0],
     ['expire_cycle_cpu_milliseconds', 0],

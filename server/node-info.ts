@@ -60,6 +60,8 @@ function serverFigures(node: Node): ServerFigures {
 }
 
 function clientFigures(node: Node): ClientFigures {
+  const { blockedClients } = node.executor
+  const awaited = blockedClients.keyCounts()
   let longestQueryBuffer = 0
   let longestOutput = 0
   for (const client of node.clients.connections.values()) {
@@ -71,7 +73,10 @@ function clientFigures(node: Node): ClientFigures {
     limit: node.config.number('maxclients'),
     longestQueryBuffer,
     longestOutput,
-    blocked: node.links?.waiters.count ?? 0,
+    blocked: blockedClients.count + (node.links?.waiters.count ?? 0),
+    timed: blockedClients.timedCount,
+    awaitedKeys: awaited.all,
+    awaitedKeysOrGone: awaited.orGone,
     held: node.gates.heldCount,
   }
 }
@@ -115,6 +120,7 @@ function statsFigures({ statistics, engine, links }: Node): StatsFigures {
     outputLimitDisconnections: statistics.outputLimitDisconnections,
     queryBufferLimitDisconnections: statistics.queryBufferLimitDisconnections,
     expiredKeys: keyspace.expiredKeys,
+    expiredFields: keyspace.expiredFields,
     hits: keyspace.hits,
     misses: keyspace.misses,
     errorReplies: statistics.errorReplies,

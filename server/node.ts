@@ -17,6 +17,7 @@ import { LevelRecords } from '../storage/record-store.ts'
 import type { ScanCursors } from '../storage/scan-cursors.ts'
 import { Storage } from '../storage/storage.ts'
 import { Acceptor } from './acceptor.ts'
+import { BlockedTimer, joinBlocked } from './blocked-timer.ts'
 import { ClientRegistry, monitorLine } from './client-registry.ts'
 import type { Config } from './config.ts'
 import type { Connection } from './connection.ts'
@@ -73,6 +74,7 @@ export class Node implements ServerPort {
   loaded = { offset: 0, end: 0 }
   private readonly listener: Listener
   private readonly cron: Cron
+  private readonly blockedTimer: BlockedTimer
   private readonly options: NodeOptions
   private closing: Promise<boolean> | null = null
   private readonly drain = new Drain(this)
@@ -102,7 +104,10 @@ export class Node implements ServerPort {
       () => this.links?.flush(),
       () => this.afterTurn(),
     )
+    this.blockedTimer = new BlockedTimer(this)
+    joinBlocked(this)
     this.clients = new ClientRegistry({
+      blocked: this.executor.blockedClients,
       gates: this.gates,
       onMonitors: (count) => {
         this.executor.monitors = count
@@ -294,6 +299,7 @@ export class Node implements ServerPort {
     this.gates.closing = true
     this.gates.refresh()
     this.cron.stop()
+    this.blockedTimer.stop()
     await this.links?.close()
     if (this.turn.waitForSync && this.engine.stalled === null) await this.engine.binlog.syncTo(this.engine.binlog.end.offset)
     await this.engine.close(save)
@@ -309,6 +315,7 @@ export class Node implements ServerPort {
 
   private afterTurn(): void {
     this.cron.afterTurn()
+    this.blockedTimer.set()
     this.gates.refresh()
   }
 

@@ -12,6 +12,13 @@ import { replicationSettings } from './settings.ts'
 /** To be called when storage has recovered, before the first command runs: from then on a replica refuses writes. */
 export function startReplication(node: Node): void {
   const { config, engine, executor, gates, clients, statistics, log } = node
+  // Whoever is blocked when this node begins to follow a master, or another one, is told so: as Redis does it.
+  let followed = engine.identity.master
+  const endBlocked = () => {
+    const { master } = engine.identity
+    if (master !== followed && master !== null && master !== undefined) executor.blockedClients.endAll()
+    followed = master
+  }
   const replication = new Replication({
     storage: engine,
     clock: systemClock,
@@ -34,13 +41,17 @@ export function startReplication(node: Node): void {
     wake: () => node.turn.begin(),
     changed: () => {
       showMaster(node)
+      endBlocked()
       clients.master = masterSession(node)
       gates.refresh()
     },
   })
   node.replication.replication = replication
   gates.replication = gate(node, replication)
-  clients.unblockWaiting = (session, how) => replication.waiters.end(session, how === 'error' ? unblocked() : null)
+  clients.waiters = {
+    has: (session) => replication.waiters.has(session),
+    end: (session, how) => replication.waiters.end(session, how === 'error' ? unblocked() : null),
+  }
   const [host, port] = config.list('replicaof') as string[]
   replication.start(host === undefined || port === undefined ? null : { host, port: Number(port) })
   showMaster(node)

@@ -22,6 +22,8 @@ export interface TurnClient {
 export class Turn {
   /** appendfsync always */
   waitForSync = false
+  /** Serves clients who have waited for what has changed outside of units: keys that have expired, groups from a master. */
+  serveBlocked: () => void = () => {}
   private readonly storage: Storage
   private readonly feed: () => void
   private readonly afterEnd: () => void
@@ -63,6 +65,7 @@ export class Turn {
     this.scheduled = false
     const { storage } = this
     const moreExpired = storage.expireDue()
+    this.serveBlocked()
     const outcome = storage.commit()
     const { touched } = this
     if (touched.length > 0) this.touched = []

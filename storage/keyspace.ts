@@ -31,8 +31,8 @@ export interface ExpiryLog {
 /** Whoever has clients blocked on keys. */
 export interface Awaited {
   changed(database: number, key: Bytes): void
-  /** Two databases have changed places. */
-  swapped(first: number, second: number): void
+  /** Any key of this database may have come, gone or changed. */
+  replaced(database: number): void
 }
 
 /** What a lookup does with a key past its deadline: a master deletes it, a replica hides it, replay takes no notice. */
@@ -112,6 +112,7 @@ export class Keyspace {
     for (const [index, old] of this.databases.entries()) {
       old.droppedIn = this.generation
       this.databases[index] = new Database(this, index + 1, index)
+      this.awaited?.replaced(index)
     }
     this.nextObjectId = 1
     this.nextDbId = this.databases.length + 1
@@ -175,6 +176,7 @@ export class Keyspace {
     old.droppedIn = this.generation
     this.garbageDatabases.push(old.id)
     this.databases[index] = new Database(this, this.nextDbId++, index)
+    this.awaited?.replaced(index)
   }
 
   swap(first: number, second: number): void {
@@ -185,7 +187,8 @@ export class Keyspace {
     this.databases[second] = a
     b.index = first
     a.index = second
-    this.awaited?.swapped(first, second)
+    this.awaited?.replaced(first)
+    this.awaited?.replaced(second)
   }
 
   get keyCount(): number {

@@ -1,0 +1,67 @@
+/** When blocked clients' time is up: a heap in which each knows its place, so that one that is served early is taken out at once. */
+export interface TimeLimited {
+  /** Monotonic, ms. */
+  readonly deadlineMs: number
+  /** Where it stands in the heap; -1 while it is not in it. */
+  heapIndex: number
+}
+
+export class TimeOuts<T extends TimeLimited> {
+  private readonly heap: T[] = []
+
+  get size(): number {
+    return this.heap.length
+  }
+
+  /** The one whose time is up first. */
+  get first(): T | undefined {
+    return this.heap[0]
+  }
+
+  add(item: T): void {
+    item.heapIndex = this.heap.length
+    this.heap.push(item)
+    this.rise(item)
+  }
+
+  remove(item: T): void {
+    const { heap } = this
+    const index = item.heapIndex
+    if (index < 0) return
+    item.heapIndex = -1
+    const last = heap.pop() as T
+    if (last === item) return
+    this.put(last, index)
+    this.rise(last)
+    this.sink(last)
+  }
+
+  private rise(item: T): void {
+    while (item.heapIndex > 0) {
+      const at = item.heapIndex
+      const parent = this.heap[(at - 1) >>> 1] as T
+      if (parent.deadlineMs <= item.deadlineMs) return
+      this.put(item, (at - 1) >>> 1)
+      this.put(parent, at)
+    }
+  }
+
+  private sink(item: T): void {
+    const { heap } = this
+    for (;;) {
+      const at = item.heapIndex
+      const left = heap[2 * at + 1]
+      if (left === undefined) return
+      const right = heap[2 * at + 2]
+      const child = right !== undefined && right.deadlineMs < left.deadlineMs ? right : left
+      if (child.deadlineMs >= item.deadlineMs) return
+      this.put(item, child.heapIndex)
+      this.put(child, at)
+    }
+  }
+
+  private put(item: T, index: number): void {
+    this.heap[index] = item
+    item.heapIndex = index
+  }
+}

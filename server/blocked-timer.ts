@@ -1,0 +1,58 @@
+/** Joins blocked clients to the node: turns in which they are served, gates that stand in their way, and one timer for whose time is up first. */
+import type { BlockedClients } from '../commands/blocked-clients.ts'
+import { systemClock } from '../storage/clock.ts'
+import type { Node } from './node.ts'
+import type { Turn } from './turn.ts'
+
+/** setTimeout fires at once past 2^31 ms; whoever waits longer is looked at in between. */
+const MAX_DELAY_MS = 3_600_000
+
+export function joinBlocked({ executor, gates, turn }: Node): void {
+  const { blockedClients } = executor
+  turn.serveBlocked = () => executor.endUnit()
+  gates.opened = () => blockedClients.retry()
+  // Not at once: this is said in the middle of a unit, or while a master's group runs under another clock.
+  blockedClients.wake = () => queueMicrotask(() => turn.begin())
+}
+
+export class BlockedTimer {
+  private readonly blockedClients: BlockedClients
+  private readonly turn: Turn
+  private timer: NodeJS.Timeout | null = null
+  /** What it is set for: monotonic, ms. */
+  private setFor = Number.POSITIVE_INFINITY
+  private isStopped = false
+
+  constructor({ executor, turn }: Node) {
+    this.blockedClients = executor.blockedClients
+    this.turn = turn
+  }
+
+  /** To be called after each turn. */
+  set(): void {
+    const { nextDeadlineMs } = this.blockedClients
+    if (nextDeadlineMs === this.setFor || this.isStopped) return
+    this.clear()
+    if (nextDeadlineMs === Number.POSITIVE_INFINITY) return
+    this.setFor = nextDeadlineMs
+    const delayMs = Math.ceil(nextDeadlineMs - systemClock.monotonicMs())
+    this.timer = setTimeout(() => this.fire(), Math.min(Math.max(delayMs, 1), MAX_DELAY_MS))
+  }
+
+  stop(): void {
+    this.isStopped = true
+    this.clear()
+  }
+
+  private clear(): void {
+    if (this.timer !== null) clearTimeout(this.timer)
+    this.timer = null
+    this.setFor = Number.POSITIVE_INFINITY
+  }
+
+  private fire(): void {
+    this.clear()
+    this.turn.begin()
+    this.blockedClients.expire()
+  }
+}
