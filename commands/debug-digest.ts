@@ -5,7 +5,7 @@
  *
  * The digest of all databases is taken key by key while commands go on: of data that changes meanwhile it is of no single moment.
  */
-import { createHash, type Hash } from 'node:crypto'
+import { createHash, type Hash as Sha } from 'node:crypto'
 import type { Bytes } from '../storage/bytes.ts'
 import type { Database } from '../storage/database.ts'
 import type { Value } from '../storage/entry.ts'
@@ -13,6 +13,7 @@ import type { Keyspace } from '../storage/keyspace.ts'
 import { KIND_STREAM } from '../storage/records.ts'
 import { FieldValue, type Tree, type TreeValue } from '../storage/tree/tree.ts'
 import type { Collection } from '../storage/values/collection.ts'
+import { Hash } from '../storage/values/hash.ts'
 import { Rope } from '../storage/values/rope.ts'
 import { ALL_KEYS, typeNameOf, walkAll } from '../storage/walk.ts'
 
@@ -34,7 +35,7 @@ export async function databasesDigest(keyspace: Keyspace): Promise<Bytes> {
     for await (const keys of walkAll(db, ALL_KEYS)) {
       for (const { key } of keys) {
         const entry = db.lookup(key)
-        if (entry === undefined || entry.value === null) continue
+        if (entry === undefined || entry.value === null || isOver(entry.value)) continue
         const hash = createHash('sha1').update(`${db.index} ${key.length} ${entry.expireAt === 0 ? '' : 'volatile'}\n${key}`, 'latin1')
         const digest = addValue(hash, entry.value).digest()
         for (let i = 0; i < DIGEST_BYTES; i++) total[i] = (total[i] as number) ^ (digest[i] as number)
@@ -44,7 +45,12 @@ export async function databasesDigest(keyspace: Keyspace): Promise<Bytes> {
   return total.toString('hex')
 }
 
-function addValue(hash: Hash, value: Value): Hash {
+/** A hash that has only fields past their deadline left does not exist. */
+function isOver(value: Value): boolean {
+  return value instanceof Hash && value.isOver
+}
+
+function addValue(hash: Sha, value: Value): Sha {
   hash.update(`${typeNameOf(value)}\n`)
   if (typeof value === 'string') return hash.update(value, 'latin1')
   if (!(value instanceof Rope)) return addCollection(hash, value)
@@ -53,7 +59,7 @@ function addValue(hash: Hash, value: Value): Hash {
 }
 
 /** Of two trees of a hash or sorted set the second follows from the first. A stream's header and groups say what its entries do not. */
-function addCollection(hash: Hash, value: Collection): Hash {
+function addCollection(hash: Sha, value: Collection): Sha {
   const { trees } = value.object
   addTree(hash, trees[0])
   if (value.kind !== KIND_STREAM) return hash
@@ -61,11 +67,13 @@ function addCollection(hash: Hash, value: Collection): Hash {
   return addTree(hash, trees[1])
 }
 
-function addTree(hash: Hash, tree: Tree | undefined): Hash {
+function addTree(hash: Sha, tree: Tree | undefined): Sha {
   if (tree === undefined || tree.count === 0) return hash
   let piece = ''
   const { isKeyed } = tree.layout
+  const { keyspace } = tree.object.db
   for (const cursor = tree.cursor(0); cursor.next(); ) {
+    if (cursor.value instanceof FieldValue && keyspace.isPast(cursor.value.expireAt)) continue
     if (isKeyed) piece += `${cursor.key.length}:${cursor.key}`
     piece += describe(cursor.value)
     if (piece.length < PIECE_CHARACTERS) continue

@@ -20,10 +20,14 @@ import { lcsCommands } from '../commands/lcs.ts'
 import { memory } from '../commands/memory.ts'
 import { objects } from '../commands/object.ts'
 import { persistence } from '../commands/persistence.ts'
+import { pikaScans } from '../commands/pika-scans.ts'
 import { replication } from '../commands/replication.ts'
 import { replicationMessages } from '../commands/replication-messages.ts'
 import { scans } from '../commands/scan.ts'
 import { server } from '../commands/server.ts'
+import { setAlgebra } from '../commands/set-algebra.ts'
+import { setRandoms } from '../commands/set-random.ts'
+import { sets } from '../commands/sets.ts'
 import { slowlogCommands } from '../commands/slowlog.ts'
 import { stringNumbers } from '../commands/string-numbers.ts'
 import { stringRanges } from '../commands/string-ranges.ts'
@@ -42,9 +46,13 @@ export const families: readonly (readonly Command[])[] = [
   hashNumbers,
   hashReading,
   hashExpiry,
+  sets,
+  setRandoms,
+  setAlgebra,
   keys,
   expiry,
   scans,
+  pikaScans,
   objects,
   databases,
   server,
