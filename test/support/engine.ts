@@ -13,6 +13,9 @@ import { expiry } from '../../commands/expiry.ts'
 import { keys } from '../../commands/keys.ts'
 import type { ServerPort } from '../../commands/ports.ts'
 import type { Reply } from '../../commands/reply.ts'
+import { setAlgebra } from '../../commands/set-algebra.ts'
+import { setRandoms } from '../../commands/set-random.ts'
+import { sets } from '../../commands/sets.ts'
 import { stringNumbers } from '../../commands/string-numbers.ts'
 import { stringRanges } from '../../commands/string-ranges.ts'
 import { strings } from '../../commands/strings.ts'
@@ -42,7 +45,18 @@ const select = command({
   },
 })
 
-const FAMILIES: readonly (readonly Command[])[] = [[select], strings, stringNumbers, stringRanges, keys, expiry, databases]
+const FAMILIES: readonly (readonly Command[])[] = [
+  [select],
+  strings,
+  stringNumbers,
+  stringRanges,
+  sets,
+  setRandoms,
+  setAlgebra,
+  keys,
+  expiry,
+  databases,
+]
 
 export const DIRECTORY = '/data'
 export const BINLOG_DIRECTORY = '/data/generation-000001/binlog'
