@@ -1,46 +1,45 @@
 /**
  * DEBUG: what tests and people who look for faults need. Refused unless `enable-debug-command` allows it.
  *
- * Where we differ from Redis: subcommands about C's structures are missing; those about what does not exist here (packed lists, RDB
- * checksums, the AOF's buffer) are accepted and do nothing; RELOAD and LOADAOF both checkpoint, drop what is in memory and recover from
+ * Where we differ from Redis: subcommands about C's structures tell of ours or are missing; those about what does not exist here (packed
+ * lists, resizing of hash tables, RDB checksums, the AOF's buffer) are accepted and do nothing; RELOAD and LOADAOF both checkpoint, drop what is in memory and recover from
  * disk; POPULATE is logged as the writes it makes.
  */
 import type { Bytes } from '../storage/bytes.ts'
 import { lowerCase } from '../storage/bytes.ts'
-import { integerOf, isToken, requireClampedInteger } from './args.ts'
+import { isToken, requireClampedInteger } from './args.ts'
 import { type Args, type Command, command } from './command.ts'
 import type { Context } from './context.ts'
 import { databasesDigest, valueDigest } from './debug-digest.ts'
 import { protocolSample } from './debug-protocol.ts'
-import { clientError, noSuchKey } from './errors.ts'
+import { type DebugSubcommand, VALUE_HELP, VALUE_SUBCOMMANDS } from './debug-values.ts'
+import { clientError } from './errors.ts'
 import { globMatches } from './glob.ts'
 import { helpReply } from './help.ts'
-import { encodingOf, idleSeconds, referenceCountOf } from './object.ts'
 import { reading } from './reading.ts'
 import { OK, type Reply, SimpleString } from './reply.ts'
 import type { Session } from './session.ts'
-import { requireString } from './values.ts'
 
 const HELP = [
   'AOF-FLUSH-SLEEP <microsec>',
   '    Accepted, without effect.',
+  'CHANGE-REPL-ID',
+  '    Like CLEARREPLICATIONID.',
   'CONFIG-REWRITE-FORCE-ALL',
   '    Like CONFIG REWRITE.',
   'DIGEST',
   '    Output a hex signature representing the current content of all databases.',
   'DIGEST-VALUE <key> [<key> ...]',
   '    Output a hex signature of the values of all the specified keys.',
+  'DICT-RESIZING <0|1>',
+  '    Accepted, without effect.',
   'ERROR <string>',
   '    Return a Redis protocol error with <string> as message. Useful for clients',
   '    unit tests to simulate Redis errors.',
-  'LISTPACK <key>',
-  '    Show low level info about the listpack encoding of <key>.',
   'LOADAOF',
   '    Write a checkpoint and recover from disk.',
   'LOG <message>',
   '    Write <message> to the server log.',
-  'OBJECT <key>',
-  '    Show low level info about `key` and associated value.',
   'PAUSE-CRON <0|1>',
   '    Accepted, without effect.',
   'POPULATE <count> [<prefix>] [<size>]',
@@ -61,6 +60,8 @@ const HELP = [
   '    Setting it to 0 disables expiring keys in background when they are not',
   '    accessed (otherwise the Redis behavior). Setting it to 1 reenables back the',
   '    default.',
+  'SET-DISABLE-DENY-SCRIPTS <0|1>',
+  '    Accepted, without effect.',
   'SET-SKIP-CHECKSUM-VALIDATION <0|1>',
   '    Accepted, without effect.',
   'SLEEP <seconds>',
@@ -69,13 +70,7 @@ const HELP = [
   '    Whether <string> matches the glob-style <pattern>.',
 ]
 
-interface Subcommand {
-  /** Number of words with DEBUG and the name; negative means at least that many. */
-  readonly arity: number
-  run(context: Context, args: Args): Reply | Promise<Reply>
-}
-
-const accepted = (arity: number): Subcommand => ({ arity, run: () => OK })
+const accepted = (arity: number): DebugSubcommand => ({ arity, run: () => OK })
 
 async function reload({ server }: Context, args: Args): Promise<Reply> {
   for (const option of args.slice(2)) {
@@ -112,37 +107,22 @@ function populate(context: Context, args: Args): Reply {
   return OK
 }
 
-/** Bytes that Redis's RDB format takes for a string, before compression. */
-function serializedLength(value: Bytes | { readonly length: number }): number {
-  if (typeof value === 'string' && integerOf(value) !== null) {
-    const number = Number(value)
-    if (number >= -128 && number <= 127) return 2
-    if (number >= -32_768 && number <= 32_767) return 3
-    if (number >= -(2 ** 31) && number < 2 ** 31) return 5
-  }
-  const { length } = value
-  if (length < 64) return 1 + length
-  return (length < 16_384 ? 2 : 5) + length
-}
-
-function describeObject(context: Context, key: Bytes): Reply {
-  const entry = context.db.peek(key)
-  if (entry === undefined) throw noSuchKey()
-  const idle = idleSeconds(context, key)
-  const accessedAt = context.keyspace.seconds - idle
-  return new SimpleString(
-    `Value at:0x000000000000 refcount:${referenceCountOf(entry)} encoding:${encodingOf(entry)} serializedlength:${serializedLength(requireString(entry))} lru:${accessedAt & 0xffffff} lru_seconds_idle:${idle}`,
-  )
-}
-
 function setThreshold(word: Bytes): Reply {
   if (!/^\d{1,10}(?:b|kb?|mb?|gb?)?$/i.test(word))
     throw clientError('ERR argument must be a memory value bigger than 1 and smaller than 4gb')
   return OK
 }
 
-const SUBCOMMANDS: Readonly<Record<string, Subcommand>> = {
+const SUBCOMMANDS: Readonly<Record<string, DebugSubcommand>> = {
+  ...VALUE_SUBCOMMANDS,
   'aof-flush-sleep': accepted(3),
+  'change-repl-id': {
+    arity: 2,
+    run({ server }) {
+      server.replication.clearReplicationId()
+      return OK
+    },
+  },
   'config-rewrite-force-all': {
     arity: 2,
     run({ server }) {
@@ -158,13 +138,7 @@ const SUBCOMMANDS: Readonly<Record<string, Subcommand>> = {
       throw clientError(args[2])
     },
   },
-  help: { arity: 2, run: () => helpReply('debug', HELP) },
-  listpack: {
-    arity: 3,
-    run({ db }, args) {
-      throw db.peek(args[2]) === undefined ? noSuchKey() : clientError('ERR Not a listpack encoded object.')
-    },
-  },
+  help: { arity: 2, run: () => helpReply('debug', [...HELP, ...VALUE_HELP]) },
   loadaof: { arity: 2, run: reload },
   log: {
     arity: 3,
@@ -173,7 +147,7 @@ const SUBCOMMANDS: Readonly<Record<string, Subcommand>> = {
       return OK
     },
   },
-  object: { arity: -3, run: (context, args) => describeObject(context, args[2]) },
+  'dict-resizing': accepted(3),
   'pause-cron': accepted(3),
   populate: { arity: -3, run: populate },
   protocol: { arity: 3, run: ({ session }, args) => protocolSample(args[2], session.resp) },
@@ -187,6 +161,7 @@ const SUBCOMMANDS: Readonly<Record<string, Subcommand>> = {
       return OK
     },
   },
+  'set-disable-deny-scripts': accepted(3),
   'set-skip-checksum-validation': accepted(3),
   sleep: {
     arity: 3,
