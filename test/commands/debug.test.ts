@@ -2,14 +2,17 @@ import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { debug } from '../../commands/debug.ts'
 import { expiry } from '../../commands/expiry.ts'
+import { hashExpiry } from '../../commands/hash-expiry.ts'
+import { hashes } from '../../commands/hashes.ts'
 import { keys } from '../../commands/keys.ts'
 import { OK, type Reply, type SimpleString } from '../../commands/reply.ts'
+import { sets } from '../../commands/sets.ts'
 import { strings } from '../../commands/strings.ts'
 import { encodeReply } from '../../server/reply-encoder.ts'
 import { type Harness, harness } from '../support/executor-harness.ts'
 
 function start(setting = 'yes'): Harness {
-  const made = harness([strings, keys, expiry, debug])
+  const made = harness([strings, hashes, hashExpiry, sets, keys, expiry, debug])
   const text = made.server.config.text.bind(made.server.config)
   made.server.config.text = (name) => (name === 'enable-debug-command' ? setting : text(name))
   return made
@@ -138,6 +141,54 @@ test('DEBUG DIGEST-VALUE depends on the value alone', async () => {
   assert.is(x, '0'.repeat(40))
 })
 
+test('DEBUG DIGEST of collections depends on their elements, not on how they came to be or lie', async () => {
+  const digest = async ({ runAsync }: Harness) => ((await runAsync('DEBUG', 'DIGEST')) as SimpleString).text
+  const names = Array.from({ length: 500 }, (_, i) => `m${i}`)
+  const [one, other] = [start(), start()]
+  other.keyspace.pageLimits = { inlineBytes: 60, pageBytes: 100, pageElements: 5 }
+  for (const name of names) one.run('SADD', 's', name)
+  one.run('SREM', 's', 'm7')
+  other.run('SADD', 's', ...names.reverse().filter((name) => name !== 'm7'))
+  for (const { run } of [one, other]) {
+    run('HSET', 'h', 'a', '1', 'b', '2')
+    run('HPEXPIREAT', 'h', '2000000000000', 'FIELDS', '1', 'b')
+  }
+  const first = await digest(one)
+  assert.is(await digest(other), first)
+  await other.toDisk()
+  assert.is(await digest(other), first)
+  other.run('HPEXPIREAT', 'h', '2000000000001', 'FIELDS', '1', 'b')
+  assert.is.not(await digest(other), first)
+  other.run('HPEXPIREAT', 'h', '2000000000000', 'FIELDS', '1', 'b')
+  assert.is(await digest(other), first)
+  other.run('SADD', 's', 'm7')
+  assert.is.not(await digest(other), first)
+})
+
+test('DEBUG DIGEST tells elements apart wherever they are cut', async () => {
+  const { run, runAsync } = start()
+  run('HSET', 'a', 'xy', 'z')
+  run('HSET', 'b', 'x', 'yz')
+  run('SADD', 'c', 'x', 'yz')
+  run('SADD', 'd', 'xy', 'z')
+  const replies = (await runAsync('DEBUG', 'DIGEST-VALUE', 'a', 'b', 'c', 'd')) as SimpleString[]
+  assert.is(new Set(replies.map(({ text }) => text)).size, 4)
+})
+
+test('DEBUG DIGEST takes no notice of fields past their deadline that nobody has deleted yet', async () => {
+  const { run, runAsync, advance, keyspace } = start()
+  const digest = async () => ((await runAsync('DEBUG', 'DIGEST')) as SimpleString).text
+  run('HSET', 'h', 'a', '1')
+  const before = await digest()
+  run('HSET', 'h', 'b', '2')
+  run('HSET', 'gone', 'b', '2')
+  run('HPEXPIRE', 'h', '100', 'FIELDS', '1', 'b')
+  run('HPEXPIRE', 'gone', '100', 'FIELDS', '1', 'b')
+  keyspace.expiry = 'hide'
+  advance(100)
+  assert.is(await digest(), before)
+})
+
 test('DEBUG POPULATE makes keys and logs the writes, not itself', async () => {
   const { run, runAsync, keyspace, logged } = start()
   run('SET', 'key:1', 'mine')
@@ -172,6 +223,32 @@ test('DEBUG OBJECT has the fields that Redis has', async () => {
   assert.is(await outcome(runAsync('DEBUG', 'LISTPACK', 'a')), 'ERR Not a listpack encoded object.')
 })
 
+test('DEBUG OBJECT and its like tell of collections', async () => {
+  const { run, runAsync, server } = start()
+  const text = async (...words: string[]) => {
+    const reply = (await runAsync('DEBUG', ...words).catch((error: Error) => error.message)) as { text: string } | string
+    return typeof reply === 'string' ? reply : reply.text
+  }
+  run('HSET', 'h', 'f', 'v')
+  run('SADD', 's', ...Array.from({ length: 1000 }, (_, i) => `member ${i}`))
+  run('SET', 'a', 'bar')
+  assert.match(await text('OBJECT', 'h'), / encoding:listpack serializedlength:4 lru:\d+ lru_seconds_idle:0$/)
+  assert.match(await text('OBJECT', 's'), / encoding:hashtable serializedlength:\d+ /)
+  assert.match(await text('HTSTATS-KEY', 's'), /^Tree 0 stats:\n number of elements: 1000\n levels: 2\n leaf pages: \d+\n inner pages: 1\n/)
+  assert.is(await text('HTSTATS-KEY', 'h'), 'ERR The value stored at the specified key is not represented using an hash table')
+  assert.is(await text('LISTPACK', 'h'), 'Listpack structure written to the log')
+  assert.match(server.logLines.at(-1) ?? '', /number of elements: 1; levels: 1/)
+  assert.is(await text('QUICKLIST', 's'), 'ERR Not a quicklist encoded object.')
+  assert.is(await text('SDSLEN', 's'), 'ERR Not an sds encoded string.')
+  assert.match(
+    await text('SDSLEN', 'a'),
+    /^key_sds_len:1, key_sds_avail:0, key_zmalloc: \d+, val_sds_len:3, val_sds_avail:0, val_zmalloc: 3$/,
+  )
+  assert.match(await text('HTSTATS', '0'), /^\[Dictionary HT\]\n number of elements: 3\n/)
+  assert.is(await text('HTSTATS', '99'), 'ERR Out of range database')
+  for (const name of ['OBJECT', 'HTSTATS-KEY', 'LISTPACK', 'QUICKLIST', 'SDSLEN']) assert.is(await text(name, 'none'), 'ERR no such key')
+})
+
 test('DEBUG reaches the server around it', async () => {
   const { runAsync, server } = start()
   assert.is(await runAsync('DEBUG', 'SLEEP', '0.25'), OK)
@@ -182,6 +259,8 @@ test('DEBUG reaches the server around it', async () => {
   assert.is(server.activeExpire, 'on')
   await runAsync('DEBUG', 'LOG', 'hello')
   assert.equal(server.logLines, ['hello'])
+  await runAsync('DEBUG', 'CHANGE-REPL-ID')
+  assert.equal(server.replication.calls.at(-1), ['clearReplicationId'])
   await runAsync('DEBUG', 'RELOAD')
   await runAsync('DEBUG', 'RELOAD', 'nosave', 'noflush')
   await runAsync('DEBUG', 'LOADAOF')
@@ -196,6 +275,8 @@ test('DEBUG ERROR answers any error, and what has no effect here is accepted', a
   for (const words of [
     ['QUICKLIST-PACKED-THRESHOLD', '100b'],
     ['PAUSE-CRON', '1'],
+    ['SET-DISABLE-DENY-SCRIPTS', '1'],
+    ['DICT-RESIZING', '0'],
     ['SET-SKIP-CHECKSUM-VALIDATION', '0'],
     ['REPLYBUFFER', 'resizing', '0'],
   ]) {
