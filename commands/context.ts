@@ -19,6 +19,8 @@ export class Context {
   effects: Bytes[][] | null = null
   /** Whether a client may be blocked. Not so in replay, and where a command is part of a larger unit. */
   mayBlock = false
+  /** Whether a command that reads may change what it read, as PFCOUNT does. Not so on a replica, nor while the log takes nothing. */
+  mayChange = true
   /** What the command that has answered BLOCKED waits for. */
   waitsFor: BlockOptions | null = null
 

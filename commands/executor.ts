@@ -138,6 +138,7 @@ export class Executor {
     context.db = this.keyspace.database(client.database)
     context.effects = null
     context.mayBlock = false
+    context.mayChange = true
     run(context, args as unknown as Args)
     context.mayBlock = true
     this.group.reset()
@@ -220,6 +221,7 @@ export class Executor {
     context.session = client
     context.db = keyspace.database(client.database)
     context.effects = null
+    context.mayChange = this.gated === 'none'
     const { index } = context.db
     let reply: Reply
     try {
