@@ -5,10 +5,11 @@
  *   every page is led to exactly once, and there; its level, its kind of tree and its number of elements are what leads to it says
  *   keys ascend within a page, and lie within the separators above it; the number of elements is the root record's
  *   no page is empty but the one leaf of an empty tree, and no root leads to one page alone
- *   two trees that say the same agree: members with scores, fields with deadlines (check-pairs.ts)
+ *   two trees that say the same agree: members with scores, fields with deadlines (check-pairs.ts); so does the header (check-headers.ts)
  */
 import type { Bytes } from './bytes.ts'
 import { bufferOf } from './bytes.ts'
+import { checkHeader, type Edges } from './check-headers.ts'
 import type { OwnedObject } from './check-objects.ts'
 import { PairSum, pairTrees } from './check-pairs.ts'
 import { damageText, type Findings } from './check-report.ts'
@@ -104,7 +105,10 @@ export class TreeCheck {
     }
     for (const [number, { isSeen }] of this.pages) if (!isSeen) this.findings.damage(this.placeOf(number), 'no page leads to it')
     if (value.kind !== KIND_STREAM && value.size === 0) this.findings.damage(`object ${this.id}`, 'holds no elements')
-    if (this.findings.counts.damage === before && this.unreadables.size === 0) this.comparePairs(value)
+    if (this.findings.counts.damage > before || this.unreadables.size > 0) return
+    const place = `object ${this.id}`
+    this.comparePairs(value)
+    checkHeader(value, (index) => this.edgesOf(index), place, this.findings)
   }
 
   private read(db: Database, kind: number, payload: Bytes): Collection | null {
@@ -198,6 +202,18 @@ export class TreeCheck {
     if (one !== undefined && other !== undefined) one.compare(other, kind, `object ${this.id}`, this.findings)
   }
 
+  /** The first and the last key of a sound tree; null where it has none. */
+  private edgesOf(index: number): Edges | null {
+    const tree = (this.value as Collection).object.trees[index]
+    if (tree === undefined || tree.count === 0) return null
+    return { first: this.edge(tree.root as number, 0).first, last: this.edge(tree.root as number, -1).last }
+  }
+
+  private edge(number: number, slot: 0 | -1): Summary {
+    const page = this.pages.get(number) as Summary
+    return page.inner === null ? page : this.edge(page.inner.children.at(slot) as number, slot)
+  }
+
   private placeOf(number: number): string {
     return `page ${number} of object ${this.id}`
   }
@@ -222,6 +238,12 @@ export function checkInline(db: Database, root: Root, place: string, findings: F
   }
   if (value.kind !== KIND_STREAM && value.size === 0) findings.damage(place, 'a collection without elements')
   if (pairTrees(value.kind)) sums[0]?.compare(sums[1] ?? new PairSum(), value.kind, place, findings)
+  checkHeader(value, (index) => edgesOfLeaf(value.object.trees[index]), place, findings)
+}
+
+function edgesOfLeaf(tree: Tree | undefined): Edges | null {
+  const keys = (tree?.root as TreeNode | undefined)?.keys ?? []
+  return keys.length === 0 ? null : { first: keys[0] as Bytes, last: keys.at(-1) as Bytes }
 }
 
 function layoutByteOf({ isKeyed, values }: Tree['layout']): number {

@@ -1,168 +1,30 @@
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import type { Bytes } from '../../storage/bytes.ts'
-import type { Database } from '../../storage/database.ts'
-import { Keyspace } from '../../storage/keyspace.ts'
-import { objectIdOf, pageKey, pageRange, pageValue, readPage, readRecordKey, readRoot, rootKey } from '../../storage/records.ts'
-import { FieldValue, type Layout, type TreeNode } from '../../storage/tree/node.ts'
-import { decodePage } from '../../storage/tree/page-codec.ts'
-import { Tree } from '../../storage/tree/tree.ts'
-import { type Collection, collectionRoot, newCollection, pageContent, readCollection } from '../../storage/values/collection.ts'
+import { pageKey, rootKey } from '../../storage/records.ts'
+import { FieldValue, type TreeNode } from '../../storage/tree/node.ts'
+import type { Tree } from '../../storage/tree/tree.ts'
+import { type Collection, collectionRoot, newCollection } from '../../storage/values/collection.ts'
 import { Hash } from '../../storage/values/hash.ts'
 import { List } from '../../storage/values/list.ts'
 import { SetValue } from '../../storage/values/set.ts'
 import { SortedSet } from '../../storage/values/sorted-set.ts'
-import { CheckWorld, landCheckpoint } from '../support/check-world.ts'
-import { MemoryRecords } from '../support/memory-records.ts'
-
-const DB_ID = 1
-const FAR = 2_000_000_000_000
-const TINY = { inlineBytes: 60, pageBytes: 100, pageElements: 5 }
-const name = (number: number) => `m${String(number).padStart(4, '0')}`
-
-/** Non-negative scores only. */
-function scoreKey(score: number, member: Bytes): Bytes {
-  const bytes = Buffer.alloc(8)
-  bytes.writeDoubleBE(score)
-  bytes[0] = (bytes[0] as number) | 0x80
-  return bytes.latin1Slice() + member
-}
-
-function deadlineFieldKey(expireAt: number, field: Bytes): Bytes {
-  const bytes = Buffer.alloc(8)
-  bytes.writeBigUInt64BE(BigInt(expireAt))
-  return bytes.latin1Slice() + field
-}
-
-function fillSortedSet(db: Database, key: Bytes, count: number): void {
-  const value = newCollection(db, SortedSet)
-  for (let i = 0; i < count; i++) {
-    value.object.tree(0).set(name(i), i % 7)
-    value.object.tree(1).set(scoreKey(i % 7, name(i)))
-  }
-  db.set(key, value)
-}
-
-/** One of every kind that storage itself can fill, in pages and inline. */
-function fill(db: Database): void {
-  for (const [suffix, count] of [
-    ['', 300],
-    [':small', 2],
-  ] as const) {
-    fillSortedSet(db, `zset${suffix}`, count)
-    const set = newCollection(db, SetValue)
-    for (let i = 0; i < count; i++) set.object.tree(0).append(name(i))
-    db.set(`set${suffix}`, set)
-    const list = newCollection(db, List)
-    for (let i = 0; i < count; i++) list.object.tree(0).append('', `element ${i}`)
-    db.set(`list${suffix}`, list)
-  }
-}
-
-async function filled(): Promise<CheckWorld> {
-  const world = new CheckWorld()
-  const storage = await world.open()
-  storage.keyspace.pageLimits = TINY
-  storage.beginTurn()
-  fill(storage.keyspace.database(0))
-  storage.group.command(0, ['FILL'])
-  storage.commit()
-  await landCheckpoint(storage)
-  await storage.close('nosave')
-  return world
-}
-
-function scratch(): Database {
-  return new Keyspace(new MemoryRecords(), 1, { deleted() {}, fieldsDeleted() {} }).database(0)
-}
-
-/** The records of one collection, opened up to be damaged. */
-class Opened {
-  readonly value: Collection
-  readonly objectId: number
-  readonly pages = new Map<number, TreeNode>()
-  private readonly key: Bytes
-  private readonly world: CheckWorld
-
-  private constructor(world: CheckWorld, key: Bytes, root: Buffer) {
-    this.world = world
-    this.key = key
-    this.value = readCollection(scratch(), readRoot(root))
-    this.objectId = objectIdOf(readRoot(root))
-  }
-
-  static async of(world: CheckWorld, key: Bytes): Promise<Opened> {
-    const store = await world.store()
-    const opened = new Opened(world, key, store.getSync(rootKey(DB_ID, key)) as Buffer)
-    const iterator = store.iterate(pageRange(opened.objectId))
-    for (const [recordKey, record] of await iterator.next(10_000)) {
-      const { pageNumber } = readRecordKey(recordKey) as { pageNumber: number }
-      opened.pages.set(pageNumber, opened.decode(readPage(record)))
-    }
-    await iterator.close()
-    await store.close()
-    return opened
-  }
-
-  private decode(content: Buffer): TreeNode {
-    const { object } = this.value
-    const layout = object.layouts.find(({ isKeyed, values }) => ((isKeyed ? 1 : 0) | (values << 1)) === content[1]) as Layout
-    return decodePage(new Tree(object, layout), content)
-  }
-
-  root(index = 0): TreeNode {
-    return this.page(this.value.object.trees[index]?.root as number)
-  }
-
-  page(number: number): TreeNode {
-    return this.pages.get(number) as TreeNode
-  }
-
-  numberOf(node: TreeNode): number {
-    for (const [number, page] of this.pages) if (page === node) return number
-    throw new Error('no page of this object')
-  }
-
-  /** A child of a page. */
-  child(node: TreeNode, slot: number): TreeNode {
-    return this.page(node.children[slot] as number)
-  }
-
-  /** The leaf to the left or right of all below a page. */
-  leaf(node: TreeNode, slot: 0 | -1 = 0): TreeNode {
-    return node.level === 0 ? node : this.leaf(this.page(node.children.at(slot) as number), slot)
-  }
-
-  async put(number: number, node: TreeNode): Promise<void> {
-    await this.world.tamper((batch) => batch.put(Buffer.from(pageKey(this.objectId, number)), Buffer.from(pageValue(pageContent(node)))))
-  }
-
-  async save(node: TreeNode): Promise<void> {
-    await this.put(this.numberOf(node), node)
-  }
-
-  async saveRoot(): Promise<void> {
-    await this.world.tamper((batch) => batch.put(rootKey(DB_ID, this.key), Buffer.from(collectionRoot(this.value, 0))))
-  }
-
-  async remove(number: number): Promise<void> {
-    await this.world.tamper((batch) => batch.remove(Buffer.from(pageKey(this.objectId, number))))
-  }
-}
+import { landCheckpoint } from '../support/check-world.ts'
+import { DB_ID, deadlineFieldKey, FAR, filledWithCollections, name, OpenedCollection, scratch } from '../support/opened-collection.ts'
 
 /** Damages one collection and expects these findings. */
-async function expectDamage(key: Bytes, change: (opened: Opened) => Promise<void>, ...patterns: RegExp[]): Promise<void> {
-  const world = await filled()
-  const opened = await Opened.of(world, key)
+async function expectDamage(key: Bytes, change: (opened: OpenedCollection) => Promise<void>, ...patterns: RegExp[]): Promise<void> {
+  const world = await filledWithCollections()
+  const opened = await OpenedCollection.of(world, key)
   await change(opened)
   const found = await world.findings()
   for (const pattern of patterns) assert.match(found, pattern, `expected ${pattern}, found:\n${found}`)
 }
 
 test('collections of every kind, in pages and inline, are clean', async () => {
-  const world = await filled()
+  const world = await filledWithCollections()
   assert.is(await world.findings(), '')
-  const opened = await Opened.of(world, 'zset')
+  const opened = await OpenedCollection.of(world, 'zset')
   assert.ok(opened.root().level >= 3, 'the trees are deep')
   assert.ok((await world.check()).records.pages > 300)
 })
@@ -193,8 +55,8 @@ test('a page that is missing, and one that nothing leads to', async () => {
 })
 
 test('an object of which no page is there', async () => {
-  const world = await filled()
-  const opened = await Opened.of(world, 'set')
+  const world = await filledWithCollections()
+  const opened = await OpenedCollection.of(world, 'set')
   for (const number of opened.pages.keys()) await opened.remove(number)
   assert.match(await world.findings(), /^damage page \d+ of object \d+: is missing; the root record leads to it$/)
 })
@@ -333,7 +195,7 @@ test('pages of another level, of the other tree, of no tree, and past the last n
     async (opened) => opened.put(opened.numberOf(opened.leaf(opened.root(0))), opened.leaf(opened.root(1))),
     /page \d+ of object \d+: of the other tree of its object/,
   )
-  const list = await Opened.of(await filled(), 'list')
+  const list = await OpenedCollection.of(await filledWithCollections(), 'list')
   await expectDamage(
     'set',
     async (opened) => opened.put(opened.numberOf(opened.leaf(opened.root())), list.leaf(list.root())),
@@ -350,8 +212,8 @@ test('pages of another level, of the other tree, of no tree, and past the last n
 })
 
 test('a page that cannot be read is not called missing as well', async () => {
-  const world = await filled()
-  const opened = await Opened.of(world, 'set')
+  const world = await filledWithCollections()
+  const opened = await OpenedCollection.of(world, 'set')
   const number = opened.numberOf(opened.leaf(opened.root()))
   await world.tamper((batch) => batch.put(Buffer.from(pageKey(opened.objectId, number)), Buffer.from([1, 0, 0, 0, 0, 0])))
   assert.match(await world.findings(), /^damage page \d+ of object \d+: .*CRC$/)
@@ -367,7 +229,7 @@ test('a sorted set whose trees do not agree', async () => {
     },
     /^damage object \d+: its members are not its members in the order of their scores$/,
   )
-  const world = await filled()
+  const world = await filledWithCollections()
   const storage = await world.open()
   const value = newCollection(storage.keyspace.database(0), SortedSet)
   value.object.tree(0).append('a', 1)
@@ -383,22 +245,34 @@ test('a sorted set whose trees do not agree', async () => {
 test('a hash whose deadlines of fields do not agree with its fields', async () => {
   const fields = (twin: (index: number) => Bytes) => {
     const value = newCollection(scratch(), Hash)
+    value.nextDeadline = FAR + 1
     for (let i = 0; i < 3; i++) value.object.tree(0).append(name(i), i === 0 ? 'stays' : new FieldValue('ends', FAR + i))
     for (let i = 1; i < 3; i++) value.object.tree(1).append(twin(i))
     return value
   }
   const findingsFor = async (value: Collection) => {
-    const world = await filled()
+    const world = await filledWithCollections()
     await world.tamper((batch) => batch.put(rootKey(DB_ID, 'hash'), Buffer.from(collectionRoot(value, 0))))
-    return (await world.findings()).split('\n').filter((line) => /fields/.test(line) && !/a field that ends/.test(line))
+    return (await world.findings()).split('\n').filter((line) => /fields|next field ends/.test(line))
   }
   assert.equal(await findingsFor(fields((i) => deadlineFieldKey(FAR + i, name(i)))), [])
   const [found = ''] = await findingsFor(fields((i) => deadlineFieldKey(FAR + i, name(i + 5))))
   assert.match(found, /key "hash" .*: its fields that end are not its deadlines of fields/)
 })
 
+test('a header that does not agree with what it is the header of', async () => {
+  await expectDamage(
+    'hash',
+    async (opened) => {
+      ;(opened.value as Hash).nextDeadline = FAR + 5
+      await opened.saveRoot()
+    },
+    /^damage object \d+: says that its next field ends at 2000000000005; the first that does so ends at 2000000000000$/m,
+  )
+})
+
 test('inline collections out of order, without elements, or cut short', async () => {
-  const world = await filled()
+  const world = await filledWithCollections()
   const disordered = newCollection(scratch(), SetValue)
   disordered.object.tree(0).append('b')
   disordered.object.tree(0).append('a')
