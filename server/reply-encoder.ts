@@ -2,6 +2,8 @@
  * Writes reply values as RESP2 or RESP3, byte for byte as Redis does. Text parts are latin1 strings, which the connection joins; Buffers
  * go out as they are and must not change until sent.
  */
+
+import { formatDouble } from '../commands/format-double.ts'
 import {
   Attributes,
   BigNumber,
@@ -19,7 +21,6 @@ import {
   Verbatim,
 } from '../commands/reply.ts'
 import type { Bytes } from '../storage/bytes.ts'
-import { formatDouble } from './format-double.ts'
 
 export { formatDouble }
 
