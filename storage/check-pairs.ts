@@ -5,10 +5,9 @@
 import type { Bytes } from './bytes.ts'
 import type { Findings } from './check-report.ts'
 import { KIND_HASH, KIND_SORTED_SET } from './records.ts'
-import { FieldValue, NO_VALUES, type TreeNode, type TreeValue } from './tree/node.ts'
-
-/** The number that goes before a key in the second tree: of eight bytes. */
-const prefix = Buffer.alloc(8)
+import { FieldValue, NO_VALUES, type TreeNode } from './tree/node.ts'
+import { deadlineKey } from './values/hash.ts'
+import { orderKey } from './values/score.ts'
 
 /** Whether both trees of a kind say the same. */
 export function pairTrees(kind: number): boolean {
@@ -26,7 +25,11 @@ export class PairSum {
     const isSecond = tree.layout.values === NO_VALUES
     for (const [index, key] of keys.entries()) {
       if (isSecond) this.addKey(key)
-      else this.addPair(kind, key, values[index])
+      else {
+        const value = values[index]
+        if (kind === KIND_SORTED_SET) this.addKey(orderKey(value as number, key))
+        else if (value instanceof FieldValue) this.addKey(deadlineKey(value.expireAt, key))
+      }
     }
   }
 
@@ -43,44 +46,19 @@ export class PairSum {
     else if (this.low !== other.low || this.high !== other.high) findings.damage(place, `its ${what} are not its ${twins}`)
   }
 
+  /** Of a key of the second tree, found there or made of what the first tree says. */
   private addKey(key: Bytes): void {
-    this.count++
-    this.mix(FIRST_LOW, FIRST_HIGH, key)
-  }
-
-  private addPair(kind: number, key: Bytes, value: TreeValue): void {
-    if (kind === KIND_HASH) {
-      if (!(value instanceof FieldValue)) return
-      prefix.writeBigUInt64BE(BigInt(value.expireAt))
-    } else writeScore(value as number)
-    this.count++
     let low = FIRST_LOW
     let high = FIRST_HIGH
-    for (const byte of prefix) {
-      low = mixLow(low, byte)
-      high = mixHigh(high, byte)
-    }
-    this.mix(low, high, key)
-  }
-
-  private mix(fromLow: number, fromHigh: number, key: Bytes): void {
-    let low = fromLow
-    let high = fromHigh
     for (let i = 0; i < key.length; i++) {
       const byte = key.charCodeAt(i)
       low = mixLow(low, byte)
       high = mixHigh(high, byte)
     }
+    this.count++
     this.low = (this.low + low) >>> 0
     this.high = (this.high + high) >>> 0
   }
-}
-
-/** As the order tree has it: eight bytes that compare as the scores do. */
-function writeScore(score: number): void {
-  prefix.writeDoubleBE(score === 0 ? 0 : score)
-  if (((prefix[0] as number) & 0x80) === 0) prefix[0] = (prefix[0] as number) | 0x80
-  else for (const [index, byte] of prefix.entries()) prefix[index] = ~byte
 }
 
 const FIRST_LOW = 0x811c9dc5
