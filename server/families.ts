@@ -14,6 +14,7 @@ import { hashExpiry } from '../commands/hash-expiry.ts'
 import { hashNumbers } from '../commands/hash-numbers.ts'
 import { hashReading } from '../commands/hash-reading.ts'
 import { hashes } from '../commands/hashes.ts'
+import { hyperLogLogs } from '../commands/hyperloglog.ts'
 import { keys } from '../commands/keys.ts'
 import { latencyCommands } from '../commands/latency.ts'
 import { lcsCommands } from '../commands/lcs.ts'
@@ -42,6 +43,7 @@ export const families: readonly (readonly Command[])[] = [
   lcsCommands,
   bitmaps,
   bitfields,
+  hyperLogLogs,
   hashes,
   hashNumbers,
   hashReading,
