@@ -1,6 +1,7 @@
 /** The command families of this server. */
 import { bitfields } from '../commands/bitfield.ts'
 import { bitmaps } from '../commands/bitmaps.ts'
+import { blockingLists } from '../commands/blocking-lists.ts'
 import { client } from '../commands/client.ts'
 import type { Command } from '../commands/command.ts'
 import { commandInfo } from '../commands/command-info.ts'
@@ -18,6 +19,9 @@ import { hyperLogLogs } from '../commands/hyperloglog.ts'
 import { keys } from '../commands/keys.ts'
 import { latencyCommands } from '../commands/latency.ts'
 import { lcsCommands } from '../commands/lcs.ts'
+import { listMoves } from '../commands/list-moves.ts'
+import { listSearches } from '../commands/list-searches.ts'
+import { lists } from '../commands/lists.ts'
 import { memory } from '../commands/memory.ts'
 import { objects } from '../commands/object.ts'
 import { persistence } from '../commands/persistence.ts'
@@ -30,6 +34,12 @@ import { setAlgebra } from '../commands/set-algebra.ts'
 import { setRandoms } from '../commands/set-random.ts'
 import { sets } from '../commands/sets.ts'
 import { slowlogCommands } from '../commands/slowlog.ts'
+import { sorts } from '../commands/sort.ts'
+import { streamClaims } from '../commands/stream-claims.ts'
+import { streamGroups } from '../commands/stream-groups.ts'
+import { streamInfo } from '../commands/stream-info.ts'
+import { streamReads } from '../commands/stream-reads.ts'
+import { streams } from '../commands/streams.ts'
 import { stringNumbers } from '../commands/string-numbers.ts'
 import { stringRanges } from '../commands/string-ranges.ts'
 import { strings } from '../commands/strings.ts'
@@ -43,6 +53,10 @@ export const families: readonly (readonly Command[])[] = [
   lcsCommands,
   bitmaps,
   bitfields,
+  lists,
+  listSearches,
+  listMoves,
+  blockingLists,
   hyperLogLogs,
   hashes,
   hashNumbers,
@@ -51,6 +65,12 @@ export const families: readonly (readonly Command[])[] = [
   sets,
   setRandoms,
   setAlgebra,
+  sorts,
+  streams,
+  streamReads,
+  streamGroups,
+  streamClaims,
+  streamInfo,
   keys,
   expiry,
   scans,

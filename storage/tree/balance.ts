@@ -25,6 +25,7 @@ export function split(tree: Tree, node: TreeNode, changedAt: number): void {
   right.counts = tail(node.counts, at)
   for (const child of right.children) if (typeof child !== 'number') child.parent = right
   if (right.level > 0 && right.keys.length > 0) right.keys[0] = ''
+  node.filter = null
   node.measure()
   right.measure()
   tree.object.account(node.memory - memory)
@@ -176,6 +177,7 @@ function merge(tree: Tree, parent: TreeNode, slot: number, first: TreeNode, seco
     first.children.push(child)
     if (typeof child !== 'number') child.parent = first
   }
+  first.filter = null
   first.measure()
   tree.object.account(first.memory - memory)
   parent.counts[slot] = (parent.counts[slot] as number) + (parent.counts[slot + 1] as number)

@@ -10,6 +10,7 @@
 import type { Bytes } from '../bytes.ts'
 import type { FrozenBatch } from '../checkpoint.ts'
 import type { DirtyRecord, Resident } from '../entry.ts'
+import { FILTER_BYTES, type LeafFilter } from './leaf-filter.ts'
 import type { Pages } from './pages.ts'
 import type { Tree } from './tree.ts'
 
@@ -70,6 +71,8 @@ export class TreeNode implements Resident, DirtyRecord {
   stored = false
   /** No longer part of the tree: its record is to be removed. */
   isGone = false
+  /** Of a list's leaf in which values are looked for: names all values that it has, and perhaps others. */
+  filter: LeafFilter | null = null
 
   constructor(tree: Tree, level: number) {
     const { layout } = tree
@@ -103,6 +106,7 @@ export class TreeNode implements Resident, DirtyRecord {
     else for (let i = 0; i < length; i++) bytes += childBytes(layout.isKeyed ? (this.keys[i] as Bytes) : '')
     this.bytes = bytes
     this.memory = NODE_BYTES + bytes + length * (this.level === 0 ? elementOverhead(layout) : INNER_CHILD_MEMORY)
+    if (this.filter !== null) this.memory += FILTER_BYTES
   }
 
   encode(batch: FrozenBatch): void {

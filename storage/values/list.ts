@@ -1,16 +1,44 @@
-/** A list: values by position. */
+/**
+ * A list: values by position, in one tree without keys.
+ *
+ *   tree 0    the elements, in order
+ *   encoding  what Redis would call a list that grew and shrank as this one did
+ */
 import type { Bytes } from '../bytes.ts'
 import { KIND_LIST } from '../records.ts'
 import { BYTES_VALUES, type Layout } from '../tree/node.ts'
 import type { TreeObject } from '../tree/object.ts'
 import type { Tree } from '../tree/tree.ts'
+import type { Collection } from './collection.ts'
 
-export class List {
+/** What `TreeObject.encoding` is. On disk: never renumber. */
+const LISTPACK = 0
+const QUICKLIST = 1
+
+/** Of a listpack: its head and end, and what an element takes beside its length and content, in bytes. */
+const LISTPACK_BYTES = 7
+const ELEMENT_BYTES = 1
+/** What an element takes at least. */
+const MIN_ELEMENT_BYTES = 2
+/** Where elements are counted, bytes are limited to this. */
+const SAFETY_BYTES = 8192
+const KIBIBYTE = 1024
+
+/** Up to where Redis would keep a list small: elements, or from -1 to -5, 4 to 64 KiB. */
+export interface ListLimits {
+  number(name: 'list-max-listpack-size'): number
+}
+
+export type ListEnd = 'left' | 'right'
+
+export class List implements Collection {
   static readonly kind = KIND_LIST
   static readonly layouts: readonly Layout[] = [{ isKeyed: false, values: BYTES_VALUES }]
   readonly kind = KIND_LIST
   readonly object: TreeObject
-  private readonly elements: Tree
+  readonly elements: Tree
+  /** Somebody has looked for a value: the next search leaves filters behind. */
+  isSearched = false
 
   constructor(object: TreeObject, _header: Bytes) {
     this.object = object
@@ -22,6 +50,103 @@ export class List {
   }
 
   get encodingName(): Bytes {
-    return 'quicklist'
+    return this.object.encoding === LISTPACK ? 'listpack' : 'quicklist'
+  }
+
+  at(index: number): Bytes {
+    return this.elements.valueAt(index) as Bytes
+  }
+
+  /** The elements from `from` to before `to`. */
+  slice(from: number, to: number): Bytes[] {
+    if (from >= to) return []
+    const { elements } = this
+    elements.seek(from)
+    const leaf = elements.leaf
+    if (leaf !== null && elements.index + to - from <= leaf.length) {
+      return leaf.values.slice(elements.index, elements.index + to - from) as Bytes[]
+    }
+    return this.sliceRuns(from, to)
+  }
+
+  push(end: ListEnd, value: Bytes, limits: ListLimits): void {
+    this.insert(end === 'left' ? 0 : this.elements.count, value, limits)
+  }
+
+  insert(index: number, value: Bytes, limits: ListLimits): void {
+    const { elements, object } = this
+    elements.seek(index)
+    elements.leaf?.filter?.add(value)
+    elements.insert('', value)
+    if (object.encoding === LISTPACK) this.grown(limits)
+  }
+
+  pop(end: ListEnd, limits: ListLimits): Bytes {
+    const { elements } = this
+    elements.seek(end === 'left' ? 0 : elements.count - 1)
+    const value = elements.value as Bytes
+    elements.remove()
+    this.shrunk(limits)
+    return value
+  }
+
+  /** Takes out up to `count` elements of an end; the one at the end first. */
+  popMany(end: ListEnd, count: number, limits: ListLimits): Bytes[] {
+    const { size } = this
+    const taken = Math.min(count, size)
+    if (taken === 0) return []
+    const from = end === 'left' ? 0 : size - taken
+    const values = this.slice(from, from + taken)
+    this.removeRange(from, from + taken, limits)
+    return end === 'left' ? values : values.reverse()
+  }
+
+  set(index: number, value: Bytes, limits: ListLimits): void {
+    const { elements, object } = this
+    elements.seek(index)
+    elements.leaf?.filter?.add(value)
+    elements.replace(value)
+    if (object.encoding === LISTPACK) this.grown(limits)
+    else this.shrunk(limits)
+  }
+
+  removeRange(from: number, to: number, limits: ListLimits): void {
+    if (from >= to) return
+    this.elements.removeRange(from, to)
+    this.shrunk(limits)
+  }
+
+  private sliceRuns(from: number, to: number): Bytes[] {
+    const values: Bytes[] = []
+    const cursor = this.elements.cursor(from)
+    let left = to - from
+    for (let run = cursor.nextRun(); run !== null && left > 0; run = left > 0 ? cursor.nextRun() : null) {
+      const found = run.leaf.values as Bytes[]
+      const end = Math.min(run.end, run.start + left)
+      for (let i = run.start; i < end; i++) values.push(found[i] as Bytes)
+      left -= end - run.start
+    }
+    return values
+  }
+
+  /** To be called after what may have made it too large for a listpack. */
+  private grown(limits: ListLimits): void {
+    if (!this.fits(limits.number('list-max-listpack-size'), 1)) this.object.encoding = QUICKLIST
+  }
+
+  /** To be called after what may have made it small enough for a listpack: half of what one may have. */
+  private shrunk(limits: ListLimits): void {
+    if (this.object.encoding !== LISTPACK && this.fits(limits.number('list-max-listpack-size'), 2)) this.object.encoding = LISTPACK
+  }
+
+  /** Whether it takes no more than the part 1/`divisor` of what a listpack may have. */
+  private fits(limit: number, divisor: number): boolean {
+    const { count } = this.elements
+    const isCounted = limit >= 0
+    const most = isCounted ? SAFETY_BYTES : KIBIBYTE << Math.min(1 - limit, 6)
+    if (isCounted && count > Math.trunc(Math.max(limit, 1) / divisor)) return false
+    const bytes = isCounted ? most : most / divisor
+    if (count * MIN_ELEMENT_BYTES > bytes) return false
+    return LISTPACK_BYTES + this.elements.bytes + count * ELEMENT_BYTES <= bytes
   }
 }

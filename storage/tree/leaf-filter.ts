@@ -1,0 +1,48 @@
+/**
+ * Which values a leaf of a list may have: a Bloom filter, so that looking for a value among a million elements compares few of them. It may name
+ * values that have gone; those that are there it always names.
+ */
+import type { Bytes } from '../bytes.ts'
+
+const BITS = 4096
+/** Of a value's both ends, so many bytes are hashed. */
+const HASHED_BYTES = 32
+/** What a filter takes in memory, in bytes. */
+export const FILTER_BYTES = BITS / 8 + 160
+
+/** 32 bits. */
+export function hashOf(value: Bytes): number {
+  const { length } = value
+  let hash = length
+  const head = length <= 2 * HASHED_BYTES ? length : HASHED_BYTES
+  for (let i = 0; i < head; i++) hash = Math.imul(hash ^ value.charCodeAt(i), 0x01000193)
+  for (let i = head === length ? length : length - HASHED_BYTES; i < length; i++) hash = Math.imul(hash ^ value.charCodeAt(i), 0x01000193)
+  // The low bits alone know little of what came first.
+  hash = Math.imul(hash ^ (hash >>> 16), 0x7feb352d)
+  hash = Math.imul(hash ^ (hash >>> 15), 0x846ca68b | 0)
+  return hash ^ (hash >>> 16)
+}
+
+export class LeafFilter {
+  private readonly words = new Int32Array(BITS / 32)
+
+  add(value: Bytes): void {
+    const hash = hashOf(value)
+    this.mark(hash)
+    this.mark(hash >>> 12)
+    this.mark(Math.imul(hash, 0x9e3779b1) >>> 20)
+  }
+
+  mayHave(hash: number): boolean {
+    return this.isMarked(hash) && this.isMarked(hash >>> 12) && this.isMarked(Math.imul(hash, 0x9e3779b1) >>> 20)
+  }
+
+  private mark(bit: number): void {
+    const at = (bit & (BITS - 1)) >>> 5
+    this.words[at] = (this.words[at] as number) | (1 << (bit & 31))
+  }
+
+  private isMarked(bit: number): boolean {
+    return ((this.words[(bit & (BITS - 1)) >>> 5] as number) & (1 << (bit & 31))) !== 0
+  }
+}

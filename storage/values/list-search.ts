@@ -1,0 +1,133 @@
+/**
+ * Looking for a value in a list, from either end. The first search of a list compares all elements on its way; the second leaves a filter in each
+ * leaf (tree/leaf-filter.ts), and from then on few leaves are looked into. Leaves that had to be read from disk and have nothing leave memory again.
+ */
+import type { Bytes } from '../bytes.ts'
+import { FILTER_BYTES, hashOf, LeafFilter } from '../tree/leaf-filter.ts'
+import type { TreeNode } from '../tree/node.ts'
+import type { Pages } from '../tree/pages.ts'
+import type { List } from './list.ts'
+
+/** Small leaves are compared as fast as a filter is asked. */
+const FILTERED_MIN_ELEMENTS = 16
+
+export interface SearchOptions {
+  readonly from: 'head' | 'tail'
+  /** Matches that are passed over. */
+  readonly skip: number
+  /** At most so many matches are answered. */
+  readonly count: number
+  /** At most so many elements are looked at. */
+  readonly length: number
+}
+
+/** The positions of elements that are equal to the value, in the order in which they are found. */
+export function searchList(list: List, value: Bytes, options: SearchOptions): number[] {
+  if (options.count <= 0 || list.size === 0) return []
+  const search = new Search(list, value, options)
+  search.node(list.elements.rootNode(), 0)
+  list.isSearched = true
+  return search.found
+}
+
+class Search {
+  readonly found: number[] = []
+  private readonly list: List
+  private readonly value: Bytes
+  private readonly hash: number
+  private readonly forward: boolean
+  private readonly count: number
+  private skip: number
+  /** Positions from `low` to before `high` are looked at. */
+  private readonly low: number
+  private readonly high: number
+
+  constructor(list: List, value: Bytes, { from, skip, count, length }: SearchOptions) {
+    const { size } = list
+    this.list = list
+    this.value = value
+    this.hash = hashOf(value)
+    this.forward = from === 'head'
+    this.skip = skip
+    this.count = count
+    this.low = this.forward ? 0 : Math.max(0, size - length)
+    this.high = this.forward ? Math.min(size, length) : size
+  }
+
+  private get isDone(): boolean {
+    return this.found.length >= this.count
+  }
+
+  /** Looks through a node, before which there are so many elements. */
+  node(node: TreeNode, before: number): void {
+    if (node.level === 0) this.leaf(node, before)
+    else if (this.forward) this.childrenForward(node, before)
+    else this.childrenBackward(node, before)
+  }
+
+  private childrenForward(node: TreeNode, before: number): void {
+    const { counts } = node
+    let position = before
+    for (let slot = 0; slot < counts.length && position < this.high && !this.isDone; slot++) {
+      this.child(node, slot, position)
+      position += counts[slot] as number
+    }
+  }
+
+  private childrenBackward(node: TreeNode, before: number): void {
+    const { counts } = node
+    let position = before
+    for (const count of counts) position += count
+    for (let slot = counts.length - 1; slot >= 0 && position > this.low && !this.isDone; slot--) {
+      position -= counts[slot] as number
+      this.child(node, slot, position)
+    }
+  }
+
+  private child(node: TreeNode, slot: number, position: number): void {
+    const child = node.children[slot] as TreeNode | number
+    if (typeof child !== 'number') {
+      if (child.filter !== null && !child.filter.mayHave(this.hash)) return
+      this.node(child, position)
+      return
+    }
+    const { elements } = this.list
+    const found = this.found.length
+    const read = elements.childAt(node, slot)
+    this.node(read, position)
+    if (read.level === 0 && this.found.length === found) read.forget()
+  }
+
+  private leaf(leaf: TreeNode, before: number): void {
+    const { value, found } = this
+    const values = leaf.values as Bytes[]
+    const first = Math.max(0, this.low - before)
+    const last = Math.min(values.length, this.high - before)
+    if (this.list.isSearched && leaf.filter === null && leaf.pages !== null && values.length >= FILTERED_MIN_ELEMENTS) addFilter(leaf)
+    if (this.forward) {
+      for (let i = values.indexOf(value, first); i >= 0 && i < last && !this.isDone; i = values.indexOf(value, i + 1)) {
+        if (this.skip > 0) this.skip--
+        else found.push(before + i)
+      }
+      return
+    }
+    for (
+      let i = last > 0 ? values.lastIndexOf(value, last - 1) : -1;
+      i >= first && !this.isDone;
+      i = i > 0 ? values.lastIndexOf(value, i - 1) : -1
+    ) {
+      if (this.skip > 0) this.skip--
+      else found.push(before + i)
+    }
+  }
+}
+
+function addFilter(leaf: TreeNode): void {
+  const { db } = leaf.pages as Pages
+  const filter = new LeafFilter()
+  for (const value of leaf.values as Bytes[]) filter.add(value)
+  leaf.filter = filter
+  leaf.memory += FILTER_BYTES
+  db.residents.bytes += FILTER_BYTES
+  if (leaf.generation === db.keyspace.generation) db.keyspace.dirtyBytes += FILTER_BYTES
+}
