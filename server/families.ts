@@ -40,11 +40,6 @@ import { streamGroups } from '../commands/stream-groups.ts'
 import { streamInfo } from '../commands/stream-info.ts'
 import { streamReads } from '../commands/stream-reads.ts'
 import { streams } from '../commands/streams.ts'
-import { streamClaims } from '../commands/stream-claims.ts'
-import { streamGroups } from '../commands/stream-groups.ts'
-import { streamInfo } from '../commands/stream-info.ts'
-import { streamReads } from '../commands/stream-reads.ts'
-import { streams } from '../commands/streams.ts'
 import { stringNumbers } from '../commands/string-numbers.ts'
 import { stringRanges } from '../commands/string-ranges.ts'
 import { strings } from '../commands/strings.ts'
@@ -71,11 +66,6 @@ export const families: readonly (readonly Command[])[] = [
   setRandoms,
   setAlgebra,
   sorts,
-  streams,
-  streamReads,
-  streamGroups,
-  streamClaims,
-  streamInfo,
   streams,
   streamReads,
   streamGroups,

@@ -10,12 +10,17 @@ import { type Command, command } from '../../commands/command.ts'
 import { databases } from '../../commands/databases.ts'
 import { Executor, type ExecutorHooks } from '../../commands/executor.ts'
 import { expiry } from '../../commands/expiry.ts'
+import { hashExpiry } from '../../commands/hash-expiry.ts'
+import { hashNumbers } from '../../commands/hash-numbers.ts'
+import { hashReading } from '../../commands/hash-reading.ts'
+import { hashes } from '../../commands/hashes.ts'
 import { keys } from '../../commands/keys.ts'
 import type { ServerPort } from '../../commands/ports.ts'
 import type { Reply } from '../../commands/reply.ts'
 import { setAlgebra } from '../../commands/set-algebra.ts'
 import { setRandoms } from '../../commands/set-random.ts'
 import { sets } from '../../commands/sets.ts'
+import { sorts } from '../../commands/sort.ts'
 import { stringNumbers } from '../../commands/string-numbers.ts'
 import { stringRanges } from '../../commands/string-ranges.ts'
 import { strings } from '../../commands/strings.ts'
@@ -50,9 +55,14 @@ const FAMILIES: readonly (readonly Command[])[] = [
   strings,
   stringNumbers,
   stringRanges,
+  hashes,
+  hashNumbers,
+  hashReading,
+  hashExpiry,
   sets,
   setRandoms,
   setAlgebra,
+  sorts,
   keys,
   expiry,
   databases,
