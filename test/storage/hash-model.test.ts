@@ -1,0 +1,177 @@
+/** Hashes against a plain twin: random commands, fields that end, tiny pages, checkpoints, evictions, active expiry, and the log replayed. */
+import { test } from 'uvu'
+import * as assert from 'uvu/assert'
+import { expiry } from '../../commands/expiry.ts'
+import { hashExpiry } from '../../commands/hash-expiry.ts'
+import { hashNumbers } from '../../commands/hash-numbers.ts'
+import { hashReading } from '../../commands/hash-reading.ts'
+import { hashes } from '../../commands/hashes.ts'
+import { keys } from '../../commands/keys.ts'
+import { MapReply } from '../../commands/reply.ts'
+import { strings } from '../../commands/strings.ts'
+import type { Bytes } from '../../storage/bytes.ts'
+import { Expiry } from '../../storage/expiry.ts'
+import type { Log } from '../../storage/log.ts'
+import { FieldValue } from '../../storage/tree/node.ts'
+import { deadlineKey, Hash } from '../../storage/values/hash.ts'
+import { checkStored } from '../support/engine-invariants.ts'
+import { type Harness, harness } from '../support/executor-harness.ts'
+import { type Seeded, seeded } from '../support/seed.ts'
+import { checkTree } from '../support/tree-check.ts'
+
+const ROUNDS = Number(process.env['HAYPILE_ROUNDS'] ?? 4)
+const STEPS = 400
+const TINY = { inlineBytes: 60, pageBytes: 100, pageElements: 5 }
+const KEYS = ['h', 'g', 'k']
+const NO_LOG = { debug() {}, info() {}, warn() {}, error() {} } as unknown as Log
+
+interface TwinField {
+  value: Bytes
+  /** 0: never. */
+  expireAt: number
+}
+
+class Twin {
+  now = 0
+  readonly hashes = new Map<Bytes, Map<Bytes, TwinField>>()
+
+  /** The live fields of a key. */
+  fields(key: Bytes): Map<Bytes, TwinField> {
+    const fields = this.hashes.get(key) ?? new Map<Bytes, TwinField>()
+    for (const [field, { expireAt }] of fields) if (expireAt !== 0 && expireAt <= this.now) fields.delete(field)
+    this.hashes.set(key, fields)
+    return fields
+  }
+
+  listed(key: Bytes): Bytes[] {
+    return [...this.fields(key)].sort(([a], [b]) => (a < b ? -1 : 1)).flatMap(([field, { value }]) => [field, value])
+  }
+
+  /** Does what a command says and answers what it answers. */
+  run([name, key = '', ...words]: readonly Bytes[]): unknown {
+    const fields = this.fields(key)
+    const [first = '', second = ''] = words
+    const last = words.at(-1) as Bytes
+    const old = fields.get(first)
+    switch (name) {
+      case 'HSET':
+        fields.set(first, { value: second, expireAt: 0 })
+        return old === undefined ? 1 : 0
+      case 'HSETNX':
+        if (old === undefined) fields.set(first, { value: second, expireAt: 0 })
+        return old === undefined ? 1 : 0
+      case 'HINCRBY': {
+        const value = Number(old?.value ?? '0') + Number(second)
+        fields.set(first, { value: String(value), expireAt: old?.expireAt ?? 0 })
+        return value
+      }
+      case 'HDEL':
+        return words.filter((field) => fields.delete(field)).length
+      case 'HPEXPIRE': {
+        const field = fields.get(last)
+        if (field === undefined) return [-2]
+        field.expireAt = this.now + Number(first)
+        return [Number(first) === 0 ? 2 : 1]
+      }
+      case 'HPERSIST': {
+        const field = fields.get(last)
+        const answer = field === undefined ? -2 : field.expireAt === 0 ? -1 : 1
+        if (field !== undefined) field.expireAt = 0
+        return [answer]
+      }
+      case 'HGET':
+        return old?.value ?? null
+      case 'HLEN':
+        return fields.size
+      case 'HPTTL': {
+        const field = fields.get(last)
+        return [field === undefined ? -2 : field.expireAt === 0 ? -1 : field.expireAt - this.now]
+      }
+      case 'HGETALL':
+        return new MapReply(this.listed(key))
+      case 'COPY':
+        return this.copy(fields, first)
+      default:
+        fields.clear()
+        return undefined
+    }
+  }
+
+  private copy(from: ReadonlyMap<Bytes, TwinField>, to: Bytes): number {
+    if (from.size === 0) return 0
+    this.hashes.set(to, new Map([...from].map(([field, { value, expireAt }]) => [field, { value, expireAt }])))
+    return 1
+  }
+}
+
+function randomCommand({ pick, integer }: Seeded): Bytes[] {
+  const key = pick(KEYS)
+  const field = `f${integer(40)}`
+  const number = String(integer(2000))
+  return pick([
+    ['HSET', key, field, number],
+    ['HSET', key, field, number],
+    ['HSETNX', key, field, number],
+    ['HINCRBY', key, field, number],
+    ['HDEL', key, field, `f${integer(40)}`, `f${integer(40)}`],
+    ['HPEXPIRE', key, String(integer(60)), 'FIELDS', '1', field],
+    ['HPEXPIRE', key, number, 'FIELDS', '1', field],
+    ['HPERSIST', key, 'FIELDS', '1', field],
+    ['HGET', key, field],
+    ['HPTTL', key, 'FIELDS', '1', field],
+    ['HLEN', key],
+    ['HGETALL', key],
+    integer(10) === 0 ? ['DEL', key] : ['HGETALL', key],
+    integer(4) === 0 ? ['COPY', key, pick(KEYS.filter((other) => other !== key)), 'REPLACE'] : ['HLEN', key],
+  ])
+}
+
+/** All that a hash has in memory and on disk, due or not; its trees agree. */
+function stateOf({ keyspace }: Harness, key: Bytes): unknown {
+  const entry = keyspace.database(0).lookup(key)
+  if (entry === undefined) return null
+  const hash = entry.value as Hash
+  assert.instance(hash, Hash)
+  const fields = checkTree(hash.object.tree(0))
+  const deadlines = checkTree(hash.object.tree(1)).map(([name]) => name)
+  const ending = fields.filter(([, value]) => value instanceof FieldValue)
+  assert.equal(deadlines, ending.map(([field, value]) => deadlineKey((value as FieldValue).expireAt, field)).sort(), 'deadlines')
+  const earliest = Math.min(...ending.map(([, value]) => (value as FieldValue).expireAt))
+  assert.is(hash.nextDeadline, ending.length === 0 ? 0 : earliest, 'the next deadline')
+  assert.is(entry.dueAt, hash.nextDeadline)
+  assert.ok(fields.length > 0, 'an empty hash')
+  return fields
+}
+
+test('hashes do what their twins do, whatever happens to their pages, and so does their log', async () => {
+  for (let round = 0; round < ROUNDS; round++) {
+    const seed = seeded('hash model')
+    const made = harness([hashes, hashNumbers, hashReading, hashExpiry, keys, expiry, strings])
+    const { keyspace } = made
+    keyspace.pageLimits = TINY
+    const active = new Expiry(keyspace, NO_LOG)
+    active.lookAhead(keyspace.now)
+    const twin = new Twin()
+    const log: Bytes[][] = []
+    for (let step = 0; step < STEPS; step++) {
+      twin.now = keyspace.now
+      const words = randomCommand(seed)
+      const expected = twin.run(words)
+      const reply = made.run(...words)
+      if (expected !== undefined) assert.equal(reply, expected, `step ${step}: ${words.join(' ')}`)
+      for (const key of KEYS) stateOf(made, key)
+      if (seed.integer(4) === 0) made.advance(seed.integer(30))
+      if (seed.integer(8) === 0) active.expireSome(1 + seed.integer(5))
+      if (seed.integer(20) === 0) await made.checkpoint()
+      if (seed.integer(20) === 0) await made.toDisk()
+      log.push(...made.logged())
+    }
+    await made.checkpoint()
+    await checkStored(made.records)
+    const again = harness([hashes, hashNumbers, hashReading, hashExpiry, keys, expiry, strings])
+    again.replay(log)
+    for (const key of KEYS) assert.equal(stateOf(again, key), stateOf(made, key), `${key} after replay`)
+  }
+})
+
+test.run()
