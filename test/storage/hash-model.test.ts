@@ -143,6 +143,11 @@ function stateOf({ keyspace }: Harness, key: Bytes): unknown {
   return fields
 }
 
+function dueFields({ keyspace }: Harness, key: Bytes): number {
+  const value = keyspace.database(0).lookup(key)?.value
+  return value instanceof Hash ? value.dueCount : 0
+}
+
 test('hashes do what their twins do, whatever happens to their pages, and so does their log', async () => {
   for (let round = 0; round < ROUNDS; round++) {
     const seed = seeded('hash model')
@@ -162,6 +167,10 @@ test('hashes do what their twins do, whatever happens to their pages, and so doe
       for (const key of KEYS) stateOf(made, key)
       if (seed.integer(4) === 0) made.advance(seed.integer(30))
       if (seed.integer(8) === 0) active.expireSome(1 + seed.integer(5))
+      if (seed.integer(16) === 0) {
+        while (active.expireSome(100));
+        for (const key of KEYS) assert.is(dueFields(made, key), 0, `step ${step}: what is due is noticed`)
+      }
       if (seed.integer(20) === 0) await made.checkpoint()
       if (seed.integer(20) === 0) await made.toDisk()
       log.push(...made.logged())
