@@ -26,7 +26,7 @@ function checkNode(tree: Tree, node: TreeNode, from: Bytes, before: Bytes | null
       if (isKeyed) {
         assert.ok(key >= from, 'a key before its leaf')
         assert.ok(before === null || key < before, 'a key after its leaf')
-        assert.ok(elements.length === 0 || (elements.at(-1) as [Bytes])[0] < key, 'keys out of order')
+        assert.ok(elements.length === 0 || (elements.at(-1) as [Bytes, TreeValue])[0] < key, 'keys out of order')
       }
       elements.push([key, node.values[i]])
     }
