@@ -1,74 +1,108 @@
 /**
- * What two trees of one object both say, added up so that sums can be compared without either tree at hand: of a sorted set, its members with
- * their scores; of a hash, its fields that end with their deadlines. A sum is of 64 bits and does not depend on the order.
+ * What an object says twice, in the order of one thing and of another: balanced without both sides at hand. Each side is added up in 64 bits,
+ * whatever its order, and in the end nothing must be left.
+ *
+ *   sorted set   members with their scores; members in the order of their scores
+ *   hash         fields that end; deadlines of fields
+ *   stream       within its groups' tree (values/stream-groups.ts): consumers by name, pending entries by id; both by consumer
  */
 import type { Bytes } from './bytes.ts'
 import type { Findings } from './check-report.ts'
-import { KIND_HASH, KIND_SORTED_SET } from './records.ts'
-import { FieldValue, NO_VALUES, type TreeNode } from './tree/node.ts'
+import { KIND_HASH, KIND_SORTED_SET, KIND_STREAM } from './records.ts'
+import { FieldValue, NO_VALUES, type TreeNode, type TreeValue } from './tree/node.ts'
 import { deadlineKey } from './values/hash.ts'
 import { orderKey } from './values/score.ts'
 
-/** Whether both trees of a kind say the same. */
-export function pairTrees(kind: number): boolean {
-  return kind === KIND_SORTED_SET || kind === KIND_HASH
+const NAMES: Readonly<Record<number, readonly [one: string, other: string]>> = {
+  [KIND_SORTED_SET]: ['members', 'members in the order of their scores'],
+  [KIND_HASH]: ['fields that end', 'deadlines of fields'],
+  [KIND_STREAM]: ['consumers and pending entries by name and id', 'consumers and pending entries by consumer'],
 }
 
-export class PairSum {
-  private count = 0
+/** Bytes of a number in a stream's groups' tree. */
+const NUMBER_BYTES = 4
+
+export class PairBalance {
+  private ones = 0
+  private others = 0
   private low = 0
   private high = 0
 
-  /** What a leaf of either tree says. */
+  /** What a leaf says. Of a stream it must be one of the groups' tree, or be left out of the sum. */
   addLeaf(kind: number, { keys, values, tree }: TreeNode): void {
-    if (!pairTrees(kind)) return
+    if (NAMES[kind] === undefined) return
     const isSecond = tree.layout.values === NO_VALUES
     for (const [index, key] of keys.entries()) {
-      if (isSecond) this.addKey(key)
-      else {
-        const value = values[index]
-        if (kind === KIND_SORTED_SET) this.addKey(orderKey(value as number, key))
-        else if (value instanceof FieldValue) this.addKey(deadlineKey(value.expireAt, key))
-      }
+      const value = values[index]
+      if (kind === KIND_STREAM) this.addGroupRecord(key, value as Bytes)
+      else if (isSecond) this.addOther(key)
+      else if (kind === KIND_SORTED_SET) this.addOne(orderKey(value as number, key))
+      else this.addField(key, value)
     }
   }
 
-  add({ count, low, high }: PairSum): void {
-    this.count += count
-    this.low = (this.low + low) >>> 0
-    this.high = (this.high + high) >>> 0
+  add({ ones, others, low, high }: PairBalance): void {
+    this.ones += ones
+    this.others += others
+    this.low = (this.low + low) | 0
+    this.high = (this.high + high) | 0
   }
 
-  compare(other: PairSum, kind: number, place: string, findings: Findings): void {
-    const [what, twins] =
-      kind === KIND_HASH ? ['fields that end', 'deadlines of fields'] : ['members', 'members in the order of their scores']
-    if (this.count !== other.count) findings.damage(place, `has ${this.count} ${what}, and ${other.count} ${twins}`)
-    else if (this.low !== other.low || this.high !== other.high) findings.damage(place, `its ${what} are not its ${twins}`)
+  judge(kind: number, place: string, findings: Findings): void {
+    const names = NAMES[kind]
+    if (names === undefined) return
+    if (this.ones !== this.others) findings.damage(place, `has ${this.ones} ${names[0]}, and ${this.others} ${names[1]}`)
+    else if (this.low !== 0 || this.high !== 0) findings.damage(place, `its ${names[0]} are not its ${names[1]}`)
   }
 
-  /** Of a key of the second tree, found there or made of what the first tree says. */
-  private addKey(key: Bytes): void {
-    let low = FIRST_LOW
-    let high = FIRST_HIGH
-    for (let i = 0; i < key.length; i++) {
-      const byte = key.charCodeAt(i)
-      low = mixLow(low, byte)
-      high = mixHigh(high, byte)
+  private addField(field: Bytes, value: TreeValue): void {
+    if (value instanceof FieldValue) this.addOne(deadlineKey(value.expireAt, field))
+  }
+
+  private addGroupRecord(key: Bytes, value: Bytes): void {
+    const group = key.slice(1, 1 + NUMBER_BYTES)
+    const rest = key.slice(1 + NUMBER_BYTES)
+    switch (key[0]) {
+      case 'b':
+        this.addOne(`c${group}${value.slice(0, NUMBER_BYTES)}${rest}`)
+        break
+      case 'c':
+        this.addOther(key + value)
+        break
+      case 'd':
+        this.addOne(`e${group}${value.slice(0, NUMBER_BYTES)}${rest}`)
+        break
+      case 'e':
+        this.addOther(key)
     }
-    this.count++
-    this.low = (this.low + low) >>> 0
-    this.high = (this.high + high) >>> 0
+  }
+
+  private addOne(said: Bytes): void {
+    this.ones++
+    this.low = (this.low + lowHash(said)) | 0
+    this.high = (this.high + highHash(said)) | 0
+  }
+
+  private addOther(said: Bytes): void {
+    this.others++
+    this.low = (this.low - lowHash(said)) | 0
+    this.high = (this.high - highHash(said)) | 0
   }
 }
 
-const FIRST_LOW = 0x811c9dc5
-const FIRST_HIGH = 0x9747b28c
-
 /** FNV-1a. */
-const mixLow = (hash: number, byte: number) => Math.imul(hash ^ byte, 0x01000193)
+function lowHash(bytes: Bytes): number {
+  let hash = 0x811c9dc5
+  for (let i = 0; i < bytes.length; i++) hash = Math.imul(hash ^ bytes.charCodeAt(i), 0x01000193)
+  return hash
+}
 
-/** A step of Murmur's mixing. */
-function mixHigh(hash: number, byte: number): number {
-  const mixed = Math.imul(hash + byte, 0x5bd1e995)
-  return mixed ^ (mixed >>> 15)
+/** Steps of Murmur's mixing. */
+function highHash(bytes: Bytes): number {
+  let hash = 0x9747b28c
+  for (let i = 0; i < bytes.length; i++) {
+    hash = Math.imul(hash + bytes.charCodeAt(i), 0x5bd1e995)
+    hash ^= hash >>> 15
+  }
+  return hash
 }

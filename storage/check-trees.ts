@@ -5,13 +5,13 @@
  *   every page is led to exactly once, and there; its level, its kind of tree and its number of elements are what leads to it says
  *   keys ascend within a page, and lie within the separators above it; the number of elements is the root record's
  *   no page is empty but the one leaf of an empty tree, and no root leads to one page alone
- *   two trees that say the same agree: members with scores, fields with deadlines (check-pairs.ts); so does the header (check-headers.ts)
+ *   what is said twice is said alike, members with scores for one (check-pairs.ts), and the header agrees (check-headers.ts)
  */
 import type { Bytes } from './bytes.ts'
 import { bufferOf } from './bytes.ts'
 import { checkHeader, type Edges } from './check-headers.ts'
 import type { OwnedObject } from './check-objects.ts'
-import { PairSum, pairTrees } from './check-pairs.ts'
+import { PairBalance } from './check-pairs.ts'
 import { damageText, type Findings } from './check-report.ts'
 import type { Database } from './database.ts'
 import { KIND_STREAM, type Root } from './records.ts'
@@ -31,9 +31,9 @@ interface Summary {
   readonly last: Bytes
   /** An inner page itself. */
   readonly inner: TreeNode | null
-  /** Of a leaf that has a twin in the other tree. */
-  readonly pairs: PairSum
-  isSeen: boolean
+  readonly pairs: PairBalance
+  /** The tree from whose root it has been reached; null: none yet. */
+  tree: number | null
 }
 
 /** What leads to a page says of it. */
@@ -58,6 +58,8 @@ export class TreeCheck {
   private readonly value: Collection | null
   /** Trees to decode pages for, by layout byte. */
   private readonly decoders = new Map<number, Tree>()
+  /** The layout bytes of the object's trees. */
+  private layouts: readonly number[] = []
   private readonly pages = new Map<number, Summary>()
   private readonly unreadables = new Set<number>()
 
@@ -95,19 +97,18 @@ export class TreeCheck {
     const { value } = this
     if (value === null) return
     const before = this.findings.counts.damage
-    const { trees, layouts } = value.object
+    const { trees } = value.object
     for (const [index, tree] of trees.entries()) {
       if (tree === undefined) continue
       const root = tree.root as number
-      const layout = layoutByteOf(layouts[index] as Tree['layout'])
       if (root === 0 && tree.count === 0) continue
-      this.follow(root, layout, { level: null, count: tree.count, from: '', before: null, above: 'the root record' })
+      this.follow(root, index, { level: null, count: tree.count, from: '', before: null, above: 'the root record' })
     }
-    for (const [number, { isSeen }] of this.pages) if (!isSeen) this.findings.damage(this.placeOf(number), 'no page leads to it')
+    for (const [number, { tree }] of this.pages) if (tree === null) this.findings.damage(this.placeOf(number), 'no page leads to it')
     if (value.kind !== KIND_STREAM && value.size === 0) this.findings.damage(`object ${this.id}`, 'holds no elements')
     if (this.findings.counts.damage > before || this.unreadables.size > 0) return
     const place = `object ${this.id}`
-    this.comparePairs(value)
+    this.comparePairs(value, place)
     checkHeader(value, (index) => this.edgesOf(index), place, this.findings)
   }
 
@@ -115,6 +116,7 @@ export class TreeCheck {
     try {
       const value = readCollection(db, { kind, expireAt: 0, payload: bufferOf(payload) })
       for (const layout of value.object.layouts) this.decoders.set(layoutByteOf(layout), new Tree(value.object, layout))
+      this.layouts = value.object.layouts.map(layoutByteOf)
       return value
     } catch (error) {
       this.findings.damage(`object ${this.id}`, damageText(error))
@@ -124,7 +126,7 @@ export class TreeCheck {
 
   private summaryOf(node: TreeNode, layout: number, place: string): Summary {
     const { level, keys, length, total } = node
-    const pairs = new PairSum()
+    const pairs = new PairBalance()
     if (level === 0) pairs.addLeaf((this.value as Collection).kind, node)
     // The first separator of an inner page bounds nothing.
     for (let i = level === 0 ? 1 : 2; i < keys.length; i++) {
@@ -137,27 +139,27 @@ export class TreeCheck {
     }
     const isLeaf = level === 0
     const [first, last] = isLeaf ? [keys[0] ?? '', keys.at(-1) ?? ''] : ['', '']
-    return { level, layout, length, total, first, last, inner: isLeaf ? null : node, pairs, isSeen: false }
+    return { level, layout, length, total, first, last, inner: isLeaf ? null : node, pairs, tree: null }
   }
 
   /** Goes down from a page. */
-  private follow(number: number, layout: number, expected: Expected): void {
+  private follow(number: number, tree: number, expected: Expected): void {
     const page = this.pages.get(number)
     const place = this.placeOf(number)
     if (page === undefined) {
       if (!this.unreadables.has(number)) this.findings.damage(place, `is missing; ${expected.above} leads to it`)
       return
     }
-    if (page.isSeen) {
+    if (page.tree !== null) {
       this.findings.damage(place, `${expected.above} leads to it, and something else does, too`)
       return
     }
-    page.isSeen = true
-    this.judge(page, layout, expected, place)
+    page.tree = tree
+    this.judge(page, expected, place)
     const { inner } = page
     if (inner === null) return
     for (let slot = 0; slot < inner.length; slot++) {
-      this.follow(inner.children[slot] as number, layout, {
+      this.follow(inner.children[slot] as number, tree, {
         level: page.level - 1,
         count: inner.counts[slot] as number,
         from: slot === 0 ? expected.from : (inner.keys[slot] ?? ''),
@@ -167,10 +169,10 @@ export class TreeCheck {
     }
   }
 
-  private judge(page: Summary, layout: number, expected: Expected, place: string): void {
+  private judge(page: Summary, expected: Expected, place: string): void {
     const damage = (text: string) => this.findings.damage(place, text)
     const { level, count, above } = expected
-    if (page.layout !== layout) damage('of the other tree of its object')
+    if (page.layout !== this.layouts[page.tree as number]) damage('of the other tree of its object')
     if (level !== null && page.level !== level) damage(`of level ${page.level}; ${above} leads to it as one of level ${level}`)
     if (page.total !== count) damage(`holds ${page.total} elements; ${above} counts ${count}`)
     if (page.length === 0 && (level !== null || page.inner !== null)) damage('is empty')
@@ -190,16 +192,10 @@ export class TreeCheck {
   }
 
   /** The trees are sound: do they say the same? */
-  private comparePairs({ kind, object }: Collection): void {
-    if (!pairTrees(kind)) return
-    const sums = new Map<number, PairSum>()
-    for (const { layout, pairs } of this.pages.values()) {
-      const sum = sums.get(layout) ?? new PairSum()
-      sum.add(pairs)
-      sums.set(layout, sum)
-    }
-    const [one, other] = object.layouts.map((layout) => sums.get(layoutByteOf(layout)) ?? new PairSum())
-    if (one !== undefined && other !== undefined) one.compare(other, kind, `object ${this.id}`, this.findings)
+  private comparePairs({ kind }: Collection, place: string): void {
+    const balance = new PairBalance()
+    for (const { tree, pairs } of this.pages.values()) if (kind !== KIND_STREAM || tree === 1) balance.add(pairs)
+    balance.judge(kind, place, this.findings)
   }
 
   /** The first and the last key of a sound tree; null where it has none. */
@@ -222,14 +218,12 @@ export class TreeCheck {
 /** Verifies a collection that lies in its root record. Throws DamageError where that cannot be read. */
 export function checkInline(db: Database, root: Root, place: string, findings: Findings): void {
   const value = readCollection(db, root)
-  const sums: PairSum[] = []
+  const balance = new PairBalance()
   for (const [index, tree] of value.object.trees.entries()) {
-    const sum = new PairSum()
-    sums.push(sum)
     if (tree === undefined) continue
     const leaf = tree.root as TreeNode
     const { keys } = leaf
-    sum.addLeaf(value.kind, leaf)
+    if (value.kind !== KIND_STREAM || index === 1) balance.addLeaf(value.kind, leaf)
     for (let i = 1; i < keys.length; i++) {
       if ((keys[i - 1] as Bytes) < (keys[i] as Bytes)) continue
       findings.damage(place, `key ${i} of its tree ${index} does not come after the one before it`)
@@ -237,7 +231,7 @@ export function checkInline(db: Database, root: Root, place: string, findings: F
     }
   }
   if (value.kind !== KIND_STREAM && value.size === 0) findings.damage(place, 'a collection without elements')
-  if (pairTrees(value.kind)) sums[0]?.compare(sums[1] ?? new PairSum(), value.kind, place, findings)
+  balance.judge(value.kind, place, findings)
   checkHeader(value, (index) => edgesOfLeaf(value.object.trees[index]), place, findings)
 }
 

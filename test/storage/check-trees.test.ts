@@ -9,8 +9,19 @@ import { Hash } from '../../storage/values/hash.ts'
 import { List } from '../../storage/values/list.ts'
 import { SetValue } from '../../storage/values/set.ts'
 import { SortedSet } from '../../storage/values/sorted-set.ts'
+import type { Stream } from '../../storage/values/stream.ts'
+import { idOf } from '../../storage/values/stream-id.ts'
 import { landCheckpoint } from '../support/check-world.ts'
-import { DB_ID, deadlineFieldKey, FAR, filledWithCollections, name, OpenedCollection, scratch } from '../support/opened-collection.ts'
+import {
+  DB_ID,
+  deadlineFieldKey,
+  FAR,
+  filledWithCollections,
+  name,
+  OpenedCollection,
+  scratch,
+  streamOf,
+} from '../support/opened-collection.ts'
 
 /** Damages one collection and expects these findings. */
 async function expectDamage(key: Bytes, change: (opened: OpenedCollection) => Promise<void>, ...patterns: RegExp[]): Promise<void> {
@@ -269,6 +280,40 @@ test('a header that does not agree with what it is the header of', async () => {
     },
     /^damage object \d+: says that its next field ends at 2000000000005; the first that does so ends at 2000000000000$/m,
   )
+})
+
+test('a stream whose header or groups do not agree', async () => {
+  await expectDamage(
+    'stream',
+    async (opened) => {
+      const stream = opened.value as Stream
+      stream.lastId = idOf(299, 5)
+      stream.maxDeletedId = idOf(400, 0)
+      stream.entriesAdded = 7
+      await opened.saveRoot()
+    },
+    /^damage object \d+: holds an entry 300-0 after its last id, 299-5$/m,
+    /^damage object \d+: has deleted an entry 400-0 after its last id, 299-5$/m,
+    /^damage object \d+: holds 300 entries, of 7 ever added$/m,
+  )
+  const world = await filledWithCollections()
+  const value = streamOf(scratch(), 2)
+  const groups = value.object.tree(1)
+  groups.delete(groups.keyAt(groups.count - 1))
+  const other = streamOf(scratch(), 2)
+  const names = other.object.tree(1)
+  names.find(names.keyAt(names.lowerBound('c')))
+  names.replace('carol')
+  await world.tamper((batch) => {
+    batch.put(rootKey(DB_ID, 'stream:small'), Buffer.from(collectionRoot(value, 0)))
+    batch.put(rootKey(DB_ID, 'set:small'), Buffer.from(collectionRoot(other, 0)))
+  })
+  const found = await world.findings()
+  assert.match(
+    found,
+    /key "stream:small" .*: has 3 consumers and pending entries by name and id, and 2 consumers and pending entries by consumer$/m,
+  )
+  assert.match(found, /key "set:small" .*: its consumers and pending entries by name and id are not its/)
 })
 
 test('inline collections out of order, without elements, or cut short', async () => {

@@ -10,6 +10,10 @@ import { Hash } from '../../storage/values/hash.ts'
 import { List } from '../../storage/values/list.ts'
 import { SetValue } from '../../storage/values/set.ts'
 import { SortedSet } from '../../storage/values/sorted-set.ts'
+import { Stream } from '../../storage/values/stream.ts'
+import { packEntry } from '../../storage/values/stream-entry.ts'
+import { type Consumer, createGroup } from '../../storage/values/stream-groups.ts'
+import { idOf } from '../../storage/values/stream-id.ts'
 import { CheckWorld, landCheckpoint } from './check-world.ts'
 import { MemoryRecords } from './memory-records.ts'
 
@@ -41,7 +45,17 @@ function fillSortedSet(db: Database, key: Bytes, count: number): void {
   db.set(key, value)
 }
 
-/** One of every kind that storage itself can fill, in pages and inline. */
+/** Entries, half of them delivered to one of two consumers. */
+export function streamOf(db: Database, count: number): Stream {
+  const value = newCollection(db, Stream)
+  for (let i = 0; i < count; i++) value.append(idOf(i + 1, 0), packEntry(['field', `value ${i}`], 0) as Bytes)
+  const group = createGroup(value, 'group', idOf(count, 0), count)
+  const consumers = [group.createConsumer('alice', FAR), group.createConsumer('bob', FAR)]
+  for (let i = 0; i < count; i += 2) group.assign(idOf(i + 1, 0), consumers[i % 4 === 0 ? 0 : 1] as Consumer, FAR, 1)
+  return value
+}
+
+/** One of every kind, in pages and inline. */
 function fill(db: Database): void {
   for (const [suffix, count] of [
     ['', 300],
@@ -55,6 +69,7 @@ function fill(db: Database): void {
     for (let i = 0; i < count; i++) hash.update(name(i), `value ${i}`)
     db.set(`hash${suffix}`, hash)
     for (let i = 0; i < count; i += 2) hash.setDeadline(name(i), FAR + i)
+    db.set(`stream${suffix}`, streamOf(db, count))
     const list = newCollection(db, List)
     for (let i = 0; i < count; i++) list.object.tree(0).append('', `element ${i}`)
     db.set(`list${suffix}`, list)
