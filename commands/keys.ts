@@ -5,6 +5,7 @@ import type { Entry, Value } from '../storage/entry.ts'
 import type { Keyspace } from '../storage/keyspace.ts'
 import { copyCollection } from '../storage/values/collection.ts'
 import { Rope } from '../storage/values/rope.ts'
+import { Stream } from '../storage/values/stream.ts'
 import { typeNameOf } from '../storage/walk.ts'
 import { isToken, requireSafeInteger } from './args.ts'
 import { type Command, command, firstKey, keyRange } from './command.ts'
@@ -202,7 +203,10 @@ function copyOptions({ keyspace, db: selected }: Context, args: readonly Bytes[]
 /** The value again, for a key of this database. */
 function copyOf({ value }: Entry, db: Database): Value {
   if (value === null || typeof value === 'string') return value ?? ''
-  return value instanceof Rope ? value.copyFor(db) : copyCollection(value, db)
+  if (value instanceof Rope) return value.copyFor(db)
+  const copy = copyCollection(value, db)
+  if (value instanceof Stream && value.seen !== null) (copy as Stream).seen = new Map(value.seen)
+  return copy
 }
 
 /** COPY source destination [DB destination-db] [REPLACE] */
