@@ -1,9 +1,9 @@
 /** The servers under measurement, as processes of their own on free ports in temporary directories. */
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs'
 import * as net from 'node:net'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 const HAYPILE_MAIN = fileURLToPath(new URL('../server/main.js', import.meta.url))
@@ -94,6 +94,12 @@ export function ask(port: number, line: string): Promise<string> {
   })
 }
 
+/** A number in a section of INFO; -1 where it is not there. */
+export async function infoField(program: Program, section: string, field: string): Promise<number> {
+  const info = await ask(program.port, `INFO ${section}`)
+  return Number(new RegExp(`^${field}:(-?\\d+)`, 'm').exec(info)?.[1] ?? -1)
+}
+
 /** Resident memory in bytes, or null where /proc is not there. */
 export function residentBytes(program: Program): number | null {
   return procField(program, 'status', /^VmRSS:\s+(\d+) kB/m, 1024)
@@ -107,6 +113,20 @@ export function peakResidentBytes(program: Program): number | null {
 /** Bytes that the process has caused to be written to disk. */
 export function diskBytesWritten(program: Program): number | null {
   return procField(program, 'io', /^write_bytes: (\d+)/m, 1)
+}
+
+/** What LevelDB takes of haypile's disk, in bytes of blocks; the binlog, which is kept for replicas, aside. */
+export function levelBytes(program: Program): number {
+  let bytes = 0
+  for (const entry of readdirSync(program.directory, { recursive: true, withFileTypes: true })) {
+    if (entry.isFile() && basename(entry.parentPath) === 'db') bytes += blockBytes(join(entry.parentPath, entry.name))
+  }
+  return bytes
+}
+
+/** None for a file that has just gone. */
+function blockBytes(path: string): number {
+  return (statSync(path, { throwIfNoEntry: false })?.blocks ?? 0) * 512
 }
 
 function procField(program: Program, file: string, pattern: RegExp, unit: number): number | null {

@@ -2,6 +2,7 @@
 import * as net from 'node:net'
 import { fileURLToPath } from 'node:url'
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads'
+import { percentile } from './tables.ts'
 
 const SAMPLE_EVERY_MS = 5
 
@@ -75,8 +76,8 @@ async function probe(masterPort: number, replicaPort: number): Promise<void> {
     await new Promise((resolve) => setTimeout(resolve, SAMPLE_EVERY_MS))
   }
   lags.sort((a, b) => a - b)
-  const at = (share: number) => lags[Math.min(lags.length - 1, Math.floor(lags.length * share))] ?? 0
-  const result: LagResult = { samples: lags.length, p50Ms: at(0.5), p99Ms: at(0.99), maxMs: at(1) }
+  const [p50Ms, p99Ms, maxMs] = [percentile(lags, 0.5), percentile(lags, 0.99), percentile(lags, 1)]
+  const result: LagResult = { samples: lags.length, p50Ms, p99Ms, maxMs }
   parentPort?.postMessage(result)
 }
 

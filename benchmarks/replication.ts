@@ -6,13 +6,12 @@
  *
  * Master, replicas and load share the machine's cores. Figures are comparable only on a machine that does nothing else.
  */
-import { cpus, totalmem } from 'node:os'
 import { parseArgs } from 'node:util'
 import { loadKeys } from './load.ts'
-import { ask, endProgram, isInstalled, type Program, type ProgramName, startProgram } from './programs.ts'
+import { ask, endProgram, infoField, isInstalled, type Program, type ProgramName, startProgram } from './programs.ts'
 import { redisBenchmark } from './redis-benchmark.ts'
 import { type LagResult, measureLag } from './replication-lag.ts'
-import { mebibytes, median, milliseconds, perSecond, table } from './tables.ts'
+import { machine, median, milliseconds, perSecond, table } from './tables.ts'
 
 const { values: flags } = parseArgs({
   options: {
@@ -58,18 +57,16 @@ async function endCluster({ master, replicas }: Cluster): Promise<void> {
   for (const program of [...replicas, master]) await endProgram(program)
 }
 
-async function offsetOf(program: Program, field: string): Promise<number> {
-  const info = await ask(program.port, 'INFO replication')
-  return Number(new RegExp(`^${field}:(-?\\d+)`, 'm').exec(info)?.[1] ?? -1)
-}
-
 /** Waits until the replica's link is up and it has all that the master has; the time that took, ms. */
 async function caughtUp(master: Program, replica: Program): Promise<number> {
   const startedAt = performance.now()
   for (;;) {
     const info = await ask(replica.port, 'INFO replication')
     if (info.includes('master_link_status:up')) {
-      const [wanted, got] = [await offsetOf(master, 'master_repl_offset'), await offsetOf(replica, 'slave_repl_offset')]
+      const [wanted, got] = [
+        await infoField(master, 'replication', 'master_repl_offset'),
+        await infoField(replica, 'replication', 'slave_repl_offset'),
+      ]
       if (got >= wanted) return performance.now() - startedAt
     }
     if (performance.now() - startedAt > CATCH_UP_MS) throw new Error(`${replica.name}: the replica has not caught up`)
@@ -163,13 +160,13 @@ async function catchUp(): Promise<string> {
     const frozenMs = await caughtUp(master, replica)
     rows.push([`${name}, stopped meanwhile`, perSecond(MILLION * scale), (frozenMs / 1000).toFixed(2), 'incremental'])
     if (name === 'haypile') {
-      const syncsBefore = await statOf(master, 'sync_full')
+      const syncsBefore = await infoField(master, 'stats', 'sync_full')
       await endProgram(replica, 'SIGKILL', 'keep')
       await loadKeys(master.port, MILLION * scale, VALUE_BYTES)
       const startedAt = performance.now()
       replica = await startProgram(name, [], replica.directory)
       await caughtUp(master, replica)
-      const how = (await statOf(master, 'sync_full')) === syncsBefore ? 'incremental' : 'full sync'
+      const how = (await infoField(master, 'stats', 'sync_full')) === syncsBefore ? 'incremental' : 'full sync'
       const seconds = (performance.now() - startedAt) / 1000
       rows.push([`${name}, killed, and started again`, perSecond(MILLION * scale), seconds.toFixed(2), how])
     }
@@ -179,16 +176,11 @@ async function catchUp(): Promise<string> {
   return table(['catch-up', 'writes', 'seconds', 'how'], rows)
 }
 
-async function statOf(program: Program, field: string): Promise<number> {
-  const info = await ask(program.port, 'INFO stats')
-  return Number(new RegExp(`^${field}:(\\d+)`, 'm').exec(info)?.[1] ?? -1)
-}
-
 if (!isInstalled('redis-benchmark')) {
   process.stderr.write('redis-benchmark is not installed (Debian: redis-tools)\n')
   process.exit(1)
 }
-const parts = [`${cpus().length} x ${cpus()[0]?.model ?? '?'}, ${mebibytes(totalmem())}, Node ${process.version}`]
+const parts = [machine()]
 if (wants('throughput')) parts.push(await throughput())
 if (wants('lag')) parts.push(await lag())
 if (wants('full-sync')) parts.push(await fullSync())

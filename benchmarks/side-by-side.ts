@@ -5,12 +5,11 @@
  *
  * Without one of the last four, throughput alone. Figures are comparable only on a machine that does nothing else.
  */
-import { cpus, totalmem } from 'node:os'
 import { parseArgs } from 'node:util'
 import { isInstalled, type ProgramName } from './programs.ts'
 import { type BigResult, big, type SmallCacheResult, type StartupResult, smallCache, startup } from './sizes.ts'
-import { mebibytes, milliseconds, perSecond, table } from './tables.ts'
-import { type Figures, type Footprint, type ThroughputRow, throughput } from './throughput.ts'
+import { machine, mebibytes, milliseconds, perSecond, table } from './tables.ts'
+import { type Footprint, type ThroughputRow, throughput, throughputTable } from './throughput.ts'
 
 const { values: flags } = parseArgs({
   options: {
@@ -45,7 +44,7 @@ interface Results {
   smallCache?: SmallCacheResult
 }
 
-const results: Results = { machine: `${cpus().length} x ${cpus()[0]?.model ?? '?'}, ${mebibytes(totalmem())}, Node ${process.version}` }
+const results: Results = { machine: machine() }
 if (flags.all || !onlySizes) {
   const sizes = { requests: 100_000 * scale, pipelinedRequests: 500_000 * scale, keys: 100_000, valueBytes: 64, clients: 50 }
   const { rows, footprints } = await throughput({ rounds, ...sizes, names, note })
@@ -72,25 +71,6 @@ function markdown(all: Results): string[] {
   if (all.startup !== undefined) parts.push(startupTable(all.startup))
   if (all.smallCache !== undefined) parts.push(smallCacheTable(all.smallCache))
   return parts
-}
-
-function latencies({ p50Ms, p99Ms, maxMs }: Figures): string {
-  return [p50Ms, p99Ms, maxMs].map(milliseconds).join(' / ')
-}
-
-function throughputTable(rows: readonly ThroughputRow[]): string {
-  const head = ['test', 'haypile /s', 'redis /s', 'ratio', 'haypile p50 / p99 / max ms', 'redis p50 / p99 / max ms']
-  return table(
-    head,
-    rows.map(({ test, pipeline, haypile, redis }) => [
-      pipeline === 1 ? test : `${test} -P ${pipeline}`,
-      perSecond(haypile.requestsPerSecond),
-      redis === null ? '' : perSecond(redis.requestsPerSecond),
-      redis === null ? '' : (haypile.requestsPerSecond / redis.requestsPerSecond).toFixed(2),
-      latencies(haypile),
-      redis === null ? '' : latencies(redis),
-    ]),
-  )
 }
 
 function footprintTable(footprints: readonly Footprint[]): string {

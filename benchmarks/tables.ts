@@ -1,4 +1,5 @@
-/** Tables in Markdown. */
+/** Tables in Markdown, and what stands in them. */
+import { cpus, totalmem } from 'node:os'
 
 /** Columns are aligned; the first to the left, the others to the right. */
 export function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
@@ -19,3 +20,11 @@ export function median(values: readonly number[]): number {
   const middle = sorted.length >> 1
   return sorted.length % 2 === 1 ? (sorted[middle] as number) : ((sorted[middle - 1] as number) + (sorted[middle] as number)) / 2
 }
+
+/** Of values in ascending order, that below which a share of them lies. */
+export function percentile(sorted: readonly number[], share: number): number {
+  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? 0
+}
+
+/** What the figures were measured on. */
+export const machine = () => `${cpus().length} x ${cpus()[0]?.model ?? '?'}, ${mebibytes(totalmem())}, Node ${process.version}`

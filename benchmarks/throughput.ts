@@ -2,7 +2,7 @@
 import { loadKeys } from './load.ts'
 import { ask, diskBytesWritten, endProgram, type Program, type ProgramName, residentBytes, startProgram } from './programs.ts'
 import { type Load, type Measurement, redisBenchmark } from './redis-benchmark.ts'
-import { median } from './tables.ts'
+import { median, milliseconds, perSecond, table } from './tables.ts'
 
 const TESTS = ['ping_mbulk', 'set', 'get', 'incr', 'mset'] as const
 
@@ -57,24 +57,38 @@ export async function throughput(options: ThroughputOptions): Promise<{ rows: Th
 
 async function measure(programs: readonly Program[], test: string, pipeline: number, options: ThroughputOptions): Promise<ThroughputRow> {
   const requests = pipeline === 1 ? options.requests : options.pipelinedRequests
-  const perTest = test === 'mset' ? Math.ceil(requests / 5) : requests
   const { clients, valueBytes, keys } = options
-  const load: Load = { tests: [test], requests: perTest, pipeline, clients, valueBytes, keys }
+  const load = { tests: [test], requests: test === 'mset' ? Math.ceil(requests / 5) : requests, pipeline, clients, valueBytes, keys }
+  return alternately(programs, load, options)
+}
+
+/**
+ * Medians of rounds in which each server has its turn, after one that warms up: compilers, caches, key tables. `prepare` comes before each
+ * turn, the first included.
+ */
+export async function alternately(
+  programs: readonly Program[],
+  load: Load,
+  { rounds, note }: { readonly rounds: number; readonly note: (text: string) => void },
+  prepare?: (program: Program) => Promise<void>,
+): Promise<ThroughputRow> {
   const found = new Map<ProgramName, Measurement[]>()
-  for (let round = 0; round <= options.rounds; round++) {
+  for (let round = 0; round <= rounds; round++) {
     for (const program of programs) {
-      // Round 0 warms up: compilers, caches, key tables.
-      const [measurement] = await redisBenchmark(program.port, round === 0 ? { ...load, requests: Math.ceil(perTest / 2) } : load)
+      await prepare?.(program)
+      // The last: before LRANGE comes what redis-benchmark fills the list with.
+      const measurement = (await redisBenchmark(program.port, round === 0 ? { ...load, requests: Math.ceil(load.requests / 2) } : load)).at(
+        -1,
+      )
       if (round > 0 && measurement !== undefined) found.set(program.name, [...(found.get(program.name) ?? []), measurement])
     }
   }
   const haypile = medians(found.get('haypile') ?? [])
   const redis = found.has('redis') ? medians(found.get('redis') ?? []) : null
-  const name = found.get('haypile')?.[0]?.test ?? test
-  options.note(
-    `${name} -P ${pipeline}: ${Math.round(haypile.requestsPerSecond)}${redis === null ? '' : ` / ${Math.round(redis.requestsPerSecond)}`}`,
-  )
-  return { test: name, pipeline, haypile, redis }
+  const test = found.get('haypile')?.[0]?.test ?? load.tests.join()
+  const rates = [haypile, redis].flatMap((figures) => (figures === null ? [] : [Math.round(figures.requestsPerSecond)]))
+  note(`${test} -P ${load.pipeline}: ${rates.join(' / ')}`)
+  return { test, pipeline: load.pipeline, haypile, redis }
 }
 
 function medians(measurements: readonly Measurement[]): Figures {
@@ -98,4 +112,23 @@ async function footprint(program: Program, options: ThroughputOptions): Promise<
   const after = diskBytesWritten(program)
   const writtenPerByte = before === null || after === null || after === before ? null : (after - before) / userBytes
   return { name: program.name, version: program.version, residentBytes: resident, writtenPerByte }
+}
+
+function latencies({ p50Ms, p99Ms, maxMs }: Figures): string {
+  return [p50Ms, p99Ms, maxMs].map(milliseconds).join(' / ')
+}
+
+export function throughputTable(rows: readonly ThroughputRow[]): string {
+  const head = ['test', 'haypile /s', 'redis /s', 'ratio', 'haypile p50 / p99 / max ms', 'redis p50 / p99 / max ms']
+  return table(
+    head,
+    rows.map(({ test, pipeline, haypile, redis }) => [
+      pipeline === 1 ? test : `${test} -P ${pipeline}`,
+      perSecond(haypile.requestsPerSecond),
+      redis === null ? '' : perSecond(redis.requestsPerSecond),
+      redis === null ? '' : (haypile.requestsPerSecond / redis.requestsPerSecond).toFixed(2),
+      latencies(haypile),
+      redis === null ? '' : latencies(redis),
+    ]),
+  )
 }

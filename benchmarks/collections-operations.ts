@@ -1,0 +1,164 @@
+/**
+ * Large collections, and what is asked of them. Elements have numbers. A collection of n has the elements 0 to n - 1, put in in this order,
+ * and their names are in no order. Of a list, element i is at position i.
+ */
+import type { ParsedReply } from 'redis-parser'
+import { encode } from './connection.ts'
+
+export type KindName = 'hash' | 'list' | 'set' | 'sorted set'
+
+/** The k-th request to a collection of `size` elements. What takes back takes back what the k-th request did, which got `reply`. */
+export interface Operation {
+  readonly name: string
+  readonly request: (k: number, size: number) => string
+  readonly takeBack?: (k: number, size: number, reply: ParsedReply) => string
+}
+
+export interface Kind {
+  readonly name: KindName
+  readonly key: string
+  readonly operations: readonly Operation[]
+  /** The number of elements. */
+  readonly count: string
+  /** One command that puts the elements `from` to before `to` into it. */
+  readonly load: (from: number, to: number) => string
+}
+
+/** Elements that are put in and taken out have numbers from here on. */
+const NEW = 3_000_000_000
+
+/** A bijection of the 32-bit integers: the finalizer of MurmurHash3. */
+export function scramble(number: number): number {
+  let hash = number | 0
+  hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b)
+  hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35)
+  return (hash ^ (hash >>> 16)) >>> 0
+}
+
+/** 20 bytes. */
+export const element = (number: number) => `element:${String(scramble(number)).padStart(12, '0')}`
+/** 20 bytes. */
+const value = (number: number) => `value:${String(number).padStart(14, '0')}`
+const score = (number: number) => scramble(number ^ 0x5bd1e995)
+
+/** The number of an element for the k-th request; each operation has its own `salt`, so that it does not find in memory what another one read. */
+const some = (k: number, salt: number, size: number) => scramble(k ^ scramble(salt)) % size
+const middle = (size: number) => size >> 1
+const textOf = (reply: ParsedReply) => (reply as Buffer).latin1Slice()
+
+export function* loadRequests(kind: Kind, from: number, to: number, perCommand: number): Generator<string> {
+  for (let at = from; at < to; at += perCommand) yield kind.load(at, Math.min(to, at + perCommand))
+}
+
+function loader(command: string, key: string, words: (number: number) => readonly (string | number)[]): Kind['load'] {
+  return (from, to) => {
+    const request: (string | number)[] = [command, key]
+    for (let number = from; number < to; number++) request.push(...words(number))
+    return encode(request)
+  }
+}
+
+export const hash: Kind = {
+  name: 'hash',
+  key: 'a-hash',
+  count: encode(['HLEN', 'a-hash']),
+  load: loader('HSET', 'a-hash', (number) => [element(number), value(number)]),
+  operations: [
+    { name: 'HGET', request: (k, size) => encode(['HGET', 'a-hash', element(some(k, 1, size))]) },
+    { name: 'HSET, field there', request: (k, size) => encode(['HSET', 'a-hash', element(some(k, 2, size)), value(k)]) },
+    {
+      name: 'HSET, field new',
+      request: (k) => encode(['HSET', 'a-hash', element(NEW + k), value(k)]),
+      takeBack: (k) => encode(['HDEL', 'a-hash', element(NEW + k)]),
+    },
+    {
+      name: 'HDEL',
+      request: (k, size) => encode(['HDEL', 'a-hash', element(some(k, 3, size))]),
+      takeBack: (k, size) => encode(['HSET', 'a-hash', element(some(k, 3, size)), value(k)]),
+    },
+    { name: 'HRANDFIELD', request: () => encode(['HRANDFIELD', 'a-hash']) },
+  ],
+}
+
+export const list: Kind = {
+  name: 'list',
+  key: 'a-list',
+  count: encode(['LLEN', 'a-list']),
+  load: loader('RPUSH', 'a-list', (number) => [element(number)]),
+  operations: [
+    { name: 'LINDEX, the middle', request: (_k, size) => encode(['LINDEX', 'a-list', middle(size)]) },
+    { name: 'LINDEX, any', request: (k, size) => encode(['LINDEX', 'a-list', some(k, 4, size)]) },
+    { name: 'LPUSH', request: (k) => encode(['LPUSH', 'a-list', value(k)]), takeBack: () => encode(['LPOP', 'a-list']) },
+    { name: 'RPUSH', request: (k) => encode(['RPUSH', 'a-list', value(k)]), takeBack: () => encode(['RPOP', 'a-list']) },
+    {
+      name: 'RPOP',
+      request: () => encode(['RPOP', 'a-list']),
+      takeBack: (_k, _size, reply) => encode(['RPUSH', 'a-list', textOf(reply)]),
+    },
+    { name: 'LSET, the middle', request: (k, size) => encode(['LSET', 'a-list', middle(size), value(k)]) },
+    { name: 'LSET, any', request: (k, size) => encode(['LSET', 'a-list', some(k, 5, size), value(k)]) },
+    { name: 'LRANGE, 10 in the middle', request: (_k, size) => encode(['LRANGE', 'a-list', middle(size), middle(size) + 9]) },
+  ],
+}
+
+export const set: Kind = {
+  name: 'set',
+  key: 'a-set',
+  count: encode(['SCARD', 'a-set']),
+  load: loader('SADD', 'a-set', (number) => [element(number)]),
+  operations: [
+    { name: 'SISMEMBER', request: (k, size) => encode(['SISMEMBER', 'a-set', element(some(k, 6, size))]) },
+    {
+      name: 'SADD, new',
+      request: (k) => encode(['SADD', 'a-set', element(NEW + k)]),
+      takeBack: (k) => encode(['SREM', 'a-set', element(NEW + k)]),
+    },
+    {
+      name: 'SPOP',
+      request: () => encode(['SPOP', 'a-set']),
+      takeBack: (_k, _size, reply) => encode(['SADD', 'a-set', textOf(reply)]),
+    },
+    { name: 'SRANDMEMBER', request: () => encode(['SRANDMEMBER', 'a-set']) },
+  ],
+}
+
+export const sortedSet: Kind = {
+  name: 'sorted set',
+  key: 'a-sorted-set',
+  count: encode(['ZCARD', 'a-sorted-set']),
+  load: loader('ZADD', 'a-sorted-set', (number) => [score(number), element(number)]),
+  operations: [
+    { name: 'ZSCORE', request: (k, size) => encode(['ZSCORE', 'a-sorted-set', element(some(k, 7, size))]) },
+    {
+      name: 'ZADD, new',
+      request: (k) => encode(['ZADD', 'a-sorted-set', score(NEW + k), element(NEW + k)]),
+      takeBack: (k) => encode(['ZREM', 'a-sorted-set', element(NEW + k)]),
+    },
+    { name: 'ZRANK', request: (k, size) => encode(['ZRANK', 'a-sorted-set', element(some(k, 8, size))]) },
+    {
+      name: 'ZRANGE, 10 by rank',
+      request: (k, size) => encode(['ZRANGE', 'a-sorted-set', some(k, 9, size), some(k, 9, size) + 9]),
+    },
+    {
+      name: 'ZRANGEBYSCORE, 10',
+      request: (k, size) => encode(['ZRANGEBYSCORE', 'a-sorted-set', score(some(k, 10, size)), '+inf', 'LIMIT', 0, 10]),
+    },
+    {
+      name: 'ZCOUNT',
+      request(k, size) {
+        const [one, other] = [score(some(k, 11, size)), score(some(k, 12, size))]
+        return encode(['ZCOUNT', 'a-sorted-set', Math.min(one, other), Math.max(one, other)])
+      },
+    },
+    {
+      name: 'ZPOPMIN',
+      request: () => encode(['ZPOPMIN', 'a-sorted-set']),
+      takeBack(_k, _size, reply) {
+        const [member, popped] = reply as [Buffer, Buffer]
+        return encode(['ZADD', 'a-sorted-set', textOf(popped), textOf(member)])
+      },
+    },
+  ],
+}
+
+export const KINDS: readonly Kind[] = [hash, list, set, sortedSet]

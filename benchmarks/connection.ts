@@ -1,0 +1,125 @@
+/** One connection to a server under measurement: single requests, or many with a limit to how many are unanswered. */
+import * as net from 'node:net'
+import RedisParser, { type ParsedReply } from 'redis-parser'
+
+/** Requests encoded ahead of their time, which go out in one write. */
+export interface Batch {
+  readonly text: string
+  readonly requests: number
+}
+
+export function encode(words: readonly (string | number)[]): string {
+  let text = `*${words.length}\r\n`
+  for (const word of words) {
+    const argument = String(word)
+    text += `$${argument.length}\r\n${argument}\r\n`
+  }
+  return text
+}
+
+export function* batchesOf(requests: Iterable<string>, perBatch: number): Generator<Batch> {
+  let text = ''
+  let count = 0
+  for (const request of requests) {
+    text += request
+    if (++count < perBatch) continue
+    yield { text, requests: count }
+    text = ''
+    count = 0
+  }
+  if (count > 0) yield { text, requests: count }
+}
+
+export class Connection {
+  private readonly socket: net.Socket
+  private unanswered = 0
+  /** Goes on when no more than so many are unanswered. */
+  private threshold = 0
+  private waiting: { resolve: () => void; reject: (error: Error) => void } | null = null
+  private failure: Error | null = null
+  private lastReply: ParsedReply = null
+  private collected: ParsedReply[] | null = null
+
+  private constructor(socket: net.Socket) {
+    this.socket = socket
+    socket.setNoDelay(true)
+    const parser = new RedisParser({
+      returnReply: (reply) => this.answered(reply),
+      returnError: (error) => this.fail(error),
+      returnFatalError: (error) => this.fail(error),
+      returnBuffers: true,
+    })
+    socket.on('data', (data) => {
+      parser.execute(data)
+      if (this.unanswered <= this.threshold) this.wake()
+    })
+    socket.on('error', (error) => this.fail(error))
+    socket.on('close', () => this.fail(new Error('connection closed')))
+  }
+
+  static open(port: number): Promise<Connection> {
+    return new Promise((resolve, reject) => {
+      const socket = net.connect(port, '127.0.0.1', () => resolve(new Connection(socket)))
+      socket.once('error', reject)
+    })
+  }
+
+  /** Resolves to the reply; rejects where that is an error. */
+  async request(encoded: string): Promise<ParsedReply> {
+    this.send(encoded, 1)
+    await this.untilUnanswered(0)
+    return this.lastReply
+  }
+
+  ask(...words: readonly (string | number)[]): Promise<ParsedReply> {
+    return this.request(encode(words))
+  }
+
+  /** Resolves when all are answered. Replies go into `replies`, where it is given. */
+  async pipeline(batches: Iterable<Batch>, window: number, replies: ParsedReply[] | null = null): Promise<void> {
+    this.collected = replies
+    for (const batch of batches) {
+      this.send(batch.text, batch.requests)
+      if (this.unanswered > window) await this.untilUnanswered(window)
+    }
+    await this.untilUnanswered(0)
+    this.collected = null
+  }
+
+  close(): void {
+    this.socket.destroy()
+  }
+
+  private send(text: string, requests: number): void {
+    if (this.failure !== null) throw this.failure
+    this.unanswered += requests
+    this.socket.write(text, 'latin1')
+  }
+
+  private untilUnanswered(threshold: number): Promise<void> {
+    if (this.unanswered <= threshold) return Promise.resolve()
+    this.threshold = threshold
+    return new Promise((resolve, reject) => {
+      this.waiting = { resolve, reject }
+    })
+  }
+
+  private answered(reply: ParsedReply): void {
+    this.unanswered--
+    this.lastReply = reply
+    this.collected?.push(reply)
+  }
+
+  private wake(): void {
+    const { waiting } = this
+    this.waiting = null
+    waiting?.resolve()
+  }
+
+  private fail(error: Error): void {
+    this.failure ??= error
+    const { waiting } = this
+    this.waiting = null
+    waiting?.reject(this.failure)
+  }
+}
