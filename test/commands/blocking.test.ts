@@ -1,0 +1,425 @@
+import { test } from 'uvu'
+import * as assert from 'uvu/assert'
+import { requireTimeout } from '../../commands/blocking.ts'
+import { blockingLists } from '../../commands/blocking-lists.ts'
+import { connection } from '../../commands/connection.ts'
+import { databases } from '../../commands/databases.ts'
+import { ClientError } from '../../commands/errors.ts'
+import { expiry } from '../../commands/expiry.ts'
+import { keys } from '../../commands/keys.ts'
+import { listMoves } from '../../commands/list-moves.ts'
+import { lists } from '../../commands/lists.ts'
+import { NULL_ARRAY } from '../../commands/reply.ts'
+import { strings } from '../../commands/strings.ts'
+import { writableAs } from '../../commands/values.ts'
+import type { Bytes } from '../../storage/bytes.ts'
+import { List } from '../../storage/values/list.ts'
+import { blockingHarness, type TestClient } from '../support/blocking-harness.ts'
+
+const start = () => blockingHarness([connection, lists, listMoves, blockingLists, strings, keys, expiry, databases])
+
+const WRONGTYPE = 'WRONGTYPE Operation against a key holding the wrong kind of value'
+
+function isRefused({ replies }: TestClient, text: Bytes): void {
+  const reply = replies.at(-1)
+  assert.instance(reply, ClientError)
+  assert.is((reply as ClientError).message, text)
+}
+
+test('a client that finds a list is served at once, as if it did not block', () => {
+  const { client, run, logged, blocked } = start()
+  run('RPUSH', 'a', '1', '2', '3', '4')
+  const waiting = client()
+  waiting.send('BLPOP', 'none', 'a', '0')
+  waiting.send('BRPOP', 'a', 'none', '0')
+  waiting.send('BLMOVE', 'a', 'b', 'LEFT', 'RIGHT', '0')
+  waiting.send('BRPOPLPUSH', 'a', 'b', '0')
+  assert.equal(waiting.replies, [['a', '1'], ['a', '4'], '2', '3'])
+  assert.equal(run('LRANGE', 'b', '0', '-1'), ['3', '2'])
+  assert.is(blocked.count, 0)
+  assert.equal(logged(), [
+    ['RPUSH', 'a', '1', '2', '3', '4'],
+    ['LPOP', 'a'],
+    ['RPOP', 'a'],
+    ['LMOVE', 'a', 'b', 'LEFT', 'RIGHT'],
+    ['RPOPLPUSH', 'a', 'b'],
+  ])
+})
+
+test('who came first is served first, one element each, and what they took is logged after the push', () => {
+  const { client, run, logged, blocked, keyspace } = start()
+  const [first, second, third] = [client(), client(), client()]
+  first.send('BLPOP', 'a', '0')
+  second.send('BRPOP', 'a', '0')
+  third.send('BLPOP', 'a', '0')
+  assert.is(blocked.count, 3)
+  assert.is(run('RPUSH', 'a', '1', '2'), 2)
+  assert.equal([first.replies, second.replies, third.replies], [[['a', '1']], [['a', '2']], []])
+  assert.is(blocked.count, 1)
+  assert.is(first.lastWriteAt, 7)
+  assert.is(run('EXISTS', 'a'), 0)
+  assert.equal(logged(), [
+    ['RPUSH', 'a', '1', '2'],
+    ['LPOP', 'a'],
+    ['RPOP', 'a'],
+  ])
+  run('LPUSH', 'a', '3', '4', '5')
+  assert.equal(third.replies, [['a', '5']])
+  assert.equal(run('LRANGE', 'a', '0', '-1'), ['4', '3'])
+  assert.is(keyspace.awaited, null)
+})
+
+test('a client keeps its place while others come and go', () => {
+  const { client, run } = start()
+  const [first, second] = [client(), client()]
+  first.send('BLPOP', 'a', 'b', '0')
+  second.send('BLPOP', 'b', '0')
+  run('SET', 'b', 'no list')
+  run('DEL', 'b')
+  run('RPUSH', 'b', '1')
+  assert.equal([first.replies, second.replies], [[['b', '1']], []])
+})
+
+test('a client that waits for several keys gets the first in its own order, however they came', async () => {
+  const { client, run } = start()
+  const waiting = client()
+  waiting.send('BLPOP', 'a', 'b', 'c', '0')
+  run('RPUSH', 'c', '3')
+  assert.equal(waiting.replies, [['c', '3']])
+  await Promise.resolve()
+  waiting.send('BLPOP', 'a', 'a', 'b', 'a', '0')
+  run('RPUSH', 'a', '1', '2')
+  assert.equal(waiting.replies.at(-1), ['a', '1'])
+  assert.equal(run('LRANGE', 'a', '0', '-1'), ['2'])
+})
+
+test('lists that are moved on serve those who wait for where they go', () => {
+  const { client, run, logged } = start()
+  const [last, middle, first] = [client(), client(), client()]
+  last.send('BLPOP', 'c', '0')
+  middle.send('BRPOPLPUSH', 'b', 'c', '0')
+  first.send('BLMOVE', 'a', 'b', 'RIGHT', 'LEFT', '0')
+  run('RPUSH', 'a', 'x')
+  assert.equal([first.replies, middle.replies, last.replies], [['x'], ['x'], [['c', 'x']]])
+  assert.is(run('EXISTS', 'a', 'b', 'c'), 0)
+  assert.equal(logged(), [
+    ['RPUSH', 'a', 'x'],
+    ['LMOVE', 'a', 'b', 'RIGHT', 'LEFT'],
+    ['RPOPLPUSH', 'b', 'c'],
+    ['LPOP', 'c'],
+  ])
+})
+
+test('clients that move in a circle are served once each', () => {
+  const { client, run } = start()
+  const [there, back] = [client(), client()]
+  there.send('BRPOPLPUSH', 'a', 'b', '0')
+  back.send('BRPOPLPUSH', 'b', 'a', '0')
+  run('RPUSH', 'a', 'x')
+  assert.equal([there.replies, back.replies], [['x'], ['x']])
+  assert.equal(run('LRANGE', 'a', '0', '-1'), ['x'])
+  const self = client()
+  self.send('BRPOPLPUSH', 'c', 'c', '0')
+  run('RPUSH', 'c', 'y')
+  assert.equal([self.replies, run('LRANGE', 'c', '0', '-1')], [['y'], ['y']])
+})
+
+test('a key of another type leaves its clients waiting; one that is no list to begin with is an error', () => {
+  const { client, run, blocked } = start()
+  const waiting = client()
+  waiting.send('BLPOP', 'a', '0')
+  run('SET', 'a', 'text')
+  assert.is(blocked.count, 1)
+  const late = client()
+  late.send('BLPOP', 'a', '0')
+  isRefused(late, WRONGTYPE)
+  run('DEL', 'a')
+  run('RPUSH', 'a', '1')
+  assert.equal(waiting.replies, [['a', '1']])
+})
+
+test('an element stays where it is when it cannot be moved, and the client is told why', () => {
+  const { client, run, counters, logged } = start()
+  const [mover, popper] = [client(), client()]
+  mover.send('BLMOVE', 'a', 'text', 'LEFT', 'LEFT', '0')
+  popper.send('BLPOP', 'a', '0')
+  run('SET', 'text', 'x')
+  run('RPUSH', 'a', '1')
+  isRefused(mover, WRONGTYPE)
+  assert.equal(popper.replies, [['a', '1']])
+  assert.is(counters.get('blmove')?.failed, 1)
+  assert.equal(logged().slice(1), [
+    ['RPUSH', 'a', '1'],
+    ['LPOP', 'a'],
+  ])
+})
+
+test('an element that is gone by the end of its unit was never there', () => {
+  const { client, executor, blocked, keyspace } = start()
+  const waiting = client()
+  waiting.send('BLPOP', 'a', '0')
+  const db = keyspace.database(0)
+  writableAs(db, 'a', List).push('left', '1', { number: () => -2 })
+  assert.is(blocked.hasReady, true)
+  db.delete('a')
+  executor.endUnit()
+  assert.is(blocked.count, 1)
+})
+
+for (const [how, commands] of [
+  [
+    'renamed',
+    [
+      ['RPUSH', 'b', '1'],
+      ['RENAME', 'b', 'a'],
+    ],
+  ],
+  [
+    'copied',
+    [
+      ['RPUSH', 'b', '1'],
+      ['COPY', 'b', 'a'],
+    ],
+  ],
+  [
+    'moved from another database',
+    [
+      ['SELECT', '1'],
+      ['RPUSH', 'a', '1'],
+      ['MOVE', 'a', '0'],
+    ],
+  ],
+  [
+    'in a database that is swapped in',
+    [
+      ['SELECT', '1'],
+      ['RPUSH', 'a', '1'],
+      ['SWAPDB', '0', '1'],
+    ],
+  ],
+  [
+    'put in place of a string',
+    [
+      ['SET', 'a', 'x'],
+      ['RPUSH', 'b', '1'],
+      ['RENAME', 'b', 'a'],
+    ],
+  ],
+] as const) {
+  test(`a list serves who waits for its key when it is ${how}`, () => {
+    const { client, run } = start()
+    const waiting = client()
+    waiting.send('BLPOP', 'a', '0')
+    for (const words of commands) run(...words)
+    assert.equal(waiting.replies, [['a', '1']])
+  })
+}
+
+test('databases are waited for by index', () => {
+  const { client, run, logged } = start()
+  const waiting = client()
+  waiting.send('SELECT', '2')
+  waiting.send('BLPOP', 'a', '0')
+  run('RPUSH', 'a', 'of database 0')
+  assert.is(waiting.replies.length, 1)
+  run('SELECT', '2')
+  run('RPUSH', 'a', '1')
+  assert.equal(waiting.replies.at(-1), ['a', '1'])
+  assert.equal(logged(), [
+    ['RPUSH', 'a', 'of database 0'],
+    ['SELECT', '2'],
+    ['RPUSH', 'a', '1'],
+    ['LPOP', 'a'],
+    ['SELECT', '0'],
+  ])
+})
+
+test('a list that is past its deadline serves nobody', () => {
+  const { client, run, advance, blocked, logged } = start()
+  const waiting = client()
+  waiting.send('BLPOP', 'a', '0')
+  run('SELECT', '1')
+  run('RPUSH', 'a', '1')
+  run('PEXPIRE', 'a', '50')
+  advance(60)
+  logged()
+  run('SWAPDB', '0', '1')
+  assert.is(blocked.count, 1)
+  assert.equal(logged(), [
+    ['SELECT', '1'],
+    ['SWAPDB', '0', '1'],
+    ['SELECT', '0'],
+    ['DEL', 'a'],
+  ])
+})
+
+test('time-outs are kept to the millisecond, in whatever order they were asked for', () => {
+  const { client, advance, blocked } = start()
+  const clients = [0.5, 0.1, 0.3, 0.2, 0.4].map((seconds) => {
+    const one = client()
+    one.send('BLPOP', 'a', String(seconds))
+    return { seconds, one }
+  })
+  const forever = client()
+  forever.send('BLPOP', 'a', '0')
+  assert.is(blocked.timedCount, 5)
+  for (let passed = 50; passed <= 550; passed += 100) {
+    for (const { seconds, one } of clients) assert.is(one.replies.length, seconds * 1000 <= passed - 50 ? 1 : 0)
+    advance(100)
+  }
+  for (const { one } of clients) assert.equal(one.replies, [NULL_ARRAY])
+  assert.is(blocked.count, 1)
+  assert.is(blocked.nextDeadlineMs, Number.POSITIVE_INFINITY)
+})
+
+test('an element that comes before the time-out is looked at is not lost', () => {
+  const { client, run, advance } = start()
+  const [waiting, next] = [client(), client()]
+  waiting.send('BLPOP', 'a', '0.1')
+  next.send('BLPOP', 'a', '10')
+  run('RPUSH', 'a', '1')
+  advance(200)
+  assert.equal([waiting.replies, next.replies], [[['a', '1']], []])
+  run('RPUSH', 'a', '2')
+  assert.equal(next.replies, [['a', '2']])
+})
+
+test('a client goes on with its next request after the unit, not in it', async () => {
+  const { client, run, logged } = start()
+  const waiting = client()
+  waiting.send('BLPOP', 'a', '0')
+  waiting.send('SET', 'b', 'after')
+  run('RPUSH', 'a', '1')
+  run('SET', 'c', 'meanwhile')
+  await Promise.resolve()
+  assert.equal(logged(), [
+    ['RPUSH', 'a', '1'],
+    ['LPOP', 'a'],
+    ['SET', 'c', 'meanwhile'],
+    ['SET', 'b', 'after'],
+  ])
+  assert.is(waiting.replies.length, 2)
+})
+
+test('CLIENT UNBLOCK ends a wait as its time-out does, or with an error', () => {
+  const { client, run, blocked } = start()
+  const [one, other, free] = [client(), client(), client()]
+  one.send('BLPOP', 'a', '0')
+  other.send('BLMPOP', '0', '1', 'a', 'LEFT')
+  assert.is(blocked.unblock(one, 'timeout'), true)
+  assert.is(blocked.unblock(other, 'error'), true)
+  assert.is(blocked.unblock(free, 'timeout'), false)
+  assert.equal(one.replies, [NULL_ARRAY])
+  isRefused(other, 'UNBLOCKED client unblocked via CLIENT UNBLOCK')
+  run('RPUSH', 'a', '1')
+  assert.is(run('LLEN', 'a'), 1)
+})
+
+test('a client that has gone takes nothing with it', () => {
+  const { client, run, blocked } = start()
+  const [gone, here] = [client(), client()]
+  gone.send('BLPOP', 'a', 'b', '1')
+  here.send('BLPOP', 'a', '0')
+  gone.close('now')
+  assert.is(blocked.timedCount, 0)
+  assert.equal(blocked.keyCounts(), { all: 1, orGone: 0 })
+  run('RPUSH', 'a', '1')
+  assert.equal([gone.replies, here.replies], [[], [['a', '1']]])
+})
+
+test('when the node becomes a replica all are told so and sent away', () => {
+  const { client, blocked } = start()
+  const waiting = client()
+  waiting.send('BLPOP', 'a', '0')
+  blocked.endAll()
+  isRefused(waiting, 'UNBLOCKED force unblock from blocking operation, instance state changed (master -> replica?)')
+  assert.is(waiting.closed, 'after-reply')
+  assert.is(blocked.count, 0)
+})
+
+test('while something stands in the way of writes nobody is served, and then all are in their order', () => {
+  const { client, run, executor, blocked } = start()
+  const [first, second] = [client(), client()]
+  first.send('BLPOP', 'a', '0')
+  second.send('BLPOP', 'a', '0')
+  const isOpen = { now: true }
+  executor.gated = 'writes'
+  executor.isOpen = () => isOpen.now
+  isOpen.now = false
+  run('RPUSH', 'a', '1', '2') // the gate that the harness has lets it pass
+  assert.equal([first.replies, second.replies], [[], []])
+  assert.is(run('LLEN', 'a'), 2)
+  isOpen.now = true
+  blocked.retry()
+  executor.endUnit()
+  assert.equal([first.replies, second.replies], [[['a', '1']], [['a', '2']]])
+})
+
+test('someone whose time is up while something stands in the way leaves the element where it is', () => {
+  const { client, run, executor, advance, blocked } = start()
+  const waiting = client()
+  waiting.send('BLPOP', 'a', '0.1')
+  executor.gated = 'writes'
+  executor.isOpen = () => false
+  run('RPUSH', 'a', '1')
+  advance(100)
+  assert.equal(waiting.replies, [NULL_ARRAY])
+  executor.gated = 'none'
+  blocked.retry()
+  executor.endUnit()
+  assert.is(run('LLEN', 'a'), 1)
+})
+
+test('a blocking command counts when it is done, once', () => {
+  const { client, run, counters, advance } = start()
+  const [one, other] = [client(), client()]
+  one.send('BLPOP', 'a', '0')
+  other.send('BLPOP', 'a', '1')
+  assert.is(counters.get('blpop')?.calls, 0)
+  run('RPUSH', 'a', '1')
+  assert.is(counters.get('blpop')?.calls, 1)
+  advance(1000)
+  assert.is(counters.get('blpop')?.calls, 2)
+})
+
+test('what is run again from the log never blocks', () => {
+  const { client, executor, blocked, keyspace } = start()
+  keyspace.expiry = 'ignore'
+  executor.replay(client(), ['BLPOP', 'a', '0'])
+  keyspace.expiry = 'delete'
+  assert.is(blocked.count, 0)
+})
+
+test('time-outs in seconds are read as Redis reads them', () => {
+  for (const [word, milliseconds] of [
+    ['0', 0],
+    ['-0.0001', 0],
+    ['0.0001', 1],
+    ['1.5', 1500],
+    ['0.1', 100],
+    ['1e-400', 1],
+    ['1e9', 1e12],
+    ['0x10', 16_000],
+  ] as const)
+    assert.is(requireTimeout(word), milliseconds, word)
+  for (const [word, text] of [
+    ['', 'ERR timeout is not a float or out of range'],
+    ['abc', 'ERR timeout is not a float or out of range'],
+    [' 1', 'ERR timeout is not a float or out of range'],
+    ['nan', 'ERR timeout is not a float or out of range'],
+    ['-1', 'ERR timeout is negative'],
+    ['-inf', 'ERR timeout is negative'],
+    ['inf', 'ERR timeout is out of range'],
+    ['1e300', 'ERR timeout is out of range'],
+    ['1e4000', 'ERR timeout is out of range'],
+    ['0x7FFFFFFFFFFFFF', 'ERR timeout is out of range'],
+  ] as const) {
+    assert.throws(
+      () => requireTimeout(word),
+      (error: Error) => error.message === text,
+      word,
+    )
+  }
+})
+
+test.run()
