@@ -24,7 +24,7 @@ export interface HugeOptions {
   readonly note: (text: string) => void
 }
 
-export interface Phase {
+interface Phase {
   readonly name: string
   /** Null where nothing was loaded in it. */
   readonly elementsPerSecond: number | null

@@ -5,7 +5,7 @@
 import type { ParsedReply } from 'redis-parser'
 import { encode } from './connection.ts'
 
-export type KindName = 'hash' | 'list' | 'set' | 'sorted set'
+type KindName = 'hash' | 'list' | 'set' | 'sorted set'
 
 /** The k-th request to a collection of `size` elements. What takes back takes back what the k-th request did, which got `reply`. */
 export interface Operation {
@@ -58,7 +58,7 @@ function loader(command: string, key: string, words: (number: number) => readonl
   }
 }
 
-export const hash: Kind = {
+const hash: Kind = {
   name: 'hash',
   key: 'a-hash',
   count: encode(['HLEN', 'a-hash']),
@@ -101,7 +101,7 @@ export const list: Kind = {
   ],
 }
 
-export const set: Kind = {
+const set: Kind = {
   name: 'set',
   key: 'a-set',
   count: encode(['SCARD', 'a-set']),
@@ -122,7 +122,7 @@ export const set: Kind = {
   ],
 }
 
-export const sortedSet: Kind = {
+const sortedSet: Kind = {
   name: 'sorted set',
   key: 'a-sorted-set',
   count: encode(['ZCARD', 'a-sorted-set']),

@@ -6,7 +6,7 @@ import { median, milliseconds, perSecond, table } from './tables.ts'
 
 const TESTS = ['ping_mbulk', 'set', 'get', 'incr', 'mset'] as const
 
-export interface Figures {
+interface Figures {
   readonly requestsPerSecond: number
   readonly p50Ms: number
   readonly p99Ms: number
