@@ -236,14 +236,14 @@ export class Storage {
     return more
   }
 
-  /** Deletes keys that are due, in a group of the present turn. Returns whether more are due. */
+  /** Deletes keys and fields that are due, in a group of the present turn. Returns whether more are due. */
   expireDue(): boolean {
     if (this.stalled !== null || this.started === null || this.reloading || this.checkpointer.isReopening) return false
     const { clock } = this.options
-    const { expiredKeys } = this.keyspace
+    const before = this.keyspace.expiredKeys + this.keyspace.expiredFields
     const startedMs = clock.monotonicMs()
     const more = this.expiry.expireUntil(startedMs + SLICE_MS, clock)
-    if (this.keyspace.expiredKeys !== expiredKeys) this.onExpired(clock.monotonicMs() - startedMs)
+    if (this.keyspace.expiredKeys + this.keyspace.expiredFields !== before) this.onExpired(clock.monotonicMs() - startedMs)
     return more
   }
 

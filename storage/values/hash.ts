@@ -149,15 +149,16 @@ export class Hash implements Collection {
 
   /** Sets when a live field ends, in ms since the epoch. */
   setDeadline(field: Bytes, expireAt: number): void {
-    const { fields } = this
-    const old = fields.get(field)
-    if (old === undefined) throw new Error('a deadline for no field')
-    if (typeof old === 'object') this.object.tree(1).delete(deadlineKey(old.expireAt, field))
-    this.object.tree(1).set(deadlineKey(expireAt, field))
-    fields.find(field)
-    fields.replace(new FieldValue(typeof old === 'object' ? old.value : (old as Bytes), expireAt))
+    const { fields, nextDeadline } = this
+    if (!fields.find(field)) throw new Error('a deadline for no field')
+    const old = fields.value
+    const isEnding = typeof old === 'object'
+    fields.replace(new FieldValue(isEnding ? old.value : (old as Bytes), expireAt))
+    const deadlines = this.object.tree(1)
+    if (isEnding) deadlines.delete(deadlineKey(old.expireAt, field))
+    deadlines.set(deadlineKey(expireAt, field))
     if (this.object.encoding === LISTPACK) this.object.encoding = LISTPACK_WITH_DEADLINES
-    this.deadlinesChanged()
+    if (nextDeadline === 0 || expireAt < nextDeadline || (isEnding && old.expireAt === nextDeadline)) this.deadlinesChanged()
   }
 
   /** Takes a live field's deadline away; whether it had one. */
@@ -169,17 +170,21 @@ export class Hash implements Collection {
     return true
   }
 
-  /**
-   * Deletes up to `limit` fields that are past their deadline, logged here and not as anybody's change. Returns how many. The hash may be
-   * empty then: for the caller to see to.
-   */
+  /** Deletes up to `limit` fields that are past their deadline, logged here and not as anybody's change; how many. Not to be called for a hash
+   *  that is over. */
   expireFields(limit: number): number {
+    const { keyspace } = this.object.db
+    const { changes } = keyspace
     const count = Math.min(limit, this.dueCount)
     if (count === 0) return 0
+    const deadlines = this.object.tree(1)
     const names: Bytes[] = []
-    const cursor = this.object.tree(1).cursor(0)
-    while (names.length < count && cursor.next()) names.push(fieldOf(cursor.key))
-    this.expire(names)
+    const cursor = deadlines.cursor(0)
+    while (names.length < count && cursor.next()) names.push(cursor.key.slice(DEADLINE_BYTES))
+    for (const field of names) this.fields.delete(field)
+    deadlines.removeRange(0, count)
+    this.expired(names)
+    keyspace.changes = changes
     return count
   }
 
@@ -187,7 +192,12 @@ export class Hash implements Collection {
   private meet(field: Bytes, { expireAt }: FieldValue): boolean {
     const { keyspace } = this.object.db
     if (!keyspace.isPast(expireAt)) return true
-    if (keyspace.expiry === 'delete') this.expire([field])
+    if (keyspace.expiry !== 'delete') return false
+    const { changes } = keyspace
+    this.fields.delete(field)
+    this.object.tree(1).delete(deadlineKey(expireAt, field))
+    this.expired([field])
+    keyspace.changes = changes // logged by itself, not as the running command
     return false
   }
 
@@ -201,21 +211,12 @@ export class Hash implements Collection {
     return !isLive
   }
 
-  /** Deletes fields because their time has come, and logs that. */
-  private expire(names: readonly Bytes[]): void {
+  /** Fields have been deleted because their time has come. */
+  private expired(names: readonly Bytes[]): void {
     const { db, entry } = this.object
-    const { keyspace } = db
-    const { changes } = keyspace
-    const deadlines = this.object.tree(1)
-    for (const field of names) {
-      const value = this.fields.get(field)
-      this.fields.remove()
-      deadlines.delete(deadlineKey((value as FieldValue).expireAt, field))
-    }
     this.deadlinesChanged()
-    keyspace.changes = changes // logged here, not as the running command
-    keyspace.expiredFields += names.length
-    if (entry !== null) keyspace.log.fieldsDeleted(db.index, entry.key, names)
+    db.keyspace.expiredFields += names.length
+    if (entry !== null) db.keyspace.log.fieldsDeleted(db.index, entry.key, names)
   }
 
   private forgetDeadline(field: Bytes, expireAt: number): void {
@@ -247,8 +248,4 @@ function readDeadline(key: Bytes): number {
   let value = 0
   for (let i = 0; i < DEADLINE_BYTES; i++) value = value * 256 + key.charCodeAt(i)
   return value
-}
-
-function fieldOf(key: Bytes): Bytes {
-  return key.slice(DEADLINE_BYTES)
 }
