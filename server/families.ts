@@ -14,6 +14,8 @@ import { failoverCommands } from '../commands/failover.ts'
 import { hashExpiry } from '../commands/hash-expiry.ts'
 import { hashNumbers } from '../commands/hash-numbers.ts'
 import { hashReading } from '../commands/hash-reading.ts'
+import { geo } from '../commands/geo.ts'
+import { geoQueries } from '../commands/geo-queries.ts'
 import { hashes } from '../commands/hashes.ts'
 import { hyperLogLogs } from '../commands/hyperloglog.ts'
 import { keys } from '../commands/keys.ts'
@@ -35,6 +37,11 @@ import { setRandoms } from '../commands/set-random.ts'
 import { sets } from '../commands/sets.ts'
 import { slowlogCommands } from '../commands/slowlog.ts'
 import { sorts } from '../commands/sort.ts'
+import { sortedSetAlgebra } from '../commands/sorted-set-algebra.ts'
+import { sortedSetRandoms } from '../commands/sorted-set-random.ts'
+import { sortedSetRanges } from '../commands/sorted-set-ranges.ts'
+import { sortedSetRemoval } from '../commands/sorted-set-removal.ts'
+import { sortedSets } from '../commands/sorted-sets.ts'
 import { streamClaims } from '../commands/stream-claims.ts'
 import { streamGroups } from '../commands/stream-groups.ts'
 import { streamInfo } from '../commands/stream-info.ts'
@@ -58,6 +65,8 @@ export const families: readonly (readonly Command[])[] = [
   listMoves,
   blockingLists,
   hyperLogLogs,
+  geo,
+  geoQueries,
   hashes,
   hashNumbers,
   hashReading,
@@ -65,6 +74,11 @@ export const families: readonly (readonly Command[])[] = [
   sets,
   setRandoms,
   setAlgebra,
+  sortedSets,
+  sortedSetRanges,
+  sortedSetRemoval,
+  sortedSetRandoms,
+  sortedSetAlgebra,
   sorts,
   streams,
   streamReads,

@@ -36,6 +36,9 @@ export interface ScoreBound {
   readonly isExclusive: boolean
 }
 
+/** One end of a range of members in byte order. */
+export type LexBound = 'least' | 'greatest' | { readonly member: Bytes; readonly isExclusive: boolean }
+
 export class SortedSet implements Collection {
   static readonly kind = KIND_SORTED_SET
   static readonly layouts: readonly Layout[] = [
@@ -139,9 +142,36 @@ export class SortedSet implements Collection {
     return this.order.lowerBound(isExclusive ? orderKey(score, '') : keyAfterScore(score))
   }
 
+  /** The same in byte order, whatever the scores are. */
+  lexFrom(bound: LexBound): number {
+    if (typeof bound === 'string') return bound === 'least' ? 0 : this.size
+    const { members } = this
+    const isThere = members.find(bound.member)
+    return members.rank + (isThere && bound.isExclusive ? 1 : 0)
+  }
+
+  lexTo(bound: LexBound): number {
+    if (typeof bound === 'string') return bound === 'least' ? 0 : this.size
+    const { members } = this
+    const isThere = members.find(bound.member)
+    return members.rank + (isThere && !bound.isExclusive ? 1 : 0)
+  }
+
   /** Goes through the members in order, from this rank on, itself included. */
   cursor(rank: number, direction: 'forward' | 'backward' = 'forward'): SortedSetCursor {
     return new SortedSetCursor(this.order.cursor(rank, direction))
+  }
+
+  /** Goes through the members in byte order, from this rank in it on. */
+  cursorByBytes(rank: number, direction: 'forward' | 'backward' = 'forward'): MemberCursor {
+    return new MemberCursor(this.members.cursor(rank, direction))
+  }
+
+  /** The member of a rank in byte order. */
+  at(rank: number): ScoredMember {
+    const { members } = this
+    members.seek(rank)
+    return { member: members.key, score: members.value as number }
   }
 
   /** Takes out the member of a rank. The set may be empty now. */
@@ -195,8 +225,38 @@ export class SortedSetCursor {
     return memberOfKey(this.keys.key)
   }
 
+  /** The member with memory of its own. */
+  get detachedMember(): Bytes {
+    return detachedMemberOfKey(this.keys.key)
+  }
+
   get score(): number {
     return scoreOfKey(this.keys.key)
+  }
+}
+
+/** Members in byte order, or backwards. */
+export class MemberCursor {
+  private readonly keys: TreeCursor
+
+  constructor(keys: TreeCursor) {
+    this.keys = keys
+  }
+
+  next(): boolean {
+    return this.keys.next()
+  }
+
+  get member(): Bytes {
+    return this.keys.key
+  }
+
+  get detachedMember(): Bytes {
+    return this.keys.key
+  }
+
+  get score(): number {
+    return this.keys.value as number
   }
 }
 

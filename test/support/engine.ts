@@ -21,6 +21,11 @@ import { setAlgebra } from '../../commands/set-algebra.ts'
 import { setRandoms } from '../../commands/set-random.ts'
 import { sets } from '../../commands/sets.ts'
 import { sorts } from '../../commands/sort.ts'
+import { sortedSetAlgebra } from '../../commands/sorted-set-algebra.ts'
+import { sortedSetRandoms } from '../../commands/sorted-set-random.ts'
+import { sortedSetRanges } from '../../commands/sorted-set-ranges.ts'
+import { sortedSetRemoval } from '../../commands/sorted-set-removal.ts'
+import { sortedSets } from '../../commands/sorted-sets.ts'
 import { stringNumbers } from '../../commands/string-numbers.ts'
 import { stringRanges } from '../../commands/string-ranges.ts'
 import { strings } from '../../commands/strings.ts'
@@ -62,6 +67,11 @@ const FAMILIES: readonly (readonly Command[])[] = [
   sets,
   setRandoms,
   setAlgebra,
+  sortedSets,
+  sortedSetRanges,
+  sortedSetRemoval,
+  sortedSetRandoms,
+  sortedSetAlgebra,
   sorts,
   keys,
   expiry,
