@@ -85,6 +85,44 @@ if (haveTools('redis-cli', 'redis-cli')) {
     await cli('DEL', 'largest')
   })
 
+  test('--bigkeys, --memkeys and --scan know every type', async () => {
+    const numbers = (count: number) => Array.from({ length: count }, (_, i) => i)
+    const lines: string[] = []
+    for (const size of [10, 2000]) {
+      lines.push(`RPUSH list:${size} ${numbers(size).join(' ')}`)
+      lines.push(`SADD set:${size} ${numbers(size).join(' ')}`)
+      lines.push(
+        `HSET hash:${size} ${numbers(size)
+          .map((i) => `${i} ${i}`)
+          .join(' ')}`,
+      )
+      lines.push(
+        `ZADD zset:${size} ${numbers(size)
+          .map((i) => `${i} ${i}`)
+          .join(' ')}`,
+      )
+      for (const i of numbers(size)) lines.push(`XADD stream:${size} ${i + 1} n ${i}`)
+    }
+    assert.is((await typed(lines)).status, 0)
+    const counted = { list: 'items', set: 'members', hash: 'fields', zset: 'members', stream: 'entries' }
+    const big = await cli('--bigkeys')
+    const memory = await cli('--memkeys', '--memkeys-samples', 5)
+    for (const [type, what] of Object.entries(counted)) {
+      assert.match(big.out, new RegExp(`Biggest +${type} found '"${type}:2000"' has 2000 ${what}`))
+      assert.match(big.out, new RegExp(`2 ${type}s? with 2010 ${what}`))
+      assert.match(memory.out, new RegExp(`Biggest +${type} found '"${type}:2000"' has \\d+ bytes`))
+    }
+    const some = (await cli('--scan', '--pattern', '?e*:2000')).out.trim().split('\n')
+    assert.equal(some.sort(), ['set:2000'])
+    await cli('DEL', ...Object.keys(counted).flatMap((type) => [`${type}:10`, `${type}:2000`]))
+  })
+
+  test('--hotkeys says that no access frequency is tracked', async () => {
+    const { out, error, status } = await cli('--hotkeys')
+    assert.is.not(status, 0)
+    assert.match(out + error, /Error: ERR An LFU maxmemory policy is not selected, access frequency not tracked/)
+  })
+
   test('--stat shows a line a second', async () => {
     // It leaves its lines to the C library, which would keep them until its end.
     const { out } = await run('stdbuf', ['-oL', 'redis-cli', '-p', server.port, '--stat', '-i', '0.2'], { forMs: 1200 })
