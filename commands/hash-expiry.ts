@@ -3,11 +3,11 @@
  * Each answers an array with a number for each field.
  */
 import type { Bytes } from '../storage/bytes.ts'
-import { Hash } from '../storage/values/hash.ts'
+import { Hash, MAX_ENDING_FIELD_BYTES } from '../storage/values/hash.ts'
 import { isToken, requireInteger, requireSafeInteger } from './args.ts'
 import { type Args, type Command, command, firstKey } from './command.ts'
 import type { Context } from './context.ts'
-import { clientError, invalidExpireTime } from './errors.ts'
+import { clientError, invalidExpireTime, stringTooLong } from './errors.ts'
 import { dropIfEmpty, findAs, readAs } from './values.ts'
 
 /** Redis's latest deadline of a field, ms. */
@@ -71,6 +71,7 @@ function expire(context: Context, args: Args, name: Bytes, unitMs: 1 | 1000, fro
   const deadline = Math.max(1, deadlineOf(name, args[2], unitMs, from === 'now' ? context.now : 0))
   const condition = conditionOf(args[3])
   const first = fieldsFrom(args, condition === null ? 3 : 4, badCountOfExpire)
+  for (let i = first; i < args.length; i++) if (args[i]!.length > MAX_ENDING_FIELD_BYTES) throw stringTooLong()
   if (hash === undefined) return new Array(args.length - first).fill(NO_FIELD)
   const isPast = keyspace.isPast(deadline)
   const replies: number[] = []

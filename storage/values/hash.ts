@@ -10,7 +10,7 @@
  * fields are past theirs does not exist for lookups (`Database.peek`); so what a command was given has a field that stays, and no meeting
  * of due fields empties it before the command is done.
  */
-import type { Bytes } from '../bytes.ts'
+import { type Bytes, MAX_BYTES_LENGTH } from '../bytes.ts'
 import { KIND_HASH } from '../records.ts'
 import { FIELD_VALUES, FieldValue, type Layout, NO_VALUES, type TreeValue } from '../tree/node.ts'
 import type { TreeObject } from '../tree/object.ts'
@@ -26,6 +26,8 @@ const FIELDS: Layout = { isKeyed: true, values: FIELD_VALUES }
 const DEADLINES: Layout = { isKeyed: true, values: NO_VALUES }
 
 export const DEADLINE_BYTES = 8
+/** Longer ones cannot end: the key that says when would be longer than a byte sequence can be. */
+export const MAX_ENDING_FIELD_BYTES = MAX_BYTES_LENGTH - DEADLINE_BYTES
 
 export class Hash implements Collection {
   static readonly kind = KIND_HASH
@@ -232,16 +234,16 @@ export class Hash implements Collection {
   }
 }
 
-let scratch = Buffer.allocUnsafeSlow(256)
+const scratch = Buffer.allocUnsafeSlow(4096)
 
 /** What the second tree has of a field. */
 export function deadlineKey(expireAt: number, field: Bytes): Bytes {
   const length = DEADLINE_BYTES + field.length
-  if (scratch.length < length) scratch = Buffer.allocUnsafeSlow(2 * length)
-  scratch.writeUInt32BE(Math.floor(expireAt / 0x1_0000_0000), 0)
-  scratch.writeUInt32BE(expireAt >>> 0, 4)
-  scratch.latin1Write(field, DEADLINE_BYTES)
-  return scratch.latin1Slice(0, length)
+  const buffer = length <= scratch.length ? scratch : Buffer.allocUnsafeSlow(length)
+  buffer.writeUInt32BE(Math.floor(expireAt / 0x1_0000_0000), 0)
+  buffer.writeUInt32BE(expireAt >>> 0, 4)
+  buffer.latin1Write(field, DEADLINE_BYTES)
+  return buffer.latin1Slice(0, length)
 }
 
 function readDeadline(key: Bytes): number {
