@@ -46,6 +46,7 @@ export function unpackEntry(entry: Bytes): Bytes[] {
     count += (byte & 127) * scale
     if (!(byte >= 128)) break
   }
+  if (count > entry.length) throw new DamageError('an entry of a stream with more words than bytes')
   const words: Bytes[] = []
   for (let i = 0; i < count; i++) {
     let length = entry.charCodeAt(at++)
