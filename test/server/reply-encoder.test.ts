@@ -14,6 +14,7 @@ import {
   SetReply,
   SimpleString,
   Verbatim,
+  WrittenDouble,
 } from '../../commands/reply.ts'
 import { encodeError, encodeReply, formatDouble } from '../../server/reply-encoder.ts'
 import type { Bytes } from '../../storage/bytes.ts'
@@ -52,6 +53,7 @@ test('every kind of reply is written as Redis writes it in both protocols', () =
     [new SimpleString('string'), '+string\r\n', '+string\r\n'],
     [new ErrorReply('ERR a\r\nb'), '-ERR a  b\r\n', '-ERR a  b\r\n'],
     [new Double(3.14), '$4\r\n3.14\r\n', ',3.14\r\n'],
+    [new WrittenDouble('13.36138933897018433'), '$20\r\n13.36138933897018433\r\n', ',13.36138933897018433\r\n'],
     [new Double(-Infinity), '$4\r\n-inf\r\n', ',-inf\r\n'],
     [[], '*0\r\n', '*0\r\n'],
     [['a', 1, null, ['b']], '*4\r\n$1\r\na\r\n:1\r\n$-1\r\n*1\r\n$1\r\nb\r\n', '*4\r\n$1\r\na\r\n:1\r\n_\r\n*1\r\n$1\r\nb\r\n'],
@@ -126,6 +128,16 @@ test('printed doubles read back the same', () => {
     fc.property(fc.double({ noNaN: true, noDefaultInfinity: true }), (value) => assert.is(Number(formatDouble(value)), value)),
     { seed, numRuns: 3000 },
   )
+})
+
+test('lists of short strings are written as their elements are, whatever stands between', () => {
+  const { integer, pick } = seeded('lists of short strings')
+  const elements = [() => 'x'.repeat(integer(14)), () => '\xff'.repeat(integer(700)), () => integer(2000), () => null, () => ['a', 'b']]
+  for (let round = 0; round < 200; round++) {
+    const replies: Reply[] = ['short']
+    for (let count = integer(round < 5 ? 5000 : 40); count > 0; count--) replies.push(integer(3) > 0 ? elements[0]!() : pick(elements)())
+    assert.is(encode(replies, 2), `*${replies.length}\r\n${replies.map((reply) => encode(reply, 2)).join('')}`)
+  }
 })
 
 test.run()
