@@ -82,6 +82,9 @@ export interface StatsFigures {
   readonly queryBufferLimitDisconnections: number
   readonly expiredKeys: number
   readonly expiredFields: number
+  /** Values in pages that were deleted or replaced, and nodes of those that have still to leave memory. */
+  readonly droppedObjects: number
+  readonly droppedPages: number
   readonly hits: number
   readonly misses: number
   readonly errorReplies: number

@@ -3,7 +3,7 @@ import type { MemoryFigure } from '../commands/ports.ts'
 import { type Fields, humanBytes, percentage, ratio } from './info-fields.ts'
 import type { InfoFigures } from './info-figures.ts'
 
-export function memoryFields({ memory, maxmemory, server }: InfoFigures): Fields {
+export function memoryFields({ memory, maxmemory, server, stats }: InfoFigures): Fields {
   const figure = (name: MemoryFigure) => memory.get(name) ?? 0
   const used = figure('used')
   const rss = figure('rss')
@@ -45,7 +45,7 @@ export function memoryFields({ memory, maxmemory, server }: InfoFigures): Fields
     ['mem_aof_buffer', figure('binlog')],
     ['mem_allocator', `v8-${server.v8Version}`],
     ['active_defrag_running', 0],
-    ['lazyfree_pending_objects', 0],
-    ['lazyfreed_objects', 0],
+    ['lazyfree_pending_objects', stats.droppedPages],
+    ['lazyfreed_objects', stats.droppedObjects],
   ]
 }

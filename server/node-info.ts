@@ -121,6 +121,8 @@ function statsFigures({ statistics, engine, links }: Node): StatsFigures {
     queryBufferLimitDisconnections: statistics.queryBufferLimitDisconnections,
     expiredKeys: keyspace.expiredKeys,
     expiredFields: keyspace.expiredFields,
+    droppedObjects: keyspace.droppedObjects,
+    droppedPages: keyspace.dropped.length,
     hits: keyspace.hits,
     misses: keyspace.misses,
     errorReplies: statistics.errorReplies,

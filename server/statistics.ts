@@ -18,6 +18,7 @@ interface KeyspaceCounters {
   misses: number
   expiredKeys: number
   expiredFields: number
+  droppedObjects: number
   evictions: number
 }
 
@@ -115,7 +116,7 @@ export class Statistics implements StatisticsPort {
     this.errorReplies = 0
     this.errorCodes.clear()
     for (const counters of this.commands.values()) Object.assign(counters, { calls: 0, micros: 0, rejected: 0, failed: 0 })
-    Object.assign(this.keyspace, { hits: 0, misses: 0, expiredKeys: 0, expiredFields: 0, evictions: 0 })
+    Object.assign(this.keyspace, { hits: 0, misses: 0, expiredKeys: 0, expiredFields: 0, droppedObjects: 0, evictions: 0 })
     const { commandsPerSecond, inputPerSecond, outputPerSecond, replicationInputPerSecond, replicationOutputPerSecond } = this
     const rates = [commandsPerSecond, inputPerSecond, outputPerSecond, replicationInputPerSecond, replicationOutputPerSecond]
     for (const rate of rates) rate.reset()

@@ -89,6 +89,8 @@ export class Keyspace {
   misses = 0
   expiredKeys = 0
   expiredFields = 0
+  /** Values in pages that were deleted or replaced: what is freed in the background. */
+  droppedObjects = 0
   evictions = 0
   diskReads = 0
   private frozenBatch: FrozenBatch | null = null

@@ -41,8 +41,13 @@ export function moveTo(value: LargeValue, db: Database): void {
   else value.object.moveTo(db)
 }
 
+function databaseOf(value: LargeValue): Database {
+  return value instanceof Rope ? value.db : value.object.db
+}
+
 /** It is no longer any key's. */
 export function dropPages(value: LargeValue): void {
+  if (objectIdOfValue(value) !== 0) databaseOf(value).keyspace.droppedObjects++
   if (value instanceof Rope) value.drop()
   else value.object.drop()
 }

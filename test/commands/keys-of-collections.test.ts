@@ -104,6 +104,21 @@ test('MOVE takes a large collection to another database', async () => {
   assert.is(run('SCARD', 'many'), MANY.length - 1)
 })
 
+test('what is freed in the background is counted, small values are not', () => {
+  const { run, keyspace } = start()
+  run('SADD', 'many', ...MANY)
+  run('SADD', 'few', 'a')
+  run('DEL', 'few')
+  assert.is(keyspace.droppedObjects, 0)
+  run('COPY', 'many', 'copy')
+  run('UNLINK', 'many')
+  run('RENAME', 'copy', 'many')
+  assert.is(keyspace.droppedObjects, 1)
+  run('HSET', 'h', 'f', 'v')
+  run('COPY', 'h', 'many', 'REPLACE')
+  assert.is(keyspace.droppedObjects, 2)
+})
+
 test('MEMORY USAGE of a collection counts the pages that are in memory', async () => {
   const { run, toDisk } = start()
   run('SADD', 'many', ...MANY)

@@ -8,7 +8,7 @@ import { Statistics } from '../../server/statistics.ts'
 const [ping, echo] = connection as unknown as readonly [Command, Command]
 
 function harness() {
-  const keyspace = { hits: 0, misses: 0, expiredKeys: 0, expiredFields: 0, evictions: 0 }
+  const keyspace = { hits: 0, misses: 0, expiredKeys: 0, expiredFields: 0, droppedObjects: 0, evictions: 0 }
   let resets = 0
   const statistics = new Statistics(keyspace, () => resets++)
   return { keyspace, statistics, resets: () => resets }
@@ -54,12 +54,12 @@ test('a reset zeroes everything and leaves the holders of counters connected', (
   const counters = statistics.counters(ping)
   Object.assign(counters, { calls: 3, micros: 4, rejected: 5, failed: 6 })
   Object.assign(statistics, { connectionsReceived: 1, netInputBytes: 2, errorReplies: 3, reads: 4 })
-  Object.assign(keyspace, { hits: 1, misses: 2, expiredKeys: 3, expiredFields: 5, evictions: 4 })
+  Object.assign(keyspace, { hits: 1, misses: 2, expiredKeys: 3, expiredFields: 5, droppedObjects: 6, evictions: 4 })
   statistics.error('ERR x')
   statistics.reset()
   assert.equal(counters, { calls: 0, micros: 0, rejected: 0, failed: 0 })
   assert.is(statistics.counters(ping), counters)
-  assert.equal(keyspace, { hits: 0, misses: 0, expiredKeys: 0, expiredFields: 0, evictions: 0 })
+  assert.equal(keyspace, { hits: 0, misses: 0, expiredKeys: 0, expiredFields: 0, droppedObjects: 0, evictions: 0 })
   assert.equal([statistics.connectionsReceived, statistics.netInputBytes, statistics.errorReplies, statistics.reads], [0, 0, 0, 0])
   assert.is(statistics.errors().size, 0)
   assert.is(resets(), 1)

@@ -60,6 +60,8 @@ export function infoFigures(): InfoFigures {
       queryBufferLimitDisconnections: 0,
       expiredKeys: 1,
       expiredFields: 1,
+      droppedObjects: 4,
+      droppedPages: 2,
       hits: 5,
       misses: 6,
       errorReplies: 4,
