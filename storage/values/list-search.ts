@@ -1,6 +1,6 @@
 /**
- * Looking for a value in a list, from either end. The first search of a list compares all elements on its way; the second leaves a filter in each
- * leaf (tree/leaf-filter.ts), and from then on few leaves are looked into. Leaves that had to be read from disk and have nothing leave memory again.
+ * Looking for a value in a list, from either end. The first search of a list compares all elements on its way; those after it leave filters in
+ * leaves (tree/leaf-filter.ts), and from then on few leaves are looked into. Leaves that had to be read from disk and have nothing leave memory again.
  */
 import type { Bytes } from '../bytes.ts'
 import { FILTER_BYTES, hashOf, LeafFilter } from '../tree/leaf-filter.ts'
@@ -8,6 +8,8 @@ import type { TreeNode } from '../tree/node.ts'
 import type { Pages } from '../tree/pages.ts'
 import type { List } from './list.ts'
 
+/** So many a search makes, that none takes much longer than comparing everything does. */
+const FILTERS_PER_SEARCH = 500
 /** Small leaves are compared as fast as a filter is asked. */
 const FILTERED_MIN_ELEMENTS = 16
 
@@ -38,6 +40,7 @@ class Search {
   private readonly forward: boolean
   private readonly count: number
   private skip: number
+  private filtersLeft: number
   /** Positions from `low` to before `high` are looked at. */
   private readonly low: number
   private readonly high: number
@@ -49,6 +52,7 @@ class Search {
     this.hash = hashOf(value)
     this.forward = from === 'head'
     this.skip = skip
+    this.filtersLeft = list.isSearched ? FILTERS_PER_SEARCH : 0
     this.count = count
     this.low = this.forward ? 0 : Math.max(0, size - length)
     this.high = this.forward ? Math.min(size, length) : size
@@ -103,7 +107,10 @@ class Search {
     const values = leaf.values as Bytes[]
     const first = Math.max(0, this.low - before)
     const last = Math.min(values.length, this.high - before)
-    if (this.list.isSearched && leaf.filter === null && leaf.pages !== null && values.length >= FILTERED_MIN_ELEMENTS) addFilter(leaf)
+    if (leaf.filter === null && this.filtersLeft > 0 && leaf.pages !== null && values.length >= FILTERED_MIN_ELEMENTS) {
+      this.filtersLeft--
+      addFilter(leaf)
+    }
     if (this.forward) {
       for (let i = values.indexOf(value, first); i >= 0 && i < last && !this.isDone; i = values.indexOf(value, i + 1)) {
         if (this.skip > 0) this.skip--
