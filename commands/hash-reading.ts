@@ -66,8 +66,10 @@ const hvals = command({
 
 /** So many draws hit nothing but fields past their deadline before the live ones are listed. */
 const MAX_MISSES = 100
-/** More than this are not drawn in one call: the reply must fit in memory. */
-const MAX_DRAWN = 10_000_000
+/** Fields that a negative count may ask for. Redis has no limit and would fill its memory. */
+const MAX_DRAWN = 2 ** 24
+/** From this part of a hash on, a walk is cheaper than drawing. */
+const WALK_FROM = 1 / 3
 
 /** HRANDFIELD key [count [WITHVALUES]] */
 const hrandfield = command({
@@ -141,9 +143,9 @@ function drawAgainAndAgain(hash: Hash, count: number, random: Random): Drawn[] {
 
 /** All of them where there are no more than so many. */
 function drawDistinct(hash: Hash, count: number, random: Random): Drawn[] {
-  const { fields } = hash
-  if (count >= hash.liveSize) return liveFields(hash)
-  if (hash.liveSize < fields.count) return shuffled(liveFields(hash), count, random)
+  const { fields, liveSize } = hash
+  if (count >= liveSize) return liveFields(hash)
+  if (liveSize < fields.count || count > liveSize * WALK_FROM) return chosen(hash, count, random)
   // Floyd's sampling: each set of ranks is as likely as any other, and each takes one draw.
   const ranks = new Set<number>()
   for (let top = fields.count - count; top < fields.count; top++) {
@@ -167,15 +169,17 @@ function liveFields(hash: Hash): Drawn[] {
   return live
 }
 
-/** The first `count` after so many have been put in a random order. */
-function shuffled(list: Drawn[], count: number, random: Random): Drawn[] {
-  for (let i = 0; i < count; i++) {
-    const j = i + Math.floor(random() * (list.length - i))
-    const drawn = list[j]!
-    list[j] = list[i]!
-    list[i] = drawn
+/** One walk that decides about each field: selection sampling, Knuth's algorithm S. */
+function chosen(hash: Hash, count: number, random: Random): Drawn[] {
+  const drawn: Drawn[] = []
+  let left = hash.liveSize
+  for (const cursor = hash.fields.cursor(0); drawn.length < count && cursor.next(); ) {
+    const value = hash.liveValue(cursor.value)
+    if (value === undefined) continue
+    if (random() * left < count - drawn.length) drawn.push({ field: cursor.key, value })
+    left--
   }
-  return list.slice(0, count)
+  return drawn
 }
 
 const pairsOf: CollectionScan<Hash> = {
