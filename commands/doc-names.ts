@@ -25,7 +25,7 @@ const TOKEN_NAMES: Readonly<Record<string, string>> = {
 
 const INTEGERS = new Set(
   `bit bits client-id count cursor db decrement destination-db entries-added entries-read frequency index index1 index2 len limit
-  milliseconds min-match-len min-idle-time ms num-matches numkeys numlocal numreplicas offset port protover rank seconds ttl version weight
+  milliseconds min-match-len min-idle-time ms num-matches numfields numkeys numlocal numreplicas offset port protover rank seconds ttl version weight
   increment end start stop timeout value`.split(/\s+/),
 )
 const DOUBLES = new Set('height latitude longitude radius score width'.split(' '))
