@@ -21,7 +21,7 @@ import { DEFAULT_COUNT, invalidCursor, isStart, matchesAll, rangeOf, requireCurs
 import { readAs } from './values.ts'
 
 /** Adds what an element is in the reply, or nothing for one that is past its deadline. */
-export type ElementReply<T extends Collection> = (found: Reply[], value: T, key: Bytes, treeValue: TreeValue) => void
+type ElementReply<T extends Collection> = (found: Reply[], value: T, key: Bytes, treeValue: TreeValue) => void
 
 export interface CollectionScan<T extends Collection> {
   readonly type: CollectionClass<T>
