@@ -40,7 +40,7 @@ function tail<T>(list: T[], at: number): T[] {
   return list.length === 0 ? list : list.splice(at)
 }
 
-/** Where the bytes before and after are about the same. */
+/** Where the bytes before and after are about the same; of an inner node each part has two children at least. */
 function middleOf(node: TreeNode): number {
   const { layout } = node.tree
   const { length } = node
@@ -51,7 +51,7 @@ function middleOf(node: TreeNode): number {
     left -= node.level === 0 ? elementBytes(layout, key, node.values[at]) : childBytes(key)
     at++
   }
-  return Math.max(1, at)
+  return node.level === 0 ? Math.max(1, at) : Math.min(Math.max(2, at), length - 2)
 }
 
 /** What stands between the elements before a position of a node and those from it on: as short as can be. */

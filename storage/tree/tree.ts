@@ -29,6 +29,10 @@ export interface PageLimits {
 
 export const DEFAULT_PAGE_LIMITS: PageLimits = { inlineBytes: 2048, pageBytes: 4096, pageElements: 256 }
 
+/** Fewer are never too many, whatever their size: inner nodes that were split into single children would make their parents grow for ever. */
+const LEAF_FEWEST = 2
+const INNER_FEWEST = 4
+
 /** So many pages are read to say how large a tree is, no more. */
 const MEASURED_PAGES = 16
 
@@ -281,7 +285,7 @@ export class Tree {
     if (this.object.pages === null) return false
     const { pageBytes, pageElements } = this.object.db.keyspace.pageLimits
     const { length } = node
-    return length > 1 && (node.bytes > pageBytes || length > pageElements)
+    return length >= (node.level === 0 ? LEAF_FEWEST : INNER_FEWEST) && (node.bytes > pageBytes || length > pageElements)
   }
 
   /** A node has left memory. */

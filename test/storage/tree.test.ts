@@ -6,7 +6,7 @@ import { Keyspace } from '../../storage/keyspace.ts'
 import { decodeMeta } from '../../storage/meta.ts'
 import { META_KEY } from '../../storage/records.ts'
 import type { TreeValue } from '../../storage/tree/node.ts'
-import type { Tree } from '../../storage/tree/tree.ts'
+import { DEFAULT_PAGE_LIMITS, type Tree } from '../../storage/tree/tree.ts'
 import { type Collection, type CollectionClass, newCollection } from '../../storage/values/collection.ts'
 import { List } from '../../storage/values/list.ts'
 import { Stream } from '../../storage/values/stream.ts'
@@ -207,6 +207,25 @@ test('elements of any size have their place', () => {
   for (const length of [0, 1, 127, 128, 16_383, 16_384, 70_000]) tree.set(`k${length}`, 'x'.repeat(length))
   for (const length of [0, 1, 127, 128, 16_383, 16_384, 70_000]) assert.is((tree.get(`k${length}`) as Bytes).length, length)
   assert.is(checkTree(tree).length, 7)
+})
+
+test('keys whose separators are longer than a page have their place', () => {
+  for (const limits of [TINY, DEFAULT_PAGE_LIMITS]) {
+    const keyspace = made()
+    keyspace.pageLimits = limits
+    const value = newCollection(keyspace.database(0), Stream)
+    keyspace.database(0).create('k', value)
+    const tree = value.object.tree(0)
+    const prefix = 'x'.repeat(limits.pageBytes * 2)
+    for (let i = 0; i < 200; i++) tree.set(`${prefix}${(i * 77) % 200}`, '')
+    assert.is(checkTree(tree).length, 200)
+    assert.ok(tree.rootNode().level < 12)
+    for (let i = 0; i < 200; i++) {
+      assert.is(tree.delete(`${prefix}${(i * 31) % 200}`), true)
+      if (i % 10 === 0) checkTree(tree)
+    }
+    checkAccounts(keyspace)
+  }
 })
 
 test('a value may be filled before it is a key’s', () => {
