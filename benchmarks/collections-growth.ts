@@ -56,7 +56,7 @@ export async function growth(options: GrowthOptions): Promise<GrowthResult> {
     try {
       const connection = await Connection.open(program.port)
       for (const [index, size] of sizes.entries()) {
-        await load(connection, kind, sizes[index - 1] ?? 0, size)
+        await load(connection, kind, sizes[index - 1] ?? 0, size, 'random')
         // The compilers of a server that has just started are busy.
         if (index === 0) for (const operation of operations) await cost(connection, operation, size, options.requests)
         for (const operation of operations) {

@@ -1,11 +1,10 @@
 /** Collections far larger than `cache-memory`: what loading them costs, single requests, memory, and what is left when they go. */
 import { type LatencyRow, measureLatency } from './collections-latency.ts'
-import { type Kind, loadRequests } from './collections-operations.ts'
+import { type Kind, loadRequests, type Order } from './collections-operations.ts'
 import { type Removal, removals } from './collections-removal.ts'
 import { batchesOf, Connection } from './connection.ts'
 import { endProgram, type Program, peakResidentBytes, residentBytes, startProgram } from './programs.ts'
 
-const ELEMENTS_PER_COMMAND = 100
 const COMMANDS_PER_WRITE = 10
 const WINDOW = 50
 /** Reads of another collection that drive a collection's pages out: one for each page that the cache can hold at most. */
@@ -17,6 +16,7 @@ const ELSEWHERE = 10_000_000
 export interface HugeOptions {
   readonly kinds: readonly Kind[]
   readonly elements: number
+  readonly order: Order
   readonly cacheBytes: number
   readonly samples: number
   /** After each removal, PING is measured for so long. */
@@ -34,6 +34,7 @@ interface Phase {
 
 export interface HugeResult {
   readonly elements: number
+  readonly order: Order
   readonly cacheBytes: number
   readonly phases: Phase[]
   readonly latencies: LatencyRow[]
@@ -41,14 +42,14 @@ export interface HugeResult {
 }
 
 export async function huge(options: HugeOptions): Promise<HugeResult> {
-  const { kinds, elements, cacheBytes, samples, note } = options
+  const { kinds, elements, order, cacheBytes, samples, note } = options
   const program = await startProgram('haypile', ['--cache-memory', String(cacheBytes)])
   const phases: Phase[] = []
   const latencies: LatencyRow[] = []
   try {
     const connection = await Connection.open(program.port)
     for (const kind of kinds) {
-      const elementsPerSecond = await load(connection, kind, 0, elements)
+      const elementsPerSecond = await load(connection, kind, 0, elements, order)
       phases.push(phaseOf(program, `${kind.name}: load`, elementsPerSecond))
       note(`${kind.name}: ${Math.round(elementsPerSecond)} elements/s loaded`)
     }
@@ -64,16 +65,16 @@ export async function huge(options: HugeOptions): Promise<HugeResult> {
     const gone = await removals(program, connection, options)
     phases.push(phaseOf(program, 'removed', null))
     connection.close()
-    return { elements, cacheBytes, phases, latencies, removals: gone }
+    return { elements, order, cacheBytes, phases, latencies, removals: gone }
   } finally {
     await endProgram(program)
   }
 }
 
 /** Elements a second. Fails where they are not all there at the end. */
-export async function load(connection: Connection, kind: Kind, from: number, to: number): Promise<number> {
+export async function load(connection: Connection, kind: Kind, from: number, to: number, order: Order): Promise<number> {
   const startedAt = performance.now()
-  await connection.pipeline(batchesOf(loadRequests(kind, from, to, ELEMENTS_PER_COMMAND), COMMANDS_PER_WRITE), WINDOW)
+  await connection.pipeline(batchesOf(loadRequests(kind, from, to, order), COMMANDS_PER_WRITE), WINDOW)
   const seconds = (performance.now() - startedAt) / 1000
   const count = await connection.request(kind.count)
   if (count !== to) throw new Error(`the ${kind.name} has ${count} elements, not ${to}`)

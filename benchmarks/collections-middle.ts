@@ -39,7 +39,7 @@ export async function middle({ elements, samples, names, note }: MiddleOptions):
     const program = await startProgram(name)
     try {
       const connection = await Connection.open(program.port)
-      await load(connection, list, 0, elements)
+      await load(connection, list, 0, elements, 'ascending')
       const first = Math.floor(elements / 2 - (samples * APART) / 2)
       for (const [index, operation] of OPERATIONS.entries()) {
         const requests = Array.from({ length: samples }, (_, k) => encode(operation.words(first + k * APART, k)))

@@ -1,6 +1,6 @@
 /**
- * Large collections, and what is asked of them. Elements have numbers. A collection of n has the elements 0 to n - 1, put in in this order,
- * and their names are in no order. Of a list, element i is at position i.
+ * Large collections, and what is asked of them. Elements have numbers. A collection of n has the elements 0 to n - 1, and their names
+ * are in this order. Of a list, element i is at position i.
  */
 import type { ParsedReply } from 'redis-parser'
 import { encode } from './connection.ts'
@@ -20,12 +20,18 @@ export interface Kind {
   readonly operations: readonly Operation[]
   /** The number of elements. */
   readonly count: string
-  /** One command that puts the elements `from` to before `to` into it. */
-  readonly load: (from: number, to: number) => string
+  /** The command that puts elements into it, and what it says of each. */
+  readonly load: readonly string[]
+  readonly words: (number: number) => readonly (string | number)[]
 }
 
-/** Elements that are put in and taken out have numbers from here on. */
-const NEW = 3_000_000_000
+const ELEMENTS_PER_COMMAND = 100
+
+/** The order in which elements are put in; lists have one only. */
+export type Order = 'ascending' | 'random'
+
+/** A prime: its multiples modulo a number that it does not divide are all numbers below that, in no order to speak of. */
+const STRIDE = 7_368_787
 
 /** A bijection of the 32-bit integers: the finalizer of MurmurHash3. */
 export function scramble(number: number): number {
@@ -35,26 +41,27 @@ export function scramble(number: number): number {
   return (hash ^ (hash >>> 16)) >>> 0
 }
 
-/** 20 bytes. */
-export const element = (number: number) => `element:${String(scramble(number)).padStart(12, '0')}`
+/** 20 bytes. In a sorted set its number is its score. */
+export const element = (number: number) => `element:${String(number).padStart(12, '0')}`
 /** 20 bytes. */
 const value = (number: number) => `value:${String(number).padStart(14, '0')}`
-const score = (number: number) => scramble(number ^ 0x5bd1e995)
 
 /** The number of an element for the k-th request; each operation has its own `salt`, so that it does not find in memory what another one read. */
 const some = (k: number, salt: number, size: number) => scramble(k ^ scramble(salt)) % size
+/** One that is not there, anywhere among them. */
+const newElement = (k: number, salt: number, size: number) => `${element(some(k, salt, size))}.${k}`
 const middle = (size: number) => size >> 1
 const textOf = (reply: ParsedReply) => (reply as Buffer).latin1Slice()
 
-export function* loadRequests(kind: Kind, from: number, to: number, perCommand: number): Generator<string> {
-  for (let at = from; at < to; at += perCommand) yield kind.load(at, Math.min(to, at + perCommand))
-}
-
-function loader(command: string, key: string, words: (number: number) => readonly (string | number)[]): Kind['load'] {
-  return (from, to) => {
-    const request: (string | number)[] = [command, key]
-    for (let number = from; number < to; number++) request.push(...words(number))
-    return encode(request)
+/** Commands that put the elements `from` to before `to` into it. */
+export function* loadRequests(kind: Kind, from: number, to: number, order: Order): Generator<string> {
+  const stride = order === 'ascending' || kind === list ? 1 : STRIDE
+  for (let at = from; at < to; at += ELEMENTS_PER_COMMAND) {
+    const words: (string | number)[] = [...kind.load]
+    for (let index = at; index < Math.min(to, at + ELEMENTS_PER_COMMAND); index++) {
+      words.push(...kind.words(from + (((index - from) * stride) % (to - from))))
+    }
+    yield encode(words)
   }
 }
 
@@ -62,14 +69,15 @@ const hash: Kind = {
   name: 'hash',
   key: 'a-hash',
   count: encode(['HLEN', 'a-hash']),
-  load: loader('HSET', 'a-hash', (number) => [element(number), value(number)]),
+  load: ['HSET', 'a-hash'],
+  words: (number) => [element(number), value(number)],
   operations: [
     { name: 'HGET', request: (k, size) => encode(['HGET', 'a-hash', element(some(k, 1, size))]) },
     { name: 'HSET, field there', request: (k, size) => encode(['HSET', 'a-hash', element(some(k, 2, size)), value(k)]) },
     {
       name: 'HSET, field new',
-      request: (k) => encode(['HSET', 'a-hash', element(NEW + k), value(k)]),
-      takeBack: (k) => encode(['HDEL', 'a-hash', element(NEW + k)]),
+      request: (k, size) => encode(['HSET', 'a-hash', newElement(k, 13, size), value(k)]),
+      takeBack: (k, size) => encode(['HDEL', 'a-hash', newElement(k, 13, size)]),
     },
     {
       name: 'HDEL',
@@ -84,7 +92,8 @@ export const list: Kind = {
   name: 'list',
   key: 'a-list',
   count: encode(['LLEN', 'a-list']),
-  load: loader('RPUSH', 'a-list', (number) => [element(number)]),
+  load: ['RPUSH', 'a-list'],
+  words: (number) => [element(number)],
   operations: [
     { name: 'LINDEX, the middle', request: (_k, size) => encode(['LINDEX', 'a-list', middle(size)]) },
     { name: 'LINDEX, any', request: (k, size) => encode(['LINDEX', 'a-list', some(k, 4, size)]) },
@@ -105,13 +114,14 @@ const set: Kind = {
   name: 'set',
   key: 'a-set',
   count: encode(['SCARD', 'a-set']),
-  load: loader('SADD', 'a-set', (number) => [element(number)]),
+  load: ['SADD', 'a-set'],
+  words: (number) => [element(number)],
   operations: [
     { name: 'SISMEMBER', request: (k, size) => encode(['SISMEMBER', 'a-set', element(some(k, 6, size))]) },
     {
       name: 'SADD, new',
-      request: (k) => encode(['SADD', 'a-set', element(NEW + k)]),
-      takeBack: (k) => encode(['SREM', 'a-set', element(NEW + k)]),
+      request: (k, size) => encode(['SADD', 'a-set', newElement(k, 14, size)]),
+      takeBack: (k, size) => encode(['SREM', 'a-set', newElement(k, 14, size)]),
     },
     {
       name: 'SPOP',
@@ -126,13 +136,14 @@ const sortedSet: Kind = {
   name: 'sorted set',
   key: 'a-sorted-set',
   count: encode(['ZCARD', 'a-sorted-set']),
-  load: loader('ZADD', 'a-sorted-set', (number) => [score(number), element(number)]),
+  load: ['ZADD', 'a-sorted-set'],
+  words: (number) => [number, element(number)],
   operations: [
     { name: 'ZSCORE', request: (k, size) => encode(['ZSCORE', 'a-sorted-set', element(some(k, 7, size))]) },
     {
       name: 'ZADD, new',
-      request: (k) => encode(['ZADD', 'a-sorted-set', score(NEW + k), element(NEW + k)]),
-      takeBack: (k) => encode(['ZREM', 'a-sorted-set', element(NEW + k)]),
+      request: (k, size) => encode(['ZADD', 'a-sorted-set', some(k, 15, size), newElement(k, 16, size)]),
+      takeBack: (k, size) => encode(['ZREM', 'a-sorted-set', newElement(k, 16, size)]),
     },
     { name: 'ZRANK', request: (k, size) => encode(['ZRANK', 'a-sorted-set', element(some(k, 8, size))]) },
     {
@@ -141,12 +152,12 @@ const sortedSet: Kind = {
     },
     {
       name: 'ZRANGEBYSCORE, 10',
-      request: (k, size) => encode(['ZRANGEBYSCORE', 'a-sorted-set', score(some(k, 10, size)), '+inf', 'LIMIT', 0, 10]),
+      request: (k, size) => encode(['ZRANGEBYSCORE', 'a-sorted-set', some(k, 10, size), '+inf', 'LIMIT', 0, 10]),
     },
     {
       name: 'ZCOUNT',
       request(k, size) {
-        const [one, other] = [score(some(k, 11, size)), score(some(k, 12, size))]
+        const [one, other] = [some(k, 11, size), some(k, 12, size)]
         return encode(['ZCOUNT', 'a-sorted-set', Math.min(one, other), Math.max(one, other)])
       },
     },

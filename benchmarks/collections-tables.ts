@@ -9,8 +9,8 @@ const seconds = (ms: number | null) => (ms === null ? 'not seen' : (ms / 1000).t
 const latencies = ({ p50Us, p99Us, maxUs }: Latencies) => [p50Us, p99Us, maxUs].map((us) => String(Math.round(us))).join(' / ')
 const latenciesMs = ({ p50Us, p99Us, maxUs }: Latencies) => [p50Us, p99Us, maxUs].map((us) => milliseconds(us / 1000)).join(' / ')
 
-export function hugeTables({ elements, cacheBytes, phases, latencies: rows, removals }: HugeResult): string[] {
-  const title = `${perSecond(elements)} elements each, cache-memory ${mebibytes(cacheBytes)}`
+export function hugeTables({ elements, order, cacheBytes, phases, latencies: rows, removals }: HugeResult): string[] {
+  const title = `${perSecond(elements)} elements each, put in in ${order} order, cache-memory ${mebibytes(cacheBytes)}`
   return [
     `${title}:`,
     table(
