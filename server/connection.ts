@@ -155,11 +155,12 @@ export class Connection implements Client, TurnClient {
     this.touched = false
     if (this.sealed.count > 0) this.seal(0)
     else this.send(this.replies.take())
+    this.replies.settle(this.socket.writableLength)
   }
 
   seal(offset: number): void {
     this.touched = false
-    this.sealed.add(offset, this.replies.take())
+    this.sealed.add(offset, this.replies.takeToKeep())
     if (this.closing !== 'after-reply' && this.sealed.count > MAX_SEALED_TURNS) this.holdFor('output')
   }
 

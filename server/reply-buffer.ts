@@ -1,38 +1,160 @@
-/** Encoded replies that have not been sent: text is joined, Buffers stand between. */
+/**
+ * Encoded replies that have not been sent, in order: text, which is joined; Buffers; and from the first long array of strings on, regions of
+ * the arena that all clients share.
+ */
 import type { Socket } from 'node:net'
 import type { Bytes } from '../storage/bytes.ts'
+import { ReplyArena } from './reply-arena.ts'
 import type { ReplySink } from './reply-encoder.ts'
 
 export type Chunks = (Bytes | Buffer)[]
+
+/** Strings from here on are not copied into the arena. */
+const LARGE_BYTES = 16 * 1024
+/** Shorter ones are copied byte by byte: that is faster than a call. */
+const SHORT_BYTES = 24
+const DOLLAR = 0x24
+const ZERO = 0x30
+const CR = 0x0d
+const LF = 0x0a
+
+const arena = new ReplyArena()
 
 export class ReplyBuffer implements ReplySink {
   private out = ''
   private chunks: Chunks = []
   private chunkBytes = 0
+  /** Text goes into the arena. */
+  gathers = false
+  /** Where the region begins that is at the arena's end; -1 where there is none of this buffer's. */
+  private start = -1
+  /** Regions of which piece are held, and how many. */
+  private piece = 0
+  private regions = 0
 
   get bytes(): number {
-    return this.out.length + this.chunkBytes
+    return this.out.length + this.chunkBytes + (this.start < 0 ? 0 : arena.position - this.start)
   }
 
   text(part: Bytes): void {
-    this.out += part
+    if (this.gathers) this.put(part)
+    else this.out += part
   }
 
   chunk(buffer: Buffer): void {
-    if (this.out.length > 0) this.chunks.push(this.out)
-    this.chunkBytes += this.out.length + buffer.length
+    this.endRegion()
+    if (this.out.length > 0) this.push(this.out)
     this.out = ''
-    this.chunks.push(buffer)
+    this.push(buffer)
   }
 
-  /** All of it, in order; the buffer is empty then. */
+  /** Many strings follow. */
+  gather(): void {
+    if (this.gathers) return
+    this.gathers = true
+    const { out } = this
+    this.out = ''
+    if (out.length > 0) this.put(out)
+  }
+
+  /** A bulk string, while it gathers. */
+  bulk(bytes: Bytes): void {
+    const { length } = bytes
+    if (length >= LARGE_BYTES) {
+      this.put(`$${length}\r\n`)
+      this.put(bytes)
+      this.put('\r\n')
+      return
+    }
+    this.reserve(length + 16)
+    const { buffer } = arena
+    let at = arena.position
+    buffer[at++] = DOLLAR
+    if (length < 10) buffer[at++] = ZERO + length
+    else if (length < 100) {
+      buffer[at++] = ZERO + Math.trunc(length / 10)
+      buffer[at++] = ZERO + (length % 10)
+    } else at += buffer.latin1Write(String(length), at)
+    buffer[at++] = CR
+    buffer[at++] = LF
+    if (length > SHORT_BYTES) buffer.latin1Write(bytes, at)
+    else for (let i = 0; i < length; i++) buffer[at + i] = bytes.charCodeAt(i)
+    at += length
+    buffer[at++] = CR
+    buffer[at++] = LF
+    arena.position = at
+  }
+
+  /** All of it, in order, to be sent now; the buffer is empty then. To be followed by `settle`. */
   take(): Chunks {
+    this.endRegion()
     const { chunks } = this
     if (this.out.length > 0) chunks.push(this.out)
     this.out = ''
     this.chunks = []
     this.chunkBytes = 0
+    this.gathers = false
     return chunks
+  }
+
+  /** What was taken last is no longer needed where nothing of it is unsent, else stays the socket's for a while. */
+  settle(unsentBytes: number): void {
+    if (this.regions === 0) return
+    if (unsentBytes === 0) arena.release(this.piece, this.regions)
+    else if (this.piece === arena.piece) {
+      arena.owner?.endRegion()
+      arena.renew(0)
+    }
+    this.regions = 0
+  }
+
+  /** All of it, to be sent some time later. */
+  takeToKeep(): Chunks {
+    const chunks = this.take()
+    this.settle(1)
+    return chunks
+  }
+
+  /** Somebody else goes on writing in the arena, or what follows stands elsewhere. */
+  endRegion(): void {
+    if (this.start < 0) return
+    if (arena.position > this.start) this.push(arena.buffer.subarray(this.start, arena.position))
+    this.start = -1
+    arena.owner = null
+  }
+
+  private put(text: Bytes): void {
+    const { length } = text
+    if (length >= LARGE_BYTES) {
+      this.endRegion()
+      this.push(text)
+      return
+    }
+    this.reserve(length)
+    const { buffer, position } = arena
+    if (length > SHORT_BYTES) buffer.latin1Write(text, position)
+    else for (let i = 0; i < length; i++) buffer[position + i] = text.charCodeAt(i)
+    arena.position = position + length
+  }
+
+  private push(chunk: Bytes | Buffer): void {
+    this.chunkBytes += chunk.length
+    this.chunks.push(chunk)
+  }
+
+  /** Makes sure that this buffer's region is at the end of the arena, with room for so many bytes. */
+  private reserve(bytes: number): void {
+    if (this.start >= 0 && arena.position + bytes <= arena.buffer.length) return
+    this.endRegion()
+    arena.begin(this)
+    if (arena.position + bytes > arena.buffer.length) {
+      arena.renew(bytes)
+      arena.begin(this)
+    }
+    if (this.piece !== arena.piece) this.regions = 0
+    this.piece = arena.piece
+    this.regions++
+    this.start = arena.position
   }
 }
 

@@ -27,15 +27,18 @@ export { formatDouble }
 
 /** Where encoded bytes go, in order. */
 export interface ReplySink {
+  /** Whether it has been told that many strings come: `bulk` is the way for them then. */
+  readonly gathers: boolean
+  gather(): void
+  bulk(bytes: Bytes): void
   text(part: Bytes): void
   chunk(buffer: Buffer): void
 }
 
+/** Arrays of so many replies are worth gathering. */
+const MANY = 8
+
 const PREPARED = 1024
-const DOLLAR = 36
-const ZERO = 48
-const CR = 13
-const LF = 10
 const heads = (kind: string) => Array.from({ length: PREPARED }, (_, number) => `${kind}${number}\r\n`)
 const INTEGERS = heads(':')
 const BULK_HEADS = heads('$')
@@ -108,53 +111,13 @@ function encodeRare(reply: RareReply, resp: 2 | 3, out: ReplySink): void {
 }
 
 function encodeAll(head: Bytes, replies: readonly Reply[], resp: 2 | 3, out: ReplySink): void {
+  if (replies.length >= MANY) out.gather()
   out.text(head)
-  if (replies.length >= PACKED_MIN_REPLIES && isShort(replies[0] as Reply)) encodePacked(replies, resp, out)
-  else for (const reply of replies) encodeReply(reply, resp, out)
-}
-
-/** Lists of short bulk strings are put together in a buffer, which takes half the time of joining texts; longer ones join as fast. */
-const PACKED_MIN_REPLIES = 8
-const PACKED_MAX_BYTES = 512
-/** `$`, up to three digits, and both line ends. */
-const PACKED_HEAD_BYTES = 8
-/** Up to so many bytes a loop is faster than a call. */
-const LOOP_MAX_BYTES = 12
-const packed = Buffer.allocUnsafeSlow(32 * 1024)
-const PACKED_END = packed.length - PACKED_MAX_BYTES - PACKED_HEAD_BYTES
-
-const isShort = (reply: Reply) => typeof reply === 'string' && reply.length <= LOOP_MAX_BYTES
-
-function encodePacked(replies: readonly Reply[], resp: 2 | 3, out: ReplySink): void {
-  let at = 0
-  for (let i = 0; i < replies.length; i++) {
-    const reply = replies[i] as Reply
-    const fits = typeof reply === 'string' && reply.length <= PACKED_MAX_BYTES
-    if (at > 0 && (!fits || at > PACKED_END)) {
-      out.text(packed.latin1Slice(0, at))
-      at = 0
-    }
-    if (fits) at = packBulk(reply, at)
+  const { gathers } = out
+  for (const reply of replies) {
+    if (gathers && typeof reply === 'string') out.bulk(reply)
     else encodeReply(reply, resp, out)
   }
-  if (at > 0) out.text(packed.latin1Slice(0, at))
-}
-
-/** Where the next one goes. */
-function packBulk(bytes: Bytes, start: number): number {
-  const { length } = bytes
-  let at = start
-  packed[at++] = DOLLAR
-  if (length >= 100) packed[at++] = ZERO + ((length / 100) | 0)
-  if (length >= 10) packed[at++] = ZERO + (((length / 10) | 0) % 10)
-  packed[at++] = ZERO + (length % 10)
-  packed[at++] = CR
-  packed[at++] = LF
-  if (length <= LOOP_MAX_BYTES) for (let i = 0; i < length; i++) packed[at++] = bytes.charCodeAt(i)
-  else at += packed.latin1Write(bytes, at)
-  packed[at++] = CR
-  packed[at++] = LF
-  return at
 }
 
 function encodeChunks(length: number, chunks: readonly Buffer[], out: ReplySink): void {

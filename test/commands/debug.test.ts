@@ -22,7 +22,13 @@ const outcome = (work: Promise<Reply>) => work.catch((error: Error) => error.mes
 
 function bytesOf(reply: Reply, resp: 2 | 3): string {
   let bytes = ''
-  encodeReply(reply, resp, { text: (part) => (bytes += part), chunk: (part) => (bytes += part.latin1Slice()) })
+  encodeReply(reply, resp, {
+    text: (part) => (bytes += part),
+    chunk: (part) => (bytes += part.latin1Slice()),
+    gathers: false,
+    gather() {},
+    bulk() {},
+  })
   return bytes
 }
 

@@ -1,0 +1,55 @@
+import { test } from 'uvu'
+import * as assert from 'uvu/assert'
+import { type Chunks, ReplyBuffer } from '../../server/reply-buffer.ts'
+import { encodeReply } from '../../server/reply-encoder.ts'
+import { seeded } from '../support/seed.ts'
+
+const joined = (chunks: Chunks) => chunks.map((chunk) => (typeof chunk === 'string' ? chunk : chunk.latin1Slice())).join('')
+const encoded = (values: readonly string[]) => `*${values.length}\r\n${values.map((value) => `$${value.length}\r\n${value}\r\n`).join('')}`
+
+test('what several clients write by turns comes out whole and in order, whatever is sent at once and what is kept', () => {
+  const { integer, random } = seeded('reply buffer')
+  const clients = Array.from({ length: 5 }, () => ({ buffer: new ReplyBuffer(), expected: '' }))
+  const kept: { chunks: Chunks; expected: string }[] = []
+  for (let step = 0; step < 4000; step++) {
+    const client = clients[integer(clients.length)] as (typeof clients)[number]
+    const { buffer } = client
+    const act = integer(10)
+    if (act < 3) {
+      buffer.text(':1\r\n')
+      client.expected += ':1\r\n'
+    } else if (act < 7) {
+      const longest = random() < 0.02 ? 40_000 : 150
+      const values = Array.from({ length: integer(60) }, () => String.fromCharCode(integer(256)).repeat(integer(longest)))
+      encodeReply(values, 2, buffer)
+      client.expected += encoded(values)
+    } else if (act === 7) {
+      const chunk = Buffer.from('xyz')
+      buffer.chunk(chunk)
+      client.expected += 'xyz'
+    } else {
+      assert.is(buffer.bytes, client.expected.length)
+      const chunks = buffer.take()
+      if (random() < 0.8) {
+        assert.ok(joined(chunks) === client.expected)
+        buffer.settle(0)
+      } else {
+        buffer.settle(1)
+        kept.push({ chunks, expected: client.expected })
+      }
+      client.expected = ''
+      assert.is(buffer.bytes, 0)
+    }
+  }
+  for (const { chunks, expected } of kept) assert.ok(joined(chunks) === expected)
+})
+
+test('nested arrays are gathered with what is around them', () => {
+  const buffer = new ReplyBuffer()
+  const nested = Array.from({ length: 20 }, (_, i) => [`id${i}`, ['field', `value${i}`]])
+  encodeReply(nested, 2, buffer)
+  const expected = `*20\r\n${nested.map(([id, fields]) => `*2\r\n$${(id as string).length}\r\n${id}\r\n${encoded(fields as string[])}`).join('')}`
+  assert.is(joined(buffer.take()), expected)
+})
+
+test.run()
