@@ -18,6 +18,7 @@ export type Reply =
   | SimpleString
   | ErrorReply
   | Double
+  | WrittenDouble
   | MapReply
   | SetReply
   | Push
@@ -52,6 +53,15 @@ export class Double {
 
   constructor(value: number) {
     this.value = value
+  }
+}
+
+/** A RESP3 double that is to be shown with these digits; in RESP2 a bulk string of them. */
+export class WrittenDouble {
+  readonly digits: Bytes
+
+  constructor(digits: Bytes) {
+    this.digits = digits
   }
 }
 

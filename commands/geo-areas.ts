@@ -1,0 +1,131 @@
+/**
+ * Circles and boxes on the earth, and the cells of the grid that cover them: the one of the middle and its eight neighbours, of a size that
+ * these are enough.
+ */
+import {
+  type Area,
+  areaOf,
+  type Cell,
+  cellOf,
+  degreesOf,
+  distanceOf,
+  firstScoreOf,
+  latitudeDistance,
+  longitudeDegreesOf,
+  type Position,
+  STEPS,
+} from './geohash.ts'
+
+/** In meters. */
+export type Size =
+  | { readonly kind: 'circle'; readonly radius: number }
+  | { readonly kind: 'box'; readonly width: number; readonly height: number }
+
+export type Shape = Size & { readonly center: Position }
+
+/** The distance of a position from the shape's center, in meters; -1 where it lies outside. */
+export function distanceWithin(shape: Shape, position: Position): number {
+  const { center } = shape
+  if (shape.kind === 'circle') {
+    const distance = distanceOf(center, position)
+    return distance > shape.radius ? -1 : distance
+  }
+  if (latitudeDistance(position, center) > shape.height / 2) return -1
+  const sameLatitude = { longitude: center.longitude, latitude: position.latitude }
+  if (distanceOf(position, sameLatitude) > shape.width / 2) return -1
+  return distanceOf(center, position)
+}
+
+/** From pole to equator and beyond: where the web maps' plane ends, in meters. */
+const PLANE_METERS = 20037726.37
+
+/** How finely the grid may be cut for a radius in meters so that nine cells cover it. */
+function stepFor(radius: number, latitude: number): number {
+  if (radius === 0) return STEPS
+  let step = 1
+  for (let meters = radius; meters < PLANE_METERS; meters *= 2) step++
+  step -= 2
+  // Cells get narrower towards the poles.
+  if (Math.abs(latitude) > 66) step--
+  if (Math.abs(latitude) > 80) step--
+  return Math.min(Math.max(step, 1), STEPS)
+}
+
+/** What lies outside of these is outside of the shape. */
+function boundsOf(shape: Shape): Area {
+  const { longitude, latitude } = shape.center
+  const width = shape.kind === 'circle' ? shape.radius : shape.width / 2
+  const height = degreesOf(shape.kind === 'circle' ? shape.radius : shape.height / 2)
+  const wide = longitudeDegreesOf(width, latitude < 0 ? latitude - height : latitude + height)
+  return {
+    minLongitude: longitude - wide,
+    maxLongitude: longitude + wide,
+    minLatitude: latitude - height,
+    maxLatitude: latitude + height,
+  }
+}
+
+function radiusOf(shape: Shape): number {
+  return shape.kind === 'circle' ? shape.radius : Math.sqrt((shape.width / 2) ** 2 + (shape.height / 2) ** 2)
+}
+
+/** The cell so many to the east and north; the grid has no ends. */
+function neighbour(cell: Cell, east: number, north: number): Cell {
+  const mask = 2 ** cell.step - 1
+  return {
+    step: cell.step,
+    longitude: east === 0 ? cell.longitude : (cell.longitude + east) & mask,
+    latitude: north === 0 ? cell.latitude : (cell.latitude + north) & mask,
+  }
+}
+
+/** Whether the shape reaches over the cell's neighbours. */
+function isTooSmall(cell: Cell, bounds: Area): boolean {
+  return (
+    areaOf(neighbour(cell, 0, 1)).maxLatitude < bounds.maxLatitude ||
+    areaOf(neighbour(cell, 0, -1)).minLatitude > bounds.minLatitude ||
+    areaOf(neighbour(cell, 1, 0)).maxLongitude < bounds.maxLongitude ||
+    areaOf(neighbour(cell, -1, 0)).minLongitude > bounds.minLongitude
+  )
+}
+
+/** In the order in which Redis looks into them, in steps to the east and to the north: results without an order come in this one. */
+const NEIGHBOURS: readonly (readonly [east: number, north: number])[] = [
+  [0, 0],
+  [0, 1],
+  [0, -1],
+  [1, 0],
+  [-1, 0],
+  [1, 1],
+  [-1, 1],
+  [1, -1],
+  [-1, -1],
+]
+
+/** The cells that a shape's positions lie in. */
+export function cellsCovering(shape: Shape): readonly Cell[] {
+  const bounds = boundsOf(shape)
+  const step = stepFor(radiusOf(shape), shape.center.latitude)
+  let center = cellOf(shape.center, step)
+  if (step > 1 && isTooSmall(center, bounds)) center = cellOf(shape.center, step - 1)
+  const area = areaOf(center)
+  const cells: Cell[] = []
+  for (const [east, north] of NEIGHBOURS) {
+    if (center.step >= 2 && isUseless(east, north, area, bounds)) continue
+    const cell = neighbour(center, east, north)
+    // A few cells go all the way round the earth: neighbours on both sides are the same one.
+    const last = cells.length > 1 ? cells.at(-1) : undefined
+    if (last === undefined || firstScoreOf(last) !== firstScoreOf(cell)) cells.push(cell)
+  }
+  return cells
+}
+
+/** Whether the shape ends before the neighbour on this side begins. */
+function isUseless(east: number, north: number, area: Area, bounds: Area): boolean {
+  return (
+    (north < 0 && area.minLatitude < bounds.minLatitude) ||
+    (north > 0 && area.maxLatitude > bounds.maxLatitude) ||
+    (east < 0 && area.minLongitude < bounds.minLongitude) ||
+    (east > 0 && area.maxLongitude > bounds.maxLongitude)
+  )
+}
