@@ -19,7 +19,7 @@ import { type Harness, harness } from '../support/executor-harness.ts'
 import { type Seeded, seeded } from '../support/seed.ts'
 import { checkTree } from '../support/tree-check.ts'
 
-const ROUNDS = Number(process.env['HAYPILE_ROUNDS'] ?? 4)
+const { HAYPILE_ROUNDS: ROUNDS = '4' } = process.env
 const STEPS = 400
 const TINY = { inlineBytes: 60, pageBytes: 100, pageElements: 5 }
 const KEYS = ['h', 'g', 'k']
@@ -149,7 +149,7 @@ function dueFields({ keyspace }: Harness, key: Bytes): number {
 }
 
 test('hashes do what their twins do, whatever happens to their pages, and so does their log', async () => {
-  for (let round = 0; round < ROUNDS; round++) {
+  for (let round = 0; round < Number(ROUNDS); round++) {
     const seed = seeded('hash model')
     const made = harness([hashes, hashNumbers, hashReading, hashExpiry, keys, expiry, strings])
     const { keyspace } = made
