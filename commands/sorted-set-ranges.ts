@@ -54,6 +54,7 @@ function rangeRequest(args: Args, at: number, kind: RangeKind): RangeRequest {
   if (limit !== -1 && by === 'rank') {
     throw clientError('ERR syntax error, LIMIT is only supported in combination with either BYSCORE or BYLEX')
   }
+  if (by === 'rank') offset = 0 // LIMIT 5 -1 passes, and means nothing
   if (withScores && by === 'lex') throw clientError('ERR syntax error, WITHSCORES not supported in combination with BYLEX')
   const [first, second] = [args[at]!, args[at + 1]!]
   const isSwapped = direction === 'backward' && by !== 'rank'

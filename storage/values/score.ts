@@ -7,7 +7,7 @@
  */
 import type { Bytes } from '../bytes.ts'
 
-export const SCORE_BYTES = 8
+const SCORE_BYTES = 8
 
 const SIGN = 0x80
 
