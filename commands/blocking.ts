@@ -25,13 +25,14 @@ export interface BlockOptions {
 /** What a run function answers that has blocked its client. */
 export const BLOCKED = new NoReply()
 
-const MAX_TIMEOUT_MS = Number(MAX_INT64)
+/** About 2^63 ms after 1970, from now on. */
+const MAX_TIMEOUT_MS = Number(MAX_INT64) - 2e12
 const outOfRange = () => clientError('ERR timeout is out of range')
 
 /** A time-out in seconds, with fractions, as ms; 0 is none. */
 export function requireTimeout(word: Bytes): number {
   const timeoutMs = Math.ceil(secondsOf(word) * 1000)
-  if (timeoutMs > MAX_TIMEOUT_MS - Date.UTC(2020, 0)) throw outOfRange()
+  if (timeoutMs > MAX_TIMEOUT_MS) throw outOfRange()
   if (timeoutMs < 0) throw clientError('ERR timeout is negative')
   return timeoutMs + 0 // no -0
 }

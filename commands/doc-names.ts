@@ -94,6 +94,15 @@ export function alternativesName(parts: readonly ArgumentDoc[]): string {
   return CHOICES[parts.map((part) => (part.token ?? part.name).toLowerCase()).join(' ')] ?? parts.map((part) => part.name).join('-')
 }
 
+/** Of LMOVE's two choices of an end one is where from, the other where to. */
+export function withEndsNamed(documents: ArgumentDoc[]): ArgumentDoc[] {
+  const [from, to] = documents.filter(({ name }) => name === 'where')
+  if (from === undefined || to === undefined) return documents
+  return documents.map((document) =>
+    document === from ? { ...from, name: 'wherefrom' } : document === to ? { ...to, name: 'whereto' } : document,
+  )
+}
+
 /** The type of a placeholder that is no key. */
 export function typeOf(name: string, command: Command): ArgumentType {
   if (name.startsWith('unix-time')) return 'unix-time'

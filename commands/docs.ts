@@ -14,7 +14,7 @@
  * there: a slip in a document must not stop a server.
  */
 import type { Command } from './command.ts'
-import { alternativesName, capitalPlaceholders, isTokenWord, keyNames, tokenName, typeOf } from './doc-names.ts'
+import { alternativesName, capitalPlaceholders, isTokenWord, keyNames, tokenName, typeOf, withEndsNamed } from './doc-names.ts'
 
 export type ArgumentType = 'string' | 'integer' | 'double' | 'key' | 'pattern' | 'unix-time' | 'pure-token' | 'oneof' | 'block'
 
@@ -112,7 +112,7 @@ class Builder {
       if (i === from && isChoice(nodes[i])) i++
       documents.push(this.withToken(node, nodes.slice(from, i)))
     }
-    return documents
+    return withEndsNamed(documents)
   }
 
   group(group: GroupNode): ArgumentDoc {

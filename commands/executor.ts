@@ -177,7 +177,10 @@ export class Executor {
     this.clockMs = now
     if (outcome === 'done') this.ran(runtime, client, args, micros)
     if (this.monitors > 0 && runtime.isShown) this.hooks.monitor(client, args)
-    if (this.blockedClients.hasReady) this.blockedClients.serve()
+    if (this.blockedClients.hasReady) {
+      this.blockedClients.serve()
+      this.clockMs = this.monotonicMs() // not this client's time
+    }
     return outcome
   }
 

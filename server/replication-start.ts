@@ -2,6 +2,7 @@
 import type { Session } from '../commands/session.ts'
 import { Refusal } from '../replication/messages.ts'
 import { Replication } from '../replication/replication.ts'
+import type { Bytes } from '../storage/bytes.ts'
 import { systemClock } from '../storage/clock.ts'
 import { dialer } from './dialer.ts'
 import type { ReplicationGate } from './gates.ts'
@@ -13,11 +14,11 @@ import { replicationSettings } from './settings.ts'
 export function startReplication(node: Node): void {
   const { config, engine, executor, gates, clients, statistics, log } = node
   // Whoever is blocked when this node begins to follow a master, or another one, is told so: as Redis does it.
-  let followed = engine.identity.master
+  let followed = followedBy(node)
   const endBlocked = () => {
-    const { master } = engine.identity
-    if (master !== followed && master !== null && master !== undefined) executor.blockedClients.endAll()
-    followed = master
+    const now = followedBy(node)
+    if (now !== followed && now !== '') executor.blockedClients.endAll()
+    followed = now
   }
   const replication = new Replication({
     storage: engine,
@@ -65,6 +66,12 @@ function showMaster({ config, engine }: Node): void {
   if (master === undefined) return
   const words = master === null ? [] : [master.host, String(master.port)]
   if (config.list('replicaof').join(' ') !== words.join(' ')) config.setByServer('replicaof', words)
+}
+
+/** Host and port of this node's master; empty where it has none. */
+function followedBy({ engine }: Node): Bytes {
+  const { master } = engine.identity
+  return master === undefined || master === null ? '' : `${master.host} ${master.port}`
 }
 
 const unblocked = () => new Refusal('UNBLOCKED', 'client unblocked via CLIENT UNBLOCK')

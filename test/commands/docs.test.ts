@@ -104,4 +104,14 @@ test('a slip in a syntax line stops nothing', () => {
   assert.is(shortOf('X'), '')
 })
 
+test('LMOVE: the two ends have names of their own', () => {
+  assert.is(
+    shortOf('LMOVE source destination <LEFT | RIGHT> <LEFT | RIGHT>', {
+      group: 'list',
+      keys: [...firstKey('RW'), keyRange(2, 2, 1, 'RW')],
+    }),
+    'source:key@0, destination:key@1, wherefrom:oneof(left:pure-token, right:pure-token), whereto:oneof(left:pure-token, right:pure-token)',
+  )
+})
+
 test.run()
