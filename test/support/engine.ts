@@ -15,6 +15,9 @@ import { hashNumbers } from '../../commands/hash-numbers.ts'
 import { hashReading } from '../../commands/hash-reading.ts'
 import { hashes } from '../../commands/hashes.ts'
 import { keys } from '../../commands/keys.ts'
+import { listMoves } from '../../commands/list-moves.ts'
+import { listSearches } from '../../commands/list-searches.ts'
+import { lists } from '../../commands/lists.ts'
 import type { ServerPort } from '../../commands/ports.ts'
 import type { Reply } from '../../commands/reply.ts'
 import { setAlgebra } from '../../commands/set-algebra.ts'
@@ -60,6 +63,9 @@ const FAMILIES: readonly (readonly Command[])[] = [
   strings,
   stringNumbers,
   stringRanges,
+  lists,
+  listSearches,
+  listMoves,
   hashes,
   hashNumbers,
   hashReading,
