@@ -2,8 +2,8 @@
  * DEBUG: what tests and people who look for faults need. Refused unless `enable-debug-command` allows it.
  *
  * Where we differ from Redis: subcommands about C's structures tell of ours or are missing; those about what does not exist here (packed
- * lists, resizing of hash tables, RDB checksums, the AOF's buffer) are accepted and do nothing; RELOAD and LOADAOF both checkpoint, drop what is in memory and recover from
- * disk; POPULATE is logged as the writes it makes.
+ * lists, resizing of hash tables, RDB checksums, the AOF's buffer) are accepted and do nothing; RELOAD and LOADAOF
+ * drop what is in memory and recover from disk, RELOAD after a checkpoint; POPULATE is logged as the writes it makes.
  */
 import type { Bytes } from '../storage/bytes.ts'
 import { lowerCase } from '../storage/bytes.ts'
@@ -16,6 +16,7 @@ import { type DebugSubcommand, VALUE_HELP, VALUE_SUBCOMMANDS } from './debug-val
 import { clientError } from './errors.ts'
 import { globMatches } from './glob.ts'
 import { helpReply } from './help.ts'
+import type { ServerPort } from './ports.ts'
 import { reading } from './reading.ts'
 import { OK, type Reply, SimpleString } from './reply.ts'
 import type { Session } from './session.ts'
@@ -37,7 +38,7 @@ const HELP = [
   '    Return a Redis protocol error with <string> as message. Useful for clients',
   '    unit tests to simulate Redis errors.',
   'LOADAOF',
-  '    Write a checkpoint and recover from disk.',
+  '    Recover from disk: from the last checkpoint and the binlog since then.',
   'LOG <message>',
   '    Write <message> to the server log.',
   'PAUSE-CRON <0|1>',
@@ -52,8 +53,8 @@ const HELP = [
   'QUICKLIST-PACKED-THRESHOLD <size>',
   '    Accepted, without effect.',
   'RELOAD [option ...]',
-  '    Write a checkpoint and recover from disk. The options MERGE, NOFLUSH and',
-  '    NOSAVE are accepted, without effect.',
+  '    Write a checkpoint, but for NOSAVE, and recover from disk. The options MERGE',
+  '    and NOFLUSH are accepted, without effect.',
   'REPLYBUFFER <subcommand> <value>',
   '    Accepted, without effect.',
   'SET-ACTIVE-EXPIRE <0|1>',
@@ -77,7 +78,17 @@ async function reload({ server }: Context, args: Args): Promise<Reply> {
     if (!['merge', 'noflush', 'nosave'].includes(lowerCase(option)))
       throw clientError('ERR DEBUG RELOAD only supports the MERGE, NOFLUSH and NOSAVE options.')
   }
-  await server.storage.reload()
+  const { storage } = server
+  if (!args.some((option) => isToken(option, 'nosave'))) {
+    await storage.checkpoint().catch((error: unknown) => {
+      throw clientError(`ERR ${error instanceof Error ? error.message : 'the checkpoint failed'}`)
+    })
+  }
+  return await loadAgain(server)
+}
+
+async function loadAgain({ storage }: ServerPort): Promise<Reply> {
+  await storage.reload()
   return OK
 }
 
@@ -139,7 +150,7 @@ const SUBCOMMANDS: Readonly<Record<string, DebugSubcommand>> = {
     },
   },
   help: { arity: 2, run: () => helpReply('debug', [...HELP, ...VALUE_HELP]) },
-  loadaof: { arity: 2, run: reload },
+  loadaof: { arity: 2, run: ({ server }) => loadAgain(server) },
   log: {
     arity: 3,
     run({ server }, args) {

@@ -271,6 +271,7 @@ test('DEBUG reaches the server around it', async () => {
   await runAsync('DEBUG', 'RELOAD', 'nosave', 'noflush')
   await runAsync('DEBUG', 'LOADAOF')
   assert.is(server.storage.reloads, 3)
+  assert.is(server.storage.checkpoints, 1, 'only RELOAD without NOSAVE begins with a checkpoint')
   const text = 'ERR DEBUG RELOAD only supports the MERGE, NOFLUSH and NOSAVE options.'
   assert.is(await outcome(runAsync('DEBUG', 'RELOAD', 'FOO')), text)
 })
