@@ -4,7 +4,8 @@
  */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
-import { dataset, randomCommand, type Words, withoutShortDeadlines } from '../support/random-commands.ts'
+import { dataset, withoutShortDeadlines } from '../support/dataset.ts'
+import { randomCommand, type Words } from '../support/random-commands.ts'
 import { RunningServer } from '../support/running-server.ts'
 import { seeded } from '../support/seed.ts'
 

@@ -5,7 +5,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
-import { dataset, randomCommand, withoutShortDeadlines } from '../support/random-commands.ts'
+import { dataset, withoutShortDeadlines } from '../support/dataset.ts'
+import { randomCommand } from '../support/random-commands.ts'
 import { freePort, RunningServer, until } from '../support/running-server.ts'
 import { seeded } from '../support/seed.ts'
 import { WireClient } from '../support/wire-client.ts'
@@ -19,12 +20,12 @@ if (haveTools('redis-server loads the binlog', 'redis-server', 'redis-check-aof'
     const server = await RunningServer.start({ flags: { 'binlog-file-size': '1mb' } })
     const client = await server.connect()
     for (let sent = 0; sent < COMMANDS; ) {
-      const commands = Array.from({ length: 1 + chance.integer(100) }, () => randomCommand(chance))
+      const commands = Array.from({ length: 1 + chance.integer(100) }, () => randomCommand(chance, 'redis 7.0'))
       await client.pipeline(commands)
       sent += commands.length
     }
     await withoutShortDeadlines(client)
-    const expected = await dataset(client)
+    const expected = await dataset(client, 'redis 7.0')
     assert.ok(expected.size > 30)
     process.kill(server.pid, 'SIGTERM')
     await server.stopped(0)
@@ -42,7 +43,7 @@ if (haveTools('redis-server loads the binlog', 'redis-server', 'redis-check-aof'
     }
     const redis = await startRedisOn(segments.map((name) => readFileSync(join(binlog, name))))
     try {
-      const found = await dataset(redis.client)
+      const found = await dataset(redis.client, 'redis 7.0')
       assert.equal([...found.keys()], [...expected.keys()])
       for (const [key, value] of expected) assert.equal(found.get(key), value, key)
     } finally {

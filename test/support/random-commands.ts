@@ -1,16 +1,22 @@
-/** Writes of every kind, and what they leave: for comparing a server with itself after a crash, or with another. */
-import { until } from './running-server.ts'
+/** Writes of every kind: for comparing what they leave with itself after a crash, or on another server (dataset.ts). */
+import { DATABASES } from './dataset.ts'
+import { type Dialect, randomCollectionCommand } from './random-collections.ts'
 import type { Seeded } from './seed.ts'
-import type { WireClient, WireReply } from './wire-client.ts'
-
-const DATABASES = 3
 
 export type Words = (string | number)[]
 
 /** A command of any kind whose effect depends on what is there, on time or on chance. */
-export function randomCommand(chance: Seeded): Words {
+export function randomCommand(chance: Seeded, dialect: Dialect = 'haypile'): Words {
+  return chance.random() < 0.5 ? randomCollectionCommand(chance, dialect) : randomKeyCommand(chance)
+}
+
+/** Of these keys some are strings from the start, and some become what they are by what happens to them. */
+const KINDS = ['key', 'key', 'key', 'hash', 'list', 'set', 'zset', 'stream', 'sketch', 'geo'] as const
+
+function randomKeyCommand(chance: Seeded): Words {
   const key = `key${chance.integer(60)}`
   const other = `key${chance.integer(60)}`
+  const any = () => `${chance.pick(KINDS)}${chance.integer(8)}`
   const number = `number${chance.integer(10)}`
   const value = String.fromCharCode(...Array.from({ length: chance.integer(30) }, () => chance.integer(256)))
   return chance.pick<Words>([
@@ -35,31 +41,14 @@ export function randomCommand(chance: Seeded): Words {
     ['PEXPIREAT', key, 4_000_000_000_000 + chance.integer(1000)],
     ['PERSIST', key],
     ['PEXPIRE', key, 1 + chance.integer(30)],
-    ['RENAME', key, other],
-    ['COPY', key, other, 'REPLACE'],
-    ['COPY', key, other, 'DB', 1],
-    ['MOVE', key, chance.integer(DATABASES)],
-    ['DEL', key, other],
+    ['PEXPIREAT', any(), 4_000_000_000_000 + chance.integer(1000)],
+    ['PEXPIRE', any(), 1 + chance.integer(30)],
+    ['RENAME', any(), any()],
+    ['COPY', any(), any(), 'REPLACE'],
+    ['COPY', any(), any(), 'DB', 1],
+    ['MOVE', any(), chance.integer(DATABASES)],
+    ['DEL', any(), other],
     ['SELECT', chance.integer(DATABASES)],
     ...(chance.random() < 0.05 ? ([['SWAPDB', 0, 1], ['FLUSHDB']] as Words[]) : []),
   ])
-}
-
-/** Every key of every database with its value and deadline. */
-export async function dataset(client: WireClient): Promise<Map<string, WireReply>> {
-  const all = new Map<string, WireReply>()
-  for (let database = 0; database < DATABASES; database++) {
-    await client.call('SELECT', database)
-    const keys = ((await client.call('KEYS', '*')) as string[]).sort()
-    for (const key of keys) all.set(`${database} ${key}`, await client.pipeline([['GET', key], ['PEXPIRETIME', key]])) // biome-ignore format: one line
-  }
-  return all
-}
-
-/** Waits until keys that end within the next minute have gone. */
-export async function withoutShortDeadlines(client: WireClient): Promise<void> {
-  await until('keys with short deadlines to be gone', async () => {
-    const deadlines = [...(await dataset(client)).values()].map((reply) => (reply as number[])[1] ?? 0)
-    return deadlines.every((deadline) => deadline < 0 || deadline > Date.now() + 60_000)
-  })
 }
