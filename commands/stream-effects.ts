@@ -4,7 +4,8 @@
  * one.
  */
 import type { Bytes } from '../storage/bytes.ts'
-import type { Consumer, Group } from '../storage/values/stream-groups.ts'
+import type { Consumer } from '../storage/values/stream-consumers.ts'
+import type { Group } from '../storage/values/stream-groups.ts'
 import { idText, type Uint64 } from '../storage/values/stream-id.ts'
 import type { Context } from './context.ts'
 

@@ -5,7 +5,8 @@
  */
 import type { Bytes } from '../storage/bytes.ts'
 import { Stream } from '../storage/values/stream.ts'
-import { type Consumer, findGroup, type Group, groupCountOf, groupsOf } from '../storage/values/stream-groups.ts'
+import type { Consumer } from '../storage/values/stream-consumers.ts'
+import { findGroup, type Group, groupCountOf, groupsOf } from '../storage/values/stream-groups.ts'
 import { idText, ZERO_ID } from '../storage/values/stream-id.ts'
 import { isToken, requireClampedInteger } from './args.ts'
 import { type Args, type Command, command, keyRange } from './command.ts'

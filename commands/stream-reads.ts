@@ -7,7 +7,8 @@
 import type { Bytes } from '../storage/bytes.ts'
 import { KIND_STREAM } from '../storage/records.ts'
 import { Stream } from '../storage/values/stream.ts'
-import { type Consumer, findGroup, type Group } from '../storage/values/stream-groups.ts'
+import type { Consumer } from '../storage/values/stream-consumers.ts'
+import { findGroup, type Group } from '../storage/values/stream-groups.ts'
 import { idText, MAX_ID, nextId, plus, ZERO_ID } from '../storage/values/stream-id.ts'
 import { isToken, requireClampedInteger } from './args.ts'
 import { requireTimeoutMs } from './blocking.ts'
@@ -129,26 +130,31 @@ const xreadgroup = command({
     const options = optionsOf(args, 'xreadgroup', context.now)
     const { keysAt, keyCount } = options
     const name = options.group as Bytes
-    const streams: Stream[] = []
+    // A stream that is named twice has one group: what it gets by the first name is gone by the second.
+    const groups: Group[] = []
     const ids: Bytes[] = []
     for (let i = 0; i < keyCount; i++) {
       const key = args[keysAt + i] as Bytes
       const stream = readAs(context.db, key, Stream)
-      if (stream === undefined || findGroup(stream, name) === undefined)
-        throw clientError(`NOGROUP No such key '${key}' or consumer group '${name}' in XREADGROUP with GROUP option`)
-      streams.push(stream)
+      const group = stream === undefined ? undefined : (sameStream(groups, stream) ?? findGroup(stream, name))
+      if (group === undefined) throw clientError(`NOGROUP No such key '${key}' or consumer group '${name}' in XREADGROUP with GROUP option`)
+      groups.push(group)
       ids.push(requireGroupId(args[keysAt + keyCount + i] as Bytes))
     }
     const served: Reply[] = []
     for (let i = 0; i < keyCount; i++) {
       const key = args[keysAt + i] as Bytes
-      const group = findGroup(streams[i] as Stream, name) as Group
-      const entries = serveGroup(context, key, group, ids[i] as Bytes, options)
+      const entries = serveGroup(context, key, groups[i] as Group, ids[i] as Bytes, options)
       if (entries !== null) served.push(key, entries)
     }
     return served.length > 0 ? streamsReply(context, served) : wait(context, args, options, null)
   },
 })
+
+function sameStream(groups: readonly Group[], stream: Stream): Group | undefined {
+  for (const group of groups) if (group.stream === stream) return group
+  return undefined
+}
 
 /** Redis takes the greatest id there is for `>`, and so the other way round. */
 function requireGroupId(word: Bytes): Bytes {

@@ -1,5 +1,5 @@
 /**
- * A stream: entries by id in one tree, the groups that read them in the other (stream-groups.ts). On disk: never renumber.
+ * A stream: entries by id in one tree, the groups that read them in the other (stream-records.ts). On disk: never renumber.
  *
  *   header   version(1) lastId(16) maxDeletedId(16) entriesAdded(8) nextNumber(4), big-endian
  *   entries  id(16, stream-id.ts) -> entry (stream-entry.ts)
