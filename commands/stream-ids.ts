@@ -3,7 +3,7 @@ import type { Bytes } from '../storage/bytes.ts'
 import { idOf, MAX_ID, MAX_UINT64, nextId, previousId, type Uint64, uint64Of, ZERO_ID } from '../storage/values/stream-id.ts'
 import { clientError } from './errors.ts'
 
-export const invalidId = () => clientError('ERR Invalid stream ID specified as stream command argument')
+const invalidId = () => clientError('ERR Invalid stream ID specified as stream command argument')
 export const noGroup = (key: Bytes, group: Bytes) => clientError(`NOGROUP No such key '${key}' or consumer group '${group}'`)
 
 const ZERO = 48
@@ -18,7 +18,7 @@ const LONGEST_ID = 127
 const SPELLED = /^[ \t\n\v\f\r]*\+?(\d+)$/
 
 /** An unsigned 64-bit integer as Redis's ids have it, leading zeros and all; null for what is none. */
-export function uint64OfWord(word: Bytes): Uint64 | null {
+function uint64OfWord(word: Bytes): Uint64 | null {
   let value = 0
   const { length } = word
   if (length > 0 && length <= SAFE_DIGITS) {
