@@ -1,4 +1,8 @@
-/** Sorted sets: members one by one. Ranges are in sorted-set-ranges.ts, what takes several sets in sorted-set-algebra.ts. */
+/**
+ * Sorted sets: members one by one. Ranges are in sorted-set-ranges.ts, what takes several sets in sorted-set-algebra.ts.
+ *
+ * Where we differ from Redis: a score of -0 is 0, as it is in Redis's listpacks, but not in its skiplists.
+ */
 import type { Bytes } from '../storage/bytes.ts'
 import { SortedSet } from '../storage/values/sorted-set.ts'
 import { isToken } from './args.ts'
@@ -256,7 +260,11 @@ const scanOfSortedSets: CollectionScan<SortedSet> = {
   element: (found, _set, member, score) => found.push(member, formatDouble(score as number)),
 }
 
-/** ZSCAN key cursor [MATCH pattern] [COUNT count] */
+/**
+ * ZSCAN key cursor [MATCH pattern] [COUNT count]
+ *
+ * Scores are printed as everywhere; Redis prints those of skiplists with 17 digits here.
+ */
 const zscan = command({
   name: 'zscan',
   group: 'sorted-set',
