@@ -17,8 +17,6 @@ import { blockingHarness, type TestClient } from '../support/blocking-harness.ts
 
 const start = () => blockingHarness([connection, lists, listMoves, blockingLists, strings, keys, expiry, databases])
 
-const _WRONGTYPE = 'WRONGTYPE Operation against a key holding the wrong kind of value'
-
 function isRefused({ replies }: TestClient, text: Bytes): void {
   const reply = replies.at(-1)
   assert.instance(reply, ClientError)

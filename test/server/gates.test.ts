@@ -11,7 +11,7 @@ const READ = { isWrite: false, command: { flags: ['readonly'] } } as unknown as 
 /** A client that counts how often it was told to try again, and then asks the gate about its request as a connection does. */
 function made() {
   const storage = { isReady: false, stalled: null as string | null, diskLow: false, isOverloaded: false }
-  const executor = {} as { gate: Executor['gate']; gated: Executor['gated'] }
+  const executor = {} as { gate: Executor['gate']; isOpen: Executor['isOpen']; gated: Executor['gated'] }
   const gates = new Gates(storage as unknown as Storage, executor as Executor, {} as CommandTable, (run) => run())
   gates.loading = false
   gates.refresh()
@@ -81,6 +81,26 @@ test('a reason that comes and goes between two looks leaves nobody behind', () =
   gates.refresh()
   assert.is(third.verdict, 'hold', 'the pause is still there')
   assert.is(third.tries, 1)
+})
+
+test('whether a command that has waited for its keys can run is asked without holding anybody, and when it can is told', () => {
+  const { gates, executor, storage } = made()
+  const client = { peer: 'client' } as unknown as Client
+  const canRun = (runtime: CommandRuntime) => executor.isOpen(runtime, [], client)
+  let opened = 0
+  gates.opened = () => opened++
+  assert.equal([canRun(WRITE), canRun(READ)], [true, true])
+  storage.diskLow = true // not looked at since
+  assert.equal([canRun(WRITE), canRun(READ), gates.heldCount], [false, true, 0])
+  for (let turn = 0; turn < 3; turn++) gates.refresh()
+  assert.is(opened, 0)
+  storage.diskLow = false
+  gates.refresh()
+  assert.equal([canRun(WRITE), opened], [true, 1])
+  gates.pause(1000, 'all')
+  assert.equal([canRun(WRITE), canRun(READ)], [false, false])
+  gates.unpause()
+  assert.is(opened, 2)
 })
 
 test.run()
