@@ -10,7 +10,9 @@ import { keysOf } from '../commands/key-finder.ts'
 import type { CommandTable } from '../commands/table.ts'
 import type { Bytes } from '../storage/bytes.ts'
 import { readCommand } from '../storage/command-codec.ts'
+import type { Entry } from '../storage/entry.ts'
 import type { Storage } from '../storage/storage.ts'
+import { hasStoredPages } from '../storage/values/value.ts'
 import type { Connection } from './connection.ts'
 
 /** Reasons that only writes have to be asked about. */
@@ -173,7 +175,7 @@ export class Gates {
       if (storage.diskLow) return 'MISCONF Errors writing to the AOF file: No space left on device'
       if (storage.isOverloaded) return 'hold'
     } else if (storage.stalled !== null && this.showsUnwritten(runtime, args, client)) return 'hold'
-    if (this.isReopening && this.needsRecords(runtime, client)) return 'hold'
+    if (this.isReopening && this.needsRecords(runtime, args, client)) return 'hold'
     return null
   }
 
@@ -191,11 +193,14 @@ export class Gates {
     return null
   }
 
-  /** Whether a command may have to read from LevelDB. */
-  private needsRecords({ command, isWrite }: CommandRuntime, client: Client): boolean {
+  /** Whether a command may have to read from LevelDB: keys that are not in memory, or values of which only a part may be. */
+  private needsRecords({ command, isWrite }: CommandRuntime, args: readonly Bytes[], client: Client): boolean {
     if (!isWrite && !command.flags.includes('readonly')) return false
     const db = this.storage.keyspace.database(client.database)
-    return command.runAsync !== undefined || db.keyCount !== db.residentKeys
+    if (command.runAsync !== undefined || db.keyCount !== db.residentKeys) return true
+    if (command.keys === undefined) return false
+    if (command.keys.some(({ begin }) => 'unknown' in begin)) return true
+    return keysOf(command, args).some((position) => mayBePartial(db.resident(args[position] as Bytes)))
   }
 
   /** Whether a read would show what may never have happened. */
@@ -233,4 +238,10 @@ export class Gates {
 
 function replicationReasons({ isReplica, isMasterDown, lacksReplicas, writesPaused }: ReplicationGate): number {
   return (isReplica ? 128 : 0) | (isMasterDown ? 256 : 0) | (lacksReplicas ? 512 : 0) | (writesPaused ? 1024 : 0)
+}
+
+/** Whether pages of an entry's value may be only on disk. */
+function mayBePartial(entry: Entry | undefined): boolean {
+  const value = entry?.value ?? null
+  return value !== null && typeof value !== 'string' && hasStoredPages(value)
 }
