@@ -8,18 +8,33 @@ import { checkRecords } from '../../storage/check-records.ts'
 import { Findings } from '../../storage/check-report.ts'
 import type { Database } from '../../storage/database.ts'
 import type { Deadline } from '../../storage/deadlines.ts'
-import { ENTRY_OVERHEAD_BYTES, type Entry, type Resident } from '../../storage/entry.ts'
+import { ENTRY_OVERHEAD_BYTES, type Entry, type Resident, type Value } from '../../storage/entry.ts'
 import type { KeyMap } from '../../storage/key-map.ts'
 import type { Keyspace } from '../../storage/keyspace.ts'
 import type { NewKeys } from '../../storage/new-keys.ts'
-import { KIND_ROPE, objectIdOf, pageKey, readPage, readRecordKey, readRoot, ropeLengthOf } from '../../storage/records.ts'
+import {
+  dueAtOf,
+  KIND_ROPE,
+  KIND_STRING,
+  objectIdOf,
+  pageKey,
+  type Root,
+  readPage,
+  readRecordKey,
+  readRoot,
+  ropeLengthOf,
+} from '../../storage/records.ts'
+import { readCollection } from '../../storage/values/collection.ts'
 import { CHUNK_BYTES, PAGE_OVERHEAD_BYTES, Rope, type RopePage } from '../../storage/values/rope.ts'
-import { describe, type TwinState } from './engine-model.ts'
+import { collectionText, nodesBelow, residentNodes } from './collection-content.ts'
+import { describe } from './engine-model.ts'
 import type { MemoryRecords } from './memory-records.ts'
 
 interface StoredRoot {
   readonly value: Bytes
   readonly expireAt: number
+  /** See `Entry.dueAt`. */
+  readonly dueAt: number
 }
 
 function privateOf<T>(object: object, name: string): T {
@@ -30,8 +45,12 @@ const PAGE_BYTES = CHUNK_BYTES + PAGE_OVERHEAD_BYTES
 
 const entriesOf = (db: Database): Entry[] => [...privateOf<KeyMap>(db, 'entries').values()]
 
-/** LevelDB's roots by database id and key, each with its whole value; and its deadline index. */
-function storedRoots(records: MemoryRecords): { readonly roots: Map<number, Map<Bytes, StoredRoot>>; readonly deadlines: Deadline[] } {
+/** LevelDB's roots by database id and key, each with its whole value; and its deadline index. Roots of dropped databases have no value. */
+function storedRoots({ records: store, databases }: Keyspace): {
+  readonly roots: Map<number, Map<Bytes, StoredRoot>>
+  readonly deadlines: Deadline[]
+} {
+  const records = store as MemoryRecords
   const roots = new Map<number, Map<Bytes, StoredRoot>>()
   const deadlines: Deadline[] = []
   for (const [bytes, value] of privateOf<readonly (readonly [Bytes, Buffer])[]>(records, 'rows')) {
@@ -41,10 +60,17 @@ function storedRoots(records: MemoryRecords): { readonly roots: Map<number, Map<
     const root = readRoot(value)
     const db = roots.get(key.dbId) ?? new Map<Bytes, StoredRoot>()
     roots.set(key.dbId, db)
-    const text = root.kind === KIND_ROPE ? storedRope(records, objectIdOf(root), ropeLengthOf(root)) : root.payload.latin1Slice()
-    db.set(key.key, { value: text, expireAt: root.expireAt })
+    const owner = databases.find(({ id }) => id === key.dbId)
+    const text = owner === undefined ? '' : storedText(records, owner, root)
+    db.set(key.key, { value: text, expireAt: root.expireAt, dueAt: dueAtOf(root) })
   }
   return { roots, deadlines }
+}
+
+function storedText(records: MemoryRecords, db: Database, root: Root): Bytes {
+  if (root.kind === KIND_STRING) return root.payload.latin1Slice()
+  if (root.kind === KIND_ROPE) return storedRope(records, objectIdOf(root), ropeLengthOf(root))
+  return collectionText(readCollection(db, root))
 }
 
 function storedRope(records: MemoryRecords, objectId: number, length: number): Bytes {
@@ -56,8 +82,13 @@ function storedRope(records: MemoryRecords, objectId: number, length: number): B
   return Buffer.concat(chunks).latin1Slice(0, length)
 }
 
+function textOf(records: MemoryRecords, value: Value): Bytes {
+  if (typeof value === 'string') return value
+  return value instanceof Rope ? ropeText(records, value) : collectionText(value)
+}
+
 /** The value of a resident entry, its missing pages read beside the cache. */
-function residentValue(records: MemoryRecords, rope: Rope): Bytes {
+function ropeText(records: MemoryRecords, rope: Rope): Bytes {
   const pages = privateOf<Map<number, RopePage>>(rope, 'pages')
   const chunks: Buffer[] = []
   for (let index = 0; index < rope.chunkCount; index++) {
@@ -68,14 +99,14 @@ function residentValue(records: MemoryRecords, rope: Rope): Bytes {
 }
 
 /** All that exists, whatever its deadline, by index of the database; nothing becomes resident by it. LevelDB must be open. */
-function contentOf(keyspace: Keyspace): TwinState {
+function contentOf(keyspace: Keyspace): readonly ReadonlyMap<Bytes, StoredRoot>[] {
   const records = keyspace.records as MemoryRecords
-  const { roots } = storedRoots(records)
+  const { roots } = storedRoots(keyspace)
   return keyspace.databases.map((db) => {
     const content = new Map<Bytes, StoredRoot>(roots.get(db.id) ?? [])
-    for (const { key, value, expireAt } of entriesOf(db)) {
+    for (const { key, value, expireAt, dueAt } of entriesOf(db)) {
       if (value === null) content.delete(key)
-      else content.set(key, { value: value instanceof Rope ? residentValue(records, value) : (value as Bytes), expireAt })
+      else content.set(key, { value: textOf(records, value), expireAt, dueAt })
     }
     return content
   })
@@ -89,7 +120,7 @@ export function liveContent(keyspace: Keyspace, now: number): string {
 /** To be called between units, LevelDB open, no failure of a unit before. */
 export function checkMemory(keyspace: Keyspace): void {
   const content = contentOf(keyspace)
-  const stored = storedRoots(keyspace.records as MemoryRecords)
+  const stored = storedRoots(keyspace)
   const hints = deadlineHints(keyspace, stored.deadlines)
   let dirtyBytes = 0
   const dirty = new Set(keyspace.dirty)
@@ -108,11 +139,11 @@ export function checkMemory(keyspace: Keyspace): void {
     assert.is(db.residentKeys, entries.filter((entry) => entry.value !== null).length, `${place}: count of resident keys`)
     dirtyBytes += checkResidents(db, entries, dirty)
     const listed = new Set([...listedKeys(db.newKeys), ...(db.frozenNewKeys === null ? [] : listedKeys(db.frozenNewKeys))])
-    for (const [key, { expireAt }] of exists) {
+    for (const [key, { dueAt }] of exists) {
       assert.ok(listed.has(key) || stored.roots.get(db.id)?.has(key) === true, `${place}: a walk would not find ${key}`)
-      if (expireAt === 0) continue
-      const known = (hints.get(`${db.id} ${key}`) ?? Number.POSITIVE_INFINITY) <= expireAt
-      assert.ok(known || isLoading, `${place}: nobody would notice that ${key} ends at ${expireAt}, horizon ${keyspace.deadlines.horizon}`)
+      if (dueAt === 0) continue
+      const known = (hints.get(`${db.id} ${key}`) ?? Number.POSITIVE_INFINITY) <= dueAt
+      assert.ok(known || isLoading, `${place}: nobody would notice that ${key} is due at ${dueAt}, horizon ${keyspace.deadlines.horizon}`)
     }
   }
   assert.ok(keyspace.dirtyBytes >= dirtyBytes, `dirty: ${keyspace.dirtyBytes} bytes are known of ${dirtyBytes}`)
@@ -127,15 +158,27 @@ export function checkMemoryWhile(loading: boolean, keyspace: Keyspace): void {
   isLoading = false
 }
 
+function bytesInEntry(value: Value | null): number {
+  if (typeof value === 'string') return value.length
+  return value === null || value instanceof Rope ? 0 : value.object.entryBytes
+}
+
 /** The ring and its bytes. Returns the memory of what is dirty. */
 function checkResidents(db: Database, entries: readonly Entry[], dirty: ReadonlySet<object>): number {
   const expected = new Map<Resident, number>()
   for (const entry of entries) {
-    expected.set(entry, ENTRY_OVERHEAD_BYTES + entry.key.length + (typeof entry.value === 'string' ? entry.value.length : 0))
-    if (!(entry.value instanceof Rope)) continue
-    assert.is(entry.value.db, db, `the rope of ${entry.key} belongs to another database`)
-    for (const page of privateOf<Map<number, RopePage>>(entry.value, 'pages').values()) expected.set(page, PAGE_BYTES)
+    const { value } = entry
+    expected.set(entry, ENTRY_OVERHEAD_BYTES + entry.key.length + bytesInEntry(value))
+    if (value === null || typeof value === 'string') continue
+    assert.is(value instanceof Rope ? value.db : value.object.db, db, `the value of ${entry.key} belongs to another database`)
+    if (value instanceof Rope) for (const page of privateOf<Map<number, RopePage>>(value, 'pages').values()) expected.set(page, PAGE_BYTES)
+    else {
+      assert.is(value.object.entry, entry, `the value of ${entry.key} is another key's`)
+      for (const node of residentNodes(value.object)) expected.set(node, node.memory)
+    }
   }
+  // What dropped objects had in memory goes in the background.
+  for (const node of nodesBelow(db.keyspace.dropped)) if (node.pages?.db === db && node.ringIndex >= 0) expected.set(node, node.memory)
   assert.is(db.residents.length, expected.size, 'residents in the ring')
   let bytes = 0
   let dirtyBytes = 0

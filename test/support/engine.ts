@@ -7,37 +7,17 @@
  */
 
 import { type Command, command } from '../../commands/command.ts'
-import { databases } from '../../commands/databases.ts'
 import { Executor, type ExecutorHooks } from '../../commands/executor.ts'
-import { expiry } from '../../commands/expiry.ts'
-import { hashExpiry } from '../../commands/hash-expiry.ts'
-import { hashNumbers } from '../../commands/hash-numbers.ts'
-import { hashReading } from '../../commands/hash-reading.ts'
-import { hashes } from '../../commands/hashes.ts'
-import { keys } from '../../commands/keys.ts'
-import { listMoves } from '../../commands/list-moves.ts'
-import { listSearches } from '../../commands/list-searches.ts'
-import { lists } from '../../commands/lists.ts'
 import type { ServerPort } from '../../commands/ports.ts'
 import type { Reply } from '../../commands/reply.ts'
-import { setAlgebra } from '../../commands/set-algebra.ts'
-import { setRandoms } from '../../commands/set-random.ts'
-import { sets } from '../../commands/sets.ts'
-import { sorts } from '../../commands/sort.ts'
-import { sortedSetAlgebra } from '../../commands/sorted-set-algebra.ts'
-import { sortedSetRandoms } from '../../commands/sorted-set-random.ts'
-import { sortedSetRanges } from '../../commands/sorted-set-ranges.ts'
-import { sortedSetRemoval } from '../../commands/sorted-set-removal.ts'
-import { sortedSets } from '../../commands/sorted-sets.ts'
-import { stringNumbers } from '../../commands/string-numbers.ts'
-import { stringRanges } from '../../commands/string-ranges.ts'
-import { strings } from '../../commands/strings.ts'
 import { CommandTable } from '../../commands/table.ts'
 import { ReplayClient, replayer } from '../../server/replay-client.ts'
 import type { Bytes } from '../../storage/bytes.ts'
 import type { Clock, Random } from '../../storage/clock.ts'
 import type { Log } from '../../storage/log.ts'
 import { Storage, type StorageSettings } from '../../storage/storage.ts'
+import type { PageLimits } from '../../storage/tree/tree.ts'
+import { dataFamilies } from './data-families.ts'
 import { ManualClock } from './manual-clock.ts'
 import { MemoryFiles } from './memory-files.ts'
 import { MemoryRecords } from './memory-records.ts'
@@ -58,31 +38,7 @@ const select = command({
   },
 })
 
-const FAMILIES: readonly (readonly Command[])[] = [
-  [select],
-  strings,
-  stringNumbers,
-  stringRanges,
-  lists,
-  listSearches,
-  listMoves,
-  hashes,
-  hashNumbers,
-  hashReading,
-  hashExpiry,
-  sets,
-  setRandoms,
-  setAlgebra,
-  sortedSets,
-  sortedSetRanges,
-  sortedSetRemoval,
-  sortedSetRandoms,
-  sortedSetAlgebra,
-  sorts,
-  keys,
-  expiry,
-  databases,
-]
+const FAMILIES: readonly (readonly Command[])[] = [[select], ...dataFamilies]
 
 export const DIRECTORY = '/data'
 export const BINLOG_DIRECTORY = '/data/generation-000001/binlog'
@@ -151,6 +107,9 @@ export interface EngineOptions {
   readonly reserveBytes?: number
   readonly databases?: number
   readonly families?: readonly (readonly Command[])[]
+  readonly pageLimits?: PageLimits
+  /** What CONFIG has; a large number for what is not named. */
+  readonly config?: Readonly<Record<string, number>>
 }
 
 const MEBIBYTE = 2 ** 20
@@ -194,13 +153,16 @@ export class Engine {
   readonly client = new EngineClient()
   readonly table: CommandTable
 
-  private constructor(disk: Disk, storage: Storage, logged: Engine['logged'], fatal: unknown[], families: readonly (readonly Command[])[]) {
+  private constructor(disk: Disk, storage: Storage, logged: Engine['logged'], fatal: unknown[], options: EngineOptions) {
     this.disk = disk
     this.storage = storage
     this.logged = logged
     this.fatal = fatal
-    this.table = new CommandTable(families)
-    const server = { table: this.table, config: { number: () => 512 * MEBIBYTE } } as unknown as ServerPort
+    this.table = new CommandTable(options.families ?? FAMILIES)
+    const { config = {}, random = () => 0.5, pageLimits } = options
+    if (pageLimits !== undefined) storage.keyspace.pageLimits = pageLimits
+    const number = (name: string) => config[name] ?? 512 * MEBIBYTE
+    const server = { table: this.table, config: { number }, random } as unknown as ServerPort
     const counters = { calls: 0, micros: 0, rejected: 0, failed: 0 }
     const hooks: ExecutorHooks = {
       counters: () => counters,
@@ -248,7 +210,7 @@ export class Engine {
       settings: settingsOf(options),
       fatal: (error) => fatal.push(error),
     })
-    return new Engine(disk, storage, logged, fatal, options.families ?? FAMILIES)
+    return new Engine(disk, storage, logged, fatal, options)
   }
 
   /** Runs one command in the turn under way, in the client's database; its reply as a plain value, an Error, or 'held' by a gate. */
