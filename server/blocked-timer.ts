@@ -28,12 +28,11 @@ export class BlockedTimer {
     this.turn = turn
   }
 
-  /** To be called after each turn. */
+  /** To be called after each turn. A timer that is set for whom it need not wait any more fires for nothing: rather that than a new one a turn. */
   set(): void {
     const { nextDeadlineMs } = this.blockedClients
-    if (nextDeadlineMs === this.setFor || this.isStopped) return
+    if (nextDeadlineMs >= this.setFor || this.isStopped) return
     this.clear()
-    if (nextDeadlineMs === Number.POSITIVE_INFINITY) return
     this.setFor = nextDeadlineMs
     const delayMs = Math.ceil(nextDeadlineMs - systemClock.monotonicMs())
     this.timer = setTimeout(() => this.fire(), Math.min(Math.max(delayMs, 1), MAX_DELAY_MS))
