@@ -146,7 +146,17 @@ export class List implements Collection {
     const most = isCounted ? SAFETY_BYTES : KIBIBYTE << Math.min(1 - limit, 6)
     if (isCounted && count > Math.trunc(Math.max(limit, 1) / divisor)) return false
     const bytes = isCounted ? most : most / divisor
-    if (count * MIN_ELEMENT_BYTES > bytes) return false
-    return LISTPACK_BYTES + this.elements.bytes + count * ELEMENT_BYTES <= bytes
+    return count * MIN_ELEMENT_BYTES <= bytes && this.takes(bytes - LISTPACK_BYTES - count * ELEMENT_BYTES)
+  }
+
+  /** Whether the elements take so many bytes at most. No page is read beyond the one that is too much. */
+  private takes(bytes: number): boolean {
+    const { elements } = this
+    const root = elements.rootNode()
+    if (root.level === 0) return root.bytes <= bytes
+    if (root.level > 1) return false // hundreds of pages
+    let left = bytes
+    for (let slot = 0; slot < root.length && left >= 0; slot++) left -= elements.childAt(root, slot).bytes
+    return left >= 0
   }
 }
