@@ -3,14 +3,8 @@
  * joins them. It does what server/turn.ts and server/cron.ts do, when the world says so.
  */
 import { connection } from '../../commands/connection.ts'
-import { databases } from '../../commands/databases.ts'
 import { Executor, type ExecutorHooks } from '../../commands/executor.ts'
-import { expiry } from '../../commands/expiry.ts'
-import { keys } from '../../commands/keys.ts'
 import type { ServerPort } from '../../commands/ports.ts'
-import { stringNumbers } from '../../commands/string-numbers.ts'
-import { stringRanges } from '../../commands/string-ranges.ts'
-import { strings } from '../../commands/strings.ts'
 import { CommandTable } from '../../commands/table.ts'
 import type { LinkReplayer } from '../../replication/link.ts'
 import type { AckRequest } from '../../replication/messages.ts'
@@ -21,6 +15,7 @@ import type { Clock } from '../../storage/clock.ts'
 import { randomHex } from '../../storage/identity.ts'
 import type { Log } from '../../storage/log.ts'
 import { Storage } from '../../storage/storage.ts'
+import { dataFamilies } from '../support/data-families.ts'
 import type { Disk } from '../support/engine.ts'
 import type { Seeded } from '../support/seed.ts'
 import type { Network, Party, Socket, SocketEvents } from './network.ts'
@@ -70,7 +65,7 @@ export class SimulatedProcess implements Party {
   private readonly host: ProcessHost
   private readonly clock: Clock
   private readonly chance: Seeded
-  private readonly table = new CommandTable([connection, strings, stringNumbers, stringRanges, keys, expiry, databases])
+  private readonly table = new CommandTable([connection, ...dataFamilies])
   private isTurn = false
   private lastSyncMs = 0
   private lastRoomMs = 0
@@ -110,6 +105,7 @@ export class SimulatedProcess implements Party {
       },
     })
     this.executor = this.makeExecutor(storage)
+    storage.keyspace.pageLimits = settings.pageLimits
     await storage.recover(replayer(this.executor, storage.keyspace))
     this.opened = storage
     if (this.muted) return
@@ -273,7 +269,11 @@ export class SimulatedProcess implements Party {
   }
 
   private makeExecutor(storage: Storage): Executor {
-    const server = { table: this.table, config: { number: () => 2 ** 29 } } as unknown as ServerPort
+    // No two nodes need have the same configuration: what is logged must not depend on it.
+    const limit = Number.parseInt(this.runId.slice(0, 2), 16)
+    const number = (name: string) => (name === 'proto-max-bulk-len' ? 2 ** 29 : limit)
+    const { random } = this.chance
+    const server = { table: this.table, config: { number }, random } as unknown as ServerPort
     const counters = { calls: 0, micros: 0, rejected: 0, failed: 0 }
     const hooks: ExecutorHooks = {
       counters: () => counters,

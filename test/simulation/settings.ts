@@ -2,6 +2,7 @@
 import type { ReplicationSettings } from '../../replication/settings.ts'
 import { defaultReplicationSettings } from '../../replication/settings.ts'
 import type { StorageSettings } from '../../storage/storage.ts'
+import { DEFAULT_PAGE_LIMITS, type PageLimits } from '../../storage/tree/tree.ts'
 import type { Seeded } from '../support/seed.ts'
 
 export const PORT = 6379
@@ -24,6 +25,7 @@ export interface WorldSettings {
   /** So much is there before anything else happens: full syncs are more than a chunk. */
   readonly preloadBytes: number
   readonly storage: StorageSettings
+  readonly pageLimits: PageLimits
   readonly replication: ReplicationSettings
   /** How often each kind of trouble comes, relative to writes (1); 0 is never. */
   readonly trouble: { readonly network: number; readonly crashes: number; readonly disk: number; readonly clocks: number }
@@ -59,6 +61,7 @@ export function drawSettings(chance: Seeded): WorldSettings {
       databases: DATABASES,
       reserveBytes: chance.pick([0, 16 * KIBIBYTE]),
     },
+    pageLimits: chance.pick([DEFAULT_PAGE_LIMITS, { inlineBytes: 100, pageBytes: 200, pageElements: 6 }]),
     replication: {
       ...defaultReplicationSettings(),
       timeoutMs: chance.pick([2000, 4000]),

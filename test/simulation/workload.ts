@@ -1,10 +1,13 @@
 /** What clients write: a few keys in a few databases, so that commands meet; now and then something large, or everything at once. */
 import type { Bytes } from '../../storage/bytes.ts'
+import { randomCollectionCommand } from '../support/random-collections.ts'
 import type { Seeded } from '../support/seed.ts'
 import type { SimulatedProcess } from './process.ts'
 import { DATABASES, type WorldSettings } from './settings.ts'
 
 const KEYS = 40
+/** Collections have keys of these names, with small numbers: random-collections.ts. */
+const KINDS = ['key', 'key', 'key', 'hash', 'list', 'set', 'zset', 'stream'] as const
 
 function randomValue(chance: Seeded): Bytes {
   const length = chance.random() < 0.05 ? chance.integer(chance.random() < 0.2 ? 90_000 : 9000) : chance.integer(60)
@@ -12,10 +15,11 @@ function randomValue(chance: Seeded): Bytes {
 }
 
 function randomWrite(chance: Seeded, now: number): Bytes[] {
-  const key = `key${chance.integer(KEYS)}`
-  const other = `key${chance.integer(KEYS)}`
+  const key = `${chance.pick(KINDS)}${chance.integer(KEYS)}`
+  const other = `${chance.pick(KINDS)}${chance.integer(KEYS)}`
   const number = `number${chance.integer(5)}`
   const soon = String(1 + chance.integer(3000))
+  if (chance.random() < 0.5) return randomCollectionCommand(chance, 'haypile').map(String)
   if (chance.random() < 0.01) return chance.pick([['FLUSHDB'], ['SWAPDB', '0', '1'], ['FLUSHALL']])
   return chance.pick<() => Bytes[]>([
     () => ['SET', key, randomValue(chance)],
@@ -38,12 +42,25 @@ function randomWrite(chance: Seeded, now: number): Bytes[] {
   ])()
 }
 
+/** A command that makes a collection of about so many bytes. */
+function largeCollection(name: Bytes, key: Bytes, bytes: number): Bytes[] {
+  const words = [name, key]
+  for (let left = bytes, index = 0; left >= 0; left -= 20, index++) {
+    if (name === 'ZADD') words.push(String(index % 1000))
+    words.push(`element ${index}`)
+    if (name === 'HSET') words.push('value')
+  }
+  return words
+}
+
 /** Large values in a turn of their own. */
 export function preload(process: SimulatedProcess, chance: Seeded, bytes: number): void {
   process.wake()
   for (let left = bytes, index = 0; left > 0; index++) {
     const length = chance.integer(chance.random() < 0.2 ? 200_000 : 20_000)
-    process.run(index % DATABASES, 'SET', `large${index}`, String.fromCharCode(33 + (index % 90)).repeat(length))
+    const value = String.fromCharCode(33 + (index % 90)).repeat(length)
+    if (index % 2 === 0) process.run(index % DATABASES, 'SET', `large${index}`, value)
+    else process.run(index % DATABASES, ...largeCollection(chance.pick(['HSET', 'RPUSH', 'SADD', 'ZADD']), `large${index}`, length))
     left -= length
   }
 }
