@@ -51,6 +51,15 @@ test('next and previous ids are neighbours, and the ends have none', () => {
   assert.is(idText(previousId(idOf(6, 0))!), '5-18446744073709551615')
 })
 
+test('ids read as their numbers do', () => {
+  const { integer } = seeded('texts of ids')
+  for (let round = 0; round < 2000; round++) {
+    const [ms, seq] = [integer(2 ** integer(54)), integer(2 ** integer(54))]
+    assert.is(idText(idOf(ms, seq)), `${ms}-${seq}`)
+  }
+  for (let power = 0; power <= 15; power++) for (const ms of [10 ** power - 1, 10 ** power]) assert.is(idText(idOf(ms, 0)), `${ms}-0`)
+})
+
 test('sums of 64-bit numbers are exact and of one form', () => {
   assert.is(plus(1, 2), 3)
   assert.is(plus(2 ** 53 - 1, 1), 2n ** 53n)
