@@ -43,8 +43,13 @@ export function scramble(number: number): number {
 
 /** 20 bytes. In a sorted set its number is its score. */
 export const element = (number: number) => `element:${String(number).padStart(12, '0')}`
-/** 20 bytes. */
-const value = (number: number) => `value:${String(number).padStart(14, '0')}`
+/** 20 bytes that hardly compress, as LevelDB would have it. */
+const value = (number: number) => `${word(number)}${word(number + 1)}${word(number + 2).slice(1)}`
+/** 7 letters and digits. */
+const word = (number: number) =>
+  scramble(number ^ 0x5bd1e995)
+    .toString(36)
+    .padStart(7, '0')
 
 /** The number of an element for the k-th request; each operation has its own `salt`, so that it does not find in memory what another one read. */
 const some = (k: number, salt: number, size: number) => scramble(k ^ scramble(salt)) % size
