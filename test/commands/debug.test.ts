@@ -5,14 +5,34 @@ import { expiry } from '../../commands/expiry.ts'
 import { hashExpiry } from '../../commands/hash-expiry.ts'
 import { hashes } from '../../commands/hashes.ts'
 import { keys } from '../../commands/keys.ts'
+import { listMoves } from '../../commands/list-moves.ts'
+import { lists } from '../../commands/lists.ts'
 import { OK, type Reply, type SimpleString } from '../../commands/reply.ts'
 import { sets } from '../../commands/sets.ts'
+import { sortedSets } from '../../commands/sorted-sets.ts'
+import { streamGroups } from '../../commands/stream-groups.ts'
+import { streamReads } from '../../commands/stream-reads.ts'
+import { streams } from '../../commands/streams.ts'
 import { strings } from '../../commands/strings.ts'
 import { encodeReply } from '../../server/reply-encoder.ts'
 import { type Harness, harness } from '../support/executor-harness.ts'
 
 function start(setting = 'yes'): Harness {
-  const made = harness([strings, hashes, hashExpiry, sets, keys, expiry, debug])
+  const made = harness([
+    strings,
+    hashes,
+    hashExpiry,
+    sets,
+    sortedSets,
+    lists,
+    listMoves,
+    streams,
+    streamReads,
+    streamGroups,
+    keys,
+    expiry,
+    debug,
+  ])
   const text = made.server.config.text.bind(made.server.config)
   made.server.config.text = (name) => (name === 'enable-debug-command' ? setting : text(name))
   return made
@@ -181,6 +201,30 @@ test('DEBUG DIGEST tells elements apart wherever they are cut', async () => {
   assert.is(new Set(replies.map(({ text }) => text)).size, 4)
 })
 
+test('DEBUG DIGEST knows scores, positions, and what groups of a stream have read', async () => {
+  const { run, runAsync } = start()
+  const digestAfter = async (key: string, ...words: string[]) => {
+    run(...words)
+    return ((await runAsync('DEBUG', 'DIGEST-VALUE', key)) as SimpleString[])[0]?.text
+  }
+  const steps = [
+    ['z', 'ZADD', 'z', '1', 'a', '2', 'b'],
+    ['z', 'ZADD', 'z', '1.5', 'a'],
+    ['l', 'RPUSH', 'l', 'a', 'b'],
+    ['l', 'LMOVE', 'l', 'l', 'LEFT', 'RIGHT'],
+    ['x', 'XADD', 'x', '1-1', 'f', 'v'],
+    ['x', 'XGROUP', 'CREATE', 'x', 'g', '0'],
+    ['x', 'XREADGROUP', 'GROUP', 'g', 'c', 'STREAMS', 'x', '>'],
+    ['x', 'XACK', 'x', 'g', '1-1'],
+    ['x', 'XSETID', 'x', '5-5'],
+  ] as const
+  const digests: (string | undefined)[] = []
+  for (const [key, ...words] of steps) digests.push(await digestAfter(key, ...words))
+  assert.is(new Set(digests).size, steps.length)
+  assert.is(await digestAfter('z', 'ZADD', 'z', '1', 'a'), digests[0])
+  assert.is(await digestAfter('l', 'LMOVE', 'l', 'l', 'LEFT', 'RIGHT'), digests[2])
+})
+
 test('DEBUG DIGEST takes no notice of fields past their deadline that nobody has deleted yet', async () => {
   const { run, runAsync, advance, keyspace } = start()
   const digest = async () => ((await runAsync('DEBUG', 'DIGEST')) as SimpleString).text
@@ -240,6 +284,12 @@ test('DEBUG OBJECT and its like tell of collections', async () => {
   run('SET', 'a', 'bar')
   assert.match(await text('OBJECT', 'h'), / encoding:listpack serializedlength:4 lru:\d+ lru_seconds_idle:0$/)
   assert.match(await text('OBJECT', 's'), / encoding:hashtable serializedlength:\d+ /)
+  run('RPUSH', 'l', ...Array.from({ length: 3000 }, (_, i) => `element ${i}`))
+  assert.match(
+    await text('OBJECT', 'l'),
+    / encoding:quicklist .* ql_nodes:\d\d ql_avg_node:\d+\.\d\d ql_listpack_max:-2 ql_compressed:0 ql_uncompressed_size:\d{5}$/,
+  )
+  assert.is(await text('QUICKLIST', 'l', '1'), 'Quicklist structure written to the log')
   assert.match(await text('HTSTATS-KEY', 's'), /^Tree 0 stats:\n number of elements: 1000\n levels: 2\n leaf pages: \d+\n inner pages: 1\n/)
   assert.is(await text('HTSTATS-KEY', 'h'), 'ERR The value stored at the specified key is not represented using an hash table')
   assert.is(await text('LISTPACK', 'h'), 'Listpack structure written to the log')
@@ -250,7 +300,7 @@ test('DEBUG OBJECT and its like tell of collections', async () => {
     await text('SDSLEN', 'a'),
     /^key_sds_len:1, key_sds_avail:0, key_zmalloc: \d+, val_sds_len:3, val_sds_avail:0, val_zmalloc: 3$/,
   )
-  assert.match(await text('HTSTATS', '0'), /^\[Dictionary HT\]\n number of elements: 3\n/)
+  assert.match(await text('HTSTATS', '0'), /^\[Dictionary HT\]\n number of elements: 4\n/)
   assert.is(await text('HTSTATS', '99'), 'ERR Out of range database')
   for (const name of ['OBJECT', 'HTSTATS-KEY', 'LISTPACK', 'QUICKLIST', 'SDSLEN']) assert.is(await text(name, 'none'), 'ERR no such key')
 })
