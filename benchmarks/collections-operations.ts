@@ -44,7 +44,7 @@ export function scramble(number: number): number {
 /** 20 bytes. In a sorted set its number is its score. */
 export const element = (number: number) => `element:${String(number).padStart(12, '0')}`
 /** 20 bytes that hardly compress, as LevelDB would have it. */
-const value = (number: number) => `${word(number)}${word(number + 1)}${word(number + 2).slice(1)}`
+const value = (number: number) => `${word(3 * number)}${word(3 * number + 1)}${word(3 * number + 2).slice(1)}`
 /** 7 letters and digits. */
 const word = (number: number) =>
   scramble(number ^ 0x5bd1e995)
