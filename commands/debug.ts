@@ -141,7 +141,7 @@ const SUBCOMMANDS: Readonly<Record<string, DebugSubcommand>> = {
       return OK
     },
   },
-  digest: { arity: 2, run: async ({ keyspace }) => new SimpleString(await reading(databasesDigest(keyspace))) },
+  digest: { arity: 2, run: async ({ keyspace }) => new SimpleString(await databasesDigest(keyspace)) },
   'digest-value': { arity: -2, run: ({ db }, args) => args.slice(2).map((key) => new SimpleString(valueDigest(db, key))) },
   error: {
     arity: 3,
@@ -215,9 +215,14 @@ const debugCommand = command({
     const subcommand = Object.hasOwn(SUBCOMMANDS, name) ? SUBCOMMANDS[name] : undefined
     if (subcommand === undefined || !fits(subcommand.arity, args.length))
       throw clientError(`ERR unknown subcommand or wrong number of arguments for '${args[1].slice(0, 128)}'. Try DEBUG HELP.`)
-    return await subcommand.run(context, args)
+    return await reading(outcomeOf(subcommand, context, args))
   },
 })
+
+/** What it throws becomes a rejection. It has done all that it changes when this returns. */
+async function outcomeOf(subcommand: DebugSubcommand, context: Context, args: Args): Promise<Reply> {
+  return await subcommand.run(context, args)
+}
 
 function fits(arity: number, count: number): boolean {
   return arity < 0 ? count >= -arity : count === arity

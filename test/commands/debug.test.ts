@@ -142,6 +142,7 @@ test('DEBUG DIGEST while LevelDB is being reopened asks its client to come back'
   await records.close()
   const refused = await runAsync('DEBUG', 'DIGEST').catch((error: Error) => error)
   assert.match((refused as Error).message, /^LOADING /)
+  assert.match((await outcome(runAsync('DEBUG', 'OBJECT', 'a'))) as string, /^LOADING /)
   await records.reopen()
   assert.match(((await runAsync('DEBUG', 'DIGEST')) as SimpleString).text, /^[0-9a-f]{40}$/)
 })
