@@ -7,7 +7,7 @@ import type { Bytes } from '../storage/bytes.ts'
 import { Stream } from '../storage/values/stream.ts'
 import type { Consumer } from '../storage/values/stream-consumers.ts'
 import { findGroup, type Group } from '../storage/values/stream-groups.ts'
-import { idText, plus, type Uint64, ZERO_ID } from '../storage/values/stream-id.ts'
+import { idText, increment, type Uint64, ZERO_ID } from '../storage/values/stream-id.ts'
 import { isToken, requireClampedInteger, requireInteger } from './args.ts'
 import { type Args, type Command, command, firstKey } from './command.ts'
 import type { Context } from './context.ts'
@@ -198,7 +198,7 @@ function claim(context: Context, key: Bytes, consumer: Consumer, options: Claim)
     if (pending === undefined && !options.isForced) continue
     if (pending !== undefined && options.minIdleMs > 0 && now - pending.deliveredAt < options.minIdleMs) continue
     const before = pending?.deliveries ?? 1 // by FORCE: as if delivered once already, as Redis has it
-    const deliveries = options.deliveries ?? (options.isJustId ? before : plus(before, 1))
+    const deliveries = options.deliveries ?? (options.isJustId ? before : increment(before))
     group.assign(id, consumer, options.deliveredAt, deliveries)
     log.claim(id, options.deliveredAt, deliveries)
     replies.push(options.isJustId ? idText(id) : entryReply(id, entry))
@@ -280,7 +280,7 @@ function autoclaim(context: Context, key: Bytes, consumer: Consumer, options: Au
       continue
     }
     if (options.minIdleMs > 0 && now - pending.deliveredAt < options.minIdleMs) continue
-    const deliveries = options.isJustId ? pending.deliveries : plus(pending.deliveries, 1)
+    const deliveries = options.isJustId ? pending.deliveries : increment(pending.deliveries)
     claimed.push(options.isJustId ? idText(id) : entryReply(id, entries.value as Bytes))
     group.assign(id, consumer, now, deliveries)
     log.claim(id, now, deliveries)

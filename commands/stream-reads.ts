@@ -9,7 +9,7 @@ import { KIND_STREAM } from '../storage/records.ts'
 import { Stream } from '../storage/values/stream.ts'
 import type { Consumer } from '../storage/values/stream-consumers.ts'
 import { findGroup, type Group } from '../storage/values/stream-groups.ts'
-import { idText, MAX_ID, nextId, plus, ZERO_ID } from '../storage/values/stream-id.ts'
+import { idText, increment, MAX_ID, nextId, ZERO_ID } from '../storage/values/stream-id.ts'
 import { isToken, requireClampedInteger } from './args.ts'
 import { requireTimeoutMs } from './blocking.ts'
 import { type Args, type Command, command } from './command.ts'
@@ -218,7 +218,7 @@ function history(context: Context, key: Bytes, consumer: Consumer, id: Bytes, co
     replies.push(entry ?? [idText(range.id), NULL_ARRAY])
     const pending = entry === undefined ? undefined : group.pending(range.id)
     if (pending === undefined) continue
-    const deliveries = plus(pending.deliveries, 1)
+    const deliveries = increment(pending.deliveries)
     group.assign(range.id, consumer, now, deliveries)
     log.claim(range.id, now, deliveries)
   }

@@ -2,7 +2,7 @@
 import type { Bytes } from '../bytes.ts'
 import type { Stream } from './stream.ts'
 import { Consumer } from './stream-consumers.ts'
-import { MAX_UINT64, plus, putUint64, type Uint64, uint32At, uint64At } from './stream-id.ts'
+import { increment, MAX_UINT64, plus, putUint64, type Uint64, uint32At, uint64At } from './stream-id.ts'
 import {
   CONSUMER,
   countBetween,
@@ -52,7 +52,7 @@ export class Group {
   /** Moves it on to an entry that is delivered now. */
   advance(id: Bytes): void {
     const { stream } = this
-    if (this.entriesRead !== -1 && !stream.hasTombstonesFrom(id)) this.entriesRead = plus(this.entriesRead, 1)
+    if (this.entriesRead !== -1 && !stream.hasTombstonesFrom(id)) this.entriesRead = increment(this.entriesRead)
     else if (stream.entriesAdded !== 0) this.entriesRead = stream.distanceOf(id)
     this.lastId = id
   }

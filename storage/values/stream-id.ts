@@ -10,6 +10,7 @@ export type Uint64 = number | bigint
 export const ZERO_ID: Bytes = '\x00'.repeat(16)
 export const MAX_ID: Bytes = '\xff'.repeat(16)
 export const MAX_UINT64 = 2n ** 64n - 1n
+const MAX_COUNT = 2n ** 63n - 1n
 
 const HIGH = 0x1_0000_0000
 /** High halves from here on make numbers past 2^53. */
@@ -59,6 +60,11 @@ export function plus(a: Uint64, b: Uint64): Uint64 {
     if (Number.isSafeInteger(sum)) return sum
   }
   return uint64Of(BigInt(a) + BigInt(b))
+}
+
+/** One more of what is counted. Counts end where signed 64-bit integers do: clients are shown no more, and the log takes no more. */
+export function increment(count: Uint64): Uint64 {
+  return count === MAX_COUNT ? count : plus(count, 1)
 }
 
 /** A bigint in the one form that Uint64 gives it. */

@@ -69,6 +69,7 @@ test('IDLE, TIME and RETRYCOUNT say what is remembered; times that cannot be are
   assert.equal(claim('TIME', at(2000)), [0, 4])
   assert.equal(claim('IDLE', '99999999999999'), [0, 5])
   assert.equal(claim('RETRYCOUNT', '9223372036854775807'), [0, 9223372036854775807n])
+  assert.equal(claim(), [0, 9223372036854775807n], 'there is no more')
   assert.equal(claim('RETRYCOUNT', '0', 'JUSTID'), [0, 0])
   assert.equal(claim('RETRYCOUNT', '-5'), [0, 1])
 })

@@ -304,6 +304,17 @@ test('the lag is known where nothing is missing from between', () => {
   assert.equal(lag(), [null, 0])
 })
 
+test('counts end where the log can hold no more', () => {
+  const h = withGroup(0)
+  const most = '9223372036854775807'
+  h.run('XSETID', 's', '0-1', 'ENTRIESADDED', most)
+  h.run('XGROUP', 'SETID', 's', 'g', '0', 'ENTRIESREAD', most)
+  h.run('XADD', 's', '1', 'f', 'v')
+  h.takeLogged()
+  read(h, 'c')
+  assert.equal(h.takeLogged().at(-1), ['XGROUP', 'SETID', 's', 'g', '1-0', 'ENTRIESREAD', most])
+})
+
 test('HELP lists the subcommands', () => {
   const h = made()
   assert.match((h.plain('XGROUP', 'HELP') as string[])[1]!, /^CREATE /)
