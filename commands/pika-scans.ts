@@ -68,8 +68,8 @@ async function scanKeys({ db }: Context, range: KeyRange, order: Order, scan: Ke
   const found: Reply[] = []
   let left = scan.count
   let rest: KeyRange | null = range
-  while (rest !== null) {
-    const count = Math.min(WALK_KEYS, Math.max(left + 1, DEFAULT_COUNT))
+  // Steps grow, so that keys of other types are passed over by the thousand.
+  for (let count = Math.min(WALK_KEYS, left + 1); rest !== null; count = Math.min(WALK_KEYS, count * 4)) {
     const step: WalkStep = order === 'forward' ? await walk(db, rest, count) : await walkBack(db, rest, count)
     for (const { key, type } of step.keys) {
       if (type !== scan.type) continue
