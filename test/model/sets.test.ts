@@ -1,0 +1,7 @@
+import { test } from 'uvu'
+import { sets } from '../support/collection-set.ts'
+import { liveWorlds } from '../support/collection-world.ts'
+
+test('sets are what JavaScript’s sets are, whatever storage goes through', () => liveWorlds(sets))
+
+test.run()
