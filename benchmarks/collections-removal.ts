@@ -2,7 +2,7 @@
 import type { Kind } from './collections-operations.ts'
 import { type Connection, encode } from './connection.ts'
 import { startProbe } from './load.ts'
-import { infoField, levelBytes, type Program } from './programs.ts'
+import { ask, infoField, levelBytes, type Program } from './programs.ts'
 
 /** What is dropped is cleared after the next checkpoint, which otherwise may be five minutes away. */
 const CHECKPOINT_SECONDS = 10
@@ -35,7 +35,8 @@ export async function removals(
   connection: Connection,
   { kinds, watchMs }: { readonly kinds: readonly Kind[]; readonly watchMs: number },
 ): Promise<Removal[]> {
-  await connection.ask('SAVE')
+  // One that is under way already has SAVE refused.
+  while (!(await ask(program.port, 'SAVE')).startsWith('+OK')) await new Promise((resolve) => setTimeout(resolve, LOOK_EVERY_MS))
   await connection.ask('CONFIG', 'SET', 'checkpoint-seconds', CHECKPOINT_SECONDS)
   const found: Removal[] = []
   for (const [index, kind] of kinds.entries())
