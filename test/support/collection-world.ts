@@ -200,7 +200,7 @@ class World<V> {
       for (const [index, db] of twin.databases.entries()) {
         for (const key of type.keys) {
           const reply = plainReply(engine.runIn(index, ...type.read(key)))
-          assert.equal(type.seen?.(reply) ?? reply, type.shown(db.get(key), now), `${key} in database ${index}`)
+          assert.equal(type.seen === undefined ? reply : type.seen(reply), type.shown(db.get(key), now), `${key} in database ${index}`)
         }
       }
     })
