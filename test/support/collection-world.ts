@@ -9,7 +9,7 @@ import type { Bytes } from '../../storage/bytes.ts'
 import type { Clock } from '../../storage/clock.ts'
 import { CollectionTwin, ERROR, keyCommand, type TwinType } from './collection-twin.ts'
 import { Disk, Engine, type EngineOptions, nextTurn } from './engine.ts'
-import { checkMemoryWhile, checkStored } from './engine-invariants.ts'
+import { checkMemoryWhile, checkStored, liveContent } from './engine-invariants.ts'
 import { ManualClock } from './manual-clock.ts'
 import { MemoryFiles } from './memory-files.ts'
 import { MemoryRecords } from './memory-records.ts'
@@ -17,12 +17,18 @@ import { fromSeed, type Seeded, seeded } from './seed.ts'
 
 const DATABASES = 3
 
-/** Monotonic time passes by being looked at, so that slices end. */
+/** Monotonic time passes by being looked at, so that slices end: some soon, some late. */
 class TickingClock extends ManualClock implements Clock {
   private ticks = 0
+  private readonly tickMs: number
+
+  constructor(tickMs: number) {
+    super()
+    this.tickMs = tickMs
+  }
 
   override monotonicMs(): number {
-    this.ticks += 0.2
+    this.ticks += this.tickMs
     return super.monotonicMs() + this.ticks
   }
 }
@@ -38,7 +44,9 @@ class World<V> {
   private readonly type: TwinType<V>
   private readonly chance: Seeded
   private readonly twin: CollectionTwin<V>
-  private readonly clock = new TickingClock()
+  private readonly clock: TickingClock
+  /** What there was where a group ends, down to the last byte. */
+  private readonly contents = new Map<number, string>()
   private readonly options: EngineOptions
   private engine: Engine | null = null
   private found: Found | null = null
@@ -51,6 +59,7 @@ class World<V> {
     this.type = type
     this.chance = chance
     this.twin = new CollectionTwin(type, DATABASES)
+    this.clock = new TickingClock(pick([0.1, 0.5, 2]))
     const limit = pick([2, 20, 1000])
     this.options = {
       clock: this.clock,
@@ -113,8 +122,11 @@ class World<V> {
     const engine = await Engine.open(disk, this.options)
     const offset = engine.storage.recovery?.end.offset as number
     this.note(`recovered up to ${offset}`)
+    // Another history begins there.
+    for (const later of [...this.contents.keys()]) if (later > offset) this.contents.delete(later)
     assert.ok(offset >= this.before.atLeast, `recovered up to ${offset}, before ${this.before.atLeast}`)
     this.twin.goBackTo(offset)
+    if (this.found === null) this.compareContent(engine, offset)
     if (this.found === null) this.compare(engine)
     return engine
   }
@@ -162,7 +174,18 @@ class World<V> {
 
   private take(engine: Engine, units: () => void): void {
     assert.is(engine.turn(units), 'written')
-    this.twin.remember(engine.storage.binlog.end.offset)
+    const { offset } = engine.storage.binlog.end
+    this.twin.remember(offset)
+    if (this.chance.integer(3) === 0) this.compareContent(engine, offset)
+  }
+
+  /** What there is at an offset is the same before and after a crash. */
+  private compareContent({ storage }: Engine, offset: number): void {
+    if (storage.checkpointer.isReopening) return
+    const content = liveContent(storage.keyspace, 0)
+    const known = this.contents.get(offset)
+    if (known !== undefined) assert.is(content, known, `all that there is at offset ${offset}`)
+    this.contents.set(offset, content)
   }
 
   private disturb({ disk, storage }: Engine): void {
