@@ -15,9 +15,9 @@ export const REGISTERS = 16_384
 export const HEADER_BYTES = 16
 export const DENSE_BYTES = HEADER_BYTES + (REGISTERS * 6) / 8
 export const DENSE = 0
-export const SPARSE = 1
+const SPARSE = 1
 export const ENCODING_AT = 4
-export const CARDINALITY_AT = 8
+const CARDINALITY_AT = 8
 /** Where the bit is that says that the cardinality is not valid. */
 const INVALID_AT = 15
 const INVALID_BIT = 0x80
