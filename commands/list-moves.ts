@@ -1,10 +1,10 @@
 /** Lists: moving an element from one to another, and taking elements of the first of several. LMOVE, RPOPLPUSH, LMPOP. */
 import type { Bytes } from '../storage/bytes.ts'
 import { List, type ListEnd } from '../storage/values/list.ts'
-import { isToken, Options, requireSafeInteger } from './args.ts'
+import { isToken, Options, requireClampedInteger } from './args.ts'
 import { type Command, command, firstKey, type KeySpec, keyRange } from './command.ts'
 import type { Context } from './context.ts'
-import { clientError, syntaxError } from './errors.ts'
+import { type ClientError, clientError, syntaxError } from './errors.ts'
 import { NULL_ARRAY, type Reply } from './reply.ts'
 import { dropIfEmpty, findAs, writableAs } from './values.ts'
 
@@ -81,16 +81,23 @@ export interface MultiPop {
 const badKeyCount = () => clientError('ERR numkeys should be greater than 0')
 const badCount = () => clientError('ERR count should be greater than 0')
 
+/** Any 64-bit integer above zero. */
+function requirePositive(word: Bytes, error: () => ClientError): number {
+  const value = requireClampedInteger(word, error)
+  if (value < 1) throw error()
+  return value
+}
+
 /** numkeys key [key ...] <LEFT | RIGHT> [COUNT count], from a position on. */
 export function multiPopOf(args: readonly Bytes[], at: number): MultiPop {
-  const keyCount = requireSafeInteger(args[at]!, 1, Number.MAX_SAFE_INTEGER, badKeyCount)
+  const keyCount = requirePositive(args[at]!, badKeyCount)
   const endAt = at + 1 + keyCount
   const end = requireEnd(args[endAt])
   let count = -1
   const options = new Options(args, endAt + 1)
   while (options.more) {
     if (count > 0 || !options.take('count')) throw syntaxError()
-    count = requireSafeInteger(options.value(), 1, Number.MAX_SAFE_INTEGER, badCount)
+    count = requirePositive(options.value(), badCount)
   }
   return { keys: args.slice(at + 1, endAt), end, count: Math.max(1, count) }
 }

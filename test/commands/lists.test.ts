@@ -226,7 +226,7 @@ test('moving the only element of a list to itself keeps the key and its deadline
 test('LMPOP takes from the first list there is, and is logged as that', () => {
   const server = withList('a', 'b', 'c')
   assert.equal(server.run('LMPOP', '2', 'none', 'l', 'LEFT'), ['l', ['a']])
-  assert.equal(server.run('LMPOP', '2', 'none', 'l', 'RIGHT', 'COUNT', '10'), ['l', ['c', 'b']])
+  assert.equal(server.run('LMPOP', '2', 'none', 'l', 'RIGHT', 'COUNT', '9223372036854775807'), ['l', ['c', 'b']])
   assert.is(server.run('LMPOP', '2', 'none', 'l', 'RIGHT'), NULL_ARRAY)
   assert.equal(server.logged(), [
     ['LPOP', 'l', '1'],
