@@ -3,7 +3,7 @@ import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { dataset } from '../support/dataset.ts'
 import { randomCommand, type Words } from '../support/random-commands.ts'
-import { assertEqual, fieldOf, follow, fullSyncs, linked, startReplica, stopAll } from '../support/replicated-servers.ts'
+import { assertEqual, fieldOf, follow, fullSyncs, inStep, linked, startReplica, stopAll } from '../support/replicated-servers.ts'
 import { RunningServer, until } from '../support/running-server.ts'
 import { type Seeded, seeded } from '../support/seed.ts'
 
@@ -97,6 +97,23 @@ test('a replica that takes over goes on where its master was', async () => {
   await onward()
   await assertEqual(replica, master)
   await stopAll(master, replica)
+})
+
+test('PFCOUNT on a replica counts, and changes nothing there', async () => {
+  const master = await RunningServer.start()
+  const replica = await startReplica(master.port)
+  await linked(replica)
+  await master.call('PFADD', 'sketch', 'a', 'b', 'c')
+  await inStep(master, replica)
+  const before = await replica.call('GET', 'sketch')
+  assert.is(await replica.call('PFCOUNT', 'sketch'), 3)
+  assert.is(await replica.call('GET', 'sketch'), before)
+  await assertEqual(master, replica)
+  assert.is(await master.call('PFCOUNT', 'sketch'), 3)
+  await inStep(master, replica)
+  assert.is.not(await replica.call('GET', 'sketch'), before)
+  await assertEqual(master, replica)
+  await stopAll(replica, master)
 })
 
 test.run()
