@@ -9,7 +9,6 @@ import {
   cellOf,
   degreesOf,
   distanceOf,
-  firstScoreOf,
   latitudeDistance,
   longitudeDegreesOf,
   type Position,
@@ -71,7 +70,7 @@ function radiusOf(shape: Shape): number {
 
 /** The cell so many to the east and north; the grid has no ends. */
 function neighbour(cell: Cell, east: number, north: number): Cell {
-  const mask = 2 ** cell.step - 1
+  const mask = (1 << cell.step) - 1
   return {
     step: cell.step,
     longitude: east === 0 ? cell.longitude : (cell.longitude + east) & mask,
@@ -115,7 +114,7 @@ export function cellsCovering(shape: Shape): readonly Cell[] {
     const cell = neighbour(center, east, north)
     // A few cells go all the way round the earth: neighbours on both sides are the same one.
     const last = cells.length > 1 ? cells.at(-1) : undefined
-    if (last === undefined || firstScoreOf(last) !== firstScoreOf(cell)) cells.push(cell)
+    if (last === undefined || last.longitude !== cell.longitude || last.latitude !== cell.latitude) cells.push(cell)
   }
   return cells
 }

@@ -15,6 +15,9 @@ export interface Position {
   readonly latitude: number
 }
 
+/** Cells each way, by the step: powers of two are asked for often enough to be kept. */
+const CELLS: readonly number[] = Array.from({ length: STEPS + 1 }, (_, step) => 2 ** step)
+
 /** Where a position lies in the grid of 2^step cells each way. */
 export interface Cell {
   readonly step: number
@@ -30,15 +33,16 @@ export interface Area {
 }
 
 export function cellOf({ longitude, latitude }: Position, step: number): Cell {
+  const cells = CELLS[step] as number
   return {
     step,
-    longitude: Math.floor(((longitude + MAX_LONGITUDE) / (2 * MAX_LONGITUDE)) * 2 ** step),
-    latitude: Math.floor(((latitude + MAX_LATITUDE) / (2 * MAX_LATITUDE)) * 2 ** step),
+    longitude: Math.floor(((longitude + MAX_LONGITUDE) / (2 * MAX_LONGITUDE)) * cells),
+    latitude: Math.floor(((latitude + MAX_LATITUDE) / (2 * MAX_LATITUDE)) * cells),
   }
 }
 
 export function areaOf({ step, longitude, latitude }: Cell): Area {
-  const cells = 2 ** step
+  const cells = CELLS[step] as number
   return {
     minLongitude: -MAX_LONGITUDE + (longitude / cells) * (2 * MAX_LONGITUDE),
     maxLongitude: -MAX_LONGITUDE + ((longitude + 1) / cells) * (2 * MAX_LONGITUDE),
@@ -53,7 +57,8 @@ export function firstScoreOf(cell: Cell): number {
 }
 
 export function scoresPerCell(step: number): number {
-  return 4 ** (STEPS - step)
+  const side = CELLS[STEPS - step] as number
+  return side * side
 }
 
 export function scoreOf(position: Position): number {
