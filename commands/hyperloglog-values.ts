@@ -2,19 +2,20 @@
 import type { Bytes } from '../storage/bytes.ts'
 import type { Database } from '../storage/database.ts'
 import type { Entry } from '../storage/entry.ts'
-import { EMPTY_SKETCH, estimate, isSketch, REGISTERS } from '../storage/values/hyperloglog.ts'
+import { EMPTY_SKETCH, estimate, HEADER_BYTES, isSketch, LONGEST_BYTES, REGISTERS } from '../storage/values/hyperloglog.ts'
 import type { Sketch } from '../storage/values/sketch.ts'
 import { clientError } from './errors.ts'
 import { requireString } from './values.ts'
 
 export const corrupt = () => clientError('INVALIDOBJ Corrupted HLL object detected')
 
-/** The HyperLogLog of an entry. Throws WRONGTYPE for whatever else. */
+/** The HyperLogLog of an entry. Throws WRONGTYPE for whatever else, and the error for corrupt ones where it is far too long. */
 export function requireSketch(entry: Entry): Bytes {
   const value = requireString(entry)
-  const bytes = typeof value === 'string' ? value : value.read(0, value.length).latin1Slice()
-  if (!isSketch(bytes)) throw clientError('WRONGTYPE Key is not a valid HyperLogLog string value.')
-  return bytes
+  const head = typeof value === 'string' ? value : value.read(0, HEADER_BYTES).latin1Slice()
+  if (!isSketch(head, value.length)) throw clientError('WRONGTYPE Key is not a valid HyperLogLog string value.')
+  if (value.length > LONGEST_BYTES) throw corrupt()
+  return value as Bytes
 }
 
 /** The one of a key that is going to be written; an empty one where there is no such key. Throws WRONGTYPE. */

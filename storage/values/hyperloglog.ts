@@ -22,6 +22,9 @@ const CARDINALITY_AT = 8
 const INVALID_AT = 15
 const INVALID_BIT = 0x80
 
+/** No more than two bytes say something of a register. What is longer is none, whatever it begins with. */
+export const LONGEST_BYTES = HEADER_BYTES + 2 * REGISTERS
+
 const INDEX_BITS = 14
 const HASH_BITS = 50
 const SEED = 0xadc83b19 | 0
@@ -29,11 +32,11 @@ const SEED = 0xadc83b19 | 0
 /** An empty one, whose cardinality is known. */
 export const EMPTY_SKETCH: Bytes = detached(`HYLL\x01${'\0'.repeat(11)}\x7f\xff`)
 
-/** Whether the bytes begin as one of them does and are as long as its encoding demands. */
-export function isSketch(bytes: Bytes): boolean {
-  if (bytes.length < HEADER_BYTES || !bytes.startsWith('HYLL')) return false
-  const encoding = bytes.charCodeAt(ENCODING_AT)
-  return encoding === DENSE ? bytes.length === DENSE_BYTES : encoding === SPARSE
+/** Whether a string of this length that has this head begins as one of them does and is as long as its encoding demands. */
+export function isSketch(head: Bytes, length: number): boolean {
+  if (length < HEADER_BYTES || !head.startsWith('HYLL')) return false
+  const encoding = head.charCodeAt(ENCODING_AT)
+  return encoding === DENSE ? length === DENSE_BYTES : encoding === SPARSE
 }
 
 export function isDense(sketch: Bytes): boolean {

@@ -243,6 +243,22 @@ test('runs that do not spell all registers are found out, and nothing changes', 
   assert.is(plain('GET', 's'), sparse('\x80'))
 })
 
+test('what is far too long is corrupt, however long it is, and nobody reads it', () => {
+  const { run, error } = made()
+  for (const length of [32_785, 70_000, 1_000_000]) {
+    run('SET', 's', sparse('\x7f\xff').padEnd(length, '\x80'))
+    for (const words of [
+      ['PFADD', 's', 'a'],
+      ['PFCOUNT', 's'],
+      ['PFMERGE', 's'],
+      ['PFDEBUG', 'DECODE', 's'],
+    ])
+      assert.is(error(...words), CORRUPT)
+    run('SET', 's', 'x'.repeat(length))
+    assert.is(error('PFADD', 's', 'a'), INVALID)
+  }
+})
+
 test('random bytes in place of a value break nothing', () => {
   const { run, plain } = made()
   const { integer, random } = seeded('hyperloglog damage')
