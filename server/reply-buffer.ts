@@ -12,7 +12,11 @@ export type Chunks = (Bytes | Buffer)[]
 /** Strings from here on are not copied into the arena. */
 const LARGE_BYTES = 16 * 1024
 /** Shorter ones are copied byte by byte: that is faster than a call. */
-const SHORT_BYTES = 24
+const SHORT_BYTES = 8
+/** Others are joined, up to this many bytes, and copied in one go. */
+const RUN_BYTES = 8 * 1024
+/** What stands between two of a run. */
+const BETWEEN = Array.from({ length: 1024 }, (_, length) => `\r\n$${length}\r\n`)
 const DOLLAR = 0x24
 const ZERO = 0x30
 const CR = 0x0d
@@ -26,6 +30,8 @@ export class ReplyBuffer implements ReplySink {
   private chunkBytes = 0
   /** Text goes into the arena. */
   gathers = false
+  /** Bulk strings that are copied into the arena next, without the last line end. */
+  private run = ''
   /** Where the region begins that is at the arena's end; -1 where there is none of this buffer's. */
   private start = -1
   /** Regions of which piece are held, and how many. */
@@ -33,7 +39,8 @@ export class ReplyBuffer implements ReplySink {
   private regions = 0
 
   get bytes(): number {
-    return this.out.length + this.chunkBytes + (this.start < 0 ? 0 : arena.position - this.start)
+    const run = this.run.length === 0 ? 0 : this.run.length + 2
+    return this.out.length + this.chunkBytes + run + (this.start < 0 ? 0 : arena.position - this.start)
   }
 
   text(part: Bytes): void {
@@ -60,29 +67,43 @@ export class ReplyBuffer implements ReplySink {
   /** A bulk string, while it gathers. */
   bulk(bytes: Bytes): void {
     const { length } = bytes
-    if (length >= LARGE_BYTES) {
+    if (this.run.length > 0) {
+      if (length < BETWEEN.length && this.run.length < RUN_BYTES) {
+        this.run += BETWEEN[length] as Bytes
+        this.run += bytes
+        return
+      }
+      this.endRun()
+    }
+    if (length <= SHORT_BYTES) this.shortBulk(bytes)
+    else if (length < BETWEEN.length) this.run = `$${length}\r\n${bytes}`
+    else {
       this.put(`$${length}\r\n`)
       this.put(bytes)
       this.put('\r\n')
-      return
     }
-    this.reserve(length + 16)
+  }
+
+  private shortBulk(bytes: Bytes): void {
+    const { length } = bytes
+    this.reserve(SHORT_BYTES + 6)
     const { buffer } = arena
     let at = arena.position
     buffer[at++] = DOLLAR
-    if (length < 10) buffer[at++] = ZERO + length
-    else if (length < 100) {
-      buffer[at++] = ZERO + Math.trunc(length / 10)
-      buffer[at++] = ZERO + (length % 10)
-    } else at += buffer.latin1Write(String(length), at)
+    buffer[at++] = ZERO + length
     buffer[at++] = CR
     buffer[at++] = LF
-    if (length > SHORT_BYTES) buffer.latin1Write(bytes, at)
-    else for (let i = 0; i < length; i++) buffer[at + i] = bytes.charCodeAt(i)
-    at += length
+    for (let i = 0; i < length; i++) buffer[at++] = bytes.charCodeAt(i)
     buffer[at++] = CR
     buffer[at++] = LF
     arena.position = at
+  }
+
+  private endRun(): void {
+    const { run } = this
+    this.run = ''
+    this.put(run)
+    this.put('\r\n')
   }
 
   /** All of it, in order, to be sent now; the buffer is empty then. To be followed by `settle`. */
@@ -117,6 +138,7 @@ export class ReplyBuffer implements ReplySink {
 
   /** Somebody else goes on writing in the arena, or what follows stands elsewhere. */
   endRegion(): void {
+    if (this.run.length > 0) this.endRun()
     if (this.start < 0) return
     if (arena.position > this.start) this.push(arena.buffer.subarray(this.start, arena.position))
     this.start = -1
@@ -124,6 +146,7 @@ export class ReplyBuffer implements ReplySink {
   }
 
   private put(text: Bytes): void {
+    if (this.run.length > 0) this.endRun()
     const { length } = text
     if (length >= LARGE_BYTES) {
       this.endRegion()
@@ -132,7 +155,7 @@ export class ReplyBuffer implements ReplySink {
     }
     this.reserve(length)
     const { buffer, position } = arena
-    if (length > SHORT_BYTES) buffer.latin1Write(text, position)
+    if (length > SHORT_BYTES * 3) buffer.latin1Write(text, position)
     else for (let i = 0; i < length; i++) buffer[position + i] = text.charCodeAt(i)
     arena.position = position + length
   }

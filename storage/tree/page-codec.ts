@@ -1,10 +1,10 @@
 /**
  * What a page of a tree holds, and what of a small tree lies in its root record. On disk: never renumber.
  *
- *   page     level(1) layout(1) length(varint) item*     layout: bit 0 keyed, bits 1-2 the values (node.ts)
- *   level 0  item: [key] value
- *   above    item: [separator] pageNumber(varint) count(varint)
- *   key, separator, bytes value   length(varint) bytes
+ *   page     level(1) layout(1) length(varint) [key*] item*    layout: bit 0 keyed, bits 1-2 the values (node.ts)
+ *   level 0  item: value
+ *   above    item: pageNumber(varint) count(varint)            keys: separators
+ *   key, bytes value              length(varint) bytes
  *   score value                   IEEE double(8), little-endian
  *   field value                   varint(length * 2 + hasDeadline) [expireAt(8), little-endian double] bytes
  *   varint                        7 bits a byte, least significant first, up to 2^53
@@ -14,21 +14,32 @@ import { DamageError } from '../records.ts'
 import { BYTES_VALUES, FIELD_VALUES, FieldValue, NO_VALUES, SCORE_VALUES, TreeNode, type TreeValue } from './node.ts'
 import type { Tree } from './tree.ts'
 
-/** Short strings are copied byte by byte: that is faster than a call. */
-const SHORT_BYTES = 20
+/** Varints of small numbers, as strings. */
+const SMALL_VARINTS = Array.from({ length: 4096 }, (_, value) =>
+  value < 0x80 ? String.fromCharCode(value) : String.fromCharCode((value & 0x7f) | 0x80, value >>> 7),
+)
+/** Strings that are longer do not wait to be copied. */
+const LONG_BYTES = 4096
 
-/** A growing buffer that pages are written into. */
+/**
+ * A growing buffer that pages are written into. Strings that follow one another are joined and copied in one go, which takes a third of the
+ * time of copying them one by one.
+ */
 export class PageWriter {
   private buffer = Buffer.allocUnsafeSlow(16 * 1024)
   private length = 0
+  /** Bytes that come next. */
+  private run = ''
 
   /** What has been written since `begin`; valid until the next `begin`. */
   get content(): Buffer {
+    this.flush()
     return this.buffer.subarray(0, this.length)
   }
 
   begin(): void {
     this.length = 0
+    this.run = ''
   }
 
   byte(value: number): void {
@@ -65,20 +76,32 @@ export class PageWriter {
 
   /** Bytes without their length. */
   raw(bytes: Bytes): void {
-    const { length } = bytes
-    this.reserve(length)
-    const { buffer } = this
-    if (length > SHORT_BYTES) buffer.latin1Write(bytes, this.length)
-    else for (let i = 0; i < length; i++) buffer[this.length + i] = bytes.charCodeAt(i)
-    this.length += length
+    this.run += bytes
+    if (bytes.length > LONG_BYTES) this.flush()
   }
 
   bytes(bytes: Bytes): void {
-    this.varint(bytes.length)
+    this.size(bytes.length)
     this.raw(bytes)
   }
 
+  /** A number, as a varint, that strings follow. */
+  size(value: number): void {
+    const small = SMALL_VARINTS[value]
+    if (small === undefined) this.varint(value)
+    else this.run += small
+  }
+
+  private flush(): void {
+    const { run } = this
+    if (run.length === 0) return
+    this.run = ''
+    this.reserve(run.length)
+    this.length += this.buffer.latin1Write(run, this.length)
+  }
+
   private reserve(bytes: number): void {
+    if (this.run.length > 0) this.flush()
     if (this.length + bytes <= this.buffer.length) return
     const larger = Buffer.allocUnsafeSlow((this.length + bytes) * 2)
     this.buffer.copy(larger, 0, 0, this.length)
@@ -162,23 +185,23 @@ export function encodePage(writer: PageWriter, node: TreeNode): void {
   writer.byte(level)
   writer.byte(layoutByte(tree))
   writer.varint(length)
+  if (isKeyed) for (let i = 0; i < length; i++) writer.bytes(keys[i] as Bytes)
+  if (level === 0) {
+    if (kind !== NO_VALUES) for (let i = 0; i < length; i++) encodeValue(writer, kind, node.values[i])
+    return
+  }
   for (let i = 0; i < length; i++) {
-    if (isKeyed) writer.bytes(keys[i] as Bytes)
-    if (level === 0) encodeValue(writer, kind, node.values[i])
-    else {
-      const child = node.children[i] as TreeNode | number
-      writer.varint(typeof child === 'number' ? child : child.number)
-      writer.varint(node.counts[i] as number)
-    }
+    const child = node.children[i] as TreeNode | number
+    writer.varint(typeof child === 'number' ? child : child.number)
+    writer.varint(node.counts[i] as number)
   }
 }
 
 function encodeValue(writer: PageWriter, kind: number, value: TreeValue): void {
-  if (kind === NO_VALUES) return
   if (kind === SCORE_VALUES) writer.double(value as number)
   else if (kind === BYTES_VALUES) writer.bytes(value as Bytes)
   else if (typeof value === 'string') {
-    writer.varint(value.length * 2)
+    writer.size(value.length * 2)
     writer.raw(value)
   } else {
     const field = value as FieldValue
@@ -203,13 +226,13 @@ export function decodeNode(reader: PageReader, tree: Tree): TreeNode {
   const length = reader.varint()
   if (length > reader.left + 1) throw new DamageError('page: more elements than bytes')
   const { keys, values, children, counts } = node
-  for (let i = 0; i < length; i++) {
-    if (isKeyed) keys.push(reader.bytes())
-    if (node.level > 0) {
+  if (isKeyed) for (let i = 0; i < length; i++) keys.push(reader.bytes())
+  if (node.level > 0) {
+    for (let i = 0; i < length; i++) {
       children.push(reader.varint())
       counts.push(reader.varint())
-    } else if (kind !== NO_VALUES) values.push(decodeValue(reader, kind))
-  }
+    }
+  } else if (kind !== NO_VALUES) for (let i = 0; i < length; i++) values.push(decodeValue(reader, kind))
   node.measure()
   return node
 }
