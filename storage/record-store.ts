@@ -49,6 +49,8 @@ export interface RecordStore {
   approximateSize(range: RecordRange): Promise<number>
   /** Removes a range, piece by piece: an interrupted clear leaves a part. */
   clear(range: RecordRange): Promise<void>
+  /** Gives the space of what was removed from a range back to the file system. */
+  compact(range: RecordRange): Promise<void>
   /** Closes and opens again: how LevelDB forgets a background error. */
   reopen(): Promise<void>
   close(): Promise<void>
@@ -131,6 +133,10 @@ export class LevelRecords implements RecordStore {
 
   clear(range: RecordRange): Promise<void> {
     return this.level.clear({ gte: range.from, lt: range.before })
+  }
+
+  compact(range: RecordRange): Promise<void> {
+    return this.level.compactRange(range.from, range.before)
   }
 
   async reopen(): Promise<void> {

@@ -283,9 +283,9 @@ export function rootRange(dbId: number, from: Bytes, before?: Bytes): { from: Bu
   }
 }
 
-/** Pages of one object. */
-export function pageRange(objectId: number): { from: Buffer; before: Buffer } {
-  return { from: Buffer.from(pageKey(objectId, 0)), before: Buffer.from(pageKey(objectId + 1, 0)) }
+/** Pages of one object, from a number on. */
+export function pageRange(objectId: number, fromPage = 0): { from: Buffer; before: Buffer } {
+  return { from: Buffer.from(pageKey(objectId, fromPage)), before: Buffer.from(pageKey(objectId + 1, 0)) }
 }
 
 /** Deadlines from a time on to before another, of all databases. */

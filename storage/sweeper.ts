@@ -1,6 +1,9 @@
 /**
  * Clears what dropped objects and databases left in LevelDB, in the background and one after the other. A garbage record is acted on only
  * when the batch that wrote it is down, and removed last, so an interrupted sweep is done again.
+ *
+ * LevelDB gives space back when it compacts, which may be long after. Where much has been cleared it is told to, range by range; what is missed
+ * when the server stops meanwhile comes with LevelDB's own compactions.
  */
 import type { Keyspace } from './keyspace.ts'
 import type { Log } from './log.ts'
@@ -20,6 +23,11 @@ import {
 } from './records.ts'
 
 const ROOTS_PER_BATCH = 500
+/** Objects that took so much are compacted by themselves, in pieces of so many pages; smaller ones together when they come to as much. */
+const COMPACTED_BYTES = 8 * 1024 * 1024
+const COMPACTED_PAGES = 16_384
+/** Of what lies between small objects at least this part must be theirs, or it is left to LevelDB. */
+const SPARSEST = 4
 
 interface Garbage {
   readonly what: number
@@ -32,6 +40,7 @@ export class Sweeper {
   private readonly log: Log
   private readonly queue: Garbage[] = []
   private running: Promise<void> | null = null
+  private small = { bytes: 0, first: Number.POSITIVE_INFINITY, last: 0 }
   private stopped = false
 
   constructor(keyspace: Keyspace, log: Log) {
@@ -115,11 +124,45 @@ export class Sweeper {
   }
 
   private async sweepObject(id: number): Promise<boolean> {
-    await this.records.clear(pageRange(id))
+    const range = pageRange(id)
+    const bytes = await this.records.approximateSize(range)
+    const lastPage = bytes >= COMPACTED_BYTES ? await this.lastPageOf(id) : 0
+    await this.records.clear(range)
+    for (let page = 0; page < lastPage && !this.stopped; page += COMPACTED_PAGES) {
+      await this.records.compact({ from: pageRange(id, page).from, before: pageRange(id, page + COMPACTED_PAGES).from })
+    }
+    if (bytes < COMPACTED_BYTES) await this.compactTogether(id, bytes)
     return true
   }
 
+  /** Small objects: those that are dropped together have often been made together, and lie together. */
+  private async compactTogether(id: number, bytes: number): Promise<void> {
+    const { small } = this
+    small.bytes += bytes
+    small.first = Math.min(small.first, id)
+    small.last = Math.max(small.last, id)
+    if (small.bytes < COMPACTED_BYTES) return
+    this.small = { bytes: 0, first: Number.POSITIVE_INFINITY, last: 0 }
+    const range = { from: pageRange(small.first).from, before: pageRange(small.last).before }
+    if ((await this.records.approximateSize(range)) <= small.bytes * SPARSEST) await this.records.compact(range)
+  }
+
+  private async lastPageOf(id: number): Promise<number> {
+    const iterator = this.records.iterate({ ...pageRange(id), reverse: true, limit: 1 })
+    const [last] = await iterator.next(1).finally(() => iterator.close())
+    const key = last === undefined ? undefined : readRecordKey(last[0])
+    return key?.type === 'page' ? key.pageNumber + 1 : 0
+  }
+
   private async sweepDatabase(id: number): Promise<boolean> {
+    const range = rootRange(id, '')
+    const bytes = await this.records.approximateSize(range)
+    if (!(await this.sweepRoots(id))) return false
+    if (bytes >= COMPACTED_BYTES && !this.stopped) await this.records.compact(range)
+    return true
+  }
+
+  private async sweepRoots(id: number): Promise<boolean> {
     for (;;) {
       if (this.stopped) return false
       const iterator = this.records.iterate({ ...rootRange(id, ''), limit: ROOTS_PER_BATCH })
@@ -130,7 +173,7 @@ export class Sweeper {
         const { key } = readRecordKey(recordKey) as { key: string }
         const root = readRoot(value)
         const objectId = objectIdOf(root)
-        if (objectId !== 0) await this.records.clear(pageRange(objectId))
+        if (objectId !== 0) await this.sweepObject(objectId)
         const dueAt = dueAtOf(root)
         if (dueAt !== 0) batch.remove(deadlineKey(dueAt, id, key))
         batch.remove(recordKey)

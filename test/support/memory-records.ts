@@ -172,6 +172,8 @@ export class MemoryRecords implements RecordStore {
     }
   }
 
+  async compact(_range: RecordRange): Promise<void> {}
+
   async clear(range: RecordRange): Promise<void> {
     this.mustBeOpen()
     const keys = select(this.rows, { from: range.from, before: range.before }).map(([key]) => key)
