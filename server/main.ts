@@ -1,23 +1,16 @@
 #!/usr/bin/env node
 /** The `haypile` program. */
 import { rmSync, writeFileSync } from 'node:fs'
-import { setFlagsFromString } from 'node:v8'
 import { HAYPILE_VERSION } from '../commands/version.ts'
 import { runCheck } from './check-command.ts'
 import { runCommandLine } from './command-line.ts'
 import type { Config } from './config.ts'
+import { setHeapLimits } from './heap.ts'
 import { createLogger } from './log.ts'
 import { Node } from './node.ts'
 
-const MEBIBYTE = 1024 * 1024
-
-/** V8's limit for the old generation: the working set with room for its growth, for a checkpoint's records and for the server itself. */
-function setHeapLimit(cacheBytes: number): void {
-  setFlagsFromString(`--max-old-space-size=${Math.ceil((cacheBytes * 2) / MEBIBYTE) + 512}`)
-}
-
 async function serve(config: Config): Promise<void> {
-  setHeapLimit(config.number('cache-memory'))
+  setHeapLimits(config.number('cache-memory'))
   const log = createLogger(config)
   process.on('uncaughtException', (error) => {
     log.error({ error: error.stack }, 'a bug: ending now, to recover from what is on disk')

@@ -6,10 +6,13 @@ import type { Config } from './config.ts'
 const RESERVE_BYTES = 16 * 1024 * 1024
 const MIN_DIRTY_BYTES = 32 * 1024 * 1024
 
+/** Not more unless told so: a checkpoint has as much again in its batch, and LevelDB once more. */
+const MAX_DIRTY_BYTES = 512 * 1024 * 1024
+
 /** The dirty limit in force: half of the cache where none is set, within reason. */
 function dirtyLimit(config: Config): number {
   const limit = config.number('dirty-limit')
-  return limit > 0 ? limit : Math.max(MIN_DIRTY_BYTES, Math.floor(config.number('cache-memory') / 2))
+  return limit > 0 ? limit : Math.min(MAX_DIRTY_BYTES, Math.max(MIN_DIRTY_BYTES, Math.floor(config.number('cache-memory') / 2)))
 }
 
 export function storageSettings(config: Config): StorageSettings {
