@@ -82,7 +82,7 @@ export function newValue<T extends Collection>(db: Database, type: CollectionCla
 }
 
 /** The collection of an entry that may be missing. Throws WRONGTYPE. */
-export function asType<T extends Collection>(entry: Entry | undefined, type: CollectionClass<T>): T | undefined {
+function asType<T extends Collection>(entry: Entry | undefined, type: CollectionClass<T>): T | undefined {
   if (entry === undefined) return undefined
   const { value } = entry
   if (value instanceof type) return value

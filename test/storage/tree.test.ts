@@ -15,7 +15,8 @@ import { type Seeded, seeded } from '../support/seed.ts'
 import { checkTree } from '../support/tree-check.ts'
 
 const POSITION = { offset: 0, crc: 0 }
-const ROUNDS = Number(process.env['HAYPILE_ROUNDS'] ?? 6)
+const { HAYPILE_ROUNDS: rounds = '6' } = process.env
+const ROUNDS = Number(rounds)
 const TINY = { inlineBytes: 60, pageBytes: 100, pageElements: 5 }
 
 function made(records = new MemoryRecords()) {
