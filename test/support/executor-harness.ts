@@ -37,6 +37,7 @@ export interface Harness {
   readonly records: MemoryRecords
   readonly server: FakeServer
   readonly session: FakeSession
+  readonly executor: Executor
   /** Runs a synchronous command. Throws the ClientError that the client would get. */
   run(...args: Bytes[]): Reply
   /** Runs a command of either sort. */
@@ -100,6 +101,7 @@ export function harness(families: readonly (readonly Command[])[]): Harness {
     records,
     server,
     session,
+    executor,
     checkpoint,
     run(...args) {
       let answer: Reply | ClientError | undefined
