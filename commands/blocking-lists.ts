@@ -127,8 +127,8 @@ const blmpop = command({
   flags: ['write', 'blocking', 'movablekeys'],
   keys: countedKeys(2),
   run(context, args) {
-    const timeoutMs = requireTimeout(args[1])
     const pop = multiPopOf(args, 2)
+    const timeoutMs = requireTimeout(args[1])
     return popFirst(context, pop) ?? waitFor(context, pop.keys, timeoutMs)
   },
 })

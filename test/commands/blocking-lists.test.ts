@@ -214,4 +214,13 @@ for (const [how, commands] of [
   })
 }
 
+test('BLMPOP looks at its keys and options before its time-out, as Redis does', () => {
+  const { client } = start()
+  const asking = client()
+  asking.send('BLMPOP', 'soon', 'none', 'a', 'LEFT')
+  isRefused(asking, 'ERR numkeys should be greater than 0')
+  asking.send('BLMPOP', 'soon', '1', 'a', 'LEFT')
+  isRefused(asking, 'ERR timeout is not a float or out of range')
+})
+
 test.run()
