@@ -62,11 +62,12 @@ export class Turn {
 
   /** Ends the turn now. */
   end(): void {
-    this.scheduled = false
     const { storage } = this
+    this.scheduled = true // who is served now belongs to this turn: its group has one clock
     const moreExpired = storage.expireDue()
     this.serveBlocked()
     const outcome = storage.commit()
+    this.scheduled = false
     const { touched } = this
     if (touched.length > 0) this.touched = []
     if (outcome === 'stalled' && !this.isStalled) this.keepStalled(touched)

@@ -25,4 +25,29 @@ test('with appendfsync always, what no client waits for is synced too: replicas 
   await storage.close('nosave')
 })
 
+test('who is served at the end of a turn belongs to it: its group has one clock', async () => {
+  const clock = new ManualClock()
+  const { storage } = await Engine.open(new Disk(), { clock })
+  const turn = new Turn(
+    storage,
+    () => {},
+    () => {},
+  )
+  const readings: number[] = []
+  turn.serveBlocked = () => {
+    if (readings.length > 0) return
+    readings.push(storage.keyspace.now)
+    clock.advance(5)
+    turn.begin() // a reply does
+    readings.push(storage.keyspace.now)
+  }
+  turn.begin()
+  const began = storage.keyspace.now
+  await until(() => readings.length > 0, 'the end of the turn')
+  assert.equal(readings, [began, began])
+  turn.begin()
+  assert.is(storage.keyspace.now, began + 5)
+  await storage.close('nosave')
+})
+
 test.run()
