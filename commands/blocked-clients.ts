@@ -110,14 +110,13 @@ export class BlockedClients implements Awaited {
   block(client: Client, runtime: CommandRuntime, args: Bytes[], options: BlockOptions): void {
     if (this.byClient.has(client)) return
     const queues: KeyQueue[] = []
-    for (const key of options.keys) {
-      const queue = this.queueOf(client.database, key)
-      if (!queues.includes(queue)) queues.push(queue)
-    }
     const deadlineMs = options.timeoutMs === 0 ? Number.POSITIVE_INFINITY : this.monotonicMs() + options.timeoutMs
     const blocked: BlockedClient = { client, runtime, args, options, queues, deadlineMs, heapIndex: -1, micros: 0 }
-    for (const queue of queues) {
+    for (const key of options.keys) {
+      const queue = this.queueOf(client.database, key)
+      if (queue.clients.has(blocked)) continue // the same key again
       queue.clients.add(blocked)
+      queues.push(queue)
       if (options.orGone === true) queue.orGone++
     }
     if (deadlineMs !== Number.POSITIVE_INFINITY) this.timeOuts.add(blocked)

@@ -47,8 +47,13 @@ export class Context {
 
   /** Logs this command instead of the request; may be called more than once. */
   effect(...args: Bytes[]): void {
-    if (this.effects === null) this.effects = [args]
-    else this.effects.push(args)
+    this.effectOf(args)
+  }
+
+  /** The same of words that may be many: so many arguments of a call as a request may have overflow the stack. */
+  effectOf(words: Bytes[]): void {
+    if (this.effects === null) this.effects = [words]
+    else this.effects.push(words)
   }
 
   /** What a command returns that finds nothing and waits: its client is blocked until a key is ready, and then the command is run again.

@@ -4,7 +4,6 @@
  */
 import { type Bytes, detached } from '../storage/bytes.ts'
 import { type ScoredMember, SortedSet } from '../storage/values/sorted-set.ts'
-import type { Args } from './command.ts'
 import type { Context } from './context.ts'
 import { cellsCovering, distanceWithin } from './geo-areas.ts'
 import type { GeoSearch } from './geo-search-options.ts'
@@ -83,7 +82,7 @@ function store(context: Context, found: readonly Found[], key: Bytes, { storesDi
   if (isThere) context.effect('DEL', key)
   const words: Bytes[] = ['ZADD', key]
   for (const { member, score } of members) words.push(String(score), member)
-  context.effect(...(words as unknown as Args))
+  context.effectOf(words)
   members.sort((a, b) => (a.member < b.member ? -1 : 1))
   const set = newValue(db, SortedSet)
   set.load(members, server.config)

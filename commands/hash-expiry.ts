@@ -91,8 +91,8 @@ function expire(context: Context, args: Args, name: Bytes, unitMs: 1 | 1000, fro
   if (changed.length === 0) return replies
   if (isPast) {
     dropIfEmpty(hash)
-    context.effect('HDEL', key, ...changed)
-  } else context.effect('HPEXPIREAT', key, String(deadline), 'FIELDS', String(changed.length), ...changed)
+    context.effectOf(['HDEL', key, ...changed])
+  } else context.effectOf(['HPEXPIREAT', key, String(deadline), 'FIELDS', String(changed.length), ...changed])
   return replies
 }
 

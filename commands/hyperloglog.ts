@@ -21,7 +21,7 @@ function storeAndLog(context: Context, args: Args, entry: Entry | undefined): vo
   sketch.invalidate()
   storeSketch(context.db, args[1], entry, sketch)
   if (!sketch.outgrown) return
-  context.effect(...args)
+  context.effectOf(args as unknown as Bytes[])
   context.effect('PFDEBUG', 'TODENSE', args[1])
 }
 

@@ -12,18 +12,13 @@ import type { Context } from './context.ts'
 /** Commands with more words than this are not made. */
 const MOST_IDS = 1000
 
-function log(context: Context, words: Bytes[]): void {
-  if (context.effects === null) context.effects = [words]
-  else context.effects.push(words)
-}
-
 /** How far a group has read. */
 export function logGroup(context: Context, key: Bytes, group: Group): void {
-  log(context, ['XGROUP', 'SETID', key, group.name, idText(group.lastId), 'ENTRIESREAD', String(group.entriesRead)])
+  context.effectOf(['XGROUP', 'SETID', key, group.name, idText(group.lastId), 'ENTRIESREAD', String(group.entriesRead)])
 }
 
 export function logConsumer(context: Context, key: Bytes, consumer: Consumer): void {
-  log(context, ['XGROUP', 'CREATECONSUMER', key, consumer.group.name, consumer.name])
+  context.effectOf(['XGROUP', 'CREATECONSUMER', key, consumer.group.name, consumer.name])
 }
 
 /** The pending entries that one command has changed. */
@@ -74,7 +69,7 @@ export class PendingLog {
     for (const id of claimed) words.push(id)
     words.push('TIME', String(this.deliveredAt), 'RETRYCOUNT', String(this.deliveries))
     for (const option of this.options) words.push(option)
-    log(context, words)
+    context.effectOf(words)
     this.claimed = []
   }
 
@@ -83,7 +78,7 @@ export class PendingLog {
     if (dropped.length === 0) return
     const words = ['XACK', this.key, this.consumer.group.name]
     for (const id of dropped) words.push(id)
-    log(context, words)
+    context.effectOf(words)
     this.dropped = []
   }
 }
