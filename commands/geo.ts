@@ -6,6 +6,7 @@ import { syntaxError } from './errors.ts'
 import { distanceReply, positionReply, requirePosition, requireUnit } from './geo-words.ts'
 import { distanceOf, positionOf, scoreOf, standardGeohash } from './geohash.ts'
 import { NULL_ARRAY, type Reply } from './reply.ts'
+import { requireMember } from './sorted-set-words.ts'
 import { findAs, readAs, writableAs } from './values.ts'
 
 interface GeoaddOptions {
@@ -46,7 +47,10 @@ const geoadd = command({
   run({ db, server }, args) {
     const { condition, counts, first } = geoaddOptionsOf(args)
     const scores: number[] = []
-    for (let i = first; i < args.length; i += 3) scores.push(scoreOf(requirePosition(args[i] as string, args[i + 1] as string)))
+    for (let i = first; i < args.length; i += 3) {
+      scores.push(scoreOf(requirePosition(args[i] as string, args[i + 1] as string)))
+      requireMember(args[i + 2] as string)
+    }
     let set = findAs(db, args[1], SortedSet)
     if (set === undefined && condition === 'xx') return 0
     set ??= writableAs(db, args[1], SortedSet)

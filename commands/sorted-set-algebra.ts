@@ -9,7 +9,7 @@ import type { Context } from './context.ts'
 import { clientError, syntaxError, wrongType } from './errors.ts'
 import type { Reply } from './reply.ts'
 import { type Aggregate, type Merge, ScoredDifference, ScoredIntersection, ScoredUnion, type Source } from './sorted-set-merge.ts'
-import { scoredReply } from './sorted-set-words.ts'
+import { requireMember, scoredReply } from './sorted-set-words.ts'
 import { newValue } from './values.ts'
 
 type Operation = 'union' | 'intersection' | 'difference'
@@ -113,6 +113,7 @@ function reply({ db, session }: Context, args: Args, operation: Operation, name:
 /** Gives the key at position 1 what comes of the others; no key for nothing. */
 function store({ db, server }: Context, args: Args, operation: Operation, name: Bytes): Reply {
   const members = gather(merge(mergeRequest(db, args, 2, operation, 'store', name), operation))
+  for (const { member } of members) requireMember(member) // sets have longer ones
   if (members.length === 0) db.delete(args[1])
   else {
     const result = newValue(db, SortedSet)

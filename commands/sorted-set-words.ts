@@ -1,8 +1,9 @@
 /** What the words of sorted sets' commands mean: scores, ranges of ranks, scores and members, and how members are answered. */
 import type { Bytes } from '../storage/bytes.ts'
+import { MAX_MEMBER_BYTES } from '../storage/values/score.ts'
 import type { LexBound, ScoreBound, ScoredMember, SortedSet } from '../storage/values/sorted-set.ts'
 import { floatOf, requireClampedInteger, requireFloat } from './args.ts'
-import { clientError } from './errors.ts'
+import { clientError, stringTooLong } from './errors.ts'
 import { Double, type Reply } from './reply.ts'
 
 const ZERO = 48
@@ -10,6 +11,11 @@ const NINE = 57
 const MINUS = 45
 /** So many digits always make a safe integer. */
 const SAFE_DIGITS = 15
+
+/** Throws for what is too long for a member. */
+export function requireMember(word: Bytes): void {
+  if (word.length > MAX_MEMBER_BYTES) throw stringTooLong()
+}
 
 /** A score. Throws "value is not a valid float". */
 export function requireScore(word: Bytes): number {

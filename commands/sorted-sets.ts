@@ -12,7 +12,7 @@ import type { Context } from './context.ts'
 import { clientError, syntaxError, wrongArity } from './errors.ts'
 import { formatDouble } from './format-double.ts'
 import { Double, NULL_ARRAY, type Reply } from './reply.ts'
-import { requireScore } from './sorted-set-words.ts'
+import { requireMember, requireScore } from './sorted-set-words.ts'
 import { dropIfEmpty, findAs, readAs, writableAs } from './values.ts'
 
 /** ZADD's options, a bit each. */
@@ -77,7 +77,10 @@ function requirePossible(options: number, words: number): void {
 /** How many members are new, with CH those with another score besides. */
 function add({ db, server }: Context, args: Args, from: number, options: number): Reply {
   const scores: number[] = []
-  for (let i = from; i < args.length; i += 2) scores.push(requireScore(args[i]!))
+  for (let i = from; i < args.length; i += 2) {
+    scores.push(requireScore(args[i]!))
+    requireMember(args[i + 1]!)
+  }
   // A new set gets its first pair, whatever else the options are.
   const set = (options & XX) === 0 ? writableAs(db, args[1], SortedSet) : findAs(db, args[1], SortedSet)
   if (set === undefined) return 0
@@ -109,6 +112,7 @@ function mayChange(before: number, after: number, options: number): boolean {
 /** The new score; null where the options let nothing happen. */
 function increment({ db, server }: Context, key: Bytes, word: Bytes, member: Bytes, options: number): Reply {
   const by = requireScore(word)
+  requireMember(member)
   const existing = findAs(db, key, SortedSet)
   const before = existing?.score(member)
   if (before === undefined) {

@@ -1,12 +1,12 @@
 /** Groups of streams: making and deleting them and their consumers, and acknowledging what they have read. */
-import type { Bytes } from '../storage/bytes.ts'
+import { type Bytes, MAX_BYTES_LENGTH } from '../storage/bytes.ts'
 import { Stream } from '../storage/values/stream.ts'
 import { createGroup, findGroup, type Group } from '../storage/values/stream-groups.ts'
 import { ZERO_ID } from '../storage/values/stream-id.ts'
 import { type Int64, isToken, requireInteger } from './args.ts'
 import { type Args, type Command, command, firstKey, keyRange } from './command.ts'
 import type { Context } from './context.ts'
-import { clientError } from './errors.ts'
+import { clientError, stringTooLong } from './errors.ts'
 import { helpReply } from './help.ts'
 import { OK } from './reply.ts'
 import { requireId, requireStrictId } from './stream-ids.ts'
@@ -64,6 +64,7 @@ const create = command({
   verbatim: true,
   run(context, args) {
     const { makesStream, entriesRead } = optionsOf(args, 'mkstream')
+    if (args[3].length >= MAX_BYTES_LENGTH) throw stringTooLong() // a tag goes in front of it
     const found = makesStream ? findAs(context.db, args[2], Stream) : requireStream(context, args[2])
     if (args.length > 8) throw wrongSubcommand(args[1])
     const id = args[4] === '$' ? (found?.lastId ?? ZERO_ID) : requireStrictId(args[4])

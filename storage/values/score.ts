@@ -5,13 +5,15 @@
  *
  * Zero has one form: -0 is 0. NaN has none.
  */
-import type { Bytes } from '../bytes.ts'
+import { type Bytes, MAX_BYTES_LENGTH } from '../bytes.ts'
 
 const SCORE_BYTES = 8
+/** With its score, a longer member would be longer than a byte sequence can be. */
+export const MAX_MEMBER_BYTES = MAX_BYTES_LENGTH - SCORE_BYTES
 
 const SIGN = 0x80
 
-let scratch = Buffer.allocUnsafeSlow(256)
+const scratch = Buffer.allocUnsafeSlow(4096)
 
 const double = new Float64Array(1)
 const doubleBytes = new Uint8Array(double.buffer)
@@ -22,26 +24,31 @@ function placeOf(index: number): number {
   return IS_LITTLE_ENDIAN ? 7 - index : index
 }
 
-/** Puts the score's form at the beginning of the scratch buffer. */
-function writeScore(score: number): void {
+/** So many bytes to work in: the scratch buffer, unless they are more than that. */
+function room(length: number): Buffer {
+  return length <= scratch.length ? scratch : Buffer.allocUnsafeSlow(length)
+}
+
+/** Puts the score's form at the beginning of a buffer. */
+function writeScore(score: number, buffer: Buffer): void {
   double[0] = score === 0 ? 0 : score
   const flip = score < 0 ? 0xff : 0
-  for (let i = 0; i < SCORE_BYTES; i++) scratch[i] = (doubleBytes[placeOf(i)] as number) ^ flip
-  if (flip === 0) scratch[0] = (scratch[0] as number) ^ SIGN
+  for (let i = 0; i < SCORE_BYTES; i++) buffer[i] = (doubleBytes[placeOf(i)] as number) ^ flip
+  if (flip === 0) buffer[0] = (buffer[0] as number) ^ SIGN
 }
 
 /** What the second tree has of a member; memory of its own. */
 export function orderKey(score: number, member: Bytes): Bytes {
   const length = SCORE_BYTES + member.length
-  if (scratch.length < length) scratch = Buffer.allocUnsafeSlow(2 * length)
-  writeScore(score)
-  scratch.latin1Write(member, SCORE_BYTES)
-  return scratch.latin1Slice(0, length)
+  const buffer = room(length)
+  writeScore(score, buffer)
+  buffer.latin1Write(member, SCORE_BYTES)
+  return buffer.latin1Slice(0, length)
 }
 
 /** The least of all keys with a greater score. */
 export function keyAfterScore(score: number): Bytes {
-  writeScore(score)
+  writeScore(score, scratch)
   // Not even the greatest score, +inf, is all ones.
   let at = SCORE_BYTES - 1
   while (scratch[at] === 0xff) scratch[at--] = 0
@@ -65,7 +72,7 @@ export function memberOfKey(key: Bytes): Bytes {
 /** The member, with memory of its own: faster to compare, too. */
 export function detachedMemberOfKey(key: Bytes): Bytes {
   const { length } = key
-  if (scratch.length < length) scratch = Buffer.allocUnsafeSlow(2 * length)
-  scratch.latin1Write(key)
-  return scratch.latin1Slice(SCORE_BYTES, length)
+  const buffer = room(length)
+  buffer.latin1Write(key)
+  return buffer.latin1Slice(SCORE_BYTES, length)
 }

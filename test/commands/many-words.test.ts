@@ -1,11 +1,12 @@
-/** Requests of as many words as a client may send: more than a call can have arguments. What is logged of them does the same elsewhere. */
+/** Requests of as many words as a client may send, more than a call can have arguments: what is logged of them does the same elsewhere. And words of
+ *  any length. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { connection } from '../../commands/connection.ts'
 import { databasesDigest } from '../../commands/debug-digest.ts'
 import { ClientError } from '../../commands/errors.ts'
 import type { Reply } from '../../commands/reply.ts'
-import type { Bytes } from '../../storage/bytes.ts'
+import { type Bytes, MAX_BYTES_LENGTH } from '../../storage/bytes.ts'
 import { TestClient } from '../support/blocking-harness.ts'
 import { dataFamilies } from '../support/data-families.ts'
 import { harness } from '../support/executor-harness.ts'
@@ -93,6 +94,22 @@ test('a client that waits for very many keys, and for each of them more than onc
   run(['RPUSH', `k${MANY - 1}`, 'v'])
   assert.equal(waiting.replies, [[`k${MANY - 1}`, 'v']])
   assert.equal([blockedClients.keyCounts().all, blockedClients.count, client.isHeld], [0, 0, false])
+})
+
+test('what is too long for a member or a name is refused before anything has changed', () => {
+  const { run, master } = world()
+  const longest = 'x'.repeat(MAX_BYTES_LENGTH)
+  const error = /string exceeds maximum allowed size/
+  for (const request of [
+    ['ZADD', 'a', '1', 'b', '2', longest],
+    ['ZADD', 'a', 'INCR', '1', longest],
+    ['ZINCRBY', 'a', '1', longest],
+    ['GEOADD', 'a', '1', '2', 'b', '1', '2', longest],
+    ['XGROUP', 'CREATE', 'a', longest, '0', 'MKSTREAM'],
+  ])
+    assert.throws(() => run(request), error)
+  assert.equal(master.logged(), [])
+  assert.is(run(['EXISTS', 'a']), 0)
 })
 
 test.run()
