@@ -199,14 +199,20 @@ export function removeRange(tree: Tree, from: number, to: number): void {
     return
   }
   lowerRoot(tree)
-  // What stands at the seam may have become small.
-  for (const rank of [Math.min(from, tree.count - 1), Math.max(0, from - 1)]) {
-    tree.seek(rank)
-    const leaf = tree.leaf as TreeNode
-    tree.touch(leaf)
-    for (let node: TreeNode | null = leaf; node !== null && !node.isGone; node = node.parent) mergeSmall(tree, node)
-  }
+  mergeSeam(tree, Math.min(from, tree.count - 1))
+  mergeSeam(tree, Math.max(0, from - 1))
   tree.leaf = null
+}
+
+/** What stands at the seam of a range that has gone may have become small. From above: nodes are neighbours once those above them are one. */
+function mergeSeam(tree: Tree, rank: number): void {
+  for (let level = tree.rootNode().level - 1; level >= 0; level--) {
+    tree.seek(rank)
+    let node = tree.leaf as TreeNode
+    tree.touch(node)
+    while (node.level < level && node.parent !== null) node = node.parent
+    mergeSmall(tree, node)
+  }
 }
 
 function removeBelow(tree: Tree, node: TreeNode, from: number, to: number): void {

@@ -137,6 +137,8 @@ export function slotOf(parent: TreeNode, node: TreeNode): number {
   if (children[node.slot] === node) return node.slot
   let slot = children.indexOf(node)
   if (slot < 0) slot = children.indexOf(node.number)
+  // It left memory while a cursor stood in it, and somebody has read its page again.
+  if (slot < 0) slot = children.findIndex((child) => typeof child !== 'number' && child.number === node.number)
   if (slot < 0) throw new Error('a node that its parent does not know')
   node.slot = slot
   return slot

@@ -120,6 +120,26 @@ export class TreeObject {
     }
   }
 
+  /** Gives all pages new numbers, under another object id: what a queue through which four thousand million pages have gone comes to. */
+  renumber(): void {
+    const old = this.pages as Pages
+    const { keyspace } = this.db
+    this.touch()
+    const pages = new Pages(this.db, keyspace.takeObjectId(), 1, false)
+    for (const tree of this.trees) {
+      if (tree === undefined) continue
+      tree.version++
+      const waiting = [tree.rootNode()]
+      for (let node = waiting.pop(); node !== undefined; node = waiting.pop()) {
+        for (let slot = 0; slot < node.children.length; slot++) waiting.push(tree.childAt(node, slot))
+        keyspace.touch(node, node.memory)
+        pages.takeOver(node)
+      }
+    }
+    this.pages = pages
+    old.drop([])
+  }
+
   /** The value is no longer any key's. */
   drop(): void {
     this.pages?.drop(this.trees.map((tree) => tree?.root ?? 0))

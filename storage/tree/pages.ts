@@ -5,6 +5,9 @@
 import type { Database } from '../database.ts'
 import type { TreeNode } from './node.ts'
 
+/** Numbers are of four bytes. One change takes far fewer than there are beyond. */
+const LAST_NUMBER = 2 ** 32 - 2 ** 16
+
 export class Pages {
   /** The database whose key holds the object. */
   db: Database
@@ -20,6 +23,18 @@ export class Pages {
     this.objectId = objectId
     this.nextNumber = nextNumber
     this.stored = stored
+  }
+
+  /** Few numbers are left: it is time for another object id. */
+  get isUsedUp(): boolean {
+    return this.nextNumber > LAST_NUMBER
+  }
+
+  /** Takes a node over from other pages of the same tree. It has been touched. */
+  takeOver(node: TreeNode): void {
+    node.pages = this
+    node.number = this.nextNumber++
+    node.stored = false
   }
 
   /** Makes a node one of these pages, to be written. */

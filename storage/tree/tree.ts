@@ -277,6 +277,7 @@ export class Tree {
     const { object } = this
     object.touch()
     if (object.pages === null) return
+    if (object.pages.isUsedUp) object.renumber()
     const { keyspace } = object.db
     for (let node: TreeNode | null = leaf; node !== null; node = node.parent) keyspace.touch(node, node.memory)
   }

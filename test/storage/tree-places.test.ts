@@ -1,0 +1,194 @@
+import { test } from 'uvu'
+import * as assert from 'uvu/assert'
+import type { Bytes } from '../../storage/bytes.ts'
+import { Checkpoint } from '../../storage/checkpoint.ts'
+import { Keyspace } from '../../storage/keyspace.ts'
+import { decodeMeta } from '../../storage/meta.ts'
+import { META_KEY, pageRange, readRecordKey } from '../../storage/records.ts'
+import { Sweeper } from '../../storage/sweeper.ts'
+import type { TreeNode, TreeValue } from '../../storage/tree/node.ts'
+import type { Tree } from '../../storage/tree/tree.ts'
+import { type Collection, type CollectionClass, newCollection } from '../../storage/values/collection.ts'
+import { List } from '../../storage/values/list.ts'
+import { SetValue } from '../../storage/values/set.ts'
+import { SortedSet } from '../../storage/values/sorted-set.ts'
+import { Stream } from '../../storage/values/stream.ts'
+import { MemoryRecords } from '../support/memory-records.ts'
+import { checkTree } from '../support/tree-check.ts'
+
+const POSITION = { offset: 0, crc: 0 }
+const silent = { debug() {}, info() {}, warn() {}, error() {} }
+
+function opened(records: MemoryRecords): Keyspace {
+  const keyspace = new Keyspace(records, 2, { deleted() {}, fieldsDeleted() {} })
+  keyspace.pageLimits = { inlineBytes: 60, pageBytes: 100, pageElements: 5 }
+  const meta = records.getSync(META_KEY)
+  if (meta !== undefined) keyspace.restore(decodeMeta(meta))
+  return keyspace
+}
+
+const nameOf = (index: number): Bytes => `m${String(index).padStart(4, '0')}`
+
+function made<T extends Collection>(keyspace: Keyspace, type: CollectionClass<T>, count: number): T {
+  const value = newCollection(keyspace.database(0), type)
+  keyspace.database(0).create('k', value)
+  const tree = value.object.tree(0)
+  for (let i = 0; i < count; i++) tree.append(tree.layout.isKeyed ? nameOf(i) : '', element(type))
+  return value
+}
+
+/** What an element of such a tree may have. */
+function element(type: CollectionClass<Collection>): TreeValue {
+  return type === SortedSet ? 1.5 : type === SetValue ? undefined : 'v'
+}
+
+function kept<T extends Collection>(keyspace: Keyspace): T {
+  return keyspace.database(0).find('k')?.value as T
+}
+
+async function land(keyspace: Keyspace): Promise<Checkpoint> {
+  const checkpoint = new Checkpoint(keyspace, POSITION)
+  checkpoint.encodeSome(Number.POSITIVE_INFINITY)
+  await checkpoint.write()
+  return checkpoint
+}
+
+/** All that is clean leaves memory; the value comes back with its key. */
+function evictAll(keyspace: Keyspace): void {
+  for (const { residents } of keyspace.databases) {
+    for (let round = 0; round < 20; round++) residents.sweep(10_000, keyspace.landedGeneration, Number.POSITIVE_INFINITY)
+  }
+}
+
+/** A set of so many members of which nothing is in memory. */
+async function coldSet(count: number): Promise<{ keyspace: Keyspace; tree: Tree }> {
+  const keyspace = opened(new MemoryRecords())
+  made(keyspace, SetValue, count)
+  await land(keyspace)
+  evictAll(keyspace)
+  assert.is(keyspace.database(0).residentEntries, 0)
+  return { keyspace, tree: kept<SetValue>(keyspace).members }
+}
+
+test('a cursor goes on from a leaf that another one has let go of and that was read again', async () => {
+  const { tree } = await coldSet(100)
+  const first = tree.cursor(0)
+  assert.ok(first.next())
+  const second = tree.cursor(0)
+  assert.ok(second.next())
+  for (let i = 1; i < 10; i++) assert.ok(first.next()) // the leaf was read for it, and goes
+  assert.ok(tree.has(nameOf(0)))
+  const found = [second.key]
+  while (second.next()) found.push(second.key)
+  assert.equal(
+    found,
+    Array.from({ length: 100 }, (_, index) => nameOf(index)),
+  )
+  checkTree(tree)
+})
+
+test('a place does not outlive its leaf', async () => {
+  const { tree } = await coldSet(100)
+  const cursor = tree.cursor(0)
+  assert.is(tree.key, nameOf(0))
+  for (let i = 0; i < 10; i++) assert.ok(cursor.next())
+  assert.throws(() => tree.key, /no place/)
+})
+
+test('going through what is on disk leaves none of its leaves in memory but the last', async () => {
+  const { keyspace, tree } = await coldSet(1000)
+  const before = keyspace.database(0).residents.bytes
+  for (const cursor = tree.cursor(0); cursor.next(); );
+  let leaves = 0
+  const { residents } = keyspace.database(0)
+  for (let i = 0; i < residents.length; i++) if ((residents.at(i) as unknown as TreeNode).level === 0) leaves++
+  assert.ok(leaves <= 1, `${leaves} leaves are in memory`)
+  assert.ok(residents.bytes > before)
+})
+
+test('a cursor goes on after its key when a range has gone around it, both ways', () => {
+  for (const [direction, expected] of [
+    ['forward', nameOf(60)],
+    ['backward', nameOf(9)],
+  ] as const) {
+    const { members: tree } = made(opened(new MemoryRecords()), SetValue, 100)
+    const cursor = tree.cursor(30, direction)
+    assert.ok(cursor.next())
+    tree.removeRange(10, 60)
+    assert.ok(cursor.next())
+    assert.is(cursor.key, expected)
+    checkTree(tree)
+  }
+})
+
+test('what a range that goes has left on either side comes together, in the root record when it is small', () => {
+  const small = made(opened(new MemoryRecords()), SetValue, 500)
+  small.members.removeRange(1, 499)
+  assert.ok(small.object.pages === null)
+  assert.equal(
+    checkTree(small.members).map(([key]) => key),
+    [nameOf(0), nameOf(499)],
+  )
+})
+
+test('pages merge when elements go one by one', () => {
+  const { members: tree } = made(opened(new MemoryRecords()), SetValue, 1000)
+  const before = countNodes(tree.rootNode())
+  for (let i = 0; i < 1000; i++) if (i % 10 !== 0) tree.delete(nameOf(i))
+  checkTree(tree)
+  const after = countNodes(tree.rootNode())
+  assert.ok(after * 3 < before, `${before} pages before, ${after} after`)
+})
+
+function countNodes(node: TreeNode): number {
+  let count = 1
+  for (const child of node.children) if (typeof child !== 'number') count += countNodes(child)
+  return count
+}
+
+for (const type of [Stream, List, SortedSet] as const) {
+  test(`pages are numbered anew under another object id before there are no more numbers: ${type.name}`, async () => {
+    const records = new MemoryRecords()
+    let keyspace = opened(records)
+    const filled = made<Collection>(keyspace, type, 200)
+    const old = filled.object.pages?.objectId as number
+    await land(keyspace)
+    evictAll(keyspace)
+    const value = kept<Collection>(keyspace)
+    const tree = value.object.tree(0)
+    const isKeyed = tree.layout.isKeyed
+    tree.seek(3)
+    tree.remove()
+    const frozen = checkTree(tree)
+    const running = new Checkpoint(keyspace, POSITION)
+    running.encodeSome(2)
+    const pages = value.object.pages as { nextNumber: number }
+    pages.nextNumber = 2 ** 32 - 2 ** 15
+    if (isKeyed) tree.find(`${nameOf(99)}+`)
+    else tree.seek(100)
+    tree.insert(isKeyed ? `${nameOf(99)}+` : '', element(type))
+    assert.is.not(value.object.pages?.objectId, old)
+    assert.ok((value.object.pages?.nextNumber as number) < 1000)
+    const elements = checkTree(tree)
+    assert.is(elements.length, 200)
+    // What was frozen lands as it was.
+    running.encodeSome(Number.POSITIVE_INFINITY)
+    await running.write()
+    const before = opened(records)
+    assert.equal(checkTree(kept<Collection>(before).object.tree(0)), frozen)
+    await land(keyspace)
+    keyspace = opened(records)
+    assert.equal(checkTree(kept<Collection>(keyspace).object.tree(0)), elements)
+    const sweeper = new Sweeper(keyspace, silent as never)
+    await sweeper.start()
+    await sweeper.idle()
+    const left = await records.iterate(pageRange(old)).next(1)
+    assert.equal(
+      left.map(([key]) => readRecordKey(key)),
+      [],
+    )
+    assert.equal(checkTree(kept<Collection>(keyspace).object.tree(0)), elements)
+  })
+}
+
+test.run()
