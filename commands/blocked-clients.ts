@@ -9,6 +9,7 @@
 import type { Bytes } from '../storage/bytes.ts'
 import type { Entry } from '../storage/entry.ts'
 import type { Awaited, Keyspace } from '../storage/keyspace.ts'
+import { KIND_LIST, KIND_SORTED_SET, KIND_STREAM } from '../storage/records.ts'
 import type { BlockOptions } from './blocking.ts'
 import type { Client, CommandRuntime } from './executor.ts'
 import { TimeOuts } from './time-outs.ts'
@@ -203,14 +204,21 @@ export class BlockedClients implements Awaited {
   private serveQueue(queue: KeyQueue): void {
     queue.isReady = false
     let isPostponed = false
+    let leftWaiting = null as Set<Bytes> | null // of those who are alike
     for (const blocked of queue.clients) {
+      const { alike } = blocked.options
+      if (alike !== undefined && leftWaiting?.has(alike) === true) continue
       if (!this.handler.isOpen(blocked)) {
         isPostponed = true
         continue
       }
       const entry = this.keyspace.database(queue.database).peek(queue.key)
       if (concerns(entry, blocked.options)) this.handler.runAgain(blocked)
-      else if (entry === undefined && queue.orGone === 0) break
+      else if (queue.orGone === 0 && !isAwaitable(entry)) break
+      if (alike !== undefined && queue.clients.has(blocked)) {
+        leftWaiting ??= new Set()
+        leftWaiting.add(alike)
+      }
     }
     if (!isPostponed || queue.isReady) return
     queue.isReady = true
@@ -248,7 +256,17 @@ export class BlockedClients implements Awaited {
 
 /** Whether a key is of the type that is waited for, or its absence is. */
 function concerns(entry: Entry | undefined, { kind, orGone }: BlockOptions): boolean {
-  if (orGone === true) return true
+  return orGone === true || kindOf(entry) === kind
+}
+
+/** Whether there are commands that wait for a value like this. */
+function isAwaitable(entry: Entry | undefined): boolean {
+  const kind = kindOf(entry)
+  return kind === KIND_LIST || kind === KIND_SORTED_SET || kind === KIND_STREAM
+}
+
+/** What collection a key is; 0 for none. */
+function kindOf(entry: Entry | undefined): number {
   const value = entry?.value
-  return typeof value === 'object' && value !== null && 'kind' in value && value.kind === kind
+  return typeof value === 'object' && value !== null && 'kind' in value ? value.kind : 0
 }

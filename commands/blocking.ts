@@ -20,6 +20,8 @@ export interface BlockOptions {
   readonly args?: readonly Bytes[]
   /** To be run again also when a key has gone or has got another type. */
   readonly orGone?: true
+  /** Who waits for a key with the same word here waits for the same: where there is nothing for one, there is nothing for the others. */
+  readonly alike?: Bytes
 }
 
 /** What a run function answers that has blocked its client. */

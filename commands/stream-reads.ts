@@ -147,7 +147,7 @@ const xreadgroup = command({
       const entries = serveGroup(context, key, groups[i] as Group, ids[i] as Bytes, options)
       if (entries !== null) served.push(key, entries)
     }
-    return served.length > 0 ? streamsReply(context, served) : wait(context, args, options, null)
+    return served.length > 0 ? streamsReply(context, served) : wait(context, args, options, [])
   },
 })
 
@@ -235,11 +235,11 @@ function streamsReply({ session }: Context, served: readonly Reply[]): Reply {
 }
 
 /** Nothing to be read now. `ids` are what `$` stands for, which must not move while the client waits. */
-function wait(context: Context, args: Args, { timeoutMs, keysAt, keyCount }: ReadOptions, ids: readonly Bytes[] | null): Reply {
+function wait(context: Context, args: Args, { timeoutMs, keysAt, keyCount, group }: ReadOptions, ids: readonly Bytes[]): Reply {
   if (timeoutMs < 0) return NULL_ARRAY
   const keys = args.slice(keysAt, keysAt + keyCount)
   const common = { keys, kind: KIND_STREAM, timeoutMs, onTimeout: NULL_ARRAY }
-  if (ids === null) return context.block({ ...common, orGone: true })
+  if (group !== null) return context.block({ ...common, orGone: true, alike: group })
   return context.block({ ...common, args: [...args.slice(0, keysAt + keyCount), ...ids.map(idText)] })
 }
 

@@ -150,4 +150,20 @@ test('a stream that ran dry before its turn is waited for on', () => {
   assert.equal(client.replies, [entries('s', '667-0')])
 })
 
+test('of a crowd that waits in one group nobody is asked in vain but the first', () => {
+  const h = withGroup()
+  h.run('XGROUP', 'CREATE', 's', 'other', '$')
+  const crowd = Array.from({ length: 50 }, () => h.client())
+  for (const [i, client] of crowd.entries())
+    client.send('XREADGROUP', 'GROUP', i === 40 ? 'other' : 'g', 'c', 'BLOCK', '0', 'STREAMS', 's', '>')
+  const { hits } = h.keyspace
+  h.run('XADD', 's', '1', 'f', 'v')
+  assert.is(h.keyspace.hits - hits, 3) // who gets it, who does not, who is of another group
+  assert.equal([crowd[0]?.replies, crowd[40]?.replies, crowd[1]?.replies], [[entries('s', '1-0')], [entries('s', '1-0')], []])
+  h.run('XADD', 's', '2', 'f', 'v')
+  assert.equal(crowd[1]?.replies, [entries('s', '2-0')])
+  h.run('XGROUP', 'DESTROY', 's', 'g')
+  assert.is(h.blocked.count, 0)
+})
+
 test.run()
