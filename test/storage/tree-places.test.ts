@@ -9,6 +9,7 @@ import { Sweeper } from '../../storage/sweeper.ts'
 import type { TreeNode, TreeValue } from '../../storage/tree/node.ts'
 import type { Tree } from '../../storage/tree/tree.ts'
 import { type Collection, type CollectionClass, newCollection } from '../../storage/values/collection.ts'
+import { Hash } from '../../storage/values/hash.ts'
 import { List } from '../../storage/values/list.ts'
 import { SetValue } from '../../storage/values/set.ts'
 import { SortedSet } from '../../storage/values/sorted-set.ts'
@@ -145,6 +146,28 @@ function countNodes(node: TreeNode): number {
   for (const child of node.children) if (typeof child !== 'number') count += countNodes(child)
   return count
 }
+
+test('a page that a checkpoint has still to write stays as it was when the object moves into its root record and changes there', async () => {
+  const records = new MemoryRecords()
+  const keyspace = opened(records)
+  const hash = newCollection(keyspace.database(0), Hash)
+  keyspace.database(0).create('k', hash)
+  for (let i = 0; i < 20; i++) hash.set(nameOf(i), 'v')
+  hash.set('z', 'v')
+  hash.setDeadline('z', 1000)
+  const fields = checkTree(hash.fields)
+  const deadlines = checkTree(hash.object.tree(1))
+  const running = new Checkpoint(keyspace, POSITION)
+  for (let i = 0; i < 20; i++) hash.delete(nameOf(i))
+  assert.ok(hash.object.pages === null)
+  hash.setDeadline('z', 2000)
+  running.encodeSome(Number.POSITIVE_INFINITY)
+  await running.write()
+  const landed = kept<Hash>(opened(records))
+  assert.equal(checkTree(landed.fields), fields)
+  assert.equal(checkTree(landed.object.tree(1)), deadlines)
+  assert.is(landed.nextDeadline, 1000)
+})
 
 for (const type of [Stream, List, SortedSet] as const) {
   test(`pages are numbered anew under another object id before there are no more numbers: ${type.name}`, async () => {
