@@ -9,7 +9,6 @@ import { Sweeper } from '../../storage/sweeper.ts'
 import type { TreeNode, TreeValue } from '../../storage/tree/node.ts'
 import type { Tree } from '../../storage/tree/tree.ts'
 import { type Collection, type CollectionClass, newCollection } from '../../storage/values/collection.ts'
-import { Hash } from '../../storage/values/hash.ts'
 import { List } from '../../storage/values/list.ts'
 import { SetValue } from '../../storage/values/set.ts'
 import { SortedSet } from '../../storage/values/sorted-set.ts'
@@ -71,22 +70,24 @@ async function coldSet(count: number): Promise<{ keyspace: Keyspace; tree: Tree 
   return { keyspace, tree: kept<SetValue>(keyspace).members }
 }
 
-test('a cursor goes on from a leaf that another one has let go of and that was read again', async () => {
-  const { tree } = await coldSet(100)
-  const first = tree.cursor(0)
-  assert.ok(first.next())
-  const second = tree.cursor(0)
-  assert.ok(second.next())
-  for (let i = 1; i < 10; i++) assert.ok(first.next()) // the leaf was read for it, and goes
-  assert.ok(tree.has(nameOf(0)))
-  const found = [second.key]
-  while (second.next()) found.push(second.key)
-  assert.equal(
-    found,
-    Array.from({ length: 100 }, (_, index) => nameOf(index)),
-  )
-  checkTree(tree)
-})
+for (const [name, isReadAgain] of [
+  ['', false],
+  [' and that was read again', true],
+] as const) {
+  test(`a cursor goes on from a leaf that another one has let go of${name}`, async () => {
+    const { tree } = await coldSet(100)
+    const first = tree.cursor(0)
+    assert.ok(first.next())
+    const second = tree.cursor(0)
+    assert.ok(second.next())
+    for (let i = 1; i < 10; i++) assert.ok(first.next()) // the leaf was read for it, and goes
+    if (isReadAgain) assert.ok(tree.has(nameOf(0)))
+    const found = [second.key]
+    while (second.next()) found.push(second.key)
+    assert.equal(found, Array.from({ length: 100 }, (_, index) => nameOf(index))) // biome-ignore format: one line
+    checkTree(tree)
+  })
+}
 
 test('a place does not outlive its leaf', async () => {
   const { tree } = await coldSet(100)
@@ -105,6 +106,23 @@ test('going through what is on disk leaves none of its leaves in memory but the 
   for (let i = 0; i < residents.length; i++) if ((residents.at(i) as unknown as TreeNode).level === 0) leaves++
   assert.ok(leaves <= 1, `${leaves} leaves are in memory`)
   assert.ok(residents.bytes > before)
+})
+
+test('a leaf that was read for a cursor stays in memory when it has been changed', async () => {
+  const keyspace = opened(new MemoryRecords())
+  made(keyspace, Stream, 100)
+  await land(keyspace)
+  evictAll(keyspace)
+  const tree = kept<Stream>(keyspace).entries
+  const cursor = tree.cursor(0)
+  assert.ok(cursor.next())
+  tree.set(nameOf(0), 'w') // as long as before: the cursor goes on where it stands
+  while (cursor.next());
+  assert.is(tree.get(nameOf(0)), 'w')
+  const elements = checkTree(tree)
+  await land(keyspace)
+  evictAll(keyspace)
+  assert.equal(checkTree(kept<Stream>(keyspace).entries), elements)
 })
 
 test('a cursor goes on after its key when a range has gone around it, both ways', () => {
@@ -150,23 +168,19 @@ function countNodes(node: TreeNode): number {
 test('a page that a checkpoint has still to write stays as it was when the object moves into its root record and changes there', async () => {
   const records = new MemoryRecords()
   const keyspace = opened(records)
-  const hash = newCollection(keyspace.database(0), Hash)
-  keyspace.database(0).create('k', hash)
-  for (let i = 0; i < 20; i++) hash.set(nameOf(i), 'v')
-  hash.set('z', 'v')
-  hash.setDeadline('z', 1000)
-  const fields = checkTree(hash.fields)
-  const deadlines = checkTree(hash.object.tree(1))
+  const { object, entries } = made(keyspace, Stream, 2)
+  const others = object.tree(1)
+  for (let i = 0; i < 20; i++) others.append(nameOf(i), 'v')
+  const frozen = [checkTree(entries), checkTree(others)]
   const running = new Checkpoint(keyspace, POSITION)
-  for (let i = 0; i < 20; i++) hash.delete(nameOf(i))
-  assert.ok(hash.object.pages === null)
-  hash.setDeadline('z', 2000)
+  others.removeRange(0, 20)
+  assert.ok(object.pages === null)
+  entries.set(nameOf(0), 'w')
+  entries.delete(nameOf(1))
   running.encodeSome(Number.POSITIVE_INFINITY)
   await running.write()
-  const landed = kept<Hash>(opened(records))
-  assert.equal(checkTree(landed.fields), fields)
-  assert.equal(checkTree(landed.object.tree(1)), deadlines)
-  assert.is(landed.nextDeadline, 1000)
+  const landed = kept<Stream>(opened(records)).object
+  assert.equal([checkTree(landed.tree(0)), checkTree(landed.tree(1))], frozen)
 })
 
 for (const type of [Stream, List, SortedSet] as const) {
