@@ -9,6 +9,7 @@ import { Sweeper } from '../../storage/sweeper.ts'
 import type { TreeNode, TreeValue } from '../../storage/tree/node.ts'
 import type { Tree } from '../../storage/tree/tree.ts'
 import { type Collection, type CollectionClass, newCollection } from '../../storage/values/collection.ts'
+import { Hash } from '../../storage/values/hash.ts'
 import { List } from '../../storage/values/list.ts'
 import { SetValue } from '../../storage/values/set.ts'
 import { SortedSet } from '../../storage/values/sorted-set.ts'
@@ -181,6 +182,23 @@ test('a page that a checkpoint has still to write stays as it was when the objec
   await running.write()
   const landed = kept<Stream>(opened(records)).object
   assert.equal([checkTree(landed.tree(0)), checkTree(landed.tree(1))], frozen)
+})
+
+test('a field with a deadline goes though the hash moves into its root record with that deadline', () => {
+  const keyspace = opened(new MemoryRecords())
+  keyspace.pageLimits = { inlineBytes: 60, pageBytes: 100, pageElements: 50 }
+  const hash = newCollection(keyspace.database(0), Hash)
+  keyspace.database(0).create('k', hash)
+  for (const field of 'abcdefghijk') hash.set(field, 'v')
+  hash.set('z', 'v')
+  hash.setDeadline('z', 1000)
+  for (const field of 'defghijk') hash.delete(field)
+  assert.ok(hash.object.pages !== null)
+  assert.ok(hash.delete('z'))
+  assert.ok(hash.object.pages === null)
+  assert.equal(checkTree(hash.fields).map(([field]) => field), ['a', 'b', 'c']) // biome-ignore format: one line
+  assert.equal(checkTree(hash.object.tree(1)), [])
+  assert.is(hash.nextDeadline, 0)
 })
 
 for (const type of [Stream, List, SortedSet] as const) {
