@@ -14,6 +14,7 @@ import { List } from '../../storage/values/list.ts'
 import { SetValue } from '../../storage/values/set.ts'
 import { SortedSet } from '../../storage/values/sorted-set.ts'
 import { Stream } from '../../storage/values/stream.ts'
+import { idOf, ZERO_ID } from '../../storage/values/stream-id.ts'
 import { MemoryRecords } from '../support/memory-records.ts'
 import { checkTree } from '../support/tree-check.ts'
 
@@ -182,6 +183,24 @@ test('a page that a checkpoint has still to write stays as it was when the objec
   await running.write()
   const landed = kept<Stream>(opened(records)).object
   assert.equal([checkTree(landed.tree(0)), checkTree(landed.tree(1))], frozen)
+})
+
+test('what a stream’s root record says is frozen with its entries', async () => {
+  const records = new MemoryRecords()
+  const keyspace = opened(records)
+  const stream = newCollection(keyspace.database(0), Stream)
+  const entry = keyspace.database(0).create('k', stream)
+  const [first, second] = [idOf(1, 0), idOf(2, 0)]
+  stream.append(first, 'v')
+  const running = new Checkpoint(keyspace, POSITION)
+  stream.delete(first)
+  stream.append(second, 'v')
+  running.encodeSome(Number.POSITIVE_INFINITY)
+  await running.write()
+  const landed = kept<Stream>(opened(records))
+  assert.equal([landed.lastId, landed.maxDeletedId, landed.entriesAdded, landed.size], [first, ZERO_ID, 1, 1])
+  keyspace.database(0).remove(entry)
+  assert.ok(stream.object.entry === null, 'a value that is no key’s has no entry')
 })
 
 test('a field with a deadline goes though the hash moves into its root record with that deadline', () => {
