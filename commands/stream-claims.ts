@@ -112,11 +112,11 @@ const xclaim = command({
     if (group === undefined) throw noGroup(args[1], args[2])
     const options = claimOf(args, context.now)
     const movesOn = options.lastId !== null && options.lastId > group.lastId
+    const found = group.consumer(args[3])
     if (movesOn) {
       group.lastId = options.lastId as Bytes
       group.save()
     }
-    const found = group.consumer(args[3])
     const consumer = found ?? group.createConsumer(args[3], context.now)
     consumer.see(context.now)
     const { replies, claimed } = claim(context, args[1], consumer, options)
