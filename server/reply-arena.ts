@@ -1,41 +1,50 @@
 /**
- * One piece of memory in which the replies of a turn are put together when they are many strings: each becomes bytes once, where joining
- * strings makes garbage that costs several times as much.
+ * The memory in which the replies of a turn are put together when they are many strings: each becomes bytes once, where joining strings makes
+ * garbage that costs several times as much.
  *
- * Whoever writes has the *region* at the end and may go on until somebody else begins one. What has been sent at once is released, and when
- * nothing is held any more, the next region begins at the front again. What a socket or a sealed turn keeps is left to it: a new piece is
- * taken then.
+ * It comes in pieces. Whoever writes has the *region* at the end of the present piece and may go on until somebody else begins one. A region that
+ * has been sent at once is released, and a piece of which no region is held is used again. What a socket or a sealed turn keeps is never released:
+ * its piece goes when they do.
  */
 const PIECE_BYTES = 256 * 1024
+/** Pieces that wait to be used again. */
+const MAX_SPARE = 64
+
+export class Piece {
+  readonly buffer: Buffer
+  /** Regions that have not been released. */
+  held = 0
+
+  constructor(bytes: number) {
+    this.buffer = Buffer.allocUnsafeSlow(bytes)
+  }
+}
 
 export class ReplyArena {
-  buffer = Buffer.allocUnsafeSlow(PIECE_BYTES)
+  piece = new Piece(PIECE_BYTES)
   /** Where the present region ends. */
   position = 0
-  /** Goes up with every new piece. */
-  piece = 0
   /** Who has the region at the end. */
   owner: { endRegion(): void } | null = null
-  private held = 0
+  private readonly spare: Piece[] = []
 
-  /** Begins a region, which is held from now on. */
-  begin(owner: { endRegion(): void }): void {
+  /** Begins a region, which is held from now on, with room for so many bytes. */
+  begin(owner: { endRegion(): void }, bytes: number): Piece {
     this.owner?.endRegion()
-    if (this.held === 0) this.position = 0
-    this.held++
+    if (this.piece.held === 0) this.position = 0
+    if (this.position + bytes > this.piece.buffer.length) {
+      this.piece = (bytes <= PIECE_BYTES ? this.spare.pop() : undefined) ?? new Piece(Math.max(bytes, PIECE_BYTES))
+      this.position = 0
+    }
+    this.piece.held++
     this.owner = owner
+    return this.piece
   }
 
-  /** So many regions of a piece have been sent. */
-  release(piece: number, regions: number): void {
-    if (piece === this.piece) this.held -= regions
-  }
-
-  /** Takes a new piece, with room for so many bytes; what is held of the old one stays as it is. */
-  renew(bytes: number): void {
-    this.piece++
-    this.held = 0
-    this.position = 0
-    this.buffer = Buffer.allocUnsafeSlow(Math.max(bytes, PIECE_BYTES))
+  /** A region of the piece has been sent. */
+  release(piece: Piece): void {
+    piece.held--
+    if (piece.held > 0 || piece === this.piece || piece.buffer.length > PIECE_BYTES || this.spare.length >= MAX_SPARE) return
+    this.spare.push(piece)
   }
 }

@@ -4,7 +4,7 @@
  */
 import type { Socket } from 'node:net'
 import type { Bytes } from '../storage/bytes.ts'
-import { ReplyArena } from './reply-arena.ts'
+import { type Piece, ReplyArena } from './reply-arena.ts'
 import type { ReplySink } from './reply-encoder.ts'
 
 export type Chunks = (Bytes | Buffer)[]
@@ -34,9 +34,8 @@ export class ReplyBuffer implements ReplySink {
   private run = ''
   /** Where the region begins that is at the arena's end; -1 where there is none of this buffer's. */
   private start = -1
-  /** Regions of which piece are held, and how many. */
-  private piece = 0
-  private regions = 0
+  /** The pieces of its regions, one for each. */
+  private pieces: Piece[] = []
 
   get bytes(): number {
     const run = this.run.length === 0 ? 0 : this.run.length + 2
@@ -87,7 +86,7 @@ export class ReplyBuffer implements ReplySink {
   private shortBulk(bytes: Bytes): void {
     const { length } = bytes
     this.reserve(SHORT_BYTES + 6)
-    const { buffer } = arena
+    const { buffer } = arena.piece
     let at = arena.position
     buffer[at++] = DOLLAR
     buffer[at++] = ZERO + length
@@ -120,13 +119,10 @@ export class ReplyBuffer implements ReplySink {
 
   /** What was taken last is no longer needed where nothing of it is unsent, else stays the socket's for a while. */
   settle(unsentBytes: number): void {
-    if (this.regions === 0) return
-    if (unsentBytes === 0) arena.release(this.piece, this.regions)
-    else if (this.piece === arena.piece) {
-      arena.owner?.endRegion()
-      arena.renew(0)
-    }
-    this.regions = 0
+    const { pieces } = this
+    if (pieces.length === 0) return
+    if (unsentBytes === 0) for (const piece of pieces) arena.release(piece)
+    this.pieces = []
   }
 
   /** All of it, to be sent some time later. */
@@ -140,7 +136,7 @@ export class ReplyBuffer implements ReplySink {
   endRegion(): void {
     if (this.run.length > 0) this.endRun()
     if (this.start < 0) return
-    if (arena.position > this.start) this.push(arena.buffer.subarray(this.start, arena.position))
+    if (arena.position > this.start) this.push(arena.piece.buffer.subarray(this.start, arena.position))
     this.start = -1
     arena.owner = null
   }
@@ -154,7 +150,8 @@ export class ReplyBuffer implements ReplySink {
       return
     }
     this.reserve(length)
-    const { buffer, position } = arena
+    const { position } = arena
+    const { buffer } = arena.piece
     if (length > SHORT_BYTES * 3) buffer.latin1Write(text, position)
     else for (let i = 0; i < length; i++) buffer[position + i] = text.charCodeAt(i)
     arena.position = position + length
@@ -167,16 +164,9 @@ export class ReplyBuffer implements ReplySink {
 
   /** Makes sure that this buffer's region is at the end of the arena, with room for so many bytes. */
   private reserve(bytes: number): void {
-    if (this.start >= 0 && arena.position + bytes <= arena.buffer.length) return
+    if (this.start >= 0 && arena.position + bytes <= arena.piece.buffer.length) return
     this.endRegion()
-    arena.begin(this)
-    if (arena.position + bytes > arena.buffer.length) {
-      arena.renew(bytes)
-      arena.begin(this)
-    }
-    if (this.piece !== arena.piece) this.regions = 0
-    this.piece = arena.piece
-    this.regions++
+    this.pieces.push(arena.begin(this, bytes))
     this.start = arena.position
   }
 }
