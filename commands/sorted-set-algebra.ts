@@ -9,8 +9,7 @@ import type { Context } from './context.ts'
 import { clientError, syntaxError, wrongType } from './errors.ts'
 import type { Reply } from './reply.ts'
 import { type Aggregate, type Merge, ScoredDifference, ScoredIntersection, ScoredUnion, type Source } from './sorted-set-merge.ts'
-import { requireMember, scoredReply } from './sorted-set-words.ts'
-import { newValue } from './values.ts'
+import { requireMember, scoredReply, storeMembers } from './sorted-set-words.ts'
 
 type Operation = 'union' | 'intersection' | 'difference'
 type Value = SortedSet | SetValue
@@ -111,16 +110,10 @@ function reply({ db, session }: Context, args: Args, operation: Operation, name:
 }
 
 /** Gives the key at position 1 what comes of the others; no key for nothing. */
-function store({ db, server }: Context, args: Args, operation: Operation, name: Bytes): Reply {
-  const members = gather(merge(mergeRequest(db, args, 2, operation, 'store', name), operation))
+function store(context: Context, args: Args, operation: Operation, name: Bytes): Reply {
+  const members = gather(merge(mergeRequest(context.db, args, 2, operation, 'store', name), operation))
   for (const { member } of members) requireMember(member) // sets have longer ones
-  if (members.length === 0) db.delete(args[1])
-  else {
-    const result = newValue(db, SortedSet)
-    result.load(members, server.config)
-    db.set(args[1], result)
-  }
-  return members.length
+  return storeMembers(context, args[1], members)
 }
 
 const numkeysAt = (index: number): KeySpec => ({

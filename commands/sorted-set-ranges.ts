@@ -11,8 +11,8 @@ import { type Args, type Command, command, firstKey, keyRange } from './command.
 import type { Context } from './context.ts'
 import { clientError, syntaxError } from './errors.ts'
 import type { Reply } from './reply.ts'
-import { pushScored, type Range, ranksOf, requireRange } from './sorted-set-words.ts'
-import { newValue, readAs } from './values.ts'
+import { pushScored, type Range, ranksOf, requireRange, storeMembers } from './sorted-set-words.ts'
+import { readAs } from './values.ts'
 
 /** What a command's name has decided already; null where its options say. */
 interface RangeKind {
@@ -199,16 +199,10 @@ const zrangestore = command({
   flags: ['write', 'denyoom'],
   keys: [keyRange(1, 1, 1, 'OW', 'update'), keyRange(2, 2, 1, 'RO', 'access')],
   verbatim: true,
-  run({ db, server }, args) {
+  run(context, args) {
     const request = rangeRequest(args, 3, STORED)
-    const members = stored(db, args[2], request)
-    if (members.length === 0) db.delete(args[1])
-    else {
-      const result = newValue(db, SortedSet)
-      result.load(members, server.config)
-      db.set(args[1], result)
-    }
-    return members.length
+    const members = stored(context.db, args[2], request)
+    return storeMembers(context, args[1], members)
   },
 })
 
