@@ -6,39 +6,14 @@
  */
 import type { Bytes } from '../storage/bytes.ts'
 import type { TreeCursor } from '../storage/tree/cursor.ts'
-import type { Tree } from '../storage/tree/tree.ts'
 import type { SetValue } from '../storage/values/set.ts'
+import { CursorHeap, type Head, Probe } from './merge-cursors.ts'
 
 /** Members in ascending order. */
 export interface Members {
   /** The present one, after `next` has answered true. */
   readonly member: Bytes
   next(): boolean
-}
-
-/** A look-up costs as much as about so many steps of a cursor. */
-const STEPS_PER_LOOKUP = 16
-
-/** Answers for ascending members whether a set has them. */
-class Probe {
-  private readonly tree: Tree
-  /** Null where looking up is cheaper. */
-  private cursor: TreeCursor | null
-  private isAtEnd: boolean
-
-  /** `asked` members will be asked for, about. */
-  constructor({ members, size }: SetValue, asked: number) {
-    this.tree = members
-    this.cursor = size < asked * STEPS_PER_LOOKUP ? members.cursor(0) : null
-    this.isAtEnd = this.cursor?.next() === false
-  }
-
-  has(member: Bytes): boolean {
-    const { cursor } = this
-    if (cursor === null) return this.tree.find(member)
-    while (!this.isAtEnd && cursor.key < member) this.isAtEnd = !cursor.next()
-    return !this.isAtEnd && cursor.key === member
-  }
 }
 
 /** The members that all sets have; there is at least one set. */
@@ -50,7 +25,7 @@ export class Intersection implements Members {
   constructor(sets: readonly SetValue[]) {
     const [smallest, ...others] = [...sets].sort((a, b) => a.size - b.size) as [SetValue, ...SetValue[]]
     this.smallest = smallest.members.cursor(0)
-    this.others = others.map((set) => new Probe(set, smallest.size))
+    this.others = others.map((set) => new Probe(set.members, smallest.size))
   }
 
   next(): boolean {
@@ -76,7 +51,7 @@ export class Difference implements Members {
   constructor(first: SetValue, others: readonly SetValue[]) {
     this.first = first.members.cursor(0)
     // The larger ones are the likelier to have a member.
-    this.others = [...others].sort((a, b) => b.size - a.size).map((set) => new Probe(set, first.size))
+    this.others = [...others].sort((a, b) => b.size - a.size).map((set) => new Probe(set.members, first.size))
   }
 
   next(): boolean {
@@ -96,54 +71,19 @@ export class Difference implements Members {
 /** The members that any of the sets has. */
 export class Union implements Members {
   member: Bytes = ''
-  /** A heap: the cursor at the least member comes first. */
-  private readonly heap: TreeCursor[] = []
+  private readonly heads: CursorHeap<Head>
   private isStarted = false
 
   constructor(sets: readonly SetValue[]) {
-    for (const { members } of sets) {
-      const cursor = members.cursor(0)
-      if (cursor.next()) this.heap.push(cursor)
-    }
-    for (let at = this.heap.length >> 1; at >= 0; at--) this.siftDown(at)
+    this.heads = new CursorHeap(sets.map(({ members }, index) => ({ cursor: members.cursor(0), index })))
   }
 
   next(): boolean {
-    const { heap } = this
-    if (this.isStarted) while (heap[0]?.key === this.member) this.advance(heap[0])
+    const { heads } = this
+    if (this.isStarted) while (heads.first?.cursor.key === this.member) heads.advance()
     this.isStarted = true
-    const least = heap[0]
-    if (least === undefined) return false
-    this.member = least.key
+    if (heads.first === undefined) return false
+    this.member = heads.first.cursor.key
     return true
-  }
-
-  private advance(first: TreeCursor): void {
-    const { heap } = this
-    if (!first.next()) {
-      const last = heap.pop()
-      if (last === undefined || heap.length === 0) return
-      heap[0] = last
-    }
-    this.siftDown(0)
-  }
-
-  private siftDown(from: number): void {
-    const { heap } = this
-    const moved = heap[from]
-    if (moved === undefined) return
-    let at = from
-    for (;;) {
-      let child = 2 * at + 1
-      const left = heap[child]
-      if (left === undefined) break
-      const right = heap[child + 1]
-      if (right !== undefined && right.key < left.key) child++
-      const lesser = heap[child] as TreeCursor
-      if (moved.key <= lesser.key) break
-      heap[at] = lesser
-      at = child
-    }
-    heap[at] = moved
   }
 }

@@ -6,9 +6,9 @@
  */
 import type { Bytes } from '../storage/bytes.ts'
 import type { TreeCursor } from '../storage/tree/cursor.ts'
-import type { Tree } from '../storage/tree/tree.ts'
 import type { SetValue } from '../storage/values/set.ts'
 import type { SortedSet } from '../storage/values/sorted-set.ts'
+import { CursorHeap, type Head, Probe } from './merge-cursors.ts'
 
 /** One of the sets. Members of a set without scores have score 1. */
 export interface Source {
@@ -24,9 +24,6 @@ export interface Merge {
   readonly score: number
   next(): boolean
 }
-
-/** A look-up costs as much as about so many steps of a cursor. */
-const STEPS_PER_LOOKUP = 16
 
 function scoreOf(value: unknown): number {
   return value === undefined ? 1 : (value as number)
@@ -48,27 +45,19 @@ function bySize(sources: readonly Source[]): Source[] {
 }
 
 /** Answers for ascending members what their scores in a set are. */
-class Probe {
-  private readonly tree: Tree
+class ScoreProbe {
+  private readonly probe: Probe
   private readonly weight: number
-  /** Null where looking up is cheaper. */
-  private readonly cursor: TreeCursor | null
-  private isAtEnd: boolean
 
   /** `asked` members will be asked for, about. */
   constructor({ value, weight }: Source, asked: number) {
-    this.tree = value.members
+    this.probe = new Probe(value.members, asked)
     this.weight = weight
-    this.cursor = value.size < asked * STEPS_PER_LOOKUP ? value.members.cursor(0) : null
-    this.isAtEnd = this.cursor?.next() === false
   }
 
   /** The weighted score, which may be NaN; undefined where there is no such member. */
   score(member: Bytes): number | undefined {
-    const { cursor, tree } = this
-    if (cursor === null) return tree.find(member) ? scoreOf(tree.value) * this.weight : undefined
-    while (!this.isAtEnd && cursor.key < member) this.isAtEnd = !cursor.next()
-    return !this.isAtEnd && cursor.key === member ? scoreOf(cursor.value) * this.weight : undefined
+    return this.probe.has(member) ? scoreOf(this.probe.value) * this.weight : undefined
   }
 }
 
@@ -78,14 +67,14 @@ export class ScoredIntersection implements Merge {
   score = 0
   private readonly smallest: TreeCursor
   private readonly weight: number
-  private readonly others: readonly Probe[]
+  private readonly others: readonly ScoreProbe[]
   private readonly aggregate: Aggregate
 
   constructor(sources: readonly Source[], aggregate: Aggregate) {
     const [smallest, ...others] = bySize(sources) as [Source, ...Source[]]
     this.smallest = smallest.value.members.cursor(0)
     this.weight = smallest.weight
-    this.others = others.map((source) => new Probe(source, smallest.value.size))
+    this.others = others.map((source) => new ScoreProbe(source, smallest.value.size))
     this.aggregate = aggregate
   }
 
@@ -114,14 +103,14 @@ export class ScoredDifference implements Merge {
   member: Bytes = ''
   score = 0
   private readonly first: TreeCursor
-  private readonly others: readonly Probe[]
+  private readonly others: readonly ScoreProbe[]
 
   constructor(first: Source, others: readonly Source[]) {
     this.first = first.value.members.cursor(0)
     // The larger ones are the likelier to have a member.
     this.others = bySize(others)
       .reverse()
-      .map((source) => new Probe(source, first.value.size))
+      .map((source) => new ScoreProbe(source, first.value.size))
   }
 
   next(): boolean {
@@ -139,11 +128,8 @@ export class ScoredDifference implements Merge {
   }
 }
 
-interface Head {
-  readonly cursor: TreeCursor
+interface WeightedHead extends Head {
   readonly weight: number
-  /** Its place among the sources: those of one member are taken in this order. */
-  readonly index: number
 }
 
 /** The members that any of the sets has. */
@@ -151,63 +137,24 @@ export class ScoredUnion implements Merge {
   member: Bytes = ''
   score = 0
   private readonly aggregate: Aggregate
-  /** A heap: the head with the least member comes first. */
-  private readonly heap: Head[] = []
+  private readonly heads: CursorHeap<WeightedHead>
 
   constructor(sources: readonly Source[], aggregate: Aggregate) {
     this.aggregate = aggregate
-    for (const [index, { value, weight }] of bySize(sources).entries()) {
-      const cursor = value.members.cursor(0)
-      if (cursor.next()) this.heap.push({ cursor, weight, index })
-    }
-    for (let at = this.heap.length >> 1; at >= 0; at--) this.siftDown(at)
+    this.heads = new CursorHeap(bySize(sources).map(({ value, weight }, index) => ({ cursor: value.members.cursor(0), weight, index })))
   }
 
   next(): boolean {
-    const { heap } = this
-    const [least] = heap
+    const { heads } = this
+    const least = heads.first
     if (least === undefined) return false
     this.member = least.cursor.key
     this.score = zeroForNaN(least.weight * scoreOf(least.cursor.value))
-    this.advance(least)
-    for (let [head] = heap; head !== undefined && head.cursor.key === this.member; head = heap[0]) {
-      this.score = aggregated(this.score, zeroForNaN(head.weight * scoreOf(head.cursor.value)), this.aggregate)
-      this.advance(head)
+    heads.advance()
+    for (let { first } = heads; first !== undefined && first.cursor.key === this.member; first = heads.first) {
+      this.score = aggregated(this.score, zeroForNaN(first.weight * scoreOf(first.cursor.value)), this.aggregate)
+      heads.advance()
     }
     return true
   }
-
-  /** Moves the first head on, or takes it out at its end. */
-  private advance(first: Head): void {
-    const { heap } = this
-    if (!first.cursor.next()) {
-      const last = heap.pop()
-      if (last === undefined || heap.length === 0) return
-      heap[0] = last
-    }
-    this.siftDown(0)
-  }
-
-  private siftDown(from: number): void {
-    const { heap } = this
-    const moved = heap[from]
-    if (moved === undefined) return
-    let at = from
-    for (;;) {
-      let child = 2 * at + 1
-      const left = heap[child]
-      if (left === undefined) break
-      const right = heap[child + 1]
-      if (right !== undefined && isBefore(right, left)) child++
-      const lesser = heap[child] as Head
-      if (!isBefore(lesser, moved)) break
-      heap[at] = lesser
-      at = child
-    }
-    heap[at] = moved
-  }
-}
-
-function isBefore(a: Head, b: Head): boolean {
-  return a.cursor.key === b.cursor.key ? a.index < b.index : a.cursor.key < b.cursor.key
 }
