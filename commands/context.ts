@@ -45,6 +45,11 @@ export class Context {
     for (const effect of this.effects ?? []) group.command(database, effect)
   }
 
+  /** Reports a keyspace event of the session's database; `eventClass` is one of storage/key-events.ts. */
+  notify(eventClass: number, event: Bytes, key: Bytes): void {
+    this.keyspace.event(eventClass, event, this.db.index, key)
+  }
+
   /** Logs this command instead of the request; may be called more than once. */
   effect(...args: Bytes[]): void {
     this.effectOf(args)

@@ -217,8 +217,10 @@ export class Database {
 
   /** To be called before a value is changed in place. */
   touch(entry: Entry): void {
-    this.keyspace.changes++
-    if (entry.generation !== this.keyspace.generation) this.keyspace.touchSlow(entry, entry.sizeBytes)
+    const { keyspace } = this
+    keyspace.changes++
+    if (keyspace.observers !== null) for (const observer of keyspace.observers) observer.changes(this.index, entry.key)
+    if (entry.generation !== keyspace.generation) keyspace.touchSlow(entry, entry.sizeBytes)
   }
 
   /** Forgets a clean entry, and a rope's pages with it if all of them are clean. */

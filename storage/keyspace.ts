@@ -16,6 +16,7 @@ import type { FrozenBatch } from './checkpoint.ts'
 import { Database } from './database.ts'
 import { Deadlines } from './deadlines.ts'
 import type { DirtyRecord } from './entry.ts'
+import { type KeyEvents, type KeyObserver, NO_EVENTS } from './key-events.ts'
 import type { DatabaseMeta, Meta } from './meta.ts'
 import { NewKeys } from './new-keys.ts'
 import type { RecordStore } from './record-store.ts'
@@ -71,6 +72,9 @@ export class Keyspace {
   pageLimits: PageLimits = DEFAULT_PAGE_LIMITS
   /** Told of keys that come, go or get another value, while somebody is blocked on keys. */
   awaited: Awaited | null = null
+  events: KeyEvents = NO_EVENTS
+  /** Who is told of changed keys; null while nobody is. */
+  observers: readonly KeyObserver[] | null = null
   /** Memory of the dirty records and of the frozen ones, in bytes; pages dropped meanwhile included. */
   dirtyBytes = 0
   frozenBytes = 0
@@ -103,6 +107,7 @@ export class Keyspace {
 
   /** Forgets everything, as before `restore`. No checkpoint may be under way. */
   reset(): void {
+    for (const observer of this.observers ?? []) observer.forgetsAll()
     this.landedGeneration = this.generation + 1
     this.generation += 2
     this.epoch++
@@ -141,6 +146,20 @@ export class Keyspace {
     this.seconds = Math.floor(wallMs / 1000)
   }
 
+  /** Reports what has happened to a key, where that class of events is wanted. */
+  event(eventClass: number, event: Bytes, database: number, key: Bytes): void {
+    if ((this.events.wanted & eventClass) !== 0) this.events.happened(database, event, key)
+  }
+
+  observe(observer: KeyObserver): void {
+    if (this.observers?.includes(observer) !== true) this.observers = [...(this.observers ?? []), observer]
+  }
+
+  unobserve(observer: KeyObserver): void {
+    const left = this.observers?.filter((other) => other !== observer) ?? []
+    this.observers = left.length === 0 ? null : left
+  }
+
   isPast(deadline: number): boolean {
     return deadline <= this.now && this.expiry !== 'ignore'
   }
@@ -173,6 +192,7 @@ export class Keyspace {
   /** FLUSHDB: O(1). The dropped database's records become garbage with the next checkpoint. */
   flush(index: number): void {
     const old = this.database(index)
+    for (const observer of this.observers ?? []) observer.replaces(index, null)
     this.changes++
     if (old.keyCount === 0 && old.residentEntries === 0) return
     old.droppedIn = this.generation
@@ -184,6 +204,10 @@ export class Keyspace {
   swap(first: number, second: number): void {
     const a = this.database(first)
     const b = this.database(second)
+    for (const observer of this.observers ?? []) {
+      observer.replaces(first, second)
+      observer.replaces(second, first)
+    }
     this.changes++
     this.databases[first] = b
     this.databases[second] = a

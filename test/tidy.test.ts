@@ -14,14 +14,15 @@ const MAX_LINES = 400
 const compiledFrom = fileURLToPath(new URL('../..', import.meta.url))
 const ROOT = existsSync(join(compiledFrom, 'storage', 'storage.ts')) ? compiledFrom : process.cwd()
 
-const LAYERS = ['storage', 'replication', 'commands', 'server', 'test', 'benchmarks']
+const LAYERS = ['storage', 'lua', 'replication', 'commands', 'server', 'test', 'benchmarks']
 
 /** What each layer may import. */
 const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   storage: ['storage'],
+  lua: ['storage', 'lua'],
   replication: ['storage', 'replication'],
-  commands: ['storage', 'commands'],
-  server: ['storage', 'replication', 'commands', 'server'],
+  commands: ['storage', 'lua', 'commands'],
+  server: ['storage', 'lua', 'replication', 'commands', 'server'],
   test: LAYERS,
   benchmarks: ['benchmarks', 'server', 'test'],
 }
@@ -33,6 +34,7 @@ const ONE_DOOR: Readonly<Record<string, (file: string) => boolean>> = {
   'node:net': (file) => file.startsWith('server/'),
   'node:tls': (file) => file.startsWith('server/'),
   'node:http': (file) => file.startsWith('server/'),
+  'wasmoon-lua5.1': (file) => file === 'lua/module.ts',
   'classic-level': (file) => file === 'storage/record-store.ts',
 }
 
