@@ -11,7 +11,8 @@ import type { Entry } from '../storage/entry.ts'
 import type { Awaited, Keyspace } from '../storage/keyspace.ts'
 import { KIND_LIST, KIND_SORTED_SET, KIND_STREAM } from '../storage/records.ts'
 import type { BlockOptions } from './blocking.ts'
-import type { Client, CommandRuntime } from './executor.ts'
+import type { Client } from './executor.ts'
+import type { CommandRuntime } from './runtimes.ts'
 import { TimeOuts } from './time-outs.ts'
 
 export interface BlockedClient {

@@ -6,6 +6,7 @@ import { requireClientName } from './client-names.ts'
 import { type Command, type CommandFlag, command } from './command.ts'
 import { clientError, syntaxError, wrongArity } from './errors.ts'
 import { MapReply, OK, PONG, SimpleString } from './reply.ts'
+import { endTransaction } from './transactions.ts'
 import { REDIS_COMPATIBLE_VERSION } from './version.ts'
 
 const MIN_INT32 = -(2 ** 31)
@@ -171,9 +172,10 @@ const reset = command({
   syntax: 'RESET',
   arity: 1,
   flags: ENTRY,
-  run({ session, server }) {
+  run({ session, server, units }) {
     if (session.peer !== 'client') throw clientError('ERR can only reset normal client connections')
     if (session.monitoring) server.clients.stopMonitoring(session)
+    endTransaction(session, units.watches)
     session.database = 0
     session.resp = 2
     session.name = ''

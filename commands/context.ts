@@ -2,7 +2,6 @@
  * What a run function is given besides its arguments. One Context lives as long as the executor and is filled in before each command,
  * so a synchronous run must not keep it; an asynchronous one gets a copy of its own.
  */
-import type { OpenGroup } from '../storage/binlog/open-group.ts'
 import type { Bytes } from '../storage/bytes.ts'
 import type { Database } from '../storage/database.ts'
 import type { Keyspace } from '../storage/keyspace.ts'
@@ -10,11 +9,19 @@ import { BLOCKED, type BlockOptions } from './blocking.ts'
 import type { ServerPort } from './ports.ts'
 import type { Reply } from './reply.ts'
 import type { Session } from './session.ts'
+import type { Units } from './units.ts'
+
+/** The turn's group, or a unit of several commands. */
+interface CommandLog {
+  command(database: number, args: readonly Bytes[]): void
+}
 
 export class Context {
   declare session: Session
   /** The database that the session has selected. */
   declare db: Database
+  /** How several commands are run as one. */
+  declare units: Units
   /** What is logged instead of the request, in order; null where the request itself is. */
   effects: Bytes[][] | null = null
   /** Whether a client may be blocked. Not so in replay, and where a command is part of a larger unit. */
@@ -41,8 +48,8 @@ export class Context {
     return this.effects !== null
   }
 
-  logEffects(group: OpenGroup, database: number): void {
-    for (const effect of this.effects ?? []) group.command(database, effect)
+  logEffects(log: CommandLog, database: number): void {
+    for (const effect of this.effects ?? []) log.command(database, effect)
   }
 
   /** Reports a keyspace event of the session's database; `eventClass` is one of storage/key-events.ts. */

@@ -9,38 +9,22 @@ import { type Bytes, lowerCase } from '../storage/bytes.ts'
 import type { Keyspace } from '../storage/keyspace.ts'
 import { type BlockedClient, BlockedClients, type BlockedHandler } from './blocked-clients.ts'
 import { BLOCKED, type BlockOptions } from './blocking.ts'
-import type { Args, Command, CommandFlag } from './command.ts'
+import type { Args, Command } from './command.ts'
 import { Context } from './context.ts'
 import { ClientError, unknownSubcommand } from './errors.ts'
 import type { ServerPort } from './ports.ts'
-import type { Reply } from './reply.ts'
+import { ErrorReply, type Reply, SimpleString } from './reply.ts'
+import { type CommandCounters, type CommandRuntime, hasRightArity, Runtimes } from './runtimes.ts'
 import type { Session } from './session.ts'
+import { endTransaction } from './transactions.ts'
+import { isUnitMark } from './unit.ts'
+import { Units } from './units.ts'
 
 /** A client whose requests are run: a session that can be answered. */
 export interface Client extends Session {
   reply(reply: Reply): void
   /** `text` with its code word. */
   replyError(text: Bytes): void
-}
-
-/** What the executor keeps of each command while the server runs. */
-export interface CommandRuntime {
-  readonly command: Command
-  readonly isWrite: boolean
-  /** Whether a request is shown to MONITOR. */
-  readonly isShown: boolean
-  readonly noAuth: boolean
-  readonly minimum: number
-  /** Exact number of words, or -1. */
-  readonly exact: number
-  readonly statistics: CommandCounters
-}
-
-export interface CommandCounters {
-  calls: number
-  micros: number
-  rejected: number
-  failed: number
 }
 
 /** Says why a command cannot run now: a text to refuse it with, 'hold' to keep it for later, or null. */
@@ -67,7 +51,7 @@ export interface ExecutorHooks {
   broken(error: unknown, changed: boolean): void
 }
 
-const KNOWN_SPELLINGS = 2000
+const QUEUED = new SimpleString('QUEUED')
 
 export class Executor {
   /** Before which commands `gate` must be asked. */
@@ -80,14 +64,14 @@ export class Executor {
   clockMs = 0
   readonly context: Context
   readonly blockedClients: BlockedClients
+  readonly units: Units
+  readonly runtimes: Runtimes
   private readonly keyspace: Keyspace
   private readonly group: OpenGroup
   private readonly server: ServerPort
   private readonly hooks: ExecutorHooks
   private readonly monotonicMs: () => number
   private readonly groupStart: () => number
-  private readonly runtimes = new Map<Command, CommandRuntime>()
-  private readonly spellings = new Map<Bytes, CommandRuntime>()
 
   constructor(options: {
     keyspace: Keyspace
@@ -106,8 +90,15 @@ export class Executor {
     this.groupStart = options.groupStart
     this.context = new Context(this.keyspace, this.server)
     this.context.mayBlock = true
+    this.units = new Units({
+      keyspace: this.keyspace,
+      group: this.group,
+      context: this.context,
+      run: ({ runtime, args }) => this.runPart(runtime, this.context.session as Client, args),
+    })
+    this.context.units = this.units
     this.blockedClients = new BlockedClients(this.keyspace, this.blockedHandler(), this.monotonicMs)
-    for (const command of this.server.table.byName.values()) this.runtimes.set(command, this.makeRuntime(command))
+    this.runtimes = new Runtimes(this.server.table, this.hooks.counters)
   }
 
   /**
@@ -115,21 +106,19 @@ export class Executor {
    * is answered here.
    */
   execute(client: Client, args: Bytes[], raw: Buffer | null, start: number, end: number): Outcome {
-    const runtime = this.spellings.get(args[0] as Bytes) ?? this.findRuntime(args)
+    const runtime = this.runtimes.find(args[0] as Bytes)
     if (runtime === undefined || runtime.command.subcommands !== undefined) return this.executeRare(client, args)
     return this.dispatch(runtime, client, args, raw, start, end)
   }
 
   /** The command of a request, or undefined; a container's subcommand where it has one. */
   resolve(args: readonly Bytes[]): CommandRuntime | undefined {
-    const runtime = this.spellings.get(args[0] as Bytes) ?? this.findRuntime(args)
-    if (runtime?.command.subcommands === undefined || args.length < 2) return runtime
-    const subcommand = this.server.table.findSubcommand(runtime.command, args[1] as Bytes)
-    return subcommand === undefined ? runtime : this.runtimes.get(subcommand)
+    return this.runtimes.resolve(args)
   }
 
   /** Runs a logged command again. Throws where it fails: what was logged once cannot. */
   replay(client: Client, args: Bytes[]): void {
+    if (isUnitMark(args)) return // a group is run as a whole
     const runtime = this.resolve(args)
     const run = runtime?.command.run
     if (run === undefined) throw new Error(`the binlog holds a command that is unknown or cannot be replayed: ${args[0]}`)
@@ -144,9 +133,15 @@ export class Executor {
     this.group.reset()
   }
 
+  /** A client has gone: nothing of it is waited for or watched. */
+  forget(client: Client): void {
+    this.blockedClients.forget(client)
+    endTransaction(client, this.units.watches)
+  }
+
   /** To be called at the end of each unit: serves those who have waited for what it changed. */
   endUnit(): void {
-    if (this.blockedClients.hasReady) this.blockedClients.serve()
+    if (this.blockedClients.hasReady && this.units.current === null) this.blockedClients.serve()
   }
 
   /** To be called before a buffer that `raw` requests stood in changes: what the log still wants of it is copied. */
@@ -155,16 +150,16 @@ export class Executor {
   }
 
   private dispatch(runtime: CommandRuntime, client: Client, args: Bytes[], raw: Buffer | null, start: number, end: number): Outcome {
-    const count = args.length
-    if (runtime.exact >= 0 ? count !== runtime.exact : count < runtime.minimum) {
+    if (!hasRightArity(runtime, args.length)) {
       return this.refuse(runtime, client, `ERR wrong number of arguments for '${runtime.command.name}' command`)
     }
     if (!client.authenticated && !runtime.noAuth) return this.refuse(runtime, client, 'NOAUTH Authentication required.')
-    if (this.gated !== 'none' && (runtime.isWrite || this.gated === 'all')) {
+    if (this.gated !== 'none' && (runtime.mayWrite || this.gated === 'all' || client.transaction !== null)) {
       const verdict = this.gate(runtime, args, client)
       if (verdict === 'hold') return 'held'
       if (verdict !== null) return this.refuse(runtime, client, verdict)
     }
+    if (client.transaction !== null && !runtime.isForTransactions) return this.queue(runtime, client, args)
     client.lastCommand = runtime.command.name
     client.lastActiveMs = this.keyspace.now
     if (runtime.command.runAsync !== undefined) {
@@ -216,7 +211,38 @@ export class Executor {
     if (outcome === 'done') this.blockedClients.finish(blocked)
   }
 
+  /** Between MULTI and EXEC. */
+  private queue(runtime: CommandRuntime, client: Client, args: Bytes[]): Outcome {
+    if (runtime.noMulti) return this.refuse(runtime, client, 'ERR Command not allowed inside a transaction')
+    client.lastActiveMs = this.keyspace.now
+    client.transaction?.queue(runtime, args)
+    client.reply(QUEUED)
+    return 'done'
+  }
+
+  /** Runs a request as part of the unit under way. An error is a reply as others are. */
+  runPart(runtime: CommandRuntime, client: Client, args: Bytes[]): Reply {
+    const started = this.monotonicMs()
+    this.context.mayBlock = false
+    const reply = this.perform(runtime, client, args, null, 0, 0)
+    this.ran(runtime, client, args, (this.monotonicMs() - started) * 1000)
+    if (this.monitors > 0 && runtime.isShown) this.hooks.monitor(client, args)
+    return reply
+  }
+
   private runSync(runtime: CommandRuntime, client: Client, args: Bytes[], raw: Buffer | null, start: number, end: number): Outcome {
+    const reply = this.perform(runtime, client, args, raw, start, end)
+    if (reply === BLOCKED) {
+      this.blockedClients.block(client, runtime, args, this.context.waitsFor as BlockOptions)
+      return 'waiting'
+    }
+    if (reply instanceof ErrorReply) client.replyError(reply.text)
+    else client.reply(reply)
+    return 'done'
+  }
+
+  /** Runs a command and logs what it has done. Where it fails, the reply is an ErrorReply. */
+  private perform(runtime: CommandRuntime, client: Client, args: Bytes[], raw: Buffer | null, start: number, end: number): Reply {
     const { keyspace, context } = this
     const { command } = runtime
     const before = keyspace.changes
@@ -230,21 +256,16 @@ export class Executor {
     try {
       reply = (command.run as NonNullable<Command['run']>)(context, args as unknown as Args)
     } catch (error) {
-      this.failedRun(runtime, client, error, keyspace.changes !== before)
-      return 'done'
+      return this.failedRun(runtime, error, keyspace.changes !== before)
     }
     if (keyspace.changes !== before) {
       client.lastWriteAt = this.groupStart()
-      if (context.hasEffects) context.logEffects(this.group, index)
+      const log = this.units.current ?? this.group
+      if (context.hasEffects) context.logEffects(log, index)
       else if (raw !== null && command.verbatim === true) this.group.raw(index, raw, start, end)
-      else this.group.command(index, args)
+      else log.command(index, args)
     }
-    if (reply === BLOCKED) {
-      this.blockedClients.block(client, runtime, args, context.waitsFor as BlockOptions)
-      return 'waiting'
-    }
-    client.reply(reply)
-    return 'done'
+    return reply
   }
 
   private async runAsync(runtime: CommandRuntime, client: Client, args: Bytes[]): Promise<void> {
@@ -262,28 +283,33 @@ export class Executor {
       }
       client.reply(await reply)
     } catch (error) {
-      this.failedRun(runtime, client, error, false)
+      client.replyError(this.failedRun(runtime, error, false).text)
     }
     this.ran(runtime, client, args, (this.monotonicMs() - started) * 1000)
     if (this.monitors > 0 && runtime.isShown) this.hooks.monitor(client, args)
     this.hooks.resumed(client)
   }
 
-  private failedRun(runtime: CommandRuntime, client: Client, error: unknown, changed: boolean): void {
+  private failedRun(runtime: CommandRuntime, error: unknown, changed: boolean): ErrorReply {
     runtime.statistics.failed++
     if (error instanceof ClientError && !changed) {
       this.hooks.failed(error.message)
-      client.replyError(error.message)
-      return
+      return new ErrorReply(error.message)
     }
     const text = `ERR internal error: ${error instanceof Error ? error.message : String(error)}`
     this.hooks.failed(text)
-    client.replyError(text)
     this.hooks.broken(error, changed)
+    return new ErrorReply(text)
   }
 
-  private refuse(runtime: CommandRuntime, client: Client, text: Bytes): Outcome {
-    runtime.statistics.rejected++
+  /** A request is not run. Between MULTI and EXEC that spoils the whole, and EXEC itself being refused ends it. */
+  private refuse(runtime: CommandRuntime | null, client: Client, reason: Bytes): Outcome {
+    if (runtime !== null) runtime.statistics.rejected++
+    let text = reason
+    if (runtime?.command.name === 'exec') {
+      endTransaction(client, this.units.watches)
+      text = `EXECABORT Transaction discarded because of: ${reason.replace(/^ERR /, '')}`
+    } else if (client.transaction !== null) client.transaction.isSpoiled = true
     this.hooks.failed(text)
     client.replyError(text)
     return 'done'
@@ -294,45 +320,16 @@ export class Executor {
     const runtime = this.resolve(args)
     if (runtime === undefined) {
       if (isHttp(args[0] as Bytes)) this.hooks.attacked(client)
-      else this.refuseUnknown(client, unknownCommand(args))
+      else this.refuse(null, client, unknownCommand(args))
       return 'done'
     }
     const { command } = runtime
     const isContainer = command.subcommands !== undefined
-    if (isContainer && args.length >= 2) return this.refuseUnknown(client, unknownSubcommand(args[1] as Bytes, command.name).message)
+    if (isContainer && args.length >= 2) return this.refuse(null, client, unknownSubcommand(args[1] as Bytes, command.name).message)
     if (isContainer && command.run === undefined && command.runAsync === undefined) {
       return this.refuse(runtime, client, `ERR wrong number of arguments for '${command.name}' command`)
     }
     return this.dispatch(runtime, client, args, null, 0, 0)
-  }
-
-  private refuseUnknown(client: Client, text: Bytes): Outcome {
-    this.hooks.failed(text)
-    client.replyError(text)
-    return 'done'
-  }
-
-  private findRuntime(args: readonly Bytes[]): CommandRuntime | undefined {
-    const name = args[0] as Bytes
-    if (name.length > 64 || name.includes('|')) return undefined
-    const command = this.server.table.byName.get(lowerCase(name))
-    if (command === undefined) return undefined
-    const runtime = this.runtimes.get(command)
-    if (runtime !== undefined && this.spellings.size < KNOWN_SPELLINGS) this.spellings.set(name, runtime)
-    return runtime
-  }
-
-  private makeRuntime(command: Command): CommandRuntime {
-    const has = (flag: CommandFlag) => command.flags.includes(flag)
-    return {
-      command,
-      isWrite: has('write'),
-      isShown: !has('skip_monitor') && !has('admin'),
-      noAuth: has('no_auth'),
-      minimum: Math.abs(command.arity),
-      exact: command.arity > 0 ? command.arity : -1,
-      statistics: this.hooks.counters(command),
-    }
   }
 }
 

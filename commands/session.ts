@@ -3,36 +3,46 @@
  * `test/support/fake-session.ts`.
  */
 import type { Bytes } from '../storage/bytes.ts'
+import type { Transaction } from './transaction.ts'
+import type { Watch } from './watches.ts'
 
 export type ReplyMode = 'on' | 'off' | 'skip' | 'skip-next'
 
 /** What is at the other end: who follows this node, or whom it follows, is no ordinary client. */
 export type Peer = 'client' | 'replica' | 'master'
 
-export interface Session {
+/** What every session has, as it is when it begins. */
+export class SessionState {
+  /** Index of the selected database. */
+  database = 0
+  resp: 2 | 3 = 2
+  name: Bytes = ''
+  libraryName: Bytes = ''
+  libraryVersion: Bytes = ''
+  replyMode: ReplyMode = 'on'
+  noEvict = false
+  noTouch = false
+  monitoring = false
+  /** Between MULTI and EXEC. */
+  transaction: Transaction | null = null
+  /** What WATCH has named. */
+  watch: Watch | null = null
+  /** Binlog offset at which the group begins that holds its last write; -1 before the first. */
+  lastWriteAt = -1
+  /** `set` or `config|get`: the last command run. */
+  lastCommand: Bytes = ''
+}
+
+export interface Session extends SessionState {
   readonly id: number
   readonly peer: Peer
-  /** Index of the selected database. */
-  database: number
-  resp: 2 | 3
   authenticated: boolean
-  name: Bytes
-  libraryName: Bytes
-  libraryVersion: Bytes
-  replyMode: ReplyMode
-  noEvict: boolean
-  noTouch: boolean
-  monitoring: boolean
   /** `ip:port`, `[ip]:port` or `path:0` for a Unix socket. */
   readonly address: string
   readonly localAddress: string
   readonly createdAtMs: number
   /** Wall time of the last command, ms. */
   lastActiveMs: number
-  /** Binlog offset at which the group begins that holds its last write; -1 before the first. */
-  lastWriteAt: number
-  /** `set` or `config|get`: the last command run. */
-  lastCommand: Bytes
   /** For CLIENT LIST, in bytes. */
   queryBufferBytes(): number
   outputBufferBytes(): number

@@ -10,6 +10,7 @@ const CONNECTION_BYTES = 8 * 1024
 export function describeClient(session: Session, wallMs: number, state: 'blocked' | 'free' = 'free'): Bytes {
   const queryBytes = session.queryBufferBytes()
   const outputBytes = session.outputBufferBytes()
+  const queuedBytes = session.transaction?.bytes ?? 0
   const fields: readonly (readonly [name: string, value: Bytes | number])[] = [
     ['id', session.id],
     ['addr', session.address],
@@ -23,17 +24,17 @@ export function describeClient(session: Session, wallMs: number, state: 'blocked
     ['sub', 0],
     ['psub', 0],
     ['ssub', 0],
-    ['multi', -1],
+    ['multi', session.transaction?.requests.length ?? -1],
     ['qbuf', queryBytes],
     ['qbuf-free', 0],
     ['argv-mem', 0],
-    ['multi-mem', 0],
+    ['multi-mem', queuedBytes],
     ['rbs', 0],
     ['rbp', 0],
     ['obl', 0],
     ['oll', outputBytes > 0 ? 1 : 0],
     ['omem', outputBytes],
-    ['tot-mem', CONNECTION_BYTES + queryBytes + outputBytes],
+    ['tot-mem', CONNECTION_BYTES + queryBytes + outputBytes + queuedBytes],
     ['events', outputBytes > 0 ? 'rw' : 'r'],
     ['cmd', session.lastCommand === '' ? 'NULL' : session.lastCommand],
     ['user', DEFAULT_USER],
@@ -49,13 +50,15 @@ function secondsSince(thenMs: number, wallMs: number): number {
   return Math.max(0, Math.floor((wallMs - thenMs) / 1000))
 }
 
-/** O: a monitor, S: a replica, M: the master, b: blocked, U: on a Unix socket, e: spared by eviction, T: does not touch keys; N: none of these. */
+/** O: a monitor, S: a replica, M: the master, x: in a transaction, b: blocked, d: a watched key has changed, U: on a Unix socket, e: spared by eviction, T: does not touch keys; N: none of these. */
 function flagsOf(session: Session, state: 'blocked' | 'free'): string {
   let flags = ''
   if (session.monitoring) flags += 'O'
   else if (session.peer === 'replica') flags += 'S'
   if (session.peer === 'master') flags += 'M'
+  if (session.transaction !== null) flags += 'x'
   if (state === 'blocked') flags += 'b'
+  if (session.watch?.isBroken === true) flags += 'd'
   if (isUnix(session)) flags += 'U'
   if (session.noEvict) flags += 'e'
   if (session.noTouch) flags += 'T'

@@ -8,7 +8,7 @@
 import type { Socket } from 'node:net'
 import type { Client } from '../commands/executor.ts'
 import type { Reply } from '../commands/reply.ts'
-import type { ReplyMode } from '../commands/session.ts'
+import { SessionState } from '../commands/session.ts'
 import type { Bytes } from '../storage/bytes.ts'
 import { type ConnectionHost, OutputLimit } from './connection-host.ts'
 import { ReplicaPeer } from './replica-peer.ts'
@@ -31,25 +31,14 @@ const CLOSE_TIMEOUT_MS = 1000
 
 type HoldReason = 'async' | 'gate' | 'stall' | 'output' | 'turn'
 
-export class Connection implements Client, TurnClient {
+export class Connection extends SessionState implements Client, TurnClient {
   readonly id: number
-  database = 0
-  resp: 2 | 3 = 2
-  name: Bytes = ''
-  libraryName: Bytes = ''
-  libraryVersion: Bytes = ''
-  replyMode: ReplyMode = 'on'
-  noEvict = false
-  noTouch = false
-  monitoring = false
-  lastWriteAt = -1
   replica: ReplicaPeer | null = null
   readonly address: string
   readonly localAddress: string
   readonly isUnix: boolean
   readonly createdAtMs: number
   lastActiveMs: number
-  lastCommand: Bytes = ''
   private readonly socket: Socket
   private readonly host: ConnectionHost
   private readonly decoder: RequestDecoder
@@ -70,6 +59,7 @@ export class Connection implements Client, TurnClient {
   private readonly outputLimit: OutputLimit
 
   constructor(socket: Socket, id: number, host: ConnectionHost, address: { remote: string; local: string; isUnix: boolean }) {
+    super()
     this.socket = socket
     this.id = id
     this.host = host
@@ -367,7 +357,7 @@ export class Connection implements Client, TurnClient {
   }
 
   private checkQueryBuffer(): void {
-    const buffered = this.decoder.bufferedBytes
+    const buffered = this.decoder.bufferedBytes + (this.transaction?.bytes ?? 0)
     const limit = this.host.queryLimitBytes
     if (limit > 0 && buffered > limit) this.cutOff(buffered, 'query')
   }

@@ -26,6 +26,7 @@ import { slowlogCommands } from '../commands/slowlog.ts'
 import { stringNumbers } from '../commands/string-numbers.ts'
 import { stringRanges } from '../commands/string-ranges.ts'
 import { strings } from '../commands/strings.ts'
+import { transactions } from '../commands/transactions.ts'
 import { waits } from '../commands/wait.ts'
 
 export const families: readonly (readonly Command[])[] = [
@@ -43,6 +44,7 @@ export const families: readonly (readonly Command[])[] = [
   pikaScans,
   objects,
   databases,
+  transactions,
   server,
   persistence,
   replication,

@@ -5,8 +5,9 @@
  *
  * Held requests are tried again outside of any command: what makes a reason go may be a command itself.
  */
-import type { Client, CommandRuntime, Executor } from '../commands/executor.ts'
+import type { Client, Executor } from '../commands/executor.ts'
 import { keysOf } from '../commands/key-finder.ts'
+import type { CommandRuntime } from '../commands/runtimes.ts'
 import type { CommandTable } from '../commands/table.ts'
 import type { Bytes } from '../storage/bytes.ts'
 import { readCommand } from '../storage/command-codec.ts'
@@ -22,6 +23,9 @@ const LOADING = 'LOADING Redis is loading the dataset in memory'
 const READ_ONLY = "READONLY You can't write against a read only replica."
 const MASTER_DOWN = "MASTERDOWN Link with MASTER is down and replica-serve-stale-data is set to 'no'."
 const NO_REPLICAS = 'NOREPLICAS Not enough good replicas to write.'
+
+/** Commands of the log that no key depends on. */
+const CHANGES_NOTHING = new Set<Bytes>(['MULTI', 'EXEC', 'PUBLISH', 'SPUBLISH'])
 
 /** What replication has to say about requests. */
 export interface ReplicationGate {
@@ -144,7 +148,7 @@ export class Gates {
   }
 
   private ask(runtime: CommandRuntime, args: readonly Bytes[], client: Client): Bytes | 'hold' | null {
-    const verdict = this.verdict(runtime, args, client)
+    const verdict = this.verdictOf(runtime, args, client)
     if (verdict !== 'hold') return verdict
     this.noteReasons()
     this.held.add(client as Connection)
@@ -152,7 +156,7 @@ export class Gates {
   }
 
   private isOpen(runtime: CommandRuntime, args: readonly Bytes[], client: Client): boolean {
-    if (this.verdict(runtime, args, client) === null) return true
+    if (this.verdictOf(runtime, args, client) === null) return true
     this.noteReasons()
     return false
   }
@@ -160,6 +164,17 @@ export class Gates {
   /** What has come up since the last look, so that its going is seen. */
   private noteReasons(): void {
     this.reasons |= this.present()
+  }
+
+  /** What stands in the way of one that is queued stands in the way of EXEC. */
+  private verdictOf(runtime: CommandRuntime, args: readonly Bytes[], client: Client): Bytes | 'hold' | null {
+    const verdict = this.verdict(runtime, args, client)
+    if (verdict !== null || runtime.command.name !== 'exec') return verdict
+    for (const queued of client.transaction?.requests ?? []) {
+      const ofQueued = this.verdict(queued.runtime, queued.args, client)
+      if (ofQueued !== null) return ofQueued
+    }
+    return null
   }
 
   private verdict(runtime: CommandRuntime, args: readonly Bytes[], client: Client): Bytes | 'hold' | null {
@@ -227,6 +242,7 @@ export class Gates {
         database = args[1] as Bytes
         continue
       }
+      if (CHANGES_NOTHING.has(args[0] as Bytes)) continue
       const command = this.table.find(args[0] as Bytes)
       const positions = command === undefined ? [] : keysOf(command, args)
       if (positions.length === 0) return { keys, everything: true }

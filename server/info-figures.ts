@@ -1,6 +1,7 @@
 /** What INFO tells, before it is text. Bytes, milliseconds and wall time (ms since the epoch) unless a name says otherwise. */
-import type { CommandCounters } from '../commands/executor.ts'
+
 import type { MemoryFigure } from '../commands/ports.ts'
+import type { CommandCounters } from '../commands/runtimes.ts'
 import type { Bytes } from '../storage/bytes.ts'
 
 export interface InfoFigures {

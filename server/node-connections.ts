@@ -38,13 +38,13 @@ export function connectionHost(node: Node): ConnectionHost {
       statistics.writes++
     },
     drained: (peer) => node.links?.master.drained(peer),
-    leaving: (connection) => void node.executor.blockedClients.forget(connection),
+    leaving: (connection) => node.executor.forget(connection),
     inputEnded: (connection) => {
       node.links?.waiters.end(connection, null)
       if (node.executor.blockedClients.has(connection)) connection.close('after-reply')
     },
     closed: (connection) => {
-      node.executor.blockedClients.forget(connection)
+      node.executor.forget(connection)
       clients.remove(connection)
       node.links?.waiters.forget(connection)
       if (connection.replica !== null) node.links?.master.closed(connection.replica)

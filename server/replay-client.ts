@@ -1,35 +1,25 @@
 /** Clients without a connection: the one in whose name logged commands are run again, and the link to the master as CLIENT LIST shows it. */
 import type { Client, Executor } from '../commands/executor.ts'
-import type { ReplyMode, Session } from '../commands/session.ts'
+import { type Session, SessionState } from '../commands/session.ts'
 import type { Bytes } from '../storage/bytes.ts'
 import type { Keyspace } from '../storage/keyspace.ts'
 import type { Replayer } from '../storage/recovery.ts'
 
 /** It is answered, and does not listen. */
-export class ReplayClient implements Client {
+export class ReplayClient extends SessionState implements Client {
   readonly id: number
   readonly peer: Session['peer']
   readonly address: Bytes
   readonly createdAtMs: number
-  database = 0
-  resp: 2 | 3 = 2
   authenticated = true
-  name: Bytes = ''
-  libraryName: Bytes = ''
-  libraryVersion: Bytes = ''
-  replyMode: ReplyMode = 'on'
-  noEvict = false
-  noTouch = false
-  monitoring = false
-  lastWriteAt = -1
   readonly localAddress = ''
   lastActiveMs = 0
-  lastCommand: Bytes = ''
   queryBufferBytes = () => 0
   outputBufferBytes = () => 0
   readonly close: () => void
 
   constructor(id = 0, peer: Session['peer'] = 'client', address: Bytes = '', createdAtMs = 0, close: () => void = () => {}) {
+    super()
     this.id = id
     this.peer = peer
     this.address = address

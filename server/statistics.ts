@@ -3,8 +3,8 @@
  * looked up, nothing allocated. Rates are sampled ten times a second by `tick`, whoever may call it.
  */
 import type { Command } from '../commands/command.ts'
-import type { CommandCounters } from '../commands/executor.ts'
 import type { StatisticsPort } from '../commands/ports.ts'
+import type { CommandCounters } from '../commands/runtimes.ts'
 import type { Bytes } from '../storage/bytes.ts'
 import { Rate } from './rate.ts'
 

@@ -1,6 +1,7 @@
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
-import type { Client, CommandRuntime, Executor } from '../../commands/executor.ts'
+import type { Client, Executor } from '../../commands/executor.ts'
+import type { CommandRuntime } from '../../commands/runtimes.ts'
 import type { CommandTable } from '../../commands/table.ts'
 import { Gates } from '../../server/gates.ts'
 import type { Storage } from '../../storage/storage.ts'

@@ -12,6 +12,8 @@ import type { ServerPort } from '../../commands/ports.ts'
 import { BulkChunks, MapReply, type Reply, SimpleString } from '../../commands/reply.ts'
 import type { Session } from '../../commands/session.ts'
 import { CommandTable } from '../../commands/table.ts'
+import type { Units } from '../../commands/units.ts'
+import { Watches } from '../../commands/watches.ts'
 import type { Bytes } from '../../storage/bytes.ts'
 import { Keyspace } from '../../storage/keyspace.ts'
 import { MemoryRecords } from './memory-records.ts'
@@ -121,6 +123,7 @@ export function runCommand(server: ServerPort, session: Session, words: readonly
   const context = new Context(keyspace, server)
   context.session = session
   context.db = keyspace.database(session.database)
+  context.units = { watches: new Watches(keyspace) } as Units
   return runOf(commandOf(server.table, words))(context, words as unknown as Args)
 }
 

@@ -1,0 +1,85 @@
+/** What the executor keeps of each command while the server runs, and how a request's words lead to it. */
+import { type Bytes, lowerCase } from '../storage/bytes.ts'
+import type { Command, CommandFlag } from './command.ts'
+import type { CommandTable } from './table.ts'
+
+export interface CommandRuntime {
+  readonly command: Command
+  readonly isWrite: boolean
+  /** Whether it may write though it is no write command: scripts, PFCOUNT, PUBLISH. */
+  readonly mayWrite: boolean
+  /** Whether a request is shown to MONITOR. */
+  readonly isShown: boolean
+  readonly noAuth: boolean
+  /** Whether it is run at once between MULTI and EXEC, not queued. */
+  readonly isForTransactions: boolean
+  readonly noMulti: boolean
+  readonly minimum: number
+  /** Exact number of words, or -1. */
+  readonly exact: number
+  readonly statistics: CommandCounters
+}
+
+export interface CommandCounters {
+  calls: number
+  micros: number
+  rejected: number
+  failed: number
+}
+
+const KNOWN_SPELLINGS = 2000
+const FOR_TRANSACTIONS = new Set(['multi', 'exec', 'discard', 'watch', 'quit', 'reset'])
+
+export class Runtimes {
+  private readonly table: CommandTable
+  private readonly byCommand = new Map<Command, CommandRuntime>()
+  private readonly spellings = new Map<Bytes, CommandRuntime>()
+
+  constructor(table: CommandTable, counters: (command: Command) => CommandCounters) {
+    this.table = table
+    for (const command of table.byName.values()) this.byCommand.set(command, runtimeOf(command, counters(command)))
+  }
+
+  /** By a request's first word: a command or a container. */
+  find(name: Bytes): CommandRuntime | undefined {
+    return this.spellings.get(name) ?? this.findOtherwise(name)
+  }
+
+  /** The command of a request, or undefined; a container's subcommand where it has one. */
+  resolve(args: readonly Bytes[]): CommandRuntime | undefined {
+    const runtime = this.find(args[0] as Bytes)
+    if (runtime?.command.subcommands === undefined || args.length < 2) return runtime
+    const subcommand = this.table.findSubcommand(runtime.command, args[1] as Bytes)
+    return subcommand === undefined ? runtime : this.byCommand.get(subcommand)
+  }
+
+  private findOtherwise(name: Bytes): CommandRuntime | undefined {
+    if (name.length > 64 || name.includes('|')) return undefined
+    const command = this.table.byName.get(lowerCase(name))
+    if (command === undefined) return undefined
+    const runtime = this.byCommand.get(command)
+    if (runtime !== undefined && this.spellings.size < KNOWN_SPELLINGS) this.spellings.set(name, runtime)
+    return runtime
+  }
+}
+
+function runtimeOf(command: Command, statistics: CommandCounters): CommandRuntime {
+  const has = (flag: CommandFlag) => command.flags.includes(flag)
+  return {
+    command,
+    isWrite: has('write'),
+    mayWrite: has('write') || has('may_replicate'),
+    isShown: !has('skip_monitor') && !has('admin'),
+    noAuth: has('no_auth'),
+    isForTransactions: FOR_TRANSACTIONS.has(command.name),
+    noMulti: has('no_multi'),
+    minimum: Math.abs(command.arity),
+    exact: command.arity > 0 ? command.arity : -1,
+    statistics,
+  }
+}
+
+/** Whether a request has as many words as its command takes. */
+export function hasRightArity(runtime: CommandRuntime, count: number): boolean {
+  return runtime.exact >= 0 ? count === runtime.exact : count >= runtime.minimum
+}

@@ -1,0 +1,74 @@
+/**
+ * Units of several commands as the executor runs them: one at a time, from `begin` to `end`, with others inside of it being part of it (a script
+ * in an EXEC). While one is under way nothing blocks, and whatever is logged goes to it, deletions of what has expired included.
+ */
+import type { OpenGroup } from '../storage/binlog/open-group.ts'
+import type { Bytes } from '../storage/bytes.ts'
+import type { Keyspace } from '../storage/keyspace.ts'
+import type { Context } from './context.ts'
+import type { Reply } from './reply.ts'
+import type { QueuedRequest } from './transaction.ts'
+import { Unit } from './unit.ts'
+import { Watches } from './watches.ts'
+
+/** Nothing more is to be logged of a command whose parts have been. */
+const NOTHING: Bytes[][] = []
+
+export class Units {
+  readonly watches: Watches
+  /** The unit under way; null while there is none. */
+  current: Unit | null = null
+  private depth = 0
+  private readonly keyspace: Keyspace
+  private readonly group: OpenGroup
+  private readonly context: Context
+  private readonly run: (request: QueuedRequest) => Reply
+
+  /** `run` runs a request for the session whose command runs. */
+  constructor(options: { keyspace: Keyspace; group: OpenGroup; context: Context; run: (request: QueuedRequest) => Reply }) {
+    this.keyspace = options.keyspace
+    this.group = options.group
+    this.context = options.context
+    this.run = options.run
+    this.watches = new Watches(this.keyspace)
+  }
+
+  /** Runs something that runs several requests, as one unit. */
+  runTogether<T>(run: () => T): T {
+    const { context } = this
+    const { session, db, mayBlock } = context
+    this.begin()
+    try {
+      return run()
+    } finally {
+      this.end()
+      context.session = session
+      context.db = db
+      context.mayBlock = mayBlock
+      context.effects = NOTHING
+    }
+  }
+
+  /** A request that was queued, by the session whose command runs. */
+  runQueued(request: QueuedRequest): Reply {
+    return this.run(request)
+  }
+
+  begin(): void {
+    if (this.depth++ > 0) return
+    this.current = new Unit()
+    this.keyspace.log = this.current
+  }
+
+  end(): void {
+    if (--this.depth > 0) return
+    this.settle()
+    this.current = null
+    this.keyspace.log = this.group
+  }
+
+  /** What the unit under way has done so far goes into the group: before this node gets another role, and its log another history. */
+  settle(): void {
+    this.current?.writeTo(this.group)
+  }
+}
