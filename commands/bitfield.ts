@@ -5,6 +5,7 @@
  * a subtraction overflows and the greatest comes out).
  */
 import type { Bytes } from '../storage/bytes.ts'
+import { EVENT_STRING } from '../storage/key-events.ts'
 import { type StringValue, stringBuffer, writeString } from '../storage/values/string.ts'
 import { int64Of, integerOf, Options, requireInteger } from './args.ts'
 import { requireBitOffset } from './bitmaps.ts'
@@ -124,8 +125,13 @@ function read({ db }: Context, key: Bytes, operations: readonly Operation[]): Re
   return operations.map(({ field }) => int64Of(numberIn(windowOf(value, field), field)))
 }
 
-function change({ db }: Context, key: Bytes, operations: readonly Operation[]): Reply {
+function change(context: Context, key: Bytes, operations: readonly Operation[]): Reply {
+  const { db } = context
   let entry = db.find(key)
+  // The string grows to the last byte that may be written, even where all the writes fail or change nothing.
+  const length = operations.reduce((longest, { kind, field }) => (kind === 'get' ? longest : Math.max(longest, endOf(field))), 0)
+  const grows = stringOrEmpty(entry).length < length
+  let isChanged = false
   const replies: Reply[] = []
   for (const operation of operations) {
     const { field } = operation
@@ -137,13 +143,14 @@ function change({ db }: Context, key: Bytes, operations: readonly Operation[]): 
     }
     const after = valueAfter(operation, before)
     replies.push(after === null ? null : int64Of(operation.kind === 'set' ? before : after))
+    if (after === null) continue
     // What writes the value that is there is no change: it is neither logged nor counted.
-    if (after !== null && after !== before) entry = writeString(db, key, entry, startOf(field), windowWith(window, field, after))
+    if (after !== before) entry = writeString(db, key, entry, startOf(field), windowWith(window, field, after))
+    if (grows || after !== before) isChanged = true
   }
-  // The string grows to the last byte that may be written, even where all the writes fail or change nothing.
-  const length = operations.reduce((longest, { kind, field }) => (kind === 'get' ? longest : Math.max(longest, endOf(field))), 0)
   if (stringOrEmpty(entry).length < length) entry = writeString(db, key, entry, length, Buffer.alloc(0))
   if (entry !== undefined) entry.rewritten = true
+  if (isChanged) context.notify(EVENT_STRING, 'setbit', key)
   return replies
 }
 

@@ -1,5 +1,6 @@
 /** Strings as arrays of bits. Bit 0 is the highest bit of the first byte. */
 import type { Bytes } from '../storage/bytes.ts'
+import { EVENT_STRING } from '../storage/key-events.ts'
 import { countOnes, firstBit } from '../storage/values/bits.ts'
 import { type StringValue, stringByteAt, stringPieces, writeString } from '../storage/values/string.ts'
 import { integerOf, isToken, requireClampedInteger } from './args.ts'
@@ -55,6 +56,7 @@ const setbit = command({
     const mask = 1 << (7 - (offset % 8))
     oneByte[0] = (stringByteAt(value, position) & ~mask) | (bit === 1 ? mask : 0)
     writeString(db, key, entry, position, oneByte).rewritten = true
+    context.notify(EVENT_STRING, 'setbit', key)
     return before
   },
 })

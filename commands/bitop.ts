@@ -1,12 +1,13 @@
 /** BITOP, a chunk of all its sources after the other. */
 import { EMPTY, lowerCase } from '../storage/bytes.ts'
 import type { Database } from '../storage/database.ts'
+import { EVENT_STRING } from '../storage/key-events.ts'
 import { type BitOperation, combine, invert } from '../storage/values/bits.ts'
 import { CHUNK_BYTES, ROPE_MIN_BYTES, Rope } from '../storage/values/rope.ts'
 import type { StringValue } from '../storage/values/string.ts'
 import { type Args, command, keyRange } from './command.ts'
 import { clientError, syntaxError } from './errors.ts'
-import { stringOrEmpty } from './values.ts'
+import { deleteKey, stringOrEmpty } from './values.ts'
 
 /** BITOP <AND | OR | XOR | NOT> destkey key [key ...] */
 export const bitop = command({
@@ -20,7 +21,8 @@ export const bitop = command({
   flags: ['write', 'denyoom'],
   keys: [keyRange(2, 2, 1, 'OW', 'update'), keyRange(3, -1, 1, 'RO', 'access')],
   verbatim: true,
-  run({ db }, args) {
+  run(context, args) {
+    const { db } = context
     const operation = operationOf(args)
     const sources: StringValue[] = []
     let length = 0
@@ -29,8 +31,11 @@ export const bitop = command({
       sources.push(value)
       length = Math.max(length, value.length)
     }
-    if (length === 0) db.delete(args[2])
-    else db.set(args[2], resultOf(db, operation, sources, length))
+    if (length === 0) deleteKey(context, args[2])
+    else {
+      db.set(args[2], resultOf(db, operation, sources, length))
+      context.notify(EVENT_STRING, 'set', args[2])
+    }
     return length
   },
 })

@@ -6,8 +6,9 @@ import { requireTimeout } from './blocking.ts'
 import { type Args, type Command, command, type KeySpec, keyRange } from './command.ts'
 import type { Context } from './context.ts'
 import { countedKeys, moveElement, moveKeys, multiPopOf, popFirst, requireEnd } from './list-moves.ts'
+import { notifyOfPop } from './lists.ts'
 import { NULL_ARRAY, type Reply } from './reply.ts'
-import { dropIfEmpty, findAs } from './values.ts'
+import { findAs } from './values.ts'
 
 /** All but the last word. */
 const popKeys: readonly KeySpec[] = [keyRange(1, -2, 1, 'RW', 'access', 'delete')]
@@ -25,7 +26,7 @@ function popOrWait(context: Context, end: ListEnd, args: Args): Reply {
     const list = findAs(db, key, List)
     if (list === undefined) continue
     const value = list.pop(end, server.config)
-    dropIfEmpty(list)
+    notifyOfPop(context, key, list, end)
     context.effect(end === 'left' ? 'LPOP' : 'RPOP', key)
     return [key, value]
   }

@@ -4,6 +4,7 @@
  * Where we differ from Redis: deadlines past 2^53 ms, in the year 287396, become 2^53 - 1.
  */
 import type { Bytes } from '../storage/bytes.ts'
+import { EVENT_GENERIC } from '../storage/key-events.ts'
 import { isToken, MAX_INT64, MIN_INT64, requireInteger } from './args.ts'
 import { type Command, command, firstKey } from './command.ts'
 import type { Context } from './context.ts'
@@ -66,9 +67,11 @@ function expire(context: Context, args: readonly Bytes[], name: Bytes, unitMs: 1
   if (keyspace.isPast(deadline)) {
     db.remove(entry)
     context.effect('DEL', key)
+    context.notify(EVENT_GENERIC, 'del', key)
   } else {
     db.setDeadline(entry, Math.max(1, deadline))
     context.effect('PEXPIREAT', key, String(deadline))
+    context.notify(EVENT_GENERIC, 'expire', key)
   }
   return 1
 }
@@ -185,10 +188,11 @@ const persist = command({
   flags: ['write', 'fast'],
   keys: firstKey('RW', 'update'),
   verbatim: true,
-  run({ db }, args) {
-    const entry = db.find(args[1])
+  run(context, args) {
+    const entry = context.db.find(args[1])
     if (entry === undefined || entry.expireAt === 0) return 0
-    db.setDeadline(entry, 0)
+    context.db.setDeadline(entry, 0)
+    context.notify(EVENT_GENERIC, 'persist', args[1])
     return 1
   },
 })

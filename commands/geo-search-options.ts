@@ -25,8 +25,11 @@ export interface GeoSearch {
   store: Bytes | null
   /** With distances for scores. */
   storesDistance: boolean
+  /** What storing it is reported as. */
+  readonly storeEvent: Bytes
 }
 
+/** `store`: the key that GEOSEARCHSTORE names; the others name it later, if at all. */
 export function emptySearch(store: Bytes | null): GeoSearch {
   return {
     shape: null,
@@ -39,6 +42,7 @@ export function emptySearch(store: Bytes | null): GeoSearch {
     withPosition: false,
     store,
     storesDistance: false,
+    storeEvent: store === null ? 'georadiusstore' : 'geosearchstore',
   }
 }
 

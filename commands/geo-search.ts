@@ -3,6 +3,7 @@
  * differ between machines.
  */
 import { type Bytes, detached } from '../storage/bytes.ts'
+import { EVENT_SORTED_SET } from '../storage/key-events.ts'
 import { type ScoredMember, SortedSet } from '../storage/values/sorted-set.ts'
 import type { Context } from './context.ts'
 import { cellsCovering, distanceWithin } from './geo-areas.ts'
@@ -10,7 +11,7 @@ import type { GeoSearch } from './geo-search-options.ts'
 import { distanceReply, positionReply } from './geo-words.ts'
 import { firstScoreOf, type Position, positionOf, scoresPerCell } from './geohash.ts'
 import type { Reply } from './reply.ts'
-import { newValue } from './values.ts'
+import { deleteKey, newValue } from './values.ts'
 
 interface Found {
   readonly member: Bytes
@@ -65,12 +66,12 @@ function hashReply(score: number): Reply {
   return Number.isSafeInteger(Math.trunc(score)) ? Math.trunc(score) : BigInt(score)
 }
 
-function store(context: Context, found: readonly Found[], key: Bytes, { storesDistance, unit }: GeoSearch): Reply {
+function store(context: Context, found: readonly Found[], key: Bytes, { storesDistance, storeEvent, unit }: GeoSearch): Reply {
   const { db, server } = context
   const isThere = db.find(key) !== undefined
   if (found.length === 0) {
     if (isThere) {
-      db.delete(key)
+      deleteKey(context, key)
       context.effect('DEL', key)
     }
     return 0
@@ -87,5 +88,6 @@ function store(context: Context, found: readonly Found[], key: Bytes, { storesDi
   const set = newValue(db, SortedSet)
   set.load(members, server.config)
   db.set(key, set)
+  context.notify(EVENT_SORTED_SET, storeEvent, key)
   return found.length
 }

@@ -1,4 +1,5 @@
 /** Positions on the earth: members of a sorted set whose scores are their places in a grid (geohash.ts). */
+import { EVENT_SORTED_SET } from '../storage/key-events.ts'
 import { SortedSet } from '../storage/values/sorted-set.ts'
 import { isToken } from './args.ts'
 import { type Args, type Command, command, firstKey } from './command.ts'
@@ -44,7 +45,8 @@ const geoadd = command({
   keys: firstKey('RW', 'update'),
   history: [['6.2.0', 'Added the `CH`, `NX` and `XX` options.']],
   verbatim: true,
-  run({ db, server }, args) {
+  run(context, args) {
+    const { db, server } = context
     const { condition, counts, first } = geoaddOptionsOf(args)
     const scores: number[] = []
     for (let i = first; i < args.length; i += 3) {
@@ -69,6 +71,7 @@ const geoadd = command({
         moved++
       }
     }
+    if (added + moved > 0) context.notify(EVENT_SORTED_SET, 'zadd', args[1])
     return counts === 'added' ? added : added + moved
   },
 })

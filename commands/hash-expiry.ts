@@ -3,6 +3,7 @@
  * Each answers an array with a number for each field.
  */
 import type { Bytes } from '../storage/bytes.ts'
+import { EVENT_HASH } from '../storage/key-events.ts'
 import { Hash, MAX_ENDING_FIELD_BYTES } from '../storage/values/hash.ts'
 import { isToken, requireInteger, requireSafeInteger } from './args.ts'
 import { type Args, type Command, command, firstKey } from './command.ts'
@@ -90,9 +91,13 @@ function expire(context: Context, args: Args, name: Bytes, unitMs: 1 | 1000, fro
   }
   if (changed.length === 0) return replies
   if (isPast) {
-    dropIfEmpty(hash)
     context.effectOf(['HDEL', key, ...changed])
-  } else context.effectOf(['HPEXPIREAT', key, String(deadline), 'FIELDS', String(changed.length), ...changed])
+    context.notify(EVENT_HASH, 'hdel', key)
+    dropIfEmpty(hash)
+  } else {
+    context.effectOf(['HPEXPIREAT', key, String(deadline), 'FIELDS', String(changed.length), ...changed])
+    context.notify(EVENT_HASH, 'hexpire', key)
+  }
   return replies
 }
 
@@ -202,14 +207,20 @@ const hpersist = command({
   flags: ['write', 'fast'],
   keys: firstKey('RW', 'update'),
   verbatim: true,
-  run({ db }, args) {
-    const hash = findAs(db, args[1], Hash)
+  run(context, args) {
+    const hash = findAs(context.db, args[1], Hash)
     const replies: number[] = []
+    let isChanged = false
     for (let i = fieldsFrom(args, 2, badCount); i < args.length; i++) {
       const deadline = hash?.deadlineOf(args[i]!)
       if (deadline === undefined) replies.push(NO_FIELD)
-      else replies.push(hash?.persist(args[i]!) === true ? DONE : NO_DEADLINE)
+      else if (hash?.persist(args[i]!) !== true) replies.push(NO_DEADLINE)
+      else {
+        replies.push(DONE)
+        isChanged = true
+      }
     }
+    if (isChanged) context.notify(EVENT_HASH, 'hpersist', args[1])
     return replies
   },
 })

@@ -1,4 +1,5 @@
 /** Hash fields as numbers: 64-bit integers, exact, and long doubles. A field's deadline stays. */
+import { EVENT_HASH } from '../storage/key-events.ts'
 import { Hash } from '../storage/values/hash.ts'
 import { addInt64, integerOf, requireInteger } from './args.ts'
 import { type Command, command, firstKey } from './command.ts'
@@ -23,7 +24,8 @@ const hincrby = command({
   summary: "Increments the integer value of a field in a hash by a number. Uses 0 as initial value if the field doesn't exist.",
   syntax: 'HINCRBY key field increment',
   verbatim: true,
-  run({ db, server }, args) {
+  run(context, args) {
+    const { db, server } = context
     const [, key, field] = args
     const by = requireInteger(args[3])
     const existing = findAs(db, key, Hash)
@@ -36,6 +38,7 @@ const hincrby = command({
     const text = String(after)
     hash.update(field, text)
     noteSize(hash, server, field, text)
+    context.notify(EVENT_HASH, 'hincrby', key)
     return after
   },
 })
@@ -66,6 +69,7 @@ const hincrbyfloat = command({
     // HSET has taken the deadline away from whoever follows the log.
     const deadline = hash.deadlineOf(field) ?? 0
     if (deadline !== 0) context.effect('HPEXPIREAT', key, String(deadline), 'FIELDS', '1', field)
+    context.notify(EVENT_HASH, 'hincrbyfloat', key)
     return text
   },
 })

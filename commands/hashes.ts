@@ -2,6 +2,7 @@
  * Hashes: setting, reading and deleting fields. A field past its deadline is no field here: `Hash` sees to that.
  */
 import type { Bytes } from '../storage/bytes.ts'
+import { EVENT_HASH } from '../storage/key-events.ts'
 import { Hash } from '../storage/values/hash.ts'
 import { type Args, type Command, command, firstKey } from './command.ts'
 import type { Context } from './context.ts'
@@ -18,7 +19,8 @@ export function noteSize(hash: Hash, { config }: ServerPort, field: Bytes, value
 }
 
 /** Sets the pairs from position 2 on; how many of the fields are new. */
-function setPairs({ db, server }: Context, args: Args): number {
+function setPairs(context: Context, args: Args): number {
+  const { db, server } = context
   const hash = writableAs(db, args[1], Hash)
   let added = 0
   for (let i = 2; i < args.length; i += 2) {
@@ -27,6 +29,7 @@ function setPairs({ db, server }: Context, args: Args): number {
     if (hash.set(field, value)) added++
     noteSize(hash, server, field, value)
   }
+  context.notify(EVENT_HASH, 'hset', args[1])
   return added
 }
 
@@ -84,13 +87,15 @@ const hsetnx = command({
   flags: ['write', 'denyoom', 'fast'],
   keys: firstKey('RW', 'insert'),
   verbatim: true,
-  run({ db, server }, args) {
+  run(context, args) {
+    const { db, server } = context
     const [, key, field, value] = args
     const existing = findAs(db, key, Hash)
     if (existing?.has(field) === true) return 0
     const hash = existing ?? writableAs(db, key, Hash)
     hash.set(field, value)
     noteSize(hash, server, field, value)
+    context.notify(EVENT_HASH, 'hset', key)
     return 1
   },
 })
@@ -143,11 +148,12 @@ const hdel = command({
   keys: firstKey('RW', 'delete'),
   history: [['2.4.0', 'Accepts multiple `field` arguments.']],
   verbatim: true,
-  run({ db }, args) {
-    const hash = findAs(db, args[1], Hash)
+  run(context, args) {
+    const hash = findAs(context.db, args[1], Hash)
     if (hash === undefined) return 0
     let deleted = 0
     for (let i = 2; i < args.length; i++) if (hash.delete(args[i]!)) deleted++
+    if (deleted > 0) context.notify(EVENT_HASH, 'hdel', args[1])
     dropIfEmpty(hash)
     return deleted
   },

@@ -6,6 +6,7 @@
  */
 import type { Bytes } from '../storage/bytes.ts'
 import type { Entry } from '../storage/entry.ts'
+import { EVENT_STRING } from '../storage/key-events.ts'
 import { denseRegisterOf, EMPTY_SKETCH, isDense, keptCardinality, placeOf, REGISTERS } from '../storage/values/hyperloglog.ts'
 import { type Raised, Sketch } from '../storage/values/sketch.ts'
 import { type Args, type Command, command, firstKey, keyRange } from './command.ts'
@@ -16,10 +17,11 @@ import { OK, type Reply } from './reply.ts'
 
 const sketch = new Sketch()
 const registers = new Uint8Array(REGISTERS)
-/** Makes the sketch the value of the first key, and says what is to be logged. */
+/** Makes the sketch the value of the first key, reports that, and says what is to be logged. */
 function storeAndLog(context: Context, args: Args, entry: Entry | undefined): void {
   sketch.invalidate()
   storeSketch(context.db, args[1], entry, sketch)
+  context.notify(EVENT_STRING, 'pfadd', args[1])
   if (!sketch.outgrown) return
   context.effectOf(args as unknown as Bytes[])
   context.effect('PFDEBUG', 'TODENSE', args[1])

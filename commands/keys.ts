@@ -2,6 +2,7 @@
 import type { Bytes } from '../storage/bytes.ts'
 import type { Database } from '../storage/database.ts'
 import type { Entry, Value } from '../storage/entry.ts'
+import { EVENT_GENERIC, EVENT_NEW } from '../storage/key-events.ts'
 import type { Keyspace } from '../storage/keyspace.ts'
 import { copyCollection } from '../storage/values/collection.ts'
 import { Rope } from '../storage/values/rope.ts'
@@ -12,6 +13,7 @@ import { type Command, command, firstKey, keyRange } from './command.ts'
 import type { Context } from './context.ts'
 import { clientError, noSuchKey, syntaxError } from './errors.ts'
 import { OK, SimpleString } from './reply.ts'
+import { deleteKey } from './values.ts'
 
 const MIN_INT32 = -(2 ** 31)
 const MAX_INT32 = 2 ** 31 - 1
@@ -23,7 +25,7 @@ const indexOutOfRange = () => clientError('ERR DB index is out of range')
 /** The live entry of a key: counts as a hit or a miss, but is no sign of use. */
 export function observe({ keyspace, db }: Context, key: Bytes): Entry | undefined {
   const entry = db.peek(key)
-  if (entry === undefined) keyspace.misses++
+  if (entry === undefined) db.missed(key)
   else keyspace.hits++
   return entry
 }
@@ -35,9 +37,9 @@ function requireDatabase(keyspace: Keyspace, word: Bytes): Database {
   return db
 }
 
-function deleteAll({ db }: Context, args: readonly Bytes[]): number {
+function deleteAll(context: Context, args: readonly Bytes[]): number {
   let deleted = 0
-  for (let i = 1; i < args.length; i++) if (db.delete(args[i] as Bytes)) deleted++
+  for (let i = 1; i < args.length; i++) if (deleteKey(context, args[i] as Bytes)) deleted++
   return deleted
 }
 
@@ -139,6 +141,12 @@ function moveValue(from: Entry, db: Database, key: Bytes): void {
   db.attach(key, value, expireAt)
 }
 
+function moveAndNotify(context: Context, entry: Entry, key: Bytes): void {
+  moveValue(entry, context.db, key)
+  context.notify(EVENT_GENERIC, 'rename_from', entry.key)
+  context.notify(EVENT_GENERIC, 'rename_to', key)
+}
+
 /** RENAME key newkey */
 const rename = command({
   name: 'rename',
@@ -151,10 +159,10 @@ const rename = command({
   flags: ['write'],
   keys: [keyRange(1, 1, 1, 'RW', 'access', 'delete'), keyRange(2, 2, 1, 'OW', 'update')],
   verbatim: true,
-  run({ db }, args) {
-    const entry = db.find(args[1])
+  run(context, args) {
+    const entry = context.db.find(args[1])
     if (entry === undefined) throw noSuchKey()
-    if (args[1] !== args[2]) moveValue(entry, db, args[2])
+    if (args[1] !== args[2]) moveAndNotify(context, entry, args[2])
     return OK
   },
 })
@@ -172,11 +180,12 @@ const renamenx = command({
   flags: ['write', 'fast'],
   keys: [keyRange(1, 1, 1, 'RW', 'access', 'delete'), keyRange(2, 2, 1, 'OW', 'insert')],
   verbatim: true,
-  run({ db }, args) {
+  run(context, args) {
+    const { db } = context
     const entry = db.find(args[1])
     if (entry === undefined) throw noSuchKey()
     if (db.find(args[2]) !== undefined) return 0
-    moveValue(entry, db, args[2])
+    moveAndNotify(context, entry, args[2])
     return 1
   },
 })
@@ -230,6 +239,9 @@ const copy = command({
     if (destination !== undefined && !replaces) return 0
     const entry = db.set(args[2], copyOf(source, db))
     if (source.expireAt !== 0) db.setDeadline(entry, source.expireAt)
+    // What is replaced counts as deleted first.
+    if (destination !== undefined) context.keyspace.event(EVENT_NEW, 'new', db.index, args[2])
+    context.keyspace.event(EVENT_GENERIC, 'copy_to', db.index, args[2])
     return 1
   },
 })
@@ -246,12 +258,15 @@ const move = command({
   flags: ['write', 'fast'],
   keys: firstKey('RW', 'access', 'update'),
   verbatim: true,
-  run({ keyspace, db }, args) {
+  run(context, args) {
+    const { keyspace, db } = context
     const target = requireDatabase(keyspace, args[2])
     if (target === db) throw sameObjects()
     const entry = db.find(args[1])
     if (entry === undefined || target.find(args[1]) !== undefined) return 0
     moveValue(entry, target, args[1])
+    context.notify(EVENT_GENERIC, 'move_from', args[1])
+    keyspace.event(EVENT_GENERIC, 'move_to', target.index, args[1])
     return 1
   },
 })

@@ -1,12 +1,14 @@
 /** Lists: moving an element from one to another, and taking elements of the first of several. LMOVE, RPOPLPUSH, LMPOP. */
 import type { Bytes } from '../storage/bytes.ts'
+import { EVENT_LIST } from '../storage/key-events.ts'
 import { List, type ListEnd } from '../storage/values/list.ts'
 import { isToken, Options, requireClampedInteger } from './args.ts'
 import { type Command, command, firstKey, type KeySpec, keyRange } from './command.ts'
 import type { Context } from './context.ts'
 import { type ClientError, clientError, syntaxError } from './errors.ts'
+import { notifyOfPop, pushEvent } from './lists.ts'
 import { NULL_ARRAY, type Reply } from './reply.ts'
-import { dropIfEmpty, findAs, writableAs } from './values.ts'
+import { findAs, writableAs } from './values.ts'
 
 /** The keys of those that move: a source and a destination. */
 export const moveKeys: readonly KeySpec[] = [...firstKey('RW', 'access', 'delete'), keyRange(2, 2, 1, 'RW', 'insert')]
@@ -23,14 +25,16 @@ export function requireEnd(word: Bytes | undefined): ListEnd {
 }
 
 /** Moves the element at one end of a list to an end of another, or of the same. Null where there is no source. */
-export function moveElement({ db, server }: Context, source: Bytes, destination: Bytes, from: ListEnd, to: ListEnd): Bytes | null {
+export function moveElement(context: Context, source: Bytes, destination: Bytes, from: ListEnd, to: ListEnd): Bytes | null {
+  const { db, server } = context
   const list = findAs(db, source, List)
   if (list === undefined) return null
   findAs(db, destination, List) // throws where it has another type
   const value = list.pop(from, server.config)
   const target = source === destination ? list : writableAs(db, destination, List)
   target.push(to, value, server.config)
-  dropIfEmpty(list)
+  context.notify(EVENT_LIST, pushEvent(to), destination) // before the other, as in Redis
+  notifyOfPop(context, source, list, from)
   return value
 }
 
@@ -109,7 +113,7 @@ export function popFirst(context: Context, { keys, end, count }: MultiPop): Repl
     const list = findAs(db, key, List)
     if (list === undefined) continue
     const values = list.popMany(end, count, server.config)
-    dropIfEmpty(list)
+    notifyOfPop(context, key, list, end)
     context.effect(end === 'left' ? 'LPOP' : 'RPOP', key, String(values.length))
     return [key, values]
   }

@@ -1,5 +1,6 @@
 /** Lists: looking for values. LPOS, LREM, LINSERT. */
 import type { Bytes } from '../storage/bytes.ts'
+import { EVENT_LIST } from '../storage/key-events.ts'
 import { List } from '../storage/values/list.ts'
 import { searchList } from '../storage/values/list-search.ts'
 import { isToken, Options, requireClampedInteger, requireInteger } from './args.ts'
@@ -83,9 +84,9 @@ const lrem = command({
   flags: ['write'],
   keys: firstKey('RW', 'delete'),
   verbatim: true,
-  run({ db, server }, args) {
+  run(context, args) {
     const count = requireClampedInteger(args[2])
-    const list = findAs(db, args[1], List)
+    const list = findAs(context.db, args[1], List)
     if (list === undefined) return 0
     const found = searchList(list, args[3], {
       from: count < 0 ? 'tail' : 'head',
@@ -99,8 +100,9 @@ const lrem = command({
       const end = (found[i] as number) + 1
       let start = end - 1
       for (i++; i < found.length && found[i] === start - 1; i++) start--
-      list.removeRange(start, end, server.config)
+      list.removeRange(start, end, context.server.config)
     }
+    if (found.length > 0) context.notify(EVENT_LIST, 'lrem', args[1])
     dropIfEmpty(list)
     return found.length
   },
@@ -119,14 +121,15 @@ const linsert = command({
   flags: ['write', 'denyoom'],
   keys: firstKey('RW', 'insert'),
   verbatim: true,
-  run({ db, server }, args) {
+  run(context, args) {
     const isAfter = isToken(args[2], 'after')
     if (!isAfter && !isToken(args[2], 'before')) throw syntaxError()
-    const list = findAs(db, args[1], List)
+    const list = findAs(context.db, args[1], List)
     if (list === undefined) return 0
     const [position] = searchList(list, args[3], { from: 'head', skip: 0, count: 1, length: Number.POSITIVE_INFINITY })
     if (position === undefined) return -1
-    list.insert(isAfter ? position + 1 : position, args[4], server.config)
+    list.insert(isAfter ? position + 1 : position, args[4], context.server.config)
+    context.notify(EVENT_LIST, 'linsert', args[1])
     return list.size
   },
 })

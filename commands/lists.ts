@@ -1,5 +1,6 @@
 /** Lists: adding, taking, and reading by position. Moving is in list-moves.ts, looking for values in list-searches.ts. */
 import type { Bytes } from '../storage/bytes.ts'
+import { EVENT_LIST } from '../storage/key-events.ts'
 import { List, type ListEnd } from '../storage/values/list.ts'
 import { requireClampedInteger } from './args.ts'
 import { type Args, type Command, command, firstKey } from './command.ts'
@@ -10,8 +11,21 @@ import { dropIfEmpty, findAs, readAs, writableAs } from './values.ts'
 
 const PUSH_COMPLEXITY = 'O(1) for each element added, so O(N) to add N elements when the command is called with multiple arguments.'
 
-function pushAll({ server }: Context, list: List, end: ListEnd, args: Args): Reply {
-  for (let i = 2; i < args.length; i++) list.push(end, args[i]!, server.config)
+/** What putting elements to an end of a list is reported as. */
+export function pushEvent(end: ListEnd): Bytes {
+  return end === 'left' ? 'lpush' : 'rpush'
+}
+
+/** Elements have been taken off an end of a list: the key of an empty one goes. */
+export function notifyOfPop(context: Context, key: Bytes, list: List, end: ListEnd): void {
+  context.notify(EVENT_LIST, end === 'left' ? 'lpop' : 'rpop', key)
+  dropIfEmpty(list)
+}
+
+function pushAll(context: Context, list: List, end: ListEnd, args: Args): Reply {
+  const { config } = context.server
+  for (let i = 2; i < args.length; i++) list.push(end, args[i]!, config)
+  context.notify(EVENT_LIST, pushEvent(end), args[1])
   return list.size
 }
 
@@ -93,22 +107,23 @@ function requireCount(word: Bytes): number {
   return count
 }
 
-function popFrom({ db, server }: Context, end: ListEnd, args: Args): Reply {
-  if (args.length > 2) return popMany(db, server.config, end, args)
-  const list = findAs(db, args[1], List)
+function popFrom(context: Context, end: ListEnd, args: Args): Reply {
+  if (args.length > 2) return popMany(context, end, args)
+  const list = findAs(context.db, args[1], List)
   if (list === undefined) return null
-  const value = list.pop(end, server.config)
-  dropIfEmpty(list)
+  const value = list.pop(end, context.server.config)
+  notifyOfPop(context, args[1], list, end)
   return value
 }
 
-function popMany(db: Context['db'], config: Context['server']['config'], end: ListEnd, args: Args): Reply {
+function popMany(context: Context, end: ListEnd, args: Args): Reply {
   if (args.length > 3) throw wrongArity(end === 'left' ? 'lpop' : 'rpop')
   const count = requireCount(args[2])
-  const list = findAs(db, args[1], List)
+  const list = findAs(context.db, args[1], List)
   if (list === undefined) return NULL_ARRAY
-  const values = list.popMany(end, count, config)
-  dropIfEmpty(list)
+  if (count === 0) return []
+  const values = list.popMany(end, count, context.server.config)
+  notifyOfPop(context, args[1], list, end)
   return values
 }
 
@@ -217,12 +232,13 @@ const lset = command({
   flags: ['write', 'denyoom'],
   keys: firstKey('RW', 'update'),
   verbatim: true,
-  run({ db, server }, args) {
-    const list = findAs(db, args[1], List)
+  run(context, args) {
+    const list = findAs(context.db, args[1], List)
     if (list === undefined) throw noSuchKey()
     const index = positionOf(requireClampedInteger(args[2]), list.size)
     if (index < 0 || index >= list.size) throw clientError('ERR index out of range')
-    list.set(index, args[3], server.config)
+    list.set(index, args[3], context.server.config)
+    context.notify(EVENT_LIST, 'lset', args[1])
     return OK
   },
 })
@@ -239,21 +255,22 @@ const ltrim = command({
   flags: ['write'],
   keys: firstKey('RW', 'delete'),
   verbatim: true,
-  run({ db, server }, args) {
+  run(context, args) {
+    const { config } = context.server
     const start = requireClampedInteger(args[2])
     const stop = requireClampedInteger(args[3])
-    const list = findAs(db, args[1], List)
+    const list = findAs(context.db, args[1], List)
     if (list === undefined) return OK
     const { size } = list
     const from = Math.max(0, positionOf(start, size))
     const to = Math.min(size, positionOf(stop, size) + 1)
-    if (from >= to) {
-      list.removeRange(0, size, server.config)
-      dropIfEmpty(list)
-    } else {
-      list.removeRange(to, size, server.config)
-      list.removeRange(0, from, server.config)
+    if (from >= to) list.removeRange(0, size, config)
+    else {
+      list.removeRange(to, size, config)
+      list.removeRange(0, from, config)
     }
+    context.notify(EVENT_LIST, 'ltrim', args[1]) // whether or not there was anything to trim
+    dropIfEmpty(list)
     return OK
   },
 })

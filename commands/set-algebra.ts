@@ -1,6 +1,7 @@
 /** Intersections, unions and differences of sets. All keys are looked at first, so one of another type is an error wherever it stands. */
 import type { Bytes } from '../storage/bytes.ts'
 import type { Database } from '../storage/database.ts'
+import { EVENT_SET } from '../storage/key-events.ts'
 import { SetValue } from '../storage/values/set.ts'
 import { isToken, requireClampedInteger, requireInteger } from './args.ts'
 import { type Args, type Command, command, firstKey, type KeySpec, keyRange } from './command.ts'
@@ -8,7 +9,7 @@ import type { Context } from './context.ts'
 import { clientError, syntaxError } from './errors.ts'
 import { type Reply, SetReply } from './reply.ts'
 import { Difference, Intersection, type Members, Union } from './set-merge.ts'
-import { newValue, readAs } from './values.ts'
+import { deleteKey, newValue, readAs } from './values.ts'
 
 /** What comes of the sets of these words; null for nothing. */
 type Operation = (db: Database, args: Args, from: number, to: number) => Members | null
@@ -46,12 +47,16 @@ function reply({ db }: Context, args: Args, operation: Operation): Reply {
 }
 
 /** Gives the key at position 1 what comes of the others; no key for nothing. */
-function store({ db, server }: Context, args: Args, operation: Operation): Reply {
+function store(context: Context, args: Args, operation: Operation, event: Bytes): Reply {
+  const { db, server } = context
   const members = operation(db, args, 2, args.length)
   const result = newValue(db, SetValue)
   while (members?.next() === true) result.append(members.member, server.config)
-  if (result.size === 0) db.delete(args[1])
-  else db.set(args[1], result)
+  if (result.size === 0) deleteKey(context, args[1])
+  else {
+    db.set(args[1], result)
+    context.notify(EVENT_SET, event, args[1])
+  }
   return result.size
 }
 
@@ -86,7 +91,7 @@ const sinterstore = command({
   flags: ['write', 'denyoom'],
   keys: [...firstKey('RW', 'update'), keyRange(2, -1, 1, 'RO', 'access')],
   verbatim: true,
-  run: (context, args) => store(context, args, intersectionOf),
+  run: (context, args) => store(context, args, intersectionOf, 'sinterstore'),
 })
 
 const notANumberOfKeys = () => clientError('ERR numkeys should be greater than 0')
@@ -154,7 +159,7 @@ const sunionstore = command({
   flags: ['write', 'denyoom'],
   keys: [...firstKey('OW', 'update'), keyRange(2, -1, 1, 'RO', 'access')],
   verbatim: true,
-  run: (context, args) => store(context, args, unionOf),
+  run: (context, args) => store(context, args, unionOf, 'sunionstore'),
 })
 
 /** SDIFF key [key ...] */
@@ -184,7 +189,7 @@ const sdiffstore = command({
   flags: ['write', 'denyoom'],
   keys: [...firstKey('OW', 'update'), keyRange(2, -1, 1, 'RO', 'access')],
   verbatim: true,
-  run: (context, args) => store(context, args, differenceOf),
+  run: (context, args) => store(context, args, differenceOf, 'sdiffstore'),
 })
 
 export const setAlgebra: readonly Command[] = [sinter, sinterstore, sintercard, sunion, sunionstore, sdiff, sdiffstore]

@@ -6,13 +6,14 @@
 import type { Bytes } from '../storage/bytes.ts'
 import type { Random } from '../storage/clock.ts'
 import type { Database } from '../storage/database.ts'
+import { EVENT_SET } from '../storage/key-events.ts'
 import { SetValue } from '../storage/values/set.ts'
 import { requireInteger } from './args.ts'
 import { type Command, command, firstKey } from './command.ts'
 import type { Context } from './context.ts'
 import { clientError, syntaxError } from './errors.ts'
 import { type Reply, SetReply } from './reply.ts'
-import { dropIfEmpty, findAs, readAs } from './values.ts'
+import { deleteKey, dropIfEmpty, findAs, readAs } from './values.ts'
 
 /** From this part of a set on, a walk is cheaper than drawing. */
 const WALK_FROM = 1 / 3
@@ -49,8 +50,9 @@ const spop = command({
     const set = findAs(context.db, args[1], SetValue)
     if (set === undefined) return null
     const member = set.takeAt(rankBelow(set.size, context.server.random))
-    dropIfEmpty(set)
     context.effect('SREM', args[1], member)
+    context.notify(EVENT_SET, 'spop', args[1])
+    dropIfEmpty(set)
     return member
   },
 })
@@ -62,14 +64,16 @@ function popMany(context: Context, key: Bytes, word: Bytes): Reply {
   if (set === undefined || count === 0) return new SetReply([])
   if (count >= set.size) {
     const members = everyMember(set)
-    context.db.delete(key)
     context.effect('DEL', key)
+    context.notify(EVENT_SET, 'spop', key)
+    deleteKey(context, key)
     return new SetReply(members)
   }
   const popped = takeDistinct(set, Number(count), context.server.random)
   for (let from = 0; from < popped.length; from += LOGGED_MEMBERS) {
     context.effect('SREM', key, ...popped.slice(from, from + LOGGED_MEMBERS))
   }
+  context.notify(EVENT_SET, 'spop', key)
   return new SetReply(popped)
 }
 

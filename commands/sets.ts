@@ -1,4 +1,5 @@
 /** Sets: members one by one. What takes several sets is in set-algebra.ts, what takes chance in set-random.ts. */
+import { EVENT_SET } from '../storage/key-events.ts'
 import { SetValue } from '../storage/values/set.ts'
 import { type CollectionScan, scanCollection } from './collection-scan.ts'
 import { type Command, command, firstKey } from './command.ts'
@@ -18,10 +19,12 @@ const sadd = command({
   flags: ['write', 'denyoom', 'fast'],
   keys: firstKey('RW', 'insert'),
   verbatim: true,
-  run({ db, server }, args) {
-    const set = writableAs(db, args[1], SetValue)
+  run(context, args) {
+    const { config } = context.server
+    const set = writableAs(context.db, args[1], SetValue)
     let added = 0
-    for (let i = 2; i < args.length; i++) if (set.add(args[i]!, server.config)) added++
+    for (let i = 2; i < args.length; i++) if (set.add(args[i]!, config)) added++
+    if (added > 0) context.notify(EVENT_SET, 'sadd', args[1])
     return added
   },
 })
@@ -39,11 +42,12 @@ const srem = command({
   flags: ['write', 'fast'],
   keys: firstKey('RW', 'delete'),
   verbatim: true,
-  run({ db }, args) {
-    const set = findAs(db, args[1], SetValue)
+  run(context, args) {
+    const set = findAs(context.db, args[1], SetValue)
     if (set === undefined) return 0
     let removed = 0
     for (let i = 2; i < args.length; i++) if (set.delete(args[i]!)) removed++
+    if (removed > 0) context.notify(EVENT_SET, 'srem', args[1])
     dropIfEmpty(set)
     return removed
   },
@@ -130,7 +134,8 @@ const smove = command({
   flags: ['write', 'fast'],
   keys: [...firstKey('RW', 'access', 'delete'), { access: ['RW', 'insert'], begin: { index: 2 }, find: { last: 0, step: 1, limit: 0 } }],
   verbatim: true,
-  run({ db, server }, args) {
+  run(context, args) {
+    const { db, server } = context
     const [, from, to, member] = args
     // A source that is missing hides a destination of the wrong type.
     if (db.find(from) === undefined) return 0
@@ -139,8 +144,10 @@ const smove = command({
     if (source === undefined || !source.has(member)) return 0
     if (source === destination) return 1
     source.delete(member)
+    context.notify(EVENT_SET, 'srem', from)
     dropIfEmpty(source)
-    ;(destination ?? writableAs(db, to, SetValue)).add(member, server.config)
+    const isNew = (destination ?? writableAs(db, to, SetValue)).add(member, server.config)
+    if (isNew) context.notify(EVENT_SET, 'sadd', to)
     return 1
   },
 })

@@ -4,6 +4,7 @@
  */
 import type { Bytes } from '../storage/bytes.ts'
 import type { Entry } from '../storage/entry.ts'
+import { EVENT_LIST } from '../storage/key-events.ts'
 import { List } from '../storage/values/list.ts'
 import { Options, requireClampedInteger } from './args.ts'
 import { type Args, type Command, command, firstKey, type KeySpec } from './command.ts'
@@ -13,7 +14,7 @@ import { findSortKeys } from './key-finder.ts'
 import type { Reply } from './reply.ts'
 import { keptElements, requireSortable, type Sorting, sortedElements } from './sort-elements.ts'
 import { lookUpPattern, type SortPattern, sortPatternOf, wholeOf } from './sort-patterns.ts'
-import { newValue, stringReply } from './values.ts'
+import { deleteKey, newValue, stringReply } from './values.ts'
 
 /** Elements in one logged RPUSH. */
 const LOGGED_ELEMENTS = 1024
@@ -87,7 +88,7 @@ function store(context: Context, elements: readonly Bytes[], get: readonly SortP
   const items = get.length === 0 ? elements : gathered(context, elements, get)
   if (db.find(destination) !== undefined) context.effect('DEL', destination)
   if (items.length === 0) {
-    db.delete(destination)
+    deleteKey(context, destination)
     return 0
   }
   const list = newValue(db, List)
@@ -96,6 +97,7 @@ function store(context: Context, elements: readonly Bytes[], get: readonly SortP
   for (let from = 0; from < items.length; from += LOGGED_ELEMENTS) {
     context.effect('RPUSH', destination, ...items.slice(from, from + LOGGED_ELEMENTS))
   }
+  context.notify(EVENT_LIST, 'sortstore', destination)
   return items.length
 }
 

@@ -113,7 +113,7 @@ function reply({ db, session }: Context, args: Args, operation: Operation, name:
 function store(context: Context, args: Args, operation: Operation, name: Bytes): Reply {
   const members = gather(merge(mergeRequest(context.db, args, 2, operation, 'store', name), operation))
   for (const { member } of members) requireMember(member) // sets have longer ones
-  return storeMembers(context, args[1], members)
+  return storeMembers(context, args[1], members, name)
 }
 
 const numkeysAt = (index: number): KeySpec => ({

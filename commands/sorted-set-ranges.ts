@@ -202,7 +202,7 @@ const zrangestore = command({
   run(context, args) {
     const request = rangeRequest(args, 3, STORED)
     const members = stored(context.db, args[2], request)
-    return storeMembers(context, args[1], members)
+    return storeMembers(context, args[1], members, 'zrangestore')
   },
 })
 

@@ -1,5 +1,6 @@
 /** Taking members out of sorted sets: by ranges, and the least or greatest ones, waiting for them where there are none. */
 import type { Bytes } from '../storage/bytes.ts'
+import { EVENT_SORTED_SET } from '../storage/key-events.ts'
 import { KIND_SORTED_SET } from '../storage/records.ts'
 import { type ScoredMember, SortedSet } from '../storage/values/sorted-set.ts'
 import { Options, requireClampedInteger, requireInteger } from './args.ts'
@@ -9,7 +10,7 @@ import type { Context } from './context.ts'
 import { type ClientError, clientError, syntaxError } from './errors.ts'
 import { Double, NULL_ARRAY, type Reply } from './reply.ts'
 import { type Range, ranksOf, requireRange, scoredReply } from './sorted-set-words.ts'
-import { dropIfEmpty, findAs } from './values.ts'
+import { deleteKey, dropIfEmpty, findAs } from './values.ts'
 
 const removing = {
   group: 'sorted-set',
@@ -50,25 +51,33 @@ const zremrangebylex = command({
   run: (context, args) => removeRange(context, args, 'lex'),
 })
 
-function removeRange({ db }: Context, args: Args, by: Range['by']): Reply {
+const REMOVAL_EVENTS = { rank: 'zremrangebyrank', score: 'zremrangebyscore', lex: 'zremrangebylex' } as const
+
+function removeRange(context: Context, args: Args, by: Range['by']): Reply {
   const range = requireRange(by, args[2], args[3])
-  const set = findAs(db, args[1], SortedSet)
+  const set = findAs(context.db, args[1], SortedSet)
   if (set === undefined) return 0
   const { from, to } = ranksOf(set, range)
   if (from >= to) return 0
-  if (to - from === set.size) db.delete(args[1])
-  else if (by === 'lex') set.removeByBytes(from, to)
-  else set.removeRanks(from, to)
+  const isWhole = to - from === set.size
+  if (!isWhole) {
+    if (by === 'lex') set.removeByBytes(from, to)
+    else set.removeRanks(from, to)
+  }
+  context.notify(EVENT_SORTED_SET, REMOVAL_EVENTS[by], args[1])
+  if (isWhole) deleteKey(context, args[1])
   return to - from
 }
 
 type End = 'min' | 'max'
 
 /** Takes out up to so many members from one end, the outermost first; the key goes with its last. */
-function pop({ db }: Context, key: Bytes, set: SortedSet, end: End, limit: number): readonly ScoredMember[] {
+function pop(context: Context, key: Bytes, set: SortedSet, end: End, limit: number): readonly ScoredMember[] {
   const { size } = set
+  const event = end === 'min' ? 'zpopmin' : 'zpopmax'
   if (limit === 1) {
     const popped = [set.takeAt(end === 'min' ? 0 : size - 1)]
+    context.notify(EVENT_SORTED_SET, event, key)
     dropIfEmpty(set)
     return popped
   }
@@ -76,9 +85,12 @@ function pop({ db }: Context, key: Bytes, set: SortedSet, end: End, limit: numbe
   const popped: ScoredMember[] = []
   const cursor = end === 'min' ? set.cursor(0) : set.cursor(size - 1, 'backward')
   while (popped.length < count && cursor.next()) popped.push({ member: cursor.member, score: cursor.score })
-  if (count === size) db.delete(key)
-  else if (end === 'min') set.removeRanks(0, count)
-  else set.removeRanks(size - count, size)
+  if (count < size) {
+    if (end === 'min') set.removeRanks(0, count)
+    else set.removeRanks(size - count, size)
+  }
+  context.notify(EVENT_SORTED_SET, event, key)
+  if (count === size) deleteKey(context, key)
   return popped
 }
 

@@ -1,12 +1,13 @@
 /** What the words of sorted sets' commands mean: scores, ranges of ranks, scores and members, and how members are answered. */
 import type { Bytes } from '../storage/bytes.ts'
+import { EVENT_SORTED_SET } from '../storage/key-events.ts'
 import { MAX_MEMBER_BYTES } from '../storage/values/score.ts'
 import { type LexBound, type ScoreBound, type ScoredMember, SortedSet } from '../storage/values/sorted-set.ts'
 import { floatOf, requireClampedInteger, requireFloat } from './args.ts'
 import type { Context } from './context.ts'
 import { clientError, stringTooLong } from './errors.ts'
 import { Double, type Reply } from './reply.ts'
-import { newValue } from './values.ts'
+import { deleteKey, newValue } from './values.ts'
 
 const ZERO = 48
 const NINE = 57
@@ -98,13 +99,15 @@ export function scoredReply(members: readonly ScoredMember[], resp: 2 | 3): Repl
   return reply
 }
 
-/** Gives a key these members, in the place of whatever it had; no key for none. How many they are. */
-export function storeMembers({ db, server }: Context, key: Bytes, members: readonly ScoredMember[]): number {
-  if (members.length === 0) db.delete(key)
+/** Gives a key these members, in the place of whatever it had; no key for none. `event` is what that is reported as. How many they are. */
+export function storeMembers(context: Context, key: Bytes, members: readonly ScoredMember[], event: Bytes): number {
+  const { db, server } = context
+  if (members.length === 0) deleteKey(context, key)
   else {
     const result = newValue(db, SortedSet)
     result.load(members, server.config)
     db.set(key, result)
+    context.notify(EVENT_SORTED_SET, event, key)
   }
   return members.length
 }

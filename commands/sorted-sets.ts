@@ -4,6 +4,7 @@
  * Where we differ from Redis: a score of -0 is 0, as it is in Redis's listpacks, but not in its skiplists.
  */
 import type { Bytes } from '../storage/bytes.ts'
+import { EVENT_SORTED_SET } from '../storage/key-events.ts'
 import { SortedSet } from '../storage/values/sorted-set.ts'
 import { isToken } from './args.ts'
 import { type CollectionScan, scanCollection } from './collection-scan.ts'
@@ -75,7 +76,8 @@ function requirePossible(options: number, words: number): void {
 }
 
 /** How many members are new, with CH those with another score besides. */
-function add({ db, server }: Context, args: Args, from: number, options: number): Reply {
+function add(context: Context, args: Args, from: number, options: number): Reply {
+  const { db, server } = context
   const scores: number[] = []
   for (let i = from; i < args.length; i += 2) {
     scores.push(requireScore(args[i]!))
@@ -99,6 +101,7 @@ function add({ db, server }: Context, args: Args, from: number, options: number)
       changed++
     }
   }
+  if (added + changed > 0) context.notify(EVENT_SORTED_SET, 'zadd', args[1])
   return (options & CH) === 0 ? added : added + changed
 }
 
@@ -110,7 +113,8 @@ function mayChange(before: number, after: number, options: number): boolean {
 }
 
 /** The new score; null where the options let nothing happen. */
-function increment({ db, server }: Context, key: Bytes, word: Bytes, member: Bytes, options: number): Reply {
+function increment(context: Context, key: Bytes, word: Bytes, member: Bytes, options: number): Reply {
+  const { db, server } = context
   const by = requireScore(word)
   requireMember(member)
   const existing = findAs(db, key, SortedSet)
@@ -119,13 +123,17 @@ function increment({ db, server }: Context, key: Bytes, word: Bytes, member: Byt
     if ((options & XX) !== 0) return null
     const set = existing ?? writableAs(db, key, SortedSet)
     set.add(member, by, server.config)
+    context.notify(EVENT_SORTED_SET, 'zincr', key)
     return new Double(by)
   }
   if ((options & NX) !== 0) return null
   const after = before + by
   if (Number.isNaN(after)) throw clientError('ERR resulting score is not a number (NaN)')
   if (!mayChange(before, after, options)) return null
-  if (before !== after) existing!.rescoreFound(member, before, after)
+  if (before !== after) {
+    existing!.rescoreFound(member, before, after)
+    context.notify(EVENT_SORTED_SET, 'zincr', key)
+  }
   return new Double(after)
 }
 
@@ -157,11 +165,12 @@ const zrem = command({
   keys: firstKey('RW', 'delete'),
   history: [['2.4.0', 'Accepts multiple elements.']],
   verbatim: true,
-  run({ db }, args) {
-    const set = findAs(db, args[1], SortedSet)
+  run(context, args) {
+    const set = findAs(context.db, args[1], SortedSet)
     if (set === undefined) return 0
     let removed = 0
     for (let i = 2; i < args.length; i++) if (set.remove(args[i]!)) removed++
+    if (removed > 0) context.notify(EVENT_SORTED_SET, 'zrem', args[1])
     dropIfEmpty(set)
     return removed
   },

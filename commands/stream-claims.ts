@@ -13,10 +13,10 @@ import { type Args, type Command, command, firstKey } from './command.ts'
 import type { Context } from './context.ts'
 import { clientError, syntaxError } from './errors.ts'
 import { NULL_ARRAY, type Reply } from './reply.ts'
-import { logConsumer, logGroup, PendingLog } from './stream-effects.ts'
+import { createConsumer, logConsumer, logGroup, PendingLog } from './stream-effects.ts'
 import { noGroup, requireEnd, requireStart, requireStrictId, strictIdOf } from './stream-ids.ts'
 import { entryReply } from './stream-replies.ts'
-import { findAs, readAs } from './values.ts'
+import { readAs } from './values.ts'
 
 /** XPENDING key group [[IDLE min-idle-time] start end count [consumer]] */
 const xpending = command({
@@ -107,7 +107,7 @@ const xclaim = command({
     'XCLAIM key group consumer min-idle-time id [id ...] [IDLE ms] [TIME unix-time-milliseconds] [RETRYCOUNT count] [FORCE] [JUSTID] [LASTID lastid]',
   keys: firstKey('RW', 'update'),
   run(context, args) {
-    const stream = findAs(context.db, args[1], Stream)
+    const stream = readAs(context.db, args[1], Stream)
     const group = stream === undefined ? undefined : findGroup(stream, args[2])
     if (group === undefined) throw noGroup(args[1], args[2])
     const options = claimOf(args, context.now)
@@ -117,7 +117,7 @@ const xclaim = command({
       group.lastId = options.lastId as Bytes
       group.save()
     }
-    const consumer = found ?? group.createConsumer(args[3], context.now)
+    const consumer = found ?? createConsumer(context, args[1], group, args[3])
     consumer.see(context.now)
     const { replies, claimed } = claim(context, args[1], consumer, options)
     if (claimed === 0) {
@@ -221,11 +221,11 @@ const xautoclaim = command({
   history: [['7.0.0', 'Added an element to the reply array, containing deleted entries the command cleared from the PEL']],
   run(context, args) {
     const options = autoclaimOf(args)
-    const stream = findAs(context.db, args[1], Stream)
+    const stream = readAs(context.db, args[1], Stream)
     const group = stream === undefined ? undefined : findGroup(stream, args[2])
     if (group === undefined) throw noGroup(args[1], args[2])
     const found = group.consumer(args[3])
-    const consumer = found ?? group.createConsumer(args[3], context.now)
+    const consumer = found ?? createConsumer(context, args[1], group, args[3])
     consumer.see(context.now)
     return autoclaim(context, args[1], consumer, options, found === undefined ? 'new' : 'known')
   },

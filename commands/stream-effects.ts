@@ -4,6 +4,7 @@
  * one.
  */
 import type { Bytes } from '../storage/bytes.ts'
+import { EVENT_STREAM } from '../storage/key-events.ts'
 import type { Consumer } from '../storage/values/stream-consumers.ts'
 import type { Group } from '../storage/values/stream-groups.ts'
 import { idText, type Uint64 } from '../storage/values/stream-id.ts'
@@ -11,6 +12,13 @@ import type { Context } from './context.ts'
 
 /** Commands with more words than this are not made. */
 const MOST_IDS = 1000
+
+/** Makes a consumer, which is reported, whatever made it. */
+export function createConsumer(context: Context, key: Bytes, group: Group, name: Bytes): Consumer {
+  const consumer = group.createConsumer(name, context.now)
+  context.notify(EVENT_STREAM, 'xgroup-createconsumer', key)
+  return consumer
+}
 
 /** How far a group has read. */
 export function logGroup(context: Context, key: Bytes, group: Group): void {

@@ -1,5 +1,6 @@
 /** Groups of streams: making and deleting them and their consumers, and acknowledging what they have read. */
 import { type Bytes, MAX_BYTES_LENGTH } from '../storage/bytes.ts'
+import { EVENT_STREAM } from '../storage/key-events.ts'
 import { Stream } from '../storage/values/stream.ts'
 import { createGroup, findGroup, type Group } from '../storage/values/stream-groups.ts'
 import { ZERO_ID } from '../storage/values/stream-id.ts'
@@ -9,8 +10,9 @@ import type { Context } from './context.ts'
 import { clientError, stringTooLong } from './errors.ts'
 import { helpReply } from './help.ts'
 import { OK } from './reply.ts'
+import { createConsumer } from './stream-effects.ts'
 import { requireId, requireStrictId } from './stream-ids.ts'
-import { findAs, writableAs } from './values.ts'
+import { findAs, readAs, writableAs } from './values.ts'
 
 const shared = { group: 'stream', complexity: 'O(1)' } as const
 
@@ -70,6 +72,7 @@ const create = command({
     const id = args[4] === '$' ? (found?.lastId ?? ZERO_ID) : requireStrictId(args[4])
     if (found !== undefined && findGroup(found, args[3]) !== undefined) throw clientError('BUSYGROUP Consumer Group name already exists')
     createGroup(found ?? writableAs(context.db, args[2], Stream), args[3], id, entriesRead)
+    context.notify(EVENT_STREAM, 'xgroup-create', args[2])
     return OK
   },
 })
@@ -93,6 +96,7 @@ const setId = command({
     group.lastId = args[4] === '$' ? group.stream.lastId : requireId(args[4], 0)
     group.entriesRead = entriesRead
     group.save()
+    context.notify(EVENT_STREAM, 'xgroup-setid', args[2])
     return OK
   },
 })
@@ -113,13 +117,14 @@ const destroy = command({
     const group = findGroup(requireStream(context, args[2]), args[3])
     if (group === undefined) return 0
     group.destroy()
+    context.notify(EVENT_STREAM, 'xgroup-destroy', args[2])
     context.db.signal(args[2]) // those who wait in this group are told that it has gone
     return 1
   },
 })
 
 /** XGROUP CREATECONSUMER key group consumer */
-const createConsumer = command({
+const addConsumer = command({
   ...shared,
   name: 'xgroup|createconsumer',
   since: '6.2.0',
@@ -132,7 +137,7 @@ const createConsumer = command({
   run(context, args) {
     const group = requireGroup(context, args)
     if (group.consumer(args[4]) !== undefined) return 0
-    group.createConsumer(args[4], context.now)
+    createConsumer(context, args[2], group, args[4])
     return 1
   },
 })
@@ -153,6 +158,7 @@ const deleteConsumer = command({
     if (consumer === undefined) return 0
     const { pendingCount } = consumer
     consumer.delete()
+    context.notify(EVENT_STREAM, 'xgroup-delconsumer', args[2])
     return pendingCount
   },
 })
@@ -195,7 +201,7 @@ const xgroup = command({
   syntax: 'XGROUP',
   arity: -2,
   flags: [],
-  subcommands: [create, createConsumer, deleteConsumer, destroy, help, setId],
+  subcommands: [create, addConsumer, deleteConsumer, destroy, help, setId],
 })
 
 /** XACK key group id [id ...] */
@@ -211,7 +217,7 @@ const xack = command({
   keys: firstKey('RW', 'update'),
   verbatim: true,
   run({ db }, args) {
-    const stream = findAs(db, args[1], Stream)
+    const stream = readAs(db, args[1], Stream)
     const group = stream === undefined ? undefined : findGroup(stream, args[2])
     if (group === undefined) return 0
     const ids: Bytes[] = []

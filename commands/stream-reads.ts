@@ -16,7 +16,7 @@ import { type Args, type Command, command } from './command.ts'
 import type { Context } from './context.ts'
 import { clientError, syntaxError } from './errors.ts'
 import { MapReply, NULL_ARRAY, type Reply } from './reply.ts'
-import { logConsumer, logGroup, PendingLog } from './stream-effects.ts'
+import { createConsumer, logConsumer, logGroup, PendingLog } from './stream-effects.ts'
 import { requireStrictId } from './stream-ids.ts'
 import { entriesReply, entryReply, findEntry } from './stream-replies.ts'
 import { readAs } from './values.ts'
@@ -169,7 +169,7 @@ function requireGroupId(word: Bytes): Bytes {
 function serveGroup(context: Context, key: Bytes, group: Group, id: Bytes, options: ReadOptions): Reply[] | null {
   const { now } = context
   const found = group.consumer(options.consumer)
-  const consumer = found ?? group.createConsumer(options.consumer, now)
+  const consumer = found ?? createConsumer(context, key, group, options.consumer)
   const hasNews = id === MAX_ID && group.lastId < group.stream.lastPresentId
   const delivers = hasNews && !options.isAcknowledged
   if (found === undefined && !delivers) logConsumer(context, key, consumer) // else XCLAIM makes it

@@ -1,5 +1,6 @@
 /** Streams as logs: adding, reading by id, deleting, trimming. */
 import type { Bytes } from '../storage/bytes.ts'
+import { EVENT_STREAM } from '../storage/key-events.ts'
 import { Stream } from '../storage/values/stream.ts'
 import { packEntry } from '../storage/values/stream-entry.ts'
 import { idOf, idText, MAX_ID, MAX_UINT64, msOf, nextId, plus, seqOf, ZERO_ID } from '../storage/values/stream-id.ts'
@@ -51,7 +52,12 @@ function add(context: Context, args: Args): Reply {
 
   const stream = found ?? writableAs(db, key, Stream)
   stream.append(id, entry)
-  if (trim !== null) stream.trim(excessOf(context, stream, trim, limit))
+  context.notify(EVENT_STREAM, 'xadd', key)
+  const excess = trim === null ? 0 : excessOf(context, stream, trim, limit)
+  if (excess > 0) {
+    stream.trim(excess)
+    context.notify(EVENT_STREAM, 'xtrim', key)
+  }
   const text = idText(id)
   if (wanted === null || wanted.id === null || trim?.isRough === true) {
     const words: Bytes[] = ['XADD', key]
@@ -154,13 +160,14 @@ const xdel = command({
   flags: ['write', 'fast'],
   keys: firstKey('RW', 'delete'),
   verbatim: true,
-  run({ db }, args) {
-    const stream = findAs(db, args[1], Stream)
+  run(context, args) {
+    const stream = findAs(context.db, args[1], Stream)
     if (stream === undefined) return 0
     const ids: Bytes[] = []
     for (let i = 2; i < args.length; i++) ids.push(requireStrictId(args[i] as Bytes))
     let deleted = 0
     for (const id of ids) if (stream.delete(id)) deleted++
+    if (deleted > 0) context.notify(EVENT_STREAM, 'xdel', args[1])
     return deleted
   },
 })
@@ -187,6 +194,7 @@ const xtrim = command({
     const count = excessOf(context, stream, trim, limit)
     if (count === 0) return 0
     stream.trim(count)
+    context.notify(EVENT_STREAM, 'xtrim', args[1])
     if (trim.isRough) {
       const words: Bytes[] = ['XTRIM', args[1]]
       pushTrim(words, trim, stream)
@@ -209,7 +217,7 @@ const xsetid = command({
   keys: firstKey('RW', 'update'),
   history: [['7.0.0', 'Added the `entries_added` and `max_deleted_entry_id` arguments.']],
   verbatim: true,
-  run({ db }, args) {
+  run(context, args) {
     const id = requireStrictId(args[2])
     let entriesAdded: Int64 = -1
     let maxDeletedId = ZERO_ID
@@ -223,7 +231,7 @@ const xsetid = command({
         if (id < maxDeletedId) throw clientError('ERR The ID specified in XSETID is smaller than the provided max_deleted_entry_id')
       } else throw syntaxError()
     }
-    const stream = findAs(db, args[1], Stream)
+    const stream = findAs(context.db, args[1], Stream)
     if (stream === undefined) throw noSuchKey()
     if (id < stream.maxDeletedId) throw clientError('ERR The ID specified in XSETID is smaller than current max_deleted_entry_id')
     if (stream.size > 0) {
@@ -236,6 +244,7 @@ const xsetid = command({
       entriesAdded === -1 ? stream.entriesAdded : entriesAdded,
       maxDeletedId === ZERO_ID ? stream.maxDeletedId : maxDeletedId,
     )
+    context.notify(EVENT_STREAM, 'xsetid', args[1])
     return OK
   },
 })

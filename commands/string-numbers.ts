@@ -1,5 +1,6 @@
 /** Strings as numbers: 64-bit integers, exact, and long doubles. */
 import type { Bytes } from '../storage/bytes.ts'
+import { EVENT_STRING } from '../storage/key-events.ts'
 import { addInt64, type Int64, integerOf, negateInt64, requireInteger } from './args.ts'
 import { type Command, command, firstKey } from './command.ts'
 import type { Context } from './context.ts'
@@ -16,10 +17,12 @@ const shared = {
 } as const
 
 /** Adds to the integer at a key and answers the sum; a missing one is 0. */
-function increment({ db }: Context, key: Bytes, by: Int64): Int64 {
+function increment(context: Context, key: Bytes, by: Int64): Int64 {
+  const { db } = context
   const entry = db.find(key)
   if (entry === undefined) {
     db.create(key, String(by))
+    context.notify(EVENT_STRING, 'incrby', key)
     return by
   }
   const value = requireString(entry)
@@ -28,6 +31,7 @@ function increment({ db }: Context, key: Bytes, by: Int64): Int64 {
   const after = addInt64(before, by)
   if (after === null) throw clientError('ERR increment or decrement would overflow')
   db.replace(entry, String(after))
+  context.notify(EVENT_STRING, 'incrby', key)
   return after
 }
 
@@ -97,6 +101,7 @@ const incrbyfloat = command({
     if (entry === undefined) db.create(args[1], after)
     else db.replace(entry, after)
     context.effect('SET', args[1], after, 'KEEPTTL')
+    context.notify(EVENT_STRING, 'incrbyfloat', args[1])
     return after
   },
 })

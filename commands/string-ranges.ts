@@ -1,5 +1,6 @@
 /** Parts of strings: length, ranges, appending. */
 import { bufferOf } from '../storage/bytes.ts'
+import { EVENT_STRING } from '../storage/key-events.ts'
 import { appendString, writeString } from '../storage/values/string.ts'
 import { requireClampedInteger } from './args.ts'
 import { type Args, type Command, command, firstKey } from './command.ts'
@@ -59,6 +60,7 @@ const append = command({
     const entry = db.find(key)
     if (entry === undefined) {
       db.create(key, suffix)
+      context.notify(EVENT_STRING, 'append', key)
       return suffix.length
     }
     const length = requireString(entry).length + suffix.length
@@ -67,6 +69,7 @@ const append = command({
       appendString(db, entry, suffix)
       entry.rewritten = true
     }
+    context.notify(EVENT_STRING, 'append', key)
     return length
   },
 })
@@ -136,6 +139,7 @@ const setrange = command({
     if (part.length === 0) return length
     requireStringLength(context, offset + part.length)
     writeString(db, key, entry, offset, bufferOf(part)).rewritten = true
+    context.notify(EVENT_STRING, 'setrange', key)
     return Math.max(length, offset + part.length)
   },
 })

@@ -1,5 +1,6 @@
 /** Strings as wholes: reading, setting, and setting with conditions and deadlines. */
 import type { Bytes } from '../storage/bytes.ts'
+import { EVENT_EXPIRED, EVENT_GENERIC, EVENT_NEW, EVENT_STRING } from '../storage/key-events.ts'
 import { type Args, type Command, command, firstKey, keyRange } from './command.ts'
 import type { Context } from './context.ts'
 import { wrongArity } from './errors.ts'
@@ -46,10 +47,15 @@ const set = command({
   ],
   run(context, args) {
     if (args.length > 3) return setWithOptions(context, args)
-    context.db.set(args[1], args[2])
+    setAndNotify(context, args[1], args[2])
     return OK
   },
 })
+
+function setAndNotify(context: Context, key: Bytes, value: Bytes): void {
+  context.db.set(key, value)
+  context.notify(EVENT_STRING, 'set', key)
+}
 
 function setWithOptions(context: Context, args: Args): Reply {
   const { condition, get, expiry } = setOptionsOf(context, args)
@@ -59,16 +65,23 @@ function setWithOptions(context: Context, args: Args): Reply {
   const before = get && entry !== undefined ? stringReply(requireString(entry)) : null
   if (condition === (entry === undefined ? 'xx' : 'nx')) return before
   if (typeof expiry === 'number') setUntil(context, key, value, expiry)
-  else if (expiry === 'keep' && entry !== undefined) db.replace(entry, value)
-  else db.set(key, value)
+  else {
+    if (expiry === 'keep' && entry !== undefined) db.replace(entry, value)
+    else db.set(key, value)
+    context.notify(EVENT_STRING, 'set', key)
+  }
   return get ? before : OK
 }
 
-/** Gives a key a value and a deadline in ms. One that is past already deletes the key. */
+/** Gives a key a value and a deadline in ms. One that is past already deletes the key, which is reported as in Redis: set, then expired. */
 function setUntil(context: Context, key: Bytes, value: Bytes, deadline: number): void {
   const { db, keyspace } = context
   if (keyspace.isPast(deadline)) {
     if (db.delete(key)) context.effect('DEL', key)
+    else context.notify(EVENT_NEW, 'new', key)
+    context.notify(EVENT_STRING, 'set', key)
+    context.notify(EVENT_GENERIC, 'expire', key)
+    context.notify(EVENT_EXPIRED, 'expired', key)
     return
   }
   const entry = db.find(key)
@@ -78,6 +91,8 @@ function setUntil(context: Context, key: Bytes, value: Bytes, deadline: number):
     db.setDeadline(entry, deadline)
   }
   context.effect('SET', key, value, 'PXAT', String(deadline))
+  context.notify(EVENT_STRING, 'set', key)
+  context.notify(EVENT_GENERIC, 'expire', key)
 }
 
 /** SETNX key value */
@@ -95,9 +110,11 @@ const setnx = command({
   deprecatedSince: '2.6.12',
   replacedBy: '`SET` with the `NX` argument',
   verbatim: true,
-  run({ db }, args) {
+  run(context, args) {
+    const { db } = context
     if (db.find(args[1]) !== undefined) return 0
     db.create(args[1], args[2])
+    context.notify(EVENT_STRING, 'set', args[1])
     return 1
   },
 })
@@ -156,10 +173,10 @@ const getset = command({
   deprecatedSince: '6.2.0',
   replacedBy: '`SET` with the `!GET` argument',
   verbatim: true,
-  run({ db }, args) {
-    const entry = db.read(args[1])
+  run(context, args) {
+    const entry = context.db.read(args[1])
     const before = entry === undefined ? null : stringReply(requireString(entry))
-    db.set(args[1], args[2])
+    setAndNotify(context, args[1], args[2])
     return before
   },
 })
@@ -181,6 +198,7 @@ const getdel = command({
     const before = stringReply(requireString(entry))
     context.db.remove(entry)
     context.effect('DEL', args[1])
+    context.notify(EVENT_GENERIC, 'del', args[1])
     return before
   },
 })
@@ -204,16 +222,20 @@ const getex = command({
     if (entry === undefined) return null
     const value = stringReply(requireString(entry))
     if (option === 'persist') {
-      if (entry.expireAt !== 0) context.effect('PERSIST', key)
+      if (entry.expireAt === 0) return value
       db.setDeadline(entry, 0)
+      context.effect('PERSIST', key)
+      context.notify(EVENT_GENERIC, 'persist', key)
     } else if (option !== null) {
       const deadline = deadlineOf(context, option.time, option.unit, 'getex')
       if (keyspace.isPast(deadline)) {
         db.remove(entry)
         context.effect('DEL', key)
+        context.notify(EVENT_GENERIC, 'del', key)
       } else {
         db.setDeadline(entry, deadline)
         context.effect('PEXPIREAT', key, String(deadline))
+        context.notify(EVENT_GENERIC, 'expire', key)
       }
     }
     return value
@@ -256,9 +278,9 @@ const mset = command({
   keys: [keyRange(1, -1, 2, 'OW', 'update')],
   tips: ['request_policy:multi_shard', 'response_policy:all_succeeded'],
   verbatim: true,
-  run({ db }, args) {
+  run(context, args) {
     if (args.length % 2 === 0) throw wrongArity('mset')
-    for (let i = 1; i < args.length; i += 2) db.set(args[i]!, args[i + 1]!)
+    for (let i = 1; i < args.length; i += 2) setAndNotify(context, args[i]!, args[i + 1]!)
     return OK
   },
 })
@@ -276,10 +298,10 @@ const msetnx = command({
   keys: [keyRange(1, -1, 2, 'OW', 'insert')],
   tips: ['request_policy:multi_shard', 'response_policy:agg_min'],
   verbatim: true,
-  run({ db }, args) {
+  run(context, args) {
     if (args.length % 2 === 0) throw wrongArity('msetnx')
-    for (let i = 1; i < args.length; i += 2) if (db.find(args[i]!) !== undefined) return 0
-    for (let i = 1; i < args.length; i += 2) db.set(args[i]!, args[i + 1]!)
+    for (let i = 1; i < args.length; i += 2) if (context.db.find(args[i]!) !== undefined) return 0
+    for (let i = 1; i < args.length; i += 2) setAndNotify(context, args[i]!, args[i + 1]!)
     return 1
   },
 })

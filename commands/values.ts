@@ -2,6 +2,7 @@
 import type { Bytes } from '../storage/bytes.ts'
 import type { Database } from '../storage/database.ts'
 import type { Entry } from '../storage/entry.ts'
+import { EVENT_GENERIC } from '../storage/key-events.ts'
 import { type Collection, type CollectionClass, newCollection } from '../storage/values/collection.ts'
 import { Rope } from '../storage/values/rope.ts'
 import { type StringValue, stringPieces } from '../storage/values/string.ts'
@@ -89,8 +90,17 @@ function asType<T extends Collection>(entry: Entry | undefined, type: Collection
   throw wrongType()
 }
 
-/** A collection that has lost its last element is no longer there. */
+/** A collection that has lost its last element is no longer there. To be called after what has happened to it was reported. */
 export function dropIfEmpty(value: Collection): void {
   const { entry, db } = value.object
-  if (value.size === 0 && entry !== null) db.remove(entry)
+  if (value.size !== 0 || entry === null) return
+  db.remove(entry)
+  db.keyspace.event(EVENT_GENERIC, 'del', db.index, entry.key)
+}
+
+/** Deletes a key if it exists, and reports that; whether it did. */
+export function deleteKey(context: Context, key: Bytes): boolean {
+  if (!context.db.delete(key)) return false
+  context.notify(EVENT_GENERIC, 'del', key)
+  return true
 }

@@ -7,6 +7,7 @@
  */
 import type { Bytes } from './bytes.ts'
 import { Entry, type Value } from './entry.ts'
+import { EVENT_EXPIRED, EVENT_GENERIC, EVENT_HASH, EVENT_KEY_MISS, EVENT_NEW } from './key-events.ts'
 import { KeyMap } from './key-map.ts'
 import type { Keyspace } from './keyspace.ts'
 import { NewKeys } from './new-keys.ts'
@@ -44,9 +45,15 @@ export class Database {
   /** The live entry of a key for a read command: counts a hit or a miss. */
   read(key: Bytes): Entry | undefined {
     const entry = this.find(key)
-    if (entry === undefined) this.keyspace.misses++
+    if (entry === undefined) this.missed(key)
     else this.keyspace.hits++
     return entry
+  }
+
+  /** A read command has not found a key. */
+  missed(key: Bytes): void {
+    this.keyspace.misses++
+    this.keyspace.event(EVENT_KEY_MISS, 'keymiss', this.index, key)
   }
 
   /** The live entry of a key; an expired one is deleted first, or hidden on a replica. */
@@ -147,6 +154,7 @@ export class Database {
     entry.accessedAt = this.keyspace.seconds
     this.keyCount++
     this.residentCount++
+    this.keyspace.event(EVENT_NEW, 'new', this.index, key)
     return entry
   }
 
@@ -326,13 +334,20 @@ export class Database {
 
   /** Deletes a key because its time has come, or that of all its fields, and logs that. */
   expire(entry: Entry): void {
-    const { keyspace } = this
+    const { keyspace, index } = this
     const { changes } = keyspace
-    if (entry.expireAt !== 0 && keyspace.isPast(entry.expireAt)) keyspace.expiredKeys++
+    const { key } = entry
+    const isKeyDue = entry.expireAt !== 0 && keyspace.isPast(entry.expireAt)
+    if (isKeyDue) keyspace.expiredKeys++
     else keyspace.expiredFields += (entry.value as Hash).size
     this.remove(entry)
     keyspace.changes = changes // logged here, not as the running command
-    keyspace.log.deleted(this.index, entry.key)
+    keyspace.log.deleted(index, key)
+    if (isKeyDue) keyspace.event(EVENT_EXPIRED, 'expired', index, key)
+    else {
+      keyspace.event(EVENT_HASH, 'hexpired', index, key)
+      keyspace.event(EVENT_GENERIC, 'del', index, key)
+    }
   }
 }
 

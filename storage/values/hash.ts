@@ -11,6 +11,7 @@
  * of due fields empties it before the command is done.
  */
 import { type Bytes, MAX_BYTES_LENGTH } from '../bytes.ts'
+import { EVENT_HASH } from '../key-events.ts'
 import { KIND_HASH } from '../records.ts'
 import { FIELD_VALUES, FieldValue, type Layout, NO_VALUES, type TreeValue } from '../tree/node.ts'
 import type { TreeObject } from '../tree/object.ts'
@@ -218,7 +219,9 @@ export class Hash implements Collection {
     const { db, entry } = this.object
     this.deadlinesChanged()
     db.keyspace.expiredFields += names.length
-    if (entry !== null) db.keyspace.log.fieldsDeleted(db.index, entry.key, names)
+    if (entry === null) return
+    db.keyspace.log.fieldsDeleted(db.index, entry.key, names)
+    db.keyspace.event(EVENT_HASH, 'hexpired', db.index, entry.key)
   }
 
   private forgetDeadline(field: Bytes, expireAt: number): void {
