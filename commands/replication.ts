@@ -13,7 +13,7 @@ const ADMINISTRATION: readonly CommandFlag[] = ['admin', 'noscript', 'stale', 'n
 
 const invalidPort = () => clientError('ERR Invalid master port')
 
-/** Redis takes port 0, which nothing can listen on, and whatever may be the name of a host. */
+/** Port 0 is taken, as by Redis: a replica of nobody for now. Unlike Redis, a word that cannot be the name of a host is not. */
 function follow(name: Bytes, { server, session }: Context, args: Args): Reply {
   const isForced = args.length === 4
   if (args.length > 4 || (isForced && !isToken(args[3], 'force'))) throw wrongArity(name)
@@ -22,7 +22,7 @@ function follow(name: Bytes, { server, session }: Context, args: Args): Reply {
     return server.replication.leave()
   }
   if (session.peer === 'replica') throw clientError('ERR Command is not valid when client is a replica.')
-  const port = requireSafeInteger(args[2], 1, 65535, invalidPort)
+  const port = requireSafeInteger(args[2], 0, 65535, invalidPort)
   if (!isHost(args[1])) throw clientError('ERR Invalid master host')
   return server.replication.follow(args[1], port, isForced ? 'full sync' : 'from where we are')
 }

@@ -78,21 +78,18 @@ export class Watches implements KeyObserver {
 
   replaces(database: number, by: number | null): void {
     for (const [key, ofKey] of this.watched[database] as Map<Bytes, Set<WatchedKey>>) {
-      const comes = by !== null && this.exists(by, key)
-      if (!comes && !this.exists(database, key)) continue
+      const goes = this.keyspace.database(database).lookup(key) !== undefined
+      const comes = by !== null && this.keyspace.database(by).lookup(key) !== undefined
+      const comesOver = comes && this.isOver(by, key)
       for (const watchedKey of ofKey) {
-        if (comes) watchedKey.watch.isBroken = true
-        else change(watchedKey)
+        if ((comes && !comesOver) || (goes && !watchedKey.isOver)) watchedKey.watch.isBroken = true
+        watchedKey.isOver = comesOver
       }
     }
   }
 
   forgetsAll(): void {
     for (const watch of this.all) watch.isBroken = true
-  }
-
-  private exists(database: number, key: Bytes): boolean {
-    return this.keyspace.database(database).lookup(key) !== undefined
   }
 
   private isOver(database: number, key: Bytes): boolean {

@@ -116,7 +116,7 @@ export const masterAddress = manyWords<readonly Bytes[]>(
     if (host === undefined || (words.length === 2 && lowerCase(words.join(' ')) === 'no one')) return []
     if (words.length > 2 || port === undefined) throw new ConfigRefused('wrong number of arguments')
     if (!isHost(host)) throw new ConfigRefused('Invalid master host')
-    if (!/^[1-9]\d{0,4}$/.test(port) || Number(port) > 65535) throw new ConfigRefused('Invalid master port')
+    if (!/^(0|[1-9]\d{0,4})$/.test(port) || Number(port) > 65535) throw new ConfigRefused('Invalid master port')
     return [host, port]
   },
   joined,

@@ -170,7 +170,7 @@ export class ReplicationFacade implements ReplicationPort {
   }
 
   private isSelf(host: Bytes, port: number): boolean {
-    if (!this.options.ownPorts().includes(port)) return false
+    if (port === 0 || !this.options.ownPorts().includes(port)) return false // 0 in the configuration means none
     const addresses = Object.values(networkInterfaces()).flatMap((list) => list?.map(({ address }) => address) ?? [])
     return ['localhost', ...addresses, ...this.options.ownAddresses()].includes(host.toLowerCase()) || host.startsWith('127.')
   }

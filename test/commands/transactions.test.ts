@@ -249,6 +249,22 @@ test('SWAPDB breaks a watch of a key that only the other database has', () => {
   assert.equal(say(one, 'MULTI', 'GET a', 'EXEC').at(-1), 'null array')
 })
 
+test('SWAPDB that brings a key past its end, or takes one, changes nothing for who watches it', () => {
+  const { client, run, advance, keyspace } = start()
+  const one = client()
+  run('PSETEX', 'a', '10', '1')
+  run('PSETEX', 'b', '10', '1')
+  run('SELECT', '1')
+  run('PSETEX', 'b', '10', '1')
+  advance(20)
+  keyspace.expiry = 'hide' // nobody deletes them
+  say(one, 'SELECT 1', 'WATCH a b')
+  run('SWAPDB', '0', '1')
+  keyspace.expiry = 'delete'
+  run('GET', 'a')
+  assert.equal(say(one, 'MULTI', 'PING', 'EXEC').at(-1), ['+PONG'])
+})
+
 test('the client’s own change breaks its watch, and what it does inside of EXEC does not', () => {
   const { client } = start()
   const one = client()
