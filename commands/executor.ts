@@ -62,6 +62,8 @@ export class Executor {
   monitors = 0
   /** Monotonic time at the end of the last command, ms. */
   clockMs = 0
+  /** The same at the end of the last part of a unit. Whoever runs parts sets it where something else has come between. */
+  partMs = 0
   readonly context: Context
   readonly blockedClients: BlockedClients
   readonly units: Units
@@ -166,6 +168,7 @@ export class Executor {
       void this.runAsync(runtime, client, args)
       return 'waiting'
     }
+    this.partMs = this.clockMs
     const outcome = this.runSync(runtime, client, args, raw, start, end)
     const now = this.monotonicMs()
     const micros = (now - this.clockMs) * 1000
@@ -222,10 +225,11 @@ export class Executor {
 
   /** Runs a request as part of the unit under way. An error is a reply as others are. */
   runPart(runtime: CommandRuntime, client: Client, args: Bytes[]): Reply {
-    const started = this.monotonicMs()
     this.context.mayBlock = false
     const reply = this.perform(runtime, client, args, null, 0, 0)
-    this.ran(runtime, client, args, (this.monotonicMs() - started) * 1000)
+    const now = this.monotonicMs()
+    this.ran(runtime, client, args, (now - this.partMs) * 1000)
+    this.partMs = now
     if (this.monitors > 0 && runtime.isShown) this.hooks.monitor(client, args)
     return reply
   }

@@ -1,0 +1,54 @@
+/**
+ * What programs build on commands: scripts, functions, transactions, beside redis-server (AOF everysec), as Markdown on standard output.
+ *
+ *   npm run bench:scripts -- [--rounds N] [--quick] [--json] [--scripts] [--transactions]
+ *
+ * Without one of the parts, all of them. Figures are comparable only on a machine that does nothing else.
+ */
+import { parseArgs } from 'node:util'
+import { isInstalled, type ProgramName } from './programs.ts'
+import { scriptsThroughput } from './scripts-throughput.ts'
+import { machine } from './tables.ts'
+import { type ThroughputRow, throughputTable } from './throughput.ts'
+import { type TransactionsRow, transactionsTable, transactionsThroughput } from './transactions-throughput.ts'
+
+const { values: flags } = parseArgs({
+  options: {
+    rounds: { type: 'string', default: '3' },
+    quick: { type: 'boolean', default: false },
+    json: { type: 'boolean', default: false },
+    scripts: { type: 'boolean', default: false },
+    transactions: { type: 'boolean', default: false },
+  },
+})
+
+if (!isInstalled('redis-benchmark')) {
+  process.stderr.write('redis-benchmark is not installed (Debian: redis-tools)\n')
+  process.exit(1)
+}
+const names: readonly ProgramName[] = isInstalled('redis-server') ? ['haypile', 'redis'] : ['haypile']
+const note = (text: string) => void process.stderr.write(`${text}\n`)
+const scale = flags.quick ? 0.2 : 1
+const isAll = !flags.scripts && !flags.transactions
+const shared = { rounds: Number(flags.rounds), keys: 100_000, valueBytes: 64, names, note }
+
+interface Results {
+  machine: string
+  transactions?: TransactionsRow[]
+  scripts?: ThroughputRow[]
+}
+
+const results: Results = { machine: machine() }
+if (isAll || flags.transactions) results.transactions = await transactionsThroughput({ ...shared, transactions: 50_000 * scale })
+if (isAll || flags.scripts) {
+  results.scripts = await scriptsThroughput({ ...shared, requests: 100_000 * scale, pipelinedRequests: 300_000 * scale, clients: 50 })
+}
+
+process.stdout.write(flags.json ? `${JSON.stringify(results, null, 2)}\n` : `${markdown(results).join('\n\n')}\n`)
+
+function markdown({ machine: head, transactions, scripts }: Results): string[] {
+  const parts = [head]
+  if (transactions !== undefined) parts.push(transactionsTable(transactions))
+  if (scripts !== undefined) parts.push(throughputTable(scripts))
+  return parts
+}

@@ -1,0 +1,107 @@
+/**
+ * MULTI, ten SETs, EXEC against both servers alternately, each transaction sent as one piece. The answers to one have a known length, so they are
+ * counted and not parsed: the client is no part of what is measured, as far as that goes.
+ */
+import * as net from 'node:net'
+import { encode } from './connection.ts'
+import { endProgram, type Program, type ProgramName, startProgram } from './programs.ts'
+import { median, perSecond, table } from './tables.ts'
+
+const SETS = 10
+const CONNECTIONS = 20
+const ANSWER_BYTES = '+OK\r\n'.length + SETS * '+QUEUED\r\n'.length + `*${SETS}\r\n`.length + SETS * '+OK\r\n'.length
+
+export interface TransactionsRow {
+  /** Transactions that a connection sends before it waits for answers. */
+  readonly pipeline: number
+  readonly haypile: number
+  readonly redis: number | null
+}
+
+interface Options {
+  readonly rounds: number
+  readonly transactions: number
+  readonly keys: number
+  readonly valueBytes: number
+  readonly names: readonly ProgramName[]
+  readonly note: (text: string) => void
+}
+
+export async function transactionsThroughput(options: Options): Promise<TransactionsRow[]> {
+  const programs: Program[] = []
+  try {
+    for (const name of options.names) programs.push(await startProgram(name))
+    const rows: TransactionsRow[] = []
+    for (const pipeline of [1, 16]) rows.push(await measure(programs, pipeline, options))
+    return rows
+  } finally {
+    for (const program of programs) await endProgram(program)
+  }
+}
+
+async function measure(programs: readonly Program[], pipeline: number, options: Options): Promise<TransactionsRow> {
+  const found: Record<ProgramName, number[]> = { haypile: [], redis: [] }
+  for (let round = 0; round <= options.rounds; round++) {
+    for (const program of programs) {
+      const transactions = pipeline === 1 ? options.transactions : options.transactions * 3
+      const rate = await run(program.port, round === 0 ? Math.ceil(transactions / 2) : transactions, pipeline, options)
+      if (round > 0) found[program.name].push(rate)
+    }
+  }
+  const row = { pipeline, haypile: median(found.haypile), redis: found.redis.length === 0 ? null : median(found.redis) }
+  options.note(`MULTI, ${SETS} SETs, EXEC, ${pipeline} at a time: ${Math.round(row.haypile)} / ${Math.round(row.redis ?? 0)}`)
+  return row
+}
+
+/** Transactions a second. */
+async function run(port: number, transactions: number, pipeline: number, { keys, valueBytes }: Options): Promise<number> {
+  const each = Math.ceil(transactions / CONNECTIONS / pipeline)
+  const value = 'x'.repeat(valueBytes)
+  const pieces = Array.from({ length: 64 }, (_, piece) => Buffer.from(pieceOf(pipeline, piece, keys, value), 'latin1'))
+  const started = performance.now()
+  await Promise.all(Array.from({ length: CONNECTIONS }, (_, index) => oneConnection(port, pieces, index, each, pipeline * ANSWER_BYTES)))
+  return (each * pipeline * CONNECTIONS * 1000) / (performance.now() - started)
+}
+
+function pieceOf(pipeline: number, piece: number, keys: number, value: string): string {
+  let text = ''
+  for (let i = 0; i < pipeline; i++) {
+    text += encode(['MULTI'])
+    for (let set = 0; set < SETS; set++) text += encode(['SET', `key:${((piece * pipeline + i) * SETS + set) % keys}`, value])
+    text += encode(['EXEC'])
+  }
+  return text
+}
+
+function oneConnection(port: number, pieces: readonly Buffer[], start: number, count: number, answerBytes: number): Promise<void> {
+  return new Promise((resolve, reject) => {
+    let sent = 0
+    let received = 0
+    const send = () => socket.write(pieces[(start + sent++) % pieces.length] as Buffer)
+    const socket = net.connect(port, '127.0.0.1', send)
+    socket.setNoDelay(true)
+    socket.on('data', (data) => {
+      if (data.includes('-')) socket.destroy(new Error(`the server refused: ${data.latin1Slice(0, 200)}`))
+      received += data.length
+      if (received < sent * answerBytes) return
+      if (sent < count) send()
+      else {
+        socket.destroy()
+        resolve()
+      }
+    })
+    socket.on('error', reject)
+  })
+}
+
+export function transactionsTable(rows: readonly TransactionsRow[]): string {
+  return table(
+    [`MULTI, ${SETS} SETs, EXEC`, 'haypile /s', 'redis /s', 'ratio'],
+    rows.map(({ pipeline, haypile, redis }) => [
+      pipeline === 1 ? 'one at a time' : `${pipeline} at a time`,
+      perSecond(haypile),
+      redis === null ? '' : perSecond(redis),
+      redis === null ? '' : (haypile / redis).toFixed(2),
+    ]),
+  )
+}
