@@ -72,6 +72,20 @@ export function writeSome(process: SimulatedProcess, chance: Seeded, now: number
     return 1
   }
   const count = chance.random() < 0.03 ? 300 : 1 + chance.integer(chance.random() < 0.2 ? 30 : 3)
-  for (let i = 0; i < count; i++) process.run(chance.integer(DATABASES), ...randomWrite(chance, now))
+  for (let i = 0; i < count; i++) {
+    if (chance.random() < 0.1) transact(process, chance, now)
+    else process.run(chance.integer(DATABASES), ...randomWrite(chance, now))
+  }
   return count
+}
+
+/** A transaction over several databases. Its watch is broken now and then. */
+function transact(process: SimulatedProcess, chance: Seeded, now: number): void {
+  if (chance.random() < 0.2) {
+    process.run(0, 'WATCH', `key${chance.integer(KEYS)}`)
+    process.run(chance.integer(DATABASES), ...randomWrite(chance, now))
+  }
+  process.run(0, 'MULTI')
+  for (let left = chance.integer(6); left > 0; left--) process.run(0, ...randomWrite(chance, now))
+  process.run(chance.integer(DATABASES), chance.random() < 0.1 ? 'DISCARD' : 'EXEC')
 }

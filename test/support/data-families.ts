@@ -1,4 +1,4 @@
-/** The families of commands on data: what engines and simulated nodes run, which have no server around them. */
+/** The families of commands on data, and those that make one unit of several: what engines and simulated nodes run, which have no server around them. */
 import { bitfields } from '../../commands/bitfield.ts'
 import { bitmaps } from '../../commands/bitmaps.ts'
 import { collectionFamilies } from '../../commands/collection-families.ts'
@@ -9,6 +9,7 @@ import { keys } from '../../commands/keys.ts'
 import { stringNumbers } from '../../commands/string-numbers.ts'
 import { stringRanges } from '../../commands/string-ranges.ts'
 import { strings } from '../../commands/strings.ts'
+import { transactions } from '../../commands/transactions.ts'
 
 export const dataFamilies: readonly (readonly Command[])[] = [
   strings,
@@ -20,4 +21,5 @@ export const dataFamilies: readonly (readonly Command[])[] = [
   keys,
   expiry,
   databases,
+  transactions,
 ]
