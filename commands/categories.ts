@@ -2,9 +2,12 @@
  * The ACL categories of commands, derived as Redis derives them: from the flags, from the group, and from what the declaration adds.
  * In the order in which COMMAND INFO shows them.
  */
+import type { Bytes } from '../storage/bytes.ts'
+import { isToken } from './args.ts'
 import type { Command, Group } from './command.ts'
 
-const CATEGORIES = [
+/** All of them, in the order in which Redis lists them. */
+export const CATEGORIES = [
   'keyspace',
   'read',
   'write',
@@ -49,6 +52,11 @@ const OF_GROUP: Readonly<Record<Group, Category | null>> = {
 }
 
 const GROUP_CATEGORIES = new Set<string | null>(Object.values(OF_GROUP))
+
+/** The category of a name in any case, without the @; null for none. */
+export function categoryOf(name: Bytes): Category | null {
+  return CATEGORIES.find((category) => isToken(name, category)) ?? null
+}
 
 /** The categories of a command, without the @. */
 export function categoriesOf(command: Command): readonly Category[] {

@@ -1,7 +1,7 @@
 /** Which clients CLIENT LIST shows and CLIENT KILL ends. */
 import type { Bytes } from '../storage/bytes.ts'
+import type { Acl } from './acl/acl.ts'
 import { integerOf, isToken } from './args.ts'
-import { DEFAULT_USER } from './authentication.ts'
 import { clientError, syntaxError } from './errors.ts'
 import type { Session } from './session.ts'
 
@@ -35,7 +35,7 @@ interface KillFilters {
 }
 
 /** Reads `option value` pairs from position 2 on. Every filter must match. */
-export function readKillFilters(args: readonly Bytes[]): KillFilters {
+export function readKillFilters(args: readonly Bytes[], acl: Acl): KillFilters {
   const filters: ClientFilter[] = []
   let skipsSelf = true
   for (let i = 2; i < args.length; i += 2) {
@@ -43,12 +43,12 @@ export function readKillFilters(args: readonly Bytes[]): KillFilters {
     const value = args[i + 1]
     if (value === undefined) throw syntaxError()
     if (isToken(option, 'skipme')) skipsSelf = requireYesOrNo(value)
-    else filters.push(readKillFilter(option, value))
+    else filters.push(readKillFilter(option, value, acl))
   }
   return { matches: (session) => filters.every((filter) => filter(session)), skipsSelf }
 }
 
-function readKillFilter(option: Bytes, value: Bytes): ClientFilter {
+function readKillFilter(option: Bytes, value: Bytes, acl: Acl): ClientFilter {
   if (isToken(option, 'id')) {
     const id = integerOf(value)
     if (id === null || id < 1) throw clientError('ERR client-id should be greater than 0')
@@ -59,8 +59,9 @@ function readKillFilter(option: Bytes, value: Bytes): ClientFilter {
     return (session) => typeOf(session) === type
   }
   if (isToken(option, 'user')) {
-    if (value !== DEFAULT_USER) throw clientError(`ERR No such user '${value}'`)
-    return () => true
+    const user = acl.find(value)
+    if (user === undefined) throw clientError(`ERR No such user '${value}'`)
+    return (session) => session.user === user
   }
   if (isToken(option, 'addr')) return (session) => session.address === value
   if (isToken(option, 'laddr')) return (session) => session.localAddress === value

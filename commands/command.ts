@@ -95,6 +95,8 @@ export interface Command {
   readonly keys?: readonly KeySpec[]
   /** Finds the keys where the specs cannot: SORT's STORE, accesses that depend on options. Null for arguments that make no sense. */
   readonly findKeys?: (args: readonly Bytes[]) => readonly KeyUse[] | null
+  /** The words after the name that are channels, or patterns of channels: the first one, or all. */
+  readonly channels?: { readonly kind: 'channel' | 'pattern'; readonly count: 'one' | 'all' }
   /** ACL categories beyond those that follow from group and flags, without the @. One that stands for a group (`connection` of WAIT, a
    *  generic command) replaces that of the own group. */
   readonly categories?: readonly string[]

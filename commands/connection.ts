@@ -1,7 +1,7 @@
 /** PING ECHO SELECT AUTH HELLO QUIT RESET */
 import type { Bytes } from '../storage/bytes.ts'
+import type { Credentials } from './acl/acl.ts'
 import { integerOf, isToken, requireSafeInteger } from './args.ts'
-import { authenticate, DEFAULT_USER, passwordIsRequired } from './authentication.ts'
 import { requireClientName } from './client-names.ts'
 import { type Command, type CommandFlag, command } from './command.ts'
 import { clientError, syntaxError, wrongArity } from './errors.ts'
@@ -74,21 +74,21 @@ const auth = command({
   history: [['6.0.0', 'Added ACL style (username and password).']],
   arity: -2,
   flags: ENTRY,
-  run({ session, server }, args) {
+  run({ session, server: { acl }, now }, args) {
     if (args.length > 3) throw syntaxError()
-    if (args.length === 2 && !passwordIsRequired(server.config)) {
+    if (args.length === 2 && acl.defaultUser.noPassword) {
       throw clientError(
         'ERR AUTH <password> called without any password configured for the default user. Are you sure your configuration is correct?',
       )
     }
-    const user = args.length === 3 ? args[1] : DEFAULT_USER
-    authenticate(session, server.config, user, args[args.length - 1] as Bytes)
+    const name = args.length === 3 ? args[1] : null
+    acl.authenticate(session, { name, password: args[args.length - 1] as Bytes }, args[0], now)
     return OK
   },
 })
 
 interface HelloOptions {
-  readonly credentials: { readonly user: Bytes; readonly password: Bytes } | null
+  readonly credentials: Credentials | null
   readonly name: Bytes | null
 }
 
@@ -99,7 +99,7 @@ function readHelloOptions(args: readonly Bytes[]): HelloOptions {
     const option = args[i] as Bytes
     const following = args.length - i - 1
     if (isToken(option, 'auth') && following >= 2) {
-      credentials = { user: args[i + 1] as Bytes, password: args[i + 2] as Bytes }
+      credentials = { name: args[i + 1] as Bytes, password: args[i + 2] as Bytes }
       i += 3
     } else if (isToken(option, 'setname') && following >= 1) {
       name = requireClientName(args[i + 1] as Bytes)
@@ -127,13 +127,13 @@ const hello = command({
   history: [['6.2.0', "`protover` made optional; when called without arguments the command reports the current connection's context."]],
   arity: -1,
   flags: ENTRY,
-  run({ session, server }, args) {
+  run({ session, server, now }, args) {
     const version = args.length >= 2 ? readProtocolVersion(args[1]) : session.resp
     const { credentials, name } = readHelloOptions(args)
-    if (credentials !== null) authenticate(session, server.config, credentials.user, credentials.password)
-    if (!session.authenticated) {
+    if (credentials !== null) server.acl.authenticate(session, credentials, args[0], now)
+    if (!session.authenticated && !server.acl.isOpen) {
       throw clientError(
-        'NOAUTH HELLO must be called with the client already authenticated, otherwise the HELLO AUTH <user> <pass> option can be used to authenticate the client and select the RESP protocol version at the same time',
+        'NOAUTH HELLO must be called with the client already authenticated, otherwise the HELLO <proto> AUTH <user> <pass> option can be used to authenticate the client and select the RESP protocol version at the same time',
       )
     }
     if (name !== null) session.name = name
@@ -182,7 +182,7 @@ const reset = command({
     session.replyMode = 'on'
     session.noEvict = false
     session.noTouch = false
-    session.authenticated = !passwordIsRequired(server.config)
+    server.acl.begin(session)
     return new SimpleString('RESET')
   },
 })

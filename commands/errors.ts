@@ -27,3 +27,6 @@ export const wrongArity = (name: Bytes) => clientError(`ERR wrong number of argu
 export const invalidExpireTime = (command: Bytes) => clientError(`ERR invalid expire time in '${command}' command`)
 export const unknownSubcommand = (name: Bytes, command: Bytes) =>
   clientError(`ERR unknown subcommand '${name.slice(0, 128)}'. Try ${command.toUpperCase()} HELP.`)
+/** Of a container's subcommand, where the table's arity cannot say it. */
+export const wrongSubcommandWords = (container: Bytes, subcommand: Bytes) =>
+  clientError(`ERR unknown subcommand or wrong number of arguments for '${subcommand.slice(0, 128)}'. Try ${container.toUpperCase()} HELP.`)

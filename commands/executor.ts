@@ -1,5 +1,5 @@
 /**
- * Runs requests: one ladder of checks (known, arity, authenticated, gates), then the command, then its reply and its log.
+ * Runs requests: one ladder of checks (known, arity, authenticated, allowed, gates), then the command, then its reply and its log.
  *
  * While nothing is out of the ordinary `gated` is 'none' and costs one comparison. A gate can refuse a command with an error or tell the caller
  * to hold the client and offer the request again later.
@@ -155,7 +155,12 @@ export class Executor {
     if (!hasRightArity(runtime, args.length)) {
       return this.refuse(runtime, client, `ERR wrong number of arguments for '${runtime.command.name}' command`)
     }
-    if (!client.authenticated && !runtime.noAuth) return this.refuse(runtime, client, 'NOAUTH Authentication required.')
+    if (!client.authenticated && !runtime.noAuth && !this.server.acl.isOpen)
+      return this.refuse(runtime, client, 'NOAUTH Authentication required.')
+    if (!client.user.isUnrestricted) {
+      const refusal = this.refusalByAcl(runtime, client, args)
+      if (refusal !== null) return this.refuse(runtime, client, refusal)
+    }
     if (this.gated !== 'none' && (runtime.mayWrite || this.gated === 'all' || client.transaction !== null)) {
       const verdict = this.gate(runtime, args, client)
       if (verdict === 'hold') return 'held'
@@ -206,8 +211,21 @@ export class Executor {
     }
   }
 
+  private refusalByAcl({ command }: CommandRuntime, client: Client, args: readonly Bytes[]): Bytes | null {
+    const context = client.transaction === null ? 'toplevel' : 'multi'
+    client.lastCommand = command.name // what ACL LOG shows of the client
+    const refusal = this.server.acl.refusal(client, command, args, context, this.keyspace.now)
+    return refusal === null ? null : `NOPERM ${refusal.text}`
+  }
+
   private runAgain(blocked: BlockedClient): void {
     const { runtime, client, args, options } = blocked
+    const refusal = client.user.isUnrestricted ? null : this.refusalByAcl(runtime, client, args)
+    if (refusal !== null) {
+      this.refuse(runtime, client, refusal)
+      this.blockedClients.finish(blocked)
+      return
+    }
     const started = this.monotonicMs()
     const outcome = this.runSync(runtime, client, (options.args ?? args) as Bytes[], null, 0, 0)
     blocked.micros += (this.monotonicMs() - started) * 1000

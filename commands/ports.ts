@@ -5,6 +5,7 @@
 import type { Bytes } from '../storage/bytes.ts'
 import type { Random } from '../storage/clock.ts'
 import type { ScanCursors } from '../storage/scan-cursors.ts'
+import type { Acl } from './acl/acl.ts'
 import type { Reply } from './reply.ts'
 import type { Session } from './session.ts'
 import type { CommandTable } from './table.ts'
@@ -13,6 +14,7 @@ export interface ServerPort {
   readonly table: CommandTable
   readonly config: ConfigPort
   readonly clients: ClientsPort
+  readonly acl: Acl
   readonly slowlog: SlowlogPort
   readonly latency: LatencyPort
   readonly statistics: StatisticsPort

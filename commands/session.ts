@@ -3,6 +3,7 @@
  * `test/support/fake-session.ts`.
  */
 import type { Bytes } from '../storage/bytes.ts'
+import type { User } from './acl/user.ts'
 import type { Transaction } from './transaction.ts'
 import type { Watch } from './watches.ts'
 
@@ -36,6 +37,9 @@ export class SessionState {
 export interface Session extends SessionState {
   readonly id: number
   readonly peer: Peer
+  /** Who it is, and may do what that user may. */
+  user: User
+  /** Whether it has said a password, or needed none when it began. */
   authenticated: boolean
   /** `ip:port`, `[ip]:port` or `path:0` for a Unix socket. */
   readonly address: string

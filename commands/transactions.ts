@@ -2,11 +2,13 @@
  * MULTI EXEC DISCARD WATCH UNWATCH. Requests after MULTI are queued by the executor, which refuses at once what it would refuse anyway; EXEC runs
  * them as one unit, so that nothing comes between them and the binlog has all of them or none.
  */
+import type { Reason } from './acl/selector.ts'
 import { type Command, type CommandFlag, command, keyRange } from './command.ts'
+import type { Context } from './context.ts'
 import { clientError } from './errors.ts'
-import { NULL_ARRAY, OK, type Reply } from './reply.ts'
+import { ErrorReply, NULL_ARRAY, OK, type Reply } from './reply.ts'
 import type { Session } from './session.ts'
-import { Transaction } from './transaction.ts'
+import { type QueuedRequest, Transaction } from './transaction.ts'
 import { Watch, type Watches } from './watches.ts'
 
 const FLAGS: readonly CommandFlag[] = ['noscript', 'loading', 'stale', 'fast', 'allow_busy']
@@ -48,11 +50,27 @@ const exec = command({
     if (isBroken) return NULL_ARRAY
     return units.runTogether(() => {
       const replies: Reply[] = []
-      for (const request of transaction.requests) replies.push(units.runQueued(request))
+      for (const request of transaction.requests) replies.push(refusalByAcl(context, request) ?? units.runQueued(request))
       return replies
     })
   },
 })
+
+/** What EXEC answers for a request that its user might send when it was queued, and may not run now. */
+function refusalByAcl({ session, server, now }: Context, { runtime, args }: QueuedRequest): ErrorReply | null {
+  if (session.user.isUnrestricted) return null
+  const refusal = server.acl.refusal(session, runtime.command, args, 'multi', now)
+  if (refusal === null) return null
+  const text = `NOPERM ACLs rules changed between the moment the transaction was accumulated and the EXEC call. This command is no longer allowed for the following reason: ${NO_LONGER[refusal.reason]}`
+  server.statistics.error(text)
+  return new ErrorReply(text)
+}
+
+const NO_LONGER: Readonly<Record<Reason, string>> = {
+  command: 'no permission to execute the command or subcommand',
+  key: 'no permission to touch the specified keys',
+  channel: 'no permission to access one of the channels used as arguments to the command',
+}
 
 /** The session is in no transaction any more, and watches nothing. */
 export function endTransaction(session: Session, watches: Watches): void {

@@ -45,14 +45,13 @@ export class Acceptor {
       ? { remote: `${bytesOfText(this.unixPath)}:0`, local: `${bytesOfText(this.unixPath)}:0`, isUnix }
       : { remote: addressText(socket.remoteAddress, socket.remotePort), local: addressText(socket.localAddress, socket.localPort), isUnix }
     const connection = new Connection(socket, this.nextId++, this.host, address)
-    connection.authenticated = config.text('requirepass') === ''
     clients.add(connection)
     accepted.onData = (buffer, length) => connection.receive(buffer, length)
   }
 
   private isUnprotected(remote: string | undefined, isUnix: boolean): boolean {
-    const { config } = this
-    if (isUnix || !config.flag('protected-mode') || config.text('requirepass') !== '') return false
+    const { config, host } = this
+    if (isUnix || !config.flag('protected-mode') || !host.acl.defaultUser.noPassword) return false
     return remote === undefined || !isLoopback(remote)
   }
 }

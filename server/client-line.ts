@@ -1,5 +1,4 @@
 /** The line of CLIENT LIST: Redis 7.2's fields in its order. What has no counterpart here has the value that Redis gives to nothing. */
-import { DEFAULT_USER } from '../commands/authentication.ts'
 import type { Session } from '../commands/session.ts'
 import type { Bytes } from '../storage/bytes.ts'
 
@@ -37,7 +36,7 @@ export function describeClient(session: Session, wallMs: number, state: 'blocked
     ['tot-mem', CONNECTION_BYTES + queryBytes + outputBytes + queuedBytes],
     ['events', outputBytes > 0 ? 'rw' : 'r'],
     ['cmd', session.lastCommand === '' ? 'NULL' : session.lastCommand],
-    ['user', DEFAULT_USER],
+    ['user', session.user.name],
     ['redir', -1],
     ['resp', session.resp],
     ['lib-name', session.libraryName],

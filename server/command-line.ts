@@ -8,13 +8,13 @@
  */
 import { totalmem } from 'node:os'
 import { Command, CommanderError, Option } from 'commander'
+import { splitInline } from '../commands/inline-words.ts'
 import { bytesOfText, textOf } from '../storage/bytes.ts'
 import { Config } from './config.ts'
 import { ConfigError } from './config-file.ts'
 import { configHelp } from './config-help.ts'
 import type { ConfigName } from './config-key.ts'
 import { configNames, nearestConfigName } from './config-table.ts'
-import { splitInline } from './inline-request.ts'
 
 export interface CommandLineActions {
   readonly version: string

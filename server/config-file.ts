@@ -8,9 +8,9 @@
  */
 import { readFileSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
+import { splitInline } from '../commands/inline-words.ts'
 import { type Bytes, bytesOf, lowerCase, textOf } from '../storage/bytes.ts'
 import type { Files } from '../storage/files.ts'
-import { splitInline } from './inline-request.ts'
 
 /** A key with the words given for it. */
 export interface Setting {

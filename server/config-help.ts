@@ -8,6 +8,7 @@ const TITLES: Readonly<Record<Exclude<Section, 'compatibility'>, string>> = {
   network: 'Network',
   tls: 'TLS',
   clients: 'Clients',
+  users: 'Users',
   log: 'Log',
   process: 'Process',
   data: 'Data',

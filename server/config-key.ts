@@ -6,6 +6,7 @@ export type Section =
   | 'network'
   | 'tls'
   | 'clients'
+  | 'users'
   | 'log'
   | 'process'
   | 'data'
@@ -35,6 +36,8 @@ export interface ConfigKey {
   readonly secret?: true
   /** Shown by CONFIG GET only under its own name. */
   readonly hidden?: true
+  /** CONFIG knows nothing of it: there are commands for that. */
+  readonly withheld?: true
   /** Taken so that existing files and clients work; nothing depends on it. */
   readonly inert?: true
   readonly help: string

@@ -107,8 +107,6 @@ const others = inert('taken for files and clients that set it', [
   ['active-expire-effort', integer(1, 10), '1'],
   ['notify-keyspace-events', eventClasses, ''],
   ['tracking-table-max-keys', long, '1000000'],
-  ['acllog-max-len', long, '128'],
-  ['acl-pubsub-default', choice('allchannels', 'resetchannels'), 'resetchannels'],
   ['busy-reply-threshold', long, '5000', 'lua-time-limit'],
   ['enable-protected-configs', choice('no', 'yes', 'local'), 'no', null, 'at start'],
   ['enable-module-command', choice('no', 'yes', 'local'), 'no', null, 'at start'],
@@ -182,9 +180,6 @@ const pika = inert("Pika's, taken for files that set it", [
 /** What is refused unless it asks for nothing: to pass over it would be to lie. */
 const refused: readonly ConfigKey[] = inert('only this value: what it asks for does not exist here', [
   ['cluster-enabled', only('no', 'this version has no cluster mode'), 'no', null, 'at start'],
-  ['aclfile', only('', 'this version has no ACL files'), '', null, 'at start'],
-  ['userpass', only('', 'this version knows one password: requirepass'), '', null, 'at start'],
-  ['userblacklist', only('', 'this version has no ACL'), '', null, 'at start'],
   ['write-binlog', only('yes', 'the binlog is what recovery reads'), 'yes', null, 'at start'],
   ['instance-mode', only('classic', 'this version has no sharding'), 'classic', null, 'at start'],
   ...[

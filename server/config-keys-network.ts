@@ -98,15 +98,6 @@ const tls: readonly ConfigKey[] = [
 
 const clients: readonly ConfigKey[] = [
   {
-    name: 'requirepass',
-    section: 'clients',
-    kind: text,
-    default: '',
-    changes: 'any time',
-    secret: true,
-    help: 'password that AUTH wants; empty for none',
-  },
-  {
     name: 'maxclients',
     section: 'clients',
     kind: integer(1, MAX_UINT32),

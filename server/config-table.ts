@@ -10,10 +10,12 @@ import { networkKeys } from './config-keys-network.ts'
 import { replicationKeys } from './config-keys-replication.ts'
 import { serverKeys } from './config-keys-server.ts'
 import { storageKeys } from './config-keys-storage.ts'
+import { userKeys } from './config-keys-users.ts'
 
 /** Every key, in the order in which --help and CONFIG GET * show them. */
 export const configKeys: readonly ConfigKey[] = [
   ...networkKeys,
+  ...userKeys,
   ...serverKeys,
   ...storageKeys,
   ...collectionKeys,

@@ -26,6 +26,8 @@ export class Config implements ConfigPort {
   private readonly listeners = new Map<ConfigKey, ChangeListener[]>()
   /** What CONFIG REWRITE writes to; null where the server was started without a file. */
   private file: string | null = null
+  /** Called before the file is written, to bring up to date what is kept elsewhere. */
+  beforeRewrite: () => void = () => {}
 
   get filePath(): string | null {
     return this.file
@@ -108,7 +110,7 @@ export class Config implements ConfigPort {
       if (!isLiteral(pattern)) this.matchPattern(globOf(pattern, 'ignore case'), matched)
       else {
         const name = findConfigName(pattern)
-        if (name !== undefined) matched.add(name)
+        if (name !== undefined && !name.key.withheld) matched.add(name)
       }
     }
     return [...matched].map((name) => [name.name, this.print(name)])
@@ -133,16 +135,21 @@ export class Config implements ConfigPort {
     }
   }
 
-  /** Takes over what the server itself has changed: the master, by SLAVEOF. CONFIG GET shows it, CONFIG REWRITE writes it. */
-  setByServer(name: string, words: readonly Bytes[]): void {
+  /** Takes over what the server itself has changed, as the words of each line of a file: the master, by SLAVEOF, and users. CONFIG REWRITE
+   *  writes it. */
+  setByServer(name: string, ...lines: readonly (readonly Bytes[])[]): void {
     const key = requireConfigKey(name)
     const before = this.values
-    this.values = new Map(before).set(key, key.kind.parse(words, undefined))
+    const initial = key.kind.parse([defaultOf(key, this.machine)], undefined)
+    const value =
+      lines.length === 0 ? initial : lines.reduce<ConfigValue | undefined>((done, words) => key.kind.parse(words, done), undefined)
+    this.values = new Map(before).set(key, value as ConfigValue)
     this.tell({ name: key.name, key, times: 1, hidden: false }, before, [])
   }
 
   rewrite(): void {
     if (this.file === null) throw clientError('ERR The server is running without a config file')
+    this.beforeRewrite()
     try {
       const text = rewriteConfigText(
         readText(this.files, this.file),
@@ -167,7 +174,7 @@ export class Config implements ConfigPort {
   }
 
   private matchPattern(matches: Glob, into: Set<ConfigName>): void {
-    for (const name of configNames.values()) if (!name.hidden && matches(name.name)) into.add(name)
+    for (const name of configNames.values()) if (!name.hidden && !name.key.withheld && matches(name.name)) into.add(name)
   }
 
   private apply(settings: readonly Setting[]): void {
@@ -240,7 +247,8 @@ function checkNames(pairs: readonly (readonly [name: Bytes, value: Bytes])[]): C
   const names: ConfigName[] = []
   for (const [given] of pairs) {
     const name = findConfigName(given)
-    if (name === undefined) throw clientError(`ERR Unknown option or number of arguments for CONFIG SET - '${given.slice(0, 128)}'`)
+    if (name === undefined || name.key.withheld)
+      throw clientError(`ERR Unknown option or number of arguments for CONFIG SET - '${given.slice(0, 128)}'`)
     if (name.key.changes === 'at start') throw setFailed(name, "can't set immutable config")
     if (names.includes(name)) throw setFailed(name, 'duplicate parameter')
     names.push(name)

@@ -1,4 +1,5 @@
 /** What a connection is given by the server around it, and how long its client may leave replies unread. */
+import type { Acl } from '../commands/acl/acl.ts'
 import type { Executor } from '../commands/executor.ts'
 import type { Connection } from './connection.ts'
 import type { Prefetcher } from './prefetch.ts'
@@ -19,6 +20,7 @@ export interface ConnectionHost {
   readonly turn: Turn
   readonly prefetcher: Prefetcher
   readonly limits: DecoderLimits
+  readonly acl: Acl
   /** For input that has not run, bytes; 0 means none. */
   queryLimitBytes: number
   /** For unsent replies. Replaced as a whole when the configuration changes. */

@@ -6,6 +6,7 @@
  * cannot be written, or it does not read its replies. What arrives meanwhile stays in the decoder, and past a limit in the kernel.
  */
 import type { Socket } from 'node:net'
+import type { User } from '../commands/acl/user.ts'
 import type { Client } from '../commands/executor.ts'
 import type { Reply } from '../commands/reply.ts'
 import { SessionState } from '../commands/session.ts'
@@ -38,6 +39,7 @@ export class Connection extends SessionState implements Client, TurnClient {
   readonly localAddress: string
   readonly isUnix: boolean
   readonly createdAtMs: number
+  user: User
   lastActiveMs: number
   private readonly socket: Socket
   private readonly host: ConnectionHost
@@ -63,6 +65,7 @@ export class Connection extends SessionState implements Client, TurnClient {
     this.socket = socket
     this.id = id
     this.host = host
+    this.user = host.acl.defaultUser
     this.outputLimit = new OutputLimit(host)
     this.address = address.remote
     this.localAddress = address.local
@@ -70,6 +73,7 @@ export class Connection extends SessionState implements Client, TurnClient {
     this.createdAtMs = host.wallMs()
     this.lastActiveMs = this.createdAtMs
     this.decoder = new RequestDecoder(host.limits)
+    this.authenticated = host.acl.isOpen
     socket.on('drain', () => this.drained())
     socket.on('error', () => this.close('now'))
     socket.on('end', () => this.inputEnded())

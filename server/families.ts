@@ -1,4 +1,5 @@
 /** The command families of this server. */
+import { aclCommands } from '../commands/acl.ts'
 import { bitfields } from '../commands/bitfield.ts'
 import { bitmaps } from '../commands/bitmaps.ts'
 import { client } from '../commands/client.ts'
@@ -31,6 +32,7 @@ import { waits } from '../commands/wait.ts'
 
 export const families: readonly (readonly Command[])[] = [
   connection,
+  aclCommands,
   strings,
   stringNumbers,
   stringRanges,

@@ -1,5 +1,6 @@
 /** What INFO tells, before it is text. Bytes, milliseconds and wall time (ms since the epoch) unless a name says otherwise. */
 
+import type { DenialCounts } from '../commands/acl/acl.ts'
 import type { MemoryFigure } from '../commands/ports.ts'
 import type { CommandCounters } from '../commands/runtimes.ts'
 import type { Bytes } from '../storage/bytes.ts'
@@ -81,6 +82,8 @@ export interface StatsFigures {
   readonly rejectedConnections: number
   readonly outputLimitDisconnections: number
   readonly queryBufferLimitDisconnections: number
+  /** What the ACL has refused. */
+  readonly denials: DenialCounts
   readonly expiredKeys: number
   readonly expiredFields: number
   /** Values in pages that were deleted or replaced, and nodes of those that have still to leave memory. */

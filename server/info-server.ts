@@ -106,6 +106,10 @@ export function statsFields({ stats }: InfoFigures): Fields {
     ['reply_buffer_expands', 0],
     ['client_query_buffer_limit_disconnections', stats.queryBufferLimitDisconnections],
     ['client_output_buffer_limit_disconnections', stats.outputLimitDisconnections],
+    ['acl_access_denied_auth', stats.denials.auth],
+    ['acl_access_denied_cmd', stats.denials.command],
+    ['acl_access_denied_key', stats.denials.key],
+    ['acl_access_denied_channel', stats.denials.channel],
   ]
 }
 

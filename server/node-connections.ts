@@ -3,11 +3,16 @@ import { systemClock } from '../storage/clock.ts'
 import type { ConnectionHost } from './connection-host.ts'
 import type { Node } from './node.ts'
 import { Prefetcher } from './prefetch.ts'
-import { defaultDecoderLimits } from './request-decoder.ts'
+import { type DecoderLimits, defaultDecoderLimits } from './request-decoder.ts'
 
 export function connectionHost(node: Node): ConnectionHost {
   const { config, statistics, log, clients } = node
-  const limits = defaultDecoderLimits()
+  const limits: DecoderLimits = {
+    ...defaultDecoderLimits(),
+    get isOpen() {
+      return node.acl.isOpen
+    },
+  }
   config.follow<number>('proto-max-bulk-len', (bytes) => {
     limits.maxBulkBytes = bytes
   })
@@ -19,6 +24,7 @@ export function connectionHost(node: Node): ConnectionHost {
     turn: node.turn,
     prefetcher: new Prefetcher(node.engine.keyspace, node.table),
     limits,
+    acl: node.acl,
     queryLimitBytes: 0,
     outputLimit: config.bufferLimits().normal,
     cutOff: (what) => {

@@ -99,7 +99,7 @@ function persistenceFigures(node: Node): PersistenceFigures {
   }
 }
 
-function statsFigures({ statistics, engine, links }: Node): StatsFigures {
+function statsFigures({ statistics, engine, links, acl }: Node): StatsFigures {
   const { keyspace } = engine
   return {
     connectionsReceived: statistics.connectionsReceived,
@@ -119,6 +119,7 @@ function statsFigures({ statistics, engine, links }: Node): StatsFigures {
     rejectedConnections: statistics.rejectedConnections,
     outputLimitDisconnections: statistics.outputLimitDisconnections,
     queryBufferLimitDisconnections: statistics.queryBufferLimitDisconnections,
+    denials: acl.denials,
     expiredKeys: keyspace.expiredKeys,
     expiredFields: keyspace.expiredFields,
     droppedObjects: keyspace.droppedObjects,

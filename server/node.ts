@@ -2,6 +2,8 @@
  * A node: builds the parts and joins them. Start order: storage opened (which locks the directory), sockets bound, binlog replayed while
  * clients are told LOADING, then commands run.
  */
+import { randomBytes } from 'node:crypto'
+import type { Acl } from '../commands/acl/acl.ts'
 import { Executor, type ExecutorHooks } from '../commands/executor.ts'
 import type { ServerPort, ShutdownOptions } from '../commands/ports.ts'
 import { ErrorReply, NO_REPLY, type Reply } from '../commands/reply.ts'
@@ -17,6 +19,7 @@ import { LevelRecords } from '../storage/record-store.ts'
 import type { ScanCursors } from '../storage/scan-cursors.ts'
 import { Storage } from '../storage/storage.ts'
 import { Acceptor } from './acceptor.ts'
+import { accessControl } from './access-control.ts'
 import { BlockedTimer, joinBlocked } from './blocked-timer.ts'
 import { ClientRegistry, monitorLine } from './client-registry.ts'
 import type { Config } from './config.ts'
@@ -52,7 +55,7 @@ export interface NodeOptions {
 export class Node implements ServerPort {
   readonly config: Config
   readonly log: Log
-  readonly table = new CommandTable(families)
+  readonly table: CommandTable
   readonly random = Math.random
   readonly runId = randomHex(Math.random, 40)
   readonly version = HAYPILE_VERSION
@@ -61,6 +64,7 @@ export class Node implements ServerPort {
   readonly latency: LatencyMonitor
   readonly statistics: Statistics
   readonly clients: ClientRegistry
+  readonly acl: Acl
   readonly storage: StorageFacade
   readonly replication: ReplicationFacade
   readonly engine: Storage
@@ -79,9 +83,11 @@ export class Node implements ServerPort {
   private closing: Promise<boolean> | null = null
   private readonly drain = new Drain(this)
 
-  private constructor(options: NodeOptions, engine: Storage) {
+  private constructor(options: NodeOptions, engine: Storage, acl: Acl) {
     const { config, log } = options
     this.options = options
+    this.acl = acl
+    this.table = acl.environment.table
     this.config = config
     this.log = log
     this.engine = engine
@@ -133,15 +139,24 @@ export class Node implements ServerPort {
     })
     followStorageSettings(config, engine)
     engine.onExpired = (milliseconds) => this.latency.add('expire-cycle', milliseconds)
-    config.onChange('requirepass', (password) => {
-      if (password === '') for (const client of this.clients.connections.values()) client.authenticated = true
-    })
   }
 
   /** Opens the data directory and listens; resolves when commands run. Rejects with a message for people. */
   static async start(options: NodeOptions): Promise<Node> {
     const { config, log } = options
     const directory = config.path('dir')
+    let node: Node | null = null
+    const acl = accessControl({
+      config,
+      log,
+      table: new CommandTable(families),
+      clients: { all: () => node?.clients.all() ?? [], describe: (session) => node?.clients.describe(session) ?? '' },
+      subscriptions: () => [],
+      secretHex: (digits) =>
+        randomBytes(Math.ceil(digits / 2))
+          .toString('hex')
+          .slice(0, digits),
+    })
     const level = { writeBufferBytes: config.number('level-write-buffer'), blockCacheBytes: config.number('level-block-cache') }
     const engine = await Storage.open({
       directory,
@@ -158,7 +173,7 @@ export class Node implements ServerPort {
     }).catch((error) => {
       throw new Error(openFailure(error, directory))
     })
-    const node = new Node(options, engine)
+    node = new Node(options, engine, acl)
     try {
       await node.listen()
       await node.load()

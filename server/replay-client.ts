@@ -1,4 +1,5 @@
 /** Clients without a connection: the one in whose name logged commands are run again, and the link to the master as CLIENT LIST shows it. */
+import { SUPERUSER } from '../commands/acl/user.ts'
 import type { Client, Executor } from '../commands/executor.ts'
 import { type Session, SessionState } from '../commands/session.ts'
 import type { Bytes } from '../storage/bytes.ts'
@@ -11,6 +12,7 @@ export class ReplayClient extends SessionState implements Client {
   readonly peer: Session['peer']
   readonly address: Bytes
   readonly createdAtMs: number
+  user = SUPERUSER
   authenticated = true
   readonly localAddress = ''
   lastActiveMs = 0

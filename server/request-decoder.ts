@@ -13,9 +13,10 @@
  *
  * so any splitting costs time and memory linear in the bytes received.
  */
+
+import { splitInline } from '../commands/inline-words.ts'
 import { type Bytes, MAX_BYTES_LENGTH } from '../storage/bytes.ts'
 import { commandWord } from './command-words.ts'
-import { splitInline } from './inline-request.ts'
 
 /** Shared by all connections; CONFIG SET changes it in place. */
 export interface DecoderLimits {
@@ -24,10 +25,12 @@ export interface DecoderLimits {
   maxArguments: number
   /** Of an inline line, and of any header line. */
   maxInlineBytes: number
+  /** No password is wanted of anyone: who has not said one is as good as others. */
+  readonly isOpen: boolean
 }
 
 export function defaultDecoderLimits(): DecoderLimits {
-  return { maxBulkBytes: 512 * 1024 * 1024, maxArguments: 1024 * 1024, maxInlineBytes: 64 * 1024 }
+  return { maxBulkBytes: 512 * 1024 * 1024, maxArguments: 1024 * 1024, maxInlineBytes: 64 * 1024, isOpen: false }
 }
 
 /** The client does not speak the protocol: answer `-ERR <message>` and close. */
@@ -232,10 +235,14 @@ export class RequestDecoder {
     return true
   }
 
+  private get isStranger(): boolean {
+    return !this.authenticated && !this.limits.isOpen
+  }
+
   private parseCount(header: Bytes): number {
     const count = parseInteger(header.slice(1))
     if (count === null || count > this.limits.maxArguments) throw new ProtocolError('invalid multibulk length')
-    if (count > UNAUTHENTICATED_ARGUMENTS && !this.authenticated) throw new ProtocolError('unauthenticated multibulk length')
+    if (count > UNAUTHENTICATED_ARGUMENTS && this.isStranger) throw new ProtocolError('unauthenticated multibulk length')
     return count
   }
 
@@ -245,7 +252,7 @@ export class RequestDecoder {
     if (length === null || length < 0 || length > Math.min(this.limits.maxBulkBytes, MAX_BYTES_LENGTH)) {
       throw new ProtocolError('invalid bulk length')
     }
-    if (length > UNAUTHENTICATED_BULK_BYTES && !this.authenticated) throw new ProtocolError('unauthenticated bulk length')
+    if (length > UNAUTHENTICATED_BULK_BYTES && this.isStranger) throw new ProtocolError('unauthenticated bulk length')
     return length
   }
 

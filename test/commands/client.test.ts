@@ -9,7 +9,10 @@ import { runCommand, START_MS } from '../support/run-command.ts'
 function harness() {
   const server = new FakeServer([client])
   const sessions = [1, 2, 3].map((id) => new FakeSession(id))
-  for (const session of sessions) session.address = `127.0.0.1:${50000 + session.id}`
+  for (const session of sessions) {
+    session.address = `127.0.0.1:${50000 + session.id}`
+    session.user = server.acl.defaultUser
+  }
   server.clients.sessions.push(...sessions)
   const [self, second, third] = sessions as [FakeSession, FakeSession, FakeSession]
   const run = (...args: string[]): Reply => runCommand(server, self, ['CLIENT', ...args])

@@ -11,9 +11,9 @@ const WRONGPASS = 'WRONGPASS invalid username-password pair or user is disabled.
 
 function harness(password = '') {
   const server = new FakeServer([connection])
-  server.config.load([['requirepass', password]])
+  if (password !== '') server.acl.setUser('default', ['resetpass', `>${Buffer.from(password, 'utf8').latin1Slice()}`], null)
   const session = new FakeSession(7)
-  session.authenticated = password === ''
+  server.acl.begin(session)
   const run = (...args: string[]): Reply => runCommand(server, session, args)
   const refusal = (...args: string[]): string => {
     try {
@@ -105,7 +105,7 @@ test('HELLO can authenticate, and must where a password is configured', () => {
   const { session, run, refusal } = harness('pw')
   assert.match(
     refusal('HELLO', '3'),
-    /^NOAUTH HELLO must be called with the client already authenticated, otherwise the HELLO AUTH <user> <pass>/,
+    /^NOAUTH HELLO must be called with the client already authenticated, otherwise the HELLO <proto> AUTH <user> <pass>/,
   )
   assert.is(session.resp, 2)
   assert.is(refusal('HELLO', '3', 'AUTH', 'default', 'no'), WRONGPASS)

@@ -83,12 +83,14 @@ test('a request that is refused spoils the whole', () => {
 })
 
 test('an EXEC that is refused itself ends the transaction and says why', () => {
-  const one = start().client()
+  const { client, server } = start()
+  const one = client()
   assert.equal(say(one, 'MULTI', 'SET a 1', 'EXEC 1', 'EXEC').slice(2), [
     "-EXECABORT Transaction discarded because of: wrong number of arguments for 'exec' command",
     '-ERR EXEC without MULTI',
   ])
   say(one, 'MULTI')
+  server.acl.setUser('default', ['resetpass'], null)
   one.authenticated = false
   assert.equal(say(one, 'EXEC'), ['-EXECABORT Transaction discarded because of: NOAUTH Authentication required.'])
   assert.is(one.transaction, null)

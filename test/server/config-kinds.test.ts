@@ -1,5 +1,6 @@
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
+import { splitInline } from '../../commands/inline-words.ts'
 import {
   ConfigRefused,
   type ConfigValue,
@@ -26,7 +27,6 @@ import {
   savePoints,
   shutdownOptions,
 } from '../../server/config-kinds-special.ts'
-import { splitInline } from '../../server/inline-request.ts'
 
 const printed = (kind: Kind, ...words: string[]) => kind.print(kind.parse(words, undefined))
 

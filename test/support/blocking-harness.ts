@@ -65,11 +65,12 @@ export class TestClient extends FakeSession implements Client {
 }
 
 export interface BlockingHarness {
+  readonly server: FakeServer
   readonly keyspace: Keyspace
   readonly executor: Executor
   readonly blocked: BlockedClients
   /** Calls and failures by command. */
-  readonly counters: ReadonlyMap<Bytes, { calls: number; failed: number }>
+  readonly counters: ReadonlyMap<Bytes, { calls: number; rejected: number; failed: number }>
   client(): TestClient
   /** Runs a command for a client that does not block. */
   run(...words: Bytes[]): Reply | ClientError
@@ -113,6 +114,7 @@ export function blockingHarness(families: readonly (readonly Command[])[]): Bloc
   const client = () => new TestClient(++clients, executor)
   const runner = client()
   return {
+    server,
     keyspace,
     executor,
     blocked: executor.blockedClients,

@@ -6,6 +6,7 @@ const SECTIONS: Readonly<Record<Exclude<Section, 'compatibility'>, string>> = {
   network: 'Network',
   tls: 'TLS',
   clients: 'Clients',
+  users: 'Users',
   log: 'Log',
   process: 'Process',
   data: 'Data',

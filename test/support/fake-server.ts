@@ -1,4 +1,6 @@
 /** The server around commands, with real configuration, slow log and latency figures, and nothing behind the rest but a record of calls. */
+import { Acl, type Subscription } from '../../commands/acl/acl.ts'
+import { openDefaultUser } from '../../commands/acl/user.ts'
 import type { Command } from '../../commands/command.ts'
 import type {
   ClientsPort,
@@ -171,6 +173,7 @@ export class FakeServer implements ServerPort {
   readonly clock = new ManualClock()
   readonly config = new Config({ machine: { memoryBytes: 8 * 2 ** 30 } })
   readonly clients = new FakeClients()
+  readonly acl: Acl
   readonly slowlog = new Slowlog(this.config)
   readonly latency = new LatencyMonitor(this.config, this.clock)
   readonly statistics = new FakeStatistics()
@@ -180,6 +183,10 @@ export class FakeServer implements ServerPort {
   random: Random = () => 0.5
   version = '7.2.0'
   readonly runId = '0123456789abcdef0123456789abcdef01234567'
+  readonly warnings: string[] = []
+  readonly subscriptions = new Map<Session, Subscription[]>()
+  /** The ACL file. */
+  aclText: Bytes | null = null
   readonly shutdowns: ShutdownOptions[] = []
   readonly sleptMs: number[] = []
   readonly logLines: Bytes[] = []
@@ -187,6 +194,24 @@ export class FakeServer implements ServerPort {
 
   constructor(families: readonly (readonly Command[])[] = []) {
     this.table = new CommandTable(families)
+    this.acl = new Acl({
+      table: this.table,
+      config: this.config,
+      clients: this.clients,
+      subscriptions: (session) => this.subscriptions.get(session) ?? [],
+      secretHex: (digits) => '0123456789abcdef'.repeat(256).slice(0, digits),
+      channelDefault: () => (this.config.text('acl-pubsub-default') === 'allchannels' ? 'all channels' : 'no channels'),
+      warn: (message) => void this.warnings.push(message),
+      impliedUsers: () => new Map([['default', openDefaultUser()]]),
+      file: {
+        path: 'users.acl',
+        read: () => (this.aclText === null ? { failure: 'no file' } : { content: this.aclText }),
+        replace: (text) => {
+          this.aclText = text
+          return true
+        },
+      },
+    })
   }
 
   info(sections: readonly Bytes[]): Bytes {

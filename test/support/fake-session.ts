@@ -1,9 +1,11 @@
 /** A client that is nobody: what commands see of a session, with nothing behind it. */
+import { openDefaultUser } from '../../commands/acl/user.ts'
 import { type Peer, type Session, SessionState } from '../../commands/session.ts'
 
 export class FakeSession extends SessionState implements Session {
   readonly id: number
   peer: Peer = 'client'
+  user = openDefaultUser()
   authenticated = true
   address = '127.0.0.1:50000'
   localAddress = '127.0.0.1:6379'

@@ -58,6 +58,7 @@ export function infoFigures(): InfoFigures {
       rejectedConnections: 0,
       outputLimitDisconnections: 0,
       queryBufferLimitDisconnections: 0,
+      denials: { auth: 1, command: 2, key: 3, channel: 4 },
       expiredKeys: 1,
       expiredFields: 1,
       droppedObjects: 4,

@@ -1,0 +1,47 @@
+/** Whether a user may run a request, and what is said where not. */
+import type { Bytes } from '../../storage/bytes.ts'
+import type { Command } from '../command.ts'
+import { type Reason, type Refusal, Request } from './selector.ts'
+import type { User } from './user.ts'
+
+/** Why a user may not run a request. */
+export interface Denial extends Refusal {
+  /** The command's name, the key or the channel. */
+  readonly object: Bytes
+}
+
+const RANK: Readonly<Record<Reason, number>> = { command: 1, key: 2, channel: 3 }
+
+/** Null where one of the user's selectors allows all of the request; else why the one that came furthest does not. */
+export function checkRequest(user: User, command: Command, args: readonly Bytes[]): Denial | null {
+  if (user.isUnrestricted) return null
+  const request = new Request(command, args)
+  let worst: Refusal = { reason: 'command', position: 0 }
+  for (const selector of user.selectors) {
+    const refusal = selector.refusalOf(request)
+    if (refusal === null) return null
+    const further = RANK[refusal.reason] - RANK[worst.reason]
+    if (further > 0 || (further === 0 && refusal.position > worst.position)) worst = refusal
+  }
+  const object = worst.reason === 'command' ? command.name : (args[worst.position] as Bytes)
+  return { ...worst, object }
+}
+
+/** Whether a user may run a request that reads or writes keys which its words do not name: SORT's BY and GET. */
+export function mayReachAllKeys(user: User, command: Command, args: readonly Bytes[], access: 'access' | 'update'): boolean {
+  if (user.isUnrestricted) return true
+  const request = new Request(command, args)
+  return user.selectors.some((selector) => selector.refusalOf(request) === null && selector.allowsAllKeys([access]))
+}
+
+/** What a client is told, without NOPERM: keys and channels are not named. */
+export function denialText(user: User, { reason, object }: Denial): Bytes {
+  if (reason === 'command') return `User ${user.name} has no permissions to run the '${object}' command`
+  return `No permissions to access a ${reason}`
+}
+
+/** What ACL DRYRUN says. */
+export function detailedDenial(user: User, denial: Denial): Bytes {
+  if (denial.reason === 'command') return denialText(user, denial)
+  return `User ${user.name} has no permissions to access the '${denial.object}' ${denial.reason}`
+}

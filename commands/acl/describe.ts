@@ -1,0 +1,54 @@
+/** Users as ACL LIST and ACL GETUSER show them: rules that make the same user again. */
+import type { Bytes } from '../../storage/bytes.ts'
+import type { KeyPattern, Selector } from './selector.ts'
+import type { User } from './user.ts'
+
+/** All of a user's rules in one line, without its name. */
+export function describeUser(user: User): Bytes {
+  const [root, ...others] = user.selectors
+  const words = [...flagsOf(user), ...user.passwords.map((hash) => `#${hash}`), describeSelector(root)]
+  return [...words, ...others.map((selector) => `(${describeSelector(quotedPatterns(selector))})`)].join(' ')
+}
+
+/** Inside parentheses words are read with quotes, and one that ends with a parenthesis would be the last. Redis writes such patterns as they
+ *  are, and reads others back. */
+function quotedPatterns(selector: Selector): Selector {
+  const quote = <T extends { readonly pattern: Bytes }>(one: T): T =>
+    /["']|\)$/.test(one.pattern) ? { ...one, pattern: `"${one.pattern.replace(/["\\]/g, '\\$&')}"` } : one
+  const copy = selector.copy()
+  copy.keys = selector.keys.map(quote)
+  copy.channels = selector.channels.map(quote)
+  return copy
+}
+
+export function flagsOf(user: User): Bytes[] {
+  const flags = [user.isOn ? 'on' : 'off']
+  if (user.noPassword) flags.push('nopass')
+  flags.push(user.skipsSanitizing ? 'skip-sanitize-payload' : 'sanitize-payload')
+  return flags
+}
+
+/** `+@all -get`, `-@all +@read`. */
+export function describeCommands({ futureCommands, commandRules }: Selector): Bytes {
+  return [futureCommands ? '+@all' : '-@all', ...commandRules].join(' ')
+}
+
+export function describeKeys({ allKeys, keys }: Selector): Bytes {
+  return allKeys ? '~*' : keys.map(describeKeyPattern).join(' ')
+}
+
+export function describeChannels({ allChannels, channels }: Selector): Bytes {
+  return allChannels ? '&*' : channels.map(({ pattern }) => `&${pattern}`).join(' ')
+}
+
+function describeSelector(selector: Selector): Bytes {
+  const keys = describeKeys(selector)
+  const channels = describeChannels(selector)
+  const words = [keys, selector.allChannels ? channels : `resetchannels ${channels}`.trimEnd(), describeCommands(selector)]
+  return words.filter((word) => word !== '').join(' ')
+}
+
+function describeKeyPattern({ pattern, read, write }: KeyPattern): Bytes {
+  if (read && write) return `~${pattern}`
+  return read ? `%R~${pattern}` : `%W~${pattern}`
+}

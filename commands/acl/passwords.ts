@@ -1,0 +1,20 @@
+/** Passwords are known by their SHA-256 in lower-case hexadecimal only. */
+import { createHash, timingSafeEqual } from 'node:crypto'
+import type { Bytes } from '../../storage/bytes.ts'
+
+/** The hash of a password: 64 hexadecimal digits. */
+export function passwordHash(password: Bytes): Bytes {
+  return createHash('sha256').update(password, 'latin1').digest('hex')
+}
+
+export function isPasswordHash(word: Bytes): boolean {
+  return /^[0-9a-f]{64}$/.test(word)
+}
+
+/** Whether a password is one of those with these hashes. Takes the same time wherever they differ. */
+export function isOneOf(hashes: readonly Bytes[], password: Bytes): boolean {
+  const given = Buffer.from(passwordHash(password), 'latin1')
+  let found = false
+  for (const hash of hashes) if (timingSafeEqual(Buffer.from(hash, 'latin1'), given)) found = true
+  return found
+}

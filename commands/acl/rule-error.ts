@@ -1,0 +1,29 @@
+/** A rule that cannot be taken. The messages are Redis's, and name no password. */
+import type { Bytes } from '../../storage/bytes.ts'
+
+export class RuleError extends Error {
+  override readonly name = 'RuleError'
+  /** Whether it is about a command or category that does not exist. */
+  readonly isUnknownName: boolean
+  /** The same for whoever has given the rule, which it shows. */
+  readonly inSetUser: Bytes
+
+  constructor(message: Bytes, options: { readonly isUnknownName?: boolean; readonly inSetUser?: Bytes } = {}) {
+    super(message)
+    this.isUnknownName = options.isUnknownName === true
+    this.inSetUser = options.inSetUser ?? message
+  }
+
+  /** The error of one of several rules. */
+  of(rule: Bytes): RuleError {
+    const inSetUser = `Error in ACL SETUSER modifier '${rule}': ${this.message}`
+    return new RuleError(this.message, { isUnknownName: this.isUnknownName, inSetUser })
+  }
+}
+
+export const ruleSyntaxError = () => new RuleError('Syntax error')
+export const unknownName = () => new RuleError('Unknown command or category name in ACL', { isUnknownName: true })
+export const unmatchedParenthesis = (word: Bytes) =>
+  new RuleError('Unmatched parenthesis in selector definition.', {
+    inSetUser: `Unmatched parenthesis in acl selector starting at '${word}'.`,
+  })

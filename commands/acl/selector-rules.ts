@@ -1,0 +1,178 @@
+/**
+ * The rules of a selector:
+ *
+ *   rule     = "allkeys" | "resetkeys" | "allchannels" | "resetchannels" | "allcommands" | "nocommands"
+ *            | "~" glob | "%" { "R" | "W" } "~" glob | "&" glob
+ *            | ("+" | "-") (command [ "|" subcommand ] | "@" category) | "+" command "|" first-word
+ *
+ * in any case but for globs. `~*` `&*` `+@all` `-@all` are allkeys, allchannels, allcommands and nocommands.
+ */
+import { type Bytes, lowerCase } from '../../storage/bytes.ts'
+import { categoriesOf, categoryOf } from '../categories.ts'
+import type { Command } from '../command.ts'
+import type { CommandTable } from '../table.ts'
+import { RuleError, ruleSyntaxError, unknownName } from './rule-error.ts'
+import { channelPattern, keyPattern, type Selector } from './selector.ts'
+
+/** What rules need to know of the server. */
+export interface RuleContext {
+  readonly table: CommandTable
+  /** acl-pubsub-default. */
+  readonly channelDefault: () => 'all channels' | 'no channels'
+  /** For rules that are taken and should not be used. */
+  readonly warn: (message: string) => void
+}
+
+type Change = (selector: Selector, context: RuleContext) => void
+
+const WHOLE: ReadonlyMap<Bytes, Change> = new Map<Bytes, Change>([
+  ['allkeys', (selector) => setKeys(selector, true)],
+  ['~*', (selector) => setKeys(selector, true)],
+  ['resetkeys', (selector) => setKeys(selector, false)],
+  ['allchannels', (selector) => setChannels(selector, true)],
+  ['&*', (selector) => setChannels(selector, true)],
+  ['resetchannels', (selector) => setChannels(selector, false)],
+  ['allcommands', allowAll],
+  ['+@all', allowAll],
+  ['nocommands', allowNone],
+  ['-@all', allowNone],
+])
+
+/** Applies one rule. Throws RuleError with the selector as it was. */
+export function applySelectorRule(selector: Selector, rule: Bytes, context: RuleContext): void {
+  const whole = WHOLE.get(lowerCase(rule))
+  const first = rule[0]
+  if (whole !== undefined) whole(selector, context)
+  else if (first === '~' || first === '%') addKeyPattern(selector, rule)
+  else if (first === '&') addChannelPattern(selector, rule.slice(1))
+  else if (first === '+' || first === '-') changeCommands(selector, rule, context)
+  else throw ruleSyntaxError()
+}
+
+function changeCommands(selector: Selector, rule: Bytes, context: RuleContext): void {
+  if (rule[1] === '@') changeCategory(selector, rule, context)
+  else if (rule[0] === '+' && rule.includes('|')) allowPart(selector, rule.slice(1), context)
+  else {
+    const command = findCommand(context.table, rule.slice(1))
+    changeCommand(selector, command, rule[0] === '+')
+    noteRule(selector, `${rule[0]}${command.name}`)
+  }
+}
+
+function setKeys(selector: Selector, all: boolean): void {
+  selector.allKeys = all
+  selector.keys = []
+}
+
+function setChannels(selector: Selector, all: boolean): void {
+  selector.allChannels = all
+  selector.channels = []
+}
+
+function allowAll(selector: Selector, { table }: RuleContext): void {
+  selector.allCommands = true
+  selector.futureCommands = true
+  for (const command of table.byName.values()) selector.commands.add(command)
+  selector.firstWords.clear()
+  selector.commandRules = []
+}
+
+function allowNone(selector: Selector): void {
+  selector.allCommands = false
+  selector.futureCommands = false
+  selector.commands.clear()
+  selector.firstWords.clear()
+  selector.commandRules = []
+}
+
+function addKeyPattern(selector: Selector, rule: Bytes): void {
+  if (selector.allKeys) {
+    throw new RuleError(
+      "Adding a pattern after the * pattern (or the 'allkeys' flag) is not valid and does not have any effect. Try 'resetkeys' to start with an empty list of patterns",
+    )
+  }
+  const [, letters, pattern] = /^(?:~|%([RWrw]+)~)(.*)$/s.exec(rule) ?? []
+  const access = accessOf(letters)
+  if (pattern === undefined || access === null || hasSpaces(pattern)) throw ruleSyntaxError()
+  const known = selector.keys.find((one) => one.pattern === pattern)
+  if (known === undefined) selector.keys = [...selector.keys, keyPattern(pattern, access)]
+  else {
+    const both = { ...known, read: known.read || access.read, write: known.write || access.write }
+    selector.keys = selector.keys.map((one) => (one === known ? both : one))
+  }
+}
+
+/** What the letters between % and ~ allow, each at most once; all of it where there are none. */
+function accessOf(letters: Bytes | undefined): { read: boolean; write: boolean } | null {
+  if (letters === undefined) return { read: true, write: true }
+  const lower = lowerCase(letters)
+  if (lower.length > 2 || lower[0] === lower[1]) return null
+  return { read: lower.includes('r'), write: lower.includes('w') }
+}
+
+function addChannelPattern(selector: Selector, pattern: Bytes): void {
+  if (selector.allChannels) {
+    throw new RuleError(
+      "Adding a pattern after the * pattern (or the 'allchannels' flag) is not valid and does not have any effect. Try 'resetchannels' to start with an empty list of channels",
+    )
+  }
+  if (hasSpaces(pattern)) throw ruleSyntaxError()
+  if (selector.channels.some((one) => one.pattern === pattern)) return
+  selector.channels = [...selector.channels, channelPattern(pattern)]
+}
+
+/** White space, or the byte that would end the word in a file read by C. */
+export function hasSpaces(word: Bytes): boolean {
+  for (let i = 0; i < word.length; i++) {
+    const code = word.charCodeAt(i)
+    if (code === 0 || code === 32 || (code >= 9 && code <= 13)) return true
+  }
+  return false
+}
+
+function changeCategory(selector: Selector, rule: Bytes, { table }: RuleContext): void {
+  const category = categoryOf(rule.slice(2))
+  if (category === null) throw unknownName()
+  const allowed = rule[0] === '+'
+  for (const command of table.byName.values()) if (categoriesOf(command).includes(category)) changeCommand(selector, command, allowed)
+  noteRule(selector, lowerCase(rule))
+}
+
+/** `+container|subcommand`, and the old `+command|word`, which allows a command with that first argument. */
+function allowPart(selector: Selector, name: Bytes, { table, warn }: RuleContext): void {
+  const bar = name.lastIndexOf('|')
+  const command = findCommand(table, name.slice(0, bar))
+  if (command.name.includes('|')) throw new RuleError('Allowing first-arg of a subcommand is not supported')
+  const word = lowerCase(name.slice(bar + 1))
+  if (word === '') throw ruleSyntaxError()
+  if (command.subcommands !== undefined) changeCommand(selector, findCommand(table, name), true)
+  else {
+    warn(`an ACL rule allows a command by its first argument, which may be taken away in later versions: +${name}`)
+    const words = selector.firstWords.get(command) ?? []
+    if (!words.includes(word)) selector.firstWords.set(command, [...words, word])
+  }
+  noteRule(selector, `+${lowerCase(name)}`)
+}
+
+function changeCommand(selector: Selector, command: Command, allowed: boolean): void {
+  for (const one of [command, ...(command.subcommands ?? [])]) {
+    if (allowed) selector.commands.add(one)
+    else selector.commands.delete(one)
+  }
+  if (!allowed) selector.allCommands = false
+  selector.firstWords.delete(command)
+}
+
+/** Adds a rule after those that it leaves standing: one about the same name, or about a part of it, says nothing any more. */
+function noteRule(selector: Selector, rule: Bytes): void {
+  const name = rule.slice(1)
+  const standing = selector.commandRules.filter((other) => other.slice(1) !== name && !other.slice(1).startsWith(`${name}|`))
+  selector.commandRules = [...standing, rule]
+}
+
+/** By `get` or `config|get` in any case. Throws RuleError. */
+function findCommand(table: CommandTable, name: Bytes): Command {
+  const found = table.byName.get(lowerCase(name))
+  if (found === undefined) throw unknownName()
+  return found
+}

@@ -1,0 +1,155 @@
+/**
+ * A selector: a set of permissions that must together allow a whole request. A user has one, the root, and may have more, any of which will do.
+ *
+ * Commands are allowed one by one: a rule for a category or a container has meant those that it stood for. `allCommands` says that nothing
+ * was ever taken away since `+@all`, and `futureCommands` which of `+@all` and `-@all` came last.
+ */
+import type { Bytes } from '../../storage/bytes.ts'
+import { lowerCase } from '../../storage/bytes.ts'
+import type { Command, KeyAccess, KeyUse } from '../command.ts'
+import { type Glob, globOf } from '../glob.ts'
+import { keyUsesOf } from '../key-finder.ts'
+
+export interface KeyPattern {
+  readonly pattern: Bytes
+  readonly matches: Glob
+  readonly read: boolean
+  readonly write: boolean
+}
+
+export interface ChannelPattern {
+  readonly pattern: Bytes
+  readonly matches: Glob
+}
+
+/** What of a request is not allowed, in the order in which Redis finds one more telling than another. */
+export type Reason = 'command' | 'key' | 'channel'
+
+/** A reason with the position of the word that it is about, 0 for the command. */
+export interface Refusal {
+  readonly reason: Reason
+  readonly position: number
+}
+
+const COMMAND_REFUSED: Refusal = { reason: 'command', position: 0 }
+
+/** A request as checks see it: its keys are looked for once, however many selectors are asked. */
+export class Request {
+  readonly command: Command
+  readonly args: readonly Bytes[]
+  private found: readonly KeyUse[] | null = null
+
+  constructor(command: Command, args: readonly Bytes[]) {
+    this.command = command
+    this.args = args
+  }
+
+  /** Arguments that make no sense have no keys: the command itself refuses them. */
+  get keys(): readonly KeyUse[] {
+    this.found ??= keyUsesOf(this.command, this.args) ?? []
+    return this.found
+  }
+}
+
+export class Selector {
+  allKeys = false
+  keys: readonly KeyPattern[] = []
+  allChannels: boolean
+  channels: readonly ChannelPattern[] = []
+  allCommands = false
+  futureCommands = false
+  readonly commands = new Set<Command>()
+  /** Commands that are not allowed but with one of these words, in lower case, after their name. */
+  readonly firstWords = new Map<Command, readonly Bytes[]>()
+  /** `+get`, `-@write`: what still counts of the rules given since the last `+@all` or `-@all`, in order. */
+  commandRules: readonly Bytes[] = []
+
+  constructor(channels: 'all channels' | 'no channels') {
+    this.allChannels = channels === 'all channels'
+  }
+
+  copy(): Selector {
+    const copy = new Selector('no channels')
+    const { allKeys, keys, allChannels, channels, allCommands, futureCommands, commandRules } = this
+    Object.assign(copy, { allKeys, keys, allChannels, channels, allCommands, futureCommands, commandRules })
+    for (const command of this.commands) copy.commands.add(command)
+    for (const [command, words] of this.firstWords) copy.firstWords.set(command, words)
+    return copy
+  }
+
+  get isUnrestricted(): boolean {
+    return this.allCommands && this.allKeys && this.allChannels
+  }
+
+  /** Why a request may not run; null where it may. */
+  refusalOf(request: Request): Refusal | null {
+    if (!this.allCommands && !this.allowsCommand(request)) return COMMAND_REFUSED
+    if (!this.allKeys && request.command.keys !== undefined) {
+      for (const { position, access } of request.keys) {
+        if (!this.allowsKey(request.args[position] as Bytes, access)) return { reason: 'key', position }
+      }
+    }
+    return this.allChannels ? null : this.channelRefusal(request)
+  }
+
+  allowsKey(key: Bytes, access: readonly KeyAccess[]): boolean {
+    if (this.allKeys) return true
+    const needs = needsOf(access)
+    return this.keys.some((pattern) => suffices(pattern, needs) && pattern.matches(key))
+  }
+
+  /** Whether all keys are open to such an access, by a pattern for all of them at least. */
+  allowsAllKeys(access: readonly KeyAccess[]): boolean {
+    const needs = needsOf(access)
+    return this.allKeys || this.keys.some((pattern) => suffices(pattern, needs) && pattern.pattern === '*')
+  }
+
+  /** A channel, which must match a pattern of the selector; a pattern, which must be one of them, byte by byte. */
+  allowsChannel(channel: Bytes, kind: 'channel' | 'pattern'): boolean {
+    if (this.allChannels) return true
+    return this.channels.some(({ pattern, matches }) => (kind === 'pattern' ? pattern === channel : matches(channel)))
+  }
+
+  private allowsCommand({ command, args }: Request): boolean {
+    if (this.commands.has(command) || command.flags.includes('no_auth')) return true
+    const words = this.firstWords.get(command)
+    return words !== undefined && args[1] !== undefined && words.includes(lowerCase(args[1]))
+  }
+
+  private channelRefusal({ command, args }: Request): Refusal | null {
+    const { channels } = command
+    if (channels === undefined) return null
+    const end = channels.count === 'one' ? Math.min(2, args.length) : args.length
+    for (let position = 1; position < end; position++) {
+      if (!this.allowsChannel(args[position] as Bytes, channels.kind)) return { reason: 'channel', position }
+    }
+    return null
+  }
+}
+
+interface Needs {
+  read: boolean
+  write: boolean
+}
+
+/** What an access needs. One that tells nothing of the value (EXISTS) and changes nothing needs neither: any pattern that matches will do. */
+function needsOf(access: readonly KeyAccess[]): Needs {
+  const needs = { read: false, write: false }
+  for (const word of access) {
+    if (word === 'access') needs.read = true
+    else if (word === 'insert' || word === 'update' || word === 'delete') needs.write = true
+  }
+  return needs
+}
+
+function suffices(pattern: KeyPattern, needs: Needs): boolean {
+  return (pattern.read || !needs.read) && (pattern.write || !needs.write)
+}
+
+export function keyPattern(pattern: Bytes, access: { readonly read: boolean; readonly write: boolean }): KeyPattern {
+  return { pattern, matches: globOf(pattern), ...access }
+}
+
+export function channelPattern(pattern: Bytes): ChannelPattern {
+  return { pattern, matches: globOf(pattern) }
+}

@@ -1,0 +1,110 @@
+/**
+ * The rules of a user: those of its root selector (selector-rules.ts), and
+ *
+ *   rule = "on" | "off" | "nopass" | "resetpass" | "sanitize-payload" | "skip-sanitize-payload" | "reset"
+ *        | ">" password | "<" password | "#" hash | "!" hash
+ *        | "(" { selector rule } ")" | "clearselectors"
+ */
+import { type Bytes, detached, lowerCase } from '../../storage/bytes.ts'
+import { splitInline } from '../inline-words.ts'
+import { isPasswordHash, passwordHash } from './passwords.ts'
+import { RuleError, unmatchedParenthesis } from './rule-error.ts'
+import { Selector } from './selector.ts'
+import { applySelectorRule, type RuleContext } from './selector-rules.ts'
+import type { User } from './user.ts'
+
+/** Applies one rule. Throws RuleError; what it has changed by then is for the caller to drop. */
+export function applyUserRule(user: User, rule: Bytes, context: RuleContext): void {
+  if (rule === '') return
+  if (!applyWord(user, lowerCase(rule), context) && !applyPassword(user, rule)) {
+    if (rule.startsWith('(') && rule.endsWith(')')) user.selectors = [...user.selectors, readSelector(rule.slice(1, -1), context)]
+    else applySelectorRule(user.root, detached(rule), context)
+  }
+  user.settle()
+}
+
+/** Whether it was one of the words. */
+function applyWord(user: User, word: Bytes, context: RuleContext): boolean {
+  switch (word) {
+    case 'on':
+    case 'off':
+      user.isOn = word === 'on'
+      return true
+    case 'nopass':
+    case 'resetpass':
+      user.noPassword = word === 'nopass'
+      user.passwords = []
+      return true
+    case 'sanitize-payload':
+    case 'skip-sanitize-payload':
+      user.skipsSanitizing = word === 'skip-sanitize-payload'
+      return true
+    case 'clearselectors':
+      user.selectors = [user.root]
+      return true
+    case 'reset':
+      Object.assign(user, { isOn: false, noPassword: false, passwords: [], skipsSanitizing: false })
+      user.selectors = [new Selector(context.channelDefault())]
+      return true
+    default:
+      return false
+  }
+}
+
+/** Whether it was a rule about a password. */
+function applyPassword(user: User, rule: Bytes): boolean {
+  const sign = rule[0]
+  if (sign === '>' || sign === '#') {
+    const hash = hashOf(rule)
+    if (!user.passwords.includes(hash)) user.passwords = [...user.passwords, hash]
+    user.noPassword = false
+    return true
+  }
+  if (sign !== '<' && sign !== '!') return false
+  const hash = hashOf(rule)
+  if (!user.passwords.includes(hash)) throw new RuleError('The password you are trying to remove from the user does not exist')
+  user.passwords = user.passwords.filter((other) => other !== hash)
+  return true
+}
+
+function hashOf(rule: Bytes): Bytes {
+  const word = rule.slice(1)
+  if (rule[0] === '>' || rule[0] === '<') return passwordHash(word)
+  if (!isPasswordHash(word))
+    throw new RuleError('The password hash must be exactly 64 characters and contain only lowercase hexadecimal characters')
+  return detached(word)
+}
+
+function readSelector(text: Bytes, context: RuleContext): Selector {
+  const selector = new Selector(context.channelDefault())
+  // Words that cannot be split, for a quote that is not closed, are none, as for Redis.
+  for (const rule of splitInline(text) ?? []) applySelectorRule(selector, rule, context)
+  return selector
+}
+
+/** Applies all rules, given as words, to a draft. Throws the RuleError of the first that cannot be taken. */
+export function applyRules(draft: User, words: readonly Bytes[], context: RuleContext): void {
+  for (const rule of mergeSelectors(words)) {
+    try {
+      applyUserRule(draft, rule, context)
+    } catch (error) {
+      throw error instanceof RuleError ? error.of(rule) : error
+    }
+  }
+}
+
+/** Words as given, with those from one that begins with a parenthesis to one that ends with its counterpart made one. Throws RuleError. */
+export function mergeSelectors(words: readonly Bytes[]): Bytes[] {
+  const rules: Bytes[] = []
+  let openedAt = -1
+  for (const [i, word] of words.entries()) {
+    if (openedAt < 0 && word.startsWith('(') && !word.endsWith(')')) openedAt = i
+    else if (openedAt < 0) rules.push(word)
+    else if (word.endsWith(')')) {
+      rules.push(words.slice(openedAt, i + 1).join(' '))
+      openedAt = -1
+    }
+  }
+  if (openedAt >= 0) throw unmatchedParenthesis(words[openedAt] as Bytes)
+  return rules
+}
