@@ -6,10 +6,11 @@ import type { Bytes } from '../storage/bytes.ts'
 import type { Entry } from '../storage/entry.ts'
 import { EVENT_LIST } from '../storage/key-events.ts'
 import { List } from '../storage/values/list.ts'
+import { mayReadAllKeys } from './acl/check.ts'
 import { Options, requireClampedInteger } from './args.ts'
 import { type Args, type Command, command, firstKey, type KeySpec } from './command.ts'
 import type { Context } from './context.ts'
-import { syntaxError } from './errors.ts'
+import { clientError, syntaxError } from './errors.ts'
 import { findSortKeys } from './key-finder.ts'
 import type { Reply } from './reply.ts'
 import { keptElements, requireSortable, type Sorting, sortedElements } from './sort-elements.ts'
@@ -29,7 +30,7 @@ interface SortOptions extends Sorting {
   readonly destination: Bytes | null
 }
 
-function sortOptions(args: Args, access: 'read' | 'write'): SortOptions {
+function sortOptions(args: Args, access: 'read' | 'write', mayLookUp: () => boolean): SortOptions {
   const options = new Options(args, 2)
   const get: SortPattern[] = []
   let kind: Sorting['kind'] = 'numeric'
@@ -49,8 +50,11 @@ function sortOptions(args: Args, access: 'read' | 'write'): SortOptions {
     else if (options.take('by')) {
       by = sortPatternOf(options.value())
       if (!by.hasStar) isSorted = false
-    } else if (options.take('get')) get.push(sortPatternOf(options.value()))
-    else throw syntaxError()
+      else if (!mayLookUp()) throw notPermitted('BY')
+    } else if (options.take('get')) {
+      get.push(sortPatternOf(options.value()))
+      if (!mayLookUp()) throw notPermitted('GET')
+    } else throw syntaxError()
   }
   return { kind, order, by, isSorted, offset, count, get, destination }
 }
@@ -67,8 +71,12 @@ function select({ db }: Context, entry: Entry | undefined, options: SortOptions)
   return from === 0 && to === value.size ? elements : elements.slice(from, to)
 }
 
+/** What BY and GET look up is no word of the request, so it wants a user who may read every key. */
+const notPermitted = (option: string) => clientError(`ERR ${option} option of SORT denied due to insufficient ACL permissions.`)
+
 function sortKey(context: Context, args: Args, access: 'read' | 'write'): Reply {
-  const options = sortOptions(args, access)
+  const { user } = context.session
+  const options = sortOptions(args, access, () => mayReadAllKeys(user, access === 'write' ? sort : sortRo, args))
   const elements = select(context, context.db.read(args[1]), options)
   if (options.destination !== null) return store(context, elements, options.get, options.destination)
   if (options.get.length === 0) return elements
@@ -129,7 +137,7 @@ const both = {
 } as const
 
 /** SORT key [BY pattern] [LIMIT offset count] [GET pattern [GET pattern ...]] [ASC | DESC] [ALPHA] [STORE destination] */
-const sort = command({
+const sort: Command = command({
   ...both,
   name: 'sort',
   since: '1.0.0',
@@ -142,7 +150,7 @@ const sort = command({
 })
 
 /** SORT_RO key [BY pattern] [LIMIT offset count] [GET pattern [GET pattern ...]] [ASC | DESC] [ALPHA] */
-const sortRo = command({
+const sortRo: Command = command({
   ...both,
   name: 'sort_ro',
   since: '7.0.0',

@@ -27,11 +27,11 @@ export function checkRequest(user: User, command: Command, args: readonly Bytes[
   return { ...worst, object }
 }
 
-/** Whether a user may run a request that reads or writes keys which its words do not name: SORT's BY and GET. */
-export function mayReachAllKeys(user: User, command: Command, args: readonly Bytes[], access: 'access' | 'update'): boolean {
+/** Whether a user may run a request that reads keys which its words do not name: SORT's BY and GET. */
+export function mayReadAllKeys(user: User, command: Command, args: readonly Bytes[]): boolean {
   if (user.isUnrestricted) return true
   const request = new Request(command, args)
-  return user.selectors.some((selector) => selector.refusalOf(request) === null && selector.allowsAllKeys([access]))
+  return user.selectors.some((selector) => selector.refusalOf(request) === null && selector.mayReadAllKeys)
 }
 
 /** What a client is told, without NOPERM: keys and channels are not named. */

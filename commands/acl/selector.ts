@@ -98,10 +98,8 @@ export class Selector {
     return this.keys.some((pattern) => suffices(pattern, needs) && pattern.matches(key))
   }
 
-  /** Whether all keys are open to such an access, by a pattern for all of them at least. */
-  allowsAllKeys(access: readonly KeyAccess[]): boolean {
-    const needs = needsOf(access)
-    return this.allKeys || this.keys.some((pattern) => suffices(pattern, needs) && pattern.pattern === '*')
+  get mayReadAllKeys(): boolean {
+    return this.allKeys || this.keys.some(({ pattern, read }) => read && pattern === '*')
   }
 
   /** A channel, which must match a pattern of the selector; a pattern, which must be one of them, byte by byte. */

@@ -5,6 +5,7 @@
  *   run('SET', 'a', '1')     // OK, or a ClientError is thrown
  *   logged                   // what the binlog would have: [['SET', 'a', '1']]
  */
+import { openDefaultUser } from '../../commands/acl/user.ts'
 import type { Args, Command } from '../../commands/command.ts'
 import { Context } from '../../commands/context.ts'
 import { ClientError, unknownSubcommand, wrongArity } from '../../commands/errors.ts'
@@ -64,7 +65,7 @@ export function harness(families: readonly (readonly Command[])[], options: Harn
   const config = { ...CONFIG, ...options.config }
   const server = { table, config: { number: (name: string) => required(config[name], name) }, ...options.server } as unknown as ServerPort
   const context = new Context(keyspace, server)
-  const session = { id: 1, database: 0, resp: 2, authenticated: true, name: '', ...options.session } as Session
+  const session = { id: 1, database: 0, resp: 2, user: openDefaultUser(), authenticated: true, name: '', ...options.session } as Session
   context.session = session
   context.db = keyspace.database(session.database)
 
