@@ -2,10 +2,11 @@
  * A command is declared as data, read by dispatch, COMMAND, ACL and the documentation alike, with one synchronous run function.
  *
  * `syntax` is the usage line as Redis prints it; COMMAND DOCS derives the argument tree from it (docs.ts).
- * A unit (a command, later an EXEC or a script) runs start to end without suspending. `runAsync` is for the few that wait for the disk
- * by nature; they hold only their own client.
+ * A unit (a command, an EXEC, a script) runs start to end without suspending. `steps` is for the few that wait for the disk or the like by nature:
+ * by themselves they hold only their own client; in a larger unit they run at one go, while everything waits for them.
  */
 import type { Bytes } from '../storage/bytes.ts'
+import type { Steps } from '../storage/steps.ts'
 import type { Context } from './context.ts'
 import type { Reply } from './reply.ts'
 
@@ -110,7 +111,7 @@ export interface Command {
   readonly subcommands?: readonly Command[]
   /** Containers without a run answer through their subcommands only. */
   readonly run?: (context: Context, args: Args) => Reply
-  readonly runAsync?: (context: Context, args: Args) => Promise<Reply>
+  readonly steps?: (context: Context, args: Args) => Steps<Reply>
 }
 
 /** Checks the shape at compile time and keeps the declaration as written. */

@@ -3,7 +3,8 @@
  * matter. The same content gives the same digest on any haypile; Redis's are others. The order of elements does not matter either, since a
  * tree has but one; what OBJECT ENCODING says and where deadlines of keys lie does not count, deadlines of fields do.
  *
- * The digest of all databases is taken key by key while commands go on: of data that changes meanwhile it is of no single moment.
+ * The digest of all databases is taken key by key while commands go on, but for one in a transaction: of data that changes meanwhile it is of
+ * no single moment.
  */
 import { createHash, type Hash as Sha } from 'node:crypto'
 import type { Bytes } from '../storage/bytes.ts'
@@ -11,6 +12,7 @@ import type { Database } from '../storage/database.ts'
 import type { Value } from '../storage/entry.ts'
 import type { Keyspace } from '../storage/keyspace.ts'
 import { KIND_STREAM } from '../storage/records.ts'
+import type { Steps } from '../storage/steps.ts'
 import { FieldValue, type Tree, type TreeValue } from '../storage/tree/tree.ts'
 import type { Collection } from '../storage/values/collection.ts'
 import { Hash } from '../storage/values/hash.ts'
@@ -29,20 +31,22 @@ export function valueDigest(db: Database, key: Bytes): Bytes {
 }
 
 /** Of all keys with their databases, values, and whether they have a deadline; forty zeros where there are none. */
-export async function databasesDigest(keyspace: Keyspace): Promise<Bytes> {
+export function* databasesDigest(keyspace: Keyspace): Steps<Bytes> {
   const total = Buffer.alloc(DIGEST_BYTES)
   for (const db of [...keyspace.databases]) {
-    for await (const keys of walkAll(db, ALL_KEYS)) {
-      for (const { key } of keys) {
-        const entry = db.lookup(key)
-        if (entry === undefined || entry.value === null || isOver(entry.value)) continue
-        const hash = createHash('sha1').update(`${db.index} ${key.length} ${entry.expireAt === 0 ? '' : 'volatile'}\n${key}`, 'latin1')
-        const digest = addValue(hash, entry.value).digest()
-        for (let i = 0; i < DIGEST_BYTES; i++) total[i] = (total[i] as number) ^ (digest[i] as number)
-      }
-    }
+    yield* walkAll(db, ALL_KEYS, (keys) => {
+      for (const { key } of keys) addKey(total, db, key)
+    })
   }
   return total.toString('hex')
+}
+
+function addKey(total: Buffer, db: Database, key: Bytes): void {
+  const entry = db.lookup(key)
+  if (entry === undefined || entry.value === null || isOver(entry.value)) return
+  const hash = createHash('sha1').update(`${db.index} ${key.length} ${entry.expireAt === 0 ? '' : 'volatile'}\n${key}`, 'latin1')
+  const digest = addValue(hash, entry.value).digest()
+  for (let i = 0; i < DIGEST_BYTES; i++) total[i] = (total[i] as number) ^ (digest[i] as number)
 }
 
 /** A hash that has only fields past their deadline left does not exist. */

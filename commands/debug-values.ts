@@ -4,6 +4,7 @@
  */
 import type { Bytes } from '../storage/bytes.ts'
 import { ENTRY_OVERHEAD_BYTES, type Entry } from '../storage/entry.ts'
+import type { Steps } from '../storage/steps.ts'
 import type { Tree } from '../storage/tree/tree.ts'
 import type { Collection } from '../storage/values/collection.ts'
 import { Rope } from '../storage/values/rope.ts'
@@ -17,7 +18,8 @@ import { type Reply, SimpleString, Verbatim } from './reply.ts'
 export interface DebugSubcommand {
   /** Number of words with DEBUG and the name; negative means at least that many. */
   readonly arity: number
-  run(context: Context, args: Args): Reply | Promise<Reply>
+  readonly run?: ((context: Context, args: Args) => Reply) | undefined
+  readonly steps?: (context: Context, args: Args) => Steps<Reply>
 }
 
 interface Shape {

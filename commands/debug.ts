@@ -7,6 +7,7 @@
  */
 import type { Bytes } from '../storage/bytes.ts'
 import { lowerCase } from '../storage/bytes.ts'
+import type { Steps } from '../storage/steps.ts'
 import { isToken, requireClampedInteger } from './args.ts'
 import { type Args, type Command, command } from './command.ts'
 import type { Context } from './context.ts'
@@ -16,10 +17,12 @@ import { type DebugSubcommand, VALUE_HELP, VALUE_SUBCOMMANDS } from './debug-val
 import { clientError } from './errors.ts'
 import { globMatches } from './glob.ts'
 import { helpReply } from './help.ts'
+import { checkpointOrRefuse } from './persistence.ts'
 import type { ServerPort } from './ports.ts'
 import { reading } from './reading.ts'
 import { OK, type Reply, SimpleString } from './reply.ts'
 import type { Session } from './session.ts'
+import { waitAlone } from './wait-alone.ts'
 
 const HELP = [
   'AOF-FLUSH-SLEEP <microsec>',
@@ -73,22 +76,18 @@ const HELP = [
 
 const accepted = (arity: number): DebugSubcommand => ({ arity, run: () => OK })
 
-async function reload({ server }: Context, args: Args): Promise<Reply> {
+function* reload({ server }: Context, args: Args): Steps<Reply> {
   for (const option of args.slice(2)) {
     if (!['merge', 'noflush', 'nosave'].includes(lowerCase(option)))
       throw clientError('ERR DEBUG RELOAD only supports the MERGE, NOFLUSH and NOSAVE options.')
   }
   const { storage } = server
-  if (!args.some((option) => isToken(option, 'nosave'))) {
-    await storage.checkpoint().catch((error: unknown) => {
-      throw clientError(`ERR ${error instanceof Error ? error.message : 'the checkpoint failed'}`)
-    })
-  }
-  return await loadAgain(server)
+  if (!args.some((option) => isToken(option, 'nosave'))) yield* waitAlone(() => checkpointOrRefuse(storage))
+  return yield* loadAgain(server)
 }
 
-async function loadAgain({ storage }: ServerPort): Promise<Reply> {
-  await storage.reload()
+function* loadAgain({ storage }: ServerPort): Steps<Reply> {
+  yield* waitAlone(() => storage.reload())
   return OK
 }
 
@@ -141,7 +140,12 @@ const SUBCOMMANDS: Readonly<Record<string, DebugSubcommand>> = {
       return OK
     },
   },
-  digest: { arity: 2, run: async ({ keyspace }) => new SimpleString(await databasesDigest(keyspace)) },
+  digest: {
+    arity: 2,
+    *steps({ keyspace }) {
+      return new SimpleString(yield* databasesDigest(keyspace))
+    },
+  },
   'digest-value': { arity: -2, run: ({ db }, args) => args.slice(2).map((key) => new SimpleString(valueDigest(db, key))) },
   error: {
     arity: 3,
@@ -150,7 +154,7 @@ const SUBCOMMANDS: Readonly<Record<string, DebugSubcommand>> = {
     },
   },
   help: { arity: 2, run: () => helpReply('debug', [...HELP, ...VALUE_HELP]) },
-  loadaof: { arity: 2, run: ({ server }) => loadAgain(server) },
+  loadaof: { arity: 2, steps: ({ server }) => loadAgain(server) },
   log: {
     arity: 3,
     run({ server }, args) {
@@ -163,7 +167,7 @@ const SUBCOMMANDS: Readonly<Record<string, DebugSubcommand>> = {
   populate: { arity: -3, run: populate },
   protocol: { arity: 3, run: ({ session }, args) => protocolSample(args[2], session.resp) },
   'quicklist-packed-threshold': { arity: 3, run: (_context, args) => setThreshold(args[2]) },
-  reload: { arity: -2, run: reload },
+  reload: { arity: -2, steps: reload },
   replybuffer: accepted(4),
   'set-active-expire': {
     arity: 3,
@@ -206,7 +210,7 @@ const debugCommand = command({
   docFlags: ['syscmd'],
   arity: -2,
   flags: ['admin', 'noscript', 'loading', 'stale'],
-  async runAsync(context, args) {
+  *steps(context, args) {
     if (!isAllowed(context))
       throw clientError(
         'ERR DEBUG command not allowed. If the enable-debug-command option is set to "local", you can run it from a local connection, otherwise you need to set this option in the configuration file, and then restart the server.',
@@ -215,13 +219,13 @@ const debugCommand = command({
     const subcommand = Object.hasOwn(SUBCOMMANDS, name) ? SUBCOMMANDS[name] : undefined
     if (subcommand === undefined || !fits(subcommand.arity, args.length))
       throw clientError(`ERR unknown subcommand or wrong number of arguments for '${args[1].slice(0, 128)}'. Try DEBUG HELP.`)
-    return await reading(outcomeOf(subcommand, context, args))
+    return yield* reading(outcomeOf(subcommand, context, args))
   },
 })
 
-/** What it throws becomes a rejection. It has done all that it changes when this returns. */
-async function outcomeOf(subcommand: DebugSubcommand, context: Context, args: Args): Promise<Reply> {
-  return await subcommand.run(context, args)
+/** Whatever it changes it does before it waits for anything. */
+function* outcomeOf({ run, steps }: DebugSubcommand, context: Context, args: Args): Steps<Reply> {
+  return run === undefined ? yield* (steps as NonNullable<typeof steps>)(context, args) : run(context, args)
 }
 
 function fits(arity: number, count: number): boolean {

@@ -7,6 +7,7 @@
 import type { OpenGroup } from '../storage/binlog/open-group.ts'
 import { type Bytes, lowerCase } from '../storage/bytes.ts'
 import type { Keyspace } from '../storage/keyspace.ts'
+import { runLater, runNow } from '../storage/steps.ts'
 import { type BlockedClient, BlockedClients, type BlockedHandler } from './blocked-clients.ts'
 import { BLOCKED, type BlockOptions } from './blocking.ts'
 import type { Args, Command } from './command.ts'
@@ -169,8 +170,8 @@ export class Executor {
     if (client.transaction !== null && !runtime.isForTransactions) return this.queue(runtime, client, args)
     client.lastCommand = runtime.command.name
     client.lastActiveMs = this.keyspace.now
-    if (runtime.command.runAsync !== undefined) {
-      void this.runAsync(runtime, client, args)
+    if (runtime.command.steps !== undefined) {
+      void this.runSteps(runtime, client, args)
       return 'waiting'
     }
     this.partMs = this.clockMs
@@ -276,12 +277,12 @@ export class Executor {
     const { index } = context.db
     let reply: Reply
     try {
-      reply = (command.run as NonNullable<Command['run']>)(context, args as unknown as Args)
+      reply = command.run === undefined ? runAtOnce(command, context, args) : command.run(context, args as unknown as Args)
     } catch (error) {
       return this.failedRun(runtime, error, keyspace.changes !== before)
     }
     if (keyspace.changes !== before) {
-      client.lastWriteAt = this.groupStart()
+      if (this.units.current === null) client.lastWriteAt = this.groupStart() // of a larger unit when it is over
       const log = this.units.current ?? this.group
       if (context.hasEffects) context.logEffects(log, index)
       else if (raw !== null && command.verbatim === true) this.group.raw(index, raw, start, end)
@@ -290,15 +291,15 @@ export class Executor {
     return reply
   }
 
-  private async runAsync(runtime: CommandRuntime, client: Client, args: Bytes[]): Promise<void> {
+  private async runSteps(runtime: CommandRuntime, client: Client, args: Bytes[]): Promise<void> {
     const context = new Context(this.keyspace, this.server)
     context.session = client
     context.db = this.keyspace.database(client.database)
     const started = this.monotonicMs()
     const before = this.keyspace.changes
     try {
-      const reply = (runtime.command.runAsync as NonNullable<Command['runAsync']>)(context, args as unknown as Args)
-      // What it has done so far is a unit of this turn; it must change nothing after its first await.
+      const reply = runLater((runtime.command.steps as NonNullable<Command['steps']>)(context, args as unknown as Args))
+      // What it has done so far is a unit of this turn; it must change nothing after it has first waited.
       if (this.keyspace.changes !== before) {
         client.lastWriteAt = this.groupStart()
         context.logEffects(this.group, context.db.index)
@@ -348,11 +349,16 @@ export class Executor {
     const { command } = runtime
     const isContainer = command.subcommands !== undefined
     if (isContainer && args.length >= 2) return this.refuse(null, client, unknownSubcommand(args[1] as Bytes, command.name).message)
-    if (isContainer && command.run === undefined && command.runAsync === undefined) {
+    if (isContainer && command.run === undefined && command.steps === undefined) {
       return this.refuse(runtime, client, `ERR wrong number of arguments for '${command.name}' command`)
     }
     return this.dispatch(runtime, client, args, null, 0, 0)
   }
+}
+
+/** One of several steps, within a larger unit. */
+function runAtOnce({ steps }: Command, context: Context, args: Bytes[]): Reply {
+  return runNow((steps as NonNullable<typeof steps>)(context, args as unknown as Args))
 }
 
 /** The first words of a POST request's lines. */

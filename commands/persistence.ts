@@ -7,12 +7,22 @@ import { type Command, command } from './command.ts'
 import { clientError, syntaxError } from './errors.ts'
 import type { ShutdownOptions, StoragePort } from './ports.ts'
 import { OK, SimpleString } from './reply.ts'
+import { waitAlone } from './wait-alone.ts'
 
 const alreadySaving = () => clientError('ERR Background save already in progress')
 
 /** Nobody waits for this one. What becomes of it is logged, told by INFO, and tried again by the storage itself. */
 function checkpointInBackground(storage: StoragePort): void {
   storage.checkpoint().catch(() => {})
+}
+
+/** Rejects with a ClientError. */
+export async function checkpointOrRefuse(storage: StoragePort): Promise<void> {
+  try {
+    await storage.checkpoint()
+  } catch (error) {
+    throw clientError(`ERR ${error instanceof Error ? error.message : 'the checkpoint failed'}`)
+  }
 }
 
 /** SAVE: holds only the client that asks, where Redis holds all. */
@@ -25,11 +35,9 @@ const save = command({
   syntax: 'SAVE',
   arity: 1,
   flags: ['admin', 'noscript', 'no_async_loading', 'no_multi'],
-  async runAsync({ server: { storage } }) {
+  *steps({ server: { storage } }) {
     if (storage.checkpointRunning) throw alreadySaving()
-    await storage.checkpoint().catch((error: unknown) => {
-      throw clientError(`ERR ${error instanceof Error ? error.message : 'the checkpoint failed'}`)
-    })
+    yield* waitAlone(() => checkpointOrRefuse(storage))
     return OK
   },
 })
@@ -119,9 +127,9 @@ const shutdown = command({
   history: [['7.0.0', 'Added the `NOW`, `FORCE` and `ABORT` modifiers.']],
   arity: -1,
   flags: ['admin', 'noscript', 'loading', 'stale', 'no_multi', 'allow_busy'],
-  async runAsync({ server }, args) {
+  *steps({ server }, args) {
     const words = readShutdownWords(args)
-    if (!words.has('abort')) return server.shutdown(shutdownOptions(words))
+    if (!words.has('abort')) return yield* waitAlone(() => server.shutdown(shutdownOptions(words)))
     if (!server.abortShutdown()) throw clientError('ERR No shutdown in progress.')
     return OK
   },

@@ -8,6 +8,7 @@
  * calls it a wrong type.
  */
 import type { Bytes } from '../storage/bytes.ts'
+import type { Steps } from '../storage/steps.ts'
 import { Hash } from '../storage/values/hash.ts'
 import { type KeyRange, keyAfter, type TypeName, WALK_KEYS, type WalkStep, walk, walkBack } from '../storage/walk.ts'
 import { isToken, Options, requireSafeInteger } from './args.ts'
@@ -64,13 +65,13 @@ interface KeyScan extends ScanOptions {
 }
 
 /** [where to go on, [key ...]], or keys and values. */
-async function scanKeys({ db }: Context, range: KeyRange, order: Order, scan: KeyScan): Promise<Reply> {
+function* scanKeys({ db }: Context, range: KeyRange, order: Order, scan: KeyScan): Steps<Reply> {
   const found: Reply[] = []
   let left = scan.count
   let rest: KeyRange | null = range
   // Steps grow, so that keys of other types are passed over by the thousand.
   for (let count = Math.min(WALK_KEYS, left + 1); rest !== null; count = Math.min(WALK_KEYS, count * 4)) {
-    const step: WalkStep = order === 'forward' ? await walk(db, rest, count) : await walkBack(db, rest, count)
+    const step: WalkStep = yield* order === 'forward' ? walk(db, rest, count) : walkBack(db, rest, count)
     for (const { key, type } of step.keys) {
       if (type !== scan.type) continue
       if (left-- <= 0) return [key, found]
@@ -88,7 +89,7 @@ async function scanKeys({ db }: Context, range: KeyRange, order: Order, scan: Ke
   return ['', found]
 }
 
-function scanKeyRange(context: Context, args: Args, order: Order): Promise<Reply> {
+function scanKeyRange(context: Context, args: Args, order: Order): Steps<Reply> {
   const withValues = isToken(args[1], 'string_with_value')
   const type = withValues ? 'string' : requireType(args[1])
   const options = scanOptions(args, 4, 'limit')
@@ -132,7 +133,7 @@ const pkscanrange = command({
   summary: 'Returns the keys of one type in a range, in order.',
   syntax: 'PKSCANRANGE type start end [MATCH pattern] [LIMIT limit]',
   arity: -4,
-  runAsync: (context, args) => scanKeyRange(context, args, 'forward'),
+  steps: (context, args) => scanKeyRange(context, args, 'forward'),
 })
 
 /** PKRSCANRANGE type start end [MATCH pattern] [LIMIT limit] */
@@ -142,7 +143,7 @@ const pkrscanrange = command({
   summary: 'Returns the keys of one type in a range, in reverse order.',
   syntax: 'PKRSCANRANGE type start end [MATCH pattern] [LIMIT limit]',
   arity: -4,
-  runAsync: (context, args) => scanKeyRange(context, args, 'backward'),
+  steps: (context, args) => scanKeyRange(context, args, 'backward'),
 })
 
 /** SCANX type start [MATCH pattern] [COUNT count] */
@@ -152,10 +153,10 @@ const scanx = command({
   summary: 'Returns keys of one type from a key on, in order.',
   syntax: 'SCANX type start [MATCH pattern] [COUNT count]',
   arity: -3,
-  async runAsync(context, args) {
+  steps(context, args) {
     const type = requireType(args[1])
     const options = scanOptions(args, 3, 'count')
-    return await reading(scanKeys(context, { from: args[2] }, 'forward', { ...options, type, withValues: false }))
+    return reading(scanKeys(context, { from: args[2] }, 'forward', { ...options, type, withValues: false }))
   },
 })
 

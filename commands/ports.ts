@@ -153,6 +153,11 @@ export interface WaitTarget {
   readonly timeoutMs: number
 }
 
+export interface WaitReached {
+  readonly local: number
+  readonly replicas: number
+}
+
 export interface ReplicationPort {
   readonly isReplica: boolean
   /** SLAVEOF host port; throws ClientError. */
@@ -167,7 +172,9 @@ export interface ReplicationPort {
   purgeLogsTo(offset: number): Reply
   /** Resolves when the target is reached for all that the session has written, when the time is up, or when CLIENT UNBLOCK says so;
    *  rejects with a ClientError by CLIENT UNBLOCK ERROR, or when this node has become a replica. */
-  wait(session: Session, target: WaitTarget): Promise<{ readonly local: number; readonly replicas: number }>
+  wait(session: Session, target: WaitTarget): Promise<WaitReached>
+  /** How far things are now. Throws ClientError. */
+  reached(session: Session, target: WaitTarget): WaitReached
   /** The messages of replicas, as they are sent. Throw ClientError. */
   metaSync(session: Session, args: readonly Bytes[]): Reply
   trySync(session: Session, args: readonly Bytes[]): Reply

@@ -1,11 +1,12 @@
-/** What asynchronous commands that read the disk tell their clients when it cannot be read for a moment. */
+/** What commands that walk tell their clients when the disk cannot be read for a moment. */
+import type { Steps } from '../storage/steps.ts'
 import { isStoreNotOpen } from '../storage/walk.ts'
 import { clientError } from './errors.ts'
 
 /** LevelDB is closed for a moment while the server recovers from a full disk: clients know to come back after this. */
-export async function reading<T>(work: Promise<T>): Promise<T> {
+export function* reading<T>(work: Steps<T>): Steps<T> {
   try {
-    return await work
+    return yield* work
   } catch (error) {
     throw isStoreNotOpen(error) ? clientError('LOADING The database is being reopened after a disk error') : error
   }

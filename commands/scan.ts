@@ -1,5 +1,6 @@
 /**
- * Walks over the keyspace: SCAN, KEYS, RANDOMKEY. They read LevelDB without stopping the server, so they hold only their own client.
+ * Walks over the keyspace: SCAN, KEYS, RANDOMKEY. They read LevelDB without stopping the server, so they hold only their own client; inside a
+ * transaction or a script everything stands still, and they are of that moment.
  *
  * A literal prefix of a pattern bounds the walk, so `user:17:*` costs what it finds; a pattern without specials is one lookup.
  */
@@ -7,6 +8,7 @@ import { type Bytes, lowerCase } from '../storage/bytes.ts'
 import type { Random } from '../storage/clock.ts'
 import type { Database } from '../storage/database.ts'
 import { Entry } from '../storage/entry.ts'
+import type { Steps } from '../storage/steps.ts'
 import {
   ALL_KEYS,
   type KeyRange,
@@ -16,6 +18,7 @@ import {
   typeNameOf,
   WALK_KEYS,
   type WalkedKey,
+  type WalkStep,
   walk,
   walkAll,
 } from '../storage/walk.ts'
@@ -114,7 +117,7 @@ const scan = command({
   arity: -2,
   flags: ['readonly'],
   tips: ['nondeterministic_output', 'request_policy:special', 'response_policy:special'],
-  async runAsync(context, args) {
+  *steps(context, args) {
     const { db, server } = context
     const cursor = requireCursor(args[1])
     const { pattern, count, type } = scanOptions(args)
@@ -128,7 +131,7 @@ const scan = command({
     let range = rangeOf(pattern, from)
     let next: Bytes | null = range.from
     for (let left = count; left > 0 && next !== null; left -= WALK_KEYS) {
-      const step = await reading(walk(db, range, Math.min(left, WALK_KEYS), server.scanCursors.ahead))
+      const step = yield* reading(walk(db, range, Math.min(left, WALK_KEYS), server.scanCursors.ahead))
       addMatches(found, step.keys, glob, type)
       next = step.next
       if (next !== null) range = { ...range, from: next }
@@ -159,16 +162,12 @@ const keysMatching = command({
   arity: 2,
   flags: ['readonly'],
   tips: ['request_policy:all_shards', 'nondeterministic_output_order'],
-  async runAsync({ db }, args) {
+  *steps({ db }, args) {
     const pattern = args[1]
     if (isLiteral(pattern)) return lookUp(db, literalPrefix(pattern)).map(({ key }) => key)
     const glob = matchesAll(pattern) ? null : globOf(pattern)
     const found: Bytes[] = []
-    await reading(
-      (async () => {
-        for await (const keys of walkAll(db, rangeOf(pattern, ''))) addMatches(found, keys, glob, null)
-      })(),
-    )
+    yield* reading(walkAll(db, rangeOf(pattern, ''), (keys) => addMatches(found, keys, glob, null)))
     return found
   },
 })
@@ -188,18 +187,22 @@ const randomkey = command({
   arity: 1,
   flags: ['readonly'],
   tips: ['request_policy:all_shards', 'nondeterministic_output', 'response_policy:special'],
-  runAsync: ({ db, server }) => reading(randomKey(db, server.random)),
+  steps: ({ db, server }) => reading(randomKey(db, server.random)),
 })
 
 /** A live key, or null where there is none. */
-async function randomKey(db: Database, random: Random): Promise<Bytes | null> {
+function* randomKey(db: Database, random: Random): Steps<Bytes | null> {
   for (let tries = RANDOM_TRIES; tries > 0 && db.keyCount > 0 && db.droppedIn === 0; tries--) {
     const isResident = random() * db.keyCount < db.residentKeys
-    const key = isResident ? randomResident(db, random) : await seekRandom(db, random)
+    const key = isResident ? randomResident(db, random) : yield* seekRandom(db, random)
     if (key !== null) return key
   }
   // Nearly all are past their deadline, or their pages crowd them out. Whatever there is, a walk finds it.
-  for await (const keys of walkAll(db, ALL_KEYS)) if (keys.length > 0) return pick(keys, random).key
+  for (let next: Bytes | null = ''; next !== null; ) {
+    const step: WalkStep = yield* walk(db, { from: next }, WALK_KEYS)
+    if (step.keys.length > 0) return pick(step.keys, random).key
+    next = step.next
+  }
   return null
 }
 
@@ -214,12 +217,12 @@ function randomResident({ residents }: Database, random: Random): Bytes | null {
   return resident instanceof Entry && resident.value !== null && !isPast(resident) ? resident.key : null
 }
 
-async function seekRandom(db: Database, random: Random): Promise<Bytes | null> {
-  const edges = await storedEdges(db)
+function* seekRandom(db: Database, random: Random): Steps<Bytes | null> {
+  const edges = yield* storedEdges(db)
   if (edges === null) return null
-  const { keys, next } = await walk(db, { from: placeBetween(edges[0], edges[1], random) }, SEEK_KEYS)
+  const { keys, next } = yield* walk(db, { from: placeBetween(edges[0], edges[1], random) }, SEEK_KEYS)
   // Past the last key the first ones follow: nothing else would ever come down before the very first.
-  const crowd = next === null ? [...keys, ...(await walk(db, ALL_KEYS, SEEK_KEYS)).keys] : keys
+  const crowd = next === null ? [...keys, ...(yield* walk(db, ALL_KEYS, SEEK_KEYS)).keys] : keys
   return crowd.length === 0 ? null : pick(crowd, random).key
 }
 

@@ -38,7 +38,7 @@ export class CommandTable {
     if (this.byName.has(command.name)) throw new Error(`two definitions of command ${command.name}`)
     if (command.name !== lowerCase(command.name)) throw new Error(`command name not in lower case: ${command.name}`)
     if (command.arity === 0) throw new Error(`command ${command.name}: arity 0`)
-    const runs = (command.run ? 1 : 0) + (command.runAsync ? 1 : 0)
+    const runs = (command.run ? 1 : 0) + (command.steps ? 1 : 0)
     if (runs > 1 || (runs === 0 && command.subcommands === undefined))
       throw new Error(`command ${command.name}: one run function is wanted`)
     if (command.flags.includes('write') && command.flags.includes('readonly'))

@@ -1,8 +1,16 @@
 /** WAIT WAITAOF: hold the client until replicas, or the medium, have what it wrote. */
+import { type Steps, waitFor } from '../storage/steps.ts'
 import { requireClampedInteger, requireSafeInteger } from './args.ts'
 import { requireTimeoutMs } from './blocking.ts'
 import { type Command, command } from './command.ts'
 import { clientError } from './errors.ts'
+import type { ServerPort, WaitReached, WaitTarget } from './ports.ts'
+import type { Session } from './session.ts'
+
+/** Inside a transaction or a script nothing is waited for: what is answered is how many have what the client wrote before that. */
+function reach({ replication }: ServerPort, session: Session, target: WaitTarget): Steps<WaitReached> {
+  return waitFor({ later: () => replication.wait(session, target), now: () => replication.reached(session, target) })
+}
 
 /** WAIT numreplicas timeout. The timeout is in milliseconds; 0 is none. */
 const wait = command({
@@ -16,7 +24,7 @@ const wait = command({
   categories: ['connection'],
   arity: 3,
   flags: [],
-  async runAsync({ server, session, now }, args) {
+  *steps({ server, session, now }, args) {
     if (server.replication.isReplica) {
       throw clientError(
         'ERR WAIT cannot be used with replica instances. Please also note that since Redis 4.0 if a replica is configured to be writable (which is not the default) writes to replicas are just local and are not propagated.',
@@ -24,7 +32,7 @@ const wait = command({
     }
     const replicas = Math.max(0, requireClampedInteger(args[1]))
     const timeoutMs = requireTimeoutMs(args[2], now)
-    const reached = await server.replication.wait(session, { local: false, replicas, what: 'applied', timeoutMs })
+    const reached = yield* reach(server, session, { local: false, replicas, what: 'applied', timeoutMs })
     return reached.replicas
   },
 })
@@ -44,7 +52,7 @@ const waitaof = command({
   categories: ['connection'],
   arity: 4,
   flags: ['noscript'],
-  async runAsync({ server, session, now }, args) {
+  *steps({ server, session, now }, args) {
     const local = requireSafeInteger(args[1], 0, 1) === 1
     const replicas = requireClampedInteger(args[2], notPositive)
     if (replicas < 0) throw notPositive()
@@ -54,7 +62,7 @@ const waitaof = command({
         'ERR WAITAOF cannot be used with replica instances. Please also note that writes to replicas are just local and are not propagated.',
       )
     }
-    const reached = await server.replication.wait(session, { local, replicas, what: 'synced', timeoutMs })
+    const reached = yield* reach(server, session, { local, replicas, what: 'synced', timeoutMs })
     return [reached.local, reached.replicas]
   },
 })

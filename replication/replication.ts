@@ -196,6 +196,11 @@ export class Replication {
     return result
   }
 
+  /** How far things are now. */
+  reached(condition: WaitCondition): ReturnType<Waiters['measure']> {
+    return this.waiters.measure(condition)
+  }
+
   /** min-replicas-to-write, 0 where it asks for nothing. */
   get minReplicas(): number {
     return this.options.settings.minReplicas

@@ -29,7 +29,7 @@ interface Waiter {
 }
 
 export class Waiters {
-  private readonly measure: (condition: WaitCondition) => WaitResult
+  readonly measure: (condition: WaitCondition) => WaitResult
   private waiting: Waiter[] = []
 
   /** `measure` says how far things are. */

@@ -212,7 +212,7 @@ export class Gates {
   private needsRecords({ command, isWrite }: CommandRuntime, args: readonly Bytes[], client: Client): boolean {
     if (!isWrite && !command.flags.includes('readonly')) return false
     const db = this.storage.keyspace.database(client.database)
-    if (command.runAsync !== undefined || db.keyCount !== db.residentKeys) return true
+    if (command.steps !== undefined || db.keyCount !== db.residentKeys) return true
     if (command.keys === undefined) return false
     if (command.keys.some(({ begin }) => 'unknown' in begin)) return true
     return keysOf(command, args).some((position) => mayBePartial(db.resident(args[position] as Bytes)))

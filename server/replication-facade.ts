@@ -1,11 +1,12 @@
 /** Replication as commands and INFO see it: their words in, replies and Redis's error texts out. */
 import { networkInterfaces } from 'node:os'
 import { ClientError } from '../commands/errors.ts'
-import type { FailoverOptions, ReplicationPort, WaitTarget } from '../commands/ports.ts'
+import type { FailoverOptions, ReplicationPort, WaitReached, WaitTarget } from '../commands/ports.ts'
 import { NO_REPLY, OK, type Reply, SimpleString } from '../commands/reply.ts'
 import type { Session } from '../commands/session.ts'
 import { metaReply, Refusal, readBinlogSync, readDbSync, readMetaSync, readTrySync, trySyncReplyWords } from '../replication/messages.ts'
 import type { Replication } from '../replication/replication.ts'
+import type { WaitCondition } from '../replication/waiters.ts'
 import type { Bytes } from '../storage/bytes.ts'
 import type { Storage } from '../storage/storage.ts'
 import type { Connection } from './connection.ts'
@@ -104,16 +105,26 @@ export class ReplicationFacade implements ReplicationPort {
     })
   }
 
-  async wait(session: Session, target: WaitTarget): Promise<{ readonly local: number; readonly replicas: number }> {
-    const { replication } = this
-    if (replication === null) throw new ClientError('LOADING Redis is loading the dataset in memory')
-    const { lastWriteAt } = session
-    const isOfThisLog = lastWriteAt <= this.options.engine.binlog.end.offset // a full sync since may have left a shorter one
+  async wait(session: Session, target: WaitTarget): Promise<WaitReached> {
     try {
-      return await replication.wait(session, { ...target, after: isOfThisLog ? lastWriteAt : -1 })
+      return await this.mustBeReady().wait(session, this.conditionOf(session, target))
     } catch (error) {
       throw asClientError(error)
     }
+  }
+
+  reached(session: Session, target: WaitTarget): WaitReached {
+    return this.mustBeReady().reached(this.conditionOf(session, target))
+  }
+
+  private mustBeReady(): Replication {
+    if (this.replication === null) throw new ClientError('LOADING Redis is loading the dataset in memory')
+    return this.replication
+  }
+
+  private conditionOf({ lastWriteAt }: Session, target: WaitTarget): WaitCondition {
+    const isOfThisLog = lastWriteAt <= this.options.engine.binlog.end.offset // a full sync since may have left a shorter one
+    return { ...target, after: isOfThisLog ? lastWriteAt : -1 }
   }
 
   metaSync(session: Session, args: readonly Bytes[]): Reply {

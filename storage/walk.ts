@@ -5,6 +5,8 @@
  *
  * and that holds for one LevelDB snapshot while `keyspace.epoch` stays. A step takes its snapshot and the epoch in one synchronous moment,
  * reads, and merges with memory as it is then, in one synchronous moment again. Where the epoch has moved it does all that once more.
+ * A batch may be down before its checkpoint has landed in memory: what it writes is resident until then, new keys of it are listed, and its
+ * removals are tombstones, so the merge is the same with it and without.
  *
  * A key that exists all through a walk is found exactly once; one that comes or goes meanwhile, at most once. Nothing becomes resident.
  */
@@ -26,6 +28,7 @@ import {
   readRoot,
   rootRange,
 } from './records.ts'
+import { aTurn, readRange, type Steps, waitFor } from './steps.ts'
 import { Rope } from './values/rope.ts'
 
 /** What TYPE calls a value. */
@@ -101,36 +104,36 @@ export function keyAfter(key: Bytes): Bytes {
 }
 
 /**
- * One step: looks at up to `count` keys, live or not. A database that has been dropped has no keys. Rejects with StoreNotOpenError.
+ * One step: looks at up to `count` keys, live or not. A database that has been dropped has no keys. Throws StoreNotOpenError.
  *
  * New keys are sorted in first, with turns for others in between. That ends though others go on creating keys, since each piece also makes
  * up for those that came during the turn before. With `ahead`, small steps share what they read.
  */
-export function walk(db: Database, range: KeyRange, count: number, ahead?: ReadAhead): Promise<WalkStep> {
+export function walk(db: Database, range: KeyRange, count: number, ahead?: ReadAhead): Steps<WalkStep> {
   return walkOneStep(db, range, count, 'forward', ahead)
 }
 
 /** One step from the end of the range towards its start. */
-export function walkBack(db: Database, range: KeyRange, count: number): Promise<WalkStep> {
+export function walkBack(db: Database, range: KeyRange, count: number): Steps<WalkStep> {
   return walkOneStep(db, range, count, 'backward')
 }
 
-async function walkOneStep(db: Database, range: KeyRange, count: number, order: Order, ahead?: ReadAhead): Promise<WalkStep> {
+function* walkOneStep(db: Database, range: KeyRange, count: number, order: Order, ahead?: ReadAhead): Steps<WalkStep> {
   const { keyspace } = db
   let piece = SETTLE_KEYS
   while (db.droppedIn === 0 && db.keyCount > 0) {
     if (!settle(db, piece)) {
       const before = db.newKeys.pendingCount
-      await new Promise((resolve) => setImmediate(resolve))
+      yield* waitFor(aTurn)
       piece = SETTLE_KEYS + Math.max(0, db.newKeys.pendingCount - before)
       continue
     }
-    // No await between the last key settled, the epoch and the snapshot.
+    // Nothing is waited for between the last key settled, the epoch and the snapshot.
     const { epoch } = keyspace
     const known = ahead?.find(db, range, count) ?? null
     if (known !== null) return merge(db, range, count, known, order)
     const isShared = ahead !== undefined && count < READ_AHEAD_KEYS
-    const stored = await readStored(db, range, count, isShared ? READ_AHEAD_KEYS : count, order)
+    const stored = yield* readStored(db, range, count, isShared ? READ_AHEAD_KEYS : count, order)
     if (keyspace.epoch !== epoch) continue
     if (stored === null) throw new StoreNotOpenError('the database is being reopened')
     if (isShared) ahead.keep(db, epoch, range, stored, stored.length < count)
@@ -145,44 +148,35 @@ function settle(db: Database, count: number): boolean {
   return db.newKeys.settle(count) && frozenSettled
 }
 
-/** All steps of a walk. */
-export async function* walkAll(db: Database, range: KeyRange): AsyncGenerator<readonly WalkedKey[]> {
+/** All steps of a walk, the keys of each being shown to `visit`. */
+export function* walkAll(db: Database, range: KeyRange, visit: (keys: readonly WalkedKey[]) => void): Steps<void> {
   for (let next: Bytes | null = range.from; next !== null; ) {
-    const step: WalkStep = await walk(db, { ...range, from: next }, WALK_KEYS)
-    yield step.keys
+    const step: WalkStep = yield* walk(db, { ...range, from: next }, WALK_KEYS)
+    visit(step.keys)
     next = step.next
   }
 }
 
 /** The first and the last key that LevelDB has of a database; null where it has none. A hint: they may be deleted or expired. */
-export async function storedEdges(db: Database): Promise<readonly [first: Bytes, last: Bytes] | null> {
-  const first = await readStored(db, ALL_KEYS, 1, 1, 'forward')
-  const last = await readStored(db, ALL_KEYS, 1, 1, 'backward')
+export function* storedEdges(db: Database): Steps<readonly [first: Bytes, last: Bytes] | null> {
+  const first = yield* readStored(db, ALL_KEYS, 1, 1, 'forward')
+  const last = yield* readStored(db, ALL_KEYS, 1, 1, 'backward')
   const [from, to] = [first?.[0]?.key, last?.[0]?.key]
   return from === undefined || to === undefined ? null : [from, to]
 }
 
 /** The first `count` roots of the range (the last, backwards) and up to `most` where they come along; fewer only where it has no more. Null
  *  when LevelDB was closed meanwhile. */
-async function readStored(db: Database, range: KeyRange, count: number, most: number, order: Order) {
-  const found: WalkedKey[] = []
+function* readStored(db: Database, range: KeyRange, count: number, most: number, order: Order): Steps<readonly WalkedKey[] | null> {
+  const bounds = rootRange(db.id, range.from, range.before)
+  const limited = { ...bounds, limit: most, ...(order === 'backward' ? { reverse: true as const } : {}) }
   try {
-    const bounds = rootRange(db.id, range.from, range.before)
-    const iterator = db.keyspace.records.iterate({ ...bounds, limit: most, ...(order === 'backward' ? { reverse: true } : {}) })
-    try {
-      while (found.length < count) {
-        const records = await iterator.next(most - found.length)
-        if (records.length === 0) break
-        for (const [recordKey, value] of records) found.push(storedKeyOf(recordKey, value))
-      }
-    } finally {
-      await iterator.close()
-    }
+    const records = yield* readRange(db.keyspace.records, limited, count)
+    return records.map(([recordKey, value]) => storedKeyOf(recordKey, value))
   } catch (error) {
     if (isNotOpen(error)) return null
     throw error
   }
-  return found
 }
 
 function storedKeyOf(recordKey: Buffer, value: Buffer): WalkedKey {

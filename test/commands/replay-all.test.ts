@@ -8,7 +8,8 @@ import { connection } from '../../commands/connection.ts'
 import { databasesDigest } from '../../commands/debug-digest.ts'
 import { ClientError } from '../../commands/errors.ts'
 import type { Bytes } from '../../storage/bytes.ts'
-import { ALL_KEYS, walkAll } from '../../storage/walk.ts'
+import { runLater } from '../../storage/steps.ts'
+import { ALL_KEYS, type WalkedKey, walkAll } from '../../storage/walk.ts'
 import { dataFamilies } from '../support/data-families.ts'
 import { type Harness, harness } from '../support/executor-harness.ts'
 import { FIELD_WRITES, makeRequest, READS, WRITES } from '../support/request-grammar.ts'
@@ -28,11 +29,12 @@ const isDrastic = (form: Bytes) => /^(FLUSHDB|SWAPDB|DEL)/.test(form)
 async function contentOf({ keyspace }: Harness): Promise<Bytes> {
   const deadlines: Bytes[] = []
   for (const db of keyspace.databases.slice(0, DATABASES)) {
-    for await (const keys of walkAll(db, ALL_KEYS)) {
+    const note = (keys: readonly WalkedKey[]) => {
       for (const { key } of keys) deadlines.push(`${db.index} ${key} ${db.lookup(key)?.expireAt}`)
     }
+    await runLater(walkAll(db, ALL_KEYS, note))
   }
-  return `${await databasesDigest(keyspace)}\n${deadlines.join('\n')}`
+  return `${await runLater(databasesDigest(keyspace))}\n${deadlines.join('\n')}`
 }
 
 /** One that follows a log: under a configuration of its own. */

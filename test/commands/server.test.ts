@@ -7,6 +7,7 @@ import { persistence } from '../../commands/persistence.ts'
 import { OK, type Reply, type SimpleString, type Verbatim } from '../../commands/reply.ts'
 import { server as serverCommands } from '../../commands/server.ts'
 import type { Keyspace } from '../../storage/keyspace.ts'
+import { runLater } from '../../storage/steps.ts'
 import { FakeServer } from '../support/fake-server.ts'
 import { FakeSession } from '../support/fake-session.ts'
 import { harness as commandHarness, runCommand } from '../support/run-command.ts'
@@ -28,7 +29,8 @@ function harness() {
     const found = server.table.find(args[0] as string)
     const context = new Context({ now: 0 } as Keyspace, server)
     context.session = session
-    return found?.runAsync?.(context, args as unknown as Args).catch((error: Error) => error) ?? new Error('not asynchronous')
+    if (found?.steps === undefined) throw new Error('it does not wait')
+    return runLater(found.steps(context, args as unknown as Args)).catch((error: Error) => error)
   }
   return { server, session, run, refusal, runAsync }
 }

@@ -4,6 +4,7 @@ import { strings } from '../../commands/strings.ts'
 import { CommandTable } from '../../commands/table.ts'
 import { Prefetcher } from '../../server/prefetch.ts'
 import { ReadAhead } from '../../storage/read-ahead.ts'
+import { runLater } from '../../storage/steps.ts'
 import { ALL_KEYS, walk } from '../../storage/walk.ts'
 import { Disk, Engine, nextTurn } from '../support/engine.ts'
 import { checkMemory, checkStored } from '../support/engine-invariants.ts'
@@ -87,7 +88,7 @@ test('walks and prefetches that a full sync has overtaken bring nothing of the o
     isNew = hasSwapped
     const [db, begunBefore] = [keyspace.database(0), !hasSwapped]
     for (const known of [undefined, ahead]) {
-      const walked = walk(db, ALL_KEYS, 10, known).then(({ keys }) => {
+      const walked = runLater(walk(db, ALL_KEYS, 10, known)).then(({ keys }) => {
         if (db === keyspace.database(0)) return
         assert.equal(keys, [])
         if (begunBefore) overtaken++
@@ -102,7 +103,7 @@ test('walks and prefetches that a full sync has overtaken bring nothing of the o
   assert.is(keyspace.database(0).residentKeys, 0)
   assert.is(replica.run('GET', 'k1'), null)
   assert.equal(
-    (await walk(keyspace.database(0), ALL_KEYS, 10, ahead)).keys.map(({ key }) => key),
+    (await runLater(walk(keyspace.database(0), ALL_KEYS, 10, ahead))).keys.map(({ key }) => key),
     ['only here'],
   )
   checkMemory(keyspace)

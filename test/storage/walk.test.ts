@@ -2,8 +2,9 @@ import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { Checkpoint } from '../../storage/checkpoint.ts'
 import type { Database } from '../../storage/database.ts'
-import { Keyspace } from '../../storage/keyspace.ts'
+import type { Keyspace } from '../../storage/keyspace.ts'
 import { ReadAhead } from '../../storage/read-ahead.ts'
+import { runLater } from '../../storage/steps.ts'
 import {
   ALL_KEYS,
   type KeyRange,
@@ -16,16 +17,9 @@ import {
   walkAll,
   walkBack,
 } from '../../storage/walk.ts'
+import { evictAll, KeyStorm, NOW, newKeyspace } from '../support/key-storm.ts'
 import { MemoryRecords } from '../support/memory-records.ts'
-import { type Seeded, seeded } from '../support/seed.ts'
-
-const NOW = 1_700_000_000_000
-
-function newKeyspace(records = new MemoryRecords()): Keyspace {
-  const keyspace = new Keyspace(records, 4, { deleted() {}, fieldsDeleted() {} })
-  keyspace.setClock(NOW)
-  return keyspace
-}
+import { seeded } from '../support/seed.ts'
 
 async function checkpoint(keyspace: Keyspace): Promise<void> {
   const one = new Checkpoint(keyspace, { offset: 0, crc: 0 })
@@ -33,19 +27,13 @@ async function checkpoint(keyspace: Keyspace): Promise<void> {
   await one.write()
 }
 
+const walked = (...args: Parameters<typeof walk>) => runLater(walk(...args))
+const walkedBack = (...args: Parameters<typeof walkBack>) => runLater(walkBack(...args))
+
 async function keysOf(db: Database, range: KeyRange = ALL_KEYS): Promise<string[]> {
   const found: string[] = []
-  for await (const keys of walkAll(db, range)) found.push(...keys.map(({ key }) => key))
+  await runLater(walkAll(db, range, (keys) => found.push(...keys.map(({ key }) => key))))
   return found
-}
-
-/** Makes everything clean leave memory. */
-function evictAll(keyspace: Keyspace): void {
-  for (const db of keyspace.databases) {
-    for (let rounds = 0; rounds < 3; rounds++) {
-      db.residents.sweep(2 * db.residents.length, keyspace.landedGeneration, Number.POSITIVE_INFINITY)
-    }
-  }
 }
 
 test('keys in memory, on disk and in both come in order, each once', async () => {
@@ -85,15 +73,15 @@ test('a step ends where it has looked at as many keys as it was told to', async 
   const db = keyspace.database(0)
   for (let i = 0; i < 10; i++) db.set(`k${i}`, '')
   db.delete('k1')
-  const first = await walk(db, ALL_KEYS, 4)
+  const first = await walked(db, ALL_KEYS, 4)
   assert.equal(
     first.keys.map(({ key }) => key),
     ['k0', 'k2', 'k3'],
   )
   assert.is(first.next, 'k3\0')
-  const rest = await walk(db, { from: first.next as string }, 6)
+  const rest = await walked(db, { from: first.next as string }, 6)
   assert.is(rest.keys.length, 6)
-  assert.is((await walk(db, { from: rest.next ?? 'l' }, 6)).next, null)
+  assert.is((await walked(db, { from: rest.next ?? 'l' }, 6)).next, null)
 })
 
 test('keys past their deadline are left out, in memory and on disk', async () => {
@@ -107,7 +95,7 @@ test('keys past their deadline are left out, in memory and on disk', async () =>
   await checkpoint(keyspace)
   evictAll(keyspace)
   assert.equal(await keysOf(db), ['later', 'never'])
-  const { keys } = await walk(db, ALL_KEYS, 9)
+  const { keys } = await walked(db, ALL_KEYS, 9)
   assert.equal(keys[0], { key: 'later', expireAt: NOW + 1000, type: 'string' })
 })
 
@@ -124,8 +112,8 @@ test('a prefix bounds a walk, whatever bytes it is of', async () => {
   evictAll(keyspace)
   assert.equal(await keysOf(db, prefixRange('a\xff')), ['a\xff', 'a\xff\xff', 'a\xff\xffb'])
   assert.equal(await keysOf(db, prefixRange('\xff')), ['\xff', '\xff\xff', '\xff\xffz'])
-  assert.equal(await storedEdges(db), ['', '\xff\xffz'])
-  assert.is(await storedEdges(keyspace.database(1)), null)
+  assert.equal(await runLater(storedEdges(db)), ['', '\xff\xffz'])
+  assert.is(await runLater(storedEdges(keyspace.database(1))), null)
 })
 
 test('a walk back goes from the end of its range to the start', async () => {
@@ -137,20 +125,20 @@ test('a walk back goes from the end of its range to the start', async () => {
   for (const key of ['aa', 'd', 'e']) db.set(key, '')
   db.delete('b')
   const namesOf = (step: WalkStep) => step.keys.map(({ key }) => key)
-  const first = await walkBack(db, ALL_KEYS, 3)
+  const first = await walkedBack(db, ALL_KEYS, 3)
   assert.equal(namesOf(first), ['e', 'd', 'c'])
-  const rest = await walkBack(db, { from: '', before: first.next as string }, 9)
+  const rest = await walkedBack(db, { from: '', before: first.next as string }, 9)
   assert.equal([namesOf(rest), rest.next], [['aa', 'a'], null])
-  assert.equal(namesOf(await walkBack(db, { from: 'aa', before: 'd' }, 9)), ['c', 'aa'])
-  assert.equal(namesOf(await walkBack(db, { from: 'd', before: 'b' }, 9)), [])
+  assert.equal(namesOf(await walkedBack(db, { from: 'aa', before: 'd' }, 9)), ['c', 'aa'])
+  assert.equal(namesOf(await walkedBack(db, { from: 'd', before: 'b' }, 9)), [])
 })
 
 test('a walk of a database that is dropped ends', async () => {
   const keyspace = newKeyspace()
   const db = keyspace.database(0)
   for (let i = 0; i < 100; i++) db.set(`k${i}`, '')
-  const { next } = await walk(db, ALL_KEYS, 10)
-  const step = walk(db, { from: next as string }, 10)
+  const { next } = await walked(db, ALL_KEYS, 10)
+  const step = walked(db, { from: next as string }, 10)
   keyspace.flush(0)
   keyspace.database(0).set('other', '')
   assert.equal(await step, { keys: [], next: null })
@@ -168,7 +156,7 @@ test('a walk ends though keys are created all the time', async () => {
     if (writing) setImmediate(write)
   }
   write()
-  const { keys } = await walk(db, { from: 'k' }, WALK_KEYS)
+  const { keys } = await walked(db, { from: 'k' }, WALK_KEYS)
   writing = false
   assert.is(keys.length, WALK_KEYS)
 })
@@ -189,7 +177,7 @@ test('small steps that read ahead read seldom, and see what changes in memory al
   const ahead = new ReadAhead()
   const found: string[] = []
   for (let next: string | null = ''; next !== null; ) {
-    const step = await walk(db, { from: next }, 10, ahead)
+    const step = await walked(db, { from: next }, 10, ahead)
     found.push(...step.keys.map(({ key }) => key))
     next = step.next
     if (found.length === 50) {
@@ -203,7 +191,7 @@ test('small steps that read ahead read seldom, and see what changes in memory al
   await checkpoint(keyspace)
   db.delete('k100')
   await checkpoint(keyspace)
-  const { keys } = await walk(db, ALL_KEYS, 2, ahead)
+  const { keys } = await walked(db, ALL_KEYS, 2, ahead)
   assert.equal(
     keys.map(({ key }) => key),
     ['k101', 'k102'],
@@ -217,141 +205,16 @@ test('a walk while LevelDB is closed says so', async () => {
   keyspace.database(0).set('k', '')
   await records.close()
   let error: unknown
-  await walk(keyspace.database(0), ALL_KEYS, 10).catch((reason) => {
+  await walked(keyspace.database(0), ALL_KEYS, 10).catch((reason) => {
     error = reason
   })
   assert.ok(error instanceof StoreNotOpenError)
 })
 
-/** A keyspace under random change, beside a model of it, with a checkpoint always somewhere on its way. */
-class Storm {
-  readonly records: MemoryRecords
-  readonly keyspace: Keyspace
-  /** By database id: key to deadline (0: none). */
-  readonly model = new Map<number, Map<string, number>>()
-  /** Keys that have been created, deleted or expired since this was last emptied, by database id: `id key`. */
-  readonly changed = new Set<string>()
-  private readonly seed: Seeded
-  private inFlight: Checkpoint | null = null
-  private landing: Promise<unknown> | null = null
-  private now = NOW
-  private checkpoints = 0
-
-  constructor(seed: Seeded) {
-    this.seed = seed
-    this.records = new MemoryRecords({ random: seed.random })
-    this.keyspace = newKeyspace(this.records)
-  }
-
-  live(db: Database): Map<string, number> {
-    let keys = this.model.get(db.id)
-    if (keys === undefined) {
-      keys = new Map()
-      this.model.set(db.id, keys)
-    }
-    return keys
-  }
-
-  /** One random thing happens. */
-  async act(): Promise<void> {
-    const { integer } = this.seed
-    const dice = integer(100)
-    if (dice < 40) this.create()
-    else if (dice < 65) this.remove()
-    else if (dice < 75) this.expire()
-    else if (dice < 82) this.passTime()
-    else if (dice < 83) this.flush()
-    else if (dice < 85) this.keyspace.swap(integer(2), integer(2))
-    else if (dice < 90) evictAll(this.keyspace)
-    else await this.checkpointSome()
-  }
-
-  private db(): Database {
-    return this.keyspace.database(this.seed.integer(10) === 0 ? 1 : 0)
-  }
-
-  private key(): string {
-    return `k${this.seed.integer(200)}`
-  }
-
-  private create(): void {
-    const db = this.db()
-    const key = this.key()
-    const keys = this.live(db)
-    if (!keys.has(key)) this.changed.add(`${db.id} ${key}`)
-    db.set(key, 'x'.repeat(this.seed.integer(20)))
-    keys.set(key, 0)
-  }
-
-  private remove(): void {
-    const db = this.db()
-    const key = this.key()
-    const was = this.live(db).delete(key)
-    if (was) this.changed.add(`${db.id} ${key}`)
-    assert.is(db.delete(key), was, `DEL ${key}`)
-  }
-
-  private expire(): void {
-    const db = this.db()
-    const key = this.key()
-    const entry = db.find(key)
-    if (entry === undefined) return
-    const deadline = this.now + 1 + this.seed.integer(500)
-    db.setDeadline(entry, deadline)
-    this.live(db).set(key, deadline)
-  }
-
-  private passTime(): void {
-    this.now += this.seed.integer(100)
-    this.keyspace.setClock(this.now)
-    for (const [id, keys] of this.model) {
-      for (const [key, deadline] of keys) {
-        if (deadline === 0 || deadline > this.now) continue
-        keys.delete(key)
-        this.changed.add(`${id} ${key}`)
-      }
-    }
-  }
-
-  private flush(): void {
-    const index = this.seed.integer(4) === 0 ? 0 : 1
-    this.keyspace.flush(index)
-  }
-
-  /** Freezes, encodes a few, writes, or finds that nothing of it was written. */
-  private async checkpointSome(): Promise<void> {
-    const { integer } = this.seed
-    if (this.inFlight === null) {
-      await this.land()
-      this.inFlight = new Checkpoint(this.keyspace, { offset: ++this.checkpoints, crc: 0 })
-      return
-    }
-    if (!this.inFlight.encodeSome(1 + integer(60))) return
-    const checkpoint = this.inFlight
-    if (integer(5) === 0) assert.is(checkpoint.settle(), null)
-    else {
-      this.records.holdWrites()
-      const landing = checkpoint.write()
-      for (let i = integer(10); i > 0; i--) this.create()
-      for (let i = integer(10); i > 0; i--) this.remove()
-      this.records.releaseWrites()
-      if (integer(2) === 0) await landing
-      else this.landing = landing
-    }
-    this.inFlight = null
-  }
-
-  /** Waits for the write on its way. */
-  async land(): Promise<void> {
-    await this.landing
-    this.landing = null
-  }
-}
-
 test('every key that is there throughout a walk is found once, and none that was gone before', async () => {
   const seed = seeded('walks')
   for (let round = 0; round < 40; round++) {
-    const storm = new Storm(seed)
+    const storm = new KeyStorm(seed)
     for (let i = seed.integer(400); i > 0; i--) await storm.act()
     await storm.land()
     const db = storm.keyspace.database(0)
@@ -364,8 +227,8 @@ test('every key that is there throughout a walk is found once, and none that was
       for (let next: string | null = isBack ? '\xff' : ''; next !== null; ) {
         const count = 1 + seed.integer(40)
         const step: Promise<WalkStep> = isBack
-          ? walkBack(db, { from: '', before: next }, count)
-          : walk(db, { from: next }, count, round % 2 === 0 ? ahead : undefined)
+          ? walkedBack(db, { from: '', before: next }, count)
+          : walked(db, { from: next }, count, round % 2 === 0 ? ahead : undefined)
         for (let i = seed.integer(12); i > 0; i--) await storm.act()
         const { keys, next: following } = await step
         found.push(...keys.map(({ key }) => key))

@@ -10,6 +10,7 @@ import type {
   ShutdownOptions,
   StatisticsPort,
   StoragePort,
+  WaitReached,
   WaitTarget,
 } from '../../commands/ports.ts'
 import { NO_REPLY, OK, type Reply } from '../../commands/reply.ts'
@@ -104,7 +105,7 @@ class FakeReplication implements ReplicationPort {
   /** Thrown by the next call. */
   refusal: Error | null = null
   /** What WAIT finds. */
-  waited: { readonly local: number; readonly replicas: number } = { local: 0, replicas: 0 }
+  waited: WaitReached = { local: 0, replicas: 0 }
 
   follow(host: Bytes, port: number, how: 'from where we are' | 'full sync'): Reply {
     return this.call('follow', host, port, how)
@@ -134,8 +135,13 @@ class FakeReplication implements ReplicationPort {
     return this.call('purgeLogsTo', offset)
   }
 
-  async wait(session: Session, target: WaitTarget): Promise<{ readonly local: number; readonly replicas: number }> {
+  async wait(session: Session, target: WaitTarget): Promise<WaitReached> {
     this.call('wait', session.id, target)
+    return this.waited
+  }
+
+  reached(session: Session, target: WaitTarget): WaitReached {
+    this.call('reached', session.id, target)
     return this.waited
   }
 

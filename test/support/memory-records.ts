@@ -34,6 +34,12 @@ export interface WriteFault {
   readonly landsAtReopen?: boolean
 }
 
+/** A write that waits to be told to go on. */
+interface HeldWrite {
+  decide(): void
+  tell(): void
+}
+
 export interface MemoryRecordsOptions {
   /** Lets iterators return fewer records than asked for, as LevelDB's do. */
   readonly random?: Random
@@ -52,7 +58,7 @@ export class MemoryRecords implements RecordStore {
   /** Iterators and snapshots are void after a reopen. */
   private openings = 0
   private readonly inFlight: Changes[] = []
-  private held: (() => void)[] | undefined
+  private held: HeldWrite[] | undefined
   private fault: (WriteFault & { after: number; failedReopens: number }) | undefined
   private backgroundError: Error | undefined
   private landing: Changes | undefined
@@ -99,7 +105,15 @@ export class MemoryRecords implements RecordStore {
   releaseWrites(): void {
     const held = this.held ?? []
     this.held = undefined
-    for (const end of held) end()
+    for (const { decide, tell } of held) {
+      decide()
+      tell()
+    }
+  }
+
+  /** Does the pending writes, of which nobody hears until they are released. */
+  landHeldWrites(): void {
+    for (const { decide } of this.held ?? []) decide()
   }
 
   get heldWrites(): number {
@@ -172,6 +186,13 @@ export class MemoryRecords implements RecordStore {
     }
   }
 
+  readRangeSync(range: RecordRange, count: number): readonly (readonly [key: Buffer, value: Buffer])[] {
+    this.mustBeOpen()
+    const found = select(this.rows, range)
+    const size = this.random === undefined ? found.length : count + Math.floor(this.random() * (found.length - count + 1))
+    return found.slice(0, Math.max(count, size)).map(([key, value]) => [bufferOf(key), Buffer.from(value)] as const)
+  }
+
   async compact(_range: RecordRange): Promise<void> {}
 
   async clear(range: RecordRange): Promise<void> {
@@ -217,17 +238,28 @@ export class MemoryRecords implements RecordStore {
       this.mustBeOpen()
       this.inFlight.push(changes)
       this.onWrite?.()
-      const end = () => {
-        const error = this.takeFault(changes)
+      let isDecided = false
+      let error: Error | undefined
+      const decide = () => {
+        if (isDecided) return
+        isDecided = true
+        error = this.takeFault(changes)
         this.inFlight.splice(this.inFlight.indexOf(changes), 1)
         if (error === undefined) this.see(changes, state)
         this.onWrite?.()
+      }
+      const tell = () => {
         if (this.inFlight.length === 0) for (const wake of this.idle.splice(0)) wake()
         if (error === undefined) resolve()
         else reject(error)
       }
-      if (this.held === undefined) setImmediate(end)
-      else this.held.push(end)
+      if (this.held !== undefined) this.held.push({ decide, tell })
+      else {
+        setImmediate(() => {
+          decide()
+          tell()
+        })
+      }
     })
   }
 

@@ -1,0 +1,144 @@
+/**
+ * Reads ranges of LevelDB while the main thread stands still. classic-level iterates asynchronously only, so a thread of its own does it, on the
+ * same database (which must have been opened with `multithreading`): a request goes to it as a message, the main thread sleeps until the
+ * answer is there. The thread is started by the first read and keeps no process alive.
+ *
+ *   main thread   post request -> Atomics.wait ------------------------------> take the answer from the port
+ *   reader                        iterate -> post answer -> Atomics.notify
+ *
+ * An answer is all records in one buffer that changes hands: keyLength(4) valueLength(4) key value ...
+ */
+import { MessageChannel, type MessagePort, receiveMessageOnPort, Worker } from 'node:worker_threads'
+import type { RecordRange } from './record-store.ts'
+
+export interface ReaderOptions {
+  readonly path: string
+  readonly port: MessagePort
+  /** Counts answers. */
+  readonly signal: Int32Array<SharedArrayBuffer>
+}
+
+export interface ReaderRequest {
+  readonly id: number
+  readonly from: Uint8Array
+  readonly before: Uint8Array
+  readonly reverse: boolean
+  /** -1: none. */
+  readonly limit: number
+  readonly count: number
+}
+
+export interface ReaderAnswer {
+  readonly id: number
+  readonly records: ArrayBuffer | null
+  readonly error: { readonly code: string | undefined; readonly message: string } | null
+}
+
+export type RecordPair = readonly [key: Buffer, value: Buffer]
+
+/** Longer than any disk takes that still works. */
+const PATIENCE_MS = 60_000
+
+interface Reader {
+  readonly worker: Worker
+  readonly port: MessagePort
+  readonly signal: Int32Array<SharedArrayBuffer>
+}
+
+export class RecordReader {
+  private readonly path: string
+  private readonly patienceMs: number
+  private reader: Reader | null = null
+  private ending: Promise<unknown> = Promise.resolve()
+  private lastId = 0
+
+  constructor(path: string, patienceMs = PATIENCE_MS) {
+    this.path = path
+    this.patienceMs = patienceMs
+  }
+
+  get isRunning(): boolean {
+    return this.reader !== null
+  }
+
+  /** The first records of a range: at least `count`, and up to the range's limit where they come along; fewer only where it has no more. Throws
+   *  what LevelDB says, and when the thread does not answer in time. */
+  read(range: RecordRange, count: number): readonly RecordPair[] {
+    this.reader ??= this.start()
+    const { from, before, reverse = false, limit = 0 } = range
+    const request: ReaderRequest = { id: ++this.lastId, from, before, reverse, limit: limit === 0 ? -1 : limit, count }
+    this.reader.port.postMessage(request)
+    const { records, error } = this.answer(this.reader, request.id)
+    if (error !== null) throw Object.assign(new Error(error.message), error.code === undefined ? {} : { code: error.code })
+    return unpackRecords(records as ArrayBuffer)
+  }
+
+  /** Ends the thread, and with it its hold on the database; the next read starts another. */
+  async close(): Promise<void> {
+    this.stop()
+    await this.ending
+  }
+
+  private start(): Reader {
+    const { port1: port, port2 } = new MessageChannel()
+    const signal = new Int32Array(new SharedArrayBuffer(4))
+    const workerData: ReaderOptions = { path: this.path, port: port2, signal }
+    const worker = new Worker(new URL('./record-reader-worker.js', import.meta.url), { workerData, transferList: [port2], execArgv: [] })
+    const reader = { worker, port, signal }
+    worker.unref()
+    // Should it die, the read that waits for it runs out of time, and the next starts another.
+    const gone = () => {
+      if (this.reader === reader) this.stop()
+    }
+    worker.on('error', gone)
+    worker.on('exit', gone)
+    return reader
+  }
+
+  private stop(): void {
+    if (this.reader === null) return
+    const { worker, port } = this.reader
+    this.reader = null
+    port.close()
+    this.ending = Promise.all([this.ending, worker.terminate()])
+  }
+
+  private answer({ port, signal }: Reader, id: number): ReaderAnswer {
+    for (;;) {
+      const seen = Atomics.load(signal, 0)
+      const answer = receiveMessageOnPort(port)?.message as ReaderAnswer | undefined
+      if (answer?.id === id) return answer
+      if (answer !== undefined) continue
+      if (Atomics.wait(signal, 0, seen, this.patienceMs) !== 'timed-out') continue
+      this.stop()
+      throw new Error(`LevelDB has not been read within ${this.patienceMs} ms`)
+    }
+  }
+}
+
+export function packRecords(records: readonly RecordPair[]): ArrayBuffer {
+  let sizeBytes = 0
+  for (const [key, value] of records) sizeBytes += 8 + key.length + value.length
+  const packed = Buffer.from(new ArrayBuffer(sizeBytes))
+  let at = 0
+  for (const [key, value] of records) {
+    packed.writeUInt32BE(key.length, at)
+    packed.writeUInt32BE(value.length, at + 4)
+    key.copy(packed, at + 8)
+    value.copy(packed, at + 8 + key.length)
+    at += 8 + key.length + value.length
+  }
+  return packed.buffer as ArrayBuffer
+}
+
+function unpackRecords(packed: ArrayBuffer): RecordPair[] {
+  const bytes = Buffer.from(packed)
+  const records: RecordPair[] = []
+  for (let at = 0; at < bytes.length; ) {
+    const valueAt = at + 8 + bytes.readUInt32BE(at)
+    const end = valueAt + bytes.readUInt32BE(at + 4)
+    records.push([bytes.subarray(at + 8, valueAt), bytes.subarray(valueAt, end)])
+    at = end
+  }
+  return records
+}
