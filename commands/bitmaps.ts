@@ -99,12 +99,14 @@ const bitcount = command({
   keys: firstKey('RO', 'access'),
   history: [['7.0.0', 'Added the `BYTE|BIT` option.']],
   run({ db }, args) {
+    const entry = db.read(args[1])
+    if (entry === undefined) return 0
+    const value = requireString(entry)
     if (args.length === 3 || args.length > 5) throw syntaxError()
     const isWhole = args.length === 2
     const first = isWhole ? 0 : requireClampedInteger(args[2])
     const last = isWhole ? -1 : requireClampedInteger(args[3])
     const unitBits = requireUnit(args[4]) === 'bit' ? 1 : 8
-    const value = stringOrEmpty(db.read(args[1]))
     const range = rangeWithin(first, last, (value.length * 8) / unitBits)
     return range === null ? 0 : countBits(value, range.start * unitBits, range.end * unitBits)
   },
@@ -136,10 +138,10 @@ const bitpos = command({
   run({ db }, args) {
     const bit = requireClampedInteger(args[2])
     if (bit !== 0 && bit !== 1) throw clientError('ERR The bit argument must be 1 or 0.')
-    const { first, last, unitBits } = searchRangeOf(args)
     const entry = db.read(args[1])
     if (entry === undefined) return bit === 1 ? -1 : 0
     const value = requireString(entry)
+    const { first, last, unitBits } = searchRangeOf(args)
     const range = clampedRange(first, last ?? -1, (value.length * 8) / unitBits)
     if (range === null) return -1
     const found = findBit(value, bit, range.start * unitBits, range.end * unitBits)

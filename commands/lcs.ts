@@ -1,4 +1,5 @@
 /** The longest common subsequence, by the table of the lengths of those of all prefixes. */
+import type { Entry } from '../storage/entry.ts'
 import { type StringValue, stringBuffer } from '../storage/values/string.ts'
 import { Options, requireClampedInteger } from './args.ts'
 import { type Args, type Command, command, keyRange } from './command.ts'
@@ -32,16 +33,17 @@ const lcs = command({
   flags: ['readonly'],
   keys: [keyRange(1, 2, 1, 'RO', 'access')],
   run(context, args) {
-    const first = operand(context, args[1])
-    const second = operand(context, args[2])
+    const { db } = context
+    const [one, other] = [db.read(args[1]), db.read(args[2])] // both, before either is judged
+    const first = operand(one)
+    const second = operand(other)
     const options = optionsOf(args)
     requireTableSize(context, first, second)
     return compare(stringBuffer(first), stringBuffer(second), options)
   },
 })
 
-function operand({ db }: Context, key: string): StringValue {
-  const entry = db.read(key)
+function operand(entry: Entry | undefined): StringValue {
   const value = entry === undefined ? '' : stringOf(entry)
   if (value === null) throw clientError('ERR The specified keys must contain string values')
   return value

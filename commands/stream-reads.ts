@@ -99,8 +99,12 @@ const xread = command({
     for (let i = 0; i < keyCount; i++) {
       const stream = streams[i]
       const id = ids[i] as Bytes
+      if (stream === undefined) {
+        context.db.missed(args[keysAt + i] as Bytes) // again: Redis looks twice
+        continue
+      }
       // What is above the last id that is there has not come yet, whatever the last id ever was.
-      if (stream === undefined || stream.size === 0 || id >= stream.lastId || id >= stream.lastPresentId) continue
+      if (stream.size === 0 || id >= stream.lastId || id >= stream.lastPresentId) continue
       const rank = stream.countUpTo(id)
       served.push(args[keysAt + i] as Bytes, entriesReply(stream, rank, Math.min(count, stream.size - rank), 'forward'))
     }

@@ -55,7 +55,10 @@ test('BITPOS knows the zeros after the end only where no end is given', () => {
   assert.is(error('BITPOS', 'a', '2'), 'ERR The bit argument must be 1 or 0.')
   assert.is(error('BITPOS', 'a', '0', '1', '2', 'WORD'), 'ERR syntax error')
   assert.is(error('BITCOUNT', 'a', '0'), 'ERR syntax error')
-  assert.is(error('BITCOUNT', 'none', '0', 'x'), 'ERR value is not an integer or out of range')
+  assert.is(error('BITCOUNT', 'a', '0', 'x'), 'ERR value is not an integer or out of range')
+  // Where there is no key, nothing is said about the range.
+  assert.is(plain('BITCOUNT', 'none', '0', 'x'), 0)
+  assert.is(plain('BITPOS', 'none', '0', '1', '2', 'WORD'), 0)
 })
 
 /** A string of random density, now and then a long one. */
