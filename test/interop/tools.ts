@@ -1,4 +1,4 @@
-/** Real programs of Redis, where they are installed. */
+/** Real programs of others, where they are installed. */
 import { execFileSync, spawn } from 'node:child_process'
 
 const { HAYPILE_REQUIRE_INTEROP } = process.env
@@ -9,7 +9,7 @@ export function haveTools(what: string, ...programs: readonly string[]): boolean
   const missing = programs.filter((program) => !isInstalled(program))
   if (missing.length === 0) return true
   if (HAYPILE_REQUIRE_INTEROP === '1') throw new Error(`${what}: ${missing.join(', ')} not installed, and HAYPILE_REQUIRE_INTEROP is 1`)
-  console.log(`SKIPPED ${what}: ${missing.join(', ')} not installed (Debian: redis-server, redis-tools)`)
+  console.log(`SKIPPED ${what}: ${missing.join(', ')} not installed (Debian: redis-server, redis-sentinel, redis-tools, haproxy)`)
   return false
 }
 
