@@ -60,6 +60,8 @@ export class Executor {
   gate: Gate = () => null
   /** The same question without holding anybody: whether a command that has waited for its keys can run now. */
   isOpen: (runtime: CommandRuntime, args: readonly Bytes[], client: Client) => boolean = () => true
+  /** Why a part of a unit is refused, or null: what one before it has done to this node, since nothing is held in the middle of a unit. */
+  refusal: (runtime: CommandRuntime, args: readonly Bytes[], client: Client) => Bytes | null = () => null
   monitors = 0
   /** Monotonic time at the end of the last command, ms. */
   clockMs = 0
@@ -244,6 +246,8 @@ export class Executor {
 
   /** Runs a request as part of the unit under way. An error is a reply as others are. */
   runPart(runtime: CommandRuntime, client: Client, args: Bytes[]): Reply {
+    const refusal = runtime.isWrite && this.gated !== 'none' ? this.refusal(runtime, args, client) : null
+    if (refusal !== null) return this.refusePart(runtime, refusal)
     this.context.mayBlock = false
     const reply = this.perform(runtime, client, args, null, 0, 0)
     const now = this.monotonicMs()
@@ -251,6 +255,12 @@ export class Executor {
     this.partMs = now
     if (this.monitors > 0 && runtime.isShown) this.hooks.monitor(client, args)
     return reply
+  }
+
+  private refusePart(runtime: CommandRuntime, text: Bytes): ErrorReply {
+    runtime.statistics.rejected++
+    this.hooks.failed(text)
+    return new ErrorReply(text)
   }
 
   private runSync(runtime: CommandRuntime, client: Client, args: Bytes[], raw: Buffer | null, start: number, end: number): Outcome {

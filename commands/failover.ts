@@ -35,7 +35,8 @@ const failover = command({
   syntax: 'FAILOVER [TO host port [FORCE]] [ABORT] [TIMEOUT milliseconds]',
   arity: -1,
   flags: ['admin', 'noscript', 'stale'],
-  run({ server }, args) {
+  run({ server, units }, args) {
+    units.settle()
     if (args.length === 2 && isToken(args[1], 'abort')) return server.replication.abortFailover()
     return server.replication.failover(readOptions(args))
   },

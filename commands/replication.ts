@@ -14,16 +14,18 @@ const ADMINISTRATION: readonly CommandFlag[] = ['admin', 'noscript', 'stale', 'n
 const invalidPort = () => clientError('ERR Invalid master port')
 
 /** Port 0 is taken, as by Redis: a replica of nobody for now. Unlike Redis, a word that cannot be the name of a host is not. */
-function follow(name: Bytes, { server, session }: Context, args: Args): Reply {
+function follow(name: Bytes, { server, session, units }: Context, args: Args): Reply {
   const isForced = args.length === 4
   if (args.length > 4 || (isForced && !isToken(args[3], 'force'))) throw wrongArity(name)
   if (isToken(args[1], 'no') && isToken(args[2], 'one')) {
     if (isForced) throw syntaxError()
+    units.settle()
     return server.replication.leave()
   }
   if (session.peer === 'replica') throw clientError('ERR Command is not valid when client is a replica.')
   const port = requireSafeInteger(args[2], 0, 65535, invalidPort)
   if (!isHost(args[1])) throw clientError('ERR Invalid master host')
+  units.settle()
   return server.replication.follow(args[1], port, isForced ? 'full sync' : 'from where we are')
 }
 
@@ -80,7 +82,10 @@ const clearReplicationId = command({
   syntax: 'CLEARREPLICATIONID',
   arity: 1,
   flags: ADMINISTRATION,
-  run: ({ server }) => server.replication.clearReplicationId(),
+  run({ server, units }) {
+    units.settle()
+    return server.replication.clearReplicationId()
+  },
 })
 
 const SEGMENT = /^(\d{20})\.log$/

@@ -277,8 +277,9 @@ export class Replication {
 
   /** What is in the open group belongs to the role that there was until now. Throws Refusal. */
   private commit(): void {
-    if (this.options.storage.commit() === 'stalled')
-      throw new Refusal('ERR', 'the last writes are not in the binlog yet: try again when there is room on the disk')
+    if (this.options.storage.commit() === 'written') return
+    this.options.changed() // what the same client does next must know of it
+    throw new Refusal('ERR', 'the last writes are not in the binlog yet: try again when there is room on the disk')
   }
 
   private linkChanged(): void {

@@ -71,6 +71,7 @@ export class Gates {
     this.table = table
     this.later = later
     executor.gate = (runtime, args, client) => this.ask(runtime, args, client)
+    executor.refusal = (runtime, args, client) => this.refusal(runtime, args, client)
     executor.isOpen = (runtime, args, client) => this.isOpen(runtime, args, client)
     executor.gated = 'all'
   }
@@ -159,6 +160,11 @@ export class Gates {
     if (this.verdictOf(runtime, args, client) === null) return true
     this.noteReasons()
     return false
+  }
+
+  private refusal(runtime: CommandRuntime, args: readonly Bytes[], client: Client): Bytes | null {
+    const verdict = this.verdict(runtime, args, client)
+    return verdict === 'hold' ? null : verdict
   }
 
   /** What has come up since the last look, so that its going is seen. */

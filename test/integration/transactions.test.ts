@@ -1,6 +1,7 @@
 /** Transactions as they are seen from outside: what stands in their way, and how a client in one is shown. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
+import { assertEqual, fieldOf, follow, fullSyncs, inStep, startReplica, stopAll } from '../support/replicated-servers.ts'
 import { RunningServer, until } from '../support/running-server.ts'
 import { type WireClient, WireError, type WireReply } from '../support/wire-client.ts'
 
@@ -111,5 +112,92 @@ test('a transaction is logged once, and replayed and replicated as a whole', asy
   await replica.stop()
   await master.stop()
 })
+
+test('SLAVEOF in a transaction: what came before it is of the master, what comes after it is refused, and the binlogs agree', async () => {
+  const one = await RunningServer.start()
+  const two = await startReplica(one.port)
+  await inStep(one, two)
+  await one.call('SET', 'before', '0')
+  const client = await one.connect()
+  const replies = await client.pipeline([
+    ['MULTI'],
+    ['SET', 'a', '1'],
+    ['INCR', 'a'],
+    ['REPLICAOF', '127.0.0.1', '0'],
+    ['SET', 'b', '2'],
+    ['GET', 'a'],
+    ['ROLE'],
+    ['EXEC'],
+  ])
+  const exec = replies.at(-1) as readonly WireReply[]
+  assert.equal(exec.slice(0, 5), ['OK', 2, 'OK', new WireError(READONLY), '2'])
+  assert.equal((exec[5] as readonly WireReply[]).slice(0, 3), ['slave', '127.0.0.1', 0])
+  await one.restart('SIGKILL') // the role was stored before the reply
+  assert.is(await fieldOf(one, 'role'), 'slave')
+  assert.equal(await one.call('MGET', 'before', 'a', 'b'), ['0', '2', null])
+  await until('the replica to have it', async () => (await two.call('GET', 'a')) === '2')
+  const promotion = await two.connect()
+  assert.equal((await promotion.pipeline([['MULTI'], ['REPLICAOF', 'NO', 'ONE'], ['GET', 'a'], ['EXEC']])).at(-1), ['OK', '2'])
+  assert.is(await promotion.call('SET', 'c', '3'), 'OK')
+  await follow(one, two)
+  await assertEqual(two, one)
+  assert.is(await fullSyncs(two), 0)
+  assert.is(await one.call('GET', 'c'), '3')
+  await client.close()
+  await promotion.close()
+  await stopAll(one, two)
+})
+
+test('SLAVEOF, and back again, in one transaction leaves what was written under both roles', () =>
+  withServer(async (server, client) => {
+    const replies = await client.pipeline([
+      ['MULTI'],
+      ['SET', 'a', '1'],
+      ['SLAVEOF', '127.0.0.1', '0'],
+      ['SET', 'a', '2'],
+      ['SLAVEOF', 'NO', 'ONE'],
+      ['APPEND', 'a', '3'],
+      ['CLEARREPLICATIONID'],
+      ['APPEND', 'a', '4'],
+      ['EXEC'],
+    ])
+    assert.equal(replies.at(-1), ['OK', 'OK', new WireError(READONLY), 'OK', 2, 'OK', 3])
+    await server.restart('SIGKILL')
+    assert.is(await server.call('GET', 'a'), '134')
+  }))
+
+test('FAILOVER in a transaction takes along what was written before it and after it', async () => {
+  const one = await RunningServer.start()
+  const two = await startReplica(one.port)
+  await inStep(one, two)
+  const client = await one.connect()
+  const exec = (await client.pipeline([['MULTI'], ['SET', 'a', '1'], ['FAILOVER'], ['SET', 'b', '2'], ['EXEC']])).at(-1)
+  assert.equal(exec, ['OK', 'OK', 'OK'])
+  await until('the roles to be changed', async () => (await fieldOf(two, 'role')) === 'master' && (await fieldOf(one, 'role')) === 'slave')
+  await assertEqual(two, one)
+  assert.equal(await two.call('MGET', 'a', 'b'), ['1', '2'])
+  assert.is(await fullSyncs(two), 0)
+  await client.close()
+  await stopAll(one, two)
+})
+
+test('CLIENT KILL in a transaction ends other clients, and its own only after the reply', () =>
+  withServer(async (server, client) => {
+    const other = await server.connect()
+    await until(
+      'nobody else to be there',
+      async () =>
+        String(await client.call('CLIENT', 'LIST'))
+          .trim()
+          .split('\n').length === 2,
+    )
+    const spared = await client.pipeline([['MULTI'], ['CLIENT', 'KILL', 'TYPE', 'normal'], ['EXEC']])
+    assert.equal(spared.at(-1), [1])
+    await other.closed
+    const last = client.pipeline([['MULTI'], ['CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'no'], ['SET', 'a', '1'], ['EXEC']])
+    assert.equal((await last).at(-1), [1, 'OK'])
+    await client.closed
+    assert.is(await server.call('GET', 'a'), '1')
+  }))
 
 test.run()
