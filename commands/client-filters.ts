@@ -23,9 +23,9 @@ export function requireClientType(word: Bytes): ClientType {
   return found[1]
 }
 
-/** None of this version subscribes to anything. */
-export function typeOf({ peer }: Session): ClientType {
-  return peer === 'client' ? 'normal' : peer
+export function typeOf({ peer, subscriptions }: Session): ClientType {
+  if (peer !== 'client') return peer
+  return subscriptions === null ? 'normal' : 'pubsub'
 }
 
 interface KillFilters {

@@ -26,8 +26,9 @@ const ping = command({
   arity: -1,
   flags: ['fast'],
   tips: ['request_policy:all_shards', 'response_policy:all_succeeded'],
-  run(_context, args) {
+  run({ session }, args) {
     if (args.length > 2) throw wrongArity('ping')
+    if (session.subscriptions !== null && session.resp === 2) return ['pong', args[1] ?? '']
     return args.length === 2 ? args[1] : PONG
   },
 })
@@ -176,6 +177,7 @@ const reset = command({
     if (session.peer !== 'client') throw clientError('ERR can only reset normal client connections')
     if (session.monitoring) server.clients.stopMonitoring(session)
     endTransaction(session, units.watches)
+    server.pubsub.forget(session)
     session.database = 0
     session.resp = 2
     session.name = ''

@@ -24,6 +24,8 @@ export class Context {
   declare units: Units
   /** What is logged instead of the request, in order; null where the request itself is. */
   effects: Bytes[][] | null = null
+  /** The command is to be logged though it has changed nothing. */
+  isLogged = false
   /** Whether a client may be blocked. Not so in replay, and where a command is part of a larger unit. */
   mayBlock = false
   /** Whether a command that reads may change what it read, as PFCOUNT does. Not so on a replica, nor while the log takes nothing. */

@@ -140,6 +140,7 @@ export class Executor {
 
   /** A client has gone: nothing of it is waited for or watched. */
   forget(client: Client): void {
+    this.server.pubsub.forget(client)
     this.blockedClients.forget(client)
     endTransaction(client, this.units.watches)
   }
@@ -163,6 +164,9 @@ export class Executor {
     if (!client.user.isUnrestricted) {
       const refusal = this.refusalByAcl(runtime, client, args)
       if (refusal !== null) return this.refuse(runtime, client, refusal)
+    }
+    if (client.subscriptions !== null && client.resp === 2 && !runtime.isForSubscribers) {
+      return this.refuse(runtime, client, onlyForSubscribers(runtime.command.name))
     }
     if (this.gated !== 'none' && (runtime.mayWrite || this.gated === 'all' || client.transaction !== null)) {
       const verdict = this.gate(runtime, args, client)
@@ -283,6 +287,7 @@ export class Executor {
     context.session = client
     context.db = keyspace.database(client.database)
     context.effects = null
+    context.isLogged = false
     context.mayChange = this.gated === 'none'
     const { index } = context.db
     let reply: Reply
@@ -291,7 +296,7 @@ export class Executor {
     } catch (error) {
       return this.failedRun(runtime, error, keyspace.changes !== before)
     }
-    if (keyspace.changes !== before) {
+    if (keyspace.changes !== before || context.isLogged) {
       if (this.units.current === null) client.lastWriteAt = this.groupStart() // of a larger unit when it is over
       const log = this.units.current ?? this.group
       if (context.hasEffects) context.logEffects(log, index)
@@ -370,6 +375,9 @@ export class Executor {
 function runAtOnce({ steps }: Command, context: Context, args: Bytes[]): Reply {
   return runNow((steps as NonNullable<typeof steps>)(context, args as unknown as Args))
 }
+
+const onlyForSubscribers = (name: Bytes): Bytes =>
+  `ERR Can't execute '${name}': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are allowed in this context`
 
 /** The first words of a POST request's lines. */
 function isHttp(name: Bytes): boolean {

@@ -6,6 +6,7 @@ import type { Bytes } from '../storage/bytes.ts'
 import type { Random } from '../storage/clock.ts'
 import type { ScanCursors } from '../storage/scan-cursors.ts'
 import type { Acl } from './acl/acl.ts'
+import type { PubSub } from './pub-sub.ts'
 import type { Reply } from './reply.ts'
 import type { Session } from './session.ts'
 import type { CommandTable } from './table.ts'
@@ -15,6 +16,7 @@ export interface ServerPort {
   readonly config: ConfigPort
   readonly clients: ClientsPort
   readonly acl: Acl
+  readonly pubsub: PubSub
   readonly slowlog: SlowlogPort
   readonly latency: LatencyPort
   readonly statistics: StatisticsPort
@@ -160,6 +162,8 @@ export interface WaitReached {
 
 export interface ReplicationPort {
   readonly isReplica: boolean
+  /** Whether what is published has to be logged: there are replicas, and the log takes it. */
+  readonly passesOn: boolean
   /** SLAVEOF host port; throws ClientError. */
   follow(host: Bytes, port: number, how: 'from where we are' | 'full sync'): Reply
   /** SLAVEOF NO ONE */

@@ -22,6 +22,7 @@ export type Reply =
   | MapReply
   | SetReply
   | Push
+  | Message
   | Verbatim
   | BulkChunks
   | NullArray
@@ -86,6 +87,17 @@ export class SetReply {
 /** RESP3 push; in RESP2 an array. */
 export class Push {
   readonly items: readonly Reply[]
+
+  constructor(items: readonly Reply[]) {
+    this.items = items
+  }
+}
+
+/** A push that many are told: the encoder keeps what it has made of it. */
+export class Message {
+  readonly items: readonly Reply[]
+  /** By protocol version: the encoder's. */
+  readonly encoded: (Bytes | undefined)[] = []
 
   constructor(items: readonly Reply[]) {
     this.items = items

@@ -14,6 +14,8 @@ export interface CommandRuntime {
   /** Whether it is run at once between MULTI and EXEC, not queued. */
   readonly isForTransactions: boolean
   readonly noMulti: boolean
+  /** Whether a client of RESP2 that is subscribed may run it. */
+  readonly isForSubscribers: boolean
   readonly minimum: number
   /** Exact number of words, or -1. */
   readonly exact: number
@@ -29,6 +31,8 @@ export interface CommandCounters {
 
 const KNOWN_SPELLINGS = 2000
 const FOR_TRANSACTIONS = new Set(['multi', 'exec', 'discard', 'watch', 'quit', 'reset'])
+const SUBSCRIBING = ['subscribe', 'psubscribe', 'ssubscribe', 'unsubscribe', 'punsubscribe', 'sunsubscribe']
+const FOR_SUBSCRIBERS = new Set([...SUBSCRIBING, 'ping', 'quit', 'reset'])
 
 export class Runtimes {
   private readonly table: CommandTable
@@ -73,6 +77,7 @@ function runtimeOf(command: Command, statistics: CommandCounters): CommandRuntim
     noAuth: has('no_auth'),
     isForTransactions: FOR_TRANSACTIONS.has(command.name),
     noMulti: has('no_multi'),
+    isForSubscribers: FOR_SUBSCRIBERS.has(command.name),
     minimum: Math.abs(command.arity),
     exact: command.arity > 0 ? command.arity : -1,
     statistics,

@@ -4,6 +4,8 @@
  */
 import type { Bytes } from '../storage/bytes.ts'
 import type { User } from './acl/user.ts'
+import type { Subscriptions } from './pub-sub.ts'
+import type { Message } from './reply.ts'
 import type { Transaction } from './transaction.ts'
 import type { Watch } from './watches.ts'
 
@@ -24,6 +26,8 @@ export class SessionState {
   noEvict = false
   noTouch = false
   monitoring = false
+  /** Null while it is subscribed to nothing. */
+  subscriptions: Subscriptions | null = null
   /** Between MULTI and EXEC. */
   transaction: Transaction | null = null
   /** What WATCH has named. */
@@ -50,6 +54,8 @@ export interface Session extends SessionState {
   /** For CLIENT LIST, in bytes. */
   queryBufferBytes(): number
   outputBufferBytes(): number
+  /** Sends a message, whatever CLIENT REPLY says; while a command of this session runs, after its reply. */
+  push(message: Message): void
   /** Ends the connection: `now` drops what is unsent, `after-reply` sends it first. */
   close(how: 'now' | 'after-reply'): void
 }

@@ -20,9 +20,9 @@ export function describeClient(session: Session, wallMs: number, state: 'blocked
     ['idle', secondsSince(session.lastActiveMs, wallMs)],
     ['flags', flagsOf(session, state)],
     ['db', session.database],
-    ['sub', 0],
-    ['psub', 0],
-    ['ssub', 0],
+    ['sub', session.subscriptions?.channel.size ?? 0],
+    ['psub', session.subscriptions?.pattern.size ?? 0],
+    ['ssub', session.subscriptions?.shard.size ?? 0],
     ['multi', session.transaction?.requests.length ?? -1],
     ['qbuf', queryBytes],
     ['qbuf-free', 0],
@@ -49,12 +49,13 @@ function secondsSince(thenMs: number, wallMs: number): number {
   return Math.max(0, Math.floor((wallMs - thenMs) / 1000))
 }
 
-/** O: a monitor, S: a replica, M: the master, x: in a transaction, b: blocked, d: a watched key has changed, U: on a Unix socket, e: spared by eviction, T: does not touch keys; N: none of these. */
+/** O: a monitor, S: a replica, M: the master, P: subscribed, x: in a transaction, b: blocked, d: a watched key has changed, U: on a Unix socket, e: spared by eviction, T: does not touch keys; N: none of these. */
 function flagsOf(session: Session, state: 'blocked' | 'free'): string {
   let flags = ''
   if (session.monitoring) flags += 'O'
   else if (session.peer === 'replica') flags += 'S'
   if (session.peer === 'master') flags += 'M'
+  if (session.subscriptions !== null) flags += 'P'
   if (session.transaction !== null) flags += 'x'
   if (state === 'blocked') flags += 'b'
   if (session.watch?.isBroken === true) flags += 'd'

@@ -23,8 +23,8 @@ export interface ConnectionHost {
   readonly acl: Acl
   /** For input that has not run, bytes; 0 means none. */
   queryLimitBytes: number
-  /** For unsent replies. Replaced as a whole when the configuration changes. */
-  outputLimit: UnsentLimit
+  /** For unsent replies, by what the client is. Replaced as a whole when the configuration changes. */
+  outputLimits: { readonly normal: UnsentLimit; readonly pubsub: UnsentLimit }
   received(bytes: number): void
   sent(bytes: number): void
   /** The same of binlog bytes that a replica is fed. */
@@ -54,14 +54,14 @@ export class OutputLimit {
   }
 
   /** Whether there is any limit. */
-  get isSet(): boolean {
-    const { hard, soft } = this.host.outputLimit
+  isSetFor(what: 'normal' | 'pubsub'): boolean {
+    const { hard, soft } = this.host.outputLimits[what]
     return hard > 0 || soft > 0
   }
 
   /** To be asked while there are unsent replies. */
-  isPassed(unsentBytes: number): boolean {
-    const { hard, soft, softSeconds } = this.host.outputLimit
+  isPassed(what: 'normal' | 'pubsub', unsentBytes: number): boolean {
+    const { hard, soft, softSeconds } = this.host.outputLimits[what]
     const now = this.host.monotonicMs()
     if (soft > 0 && unsentBytes > soft) this.softSince ||= now
     else this.softSince = 0

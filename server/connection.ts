@@ -8,13 +8,14 @@
 import type { Socket } from 'node:net'
 import type { User } from '../commands/acl/user.ts'
 import type { Client } from '../commands/executor.ts'
-import type { Reply } from '../commands/reply.ts'
+import type { Message, Reply } from '../commands/reply.ts'
 import { SessionState } from '../commands/session.ts'
 import type { Bytes } from '../storage/bytes.ts'
+import { ColdRequests } from './cold-requests.ts'
 import { type ConnectionHost, OutputLimit } from './connection-host.ts'
 import { ReplicaPeer } from './replica-peer.ts'
 import { type Chunks, ReplyBuffer, writeChunks } from './reply-buffer.ts'
-import { encodeError, encodeReply } from './reply-encoder.ts'
+import { encodeError, encodeMessage, encodeReply } from './reply-encoder.ts'
 import { ProtocolError, RequestDecoder } from './request-decoder.ts'
 import { SealedReplies } from './sealed-replies.ts'
 import type { TurnClient } from './turn.ts'
@@ -48,10 +49,7 @@ export class Connection extends SessionState implements Client, TurnClient {
   private held = false
   /** A request that a gate has kept. */
   private kept: Bytes[] | null = null
-  /** Requests that have been decoded and wait for their keys to be read. */
-  private queue: Bytes[][] = []
-  /** The queue was full before the decoder was empty. */
-  private moreToDecode = false
+  private readonly cold = new ColdRequests()
   private readonly replies = new ReplyBuffer()
   private readonly sealed = new SealedReplies()
   private touched = false
@@ -59,6 +57,9 @@ export class Connection extends SessionState implements Client, TurnClient {
   private ended = false
   private readingPaused = false
   private readonly outputLimit: OutputLimit
+  /** A request of this client is being run; what it is to be told meanwhile comes after the reply. */
+  private isRunning = false
+  private readonly pushes: Message[] = []
 
   constructor(socket: Socket, id: number, host: ConnectionHost, address: { remote: string; local: string; isUnix: boolean }) {
     super()
@@ -131,6 +132,15 @@ export class Connection extends SessionState implements Client, TurnClient {
   replyError(text: Bytes): void {
     if (this.replyMode === 'on') this.text(encodeError(text))
     else this.muted()
+  }
+
+  push(message: Message): void {
+    if (this.isRunning) {
+      this.pushes.push(message)
+      return
+    }
+    this.text(encodeMessage(message, this.resp))
+    if (this.replies.bytes > TURN_OUTPUT_BYTES) this.checkLimits()
   }
 
   /** Adds encoded text: replies, pushes, monitor lines. */
@@ -211,9 +221,10 @@ export class Connection extends SessionState implements Client, TurnClient {
   private send(chunks: Chunks): void {
     if (this.closing === 'closed') return
     const { socket } = this
-    if (this.outputLimit.isSet) {
+    const what = this.outputClass
+    if (this.outputLimit.isSetFor(what)) {
       const unsent = chunks.reduce((sum, chunk) => sum + chunk.length, socket.writableLength)
-      if (this.outputLimit.isPassed(unsent)) {
+      if (this.outputLimit.isPassed(what, unsent)) {
         this.cutOff(unsent, 'output')
         return
       }
@@ -233,11 +244,15 @@ export class Connection extends SessionState implements Client, TurnClient {
     this.holdFor('output')
   }
 
-  /** Looked at now and then, for the soft limit. */
+  private get outputClass(): 'normal' | 'pubsub' {
+    return this.subscriptions === null ? 'normal' : 'pubsub'
+  }
+
+  /** Looked at now and then, for the soft limit; and while much is pushed. */
   checkLimits(): void {
     if (this.replica !== null) return // is sent no more than it takes
-    const unsent = this.socket.writableLength
-    if (unsent > 0 && this.outputLimit.isPassed(unsent)) this.cutOff(unsent, 'output')
+    const unsent = this.outputBufferBytes()
+    if (unsent > 0 && this.outputLimit.isPassed(this.outputClass, unsent)) this.cutOff(unsent, 'output')
   }
 
   private drained(): void {
@@ -271,48 +286,36 @@ export class Connection extends SessionState implements Client, TurnClient {
 
   /** With keys that may be on disk only: decodes what has arrived, reads what it will need in one go, then runs it. */
   private pumpCold(): void {
-    const { host, decoder, queue } = this
+    const { host, decoder, cold } = this
     try {
-      while (queue.length < host.prefetcher.maxRequests) {
-        const args = decoder.next()
-        if (args === null) break
-        queue.push(args)
-      }
+      cold.fill(decoder, host.prefetcher.maxRequests)
     } catch (error) {
-      this.runQueue()
+      this.runCold()
       this.protocolError(error)
       return
     }
-    this.moreToDecode = queue.length >= host.prefetcher.maxRequests
-    decoder.retain()
-    const reading = host.prefetcher.start(this.database, queue)
+    const reading = host.prefetcher.start(this.database, cold.requests)
     if (reading === null) {
-      this.runQueue()
+      this.runCold()
       return
     }
     this.holdFor('async')
     void reading.then(() => this.asyncDone())
   }
 
-  private runQueue(): void {
-    const { queue } = this
-    this.queue = []
-    let next = 0
-    while (next < queue.length && !this.held && this.closing === 'no') this.run(queue[next++] as Bytes[], null, 0, 0)
-    if (next < queue.length) this.queue = queue.slice(next)
-    else if (this.moreToDecode && !this.held && this.closing === 'no') this.pumpAgain()
-  }
-
-  /** Goes on with what the decoder still has, without growing the stack. */
-  private pumpAgain(): void {
-    this.moreToDecode = false
-    this.holdFor('async')
+  private runCold(): void {
+    const mayRun = () => !this.held && this.closing === 'no'
+    if (!this.cold.run(mayRun, (args) => this.run(args, null, 0, 0))) return
+    this.holdFor('async') // goes on without growing the stack
     setImmediate(() => this.asyncDone())
   }
 
   private run(args: Bytes[], raw: Buffer | null, start: number, end: number): void {
     const { host } = this
+    this.isRunning = true
     const outcome = host.executor.execute(this, args, raw, start, end)
+    this.isRunning = false
+    if (this.pushes.length > 0) for (const message of this.pushes.splice(0)) this.push(message)
     if (outcome === 'waiting') this.holdFor('async')
     else if (outcome === 'held') {
       this.kept = args
@@ -335,7 +338,7 @@ export class Connection extends SessionState implements Client, TurnClient {
     const { kept } = this
     this.kept = null
     if (kept !== null) this.run(kept, null, 0, 0)
-    if (this.queue.length > 0 && !this.held) this.runQueue()
+    if (this.cold.requests.length > 0 && !this.held) this.runCold()
     if (this.held) return
     if (this.readingPaused) {
       this.readingPaused = false

@@ -87,7 +87,14 @@ export class Cron {
     const timeoutMs = config.number('timeout') * 1000
     for (const client of clients.connections.values()) {
       client.checkLimits()
-      if (timeoutMs > 0 && wallMs - client.lastActiveMs > timeoutMs && !client.monitoring && !client.isHeld && client.replica === null)
+      if (
+        timeoutMs > 0 &&
+        wallMs - client.lastActiveMs > timeoutMs &&
+        !client.monitoring &&
+        client.subscriptions === null &&
+        !client.isHeld &&
+        client.replica === null
+      )
         client.close('now')
     }
   }

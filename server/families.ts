@@ -19,6 +19,7 @@ import { memory } from '../commands/memory.ts'
 import { objects } from '../commands/object.ts'
 import { persistence } from '../commands/persistence.ts'
 import { pikaScans } from '../commands/pika-scans.ts'
+import { publishing } from '../commands/publishing.ts'
 import { replication } from '../commands/replication.ts'
 import { replicationMessages } from '../commands/replication-messages.ts'
 import { scans } from '../commands/scan.ts'
@@ -27,6 +28,7 @@ import { slowlogCommands } from '../commands/slowlog.ts'
 import { stringNumbers } from '../commands/string-numbers.ts'
 import { stringRanges } from '../commands/string-ranges.ts'
 import { strings } from '../commands/strings.ts'
+import { subscriptions } from '../commands/subscriptions.ts'
 import { transactions } from '../commands/transactions.ts'
 import { waits } from '../commands/wait.ts'
 
@@ -47,6 +49,8 @@ export const families: readonly (readonly Command[])[] = [
   objects,
   databases,
   transactions,
+  subscriptions,
+  publishing,
   server,
   persistence,
   replication,

@@ -52,6 +52,8 @@ export interface ClientFigures {
   /** Keys that somebody waits for, and those of them whose end somebody waits for. */
   readonly awaitedKeys: number
   readonly awaitedKeysOrGone: number
+  /** Clients with a subscription of any kind. */
+  readonly subscribers: number
   /** Held by CLIENT PAUSE or because the disk cannot keep up. Redis counts such clients among the blocked ones. */
   readonly held: number
 }
@@ -103,6 +105,10 @@ export interface StatsFigures {
   readonly replicationOutputBytes: number
   readonly replicationInputPerSecond: number
   readonly replicationOutputPerSecond: number
+  /** Channels, patterns and shard channels that somebody is subscribed to. */
+  readonly channels: number
+  readonly patterns: number
+  readonly shardChannels: number
 }
 
 export interface ReplicationFigures {

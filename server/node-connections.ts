@@ -26,7 +26,7 @@ export function connectionHost(node: Node): ConnectionHost {
     limits,
     acl: node.acl,
     queryLimitBytes: 0,
-    outputLimit: config.bufferLimits().normal,
+    outputLimits: config.bufferLimits(),
     cutOff: (what) => {
       if (what === 'output') statistics.outputLimitDisconnections++
       else statistics.queryBufferLimitDisconnections++
@@ -63,7 +63,7 @@ export function connectionHost(node: Node): ConnectionHost {
     host.queryLimitBytes = bytes
   })
   config.onChange('client-output-buffer-limit', () => {
-    host.outputLimit = config.bufferLimits().normal
+    host.outputLimits = config.bufferLimits()
   })
   return host
 }

@@ -77,6 +77,7 @@ function clientFigures(node: Node): ClientFigures {
     timed: blockedClients.timedCount,
     awaitedKeys: awaited.all,
     awaitedKeysOrGone: awaited.orGone,
+    subscribers: node.pubsub.subscribers.size,
     held: node.gates.heldCount,
   }
 }
@@ -99,7 +100,7 @@ function persistenceFigures(node: Node): PersistenceFigures {
   }
 }
 
-function statsFigures({ statistics, engine, links, acl }: Node): StatsFigures {
+function statsFigures({ statistics, engine, links, acl, pubsub }: Node): StatsFigures {
   const { keyspace } = engine
   return {
     connectionsReceived: statistics.connectionsReceived,
@@ -129,6 +130,9 @@ function statsFigures({ statistics, engine, links, acl }: Node): StatsFigures {
     errorReplies: statistics.errorReplies,
     reads: statistics.reads,
     writes: statistics.writes,
+    channels: pubsub.channelCount,
+    patterns: pubsub.patternCount,
+    shardChannels: pubsub.shardCount,
   }
 }
 

@@ -5,7 +5,9 @@
 import { randomBytes } from 'node:crypto'
 import type { Acl } from '../commands/acl/acl.ts'
 import { Executor, type ExecutorHooks } from '../commands/executor.ts'
+import { KeyEventPublisher } from '../commands/key-event-publisher.ts'
 import type { ServerPort, ShutdownOptions } from '../commands/ports.ts'
+import { PubSub } from '../commands/pub-sub.ts'
 import { ErrorReply, NO_REPLY, type Reply } from '../commands/reply.ts'
 import { CommandTable } from '../commands/table.ts'
 import { HAYPILE_VERSION } from '../commands/version.ts'
@@ -65,6 +67,7 @@ export class Node implements ServerPort {
   readonly statistics: Statistics
   readonly clients: ClientRegistry
   readonly acl: Acl
+  readonly pubsub = new PubSub('muted')
   readonly storage: StorageFacade
   readonly replication: ReplicationFacade
   readonly engine: Storage
@@ -138,6 +141,9 @@ export class Node implements ServerPort {
       this.turn.waitForSync = policy === 'always'
     })
     followStorageSettings(config, engine)
+    const keyEvents = new KeyEventPublisher(this.pubsub)
+    keyspace.events = keyEvents
+    config.follow<Bytes>('notify-keyspace-events', (letters) => keyEvents.configure(letters))
     engine.onExpired = (milliseconds) => this.latency.add('expire-cycle', milliseconds)
   }
 
@@ -270,8 +276,7 @@ export class Node implements ServerPort {
     })
     this.recoveredKeys = engine.keyspace.keyCount
     startReplication(this)
-    this.gates.loading = false
-    this.gates.refresh()
+    this.setLoading(false)
     this.storage.sample()
     this.cron.start()
     const { groups, commands, milliseconds, cutBytes } = recovery
@@ -289,17 +294,22 @@ export class Node implements ServerPort {
     )
   }
 
+  /** While the log is replayed nobody is told of what it says: those who listened then have been told. */
+  private setLoading(isLoading: boolean): void {
+    this.gates.loading = isLoading
+    this.pubsub.isMuted = isLoading
+    this.gates.refresh()
+  }
+
   /** DEBUG RELOAD and LOADAOF. */
   private async reload(): Promise<void> {
     this.turn.end()
-    this.gates.loading = true
-    this.gates.refresh()
+    this.setLoading(true)
     this.links?.link.suspend()
     try {
       await this.engine.reload(replayer(this.executor, this.engine.keyspace))
     } finally {
-      this.gates.loading = false
-      this.gates.refresh()
+      this.setLoading(false)
       this.links?.link.resume()
     }
   }

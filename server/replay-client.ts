@@ -29,6 +29,7 @@ export class ReplayClient extends SessionState implements Client {
     this.close = close
   }
 
+  push(): void {}
   reply(): void {}
   replyError(): void {}
 }

@@ -45,6 +45,12 @@ export class ReplicationFacade implements ReplicationPort {
     return this.options.engine.role === 'replica'
   }
 
+  get passesOn(): boolean {
+    const { engine } = this.options
+    if (this.replication === null || this.isReplica || engine.stalled !== null || engine.diskLow) return false
+    return this.replication.master.hasReplicas && !this.replication.writesPaused
+  }
+
   follow(host: Bytes, port: number, how: 'from where we are' | 'full sync'): Reply {
     if (this.isSelf(host, port)) throw new ClientError('ERR The master ip:port and the slave ip:port are the same')
     return this.attempt((replication) => {

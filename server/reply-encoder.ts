@@ -11,6 +11,7 @@ import {
   Double,
   ErrorReply,
   MapReply,
+  Message,
   NoReply,
   NullArray,
   Push,
@@ -86,6 +87,8 @@ function encodeRare(reply: RareReply, resp: 2 | 3, out: ReplySink): void {
     encodeAll(resp === 3 ? `~${reply.members.length}\r\n` : arrayHead(reply.members.length), reply.members, resp, out)
   } else if (reply instanceof Push) {
     encodeAll(resp === 3 ? `>${reply.items.length}\r\n` : arrayHead(reply.items.length), reply.items, resp, out)
+  } else if (reply instanceof Message) {
+    out.text(encodeMessage(reply, resp))
   } else if (reply instanceof Double) {
     const digits = formatDouble(reply.value)
     out.text(resp === 3 ? `,${digits}\r\n` : bulk(digits))
@@ -107,6 +110,36 @@ function encodeRare(reply: RareReply, resp: 2 | 3, out: ReplySink): void {
     encodeAll('', reply.parts, resp, out)
   } else if (!(reply instanceof NoReply)) {
     encodeChunks(reply.length, [reply], out)
+  }
+}
+
+/** Encoded once for all who are told the same in the same protocol. */
+export function encodeMessage(message: Message, resp: 2 | 3): Bytes {
+  const known = message.encoded[resp]
+  if (known !== undefined) return known
+  const sink = new TextSink()
+  encodeAll(resp === 3 ? `>${message.items.length}\r\n` : arrayHead(message.items.length), message.items, resp, sink)
+  message.encoded[resp] = sink.out
+  return sink.out
+}
+
+/** Joins what it is given. */
+class TextSink implements ReplySink {
+  readonly gathers = false
+  out = ''
+
+  gather(): void {}
+
+  bulk(bytes: Bytes): void {
+    this.out += bulk(bytes)
+  }
+
+  text(part: Bytes): void {
+    this.out += part
+  }
+
+  chunk(buffer: Buffer): void {
+    this.out += buffer.latin1Slice()
   }
 }
 

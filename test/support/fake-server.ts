@@ -13,6 +13,7 @@ import type {
   WaitReached,
   WaitTarget,
 } from '../../commands/ports.ts'
+import { PubSub } from '../../commands/pub-sub.ts'
 import { NO_REPLY, OK, type Reply } from '../../commands/reply.ts'
 import type { Session } from '../../commands/session.ts'
 import { CommandTable } from '../../commands/table.ts'
@@ -100,6 +101,7 @@ class FakeStorage implements StoragePort {
 /** Answers OK to everything, and keeps what it was asked. */
 class FakeReplication implements ReplicationPort {
   isReplica = false
+  passesOn = false
   /** Name and arguments of each call. */
   readonly calls: (readonly unknown[])[] = []
   /** Thrown by the next call. */
@@ -180,6 +182,7 @@ export class FakeServer implements ServerPort {
   readonly config = new Config({ machine: { memoryBytes: 8 * 2 ** 30 } })
   readonly clients = new FakeClients()
   readonly acl: Acl
+  readonly pubsub = new PubSub()
   readonly slowlog = new Slowlog(this.config)
   readonly latency = new LatencyMonitor(this.config, this.clock)
   readonly statistics = new FakeStatistics()

@@ -1,5 +1,6 @@
 /** A client that is nobody: what commands see of a session, with nothing behind it. */
 import { openDefaultUser } from '../../commands/acl/user.ts'
+import type { Message } from '../../commands/reply.ts'
 import { type Peer, type Session, SessionState } from '../../commands/session.ts'
 
 export class FakeSession extends SessionState implements Session {
@@ -17,6 +18,13 @@ export class FakeSession extends SessionState implements Session {
   constructor(id = 1) {
     super()
     this.id = id
+  }
+
+  /** What it was told without asking. */
+  readonly pushed: Message[] = []
+
+  push(message: Message): void {
+    this.pushed.push(message)
   }
 
   queryBufferBytes(): number {

@@ -26,6 +26,7 @@ export function infoFigures(): InfoFigures {
       timed: 0,
       awaitedKeys: 0,
       awaitedKeysOrGone: 0,
+      subscribers: 0,
       held: 0,
     },
     memory: new Map([
@@ -75,6 +76,9 @@ export function infoFigures(): InfoFigures {
       replicationOutputBytes: 500,
       replicationInputPerSecond: 1024,
       replicationOutputPerSecond: 256,
+      channels: 0,
+      patterns: 0,
+      shardChannels: 0,
     },
     replication: {
       role: 'master',
