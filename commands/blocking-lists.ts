@@ -44,7 +44,7 @@ const blpop = command({
   syntax: 'BLPOP key [key ...] timeout',
   history: [['6.0.0', '`timeout` is interpreted as a double instead of an integer.']],
   arity: -3,
-  flags: ['write', 'noscript', 'blocking'],
+  flags: ['write', 'blocking'],
   keys: popKeys,
   run: (context, args) => popOrWait(context, 'left', args),
 })
@@ -60,7 +60,7 @@ const brpop = command({
   syntax: 'BRPOP key [key ...] timeout',
   history: [['6.0.0', '`timeout` is interpreted as a double instead of an integer.']],
   arity: -3,
-  flags: ['write', 'noscript', 'blocking'],
+  flags: ['write', 'blocking'],
   keys: popKeys,
   run: (context, args) => popOrWait(context, 'right', args),
 })
@@ -75,7 +75,7 @@ const blmove = command({
   complexity: 'O(1)',
   syntax: 'BLMOVE source destination <LEFT | RIGHT> <LEFT | RIGHT> timeout',
   arity: 6,
-  flags: ['write', 'denyoom', 'noscript', 'blocking'],
+  flags: ['write', 'denyoom', 'blocking'],
   keys: moveKeys,
   run(context, args) {
     const [, source, destination, whereFrom, whereTo] = args
@@ -103,7 +103,7 @@ const brpoplpush = command({
   replacedBy: '`BLMOVE` with the `RIGHT` and `LEFT` arguments',
   history: [['6.0.0', '`timeout` is interpreted as a double instead of an integer.']],
   arity: 4,
-  flags: ['write', 'denyoom', 'noscript', 'blocking'],
+  flags: ['write', 'denyoom', 'blocking'],
   keys: moveKeys,
   run(context, args) {
     const [, source, destination, timeout] = args

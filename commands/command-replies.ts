@@ -4,7 +4,7 @@ import type { Command, CommandFlag, KeyAccess, KeySpec } from './command.ts'
 import { type ArgumentDoc, argumentsOf } from './docs.ts'
 import { MapReply, type Reply, SetReply, SimpleString } from './reply.ts'
 
-/** In the order in which Redis shows them. */
+/** In the order in which Redis shows them; `may_replicate` it keeps to itself. */
 const FLAG_ORDER: readonly CommandFlag[] = [
   'write',
   'readonly',
@@ -19,7 +19,6 @@ const FLAG_ORDER: readonly CommandFlag[] = [
   'skip_slowlog',
   'fast',
   'no_auth',
-  'may_replicate',
   'no_mandatory_keys',
   'no_async_loading',
   'no_multi',

@@ -228,7 +228,7 @@ const waiting = {
   since: '5.0.0',
   complexity: 'O(log(N)) with N being the number of elements in the sorted set.',
   arity: -3,
-  flags: ['write', 'noscript', 'blocking', 'fast'],
+  flags: ['write', 'blocking', 'fast'],
   keys: [keyRange(1, -2, 1, 'RW', 'access', 'delete')],
   history: [['6.0.0', '`timeout` is interpreted as a double instead of an integer.']],
 } as const
