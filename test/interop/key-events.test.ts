@@ -1,5 +1,5 @@
 /** The keyspace events of Redis: the same requests, one after the other, report the same there and here, in the same order. */
-import { type ChildProcess, spawn } from 'node:child_process'
+import { spawn } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -11,71 +11,45 @@ import { objects } from '../../commands/object.ts'
 import type { Bytes } from '../../storage/bytes.ts'
 import { dataFamilies } from '../support/data-families.ts'
 import { BLOCKED_CASES, EVENT_CASES } from '../support/event-cases.ts'
-import { EventRecorder, eventText } from '../support/event-recorder.ts'
+import { EventRecorder } from '../support/event-recorder.ts'
 import { harness } from '../support/executor-harness.ts'
 import { makeRequest, READS, WRITES } from '../support/request-grammar.ts'
 import { freePort, until } from '../support/running-server.ts'
 import { type Seeded, seeded } from '../support/seed.ts'
-import { WireClient, type WireReply } from '../support/wire-client.ts'
+import { WatchedEvents } from '../support/watched-events.ts'
+import { WireClient } from '../support/wire-client.ts'
 import { haveTools } from './tools.ts'
 
 const REQUESTS = 20_000
 const BATCH = 50
 
-/** A redis-server, and what its keyspace events are request by request: after each, a message of our own is published that ends its events. */
-class WatchedRedis {
-  readonly client: WireClient
-  private readonly subscriber: WireClient
-  private readonly child: ChildProcess
-  private readonly directory: string
+interface WatchedRedis {
+  readonly port: number
+  readonly events: WatchedEvents
+  stop(): Promise<void>
+}
 
-  private constructor(child: ChildProcess, directory: string, client: WireClient, subscriber: WireClient) {
-    this.child = child
-    this.directory = directory
-    this.client = client
-    this.subscriber = subscriber
-  }
-
-  static async start(): Promise<WatchedRedis> {
-    const directory = mkdtempSync(join(tmpdir(), 'haypile-events-'))
-    const port = await freePort()
-    const words = ['--port', String(port), '--bind', '127.0.0.1', '--dir', directory, '--save', '', '--notify-keyspace-events', 'EAmn']
-    const child = spawn('redis-server', words, { stdio: 'ignore' })
-    process.on('exit', () => child.kill('SIGKILL'))
-    let client: WireClient | undefined
-    await until('redis-server to answer', async () => {
-      client = await WireClient.connect({ port }).catch(() => undefined)
-      return client !== undefined
-    })
-    const subscriber = await WireClient.connect({ port })
-    await subscriber.call('SUBSCRIBE', 'mark')
-    await subscriber.call('PSUBSCRIBE', '__keyevent@*')
-    return new WatchedRedis(child, directory, client as WireClient, subscriber)
-  }
-
-  async eventsOf(requests: readonly (readonly Bytes[])[]): Promise<string[][]> {
-    const replies = this.client.pipeline(requests.flatMap((words) => [words, ['PUBLISH', 'mark', '']]))
-    const all: string[][] = []
-    for (let events: string[] = []; all.length < requests.length; ) {
-      const message = (await this.subscriber.reply()) as readonly WireReply[]
-      if (message[0] === 'message') {
-        all.push(events)
-        events = []
-      } else {
-        const [, database, event] = /^__keyevent@(\d+)__:(.*)$/.exec(String(message[2])) as RegExpExecArray
-        events.push(eventText(Number(database), event as string, String(message[3])))
-      }
-    }
-    await replies
-    return all
-  }
-
-  async stop(): Promise<void> {
-    await Promise.all([this.client.close(), this.subscriber.close()])
-    const ended = new Promise((resolve) => this.child.on('close', resolve))
-    this.child.kill('SIGKILL')
-    await ended
-    rmSync(this.directory, { recursive: true })
+async function startRedis(): Promise<WatchedRedis> {
+  const directory = mkdtempSync(join(tmpdir(), 'haypile-events-'))
+  const port = await freePort()
+  const words = ['--port', String(port), '--bind', '127.0.0.1', '--dir', directory, '--save', '', '--notify-keyspace-events', 'EAmn']
+  const child = spawn('redis-server', words, { stdio: 'ignore' })
+  process.on('exit', () => child.kill('SIGKILL'))
+  let events: WatchedEvents | undefined
+  await until('redis-server to answer', async () => {
+    events = await WatchedEvents.of(port).catch(() => undefined)
+    return events !== undefined
+  })
+  return {
+    port,
+    events: events as WatchedEvents,
+    async stop() {
+      await events?.close()
+      const ended = new Promise((resolve) => child.on('close', resolve))
+      child.kill('SIGKILL')
+      await ended
+      rmSync(directory, { recursive: true })
+    },
   }
 }
 
@@ -140,16 +114,16 @@ function comparable(words: readonly Bytes[], events: readonly string[]): readonl
 if (haveTools('keyspace events', 'redis-server')) {
   let redis: WatchedRedis
   test.before(async () => {
-    redis = await WatchedRedis.start()
+    redis = await startRedis()
   })
   test.after(() => redis.stop())
   test.before.each(async () => {
-    await redis.client.call('FLUSHALL')
+    await redis.events.client.call('FLUSHALL')
   })
 
   for (const [family, cases] of Object.entries(EVENT_CASES)) {
     test(`redis-server reports the events of ${family} as we do`, async () => {
-      const found = await redis.eventsOf(cases.map(([request]) => request.split(' ')))
+      const found = await redis.events.eventsOf(cases.map(([request]) => request.split(' ')))
       for (const [index, [request, ...expected]] of cases.entries()) assert.equal(found[index], expected, request)
     })
   }
@@ -160,7 +134,7 @@ if (haveTools('keyspace events', 'redis-server')) {
     let compared = 0
     for (let sent = 0; sent < REQUESTS; sent += BATCH) {
       const requests = Array.from({ length: BATCH }, () => randomRequests(chance)).flat()
-      const theirs = await redis.eventsOf(requests)
+      const theirs = await redis.events.eventsOf(requests)
       for (const [index, words] of requests.entries()) {
         const events = comparable(words, await ours(words))
         compared += events.length
@@ -171,11 +145,13 @@ if (haveTools('keyspace events', 'redis-server')) {
   })
 
   test('what blocked clients get is reported in the same order', async () => {
-    const waiting = await WireClient.connect({ port: redis.client.socket.remotePort as number })
+    const waiting = await WireClient.connect({ port: redis.port })
     const eventsOfServing = async (blocking: string, ready: string): Promise<string[]> => {
       const reply = waiting.call(...blocking.split(' '))
-      await until('the client to be blocked', async () => /blocked_clients:1/.test(String(await redis.client.call('INFO', 'clients'))))
-      const [events] = await redis.eventsOf([ready.split(' ')])
+      await until('the client to be blocked', async () =>
+        /blocked_clients:1/.test(String(await redis.events.client.call('INFO', 'clients'))),
+      )
+      const [events] = await redis.events.eventsOf([ready.split(' ')])
       await reply
       return events as string[]
     }
