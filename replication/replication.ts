@@ -110,7 +110,7 @@ export class Replication {
   pauseWrites(why: 'failover' | 'shutdown', isPaused: boolean): void {
     if (isPaused) this.pauses.add(why)
     else this.pauses.delete(why)
-    this.options.storage.holdExpiry(this.writesPaused)
+    this.options.storage.holdExpiry('replication', this.writesPaused)
     this.options.changed()
   }
 

@@ -58,6 +58,7 @@ export class Gates {
   private readonly held = new Set<Connection>()
   private activeExpire = true
   private pausedUntilMs = 0
+  private isExpiryHeld = false
   private pausedWhat: 'all' | 'write' = 'all'
   private unwritten: Unwritten | null = null
   /** Why requests are asked about, one bit for each reason: as of the last look, and what clients were held for since. */
@@ -84,20 +85,18 @@ export class Gates {
   pause(untilMs: number, what: 'all' | 'write'): void {
     this.pausedWhat = this.pausedUntilMs > 0 && this.pausedWhat === 'all' ? 'all' : what
     this.pausedUntilMs = Math.max(this.pausedUntilMs, untilMs)
-    if (this.storage.isReady) this.storage.expiry.active = false
     this.refresh()
   }
 
   unpause(): void {
     this.pausedUntilMs = 0
-    if (this.storage.isReady) this.storage.expiry.active = this.activeExpire
     this.refresh()
   }
 
   /** DEBUG SET-ACTIVE-EXPIRE */
   setActiveExpire(active: boolean): void {
     this.activeExpire = active
-    this.storage.expiry.active = active && this.pausedUntilMs === 0
+    this.storage.expiry.active = active && !this.isExpiryHeld
   }
 
   /** Looks at everything again and lets held clients try soon. To be called after each turn, now and then, and when something has changed. */
@@ -108,6 +107,7 @@ export class Gates {
       return
     }
     if (storage.stalled === null) this.unwritten = null
+    this.holdExpiry()
     const before = this.reasons
     this.reasons = this.present()
     this.executor.gated = this.reasons === 0 ? 'none' : (this.reasons & ~WRITES_ONLY) === 0 ? 'writes' : 'all'
@@ -115,6 +115,15 @@ export class Gates {
     if ((before & ~this.reasons) === 0 || this.isRetryDue) return
     this.isRetryDue = true
     this.later(() => this.retry())
+  }
+
+  /** In a pause nothing is deleted because its time has come. One that begins in a transaction begins at its end. */
+  private holdExpiry(): void {
+    const isPaused = this.pausedUntilMs > 0
+    if (isPaused === this.isExpiryHeld || !this.storage.isReady || this.executor.units.current !== null) return
+    this.isExpiryHeld = isPaused
+    this.storage.holdExpiry('clients', isPaused)
+    this.storage.expiry.active = this.activeExpire && !isPaused
   }
 
   private retry(): void {

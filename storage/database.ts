@@ -141,6 +141,8 @@ export class Database {
   /** Makes a key of its tombstone or, where there is none, anew. */
   private make(tombstone: Entry | undefined, key: Bytes, value: Value | Buffer): Entry {
     let entry = tombstone
+    // A key past its deadline that was only hidden: what comes in its place comes after its end.
+    if (entry !== undefined && entry.value !== null) this.expire(entry)
     if (entry === undefined) {
       entry = new Entry(this, key, null)
       this.entries.add(entry)

@@ -29,11 +29,14 @@ export interface NodeRoleOptions {
   readonly fatal: (error: unknown) => void
 }
 
+/** Clients' writes are paused: by a handover or a shutdown, by CLIENT PAUSE. */
+export type ExpiryHold = 'replication' | 'clients'
+
 export class NodeRole {
   /** Why memory is not what the log says; null when it is. */
   distrusted: string | null = null
-  /** Nothing may be deleted for now, whatever the role. */
-  isExpiryHeld = false
+  /** Why nothing may be deleted for now, whatever the role. */
+  private readonly expiryHolds = new Set<ExpiryHold>()
   private readonly options: NodeRoleOptions
 
   constructor(options: NodeRoleOptions) {
@@ -50,7 +53,12 @@ export class NodeRole {
 
   /** What lookups do with keys past their deadline when nothing is out of the ordinary. */
   get restingExpiry(): ExpiryMode {
-    return this.role === 'master' && !this.isExpiryHeld ? 'delete' : 'hide'
+    return this.role === 'master' && this.expiryHolds.size === 0 ? 'delete' : 'hide'
+  }
+
+  holdExpiry(why: ExpiryHold, isHeld: boolean): void {
+    if (isHeld) this.expiryHolds.add(why)
+    else this.expiryHolds.delete(why)
   }
 
   save(identity: Identity): void {

@@ -23,7 +23,7 @@ import { GroupWriter } from './group-writer.ts'
 import { type Identity, type MasterAddress, type PastHistory, type Role, startedIdentity } from './identity.ts'
 import { IdentityStore } from './identity-store.ts'
 import { Keyspace } from './keyspace.ts'
-import { NodeRole } from './node-role.ts'
+import { type ExpiryHold, NodeRole } from './node-role.ts'
 import { makeParts, type Parts, readDisk, reopenPatiently, resumeBackground, stopBackground } from './parts.ts'
 import type { RecordBatch, RecordStore } from './record-store.ts'
 import { CURSORS_KEY, DamageError } from './records.ts'
@@ -272,8 +272,8 @@ export class Storage {
   }
 
   /** While it is held, a master hides keys whose time has come as a replica does, and deletes them afterwards. */
-  holdExpiry(isHeld: boolean): void {
-    this.standing.isExpiryHeld = isHeld
+  holdExpiry(why: ExpiryHold, isHeld: boolean): void {
+    this.standing.holdExpiry(why, isHeld)
     if (this.stalled === null && !this.reloading) this.keyspace.expiry = this.standing.restingExpiry
   }
 

@@ -156,20 +156,20 @@ test('expiry that is held or let go on does not disturb a group that waits to be
   const { storage, disk } = master
   const { keyspace } = storage
   master.write('SET', 'short', '1', 'PX', '1000')
-  storage.holdExpiry(true)
+  storage.holdExpiry('replication', true)
   assert.is(keyspace.expiry, 'hide')
   disk.files.fail({ operation: 'write', path: /\.log$/, code: 'EIO' })
   master.turn(() => master.run('SET', 'a', '1'))
-  storage.holdExpiry(false)
+  storage.holdExpiry('replication', false)
   clock.advance(2000)
   const { bodyLength } = storage.group
   master.turn(() => assert.is(master.run('GET', 'short'), null))
   assert.is(storage.group.bodyLength, bodyLength)
-  storage.holdExpiry(true)
+  storage.holdExpiry('replication', true)
   assert.ok(storage.retry())
   assert.is(keyspace.expiry, 'hide', 'it is held still')
   const begin = () => {
-    storage.holdExpiry(false)
+    storage.holdExpiry('replication', false)
     assert.is(keyspace.expiry, 'ignore')
     assert.throws(() => storage.becomeReplica(MASTER), /being read/)
     assert.throws(() => storage.promote(), /being read/)
