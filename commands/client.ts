@@ -1,8 +1,9 @@
-/** CLIENT: what a connection says of itself and how it wants to be treated. The rest is in client-connections.ts. */
+/** CLIENT: what a connection says of itself and how it wants to be treated. The rest is in client-connections.ts and client-tracking.ts. */
 import type { Bytes } from '../storage/bytes.ts'
 import { isToken } from './args.ts'
 import { clientConnections } from './client-connections.ts'
 import { requireClientName, requirePrintable } from './client-names.ts'
+import { CLIENT_TRACKING_HELP, clientTracking } from './client-tracking.ts'
 import { type Command, type CommandFlag, command } from './command.ts'
 import { clientError, syntaxError } from './errors.ts'
 import { helpReply } from './help.ts'
@@ -182,6 +183,7 @@ const HELP = [
   '    Says which library, or version of it, is behind this connection.',
   'SETNAME <name>',
   '    Names this connection.',
+  ...CLIENT_TRACKING_HELP,
   'UNBLOCK <client-id> [TIMEOUT|ERROR]',
   '    Wakes a connection out of a blocking command.',
   'UNPAUSE',
@@ -197,7 +199,7 @@ const container = command({
   syntax: 'CLIENT',
   arity: -2,
   flags: [],
-  subcommands: [id, setName, getName, setInfo, reply, noEvict, noTouch, ...clientConnections, help],
+  subcommands: [id, setName, getName, setInfo, reply, noEvict, noTouch, ...clientTracking, ...clientConnections, help],
 })
 
 export const client: readonly Command[] = [container]

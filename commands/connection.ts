@@ -173,11 +173,12 @@ const reset = command({
   syntax: 'RESET',
   arity: 1,
   flags: ENTRY,
-  run({ session, server, units }) {
+  run({ session, server, units, tracking }) {
     if (session.peer !== 'client') throw clientError('ERR can only reset normal client connections')
     if (session.monitoring) server.clients.stopMonitoring(session)
     endTransaction(session, units.watches)
     server.pubsub.forget(session)
+    tracking.disable(session)
     session.database = 0
     session.resp = 2
     session.name = ''

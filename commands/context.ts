@@ -9,6 +9,7 @@ import { BLOCKED, type BlockOptions } from './blocking.ts'
 import type { ServerPort } from './ports.ts'
 import type { Reply } from './reply.ts'
 import type { Session } from './session.ts'
+import type { Tracking } from './tracking.ts'
 import type { Units } from './units.ts'
 
 /** The turn's group, or a unit of several commands. */
@@ -22,6 +23,7 @@ export class Context {
   declare db: Database
   /** How several commands are run as one. */
   declare units: Units
+  declare tracking: Tracking
   /** What is logged instead of the request, in order; null where the request itself is. */
   effects: Bytes[][] | null = null
   /** The command is to be logged though it has changed nothing. */

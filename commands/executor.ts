@@ -5,7 +5,7 @@
  * to hold the client and offer the request again later.
  */
 import type { OpenGroup } from '../storage/binlog/open-group.ts'
-import { type Bytes, lowerCase } from '../storage/bytes.ts'
+import type { Bytes } from '../storage/bytes.ts'
 import type { Keyspace } from '../storage/keyspace.ts'
 import { runLater, runNow } from '../storage/steps.ts'
 import { type BlockedClient, BlockedClients, type BlockedHandler } from './blocked-clients.ts'
@@ -14,9 +14,11 @@ import type { Args, Command } from './command.ts'
 import { Context } from './context.ts'
 import { ClientError, unknownSubcommand } from './errors.ts'
 import type { ServerPort } from './ports.ts'
+import { isHttp, onlyForSubscribers, unknownCommand } from './refusals.ts'
 import { ErrorReply, type Reply, SimpleString } from './reply.ts'
 import { type CommandCounters, type CommandRuntime, hasRightArity, Runtimes } from './runtimes.ts'
 import type { Session } from './session.ts'
+import { Tracking } from './tracking.ts'
 import { endTransaction } from './transactions.ts'
 import { isUnitMark } from './unit.ts'
 import { Units } from './units.ts'
@@ -70,6 +72,7 @@ export class Executor {
   readonly context: Context
   readonly blockedClients: BlockedClients
   readonly units: Units
+  readonly tracking: Tracking
   readonly runtimes: Runtimes
   private readonly keyspace: Keyspace
   private readonly group: OpenGroup
@@ -102,6 +105,8 @@ export class Executor {
       run: ({ runtime, args }) => this.runPart(runtime, this.context.session as Client, args),
     })
     this.context.units = this.units
+    this.tracking = new Tracking(this.keyspace, this.server.random, (id) => this.server.clients.find(id))
+    this.context.tracking = this.tracking
     this.blockedClients = new BlockedClients(this.keyspace, this.blockedHandler(), this.monotonicMs)
     this.runtimes = new Runtimes(this.server.table, this.hooks.counters)
   }
@@ -134,12 +139,15 @@ export class Executor {
     context.mayBlock = false
     context.mayChange = true
     run(context, args as unknown as Args)
+    if (this.tracking.isActive) this.tracking.settle()
     context.mayBlock = true
     this.group.reset()
   }
 
-  /** A client has gone: nothing of it is waited for or watched. */
+  /** A client is going, or has gone: nothing of it is waited for, watched or tracked. */
   forget(client: Client): void {
+    client.isLeaving = true
+    this.tracking.disable(client)
     this.server.pubsub.forget(client)
     this.blockedClients.forget(client)
     endTransaction(client, this.units.watches)
@@ -253,7 +261,9 @@ export class Executor {
     const refusal = runtime.isWrite && this.gated !== 'none' ? this.refusal(runtime, args, client) : null
     if (refusal !== null) return this.refusePart(runtime, refusal)
     this.context.mayBlock = false
-    const reply = this.perform(runtime, client, args, null, 0, 0)
+    const reply = this.tracking.isActive
+      ? this.performTracked(runtime, client, args, null, 0, 0)
+      : this.perform(runtime, client, args, null, 0, 0)
     const now = this.monotonicMs()
     this.ran(runtime, client, args, (now - this.partMs) * 1000)
     this.partMs = now
@@ -268,14 +278,24 @@ export class Executor {
   }
 
   private runSync(runtime: CommandRuntime, client: Client, args: Bytes[], raw: Buffer | null, start: number, end: number): Outcome {
-    const reply = this.perform(runtime, client, args, raw, start, end)
+    const reply = this.tracking.isActive
+      ? this.performTracked(runtime, client, args, raw, start, end)
+      : this.perform(runtime, client, args, raw, start, end)
     if (reply === BLOCKED) {
       this.blockedClients.block(client, runtime, args, this.context.waitsFor as BlockOptions)
       return 'waiting'
     }
     if (reply instanceof ErrorReply) client.replyError(reply.text)
     else client.reply(reply)
+    if (this.tracking.isActive) this.tracking.answered(client, runtime.command)
     return 'done'
+  }
+
+  private performTracked(runtime: CommandRuntime, client: Client, args: Bytes[], raw: Buffer | null, start: number, end: number): Reply {
+    const isWhole = this.tracking.begin(client)
+    const reply = this.perform(runtime, client, args, raw, start, end)
+    this.tracking.ran(runtime.command, args, isWhole)
+    return reply
   }
 
   /** Runs a command and logs what it has done. Where it fails, the reply is an ErrorReply. */
@@ -324,6 +344,7 @@ export class Executor {
       client.replyError(this.failedRun(runtime, error, false).text)
     }
     this.ran(runtime, client, args, (this.monotonicMs() - started) * 1000)
+    if (this.tracking.isActive) this.tracking.answered(client, runtime.command)
     if (this.monitors > 0 && runtime.isShown) this.hooks.monitor(client, args)
     this.hooks.resumed(client)
   }
@@ -350,6 +371,7 @@ export class Executor {
     } else if (client.transaction !== null) client.transaction.isSpoiled = true
     this.hooks.failed(text)
     client.replyError(text)
+    if (this.tracking.isActive) this.tracking.answered(client, runtime?.command ?? null)
     return 'done'
   }
 
@@ -374,24 +396,4 @@ export class Executor {
 /** One of several steps, within a larger unit. */
 function runAtOnce({ steps }: Command, context: Context, args: Bytes[]): Reply {
   return runNow((steps as NonNullable<typeof steps>)(context, args as unknown as Args))
-}
-
-const onlyForSubscribers = (name: Bytes): Bytes =>
-  `ERR Can't execute '${name}': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are allowed in this context`
-
-/** The first words of a POST request's lines. */
-function isHttp(name: Bytes): boolean {
-  const word = lowerCase(name)
-  return word === 'post' || word === 'host:'
-}
-
-/** Redis's text: the name and the arguments, each cut to 128 bytes in all. */
-function unknownCommand(args: readonly Bytes[]): Bytes {
-  const name = (args[0] as Bytes).slice(0, 128)
-  let shown = ''
-  for (const word of args.slice(1)) {
-    if (shown.length >= 128) break
-    shown += `'${word.slice(0, 128 - shown.length)}' `
-  }
-  return `ERR unknown command '${name}', with args beginning with: ${shown}`
 }

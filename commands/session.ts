@@ -6,6 +6,7 @@ import type { Bytes } from '../storage/bytes.ts'
 import type { User } from './acl/user.ts'
 import type { Subscriptions } from './pub-sub.ts'
 import type { Message } from './reply.ts'
+import type { Tracker } from './tracker.ts'
 import type { Transaction } from './transaction.ts'
 import type { Watch } from './watches.ts'
 
@@ -28,6 +29,10 @@ export class SessionState {
   monitoring = false
   /** Null while it is subscribed to nothing. */
   subscriptions: Subscriptions | null = null
+  /** Null while it is not told what changes of what it has read. */
+  tracker: Tracker | null = null
+  /** Its connection is about to be closed. */
+  isLeaving = false
   /** Between MULTI and EXEC. */
   transaction: Transaction | null = null
   /** What WATCH has named. */

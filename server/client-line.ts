@@ -1,5 +1,6 @@
 /** The line of CLIENT LIST: Redis 7.2's fields in its order. What has no counterpart here has the value that Redis gives to nothing. */
 import type { Session } from '../commands/session.ts'
+import type { Tracker } from '../commands/tracker.ts'
 import type { Bytes } from '../storage/bytes.ts'
 
 /** What a connection costs beside its buffers: socket, decoder and the objects around them. Bytes, estimated. */
@@ -37,7 +38,7 @@ export function describeClient(session: Session, wallMs: number, state: 'blocked
     ['events', outputBytes > 0 ? 'rw' : 'r'],
     ['cmd', session.lastCommand === '' ? 'NULL' : session.lastCommand],
     ['user', session.user.name],
-    ['redir', -1],
+    ['redir', session.tracker?.options.redirect ?? -1],
     ['resp', session.resp],
     ['lib-name', session.libraryName],
     ['lib-ver', session.libraryVersion],
@@ -49,7 +50,7 @@ function secondsSince(thenMs: number, wallMs: number): number {
   return Math.max(0, Math.floor((wallMs - thenMs) / 1000))
 }
 
-/** O: a monitor, S: a replica, M: the master, P: subscribed, x: in a transaction, b: blocked, d: a watched key has changed, U: on a Unix socket, e: spared by eviction, T: does not touch keys; N: none of these. */
+/** O: a monitor, S: a replica, M: the master, P: subscribed, x: in a transaction, b: blocked, t: tracks what it reads, R: whom it wants to be told in its place has gone, B: tracks prefixes, d: a watched key has changed, U: on a Unix socket, e: spared by eviction, T: does not touch keys; N: none of these. */
 function flagsOf(session: Session, state: 'blocked' | 'free'): string {
   let flags = ''
   if (session.monitoring) flags += 'O'
@@ -58,11 +59,16 @@ function flagsOf(session: Session, state: 'blocked' | 'free'): string {
   if (session.subscriptions !== null) flags += 'P'
   if (session.transaction !== null) flags += 'x'
   if (state === 'blocked') flags += 'b'
+  if (session.tracker !== null) flags += flagsOfTracker(session.tracker)
   if (session.watch?.isBroken === true) flags += 'd'
   if (isUnix(session)) flags += 'U'
   if (session.noEvict) flags += 'e'
   if (session.noTouch) flags += 'T'
   return flags === '' ? 'N' : flags
+}
+
+function flagsOfTracker({ options, isRedirectBroken }: Tracker): string {
+  return `t${isRedirectBroken ? 'R' : ''}${options.isBroadcast ? 'B' : ''}`
 }
 
 /** Such addresses end in port 0, which no TCP client has. */

@@ -5,7 +5,7 @@
 import type { Bytes } from '../storage/bytes.ts'
 import type { ConfigKey } from './config-key.ts'
 import { choice, flag, integer, type Kind, MAX_INT32, MAX_INT64, MAX_UINT32, memory, only, text } from './config-kinds.ts'
-import { eventClasses, memoryOrPercent, oomScores, savePoints } from './config-kinds-special.ts'
+import { memoryOrPercent, oomScores, savePoints } from './config-kinds-special.ts'
 
 type Row = readonly [name: Bytes, kind: Kind, initial: Bytes, alias?: Bytes | null, changes?: 'at start']
 
@@ -105,8 +105,6 @@ const others = inert('taken for files and clients that set it', [
   ['hz', whole, '10'],
   ['dynamic-hz', flag, 'yes'],
   ['active-expire-effort', integer(1, 10), '1'],
-  ['notify-keyspace-events', eventClasses, ''],
-  ['tracking-table-max-keys', long, '1000000'],
   ['busy-reply-threshold', long, '5000', 'lua-time-limit'],
   ['enable-protected-configs', choice('no', 'yes', 'local'), 'no', null, 'at start'],
   ['enable-module-command', choice('no', 'yes', 'local'), 'no', null, 'at start'],

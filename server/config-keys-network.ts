@@ -1,7 +1,7 @@
 /** Configuration keys of sockets, TLS and clients. */
 import type { ConfigKey } from './config-key.ts'
-import { choice, flag, integer, MAX_INT32, MAX_UINT32, memory, text } from './config-kinds.ts'
-import { addresses, bufferLimits, octal } from './config-kinds-special.ts'
+import { choice, flag, integer, MAX_INT32, MAX_INT64, MAX_UINT32, memory, text } from './config-kinds.ts'
+import { addresses, bufferLimits, eventClasses, octal } from './config-kinds-special.ts'
 
 const MEBIBYTE = 1024 * 1024
 
@@ -112,6 +112,22 @@ const clients: readonly ConfigKey[] = [
     default: 'normal 0 0 0 replica 256mb 64mb 60 pubsub 32mb 8mb 60',
     changes: 'any time',
     help: 'close a client whose unread replies pass the hard limit, or the soft one for so many seconds; by class: normal, replica, pubsub',
+  },
+  {
+    name: 'notify-keyspace-events',
+    section: 'clients',
+    kind: eventClasses,
+    default: '',
+    changes: 'any time',
+    help: 'keyspace events that are published: K and E for the two sorts of channels, and classes; A for most of these, empty for none',
+  },
+  {
+    name: 'tracking-table-max-keys',
+    section: 'clients',
+    kind: integer(0, MAX_INT64),
+    default: '1000000',
+    changes: 'any time',
+    help: 'keys that are remembered for client-side caching (CLIENT TRACKING); past it clients are told to forget one; 0 for 8 million',
   },
   {
     name: 'client-query-buffer-limit',

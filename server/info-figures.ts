@@ -54,6 +54,8 @@ export interface ClientFigures {
   readonly awaitedKeysOrGone: number
   /** Clients with a subscription of any kind. */
   readonly subscribers: number
+  /** Of CLIENT TRACKING. */
+  readonly tracking: number
   /** Held by CLIENT PAUSE or because the disk cannot keep up. Redis counts such clients among the blocked ones. */
   readonly held: number
 }
@@ -105,6 +107,10 @@ export interface StatsFigures {
   readonly replicationOutputBytes: number
   readonly replicationInputPerSecond: number
   readonly replicationOutputPerSecond: number
+  /** Keys that are remembered for those who have read them, their readers in all, and prefixes that somebody wants to hear of. */
+  readonly trackedKeys: number
+  readonly trackedItems: number
+  readonly trackedPrefixes: number
   /** Channels, patterns and shard channels that somebody is subscribed to. */
   readonly channels: number
   readonly patterns: number

@@ -78,6 +78,7 @@ function clientFigures(node: Node): ClientFigures {
     awaitedKeys: awaited.all,
     awaitedKeysOrGone: awaited.orGone,
     subscribers: node.pubsub.subscribers.size,
+    tracking: node.executor.tracking.clientCount,
     held: node.gates.heldCount,
   }
 }
@@ -100,7 +101,7 @@ function persistenceFigures(node: Node): PersistenceFigures {
   }
 }
 
-function statsFigures({ statistics, engine, links, acl, pubsub }: Node): StatsFigures {
+function statsFigures({ statistics, engine, links, acl, pubsub, executor: { tracking } }: Node): StatsFigures {
   const { keyspace } = engine
   return {
     connectionsReceived: statistics.connectionsReceived,
@@ -130,6 +131,9 @@ function statsFigures({ statistics, engine, links, acl, pubsub }: Node): StatsFi
     errorReplies: statistics.errorReplies,
     reads: statistics.reads,
     writes: statistics.writes,
+    trackedKeys: tracking.table.keyCount,
+    trackedItems: tracking.table.itemCount,
+    trackedPrefixes: tracking.broadcasts.prefixCount,
     channels: pubsub.channelCount,
     patterns: pubsub.patternCount,
     shardChannels: pubsub.shardCount,

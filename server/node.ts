@@ -144,6 +144,9 @@ export class Node implements ServerPort {
     const keyEvents = new KeyEventPublisher(this.pubsub)
     keyspace.events = keyEvents
     config.follow<Bytes>('notify-keyspace-events', (letters) => keyEvents.configure(letters))
+    const { tracking } = this.executor
+    this.turn.tellClients = () => tracking.isActive && tracking.endTurn()
+    config.follow<number>('tracking-table-max-keys', (keys) => tracking.table.setLimit(keys))
     engine.onExpired = (milliseconds) => this.latency.add('expire-cycle', milliseconds)
   }
 

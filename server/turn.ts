@@ -24,6 +24,8 @@ export class Turn {
   waitForSync = false
   /** Serves clients who have waited for what has changed outside of units: keys that have expired, groups from a master. */
   serveBlocked: () => void = () => {}
+  /** Tells clients what has come together in the turn, before replies leave; whether there is more to do in another. */
+  tellClients: () => boolean = () => false
   private readonly storage: Storage
   private readonly feed: () => void
   private readonly afterEnd: () => void
@@ -66,6 +68,7 @@ export class Turn {
     this.scheduled = true // who is served now belongs to this turn: its group has one clock
     const moreExpired = storage.expireDue()
     this.serveBlocked()
+    const moreToTell = this.tellClients()
     const outcome = storage.commit()
     this.scheduled = false
     const { touched } = this
@@ -76,7 +79,7 @@ export class Turn {
     this.feed()
     const moreWork = storage.background()
     this.afterEnd()
-    if (moreExpired || moreWork) this.begin()
+    if (moreExpired || moreToTell || moreWork) this.begin()
   }
 
   /** The group that could not be written is written now. */

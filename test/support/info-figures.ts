@@ -27,6 +27,7 @@ export function infoFigures(): InfoFigures {
       awaitedKeys: 0,
       awaitedKeysOrGone: 0,
       subscribers: 0,
+      tracking: 0,
       held: 0,
     },
     memory: new Map([
@@ -76,6 +77,9 @@ export function infoFigures(): InfoFigures {
       replicationOutputBytes: 500,
       replicationInputPerSecond: 1024,
       replicationOutputPerSecond: 256,
+      trackedKeys: 0,
+      trackedItems: 0,
+      trackedPrefixes: 0,
       channels: 0,
       patterns: 0,
       shardChannels: 0,

@@ -13,6 +13,7 @@ import type { ServerPort } from '../../commands/ports.ts'
 import { BulkChunks, MapReply, type Reply, SimpleString } from '../../commands/reply.ts'
 import type { Session } from '../../commands/session.ts'
 import { CommandTable } from '../../commands/table.ts'
+import { Tracking } from '../../commands/tracking.ts'
 import type { Units } from '../../commands/units.ts'
 import { Watches } from '../../commands/watches.ts'
 import type { Bytes } from '../../storage/bytes.ts'
@@ -125,6 +126,7 @@ export function runCommand(server: ServerPort, session: Session, words: readonly
   context.session = session
   context.db = keyspace.database(session.database)
   context.units = { watches: new Watches(keyspace) } as Units
+  context.tracking = new Tracking(keyspace, server.random, (id) => server.clients.find(id))
   return runOf(commandOf(server.table, words))(context, words as unknown as Args)
 }
 
