@@ -286,10 +286,7 @@ test('options have to fit each other, and what was said before', () => {
   assert.is(refused('CLIENT TRACKING ON REDIRECT'), '-ERR syntax error')
   assert.is(refused('CLIENT TRACKING ON REDIRECT x'), '-ERR value is not an integer or out of range')
   assert.is(refused('CLIENT TRACKING ON REDIRECT 99'), '-ERR The client ID you want redirect to does not exist')
-  assert.is(
-    refused(`CLIENT TRACKING ON REDIRECT ${one.id} REDIRECT ${one.id}`),
-    '-ERR A client can only redirect to a single other client',
-  )
+  assert.is(refused(`CLIENT TRACKING ON REDIRECT ${one.id} REDIRECT ${one.id}`), '-ERR A client can only redirect to a single other client')
   assert.is(refused('CLIENT TRACKING ON PREFIX a'), '-ERR PREFIX option requires BCAST mode to be enabled')
   assert.is(refused('CLIENT TRACKING ON BCAST OPTIN'), '-ERR OPTIN and OPTOUT are not compatible with BCAST')
   assert.is(refused('CLIENT TRACKING ON OPTIN OPTOUT'), "-ERR You can't specify both OPTIN mode and OPTOUT mode")

@@ -12,7 +12,11 @@ const READ = { isWrite: false, command: { flags: ['readonly'] } } as unknown as 
 /** A client that counts how often it was told to try again, and then asks the gate about its request as a connection does. */
 function made() {
   const storage = { isReady: false, stalled: null as string | null, diskLow: false, isOverloaded: false }
-  const executor = { units: { current: null } } as unknown as { gate: Executor['gate']; isOpen: Executor['isOpen']; gated: Executor['gated'] }
+  const executor = { units: { current: null } } as unknown as {
+    gate: Executor['gate']
+    isOpen: Executor['isOpen']
+    gated: Executor['gated']
+  }
   const gates = new Gates(storage as unknown as Storage, executor as Executor, {} as CommandTable, (run) => run())
   gates.loading = false
   gates.refresh()
