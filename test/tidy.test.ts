@@ -29,12 +29,11 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
 
 /** Node's modules that only the files named may import: the disk and the network have one door each. */
 const ONE_DOOR: Readonly<Record<string, (file: string) => boolean>> = {
-  'node:fs': (file) => file === 'storage/files.ts' || file.startsWith('server/'),
+  'node:fs': (file) => file === 'storage/files.ts' || file === 'lua/module.ts' || file.startsWith('server/'),
   'node:fs/promises': (file) => file.startsWith('server/'),
   'node:net': (file) => file.startsWith('server/'),
   'node:tls': (file) => file.startsWith('server/'),
   'node:http': (file) => file.startsWith('server/'),
-  'wasmoon-lua5.1': (file) => file === 'lua/module.ts',
   'classic-level': (file) => ['storage/record-store.ts', 'storage/record-reader-worker.ts'].includes(file),
 }
 

@@ -1,0 +1,134 @@
+/**
+ * Lua 5.1 as WebAssembly, in one instance with a memory of its own. The library's wasm file is used as it is, without the JavaScript around it:
+ * Lua is given a clock and a way to grow its memory up to a limit, and nothing else of the world. Every system call fails.
+ *
+ * Lua's errors are longjmps, which emscripten makes of exceptions: what `lua_error` throws must pass through JavaScript untouched, up to the
+ * `invoke` that caught the setjmp. Anything else that is thrown (a trap, a stack that overflows) leaves the instance in no state to be used.
+ */
+import { readFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import type { LuaApi } from './api.ts'
+import { type Imports, type WasmModule, type WasmTable, wasm } from './webassembly.ts'
+
+/** The name of what a trampoline imports and exports. */
+const EXPORTED = 'f'
+const PAGE_BYTES = 65_536
+const ENOSYS = -52
+/** What a longjmp throws. */
+const LONGJMP = Number.POSITIVE_INFINITY
+
+let compiled: WasmModule | null = null
+
+function compile(): WasmModule {
+  compiled ??= new wasm.Module(readFileSync(createRequire(import.meta.url).resolve('wasmoon-lua5.1/dist/liblua5.1.wasm')))
+  return compiled
+}
+
+/** `ii`: what Lua calls as a function, taking its state and returning the number of results. `vii`: a hook, taking state and activation record. */
+export type Signature = 'ii' | 'vii'
+
+/** Whether something thrown is Lua's own, on its way to where it will be caught. */
+export function isLuaError(thrown: unknown): boolean {
+  return thrown === LONGJMP
+}
+
+export class LuaModule {
+  readonly api: LuaApi
+  /** All of its memory. Replaced when that grows: not to be kept across calls of Lua. */
+  bytes: Buffer
+  private readonly limitBytes: number
+  private readonly table: WasmTable
+
+  /** `nowMs` is a monotonic clock. Memory grows up to the limit; what asks for more fails with Lua's "not enough memory". */
+  constructor(limitBytes: number, nowMs: () => number) {
+    this.limitBytes = limitBytes
+    const instance = new wasm.Instance(compile(), this.imports(nowMs))
+    this.api = instance.exports as unknown as LuaApi
+    this.table = this.api.__indirect_function_table
+    this.bytes = Buffer.from(this.api.memory.buffer)
+    this.api.emscripten_stack_init()
+    this.api.__wasm_call_ctors()
+  }
+
+  /** A pointer to a function, as Lua takes them. It is the instance's for good. */
+  addFunction(signature: 'ii', run: (state: number) => number): number
+  addFunction(signature: 'vii', run: (state: number, record: number) => void): number
+  addFunction(signature: Signature, run: (state: number, record: number) => unknown): number {
+    const wrapper = new wasm.Instance(new wasm.Module(TRAMPOLINES[signature]), { e: { [EXPORTED]: run } })
+    const index = this.table.grow(1)
+    this.table.set(index, wrapper.exports[EXPORTED])
+    return index
+  }
+
+  private imports(nowMs: () => number): Imports {
+    const fails = () => ENOSYS
+    const env: Record<string, (...args: number[]) => unknown> = {
+      exit(status) {
+        throw new Error(`Lua has ended with status ${status}`)
+      },
+      invoke_vii: (index, first, second) => this.invoke(index as number, first as number, second as number),
+      _emscripten_throw_longjmp() {
+        throw LONGJMP
+      },
+      emscripten_resize_heap: (bytes) => this.grow(bytes as number),
+      emscripten_memcpy_js: (to, from, count) =>
+        void this.bytes.copyWithin(to as number, from as number, (from as number) + (count as number)),
+      emscripten_date_now: nowMs,
+      _emscripten_get_now_is_monotonic: () => 1,
+      emscripten_get_now: nowMs,
+    }
+    const wasi: Record<string, () => number> = {}
+    for (const { module, name } of wasm.Module.imports(compile())) {
+      if (module === 'env') env[name] ??= fails
+      else wasi[name] = () => -ENOSYS // WASI's errors are positive
+    }
+    return { env, wasi_snapshot_preview1: wasi }
+  }
+
+  /** Calls what may longjmp. */
+  private invoke(index: number, first: number, second: number): void {
+    const { api } = this
+    const stack = api.stackSave()
+    try {
+      ;(this.table.get(index) as (first: number, second: number) => void)(first, second)
+    } catch (thrown) {
+      api.stackRestore(stack)
+      if (!isLuaError(thrown)) throw thrown
+      api.setThrew(1, 0)
+    }
+  }
+
+  private grow(bytes: number): number {
+    const wanted = bytes >>> 0
+    const { memory } = this.api
+    const present = memory.buffer.byteLength
+    if (wanted > this.limitBytes) return 0
+    // By a fifth at least, so that growing is rare.
+    const target = Math.min(this.limitBytes, Math.max(wanted, present + present / 5))
+    try {
+      memory.grow(Math.ceil((target - present) / PAGE_BYTES))
+    } catch {
+      return 0
+    }
+    this.bytes = Buffer.from(memory.buffer)
+    return 1
+  }
+}
+
+/** A module that imports a function and exports it: only what a module exports may stand in a table. */
+function trampoline(type: readonly number[]): Uint8Array<ArrayBuffer> {
+  const section = (id: number, content: readonly number[]) => [id, content.length, ...content]
+  const name = (text: string) => [text.length, ...Buffer.from(text)]
+  return Uint8Array.from([
+    ...[0x00, 0x61, 0x73, 0x6d, 0x01, 0x00, 0x00, 0x00],
+    ...section(1, [1, 0x60, ...type]),
+    ...section(2, [1, ...name('e'), ...name(EXPORTED), 0, 0]),
+    ...section(7, [1, ...name(EXPORTED), 0, 0]),
+  ])
+}
+
+const I32 = 0x7f
+const TRAMPOLINES: Readonly<Record<Signature, Uint8Array<ArrayBuffer>>> = {
+  ii: trampoline([1, I32, 1, I32]),
+  vii: trampoline([2, I32, I32, 0]),
+}

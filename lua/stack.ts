@@ -1,0 +1,241 @@
+/**
+ * A Lua thread's stack, seen from JavaScript: values pushed, looked at and taken. Indexes are Lua's (1 is the first argument of a host function, -1
+ * the top). Strings are Bytes both ways. One object serves one thread at a time; `on` moves it to another of the same machine.
+ *
+ * A host function is a TypeScript function that finds its arguments on the stack, pushes its results and returns their number. An error of
+ * the script's making is raised by `raise`, which does not return. A host function must keep nothing that needs cleaning up across a
+ * call that may raise: Lua's errors pass through it.
+ */
+import type { Bytes } from '../storage/bytes.ts'
+import {
+  LUA_BOOLEAN,
+  LUA_FUNCTION,
+  LUA_GLOBALS,
+  LUA_LIGHT_USERDATA,
+  LUA_NIL,
+  LUA_NUMBER,
+  LUA_STRING,
+  LUA_TABLE,
+  LUA_THREAD,
+  type LuaApi,
+} from './api.ts'
+import { isLuaError, type LuaModule } from './module.ts'
+
+export type LuaType = 'nil' | 'boolean' | 'lightuserdata' | 'number' | 'string' | 'table' | 'function' | 'userdata' | 'thread'
+
+/** Its arguments are on the stack from 1 on; what it returns says how many results it has pushed. */
+export type HostFunction = (stack: LuaStack) => number
+
+const SCRATCH_BYTES = 64 * 1024
+const TYPE_NAMES: Readonly<Record<number, LuaType>> = {
+  [LUA_NIL]: 'nil',
+  [LUA_BOOLEAN]: 'boolean',
+  [LUA_LIGHT_USERDATA]: 'lightuserdata',
+  [LUA_NUMBER]: 'number',
+  [LUA_STRING]: 'string',
+  [LUA_TABLE]: 'table',
+  [LUA_FUNCTION]: 'function',
+  [LUA_THREAD]: 'thread',
+}
+
+export class LuaStack {
+  /** The thread: a lua_State. */
+  state: number
+  readonly module: LuaModule
+  readonly api: LuaApi
+  /** Where short strings are put before Lua copies them, and where Lua writes lengths. */
+  private readonly scratch: number
+  private readonly lengthAt: number
+
+  constructor(module: LuaModule, state: number) {
+    this.module = module
+    this.api = module.api
+    this.state = state
+    this.scratch = this.api.malloc(SCRATCH_BYTES + 8)
+    this.lengthAt = this.scratch + SCRATCH_BYTES
+  }
+
+  on(state: number): this {
+    this.state = state
+    return this
+  }
+
+  get top(): number {
+    return this.api.lua_gettop(this.state)
+  }
+
+  set top(index: number) {
+    this.api.lua_settop(this.state, index)
+  }
+
+  pop(count = 1): void {
+    this.api.lua_settop(this.state, -count - 1)
+  }
+
+  /** Makes room for so many more values; raises Lua's error where there is none. */
+  reserve(count: number): void {
+    if (this.api.lua_checkstack(this.state, count) === 0) this.raise('stack overflow')
+  }
+
+  typeOf(index: number): LuaType | 'none' {
+    const type = this.api.lua_type(this.state, index)
+    return type < 0 ? 'none' : (TYPE_NAMES[type] ?? 'userdata')
+  }
+
+  isNil(index: number): boolean {
+    return this.api.lua_type(this.state, index) <= LUA_NIL
+  }
+
+  isNumber(index: number): boolean {
+    return this.api.lua_type(this.state, index) === LUA_NUMBER
+  }
+
+  isString(index: number): boolean {
+    return this.api.lua_type(this.state, index) === LUA_STRING
+  }
+
+  isTable(index: number): boolean {
+    return this.api.lua_type(this.state, index) === LUA_TABLE
+  }
+
+  isFunction(index: number): boolean {
+    return this.api.lua_type(this.state, index) === LUA_FUNCTION
+  }
+
+  boolean(index: number): boolean {
+    return this.api.lua_toboolean(this.state, index) !== 0
+  }
+
+  /** A number, or a string that is one; 0 for others. */
+  number(index: number): number {
+    return this.api.lua_tonumber(this.state, index)
+  }
+
+  /** A string, or a number as Lua prints it, which replaces it on the stack; null for others. */
+  string(index: number): Bytes | null {
+    const pointer = this.api.lua_tolstring(this.state, index, this.lengthAt)
+    if (pointer === 0) return null
+    const { bytes } = this.module
+    const length = bytes.readUInt32LE(this.lengthAt)
+    return length === 0 ? '' : bytes.latin1Slice(pointer, pointer + length)
+  }
+
+  /** The length of a string or of a table's array part. */
+  length(index: number): number {
+    return this.api.lua_objlen(this.state, index)
+  }
+
+  push(value: Bytes | number | boolean | null): void {
+    const { api, state } = this
+    if (typeof value === 'string') this.pushString(value)
+    else if (typeof value === 'number') api.lua_pushnumber(state, value)
+    else if (value === null) api.lua_pushnil(state)
+    else api.lua_pushboolean(state, value ? 1 : 0)
+  }
+
+  pushString(value: Bytes): void {
+    const { api, state, module } = this
+    const { length } = value
+    if (length <= SCRATCH_BYTES) {
+      module.bytes.latin1Write(value, this.scratch, length)
+      api.lua_pushlstring(state, this.scratch, length)
+      return
+    }
+    const pointer = api.malloc(length)
+    if (pointer === 0) this.raise('not enough memory')
+    module.bytes.latin1Write(value, pointer, length)
+    // What would raise here would leave the copy behind; the memory that is missing then is Lua's own limit.
+    api.lua_pushlstring(state, pointer, length)
+    api.free(pointer)
+  }
+
+  /** A copy of a value that is on the stack. */
+  pushCopy(index: number): void {
+    this.api.lua_pushvalue(this.state, index)
+  }
+
+  pushLightUserdata(pointer: number): void {
+    this.api.lua_pushlightuserdata(this.state, pointer)
+  }
+
+  pushTable(elements = 0, fields = 0): void {
+    this.api.lua_createtable(this.state, elements, fields)
+  }
+
+  /** A function of ours, for Lua to call. Made once for each: see `hostFunction`. */
+  pushFunction(pointer: number): void {
+    this.api.lua_pushcclosure(this.state, pointer, 0)
+  }
+
+  /** table[name] = the value on top, which is taken; without metamethods. */
+  rawSetField(table: number, name: Bytes): void {
+    const absolute = this.absolute(table)
+    this.pushString(name)
+    this.api.lua_insert(this.state, -2)
+    this.api.lua_rawset(this.state, absolute)
+  }
+
+  /** Pushes table[name]; without metamethods. */
+  rawGetField(table: number, name: Bytes): void {
+    const absolute = this.absolute(table)
+    this.pushString(name)
+    this.api.lua_rawget(this.state, absolute)
+  }
+
+  /** table[position] = the value on top, which is taken; without metamethods. */
+  rawSetAt(table: number, position: number): void {
+    this.api.lua_rawseti(this.state, table, position)
+  }
+
+  /** Pushes table[position]; without metamethods. */
+  rawGetAt(table: number, position: number): void {
+    this.api.lua_rawgeti(this.state, table, position)
+  }
+
+  /** With the key before on top (nil at first): replaces it by the next key and its value, or takes it and returns false at the end. */
+  next(table: number): boolean {
+    return this.api.lua_next(this.state, table) !== 0
+  }
+
+  setGlobal(name: Bytes): void {
+    this.rawSetField(LUA_GLOBALS, name)
+  }
+
+  getGlobal(name: Bytes): void {
+    this.rawGetField(LUA_GLOBALS, name)
+  }
+
+  /** Raises an error with a message, as Lua's `error(message, 0)`. */
+  raise(message: Bytes): never {
+    this.pushString(message)
+    return this.raiseTop()
+  }
+
+  /** Raises the value on top as an error. */
+  raiseTop(): never {
+    this.api.lua_error(this.state)
+    throw new Error('lua_error has returned')
+  }
+
+  /** The same position from the bottom. */
+  absolute(index: number): number {
+    return index > 0 || index <= -10_000 ? index : this.top + index + 1
+  }
+
+  /** Makes a function of ours one of Lua's; whatever it throws that is not Lua's own becomes an error of the script. */
+  hostFunction(run: HostFunction): number {
+    return this.module.addFunction('ii', (state) => {
+      const before = this.state
+      this.state = state
+      try {
+        return run(this)
+      } catch (thrown) {
+        if (isLuaError(thrown)) throw thrown
+        this.state = state
+        return this.raise(thrown instanceof Error ? thrown.message : String(thrown))
+      } finally {
+        this.state = before
+      }
+    })
+  }
+}

@@ -1,0 +1,32 @@
+/** As much of WebAssembly's own interface as is used here: Node's types leave it to those of browsers. */
+export type Imports = Record<string, Record<string, unknown>>
+
+export interface WasmModule {
+  readonly [Symbol.toStringTag]: string
+}
+
+export interface WasmInstance {
+  readonly exports: Readonly<Record<string, unknown>>
+}
+
+export interface WasmMemory {
+  readonly buffer: ArrayBuffer
+  grow(pages: number): number
+}
+
+export interface WasmTable {
+  get(index: number): unknown
+  set(index: number, value: unknown): void
+  /** Returns where the new places begin. */
+  grow(count: number): number
+}
+
+interface Wasm {
+  readonly Module: {
+    new (bytes: Uint8Array): WasmModule
+    imports(module: WasmModule): readonly { readonly module: string; readonly name: string }[]
+  }
+  readonly Instance: new (module: WasmModule, imports: Imports) => WasmInstance
+}
+
+export const wasm = (globalThis as unknown as { readonly WebAssembly: Wasm }).WebAssembly
