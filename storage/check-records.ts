@@ -1,10 +1,11 @@
 /**
- * Verifies LevelDB's records in one pass in key order, which is by kind: cursors, garbage, roots, meta, pages, deadlines. So what is garbage
+ * Verifies LevelDB's records in one pass in key order, which is by kind: cursors, libraries, garbage, roots, meta, pages, deadlines. So what is garbage
  * is known before the roots, and every owner before the pages.
  *
  * The deadline index is compared with the roots both ways: each record is looked up from the other side. Memory is bounded but for the
  * ids of objects and of garbage, and by what is kept of one object's pages.
  */
+import type { Bytes } from './bytes.ts'
 import { ObjectTable } from './check-objects.ts'
 import { PageCheck } from './check-pages.ts'
 import { type CheckProgress, damageText, type Findings, shownRoot } from './check-report.ts'
@@ -25,6 +26,7 @@ import {
   objectIdOf,
   type RecordKey,
   type Root,
+  readLibrary,
   readRecordKey,
   readRoot,
   rootKey,
@@ -105,6 +107,7 @@ class RecordCheck {
   private readonly meta: Meta | null
   private readonly objects = new ObjectTable()
   private readonly tallies = new Map<number, Tally>()
+  private readonly libraries = new Set<Bytes>()
   private readonly garbageObjects = new Set<number>()
   private readonly garbageDatabases = new Set<number>()
   private lookups: Lookup[] = []
@@ -132,6 +135,9 @@ class RecordCheck {
         break
       case 'cursors':
         this.cursors(value)
+        break
+      case 'library':
+        this.library(key.name, value)
         break
       case 'garbage':
         this.garbage(key.what, key.id, value)
@@ -163,6 +169,9 @@ class RecordCheck {
       if (recordCount > 0) this.findings.damage('meta record', `missing or unreadable, though there are ${recordCount} records`)
       return
     }
+    for (const name of this.meta.libraries ?? []) {
+      if (!this.libraries.has(name)) this.findings.damage(`library '${name}'`, 'missing, though the meta record names it')
+    }
     const seen = new Set<number>()
     for (const [index, { id, keys, volatile }] of this.meta.databases.entries()) {
       const place = `database ${index} (id ${id})`
@@ -187,6 +196,17 @@ class RecordCheck {
     } catch (error) {
       this.findings.damage('cursors record', damageText(error))
     }
+  }
+
+  private library(name: Bytes, value: Buffer): void {
+    const place = `library '${name}'`
+    this.libraries.add(name)
+    try {
+      readLibrary(value)
+    } catch (error) {
+      this.findings.damage(place, damageText(error))
+    }
+    if (this.meta !== null && !(this.meta.libraries ?? []).includes(name)) this.findings.damage(place, 'the meta record does not name it')
   }
 
   private garbage(what: number, id: number, value: Buffer): void {

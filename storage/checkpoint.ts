@@ -157,9 +157,9 @@ export class Checkpoint {
     const { batch } = this.frozenBatch
     for (const id of this.frozen.garbageObjects) batch.put(garbageKey(GARBAGE_OBJECT, id), EMPTY_VALUE)
     for (const id of this.frozen.garbageDatabases) batch.put(garbageKey(GARBAGE_DATABASE, id), EMPTY_VALUE)
-    const { databases, nextObjectId, nextDbId } = this.frozen
+    const { databases, nextObjectId, nextDbId, libraries } = this.frozen
     const { offset: binlogOffset, crc: binlogCrc } = position
-    this.meta = encodeMeta({ format: 1, binlogOffset, binlogCrc, nextObjectId, nextDbId, databases, atMs: keyspace.now })
+    this.meta = encodeMeta({ format: 1, binlogOffset, binlogCrc, nextObjectId, nextDbId, databases, libraries, atMs: keyspace.now })
     batch.put(META_KEY, this.meta)
     extra?.(batch)
   }

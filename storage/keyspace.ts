@@ -17,6 +17,7 @@ import { Database } from './database.ts'
 import { Deadlines } from './deadlines.ts'
 import type { DirtyRecord } from './entry.ts'
 import { type KeyEvents, type KeyObserver, NO_EVENTS } from './key-events.ts'
+import { Libraries } from './libraries.ts'
 import type { DatabaseMeta, Meta } from './meta.ts'
 import { NewKeys } from './new-keys.ts'
 import type { RecordStore } from './record-store.ts'
@@ -48,6 +49,7 @@ export interface Frozen {
   readonly databases: readonly DatabaseMeta[]
   readonly nextObjectId: number
   readonly nextDbId: number
+  readonly libraries: readonly Bytes[]
 }
 
 export class Keyspace {
@@ -83,6 +85,9 @@ export class Keyspace {
   nextObjectId = 1
   nextDbId = 1
   readonly deadlines = new Deadlines()
+  readonly libraries = new Libraries(() => {
+    this.changes++
+  })
   /** Changes so far: moves exactly when a command has changed something. */
   changes = 0
   /** What `changes` was as of the last checkpoint that has landed, and of the one in flight. */
@@ -124,6 +129,7 @@ export class Keyspace {
     this.nextObjectId = 1
     this.nextDbId = this.databases.length + 1
     this.deadlines.clear()
+    this.libraries.reset()
     this.landedChanges = this.changes
   }
 
@@ -131,6 +137,7 @@ export class Keyspace {
   restore(meta: Meta): void {
     this.nextObjectId = meta.nextObjectId
     this.nextDbId = meta.nextDbId
+    this.libraries.restore(this.records, meta.libraries ?? [])
     for (const [index, { id, keys, volatile }] of meta.databases.entries()) {
       const db = new Database(this, id, index)
       db.restoreCounts(keys, volatile)
@@ -237,6 +244,7 @@ export class Keyspace {
       databases: this.databases.map((db) => ({ id: db.id, keys: db.keyCount, volatile: db.volatileCount })),
       nextObjectId: this.nextObjectId,
       nextDbId: this.nextDbId,
+      libraries: this.libraries.names(),
     }
     this.frozenBatch = batch
     this.frozenGeneration = this.generation
@@ -252,6 +260,7 @@ export class Keyspace {
       db.newKeys = new NewKeys()
     }
     this.deadlines.freeze()
+    this.libraries.freeze(batch.batch)
     return frozen
   }
 
@@ -265,6 +274,7 @@ export class Keyspace {
     this.epoch++
     for (const db of this.databases) db.frozenNewKeys = null
     this.deadlines.landed()
+    this.libraries.landed()
   }
 
   /** LevelDB has nothing of what was frozen: it is dirty again, as part of the present generation. */
@@ -286,5 +296,6 @@ export class Keyspace {
       db.frozenNewKeys = null
     }
     this.deadlines.thaw()
+    this.libraries.thaw()
   }
 }

@@ -1,4 +1,5 @@
 /** The meta record: what LevelDB as a whole is a picture of. Written in the same batch as the records it speaks of. */
+import type { Bytes } from './bytes.ts'
 import { DamageError, readText, textRecord } from './records.ts'
 
 export interface DatabaseMeta {
@@ -17,6 +18,8 @@ export interface Meta {
   readonly nextDbId: number
   /** By index. */
   readonly databases: readonly DatabaseMeta[]
+  /** Names of the libraries. Absent in what was written before there were any. */
+  readonly libraries?: readonly Bytes[]
   /** Wall time of the freeze, ms. */
   readonly atMs: number
 }
@@ -40,5 +43,7 @@ export function decodeMeta(record: Buffer): Meta {
     if (![id, keys, volatile].every((value) => Number.isSafeInteger(value) && value >= 0))
       throw new DamageError('meta record: bad database')
   }
+  const { libraries = [] } = meta
+  if (!Array.isArray(libraries) || !libraries.every((name) => typeof name === 'string')) throw new DamageError('meta record: bad libraries')
   return meta
 }

@@ -7,6 +7,7 @@
  *   deadline  'x' expireAt(8) dbId(4) key          -> empty
  *   garbage   'g' what(1) id(8)                    -> empty        what: 0 an object, 1 a database
  *   cursors   'c'                                  -> version(1) JSON text of the SCAN cursors, written at shutdown, crc(4)
+ *   library   'f' name                           -> version(1) bytes crc(4)             libraries.ts
  *
  *   crc is the CRC-32 of what stands before it
  *
@@ -41,6 +42,7 @@ const HAS_DEADLINE = 1
 
 const TAG_META = 0x6d
 const TAG_CURSORS = 0x63
+const TAG_LIBRARY = 0x66
 const TAG_ROOT = 0x6b
 const TAG_PAGE = 0x70
 const TAG_DEADLINE = 0x78
@@ -113,6 +115,13 @@ export function garbageKey(what: number, id: number): Buffer {
   return buffer
 }
 
+export function libraryKey(name: Bytes): Buffer {
+  const buffer = Buffer.allocUnsafe(1 + name.length)
+  buffer[0] = TAG_LIBRARY
+  buffer.latin1Write(name, 1)
+  return buffer
+}
+
 /** The value of an inline string's root, in a scratch buffer. `expireAt` 0 means none. */
 export function stringRoot(value: Bytes, expireAt: number): Buffer {
   const start = expireAt === 0 ? 3 : 11
@@ -147,6 +156,14 @@ export function pageValue(content: Buffer): Buffer {
   buffer[0] = RECORD_VERSION
   content.copy(buffer, 1)
   return seal(buffer, 1 + content.length)
+}
+
+export function libraryRecord(content: Bytes): Buffer {
+  const length = 1 + content.length
+  const buffer = Buffer.allocUnsafe(length + CRC_BYTES)
+  buffer[0] = RECORD_VERSION
+  buffer.latin1Write(content, 1)
+  return seal(buffer, length)
 }
 
 /** A text record (meta, cursors). */
@@ -232,6 +249,10 @@ export function readPage(value: Buffer): Buffer {
   return unseal(value, 'page').subarray(1)
 }
 
+export function readLibrary(value: Buffer): Bytes {
+  return unseal(value, 'library').latin1Slice(1)
+}
+
 /** The text of a text record. */
 export function readText(value: Buffer, what: string): string {
   return unseal(value, what).toString('utf8', 1)
@@ -240,6 +261,7 @@ export function readText(value: Buffer, what: string): string {
 /** A record's key taken apart. */
 export type RecordKey =
   | { readonly type: 'meta' | 'cursors' }
+  | { readonly type: 'library'; readonly name: Bytes }
   | { readonly type: 'root'; readonly dbId: number; readonly key: Bytes }
   | { readonly type: 'page'; readonly objectId: number; readonly pageNumber: number }
   | { readonly type: 'deadline'; readonly expireAt: number; readonly dbId: number; readonly key: Bytes }
@@ -253,6 +275,8 @@ export function readRecordKey(buffer: Buffer): RecordKey {
     case TAG_CURSORS:
       if (buffer.length === 1) return { type: 'cursors' }
       break
+    case TAG_LIBRARY:
+      return { type: 'library', name: buffer.latin1Slice(1) }
     case TAG_ROOT:
       if (buffer.length >= 5) return { type: 'root', dbId: buffer.readUInt32BE(1), key: buffer.latin1Slice(5) }
       break

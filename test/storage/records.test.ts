@@ -30,6 +30,8 @@ test('every record key is read back as what it was', () => {
     assert.equal(records.readRecordKey(records.rootKey(dbId, key)), { type: 'root', dbId, key })
     assert.equal(records.readRecordKey(records.deadlineKey(number, dbId, key)), { type: 'deadline', expireAt: number, dbId, key })
     assert.equal(records.readRecordKey(records.pageKey(number, page)), { type: 'page', objectId: number, pageNumber: page })
+    assert.equal(records.readRecordKey(records.libraryKey(key)), { type: 'library', name: key })
+    assert.is(records.readLibrary(records.libraryRecord(key)), key)
     assert.equal(records.readRecordKey(records.garbageKey(1, number)), { type: 'garbage', what: 1, id: number })
   }
   assert.equal(records.readRecordKey(records.META_KEY), { type: 'meta' })
@@ -78,6 +80,7 @@ test('what no version has written is damage', () => {
   const damaged = [
     () => records.readRoot(Buffer.from([])),
     () => records.readRoot(flipped(records.stringRoot('some value', 0))),
+    () => records.readLibrary(flipped(records.libraryRecord('content'))),
     () => records.readPage(flipped(records.pageValue(Buffer.from('a page')))),
     () => decodeMeta(flipped(records.textRecord('{}'))),
     () => records.readRoot(sealed(Buffer.from([2, 1, 0]))),
@@ -111,6 +114,7 @@ test('the meta record is read back as what it was', () => {
     nextObjectId: 7,
     nextDbId: 9,
     databases: [{ id: 1, keys: 2, volatile: 1 }],
+    libraries: ['a', '\xff'],
     atMs: 1_700_000_000_000,
   }
   assert.equal(decodeMeta(encodeMeta(meta)), meta)
