@@ -2,6 +2,7 @@
 import { lowerCase } from '../storage/bytes.ts'
 import { isToken, requireInteger } from './args.ts'
 import { type Command, command } from './command.ts'
+import { clientError } from './errors.ts'
 import { drawHaypile } from './lolwut.ts'
 import { OK, Verbatim } from './reply.ts'
 
@@ -59,7 +60,8 @@ const monitor = command({
   syntax: 'MONITOR',
   arity: 1,
   flags: ['admin', 'noscript', 'loading', 'stale'],
-  run({ server, session }) {
+  run({ server, session, mayBlock }) {
+    if (!mayBlock) throw clientError("ERR MONITOR isn't allowed for DENY BLOCKING client")
     if (!session.monitoring) server.clients.monitor(session)
     return OK
   },

@@ -5,6 +5,7 @@
  *
  * Held requests are tried again outside of any command: what makes a reason go may be a command itself.
  */
+import type { Command } from '../commands/command.ts'
 import type { Client, Executor } from '../commands/executor.ts'
 import { keysOf } from '../commands/key-finder.ts'
 import type { CommandRuntime } from '../commands/runtimes.ts'
@@ -200,12 +201,12 @@ export class Gates {
     if (this.pausedUntilMs > 0 && this.isPaused(runtime, client)) return 'hold'
     const verdict = this.replication === null ? null : this.askReplication(this.replication, runtime)
     if (verdict !== null) return verdict
-    if (isWrite) {
+    if (isWrite || (runsScript(command) && !command.flags.includes('readonly'))) {
       if (storage.stalled !== null) return `MISCONF Errors writing to the AOF file: ${storage.stalled}`
-      if (storage.diskLow) return 'MISCONF Errors writing to the AOF file: No space left on device'
+      if (storage.diskLow && isWrite) return 'MISCONF Errors writing to the AOF file: No space left on device'
       if (storage.isOverloaded) return 'hold'
     } else if (storage.stalled !== null && this.showsUnwritten(runtime, args, client)) return 'hold'
-    if (this.isReopening && this.needsRecords(runtime, args, client)) return 'hold'
+    if (this.isReopening && this.needsRecords(runtime, args)) return 'hold'
     return null
   }
 
@@ -223,14 +224,17 @@ export class Gates {
     return null
   }
 
-  /** Whether a command may have to read from LevelDB: keys that are not in memory, or values of which only a part may be. */
-  private needsRecords({ command, isWrite }: CommandRuntime, args: readonly Bytes[], client: Client): boolean {
+  /** Whether a command may have to read from LevelDB: keys that are not in memory, or values of which only a part may be. Of any database: a
+   *  command may name another one, and so may one before it in the same transaction. */
+  private needsRecords({ command, isWrite }: CommandRuntime, args: readonly Bytes[]): boolean {
+    if (runsScript(command)) return true
     if (!isWrite && !command.flags.includes('readonly')) return false
-    const db = this.storage.keyspace.database(client.database)
-    if (command.steps !== undefined || db.keyCount !== db.residentKeys) return true
+    const { databases } = this.storage.keyspace
+    if (command.steps !== undefined || databases.some((db) => db.keyCount !== db.residentKeys)) return true
     if (command.keys === undefined) return false
     if (command.keys.some(({ begin }) => 'unknown' in begin)) return true
-    return keysOf(command, args).some((position) => mayBePartial(db.resident(args[position] as Bytes)))
+    const isPartial = (key: Bytes) => databases.some((db) => mayBePartial(db.resident(key)))
+    return keysOf(command, args).some((position) => isPartial(args[position] as Bytes))
   }
 
   /** Whether a read would show what may never have happened. */
@@ -240,7 +244,9 @@ export class Gates {
     this.unwritten ??= this.collectUnwritten()
     if (this.unwritten.everything || command.keys === undefined || command.keys.length === 0) return true
     const { keys } = this.unwritten
-    return keysOf(command, args).some((position) => keys.has(`${client.database}:${args[position]}`))
+    // In a transaction another database may be selected by then.
+    const indexes = client.transaction === null ? [client.database] : this.storage.keyspace.databases.keys()
+    return [...indexes].some((index) => keysOf(command, args).some((position) => keys.has(`${index}:${args[position]}`)))
   }
 
   private collectUnwritten(): Unwritten {
@@ -269,6 +275,11 @@ export class Gates {
 
 function replicationReasons({ isReplica, isMasterDown, lacksReplicas, writesPaused }: ReplicationGate): number {
   return (isReplica ? 128 : 0) | (isMasterDown ? 256 : 0) | (lacksReplicas ? 512 : 0) | (writesPaused ? 1024 : 0)
+}
+
+/** Whether a command runs others that it does not name. */
+function runsScript({ group, flags }: Command): boolean {
+  return group === 'scripting' && flags.includes('no_mandatory_keys')
 }
 
 /** Whether pages of an entry's value may be only on disk. */

@@ -1,6 +1,7 @@
 /** Commands that wait by nature, as part of a transaction: they run at one go, see what was done before them and nothing else. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
+import { connection } from '../../commands/connection.ts'
 import { databases } from '../../commands/databases.ts'
 import { debug } from '../../commands/debug.ts'
 import { keys } from '../../commands/keys.ts'
@@ -8,6 +9,7 @@ import { persistence } from '../../commands/persistence.ts'
 import { pikaScans } from '../../commands/pika-scans.ts'
 import { ErrorReply, type Reply, SimpleString } from '../../commands/reply.ts'
 import { scans } from '../../commands/scan.ts'
+import { server as serverCommands } from '../../commands/server.ts'
 import { sets } from '../../commands/sets.ts'
 import { strings } from '../../commands/strings.ts'
 import { transactions } from '../../commands/transactions.ts'
@@ -15,7 +17,7 @@ import { waits } from '../../commands/wait.ts'
 import { type Harness, harness } from '../support/executor-harness.ts'
 import { seeded } from '../support/seed.ts'
 
-const FAMILIES = [strings, sets, keys, databases, scans, pikaScans, debug, waits, persistence, transactions]
+const FAMILIES = [connection, strings, sets, keys, databases, scans, pikaScans, debug, waits, persistence, transactions]
 
 const shown = (reply: Reply): unknown => {
   if (reply instanceof ErrorReply) return `-${reply.text}`
@@ -137,6 +139,12 @@ test('SAVE and SHUTDOWN are not queued', async () => {
   run('MULTI')
   for (const name of ['SAVE', 'SHUTDOWN']) assert.throws(() => run(name), 'ERR Command not allowed inside a transaction')
   assert.throws(() => run('EXEC'), 'EXECABORT Transaction discarded because of previous errors.')
+})
+
+test('MONITOR is refused in a transaction', () => {
+  const made = harness([...FAMILIES, serverCommands])
+  assert.equal(together(made, 'MONITOR', 'PING'), ["-ERR MONITOR isn't allowed for DENY BLOCKING client", 'PONG'])
+  assert.not(made.session.monitoring)
 })
 
 test('while LevelDB is closed a walk in a transaction is refused and the rest runs', async () => {

@@ -1,30 +1,51 @@
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
+import { type CommandFlag, command } from '../../commands/command.ts'
+import { databases } from '../../commands/databases.ts'
 import type { Client, Executor } from '../../commands/executor.ts'
 import { keys } from '../../commands/keys.ts'
 import type { CommandRuntime } from '../../commands/runtimes.ts'
 import { sets } from '../../commands/sets.ts'
 import { sorts } from '../../commands/sort.ts'
 import { CommandTable } from '../../commands/table.ts'
+import { Transaction } from '../../commands/transaction.ts'
 import { Gates } from '../../server/gates.ts'
+import { encodedLength, writeCommand } from '../../storage/command-codec.ts'
 import type { Storage } from '../../storage/storage.ts'
 import { harness } from '../support/executor-harness.ts'
 
-const families = [sets, keys, sorts]
+/** Stands for EVAL and the like: it runs what it does not name. */
+const script = (name: string, ...flags: CommandFlag[]) =>
+  command({
+    name,
+    group: 'scripting',
+    since: '1.0.0',
+    summary: '',
+    syntax: name.toUpperCase(),
+    arity: -1,
+    flags: ['no_mandatory_keys', ...flags],
+    run: () => null,
+  })
+
+const families = [sets, keys, sorts, databases, [script('eval', 'may_replicate'), script('eval_ro', 'readonly')]]
+
+const CLIENT = { peer: 'client', database: 0, transaction: null, retryGate() {} }
+
+function made(storage: object, client: object = CLIENT) {
+  const table = new CommandTable(families)
+  const executor = { units: { current: null } } as unknown as { gate: Executor['gate']; gated: Executor['gated'] }
+  const gates = new Gates(storage as unknown as Storage, executor as Executor, table, (run) => run())
+  gates.loading = false
+  return (...words: string[]) => {
+    const found = table.find(words[0] as string)
+    assert.ok(found !== undefined)
+    return executor.gate({ command: found, isWrite: found.flags.includes('write') } as unknown as CommandRuntime, words, client as Client)
+  }
+}
 
 test('while LevelDB is being reopened commands are held whose keys may lie in part on disk only', async () => {
   const { keyspace, run, checkpoint } = harness(families)
-  const table = new CommandTable(families)
-  const storage = { isReady: true, stalled: null, diskLow: false, isOverloaded: false, keyspace, checkpointer: { isReopening: true } }
-  const executor = {} as { gate: Executor['gate']; gated: Executor['gated'] }
-  const gates = new Gates(storage as unknown as Storage, executor as Executor, table, (run) => run())
-  gates.loading = false
-  const client = { peer: 'client', database: 0, retryGate() {} } as unknown as Client
-  const verdict = (...words: string[]) => {
-    const command = table.find(words[0] as string)
-    assert.ok(command !== undefined)
-    return executor.gate({ command, isWrite: command.flags.includes('write') } as unknown as CommandRuntime, words, client)
-  }
+  const verdict = made({ isReady: true, stalled: null, diskLow: false, isOverloaded: false, keyspace, checkpointer: { isReopening: true } })
   keyspace.pageLimits = { inlineBytes: 60, pageBytes: 100, pageElements: 5 }
   run('SADD', 'large', ...Array.from({ length: 100 }, (_, i) => `member ${i}`))
   run('SADD', 'small', 'a')
@@ -39,9 +60,36 @@ test('while LevelDB is being reopened commands are held whose keys may lie in pa
     [verdict('SCARD', 'small'), verdict('SADD', 'small', 'x'), verdict('SCARD', 'new'), verdict('SCARD', 'none')],
     [null, null, null, null],
   )
+  assert.equal([verdict('EVAL'), verdict('EVAL_RO')], ['hold', 'hold'], 'a script may read anything')
   const db = keyspace.database(0)
+  keyspace.swap(0, 1)
+  assert.is(verdict('SCARD', 'large'), 'hold', 'a transaction may have selected that database')
   for (let i = 0; i < 3; i++) db.residents.sweep(2 * db.residents.length, keyspace.landedGeneration, Number.POSITIVE_INFINITY)
   assert.is(verdict('SCARD', 'small'), 'hold', 'there are keys that are not in memory')
 })
+
+test('while a group waits to be written reads are held that name what it has changed, and scripts', () => {
+  const group = { close: () => [bytesInLog(['SELECT', '3'], ['SADD', 'changed', 'a'], ['SELECT', '0'])] }
+  const { keyspace } = harness(families)
+  const client = { peer: 'client', database: 3, transaction: null as Transaction | null, retryGate() {} }
+  const verdict = made({ isReady: false, stalled: 'EIO', diskLow: false, isOverloaded: false, group, keyspace }, client)
+  assert.equal([verdict('SCARD', 'changed'), verdict('SCARD', 'same')], ['hold', null])
+  client.database = 0
+  assert.is(verdict('SCARD', 'changed'), null)
+  client.transaction = new Transaction()
+  assert.is(verdict('SCARD', 'changed'), 'hold', 'a transaction may have selected that database')
+  const refused = 'MISCONF Errors writing to the AOF file: EIO'
+  assert.equal([verdict('SADD', 'x', 'y'), verdict('EVAL'), verdict('EVAL_RO')], [refused, refused, 'hold'])
+})
+
+function bytesInLog(...commands: string[][]): Buffer {
+  return Buffer.concat(
+    commands.map((words) => {
+      const bytes = Buffer.alloc(encodedLength(words))
+      writeCommand(words, bytes, 0)
+      return bytes
+    }),
+  )
+}
 
 test.run()

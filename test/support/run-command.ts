@@ -127,6 +127,7 @@ export function runCommand(server: ServerPort, session: Session, words: readonly
   context.db = keyspace.database(session.database)
   context.units = { watches: new Watches(keyspace) } as Units
   context.tracking = new Tracking(keyspace, server.random, (id) => server.clients.find(id))
+  context.mayBlock = true
   return runOf(commandOf(server.table, words))(context, words as unknown as Args)
 }
 
