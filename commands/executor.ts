@@ -237,8 +237,9 @@ export class Executor {
     const { runtime, client, args, options } = blocked
     const refusal = client.user.isUnrestricted ? null : this.refusalByAcl(runtime, client, args)
     if (refusal !== null) {
+      this.blockedClients.forget(client)
       this.refuse(runtime, client, refusal)
-      this.blockedClients.finish(blocked)
+      queueMicrotask(() => this.hooks.resumed(client))
       return
     }
     const started = this.monotonicMs()

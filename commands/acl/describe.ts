@@ -48,7 +48,8 @@ function describeSelector(selector: Selector): Bytes {
   return words.filter((word) => word !== '').join(' ')
 }
 
+/** A star that was given as %RW~* is a pattern among others, after which ~* could not stand; Redis writes it so and reads it back not at all. */
 function describeKeyPattern({ pattern, read, write }: KeyPattern): Bytes {
-  if (read && write) return `~${pattern}`
+  if (read && write) return pattern === '*' ? '%RW~*' : `~${pattern}`
   return read ? `%R~${pattern}` : `%W~${pattern}`
 }
