@@ -19,6 +19,16 @@ interface Bench extends BlockingHarness {
   connect(): TestClient
 }
 
+interface Logged {
+  readonly count: number
+  readonly reason: string
+  readonly context: string
+  readonly object: string
+  readonly username: string
+  readonly 'client-info': string
+  readonly 'age-seconds': unknown
+}
+
 function bench(): Bench {
   const made = blockingHarness(FAMILIES)
   const { server, client } = made
@@ -145,7 +155,7 @@ test('LOG groups what happens again within a minute, newest first, and forgets w
     server.acl.begin(one)
     const entries = say(one, 'ACL', 'LOG') as unknown[][]
     say(one, 'AUTH', 'bob', 'x')
-    return entries.map((flat) => Object.fromEntries(flat.flatMap((name, i) => (i % 2 === 0 ? [[name, flat[i + 1]]] : []))))
+    return entries.map((flat): Logged => Object.fromEntries(flat.flatMap((name, i) => (i % 2 === 0 ? [[name, flat[i + 1]]] : []))))
   }
   say(one, 'GET', 'a')
   advance(1000)
@@ -158,21 +168,21 @@ test('LOG groups what happens again within a minute, newest first, and forgets w
   say(one, 'GET', 'a')
   say(one, 'DISCARD')
   const [multi, again, auth, set] = denials()
-  assert.equal([multi?.['context'], multi?.['count']], ['multi', 1])
-  const { 'client-info': client, ...rest } = again ?? {}
+  assert.equal([multi?.context, multi?.count], ['multi', 1])
+  const { 'client-info': client, ...rest } = again as Logged
   assert.match(client, /^id=\d+ addr=/)
   assert.equal(rest, {
     ...{ count: 2, reason: 'key', context: 'toplevel', object: 'a', username: 'bob', 'age-seconds': rest['age-seconds'] },
     ...{ 'entry-id': 0, 'timestamp-created': server.clock.wallMs() - 1500, 'timestamp-last-updated': server.clock.wallMs() },
   })
-  assert.equal([auth?.['reason'], auth?.['object'], auth?.['username']], ['auth', 'Auth', 'nobody'])
-  assert.equal([set?.['reason'], set?.['object']], ['command', 'set'])
+  assert.equal([auth?.reason, auth?.object, auth?.username], ['auth', 'Auth', 'nobody'])
+  assert.equal([set?.reason, set?.object], ['command', 'set'])
   assert.equal(server.acl.denials, { auth: 1, command: 1, key: 3, channel: 0 })
   advance(60_001)
   say(one, 'GET', 'a')
   assert.equal(
     denials()
-      .map((entry) => entry['count'])
+      .map((entry) => entry.count)
       .slice(0, 3),
     [1, 1, 2],
   )

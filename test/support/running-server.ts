@@ -22,8 +22,8 @@ export interface ServerOptions {
   /** An existing directory, which is then not removed. */
   readonly directory?: string
   readonly port?: number
-  /** AUTH with this before PING. */
-  readonly password?: string
+  /** AUTH with this, or these words, before PING. */
+  readonly password?: string | readonly string[]
 }
 
 /** What the tests look at. */
@@ -217,7 +217,7 @@ export class RunningServer {
     try {
       const client = await this.connect()
       try {
-        if (this.options.password !== undefined) await client.call('AUTH', this.options.password)
+        if (this.options.password !== undefined) await client.call('AUTH', ...[this.options.password].flat())
         return (await client.call('PING')) === 'PONG'
       } finally {
         await client.close()
