@@ -23,7 +23,7 @@ export interface RuleContext {
   readonly warn: (message: string) => void
 }
 
-type Change = (selector: Selector, context: RuleContext) => void
+type Change = (selector: Selector) => void
 
 const WHOLE: ReadonlyMap<Bytes, Change> = new Map<Bytes, Change>([
   ['allkeys', (selector) => setKeys(selector, true)],
@@ -42,7 +42,7 @@ const WHOLE: ReadonlyMap<Bytes, Change> = new Map<Bytes, Change>([
 export function applySelectorRule(selector: Selector, rule: Bytes, context: RuleContext): void {
   const whole = WHOLE.get(lowerCase(rule))
   const first = rule[0]
-  if (whole !== undefined) whole(selector, context)
+  if (whole !== undefined) whole(selector)
   else if (first === '~' || first === '%') addKeyPattern(selector, rule)
   else if (first === '&') addChannelPattern(selector, rule.slice(1))
   else if (first === '+' || first === '-') changeCommands(selector, rule, context)
@@ -54,7 +54,7 @@ function changeCommands(selector: Selector, rule: Bytes, context: RuleContext): 
   else if (rule[0] === '+' && rule.includes('|')) allowPart(selector, rule.slice(1), context)
   else {
     const command = findCommand(context.table, rule.slice(1))
-    changeCommand(selector, command, rule[0] === '+')
+    changeCommand(selector, command, rule[0] === '+', context.table)
     noteRule(selector, `${rule[0]}${command.name}`)
   }
 }
@@ -69,10 +69,10 @@ function setChannels(selector: Selector, all: boolean): void {
   selector.channels = []
 }
 
-function allowAll(selector: Selector, { table }: RuleContext): void {
+function allowAll(selector: Selector): void {
   selector.allCommands = true
   selector.futureCommands = true
-  for (const command of table.byName.values()) selector.commands.add(command)
+  selector.commands.clear()
   selector.firstWords.clear()
   selector.commandRules = []
 }
@@ -134,7 +134,8 @@ function changeCategory(selector: Selector, rule: Bytes, { table }: RuleContext)
   const category = categoryOf(rule.slice(2))
   if (category === null) throw unknownName()
   const allowed = rule[0] === '+'
-  for (const command of table.byName.values()) if (categoriesOf(command).includes(category)) changeCommand(selector, command, allowed)
+  for (const command of table.byName.values())
+    if (categoriesOf(command).includes(category)) changeCommand(selector, command, allowed, table)
   noteRule(selector, lowerCase(rule))
 }
 
@@ -145,7 +146,7 @@ function allowPart(selector: Selector, name: Bytes, { table, warn }: RuleContext
   if (command.name.includes('|')) throw new RuleError('Allowing first-arg of a subcommand is not supported')
   const word = lowerCase(name.slice(bar + 1))
   if (word === '') throw ruleSyntaxError()
-  if (command.subcommands !== undefined) changeCommand(selector, findCommand(table, name), true)
+  if (command.subcommands !== undefined) changeCommand(selector, findCommand(table, name), true, table)
   else {
     warn(`an ACL rule allows a command by its first argument, which may be taken away in later versions: +${name}`)
     const words = selector.firstWords.get(command) ?? []
@@ -154,12 +155,15 @@ function allowPart(selector: Selector, name: Bytes, { table, warn }: RuleContext
   noteRule(selector, `+${lowerCase(name)}`)
 }
 
-function changeCommand(selector: Selector, command: Command, allowed: boolean): void {
+function changeCommand(selector: Selector, command: Command, allowed: boolean, table: CommandTable): void {
+  if (!allowed && selector.allCommands) {
+    selector.allCommands = false
+    for (const one of table.byName.values()) selector.commands.add(one)
+  }
   for (const one of [command, ...(command.subcommands ?? [])]) {
     if (allowed) selector.commands.add(one)
     else selector.commands.delete(one)
   }
-  if (!allowed) selector.allCommands = false
   selector.firstWords.delete(command)
 }
 

@@ -58,6 +58,7 @@ export class Selector {
   channels: readonly ChannelPattern[] = []
   allCommands = false
   futureCommands = false
+  /** Counts only where not all are allowed. */
   readonly commands = new Set<Command>()
   /** Commands that are not allowed but with one of these words, in lower case, after their name. */
   readonly firstWords = new Map<Command, readonly Bytes[]>()

@@ -41,6 +41,13 @@ function all(user: User, cases: Readonly<Record<Bytes, string>>): void {
   for (const [request, expected] of Object.entries(cases)) assert.is(verdict(user, request), expected, request)
 }
 
+test('the default user loses what is taken from it, and no more', () => {
+  const user = openDefaultUser()
+  applyRules(user, ['-flushall'], context)
+  assert.is(user.isUnrestricted, false)
+  all(user, { flushall: 'command flushall', 'get a': 'ok', 'config get x': 'ok' })
+})
+
 test('commands are allowed one by one, containers with all of theirs or each of them', () => {
   all(userOf('allkeys', '+get', '+config|get', '+client', '-client|kill'), {
     'get a': 'ok',
