@@ -19,6 +19,7 @@ const publish = command({
     'O(N+M) where N is the number of clients subscribed to the receiving channel and M is the total number of subscribed patterns (by any client).',
   syntax: 'PUBLISH channel message',
   arity: 3,
+  channels: { kind: 'channel', count: 'one' },
   flags: FLAGS,
   run(context, args) {
     context.isLogged = context.server.replication.passesOn
@@ -35,6 +36,7 @@ const spublish = command({
   complexity: 'O(N) where N is the number of clients subscribed to the receiving shard channel.',
   syntax: 'SPUBLISH shardchannel message',
   arity: 3,
+  channels: { kind: 'channel', count: 'one' },
   flags: FLAGS,
   keys: [{ access: ['not_key'], begin: { index: 1 }, find: { last: 0, step: 1, limit: 0 } }],
   run(context, args) {

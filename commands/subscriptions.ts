@@ -47,6 +47,7 @@ const subscribe = command({
   complexity: 'O(N) where N is the number of channels to subscribe to.',
   syntax: 'SUBSCRIBE channel [channel ...]',
   arity: -2,
+  channels: { kind: 'channel', count: 'all' },
   flags: FLAGS,
   run: subscribing('channel', 'subscribe'),
 })
@@ -60,6 +61,7 @@ const psubscribe = command({
   complexity: 'O(N) where N is the number of patterns to subscribe to.',
   syntax: 'PSUBSCRIBE pattern [pattern ...]',
   arity: -2,
+  channels: { kind: 'pattern', count: 'all' },
   flags: FLAGS,
   run: subscribing('pattern', 'psubscribe'),
 })
@@ -73,6 +75,7 @@ const ssubscribe = command({
   complexity: 'O(N) where N is the number of shard channels to subscribe to.',
   syntax: 'SSUBSCRIBE shardchannel [shardchannel ...]',
   arity: -2,
+  channels: { kind: 'channel', count: 'all' },
   flags: FLAGS,
   keys: SHARD_CHANNELS,
   run: subscribing('shard', 'ssubscribe'),

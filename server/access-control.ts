@@ -6,7 +6,7 @@
  */
 import { resolve } from 'node:path'
 import { getSystemErrorMap } from 'node:util'
-import { Acl, type AclFile, LIMITED_USER, type Subscription } from '../commands/acl/acl.ts'
+import { Acl, type AclFile, LIMITED_USER } from '../commands/acl/acl.ts'
 import { describeUser } from '../commands/acl/describe.ts'
 import { RuleError } from '../commands/acl/rule-error.ts'
 import { hasSpaces, type RuleContext } from '../commands/acl/selector-rules.ts'
@@ -14,7 +14,6 @@ import { openDefaultUser, User } from '../commands/acl/user.ts'
 import { readUsers } from '../commands/acl/user-lines.ts'
 import { applyRules } from '../commands/acl/user-rules.ts'
 import type { ClientsPort } from '../commands/ports.ts'
-import type { Session } from '../commands/session.ts'
 import type { CommandTable } from '../commands/table.ts'
 import { type Bytes, bytesOf, bytesOfText, textOf } from '../storage/bytes.ts'
 import { realFiles, replaceFileSync } from '../storage/files.ts'
@@ -27,18 +26,16 @@ export interface AccessControlParts {
   readonly log: Log
   readonly table: CommandTable
   readonly clients: Pick<ClientsPort, 'all' | 'describe'>
-  readonly subscriptions: (session: Session) => readonly Subscription[]
   readonly secretHex: (digits: number) => Bytes
 }
 
 /** The ACL of a node, its users as configured, kept in step with CONFIG SET. Throws an Error with a message for people. */
 export function accessControl(parts: AccessControlParts): Acl {
-  const { config, log, table, clients, subscriptions, secretHex } = parts
+  const { config, log, table, clients, secretHex } = parts
   const acl = new Acl({
     table,
     config,
     clients,
-    subscriptions,
     secretHex,
     channelDefault: () => (config.text('acl-pubsub-default') === 'allchannels' ? 'all channels' : 'no channels'),
     warn: (message) => log.warn({}, message),

@@ -160,7 +160,6 @@ export class Node implements ServerPort {
       log,
       table: new CommandTable(families),
       clients: { all: () => node?.clients.all() ?? [], describe: (session) => node?.clients.describe(session) ?? '' },
-      subscriptions: () => [],
       secretHex: (digits) =>
         randomBytes(Math.ceil(digits / 2))
           .toString('hex')

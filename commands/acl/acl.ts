@@ -20,11 +20,6 @@ import { applyRules } from './user-rules.ts'
 /** Why ACL LOG and INFO count something. */
 export type DenialCounts = Record<'auth' | 'command' | 'key' | 'channel', number>
 
-export interface Subscription {
-  readonly name: Bytes
-  readonly kind: 'channel' | 'pattern'
-}
-
 /** Pika's second user, whom `userpass` makes. */
 export const LIMITED_USER = 'limit'
 
@@ -42,8 +37,6 @@ export interface AclFile {
 export interface AclEnvironment extends RuleContext {
   readonly config: Pick<ConfigPort, 'number' | 'text'>
   readonly clients: Pick<ClientsPort, 'all' | 'describe'>
-  /** The channels and patterns that a session is subscribed to. */
-  readonly subscriptions: (session: Session) => readonly Subscription[]
   /** So many random digits, fit for passwords. */
   readonly secretHex: (digits: number) => Bytes
   /** Users that there are though no one has named them: the default user at least. By name. */
@@ -192,11 +185,12 @@ export class Acl {
   }
 
   private dropSubscribers(user: User, self: Session | null): void {
-    const holds = (session: Session) =>
-      this.environment
-        .subscriptions(session)
-        .some(({ name, kind }) => !user.selectors.some((selector) => selector.allowsChannel(name, kind)))
-    this.endSessions((session) => session.user === user && holds(session), self)
+    const may = (name: Bytes, kind: 'channel' | 'pattern') => user.selectors.some((selector) => selector.allowsChannel(name, kind))
+    this.endSessions(({ user: sessionsUser, subscriptions }) => {
+      if (sessionsUser !== user || subscriptions === null) return false
+      const { channel, shard, pattern } = subscriptions
+      return [...channel, ...shard].some((name) => !may(name, 'channel')) || [...pattern].some((name) => !may(name, 'pattern'))
+    }, self)
   }
 
   private endSessions(isChosen: (session: Session) => boolean, self: Session | null): void {

@@ -6,6 +6,7 @@ import { blockingLists } from '../../commands/blocking-lists.ts'
 import { connection } from '../../commands/connection.ts'
 import { ClientError } from '../../commands/errors.ts'
 import { lists } from '../../commands/lists.ts'
+import type { ChannelKind } from '../../commands/pub-sub.ts'
 import { ErrorReply, MapReply, type Reply, SetReply } from '../../commands/reply.ts'
 import { strings } from '../../commands/strings.ts'
 import { transactions } from '../../commands/transactions.ts'
@@ -268,13 +269,13 @@ test('subscribers lose their connection when they lose a channel, and only then'
   const { server, connect } = bench()
   const one = connect()
   say(one, 'ACL', 'SETUSER', 'bob', 'on', 'nopass', '+@all', '&a*', '&b*', '(&c)')
-  const subscribed = (name: string, kind: 'channel' | 'pattern') => {
+  const subscribed = (name: string, kind: ChannelKind) => {
     const client = connect()
     say(client, 'AUTH', 'bob', 'x')
-    server.subscriptions.set(client, [{ name, kind }])
+    server.pubsub.subscribe(client, kind, name)
     return client
   }
-  const [channel, pattern, inSelector] = [subscribed('a1', 'channel'), subscribed('b*', 'pattern'), subscribed('c', 'channel')]
+  const [channel, pattern, inSelector] = [subscribed('a1', 'channel'), subscribed('b*', 'pattern'), subscribed('c', 'shard')]
   const closed = () => [channel, pattern, inSelector].map((client) => client.closed)
   say(one, 'ACL', 'SETUSER', 'bob', '&more', '-get')
   assert.equal(closed(), [null, null, null])

@@ -1,5 +1,5 @@
 /** The server around commands, with real configuration, slow log and latency figures, and nothing behind the rest but a record of calls. */
-import { Acl, type Subscription } from '../../commands/acl/acl.ts'
+import { Acl } from '../../commands/acl/acl.ts'
 import { openDefaultUser } from '../../commands/acl/user.ts'
 import type { Command } from '../../commands/command.ts'
 import type {
@@ -193,7 +193,6 @@ export class FakeServer implements ServerPort {
   version = '7.2.0'
   readonly runId = '0123456789abcdef0123456789abcdef01234567'
   readonly warnings: string[] = []
-  readonly subscriptions = new Map<Session, Subscription[]>()
   /** The ACL file. */
   aclText: Bytes | null = null
   readonly shutdowns: ShutdownOptions[] = []
@@ -207,7 +206,6 @@ export class FakeServer implements ServerPort {
       table: this.table,
       config: this.config,
       clients: this.clients,
-      subscriptions: (session) => this.subscriptions.get(session) ?? [],
       secretHex: (digits) => '0123456789abcdef'.repeat(256).slice(0, digits),
       channelDefault: () => (this.config.text('acl-pubsub-default') === 'allchannels' ? 'all channels' : 'no channels'),
       warn: (message) => void this.warnings.push(message),
