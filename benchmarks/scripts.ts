@@ -1,12 +1,13 @@
 /**
- * What programs build on commands: scripts, functions, transactions, beside redis-server (AOF everysec), as Markdown on standard output.
+ * What programs build on commands: scripts, functions, transactions, messages, beside redis-server (AOF everysec), as Markdown on standard output.
  *
- *   npm run bench:scripts -- [--rounds N] [--quick] [--json] [--scripts] [--transactions]
+ *   npm run bench:scripts -- [--rounds N] [--quick] [--json] [--scripts] [--transactions] [--publish]
  *
  * Without one of the parts, all of them. Figures are comparable only on a machine that does nothing else.
  */
 import { parseArgs } from 'node:util'
 import { isInstalled, type ProgramName } from './programs.ts'
+import { type PublishRow, publishTable, publishThroughput } from './publish.ts'
 import { scriptsThroughput } from './scripts-throughput.ts'
 import { machine } from './tables.ts'
 import { type ThroughputRow, throughputTable } from './throughput.ts'
@@ -19,6 +20,7 @@ const { values: flags } = parseArgs({
     json: { type: 'boolean', default: false },
     scripts: { type: 'boolean', default: false },
     transactions: { type: 'boolean', default: false },
+    publish: { type: 'boolean', default: false },
   },
 })
 
@@ -29,13 +31,14 @@ if (!isInstalled('redis-benchmark')) {
 const names: readonly ProgramName[] = isInstalled('redis-server') ? ['haypile', 'redis'] : ['haypile']
 const note = (text: string) => void process.stderr.write(`${text}\n`)
 const scale = flags.quick ? 0.2 : 1
-const isAll = !flags.scripts && !flags.transactions
+const isAll = !flags.scripts && !flags.transactions && !flags.publish
 const shared = { rounds: Number(flags.rounds), keys: 100_000, valueBytes: 64, names, note }
 
 interface Results {
   machine: string
   transactions?: TransactionsRow[]
   scripts?: ThroughputRow[]
+  publish?: PublishRow[]
 }
 
 const results: Results = { machine: machine() }
@@ -43,12 +46,15 @@ if (isAll || flags.transactions) results.transactions = await transactionsThroug
 if (isAll || flags.scripts) {
   results.scripts = await scriptsThroughput({ ...shared, requests: 100_000 * scale, pipelinedRequests: 300_000 * scale, clients: 50 })
 }
+if (isAll || flags.publish)
+  results.publish = await publishThroughput({ ...shared, deliveries: 2_000_000 * scale, messages: 100_000 * scale })
 
 process.stdout.write(flags.json ? `${JSON.stringify(results, null, 2)}\n` : `${markdown(results).join('\n\n')}\n`)
 
-function markdown({ machine: head, transactions, scripts }: Results): string[] {
+function markdown({ machine: head, transactions, scripts, publish }: Results): string[] {
   const parts = [head]
   if (transactions !== undefined) parts.push(transactionsTable(transactions))
   if (scripts !== undefined) parts.push(throughputTable(scripts))
+  if (publish !== undefined) parts.push(publishTable(publish))
   return parts
 }

@@ -1,0 +1,138 @@
+/**
+ * PUBLISH to a number of subscribers, against both servers alternately: from the first request until the last subscriber has the last message, so
+ * that what a server puts off counts. Answers and messages have known lengths and are counted, not parsed.
+ */
+import * as net from 'node:net'
+import { encode } from './connection.ts'
+import { endProgram, type Program, type ProgramName, startProgram } from './programs.ts'
+import { median, perSecond, table } from './tables.ts'
+
+const PUBLISHERS = 10
+const CHANNEL = 'channel'
+const READ_BYTES = 64 * 1024
+
+export interface PublishRow {
+  readonly subscribers: number
+  /** Requests that a publisher sends before it waits for answers. */
+  readonly pipeline: number
+  /** Messages published and delivered to all, a second. */
+  readonly haypile: number
+  readonly redis: number | null
+}
+
+interface Options {
+  readonly rounds: number
+  /** Messages delivered in a run, over all subscribers, at most; and published, at most. */
+  readonly deliveries: number
+  readonly messages: number
+  readonly valueBytes: number
+  readonly names: readonly ProgramName[]
+  readonly note: (text: string) => void
+}
+
+export async function publishThroughput(options: Options): Promise<PublishRow[]> {
+  const programs: Program[] = []
+  try {
+    for (const name of options.names) programs.push(await startProgram(name))
+    const rows: PublishRow[] = []
+    for (const pipeline of [1, 16]) {
+      for (const subscribers of [1, 10, 100]) rows.push(await measure(programs, subscribers, pipeline, options))
+    }
+    return rows
+  } finally {
+    for (const program of programs) await endProgram(program)
+  }
+}
+
+async function measure(programs: readonly Program[], subscribers: number, pipeline: number, options: Options): Promise<PublishRow> {
+  const found: Record<ProgramName, number[]> = { haypile: [], redis: [] }
+  const messages = Math.min(options.deliveries / subscribers, options.messages * (pipeline === 1 ? 1 : 3))
+  for (let round = 0; round <= options.rounds; round++) {
+    for (const program of programs) {
+      const rate = await run(program.port, subscribers, pipeline, round === 0 ? messages / 2 : messages, 'x'.repeat(options.valueBytes))
+      if (round > 0) found[program.name].push(rate)
+    }
+  }
+  const row = { subscribers, pipeline, haypile: median(found.haypile), redis: found.redis.length === 0 ? null : median(found.redis) }
+  options.note(`PUBLISH to ${subscribers}, ${pipeline} at a time: ${Math.round(row.haypile)} / ${Math.round(row.redis ?? 0)}`)
+  return row
+}
+
+/** Messages a second. */
+async function run(port: number, subscribers: number, pipeline: number, messages: number, value: string): Promise<number> {
+  const each = Math.ceil(messages / PUBLISHERS / pipeline)
+  const count = each * pipeline * PUBLISHERS
+  const messageBytes = encode(['message', CHANNEL, value]).length
+  const listeners = await Promise.all(Array.from({ length: subscribers }, () => subscribe(port, count * messageBytes)))
+  const piece = Buffer.from(encode(['PUBLISH', CHANNEL, value]).repeat(pipeline), 'latin1')
+  const answerBytes = `:${subscribers}\r\n`.length * pipeline
+  const started = performance.now()
+  await Promise.all(Array.from({ length: PUBLISHERS }, () => publish(port, piece, each, answerBytes)))
+  await Promise.all(listeners.map(({ done }) => done))
+  const seconds = (performance.now() - started) / 1000
+  for (const { socket } of listeners) socket.destroy()
+  return count / seconds
+}
+
+/** Resolves when the server has confirmed; `done` when so many bytes have come after that. */
+function subscribe(port: number, bytes: number): Promise<{ readonly socket: net.Socket; readonly done: Promise<void> }> {
+  const confirmation = `*3\r\n$9\r\nsubscribe\r\n$${CHANNEL.length}\r\n${CHANNEL}\r\n:1\r\n`.length
+  return new Promise((resolve, reject) => {
+    let left = confirmation + bytes
+    let isReady = false
+    let finish: (() => void) | undefined
+    const done = new Promise<void>((resolveDone) => {
+      finish = resolveDone
+    })
+    const take = (length: number) => {
+      left -= length
+      if (!isReady && left <= bytes) {
+        isReady = true
+        resolve({ socket, done })
+      }
+      if (left <= 0) finish?.()
+      return true
+    }
+    const socket = net.connect({ port, host: '127.0.0.1', onread: { buffer: Buffer.allocUnsafe(READ_BYTES), callback: take } })
+    socket.on('connect', () => socket.write(encode(['SUBSCRIBE', CHANNEL])))
+    socket.on('error', reject)
+    socket.on('close', () => {
+      if (left > 0) throw new Error(`a subscriber was cut off ${left} bytes early`)
+    })
+  })
+}
+
+function publish(port: number, piece: Buffer, count: number, answerBytes: number): Promise<void> {
+  return new Promise((resolve, reject) => {
+    let sent = 0
+    let received = 0
+    const send = () => {
+      sent++
+      socket.write(piece)
+    }
+    const socket = net.connect(port, '127.0.0.1', send)
+    socket.setNoDelay(true)
+    socket.on('data', (data) => {
+      received += data.length
+      if (received < sent * answerBytes) return
+      if (sent < count) send()
+      else {
+        socket.destroy()
+        resolve()
+      }
+    })
+    socket.on('error', reject)
+  })
+}
+
+export function publishTable(rows: readonly PublishRow[]): string {
+  return table(
+    ['PUBLISH', 'haypile /s', 'redis /s', 'ratio'],
+    rows.map(({ subscribers, pipeline, haypile, redis }) => [
+      `to ${subscribers}, ${pipeline === 1 ? 'one at a time' : `${pipeline} at a time`}`,
+      perSecond(haypile),
+      redis === null ? '' : perSecond(redis),
+      redis === null ? '' : (haypile / redis).toFixed(2),
+    ]),
+  )
+}
