@@ -7,6 +7,7 @@ import { ClientError } from '../../commands/errors.ts'
 import { objects } from '../../commands/object.ts'
 import { scans } from '../../commands/scan.ts'
 import type { Bytes } from '../../storage/bytes.ts'
+import { runLater } from '../../storage/steps.ts'
 import { dataFamilies } from '../support/data-families.ts'
 import { harness } from '../support/executor-harness.ts'
 import { FIELD_WRITES, makeRequest, READS, WRITES } from '../support/request-grammar.ts'
@@ -27,7 +28,7 @@ function check(name: Bytes, forms: readonly Bytes[], digestEach: 'failure' | 're
   test(`what is wrong is refused, and nothing has happened: ${name}`, async () => {
     const chance = seeded(`refusals of ${name}`)
     let made = world()
-    let before = await databasesDigest(made.keyspace)
+    let before = await runLater(databasesDigest(made.keyspace))
     for (const form of forms) {
       for (let i = 0; i < ROUNDS; i++) {
         const request = spoil(makeRequest(form, chance), chance)
@@ -42,10 +43,10 @@ function check(name: Bytes, forms: readonly Bytes[], digestEach: 'failure' | 're
         const logged = made.logged()
         if (isRefused) assert.equal(logged, [], JSON.stringify(request))
         if (isRefused || digestEach === 'request' || logged.length === 0)
-          assert.is(await databasesDigest(made.keyspace), before, JSON.stringify(request))
+          assert.is(await runLater(databasesDigest(made.keyspace)), before, JSON.stringify(request))
         else {
           made = world()
-          before = await databasesDigest(made.keyspace)
+          before = await runLater(databasesDigest(made.keyspace))
         }
       }
     }

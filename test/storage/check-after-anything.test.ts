@@ -2,6 +2,7 @@ import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { databasesDigest } from '../../commands/debug-digest.ts'
 import { checkDirectory } from '../../storage/check.ts'
+import { runLater } from '../../storage/steps.ts'
 import { DIRECTORY, Disk, Engine, nextTurn } from '../support/engine.ts'
 import { ManualClock } from '../support/manual-clock.ts'
 import { randomCommand } from '../support/random-commands.ts'
@@ -90,13 +91,13 @@ class Life {
   private async restart(how: 'close' | 'kill' | 'power loss'): Promise<void> {
     const { seed } = this
     this.engine.turn()
-    const before = await databasesDigest(this.engine.storage.keyspace)
+    const before = await runLater(databasesDigest(this.engine.storage.keyspace))
     if (how === 'close') await this.engine.storage.close(seed.random() < 0.5 ? 'save' : 'nosave')
     else this.disk = how === 'kill' ? this.disk.kill(seed.random) : this.disk.crash(seed.random)
     if (how === 'close') await this.check()
     await this.open()
     this.engine.turn()
-    if (how !== 'power loss') assert.is(await databasesDigest(this.engine.storage.keyspace), before, `after ${how}`)
+    if (how !== 'power loss') assert.is(await runLater(databasesDigest(this.engine.storage.keyspace)), before, `after ${how}`)
     if (how === 'close') return
     await this.engine.storage.close('nosave')
     await this.check()
