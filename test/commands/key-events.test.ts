@@ -4,12 +4,16 @@ import * as assert from 'uvu/assert'
 import { ClientError } from '../../commands/errors.ts'
 import { lcsCommands } from '../../commands/lcs.ts'
 import { objects } from '../../commands/object.ts'
+import { Expiry } from '../../storage/expiry.ts'
 import { EVENT_GENERIC, EVENT_STRING } from '../../storage/key-events.ts'
+import type { Log } from '../../storage/log.ts'
 import { blockingHarness } from '../support/blocking-harness.ts'
 import { dataFamilies } from '../support/data-families.ts'
 import { BLOCKED_CASES, EVENT_CASES } from '../support/event-cases.ts'
 import { EventRecorder } from '../support/event-recorder.ts'
 import { type Harness, harness } from '../support/executor-harness.ts'
+
+const NO_LOG = { debug() {}, info() {}, warn() {}, error() {} } as unknown as Log
 
 const families = [...dataFamilies, lcsCommands, objects]
 
@@ -82,6 +86,20 @@ test('deadlines of fields', () => {
   assert.equal(events('HEXPIREAT h 0 FIELDS 1 a'), ['hdel h', 'del h'])
   assert.equal(events('HEXPIRE h 10 FIELDS 1 a'), [])
   assert.equal(events('HTTL h FIELDS 1 a'), ['keymiss h'])
+})
+
+test('what ends by itself is reported in the order of its time, fields that end together at once', () => {
+  const { events, advance, keyspace, recorder } = world()
+  const expiry = new Expiry(keyspace, NO_LOG)
+  expiry.lookAhead(keyspace.now)
+  for (const request of ['SET b 1 PX 20', 'SET a 1 PX 30', 'HSET h a 1 b 2 c 3', 'HSET i a 1']) events(request)
+  for (const request of ['HPEXPIRE h 10 FIELDS 2 a b', 'HPEXPIRE h 40 FIELDS 1 c', 'HPEXPIRE i 25 FIELDS 1 a']) events(request)
+  advance(30)
+  expiry.expireSome(100)
+  assert.equal(recorder.take(), ['hexpired h', 'expired b', 'hexpired i', 'del i', 'expired a'])
+  advance(10)
+  expiry.expireSome(100)
+  assert.equal(recorder.take(), ['hexpired h', 'del h'])
 })
 
 test('on a replica a key past its deadline is missed, and what the log deletes is deleted', () => {
