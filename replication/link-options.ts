@@ -45,6 +45,8 @@ export interface ReplicaLinkOptions {
   changed(): void
   /** Whatever is appended is synced at once. */
   syncAlways(): boolean
+  /** Clients are paused, and what the master sends waits with them. */
+  isHeld(): boolean
 }
 
 /** All of it is looked up when it is asked for. */

@@ -6,7 +6,8 @@
  *   machine -> actions: dial, send, full-sync target, storage
  *
  * What comes of a connection that is not the present one is not heard. The connection is not read from while groups cannot be applied (too
- * much is dirty, memory is being loaded, LevelDB is being opened again) or a full sync waits for the disk; what has come by then is kept.
+ * much is dirty, memory is being loaded, LevelDB is being opened again) or a full sync waits for the disk; what has come by then is kept. While
+ * clients are paused nothing is applied either, and a little more is read.
  */
 import RedisParser from 'redis-parser'
 import { type Bytes, MAX_BYTES_LENGTH } from '../storage/bytes.ts'
@@ -27,6 +28,9 @@ export type { Dial, Wire, WireEvents } from './link-options.ts'
 
 /** Of one reply: a chunk with the largest record that there can be. */
 const MAX_REPLY_BYTES = MAX_BYTES_LENGTH + 1024 * 1024
+
+/** Of the stream, read while clients are paused. */
+const MAX_HELD_BYTES = 1024 * 1024
 
 /** What the disk, the network or the master can make fail. */
 const MAY_FAIL: ReadonlySet<LinkAction['type']> = new Set(['dial', 'adopt history', 'failover done', 'chunk'] as const)
@@ -286,7 +290,7 @@ export class ReplicaLink {
 
   /** Deals with what has come of the stream, as far as that is possible now. */
   private goOn(): void {
-    while (this.items.length > 0 && !this.isBlocked) this.take(this.items.shift() as StreamItem)
+    while (this.items.length > 0 && !this.isBlocked && !this.options.isHeld()) this.take(this.items.shift() as StreamItem)
     this.regulate()
   }
 
@@ -328,11 +332,17 @@ export class ReplicaLink {
     return this.isSuspended || storage.isReloading || storage.isOverloaded || storage.checkpointer.isReopening
   }
 
+  /** So much waits for a pause of clients to end that no more is wanted. */
+  private get isHeldUp(): boolean {
+    const { storage, isHeld } = this.options
+    return isHeld() && (this.stream?.readOffset ?? 0) - storage.binlog.end.offset > MAX_HELD_BYTES
+  }
+
   /** Reads from the connection, or does not. */
   private regulate(): void {
     const { wire } = this
     if (wire === null) return
-    const mayNot = (this.state === 'db_sync' && this.target.isFull) || (this.stream !== null && this.isBlocked)
+    const mayNot = (this.state === 'db_sync' && this.target.isFull) || (this.stream !== null && (this.isBlocked || this.isHeldUp))
     if (mayNot === this.isPaused) return
     this.isPaused = mayNot
     if (mayNot) wire.pause()

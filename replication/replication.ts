@@ -31,6 +31,8 @@ export interface ReplicationOptions {
   port(): number
   /** appendfsync always: nothing is fed that is not on the medium, and what is received is synced at once. */
   syncAlways(): boolean
+  /** CLIENT PAUSE: what a master sends waits as clients' writes do. */
+  isHeld(): boolean
   /** A turn must come; to be called before anything changes. */
   wake(): void
   /** The role, the link or the pause of writes has changed. */
@@ -83,6 +85,7 @@ export class Replication {
       wake: () => options.wake(),
       changed: () => this.linkChanged(),
       syncAlways: () => options.syncAlways(),
+      isHeld: () => options.isHeld(),
     })
     this.waiters = new Waiters((condition) => this.measure(condition))
     this.failover = new Failover({

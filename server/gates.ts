@@ -94,6 +94,11 @@ export class Gates {
     this.refresh()
   }
 
+  /** CLIENT PAUSE, of whatever. */
+  get isPaused(): boolean {
+    return this.pausedUntilMs > 0
+  }
+
   /** DEBUG SET-ACTIVE-EXPIRE */
   setActiveExpire(active: boolean): void {
     this.activeExpire = active
@@ -198,7 +203,7 @@ export class Gates {
     const { command, isWrite } = runtime
     if (this.closing) return 'hold'
     if (this.loading && !command.flags.includes('loading')) return LOADING
-    if (this.pausedUntilMs > 0 && this.isPaused(runtime, client)) return 'hold'
+    if (this.pausedUntilMs > 0 && this.isHeldByPause(runtime, client)) return 'hold'
     const verdict = this.replication === null ? null : this.askReplication(this.replication, runtime)
     if (verdict !== null) return verdict
     if (isWrite || (runsScript(command) && !command.flags.includes('readonly'))) {
@@ -211,7 +216,7 @@ export class Gates {
   }
 
   /** What a replica says as one is heard in a pause. */
-  private isPaused({ command, isWrite }: CommandRuntime, client: Client): boolean {
+  private isHeldByPause({ command, isWrite }: CommandRuntime, client: Client): boolean {
     if (isWrite || command.flags.includes('may_replicate')) return true
     return this.pausedWhat === 'all' && (client.peer === 'client' || command.flags.includes('readonly'))
   }

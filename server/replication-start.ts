@@ -39,6 +39,7 @@ export function startReplication(node: Node): void {
     }),
     port: () => announcedPort(node),
     syncAlways: () => node.turn.waitForSync,
+    isHeld: () => gates.isPaused,
     wake: () => node.turn.begin(),
     changed: () => {
       showMaster(node)

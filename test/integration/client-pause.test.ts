@@ -67,11 +67,40 @@ test('a pause of everything holds reads and administration, and CLIENT UNPAUSE a
   await server.stop()
 })
 
+test("a paused replica takes its master's writes in when the pause is over", async () => {
+  const [master, replica] = [await RunningServer.start(), await RunningServer.start()]
+  await follow(replica, master)
+  const writer = await master.connect()
+  await writer.call('SET', 'a', '1')
+  await inStep(master, replica)
+  for (const what of ['WRITE', 'ALL']) {
+    const before = await offsetOf(replica)
+    const [client, ended] = [await replica.connect(), await replica.connect()]
+    await client.call('CLIENT', 'PAUSE', what === 'ALL' ? '400' : '100000', what)
+    const size = what === 'ALL' ? 2_000_000 : 1000 // more than is read in a pause
+    await writer.call('SET', 'b', what.padEnd(size, 'x'))
+    if (what === 'WRITE') {
+      const read = async () => Number((await infoOf(replica)).get('slave_read_repl_offset'))
+      await until('it to be read', async () => (await read()) === (await offsetOf(master)))
+      assert.is(await offsetOf(replica), before)
+      assert.is(await client.call('GET', 'b'), null)
+      assert.is(await writer.call('WAIT', '1', '50'), 0)
+      await client.call('CLIENT', 'UNPAUSE')
+    }
+    await inStep(master, replica)
+    assert.is(((await ended.call('GET', 'b')) as string).length, size)
+    assert.is(await writer.call('WAIT', '1', '0'), 1)
+  }
+  await stopAll(replica, master)
+})
+
 test('what is written in a pause all the same takes the place of a key that was hidden', async () => {
   const server = await RunningServer.start({ flags: { 'enable-debug-command': 'yes' } })
   const client = await server.connect()
+  await client.call('MULTI')
   await client.call('SET', 'key:0', 'old', 'PX', '20')
   await client.call('CLIENT', 'PAUSE', '100000', 'WRITE')
+  await client.call('EXEC')
   await until('the key to end', async () => (await client.call('GET', 'key:0')) === null)
   assert.is(await client.call('DBSIZE'), 1)
   await client.call('DEBUG', 'POPULATE', '2')

@@ -33,6 +33,7 @@ async function node(always = false) {
     },
     port: () => 6379,
     syncAlways: () => always,
+    isHeld: () => false,
     wake: () => storage.beginTurn(),
     changed: nothing,
   })

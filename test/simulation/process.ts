@@ -243,6 +243,7 @@ export class SimulatedProcess implements Party {
       },
       port: () => PORT,
       syncAlways: () => host.syncAlways,
+      isHeld: () => false,
       wake: () => this.wake(),
       changed() {},
     })

@@ -68,6 +68,7 @@ export class LinkBench {
   readonly states: string[] = []
   wakes = 0
   syncAlways = false
+  isHeld = false
   dialError: Error | null = null
 
   private constructor(engine: Engine, clock: ManualClock) {
@@ -92,6 +93,7 @@ export class LinkBench {
       },
       changed: () => void this.states.push(this.link.state),
       syncAlways: () => this.syncAlways,
+      isHeld: () => this.isHeld,
     })
     storage.onSynced = () => this.link.flush()
   }
