@@ -1,0 +1,393 @@
+/**
+ * A Lua machine for scripts: the sandbox, compiled functions, and one that runs at a time, in slices.
+ *
+ *   start -> 'done' | 'failed' | 'suspended' -> resume -> ...
+ *
+ * Functions run in a thread of their own (`stack` is on it while they do), which is used again until one fails. A hook looks at the clock every
+ * so many instructions. When a function has had its time it is suspended by a yield, wherever that is possible; where it is not (in a
+ * metamethod, a comparator, a function that gsub calls) it goes on, and is ended by an error when it has had twice its time. What has been told
+ * to stop is ended at the next instruction that counts.
+ *
+ * When the machine is broken (see module.ts) it must be thrown away: `isBroken`.
+ */
+import type { Bytes } from '../storage/bytes.ts'
+import { LUA_GLOBALS, LUA_OK, LUA_OUT_OF_MEMORY, LUA_REGISTRY, LUA_YIELDED } from './api.ts'
+import { LuaModule } from './module.ts'
+import { PRELUDE } from './prelude.ts'
+import { replaceRandom } from './random48.ts'
+import { type HostFunction, LuaStack } from './stack.ts'
+
+export interface MachineOptions {
+  /** Of Lua's memory, bytes. */
+  readonly limitBytes: number
+  /** Monotonic, ms. */
+  readonly nowMs: () => number
+  /** Libraries beside Lua's own: each leaves its table on the stack. They become read-only. */
+  readonly libraries: readonly (readonly [name: Bytes, open: (stack: LuaStack) => void])[]
+}
+
+export type RunState = 'done' | 'failed' | 'suspended'
+
+/** A function kept in the machine. */
+export type FunctionReference = number
+
+/** Where a function failed. */
+export interface ErrorPlace {
+  readonly source: Bytes
+  readonly line: number
+}
+
+/** The prelude's chunk name. */
+const SANDBOX = '=sandbox'
+/** What Lua names the place of a frame that is gone. */
+const TAIL_CALL = '=(tail call)'
+const HOOK_EVERY = 100_000
+const MASK_COUNT = 8
+/** Coroutines, pcall's included, inside of each other. Each is a call of C inside a call of C. */
+const MOST_NESTED = 150
+/** Of lua_State in this build: how many calls of C a thread is in, and how many when it was resumed. `checkLayout` makes sure. */
+const C_CALLS_AT = 52
+const BASE_C_CALLS_AT = 54
+/** Of lua_Debug. */
+const RECORD_BYTES = 112
+const WHAT_AT = 12
+const SOURCE_AT = 16
+const LINE_AT = 20
+const GC_COLLECT = 2
+const GC_COUNT = 3
+const GC_SET_PAUSE = 6
+/** Collect when there is so much of what there was, in percent. */
+const PAUSE = 150
+/** Share of the memory from which on a function's end is followed by a collection. */
+const CROWDED = 0.25
+
+export class LuaMachine {
+  readonly stack: LuaStack
+  /** How long a function may run before it is suspended, and each time after that, ms. */
+  firstSliceMs = Number.POSITIVE_INFINITY
+  sliceMs = 10
+  /** It can do nothing any more. */
+  isBroken = false
+  private readonly module: LuaModule
+  private readonly main: number
+  private readonly options: MachineOptions
+  private readonly hook: number
+  private readonly record: number
+  private readonly globalsReference: number
+  private resetReference = 0
+  private hiddenReference = 0
+  private thread = 0
+  private threadReference = 0
+  private sliceEndMs = 0
+  private startedMs = 0
+  private stopReason: Bytes | null = null
+  /** A yield of the hook is on its way out. */
+  private isYielding = false
+
+  constructor(options: MachineOptions) {
+    this.options = options
+    this.module = new LuaModule(options.limitBytes, options.nowMs)
+    const { api } = this.module
+    this.main = api.luaL_newstate()
+    this.stack = new LuaStack(this.module, this.main)
+    this.hook = this.module.addFunction('vii', (state) => this.look(state))
+    this.record = api.malloc(RECORD_BYTES)
+    for (const open of [api.luaopen_base, api.luaopen_table, api.luaopen_string, api.luaopen_math, api.luaopen_os]) {
+      this.stack.pushFunction(this.module.addFunction('ii', open))
+      api.lua_call(this.main, 0, 0)
+    }
+    replaceRandom(this.stack)
+    this.stack.pushCopy(LUA_GLOBALS)
+    this.globalsReference = api.luaL_ref(this.main, LUA_REGISTRY)
+    this.buildSandbox()
+    for (const [name, open] of options.libraries) {
+      const { top } = this.stack
+      open(this.stack)
+      if (this.stack.top !== top + 1) throw new Error(`the library ${name} has not left its table`)
+      this.setShared(name)
+    }
+    api.lua_gc(this.main, GC_SET_PAUSE, PAUSE)
+    api.lua_sethook(this.main, this.hook, MASK_COUNT, HOOK_EVERY)
+    this.thread = this.newThread()
+    this.checkLayout()
+  }
+
+  /** Bytes of Lua's memory in use. */
+  get usedBytes(): number {
+    return this.isBroken ? 0 : this.module.api.lua_gc(this.main, GC_COUNT, 0) * 1024
+  }
+
+  /** Takes the table on top of the stack and makes it a read-only global. */
+  setShared(name: Bytes): void {
+    const { stack } = this
+    const { api } = stack
+    stack.rawGetAt(LUA_REGISTRY, this.hiddenReference)
+    api.lua_insert(stack.state, -2)
+    api.lua_call(stack.state, 1, 1)
+    this.setGlobal(name)
+  }
+
+  /** Takes the value on top of the stack and makes it a global of all functions. */
+  setGlobal(name: Bytes): void {
+    const { stack } = this
+    stack.rawGetAt(LUA_REGISTRY, this.globalsReference)
+    stack.api.lua_insert(stack.state, -2)
+    stack.rawSetField(-2, name)
+    stack.pop()
+  }
+
+  hostFunction(run: HostFunction): number {
+    return this.stack.hostFunction(run)
+  }
+
+  /** Compiles source text; its chunk name is as Lua wants it (`@name`). Returns a reference, or the error's text. */
+  compile(text: Bytes, chunkName: Bytes): FunctionReference | Bytes {
+    const { stack } = this
+    stack.on(this.main)
+    if (this.load(text, chunkName) === LUA_OK) return stack.api.luaL_ref(this.main, LUA_REGISTRY)
+    const message = stack.string(-1) ?? ''
+    stack.top = 0
+    return message
+  }
+
+  /** Forgets a compiled function. */
+  release(reference: FunctionReference): void {
+    this.module.api.luaL_unref(this.main, LUA_REGISTRY, reference)
+  }
+
+  /** Runs a function with what `pushArguments` pushes, which returns how many that are. */
+  start(reference: FunctionReference, pushArguments: (stack: LuaStack) => number = () => 0): RunState {
+    const { stack, options } = this
+    this.startedMs = options.nowMs()
+    this.sliceEndMs = this.startedMs + this.firstSliceMs
+    this.stopReason = null
+    this.isYielding = false
+    try {
+      stack.on(this.thread)
+      stack.rawGetAt(LUA_REGISTRY, reference)
+      return this.ended(stack.api.lua_resume(this.thread, pushArguments(stack)))
+    } catch (thrown) {
+      throw this.broken(thrown)
+    }
+  }
+
+  /** Goes on with what was suspended. */
+  resume(): RunState {
+    const { stack, options } = this
+    this.sliceEndMs = options.nowMs() + this.sliceMs
+    this.isYielding = false
+    try {
+      stack.on(this.thread)
+      return this.ended(stack.api.lua_resume(this.thread, 0))
+    } catch (thrown) {
+      throw this.broken(thrown)
+    }
+  }
+
+  /** Ends what is suspended, by an error that nothing in it can catch. */
+  stop(reason: Bytes): RunState {
+    this.stopReason = reason
+    return this.resume()
+  }
+
+  /** After 'failed', with the error on top of the stack: where the function was. Null where that is not known. */
+  errorPlace(): ErrorPlace | null {
+    for (let level = 0; level < MOST_NESTED; level++) {
+      const place = this.placeAt(level)
+      if (place !== 'elsewhere') return place
+    }
+    return null
+  }
+
+  /** To be called when results or errors have been taken from the stack. */
+  finish(state: RunState): void {
+    const { api } = this.module
+    if (state === 'done') {
+      api.lua_settop(this.thread, 0)
+      return
+    }
+    api.luaL_unref(this.main, LUA_REGISTRY, this.threadReference)
+    this.thread = this.newThread()
+    this.stack.on(this.main)
+    this.stack.rawGetAt(LUA_REGISTRY, this.resetReference)
+    api.lua_call(this.main, 0, 0)
+    // Lua does not collect because memory is short, only because there is half as much again as there was.
+    if (this.usedBytes > this.options.limitBytes * CROWDED) this.collect()
+  }
+
+  private collect(): void {
+    this.module.api.lua_gc(this.main, GC_COLLECT, 0)
+  }
+
+  private ended(status: number): RunState {
+    this.stack.on(this.thread)
+    if (status === LUA_YIELDED) {
+      if (this.isYielding) return 'suspended'
+      this.stack.push('attempt to yield across metamethod/C-call boundary')
+      return 'failed'
+    }
+    if (this.stopReason !== null) {
+      this.stack.push(this.stopReason)
+      return 'failed'
+    }
+    return status === LUA_OK ? 'done' : 'failed'
+  }
+
+  private broken(thrown: unknown): Error {
+    this.isBroken = true
+    return thrown instanceof Error ? thrown : new Error(String(thrown))
+  }
+
+  /** The hook. */
+  private look(state: number): void {
+    const { stack } = this
+    if (this.stopReason !== null) this.raiseOn(state, this.stopReason)
+    const now = this.options.nowMs()
+    if (now < this.sliceEndMs) return
+    if (this.mayYield(state)) {
+      this.isYielding = true
+      stack.api.lua_yield(state, 0)
+    } else this.checkPatience(state, now)
+  }
+
+  private checkPatience(state: number, now: number): void {
+    if (now - this.startedMs < 2 * this.firstSliceMs) return
+    this.raiseOn(state, 'the script has run for too long inside a metamethod, a comparator or a function called by gsub')
+  }
+
+  private raiseOn(state: number, message: Bytes): never {
+    this.stack.on(state).pushString(message)
+    this.stack.on(this.thread)
+    this.module.api.lua_error(state)
+    throw new Error('lua_error has returned')
+  }
+
+  private mayYield(state: number): boolean {
+    const { bytes } = this.module
+    return bytes.readUInt16LE(state + C_CALLS_AT) === bytes.readUInt16LE(state + BASE_C_CALLS_AT)
+  }
+
+  /** 'elsewhere': in C, or in the sandbox. */
+  private placeAt(level: number): ErrorPlace | 'elsewhere' | null {
+    const { api, bytes } = this.module
+    if (api.lua_getstack(this.thread, level, this.record) === 0) return null
+    const what = api.malloc(3)
+    bytes.latin1Write('Sl\0', what)
+    api.lua_getinfo(this.thread, what, this.record)
+    api.free(what)
+    const source = this.text(bytes.readUInt32LE(this.record + SOURCE_AT))
+    if (source === SANDBOX || source === TAIL_CALL || this.text(bytes.readUInt32LE(this.record + WHAT_AT)) === 'C') return 'elsewhere'
+    return { source, line: bytes.readInt32LE(this.record + LINE_AT) }
+  }
+
+  private text(pointer: number): Bytes {
+    const { bytes } = this.module
+    return bytes.latin1Slice(pointer, bytes.indexOf(0, pointer))
+  }
+
+  private load(text: Bytes, chunkName: Bytes): number {
+    const { api } = this.module
+    const pointer = api.malloc(text.length + chunkName.length + 1)
+    if (pointer === 0) {
+      this.stack.push('not enough memory')
+      return LUA_OUT_OF_MEMORY
+    }
+    const { bytes } = this.module
+    bytes.latin1Write(text, pointer)
+    bytes.latin1Write(`${chunkName}\0`, pointer + text.length)
+    const status = api.luaL_loadbuffer(this.stack.state, pointer, text.length, pointer + text.length)
+    api.free(pointer)
+    return status
+  }
+
+  private newThread(): number {
+    const { api } = this.module
+    const thread = api.lua_newthread(this.main)
+    this.threadReference = api.luaL_ref(this.main, LUA_REGISTRY)
+    return thread
+  }
+
+  /** Runs the prelude, which hides what is shared, and puts what it returns in the place of the globals. */
+  private buildSandbox(): void {
+    const { stack } = this
+    const { api } = stack
+    if (this.load(PRELUDE, SANDBOX) !== LUA_OK) throw new Error(stack.string(-1) ?? 'the prelude cannot be compiled')
+    stack.pushTable()
+    stack.pushCopy(LUA_GLOBALS)
+    stack.rawSetField(-2, 'globals')
+    stack.push(MOST_NESTED)
+    stack.rawSetField(-2, 'mostNested')
+    for (const [name, run] of this.helpers()) {
+      stack.pushFunction(this.hostFunction(run))
+      stack.rawSetField(-2, name)
+    }
+    stack.pushCopy(-1)
+    api.lua_insert(this.main, 1)
+    if (api.lua_pcall(this.main, 1, 1, 0) !== LUA_OK) throw new Error(stack.string(-1) ?? 'the prelude has failed')
+    api.lua_replace(this.main, LUA_GLOBALS)
+    stack.rawGetField(1, 'reset')
+    this.resetReference = api.luaL_ref(this.main, LUA_REGISTRY)
+    stack.rawGetField(1, 'hidden')
+    this.hiddenReference = api.luaL_ref(this.main, LUA_REGISTRY)
+    stack.top = 0
+  }
+
+  private helpers(): readonly (readonly [Bytes, HostFunction])[] {
+    return [
+      ['suspended', (stack) => this.answer(stack, this.isYielding)],
+      ['mayYield', (stack) => this.answer(stack, this.mayYield(stack.state))],
+      [
+        'goOn',
+        (stack) => {
+          this.isYielding = false
+          this.checkPatience(stack.state, this.options.nowMs())
+          return 0
+        },
+      ],
+      ['isNative', (stack) => this.answer(stack, stack.api.lua_iscfunction(stack.state, 1) !== 0)],
+      [
+        'isCallable',
+        (stack) => {
+          if (stack.api.lua_getmetatable(stack.state, 1) === 0) return this.answer(stack, false)
+          stack.rawGetField(-1, '__call')
+          return this.answer(stack, !stack.isNil(-1))
+        },
+      ],
+      [
+        'loadText',
+        (stack) => {
+          const text = stack.string(1) as Bytes
+          const isBinary = text.startsWith('\x1b')
+          if (!isBinary && this.load(text, stack.string(2) ?? '=(load)') === LUA_OK) return 1
+          if (isBinary) stack.push('binary chunks are not loaded')
+          stack.push(null)
+          stack.api.lua_insert(stack.state, -2)
+          return 2
+        },
+      ],
+    ]
+  }
+
+  private answer(stack: LuaStack, value: boolean): number {
+    stack.push(value)
+    return 1
+  }
+
+  /** Whether a thread's calls of C are where they are thought to be: one inside of gsub is one more than one that is not. */
+  private checkLayout(): void {
+    const reference = this.compile(
+      "local here, there = probe(), nil ('x'):gsub('x', function() there = probe() end) return here, there",
+      '@probe',
+    )
+    if (typeof reference === 'string') throw new Error(reference)
+    this.stack.pushFunction(this.hostFunction((stack) => this.answer(stack, this.mayYield(stack.state))))
+    this.setGlobal('probe')
+    const state = this.start(reference)
+    const isRight = state === 'done' && this.stack.boolean(1) && !this.stack.boolean(2)
+    this.finish(state)
+    this.stack.on(this.main).push(null)
+    this.setGlobal('probe')
+    this.release(reference)
+    if (!isRight) throw new Error('this build of Lua keeps its calls of C somewhere else')
+  }
+}

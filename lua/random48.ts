@@ -1,0 +1,55 @@
+/**
+ * The 48-bit linear congruential generator that POSIX calls lrand48, which is behind math.random in Redis's scripts: the numbers are the same on every
+ * machine, and begin where POSIX begins when no seed was given.
+ */
+import type { LuaStack } from './stack.ts'
+
+const LOW = 2 ** 24
+const MULTIPLIER_HIGH = 0x5de
+const MULTIPLIER_LOW = 0xece66d
+const INCREMENT = 0xb
+
+class Random48 {
+  private high = 0x1234ab
+  private low = 0xcd330e
+
+  seed(seed: number): void {
+    const value = seed | 0
+    this.high = (value >>> 8) & 0xffffff
+    this.low = ((value & 0xff) << 16) | 0x330e
+  }
+
+  /** A whole number of 31 bits. */
+  next(): number {
+    const low = this.low * MULTIPLIER_LOW + INCREMENT
+    const high = this.high * MULTIPLIER_LOW + this.low * MULTIPLIER_HIGH + Math.floor(low / LOW)
+    this.low = low % LOW
+    this.high = high % LOW
+    return this.high * 128 + (this.low >>> 17)
+  }
+}
+
+/** Puts math.random and math.randomseed upon it. */
+export function replaceRandom(stack: LuaStack): void {
+  const random = new Random48()
+  const functions = {
+    random: (args: LuaStack) => {
+      const share = (random.next() % 0x7fffffff) / 0x7fffffff
+      if (args.top > 2) args.raise('wrong number of arguments')
+      const [low, high] = args.top === 2 ? [args.number(1), args.number(2)] : [1, args.number(1)]
+      if (args.top > 0 && low > high) args.raise(`bad argument #${args.top} to 'random' (interval is empty)`)
+      args.push(args.top === 0 ? share : Math.floor(share * (Math.trunc(high) - Math.trunc(low) + 1)) + Math.trunc(low))
+      return 1
+    },
+    randomseed: (args: LuaStack) => {
+      random.seed(args.number(1))
+      return 0
+    },
+  }
+  stack.getGlobal('math')
+  for (const [name, run] of Object.entries(functions)) {
+    stack.pushFunction(stack.hostFunction(run))
+    stack.rawSetField(-2, name)
+  }
+  stack.pop()
+}
