@@ -15,7 +15,7 @@ import { ColdRequests } from './cold-requests.ts'
 import { type ConnectionHost, OutputLimit } from './connection-host.ts'
 import { ReplicaPeer } from './replica-peer.ts'
 import { type Chunks, ReplyBuffer, writeChunks } from './reply-buffer.ts'
-import { encodeError, encodeMessage, encodeReply } from './reply-encoder.ts'
+import { encodeError, encodeReply } from './reply-encoder.ts'
 import { ProtocolError, RequestDecoder } from './request-decoder.ts'
 import { SealedReplies } from './sealed-replies.ts'
 import type { TurnClient } from './turn.ts'
@@ -139,7 +139,8 @@ export class Connection extends SessionState implements Client, TurnClient {
       this.pushes.push(message)
       return
     }
-    this.text(encodeMessage(message, this.resp))
+    if (!this.touched) this.touch()
+    this.replies.message(message, this.resp)
     if (this.replies.bytes > TURN_OUTPUT_BYTES) this.checkLimits()
   }
 

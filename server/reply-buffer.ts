@@ -1,11 +1,13 @@
 /**
- * Encoded replies that have not been sent, in order: text, which is joined; Buffers; and from the first long array of strings on, regions of
- * the arena that all clients share.
+ * Encoded replies that have not been sent, in order: messages that others are told as well, while there is nothing else; text, which is joined;
+ * Buffers; and from the first long array of strings on, regions of the arena that all clients share.
  */
 import type { Socket } from 'node:net'
+import type { Message } from '../commands/reply.ts'
 import type { Bytes } from '../storage/bytes.ts'
 import { type Piece, ReplyArena } from './reply-arena.ts'
-import type { ReplySink } from './reply-encoder.ts'
+import { encodeMessage, type ReplySink } from './reply-encoder.ts'
+import { SharedText } from './shared-text.ts'
 
 export type Chunks = (Bytes | Buffer)[]
 
@@ -23,8 +25,14 @@ const CR = 0x0d
 const LF = 0x0a
 
 const arena = new ReplyArena()
+/** Where messages of a turn begin, by protocol. */
+const ROOTS = { 2: SharedText.root(2), 3: SharedText.root(3) } as const
 
 export class ReplyBuffer implements ReplySink {
+  /** What there is, where that is messages only. */
+  private shared: SharedText | null = null
+  /** Text is joined: it neither goes into the arena nor follows on messages. */
+  private isPlain = true
   private out = ''
   private chunks: Chunks = []
   private chunkBytes = 0
@@ -39,15 +47,46 @@ export class ReplyBuffer implements ReplySink {
 
   get bytes(): number {
     const run = this.run.length === 0 ? 0 : this.run.length + 2
-    return this.out.length + this.chunkBytes + run + (this.start < 0 ? 0 : arena.position - this.start)
+    const shared = this.shared === null ? 0 : this.shared.text.length
+    return shared + this.out.length + this.chunkBytes + run + (this.start < 0 ? 0 : arena.position - this.start)
   }
 
   text(part: Bytes): void {
-    if (this.gathers) this.put(part)
-    else this.out += part
+    if (this.isPlain) this.out += part
+    else if (this.gathers) this.put(part)
+    else {
+      this.endShared()
+      this.out += part
+    }
+  }
+
+  /** A message that others may be told, too. */
+  message(message: Message, resp: 2 | 3): void {
+    const { shared } = this
+    if (shared !== null ? shared.resp === resp : this.isEmpty) {
+      this.shared = (shared ?? ROOTS[resp]).followedBy(message)
+      this.isPlain = false
+    } else this.text(encodeMessage(message, resp))
+  }
+
+  private get isEmpty(): boolean {
+    return this.out.length === 0 && this.chunks.length === 0 && !this.gathers
+  }
+
+  /** Something else follows on messages, or they are sent. */
+  private endShared(): void {
+    const { shared } = this
+    if (shared === null) return
+    this.shared = null
+    this.isPlain = true
+    ROOTS[shared.resp].forget()
+    const told = shared.take()
+    if (typeof told === 'string') this.out = told
+    else this.push(told)
   }
 
   chunk(buffer: Buffer): void {
+    this.endShared()
     this.endRegion()
     if (this.out.length > 0) this.push(this.out)
     this.out = ''
@@ -57,7 +96,9 @@ export class ReplyBuffer implements ReplySink {
   /** Many strings follow. */
   gather(): void {
     if (this.gathers) return
+    this.endShared()
     this.gathers = true
+    this.isPlain = false
     const { out } = this
     this.out = ''
     if (out.length > 0) this.put(out)
@@ -107,6 +148,7 @@ export class ReplyBuffer implements ReplySink {
 
   /** All of it, in order, to be sent now; the buffer is empty then. To be followed by `settle`. */
   take(): Chunks {
+    this.endShared()
     this.endRegion()
     const { chunks } = this
     if (this.out.length > 0) chunks.push(this.out)
@@ -114,6 +156,7 @@ export class ReplyBuffer implements ReplySink {
     this.chunks = []
     this.chunkBytes = 0
     this.gathers = false
+    this.isPlain = true
     return chunks
   }
 

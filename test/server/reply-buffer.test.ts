@@ -1,7 +1,8 @@
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
+import { Message } from '../../commands/reply.ts'
 import { type Chunks, ReplyBuffer } from '../../server/reply-buffer.ts'
-import { encodeReply } from '../../server/reply-encoder.ts'
+import { encodeMessage, encodeReply } from '../../server/reply-encoder.ts'
 import { seeded } from '../support/seed.ts'
 
 const joined = (chunks: Chunks) => chunks.map((chunk) => (typeof chunk === 'string' ? chunk : chunk.latin1Slice())).join('')
@@ -50,6 +51,51 @@ test('nested arrays are gathered with what is around them', () => {
   encodeReply(nested, 2, buffer)
   const expected = `*20\r\n${nested.map(([id, fields]) => `*2\r\n$${(id as string).length}\r\n${id}\r\n${encoded(fields as string[])}`).join('')}`
   assert.is(joined(buffer.take()), expected)
+})
+
+test('messages to many are told to each in order, alone or among replies, in either protocol', () => {
+  const { integer, random } = seeded('shared messages')
+  const clients = Array.from({ length: 8 }, (_, i) => ({ buffer: new ReplyBuffer(), resp: i < 5 ? 2 : (3 as 2 | 3), expected: '' }))
+  const take = (client: (typeof clients)[number]) => {
+    assert.is(client.buffer.bytes, client.expected.length)
+    assert.ok(joined(client.buffer.take()) === client.expected)
+    client.expected = ''
+  }
+  for (let step = 0; step < 3000; step++) {
+    const message = new Message(['message', `channel${step}`, 'x'.repeat(integer(random() < 0.02 ? 20_000 : 20))])
+    const told = random() < 0.6 ? clients : clients.filter(() => random() < 0.5)
+    for (const client of told) {
+      client.buffer.message(message, client.resp)
+      client.expected += encodeMessage(message, client.resp)
+    }
+    const client = clients[integer(clients.length)] as (typeof clients)[number]
+    const act = integer(12)
+    if (act === 0) {
+      client.buffer.text(':1\r\n')
+      client.expected += ':1\r\n'
+    } else if (act === 1) {
+      const values = Array.from({ length: 30 }, () => 'value')
+      encodeReply(values, client.resp, client.buffer)
+      client.expected += encoded(values)
+    } else if (act === 2) {
+      client.buffer.chunk(Buffer.from('xyz'))
+      client.expected += 'xyz'
+    } else if (act === 3) client.resp = client.resp === 2 ? 3 : 2
+    else if (act < 6) take(client)
+    else if (act === 6) clients.forEach(take)
+  }
+})
+
+test('those who are told the same are sent the same memory', () => {
+  const buffers = Array.from({ length: 10 }, () => new ReplyBuffer())
+  for (let i = 0; i < 5; i++) {
+    const message = new Message(['message', 'channel', String(i)])
+    for (const buffer of buffers) buffer.message(message, 2)
+  }
+  const [first, ...others] = buffers.map((buffer) => buffer.take())
+  assert.is(first?.length, 1)
+  assert.ok(Buffer.isBuffer(first?.[0]))
+  for (const other of others) assert.ok(other.length === 1 && other[0] === first?.[0])
 })
 
 test.run()
