@@ -115,7 +115,7 @@ function configuredUsers(lines: readonly UserLine[], context: RuleContext): Map<
     const [name = '', ...rules] = wordsOfUserLine(line)
     const shown = `the user '${textOf(name)}'`
     if (hasSpaces(name)) throw new Error(`${shown}: a name cannot have spaces`)
-    if (users.has(name)) throw new Error(`${shown} is defined twice`)
+    if (users.has(name)) throw new Error(`${shown}: Duplicate user found. A user can only be defined once`)
     const user = new User(name, context.channelDefault())
     try {
       applyRules(user, rules, context)

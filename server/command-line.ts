@@ -15,6 +15,7 @@ import { ConfigError } from './config-file.ts'
 import { configHelp } from './config-help.ts'
 import type { ConfigName } from './config-key.ts'
 import { configNames, nearestConfigName } from './config-table.ts'
+import { oneWordOfUserLine } from './config-users.ts'
 
 export interface CommandLineActions {
   readonly version: string
@@ -57,7 +58,7 @@ export async function runCommandLine(words: readonly string[], actions: CommandL
       exitCode = await actions.check(directory, { cut: cut === true })
     })
   try {
-    await program.parseAsync(words.flatMap(unglued), { from: 'user' })
+    await program.parseAsync(withUserLines(words.flatMap(unglued)), { from: 'user' })
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode
     if (!(error instanceof ConfigError)) throw error
@@ -87,6 +88,20 @@ function givenFlags(program: Command, options: readonly { name: ConfigName; opti
 function unglued(word: string): string[] {
   if (!/^--[a-z0-9-]+\s/.test(word)) return [word]
   return splitInline(bytesOfText(word))?.map(textOf) ?? [word]
+}
+
+/** Each `--user` with its words made one: the flag may come several times, and each is a line of its own, which Commander would not tell apart. */
+function withUserLines(words: readonly string[]): string[] {
+  const result: string[] = []
+  for (let i = 0; i < words.length; ) {
+    const word = words[i++] as string
+    result.push(word)
+    if (word !== '--user') continue
+    const line: string[] = []
+    while (i < words.length && !(words[i] as string).startsWith('--')) line.push(words[i++] as string)
+    result.push(textOf(oneWordOfUserLine(line.map(bytesOfText))))
+  }
+  return result
 }
 
 /** Commander's text without its prefix, with the nearest flag where it complains of an unknown one. (Its own search passes over hidden ones.) */

@@ -27,6 +27,11 @@ export function wordsOfUserLine(line: UserLine): Bytes[] {
   return words
 }
 
+/** The line of these words as one word, which is told from a name by its space. */
+export function oneWordOfUserLine(words: readonly Bytes[]): Bytes {
+  return words.length === 1 && words[0]?.includes(' ') ? words[0] : `${lineOf(words)} `
+}
+
 function lineOf(words: readonly Bytes[]): UserLine {
   return words.map((word) => (/^[!-~]+$/.test(word) && !/["'\\]/.test(word) ? word : quoted(word))).join(' ')
 }

@@ -103,7 +103,7 @@ test('a start on users that are wrong fails before it touches the data, in a lin
   assert.not.match(wrong, /hidden|short/)
   assert.match(await failure('aclfile /nowhere/users.acl\n'), /opening file '\/nowhere\/users\.acl': No such file or directory/)
   assert.match(await failure(`aclfile ${aclPath}\nuser x on\n`), /both in the configuration and in an ACL file/)
-  assert.match(await failure('user x on\nuser x off\n'), /the user 'x' is defined twice/)
+  assert.match(await failure('user x on\nuser x off\n'), /the user 'x': Duplicate user found/)
   const rule = await failure('user x on >hidden +nothing\n')
   assert.match(rule, /the user 'x': Unknown command or category name in ACL/)
   assert.not.match(rule, /hidden/)
