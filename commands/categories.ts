@@ -48,7 +48,7 @@ const OF_GROUP: Readonly<Record<Group, Category | null>> = {
   hyperloglog: 'hyperloglog',
   transactions: 'transaction',
   scripting: 'scripting',
-  pubsub: 'pubsub',
+  pubsub: null, // by their flag, which HELP has not got
 }
 
 const GROUP_CATEGORIES = new Set<string | null>(Object.values(OF_GROUP))

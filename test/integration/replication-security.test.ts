@@ -65,6 +65,34 @@ test('a wrong masterauth is refused, shown, tried again, and makes no SlaveItem;
   await master.stop()
 })
 
+test('a replica may come as a user of its own, who may do no more than follow, and is sent away with that user', async () => {
+  const rules = '+metasync +trysync +dbsync +binlogsync +replconf'
+  const master = await RunningServer.start({ flags: { requirepass: PASSWORD, user: `follower on >pw ${rules}` }, password: PASSWORD })
+  const flags = { replicaof: `127.0.0.1 ${master.port}`, masteruser: 'follower', masterauth: 'pw' }
+  const replica = await RunningServer.start({ flags })
+  const isUp = async () => (await infoOf(replica)).get('master_link_status') === 'up'
+  await until('the link to be up', isUp)
+  const admin = await master.connect()
+  await admin.call('AUTH', PASSWORD)
+  await admin.call('SET', 'key', 'value')
+  assert.is(await admin.call('WAIT', 1, 20_000), 1)
+  assert.match((await admin.call('CLIENT', 'LIST', 'TYPE', 'REPLICA')) as string, / user=follower /)
+  assert.match((await replica.call('CLIENT', 'LIST', 'TYPE', 'MASTER')) as string, / user=\(superuser\) /)
+  assert.is(await replica.call('GET', 'key'), 'value')
+  const follower = await master.connect()
+  await follower.call('AUTH', 'follower', 'pw')
+  assert.equal(await follower.call('GET', 'key'), new WireError("NOPERM User follower has no permissions to run the 'get' command"))
+  assert.is(await admin.call('ACL', 'DELUSER', 'follower'), 1)
+  await follower.closed
+  await until('the link to be down', async () => !(await isUp()))
+  assert.match((await infoOf(replica)).get('repl_last_error') ?? '', /WRONGPASS|closed/)
+  await admin.call('ACL', 'SETUSER', 'follower', 'on', '>pw', ...rules.split(' '))
+  await until('the link to be up', isUp)
+  await replica.stop()
+  await admin.close()
+  await master.stop()
+})
+
 const directory = mkdtempSync(join(tmpdir(), 'haypile-tls-'))
 test.after(() => rmSync(directory, { recursive: true }))
 const file = (name: string) => join(directory, name)
