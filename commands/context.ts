@@ -28,6 +28,8 @@ export class Context {
   effects: Bytes[][] | null = null
   /** The command is to be logged though it has changed nothing. */
   isLogged = false
+  /** The command comes from the log: it is known to succeed. */
+  isReplayed = false
   /** Whether a client may be blocked. Not so in replay, and where a command is part of a larger unit. */
   mayBlock = false
   /** Whether a command that reads may change what it read, as PFCOUNT does. Not so on a replica, nor while the log takes nothing. */

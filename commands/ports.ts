@@ -6,6 +6,7 @@ import type { Bytes } from '../storage/bytes.ts'
 import type { Random } from '../storage/clock.ts'
 import type { ScanCursors } from '../storage/scan-cursors.ts'
 import type { Acl } from './acl/acl.ts'
+import type { FunctionLibraries } from './functions/function-libraries.ts'
 import type { PubSub } from './pub-sub.ts'
 import type { Reply } from './reply.ts'
 import type { Session } from './session.ts'
@@ -17,6 +18,7 @@ export interface ServerPort {
   readonly clients: ClientsPort
   readonly acl: Acl
   readonly pubsub: PubSub
+  readonly functions: FunctionLibraries
   readonly slowlog: SlowlogPort
   readonly latency: LatencyPort
   readonly statistics: StatisticsPort

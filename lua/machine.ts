@@ -63,13 +63,14 @@ const CROWDED = 0.25
 
 export class LuaMachine {
   readonly stack: LuaStack
+  /** The main thread. */
+  readonly main: number
   /** How long a function may run before it is suspended, and each time after that, ms. */
   firstSliceMs = Number.POSITIVE_INFINITY
   sliceMs = 10
   /** It can do nothing any more. */
   isBroken = false
   private readonly module: LuaModule
-  private readonly main: number
   private readonly options: MachineOptions
   private readonly hook: number
   private readonly record: number
@@ -119,12 +120,17 @@ export class LuaMachine {
 
   /** Takes the table on top of the stack and makes it a read-only global. */
   setShared(name: Bytes): void {
+    this.hide()
+    this.setGlobal(name)
+  }
+
+  /** Puts the read-only front of the table on top of the stack in its place. */
+  hide(): void {
     const { stack } = this
     const { api } = stack
     stack.rawGetAt(LUA_REGISTRY, this.hiddenReference)
     api.lua_insert(stack.state, -2)
     api.lua_call(stack.state, 1, 1)
-    this.setGlobal(name)
   }
 
   /** Takes the value on top of the stack and makes it a global of all functions. */
@@ -207,12 +213,12 @@ export class LuaMachine {
       return
     }
     api.luaL_unref(this.main, LUA_REGISTRY, this.threadReference)
+    // Lua does not collect because memory is short, only because there is half as much again as there was.
+    if (this.usedBytes > this.options.limitBytes * CROWDED) this.collect()
     this.thread = this.newThread()
     this.stack.on(this.main)
     this.stack.rawGetAt(LUA_REGISTRY, this.resetReference)
     api.lua_call(this.main, 0, 0)
-    // Lua does not collect because memory is short, only because there is half as much again as there was.
-    if (this.usedBytes > this.options.limitBytes * CROWDED) this.collect()
   }
 
   private collect(): void {

@@ -12,6 +12,7 @@ import { databases } from '../commands/databases.ts'
 import { debug } from '../commands/debug.ts'
 import { expiry } from '../commands/expiry.ts'
 import { failoverCommands } from '../commands/failover.ts'
+import { functionCommands } from '../commands/functions.ts'
 import { keys } from '../commands/keys.ts'
 import { latencyCommands } from '../commands/latency.ts'
 import { lcsCommands } from '../commands/lcs.ts'
@@ -51,6 +52,7 @@ export const families: readonly (readonly Command[])[] = [
   transactions,
   subscriptions,
   publishing,
+  functionCommands,
   server,
   persistence,
   replication,

@@ -10,6 +10,7 @@ export interface InfoFigures {
   readonly clients: ClientFigures
   readonly memory: ReadonlyMap<MemoryFigure, number>
   readonly maxmemory: { readonly bytes: number; readonly policy: Bytes; readonly systemBytes: number }
+  readonly functions: FunctionFigures
   readonly persistence: PersistenceFigures
   readonly stats: StatsFigures
   readonly replication: ReplicationFigures
@@ -38,6 +39,14 @@ export interface ServerFigures {
   readonly executable: string
   readonly configFile: Bytes
   readonly directory: Bytes
+}
+
+export interface FunctionFigures {
+  readonly libraries: number
+  readonly functions: number
+  /** Bytes of code, and of the Lua machine's memory. */
+  readonly codeBytes: number
+  readonly machineBytes: number
 }
 
 export interface ClientFigures {

@@ -3,7 +3,7 @@ import type { MemoryFigure } from '../commands/ports.ts'
 import { type Fields, humanBytes, percentage, ratio } from './info-fields.ts'
 import type { InfoFigures } from './info-figures.ts'
 
-export function memoryFields({ memory, maxmemory, server, stats }: InfoFigures): Fields {
+export function memoryFields({ memory, maxmemory, server, stats, functions }: InfoFigures): Fields {
   const figure = (name: MemoryFigure) => memory.get(name) ?? 0
   const used = figure('used')
   const rss = figure('rss')
@@ -31,6 +31,10 @@ export function memoryFields({ memory, maxmemory, server, stats }: InfoFigures):
     ['used_memory_scripts', 0],
     ['used_memory_scripts_human', '0B'],
     ['number_of_cached_scripts', 0],
+    ['number_of_functions', functions.functions],
+    ['number_of_libraries', functions.libraries],
+    ['used_memory_vm_functions', functions.machineBytes],
+    ['used_memory_functions', functions.codeBytes],
     ['maxmemory', maxmemory.bytes],
     ['maxmemory_human', humanBytes(maxmemory.bytes)],
     ['maxmemory_policy', maxmemory.policy],

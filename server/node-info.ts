@@ -7,6 +7,7 @@ import { infoText } from './info.ts'
 import type {
   BinlogFigures,
   ClientFigures,
+  FunctionFigures,
   InfoFigures,
   PersistenceFigures,
   ServerFigures,
@@ -25,6 +26,7 @@ export function nodeInfo(node: Node, sections: readonly Bytes[]): Bytes {
     clients: clientFigures(node),
     memory: node.storage.memory() as ReadonlyMap<MemoryFigure, number>,
     maxmemory: { bytes: config.number('maxmemory'), policy: config.text('maxmemory-policy'), systemBytes: os.totalmem() },
+    functions: functionFigures(node),
     persistence: persistenceFigures(node),
     stats: statsFigures(node),
     replication: replicationFigures(engine, config, node.links),
@@ -81,6 +83,11 @@ function clientFigures(node: Node): ClientFigures {
     tracking: node.executor.tracking.clientCount,
     held: node.gates.heldCount,
   }
+}
+
+function functionFigures({ functions }: Node): FunctionFigures {
+  const { libraryCount, functionCount, codeBytes } = functions
+  return { libraries: libraryCount, functions: functionCount, codeBytes, machineBytes: functions.engine.usedBytes }
 }
 
 function persistenceFigures(node: Node): PersistenceFigures {

@@ -5,6 +5,8 @@
 import { randomBytes } from 'node:crypto'
 import type { Acl } from '../commands/acl/acl.ts'
 import { Executor, type ExecutorHooks } from '../commands/executor.ts'
+
+import { FunctionLibraries } from '../commands/functions/function-libraries.ts'
 import { KeyEventPublisher } from '../commands/key-event-publisher.ts'
 import type { ServerPort, ShutdownOptions } from '../commands/ports.ts'
 import { PubSub } from '../commands/pub-sub.ts'
@@ -29,6 +31,7 @@ import type { Connection } from './connection.ts'
 import { Cron } from './cron.ts'
 import { Drain } from './drain.ts'
 import { families } from './families.ts'
+import { functionEngine } from './function-engine.ts'
 import { Gates } from './gates.ts'
 import { LatencyMonitor } from './latency.ts'
 import { Listener } from './listener.ts'
@@ -68,6 +71,7 @@ export class Node implements ServerPort {
   readonly clients: ClientRegistry
   readonly acl: Acl
   readonly pubsub = new PubSub('muted')
+  readonly functions: FunctionLibraries
   readonly storage: StorageFacade
   readonly replication: ReplicationFacade
   readonly engine: Storage
@@ -98,6 +102,7 @@ export class Node implements ServerPort {
     this.latency = new LatencyMonitor(config, systemClock)
     this.statistics = new Statistics(engine.keyspace, () => this.latency.resetHistograms())
     const { keyspace, group } = engine
+    this.functions = new FunctionLibraries(keyspace.libraries, functionEngine(), (message) => log.warn({}, message))
     this.executor = new Executor({
       keyspace,
       group,

@@ -44,7 +44,12 @@ export function replayer(executor: Executor, keyspace: Keyspace): Replayer & { k
       client.database = 0
     },
     command(args) {
-      executor.replay(client, args)
+      executor.context.isReplayed = true
+      try {
+        executor.replay(client, args)
+      } finally {
+        executor.context.isReplayed = false
+      }
     },
     end() {},
   }

@@ -2,6 +2,7 @@
 import { Acl } from '../../commands/acl/acl.ts'
 import { openDefaultUser } from '../../commands/acl/user.ts'
 import type { Command } from '../../commands/command.ts'
+import { FunctionLibraries } from '../../commands/functions/function-libraries.ts'
 import type {
   ClientsPort,
   FailoverOptions,
@@ -18,10 +19,12 @@ import { NO_REPLY, OK, type Reply } from '../../commands/reply.ts'
 import type { Session } from '../../commands/session.ts'
 import { CommandTable } from '../../commands/table.ts'
 import { Config } from '../../server/config.ts'
+import { functionEngine } from '../../server/function-engine.ts'
 import { LatencyMonitor } from '../../server/latency.ts'
 import { Slowlog } from '../../server/slowlog.ts'
 import type { Bytes } from '../../storage/bytes.ts'
 import type { Random } from '../../storage/clock.ts'
+import { Libraries } from '../../storage/libraries.ts'
 import { ScanCursors } from '../../storage/scan-cursors.ts'
 import { ManualClock } from './manual-clock.ts'
 
@@ -183,6 +186,8 @@ export class FakeServer implements ServerPort {
   readonly clients = new FakeClients()
   readonly acl: Acl
   readonly pubsub = new PubSub()
+  /** None are ever stored. */
+  readonly functions = new FunctionLibraries(new Libraries(() => {}), functionEngine(), () => {})
   readonly slowlog = new Slowlog(this.config)
   readonly latency = new LatencyMonitor(this.config, this.clock)
   readonly statistics = new FakeStatistics()

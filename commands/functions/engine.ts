@@ -1,0 +1,151 @@
+/**
+ * The Lua machine that libraries live in: one for all of them, as in Redis, beside that of EVAL. Libraries share no globals: nobody can make any.
+ *
+ * While a library is loaded its globals are others than when its functions are called: `redis` alone, with register_function, log and what says
+ * which version it is. Functions find the same table, with everything behind it, so what stands behind it is what is exchanged.
+ */
+import { LUA_GLOBALS, LUA_REGISTRY } from '../../lua/api.ts'
+import type { LuaMachine } from '../../lua/machine.ts'
+import type { Bytes } from '../../storage/bytes.ts'
+import { clientError } from '../errors.ts'
+import type { FunctionEngine, RegisteredFunction } from './function-libraries.ts'
+import { registerFunction } from './registering.ts'
+
+/** What `redis` has while a library is loaded, besides register_function. */
+const AT_LOAD: readonly Bytes[] = ['log', 'LOG_DEBUG', 'LOG_VERBOSE', 'LOG_NOTICE', 'LOG_WARNING', 'REDIS_VERSION', 'REDIS_VERSION_NUM']
+const CHUNK_NAME = '@user_function'
+
+export class LuaFunctions implements FunctionEngine {
+  private lost = 0
+  private readonly make: () => LuaMachine
+  private current: LuaMachine | null = null
+  /** References to the globals of loading and of calling. */
+  private loadingGlobals = 0
+  private callingGlobals = 0
+  private registered: RegisteredFunction[] = []
+
+  constructor(make: () => LuaMachine) {
+    this.make = make
+  }
+
+  /** The machine; made when it is first needed, and again when it has broken. */
+  get machine(): LuaMachine {
+    this.noteLoss()
+    this.current ??= this.prepared(this.make())
+    return this.current
+  }
+
+  get losses(): number {
+    this.noteLoss()
+    return this.lost
+  }
+
+  get usedBytes(): number {
+    return this.current?.usedBytes ?? 0
+  }
+
+  compile(body: Bytes, limitMs: number): readonly RegisteredFunction[] {
+    const { machine } = this
+    const chunk = machine.compile(body, CHUNK_NAME)
+    if (typeof chunk === 'string') throw clientError(`ERR Error compiling function: ${chunk}`)
+    this.registered = []
+    const failure = this.load(machine, chunk, limitMs)
+    if (failure === null) return this.registered
+    this.release(this.registered)
+    throw clientError(`ERR Error registering functions: ${failure}`)
+  }
+
+  release(functions: readonly RegisteredFunction[]): void {
+    if (this.current === null || this.current.isBroken) return
+    for (const { reference } of functions) this.current.release(reference)
+  }
+
+  reset(): void {
+    this.current = null
+    this.lost++
+  }
+
+  private noteLoss(): void {
+    if (this.current?.isBroken === true) this.reset()
+  }
+
+  /** Runs a library's chunk; returns what went wrong, or null. */
+  private load(machine: LuaMachine, chunk: number, limitMs: number): Bytes | null {
+    machine.firstSliceMs = limitMs
+    this.exchangeGlobals(machine, this.loadingGlobals)
+    try {
+      let state = machine.start(chunk)
+      if (state === 'suspended') state = machine.stop('FUNCTION LOAD timeout')
+      const failure = state === 'done' ? null : errorText(machine)
+      machine.finish(state)
+      return failure
+    } catch (thrown) {
+      machine.isBroken = true // and will be made anew
+      return `ERR ${thrown instanceof Error ? thrown.message : String(thrown)}`
+    } finally {
+      if (!machine.isBroken) {
+        this.exchangeGlobals(machine, this.callingGlobals)
+        machine.release(chunk)
+      }
+    }
+  }
+
+  private prepared(machine: LuaMachine): LuaMachine {
+    const { stack } = machine
+    const { api } = stack
+    const register = machine.hostFunction((calling) => registerFunction(calling, this.registered))
+    stack.on(machine.main)
+    stack.top = 0
+    this.pushBehindGlobals(machine) // 1: what stands behind the globals
+    stack.rawGetField(1, 'redis')
+    api.lua_getmetatable(stack.state, 2)
+    stack.rawGetField(3, '__index') // 4: what stands behind redis
+    stack.pushTable() // 5: the same at load
+    for (const name of AT_LOAD) {
+      stack.rawGetField(4, name)
+      stack.rawSetField(5, name)
+    }
+    stack.pushFunction(register)
+    stack.rawSetField(5, 'register_function')
+    stack.pushTable() // 6: the globals at load
+    api.lua_getmetatable(stack.state, 1) // raises for names that there are not
+    stack.pushCopy(-1)
+    api.lua_setmetatable(stack.state, 5)
+    api.lua_setmetatable(stack.state, 6)
+    stack.pushCopy(5)
+    machine.hide()
+    stack.rawSetField(6, 'redis')
+    stack.top = 6
+    this.loadingGlobals = api.luaL_ref(stack.state, LUA_REGISTRY)
+    stack.top = 1
+    this.callingGlobals = api.luaL_ref(stack.state, LUA_REGISTRY)
+    return machine
+  }
+
+  private pushBehindGlobals({ stack }: LuaMachine): void {
+    stack.pushCopy(LUA_GLOBALS)
+    stack.api.lua_getmetatable(stack.state, -1)
+    stack.rawGetField(-1, '__index')
+    stack.api.lua_replace(stack.state, -3)
+    stack.pop()
+  }
+
+  private exchangeGlobals(machine: LuaMachine, reference: number): void {
+    const { stack } = machine
+    stack.on(machine.main)
+    stack.pushCopy(LUA_GLOBALS)
+    stack.api.lua_getmetatable(stack.state, -1)
+    stack.rawGetAt(LUA_REGISTRY, reference)
+    stack.rawSetField(-2, '__index')
+    stack.pop(2)
+  }
+}
+
+/** The error on top of the stack as Redis words it: a table's `err`, or text with the code word before it. */
+function errorText({ stack }: LuaMachine): Bytes {
+  if (stack.isTable(-1)) {
+    stack.rawGetField(-1, 'err')
+    return stack.string(-1) ?? 'ERR unknown error'
+  }
+  return `ERR ${stack.string(-1) ?? 'unknown error'}`
+}

@@ -1,0 +1,38 @@
+/** The first line of a library's code, which says whose it is: `#!lua name=mylib`. */
+import { type Bytes, detached, lowerCase } from '../../storage/bytes.ts'
+import { clientError } from '../errors.ts'
+import { splitInline } from '../inline-words.ts'
+
+const ENGINE = 'lua'
+const NAME = /^[A-Za-z0-9_]+$/
+const NAME_EQUALS = 'name='
+
+export interface LibraryHeader {
+  readonly name: Bytes
+  /** The code without the first line, but with the line end: errors keep their line numbers. */
+  readonly body: Bytes
+}
+
+/** Whether libraries and functions may be named so. */
+export const isProperName = (name: Bytes): boolean => NAME.test(name)
+
+export const IMPROPER_NAME = 'Library names can only contain letters, numbers, or underscores(_) and must be at least one character long'
+
+/** Throws Redis's errors where it is no library. */
+export function readLibraryHeader(code: Bytes): LibraryHeader {
+  if (!code.startsWith('#!')) throw clientError('ERR Missing library metadata')
+  const lineEnd = code.indexOf('\n')
+  const words = lineEnd < 0 ? null : splitInline(code.slice(0, lineEnd))
+  if (words === null || words.length === 0) throw clientError('ERR Invalid library metadata')
+  let name: Bytes | null = null
+  for (const word of words.slice(1)) {
+    if (lowerCase(word.slice(0, NAME_EQUALS.length)) !== NAME_EQUALS) throw clientError(`ERR Invalid metadata value given: ${word}`)
+    if (name !== null) throw clientError('ERR Invalid metadata value, name argument was given multiple times')
+    name = word.slice(NAME_EQUALS.length)
+  }
+  if (name === null) throw clientError('ERR Library name was not given')
+  if (!isProperName(name)) throw clientError(`ERR ${IMPROPER_NAME}`)
+  const engine = (words[0] as Bytes).slice(2)
+  if (lowerCase(engine) !== ENGINE) throw clientError(`ERR Engine '${engine}' not found`)
+  return { name: detached(name), body: code.slice(lineEnd) }
+}
