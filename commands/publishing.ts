@@ -9,7 +9,13 @@ import type { Reply } from './reply.ts'
 const FLAGS: readonly CommandFlag[] = ['pubsub', 'loading', 'stale', 'fast', 'may_replicate']
 const LOOKING: readonly CommandFlag[] = ['pubsub', 'loading', 'stale']
 
-/** PUBLISH channel message */
+/**
+ * What sentinels say of themselves, every two seconds, and on every node, so that replicas have no need to be told by their master. Logged, it would make the
+ * log of a master that has been replaced, and does not know yet, longer than that of the new one: a full sync for it and for all who still follow it.
+ */
+const HELLO = '__sentinel__:hello'
+
+/** PUBLISH channel message. Unlike in Redis, what is said in Sentinel's own channel goes to no replica. */
 const publish = command({
   name: 'publish',
   group: 'pubsub',
@@ -22,7 +28,7 @@ const publish = command({
   channels: { kind: 'channel', count: 'one' },
   flags: FLAGS,
   run(context, args) {
-    context.isLogged = context.server.replication.passesOn
+    context.isLogged = args[1] !== HELLO && context.server.replication.passesOn
     return context.server.pubsub.publish(args[1], args[2])
   },
 })

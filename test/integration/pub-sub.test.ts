@@ -120,6 +120,9 @@ test('subscribers of a replica are told what is published on the master, and not
   const offset = async (server: RunningServer) => /master_repl_offset:(\d+)/.exec((await server.call('INFO', 'replication')) as string)?.[1]
   assert.is(await offset(replica), await offset(master), 'what a replica publishes itself is not in its log')
   await master.restart('SIGKILL')
+  const end = await offset(master)
+  assert.is(await master.call('PUBLISH', '__sentinel__:hello', 'x'), 0)
+  assert.is(await offset(master), end, 'what sentinels say is theirs to say everywhere')
   await replica.stop()
   await master.stop()
 })

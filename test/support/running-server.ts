@@ -24,6 +24,8 @@ export interface ServerOptions {
   readonly port?: number
   /** AUTH with this, or these words, before PING. */
   readonly password?: string | readonly string[]
+  /** Words of AUTH that every connection of the test's begins with. */
+  readonly auth?: readonly string[]
 }
 
 /** What the tests look at. */
@@ -131,8 +133,10 @@ export class RunningServer {
     return lines.map((line) => JSON.parse(line) as LogLine)
   }
 
-  connect(options: Omit<WireOptions, 'port'> & { port?: number } = {}): Promise<WireClient> {
-    return WireClient.connect({ port: this.port, ...options })
+  async connect(options: Omit<WireOptions, 'port'> & { port?: number } = {}): Promise<WireClient> {
+    const client = await WireClient.connect({ port: this.port, ...options })
+    if (this.options.auth !== undefined) await client.call('AUTH', ...this.options.auth)
+    return client
   }
 
   /** One command on a connection of its own. */

@@ -1,0 +1,142 @@
+/**
+ * Clients that find their master through sentinels and write without a pause. A write counts as confirmed where WAIT says so, and SET and WAIT have
+ * gone out together: a WAIT on another connection than its SET would confirm nothing, and that is what a reconnect between the two would make of it.
+ */
+import { Redis } from 'ioredis'
+import { createSentinel } from 'redis'
+import { pause } from './running-server.ts'
+import { GROUP } from './sentinels.ts'
+
+const WAIT_MS = 500
+/** Between a failure and the next try. */
+const AFTER_FAILURE_MS = 20
+/** Between writes: what is measured is not throughput, and sentinels want some of the processor. */
+const BETWEEN_MS = 2
+
+export interface Address {
+  readonly host: string
+  readonly port: number
+}
+
+export interface WriterOptions {
+  readonly password?: string
+  /** So many replicas must have a write: 1 unless given. */
+  readonly replicas?: number
+}
+
+/** A client of some library. */
+interface WritingClient {
+  /** Writes, and resolves to the number of replicas that had it in time. */
+  write(key: string, value: string): Promise<number>
+  close(): Promise<void>
+}
+
+export class ConfirmedWriter {
+  /** Keys whose writes were confirmed; their value is their name. */
+  readonly confirmed = new Set<string>()
+  /** Writes that nobody has promised anything about. */
+  unconfirmed = 0
+  /** The longest time between two confirmed writes, ms. */
+  longestGapMs = 0
+  readonly name: string
+  private readonly client: WritingClient
+  private lastMs = performance.now()
+  private isOver = false
+  private readonly done: Promise<void>
+
+  private readonly replicas: number
+
+  constructor(name: string, client: WritingClient, replicas: number) {
+    this.name = name
+    this.client = client
+    this.replicas = replicas
+    this.done = this.writeOn()
+  }
+
+  /** Ends after the write under way. */
+  async stop(): Promise<void> {
+    this.isOver = true
+    await this.done
+    await this.client.close()
+  }
+
+  private async writeOn(): Promise<void> {
+    for (let i = 0; !this.isOver; i++) {
+      const key = `${this.name}:${i}`
+      const replicas = await this.client.write(key, key).catch(() => -1)
+      if (replicas >= this.replicas) this.confirm(key)
+      else this.unconfirmed++
+      await pause(replicas < 0 ? AFTER_FAILURE_MS : BETWEEN_MS)
+    }
+  }
+
+  private confirm(key: string): void {
+    const now = performance.now()
+    this.longestGapMs = Math.max(this.longestGapMs, now - this.lastMs)
+    this.lastMs = now
+    this.confirmed.add(key)
+  }
+}
+
+/** ioredis, which fails what was under way when a connection breaks: it would send a WAIT again whose SET has been answered. */
+export function ioredisWriter(sentinels: readonly Address[], { password, replicas = 1 }: WriterOptions = {}): ConfirmedWriter {
+  const client = new Redis({
+    sentinels: sentinels.map((address) => ({ ...address })),
+    name: GROUP,
+    failoverDetector: true,
+    maxRetriesPerRequest: 0,
+    sentinelRetryStrategy: () => 50,
+    retryStrategy: () => 50,
+    ...(password === undefined ? {} : { password }),
+  })
+  client.on('error', () => {})
+  let isOver = false
+  // A sentinel's word of the new master that comes while the client looks for it itself makes it give up for good (ioredis 6.0).
+  client.on('end', () => {
+    if (!isOver) setImmediate(() => client.connect().catch(() => {}))
+  })
+  return new ConfirmedWriter(
+    'ioredis',
+    {
+      async write(key, value) {
+        const replies = (await client.pipeline().set(key, value).wait(replicas, WAIT_MS).exec()) ?? []
+        for (const [error] of replies) if (error !== null) throw error
+        return Number(replies[1]?.[1])
+      },
+      async close() {
+        isOver = true
+        client.disconnect()
+      },
+    },
+    replicas,
+  )
+}
+
+/** `redis`, createSentinel. */
+export async function redisWriter(sentinels: readonly Address[], { password, replicas = 1 }: WriterOptions = {}): Promise<ConfirmedWriter> {
+  const client = createSentinel({
+    name: GROUP,
+    sentinelRootNodes: sentinels.map((address) => ({ ...address })),
+    scanInterval: 500,
+    nodeClientOptions: password === undefined ? {} : { password },
+  })
+  client.on('error', () => {})
+  await client.connect()
+  return new ConfirmedWriter(
+    'redis',
+    {
+      async write(key, value) {
+        const replies = await client
+          .multi()
+          .set(key, value)
+          .addCommand(false, ['WAIT', String(replicas), String(WAIT_MS)])
+          .execAsPipeline()
+        return Number(replies[1])
+      },
+      async close() {
+        await client.destroy()
+      },
+    },
+    replicas,
+  )
+}

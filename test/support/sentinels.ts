@@ -1,0 +1,206 @@
+/** Redis Sentinel as it is installed: a group of sentinels around one master, and what they say of it. */
+import { type ChildProcess, spawn } from 'node:child_process'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { freePort, until } from './running-server.ts'
+import { WireClient, type WireReply } from './wire-client.ts'
+
+/** The name that the group knows its master by. */
+export const GROUP = 'mygroup'
+
+/** Sentinels say hello every two seconds and read INFO every ten, and leave a replica that takes itself for a master alone for eight. */
+const SEEN_MS = 45_000
+/** The same, four times as fast. */
+const FAST = ['INFO-PERIOD', 2500, 'PUBLISH-PERIOD', 500]
+
+export interface SentinelSettings {
+  /** The master to begin with. */
+  readonly port: number
+  readonly quorum?: number
+  readonly downAfterMs?: number
+  readonly failoverTimeoutMs?: number
+  /** Whether they look around more often than they do by themselves. */
+  readonly hurry?: 'fast'
+  /** More of `sentinel <word> <group> ...`. */
+  readonly more?: readonly (readonly [word: string, value: string])[]
+}
+
+/** A master, replica or sentinel as a sentinel describes it. */
+export type Described = ReadonlyMap<string, string>
+
+const running = new Set<ChildProcess>()
+process.on('exit', () => {
+  for (const child of running) child.kill('SIGKILL')
+})
+
+class RunningSentinel {
+  readonly port: number
+  readonly directory: string
+  log = ''
+  private child: ChildProcess | null = null
+  private ended: Promise<unknown> = Promise.resolve()
+
+  private constructor(port: number) {
+    this.port = port
+    this.directory = mkdtempSync(join(tmpdir(), 'haypile-sentinel-'))
+  }
+
+  static async start(settings: SentinelSettings): Promise<RunningSentinel> {
+    const sentinel = new RunningSentinel(await freePort())
+    writeFileSync(sentinel.file, configuration(sentinel.port, settings))
+    sentinel.launch()
+    await until('a sentinel to answer PING', async () => (await sentinel.call('PING').catch(() => null)) === 'PONG')
+    if (settings.hurry === 'fast') await sentinel.call('SENTINEL', 'DEBUG', ...FAST)
+    return sentinel
+  }
+
+  private get file(): string {
+    return join(this.directory, 'sentinel.conf')
+  }
+
+  private launch(): void {
+    const child = spawn('redis-sentinel', [this.file], { cwd: this.directory, stdio: ['ignore', 'pipe', 'pipe'] })
+    this.child = child
+    running.add(child)
+    for (const stream of [child.stdout, child.stderr]) {
+      stream.on('data', (data: Buffer) => {
+        this.log += data
+      })
+    }
+    this.ended = new Promise((resolve) =>
+      child.on('close', (status) => {
+        running.delete(child)
+        resolve(status)
+      }),
+    )
+  }
+
+  async call(...words: readonly (string | number)[]): Promise<WireReply> {
+    const client = await WireClient.connect({ port: this.port })
+    try {
+      return await client.call(...words)
+    } finally {
+      await client.close()
+    }
+  }
+
+  /** SENTINEL MASTER. */
+  async master(): Promise<Described> {
+    return describe(await this.call('SENTINEL', 'MASTER', GROUP))
+  }
+
+  /** SENTINEL REPLICAS or SENTINELS, by port. */
+  async listed(what: 'REPLICAS' | 'SENTINELS'): Promise<ReadonlyMap<number, Described>> {
+    const list = (await this.call('SENTINEL', what, GROUP)) as readonly WireReply[]
+    return new Map(list.map(describe).map((item) => [Number(item.get('port')), item]))
+  }
+
+  async stop(): Promise<void> {
+    this.child?.kill('SIGTERM')
+    await this.ended
+    rmSync(this.directory, { recursive: true, force: true })
+  }
+}
+
+function describe(reply: WireReply): Described {
+  const words = reply as readonly string[]
+  return new Map(words.flatMap((word, i) => (i % 2 === 0 ? [[word, words[i + 1] ?? ''] as const] : [])))
+}
+
+function configuration(port: number, settings: SentinelSettings): string {
+  const { quorum = 2, downAfterMs = 1000, failoverTimeoutMs = 6000, more = [] } = settings
+  const lines: readonly (readonly [string, string | number])[] = [
+    ['down-after-milliseconds', downAfterMs],
+    ['failover-timeout', failoverTimeoutMs],
+    ['parallel-syncs', 1],
+    ...more,
+  ]
+  return [
+    `port ${port}`,
+    'bind 127.0.0.1',
+    'protected-mode no',
+    `sentinel monitor ${GROUP} 127.0.0.1 ${settings.port} ${quorum}`,
+    ...lines.map(([word, value]) => `sentinel ${word} ${GROUP} ${value}`),
+    '',
+  ].join('\n')
+}
+
+export class Sentinels {
+  readonly all: readonly RunningSentinel[]
+
+  private constructor(all: readonly RunningSentinel[]) {
+    this.all = all
+  }
+
+  static async start(settings: SentinelSettings): Promise<Sentinels> {
+    const all: RunningSentinel[] = []
+    for (let i = 0; i < 3; i++) all.push(await RunningSentinel.start(settings))
+    return new Sentinels(all)
+  }
+
+  get first(): RunningSentinel {
+    return this.all[0] as RunningSentinel
+  }
+
+  /** For clients that discover the master. */
+  get addresses(): { readonly host: string; readonly port: number }[] {
+    return this.all.map(({ port }) => ({ host: '127.0.0.1', port }))
+  }
+
+  /** The port of the master that a sentinel names. */
+  async masterPort(sentinel = this.first): Promise<number> {
+    const [, port] = (await sentinel.call('SENTINEL', 'GET-MASTER-ADDR-BY-NAME', GROUP)) as readonly string[]
+    return Number(port)
+  }
+
+  /** Waits until every sentinel names this master. */
+  async agreeOn(...ports: readonly number[]): Promise<void> {
+    await this.wait(`all sentinels to have one of ${ports.join(', ')} for their master`, async () => {
+      const named = await Promise.all(this.all.map((sentinel) => this.masterPort(sentinel)))
+      return named.every((port) => port === named[0] && ports.includes(port))
+    })
+  }
+
+  /** Waits until every sentinel sees a master with just these replicas, whose links are up, and the other sentinels, and nobody down. */
+  async seeAllWell(master: number, replicas: readonly number[]): Promise<void> {
+    for (const sentinel of this.all) await this.wait('a sentinel to see all well', () => this.isWell(sentinel, master, replicas))
+  }
+
+  private async isWell(sentinel: RunningSentinel, master: number, replicas: readonly number[]): Promise<boolean> {
+    const seen = await sentinel.master()
+    const followers = await sentinel.listed('REPLICAS')
+    const others = await sentinel.listed('SENTINELS')
+    return (
+      seen.get('port') === String(master) &&
+      seen.get('flags') === 'master' &&
+      followers.size === replicas.length &&
+      replicas.every((port) => isFollowing(followers.get(port), master)) &&
+      others.size === this.all.length - 1 &&
+      [...others.values()].every((other) => other.get('flags') === 'sentinel')
+    )
+  }
+
+  /** Waits for something that sentinels bring about; a failure says what they have logged. */
+  async wait(what: string, condition: () => Promise<boolean>): Promise<void> {
+    try {
+      await until(what, condition, SEEN_MS)
+    } catch (error) {
+      const logs = this.all.map(({ port, log }) => `sentinel ${port}:\n${log.slice(-3000)}`)
+      throw new Error(`${(error as Error).message}\n${logs.join('\n')}`)
+    }
+  }
+
+  async stop(): Promise<void> {
+    await Promise.all(this.all.map((sentinel) => sentinel.stop()))
+  }
+}
+
+function isFollowing(replica: Described | undefined, master: number): boolean {
+  return (
+    replica?.get('flags') === 'slave' &&
+    replica.get('role-reported') === 'slave' &&
+    replica.get('master-link-status') === 'ok' &&
+    replica.get('master-port') === String(master)
+  )
+}
