@@ -75,7 +75,8 @@ const auth = command({
   history: [['6.0.0', 'Added ACL style (username and password).']],
   arity: -2,
   flags: ENTRY,
-  run({ session, server: { acl }, now }, args) {
+  run(context, args) {
+    const { acl } = context.server
     if (args.length > 3) throw syntaxError()
     if (args.length === 2 && acl.defaultUser.noPassword) {
       throw clientError(
@@ -83,7 +84,7 @@ const auth = command({
       )
     }
     const name = args.length === 3 ? args[1] : null
-    acl.authenticate(session, { name, password: args[args.length - 1] as Bytes }, args[0], now)
+    acl.authenticate(context, args[0], { name, password: args[args.length - 1] as Bytes })
     return OK
   },
 })
@@ -128,10 +129,11 @@ const hello = command({
   history: [['6.2.0', "`protover` made optional; when called without arguments the command reports the current connection's context."]],
   arity: -1,
   flags: ENTRY,
-  run({ session, server, now }, args) {
+  run(context, args) {
+    const { session, server } = context
     const version = args.length >= 2 ? readProtocolVersion(args[1]) : session.resp
     const { credentials, name } = readHelloOptions(args)
-    if (credentials !== null) server.acl.authenticate(session, credentials, args[0], now)
+    if (credentials !== null) server.acl.authenticate(context, args[0], credentials)
     if (!session.authenticated && !server.acl.isOpen) {
       throw clientError(
         'NOAUTH HELLO must be called with the client already authenticated, otherwise the HELLO <proto> AUTH <user> <pass> option can be used to authenticate the client and select the RESP protocol version at the same time',

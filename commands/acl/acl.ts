@@ -6,6 +6,7 @@
 import type { Bytes } from '../../storage/bytes.ts'
 import { detached } from '../../storage/bytes.ts'
 import type { Command } from '../command.ts'
+import type { Context } from '../context.ts'
 import { clientError } from '../errors.ts'
 import type { ClientsPort, ConfigPort } from '../ports.ts'
 import type { Session } from '../session.ts'
@@ -44,6 +45,9 @@ export interface AclEnvironment extends RuleContext {
   /** Null where none is configured. */
   readonly file: AclFile | null
 }
+
+/** Of a key that is refused so much is kept in the log. */
+const MAX_OBJECT_BYTES = 4096
 
 /** What AUTH is given; no name for its old form. */
 export interface Credentials {
@@ -98,7 +102,7 @@ export class Acl {
     else {
       const isNarrower = hasFewerChannels(existing, draft)
       existing.take(draft)
-      if (isNarrower) this.dropSubscribers(existing, self)
+      if (isNarrower) this.dropSubscribers(new Set([existing]), self)
     }
   }
 
@@ -120,29 +124,31 @@ export class Acl {
    */
   replace(users: ReadonlyMap<Bytes, User>, self: Session | null): void {
     const next = new Map<Bytes, User>()
-    const narrowed: User[] = []
+    const narrowed = new Set<User>()
     for (const draft of new Map([...this.environment.impliedUsers(this.environment), ...users]).values()) {
       const existing = this.users.get(draft.name)
-      if (existing !== undefined && hasFewerChannels(existing, draft)) narrowed.push(existing)
+      if (existing !== undefined && hasFewerChannels(existing, draft)) narrowed.add(existing)
       existing?.take(draft)
       next.set(draft.name, existing ?? draft)
     }
     const before = this.users
     this.users = next
     this.endSessions(({ user }) => before.get(user.name) === user && next.get(user.name) !== user, self)
-    for (const user of narrowed) this.dropSubscribers(user, self)
+    this.dropSubscribers(narrowed, self)
   }
 
   /**
-   * Binds a session to a user; a null name stands for whoever may come without one: the default user, or Pika's, if that is configured. Throws
-   * WRONGPASS with the session as it was; `word` is the request's first one, for the log.
+   * AUTH and HELLO (`word`, as the client wrote it): binds the session to a user. A null name stands for whoever may come without one: the
+   * default user, or Pika's, if that is configured. Throws WRONGPASS with the session as it was.
    */
-  authenticate(session: Session, { name, password }: Credentials, word: Bytes, nowMs: number): void {
+  authenticate({ session, mayBlock, now }: Context, word: Bytes, { name, password }: Credentials): void {
     let user = this.authenticated(name ?? this.defaultUser.name, password)
     if (user === null && name === null && this.environment.config.text('userpass') !== '') user = this.authenticated(LIMITED_USER, password)
     if (user === null) {
       this.denials.auth++
-      this.addToLog(session, { reason: 'auth', object: word, username: name ?? this.defaultUser.name }, contextOf(session), nowMs)
+      const username = name ?? this.defaultUser.name
+      // Nothing may block in an EXEC, and scripts do not authenticate.
+      this.addToLog(session, { reason: 'auth', object: word, username }, mayBlock ? 'toplevel' : 'multi', now)
       throw wrongPassword()
     }
     session.user = user
@@ -179,15 +185,17 @@ export class Acl {
     nowMs: number,
   ): void {
     const { clients, config } = this.environment
-    const object = detached(event.object)
+    const object = detached(event.object.slice(0, MAX_OBJECT_BYTES))
     const client = clients.describe(session)
     this.log.add({ ...event, object, username: detached(event.username), context, client }, nowMs, config.number('acllog-max-len'))
   }
 
-  private dropSubscribers(user: User, self: Session | null): void {
-    const may = (name: Bytes, kind: 'channel' | 'pattern') => user.selectors.some((selector) => selector.allowsChannel(name, kind))
-    this.endSessions(({ user: sessionsUser, subscriptions }) => {
-      if (sessionsUser !== user || subscriptions === null) return false
+  /** Ends the sessions of these users that are subscribed to what they may not use any more. */
+  private dropSubscribers(users: ReadonlySet<User>, self: Session | null): void {
+    if (users.size === 0) return
+    this.endSessions(({ user, subscriptions }) => {
+      if (subscriptions === null || !users.has(user)) return false
+      const may = (name: Bytes, kind: 'channel' | 'pattern') => user.selectors.some((selector) => selector.allowsChannel(name, kind))
       const { channel, shard, pattern } = subscriptions
       return [...channel, ...shard].some((name) => !may(name, 'channel')) || [...pattern].some((name) => !may(name, 'pattern'))
     }, self)
@@ -203,7 +211,7 @@ export class Acl {
 }
 
 export interface AclRefusal extends Denial {
-  /** Without the code word. */
+  /** Without a code word. A script is told `ACL failure in script: ` before it. */
   readonly text: Bytes
 }
 
@@ -212,8 +220,4 @@ function hasFewerChannels(before: User, after: User): boolean {
   if (after.selectors.some(({ allChannels }) => allChannels)) return false
   const kept = new Set(after.selectors.flatMap(({ channels }) => channels.map(({ pattern }) => pattern)))
   return before.selectors.some(({ allChannels, channels }) => allChannels || channels.some(({ pattern }) => !kept.has(pattern)))
-}
-
-function contextOf({ transaction }: Session): AclContext {
-  return transaction === null ? 'toplevel' : 'multi'
 }
