@@ -1,6 +1,6 @@
 /** Users as ACL LIST and ACL GETUSER show them: rules that make the same user again. */
 import type { Bytes } from '../../storage/bytes.ts'
-import type { KeyPattern, Selector } from './selector.ts'
+import { type KeyPattern, READ, type Selector, WRITE } from './selector.ts'
 import type { User } from './user.ts'
 
 /** All of a user's rules in one line, without its name. */
@@ -49,7 +49,7 @@ function describeSelector(selector: Selector): Bytes {
 }
 
 /** A star that was given as %RW~* is a pattern among others, after which ~* could not stand; Redis writes it so and reads it back not at all. */
-function describeKeyPattern({ pattern, read, write }: KeyPattern): Bytes {
-  if (read && write) return pattern === '*' ? '%RW~*' : `~${pattern}`
-  return read ? `%R~${pattern}` : `%W~${pattern}`
+function describeKeyPattern({ pattern, grants }: KeyPattern): Bytes {
+  if (grants === (READ | WRITE)) return pattern === '*' ? '%RW~*' : `~${pattern}`
+  return grants === READ ? `%R~${pattern}` : `%W~${pattern}`
 }

@@ -12,7 +12,7 @@ import { categoriesOf, categoryOf } from '../categories.ts'
 import type { Command } from '../command.ts'
 import type { CommandTable } from '../table.ts'
 import { RuleError, ruleSyntaxError, unknownName } from './rule-error.ts'
-import { channelPattern, keyPattern, type Selector } from './selector.ts'
+import { channelPattern, keyPattern, READ, type Selector, WRITE } from './selector.ts'
 
 /** What rules need to know of the server. */
 export interface RuleContext {
@@ -92,22 +92,22 @@ function addKeyPattern(selector: Selector, rule: Bytes): void {
     )
   }
   const [, letters, pattern] = /^(?:~|%([RWrw]+)~)(.*)$/s.exec(rule) ?? []
-  const access = accessOf(letters)
-  if (pattern === undefined || access === null || hasSpaces(pattern)) throw ruleSyntaxError()
+  const grants = grantsOf(letters)
+  if (pattern === undefined || grants === 0 || hasSpaces(pattern)) throw ruleSyntaxError()
   const known = selector.keys.find((one) => one.pattern === pattern)
-  if (known === undefined) selector.keys = [...selector.keys, keyPattern(pattern, access)]
+  if (known === undefined) selector.keys = [...selector.keys, keyPattern(pattern, grants)]
   else {
-    const both = { ...known, read: known.read || access.read, write: known.write || access.write }
+    const both = { ...known, grants: known.grants | grants }
     selector.keys = selector.keys.map((one) => (one === known ? both : one))
   }
 }
 
-/** What the letters between % and ~ allow, each at most once; all of it where there are none. */
-function accessOf(letters: Bytes | undefined): { read: boolean; write: boolean } | null {
-  if (letters === undefined) return { read: true, write: true }
+/** What the letters between % and ~ grant, each at most once; all of it where there are none, 0 where they are wrong. */
+function grantsOf(letters: Bytes | undefined): number {
+  if (letters === undefined) return READ | WRITE
   const lower = lowerCase(letters)
-  if (lower.length > 2 || lower[0] === lower[1]) return null
-  return { read: lower.includes('r'), write: lower.includes('w') }
+  if (lower.length > 2 || lower[0] === lower[1]) return 0
+  return (lower.includes('r') ? READ : 0) | (lower.includes('w') ? WRITE : 0)
 }
 
 function addChannelPattern(selector: Selector, pattern: Bytes): void {

@@ -10,11 +10,14 @@ import type { Command, KeyAccess, KeyUse } from '../command.ts'
 import { type Glob, globOf } from '../glob.ts'
 import { keyUsesOf } from '../key-finder.ts'
 
+export const READ = 1
+export const WRITE = 2
+
 export interface KeyPattern {
   readonly pattern: Bytes
   readonly matches: Glob
-  readonly read: boolean
-  readonly write: boolean
+  /** READ, WRITE or both. */
+  readonly grants: number
 }
 
 export interface ChannelPattern {
@@ -96,11 +99,12 @@ export class Selector {
   allowsKey(key: Bytes, access: readonly KeyAccess[]): boolean {
     if (this.allKeys) return true
     const needs = needsOf(access)
-    return this.keys.some((pattern) => suffices(pattern, needs) && pattern.matches(key))
+    for (const pattern of this.keys) if ((needs & ~pattern.grants) === 0 && pattern.matches(key)) return true
+    return false
   }
 
   get mayReadAllKeys(): boolean {
-    return this.allKeys || this.keys.some(({ pattern, read }) => read && pattern === '*')
+    return this.allKeys || this.keys.some(({ pattern, grants }) => (grants & READ) !== 0 && pattern === '*')
   }
 
   /** A channel, which must match a pattern of the selector; a pattern, which must be one of them, byte by byte. */
@@ -126,27 +130,18 @@ export class Selector {
   }
 }
 
-interface Needs {
-  read: boolean
-  write: boolean
-}
-
 /** What an access needs. One that tells nothing of the value (EXISTS) and changes nothing needs neither: any pattern that matches will do. */
-function needsOf(access: readonly KeyAccess[]): Needs {
-  const needs = { read: false, write: false }
+function needsOf(access: readonly KeyAccess[]): number {
+  let needs = 0
   for (const word of access) {
-    if (word === 'access') needs.read = true
-    else if (word === 'insert' || word === 'update' || word === 'delete') needs.write = true
+    if (word === 'access') needs |= READ
+    else if (word === 'insert' || word === 'update' || word === 'delete') needs |= WRITE
   }
   return needs
 }
 
-function suffices(pattern: KeyPattern, needs: Needs): boolean {
-  return (pattern.read || !needs.read) && (pattern.write || !needs.write)
-}
-
-export function keyPattern(pattern: Bytes, access: { readonly read: boolean; readonly write: boolean }): KeyPattern {
-  return { pattern, matches: globOf(pattern), ...access }
+export function keyPattern(pattern: Bytes, grants: number): KeyPattern {
+  return { pattern, matches: globOf(pattern), grants }
 }
 
 export function channelPattern(pattern: Bytes): ChannelPattern {
