@@ -12,6 +12,7 @@
  */
 import type { Bytes } from '../storage/bytes.ts'
 import { LUA_GLOBALS, LUA_OK, LUA_OUT_OF_MEMORY, LUA_REGISTRY, LUA_YIELDED } from './api.ts'
+import { type ErrorPlace, ErrorPlaces, SANDBOX } from './error-places.ts'
 import { LuaModule } from './module.ts'
 import { PRELUDE } from './prelude.ts'
 import { replaceRandom } from './random48.ts'
@@ -31,16 +32,6 @@ export type RunState = 'done' | 'failed' | 'suspended'
 /** A function kept in the machine. */
 export type FunctionReference = number
 
-/** Where a function failed. */
-export interface ErrorPlace {
-  readonly source: Bytes
-  readonly line: number
-}
-
-/** The prelude's chunk name. */
-const SANDBOX = '=sandbox'
-/** What Lua names the place of a frame that is gone. */
-const TAIL_CALL = '=(tail call)'
 const HOOK_EVERY = 100_000
 const MASK_COUNT = 8
 /** Coroutines, pcall's included, inside of each other. Each is a call of C inside a call of C. */
@@ -48,11 +39,6 @@ const MOST_NESTED = 150
 /** Of lua_State in this build: how many calls of C a thread is in, and how many when it was resumed. `checkLayout` makes sure. */
 const C_CALLS_AT = 52
 const BASE_C_CALLS_AT = 54
-/** Of lua_Debug. */
-const RECORD_BYTES = 112
-const WHAT_AT = 12
-const SOURCE_AT = 16
-const LINE_AT = 20
 const GC_COLLECT = 2
 const GC_COUNT = 3
 const GC_SET_PAUSE = 6
@@ -73,7 +59,7 @@ export class LuaMachine {
   private readonly module: LuaModule
   private readonly options: MachineOptions
   private readonly hook: number
-  private readonly record: number
+  private readonly places: ErrorPlaces
   private readonly globalsReference: number
   private resetReference = 0
   private hiddenReference = 0
@@ -92,7 +78,7 @@ export class LuaMachine {
     this.main = api.luaL_newstate()
     this.stack = new LuaStack(this.module, this.main)
     this.hook = this.module.addFunction('vii', (state) => this.look(state))
-    this.record = api.malloc(RECORD_BYTES)
+    this.places = new ErrorPlaces(this.module)
     for (const open of [api.luaopen_base, api.luaopen_table, api.luaopen_string, api.luaopen_math, api.luaopen_os]) {
       this.stack.pushFunction(this.module.addFunction('ii', open))
       api.lua_call(this.main, 0, 0)
@@ -158,7 +144,7 @@ export class LuaMachine {
 
   /** Forgets a compiled function. */
   release(reference: FunctionReference): void {
-    this.module.api.luaL_unref(this.main, LUA_REGISTRY, reference)
+    if (!this.isBroken) this.module.api.luaL_unref(this.main, LUA_REGISTRY, reference)
   }
 
   /** Runs a function with what `pushArguments` pushes, which returns how many that are. */
@@ -198,11 +184,7 @@ export class LuaMachine {
 
   /** After 'failed', with the error on top of the stack: where the function was. Null where that is not known. */
   errorPlace(): ErrorPlace | null {
-    for (let level = 0; level < MOST_NESTED; level++) {
-      const place = this.placeAt(level)
-      if (place !== 'elsewhere') return place
-    }
-    return null
+    return this.places.find(this.thread, MOST_NESTED)
   }
 
   /** To be called when results or errors have been taken from the stack. */
@@ -212,17 +194,23 @@ export class LuaMachine {
       api.lua_settop(this.thread, 0)
       return
     }
+    try {
+      this.renew()
+    } catch {
+      this.isBroken = true // there is no memory left even for a new thread
+    }
+  }
+
+  private renew(): void {
+    const { api } = this.module
+    // Lua does not collect because memory is short, only because there is half as much again as there was. Even forgetting may need some.
+    api.lua_settop(this.thread, 0)
+    if (this.usedBytes > this.options.limitBytes * CROWDED) api.lua_gc(this.main, GC_COLLECT, 0)
     api.luaL_unref(this.main, LUA_REGISTRY, this.threadReference)
-    // Lua does not collect because memory is short, only because there is half as much again as there was.
-    if (this.usedBytes > this.options.limitBytes * CROWDED) this.collect()
     this.thread = this.newThread()
     this.stack.on(this.main)
     this.stack.rawGetAt(LUA_REGISTRY, this.resetReference)
     api.lua_call(this.main, 0, 0)
-  }
-
-  private collect(): void {
-    this.module.api.lua_gc(this.main, GC_COLLECT, 0)
   }
 
   private ended(status: number): RunState {
@@ -271,24 +259,6 @@ export class LuaMachine {
   private mayYield(state: number): boolean {
     const { bytes } = this.module
     return bytes.readUInt16LE(state + C_CALLS_AT) === bytes.readUInt16LE(state + BASE_C_CALLS_AT)
-  }
-
-  /** 'elsewhere': in C, or in the sandbox. */
-  private placeAt(level: number): ErrorPlace | 'elsewhere' | null {
-    const { api, bytes } = this.module
-    if (api.lua_getstack(this.thread, level, this.record) === 0) return null
-    const what = api.malloc(3)
-    bytes.latin1Write('Sl\0', what)
-    api.lua_getinfo(this.thread, what, this.record)
-    api.free(what)
-    const source = this.text(bytes.readUInt32LE(this.record + SOURCE_AT))
-    if (source === SANDBOX || source === TAIL_CALL || this.text(bytes.readUInt32LE(this.record + WHAT_AT)) === 'C') return 'elsewhere'
-    return { source, line: bytes.readInt32LE(this.record + LINE_AT) }
-  }
-
-  private text(pointer: number): Bytes {
-    const { bytes } = this.module
-    return bytes.latin1Slice(pointer, bytes.indexOf(0, pointer))
   }
 
   private load(text: Bytes, chunkName: Bytes): number {
@@ -340,7 +310,7 @@ export class LuaMachine {
 
   private helpers(): readonly (readonly [Bytes, HostFunction])[] {
     return [
-      ['suspended', (stack) => this.answer(stack, this.isYielding)],
+      ['suspended', (stack) => this.answer(stack, this.isSuspended(stack.state))],
       ['mayYield', (stack) => this.answer(stack, this.mayYield(stack.state))],
       [
         'goOn',
@@ -372,6 +342,12 @@ export class LuaMachine {
         },
       ],
     ]
+  }
+
+  /** Asked whenever something protected has returned: an error that ends the script goes through all of it. */
+  private isSuspended(state: number): boolean {
+    if (this.stopReason !== null) this.raiseOn(state, this.stopReason)
+    return this.isYielding
   }
 
   private answer(stack: LuaStack, value: boolean): number {

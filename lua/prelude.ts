@@ -16,6 +16,7 @@ local rawget, rawset, next, setmetatable, getmetatable = rawget, rawset, next, s
 local create, rawresume, rawyield, status = coroutine.create, coroutine.resume, coroutine.yield, coroutine.status
 local suspended, mayYield, goOn, isNative, loadText = host.suspended, host.mayYield, host.goOn, host.isNative, host.loadText
 local concat = table.concat
+local rawpcall = pcall
 local READ_ONLY = 'Attempt to modify a readonly table'
 local MOST_NESTED = host.mostNested
 
@@ -122,11 +123,18 @@ local function protected(co, ok, ...)
   nested = nested - 1
   return ok, ...
 end
+local function unlessStopped(...)
+  suspended()
+  return ...
+end
+-- Nothing can be suspended inside of a function that is not Lua, so that Lua's own pcall does, and messages of errors are as they should be.
 local function pcall(body, ...)
   if nested >= MOST_NESTED then return false, 'stack overflow' end
   local co
-  if type(body) == 'function' and not isNative(body) then co = create(body)
-  elseif type(body) == 'function' or host.isCallable(body) then co = create(function(...) return body(...) end)
+  if type(body) == 'function' then
+    if isNative(body) then return unlessStopped(rawpcall(body, ...)) end
+    co = create(body)
+  elseif host.isCallable(body) then co = create(function(...) return body(...) end)
   else return false, 'attempt to call a ' .. type(body) .. ' value' end
   nested = nested + 1
   return protected(co, rawresume(co, ...))

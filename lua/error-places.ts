@@ -1,0 +1,58 @@
+/** Where in a script an error was raised: the innermost frame that is neither C's nor the sandbox's. */
+import type { Bytes } from '../storage/bytes.ts'
+import type { LuaModule } from './module.ts'
+
+/** The prelude's chunk name. */
+export const SANDBOX = '=sandbox'
+
+/** Where a function failed. */
+export interface ErrorPlace {
+  readonly source: Bytes
+  readonly line: number
+}
+
+/** What Lua names the place of a frame that is gone. */
+const TAIL_CALL = '=(tail call)'
+/** Of lua_Debug. */
+const RECORD_BYTES = 112
+const WHAT_AT = 12
+const SOURCE_AT = 16
+const LINE_AT = 20
+
+export class ErrorPlaces {
+  private readonly module: LuaModule
+  private readonly record: number
+  /** What is asked of a frame: its source and its line. */
+  private readonly question: number
+
+  constructor(module: LuaModule) {
+    this.module = module
+    this.record = module.api.malloc(RECORD_BYTES)
+    this.question = module.api.malloc(3)
+    module.bytes.latin1Write('Sl\0', this.question)
+  }
+
+  /** Where a thread that has failed was, looked for in so many frames. Null where that is not known. */
+  find(thread: number, frames: number): ErrorPlace | null {
+    for (let level = 0; level < frames; level++) {
+      const place = this.at(thread, level)
+      if (place !== 'elsewhere') return place
+    }
+    return null
+  }
+
+  /** 'elsewhere': in C, or in the sandbox. Null: there is no such frame. */
+  private at(thread: number, level: number): ErrorPlace | 'elsewhere' | null {
+    const { api, bytes } = this.module
+    if (api.lua_getstack(thread, level, this.record) === 0) return null
+    api.lua_getinfo(thread, this.question, this.record)
+    const source = this.text(bytes.readUInt32LE(this.record + SOURCE_AT))
+    if (source === SANDBOX || source === TAIL_CALL || this.text(bytes.readUInt32LE(this.record + WHAT_AT)) === 'C') return 'elsewhere'
+    return { source, line: bytes.readInt32LE(this.record + LINE_AT) }
+  }
+
+  private text(pointer: number): Bytes {
+    const { bytes } = this.module
+    return bytes.latin1Slice(pointer, bytes.indexOf(0, pointer))
+  }
+}
