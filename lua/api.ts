@@ -41,6 +41,12 @@ export interface LuaApi {
   lua_tolstring(state: number, index: number, lengthPointer: number): number
   lua_objlen(state: number, index: number): number
   lua_topointer(state: number, index: number): number
+  lua_isnumber(state: number, index: number): number
+  lua_touserdata(state: number, index: number): number
+  lua_newuserdata(state: number, bytes: number): number
+  lua_concat(state: number, count: number): void
+  luaL_where(state: number, level: number): void
+  luaL_argerror(state: number, position: number, message: number): number
 
   lua_pushnil(state: number): void
   lua_pushnumber(state: number, value: number): void

@@ -36,7 +36,7 @@ export class LuaModule {
   readonly api: LuaApi
   /** All of its memory. Replaced when that grows: not to be kept across calls of Lua. */
   bytes: Buffer
-  private readonly limitBytes: number
+  readonly limitBytes: number
   private readonly table: WasmTable
 
   /** `nowMs` is a monotonic clock. Memory grows up to the limit; what asks for more fails with Lua's "not enough memory". */

@@ -149,6 +149,20 @@ export class LuaStack {
     api.free(pointer)
   }
 
+  /** A string of the first bytes of a buffer. What is in the way for a moment is Lua's, so that nothing is left behind where memory ends. */
+  pushBuffer(buffer: Buffer, length: number): void {
+    const { api, state, module } = this
+    if (length <= SCRATCH_BYTES) {
+      buffer.copy(module.bytes, this.scratch, 0, length)
+      api.lua_pushlstring(state, this.scratch, length)
+      return
+    }
+    const pointer = api.lua_newuserdata(state, length)
+    buffer.copy(module.bytes, pointer, 0, length)
+    api.lua_pushlstring(state, pointer, length)
+    api.lua_remove(state, -2)
+  }
+
   /** A copy of a value that is on the stack. */
   pushCopy(index: number): void {
     this.api.lua_pushvalue(this.state, index)

@@ -1,0 +1,14 @@
+/** The libraries that scripts have beside Lua's own, by their global names. */
+import type { Bytes } from '../../storage/bytes.ts'
+import { pushBit } from './bit.ts'
+import { pushCjson } from './cjson.ts'
+import { pushCmsgpack } from './cmsgpack.ts'
+import type { Library } from './library.ts'
+import { pushStruct } from './struct.ts'
+
+export const LIBRARIES: readonly (readonly [name: Bytes, push: Library])[] = [
+  ['cjson', pushCjson],
+  ['cmsgpack', pushCmsgpack],
+  ['struct', pushStruct],
+  ['bit', pushBit],
+]

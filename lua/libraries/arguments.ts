@@ -1,0 +1,102 @@
+/**
+ * What Lua's auxiliary library does for C functions, for ours: arguments looked at strictly, and errors with its texts. Integers are those of a
+ * 64-bit machine, where Redis runs, whatever the size of this one's: a double without its fraction, and out of range the least of all.
+ */
+import type { Bytes } from '../../storage/bytes.ts'
+import { LUA_GLOBALS } from '../api.ts'
+import type { LuaStack } from '../stack.ts'
+
+const OUT_OF_MEMORY = 'not enough memory'
+
+/** The least 64-bit integer: what C makes of a double that is too large, or no number. */
+export const LEAST_INTEGER = -(2 ** 63)
+
+/** Where a function finds its first upvalue. */
+export const FIRST_UPVALUE = LUA_GLOBALS - 1
+
+/** Raises an error that says where in the script it was: before the message stands `user_script:1: `. */
+export function raiseAt(stack: LuaStack, message: Bytes): never {
+  stack.api.luaL_where(stack.state, 1)
+  stack.pushString(message)
+  stack.api.lua_concat(stack.state, 2)
+  return stack.raiseTop()
+}
+
+export function raiseOutOfMemory(stack: LuaStack): never {
+  return stack.raise(OUT_OF_MEMORY)
+}
+
+/** `bad argument #1 to 'pack' (message)`. */
+export function argumentError(stack: LuaStack, position: number, message: Bytes): never {
+  stack.pushString(message) // ends with a zero byte there, and stays where it is
+  stack.api.luaL_argerror(stack.state, position, stack.api.lua_tolstring(stack.state, -1, 0))
+  throw new Error('luaL_argerror has returned')
+}
+
+/** `bad argument #1 to 'pack' (number expected, got nil)`. */
+export function typeError(stack: LuaStack, position: number, expected: Bytes): never {
+  return argumentError(stack, position, `${expected} expected, got ${typeName(stack, position)}`)
+}
+
+/** The type of a value as Lua names it in messages. */
+export function typeName(stack: LuaStack, index: number): Bytes {
+  const type = stack.typeOf(index)
+  if (type === 'none') return 'no value'
+  return type === 'lightuserdata' ? 'userdata' : type
+}
+
+/** A number, or a string that is one. */
+export function numberArgument(stack: LuaStack, position: number): number {
+  const value = stack.number(position)
+  if (value === 0 && !isNumeric(stack, position)) typeError(stack, position, 'number')
+  return value
+}
+
+/** A string, or a number as Lua prints it. */
+export function bytesArgument(stack: LuaStack, position: number): Bytes {
+  return stack.string(position) ?? typeError(stack, position, 'string')
+}
+
+/** Where Lua has a string, or a number as it prints it. Strings do not move, but memory does: see `LuaModule.bytes`. */
+export function pointerArgument(stack: LuaStack, position: number): number {
+  const pointer = stack.api.lua_tolstring(stack.state, position, 0)
+  return pointer === 0 ? typeError(stack, position, 'string') : pointer
+}
+
+/** A string up to its first zero byte, which is where it ends for C. */
+export function textArgument(stack: LuaStack, position: number): Bytes {
+  return upToZero(bytesArgument(stack, position))
+}
+
+/** A 64-bit integer; beyond 2^53 one that a double can hold. */
+export function integerArgument(stack: LuaStack, position: number): number {
+  return integerOf(numberArgument(stack, position))
+}
+
+export function optionalInteger(stack: LuaStack, position: number, otherwise: number): number {
+  return stack.isNil(position) ? otherwise : integerArgument(stack, position)
+}
+
+export function isNumeric(stack: LuaStack, index: number): boolean {
+  return stack.api.lua_isnumber(stack.state, index) !== 0
+}
+
+/** A double as a signed 64-bit integer, as the processor converts it. */
+export function integerOf(value: number): number {
+  return Math.abs(value) < 2 ** 63 ? Math.trunc(value) + 0 : LEAST_INTEGER
+}
+
+/** The low 32 bits of a double made a 64-bit integer: what is left of one in an `int`. */
+export function intOf(value: number): number {
+  return integerOf(value) | 0
+}
+
+/** Makes room for so many more values on the stack. */
+export function reserve(stack: LuaStack, count: number, message: Bytes): void {
+  if (stack.api.lua_checkstack(stack.state, count) === 0) raiseAt(stack, `stack overflow (${message})`)
+}
+
+function upToZero(bytes: Bytes): Bytes {
+  const zero = bytes.indexOf('\0')
+  return zero < 0 ? bytes : bytes.slice(0, zero)
+}

@@ -1,0 +1,124 @@
+/**
+ * cjson.decode: JSON into Lua, null into the light userdata NULL, empty arrays into empty tables. As in encoding, what is open is a list here, and
+ * no nesting comes near the end of the stack.
+ */
+import type { Bytes } from '../../storage/bytes.ts'
+import type { LuaStack } from '../stack.ts'
+import { argumentError, bytesArgument, raiseAt } from './arguments.ts'
+import { setting } from './cjson-settings.ts'
+import { JsonScanner, type Token } from './json-scanner.ts'
+
+/** What stands in `positions` for an object. */
+const OBJECT = -1
+
+/** cjson.decode(text) */
+export function decode(stack: LuaStack): number {
+  if (stack.top !== 1) argumentError(stack, 1, 'expected 1 argument')
+  const text = bytesArgument(stack, 1)
+  if (text.length >= 2 && (text[0] === '\0' || text[1] === '\0')) raiseAt(stack, 'JSON parser does not support UTF-16 or UTF-32')
+  new Decoder(stack, text).decode()
+  return 1
+}
+
+class Decoder {
+  private readonly stack: LuaStack
+  private readonly scanner: JsonScanner
+  /** Where Lua has the text, which does not move: parts of it are copied from there. */
+  private readonly pointer: number
+  private readonly maxDepth: number
+  /** Of each array that is open: where its next element goes; OBJECT for each object. */
+  private readonly positions: number[] = []
+
+  constructor(stack: LuaStack, text: Bytes) {
+    this.stack = stack
+    this.scanner = new JsonScanner(text, setting(stack, 'decodeInvalidNumbers') !== 0)
+    this.pointer = stack.api.lua_tolstring(stack.state, 1, 0)
+    this.maxDepth = setting(stack, 'decodeMaxDepth')
+  }
+
+  /** Pushes what the text says. */
+  decode(): void {
+    let token: Token | null = this.scanner.next()
+    while (token !== null || this.positions.length > 0) token = token === null ? this.store() : this.begin(token)
+    const last = this.scanner.next()
+    if (last !== 'T_END') this.unexpected('the end', last)
+  }
+
+  /** Begins a value with its first token. Returns the token that begins the next, or null when a whole value is on top of the stack. */
+  private begin(token: Token): Token | null {
+    if (token === 'T_OBJ_BEGIN') {
+      const first = this.enter(OBJECT, 3)
+      return first === 'T_OBJ_END' ? this.leave() : this.key(first)
+    }
+    if (token === 'T_ARR_BEGIN') {
+      const first = this.enter(1, 2)
+      return first === 'T_ARR_END' ? this.leave() : first
+    }
+    this.pushScalar(token)
+    return null
+  }
+
+  /** Puts the value on top into what it belongs to. Returns as `begin` does. */
+  private store(): Token | null {
+    const { stack, positions } = this
+    const innermost = positions.length - 1
+    const position = positions[innermost] as number
+    if (position === OBJECT) {
+      stack.api.lua_rawset(stack.state, -3)
+      const token = this.scanner.next()
+      if (token === 'T_OBJ_END') return this.leave()
+      if (token !== 'T_COMMA') this.unexpected('comma or object end', token)
+      return this.key(this.scanner.next())
+    }
+    stack.rawSetAt(-2, position)
+    positions[innermost] = position + 1
+    const token = this.scanner.next()
+    if (token === 'T_ARR_END') return this.leave()
+    if (token !== 'T_COMMA') this.unexpected('comma or array end', token)
+    return this.scanner.next()
+  }
+
+  private enter(position: number, slots: number): Token {
+    const { stack, positions, scanner } = this
+    positions.push(position)
+    if (positions.length > this.maxDepth || stack.api.lua_checkstack(stack.state, slots) === 0)
+      raiseAt(stack, `Found too many nested data structures (${positions.length}) at character ${scanner.position}`)
+    stack.pushTable()
+    return scanner.next()
+  }
+
+  private leave(): null {
+    this.positions.pop()
+    return null
+  }
+
+  /** Pushes a key, and returns the token that begins its value. */
+  private key(token: Token): Token {
+    if (token !== 'T_STRING') this.unexpected('object key string', token)
+    this.pushString()
+    const colon = this.scanner.next()
+    if (colon !== 'T_COLON') this.unexpected('colon', colon)
+    return this.scanner.next()
+  }
+
+  private pushScalar(token: Token): void {
+    const { stack, scanner } = this
+    if (token === 'T_STRING') this.pushString()
+    else if (token === 'T_NUMBER') stack.push(scanner.number)
+    else if (token === 'T_BOOLEAN') stack.push(scanner.boolean)
+    else if (token === 'T_NULL') stack.pushLightUserdata(0)
+    else this.unexpected('value', token)
+  }
+
+  private pushString(): void {
+    const { stack, scanner } = this
+    if (scanner.start < 0) stack.pushString(scanner.string)
+    else stack.api.lua_pushlstring(stack.state, this.pointer + scanner.start, scanner.end - scanner.start)
+  }
+
+  private unexpected(expected: Bytes, token: Token): never {
+    const { scanner } = this
+    const found = token === 'T_ERROR' ? scanner.problem : token
+    return raiseAt(this.stack, `Expected ${expected} but found ${found} at character ${scanner.index + 1}`)
+  }
+}

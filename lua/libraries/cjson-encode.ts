@@ -1,0 +1,200 @@
+/**
+ * cjson.encode: a table whose keys are all positive integers is an array, every other an object, an empty one too. The tables that are being
+ * written are a list here and not calls of one another, so that no nesting comes near the end of the stack.
+ */
+import type { Bytes } from '../../storage/bytes.ts'
+import { LUA_BOOLEAN, LUA_LIGHT_USERDATA, LUA_NIL, LUA_NUMBER, LUA_STRING, LUA_TABLE } from '../api.ts'
+import type { LuaStack } from '../stack.ts'
+import { argumentError, raiseAt, typeName } from './arguments.ts'
+import { setting } from './cjson-settings.ts'
+import { generalFormat } from './number-text.ts'
+import { Output } from './output.ts'
+
+const QUOTE = 0x22
+const COMMA = 0x2c
+const COLON = 0x3a
+
+const GREATEST_INT = 2 ** 31 - 1
+/** What C makes of a double that is no `int`. */
+const NO_INT = -(2 ** 31)
+
+const SHORT_ESCAPES: Readonly<Record<string, Bytes>> = {
+  '\b': '\\b',
+  '\t': '\\t',
+  '\n': '\\n',
+  '\f': '\\f',
+  '\r': '\\r',
+  '"': '\\"',
+  '/': '\\/',
+  '\\': '\\\\',
+}
+
+/** How each byte stands in a JSON string, where that is not as itself. */
+const ESCAPES: ReadonlyArray<Bytes | undefined> = Array.from({ length: 256 }, (_, code) => escapeOf(code))
+
+function escapeOf(code: number): Bytes | undefined {
+  const short = SHORT_ESCAPES[String.fromCharCode(code)]
+  if (short !== undefined) return short
+  return code < 0x20 || code === 0x7f ? `\\u${code.toString(16).padStart(4, '0')}` : undefined
+}
+
+/** cjson.encode(value) */
+export function encode(stack: LuaStack): number {
+  if (stack.top !== 1) argumentError(stack, 1, 'expected 1 argument')
+  new Encoder(stack).encode()
+  return 1
+}
+
+class Encoder {
+  private readonly stack: LuaStack
+  private readonly output: Output
+  private readonly precision: number
+  private readonly invalidNumbers: number
+  private readonly maxDepth: number
+  /** Of each table that is being written: the length of an array, or 0 for an object. */
+  private readonly lengths: number[] = []
+  /** Of each: how many of its elements were begun. */
+  private readonly counts: number[] = []
+
+  constructor(stack: LuaStack) {
+    this.stack = stack
+    this.output = new Output(stack)
+    this.precision = setting(stack, 'numberPrecision')
+    this.invalidNumbers = setting(stack, 'encodeInvalidNumbers')
+    this.maxDepth = setting(stack, 'encodeMaxDepth')
+  }
+
+  /** Pushes the text of the value on top of the stack. */
+  encode(): void {
+    this.begin()
+    while (this.lengths.length > 0) this.goOn()
+    this.output.push()
+  }
+
+  /** Writes the value on top of the stack and takes it, or enters it if it is a table. */
+  private begin(): void {
+    const { stack, output } = this
+    const type = stack.api.lua_type(stack.state, -1)
+    output.count()
+    if (type === LUA_TABLE) {
+      this.enter()
+      return
+    }
+    if (type === LUA_STRING) this.addString(-1)
+    else if (type === LUA_NUMBER) output.text(this.numberText(-1))
+    else if (type === LUA_BOOLEAN) output.text(stack.boolean(-1) ? 'true' : 'false')
+    else if (type === LUA_NIL || (type === LUA_LIGHT_USERDATA && stack.api.lua_touserdata(stack.state, -1) === 0)) output.text('null')
+    else this.cannot(-1, 'type not supported')
+    this.end()
+  }
+
+  /** Takes a value that is written from the stack; the one that was asked for stays. */
+  private end(): void {
+    if (this.lengths.length > 0) this.stack.pop()
+  }
+
+  private enter(): void {
+    const { stack, lengths } = this
+    const depth = lengths.length + 1
+    // Room for a key, its value and a message.
+    if (depth > this.maxDepth || stack.api.lua_checkstack(stack.state, 3) === 0)
+      raiseAt(stack, `Cannot serialise, excessive nesting (${depth})`)
+    const length = Math.max(0, this.arrayLength())
+    lengths.push(length)
+    this.counts.push(0)
+    this.output.text(length > 0 ? '[' : '{')
+    if (length === 0) stack.push(null)
+  }
+
+  private leave(closing: Bytes): void {
+    this.output.text(closing)
+    this.lengths.pop()
+    this.counts.pop()
+    this.end()
+  }
+
+  /** Begins the next element of the innermost table, or ends the table. */
+  private goOn(): void {
+    const { stack, lengths, counts } = this
+    const innermost = lengths.length - 1
+    const length = lengths[innermost] as number
+    const count = counts[innermost] as number
+    if (length > 0 ? count === length : !stack.next(-2)) {
+      this.leave(length > 0 ? ']' : '}')
+      return
+    }
+    counts[innermost] = count + 1
+    if (count > 0) this.output.byte(COMMA)
+    if (length > 0) stack.rawGetAt(-1, count + 1)
+    else this.addKey()
+    this.begin()
+  }
+
+  /** The key below the top, with a colon. */
+  private addKey(): void {
+    const type = this.stack.api.lua_type(this.stack.state, -2)
+    if (type === LUA_STRING) this.addString(-2)
+    else if (type === LUA_NUMBER) this.output.text(`"${this.numberText(-2)}"`)
+    else this.cannot(-2, 'table key must be a number or string')
+    this.output.byte(COLON)
+  }
+
+  private addString(index: number): void {
+    const { stack, output } = this
+    let from = stack.api.lua_tolstring(stack.state, index, 0)
+    const end = from + stack.length(index)
+    const { bytes } = stack.module
+    output.byte(QUOTE)
+    for (let i = from; i < end; i++) {
+      const escaped = ESCAPES[bytes[i] as number]
+      if (escaped === undefined) continue
+      output.copy(from, i)
+      output.text(escaped)
+      from = i + 1
+    }
+    output.copy(from, end)
+    output.byte(QUOTE)
+  }
+
+  private numberText(index: number): Bytes {
+    const value = this.stack.number(index)
+    if (!Number.isFinite(value)) {
+      if (this.invalidNumbers === 0) this.cannot(index, 'must not be NaN or Inf')
+      if (this.invalidNumbers === 2) return 'null'
+    }
+    return generalFormat(value, this.precision)
+  }
+
+  /** The greatest key of the table on top if all are positive integers, else -1; 0 of an empty one. In C's arithmetic of `int`. */
+  private arrayLength(): number {
+    const { stack } = this
+    let greatest = 0
+    let elements = 0
+    stack.push(null)
+    while (stack.next(-2)) {
+      const key = stack.api.lua_type(stack.state, -2) === LUA_NUMBER ? stack.number(-2) : 0
+      if (!(key >= 1 && (Number.isInteger(key) || key === Infinity))) {
+        stack.pop(2)
+        return -1
+      }
+      if (key > greatest) greatest = key > GREATEST_INT ? NO_INT : key
+      elements++
+      stack.pop()
+    }
+    return this.isSparse(greatest, elements) ? this.sparseLength() : greatest
+  }
+
+  private isSparse(greatest: number, elements: number): boolean {
+    const ratio = setting(this.stack, 'sparseRatio')
+    return ratio > 0 && greatest > Math.imul(elements, ratio) && greatest > setting(this.stack, 'sparseSafe')
+  }
+
+  private sparseLength(): number {
+    if (setting(this.stack, 'sparseConvert') === 0) this.cannot(-1, 'excessively sparse array')
+    return -1
+  }
+
+  private cannot(index: number, reason: Bytes): never {
+    return raiseAt(this.stack, `Cannot serialise ${typeName(this.stack, index)}: ${reason}`)
+  }
+}

@@ -1,0 +1,116 @@
+/**
+ * The settings of one cjson: nine 32-bit integers in a userdata that its functions have as their upvalue, so that they live and end with what
+ * `cjson.new()` made. The library's own functions read and change them.
+ */
+import type { Bytes } from '../../storage/bytes.ts'
+import type { HostFunction, LuaStack } from '../stack.ts'
+import { argumentError, FIRST_UPVALUE, integerArgument, intOf, textArgument } from './arguments.ts'
+
+const GREATEST_INT = 2 ** 31 - 1
+
+/** Each with its place in the userdata, in integers, and what it is at first. */
+const SETTINGS = {
+  /** Whether a sparse array becomes an object; it is an error otherwise. */
+  sparseConvert: { at: 0, initial: 0 },
+  /** An array is sparse when it has a position beyond so many times its elements; 0 when none ever is. */
+  sparseRatio: { at: 1, initial: 2 },
+  /** Up to this position no array is sparse. */
+  sparseSafe: { at: 2, initial: 10 },
+  encodeMaxDepth: { at: 3, initial: 1000 },
+  /** What becomes of infinities and NaN: an error, what C prints, or null. */
+  encodeInvalidNumbers: { at: 4, initial: 0 },
+  /** Significant digits of a number that is no integer. */
+  numberPrecision: { at: 5, initial: 14 },
+  /** Known and without effect: there is no buffer to keep. */
+  keepBuffer: { at: 6, initial: 1 },
+  decodeInvalidNumbers: { at: 7, initial: 1 },
+  decodeMaxDepth: { at: 8, initial: 1000 },
+} as const
+
+export type Setting = keyof typeof SETTINGS
+
+const SETTINGS_BYTES = 4 * Object.keys(SETTINGS).length
+
+/** Pushes new settings. */
+export function pushSettings(stack: LuaStack): void {
+  const pointer = stack.api.lua_newuserdata(stack.state, SETTINGS_BYTES)
+  for (const { at, initial } of Object.values(SETTINGS)) stack.module.bytes.writeInt32LE(initial, pointer + 4 * at)
+}
+
+/** A setting of the cjson whose function is running. */
+export function setting(stack: LuaStack, name: Setting): number {
+  return stack.module.bytes.readInt32LE(placeOf(stack, name))
+}
+
+function set(stack: LuaStack, name: Setting, value: number): void {
+  stack.module.bytes.writeInt32LE(value, placeOf(stack, name))
+}
+
+function placeOf(stack: LuaStack, name: Setting): number {
+  return stack.api.lua_touserdata(stack.state, FIRST_UPVALUE) + 4 * SETTINGS[name].at
+}
+
+/** Each takes what is to be set, or nothing, and returns what is set now. */
+export const SETTING_FUNCTIONS: Readonly<Record<string, HostFunction>> = {
+  encode_sparse_array(stack) {
+    padArguments(stack, 3)
+    choice(stack, 1, 'sparseConvert', OFF_ON)
+    integer(stack, 2, 'sparseRatio', 0, GREATEST_INT)
+    integer(stack, 3, 'sparseSafe', 0, GREATEST_INT)
+    return 3
+  },
+  encode_max_depth: integerFunction('encodeMaxDepth', GREATEST_INT),
+  decode_max_depth: integerFunction('decodeMaxDepth', GREATEST_INT),
+  encode_number_precision: integerFunction('numberPrecision', 14),
+  encode_keep_buffer: choiceFunction('keepBuffer', ['off', 'on']),
+  encode_invalid_numbers: choiceFunction('encodeInvalidNumbers', ['off', 'on', 'null']),
+  decode_invalid_numbers: choiceFunction('decodeInvalidNumbers', ['off', 'on']),
+}
+
+const OFF_ON: readonly Bytes[] = ['off', 'on']
+
+function integerFunction(name: Setting, greatest: number): HostFunction {
+  return (stack) => {
+    padArguments(stack, 1)
+    integer(stack, 1, name, 1, greatest)
+    return 1
+  }
+}
+
+function choiceFunction(name: Setting, words: readonly Bytes[]): HostFunction {
+  return (stack) => {
+    padArguments(stack, 1)
+    choice(stack, 1, name, words)
+    return 1
+  }
+}
+
+/** So many arguments at most, and nil for those that are not there. */
+function padArguments(stack: LuaStack, count: number): void {
+  if (stack.top > count) argumentError(stack, count + 1, 'found too many arguments')
+  stack.top = count
+}
+
+function integer(stack: LuaStack, position: number, name: Setting, least: number, greatest: number): void {
+  if (!stack.isNil(position)) {
+    const value = intOf(integerArgument(stack, position))
+    // Whatever the argument's position, Redis's cjson complains about the first.
+    if (value < least || value > greatest) argumentError(stack, 1, `expected integer between ${least} and ${greatest}`)
+    set(stack, name, value)
+  }
+  stack.push(setting(stack, name))
+}
+
+/** One of some words, the first two of which may be given, and are returned, as false and true. */
+function choice(stack: LuaStack, position: number, name: Setting, words: readonly Bytes[]): void {
+  if (!stack.isNil(position)) set(stack, name, chosen(stack, position, words))
+  const value = setting(stack, name)
+  stack.push(value < 2 ? value === 1 : (words[value] as Bytes))
+}
+
+function chosen(stack: LuaStack, position: number, words: readonly Bytes[]): number {
+  if (stack.typeOf(position) === 'boolean') return stack.boolean(position) ? 1 : 0
+  const word = textArgument(stack, position)
+  const index = words.indexOf(word)
+  return index >= 0 ? index : argumentError(stack, position, `invalid option '${word}'`)
+}

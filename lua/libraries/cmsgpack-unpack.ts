@@ -1,0 +1,221 @@
+/**
+ * cmsgpack.unpack and what reads only some of a text's values. Binaries and extensions of later MessagePack are unknown. What is open is a list here
+ * and not calls of one another: nesting ends where Lua's stack does.
+ */
+import type { LuaStack } from '../stack.ts'
+import { integerArgument, intOf, optionalInteger, pointerArgument, raiseAt, reserve } from './arguments.ts'
+
+/** cmsgpack.unpack(text): all values. */
+export function unpack(stack: LuaStack): number {
+  return unpackSome(stack, 0, 0)
+}
+
+/** cmsgpack.unpack_one(text [, offset]): where to go on, and a value. */
+export function unpackOne(stack: LuaStack): number {
+  const offset = optionalInteger(stack, 2, 0)
+  if (stack.top > 1) stack.top = 1
+  return unpackSome(stack, 1, offset)
+}
+
+/** cmsgpack.unpack_limit(text, limit [, offset]): where to go on, and so many values at most. */
+export function unpackLimit(stack: LuaStack): number {
+  const limit = integerArgument(stack, 2)
+  const offset = optionalInteger(stack, 3, 0)
+  if (stack.top > 1) stack.top = 1
+  return unpackSome(stack, limit, offset)
+}
+
+/** Where both are 0 all values are wanted, and no place to go on. That place is -1 at the end of the text. */
+function unpackSome(stack: LuaStack, limit: number, offset: number): number {
+  const pointer = pointerArgument(stack, 1)
+  const length = stack.length(1)
+  // The limit that the message gives is the length in Redis.
+  if (offset < 0 || limit < 0) raiseAt(stack, `Invalid request to unpack with offset of ${intOf(offset)} and limit of ${length}.`)
+  if (offset > length) raiseAt(stack, `Start offset ${intOf(offset)} greater than input length ${length}.`)
+  const isAll = limit === 0 && offset === 0
+  const unpacker = new Unpacker(stack, pointer, offset, length)
+  let count = 0
+  for (; !unpacker.isAtEnd && (isAll || count < limit); count++) unpacker.unpack()
+  if (isAll) return count
+  reserve(stack, 1, 'in function mp_unpack_full')
+  stack.push(unpacker.isAtEnd ? -1 : unpacker.position)
+  stack.api.lua_insert(stack.state, 2)
+  return count + 1
+}
+
+/** A table that is being filled: so many values are still to come, keys and values of a map counted both. */
+interface Open {
+  readonly isArray: boolean
+  left: number
+  /** Of an array: where the next element goes. */
+  position: number
+}
+
+class Unpacker {
+  /** From the text's beginning. */
+  position: number
+  private readonly stack: LuaStack
+  private readonly length: number
+  /** Where Lua has the text, which does not move. Its memory does: `bytes` is looked up anew whenever something was pushed. */
+  private readonly pointer: number
+  private readonly open: Open[] = []
+
+  constructor(stack: LuaStack, pointer: number, position: number, length: number) {
+    this.stack = stack
+    this.position = position
+    this.length = length
+    this.pointer = pointer
+  }
+
+  get isAtEnd(): boolean {
+    return this.position >= this.length
+  }
+
+  /** Pushes the next value. */
+  unpack(): void {
+    let isWhole = this.begin()
+    while (!isWhole || this.open.length > 0) isWhole = isWhole ? this.store() : this.begin()
+  }
+
+  /** Reads one value or the head of a table. Whether a whole value is on top of the stack now. */
+  private begin(): boolean {
+    const { stack } = this
+    this.need(1)
+    reserve(stack, 1, 'too many return values at once; use unpack_one or unpack_limit instead.')
+    const first = stack.module.bytes[this.pointer + this.position] as number
+    if (first < 0x80) return this.pushNumber(1, first)
+    if (first >= 0xe0) return this.pushNumber(1, first - 0x100)
+    if (first < 0x90) return this.enterMap(1, first & 0x0f)
+    if (first < 0xa0) return this.enterArray(1, first & 0x0f)
+    if (first < 0xc0) return this.pushBytes(1, first & 0x1f)
+    return this.beginLong(first)
+  }
+
+  /** What has a first byte of its own. */
+  private beginLong(first: number): boolean {
+    switch (first) {
+      case 0xc0:
+        return this.pushWord(null)
+      case 0xc2:
+        return this.pushWord(false)
+      case 0xc3:
+        return this.pushWord(true)
+      case 0xca:
+      case 0xcb:
+        return this.pushFloat(first === 0xca ? 4 : 8)
+      case 0xcc:
+      case 0xcd:
+      case 0xce:
+        return this.pushUnsigned(1 << (first - 0xcc))
+      case 0xd0:
+      case 0xd1:
+      case 0xd2:
+        return this.pushSigned(1 << (first - 0xd0))
+      case 0xcf:
+      case 0xd3:
+        // Unsigned ones too are signed where Lua's integers are of 64 bits.
+        return this.pushLong()
+      case 0xd9:
+      case 0xda:
+      case 0xdb:
+        return this.pushBytes(1 + (1 << (first - 0xd9)), this.lengthOf(1 << (first - 0xd9)))
+      case 0xdc:
+      case 0xdd:
+        return this.enterArray(first === 0xdc ? 3 : 5, this.lengthOf(first === 0xdc ? 2 : 4))
+      case 0xde:
+      case 0xdf:
+        return this.enterMap(first === 0xde ? 3 : 5, this.lengthOf(first === 0xde ? 2 : 4))
+      default:
+        return raiseAt(this.stack, 'Bad data format in input.')
+    }
+  }
+
+  /** Puts the value on top into what it belongs to. Whether that is whole now. */
+  private store(): boolean {
+    const { stack, open } = this
+    const innermost = open.at(-1) as Open
+    innermost.left--
+    const isKey = !innermost.isArray && innermost.left % 2 === 1
+    if (!isKey) stack.api.lua_rawset(stack.state, -3)
+    if (innermost.left > 0) {
+      if (innermost.isArray) stack.push(innermost.position++)
+      return false
+    }
+    open.pop()
+    return true
+  }
+
+  private enterArray(headBytes: number, length: number): boolean {
+    const { stack } = this
+    this.position += headBytes
+    stack.pushTable()
+    reserve(stack, 1, 'in function mp_decode_to_lua_array')
+    if (length === 0) return true
+    stack.push(1)
+    this.open.push({ isArray: true, left: length, position: 2 })
+    return false
+  }
+
+  private enterMap(headBytes: number, entries: number): boolean {
+    this.position += headBytes
+    this.stack.pushTable()
+    if (entries === 0) return true
+    this.open.push({ isArray: false, left: 2 * entries, position: 0 })
+    return false
+  }
+
+  private pushNumber(size: number, value: number): boolean {
+    this.stack.push(value)
+    this.position += size
+    return true
+  }
+
+  private pushWord(value: boolean | null): boolean {
+    this.stack.push(value)
+    this.position++
+    return true
+  }
+
+  private pushUnsigned(size: number): boolean {
+    return this.pushNumber(1 + size, this.lengthOf(size))
+  }
+
+  private pushSigned(size: number): boolean {
+    this.need(1 + size)
+    return this.pushNumber(1 + size, this.stack.module.bytes.readIntBE(this.at, size))
+  }
+
+  private pushLong(): boolean {
+    this.need(9)
+    return this.pushNumber(9, Number(this.stack.module.bytes.readBigInt64BE(this.at)))
+  }
+
+  private pushFloat(size: number): boolean {
+    this.need(1 + size)
+    const { bytes } = this.stack.module
+    return this.pushNumber(1 + size, size === 4 ? bytes.readFloatBE(this.at) : bytes.readDoubleBE(this.at))
+  }
+
+  private pushBytes(headBytes: number, length: number): boolean {
+    const { stack } = this
+    this.need(headBytes + length)
+    stack.api.lua_pushlstring(stack.state, this.pointer + this.position + headBytes, length)
+    this.position += headBytes + length
+    return true
+  }
+
+  /** The unsigned integer of so many bytes behind the first. */
+  private lengthOf(size: number): number {
+    this.need(1 + size)
+    return this.stack.module.bytes.readUIntBE(this.at, size)
+  }
+
+  /** Where what follows the first byte lies. */
+  private get at(): number {
+    return this.pointer + this.position + 1
+  }
+
+  private need(count: number): void {
+    if (this.length - this.position < count) raiseAt(this.stack, 'Missing bytes in input.')
+  }
+}

@@ -1,0 +1,87 @@
+/**
+ * A format of struct, read option by option. The sizes are those of 64-bit Linux, where Redis runs: short 2, int 4, long and size_t 8.
+ *
+ *     >  <            big, little endian          f  d      float, double
+ *     ![n]            aligned to at most n        c[n]      n bytes; all, or as many as the number before says, where n is 0
+ *     b B h H l L T   integers, small is signed   s         a string and a zero byte
+ *     i[n] I[n]       integers of n bytes         x         a byte of padding
+ */
+import type { Bytes } from '../../storage/bytes.ts'
+import type { LuaStack } from '../stack.ts'
+import { argumentError, raiseAt } from './arguments.ts'
+
+const GREATEST_INT = 2 ** 31 - 1
+const LONGEST_INTEGER = 32
+const GREATEST_ALIGNMENT = 8
+
+const SIZES: Readonly<Record<string, number>> = { B: 1, b: 1, H: 2, h: 2, L: 8, l: 8, T: 8, f: 4, d: 8, x: 1 }
+
+export class StructFormat {
+  isLittleEndian = true
+  /** The option that was read last, and its bytes: 0 where they follow from the value, or where it is no element. */
+  option: Bytes = ''
+  size = 0
+  private alignment = 1
+  private position = 0
+  private readonly stack: LuaStack
+  private readonly text: Bytes
+
+  constructor(stack: LuaStack, text: Bytes) {
+    this.stack = stack
+    this.text = text
+  }
+
+  /** Reads the next option; false at the end. */
+  next(): boolean {
+    if (this.position >= this.text.length) return false
+    this.option = this.text.charAt(this.position++)
+    this.size = this.sizeOf(this.option)
+    return true
+  }
+
+  /** Bytes of padding before the element at an offset. */
+  padding(offset: number): number {
+    if (this.size === 0 || this.option === 'c') return 0
+    const size = Math.min(this.size, this.alignment)
+    return (size - (offset & (size - 1))) & (size - 1)
+  }
+
+  /** Follows an option that is not an element but says how those after it lie. */
+  control(): void {
+    switch (this.option) {
+      case ' ':
+        return
+      case '>':
+      case '<':
+        this.isLittleEndian = this.option === '<'
+        return
+      case '!':
+        this.alignment = this.number(GREATEST_ALIGNMENT)
+        if (this.alignment === 0 || (this.alignment & (this.alignment - 1)) !== 0)
+          raiseAt(this.stack, `alignment ${this.alignment} is not a power of 2`)
+        return
+      default:
+        argumentError(this.stack, 1, `invalid format option '${this.option}'`)
+    }
+  }
+
+  private sizeOf(option: Bytes): number {
+    if (option === 'c') return this.number(1)
+    if (option !== 'i' && option !== 'I') return SIZES[option] ?? 0
+    const size = this.number(4)
+    if (size > LONGEST_INTEGER) raiseAt(this.stack, `integral size ${size} is larger than limit of ${LONGEST_INTEGER}`)
+    return size
+  }
+
+  /** The number that stands here, if one does. */
+  private number(otherwise: number): number {
+    const start = this.position
+    let value = 0
+    for (; ; this.position++) {
+      const digit = this.text.charCodeAt(this.position) - 48
+      if (!(digit >= 0 && digit <= 9)) return this.position === start ? otherwise : value
+      value = value * 10 + digit
+      if (value > GREATEST_INT) raiseAt(this.stack, 'integral size overflow')
+    }
+  }
+}

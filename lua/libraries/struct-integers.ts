@@ -1,0 +1,46 @@
+/**
+ * Integers of 0 to 32 bytes in either order. Only 64 bits of them have a value, as in Redis's struct: longer ones are filled up with zeros, and of them the
+ * low 64 bits are read.
+ */
+import { integerOf, LEAST_INTEGER } from './arguments.ts'
+import type { Output } from './output.ts'
+
+const WORD = 2 ** 32
+
+/** Writes a double without its fraction: in two's complement if negative, and as the processor converts it if too large. */
+export function packInteger(output: Output, value: number, size: number, isLittleEndian: boolean): void {
+  const integer = value < 0 ? integerOf(value) : unsignedOf(value)
+  const low = integer >>> 0
+  const high = Math.floor(integer / WORD) >>> 0
+  for (let i = 0; i < size; i++) {
+    const place = isLittleEndian ? i : size - 1 - i
+    output.byte(place < 4 ? (low >>> (8 * place)) & 0xff : place < 8 ? (high >>> (8 * (place - 4))) & 0xff : 0)
+  }
+}
+
+function unsignedOf(value: number): number {
+  if (value < WORD * WORD) return Math.trunc(value)
+  return Number.isNaN(value) ? LEAST_INTEGER : 0
+}
+
+/** The integer of so many bytes that begins at a position. */
+export function unpackedInteger(bytes: Buffer, position: number, size: number, isLittleEndian: boolean, isSigned: boolean): number {
+  let low = 0
+  let high = 0
+  for (let i = 0; i < Math.min(size, 8); i++) {
+    const byte = bytes[isLittleEndian ? position + i : position + size - 1 - i] as number
+    if (i < 4) low |= byte << (8 * i)
+    else high |= byte << (8 * (i - 4))
+  }
+  if (!isSigned) return (high >>> 0) * WORD + (low >>> 0)
+  if (size > 8) return signedOfMany(low, high, size)
+  if (size <= 4) return size === 0 ? 0 : (low << (32 - 8 * size)) >> (32 - 8 * size)
+  return ((high << (64 - 8 * size)) >> (64 - 8 * size)) * WORD + (low >>> 0)
+}
+
+/** The sign of more than eight bytes is looked for where C's shift by too many bits looks: as many bits too far as there are beyond 64. */
+function signedOfMany(low: number, high: number, size: number): number {
+  const value = (BigInt(high >>> 0) << 32n) | BigInt(low >>> 0)
+  const mask = BigInt.asUintN(64, -1n << BigInt((size * 8 - 1) & 63))
+  return Number(BigInt.asIntN(64, (value & mask) === 0n ? value : value | mask))
+}

@@ -1,0 +1,186 @@
+/** struct 0.2: values to and from the layouts of C. */
+import type { Bytes } from '../../storage/bytes.ts'
+import type { LuaStack } from '../stack.ts'
+import { argumentError, isNumeric, numberArgument, optionalInteger, pointerArgument, raiseAt, reserve, textArgument } from './arguments.ts'
+import { pushLibrary } from './library.ts'
+import { Output } from './output.ts'
+import { StructFormat } from './struct-format.ts'
+import { packInteger, unpackedInteger } from './struct-integers.ts'
+
+const INTEGERS = 'bBhHlLTiI'
+
+/** struct.pack(format, value, ...) */
+function pack(stack: LuaStack): number {
+  const format = new StructFormat(stack, textArgument(stack, 1))
+  const output = new Output(stack)
+  // An argument that is missing is nil in Redis, which keeps a mark behind the last.
+  stack.push(null)
+  let position = 2
+  while (format.next()) {
+    output.zeros(format.padding(output.length))
+    if (packElement(stack, format, output, position)) position++
+  }
+  output.push()
+  return 1
+}
+
+/** Writes the element that the format is at, if it is at one. Whether it has taken an argument. */
+function packElement(stack: LuaStack, format: StructFormat, output: Output, position: number): boolean {
+  const { option, size, isLittleEndian } = format
+  if (INTEGERS.includes(option)) {
+    packInteger(output, numberArgument(stack, position), size, isLittleEndian)
+    return true
+  }
+  switch (option) {
+    case 'x':
+      output.byte(0)
+      return false
+    case 'f':
+    case 'd':
+      packFloat(output, numberArgument(stack, position), size, isLittleEndian)
+      return true
+    case 'c':
+    case 's':
+      packBytes(stack, format, output, position)
+      return true
+    default:
+      format.control()
+      return false
+  }
+}
+
+function packFloat(output: Output, value: number, size: number, isLittleEndian: boolean): void {
+  output.place(size, (bytes, at) => {
+    if (size === 4) isLittleEndian ? bytes.writeFloatLE(value, at) : bytes.writeFloatBE(value, at)
+    else isLittleEndian ? bytes.writeDoubleLE(value, at) : bytes.writeDoubleBE(value, at)
+  })
+}
+
+function packBytes(stack: LuaStack, { option, size }: StructFormat, output: Output, position: number): void {
+  const pointer = pointerArgument(stack, position)
+  const length = stack.length(position)
+  if (length < size) argumentError(stack, position + 1, 'string too short')
+  output.copy(pointer, pointer + (size === 0 ? length : size))
+  if (option === 's') output.byte(0)
+}
+
+/** struct.unpack(format, bytes [, position]): the values, and the position behind them. */
+function unpack(stack: LuaStack): number {
+  const format = new StructFormat(stack, textArgument(stack, 1))
+  const pointer = pointerArgument(stack, 2)
+  const start = optionalInteger(stack, 3, 1)
+  if (start === 0) argumentError(stack, 3, 'offset must be 1 or greater')
+  const reader = new Unpacker(stack, format, pointer, start - 1)
+  while (format.next()) reader.read()
+  stack.push(reader.position + 1)
+  return reader.results + 1
+}
+
+class Unpacker {
+  /** Where the next element lies, from 0. */
+  position: number
+  results = 0
+  private readonly stack: LuaStack
+  private readonly format: StructFormat
+  /** Where Lua has the data, which does not move. */
+  private readonly pointer: number
+  private readonly length: number
+
+  constructor(stack: LuaStack, format: StructFormat, pointer: number, position: number) {
+    this.stack = stack
+    this.format = format
+    this.position = position
+    this.pointer = pointer
+    this.length = stack.length(2)
+  }
+
+  /** The option that the format is at. */
+  read(): void {
+    const { stack, format } = this
+    const { option, size } = format
+    this.position += format.padding(this.position)
+    this.need(size)
+    reserve(stack, 2, 'too many results')
+    const taken = this.push(option, size)
+    if (option !== 'x' && taken !== null) this.results++
+    this.position += taken ?? 0
+  }
+
+  /** Pushes an element and returns the bytes it takes, or follows an option that is none and returns null. */
+  private push(option: Bytes, size: number): number | null {
+    const { stack, format, position } = this
+    const at = this.pointer + position
+    const { bytes } = stack.module
+    if (INTEGERS.includes(option)) {
+      stack.push(unpackedInteger(bytes, at, size, format.isLittleEndian, option === option.toLowerCase()))
+      return size
+    }
+    switch (option) {
+      case 'x':
+        return size
+      case 'f':
+        stack.push(format.isLittleEndian ? bytes.readFloatLE(at) : bytes.readFloatBE(at))
+        return size
+      case 'd':
+        stack.push(format.isLittleEndian ? bytes.readDoubleLE(at) : bytes.readDoubleBE(at))
+        return size
+      case 'c':
+        return this.pushBytes(size === 0 ? this.sizeBefore() : size)
+      case 's':
+        return this.pushTerminated()
+      default:
+        format.control()
+        return null
+    }
+  }
+
+  private pushBytes(size: number): number {
+    this.stack.api.lua_pushlstring(this.stack.state, this.pointer + this.position, size)
+    return size
+  }
+
+  private pushTerminated(): number {
+    const { stack, pointer, position, length } = this
+    // Lua ends every string with a zero byte of its own, so that one is found.
+    const zero = stack.module.bytes.indexOf(0, pointer + position) - pointer
+    if (zero >= length) raiseAt(stack, 'unfinished string in data')
+    return this.pushBytes(zero - position) + 1
+  }
+
+  /** Takes the number that was unpacked last: the length of what follows. */
+  private sizeBefore(): number {
+    const { stack } = this
+    if (this.results === 0 || !isNumeric(stack, -1)) raiseAt(stack, `format 'c0' needs a previous size`)
+    const size = Math.trunc(stack.number(-1))
+    stack.pop()
+    this.results--
+    this.need(size)
+    return size
+  }
+
+  private need(size: number): void {
+    const isThere = this.position >= 0 && size >= 0 && this.position + size <= this.length
+    if (!isThere) argumentError(this.stack, 2, 'data string too short')
+  }
+}
+
+/** struct.size(format) */
+function size(stack: LuaStack): number {
+  const format = new StructFormat(stack, textArgument(stack, 1))
+  let total = 0
+  while (format.next()) {
+    total += format.padding(total)
+    if (format.option === 's') argumentError(stack, 1, "option 's' has no fixed size")
+    if (format.option === 'c' && format.size === 0) argumentError(stack, 1, "option 'c0' has no fixed size")
+    // Letters and digits that mean nothing are passed over here, and only here.
+    if (!/[a-zA-Z0-9]/.test(format.option)) format.control()
+    total += format.size
+  }
+  stack.push(total)
+  return 1
+}
+
+/** Pushes the table of struct. */
+export function pushStruct(stack: LuaStack): void {
+  pushLibrary(stack, { pack, unpack, size })
+}

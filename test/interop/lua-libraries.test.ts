@@ -1,0 +1,61 @@
+/** cjson, cmsgpack, struct and bit of scripts: the same pieces of Lua come to the same in redis-server, values and messages alike. */
+import { type ChildProcess, spawn } from 'node:child_process'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { test } from 'uvu'
+import * as assert from 'uvu/assert'
+import { LIBRARY_CASES } from '../support/library-cases.ts'
+import { LibraryMachine, shownScript } from '../support/library-machine.ts'
+import { randomSnippet } from '../support/library-snippets.ts'
+import { freePort, until } from '../support/running-server.ts'
+import { seeded } from '../support/seed.ts'
+import { WireClient } from '../support/wire-client.ts'
+import { haveTools } from './tools.ts'
+
+const ROUNDS = 5000
+const BATCH = 50
+
+if (haveTools('libraries of scripts', 'redis-server')) {
+  let child: ChildProcess
+  let redis: WireClient
+  const directory = mkdtempSync(join(tmpdir(), 'haypile-libraries-'))
+  test.before(async () => {
+    const port = await freePort()
+    child = spawn('redis-server', ['--port', String(port), '--bind', '127.0.0.1', '--dir', directory, '--save', ''], { stdio: 'ignore' })
+    process.on('exit', () => child.kill('SIGKILL'))
+    await until('redis-server to answer', async () => {
+      const client = await WireClient.connect({ port }).catch(() => null)
+      if (client !== null) redis = client
+      return client !== null
+    })
+  })
+  test.after(async () => {
+    await redis.close()
+    const ended = new Promise((resolve) => child.on('close', resolve))
+    child.kill('SIGKILL')
+    await ended
+    rmSync(directory, { recursive: true })
+  })
+
+  for (const [library, cases] of Object.entries(LIBRARY_CASES)) {
+    test(`redis-server's ${library} does what the cases say`, async () => {
+      for (const { lua, expected } of cases) assert.is(await redis.call('EVAL', shownScript(lua), '0'), expected, lua)
+    })
+  }
+
+  test(`${ROUNDS} pieces of Lua made by chance`, async () => {
+    const chance = seeded('libraries of scripts')
+    const machine = new LibraryMachine()
+    // The cases have left these otherwise.
+    const settings = 'cjson.encode_max_depth(1000) cjson.decode_max_depth(1000) cjson.encode_keep_buffer(true) return 1'
+    await redis.call('EVAL', settings, '0')
+    for (let round = 0; round < ROUNDS; round += BATCH) {
+      const pieces = Array.from({ length: BATCH }, () => randomSnippet(chance))
+      const replies = await redis.pipeline(pieces.map((lua) => ['EVAL', shownScript(lua), '0']))
+      for (const [index, lua] of pieces.entries()) assert.is(machine.show(lua), replies[index], lua)
+    }
+  })
+}
+
+test.run()

@@ -1,0 +1,15 @@
+/** The libraries of scripts answer, and complain, as redis-server's do. test/interop/lua-libraries.test.ts asks it whether that is so. */
+import { test } from 'uvu'
+import * as assert from 'uvu/assert'
+import { LIBRARY_CASES } from '../../support/library-cases.ts'
+import { LibraryMachine } from '../../support/library-machine.ts'
+
+for (const [library, cases] of Object.entries(LIBRARY_CASES)) {
+  test(`${library} does what redis-server's does`, () => {
+    assert.ok(cases.length > 15)
+    const machine = new LibraryMachine()
+    for (const { lua, expected } of cases) assert.is(machine.show(lua), expected, lua)
+  })
+}
+
+test.run()

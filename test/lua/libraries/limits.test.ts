@@ -1,0 +1,62 @@
+/** What a hostile script asks of the libraries ends in an error of its own, after a while that is bounded, and the machine goes on. */
+import { test } from 'uvu'
+import * as assert from 'uvu/assert'
+import { LibraryMachine } from '../../support/library-machine.ts'
+
+const MEGABYTE = 2 ** 20
+const OUT_OF_MEMORY = 'not enough memory'
+const TOO_MANY_VALUES = 'user_script:1: Cannot serialise more than 4194304 values'
+
+function refuses(lua: string, message: string, limitBytes = 32 * MEGABYTE): void {
+  const machine = new LibraryMachine(limitBytes)
+  const shown = machine.show(lua)
+  assert.ok(shown.includes(message) && /^(?:error|raised): /.test(shown), `${lua}: ${shown.slice(0, 200)}`)
+  assert.is(machine.show('return cjson.encode({1, cjson.decode("[2]"), cmsgpack.unpack(cmsgpack.pack({3}))})'), '"[1,[2],[3]]"')
+}
+
+test('a text that is larger than the memory is refused, whatever it is of', () => {
+  refuses(`local s, t = ('x'):rep(1e6), {} for i = 1, 100 do t[i] = s end return #cjson.encode(t)`, OUT_OF_MEMORY)
+  refuses(`return #cjson.encode(('\\0'):rep(6e6))`, OUT_OF_MEMORY)
+  refuses(`local s, t = ('x'):rep(1e6), {} for i = 1, 100 do t[i] = s end return #cmsgpack.pack(t)`, OUT_OF_MEMORY)
+  refuses(`local s, t = ('x'):rep(1e6), {} for i = 1, 100 do t[i] = s end return #struct.pack(('s'):rep(100), unpack(t))`, OUT_OF_MEMORY)
+})
+
+test('a text whose values are larger than the memory is refused', () => {
+  refuses(`return #cjson.decode('['..('{},'):rep(2e6)..'1]')`, OUT_OF_MEMORY)
+  refuses(`return #cmsgpack.unpack('\\221\\0\\45\\198\\192'..('\\128'):rep(3e6))`, OUT_OF_MEMORY)
+})
+
+test('few tables that contain one another again and again are refused before they take all time', () => {
+  refuses('local t = {1} for i = 1, 40 do t = {t, t} end return #cjson.encode(t)', TOO_MANY_VALUES, 128 * MEGABYTE)
+  refuses('local t = {1} for i = 1, 11 do t = {t, t, t, t, t} end return #cmsgpack.pack(t)', TOO_MANY_VALUES, 128 * MEGABYTE)
+})
+
+test('an array with one element at the greatest position is refused, however it is set up', () => {
+  const lua = 'local c = cjson.new() c.encode_sparse_array(false, 0) return #c.encode({[2147483647] = 1})'
+  refuses(lua, TOO_MANY_VALUES, 256 * MEGABYTE)
+})
+
+test('nesting without end raises an error where Lua has no more room, and not where ours ends', () => {
+  refuses(
+    `cjson.decode_max_depth(1e9) return cjson.decode(('['):rep(1e6))`,
+    'user_script:1: Found too many nested data structures (7999) at character 7999',
+  )
+  refuses(
+    'local c = cjson.new() c.encode_max_depth(1e9) local t = {} for i = 1, 1e5 do t = {t} end return c.encode(t)',
+    'user_script:1: Cannot serialise, excessive nesting (7998)',
+  )
+  refuses(`return cmsgpack.unpack(('\\145'):rep(1e6))`, 'user_script:1: stack overflow (in function mp_decode_to_lua_array)')
+})
+
+test('new instances of cjson are collected with their settings', () => {
+  const machine = new LibraryMachine(16 * MEGABYTE)
+  assert.is(machine.show('for i = 1, 1e5 do cjson.new().encode_max_depth(7) end return cjson.encode_max_depth()'), '1000')
+})
+
+test('tens of thousands of calls that fail leave nothing behind', () => {
+  const machine = new LibraryMachine(16 * MEGABYTE)
+  const lua = `for i = 1, 2e4 do pcall(cjson.decode, '[[[') pcall(cjson.encode, tostring) pcall(struct.unpack, 'i', 'x') pcall(bit.band) end return 1`
+  assert.is(machine.show(lua), '1')
+})
+
+test.run()
