@@ -67,7 +67,7 @@ export class TrackingTable {
   }
 
   /** Forgets a key; the readers that are to be told, or null. */
-  take(key: Bytes): Iterable<Tracker> | null {
+  take(key: Bytes): readonly Tracker[] | null {
     const tracked = this.byKey.get(key)
     if (tracked === undefined) return null
     this.remove(tracked)

@@ -130,8 +130,14 @@ export class Tracking implements KeyObserver {
   }
 
   changes(_database: number, key: Bytes): void {
-    if (this.broadcasts.prefixCount > 0) this.broadcasts.note(key, this.requester)
-    this.invalidate(key)
+    const by = this.keyspace.isEnding ? null : this.requester
+    if (this.broadcasts.prefixCount > 0) this.broadcasts.note(key, by)
+    const readers = this.table.take(key)
+    if (readers !== null)
+      this.tellReaders(
+        readers.filter(({ session, options }) => !options.noLoop || session !== by),
+        key,
+      )
   }
 
   replaces(): void {
@@ -149,19 +155,18 @@ export class Tracking implements KeyObserver {
     if (this.table.isFull && this.table.keyCount > keyCount) this.forgetAny()
   }
 
-  /** As if it had changed. */
+  /** As if it had changed of itself: NOLOOP has no say. */
   private forgetAny(): void {
-    this.invalidate(this.table.any())
+    const key = this.table.any()
+    this.tellReaders(this.table.take(key) ?? [], key)
   }
 
-  private invalidate(key: Bytes): void {
-    const readers = this.table.take(key)
-    if (readers === null) return
+  private tellReaders(readers: readonly Tracker[], key: Bytes): void {
     const others: Tracker[] = []
     for (const reader of readers) {
       if (reader.isOver || reader.options.isBroadcast) continue
-      if (reader.session !== this.requester) others.push(reader)
-      else if (!reader.options.noLoop) this.owe(reader, key)
+      if (reader.session === this.requester) this.owe(reader, key)
+      else others.push(reader)
     }
     this.tell(others, [key])
   }

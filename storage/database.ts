@@ -342,7 +342,9 @@ export class Database {
     const isKeyDue = entry.expireAt !== 0 && keyspace.isPast(entry.expireAt)
     if (isKeyDue) keyspace.expiredKeys++
     else keyspace.expiredFields += (entry.value as Hash).size
+    keyspace.isEnding = true
     this.remove(entry)
+    keyspace.isEnding = false
     keyspace.changes = changes // logged here, not as the running command
     keyspace.log.deleted(index, key)
     if (isKeyDue) keyspace.event(EVENT_EXPIRED, 'expired', index, key)

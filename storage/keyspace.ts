@@ -63,6 +63,8 @@ export class Keyspace {
   seconds = 0
   /** Whether lookups count as use (CLIENT NO-TOUCH turns it off for its own). */
   touching = true
+  /** What is deleted now has come to its end: whoever's command has met it has not changed it. */
+  isEnding = false
 
   generation = 2
   frozenGeneration = 0

@@ -197,9 +197,11 @@ export class Hash implements Collection {
     if (!keyspace.isPast(expireAt)) return true
     if (keyspace.expiry !== 'delete') return false
     const { changes } = keyspace
+    keyspace.isEnding = true
     this.fields.delete(field)
     this.object.tree(1).delete(deadlineKey(expireAt, field))
     this.expired([field])
+    keyspace.isEnding = false
     keyspace.changes = changes // logged by itself, not as the running command
     return false
   }

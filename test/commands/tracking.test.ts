@@ -7,6 +7,7 @@ import { connection } from '../../commands/connection.ts'
 import { databases } from '../../commands/databases.ts'
 import { ClientError } from '../../commands/errors.ts'
 import { expiry } from '../../commands/expiry.ts'
+import { hashExpiry } from '../../commands/hash-expiry.ts'
 import { hashes } from '../../commands/hashes.ts'
 import { keys } from '../../commands/keys.ts'
 import { lists } from '../../commands/lists.ts'
@@ -16,7 +17,20 @@ import { subscriptions } from '../../commands/subscriptions.ts'
 import { transactions } from '../../commands/transactions.ts'
 import { blockingHarness, type TestClient } from '../support/blocking-harness.ts'
 
-const FAMILIES = [connection, clientCommands, strings, hashes, lists, blockingLists, keys, expiry, databases, subscriptions, transactions]
+const FAMILIES = [
+  connection,
+  clientCommands,
+  strings,
+  hashes,
+  hashExpiry,
+  lists,
+  blockingLists,
+  keys,
+  expiry,
+  databases,
+  subscriptions,
+  transactions,
+]
 
 function start() {
   const world = blockingHarness(FAMILIES)
@@ -245,6 +259,31 @@ test('a key that ends is a key that changes, whoever finds out', () => {
   if (db === undefined || entry === undefined) throw new Error('the key is not there')
   db.expire(entry)
   assert.equal(heard(reader), ['> invalidate b'])
+})
+
+test('NOLOOP is about what a client changes, not about what ends or is forgotten while its request runs', () => {
+  const { client, run, advance, executor, endTurn } = start()
+  const reader = client('HELLO 3', 'CLIENT TRACKING ON NOLOOP')
+  const listener = client('HELLO 3', 'CLIENT TRACKING ON BCAST NOLOOP')
+  run('SET', 'a', '1', 'PX', '100')
+  run('HSET', 'h', 'f', '1', 'g', '1')
+  run('HPEXPIRE', 'h', '100', 'FIELDS', '1', 'f')
+  say(reader, 'GET a', 'HGET h g')
+  endTurn()
+  heard(listener)
+  advance(200)
+  assert.equal(say(reader, 'EXISTS a', 'HGET h f'), [0, '> invalidate a', null, '> invalidate h'])
+  endTurn()
+  assert.equal(heard(listener), ['> invalidate a,h'])
+  run('SET', 'b', '1', 'PX', '100')
+  endTurn()
+  heard(listener)
+  advance(200)
+  say(listener, 'EXISTS b')
+  endTurn()
+  assert.equal(heard(listener), ['> invalidate b'])
+  executor.tracking.table.setLimit(1)
+  assert.is(say(reader, 'GET x', 'GET y').length, 4, 'each pushes another out, and is told so')
 })
 
 test('what comes from a master is told as well, and what a reload or full sync brings', () => {
