@@ -7,6 +7,7 @@
  */
 import type { Bytes } from '../storage/bytes.ts'
 import type { Random } from '../storage/clock.ts'
+import { KeyMap } from '../storage/key-map.ts'
 import type { Tracker } from './tracker.ts'
 
 interface TrackedKey {
@@ -21,9 +22,9 @@ interface TrackedKey {
 const MOST_KEYS = 8_000_000
 
 export class TrackingTable {
-  private readonly byKey = new Map<Bytes, TrackedKey>()
+  private byKey = new KeyMap<TrackedKey>()
   /** In no order. */
-  private readonly all: TrackedKey[] = []
+  private all: TrackedKey[] = []
   private readonly random: Random
   private limit = MOST_KEYS
   private items = 0
@@ -58,7 +59,7 @@ export class TrackingTable {
     const tracked = this.byKey.get(key)
     if (tracked === undefined) {
       const added: TrackedKey = { key, readers: reader, index: this.all.length }
-      this.byKey.set(key, added)
+      this.byKey.add(added)
       this.all.push(added)
     } else if (!addReader(tracked, reader)) return
     this.items++
@@ -86,10 +87,11 @@ export class TrackingTable {
     this.goneItems += reader.itemCount
   }
 
-  clear(): void {
-    for (const tracked of this.all) for (const reader of readersOf(tracked)) reader.itemCount--
-    this.byKey.clear()
-    this.all.length = 0
+  /** Forgets everything, at once whatever there is. `readers` are those that go on. */
+  clear(readers: Iterable<Tracker>): void {
+    for (const reader of readers) reader.itemCount = 0
+    this.byKey = new KeyMap()
+    this.all = []
     this.items = 0
     this.goneItems = 0
   }

@@ -79,7 +79,7 @@ export class Tracking implements KeyObserver {
     this.table.leaves(tracker)
     if (this.trackers.size > 0) return
     this.isActive = false
-    this.table.clear()
+    this.table.clear(this.trackers)
     this.keyspace.unobserve(this)
   }
 
@@ -112,7 +112,7 @@ export class Tracking implements KeyObserver {
   settle(): void {
     if (!this.isAllChanged) return
     this.isAllChanged = false
-    this.table.clear()
+    this.table.clear(this.trackers)
     for (const tracker of this.trackers) {
       if (tracker.session === this.requester) this.owe(tracker, null)
       else this.tell([tracker], null)

@@ -1,5 +1,5 @@
 /**
- * Map from key to resident entry: extendible hashing over open-addressed segments.
+ * Map from key to resident entry, or to another thing that has a key: extendible hashing over open-addressed segments.
  *
  *   hash -> directory[top bits] -> segment -> slots from (low bits) on, linear probing
  *
@@ -12,6 +12,10 @@
 import { randomInt } from 'node:crypto'
 import type { Bytes } from './bytes.ts'
 import type { Entry } from './entry.ts'
+
+interface Keyed {
+  readonly key: Bytes
+}
 
 /** Slots of a segment before it is split rather than doubled: splitting one takes about a millisecond. */
 const SEGMENT_SLOTS = 16_384
@@ -32,10 +36,10 @@ function hashOf(key: Bytes): number {
   return hash === 0 ? 1 : hash
 }
 
-class Segment {
+class Segment<T extends Keyed> {
   readonly depth: number
   hashes: Int32Array
-  entries: (Entry | undefined)[]
+  entries: (T | undefined)[]
   mask: number
   count = 0
 
@@ -47,7 +51,7 @@ class Segment {
   }
 
   /** Puts in what is not there. There is an empty slot. */
-  put(hash: number, entry: Entry): void {
+  put(hash: number, entry: T): void {
     const { hashes, mask } = this
     let slot = hash & mask
     while (hashes[slot] !== 0) slot = (slot + 1) & mask
@@ -91,11 +95,11 @@ class Segment {
   }
 }
 
-export class KeyMap {
+export class KeyMap<T extends Keyed = Entry> {
   private readonly segmentSlots: number
-  private readonly first = new Segment(0, FIRST_SLOTS)
+  private readonly first = new Segment<T>(0, FIRST_SLOTS)
   /** At least two places, so that the shift stays below 32. */
-  private directory: Segment[] = [this.first, this.first]
+  private directory: Segment<T>[] = [this.first, this.first]
   private depth = 1
   private shift = 31
   private entryCount = 0
@@ -108,26 +112,26 @@ export class KeyMap {
     return this.entryCount
   }
 
-  get(key: Bytes): Entry | undefined {
+  get(key: Bytes): T | undefined {
     const hash = hashOf(key)
-    const { hashes, entries, mask } = this.directory[hash >>> this.shift] as Segment
+    const { hashes, entries, mask } = this.directory[hash >>> this.shift] as Segment<T>
     for (let slot = hash & mask; ; slot = (slot + 1) & mask) {
       const found = hashes[slot] as number
       if (found === hash) {
-        const entry = entries[slot] as Entry
+        const entry = entries[slot] as T
         if (entry.key === key) return entry
       } else if (found === 0) return undefined
     }
   }
 
   /** Adds an entry whose key is not there. */
-  add(entry: Entry): void {
+  add(entry: T): void {
     const hash = hashOf(entry.key)
-    let segment = this.directory[hash >>> this.shift] as Segment
+    let segment = this.directory[hash >>> this.shift] as Segment<T>
     while (segment.isFull) {
       if (segment.hashes.length < this.segmentSlots || segment.depth === MAX_DEPTH) segment.double()
       else this.split(segment, hash)
-      segment = this.directory[hash >>> this.shift] as Segment
+      segment = this.directory[hash >>> this.shift] as Segment<T>
     }
     segment.put(hash, entry)
     this.entryCount++
@@ -135,35 +139,35 @@ export class KeyMap {
 
   delete(key: Bytes): void {
     const hash = hashOf(key)
-    const segment = this.directory[hash >>> this.shift] as Segment
+    const segment = this.directory[hash >>> this.shift] as Segment<T>
     const { hashes, entries, mask } = segment
     for (let slot = hash & mask; hashes[slot] !== 0; slot = (slot + 1) & mask) {
-      if (hashes[slot] !== hash || (entries[slot] as Entry).key !== key) continue
+      if (hashes[slot] !== hash || (entries[slot] as T).key !== key) continue
       segment.empty(slot)
       this.entryCount--
       return
     }
   }
 
-  *values(): Iterable<Entry> {
+  *values(): Iterable<T> {
     for (const segment of new Set(this.directory)) {
       for (const entry of segment.entries) if (entry !== undefined) yield entry
     }
   }
 
   /** Replaces a segment by two that share one bit more each. */
-  private split(segment: Segment, hash: number): void {
+  private split(segment: Segment<T>, hash: number): void {
     if (segment.depth === this.depth) {
       this.directory = this.directory.flatMap((shared) => [shared, shared])
       this.depth++
       this.shift--
     }
     const depth = segment.depth + 1
-    const halves = [new Segment(depth, this.segmentSlots), new Segment(depth, this.segmentSlots)] as const
+    const halves = [new Segment<T>(depth, this.segmentSlots), new Segment<T>(depth, this.segmentSlots)] as const
     const { hashes, entries } = segment
     for (let slot = 0; slot < hashes.length; slot++) {
       const found = hashes[slot] as number
-      if (found !== 0) halves[((found >>> (32 - depth)) & 1) as 0 | 1].put(found, entries[slot] as Entry)
+      if (found !== 0) halves[((found >>> (32 - depth)) & 1) as 0 | 1].put(found, entries[slot] as T)
     }
     // The places of the segment are those that share its top bits.
     const places = 2 ** (this.depth - segment.depth)
