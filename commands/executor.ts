@@ -13,15 +13,16 @@ import { BLOCKED, type BlockOptions } from './blocking.ts'
 import type { Args, Command } from './command.ts'
 import { Context } from './context.ts'
 import { ClientError, unknownSubcommand } from './errors.ts'
+import type { ExecutorHooks } from './executor-hooks.ts'
 import type { ServerPort } from './ports.ts'
 import { isHttp, onlyForSubscribers, unknownCommand } from './refusals.ts'
 import { ErrorReply, type Reply, SimpleString } from './reply.ts'
-import { type CommandCounters, type CommandRuntime, hasRightArity, Runtimes } from './runtimes.ts'
+import { type CommandRuntime, hasRightArity, Runtimes } from './runtimes.ts'
 import type { Session } from './session.ts'
 import { Tracking } from './tracking.ts'
 import { endTransaction } from './transactions.ts'
 import { isUnitMark } from './unit.ts'
-import { Units } from './units.ts'
+import { SUSPENDED, Units } from './units.ts'
 
 /** A client whose requests are run: a session that can be answered. */
 export interface Client extends Session {
@@ -35,24 +36,6 @@ export type Gate = (runtime: CommandRuntime, args: readonly Bytes[], client: Cli
 
 /** What came of a request. 'held': it has not run and must be offered again. 'waiting': it will be answered later, and `resumed` says when. */
 export type Outcome = 'done' | 'held' | 'waiting'
-
-export interface ExecutorHooks {
-  /** Counters of a command, made once. */
-  counters(command: Command): CommandCounters
-  /** After each command, with its duration in microseconds. */
-  ran(runtime: CommandRuntime, client: Client, args: readonly Bytes[], micros: number): void
-  /** A browser or the like has been made to speak to this port: its connection is to end before anything in the body is taken for a command. */
-  attacked(client: Client): void
-  /** An error reply of any kind. */
-  failed(text: Bytes): void
-  /** After each command while there are monitors, as in Redis. */
-  monitor(client: Client, args: readonly Bytes[]): void
-  /** A command that its client had to wait for is done: the client may go on. Called between units. */
-  resumed(client: Client): void
-  /** Something that only a bug or damage can cause came out of a command. Where it had changed something, what is in memory cannot be
-   *  trusted while what is in the binlog can: the process must end. */
-  broken(error: unknown, changed: boolean): void
-}
 
 const QUEUED = new SimpleString('QUEUED')
 
@@ -80,6 +63,8 @@ export class Executor {
   private readonly hooks: ExecutorHooks
   private readonly monotonicMs: () => number
   private readonly groupStart: () => number
+  /** The request whose unit is suspended. */
+  private suspended: { readonly runtime: CommandRuntime; readonly client: Client; readonly args: Bytes[] } | null = null
 
   constructor(options: {
     keyspace: Keyspace
@@ -121,15 +106,10 @@ export class Executor {
     return this.dispatch(runtime, client, args, raw, start, end)
   }
 
-  /** The command of a request, or undefined; a container's subcommand where it has one. */
-  resolve(args: readonly Bytes[]): CommandRuntime | undefined {
-    return this.runtimes.resolve(args)
-  }
-
   /** Runs a logged command again. Throws where it fails: what was logged once cannot. */
   replay(client: Client, args: Bytes[]): void {
     if (isUnitMark(args)) return // a group is run as a whole
-    const runtime = this.resolve(args)
+    const runtime = this.runtimes.resolve(args)
     const run = runtime?.command.run
     if (run === undefined) throw new Error(`the binlog holds a command that is unknown or cannot be replayed: ${args[0]}`)
     const { context } = this
@@ -286,10 +266,28 @@ export class Executor {
       this.blockedClients.block(client, runtime, args, this.context.waitsFor as BlockOptions)
       return 'waiting'
     }
+    if (reply === SUSPENDED) {
+      this.suspended = { runtime, client, args }
+      return 'waiting'
+    }
     if (reply instanceof ErrorReply) client.replyError(reply.text)
     else client.reply(reply)
     if (this.tracking.isActive) this.tracking.answered(client, runtime.command)
     return 'done'
+  }
+
+  /** What had suspended a unit is done, with this reply. */
+  partEnded(part: Reply): void {
+    const reply = this.units.partEnded(part)
+    const { suspended } = this
+    if (reply === SUSPENDED || suspended === null) return
+    const { runtime, client, args } = suspended
+    this.suspended = null
+    client.lastWriteAt = this.groupStart()
+    client.reply(reply)
+    this.ran(runtime, client, args, (this.monotonicMs() - this.partMs) * 1000)
+    this.hooks.resumed(client)
+    this.endUnit()
   }
 
   private performTracked(runtime: CommandRuntime, client: Client, args: Bytes[], raw: Buffer | null, start: number, end: number): Reply {
@@ -378,7 +376,7 @@ export class Executor {
 
   /** Containers, unknown commands. */
   private executeRare(client: Client, args: Bytes[]): Outcome {
-    const runtime = this.resolve(args)
+    const runtime = this.runtimes.resolve(args)
     if (runtime === undefined) {
       if (isHttp(args[0] as Bytes)) this.hooks.attacked(client)
       else this.refuse(null, client, unknownCommand(args))

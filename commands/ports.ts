@@ -9,6 +9,7 @@ import type { Acl } from './acl/acl.ts'
 import type { FunctionLibraries } from './functions/function-libraries.ts'
 import type { PubSub } from './pub-sub.ts'
 import type { Reply } from './reply.ts'
+import type { Scripting } from './scripting/scripting.ts'
 import type { Session } from './session.ts'
 import type { CommandTable } from './table.ts'
 
@@ -19,6 +20,7 @@ export interface ServerPort {
   readonly acl: Acl
   readonly pubsub: PubSub
   readonly functions: FunctionLibraries
+  readonly scripting: Scripting
   readonly slowlog: SlowlogPort
   readonly latency: LatencyPort
   readonly statistics: StatisticsPort

@@ -14,6 +14,7 @@ export interface CommandRuntime {
   /** Whether it is run at once between MULTI and EXEC, not queued. */
   readonly isForTransactions: boolean
   readonly noMulti: boolean
+  readonly isForbiddenInScripts: boolean
   /** Whether a client of RESP2 that is subscribed may run it. */
   readonly isForSubscribers: boolean
   readonly minimum: number
@@ -77,6 +78,7 @@ function runtimeOf(command: Command, statistics: CommandCounters): CommandRuntim
     noAuth: has('no_auth'),
     isForTransactions: FOR_TRANSACTIONS.has(command.name),
     noMulti: has('no_multi'),
+    isForbiddenInScripts: has('noscript'),
     isForSubscribers: FOR_SUBSCRIBERS.has(command.name),
     minimum: Math.abs(command.arity),
     exact: command.arity > 0 ? command.arity : -1,

@@ -9,6 +9,7 @@ import { clientError } from './errors.ts'
 import { ErrorReply, NULL_ARRAY, OK, type Reply } from './reply.ts'
 import type { Session } from './session.ts'
 import { type QueuedRequest, Transaction } from './transaction.ts'
+import { SUSPENDED } from './units.ts'
 import { Watch, type Watches } from './watches.ts'
 
 const FLAGS: readonly CommandFlag[] = ['noscript', 'loading', 'stale', 'fast', 'allow_busy']
@@ -48,13 +49,28 @@ const exec = command({
     endTransaction(session, units.watches)
     if (transaction.isSpoiled) throw clientError('EXECABORT Transaction discarded because of previous errors.')
     if (isBroken) return NULL_ARRAY
-    return units.runTogether(() => {
-      const replies: Reply[] = []
-      for (const request of transaction.requests) replies.push(refusalByAcl(context, request) ?? units.runQueued(request))
-      return replies
-    })
+    return units.runTogether(() => runQueue(context, transaction.requests, []))
   },
 })
+
+/** Runs the requests from the one on whose reply is the next. A script among them may take turns of its own, and the rest comes after it. */
+function runQueue(context: Context, requests: readonly QueuedRequest[], replies: Reply[]): Reply {
+  const { session, units } = context
+  while (replies.length < requests.length) {
+    const request = requests[replies.length] as QueuedRequest
+    const reply = refusalByAcl(context, request) ?? units.runQueued(request)
+    if (reply === SUSPENDED) {
+      units.continuation = (last) => {
+        replies.push(last)
+        context.session = session
+        return runQueue(context, requests, replies)
+      }
+      return SUSPENDED
+    }
+    replies.push(reply)
+  }
+  return replies
+}
 
 /** What EXEC answers for a request that its user might send when it was queued, and may not run now. */
 function refusalByAcl({ session, server, now }: Context, { runtime, args }: QueuedRequest): ErrorReply | null {

@@ -6,10 +6,13 @@ import type { OpenGroup } from '../storage/binlog/open-group.ts'
 import type { Bytes } from '../storage/bytes.ts'
 import type { Keyspace } from '../storage/keyspace.ts'
 import type { Context } from './context.ts'
-import type { Reply } from './reply.ts'
+import { NoReply, type Reply } from './reply.ts'
 import type { QueuedRequest } from './transaction.ts'
 import { Unit } from './unit.ts'
 import { Watches } from './watches.ts'
+
+/** What a run function answers whose unit goes on in turns to come. */
+export const SUSPENDED = new NoReply()
 
 /** Nothing more is to be logged of a command whose parts have been. */
 const NOTHING: Bytes[][] = []
@@ -18,6 +21,12 @@ export class Units {
   readonly watches: Watches
   /** The unit under way; null while there is none. */
   current: Unit | null = null
+  /** The unit under way waits for a turn of its own: a script that takes long. Nothing else is run meanwhile that could see it. */
+  isSuspended = false
+  /** Told when that begins and ends. */
+  onSuspension: (isSuspended: boolean) => void = () => {}
+  /** What goes on with a suspended unit when the part that suspended it is done: its reply in, the whole's reply out, or SUSPENDED again. */
+  continuation: ((reply: Reply) => Reply) | null = null
   private depth = 0
   private readonly keyspace: Keyspace
   private readonly group: OpenGroup
@@ -33,20 +42,34 @@ export class Units {
     this.watches = new Watches(this.keyspace)
   }
 
-  /** Runs something that runs several requests, as one unit. */
-  runTogether<T>(run: () => T): T {
+  /** Runs something that runs several requests, as one unit. Where that answers SUSPENDED the unit stays open, until `partEnded`. */
+  runTogether(run: () => Reply): Reply {
     const { context } = this
     const { session, db, mayBlock } = context
+    let reply: Reply = null
     this.begin()
     try {
-      return run()
+      reply = run()
+      return reply
     } finally {
-      this.end()
+      if (reply === SUSPENDED) this.suspend()
+      else this.end()
       context.session = session
       context.db = db
       context.mayBlock = mayBlock
       context.effects = NOTHING
     }
+  }
+
+  /** What had suspended the unit is done: the reply of the whole, or SUSPENDED where it goes on. */
+  partEnded(reply: Reply): Reply {
+    this.end()
+    const { continuation } = this
+    this.continuation = null
+    if (continuation === null) return reply
+    const whole = continuation(reply)
+    if (whole !== SUSPENDED) this.end()
+    return whole
   }
 
   /** A request that was queued, by the session whose command runs. */
@@ -65,6 +88,15 @@ export class Units {
     this.settle()
     this.current = null
     this.keyspace.log = this.group
+    if (!this.isSuspended) return
+    this.isSuspended = false
+    this.onSuspension(false)
+  }
+
+  private suspend(): void {
+    if (this.isSuspended) return
+    this.isSuspended = true
+    this.onSuspension(true)
   }
 
   /** What the unit under way has done so far goes into the group: before this node gets another role, and its log another history. */

@@ -8,7 +8,7 @@
  * A hook suspends a script that has run for long, by a yield that must reach the host from inside any number of coroutines: pcall and xpcall,
  * which stock Lua's yields cannot cross, run what they protect in a coroutine of its own, and every resume passes such a yield on.
  */
-export const PRELUDE = String.raw`
+export const PRELUDE = `
 local host = ...
 local real = host.globals
 local error, type, tostring, pairs = error, type, tostring, pairs
@@ -167,9 +167,10 @@ end)
 for _, name in pairs({'dofile', 'loadfile', 'print', 'newproxy', 'require', 'module', 'getfenv', 'setfenv'}) do rawset(real, name, nil) end
 rawset(real, 'os', {clock = real.os.clock})
 
-getmetatable('').__metatable = hidden({__index = false})
+local ofStrings = {}
+getmetatable('').__metatable = hidden(ofStrings)
 for _, name in pairs({'string', 'table', 'math', 'coroutine', 'os'}) do rawset(real, name, hidden(real[name])) end
-behind[getmetatable('')] = {__index = real.string}
+ofStrings.__index = real.string
 host.hidden = hidden
 return globals
 `

@@ -14,6 +14,7 @@ const TITLES: Readonly<Record<Exclude<Section, 'compatibility'>, string>> = {
   data: 'Data',
   collections: 'Collections',
   replication: 'Replication',
+  scripts: 'Scripts',
   monitoring: 'Monitoring',
 }
 

@@ -12,6 +12,7 @@ export type Section =
   | 'data'
   | 'collections'
   | 'replication'
+  | 'scripts'
   | 'monitoring'
   | 'compatibility'
 

@@ -105,7 +105,6 @@ const others = inert('taken for files and clients that set it', [
   ['hz', whole, '10'],
   ['dynamic-hz', flag, 'yes'],
   ['active-expire-effort', integer(1, 10), '1'],
-  ['busy-reply-threshold', long, '5000', 'lua-time-limit'],
   ['enable-protected-configs', choice('no', 'yes', 'local'), 'no', null, 'at start'],
   ['enable-module-command', choice('no', 'yes', 'local'), 'no', null, 'at start'],
   ['io-threads', integer(1, 128), '1', null, 'at start'],

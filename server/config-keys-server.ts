@@ -1,6 +1,6 @@
 /** Configuration keys of the log, the process and what watches the server. */
 import type { ConfigKey } from './config-key.ts'
-import { choice, flag, integer, MAX_INT64, only, text } from './config-kinds.ts'
+import { choice, flag, integer, MAX_INT64, memory, only, text } from './config-kinds.ts'
 import { percentiles, shutdownOptions } from './config-kinds-special.ts'
 
 export const serverKeys: readonly ConfigKey[] = [
@@ -43,6 +43,24 @@ export const serverKeys: readonly ConfigKey[] = [
     default: 'no',
     changes: 'at start',
     help: 'only no: run it under a service manager',
+  },
+  {
+    name: 'busy-reply-threshold',
+    section: 'scripts',
+    kind: integer(0, MAX_INT64),
+    unit: 'ms',
+    default: '5000',
+    changes: 'any time',
+    aliases: ['lua-time-limit'],
+    help: 'how long a script may run before others are told BUSY and it can be killed; 0 means for ever',
+  },
+  {
+    name: 'lua-memory-limit',
+    section: 'scripts',
+    kind: memory(16 * 2 ** 20),
+    default: '256mb',
+    changes: 'at start',
+    help: 'memory of each of the two Lua machines, that of scripts and that of functions',
   },
   {
     name: 'shutdown-timeout',

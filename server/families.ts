@@ -24,6 +24,7 @@ import { publishing } from '../commands/publishing.ts'
 import { replication } from '../commands/replication.ts'
 import { replicationMessages } from '../commands/replication-messages.ts'
 import { scans } from '../commands/scan.ts'
+import { scripts } from '../commands/scripts.ts'
 import { server } from '../commands/server.ts'
 import { slowlogCommands } from '../commands/slowlog.ts'
 import { stringNumbers } from '../commands/string-numbers.ts'
@@ -53,6 +54,7 @@ export const families: readonly (readonly Command[])[] = [
   subscriptions,
   publishing,
   functionCommands,
+  scripts,
   server,
   persistence,
   replication,

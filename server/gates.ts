@@ -51,6 +51,8 @@ export class Gates {
   /** Set while the server is being shut down: nothing runs any more. */
   closing = false
   replication: ReplicationGate | null = null
+  /** While a script is suspended: what everybody else is told. */
+  busy: (() => Bytes) | null = null
   /** Called when a reason has gone, outside of any command. */
   opened: () => void = () => {}
   private readonly storage: Storage
@@ -150,6 +152,7 @@ export class Gates {
     return (
       (this.loading ? 1 : 0) |
       (this.closing ? 2 : 0) |
+      (this.busy !== null ? 2048 : 0) |
       (this.pausedUntilMs > 0 ? 4 : 0) |
       (storage.stalled !== null ? 8 : 0) |
       (storage.diskLow ? 16 : 0) |
@@ -164,6 +167,7 @@ export class Gates {
   }
 
   private ask(runtime: CommandRuntime, args: readonly Bytes[], client: Client): Bytes | 'hold' | null {
+    if (this.busy !== null && !runtime.command.flags.includes('allow_busy')) return this.busy()
     const verdict = this.verdictOf(runtime, args, client)
     if (verdict !== 'hold') return verdict
     this.noteReasons()
@@ -172,9 +176,21 @@ export class Gates {
   }
 
   private isOpen(runtime: CommandRuntime, args: readonly Bytes[], client: Client): boolean {
+    if (this.busy !== null) return false
     if (this.verdictOf(runtime, args, client) === null) return true
     this.noteReasons()
     return false
+  }
+
+  /** What stands in the way of a script that says what it will do. */
+  refusalOfScript({ noWrites, allowStale }: { readonly noWrites: boolean; readonly allowStale: boolean }): Bytes | null {
+    const { replication, storage } = this
+    if (replication?.isMasterDown === true && !allowStale) return MASTER_DOWN
+    if (noWrites) return null
+    if (replication?.isReplica === true) return 'READONLY You can not run script with write flag on readonly replica.'
+    if (storage.stalled !== null) return `MISCONF Errors writing to the AOF file: ${storage.stalled}`
+    if (storage.diskLow) return 'MISCONF Errors writing to the AOF file: No space left on device'
+    return replication?.lacksReplicas === true ? NO_REPLICAS : null
   }
 
   private refusal(runtime: CommandRuntime, args: readonly Bytes[], client: Client): Bytes | null {

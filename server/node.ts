@@ -4,13 +4,14 @@
  */
 import { randomBytes } from 'node:crypto'
 import type { Acl } from '../commands/acl/acl.ts'
-import { Executor, type ExecutorHooks } from '../commands/executor.ts'
-
+import { Executor } from '../commands/executor.ts'
+import type { ExecutorHooks } from '../commands/executor-hooks.ts'
 import { FunctionLibraries } from '../commands/functions/function-libraries.ts'
 import { KeyEventPublisher } from '../commands/key-event-publisher.ts'
 import type { ServerPort, ShutdownOptions } from '../commands/ports.ts'
 import { PubSub } from '../commands/pub-sub.ts'
 import { ErrorReply, NO_REPLY, type Reply } from '../commands/reply.ts'
+import type { Scripting } from '../commands/scripting/scripting.ts'
 import { CommandTable } from '../commands/table.ts'
 import { HAYPILE_VERSION } from '../commands/version.ts'
 import type { Replication } from '../replication/replication.ts'
@@ -41,6 +42,7 @@ import { redacted } from './redact.ts'
 import { replayer } from './replay-client.ts'
 import { ReplicationFacade } from './replication-facade.ts'
 import { startReplication } from './replication-start.ts'
+import { startScripting } from './scripting-start.ts'
 import { followStorageSettings, storageSettings } from './settings.ts'
 import { Slowlog } from './slowlog.ts'
 import { Statistics } from './statistics.ts'
@@ -76,6 +78,7 @@ export class Node implements ServerPort {
   readonly replication: ReplicationFacade
   readonly engine: Storage
   readonly executor: Executor
+  readonly scripting: Scripting
   readonly gates: Gates
   readonly turn: Turn
   port = 0
@@ -118,6 +121,7 @@ export class Node implements ServerPort {
       () => this.links?.flush(),
       () => this.afterTurn(),
     )
+    this.scripting = startScripting(this)
     this.blockedTimer = new BlockedTimer(this)
     joinBlocked(this)
     this.clients = new ClientRegistry({
@@ -321,11 +325,18 @@ export class Node implements ServerPort {
     }
   }
 
-  private async shutDown(save: 'save' | 'nosave', how: 'in peace' | 'now'): Promise<boolean> {
+  /** Nothing is to begin any more. */
+  get isClosing(): boolean {
+    return this.gates.closing
+  }
+
+  private async shutDown(wanted: 'save' | 'nosave', how: 'in peace' | 'now'): Promise<boolean> {
     if (how === 'in peace' && !(await this.drain.run())) {
       this.closing = null
       return false
     }
+    // A script that is not done has changed memory, and the log has nothing of it: the next start is without it.
+    const save = this.executor.units.isSuspended ? 'nosave' : wanted
     this.listener.close()
     this.turn.end()
     this.gates.closing = true

@@ -38,7 +38,7 @@ export class ReplayClient extends SessionState implements Client {
 export function replayer(executor: Executor, keyspace: Keyspace): Replayer & { knows(args: readonly Bytes[]): boolean } {
   const client = new ReplayClient()
   return {
-    knows: (args) => executor.resolve(args)?.command.run !== undefined,
+    knows: (args) => executor.runtimes.resolve(args)?.command.run !== undefined,
     begin(header) {
       keyspace.setClock(header.clockMs)
       client.database = 0

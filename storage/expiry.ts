@@ -43,7 +43,7 @@ export class Expiry {
   /** Deletes up to `count` keys and fields that are due by the turn's clock; whether more are. To be called between units. */
   expireSome(count: number): boolean {
     const { keyspace } = this
-    if (!this.active || keyspace.expiry !== 'delete') return false
+    if (!this.active || keyspace.expiry !== 'delete' || keyspace.isUnitOpen) return false
     const { deadlines, now } = keyspace
     while (count > 0) {
       const first = deadlines.first

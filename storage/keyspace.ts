@@ -77,6 +77,8 @@ export class Keyspace {
   /** Told of keys that come, go or get another value, while somebody is blocked on keys. */
   awaited: Awaited | null = null
   events: KeyEvents = NO_EVENTS
+  /** A unit of several commands has been done in part and takes turns of its own for the rest: nothing may be frozen or deleted meanwhile. */
+  isUnitOpen = false
   /** Who is told of changed keys; null while nobody is. */
   observers: readonly KeyObserver[] | null = null
   /** Memory of the dirty records and of the frozen ones, in bytes; pages dropped meanwhile included. */

@@ -372,7 +372,7 @@ export class Storage {
   /** Why memory is not what the binlog says; null where it is. */
   private get unsettled(): string | null {
     if (this.reloading) return 'memory is being read again from disk'
-    return this.stalled === null && this.group.isEmpty ? null : 'the last writes are not in the binlog'
+    return this.stalled === null && this.group.isEmpty && !this.keyspace.isUnitOpen ? null : 'the last writes are not in the binlog'
   }
 
   private mustBeSettled(): void {

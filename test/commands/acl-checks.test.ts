@@ -200,7 +200,7 @@ test('property: no command looks at or changes a key that its check does not see
     } catch {
       executor.blockedClients.unblock(session, 'timeout')
     }
-    const ran = executor.resolve(words)?.command
+    const ran = executor.runtimes.resolve(words)?.command
     if (ran === undefined || WITHOUT_KEYS.has(ran.name)) continue
     const opensAll = ran.name.startsWith('sort') && words.some((word) => word === 'BY' || word === 'GET')
     if (opensAll) continue

@@ -3,7 +3,8 @@
  * joins them. It does what server/turn.ts and server/cron.ts do, when the world says so.
  */
 import { connection } from '../../commands/connection.ts'
-import { Executor, type ExecutorHooks } from '../../commands/executor.ts'
+import { Executor } from '../../commands/executor.ts'
+import type { ExecutorHooks } from '../../commands/executor-hooks.ts'
 import type { ServerPort } from '../../commands/ports.ts'
 import { CommandTable } from '../../commands/table.ts'
 import type { LinkReplayer } from '../../replication/link.ts'

@@ -12,6 +12,7 @@ const SECTIONS: Readonly<Record<Exclude<Section, 'compatibility'>, string>> = {
   data: 'Data',
   collections: 'Collections',
   replication: 'Replication',
+  scripts: 'Scripts',
   monitoring: 'Monitoring',
 }
 

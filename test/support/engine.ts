@@ -7,7 +7,8 @@
  */
 
 import { type Command, command } from '../../commands/command.ts'
-import { Executor, type ExecutorHooks } from '../../commands/executor.ts'
+import { Executor } from '../../commands/executor.ts'
+import type { ExecutorHooks } from '../../commands/executor-hooks.ts'
 import type { ServerPort } from '../../commands/ports.ts'
 import type { Reply } from '../../commands/reply.ts'
 import { CommandTable } from '../../commands/table.ts'

@@ -16,6 +16,7 @@ import type {
 } from '../../commands/ports.ts'
 import { PubSub } from '../../commands/pub-sub.ts'
 import { NO_REPLY, OK, type Reply } from '../../commands/reply.ts'
+import type { Scripting } from '../../commands/scripting/scripting.ts'
 import type { Session } from '../../commands/session.ts'
 import { CommandTable } from '../../commands/table.ts'
 import { Config } from '../../server/config.ts'
@@ -188,6 +189,8 @@ export class FakeServer implements ServerPort {
   readonly pubsub = new PubSub()
   /** None are ever stored. */
   readonly functions = new FunctionLibraries(new Libraries(() => {}), functionEngine(), () => {})
+  /** Set by the harness that has an executor. */
+  declare scripting: Scripting
   readonly slowlog = new Slowlog(this.config)
   readonly latency = new LatencyMonitor(this.config, this.clock)
   readonly statistics = new FakeStatistics()

@@ -1,0 +1,52 @@
+/** In whose name a script runs commands: the client that called it, with a database and a protocol of its own, and nobody to be answered. */
+import type { User } from '../acl/user.ts'
+import type { Client } from '../executor.ts'
+import type { Message } from '../reply.ts'
+import { type Session, SessionState } from '../session.ts'
+
+export class ScriptClient extends SessionState implements Client {
+  user: User
+  authenticated = true
+  readonly address = 'lua'
+  readonly localAddress = ''
+  readonly createdAtMs = 0
+  lastActiveMs = 0
+  /** The client that has called the script. */
+  readonly caller: Session
+
+  constructor(caller: Session) {
+    super()
+    this.caller = caller
+    this.user = caller.user
+    this.database = caller.database
+    this.noTouch = caller.noTouch
+    this.lastWriteAt = caller.lastWriteAt
+  }
+
+  get id(): number {
+    return this.caller.id
+  }
+
+  get peer(): Session['peer'] {
+    return this.caller.peer
+  }
+
+  queryBufferBytes(): number {
+    return 0
+  }
+
+  outputBufferBytes(): number {
+    return 0
+  }
+
+  push(message: Message): void {
+    this.caller.push(message)
+  }
+
+  close(how: 'now' | 'after-reply'): void {
+    this.caller.close(how)
+  }
+
+  reply(): void {}
+  replyError(): void {}
+}

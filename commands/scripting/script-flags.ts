@@ -1,0 +1,38 @@
+/** What a script says of itself in its first line: `#!lua flags=no-writes,allow-stale`. Without one it is taken as Redis took scripts before 7.0. */
+import type { Bytes } from '../../storage/bytes.ts'
+import { clientError } from '../errors.ts'
+
+export interface ScriptFlags {
+  readonly noWrites: boolean
+  readonly allowStale: boolean
+}
+
+const KNOWN = ['no-writes', 'allow-oom', 'allow-stale', 'no-cluster', 'allow-cross-slot-keys']
+
+export function flagsOf(names: readonly Bytes[]): ScriptFlags {
+  return { noWrites: names.includes('no-writes'), allowStale: names.includes('allow-stale') }
+}
+
+export const isKnownFlag = (name: Bytes): boolean => KNOWN.includes(name)
+
+/** The text to be compiled, with the first line's end left in place, and the flags; null without a first line of that kind. */
+export function readShebang(body: Bytes): { readonly code: Bytes; readonly flags: ScriptFlags | null } {
+  if (!body.startsWith('#!')) return { code: body, flags: null }
+  const end = body.indexOf('\n')
+  if (end < 0) throw clientError('ERR Invalid script shebang')
+  const [engine, ...options] = body
+    .slice(0, end)
+    .split(' ')
+    .filter((word) => word !== '')
+  if (engine !== '#!lua') throw clientError(`ERR Unexpected engine in script shebang: ${engine}`)
+  const names: Bytes[] = []
+  for (const option of options) {
+    if (!option.startsWith('flags=')) throw clientError(`ERR Unknown lua shebang option: ${option}`)
+    for (const name of option.slice('flags='.length).split(',')) {
+      if (name === '') continue
+      if (!isKnownFlag(name)) throw clientError(`ERR Unexpected flag in script shebang: ${name}`)
+      names.push(name)
+    }
+  }
+  return { code: body.slice(end), flags: flagsOf(names) }
+}

@@ -1,0 +1,247 @@
+/**
+ * Runs scripts and functions: one at a time, each as one unit, in slices where it takes long.
+ *
+ *   run -> reply                                     or, after busy-reply-threshold,
+ *   run -> SUSPENDED, slice, slice ... -> finished   with the unit open meanwhile: others are told BUSY, and nothing of it is in the log
+ *
+ * The clock stands still for a script from its start to its end.
+ */
+import type { FunctionReference, LuaMachine, RunState } from '../../lua/machine.ts'
+import type { LuaStack } from '../../lua/stack.ts'
+import type { Bytes } from '../../storage/bytes.ts'
+import type { Keyspace } from '../../storage/keyspace.ts'
+import { checkRequest } from '../acl/check.ts'
+import type { Context } from '../context.ts'
+import { clientError } from '../errors.ts'
+import type { Executor } from '../executor.ts'
+import type { ServerPort } from '../ports.ts'
+import { ErrorReply, type Reply } from '../reply.ts'
+import { hasRightArity } from '../runtimes.ts'
+import { SUSPENDED } from '../units.ts'
+import type { ScriptHost, ScriptLogLevel } from './script-api.ts'
+import { ScriptClient } from './script-client.ts'
+import type { ScriptFlags } from './script-flags.ts'
+import { takeReply, textField } from './script-values.ts'
+
+export type ScriptKind = 'script' | 'function'
+
+/** What is to be run. */
+export interface ScriptCall {
+  readonly machine: LuaMachine
+  readonly reference: FunctionReference
+  readonly kind: ScriptKind
+  /** The script's digest, the function's name: what error texts name. */
+  readonly name: Bytes
+  /** Null for a script that says nothing of itself. */
+  readonly flags: ScriptFlags | null
+  /** By a command of the _RO kind. */
+  readonly isReadOnly: boolean
+  /** The request, for FUNCTION STATS. */
+  readonly request: readonly Bytes[]
+  /** Pushes the arguments and returns how many they are. */
+  readonly pushArguments: (stack: LuaStack) => number
+}
+
+interface Running extends ScriptCall {
+  readonly client: ScriptClient
+  readonly clockMs: number
+  readonly startedMs: number
+  readonly changesBefore: number
+  readonly mayWrite: boolean
+  readonly server: ServerPort
+}
+
+/** What a runner is given. */
+export interface RunnerOptions {
+  readonly keyspace: Keyspace
+  readonly executor: () => Executor
+  readonly monotonicMs: () => number
+  /** Runs something in a turn of its own. */
+  readonly later: (run: () => void) => void
+  readonly log: (level: ScriptLogLevel, message: Bytes) => void
+  /** What stands in the way of a script that says this of itself, before it begins; null for nothing. */
+  readonly refusalOf: (flags: ScriptFlags) => Bytes | null
+}
+
+const NO_WRITES = 'ERR Write commands are not allowed from read-only scripts.'
+const KILLED: Readonly<Record<ScriptKind, Bytes>> = {
+  script: 'Script killed by user with SCRIPT KILL.',
+  function: 'Script killed by user with FUNCTION KILL.',
+}
+
+export class ScriptRunner implements ScriptHost {
+  /** busy-reply-threshold, ms; 0 or less: nothing is ever suspended. */
+  thresholdMs = 5000
+  /** What runs or is suspended. */
+  running: Running | null = null
+  private isKilled = false
+  private readonly options: RunnerOptions
+
+  constructor(options: RunnerOptions) {
+    this.options = options
+  }
+
+  /** Runs it for the session of the context. Answers SUSPENDED where it goes on by itself. */
+  run(context: Context, call: ScriptCall): Reply {
+    const refusal = this.refusalOf(call)
+    if (refusal !== null) throw clientError(refusal)
+    const { keyspace, monotonicMs } = this.options
+    const { session, units } = context
+    const mayWrite = !call.isReadOnly && call.flags?.noWrites !== true
+    this.running = {
+      ...call,
+      client: new ScriptClient(session),
+      clockMs: keyspace.now,
+      startedMs: monotonicMs(),
+      changesBefore: keyspace.changes,
+      mayWrite,
+      server: context.server,
+    }
+    this.isKilled = false
+    return units.runTogether(() => {
+      call.machine.firstSliceMs = this.thresholdMs > 0 ? this.thresholdMs : Number.POSITIVE_INFINITY
+      return this.ended(() => call.machine.start(call.reference, call.pushArguments))
+    })
+  }
+
+  /** What redis.setresp says: whose types the script's commands answer in. */
+  get resp(): 2 | 3 {
+    return this.running?.client.resp ?? 2
+  }
+
+  set resp(version: 2 | 3) {
+    if (this.running !== null) this.running.client.resp = version
+  }
+
+  call(args: Bytes[]): Reply {
+    const { client, mayWrite, server } = this.running as Running
+    const executor = this.options.executor()
+    const runtime = executor.runtimes.resolve(args)
+    if (runtime === undefined || (runtime.command.subcommands !== undefined && args.length > 1)) {
+      return this.refuse('ERR Unknown Redis command called from script')
+    }
+    if (!hasRightArity(runtime, args.length)) return this.refuse('ERR Wrong number of args calling Redis command from script')
+    if (runtime.isForbiddenInScripts) return this.refuse('ERR This Redis command is not allowed from script')
+    if (!mayWrite && runtime.mayWrite && !runtime.command.flags.includes('readonly')) return this.refuse(NO_WRITES)
+    if (!client.user.isUnrestricted) {
+      const denial = server.acl.refusal(client.caller, runtime.command, args, 'lua', this.options.keyspace.now)
+      if (denial !== null) return this.refuse(`ERR ACL failure in script: ${denial.text}`)
+    }
+    const refusal = executor.gated === 'none' ? null : executor.refusal(runtime, args, client)
+    if (refusal !== null) return this.refuse(refusal)
+    return executor.runPart(runtime, client, args)
+  }
+
+  log(level: ScriptLogLevel, message: Bytes): void {
+    this.options.log(level, message)
+  }
+
+  mayRun(args: readonly Bytes[]): boolean | null {
+    const { client } = this.running as Running
+    const runtime = this.options.executor().runtimes.resolve(args)
+    if (runtime === undefined || (runtime.command.subcommands !== undefined && args.length > 1)) return null
+    return checkRequest(client.user, runtime.command, args) === null
+  }
+
+  /** SCRIPT KILL, FUNCTION KILL. Throws Redis's errors. */
+  kill(kind: ScriptKind): void {
+    const { running } = this
+    if (running === null) throw clientError('NOTBUSY No scripts in execution right now.')
+    if (this.options.keyspace.changes !== running.changesBefore) {
+      throw clientError(
+        'UNKILLABLE Sorry the script already executed write commands against the dataset. You can either wait the script termination or kill the server in a hard way using the SHUTDOWN NOSAVE command.',
+      )
+    }
+    if (running.kind !== kind) throw clientError(this.busyText)
+    this.isKilled = true
+  }
+
+  /** What others are told while something is suspended. */
+  get busyText(): Bytes {
+    const kill = this.running?.kind === 'function' ? 'FUNCTION KILL' : 'SCRIPT KILL'
+    return `BUSY Redis is busy running a script. You can only call ${kill} or SHUTDOWN NOSAVE.`
+  }
+
+  /** The unit is suspended with what runs: it goes on in a turn of its own, until it is done. */
+  private goOn(): void {
+    this.options.later(() => this.slice())
+  }
+
+  private slice(): void {
+    const { running } = this
+    if (running === null) return
+    const { keyspace } = this.options
+    const { now } = keyspace
+    keyspace.setClock(running.clockMs)
+    const executor = this.options.executor()
+    executor.context.mayBlock = false
+    const reply = this.ended(() => (this.isKilled ? running.machine.stop(KILLED[running.kind]) : running.machine.resume()))
+    keyspace.setClock(now)
+    if (reply !== SUSPENDED) executor.partEnded(reply)
+  }
+
+  /** Runs a slice, and takes what came of it. */
+  private ended(run: () => RunState): Reply {
+    const running = this.running as Running
+    const { machine } = running
+    let state: RunState
+    try {
+      state = run()
+    } catch (error) {
+      const reply = this.refuse(`ERR the script broke the machine it ran in: ${error instanceof Error ? error.message : error}`)
+      this.running = null
+      return reply
+    }
+    if (state === 'suspended') {
+      this.goOn()
+      return SUSPENDED
+    }
+    const reply = state === 'done' ? resultOf(machine, this.resp) : this.failure(running)
+    machine.finish(state)
+    this.running = null
+    return reply
+  }
+
+  /** The error on top of the stack as a reply. */
+  private failure({ machine, name }: Running): ErrorReply {
+    const { stack } = machine
+    let text: Bytes | null
+    let isCounted = false
+    if (stack.isTable(-1)) {
+      text = textField(stack, 'err')
+      stack.rawGetField(-1, 'ignore_error_stats_update')
+      isCounted = stack.boolean(-1)
+      stack.pop()
+    } else text = `ERR ${textOf(stack)}`
+    const place = machine.errorPlace()
+    const where = place === null ? '' : `, on ${place.source}:${place.line}.`
+    const whole = `${text ?? 'ERR unknown error'} script: ${name}${where}`
+    return isCounted ? new ErrorReply(whole) : this.refuse(whole)
+  }
+
+  /** An error reply that is counted. */
+  private refuse(text: Bytes): ErrorReply {
+    this.running?.server.statistics.error(text)
+    return new ErrorReply(text)
+  }
+
+  /** What stands in the way of what a script says it will do. */
+  private refusalOf({ flags, isReadOnly }: ScriptCall): Bytes | null {
+    if (flags === null) return null
+    if (isReadOnly && !flags.noWrites) return 'ERR Can not execute a script with write flag using *_ro command.'
+    return this.options.refusalOf(flags)
+  }
+}
+
+/** As Lua's tostring has it, of what is no table. */
+function textOf(stack: LuaStack): Bytes {
+  const type = stack.typeOf(-1)
+  return type === 'boolean' ? String(stack.boolean(-1)) : (stack.string(-1) ?? type)
+}
+
+function resultOf(machine: LuaMachine, resp: 2 | 3): Reply {
+  const { stack } = machine
+  if (stack.top === 0) return null
+  stack.top = 1
+  return takeReply(stack, resp)
+}

@@ -1,0 +1,121 @@
+/**
+ * Scripts of EVAL: their machine, and what has been compiled in it. A script is known by the SHA-1 digest of its text. Those that SCRIPT LOAD has
+ * brought stay until SCRIPT FLUSH; of those that EVAL has, the last few hundred are kept, as by Redis 7.4. When a script has broken the machine,
+ * another is made and all are compiled again when they are wanted.
+ */
+import type { FunctionReference, LuaMachine } from '../../lua/machine.ts'
+import { type Bytes, detached } from '../../storage/bytes.ts'
+import { clientError } from '../errors.ts'
+import { sha1 } from './script-api.ts'
+import { readShebang, type ScriptFlags } from './script-flags.ts'
+import type { ScriptRunner } from './script-runner.ts'
+
+const CHUNK_NAME = '@user_script'
+/** Of those that nobody has loaded on purpose. */
+const MOST_EVALUATED = 500
+
+export interface Script {
+  readonly text: Bytes
+  readonly digest: Bytes
+  readonly flags: ScriptFlags | null
+  isLoaded: boolean
+  /** Where it is compiled. */
+  machine: LuaMachine | null
+  reference: FunctionReference
+}
+
+export class Scripting {
+  readonly runner: ScriptRunner
+  private readonly makeMachine: () => LuaMachine
+  private current: LuaMachine | null = null
+  private readonly byText = new Map<Bytes, Script>()
+  private readonly byDigest = new Map<Bytes, Script>()
+  private evaluated = 0
+
+  constructor(runner: ScriptRunner, makeMachine: () => LuaMachine) {
+    this.runner = runner
+    this.makeMachine = makeMachine
+  }
+
+  get count(): number {
+    return this.byDigest.size
+  }
+
+  /** Bytes in use by the machine, and by the texts of scripts. */
+  get memory(): { readonly machine: number; readonly scripts: number } {
+    let scripts = 0
+    for (const { text } of this.byDigest.values()) scripts += text.length
+    return { machine: this.current?.usedBytes ?? 0, scripts }
+  }
+
+  /** The machine that scripts run in. */
+  get machine(): LuaMachine {
+    if (this.current === null || this.current.isBroken) this.current = this.makeMachine()
+    return this.current
+  }
+
+  /** A script by its text, compiled. Throws what is wrong with it. */
+  script(text: Bytes): Script {
+    return this.compiled(this.byText.get(text) ?? this.add(text))
+  }
+
+  /** A script by its digest, compiled; undefined where there is none. */
+  find(digest: Bytes): Script | undefined {
+    const script = this.byDigest.get(digest)
+    return script === undefined ? undefined : this.compiled(script)
+  }
+
+  has(digest: Bytes): boolean {
+    return this.byDigest.has(digest)
+  }
+
+  /** SCRIPT LOAD: it stays. */
+  load(text: Bytes): Script {
+    const script = this.script(text)
+    if (!script.isLoaded) this.evaluated--
+    script.isLoaded = true
+    return script
+  }
+
+  /** SCRIPT FLUSH: everything, the machine included. */
+  flush(): void {
+    this.current = null
+    this.byText.clear()
+    this.byDigest.clear()
+    this.evaluated = 0
+  }
+
+  private add(given: Bytes): Script {
+    const { flags } = readShebang(given)
+    const text = detached(given)
+    const script: Script = { text, digest: sha1(text), flags, isLoaded: false, machine: null, reference: 0 }
+    this.compiled(script)
+    this.byText.set(text, script)
+    this.byDigest.set(script.digest, script)
+    this.evaluated++
+    if (this.evaluated > MOST_EVALUATED) this.evict()
+    return script
+  }
+
+  private compiled(script: Script): Script {
+    const { machine } = this
+    if (script.machine === machine) return script
+    const reference = machine.compile(readShebang(script.text).code, CHUNK_NAME)
+    if (typeof reference === 'string') throw clientError(`ERR Error compiling script (new function): ${reference}`)
+    script.machine = machine
+    script.reference = reference
+    return script
+  }
+
+  /** The one that was evaluated first goes. */
+  private evict(): void {
+    for (const script of this.byText.values()) {
+      if (script.isLoaded) continue
+      this.byText.delete(script.text)
+      this.byDigest.delete(script.digest)
+      if (script.machine === this.current) this.current?.release(script.reference)
+      this.evaluated--
+      return
+    }
+  }
+}

@@ -1,0 +1,49 @@
+/** Scripts joined to the node: their machine's memory and time, what a suspended one keeps from happening, and what stands in their way. */
+import { openApi, type ScriptHost, type ScriptLogLevel } from '../commands/scripting/script-api.ts'
+import type { ScriptFlags } from '../commands/scripting/script-flags.ts'
+import { ScriptRunner } from '../commands/scripting/script-runner.ts'
+import { Scripting } from '../commands/scripting/scripting.ts'
+import { LIBRARIES } from '../lua/libraries/all.ts'
+import { LuaMachine } from '../lua/machine.ts'
+import { type Bytes, textOf } from '../storage/bytes.ts'
+import { systemClock } from '../storage/clock.ts'
+import type { Config } from './config.ts'
+import type { Node } from './node.ts'
+
+const LEVELS = { debug: 'debug', verbose: 'debug', notice: 'info', warning: 'warn' } as const
+
+export function startScripting(node: Node): Scripting {
+  const { config, engine, log, turn } = node
+  const runner = new ScriptRunner({
+    keyspace: engine.keyspace,
+    executor: () => node.executor,
+    monotonicMs: systemClock.monotonicMs,
+    later(run) {
+      setImmediate(() => {
+        if (node.isClosing) return
+        turn.begin()
+        run()
+      })
+    },
+    log: (level: ScriptLogLevel, message: Bytes) => log[LEVELS[level]]({ script: textOf(message) }, 'message of a script'),
+    refusalOf: (flags: ScriptFlags) => node.gates.refusalOfScript(flags),
+  })
+  config.follow<number>('busy-reply-threshold', (milliseconds) => {
+    runner.thresholdMs = milliseconds
+  })
+  node.executor.units.onSuspension = (isSuspended) => {
+    engine.keyspace.isUnitOpen = isSuspended
+    if (isSuspended) node.links?.link.suspend()
+    else node.links?.link.resume()
+    node.gates.busy = isSuspended ? () => runner.busyText : null
+    node.gates.refresh()
+  }
+  return new Scripting(runner, () => scriptMachine(config, runner))
+}
+
+/** A machine with all that scripts and functions are given. */
+export function scriptMachine(config: Config, host: ScriptHost): LuaMachine {
+  const machine = new LuaMachine({ limitBytes: config.number('lua-memory-limit'), nowMs: systemClock.monotonicMs, libraries: LIBRARIES })
+  openApi(machine, host)
+  return machine
+}
