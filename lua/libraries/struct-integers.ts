@@ -18,7 +18,8 @@ export function packInteger(output: Output, value: number, size: number, isLittl
   }
 }
 
-function unsignedOf(value: number): number {
+/** A double as an unsigned 64-bit integer, as the processor converts it; less than 0 stands for one beyond every length. */
+export function unsignedOf(value: number): number {
   if (value < WORD * WORD) return Math.trunc(value)
   return Number.isNaN(value) ? LEAST_INTEGER : 0
 }

@@ -5,7 +5,7 @@ import { argumentError, isNumeric, numberArgument, optionalInteger, pointerArgum
 import { pushLibrary } from './library.ts'
 import { Output } from './output.ts'
 import { StructFormat } from './struct-format.ts'
-import { packInteger, unpackedInteger } from './struct-integers.ts'
+import { packInteger, unpackedInteger, unsignedOf } from './struct-integers.ts'
 
 const INTEGERS = 'bBhHlLTiI'
 
@@ -151,7 +151,7 @@ class Unpacker {
   private sizeBefore(): number {
     const { stack } = this
     if (this.results === 0 || !isNumeric(stack, -1)) raiseAt(stack, `format 'c0' needs a previous size`)
-    const size = Math.trunc(stack.number(-1))
+    const size = unsignedOf(stack.number(-1))
     stack.pop()
     this.results--
     this.need(size)

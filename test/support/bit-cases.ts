@@ -1,5 +1,5 @@
-/** What comes of bit in redis-server 7.0.15, in order: a setting that is changed stays so. */
-export const BIT_CASES = String.raw`
+/** What comes of bit in redis-server 7.0.15, in order: a setting that is changed stays so. See casesOf. */
+export const BIT_CASES = `
 local t = {} for k in pairs(bit) do t[k] = true end return t
   {["arshift"]=true,["band"]=true,["bnot"]=true,["bor"]=true,["bswap"]=true,["bxor"]=true,["lshift"]=true,["rol"]=true,["ror"]=true,["rshift"]=true,["tobit"]=true,["tohex"]=true}
 return bit.tobit(0xffffffff), bit.tobit(2^31), bit.tobit(2^32+5), bit.tobit(-1), bit.tobit(1.5), bit.tobit(2.5), bit.tobit(-1.5), bit.tobit(2^40+3), bit.tobit(2^52+1), bit.tobit(1e300), bit.tobit(1/0), bit.tobit(0/0), bit.tobit("12"), bit.tobit("0x10"), bit.tobit(2^51), bit.tobit(-2^51), bit.tobit(2^53)

@@ -3,10 +3,11 @@ import type { Bytes } from '../../storage/bytes.ts'
 import { BIT_CASES } from './bit-cases.ts'
 import { CJSON_CASES } from './cjson-cases.ts'
 import { CMSGPACK_CASES } from './cmsgpack-cases.ts'
+import { JSON_CASES } from './json-cases.ts'
 import { STRUCT_CASES } from './struct-cases.ts'
 
 export const LIBRARY_CASES: Readonly<Record<Bytes, readonly LibraryCase[]>> = {
-  cjson: casesOf(CJSON_CASES),
+  cjson: [...casesOf(JSON_CASES), ...casesOf(CJSON_CASES)],
   cmsgpack: casesOf(CMSGPACK_CASES),
   struct: casesOf(STRUCT_CASES),
   bit: casesOf(BIT_CASES),

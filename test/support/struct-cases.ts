@@ -1,4 +1,4 @@
-/** What comes of struct in redis-server 7.0.15, in order: a setting that is changed stays so. */
+/** What comes of struct in redis-server 7.0.15, in order: a setting that is changed stays so. See casesOf. */
 export const STRUCT_CASES = String.raw`
 local t = {} for k in pairs(struct) do t[k] = true end return t
   {["pack"]=true,["size"]=true,["unpack"]=true}
@@ -162,4 +162,18 @@ return struct.size({})
   error: "user_script:1: bad argument #1 to 'size' (string expected, got table)"
 local s = struct return s.pack("z")
   error: "user_script:1: bad argument #1 to 'pack' (invalid format option 'z')"
+return struct.unpack("dc0", struct.pack("d", 2^64).."abc")
+  "" 9
+return struct.unpack("dc0", struct.pack("d", 1e300).."abc"), struct.unpack("fc0", struct.pack("f", 1/0).."abc")
+  "" "" 5
+return struct.unpack("dc0", struct.pack("d", 2^63).."abc")
+  error: "user_script:1: bad argument #2 to 'unpack' (data string too short)"
+return struct.unpack("dc0", struct.pack("d", -2^70).."abc")
+  error: "user_script:1: bad argument #2 to 'unpack' (data string too short)"
+return struct.unpack("dc0", struct.pack("d", -1/0).."abc")
+  error: "user_script:1: bad argument #2 to 'unpack' (data string too short)"
+return struct.unpack("!4bc0i", "\3\0\0\0abc\0\9\0\0\0")
+  "\00\00\00" 6513249 9
+return struct.unpack("!8dc0d", ("\0"):rep(16))
+  "" 0 17
 `
