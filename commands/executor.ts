@@ -285,6 +285,7 @@ export class Executor {
     this.suspended = null
     client.lastWriteAt = this.groupStart()
     client.reply(reply)
+    if (this.tracking.isActive) this.tracking.ended(client, runtime.command)
     this.ran(runtime, client, args, (this.monotonicMs() - this.partMs) * 1000)
     this.hooks.resumed(client)
     this.endUnit()
@@ -293,7 +294,7 @@ export class Executor {
   private performTracked(runtime: CommandRuntime, client: Client, args: Bytes[], raw: Buffer | null, start: number, end: number): Reply {
     const isWhole = this.tracking.begin(client)
     const reply = this.perform(runtime, client, args, raw, start, end)
-    this.tracking.ran(runtime.command, args, isWhole)
+    this.tracking.ran(runtime.command, args, isWhole && reply !== SUSPENDED)
     return reply
   }
 

@@ -79,6 +79,7 @@ export class Tracking implements KeyObserver {
     this.table.leaves(tracker)
     if (this.trackers.size > 0) return
     this.isActive = false
+    this.requester = null
     this.table.clear(this.trackers)
     this.keyspace.unobserve(this)
   }
@@ -90,7 +91,7 @@ export class Tracking implements KeyObserver {
     return true
   }
 
-  /** A request has been run, and not been answered yet. */
+  /** A request has been run, and not been answered yet. It is whole where it is no part of another, nor suspended. */
   ran(command: Command, args: readonly Bytes[], isWhole: boolean): void {
     const tracker = this.requester?.tracker ?? null
     if (tracker?.remembers === true && isRead(command)) {
@@ -108,6 +109,12 @@ export class Tracking implements KeyObserver {
     if (tracker.pending.length > 0) this.tellPending(tracker)
   }
 
+  /** A request that had been suspended has been answered. */
+  ended(session: Session, command: Command): void {
+    this.requester = null
+    this.answered(session, command)
+  }
+
   /** A command has been run, whoever's. */
   settle(): void {
     if (!this.isAllChanged) return
@@ -122,7 +129,7 @@ export class Tracking implements KeyObserver {
   /** To be called when everything has run that belongs to the turn; whether there is more to do in another. */
   endTurn(): boolean {
     this.settle()
-    for (const tracker of this.owed) this.tellPending(tracker)
+    for (const tracker of this.owed) if (tracker.session !== this.requester) this.tellPending(tracker) // one that is suspended is answered first
     this.broadcasts.tell((trackers, keys) => this.tell(trackers, keys))
     for (let i = 0; i < this.forgottenATurn && this.table.isFull; i++) this.forgetAny()
     this.forgottenATurn = this.table.isFull ? this.forgottenATurn + FORGOTTEN_A_TURN : FORGOTTEN_A_TURN

@@ -144,6 +144,28 @@ test('readers of a replica are told what its master changes, and of a full sync 
   for (const server of [second, replica, master]) await server.stop()
 })
 
+test('what a script reads is remembered, and what it changes is told after its reply, though others have had their turns in between', () =>
+  withServer(
+    async (server) => {
+      const client = await reader(server)
+      const script = "for i = 1, ARGV[1] do end redis.call('get', 'a') redis.call('set', 'b', '1') return redis.call('get', 'c')"
+      for (const loops of [1, 30_000_000]) {
+        await server.call('SET', 'c', 'value')
+        await client.call('GET', 'b')
+        const reply = client.call('EVAL', script, '0', loops)
+        if (loops > 1) await until('it to be suspended', async () => (await server.call('GET', 'x')) !== null)
+        assert.is(await reply, 'value')
+        assert.equal(await client.reply(), invalidate('b'))
+        await until('the end', async () => (await server.call('SET', 'a', '1')) === 'OK')
+        assert.equal(await client.reply(), invalidate('a'))
+        await server.call('SET', 'c', '2')
+        assert.equal(await client.reply(), invalidate('c'))
+      }
+      await client.close()
+    },
+    { 'busy-reply-threshold': 20 },
+  ))
+
 test('the client `redis` keeps what it has read until the server says that it has changed', () =>
   withServer(async (server) => {
     const url = `redis://127.0.0.1:${server.port}`
