@@ -17,9 +17,6 @@ const FAST = ['INFO-PERIOD', 2500, 'PUBLISH-PERIOD', 500]
 export interface SentinelSettings {
   /** The master to begin with. */
   readonly port: number
-  readonly quorum?: number
-  readonly downAfterMs?: number
-  readonly failoverTimeoutMs?: number
   /** Whether they look around more often than they do by themselves. */
   readonly hurry?: 'fast'
   /** More of `sentinel <word> <group> ...`. */
@@ -27,7 +24,7 @@ export interface SentinelSettings {
 }
 
 /** A master, replica or sentinel as a sentinel describes it. */
-export type Described = ReadonlyMap<string, string>
+type Described = ReadonlyMap<string, string>
 
 const running = new Set<ChildProcess>()
 process.on('exit', () => {
@@ -46,9 +43,9 @@ class RunningSentinel {
     this.directory = mkdtempSync(join(tmpdir(), 'haypile-sentinel-'))
   }
 
-  static async start(settings: SentinelSettings): Promise<RunningSentinel> {
+  static async start(settings: SentinelSettings, patience: Patience): Promise<RunningSentinel> {
     const sentinel = new RunningSentinel(await freePort())
-    writeFileSync(sentinel.file, configuration(sentinel.port, settings))
+    writeFileSync(sentinel.file, configuration(sentinel.port, settings, patience))
     sentinel.launch()
     await until('a sentinel to answer PING', async () => (await sentinel.call('PING').catch(() => null)) === 'PONG')
     if (settings.hurry === 'fast') await sentinel.call('SENTINEL', 'DEBUG', ...FAST)
@@ -108,11 +105,27 @@ function describe(reply: WireReply): Described {
   return new Map(words.flatMap((word, i) => (i % 2 === 0 ? [[word, words[i + 1] ?? ''] as const] : [])))
 }
 
-function configuration(port: number, settings: SentinelSettings): string {
-  const { quorum = 2, downAfterMs = 1000, failoverTimeoutMs = 6000, more = [] } = settings
+/** How soon a sentinel takes the master for dead, and how many have to do so before it acts. */
+interface Patience {
+  readonly downAfterMs: number
+  readonly quorum: number
+}
+
+/**
+ * All are asked and all have a vote, but one is the first to act. Left to themselves two may be elected one after the other on a busy machine, and the second
+ * promotes the other replica; which is theirs to do, and makes it hard to say what should have happened.
+ */
+const PATIENCE: readonly Patience[] = [
+  { downAfterMs: 1000, quorum: 2 },
+  { downAfterMs: 1000, quorum: 3 },
+  { downAfterMs: 5000, quorum: 3 },
+]
+const FAILOVER_TIMEOUT_MS = 6000
+
+function configuration(port: number, { port: master, more = [] }: SentinelSettings, { downAfterMs, quorum }: Patience): string {
   const lines: readonly (readonly [string, string | number])[] = [
     ['down-after-milliseconds', downAfterMs],
-    ['failover-timeout', failoverTimeoutMs],
+    ['failover-timeout', FAILOVER_TIMEOUT_MS],
     ['parallel-syncs', 1],
     ...more,
   ]
@@ -120,7 +133,7 @@ function configuration(port: number, settings: SentinelSettings): string {
     `port ${port}`,
     'bind 127.0.0.1',
     'protected-mode no',
-    `sentinel monitor ${GROUP} 127.0.0.1 ${settings.port} ${quorum}`,
+    `sentinel monitor ${GROUP} 127.0.0.1 ${master} ${quorum}`,
     ...lines.map(([word, value]) => `sentinel ${word} ${GROUP} ${value}`),
     '',
   ].join('\n')
@@ -135,7 +148,7 @@ export class Sentinels {
 
   static async start(settings: SentinelSettings): Promise<Sentinels> {
     const all: RunningSentinel[] = []
-    for (let i = 0; i < 3; i++) all.push(await RunningSentinel.start(settings))
+    for (const patience of PATIENCE) all.push(await RunningSentinel.start(settings, patience))
     return new Sentinels(all)
   }
 
