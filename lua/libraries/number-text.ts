@@ -6,16 +6,16 @@ import type { Bytes } from '../../storage/bytes.ts'
 /** Further digits that tell a tie from what only looks like one: no double that is not n digits long comes that near to n digits. */
 const DIGITS_OF_DOUBT = 40
 
-/** Below it JavaScript prints no exponent. */
-const SHORT_BELOW = 1e21
+/** Of ten. Below the last C prints an integer's every digit, and JavaScript prints no exponent. */
+const POWERS: readonly number[] = Array.from({ length: 16 }, (_, exponent) => 10 ** exponent)
 
-/** The value with so many significant digits (1 to 20), as `%.{precision}g` prints it. */
+/** The value with so many significant digits (1 to 15), as `%.{precision}g` prints it. */
 export function generalFormat(value: number, precision: number): Bytes {
   if (value === 0) return Object.is(value, -0) ? '-0' : '0'
   if (!Number.isFinite(value)) return Number.isNaN(value) ? 'nan' : value < 0 ? '-inf' : 'inf'
-  if (Number.isInteger(value) && Math.abs(value) < Math.min(10 ** precision, Number.MAX_SAFE_INTEGER)) return String(value)
   const magnitude = Math.abs(value)
-  if (magnitude >= 1e-4 && magnitude < Math.min(10 ** precision, SHORT_BELOW)) {
+  if (magnitude >= 1e-4 && magnitude < (POWERS[precision] as number)) {
+    if (Number.isInteger(value)) return String(value)
     // JavaScript's digits are the fewest that tell the double from others: where they are few enough, they are C's too.
     const shortest = String(value)
     if (shortest.length <= precision + 1) return shortest
