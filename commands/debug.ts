@@ -65,7 +65,7 @@ const HELP = [
   '    accessed (otherwise the Redis behavior). Setting it to 1 reenables back the',
   '    default.',
   'SET-DISABLE-DENY-SCRIPTS <0|1>',
-  '    Accepted, without effect.',
+  '    1 lets scripts run commands that are not for scripts.',
   'SET-SKIP-CHECKSUM-VALIDATION <0|1>',
   '    Accepted, without effect.',
   'SLEEP <seconds>',
@@ -176,7 +176,13 @@ const SUBCOMMANDS: Readonly<Record<string, DebugSubcommand>> = {
       return OK
     },
   },
-  'set-disable-deny-scripts': accepted(3),
+  'set-disable-deny-scripts': {
+    arity: 3,
+    run({ server }, args) {
+      server.scripting.runner.deniesNothing = args[2] !== '0'
+      return OK
+    },
+  },
   'set-skip-checksum-validation': accepted(3),
   sleep: {
     arity: 3,

@@ -11,6 +11,7 @@ export interface InfoFigures {
   readonly memory: ReadonlyMap<MemoryFigure, number>
   readonly maxmemory: { readonly bytes: number; readonly policy: Bytes; readonly systemBytes: number }
   readonly functions: FunctionFigures
+  readonly scripts: ScriptFigures
   readonly persistence: PersistenceFigures
   readonly stats: StatsFigures
   readonly replication: ReplicationFigures
@@ -39,6 +40,13 @@ export interface ServerFigures {
   readonly executable: string
   readonly configFile: Bytes
   readonly directory: Bytes
+}
+
+/** Of EVAL's scripts. */
+export interface ScriptFigures {
+  readonly scripts: number
+  readonly textBytes: number
+  readonly machineBytes: number
 }
 
 export interface FunctionFigures {

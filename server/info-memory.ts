@@ -3,7 +3,7 @@ import type { MemoryFigure } from '../commands/ports.ts'
 import { type Fields, humanBytes, percentage, ratio } from './info-fields.ts'
 import type { InfoFigures } from './info-figures.ts'
 
-export function memoryFields({ memory, maxmemory, server, stats, functions }: InfoFigures): Fields {
+export function memoryFields({ memory, maxmemory, server, stats, functions, scripts }: InfoFigures): Fields {
   const figure = (name: MemoryFigure) => memory.get(name) ?? 0
   const used = figure('used')
   const rss = figure('rss')
@@ -26,15 +26,19 @@ export function memoryFields({ memory, maxmemory, server, stats, functions }: In
     ['allocator_resident', rss],
     ['total_system_memory', maxmemory.systemBytes],
     ['total_system_memory_human', humanBytes(maxmemory.systemBytes)],
-    ['used_memory_lua', 0],
-    ['used_memory_lua_human', '0B'],
-    ['used_memory_scripts', 0],
-    ['used_memory_scripts_human', '0B'],
-    ['number_of_cached_scripts', 0],
+    ['used_memory_lua', scripts.machineBytes],
+    ['used_memory_vm_eval', scripts.machineBytes],
+    ['used_memory_lua_human', humanBytes(scripts.machineBytes)],
+    ['used_memory_scripts_eval', scripts.textBytes],
+    ['number_of_cached_scripts', scripts.scripts],
     ['number_of_functions', functions.functions],
     ['number_of_libraries', functions.libraries],
     ['used_memory_vm_functions', functions.machineBytes],
+    ['used_memory_vm_total', scripts.machineBytes + functions.machineBytes],
+    ['used_memory_vm_total_human', humanBytes(scripts.machineBytes + functions.machineBytes)],
     ['used_memory_functions', functions.codeBytes],
+    ['used_memory_scripts', scripts.textBytes + functions.codeBytes],
+    ['used_memory_scripts_human', humanBytes(scripts.textBytes + functions.codeBytes)],
     ['maxmemory', maxmemory.bytes],
     ['maxmemory_human', humanBytes(maxmemory.bytes)],
     ['maxmemory_policy', maxmemory.policy],

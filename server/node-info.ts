@@ -10,6 +10,7 @@ import type {
   FunctionFigures,
   InfoFigures,
   PersistenceFigures,
+  ScriptFigures,
   ServerFigures,
   StatsFigures,
   StorageFigures,
@@ -27,6 +28,7 @@ export function nodeInfo(node: Node, sections: readonly Bytes[]): Bytes {
     memory: node.storage.memory() as ReadonlyMap<MemoryFigure, number>,
     maxmemory: { bytes: config.number('maxmemory'), policy: config.text('maxmemory-policy'), systemBytes: os.totalmem() },
     functions: functionFigures(node),
+    scripts: scriptFigures(node),
     persistence: persistenceFigures(node),
     stats: statsFigures(node),
     replication: replicationFigures(engine, config, node.links),
@@ -83,6 +85,11 @@ function clientFigures(node: Node): ClientFigures {
     tracking: node.executor.tracking.clientCount,
     held: node.gates.heldCount,
   }
+}
+
+function scriptFigures({ scripting }: Node): ScriptFigures {
+  const { machine, scripts } = scripting.memory
+  return { scripts: scripting.count, textBytes: scripts, machineBytes: machine }
 }
 
 function functionFigures({ functions }: Node): FunctionFigures {

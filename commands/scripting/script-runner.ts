@@ -74,6 +74,8 @@ export class ScriptRunner implements ScriptHost {
   thresholdMs = 5000
   /** What runs or is suspended. */
   running: Running | null = null
+  /** DEBUG SET-DISABLE-DENY-SCRIPTS */
+  deniesNothing = false
   private isKilled = false
   private readonly options: RunnerOptions
 
@@ -121,7 +123,7 @@ export class ScriptRunner implements ScriptHost {
       return this.refuse('ERR Unknown Redis command called from script')
     }
     if (!hasRightArity(runtime, args.length)) return this.refuse('ERR Wrong number of args calling Redis command from script')
-    if (runtime.isForbiddenInScripts) return this.refuse('ERR This Redis command is not allowed from script')
+    if (runtime.isForbiddenInScripts && !this.deniesNothing) return this.refuse('ERR This Redis command is not allowed from script')
     if (!mayWrite && runtime.mayWrite && !runtime.command.flags.includes('readonly')) return this.refuse(NO_WRITES)
     if (!client.user.isUnrestricted) {
       const denial = server.acl.refusal(client.caller, runtime.command, args, 'lua', this.options.keyspace.now)
@@ -196,7 +198,10 @@ export class ScriptRunner implements ScriptHost {
       this.goOn()
       return SUSPENDED
     }
-    const reply = state === 'done' ? resultOf(machine, this.resp) : this.failure(running)
+    const reply =
+      state === 'done'
+        ? resultOf(machine, this.resp, running.server.statistics.error.bind(running.server.statistics))
+        : this.failure(running)
     machine.finish(state)
     this.running = null
     return reply
@@ -209,9 +214,7 @@ export class ScriptRunner implements ScriptHost {
     let isCounted = false
     if (stack.isTable(-1)) {
       text = textField(stack, 'err')
-      stack.rawGetField(-1, 'ignore_error_stats_update')
-      isCounted = stack.boolean(-1)
-      stack.pop()
+      isCounted = isCountedError(stack)
     } else text = `ERR ${textOf(stack)}`
     const place = machine.errorPlace()
     const where = place === null ? '' : `, on ${place.source}:${place.line}.`
@@ -239,9 +242,21 @@ function textOf(stack: LuaStack): Bytes {
   return type === 'boolean' ? String(stack.boolean(-1)) : (stack.string(-1) ?? type)
 }
 
-function resultOf(machine: LuaMachine, resp: 2 | 3): Reply {
+/** An error that the script has made itself is counted; one that a command has answered has been. */
+function resultOf(machine: LuaMachine, resp: 2 | 3, count: (text: Bytes) => void): Reply {
   const { stack } = machine
   if (stack.top === 0) return null
   stack.top = 1
-  return takeReply(stack, resp)
+  const isCounted = stack.isTable(1) && isCountedError(stack)
+  const reply = takeReply(stack, resp)
+  if (reply instanceof ErrorReply && !isCounted) count(reply.text)
+  return reply
+}
+
+/** Whether the table on top is an error that has been counted. */
+function isCountedError(stack: LuaStack): boolean {
+  stack.rawGetField(-1, 'ignore_error_stats_update')
+  const isCounted = stack.boolean(-1)
+  stack.pop()
+  return isCounted
 }

@@ -45,7 +45,7 @@ function pushRare(stack: LuaStack, reply: Exclude<Reply, Bytes | number | null |
   else if (reply instanceof MapReply) pushMap(stack, reply.flat, resp)
   else if (reply instanceof SetReply) pushSet(stack, reply.members, resp)
   else if (reply instanceof Push || reply instanceof Message) pushList(stack, reply.items, resp)
-  else if (reply instanceof Sequence) pushList(stack, reply.parts, resp)
+  else if (reply instanceof Sequence) pushSequence(stack, reply, resp)
   else if (reply instanceof Verbatim) pushVerbatim(stack, reply, resp)
   else if (reply instanceof BigNumber) resp === 3 ? pushField(stack, 'big_number', reply.digits) : stack.pushString(reply.digits)
   else if (reply instanceof BulkChunks) stack.pushString(Buffer.concat(reply.chunks, reply.length).latin1Slice())
@@ -76,6 +76,13 @@ function pushList(stack: LuaStack, replies: readonly Reply[], resp: 2 | 3): void
     pushReply(stack, replies[i] as Reply, resp)
     stack.rawSetAt(-2, i + 1)
   }
+}
+
+/** Attributes are not shown to scripts: what they are said of is. */
+function pushSequence(stack: LuaStack, { parts }: Sequence, resp: 2 | 3): void {
+  const shown = parts.filter((part) => !(part instanceof Attributes))
+  if (shown.length === 1) pushReply(stack, shown[0] as Reply, resp)
+  else pushList(stack, shown, resp)
 }
 
 function pushDouble(stack: LuaStack, value: number, digits: Bytes, resp: 2 | 3): void {

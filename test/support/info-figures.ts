@@ -37,6 +37,7 @@ export function infoFigures(): InfoFigures {
       ['dataset', 10_000_000],
     ]),
     maxmemory: { bytes: 0, policy: 'noeviction', systemBytes: 8 * 2 ** 30 },
+    scripts: { scripts: 0, textBytes: 0, machineBytes: 0 },
     functions: { libraries: 0, functions: 0, codeBytes: 0, machineBytes: 0 },
     persistence: {
       loading: false,
