@@ -11,6 +11,7 @@ import { type Bytes, lowerCase } from '../../storage/bytes.ts'
 import { categoriesOf, categoryOf } from '../categories.ts'
 import type { Command } from '../command.ts'
 import type { CommandTable } from '../table.ts'
+import { absentCommand } from './absent-commands.ts'
 import { RuleError, ruleSyntaxError, unknownName } from './rule-error.ts'
 import { channelPattern, keyPattern, READ, type Selector, WRITE } from './selector.ts'
 
@@ -176,7 +177,8 @@ function noteRule(selector: Selector, rule: Bytes): void {
 
 /** By `get` or `config|get` in any case. Throws RuleError. */
 function findCommand(table: CommandTable, name: Bytes): Command {
-  const found = table.byName.get(lowerCase(name))
+  const lower = lowerCase(name)
+  const found = table.byName.get(lower) ?? absentCommand(lower)
   if (found === undefined) throw unknownName()
   return found
 }

@@ -89,6 +89,14 @@ test('what does not exist is no rule', () => {
   assert.is(refusal('+select|'), "Error in ACL SETUSER modifier '+select|': Syntax error")
 })
 
+test('commands that only Redis has may stand in rules', () => {
+  assert.is(shown('+@all', '-MIGRATE', '-module', '+cluster|info', '+psync'), 'resetchannels +@all -migrate -module +cluster|info +psync')
+  assert.is(shown('+cluster|info', '-cluster|info', '-cluster'), 'resetchannels -@all -cluster')
+  assert.match(refusal('+cluster|'), /Syntax error$/)
+  assert.match(refusal('+sentinel'), /Unknown command/)
+  assert.match(refusal('+module|load|x'), /Allowing first-arg of a subcommand is not supported$/)
+})
+
 test('a command may be allowed with a first word only, in the old way, which warns', () => {
   warnings.length = 0
   const user = userOf('allkeys', '+select|0', '+SELECT|One')

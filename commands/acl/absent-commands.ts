@@ -1,0 +1,32 @@
+/**
+ * Commands of Redis that this server has not got. Rules that name them are taken and shown again, so that the ACL files of Redis can be used;
+ * they allow and forbid nothing.
+ */
+import type { Bytes } from '../../storage/bytes.ts'
+import { type Command, command } from '../command.ts'
+
+const COMMANDS = ['asking', 'dump', 'migrate', 'psync', 'readonly', 'readwrite', 'restore', 'restore-asking', 'sync']
+const CONTAINERS = ['cluster', 'module']
+const SUBCOMMAND = new RegExp(`^(?:${CONTAINERS.join('|')})\\|[a-z-]+$`)
+
+const absent = (name: Bytes, subcommands?: readonly Command[]) =>
+  command({
+    name,
+    group: 'server',
+    since: '',
+    summary: '',
+    syntax: '',
+    arity: -1,
+    flags: [],
+    ...(subcommands === undefined ? {} : { subcommands }),
+  })
+
+const byName: ReadonlyMap<Bytes, Command> = new Map([
+  ...COMMANDS.map((name) => [name, absent(name)] as const),
+  ...CONTAINERS.map((name) => [name, absent(name, [])] as const),
+])
+
+/** By a name in lower case, `module` or `module|load`; undefined for what Redis has not got either. */
+export function absentCommand(name: Bytes): Command | undefined {
+  return byName.get(name) ?? (SUBCOMMAND.test(name) ? absent(name) : undefined)
+}
