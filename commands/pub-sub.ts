@@ -98,6 +98,7 @@ export class PubSub {
   publish(channel: Bytes, payload: Bytes): number {
     if (this.isMuted) return 0
     let count = this.tell(this.channels.get(channel), ['message', channel, payload])
+    if (this.patterns.size === 0) return count
     for (const [name, { matches, sessions }] of this.patterns) {
       if (matches(channel)) count += this.tell(sessions, ['pmessage', name, channel, payload])
     }

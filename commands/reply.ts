@@ -96,8 +96,9 @@ export class Push {
 /** A push that many are told: the encoder keeps what it has made of it. */
 export class Message {
   readonly items: readonly Reply[]
-  /** By protocol version: the encoder's. */
-  readonly encoded: (Bytes | undefined)[] = []
+  /** The encoder's, of each protocol. */
+  asResp2: Bytes | null = null
+  asResp3: Bytes | null = null
 
   constructor(items: readonly Reply[]) {
     this.items = items

@@ -115,12 +115,25 @@ function encodeRare(reply: RareReply, resp: 2 | 3, out: ReplySink): void {
 
 /** Encoded once for all who are told the same in the same protocol. */
 export function encodeMessage(message: Message, resp: 2 | 3): Bytes {
-  const known = message.encoded[resp]
-  if (known !== undefined) return known
-  const sink = new TextSink()
-  encodeAll(resp === 3 ? `>${message.items.length}\r\n` : arrayHead(message.items.length), message.items, resp, sink)
-  message.encoded[resp] = sink.out
-  return sink.out
+  if (resp === 3) {
+    message.asResp3 ??= encodeItems(`>${message.items.length}\r\n`, message.items, 3)
+    return message.asResp3
+  }
+  message.asResp2 ??= encodeItems(arrayHead(message.items.length), message.items, 2)
+  return message.asResp2
+}
+
+function encodeItems(head: Bytes, items: readonly Reply[], resp: 2 | 3): Bytes {
+  let text = head
+  for (const item of items) {
+    if (typeof item === 'string') text += bulk(item)
+    else {
+      const sink = new TextSink()
+      encodeReply(item, resp, sink)
+      text += sink.out
+    }
+  }
+  return text
 }
 
 /** Joins what it is given. */
