@@ -98,7 +98,8 @@ if (haveTools('Sentinel', 'redis-sentinel')) {
         'requirepass secret',
         'masterauth secret',
         'replica-priority 50',
-        'user sentinel on >watchful allchannels +multi +slaveof +ping +exec +subscribe +config|rewrite +role +publish +info +client|setname +client|kill',
+        'busy-reply-threshold 200',
+        'user sentinel on >watchful allchannels +multi +slaveof +ping +exec +subscribe +config|rewrite +role +publish +info +client|setname +client|kill +script|kill',
       ],
       auth: ['secret'],
     })
@@ -109,6 +110,9 @@ if (haveTools('Sentinel', 'redis-sentinel')) {
     const sentinels = await Sentinels.start({ port: master.port, more, hurry: 'fast' })
     await sentinels.seeAllWell(master.port, portsOf(replicas))
     for (const server of servers.all) await hellos(server, sentinels)
+    const busy = (await (replicas[0] as RunningServer).call('EVAL', 'while true do end', 0)) as WireError
+    assert.match(busy.text, /Script killed by user with SCRIPT KILL/, 'sentinels kill a script for which a node answers BUSY')
+    await sentinels.seeAllWell(master.port, portsOf(replicas))
     for (const replica of (await sentinels.first.listed('REPLICAS')).values()) {
       assert.equal([replica.get('slave-priority'), replica.get('replica-announced')], ['50', '1'])
       assert.ok(Number(replica.get('slave-repl-offset')) > 0)
