@@ -8,6 +8,7 @@ import { readPayload, writePayload } from './functions/payload.ts'
 import { globMatchesIgnoringCase } from './glob.ts'
 import { helpReply } from './help.ts'
 import { MapReply, OK, type Reply, SetReply, SimpleString } from './reply.ts'
+import type { ScriptRunner } from './scripting/script-runner.ts'
 
 const HELP = helpReply('function', [
   'LOAD [REPLACE] <FUNCTION CODE>',
@@ -225,11 +226,17 @@ const stats = command({
   syntax: 'FUNCTION STATS',
   arity: 2,
   flags: ['noscript', 'allow_busy'],
-  run({ server: { functions } }) {
+  run({ server: { functions, scripting } }) {
+    const { running } = scripting.runner
+    if (running?.kind === 'script') throw clientError(scripting.runner.busyText)
     const counts = new MapReply(['libraries_count', functions.libraryCount, 'functions_count', functions.functionCount])
-    return new MapReply(['running_script', null, 'engines', new MapReply([ENGINE, counts])])
+    return new MapReply(['running_script', shownRunning(scripting.runner), 'engines', new MapReply([ENGINE, counts])])
   },
 })
+
+function shownRunning({ running, runningMs }: ScriptRunner): Reply {
+  return running === null ? null : new MapReply(['name', running.name, 'command', running.request, 'duration_ms', runningMs])
+}
 
 /** FUNCTION KILL */
 const kill = command({
@@ -242,8 +249,9 @@ const kill = command({
   syntax: 'FUNCTION KILL',
   arity: 2,
   flags: ['noscript', 'allow_busy'],
-  run() {
-    throw clientError('NOTBUSY No scripts in execution right now.')
+  run({ server }) {
+    server.scripting.runner.kill('function')
+    return OK
   },
 })
 

@@ -13,7 +13,7 @@ const WRITING: readonly CommandFlag[] = ['noscript', 'stale', 'skip_monitor', 'm
 const READING: readonly CommandFlag[] = ['noscript', 'stale', 'skip_monitor', 'no_mandatory_keys', 'movablekeys', 'readonly']
 
 /** Of EVAL and the like: their number stands before the keys. */
-function scriptKeys(notes: string, ...access: KeyAccess[]): readonly KeySpec[] {
+export function scriptKeys(notes: string, ...access: KeyAccess[]): readonly KeySpec[] {
   return [{ access, notes, begin: { index: 2 }, find: { countIndex: 0, first: 1, step: 1 } }]
 }
 const WRITTEN_KEYS = scriptKeys('We cannot tell how the keys will be used so we assume the worst, RW and UPDATE', 'RW', 'access', 'update')

@@ -12,6 +12,7 @@ import { databases } from '../commands/databases.ts'
 import { debug } from '../commands/debug.ts'
 import { expiry } from '../commands/expiry.ts'
 import { failoverCommands } from '../commands/failover.ts'
+import { functionCalls } from '../commands/fcall.ts'
 import { functionCommands } from '../commands/functions.ts'
 import { keys } from '../commands/keys.ts'
 import { latencyCommands } from '../commands/latency.ts'
@@ -54,6 +55,7 @@ export const families: readonly (readonly Command[])[] = [
   subscriptions,
   publishing,
   functionCommands,
+  functionCalls,
   scripts,
   server,
   persistence,

@@ -6,7 +6,7 @@ import { randomBytes } from 'node:crypto'
 import type { Acl } from '../commands/acl/acl.ts'
 import { Executor } from '../commands/executor.ts'
 import type { ExecutorHooks } from '../commands/executor-hooks.ts'
-import { FunctionLibraries } from '../commands/functions/function-libraries.ts'
+import type { FunctionLibraries } from '../commands/functions/function-libraries.ts'
 import { KeyEventPublisher } from '../commands/key-event-publisher.ts'
 import type { ServerPort, ShutdownOptions } from '../commands/ports.ts'
 import { PubSub } from '../commands/pub-sub.ts'
@@ -32,7 +32,7 @@ import type { Connection } from './connection.ts'
 import { Cron } from './cron.ts'
 import { Drain } from './drain.ts'
 import { families } from './families.ts'
-import { functionEngine } from './function-engine.ts'
+import { startFunctions } from './functions-start.ts'
 import { Gates } from './gates.ts'
 import { LatencyMonitor } from './latency.ts'
 import { Listener } from './listener.ts'
@@ -105,7 +105,6 @@ export class Node implements ServerPort {
     this.latency = new LatencyMonitor(config, systemClock)
     this.statistics = new Statistics(engine.keyspace, () => this.latency.resetHistograms())
     const { keyspace, group } = engine
-    this.functions = new FunctionLibraries(keyspace.libraries, functionEngine(), (message) => log.warn({}, message))
     this.executor = new Executor({
       keyspace,
       group,
@@ -122,6 +121,7 @@ export class Node implements ServerPort {
       () => this.afterTurn(),
     )
     this.scripting = startScripting(this)
+    this.functions = startFunctions(this)
     this.blockedTimer = new BlockedTimer(this)
     joinBlocked(this)
     this.clients = new ClientRegistry({

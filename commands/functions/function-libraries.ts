@@ -7,6 +7,7 @@
  * Who runs a command of a client compiles first and stores what has compiled. Replay stores only: the code has run where it was first loaded.
  * So has a full sync, and a restart. What is here is compared with what is stored before it is used, and follows it then.
  */
+import type { LuaMachine } from '../../lua/machine.ts'
 import type { Bytes } from '../../storage/bytes.ts'
 import { lowerCase } from '../../storage/bytes.ts'
 import type { Libraries } from '../../storage/libraries.ts'
@@ -30,7 +31,9 @@ export interface FunctionEngine {
   release(functions: readonly RegisteredFunction[]): void
   /** All that it has compiled is forgotten. */
   reset(): void
-  /** Of its machine's memory. */
+  /** That in which the functions are to be called. */
+  readonly machine: LuaMachine
+  /** Of its memory. */
   readonly usedBytes: number
   /** Goes up when it has lost what it had compiled. */
   readonly losses: number

@@ -158,6 +158,11 @@ export class ScriptRunner implements ScriptHost {
     this.isKilled = true
   }
 
+  /** How long what runs has run, whole ms. */
+  get runningMs(): number {
+    return this.running === null ? 0 : Math.floor(this.options.monotonicMs() - this.running.startedMs)
+  }
+
   /** What others are told while something is suspended. */
   get busyText(): Bytes {
     const kill = this.running?.kind === 'function' ? 'FUNCTION KILL' : 'SCRIPT KILL'

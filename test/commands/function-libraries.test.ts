@@ -8,6 +8,7 @@ import {
   type RestorePolicy,
   storeLibraries,
 } from '../../commands/functions/function-libraries.ts'
+import type { LuaMachine } from '../../lua/machine.ts'
 import type { Bytes } from '../../storage/bytes.ts'
 import { Libraries } from '../../storage/libraries.ts'
 import { seeded } from '../support/seed.ts'
@@ -16,6 +17,7 @@ import { seeded } from '../support/seed.ts'
 class FakeEngine implements FunctionEngine {
   losses = 0
   readonly usedBytes = 0
+  declare machine: LuaMachine
   readonly live = new Set<number>()
   private next = 1
 

@@ -2,7 +2,7 @@
 import { Acl } from '../../commands/acl/acl.ts'
 import { openDefaultUser } from '../../commands/acl/user.ts'
 import type { Command } from '../../commands/command.ts'
-import { FunctionLibraries } from '../../commands/functions/function-libraries.ts'
+import type { FunctionLibraries } from '../../commands/functions/function-libraries.ts'
 import type {
   ClientsPort,
   FailoverOptions,
@@ -20,12 +20,10 @@ import type { Scripting } from '../../commands/scripting/scripting.ts'
 import type { Session } from '../../commands/session.ts'
 import { CommandTable } from '../../commands/table.ts'
 import { Config } from '../../server/config.ts'
-import { functionEngine } from '../../server/function-engine.ts'
 import { LatencyMonitor } from '../../server/latency.ts'
 import { Slowlog } from '../../server/slowlog.ts'
 import type { Bytes } from '../../storage/bytes.ts'
 import type { Random } from '../../storage/clock.ts'
-import { Libraries } from '../../storage/libraries.ts'
 import { ScanCursors } from '../../storage/scan-cursors.ts'
 import { ManualClock } from './manual-clock.ts'
 
@@ -187,8 +185,7 @@ export class FakeServer implements ServerPort {
   readonly clients = new FakeClients()
   readonly acl: Acl
   readonly pubsub = new PubSub()
-  /** None are ever stored. */
-  readonly functions = new FunctionLibraries(new Libraries(() => {}), functionEngine(), () => {})
+  declare functions: FunctionLibraries
   /** Set by the harness that has an executor. */
   declare scripting: Scripting
   readonly slowlog = new Slowlog(this.config)

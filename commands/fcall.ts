@@ -1,0 +1,73 @@
+/** FCALL and FCALL_RO: functions of libraries are called. */
+import { integerOf } from './args.ts'
+import { type Args, type Command, command } from './command.ts'
+import type { Context } from './context.ts'
+import { clientError } from './errors.ts'
+import type { Reply } from './reply.ts'
+import { flagsOf } from './scripting/script-flags.ts'
+import { pushWords, scriptKeys } from './scripts.ts'
+
+const NUMBER_OF_KEYS_AT = 2
+const FIRST_KEY = 3
+
+function call(context: Context, args: Args, isReadOnly: boolean): Reply {
+  const { functions, scripting } = context.server
+  const found = functions.find(args[1])
+  if (found === undefined) throw clientError('ERR Function not found')
+  const keyCount = keyCountOf(args)
+  const { name, flags, reference } = found.function
+  return scripting.runner.run(context, {
+    machine: functions.engine.machine,
+    reference,
+    kind: 'function',
+    name,
+    flags: flagsOf(flags),
+    isReadOnly,
+    request: args,
+    pushArguments(stack) {
+      pushWords(stack, args, FIRST_KEY, FIRST_KEY + keyCount)
+      pushWords(stack, args, FIRST_KEY + keyCount, args.length)
+      return 2
+    },
+  })
+}
+
+function keyCountOf(args: Args): number {
+  const count = integerOf(args[NUMBER_OF_KEYS_AT])
+  if (count === null) throw clientError('ERR Bad number of keys provided')
+  if (count > args.length - FIRST_KEY) throw clientError("ERR Number of keys can't be greater than number of args")
+  if (count < 0) throw clientError("ERR Number of keys can't be negative")
+  return Number(count)
+}
+
+const FLAGS = ['noscript', 'stale', 'skip_monitor', 'no_mandatory_keys', 'movablekeys'] as const
+
+/** FCALL function numkeys [key [key ...]] [arg [arg ...]] */
+const fcall = command({
+  name: 'fcall',
+  group: 'scripting',
+  since: '7.0.0',
+  summary: 'Invokes a function.',
+  complexity: 'Depends on the function that is executed.',
+  syntax: 'FCALL function numkeys [key [key ...]] [arg [arg ...]]',
+  arity: -3,
+  flags: [...FLAGS, 'may_replicate'],
+  keys: scriptKeys('We cannot tell how the keys will be used so we assume the worst, RW and UPDATE', 'RW', 'access', 'update'),
+  run: (context, args) => call(context, args, false),
+})
+
+/** FCALL_RO function numkeys [key [key ...]] [arg [arg ...]] */
+const fcallReadOnly = command({
+  name: 'fcall_ro',
+  group: 'scripting',
+  since: '7.0.0',
+  summary: 'Invokes a read-only function.',
+  complexity: 'Depends on the function that is executed.',
+  syntax: 'FCALL_RO function numkeys [key [key ...]] [arg [arg ...]]',
+  arity: -3,
+  flags: [...FLAGS, 'readonly'],
+  keys: scriptKeys('We cannot tell how the keys will be used so we assume the worst, RO and ACCESS', 'RO', 'access'),
+  run: (context, args) => call(context, args, true),
+})
+
+export const functionCalls: readonly Command[] = [fcall, fcallReadOnly]
