@@ -141,15 +141,10 @@ export class LuaStack {
       api.lua_pushlstring(state, this.scratch, length)
       return
     }
-    const pointer = api.malloc(length)
-    if (pointer === 0) this.raise('not enough memory')
-    module.bytes.latin1Write(value, pointer, length)
-    // What would raise here would leave the copy behind; the memory that is missing then is Lua's own limit.
-    api.lua_pushlstring(state, pointer, length)
-    api.free(pointer)
+    this.pushLarge(length, (bytes, at) => bytes.latin1Write(value, at, length))
   }
 
-  /** A string of the first bytes of a buffer. What is in the way for a moment is Lua's, so that nothing is left behind where memory ends. */
+  /** A string of the first bytes of a buffer. */
   pushBuffer(buffer: Buffer, length: number): void {
     const { api, state, module } = this
     if (length <= SCRATCH_BYTES) {
@@ -157,10 +152,19 @@ export class LuaStack {
       api.lua_pushlstring(state, this.scratch, length)
       return
     }
-    const pointer = api.lua_newuserdata(state, length)
-    buffer.copy(module.bytes, pointer, 0, length)
-    api.lua_pushlstring(state, pointer, length)
-    api.lua_remove(state, -2)
+    this.pushLarge(length, (bytes, at) => buffer.copy(bytes, at, 0, length))
+  }
+
+  private pushLarge(length: number, write: (bytes: Buffer, at: number) => void): void {
+    const { api, state, module } = this
+    const pointer = api.malloc(length)
+    if (pointer === 0) this.raise('not enough memory')
+    write(module.bytes, pointer)
+    try {
+      api.lua_pushlstring(state, pointer, length)
+    } finally {
+      api.free(pointer) // also where there is no memory for Lua's own copy
+    }
   }
 
   /** A copy of a value that is on the stack. */

@@ -148,7 +148,7 @@ class Encoder {
     for (let i = from; i < end; i++) {
       const escaped = ESCAPES[bytes[i] as number]
       if (escaped === undefined) continue
-      output.copy(from, i)
+      if (i > from) output.copy(from, i)
       output.text(escaped)
       from = i + 1
     }

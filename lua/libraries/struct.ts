@@ -1,4 +1,4 @@
-/** struct 0.2: values to and from the layouts of C. */
+/** struct: values to and from the layouts of C. */
 import type { Bytes } from '../../storage/bytes.ts'
 import type { LuaStack } from '../stack.ts'
 import { argumentError, isNumeric, numberArgument, optionalInteger, pointerArgument, raiseAt, reserve, textArgument } from './arguments.ts'
