@@ -1,6 +1,5 @@
 /** EVAL EVALSHA EVAL_RO EVALSHA_RO SCRIPT */
-import type { LuaStack } from '../lua/stack.ts'
-import { type Bytes, lowerCase } from '../storage/bytes.ts'
+import { lowerCase } from '../storage/bytes.ts'
 import { isToken, requireSafeInteger } from './args.ts'
 import { type Args, type Command, type CommandFlag, command, type KeyAccess, type KeySpec } from './command.ts'
 import type { Context } from './context.ts'
@@ -27,33 +26,18 @@ export function requireKeyCount(args: Args): number {
   return count
 }
 
-/** Pushes words as a list of Lua. */
-export function pushWords(stack: LuaStack, words: readonly Bytes[], from: number, to: number): void {
-  stack.pushTable(to - from)
-  for (let i = from; i < to; i++) {
-    stack.pushString(words[i] as Bytes)
-    stack.rawSetAt(-2, i - from + 1)
-  }
-}
-
 function run(context: Context, args: Args, script: Script, how: 'writing' | 'reading'): Reply {
-  const keys = requireKeyCount(args)
-  const { machine } = context.server.scripting
-  return context.server.scripting.runner.run(context, {
-    machine,
+  const { scripting } = context.server
+  return scripting.runner.run(context, {
+    machine: scripting.machine,
     reference: script.reference,
     kind: 'script',
     name: script.digest,
     flags: script.flags,
     isReadOnly: how === 'reading',
     request: args,
-    pushArguments(stack) {
-      pushWords(stack, args, 3, 3 + keys)
-      machine.setGlobal('KEYS')
-      pushWords(stack, args, 3 + keys, args.length)
-      machine.setGlobal('ARGV')
-      return 0
-    },
+    keyCount: requireKeyCount(args),
+    pushArguments: scripting.pushGlobals,
   })
 }
 

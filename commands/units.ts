@@ -27,6 +27,8 @@ export class Units {
   onSuspension: (isSuspended: boolean) => void = () => {}
   /** What goes on with a suspended unit when the part that suspended it is done: its reply in, the whole's reply out, or SUSPENDED again. */
   continuation: ((reply: Reply) => Reply) | null = null
+  /** One is enough: it is empty whenever another begins. */
+  private readonly unit = new Unit()
   private depth = 0
   private readonly keyspace: Keyspace
   private readonly group: OpenGroup
@@ -79,7 +81,7 @@ export class Units {
 
   begin(): void {
     if (this.depth++ > 0) return
-    this.current = new Unit()
+    this.current = this.unit
     this.keyspace.log = this.current
   }
 

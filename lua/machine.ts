@@ -128,6 +128,21 @@ export class LuaMachine {
     stack.pop()
   }
 
+  /** Pushes the table of the globals, to be written to past what protects it. */
+  pushGlobals(): void {
+    this.stack.rawGetAt(LUA_REGISTRY, this.globalsReference)
+  }
+
+  /** A string kept in the machine, to be pushed by `pushKept`: cheaper than the string itself. */
+  keep(text: Bytes): number {
+    this.stack.pushString(text)
+    return this.stack.api.luaL_ref(this.stack.state, LUA_REGISTRY)
+  }
+
+  pushKept(reference: number): void {
+    this.stack.rawGetAt(LUA_REGISTRY, reference)
+  }
+
   hostFunction(run: HostFunction): number {
     return this.stack.hostFunction(run)
   }

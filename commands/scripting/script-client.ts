@@ -1,34 +1,35 @@
 /** In whose name a script runs commands: the client that called it, with a database and a protocol of its own, and nobody to be answered. */
-import type { User } from '../acl/user.ts'
+import { SUPERUSER } from '../acl/user.ts'
 import type { Client } from '../executor.ts'
 import type { Message } from '../reply.ts'
 import { type Session, SessionState } from '../session.ts'
 
 export class ScriptClient extends SessionState implements Client {
-  user: User
+  user = SUPERUSER
   authenticated = true
   readonly address = 'lua'
   readonly localAddress = ''
   readonly createdAtMs = 0
   lastActiveMs = 0
   /** The client that has called the script. */
-  readonly caller: Session
+  caller: Session | null = null
 
-  constructor(caller: Session) {
-    super()
+  /** Begins to run commands for a client. */
+  become(caller: Session): void {
     this.caller = caller
     this.user = caller.user
     this.database = caller.database
     this.noTouch = caller.noTouch
     this.lastWriteAt = caller.lastWriteAt
+    this.resp = 2
   }
 
   get id(): number {
-    return this.caller.id
+    return this.caller?.id ?? 0
   }
 
   get peer(): Session['peer'] {
-    return this.caller.peer
+    return this.caller?.peer ?? 'client'
   }
 
   queryBufferBytes(): number {
@@ -40,11 +41,11 @@ export class ScriptClient extends SessionState implements Client {
   }
 
   push(message: Message): void {
-    this.caller.push(message)
+    this.caller?.push(message)
   }
 
   close(how: 'now' | 'after-reply'): void {
-    this.caller.close(how)
+    this.caller?.close(how)
   }
 
   reply(): void {}

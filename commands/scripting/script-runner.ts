@@ -17,6 +17,7 @@ import type { Executor } from '../executor.ts'
 import type { ServerPort } from '../ports.ts'
 import { ErrorReply, type Reply } from '../reply.ts'
 import { hasRightArity } from '../runtimes.ts'
+import type { Session } from '../session.ts'
 import { SUSPENDED } from '../units.ts'
 import type { ScriptHost, ScriptLogLevel } from './script-api.ts'
 import { ScriptClient } from './script-client.ts'
@@ -38,17 +39,10 @@ export interface ScriptCall {
   readonly isReadOnly: boolean
   /** The request, for FUNCTION STATS. */
   readonly request: readonly Bytes[]
-  /** Pushes the arguments and returns how many they are. */
-  readonly pushArguments: (stack: LuaStack) => number
-}
-
-interface Running extends ScriptCall {
-  readonly client: ScriptClient
-  readonly clockMs: number
-  readonly startedMs: number
-  readonly changesBefore: number
-  readonly mayWrite: boolean
-  readonly server: ServerPort
+  /** How many words from position 3 on are keys. */
+  readonly keyCount: number
+  /** Pushes what the function is called with, and returns how many values that are. */
+  readonly pushArguments: (call: ScriptCall) => number
 }
 
 /** What a runner is given. */
@@ -73,7 +67,15 @@ export class ScriptRunner implements ScriptHost {
   /** busy-reply-threshold, ms; 0 or less: nothing is ever suspended. */
   thresholdMs = 5000
   /** What runs or is suspended. */
-  running: Running | null = null
+  running: ScriptCall | null = null
+  /** When it began: monotonic, ms. */
+  startedMs = 0
+  /** The clock that stands still for it. */
+  private clockMs = 0
+  private changesBefore = 0
+  private mayWrite = true
+  private readonly client = new ScriptClient()
+  private server: ServerPort | null = null
   /** DEBUG SET-DISABLE-DENY-SCRIPTS */
   deniesNothing = false
   private isKilled = false
@@ -87,36 +89,51 @@ export class ScriptRunner implements ScriptHost {
   run(context: Context, call: ScriptCall): Reply {
     const refusal = this.refusalOf(call)
     if (refusal !== null) throw clientError(refusal)
-    const { keyspace, monotonicMs } = this.options
-    const { session, units } = context
-    const mayWrite = !call.isReadOnly && call.flags?.noWrites !== true
-    this.running = {
-      ...call,
-      client: new ScriptClient(session),
-      clockMs: keyspace.now,
-      startedMs: monotonicMs(),
-      changesBefore: keyspace.changes,
-      mayWrite,
-      server: context.server,
-    }
+    const { keyspace } = this.options
+    this.running = call
+    this.server = context.server
+    this.client.become(context.session)
+    this.mayWrite = !call.isReadOnly && call.flags?.noWrites !== true
+    this.clockMs = keyspace.now
+    this.startedMs = this.options.executor().clockMs
+    this.changesBefore = keyspace.changes
     this.isKilled = false
-    return units.runTogether(() => {
-      call.machine.firstSliceMs = this.thresholdMs > 0 ? this.thresholdMs : Number.POSITIVE_INFINITY
-      return this.ended(() => call.machine.start(call.reference, call.pushArguments))
-    })
+    return context.units.runTogether(this.start)
+  }
+
+  private readonly start = (): Reply => {
+    const { machine } = this.running as ScriptCall
+    machine.firstSliceMs = this.thresholdMs > 0 ? this.thresholdMs : Number.POSITIVE_INFINITY
+    return this.ended(this.first)
+  }
+
+  private readonly first = (): RunState => {
+    const call = this.running as ScriptCall
+    return call.machine.start(call.reference, this.push)
+  }
+
+  private readonly push = (): number => {
+    const call = this.running as ScriptCall
+    return call.pushArguments(call)
+  }
+
+  private readonly next = (): RunState => {
+    const { machine, kind } = this.running as ScriptCall
+    return this.isKilled ? machine.stop(KILLED[kind]) : machine.resume()
   }
 
   /** What redis.setresp says: whose types the script's commands answer in. */
   get resp(): 2 | 3 {
-    return this.running?.client.resp ?? 2
+    return this.client.resp
   }
 
   set resp(version: 2 | 3) {
-    if (this.running !== null) this.running.client.resp = version
+    this.client.resp = version
   }
 
   call(args: Bytes[]): Reply {
-    const { client, mayWrite, server } = this.running as Running
+    const { client, mayWrite } = this
+    const server = this.server as ServerPort
     const executor = this.options.executor()
     const runtime = executor.runtimes.resolve(args)
     if (runtime === undefined || (runtime.command.subcommands !== undefined && args.length > 1)) {
@@ -126,7 +143,7 @@ export class ScriptRunner implements ScriptHost {
     if (runtime.isForbiddenInScripts && !this.deniesNothing) return this.refuse('ERR This Redis command is not allowed from script')
     if (!mayWrite && runtime.mayWrite && !runtime.command.flags.includes('readonly')) return this.refuse(NO_WRITES)
     if (!client.user.isUnrestricted) {
-      const denial = server.acl.refusal(client.caller, runtime.command, args, 'lua', this.options.keyspace.now)
+      const denial = server.acl.refusal(client.caller as Session, runtime.command, args, 'lua', this.options.keyspace.now)
       if (denial !== null) return this.refuse(`ERR ACL failure in script: ${denial.text}`)
     }
     const refusal = executor.gated === 'none' ? null : executor.refusal(runtime, args, client)
@@ -139,7 +156,7 @@ export class ScriptRunner implements ScriptHost {
   }
 
   mayRun(args: readonly Bytes[]): boolean | null {
-    const { client } = this.running as Running
+    const { client } = this
     const runtime = this.options.executor().runtimes.resolve(args)
     if (runtime === undefined || (runtime.command.subcommands !== undefined && args.length > 1)) return null
     return checkRequest(client.user, runtime.command, args) === null
@@ -149,7 +166,7 @@ export class ScriptRunner implements ScriptHost {
   kill(kind: ScriptKind): void {
     const { running } = this
     if (running === null) throw clientError('NOTBUSY No scripts in execution right now.')
-    if (this.options.keyspace.changes !== running.changesBefore) {
+    if (this.options.keyspace.changes !== this.changesBefore) {
       throw clientError(
         'UNKILLABLE Sorry the script already executed write commands against the dataset. You can either wait the script termination or kill the server in a hard way using the SHUTDOWN NOSAVE command.',
       )
@@ -175,21 +192,20 @@ export class ScriptRunner implements ScriptHost {
   }
 
   private slice(): void {
-    const { running } = this
-    if (running === null) return
+    if (this.running === null) return
     const { keyspace } = this.options
     const { now } = keyspace
-    keyspace.setClock(running.clockMs)
+    keyspace.setClock(this.clockMs)
     const executor = this.options.executor()
     executor.context.mayBlock = false
-    const reply = this.ended(() => (this.isKilled ? running.machine.stop(KILLED[running.kind]) : running.machine.resume()))
+    const reply = this.ended(this.next)
     keyspace.setClock(now)
     if (reply !== SUSPENDED) executor.partEnded(reply)
   }
 
   /** Runs a slice, and takes what came of it. */
   private ended(run: () => RunState): Reply {
-    const running = this.running as Running
+    const running = this.running as ScriptCall
     const { machine } = running
     let state: RunState
     try {
@@ -203,17 +219,14 @@ export class ScriptRunner implements ScriptHost {
       this.goOn()
       return SUSPENDED
     }
-    const reply =
-      state === 'done'
-        ? resultOf(machine, this.resp, running.server.statistics.error.bind(running.server.statistics))
-        : this.failure(running)
+    const reply = state === 'done' ? resultOf(machine, this.resp, this.count) : this.failure(running)
     machine.finish(state)
     this.running = null
     return reply
   }
 
   /** The error on top of the stack as a reply. */
-  private failure({ machine, name }: Running): ErrorReply {
+  private failure({ machine, name }: ScriptCall): ErrorReply {
     const { stack } = machine
     let text: Bytes | null
     let isCounted = false
@@ -229,9 +242,11 @@ export class ScriptRunner implements ScriptHost {
 
   /** An error reply that is counted. */
   private refuse(text: Bytes): ErrorReply {
-    this.running?.server.statistics.error(text)
+    this.count(text)
     return new ErrorReply(text)
   }
+
+  private readonly count = (text: Bytes): void => this.server?.statistics.error(text)
 
   /** What stands in the way of what a script says it will do. */
   private refusalOf({ flags, isReadOnly }: ScriptCall): Bytes | null {

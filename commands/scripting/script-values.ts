@@ -136,6 +136,15 @@ function pushVerbatim(stack: LuaStack, { format, text }: Verbatim, resp: 2 | 3):
   stack.rawSetField(-2, 'verbatim_string')
 }
 
+/** Pushes words as a list. */
+export function pushWords(stack: LuaStack, words: readonly Bytes[], from: number, to: number): void {
+  stack.pushTable(to - from)
+  for (let i = from; i < to; i++) {
+    stack.pushString(words[i] as Bytes)
+    stack.rawSetAt(-2, i - from + 1)
+  }
+}
+
 /** The value on top of the stack, which is taken, as a reply. `resp` is what the script has asked for. */
 export function takeReply(stack: LuaStack, resp: 2 | 3, depth = 0): Reply {
   const reply = replyOf(stack, resp, depth)

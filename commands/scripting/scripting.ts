@@ -8,7 +8,8 @@ import { type Bytes, detached } from '../../storage/bytes.ts'
 import { clientError } from '../errors.ts'
 import { sha1 } from './script-api.ts'
 import { readShebang, type ScriptFlags } from './script-flags.ts'
-import type { ScriptRunner } from './script-runner.ts'
+import type { ScriptCall, ScriptRunner } from './script-runner.ts'
+import { pushWords } from './script-values.ts'
 
 const CHUNK_NAME = '@user_script'
 /** Of those that nobody has loaded on purpose. */
@@ -28,6 +29,9 @@ export class Scripting {
   readonly runner: ScriptRunner
   private readonly makeMachine: () => LuaMachine
   private current: LuaMachine | null = null
+  /** Where the machine keeps two names. */
+  private keysName = 0
+  private argvName = 0
   private readonly byText = new Map<Bytes, Script>()
   private readonly byDigest = new Map<Bytes, Script>()
   private evaluated = 0
@@ -50,8 +54,27 @@ export class Scripting {
 
   /** The machine that scripts run in. */
   get machine(): LuaMachine {
-    if (this.current === null || this.current.isBroken) this.current = this.makeMachine()
+    if (this.current === null || this.current.isBroken) {
+      this.current = this.makeMachine()
+      this.keysName = this.current.keep('KEYS')
+      this.argvName = this.current.keep('ARGV')
+    }
     return this.current
+  }
+
+  /** Makes the words of a request the globals KEYS and ARGV. */
+  readonly pushGlobals = ({ machine, request, keyCount }: ScriptCall): number => {
+    const { stack } = machine
+    const { api, state } = stack
+    machine.pushGlobals()
+    machine.pushKept(this.keysName)
+    pushWords(stack, request, 3, 3 + keyCount)
+    api.lua_rawset(state, -3)
+    machine.pushKept(this.argvName)
+    pushWords(stack, request, 3 + keyCount, request.length)
+    api.lua_rawset(state, -3)
+    stack.pop()
+    return 0
   }
 
   /** A script by its text, compiled. Throws what is wrong with it. */
