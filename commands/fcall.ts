@@ -5,7 +5,9 @@ import type { Context } from './context.ts'
 import { clientError } from './errors.ts'
 import type { Reply } from './reply.ts'
 import { flagsOf } from './scripting/script-flags.ts'
-import { pushWords, scriptKeys } from './scripts.ts'
+import type { ScriptCall } from './scripting/script-runner.ts'
+import { pushWords } from './scripting/script-values.ts'
+import { scriptKeys } from './scripts.ts'
 
 const NUMBER_OF_KEYS_AT = 2
 const FIRST_KEY = 3
@@ -14,7 +16,6 @@ function call(context: Context, args: Args, isReadOnly: boolean): Reply {
   const { functions, scripting } = context.server
   const found = functions.find(args[1])
   if (found === undefined) throw clientError('ERR Function not found')
-  const keyCount = keyCountOf(args)
   const { name, flags, reference } = found.function
   return scripting.runner.run(context, {
     machine: functions.engine.machine,
@@ -24,12 +25,16 @@ function call(context: Context, args: Args, isReadOnly: boolean): Reply {
     flags: flagsOf(flags),
     isReadOnly,
     request: args,
-    pushArguments(stack) {
-      pushWords(stack, args, FIRST_KEY, FIRST_KEY + keyCount)
-      pushWords(stack, args, FIRST_KEY + keyCount, args.length)
-      return 2
-    },
+    keyCount: keyCountOf(args),
+    pushArguments: pushLists,
   })
+}
+
+/** A function is called with the list of keys and that of arguments. */
+function pushLists({ machine: { stack }, request, keyCount }: ScriptCall): number {
+  pushWords(stack, request, FIRST_KEY, FIRST_KEY + keyCount)
+  pushWords(stack, request, FIRST_KEY + keyCount, request.length)
+  return 2
 }
 
 function keyCountOf(args: Args): number {

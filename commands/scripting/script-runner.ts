@@ -69,7 +69,7 @@ export class ScriptRunner implements ScriptHost {
   /** What runs or is suspended. */
   running: ScriptCall | null = null
   /** When it began: monotonic, ms. */
-  startedMs = 0
+  private startedMs = 0
   /** The clock that stands still for it. */
   private clockMs = 0
   private changesBefore = 0
@@ -177,7 +177,7 @@ export class ScriptRunner implements ScriptHost {
 
   /** How long what runs has run, whole ms. */
   get runningMs(): number {
-    return this.running === null ? 0 : Math.floor(this.options.monotonicMs() - this.running.startedMs)
+    return this.running === null ? 0 : Math.floor(this.options.monotonicMs() - this.startedMs)
   }
 
   /** What others are told while something is suspended. */
