@@ -95,14 +95,14 @@ test('people are known by their sessions on every server of the application, unt
 })
 
 test('a session ends when nobody comes for its time, which every visit begins anew', async () => {
-  const { url, store } = await startApplication({ maxAge: 2500 })
+  const { url, store } = await startApplication({ maxAge: 1500 })
   const ann = new Browser()
   await ann.send('POST', `${url}/login/ann`)
   const [id] = (await store.ids()) as [string]
   const key = `app:${id}`
-  await until('most of its time to be over', async () => Number(await server.call('PTTL', key)) < 2000)
+  await until('most of its time to be over', async () => Number(await server.call('PTTL', key)) < 1000)
   assert.is((await ann.send('GET', url)).status, 200)
-  assert.ok(Number(await server.call('PTTL', key)) > 2000)
+  assert.ok(Number(await server.call('PTTL', key)) > 1000)
   await until('it to end', async () => (await server.call('EXISTS', key)) === 0, 5000)
   assert.is((await ann.send('GET', url)).status, 401)
 })
