@@ -334,4 +334,16 @@ test('commands that may not be queued are refused and spoil the whole', () => {
   ])
 })
 
+test('what an earlier part does to the node stands in the way of later ones that write, and of none that read', () => {
+  const { client, executor, run } = start()
+  const one = client()
+  say(one, 'MULTI', 'SET a 1', 'SELECT 1', 'SET b 2', 'GET b', 'SELECT 0', 'GET a')
+  executor.gate = () => null
+  executor.gated = 'writes'
+  executor.refusal = (_runtime, args, { database }) => (database === 1 ? `READONLY no ${args[0]} here` : null)
+  assert.equal(say(one, 'EXEC'), [['+OK', '+OK', '-READONLY no SET here', null, '+OK', '1']])
+  executor.gated = 'none'
+  assert.is(run('GET', 'a'), '1')
+})
+
 test.run()
