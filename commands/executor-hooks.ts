@@ -13,7 +13,7 @@ export interface ExecutorHooks {
   attacked(client: Client): void
   /** An error reply of any kind. */
   failed(text: Bytes): void
-  /** After each command while there are monitors, as in Redis. */
+  /** After each command while there are monitors, before it for scripts, as in Redis. */
   monitor(client: Client, args: readonly Bytes[]): void
   /** A command that its client had to wait for is done: the client may go on. Called between units. */
   resumed(client: Client): void

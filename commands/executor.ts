@@ -144,18 +144,16 @@ export class Executor {
   }
 
   private dispatch(runtime: CommandRuntime, client: Client, args: Bytes[], raw: Buffer | null, start: number, end: number): Outcome {
-    if (!hasRightArity(runtime, args.length)) {
+    if (!hasRightArity(runtime, args.length))
       return this.refuse(runtime, client, `ERR wrong number of arguments for '${runtime.command.name}' command`)
-    }
     if (!client.authenticated && !runtime.noAuth && !this.server.acl.isOpen)
       return this.refuse(runtime, client, 'NOAUTH Authentication required.')
     if (!client.user.isUnrestricted) {
       const refusal = this.refusalByAcl(runtime, client, args)
       if (refusal !== null) return this.refuse(runtime, client, refusal)
     }
-    if (client.subscriptions !== null && client.resp === 2 && !runtime.isForSubscribers) {
+    if (client.subscriptions !== null && client.resp === 2 && !runtime.isForSubscribers)
       return this.refuse(runtime, client, onlyForSubscribers(runtime.command.name))
-    }
     if (this.gated !== 'none' && (runtime.mayWrite || this.gated === 'all' || client.transaction !== null)) {
       const verdict = this.gate(runtime, args, client)
       if (verdict === 'hold') return 'held'
@@ -168,13 +166,14 @@ export class Executor {
       void this.runSteps(runtime, client, args)
       return 'waiting'
     }
+    if (this.monitors > 0 && runtime.shown === 'before') this.hooks.monitor(client, args)
     this.partMs = this.clockMs
     const outcome = this.runSync(runtime, client, args, raw, start, end)
     const now = this.monotonicMs()
     const micros = (now - this.clockMs) * 1000
     this.clockMs = now
     if (outcome === 'done') this.ran(runtime, client, args, micros)
-    if (this.monitors > 0 && runtime.isShown) this.hooks.monitor(client, args)
+    if (this.monitors > 0 && runtime.shown === 'after') this.hooks.monitor(client, args)
     if (this.blockedClients.hasReady) {
       this.blockedClients.serve()
       this.clockMs = this.monotonicMs() // not this client's time
@@ -241,6 +240,7 @@ export class Executor {
   runPart(runtime: CommandRuntime, client: Client, args: Bytes[]): Reply {
     const refusal = runtime.isWrite && this.gated !== 'none' ? this.refusal(runtime, args, client) : null
     if (refusal !== null) return this.refusePart(runtime, refusal)
+    if (this.monitors > 0 && runtime.shown === 'before') this.hooks.monitor(client, args)
     this.context.mayBlock = false
     const reply = this.tracking.isActive
       ? this.performTracked(runtime, client, args, null, 0, 0)
@@ -248,7 +248,7 @@ export class Executor {
     const now = this.monotonicMs()
     this.ran(runtime, client, args, (now - this.partMs) * 1000)
     this.partMs = now
-    if (this.monitors > 0 && runtime.isShown) this.hooks.monitor(client, args)
+    if (this.monitors > 0 && runtime.shown === 'after') this.hooks.monitor(client, args)
     return reply
   }
 
@@ -345,7 +345,7 @@ export class Executor {
     }
     this.ran(runtime, client, args, (this.monotonicMs() - started) * 1000)
     if (this.tracking.isActive) this.tracking.answered(client, runtime.command)
-    if (this.monitors > 0 && runtime.isShown) this.hooks.monitor(client, args)
+    if (this.monitors > 0 && runtime.shown === 'after') this.hooks.monitor(client, args)
     this.hooks.resumed(client)
   }
 

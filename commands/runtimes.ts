@@ -8,8 +8,8 @@ export interface CommandRuntime {
   readonly isWrite: boolean
   /** Whether it may write though it is no write command: scripts, PFCOUNT, PUBLISH. */
   readonly mayWrite: boolean
-  /** Whether a request is shown to MONITOR. */
-  readonly isShown: boolean
+  /** When a request is shown to MONITOR: scripts before what they do, so that it is read in its order. */
+  readonly shown: 'before' | 'after' | 'never'
   readonly noAuth: boolean
   /** Whether it is run at once between MULTI and EXEC, not queued. */
   readonly isForTransactions: boolean
@@ -74,7 +74,7 @@ function runtimeOf(command: Command, statistics: CommandCounters): CommandRuntim
     command,
     isWrite: has('write'),
     mayWrite: has('write') || has('may_replicate'),
-    isShown: !has('skip_monitor') && !has('admin'),
+    shown: has('admin') ? 'never' : has('skip_monitor') ? 'before' : 'after',
     noAuth: has('no_auth'),
     isForTransactions: FOR_TRANSACTIONS.has(command.name),
     noMulti: has('no_multi'),

@@ -237,13 +237,29 @@ test('a cache at the client never shows an older value after a newer one', async
   for (const key of keys) await until(key, async () => (await client.get(key)) === '299')
 })
 
-test('a monitor sees what the others do', async () => {
+test('a monitor sees what the others do, and scripts before what they do', async () => {
   const [monitor, client] = [await connect(), await connect()]
   const seen: string[] = []
-  await monitor.monitor((line) => void seen.push(String(line)))
+  await monitor.monitor(
+    (line) =>
+      void seen.push(
+        String(line)
+          .replace(/^\S+ \[0 (lua|).*?\] /, '$1 ')
+          .trim(),
+      ),
+  )
   await client.multi().set('a', 'grün').get('a').exec()
-  await until('the commands', () => seen.some((line) => /"get" "a"/i.test(line)))
-  assert.ok(seen.some((line) => /"set" "a" "gr\\xc3\\xbcn"/i.test(line)))
+  await client.eval("return redis.call('GET', KEYS[1])", { keys: ['a'], arguments: [] })
+  await until('the script', () => seen.some((line) => line.startsWith('lua')))
+  const wanted = [
+    '"MULTI"',
+    '"SET" "a" "gr\\xc3\\xbcn"',
+    '"GET" "a"',
+    '"EXEC"',
+    '"EVAL" "return redis.call(\'GET\', KEYS[1])" "1" "a"',
+    'lua "GET" "a"',
+  ]
+  assert.equal(seen, wanted)
 })
 
 test('a prefix is put before keys, and a database chosen by the address', async () => {
