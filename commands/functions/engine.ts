@@ -22,7 +22,8 @@ export class LuaFunctions implements FunctionEngine {
   /** References to the globals of loading and of calling. */
   private loadingGlobals = 0
   private callingGlobals = 0
-  private registered: RegisteredFunction[] = []
+  /** What the library has registered that is being loaded; null while none is. */
+  private registered: RegisteredFunction[] | null = null
 
   constructor(make: () => LuaMachine) {
     this.make = make
@@ -48,10 +49,12 @@ export class LuaFunctions implements FunctionEngine {
     const { machine } = this
     const chunk = machine.compile(body, CHUNK_NAME)
     if (typeof chunk === 'string') throw clientError(`ERR Error compiling function: ${chunk}`)
-    this.registered = []
+    const registered: RegisteredFunction[] = []
+    this.registered = registered
     const failure = this.load(machine, chunk, limitMs)
-    if (failure === null) return this.registered
-    this.release(this.registered)
+    this.registered = null
+    if (failure === null) return registered
+    this.release(registered)
     throw clientError(`ERR Error registering functions: ${failure}`)
   }
 

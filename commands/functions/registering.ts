@@ -14,9 +14,10 @@ const FLAGS: readonly Bytes[] = ['no-writes', 'allow-oom', 'allow-stale', 'no-cl
 
 type Described = Omit<RegisteredFunction, 'reference'>
 
-/** What Lua calls while a library is loaded. Errors are tables with an `err`, as scripts raise them. */
-export function registerFunction(stack: LuaStack, registered: RegisteredFunction[]): number {
+/** What Lua calls. `registered` is what the library has that is being loaded, null where none is: a function may have kept this. Errors are tables with an `err`, as scripts raise them. */
+export function registerFunction(stack: LuaStack, registered: RegisteredFunction[] | null): number {
   const { top } = stack
+  if (registered === null) return refuse(stack, 'redis.register_function can only be called on FUNCTION LOAD command')
   if (top !== 1 && top !== 2) return refuse(stack, 'wrong number of arguments to redis.register_function')
   const request = top === 1 ? namedArguments(stack) : unnamedArguments(stack)
   if (typeof request === 'string') return refuse(stack, request)

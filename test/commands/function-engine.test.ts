@@ -43,6 +43,7 @@ function makeLibraries() {
     if (found === undefined) return 'not found'
     const { machine } = engine
     const state = machine.start(found.function.reference)
+    if (machine.stack.isTable(-1)) machine.stack.rawGetField(-1, 'err')
     const result = machine.stack.string(-1)
     machine.finish(state)
     return result
@@ -122,6 +123,8 @@ test('while a library is loaded there is nothing but redis, and of that only wha
     'lib',
   )
   assert.is(call('log'), 'callfunctionnil')
+  assert.is(load("local kept = redis.register_function kept('f', function() kept('g', function() end) end)"), 'lib')
+  assert.is(call('f'), 'ERR redis.register_function can only be called on FUNCTION LOAD command')
 })
 
 test('code that does not end is ended', () => {
