@@ -144,7 +144,7 @@ test('a function that has written is not killed, and nothing of it is left when 
 })
 
 test('functions that go too far answer errors, and the others are still there', async () => {
-  const server = await RunningServer.start({ flags: { 'lua-memory-limit': '32mb' } })
+  const server = await RunningServer.start({ flags: { 'lua-memory-limit': '16mb' } })
   const far = [
     'local function deeper(n) return 1 + deeper(n + 1) end return deeper(1)',
     "local t = {} for i = 1, 1e9 do t[i] = ('x'):rep(1000) .. i end",
