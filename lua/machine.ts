@@ -17,6 +17,7 @@ import { LuaModule } from './module.ts'
 import { PRELUDE } from './prelude.ts'
 import { replaceRandom } from './random48.ts'
 import { type HostFunction, LuaStack } from './stack.ts'
+import { replaceSearch } from './string-search.ts'
 
 export interface MachineOptions {
   /** Of Lua's memory, bytes. */
@@ -84,6 +85,7 @@ export class LuaMachine {
       api.lua_call(this.main, 0, 0)
     }
     replaceRandom(this.stack)
+    replaceSearch(this.stack)
     this.stack.pushCopy(LUA_GLOBALS)
     this.globalsReference = api.luaL_ref(this.main, LUA_REGISTRY)
     this.buildSandbox()

@@ -96,7 +96,7 @@ export function reserve(stack: LuaStack, count: number, message: Bytes): void {
   if (stack.api.lua_checkstack(stack.state, count) === 0) raiseAt(stack, `stack overflow (${message})`)
 }
 
-function upToZero(bytes: Bytes): Bytes {
+export function upToZero(bytes: Bytes): Bytes {
   const zero = bytes.indexOf('\0')
   return zero < 0 ? bytes : bytes.slice(0, zero)
 }

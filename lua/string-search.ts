@@ -1,0 +1,211 @@
+/**
+ * string.find, match, gmatch and gsub of the sandbox: Lua's own where a pattern is harmless for its subject, else ours (patterns.ts), whose work is
+ * limited. The functions here are given what Lua's would be given, and answer as they do.
+ */
+import type { Bytes } from '../storage/bytes.ts'
+import { LUA_REGISTRY } from './api.ts'
+import { argumentError, bytesArgument, FIRST_UPVALUE, optionalInteger, pointerArgument, raiseAt, upToZero } from './libraries/arguments.ts'
+import { HARMLESS_STEPS, isHarmless, Matcher, PatternError, shapeOf } from './patterns.ts'
+import type { HostFunction, LuaStack } from './stack.ts'
+
+const CARET = 94
+const PERCENT = 37
+/** LUA_MULTRET */
+const ALL_RESULTS = -1
+/** What makes a pattern of a text. */
+const SPECIALS = /[\^$*+?.([%-]/
+/** Up to here Lua's own looks for a text. */
+const MOST_COMPARISONS = 1e8
+
+/** A pattern that cannot be worked on is an error of the script, in Lua's words. */
+const limited = (run: HostFunction) => (stack: LuaStack) => {
+  try {
+    return run(stack)
+  } catch (error) {
+    if (error instanceof PatternError) return raiseAt(stack, error.message)
+    throw error
+  }
+}
+
+function pushCaptures(stack: LuaStack, matcher: Matcher, start: number, end: number, subject: Bytes, whole: 'whole' | 'none'): number {
+  const { captureCount } = matcher
+  if (captureCount === 0 && whole === 'whole') {
+    stack.pushString(subject.slice(start, end))
+    return 1
+  }
+  stack.reserve(captureCount)
+  for (let i = 0; i < captureCount; i++) stack.push(matcher.capture(i))
+  return captureCount
+}
+
+/** A pattern ends at its first zero byte, as it does for Lua 5.1. */
+const patternArgument = (stack: LuaStack): Bytes => upToZero(bytesArgument(stack, 2))
+
+/** Where a search begins, counted from 0. */
+function startOf(stack: LuaStack, length: number): number {
+  const wanted = optionalInteger(stack, 3, 1)
+  const start = wanted < 0 ? Math.max(0, length + wanted) : Math.max(0, wanted - 1)
+  return Math.min(start, length)
+}
+
+const searching = (how: 'find' | 'match') =>
+  limited((stack) => {
+    const subject = bytesArgument(stack, 1)
+    if (how === 'find' && isPlain(stack, bytesArgument(stack, 2))) return findText(stack, subject, bytesArgument(stack, 2))
+    const pattern = patternArgument(stack)
+    const isAnchored = pattern.charCodeAt(0) === CARET
+    const matcher = new Matcher(subject, pattern)
+    for (let start = startOf(stack, subject.length); start <= subject.length; start++) {
+      const end = matcher.matchAt(start, isAnchored ? 1 : 0)
+      if (end >= 0) {
+        if (how === 'match') return pushCaptures(stack, matcher, start, end, subject, 'whole')
+        stack.push(start + 1)
+        stack.push(end)
+        return 2 + pushCaptures(stack, matcher, start, end, subject, 'none')
+      }
+      if (isAnchored) break
+    }
+    stack.push(null)
+    return 1
+  })
+
+/** V8 looks for long texts without going back as far as Lua does. */
+function findText(stack: LuaStack, subject: Bytes, text: Bytes): number {
+  const found = subject.indexOf(text, startOf(stack, subject.length))
+  if (found < 0) {
+    stack.push(null)
+    return 1
+  }
+  stack.push(found + 1)
+  stack.push(found + text.length)
+  return 2
+}
+
+/** What gmatch returns: its upvalues are subject, pattern, and where the next match may begin. */
+const following = limited((stack) => {
+  const { api, state } = stack
+  const subject = stack.string(FIRST_UPVALUE) as Bytes
+  const matcher = new Matcher(subject, upToZero(stack.string(FIRST_UPVALUE - 1) as Bytes))
+  for (let start = stack.number(FIRST_UPVALUE - 2); start <= subject.length; start++) {
+    const end = matcher.matchAt(start, 0)
+    if (end < 0) continue
+    stack.push(end === start ? end + 1 : end)
+    api.lua_replace(state, FIRST_UPVALUE - 2)
+    return pushCaptures(stack, matcher, start, end, subject, 'whole')
+  }
+  stack.push(null)
+  return 1
+})
+
+/** gsub(subject, pattern, replacement [, most]). */
+const substituting = limited((stack) => {
+  const subject = bytesArgument(stack, 1)
+  const pattern = patternArgument(stack)
+  const isAnchored = pattern.charCodeAt(0) === CARET
+  const most = optionalInteger(stack, 4, subject.length + 1)
+  const matcher = new Matcher(subject, pattern)
+  let result = ''
+  let at = 0
+  let count = 0
+  while (count < most) {
+    const end = matcher.matchAt(at, isAnchored ? 1 : 0)
+    if (end >= 0) {
+      count++
+      result += replacement(stack, matcher, at, end, subject)
+    }
+    if (end > at) at = end
+    else if (at < subject.length) result += subject.charAt(at++)
+    else break
+    if (isAnchored) break
+  }
+  stack.pushString(result + subject.slice(at))
+  stack.push(count)
+  return 2
+})
+
+function replacement(stack: LuaStack, matcher: Matcher, start: number, end: number, subject: Bytes): Bytes {
+  const whole = subject.slice(start, end)
+  if (stack.isString(3) || stack.isNumber(3)) return written(stack.string(3) as Bytes, matcher, whole)
+  if (stack.isFunction(3)) {
+    stack.pushCopy(3)
+    const count = pushCaptures(stack, matcher, start, end, subject, 'whole')
+    stack.api.lua_call(stack.state, count, 1)
+  } else {
+    stack.push(matcher.captureCount === 0 ? whole : matcher.capture(0))
+    stack.api.lua_gettable(stack.state, 3)
+  }
+  const isKept = stack.isNil(-1) || (stack.typeOf(-1) === 'boolean' && !stack.boolean(-1))
+  const text = isKept ? whole : stack.string(-1)
+  if (text === null) raiseAt(stack, `invalid replacement value (a ${stack.typeOf(-1)})`)
+  stack.pop()
+  return text
+}
+
+/** A replacement string with what stands for captures in it. */
+function written(template: Bytes, matcher: Matcher, whole: Bytes): Bytes {
+  if (!template.includes('%')) return template
+  let text = ''
+  for (let i = 0; i < template.length; i++) {
+    const code = template.charCodeAt(i)
+    const next = template.charCodeAt(i + 1)
+    if (code !== PERCENT) text += template.charAt(i)
+    else {
+      i++
+      if (!(next >= 48 && next <= 57)) text += template.charAt(i)
+      else if (next === 48 || (next === 49 && matcher.captureCount === 0)) text += whole
+      else text += matcher.capture(next - 49)
+    }
+  }
+  return text
+}
+
+/** Puts these functions into the table `string`, each before Lua's own of the same name, which does what takes no more than so many steps. */
+export function replaceSearch(stack: LuaStack, harmlessSteps = HARMLESS_STEPS): void {
+  const iterator = stack.hostFunction(following)
+  const slow: Readonly<Record<string, HostFunction>> = {
+    find: searching('find'),
+    match: searching('match'),
+    gsub: substituting,
+    gmatch(args) {
+      args.top = 2
+      args.push(0)
+      args.api.lua_pushcclosure(args.state, iterator, 3)
+      return 1
+    },
+  }
+  stack.getGlobal('string')
+  for (const [name, run] of Object.entries(slow)) {
+    stack.rawGetField(-1, name)
+    const original = stack.api.luaL_ref(stack.state, LUA_REGISTRY)
+    stack.pushFunction(stack.hostFunction((args) => (isSafe(args, name, harmlessSteps) ? callOriginal(args, original) : run(args))))
+    stack.rawSetField(-2, name)
+  }
+  stack.pop()
+}
+
+/** Whether Lua's own may do it. Raises what is wrong with the arguments, which Lua's own would say of us. */
+function isSafe(stack: LuaStack, name: Bytes, harmlessSteps: number): boolean {
+  pointerArgument(stack, 1)
+  const pattern = bytesArgument(stack, 2)
+  if (name === 'gsub' && !isReplacement(stack)) argumentError(stack, 3, 'string/function/table expected')
+  if (name === 'find' && isPlain(stack, pattern)) return stack.length(1) * pattern.length < MOST_COMPARISONS
+  return isHarmless(shapeOf(upToZero(pattern)), stack.length(1), harmlessSteps)
+}
+
+/** Whether find looks for a text, not for a pattern. */
+function isPlain(stack: LuaStack, pattern: Bytes): boolean {
+  return stack.boolean(4) || !SPECIALS.test(upToZero(pattern))
+}
+
+function isReplacement(stack: LuaStack): boolean {
+  return stack.isString(3) || stack.isNumber(3) || stack.isFunction(3) || stack.isTable(3)
+}
+
+function callOriginal(stack: LuaStack, original: number): number {
+  const { api, state } = stack
+  const { top } = stack
+  stack.rawGetAt(LUA_REGISTRY, original)
+  api.lua_insert(state, 1)
+  api.lua_call(state, top, ALL_RESULTS)
+  return stack.top
+}
