@@ -19,7 +19,7 @@ const WRITTEN_KEYS = scriptKeys('We cannot tell how the keys will be used so we 
 const READ_KEYS = scriptKeys('We cannot tell how the keys will be used so we assume the worst, RO and ACCESS', 'RO', 'access')
 
 /** How many of the words from position 3 on are keys. */
-export function requireKeyCount(args: Args): number {
+function requireKeyCount(args: Args): number {
   const count = requireSafeInteger(args[2], Number.MIN_SAFE_INTEGER, Number.MAX_SAFE_INTEGER)
   if (count > args.length - 3) throw clientError("ERR Number of keys can't be greater than number of args")
   if (count < 0) throw clientError("ERR Number of keys can't be negative")

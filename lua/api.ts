@@ -90,11 +90,9 @@ export const LUA_NUMBER = 3
 export const LUA_STRING = 4
 export const LUA_TABLE = 5
 export const LUA_FUNCTION = 6
-export const LUA_USERDATA = 7
 export const LUA_THREAD = 8
 
 export const LUA_REGISTRY = -10_000
-export const LUA_ENVIRONMENT = -10_001
 export const LUA_GLOBALS = -10_002
 
 export const LUA_OK = 0

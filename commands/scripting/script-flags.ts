@@ -13,7 +13,7 @@ export function flagsOf(names: readonly Bytes[]): ScriptFlags {
   return { noWrites: names.includes('no-writes'), allowStale: names.includes('allow-stale') }
 }
 
-export const isKnownFlag = (name: Bytes): boolean => KNOWN.includes(name)
+const isKnownFlag = (name: Bytes): boolean => KNOWN.includes(name)
 
 /** The text to be compiled, with the first line's end left in place, and the flags; null without a first line of that kind. */
 export function readShebang(body: Bytes): { readonly code: Bytes; readonly flags: ScriptFlags | null } {
