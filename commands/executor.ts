@@ -7,7 +7,7 @@
 import type { OpenGroup } from '../storage/binlog/open-group.ts'
 import type { Bytes } from '../storage/bytes.ts'
 import type { Keyspace } from '../storage/keyspace.ts'
-import { runLater, runNow } from '../storage/steps.ts'
+import { runLater, runNow, type Steps } from '../storage/steps.ts'
 import { type BlockedClient, BlockedClients, type BlockedHandler } from './blocked-clients.ts'
 import { BLOCKED, type BlockOptions } from './blocking.ts'
 import type { Args, Command } from './command.ts'
@@ -241,10 +241,12 @@ export class Executor {
     const refusal = runtime.isWrite && this.gated !== 'none' ? this.refusal(runtime, args, client) : null
     if (refusal !== null) return this.refusePart(runtime, refusal)
     if (this.monitors > 0 && runtime.shown === 'before') this.hooks.monitor(client, args)
+    const { mayBlock } = this.context
     this.context.mayBlock = false
     const reply = this.tracking.isActive
       ? this.performTracked(runtime, client, args, null, 0, 0)
       : this.perform(runtime, client, args, null, 0, 0)
+    this.context.mayBlock = mayBlock
     const now = this.monotonicMs()
     this.ran(runtime, client, args, (now - this.partMs) * 1000)
     this.partMs = now
@@ -312,7 +314,7 @@ export class Executor {
     const { index } = context.db
     let reply: Reply
     try {
-      reply = command.run === undefined ? runAtOnce(command, context, args) : command.run(context, args as unknown as Args)
+      reply = command.run === undefined ? runNow(stepsOf(command)(context, args)) : command.run(context, args as unknown as Args)
     } catch (error) {
       return this.failedRun(runtime, error, keyspace.changes !== before)
     }
@@ -333,7 +335,7 @@ export class Executor {
     const started = this.monotonicMs()
     const before = this.keyspace.changes
     try {
-      const reply = runLater((runtime.command.steps as NonNullable<Command['steps']>)(context, args as unknown as Args))
+      const reply = runLater(stepsOf(runtime.command)(context, args))
       // What it has done so far is a unit of this turn; it must change nothing after it has first waited.
       if (this.keyspace.changes !== before) {
         client.lastWriteAt = this.groupStart()
@@ -393,7 +395,4 @@ export class Executor {
   }
 }
 
-/** One of several steps, within a larger unit. */
-function runAtOnce({ steps }: Command, context: Context, args: Bytes[]): Reply {
-  return runNow((steps as NonNullable<typeof steps>)(context, args as unknown as Args))
-}
+const stepsOf = ({ steps }: Command) => steps as unknown as (context: Context, args: Bytes[]) => Steps<Reply>

@@ -47,7 +47,7 @@ export class Units {
   /** Runs something that runs several requests, as one unit. Where that answers SUSPENDED the unit stays open, until `partEnded`. */
   runTogether(run: () => Reply): Reply {
     const { context } = this
-    const { session, db, mayBlock } = context
+    const { session, db } = context
     let reply: Reply = null
     this.begin()
     try {
@@ -58,7 +58,6 @@ export class Units {
       else this.end()
       context.session = session
       context.db = db
-      context.mayBlock = mayBlock
       context.effects = NOTHING
     }
   }

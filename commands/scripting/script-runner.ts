@@ -196,11 +196,9 @@ export class ScriptRunner implements ScriptHost {
     const { keyspace } = this.options
     const { now } = keyspace
     keyspace.setClock(this.clockMs)
-    const executor = this.options.executor()
-    executor.context.mayBlock = false
     const reply = this.ended(this.next)
     keyspace.setClock(now)
-    if (reply !== SUSPENDED) executor.partEnded(reply)
+    if (reply !== SUSPENDED) this.options.executor().partEnded(reply)
   }
 
   /** Runs a slice, and takes what came of it. */
