@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url'
 import type { Job, Queue } from 'bullmq'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
+import { assertEqual, startReplica } from '../support/replicated-servers.ts'
 import { RunningServer, until } from '../support/running-server.ts'
 import { Parts, STALL_OPTIONS } from './bullmq-parts.ts'
 import { closeOpened, opened } from './opened.ts'
@@ -91,7 +92,7 @@ for (const how of ['SIGTERM', 'SIGKILL'] as const) {
       await new Promise(setImmediate)
       done.add(job.data.number)
     }
-    for (let i = 0; i < 3; i++) parts.worker(queue.name, work, { concurrency: 5, ...STALL_OPTIONS })
+    for (let i = 0; i < 3; i++) parts.worker(queue.name, work, { concurrency: 5, ...STALL_OPTIONS, maxStalledCount: 10 })
     const added: number[] = []
     let next = 0
     const add = async (options = {}) => {
@@ -118,5 +119,41 @@ for (const how of ['SIGTERM', 'SIGKILL'] as const) {
     assert.is(await queue.getFailedCount(), 0)
   })
 }
+
+test('what the scripts have done is the same on a replica, and after the server has been killed', async () => {
+  const replica = await startReplica(server.port)
+  opened(replica, () => replica.stop())
+  const queue = parts.queue()
+  const work = async (job: Job) => {
+    if (job.data.number % 10 === 0 && job.attemptsMade === 0) throw new Error('not now')
+    await job.updateProgress({ number: job.data.number })
+    return 'done'
+  }
+  const workers = [1, 2].map(() => parts.worker(queue.name, work, { concurrency: 5, ...STALL_OPTIONS }))
+  await queue.upsertJobScheduler('ticks', { every: 50, limit: 3 })
+  for (let number = 0; number < 200; number += 4) {
+    await Promise.all([
+      queue.add('job', { number }, { attempts: 2, backoff: 10 }),
+      queue.add('job', { number: number + 1 }, { delay: 20 }),
+      queue.add('job', { number: number + 2 }, { priority: number, attempts: 2 }),
+      queue.add('job', { number: number + 3 }, { removeOnComplete: 10 }),
+    ])
+  }
+  await until('all to be done', async () => {
+    const { completed = 0, failed, ...left } = await queue.getJobCounts()
+    return completed > 0 && Object.values(left).every((count) => count === 0)
+  })
+  await Promise.all(workers.map((worker) => worker.close()))
+  await until(
+    'the mark of the last look for stalled jobs to end',
+    async () => (await server.call('EXISTS', `bull:${queue.name}:stalled-check`)) === 0,
+  )
+  assert.ok(Number(await server.call('DBSIZE')) > 50)
+  await assertEqual(server, replica)
+  const digest = await server.call('DEBUG', 'DIGEST')
+  await server.restart('SIGKILL')
+  assert.is(await server.call('DEBUG', 'DIGEST'), digest)
+  await assertEqual(server, replica)
+})
 
 test.run()
