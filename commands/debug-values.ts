@@ -12,7 +12,7 @@ import { integerOf, requireClampedInteger } from './args.ts'
 import type { Args } from './command.ts'
 import type { Context } from './context.ts'
 import { clientError, noSuchKey } from './errors.ts'
-import { encodingOf, idleSeconds, referenceCountOf } from './object.ts'
+import { encodingOf, referenceCountOf } from './object.ts'
 import { type Reply, SimpleString, Verbatim } from './reply.ts'
 
 export interface DebugSubcommand {
@@ -75,7 +75,7 @@ function quicklistFields({ server }: Context, { object, size }: Collection): str
 }
 
 function requireEntry({ db }: Context, key: Bytes): Entry {
-  const entry = db.peek(key)
+  const entry = db.lookup(key) // one that is past its time is still there until somebody deletes it
   if (entry === undefined) throw noSuchKey()
   return entry
 }
@@ -88,7 +88,7 @@ function collectionOf({ value }: Entry): Collection | null {
 function describeObject(context: Context, args: Args): Reply {
   const entry = requireEntry(context, args[2])
   const encoding = encodingOf(entry)
-  const idle = idleSeconds(context, args[2])
+  const idle = entry.accessedAt === 0 ? 0 : Math.max(0, context.keyspace.seconds - entry.accessedAt)
   const accessedAt = context.keyspace.seconds - idle
   const more = encoding === 'quicklist' ? quicklistFields(context, entry.value as Collection) : ''
   return new SimpleString(

@@ -101,7 +101,7 @@ const help = command({
 })
 
 /** Seconds since the last use of a key that exists. A key read from disk counts from when it was read. */
-export function idleSeconds({ keyspace, db }: Context, key: Bytes): number {
+function idleSeconds({ keyspace, db }: Context, key: Bytes): number {
   const entry = db.peek(key)
   if (entry === undefined) return 0
   if (entry.accessedAt === 0) entry.accessedAt = keyspace.seconds

@@ -274,6 +274,15 @@ test('DEBUG OBJECT has the fields that Redis has', async () => {
   assert.is(await outcome(runAsync('DEBUG', 'LISTPACK', 'a')), 'ERR Not a listpack encoded object.')
 })
 
+test('DEBUG OBJECT shows a key that is past its time and not deleted yet', async () => {
+  const { run, runAsync, advance } = start()
+  run('SET', 'a', 'x', 'PX', '10')
+  advance(20)
+  assert.match(((await runAsync('DEBUG', 'OBJECT', 'a')) as SimpleString).text, /serializedlength:/)
+  assert.is(run('EXISTS', 'a'), 0)
+  assert.is(await outcome(runAsync('DEBUG', 'OBJECT', 'a')), 'ERR no such key')
+})
+
 test('DEBUG OBJECT and its like tell of collections', async () => {
   const { run, runAsync, server } = start()
   const text = async (...words: string[]) => {

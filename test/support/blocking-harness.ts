@@ -19,6 +19,7 @@ import { Keyspace } from '../../storage/keyspace.ts'
 import { FakeServer } from './fake-server.ts'
 import { FakeSession } from './fake-session.ts'
 import { MemoryRecords } from './memory-records.ts'
+import { scriptingOn } from './scripting.ts'
 
 /** A client that sends one request after the other, and waits where the server makes it wait. */
 export class TestClient extends FakeSession implements Client {
@@ -110,6 +111,7 @@ export function blockingHarness(families: readonly (readonly Command[])[]): Bloc
       },
     },
   })
+  server.scripting = scriptingOn(keyspace, () => executor)
   let clients = 0
   const client = () => new TestClient(++clients, executor)
   const runner = client()

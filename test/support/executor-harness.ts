@@ -18,6 +18,7 @@ import { Keyspace } from '../../storage/keyspace.ts'
 import { FakeServer } from './fake-server.ts'
 import { FakeSession } from './fake-session.ts'
 import { MemoryRecords } from './memory-records.ts'
+import { scriptingOn } from './scripting.ts'
 
 /** A client that hands its answers to whoever waits for them. */
 class HarnessClient extends FakeSession implements Client {
@@ -81,6 +82,8 @@ export function harness(families: readonly (readonly Command[])[]): Harness {
       },
     },
   })
+
+  server.scripting = scriptingOn(keyspace, () => executor)
 
   /** Offers a request as a connection does, with its canonical bytes. */
   function execute(args: Bytes[], answered: (reply: Reply | ClientError) => void): void {
