@@ -46,7 +46,7 @@ export class Connection extends SessionState implements Client, TurnClient {
   private readonly host: ConnectionHost
   private readonly decoder: RequestDecoder
   private readonly holds = new Set<HoldReason>()
-  private held = false
+  isHeld = false
   /** A request that a gate has kept. */
   private kept: Bytes[] | null = null
   private readonly cold = new ColdRequests()
@@ -60,6 +60,7 @@ export class Connection extends SessionState implements Client, TurnClient {
   /** A request of this client is being run; what it is to be told meanwhile comes after the reply. */
   private isRunning = false
   private readonly pushes: Message[] = []
+  isToldByUnit = false
 
   constructor(socket: Socket, id: number, host: ConnectionHost, address: { remote: string; local: string; isUnix: boolean }) {
     super()
@@ -98,10 +99,6 @@ export class Connection extends SessionState implements Client, TurnClient {
     return this.replica ?? new ReplicaPeer(this.socket, this.id, this.address, this.host)
   }
 
-  get isHeld(): boolean {
-    return this.held
-  }
-
   queryBufferBytes(): number {
     return this.decoder.bufferedBytes
   }
@@ -117,7 +114,7 @@ export class Connection extends SessionState implements Client, TurnClient {
     host.received(length)
     host.turn.begin()
     this.decoder.feed(buffer, length)
-    if (this.held) this.keepInput()
+    if (this.isHeld) this.keepInput()
     else this.pump()
     this.checkQueryBuffer()
   }
@@ -140,6 +137,7 @@ export class Connection extends SessionState implements Client, TurnClient {
       return
     }
     if (!this.touched) this.touch()
+    if (this.host.executor.units.current !== null) this.isToldByUnit = true
     this.replies.message(message, this.resp)
     if (this.replies.bytes > TURN_OUTPUT_BYTES) this.checkLimits()
   }
@@ -158,6 +156,7 @@ export class Connection extends SessionState implements Client, TurnClient {
 
   flush(): void {
     this.touched = false
+    this.isToldByUnit = false
     if (this.sealed.count > 0) this.seal(0)
     else this.send(this.replies.take())
     this.replies.settle(this.socket.writableLength)
@@ -165,6 +164,7 @@ export class Connection extends SessionState implements Client, TurnClient {
 
   seal(offset: number): void {
     this.touched = false
+    this.isToldByUnit = false
     this.sealed.add(offset, this.replies.takeToKeep())
     if (this.closing !== 'after-reply' && this.sealed.count > MAX_SEALED_TURNS) this.holdFor('output')
   }
@@ -211,7 +211,7 @@ export class Connection extends SessionState implements Client, TurnClient {
     if (this.socket.destroyed) return Promise.resolve()
     return new Promise((resolve) => {
       this.socket.once('close', () => resolve())
-      this.flush()
+      if (!this.holds.has('stall') && !this.isToldByUnit) this.flush() // what is not in the log has not happened
       if (this.closing === 'closed') return
       this.closing = 'closed'
       this.socket.end(() => this.socket.destroy())
@@ -271,7 +271,7 @@ export class Connection extends SessionState implements Client, TurnClient {
       return
     }
     try {
-      while (!this.held && this.closing === 'no') {
+      while (!this.isHeld && this.closing === 'no') {
         const args = decoder.next()
         if (args === null) return
         this.run(args, decoder.rawBuffer, decoder.rawStart, decoder.rawEnd)
@@ -305,7 +305,7 @@ export class Connection extends SessionState implements Client, TurnClient {
   }
 
   private runCold(): void {
-    const mayRun = () => !this.held && this.closing === 'no'
+    const mayRun = () => !this.isHeld && this.closing === 'no'
     if (!this.cold.run(mayRun, (args) => this.run(args, null, 0, 0))) return
     this.holdFor('async') // goes on without growing the stack
     setImmediate(() => this.asyncDone())
@@ -326,33 +326,33 @@ export class Connection extends SessionState implements Client, TurnClient {
 
   private holdFor(reason: HoldReason): void {
     this.holds.add(reason)
-    this.held = true
+    this.isHeld = true
     if (this.ended) this.host.inputEnded(this)
   }
 
   private unhold(reason: HoldReason): void {
     if (!this.holds.delete(reason) || this.holds.size > 0) return
-    this.held = false
+    this.isHeld = false
     if (this.closing !== 'no') return
     this.host.turn.begin()
     this.host.executor.clockMs = this.host.monotonicMs()
     const { kept } = this
     this.kept = null
     if (kept !== null) this.run(kept, null, 0, 0)
-    if (this.cold.requests.length > 0 && !this.held) this.runCold()
-    if (this.held) return
+    if (this.cold.requests.length > 0 && !this.isHeld) this.runCold()
+    if (this.isHeld) return
     if (this.readingPaused) {
       this.readingPaused = false
       this.socket.resume()
     }
     this.pump()
-    if (this.ended && !this.held) this.close('after-reply')
+    if (this.ended && !this.isHeld) this.close('after-reply')
   }
 
   /** The client sends nothing more; what it has sent is still run and answered. */
   private inputEnded(): void {
     this.ended = true
-    if (this.held) this.host.inputEnded(this)
+    if (this.isHeld) this.host.inputEnded(this)
     else this.close('after-reply')
   }
 

@@ -51,8 +51,6 @@ export class Gates {
   /** Set while the server is being shut down: nothing runs any more. */
   closing = false
   replication: ReplicationGate | null = null
-  /** While a script is suspended: what everybody else is told. */
-  busy: (() => Bytes) | null = null
   /** Called when a reason has gone, outside of any command. */
   opened: () => void = () => {}
   private readonly storage: Storage
@@ -64,6 +62,8 @@ export class Gates {
   private isExpiryHeld = false
   private pausedWhat: 'all' | 'write' = 'all'
   private unwritten: Unwritten | null = null
+  /** While a script is suspended: what everybody else is told. */
+  private busy: (() => Bytes) | null = null
   /** Why requests are asked about, one bit for each reason: as of the last look, and what clients were held for since. */
   private reasons = 0
   private readonly later: (run: () => void) => void
@@ -105,6 +105,13 @@ export class Gates {
   setActiveExpire(active: boolean): void {
     this.activeExpire = active
     this.storage.expiry.active = active && !this.isExpiryHeld
+  }
+
+  /** A script is suspended, and everybody else is told this; or it is over: null. */
+  suspended(busy: (() => Bytes) | null): void {
+    this.busy = busy
+    this.unwritten = null // if there is any, the script's writes are part of it now
+    this.refresh()
   }
 
   /** Looks at everything again and lets held clients try soon. To be called after each turn, now and then, and when something has changed. */
@@ -253,7 +260,7 @@ export class Gates {
     const { databases } = this.storage.keyspace
     if (command.steps !== undefined || databases.some((db) => db.keyCount !== db.residentKeys)) return true
     if (command.keys === undefined) return false
-    if (command.keys.some(({ begin }) => 'unknown' in begin)) return true
+    if (!namesItsKeys(command)) return true
     const isPartial = (key: Bytes) => databases.some((db) => mayBePartial(db.resident(key)))
     return keysOf(command, args).some((position) => isPartial(args[position] as Bytes))
   }
@@ -263,7 +270,7 @@ export class Gates {
     const { command } = runtime
     if (!command.flags.includes('readonly')) return false
     this.unwritten ??= this.collectUnwritten()
-    if (this.unwritten.everything || command.keys === undefined || command.keys.length === 0) return true
+    if (this.unwritten.everything || !namesItsKeys(command)) return true
     const { keys } = this.unwritten
     // In a transaction another database may be selected by then.
     const indexes = client.transaction === null ? [client.database] : this.storage.keyspace.databases.keys()
@@ -301,6 +308,12 @@ function replicationReasons({ isReplica, isMasterDown, lacksReplicas, writesPaus
 /** Whether a command runs others that it does not name. */
 function runsScript({ group, flags }: Command): boolean {
   return group === 'scripting' && flags.includes('no_mandatory_keys')
+}
+
+/** Whether the keys that a command reads stand in the request, all of them: those of scripts, and of SORT's patterns, need not. */
+function namesItsKeys(command: Command): boolean {
+  const { keys = [] } = command
+  return keys.length > 0 && !keys.some(({ begin }) => 'unknown' in begin) && !runsScript(command)
 }
 
 /** Whether pages of an entry's value may be only on disk. */

@@ -34,9 +34,11 @@ export function startScripting(node: Node): Scripting {
   node.executor.units.onSuspension = (isSuspended) => {
     engine.keyspace.isUnitOpen = isSuspended
     if (isSuspended) node.links?.link.suspend()
-    else node.links?.link.resume()
-    node.gates.busy = isSuspended ? () => runner.busyText : null
-    node.gates.refresh()
+    else {
+      node.links?.link.resume()
+      turn.unitEnded()
+    }
+    node.gates.suspended(isSuspended ? () => runner.busyText : null)
   }
   return new Scripting(runner, () => scriptMachine(config, runner))
 }

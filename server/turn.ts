@@ -2,7 +2,8 @@
  * The turn of the event loop (ARCHITECTURE.md, "A turn"). Whatever a client sends in one poll phase runs under one clock reading; the check
  * phase closes the binlog group, flushes every client that has something to be told, and does a slice of background work.
  *
- * Replies leave only after the group of their turn is written, and with appendfsync always only after it is on the medium.
+ * Replies leave only after the group of their turn is written, and with appendfsync always only after it is on the medium. What a unit that is
+ * suspended has told clients waits for its end: that is when the group gets what it has done.
  */
 import type { Storage } from '../storage/storage.ts'
 
@@ -17,6 +18,8 @@ export interface TurnClient {
   /** Stops running requests until `release`. */
   hold(): void
   release(): void
+  /** It has been told of what a unit has done that was not over then. */
+  readonly isToldByUnit: boolean
 }
 
 export class Turn {
@@ -33,6 +36,8 @@ export class Turn {
   /** A turn's group could not be written, and these clients wait for it. */
   private isStalled = false
   private stalled: TurnClient[] = []
+  /** A unit that had been suspended has ended in this turn. */
+  private hasUnitEnded = false
   private sealed = new Set<TurnClient>()
   private scheduled = false
   private readonly endLater = () => this.end()
@@ -57,6 +62,11 @@ export class Turn {
     this.touched.push(client)
   }
 
+  /** A unit that had been suspended is over. What it says it may have read, or done, before a group could not be written. */
+  unitEnded(): void {
+    this.hasUnitEnded = true
+  }
+
   /** A client has gone. */
   forget(client: TurnClient): void {
     this.sealed.delete(client)
@@ -73,8 +83,9 @@ export class Turn {
     this.scheduled = false
     const { touched } = this
     if (touched.length > 0) this.touched = []
-    if (outcome === 'stalled' && !this.isStalled) this.keepStalled(touched)
+    if (outcome === 'stalled' && (!this.isStalled || this.hasUnitEnded)) this.keepStalled(touched)
     else if (touched.length > 0) this.flush(touched)
+    this.hasUnitEnded = false
     if (this.waitForSync && storage.isReady) storage.binlog.sync() // replicas wait for what no client waits for: keys that have expired
     this.feed()
     const moreWork = storage.background()
@@ -93,11 +104,12 @@ export class Turn {
 
   private keepStalled(clients: TurnClient[]): void {
     this.isStalled = true
-    this.stalled = clients
+    this.stalled = this.stalled.concat(clients)
     for (const client of clients) client.hold()
   }
 
-  private flush(clients: TurnClient[]): void {
+  private flush(touched: TurnClient[]): void {
+    const clients = this.storage.keyspace.isUnitOpen ? this.withoutToldByUnit(touched) : touched
     const binlog = this.waitForSync && this.storage.isReady ? this.storage.binlog : null
     const offset = binlog?.end.offset ?? 0
     if (binlog === null || binlog.synced >= offset) {
@@ -109,6 +121,12 @@ export class Turn {
       this.sealed.add(client)
     }
     void binlog.syncTo(offset).then(() => this.unseal())
+  }
+
+  /** The others are told in a turn to come. */
+  private withoutToldByUnit(clients: TurnClient[]): TurnClient[] {
+    for (const client of clients) if (client.isToldByUnit) this.touched.push(client)
+    return clients.filter(({ isToldByUnit }) => !isToldByUnit)
   }
 
   private unseal(): void {

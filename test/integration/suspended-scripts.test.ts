@@ -1,60 +1,104 @@
 /** Scripts that take longer than busy-reply-threshold, beside everything that goes on meanwhile. */
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
-import { Config } from '../../server/config.ts'
-import { createLogger } from '../../server/log.ts'
-import { Node } from '../../server/node.ts'
 import { until } from '../support/engine.ts'
-import { WireClient } from '../support/wire-client.ts'
+import { encodeCommand, WireClient, WireError } from '../support/wire-client.ts'
+import { inWorld, stallBinlog, type World } from '../support/world.ts'
 
-const THRESHOLD_MS = 10
-/** Goes on until it is killed or the test lets it end; what stands before is run once. */
-const waiting = (before: string, after = "return 'done'") => `${before} while redis.call('EXISTS', 'end') == 0 do end ${after}`
+const SETTINGS = { 'busy-reply-threshold': '10' }
 
-interface World {
-  readonly node: Node
-  readonly client: WireClient
-  readonly other: WireClient
-}
+/** A script that waits for a key: what stands before is run once. */
+const waiting = (before = '', after = "return 'done'") => `${before} while redis.call('EXISTS', 'end') == 0 do end ${after}`
 
-async function inWorld(run: (world: World) => Promise<void>, ...settings: [string, string][]): Promise<void> {
-  const dir = mkdtempSync(join(tmpdir(), 'haypile-suspended-'))
-  const config = new Config()
-  config.load([['port', '0'], ['dir', dir], ['loglevel', 'nothing'], ['busy-reply-threshold', String(THRESHOLD_MS)], ...settings])
-  const node = await Node.start({ config, log: createLogger(config), anyPort: true, exit: () => {} })
-  const [client, other] = await Promise.all([WireClient.connect({ port: node.port }), WireClient.connect({ port: node.port })])
-  try {
-    await run({ node, client, other })
-  } finally {
-    await Promise.all([client.close(), other.close()])
-    await node.close('nosave', 'now')
-    rmSync(dir, { recursive: true })
-  }
-}
-
-/** Lets a script end that waits for this key, behind everybody's back. */
-function letEnd({ keyspace }: Node['engine']): void {
+/** Lets it end, behind everybody's back. */
+function letEnd({ node }: World): void {
+  const { keyspace } = node.engine
   const { changes } = keyspace
   keyspace.database(0).set('end', '1')
   keyspace.changes = changes
 }
 
 const isSuspended = ({ node }: World) => until(() => node.executor.units.isSuspended, 'the suspension')
+const isOver = ({ node }: World) => until(() => !node.executor.units.isSuspended, 'the end of the script')
+
+/** So many turns of the event loop, in which what is not held back would be sent and arrive. */
+async function turns(count: number): Promise<void> {
+  for (let i = 0; i < count; i++) await new Promise((resolve) => setTimeout(resolve, 1))
+}
+
+/** Whether a promise has been kept by now. */
+function watched<T>(promise: Promise<T>): { isKept: boolean; promise: Promise<T> } {
+  const state = { isKept: false, promise }
+  void promise.then(() => {
+    state.isKept = true
+  })
+  return state
+}
 
 test('after a script that was suspended, clients are blocked again where there is nothing for them', () =>
-  inWorld(async (world) => {
+  inWorld(SETTINGS, async (world) => {
     const { node, client, other } = world
-    const reply = client.call('EVAL', waiting(''), '0')
+    const reply = client.call('EVAL', waiting(), '0')
     await isSuspended(world)
-    letEnd(node.engine)
+    letEnd(world)
     assert.is(await reply, 'done')
     const popped = other.call('BLPOP', 'list', '0')
     await until(() => node.executor.blockedClients.count === 1, 'the blocked client')
     assert.is(await client.call('RPUSH', 'list', 'a'), 1)
     assert.equal(await popped, ['list', 'a'])
+  }))
+
+test('a script that is suspended when the binlog cannot be written is answered when it can', () =>
+  inWorld(SETTINGS, async (world) => {
+    const { node, client } = world
+    const writes = stallBinlog(node)
+    client.raw(encodeCommand('CLIENT', 'REPLY', 'SKIP'))
+    client.raw(encodeCommand('SET', 'a', '1')) // in the group of the turn in which the script begins
+    const reply = watched(client.call('EVAL', waiting("redis.call('SET', 'b', '2')", "return redis.call('MGET', 'a', 'b')"), '0'))
+    await isSuspended(world)
+    await until(() => node.engine.stalled !== null, 'the stall')
+    letEnd(world)
+    await isOver(world)
+    await turns(20)
+    assert.is(reply.isKept, false, 'answered, and not logged')
+    writes()
+    assert.equal(await reply.promise, ['1', '2'])
+    assert.equal(await client.call('MGET', 'a', 'b'), ['1', '2'])
+  }))
+
+test('what a suspended script has said and done is told to others when it is over, and everybody else is answered meanwhile', () =>
+  inWorld({ ...SETTINGS, 'notify-keyspace-events': 'KEA' }, async (world) => {
+    const { node, client, other } = world
+    const tracker = await WireClient.connect({ port: node.port })
+    await tracker.call('HELLO', '3')
+    assert.is(await tracker.call('CLIENT', 'TRACKING', 'ON'), 'OK')
+    assert.is(await tracker.call('GET', 'a'), null)
+    assert.equal(await other.call('SUBSCRIBE', 'channel'), ['subscribe', 'channel', 1])
+    assert.equal(await other.call('SUBSCRIBE', '__keyspace@0__:a'), ['subscribe', '__keyspace@0__:a', 2])
+    const message = watched(other.reply())
+    const others = [other.reply(), other.reply()]
+    const invalidation = watched(tracker.reply())
+    const script = waiting(
+      "redis.call('PUBLISH', 'channel', 'begun') redis.call('SET', 'a', '1')",
+      "return redis.call('PUBLISH', 'channel', 'done')",
+    )
+    const reply = watched(client.call('EVAL', script, '0'))
+    await isSuspended(world)
+    const third = await WireClient.connect({ port: node.port })
+    const busy = await third.call('GET', 'a')
+    assert.ok(busy instanceof WireError && busy.text.startsWith('BUSY '))
+    await turns(20)
+    assert.equal([reply.isKept, message.isKept, invalidation.isKept], [false, false, false])
+    letEnd(world)
+    assert.is(await reply.promise, 1)
+    assert.equal(await message.promise, ['message', 'channel', 'begun'])
+    assert.equal(await Promise.all(others), [
+      ['message', '__keyspace@0__:a', 'set'],
+      ['message', 'channel', 'done'],
+    ])
+    assert.equal(await invalidation.promise, ['invalidate', ['a']])
+    assert.is(await third.call('GET', 'a'), '1')
+    await Promise.all([third.close(), tracker.close()])
   }))
 
 test.run()

@@ -1,0 +1,41 @@
+/** A node within the test's process, whose inside the test may look at and spoil, and two clients of it. */
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { Config } from '../../server/config.ts'
+import { createLogger } from '../../server/log.ts'
+import { Node } from '../../server/node.ts'
+import { systemError } from './file-faults.ts'
+import { WireClient } from './wire-client.ts'
+
+export interface World {
+  readonly node: Node
+  readonly client: WireClient
+  readonly other: WireClient
+}
+
+export async function inWorld(settings: Readonly<Record<string, string>>, run: (world: World) => Promise<void>): Promise<void> {
+  const dir = mkdtempSync(join(tmpdir(), 'haypile-world-'))
+  const config = new Config()
+  config.load(Object.entries({ port: '0', dir, loglevel: 'nothing', ...settings }))
+  const node = await Node.start({ config, log: createLogger(config), anyPort: true, exit: () => {} })
+  const [client, other] = await Promise.all([WireClient.connect({ port: node.port }), WireClient.connect({ port: node.port })])
+  try {
+    await run({ node, client, other })
+  } finally {
+    await Promise.all([client.close(), other.close()])
+    await node.close('nosave', 'now')
+    rmSync(dir, { recursive: true })
+  }
+}
+
+/** From now on nothing can be appended to the binlog, until the function that is returned is called. */
+export function stallBinlog({ engine }: Node): () => void {
+  const { binlog } = engine
+  binlog.append = () => {
+    throw systemError('EIO', 'write', 'binlog')
+  }
+  return () => {
+    Reflect.deleteProperty(binlog, 'append')
+  }
+}
