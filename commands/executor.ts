@@ -174,7 +174,7 @@ export class Executor {
     this.clockMs = now
     if (outcome === 'done') this.ran(runtime, client, args, micros)
     if (this.monitors > 0 && runtime.shown === 'after') this.hooks.monitor(client, args)
-    if (this.blockedClients.hasReady) {
+    if (this.blockedClients.hasReady && this.units.current === null) {
       this.blockedClients.serve()
       this.clockMs = this.monotonicMs() // not this client's time
     }

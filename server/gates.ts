@@ -269,6 +269,7 @@ export class Gates {
   private showsUnwritten(runtime: CommandRuntime, args: readonly Bytes[], client: Client): boolean {
     const { command } = runtime
     if (!command.flags.includes('readonly')) return false
+    if (runsScript(command)) return true // it may read what it has not named
     this.unwritten ??= this.collectUnwritten()
     if (this.unwritten.everything || !namesItsKeys(command)) return true
     const { keys } = this.unwritten
