@@ -35,6 +35,7 @@ export interface LuaApi {
 
   lua_type(state: number, index: number): number
   lua_iscfunction(state: number, index: number): number
+  lua_tocfunction(state: number, index: number): number
   lua_rawequal(state: number, first: number, second: number): number
   lua_toboolean(state: number, index: number): number
   lua_tonumber(state: number, index: number): number
@@ -42,6 +43,7 @@ export interface LuaApi {
   lua_objlen(state: number, index: number): number
   lua_topointer(state: number, index: number): number
   lua_isnumber(state: number, index: number): number
+  lua_isstring(state: number, index: number): number
   lua_touserdata(state: number, index: number): number
   lua_newuserdata(state: number, bytes: number): number
   lua_concat(state: number, count: number): void

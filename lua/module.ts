@@ -60,6 +60,11 @@ export class LuaModule {
     return index
   }
 
+  /** The function of Lua's own that a pointer stands for. Called with the state of a function that Lua has called, it is in that one's place. */
+  nativeFunction(pointer: number): (state: number) => number {
+    return this.table.get(pointer) as (state: number) => number
+  }
+
   private imports(nowMs: () => number): Imports {
     const fails = () => ENOSYS
     const env: Record<string, (...args: number[]) => unknown> = {

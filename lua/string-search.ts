@@ -3,15 +3,14 @@
  * limited. The functions here are given what Lua's would be given, and answer as they do.
  */
 import type { Bytes } from '../storage/bytes.ts'
-import { LUA_REGISTRY } from './api.ts'
-import { argumentError, bytesArgument, FIRST_UPVALUE, optionalInteger, pointerArgument, raiseAt, upToZero } from './libraries/arguments.ts'
+import { bytesArgument, FIRST_UPVALUE, optionalInteger, raiseAt, upToZero } from './libraries/arguments.ts'
 import { HARMLESS_STEPS, isHarmless, Matcher, PatternError, shapeOf } from './patterns.ts'
 import type { HostFunction, LuaStack } from './stack.ts'
 
 const CARET = 94
+/** Upvalue of what gmatch returns. */
+const NUMBER = FIRST_UPVALUE - 3
 const PERCENT = 37
-/** LUA_MULTRET */
-const ALL_RESULTS = -1
 /** What makes a pattern of a text. */
 const SPECIALS = /[\^$*+?.([%-]/
 /** Up to here Lua's own looks for a text. */
@@ -81,21 +80,46 @@ function findText(stack: LuaStack, subject: Bytes, text: Bytes): number {
   return 2
 }
 
-/** What gmatch returns: its upvalues are subject, pattern, and where the next match may begin. */
-const following = limited((stack) => {
-  const { api, state } = stack
-  const subject = stack.string(FIRST_UPVALUE) as Bytes
-  const matcher = new Matcher(subject, upToZero(stack.string(FIRST_UPVALUE - 1) as Bytes))
-  for (let start = stack.number(FIRST_UPVALUE - 2); start <= subject.length; start++) {
-    const end = matcher.matchAt(start, 0)
-    if (end < 0) continue
-    stack.push(end === start ? end + 1 : end)
-    api.lua_replace(state, FIRST_UPVALUE - 2)
-    return pushCaptures(stack, matcher, start, end, subject, 'whole')
+interface Iteration {
+  readonly number: number
+  readonly subject: Bytes
+  readonly pattern: Bytes
+}
+
+/** Of the iteration under way, so that its subject is not copied for each match. */
+class LastIteration {
+  private last: Iteration | null = null
+
+  of(stack: LuaStack): Iteration {
+    const number = stack.number(NUMBER)
+    if (this.last?.number !== number) {
+      this.last = { number, subject: stack.string(FIRST_UPVALUE) as Bytes, pattern: upToZero(stack.string(FIRST_UPVALUE - 1) as Bytes) }
+    }
+    return this.last as Iteration
   }
-  stack.push(null)
-  return 1
-})
+
+  forget(): void {
+    this.last = null
+  }
+}
+
+/** What gmatch returns: its upvalues are subject, pattern, where the next match may begin, and the number of the iteration. */
+const following = (last: LastIteration) =>
+  limited((stack) => {
+    const { api, state } = stack
+    const { subject, pattern } = last.of(stack)
+    const matcher = new Matcher(subject, pattern)
+    for (let start = stack.number(FIRST_UPVALUE - 2); start <= subject.length; start++) {
+      const end = matcher.matchAt(start, 0)
+      if (end < 0) continue
+      stack.push(end === start ? end + 1 : end)
+      api.lua_replace(state, FIRST_UPVALUE - 2)
+      return pushCaptures(stack, matcher, start, end, subject, 'whole')
+    }
+    last.forget()
+    stack.push(null)
+    return 1
+  })
 
 /** gsub(subject, pattern, replacement [, most]). */
 const substituting = limited((stack) => {
@@ -151,7 +175,9 @@ function written(template: Bytes, matcher: Matcher, whole: Bytes): Bytes {
     if (code !== PERCENT) text += template.charAt(i)
     else {
       i++
-      if (!(next >= 48 && next <= 57)) text += template.charAt(i)
+      if (i === template.length)
+        text += '\0' // what Lua finds behind the end
+      else if (!(next >= 48 && next <= 57)) text += template.charAt(i)
       else if (next === 48 || (next === 49 && matcher.captureCount === 0)) text += whole
       else text += matcher.capture(next - 49)
     }
@@ -161,7 +187,8 @@ function written(template: Bytes, matcher: Matcher, whole: Bytes): Bytes {
 
 /** Puts these functions into the table `string`, each before Lua's own of the same name, which does what takes no more than so many steps. */
 export function replaceSearch(stack: LuaStack, harmlessSteps = HARMLESS_STEPS): void {
-  const iterator = stack.hostFunction(following)
+  const iterator = stack.hostFunction(following(new LastIteration()))
+  let iterations = 0
   const slow: Readonly<Record<string, HostFunction>> = {
     find: searching('find'),
     match: searching('match'),
@@ -169,25 +196,30 @@ export function replaceSearch(stack: LuaStack, harmlessSteps = HARMLESS_STEPS): 
     gmatch(args) {
       args.top = 2
       args.push(0)
-      args.api.lua_pushcclosure(args.state, iterator, 3)
+      args.push(++iterations)
+      args.api.lua_pushcclosure(args.state, iterator, 4)
       return 1
     },
   }
   stack.getGlobal('string')
   for (const [name, run] of Object.entries(slow)) {
     stack.rawGetField(-1, name)
-    const original = stack.api.luaL_ref(stack.state, LUA_REGISTRY)
-    stack.pushFunction(stack.hostFunction((args) => (isSafe(args, name, harmlessSteps) ? callOriginal(args, original) : run(args))))
+    const original = stack.module.nativeFunction(stack.api.lua_tocfunction(stack.state, -1))
+    stack.pop()
+    stack.pushFunction(stack.hostFunction((args) => (isSafe(args, name, harmlessSteps) ? original(args.state) : run(args))))
     stack.rawSetField(-2, name)
   }
+  stack.rawGetField(-1, 'gmatch')
+  stack.rawSetField(-2, 'gfind') // its name in Lua 5.0
   stack.pop()
 }
 
-/** Whether Lua's own may do it. Raises what is wrong with the arguments, which Lua's own would say of us. */
+/** Whether Lua's own may do it, and so say what is wrong with the first arguments. */
 function isSafe(stack: LuaStack, name: Bytes, harmlessSteps: number): boolean {
-  pointerArgument(stack, 1)
-  const pattern = bytesArgument(stack, 2)
-  if (name === 'gsub' && !isReplacement(stack)) argumentError(stack, 3, 'string/function/table expected')
+  const { api, state } = stack
+  if (api.lua_isstring(state, 1) === 0 || api.lua_isstring(state, 2) === 0) return true
+  if (name === 'gsub' && !isReplacement(stack)) return true
+  const pattern = stack.string(2) as Bytes
   if (name === 'find' && isPlain(stack, pattern)) return stack.length(1) * pattern.length < MOST_COMPARISONS
   return isHarmless(shapeOf(upToZero(pattern)), stack.length(1), harmlessSteps)
 }
@@ -199,13 +231,4 @@ function isPlain(stack: LuaStack, pattern: Bytes): boolean {
 
 function isReplacement(stack: LuaStack): boolean {
   return stack.isString(3) || stack.isNumber(3) || stack.isFunction(3) || stack.isTable(3)
-}
-
-function callOriginal(stack: LuaStack, original: number): number {
-  const { api, state } = stack
-  const { top } = stack
-  stack.rawGetAt(LUA_REGISTRY, original)
-  api.lua_insert(state, 1)
-  api.lua_call(state, top, ALL_RESULTS)
-  return stack.top
 }

@@ -1,0 +1,235 @@
+/** string.find and the like beside Lua's own: the same results and the same errors; and what Lua's would never end with ends. */
+import { test } from 'uvu'
+import * as assert from 'uvu/assert'
+import { LUA_OK } from '../../lua/api.ts'
+import { LuaModule } from '../../lua/module.ts'
+import { LuaStack } from '../../lua/stack.ts'
+import { replaceSearch } from '../../lua/string-search.ts'
+import { seeded } from '../support/seed.ts'
+
+/** Runs Lua code with two strings as arguments; what it returns as text, be it an error. */
+type Run = (code: string, first: string, second: string) => string
+
+function makeLua(prepare: (stack: LuaStack) => void): Run {
+  const module = new LuaModule(64 * 2 ** 20, () => performance.now())
+  const { api } = module
+  const state = api.luaL_newstate()
+  const stack = new LuaStack(module, state)
+  for (const open of [api.luaopen_base, api.luaopen_string, api.luaopen_table]) {
+    stack.pushFunction(module.addFunction('ii', open))
+    api.lua_call(state, 0, 0)
+  }
+  prepare(stack)
+  return (code, first, second) => {
+    stack.top = 0
+    const chunk = `local s, p = ... local function show(...) local t = {...} for i = 1, select('#', ...) do t[i] = type(t[i]) == 'function' and 'function' or type(t[i]) .. ':' .. tostring(t[i]) end return table.concat(t, '|') end ${code}`
+    const pointer = api.malloc(chunk.length + 1)
+    module.bytes.latin1Write(`${chunk}\0`, pointer)
+    const loaded = api.luaL_loadbuffer(state, pointer, chunk.length, pointer + chunk.length)
+    api.free(pointer)
+    assert.is(loaded, LUA_OK, stack.string(-1) ?? '')
+    stack.pushString(first)
+    stack.pushString(second)
+    const status = api.lua_pcall(state, 2, 1, 0)
+    return `${status} ${stack.string(-1)}`
+  }
+}
+
+const lua = makeLua(() => {})
+const ours = makeLua((stack) => replaceSearch(stack, 0))
+const both = makeLua((stack) => replaceSearch(stack))
+
+const USES = [
+  'return show(string.find(s, p))',
+  'return show(string.find(s, p, -3))',
+  'return show(string.find(s, p, 100))',
+  'return show(string.match(s, p))',
+  'return show(s:match(p, 2))',
+  "return show(string.gsub(s, p, '<%0>'))",
+  "return show(string.gsub(s, p, '%1%%%2'))",
+  "return show(string.gsub(s, p, '%1', 2))",
+  "return show((string.gsub(s, p, 'x%'):gsub('%z', '0')))",
+  'return show(string.gsub(s, p, string.upper))',
+  "return show(string.gsub(s, p, {a = 'A', b = false, [1] = 'one'}))",
+  "return show(string.gsub(s, p, function(...) return select('#', ...) end))",
+  'return show(string.gsub(s, p, function() return {} end))',
+  "local t = {} for a, b in string.gmatch(s, p) do t[#t + 1] = show(a, b) end return table.concat(t, ';')",
+]
+
+const same = (code: string, subject: string, pattern: string) =>
+  assert.is(ours(code, subject, pattern), lua(code, subject, pattern), `${code} of ${JSON.stringify(subject)}, ${JSON.stringify(pattern)}`)
+
+test('patterns of every kind find what Lua finds', () => {
+  const patterns = [
+    ...[
+      '',
+      'a',
+      '^a',
+      'a$',
+      '^$',
+      '.',
+      '.-',
+      '.*',
+      '(.)(.)',
+      '()',
+      '()a()',
+      '(a*(.)b)',
+      '%a+',
+      '%A',
+      '[%a_][%w_]*',
+      '[^,]*',
+      '[]]',
+      '[^]]',
+      '[a-]',
+      '[%]]',
+      '[a%-z]',
+    ],
+    ...[
+      '%bab',
+      '%b()',
+      '%f[%w]%w+',
+      '%f[^a]',
+      '(a)%1',
+      '(.-)%1',
+      '%$',
+      '%%',
+      '^^',
+      '$a',
+      'a^',
+      '%z',
+      '\0',
+      'a\0b',
+      '%x%X',
+      '%p',
+      '%c',
+      '%s',
+      '%u%l',
+      '%d?%D',
+      '[%z\x01-\x7f]',
+    ],
+    ...[
+      '%',
+      '[',
+      '[a',
+      '[^',
+      '[]',
+      '%b',
+      '%ba',
+      '%f',
+      '%fa',
+      '(',
+      ')',
+      '(()',
+      '%1',
+      '(%1)',
+      '()%1',
+      'a**',
+      '(a*)*',
+      '-',
+      '*',
+      'x-',
+      '((((((((((((((((((((((((((((((((a))))))))))))))))))))))))))))))))',
+      '(((((((((((((((((((((((((((((((((a',
+    ],
+  ]
+  const subjects = [
+    '',
+    'a',
+    'ab',
+    'aab, b',
+    'x = 10',
+    'a]b-c',
+    '(a(b)c)(',
+    'THE (quick) fox',
+    'a\0b\0',
+    '\xff\x80é\n\t$^%',
+    'abababab',
+    'aaaaaaaa',
+    '1A2b',
+  ]
+  for (const pattern of patterns) for (const subject of subjects) for (const use of USES) same(use, subject, pattern)
+})
+
+test('random patterns find what Lua finds', () => {
+  const { integer, pick } = seeded('patterns')
+  const pieces = [
+    'a',
+    'b',
+    '.',
+    '%a',
+    '%W',
+    '[ab]',
+    '[^b]',
+    '[a-c%d]',
+    '(',
+    ')',
+    '()',
+    '%1',
+    '%2',
+    '%bab',
+    '%f[a]',
+    '$',
+    '^',
+    '%',
+    '[',
+    ',',
+  ]
+  for (let round = 0; round < 4000; round++) {
+    const pattern = Array.from({ length: integer(6) }, () => pick(pieces) + pick(['', '', '', '*', '+', '-', '?'])).join('')
+    const subject = Array.from({ length: integer(12) }, () => pick(['a', 'b', 'c', '1', ',', '\0', ' '])).join('')
+    same(pick(USES), subject, pattern)
+  }
+})
+
+test('arguments that are none have the errors of Lua', () => {
+  for (const name of ['find', 'match', 'gsub', 'gmatch']) {
+    for (const args of [
+      '',
+      's',
+      'nil, p',
+      's, nil',
+      '{}, p',
+      "s, p, 'x'",
+      's, p, {}',
+      "s, p, 'x', 'y'",
+      's, p, true',
+      's, p, 1.7',
+      "12, 1, '1'",
+    ]) {
+      same(`return show(string.${name}(${args}))`, 'abc', 'b')
+    }
+  }
+  same("return show(('x').find(nil, 'a'))", '', '')
+  same("return show(string.gsub(s, p, function() error('within') end))", 'abc', 'b')
+  same('return show(string.gsub(s, p, function() error({}) end) or 1)', 'abc', 'z')
+})
+
+test('gmatch has its old name as well', () => {
+  assert.is(both('return tostring(string.gfind == string.gmatch)', '', ''), '0 true')
+})
+
+test('what Lua would never end with ends with an error', () => {
+  const started = performance.now()
+  const hostile: [string, string][] = [
+    ['a'.repeat(40), 'a?'.repeat(40) + 'a'.repeat(40)],
+    ['a'.repeat(5000), `${'a*'.repeat(10)}b`],
+    ['a'.repeat(100_000), '(.-)%1b'],
+    ['('.repeat(100_000), '%b()'],
+  ]
+  for (const [subject, pattern] of hostile) {
+    for (const use of ['return show(s:find(p))', "return show(s:gsub(p, ''))", 'for a in s:gmatch(p) do end return 1']) {
+      assert.match(both(use, subject, pattern), /pattern too complex/, pattern.slice(0, 50))
+    }
+  }
+  assert.match(both('return show(s:find(p))', 'a', 'a?'.repeat(1_000_000)), /^(0 number:1\|number:1|2 .*pattern too complex)/)
+  assert.ok(performance.now() - started < 60_000)
+})
+
+test('long subjects and simple patterns are done as ever', () => {
+  const long = 'key = value, '.repeat(100_000)
+  assert.is(both("return show(select(2, s:gsub('%w+', '%0')))", long, ''), '0 number:200000')
+  assert.is(both("local n = 0 for k, v in s:gmatch('(%w+)%s*=%s*(%w+)') do n = n + 1 end return n", long, ''), '0 100000')
+  assert.is(both("return #(s:gsub('^%s*(.-)%s*$', '%1'))", long, ''), `0 ${long.length - 1}`)
+})
+
+test.run()
