@@ -124,13 +124,13 @@ const watch = command({
   arity: -2,
   flags: FLAGS,
   keys: [keyRange(1, -1, 1, 'RO')],
-  run({ session, units, db }, args) {
+  run({ session, units, db, keyspace }, args) {
     if (session.transaction !== null) throw clientError('ERR WATCH inside MULTI is not allowed')
     if (session.watch?.isBroken === true) return OK // EXEC will fail whatever else is watched
     session.watch ??= new Watch()
     for (let i = 1; i < args.length; i++) {
       const key = args[i] as string
-      db.peek(key) // one that has come to its end is deleted before, not while it is watched
+      if (!keyspace.isUnitOpen) db.peek(key) // one that has come to its end is deleted before, not while it is watched
       units.watches.add(session.watch, db.index, key)
     }
     return OK

@@ -10,6 +10,8 @@ import { systemClock } from '../storage/clock.ts'
 import type { Config } from './config.ts'
 import type { Node } from './node.ts'
 
+/** How often it is looked whether LevelDB can be read again. */
+const REOPENING_MS = 10
 const LEVELS = { debug: 'debug', verbose: 'debug', notice: 'info', warning: 'warn' } as const
 
 export function startScripting(node: Node): Scripting {
@@ -18,13 +20,7 @@ export function startScripting(node: Node): Scripting {
     keyspace: engine.keyspace,
     executor: () => node.executor,
     monotonicMs: systemClock.monotonicMs,
-    later(run) {
-      setImmediate(() => {
-        if (node.isClosing) return
-        turn.begin()
-        run()
-      })
-    },
+    later: (run) => goOn(node, run),
     log: (level: ScriptLogLevel, message: Bytes) => log[LEVELS[level]]({ script: textOf(message) }, 'message of a script'),
     refusalOf: (flags: ScriptFlags) => node.gates.refusalOfScript(flags),
   })
@@ -41,6 +37,19 @@ export function startScripting(node: Node): Scripting {
     node.gates.suspended(isSuspended ? () => runner.busyText : null)
   }
   return new Scripting(runner, () => scriptMachine(config, runner))
+}
+
+/** Runs a slice of a script in a turn of its own, when it may read what it wants to. */
+function goOn(node: Node, run: () => void): void {
+  setImmediate(() => {
+    if (node.isClosing) return
+    if (node.engine.checkpointer.isReopening) {
+      setTimeout(() => goOn(node, run), REOPENING_MS)
+      return
+    }
+    node.turn.begin()
+    run()
+  })
 }
 
 /** A machine with all that scripts and functions are given. */

@@ -3,7 +3,7 @@
  * was not synced.
  */
 import * as fs from 'node:fs'
-import { dirname } from 'node:path'
+import { dirname, resolve } from 'node:path'
 
 /** An open file. Offsets and lengths in bytes. Errors are Node's, with `code`. */
 export interface File {
@@ -105,6 +105,11 @@ export const realFiles: Files = {
     const { bavail, bsize } = fs.statfsSync(path)
     return bavail * bsize
   },
+}
+
+/** The one path of a directory, whatever links have led to it. */
+export function realPathOf(path: string): string {
+  return fs.existsSync(path) ? fs.realpathSync(path) : resolve(path)
 }
 
 /** Replaces a small file so that after a crash either the old or the new content is there, whole. */

@@ -2,8 +2,8 @@
  * The ordered store of records below the keyspace. `LevelRecords` is LevelDB through classic-level;
  * `test/support/memory-records.ts` has one that fails on demand and loses what was not synced.
  */
-import { resolve } from 'node:path'
 import { ClassicLevel } from 'classic-level'
+import { realPathOf } from './files.ts'
 import { type RecordPair, RecordReader } from './record-reader.ts'
 
 export interface RecordRange {
@@ -94,7 +94,7 @@ export class LevelRecords implements RecordStore {
   /** Opens or creates the database in a directory. Rejects with code LEVEL_DATABASE_NOT_OPEN and cause code LEVEL_LOCKED when another
    *  process has it, or this one already. */
   static async open(directory: string, settings: LevelSettings): Promise<LevelRecords> {
-    const path = resolve(directory)
+    const path = realPathOf(directory)
     if (openPaths.has(path)) throw notOpen(Object.assign(new Error(`${path} is open in this process`), { code: 'LEVEL_LOCKED' }))
     openPaths.add(path)
     try {

@@ -101,4 +101,34 @@ test('what a suspended script has said and done is told to others when it is ove
     await Promise.all([third.close(), tracker.close()])
   }))
 
+test('a key that has come to its end is there until the end of a script that began before, whoever watches it', () =>
+  inWorld(SETTINGS, async (world) => {
+    const { client, other, node } = world
+    assert.is(await client.call('SET', 'a', '1', 'PX', '100'), 'OK')
+    const reply = client.call('EVAL', waiting('', "return redis.call('GET', 'a')"), '0')
+    await isSuspended(world)
+    const deadline = node.engine.keyspace.database(0).lookup('a')?.expireAt ?? 0
+    await until(() => Date.now() > deadline, 'the end of the key')
+    assert.is(await other.call('WATCH', 'a'), 'OK')
+    letEnd(world)
+    assert.is(await reply, '1')
+    assert.is(await client.call('EXISTS', 'a'), 0)
+    assert.is(await other.call('MULTI'), 'OK')
+    assert.equal(await other.call('EXEC'), [], 'it had come to its end before it was watched')
+  }))
+
+test('a suspended script does not go on while LevelDB is closed and opened again', () =>
+  inWorld(SETTINGS, async (world) => {
+    const { client, node } = world
+    const reply = watched(client.call('EVAL', waiting(), '0'))
+    await isSuspended(world)
+    const { checkpointer } = node.engine
+    Object.defineProperty(checkpointer, 'isReopening', { value: true, configurable: true })
+    letEnd(world)
+    await turns(20)
+    assert.is(reply.isKept, false)
+    Reflect.deleteProperty(checkpointer, 'isReopening')
+    assert.is(await reply.promise, 'done')
+  }))
+
 test.run()

@@ -1,6 +1,6 @@
 /** Ranges of a real LevelDB read while everything stands still. */
 import { spawnSync } from 'node:child_process'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, rmSync, symlinkSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'uvu'
@@ -122,7 +122,9 @@ test('a process that has read so and closes nothing ends all the same', () =>
 
 test('a directory is not opened twice by one process', () =>
   withLevel(async (level, directory) => {
-    for (const path of [directory, `${directory}/`, `${directory}/../${directory.split('/').at(-1)}`]) {
+    const link = `${directory}-link`
+    symlinkSync(directory, link)
+    for (const path of [directory, `${directory}/`, `${directory}/../${directory.split('/').at(-1)}`, link]) {
       const error = await LevelRecords.open(path, SETTINGS).then(
         () => null,
         (reason: { code: string; cause: { code: string } }) => reason,
@@ -130,8 +132,9 @@ test('a directory is not opened twice by one process', () =>
       assert.is(error?.cause.code, 'LEVEL_LOCKED', path)
     }
     await level.close()
-    const again = await LevelRecords.open(directory, SETTINGS)
+    const again = await LevelRecords.open(link, SETTINGS)
     await again.close()
+    rmSync(link)
   }))
 
 test('a thread that does not answer in time is an error, and the next read gets another', () =>
