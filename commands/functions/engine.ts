@@ -47,11 +47,11 @@ export class LuaFunctions implements FunctionEngine {
 
   compile(body: Bytes, limitMs: number): readonly RegisteredFunction[] {
     const { machine } = this
-    const chunk = machine.compile(body, CHUNK_NAME)
+    const chunk = guarded(machine, () => machine.compile(body, CHUNK_NAME))
     if (typeof chunk === 'string') throw clientError(`ERR Error compiling function: ${chunk}`)
     const registered: RegisteredFunction[] = []
     this.registered = registered
-    const failure = this.load(machine, chunk, limitMs)
+    const failure = guarded(machine, () => this.load(machine, chunk, limitMs))
     this.registered = null
     if (failure === null) return registered
     this.release(registered)
@@ -76,21 +76,13 @@ export class LuaFunctions implements FunctionEngine {
   private load(machine: LuaMachine, chunk: number, limitMs: number): Bytes | null {
     machine.firstSliceMs = limitMs
     this.exchangeGlobals(machine, this.loadingGlobals)
-    try {
-      let state = machine.start(chunk)
-      if (state === 'suspended') state = machine.stop('FUNCTION LOAD timeout')
-      const failure = state === 'done' ? null : errorText(machine)
-      machine.finish(state)
-      return failure
-    } catch (thrown) {
-      machine.isBroken = true // and will be made anew
-      return `ERR ${thrown instanceof Error ? thrown.message : String(thrown)}`
-    } finally {
-      if (!machine.isBroken) {
-        this.exchangeGlobals(machine, this.callingGlobals)
-        machine.release(chunk)
-      }
-    }
+    let state = machine.start(chunk)
+    if (state === 'suspended') state = machine.stop('FUNCTION LOAD timeout')
+    const failure = state === 'done' ? null : errorText(machine)
+    machine.finish(state)
+    this.exchangeGlobals(machine, this.callingGlobals)
+    machine.release(chunk)
+    return failure
   }
 
   private prepared(machine: LuaMachine): LuaMachine {
@@ -141,6 +133,16 @@ export class LuaFunctions implements FunctionEngine {
     stack.rawGetAt(LUA_REGISTRY, reference)
     stack.rawSetField(-2, '__index')
     stack.pop(2)
+  }
+}
+
+/** What breaks a machine is an error text: it will be made anew. */
+function guarded<T>(machine: LuaMachine, run: () => T): T | Bytes {
+  try {
+    return run()
+  } catch (thrown) {
+    machine.isBroken = true
+    return `ERR ${thrown instanceof Error ? thrown.message : String(thrown)}`
   }
 }
 

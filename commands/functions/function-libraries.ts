@@ -25,7 +25,7 @@ export interface RegisteredFunction {
 
 /** What compiles libraries. */
 export interface FunctionEngine {
-  /** Runs the code of a library and returns what it has registered. `limitMs` 0 means without end. Throws a client error. */
+  /** Runs the code of a library and returns what it has registered. Throws a client error. */
   compile(body: Bytes, limitMs: number): readonly RegisteredFunction[]
   /** These will not be called again. */
   release(functions: readonly RegisteredFunction[]): void
@@ -55,6 +55,8 @@ export type RestorePolicy = 'append' | 'replace' | 'flush'
 
 /** How long the code of a library may run when it is loaded. */
 const LOAD_LIMIT_MS = 500
+/** ... and when it has been loaded once. */
+const RELOAD_LIMIT_MS = 10_000
 
 export class FunctionLibraries {
   private readonly stored: Libraries
@@ -63,6 +65,8 @@ export class FunctionLibraries {
   private readonly byName = new Map<Bytes, Library>()
   /** By name in lower case. */
   private readonly functions = new Map<Bytes, FoundFunction>()
+  /** Code that does not compile here, by its library's name. */
+  private readonly unusable = new Map<Bytes, Bytes>()
   private revision = -1
   private losses = 0
 
@@ -181,6 +185,7 @@ export class FunctionLibraries {
     for (const { name } of libraries) this.forget(name)
     for (const library of libraries) {
       this.stored.set(library.name, library.code)
+      this.unusable.delete(library.name)
       this.remember(library)
     }
     this.revision = this.stored.revision
@@ -215,12 +220,17 @@ export class FunctionLibraries {
     } else if (this.revision === this.stored.revision) return
     for (const { name, code } of [...this.byName.values()]) if (this.stored.get(name) !== code) this.forget(name)
     for (const [name, code] of this.stored.entries()) {
-      if (this.byName.has(name)) continue
+      if (this.byName.has(name) || this.unusable.get(name) === code) continue
       try {
-        this.remember(this.compile(name, code, readLibraryHeader(code).body, 0))
+        this.remember(this.compile(name, code, readLibraryHeader(code).body, RELOAD_LIMIT_MS))
       } catch (error) {
         // It has compiled where it was loaded; it stays stored, and cannot be called here.
+        this.unusable.set(name, code)
         this.warn(`the library '${name}' cannot be loaded: ${error instanceof Error ? error.message : String(error)}`)
+        if (this.losses !== this.engine.losses) {
+          this.refresh() // it has broken the machine: what was compiled before it is lost
+          return
+        }
       }
     }
     this.revision = this.stored.revision

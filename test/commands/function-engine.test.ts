@@ -127,6 +127,13 @@ test('while a library is loaded there is nothing but redis, and of that only wha
   assert.is(call('f'), 'ERR redis.register_function can only be called on FUNCTION LOAD command')
 })
 
+test('code that takes a while is loaded again after the machine was lost', () => {
+  const { load, call, engine } = makeLibraries()
+  assert.is(load("for i = 1, 2e6 do end redis.register_function('f', function() return 'still there' end)"), 'lib')
+  engine.machine.isBroken = true
+  assert.is(call('f'), 'still there')
+})
+
 test('code that does not end is ended', () => {
   const { load, call } = makeLibraries()
   assert.is(load('while true do end'), `${FAILED} FUNCTION LOAD timeout`)

@@ -13,7 +13,7 @@ import type { Bytes } from '../../storage/bytes.ts'
 import { Libraries } from '../../storage/libraries.ts'
 import { seeded } from '../support/seed.ts'
 
-/** Code is the names of functions, one a line; `!` does not compile. Counts what is compiled and not released. */
+/** Code is the names of functions, one a line; `!` does not compile, and `!!` breaks the machine, too. Counts what is compiled and not released. */
 class FakeEngine implements FunctionEngine {
   losses = 0
   readonly usedBytes = 0
@@ -23,7 +23,8 @@ class FakeEngine implements FunctionEngine {
 
   compile(body: Bytes): readonly RegisteredFunction[] {
     const names = body.split('\n').filter((line) => line !== '')
-    if (names.includes('!')) throw clientError('ERR Error compiling function: !')
+    if (names.includes('!!')) this.lose()
+    if (names.some((name) => name.startsWith('!'))) throw clientError('ERR Error compiling function: !')
     return names.map((name) => {
       this.live.add(this.next)
       return { name, description: null, flags: [], reference: this.next++ }
@@ -158,6 +159,20 @@ test('what is here follows what is stored, and what the engine has lost is compi
   stored.reset()
   assert.is(libraries.find('f'), undefined)
   assert.is(engine.live.size, 0)
+})
+
+test('a library that breaks the machine takes no other with it', () => {
+  const { stored, libraries, engine, warnings } = makeNode()
+  storeLibraries(stored, [codeOf('a', 'f'), codeOf('bad', '!!'), codeOf('c', 'g')], 'append')
+  for (const name of ['f', 'g']) assert.ok(engine.live.has(libraries.find(name)?.function.reference as number))
+  assert.is(engine.live.size, 2)
+  assert.is(warnings.length, 1)
+  assert.match(
+    textOf(() => libraries.load(codeOf('d', '!!'), false)),
+    /Error compiling/,
+  )
+  for (const name of ['f', 'g']) assert.ok(engine.live.has(libraries.find(name)?.function.reference as number))
+  assert.is(warnings.length, 1)
 })
 
 test('after any requests, losses and changes from outside the functions are those of the libraries that are stored', () => {
