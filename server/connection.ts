@@ -104,7 +104,7 @@ export class Connection extends SessionState implements Client, TurnClient {
   }
 
   outputBufferBytes(): number {
-    return this.replies.bytes + this.socket.writableLength
+    return this.replies.bytes + this.sealed.bytes + this.socket.writableLength
   }
 
   /** Bytes [0, length) of a buffer that the next read will overwrite. */

@@ -2,6 +2,8 @@
 import type { Chunks } from './reply-buffer.ts'
 
 export class SealedReplies {
+  /** Of all of them. */
+  bytes = 0
   private readonly waiting: { readonly offset: number; readonly chunks: Chunks }[] = []
 
   get count(): number {
@@ -10,6 +12,7 @@ export class SealedReplies {
 
   /** Replies keep their order: these wait at least as long as those before. */
   add(offset: number, chunks: Chunks): void {
+    for (const chunk of chunks) this.bytes += chunk.length
     this.waiting.push({ offset: Math.max(offset, this.waiting.at(-1)?.offset ?? 0), chunks })
   }
 
@@ -18,10 +21,12 @@ export class SealedReplies {
     const first = this.waiting[0]
     if (first === undefined || first.offset > syncedOffset) return undefined
     this.waiting.shift()
+    for (const chunk of first.chunks) this.bytes -= chunk.length
     return first.chunks
   }
 
   clear(): void {
     this.waiting.length = 0
+    this.bytes = 0
   }
 }
