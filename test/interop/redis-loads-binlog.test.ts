@@ -14,6 +14,20 @@ import { haveTools, run } from './tools.ts'
 
 const COMMANDS = 6000
 
+const LIBRARY_REQUESTS = [
+  [
+    'FUNCTION',
+    'LOAD',
+    "#!lua name=lib\nredis.register_function('set', function(keys, args) return redis.call('set', keys[1], 'of before') end)",
+  ],
+  ['FUNCTION', 'LOAD', "#!lua name=gone\nredis.register_function('gone', function() end)"],
+  [
+    ...['FUNCTION', 'LOAD', 'REPLACE'],
+    "#!lua name=lib\nredis.register_function('set', function(keys, args) return redis.call('set', keys[1], args[1]) end)",
+  ],
+  ['FUNCTION', 'DELETE', 'gone'],
+] as const
+
 if (haveTools('redis-server loads the binlog', 'redis-server', 'redis-check-aof')) {
   test('redis-check-aof passes every segment, and redis-server loads them all as its own', async () => {
     const chance = seeded('binlog')
@@ -24,6 +38,8 @@ if (haveTools('redis-server loads the binlog', 'redis-server', 'redis-check-aof'
       await client.pipeline(commands)
       sent += commands.length
     }
+    for (const words of LIBRARY_REQUESTS) await server.call(...words)
+    assert.is(await server.call('FCALL', 'set', '1', 'a key of a function', 'its value'), 'OK')
     await withoutShortDeadlines(client)
     const expected = await dataset(client, 'redis 7.0')
     assert.ok(expected.size > 30)
@@ -46,6 +62,9 @@ if (haveTools('redis-server loads the binlog', 'redis-server', 'redis-check-aof'
       const found = await dataset(redis.client, 'redis 7.0')
       assert.equal([...found.keys()], [...expected.keys()])
       for (const [key, value] of expected) assert.equal(found.get(key), value, key)
+      assert.is(await redis.client.call('GET', 'a key of a function'), 'its value')
+      assert.is(await redis.client.call('FCALL', 'set', '1', 'another', 'value'), 'OK')
+      assert.is((String(await redis.client.call('FUNCTION', 'LIST')).match(/library_name/g) ?? []).length, 1)
     } finally {
       await redis.stop()
     }
