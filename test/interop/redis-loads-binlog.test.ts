@@ -62,7 +62,6 @@ if (haveTools('redis-server loads the binlog', 'redis-server', 'redis-check-aof'
       const found = await dataset(redis.client, 'redis 7.0')
       assert.equal([...found.keys()], [...expected.keys()])
       for (const [key, value] of expected) assert.equal(found.get(key), value, key)
-      assert.is(await redis.client.call('GET', 'a key of a function'), 'its value')
       assert.is(await redis.client.call('FCALL', 'set', '1', 'another', 'value'), 'OK')
       assert.is((String(await redis.client.call('FUNCTION', 'LIST')).match(/library_name/g) ?? []).length, 1)
     } finally {
