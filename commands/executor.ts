@@ -280,12 +280,13 @@ export class Executor {
 
   /** What had suspended a unit is done, with this reply. */
   partEnded(part: Reply): void {
+    const { commands } = this.group
     const reply = this.units.partEnded(part)
     const { suspended } = this
     if (reply === SUSPENDED || suspended === null) return
     const { runtime, client, args } = suspended
     this.suspended = null
-    client.lastWriteAt = this.groupStart()
+    if (this.group.commands !== commands) client.lastWriteAt = this.groupStart()
     client.reply(reply)
     if (this.tracking.isActive) this.tracking.ended(client, runtime.command)
     this.ran(runtime, client, args, (this.monotonicMs() - this.partMs) * 1000)

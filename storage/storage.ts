@@ -182,6 +182,7 @@ export class Storage {
   async reload(replayer: Replayer): Promise<void> {
     const { parts } = this
     if (this.stalled !== null) throw new Error('the last group is not in the binlog: it would be missing from memory')
+    if (this.keyspace.isUnitOpen) throw new Error('a script is not done, and nothing of it is in the binlog')
     this.reloading = true
     await this.swap.idle()
     await parts.checkpointer.idle()
@@ -229,7 +230,7 @@ export class Storage {
 
   /** At most about a millisecond of background work, between units and with no open group. Returns whether there is more. */
   background(): boolean {
-    if (this.started === null || this.reloading) return false
+    if (this.started === null || this.reloading || this.closing) return false
     const mayFreeze = this.unsettled === null && !this.swap.isUnderWay && this.standing.distrusted === null
     const more = this.checkpointer.slice(SLICE_MS, mayFreeze)
     evict(this.keyspace, this.settings.cacheBytes, this.options.clock, SLICE_MS)
@@ -238,7 +239,7 @@ export class Storage {
 
   /** Deletes keys and fields that are due, in a group of the present turn. Returns whether more are due. */
   expireDue(): boolean {
-    if (this.stalled !== null || this.started === null || this.reloading || this.checkpointer.isReopening) return false
+    if (this.stalled !== null || this.started === null || this.reloading || this.closing || this.checkpointer.isReopening) return false
     const { clock } = this.options
     const before = this.keyspace.expiredKeys + this.keyspace.expiredFields
     const startedMs = clock.monotonicMs()

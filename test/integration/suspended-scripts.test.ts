@@ -131,4 +131,37 @@ test('a suspended script does not go on while LevelDB is closed and opened again
     assert.is(await reply.promise, 'done')
   }))
 
+test('after a suspended script that has written nothing WAIT waits for what was written before', () =>
+  inWorld(SETTINGS, async (world) => {
+    const { client, other, node } = world
+    await inWorld({}, async (replica) => {
+      assert.is(await replica.client.call('SLAVEOF', '127.0.0.1', node.port), 'OK')
+      assert.is(await client.call('SET', 'a', '1'), 'OK')
+      assert.is(await client.call('WAIT', '1', '0'), 1)
+      const reply = client.call('EVAL', waiting(), '0')
+      await isSuspended(world)
+      letEnd(world)
+      assert.is(await reply, 'done')
+      assert.is(await client.call('WAIT', '1', '2000'), 1)
+      assert.is(await other.call('WAIT', '1', '2000'), 1)
+    })
+  }))
+
+test('memory is not read again from disk while it has what a suspended script has done', () =>
+  inWorld(SETTINGS, async (world) => {
+    const { client, node } = world
+    const reply = client.call('EVAL', waiting("redis.call('SET', 'a', '1')"), '0')
+    await isSuspended(world)
+    const refusal = await node.storage.reload().then(
+      () => null,
+      (error: Error) => error.message,
+    )
+    assert.ok(refusal?.includes('script'), String(refusal))
+    letEnd(world)
+    assert.is(await reply, 'done')
+    assert.is(await client.call('GET', 'a'), '1')
+    await node.storage.reload()
+    assert.is(await client.call('GET', 'a'), '1')
+  }))
+
 test.run()

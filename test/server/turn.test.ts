@@ -50,4 +50,29 @@ test('who is served at the end of a turn belongs to it: its group has one clock'
   await storage.close('nosave')
 })
 
+test('turns that come while storage is being closed, and after, begin no checkpoint and delete nothing', async () => {
+  const clock = new ManualClock()
+  const engine = await Engine.open(new Disk(), { clock })
+  const { storage } = engine
+  const turn = new Turn(
+    storage,
+    () => {},
+    () => {},
+  )
+  engine.write('SET', 'a', '1', 'PX', '100')
+  const { offset } = storage.binlog.end
+  clock.advance(24 * 3_600_000)
+  let isClosed = false
+  const closed = storage.close('nosave').then(() => {
+    isClosed = true
+  })
+  for (let after = 0; after < 3; after += isClosed ? 1 : 0) {
+    turn.begin()
+    turn.end()
+    await new Promise((resolve) => setImmediate(resolve))
+  }
+  await closed
+  assert.equal([storage.checkpointer.isRunning, storage.binlog.end.offset], [false, offset])
+})
+
 test.run()
