@@ -181,8 +181,7 @@ export class Storage {
   /** Forgets everything in memory and recovers from disk, as a restart would. Nothing may run meanwhile. */
   async reload(replayer: Replayer): Promise<void> {
     const { parts } = this
-    if (this.stalled !== null) throw new Error('the last group is not in the binlog: it would be missing from memory')
-    if (this.keyspace.isUnitOpen) throw new Error('a script is not done, and nothing of it is in the binlog')
+    this.mustBeSettled() // what is not in the binlog would be missing from memory
     this.reloading = true
     await this.swap.idle()
     await parts.checkpointer.idle()

@@ -156,7 +156,7 @@ test('memory is not read again from disk while it has what a suspended script ha
       () => null,
       (error: Error) => error.message,
     )
-    assert.ok(refusal?.includes('script'), String(refusal))
+    assert.is(refusal, 'the last writes are not in the binlog')
     letEnd(world)
     assert.is(await reply, 'done')
     assert.is(await client.call('GET', 'a'), '1')
