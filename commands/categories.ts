@@ -48,6 +48,7 @@ const OF_GROUP: Readonly<Record<Group, Category | null>> = {
   hyperloglog: 'hyperloglog',
   transactions: 'transaction',
   scripting: 'scripting',
+  cluster: null,
   pubsub: null, // by their flag, which HELP has not got
 }
 

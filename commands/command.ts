@@ -57,6 +57,7 @@ export type Group =
   | 'transactions'
   | 'scripting'
   | 'pubsub'
+  | 'cluster'
 
 /** How a command uses a key, in the words of COMMAND INFO: RO, RW, OW or RM, then access, update, insert, delete ... */
 export type KeyAccess = 'RO' | 'RW' | 'OW' | 'RM' | 'access' | 'update' | 'insert' | 'delete' | 'not_key' | 'incomplete' | 'variable_flags'

@@ -27,6 +27,8 @@ export class SessionState {
   noEvict = false
   noTouch = false
   monitoring = false
+  /** It runs commands for a script. */
+  isScript = false
   /** Null while it is subscribed to nothing. */
   subscriptions: Subscriptions | null = null
   /** Null while it is not told what changes of what it has read. */

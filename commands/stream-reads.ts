@@ -35,7 +35,7 @@ interface ReadOptions {
 }
 
 /** Reads the words before the keys. */
-function optionsOf(args: Args, name: 'xread' | 'xreadgroup', now: number): ReadOptions {
+function optionsOf({ session, now }: Context, args: Args, name: 'xread' | 'xreadgroup'): ReadOptions {
   const isGroup = name === 'xreadgroup'
   let count = Number.POSITIVE_INFINITY
   let timeoutMs = -1
@@ -45,8 +45,10 @@ function optionsOf(args: Args, name: 'xread' | 'xreadgroup', now: number): ReadO
   for (let i = 1; i < args.length; i++) {
     const word = args[i]
     const left = args.length - 1 - i
-    if (left > 0 && isToken(word, 'block')) timeoutMs = requireTimeoutMs(args[++i] as Bytes, now)
-    else if (left > 0 && isToken(word, 'count')) {
+    if (left > 0 && isToken(word, 'block')) {
+      if (session.isScript) throw clientError(`ERR ${args[0]} command is not allowed with BLOCK option from scripts`)
+      timeoutMs = requireTimeoutMs(args[++i] as Bytes, now)
+    } else if (left > 0 && isToken(word, 'count')) {
       const given = requireClampedInteger(args[++i] as Bytes)
       count = given <= 0 ? Number.POSITIVE_INFINITY : given
     } else if (left > 0 && isToken(word, 'streams')) {
@@ -86,7 +88,7 @@ const xread = command({
   flags: ['readonly', 'blocking'],
   keys: keys(1),
   run(context, args) {
-    const options = optionsOf(args, 'xread', context.now)
+    const options = optionsOf(context, args, 'xread')
     const { keysAt, keyCount, count } = options
     const streams: (Stream | undefined)[] = []
     const ids: Bytes[] = []
@@ -131,7 +133,7 @@ const xreadgroup = command({
   flags: ['write', 'blocking'],
   keys: keys(4),
   run(context, args) {
-    const options = optionsOf(args, 'xreadgroup', context.now)
+    const options = optionsOf(context, args, 'xreadgroup')
     const { keysAt, keyCount } = options
     const name = options.group as Bytes
     // A stream that is named twice has one group: what it gets by the first name is gone by the second.

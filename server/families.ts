@@ -3,6 +3,7 @@ import { aclCommands } from '../commands/acl.ts'
 import { bitfields } from '../commands/bitfield.ts'
 import { bitmaps } from '../commands/bitmaps.ts'
 import { client } from '../commands/client.ts'
+import { clusterCommands } from '../commands/cluster.ts'
 import { collectionFamilies } from '../commands/collection-families.ts'
 import type { Command } from '../commands/command.ts'
 import { commandInfo } from '../commands/command-info.ts'
@@ -68,6 +69,7 @@ export const families: readonly (readonly Command[])[] = [
   commandInfo,
   slowlogCommands,
   latencyCommands,
+  clusterCommands,
   memory,
   debug,
 ]

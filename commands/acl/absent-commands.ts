@@ -5,8 +5,8 @@
 import type { Bytes } from '../../storage/bytes.ts'
 import { type Command, command } from '../command.ts'
 
-const COMMANDS = ['asking', 'dump', 'migrate', 'psync', 'readonly', 'readwrite', 'restore', 'restore-asking', 'sync']
-const CONTAINERS = ['cluster', 'module']
+const COMMANDS = ['dump', 'migrate', 'psync', 'restore', 'restore-asking', 'sync']
+const CONTAINERS = ['module']
 const SUBCOMMAND = new RegExp(`^(?:${CONTAINERS.join('|')})\\|[a-z-]+$`)
 
 const absent = (name: Bytes, subcommands?: readonly Command[]) =>

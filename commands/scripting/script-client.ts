@@ -7,6 +7,7 @@ import { type Session, SessionState } from '../session.ts'
 export class ScriptClient extends SessionState implements Client {
   user = SUPERUSER
   authenticated = true
+  override isScript = true
   readonly address = 'lua'
   readonly localAddress = ''
   readonly createdAtMs = 0

@@ -1,0 +1,111 @@
+/** EVAL and its like on an executor without a server: what is logged, what scripts may call, and what is known of them. */
+import { test } from 'uvu'
+import * as assert from 'uvu/assert'
+import { connection } from '../../commands/connection.ts'
+import { ClientError } from '../../commands/errors.ts'
+import { ErrorReply, type Reply, SimpleString } from '../../commands/reply.ts'
+import { scripts } from '../../commands/scripts.ts'
+import { blockingHarness } from '../support/blocking-harness.ts'
+import { dataFamilies } from '../support/data-families.ts'
+
+const start = () => blockingHarness([scripts, connection, ...dataFamilies])
+
+function shown(reply: Reply | ClientError): unknown {
+  if (reply instanceof ClientError) return `-${reply.message}`
+  if (reply instanceof ErrorReply) return `-${reply.text}`
+  if (reply instanceof SimpleString) return `+${reply.text}`
+  return Array.isArray(reply) ? reply.map(shown) : reply
+}
+
+const DIGEST = 'e0e1f9fabfc9d4800c877a703b823ac0578ff8db' // of "return 1"
+
+test('what a script does is logged as one, and a single effect as it is; a script that only reads is not', () => {
+  const { run, logged } = start()
+  run('EVAL', "redis.call('set', KEYS[1], ARGV[1]) redis.call('incr', 'n') return redis.call('spop', 'none')", '1', 'a', 'x')
+  assert.equal(logged(), [['MULTI'], ['set', 'a', 'x'], ['incr', 'n'], ['EXEC']])
+  run('EVAL', "return redis.call('set', 'b', 1)", '0')
+  assert.equal(logged(), [['set', 'b', '1']])
+  run('EVAL', "return redis.call('get', 'b')", '0')
+  assert.equal(logged(), [])
+})
+
+test('what a script has done before it failed is logged, and done', () => {
+  const { run, logged } = start()
+  const reply = shown(run('EVAL', "redis.call('set', 'a', 1) redis.call('lpush', 'a', 1)", '0'))
+  assert.match(String(reply), /^-WRONGTYPE .* script: [0-9a-f]{40}, on @user_script:1\.$/)
+  assert.equal(logged(), [['set', 'a', '1']])
+  assert.is(run('GET', 'a'), '1')
+})
+
+test('a database that a script selects is its own', () => {
+  const { run, logged } = start()
+  run('EVAL', "redis.call('select', 2) redis.call('set', 'a', 1)", '0')
+  assert.equal(logged(), [
+    ['SELECT', '2'],
+    ['set', 'a', '1'],
+    ['SELECT', '0'],
+  ])
+  assert.is(run('EXISTS', 'a'), 0)
+})
+
+test('scripts are known by their digests, in either case, until they are flushed', () => {
+  const { run } = start()
+  assert.is(shown(run('EVALSHA', DIGEST, '0')), '-NOSCRIPT No matching script. Please use EVAL.')
+  assert.is(run('SCRIPT', 'LOAD', 'return 1'), DIGEST)
+  assert.is(run('EVALSHA', DIGEST.toUpperCase(), '0'), 1)
+  assert.is(run('SCRIPT', 'SHOW', DIGEST), 'return 1')
+  assert.equal(run('SCRIPT', 'EXISTS', DIGEST, 'x'), [1, 0])
+  run('SCRIPT', 'FLUSH', 'ASYNC')
+  assert.equal(run('SCRIPT', 'EXISTS', DIGEST), [0])
+  assert.is(shown(run('SCRIPT', 'FLUSH', 'NOW')), '-ERR SCRIPT FLUSH only support SYNC|ASYNC option')
+})
+
+test('of scripts that were only evaluated the last five hundred are kept, and all that were loaded', () => {
+  const { run } = start()
+  run('SCRIPT', 'LOAD', 'return 1')
+  run('EVAL', "return 'first'", '0')
+  for (let i = 0; i < 500; i++) run('EVAL', `return ${i + 2}`, '0')
+  assert.equal(run('SCRIPT', 'EXISTS', DIGEST, 'ed1a9ac9e3ee6c4de6b8bcb5d5e6ab9dbbb0d9a7'), [1, 0])
+  assert.is(run('EVALSHA', DIGEST, '0'), 1)
+  assert.is(run('EVAL', "return 'first'", '0'), 'first')
+})
+
+test('a script that may not write is refused where it would', () => {
+  const { run, logged } = start()
+  for (const words of [
+    ['EVAL_RO', "return redis.call('set', 'a', 1)", '0'],
+    ['EVAL', "#!lua flags=no-writes\nreturn redis.call('set', 'a', 1)", '0'],
+  ]) {
+    assert.match(String(shown(run(...words))), /^-ERR Write commands are not allowed from read-only scripts\. script:/)
+  }
+  assert.match(
+    String(shown(run('EVAL_RO', '#!lua\nreturn 1', '0'))),
+    /^-ERR Can not execute a script with write flag using \*_ro command\.$/,
+  )
+  assert.equal(logged(), [])
+})
+
+test('nothing blocks in a script, and a read of streams that would is refused', () => {
+  const { run } = start()
+  assert.is(run('EVAL', "return redis.call('blpop', 'none', 0)", '0'), null)
+  const refused = shown(run('EVAL', "return redis.pcall('xread', 'BLOCK', 0, 'STREAMS', 's', '$')", '0'))
+  assert.is(refused, '-ERR xread command is not allowed with BLOCK option from scripts')
+})
+
+test('words that make no sense are refused before anything runs', () => {
+  const { run } = start()
+  for (const [words, text] of [
+    [['EVAL', 'return 1', 'x'], 'ERR value is not an integer or out of range'],
+    [['EVAL', 'return 1', '-1'], "ERR Number of keys can't be negative"],
+    [['EVAL', 'return 1', '2', 'a'], "ERR Number of keys can't be greater than number of args"],
+    [['EVAL', 'x', '0'], "ERR Error compiling script (new function): user_script:1: '=' expected near '<eof>'"],
+    [['EVAL', '#!lua flags=x\nreturn 1', '0'], 'ERR Unexpected flag in script shebang: x'],
+    [['SCRIPT', 'LOAD', '('], "ERR Error compiling script (new function): user_script:1: unexpected symbol near '<eof>'"],
+    [['SCRIPT', 'KILL'], 'NOTBUSY No scripts in execution right now.'],
+    [['SCRIPT', 'DEBUG', 'yes'], 'ERR SCRIPT DEBUG is not offered by this server'],
+  ] as const) {
+    assert.is(shown(run(...words)), `-${text}`, words.join(' '))
+  }
+})
+
+test.run()
