@@ -238,7 +238,8 @@ export class Executor {
 
   /** Runs a request as part of the unit under way. An error is a reply as others are. */
   runPart(runtime: CommandRuntime, client: Client, args: Bytes[]): Reply {
-    const refusal = runtime.isWrite && this.gated !== 'none' ? this.refusal(runtime, args, client) : null
+    const gate = runtime.isWrite && this.gated !== 'none' ? this.refusal(runtime, args, client) : null
+    const refusal = gate ?? this.units.refusalOf(runtime)
     if (refusal !== null) return this.refusePart(runtime, refusal)
     if (this.monitors > 0 && runtime.shown === 'before') this.hooks.monitor(client, args)
     const { mayBlock } = this.context

@@ -18,6 +18,8 @@ export class Unit implements ExpiryLog {
   /** Commands and, at the same places, their databases. */
   private effects: (readonly Bytes[])[] = []
   private databases: number[] = []
+  /** Of all words of the commands. */
+  bytes = 0
 
   get isEmpty(): boolean {
     return this.effects.length === 0
@@ -26,6 +28,7 @@ export class Unit implements ExpiryLog {
   command(database: number, args: readonly Bytes[]): void {
     this.effects.push(args)
     this.databases.push(database)
+    for (const word of args) this.bytes += word.length
   }
 
   deleted(database: number, key: Bytes): void {
@@ -46,5 +49,6 @@ export class Unit implements ExpiryLog {
     if (count > 1) group.command(databases[count - 1] as number, END)
     this.effects = []
     this.databases = []
+    this.bytes = 0
   }
 }

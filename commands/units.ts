@@ -7,6 +7,7 @@ import type { Bytes } from '../storage/bytes.ts'
 import type { Keyspace } from '../storage/keyspace.ts'
 import type { Context } from './context.ts'
 import { NoReply, type Reply } from './reply.ts'
+import type { CommandRuntime } from './runtimes.ts'
 import type { QueuedRequest } from './transaction.ts'
 import { Unit } from './unit.ts'
 import { Watches } from './watches.ts'
@@ -14,11 +15,18 @@ import { Watches } from './watches.ts'
 /** What a run function answers whose unit goes on in turns to come. */
 export const SUSPENDED = new NoReply()
 
+/** A unit is one piece of the binlog, which is read into memory as a whole. */
+const MOST_BYTES = 2 ** 30
+
+const TOO_MUCH = 'ERR a transaction or a script cannot write so much: the binlog has it in one piece'
+
 /** Nothing more is to be logged of a command whose parts have been. */
 const NOTHING: Bytes[][] = []
 
 export class Units {
   readonly watches: Watches
+  /** Past so many bytes of what has been written nothing more is, in one unit. */
+  mostBytes = MOST_BYTES
   /** The unit under way; null while there is none. */
   current: Unit | null = null
   /** The unit under way waits for a turn of its own: a script that takes long. Nothing else is run meanwhile that could see it. */
@@ -76,6 +84,11 @@ export class Units {
   /** A request that was queued, by the session whose command runs. */
   runQueued(request: QueuedRequest): Reply {
     return this.run(request)
+  }
+
+  /** Why a part of the unit under way is not run: it would write still more; null where nothing stands in its way. */
+  refusalOf({ isWrite }: CommandRuntime): Bytes | null {
+    return isWrite && this.current !== null && this.current.bytes > this.mostBytes ? TOO_MUCH : null
   }
 
   begin(): void {

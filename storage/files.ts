@@ -35,6 +35,9 @@ export interface Files {
   freeBytesSync(path: string): number
 }
 
+/** The system reads less than 2 GiB at a time. */
+const READ_MOST_BYTES = 2 ** 30
+
 class RealFile implements File {
   readonly path: string
   private readonly fd: number
@@ -56,7 +59,7 @@ class RealFile implements File {
     const buffer = Buffer.allocUnsafe(length)
     let done = 0
     while (done < length) {
-      const count = fs.readSync(this.fd, buffer, done, length - done, position + done)
+      const count = fs.readSync(this.fd, buffer, done, Math.min(length - done, READ_MOST_BYTES), position + done)
       if (count === 0) break
       done += count
     }

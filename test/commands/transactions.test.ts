@@ -346,4 +346,14 @@ test('what an earlier part does to the node stands in the way of later ones that
   assert.is(run('GET', 'a'), '1')
 })
 
+test('where one transaction would write more than the binlog takes in one piece, the rest of its writes is refused', () => {
+  const { client, executor, logged } = start()
+  executor.units.mostBytes = 20
+  const one = client()
+  const tooMuch = '-ERR a transaction or a script cannot write so much: the binlog has it in one piece'
+  assert.equal(say(one, 'MULTI', 'SET a 0123456789', 'SET b 0123456789', 'SET c 1', 'GET c', 'EXEC').at(-1), ['+OK', '+OK', tooMuch, null])
+  assert.equal(logged(), [['MULTI'], ['SET', 'a', '0123456789'], ['SET', 'b', '0123456789'], ['EXEC']])
+  assert.equal(say(one, 'MULTI', 'SET c 1', 'EXEC').at(-1), ['+OK'])
+})
+
 test.run()
