@@ -188,8 +188,9 @@ export class Connection extends SessionState implements Client, TurnClient {
     queueMicrotask(() => this.unhold('gate'))
   }
 
-  /** An asynchronous command of this client is done. */
-  asyncDone(): void {
+  /** An asynchronous command of this client is done. It may have seen what a unit has done that is not over. */
+  asyncDone(mayShowUnit = false): void {
+    if (mayShowUnit) this.isToldByUnit = true
     this.host.turn.begin()
     this.unhold('async')
   }

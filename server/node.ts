@@ -379,7 +379,7 @@ export class Node implements ServerPort {
       },
       failed: (text) => statistics.error(text),
       monitor: (client, args) => this.clients.tellMonitors(monitorLine(systemClock.wallMs(), client as Connection, redacted(args))),
-      resumed: (client) => (client as Connection).asyncDone(),
+      resumed: (client) => (client as Connection).asyncDone(this.executor.units.isSuspended),
       broken: (error, changed) => {
         const stack = error instanceof Error ? error.stack : String(error)
         this.log.error({ error: stack }, changed ? 'a command broke half way: ending now, to recover from the binlog' : 'a command broke')

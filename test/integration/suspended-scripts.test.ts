@@ -35,6 +35,14 @@ function watched<T>(promise: Promise<T>): { isKept: boolean; promise: Promise<T>
   return state
 }
 
+function promiseOf<T>(): { readonly promise: Promise<T>; readonly resolve: (value: T) => void } {
+  let resolve: (value: T) => void = () => {}
+  const promise = new Promise<T>((kept) => {
+    resolve = kept
+  })
+  return { promise, resolve }
+}
+
 test('after a script that was suspended, clients are blocked again where there is nothing for them', () =>
   inWorld(SETTINGS, async (world) => {
     const { node, client, other } = world
@@ -162,6 +170,31 @@ test('memory is not read again from disk while it has what a suspended script ha
     assert.is(await client.call('GET', 'a'), '1')
     await node.storage.reload()
     assert.is(await client.call('GET', 'a'), '1')
+  }))
+
+test('a walk that was under way when a script began shows what the script has done when it is over', () =>
+  inWorld(SETTINGS, async (world) => {
+    const { client, other, node } = world
+    assert.is(await client.call('SET', 'a', '1'), 'OK')
+    assert.is(await client.call('SAVE'), 'OK')
+    const { records } = node.engine.keyspace
+    const { promise: read, resolve: goOn } = promiseOf<void>()
+    const iterate = records.iterate.bind(records)
+    records.iterate = (range) => {
+      const iterator = iterate(range)
+      return { next: (count) => read.then(() => iterator.next(count)), close: () => iterator.close() }
+    }
+    const keys = watched(other.call('KEYS', '*'))
+    await until(() => node.clients.find(2)?.lastCommand === 'keys', 'the walk')
+    const reply = client.call('EVAL', waiting("redis.call('SET', 'b', '1')"), '0')
+    await isSuspended(world)
+    goOn()
+    await turns(20)
+    assert.is(keys.isKept, false)
+    Reflect.deleteProperty(records, 'iterate')
+    letEnd(world)
+    assert.is(await reply, 'done')
+    assert.ok(Array.isArray(await keys.promise))
   }))
 
 test.run()
