@@ -108,6 +108,7 @@ export class Units {
   }
 
   private suspend(): void {
+    this.keyspace.isUnitOpen = true
     if (this.isSuspended) return
     this.isSuspended = true
     this.onSuspension(true)
@@ -116,5 +117,6 @@ export class Units {
   /** What the unit under way has done so far goes into the group: before this node gets another role, and its log another history. */
   settle(): void {
     this.current?.writeTo(this.group)
+    this.keyspace.isUnitOpen = false
   }
 }

@@ -28,7 +28,6 @@ export function startScripting(node: Node): Scripting {
     runner.thresholdMs = milliseconds
   })
   node.executor.units.onSuspension = (isSuspended) => {
-    engine.keyspace.isUnitOpen = isSuspended
     if (isSuspended) node.links?.link.suspend()
     else {
       node.links?.link.resume()

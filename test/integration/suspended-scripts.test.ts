@@ -2,7 +2,7 @@
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { until } from '../support/engine.ts'
-import { encodeCommand, WireClient, WireError } from '../support/wire-client.ts'
+import { encodeCommand, WireClient, WireError, type WireReply } from '../support/wire-client.ts'
 import { inWorld, stallBinlog, type World } from '../support/world.ts'
 
 const SETTINGS = { 'busy-reply-threshold': '10' }
@@ -195,6 +195,22 @@ test('a walk that was under way when a script began shows what the script has do
     letEnd(world)
     assert.is(await reply, 'done')
     assert.ok(Array.isArray(await keys.promise))
+  }))
+
+test('a change of role takes effect after a script that was suspended in the same transaction', () =>
+  inWorld(SETTINGS, async (world) => {
+    const { client, node } = world
+    await client.pipeline([['MULTI'], ['SET', 'a', '1'], ['EVAL', waiting(), '0'], ['SLAVEOF', '127.0.0.1', '1'], ['SET', 'b', '1']])
+    const replies = client.call('EXEC')
+    await isSuspended(world)
+    letEnd(world)
+    const [, done, followed, refused] = (await replies) as WireReply[]
+    assert.equal([done, followed], ['done', 'OK'])
+    assert.ok(refused instanceof WireError && refused.text.startsWith('READONLY '))
+    assert.is(await client.call('SLAVEOF', 'NO', 'ONE'), 'OK')
+    assert.is(node.engine.keyspace.isUnitOpen, false)
+    await node.storage.reload()
+    assert.is(await client.call('GET', 'a'), '1')
   }))
 
 test.run()
