@@ -5,14 +5,15 @@
  *
  * Functions run in a thread of their own (`stack` is on it while they do), which is used again until one fails. A hook looks at the clock every
  * so many instructions. When a function has had its time it is suspended by a yield, wherever that is possible; where it is not (in a
- * metamethod, a comparator, a function that gsub calls) it goes on, and is ended by an error when it has had twice its time. What has been told
- * to stop is ended at the next instruction that counts.
+ * metamethod, a comparator, a function that gsub calls) it goes on, and is ended when it has gone on for as long as it may run at first. What has
+ * been told to stop is ended at the next instruction that counts.
  *
  * When the machine is broken (see module.ts) it must be thrown away: `isBroken`.
  */
 import type { Bytes } from '../storage/bytes.ts'
 import { LUA_GLOBALS, LUA_OK, LUA_OUT_OF_MEMORY, LUA_REGISTRY, LUA_YIELDED } from './api.ts'
 import { type ErrorPlace, ErrorPlaces, SANDBOX } from './error-places.ts'
+import { guardHelpers } from './guards.ts'
 import { LuaModule } from './module.ts'
 import { PRELUDE } from './prelude.ts'
 import { replaceRandom } from './random48.ts'
@@ -40,6 +41,7 @@ const MOST_NESTED = 150
 /** Of lua_State in this build: how many calls of C a thread is in, and how many when it was resumed. `checkLayout` makes sure. */
 const C_CALLS_AT = 52
 const BASE_C_CALLS_AT = 54
+const TOO_LONG = 'the script has run for too long inside a metamethod, a comparator or a function called by gsub'
 const GC_COLLECT = 2
 const GC_COUNT = 3
 const GC_SET_PAUSE = 6
@@ -47,6 +49,8 @@ const GC_SET_PAUSE = 6
 const PAUSE = 150
 /** Share of the memory from which on a function's end is followed by a collection. */
 const CROWDED = 0.25
+/** Of what was left by the last one, that there must be for another. */
+const MORE = 1.2
 
 export class LuaMachine {
   readonly stack: LuaStack
@@ -64,11 +68,13 @@ export class LuaMachine {
   private readonly globalsReference: number
   private resetReference = 0
   private hiddenReference = 0
+  private behindReference = 0
   private thread = 0
   private threadReference = 0
   private sliceEndMs = 0
-  private startedMs = 0
   private stopReason: Bytes | null = null
+  /** What the last collection for want of memory has left. */
+  private keptBytes = 0
   /** A yield of the hook is on its way out. */
   private isYielding = false
 
@@ -167,8 +173,7 @@ export class LuaMachine {
   /** Runs a function with what `pushArguments` pushes, which returns how many that are. */
   start(reference: FunctionReference, pushArguments: (stack: LuaStack) => number = () => 0): RunState {
     const { stack, options } = this
-    this.startedMs = options.nowMs()
-    this.sliceEndMs = this.startedMs + this.firstSliceMs
+    this.sliceEndMs = options.nowMs() + this.firstSliceMs
     this.stopReason = null
     this.isYielding = false
     try {
@@ -207,12 +212,10 @@ export class LuaMachine {
   /** To be called when results or errors have been taken from the stack. */
   finish(state: RunState): void {
     const { api } = this.module
-    if (state === 'done') {
-      api.lua_settop(this.thread, 0)
-      return
-    }
     try {
-      this.renew()
+      api.lua_settop(this.thread, 0)
+      this.collectIfCrowded()
+      if (state !== 'done') this.renew()
     } catch {
       this.isBroken = true // there is no memory left even for a new thread
     }
@@ -220,14 +223,19 @@ export class LuaMachine {
 
   private renew(): void {
     const { api } = this.module
-    // Lua does not collect because memory is short, only because there is half as much again as there was. Even forgetting may need some.
-    api.lua_settop(this.thread, 0)
-    if (this.usedBytes > this.options.limitBytes * CROWDED) api.lua_gc(this.main, GC_COLLECT, 0)
     api.luaL_unref(this.main, LUA_REGISTRY, this.threadReference)
     this.thread = this.newThread()
     this.stack.on(this.main)
     this.stack.rawGetAt(LUA_REGISTRY, this.resetReference)
     api.lua_call(this.main, 0, 0)
+  }
+
+  /** Lua does not collect because memory is short, only because there is half as much again as there was. */
+  private collectIfCrowded(): void {
+    const { usedBytes } = this
+    if (usedBytes <= Math.max(this.options.limitBytes * CROWDED, this.keptBytes * MORE)) return
+    this.module.api.lua_gc(this.main, GC_COLLECT, 0)
+    this.keptBytes = this.usedBytes
   }
 
   private ended(status: number): RunState {
@@ -262,8 +270,9 @@ export class LuaMachine {
   }
 
   private checkPatience(state: number, now: number): void {
-    if (now - this.startedMs < 2 * this.firstSliceMs) return
-    this.raiseOn(state, 'the script has run for too long inside a metamethod, a comparator or a function called by gsub')
+    if (now - this.sliceEndMs < this.firstSliceMs) return
+    this.stopReason = TOO_LONG // what could be caught could be raised and caught for ever
+    this.raiseOn(state, TOO_LONG)
   }
 
   private raiseOn(state: number, message: Bytes): never {
@@ -318,6 +327,8 @@ export class LuaMachine {
     api.lua_insert(this.main, 1)
     if (api.lua_pcall(this.main, 1, 1, 0) !== LUA_OK) throw new Error(stack.string(-1) ?? 'the prelude has failed')
     api.lua_replace(this.main, LUA_GLOBALS)
+    stack.rawGetField(1, 'behind')
+    this.behindReference = api.luaL_ref(this.main, LUA_REGISTRY)
     stack.rawGetField(1, 'reset')
     this.resetReference = api.luaL_ref(this.main, LUA_REGISTRY)
     stack.rawGetField(1, 'hidden')
@@ -337,22 +348,13 @@ export class LuaMachine {
           return 0
         },
       ],
-      ['isNative', (stack) => this.answer(stack, stack.api.lua_iscfunction(stack.state, 1) !== 0)],
-      [
-        'isCallable',
-        (stack) => {
-          if (stack.api.lua_getmetatable(stack.state, 1) === 0) return this.answer(stack, false)
-          stack.rawGetField(-1, '__call')
-          return this.answer(stack, !stack.isNil(-1))
-        },
-      ],
+      ...guardHelpers(() => this.behindReference),
       [
         'loadText',
         (stack) => {
           const text = stack.string(1) as Bytes
-          const isBinary = text.startsWith('\x1b')
-          if (!isBinary && this.load(text, stack.string(2) ?? '=(load)') === LUA_OK) return 1
-          if (isBinary) stack.push('binary chunks are not loaded')
+          const source = text.startsWith('\x1b') ? ` ${text}` : text // what is no text is not even looked at as such
+          if (this.load(source, stack.string(2) ?? '=(load)') === LUA_OK) return 1
           stack.push(null)
           stack.api.lua_insert(stack.state, -2)
           return 2

@@ -11,66 +11,46 @@
 export const PRELUDE = `
 local host = ...
 local real = host.globals
-local error, type, tostring, pairs = error, type, tostring, pairs
-local rawget, rawset, next, setmetatable, getmetatable = rawget, rawset, next, setmetatable, getmetatable
-local create, rawresume, rawyield, status = coroutine.create, coroutine.resume, coroutine.yield, coroutine.status
+local error, type, tostring, pairs, select = error, type, tostring, pairs, select
+local rawset, next, setmetatable, getmetatable = rawset, next, setmetatable, getmetatable
+local create, rawresume, rawyield, rawstatus = coroutine.create, coroutine.resume, coroutine.yield, coroutine.status
 local suspended, mayYield, goOn, isNative, loadText = host.suspended, host.mayYield, host.goOn, host.isNative, host.loadText
 local concat = table.concat
 local rawpcall = pcall
-local READ_ONLY = 'Attempt to modify a readonly table'
 local MOST_NESTED = host.mostNested
 
 -- From what scripts see to what it stands for.
 local behind = setmetatable({}, {__mode = 'k'})
-local function refuse() error(READ_ONLY, 2) end
+local function refuse() error('Attempt to modify a readonly table', 2) end
+local function missing(_, name) error("Script attempted to access nonexistent global variable '" .. tostring(name) .. "'", 2) end
 local function hidden(table)
   local front = {}
   behind[front] = table
   local shown = {}
-  behind[shown] = {__index = table == real and front or nil}
+  behind[shown] = {__index = table == real and missing or nil}
   setmetatable(shown, {__newindex = refuse, __metatable = false})
   setmetatable(front, {__index = table, __newindex = refuse, __metatable = shown})
   return front
 end
 
 local globals = hidden(real)
-setmetatable(real, {__index = function(_, name)
-  error("Script attempted to access nonexistent global variable '" .. tostring(name) .. "'", 2)
-end, __metatable = false})
+setmetatable(real, {__index = missing, __metatable = false})
 rawset(real, '_G', globals)
 
 -- Going past metatables.
-rawset(real, 'rawget', function(table, key)
-  local inner = behind[table]
-  if inner ~= nil then return rawget(inner, key) end
-  return rawget(table, key)
-end)
-rawset(real, 'rawset', function(table, key, value)
-  if behind[table] ~= nil then error(READ_ONLY, 0) end
-  return rawset(table, key, value)
-end)
-rawset(real, 'setmetatable', function(table, meta)
-  if behind[table] ~= nil then error(READ_ONLY, 0) end
-  return setmetatable(table, meta)
-end)
-local function following(table, key) return next(behind[table] or table, key) end
-rawset(real, 'next', following)
+host.behind = behind
+for kind, names in pairs({refuses = {'rawset', 'setmetatable'}, reads = {'rawget', 'next'}}) do
+  for _, name in pairs(names) do rawset(real, name, host.guarded(real[name], kind)) end
+end
+for kind, names in pairs({refuses = {'insert', 'remove', 'sort', 'setn'}, reads = {'foreach', 'foreachi', 'getn', 'maxn', 'concat'}}) do
+  for _, name in pairs(names) do real.table[name] = host.guarded(real.table[name], kind) end
+end
+local following = real.next
 rawset(real, 'pairs', function(table)
-  if type(table) ~= 'table' then error("bad argument #1 to 'pairs' (table expected, got " .. (table == nil and 'no value' or type(table)) .. ')', 2) end
+  if type(table) ~= 'table' then error("bad argument #1 to 'pairs' (table expected, got " .. type(table) .. ')', 2) end
   if behind[table] ~= nil then return following, table, nil end
   return next, table, nil
 end)
-for _, name in pairs({'insert', 'remove', 'sort', 'setn'}) do
-  local original = real.table[name]
-  rawset(real.table, name, function(table, ...)
-    if behind[table] ~= nil then error(READ_ONLY, 0) end
-    return original(table, ...)
-  end)
-end
-for _, name in pairs({'foreach', 'foreachi', 'getn', 'maxn', 'concat'}) do
-  local original = real.table[name]
-  rawset(real.table, name, function(table, ...) return original(behind[table] or table, ...) end)
-end
 
 -- Coroutines. nested counts those that are being resumed inside of each other; current is the one that the script made.
 local nested = 0
@@ -87,23 +67,33 @@ local function ofScript(co, before, ok, ...)
   return ok, ...
 end
 local function resume(co, ...)
-  if type(co) ~= 'thread' then error('coroutine expected', 0) end
+  if type(co) ~= 'thread' then error("bad argument #1 to 'resume' (coroutine expected)", 2) end
   if nested >= MOST_NESTED then return false, 'C stack overflow' end
   local before = current
   nested = nested + 1
   current = co
   return ofScript(co, before, rawresume(co, ...))
 end
+-- The place of an error is that of whoever called what wrap has made; two calls are between, of which one is a tail call.
 local function unwrapped(ok, ...)
-  if not ok then error((...), 0) end
+  if not ok then
+    local message = ...
+    if type(message) == 'string' or type(message) == 'number' then error(message, 3) end
+    error(message, 0)
+  end
   return ...
 end
 rawset(real, 'coroutine', {
   create = create,
   resume = resume,
   running = function() return current end,
-  status = function(co) if co == current then return 'running' end return status(co) end,
+  status = function(co)
+    if type(co) ~= 'thread' then error("bad argument #1 to 'status' (coroutine expected)", 2) end
+    if co == current then return 'running' end
+    return rawstatus(co)
+  end,
   wrap = function(body)
+    if type(body) ~= 'function' or isNative(body) then error("bad argument #1 to 'wrap' (Lua function expected)", 2) end
     local co = create(body)
     return function(...) return unwrapped(resume(co, ...)) end
   end,
@@ -119,7 +109,7 @@ local function protected(co, ok, ...)
     letOthersRun()
     return protected(co, rawresume(co))
   end
-  if ok and status(co) == 'suspended' then return protected(co, rawresume(co, rawyield(...))) end
+  if ok and rawstatus(co) == 'suspended' then return protected(co, rawresume(co, rawyield(...))) end
   nested = nested - 1
   return ok, ...
 end
@@ -128,7 +118,7 @@ local function unlessStopped(...)
   return ...
 end
 -- Nothing can be suspended inside of a function that is not Lua, so that Lua's own pcall does, and messages of errors are as they should be.
-local function pcall(body, ...)
+local function try(body, ...)
   if nested >= MOST_NESTED then return false, 'stack overflow' end
   local co
   if type(body) == 'function' then
@@ -139,12 +129,27 @@ local function pcall(body, ...)
   nested = nested + 1
   return protected(co, rawresume(co, ...))
 end
+-- Of an error that is a table, as those of redis.call are, pcall returns the text alone, so that scripts can add to it.
+local function shown(ok, ...)
+  if ok then return ok, ... end
+  local message = ...
+  if type(message) == 'table' then
+    local text = message.err
+    if type(text) == 'string' or type(text) == 'number' then return false, text end
+  end
+  return false, message
+end
 local function handled(handler, ok, ...)
   if ok then return ok, ... end
-  return false, handler(...)
+  local handles, message = try(handler, ...)
+  if not handles then message = 'error in error handling' end
+  return false, message
 end
-rawset(real, 'pcall', pcall)
-rawset(real, 'xpcall', function(body, handler) return handled(handler, pcall(body)) end)
+rawset(real, 'pcall', function(...) return shown(try(...)) end)
+rawset(real, 'xpcall', function(body, ...)
+  if select('#', ...) == 0 then error("bad argument #2 to 'xpcall' (value expected)", 2) end
+  return handled((...), try(body))
+end)
 host.reset = function() nested = 0 current = nil end
 
 -- Source text only: bytecode could do anything.
@@ -157,9 +162,10 @@ rawset(real, 'load', function(reader, name)
   if type(reader) ~= 'function' then error("bad argument #1 to 'load' (function expected, got " .. type(reader) .. ')', 2) end
   local pieces = {}
   while true do
-    local piece = reader()
+    local ok, piece = try(reader)
+    if not ok then return nil, piece end
     if piece == nil or piece == '' then break end
-    if type(piece) ~= 'string' then return nil, 'reader function must return a string' end
+    if type(piece) ~= 'string' and type(piece) ~= 'number' then return nil, 'reader function must return a string' end
     pieces[#pieces + 1] = piece
   end
   return loadText(concat(pieces), name == nil and '=(load)' or name)

@@ -2,6 +2,7 @@
  * The 48-bit linear congruential generator that POSIX calls lrand48, which is behind math.random in Redis's scripts: the numbers are the same on every
  * machine, and begin where POSIX begins when no seed was given.
  */
+import { argumentError, intOf, numberArgument, raiseAt } from './libraries/arguments.ts'
 import type { LuaStack } from './stack.ts'
 
 const LOW = 2 ** 24
@@ -29,20 +30,24 @@ class Random48 {
   }
 }
 
+const intArgument = (stack: LuaStack, position: number) => intOf(numberArgument(stack, position))
+
 /** Puts math.random and math.randomseed upon it. */
 export function replaceRandom(stack: LuaStack): void {
   const random = new Random48()
   const functions = {
-    random: (args: LuaStack) => {
+    random: (stack: LuaStack) => {
       const share = (random.next() % 0x7fffffff) / 0x7fffffff
-      if (args.top > 2) args.raise('wrong number of arguments')
-      const [low, high] = args.top === 2 ? [args.number(1), args.number(2)] : [1, args.number(1)]
-      if (args.top > 0 && low > high) args.raise(`bad argument #${args.top} to 'random' (interval is empty)`)
-      args.push(args.top === 0 ? share : Math.floor(share * (Math.trunc(high) - Math.trunc(low) + 1)) + Math.trunc(low))
+      const { top } = stack
+      if (top > 2) raiseAt(stack, 'wrong number of arguments')
+      const first = top > 0 ? intArgument(stack, 1) : 0
+      const [low, high] = top === 2 ? [first, intArgument(stack, 2)] : [1, first]
+      if (top > 0 && low > high) argumentError(stack, top, 'interval is empty')
+      stack.push(top === 0 ? share : Math.floor(share * (high - low + 1)) + low)
       return 1
     },
-    randomseed: (args: LuaStack) => {
-      random.seed(args.number(1))
+    randomseed: (stack: LuaStack) => {
+      random.seed(intArgument(stack, 1))
       return 0
     },
   }

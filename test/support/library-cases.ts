@@ -1,9 +1,11 @@
-/** The cases of all libraries, read from text: a piece of Lua on one line, and what comes of it on the next, set in by two spaces. */
+/** The cases of all libraries and of the sandbox, read from text: a piece of Lua on one line, and what comes of it on the next, set in by two spaces. */
 import type { Bytes } from '../../storage/bytes.ts'
 import { BIT_CASES } from './bit-cases.ts'
 import { CJSON_CASES } from './cjson-cases.ts'
 import { CMSGPACK_CASES } from './cmsgpack-cases.ts'
 import { JSON_CASES } from './json-cases.ts'
+import { LUA_CASES } from './lua-cases.ts'
+import { SANDBOX_CASES } from './sandbox-cases.ts'
 import { STRUCT_CASES } from './struct-cases.ts'
 
 export const LIBRARY_CASES: Readonly<Record<Bytes, readonly LibraryCase[]>> = {
@@ -11,6 +13,8 @@ export const LIBRARY_CASES: Readonly<Record<Bytes, readonly LibraryCase[]>> = {
   cmsgpack: casesOf(CMSGPACK_CASES),
   struct: casesOf(STRUCT_CASES),
   bit: casesOf(BIT_CASES),
+  sandbox: casesOf(SANDBOX_CASES),
+  lua: casesOf(LUA_CASES),
 }
 
 export interface LibraryCase {
