@@ -15,8 +15,9 @@ export interface ExecutorHooks {
   failed(text: Bytes): void
   /** After each command while there are monitors, before it for scripts, as in Redis. */
   monitor(client: Client, args: readonly Bytes[]): void
-  /** A command that its client had to wait for is done: the client may go on. Called between units. */
-  resumed(client: Client): void
+  /** A command that its client had to wait for is done: the client may go on. Called between units. `hasWalked` where it has read in several
+   *  steps, with units of others in between. */
+  resumed(client: Client, hasWalked?: boolean): void
   /** Something that only a bug or damage can cause came out of a command. Where it had changed something, what is in memory cannot be
    *  trusted while what is in the binlog can: the process must end. */
   broken(error: unknown, changed: boolean): void

@@ -350,7 +350,7 @@ export class Executor {
     this.ran(runtime, client, args, (this.monotonicMs() - started) * 1000)
     if (this.tracking.isActive) this.tracking.answered(client, runtime.command)
     if (this.monitors > 0 && runtime.shown === 'after') this.hooks.monitor(client, args)
-    this.hooks.resumed(client)
+    this.hooks.resumed(client, runtime.command.flags.includes('readonly'))
   }
 
   private failedRun(runtime: CommandRuntime, error: unknown, changed: boolean): ErrorReply {

@@ -379,7 +379,10 @@ export class Node implements ServerPort {
       },
       failed: (text) => statistics.error(text),
       monitor: (client, args) => this.clients.tellMonitors(monitorLine(systemClock.wallMs(), client as Connection, redacted(args))),
-      resumed: (client) => (client as Connection).asyncDone(this.executor.units.isSuspended),
+      resumed: (client, hasWalked = false) => {
+        if (hasWalked) this.turn.mayShowUnwritten()
+        ;(client as Connection).asyncDone(hasWalked && this.executor.units.isSuspended)
+      },
       broken: (error, changed) => {
         const stack = error instanceof Error ? error.stack : String(error)
         this.log.error({ error: stack }, changed ? 'a command broke half way: ending now, to recover from the binlog' : 'a command broke')

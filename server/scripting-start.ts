@@ -31,7 +31,7 @@ export function startScripting(node: Node): Scripting {
     if (isSuspended) node.links?.link.suspend()
     else {
       node.links?.link.resume()
-      turn.unitEnded()
+      turn.mayShowUnwritten()
     }
     node.gates.suspended(isSuspended ? () => runner.busyText : null)
   }

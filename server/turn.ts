@@ -36,8 +36,8 @@ export class Turn {
   /** A turn's group could not be written, and these clients wait for it. */
   private isStalled = false
   private stalled: TurnClient[] = []
-  /** A unit that had been suspended has ended in this turn. */
-  private hasUnitEnded = false
+  /** Somebody may be told in this turn what is not written. */
+  private showsUnwritten = false
   private sealed = new Set<TurnClient>()
   private scheduled = false
   private readonly endLater = () => this.end()
@@ -62,9 +62,9 @@ export class Turn {
     this.touched.push(client)
   }
 
-  /** A unit that had been suspended is over. What it says it may have read, or done, before a group could not be written. */
-  unitEnded(): void {
-    this.hasUnitEnded = true
+  /** What began before is over: a unit that had been suspended, a walk. It may say what a group holds that could not be written meanwhile. */
+  mayShowUnwritten(): void {
+    this.showsUnwritten = true
   }
 
   /** A client has gone. */
@@ -83,9 +83,9 @@ export class Turn {
     this.scheduled = false
     const { touched } = this
     if (touched.length > 0) this.touched = []
-    if (outcome === 'stalled' && (!this.isStalled || this.hasUnitEnded)) this.keepStalled(touched)
+    if (outcome === 'stalled' && (!this.isStalled || this.showsUnwritten)) this.keepStalled(touched)
     else if (touched.length > 0) this.flush(touched)
-    this.hasUnitEnded = false
+    this.showsUnwritten = false
     if (this.waitForSync && storage.isReady) storage.binlog.sync() // replicas wait for what no client waits for: keys that have expired
     this.feed()
     const moreWork = storage.background()

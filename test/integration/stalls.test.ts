@@ -3,7 +3,7 @@ import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { until } from '../support/engine.ts'
 import type { WireReply } from '../support/wire-client.ts'
-import { inWorld, stallBinlog, type World } from '../support/world.ts'
+import { holdWalks, inWorld, stallBinlog, type World } from '../support/world.ts'
 
 /** Sets keys a and w of which the log knows nothing; the function ends the stall. */
 async function unwritten({ node, client }: World): Promise<() => void> {
@@ -42,6 +42,21 @@ for (const [what, request] of [
       assert.equal([await reply].flat(), ['2'])
     }))
 }
+
+test('a walk that was under way when the binlog could no longer be written is answered when it can', () =>
+  inWorld({}, async (world) => {
+    const { client, other, node } = world
+    assert.equal(await client.pipeline([['SET', 'a', '1'], ['SAVE']]), ['OK', 'OK'])
+    const goOn = holdWalks(world)
+    const reply = other.call('KEYS', '*')
+    await until(() => node.clients.find(2)?.lastCommand === 'keys', 'the walk')
+    const writes = await unwritten(world)
+    goOn()
+    const early = await isKeptWithin(300, reply)
+    writes()
+    assert.is(early, false)
+    assert.ok(Array.isArray(await reply))
+  }))
 
 test('a server that is closed while the binlog cannot be written has confirmed nothing that is not in it', () =>
   inWorld({}, async ({ node, client }) => {

@@ -3,7 +3,7 @@ import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { until } from '../support/engine.ts'
 import { encodeCommand, WireClient, WireError, type WireReply } from '../support/wire-client.ts'
-import { inWorld, stallBinlog, type World } from '../support/world.ts'
+import { holdWalks, inWorld, stallBinlog, type World } from '../support/world.ts'
 
 const SETTINGS = { 'busy-reply-threshold': '10' }
 
@@ -33,14 +33,6 @@ function watched<T>(promise: Promise<T>): { isKept: boolean; promise: Promise<T>
     state.isKept = true
   })
   return state
-}
-
-function promiseOf<T>(): { readonly promise: Promise<T>; readonly resolve: (value: T) => void } {
-  let resolve: (value: T) => void = () => {}
-  const promise = new Promise<T>((kept) => {
-    resolve = kept
-  })
-  return { promise, resolve }
 }
 
 test('after a script that was suspended, clients are blocked again where there is nothing for them', () =>
@@ -177,13 +169,7 @@ test('a walk that was under way when a script began shows what the script has do
     const { client, other, node } = world
     assert.is(await client.call('SET', 'a', '1'), 'OK')
     assert.is(await client.call('SAVE'), 'OK')
-    const { records } = node.engine.keyspace
-    const { promise: read, resolve: goOn } = promiseOf<void>()
-    const iterate = records.iterate.bind(records)
-    records.iterate = (range) => {
-      const iterator = iterate(range)
-      return { next: (count) => read.then(() => iterator.next(count)), close: () => iterator.close() }
-    }
+    const goOn = holdWalks(world)
     const keys = watched(other.call('KEYS', '*'))
     await until(() => node.clients.find(2)?.lastCommand === 'keys', 'the walk')
     const reply = client.call('EVAL', waiting("redis.call('SET', 'b', '1')"), '0')
@@ -191,7 +177,6 @@ test('a walk that was under way when a script began shows what the script has do
     goOn()
     await turns(20)
     assert.is(keys.isKept, false)
-    Reflect.deleteProperty(records, 'iterate')
     letEnd(world)
     assert.is(await reply, 'done')
     assert.ok(Array.isArray(await keys.promise))

@@ -39,3 +39,21 @@ export function stallBinlog({ engine }: Node): () => void {
     Reflect.deleteProperty(binlog, 'append')
   }
 }
+
+/** Walks of the keys wait for the disk until the function that is returned is called. */
+export function holdWalks({ node }: World): () => void {
+  const { records } = node.engine.keyspace
+  let goOn = () => {}
+  const going = new Promise<void>((resolve) => {
+    goOn = resolve
+  })
+  const iterate = records.iterate.bind(records)
+  records.iterate = (range) => {
+    const iterator = iterate(range)
+    return { next: (count) => going.then(() => iterator.next(count)), close: () => iterator.close() }
+  }
+  return () => {
+    Reflect.deleteProperty(records, 'iterate')
+    goOn()
+  }
+}
