@@ -28,6 +28,9 @@ const NO_REPLICAS = 'NOREPLICAS Not enough good replicas to write.'
 /** Commands of the log that no key depends on. */
 const CHANGES_NOTHING = new Set<Bytes>(['MULTI', 'EXEC', 'PUBLISH', 'SPUBLISH'])
 
+/** Commands that show what commands without keys have changed. */
+const SHOWS_LIBRARIES = new Set<Bytes>(['function|list', 'function|dump'])
+
 /** What replication has to say about requests. */
 export interface ReplicationGate {
   readonly isReplica: boolean
@@ -268,9 +271,10 @@ export class Gates {
   /** Whether a read would show what may never have happened. */
   private showsUnwritten(runtime: CommandRuntime, args: readonly Bytes[], client: Client): boolean {
     const { command } = runtime
-    if (!command.flags.includes('readonly')) return false
-    if (runsScript(command)) return true // it may read what it has not named
+    const showsLibraries = SHOWS_LIBRARIES.has(command.name)
+    if (!command.flags.includes('readonly') && !showsLibraries) return false
     this.unwritten ??= this.collectUnwritten()
+    if (showsLibraries) return this.unwritten.everything
     if (this.unwritten.everything || !namesItsKeys(command)) return true
     const { keys } = this.unwritten
     // In a transaction another database may be selected by then.

@@ -58,6 +58,18 @@ test('a walk that was under way when the binlog could no longer be written is an
     assert.ok(Array.isArray(await reply))
   }))
 
+test('a library that is not in the log is not shown', () =>
+  inWorld({}, async ({ node, client, other }) => {
+    const writes = stallBinlog(node)
+    void client.call('FUNCTION', 'LOAD', LIBRARY).catch(() => {})
+    await until(() => node.engine.stalled !== null, 'the stall')
+    const reply = other.call('FUNCTION', 'LIST')
+    const early = await isKeptWithin(300, reply)
+    writes()
+    assert.is(early, false)
+    assert.is(((await reply) as unknown[]).length, 1)
+  }))
+
 test('a server that is closed while the binlog cannot be written has confirmed nothing that is not in it', () =>
   inWorld({}, async ({ node, client }) => {
     stallBinlog(node)
