@@ -9,6 +9,7 @@ import type { Command } from '../commands/command.ts'
 import type { Client, Executor } from '../commands/executor.ts'
 import { keysOf } from '../commands/key-finder.ts'
 import type { CommandRuntime } from '../commands/runtimes.ts'
+import type { ScriptFlags } from '../commands/scripting/script-flags.ts'
 import type { CommandTable } from '../commands/table.ts'
 import type { Bytes } from '../storage/bytes.ts'
 import { readCommand } from '../storage/command-codec.ts'
@@ -54,6 +55,8 @@ export class Gates {
   /** Set while the server is being shut down: nothing runs any more. */
   closing = false
   replication: ReplicationGate | null = null
+  /** What a request's script says of itself, if it says anything. */
+  flagsOfScript: (command: Command, args: readonly Bytes[]) => ScriptFlags | null = () => null
   /** Called when a reason has gone, outside of any command. */
   opened: () => void = () => {}
   private readonly storage: Storage
@@ -193,7 +196,7 @@ export class Gates {
   }
 
   /** What stands in the way of a script that says what it will do. */
-  refusalOfScript({ noWrites, allowStale }: { readonly noWrites: boolean; readonly allowStale: boolean }): Bytes | null {
+  refusalOfScript({ noWrites, allowStale }: ScriptFlags): Bytes | null {
     const { replication, storage } = this
     if (replication?.isMasterDown === true && !allowStale) return MASTER_DOWN
     if (noWrites) return null
@@ -229,10 +232,11 @@ export class Gates {
     const { command, isWrite } = runtime
     if (this.closing) return 'hold'
     if (this.loading && !command.flags.includes('loading')) return LOADING
-    if (this.pausedUntilMs > 0 && this.isHeldByPause(runtime, client)) return 'hold'
-    const verdict = this.replication === null ? null : this.askReplication(this.replication, runtime)
+    const mayWrite = this.mayWrite(runtime, args)
+    if (this.pausedUntilMs > 0 && this.isHeldByPause(runtime, mayWrite, client)) return 'hold'
+    const verdict = this.replication === null ? null : this.askReplication(this.replication, runtime, mayWrite)
     if (verdict !== null) return verdict
-    if (isWrite || (runsScript(command) && !command.flags.includes('readonly'))) {
+    if (isWrite || (runsScript(command) && mayWrite)) {
       if (storage.stalled !== null) return `MISCONF Errors writing to the AOF file: ${storage.stalled}`
       if (storage.diskLow && isWrite) return 'MISCONF Errors writing to the AOF file: No space left on device'
       if (storage.isOverloaded) return 'hold'
@@ -241,17 +245,22 @@ export class Gates {
     return null
   }
 
+  /** A script may write unless it says otherwise. */
+  private mayWrite({ command, mayWrite }: CommandRuntime, args: readonly Bytes[]): boolean {
+    return mayWrite && !(runsScript(command) && this.flagsOfScript(command, args)?.noWrites === true)
+  }
+
   /** What a replica says as one is heard in a pause. */
-  private isHeldByPause({ command, isWrite }: CommandRuntime, client: Client): boolean {
-    if (isWrite || command.flags.includes('may_replicate')) return true
+  private isHeldByPause({ command }: CommandRuntime, mayWrite: boolean, client: Client): boolean {
+    if (mayWrite) return true
     return this.pausedWhat === 'all' && (client.peer === 'client' || command.flags.includes('readonly'))
   }
 
-  private askReplication(replication: ReplicationGate, { command, isWrite }: CommandRuntime): Bytes | 'hold' | null {
+  private askReplication(replication: ReplicationGate, { command, isWrite }: CommandRuntime, mayWrite: boolean): Bytes | 'hold' | null {
     if (isWrite && replication.isReplica) return READ_ONLY
     if (isWrite && replication.lacksReplicas) return NO_REPLICAS
     if (replication.isMasterDown && !command.flags.includes('stale')) return MASTER_DOWN
-    if (replication.writesPaused && (isWrite || command.flags.includes('may_replicate'))) return 'hold'
+    if (replication.writesPaused && mayWrite) return 'hold'
     return null
   }
 
@@ -272,7 +281,7 @@ export class Gates {
   private showsUnwritten(runtime: CommandRuntime, args: readonly Bytes[], client: Client): boolean {
     const { command } = runtime
     const showsLibraries = SHOWS_LIBRARIES.has(command.name)
-    if (!command.flags.includes('readonly') && !showsLibraries) return false
+    if (!command.flags.includes('readonly') && !showsLibraries && !runsScript(command)) return false
     this.unwritten ??= this.collectUnwritten()
     if (showsLibraries) return this.unwritten.everything
     if (this.unwritten.everything || !namesItsKeys(command)) return true

@@ -1,11 +1,11 @@
 /** Scripts joined to the node: their machine's memory and time, what a suspended one keeps from happening, and what stands in their way. */
 import { openApi, type ScriptHost, type ScriptLogLevel } from '../commands/scripting/script-api.ts'
-import type { ScriptFlags } from '../commands/scripting/script-flags.ts'
+import { declaredFlags, flagsOf, type ScriptFlags } from '../commands/scripting/script-flags.ts'
 import { ScriptRunner } from '../commands/scripting/script-runner.ts'
 import { Scripting } from '../commands/scripting/scripting.ts'
 import { LIBRARIES } from '../lua/libraries/all.ts'
 import { LuaMachine } from '../lua/machine.ts'
-import { type Bytes, textOf } from '../storage/bytes.ts'
+import { type Bytes, lowerCase, textOf } from '../storage/bytes.ts'
 import { systemClock } from '../storage/clock.ts'
 import type { Config } from './config.ts'
 import type { Node } from './node.ts'
@@ -35,7 +35,15 @@ export function startScripting(node: Node): Scripting {
     }
     node.gates.suspended(isSuspended ? () => runner.busyText : null)
   }
-  return new Scripting(runner, () => scriptMachine(config, runner))
+  const scripting = new Scripting(runner, () => scriptMachine(config, runner))
+  node.gates.flagsOfScript = ({ name }, args) => {
+    const called = args[1] as Bytes
+    if (name.startsWith('evalsha')) return scripting.flagsOf(lowerCase(called))
+    if (name.startsWith('eval')) return declaredFlags(called)
+    const found = node.functions.find(called)?.function.flags
+    return found === undefined ? null : flagsOf(found)
+  }
+  return scripting
 }
 
 /** Runs a slice of a script in a turn of its own, when it may read what it wants to. */

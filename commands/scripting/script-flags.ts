@@ -15,6 +15,16 @@ export function flagsOf(names: readonly Bytes[]): ScriptFlags {
 
 const isKnownFlag = (name: Bytes): boolean => KNOWN.includes(name)
 
+/** What the text of a script says of it; null too where it says so wrongly. */
+export function declaredFlags(body: Bytes): ScriptFlags | null {
+  if (!body.startsWith('#!')) return null
+  try {
+    return readShebang(body).flags
+  } catch {
+    return null
+  }
+}
+
 /** The text to be compiled, with the first line's end left in place, and the flags; null without a first line of that kind. */
 export function readShebang(body: Bytes): { readonly code: Bytes; readonly flags: ScriptFlags | null } {
   if (!body.startsWith('#!')) return { code: body, flags: null }

@@ -88,6 +88,11 @@ export class Scripting {
     return script === undefined ? undefined : this.compiled(script)
   }
 
+  /** What a known script says of itself. */
+  flagsOf(digest: Bytes): ScriptFlags | null {
+    return this.byDigest.get(digest)?.flags ?? null
+  }
+
   has(digest: Bytes): boolean {
     return this.byDigest.has(digest)
   }

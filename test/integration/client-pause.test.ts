@@ -36,6 +36,43 @@ test('keys past their deadline are hidden while a pause lasts, and go when it is
   await stopAll(replica, server)
 })
 
+test('a pause of writes does not hold scripts and functions that say that they do not write', async () => {
+  const server = await RunningServer.start()
+  const client = await server.connect()
+  const admin = await server.connect()
+  const [reading, writing] = ["#!lua flags=no-writes\nreturn redis.call('get', KEYS[1])", "#!lua\nreturn redis.call('get', KEYS[1])"]
+  await client.call('SET', 'a', '1')
+  const digest = (await client.call('SCRIPT', 'LOAD', reading)) as string
+  await client.call(
+    'FUNCTION',
+    'LOAD',
+    "#!lua name=lib\nredis.register_function{function_name='reads', flags={'no-writes'}, callback=function() return 'read' end}\nredis.register_function('may', function() return 'may' end)",
+  )
+  await admin.call('CLIENT', 'PAUSE', '100000', 'WRITE')
+  assert.is(await client.call('EVAL', reading, '1', 'a'), '1')
+  assert.is(await client.call('EVALSHA', digest.toUpperCase(), '1', 'a'), '1')
+  assert.is(await client.call('EVAL_RO', "return redis.call('get', KEYS[1])", '1', 'a'), '1')
+  assert.is(await client.call('FCALL', 'READS', '0'), 'read')
+  await client.call('MULTI')
+  await client.call('EVAL', reading, '1', 'a')
+  assert.equal(await client.call('EXEC'), ['1'])
+  const requests = [
+    ['EVAL', writing, '1', 'a'],
+    ['EVAL', 'return 1', '0'],
+    ['EVAL', '#!lua flags=none\nreturn 1', '0'],
+    ['FCALL', 'may', '0'],
+  ]
+  const replies = await Promise.all(
+    requests
+      .map(async (request) => (await server.connect()).call(...request))
+      .concat(until('all to be held', async () => (await held(server)) === requests.length).then(() => admin.call('CLIENT', 'UNPAUSE'))),
+  )
+  assert.equal(replies.slice(0, 2), ['1', 1])
+  assert.match(JSON.stringify(replies[2]), /Unexpected flag in script shebang: none/)
+  assert.equal(replies.slice(3), ['may', 'OK'])
+  await server.stop()
+})
+
 test('a pause that ends by itself lets what is due go, and clients on', async () => {
   const server = await RunningServer.start()
   const client = await server.connect()

@@ -39,7 +39,9 @@ function made(storage: object, client: object = CLIENT) {
   return (...words: string[]) => {
     const found = table.find(words[0] as string)
     assert.ok(found !== undefined)
-    return executor.gate({ command: found, isWrite: found.flags.includes('write') } as unknown as CommandRuntime, words, client as Client)
+    const isWrite = found.flags.includes('write')
+    const runtime = { command: found, isWrite, mayWrite: isWrite || found.flags.includes('may_replicate') }
+    return executor.gate(runtime as unknown as CommandRuntime, words, client as Client)
   }
 }
 
