@@ -17,6 +17,31 @@ export function encode(words: readonly (string | number)[]): string {
   return text
 }
 
+/**
+ * Sends so many pieces, in their order and around, from the one at `start` on, each when that before it is answered. An answer has a known length;
+ * it is counted, and not parsed but for errors.
+ */
+export function sendPieces(port: number, pieces: readonly Buffer[], start: number, count: number, answerBytes: number): Promise<void> {
+  return new Promise((resolve, reject) => {
+    let sent = 0
+    let received = 0
+    const send = () => socket.write(pieces[(start + sent++) % pieces.length] as Buffer)
+    const socket = net.connect(port, '127.0.0.1', send)
+    socket.setNoDelay(true)
+    socket.on('data', (data) => {
+      if (data.includes('-')) socket.destroy(new Error(`the server refused: ${data.latin1Slice(0, 200)}`))
+      received += data.length
+      if (received < sent * answerBytes) return
+      if (sent < count) send()
+      else {
+        socket.destroy()
+        resolve()
+      }
+    })
+    socket.on('error', reject)
+  })
+}
+
 export function* batchesOf(requests: Iterable<string>, perBatch: number): Generator<Batch> {
   let text = ''
   let count = 0

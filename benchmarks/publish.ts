@@ -3,7 +3,7 @@
  * that what a server puts off counts. Answers and messages have known lengths and are counted, not parsed.
  */
 import * as net from 'node:net'
-import { encode } from './connection.ts'
+import { encode, sendPieces } from './connection.ts'
 import { endProgram, type Program, type ProgramName, startProgram } from './programs.ts'
 import { median, perSecond, table } from './tables.ts'
 
@@ -67,7 +67,7 @@ async function run(port: number, subscribers: number, pipeline: number, messages
   const piece = Buffer.from(encode(['PUBLISH', CHANNEL, value]).repeat(pipeline), 'latin1')
   const answerBytes = `:${subscribers}\r\n`.length * pipeline
   const started = performance.now()
-  await Promise.all(Array.from({ length: PUBLISHERS }, () => publish(port, piece, each, answerBytes)))
+  await Promise.all(Array.from({ length: PUBLISHERS }, () => sendPieces(port, [piece], 0, each, answerBytes)))
   await Promise.all(listeners.map(({ done }) => done))
   const seconds = (performance.now() - started) / 1000
   for (const { socket } of listeners) socket.destroy()
@@ -99,29 +99,6 @@ function subscribe(port: number, bytes: number): Promise<{ readonly socket: net.
     socket.on('close', () => {
       if (left > 0) throw new Error(`a subscriber was cut off ${left} bytes early`)
     })
-  })
-}
-
-function publish(port: number, piece: Buffer, count: number, answerBytes: number): Promise<void> {
-  return new Promise((resolve, reject) => {
-    let sent = 0
-    let received = 0
-    const send = () => {
-      sent++
-      socket.write(piece)
-    }
-    const socket = net.connect(port, '127.0.0.1', send)
-    socket.setNoDelay(true)
-    socket.on('data', (data) => {
-      received += data.length
-      if (received < sent * answerBytes) return
-      if (sent < count) send()
-      else {
-        socket.destroy()
-        resolve()
-      }
-    })
-    socket.on('error', reject)
   })
 }
 

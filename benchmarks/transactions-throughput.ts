@@ -2,8 +2,7 @@
  * MULTI, ten SETs, EXEC against both servers alternately, each transaction sent as one piece. The answers to one have a known length, so they are
  * counted and not parsed: the client is no part of what is measured, as far as that goes.
  */
-import * as net from 'node:net'
-import { encode } from './connection.ts'
+import { encode, sendPieces } from './connection.ts'
 import { endProgram, type Program, type ProgramName, startProgram } from './programs.ts'
 import { median, perSecond, table } from './tables.ts'
 
@@ -59,7 +58,7 @@ async function run(port: number, transactions: number, pipeline: number, { keys,
   const value = 'x'.repeat(valueBytes)
   const pieces = Array.from({ length: 64 }, (_, piece) => Buffer.from(pieceOf(pipeline, piece, keys, value), 'latin1'))
   const started = performance.now()
-  await Promise.all(Array.from({ length: CONNECTIONS }, (_, index) => oneConnection(port, pieces, index, each, pipeline * ANSWER_BYTES)))
+  await Promise.all(Array.from({ length: CONNECTIONS }, (_, index) => sendPieces(port, pieces, index, each, pipeline * ANSWER_BYTES)))
   return (each * pipeline * CONNECTIONS * 1000) / (performance.now() - started)
 }
 
@@ -71,27 +70,6 @@ function pieceOf(pipeline: number, piece: number, keys: number, value: string): 
     text += encode(['EXEC'])
   }
   return text
-}
-
-function oneConnection(port: number, pieces: readonly Buffer[], start: number, count: number, answerBytes: number): Promise<void> {
-  return new Promise((resolve, reject) => {
-    let sent = 0
-    let received = 0
-    const send = () => socket.write(pieces[(start + sent++) % pieces.length] as Buffer)
-    const socket = net.connect(port, '127.0.0.1', send)
-    socket.setNoDelay(true)
-    socket.on('data', (data) => {
-      if (data.includes('-')) socket.destroy(new Error(`the server refused: ${data.latin1Slice(0, 200)}`))
-      received += data.length
-      if (received < sent * answerBytes) return
-      if (sent < count) send()
-      else {
-        socket.destroy()
-        resolve()
-      }
-    })
-    socket.on('error', reject)
-  })
 }
 
 export function transactionsTable(rows: readonly TransactionsRow[]): string {
