@@ -68,8 +68,8 @@ export class LuaModule {
   private imports(nowMs: () => number): Imports {
     const fails = () => ENOSYS
     const env: Record<string, (...args: number[]) => unknown> = {
-      exit(status) {
-        throw new Error(`Lua has ended with status ${status}`)
+      exit() {
+        throw new Error('not enough memory') // what else could go wrong does so where it is caught
       },
       invoke_vii: (index, first, second) => this.invoke(index as number, first as number, second as number),
       _emscripten_throw_longjmp() {

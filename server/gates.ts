@@ -5,6 +5,7 @@
  *
  * Held requests are tried again outside of any command: what makes a reason go may be a command itself.
  */
+import { isToken } from '../commands/args.ts'
 import type { Command } from '../commands/command.ts'
 import type { Client, Executor } from '../commands/executor.ts'
 import { keysOf } from '../commands/key-finder.ts'
@@ -180,7 +181,7 @@ export class Gates {
   }
 
   private ask(runtime: CommandRuntime, args: readonly Bytes[], client: Client): Bytes | 'hold' | null {
-    if (this.busy !== null && !runtime.command.flags.includes('allow_busy')) return this.busy()
+    if (this.busy !== null && !runsBesideScript(runtime.command, args)) return this.busy()
     const verdict = this.verdictOf(runtime, args, client)
     if (verdict !== 'hold') return verdict
     this.noteReasons()
@@ -322,6 +323,12 @@ function replicationReasons({ isReplica, isMasterDown, lacksReplicas, writesPaus
 /** Whether a command runs others that it does not name. */
 function runsScript({ group, flags }: Command): boolean {
   return group === 'scripting' && flags.includes('no_mandatory_keys')
+}
+
+/** Whether a request is run while a script is suspended: there is nothing to save that is whole. */
+function runsBesideScript({ name, flags }: Command, args: readonly Bytes[]): boolean {
+  if (name === 'shutdown') return args.some((word) => isToken(word, 'nosave') || isToken(word, 'abort'))
+  return flags.includes('allow_busy')
 }
 
 /** Whether the keys that a command reads stand in the request, all of them: those of scripts, and of SORT's patterns, need not. */
