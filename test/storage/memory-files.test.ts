@@ -1,6 +1,6 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { type File, type Files, realFiles } from '../../storage/files.ts'
@@ -34,7 +34,11 @@ function randomOperation({ integer, pick }: Seeded): (files: Files, open: Map<st
     return outcome(() => {
       if (kind === 0) return files.makeDirectorySync(join(root, from === 'd' ? 'd' : 'd/e'))
       if (kind === 1) return files.renameSync(join(root, from), join(root, to))
-      if (kind === 2) return files.removeTreeSync(join(root, from))
+      if (kind === 2) {
+        // Node 20 fails to remove what would be inside of a file, Node 24 has nothing to remove; storage never tries.
+        if (outcome(() => files.listSync(dirname(join(root, from)))) === 'ENOTDIR') return 'no directory'
+        return files.removeTreeSync(join(root, from))
+      }
       if (kind === 3) return files.listSync(join(root, 'd'))
       if (kind === 4) return files.existsSync(join(root, from))
       if (kind < 7) {
