@@ -7,7 +7,7 @@ import type { Reply } from './reply.ts'
 import { flagsOf } from './scripting/script-flags.ts'
 import type { ScriptCall } from './scripting/script-runner.ts'
 import { pushWords } from './scripting/script-values.ts'
-import { scriptKeys } from './scripts.ts'
+import { READ_KEYS, READING, WRITING, WRITTEN_KEYS, withinArguments } from './scripts.ts'
 
 const NUMBER_OF_KEYS_AT = 2
 const FIRST_KEY = 3
@@ -40,12 +40,8 @@ function pushLists({ machine: { stack }, request, keyCount }: ScriptCall): numbe
 function keyCountOf(args: Args): number {
   const count = integerOf(args[NUMBER_OF_KEYS_AT])
   if (count === null) throw clientError('ERR Bad number of keys provided')
-  if (count > args.length - FIRST_KEY) throw clientError("ERR Number of keys can't be greater than number of args")
-  if (count < 0) throw clientError("ERR Number of keys can't be negative")
-  return Number(count)
+  return withinArguments(args, Number(count))
 }
-
-const FLAGS = ['noscript', 'stale', 'skip_monitor', 'no_mandatory_keys', 'movablekeys'] as const
 
 /** FCALL function numkeys [key [key ...]] [arg [arg ...]] */
 const fcall = command({
@@ -56,8 +52,8 @@ const fcall = command({
   complexity: 'Depends on the function that is executed.',
   syntax: 'FCALL function numkeys [key [key ...]] [arg [arg ...]]',
   arity: -3,
-  flags: [...FLAGS, 'may_replicate'],
-  keys: scriptKeys('We cannot tell how the keys will be used so we assume the worst, RW and UPDATE', 'RW', 'access', 'update'),
+  flags: WRITING,
+  keys: WRITTEN_KEYS,
   run: (context, args) => call(context, args, false),
 })
 
@@ -70,8 +66,8 @@ const fcallReadOnly = command({
   complexity: 'Depends on the function that is executed.',
   syntax: 'FCALL_RO function numkeys [key [key ...]] [arg [arg ...]]',
   arity: -3,
-  flags: [...FLAGS, 'readonly'],
-  keys: scriptKeys('We cannot tell how the keys will be used so we assume the worst, RO and ACCESS', 'RO', 'access'),
+  flags: READING,
+  keys: READ_KEYS,
   run: (context, args) => call(context, args, true),
 })
 

@@ -8,25 +8,34 @@ import { helpReply } from './help.ts'
 import { OK, type Reply } from './reply.ts'
 import type { Script } from './scripting/scripting.ts'
 
-const WRITING: readonly CommandFlag[] = ['noscript', 'stale', 'skip_monitor', 'may_replicate', 'no_mandatory_keys', 'movablekeys']
-const READING: readonly CommandFlag[] = ['noscript', 'stale', 'skip_monitor', 'no_mandatory_keys', 'movablekeys', 'readonly']
+export const WRITING: readonly CommandFlag[] = ['noscript', 'stale', 'skip_monitor', 'may_replicate', 'no_mandatory_keys', 'movablekeys']
+export const READING: readonly CommandFlag[] = ['noscript', 'stale', 'skip_monitor', 'no_mandatory_keys', 'movablekeys', 'readonly']
 
 /** Of EVAL and the like: their number stands before the keys. */
-export function scriptKeys(notes: string, ...access: KeyAccess[]): readonly KeySpec[] {
+function scriptKeys(notes: string, ...access: KeyAccess[]): readonly KeySpec[] {
   return [{ access, notes, begin: { index: 2 }, find: { countIndex: 0, first: 1, step: 1 } }]
 }
-const WRITTEN_KEYS = scriptKeys('We cannot tell how the keys will be used so we assume the worst, RW and UPDATE', 'RW', 'access', 'update')
-const READ_KEYS = scriptKeys('We cannot tell how the keys will be used so we assume the worst, RO and ACCESS', 'RO', 'access')
+export const WRITTEN_KEYS = scriptKeys(
+  'We cannot tell how the keys will be used so we assume the worst, RW and UPDATE',
+  'RW',
+  'access',
+  'update',
+)
+export const READ_KEYS = scriptKeys('We cannot tell how the keys will be used so we assume the worst, RO and ACCESS', 'RO', 'access')
 
 /** How many of the words from position 3 on are keys. */
 function requireKeyCount(args: Args): number {
-  const count = requireSafeInteger(args[2], Number.MIN_SAFE_INTEGER, Number.MAX_SAFE_INTEGER)
+  return withinArguments(args, requireSafeInteger(args[2], Number.MIN_SAFE_INTEGER, Number.MAX_SAFE_INTEGER))
+}
+
+/** A number of keys, which must not be more than there are words for. */
+export function withinArguments(args: Args, count: number): number {
   if (count > args.length - 3) throw clientError("ERR Number of keys can't be greater than number of args")
   if (count < 0) throw clientError("ERR Number of keys can't be negative")
   return count
 }
 
-function run(context: Context, args: Args, script: Script, how: 'writing' | 'reading'): Reply {
+function run(context: Context, args: Args, script: Script, keyCount: number, how: 'writing' | 'reading'): Reply {
   const { scripting } = context.server
   return scripting.runner.run(context, {
     machine: scripting.machine,
@@ -36,20 +45,20 @@ function run(context: Context, args: Args, script: Script, how: 'writing' | 'rea
     flags: script.flags,
     isReadOnly: how === 'reading',
     request: args,
-    keyCount: requireKeyCount(args),
+    keyCount,
     pushArguments: scripting.pushGlobals,
   })
 }
 
 const evaluating = (how: 'writing' | 'reading') => (context: Context, args: Args) => {
-  requireKeyCount(args)
-  return run(context, args, context.server.scripting.script(args[1]), how)
+  const keyCount = requireKeyCount(args)
+  return run(context, args, context.server.scripting.script(args[1]), keyCount, how)
 }
 
 const evaluatingKnown = (how: 'writing' | 'reading') => (context: Context, args: Args) => {
   const script = context.server.scripting.find(lowerCase(args[1]))
   if (script === undefined) throw clientError('NOSCRIPT No matching script. Please use EVAL.')
-  return run(context, args, script, how)
+  return run(context, args, script, requireKeyCount(args), how)
 }
 
 /** EVAL script numkeys [key [key ...]] [arg [arg ...]] */
@@ -76,7 +85,7 @@ const evalsha = command({
   syntax: 'EVALSHA sha1 numkeys [key [key ...]] [arg [arg ...]]',
   arity: -3,
   flags: WRITING,
-  keys: [{ ...WRITTEN_KEYS[0]!, notes: WRITTEN_KEYS[0]!.notes as string }],
+  keys: WRITTEN_KEYS,
   run: evaluatingKnown('writing'),
 })
 

@@ -7,10 +7,9 @@
 import { LUA_REGISTRY } from '../../lua/api.ts'
 import type { LuaStack } from '../../lua/stack.ts'
 import { type Bytes, lowerCase } from '../../storage/bytes.ts'
+import { SCRIPT_FLAGS } from '../scripting/script-flags.ts'
 import type { RegisteredFunction } from './function-libraries.ts'
 import { IMPROPER_NAME, isProperName } from './library-header.ts'
-
-const FLAGS: readonly Bytes[] = ['no-writes', 'allow-oom', 'allow-stale', 'no-cluster', 'allow-cross-slot-keys']
 
 type Described = Omit<RegisteredFunction, 'reference'>
 
@@ -88,12 +87,12 @@ function readFlags(stack: LuaStack): readonly Bytes[] | null {
     stack.rawGetAt(table, at)
     if (stack.isNil(-1)) break
     const flag = stack.string(-1)
-    if (flag === null || !FLAGS.includes(lowerCase(flag))) return null
+    if (flag === null || !SCRIPT_FLAGS.includes(lowerCase(flag))) return null
     given.add(lowerCase(flag))
     stack.pop()
   }
   stack.pop()
-  return FLAGS.filter((flag) => given.has(flag))
+  return SCRIPT_FLAGS.filter((flag) => given.has(flag))
 }
 
 function refuse(stack: LuaStack, message: Bytes): never {

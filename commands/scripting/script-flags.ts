@@ -7,13 +7,12 @@ export interface ScriptFlags {
   readonly allowStale: boolean
 }
 
-const KNOWN = ['no-writes', 'allow-oom', 'allow-stale', 'no-cluster', 'allow-cross-slot-keys']
+/** All that Redis knows, in its order. */
+export const SCRIPT_FLAGS: readonly Bytes[] = ['no-writes', 'allow-oom', 'allow-stale', 'no-cluster', 'allow-cross-slot-keys']
 
 export function flagsOf(names: readonly Bytes[]): ScriptFlags {
   return { noWrites: names.includes('no-writes'), allowStale: names.includes('allow-stale') }
 }
-
-const isKnownFlag = (name: Bytes): boolean => KNOWN.includes(name)
 
 /** What the text of a script says of it; null too where it says so wrongly. */
 export function declaredFlags(body: Bytes): ScriptFlags | null {
@@ -40,7 +39,7 @@ export function readShebang(body: Bytes): { readonly code: Bytes; readonly flags
     if (!option.startsWith('flags=')) throw clientError(`ERR Unknown lua shebang option: ${option}`)
     for (const name of option.slice('flags='.length).split(',')) {
       if (name === '') continue
-      if (!isKnownFlag(name)) throw clientError(`ERR Unexpected flag in script shebang: ${name}`)
+      if (!SCRIPT_FLAGS.includes(name)) throw clientError(`ERR Unexpected flag in script shebang: ${name}`)
       names.push(name)
     }
   }
