@@ -26,6 +26,8 @@ const LOADING = 'LOADING Redis is loading the dataset in memory'
 const READ_ONLY = "READONLY You can't write against a read only replica."
 const MASTER_DOWN = "MASTERDOWN Link with MASTER is down and replica-serve-stale-data is set to 'no'."
 const NO_REPLICAS = 'NOREPLICAS Not enough good replicas to write.'
+const NO_SPACE = 'No space left on device'
+const diskError = (why: string): Bytes => `MISCONF Errors writing to the AOF file: ${why}`
 
 /** Commands of the log that no key depends on. */
 const CHANGES_NOTHING = new Set<Bytes>(['MULTI', 'EXEC', 'PUBLISH', 'SPUBLISH'])
@@ -202,8 +204,8 @@ export class Gates {
     if (replication?.isMasterDown === true && !allowStale) return MASTER_DOWN
     if (noWrites) return null
     if (replication?.isReplica === true) return 'READONLY You can not run script with write flag on readonly replica.'
-    if (storage.stalled !== null) return `MISCONF Errors writing to the AOF file: ${storage.stalled}`
-    if (storage.diskLow) return 'MISCONF Errors writing to the AOF file: No space left on device'
+    if (storage.stalled !== null) return diskError(storage.stalled)
+    if (storage.diskLow) return diskError(NO_SPACE)
     return replication?.lacksReplicas === true ? NO_REPLICAS : null
   }
 
@@ -238,8 +240,8 @@ export class Gates {
     const verdict = this.replication === null ? null : this.askReplication(this.replication, runtime, mayWrite)
     if (verdict !== null) return verdict
     if (isWrite || (runsScript(command) && mayWrite)) {
-      if (storage.stalled !== null) return `MISCONF Errors writing to the AOF file: ${storage.stalled}`
-      if (storage.diskLow && isWrite) return 'MISCONF Errors writing to the AOF file: No space left on device'
+      if (storage.stalled !== null) return diskError(storage.stalled)
+      if (storage.diskLow && isWrite) return diskError(NO_SPACE)
       if (storage.isOverloaded) return 'hold'
     } else if (storage.stalled !== null && this.showsUnwritten(runtime, args, client)) return 'hold'
     if (this.isReopening && this.needsRecords(runtime, args)) return 'hold'
