@@ -4,7 +4,7 @@ import { type CommandParser, createClient, defineScript, RESP_TYPES } from 'redi
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { RunningServer } from '../support/running-server.ts'
-import { closeOpened, opened } from './opened.ts'
+import { closeOpened, open, opened } from './opened.ts'
 
 let server: RunningServer
 test.before(async () => {
@@ -18,15 +18,6 @@ test.before.each(async () => {
 
 const url = () => `redis://127.0.0.1:${server.port}`
 const range = (count: number) => Array.from({ length: count }, (_, i) => i)
-
-/** Takes any client: its type depends on its protocol, scripts and functions. */
-async function open<T extends { on(event: 'error', listener: () => void): unknown; connect(): Promise<unknown>; destroy(): void }>(
-  client: T,
-): Promise<T> {
-  client.on('error', () => {})
-  await client.connect()
-  return opened(client, () => client.destroy())
-}
 
 function connect(options: Omit<RedisOptions, 'replyMapping'>): Redis {
   const client: Redis = new Redis({ port: server.port, host: '127.0.0.1', ...options })

@@ -10,6 +10,15 @@ export function opened<T>(what: T, close: (what: T) => unknown): T {
   return what
 }
 
+/** Connects a client of `redis`, of whatever type: that type depends on its protocol, scripts and functions. */
+export async function open<T extends { on(event: 'error', listener: () => void): unknown; connect(): Promise<unknown>; destroy(): void }>(
+  client: T,
+): Promise<T> {
+  client.on('error', () => {})
+  await client.connect()
+  return opened(client, () => client.destroy())
+}
+
 export async function closeOpened(): Promise<void> {
   let failure: unknown
   for (let close = closers.pop(); close !== undefined; close = closers.pop()) {
