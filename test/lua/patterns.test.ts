@@ -2,30 +2,20 @@
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { LUA_OK } from '../../lua/api.ts'
-import { LuaModule } from '../../lua/module.ts'
-import { LuaStack } from '../../lua/stack.ts'
 import { replaceSearch } from '../../lua/string-search.ts'
+import { BareLua } from '../support/bare-lua.ts'
 import { type Seeded, seeded } from '../support/seed.ts'
 
 const ROUNDS = 20_000
 
 /** Stock Lua, or with our matcher doing what needs more than so many steps. */
 function lua(harmlessSteps: number | null): (code: string) => string {
-  const module = new LuaModule(64 * 2 ** 20, () => 0)
-  const { api } = module
-  const state = api.luaL_newstate()
-  const stack = new LuaStack(module, state)
-  for (const open of [api.luaopen_base, api.luaopen_string, api.luaopen_table]) {
-    stack.pushFunction(module.addFunction('ii', open))
-    api.lua_call(state, 0, 0)
-  }
-  if (harmlessSteps !== null) replaceSearch(stack, harmlessSteps)
+  const bare = new BareLua((stack) => {
+    if (harmlessSteps !== null) replaceSearch(stack, harmlessSteps)
+  })
+  const { stack } = bare
   return (code) => {
-    const pointer = api.malloc(code.length + 3)
-    module.bytes.latin1Write(`${code}=c\0`, pointer)
-    const loaded = api.luaL_loadbuffer(state, pointer, code.length, pointer + code.length)
-    api.free(pointer)
-    if (loaded === LUA_OK) api.lua_pcall(state, 0, 1, 0)
+    if (bare.load(code) === LUA_OK) stack.api.lua_pcall(stack.state, 0, 1, 0)
     const result = stack.string(-1) ?? stack.typeOf(-1)
     stack.top = 0
     return result

@@ -2,35 +2,24 @@
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { LUA_OK } from '../../lua/api.ts'
-import { LuaModule } from '../../lua/module.ts'
-import { LuaStack } from '../../lua/stack.ts'
+import type { LuaStack } from '../../lua/stack.ts'
 import { replaceSearch } from '../../lua/string-search.ts'
+import { BareLua } from '../support/bare-lua.ts'
 import { seeded } from '../support/seed.ts'
 
 /** Runs Lua code with two strings as arguments; what it returns as text, be it an error. */
 type Run = (code: string, first: string, second: string) => string
 
 function makeLua(prepare: (stack: LuaStack) => void): Run {
-  const module = new LuaModule(64 * 2 ** 20, () => performance.now())
-  const { api } = module
-  const state = api.luaL_newstate()
-  const stack = new LuaStack(module, state)
-  for (const open of [api.luaopen_base, api.luaopen_string, api.luaopen_table]) {
-    stack.pushFunction(module.addFunction('ii', open))
-    api.lua_call(state, 0, 0)
-  }
-  prepare(stack)
+  const bare = new BareLua(prepare)
+  const { stack } = bare
   return (code, first, second) => {
     stack.top = 0
     const chunk = `local s, p = ... local function show(...) local t = {...} for i = 1, select('#', ...) do t[i] = type(t[i]) == 'function' and 'function' or type(t[i]) .. ':' .. tostring(t[i]) end return table.concat(t, '|') end ${code}`
-    const pointer = api.malloc(chunk.length + 1)
-    module.bytes.latin1Write(`${chunk}\0`, pointer)
-    const loaded = api.luaL_loadbuffer(state, pointer, chunk.length, pointer + chunk.length)
-    api.free(pointer)
-    assert.is(loaded, LUA_OK, stack.string(-1) ?? '')
+    assert.is(bare.load(chunk), LUA_OK, stack.string(-1) ?? '')
     stack.pushString(first)
     stack.pushString(second)
-    const status = api.lua_pcall(state, 2, 1, 0)
+    const status = stack.api.lua_pcall(stack.state, 2, 1, 0)
     return `${status} ${stack.string(-1)}`
   }
 }
