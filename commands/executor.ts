@@ -87,7 +87,7 @@ export class Executor {
       keyspace: this.keyspace,
       group: this.group,
       context: this.context,
-      run: ({ runtime, args }) => this.runPart(runtime, this.context.session as Client, args),
+      runQueued: ({ runtime, args }) => this.runPart(runtime, this.context.session as Client, args),
     })
     this.context.units = this.units
     this.tracking = new Tracking(this.keyspace, this.server.random, (id) => this.server.clients.find(id))

@@ -25,6 +25,8 @@ const NOTHING: Bytes[][] = []
 
 export class Units {
   readonly watches: Watches
+  /** Runs a request that was queued, for the session whose command runs. */
+  readonly runQueued: (request: QueuedRequest) => Reply
   /** Past so many bytes of what has been written nothing more is, in one unit. */
   mostBytes = MOST_BYTES
   /** The unit under way; null while there is none. */
@@ -41,14 +43,12 @@ export class Units {
   private readonly keyspace: Keyspace
   private readonly group: OpenGroup
   private readonly context: Context
-  private readonly run: (request: QueuedRequest) => Reply
 
-  /** `run` runs a request for the session whose command runs. */
-  constructor(options: { keyspace: Keyspace; group: OpenGroup; context: Context; run: (request: QueuedRequest) => Reply }) {
+  constructor(options: { keyspace: Keyspace; group: OpenGroup; context: Context; runQueued: (request: QueuedRequest) => Reply }) {
     this.keyspace = options.keyspace
     this.group = options.group
     this.context = options.context
-    this.run = options.run
+    this.runQueued = options.runQueued
     this.watches = new Watches(this.keyspace)
   }
 
@@ -79,11 +79,6 @@ export class Units {
     const whole = continuation(reply)
     if (whole !== SUSPENDED) this.end()
     return whole
-  }
-
-  /** A request that was queued, by the session whose command runs. */
-  runQueued(request: QueuedRequest): Reply {
-    return this.run(request)
   }
 
   /** Why a part of the unit under way is not run: it would write still more; null where nothing stands in its way. */
