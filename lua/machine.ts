@@ -41,6 +41,8 @@ const MOST_NESTED = 150
 /** Of lua_State in this build: how many calls of C a thread is in, and how many when it was resumed. `checkLayout` makes sure. */
 const C_CALLS_AT = 52
 const BASE_C_CALLS_AT = 54
+/** First byte of what string.dump makes. */
+const BYTECODE_MARK = '\x1b'
 const TOO_LONG = 'the script has run for too long inside a metamethod, a comparator or a function called by gsub'
 const GC_COLLECT = 2
 const GC_COUNT = 3
@@ -287,8 +289,10 @@ export class LuaMachine {
     return bytes.readUInt16LE(state + C_CALLS_AT) === bytes.readUInt16LE(state + BASE_C_CALLS_AT)
   }
 
-  private load(text: Bytes, chunkName: Bytes): number {
+  /** Compiles source text only: Lua runs bytecode unchecked, and bytecode can read all of Lua's memory. */
+  private load(given: Bytes, chunkName: Bytes): number {
     const { api } = this.module
+    const text = given.startsWith(BYTECODE_MARK) ? ` ${given}` : given // behind a space the mark is a syntax error
     const pointer = api.malloc(text.length + chunkName.length + 1)
     if (pointer === 0) {
       this.stack.push('not enough memory')
@@ -352,9 +356,7 @@ export class LuaMachine {
       [
         'loadText',
         (stack) => {
-          const text = stack.string(1) as Bytes
-          const source = text.startsWith('\x1b') ? ` ${text}` : text // what is no text is not even looked at as such
-          if (this.load(source, stack.string(2) ?? '=(load)') === LUA_OK) return 1
+          if (this.load(stack.string(1) as Bytes, stack.string(2) ?? '=(load)') === LUA_OK) return 1
           stack.push(null)
           stack.api.lua_insert(stack.state, -2)
           return 2

@@ -152,7 +152,7 @@ rawset(real, 'xpcall', function(body, ...)
 end)
 host.reset = function() nested = 0 current = nil end
 
--- Source text only: bytecode could do anything.
+-- The host compiles source text only, never bytecode.
 rawset(real, 'loadstring', function(text, name)
   if type(text) == 'number' then text = tostring(text) end
   if type(text) ~= 'string' then error("bad argument #1 to 'loadstring' (string expected, got " .. type(text) .. ')', 2) end

@@ -108,6 +108,7 @@ test('what is wrong with a registration is said as Redis says it', () => {
   )
   assert.is(load('return 1'), 'ERR No functions registered')
   assert.is(load('x x'), "ERR Error compiling function: user_function:2: '=' expected near 'x'")
+  assert.is(load('\x1bLua'), "ERR Error compiling function: user_function:2: unexpected symbol near 'char(27)'")
   assert.is(libraries.functionCount, 0)
 })
 

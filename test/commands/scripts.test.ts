@@ -5,6 +5,7 @@ import { connection } from '../../commands/connection.ts'
 import { ClientError } from '../../commands/errors.ts'
 import { ErrorReply, type Reply, SimpleString } from '../../commands/reply.ts'
 import { scripts } from '../../commands/scripts.ts'
+import type { Bytes } from '../../storage/bytes.ts'
 import { blockingHarness } from '../support/blocking-harness.ts'
 import { dataFamilies } from '../support/data-families.ts'
 
@@ -90,6 +91,28 @@ test('nothing blocks in a script, and a read of streams that would is refused', 
   assert.is(run('EVAL', "return redis.call('blpop', 'none', 0)", '0'), null)
   const refused = shown(run('EVAL', "return redis.pcall('xread', 'BLOCK', 0, 'STREAMS', 's', '$')", '0'))
   assert.is(refused, '-ERR xread command is not allowed with BLOCK option from scripts')
+})
+
+test('precompiled Lua is refused as a syntax error, wherever a script is compiled', () => {
+  const { run } = start()
+  const bytecode = run('EVAL', 'return string.dump(function() return 7 end)', '0') as Bytes
+  assert.is(bytecode.slice(0, 4), '\x1bLua')
+  const refusal = "user_script:1: unexpected symbol near 'char(27)'"
+  for (const text of [bytecode, '\x1b', '\x1breturn 1']) {
+    for (const words of [
+      ['EVAL', text, '0'],
+      ['EVAL_RO', text, '0'],
+      ['SCRIPT', 'LOAD', text],
+    ]) {
+      assert.is(shown(run(...words)), `-ERR Error compiling script (new function): ${refusal}`, words[0])
+    }
+    const load =
+      "local f, e = loadstring(ARGV[1]) local g, d = load(function() local t = ARGV[1] ARGV[1] = '' return t end) return {tostring(f), e, tostring(g), d}"
+    const refused = ": unexpected symbol near 'char(27)'"
+    const [f, e, g, d] = run('EVAL', load, '0', text) as Bytes[]
+    assert.equal([f, g], ['nil', 'nil'])
+    assert.ok(e?.endsWith(refused) && d === `(load):1${refused}`, `${e} ${d}`)
+  }
 })
 
 test('words that make no sense are refused before anything runs', () => {
