@@ -1,5 +1,6 @@
 /** The table `redis` of scripts and functions. Names, arguments and error texts are Redis's. */
 import { createHash } from 'node:crypto'
+import { isNumeric } from '../../lua/libraries/arguments.ts'
 import type { LuaMachine } from '../../lua/machine.ts'
 import type { HostFunction, LuaStack } from '../../lua/stack.ts'
 import type { Bytes } from '../../storage/bytes.ts'
@@ -22,6 +23,8 @@ export interface ScriptHost {
 
 const LEVELS: readonly ScriptLogLevel[] = ['debug', 'verbose', 'notice', 'warning']
 const NOT_ARGUMENTS = 'ERR Lua redis lib command arguments must be strings or integers'
+const LEAST_INT = -(2 ** 31)
+const GREATEST_INT = 2 ** 31 - 1
 const VERSION = REDIS_COMPATIBLE_VERSION.split('.').map(Number)
 
 const CONSTANTS: Readonly<Record<string, number | Bytes>> = {
@@ -75,8 +78,8 @@ function functionsOf(host: ScriptHost): Readonly<Record<string, HostFunction>> {
     },
     log(stack) {
       if (stack.top < 2) raise(stack, 'ERR redis.log() requires two arguments or more.')
-      if (!stack.isNumber(1)) raise(stack, 'ERR First argument must be a number (log level).')
-      const level = LEVELS[stack.number(1)]
+      if (!isNumeric(stack, 1)) raise(stack, 'ERR First argument must be a number (log level).')
+      const level = LEVELS[intAt(stack, 1)]
       if (level === undefined) raise(stack, 'ERR Invalid debug level.')
       const words: Bytes[] = []
       for (let i = 2; i <= stack.top; i++) words.push(stack.string(i) ?? '')
@@ -85,7 +88,7 @@ function functionsOf(host: ScriptHost): Readonly<Record<string, HostFunction>> {
     },
     setresp(stack) {
       if (stack.top !== 1) raise(stack, 'ERR redis.setresp() requires one argument.')
-      const resp = stack.number(1)
+      const resp = intAt(stack, 1)
       if (resp !== 2 && resp !== 3) raise(stack, 'ERR RESP version must be 2 or 3.')
       host.resp = resp
       return 0
@@ -93,8 +96,8 @@ function functionsOf(host: ScriptHost): Readonly<Record<string, HostFunction>> {
     /** What is logged is what was done, always: a log that left something out would not be what memory is recovered from. */
     set_repl(stack) {
       if (stack.top !== 1) raise(stack, 'ERR redis.set_repl() requires two arguments.')
-      const flags = stack.number(1)
-      if (!Number.isInteger(flags) || flags < 0 || flags > 3) {
+      const flags = intAt(stack, 1)
+      if (flags < 0 || flags > 3) {
         raise(stack, 'ERR Invalid replication flags. Use REPL_AOF, REPL_REPLICA, REPL_ALL or REPL_NONE.')
       }
       return 0
@@ -113,6 +116,12 @@ function functionsOf(host: ScriptHost): Readonly<Record<string, HostFunction>> {
       return 1
     },
   }
+}
+
+/** A number as C casts it to `int`: without its fraction, and out of range the least of all. */
+function intAt(stack: LuaStack, index: number): number {
+  const whole = Math.trunc(stack.number(index))
+  return whole >= LEAST_INT && whole <= GREATEST_INT ? whole + 0 : LEAST_INT
 }
 
 function called(stack: LuaStack, host: ScriptHost): Reply {

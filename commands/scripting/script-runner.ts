@@ -22,7 +22,7 @@ import { SUSPENDED } from '../units.ts'
 import type { ScriptHost, ScriptLogLevel } from './script-api.ts'
 import { ScriptClient } from './script-client.ts'
 import type { ScriptFlags } from './script-flags.ts'
-import { takeReply, textField } from './script-values.ts'
+import { takeReply } from './script-values.ts'
 
 export type ScriptKind = 'script' | 'function'
 
@@ -229,7 +229,9 @@ export class ScriptRunner implements ScriptHost {
     let text: Bytes | null
     let isCounted = false
     if (stack.isTable(-1)) {
-      text = textField(stack, 'err')
+      stack.rawGetField(-1, 'err')
+      text = stack.string(-1) // a number, too, as Lua prints it
+      stack.pop()
       isCounted = isCountedError(stack)
     } else text = `ERR ${textOf(stack)}`
     const place = machine.errorPlace()

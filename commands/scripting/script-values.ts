@@ -192,7 +192,7 @@ function tableReply(stack: LuaStack, resp: 2 | 3, depth: number): Reply {
 }
 
 /** The text in a field of the table on top; null where it has none. */
-export function textField(stack: LuaStack, name: Bytes): Bytes | null {
+function textField(stack: LuaStack, name: Bytes): Bytes | null {
   stack.rawGetField(-1, name)
   const text = stack.isString(-1) ? stack.string(-1) : null
   stack.pop()
@@ -267,22 +267,27 @@ function readVerbatim(stack: LuaStack): Reply | undefined {
   return reply
 }
 
-/** An argument of redis.call: a string, or a number as C prints it with "%.17g". Null for others. */
+/**
+ * An argument of redis.call: a string, or a number as Redis 7.2 prints it. Null for other types.
+ *
+ * Whole numbers that fit in 64 bits have all their digits, so that INCRBY and the like take them. Redis
+ * writes those beyond 2^62 with an exponent where that is shorter.
+ */
 export function argumentAt(stack: LuaStack, index: number): Bytes | null {
   if (stack.isString(index)) return stack.string(index)
-  return stack.isNumber(index) ? printed(stack.number(index)) : null
+  if (!stack.isNumber(index)) return null
+  const value = stack.number(index)
+  if (Number.isSafeInteger(value)) return String(value) // "0" for -0, too
+  if (Number.isNaN(value)) return nanText(stack, index)
+  return isWholeInt64(value) ? BigInt(value).toString() : formatDouble(value)
 }
 
-function printed(value: number): Bytes {
-  if (Number.isInteger(value) && Math.abs(value) < 1e17) return Object.is(value, -0) ? '-0' : String(value)
-  if (Number.isNaN(value)) return 'nan'
-  if (!Number.isFinite(value)) return value > 0 ? 'inf' : '-inf'
-  const [mantissa, power] = value.toExponential(16).split('e') as [string, string]
-  const exponent = Number(power)
-  if (exponent >= -4 && exponent < 17) {
-    const plain = value.toFixed(Math.max(0, 16 - exponent))
-    return plain.includes('.') ? plain.replace(/\.?0+$/, '') : plain
-  }
-  const digits = String(Math.abs(exponent)).padStart(2, '0')
-  return `${mantissa.replace(/\.?0+$/, '')}e${exponent < 0 ? '-' : '+'}${digits}`
+const isWholeInt64 = (value: number): boolean => Number.isInteger(value) && value >= -INT64_LIMIT && value < INT64_LIMIT
+
+/** `nan` or `-nan`: JavaScript cannot see the sign, Lua prints it. */
+function nanText(stack: LuaStack, index: number): Bytes | null {
+  stack.pushCopy(index)
+  const text = stack.string(-1)
+  stack.pop()
+  return text
 }

@@ -93,6 +93,79 @@ test('nothing blocks in a script, and a read of streams that would is refused', 
   assert.is(refused, '-ERR xread command is not allowed with BLOCK option from scripts')
 })
 
+test('numbers become arguments as Redis 7.2 prints them', () => {
+  const { run } = start()
+  for (const [number, text] of [
+    ['0.1', '0.1'],
+    ['1/3', '0.3333333333333333'],
+    ['0.1 + 0.2', '0.30000000000000004'],
+    ['-0.5', '-0.5'],
+    ['3', '3'],
+    ['-0', '0'],
+    ['0 * -1', '0'],
+    ['2^31', '2147483648'],
+    ['1e15', '1000000000000000'],
+    ['2^53', '9007199254740992'],
+    ['-2^53 - 2', '-9007199254740994'],
+    ['1e17', '100000000000000000'],
+    ['1e18', '1000000000000000000'],
+    ['2^62', '4611686018427387904'],
+    ['5e18', '5000000000000000000'],
+    ['2^63 - 1024', '9223372036854774784'],
+    ['-2^63', '-9223372036854775808'],
+    ['1e19', '1e+19'],
+    ['1e300', '1e+300'],
+    ['1.5e-7', '1.5e-7'],
+    ['0.0001', '0.0001'],
+    ['5e-324', '5e-324'],
+    ['1/0', 'inf'],
+    ['-1/0', '-inf'],
+  ] as const) {
+    assert.is(run('EVAL', `return redis.call('ECHO', ${number})`, '0'), text, number)
+    assert.is(run('EVAL', `return redis.pcall('ECHO', ${number})`, '0'), text, number)
+  }
+  assert.equal(run('EVAL', "local n = 0/0 return {redis.call('ECHO', n), redis.call('ECHO', -n)}", '0'), [
+    run('EVAL', 'return tostring(0/0)', '0'),
+    run('EVAL', 'return tostring(-(0/0))', '0'),
+  ])
+  const counted = "redis.call('SET', 'k', tonumber(ARGV[1])) return redis.call('INCRBY', 'k', tonumber(ARGV[2]))"
+  assert.is(run('EVAL', counted, '0', '5e18', '1e18'), 6_000_000_000_000_000_000n)
+  assert.is(run('EVAL', "redis.call('SET', 'k', 0.1) return redis.call('INCRBYFLOAT', 'k', 0.2)", '0'), '0.3')
+  assert.is(run('EVAL', "redis.call('ZADD', 'z', 0.1, 'm') return redis.call('ZSCORE', 'z', 'm')", '0'), '0.1')
+})
+
+test('Lua and cjson print numbers with 14 digits where Redis leaves that to them', () => {
+  const { run } = start()
+  assert.equal(run('EVAL', "return {0.1 .. '', tostring(1/3), 2^53 .. '', cjson.encode(1/3), redis.sha1hex(0.1)}", '0'), [
+    '0.1',
+    '0.33333333333333',
+    '9.007199254741e+15',
+    '0.33333333333333',
+    '180505679cfe0cca79bae51fdda0296b7cd9c493',
+  ])
+  assert.match(String(shown(run('EVAL', 'error({err = 0.1})', '0'))), /^-0\.1 script: [0-9a-f]{40}, on @user_script:1\.$/)
+  assert.match(String(shown(run('EVAL', 'error(0.1)', '0'))), /^-ERR user_script:1: 0\.1 script: /)
+})
+
+test('what redis.log, redis.setresp and redis.set_repl take for a number is cast to an int, as C does', () => {
+  const { run } = start()
+  for (const given of ["redis.log(1.5, 'x')", "redis.log('2', 'x')", "redis.log(-0.5, 'x')", 'redis.log(3.9, 1)']) {
+    assert.is(run('EVAL', given, '0'), null, given)
+  }
+  for (const given of ["redis.setresp('3')", 'redis.setresp(3.5)', 'redis.set_repl(3.5)', "redis.set_repl('x')"]) {
+    assert.is(run('EVAL', given, '0'), null, given)
+  }
+  for (const [given, refusal] of [
+    ["redis.log(2^40, 'x')", 'ERR Invalid debug level.'],
+    ["redis.log(0/0, 'x')", 'ERR Invalid debug level.'],
+    ["redis.log('x', 'x')", 'ERR First argument must be a number (log level).'],
+    ['redis.setresp(2^32 + 3)', 'ERR RESP version must be 2 or 3.'],
+    ['redis.set_repl(2^32 + 3)', 'ERR Invalid replication flags. Use REPL_AOF, REPL_REPLICA, REPL_ALL or REPL_NONE.'],
+  ] as const) {
+    assert.ok(String(shown(run('EVAL', given, '0'))).startsWith(`-${refusal} script: `), given)
+  }
+})
+
 test('precompiled Lua is refused as a syntax error, wherever a script is compiled', () => {
   const { run } = start()
   const bytecode = run('EVAL', 'return string.dump(function() return 7 end)', '0') as Bytes
