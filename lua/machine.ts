@@ -11,12 +11,13 @@
  * When the machine is broken (see module.ts) it must be thrown away: `isBroken`.
  */
 import type { Bytes } from '../storage/bytes.ts'
-import { LUA_GLOBALS, LUA_OK, LUA_OUT_OF_MEMORY, LUA_REGISTRY, LUA_YIELDED } from './api.ts'
+import { LUA_GLOBALS, LUA_OK, LUA_REGISTRY, LUA_YIELDED } from './api.ts'
 import { type ErrorPlace, ErrorPlaces, SANDBOX } from './error-places.ts'
 import { guardHelpers } from './guards.ts'
 import { LuaModule } from './module.ts'
 import { PRELUDE } from './prelude.ts'
 import { replaceRandom } from './random48.ts'
+import { loadSource } from './source-text.ts'
 import { type HostFunction, LuaStack } from './stack.ts'
 import { replaceSearch } from './string-search.ts'
 
@@ -41,8 +42,6 @@ const MOST_NESTED = 150
 /** Of lua_State in this build: how many calls of C a thread is in, and how many when it was resumed. `checkLayout` makes sure. */
 const C_CALLS_AT = 52
 const BASE_C_CALLS_AT = 54
-/** First byte of what string.dump makes. */
-const BYTECODE_MARK = '\x1b'
 const TOO_LONG = 'the script has run for too long inside a metamethod, a comparator or a function called by gsub'
 const GC_COLLECT = 2
 const GC_COUNT = 3
@@ -161,7 +160,7 @@ export class LuaMachine {
   compile(text: Bytes, chunkName: Bytes): FunctionReference | Bytes {
     const { stack } = this
     stack.on(this.main)
-    if (this.load(text, chunkName) === LUA_OK) return stack.api.luaL_ref(this.main, LUA_REGISTRY)
+    if (loadSource(stack, text, chunkName) === LUA_OK) return stack.api.luaL_ref(this.main, LUA_REGISTRY)
     const message = stack.string(-1) ?? ''
     stack.top = 0
     return message
@@ -198,6 +197,17 @@ export class LuaMachine {
     } catch (thrown) {
       throw this.broken(thrown)
     }
+  }
+
+  /** Whether the slice that `start`, `resume` or `beginSlice` has begun is over. */
+  get isSliceOver(): boolean {
+    return this.options.nowMs() >= this.sliceEndMs
+  }
+
+  /** Begins a slice for work of the host on the stack of a function that is done. */
+  beginSlice(): void {
+    this.sliceEndMs = this.options.nowMs() + this.sliceMs
+    this.stack.on(this.thread)
   }
 
   /** Ends what is suspended, by an error that nothing in it can catch. */
@@ -289,23 +299,6 @@ export class LuaMachine {
     return bytes.readUInt16LE(state + C_CALLS_AT) === bytes.readUInt16LE(state + BASE_C_CALLS_AT)
   }
 
-  /** Compiles source text only: Lua runs bytecode unchecked, and bytecode can read all of Lua's memory. */
-  private load(given: Bytes, chunkName: Bytes): number {
-    const { api } = this.module
-    const text = given.startsWith(BYTECODE_MARK) ? ` ${given}` : given // behind a space the mark is a syntax error
-    const pointer = api.malloc(text.length + chunkName.length + 1)
-    if (pointer === 0) {
-      this.stack.push('not enough memory')
-      return LUA_OUT_OF_MEMORY
-    }
-    const { bytes } = this.module
-    bytes.latin1Write(text, pointer)
-    bytes.latin1Write(`${chunkName}\0`, pointer + text.length)
-    const status = api.luaL_loadbuffer(this.stack.state, pointer, text.length, pointer + text.length)
-    api.free(pointer)
-    return status
-  }
-
   private newThread(): number {
     const { api } = this.module
     const thread = api.lua_newthread(this.main)
@@ -317,7 +310,7 @@ export class LuaMachine {
   private buildSandbox(): void {
     const { stack } = this
     const { api } = stack
-    if (this.load(PRELUDE, SANDBOX) !== LUA_OK) throw new Error(stack.string(-1) ?? 'the prelude cannot be compiled')
+    if (loadSource(stack, PRELUDE, SANDBOX) !== LUA_OK) throw new Error(stack.string(-1) ?? 'the prelude cannot be compiled')
     stack.pushTable()
     stack.pushCopy(LUA_GLOBALS)
     stack.rawSetField(-2, 'globals')
@@ -356,7 +349,7 @@ export class LuaMachine {
       [
         'loadText',
         (stack) => {
-          if (this.load(stack.string(1) as Bytes, stack.string(2) ?? '=(load)') === LUA_OK) return 1
+          if (loadSource(stack, stack.string(1) as Bytes, stack.string(2) ?? '=(load)') === LUA_OK) return 1
           stack.push(null)
           stack.api.lua_insert(stack.state, -2)
           return 2

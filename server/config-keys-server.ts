@@ -60,7 +60,7 @@ export const serverKeys: readonly ConfigKey[] = [
     kind: memory(16 * 2 ** 20),
     default: '256mb',
     changes: 'at start',
-    help: 'memory of each of the two Lua machines, that of scripts and that of functions',
+    help: 'memory of each of the two Lua machines, that of scripts and that of functions; as large may a reply of a script be, and the arguments of one of its calls',
   },
   {
     name: 'shutdown-timeout',

@@ -22,6 +22,7 @@ export interface ScriptHost {
 }
 
 const LEVELS: readonly ScriptLogLevel[] = ['debug', 'verbose', 'notice', 'warning']
+const TOO_LARGE = 'ERR the arguments of the call are larger than lua-memory-limit'
 const NOT_ARGUMENTS = 'ERR Lua redis lib command arguments must be strings or integers'
 const LEAST_INT = -(2 ** 31)
 const GREATEST_INT = 2 ** 31 - 1
@@ -81,9 +82,7 @@ function functionsOf(host: ScriptHost): Readonly<Record<string, HostFunction>> {
       if (!isNumeric(stack, 1)) raise(stack, 'ERR First argument must be a number (log level).')
       const level = LEVELS[intAt(stack, 1)]
       if (level === undefined) raise(stack, 'ERR Invalid debug level.')
-      const words: Bytes[] = []
-      for (let i = 2; i <= stack.top; i++) words.push(stack.string(i) ?? '')
-      host.log(level, words.join(' '))
+      host.log(level, logMessage(stack))
       return 0
     },
     setresp(stack) {
@@ -109,7 +108,8 @@ function functionsOf(host: ScriptHost): Readonly<Record<string, HostFunction>> {
     acl_check_cmd(stack) {
       if (stack.top === 0) raise(stack, 'ERR Please specify at least one argument for this redis lib call')
       const args = argumentsOf(stack)
-      if (args === null) raise(stack, 'ERR redis.acl_check_cmd() command arguments must be strings or integers')
+      if (args === 'too large') raise(stack, TOO_LARGE)
+      if (args === 'no text') raise(stack, 'ERR redis.acl_check_cmd() command arguments must be strings or integers')
       const mayRun = host.mayRun(args)
       if (mayRun === null) raise(stack, 'ERR Invalid command passed to redis.acl_check_cmd()')
       stack.push(mayRun)
@@ -127,18 +127,40 @@ function intAt(stack: LuaStack, index: number): number {
 function called(stack: LuaStack, host: ScriptHost): Reply {
   if (stack.top === 0) return new ErrorReply('ERR Please specify at least one argument for this redis lib call')
   const args = argumentsOf(stack)
-  return args === null ? new ErrorReply(NOT_ARGUMENTS) : host.call(args)
+  if (typeof args !== 'string') return host.call(args)
+  return new ErrorReply(args === 'too large' ? TOO_LARGE : NOT_ARGUMENTS)
 }
 
-function argumentsOf(stack: LuaStack): Bytes[] | null {
+/**
+ * The arguments of a call, or why they are none. Together they may be as large as Lua's memory: what is
+ * larger is one string given many times, which is there once in Lua, and a copy for each argument outside.
+ */
+function argumentsOf(stack: LuaStack): Bytes[] | 'no text' | 'too large' {
   const { top } = stack
   const args: Bytes[] = []
+  let bytesLeft = stack.module.limitBytes
   for (let i = 1; i <= top; i++) {
     const argument = argumentAt(stack, i)
-    if (argument === null) return null
+    if (argument === null) return 'no text'
+    bytesLeft -= argument.length
+    if (bytesLeft < 0) return 'too large'
     args.push(argument)
   }
   return args
+}
+
+/** The arguments of redis.log after the level, in one line. They are limited as those of a call are. */
+function logMessage(stack: LuaStack): Bytes {
+  const { top } = stack
+  const words: Bytes[] = []
+  let bytesLeft = stack.module.limitBytes
+  for (let i = 2; i <= top; i++) {
+    const word = stack.string(i) ?? ''
+    bytesLeft -= word.length
+    if (bytesLeft < 0) raise(stack, TOO_LARGE)
+    words.push(word)
+  }
+  return words.join(' ')
 }
 
 /** Raises the error table of a text. */

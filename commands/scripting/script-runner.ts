@@ -22,7 +22,7 @@ import { SUSPENDED } from '../units.ts'
 import type { ScriptHost, ScriptLogLevel } from './script-api.ts'
 import { ScriptClient } from './script-client.ts'
 import type { ScriptFlags } from './script-flags.ts'
-import { takeReply } from './script-values.ts'
+import { REPLY_TOO_LARGE, ReplyTooLarge, ScriptResult } from './script-result.ts'
 
 export type ScriptKind = 'script' | 'function'
 
@@ -79,6 +79,10 @@ export class ScriptRunner implements ScriptHost {
   /** DEBUG SET-DISABLE-DENY-SCRIPTS */
   deniesNothing = false
   private isKilled = false
+  /** What the script has returned, while a suspended conversion of it goes on. */
+  private result: ScriptResult | null = null
+  /** The script has returned an error that a command has answered, which is counted. */
+  private isResultCounted = false
   private readonly options: RunnerOptions
 
   constructor(options: RunnerOptions) {
@@ -196,7 +200,7 @@ export class ScriptRunner implements ScriptHost {
     const { keyspace } = this.options
     const { now } = keyspace
     keyspace.setClock(this.clockMs)
-    const reply = this.ended(this.next)
+    const reply = this.result === null ? this.ended(this.next) : this.convertFurther(this.result)
     keyspace.setClock(now)
     if (reply !== SUSPENDED) this.options.executor().partEnded(reply)
   }
@@ -204,23 +208,69 @@ export class ScriptRunner implements ScriptHost {
   /** Runs a slice, and takes what came of it. */
   private ended(run: () => RunState): Reply {
     const running = this.running as ScriptCall
-    const { machine } = running
-    let state: RunState
     try {
-      state = run()
+      const state = run()
+      if (state === 'suspended') return this.suspend()
+      return state === 'done' ? this.convert(this.beginResult(running)) : this.over(state, this.failure(running))
     } catch (error) {
-      const reply = this.refuse(`ERR the script broke the machine it ran in: ${error instanceof Error ? error.message : error}`)
-      this.running = null
-      return reply
+      return this.broken(error)
     }
-    if (state === 'suspended') {
-      this.goOn()
-      return SUSPENDED
-    }
-    const reply = state === 'done' ? resultOf(machine, this.resp, this.count) : this.failure(running)
-    machine.finish(state)
+  }
+
+  private suspend(): Reply {
+    this.goOn()
+    return SUSPENDED
+  }
+
+  private over(state: RunState, reply: Reply): Reply {
+    this.running?.machine.finish(state)
     this.running = null
+    this.result = null
     return reply
+  }
+
+  private broken(error: unknown): Reply {
+    const { machine } = this.running as ScriptCall
+    machine.isBroken = true
+    this.running = null
+    this.result = null
+    return this.refuse(`ERR the script broke the machine it ran in: ${error instanceof Error ? error.message : error}`)
+  }
+
+  private beginResult({ machine: { stack } }: ScriptCall): ScriptResult {
+    if (stack.top === 0) stack.push(null)
+    stack.top = 1
+    this.isResultCounted = stack.isTable(1) && isCountedError(stack)
+    return new ScriptResult(stack, this.resp)
+  }
+
+  /** Converts what the script has returned, until that is done or the slice is over. */
+  private convert(result: ScriptResult): Reply {
+    const { machine } = this.running as ScriptCall
+    try {
+      while (!result.advance()) {
+        if (!machine.isSliceOver) continue
+        this.result = result
+        return this.suspend()
+      }
+    } catch (error) {
+      if (error instanceof ReplyTooLarge) return this.over('done', this.refuse(REPLY_TOO_LARGE))
+      throw error
+    }
+    const { reply } = result
+    if (reply instanceof ErrorReply && !this.isResultCounted) this.count(reply.text)
+    return this.over('done', reply)
+  }
+
+  private convertFurther(result: ScriptResult): Reply {
+    const { machine, kind, name } = this.running as ScriptCall
+    if (this.isKilled) return this.over('done', this.refuse(`ERR ${KILLED[kind]} script: ${name}`))
+    machine.beginSlice()
+    try {
+      return this.convert(result)
+    } catch (error) {
+      return this.broken(error)
+    }
   }
 
   /** The error on top of the stack as a reply. */
@@ -260,17 +310,6 @@ export class ScriptRunner implements ScriptHost {
 function textOf(stack: LuaStack): Bytes {
   const type = stack.typeOf(-1)
   return type === 'boolean' ? String(stack.boolean(-1)) : (stack.string(-1) ?? type)
-}
-
-/** An error that the script has made itself is counted; one that a command has answered has been. */
-function resultOf(machine: LuaMachine, resp: 2 | 3, count: (text: Bytes) => void): Reply {
-  const { stack } = machine
-  if (stack.top === 0) return null
-  stack.top = 1
-  const isCounted = stack.isTable(1) && isCountedError(stack)
-  const reply = takeReply(stack, resp)
-  if (reply instanceof ErrorReply && !isCounted) count(reply.text)
-  return reply
 }
 
 /** Whether the table on top is an error that has been counted. */

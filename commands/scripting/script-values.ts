@@ -1,4 +1,7 @@
-/** Replies of commands as Lua's values, and Lua's values as replies. The rules are those of Redis's documentation, "Lua API reference". */
+/**
+ * Replies of commands as Lua's values, and Lua's values as arguments of commands. The rules are those of Redis's documentation, "Lua API
+ * reference". What a script returns becomes a reply in script-result.ts.
+ */
 import type { LuaStack } from '../../lua/stack.ts'
 import type { Bytes } from '../../storage/bytes.ts'
 import { formatDouble } from '../format-double.ts'
@@ -21,9 +24,6 @@ import {
   WrittenDouble,
 } from '../reply.ts'
 
-/** Tables inside of each other, of either direction. */
-const MOST_NESTED = 1000
-const MIN_INT64 = -(2n ** 63n)
 const INT64_LIMIT = 2 ** 63
 
 /** Pushes a reply as a value of Lua; what there is only in RESP3 comes as such when the script has asked for that. */
@@ -143,128 +143,6 @@ export function pushWords(stack: LuaStack, words: readonly Bytes[], from: number
     stack.pushString(words[i] as Bytes)
     stack.rawSetAt(-2, i - from + 1)
   }
-}
-
-/** The value on top of the stack, which is taken, as a reply. `resp` is what the script has asked for. */
-export function takeReply(stack: LuaStack, resp: 2 | 3, depth = 0): Reply {
-  const reply = replyOf(stack, resp, depth)
-  stack.pop()
-  return reply
-}
-
-function replyOf(stack: LuaStack, resp: 2 | 3, depth: number): Reply {
-  switch (stack.typeOf(-1)) {
-    case 'string':
-      return stack.string(-1)
-    case 'number':
-      return integerReply(stack.number(-1))
-    case 'boolean':
-      if (resp === 3) return stack.boolean(-1)
-      return stack.boolean(-1) ? 1 : null
-    case 'table':
-      return tableReply(stack, resp, depth)
-    default:
-      return null
-  }
-}
-
-/** As C casts a double to 64 bits: what does not fit becomes the least number. */
-function integerReply(value: number): number | bigint {
-  const whole = Math.trunc(value)
-  if (Number.isSafeInteger(whole)) return whole + 0
-  return whole >= -INT64_LIMIT && whole < INT64_LIMIT ? BigInt(whole) : MIN_INT64
-}
-
-function tableReply(stack: LuaStack, resp: 2 | 3, depth: number): Reply {
-  if (depth > MOST_NESTED || stack.api.lua_checkstack(stack.state, 6) === 0) return new ErrorReply('ERR reached lua stack limit')
-  for (const read of [readError, readStatus, readDouble, readMap, readSet, readBigNumber, readVerbatim]) {
-    const reply = read(stack, resp, depth)
-    if (reply !== undefined) return reply
-  }
-  const replies: Reply[] = []
-  for (let i = 1; ; i++) {
-    stack.rawGetAt(-1, i)
-    if (stack.isNil(-1)) break
-    replies.push(takeReply(stack, resp, depth + 1))
-  }
-  stack.pop()
-  return replies
-}
-
-/** The text in a field of the table on top; null where it has none. */
-function textField(stack: LuaStack, name: Bytes): Bytes | null {
-  stack.rawGetField(-1, name)
-  const text = stack.isString(-1) ? stack.string(-1) : null
-  stack.pop()
-  return text
-}
-
-const oneLine = (text: Bytes): Bytes => text.replace(/[\r\n]/g, ' ')
-
-function readError(stack: LuaStack): Reply | undefined {
-  const text = textField(stack, 'err')
-  return text === null ? undefined : new ErrorReply(text)
-}
-
-function readStatus(stack: LuaStack): Reply | undefined {
-  const text = textField(stack, 'ok')
-  return text === null ? undefined : new SimpleString(oneLine(text))
-}
-
-function readDouble(stack: LuaStack): Reply | undefined {
-  stack.rawGetField(-1, 'double')
-  const value = stack.isNumber(-1) ? new Double(stack.number(-1)) : undefined
-  stack.pop()
-  return value
-}
-
-function readBigNumber(stack: LuaStack): Reply | undefined {
-  const digits = textField(stack, 'big_number')
-  return digits === null ? undefined : new BigNumber(oneLine(digits))
-}
-
-function readMap(stack: LuaStack, resp: 2 | 3, depth: number): Reply | undefined {
-  const flat = entriesOf(stack, 'map', (entries) => {
-    stack.pushCopy(-2)
-    entries.push(takeReply(stack, resp, depth + 1))
-    entries.push(takeReply(stack, resp, depth + 1))
-  })
-  return flat === null ? undefined : new MapReply(flat)
-}
-
-function readSet(stack: LuaStack, resp: 2 | 3, depth: number): Reply | undefined {
-  const members = entriesOf(stack, 'set', (entries) => {
-    stack.pop()
-    stack.pushCopy(-1)
-    entries.push(takeReply(stack, resp, depth + 1))
-  })
-  return members === null ? undefined : new SetReply(members)
-}
-
-/** Goes through the table in a field of the table on top; `take` finds key and value on top and leaves the key. */
-function entriesOf(stack: LuaStack, name: Bytes, take: (entries: Reply[]) => void): Reply[] | null {
-  stack.rawGetField(-1, name)
-  if (!stack.isTable(-1)) {
-    stack.pop()
-    return null
-  }
-  const entries: Reply[] = []
-  stack.push(null)
-  while (stack.next(-2)) take(entries)
-  stack.pop()
-  return entries
-}
-
-function readVerbatim(stack: LuaStack): Reply | undefined {
-  stack.rawGetField(-1, 'verbatim_string')
-  let reply: Reply | undefined
-  if (stack.isTable(-1)) {
-    const text = textField(stack, 'string')
-    const format = textField(stack, 'format')
-    if (text !== null && format !== null) reply = new Verbatim(format.slice(0, 3) as 'txt', text)
-  }
-  stack.pop()
-  return reply
 }
 
 /**

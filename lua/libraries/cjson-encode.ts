@@ -55,6 +55,10 @@ class Encoder {
   private readonly lengths: number[] = []
   /** Of each: how many of its elements were begun. */
   private readonly counts: number[] = []
+  /** Of each: how many of its elements `output` has counted when it was measured. */
+  private readonly measured: number[] = []
+  /** How many elements the last call of `arrayLength` has looked at. */
+  private elements = 0
 
   constructor(stack: LuaStack) {
     this.stack = stack
@@ -66,6 +70,7 @@ class Encoder {
 
   /** Pushes the text of the value on top of the stack. */
   encode(): void {
+    this.output.count()
     this.begin()
     while (this.lengths.length > 0) this.goOn()
     this.output.push()
@@ -75,7 +80,6 @@ class Encoder {
   private begin(): void {
     const { stack, output } = this
     const type = stack.api.lua_type(stack.state, -1)
-    output.count()
     if (type === LUA_TABLE) {
       this.enter()
       return
@@ -100,8 +104,10 @@ class Encoder {
     if (depth > this.maxDepth || stack.api.lua_checkstack(stack.state, 3) === 0)
       raiseAt(stack, `Cannot serialise, excessive nesting (${depth})`)
     const length = Math.max(0, this.arrayLength())
+    if (length > this.elements) this.output.count(length - this.elements) // places without a value are written, too
     lengths.push(length)
     this.counts.push(0)
+    this.measured.push(Math.max(length, this.elements))
     this.output.text(length > 0 ? '[' : '{')
     if (length === 0) stack.push(null)
   }
@@ -110,6 +116,7 @@ class Encoder {
     this.output.text(closing)
     this.lengths.pop()
     this.counts.pop()
+    this.measured.pop()
     this.end()
   }
 
@@ -124,6 +131,7 @@ class Encoder {
       return
     }
     counts[innermost] = count + 1
+    if (count >= (this.measured[innermost] as number)) this.output.count()
     if (count > 0) this.output.byte(COMMA)
     if (length > 0) stack.rawGetAt(-1, count + 1)
     else this.addKey()
@@ -169,7 +177,7 @@ class Encoder {
   private arrayLength(): number {
     const { stack } = this
     let greatest = 0
-    let elements = 0
+    this.elements = 0
     stack.push(null)
     while (stack.next(-2)) {
       const key = stack.api.lua_type(stack.state, -2) === LUA_NUMBER ? stack.number(-2) : 0
@@ -178,10 +186,11 @@ class Encoder {
         return -1
       }
       if (key > greatest) greatest = key > GREATEST_INT ? NO_INT : key
-      elements++
+      this.elements++
+      this.output.count()
       stack.pop()
     }
-    return this.isSparse(greatest, elements) ? this.sparseLength() : greatest
+    return this.isSparse(greatest, this.elements) ? this.sparseLength() : greatest
   }
 
   private isSparse(greatest: number, elements: number): boolean {

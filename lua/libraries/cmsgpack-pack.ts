@@ -18,6 +18,7 @@ export function pack(stack: LuaStack): number {
   for (let position = 1; position <= top; position++) {
     reserve(stack, 1, 'in function mp_check')
     stack.pushCopy(position)
+    packer.output.count()
     packer.packTop(0)
   }
   packer.output.push()
@@ -37,7 +38,6 @@ class Packer {
   packTop(depth: number): void {
     const { stack, output } = this
     const type = stack.api.lua_type(stack.state, -1)
-    output.count()
     if (type === LUA_STRING) this.packString()
     else if (type === LUA_NUMBER) this.packNumber(stack.number(-1))
     else if (type === LUA_BOOLEAN) output.byte(stack.boolean(-1) ? 0xc3 : 0xc2)
@@ -71,6 +71,7 @@ class Packer {
     }
     if (entries <= 15) output.byte(0x80 | entries)
     else this.lengthHead(0xde, entries)
+    output.count(entries) // the keys
     reserve(stack, 3, 'in function mp_encode_lua_table_as_map')
     stack.push(null)
     while (stack.next(-2)) {
@@ -91,6 +92,7 @@ class Packer {
     while (stack.next(-2)) {
       stack.pop()
       entries++
+      this.output.count()
       if (!isArray) continue
       const key = stack.api.lua_type(stack.state, -1) === LUA_NUMBER ? stack.number(-1) : 0
       isArray = key > 0 && key === (key | 0)

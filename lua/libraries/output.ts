@@ -59,9 +59,13 @@ export class Output {
     this.length += count
   }
 
-  /** Called for each value. */
-  count(): void {
-    if (++this.values > MOST_VALUES) raiseAt(this.stack, `Cannot serialise more than ${MOST_VALUES} values`)
+  /**
+   * Called for each value, as soon as it has been looked at: a table's are when it is measured. A large
+   * table that holds itself is measured again on each level, long before its second element is written.
+   */
+  count(values = 1): void {
+    this.values += values
+    if (this.values > MOST_VALUES) raiseAt(this.stack, `Cannot serialise more than ${MOST_VALUES} values`)
   }
 
   /** Pushes everything as a string. */

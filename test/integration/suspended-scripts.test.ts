@@ -131,6 +131,18 @@ test('a suspended script does not go on while LevelDB is closed and opened again
     assert.is(await reply.promise, 'done')
   }))
 
+test('a script whose reply takes long to convert is suspended and killed like one that runs', () =>
+  inWorld(SETTINGS, async (world) => {
+    const { client, other } = world
+    const reply = client.call('EVAL', 'local t = {1, 2} for i = 1, 40 do t = {t, t} end return t', '0')
+    await isSuspended(world)
+    const busy = await other.call('PING')
+    assert.ok(busy instanceof WireError && busy.text.startsWith('BUSY '))
+    assert.is(await other.call('SCRIPT', 'KILL'), 'OK')
+    assert.match(((await reply) as WireError).text, /^ERR Script killed by user with SCRIPT KILL\./)
+    assert.is(await other.call('PING'), 'PONG')
+  }))
+
 test('after a suspended script that has written nothing WAIT waits for what was written before', () =>
   inWorld(SETTINGS, async (world) => {
     const { client, other, node } = world

@@ -31,6 +31,28 @@ test('few tables that contain one another again and again are refused before the
   refuses('local t = {1} for i = 1, 11 do t = {t, t, t, t, t} end return #cmsgpack.pack(t)', TOO_MANY_VALUES, 128 * MEGABYTE)
 })
 
+test('a large table that holds itself is refused while it is measured, level by level', () => {
+  const many = 'local t = {} for i = 1, 1e5 do t[i] = 1 end'
+  refuses(`${many} t[1] = t return #cjson.encode(t)`, TOO_MANY_VALUES)
+  refuses(`${many} t.x = t return #cjson.encode(t)`, TOO_MANY_VALUES, 128 * MEGABYTE)
+  refuses('local t = {} for i = 1, 3e5 do t[i] = 1 end t[1] = t return #cmsgpack.pack(t)', TOO_MANY_VALUES)
+})
+
+test('as many values as may be are written, whatever they lie in', () => {
+  const machine = new LibraryMachine()
+  const count = 2 ** 22
+  // 4095 arrays of 1024 values, themselves included; two objects, of which one is first taken for an array; and what fills it up.
+  const table = (ones: number) =>
+    'local u, t = {}, {} for i = 1, 1023 do u[i] = 1 end for i = 1, 4095 do t[i] = u end ' +
+    `t[4096], t[4097] = {a = 1, b = 2}, {[1] = 1, x = 2} for i = 1, ${ones} do t[4097 + i] = 1 end`
+  const rest = count - 1 - 4095 * 1024
+  const [encoded, packed] = [rest - 6, rest - 10] // the keys of maps are values for cmsgpack
+  assert.is(machine.show(`${table(encoded)} return #cjson.encode(t)`), '8388623')
+  assert.ok(machine.show(`${table(encoded + 1)} return cjson.encode(t)`).endsWith(`${TOO_MANY_VALUES}"`))
+  assert.is(machine.show(`${table(packed)} return #cmsgpack.pack(t)`), '4202499')
+  assert.ok(machine.show(`${table(packed + 1)} return cmsgpack.pack(t)`).endsWith(`${TOO_MANY_VALUES}"`))
+})
+
 test('an array with one element at the greatest position is refused, however it is set up', () => {
   const lua = 'local c = cjson.new() c.encode_sparse_array(false, 0) return #c.encode({[2147483647] = 1})'
   refuses(lua, TOO_MANY_VALUES, 256 * MEGABYTE)
