@@ -6,12 +6,16 @@
  * Against V8's Map (1 M random 16-byte keys, fresh key strings): 2.6 µs where the Map takes 4.9 µs, for it touches fewer cache lines; no
  * limit of 16.7 million entries; and growing costs the split of one segment, not a pause that grows with the map.
  *
+ * The hash is keyed (key-hash.ts), so hashes are spread evenly whatever keys clients choose. Work and memory
+ * are bounded even where they are not: an entry that finds no slot near its home, or whose segment is full and
+ * may not be split, goes to an overflow Map, and the directory grows only in proportion to the entries.
+ *
  * Invariants: a slot's hash is 0 exactly when it is empty; no empty slot lies between an entry and its home slot; a segment of depth d holds
  * the hashes that share its top d bits and stands in the directory 2^(depth - d) times.
  */
-import { randomInt } from 'node:crypto'
 import type { Bytes } from './bytes.ts'
 import type { Entry } from './entry.ts'
+import { hashOf } from './key-hash.ts'
 
 interface Keyed {
   readonly key: Bytes
@@ -21,20 +25,10 @@ interface Keyed {
 const SEGMENT_SLOTS = 16_384
 const FIRST_SLOTS = 64
 const MAX_DEPTH = 24
-
-/** Differs between processes, so that nobody can prepare keys that collide. */
-const SEED = randomInt(0x7fff_ffff)
-
-/** FNV-1a over the bytes with a seed, mixed at the end; never 0. */
-function hashOf(key: Bytes): number {
-  let hash = SEED
-  const { length } = key
-  for (let i = 0; i < length; i++) hash = Math.imul(hash ^ key.charCodeAt(i), 0x0100_0193)
-  hash = Math.imul(hash ^ (hash >>> 16), 0x7feb_352d)
-  hash = Math.imul(hash ^ (hash >>> 15), 0x846c_a68b)
-  hash ^= hash >>> 16
-  return hash === 0 ? 1 : hash
-}
+/** An entry that finds no slot within this distance of its home goes to the overflow map. */
+const MAX_PROBES = 512
+/** The directory's places have at most this ratio to those that evenly spread keys need. */
+const MAX_DIRECTORY_RATIO = 16
 
 class Segment<T extends Keyed> {
   readonly depth: number
@@ -50,14 +44,22 @@ class Segment<T extends Keyed> {
     this.mask = slots - 1
   }
 
-  /** Puts in what is not there. There is an empty slot. */
-  put(hash: number, entry: T): void {
+  /**
+   * Adds an entry whose key is not there. Returns false where none of the slots within MAX_PROBES is empty.
+   * REQUIRES: the segment has an empty slot.
+   */
+  put(hash: number, entry: T): boolean {
     const { hashes, mask } = this
-    let slot = hash & mask
-    while (hashes[slot] !== 0) slot = (slot + 1) & mask
+    const home = hash & mask
+    let slot = home
+    while (hashes[slot] !== 0) {
+      slot = (slot + 1) & mask
+      if (((slot - home) & mask) === MAX_PROBES) return false
+    }
     hashes[slot] = hash
     this.entries[slot] = entry
     this.count++
+    return true
   }
 
   /** Empties a slot and moves up those that its entry had pushed on. */
@@ -76,7 +78,8 @@ class Segment<T extends Keyed> {
     this.count--
   }
 
-  double(): void {
+  /** Doubles the slots. Entries that find no place go to `overflow`. */
+  double(overflow: (entry: T) => void): void {
     const { hashes, entries } = this
     const slots = hashes.length * 2
     this.hashes = new Int32Array(slots)
@@ -85,7 +88,7 @@ class Segment<T extends Keyed> {
     this.count = 0
     for (let slot = 0; slot < entries.length; slot++) {
       const entry = entries[slot]
-      if (entry !== undefined) this.put(hashes[slot] as number, entry)
+      if (entry !== undefined && !this.put(hashes[slot] as number, entry)) overflow(entry)
     }
   }
 
@@ -97,15 +100,24 @@ class Segment<T extends Keyed> {
 
 export class KeyMap<T extends Keyed = Entry> {
   private readonly segmentSlots: number
+  private readonly hash: (key: Bytes) => number
   private readonly first = new Segment<T>(0, FIRST_SLOTS)
   /** At least two places, so that the shift stays below 32. */
   private directory: Segment<T>[] = [this.first, this.first]
   private depth = 1
   private shift = 31
   private entryCount = 0
+  /** Entries that found no slot. Empty unless hashes are not evenly spread. */
+  private overflow: Map<Bytes, T> | null = null
+  private readonly addToOverflow = (entry: T) => {
+    this.overflow ??= new Map()
+    this.overflow.set(entry.key, entry)
+  }
 
-  constructor(segmentSlots = SEGMENT_SLOTS) {
+  /** `hash` returns a signed 32-bit integer other than 0. */
+  constructor(segmentSlots = SEGMENT_SLOTS, hash = hashOf) {
     this.segmentSlots = segmentSlots
+    this.hash = hash
   }
 
   get size(): number {
@@ -113,32 +125,36 @@ export class KeyMap<T extends Keyed = Entry> {
   }
 
   get(key: Bytes): T | undefined {
-    const hash = hashOf(key)
+    const hash = this.hash(key)
     const { hashes, entries, mask } = this.directory[hash >>> this.shift] as Segment<T>
     for (let slot = hash & mask; ; slot = (slot + 1) & mask) {
       const found = hashes[slot] as number
       if (found === hash) {
         const entry = entries[slot] as T
         if (entry.key === key) return entry
-      } else if (found === 0) return undefined
+      } else if (found === 0) return this.overflow === null ? undefined : this.overflow.get(key)
     }
   }
 
   /** Adds an entry whose key is not there. */
   add(entry: T): void {
-    const hash = hashOf(entry.key)
+    const hash = this.hash(entry.key)
     let segment = this.directory[hash >>> this.shift] as Segment<T>
+    this.entryCount++
     while (segment.isFull) {
-      if (segment.hashes.length < this.segmentSlots || segment.depth === MAX_DEPTH) segment.double()
-      else this.split(segment, hash)
+      if (segment.hashes.length < this.segmentSlots) segment.double(this.addToOverflow)
+      else if (this.maySplit(segment)) this.split(segment, hash)
+      else {
+        this.addToOverflow(entry)
+        return
+      }
       segment = this.directory[hash >>> this.shift] as Segment<T>
     }
-    segment.put(hash, entry)
-    this.entryCount++
+    if (!segment.put(hash, entry)) this.addToOverflow(entry)
   }
 
   delete(key: Bytes): void {
-    const hash = hashOf(key)
+    const hash = this.hash(key)
     const segment = this.directory[hash >>> this.shift] as Segment<T>
     const { hashes, entries, mask } = segment
     for (let slot = hash & mask; hashes[slot] !== 0; slot = (slot + 1) & mask) {
@@ -147,12 +163,24 @@ export class KeyMap<T extends Keyed = Entry> {
       this.entryCount--
       return
     }
+    if (this.overflow?.delete(key)) this.entryCount--
   }
 
   *values(): Iterable<T> {
     for (const segment of new Set(this.directory)) {
       for (const entry of segment.entries) if (entry !== undefined) yield entry
     }
+    if (this.overflow !== null) yield* this.overflow.values()
+  }
+
+  /**
+   * Whether splitting a segment may help. It cannot where the directory already has many more places
+   * than its entries need: the segment's hashes are alike then, and splits would not separate them.
+   */
+  private maySplit(segment: Segment<T>): boolean {
+    if (segment.depth < this.depth) return true
+    const places = 2 ** (this.depth + 1)
+    return this.depth < MAX_DEPTH && places * this.segmentSlots <= MAX_DIRECTORY_RATIO * (this.entryCount + this.segmentSlots)
   }
 
   /** Replaces a segment by two that share one bit more each. */
@@ -167,7 +195,9 @@ export class KeyMap<T extends Keyed = Entry> {
     const { hashes, entries } = segment
     for (let slot = 0; slot < hashes.length; slot++) {
       const found = hashes[slot] as number
-      if (found !== 0) halves[((found >>> (32 - depth)) & 1) as 0 | 1].put(found, entries[slot] as T)
+      if (found === 0) continue
+      const entry = entries[slot] as T
+      if (!halves[((found >>> (32 - depth)) & 1) as 0 | 1].put(found, entry)) this.addToOverflow(entry)
     }
     // The places of the segment are those that share its top bits.
     const places = 2 ** (this.depth - segment.depth)

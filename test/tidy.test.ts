@@ -39,7 +39,7 @@ const ONE_DOOR: Readonly<Record<string, (file: string) => boolean>> = {
 
 /** Where the real clock and real chance are picked up and handed on. A hash's seed changes nothing that can be seen. */
 const CLOCKS = ['storage/clock.ts']
-const CHANCE = ['server/node.ts', 'storage/key-map.ts']
+const CHANCE = ['server/node.ts', 'storage/key-hash.ts']
 
 interface Source {
   /** From the repository's root, with slashes. */

@@ -2,7 +2,9 @@ import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import type { Database } from '../../storage/database.ts'
 import { Entry } from '../../storage/entry.ts'
+import { hashOf } from '../../storage/key-hash.ts'
 import { KeyMap } from '../../storage/key-map.ts'
+import { privateOf } from '../support/engine-invariants.ts'
 import { seeded } from '../support/seed.ts'
 
 const noDatabase = null as unknown as Database
@@ -47,6 +49,39 @@ test('deleting what is not there changes nothing', () => {
   map.delete('b')
   assert.is(map.size, 1)
   assert.ok(map.get('a'))
+})
+
+/** Hashes that are not spread: what an attacker wants, or what chance may bring. */
+const unevenHashes: Readonly<Record<string, (key: string) => number>> = {
+  'all equal': () => 7,
+  'equal in the low bits': (key) => (hashOf(key) & ~0xffff) | 1,
+  'equal in the high bits': (key) => (hashOf(key) & 0xff) | 0x5a5a_5a00,
+  'in one place of the directory': (key) => (hashOf(key) & 0xffff) | 0x1234_0000 | 1,
+}
+
+for (const [name, hash] of Object.entries(unevenHashes)) {
+  test(`the work and the memory of a key map are bounded where hashes are ${name}`, () => {
+    for (const segmentSlots of [64, 16_384]) {
+      const map = new KeyMap(segmentSlots, hash)
+      const count = 60_000
+      for (let i = 0; i < count; i++) map.add(new Entry(noDatabase, `k${i}`, ''))
+      assert.is(map.size, count)
+      const places = privateOf<unknown[]>(map, 'directory').length
+      assert.ok(places <= Math.max(2, (16 * (count + segmentSlots)) / segmentSlots), `${places} places`)
+      for (let i = 0; i < count; i += 3) map.delete(`k${i}`)
+      for (let i = 0; i < count; i++) assert.is(map.get(`k${i}`)?.key, i % 3 === 0 ? undefined : `k${i}`)
+      assert.is([...map.values()].length, map.size)
+      for (let i = 0; i < count; i += 3) map.add(new Entry(noDatabase, `k${i}`, 'again'))
+      for (let i = 0; i < count; i++) assert.is(map.get(`k${i}`)?.value, i % 3 === 0 ? 'again' : '')
+      assert.is(map.size, count)
+    }
+  })
+}
+
+test('evenly spread keys do not overflow', () => {
+  const map = new KeyMap()
+  for (let i = 0; i < 300_000; i++) map.add(new Entry(noDatabase, `key:${i}`, ''))
+  assert.is(privateOf(map, 'overflow'), null)
 })
 
 test.run()

@@ -37,7 +37,7 @@ interface StoredRoot {
   readonly dueAt: number
 }
 
-function privateOf<T>(object: object, name: string): T {
+export function privateOf<T>(object: object, name: string): T {
   return Reflect.get(object, name) as T
 }
 
