@@ -120,6 +120,11 @@ export function command(declaration: Command): Command {
   return declaration
 }
 
+/** A command's work as a generator from its first step on: whatever `steps` throws before it returns is thrown by the first `next`. */
+export function* stepsOf({ steps }: Command, context: Context, args: readonly Bytes[]): Steps<Reply> {
+  return yield* (steps as unknown as (context: Context, args: readonly Bytes[]) => Steps<Reply>)(context, args)
+}
+
 /** The one key at position 1. */
 export function firstKey(...access: KeyAccess[]): readonly KeySpec[] {
   return [{ access, begin: { index: 1 }, find: { last: 0, step: 1, limit: 0 } }]

@@ -7,10 +7,10 @@
 import type { OpenGroup } from '../storage/binlog/open-group.ts'
 import type { Bytes } from '../storage/bytes.ts'
 import type { Keyspace } from '../storage/keyspace.ts'
-import { runLater, runNow, type Steps } from '../storage/steps.ts'
+import { runLater, runNow } from '../storage/steps.ts'
 import { type BlockedClient, BlockedClients, type BlockedHandler } from './blocked-clients.ts'
 import { BLOCKED, type BlockOptions } from './blocking.ts'
-import type { Args, Command } from './command.ts'
+import { type Args, stepsOf } from './command.ts'
 import { Context } from './context.ts'
 import { ClientError, unknownSubcommand } from './errors.ts'
 import type { ExecutorHooks } from './executor-hooks.ts'
@@ -316,7 +316,7 @@ export class Executor {
     const { index } = context.db
     let reply: Reply
     try {
-      reply = command.run === undefined ? runNow(stepsOf(command)(context, args)) : command.run(context, args as unknown as Args)
+      reply = command.run === undefined ? runNow(stepsOf(command, context, args)) : command.run(context, args as unknown as Args)
     } catch (error) {
       return this.failedRun(runtime, error, keyspace.changes !== before)
     }
@@ -334,10 +334,11 @@ export class Executor {
     const context = new Context(this.keyspace, this.server)
     context.session = client
     context.db = this.keyspace.database(client.database)
+    context.mayBlock = true
     const started = this.monotonicMs()
     const before = this.keyspace.changes
     try {
-      const reply = runLater(stepsOf(runtime.command)(context, args))
+      const reply = runLater(stepsOf(runtime.command, context, args))
       // What it has done so far is a unit of this turn; it must change nothing after it has first waited.
       if (this.keyspace.changes !== before) {
         client.lastWriteAt = this.groupStart()
@@ -396,5 +397,3 @@ export class Executor {
     return this.dispatch(runtime, client, args, null, 0, 0)
   }
 }
-
-const stepsOf = ({ steps }: Command) => steps as unknown as (context: Context, args: Bytes[]) => Steps<Reply>
