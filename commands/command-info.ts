@@ -12,7 +12,7 @@ import { docsOf, infoOf, keyAccessFlags } from './command-replies.ts'
 import type { Context } from './context.ts'
 import { clientError, syntaxError } from './errors.ts'
 import { globOf } from './glob.ts'
-import { keyUsesOf, takesKeys } from './key-finder.ts'
+import { strictKeyUsesOf, takesKeys } from './key-finder.ts'
 import { MapReply, type Reply, SimpleString } from './reply.ts'
 import type { CommandTable } from './table.ts'
 
@@ -184,7 +184,7 @@ function keysIn(table: CommandTable, words: readonly Bytes[]) {
   if (!takesKeys(found)) throw clientError('ERR The command has no key arguments')
   if (found.arity > 0 ? words.length !== found.arity : words.length < -found.arity)
     throw clientError('ERR Invalid number of arguments specified for command')
-  const uses = keyUsesOf(found, words) ?? []
+  const uses = strictKeyUsesOf(found, words) ?? []
   if (uses.length === 0 && !found.flags.includes('no_mandatory_keys')) throw clientError('ERR Invalid arguments specified for command')
   return uses.map(({ position, access }) => ({ key: words[position]!, access }))
 }

@@ -18,6 +18,8 @@ import { type Reply, SimpleString, Verbatim } from './reply.ts'
 export interface DebugSubcommand {
   /** Number of words with DEBUG and the name; negative means at least that many. */
   readonly arity: number
+  /** Words from position 2 on are keys whose values it tells of: the next one, or all. */
+  readonly shows?: 'one key' | 'keys'
   readonly run?: ((context: Context, args: Args) => Reply) | undefined
   readonly steps?: (context: Context, args: Args) => Steps<Reply>
 }
@@ -153,11 +155,11 @@ function describeString(context: Context, args: Args): Reply {
 
 export const VALUE_SUBCOMMANDS: Readonly<Record<string, DebugSubcommand>> = {
   htstats: { arity: -3, run: describeDatabase },
-  'htstats-key': { arity: -3, run: describeTable },
-  listpack: { arity: 3, run: writeStructure('listpack') },
-  object: { arity: -3, run: describeObject },
-  quicklist: { arity: -3, run: writeStructure('quicklist') },
-  sdslen: { arity: 3, run: describeString },
+  'htstats-key': { arity: -3, shows: 'one key', run: describeTable },
+  listpack: { arity: 3, shows: 'one key', run: writeStructure('listpack') },
+  object: { arity: -3, shows: 'one key', run: describeObject },
+  quicklist: { arity: -3, shows: 'one key', run: writeStructure('quicklist') },
+  sdslen: { arity: 3, shows: 'one key', run: describeString },
 }
 
 export const VALUE_HELP: readonly string[] = [

@@ -9,7 +9,7 @@ import type { Bytes } from '../storage/bytes.ts'
 import { lowerCase } from '../storage/bytes.ts'
 import type { Steps } from '../storage/steps.ts'
 import { isToken, requireClampedInteger } from './args.ts'
-import { type Args, type Command, command } from './command.ts'
+import { type Args, type Command, command, type KeyAccess } from './command.ts'
 import type { Context } from './context.ts'
 import { databasesDigest, valueDigest } from './debug-digest.ts'
 import { protocolSample } from './debug-protocol.ts'
@@ -74,6 +74,9 @@ const HELP = [
   '    Whether <string> matches the glob-style <pattern>.',
 ]
 
+const READ: readonly KeyAccess[] = ['RO', 'access']
+const INSERT: readonly KeyAccess[] = ['OW', 'insert']
+
 const accepted = (arity: number): DebugSubcommand => ({ arity, run: () => OK })
 
 function* reload({ server }: Context, args: Args): Steps<Reply> {
@@ -100,6 +103,9 @@ function populate(context: Context, args: Args): Reply {
   const prefix = args.length > 3 ? args[3] : 'key'
   const { db, server } = context
   if (server.replication.isReplica) throw clientError("READONLY You can't write against a read only replica.")
+  if (!context.session.user.isUnrestricted) {
+    for (let number = 0; number < count; number++) server.acl.requireKey(context, debugCommand, args, `${prefix}:${number}`, INSERT)
+  }
   let effect: Bytes[] = ['MSET']
   for (let number = 0; number < count; number++) {
     const key = `${prefix}:${number}`
@@ -146,7 +152,7 @@ const SUBCOMMANDS: Readonly<Record<string, DebugSubcommand>> = {
       return new SimpleString(yield* databasesDigest(keyspace))
     },
   },
-  'digest-value': { arity: -2, run: ({ db }, args) => args.slice(2).map((key) => new SimpleString(valueDigest(db, key))) },
+  'digest-value': { arity: -2, shows: 'keys', run: ({ db }, args) => args.slice(2).map((key) => new SimpleString(valueDigest(db, key))) },
   error: {
     arity: 3,
     run(_context, args) {
@@ -206,7 +212,7 @@ function isLocal({ address }: Session): boolean {
 }
 
 /** DEBUG <subcommand> [<arg> [value] [opt] ...] */
-const debugCommand = command({
+const debugCommand: Command = command({
   name: 'debug',
   group: 'server',
   since: '1.0.0',
@@ -225,9 +231,17 @@ const debugCommand = command({
     const subcommand = Object.hasOwn(SUBCOMMANDS, name) ? SUBCOMMANDS[name] : undefined
     if (subcommand === undefined || !fits(subcommand.arity, args.length))
       throw clientError(`ERR unknown subcommand or wrong number of arguments for '${args[1].slice(0, 128)}'. Try DEBUG HELP.`)
+    requireShown(context, subcommand, args)
     return yield* reading(outcomeOf(subcommand, context, args))
   },
 })
+
+/** Throws where the session's user may not read what the subcommand tells of. Redis does not ask. */
+function requireShown(context: Context, { shows }: DebugSubcommand, args: Args): void {
+  if (shows === undefined) return
+  const keys = args.slice(2, shows === 'keys' ? args.length : 3)
+  for (const key of keys) context.server.acl.requireKey(context, debugCommand, args, key, READ)
+}
 
 /** Whatever it changes it does before it waits for anything. */
 function* outcomeOf({ run, steps }: DebugSubcommand, context: Context, args: Args): Steps<Reply> {

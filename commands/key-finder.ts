@@ -1,8 +1,9 @@
 /**
  * Which words of a request are keys, from the command's key specs: for prefetching, ACL and COMMAND GETKEYS.
  *
- * A spec whose keyword does not occur adds nothing (STORE of GEORADIUS). Arguments that contradict a spec, such as a count of keys past
- * the request's end, make the whole request one without keys: the command itself will answer with its error.
+ * A spec whose keyword does not occur adds nothing (STORE of GEORADIUS), nor does one that the arguments contradict, such as a count of keys
+ * past the request's end. The keys of the other specs count all the same: PFMERGE needs no source and still changes its destination.
+ * Redis finds no key at all in such a request, so its ACL allows it.
  */
 import type { Bytes } from '../storage/bytes.ts'
 import { integerOf, isToken } from './args.ts'
@@ -17,13 +18,21 @@ export function firstKeyOf(command: Command, args: readonly Bytes[]): number {
   return 'index' in spec.begin && spec.begin.index < args.length ? spec.begin.index : 0
 }
 
-/** The positions of the keys, in the order of the specs; none where the arguments make no sense. */
+/** The positions of the keys, in the order of the specs. */
 export function keysOf(command: Command, args: readonly Bytes[]): number[] {
-  return (keyUsesOf(command, args) ?? []).map((use) => use.position)
+  return keyUsesOf(command, args).map((use) => use.position)
 }
 
-/** The keys with how they are accessed; null where the arguments make no sense. */
-export function keyUsesOf(command: Command, args: readonly Bytes[]): readonly KeyUse[] | null {
+/** The keys with how they are accessed. A spec that the arguments contradict adds none and takes nothing from the others. */
+export function keyUsesOf(command: Command, args: readonly Bytes[]): readonly KeyUse[] {
+  if (command.findKeys !== undefined) return command.findKeys(args) ?? []
+  const uses: KeyUse[] = []
+  for (const spec of command.keys ?? []) if (isKey(spec)) addUses(uses, spec, args)
+  return uses
+}
+
+/** As `keyUsesOf`, but null where the arguments contradict any spec: what COMMAND GETKEYS answers. */
+export function strictKeyUsesOf(command: Command, args: readonly Bytes[]): readonly KeyUse[] | null {
   if (command.findKeys !== undefined) return command.findKeys(args)
   const uses: KeyUse[] = []
   for (const spec of command.keys ?? []) if (isKey(spec) && !addUses(uses, spec, args)) return null

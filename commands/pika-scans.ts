@@ -4,6 +4,8 @@
  *
  * MATCH filters what LIMIT (COUNT) counts, as in SCAN: so many are looked at.
  *
+ * `string_with_value` reads keys that no word of the request names, so the user must be allowed to read each key whose value it shows.
+ *
  * Where we differ from Pika: all types can be asked for, streams included; a range whose ends are the wrong way round is called so, where Pika
  * calls it a wrong type.
  */
@@ -12,7 +14,7 @@ import type { Steps } from '../storage/steps.ts'
 import { Hash } from '../storage/values/hash.ts'
 import { type KeyRange, keyAfter, type TypeName, WALK_KEYS, type WalkStep, walk, walkBack } from '../storage/walk.ts'
 import { isToken, Options, requireSafeInteger } from './args.ts'
-import { type Args, type Command, command, firstKey } from './command.ts'
+import { type Args, type Command, command, firstKey, type KeyAccess } from './command.ts'
 import type { Context } from './context.ts'
 import { clientError, notAnInteger, syntaxError } from './errors.ts'
 import { type Glob, globOf } from './glob.ts'
@@ -21,6 +23,7 @@ import type { Reply } from './reply.ts'
 import { readAs, stringOf, stringReply } from './values.ts'
 
 const DEFAULT_COUNT = 10
+const READ_VALUE: readonly KeyAccess[] = ['RO', 'access']
 
 type Order = 'forward' | 'backward'
 
@@ -62,6 +65,8 @@ function requireType(word: Bytes): TypeName {
 interface KeyScan extends ScanOptions {
   readonly type: TypeName
   readonly withValues: boolean
+  /** Called before a key's value is read. Throws where the user may not read it. */
+  readonly requireReadable: (key: Bytes) => void
 }
 
 /** [where to go on, [key ...]], or keys and values. */
@@ -78,6 +83,7 @@ function* scanKeys({ db }: Context, range: KeyRange, order: Order, scan: KeyScan
       if (scan.matches !== null && !scan.matches(key)) continue
       if (!scan.withValues) found.push(key)
       else {
+        scan.requireReadable(key)
         const entry = db.lookup(key)
         const value = entry === undefined ? null : stringOf(entry)
         if (value !== null) found.push(key, stringReply(value))
@@ -94,7 +100,9 @@ function scanKeyRange(context: Context, args: Args, order: Order): Steps<Reply> 
   const type = withValues ? 'string' : requireType(args[1])
   const options = scanOptions(args, 4, 'limit')
   const range = rangeBetween(args[2], args[3], order)
-  return reading(scanKeys(context, range, order, { ...options, type, withValues }))
+  const scanned = order === 'forward' ? pkscanrange : pkrscanrange
+  const requireReadable = (key: Bytes) => context.server.acl.requireKey(context, scanned, args, key, READ_VALUE)
+  return reading(scanKeys(context, range, order, { ...options, type, withValues, requireReadable }))
 }
 
 /** [where to go on, [field, value ...]] */
@@ -127,7 +135,7 @@ const ofKeys = {
 } as const
 
 /** PKSCANRANGE type start end [MATCH pattern] [LIMIT limit] */
-const pkscanrange = command({
+const pkscanrange: Command = command({
   ...ofKeys,
   name: 'pkscanrange',
   summary: 'Returns the keys of one type in a range, in order.',
@@ -137,7 +145,7 @@ const pkscanrange = command({
 })
 
 /** PKRSCANRANGE type start end [MATCH pattern] [LIMIT limit] */
-const pkrscanrange = command({
+const pkrscanrange: Command = command({
   ...ofKeys,
   name: 'pkrscanrange',
   summary: 'Returns the keys of one type in a range, in reverse order.',
@@ -156,7 +164,8 @@ const scanx = command({
   steps(context, args) {
     const type = requireType(args[1])
     const options = scanOptions(args, 3, 'count')
-    return reading(scanKeys(context, { from: args[2] }, 'forward', { ...options, type, withValues: false }))
+    const scan = { ...options, type, withValues: false, requireReadable() {} }
+    return reading(scanKeys(context, { from: args[2] }, 'forward', scan))
   },
 })
 

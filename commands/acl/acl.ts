@@ -5,15 +5,16 @@
  */
 import type { Bytes } from '../../storage/bytes.ts'
 import { detached } from '../../storage/bytes.ts'
-import type { Command } from '../command.ts'
+import type { Command, KeyAccess } from '../command.ts'
 import type { Context } from '../context.ts'
 import { clientError } from '../errors.ts'
 import type { ClientsPort, ConfigPort } from '../ports.ts'
 import type { Session } from '../session.ts'
 import { type AclContext, AclLog } from './acl-log.ts'
-import { checkRequest, type Denial, denialText } from './check.ts'
+import { checkRequest, type Denial, denialText, mayUseKey } from './check.ts'
 import { isOneOf } from './passwords.ts'
 import { RuleError } from './rule-error.ts'
+import { Request } from './selector.ts'
 import { hasSpaces, type RuleContext } from './selector-rules.ts'
 import { openDefaultUser, User } from './user.ts'
 import { applyRules } from './user-rules.ts'
@@ -176,6 +177,26 @@ export class Acl {
     this.denials[reason]++
     this.addToLog(session, { reason, object, username: session.user.name }, context, nowMs)
     return { ...denial, text: denialText(session.user, denial) }
+  }
+
+  /**
+   * For commands that use keys which their words do not name. Throws NOPERM, counted and logged as other denials are, where the session's
+   * user may not use this key so.
+   */
+  requireKey(
+    { session, mayBlock, now }: Context,
+    command: Command,
+    args: readonly Bytes[],
+    key: Bytes,
+    access: readonly KeyAccess[],
+  ): void {
+    if (session.user.isUnrestricted || mayUseKey(session.user, new Request(command, args), key, access)) return
+    this.denials.key++
+    const { id } = session // of its caller where a script runs
+    const client = [...this.environment.clients.all()].find((one) => one.id === id) ?? session
+    const from = session.isScript ? 'lua' : mayBlock ? 'toplevel' : 'multi'
+    this.addToLog(client, { reason: 'key', object: key, username: session.user.name }, from, now)
+    throw clientError('NOPERM No permissions to access a key')
   }
 
   private addToLog(

@@ -1,6 +1,6 @@
 /** Whether a user may run a request, and what is said where not. */
 import type { Bytes } from '../../storage/bytes.ts'
-import type { Command } from '../command.ts'
+import type { Command, KeyAccess } from '../command.ts'
 import { type Reason, type Refusal, Request } from './selector.ts'
 import type { User } from './user.ts'
 
@@ -32,6 +32,12 @@ export function mayReadAllKeys(user: User, command: Command, args: readonly Byte
   if (user.isUnrestricted) return true
   const request = new Request(command, args)
   return user.selectors.some((selector) => selector.refusalOf(request) === null && selector.mayReadAllKeys)
+}
+
+/** Whether a user may use a key that no word of the request names, through a selector that allows the request itself. */
+export function mayUseKey(user: User, request: Request, key: Bytes, access: readonly KeyAccess[]): boolean {
+  if (user.isUnrestricted) return true
+  return user.selectors.some((selector) => selector.allowsKey(key, access) && selector.refusalOf(request) === null)
 }
 
 /** What a client is told, without NOPERM: keys and channels are not named. */

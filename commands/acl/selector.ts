@@ -47,9 +47,9 @@ export class Request {
     this.args = args
   }
 
-  /** Arguments that make no sense have no keys: the command itself refuses them. */
+  /** Arguments that contradict a spec add no key of it: the command itself refuses them. */
   get keys(): readonly KeyUse[] {
-    this.found ??= keyUsesOf(this.command, this.args) ?? []
+    this.found ??= keyUsesOf(this.command, this.args)
     return this.found
   }
 }

@@ -204,7 +204,7 @@ test('property: no command looks at or changes a key that its check does not see
     if (ran === undefined || WITHOUT_KEYS.has(ran.name)) continue
     const opensAll = ran.name.startsWith('sort') && words.some((word) => word === 'BY' || word === 'GET')
     if (opensAll) continue
-    const uses = keyUsesOf(ran, words) ?? []
+    const uses = keyUsesOf(ran, words)
     const named = new Set(uses.map(({ position }) => words[position]))
     const written = new Set(
       uses.filter(({ access }) => access.some((word) => /update|insert|delete/.test(word))).map(({ position }) => words[position]),
