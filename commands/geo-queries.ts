@@ -5,6 +5,7 @@ import type { Context } from './context.ts'
 import { answerSearch } from './geo-search.ts'
 import { emptySearch, requireMember, requireRadius, takeRadiusOptions, takeSearchOptions } from './geo-search-options.ts'
 import { requirePosition } from './geo-words.ts'
+import { findRadiusKeys } from './key-finder.ts'
 import type { Reply } from './reply.ts'
 import { readAs } from './values.ts'
 
@@ -120,6 +121,7 @@ const georadius = command({
   arity: -6,
   flags: ['write', 'denyoom', 'movablekeys'],
   keys: storingKeys(6),
+  findKeys: findRadiusKeys(6),
   replacedBy: '`GEOSEARCH` and `GEOSEARCHSTORE` with the `BYRADIUS` argument',
   history: [ANY, UPPERCASE],
   run: byPosition('may store'),
@@ -151,6 +153,7 @@ const georadiusbymember = command({
   arity: -5,
   flags: ['write', 'denyoom', 'movablekeys'],
   keys: storingKeys(5),
+  findKeys: findRadiusKeys(5),
   replacedBy: '`GEOSEARCH` and `GEOSEARCHSTORE` with the `BYRADIUS` and `FROMMEMBER` arguments',
   history: [ANY, UPPERCASE],
   run: byMember('may store'),

@@ -1,9 +1,12 @@
 /**
  * Which words of a request are keys, from the command's key specs: for prefetching, ACL and COMMAND GETKEYS.
  *
- * A spec whose keyword does not occur adds nothing (STORE of GEORADIUS), nor does one that the arguments contradict, such as a count of keys
- * past the request's end. The keys of the other specs count all the same: PFMERGE needs no source and still changes its destination.
+ * A spec whose keyword does not occur adds nothing, nor does one that the arguments contradict, such as a count of keys past the request's
+ * end. The keys of the other specs count all the same: PFMERGE needs no source and still changes its destination.
  * Redis finds no key at all in such a request, so its ACL allows it.
+ *
+ * A spec with a keyword finds its first occurrence, which may be the value of another option, or an option that a later one overrides. So each
+ * command with such a spec has a finder of its own, which reads the options as the command does.
  */
 import type { Bytes } from '../storage/bytes.ts'
 import { integerOf, isToken } from './args.ts'
@@ -13,9 +16,9 @@ import type { Command, KeyAccess, KeySpec, KeyUse } from './command.ts'
 export function firstKeyOf(command: Command, args: readonly Bytes[]): number {
   const spec = command.keys?.[0]
   if (spec === undefined) return 0
-  if (command.findKeys === undefined && !('index' in spec.begin && 'last' in spec.find && isKey(spec))) return keysOf(command, args)[0] ?? 0
-  // Commands with a finder of their own have their first key where the first spec says.
-  return 'index' in spec.begin && spec.begin.index < args.length ? spec.begin.index : 0
+  // A finder of a command's own finds its first key where a first spec with a fixed position says.
+  if (!('index' in spec.begin && 'last' in spec.find && isKey(spec))) return keysOf(command, args)[0] ?? 0
+  return spec.begin.index < args.length ? spec.begin.index : 0
 }
 
 /** The positions of the keys, in the order of the specs. */
@@ -122,4 +125,32 @@ export function findSortKeys(args: readonly Bytes[]): readonly KeyUse[] {
     else if (isToken(args[i], 'store') && i + 1 < args.length) uses[1] = { position: ++i, access: OVERWRITE }
   }
   return uses
+}
+
+/** GEORADIUS and GEORADIUSBYMEMBER, whose options begin at a position: of STORE and STOREDIST the last one counts. */
+export function findRadiusKeys(firstOption: number): (args: readonly Bytes[]) => readonly KeyUse[] {
+  return (args) => {
+    const uses: KeyUse[] = [{ position: 1, access: READ }]
+    for (let i = firstOption; i + 1 < args.length; i++) {
+      if (isToken(args[i], 'count')) i++
+      else if (isToken(args[i], 'store') || isToken(args[i], 'storedist')) uses[1] = { position: ++i, access: OVERWRITE }
+    }
+    return uses
+  }
+}
+
+/** XREAD and XREADGROUP: the first half of what follows STREAMS. A group, a consumer or a key may have that name, too. */
+export function findStreamKeys(args: readonly Bytes[]): readonly KeyUse[] | null {
+  let i = 1
+  while (i < args.length && !isToken(args[i], 'streams')) i += wordsOfOption(args[i])
+  const first = i + 1
+  const count = Math.trunc((args.length - first) / 2)
+  if (count <= 0) return null
+  return Array.from({ length: count }, (_, at) => ({ position: first + at, access: READ }))
+}
+
+/** How many words an option of XREAD or XREADGROUP takes. */
+function wordsOfOption(option: Bytes | undefined): number {
+  if (isToken(option, 'group')) return 3
+  return isToken(option, 'count') || isToken(option, 'block') ? 2 : 1
 }

@@ -15,6 +15,7 @@ import { requireTimeoutMs } from './blocking.ts'
 import { type Args, type Command, command } from './command.ts'
 import type { Context } from './context.ts'
 import { clientError, syntaxError } from './errors.ts'
+import { findStreamKeys } from './key-finder.ts'
 import { MapReply, NULL_ARRAY, type Reply } from './reply.ts'
 import { createConsumer, logConsumer, logGroup, PendingLog } from './stream-effects.ts'
 import { requireStrictId } from './stream-ids.ts'
@@ -87,6 +88,7 @@ const xread = command({
   arity: -4,
   flags: ['readonly', 'blocking'],
   keys: keys(1),
+  findKeys: findStreamKeys,
   run(context, args) {
     const options = optionsOf(context, args, 'xread')
     const { keysAt, keyCount, count } = options
@@ -132,6 +134,7 @@ const xreadgroup = command({
   arity: -7,
   flags: ['write', 'blocking'],
   keys: keys(4),
+  findKeys: findStreamKeys,
   run(context, args) {
     const options = optionsOf(context, args, 'xreadgroup')
     const { keysAt, keyCount } = options
