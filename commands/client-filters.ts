@@ -1,5 +1,5 @@
 /** Which clients CLIENT LIST shows and CLIENT KILL ends. */
-import type { Bytes } from '../storage/bytes.ts'
+import { type Bytes, lowerCase } from '../storage/bytes.ts'
 import type { Acl } from './acl/acl.ts'
 import { integerOf, isToken } from './args.ts'
 import { clientError, syntaxError } from './errors.ts'
@@ -34,18 +34,19 @@ interface KillFilters {
   readonly skipsSelf: boolean
 }
 
-/** Reads `option value` pairs from position 2 on. Every filter must match. */
+/** Reads `option value` pairs from position 2 on. Every filter must match; one that stands twice is what its last pair says, as in Redis. */
 export function readKillFilters(args: readonly Bytes[], acl: Acl): KillFilters {
-  const filters: ClientFilter[] = []
+  const filters = new Map<Bytes, ClientFilter>()
   let skipsSelf = true
   for (let i = 2; i < args.length; i += 2) {
     const option = args[i] as Bytes
     const value = args[i + 1]
     if (value === undefined) throw syntaxError()
     if (isToken(option, 'skipme')) skipsSelf = requireYesOrNo(value)
-    else filters.push(readKillFilter(option, value, acl))
+    else filters.set(lowerCase(option), readKillFilter(option, value, acl))
   }
-  return { matches: (session) => filters.every((filter) => filter(session)), skipsSelf }
+  const last = [...filters.values()]
+  return { matches: (session) => last.every((filter) => filter(session)), skipsSelf }
 }
 
 function readKillFilter(option: Bytes, value: Bytes, acl: Acl): ClientFilter {

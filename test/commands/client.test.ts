@@ -92,6 +92,10 @@ test('CLIENT KILL with filters counts the clients that match all of them, sparin
       [2, 3],
     ],
     [['ADDR', '127.0.0.1:50003', 'ID', '2'], []],
+    [['ID', '3', 'ID', '2'], [2]],
+    [['ADDR', '127.0.0.1:50003', 'ID', '2', 'addr', '127.0.0.1:50002'], [2]],
+    [['TYPE', 'pubsub', 'TYPE', 'normal', 'ID', '1', 'id', '3'], [3]],
+    [['SKIPME', 'no', 'ID', '1', 'SKIPME', 'yes'], []],
     [['ADDR', '127.0.0.1:50003', 'ID', '3'], [3]],
     [
       ['LADDR', '127.0.0.1:6379', 'SKIPME', 'NO'],
