@@ -4,12 +4,12 @@
  *   haypile [file | -] { --name value { value } }      serve; flags win over the file, `-` is standard input
  *   haypile check DIR [--cut]                          verify a data directory that no server has open
  *
- * The word after a flag is its value even where it begins with dashes; more values (for keys that take many) end at the next flag.
+ * The word after a flag is its value even where it begins with dashes. A key that takes many words has all that follow up to the next `--`.
  */
 import { totalmem } from 'node:os'
 import { Command, CommanderError, Option } from 'commander'
 import { splitInline } from '../commands/inline-words.ts'
-import { bytesOfText, textOf } from '../storage/bytes.ts'
+import { bytesOfText, lowerCase, textOf } from '../storage/bytes.ts'
 import { Config } from './config.ts'
 import { ConfigError } from './config-file.ts'
 import { configHelp } from './config-help.ts'
@@ -31,6 +31,7 @@ export interface CommandLineActions {
 export async function runCommandLine(words: readonly string[], actions: CommandLineActions): Promise<number> {
   const output = actions.output ?? { out: (text) => process.stdout.write(text), error: (text) => process.stderr.write(text) }
   let exitCode = 0
+  const { words: plain, given } = separatedFlags(words.flatMap(unglued))
   const program = new Command('haypile')
     .description('A Redis-compatible key-value server with its data on disk.')
     .usage('[file] [--name value ...]')
@@ -41,12 +42,11 @@ export async function runCommandLine(words: readonly string[], actions: CommandL
     .showSuggestionAfterError(false)
     .addHelpText('after', () => configHelp({ memoryBytes: totalmem() }))
     .exitOverride()
-  const options = [...configNames.values()].map((name) => ({ name, option: optionOf(name) }))
-  for (const { option } of options) program.addOption(option)
+  for (const name of configNames.values()) program.addOption(optionOf(name))
   program.action(async (file: string | undefined) => {
     const config = new Config()
     if (file !== undefined) config.loadFile(file)
-    config.load(givenFlags(program, options))
+    config.load(given)
     await actions.start(config)
   })
   program
@@ -58,7 +58,7 @@ export async function runCommandLine(words: readonly string[], actions: CommandL
       exitCode = await actions.check(directory, { cut: cut === true })
     })
   try {
-    await program.parseAsync(withUserLines(words.flatMap(unglued)), { from: 'user' })
+    await program.parseAsync(plain, { from: 'user' })
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode
     if (!(error instanceof ConfigError)) throw error
@@ -73,35 +73,40 @@ function optionOf({ name, key }: ConfigName): Option {
   return new Option(`--${name} ${value}`, key.help).hideHelp()
 }
 
-function givenFlags(program: Command, options: readonly { name: ConfigName; option: Option }[]): [string, string | string[]][] {
-  const given: [string, string | string[]][] = []
-  for (const { name, option } of options) {
-    const attribute = option.attributeName()
-    if (program.getOptionValueSource(attribute) !== 'cli') continue
-    const value: unknown = program.getOptionValue(attribute)
-    given.push([name.name, value === true ? [] : Array.isArray(value) ? value : String(value)])
-  }
-  return given
-}
-
 /** `"--maxmemory 1gb"` in one word, as Redis's own start scripts write it. */
 function unglued(word: string): string[] {
-  if (!/^--[a-z0-9-]+\s/.test(word)) return [word]
+  if (!/^--[a-z0-9-]+\s/i.test(word)) return [word]
   return splitInline(bytesOfText(word))?.map(textOf) ?? [word]
 }
 
-/** Each `--user` with its words made one: the flag may come several times, and each is a line of its own, which Commander would not tell apart. */
-function withUserLines(words: readonly string[]): string[] {
-  const result: string[] = []
+/** A flag as a line of a file would have it. */
+type Given = readonly [name: string, words: string | readonly string[]]
+
+/**
+ * The settings of the flags, in their order, and the words as Commander is to check them. A name is in any case, as Redis has it. A flag that
+ * takes many words has all of them up to the next `--`, and a single dash begins a value (`-::1`). One that stands twice is two lines of a file.
+ */
+function separatedFlags(words: readonly string[]): { readonly words: string[]; readonly given: Given[] } {
+  const plain: string[] = []
+  const given: Given[] = []
   for (let i = 0; i < words.length; ) {
     const word = words[i++] as string
-    result.push(word)
-    if (word !== '--user') continue
-    const line: string[] = []
-    while (i < words.length && !(words[i] as string).startsWith('--')) line.push(words[i++] as string)
-    result.push(textOf(oneWordOfUserLine(line.map(bytesOfText))))
+    const [, flag = '', glued] = /^--([^\s=]+)(?:=(.*))?$/s.exec(word) ?? []
+    const name = configNames.get(lowerCase(bytesOfText(flag)))
+    if (name === undefined) {
+      plain.push(word)
+      continue
+    }
+    const takesMany = name.key.kind.takes === 'many'
+    const from = i
+    if (glued === undefined && !takesMany) i = Math.min(i + 1, words.length)
+    else if (glued === undefined) while (i < words.length && !(words[i] as string).startsWith('--')) i++
+    const values = glued === undefined ? words.slice(from, i) : [glued]
+    plain.push(...(values.length === 0 ? [`--${name.name}`] : [`--${name.name}=${values.join(' ')}`]))
+    if (name.name === 'user') given.push([name.name, textOf(oneWordOfUserLine(values.map(bytesOfText)))])
+    else given.push([name.name, values])
   }
-  return result
+  return { words: plain, given }
 }
 
 /** Commander's text without its prefix, with the nearest flag where it complains of an unknown one. (Its own search passes over hidden ones.) */

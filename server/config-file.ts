@@ -2,6 +2,7 @@
  * Configuration files.
  *
  *   line  = blank | "#" comment | "include" file { file } | name { word } | name ":" [ " " value ]
+ *   file  = a path, relative to the including file's directory; one with * ? [ stands for all matches, in order
  *   word  = as in an inline request: plain, "with \n escapes" or 'without'
  *
  * The form with a colon is Pika's; its value is the rest of the line as it stands. Names are in any case. Later lines win.
@@ -11,6 +12,7 @@ import { dirname, resolve } from 'node:path'
 import { splitInline } from '../commands/inline-words.ts'
 import { type Bytes, bytesOf, lowerCase, textOf } from '../storage/bytes.ts'
 import type { Files } from '../storage/files.ts'
+import { includedPaths } from './include-paths.ts'
 
 /** A key with the words given for it. */
 export interface Setting {
@@ -31,9 +33,21 @@ const PIKA_LINE = /^([A-Za-z0-9_-]+)\s*:(?:\s+(.*))?$/s
 /** The settings of a file and of those that it includes, in order; `-` is standard input. Throws ConfigError. */
 export function readConfigFile(files: Files, path: string, depth = 0): Setting[] {
   if (depth > INCLUDE_DEPTH) throw new ConfigError(`${path}: files include each other more than ${INCLUDE_DEPTH} deep`)
-  return parseConfigText(readText(files, path), path, (included) =>
-    readConfigFile(files, resolve(path === '-' ? '.' : dirname(path), included), depth + 1),
-  )
+  return parseConfigText(readText(files, path), path, (included) => includedSettings(files, path, included, depth))
+}
+
+/** The settings of what `path` includes by a word: a file, or a pattern of files. Throws ConfigError. */
+export function includedSettings(files: Files, path: string, included: string, depth: number): Setting[] {
+  const pattern = resolve(path === '-' ? '.' : dirname(path), included)
+  return pathsFor(files, pattern).flatMap((one) => readConfigFile(files, one, depth + 1))
+}
+
+function pathsFor(files: Files, pattern: string): string[] {
+  try {
+    return includedPaths(files, pattern)
+  } catch (error) {
+    throw new ConfigError(`cannot look for the configuration files ${pattern}: ${(error as Error).message}`)
+  }
 }
 
 /** The settings of a file's text. `include` answers those of another file, whose path may be relative to this one's. Throws ConfigError. */

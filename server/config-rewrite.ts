@@ -3,10 +3,9 @@
  * lines, includes and the order stay. A line whose key has another value now is replaced where the key first stood, further lines of that
  * key go, and what the file does not say is appended.
  */
-import { dirname, resolve } from 'node:path'
 import { type Bytes, lowerCase } from '../storage/bytes.ts'
 import type { Files } from '../storage/files.ts'
-import { parseConfigLine, parseConfigText, readConfigFile, type Setting } from './config-file.ts'
+import { includedSettings, parseConfigLine, parseConfigText, type Setting } from './config-file.ts'
 import type { ConfigKey } from './config-key.ts'
 import type { ConfigValue } from './config-kinds.ts'
 import { configKeys, findConfigName } from './config-table.ts'
@@ -23,8 +22,7 @@ export function rewriteConfigText(
   valuesOf: (settings: readonly Setting[]) => Values,
   files: Files,
 ): Bytes {
-  const meaning = (content: Bytes) =>
-    valuesOf(parseConfigText(content, path, (included) => readConfigFile(files, resolve(dirname(path), included), 1)))
+  const meaning = (content: Bytes) => valuesOf(parseConfigText(content, path, (included) => includedSettings(files, path, included, 0)))
   const replaced = replaceLines(text, changedKeys(meaning(text), wanted), wanted)
   const missing = changedKeys(meaning(replaced), wanted)
   if (missing.size === 0) return replaced

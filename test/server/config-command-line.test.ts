@@ -46,6 +46,30 @@ test('flags set keys, and the word after one is its value whatever it looks like
   assert.is(shown('no-appendfsync-on-rewrite'), 'yes')
 })
 
+test('names of flags are in any case, and a single dash begins a value', async () => {
+  const { exitCode, shown, error } = await run('--Port', '6380', '--bind', '127.0.0.1', '-::1', '--MaxClients=50', '--SLOWLOG-max-len 7')
+  assert.is(exitCode, 0, error)
+  assert.is(shown('port'), '6380')
+  assert.is(shown('bind'), '127.0.0.1 -::1')
+  assert.is(shown('maxclients'), '50')
+  assert.is(shown('slowlog-max-len'), '7')
+  assert.is((await run('--BIND', '-::1', '* -::*')).shown('bind'), '-::1 * -::*')
+  assert.is((await run('--bind=-::1')).shown('bind'), '-::1')
+  const title = await run('--proc-title-template', '--My--Title', '--bind', '-::1', '--port', '1')
+  assert.is(title.shown('proc-title-template'), '--My--Title')
+  assert.is(title.shown('port'), '1')
+})
+
+test('a flag that stands twice is as two lines of a file, in their order', async () => {
+  assert.is((await run('--port', '1', '--PORT', '2')).shown('port'), '2')
+  assert.is((await run('--bind', '127.0.0.1', '--bind', '-::1')).shown('bind'), '-::1')
+  assert.is((await run('--slaveof', 'a', '1', '--replicaof', 'b', '2')).shown('replicaof'), 'b 2')
+  assert.is((await run('--replicaof', 'b', '2', '--slaveof', 'no', 'one')).shown('replicaof'), '')
+  assert.is((await run('--save', '900', '1', '--save', '60', '10')).shown('save'), '900 1 60 10')
+  const limits = ['--client-output-buffer-limit', 'normal', '1', '1', '1', '--client-output-buffer-limit', 'pubsub', '2', '2', '2']
+  assert.match((await run(...limits)).shown('client-output-buffer-limit') ?? '', /^normal 1 1 1 slave \d+ \d+ \d+ pubsub 2 2 2$/)
+})
+
 test('flags win over the file, and save may be empty', async () => {
   const directory = mkdtempSync(join(tmpdir(), 'haypile-flags-'))
   try {

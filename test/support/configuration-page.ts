@@ -23,6 +23,9 @@ Every key can stand in a configuration file (\`haypile path.conf\`) as \`name va
 server runs, by \`CONFIG SET\`; \`CONFIG REWRITE\` writes what is in force back to the file. Flags win over the file, later lines over earlier
 ones. A key that is not known is an error that names the nearest one.
 
+\`include file\` reads another file in its place, relative to the including one; a path with \`*\`, \`?\` or \`[\` stands for all files that match,
+in order, and for none where nothing does. On the command line names are in any case, and a value runs to the next \`--\`.
+
 Sizes are bytes, or take a unit: \`kb\` \`mb\` \`gb\` are powers of 1024, \`k\` \`m\` \`g\` of 1000.
 
 This page is made of the table that the server itself reads (\`server/config-table.ts\`); a test fails when they differ, and
