@@ -19,9 +19,9 @@ import { globMatches } from './glob.ts'
 import { helpReply } from './help.ts'
 import { checkpointOrRefuse } from './persistence.ts'
 import type { ServerPort } from './ports.ts'
+import { requireEnabled } from './protected-commands.ts'
 import { reading } from './reading.ts'
 import { OK, type Reply, SimpleString } from './reply.ts'
-import type { Session } from './session.ts'
 import { waitAlone } from './wait-alone.ts'
 
 const HELP = [
@@ -201,16 +201,6 @@ const SUBCOMMANDS: Readonly<Record<string, DebugSubcommand>> = {
   'stringmatch-len': { arity: 4, run: (_context, args) => (globMatches(args[2], args[3]) ? 1 : 0) },
 }
 
-function isAllowed({ server, session }: Context): boolean {
-  const setting = server.config.text('enable-debug-command')
-  return isToken(setting, 'yes') || (isToken(setting, 'local') && isLocal(session))
-}
-
-/** Loopback, or a Unix socket, whose address is its path and port 0. */
-function isLocal({ address }: Session): boolean {
-  return address.startsWith('127.') || address.startsWith('[::1]:') || address.startsWith('/') || address.endsWith(':0')
-}
-
 /** DEBUG <subcommand> [<arg> [value] [opt] ...] */
 const debugCommand: Command = command({
   name: 'debug',
@@ -223,10 +213,7 @@ const debugCommand: Command = command({
   arity: -2,
   flags: ['admin', 'noscript', 'loading', 'stale'],
   *steps(context, args) {
-    if (!isAllowed(context))
-      throw clientError(
-        'ERR DEBUG command not allowed. If the enable-debug-command option is set to "local", you can run it from a local connection, otherwise you need to set this option in the configuration file, and then restart the server.',
-      )
+    requireEnabled(context, 'DEBUG')
     const name = lowerCase(args[1])
     const subcommand = Object.hasOwn(SUBCOMMANDS, name) ? SUBCOMMANDS[name] : undefined
     if (subcommand === undefined || !fits(subcommand.arity, args.length))

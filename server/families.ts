@@ -19,6 +19,7 @@ import { keys } from '../commands/keys.ts'
 import { latencyCommands } from '../commands/latency.ts'
 import { lcsCommands } from '../commands/lcs.ts'
 import { memory } from '../commands/memory.ts'
+import { moduleCommands } from '../commands/modules.ts'
 import { objects } from '../commands/object.ts'
 import { persistence } from '../commands/persistence.ts'
 import { pikaScans } from '../commands/pika-scans.ts'
@@ -70,6 +71,7 @@ export const families: readonly (readonly Command[])[] = [
   slowlogCommands,
   latencyCommands,
   clusterCommands,
+  moduleCommands,
   memory,
   debug,
 ]

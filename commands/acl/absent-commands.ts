@@ -6,10 +6,8 @@ import type { Bytes } from '../../storage/bytes.ts'
 import { type Command, command } from '../command.ts'
 
 const COMMANDS = ['dump', 'migrate', 'psync', 'restore', 'restore-asking', 'sync']
-const CONTAINERS = ['module']
-const SUBCOMMAND = new RegExp(`^(?:${CONTAINERS.join('|')})\\|[a-z-]+$`)
 
-const absent = (name: Bytes, subcommands?: readonly Command[]) =>
+const absent = (name: Bytes) =>
   command({
     name,
     group: 'server',
@@ -18,15 +16,11 @@ const absent = (name: Bytes, subcommands?: readonly Command[]) =>
     syntax: '',
     arity: -1,
     flags: [],
-    ...(subcommands === undefined ? {} : { subcommands }),
   })
 
-const byName: ReadonlyMap<Bytes, Command> = new Map([
-  ...COMMANDS.map((name) => [name, absent(name)] as const),
-  ...CONTAINERS.map((name) => [name, absent(name, [])] as const),
-])
+const byName: ReadonlyMap<Bytes, Command> = new Map(COMMANDS.map((name) => [name, absent(name)]))
 
-/** By a name in lower case, `module` or `module|load`; undefined for what Redis has not got either. */
+/** By a name in lower case; undefined for what Redis has not got either. */
 export function absentCommand(name: Bytes): Command | undefined {
-  return byName.get(name) ?? (SUBCOMMAND.test(name) ? absent(name) : undefined)
+  return byName.get(name)
 }
