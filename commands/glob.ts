@@ -5,8 +5,12 @@
  *
  * A pattern is compiled once to one element a byte of the subject, stars apart. Matching backtracks to the last star only, which is enough: a
  * star that takes as little as it can leaves the most for what follows. So the cost is at most pattern length times subject length.
+ * A pattern with more than a thousand stars before its end matches nothing, as in Redis since 7.2.6.
  */
 import type { Bytes } from '../storage/bytes.ts'
+
+/** Redis goes one call deeper for each star that is not the last element, and gives up beyond this depth. */
+const MAX_STARS = 1000
 
 const STAR = 42
 const QUESTION = 63
@@ -32,6 +36,7 @@ export function globOf(pattern: Bytes, letters: 'exact' | 'ignore case' = 'exact
     if (isPrefix(pattern)) return (subject) => subject.length > 0 && subject.startsWith(literal)
   }
   const elements = compile(pattern, letters)
+  if (starsBeforeEnd(elements) > MAX_STARS) return () => false
   return (subject) => matchElements(elements, subject)
 }
 
@@ -75,6 +80,12 @@ function firstSpecial(pattern: Bytes): number {
     if (code === BACKSLASH) i++
   }
   return pattern.length
+}
+
+function starsBeforeEnd(elements: readonly Element[]): number {
+  let stars = 0
+  for (let i = 0; i < elements.length - 1; i++) if (elements[i] === '*') stars++
+  return stars
 }
 
 function matchElements(elements: readonly Element[], subject: Bytes): boolean {

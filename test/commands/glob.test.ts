@@ -84,4 +84,14 @@ test('whatever matches begins with the literal prefix, and a literal matches not
   }
 })
 
+test('a pattern with more than a thousand stars before its end matches nothing, as in Redis', () => {
+  const subject = 'a'.repeat(50_000)
+  assert.is(globMatches('*?'.repeat(50_000), subject), false)
+  assert.is(globMatches('*?'.repeat(1001), subject), false)
+  assert.is(globMatches('*?'.repeat(1000), subject), true)
+  assert.is(globMatches(`${'*a'.repeat(1000)}*`, subject), true)
+  assert.is(globMatches('*'.repeat(50_000), subject), true)
+  assert.is(globOf('*?'.repeat(1001), 'ignore case')(subject), false)
+})
+
 test.run()
