@@ -51,7 +51,7 @@ function figuresOf({ server }: Context): Figures {
 
 const share = (part: number, whole: number) => (whole > 0 ? part / whole : 0)
 
-/** MEMORY STATS: Redis's names for what there is a counterpart of. The dataset is what is resident of it. */
+/** MEMORY STATS: Redis's fields in its order, then `dirty.bytes`. V8's heap stands for the allocator. The dataset is what is resident of it. */
 const stats = command({
   name: 'memory|stats',
   group: 'server',
@@ -64,7 +64,9 @@ const stats = command({
   flags: [],
   run(context) {
     const figure = figuresOf(context)
-    const { databases } = context.keyspace
+    const { keyspace, server } = context
+    const { databases } = keyspace
+    const [heap, rss] = [figure('heap'), figure('rss')]
     const used = figure('used')
     const dataset = figure('dataset')
     const keys = databases.reduce((sum, db) => sum + db.keyCount, 0)
@@ -72,19 +74,25 @@ const stats = command({
     const flat: Reply[] = [
       ...['peak.allocated', figure('peak'), 'total.allocated', used, 'startup.allocated', figure('startup')],
       ...['replication.backlog', 0, 'clients.slaves', 0, 'clients.normal', figure('clients'), 'cluster.links', 0],
-      ...['aof.buffer', figure('binlog'), 'lua.caches', 0, 'functions.caches', 0],
+      ...['aof.buffer', figure('binlog'), 'lua.caches', server.scripting.memory.scripts, 'functions.caches', server.functions.codeBytes],
     ]
     for (const db of databases) {
       if (db.keyCount === 0) continue
-      flat.push(`db.${db.index}`, new MapReply(['overhead.hashtable.main', 0, 'overhead.hashtable.expires', 0]))
+      flat.push(
+        `db.${db.index}`,
+        new MapReply(['overhead.hashtable.main', 0, 'overhead.hashtable.expires', 0, 'overhead.hashtable.slot-to-keys', 0]),
+      )
     }
     const overhead = Math.max(0, used - dataset)
     flat.push(
       ...['overhead.total', overhead, 'keys.count', keys, 'keys.bytes-per-key', Math.floor(share(dataset, residents))],
       ...['dataset.bytes', dataset, 'dataset.percentage', new Double(share(dataset, used) * 100)],
       ...['peak.percentage', new Double(share(used, figure('peak')) * 100)],
-      ...['allocator.allocated', used, 'allocator.active', figure('heap'), 'allocator.resident', figure('rss')],
-      ...['fragmentation', new Double(share(figure('rss'), used)), 'fragmentation.bytes', figure('rss') - used],
+      ...['allocator.allocated', used, 'allocator.active', heap, 'allocator.resident', rss],
+      ...['allocator-fragmentation.ratio', new Double(share(heap, used)), 'allocator-fragmentation.bytes', heap - used],
+      ...['allocator-rss.ratio', new Double(share(rss, heap)), 'allocator-rss.bytes', rss - heap],
+      ...['rss-overhead.ratio', new Double(share(rss, rss)), 'rss-overhead.bytes', 0],
+      ...['fragmentation', new Double(share(rss, used)), 'fragmentation.bytes', rss - used],
       ...['dirty.bytes', figure('dirty')],
     )
     return new MapReply(flat)

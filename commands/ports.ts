@@ -124,7 +124,7 @@ export interface StoragePort {
   memory(): ReadonlyMap<string, number>
 }
 
-/** `used`: V8's heap in use and what lies outside of it (external, array buffers). `heap`: V8's heap as reserved. `rss`: the process's resident
+/** `used`: V8's heap in use and what lies outside of it (external, array buffers). `heap`: V8's heap as reserved and what lies outside of it. `rss`: the process's resident
  *  size. `peak`: the highest `used` seen. `startup`: `used` after recovery. `dataset`: the working set. `dirty`: of that, what no checkpoint
  *  has written. `clients`: query and output buffers. `binlog`: the open group. The limits are cache-memory and dirty-limit. */
 export type MemoryFigure =

@@ -5,6 +5,7 @@ import { type Command, command } from './command.ts'
 import { clientError } from './errors.ts'
 import { drawHaypile } from './lolwut.ts'
 import { OK, Verbatim } from './reply.ts'
+import { REDIS_COMPATIBLE_VERSION } from './version.ts'
 
 /** INFO [section [section ...]] */
 const info = command({
@@ -47,7 +48,7 @@ const lolwut = command({
   flags: ['readonly', 'fast'],
   run({ server }, args) {
     if (args.length >= 3 && isToken(args[1], 'version')) requireInteger(args[2])
-    return new Verbatim('txt', `${drawHaypile(server.random)}\nHaypile ver. ${server.version}\n`)
+    return new Verbatim('txt', `${drawHaypile(server.random)}\nRedis ver. ${REDIS_COMPATIBLE_VERSION}, haypile ver. ${server.version}\n`)
   },
 })
 

@@ -38,6 +38,7 @@ export class Cron {
 
   /** After each turn: sets the timer for the next deadline, where that is sooner than what it is set for. */
   afterTurn(): void {
+    this.node.statistics.turns++
     if (this.ticker === null) return
     const first = this.node.engine.keyspace.deadlines.first
     if (first === undefined) return

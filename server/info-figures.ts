@@ -15,8 +15,7 @@ export interface InfoFigures {
   readonly persistence: PersistenceFigures
   readonly stats: StatsFigures
   readonly replication: ReplicationFigures
-  /** Seconds of this process. */
-  readonly cpu: { readonly systemSeconds: number; readonly userSeconds: number }
+  readonly cpu: CpuFigures
   readonly commands: Iterable<readonly [name: Bytes, counters: Readonly<CommandCounters>]>
   readonly errors: Iterable<readonly [code: Bytes, count: number]>
   /** For each command, the durations (µs) that these percents of its runs do not pass. */
@@ -24,6 +23,14 @@ export interface InfoFigures {
   readonly keyspace: readonly { readonly index: number; readonly keys: number; readonly volatile: number }[]
   readonly binlog: BinlogFigures
   readonly storage: StorageFigures
+}
+
+/** Seconds of the process, and of its main thread. */
+export interface CpuFigures {
+  readonly systemSeconds: number
+  readonly userSeconds: number
+  readonly mainSystemSeconds: number
+  readonly mainUserSeconds: number
 }
 
 export interface ServerFigures {
@@ -40,6 +47,15 @@ export interface ServerFigures {
   readonly executable: string
   readonly configFile: Bytes
   readonly directory: Bytes
+  readonly listeners: readonly ListenerFigures[]
+}
+
+export interface ListenerFigures {
+  readonly name: 'tcp' | 'unix' | 'tls'
+  /** As configured; the path of a Unix socket. */
+  readonly addresses: readonly Bytes[]
+  /** 0 for a Unix socket. */
+  readonly port: number
 }
 
 /** Of EVAL's scripts. */
@@ -113,6 +129,12 @@ export interface StatsFigures {
   readonly hits: number
   readonly misses: number
   readonly errorReplies: number
+  /** Turns of the event loop that had anything to do, how long the loop was not idle, and how long commands ran. */
+  readonly turns: number
+  readonly activeMs: number
+  readonly commandMicros: number
+  readonly turnsPerSecond: number
+  readonly microsPerTurn: number
   readonly reads: number
   readonly writes: number
   /** Replicas that were given everything, that went on where they were, and that could not. */

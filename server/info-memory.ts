@@ -9,6 +9,7 @@ export function memoryFields({ memory, maxmemory, server, stats, functions, scri
   const rss = figure('rss')
   const peak = figure('peak')
   const dataset = figure('dataset')
+  const heap = figure('heap')
   return [
     ['used_memory', used],
     ['used_memory_human', humanBytes(used)],
@@ -22,7 +23,7 @@ export function memoryFields({ memory, maxmemory, server, stats, functions, scri
     ['used_memory_dataset', dataset],
     ['used_memory_dataset_perc', percentage(dataset, used)],
     ['allocator_allocated', used],
-    ['allocator_active', figure('heap')],
+    ['allocator_active', heap],
     ['allocator_resident', rss],
     ['total_system_memory', maxmemory.systemBytes],
     ['total_system_memory_human', humanBytes(maxmemory.systemBytes)],
@@ -42,6 +43,12 @@ export function memoryFields({ memory, maxmemory, server, stats, functions, scri
     ['maxmemory', maxmemory.bytes],
     ['maxmemory_human', humanBytes(maxmemory.bytes)],
     ['maxmemory_policy', maxmemory.policy],
+    ['allocator_frag_ratio', ratio(heap, used)],
+    ['allocator_frag_bytes', heap - used],
+    ['allocator_rss_ratio', ratio(rss, heap)],
+    ['allocator_rss_bytes', rss - heap],
+    ['rss_overhead_ratio', ratio(rss, rss)],
+    ['rss_overhead_bytes', 0],
     ['mem_fragmentation_ratio', ratio(rss, used)],
     ['mem_fragmentation_bytes', rss - used],
     ['mem_not_counted_for_evict', 0],

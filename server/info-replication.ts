@@ -101,7 +101,10 @@ function replicaLine(replica: ReplicaFigures, endOffset: number): Bytes {
   return `${redis},lag_bytes=${Math.max(0, endOffset - appliedOffset)},synced=${syncedOffset}`
 }
 
-/** Pika has a log for each of its databases; here all databases share one, which is shown as that of `db0`, in its file 0. */
+/**
+ * Pika has a log for each of its databases; here all databases share one, which is shown as that of its db0, in its file 0. Pika calls the line
+ * `db0` and puts a replica's state into another of that name; exporters take both for a database of the keyspace.
+ */
 function pikaFields({ replication, binlog }: InfoFigures): Fields {
   const { link, purgeableTo } = replication
   const safetyPurge = purgeableTo === null ? 'none' : segmentPath('', purgeableTo)
@@ -109,15 +112,12 @@ function pikaFields({ replication, binlog }: InfoFigures): Fields {
     ['ReplicationID', replication.replicationId],
     ...(link === null ? ([['slave_repl_offset', binlog.endOffset]] as const) : connectFields(link)),
     ['is_eligible_for_master_election', String(replication.isElectable)],
-    ['db0', `binlog_offset=0 ${binlog.endOffset},safety_purge=${safetyPurge}`],
+    ['pika_db0', `binlog_offset=0 ${binlog.endOffset},safety_purge=${safetyPurge}`],
   ]
 }
 
 function connectFields(link: LinkFigures): Fields {
-  return [
-    ['repl_connect_status', ''],
-    ['db0', pikaState(link)],
-  ]
+  return [['repl_connect_status', pikaState(link)]]
 }
 
 function pikaState({ state, fullSync, lastError }: LinkFigures): string {

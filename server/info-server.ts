@@ -1,7 +1,7 @@
 /** `# Server`, `# Clients`, `# Stats` and `# CPU`. */
 import { REDIS_COMPATIBLE_VERSION } from '../commands/version.ts'
 import type { Fields } from './info-fields.ts'
-import type { InfoFigures } from './info-figures.ts'
+import type { InfoFigures, ListenerFigures } from './info-figures.ts'
 
 const SECONDS_PER_DAY = 86_400
 /** Redis counts its LRU clock in 24 bits of seconds. */
@@ -21,7 +21,10 @@ export function serverFields({ server }: InfoFigures): Fields {
     ['v8_version', server.v8Version],
     ['os', server.system],
     ['arch_bits', 64],
+    ['monotonic_clock', 'Node.js performance.now'],
     ['multiplexing_api', 'libuv'],
+    ['atomicvar_api', 'none'],
+    ['gcc_version', '0.0.0'],
     ['process_id', server.processId],
     ['process_supervised', 'no'],
     ['run_id', server.runId],
@@ -36,7 +39,13 @@ export function serverFields({ server }: InfoFigures): Fields {
     ['config_file', server.configFile],
     ['data_directory', server.directory],
     ['io_threads_active', 0],
+    ...server.listeners.map(listenerLine),
   ]
+}
+
+function listenerLine({ name, addresses, port }: ListenerFigures, index: number): readonly [string, string] {
+  const binds = addresses.map((address) => `,bind=${address}`).join('')
+  return [`listener${index}`, `name=${name}${binds}${port === 0 ? '' : `,port=${port}`}`]
 }
 
 export function clientFields({ clients }: InfoFigures): Fields {
@@ -93,6 +102,12 @@ export function statsFields({ stats }: InfoFigures): Fields {
     ['total_forks', 0],
     ['migrate_cached_sockets', 0],
     ['slave_expires_tracked_keys', 0],
+    ['active_defrag_hits', 0],
+    ['active_defrag_misses', 0],
+    ['active_defrag_key_hits', 0],
+    ['active_defrag_key_misses', 0],
+    ['total_active_defrag_time', 0],
+    ['current_active_defrag_time', 0],
     ['tracking_total_keys', stats.trackedKeys],
     ['tracking_total_items', stats.trackedItems],
     ['tracking_total_prefixes', stats.trackedPrefixes],
@@ -111,6 +126,11 @@ export function statsFields({ stats }: InfoFigures): Fields {
     ['acl_access_denied_cmd', stats.denials.command],
     ['acl_access_denied_key', stats.denials.key],
     ['acl_access_denied_channel', stats.denials.channel],
+    ['eventloop_cycles', stats.turns],
+    ['eventloop_duration_sum', Math.round(stats.activeMs * 1000)],
+    ['eventloop_duration_cmd_sum', Math.round(stats.commandMicros)],
+    ['instantaneous_eventloop_cycles_per_sec', Math.floor(stats.turnsPerSecond)],
+    ['instantaneous_eventloop_duration_usec', Math.floor(stats.microsPerTurn)],
   ]
 }
 
@@ -120,5 +140,7 @@ export function cpuFields({ cpu }: InfoFigures): Fields {
     ['used_cpu_user', cpu.userSeconds.toFixed(6)],
     ['used_cpu_sys_children', '0.000000'],
     ['used_cpu_user_children', '0.000000'],
+    ['used_cpu_sys_main_thread', cpu.mainSystemSeconds.toFixed(6)],
+    ['used_cpu_user_main_thread', cpu.mainUserSeconds.toFixed(6)],
   ]
 }

@@ -7,20 +7,22 @@ import { infoText } from './info.ts'
 import type {
   BinlogFigures,
   ClientFigures,
+  CpuFigures,
   FunctionFigures,
   InfoFigures,
+  ListenerFigures,
   PersistenceFigures,
   ScriptFigures,
   ServerFigures,
   StatsFigures,
   StorageFigures,
 } from './info-figures.ts'
+import { mainThreadCpu } from './main-thread-cpu.ts'
 import type { Node } from './node.ts'
 import { replicationFigures } from './replication-figures.ts'
 
 export function nodeInfo(node: Node, sections: readonly Bytes[]): Bytes {
   const { config, engine, latency } = node
-  const cpu = process.cpuUsage()
   const percents = config.list('latency-tracking-info-percentiles') as readonly number[]
   const figures: InfoFigures = {
     server: serverFigures(node),
@@ -32,7 +34,7 @@ export function nodeInfo(node: Node, sections: readonly Bytes[]): Bytes {
     persistence: persistenceFigures(node),
     stats: statsFigures(node),
     replication: replicationFigures(engine, config, node.links),
-    cpu: { systemSeconds: cpu.system / 1e6, userSeconds: cpu.user / 1e6 },
+    cpu: cpuFigures(),
     commands: node.statistics.usedCommands(),
     errors: node.statistics.errors(),
     latencies: [...latency.commands()].map(
@@ -60,7 +62,24 @@ function serverFigures(node: Node): ServerFigures {
     executable: process.execPath,
     configFile: bytesOfText(node.config.filePath ?? ''),
     directory: node.config.text('dir'),
+    listeners: listenerFigures(node),
   }
+}
+
+function listenerFigures({ config, port, tlsPort }: Node): ListenerFigures[] {
+  const addresses = config.list('bind') as readonly Bytes[]
+  const path = config.text('unixsocket')
+  const listeners: ListenerFigures[] = []
+  if (port !== 0) listeners.push({ name: 'tcp', addresses, port })
+  if (path !== '') listeners.push({ name: 'unix', addresses: [path], port: 0 })
+  if (tlsPort !== 0) listeners.push({ name: 'tls', addresses, port: tlsPort })
+  return listeners
+}
+
+function cpuFigures(): CpuFigures {
+  const { system, user } = process.cpuUsage()
+  const main = mainThreadCpu() ?? { system: system / 1e6, user: user / 1e6 }
+  return { systemSeconds: system / 1e6, userSeconds: user / 1e6, mainSystemSeconds: main.system, mainUserSeconds: main.user }
 }
 
 function clientFigures(node: Node): ClientFigures {
@@ -143,6 +162,11 @@ function statsFigures({ statistics, engine, links, acl, pubsub, executor: { trac
     hits: keyspace.hits,
     misses: keyspace.misses,
     errorReplies: statistics.errorReplies,
+    turns: statistics.turns,
+    activeMs: statistics.activeMs,
+    commandMicros: statistics.commandMicros,
+    turnsPerSecond: statistics.turnsPerSecond.perSecond,
+    microsPerTurn: statistics.microsPerTurn,
     reads: statistics.reads,
     writes: statistics.writes,
     trackedKeys: tracking.table.keyCount,

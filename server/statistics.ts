@@ -38,12 +38,17 @@ export class Statistics implements StatisticsPort {
   reads = 0
   writes = 0
   errorReplies = 0
+  /** Turns of the event loop that have ended. */
+  turns = 0
   readonly keyspace: KeyspaceCounters
   readonly commandsPerSecond = new Rate()
   readonly inputPerSecond = new Rate()
   readonly outputPerSecond = new Rate()
   readonly replicationInputPerSecond = new Rate()
   readonly replicationOutputPerSecond = new Rate()
+  readonly turnsPerSecond = new Rate()
+  private readonly activePerSecond = new Rate()
+  private activeMsAtReset = 0
   private readonly commands = new Map<Command, CommandCounters>()
   private readonly errorCodes = new Map<Bytes, number>()
   private readonly onReset: () => void
@@ -69,6 +74,24 @@ export class Statistics implements StatisticsPort {
     let calls = 0
     for (const counters of this.commands.values()) calls += counters.calls
     return calls
+  }
+
+  /** How long commands have run, in microseconds. */
+  get commandMicros(): number {
+    let micros = 0
+    for (const counters of this.commands.values()) micros += counters.micros
+    return micros
+  }
+
+  /** How long the event loop was not waiting, in ms. */
+  get activeMs(): number {
+    return performance.eventLoopUtilization().active - this.activeMsAtReset
+  }
+
+  /** The mean length of the last turns. */
+  get microsPerTurn(): number {
+    const { perSecond } = this.turnsPerSecond
+    return perSecond === 0 ? 0 : (this.activePerSecond.perSecond * 1000) / perSecond
   }
 
   /** Commands with anything to tell. */
@@ -99,6 +122,8 @@ export class Statistics implements StatisticsPort {
     this.outputPerSecond.sample(this.netOutputBytes, monotonicMs)
     this.replicationInputPerSecond.sample(this.replicationInputBytes, monotonicMs)
     this.replicationOutputPerSecond.sample(this.replicationOutputBytes, monotonicMs)
+    this.turnsPerSecond.sample(this.turns, monotonicMs)
+    this.activePerSecond.sample(this.activeMs, monotonicMs)
   }
 
   /** CONFIG RESETSTAT. Those who hold counters of a command go on with the same object. */
@@ -114,12 +139,14 @@ export class Statistics implements StatisticsPort {
     this.reads = 0
     this.writes = 0
     this.errorReplies = 0
+    this.turns = 0
+    this.activeMsAtReset += this.activeMs
     this.errorCodes.clear()
     for (const counters of this.commands.values()) Object.assign(counters, { calls: 0, micros: 0, rejected: 0, failed: 0 })
     Object.assign(this.keyspace, { hits: 0, misses: 0, expiredKeys: 0, expiredFields: 0, droppedObjects: 0, evictions: 0 })
     const { commandsPerSecond, inputPerSecond, outputPerSecond, replicationInputPerSecond, replicationOutputPerSecond } = this
     const rates = [commandsPerSecond, inputPerSecond, outputPerSecond, replicationInputPerSecond, replicationOutputPerSecond]
-    for (const rate of rates) rate.reset()
+    for (const rate of [...rates, this.turnsPerSecond, this.activePerSecond]) rate.reset()
     this.onReset()
   }
 }

@@ -49,7 +49,7 @@ export class StorageFacade implements StoragePort {
     const usage = process.memoryUsage()
     return new Map([
       ['used', used],
-      ['heap', usage.heapTotal],
+      ['heap', usage.heapTotal + usage.external],
       ['rss', usage.rss],
       ['peak', this.peakBytes],
       ['startup', this.startupBytes],

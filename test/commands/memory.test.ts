@@ -1,8 +1,10 @@
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
+import type { FunctionLibraries } from '../../commands/functions/function-libraries.ts'
 import { diagnose, memory } from '../../commands/memory.ts'
 import type { MemoryFigure } from '../../commands/ports.ts'
 import { Double, MapReply, OK, type Verbatim } from '../../commands/reply.ts'
+import type { Scripting } from '../../commands/scripting/scripting.ts'
 import { FakeServer } from '../support/fake-server.ts'
 import { harness as commandHarness } from '../support/run-command.ts'
 
@@ -10,7 +12,9 @@ const MEBIBYTE = 1024 * 1024
 
 function harness() {
   const { storage } = new FakeServer()
-  const { keyspace, run, error } = commandHarness([memory], { server: { storage } })
+  const scripting = { memory: { machine: 0, scripts: 30 } } as Scripting
+  const functions = { codeBytes: 40 } as FunctionLibraries
+  const { keyspace, run, error } = commandHarness([memory], { server: { storage, scripting, functions } })
   return {
     storage,
     keyspace,
@@ -56,6 +60,7 @@ test('MEMORY STATS has the names of Redis, a map for each database in use', () =
     ['peak', 2000],
     ['dataset', 250],
     ['rss', 3000],
+    ['heap', 1500],
   ] as const)
     storage.figures.set(name, bytes)
   keyspace.database(3).set('a', '1')
@@ -68,6 +73,18 @@ test('MEMORY STATS has the names of Redis, a map for each database in use', () =
   assert.equal(value('dataset.percentage'), new Double(25))
   assert.equal(value('peak.percentage'), new Double(50))
   assert.equal(value('fragmentation'), new Double(3))
+  assert.equal(value('allocator-fragmentation.ratio'), new Double(1.5))
+  assert.is(value('allocator-fragmentation.bytes'), 500)
+  assert.equal(value('allocator-rss.ratio'), new Double(2))
+  assert.equal([value('lua.caches'), value('functions.caches')], [30, 40])
+  const names = flat.filter((_, at) => at % 2 === 0)
+  assert.equal(
+    names,
+    `peak.allocated total.allocated startup.allocated replication.backlog clients.slaves clients.normal cluster.links aof.buffer lua.caches
+    functions.caches db.3 overhead.total keys.count keys.bytes-per-key dataset.bytes dataset.percentage peak.percentage allocator.allocated
+    allocator.active allocator.resident allocator-fragmentation.ratio allocator-fragmentation.bytes allocator-rss.ratio allocator-rss.bytes
+    rss-overhead.ratio rss-overhead.bytes fragmentation fragmentation.bytes dirty.bytes`.split(/\s+/),
+  )
   assert.instance(value('db.3'), MapReply)
   assert.is(flat.includes('db.0'), false)
 })

@@ -51,7 +51,7 @@ test('LOLWUT draws by chance alone, within a terminal, and ends with the version
   const { server, run, refusal } = harness()
   server.random = fromSeed(1).random
   const { text } = run('LOLWUT', 'VERSION', '5') as Verbatim
-  assert.match(text, /\nHaypile ver\. 7\.2\.0\n$/)
+  assert.match(text, /\nRedis ver\. 7\.2\.4, haypile ver\. 7\.2\.0\n$/)
   for (const line of text.split('\n')) assert.ok(line.length < 80 && /^[ -~]*$/.test(line))
   assert.is(
     drawHaypile(() => 0.25),

@@ -87,7 +87,7 @@ test('PURGELOGSTO removes what nobody needs, and nothing that a replica does', a
   assert.instance(await master.call('PURGELOGSTO', end), WireError, 'the replica has acknowledged none of it')
   assert.is(binlogOf(master).start, 0)
   link.ack()
-  const safe = async () => /safety_purge=(\d{20}\.log)/.exec(await fieldOf(master, 'db0'))?.[1] ?? ''
+  const safe = async () => /safety_purge=(\d{20}\.log)/.exec(await fieldOf(master, 'pika_db0'))?.[1] ?? ''
   await until('the ACK to be seen', async () => (await safe()) !== '')
   const segment = await safe()
   assert.is(await master.call('PURGELOGSTO', segment), 'OK')

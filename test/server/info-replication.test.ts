@@ -50,7 +50,7 @@ test('a master without replicas: the fields of Redis 7.2 in its order, then thos
     `ReplicationID:${A}`,
     'slave_repl_offset:5000',
     'is_eligible_for_master_election:true',
-    'db0:binlog_offset=0 5000,safety_purge=none',
+    'pika_db0:binlog_offset=0 5000,safety_purge=none',
   ])
 })
 
@@ -78,10 +78,9 @@ test('a replica in step: the fields of Redis 7.2 in its order, then those of Pik
     'repl_backlog_first_byte_offset:1001',
     'repl_backlog_histlen:4000',
     `ReplicationID:${A}`,
-    'repl_connect_status:',
-    'db0:connected',
+    'repl_connect_status:connected',
     'is_eligible_for_master_election:true',
-    'db0:binlog_offset=0 5000,safety_purge=none',
+    'pika_db0:binlog_offset=0 5000,safety_purge=none',
     'repl_state:BINLOG_SYNC',
     'repl_last_error:',
     'repl_last_error_seconds_ago:-1',
@@ -145,7 +144,7 @@ test('an estimate that was too low makes no more than a hundred per cent, and wi
 })
 
 test("Pika's word for each state", () => {
-  const word = (changes: Partial<LinkFigures>) => valueIn(asReplica(changes), 'db0')
+  const word = (changes: Partial<LinkFigures>) => valueIn(asReplica(changes), 'repl_connect_status')
   assert.is(word({ state: 'CONNECT' }), 'no_connect')
   assert.is(word({ state: 'CONNECT', lastError: 'x' }), 'error')
   assert.is(word({ state: 'AUTH' }), 'connecting')
@@ -194,7 +193,7 @@ test('an announced address breaks no line', () => {
 
 test('a segment up to which the binlog may go is called by its name, and an id that is none by zeros', () => {
   const all = lines({ purgeableTo: 4096, previousId: '', switchOffset: -1, isElectable: false })
-  assert.ok(all.includes('db0:binlog_offset=0 5000,safety_purge=00000000000000004096.log'))
+  assert.ok(all.includes('pika_db0:binlog_offset=0 5000,safety_purge=00000000000000004096.log'))
   assert.equal(valuesIn(all, 'master_replid2', 'second_repl_offset', 'is_eligible_for_master_election'), ['0'.repeat(40), '-1', 'false'])
 })
 

@@ -16,6 +16,10 @@ export function infoFigures(): InfoFigures {
       executable: '/usr/bin/node',
       configFile: '',
       directory: '/data',
+      listeners: [
+        { name: 'tcp', addresses: ['*', '-::*'], port: 6379 },
+        { name: 'unix', addresses: ['/run/haypile.sock'], port: 0 },
+      ],
     },
     clients: {
       connected: 2,
@@ -32,6 +36,7 @@ export function infoFigures(): InfoFigures {
     },
     memory: new Map([
       ['used', 50_000_000],
+      ['heap', 60_000_000],
       ['peak', 60_000_000],
       ['rss', 90_000_000],
       ['dataset', 10_000_000],
@@ -70,6 +75,11 @@ export function infoFigures(): InfoFigures {
       hits: 5,
       misses: 6,
       errorReplies: 4,
+      turns: 50,
+      activeMs: 70.5,
+      commandMicros: 1234.5,
+      turnsPerSecond: 10.4,
+      microsPerTurn: 1410,
       reads: 10,
       writes: 11,
       fullSyncs: 2,
@@ -102,7 +112,7 @@ export function infoFigures(): InfoFigures {
       purgeableTo: null,
       isElectable: true,
     },
-    cpu: { systemSeconds: 0.5, userSeconds: 1.25 },
+    cpu: { systemSeconds: 0.5, userSeconds: 1.25, mainSystemSeconds: 0.25, mainUserSeconds: 1 },
     commands: [
       ['config|get', { calls: 2, micros: 6.5, rejected: 1, failed: 0 }],
       ['get', { calls: 0, micros: 0, rejected: 3, failed: 0 }],

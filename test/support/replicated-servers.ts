@@ -16,7 +16,6 @@ export async function infoOf(server: RunningServer, section = 'replication', pas
     if (password !== undefined) await client.call('AUTH', password)
     const text = (await client.call('INFO', section)) as string
     const lines = text.split('\r\n').filter((line) => /^[^#:]+:/.test(line))
-    // Pika's db0 comes twice in a replica's; the last one counts.
     return new Map(lines.map((line) => [line.slice(0, line.indexOf(':')), line.slice(line.indexOf(':') + 1)]))
   } finally {
     await client.close()
