@@ -21,7 +21,7 @@ export interface ConnectionHost {
   readonly prefetcher: Prefetcher
   readonly limits: DecoderLimits
   readonly acl: Acl
-  /** For input that has not run, bytes; 0 means none. */
+  /** For input that has not run, bytes; infinite for none. */
   queryLimitBytes: number
   /** For unsent replies, by what the client is. Replaced as a whole when the configuration changes. */
   outputLimits: { readonly normal: UnsentLimit; readonly pubsub: UnsentLimit }

@@ -114,9 +114,10 @@ export class Connection extends SessionState implements Client, TurnClient {
     host.received(length)
     host.turn.begin()
     this.decoder.feed(buffer, length)
+    if (this.isPastQueryLimit()) return
     if (this.isHeld) this.keepInput()
     else this.pump()
-    this.checkQueryBuffer()
+    this.isPastQueryLimit()
   }
 
   reply(reply: Reply): void {
@@ -237,13 +238,10 @@ export class Connection extends SessionState implements Client, TurnClient {
       socket.end(() => socket.destroySoon())
       return
     }
-    if (socket.writableLength > UNSENT_BYTES) this.waitForReader()
-    else if (this.holds.has('turn')) this.unhold('turn')
-  }
-
-  private waitForReader(): void {
-    this.holds.delete('turn')
-    this.holdFor('output')
+    if (socket.writableLength > UNSENT_BYTES) {
+      this.holds.delete('turn')
+      this.holdFor('output')
+    } else if (this.holds.has('turn')) this.unhold('turn')
   }
 
   private get outputClass(): 'normal' | 'pubsub' {
@@ -365,10 +363,11 @@ export class Connection extends SessionState implements Client, TurnClient {
     }
   }
 
-  private checkQueryBuffer(): void {
-    const buffered = this.decoder.bufferedBytes + (this.transaction?.bytes ?? 0)
-    const limit = this.host.queryLimitBytes
-    if (limit > 0 && buffered > limit) this.cutOff(buffered, 'query')
+  private isPastQueryLimit(): boolean {
+    const buffered = this.decoder.limitedBytes + (this.transaction?.bytes ?? 0)
+    const isPast = buffered > this.host.queryLimitBytes
+    if (isPast) this.cutOff(buffered, 'query')
+    return isPast
   }
 
   private cutOff(bytes: number, limit: 'output' | 'query'): void {

@@ -25,7 +25,7 @@ export function connectionHost(node: Node): ConnectionHost {
     prefetcher: new Prefetcher(node.engine.keyspace, node.table),
     limits,
     acl: node.acl,
-    queryLimitBytes: 0,
+    queryLimitBytes: Number.POSITIVE_INFINITY,
     outputLimits: config.bufferLimits(),
     cutOff: (what) => {
       if (what === 'output') statistics.outputLimitDisconnections++
@@ -60,7 +60,7 @@ export function connectionHost(node: Node): ConnectionHost {
     monotonicMs: systemClock.monotonicMs,
   }
   config.follow<number>('client-query-buffer-limit', (bytes) => {
-    host.queryLimitBytes = bytes
+    host.queryLimitBytes = bytes === 0 ? Number.POSITIVE_INFINITY : bytes
   })
   config.onChange('client-output-buffer-limit', () => {
     host.outputLimits = config.bufferLimits()

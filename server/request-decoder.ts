@@ -143,6 +143,13 @@ export class RequestDecoder {
     return this.end + this.carryLength + this.wordsBytes
   }
 
+  /** What client-query-buffer-limit is about: the argument being received, as Redis counts it, or all words before it where they are more. */
+  get limitedBytes(): number {
+    const received = this.carryLength + this.end - this.position
+    const argument = this.bulkLength < 0 ? received : Math.min(received, this.bulkLength + 2)
+    return Math.max(argument, this.wordsBytes)
+  }
+
   /** The request at `position` when all of it is there in the usual form. Otherwise null, nothing changed, and the long way sees why. */
   private whole(): Bytes[] | null {
     const buffer = this.source

@@ -154,6 +154,22 @@ test('a request larger than the query buffer limit ends its client, and only tha
   assert.is(await server.call('PING'), 'PONG')
 })
 
+test('the query buffer limit counts the argument being received, exactly as Redis does', async () => {
+  await server.call('CONFIG', 'SET', 'client-query-buffer-limit', '1mb')
+  const outcome = async (...lengths: number[]) => {
+    const client = await server.connect()
+    const request = encodeCommand('SET', 'large', ...lengths.map((length) => 'x'.repeat(length)))
+    for (let at = 0; at < request.length; at += 10_000) client.raw(request.subarray(at, at + 10_000))
+    const answer = await client.reply().catch(() => 'closed')
+    await client.close()
+    return answer
+  }
+  for (const length of [MEBIBYTE - 2000, MEBIBYTE - 3, MEBIBYTE - 2]) assert.is(await outcome(length), 'OK', `${length} bytes`)
+  for (const length of [MEBIBYTE - 1, MEBIBYTE, 1_048_600, 2_000_000]) assert.is(await outcome(length), 'closed', `${length} bytes`)
+  await server.call('CONFIG', 'SET', 'client-query-buffer-limit', '1gb')
+  assert.is(await outcome(2_000_000), 'OK')
+})
+
 test('a connection that nothing is sent on costs nothing but itself', async () => {
   const idle: WireClient[] = []
   for (let i = 0; i < 300; i++) idle.push(await WireClient.connect({ port: server.port }))
