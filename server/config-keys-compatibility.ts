@@ -110,8 +110,6 @@ const others = inert('taken for files and clients that set it', [
   ['io-threads', integer(1, 128), '1', null, 'at start'],
   ['io-threads-do-reads', flag, 'no', null, 'at start'],
   ['always-show-logo', flag, 'no', null, 'at start'],
-  ['set-proc-title', flag, 'yes', null, 'at start'],
-  ['proc-title-template', text, '{title} {listen-addr} {server-mode}'],
   ['supervised', choice('upstart', 'systemd', 'auto', 'no'), 'no', null, 'at start'],
   ['syslog-enabled', only('no', 'haypile does not log to syslog: see logfile'), 'no', null, 'at start'],
   ['syslog-ident', text, 'redis', null, 'at start'],

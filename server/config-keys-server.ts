@@ -2,6 +2,7 @@
 import type { ConfigKey } from './config-key.ts'
 import { choice, flag, integer, MAX_INT64, memory, only, text } from './config-kinds.ts'
 import { percentiles, shutdownOptions } from './config-kinds-special.ts'
+import { titleTemplate } from './title-template.ts'
 
 export const serverKeys: readonly ConfigKey[] = [
   {
@@ -61,6 +62,22 @@ export const serverKeys: readonly ConfigKey[] = [
     default: '256mb',
     changes: 'at start',
     help: 'memory of each of the two Lua machines, that of scripts and that of functions; as large may a reply of a script be, and the arguments of one of its calls',
+  },
+  {
+    name: 'set-proc-title',
+    section: 'process',
+    kind: flag,
+    default: 'yes',
+    changes: 'at start',
+    help: 'show proc-title-template as the title of the process',
+  },
+  {
+    name: 'proc-title-template',
+    section: 'process',
+    kind: titleTemplate,
+    default: '{title} {listen-addr} {server-mode}',
+    changes: 'any time',
+    help: 'what ps shows; {port}, {tls-port}, {unixsocket} and {config-file} may stand in it, too. Cut to the length of the command line',
   },
   {
     name: 'shutdown-timeout',

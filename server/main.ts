@@ -8,6 +8,7 @@ import type { Config } from './config.ts'
 import { setHeapLimits } from './heap.ts'
 import { createLogger } from './log.ts'
 import { Node } from './node.ts'
+import { followProcessTitle } from './process-title.ts'
 
 async function serve(config: Config): Promise<void> {
   setHeapLimits(config.number('cache-memory'))
@@ -23,6 +24,7 @@ async function serve(config: Config): Promise<void> {
     log.error({}, `haypile cannot start: ${(error as Error).message}`)
     process.exit(1)
   }
+  followProcessTitle(node)
   const pidFile = config.path('pidfile')
   if (pidFile !== '') {
     writeFileSync(pidFile, `${process.pid}\n`)
