@@ -75,7 +75,9 @@ export class ReplicationFacade implements ReplicationPort {
       return ['slave', master.host, master.port, ROLE_STATES[state] ?? state, this.replication?.link.isUp === true ? end : -1]
     }
     const online = this.replication?.master.online() ?? []
-    return ['master', end, online.map(({ ip, port, applied }) => [ip, String(port), String(applied)])]
+    // Redis counts from its first replica on: a master that never had one, nor followed another, answers 0.
+    const hadCompany = engine.identity.past.length > 0 || online.length > 0 || (this.replication?.master.absent().length ?? 0) > 0
+    return ['master', hadCompany ? end : 0, online.map(({ ip, port, applied }) => [ip, String(port), String(applied)])]
   }
 
   failover(options: FailoverOptions): Reply {

@@ -81,6 +81,19 @@ test('ROLE and INFO tell the same of both sides', async () => {
   assert.ok(Number(line.get('lag')) <= 1)
 })
 
+test('ROLE of a master that nobody has followed is that of a Redis without replicas', async () => {
+  const alone = await RunningServer.start()
+  await alone.call('SET', 'a', '1')
+  assert.ok((await offsetOf(alone)) > 0)
+  assert.equal(await alone.call('ROLE'), ['master', 0, []])
+  await alone.stop()
+  const left = await RunningServer.start({ flags: { replicaof: `127.0.0.1 ${master.port}` } })
+  await inStep(master, left)
+  await left.call('REPLICAOF', 'NO', 'ONE')
+  assert.equal(await left.call('ROLE'), ['master', await offsetOf(left), []], 'it was a replica')
+  await left.stop()
+})
+
 test('a replica takes no writes, serves reads, and passes nothing of its own on', async () => {
   await master.call('SET', 'read', 'me')
   assert.is(await replicaValue('read'), 'me')
