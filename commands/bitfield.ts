@@ -131,7 +131,7 @@ function change(context: Context, key: Bytes, operations: readonly Operation[]):
   // The string grows to the last byte that may be written, even where all the writes fail or change nothing.
   const length = operations.reduce((longest, { kind, field }) => (kind === 'get' ? longest : Math.max(longest, endOf(field))), 0)
   const grows = stringOrEmpty(entry).length < length
-  let isChanged = false
+  let changed = 0
   const replies: Reply[] = []
   for (const operation of operations) {
     const { field } = operation
@@ -146,11 +146,12 @@ function change(context: Context, key: Bytes, operations: readonly Operation[]):
     if (after === null) continue
     // What writes the value that is there is no change: it is neither logged nor counted.
     if (after !== before) entry = writeString(db, key, entry, startOf(field), windowWith(window, field, after))
-    if (grows || after !== before) isChanged = true
+    if (grows || after !== before) changed++
   }
   if (stringOrEmpty(entry).length < length) entry = writeString(db, key, entry, length, Buffer.alloc(0))
   if (entry !== undefined) entry.rewritten = true
-  if (isChanged) context.notify(EVENT_STRING, 'setbit', key)
+  if (changed > 0) context.notify(EVENT_STRING, 'setbit', key)
+  context.countChanges(changed)
   return replies
 }
 

@@ -54,6 +54,19 @@ export class Context {
     return this.effects !== null
   }
 
+  /** A command is about to run. */
+  begin(session: Session, db: Database): void {
+    this.session = session
+    this.db = db
+    this.effects = null
+    this.isLogged = false
+  }
+
+  /** The command has changed something. What EXEC, EVAL and FCALL have changed was logged and counted with their parts. */
+  countOnce(): void {
+    if (this.effects === null || this.effects.length > 0) this.keyspace.countedChanges++
+  }
+
   logEffects(log: CommandLog, database: number): void {
     for (const effect of this.effects ?? []) log.command(database, effect)
   }
@@ -61,6 +74,11 @@ export class Context {
   /** Reports a keyspace event of the session's database; `eventClass` is one of storage/key-events.ts. */
   notify(eventClass: number, event: Bytes, key: Bytes): void {
     this.keyspace.event(eventClass, event, this.db.index, key)
+  }
+
+  /** How many changes INFO counts for the command that runs: one unless it says more here. */
+  countChanges(count: number): void {
+    if (count > 1) this.keyspace.countedChanges += count - 1
   }
 
   /** Logs this command instead of the request; may be called more than once. */

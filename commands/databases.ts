@@ -52,8 +52,10 @@ const flushdb = command({
   summary: 'Remove all keys from the current database.',
   complexity: 'O(N) where N is the number of keys in the selected database',
   syntax: 'FLUSHDB [ASYNC | SYNC]',
-  run({ keyspace, db }, args) {
+  run(context, args) {
+    const { keyspace, db } = context
     checkMode(args)
+    context.countChanges(db.keyCount)
     keyspace.flush(db.index)
     return OK
   },
@@ -66,8 +68,10 @@ const flushall = command({
   summary: 'Removes all keys from all databases.',
   complexity: 'O(N) where N is the total number of keys in all databases',
   syntax: 'FLUSHALL [ASYNC | SYNC]',
-  run({ keyspace }, args) {
+  run(context, args) {
+    const { keyspace } = context
     checkMode(args)
+    context.countChanges(keyspace.keyCount)
     for (let index = 0; index < keyspace.databases.length; index++) keyspace.flush(index)
     return OK
   },

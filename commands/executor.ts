@@ -113,12 +113,12 @@ export class Executor {
     const run = runtime?.command.run
     if (run === undefined) throw new Error(`the binlog holds a command that is unknown or cannot be replayed: ${args[0]}`)
     const { context } = this
-    context.session = client
-    context.db = this.keyspace.database(client.database)
-    context.effects = null
+    context.begin(client, this.keyspace.database(client.database))
     context.mayBlock = false
     context.mayChange = true
+    const before = this.keyspace.changes
     run(context, args as unknown as Args)
+    if (this.keyspace.changes !== before) context.countOnce()
     if (this.tracking.isActive) this.tracking.settle()
     context.mayBlock = true
     this.group.reset()
@@ -308,10 +308,7 @@ export class Executor {
     const { command } = runtime
     const before = keyspace.changes
     keyspace.touching = !client.noTouch
-    context.session = client
-    context.db = keyspace.database(client.database)
-    context.effects = null
-    context.isLogged = false
+    context.begin(client, keyspace.database(client.database))
     context.mayChange = this.gated === 'none'
     const { index } = context.db
     let reply: Reply
@@ -322,6 +319,7 @@ export class Executor {
     }
     if (keyspace.changes !== before || context.isLogged) {
       if (this.units.current === null) client.lastWriteAt = this.groupStart() // of a larger unit when it is over
+      if (keyspace.changes !== before) context.countOnce()
       const log = this.units.current ?? this.group
       if (context.hasEffects) context.logEffects(log, index)
       else if (raw !== null && command.verbatim === true) this.group.raw(index, raw, start, end)

@@ -89,5 +89,6 @@ function store(context: Context, found: readonly Found[], key: Bytes, { storesDi
   set.load(members, server.config)
   db.set(key, set)
   context.notify(EVENT_SORTED_SET, storeEvent, key)
+  context.countChanges(found.length)
   return found.length
 }

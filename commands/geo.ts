@@ -72,6 +72,7 @@ const geoadd = command({
       }
     }
     if (added + moved > 0) context.notify(EVENT_SORTED_SET, 'zadd', args[1])
+    context.countChanges(added + moved)
     return counts === 'added' ? added : added + moved
   },
 })

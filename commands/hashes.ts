@@ -30,6 +30,7 @@ function setPairs(context: Context, args: Args): number {
     noteSize(hash, server, field, value)
   }
   context.notify(EVENT_HASH, 'hset', args[1])
+  context.countChanges((args.length - 2) / 2)
   return added
 }
 
@@ -154,6 +155,7 @@ const hdel = command({
     let deleted = 0
     for (let i = 2; i < args.length; i++) if (hash.delete(args[i]!)) deleted++
     if (deleted > 0) context.notify(EVENT_HASH, 'hdel', args[1])
+    context.countChanges(deleted)
     dropIfEmpty(hash)
     return deleted
   },

@@ -53,7 +53,9 @@ const pfadd = command({
       if (position === args.length) return 0
     }
     sketch.load(before)
-    if (!addAll(args, position, sparseMaxBytes(context)) && entry !== undefined) return 0
+    const raised = addAll(args, position, sparseMaxBytes(context))
+    if (raised === 0 && entry !== undefined) return 0
+    context.countChanges(entry === undefined ? raised + 1 : raised)
     storeAndLog(context, args, entry)
     return 1
   },
@@ -63,14 +65,14 @@ function isIn(dense: Bytes, place: number): boolean {
   return denseRegisterOf(dense, place % REGISTERS) >= Math.floor(place / REGISTERS)
 }
 
-/** Adds the elements from a position on to the sketch. Returns whether that has changed it. */
-function addAll(args: Args, from: number, limit: number): boolean {
-  let isChanged = false
+/** Adds the elements from a position on to the sketch. Returns how many of them have changed it. */
+function addAll(args: Args, from: number, limit: number): number {
+  let raised = 0
   for (let position = from; position < args.length; position++) {
     const place = placeOf(args[position] as Bytes)
-    if (required(sketch.raise(place % REGISTERS, Math.floor(place / REGISTERS), limit)) === 'raised') isChanged = true
+    if (required(sketch.raise(place % REGISTERS, Math.floor(place / REGISTERS), limit)) === 'raised') raised++
   }
-  return isChanged
+  return raised
 }
 
 function required(raised: Raised): Raised {

@@ -40,6 +40,7 @@ function requireDatabase(keyspace: Keyspace, word: Bytes): Database {
 function deleteAll(context: Context, args: readonly Bytes[]): number {
   let deleted = 0
   for (let i = 1; i < args.length; i++) if (deleteKey(context, args[i] as Bytes)) deleted++
+  context.countChanges(deleted)
   return deleted
 }
 

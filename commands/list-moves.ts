@@ -114,6 +114,7 @@ export function popFirst(context: Context, { keys, end, count }: MultiPop): Repl
     if (list === undefined) continue
     const values = list.popMany(end, count, server.config)
     notifyOfPop(context, key, list, end)
+    context.countChanges(values.length)
     context.effect(end === 'left' ? 'LPOP' : 'RPOP', key, String(values.length))
     return [key, values]
   }

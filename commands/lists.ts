@@ -26,6 +26,7 @@ function pushAll(context: Context, list: List, end: ListEnd, args: Args): Reply 
   const { config } = context.server
   for (let i = 2; i < args.length; i++) list.push(end, args[i]!, config)
   context.notify(EVENT_LIST, pushEvent(end), args[1])
+  context.countChanges(args.length - 2)
   return list.size
 }
 
@@ -124,6 +125,7 @@ function popMany(context: Context, end: ListEnd, args: Args): Reply {
   if (count === 0) return []
   const values = list.popMany(end, count, context.server.config)
   notifyOfPop(context, args[1], list, end)
+  context.countChanges(values.length)
   return values
 }
 

@@ -67,6 +67,7 @@ function popMany(context: Context, key: Bytes, word: Bytes): Reply {
     context.effect('DEL', key)
     context.notify(EVENT_SET, 'spop', key)
     deleteKey(context, key)
+    context.countChanges(members.length)
     return new SetReply(members)
   }
   const popped = takeDistinct(set, Number(count), context.server.random)
@@ -74,6 +75,7 @@ function popMany(context: Context, key: Bytes, word: Bytes): Reply {
     context.effect('SREM', key, ...popped.slice(from, from + LOGGED_MEMBERS))
   }
   context.notify(EVENT_SET, 'spop', key)
+  context.countChanges(popped.length)
   return new SetReply(popped)
 }
 

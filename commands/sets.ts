@@ -25,6 +25,7 @@ const sadd = command({
     let added = 0
     for (let i = 2; i < args.length; i++) if (set.add(args[i]!, config)) added++
     if (added > 0) context.notify(EVENT_SET, 'sadd', args[1])
+    context.countChanges(added)
     return added
   },
 })
@@ -48,6 +49,7 @@ const srem = command({
     let removed = 0
     for (let i = 2; i < args.length; i++) if (set.delete(args[i]!)) removed++
     if (removed > 0) context.notify(EVENT_SET, 'srem', args[1])
+    context.countChanges(removed)
     dropIfEmpty(set)
     return removed
   },
@@ -148,6 +150,7 @@ const smove = command({
     dropIfEmpty(source)
     const isNew = (destination ?? writableAs(db, to, SetValue)).add(member, server.config)
     if (isNew) context.notify(EVENT_SET, 'sadd', to)
+    context.countChanges(isNew ? 2 : 1)
     return 1
   },
 })

@@ -106,6 +106,7 @@ function store(context: Context, elements: readonly Bytes[], get: readonly SortP
     context.effect('RPUSH', destination, ...items.slice(from, from + LOGGED_ELEMENTS))
   }
   context.notify(EVENT_LIST, 'sortstore', destination)
+  context.countChanges(items.length)
   return items.length
 }
 

@@ -66,6 +66,7 @@ function removeRange(context: Context, args: Args, by: Range['by']): Reply {
   }
   context.notify(EVENT_SORTED_SET, REMOVAL_EVENTS[by], args[1])
   if (isWhole) deleteKey(context, args[1])
+  context.countChanges(to - from)
   return to - from
 }
 
@@ -91,6 +92,7 @@ function pop(context: Context, key: Bytes, set: SortedSet, end: End, limit: numb
   }
   context.notify(EVENT_SORTED_SET, event, key)
   if (count === size) deleteKey(context, key)
+  context.countChanges(count)
   return popped
 }
 

@@ -102,6 +102,7 @@ function add(context: Context, args: Args, from: number, options: number): Reply
     }
   }
   if (added + changed > 0) context.notify(EVENT_SORTED_SET, 'zadd', args[1])
+  context.countChanges(added + changed)
   return (options & CH) === 0 ? added : added + changed
 }
 
@@ -171,6 +172,7 @@ const zrem = command({
     let removed = 0
     for (let i = 2; i < args.length; i++) if (set.remove(args[i]!)) removed++
     if (removed > 0) context.notify(EVENT_SORTED_SET, 'zrem', args[1])
+    context.countChanges(removed)
     dropIfEmpty(set)
     return removed
   },

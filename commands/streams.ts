@@ -168,6 +168,7 @@ const xdel = command({
     let deleted = 0
     for (const id of ids) if (stream.delete(id)) deleted++
     if (deleted > 0) context.notify(EVENT_STREAM, 'xdel', args[1])
+    context.countChanges(deleted)
     return deleted
   },
 })
@@ -195,6 +196,7 @@ const xtrim = command({
     if (count === 0) return 0
     stream.trim(count)
     context.notify(EVENT_STREAM, 'xtrim', args[1])
+    context.countChanges(count)
     if (trim.isRough) {
       const words: Bytes[] = ['XTRIM', args[1]]
       pushTrim(words, trim, stream)

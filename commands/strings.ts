@@ -281,6 +281,7 @@ const mset = command({
   run(context, args) {
     if (args.length % 2 === 0) throw wrongArity('mset')
     for (let i = 1; i < args.length; i += 2) setAndNotify(context, args[i]!, args[i + 1]!)
+    context.countChanges((args.length - 1) / 2)
     return OK
   },
 })
@@ -302,6 +303,7 @@ const msetnx = command({
     if (args.length % 2 === 0) throw wrongArity('msetnx')
     for (let i = 1; i < args.length; i += 2) if (context.db.find(args[i]!) !== undefined) return 0
     for (let i = 1; i < args.length; i += 2) setAndNotify(context, args[i]!, args[i + 1]!)
+    context.countChanges((args.length - 1) / 2)
     return 1
   },
 })

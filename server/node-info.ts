@@ -123,7 +123,7 @@ function persistenceFigures(node: Node): PersistenceFigures {
   return {
     loading: gates.loading,
     dirtyRecords: keyspace.dirty.length,
-    changes: keyspace.changes - keyspace.landedChanges,
+    changes: keyspace.countedChanges - keyspace.landedChanges,
     checkpointRunning: checkpointer?.isRunning ?? false,
     lastCheckpointMs: checkpointer?.lastLandedMs ?? node.startedAtMs,
     lastDurationMs: checkpointer === null || checkpointer.completed === 0 ? null : checkpointer.lastDurationMs,

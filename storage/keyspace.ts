@@ -94,7 +94,9 @@ export class Keyspace {
   })
   /** Changes so far: moves exactly when a command has changed something. */
   changes = 0
-  /** What `changes` was as of the last checkpoint that has landed, and of the one in flight. */
+  /** Changes as INFO shows them and Redis counts them: one a command, or one an element where the command says so. */
+  countedChanges = 0
+  /** What `countedChanges` was as of the last checkpoint that has landed, and of the one in flight. */
   landedChanges = 0
   private frozenChanges = 0
 
@@ -134,7 +136,7 @@ export class Keyspace {
     this.nextDbId = this.databases.length + 1
     this.deadlines.clear()
     this.libraries.reset()
-    this.landedChanges = this.changes
+    this.landedChanges = this.countedChanges
   }
 
   /** Takes over what the meta record says. More databases than this server has are kept and not reached. */
@@ -252,7 +254,7 @@ export class Keyspace {
     }
     this.frozenBatch = batch
     this.frozenGeneration = this.generation
-    this.frozenChanges = this.changes
+    this.frozenChanges = this.countedChanges
     this.frozenBytes = this.dirtyBytes
     this.generation += 2
     this.dirty = []

@@ -2,11 +2,11 @@ import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { strings } from '../../commands/strings.ts'
 import type { FrozenBatch } from '../../storage/checkpoint.ts'
-import { harness } from '../support/run-command.ts'
+import { harness } from '../support/executor-harness.ts'
 
 test('changes since the last checkpoint are counted from its frozen moment on, once it has landed', () => {
   const { run, keyspace } = harness([strings])
-  const since = () => keyspace.changes - keyspace.landedChanges
+  const since = () => keyspace.countedChanges - keyspace.landedChanges
   const batch = { encodeEntry: () => {} } as unknown as FrozenBatch
   run('SET', 'a', '1')
   run('SET', 'a', '2')
