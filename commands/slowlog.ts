@@ -1,7 +1,7 @@
 /** SLOWLOG: the last commands that took long. */
 import { requireSafeInteger } from './args.ts'
 import { type Command, command } from './command.ts'
-import { clientError } from './errors.ts'
+import { clientError, wrongSubcommandWords } from './errors.ts'
 import { helpReply } from './help.ts'
 import { OK } from './reply.ts'
 
@@ -42,7 +42,7 @@ export const slowlogCommands: readonly Command[] = [
         arity: -2,
         flags: ['admin', 'loading', 'stale'],
         run({ server }, args) {
-          if (args.length > 3) throw clientError("ERR unknown subcommand or wrong number of arguments for 'get'. Try SLOWLOG HELP.")
+          if (args.length > 3) throw wrongSubcommandWords('slowlog', args[1])
           const count = args.length === 2 ? DEFAULT_COUNT : requireSafeInteger(args[2], -1, Number.MAX_SAFE_INTEGER, countError)
           return server.slowlog
             .newest(count === -1 ? server.slowlog.length : count)

@@ -39,6 +39,11 @@ test('GET answers the newest first with id, time, duration, words, address and n
   assert.is(run('slowlog', 'len'), 2)
 })
 
+test('GET with too many words names the subcommand as it was written, as Redis does', () => {
+  const { run } = made()
+  assert.throws(() => run('SLOWLOG', 'GET', '1', '2'), "ERR unknown subcommand or wrong number of arguments for 'GET'. Try SLOWLOG HELP.")
+})
+
 test('GET answers ten unless told, and all with -1', () => {
   const { record, run } = made()
   for (let i = 0; i < 30; i++) record('ping', String(i))
