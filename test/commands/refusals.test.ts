@@ -24,6 +24,9 @@ function world() {
   return made
 }
 
+/** A word put into a SORT may make it one that stores. */
+const storesSorted = (request: readonly Bytes[]) => /^sort$/i.test(request[0] ?? '') && request.some((word) => /^store$/i.test(word))
+
 function check(name: Bytes, forms: readonly Bytes[], digestEach: 'failure' | 'request'): void {
   test(`what is wrong is refused, and nothing has happened: ${name}`, async () => {
     const chance = seeded(`refusals of ${name}`)
@@ -42,7 +45,7 @@ function check(name: Bytes, forms: readonly Bytes[], digestEach: 'failure' | 're
         }
         const logged = made.logged()
         if (isRefused) assert.equal(logged, [], JSON.stringify(request))
-        if (isRefused || digestEach === 'request' || logged.length === 0)
+        if (isRefused || (digestEach === 'request' && !storesSorted(request)) || logged.length === 0)
           assert.is(await runLater(databasesDigest(made.keyspace)), before, JSON.stringify(request))
         else {
           made = world()
