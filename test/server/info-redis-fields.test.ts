@@ -4,6 +4,7 @@ import * as assert from 'uvu/assert'
 import { infoText } from '../../server/info.ts'
 import { mainThreadCpu } from '../../server/main-thread-cpu.ts'
 import { infoFigures } from '../support/info-figures.ts'
+import { inWorld } from '../support/world.ts'
 
 const FIELDS: Readonly<Record<string, string>> = {
   server: `redis_version redis_git_sha1 redis_git_dirty redis_build_id redis_mode os arch_bits monotonic_clock multiplexing_api
@@ -76,6 +77,16 @@ test('what the allocator has in use is no more than what it holds', () => {
   assert.is(value('allocator_frag_ratio'), 1.2)
   assert.is(value('allocator_rss_bytes'), 30_000_000)
   assert.is(value('rss_overhead_ratio'), 1)
+})
+
+test('what lies outside of the heap counts as held by the allocator, too', async () => {
+  const held = Buffer.alloc(256 * 2 ** 20)
+  await inWorld({}, async ({ client }) => {
+    const text = String(await client.call('INFO', 'memory'))
+    const value = (field: string) => Number(new RegExp(`^${field}:(\\d+)`, 'm').exec(text)?.[1])
+    assert.ok(value('allocator_allocated') >= held.length)
+    assert.ok(value('allocator_active') >= value('allocator_allocated'))
+  })
 })
 
 test('each listener has a line with its addresses and its port', () => {
