@@ -14,6 +14,7 @@ import type { Bytes } from '../storage/bytes.ts'
 import { LUA_GLOBALS, LUA_OK, LUA_REGISTRY, LUA_YIELDED } from './api.ts'
 import { type ErrorPlace, ErrorPlaces, SANDBOX } from './error-places.ts'
 import { guardHelpers } from './guards.ts'
+import { replaceIntegers } from './integers.ts'
 import { LuaModule } from './module.ts'
 import { PRELUDE } from './prelude.ts'
 import { replaceRandom } from './random48.ts'
@@ -93,6 +94,7 @@ export class LuaMachine {
     }
     replaceRandom(this.stack)
     replaceSearch(this.stack)
+    replaceIntegers(this.stack, options.nowMs)
     this.stack.pushCopy(LUA_GLOBALS)
     this.globalsReference = api.luaL_ref(this.main, LUA_REGISTRY)
     this.buildSandbox()

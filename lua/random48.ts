@@ -43,7 +43,7 @@ export function replaceRandom(stack: LuaStack): void {
       const first = top > 0 ? intArgument(stack, 1) : 0
       const [low, high] = top === 2 ? [first, intArgument(stack, 2)] : [1, first]
       if (top > 0 && low > high) argumentError(stack, top, 'interval is empty')
-      stack.push(top === 0 ? share : Math.floor(share * (high - low + 1)) + low)
+      stack.push(top === 0 ? share : Math.floor(share * ((high - low + 1) | 0)) + low)
       return 1
     },
     randomseed: (stack: LuaStack) => {

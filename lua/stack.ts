@@ -172,6 +172,11 @@ export class LuaStack {
     this.api.lua_pushvalue(this.state, index)
   }
 
+  /** Pushes the table of globals of the thread. */
+  pushGlobals(): void {
+    this.api.lua_pushvalue(this.state, LUA_GLOBALS)
+  }
+
   pushLightUserdata(pointer: number): void {
     this.api.lua_pushlightuserdata(this.state, pointer)
   }

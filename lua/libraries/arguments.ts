@@ -91,6 +91,44 @@ export function intOf(value: number): number {
   return integerOf(value) | 0
 }
 
+const UNSIGNED_LIMIT = 2n ** 64n
+const BASED = /^[ \t\n\v\f\r]*([-+]?)([\da-z]+)[ \t\n\v\f\r]*$/i
+/** Digits of base 36 or less whose value a double holds exactly. */
+const EXACT_DIGITS = 10
+
+/** An integer in a base, as strtoul reads it with 64 bits; null where the text is something else. */
+export function readUnsigned(text: Bytes, base: number): number | null {
+  const match = BASED.exec(upToZero(text))
+  if (match === null) return null
+  const [, sign, given] = match as unknown as [Bytes, Bytes, Bytes]
+  const digits = base === 16 && /^0x./i.test(given) ? given.slice(2) : given
+  let value = 0n
+  if (digits.length <= EXACT_DIGITS) {
+    const exact = digitsValue(digits, base)
+    if (exact === null) return null
+    value = BigInt(exact)
+  } else {
+    for (const digit of digits) {
+      const one = digitsValue(digit, base)
+      if (one === null) return null
+      if (value < UNSIGNED_LIMIT) value = value * BigInt(base) + BigInt(one)
+    }
+  }
+  if (value >= UNSIGNED_LIMIT) return Number(UNSIGNED_LIMIT - 1n)
+  return Number(sign === '-' ? BigInt.asUintN(64, -value) : value)
+}
+
+/** Null where one is no digit of the base. */
+function digitsValue(digits: Bytes, base: number): number | null {
+  let value = 0
+  for (const digit of digits) {
+    const one = Number.parseInt(digit, 36)
+    if (one >= base) return null
+    value = value * base + one
+  }
+  return value
+}
+
 /** Makes room for so many more values on the stack. */
 export function reserve(stack: LuaStack, count: number, message: Bytes): void {
   if (stack.api.lua_checkstack(stack.state, count) === 0) raiseAt(stack, `stack overflow (${message})`)

@@ -1,0 +1,122 @@
+/**
+ * The integers of string.format with 64 bits: `%d %i %u %o %x %X %c`. Lua's own function formats everything. Where a number does not fit in
+ * 32 bits, the directive becomes `%s` and the argument its text, so that what is said of other arguments stays right.
+ */
+import type { Bytes } from '../storage/bytes.ts'
+import { integerOf, isNumeric } from './libraries/arguments.ts'
+import type { LuaStack } from './stack.ts'
+
+const INT_LIMIT = 2 ** 31
+const PERCENT = '%'
+/** After the sign of percent: flags, width, precision, conversion. Further digits are an error of Lua's. */
+const DIRECTIVE = /([-+ #0]*)(\d{0,2})(?:\.(\d{0,2}))?(?!\d)(.)/sy
+const MAX_FLAGS = 5
+const BASES: Readonly<Record<string, number>> = { u: 10, o: 8, x: 16, X: 16 }
+
+interface Directive {
+  readonly flags: string
+  readonly width: number
+  /** Null where there is none. */
+  readonly precision: number | null
+  readonly conversion: string
+}
+
+/** Changes format and arguments of a call where a number among them needs it. */
+export function withWideIntegers(args: LuaStack): void {
+  const { api, state } = args
+  let fits = true
+  for (let i = api.lua_gettop(state); i > 1 && fits; i--) {
+    const value = api.lua_tonumber(state, i) // 0 of what is no number
+    fits = value >= 0 && value < INT_LIMIT
+  }
+  if (fits || api.lua_isstring(state, 1) === 0) return
+  const format = args.string(1) as Bytes
+  const changed = rewritten(args, format)
+  if (changed === format) return
+  args.pushString(changed)
+  api.lua_replace(state, 1)
+}
+
+/** The format for the arguments as they are changed. What is wrong with a format is left for Lua to find. */
+function rewritten(args: LuaStack, format: Bytes): Bytes {
+  let text = ''
+  let kept = 0
+  let argument = 1
+  for (let at = format.indexOf(PERCENT); at >= 0; at = format.indexOf(PERCENT, at)) {
+    if (format[at + 1] === PERCENT) {
+      at += 2
+      continue
+    }
+    DIRECTIVE.lastIndex = at + 1
+    const match = DIRECTIVE.exec(format)
+    if (match === null || (match[1] as string).length > MAX_FLAGS) break
+    const end = DIRECTIVE.lastIndex
+    argument++
+    if (isReplaced(args, argument, directiveOf(match))) {
+      text += `${format.slice(kept, at)}%s`
+      kept = end
+    }
+    at = end
+  }
+  return kept === 0 ? format : text + format.slice(kept)
+}
+
+function directiveOf([, flags, width, precision, conversion]: RegExpExecArray): Directive {
+  return {
+    flags: flags as string,
+    width: Number(width),
+    precision: precision === undefined ? null : Number(precision),
+    conversion: conversion as string,
+  }
+}
+
+/** Puts the text of an argument in its place where Lua would lose some of it. */
+function isReplaced(args: LuaStack, index: number, directive: Directive): boolean {
+  const { conversion } = directive
+  const isSigned = conversion === 'd' || conversion === 'i'
+  const base = BASES[conversion]
+  if ((!isSigned && base === undefined && conversion !== 'c') || !isNumeric(args, index)) return false
+  const value = args.number(index)
+  if (value < INT_LIMIT && value >= (base === undefined ? -INT_LIMIT : 0)) return false
+  if (conversion === 'c')
+    put(args, index, 0) // no `int`, and C makes the least of it, whose low byte is zero
+  else put(args, index, isSigned ? signed(value, directive) : unsigned(value, base as number, directive))
+  return conversion !== 'c'
+}
+
+function put(args: LuaStack, index: number, value: Bytes | number): void {
+  args.push(value)
+  args.api.lua_replace(args.state, index)
+}
+
+function signed(value: number, directive: Directive): Bytes {
+  const integer = BigInt(integerOf(value))
+  const sign = integer < 0n ? '-' : directive.flags.includes('+') ? '+' : directive.flags.includes(' ') ? ' ' : ''
+  return laidOut(sign, (integer < 0n ? -integer : integer).toString(), directive)
+}
+
+function unsigned(value: number, base: number, directive: Directive): Bytes {
+  const { flags, conversion } = directive
+  const digits = unsignedOf(value).toString(base)
+  const isAlternate = flags.includes('#')
+  if (base === 8 && isAlternate) {
+    const precision = directive.precision === 0 ? 1 : directive.precision // there is a zero, whatever the number
+    return laidOut('', digits === '0' ? digits : `0${digits}`, { ...directive, precision })
+  }
+  const prefix = base === 16 && isAlternate && digits !== '0' ? '0x' : ''
+  const text = laidOut(prefix, digits, directive)
+  return conversion === 'X' ? text.toUpperCase() : text
+}
+
+/** A double as an unsigned 64-bit integer, as the processor converts it. */
+function unsignedOf(value: number): bigint {
+  if (value >= 2 ** 64) return 0n
+  return value >= 2 ** 63 ? BigInt(value) : BigInt.asUintN(64, BigInt(integerOf(value)))
+}
+
+function laidOut(prefix: string, digits: string, { flags, width, precision }: Directive): Bytes {
+  const shown = precision === 0 && digits === '0' ? '' : digits.padStart(precision ?? 0, '0')
+  if (flags.includes('-')) return (prefix + shown).padEnd(width)
+  if (flags.includes('0') && precision === null) return prefix + shown.padStart(width - prefix.length, '0')
+  return (prefix + shown).padStart(width)
+}

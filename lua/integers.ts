@@ -1,0 +1,164 @@
+/**
+ * Functions of Lua's libraries that convert numbers to C's integers. Here `long` and `ptrdiff_t` have 32 bits; where Redis runs they have 64.
+ * Each function is called through one that looks at its numbers first, and gives it others where 32 bits are too few:
+ *
+ *   'int'      luaL_checkint: the low 32 bits of the 64-bit integer
+ *   'position' luaL_checkinteger, a position in a string: beyond 32 bits as good as beyond the string
+ *
+ * The functions are called in the place of the function here, so that their errors name them and the line of the script. What formats, reads
+ * and shifts is in integer-formats.ts and below.
+ */
+import type { Bytes } from '../storage/bytes.ts'
+import type { LuaApi } from './api.ts'
+import { withWideIntegers } from './integer-formats.ts'
+import { integerOf, intOf, isNumeric, raiseOutOfMemory, readUnsigned } from './libraries/arguments.ts'
+import type { LuaStack } from './stack.ts'
+
+type NativeFunction = (state: number) => number
+
+const INT_LIMIT = 2 ** 31
+
+const toInt = intOf
+const toPosition = (value: number): number => Math.min(INT_LIMIT - 1, Math.max(-INT_LIMIT, integerOf(value)))
+
+/** Library (null: the globals), name, conversion, first and last position of the arguments that are converted. */
+const CONVERTED: readonly (readonly [Bytes | null, Bytes, (value: number) => number, number, number])[] = [
+  [null, 'select', toInt, 1, 1],
+  [null, 'unpack', toInt, 2, 3],
+  [null, 'error', toInt, 2, 2],
+  [null, 'collectgarbage', toInt, 2, 2],
+  ['string', 'sub', toPosition, 2, 3],
+  ['string', 'byte', toPosition, 2, 3],
+  ['string', 'find', toPosition, 3, 3],
+  ['string', 'match', toPosition, 3, 3],
+  ['string', 'gsub', toInt, 4, 4],
+  ['string', 'char', toInt, 1, Number.POSITIVE_INFINITY],
+  ['table', 'concat', toInt, 3, 4],
+  ['table', 'remove', toInt, 2, 2],
+  ['math', 'ldexp', toInt, 2, 2],
+]
+
+/** Further below a table's first element nothing is shifted one by one. */
+const MAX_SHIFTED_BELOW = 1_000_000
+
+/** Puts functions that answer as on 64 bits in the place of those that do not. `nowMs` is a monotonic clock. */
+export function replaceIntegers(stack: LuaStack, nowMs: () => number): void {
+  const { api, module } = stack
+  for (const [library, name, convert, first, last] of CONVERTED) {
+    replace(stack, library, name, (native) =>
+      module.addFunction('ii', (state) => {
+        const end = last === Number.POSITIVE_INFINITY ? api.lua_gettop(state) : last
+        for (let position = first; position <= end; position++) convertArgument(api, state, position, convert)
+        return native(state)
+      }),
+    )
+  }
+  replace(stack, 'string', 'rep', (native) => stack.hostFunction((args) => repeat(args, native)))
+  replace(stack, 'string', 'format', (native) =>
+    stack.hostFunction((args) => {
+      withWideIntegers(args)
+      return native(args.state)
+    }),
+  )
+  replace(stack, 'table', 'insert', (native) => stack.hostFunction((args) => insert(args, native)))
+  replace(stack, null, 'tonumber', (native) => {
+    const based = stack.hostFunction((args) => basedNumber(args, native))
+    const slow = module.nativeFunction(based)
+    return module.addFunction('ii', (state) => (api.lua_type(state, 2) <= 0 ? native(state) : slow(state)))
+  })
+  replace(stack, 'math', 'frexp', (native) => module.addFunction('ii', (state) => frexp(api, state, native)))
+  replace(stack, 'os', 'clock', () =>
+    stack.hostFunction((args) => {
+      args.push(nowMs() / 1000) // C's clock_t has 32 bits here: it would end after 36 minutes
+      return 1
+    }),
+  )
+}
+
+/** Puts what `make` makes of a function in its place. */
+function replace(stack: LuaStack, library: Bytes | null, name: Bytes, make: (native: NativeFunction) => number): void {
+  const { api, module, top } = stack
+  if (library === null) stack.pushGlobals()
+  else stack.getGlobal(library)
+  stack.rawGetField(-1, name)
+  const native = module.nativeFunction(api.lua_tocfunction(stack.state, -1))
+  stack.pop()
+  stack.pushFunction(make(native))
+  stack.rawSetField(-2, name)
+  stack.top = top
+}
+
+/** Replaces an argument that is a number, or a string that is one, by what becomes of it. Most fit as they are. */
+function convertArgument(api: LuaApi, state: number, position: number, convert: (value: number) => number): void {
+  const value = api.lua_tonumber(state, position) // 0 of what is no number
+  if (value >= -INT_LIMIT && value < INT_LIMIT) return
+  api.lua_pushnumber(state, convert(value))
+  api.lua_replace(state, position)
+}
+
+/** string.rep(text, count). Lua would copy nothing two thousand million times, and fill the memory to find that it is too small. */
+function repeat(args: LuaStack, native: NativeFunction): number {
+  convertArgument(args.api, args.state, 2, toInt)
+  if (args.api.lua_isstring(args.state, 1) !== 0 && isNumeric(args, 2)) {
+    const length = (args.string(1) as Bytes).length
+    if (length === 0) {
+      args.pushString('')
+      return 1
+    }
+    if (length * args.number(2) > args.module.limitBytes) raiseOutOfMemory(args)
+  }
+  return native(args.state)
+}
+
+/** math.frexp(number). C's library leaves the exponent as it was where there is none; there it is 0, as in Redis. */
+function frexp(api: LuaApi, state: number, native: NativeFunction): number {
+  const value = api.lua_tonumber(state, 1)
+  if (Number.isFinite(value)) return native(state)
+  api.lua_pushnumber(state, value)
+  api.lua_pushnumber(state, 0)
+  return 2
+}
+
+/** tonumber(text, base) */
+function basedNumber(args: LuaStack, native: NativeFunction): number {
+  const { api, state } = args
+  convertArgument(api, state, 2, toInt)
+  const base = Math.trunc(args.number(2))
+  if (base === 10 || base < 2 || base > 36 || !isNumeric(args, 2) || api.lua_isstring(state, 1) === 0) return native(state)
+  args.push(readUnsigned(args.string(1) as Bytes, base))
+  return 1
+}
+
+/**
+ * table.insert(table, position, value). Lua shifts all between the position and the end, whether there is
+ * something or not. Where the position is far below the table's elements only these are shifted here.
+ */
+function insert(args: LuaStack, native: NativeFunction): number {
+  const { api, state } = args
+  if (args.top !== 3 || !args.isTable(1) || !isNumeric(args, 2)) return native(state)
+  convertArgument(api, state, 2, toInt)
+  const position = Math.trunc(args.number(2))
+  if (position > -MAX_SHIFTED_BELOW) return native(state)
+  const keys = integerKeys(args, position, args.length(1))
+  for (const [index, key] of keys.entries()) {
+    args.rawGetAt(1, key)
+    args.rawSetAt(1, key + 1)
+    if (keys[index + 1] === key - 1) continue
+    args.push(null)
+    args.rawSetAt(1, key)
+  }
+  args.rawSetAt(1, position)
+  return 0
+}
+
+/** Keys of the table at 1 that are integers from `least` to `greatest`, the greatest first. */
+function integerKeys(args: LuaStack, least: number, greatest: number): number[] {
+  const keys: number[] = []
+  args.push(null)
+  while (args.next(1)) {
+    args.pop()
+    const key = args.isNumber(-1) ? args.number(-1) : Number.NaN
+    if (Number.isInteger(key) && key >= least && key <= greatest) keys.push(key)
+  }
+  return keys.sort((a, b) => b - a)
+}
