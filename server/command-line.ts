@@ -6,7 +6,6 @@
  *
  * The word after a flag is its value even where it begins with dashes. A key that takes many words has all that follow up to the next `--`.
  */
-import { totalmem } from 'node:os'
 import { Command, CommanderError, Option } from 'commander'
 import { splitInline } from '../commands/inline-words.ts'
 import { bytesOfText, lowerCase, textOf } from '../storage/bytes.ts'
@@ -16,6 +15,7 @@ import { configHelp } from './config-help.ts'
 import type { ConfigName } from './config-key.ts'
 import { configNames, nearestConfigName } from './config-table.ts'
 import { oneWordOfUserLine } from './config-users.ts'
+import { machineOfProgram } from './heap.ts'
 
 export interface CommandLineActions {
   readonly version: string
@@ -30,6 +30,7 @@ export interface CommandLineActions {
 /** Does what the words after `haypile` ask for. Resolves to the exit code, which is 0 for a server that has been started. */
 export async function runCommandLine(words: readonly string[], actions: CommandLineActions): Promise<number> {
   const output = actions.output ?? { out: (text) => process.stdout.write(text), error: (text) => process.stderr.write(text) }
+  const machine = machineOfProgram()
   let exitCode = 0
   const { words: plain, given } = separatedFlags(words.flatMap(unglued))
   const program = new Command('haypile')
@@ -40,11 +41,11 @@ export async function runCommandLine(words: readonly string[], actions: CommandL
     .argument('[file]', 'configuration file; - reads standard input')
     .configureOutput({ writeOut: output.out, writeErr: output.error, outputError: (text, write) => write(`haypile: ${suggesting(text)}`) })
     .showSuggestionAfterError(false)
-    .addHelpText('after', () => configHelp({ memoryBytes: totalmem() }))
+    .addHelpText('after', () => configHelp(machine))
     .exitOverride()
   for (const name of configNames.values()) program.addOption(optionOf(name))
   program.action(async (file: string | undefined) => {
-    const config = new Config()
+    const config = new Config({ machine })
     if (file !== undefined) config.loadFile(file)
     config.load(given)
     await actions.start(config)

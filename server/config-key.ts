@@ -19,6 +19,17 @@ export type Section =
 /** What a default may depend on. */
 export interface Machine {
   readonly memoryBytes: number
+  /** Bytes of cache that V8's heap holds; undefined for no limit. */
+  readonly heapCacheBytes?: number
+}
+
+const MEBIBYTE = 1024 * 1024
+export const MIN_CACHE_BYTES = 16 * MEBIBYTE
+
+/** A quarter of the memory, in whole mebibytes, where the heap holds that. */
+export function defaultCacheBytes({ memoryBytes, heapCacheBytes = Number.POSITIVE_INFINITY }: Machine): number {
+  const quarter = Math.floor(memoryBytes / 4 / MEBIBYTE) * MEBIBYTE
+  return Math.max(MIN_CACHE_BYTES, Math.min(quarter, heapCacheBytes))
 }
 
 export interface ConfigKey {

@@ -1,9 +1,8 @@
 /** Configuration keys of the data. */
-import type { ConfigKey } from './config-key.ts'
+import { type ConfigKey, defaultCacheBytes, MIN_CACHE_BYTES } from './config-key.ts'
 import { choice, directory, integer, MAX_INT32, memory, memoryText } from './config-kinds.ts'
 
 const MEBIBYTE = 1024 * 1024
-const LEAST_CACHE_BYTES = 16 * MEBIBYTE
 const DAY_SECONDS = 24 * 60 * 60
 
 export const storageKeys: readonly ConfigKey[] = [
@@ -79,10 +78,10 @@ export const storageKeys: readonly ConfigKey[] = [
   {
     name: 'cache-memory',
     section: 'data',
-    kind: memory(LEAST_CACHE_BYTES),
-    default: ({ memoryBytes }) => memoryText(Math.max(LEAST_CACHE_BYTES, Math.floor(memoryBytes / 4 / MEBIBYTE) * MEBIBYTE)),
+    kind: memory(MIN_CACHE_BYTES),
+    default: (machine) => memoryText(defaultCacheBytes(machine)),
     changes: 'any time',
-    help: 'keep so much of the data in memory; by default a quarter of what the machine has',
+    help: "bytes of data kept in memory; by default a quarter of the machine's memory, or less where V8's heap holds less",
   },
   {
     name: 'dirty-limit',

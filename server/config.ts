@@ -2,7 +2,6 @@
  * The configuration in force. Values are kept parsed; whoever must act on a change registers a listener, which may refuse it, and then
  * nothing of the CONFIG SET has happened.
  */
-import { totalmem } from 'node:os'
 import { clientError } from '../commands/errors.ts'
 import { type Glob, globOf, isLiteral } from '../commands/glob.ts'
 import type { ConfigPort } from '../commands/ports.ts'
@@ -13,6 +12,7 @@ import { type ConfigKey, type ConfigName, defaultOf, type Machine } from './conf
 import { type BufferLimits, ConfigRefused, type ConfigValue } from './config-kinds.ts'
 import { rewriteConfigText } from './config-rewrite.ts'
 import { configKeys, configNames, findConfigName, nearestConfigName, requireConfigKey } from './config-table.ts'
+import { thisMachine } from './heap.ts'
 
 /** Told of a new value. A ConfigRefused thrown here undoes the whole change; its message is shown to the client. */
 export type ChangeListener<V extends ConfigValue = ConfigValue> = (value: V) => void
@@ -35,7 +35,7 @@ export class Config implements ConfigPort {
 
   constructor(options: { readonly files?: Files; readonly machine?: Machine } = {}) {
     this.files = options.files ?? realFiles
-    this.machine = options.machine ?? { memoryBytes: totalmem() }
+    this.machine = options.machine ?? thisMachine()
     this.values = defaultValues(this.machine)
   }
 

@@ -9,6 +9,7 @@
  * ```
  */
 import { Config } from './config.ts'
+import { fitCacheToHeap } from './heap.ts'
 import { createLogger } from './log.ts'
 import { Node } from './node.ts'
 
@@ -32,10 +33,12 @@ export async function start(options: StartOptions = {}): Promise<RunningServer> 
     ([name, value]) => [name, value === true ? 'yes' : value === false ? 'no' : String(value)] as const,
   )
   config.load(texts)
+  const log = createLogger(config)
+  fitCacheToHeap(config, log)
   let closed = false
   const node = await Node.start({
     config,
-    log: createLogger(config),
+    log,
     anyPort: config.number('port') === 0,
     exit: (status) => {
       closed = true

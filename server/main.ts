@@ -5,19 +5,21 @@ import { HAYPILE_VERSION } from '../commands/version.ts'
 import { runCheck } from './check-command.ts'
 import { runCommandLine } from './command-line.ts'
 import type { Config } from './config.ts'
-import { setHeapLimits } from './heap.ts'
+import { collectSooner, fitCacheToHeap, restartIfHeapIsSmall } from './heap.ts'
 import { createLogger } from './log.ts'
-import { Node } from './node.ts'
 import { followProcessTitle } from './process-title.ts'
 
 async function serve(config: Config): Promise<void> {
-  setHeapLimits(config.number('cache-memory'))
+  restartIfHeapIsSmall(config)
+  collectSooner()
+  const { Node } = await import('./node.ts') // most of the program, and not before a restart
   const log = createLogger(config)
+  fitCacheToHeap(config, log)
   process.on('uncaughtException', (error) => {
     log.error({ error: error.stack }, 'a bug: ending now, to recover from what is on disk')
     process.exit(1)
   })
-  let node: Node
+  let node: Awaited<ReturnType<typeof Node.start>>
   try {
     node = await Node.start({ config, log, anyPort: false, exit: (status) => process.exit(status) })
   } catch (error) {
