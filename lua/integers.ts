@@ -100,7 +100,7 @@ function convertArgument(api: LuaApi, state: number, position: number, convert: 
 function repeat(args: LuaStack, native: NativeFunction): number {
   convertArgument(args.api, args.state, 2, toInt)
   if (args.api.lua_isstring(args.state, 1) !== 0 && isNumeric(args, 2)) {
-    const length = (args.string(1) as Bytes).length
+    const length = args.length(1)
     if (length === 0) {
       args.pushString('')
       return 1
