@@ -236,7 +236,11 @@ export class SimulatedNode {
   private noteWhatWas(how: Crash, isMidway: boolean): void {
     const { process, host } = this
     if (how === 'power loss') host.lostPower(this)
-    if (process === null || process.replication === null) return // in the middle of a start: what was before it still counts
+    if (process === null || process.replication === null) {
+      // A crash in the middle of a start: what was before it still counts, but for what a kill had left unsynced.
+      if (how === 'power loss' && this.crashed !== null) this.crashed = { ...this.crashed, how }
+      return
+    }
     const { end, synced } = process.storage.binlog
     this.crashed = { how, isMidway, end: end.offset, synced }
   }
