@@ -29,6 +29,7 @@ const MAX_BASE_BYTES = 512 * MEBIBYTE
 /** The same in a small heap, as a share of it. */
 const BASE_SHARE = 0.4
 
+const HINT = 'for more, start node with --max-old-space-size=MEGABYTES; Node 22.15 and later need no flag'
 const LIMIT_FLAG = /--max[-_]old[-_]space[-_]size(?:[-_]percentage)?\b/
 
 /** The limit of this process's heap, bytes. */
@@ -89,19 +90,23 @@ export function restartIfHeapIsSmall(config: Config): void {
  */
 export function fitCacheToHeap(config: Config, log: Log, heapBytes = heapLimitBytes()): void {
   const holds = cacheBytesIn(heapBytes)
-  const hint = 'for more, start node with --max-old-space-size=MEGABYTES; Node 22.15 and later need no flag'
   for (const name of ['cache-memory', 'dirty-limit']) {
     const wanted = config.number(name)
     config.onChange(name, (value) => {
-      if ((value as number) > holds) throw new ConfigRefused(`the heap of this process holds ${holds} bytes at most; ${hint}`)
+      if ((value as number) > holds) throw new ConfigRefused(`the heap of this process holds ${holds} bytes at most; ${HINT}`)
     })
     if (wanted <= holds) continue
     config.setByServer(name, [String(holds)])
-    log.warn({ wanted, set: holds, heapBytes }, `${name} is more than the heap of this process holds and has been lowered; ${hint}`)
+    log.warn({ wanted, set: holds, heapBytes }, `${name} is more than the heap of this process holds and has been lowered; ${HINT}`)
   }
+}
+
+/** Logs that the default of `cache-memory` is less than a quarter of the memory, where the heap is why. */
+export function logSmallDefault(config: Config, log: Log): void {
+  const heapBytes = heapLimitBytes()
   const cacheBytes = config.number('cache-memory')
-  if (cacheBytes === holds && cacheBytes < defaultCacheBytes({ memoryBytes: machineMemoryBytes() }))
-    log.warn({ cacheBytes, heapBytes }, `cache-memory is what the heap of this process holds, less than a quarter of the memory; ${hint}`)
+  if (cacheBytes !== cacheBytesIn(heapBytes) || cacheBytes >= defaultCacheBytes({ memoryBytes: machineMemoryBytes() })) return
+  log.info({ cacheBytes, heapBytes }, `cache-memory is what the heap of this process holds; ${HINT}`)
 }
 
 /** Has V8 collect sooner than it would by itself. A flag of the whole process. */

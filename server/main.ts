@@ -5,7 +5,7 @@ import { HAYPILE_VERSION } from '../commands/version.ts'
 import { runCheck } from './check-command.ts'
 import { runCommandLine } from './command-line.ts'
 import type { Config } from './config.ts'
-import { collectSooner, fitCacheToHeap, restartIfHeapIsSmall } from './heap.ts'
+import { collectSooner, fitCacheToHeap, logSmallDefault, restartIfHeapIsSmall } from './heap.ts'
 import { createLogger } from './log.ts'
 import { followProcessTitle } from './process-title.ts'
 
@@ -27,10 +27,15 @@ async function serve(config: Config): Promise<void> {
     process.exit(1)
   }
   followProcessTitle(node)
+  logSmallDefault(config, log)
   const pidFile = config.path('pidfile')
   if (pidFile !== '') {
-    writeFileSync(pidFile, `${process.pid}\n`)
-    process.on('exit', () => rmSync(pidFile, { force: true }))
+    try {
+      writeFileSync(pidFile, `${process.pid}\n`)
+      process.on('exit', () => rmSync(pidFile, { force: true }))
+    } catch (error) {
+      log.warn({ error: String(error) }, 'cannot write the pid file, going on without one')
+    }
   }
   process.on('SIGHUP', () => log.reopen())
   for (const [signal, key] of [
