@@ -104,6 +104,21 @@ test('the pid file is there while the server is', async () => {
   rmSync(directory, { recursive: true })
 })
 
+test('a pid file that cannot be written is a warning', async () => {
+  const server = await RunningServer.start({ flags: { pidfile: '/proc/no-such-directory/haypile.pid' } })
+  assert.is(await server.call('PING'), 'PONG')
+  assert.match(server.log, /cannot write the pid file, going on without one/)
+  await server.stop()
+})
+
+test('a log that cannot be written does not end the server', async () => {
+  if (!existsSync('/dev/full')) return
+  const server = await RunningServer.start({ flags: { logfile: '/dev/full', loglevel: 'debug' } })
+  for (let i = 0; i < 20; i++) assert.is(await server.call('DEBUG', 'LOG', 'w'.repeat(50_000)), 'OK')
+  assert.is(await server.call('PING'), 'PONG')
+  await server.stop()
+})
+
 test('clients are told LOADING, or wait, while a long log is replayed, and never see half of it', async () => {
   const server = await RunningServer.start({ flags: { 'checkpoint-binlog-bytes': '1gb', 'checkpoint-seconds': 10_000 } })
   const client = await server.connect()

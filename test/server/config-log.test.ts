@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, renameSync, rmSync } from 'node:fs'
+import fs, { mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'uvu'
@@ -66,4 +66,47 @@ test('a log file that was moved away is opened anew', () => {
 })
 
 test.after(() => rmSync(directory, { recursive: true }))
+test('lines of a log that cannot be written wait, those beyond a limit are dropped, and a warning counts them', () => {
+  const { log, path, written } = made()
+  log.info({}, 'before')
+  const write = fs.writeSync
+  fs.writeSync = () => {
+    throw Object.assign(new Error('ENOSPC: no space left on device, write'), { code: 'ENOSPC' })
+  }
+  try {
+    for (let i = 0; i < 10; i++) log.info({ i, text: 'x'.repeat(50_000) }, 'meanwhile')
+  } finally {
+    fs.writeSync = write
+  }
+  log.info({}, 'after')
+  return Promise.resolve().then(() => {
+    const lines = written()
+      .trimEnd()
+      .split('\n')
+      .map((line) => JSON.parse(line))
+    const kept = lines.filter(({ msg }) => msg === 'meanwhile')
+    assert.equal(
+      kept.map(({ i }) => i),
+      kept.map((_, i) => i),
+    )
+    assert.ok(kept.length > 0 && kept.length < 10, `${kept.length}`)
+    const warned = lines.filter(({ msg }) => msg === 'log lines were dropped: the log could not be written')
+    assert.is(warned.reduce((sum, line) => sum + line.lines, 0) + kept.length + lines.filter(({ msg }) => msg === 'after').length, 11)
+    assert.ok(path)
+  })
+})
+
+test('a log file that cannot be reopened keeps the old one', () => {
+  const { log, path, written } = made()
+  log.info({}, 'one')
+  const before = written()
+  renameSync(path, `${path}.old`)
+  mkdirSync(path)
+  log.reopen()
+  log.info({}, 'two')
+  assert.ok(readFileSync(`${path}.old`, 'utf8').startsWith(before))
+  assert.match(readFileSync(`${path}.old`, 'utf8'), /cannot reopen the log file, writing to the old one/)
+  assert.match(readFileSync(`${path}.old`, 'utf8'), /"two"/)
+})
+
 test.run()
