@@ -1,5 +1,6 @@
 /** Takes new connections, or turns them away: too many of them, or protected mode. */
-import { isIP } from 'node:net'
+import { isIP, type Socket } from 'node:net'
+import { TLSSocket } from 'node:tls'
 import { bytesOfText } from '../storage/bytes.ts'
 import type { ClientRegistry } from './client-registry.ts'
 import type { Config } from './config.ts'
@@ -37,8 +38,7 @@ export class Acceptor {
       clients.connections.size >= config.number('maxclients') ? FULL : this.isUnprotected(socket.remoteAddress, isUnix) ? PROTECTED : null
     if (refusal !== null) {
       statistics.rejectedConnections++
-      socket.on('error', () => {})
-      socket.end(refusal, () => socket.destroy())
+      refuse(socket, refusal)
       return
     }
     const address = isUnix
@@ -54,6 +54,17 @@ export class Acceptor {
     if (isUnix || !config.flag('protected-mode') || !host.acl.defaultUser.noPassword) return false
     return remote === undefined || !isLoopback(remote)
   }
+}
+
+/** A plain socket is closed in this moment: a crowd that is refused must not take up descriptors until the next turn. */
+function refuse(socket: Socket, text: string): void {
+  socket.on('error', () => {})
+  if (socket instanceof TLSSocket) {
+    socket.end(text, () => socket.destroy())
+    return
+  }
+  socket.write(text, 'latin1') // is in the kernel when it returns
+  socket.destroy()
 }
 
 function isLoopback(address: string): boolean {

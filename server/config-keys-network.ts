@@ -103,7 +103,7 @@ const clients: readonly ConfigKey[] = [
     kind: integer(1, MAX_UINT32),
     default: '10000',
     changes: 'any time',
-    help: 'connections at the same time',
+    help: 'connections at the same time; lowered at the start to what the limit on open files (ulimit -n) leaves room for',
   },
   {
     name: 'client-output-buffer-limit',

@@ -2,12 +2,16 @@
  * Listening sockets: TCP on every bound address, TLS, a Unix socket. A TCP or Unix client's bytes are read straight into one buffer that
  * all connections share (Node's `onread`); requests are taken out of it before the next read.
  */
-import { chmodSync, readFileSync, rmSync } from 'node:fs'
+import { chmodSync, closeSync, openSync, readFileSync, rmSync } from 'node:fs'
 import * as net from 'node:net'
+import { devNull } from 'node:os'
 import * as tls from 'node:tls'
+import type { Log } from '../storage/log.ts'
 
 /** Bytes read at most in one go, shared by all plain connections. */
 const READ_BUFFER_BYTES = 64 * 1024
+/** How often it is looked whether connections can be accepted. */
+const WATCH_EVERY_MS = 1000
 
 export interface Accepted {
   readonly socket: net.Socket
@@ -62,12 +66,16 @@ function withSharedBuffer(socket: net.Socket, onData: (buffer: Buffer, length: n
 }
 
 export class Listener {
-  private readonly servers: net.Server[] = []
+  private readonly servers: { readonly server: net.Server; readonly options: net.ListenOptions }[] = []
   private readonly accept: (accepted: Accepted) => void
+  private readonly log: Pick<Log, 'warn' | 'info'>
+  private watcher: NodeJS.Timeout | null = null
+  private isPaused = false
   private unixPath = ''
 
-  constructor(accept: (accepted: Accepted) => void) {
+  constructor(accept: (accepted: Accepted) => void, log: Pick<Log, 'warn' | 'info'>) {
     this.accept = accept
+    this.log = log
   }
 
   /** Starts listening. Rejects with Node's error (EADDRINUSE, EACCES ...) when a required address cannot be had; one with a leading `-` in
@@ -94,7 +102,8 @@ export class Listener {
 
   /** Stops accepting. Connections go on: their owner ends them. */
   close(): void {
-    for (const server of this.servers) server.close()
+    if (this.watcher !== null) clearInterval(this.watcher)
+    for (const { server } of this.servers) if (server.listening) server.close()
     this.servers.length = 0
     if (this.unixPath !== '') rmSync(this.unixPath, { force: true })
     this.unixPath = ''
@@ -104,10 +113,14 @@ export class Listener {
     this.unixPath = settings.unixSocket
     rmSync(settings.unixSocket, { force: true })
     const server = net.createServer({ pauseOnConnect: true, allowHalfOpen: true }, (socket) => this.plain(socket, true))
-    this.servers.push(server)
+    const options = { path: settings.unixSocket, backlog: settings.backlog }
     await new Promise<void>((resolve, reject) => {
       server.once('error', reject)
-      server.listen({ path: settings.unixSocket, backlog: settings.backlog }, resolve)
+      server.listen(options, () => {
+        server.off('error', reject)
+        this.keepListening(server, options)
+        resolve()
+      })
     })
     if (settings.unixPermissions !== 0) chmodSync(settings.unixSocket, settings.unixPermissions)
   }
@@ -117,17 +130,52 @@ export class Listener {
     const host = optional ? address.slice(1) : address
     const where = host === '*' ? { host: '0.0.0.0' } : host === '::*' ? { host: '::', ipv6Only: true } : { host, ipv6Only: true }
     return new Promise((resolve, reject) => {
-      server.once('error', (error: NodeJS.ErrnoException) => {
+      const failed = (error: NodeJS.ErrnoException) => {
         const missing = error.code === 'EADDRNOTAVAIL' || error.code === 'EAFNOSUPPORT' || error.code === 'EINVAL'
         if (optional && missing) resolve(undefined)
         else reject(error)
-      })
+      }
+      server.once('error', failed)
       server.listen({ ...where, port, backlog }, () => {
-        this.servers.push(server)
-        const bound = server.address()
-        resolve(typeof bound === 'object' && bound !== null ? bound.port : undefined)
+        server.off('error', failed)
+        const bound = server.address() as net.AddressInfo
+        this.keepListening(server, { ...where, port: bound.port, backlog })
+        resolve(bound.port)
       })
     })
+  }
+
+  /** From here on its errors are those of accepting, and of listening again. */
+  private keepListening(server: net.Server, options: net.ListenOptions): void {
+    this.servers.push({ server, options })
+    server.on('error', (error: NodeJS.ErrnoException) => this.pauseListening(error.message))
+    server.on('listening', () => this.resumed())
+    this.watcher ??= setInterval(() => this.watch(), WATCH_EVERY_MS).unref()
+  }
+
+  /**
+   * libuv closes a connection that it has no descriptor for, with the help of one that it keeps for that. When that one is lost, the
+   * connection stays in the queue, and libuv finds it there in every turn of the event loop, without a word. Closing the socket that
+   * listens empties the queue.
+   */
+  private watch(): void {
+    const error = descriptorError()
+    if (error !== null) this.pauseListening(error)
+    else for (const { server, options } of this.servers) if (!server.listening) server.listen(options)
+  }
+
+  private pauseListening(reason: string): void {
+    if (!this.isPaused) {
+      this.log.warn({ error: reason }, 'cannot accept connections: new ones are refused until that is over (see ulimit -n)')
+    }
+    this.isPaused = true
+    for (const { server } of this.servers) if (server.listening) server.close()
+  }
+
+  private resumed(): void {
+    if (!this.isPaused || !this.servers.every(({ server }) => server.listening)) return
+    this.isPaused = false
+    this.log.info({}, 'connections are accepted again')
   }
 
   private plain(socket: net.Socket, isUnix: boolean): void {
@@ -140,6 +188,16 @@ export class Listener {
     const accepted: Accepted = { socket, isUnix: false, onData: () => {} }
     socket.on('data', (data: Buffer) => accepted.onData(data, data.length))
     this.accept(accepted)
+  }
+}
+
+/** Why no file can be opened now; null where one can. */
+function descriptorError(): string | null {
+  try {
+    closeSync(openSync(devNull, 'r'))
+    return null
+  } catch (error) {
+    return (error as Error).message
   }
 }
 

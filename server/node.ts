@@ -17,12 +17,10 @@ import { HAYPILE_VERSION } from '../commands/version.ts'
 import type { Replication } from '../replication/replication.ts'
 import { type Bytes, textOf } from '../storage/bytes.ts'
 import { systemClock } from '../storage/clock.ts'
-import { realFiles } from '../storage/files.ts'
 import { randomHex } from '../storage/identity.ts'
 import type { Log } from '../storage/log.ts'
-import { LevelRecords } from '../storage/record-store.ts'
 import type { ScanCursors } from '../storage/scan-cursors.ts'
-import { Storage } from '../storage/storage.ts'
+import type { Storage } from '../storage/storage.ts'
 import { Acceptor } from './acceptor.ts'
 import { accessControl } from './access-control.ts'
 import { BlockedTimer, joinBlocked } from './blocked-timer.ts'
@@ -36,14 +34,17 @@ import { startFunctions } from './functions-start.ts'
 import { Gates } from './gates.ts'
 import { LatencyMonitor } from './latency.ts'
 import { Listener } from './listener.ts'
+import { limitMaxClients } from './max-clients.ts'
 import { connectionHost } from './node-connections.ts'
 import { nodeInfo } from './node-info.ts'
+import { FileBudget, systemFiles } from './open-files.ts'
+import { openStorage } from './open-storage.ts'
 import { redacted } from './redact.ts'
 import { replayer } from './replay-client.ts'
 import { ReplicationFacade } from './replication-facade.ts'
 import { startReplication } from './replication-start.ts'
 import { startScripting } from './scripting-start.ts'
-import { followStorageSettings, storageSettings } from './settings.ts'
+import { followStorageSettings } from './settings.ts'
 import { Slowlog } from './slowlog.ts'
 import { Statistics } from './statistics.ts'
 import { StorageFacade } from './storage-port.ts'
@@ -144,7 +145,7 @@ export class Node implements ServerPort {
       ownAddresses: () => [config.text('replica-announce-ip'), ...(config.list('bind') as string[])],
     })
     const acceptor = new Acceptor({ config, clients: this.clients, statistics: this.statistics, host: connectionHost(this) })
-    this.listener = new Listener((accepted) => acceptor.accept(accepted))
+    this.listener = new Listener((accepted) => acceptor.accept(accepted), log)
     this.cron = new Cron(this)
     config.follow<Bytes>('appendfsync', (policy) => {
       this.turn.waitForSync = policy === 'always'
@@ -162,7 +163,6 @@ export class Node implements ServerPort {
   /** Opens the data directory and listens; resolves when commands run. Rejects with a message for people. */
   static async start(options: NodeOptions): Promise<Node> {
     const { config, log } = options
-    const directory = config.path('dir')
     let node: Node | null = null
     const acl = accessControl({
       config,
@@ -174,22 +174,9 @@ export class Node implements ServerPort {
           .toString('hex')
           .slice(0, digits),
     })
-    const level = { writeBufferBytes: config.number('level-write-buffer'), blockCacheBytes: config.number('level-block-cache') }
-    const engine = await Storage.open({
-      directory,
-      files: realFiles,
-      openRecords: (path) => LevelRecords.open(path, level),
-      clock: systemClock,
-      random: Math.random,
-      log,
-      settings: storageSettings(config),
-      fatal: (error) => {
-        log.error({ error: String(error) }, 'the disk failed to take what was written: ending now, to recover from what is on it')
-        options.exit(1)
-      },
-    }).catch((error) => {
-      throw new Error(openFailure(error, directory))
-    })
+    const budget = new FileBudget(systemFiles)
+    limitMaxClients(config, budget, log)
+    const engine = await openStorage(options, budget, Math.random)
     node = new Node(options, engine, acl)
     try {
       await node.listen()
@@ -390,11 +377,4 @@ export class Node implements ServerPort {
       },
     }
   }
-}
-
-/** Why a data directory could not be opened, in a line. */
-function openFailure(error: unknown, directory: string): string {
-  const { message, cause } = error as { message: string; cause?: { code?: string; message?: string } }
-  if (cause?.code === 'LEVEL_LOCKED') return `the data directory ${directory} is in use by another process`
-  return `the data directory ${directory} cannot be opened: ${cause?.message ?? message}`
 }

@@ -1,6 +1,7 @@
 /** What commands and INFO ask of the storage engine. */
 import type { StoragePort } from '../commands/ports.ts'
 import type { Storage } from '../storage/storage.ts'
+import { heapUsage, residentBytes } from './process-memory.ts'
 
 export class StorageFacade implements StoragePort {
   private readonly storage: Storage
@@ -46,11 +47,11 @@ export class StorageFacade implements StoragePort {
   memory(): ReadonlyMap<string, number> {
     const used = this.sample()
     const { keyspace, settings, group } = this.storage
-    const usage = process.memoryUsage()
+    const heap = heapUsage()
     return new Map([
       ['used', used],
-      ['heap', usage.heapTotal + usage.external],
-      ['rss', usage.rss],
+      ['heap', heap.totalBytes + heap.externalBytes],
+      ['rss', residentBytes()],
       ['peak', this.peakBytes],
       ['startup', this.startupBytes],
       ['dataset', keyspace.residentBytes],
@@ -64,6 +65,6 @@ export class StorageFacade implements StoragePort {
 }
 
 function usedBytes(): number {
-  const { heapUsed, external } = process.memoryUsage()
-  return heapUsed + external
+  const { usedBytes, externalBytes } = heapUsage()
+  return usedBytes + externalBytes
 }

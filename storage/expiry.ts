@@ -6,7 +6,7 @@
  */
 import type { Clock } from './clock.ts'
 import type { Database } from './database.ts'
-import { minuteAfter } from './deadlines.ts'
+import { type Deadline, minuteAfter } from './deadlines.ts'
 import type { Keyspace } from './keyspace.ts'
 import type { Log } from './log.ts'
 import type { RecordIterator } from './record-store.ts'
@@ -17,6 +17,8 @@ import type { Hash } from './values/hash.ts'
 const LOOK_AHEAD_MS = 60_000
 const LOAD_RECORDS = 1000
 const EXPIRE_PER_STEP = 100
+/** A key that could not be read is tried again after this. */
+const UNREADABLE_RETRY_MS = 1000
 /** No timer waits longer than this: wall time may jump, and setTimeout past 2^31 ms fires at once. */
 const MAX_DELAY_MS = 1000
 
@@ -27,6 +29,8 @@ export class Expiry {
   private readonly log: Log
   private loading: Promise<void> | null = null
   private iterator: RecordIterator | null = null
+  /** Why the last key that was due could not be read; empty where it could. */
+  private readError = ''
 
   constructor(keyspace: Keyspace, log: Log) {
     this.keyspace = keyspace
@@ -49,19 +53,45 @@ export class Expiry {
       const first = deadlines.first
       if (first === undefined || first.at > now) return false
       deadlines.pop()
-      const db = this.databaseOf(first.dbId)
-      const entry = db?.lookup(first.key)
-      count--
-      if (db === undefined || entry === undefined || entry.dueAt === 0) continue
-      if (entry.dueAt > now)
-        deadlines.add(entry) // it was put off since
-      else if (db.isOver(entry)) db.expire(entry)
-      else {
-        count -= (entry.value as Hash).expireFields(count + 1) - 1
-        if (entry.dueAt !== 0) deadlines.add(entry) // its hint is spent, and the next field's deadline is later
+      const before = keyspace.changes
+      try {
+        count -= this.expireOne(first, count)
+        this.readError = ''
+      } catch (error) {
+        if (keyspace.changes !== before) throw error // memory is not what the log will say
+        this.putOff(first, error)
+        return false
       }
     }
     return true
+  }
+
+  /** Deletes what is due of one key, at most `count` fields of a hash. Returns how many deletions that counts for. */
+  private expireOne(hint: Deadline, count: number): number {
+    const { deadlines, now } = this.keyspace
+    const db = this.databaseOf(hint.dbId)
+    const entry = db?.lookup(hint.key)
+    if (db === undefined || entry === undefined || entry.dueAt === 0) return 1
+    if (entry.dueAt > now) {
+      deadlines.add(entry) // it was put off since
+      return 1
+    }
+    if (db.isOver(entry)) {
+      db.expire(entry)
+      return 1
+    }
+    const expired = (entry.value as Hash).expireFields(count)
+    if (entry.dueAt !== 0) deadlines.add(entry) // its hint is spent, and the next field's deadline is later
+    return expired
+  }
+
+  /** LevelDB could not read the key. A client that asks for it is told so; here it is tried again later. */
+  private putOff(hint: Deadline, error: unknown): void {
+    this.keyspace.deadlines.push({ ...hint, at: this.keyspace.now + UNREADABLE_RETRY_MS })
+    const text = String(error)
+    if (text !== this.readError)
+      this.log.warn({ error: text }, 'a key that is due cannot be read: its deletion is tried again every second')
+    this.readError = text
   }
 
   /** ms from now to when there may be something to do. */

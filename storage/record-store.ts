@@ -66,6 +66,8 @@ export interface RecordStore {
 export interface LevelSettings {
   readonly writeBufferBytes: number
   readonly blockCacheBytes: number
+  /** Of LevelDB: tables that it keeps at hand, and ten files more. */
+  readonly maxOpenFiles?: number | undefined
 }
 
 /** A key that no record has. */
@@ -113,6 +115,7 @@ export class LevelRecords implements RecordStore {
       multithreading: true,
       writeBufferSize: this.settings.writeBufferBytes,
       cacheSize: this.settings.blockCacheBytes,
+      maxOpenFiles: this.settings.maxOpenFiles,
     })
   }
 

@@ -185,4 +185,28 @@ test('while memory is read again from disk nothing expires: its deletion would b
   assert.equal(logged(engine).at(-1)?.words, 'DEL a')
 })
 
+test('a key that is due and cannot be read goes later, and the timer that met it throws nothing', async () => {
+  const first = await started()
+  first.engine.write('SET', 'a', '1', 'PX', '1000')
+  first.engine.write('HSET', 'h', 'f', 'v')
+  first.engine.write('HPEXPIRE', 'h', '1000', 'FIELDS', '1', 'f')
+  await first.engine.checkpoint()
+  await first.engine.storage.close('save')
+  const { engine, clock } = await started(first.engine.disk, first.clock)
+  await engine.settle() // the deadlines are in memory, their keys are not
+  const { records } = engine.storage.keyspace
+  const read = records.getSync.bind(records)
+  records.getSync = () => {
+    throw new Error('IO error: 000005.ldb: Too many open files')
+  }
+  clock.advance(1000)
+  for (let i = 0; i < 3; i++) engine.turn()
+  assert.is(engine.storage.keyspace.keyCount, 2)
+  records.getSync = read
+  clock.advance(1000)
+  for (let i = 0; i < 3; i++) engine.turn()
+  assert.is(engine.storage.keyspace.keyCount, 0)
+  checkMemory(engine.storage.keyspace)
+})
+
 test.run()

@@ -22,6 +22,8 @@ export interface ServerOptions {
   /** An existing directory, which is then not removed. */
   readonly directory?: string
   readonly port?: number
+  /** The limit on open files, soft and hard. */
+  readonly openFiles?: number
   /** AUTH with this, or these words, before PING. */
   readonly password?: string | readonly string[]
   /** Words of AUTH that every connection of the test's begins with. */
@@ -154,7 +156,10 @@ export class RunningServer {
     if (this.child !== null) throw new Error('it is running')
     const flags = Object.entries(this.options.flags ?? {}).flatMap(([name, value]) => [`--${name}`, String(value)])
     const words = [...(this.options.words ?? []), '--port', String(this.port), '--dir', this.directory, ...flags]
-    const child = spawn(process.execPath, [MAIN, ...words], { stdio: ['ignore', 'pipe', 'pipe'] })
+    const { openFiles } = this.options
+    const limited = openFiles === undefined ? [] : ['sh', '-c', `ulimit -n ${openFiles} && exec "$0" "$@"`]
+    const [program, ...rest] = [...limited, process.execPath, MAIN, ...words] as [string, ...string[]]
+    const child = spawn(program, rest, { stdio: ['ignore', 'pipe', 'pipe'] })
     this.child = child
     running.add(child)
     for (const stream of [child.stdout, child.stderr]) {
