@@ -8,6 +8,7 @@ import { connection } from '../../commands/connection.ts'
 import { valueDigest } from '../../commands/debug-digest.ts'
 import { ClientError } from '../../commands/errors.ts'
 import type { Bytes } from '../../storage/bytes.ts'
+import { Hash } from '../../storage/values/hash.ts'
 import { dataFamilies } from '../support/data-families.ts'
 import { type Harness, harness } from '../support/executor-harness.ts'
 import { FakeSession } from '../support/fake-session.ts'
@@ -33,6 +34,9 @@ function listenerOf({ executor }: Harness) {
   }
 }
 
+/** Before the digest of a hash, whatever its key is called. */
+const HASH_MARK = 'hash '
+
 /** Value and deadline of each key. */
 function contentOf({ keyspace }: Harness): Map<Bytes, Bytes> {
   const content = new Map<Bytes, Bytes>()
@@ -41,7 +45,8 @@ function contentOf({ keyspace }: Harness): Map<Bytes, Bytes> {
   for (const db of keyspace.databases.slice(0, DATABASES)) {
     for (const key of KEYS) {
       const digest = valueDigest(db, key)
-      content.set(`${db.index} ${key}`, `${digest} ${db.lookup(key)?.expireAt ?? 0}`)
+      const entry = db.lookup(key)
+      content.set(`${db.index} ${key}`, `${entry?.value instanceof Hash ? HASH_MARK : ''}${digest} ${entry?.expireAt ?? 0}`)
     }
   }
   keyspace.touching = touching
@@ -50,6 +55,11 @@ function contentOf({ keyspace }: Harness): Map<Bytes, Bytes> {
 
 function changedKeys(before: Map<Bytes, Bytes>, after: Map<Bytes, Bytes>): Bytes[] {
   return [...after].filter(([name, what]) => before.get(name) !== what).map(([name]) => name.slice(2))
+}
+
+/** Whether a key is a hash in one of the databases: RENAME and COPY give hashes the names of other kinds. */
+function isHash(content: Map<Bytes, Bytes>, key: Bytes): boolean {
+  return [...content].some(([name, what]) => name.slice(2) === key && what.startsWith(HASH_MARK))
 }
 
 test('whatever a command changes is told, and what only reads tells nothing', async () => {
@@ -77,7 +87,7 @@ test('whatever a command changes is told, and what only reads tells nothing', as
       replica.advance(time)
       const told = pass()
       // Fields that are over are gone for who looks, and told of when they are deleted.
-      const ended = changedKeys(before, contentOf(master)).filter((key) => !key.startsWith('hash'))
+      const ended = changedKeys(before, contentOf(master)).filter((key) => !isHash(before, key))
       for (const key of ended) assert.ok(told?.has(key), `${key} has ended`)
       before = contentOf(master)
       replicaBefore = contentOf(replica)
@@ -96,7 +106,7 @@ test('whatever a command changes is told, and what only reads tells nothing', as
     if (READS.includes(form) && request[0] !== 'PFCOUNT' && changed.length === 0) {
       // A hash may have lost fields that were over before.
       assert.equal(
-        [...(told ?? ['all'])].filter((key) => !key.startsWith('hash')),
+        [...(told ?? ['all'])].filter((key) => !isHash(before, key)),
         [],
         request.join(' '),
       )
