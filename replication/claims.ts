@@ -3,6 +3,7 @@
  *
  *   a later attempt of the holder, or the same one again    goes on
  *   an earlier attempt than one that was seen               stale
+ *   the last attempt of another process, said again         stale while the holder is alive: that process may be dead
  *   a run id never seen                                     takes over at once: a replica that was restarted
  *   one that was seen, while the holder is alive            two processes announce one address: whoever was there first has it,
  *                                                           and the other one is refused until the first one is gone
@@ -44,7 +45,9 @@ export class Claims {
 
   claim(runId: string, attempt: number, address: string, isHolderAlive: boolean, nowMs: number): Claim {
     const known = this.claimants.find((claimant) => claimant.runId === runId)
-    if (known !== undefined && attempt < known.attempt) return { type: 'stale', attempt: known.attempt }
+    const isOther = known !== this.current && isHolderAlive
+    if (known !== undefined && (attempt < known.attempt || (attempt === known.attempt && isOther)))
+      return { type: 'stale', attempt: known.attempt }
     const claimant = known ?? this.add(runId)
     claimant.attempt = attempt
     claimant.address = address

@@ -3,7 +3,8 @@
  * haypile speak it.
  *
  *   METASYNC ip port run-id attempt version [FAILOVER]
- *     -> array of names and values (Meta); ip may be empty: the connection's
+ *     -> array of names and values (Meta); ip may be empty: the connection's. Attempts are numbered up to 2^53 - 1; STALE
+ *        names the greatest number seen of the run id, and the replica's next attempt has a greater one
  *   TRYSYNC session replid offset crc [FAILOVER] [replid ...]
  *     -> ["CONTINUE" replid offset {past-id until}] or ["FULLSYNC" code text]
  *        further replids name the same history: older ones that the replica has not left behind
@@ -122,7 +123,9 @@ const bad = (what: string) => new Refusal('ERR', `invalid ${what}`)
 
 function readNumber(word: Bytes | undefined, what: string): number {
   if (word === undefined || !/^(0|[1-9]\d{0,15})$/.test(word)) throw bad(what)
-  return Number(word)
+  const number = Number(word)
+  if (!Number.isSafeInteger(number)) throw bad(what)
+  return number
 }
 
 function readMatching(word: Bytes | undefined, pattern: RegExp, what: string): string {
@@ -135,6 +138,18 @@ export const crcText = (crc: number) => crc.toString(16).padStart(8, '0')
 export function metaSyncWords(request: MetaSyncRequest): Bytes[] {
   const { ip, port, runId, attempt, version, failover } = request
   return ['METASYNC', ip, String(port), runId, String(attempt), String(version), ...(failover ? ['FAILOVER'] : [])]
+}
+
+/** The greatest attempt number; a replica that has reached it stays there, since a repeat is no stale attempt. */
+export const MAX_ATTEMPT = Number.MAX_SAFE_INTEGER
+
+/** Why an attempt is stale. The text names the number that was seen, so that the replica goes on behind it (`attemptSeen`). */
+export const staleText = (attempt: number, runId: Bytes, seen: number) => `attempt ${attempt} of ${runId} comes after its attempt ${seen}`
+
+/** The attempt number that a STALE refusal names; 0 for any other text. */
+export function attemptSeen(refusal: Bytes): number {
+  const seen = Number(/^STALE .* comes after its attempt (\d{1,16})$/.exec(refusal)?.[1] ?? 0)
+  return Math.min(seen, MAX_ATTEMPT)
 }
 
 /** Throws Refusal. */

@@ -14,10 +14,12 @@ import type { MasterAddress } from '../storage/identity.ts'
 import { backoffMs } from './backoff.ts'
 import { TABLE } from './link-table.ts'
 import {
+  attemptSeen,
   binlogSyncWords,
   dbSyncWords,
   FORMAT_VERSION,
   type LinkReply,
+  MAX_ATTEMPT,
   type Meta,
   metaSyncWords,
   Refusal,
@@ -43,6 +45,8 @@ export class ReplicaMachine implements LinkStatus {
   master: MasterAddress | null = null
   chain: readonly string[] = []
   attempts = 0
+  /** The number of the last METASYNC; greater than every one that the master has seen of this process. */
+  private attempt = 0
   fullSyncs = 0
   partialSyncs = 0
   reason: string | null = null
@@ -126,6 +130,7 @@ export class ReplicaMachine implements LinkStatus {
   }
 
   metaReplied(reply: LinkReply): void {
+    if (reply instanceof Error) this.attempt = Math.max(this.attempt, attemptSeen(reply.message))
     const meta = this.read('METASYNC', reply, readMeta)
     if (meta === null) return
     const objection = this.objection(meta)
@@ -244,7 +249,8 @@ export class ReplicaMachine implements LinkStatus {
     this.enter('meta_sync')
     const announced = settings.announcePort === 0 ? port : settings.announcePort
     const version = FORMAT_VERSION
-    const attempt = this.attempts
+    this.attempt = Math.min(this.attempt + 1, MAX_ATTEMPT)
+    const { attempt } = this
     this.send(metaSyncWords({ ip: settings.announceIp, port: announced, runId, attempt, version, failover: this.isFailover }))
   }
 
@@ -342,9 +348,10 @@ export class ReplicaMachine implements LinkStatus {
 
   /** Logs each reason once until the link has held: two that take turns do not fill the log. */
   private tell(reason: string): void {
-    if (this.told.has(reason)) return
+    const kind = withoutNumbers(reason)
+    if (this.told.has(kind)) return
     if (this.told.size >= MAX_TOLD) this.told.clear()
-    this.told.add(reason)
+    this.told.add(kind)
     const { host, port } = this.master as MasterAddress
     this.log('warn', { master: `${host}:${port}`, state: this.state, reason }, 'no link to the master; trying on')
   }
@@ -352,11 +359,11 @@ export class ReplicaMachine implements LinkStatus {
   private drop(reason: string): void {
     const { facts } = this
     this.hangUp()
-    if (reason !== this.reason) {
+    if (this.reason === null || withoutNumbers(reason) !== withoutNumbers(this.reason)) {
       this.tell(reason)
-      this.reason = reason
       this.reasonSinceMs = facts.nowMs
     }
+    this.reason = reason
     this.retryAtMs = facts.nowMs + backoffMs(this.failures, facts.random)
     if (this.failures === 0) this.dial()
     else this.enter('connect')
@@ -380,3 +387,6 @@ export class ReplicaMachine implements LinkStatus {
     this.actions.push({ type: 'log', level, fields, text })
   }
 }
+
+/** A reason without the numbers in it (attempts, offsets, names of files), which may differ in each try. */
+const withoutNumbers = (reason: string) => reason.replace(/\d+/g, '#')

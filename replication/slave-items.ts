@@ -8,7 +8,7 @@
  * what it pins stay until its TRYSYNC says otherwise. The same attempt on the same connection is the same session.
  */
 import { type Claimant, Claims } from './claims.ts'
-import type { Meta, MetaSyncRequest, RefusalCode } from './messages.ts'
+import { type Meta, type MetaSyncRequest, type RefusalCode, staleText } from './messages.ts'
 
 /** Of all items, absent ones included; the one that has been absent longest makes room. */
 export const MAX_SLAVE_ITEMS = 1000
@@ -97,7 +97,7 @@ export class SlaveItems {
     if (item === null) return refused('ERR', `${MAX_SLAVE_ITEMS} replicas are attached`)
     const isAlive = item.connection !== null && nowMs - item.heardMs <= timeoutMs
     const claim = item.claims.claim(runId, attempt, caller.address, isAlive, nowMs)
-    if (claim.type === 'stale') return refused('STALE', `attempt ${attempt} of ${runId} comes after its attempt ${claim.attempt}`)
+    if (claim.type === 'stale') return refused('STALE', staleText(attempt, runId, claim.attempt))
     if (claim.type === 'refused') {
       const { holder, isNew } = claim
       const text = `${key} is announced by two processes: ${holder.runId} at ${holder.address} has it, ${runId} at ${caller.address} is refused`

@@ -62,6 +62,8 @@ test('words that are not in order are refused before anything is done', () => {
   const bad: (() => unknown)[] = [
     () => readMetaSync(['METASYNC', 'a b', '1', A, '1', '1']),
     () => readMetaSync(['METASYNC', '', '0', A, '1', '1']),
+    () => readMetaSync(['METASYNC', '', '1', A, '9007199254740992', '1']),
+    () => readMetaSync(['METASYNC', '', '1', A, '9999999999999999', '1']),
     () => readMetaSync(['METASYNC', '', '65536', A, '1', '1']),
     () => readMetaSync(['METASYNC', '', '1', 'nobody', '1', '1']),
     () => readMetaSync(['METASYNC', '', '1', A, '-1', '1']),

@@ -1,6 +1,6 @@
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
-import { Bench, logged, MASTER_RUN, type META, OWN_RUN, silent, types } from '../support/replica-bench.ts'
+import { Bench, logged, MASTER_RUN, type META, OWN_RUN, sent, silent, types } from '../support/replica-bench.ts'
 
 test('what the master refuses is the reason, word for word, and is tried again', () => {
   const refusals = [
@@ -34,6 +34,37 @@ test('what the master refuses is the reason, word for word, and is tried again',
   const ended = new Bench().to('binlog_sync')
   ended.do({ type: 'ended', text: 'BADSESSION the data was replaced' })
   assert.is(ended.machine.reason, 'the master ended the stream: BADSESSION the data was replaced')
+})
+
+/** The next try of a link that has failed: the METASYNC that it sends. */
+function nextTry(bench: Bench): readonly string[] {
+  Object.assign(bench.facts, { nowMs: bench.facts.nowMs + 60_000 })
+  bench.do({ type: 'tick' })
+  return sent(bench.do({ type: 'connected' }))
+}
+
+const stale = (own: number, seen: number) => new Error(`STALE attempt ${own} of ${OWN_RUN} comes after its attempt ${seen}`)
+
+test('a replica whose attempt is stale goes on behind the number that the master has seen', () => {
+  const bench = new Bench().to('meta_sync')
+  bench.reply(stale(1, 41))
+  assert.equal(nextTry(bench), [`METASYNC  6379 ${OWN_RUN} 42 1`])
+  bench.reply(stale(42, Number.MAX_SAFE_INTEGER))
+  assert.equal(nextTry(bench), [`METASYNC  6379 ${OWN_RUN} ${Number.MAX_SAFE_INTEGER} 1`])
+  bench.meta()
+  assert.is(bench.machine.state, 'try_sync')
+})
+
+test('a reason that differs from the one before in numbers alone is logged once', () => {
+  const bench = new Bench().to('meta_sync')
+  let warnings = 0
+  for (let attempt = 1; attempt <= 5; attempt++) {
+    const error = stale(attempt, 100 * attempt)
+    warnings += logged(bench.reply(error), 'warn').length
+    assert.is(bench.machine.reason, `METASYNC: ${error.message}`)
+    nextTry(bench)
+  }
+  assert.is(warnings, 1)
 })
 
 test('what this node has against the master is the reason', () => {

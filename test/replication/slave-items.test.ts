@@ -100,6 +100,17 @@ test('what was acknowledged and pinned stays when the item is bound to another c
   assert.equal([item.applied, item.synced, item.pinned], [500, 400, 400])
 })
 
+test('the last attempt of a dead process, said again, does not take the address from its live successor', () => {
+  const { items, metaSync } = registry()
+  bound(metaSync(1, A, 3))
+  items.left(1, 0)
+  const successor = bound(metaSync(2, B, 1))
+  assert.is(refused(metaSync(3, A, 3)), `STALE attempt 3 of ${A} comes after its attempt 3`)
+  assert.is(successor.connection, 2)
+  items.left(2, 0)
+  assert.is(bound(metaSync(4, A, 3)).connection, 4)
+})
+
 test('an attempt that comes after a later one is stale and fences nothing', () => {
   const { items, metaSync } = registry()
   const item = bound(metaSync(2, A, 7))
