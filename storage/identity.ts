@@ -107,13 +107,19 @@ function newHistory(identity: Identity, end: number, random: Random): Pick<Ident
   return { replicationId: randomHex(random, 40), past }
 }
 
-/** At most so many, none reaching further than a newer one or `end`. */
+/**
+ * At most MAX_PAST, none reaching further than a newer one or `end`. Where there are more, histories without a group of their own are
+ * dropped first: starts that followed on each other without a write between them.
+ */
 function trimmed(past: readonly PastHistory[], end: number): PastHistory[] {
   let limit = end
-  return past.slice(0, MAX_PAST).map(({ id, until }) => {
+  const limited = past.map(({ id, until }) => {
     limit = Math.min(limit, until)
     return { id, until: limit }
   })
+  let excess = limited.length - MAX_PAST
+  const kept = limited.filter(({ until }, index) => excess <= 0 || index === 0 || limited[index + 1]?.until !== until || excess-- <= 0)
+  return kept.slice(0, MAX_PAST)
 }
 
 const FILE_NAME = 'identity.json'

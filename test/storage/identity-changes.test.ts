@@ -134,6 +134,13 @@ test("a replica takes over its master's ids, a full sync more than that, and CLE
   assert.equal(cleared.past, [])
 })
 
+test('starts without a write between them do not push histories out that replicas may still be of', () => {
+  let now = identity({ cleanEnd: null })
+  for (let times = 0; times < 20; times++) now = startedIdentity(now, 600, random)
+  for (const id of [A, B, C]) assert.ok(now.past.some((past) => past.id === id))
+  assert.is(now.past.length, 8)
+})
+
 test('INFO is told of the history before, or of none', () => {
   assert.equal(previousOf(identity()), { id: B, offset: 500 })
   assert.equal(previousOf(newIdentity(random)), { id: '0'.repeat(40), offset: -1 })
