@@ -1,7 +1,6 @@
 /** `haypile check DIR`: prints what the check of a data directory finds, with a progress bar on a terminal. */
-import { join } from 'node:path'
 import { SingleBar } from 'cli-progress'
-import { checkDirectory } from '../storage/check.ts'
+import { checkDirectory, type Repair } from '../storage/check.ts'
 import type { CheckProgress } from '../storage/check-report.ts'
 import { realFiles } from '../storage/files.ts'
 import { LevelRecords, type RecordStore } from '../storage/record-store.ts'
@@ -10,8 +9,7 @@ import { DamageError } from '../storage/records.ts'
 const LEVEL_SETTINGS = { writeBufferBytes: 4 * 1024 * 1024, blockCacheBytes: 32 * 1024 * 1024 }
 
 export interface CheckCommandOptions {
-  /** Set a binlog that is damaged aside from the first damage on. */
-  readonly cut?: boolean
+  readonly repair?: Repair
   readonly output?: { out(text: string): void; error(text: string): void }
   /** Whether to draw a progress bar on standard error; by default where that is a terminal. */
   readonly bar?: boolean
@@ -27,7 +25,7 @@ export async function runCheck(directory: string, options: CheckCommandOptions =
       directory,
       openRecords: openExisting,
       progress: (progress) => bar.update(progress),
-      repair: options.cut === true ? 'cut binlog' : 'nothing',
+      repair: options.repair ?? 'nothing',
     })
     bar.stop()
     for (const { severity, place, text } of report.findings) output.out(`${severity.padEnd(6)}  ${place}: ${text}\n`)
@@ -48,11 +46,9 @@ export async function runCheck(directory: string, options: CheckCommandOptions =
   }
 }
 
-/** LevelDB would make a database where none is. */
 async function openExisting(path: string): Promise<RecordStore> {
-  if (!realFiles.existsSync(join(path, 'CURRENT'))) throw new DamageError(`there is no LevelDB in ${path}`)
   try {
-    return await LevelRecords.open(path, LEVEL_SETTINGS)
+    return await LevelRecords.open(path, LEVEL_SETTINGS, 'existing')
   } catch (error) {
     const { cause } = error as { cause?: { code?: string; message?: string } }
     if (cause?.code === 'LEVEL_CORRUPTION') throw new DamageError(`LevelDB cannot be opened: ${cause.message}`)

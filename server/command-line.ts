@@ -2,13 +2,14 @@
  * The command line:
  *
  *   haypile [file | -] { --name value { value } }      serve; flags win over the file, `-` is standard input
- *   haypile check DIR [--cut]                          verify a data directory that no server has open
+ *   haypile check DIR [--cut | --new-identity]         verify a data directory that no server has open
  *
  * The word after a flag is its value even where it begins with dashes. A key that takes many words has all that follow up to the next `--`.
  */
 import { Command, CommanderError, Option } from 'commander'
 import { splitInline } from '../commands/inline-words.ts'
 import { bytesOfText, lowerCase, textOf } from '../storage/bytes.ts'
+import type { Repair } from '../storage/check.ts'
 import { Config } from './config.ts'
 import { ConfigError } from './config-file.ts'
 import { configHelp } from './config-help.ts'
@@ -21,8 +22,8 @@ export interface CommandLineActions {
   readonly version: string
   /** Serves. What it throws is the caller's to report. */
   start(config: Config): Promise<void>
-  /** Verifies a data directory; the exit code. With `cut`, a damaged binlog is set aside from the damage on. */
-  check(directory: string, options: { readonly cut: boolean }): Promise<number>
+  /** Verifies a data directory, and repairs it where that is asked for; the exit code. */
+  check(directory: string, options: { readonly repair: Repair }): Promise<number>
   /** Standard output and error; the process's own unless given. */
   readonly output?: { out(text: string): void; error(text: string): void }
 }
@@ -54,9 +55,13 @@ export async function runCommandLine(words: readonly string[], actions: CommandL
     .command('check')
     .description('verify every invariant of a data directory that no server has open')
     .argument('<directory>')
-    .option('--cut', 'set a damaged binlog aside from the first damage on, in .cut files')
-    .action(async (directory: string, { cut }: { cut?: boolean }) => {
-      exitCode = await actions.check(directory, { cut: cut === true })
+    .addOption(new Option('--cut', 'set a damaged binlog aside from the first damage on, in .cut files').conflicts('newIdentity'))
+    .option(
+      '--new-identity',
+      'replace a missing or unreadable identity.json: a node without a past, a master unless replicaof is configured',
+    )
+    .action(async (directory: string, { cut, newIdentity }: { cut?: boolean; newIdentity?: boolean }) => {
+      exitCode = await actions.check(directory, { repair: newIdentity === true ? 'new identity' : cut === true ? 'cut binlog' : 'nothing' })
     })
   try {
     await program.parseAsync(plain, { from: 'user' })

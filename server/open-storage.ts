@@ -19,7 +19,7 @@ export async function openStorage({ config, log, exit }: NodeOptions, budget: Fi
     return await Storage.open({
       directory,
       files: realFiles,
-      openRecords: (path) => LevelRecords.open(path, level),
+      openRecords: (path, mode) => LevelRecords.open(path, level, mode),
       clock: systemClock,
       random,
       log,

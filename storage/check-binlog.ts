@@ -5,11 +5,11 @@
 import { join } from 'node:path'
 import type { BinlogPosition, GroupHeader } from './binlog/group.ts'
 import { BinlogReader, trustedSynced } from './binlog/reader.ts'
-import { listSegments, type Segment, segmentPath } from './binlog/segments.ts'
+import { listSegments, type Segment } from './binlog/segments.ts'
 import type { CheckProgress, Findings } from './check-report.ts'
 import { readCommand } from './command-codec.ts'
 import type { Files } from './files.ts'
-import { cutLog, type LogStart } from './recovery.ts'
+import type { LogStart } from './recovery.ts'
 
 export interface BinlogSummary {
   readonly segments: Segment[]
@@ -34,8 +34,9 @@ export function checkBinlog(
     if (name.endsWith('.cut')) findings.note(join(directory, name), 'set aside by an earlier cut')
   const first = segments[0]
   if (first === undefined) {
-    if (checkpoint.offset > 0) findings.note(directory, `no segments; the log goes on from the checkpoint at ${checkpoint.offset}`)
-    return { segments, groups: 0, commands: 0, end: checkpoint.offset, damagedAt: null }
+    const known = Math.max(checkpoint.offset, start.durable)
+    if (known > 0) findings.damage(directory, `no segments, though the log was durable up to ${known}`)
+    return { segments, groups: 0, commands: 0, end: 0, damagedAt: null }
   }
   const walk = walkLog(files, segments, null, start, findings, progress)
   if (first.start > checkpoint.offset)
@@ -45,6 +46,8 @@ export function checkBinlog(
     if (rest.damagedAt === null) findings.note(directory, `from the checkpoint at ${checkpoint.offset} on, the log is whole`)
   } else if (walk.end < checkpoint.offset) {
     findings.damage(directory, `the log ends at ${walk.end}, before the checkpoint at ${checkpoint.offset}: part of it is missing`)
+  } else if (walk.damagedAt === null && walk.end < start.durable) {
+    findings.damage(directory, `the log ends at ${walk.end}, and was once synced up to ${start.durable}: part of it is missing`)
   }
   return { segments, ...walk }
 }
@@ -53,7 +56,7 @@ function walkLog(
   files: Files,
   segments: readonly Segment[],
   from: BinlogPosition | null,
-  { from: checkpoint, ownFrom }: LogStart,
+  { from: checkpoint, ownFrom, durable }: LogStart,
   findings: Findings,
   progress: (progress: CheckProgress) => void,
 ): Omit<BinlogSummary, 'segments'> {
@@ -71,7 +74,8 @@ function walkLog(
       if (result.type === 'bad') {
         const place = `binlog offset ${result.at.offset}`
         // What was never known to be on the medium may be torn by a loss of power: the next start cuts it.
-        if (result.at.offset < Math.max(synced, checkpoint.offset, reader.syncedBehind(ownFrom))) findings.damage(place, result.reason)
+        if (result.at.offset < Math.max(synced, durable, checkpoint.offset, reader.syncedBehind(ownFrom)))
+          findings.damage(place, result.reason)
         else findings.note(place, `${result.reason}; never known to be synced, the next start cuts the log here`)
         return { groups, commands, end, damagedAt: result.at.offset }
       }
@@ -120,45 +124,4 @@ function checkBody(header: GroupHeader, body: Buffer, findings: Findings): numbe
   if (count === 0) findings.damage(place, 'the group is empty')
   if (selected !== '0') findings.damage(place, `the group ends in database ${selected}`)
   return count
-}
-
-/**
- * Takes damage out of the log, keeping all of it in `.cut` files. Damage behind the checkpoint ends the log there: what follows is lost
- * to the data. Damage before it takes the beginning away: nothing of the data is lost, replicas that need that part are filled anew.
- */
-export function cutDamage(files: Files, directory: string, summary: BinlogSummary, checkpointOffset: number): string[] {
-  const { damagedAt, segments } = summary
-  if (damagedAt === null) return []
-  if (damagedAt >= checkpointOffset) {
-    const bytes = cutLog(files, directory, segments, damagedAt)
-    return [`binlog cut at offset ${damagedAt}: ${bytes} bytes set aside in .cut files; writes logged there are lost`]
-  }
-  const done: string[] = []
-  for (const segment of segments) {
-    if (segment.start >= checkpointOffset) break
-    if (segment.end > checkpointOffset) {
-      copyTail(files, directory, segment, checkpointOffset)
-      done.push(`what follows the checkpoint copied to ${segmentPath(directory, checkpointOffset)}`)
-    }
-    const aside = segment.path.replace(/\.log$/, '.cut')
-    files.renameSync(segment.path, aside)
-    done.push(`${segment.path} set aside as ${aside}: it lies before the checkpoint at ${checkpointOffset}, so nothing is lost`)
-  }
-  files.syncDirectorySync(directory)
-  return done
-}
-
-const COPY_BYTES = 4 * 1024 * 1024
-
-/** A new segment of what an old one holds from an offset on. */
-function copyTail(files: Files, directory: string, segment: Segment, offset: number): void {
-  const source = files.openSync(segment.path, 'read')
-  const copy = files.openSync(segmentPath(directory, offset), 'create')
-  for (let at = offset; at < segment.end; at += COPY_BYTES) {
-    copy.writeSync([source.readSync(at - segment.start, Math.min(COPY_BYTES, segment.end - at))], at - offset)
-  }
-  copy.datasyncSync()
-  copy.closeSync()
-  source.closeSync()
-  files.syncDirectorySync(directory)
 }

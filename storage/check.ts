@@ -1,22 +1,25 @@
 /**
  * Verifies every invariant of a data directory that no server has open:
  *
- *   CURRENT and identity can be read, and the clean end, where there is one, is the log's end
+ *   CURRENT and identity can be read, agree with the witness, and the clean end, where there is one, is the log's end
  *   records     decode; counts per database agree with the meta record; the deadline index agrees with the roots both ways; every page
  *               belongs to one live value and lies within it, or to garbage; ids are below the next ones
  *   binlog      from the first segment on: form, place, chain, CRC and commands of every group; no gap; the checkpoint ends a group
  *
- * Nothing of the data is changed (LevelDB itself writes its own log anew when it is opened) unless a cut is asked for.
+ * Nothing of the data is changed (LevelDB itself writes its own log anew when it is opened) unless a cut or a new
+ * identity is asked for.
  */
-import { type BinlogSummary, checkBinlog, cutDamage } from './check-binlog.ts'
+import { type BinlogSummary, checkBinlog } from './check-binlog.ts'
+import { cutDamage } from './check-cut.ts'
 import { checkRecords, type RecordCounts } from './check-records.ts'
 import { type CheckProgress, type Finding, Findings } from './check-report.ts'
 import { currentGeneration, type Generation } from './directory.ts'
 import type { Files } from './files.ts'
-import { type Identity, previousOf, roleOf } from './identity.ts'
+import { type Identity, identityPath, previousOf, roleOf, saveIdentity, undrawnIdentity } from './identity.ts'
 import { storedIdentity } from './identity-store.ts'
 import type { RecordStore } from './record-store.ts'
 import { DamageError } from './records.ts'
+import { readWitness, replaceWitness } from './witness.ts'
 
 export interface CheckOptions {
   readonly files: Files
@@ -24,9 +27,11 @@ export interface CheckOptions {
   /** What it throws that is a DamageError is a finding; anything else, such as a lock, is the caller's. */
   readonly openRecords: (path: string) => Promise<RecordStore>
   readonly progress?: (progress: CheckProgress) => void
-  /** What to do about a damaged binlog: nothing, or set the part aside that cannot be followed. */
-  readonly repair?: 'nothing' | 'cut binlog'
+  readonly repair?: Repair
 }
+
+/** What to do about damage: nothing, set the part of the binlog aside that cannot be followed, or replace an identity that is not known. */
+export type Repair = 'nothing' | 'cut binlog' | 'new identity'
 
 export interface CheckReport {
   /** The first MAX_FINDINGS. */
@@ -52,10 +57,17 @@ export async function checkDirectory(options: CheckOptions): Promise<CheckReport
     const checked = await checkStore(options, generation, findings, progress)
     records = checked.counts
     const identity = readIdentity(files, directory, generation, findings)
-    const start = { from: checked.checkpoint, ownFrom: typeof identity === 'string' ? 0 : identity.ownFrom }
+    const witness = readWitness(files, directory)
+    const durable = witness?.generation === generation.name ? witness.offset : 0
+    const start = { from: checked.checkpoint, ownFrom: typeof identity === 'string' ? 0 : identity.ownFrom, durable }
     binlog = checkBinlog(files, generation.binlog, start, findings, progress)
     if (identity !== 'unreadable') checkIdentity(identity, directory, binlog, findings)
-    if (options.repair === 'cut binlog') repairs.push(...cutDamage(files, generation.binlog, binlog, checked.checkpoint.offset))
+    if (options.repair === 'cut binlog') {
+      const { offset } = checked.checkpoint
+      repairs.push(...cutDamage(files, generation.binlog, binlog, offset))
+      takeBinlogAsItIs(options, generation, Math.max(offset, Math.min(binlog.end, binlog.damagedAt ?? binlog.end)))
+    }
+    if (options.repair === 'new identity') repairs.push(replaceIdentity(options, generation, identity))
   })
   const { damage: damages, note: notes } = findings.counts
   return { findings: findings.list, damages, notes, records, binlog: { ...binlog, segments: binlog.segments.length }, repairs }
@@ -83,7 +95,7 @@ async function checkStore(options: CheckOptions, generation: Generation, finding
 
 function readIdentity(files: Files, directory: string, generation: Generation, findings: Findings): Identity | 'missing' | 'unreadable' {
   try {
-    return storedIdentity(files, directory, generation.name) ?? 'missing'
+    return storedIdentity(files, directory, generation.name)?.identity ?? 'missing'
   } catch (error) {
     if (!(error instanceof DamageError)) throw error
     findings.damage(directory, error.message)
@@ -93,7 +105,7 @@ function readIdentity(files: Files, directory: string, generation: Generation, f
 
 function checkIdentity(identity: Identity | 'missing', directory: string, binlog: BinlogSummary, findings: Findings): void {
   if (identity === 'missing') {
-    if (binlog.groups > 0) findings.damage(directory, 'there is a log, but no identity.json')
+    if (binlog.segments.length > 0) findings.damage(directory, 'there is a log, but no identity.json')
     return
   }
   const { cleanEnd } = identity
@@ -103,4 +115,23 @@ function checkIdentity(identity: Identity | 'missing', directory: string, binlog
     findings.damage('identity.json', `its switch offset ${switchOffset} lies behind the end of the log, ${binlog.end}`)
   if (cleanEnd !== null && cleanEnd !== binlog.end)
     findings.damage('identity.json', `the log ended at ${cleanEnd} when the server was shut down, and ends at ${binlog.end} now`)
+}
+
+/** After a cut, neither the witness nor a clean end may ask for what is gone. */
+function takeBinlogAsItIs({ files, directory }: CheckOptions, generation: Generation, end: number): void {
+  const witness = readWitness(files, directory)
+  const stored = storedIdentity(files, directory, generation.name, witness)
+  if (stored !== undefined && (stored.identity.cleanEnd ?? 0) > end)
+    saveIdentity(files, directory, { ...stored.identity, cleanEnd: null }, stored.revision + 1)
+  if (witness !== null && witness.offset > end) replaceWitness(files, directory, { ...witness, offset: end })
+}
+
+/** Makes a node without a past of what is here. */
+function replaceIdentity(options: CheckOptions, { name }: Generation, found: Identity | 'missing' | 'unreadable'): string {
+  const { files, directory } = options
+  const path = identityPath(directory)
+  if (typeof found !== 'string') return `${path} is left as it is: nothing is wrong with it`
+  const revision = (readWitness(files, directory)?.revision ?? 0) + 1
+  saveIdentity(files, directory, undrawnIdentity(name), revision)
+  return `${path} is new: the next start is a master's unless the configuration has replicaof`
 }

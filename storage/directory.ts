@@ -3,6 +3,7 @@
  *
  *   CURRENT             name of the generation in use, one line; replaced by rename
  *   identity.json       identity.ts
+ *   witness             what the other files hold at least (witness.ts)
  *   generation-NNNNNN/  db/      LevelDB
  *                       binlog/  segments
  *                       history.json  whose history it is, where a full sync has filled it (generations.ts)
@@ -10,11 +11,17 @@
  *
  * A generation is a whole data set. A full sync fills the next one and then changes CURRENT; whatever generation CURRENT does not name is
  * what an interrupted one left.
+ *
+ * A first start makes the generation with its LevelDB, then CURRENT, then identity.json, then the witness and segments; each is durable before the
+ * next is made. So a directory without identity.json, witness and segments was never ready, and any other one has all that comes before.
  */
 import { dirname, join } from 'node:path'
+import { listSegments } from './binlog/segments.ts'
 import { bufferOf, bytesOf } from './bytes.ts'
 import { type Files, replaceFileSync } from './files.ts'
-import { DamageError } from './records.ts'
+import { identityPath } from './identity.ts'
+import { DamageError, RESTORE_ADVICE } from './records.ts'
+import { WITNESS_FILE } from './witness.ts'
 
 export interface Generation {
   readonly name: string
@@ -23,6 +30,7 @@ export interface Generation {
 }
 
 const GENERATION_NAME = /^generation-\d{6}$/
+const FIRST_GENERATION = 'generation-000001'
 
 export function generationOf(root: string, name: string): Generation {
   return { name, db: join(root, name, 'db'), binlog: join(root, name, 'binlog') }
@@ -33,20 +41,27 @@ export function generationNames(files: Files, root: string): string[] {
   return files.listSync(root).filter((name) => GENERATION_NAME.test(name))
 }
 
-/** The generation in use; a new directory gets its first one. */
-export function openGeneration(files: Files, root: string): Generation {
-  const pointer = join(root, 'CURRENT')
-  if (!files.existsSync(pointer)) {
-    makeDurable(files, root)
-    const first = generationOf(root, 'generation-000001')
-    files.makeDirectorySync(first.db)
-    files.makeDirectorySync(first.binlog)
-    files.syncDirectorySync(join(root, first.name))
-    files.syncDirectorySync(root)
-    nameCurrent(files, root, first.name)
-    return first
-  }
-  return currentGeneration(files, root)
+/** The generation in use; or the first one of a new directory, which `nameCurrent` is to name once its database is durable. */
+export function findGeneration(files: Files, root: string): { readonly generation: Generation; readonly isNew: boolean } {
+  if (!isNewDirectory(files, root)) return { generation: currentGeneration(files, root), isNew: false }
+  makeDurable(files, root)
+  const generation = generationOf(root, FIRST_GENERATION)
+  files.makeDirectorySync(generation.db)
+  files.makeDirectorySync(generation.binlog)
+  files.syncDirectorySync(join(root, generation.name))
+  files.syncDirectorySync(root)
+  return { generation, isNew: true }
+}
+
+/** Whether no start has ever been ready here: it is not there, or holds at most what a first start left that was killed. */
+function isNewDirectory(files: Files, root: string): boolean {
+  if (!files.existsSync(root)) return true
+  if (files.existsSync(identityPath(root)) || files.existsSync(join(root, WITNESS_FILE))) return false
+  if (files.existsSync(join(root, 'CURRENT')) && currentName(files, root) !== FIRST_GENERATION) return false
+  return generationNames(files, root).every((name) => {
+    const { binlog } = generationOf(root, name)
+    return name === FIRST_GENERATION && (!files.existsSync(binlog) || listSegments(files, binlog).length === 0)
+  })
 }
 
 /**
@@ -69,13 +84,26 @@ function makeDurable(files: Files, path: string): void {
 /** The generation that CURRENT names. Throws DamageError where there is none. */
 export function currentGeneration(files: Files, root: string): Generation {
   const pointer = join(root, 'CURRENT')
-  if (!files.existsSync(pointer)) throw new DamageError(`${root} holds no data: there is no file CURRENT in it`)
+  if (!files.existsSync(pointer)) throw new DamageError(withoutPointer(files, root, pointer))
   const name = currentName(files, root)
-  if (!GENERATION_NAME.test(name)) throw new DamageError(`${pointer} does not name a generation`)
+  if (!GENERATION_NAME.test(name)) throw new DamageError(`${pointer} does not name a generation; ${pointerAdvice(files, root)}`)
   const found = generationOf(root, name)
   if (!files.existsSync(found.db) || !files.existsSync(found.binlog))
-    throw new DamageError(`${pointer} names ${name}, which is not there as a whole`)
+    throw new DamageError(`${pointer} names ${name}, which is not there as a whole; ${pointerAdvice(files, root)}`)
   return found
+}
+
+function withoutPointer(files: Files, root: string, pointer: string): string {
+  const isEmpty = !files.existsSync(root) || generationNames(files, root).length === 0
+  if (isEmpty && !(files.existsSync(identityPath(root)) || files.existsSync(join(root, WITNESS_FILE))))
+    return `${root} holds no data: there is no file CURRENT in it`
+  return `${pointer} is missing; ${pointerAdvice(files, root)}`
+}
+
+/** A generation beside another one may be half of a full sync: which of them is whole is for a person to say. */
+function pointerAdvice(files: Files, root: string): string {
+  const names = generationNames(files, root)
+  return names.length === 1 ? `there is only ${names[0]}: put that name into the file, as one line` : RESTORE_ADVICE
 }
 
 /** What CURRENT says. */

@@ -16,6 +16,7 @@ import { isPast, isReplicationId, type PastHistory, readJson } from './identity.
 import { decodeMeta } from './meta.ts'
 import type { RecordStore } from './record-store.ts'
 import { DamageError, META_KEY } from './records.ts'
+import type { StorageOptions } from './storage-options.ts'
 
 export interface History {
   readonly replicationId: string
@@ -53,13 +54,13 @@ export class FillingGeneration implements NextGeneration {
   }
 
   /** An empty one, with a number that no other has. */
-  static async create(files: Files, root: string, openRecords: (path: string) => Promise<RecordStore>): Promise<FillingGeneration> {
+  static async create(files: Files, root: string, openRecords: StorageOptions['openRecords']): Promise<FillingGeneration> {
     const highest = generationNames(files, root).at(-1)?.slice(-6) ?? '0'
     const generation = generationOf(root, `generation-${String(Number(highest) + 1).padStart(6, '0')}`)
     try {
       files.makeDirectorySync(generation.db)
       files.makeDirectorySync(generation.binlog)
-      return new FillingGeneration(files, root, generation, await openRecords(generation.db))
+      return new FillingGeneration(files, root, generation, await openRecords(generation.db, 'create'))
     } catch (error) {
       await removeGeneration(files, root, generation.name)
       throw error

@@ -69,6 +69,15 @@ export function newIdentity(random: Random, generation = ''): Identity {
   return { replicationId, past: [], cleanEnd: 0, master: undefined, ownFrom: 0, generation, fullSync: null }
 }
 
+/** One without a past, of data whose history is not known. The next start draws its replication id. */
+export function undrawnIdentity(generation: string): Identity {
+  return { replicationId: NO_REPLICATION_ID, past: [], cleanEnd: null, master: undefined, ownFrom: null, generation, fullSync: null }
+}
+
+export function drawnIdentity(identity: Identity, random: Random): Identity {
+  return identity.replicationId === NO_REPLICATION_ID ? { ...identity, replicationId: randomHex(random, 40) } : identity
+}
+
 /** The identity with which a node goes on after a start that found `end` as the end of its binlog. */
 export function startedIdentity(identity: Identity, end: number, random: Random): Identity {
   const started = { ...identity, cleanEnd: null }
@@ -124,17 +133,37 @@ function trimmed(past: readonly PastHistory[], end: number): PastHistory[] {
 
 const FILE_NAME = 'identity.json'
 
-export function loadIdentity(files: Files, directory: string): Identity | undefined {
-  const path = join(directory, FILE_NAME)
+/** The ways out where it is not known whether this node was a master or a replica. */
+export const IDENTITY_ADVICE =
+  'restore it from a backup, or run `haypile check DIR --new-identity`, which keeps the data and makes a node without a past: ' +
+  'a master unless the configuration has replicaof'
+
+/** An identity as stored, and how often one has been stored; 0 where a version that did not count has written it. */
+export interface StoredIdentity {
+  readonly identity: Identity
+  readonly revision: number
+}
+
+export function identityPath(directory: string): string {
+  return join(directory, FILE_NAME)
+}
+
+export function loadStored(files: Files, directory: string): StoredIdentity | undefined {
+  const path = identityPath(directory)
   if (!files.existsSync(path)) return undefined
   const read = readJson(files, path)
   const identity = read === null ? null : identityOf(read)
-  if (identity === null) throw new DamageError(`${path} does not hold an identity`)
-  return identity
+  if (read === null || identity === null) throw new DamageError(`${path} does not hold an identity; ${IDENTITY_ADVICE}`)
+  const { revision } = read
+  return { identity, revision: isOffset(revision) ? revision : 0 }
 }
 
-export function saveIdentity(files: Files, directory: string, identity: Identity): void {
-  replaceFileSync(files, join(directory, FILE_NAME), bufferOf(`${JSON.stringify(identity, null, 2)}\n`))
+export function loadIdentity(files: Files, directory: string): Identity | undefined {
+  return loadStored(files, directory)?.identity
+}
+
+export function saveIdentity(files: Files, directory: string, identity: Identity, revision = 1): void {
+  replaceFileSync(files, identityPath(directory), bufferOf(`${JSON.stringify({ ...identity, revision }, null, 2)}\n`))
 }
 
 /** The fields of a small JSON file that holds an object, or null. Throws DamageError for what is not JSON. */
@@ -146,7 +175,7 @@ export function readJson(files: Files, path: string): Readonly<Record<string, un
     const value: unknown = JSON.parse(text)
     return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : null
   } catch {
-    throw new DamageError(`${path} is not JSON`)
+    throw new DamageError(`${path} is not JSON; ${IDENTITY_ADVICE}`)
   }
 }
 

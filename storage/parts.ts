@@ -85,14 +85,14 @@ export function loadMeta(keyspace: Keyspace, scanCursors: ScanCursors): BinlogPo
 /** From an empty keyspace to the end of the binlog: what the records hold, then the groups after it. */
 export async function readDisk(
   { files, log, clock }: StorageOptions,
-  into: { keyspace: Keyspace; scanCursors: ScanCursors; generation: Generation; ownFrom: number | null },
+  into: { keyspace: Keyspace; scanCursors: ScanCursors; generation: Generation; ownFrom: number | null; durable: number },
   replayer: Replayer,
   progress: (offset: number, end: number) => void,
 ): Promise<{ readonly from: BinlogPosition; readonly recovered: RecoveredLog }> {
-  const { keyspace, scanCursors, generation, ownFrom } = into
+  const { keyspace, scanCursors, generation, ownFrom, durable } = into
   const from = loadMeta(keyspace, scanCursors)
   keyspace.expiry = 'ignore'
-  const recovered = await replayLog(files, generation.binlog, { from, ownFrom }, replayer, log, clock, progress)
+  const recovered = await replayLog(files, generation, { from, ownFrom, durable }, replayer, log, clock, progress)
   return { from, recovered }
 }
 

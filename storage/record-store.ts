@@ -3,7 +3,8 @@
  * `test/support/memory-records.ts` has one that fails on demand and loses what was not synced.
  */
 import { ClassicLevel } from 'classic-level'
-import { realPathOf } from './files.ts'
+import { realFiles, realPathOf } from './files.ts'
+import { checkLevelDirectory, syncLevelDirectory } from './level-directory.ts'
 import { type RecordPair, RecordReader } from './record-reader.ts'
 
 export interface RecordRange {
@@ -63,6 +64,9 @@ export interface RecordStore {
   property(name: string): string
 }
 
+/** Whether the database may be made: one that has ever been in use must be there as a whole. */
+export type OpenMode = 'create' | 'existing'
+
 export interface LevelSettings {
   readonly writeBufferBytes: number
   readonly blockCacheBytes: number
@@ -86,22 +90,29 @@ export class LevelRecords implements RecordStore {
   /** Closed, or being closed and opened again. */
   private isAway = false
 
-  private constructor(path: string, settings: LevelSettings) {
+  private constructor(path: string, settings: LevelSettings, mode: OpenMode) {
     this.path = path
     this.settings = settings
     this.reader = new RecordReader(path)
-    this.level = this.create()
+    this.level = this.create(mode)
   }
 
-  /** Opens or creates the database in a directory. Rejects with code LEVEL_DATABASE_NOT_OPEN and cause code LEVEL_LOCKED when another
-   *  process has it, or this one already. */
-  static async open(directory: string, settings: LevelSettings): Promise<LevelRecords> {
+  /** Opens the database in a directory, all of it on the medium. Rejects with code LEVEL_DATABASE_NOT_OPEN and cause code LEVEL_LOCKED when
+   *  another process has it, or this one already; with DamageError, and nothing changed, where an existing one is not there as a whole. */
+  static async open(directory: string, settings: LevelSettings, mode: OpenMode): Promise<LevelRecords> {
     const path = realPathOf(directory)
     if (openPaths.has(path)) throw notOpen(Object.assign(new Error(`${path} is open in this process`), { code: 'LEVEL_LOCKED' }))
     openPaths.add(path)
     try {
-      const records = new LevelRecords(path, settings)
+      if (mode === 'existing') await mustBeWhole(path)
+      const records = new LevelRecords(path, settings, mode)
       await records.level.open()
+      try {
+        syncLevelDirectory(realFiles, path)
+      } catch (error) {
+        await records.shut()
+        throw error
+      }
       return records
     } catch (error) {
       openPaths.delete(path)
@@ -109,10 +120,11 @@ export class LevelRecords implements RecordStore {
     }
   }
 
-  private create(): ClassicLevel<Buffer, Buffer> {
+  private create(mode: OpenMode): ClassicLevel<Buffer, Buffer> {
     return new ClassicLevel<Buffer, Buffer>(this.path, {
       ...RECORD_ENCODING,
       multithreading: true,
+      createIfMissing: mode === 'create',
       writeBufferSize: this.settings.writeBufferBytes,
       cacheSize: this.settings.blockCacheBytes,
       maxOpenFiles: this.settings.maxOpenFiles,
@@ -170,8 +182,10 @@ export class LevelRecords implements RecordStore {
 
   async reopen(): Promise<void> {
     await this.shut()
-    this.level = this.create()
+    checkLevelDirectory(realFiles, this.path)
+    this.level = this.create('existing')
     await this.level.open()
+    syncLevelDirectory(realFiles, this.path)
     this.isAway = false
   }
 
@@ -189,6 +203,21 @@ export class LevelRecords implements RecordStore {
 
   property(name: string): string {
     return this.level.getProperty(name)
+  }
+}
+
+/** A process that has the database open changes its files at any time, so a damage counts only where nobody has. */
+async function mustBeWhole(path: string): Promise<void> {
+  try {
+    checkLevelDirectory(realFiles, path)
+  } catch (error) {
+    if (!realFiles.existsSync(path)) throw error
+    const probe = new ClassicLevel(path, { createIfMissing: false, errorIfExists: true }) // takes the lock and opens nothing
+    const refusal = await probe.open().then(
+      () => null,
+      (reason: Error & { cause?: { code?: string } }) => reason,
+    )
+    throw refusal?.cause?.code === 'LEVEL_LOCKED' ? refusal : error
   }
 }
 

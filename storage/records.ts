@@ -209,6 +209,9 @@ export class DamageError extends Error {
   override readonly name = 'DamageError'
 }
 
+/** The way out where nothing in the directory makes up for what is gone. */
+export const RESTORE_ADVICE = 'restore the whole data directory from a backup, or start with an empty one and let a full sync fill it'
+
 export function readRoot(record: Buffer): Root {
   const value = unseal(record, 'root')
   const kind = value[1]

@@ -4,20 +4,23 @@
  *
  * The first bad group ends the log where nothing shows that it was ever on the medium as a whole: it and what follows are set aside and cut.
  * A bad group before the known synced watermark is damage, and the start is refused. So is a gap: a segment begins only when the one before
- * is on the medium, and the one that holds the checkpoint's offset is never deleted.
+ * is on the medium, and the one that holds the checkpoint's offset is never deleted. A log that ends before what is known to be durable was
+ * cut short or replaced by an older copy.
  *
- * Only groups that this node wrote as a master say what was on this medium. Those that it received carry its master's watermark.
+ * Only groups that this node wrote as a master say what was on this medium. Those that it received carry its master's watermark. The witness
+ * and the clean end of the identity say it of both.
  */
 import { join } from 'node:path'
 import type { BinlogPosition, GroupHeader } from './binlog/group.ts'
 import { BinlogReader, trustedSynced } from './binlog/reader.ts'
-import { listSegments, type Segment } from './binlog/segments.ts'
+import { listSegments, type Segment, segmentPath } from './binlog/segments.ts'
 import type { Bytes } from './bytes.ts'
 import type { Clock } from './clock.ts'
 import { readCommand } from './command-codec.ts'
+import type { Generation } from './directory.ts'
 import type { Files } from './files.ts'
 import type { Log } from './log.ts'
-import { DamageError } from './records.ts'
+import { DamageError, RESTORE_ADVICE } from './records.ts'
 
 export interface RecoveredLog {
   readonly segments: Segment[]
@@ -32,7 +35,14 @@ export interface LogStart {
   readonly from: BinlogPosition
   /** From where on groups were written by this node as a master; null: none. */
   readonly ownFrom: number | null
+  /** The log was durable up to here at least. */
+  readonly durable: number
 }
+
+/** The way out where the binlog lacks something. */
+const CUT_ADVICE =
+  'restore the file from a backup, or see `haypile check DIR`; `haypile check DIR --cut` keeps what is before, sets the rest aside in ' +
+  '.cut files, and gives up the writes in it'
 
 /** How a group's commands are run again. */
 export interface Replayer {
@@ -47,20 +57,19 @@ const SLICE_MS = 10
 /** Replays the log from a position to its end, and makes that the files' end. `progress` is told the offset now and then. */
 export async function replayLog(
   files: Files,
-  directory: string,
-  { from, ownFrom }: LogStart,
+  generation: Generation,
+  { from, ownFrom, durable }: LogStart,
   replayer: Replayer,
   log: Log,
   clock: Clock,
   progress: (offset: number, end: number) => void,
 ): Promise<RecoveredLog> {
+  const directory = generation.binlog
   const segments = listSegments(files, directory)
+  mustBeWhole(files, generation, segments, { from, durable })
   const last = segments.at(-1)
-  if (from.offset > 0 && (last === undefined || last.end < from.offset)) {
-    throw new DamageError(`the binlog ends at offset ${last?.end ?? 0}, before the checkpoint at ${from.offset}: part of it is missing`)
-  }
   const reader = new BinlogReader(files, segments, from)
-  let synced = Math.max(from.offset, last?.start ?? 0)
+  let synced = Math.max(from.offset, last?.start ?? 0, durable)
   let sliceEnd = clock.monotonicMs() + SLICE_MS
   let groups = 0
   let commands = 0
@@ -84,8 +93,8 @@ export async function replayLog(
       synced = Math.max(synced, reader.syncedBehind(ownFrom))
       if (result.at.offset < synced) {
         throw new DamageError(
-          `the binlog is damaged at offset ${result.at.offset} (${result.reason}), which was once synced up to ${synced}; ` +
-            'see `haypile check DIR`; `haypile check DIR --cut` sets the log aside from there on and keeps what is before',
+          `the binlog is damaged at offset ${result.at.offset} (${result.reason}) in ${result.segment?.path ?? directory}, ` +
+            `which was once synced up to ${synced}; ${CUT_ADVICE}`,
         )
       }
       reader.close()
@@ -99,6 +108,41 @@ export async function replayLog(
   } finally {
     reader.close()
   }
+}
+
+/** Throws DamageError, naming the files, where the segments do not reach from the checkpoint to the known end, each following on the one before. */
+function mustBeWhole(
+  files: Files,
+  generation: Generation,
+  segments: readonly Segment[],
+  { from, durable }: Pick<LogStart, 'from' | 'durable'>,
+): void {
+  const { binlog, db } = generation
+  const [first] = segments
+  if (first !== undefined && first.start > from.offset) {
+    const logs = files.listSync(db).filter((name) => name.endsWith('.log'))
+    throw new DamageError(
+      `the binlog begins at offset ${first.start} with ${first.path}, behind the checkpoint at ${from.offset}: a segment of ${binlog} is missing, ` +
+        `or LevelDB has lost newer checkpoints because its log in ${db} (${logs.join(', ')}) was removed, cut short or is an older copy; ` +
+        RESTORE_ADVICE,
+    )
+  }
+  for (const [index, { end, path }] of segments.entries()) {
+    const next = segments[index + 1]
+    if (next === undefined || end >= next.start) continue
+    throw new DamageError(
+      `the binlog is damaged at offset ${end}: nothing between it and segment ${next.start}, as ${path} was cut short or ` +
+        `${segmentPath(binlog, end)} is missing; ${CUT_ADVICE}`,
+    )
+  }
+  const known = Math.max(from.offset, durable)
+  const end = segments.at(-1)?.end ?? 0
+  if (end >= known) return
+  const what = from.offset > end ? `before the checkpoint at ${from.offset}` : `and was once synced up to ${known}`
+  const path = segments.at(-1)?.path
+  const lost =
+    path === undefined ? `there is no segment in ${binlog}` : `${path} was cut short or ${segmentPath(binlog, end)} in ${binlog} is missing`
+  throw new DamageError(`the binlog ends at offset ${end}, ${what}: part of it is missing, as ${lost}; ${CUT_ADVICE}`)
 }
 
 function replayBody(body: Buffer, replayer: Replayer): number {

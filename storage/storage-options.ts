@@ -4,7 +4,7 @@ import type { CheckpointSettings } from './checkpointer.ts'
 import type { Clock, Random } from './clock.ts'
 import type { Files } from './files.ts'
 import type { Log } from './log.ts'
-import type { RecordStore } from './record-store.ts'
+import type { OpenMode, RecordStore } from './record-store.ts'
 import type { RecoveredLog } from './recovery.ts'
 
 export interface StorageSettings {
@@ -19,7 +19,7 @@ export interface StorageOptions {
   readonly directory: string
   readonly files: Files
   /** The record store of a generation, by the path of its directory. */
-  readonly openRecords: (path: string) => Promise<RecordStore>
+  readonly openRecords: (path: string, mode: OpenMode) => Promise<RecordStore>
   readonly clock: Clock
   readonly random: Random
   readonly log: Log

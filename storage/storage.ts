@@ -15,17 +15,17 @@ import type { BinlogPosition } from './binlog/group.ts'
 import { OpenGroup } from './binlog/open-group.ts'
 import type { Checkpointer } from './checkpointer.ts'
 import { type DataSnapshot, takeSnapshot } from './data-snapshot.ts'
-import { type Generation, openGeneration, removeOtherGenerations } from './directory.ts'
+import type { Generation } from './directory.ts'
 import { evict } from './eviction.ts'
 import type { Expiry } from './expiry.ts'
 import type { NextGeneration } from './generations.ts'
 import { GroupWriter } from './group-writer.ts'
 import { type Identity, type MasterAddress, type PastHistory, type Role, startedIdentity } from './identity.ts'
-import { IdentityStore } from './identity-store.ts'
 import { Keyspace } from './keyspace.ts'
 import { type ExpiryHold, NodeRole } from './node-role.ts'
+import { type OpenedDirectory, openDirectory } from './opening.ts'
 import { makeParts, type Parts, readDisk, reopenPatiently, resumeBackground, stopBackground } from './parts.ts'
-import type { RecordBatch, RecordStore } from './record-store.ts'
+import type { RecordBatch } from './record-store.ts'
 import { CURSORS_KEY, DamageError } from './records.ts'
 import type { Replayer } from './recovery.ts'
 import { isDiskFull, Room } from './room.ts'
@@ -33,6 +33,7 @@ import { ScanCursors } from './scan-cursors.ts'
 import type { Recovery, StorageOptions, StorageSettings } from './storage-options.ts'
 import { Swap } from './swap.ts'
 import type { Sweeper } from './sweeper.ts'
+import type { Witness } from './witness.ts'
 
 export type { Recovery, StorageOptions, StorageSettings } from './storage-options.ts'
 
@@ -56,6 +57,7 @@ export class Storage {
   onSynced: () => void = () => {}
   private readonly options: StorageOptions
   private readonly generation: Generation
+  private readonly witness: Witness
   private readonly standing: NodeRole
   private readonly room: Room
   private readonly writer: GroupWriter
@@ -65,11 +67,12 @@ export class Storage {
   private reloading = false
   private closing = false
 
-  private constructor(options: StorageOptions, generation: Generation, records: RecordStore, identities: IdentityStore) {
+  private constructor(options: StorageOptions, { generation, records, identities, witness }: OpenedDirectory) {
     const { files, directory, settings, random, clock, log } = options
     this.options = options
     this.settings = settings
     this.generation = generation
+    this.witness = witness
     identities.makeRoom = (error) => this.appendFailed(error)
     this.scanCursors = new ScanCursors(random)
     this.room = new Room(files, directory, settings.reserveBytes, log)
@@ -86,6 +89,7 @@ export class Storage {
       refusal: () => this.swapRefusal,
       swapped: () => {
         this.standing.distrusted = null
+        witness.binlogSynced(this.binlog.synced)
         this.onSwapped()
       },
     })
@@ -93,16 +97,7 @@ export class Storage {
 
   /** Opens the directory and its LevelDB, which locks it. Recovery is `recover`. */
   static async open(options: StorageOptions): Promise<Storage> {
-    const { files, directory, random, fatal } = options
-    const generation = openGeneration(files, directory)
-    const records = await options.openRecords(generation.db)
-    try {
-      removeOtherGenerations(files, directory, generation)
-      return new Storage(options, generation, records, IdentityStore.open(files, directory, generation.name, random, fatal))
-    } catch (error) {
-      await records.close()
-      throw error
-    }
+    return new Storage(options, await openDirectory(options))
   }
 
   get binlog(): Binlog {
@@ -168,7 +163,10 @@ export class Storage {
         this.room.checkpointEnded()
       },
       failed: () => this.reopenRecords(),
-      synced: () => this.onSynced(),
+      synced: () => {
+        this.witness.binlogSynced(this.binlog.synced)
+        this.onSynced()
+      },
     })
     this.started = parts
     await parts.sweeper.start()
@@ -363,7 +361,9 @@ export class Storage {
 
   private async readDisk(generation: Generation, replayer: Replayer, progress: (offset: number, end: number) => void) {
     const { keyspace, scanCursors, options, standing } = this
-    const read = await readDisk(options, { keyspace, scanCursors, generation, ownFrom: standing.identity.ownFrom }, replayer, progress)
+    const { ownFrom, cleanEnd } = standing.identity
+    const durable = Math.max(cleanEnd ?? 0, this.witness.offset)
+    const read = await readDisk(options, { keyspace, scanCursors, generation, ownFrom, durable }, replayer, progress)
     keyspace.expiry = standing.restingExpiry
     keyspace.setClock(options.clock.wallMs())
     return read

@@ -96,7 +96,7 @@ export class SimulatedProcess implements Party {
     const storage = await Storage.open({
       directory: '/data',
       files: this.disk.files,
-      openRecords: (path) => this.disk.openRecords(path),
+      openRecords: (path, mode) => this.disk.openRecords(path, mode),
       clock: this.clock,
       random: this.chance.random,
       log: this.log(),

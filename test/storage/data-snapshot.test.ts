@@ -8,7 +8,7 @@ import { systemClock } from '../../storage/clock.ts'
 import type { DataSnapshot } from '../../storage/data-snapshot.ts'
 import { realFiles } from '../../storage/files.ts'
 import { silentLog } from '../../storage/log.ts'
-import { LevelRecords } from '../../storage/record-store.ts'
+import { LevelRecords, type OpenMode } from '../../storage/record-store.ts'
 import { CURSORS_KEY, META_KEY, readRecordKey } from '../../storage/records.ts'
 import { Storage } from '../../storage/storage.ts'
 import { Disk, Engine, nextTurn } from '../support/engine.ts'
@@ -102,7 +102,8 @@ test('a snapshot is void once the store was closed and opened: reading it fails,
 
 test('with LevelDB and a real directory: a full sync is put in place, read back after a restart, and checks out', async () => {
   const root = mkdtempSync(join(tmpdir(), 'haypile-swap-'))
-  const openRecords = (path: string) => LevelRecords.open(path, { writeBufferBytes: 2 ** 20, blockCacheBytes: 2 ** 20 })
+  const openRecords = (path: string, mode: OpenMode = 'existing') =>
+    LevelRecords.open(path, { writeBufferBytes: 2 ** 20, blockCacheBytes: 2 ** 20 }, mode)
   const open = async (name: string) => {
     const storage = await Storage.open({
       directory: join(root, name),

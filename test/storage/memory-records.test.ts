@@ -50,7 +50,7 @@ function randomStep({ integer, pick }: Seeded): (store: RecordStore) => Promise<
 test('it does what LevelDB does', async () => {
   const chance = seeded('twin of LevelDB')
   const directory = mkdtempSync(join(tmpdir(), 'haypile-records-'))
-  const level = await LevelRecords.open(directory, { writeBufferBytes: 2 ** 20, blockCacheBytes: 2 ** 20 })
+  const level = await LevelRecords.open(directory, { writeBufferBytes: 2 ** 20, blockCacheBytes: 2 ** 20 }, 'create')
   const memory = new MemoryRecords({ random: chance.random })
   try {
     for (let step = 0; step < 600; step++) {
@@ -188,7 +188,7 @@ test('what is written lazily may be lost, whatever is synced after it, until the
 
 test('a snapshot sees the store as it was, in LevelDB as in memory, and is void after a reopen', async () => {
   const directory = mkdtempSync(join(tmpdir(), 'haypile-snapshot-'))
-  const level = await LevelRecords.open(directory, { writeBufferBytes: 2 ** 20, blockCacheBytes: 2 ** 20 })
+  const level = await LevelRecords.open(directory, { writeBufferBytes: 2 ** 20, blockCacheBytes: 2 ** 20 }, 'create')
   try {
     for (const store of [level, new MemoryRecords()]) {
       await write(store, ['a', '1'], ['b', '1'])

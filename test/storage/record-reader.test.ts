@@ -15,7 +15,7 @@ const ALL: RecordRange = { from: Buffer.from(''), before: Buffer.from([255]) }
 
 async function withLevel(run: (level: LevelRecords, directory: string) => Promise<void>): Promise<void> {
   const directory = mkdtempSync(join(tmpdir(), 'haypile-reader-'))
-  const level = await LevelRecords.open(directory, SETTINGS)
+  const level = await LevelRecords.open(directory, SETTINGS, 'create')
   try {
     await run(level, directory)
   } finally {
@@ -36,7 +36,7 @@ const keysOf = (level: LevelRecords, range: RecordRange = ALL, count = 100_000) 
 /** What another process says when it opens the directory. */
 function openElsewhere(directory: string): string {
   const script = `import { LevelRecords } from '${new URL('../../storage/record-store.js', import.meta.url)}'
-    const records = await LevelRecords.open(process.argv[1], ${JSON.stringify(SETTINGS)})
+    const records = await LevelRecords.open(process.argv[1], ${JSON.stringify(SETTINGS)}, 'create')
     console.log(records.readRangeSync({ from: Buffer.from(''), before: Buffer.from([255]) }, 100_000).length)`
   const { stdout, stderr, status, signal } = spawnSync(process.execPath, ['--input-type=module', '-e', script, directory], {
     timeout: 60_000,
@@ -125,14 +125,14 @@ test('a directory is not opened twice by one process', () =>
     const link = `${directory}-link`
     symlinkSync(directory, link)
     for (const path of [directory, `${directory}/`, `${directory}/../${directory.split('/').at(-1)}`, link]) {
-      const error = await LevelRecords.open(path, SETTINGS).then(
+      const error = await LevelRecords.open(path, SETTINGS, 'create').then(
         () => null,
         (reason: { code: string; cause: { code: string } }) => reason,
       )
       assert.is(error?.cause.code, 'LEVEL_LOCKED', path)
     }
     await level.close()
-    const again = await LevelRecords.open(link, SETTINGS)
+    const again = await LevelRecords.open(link, SETTINGS, 'create')
     await again.close()
     rmSync(link)
   }))

@@ -103,7 +103,10 @@ test('a missing segment refuses to start: the first after the checkpoint, one be
   for (const missing of [0, 1, 2]) {
     const disk = kill((await segmented(options)).disk)
     disk.files.removeSync(segmentsOf(disk)[missing]?.path as string)
-    assert.match(await refusal(disk, options), 'damaged at offset')
+    assert.match(
+      await refusal(disk, options),
+      missing === 0 ? 'a segment of /data/generation-000001/binlog is missing' : 'damaged at offset',
+    )
   }
   const engine = await segmented(options)
   await engine.checkpoint()

@@ -23,7 +23,7 @@ for (const [name, objects, pages] of [
 ] as const) {
   test(`the space of ${name} comes back when it has been dropped`, async () => {
     const directory = mkdtempSync(join(tmpdir(), 'haypile-sweeper-'))
-    const records = await LevelRecords.open(directory, { writeBufferBytes: 4 * 2 ** 20, blockCacheBytes: 2 ** 20 })
+    const records = await LevelRecords.open(directory, { writeBufferBytes: 4 * 2 ** 20, blockCacheBytes: 2 ** 20 }, 'create')
     try {
       const batch = records.batch()
       for (let id = 1; id <= objects + 1; id++) {

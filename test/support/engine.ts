@@ -16,6 +16,8 @@ import { ReplayClient, replayer } from '../../server/replay-client.ts'
 import type { Bytes } from '../../storage/bytes.ts'
 import type { Clock, Random } from '../../storage/clock.ts'
 import type { Log } from '../../storage/log.ts'
+import type { OpenMode } from '../../storage/record-store.ts'
+import { DamageError } from '../../storage/records.ts'
 import { Storage, type StorageSettings } from '../../storage/storage.ts'
 import type { PageLimits } from '../../storage/tree/tree.ts'
 import { dataFamilies } from './data-families.ts'
@@ -69,9 +71,10 @@ export class Disk {
     return store
   }
 
-  async openRecords(path: string): Promise<MemoryRecords> {
+  async openRecords(path: string, mode: OpenMode = 'create'): Promise<MemoryRecords> {
     const marker = `${path}/RECORDS`
     if (path !== FIRST_DB && !this.files.existsSync(marker)) {
+      if (mode === 'existing') throw new DamageError(`${marker} is missing`)
       this.stores.set(path, this.records.another())
       this.files.openSync(marker, 'create').closeSync()
       this.files.syncDirectorySync(path)
@@ -204,7 +207,7 @@ export class Engine {
     const storage = await Storage.open({
       directory: DIRECTORY,
       files: disk.files,
-      openRecords: (path) => disk.openRecords(path),
+      openRecords: (path, mode) => disk.openRecords(path, mode),
       clock: options.clock ?? new ManualClock(),
       random: options.random ?? (() => 0.5),
       log,

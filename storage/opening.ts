@@ -1,0 +1,34 @@
+/** Opening a data directory: which generation is in use, its records (which locks it), who this node is, and whether anything is missing. */
+import { listSegments } from './binlog/segments.ts'
+import { findGeneration, type Generation, nameCurrent, removeOtherGenerations } from './directory.ts'
+import { IdentityStore } from './identity-store.ts'
+import type { RecordStore } from './record-store.ts'
+import { META_KEY } from './records.ts'
+import type { StorageOptions } from './storage-options.ts'
+import { Witness } from './witness.ts'
+
+export interface OpenedDirectory {
+  readonly generation: Generation
+  readonly records: RecordStore
+  readonly identities: IdentityStore
+  readonly witness: Witness
+}
+
+/** Throws DamageError, naming the file and a way out, where a file is missing, empty or an older copy. Nothing is removed before that is known. */
+export async function openDirectory(options: StorageOptions): Promise<OpenedDirectory> {
+  const { files, directory, random, fatal, log } = options
+  const { generation, isNew } = findGeneration(files, directory)
+  const records = await options.openRecords(generation.db, isNew ? 'create' : 'existing')
+  try {
+    if (isNew) nameCurrent(files, directory, generation.name)
+    const witness = new Witness(files, directory, generation.name, log)
+    // Another process may have been the first since the look above.
+    const isStillNew = isNew && records.getSync(META_KEY) === undefined && listSegments(files, generation.binlog).length === 0
+    const identities = IdentityStore.open({ files, directory, generation: generation.name, random, fatal, witness, isNew: isStillNew })
+    removeOtherGenerations(files, directory, generation)
+    return { generation, records, identities, witness }
+  } catch (error) {
+    await records.close()
+    throw error
+  }
+}
