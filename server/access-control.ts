@@ -16,7 +16,7 @@ import { applyRules } from '../commands/acl/user-rules.ts'
 import type { ClientsPort } from '../commands/ports.ts'
 import type { CommandTable } from '../commands/table.ts'
 import { type Bytes, bytesOf, bytesOfText, textOf } from '../storage/bytes.ts'
-import { realFiles, replaceFileSync } from '../storage/files.ts'
+import { contentOf, realFiles, replaceFileSync } from '../storage/files.ts'
 import type { Log } from '../storage/log.ts'
 import type { Config } from './config.ts'
 import { type UserLine, wordsOfUserLine } from './config-users.ts'
@@ -52,15 +52,6 @@ export function accessControl(parts: AccessControlParts): Acl {
   return acl
 }
 
-function readWhole(path: string): Bytes {
-  const file = realFiles.openSync(path, 'read')
-  try {
-    return bytesOf(file.readSync(0, file.sizeSync()))
-  } finally {
-    file.closeSync()
-  }
-}
-
 function aclFile(config: Config, log: Log): AclFile | null {
   const path = config.text('aclfile')
   if (path === '') return null
@@ -69,7 +60,7 @@ function aclFile(config: Config, log: Log): AclFile | null {
     path,
     read() {
       try {
-        return { content: readWhole(fullPath) }
+        return { content: bytesOf(contentOf(realFiles, fullPath)) }
       } catch (error) {
         return { failure: `Error loading ACLs, opening file '${path}': ${systemMessage(error)}` }
       }

@@ -11,7 +11,7 @@ import { readFileSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import { splitInline } from '../commands/inline-words.ts'
 import { type Bytes, bytesOf, lowerCase, textOf } from '../storage/bytes.ts'
-import type { Files } from '../storage/files.ts'
+import { contentOf, type Files } from '../storage/files.ts'
 import { includedPaths } from './include-paths.ts'
 
 /** A key with the words given for it. */
@@ -78,12 +78,7 @@ export function parseConfigLine(line: Bytes): Bytes[] | null {
 export function readText(files: Files, path: string): Bytes {
   try {
     if (path === '-') return bytesOf(readFileSync(0))
-    const file = files.openSync(path, 'read')
-    try {
-      return bytesOf(file.readSync(0, file.sizeSync()))
-    } finally {
-      file.closeSync()
-    }
+    return bytesOf(contentOf(files, path))
   } catch (error) {
     throw new ConfigError(`cannot read the configuration file ${path}: ${(error as Error).message}`)
   }

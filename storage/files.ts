@@ -110,6 +110,16 @@ export const realFiles: Files = {
   },
 }
 
+/** The whole content of a file. */
+export function contentOf(files: Files, path: string): Buffer {
+  const file = files.openSync(path, 'read')
+  try {
+    return file.readSync(0, file.sizeSync())
+  } finally {
+    file.closeSync()
+  }
+}
+
 /** The one path of a directory, whatever links have led to it. */
 export function realPathOf(path: string): string {
   return fs.existsSync(path) ? fs.realpathSync(path) : resolve(path)

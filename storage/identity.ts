@@ -11,7 +11,7 @@
 import { join } from 'node:path'
 import { bufferOf, bytesOf } from './bytes.ts'
 import type { Random } from './clock.ts'
-import { type Files, replaceFileSync } from './files.ts'
+import { contentOf, type Files, replaceFileSync } from './files.ts'
 import { DamageError } from './records.ts'
 
 /** This node's data up to `until` is that history's, too. */
@@ -168,9 +168,7 @@ export function saveIdentity(files: Files, directory: string, identity: Identity
 
 /** The fields of a small JSON file that holds an object, or null. Throws DamageError for what is not JSON. */
 export function readJson(files: Files, path: string): Readonly<Record<string, unknown>> | null {
-  const file = files.openSync(path, 'read')
-  const text = bytesOf(file.readSync(0, file.sizeSync()))
-  file.closeSync()
+  const text = bytesOf(contentOf(files, path))
   try {
     const value: unknown = JSON.parse(text)
     return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : null

@@ -15,7 +15,7 @@
  */
 import { join } from 'node:path'
 import { bytesOf } from './bytes.ts'
-import type { Files } from './files.ts'
+import { contentOf, type Files } from './files.ts'
 import { DamageError, RESTORE_ADVICE } from './records.ts'
 
 const BLOCK_BYTES = 32 * 1024
@@ -81,15 +81,6 @@ function damaged(path: string, what: string): DamageError {
 const tableNames = (number: number) => [numbered(number, 'ldb'), numbered(number, 'sst')]
 
 const numbered = (number: number, extension: string) => `${String(number).padStart(6, '0')}.${extension}`
-
-function contentOf(files: Files, path: string): Buffer {
-  const file = files.openSync(path, 'read')
-  try {
-    return file.readSync(0, file.sizeSync())
-  } finally {
-    file.closeSync()
-  }
-}
 
 function sizeOf(files: Files, path: string): number {
   const file = files.openSync(path, 'read')
