@@ -1,13 +1,10 @@
 /** Functions of Redis 7: the same requests are answered with the same bytes, and what one server dumps the other restores. */
-import { spawn } from 'node:child_process'
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import type { Bytes } from '../../storage/bytes.ts'
 import { RawClient } from '../support/raw-client.ts'
-import { freePort, RunningServer, until } from '../support/running-server.ts'
+import { RedisServer } from '../support/redis-server.ts'
+import { RunningServer } from '../support/running-server.ts'
 import { WireClient, type WireReply } from '../support/wire-client.ts'
 import { haveTools } from './tools.ts'
 
@@ -17,27 +14,17 @@ interface Servers {
 }
 
 async function withServers(run: (servers: Servers) => Promise<void>): Promise<void> {
-  const directory = mkdtempSync(join(tmpdir(), 'haypile-functions-'))
-  const redisPort = await freePort()
-  const child = spawn('redis-server', ['--port', String(redisPort), '--bind', '127.0.0.1', '--dir', directory, '--save', ''], {
-    stdio: 'ignore',
-  })
-  process.on('exit', () => child.kill('SIGKILL'))
-  const ours = await RunningServer.start()
+  const redis = await RedisServer.start()
   try {
-    await until('redis-server to answer', async () => {
-      const client = await RawClient.connect(redisPort).catch(() => null)
-      client?.close()
-      return client !== null
-    })
-    await run({ redisPort, ours })
-    await ours.stop()
+    const ours = await RunningServer.start()
+    try {
+      await run({ redisPort: redis.port, ours })
+      await ours.stop()
+    } finally {
+      await ours.kill9()
+    }
   } finally {
-    await ours.kill9()
-    const ended = new Promise((resolve) => child.on('close', resolve))
-    child.kill('SIGKILL')
-    await ended
-    rmSync(directory, { recursive: true })
+    await redis.stop()
   }
 }
 

@@ -1,41 +1,27 @@
 /** cjson, cmsgpack, struct and bit of scripts: the same pieces of Lua come to the same in redis-server, values and messages alike. */
-import { type ChildProcess, spawn } from 'node:child_process'
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { LIBRARY_CASES } from '../support/library-cases.ts'
 import { LibraryMachine, shownScript } from '../support/library-machine.ts'
 import { randomSnippet } from '../support/library-snippets.ts'
-import { freePort, until } from '../support/running-server.ts'
+import { RedisServer } from '../support/redis-server.ts'
 import { seeded } from '../support/seed.ts'
-import { WireClient } from '../support/wire-client.ts'
+import type { WireClient } from '../support/wire-client.ts'
 import { haveTools } from './tools.ts'
 
 const ROUNDS = 5000
 const BATCH = 50
 
 if (haveTools('libraries of scripts', 'redis-server')) {
-  let child: ChildProcess
+  let server: RedisServer
   let redis: WireClient
-  const directory = mkdtempSync(join(tmpdir(), 'haypile-libraries-'))
   test.before(async () => {
-    const port = await freePort()
-    child = spawn('redis-server', ['--port', String(port), '--bind', '127.0.0.1', '--dir', directory, '--save', ''], { stdio: 'ignore' })
-    process.on('exit', () => child.kill('SIGKILL'))
-    await until('redis-server to answer', async () => {
-      const client = await WireClient.connect({ port }).catch(() => null)
-      if (client !== null) redis = client
-      return client !== null
-    })
+    server = await RedisServer.start()
+    redis = await server.connect()
   })
   test.after(async () => {
     await redis.close()
-    const ended = new Promise((resolve) => child.on('close', resolve))
-    child.kill('SIGKILL')
-    await ended
-    rmSync(directory, { recursive: true })
+    await server.stop()
   })
 
   for (const [library, cases] of Object.entries(LIBRARY_CASES)) {

@@ -2,17 +2,13 @@
  * Lua's own libraries beside native Lua 5.1 and redis-server's EVAL: random pieces of Lua, many of them with numbers at the edges of C's integers,
  * come to the same here, values and messages alike. Both run on 64 bits, ours on 32.
  */
-import { type ChildProcess, spawn } from 'node:child_process'
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { LibraryMachine, shownScript } from '../support/library-machine.ts'
 import { nativeSnippet } from '../support/native-snippets.ts'
-import { freePort, until } from '../support/running-server.ts'
+import { RedisServer } from '../support/redis-server.ts'
 import { seeded } from '../support/seed.ts'
-import { WireClient } from '../support/wire-client.ts'
+import type { WireClient } from '../support/wire-client.ts'
 import { haveTools, run } from './tools.ts'
 
 const ROUNDS = 10_000
@@ -54,25 +50,15 @@ else {
     })
   }
   if (haveTools('numbers of scripts', 'redis-server')) {
-    let child: ChildProcess
+    let server: RedisServer
     let redis: WireClient
-    const directory = mkdtempSync(join(tmpdir(), 'haypile-native-'))
     test.before(async () => {
-      const port = await freePort()
-      child = spawn('redis-server', ['--port', String(port), '--bind', '127.0.0.1', '--dir', directory, '--save', ''], { stdio: 'ignore' })
-      process.on('exit', () => child.kill('SIGKILL'))
-      await until('redis-server to answer', async () => {
-        const client = await WireClient.connect({ port }).catch(() => null)
-        if (client !== null) redis = client
-        return client !== null
-      })
+      server = await RedisServer.start()
+      redis = await server.connect()
     })
     test.after(async () => {
       await redis.close()
-      const ended = new Promise((resolve) => child.on('close', resolve))
-      child.kill('SIGKILL')
-      await ended
-      rmSync(directory, { recursive: true })
+      await server.stop()
     })
 
     test(`${ROUNDS} pieces of Lua come to what they do in redis-server`, async () => {

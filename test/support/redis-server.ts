@@ -1,0 +1,70 @@
+/** A redis-server as a process of its own, on a free port, in a temporary directory. */
+import { type ChildProcess, spawn } from 'node:child_process'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { freePort, until } from './running-server.ts'
+import { WireClient } from './wire-client.ts'
+
+/** Another process may take the port between its choice and its use: then another one is tried. */
+const ATTEMPTS = 5
+
+const running = new Set<ChildProcess>()
+process.on('exit', () => {
+  for (const child of running) child.kill('SIGKILL')
+})
+
+export class RedisServer {
+  readonly port: number
+  private readonly child: ChildProcess
+  private readonly ended: Promise<void>
+  private readonly directory: string
+
+  private constructor(port: number, words: readonly string[]) {
+    this.port = port
+    this.directory = mkdtempSync(join(tmpdir(), 'haypile-redis-'))
+    const where = ['--port', String(port), '--bind', '127.0.0.1', '--dir', this.directory, '--save', '']
+    this.child = spawn('redis-server', [...where, ...words], { stdio: 'ignore' })
+    running.add(this.child)
+    this.ended = new Promise((resolve) =>
+      this.child.on('close', () => {
+        running.delete(this.child)
+        resolve()
+      }),
+    )
+  }
+
+  /** `words` are flags, as in `['--maxmemory', '1mb']`. */
+  static async start(words: readonly string[] = []): Promise<RedisServer> {
+    for (let attempt = 1; ; attempt++) {
+      const server = new RedisServer(await freePort(), words)
+      if (await server.isUp()) return server
+      await server.stop()
+      if (attempt === ATTEMPTS) throw new Error(`redis-server does not start with ${words.join(' ')}`)
+    }
+  }
+
+  connect(): Promise<WireClient> {
+    return WireClient.connect({ port: this.port })
+  }
+
+  async stop(): Promise<void> {
+    this.child.kill('SIGKILL')
+    await this.ended
+    rmSync(this.directory, { recursive: true, force: true })
+  }
+
+  /** Waits until this process listens; false where it has ended. */
+  private async isUp(): Promise<boolean> {
+    let isUp = false
+    await until('redis-server to answer', async () => {
+      if (!running.has(this.child)) return true
+      const client = await this.connect().catch(() => null)
+      if (client === null) return false
+      isUp = String(await client.call('INFO', 'server')).includes(`process_id:${this.child.pid}\r\n`)
+      await client.close()
+      return isUp || !running.has(this.child)
+    })
+    return isUp
+  }
+}
