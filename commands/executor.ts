@@ -330,8 +330,7 @@ export class Executor {
 
   private async runSteps(runtime: CommandRuntime, client: Client, args: Bytes[]): Promise<void> {
     const context = new Context(this.keyspace, this.server)
-    context.session = client
-    context.db = this.keyspace.database(client.database)
+    context.begin(client, this.keyspace.database(client.database))
     context.mayBlock = true
     const started = this.monotonicMs()
     const before = this.keyspace.changes

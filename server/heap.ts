@@ -26,7 +26,7 @@ const GROWTH_PERCENT = 20
 const HEAP_PER_CACHE = 2
 /** The server itself, scripts' values, and requests under way. */
 const MAX_BASE_BYTES = 512 * MEBIBYTE
-/** The same in a small heap, as a share of it. */
+/** Share of a small heap that the server itself needs, where that is less than MAX_BASE_BYTES. */
 const BASE_SHARE = 0.4
 
 const HINT = 'for more, start node with --max-old-space-size=MEGABYTES; Node 22.15 and later need no flag'
@@ -52,12 +52,12 @@ function machineMemoryBytes(): number {
   return constrained > 0 ? Math.min(constrained, totalmem()) : totalmem()
 }
 
-/** What the defaults depend on in a process whose heap is as it is. */
+/** The machine as the defaults see it, in a process whose heap is as it is. */
 export function thisMachine(): Machine {
   return { memoryBytes: machineMemoryBytes(), heapCacheBytes: cacheBytesIn(heapLimitBytes()) }
 }
 
-/** What the defaults of the program depend on, which can still get the heap that they need. */
+/** The machine as the program's defaults see it: the program can still get the heap that it needs. */
 export function machineOfProgram(): Machine {
   return mayRestart() ? { memoryBytes: machineMemoryBytes() } : thisMachine()
 }

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs'
 
 /** Linux counts in ticks of this length for everyone who reads /proc. */
 const TICKS_PER_SECOND = 100
-/** Of the fields after the command's name, which may hold spaces: the third, the state, is at 0. */
+/** Positions of fields behind the command's name, which may hold spaces. The state is at 0. */
 const USER_TICKS = 11
 const SYSTEM_TICKS = 12
 

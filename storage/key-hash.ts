@@ -6,7 +6,8 @@
  * byte and stays in it, and nobody who does not know it can prepare keys that collide. FNV-1a, which
  * stood here before, let keys be found that collide under every seed of one family in 256.
  *
- * Cost per key beside FNV-1a: equal within the noise from 8 to 200 bytes (16 bytes: 60 ns and 53 ns).
+ * Measured beside FNV-1a, best of nine runs: 8 bytes 31 ns (27), 16 bytes 43 ns (53), 200 bytes 363 ns
+ * (350 to 372).
  */
 import { randomInt } from 'node:crypto'
 import type { Bytes } from './bytes.ts'

@@ -34,9 +34,11 @@ export function mayReadAllKeys(user: User, command: Command, args: readonly Byte
   return user.selectors.some((selector) => selector.refusalOf(request) === null && selector.mayReadAllKeys)
 }
 
-/** Whether a user may use a key that no word of the request names, through a selector that allows the request itself. */
+/**
+ * Whether a user may use a key that no word of the request names, through a selector that allows the
+ * request itself. REQUIRES: the user is not unrestricted.
+ */
 export function mayUseKey(user: User, request: Request, key: Bytes, access: readonly KeyAccess[]): boolean {
-  if (user.isUnrestricted) return true
   return user.selectors.some((selector) => selector.allowsKey(key, access) && selector.refusalOf(request) === null)
 }
 

@@ -12,6 +12,7 @@
 import type { LuaStack } from '../../lua/stack.ts'
 import type { Bytes } from '../../storage/bytes.ts'
 import { BigNumber, Double, ErrorReply, MapReply, type Reply, SetReply, SimpleString, Verbatim } from '../reply.ts'
+import { fitsInt64 } from './script-values.ts'
 
 /** Tables inside of each other. */
 const MAX_DEPTH = 1000
@@ -23,7 +24,6 @@ const VALUE_BYTES = 32
 const GROWN_LENGTH = 17
 /** Room on Lua's stack for a key, its value, a copy and a name. */
 const STACK_PER_TABLE = 6
-const INT64_LIMIT = 2 ** 63
 const MIN_INT64 = -(2n ** 63n)
 
 export const REPLY_TOO_LARGE = 'ERR the reply of the script is larger than lua-memory-limit'
@@ -244,5 +244,5 @@ const oneLine = (text: Bytes): Bytes => text.replace(/[\r\n]/g, ' ')
 function integerReply(value: number): number | bigint {
   const whole = Math.trunc(value)
   if (Number.isSafeInteger(whole)) return whole + 0
-  return whole >= -INT64_LIMIT && whole < INT64_LIMIT ? BigInt(whole) : MIN_INT64
+  return fitsInt64(whole) ? BigInt(whole) : MIN_INT64
 }

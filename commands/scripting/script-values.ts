@@ -26,6 +26,9 @@ import {
 
 const INT64_LIMIT = 2 ** 63
 
+/** Whether a whole number fits in 64 bits. */
+export const fitsInt64 = (whole: number): boolean => whole >= -INT64_LIMIT && whole < INT64_LIMIT
+
 /** Pushes a reply as a value of Lua; what there is only in RESP3 comes as such when the script has asked for that. */
 export function pushReply(stack: LuaStack, reply: Reply, resp: 2 | 3): void {
   if (typeof reply === 'string') stack.pushString(reply)
@@ -157,10 +160,8 @@ export function argumentAt(stack: LuaStack, index: number): Bytes | null {
   const value = stack.number(index)
   if (Number.isSafeInteger(value)) return String(value) // "0" for -0, too
   if (Number.isNaN(value)) return nanText(stack, index)
-  return isWholeInt64(value) ? BigInt(value).toString() : formatDouble(value)
+  return Number.isInteger(value) && fitsInt64(value) ? BigInt(value).toString() : formatDouble(value)
 }
-
-const isWholeInt64 = (value: number): boolean => Number.isInteger(value) && value >= -INT64_LIMIT && value < INT64_LIMIT
 
 /** `nan` or `-nan`: JavaScript cannot see the sign, Lua prints it. */
 function nanText(stack: LuaStack, index: number): Bytes | null {
