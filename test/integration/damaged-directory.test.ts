@@ -9,7 +9,7 @@ import { basename, dirname, join } from 'node:path'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { type RunningServer, start } from '../../server/index.ts'
-import { RunningServer as RunningProgram, runProgram } from '../support/running-server.ts'
+import { pause, RunningServer as RunningProgram, runProgram, until } from '../support/running-server.ts'
 import { WireClient, type WireReply } from '../support/wire-client.ts'
 
 type Damage = 'removed' | 'emptied' | 'older'
@@ -27,6 +27,9 @@ const FLAGS = {
   'level-write-buffer': '64kb',
   'shutdown-timeout': 0,
 }
+
+/** How long a copied directory must stay as it was for the copy to count. */
+const REST_MS = 20
 
 /** Files that say nothing about the data. */
 const MEANS_NOTHING = /\/(LOCK|LOG|LOG\.old)$|^reserve$/
@@ -62,43 +65,70 @@ async function write(client: WireClient, from: number, to: number): Promise<void
   await Promise.all(calls)
 }
 
+/** Names, sizes and times of all files: equal before and after a copy where nothing has changed meanwhile. */
+function listingOf(directory: string): string {
+  const names = readdirSync(directory, { recursive: true, encoding: 'utf8' }).sort()
+  return names
+    .map((name) => {
+      const { size, mtimeMs } = statSync(join(directory, name))
+      return `${name} ${size} ${mtimeMs}`
+    })
+    .join('\n')
+}
+
+/** Copies a directory as of one moment. LevelDB removes and renames files in the background, after the server has answered. */
+async function copyAtRest(from: string, to: string): Promise<void> {
+  await until(`${from} to stand still while it is copied`, async () => {
+    try {
+      const before = listingOf(from)
+      cpSync(from, to, { recursive: true })
+      await pause(REST_MS)
+      if (listingOf(from) === before) return true
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error
+    }
+    rmSync(to, { recursive: true, force: true })
+    return false
+  })
+}
+
 /** The images that the damages are done to, in the order in which they were taken. */
 async function makeImages(root: string, retention: string): Promise<string[]> {
   const live = join(root, 'live')
   const images: string[] = []
-  const take = (name: string) => {
-    cpSync(live, join(root, name), { recursive: true })
+  const take = async (name: string) => {
+    await copyAtRest(live, join(root, name))
     images.push(join(root, name))
   }
   let { server, client } = await open(live, retention)
   await write(client, 0, 60)
-  take('before the first checkpoint')
+  await take('before the first checkpoint')
   await client.call('SAVE')
   await write(client, 60, 120)
-  take('young')
+  await take('young')
   await write(client, 120, 600)
   await client.call('SAVE')
   await client.call('SAVE')
   await write(client, 600, 900)
-  take('old')
+  await take('old')
   await client.call('SET', 'small', '1')
   await client.call('SAVE')
-  take('a little older')
+  await take('a little older')
   await client.call('SET', 'small', '2')
   await client.call('SAVE')
   await write(client, 900, 910)
   await client.call('REPLICAOF', '127.0.0.1', '1')
-  take('replica')
+  await take('replica')
   await client.close()
   await server.close()
-  take('closed')
+  await take('closed')
   ;({ server, client } = await open(live, retention))
   await client.call('REPLICAOF', 'NO', 'ONE')
   await write(client, 910, 920)
   await client.call('SHUTDOWN', 'NOSAVE').catch(() => {})
   await client.close()
   await server.close()
-  take('closed without a checkpoint')
+  await take('closed without a checkpoint')
   return images
 }
 
