@@ -7,6 +7,7 @@ import { dirname, join, normalize, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
+import { callsOf } from './support/call-arguments.ts'
 
 const MAX_LINES = 400
 
@@ -181,6 +182,21 @@ test('every test file runs what it declares', () => {
   none(
     'tests without test.run()',
     tests.filter((file) => !/\.run\(\)/.test(file.code)).map((file) => file.path),
+  )
+})
+
+/** uvu takes a string for the message of a failure, and then compares nothing. */
+test('assert.throws is told what to expect by a pattern or a function, never by a string', () => {
+  const wrong = files.flatMap(({ path, text }) =>
+    callsOf('throws', text)
+      .filter(({ args: [, expected] }) => expected !== undefined && !/^\/|=>|^\w+\(/.test(expected))
+      .map(({ line, args }) => `${path}:${line}: ${args[1]}`),
+  )
+  none('errors that are not compared', wrong)
+  const told = ["call(run, 'text')", 'call(() => run(/a,b/, [1]), text)', 'call(run, /,/)', 'call(run, failsWith(1))', 'call(run)']
+  assert.equal(
+    told.map((code) => callsOf('call', code)[0]?.args.slice(1)),
+    [["'text'"], ['text'], ['/,/'], ['failsWith(1)'], []],
   )
 })
 

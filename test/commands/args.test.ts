@@ -33,10 +33,10 @@ test('integers are exact over 64 bits: numbers where safe, bigints beyond', () =
 })
 
 test('what is no integer is refused in the words of Redis', () => {
-  assert.throws(() => requireInteger('x'), 'ERR value is not an integer or out of range')
-  assert.throws(() => requireSafeInteger('11', 0, 10), 'ERR value is out of range, value must between 0 and 10')
-  assert.throws(() => requireSafeInteger('11', 0, 10, () => clientError('ERR own')), 'ERR own')
-  assert.throws(() => requireFloat('x'), 'ERR value is not a valid float')
+  assert.throws(() => requireInteger('x'), /^ERR value is not an integer or out of range$/)
+  assert.throws(() => requireSafeInteger('11', 0, 10), /^ERR value is out of range, value must between 0 and 10$/)
+  assert.throws(() => requireSafeInteger('11', 0, 10, () => clientError('ERR own')), /^ERR own$/)
+  assert.throws(() => requireFloat('x'), /^ERR value is not a valid float$/)
   assert.is(requireClampedInteger('9223372036854775807'), Number.MAX_SAFE_INTEGER)
   assert.is(requireClampedInteger('-9223372036854775808'), Number.MIN_SAFE_INTEGER)
 })
@@ -85,7 +85,7 @@ test('options are taken word by word, and a missing value is a syntax error', ()
   assert.is(options.left, 1)
   assert.ok(options.take('px'))
   assert.not.ok(options.more)
-  assert.throws(() => options.value(), 'ERR syntax error')
+  assert.throws(() => options.value(), /^ERR syntax error$/)
 })
 
 test('pairs go two by two', () => {
@@ -96,7 +96,7 @@ test('pairs go two by two', () => {
       ['b', '2'],
     ],
   )
-  assert.throws(() => [...pairs(['MSET', 'a'], 1)], 'ERR syntax error')
+  assert.throws(() => [...pairs(['MSET', 'a'], 1)], /^ERR syntax error$/)
 })
 
 test.run()

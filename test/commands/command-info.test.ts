@@ -257,7 +257,7 @@ test('COMMAND LIST filters by pattern, ACL category and module', () => {
   assert.equal(ask('LIST FILTERBY ACLCAT Scripting'), ['eval'])
   assert.equal(ask('LIST FILTERBY ACLCAT none'), [])
   assert.equal(ask('LIST FILTERBY MODULE x'), [])
-  for (const line of ['LIST x', 'LIST FILTERBY x', 'LIST FILTERBY x y']) assert.throws(() => ask(line), 'ERR syntax error')
+  for (const line of ['LIST x', 'LIST FILTERBY x', 'LIST FILTERBY x y']) assert.throws(() => ask(line), /^ERR syntax error$/)
 })
 
 /** Requests, and the keys and flags that Redis 7.0.15 finds in them. */
@@ -291,12 +291,12 @@ for (const [request, expected] of KEYS)
   })
 
 test('COMMAND GETKEYS refuses what has no keys', () => {
-  assert.throws(() => ask('GETKEYS nosuch a'), 'ERR Invalid command specified')
-  assert.throws(() => ask('GETKEYS client nosuch'), 'ERR Invalid command specified')
-  assert.throws(() => ask('GETKEYS client id'), 'ERR The command has no key arguments')
-  assert.throws(() => ask('GETKEYS keys *'), 'ERR The command has no key arguments')
-  assert.throws(() => ask('GETKEYS set k'), 'ERR Invalid number of arguments specified for command')
-  assert.throws(() => ask('GETKEYS xread count 2 a 0'), 'ERR Invalid arguments specified for command')
+  assert.throws(() => ask('GETKEYS nosuch a'), /^ERR Invalid command specified$/)
+  assert.throws(() => ask('GETKEYS client nosuch'), /^ERR Invalid command specified$/)
+  assert.throws(() => ask('GETKEYS client id'), /^ERR The command has no key arguments$/)
+  assert.throws(() => ask('GETKEYS keys *'), /^ERR The command has no key arguments$/)
+  assert.throws(() => ask('GETKEYS set k'), /^ERR Invalid number of arguments specified for command$/)
+  assert.throws(() => ask('GETKEYS xread count 2 a 0'), /^ERR Invalid arguments specified for command$/)
 })
 
 test('ACL categories follow from group, flags and declaration', () => {
