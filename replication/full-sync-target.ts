@@ -41,7 +41,8 @@ export interface FullSyncTargetOptions {
 }
 
 interface Copy {
-  readonly head: SnapshotHead
+  /** As last sent: the master may have another history by then, and the snapshot be of that, too. */
+  head: SnapshotHead
   next: NextGeneration | null
   /** Of what has come. */
   lastKey: Buffer | null
@@ -94,7 +95,9 @@ export class FullSyncTarget {
 
   /** A connection starts to bring records: those after `resume` where it is the same snapshot, else all. */
   begin(head: SnapshotHead): void {
-    if (this.copy?.head.id !== head.id) {
+    const { copy } = this
+    if (copy !== null && copy.head.id === head.id && copy.head.offset === head.offset && copy.head.crc === head.crc) copy.head = head
+    else {
       this.abandon()
       this.copy = { head, next: null, lastKey: null, bytes: 0, records: 0 }
     }

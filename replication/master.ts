@@ -203,9 +203,9 @@ export class Master {
     this.settle(now)
   }
 
-  /** This node's history or data has changed: every replica has to begin with METASYNC again. */
-  dropSessions(reason: string): void {
-    this.source.discardAll('BADSESSION', reason)
+  /** This node's history or data has changed: every replica has to begin with METASYNC again. Full syncs go on where snapshots are still of its data. */
+  dropSessions(reason: string, snapshots: 'keep' | 'discard'): void {
+    if (snapshots === 'discard') this.source.discardAll('BADSESSION', reason)
     for (const peer of this.peers.all) {
       const item = this.items.of(peer.connection.id)
       if (peer.over !== null || item === undefined || peer === this.handingOver) continue

@@ -101,7 +101,7 @@ export class Replication {
     })
     this.origin = this.currentOrigin
     storage.pinned = () => this.master.pinned
-    storage.onSwapped = () => this.master.dropSessions('a full sync has replaced the data')
+    storage.onSwapped = () => this.master.dropSessions('a full sync has replaced the data', 'discard')
     storage.onSynced = () => this.synced()
   }
 
@@ -188,7 +188,7 @@ export class Replication {
     if (this.isReplica) throw new Refusal('ERR', "this node is a replica, and its replication id its master's: SLAVEOF NO ONE first")
     this.commit()
     this.options.storage.clearHistory()
-    this.master.dropSessions('the replication id was cleared')
+    this.master.dropSessions('the replication id was cleared', 'discard')
     this.options.changed()
   }
 
@@ -265,7 +265,7 @@ export class Replication {
     const { replicationId } = storage.identity
     log.info({ reason: why, replicationId, offset: storage.binlog.end.offset }, 'this node is a master')
     this.origin = this.currentOrigin
-    this.master.dropSessions('this node has become a master')
+    this.master.dropSessions('this node has become a master', 'keep')
     this.options.changed()
   }
 
@@ -287,7 +287,7 @@ export class Replication {
 
   private linkChanged(): void {
     const { currentOrigin } = this
-    if (currentOrigin !== this.origin) this.master.dropSessions('the chain of masters or the history has changed')
+    if (currentOrigin !== this.origin) this.master.dropSessions('the chain of masters or the history has changed', 'keep')
     this.origin = currentOrigin
     this.failover.advance(this.options.clock.monotonicMs()) // before this node can be handed the role back
     this.options.changed()

@@ -184,7 +184,7 @@ test('signs of life, questions and the end of a session stay out of groups', asy
   const received = connection.take()
   assert.ok(received.length < 2 * MEBIBYTE)
   assert.ok(received.equals(bench.binlog(0).subarray(0, received.length)))
-  bench.master.dropSessions('the data was replaced')
+  bench.master.dropSessions('the data was replaced', 'discard')
   assert.is(connection.takeText(), '')
   assert.is(connection.isClosed, true, 'there was no place for the reason')
   await bench.close()

@@ -89,7 +89,7 @@ test('when the data is replaced all snapshots are void: who was being sent one h
   await checkpoint(bench)
   const waiting = ask(bench, 2)
   connection.take()
-  bench.master.dropSessions('a full sync has replaced the data')
+  bench.master.dropSessions('a full sync has replaced the data', 'discard')
   for (const each of [connection, waiting]) {
     assert.equal(parse(each.take()).errors.slice(-1), ['-BADSESSION a full sync has replaced the data'])
   }

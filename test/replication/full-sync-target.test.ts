@@ -1,124 +1,12 @@
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
-import { type ChunkRecord, encodeChunk, encodeEndChunk } from '../../replication/chunks.ts'
-import { type FullSyncProgress, FullSyncTarget } from '../../replication/full-sync-target.ts'
-import type { SnapshotHead } from '../../replication/messages.ts'
-import { DIRECTORY, Disk, Engine, nextTurn, until } from '../support/engine.ts'
-import { ManualClock } from '../support/manual-clock.ts'
-
-const MASTER_ID = '4'.repeat(40)
-const PAST = [{ id: '5'.repeat(40), until: 100 }]
-
-interface Source {
-  readonly head: SnapshotHead
-  readonly records: readonly ChunkRecord[]
-}
-
-/** A master's data as of now, as it goes over the wire. */
-async function sourceOf(engine: Engine, id: string): Promise<Source> {
-  const coming = engine.storage.snapshot()
-  await engine.checkpoint()
-  const snapshot = await coming
-  const iterator = snapshot.read(null)
-  const records: ChunkRecord[] = []
-  for (let part = await iterator.next(100); part.length > 0; part = await iterator.next(100)) records.push(...part)
-  await iterator.close()
-  await snapshot.close()
-  const bytes = records.reduce((sum, [key, value]) => sum + key.length + value.length, 0)
-  return { head: { id, ...snapshot.position, records: records.length, bytes, replicationId: MASTER_ID, past: PAST }, records }
-}
-
-/** What the master sends of it behind a key. */
-function chunksOf({ records }: Source, perChunk: number, after: string | null): Buffer[] {
-  const rest = records.filter(([key]) => after === null || key.toString('hex') > after)
-  const chunks: Buffer[] = []
-  for (let at = 0; at < rest.length; at += perChunk) chunks.push(encodeChunk(chunks.length, rest.slice(at, at + perChunk)))
-  return [...chunks, encodeEndChunk(chunks.length, rest.length)]
-}
-
-class Bench {
-  readonly disk = new Disk()
-  readonly clock = new ManualClock()
-  readonly target: FullSyncTarget
-  readonly told: string[] = []
-  readonly engine: Engine
-
-  private constructor(engine: Engine) {
-    this.engine = engine
-    this.target = new FullSyncTarget({
-      storage: engine.storage,
-      clock: this.clock,
-      onCopied: () => this.told.push('copied'),
-      onSwapped: () => this.told.push('swapped'),
-      onFailed: (reason) => this.told.push(`failed: ${reason}`),
-      onRoom: () => this.told.push('room'),
-    })
-  }
-
-  static async open(): Promise<Bench> {
-    const engine = await Engine.open(new Disk())
-    engine.write('SET', 'old', 'data')
-    engine.storage.becomeReplica({ host: 'master', port: 1, failover: false })
-    return new Bench(engine)
-  }
-
-  addAll(chunks: readonly Buffer[]): void {
-    for (const chunk of chunks) this.target.add(chunk)
-  }
-
-  async hears(what: string): Promise<void> {
-    await until(() => this.told.some((text) => text.startsWith(what)), what)
-  }
-
-  /** Receives the rest and puts it in place. */
-  async finish(source: Source, perChunk = 3): Promise<void> {
-    this.told.length = 0
-    this.target.begin(source.head)
-    this.addAll(chunksOf(source, perChunk, this.target.resume?.after ?? null))
-    await this.hears('copied')
-    this.target.swap()
-    await this.hears('swapped')
-  }
-
-  get generations(): string[] {
-    return this.engine.disk.files.listSync(DIRECTORY).filter((name) => name.startsWith('generation-'))
-  }
-
-  mustEqual(master: Engine): void {
-    const { storage } = this.engine
-    assert.equal(storage.binlog.end, master.storage.binlog.end)
-    assert.is(storage.identity.replicationId, MASTER_ID)
-    assert.equal(storage.identity.past, PAST)
-    assert.is(this.engine.run('GET', 'old'), null)
-    assert.is(storage.keyspace.keyCount, master.storage.keyspace.keyCount)
-    for (let i = 0; i < 40; i++) assert.is(this.engine.run('GET', `k${i}`), master.run('GET', `k${i}`))
-    assert.is(this.engine.run('STRLEN', 'large'), 100_000)
-  }
-}
-
-async function master(): Promise<Engine> {
-  const engine = await Engine.open(new Disk())
-  for (let i = 0; i < 40; i++) engine.write('SET', `k${i}`, `value ${i}`, 'PXAT', String(1_700_000_100_000 + i))
-  engine.write('SET', 'large', 'x'.repeat(100_000))
-  return engine
-}
-
-/** All writes of the generation that is filled first wait. The function returns its records once they are open. */
-function holding(bench: Bench): () => ReturnType<Disk['recordsAt']> | null {
-  let store: ReturnType<Disk['recordsAt']> | null = null
-  const { disk } = bench.engine
-  const { openRecords } = disk
-  disk.openRecords = async (path) => {
-    const records = await openRecords.call(disk, path)
-    if (store === null) records.holdWrites()
-    store ??= records
-    return records
-  }
-  return () => store
-}
+import { encodeChunk, encodeEndChunk } from '../../replication/chunks.ts'
+import type { FullSyncProgress } from '../../replication/full-sync-target.ts'
+import { DIRECTORY, Engine, nextTurn, until } from '../support/engine.ts'
+import { chunksOf, holding, MASTER_ID, master, PAST, sourceOf, TargetBench } from '../support/full-sync-target-bench.ts'
 
 test('what was sent takes the place of what was there, which is served until then', async () => {
-  const bench = await Bench.open()
+  const bench = await TargetBench.open()
   const from = await master()
   const source = await sourceOf(from, 'a1')
   bench.target.begin(source.head)
@@ -144,7 +32,7 @@ test('a full sync that is cut after any chunk goes on behind the last record tha
   const source = await sourceOf(from, 'a1')
   const all = chunksOf(source, 7, null)
   for (let count = 0; count < all.length; count++) {
-    const bench = await Bench.open()
+    const bench = await TargetBench.open()
     bench.target.begin(source.head)
     bench.addAll(all.slice(0, count))
     await until(() => (bench.target.progress?.records ?? 0) === Math.min(count * 7, source.records.length), 'all written')
@@ -159,7 +47,7 @@ test('a full sync that is cut after any chunk goes on behind the last record tha
 test('a cut while chunks wait for the disk: they are written, and what comes next follows on them', async () => {
   const from = await master()
   const source = await sourceOf(from, 'a1')
-  const bench = await Bench.open()
+  const bench = await TargetBench.open()
   const store = holding(bench)
   bench.target.begin(source.head)
   bench.addAll(chunksOf(source, 5, null).slice(0, 4))
@@ -183,7 +71,7 @@ test('a cut while chunks wait for the disk: they are written, and what comes nex
 test('what waited when the connection ended cannot be written: the next one is told, and begins anew', async () => {
   const from = await master()
   const source = await sourceOf(from, 'a1')
-  const bench = await Bench.open()
+  const bench = await TargetBench.open()
   const store = holding(bench)
   bench.target.begin(source.head)
   bench.addAll(chunksOf(source, 5, null).slice(0, 4))
@@ -205,7 +93,7 @@ test('what waited when the connection ended cannot be written: the next one is t
 test('the master has another snapshot by then: it starts over', async () => {
   const from = await master()
   const first = await sourceOf(from, 'a1')
-  const bench = await Bench.open()
+  const bench = await TargetBench.open()
   bench.target.begin(first.head)
   bench.addAll(chunksOf(first, 5, null).slice(0, 4))
   await until(() => bench.target.progress?.records === 20, 'some written')
@@ -223,10 +111,30 @@ test('the master has another snapshot by then: it starts over', async () => {
   bench.mustEqual(from)
 })
 
+test('the master has another history by then, and the same snapshot: it goes on, and the data belongs to the new history', async () => {
+  const from = await master()
+  const source = await sourceOf(from, 'a1')
+  const bench = await TargetBench.open()
+  const past = [{ id: MASTER_ID, until: source.head.offset }, ...PAST]
+  bench.target.begin({ ...source.head, replicationId: '7'.repeat(40), past: [] })
+  bench.addAll(chunksOf(source, 5, null).slice(0, 4))
+  await until(() => bench.target.progress?.records === 20, 'some written')
+  bench.target.cut()
+  bench.target.begin({ ...source.head, past })
+  const after = bench.target.resume?.after as string
+  assert.is(after, source.records[19]?.[0].toString('hex'))
+  bench.addAll(chunksOf(source, 5, after))
+  await bench.hears('copied')
+  bench.target.swap()
+  await bench.hears('swapped')
+  assert.is(bench.engine.storage.identity.replicationId, MASTER_ID)
+  assert.equal(bench.engine.storage.identity.past, past)
+})
+
 test('a chunk that is damaged, out of order or not asked for is refused, and the copy is kept', async () => {
   const from = await master()
   const source = await sourceOf(from, 'a1')
-  const bench = await Bench.open()
+  const bench = await TargetBench.open()
   const { target } = bench
   const all = chunksOf(source, 5, null)
   assert.throws(() => target.add(all[0] as Buffer), /no full sync has asked for/)
@@ -248,7 +156,7 @@ test('a chunk that is damaged, out of order or not asked for is refused, and the
 })
 
 test('more than a few MiB do not wait for the disk', async () => {
-  const bench = await Bench.open()
+  const bench = await TargetBench.open()
   const store = holding(bench)
   const { target, told } = bench
   const value = Buffer.alloc(1024 * 1024)
@@ -271,7 +179,7 @@ test('more than a few MiB do not wait for the disk', async () => {
 test('a disk that is full: the copy is abandoned with the reason, and the next one begins anew', async () => {
   const from = await master()
   const source = await sourceOf(from, 'a1')
-  const bench = await Bench.open()
+  const bench = await TargetBench.open()
   bench.target.begin(source.head)
   bench.addAll(chunksOf(source, 5, null).slice(0, 3))
   await until(() => bench.target.progress?.records === 15, 'some written')
@@ -287,7 +195,7 @@ test('a disk that is full: the copy is abandoned with the reason, and the next o
 
 test('a generation that cannot be opened is a failure like any other', async () => {
   const source = await sourceOf(await master(), 'a1')
-  const bench = await Bench.open()
+  const bench = await TargetBench.open()
   bench.engine.disk.files.fail({ operation: 'makeDirectory', code: 'ENOSPC' })
   bench.target.begin(source.head)
   bench.addAll(chunksOf(source, 5, null))
@@ -299,7 +207,7 @@ test('a generation that cannot be opened is a failure like any other', async () 
 
 test('given up at any moment, the data stays as it was and nothing is heard any more', async () => {
   const source = await sourceOf(await master(), 'a1')
-  const moments: ((bench: Bench) => Promise<unknown>)[] = [
+  const moments: ((bench: TargetBench) => Promise<unknown>)[] = [
     async () => {},
     () => nextTurn(),
     (bench) => until(() => bench.target.progress?.records === 10, 'some written'),
@@ -315,7 +223,7 @@ test('given up at any moment, the data stays as it was and nothing is heard any 
     },
   ]
   for (const moment of moments) {
-    const bench = await Bench.open()
+    const bench = await TargetBench.open()
     bench.target.begin(source.head)
     bench.addAll(chunksOf(source, 5, null))
     await moment(bench)
@@ -334,7 +242,7 @@ test('given up at any moment, the data stays as it was and nothing is heard any 
 
 test('data that is not of the position it is said to be of is not put in place', async () => {
   const source = await sourceOf(await master(), 'a1')
-  const bench = await Bench.open()
+  const bench = await TargetBench.open()
   bench.target.begin({ ...source.head, offset: source.head.offset + 1 })
   bench.addAll(chunksOf(source, 5, null))
   await bench.hears('copied')
@@ -347,7 +255,7 @@ test('data that is not of the position it is said to be of is not put in place',
 test('all is here, and the connection is gone before all is written: only the end is asked for again', async () => {
   const from = await master()
   const source = await sourceOf(from, 'a1')
-  const bench = await Bench.open()
+  const bench = await TargetBench.open()
   bench.target.begin(source.head)
   bench.addAll(chunksOf(source, 5, null))
   bench.target.cut()
@@ -359,7 +267,7 @@ test('all is here, and the connection is gone before all is written: only the en
 })
 
 test('progress: bytes, the rate of late and the time that is left', async () => {
-  const bench = await Bench.open()
+  const bench = await TargetBench.open()
   const { target, clock } = bench
   const value = Buffer.alloc(10_000)
   target.begin({ ...(await sourceOf(await master(), 'a1')).head, bytes: 1_000_000 })
@@ -380,7 +288,7 @@ test('progress: bytes, the rate of late and the time that is left', async () => 
 })
 
 test('progress: many small keys that compress well are more than their tables take', async () => {
-  const { target } = await Bench.open()
+  const { target } = await TargetBench.open()
   target.begin({ ...(await sourceOf(await master(), 'a1')).head, bytes: 500, records: 100 })
   target.add(encodeChunk(0, [[Buffer.from('k'), Buffer.alloc(999)]]))
   await until(() => target.progress?.records === 1, 'written')

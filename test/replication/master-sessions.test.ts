@@ -43,7 +43,7 @@ test('a replica that hands its role over is let in though this node follows it, 
   bench.takeOver = (from) => {
     taken.push(from)
     storage.promote()
-    bench.master.dropSessions('this node has become a master')
+    bench.master.dropSessions('this node has become a master', 'keep')
   }
   const connection = bench.connect()
   const { session } = bench.metaSync(connection, { runId: id(50), failover: true })
@@ -100,7 +100,7 @@ test('a node without a link to its master gives no full sync', async () => {
 test('when all sessions are ended each replica is told on its stream, and has to begin with METASYNC again', async () => {
   const bench = await MasterBench.open()
   const connection = bench.online()
-  bench.master.dropSessions('the data was replaced')
+  bench.master.dropSessions('the data was replaced', 'discard')
   assert.is(connection.takeText(), '-BADSESSION the data was replaced\r\n')
   assert.is(connection.isClosed, false)
   assert.is(bench.engine.storage.binlog.follower, null)
