@@ -1,4 +1,5 @@
 /** `haypile check DIR`: prints what the check of a data directory finds, with a progress bar on a terminal. */
+import { statSync } from 'node:fs'
 import { SingleBar } from 'cli-progress'
 import { checkDirectory, type Repair } from '../storage/check.ts'
 import type { CheckProgress } from '../storage/check-report.ts'
@@ -20,6 +21,7 @@ export async function runCheck(directory: string, options: CheckCommandOptions =
   const output = options.output ?? { out: (text) => process.stdout.write(text), error: (text) => process.stderr.write(text) }
   const bar = new PhaseBar(options.bar ?? process.stderr.isTTY === true)
   try {
+    if (!statSync(directory).isDirectory()) throw new Error('it is no directory')
     const report = await checkDirectory({
       files: realFiles,
       directory,
@@ -57,7 +59,8 @@ async function openExisting(path: string): Promise<RecordStore> {
 }
 
 function reason(error: unknown): string {
-  const { cause, message } = error as { cause?: { code?: string; message?: string }; message?: string }
+  const { code, cause, message } = error as { code?: string; cause?: { code?: string; message?: string }; message?: string }
+  if (code === 'ENOENT') return 'there is no such directory'
   if (cause?.code === 'LEVEL_LOCKED') return 'a server has it open'
   return cause?.message ?? message ?? String(error)
 }

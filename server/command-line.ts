@@ -3,20 +3,20 @@
  *
  *   haypile [file | -] { --name value { value } }      serve; flags win over the file, `-` is standard input
  *   haypile check DIR [--cut | --new-identity]         verify a data directory that no server has open
+ *   haypile help [all | check], --help, --version
  *
- * The word after a flag is its value even where it begins with dashes. A key that takes many words has all that follow up to the next `--`.
+ * Exit statuses are in docs/command-line.md.
  */
 import { Command, CommanderError, Option } from 'commander'
-import { splitInline } from '../commands/inline-words.ts'
-import { bytesOfText, lowerCase, textOf } from '../storage/bytes.ts'
 import type { Repair } from '../storage/check.ts'
 import { Config } from './config.ts'
 import { ConfigError } from './config-file.ts'
-import { configHelp } from './config-help.ts'
-import type { ConfigName } from './config-key.ts'
-import { configNames, nearestConfigName } from './config-table.ts'
-import { oneWordOfUserLine } from './config-users.ts'
+import { fullHelp, shortHelp } from './config-help.ts'
+import { separatedFlags } from './flags.ts'
 import { machineOfProgram } from './heap.ts'
+
+/** The command line or the configuration is wrong. */
+const USAGE_STATUS = 2
 
 export interface CommandLineActions {
   readonly version: string
@@ -32,93 +32,60 @@ export interface CommandLineActions {
 export async function runCommandLine(words: readonly string[], actions: CommandLineActions): Promise<number> {
   const output = actions.output ?? { out: (text) => process.stdout.write(text), error: (text) => process.stderr.write(text) }
   const machine = machineOfProgram()
+  const isCheck = words[0] === 'check'
+  const { plain, flags } = isCheck ? { plain: [...words], flags: [] } : separatedFlags(words)
   let exitCode = 0
-  const { words: plain, given } = separatedFlags(words.flatMap(unglued))
   const program = new Command('haypile')
-    .description('A Redis-compatible key-value server with its data on disk.')
-    .usage('[file] [--name value ...]')
-    .version(`haypile ${actions.version}`, '-v, --version', 'print the version')
-    .helpOption('-h, --help', 'print this help')
-    .argument('[file]', 'configuration file; - reads standard input')
-    .configureOutput({ writeOut: output.out, writeErr: output.error, outputError: (text, write) => write(`haypile: ${suggesting(text)}`) })
+    .version(`haypile ${actions.version}`, '-v, --version')
+    .helpOption(false)
+    .helpCommand(false)
+    .argument('[file]')
+    .configureOutput({
+      writeOut: output.out,
+      writeErr: output.error,
+      outputError: (text, write) => write(`haypile: ${text.replace(/^error: /, '')}`),
+    })
     .showSuggestionAfterError(false)
-    .addHelpText('after', () => configHelp(machine))
     .exitOverride()
-  for (const name of configNames.values()) program.addOption(optionOf(name))
-  program.action(async (file: string | undefined) => {
-    const config = new Config({ machine })
-    if (file !== undefined) config.loadFile(file)
-    config.load(given)
-    await actions.start(config)
-  })
-  program
+    .action(async (file: string | undefined) => {
+      const config = new Config({ machine })
+      config.loadAll(file, flags)
+      await actions.start(config)
+    })
+  const check = program
     .command('check')
+    .usage('DIR [--cut | --new-identity]')
     .description('verify every invariant of a data directory that no server has open')
     .argument('<directory>')
+    .helpOption('-h, --help', 'print this help')
     .addOption(new Option('--cut', 'set a damaged binlog aside from the first damage on, in .cut files').conflicts('newIdentity'))
     .option(
       '--new-identity',
       'replace a missing or unreadable identity.json: a node without a past, a master unless replicaof is configured',
     )
     .action(async (directory: string, { cut, newIdentity }: { cut?: boolean; newIdentity?: boolean }) => {
+      if (flags.length > 0) throw new ConfigError(['check takes no configuration, and stands before its directory'])
       exitCode = await actions.check(directory, { repair: newIdentity === true ? 'new identity' : cut === true ? 'cut binlog' : 'nothing' })
     })
   try {
-    await program.parseAsync(plain, { from: 'user' })
+    const topic = isCheck ? undefined : helpTopic(plain)
+    if (topic === undefined) await program.parseAsync(plain, { from: 'user' })
+    else if (topic === 'check') output.out(check.helpInformation())
+    else output.out(topic === 'all' ? fullHelp(machine) : shortHelp(machine))
   } catch (error) {
-    if (error instanceof CommanderError) return error.exitCode
+    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : USAGE_STATUS
     if (!(error instanceof ConfigError)) throw error
-    output.error(`haypile: ${error.message}\n`)
-    return 1
+    for (const line of error.message.split('\n')) output.error(`haypile: ${line}\n`)
+    return USAGE_STATUS
   }
   return exitCode
 }
 
-function optionOf({ name, key }: ConfigName): Option {
-  const value = key.kind.takes === 'many' ? '[value...]' : '<value>'
-  return new Option(`--${name} ${value}`, key.help).hideHelp()
-}
-
-/** `"--maxmemory 1gb"` in one word, as Redis's own start scripts write it. */
-function unglued(word: string): string[] {
-  if (!/^--[a-z0-9-]+\s/i.test(word)) return [word]
-  return splitInline(bytesOfText(word))?.map(textOf) ?? [word]
-}
-
-/** A flag as a line of a file would have it. */
-type Given = readonly [name: string, words: string | readonly string[]]
-
-/**
- * The settings of the flags, in their order, and the words as Commander is to check them. A name is in any case, as Redis has it. A flag that
- * takes many words has all of them up to the next `--`, and a single dash begins a value (`-::1`). One that stands twice is two lines of a file.
- */
-function separatedFlags(words: readonly string[]): { readonly words: string[]; readonly given: Given[] } {
-  const plain: string[] = []
-  const given: Given[] = []
-  for (let i = 0; i < words.length; ) {
-    const word = words[i++] as string
-    const [, flag = '', glued] = /^--([^\s=]+)(?:=(.*))?$/s.exec(word) ?? []
-    const name = configNames.get(lowerCase(bytesOfText(flag)))
-    if (name === undefined) {
-      plain.push(word)
-      continue
-    }
-    const takesMany = name.key.kind.takes === 'many'
-    const from = i
-    if (glued === undefined && !takesMany) i = Math.min(i + 1, words.length)
-    else if (glued === undefined) while (i < words.length && !(words[i] as string).startsWith('--')) i++
-    const values = glued === undefined ? words.slice(from, i) : [glued]
-    plain.push(...(values.length === 0 ? [`--${name.name}`] : [`--${name.name}=${values.join(' ')}`]))
-    if (name.name === 'user') given.push([name.name, textOf(oneWordOfUserLine(values.map(bytesOfText)))])
-    else given.push([name.name, values])
-  }
-  return { words: plain, given }
-}
-
-/** Commander's text without its prefix, with the nearest flag where it complains of an unknown one. (Its own search passes over hidden ones.) */
-function suggesting(text: string): string {
-  const plain = text.replace(/^error: /, '')
-  const unknown = /^unknown option '--([^'=]+)/.exec(plain)?.[1]
-  const nearest = unknown === undefined ? undefined : nearestConfigName(bytesOfText(unknown))
-  return nearest === undefined ? plain : `${plain.trimEnd()}, did you mean '--${nearest}'?\n`
+/** What `haypile help` and `--help` are asked about: `all`, `check`, or an empty text. Undefined where no help is wanted. Throws ConfigError. */
+function helpTopic(plain: readonly string[]): string | undefined {
+  if (plain[0] !== 'help' && !plain.some((word) => word === '-h' || word === '--help')) return undefined
+  const topics = plain.filter((word) => !['help', '-h', '--help'].includes(word))
+  if (topics.length > 1 || !['', 'all', 'check'].includes(topics[0] ?? ''))
+    throw new ConfigError([`there is no help on '${topics.join(' ')}': haypile help, haypile help all, haypile help check`])
+  return topics[0] ?? ''
 }

@@ -18,51 +18,74 @@ import { includedPaths } from './include-paths.ts'
 export interface Setting {
   readonly name: Bytes
   readonly words: readonly Bytes[]
-  /** For messages: `line 3 of /etc/haypile.conf`, or empty. */
+  /** For messages: the place, `/etc/haypile.conf:3: ` or empty, and the name as it stands there. */
   readonly where: string
+  readonly given: string
 }
 
-/** The configuration cannot be used. The message is a line for the person who wrote it. */
-export class ConfigError extends Error {
-  override readonly name = 'ConfigError'
-}
-
+/** Lines of a message that name a problem each. */
+const MAX_PROBLEMS = 50
 const INCLUDE_DEPTH = 16
 const PIKA_LINE = /^([A-Za-z0-9_-]+)\s*:(?:\s+(.*))?$/s
 
-/** The settings of a file and of those that it includes, in order; `-` is standard input. Throws ConfigError. */
-export function readConfigFile(files: Files, path: string, depth = 0): Setting[] {
-  if (depth > INCLUDE_DEPTH) throw new ConfigError(`${path}: files include each other more than ${INCLUDE_DEPTH} deep`)
-  return parseConfigText(readText(files, path), path, (included) => includedSettings(files, path, included, depth))
+/** The configuration cannot be used. The message has a line for each problem, for the person who wrote it. */
+export class ConfigError extends Error {
+  override readonly name = 'ConfigError'
+
+  constructor(problems: readonly string[]) {
+    const told = [
+      ...problems.slice(0, MAX_PROBLEMS),
+      ...(problems.length > MAX_PROBLEMS ? [`and ${problems.length - MAX_PROBLEMS} more`] : []),
+    ]
+    super(told.join('\n'))
+  }
 }
 
-/** The settings of what `path` includes by a word: a file, or a pattern of files. Throws ConfigError. */
-export function includedSettings(files: Files, path: string, included: string, depth: number): Setting[] {
+/** Something that is wrong where a setting should be. It is told together with all that is wrong with settings, in the order of the lines. */
+interface Problem {
+  readonly problem: string
+}
+
+export type Item = Setting | Problem
+
+/** The settings of a file and of those that it includes, in order; `-` is standard input. Throws ConfigError for files in a circle. */
+export function readConfigFile(files: Files, path: string): Item[] {
+  return readAt(files, path, '', 0)
+}
+
+/** The settings of what `path` includes by a word: a file, or a pattern of files. Throws ConfigError for files in a circle. */
+export function includedSettings(files: Files, path: string, included: string, where: string, depth = 0): Item[] {
   const pattern = resolve(path === '-' ? '.' : dirname(path), included)
-  return pathsFor(files, pattern).flatMap((one) => readConfigFile(files, one, depth + 1))
-}
-
-function pathsFor(files: Files, pattern: string): string[] {
   try {
-    return includedPaths(files, pattern)
+    return includedPaths(files, pattern).flatMap((one) => readAt(files, one, where, depth + 1))
   } catch (error) {
-    throw new ConfigError(`cannot look for the configuration files ${pattern}: ${(error as Error).message}`)
+    if (error instanceof ConfigError) throw error
+    return [{ problem: `${where}cannot look for the configuration files ${pattern}: ${(error as Error).message}` }]
   }
 }
 
-/** The settings of a file's text. `include` answers those of another file, whose path may be relative to this one's. Throws ConfigError. */
-export function parseConfigText(text: Bytes, path: string, include: (path: string) => readonly Setting[]): Setting[] {
-  const settings: Setting[] = []
-  for (const [index, line] of text.split('\n').entries()) {
-    const where = `line ${index + 1} of ${path === '-' ? 'standard input' : path}`
-    const parsed = parseConfigLine(line)
-    if (parsed === null) throw new ConfigError(`unbalanced quotes on ${where}`)
-    const [name, ...words] = parsed
-    if (name === undefined) continue
-    if (lowerCase(name) === 'include') for (const word of words) settings.push(...include(textOf(word)))
-    else settings.push({ name: lowerCase(name), words, where })
+function readAt(files: Files, path: string, where: string, depth: number): Item[] {
+  if (depth > INCLUDE_DEPTH) throw new ConfigError([`${path}: files include each other more than ${INCLUDE_DEPTH} deep`])
+  let text: Bytes
+  try {
+    text = readText(files, path)
+  } catch (error) {
+    return [{ problem: `${where}cannot read the configuration file ${path}: ${(error as Error).message}` }]
   }
-  return settings
+  return parseConfigText(text, path, (included, place) => includedSettings(files, path, included, place, depth))
+}
+
+/** The settings of a file's text. `include` answers those of another file, whose path may be relative to this one's. */
+export function parseConfigText(text: Bytes, path: string, include: (path: string, where: string) => readonly Item[]): Item[] {
+  return text.split('\n').flatMap((line, index): readonly Item[] => {
+    const where = `${path === '-' ? 'standard input' : path}:${index + 1}: `
+    const parsed = parseConfigLine(line)
+    if (parsed === null) return [{ problem: `${where}unbalanced quotes` }]
+    const [name, ...words] = parsed
+    if (name === undefined) return []
+    if (lowerCase(name) === 'include') return words.flatMap((word) => include(textOf(word), where))
+    return [{ name: lowerCase(name), words, where, given: textOf(name) }]
+  })
 }
 
 /** The words of one line, the name first; none for a blank one or a comment, null for unbalanced quotes. */
@@ -74,12 +97,7 @@ export function parseConfigLine(line: Bytes): Bytes[] | null {
   return splitInline(trimmed)
 }
 
-/** The bytes of a file; `-` is standard input. Throws ConfigError. */
+/** The bytes of a file; `-` is standard input. Throws what the file system throws. */
 export function readText(files: Files, path: string): Bytes {
-  try {
-    if (path === '-') return bytesOf(readFileSync(0))
-    return bytesOf(contentOf(files, path))
-  } catch (error) {
-    throw new ConfigError(`cannot read the configuration file ${path}: ${(error as Error).message}`)
-  }
+  return path === '-' ? bytesOf(readFileSync(0)) : bytesOf(contentOf(files, path))
 }

@@ -1,8 +1,8 @@
-/** The table of configuration keys as `haypile --help` prints it. */
+/** What `haypile help` and `haypile help all` print. */
 import type { ConfigKey, Section } from './config-key.ts'
 import { defaultOf, type Machine } from './config-key.ts'
 import { quoted } from './config-kinds.ts'
-import { configKeys } from './config-table.ts'
+import { configKeys, requireConfigKey } from './config-table.ts'
 
 const TITLES: Readonly<Record<Exclude<Section, 'compatibility'>, string>> = {
   network: 'Network',
@@ -20,7 +20,27 @@ const TITLES: Readonly<Record<Exclude<Section, 'compatibility'>, string>> = {
 
 const WIDTH = 100
 
-export function configHelp(machine: Machine): string {
+const USAGE = `Usage: haypile [file] [--name value ...]              serve; flags win over the file, - reads standard input
+       haypile check DIR [--cut | --new-identity]     verify a data directory that no server has open
+       haypile help [all | check]                     this help, every configuration key, all of check
+       haypile --version
+
+A Redis-compatible key-value server with its data on disk.
+`
+
+const STATUS = 'Exit status: 0 done, 1 failed, 2 the command line or the configuration is wrong.'
+
+/** What most people need first. */
+const COMMON_KEYS = ['port', 'bind', 'dir', 'requirepass', 'appendfsync', 'cache-memory', 'logfile', 'replicaof']
+
+/** A screenful. */
+export function shortHelp(machine: Machine): string {
+  const keys = COMMON_KEYS.map((name) => describe(requireConfigKey(name), machine)).join('\n')
+  return `${USAGE}\nThe flags that matter first (-p is --port; * can be changed by CONFIG SET):\n\n${keys}\n\nhaypile help all prints every flag. ${STATUS}\n`
+}
+
+/** Every configuration key. */
+export function fullHelp(machine: Machine): string {
   const parts = ['Configuration keys, in a file as `name value`, as a flag as `--name value`. CONFIG SET changes those marked *.']
   for (const [section, title] of Object.entries(TITLES)) {
     const keys = configKeys.filter((key) => key.section === section)
@@ -28,8 +48,8 @@ export function configHelp(machine: Machine): string {
   }
   parts.push('Sizes are bytes, or take a unit: kb mb gb are powers of 1024, k m g of 1000.')
   const inert = configKeys.filter((key) => key.inert && !key.hidden).map((key) => key.name)
-  parts.push(`Accepted for compatibility, without effect:\n${wrapped(inert.join(' '), '  ')}`)
-  return `\n${parts.join('\n\n')}\n`
+  parts.push(`Accepted for compatibility, without effect:\n${wrapped(inert.join(' '), '  ')}`, STATUS)
+  return `${USAGE}\n${parts.join('\n\n')}\n`
 }
 
 function describe(key: ConfigKey, machine: Machine): string {

@@ -7,7 +7,7 @@ import { type Glob, globOf, isLiteral } from '../commands/glob.ts'
 import type { ConfigPort } from '../commands/ports.ts'
 import { type Bytes, bytesOfText, textOf } from '../storage/bytes.ts'
 import { type Files, realFiles, replaceFileSync } from '../storage/files.ts'
-import { ConfigError, readConfigFile, readText, type Setting } from './config-file.ts'
+import { ConfigError, type Item, readConfigFile, readText, type Setting } from './config-file.ts'
 import { type ConfigKey, type ConfigName, defaultOf, type Machine } from './config-key.ts'
 import { type BufferLimits, ConfigRefused, type ConfigValue } from './config-kinds.ts'
 import { rewriteConfigText } from './config-rewrite.ts'
@@ -41,19 +41,25 @@ export class Config implements ConfigPort {
 
   /** Reads a configuration file (`-` for standard input), which CONFIG REWRITE will write to. Throws ConfigError. */
   loadFile(path: string): void {
-    this.apply(readConfigFile(this.files, path))
-    this.file = path === '-' ? null : path
+    this.loadAll(path, [])
   }
 
-  /** Takes over values by name, as from flags or a program. Throws ConfigError for what is unknown or wrong. */
+  /** Takes over values by name, as a program gives them. Throws ConfigError for what is unknown or wrong. */
   load(pairs: readonly (readonly [name: string, value: string | readonly string[]])[]): void {
-    this.apply(
-      pairs.map(([name, value]) => ({
-        name: bytesOfText(name),
-        words: (typeof value === 'string' ? [value] : value).map(bytesOfText),
-        where: '',
-      })),
-    )
+    const settings = pairs.map(([name, value]) => ({
+      name: bytesOfText(name),
+      words: (typeof value === 'string' ? [value] : value).map(bytesOfText),
+      where: '',
+      given: name,
+    }))
+    this.loadAll(undefined, settings)
+  }
+
+  /** Reads a configuration file, where there is one, and takes over flags, which win. Throws ConfigError with all that is wrong in both. */
+  loadAll(path: string | undefined, flags: readonly Item[]): void {
+    const settings = path === undefined ? [] : readConfigFile(this.files, path)
+    this.values = this.valuesOf([...settings, ...flags], this.values)
+    if (path !== undefined) this.file = path === '-' ? null : path
   }
 
   number(name: string): number {
@@ -151,13 +157,7 @@ export class Config implements ConfigPort {
     if (this.file === null) throw clientError('ERR The server is running without a config file')
     this.beforeRewrite()
     try {
-      const text = rewriteConfigText(
-        readText(this.files, this.file),
-        this.file,
-        this.values,
-        (settings) => this.valuesOf(settings),
-        this.files,
-      )
+      const text = rewriteConfigText(readText(this.files, this.file), this.file, this.values, (items) => this.valuesOf(items), this.files)
       replaceFileSync(this.files, this.file, Buffer.from(text, 'latin1'))
     } catch (error) {
       throw clientError(`ERR Rewriting config file: ${bytesOfText((error as Error).message.replace(/[\r\n]+/g, ' '))}`)
@@ -177,20 +177,27 @@ export class Config implements ConfigPort {
     for (const name of configNames.values()) if (!name.hidden && !name.key.withheld && matches(name.name)) into.add(name)
   }
 
-  private apply(settings: readonly Setting[]): void {
-    this.values = this.valuesOf(settings, this.values)
-  }
-
-  /** What settings make of `from`, the defaults unless given. Throws ConfigError. */
-  private valuesOf(settings: readonly Setting[], from: Values = defaultValues(this.machine)): Values {
+  /** What settings make of `from`, the defaults unless given. Throws ConfigError with all that is wrong. */
+  private valuesOf(items: readonly Item[], from: Values = defaultValues(this.machine)): Values {
+    const problems: string[] = []
     const values: Values = new Map(from)
     const seen = new Set<ConfigKey>()
-    for (const setting of settings) {
-      const name = findConfigName(setting.name)
-      if (name === undefined) throw unknownKey(setting)
-      values.set(name.key, parseSetting(setting, name, seen.has(name.key) ? values.get(name.key) : keptBy(name, values)))
-      seen.add(name.key)
+    for (const item of items) {
+      const name = 'problem' in item ? undefined : findConfigName(item.name)
+      if ('problem' in item) problems.push(item.problem)
+      else if (name === undefined) problems.push(unknownKey(item))
+      else {
+        const { key } = name
+        try {
+          values.set(key, parseAs(name, item.words, seen.has(key) ? values.get(key) : keptBy(name, values)))
+        } catch (error) {
+          if (!(error instanceof ConfigRefused)) throw error
+          problems.push(wrongValue(item, name, error.message))
+        }
+        seen.add(key)
+      }
     }
+    if (problems.length > 0) throw new ConfigError(problems)
     return values
   }
 
@@ -224,22 +231,14 @@ function parseAs({ key, times }: ConfigName, words: readonly Bytes[], previous: 
   return key.kind.parse([String(Number(word) * times)], previous)
 }
 
-function parseSetting(setting: Setting, name: ConfigName, previous: ConfigValue | undefined): ConfigValue {
-  try {
-    return parseAs(name, setting.words, previous)
-  } catch (error) {
-    if (!(error instanceof ConfigRefused)) throw error
-    const given = [setting.name, ...(name.key.secret ? ['"(redacted)"'] : setting.words.map((word) => `"${word}"`))].join(' ')
-    throw new ConfigError(`${setting.where === '' ? '' : `${setting.where}: `}'${textOf(given)}': ${error.message}`)
-  }
+function wrongValue({ where, given, words }: Setting, { key }: ConfigName, why: string): string {
+  const shown = key.secret ? ['"(redacted)"'] : words.map((word) => `"${textOf(word)}"`)
+  return `${where}${[given, ...shown].join(' ')}: ${why}`
 }
 
-function unknownKey({ name, where }: Setting): ConfigError {
+function unknownKey({ where, given, name }: Setting): string {
   const nearest = nearestConfigName(name)
-  const place = where === '' ? '' : ` on ${where}`
-  return new ConfigError(
-    `unknown configuration key '${textOf(name)}'${place}${nearest === undefined ? '' : `, did you mean '${nearest}'?`}`,
-  )
+  return `${where}unknown configuration key '${given}'${nearest === undefined ? '' : `, did you mean '${nearest}'?`}`
 }
 
 /** The names of a CONFIG SET. Throws the client error for the first that is unknown, cannot be set now, or comes twice. */

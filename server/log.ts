@@ -6,6 +6,8 @@
  * memory, KEPT_BYTES of them at most, and are written when the log takes lines again; those beyond are
  * dropped and counted, and a warning in the log then says how many.
  */
+import { closeSync, mkdirSync, openSync } from 'node:fs'
+import { dirname } from 'node:path'
 import { type DestinationStream, pino } from 'pino'
 import { prettyFactory } from 'pino-pretty'
 import type { Log } from '../storage/log.ts'
@@ -24,6 +26,7 @@ export interface Logger extends Log {
 /** A log by loglevel, logfile and logformat. Follows CONFIG SET loglevel. Throws when the file cannot be opened. */
 export function createLogger(config: Config): Logger {
   const path = config.path('logfile')
+  if (path !== '') requireWritable(path)
   const file = pino.destination({ dest: path === '' ? 1 : path, sync: true, append: true, mkdir: true, maxLength: KEPT_BYTES })
   const format = config.text('logformat')
   const pretty = format === 'pretty' || (format === 'auto' && path === '' && process.stdout.isTTY === true)
@@ -46,6 +49,16 @@ export function createLogger(config: Config): Logger {
         logger.error({ error: String(error) }, 'cannot reopen the log file, writing to the old one')
       }
     },
+  }
+}
+
+/** Throws where the file cannot be opened, with a line for people. */
+function requireWritable(path: string): void {
+  try {
+    mkdirSync(dirname(path), { recursive: true })
+    closeSync(openSync(path, 'a'))
+  } catch (error) {
+    throw new Error(`cannot open the log file ${path}: ${(error as Error).message}`)
   }
 }
 

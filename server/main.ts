@@ -6,14 +6,14 @@ import { runCheck } from './check-command.ts'
 import { runCommandLine } from './command-line.ts'
 import type { Config } from './config.ts'
 import { collectSooner, fitCacheToHeap, logSmallDefault, restartIfHeapIsSmall } from './heap.ts'
-import { createLogger } from './log.ts'
+import { createLogger, type Logger } from './log.ts'
 import { followProcessTitle } from './process-title.ts'
 
 async function serve(config: Config): Promise<void> {
   restartIfHeapIsSmall(config)
   collectSooner()
   const { Node } = await import('./node.ts') // most of the program, and not before a restart
-  const log = createLogger(config)
+  const log = openLog(config)
   fitCacheToHeap(config, log)
   process.on('uncaughtException', (error) => {
     log.error({ error: error.stack }, 'a bug: ending now, to recover from what is on disk')
@@ -54,6 +54,15 @@ async function serve(config: Config): Promise<void> {
         },
       )
     })
+  }
+}
+
+function openLog(config: Config): Logger {
+  try {
+    return createLogger(config)
+  } catch (error) {
+    process.stderr.write(`haypile: ${(error as Error).message}\n`)
+    process.exit(1)
   }
 }
 

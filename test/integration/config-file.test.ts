@@ -44,15 +44,16 @@ test('CONFIG REWRITE without a file says so', async () => {
   await server.stop()
 })
 
-test('a mistake in the file is one line with its place', async () => {
-  writeFileSync(path, 'timeout 5\nmaxcleints 3\n')
+test('the mistakes in the file are a line each with their places, and end with status 2', async () => {
+  writeFileSync(path, 'timeout 5\nmaxcleints 3\nport x\n')
   const { status, output } = await runProgram([path, '--port', String(await freePort()), '--dir', directory])
-  assert.is(status, 1)
-  assert.is(output.trim().split('\n').length, 1, output)
-  assert.match(output, /line 2/)
-  assert.match(output, /maxclients/)
+  assert.is(status, 2)
+  assert.equal(output.trim().split('\n'), [
+    `haypile: ${path}:2: unknown configuration key 'maxcleints', did you mean 'maxclients'?`,
+    `haypile: ${path}:3: port "x": argument couldn't be parsed into an integer`,
+  ])
   const missing = await runProgram([join(directory, 'none.conf')])
-  assert.is(missing.status, 1)
+  assert.is(missing.status, 2)
   assert.match(missing.output, /none\.conf/)
 })
 

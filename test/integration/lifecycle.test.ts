@@ -1,5 +1,5 @@
 /** Starting and ending: what a person or a service manager sees. */
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import * as net from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -81,17 +81,47 @@ test('a port in use is one clear line', async () => {
   await new Promise((resolve) => other.close(resolve))
 })
 
-test('words that mean nothing are one clear line', async () => {
-  const unknown = await runProgram(['--prot', '6379'])
-  assert.is(unknown.status, 1)
-  assert.match(unknown.output, /prot/)
-  assert.match(unknown.output, /port/)
+test('a log file that cannot be opened is one clear line', async () => {
+  const directory = mkdtempSync(join(tmpdir(), 'haypile-test-'))
+  writeFileSync(join(directory, 'file'), '')
+  const { status, output } = await runProgram(['--logfile', join(directory, 'file', 'log'), '--port', '0', '--dir', directory])
+  assert.is(status, 1)
+  assert.match(output, /^haypile: cannot open the log file .*\/file\/log: E\w+: .*\n$/)
+  rmSync(directory, { recursive: true })
+})
+
+test('words that mean nothing end with status 2 and a line each, help and version with status 0', async () => {
+  const unknown = await runProgram(['--prot', '6379', '--tiemout', '5'])
+  assert.is(unknown.status, 2)
+  assert.match(unknown.output, /^haypile: .*--prot.*--port.*\nhaypile: .*--tiemout.*--timeout.*\n$/)
+  assert.is((await runProgram(['a.conf', 'b.conf'])).status, 2)
   const version = await runProgram(['--version'])
   assert.is(version.status, 0)
-  assert.match(version.output, /haypile \d+\.\d+\.\d+/)
-  const help = await runProgram(['--help'])
-  assert.is(help.status, 0)
-  assert.match(help.output, /appendfsync/)
+  assert.match(version.output, /^haypile \d+\.\d+\.\d+\n$/)
+  for (const words of [
+    ['--help', 'all'],
+    ['help', 'all'],
+  ]) {
+    const help = await runProgram(words)
+    assert.is(help.status, 0)
+    assert.match(help.output, /slowlog-max-len/)
+  }
+})
+
+test('check of what is no directory ends with status 2 and names it', async () => {
+  const directory = mkdtempSync(join(tmpdir(), 'haypile-test-'))
+  const file = join(directory, 'file')
+  writeFileSync(file, '')
+  const absent = await runProgram(['check', join(directory, 'none')])
+  assert.equal([absent.status, absent.output], [2, `haypile: ${directory}/none cannot be checked: there is no such directory\n`])
+  const plain = await runProgram(['check', file, '--cut'])
+  assert.equal([plain.status, plain.output], [2, `haypile: ${file} cannot be checked: it is no directory\n`])
+  for (const words of [['check'], ['check', directory, directory], ['check', directory, '--cat']])
+    assert.is((await runProgram(words)).status, 2, words.join(' '))
+  const empty = await runProgram(['check', directory])
+  assert.is(empty.status, 1)
+  assert.ok(empty.output.includes(`${directory} holds no data`), empty.output)
+  rmSync(directory, { recursive: true })
 })
 
 test('the pid file is there while the server is', async () => {

@@ -89,20 +89,58 @@ test('flags win over the file, and save may be empty', async () => {
   }
 })
 
-test('an unknown flag, a missing value and a wrong one end with status 1 and a line that says so', async () => {
-  const unknown = await run('--prot', '1')
-  assert.is(unknown.exitCode, 1)
-  assert.is(unknown.error, "haypile: unknown option '--prot', did you mean '--port'?\n")
-  const missing = await run('--port')
-  assert.is(missing.exitCode, 1)
-  assert.match(missing.error, /argument missing/)
-  const wrong = await run('--port', 'x')
-  assert.is(wrong.exitCode, 1)
-  assert.is(wrong.error, `haypile: 'port "x"': argument couldn't be parsed into an integer\n`)
-  const absent = await run('/nowhere/haypile.conf')
-  assert.is(absent.exitCode, 1)
-  assert.match(absent.error, /^haypile: cannot read the configuration file \/nowhere\/haypile.conf: ENOENT/)
-  assert.is(absent.config, undefined)
+test('-p is --port', async () => {
+  assert.is((await run('-p', '6380')).shown('port'), '6380')
+  const beside = await run('--bind', '127.0.0.1', '-::1', '-p', '6380', '--timeout', '5')
+  assert.is(beside.error, '')
+  assert.equal(['bind', 'port', 'timeout'].map(beside.shown), ['127.0.0.1 -::1', '6380', '5'])
+  const wrong = await run('-p')
+  assert.equal([wrong.exitCode, wrong.error], [2, 'haypile: --port: a value is missing\n'])
+})
+
+test('what the command line cannot mean ends with status 2 and a line that says so', async () => {
+  const told: [words: string, error: RegExp][] = [
+    ['--prot 1', /^haypile: unknown option '--prot', did you mean '--port'\?\n$/],
+    ['--prot=1', /^haypile: unknown option '--prot', did you mean '--port'\?\n$/],
+    ['-q', /^haypile: unknown option '-q'\n$/],
+    ['--port', /^haypile: --port: a value is missing\n$/],
+    ['--port x', /^haypile: --port "x": argument couldn't be parsed into an integer\n$/],
+    ['/nowhere/haypile.conf', /^haypile: cannot read the configuration file \/nowhere\/haypile.conf: ENOENT.*\n$/],
+    ['a.conf b.conf', /^haypile: too many arguments.*\n$/],
+    ['help nonsense', /^haypile: there is no help on 'nonsense': .*\n$/],
+    ['check', /^haypile: missing required argument 'directory'\n$/],
+    ['check a b', /^haypile: too many arguments.*\n$/],
+    ['check a --cat', /^haypile: unknown option '--cat'\n$/],
+    ['check a --port 1', /^haypile: unknown option '--port'\n$/],
+    ['check a --cut --new-identity', /^haypile: option '--cut' cannot be used with option '--new-identity'\n$/],
+    ['--port 1 check a', /^haypile: check takes no configuration, and stands before its directory\n$/],
+  ]
+  for (const [words, error] of told) {
+    const ended = await run(...words.split(' '))
+    assert.is(ended.exitCode, 2, words)
+    assert.match(ended.error, error)
+    assert.equal([ended.config, ended.checked, ended.out], [undefined, '', ''])
+  }
+})
+
+test('all that is wrong with the file and the flags is told at once', async () => {
+  const directory = mkdtempSync(join(tmpdir(), 'haypile-flags-'))
+  try {
+    const path = join(directory, 'haypile.conf')
+    writeFileSync(path, 'port x\n\nprot 1\n')
+    const { exitCode, error, config } = await run(path, '--tiemout', '5', '--hz', 'fast', '--requirepass', '--dir')
+    assert.is(exitCode, 2)
+    assert.is(config, undefined)
+    assert.equal(error.split('\n'), [
+      `haypile: ${path}:1: port "x": argument couldn't be parsed into an integer`,
+      `haypile: ${path}:3: unknown configuration key 'prot', did you mean 'port'?`,
+      "haypile: unknown option '--tiemout', did you mean '--timeout'?",
+      `haypile: --hz "fast": argument couldn't be parsed into an integer`,
+      '',
+    ])
+  } finally {
+    rmSync(directory, { recursive: true })
+  }
 })
 
 test('check calls the checker with its directory and answers its status', async () => {
@@ -110,11 +148,23 @@ test('check calls the checker with its directory and answers its status', async 
   assert.is(checked, './data')
   assert.is(exitCode, 3)
   assert.is(config, undefined)
-  assert.is((await run('check')).exitCode, 1)
 })
 
-test('help tells of every key with its unit, default and range', async () => {
-  const { out, exitCode, config } = await run('--help')
+test('help fits a screen, and tells where the rest is', async () => {
+  for (const words of [['--help'], ['-h'], ['help'], ['--port', '1', '--help']]) {
+    const { out, exitCode, config } = await run(...words)
+    assert.is(exitCode, 0)
+    assert.is(config, undefined)
+    assert.match(out, /^Usage: haypile \[file\] \[--name value \.\.\.\]/)
+    assert.match(out, /^ {4}--port <integer 0 to 65535>$/m)
+    assert.match(out, /haypile help all/)
+    assert.ok(out.split('\n').length <= 40, `${out.split('\n').length} lines`)
+    assert.not.match(out, /slowlog-max-len/)
+  }
+})
+
+test('help all tells of every key with its unit, default and range', async () => {
+  const { out, exitCode, config } = await run('--help', 'all')
   assert.is(exitCode, 0)
   assert.is(config, undefined)
   assert.match(out, /^ {4}--port <integer 0 to 65535>$/m)
@@ -123,6 +173,15 @@ test('help tells of every key with its unit, default and range', async () => {
   assert.match(out, /^ {2}\* --appendfsync <everysec, always, no>$/m)
   assert.match(out, /without effect:[\s\S]*maxmemory/)
   for (const line of out.split('\n')) assert.ok(line.length <= 140, line)
+  assert.is((await run('help', 'all')).out, out)
+})
+
+test('help check is the help of check', async () => {
+  const { out, exitCode } = await run('help', 'check')
+  assert.is(exitCode, 0)
+  assert.match(out, /^Usage: haypile check DIR \[--cut \| --new-identity\]$/m)
+  assert.match(out, /--new-identity/)
+  assert.is((await run('check', '--help')).out, out)
 })
 
 test('version prints the version', async () => {

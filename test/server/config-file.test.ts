@@ -83,23 +83,23 @@ test('save lines add up, and flags after them', () => {
 test('errors name the file, the line and the nearest key', () => {
   assert.is(
     failure(() => loaded('port 1\n\napendfsync no\n')),
-    "unknown configuration key 'apendfsync' on line 3 of /etc/haypile.conf, did you mean 'appendfsync'?",
+    "/etc/haypile.conf:3: unknown configuration key 'apendfsync', did you mean 'appendfsync'?",
   )
   assert.is(
     failure(() => loaded('port abc')),
-    `line 1 of /etc/haypile.conf: 'port "abc"': argument couldn't be parsed into an integer`,
+    `/etc/haypile.conf:1: port "abc": argument couldn't be parsed into an integer`,
   )
   assert.is(
     failure(() => loaded('port 6379 6380')),
-    `line 1 of /etc/haypile.conf: 'port "6379" "6380"': wrong number of arguments`,
+    `/etc/haypile.conf:1: port "6379" "6380": wrong number of arguments`,
   )
   assert.is(
     failure(() => loaded('dir "x')),
-    'unbalanced quotes on line 1 of /etc/haypile.conf',
+    '/etc/haypile.conf:1: unbalanced quotes',
   )
   assert.match(
     failure(() => loaded('include /etc/none.conf')),
-    /^cannot read the configuration file \/etc\/none.conf: /,
+    /^\/etc\/haypile.conf:1: cannot read the configuration file \/etc\/none.conf: /,
   )
   assert.match(
     failure(() => loaded('include haypile.conf')),
@@ -109,6 +109,38 @@ test('errors name the file, the line and the nearest key', () => {
     failure(() => loaded('requirepass secret word')),
     /secret/,
   )
+})
+
+test('every wrong line of a file and of those that it includes is told of at once', () => {
+  const text = 'port x\ntimeout 5\nprot 1\ninclude conf.d/*.conf none.conf\ndir "open\ntimeout -1\nmaxclients 0\n'
+  const problems = failure(() => loaded(text, { '/etc/conf.d/1.conf': '\nhz fast\n', '/etc/conf.d/2.conf': 'appendfsync : never\n' }))
+  assert.equal(
+    problems.split('\n').map((line) => line.split(': ')[0]),
+    [
+      '/etc/haypile.conf:1',
+      '/etc/haypile.conf:3',
+      '/etc/conf.d/1.conf:2',
+      '/etc/conf.d/2.conf:1',
+      '/etc/haypile.conf:4',
+      '/etc/haypile.conf:5',
+      '/etc/haypile.conf:6',
+      '/etc/haypile.conf:7',
+    ],
+  )
+})
+
+test('of many wrong lines the first fifty are told of and the others counted', () => {
+  const lines = failure(() => loaded('nonsense 1\n'.repeat(70))).split('\n')
+  assert.is(lines.length, 51)
+  assert.match(lines[49] as string, /^\/etc\/haypile.conf:50: /)
+  assert.is(lines[50], 'and 20 more')
+})
+
+test('files that include each other end in one error', () => {
+  const circle = failure(() =>
+    loaded('include b.conf\ninclude b.conf\n', { '/etc/b.conf': 'include haypile.conf\ninclude haypile.conf\n' }),
+  )
+  assert.match(circle, /^\/etc\/\w+.conf: files include each other more than 16 deep$/)
 })
 
 test('include with a pattern takes every match in order, and none is no error', () => {
@@ -130,7 +162,7 @@ test('include with a pattern takes every match in order, and none is no error', 
   assert.equal(shown('include *.d/10.conf'), ['1', '1', '10000'])
   assert.match(
     failure(() => loaded('include conf.d/none.conf', files)),
-    /cannot read the configuration file \/etc\/conf\.d\/none\.conf/,
+    /^\/etc\/haypile.conf:1: cannot read the configuration file \/etc\/conf\.d\/none\.conf/,
   )
 })
 
@@ -227,7 +259,7 @@ test('CONFIG REWRITE without a file, or on a broken one, is an error', () => {
   file.closeSync()
   assert.match(
     failure(() => config.rewrite()),
-    /^ERR Rewriting config file: unknown configuration key 'nonsense'/,
+    /^ERR Rewriting config file: \/etc\/haypile.conf:1: unknown configuration key 'nonsense'/,
   )
   assert.is(textIn(files, '/etc/haypile.conf'), 'nonsense 1')
 })

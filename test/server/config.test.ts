@@ -186,7 +186,7 @@ test('a listener sees every value of the change that it is told of', () => {
 test('what the server cannot do is refused when it starts', () => {
   assert.is(
     failure(() => made(['cluster-enabled', 'yes'])),
-    `'cluster-enabled "yes"': this version has no cluster mode`,
+    `cluster-enabled "yes": this version has no cluster mode`,
   )
   assert.match(
     failure(() => made(['replica-read-only', 'no'])),

@@ -21,7 +21,7 @@ const INTRODUCTION = `# Configuration
 Every key can stand in a configuration file (\`haypile path.conf\`) as \`name value\`, Redis's form, or \`name : value\`, Pika's; after a flag
 (\`haypile --port 6380 --appendfsync always\`); in the options of \`start()\`; and in \`CONFIG GET\`. Those marked \`*\` can be changed while the
 server runs, by \`CONFIG SET\`; \`CONFIG REWRITE\` writes what is in force back to the file. Flags win over the file, later lines over earlier
-ones. A key that is not known is an error that names the nearest one.
+ones. A key that is not known is an error that names the nearest one. All that is wrong is reported at once, with file and line.
 
 \`include file\` reads another file in its place, relative to the including one; a path with \`*\`, \`?\` or \`[\` stands for all files that match,
 in order, and for none where nothing does. On the command line names are in any case, and a value runs to the next \`--\`.
