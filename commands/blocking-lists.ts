@@ -23,6 +23,7 @@ function popOrWait(context: Context, end: ListEnd, args: Args): Reply {
   const timeoutMs = requireTimeout(args[last]!)
   for (let i = 1; i < last; i++) {
     const key = args[i]!
+    db.keyspace.eviction.makeRoom()
     const list = findAs(db, key, List)
     if (list === undefined) continue
     const value = list.pop(end, server.config)

@@ -60,6 +60,7 @@ export class Context {
     this.db = db
     this.effects = null
     this.isLogged = false
+    this.keyspace.eviction.beginUnit()
   }
 
   /** The command has changed something. What EXEC, EVAL and FCALL have changed was logged and counted with their parts. */

@@ -25,6 +25,7 @@ const PIECE_CHARACTERS = 16 * 1024
 
 /** Of one value, in hexadecimal; forty zeros where there is no such key. */
 export function valueDigest(db: Database, key: Bytes): Bytes {
+  db.keyspace.eviction.makeRoom()
   const value = db.peek(key)?.value ?? null
   if (value === null) return '0'.repeat(2 * DIGEST_BYTES)
   return addValue(createHash('sha1'), value).digest('hex')
@@ -42,6 +43,7 @@ export function* databasesDigest(keyspace: Keyspace): Steps<Bytes> {
 }
 
 function addKey(total: Buffer, db: Database, key: Bytes): void {
+  db.keyspace.eviction.makeRoom()
   const entry = db.lookup(key)
   if (entry === undefined || entry.value === null || isOver(entry.value)) return
   const hash = createHash('sha1').update(`${db.index} ${key.length} ${entry.expireAt === 0 ? '' : 'volatile'}\n${key}`, 'latin1')

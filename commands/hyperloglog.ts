@@ -124,7 +124,8 @@ function countOne(context: Context, key: Bytes): Reply {
 }
 
 /** Raises `registers` to those of a key; leaves the key's value in the sketch. Returns the value; undefined where there is no such key. */
-function raiseFrom({ db }: Context, key: Bytes): Bytes | undefined {
+function raiseFrom({ db, keyspace }: Context, key: Bytes): Bytes | undefined {
+  keyspace.eviction.makeRoom()
   const entry = db.read(key)
   if (entry === undefined) return undefined
   const value = requireSketch(entry)

@@ -39,7 +39,10 @@ function requireDatabase(keyspace: Keyspace, word: Bytes): Database {
 
 function deleteAll(context: Context, args: readonly Bytes[]): number {
   let deleted = 0
-  for (let i = 1; i < args.length; i++) if (deleteKey(context, args[i] as Bytes)) deleted++
+  for (let i = 1; i < args.length; i++) {
+    context.keyspace.eviction.makeRoom()
+    if (deleteKey(context, args[i] as Bytes)) deleted++
+  }
   context.countChanges(deleted)
   return deleted
 }
@@ -93,7 +96,10 @@ const exists = command({
   tips: OVER_SHARDS,
   run(context, args) {
     let found = 0
-    for (let i = 1; i < args.length; i++) if (observe(context, args[i] as Bytes) !== undefined) found++
+    for (let i = 1; i < args.length; i++) {
+      context.keyspace.eviction.makeRoom()
+      if (observe(context, args[i] as Bytes) !== undefined) found++
+    }
     return found
   },
 })
@@ -127,9 +133,12 @@ const touch = command({
   flags: ['readonly', 'fast'],
   keys: [keyRange(1, -1, 1, 'RO')],
   tips: OVER_SHARDS,
-  run({ db }, args) {
+  run({ db, keyspace }, args) {
     let found = 0
-    for (let i = 1; i < args.length; i++) if (db.read(args[i] as Bytes) !== undefined) found++
+    for (let i = 1; i < args.length; i++) {
+      keyspace.eviction.makeRoom()
+      if (db.read(args[i] as Bytes) !== undefined) found++
+    }
     return found
   },
 })

@@ -110,6 +110,7 @@ export function multiPopOf(args: readonly Bytes[], at: number): MultiPop {
 export function popFirst(context: Context, { keys, end, count }: MultiPop): Reply {
   const { db, server } = context
   for (const key of keys) {
+    db.keyspace.eviction.makeRoom()
     const list = findAs(db, key, List)
     if (list === undefined) continue
     const values = list.popMany(end, count, server.config)

@@ -84,6 +84,7 @@ function* scanKeys({ db }: Context, range: KeyRange, order: Order, scan: KeyScan
       if (!scan.withValues) found.push(key)
       else {
         scan.requireReadable(key)
+        db.keyspace.eviction.makeRoom()
         const entry = db.lookup(key)
         const value = entry === undefined ? null : stringOf(entry)
         if (value !== null) found.push(key, stringReply(value))

@@ -36,6 +36,7 @@ export function sortPatternOf(pattern: Bytes): SortPattern {
 export function lookUpPattern(db: Database, pattern: SortPattern, element: Bytes): StringValue | null {
   if (pattern.isElement) return element
   if (!pattern.hasStar) return null
+  db.keyspace.eviction.makeRoom()
   const entry = db.read(`${pattern.before}${element}${pattern.after}`)
   if (entry === undefined) return null
   if (pattern.field === null) return stringOf(entry)

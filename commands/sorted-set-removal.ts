@@ -141,6 +141,7 @@ function popReply(context: Context, args: Args, end: End): Reply {
 /** The first of the keys that there is. Throws WRONGTYPE where it is no sorted set. */
 function firstThere({ db }: Context, keys: readonly Bytes[]): { readonly key: Bytes; readonly set: SortedSet } | undefined {
   for (const key of keys) {
+    db.keyspace.eviction.makeRoom()
     const set = findAs(db, key, SortedSet)
     if (set !== undefined) return { key, set }
   }

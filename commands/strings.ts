@@ -254,9 +254,10 @@ const mget = command({
   flags: ['readonly', 'fast'],
   keys: [keyRange(1, -1, 1, 'RO', 'access')],
   tips: ['request_policy:multi_shard'],
-  run({ db }, args) {
+  run({ db, keyspace }, args) {
     const values: Reply[] = []
     for (let i = 1; i < args.length; i++) {
+      keyspace.eviction.makeRoom()
       const entry = db.read(args[i]!)
       const value = entry === undefined ? null : stringOf(entry)
       values.push(value === null ? null : stringReply(value))
@@ -280,7 +281,10 @@ const mset = command({
   verbatim: true,
   run(context, args) {
     if (args.length % 2 === 0) throw wrongArity('mset')
-    for (let i = 1; i < args.length; i += 2) setAndNotify(context, args[i]!, args[i + 1]!)
+    for (let i = 1; i < args.length; i += 2) {
+      context.keyspace.eviction.makeRoom()
+      setAndNotify(context, args[i]!, args[i + 1]!)
+    }
     context.countChanges((args.length - 1) / 2)
     return OK
   },

@@ -130,6 +130,7 @@ const watch = command({
     session.watch ??= new Watch()
     for (let i = 1; i < args.length; i++) {
       const key = args[i] as string
+      keyspace.eviction.makeRoom()
       if (!keyspace.isUnitOpen) db.peek(key) // one that has come to its end is deleted before, not while it is watched
       units.watches.add(session.watch, db.index, key)
     }

@@ -78,6 +78,7 @@ export class Watches implements KeyObserver {
 
   replaces(database: number, by: number | null): void {
     for (const [key, ofKey] of this.watched[database] as Map<Bytes, Set<WatchedKey>>) {
+      this.keyspace.eviction.makeRoom()
       const goes = this.keyspace.database(database).lookup(key) !== undefined
       const comes = by !== null && this.keyspace.database(by).lookup(key) !== undefined
       const comesOver = comes && this.isOver(by, key)
@@ -94,6 +95,7 @@ export class Watches implements KeyObserver {
 
   private isOver(database: number, key: Bytes): boolean {
     const db = this.keyspace.database(database)
+    this.keyspace.eviction.makeRoom()
     const entry = db.lookup(key)
     return entry !== undefined && db.isOver(entry)
   }

@@ -12,12 +12,15 @@ import { rootKey } from '../storage/records.ts'
 
 /** Fewer missing keys than this are read synchronously: a hop to the thread pool costs more than as many reads from the cache. */
 const WORTHWHILE_KEYS = 8
+/** Keys that are being read at a time, for all clients together. */
+const MOST_KEYS = 4096
 
 export class Prefetcher {
   /** Requests decoded ahead at most. */
   readonly maxRequests = 256
   private readonly keyspace: Keyspace
   private readonly table: CommandTable
+  private keysInFlight = 0
 
   constructor(keyspace: Keyspace, table: CommandTable) {
     this.keyspace = keyspace
@@ -32,7 +35,7 @@ export class Prefetcher {
 
   /** Starts reading, or answers null where it is not worthwhile. Never rejects. */
   start(database: number, requests: readonly Bytes[][]): Promise<void> | null {
-    if (requests.length < WORTHWHILE_KEYS) return null
+    if (requests.length < WORTHWHILE_KEYS || this.keysInFlight >= MOST_KEYS) return null
     const db = this.keyspace.database(database)
     const missing = new Set<Bytes>()
     for (const args of requests) {
@@ -48,16 +51,21 @@ export class Prefetcher {
   private async read(database: number, keys: readonly Bytes[]): Promise<void> {
     const { keyspace } = this
     const db = keyspace.database(database)
-    const { epoch } = keyspace
+    const { epoch, eviction } = keyspace
+    this.keysInFlight += keys.length
     try {
       const records = await keyspace.records.getMany(keys.map((key) => Buffer.from(rootKey(db.id, key))))
       if (keyspace.epoch !== epoch || db.droppedIn !== 0) return
       for (const [index, record] of records.entries()) {
+        eviction.makeRoom()
+        if (eviction.isFull) return // what is read for others must not leave again before it is used
         const key = keys[index] as Bytes
         if (record !== undefined && db.isUnknown(key)) db.install(key, record)
       }
     } catch {
       // The commands will read for themselves, and meet the error where it can be told.
+    } finally {
+      this.keysInFlight -= keys.length
     }
   }
 }

@@ -104,7 +104,9 @@ export class Database {
     entry.accessedAt = this.keyspace.seconds
     this.entries.add(entry)
     this.residentCount++
-    this.residents.add(entry, entry.sizeBytes)
+    const { sizeBytes } = entry
+    this.residents.add(entry, sizeBytes)
+    this.keyspace.eviction.admit(sizeBytes)
     return entry
   }
 

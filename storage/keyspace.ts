@@ -16,6 +16,7 @@ import type { FrozenBatch } from './checkpoint.ts'
 import { Database } from './database.ts'
 import { Deadlines } from './deadlines.ts'
 import type { DirtyRecord } from './entry.ts'
+import { Eviction } from './eviction.ts'
 import { type KeyEvents, type KeyObserver, NO_EVENTS } from './key-events.ts'
 import { Libraries } from './libraries.ts'
 import type { DatabaseMeta, Meta } from './meta.ts'
@@ -88,6 +89,7 @@ export class Keyspace {
   garbageDatabases: number[] = []
   nextObjectId = 1
   nextDbId = 1
+  readonly eviction: Eviction
   readonly deadlines = new Deadlines()
   readonly libraries = new Libraries(() => {
     this.changes++
@@ -113,6 +115,7 @@ export class Keyspace {
   constructor(records: RecordStore, databaseCount: number, log: ExpiryLog) {
     this.records = records
     this.log = log
+    this.eviction = new Eviction(this)
     this.databases = Array.from({ length: databaseCount }, (_, index) => new Database(this, this.nextDbId++, index))
   }
 
@@ -237,6 +240,13 @@ export class Keyspace {
   get residentBytes(): number {
     let sum = 0
     for (const db of this.databases) sum += db.residents.bytes
+    return sum
+  }
+
+  /** Entries, tombstones and pages in memory. */
+  get residentCount(): number {
+    let sum = 0
+    for (const db of this.databases) sum += db.residents.length
     return sum
   }
 

@@ -33,18 +33,31 @@ export class Residents {
     this.bytes -= sizeBytes
   }
 
-  /** Moves the hand over at most `steps` residents and evicts those that are clean and were not used since its last visit, until
-   *  `enough` bytes are freed. Returns the bytes freed. */
-  sweep(steps: number, landedGeneration: number, enough: number): number {
+  /** Residents between the hand and the end of the ring. */
+  get leftInRound(): number {
+    return Math.max(0, this.ring.length - this.hand)
+  }
+
+  startRound(): void {
+    this.hand = 0
+  }
+
+  /** Moves the hand over at most `steps` residents and evicts those that are clean and, unless `spared` is 'nothing', were not used since
+   *  its last visit, until `enough` bytes are freed. Returns the bytes freed. */
+  sweep(steps: number, landedGeneration: number, enough: number, spared: 'used' | 'nothing' = 'used'): number {
     const before = this.bytes
     for (; steps > 0 && this.ring.length > 0 && before - this.bytes < enough; steps--) {
       if (this.hand >= this.ring.length) this.hand = 0
       const resident = this.ring[this.hand] as Resident
       if (resident.generation > landedGeneration) this.hand++
-      else if (resident.referenced) {
+      else if (resident.referenced && spared === 'used') {
         resident.referenced = false
         this.hand++
-      } else resident.evict() // the last one takes its place
+      } else {
+        const { length } = this.ring
+        resident.evict() // the last one takes its place
+        if (spared === 'nothing' && this.ring.length === length) this.hand++ // what is below it goes first
+      }
     }
     return before - this.bytes
   }

@@ -16,7 +16,6 @@ import { OpenGroup } from './binlog/open-group.ts'
 import type { Checkpointer } from './checkpointer.ts'
 import { type DataSnapshot, takeSnapshot } from './data-snapshot.ts'
 import type { Generation } from './directory.ts'
-import { evict } from './eviction.ts'
 import type { Expiry } from './expiry.ts'
 import type { NextGeneration } from './generations.ts'
 import { GroupWriter } from './group-writer.ts'
@@ -77,6 +76,7 @@ export class Storage {
     this.scanCursors = new ScanCursors(random)
     this.room = new Room(files, directory, settings.reserveBytes, log)
     this.keyspace = new Keyspace(records, settings.databases, this.group)
+    this.keyspace.eviction.limits = settings
     this.keyspace.setClock(clock.wallMs())
     this.standing = new NodeRole({ ...options, identities, keyspace: this.keyspace })
     this.writer = new GroupWriter(this.group, this.keyspace, log, (error) => this.appendFailed(error))
@@ -230,8 +230,7 @@ export class Storage {
     if (this.started === null || this.reloading || this.closing) return false
     const mayFreeze = this.unsettled === null && !this.swap.isUnderWay && this.standing.distrusted === null
     const more = this.checkpointer.slice(SLICE_MS, mayFreeze)
-    evict(this.keyspace, this.settings.cacheBytes, this.options.clock, SLICE_MS)
-    return more
+    return this.keyspace.eviction.slice() || more
   }
 
   /** Deletes keys and fields that are due, in a group of the present turn. Returns whether more are due. */

@@ -16,6 +16,8 @@ export class TreeCursor {
   private leaf: TreeNode | null
   private index: number
   private version: number
+  /** The rank of the leaf's first element; -1 where it is not known since the tree has changed. */
+  private leafRank: number
   /** The leaf was read from disk for this cursor. */
   private isRead = false
   private isStarted = false
@@ -28,6 +30,7 @@ export class TreeCursor {
     tree.seek(Math.max(0, rank))
     this.isRead = tree.object.db.keyspace.diskReads !== before
     this.leaf = tree.leaf
+    this.leafRank = Math.max(0, rank) - tree.index
     this.index = rank < 0 ? -1 : tree.index
     if (this.step < 0 && rank >= tree.count) this.index--
   }
@@ -69,6 +72,8 @@ export class TreeCursor {
   /** Goes over to the neighbouring leaf, which becomes the present one. */
   private turn(leaf: TreeNode): TreeNode | null {
     const { tree, step } = this
+    // Nodes that have left memory lead nowhere: what hangs on them is no longer the tree's.
+    if (leaf.pages !== null && leaf.ringIndex < 0) return this.seekAgain(leaf)
     let node = leaf
     let { parent } = node
     let slot = -1
@@ -88,8 +93,31 @@ export class TreeCursor {
     this.isRead = tree.object.db.keyspace.diskReads !== before
     this.leaf = next
     this.index = next === null || step > 0 ? 0 : next.length - 1
-    if (wasRead && leaf.ringIndex >= 0 && leaf.generation <= tree.object.db.keyspace.landedGeneration) leaf.forget()
+    if (this.leafRank >= 0) this.leafRank += step > 0 ? leaf.length : -(next?.length ?? 0)
+    if (wasRead) leaf.forgetUpwards(tree.object.db.keyspace.landedGeneration)
     return next
+  }
+
+  /** Goes over to the neighbour of a leaf that has left memory. */
+  private seekAgain(leaf: TreeNode): TreeNode | null {
+    const { tree, step, leafRank } = this
+    const { keyspace } = tree.object.db
+    if (leafRank < 0) {
+      this.findAgain()
+      return this.leaf
+    }
+    const rank = step > 0 ? leafRank + leaf.length : leafRank - 1
+    const isThere = rank >= 0 && rank < tree.count
+    const before = keyspace.diskReads
+    const { leaf: placeLeaf, index: placeIndex } = tree
+    if (isThere) tree.seek(rank)
+    this.isRead = keyspace.diskReads !== before
+    this.leaf = isThere ? tree.leaf : null
+    this.index = isThere ? tree.index : 0
+    this.leafRank = rank - this.index
+    tree.leaf = placeLeaf
+    tree.index = placeIndex
+    return this.leaf
   }
 
   private findAgain(): void {
@@ -100,6 +128,7 @@ export class TreeCursor {
     this.leaf = tree.leaf
     this.index = this.step < 0 ? tree.index - 1 : tree.index + (isThere ? 1 : 0)
     this.version = tree.version
+    this.leafRank = -1
     this.isRead = false
   }
 }

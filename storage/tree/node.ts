@@ -10,6 +10,7 @@
 import type { Bytes } from '../bytes.ts'
 import type { FrozenBatch } from '../checkpoint.ts'
 import type { DirtyRecord, Resident } from '../entry.ts'
+import type { ReadPage } from '../eviction.ts'
 import { FILTER_BYTES, type LeafFilter } from './leaf-filter.ts'
 import type { Pages } from './pages.ts'
 import type { Tree } from './tree.ts'
@@ -49,7 +50,7 @@ const STRING_MEMORY = 24
 
 const NOTHING: never[] = []
 
-export class TreeNode implements Resident, DirtyRecord {
+export class TreeNode implements Resident, DirtyRecord, ReadPage {
   readonly tree: Tree
   /** The pages that it is one of; null while it lies inside the root record. */
   pages: Pages | null = null
@@ -117,6 +118,27 @@ export class TreeNode implements Resident, DirtyRecord {
     if (this.level > 0 && this.children.some((child) => typeof child !== 'number'))
       this.referenced = true // they go first
     else this.forget()
+  }
+
+  leaveBehind(landedGeneration: number): void {
+    if (this.tree.leaf !== this) this.forgetUpwards(landedGeneration)
+  }
+
+  /** Leaves memory if it is clean, and so do the nodes above it that have nothing left in memory below them, but the root. It is a leaf. */
+  forgetUpwards(landedGeneration: number): void {
+    if (this.ringIndex < 0 || this.generation > landedGeneration) return
+    let { parent } = this
+    this.forget()
+    while (parent?.mayFollow(landedGeneration) === true) {
+      const above: TreeNode | null = parent.parent
+      parent.forget()
+      parent = above
+    }
+  }
+
+  private mayFollow(landedGeneration: number): boolean {
+    if (this.parent === null || this.generation > landedGeneration) return false
+    return this.children.every((child) => typeof child === 'number')
   }
 
   /** Leaves memory. It is clean, and none of its children is in memory. */

@@ -337,7 +337,10 @@ export class Tree {
     }
     node.parent = parent
     node.slot = slot
-    ;(node.pages as Pages).db.residents.add(node, node.memory)
+    const { residents, keyspace } = (node.pages as Pages).db
+    residents.add(node, node.memory)
+    if (node.level === 0) keyspace.eviction.admitPage(node, node.memory)
+    else keyspace.eviction.admit(node.memory)
     return node
   }
 }

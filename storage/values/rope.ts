@@ -8,6 +8,7 @@ import type { Bytes } from '../bytes.ts'
 import type { FrozenBatch } from '../checkpoint.ts'
 import type { Database } from '../database.ts'
 import type { DirtyRecord, Resident } from '../entry.ts'
+import type { ReadPage } from '../eviction.ts'
 import { pageKey, readPage } from '../records.ts'
 
 /** A string becomes a rope when it is as long as this, in bytes. */
@@ -19,7 +20,8 @@ export const PAGE_OVERHEAD_BYTES = 200
 
 const ZEROS = Buffer.alloc(CHUNK_BYTES)
 
-export class RopePage implements Resident, DirtyRecord {
+export class RopePage implements Resident, DirtyRecord, ReadPage {
+  readonly memory = CHUNK_BYTES + PAGE_OVERHEAD_BYTES
   readonly rope: Rope
   readonly index: number
   readonly content: Buffer
@@ -39,6 +41,10 @@ export class RopePage implements Resident, DirtyRecord {
 
   evict(): void {
     this.rope.forget(this)
+  }
+
+  leaveBehind(landedGeneration: number): void {
+    if (this.ringIndex >= 0 && this.generation <= landedGeneration) this.rope.forget(this)
   }
 }
 
@@ -165,6 +171,7 @@ export class Rope {
   forget(page: RopePage): void {
     this.pages.delete(page.index)
     this.db.residents.remove(page, CHUNK_BYTES + PAGE_OVERHEAD_BYTES)
+    this.db.keyspace.evictions++
   }
 
   private page(index: number): RopePage | undefined {
@@ -174,9 +181,11 @@ export class Rope {
       return resident
     }
     if (!this.stored) return undefined
-    const value = this.db.keyspace.records.getSync(pageKey(this.objectId, index))
+    const value = this.db.keyspace.readRecord(pageKey(this.objectId, index))
     if (value === undefined) return undefined
-    return this.keep(new RopePage(this, index, Buffer.from(readPage(value))))
+    const page = this.keep(new RopePage(this, index, Buffer.from(readPage(value))))
+    this.db.keyspace.eviction.admitPage(page, page.memory)
+    return page
   }
 
   private keep(page: RopePage): RopePage {

@@ -62,6 +62,41 @@ test('nothing that no landed checkpoint has written is evicted, in flight and af
   assert.is(storage.keyspace.residentBytes, bytes, 'dirty again')
 })
 
+test('background work goes on until the limit is reached, though nothing else happens', async () => {
+  const engine = await Engine.open(new Disk())
+  const { storage } = engine
+  const value = 'v'.repeat(1000)
+  for (let i = 0; i < 20_000; i++) engine.write('SET', `k${i}`, value)
+  await engine.checkpoint()
+  storage.settings.cacheBytes = 50_000
+  let slices = 0
+  while (storage.background()) slices++
+  assert.ok(storage.keyspace.residentBytes <= 50_000, `${storage.keyspace.residentBytes} bytes after ${slices} slices`)
+  assert.ok(slices < 50, `${slices} slices`)
+})
+
+test('background work is over where nothing may be evicted', async () => {
+  const engine = await Engine.open(new Disk(), { cacheBytes: 0 })
+  for (let i = 0; i < 1000; i++) engine.write('SET', `k${i}`, 'v')
+  let slices = 0
+  while (engine.storage.background() && slices < 100) slices++
+  assert.ok(slices < 100)
+})
+
+test('a database full of what is not written yet protects no other one', async () => {
+  const engine = await Engine.open(new Disk(), { cacheBytes: 50_000 })
+  const { storage } = engine
+  for (let i = 0; i < 1000; i++) engine.runIn(1, 'SET', `k${i}`, 'value')
+  engine.turn()
+  await engine.checkpoint()
+  for (let i = 0; i < 3000; i++) engine.write('SET', `k${i}`, 'dirty')
+  evictAll(engine)
+  for (let i = 0; i < 1000; i++) engine.runIn(1, 'GET', `k${i}`)
+  evictAll(engine)
+  assert.is(storage.keyspace.database(1).residentEntries, 0)
+  assert.is(storage.keyspace.database(0).residentEntries, 3000)
+})
+
 test('the pages of a rope go before its root, one by one', async () => {
   const engine = await Engine.open(new Disk())
   const { storage } = engine

@@ -91,6 +91,33 @@ for (const [name, isReadAgain] of [
   })
 }
 
+function nodesIn(keyspace: Keyspace): TreeNode[] {
+  const { residents } = keyspace.database(0)
+  const all = Array.from({ length: residents.length }, (_, index) => residents.at(index) as unknown as TreeNode)
+  return all.filter((resident) => 'level' in resident)
+}
+
+for (const type of [SetValue, List] as const) {
+  for (const direction of ['forward', 'backward'] as const) {
+    test(`a cursor goes on when all nodes have left memory: ${type.name}, ${direction}`, async () => {
+      const keyspace = opened(new MemoryRecords())
+      made<Collection>(keyspace, type, 100)
+      await land(keyspace)
+      evictAll(keyspace)
+      const tree = kept<Collection>(keyspace).object.tree(0)
+      const cursor = tree.cursor(direction === 'forward' ? 0 : 99, direction)
+      let found = 0
+      for (; cursor.next(); found++) {
+        if (type === SetValue) assert.is(cursor.key, nameOf(direction === 'forward' ? found : 99 - found))
+        if (found % 4 === 0) evictAll(keyspace)
+        for (const node of nodesIn(keyspace)) assert.ok(node.parent === null || node.parent.ringIndex >= 0, 'hangs on what has left memory')
+      }
+      assert.is(found, 100)
+      checkTree(tree)
+    })
+  }
+}
+
 test('a place does not outlive its leaf', async () => {
   const { tree } = await coldSet(100)
   const cursor = tree.cursor(0)
