@@ -188,6 +188,6 @@ export interface ReplicationPort {
   trySync(session: Session, args: readonly Bytes[]): Reply
   dbSync(session: Session, args: readonly Bytes[]): Reply
   binlogSync(session: Session, args: readonly Bytes[]): Reply
-  /** REPLCONF ACK applied FACK synced */
-  acknowledge(session: Session, applied: number, synced: number): void
+  /** REPLCONF ACK applied FACK synced ASKED asked; null where the replica does not say the last. */
+  acknowledge(session: Session, ack: { readonly applied: number; readonly synced: number; readonly asked: number | null }): void
 }

@@ -94,7 +94,8 @@ const replconf = command({
 function acknowledge({ server, session }: Context, args: Args, at: number): Reply {
   const applied = offsetOf(args[at + 1])
   const synced = isToken(args[at + 2], 'fack') ? offsetOf(args[at + 3]) : 0
-  if (session.peer === 'replica' && applied !== null && synced !== null) server.replication.acknowledge(session, applied, synced)
+  const asked = isToken(args[at + 4], 'asked') ? offsetOf(args[at + 5]) : null
+  if (session.peer === 'replica' && applied !== null && synced !== null) server.replication.acknowledge(session, { applied, synced, asked })
   return NO_REPLY
 }
 

@@ -8,16 +8,24 @@ const IDLE_MS = 1000
 const SYNC_MS = 100
 
 export class AckClock {
-  /** The master has asked. */
+  /** The master has asked, and is to be answered. */
   isAsked = false
+  /** How often it has asked since the stream began. */
+  asked = 0
   private applied = -1
   private synced = -1
   private sentMs = Number.NEGATIVE_INFINITY
   private syncedMs = Number.NEGATIVE_INFINITY
 
-  /** The next one is due at once. */
+  /** A stream begins: the next one is due at once. */
   reset(): void {
     this.isAsked = true
+    this.asked = 0
+  }
+
+  ask(): void {
+    this.isAsked = true
+    this.asked++
   }
 
   /** Whether one is due; it is taken for sent then. What is on the medium is told at once: others may be waiting for just that. */

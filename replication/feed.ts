@@ -20,6 +20,8 @@ export class Feed {
   offset: number
   /** "?" is to be sent as soon as a group has ended. */
   mustAsk = false
+  /** How many have been sent. */
+  asked = 0
   private readonly connection: ReplicaConnection
   private readonly tail: FeedTail
   private readonly open: (offset: number) => BinlogFeed
@@ -59,6 +61,7 @@ export class Feed {
     if (this.offset === limit) this.border = limit
     if (this.mustAsk && this.isBetweenGroups && this.hasRoom) {
       this.mustAsk = false
+      this.asked++
       this.send(QUESTION)
     }
     return false

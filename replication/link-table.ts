@@ -34,7 +34,7 @@ const wired: Cells = {
   ...alone,
   reconnect: (machine, { reason }) => machine.reconnect(reason),
   closed: (machine, { reason }) => machine.lose(reason),
-  received: (machine) => machine.heard(),
+  received: (machine, { atMs }) => machine.heard(atMs),
   failed: (machine, { reason }) => machine.fail(reason),
   tick: (machine) => machine.checkSilence(),
 }

@@ -15,6 +15,7 @@ import { encodedLength, writeCommand } from '../storage/command-codec.ts'
 import type { MasterAddress } from '../storage/identity.ts'
 import { AckClock } from './ack-clock.ts'
 import { applyBatch } from './applier.ts'
+import { Arrivals } from './arrivals.ts'
 import { FullSyncTarget } from './full-sync-target.ts'
 import { type GroupBatch, GroupStream, type StreamItem } from './group-stream.ts'
 import { linkFacts, type ReplicaLinkOptions, type Wire, type WireEvents } from './link-options.ts'
@@ -40,6 +41,7 @@ export class ReplicaLink {
   private readonly machine: ReplicaMachine
   private readonly target: FullSyncTarget
   private readonly acks = new AckClock()
+  private readonly arrivals: Arrivals
   private wire: Wire | null = null
   /** Whose events count. */
   private source: WireEvents | null = null
@@ -62,6 +64,7 @@ export class ReplicaLink {
   constructor(options: ReplicaLinkOptions) {
     this.options = options
     const { storage, clock } = options
+    this.arrivals = new Arrivals(clock.monotonicMs())
     this.target = new FullSyncTarget({
       storage,
       clock,
@@ -137,6 +140,7 @@ export class ReplicaLink {
   /** Ten times a second. */
   tick(): void {
     if (this.isClosed) return
+    this.arrivals.tick(this.options.clock.monotonicMs())
     this.handle({ type: 'tick' })
     this.flush()
   }
@@ -275,7 +279,7 @@ export class ReplicaLink {
 
   private received(buffer: Buffer, source: WireEvents): void {
     if (source !== this.source || this.isClosed) return
-    this.handle({ type: 'received' }, source)
+    this.handle({ type: 'received', atMs: this.arrivals.dateOf(this.options.clock.monotonicMs()) }, source)
     const { stream, parser } = this
     if (stream !== null) {
       this.items.push(...stream.push(buffer))
@@ -300,7 +304,7 @@ export class ReplicaLink {
     else if (item.type === 'ended') this.handle({ type: 'ended', text: item.text }, source)
     else if (item.type === 'bad') this.handle({ type: 'bad group', offset: item.offset, reason: item.reason }, source)
     else {
-      this.acks.isAsked = true
+      this.acks.ask()
       const { clock, storage, wake } = this.options
       if (this.acks.maySync(clock.monotonicMs())) storage.binlog.sync() // whoever asks may wait for just that
       wake()
@@ -354,7 +358,7 @@ export class ReplicaLink {
     const { clock, storage } = this.options
     const { state } = this
     const applied = storage.binlog.end.offset
-    const ack = { applied, synced: Math.min(storage.binlog.synced, applied) }
+    const ack = { applied, synced: Math.min(storage.binlog.synced, applied), asked: this.acks.asked }
     const now = clock.monotonicMs()
     const isDue =
       state === 'binlog_sync' ? this.acks.isDue(ack, now) : (state === 'db_sync' || state === 'swapping') && this.acks.isLifeDue(now)

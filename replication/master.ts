@@ -9,8 +9,10 @@
 import type { Clock, Random } from '../storage/clock.ts'
 import type { Log } from '../storage/log.ts'
 import type { Storage } from '../storage/storage.ts'
+import { Arrivals } from './arrivals.ts'
 import { FullSyncSource } from './full-sync-source.ts'
 import { decideTrySync, historyOf, mayGiveData } from './history.ts'
+import { dateAck, writableUntilMs } from './liveness.ts'
 import {
   type AckRequest,
   type DbSyncRequest,
@@ -21,7 +23,8 @@ import {
   type TrySyncReply,
   type TrySyncRequest,
 } from './messages.ts'
-import { isReading, isStuck, mustBeQuiet, type Peer, Peers, progressOf } from './peers.ts'
+import { behind, cutOff, faultOf } from './peer-limits.ts'
+import { mustBeQuiet, type Peer, Peers, progressOf } from './peers.ts'
 import type { ReplicaConnection } from './replica-connection.ts'
 import { type ConflictView, conflictViews, type ReplicaView, replicaView } from './replica-view.ts'
 import type { ReplicationSettings } from './settings.ts'
@@ -59,12 +62,14 @@ export class Master {
   private readonly options: MasterOptions
   private readonly items = new SlaveItems()
   private readonly peers: Peers
+  private readonly arrivals: Arrivals
   private readonly source: FullSyncSource
   /** Has asked this node to take over and is to learn of the outcome under the same session. */
   private handingOver: Peer | null = null
 
   constructor(options: MasterOptions) {
     this.options = options
+    this.arrivals = new Arrivals(this.now)
     this.peers = new Peers({
       storage: options.storage,
       feedLimit: () => options.feedLimit(),
@@ -96,7 +101,7 @@ export class Master {
     }
     const old = fenced === null ? undefined : this.peers.get(fenced)
     if (old !== undefined) this.peers.fence(old, `${replica} has come on another connection, ${connection.address}`, this.now)
-    this.peers.add(connection, item.session, this.behind(item.pinned))
+    this.peers.add(connection, item.session, behind(this.options, item.pinned))
     item.meta = this.metaFor(item, request)
     return item.meta
   }
@@ -111,10 +116,11 @@ export class Master {
     peer.transfer = null
     const goesOn = reply.type === 'continue'
     item.continued = goesOn ? request.offset : null
+    item.ackedMs = this.now // BINLOGSYNC answers this reply
     item.applied = goesOn ? request.offset : 0
     item.synced = Math.min(item.synced, item.applied)
     item.pinned = goesOn ? request.offset : Number.POSITIVE_INFINITY
-    peer.headStart = this.behind(item.pinned)
+    peer.headStart = behind(this.options, item.pinned)
     if (goesOn) {
       this.partialSyncs++
       this.source.settled(keyOf(item))
@@ -137,7 +143,7 @@ export class Master {
     item.pinned = Number.POSITIVE_INFINITY // the snapshot has a pin of its own
     const transfer = this.source.open(connection, keyOf(item), request, (offset) => {
       log.info({ replica: keyOf(item), offset }, 'a full sync has been sent')
-      if (peer.over === null) [item.pinned, peer.headStart] = [offset, this.behind(offset)] // until the replica asks to go on from there
+      if (peer.over === null) [item.pinned, peer.headStart] = [offset, behind(this.options, offset)] // until the replica asks to go on from there
     })
     this.peers.transfer(peer, transfer)
     this.fullSyncs++
@@ -154,7 +160,7 @@ export class Master {
       throw new Refusal('ERR', `BINLOGSYNC at offset ${offset}: TRYSYNC has let this session continue at ${allowed}`)
     }
     item.continued = null
-    item.ackedMs = this.now
+    item.doubt = null
     this.peers.feed(peer, offset)
     log.info({ replica: keyOf(item), offset, behind: peer.headStart }, 'a replica is online')
   }
@@ -167,7 +173,7 @@ export class Master {
     if (peer === undefined || peer.feed === null) return
     const applied = Math.min(ack.applied, peer.feed.offset) // it can have no more than it was sent
     const synced = Math.min(ack.synced, applied)
-    item.ackedMs = item.heardMs
+    if (dateAck(item, peer.feed, ack.asked, this.options.settings, this.now)) this.options.wake()
     if (applied === item.applied && synced === item.synced) return
     item.applied = applied
     item.synced = synced
@@ -198,6 +204,7 @@ export class Master {
   /** Ten times a second. */
   tick(): void {
     const { now } = this
+    this.arrivals.tick(now)
     this.source.tick(now)
     for (const peer of this.peers.all) this.check(peer, now)
     this.settle(now)
@@ -247,11 +254,21 @@ export class Master {
     return this.countOnline((item) => item[what] > after)
   }
 
-  /** Online replicas whose last ACK is not older than min-replicas-max-lag, where there is one. */
+  /** Online replicas that were known to be alive at most min-replicas-max-lag ago, where there is one. */
   goodReplicas(): number {
     const { minReplicasMaxLagMs } = this.options.settings
     const since = minReplicasMaxLagMs === 0 ? Number.NEGATIVE_INFINITY : this.now - minReplicasMaxLagMs
     return this.countOnline(({ ackedMs }) => ackedMs >= since)
+  }
+
+  /** Monotonic time up to which there are min-replicas-to-write of those unless one is heard of or leaves. */
+  get writableUntilMs(): number {
+    const { settings } = this.options
+    if (settings.minReplicas === 0) return Number.POSITIVE_INFINITY
+    return writableUntilMs(
+      [...this.peers.fed].map(({ connection }) => (this.items.of(connection.id) as SlaveItem).ackedMs),
+      settings,
+    )
   }
 
   /** The binlog from here on must stay; Infinity where nobody needs any. */
@@ -259,7 +276,7 @@ export class Master {
     let { pinned } = this.source
     for (const item of this.items.attached) {
       const peer = this.peers.get(item.connection as number) // none once this side has been closed: its replicas come back to this data
-      pinned = Math.min(pinned, peer === undefined ? item.pinned : Math.max(item.pinned, this.cutOff(peer)))
+      pinned = Math.min(pinned, peer === undefined ? item.pinned : Math.max(item.pinned, cutOff(this.options, peer)))
     }
     return pinned
   }
@@ -306,7 +323,7 @@ export class Master {
     if (peer.over !== null) throw new Refusal('BADSESSION', `session ${peer.session} is over: ${peer.over.reason}`)
     const item = this.items.withSession(session, connection.id)
     if (item === undefined) throw new Refusal('BADSESSION', `session ${session} is not this connection's, which has ${peer.session}`)
-    item.heardMs = this.now
+    item.heardMs = this.arrivals.dateOf(this.now)
     return { item, peer }
   }
 
@@ -328,41 +345,19 @@ export class Master {
   }
 
   private check(peer: Peer, now: number): void {
-    const { timeoutMs, pingPeriodMs } = this.options.settings
     if (peer.over !== null) {
-      if (now - peer.over.sinceMs > timeoutMs) this.closePeer(peer)
+      if (now - peer.over.sinceMs > this.options.settings.timeoutMs) this.closePeer(peer)
       return
     }
     const item = this.items.of(peer.connection.id) as SlaveItem
-    if (isReading(peer)) item.heardMs = now
-    if (now - item.heardMs > timeoutMs) {
-      this.options.log.info({ replica: keyOf(item), ms: Math.round(now - item.heardMs) }, 'a replica has been silent for repl-timeout')
-      this.closePeer(peer)
+    const fault = faultOf(this.options, peer, item, now)
+    if (fault === null) return
+    if (fault !== 'silent') {
+      this.cut(peer, fault.reason)
       return
     }
-    peer.feed?.showLife(pingPeriodMs, now)
-    if (isStuck(peer, item.applied, timeoutMs, now)) this.cut(peer, 'it has got all there is, and applies none of it')
-    else this.checkLag(peer, item)
-  }
-
-  private checkLag(peer: Peer, item: SlaveItem): void {
-    const { storage, settings } = this.options
-    const has = peer.feed === null ? item.pinned : item.applied // before it is fed, what is kept for it is what counts
-    const lag = this.behind(has)
-    if (lag <= settings.lagLimitBytes) peer.headStart = 0
-    else if (has < this.cutOff(peer) || storage.diskLow) {
-      this.cut(peer, `it is ${lag} bytes behind, more than replica-lag-limit, ${settings.lagLimitBytes}`)
-    }
-  }
-
-  private behind(offset: number): number {
-    return Math.max(0, this.options.storage.binlog.end.offset - offset)
-  }
-
-  /** A replica that has not come so far is too far behind. */
-  private cutOff({ headStart }: Peer): number {
-    const { storage, settings } = this.options
-    return storage.binlog.end.offset - settings.lagLimitBytes - headStart
+    this.options.log.info({ replica: keyOf(item), ms: Math.round(now - item.heardMs) }, 'a replica has been silent for repl-timeout')
+    this.closePeer(peer)
   }
 
   private cut(peer: Peer, reason: string): void {

@@ -14,8 +14,9 @@
  *   BINLOGSYNC session offset
  *     -> the binlog's bytes from there on, without any frame. Between groups: "\n" is a sign of life, "?" asks for an ACK at once, and
  *        "-CODE text\r\n" ends it
- *   REPLCONF ACK applied FACK synced
- *     -> nothing; both are offsets
+ *   REPLCONF ACK applied FACK synced [ASKED count]
+ *     -> nothing; offsets, and how many "?" have come behind BINLOGSYNC: an ACK answers those, and was sent after them. Versions that do
+ *        not count them leave it out
  *
  * A refusal is an error reply whose first word is one of RefusalCode. crc: 8 hexadecimal digits.
  */
@@ -111,6 +112,8 @@ export interface SnapshotHead {
 export interface AckRequest {
   readonly applied: number
   readonly synced: number
+  /** How many questions it answers; null: the replica does not say. */
+  readonly asked: number | null
 }
 
 /** A reply of the master as the replica's parser gives it. */
@@ -296,6 +299,6 @@ export function readBinlogSync(words: readonly Bytes[]): { readonly session: num
   return { session: readNumber(words[1], 'session'), offset: readNumber(words[2], 'offset') }
 }
 
-export function ackWords({ applied, synced }: AckRequest): Bytes[] {
-  return ['REPLCONF', 'ACK', String(applied), 'FACK', String(synced)]
+export function ackWords({ applied, synced, asked }: AckRequest): Bytes[] {
+  return ['REPLCONF', 'ACK', String(applied), 'FACK', String(synced), ...(asked === null ? [] : ['ASKED', String(asked)])]
 }

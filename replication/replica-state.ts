@@ -20,8 +20,8 @@ export type LinkEvent =
   | { readonly type: 'reconnect'; readonly reason: string }
   | { readonly type: 'connected' }
   | { readonly type: 'closed'; readonly reason: string }
-  /** Something was heard of the master. */
-  | { readonly type: 'received' }
+  /** Something was heard of the master, which came in then or later. */
+  | { readonly type: 'received'; readonly atMs: number }
   | { readonly type: 'reply'; readonly reply: LinkReply }
   /** The master has ended the binlog's stream. */
   | { readonly type: 'ended'; readonly text: string }

@@ -184,9 +184,9 @@ export class ReplicaMachine implements LinkStatus {
     } else this.dial()
   }
 
-  heard(): void {
-    this.lastIoMs = this.facts.nowMs
-    this.quietSinceMs = this.facts.nowMs
+  heard(atMs = this.facts.nowMs): void {
+    this.lastIoMs = atMs
+    this.quietSinceMs = atMs
   }
 
   badGroupCame(offset: number, reason: string): void {

@@ -211,8 +211,12 @@ export class Replication {
 
   /** Whether that forbids writes. */
   get lacksReplicas(): boolean {
-    const { minReplicas } = this
-    return minReplicas > 0 && !this.isReplica && this.master.goodReplicas() < minReplicas
+    return this.options.clock.monotonicMs() > this.writableUntilMs
+  }
+
+  /** Monotonic time up to which that allows writes unless a replica is heard of or leaves. */
+  get writableUntilMs(): number {
+    return this.isReplica ? Number.POSITIVE_INFINITY : this.master.writableUntilMs
   }
 
   /** At the end of a turn, with its group appended and its replies out. */

@@ -8,6 +8,7 @@
  * what it pins stay until its TRYSYNC says otherwise. The same attempt on the same connection is the same session.
  */
 import { type Claimant, Claims } from './claims.ts'
+import type { Question } from './liveness.ts'
 import { type Meta, type MetaSyncRequest, type RefusalCode, staleText } from './messages.ts'
 
 /** Of all items, absent ones included; the one that has been absent longest makes room. */
@@ -34,7 +35,10 @@ export interface SlaveItem {
   /** The binlog from here on must stay; Infinity: any of it may go. */
   pinned: number
   heardMs: number
+  /** When it was last known to be alive as a follower of this node. */
   ackedMs: number
+  /** Its ACKs may be old ones until this is answered. */
+  doubt: Question | null
   leftMs: number | null
 }
 
@@ -164,7 +168,16 @@ export class SlaveItems {
     if (this.items.size >= MAX_SLAVE_ITEMS && !this.makeRoom()) return null
     const item: SlaveItem = {
       ...{ ip, port, claims: new Claims(), runId: '', attempt: 0, session: 0, meta: null, connection: null, address: '' },
-      ...{ continued: null, applied: 0, synced: 0, pinned: Number.POSITIVE_INFINITY, heardMs: nowMs, ackedMs: nowMs, leftMs: null },
+      ...{
+        continued: null,
+        applied: 0,
+        synced: 0,
+        pinned: Number.POSITIVE_INFINITY,
+        heardMs: nowMs,
+        ackedMs: nowMs,
+        doubt: null,
+        leftMs: null,
+      },
     }
     this.items.set(keyOf(item), item)
     return item

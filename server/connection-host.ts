@@ -39,6 +39,8 @@ export interface ConnectionHost {
   /** A client was closed because it went past a limit. */
   cutOff(what: 'output' | 'query'): void
   log(fields: object, text: string): void
+  /** Requests that have come are about to run: what stands in their way is as of now. */
+  beginRequests(): void
   wallMs(): number
   monotonicMs(): number
 }

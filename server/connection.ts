@@ -264,7 +264,7 @@ export class Connection extends SessionState implements Client, TurnClient {
   private pump(): void {
     const { host, decoder } = this
     const { executor } = host
-    executor.clockMs = host.monotonicMs()
+    host.beginRequests()
     if (this.replyMode === 'on' && host.prefetcher.isCold(this.database)) {
       this.pumpCold()
       return
@@ -334,7 +334,7 @@ export class Connection extends SessionState implements Client, TurnClient {
     this.isHeld = false
     if (this.closing !== 'no') return
     this.host.turn.begin()
-    this.host.executor.clockMs = this.host.monotonicMs()
+    this.host.beginRequests()
     const { kept } = this
     this.kept = null
     if (kept !== null) this.run(kept, null, 0, 0)

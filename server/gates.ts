@@ -20,7 +20,8 @@ import { hasStoredPages } from '../storage/values/value.ts'
 import type { Connection } from './connection.ts'
 
 /** Reasons that only writes have to be asked about. */
-const WRITES_ONLY = 16 | 32 | 128 | 512
+const LACKS_REPLICAS = 512
+const WRITES_ONLY = 16 | 32 | 128 | LACKS_REPLICAS
 
 const LOADING = 'LOADING Redis is loading the dataset in memory'
 const READ_ONLY = "READONLY You can't write against a read only replica."
@@ -42,6 +43,8 @@ export interface ReplicationGate {
   readonly isMasterDown: boolean
   /** min-replicas-to-write is not met. */
   readonly lacksReplicas: boolean
+  /** Monotonic time up to which it is met as far as is known; infinite where it asks for nothing. */
+  readonly writableUntilMs: number
   /** FAILOVER is under way. */
   readonly writesPaused: boolean
 }
@@ -75,6 +78,8 @@ export class Gates {
   private busy: (() => Bytes) | null = null
   /** Why requests are asked about, one bit for each reason: as of the last look, and what clients were held for since. */
   private reasons = 0
+  /** Monotonic time from which on that has to be looked at anew: a process may sleep between two looks. */
+  private validUntilMs = Number.POSITIVE_INFINITY
   private readonly later: (run: () => void) => void
   private isRetryDue = false
 
@@ -134,11 +139,18 @@ export class Gates {
     this.holdExpiry()
     const before = this.reasons
     this.reasons = this.present()
+    const untilMs = this.replication?.writableUntilMs ?? Number.POSITIVE_INFINITY
+    this.validUntilMs = (this.reasons & LACKS_REPLICAS) === 0 ? untilMs : Number.POSITIVE_INFINITY
     this.executor.gated = this.reasons === 0 ? 'none' : (this.reasons & ~WRITES_ONLY) === 0 ? 'writes' : 'all'
     // Held clients try again when a reason has gone, not every turn: each try begins a turn.
     if ((before & ~this.reasons) === 0 || this.isRetryDue) return
     this.isRetryDue = true
     this.later(() => this.retry())
+  }
+
+  /** To be called with the monotonic time before requests that have come are run: what was true at the last look may not be true any more. */
+  begin(nowMs: number): void {
+    if (nowMs > this.validUntilMs) this.refresh()
   }
 
   /** In a pause nothing is deleted because its time has come. One that begins in a transaction begins at its end. */
@@ -319,7 +331,7 @@ export class Gates {
 }
 
 function replicationReasons({ isReplica, isMasterDown, lacksReplicas, writesPaused }: ReplicationGate): number {
-  return (isReplica ? 128 : 0) | (isMasterDown ? 256 : 0) | (lacksReplicas ? 512 : 0) | (writesPaused ? 1024 : 0)
+  return (isReplica ? 128 : 0) | (isMasterDown ? 256 : 0) | (lacksReplicas ? LACKS_REPLICAS : 0) | (writesPaused ? 1024 : 0)
 }
 
 /** Whether a command runs others that it does not name. */

@@ -58,6 +58,11 @@ export function connectionHost(node: Node): ConnectionHost {
     log: (fields, text) => log.debug(fields, text),
     wallMs: systemClock.wallMs,
     monotonicMs: systemClock.monotonicMs,
+    beginRequests: () => {
+      const nowMs = systemClock.monotonicMs()
+      node.executor.clockMs = nowMs
+      node.gates.begin(nowMs)
+    },
   }
   config.follow<number>('client-query-buffer-limit', (bytes) => {
     host.queryLimitBytes = bytes === 0 ? Number.POSITIVE_INFINITY : bytes

@@ -4,7 +4,16 @@ import { ClientError } from '../commands/errors.ts'
 import type { FailoverOptions, ReplicationPort, WaitReached, WaitTarget } from '../commands/ports.ts'
 import { NO_REPLY, OK, type Reply, SimpleString } from '../commands/reply.ts'
 import type { Session } from '../commands/session.ts'
-import { metaReply, Refusal, readBinlogSync, readDbSync, readMetaSync, readTrySync, trySyncReplyWords } from '../replication/messages.ts'
+import {
+  type AckRequest,
+  metaReply,
+  Refusal,
+  readBinlogSync,
+  readDbSync,
+  readMetaSync,
+  readTrySync,
+  trySyncReplyWords,
+} from '../replication/messages.ts'
 import type { Replication } from '../replication/replication.ts'
 import type { WaitCondition } from '../replication/waiters.ts'
 import type { Bytes } from '../storage/bytes.ts'
@@ -164,9 +173,9 @@ export class ReplicationFacade implements ReplicationPort {
     })
   }
 
-  acknowledge(session: Session, applied: number, synced: number): void {
+  acknowledge(session: Session, ack: AckRequest): void {
     this.asReplica(session, (replication, peer) => {
-      replication.master.ack(peer, { applied, synced })
+      replication.master.ack(peer, ack)
       return NO_REPLY
     })
   }

@@ -89,6 +89,9 @@ function gate(node: Node, replication: Replication): ReplicationGate {
     get lacksReplicas() {
       return replication.lacksReplicas
     },
+    get writableUntilMs() {
+      return replication.writableUntilMs
+    },
     get writesPaused() {
       return replication.writesPaused
     },

@@ -73,7 +73,11 @@ test('a full sync: the old data is served while it comes in, then the new, and t
     bench.says(`+WAIT\r\n${array(head)}+WAIT\r\n`, size)
     bench.says(bulk(encodeChunk(0, records.slice(0, 4))), size)
     bench.wait(1000)
-    assert.equal(bench.takes(), [`REPLCONF ACK ${engine.storage.binlog.end.offset} FACK ${engine.storage.binlog.synced}`], 'a sign of life')
+    assert.equal(
+      bench.takes(),
+      [`REPLCONF ACK ${engine.storage.binlog.end.offset} FACK ${engine.storage.binlog.synced} ASKED 0`],
+      'a sign of life',
+    )
     assert.is(engine.run('GET', 'own0'), '0')
     assert.is(link.view.state, 'db_sync')
     bench.says(
@@ -143,7 +147,8 @@ test('acknowledgements: at once when asked and when the medium has more, ten a s
   const { binlog } = engine.storage
   bench.follow()
   bench.toStream()
-  const ack = () => `REPLCONF ACK ${binlog.end.offset} FACK ${binlog.synced}`
+  let asked = 0
+  const ack = () => `REPLCONF ACK ${binlog.end.offset} FACK ${binlog.synced} ASKED ${asked}`
   link.flush()
   assert.equal(bench.takes(), [ack()], 'the first')
   link.flush()
@@ -157,6 +162,7 @@ test('acknowledgements: at once when asked and when the medium has more, ten a s
   assert.equal(bench.takes(), [ack()])
   const wakesBefore = bench.wakes
   bench.says('?')
+  asked++
   assert.ok(bench.wakes > wakesBefore, 'a turn comes')
   link.flush()
   assert.equal(bench.takes(), [ack()])
@@ -175,6 +181,29 @@ test('acknowledgements: at once when asked and when the medium has more, ten a s
   assert.equal(bench.takes(), [ack()])
 })
 
+test('what lay in the socket while this process did not run is no news of the master from now', async () => {
+  const bench = await LinkBench.open({ writes: 1 })
+  const { link, clock } = bench
+  bench.follow()
+  bench.toStream()
+  link.tick()
+  clock.advance(100)
+  link.tick()
+  const before = clock.monotonicMs()
+  clock.advance(30_000)
+  bench.says('\n')
+  assert.is(link.view.lastIoMs, before)
+  link.tick()
+  bench.says('\n')
+  assert.is(link.view.lastIoMs, before)
+  for (let i = 0; i < 10; i++) {
+    clock.advance(100)
+    link.tick()
+  }
+  bench.says('\n')
+  assert.is(link.view.lastIoMs, clock.monotonicMs())
+})
+
 test('with appendfsync always each batch is synced at once', async () => {
   const bench = await LinkBench.open({ writes: 1 })
   const { binlog } = bench.engine.storage
@@ -183,7 +212,7 @@ test('with appendfsync always each batch is synced at once', async () => {
   bench.toStream()
   bench.says(groupOf(binlog.end, [['INCR', 'n']]).bytes)
   await until(() => binlog.synced === binlog.end.offset, 'synced')
-  assert.is(bench.takes().at(-1), `REPLCONF ACK ${binlog.end.offset} FACK ${binlog.end.offset}`)
+  assert.is(bench.takes().at(-1), `REPLCONF ACK ${binlog.end.offset} FACK ${binlog.end.offset} ASKED 0`)
 })
 
 test('nothing is applied while too much is dirty: the connection is not read from, and what came is kept', async () => {

@@ -204,7 +204,7 @@ test('silence ends every wait', () => {
     bench.facts.nowMs += 59_999
     bench.do({ type: 'tick' })
     assert.is(bench.machine.state, state)
-    bench.do({ type: 'received' })
+    bench.do({ type: 'received', atMs: bench.facts.nowMs })
     bench.facts.nowMs += 59_999
     bench.do({ type: 'tick' })
     assert.is(bench.machine.state, state)

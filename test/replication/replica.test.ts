@@ -37,7 +37,7 @@ const EVENTS: readonly LinkEvent[] = [
   { type: 'reconnect', reason: 'killed' },
   { type: 'connected' },
   { type: 'closed', reason: 'cut' },
-  { type: 'received' },
+  { type: 'received', atMs: 0 },
   { type: 'reply', reply: new Error('ERR no') },
   { type: 'ended', text: 'BADSESSION over' },
   { type: 'bad group', offset: 300, reason: 'rubbish' },

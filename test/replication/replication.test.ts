@@ -94,7 +94,7 @@ test('WAIT counts what replicas have applied, WAITAOF what they have on the medi
   engine.write('SET', 'a', '1')
   replication.flush()
   const { offset } = storage.binlog.end
-  replication.master.ack(connection, { applied: offset, synced: 0 })
+  replication.master.ack(connection, { applied: offset, synced: 0, asked: 0 })
   const owner = {}
   const wait = (what: 'applied' | 'synced') => replication.wait(owner, { after: offset - 1, local: false, replicas: 1, what, timeoutMs: 0 })
   assert.is((await wait('applied')).replicas, 1)
@@ -106,7 +106,7 @@ test('WAIT counts what replicas have applied, WAITAOF what they have on the medi
   replication.tick()
   await nextTurn()
   assert.not.ok(answered)
-  replication.master.ack(connection, { applied: offset, synced: offset })
+  replication.master.ack(connection, { applied: offset, synced: offset, asked: 0 })
   assert.is(await waiting, 1)
   await storage.close('nosave')
 })

@@ -108,4 +108,23 @@ test('whether a command that has waited for its keys can run is asked without ho
   assert.is(opened, 2)
 })
 
+test('min-replicas-to-write is asked about anew where it may not be met any more, though nobody has looked since', () => {
+  const { gates, clientOf } = made()
+  let nowMs = 0
+  const writableUntilMs = 3000
+  gates.replication = {
+    ...{ isReplica: false, isMasterDown: false, writesPaused: false, writableUntilMs },
+    get lacksReplicas() {
+      return nowMs > writableUntilMs
+    },
+  }
+  gates.refresh()
+  nowMs = 3000
+  gates.begin(nowMs)
+  assert.is(clientOf(WRITE).verdict, null)
+  nowMs = 30_000 // the process has slept
+  gates.begin(nowMs)
+  assert.is(clientOf(WRITE).verdict, 'NOREPLICAS Not enough good replicas to write.')
+})
+
 test.run()

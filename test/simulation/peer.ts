@@ -125,7 +125,7 @@ export class Peer implements ReplicaConnection, SocketEvents {
         return
       }
       case 'REPLCONF': {
-        const ack = { applied: Number(words[2]), synced: Number(words[4]) }
+        const ack = { applied: Number(words[2]), synced: Number(words[4]), asked: Number(words[6]) }
         master.ack(this, ack)
         this.host.acked(this, ack)
         return

@@ -165,7 +165,7 @@ class FakeReplication implements ReplicationPort {
     return this.call('binlogSync', session.id, args)
   }
 
-  acknowledge(session: Session, applied: number, synced: number): void {
+  acknowledge(session: Session, { applied, synced }: Parameters<ReplicationPort['acknowledge']>[1]): void {
     this.call('acknowledge', session.id, applied, synced)
   }
 

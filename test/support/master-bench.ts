@@ -156,8 +156,8 @@ export class MasterBench {
     return connection
   }
 
-  ack(connection: FakeConnection, applied: number, synced = applied): void {
-    const ack: AckRequest = { applied, synced }
+  ack(connection: FakeConnection, applied: number, synced = applied, asked: number | null = 0): void {
+    const ack: AckRequest = { applied, synced, asked }
     this.master.ack(connection, ack)
   }
 
