@@ -45,7 +45,7 @@ export class Context {
     this.server = server
   }
 
-  /** The turn's clock, ms since the epoch: the only time a command may use for what it stores. */
+  /** The unit's reading of the clock, ms since the epoch: the only time a command may use for what it stores. */
   get now(): number {
     return this.keyspace.now
   }

@@ -12,8 +12,8 @@ import { type BlockedClient, BlockedClients, type BlockedHandler } from './block
 import { BLOCKED, type BlockOptions } from './blocking.ts'
 import { type Args, stepsOf } from './command.ts'
 import { Context } from './context.ts'
-import { ClientError, unknownSubcommand } from './errors.ts'
-import type { ExecutorHooks } from './executor-hooks.ts'
+import { ClientError, unknownSubcommand, wrongArity } from './errors.ts'
+import type { ExecutorHooks, ExecutorOptions, Gate, Outcome } from './executor-hooks.ts'
 import type { ServerPort } from './ports.ts'
 import { isHttp, onlyForSubscribers, unknownCommand } from './refusals.ts'
 import { ErrorReply, type Reply, SimpleString } from './reply.ts'
@@ -31,11 +31,8 @@ export interface Client extends Session {
   replyError(text: Bytes): void
 }
 
-/** Says why a command cannot run now: a text to refuse it with, 'hold' to keep it for later, or null. */
-export type Gate = (runtime: CommandRuntime, args: readonly Bytes[], client: Client) => Bytes | 'hold' | null
-
-/** What came of a request. 'held': it has not run and must be offered again. 'waiting': it will be answered later, and `resumed` says when. */
-export type Outcome = 'done' | 'held' | 'waiting'
+/** A reading of the clock that is older than this at the end of a unit serves no other unit. */
+const MAX_READING_MS = 1
 
 const QUEUED = new SimpleString('QUEUED')
 
@@ -66,15 +63,7 @@ export class Executor {
   /** The request whose unit is suspended. */
   private suspended: { readonly runtime: CommandRuntime; readonly client: Client; readonly args: Bytes[] } | null = null
 
-  constructor(options: {
-    keyspace: Keyspace
-    group: OpenGroup
-    server: ServerPort
-    hooks: ExecutorHooks
-    monotonicMs: () => number
-    /** Binlog offset at which the open group will begin. */
-    groupStart: () => number
-  }) {
+  constructor(options: ExecutorOptions) {
     this.keyspace = options.keyspace
     this.group = options.group
     this.server = options.server
@@ -109,8 +98,7 @@ export class Executor {
   /** Runs a logged command again. Throws where it fails: what was logged once cannot. */
   replay(client: Client, args: Bytes[]): void {
     if (isUnitMark(args)) return // a group is run as a whole
-    const runtime = this.runtimes.resolve(args)
-    const run = runtime?.command.run
+    const run = this.runtimes.resolve(args)?.command.run
     if (run === undefined) throw new Error(`the binlog holds a command that is unknown or cannot be replayed: ${args[0]}`)
     const { context } = this
     context.begin(client, this.keyspace.database(client.database))
@@ -144,8 +132,7 @@ export class Executor {
   }
 
   private dispatch(runtime: CommandRuntime, client: Client, args: Bytes[], raw: Buffer | null, start: number, end: number): Outcome {
-    if (!hasRightArity(runtime, args.length))
-      return this.refuse(runtime, client, `ERR wrong number of arguments for '${runtime.command.name}' command`)
+    if (!hasRightArity(runtime, args.length)) return this.refuse(runtime, client, wrongArity(runtime.command.name).message)
     if (!client.authenticated && !runtime.noAuth && !this.server.acl.isOpen)
       return this.refuse(runtime, client, 'NOAUTH Authentication required.')
     if (!client.user.isUnrestricted) {
@@ -164,6 +151,7 @@ export class Executor {
     client.lastActiveMs = this.keyspace.now
     if (runtime.command.steps !== undefined) {
       void this.runSteps(runtime, client, args)
+      this.endOldReading(this.monotonicMs())
       return 'waiting'
     }
     if (this.monitors > 0 && runtime.shown === 'before') this.hooks.monitor(client, args)
@@ -174,11 +162,19 @@ export class Executor {
     this.clockMs = now
     if (outcome === 'done') this.ran(runtime, client, args, micros)
     if (this.monitors > 0 && runtime.shown === 'after') this.hooks.monitor(client, args)
+    if (now - this.keyspace.readAtMs > MAX_READING_MS) this.endOldReading(now)
     if (this.blockedClients.hasReady && this.units.current === null) {
       this.blockedClients.serve()
       this.clockMs = this.monotonicMs() // not this client's time
     }
     return outcome
+  }
+
+  /** Replaces an old reading of the clock. To be called between units. */
+  private endOldReading(nowMs: number): void {
+    if (nowMs - this.keyspace.readAtMs <= MAX_READING_MS) return
+    this.hooks.renewClock()
+    this.clockMs = this.monotonicMs() // what that took is nobody's time
   }
 
   private ran(runtime: CommandRuntime, client: Client, args: readonly Bytes[], micros: number): void {
@@ -223,8 +219,10 @@ export class Executor {
     }
     const started = this.monotonicMs()
     const outcome = this.runSync(runtime, client, (options.args ?? args) as Bytes[], null, 0, 0)
-    blocked.micros += (this.monotonicMs() - started) * 1000
+    const now = this.monotonicMs()
+    blocked.micros += (now - started) * 1000
     if (outcome === 'done') this.blockedClients.finish(blocked)
+    this.endOldReading(now)
   }
 
   /** Between MULTI and EXEC. */
@@ -279,15 +277,20 @@ export class Executor {
     return 'done'
   }
 
-  /** What had suspended a unit is done, with this reply. */
+  /** Ends the part that suspended a unit. The unit keeps its clock, so it has its own group. */
   partEnded(part: Reply): void {
+    this.hooks.renewClock()
     const { commands } = this.group
+    const start = this.groupStart()
+    this.keyspace.setClock(this.units.clockMs)
     const reply = this.units.partEnded(part)
+    const hasWritten = this.group.commands !== commands
+    this.hooks.renewClock()
     const { suspended } = this
     if (reply === SUSPENDED || suspended === null) return
     const { runtime, client, args } = suspended
     this.suspended = null
-    if (this.group.commands !== commands) client.lastWriteAt = this.groupStart()
+    if (hasWritten) client.lastWriteAt = start
     client.reply(reply)
     if (this.tracking.isActive) this.tracking.ended(client, runtime.command)
     this.ran(runtime, client, args, (this.monotonicMs() - this.partMs) * 1000)
@@ -345,9 +348,11 @@ export class Executor {
     } catch (error) {
       client.replyError(this.failedRun(runtime, error, false).text)
     }
-    this.ran(runtime, client, args, (this.monotonicMs() - started) * 1000)
+    const now = this.monotonicMs()
+    this.ran(runtime, client, args, (now - started) * 1000)
     if (this.tracking.isActive) this.tracking.answered(client, runtime.command)
     if (this.monitors > 0 && runtime.shown === 'after') this.hooks.monitor(client, args)
+    this.endOldReading(now)
     this.hooks.resumed(client, runtime.command.flags.includes('readonly'))
   }
 
@@ -386,11 +391,9 @@ export class Executor {
       return 'done'
     }
     const { command } = runtime
-    const isContainer = command.subcommands !== undefined
-    if (isContainer && args.length >= 2) return this.refuse(null, client, unknownSubcommand(args[1] as Bytes, command.name).message)
-    if (isContainer && command.run === undefined && command.steps === undefined) {
-      return this.refuse(runtime, client, `ERR wrong number of arguments for '${command.name}' command`)
-    }
-    return this.dispatch(runtime, client, args, null, 0, 0)
+    if (command.subcommands === undefined) return this.dispatch(runtime, client, args, null, 0, 0)
+    if (args.length >= 2) return this.refuse(null, client, unknownSubcommand(args[1] as Bytes, command.name).message)
+    if (command.run !== undefined || command.steps !== undefined) return this.dispatch(runtime, client, args, null, 0, 0)
+    return this.refuse(runtime, client, wrongArity(command.name).message)
   }
 }

@@ -23,7 +23,7 @@ const info = command({
   run: ({ server }, args) => new Verbatim('txt', server.info(args.slice(1).map(lowerCase))),
 })
 
-/** TIME: the turn's clock, so that commands sent together agree on it; whole milliseconds, written as microseconds. */
+/** TIME: the unit's reading of the clock; whole milliseconds, written as microseconds. */
 const time = command({
   name: 'time',
   group: 'server',

@@ -39,6 +39,8 @@ export class Units {
   continuation: ((reply: Reply) => Reply) | null = null
   /** One is enough: it is empty whenever another begins. */
   private readonly unit = new Unit()
+  /** The reading of the clock that all parts of the unit under way share, ms since the epoch. */
+  clockMs = 0
   private depth = 0
   private readonly keyspace: Keyspace
   private readonly group: OpenGroup
@@ -89,6 +91,7 @@ export class Units {
   begin(): void {
     if (this.depth++ > 0) return
     this.current = this.unit
+    this.clockMs = this.keyspace.now
     this.keyspace.log = this.current
   }
 

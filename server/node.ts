@@ -370,6 +370,10 @@ export class Node implements ServerPort {
         if (hasWalked) this.turn.mayShowUnwritten()
         ;(client as Connection).asyncDone(hasWalked && this.executor.units.isSuspended)
       },
+      renewClock: () => {
+        this.turn.renewClock()
+        if (engine.stalled !== null) this.gates.refresh() // what the same client sends next must know of it
+      },
       broken: (error, changed) => {
         const stack = error instanceof Error ? error.stack : String(error)
         this.log.error({ error: stack }, changed ? 'a command broke half way: ending now, to recover from the binlog' : 'a command broke')

@@ -1,6 +1,8 @@
 /**
- * The turn of the event loop (ARCHITECTURE.md, "A turn"). Whatever a client sends in one poll phase runs under one clock reading; the check
- * phase closes the binlog group, flushes every client that has something to be told, and does a slice of background work.
+ * The turn of the event loop (ARCHITECTURE.md, "A turn"). Requests of one poll phase share a reading
+ * of the clock until it is older than a millisecond. Then the open group is appended and another
+ * reading is taken. The check phase closes the turn's last group, flushes every client that has
+ * something to be told, and does a slice of background work.
  *
  * Replies leave only after the group of their turn is written, and with appendfsync always only after it is on the medium. What a unit that is
  * suspended has told clients waits for its end: that is when the group gets what it has done.
@@ -55,6 +57,15 @@ export class Turn {
     this.scheduled = true
     this.storage.beginTurn()
     setImmediate(this.endLater)
+  }
+
+  /**
+   * Takes another reading of the clock, between units. A group has one clock, so the open group is
+   * appended first.
+   */
+  renewClock(): void {
+    this.storage.commit()
+    this.storage.beginTurn()
   }
 
   /** A client has been replied to in this turn. To be called once a turn and client. */

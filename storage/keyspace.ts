@@ -13,6 +13,7 @@
  */
 import type { Bytes } from './bytes.ts'
 import type { FrozenBatch } from './checkpoint.ts'
+import type { Clock } from './clock.ts'
 import { Database } from './database.ts'
 import { Deadlines } from './deadlines.ts'
 import type { DirtyRecord } from './entry.ts'
@@ -59,9 +60,11 @@ export class Keyspace {
   records: RecordStore
   log: ExpiryLog
   expiry: ExpiryMode = 'delete'
-  /** The turn's clock, ms since the epoch, and the same in whole seconds. */
+  /** The reading of the clock that units share, in ms since the epoch and in whole seconds. */
   now = 0
   seconds = 0
+  /** Monotonic time of that reading, ms; Infinity where it does not become old. */
+  readAtMs = Number.POSITIVE_INFINITY
   /** Whether lookups count as use (CLIENT NO-TOUCH turns it off for its own). */
   touching = true
   /** What is deleted now has come to its end: whoever's command has met it has not changed it. */
@@ -155,6 +158,11 @@ export class Keyspace {
     for (let index = meta.databases.length; index < this.databases.length; index++) {
       this.databases[index] = new Database(this, this.nextDbId++, index)
     }
+  }
+
+  readClock(clock: Clock): void {
+    this.setClock(clock.wallMs())
+    this.readAtMs = clock.monotonicMs()
   }
 
   setClock(wallMs: number): void {

@@ -198,9 +198,9 @@ export class Storage {
     resumeBackground(parts, this.options.clock.wallMs())
   }
 
-  /** The clock that all units of the turn share. */
+  /** Reads the clock for the next units. REQUIRES: the open group is empty or stalled. */
   beginTurn(): void {
-    this.keyspace.setClock(this.options.clock.wallMs())
+    this.keyspace.readClock(this.options.clock)
   }
 
   /** Ends the turn's group and appends it. */

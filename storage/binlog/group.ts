@@ -1,6 +1,6 @@
 /**
- * A group: what one turn of the event loop appends to the binlog. The binlog is a Redis replication stream, byte for byte. On disk: never
- * change.
+ * A group: what units with one reading of the clock append to the binlog. The binlog is a Redis
+ * replication stream, byte for byte. On disk: never change.
  *
  *   segment  = group*                      file named after the offset of its first byte, 20 digits
  *   group    = head body
@@ -11,7 +11,7 @@
  *   replication-id  first 8 hex digits of the history's id
  *   offset          of the group's first byte in the stream, decimal
  *   length          of the body in bytes, decimal
- *   clock           the turn's wall time, ms since the epoch, decimal
+ *   clock           the wall time that its commands had, ms since the epoch, decimal
  *   synced          everything before this offset was on the medium when the group was written, decimal
  *   before, crc     CRC-32, hex: of the previous group; of `before` (as zlib's start value), the header up to the crc field and the body
  *

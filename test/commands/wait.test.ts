@@ -94,6 +94,7 @@ test("a client's last write is where the group begins that holds it; reads and f
     failed() {},
     monitor() {},
     resumed() {},
+    renewClock() {},
     broken() {},
   }
   let groupStart = 500

@@ -3,7 +3,7 @@ import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { until } from '../support/engine.ts'
 import { encodeCommand, WireClient, WireError, type WireReply } from '../support/wire-client.ts'
-import { holdWalks, inWorld, stallBinlog, type World } from '../support/world.ts'
+import { holdWalks, inWorld, keepReadings, stallBinlog, type World } from '../support/world.ts'
 
 const SETTINGS = { 'busy-reply-threshold': '10' }
 
@@ -51,6 +51,7 @@ test('after a script that was suspended, clients are blocked again where there i
 test('a script that is suspended when the binlog cannot be written is answered when it can', () =>
   inWorld(SETTINGS, async (world) => {
     const { node, client } = world
+    keepReadings(node) // or the SET's group would be found unwritable before the script begins
     const writes = stallBinlog(node)
     client.raw(encodeCommand('CLIENT', 'REPLY', 'SKIP'))
     client.raw(encodeCommand('SET', 'a', '1')) // in the group of the turn in which the script begins

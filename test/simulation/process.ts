@@ -284,6 +284,7 @@ export class SimulatedProcess implements Party {
       failed() {},
       monitor() {},
       resumed() {},
+      renewClock() {},
       broken: (error) => this.host.fatal(error),
     }
     return new Executor({ keyspace: storage.keyspace, group: storage.group, server, hooks, monotonicMs: () => 0, groupStart: () => 0 })

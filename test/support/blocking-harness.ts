@@ -106,6 +106,7 @@ export function blockingHarness(families: readonly (readonly Command[])[]): Bloc
       failed() {},
       monitor() {},
       resumed: (client) => (client as TestClient).goOn(),
+      renewClock: () => keyspace.readClock(server.clock),
       broken(error) {
         throw error
       },

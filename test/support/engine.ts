@@ -175,6 +175,7 @@ export class Engine {
       failed() {},
       monitor() {},
       resumed() {},
+      renewClock() {},
       broken: (error, changed) => this.broken.push({ error, changed }),
     }
     this.executor = new Executor({

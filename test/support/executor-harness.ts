@@ -77,6 +77,7 @@ export function harness(families: readonly (readonly Command[])[]): Harness {
       failed() {},
       monitor() {},
       resumed() {},
+      renewClock: () => keyspace.readClock(server.clock),
       broken(error) {
         throw error
       },

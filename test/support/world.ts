@@ -40,6 +40,12 @@ export function stallBinlog({ engine }: Node): () => void {
   }
 }
 
+/** From now on a turn keeps its reading of the clock however long it takes: one group a turn. */
+export function keepReadings({ engine: { keyspace } }: Node): void {
+  keyspace.readAtMs = Number.POSITIVE_INFINITY
+  keyspace.readClock = (clock) => keyspace.setClock(clock.wallMs())
+}
+
 /** Walks of the keys wait for the disk until the function that is returned is called. */
 export function holdWalks({ node }: World): () => void {
   const { records } = node.engine.keyspace
