@@ -125,20 +125,22 @@ if (haveTools('redis-cli', 'redis-cli')) {
 
   test('--stat shows a line a second', async () => {
     // It leaves its lines to the C library, which would keep them until its end.
-    const { out } = await run('stdbuf', ['-oL', 'redis-cli', '-p', server.port, '--stat', '-i', '0.2'], { forMs: 1200 })
-    const lines = out.split('\n').filter((line) => /^\d+ +\d/.test(line))
+    const linesOf = (out: string) => out.split('\n').filter((line) => /^\d+ +\d/.test(line))
+    const words = ['-oL', 'redis-cli', '-p', server.port, '--stat', '-i', '0.2']
+    const { out } = await run('stdbuf', words, { untilOutput: (seen) => linesOf(seen).length >= 3 })
+    const lines = linesOf(out)
     assert.ok(lines.length >= 3, out)
     assert.match(lines[0] ?? '', new RegExp(`^${INSERTED} `))
   })
 
   test('--latency measures', async () => {
-    const { out } = await run('redis-cli', ['-p', server.port, '--raw', '--latency'], { forMs: 1500 })
+    const { out } = await run('redis-cli', ['-p', server.port, '--raw', '--latency', '-i', '1'])
     const [min, max, average, samples] = out.trim().split(/\s+/).map(Number)
     assert.ok(Number(samples) > 10 && Number(min) <= Number(average) && Number(average) <= Number(max), out)
   })
 
   test('MONITOR shows what others do', async () => {
-    const watching = run('redis-cli', ['-p', server.port, 'MONITOR'], { forMs: 1500 })
+    const watching = run('redis-cli', ['-p', server.port, 'MONITOR'], { untilOutput: (out) => out.includes('"watched"') })
     let count = 0
     const isOver = watching.then(() => true)
     while (!(await Promise.race([isOver, cli('SET', 'watched', ++count).then(() => false)])));

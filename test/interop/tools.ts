@@ -2,7 +2,7 @@
 import { execFileSync, spawn } from 'node:child_process'
 
 const { HAYPILE_REQUIRE_INTEROP } = process.env
-const RUN_MS = 60_000
+const RUN_MS = 300_000
 
 /** Whether all of the programs are there. Where one is missing: a loud line, or the end where they are required. */
 export function haveTools(what: string, ...programs: readonly string[]): boolean {
@@ -31,19 +31,20 @@ export interface Ran {
 export interface RunOptions {
   /** Standard input, in full. */
   readonly input?: string | Buffer | readonly Buffer[]
-  /** Ends the program with SIGINT after so long: for those that go on for ever. */
-  readonly forMs?: number
+  /** Ends the program with SIGINT when its output is so: for those that go on for ever. */
+  readonly untilOutput?: (out: string) => boolean
 }
 
 export function run(program: string, words: readonly (string | number)[], options: RunOptions = {}): Promise<Ran> {
   return new Promise((resolve, reject) => {
     const child = spawn(program, words.map(String), { stdio: ['pipe', 'pipe', 'pipe'] })
-    const timers = [setTimeout(() => child.kill('SIGKILL'), RUN_MS)]
-    if (options.forMs !== undefined) timers.push(setTimeout(() => child.kill('SIGINT'), options.forMs))
+    const { input, untilOutput } = options
+    const timer = setTimeout(() => child.kill('SIGKILL'), RUN_MS)
     let out = ''
     let error = ''
     child.stdout.on('data', (data: Buffer) => {
       out += data
+      if (untilOutput?.(out) === true) child.kill('SIGINT')
     })
     child.stderr.on('data', (data: Buffer) => {
       error += data
@@ -51,13 +52,12 @@ export function run(program: string, words: readonly (string | number)[], option
     child.stdin.on('error', () => {})
     child.on('error', reject)
     child.on('close', (status) => {
-      for (const timer of timers) clearTimeout(timer)
+      clearTimeout(timer)
       resolve({ status, out, error })
     })
-    const { input } = options
     if (Array.isArray(input)) for (const part of input) child.stdin.write(part)
     else if (input !== undefined) child.stdin.write(input as string | Buffer)
     // Without input of its own a program sees an open pipe: redis-cli waits on an end of file for some of its modes.
-    if (input !== undefined || options.forMs === undefined) child.stdin.end()
+    if (input !== undefined || untilOutput === undefined) child.stdin.end()
   })
 }

@@ -268,11 +268,16 @@ export function nextTurn(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve))
 }
 
-/** Turns until something is so; fails after many. */
+const UNTIL_MS = 180_000
+/** Turns that only computing takes. What is not so after them waits for the disk. */
+const QUICK_TURNS = 1000
+
+/** Turns until something is so. Fails after a time that is long for a busy machine, too. */
 export async function until(condition: () => boolean, what: string): Promise<void> {
-  for (let turns = 0; turns < 10_000; turns++) {
-    if (condition()) return
-    await nextTurn()
+  const deadline = performance.now() + UNTIL_MS
+  for (let turns = 0; !condition(); turns++) {
+    if (turns < QUICK_TURNS) await nextTurn()
+    else if (performance.now() < deadline) await new Promise((resolve) => setTimeout(resolve, 1))
+    else throw new Error(`waited ${UNTIL_MS} ms in vain for: ${what}`)
   }
-  throw new Error(`never came: ${what}`)
 }

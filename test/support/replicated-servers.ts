@@ -46,7 +46,7 @@ export async function follow(replica: RunningServer, master: { readonly port: nu
 }
 
 /** Waits until a replica follows its master; a failure says what it says of it. */
-export async function linked(replica: RunningServer, timeoutMs = 20_000): Promise<void> {
+export async function linked(replica: RunningServer, timeoutMs = 180_000): Promise<void> {
   let last: Info = new Map()
   try {
     await until(

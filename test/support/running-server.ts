@@ -10,8 +10,8 @@ import { runCheck } from '../../server/check-command.ts'
 import { WireClient, type WireOptions, type WireReply } from './wire-client.ts'
 
 const MAIN = fileURLToPath(new URL('../../server/main.js', import.meta.url))
-const READY_MS = 60_000
-const STOP_MS = 60_000
+const READY_MS = 180_000
+const STOP_MS = 180_000
 const POLL_MS = 10
 
 export interface ServerOptions {
@@ -56,8 +56,8 @@ export function freePort(): Promise<number> {
   })
 }
 
-/** Waits until a condition holds. */
-export async function until(what: string, condition: () => boolean | Promise<boolean>, timeoutMs = 20_000): Promise<void> {
+/** Waits until a condition holds. The limit is for a machine that is busy with other things. */
+export async function until(what: string, condition: () => boolean | Promise<boolean>, timeoutMs = 180_000): Promise<void> {
   const deadline = performance.now() + timeoutMs
   while (!(await condition())) {
     if (performance.now() > deadline) throw new Error(`waited ${timeoutMs} ms in vain for: ${what}`)

@@ -10,7 +10,7 @@ import { WireClient, type WireReply } from './wire-client.ts'
 export const GROUP = 'mygroup'
 
 /** Sentinels say hello every two seconds and read INFO every ten, and leave a replica that takes itself for a master alone for eight. */
-const SEEN_MS = 45_000
+const SEEN_MS = 180_000
 /** The same, four times as fast. */
 const FAST = ['INFO-PERIOD', 2500, 'PUBLISH-PERIOD', 500]
 

@@ -22,7 +22,11 @@ export interface WireOptions {
   readonly tls?: tls.ConnectionOptions
 }
 
+/** No reply takes so long, also on a machine that is busy with other things. */
+const REPLY_MS = 300_000
+
 interface Waiter {
+  readonly sinceMs: number
   readonly resolve: (reply: WireReply) => void
   readonly reject: (error: Error) => void
 }
@@ -44,6 +48,8 @@ export class WireClient {
   /** Bytes received and not yet part of a whole reply. */
   private pending: Buffer = Buffer.alloc(0)
   private readonly waiters: Waiter[] = []
+  private timer: NodeJS.Timeout | null = null
+  private endReason = 'connection closed'
 
   private constructor(socket: net.Socket) {
     this.socket = socket
@@ -51,7 +57,8 @@ export class WireClient {
     socket.on('error', () => {})
     this.closed = new Promise((resolve) =>
       socket.on('close', () => {
-        for (const waiter of this.waiters.splice(0)) waiter.reject(new Error('connection closed'))
+        for (const waiter of this.waiters.splice(0)) waiter.reject(new Error(this.endReason))
+        if (this.timer !== null) clearTimeout(this.timer)
         resolve()
       }),
     )
@@ -80,7 +87,20 @@ export class WireClient {
     const stray = this.strays.shift()
     if (stray !== undefined) return Promise.resolve(stray)
     if (this.socket.destroyed) return Promise.reject(new Error('connection closed'))
-    return new Promise((resolve, reject) => this.waiters.push({ resolve, reject }))
+    if (this.timer === null) this.checkAfter(REPLY_MS)
+    return new Promise((resolve, reject) => this.waiters.push({ resolve, reject, sinceMs: performance.now() }))
+  }
+
+  private checkAfter(milliseconds: number): void {
+    this.timer = setTimeout(() => {
+      this.timer = null
+      const [oldest] = this.waiters
+      if (oldest === undefined) return
+      const leftMs = oldest.sinceMs + REPLY_MS - performance.now()
+      if (leftMs > 0) return this.checkAfter(leftMs)
+      this.endReason = `no reply within ${REPLY_MS} ms`
+      this.socket.destroy()
+    }, milliseconds).unref()
   }
 
   /** Sends a command; resolves to its reply, errors included. */
