@@ -5,14 +5,15 @@
  *   begin -> add ... add -> (all written) onCopied -> swap -> onSwapped
  *
  * A copy outlives the connection that it came on: what has come is written, and what is asked for next follows on it. Where the master has
- * another snapshot by then, it starts over. A copy that cannot be written, or not be put in place, is abandoned.
+ * another snapshot by then, it starts over. A copy that cannot be written, or not be put in place, is abandoned. It outlives the process, too:
+ * the next one goes on behind what was recorded (storage/generations.ts).
  */
 import type { Clock } from '../storage/clock.ts'
 import type { NextGeneration } from '../storage/generations.ts'
 import type { Storage } from '../storage/storage.ts'
 import { ByteRate } from './byte-rate.ts'
 import { type Chunk, readChunk } from './chunks.ts'
-import type { SnapshotHead } from './messages.ts'
+import { readSnapshotHead, type SnapshotHead, snapshotHeadWords } from './messages.ts'
 
 /** While more than this waits for the disk, the connection is not read from; until it is less than the other. */
 const HIGH_WATER_BYTES = 4 * 1024 * 1024
@@ -93,6 +94,24 @@ export class FullSyncTarget {
     return { bytes, totalBytes, records, bytesPerSecond, etaSeconds }
   }
 
+  /** What an earlier process has received is gone on with, if anything. Returns whether there is any. */
+  takeUp(): boolean {
+    const { unfinished } = this.options.storage
+    if (unfinished === null || unfinished.progress === null || this.copy !== null) return false
+    const { source, after, bytes, records } = unfinished.progress
+    try {
+      this.copy = { head: readSnapshotHead(source), next: unfinished, lastKey: Buffer.from(after, 'hex'), bytes, records }
+    } catch {
+      unfinished.abandon().catch(() => {}) // of another version's form
+    }
+    return this.copy !== null
+  }
+
+  /** Stops writing. What has been written is the storage's to keep. */
+  close(): void {
+    this.forget()
+  }
+
   /** A connection starts to bring records: those after `resume` where it is the same snapshot, else all. */
   begin(head: SnapshotHead): void {
     const { copy } = this
@@ -137,14 +156,19 @@ export class FullSyncTarget {
 
   /** There is no copy any more, nor one that could still be put in place. */
   abandon(): void {
+    const next = this.forget()
+    // What cannot be removed now is removed by the next start; whoever opens another one is told what is wrong with the disk.
+    next?.abandon().catch(() => {})
+  }
+
+  private forget(): NextGeneration | null {
     const { copy } = this
     this.copy = null
     this.transfer = null
     this.waiting = []
     this.waitingBytes = 0
     this.isFull = false
-    // What cannot be removed now is removed by the next start; whoever opens another one is told what is wrong with the disk.
-    if (copy !== null && copy.next !== null) copy.next.abandon().catch(() => {})
+    return copy?.next ?? null
   }
 
   /** Writes what waits, one chunk after the other, of whatever copy it is for. Its end is told by a call. */
@@ -171,7 +195,7 @@ export class FullSyncTarget {
 
   private async writeOne(copy: Copy, chunk: Chunk): Promise<void> {
     if (copy.next === null) {
-      const next = await this.options.storage.nextGeneration()
+      const next = await this.options.storage.nextGeneration(snapshotHeadWords(copy.head))
       if (this.copy !== copy) {
         await next.abandon()
         return

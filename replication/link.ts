@@ -108,6 +108,14 @@ export class ReplicaLink {
     this.handle({ type: 'follow', master })
   }
 
+  /** `follow` at the start of a process: what the one before has received of a full sync counts. */
+  followOn(master: MasterAddress): void {
+    this.follow(master)
+    if (!this.target.takeUp()) return
+    const { bytes = 0, records = 0 } = this.target.progress ?? {}
+    this.options.log.info({ records, bytes }, 'a part of a full sync is here already')
+  }
+
   /** There is no master any more; an unfinished full sync is abandoned. */
   leave(): void {
     this.handle({ type: 'leave' })
@@ -146,6 +154,7 @@ export class ReplicaLink {
   }
 
   close(): void {
+    this.target.close()
     this.leave()
     this.isClosed = true
   }

@@ -131,7 +131,7 @@ export class Replication {
         const stored = `${master.host}:${master.port}`
         log.warn({ stored }, 'replicaof is passed over: the master that was set last is the one that counts')
       }
-      this.link.follow(master)
+      this.link.followOn(master)
     }
   }
 

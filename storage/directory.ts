@@ -7,10 +7,11 @@
  *   generation-NNNNNN/  db/      LevelDB
  *                       binlog/  segments
  *                       history.json  whose history it is, where a full sync has filled it (generations.ts)
+ *                       filling.json  how far a full sync has filled it (filling-progress.ts)
  *   reserve             bytes to give back when the disk is full (reserve.ts)
  *
  * A generation is a whole data set. A full sync fills the next one and then changes CURRENT; whatever generation CURRENT does not name is
- * what an interrupted one left.
+ * what an interrupted one left. A replica goes on with it where filling.json says how far it is.
  *
  * A first start makes the generation with its LevelDB, then CURRENT, then identity.json, then the witness and segments; each is durable before the
  * next is made. So a directory without identity.json, witness and segments was never ready, and any other one has all that comes before.
@@ -122,6 +123,6 @@ export function nameCurrent(files: Files, root: string, name: string): void {
 }
 
 /** Removes what interrupted full syncs left. To be called with the current generation's database open, and so locked. */
-export function removeOtherGenerations(files: Files, root: string, current: Generation): void {
-  for (const name of generationNames(files, root)) if (name !== current.name) files.removeTreeSync(join(root, name))
+export function removeOtherGenerations(files: Files, root: string, kept: readonly (string | undefined)[]): void {
+  for (const name of generationNames(files, root)) if (!kept.includes(name)) files.removeTreeSync(join(root, name))
 }

@@ -4,14 +4,19 @@
  *   put (not durable) ... -> seal: LevelDB closed and opened again, which makes tables of its logs and syncs them; the meta record last; an
  *   empty segment at the position; history.json; all directories synced -> CURRENT may name it
  *
+ * Now and then, what has been put is made durable, and how far it goes is recorded (filling-progress.ts): the next process goes on from there.
+ * What it is given again is the same record with the same value.
+ *
  * Invariant: a generation that CURRENT has ever named holds all of its data on the medium, and knows whose history it is.
  */
 import { join } from 'node:path'
 import type { BinlogPosition } from './binlog/group.ts'
 import { segmentPath } from './binlog/segments.ts'
 import { bufferOf } from './bytes.ts'
+import type { Clock } from './clock.ts'
 import { type Generation, generationNames, generationOf } from './directory.ts'
 import { type Files, replaceFileSync } from './files.ts'
+import { type FillingProgress, readProgress, removeProgress, saveProgress } from './filling-progress.ts'
 import { isPast, isReplicationId, type PastHistory, readJson } from './identity.ts'
 import { decodeMeta } from './meta.ts'
 import type { RecordStore } from './record-store.ts'
@@ -26,72 +31,134 @@ export interface History {
 export interface NextGeneration {
   readonly name: string
   /** Records of another node's snapshot. They are not durable yet. Rejects where there is no room; it may then be tried again. */
-  put(records: readonly (readonly [key: Buffer, value: Buffer])[]): Promise<void>
+  put(records: readonly Pair[]): Promise<void>
+  /** How far it is known to be durable; null before that was first recorded. */
+  readonly progress: FillingProgress | null
   /** Removes it, unless it has been adopted. Never rejects: what cannot be removed now is removed by the next start. */
   abandon(): Promise<void>
 }
 
 const HISTORY_FILE = 'history.json'
 
+/** What has been put is made durable, and recorded, when it is so much or so long ago. */
+const RECORD_BYTES = 32 * 1024 * 1024
+const RECORD_MS = 1000
+
+type Pair = readonly [key: Buffer, value: Buffer]
+
+/** What a generation needs of the storage that it belongs to. */
+export type FillingOptions = Pick<StorageOptions, 'files' | 'directory' | 'openRecords' | 'clock'>
+
 export class FillingGeneration implements NextGeneration {
   readonly generation: Generation
   readonly records: RecordStore
   isAdopted = false
+  progress: FillingProgress | null
   private readonly files: Files
   private readonly root: string
+  private readonly clock: Clock
+  /** Of the progress that is recorded; null: none is. */
+  private source: readonly string[] | null
   private meta: Buffer | null = null
+  /** Of the last record that was put, and how much has been. */
+  private lastKey: Buffer | null = null
+  private recordCount: number
+  private bytes: number
+  private recordedMs: number
   /** A write has failed: LevelDB takes none until it is opened again. */
   private isBroken = false
   /** What is under way ends before anything is removed. */
   private work: Promise<void> = Promise.resolve()
-  private removing: Promise<void> | null = null
+  private ending: Promise<void> | null = null
 
-  private constructor(files: Files, root: string, generation: Generation, records: RecordStore) {
+  private constructor(
+    { files, directory, clock }: FillingOptions,
+    generation: Generation,
+    records: RecordStore,
+    from: { readonly source: readonly string[] | null; readonly progress: FillingProgress | null },
+  ) {
     this.files = files
-    this.root = root
+    this.root = directory
+    this.clock = clock
     this.generation = generation
     this.records = records
+    this.source = from.source
+    this.progress = from.progress
+    if (typeof from.progress?.meta === 'string') this.meta = Buffer.from(from.progress.meta, 'hex')
+    this.recordCount = from.progress?.records ?? 0
+    this.bytes = from.progress?.bytes ?? 0
+    this.recordedMs = clock.monotonicMs()
   }
 
-  /** An empty one, with a number that no other has. */
-  static async create(files: Files, root: string, openRecords: StorageOptions['openRecords']): Promise<FillingGeneration> {
-    const highest = generationNames(files, root).at(-1)?.slice(-6) ?? '0'
-    const generation = generationOf(root, `generation-${String(Number(highest) + 1).padStart(6, '0')}`)
+  /** An empty one, with a number that no other has. Without a source no process goes on with it but this one. */
+  static async create(options: FillingOptions, source: readonly string[] | null): Promise<FillingGeneration> {
+    const { files, directory, openRecords } = options
+    const highest = generationNames(files, directory).at(-1)?.slice(-6) ?? '0'
+    const generation = generationOf(directory, `generation-${String(Number(highest) + 1).padStart(6, '0')}`)
     try {
       files.makeDirectorySync(generation.db)
       files.makeDirectorySync(generation.binlog)
-      return new FillingGeneration(files, root, generation, await openRecords(generation.db, 'create'))
+      return new FillingGeneration(options, generation, await openRecords(generation.db, 'create'), { source, progress: null })
     } catch (error) {
-      await removeGeneration(files, root, generation.name)
+      await removeGeneration(files, directory, generation.name)
       throw error
     }
+  }
+
+  /** The one that an earlier process was filling; null where there is none that can be gone on with. Rejects where it cannot be opened. */
+  static async find(options: FillingOptions, current: string): Promise<FillingGeneration | null> {
+    const { files, directory, openRecords } = options
+    const name = generationNames(files, directory).findLast((name) => name !== current)
+    const progress = name === undefined ? null : readProgress(files, join(directory, name))
+    if (name === undefined || progress === null) return null
+    const generation = generationOf(directory, name)
+    return new FillingGeneration(options, generation, await openRecords(generation.db, 'existing'), { source: progress.source, progress })
   }
 
   get name(): string {
     return this.generation.name
   }
 
-  put(records: readonly (readonly [key: Buffer, value: Buffer])[]): Promise<void> {
-    return this.do(() => this.putAll(records))
+  put(records: readonly Pair[]): Promise<void> {
+    return this.do(async () => {
+      await this.putAll(records)
+      const isDue = this.bytes - (this.progress?.bytes ?? 0) >= RECORD_BYTES || this.clock.monotonicMs() - this.recordedMs >= RECORD_MS
+      if (isDue) await this.record()
+    })
   }
 
   /** Makes all of it durable, as the state at a position of a history. */
   seal(position: BinlogPosition, history: History): Promise<void> {
-    return this.do(() => this.sealAll(position, history))
+    return this.do(async () => {
+      await this.record()
+      await this.sealAll(position, history)
+    })
   }
 
   /** Throws where it has been given up. */
   mustBeWanted(): void {
-    if (this.removing !== null) throw new Error('the full sync was given up')
+    if (this.ending !== null) throw new Error('the full sync was given up')
   }
 
   async abandon(): Promise<void> {
     if (this.isAdopted) return
-    this.removing ??= this.remove().catch(() => {})
-    await this.removing
+    this.ending ??= this.remove().catch(() => {})
+    await this.ending
   }
 
-  /** Nothing begins once it is being removed: LevelDB would be opened where it is to go, and hold its lock there for good. */
+  /** Closes it for the next process to go on with, where it can; else removes it. Never rejects. */
+  async keep(): Promise<void> {
+    if (this.isAdopted) return
+    this.ending ??= this.closeRecorded().catch(() => {})
+    await this.ending
+  }
+
+  /** It has been adopted: nobody goes on with it. */
+  forgetProgress(): void {
+    removeProgress(this.files, join(this.root, this.name))
+  }
+
+  /** Nothing begins once it is being removed or closed: LevelDB would be opened where it is to go, and hold its lock there for good. */
   private async do(step: () => Promise<void>): Promise<void> {
     this.mustBeWanted()
     const work = step()
@@ -99,7 +166,7 @@ export class FillingGeneration implements NextGeneration {
     await work
   }
 
-  private async putAll(records: readonly (readonly [key: Buffer, value: Buffer])[]): Promise<void> {
+  private async putAll(records: readonly Pair[]): Promise<void> {
     if (this.isBroken) await this.records.reopen()
     this.isBroken = false
     const batch = this.records.batch()
@@ -112,6 +179,26 @@ export class FillingGeneration implements NextGeneration {
     } catch (error) {
       this.isBroken = true
       throw error
+    }
+    for (const [key, value] of records) this.bytes += key.length + value.length
+    this.recordCount += records.length
+    const last = records.at(-1)
+    if (last !== undefined) this.lastKey = Buffer.from(last[0])
+  }
+
+  /** Makes all that was put durable and says so on disk. What cannot be recorded is only received again after a restart: it fails nothing. */
+  private async record(): Promise<void> {
+    const { files, root, name, source, lastKey, meta, recordCount, bytes } = this
+    this.recordedMs = this.clock.monotonicMs()
+    if (source === null || lastKey === null || this.isBroken) return
+    const progress = { source, after: lastKey.toString('hex'), meta: meta?.toString('hex') ?? null, records: recordCount, bytes }
+    try {
+      await this.records.sync()
+      await saveProgress(files, join(root, name), progress)
+      if (this.progress === null) for (const path of [join(root, name), root]) files.syncDirectorySync(path)
+      this.progress = progress
+    } catch {
+      this.source = null // a failed sync is not tried again; what was recorded before still holds
     }
   }
 
@@ -134,6 +221,13 @@ export class FillingGeneration implements NextGeneration {
     }
     replaceFileSync(files, join(this.root, generation.name, HISTORY_FILE), bufferOf(`${JSON.stringify(history)}\n`))
     for (const path of [generation.binlog, generation.db, this.root]) files.syncDirectorySync(path)
+  }
+
+  private async closeRecorded(): Promise<void> {
+    await this.work
+    await this.record()
+    if (this.progress === null) await this.remove()
+    else await this.records.close()
   }
 
   private async remove(): Promise<void> {

@@ -15,7 +15,7 @@
  */
 import { join } from 'node:path'
 import { bytesOf } from './bytes.ts'
-import { contentOf, type Files } from './files.ts'
+import { contentOf, type File, type Files } from './files.ts'
 import { DamageError, RESTORE_ADVICE } from './records.ts'
 
 const BLOCK_BYTES = 32 * 1024
@@ -61,6 +61,37 @@ export function syncLevelDirectory(files: Files, directory: string): void {
     }
   }
   files.syncDirectorySync(directory)
+}
+
+/**
+ * Makes what has been written to an open database durable. LevelDB hands every record of a log to the system before it answers, and syncs its
+ * tables and MANIFEST, and the names of tables with that. A log that goes meanwhile is in a durable table. `named`: the logs whose names are
+ * durable; returns those that are now. (The sync of a directory holds everything up, so it is left out where no log has begun.)
+ */
+export async function syncLevelLogs(files: Files, directory: string, named: string): Promise<string> {
+  const logs = files.listSync(directory).filter((name) => /^\d+\.log$/.test(name))
+  for (const name of logs) await syncIfThere(files, join(directory, name))
+  const names = logs.join()
+  if (names !== named) files.syncDirectorySync(directory)
+  return names
+}
+
+async function syncIfThere(files: Files, path: string): Promise<void> {
+  const file = openIfThere(files, path)
+  try {
+    await file?.datasync()
+  } finally {
+    file?.closeSync()
+  }
+}
+
+function openIfThere(files: Files, path: string): File | null {
+  try {
+    return files.openSync(path, 'update')
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null
+    throw error
+  }
 }
 
 function manifestOf(files: Files, directory: string): string {

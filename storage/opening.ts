@@ -1,6 +1,8 @@
 /** Opening a data directory: which generation is in use, its records (which locks it), who this node is, and whether anything is missing. */
 import { listSegments } from './binlog/segments.ts'
 import { findGeneration, type Generation, nameCurrent, removeOtherGenerations } from './directory.ts'
+import { FillingGeneration } from './generations.ts'
+import { roleOf } from './identity.ts'
 import { IdentityStore } from './identity-store.ts'
 import type { RecordStore } from './record-store.ts'
 import { META_KEY } from './records.ts'
@@ -12,6 +14,8 @@ export interface OpenedDirectory {
   readonly records: RecordStore
   readonly identities: IdentityStore
   readonly witness: Witness
+  /** What a full sync was filling, on a replica. */
+  readonly unfinished: FillingGeneration | null
 }
 
 /** Throws DamageError, naming the file and a way out, where a file is missing, empty or an older copy. Nothing is removed before that is known. */
@@ -19,16 +23,29 @@ export async function openDirectory(options: StorageOptions): Promise<OpenedDire
   const { files, directory, random, fatal, log } = options
   const { generation, isNew } = findGeneration(files, directory)
   const records = await options.openRecords(generation.db, isNew ? 'create' : 'existing')
+  let unfinished: FillingGeneration | null = null
   try {
     if (isNew) nameCurrent(files, directory, generation.name)
     const witness = new Witness(files, directory, generation.name, log)
     // Another process may have been the first since the look above.
     const isStillNew = isNew && records.getSync(META_KEY) === undefined && listSegments(files, generation.binlog).length === 0
     const identities = IdentityStore.open({ files, directory, generation: generation.name, random, fatal, witness, isNew: isStillNew })
-    removeOtherGenerations(files, directory, generation)
-    return { generation, records, identities, witness }
+    unfinished = roleOf(identities.current) === 'replica' ? await findUnfinished(options, generation) : null
+    removeOtherGenerations(files, directory, [generation.name, unfinished?.name])
+    return { generation, records, identities, witness, unfinished }
   } catch (error) {
+    await unfinished?.keep()
     await records.close()
     throw error
+  }
+}
+
+/** What cannot be opened any more is received again. */
+async function findUnfinished(options: StorageOptions, { name }: Generation): Promise<FillingGeneration | null> {
+  try {
+    return await FillingGeneration.find(options, name)
+  } catch (error) {
+    options.log.warn({ error: String(error) }, 'what had arrived of a full sync cannot be read; it begins anew')
+    return null
   }
 }

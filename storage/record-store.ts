@@ -4,7 +4,7 @@
  */
 import { ClassicLevel } from 'classic-level'
 import { realFiles, realPathOf } from './files.ts'
-import { checkLevelDirectory, syncLevelDirectory } from './level-directory.ts'
+import { checkLevelDirectory, syncLevelDirectory, syncLevelLogs } from './level-directory.ts'
 import { type RecordPair, RecordReader } from './record-reader.ts'
 
 export interface RecordRange {
@@ -24,8 +24,8 @@ export interface RecordBatch {
   readonly count: number
   /** All of it becomes durable, or none. The batch is used up either way. */
   write(): Promise<void>
-  /** All of it is seen, or none, and is durable only when the store has been closed and opened again: LevelDB syncs the log that it writes
-   *  to, never one that it has ended. */
+  /** All of it is seen, or none, and is durable only after a `sync`, or when the store has been closed and opened again: LevelDB syncs the log
+   *  that it writes to, never one that it has ended. */
   writeLazily(): Promise<void>
 }
 
@@ -57,6 +57,8 @@ export interface RecordStore {
   clear(range: RecordRange): Promise<void>
   /** Gives the space of what was removed from a range back to the file system. */
   compact(range: RecordRange): Promise<void>
+  /** All that was written lazily before this call is durable when it resolves. */
+  sync(): Promise<void>
   /** Closes and opens again: how LevelDB forgets a background error. */
   reopen(): Promise<void>
   close(): Promise<void>
@@ -87,6 +89,8 @@ export class LevelRecords implements RecordStore {
   private readonly settings: LevelSettings
   private readonly reader: RecordReader
   private level: ClassicLevel<Buffer, Buffer>
+  /** Whose names are durable. */
+  private namedLogs = ''
   /** Closed, or being closed and opened again. */
   private isAway = false
 
@@ -178,6 +182,10 @@ export class LevelRecords implements RecordStore {
 
   compact(range: RecordRange): Promise<void> {
     return this.level.compactRange(range.from, range.before)
+  }
+
+  async sync(): Promise<void> {
+    this.namedLogs = await syncLevelLogs(realFiles, this.path, this.namedLogs)
   }
 
   async reopen(): Promise<void> {

@@ -66,7 +66,7 @@ export class Storage {
   private reloading = false
   private closing = false
 
-  private constructor(options: StorageOptions, { generation, records, identities, witness }: OpenedDirectory) {
+  private constructor(options: StorageOptions, { generation, records, identities, witness, unfinished }: OpenedDirectory) {
     const { files, directory, settings, random, clock, log } = options
     this.options = options
     this.settings = settings
@@ -80,19 +80,14 @@ export class Storage {
     this.keyspace.setClock(clock.wallMs())
     this.standing = new NodeRole({ ...options, identities, keyspace: this.keyspace })
     this.writer = new GroupWriter(this.group, this.keyspace, log, (error) => this.appendFailed(error))
-    this.swap = new Swap({
-      options,
-      keyspace: this.keyspace,
-      scanCursors: this.scanCursors,
-      identities,
-      parts: () => this.parts,
-      refusal: () => this.swapRefusal,
-      swapped: () => {
-        this.standing.distrusted = null
-        witness.binlogSynced(this.binlog.synced)
-        this.onSwapped()
-      },
-    })
+    const swapped = () => {
+      this.standing.distrusted = null
+      witness.binlogSynced(this.binlog.synced)
+      this.onSwapped()
+    }
+    const { keyspace, scanCursors } = this
+    const host = { options, keyspace, scanCursors, identities, parts: () => this.parts, refusal: () => this.swapRefusal, swapped }
+    this.swap = new Swap(host, unfinished)
   }
 
   /** Opens the directory and its LevelDB, which locks it. Recovery is `recover`. */
@@ -313,9 +308,14 @@ export class Storage {
     return this.checkpoint().then(() => takeSnapshot(this.keyspace.records))
   }
 
-  /** An empty data set beside the one in use, to be filled. One that was not adopted is removed first. */
-  nextGeneration(): Promise<NextGeneration> {
-    return this.swap.nextGeneration()
+  /** What an earlier process has left of a full sync, as it was found at the start. */
+  get unfinished(): NextGeneration | null {
+    return this.swap.unfinished
+  }
+
+  /** An empty data set, to be filled. One that was not adopted is removed first. With a `source`, the next process finds it `unfinished`. */
+  nextGeneration(source: readonly string[] | null = null): Promise<NextGeneration> {
+    return this.swap.nextGeneration(source)
   }
 
   /** Puts it in the place of the one in use, as the state at a position of a history; or rejects, and all is as it was. */
@@ -332,7 +332,7 @@ export class Storage {
   /** Writes a last checkpoint unless told not to, notes the clean end, and closes everything. */
   async close(how: 'save' | 'nosave'): Promise<void> {
     const { log } = this.options
-    if (this.started === null) return this.keyspace.records.close()
+    if (this.started === null) return this.swap.close().then(() => this.keyspace.records.close())
     const { parts, binlog, checkpointer } = this
     this.commit()
     this.closing = true

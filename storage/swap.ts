@@ -33,14 +33,18 @@ export interface SwapHost {
 const SLICE_MS = 1
 
 export class Swap {
+  /** What an earlier process has left, to be gone on with. */
+  readonly unfinished: NextGeneration | null
   private readonly host: SwapHost
-  private next: FillingGeneration | null = null
+  private next: FillingGeneration | null
   private underWay: Promise<void> | null = null
   private hasFailed = false
   private removing: Promise<void> = Promise.resolve()
 
-  constructor(host: SwapHost) {
+  constructor(host: SwapHost, unfinished: FillingGeneration | null) {
     this.host = host
+    this.unfinished = unfinished
+    this.next = unfinished
   }
 
   /** No checkpoint may begin. */
@@ -48,11 +52,10 @@ export class Swap {
     return this.underWay !== null || this.hasFailed
   }
 
-  async nextGeneration(): Promise<NextGeneration> {
-    const { files, directory, openRecords } = this.host.options
+  async nextGeneration(source: readonly string[] | null): Promise<NextGeneration> {
     await this.idle()
     await this.next?.abandon()
-    this.next = await FillingGeneration.create(files, directory, openRecords)
+    this.next = await FillingGeneration.create(this.host.options, source)
     return this.next
   }
 
@@ -70,10 +73,10 @@ export class Swap {
     await this.underWay?.catch(() => {}) // whoever began it is told
   }
 
-  /** Waits for what is under way and gives up what is not. */
+  /** Waits for what is under way. What is being filled is kept for the next process where that can go on with it. */
   async close(): Promise<void> {
     await this.idle()
-    await this.next?.abandon()
+    await this.next?.keep()
     await this.removing
   }
 
@@ -109,6 +112,9 @@ export class Swap {
     })
     await old.binlog.discard()
     await old.records.close()
+    try {
+      next.forgetProgress()
+    } catch {} // that of the generation in use is never looked at
     this.removing = removeGeneration(files, directory, old.generation.name).catch((error: unknown) => {
       options.log.warn({ error: String(error) }, 'the data of before a full sync could not be removed; the next start does it')
     })

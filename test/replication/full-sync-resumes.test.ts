@@ -1,9 +1,11 @@
-/** A full sync that goes on after the node that gives it has begun another history. */
+/** A full sync goes on after the node that gives it has begun another history, and after a restart of the one that gets it. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
-import type { SnapshotHead } from '../../replication/messages.ts'
-import { until } from '../support/engine.ts'
+import { FullSyncTarget } from '../../replication/full-sync-target.ts'
+import { type SnapshotHead, snapshotHeadWords } from '../../replication/messages.ts'
+import { DIRECTORY, Disk, Engine, until } from '../support/engine.ts'
 import { ask, checkpoint, filled, keysOf, parse } from '../support/full-sync-bench.ts'
+import { ManualClock } from '../support/manual-clock.ts'
 
 const MEBIBYTE = 2 ** 20
 
@@ -47,6 +49,47 @@ test('a snapshot that is still being made when the role changes is there for the
   assert.is(parse(next.take()).total, bench.engine.disk.records.count)
   assert.is(bench.engine.storage.checkpointer.completed, 1)
   await bench.close()
+})
+
+/** A replica as a process leaves it that was filling a generation from some source. */
+async function unfinished(source: readonly string[]): Promise<Engine> {
+  const engine = await Engine.open(new Disk())
+  engine.storage.becomeReplica({ host: 'master', port: 1, failover: false })
+  const next = await engine.storage.nextGeneration(source)
+  await next.put([[Buffer.from('k1'), Buffer.from('v1')]])
+  await engine.storage.close('save')
+  return await Engine.open(engine.disk)
+}
+
+const targetOf = ({ storage }: Engine) => {
+  const nothing = () => {}
+  return new FullSyncTarget({
+    ...{ storage, clock: new ManualClock() },
+    ...{ onCopied: nothing, onSwapped: nothing, onFailed: nothing, onRoom: nothing },
+  })
+}
+
+test('the next process asks for what comes behind the last record that was recorded', async () => {
+  const head = { id: 'a1', offset: 7, crc: 8, records: 9, bytes: 10, replicationId: 'e'.repeat(40), past: [] }
+  const engine = await unfinished(snapshotHeadWords(head))
+  const target = targetOf(engine)
+  assert.is(target.resume, null)
+  assert.is(target.takeUp(), true)
+  assert.equal(target.resume, { snapshot: 'a1', after: Buffer.from('k1').toString('hex') })
+  assert.is(target.progress?.bytes, 4)
+  assert.is(target.progress?.records, 1)
+  target.abandon()
+  await engine.storage.close('save')
+  assert.not(engine.disk.files.existsSync(`${DIRECTORY}/generation-000002`))
+})
+
+test('what another version has left of a full sync is removed', async () => {
+  const engine = await unfinished(['SNAPSHOT', 'of another form'])
+  const target = targetOf(engine)
+  assert.is(target.takeUp(), false)
+  assert.is(target.resume, null)
+  await until(() => !engine.disk.files.existsSync(`${DIRECTORY}/generation-000002`), 'it to be removed')
+  await engine.storage.close('save')
 })
 
 test.run()

@@ -227,4 +227,24 @@ test('a database is synced whenever it has been opened', () =>
     assert.is(new Set(synced).size, 3, 'each opening makes another')
   }))
 
+test('what is written lazily can be synced at any time, while LevelDB begins logs and deletes others', () =>
+  withDirectory(async (directory) => {
+    const records = await LevelRecords.open(directory, SETTINGS, 'create')
+    let synced = 0
+    let isOver = false
+    const syncing = (async () => {
+      for (; !isOver; synced++) await records.sync()
+    })()
+    for (let i = 0; i < 200; i++) {
+      const batch = records.batch()
+      for (let j = 0; j < 5; j++) batch.put(noise(20), noise(5000))
+      await batch.writeLazily()
+    }
+    isOver = true
+    await syncing
+    assert.ok(synced > 0)
+    await records.close()
+    checkLevelDirectory(realFiles, directory)
+  }))
+
 test.run()

@@ -222,6 +222,14 @@ export class MemoryRecords implements RecordStore {
     this.opened = true
   }
 
+  async sync(): Promise<void> {
+    this.mustBeOpen()
+    const [rows, synced] = [this.rows, this.steps.length]
+    await nextTurn()
+    this.durable = rows
+    this.steps = this.steps.slice(synced)
+  }
+
   /** Waits for the writes under way. */
   async close(): Promise<void> {
     this.opened = false
