@@ -49,22 +49,22 @@ const log = command({
   history: [['7.2.0', 'Added entry ID, timestamp created, and timestamp last updated.']],
   arity: -2,
   flags: ADMINISTRATION,
-  run({ server: { acl }, now }, args) {
+  run({ server: { acl } }, args) {
     const word = args.length === 2 ? String(LOGGED_ENTRIES_SHOWN) : requireLastWord(args)
     if (isToken(word, 'reset')) {
       acl.log.reset()
       return OK
     }
     const count = Math.max(0, requireClampedInteger(word))
-    return acl.log.entries.slice(0, count).map((entry) => entryReply(entry, now))
+    return acl.log.entries.slice(0, count).map((entry) => entryReply(entry, acl.log.ageMs(entry)))
   },
 })
 
-function entryReply(entry: AclLogEntry, nowMs: number): Reply {
+function entryReply(entry: AclLogEntry, ageMs: number): Reply {
   const { count, reason, context, object, username, client, id, createdAtMs, updatedAtMs } = entry
   const what: Reply[] = ['count', count, 'reason', reason, 'context', context, 'object', object, 'username', username]
   const when: Reply[] = ['entry-id', id, 'timestamp-created', createdAtMs, 'timestamp-last-updated', updatedAtMs]
-  return new MapReply([...what, 'age-seconds', new Double((nowMs - updatedAtMs) / 1000), 'client-info', client, ...when])
+  return new MapReply([...what, 'age-seconds', new Double(Math.floor(ageMs) / 1000), 'client-info', client, ...when])
 }
 
 function requireFile({ file }: AclEnvironment): NonNullable<AclEnvironment['file']> {

@@ -188,7 +188,7 @@ export class BlockedClients implements Awaited {
   /** The client has been answered. */
   finish(blocked: BlockedClient): void {
     this.remove(blocked)
-    blocked.client.lastActiveMs = this.keyspace.now
+    blocked.client.lastActiveMs = this.monotonicMs()
     this.handler.ended(blocked)
   }
 

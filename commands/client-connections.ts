@@ -10,10 +10,9 @@ import type { Session } from './session.ts'
 
 const ADMINISTRATION: readonly CommandFlag[] = ['admin', 'noscript', 'loading', 'stale']
 
-/** A client is listed with the command that lists it, as busy as it is. */
-function showRunning({ session, now }: Context, name: Bytes): void {
+/** A client is listed with the command that lists it. */
+function showRunning({ session }: Context, name: Bytes): void {
   session.lastCommand = name
-  session.lastActiveMs = now
 }
 
 const tooManyWords = (subcommand: Bytes) =>
@@ -134,7 +133,7 @@ const pause = command({
     const timeoutMs = requireInteger(args[2], () => clientError('ERR timeout is not an integer or out of range'))
     if (timeoutMs < 0) throw clientError('ERR timeout is negative')
     if (timeoutMs > MAX_INT64 - BigInt(context.now)) throw clientError('ERR timeout is out of range')
-    context.server.clients.pause(context.now + Number(timeoutMs), what)
+    context.server.clients.pause(Number(timeoutMs), what)
     return OK
   },
 })

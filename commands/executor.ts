@@ -148,7 +148,7 @@ export class Executor {
     }
     if (client.transaction !== null && !runtime.isForTransactions) return this.queue(runtime, client, args)
     client.lastCommand = runtime.command.name
-    client.lastActiveMs = this.keyspace.now
+    client.lastActiveMs = this.clockMs
     if (runtime.command.steps !== undefined) {
       void this.runSteps(runtime, client, args)
       this.endOldReading(this.monotonicMs())
@@ -228,7 +228,7 @@ export class Executor {
   /** Between MULTI and EXEC. */
   private queue(runtime: CommandRuntime, client: Client, args: Bytes[]): Outcome {
     if (runtime.noMulti) return this.refuse(runtime, client, 'ERR Command not allowed inside a transaction')
-    client.lastActiveMs = this.keyspace.now
+    client.lastActiveMs = this.clockMs
     client.transaction?.queue(runtime, args)
     client.reply(QUEUED)
     return 'done'

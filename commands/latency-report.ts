@@ -2,7 +2,7 @@
 import type { Bytes } from '../storage/bytes.ts'
 import type { ConfigPort, LatencyPort } from './ports.ts'
 
-type Samples = readonly (readonly [second: number, milliseconds: number])[]
+type Samples = readonly (readonly [ageSeconds: number, milliseconds: number])[]
 
 const ROWS = 4
 const COLUMNS = 80
@@ -11,7 +11,7 @@ const LEVELS = '_o#'
 const FILL = '|'
 
 /** A column for each sample, its age written downwards below it. */
-export function latencyGraph(event: Bytes, samples: Samples, worst: number, nowSeconds: number): Bytes {
+export function latencyGraph(event: Bytes, samples: Samples, worst: number): Bytes {
   const values = samples.map(([, milliseconds]) => milliseconds)
   const high = Math.max(...values)
   const low = Math.min(...values)
@@ -21,7 +21,7 @@ export function latencyGraph(event: Bytes, samples: Samples, worst: number, nowS
     const steps = part.map(([, milliseconds]) => step(milliseconds - low, high - low))
     for (let row = ROWS - 1; row >= 0; row--) lines.push(steps.map((height) => cell(height, row)).join(''))
     lines.push(' '.repeat(part.length))
-    const ages = part.map(([second]) => age(nowSeconds - second))
+    const ages = part.map(([seconds]) => age(seconds))
     const longest = Math.max(...ages.map((text) => text.length))
     for (let i = 0; i < longest; i++) lines.push(ages.map((text) => text[i] ?? ' ').join(''))
   }
@@ -70,7 +70,7 @@ export function latencyDoctor(latency: LatencyPort, config: ConfigPort): Bytes {
     return threshold === 0
       ? 'Latency monitoring is off. CONFIG SET latency-monitor-threshold <milliseconds> turns it on.\n'
       : `No event took ${threshold} ms or longer so far.\n`
-  const findings = latest.map(([event, , , worst], i) => `${i + 1}. ${finding(event, latency.history(event), worst)}`)
+  const findings = latest.map(([event, , , worst], i) => `${i + 1}. ${finding(event, latency.aged(event), worst)}`)
   const advice = ADVICE.filter(([prefix]) => latest.some(([event]) => event.startsWith(prefix))).map(([, text]) => `- ${text}`)
   const slowlogMicros = config.number('slowlog-log-slower-than')
   if (threshold > 0 && (slowlogMicros < 0 || slowlogMicros > threshold * 1000))
@@ -82,7 +82,7 @@ function finding(event: Bytes, samples: Samples, worst: number): Bytes {
   const values = samples.map(([, milliseconds]) => milliseconds)
   const mean = values.reduce((sum, value) => sum + value, 0) / values.length
   const deviation = values.reduce((sum, value) => sum + Math.abs(value - mean), 0) / values.length
-  const seconds = samples.length < 2 ? 0 : ((samples.at(-1)?.[0] ?? 0) - (samples[0]?.[0] ?? 0)) / (samples.length - 1)
+  const seconds = samples.length < 2 ? 0 : ((samples[0]?.[0] ?? 0) - (samples.at(-1)?.[0] ?? 0)) / (samples.length - 1)
   const period = samples.length < 2 ? '' : `, one every ${seconds.toFixed(1)} s`
   const count = `${samples.length} latency spike${samples.length === 1 ? '' : 's'}`
   return `${event}: ${count} (average ${Math.round(mean)} ms, mean deviation ${Math.round(deviation)} ms${period}). Worst of all: ${worst} ms.`

@@ -49,11 +49,11 @@ const graph = command({
   syntax: 'LATENCY GRAPH event',
   arity: 3,
   flags: FLAGS,
-  run({ server, now }, args) {
+  run({ server }, args) {
     const event = args[2]
     const latest = server.latency.latest().find(([name]) => name === event)
     if (latest === undefined) throw clientError(`ERR No samples available for event '${event}'`)
-    return new Verbatim('txt', latencyGraph(event, server.latency.history(event), latest[3], Math.floor(now / 1000)))
+    return new Verbatim('txt', latencyGraph(event, server.latency.aged(event), latest[3]))
   },
 })
 

@@ -67,8 +67,8 @@ export interface ClientsPort {
   find(id: number): Session | undefined
   /** The line of CLIENT LIST and CLIENT INFO, without a line end. */
   describe(session: Session): Bytes
-  /** Holds commands of clients until then: all of them, or writes only. */
-  pause(untilMs: number, what: 'all' | 'write'): void
+  /** Holds commands of clients for so long: all of them, or writes only. */
+  pause(durationMs: number, what: 'all' | 'write'): void
   unpause(): void
   /** Puts the session among the monitors. */
   monitor(session: Session): void
@@ -96,6 +96,8 @@ export interface SlowlogPort {
 export interface LatencyPort {
   /** Samples of an event, oldest first: [unix seconds, ms]. */
   history(event: Bytes): readonly (readonly [number, number])[]
+  /** The same samples by their age: [whole seconds ago, ms]. */
+  aged(event: Bytes): readonly (readonly [number, number])[]
   /** [event, unix seconds of the last, ms of the last, ms of the worst]. */
   latest(): readonly (readonly [Bytes, number, number, number])[]
   /** Forgets these events, or all of them; the number forgotten. */

@@ -55,8 +55,9 @@ export interface Session extends SessionState {
   /** `ip:port`, `[ip]:port` or `path:0` for a Unix socket. */
   readonly address: string
   readonly localAddress: string
+  /** When it began: monotonic, ms. */
   readonly createdAtMs: number
-  /** Wall time of the last command, ms. */
+  /** When its last command ran: monotonic, ms. */
   lastActiveMs: number
   /** For CLIENT LIST, in bytes. */
   queryBufferBytes(): number

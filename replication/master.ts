@@ -292,8 +292,7 @@ export class Master {
   }
 
   private get moment() {
-    const { clock, storage } = this.options
-    return { wallMs: clock.wallMs(), nowMs: clock.monotonicMs(), end: storage.binlog.end.offset }
+    return { nowMs: this.now, end: this.options.storage.binlog.end.offset }
   }
 
   private checkMetaSync(connection: ReplicaConnection, { version, runId, failover }: MetaSyncRequest): void {

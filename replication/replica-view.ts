@@ -21,8 +21,8 @@ export interface ReplicaView {
   readonly lagSeconds: number
   /** How much of a full sync has been sent to it; the total is an estimate. */
   readonly fullSync: { readonly sentBytes: number; readonly totalBytes: number } | null
-  /** Null while it is attached. */
-  readonly leftAtMs: number | null
+  /** How long ago it has left; null while it is attached. */
+  readonly goneMs: number | null
 }
 
 /** Two processes announce one address. */
@@ -33,8 +33,8 @@ export interface ConflictView {
   readonly holderAddress: string
   readonly refusedRunId: string
   readonly refusedAddress: string
-  /** When that began. */
-  readonly sinceMs: number
+  /** For how long. */
+  readonly refusedMs: number
 }
 
 /** How far a replica's sync has come. */
@@ -43,28 +43,27 @@ export interface ReplicaProgress {
   readonly fullSync: ReplicaView['fullSync']
 }
 
-/** When the views are made, in wall time and in the monotonic time that items are dated by, ms, and where the binlog ends then. */
+/** When the views are made, in the monotonic time that items are dated by, ms, and where the binlog ends then. */
 export interface ViewMoment {
-  readonly wallMs: number
   readonly nowMs: number
   readonly end: number
 }
 
-export function replicaView(item: SlaveItem, { state, fullSync }: ReplicaProgress, { wallMs, nowMs, end }: ViewMoment): ReplicaView {
+export function replicaView(item: SlaveItem, { state, fullSync }: ReplicaProgress, { nowMs, end }: ViewMoment): ReplicaView {
   const { ip, port, runId, address, applied, synced, ackedMs, leftMs } = item
   return {
     ...{ ip, port, runId, address, state, applied, synced, fullSync },
     lagBytes: Math.max(0, end - applied),
     lagSeconds: state === 'online' ? Math.floor((nowMs - ackedMs) / 1000) : 0,
-    leftAtMs: leftMs === null ? null : Math.round(wallMs - (nowMs - leftMs)),
+    goneMs: leftMs === null ? null : nowMs - leftMs,
   }
 }
 
-export function conflictViews({ ip, port, claims }: SlaveItem, { wallMs, nowMs }: ViewMoment): ConflictView[] {
+export function conflictViews({ ip, port, claims }: SlaveItem, { nowMs }: ViewMoment): ConflictView[] {
   const { holder } = claims
   if (holder === null) return []
   return claims.refused.map(({ runId, address, refusedSinceMs }) => ({
     ...{ ip, port, holderRunId: holder.runId, holderAddress: holder.address, refusedRunId: runId, refusedAddress: address },
-    sinceMs: Math.round(wallMs - (nowMs - (refusedSinceMs as number))),
+    refusedMs: nowMs - (refusedSinceMs as number),
   }))
 }

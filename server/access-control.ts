@@ -27,16 +27,18 @@ export interface AccessControlParts {
   readonly table: CommandTable
   readonly clients: Pick<ClientsPort, 'all' | 'describe'>
   readonly secretHex: (digits: number) => Bytes
+  readonly monotonicMs: () => number
 }
 
 /** The ACL of a node, its users as configured, kept in step with CONFIG SET. Throws an Error with a message for people. */
 export function accessControl(parts: AccessControlParts): Acl {
-  const { config, log, table, clients, secretHex } = parts
+  const { config, log, table, clients, secretHex, monotonicMs } = parts
   const acl = new Acl({
     table,
     config,
     clients,
     secretHex,
+    monotonicMs,
     channelDefault: () => (config.text('acl-pubsub-default') === 'allchannels' ? 'all channels' : 'no channels'),
     warn: (message) => log.warn({}, message),
     impliedUsers: (context) => impliedUsers(config, context),

@@ -1,6 +1,6 @@
 /** Joins blocked clients to the node: turns in which they are served, gates that stand in their way, and one timer for whose time is up first. */
 import type { BlockedClients } from '../commands/blocked-clients.ts'
-import { systemClock } from '../storage/clock.ts'
+import type { Clock } from '../storage/clock.ts'
 import type { Node } from './node.ts'
 import type { Turn } from './turn.ts'
 
@@ -18,14 +18,16 @@ export function joinBlocked({ executor, gates, turn }: Node): void {
 export class BlockedTimer {
   private readonly blockedClients: BlockedClients
   private readonly turn: Turn
+  private readonly clock: Clock
   private timer: NodeJS.Timeout | null = null
   /** What it is set for: monotonic, ms. */
   private setFor = Number.POSITIVE_INFINITY
   private isStopped = false
 
-  constructor({ executor, turn }: Node) {
+  constructor({ executor, turn, clock }: Node) {
     this.blockedClients = executor.blockedClients
     this.turn = turn
+    this.clock = clock
   }
 
   /** To be called after each turn. A timer that is set for whom it need not wait any more fires for nothing: rather that than a new one a turn. */
@@ -34,7 +36,7 @@ export class BlockedTimer {
     if (nextDeadlineMs >= this.setFor || this.isStopped) return
     this.clear()
     this.setFor = nextDeadlineMs
-    const delayMs = Math.ceil(nextDeadlineMs - systemClock.monotonicMs())
+    const delayMs = Math.ceil(nextDeadlineMs - this.clock.monotonicMs())
     this.timer = setTimeout(() => this.fire(), Math.min(Math.max(delayMs, 1), MAX_DELAY_MS))
   }
 

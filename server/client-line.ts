@@ -6,8 +6,8 @@ import type { Bytes } from '../storage/bytes.ts'
 /** What a connection costs beside its buffers: socket, decoder and the objects around them. Bytes, estimated. */
 const CONNECTION_BYTES = 8 * 1024
 
-/** The line without a line end. */
-export function describeClient(session: Session, wallMs: number, state: 'blocked' | 'free' = 'free'): Bytes {
+/** The line without a line end. `nowMs` is monotonic, as the times of a session are. */
+export function describeClient(session: Session, nowMs: number, state: 'blocked' | 'free' = 'free'): Bytes {
   const queryBytes = session.queryBufferBytes()
   const outputBytes = session.outputBufferBytes()
   const queuedBytes = session.transaction?.bytes ?? 0
@@ -17,8 +17,8 @@ export function describeClient(session: Session, wallMs: number, state: 'blocked
     ['laddr', session.localAddress],
     ['fd', -1],
     ['name', session.name],
-    ['age', secondsSince(session.createdAtMs, wallMs)],
-    ['idle', secondsSince(session.lastActiveMs, wallMs)],
+    ['age', secondsSince(session.createdAtMs, nowMs)],
+    ['idle', secondsSince(session.lastActiveMs, nowMs)],
     ['flags', flagsOf(session, state)],
     ['db', session.database],
     ['sub', session.subscriptions?.channel.size ?? 0],
@@ -46,8 +46,8 @@ export function describeClient(session: Session, wallMs: number, state: 'blocked
   return fields.map(([name, value]) => `${name}=${value}`).join(' ')
 }
 
-function secondsSince(thenMs: number, wallMs: number): number {
-  return Math.max(0, Math.floor((wallMs - thenMs) / 1000))
+function secondsSince(thenMs: number, nowMs: number): number {
+  return Math.max(0, Math.floor((nowMs - thenMs) / 1000))
 }
 
 /** O: a monitor, S: a replica, M: the master, P: subscribed, x: in a transaction, b: blocked, t: tracks what it reads, R: whom it wants to be told in its place has gone, B: tracks prefixes, d: a watched key has changed, U: on a Unix socket, e: spared by eviction, T: does not touch keys; N: none of these. */

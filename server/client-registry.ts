@@ -24,13 +24,13 @@ export class ClientRegistry implements ClientsPort {
   private readonly blocked: BlockedClients
   private readonly gates: Gates
   private readonly onMonitors: (count: number) => void
-  private readonly wallMs: () => number
+  private readonly monotonicMs: () => number
 
-  constructor(options: { blocked: BlockedClients; gates: Gates; onMonitors: (count: number) => void; wallMs: () => number }) {
+  constructor(options: { blocked: BlockedClients; gates: Gates; onMonitors: (count: number) => void; monotonicMs: () => number }) {
     this.blocked = options.blocked
     this.gates = options.gates
     this.onMonitors = options.onMonitors
-    this.wallMs = options.wallMs
+    this.monotonicMs = options.monotonicMs
   }
 
   all(): Iterable<Session> {
@@ -60,11 +60,11 @@ export class ClientRegistry implements ClientsPort {
 
   describe(session: Session): Bytes {
     const isBlocked = this.blocked.has(session) || this.waiters.has(session)
-    return describeClient(session, this.wallMs(), isBlocked ? 'blocked' : 'free')
+    return describeClient(session, this.monotonicMs(), isBlocked ? 'blocked' : 'free')
   }
 
-  pause(untilMs: number, what: 'all' | 'write'): void {
-    this.gates.pause(untilMs, what)
+  pause(durationMs: number, what: 'all' | 'write'): void {
+    this.gates.pause(this.monotonicMs() + durationMs, what)
   }
 
   unpause(): void {

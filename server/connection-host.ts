@@ -41,7 +41,6 @@ export interface ConnectionHost {
   log(fields: object, text: string): void
   /** Requests that have come are about to run: what stands in their way is as of now. */
   beginRequests(): void
-  wallMs(): number
   monotonicMs(): number
 }
 

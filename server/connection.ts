@@ -72,7 +72,7 @@ export class Connection extends SessionState implements Client, TurnClient {
     this.address = address.remote
     this.localAddress = address.local
     this.isUnix = address.isUnix
-    this.createdAtMs = host.wallMs()
+    this.createdAtMs = host.monotonicMs()
     this.lastActiveMs = this.createdAtMs
     this.decoder = new RequestDecoder(host.limits)
     this.authenticated = host.acl.isOpen

@@ -2,7 +2,6 @@
  * What happens by the clock: ten times a second syncing, retries, rates and time-outs; and one timer for the next deadline, so that keys
  * go on time.
  */
-import { systemClock } from '../storage/clock.ts'
 import type { Node } from './node.ts'
 
 const TICK_MS = 100
@@ -17,9 +16,10 @@ export class Cron {
   private deadlineTimer: NodeJS.Timeout | null = null
   /** Wall time for which the deadline timer is set, ms. */
   private deadlineAt = 0
-  private lastSyncMs = 0
-  private lastRoomMs = 0
-  private lastSampleMs = 0
+  /** When these were last done: monotonic, ms. */
+  private lastSyncMs = Number.NEGATIVE_INFINITY
+  private lastRoomMs = Number.NEGATIVE_INFINITY
+  private lastSampleMs = Number.NEGATIVE_INFINITY
 
   constructor(node: Node) {
     this.node = node
@@ -42,7 +42,7 @@ export class Cron {
     if (this.ticker === null) return
     const first = this.node.engine.keyspace.deadlines.first
     if (first === undefined) return
-    const now = systemClock.wallMs()
+    const now = this.node.clock.wallMs()
     if (first.at > now + TICK_MS) return // a tick will come by before
     if (this.deadlineTimer !== null) {
       if (this.deadlineAt <= first.at) return
@@ -59,38 +59,38 @@ export class Cron {
 
   private tick(): void {
     const { node } = this
-    const { engine, turn, gates, statistics } = node
-    const wallMs = systemClock.wallMs()
+    const { engine, turn, gates, statistics, clock } = node
+    const now = clock.monotonicMs()
     turn.begin()
-    statistics.tick(systemClock.monotonicMs())
+    statistics.tick(now)
     if (engine.stalled !== null && engine.retry()) turn.unstall()
-    if (wallMs - this.lastRoomMs >= ROOM_EVERY_MS || wallMs < this.lastRoomMs) {
-      this.lastRoomMs = wallMs
+    if (now - this.lastRoomMs >= ROOM_EVERY_MS) {
+      this.lastRoomMs = now
       engine.recoverRoom()
     }
-    if (wallMs - this.lastSampleMs >= SAMPLE_EVERY_MS || wallMs < this.lastSampleMs) {
-      this.lastSampleMs = wallMs
+    if (now - this.lastSampleMs >= SAMPLE_EVERY_MS) {
+      this.lastSampleMs = now
       node.storage.sample()
     }
     const policy = node.config.text('appendfsync')
-    if (policy === 'everysec' && (wallMs - this.lastSyncMs >= SYNC_EVERY_MS || wallMs < this.lastSyncMs)) {
-      this.lastSyncMs = wallMs
+    if (policy === 'everysec' && now - this.lastSyncMs >= SYNC_EVERY_MS) {
+      this.lastSyncMs = now
       engine.binlog.sync()
     }
-    if (!engine.checkpointer.isReopening) engine.expiry.lookAhead(wallMs)
+    if (!engine.checkpointer.isReopening) engine.expiry.lookAhead(clock.wallMs())
     node.links?.tick()
-    gates.refresh(wallMs)
-    this.closeIdle(wallMs)
+    gates.refresh(now)
+    this.closeIdle(now)
   }
 
-  private closeIdle(wallMs: number): void {
+  private closeIdle(now: number): void {
     const { config, clients } = this.node
     const timeoutMs = config.number('timeout') * 1000
     for (const client of clients.connections.values()) {
       client.checkLimits()
       if (
         timeoutMs > 0 &&
-        wallMs - client.lastActiveMs > timeoutMs &&
+        now - client.lastActiveMs > timeoutMs &&
         !client.monitoring &&
         client.subscriptions === null &&
         !client.isHeld &&

@@ -5,7 +5,7 @@ import type { Node } from './node.ts'
 import { scriptMachine } from './scripting-start.ts'
 
 export function startFunctions(node: Node): FunctionLibraries {
-  const { config, log, engine } = node
-  const machines = new LuaFunctions(() => scriptMachine(config, node.scripting.runner))
+  const { log, engine } = node
+  const machines = new LuaFunctions(() => scriptMachine(node, node.scripting.runner))
   return new FunctionLibraries(engine.keyspace.libraries, machines, (message) => log.warn({}, message))
 }

@@ -70,6 +70,7 @@ export class Gates {
   private readonly table: CommandTable
   private readonly held = new Set<Connection>()
   private activeExpire = true
+  /** Monotonic; 0 while there is no pause. */
   private pausedUntilMs = 0
   private isExpiryHeld = false
   private pausedWhat: 'all' | 'write' = 'all'
@@ -98,7 +99,7 @@ export class Gates {
     return this.held.size
   }
 
-  /** A shorter pause never replaces a longer one, nor writes a whole one. */
+  /** Until a monotonic time, ms. A shorter pause never replaces a longer one, nor writes a whole one. */
   pause(untilMs: number, what: 'all' | 'write'): void {
     this.pausedWhat = this.pausedUntilMs > 0 && this.pausedWhat === 'all' ? 'all' : what
     this.pausedUntilMs = Math.max(this.pausedUntilMs, untilMs)
@@ -128,10 +129,10 @@ export class Gates {
     this.refresh()
   }
 
-  /** Looks at everything again and lets held clients try soon. To be called after each turn, now and then, and when something has changed. */
-  refresh(wallMs?: number): void {
+  /** Looks at everything again and lets held clients try soon. To be called after each turn, now and then with the monotonic time, and when something has changed. */
+  refresh(nowMs?: number): void {
     const { storage } = this
-    if (this.pausedUntilMs > 0 && wallMs !== undefined && wallMs >= this.pausedUntilMs) {
+    if (this.pausedUntilMs > 0 && nowMs !== undefined && nowMs >= this.pausedUntilMs) {
       this.unpause()
       return
     }

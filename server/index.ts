@@ -8,6 +8,7 @@
  * await server.close()
  * ```
  */
+import { systemClock } from '../storage/clock.ts'
 import { Config } from './config.ts'
 import { fitCacheToHeap } from './heap.ts'
 import { createLogger } from './log.ts'
@@ -39,6 +40,7 @@ export async function start(options: StartOptions = {}): Promise<RunningServer> 
   const node = await Node.start({
     config,
     log,
+    clock: systemClock,
     anyPort: config.number('port') === 0,
     exit: (status) => {
       closed = true

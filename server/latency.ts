@@ -19,9 +19,17 @@ const FIRST_BUCKET_NANOS = 1032
 /** Longer durations, from 37 minutes on, are in the last bucket. */
 const LAST_BUCKET_UNITS = 2 ** (BUCKETS - 1)
 
+interface Sample {
+  /** Wall time. */
+  readonly second: number
+  readonly milliseconds: number
+  /** The same moment by the monotonic clock, for its age. */
+  readonly atMs: number
+}
+
 interface Event {
-  /** [unix seconds, ms], oldest first. */
-  samples: (readonly [number, number])[]
+  /** Oldest first. */
+  readonly samples: Sample[]
   worst: number
 }
 
@@ -59,9 +67,10 @@ export class LatencyMonitor implements LatencyPort {
     const took = Math.round(milliseconds)
     const second = Math.floor(this.clock.wallMs() / 1000)
     const last = samples.at(-1)
+    const atMs = this.clock.monotonicMs()
     timeline.worst = Math.max(timeline.worst, took)
-    if (last?.[0] === second) samples[samples.length - 1] = [second, Math.max(last[1], took)]
-    else samples.push([second, took])
+    if (last?.second === second) samples[samples.length - 1] = { second, milliseconds: Math.max(last.milliseconds, took), atMs }
+    else samples.push({ second, milliseconds: took, atMs })
     if (samples.length > MAX_SAMPLES) samples.shift()
   }
 
@@ -70,13 +79,18 @@ export class LatencyMonitor implements LatencyPort {
   }
 
   history(event: Bytes): readonly (readonly [number, number])[] {
-    return this.timelines.get(event)?.samples ?? []
+    return this.samplesOf(event).map(({ second, milliseconds }) => [second, milliseconds])
+  }
+
+  aged(event: Bytes): readonly (readonly [number, number])[] {
+    const now = this.clock.monotonicMs()
+    return this.samplesOf(event).map(({ milliseconds, atMs }) => [Math.floor((now - atMs) / 1000), milliseconds])
   }
 
   latest(): (readonly [Bytes, number, number, number])[] {
     return [...this.timelines].map(([event, { samples, worst }]) => {
-      const [second, took] = samples.at(-1) as readonly [number, number]
-      return [event, second, took, worst]
+      const { second, milliseconds } = samples.at(-1) as Sample
+      return [event, second, milliseconds, worst]
     })
   }
 
@@ -145,6 +159,10 @@ export class LatencyMonitor implements LatencyPort {
       else for (const known of this.rows.keys()) if (known.startsWith(`${name}|`)) found.add(known)
     }
     return [...found]
+  }
+
+  private samplesOf(event: Bytes): readonly Sample[] {
+    return this.timelines.get(event)?.samples ?? []
   }
 
   private row(command: Bytes): Float64Array {

@@ -2,6 +2,7 @@
 /** The `haypile` program. */
 import { rmSync, writeFileSync } from 'node:fs'
 import { HAYPILE_VERSION } from '../commands/version.ts'
+import { systemClock } from '../storage/clock.ts'
 import { runCheck } from './check-command.ts'
 import { runCommandLine } from './command-line.ts'
 import type { Config } from './config.ts'
@@ -21,7 +22,7 @@ async function serve(config: Config): Promise<void> {
   })
   let node: Awaited<ReturnType<typeof Node.start>>
   try {
-    node = await Node.start({ config, log, anyPort: false, exit: (status) => process.exit(status) })
+    node = await Node.start({ config, log, clock: systemClock, anyPort: false, exit: (status) => process.exit(status) })
   } catch (error) {
     log.error({}, `haypile cannot start: ${(error as Error).message}`)
     process.exit(1)

@@ -1,5 +1,4 @@
 /** What a node gives to its clients' connections. */
-import { systemClock } from '../storage/clock.ts'
 import type { ConnectionHost } from './connection-host.ts'
 import type { Node } from './node.ts'
 import { Prefetcher } from './prefetch.ts'
@@ -56,10 +55,9 @@ export function connectionHost(node: Node): ConnectionHost {
       if (connection.replica !== null) node.links?.master.closed(connection.replica)
     },
     log: (fields, text) => log.debug(fields, text),
-    wallMs: systemClock.wallMs,
-    monotonicMs: systemClock.monotonicMs,
+    monotonicMs: () => node.clock.monotonicMs(),
     beginRequests: () => {
-      const nowMs = systemClock.monotonicMs()
+      const nowMs = node.clock.monotonicMs()
       node.executor.clockMs = nowMs
       node.gates.begin(nowMs)
     },

@@ -2,7 +2,6 @@
 import * as os from 'node:os'
 import type { MemoryFigure } from '../commands/ports.ts'
 import { type Bytes, bytesOfText } from '../storage/bytes.ts'
-import { systemClock } from '../storage/clock.ts'
 import { infoText } from './info.ts'
 import type {
   BinlogFigures,
@@ -33,7 +32,7 @@ export function nodeInfo(node: Node, sections: readonly Bytes[]): Bytes {
     scripts: scriptFigures(node),
     persistence: persistenceFigures(node),
     stats: statsFigures(node),
-    replication: replicationFigures(engine, config, node.links),
+    replication: replicationFigures(node),
     cpu: cpuFigures(),
     commands: node.statistics.usedCommands(),
     errors: node.statistics.errors(),
@@ -48,14 +47,13 @@ export function nodeInfo(node: Node, sections: readonly Bytes[]): Bytes {
 }
 
 function serverFigures(node: Node): ServerFigures {
-  const wallMs = systemClock.wallMs()
   return {
     version: node.version,
     runId: node.runId,
     processId: process.pid,
     port: node.port,
-    wallMs,
-    uptimeMs: wallMs - node.startedAtMs,
+    wallMs: node.clock.wallMs(),
+    uptimeMs: node.clock.monotonicMs() - node.startedMs,
     system: `${os.type()} ${os.release()} ${os.machine()}`,
     nodeVersion: process.version,
     v8Version: process.versions.v8,

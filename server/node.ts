@@ -16,7 +16,7 @@ import { CommandTable } from '../commands/table.ts'
 import { HAYPILE_VERSION } from '../commands/version.ts'
 import type { Replication } from '../replication/replication.ts'
 import { type Bytes, textOf } from '../storage/bytes.ts'
-import { systemClock } from '../storage/clock.ts'
+import type { Clock } from '../storage/clock.ts'
 import { randomHex } from '../storage/identity.ts'
 import type { Log } from '../storage/log.ts'
 import type { ScanCursors } from '../storage/scan-cursors.ts'
@@ -53,6 +53,7 @@ import { Turn } from './turn.ts'
 export interface NodeOptions {
   readonly config: Config
   readonly log: Log
+  readonly clock: Clock
   /** Port 0 asks the system for a port instead of meaning none. */
   readonly anyPort: boolean
   /** The node has closed by itself (SHUTDOWN), or must not go on (status 1). */
@@ -63,11 +64,15 @@ export interface NodeOptions {
 export class Node implements ServerPort {
   readonly config: Config
   readonly log: Log
+  readonly clock: Clock
   readonly table: CommandTable
   readonly random = Math.random
   readonly runId = randomHex(Math.random, 40)
   readonly version = HAYPILE_VERSION
-  readonly startedAtMs = systemClock.wallMs()
+  /** Wall time, ms. */
+  readonly startedAtMs: number
+  /** The same by the monotonic clock. */
+  readonly startedMs: number
   readonly slowlog: Slowlog
   readonly latency: LatencyMonitor
   readonly statistics: Statistics
@@ -95,15 +100,18 @@ export class Node implements ServerPort {
   private readonly drain = new Drain(this)
 
   private constructor(options: NodeOptions, engine: Storage, acl: Acl) {
-    const { config, log } = options
+    const { config, log, clock } = options
     this.options = options
+    this.clock = clock
+    this.startedAtMs = clock.wallMs()
+    this.startedMs = clock.monotonicMs()
     this.acl = acl
     this.table = acl.environment.table
     this.config = config
     this.log = log
     this.engine = engine
     this.slowlog = new Slowlog(config)
-    this.latency = new LatencyMonitor(config, systemClock)
+    this.latency = new LatencyMonitor(config, clock)
     this.statistics = new Statistics(engine.keyspace, () => this.latency.resetHistograms())
     const { keyspace, group } = engine
     this.executor = new Executor({
@@ -111,7 +119,7 @@ export class Node implements ServerPort {
       group,
       server: this,
       hooks: this.hooks(),
-      monotonicMs: systemClock.monotonicMs,
+      monotonicMs: () => clock.monotonicMs(),
       groupStart: () => engine.binlog.end.offset,
     })
     this.gates = new Gates(engine, this.executor, this.table)
@@ -131,7 +139,7 @@ export class Node implements ServerPort {
       onMonitors: (count) => {
         this.executor.monitors = count
       },
-      wallMs: systemClock.wallMs,
+      monotonicMs: () => clock.monotonicMs(),
     })
     this.storage = new StorageFacade({
       storage: engine,
@@ -162,7 +170,7 @@ export class Node implements ServerPort {
 
   /** Opens the data directory and listens; resolves when commands run. Rejects with a message for people. */
   static async start(options: NodeOptions): Promise<Node> {
-    const { config, log } = options
+    const { config, log, clock } = options
     let node: Node | null = null
     const acl = accessControl({
       config,
@@ -173,6 +181,7 @@ export class Node implements ServerPort {
         randomBytes(Math.ceil(digits / 2))
           .toString('hex')
           .slice(0, digits),
+      monotonicMs: () => clock.monotonicMs(),
     })
     const budget = new FileBudget(systemFiles)
     limitMaxClients(config, budget, log)
@@ -365,7 +374,7 @@ export class Node implements ServerPort {
         client.close('now')
       },
       failed: (text) => statistics.error(text),
-      monitor: (client, args) => this.clients.tellMonitors(monitorLine(systemClock.wallMs(), client as Connection, redacted(args))),
+      monitor: (client, args) => this.clients.tellMonitors(monitorLine(this.clock.wallMs(), client as Connection, redacted(args))),
       resumed: (client, hasWalked = false) => {
         if (hasWalked) this.turn.mayShowUnwritten()
         ;(client as Connection).asyncDone(hasWalked && this.executor.units.isSuspended)

@@ -1,5 +1,5 @@
 /** Opens the data directory with what the configuration and the limit on open files allow. */
-import { type Random, systemClock } from '../storage/clock.ts'
+import type { Random } from '../storage/clock.ts'
 import { realFiles } from '../storage/files.ts'
 import { LevelRecords } from '../storage/record-store.ts'
 import { Storage } from '../storage/storage.ts'
@@ -8,7 +8,7 @@ import type { FileBudget } from './open-files.ts'
 import { storageSettings } from './settings.ts'
 
 /** Locks the directory. Rejects with a message for people. */
-export async function openStorage({ config, log, exit }: NodeOptions, budget: FileBudget, random: Random): Promise<Storage> {
+export async function openStorage({ config, log, clock, exit }: NodeOptions, budget: FileBudget, random: Random): Promise<Storage> {
   const directory = config.path('dir')
   const level = {
     writeBufferBytes: config.number('level-write-buffer'),
@@ -20,7 +20,7 @@ export async function openStorage({ config, log, exit }: NodeOptions, budget: Fi
       directory,
       files: realFiles,
       openRecords: (path, mode) => LevelRecords.open(path, level, mode),
-      clock: systemClock,
+      clock,
       random,
       log,
       settings: storageSettings(config),

@@ -1,11 +1,10 @@
 /** The figures of INFO replication, gathered from both sides of it. */
 import type { ReplicaView } from '../replication/replica-view.ts'
 import type { Replication } from '../replication/replication.ts'
-import { systemClock } from '../storage/clock.ts'
 import { previousOf } from '../storage/identity.ts'
 import type { Storage } from '../storage/storage.ts'
-import type { Config } from './config.ts'
 import type { LinkFigures, LinkState, ReplicaFigures, ReplicationFigures } from './info-figures.ts'
+import type { Node } from './node.ts'
 
 /** INFO's word for each state of the link. */
 const STATES: Readonly<Record<Replication['link']['state'], LinkState>> = {
@@ -20,11 +19,11 @@ const STATES: Readonly<Record<Replication['link']['state'], LinkState>> = {
   binlog_sync: 'BINLOG_SYNC',
 }
 
-export function replicationFigures(engine: Storage, config: Config, replication: Replication | null): ReplicationFigures {
+export function replicationFigures({ engine, config, links: replication, clock }: Node): ReplicationFigures {
   const { identity } = engine
   const previous = previousOf(identity)
   const attached = replication?.master.attached() ?? []
-  const link = replication?.isReplica === true ? linkFigures(replication, engine) : null
+  const link = replication?.isReplica === true ? linkFigures(replication, engine, clock.monotonicMs()) : null
   return {
     role: engine.role,
     replicationId: identity.replicationId,
@@ -37,14 +36,14 @@ export function replicationFigures(engine: Storage, config: Config, replication:
       port: view.port,
       appliedOffset: view.applied,
       syncedOffset: view.synced,
-      goneMs: view.leftAtMs === null ? 0 : Math.max(0, systemClock.wallMs() - view.leftAtMs),
+      goneMs: view.goneMs ?? 0,
     })),
     conflicts: (replication?.master.conflicts() ?? []).map((conflict) => ({
       ip: conflict.ip,
       port: conflict.port,
       runId: conflict.holderRunId,
       refusedRunId: conflict.refusedRunId,
-      refusedMs: Math.max(0, systemClock.wallMs() - conflict.sinceMs),
+      refusedMs: conflict.refusedMs,
     })),
     priority: config.number('replica-priority'),
     announced: config.flag('replica-announced'),
@@ -66,9 +65,8 @@ function replicaFigures({ ip, port, state, applied, synced, lagSeconds }: Replic
   }
 }
 
-function linkFigures({ link }: Replication, engine: Storage): LinkFigures {
+function linkFigures({ link }: Replication, engine: Storage, now: number): LinkFigures {
   const { view } = link
-  const now = systemClock.monotonicMs()
   const since = (thenMs: number | null) => (thenMs === null ? null : Math.max(0, now - thenMs))
   const end = engine.isReady ? engine.binlog.end.offset : 0
   return {

@@ -3,7 +3,6 @@ import type { Session } from '../commands/session.ts'
 import { Refusal } from '../replication/messages.ts'
 import { Replication } from '../replication/replication.ts'
 import type { Bytes } from '../storage/bytes.ts'
-import { systemClock } from '../storage/clock.ts'
 import { dialer } from './dialer.ts'
 import type { ReplicationGate } from './gates.ts'
 import type { Node } from './node.ts'
@@ -22,7 +21,7 @@ export function startReplication(node: Node): void {
   }
   const replication = new Replication({
     storage: engine,
-    clock: systemClock,
+    clock: node.clock,
     random: node.random,
     log,
     settings: replicationSettings(config),
@@ -106,11 +105,11 @@ function announcedPort({ config, port, tlsPort }: Node): number {
 /** Not one of the numbers that connections get. */
 const MASTER_SESSION_ID = 0
 
-function masterSession({ engine, links }: Node): Session | null {
+function masterSession({ engine, links, clock }: Node): Session | null {
   const { master } = engine.identity
   if (links === null || !links.isReplica || master === undefined || master === null || !links.link.isUp) return null
   const close = () => links.link.reconnect('killed by CLIENT KILL')
-  const session = new ReplayClient(MASTER_SESSION_ID, 'master', `${master.host}:${master.port}`, systemClock.wallMs(), close)
-  session.lastActiveMs = systemClock.wallMs()
+  const session = new ReplayClient(MASTER_SESSION_ID, 'master', `${master.host}:${master.port}`, clock.monotonicMs(), close)
+  session.lastActiveMs = session.createdAtMs
   return session
 }

@@ -6,8 +6,6 @@ import { Scripting } from '../commands/scripting/scripting.ts'
 import { LIBRARIES } from '../lua/libraries/all.ts'
 import { LuaMachine } from '../lua/machine.ts'
 import { type Bytes, lowerCase, textOf } from '../storage/bytes.ts'
-import { systemClock } from '../storage/clock.ts'
-import type { Config } from './config.ts'
 import type { Node } from './node.ts'
 
 /** How often it is looked whether LevelDB can be read again. */
@@ -19,7 +17,7 @@ export function startScripting(node: Node): Scripting {
   const runner = new ScriptRunner({
     keyspace: engine.keyspace,
     executor: () => node.executor,
-    monotonicMs: systemClock.monotonicMs,
+    monotonicMs: () => node.clock.monotonicMs(),
     later: (run) => goOn(node, run),
     log: (level: ScriptLogLevel, message: Bytes) => log[LEVELS[level]]({ script: textOf(message) }, 'message of a script'),
     refusalOf: (flags: ScriptFlags) => node.gates.refusalOfScript(flags),
@@ -35,7 +33,7 @@ export function startScripting(node: Node): Scripting {
     }
     node.gates.suspended(isSuspended ? () => runner.busyText : null)
   }
-  const scripting = new Scripting(runner, () => scriptMachine(config, runner))
+  const scripting = new Scripting(runner, () => scriptMachine(node, runner))
   node.gates.flagsOfScript = ({ name }, args) => {
     const called = args[1] as Bytes
     if (name.startsWith('evalsha')) return scripting.flagsOf(lowerCase(called))
@@ -60,8 +58,8 @@ function goOn(node: Node, run: () => void): void {
 }
 
 /** A machine with all that scripts and functions are given. */
-export function scriptMachine(config: Config, host: ScriptHost): LuaMachine {
-  const machine = new LuaMachine({ limitBytes: config.number('lua-memory-limit'), nowMs: systemClock.monotonicMs, libraries: LIBRARIES })
+export function scriptMachine({ config, clock }: Node, host: ScriptHost): LuaMachine {
+  const machine = new LuaMachine({ limitBytes: config.number('lua-memory-limit'), nowMs: () => clock.monotonicMs(), libraries: LIBRARIES })
   openApi(machine, host)
   return machine
 }

@@ -60,9 +60,10 @@ export class Keyspace {
   records: RecordStore
   log: ExpiryLog
   expiry: ExpiryMode = 'delete'
-  /** The reading of the clock that units share, in ms since the epoch and in whole seconds. */
+  /** The reading of the clock that units share, ms since the epoch. */
   now = 0
-  seconds = 0
+  /** Monotonic time of that reading in whole seconds, from 1 on: what the last use of keys is dated by. */
+  seconds = 1
   /** Monotonic time of that reading, ms; Infinity where it does not become old. */
   readAtMs = Number.POSITIVE_INFINITY
   /** Whether lookups count as use (CLIENT NO-TOUCH turns it off for its own). */
@@ -161,13 +162,13 @@ export class Keyspace {
   }
 
   readClock(clock: Clock): void {
-    this.setClock(clock.wallMs())
+    this.now = clock.wallMs()
     this.readAtMs = clock.monotonicMs()
+    this.seconds = 1 + Math.floor(this.readAtMs / 1000)
   }
 
   setClock(wallMs: number): void {
     this.now = wallMs
-    this.seconds = Math.floor(wallMs / 1000)
   }
 
   /** Reports what has happened to a key, where that class of events is wanted. */

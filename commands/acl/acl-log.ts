@@ -21,6 +21,8 @@ export interface AclLogEntry extends AclEvent {
   count: number
   client: Bytes
   updatedAtMs: number
+  /** `updatedAtMs` by the monotonic clock, for the age. */
+  seenMs: number
 }
 
 /** The same refusals so long after each other are one entry. */
@@ -30,19 +32,32 @@ const GROUPING_ENTRIES = 10
 
 export class AclLog {
   readonly entries: AclLogEntry[] = []
+  private readonly monotonicMs: () => number
   private nextId = 0
 
+  constructor(monotonicMs: () => number) {
+    this.monotonicMs = monotonicMs
+  }
+
+  /** `nowMs` is the wall time. */
   add(event: AclEvent, nowMs: number, maxEntries: number): void {
     const { entries } = this
-    const known = entries.slice(0, GROUPING_ENTRIES).findIndex((entry) => isSame(entry, event) && nowMs - entry.updatedAtMs <= GROUPING_MS)
+    const seenMs = this.monotonicMs()
+    const known = entries.slice(0, GROUPING_ENTRIES).findIndex((entry) => isSame(entry, event) && seenMs - entry.seenMs <= GROUPING_MS)
     if (known >= 0) {
       const [entry] = entries.splice(known, 1) as [AclLogEntry]
       entry.count++
       entry.client = event.client
       entry.updatedAtMs = nowMs
+      entry.seenMs = seenMs
       entries.unshift(entry)
-    } else entries.unshift({ ...event, id: this.nextId++, count: 1, createdAtMs: nowMs, updatedAtMs: nowMs })
+    } else entries.unshift({ ...event, id: this.nextId++, count: 1, createdAtMs: nowMs, updatedAtMs: nowMs, seenMs })
     this.trim(maxEntries)
+  }
+
+  /** Since an entry was last added to. */
+  ageMs({ seenMs }: AclLogEntry): number {
+    return this.monotonicMs() - seenMs
   }
 
   trim(maxEntries: number): void {

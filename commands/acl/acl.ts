@@ -41,6 +41,7 @@ export interface AclEnvironment extends RuleContext {
   readonly clients: Pick<ClientsPort, 'all' | 'describe'>
   /** So many random digits, fit for passwords. */
   readonly secretHex: (digits: number) => Bytes
+  readonly monotonicMs: () => number
   /** Users that there are though no one has named them: the default user at least. By name. */
   readonly impliedUsers: (context: RuleContext) => ReadonlyMap<Bytes, User>
   /** Null where none is configured. */
@@ -60,13 +61,14 @@ const wrongPassword = () => clientError('WRONGPASS invalid username-password pai
 
 export class Acl {
   readonly defaultUser = openDefaultUser()
-  readonly log = new AclLog()
+  readonly log: AclLog
   readonly denials: DenialCounts = { auth: 0, command: 0, key: 0, channel: 0 }
   readonly environment: AclEnvironment
   private users: ReadonlyMap<Bytes, User> = new Map([[this.defaultUser.name, this.defaultUser]])
 
   constructor(environment: AclEnvironment) {
     this.environment = environment
+    this.log = new AclLog(environment.monotonicMs)
   }
 
   /** Whether clients need no password: they are the default user. */

@@ -4,7 +4,7 @@ import { client } from '../../commands/client.ts'
 import { NO_REPLY, OK, type Reply, type Verbatim } from '../../commands/reply.ts'
 import { FakeServer } from '../support/fake-server.ts'
 import { FakeSession } from '../support/fake-session.ts'
-import { runCommand, START_MS } from '../support/run-command.ts'
+import { runCommand } from '../support/run-command.ts'
 
 function harness() {
   const server = new FakeServer([client])
@@ -143,12 +143,12 @@ test('CLIENT KILL refuses what it cannot read and then ends nobody', () => {
   assert.equal(closed(), [])
 })
 
-test('CLIENT PAUSE holds all commands or writes until a moment, UNPAUSE ends that', () => {
+test('CLIENT PAUSE holds all commands or writes for so long, UNPAUSE ends that', () => {
   const { server, run, refusal } = harness()
   assert.is(run('PAUSE', '100'), OK)
-  assert.equal(server.clients.paused, { untilMs: START_MS + 100, what: 'all' })
+  assert.equal(server.clients.paused, { durationMs: 100, what: 'all' })
   assert.is(run('PAUSE', '50', 'write'), OK)
-  assert.equal(server.clients.paused, { untilMs: START_MS + 50, what: 'write' })
+  assert.equal(server.clients.paused, { durationMs: 50, what: 'write' })
   assert.is(run('UNPAUSE'), OK)
   assert.is(server.clients.paused, null)
   assert.is(refusal('PAUSE', 'x'), 'ERR timeout is not an integer or out of range')

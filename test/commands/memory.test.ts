@@ -46,7 +46,7 @@ test('MEMORY USAGE is no use of the key and reads its options strictly', () => {
   const { db, keyspace, run, refusal } = harness()
   const entry = db.set('a', 'x')
   const { accessedAt } = entry
-  keyspace.setClock(keyspace.now + 90_000)
+  keyspace.seconds += 90
   run('USAGE', 'a')
   assert.is(entry.accessedAt, accessedAt)
   for (const words of [['SAMPLES'], ['SAMPLES', '-1'], ['FOO', '1']]) assert.is(refusal('USAGE', 'a', ...words), 'ERR syntax error')

@@ -6,6 +6,7 @@ import * as assert from 'uvu/assert'
 import { Config } from '../../server/config.ts'
 import { createLogger } from '../../server/log.ts'
 import { Node } from '../../server/node.ts'
+import { systemClock } from '../../storage/clock.ts'
 import { until } from '../support/engine.ts'
 import { WireClient, WireError } from '../support/wire-client.ts'
 
@@ -17,7 +18,13 @@ async function nodeIn(dir: string): Promise<{ node: Node; statuses: number[] }> 
     ['loglevel', 'nothing'],
   ])
   const statuses: number[] = []
-  const node = await Node.start({ config, log: createLogger(config), anyPort: true, exit: (status) => statuses.push(status) })
+  const node = await Node.start({
+    config,
+    log: createLogger(config),
+    clock: systemClock,
+    anyPort: true,
+    exit: (status) => statuses.push(status),
+  })
   return { node, statuses }
 }
 

@@ -87,7 +87,7 @@ export function blockingHarness(families: readonly (readonly Command[])[]): Bloc
   const server = new FakeServer(families)
   const group = new OpenGroup()
   const keyspace = new Keyspace(new MemoryRecords(), DATABASES, group)
-  keyspace.setClock(server.clock.wallMs())
+  keyspace.readClock(server.clock)
   const counters = new Map<Bytes, { calls: number; micros: number; rejected: number; failed: number }>()
   const executor: Executor = new Executor({
     keyspace,
@@ -143,7 +143,7 @@ export function blockingHarness(families: readonly (readonly Command[])[]): Bloc
     },
     advance(milliseconds) {
       server.clock.advance(milliseconds)
-      keyspace.setClock(server.clock.wallMs())
+      keyspace.readClock(server.clock)
       executor.blockedClients.expire()
     },
   }

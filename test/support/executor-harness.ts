@@ -62,7 +62,7 @@ export function harness(families: readonly (readonly Command[])[]): Harness {
   const records = new MemoryRecords()
   const group = new OpenGroup()
   const keyspace = new Keyspace(records, DATABASES, group)
-  keyspace.setClock(server.clock.wallMs())
+  keyspace.readClock(server.clock)
   const session = new HarnessClient()
   const executor = new Executor({
     keyspace,
@@ -140,7 +140,7 @@ export function harness(families: readonly (readonly Command[])[]): Harness {
     },
     advance(milliseconds) {
       server.clock.advance(milliseconds)
-      keyspace.setClock(server.clock.wallMs())
+      keyspace.readClock(server.clock)
     },
     async toDisk() {
       await checkpoint()

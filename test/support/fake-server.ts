@@ -30,7 +30,7 @@ import { ManualClock } from './manual-clock.ts'
 class FakeClients implements ClientsPort {
   readonly sessions: Session[] = []
   readonly monitors = new Set<Session>()
-  paused: { readonly untilMs: number; readonly what: 'all' | 'write' } | null = null
+  paused: { readonly durationMs: number; readonly what: 'all' | 'write' } | null = null
   /** Sessions that are blocked, for `unblock`. */
   readonly blocked = new Set<Session>()
 
@@ -46,8 +46,8 @@ class FakeClients implements ClientsPort {
     return `id=${session.id} addr=${session.address} name=${session.name} db=${session.database}`
   }
 
-  pause(untilMs: number, what: 'all' | 'write'): void {
-    this.paused = { untilMs, what }
+  pause(durationMs: number, what: 'all' | 'write'): void {
+    this.paused = { durationMs, what }
   }
 
   unpause(): void {
@@ -211,6 +211,7 @@ export class FakeServer implements ServerPort {
       table: this.table,
       config: this.config,
       clients: this.clients,
+      monotonicMs: () => this.clock.monotonicMs(),
       secretHex: (digits) => '0123456789abcdef'.repeat(256).slice(0, digits),
       channelDefault: () => (this.config.text('acl-pubsub-default') === 'allchannels' ? 'all channels' : 'no channels'),
       warn: (message) => void this.warnings.push(message),

@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { Config } from '../../server/config.ts'
 import { createLogger } from '../../server/log.ts'
 import { Node } from '../../server/node.ts'
+import { type Clock, systemClock } from '../../storage/clock.ts'
 import { systemError } from './file-faults.ts'
 import { WireClient } from './wire-client.ts'
 
@@ -14,17 +15,20 @@ export interface World {
   readonly other: WireClient
 }
 
-export async function inWorld(settings: Readonly<Record<string, string>>, run: (world: World) => Promise<void>): Promise<void> {
+export async function inWorld(
+  settings: Readonly<Record<string, string>>,
+  run: (world: World) => Promise<void>,
+  clock: Clock = systemClock,
+): Promise<void> {
   const dir = mkdtempSync(join(tmpdir(), 'haypile-world-'))
   const config = new Config()
   config.load(Object.entries({ port: '0', dir, loglevel: 'nothing', ...settings }))
-  const node = await Node.start({ config, log: createLogger(config), anyPort: true, exit: () => {} })
+  const node = await Node.start({ config, log: createLogger(config), clock, anyPort: true, exit: () => {} })
   const [client, other] = await Promise.all([WireClient.connect({ port: node.port }), WireClient.connect({ port: node.port })])
   try {
     await run({ node, client, other })
   } finally {
-    await Promise.all([client.close(), other.close()])
-    await node.close('nosave', 'now')
+    await Promise.all([client.close(), other.close(), node.close('nosave', 'now')]) // a client may wait for what never comes
     rmSync(dir, { recursive: true })
   }
 }
