@@ -141,7 +141,7 @@ export class Executor {
     }
     if (client.subscriptions !== null && client.resp === 2 && !runtime.isForSubscribers)
       return this.refuse(runtime, client, onlyForSubscribers(runtime.command.name))
-    if (this.gated !== 'none' && (runtime.mayWrite || this.gated === 'all' || client.transaction !== null)) {
+    if (this.gated !== 'none' && (runtime.concernsWrites || this.gated === 'all' || client.transaction !== null)) {
       const verdict = this.gate(runtime, args, client)
       if (verdict === 'hold') return 'held'
       if (verdict !== null) return this.refuse(runtime, client, verdict)
@@ -236,7 +236,7 @@ export class Executor {
 
   /** Runs a request as part of the unit under way. An error is a reply as others are. */
   runPart(runtime: CommandRuntime, client: Client, args: Bytes[]): Reply {
-    const gate = runtime.isWrite && this.gated !== 'none' ? this.refusal(runtime, args, client) : null
+    const gate = runtime.isWrite && this.gated !== 'none' && !client.isScript ? this.refusal(runtime, args, client) : null
     const refusal = gate ?? this.units.refusalOf(runtime)
     if (refusal !== null) return this.refusePart(runtime, refusal)
     if (this.monitors > 0 && runtime.shown === 'before') this.hooks.monitor(client, args)

@@ -8,6 +8,9 @@ export interface CommandRuntime {
   readonly isWrite: boolean
   /** Whether it may write though it is no write command: scripts, PFCOUNT, PUBLISH. */
   readonly mayWrite: boolean
+  /** Whether what stands in the way of writes may stand in its way: what may write, and scripts of commands that only read, by what they say of
+   *  themselves. */
+  readonly concernsWrites: boolean
   /** When a request is shown to MONITOR: scripts before what they do, so that it is read in its order. */
   readonly shown: 'before' | 'after' | 'never'
   readonly noAuth: boolean
@@ -74,6 +77,7 @@ function runtimeOf(command: Command, statistics: CommandCounters): CommandRuntim
     command,
     isWrite: has('write'),
     mayWrite: has('write') || has('may_replicate'),
+    concernsWrites: has('write') || has('may_replicate') || runsScript(command),
     shown: has('admin') ? 'never' : has('skip_monitor') ? 'before' : 'after',
     noAuth: has('no_auth'),
     isForTransactions: FOR_TRANSACTIONS.has(command.name),
@@ -84,6 +88,11 @@ function runtimeOf(command: Command, statistics: CommandCounters): CommandRuntim
     exact: command.arity > 0 ? command.arity : -1,
     statistics,
   }
+}
+
+/** Whether a command runs others that it does not name. */
+export function runsScript({ group, flags }: Command): boolean {
+  return group === 'scripting' && flags.includes('no_mandatory_keys')
 }
 
 /** Whether a request has as many words as its command takes. */

@@ -11,6 +11,10 @@ import type { Script } from './scripting/scripting.ts'
 export const WRITING: readonly CommandFlag[] = ['noscript', 'stale', 'skip_monitor', 'may_replicate', 'no_mandatory_keys', 'movablekeys']
 export const READING: readonly CommandFlag[] = ['noscript', 'stale', 'skip_monitor', 'no_mandatory_keys', 'movablekeys', 'readonly']
 
+const NO_SCRIPT = 'NOSCRIPT No matching script. Please use EVAL.'
+/** Hexadecimal digits of a SHA-1. */
+const DIGEST_LENGTH = 40
+
 /** Of EVAL and the like: their number stands before the keys. */
 function scriptKeys(notes: string, ...access: KeyAccess[]): readonly KeySpec[] {
   return [{ access, notes, begin: { index: 2 }, find: { countIndex: 0, first: 1, step: 1 } }]
@@ -56,9 +60,11 @@ const evaluating = (how: 'writing' | 'reading') => (context: Context, args: Args
 }
 
 const evaluatingKnown = (how: 'writing' | 'reading') => (context: Context, args: Args) => {
+  if (args[1].length !== DIGEST_LENGTH) throw clientError(NO_SCRIPT)
+  const keyCount = requireKeyCount(args)
   const script = context.server.scripting.find(lowerCase(args[1]))
-  if (script === undefined) throw clientError('NOSCRIPT No matching script. Please use EVAL.')
-  return run(context, args, script, requireKeyCount(args), how)
+  if (script === undefined) throw clientError(NO_SCRIPT)
+  return run(context, args, script, keyCount, how)
 }
 
 /** EVAL script numkeys [key [key ...]] [arg [arg ...]] */
@@ -212,7 +218,7 @@ const show = command({
   flags: ['noscript'],
   run({ server }, args) {
     const script = server.scripting.find(lowerCase(args[2]))
-    if (script === undefined) throw clientError('NOSCRIPT No matching script. Please use EVAL.')
+    if (script === undefined) throw clientError(NO_SCRIPT)
     return script.text
   },
 })

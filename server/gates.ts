@@ -9,7 +9,7 @@ import { isToken } from '../commands/args.ts'
 import type { Command } from '../commands/command.ts'
 import type { Client, Executor } from '../commands/executor.ts'
 import { keysOf } from '../commands/key-finder.ts'
-import type { CommandRuntime } from '../commands/runtimes.ts'
+import { type CommandRuntime, runsScript } from '../commands/runtimes.ts'
 import type { ScriptFlags } from '../commands/scripting/script-flags.ts'
 import type { CommandTable } from '../commands/table.ts'
 import type { Bytes } from '../storage/bytes.ts'
@@ -26,9 +26,15 @@ const WRITES_ONLY = 16 | 32 | 128 | LACKS_REPLICAS
 const LOADING = 'LOADING Redis is loading the dataset in memory'
 const READ_ONLY = "READONLY You can't write against a read only replica."
 const MASTER_DOWN = "MASTERDOWN Link with MASTER is down and replica-serve-stale-data is set to 'no'."
+const SCRIPT_MASTER_DOWN =
+  "MASTERDOWN Link with MASTER is down, replica-serve-stale-data is set to 'no' and 'allow-stale' flag is not set on the script."
+const SCRIPT_READ_ONLY = 'READONLY Can not run script with write flag on readonly replica'
+const SCRIPT_WRITES_READING = 'ERR Can not execute a script with write flag using *_ro command.'
 const NO_REPLICAS = 'NOREPLICAS Not enough good replicas to write.'
 const NO_SPACE = 'No space left on device'
 const diskError = (why: string): Bytes => `MISCONF Errors writing to the AOF file: ${why}`
+const scriptDiskError = (why: string): Bytes =>
+  `MISCONF Redis is configured to persist data to AOF, but it's currently unable to persist to disk. Writable scripts are blocked. Use 'no-writes' flag for read only scripts. AOF error: ${why}`
 
 /** Commands of the log that no key depends on. */
 const CHANGES_NOTHING = new Set<Bytes>(['MULTI', 'EXEC', 'PUBLISH', 'SPUBLISH'])
@@ -196,9 +202,10 @@ export class Gates {
   }
 
   private ask(runtime: CommandRuntime, args: readonly Bytes[], client: Client): Bytes | 'hold' | null {
-    if (this.busy !== null && !runsBesideScript(runtime.command, args)) return this.busy()
     const verdict = this.verdictOf(runtime, args, client)
-    if (verdict !== 'hold') return verdict
+    if (verdict !== null && verdict !== 'hold') return verdict
+    if (this.busy !== null && !runsBesideScript(runtime.command, args)) return this.busy()
+    if (verdict === null) return null
     this.noteReasons()
     this.held.add(client as Connection)
     return 'hold'
@@ -211,15 +218,27 @@ export class Gates {
     return false
   }
 
-  /** What stands in the way of a script that says what it will do. */
-  refusalOfScript({ noWrites, allowStale }: ScriptFlags): Bytes | null {
-    const { replication, storage } = this
-    if (replication?.isMasterDown === true && !allowStale) return MASTER_DOWN
-    if (noWrites) return null
-    if (replication?.isReplica === true) return 'READONLY You can not run script with write flag on readonly replica.'
-    if (storage.stalled !== null) return diskError(storage.stalled)
-    if (storage.diskLow) return diskError(NO_SPACE)
+  /** What stands in the way of a script, by what it says of itself, when it is about to run: alone it has passed `ask`, in a transaction its state
+   *  may be another one by then. The order is Redis's. */
+  refusalOfScript(flags: ScriptFlags | null, how: 'reading' | 'writing'): Bytes | null {
+    const { replication } = this
+    if (this.isStale && flags?.allowStale !== true) return flags === null ? MASTER_DOWN : SCRIPT_MASTER_DOWN
+    if (flags === null || flags.noWrites) return null
+    if (replication?.isReplica === true) return SCRIPT_READ_ONLY
+    const { diskFault } = this
+    if (diskFault !== null) return scriptDiskError(diskFault)
+    if (how === 'reading') return SCRIPT_WRITES_READING
     return replication?.lacksReplicas === true ? NO_REPLICAS : null
+  }
+
+  /** A replica that must not serve what it has. */
+  get isStale(): boolean {
+    return this.replication?.isMasterDown === true
+  }
+
+  /** Why nothing can be written, in the system's words. */
+  private get diskFault(): string | null {
+    return this.storage.stalled ?? (this.storage.diskLow ? NO_SPACE : null)
   }
 
   private refusal(runtime: CommandRuntime, args: readonly Bytes[], client: Client): Bytes | null {
@@ -243,41 +262,39 @@ export class Gates {
     return null
   }
 
+  /** Refusals come before what holds, since who is to be refused need not wait for it. Their order is Redis's. */
   private verdict(runtime: CommandRuntime, args: readonly Bytes[], client: Client): Bytes | 'hold' | null {
     const { storage } = this
-    const { command, isWrite } = runtime
+    const { command } = runtime
     if (this.closing) return 'hold'
+    const isScript = runsScript(command)
+    const flags = isScript ? this.flagsOfScript(command, args) : null
+    const isWrite = flags === null ? runtime.isWrite : !flags.noWrites
+    const mayWrite = flags === null ? runtime.mayWrite : !flags.noWrites
+    const refusal = isWrite ? this.refusalOfWrites() : null
+    if (refusal !== null) return refusal
+    if (this.isStale && !(flags?.allowStale ?? command.flags.includes('stale'))) return MASTER_DOWN
     if (this.loading && !command.flags.includes('loading')) return LOADING
-    const mayWrite = this.mayWrite(runtime, args)
+    const isLikeWrite = isWrite || (isScript && mayWrite)
+    if (isLikeWrite && storage.stalled !== null) return diskError(storage.stalled)
     if (this.pausedUntilMs > 0 && this.isHeldByPause(runtime, mayWrite, client)) return 'hold'
-    const verdict = this.replication === null ? null : this.askReplication(this.replication, runtime, mayWrite)
-    if (verdict !== null) return verdict
-    if (isWrite || (runsScript(command) && mayWrite)) {
-      if (storage.stalled !== null) return diskError(storage.stalled)
-      if (storage.diskLow && isWrite) return diskError(NO_SPACE)
-      if (storage.isOverloaded) return 'hold'
-    } else if (storage.stalled !== null && this.showsUnwritten(runtime, args, client)) return 'hold'
+    if (this.replication?.writesPaused === true && mayWrite) return 'hold'
+    if (isLikeWrite ? storage.isOverloaded : storage.stalled !== null && this.showsUnwritten(runtime, args, client)) return 'hold'
     if (this.isReopening && this.needsRecords(runtime, args)) return 'hold'
     return null
   }
 
-  /** A script may write unless it says otherwise. */
-  private mayWrite({ command, mayWrite }: CommandRuntime, args: readonly Bytes[]): boolean {
-    return mayWrite && !(runsScript(command) && this.flagsOfScript(command, args)?.noWrites === true)
+  private refusalOfWrites(): Bytes | null {
+    const { diskFault, replication } = this
+    if (diskFault !== null) return diskError(diskFault)
+    if (replication?.lacksReplicas === true) return NO_REPLICAS
+    return replication?.isReplica === true ? READ_ONLY : null
   }
 
   /** What a replica says as one is heard in a pause. */
   private isHeldByPause({ command }: CommandRuntime, mayWrite: boolean, client: Client): boolean {
     if (mayWrite) return true
     return this.pausedWhat === 'all' && (client.peer === 'client' || command.flags.includes('readonly'))
-  }
-
-  private askReplication(replication: ReplicationGate, { command, isWrite }: CommandRuntime, mayWrite: boolean): Bytes | 'hold' | null {
-    if (isWrite && replication.isReplica) return READ_ONLY
-    if (isWrite && replication.lacksReplicas) return NO_REPLICAS
-    if (replication.isMasterDown && !command.flags.includes('stale')) return MASTER_DOWN
-    if (replication.writesPaused && mayWrite) return 'hold'
-    return null
   }
 
   /** Whether a command may have to read from LevelDB: keys that are not in memory, or values of which only a part may be. Of any database: a
@@ -333,11 +350,6 @@ export class Gates {
 
 function replicationReasons({ isReplica, isMasterDown, lacksReplicas, writesPaused }: ReplicationGate): number {
   return (isReplica ? 128 : 0) | (isMasterDown ? 256 : 0) | (lacksReplicas ? LACKS_REPLICAS : 0) | (writesPaused ? 1024 : 0)
-}
-
-/** Whether a command runs others that it does not name. */
-function runsScript({ group, flags }: Command): boolean {
-  return group === 'scripting' && flags.includes('no_mandatory_keys')
 }
 
 /** Whether a request is run while a script is suspended: there is nothing to save that is whole. */

@@ -1,6 +1,6 @@
 /** Scripts joined to the node: their machine's memory and time, what a suspended one keeps from happening, and what stands in their way. */
 import { openApi, type ScriptHost, type ScriptLogLevel } from '../commands/scripting/script-api.ts'
-import { declaredFlags, flagsOf, type ScriptFlags } from '../commands/scripting/script-flags.ts'
+import { declaredFlags, flagsOf } from '../commands/scripting/script-flags.ts'
 import { ScriptRunner } from '../commands/scripting/script-runner.ts'
 import { Scripting } from '../commands/scripting/scripting.ts'
 import { LIBRARIES } from '../lua/libraries/all.ts'
@@ -20,7 +20,8 @@ export function startScripting(node: Node): Scripting {
     monotonicMs: () => node.clock.monotonicMs(),
     later: (run) => goOn(node, run),
     log: (level: ScriptLogLevel, message: Bytes) => log[LEVELS[level]]({ script: textOf(message) }, 'message of a script'),
-    refusalOf: (flags: ScriptFlags) => node.gates.refusalOfScript(flags),
+    refusalOf: (flags, how) => node.gates.refusalOfScript(flags, how),
+    isStale: () => node.gates.isStale,
   })
   config.follow<number>('busy-reply-threshold', (milliseconds) => {
     runner.thresholdMs = milliseconds

@@ -1,6 +1,7 @@
 /** What a script says of itself in its first line: `#!lua flags=no-writes,allow-stale`. Without one it is taken as Redis took scripts before 7.0. */
 import type { Bytes } from '../../storage/bytes.ts'
 import { clientError } from '../errors.ts'
+import { splitInline } from '../inline-words.ts'
 
 export interface ScriptFlags {
   readonly noWrites: boolean
@@ -9,6 +10,8 @@ export interface ScriptFlags {
 
 /** All that Redis knows, in its order. */
 export const SCRIPT_FLAGS: readonly Bytes[] = ['no-writes', 'allow-oom', 'allow-stale', 'no-cluster', 'allow-cross-slot-keys']
+
+const FLAGS_EQUAL = 'flags='
 
 export function flagsOf(names: readonly Bytes[]): ScriptFlags {
   return { noWrites: names.includes('no-writes'), allowStale: names.includes('allow-stale') }
@@ -29,16 +32,14 @@ export function readShebang(body: Bytes): { readonly code: Bytes; readonly flags
   if (!body.startsWith('#!')) return { code: body, flags: null }
   const end = body.indexOf('\n')
   if (end < 0) throw clientError('ERR Invalid script shebang')
-  const [engine, ...options] = body
-    .slice(0, end)
-    .split(' ')
-    .filter((word) => word !== '')
+  const [engine, ...options] = splitInline(body.slice(0, end)) ?? []
+  if (engine === undefined) throw clientError('ERR Invalid engine in script shebang')
   if (engine !== '#!lua') throw clientError(`ERR Unexpected engine in script shebang: ${engine}`)
   const names: Bytes[] = []
   for (const option of options) {
-    if (!option.startsWith('flags=')) throw clientError(`ERR Unknown lua shebang option: ${option}`)
-    for (const name of option.slice('flags='.length).split(',')) {
-      if (name === '') continue
+    if (!option.startsWith(FLAGS_EQUAL)) throw clientError(`ERR Unknown lua shebang option: ${option}`)
+    if (option === FLAGS_EQUAL) continue
+    for (const name of option.slice(FLAGS_EQUAL.length).split(',')) {
       if (!SCRIPT_FLAGS.includes(name)) throw clientError(`ERR Unexpected flag in script shebang: ${name}`)
       names.push(name)
     }

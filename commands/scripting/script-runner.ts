@@ -53,15 +53,16 @@ export interface RunnerOptions {
   /** Runs something in a turn of its own. */
   readonly later: (run: () => void) => void
   readonly log: (level: ScriptLogLevel, message: Bytes) => void
-  /** What stands in the way of a script that says this of itself, before it begins; null for nothing. */
-  readonly refusalOf: (flags: ScriptFlags) => Bytes | null
+  /** What stands in the way of a script that says this of itself, or nothing, before it begins; null where nothing does. */
+  readonly refusalOf: (flags: ScriptFlags | null, how: 'reading' | 'writing') => Bytes | null
+  /** A replica that must not serve what it has. */
+  readonly isStale: () => boolean
 }
 
 const NO_WRITES = 'ERR Write commands are not allowed from read-only scripts.'
-const KILLED: Readonly<Record<ScriptKind, Bytes>> = {
-  script: 'Script killed by user with SCRIPT KILL.',
-  function: 'Script killed by user with FUNCTION KILL.',
-}
+const STALE = 'ERR Can not execute the command on a stale replica'
+/** Of functions too, as in Redis. */
+const KILLED = 'Script killed by user with SCRIPT KILL...'
 
 export class ScriptRunner implements ScriptHost {
   /** busy-reply-threshold, ms; 0 or less: nothing is ever suspended. */
@@ -74,6 +75,8 @@ export class ScriptRunner implements ScriptHost {
   private clockMs = 0
   private changesBefore = 0
   private mayWrite = true
+  /** It has been let write: nothing that comes up later ends it half-way. */
+  private isWriting = false
   private readonly client = new ScriptClient()
   private server: ServerPort | null = null
   /** DEBUG SET-DISABLE-DENY-SCRIPTS */
@@ -91,13 +94,14 @@ export class ScriptRunner implements ScriptHost {
 
   /** Runs it for the session of the context. Answers SUSPENDED where it goes on by itself. */
   run(context: Context, call: ScriptCall): Reply {
-    const refusal = this.refusalOf(call)
+    const refusal = this.options.refusalOf(call.flags, call.isReadOnly ? 'reading' : 'writing')
     if (refusal !== null) throw clientError(refusal)
     const { keyspace } = this.options
     this.running = call
     this.server = context.server
     this.client.become(context.session)
     this.mayWrite = !call.isReadOnly && call.flags?.noWrites !== true
+    this.isWriting = false
     this.clockMs = keyspace.now
     this.startedMs = this.options.executor().clockMs
     this.changesBefore = keyspace.changes
@@ -122,8 +126,8 @@ export class ScriptRunner implements ScriptHost {
   }
 
   private readonly next = (): RunState => {
-    const { machine, kind } = this.running as ScriptCall
-    return this.isKilled ? machine.stop(KILLED[kind]) : machine.resume()
+    const { machine } = this.running as ScriptCall
+    return this.isKilled ? machine.stop(KILLED) : machine.resume()
   }
 
   /** What redis.setresp says: whose types the script's commands answer in. */
@@ -145,13 +149,18 @@ export class ScriptRunner implements ScriptHost {
     }
     if (!hasRightArity(runtime, args.length)) return this.refuse('ERR Wrong number of args calling Redis command from script')
     if (runtime.isForbiddenInScripts && !this.deniesNothing) return this.refuse('ERR This Redis command is not allowed from script')
-    if (!mayWrite && runtime.mayWrite && !runtime.command.flags.includes('readonly')) return this.refuse(NO_WRITES)
+    const isGated = executor.gated !== 'none'
+    if (isGated && !runtime.command.flags.includes('stale') && this.options.isStale()) return this.refuse(STALE)
     if (!client.user.isUnrestricted) {
       const denial = server.acl.refusal(client.caller as Session, runtime.command, args, 'lua', this.options.keyspace.now)
       if (denial !== null) return this.refuse(`ERR ACL failure in script: ${denial.text}`)
     }
-    const refusal = executor.gated === 'none' ? null : executor.refusal(runtime, args, client)
-    if (refusal !== null) return this.refuse(refusal)
+    if (!mayWrite && runtime.mayWrite) return this.refuse(NO_WRITES)
+    if (runtime.isWrite && !this.isWriting) {
+      const refusal = isGated ? executor.refusal(runtime, args, client) : null
+      if (refusal !== null) return this.refuse(refusal)
+      this.isWriting = true
+    }
     return executor.runPart(runtime, client, args)
   }
 
@@ -263,8 +272,8 @@ export class ScriptRunner implements ScriptHost {
   }
 
   private convertFurther(result: ScriptResult): Reply {
-    const { machine, kind, name } = this.running as ScriptCall
-    if (this.isKilled) return this.over('done', this.refuse(`ERR ${KILLED[kind]} script: ${name}`))
+    const { machine, name } = this.running as ScriptCall
+    if (this.isKilled) return this.over('done', this.refuse(`ERR ${KILLED} script: ${name}`))
     machine.beginSlice()
     try {
       return this.convert(result)
@@ -297,13 +306,6 @@ export class ScriptRunner implements ScriptHost {
   }
 
   private readonly count = (text: Bytes): void => this.server?.statistics.error(text)
-
-  /** What stands in the way of what a script says it will do. */
-  private refusalOf({ flags, isReadOnly }: ScriptCall): Bytes | null {
-    if (flags === null) return null
-    if (isReadOnly && !flags.noWrites) return 'ERR Can not execute a script with write flag using *_ro command.'
-    return this.options.refusalOf(flags)
-  }
 }
 
 /** As Lua's tostring has it, of what is no table. */

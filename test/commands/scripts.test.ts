@@ -79,10 +79,6 @@ test('a script that may not write is refused where it would', () => {
   ]) {
     assert.match(String(shown(run(...words))), /^-ERR Write commands are not allowed from read-only scripts\. script:/)
   }
-  assert.match(
-    String(shown(run('EVAL_RO', '#!lua\nreturn 1', '0'))),
-    /^-ERR Can not execute a script with write flag using \*_ro command\.$/,
-  )
   assert.equal(logged(), [])
 })
 

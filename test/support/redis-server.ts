@@ -20,11 +20,12 @@ export class RedisServer {
   private readonly ended: Promise<void>
   private readonly directory: string
 
-  private constructor(port: number, words: readonly string[]) {
+  private constructor(port: number, words: readonly string[], fileBlocks: number | 'unlimited') {
     this.port = port
     this.directory = mkdtempSync(join(tmpdir(), 'haypile-redis-'))
     const where = ['--port', String(port), '--bind', '127.0.0.1', '--dir', this.directory, '--save', '']
-    this.child = spawn('redis-server', [...where, ...words], { stdio: 'ignore' })
+    const limited = `ulimit -f ${fileBlocks} && trap '' XFSZ && exec "$0" "$@"`
+    this.child = spawn('sh', ['-c', limited, 'redis-server', ...where, ...words], { stdio: 'ignore' })
     running.add(this.child)
     this.ended = new Promise((resolve) =>
       this.child.on('close', () => {
@@ -34,10 +35,10 @@ export class RedisServer {
     )
   }
 
-  /** `words` are flags, as in `['--maxmemory', '1mb']`. */
-  static async start(words: readonly string[] = []): Promise<RedisServer> {
+  /** `words` are flags, as in `['--maxmemory', '1mb']`. Of files longer than so many blocks of 512 bytes nothing more can be written. */
+  static async start(words: readonly string[] = [], fileBlocks: number | 'unlimited' = 'unlimited'): Promise<RedisServer> {
     for (let attempt = 1; ; attempt++) {
-      const server = new RedisServer(await freePort(), words)
+      const server = new RedisServer(await freePort(), words, fileBlocks)
       if (await server.isUp()) return server
       await server.stop()
       if (attempt === ATTEMPTS) throw new Error(`redis-server does not start with ${words.join(' ')}`)

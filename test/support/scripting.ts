@@ -18,6 +18,7 @@ export function scriptingOn(keyspace: Keyspace, executor: () => Executor, later:
     later,
     log() {},
     refusalOf: () => null,
+    isStale: () => false,
   })
   return new Scripting(runner, () => {
     const machine = new LuaMachine({ limitBytes: LIMIT_BYTES, nowMs: () => performance.now(), libraries: LIBRARIES })
