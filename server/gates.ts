@@ -193,6 +193,7 @@ export class Gates {
       (storage.diskLow ? 16 : 0) |
       (storage.isOverloaded ? 32 : 0) |
       (this.isReopening ? 64 : 0) |
+      (this.isReopening && storage.recordsFailure === null ? 4096 : 0) |
       (this.replication === null ? 0 : replicationReasons(this.replication))
     )
   }
@@ -279,8 +280,11 @@ export class Gates {
     if (isLikeWrite && storage.stalled !== null) return diskError(storage.stalled)
     if (this.pausedUntilMs > 0 && this.isHeldByPause(runtime, mayWrite, client)) return 'hold'
     if (this.replication?.writesPaused === true && mayWrite) return 'hold'
-    if (isLikeWrite ? storage.isOverloaded : storage.stalled !== null && this.showsUnwritten(runtime, args, client)) return 'hold'
-    if (this.isReopening && this.needsRecords(runtime, args)) return 'hold'
+    if (isLikeWrite && storage.isOverloaded) return storage.recordsFailure === null ? 'hold' : diskError(storage.recordsFailure)
+    if (!isLikeWrite && storage.stalled !== null && this.showsUnwritten(runtime, args, client)) return 'hold'
+    if (this.isReopening && this.needsRecords(runtime, args)) {
+      return storage.recordsFailure === null ? 'hold' : `MISCONF The data on disk cannot be read: ${storage.recordsFailure}`
+    }
     return null
   }
 
@@ -303,7 +307,9 @@ export class Gates {
     if (runsScript(command)) return true
     if (!isWrite && !command.flags.includes('readonly')) return false
     const { databases } = this.storage.keyspace
-    if (command.steps !== undefined || databases.some((db) => db.keyCount !== db.residentKeys)) return true
+    if (command.steps !== undefined) return true
+    if (command.keys === undefined && !isWrite) return false // DBSIZE: memory knows the counts
+    if (databases.some((db) => db.keyCount !== db.residentKeys)) return true
     if (command.keys === undefined) return false
     if (!namesItsKeys(command)) return true
     const isPartial = (key: Bytes) => databases.some((db) => mayBePartial(db.resident(key)))

@@ -275,4 +275,5 @@ export interface StorageFigures {
   readonly garbageSwept: number
   /** The disk was full, and writes are refused until there is room. */
   readonly diskLow: boolean
+  readonly reopenError: string | null
 }

@@ -80,6 +80,7 @@ export function storageFields({ storage, persistence }: InfoFigures): Fields {
     ['storage_dirty_bytes', storage.dirtyBytes],
     ['storage_dirty_limit', storage.dirtyLimitBytes],
     ['storage_disk_low', flag(storage.diskLow)],
+    ['storage_reopen_error', safe(storage.reopenError ?? '')],
     ['checkpoint_running', flag(persistence.checkpointRunning)],
     ['checkpoint_offset', storage.checkpointOffset],
     ['checkpoint_last_time', Math.floor(persistence.lastCheckpointMs / 1000)],

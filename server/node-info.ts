@@ -213,5 +213,6 @@ function storageFigures({ engine }: Node): StorageFigures {
     garbageWaiting: sweeper?.waiting ?? 0,
     garbageSwept: sweeper?.swept ?? 0,
     diskLow: engine.diskLow,
+    reopenError: engine.recordsFailure,
   }
 }

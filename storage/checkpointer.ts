@@ -1,7 +1,7 @@
 /**
  * Decides when to checkpoint, drives one at a time through its slices, and says what came of it. A failed one is reported, LevelDB is
- * closed and opened in place (it keeps a background error until then), and where the batch is not there after all, its records are dirty
- * again and the next checkpoint follows after a while.
+ * closed and opened in place (reopening.ts), and where the batch is not there after all, its records are dirty again and the next checkpoint
+ * follows after a while.
  */
 import type { Binlog } from './binlog/binlog.ts'
 import { Checkpoint, type CheckpointLanding } from './checkpoint.ts'
@@ -40,13 +40,15 @@ export class Checkpointer {
   private readonly clock: Clock
   private readonly log: Log
   private readonly onLanded: (landing: CheckpointLanding) => void
-  private readonly onFailed: () => Promise<void>
+  private readonly onFailed: (error: unknown) => Promise<void>
   private current: Checkpoint | null = null
   private phase: 'idle' | 'encoding' | 'writing' | 'recovering' = 'idle'
   private startedMs = 0
   private intervalFromMs = 0
   private retryAtMs = 0
   private retryDelayMs = RETRY_MIN_MS
+  /** Why it is not known whether the last batch is there; none can follow it. */
+  private unsettled: Error | null = null
   private waiters: { resolve: () => void; reject: (error: unknown) => void }[] = []
   private nextWaiters: { resolve: () => void; reject: (error: unknown) => void }[] = []
 
@@ -58,7 +60,7 @@ export class Checkpointer {
     settings: CheckpointSettings
     landedOffset: number
     onLanded: (landing: CheckpointLanding) => void
-    onFailed: () => Promise<void>
+    onFailed: (error: unknown) => Promise<void>
   }) {
     this.keyspace = options.keyspace
     this.binlog = options.binlog
@@ -77,7 +79,7 @@ export class Checkpointer {
 
   /** LevelDB is being closed and opened: nothing may be read from it. */
   get isReopening(): boolean {
-    return this.phase === 'recovering'
+    return !this.keyspace.records.isOpen
   }
 
   /** Whether there are so many dirty records that writes must wait. */
@@ -113,6 +115,7 @@ export class Checkpointer {
 
   /** One whole checkpoint without slices, for shutdown. `extra` adds records of its own to the batch. */
   async runWhole(extra: (batch: RecordBatch) => void): Promise<void> {
+    if (this.unsettled !== null) throw this.unsettled
     const checkpoint = new Checkpoint(this.keyspace, this.binlog.end, extra)
     checkpoint.encodeSome(Number.POSITIVE_INFINITY)
     await this.binlog.syncTo(checkpoint.position.offset)
@@ -133,6 +136,12 @@ export class Checkpointer {
     for (const { reject } of this.nextWaiters.splice(0)) reject(reason)
   }
 
+  /** None will land soon: whoever waits, for the one under way as well, is told why. */
+  dismissAll(reason: Error): void {
+    for (const { reject } of this.waiters.splice(0)) reject(reason)
+    this.dismiss(reason)
+  }
+
   /** Resolves when no checkpoint is under way. */
   async idle(): Promise<void> {
     while (this.phase === 'encoding') {
@@ -148,6 +157,7 @@ export class Checkpointer {
     const grown = this.binlog.end.offset - this.landedOffset
     if (grown === 0) return false
     return (
+      this.lastError !== null ||
       grown >= settings.binlogBytes ||
       keyspace.dirtyBytes * 2 >= settings.dirtyLimitBytes ||
       this.clock.monotonicMs() - this.intervalFromMs >= settings.intervalMs
@@ -206,8 +216,9 @@ export class Checkpointer {
     this.retryAtMs = this.clock.monotonicMs() + this.retryDelayMs
     this.retryDelayMs = Math.min(RETRY_MAX_MS, this.retryDelayMs * 2)
     try {
-      await this.onFailed()
-    } catch {
+      await this.onFailed(error)
+    } catch (reason) {
+      this.unsettled = reason as Error
       return false // it is being closed, and cannot be opened: what it holds is for the next start to see
     }
     const landing = checkpoint.settle()

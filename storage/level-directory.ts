@@ -24,6 +24,8 @@ const FULL = 1
 const FIRST = 2
 const MIDDLE = 3
 const LAST = 4
+/** Of files beside logs and MANIFEST, and of what a file system rounds up. */
+const OPENING_BYTES = 256 * 1024
 
 /** What the last version of a database consists of. */
 export interface LevelVersion {
@@ -91,6 +93,41 @@ function openIfThere(files: Files, path: string): File | null {
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null
     throw error
+  }
+}
+
+/** Bytes that opening the database needs at most beside what is there: a table of each log that is read again, and a new MANIFEST. */
+export function openingBytes(files: Files, directory: string): number {
+  const manifest = manifestOf(files, directory)
+  const content = contentOf(files, manifest)
+  const { logNumber } = readVersion(content, manifest)
+  const logs = files.listSync(directory).filter((name) => /^\d+\.log$/.test(name) && Number.parseInt(name, 10) >= logNumber)
+  const logBytes = logs.reduce((sum, name) => sum + wholeRecordBytes(files, join(directory, name)), 0)
+  return content.length + logBytes + Math.ceil(logBytes / 16) + OPENING_BYTES
+}
+
+/** Bytes of a log up to the end of its last whole record. A write that failed leaves a torn one, of which opening makes nothing. */
+function wholeRecordBytes(files: Files, path: string): number {
+  const file = files.openSync(path, 'read')
+  try {
+    const size = file.sizeSync()
+    let whole = 0
+    for (let at = 0; at + FRAGMENT_HEAD_BYTES <= size; ) {
+      const left = BLOCK_BYTES - (at % BLOCK_BYTES)
+      const head = file.readSync(at, FRAGMENT_HEAD_BYTES)
+      const end = at + FRAGMENT_HEAD_BYTES + head.readUInt16LE(4)
+      const type = head[6]
+      if (left < FRAGMENT_HEAD_BYTES || type === 0) {
+        at += left
+        continue
+      }
+      if (end > size) break
+      if (type === FULL || type === LAST) whole = end
+      at = end
+    }
+    return whole
+  } finally {
+    file.closeSync()
   }
 }
 

@@ -6,11 +6,10 @@ import { Checkpointer } from './checkpointer.ts'
 import type { Generation } from './directory.ts'
 import { Expiry } from './expiry.ts'
 import type { Keyspace } from './keyspace.ts'
-import type { Log } from './log.ts'
 import { decodeMeta } from './meta.ts'
-import type { RecordStore } from './record-store.ts'
 import { CURSORS_KEY, META_KEY } from './records.ts'
 import { type RecoveredLog, type Replayer, replayLog } from './recovery.ts'
+import { Reopening } from './reopening.ts'
 import type { ScanCursors } from './scan-cursors.ts'
 import type { StorageOptions } from './storage-options.ts'
 import { Sweeper } from './sweeper.ts'
@@ -22,6 +21,7 @@ export interface Parts {
   readonly checkpointer: Checkpointer
   readonly expiry: Expiry
   readonly sweeper: Sweeper
+  readonly reopening: Reopening
 }
 
 /** A log as recovery has found it, or as a full sync has made it. */
@@ -32,14 +32,15 @@ interface FoundLog {
   readonly replicationId: string
 }
 
-const REOPEN_RETRY_MS = 1000
-
 /** Whom the parts tell. */
 export interface PartsHost {
   /** A checkpoint has landed. */
   landed(): void
-  /** One could not be written: LevelDB is to be closed and opened. */
-  failed(): Promise<void>
+  /** One could not be written. LevelDB is about to be opened again. */
+  failed(error: unknown): void
+  /** LevelDB can be read no more or again, or why it cannot be opened has changed. */
+  availabilityChanged(): void
+  isClosing(): boolean
   synced(): void
 }
 
@@ -66,9 +67,22 @@ export function makeParts(options: StorageOptions, keyspace: Keyspace, generatio
       sweeper.add(garbageObjects, garbageDatabases)
       host.landed()
     },
-    onFailed: () => host.failed(),
+    onFailed: (error) => {
+      host.failed(error)
+      return reopening.run()
+    },
   })
-  return { generation, binlog, checkpointer, expiry, sweeper }
+  const reopening = new Reopening({
+    keyspace,
+    log,
+    stopBackground: () => stopBackground(parts),
+    resumeBackground: () => resumeBackground(parts, clock.wallMs()),
+    isClosing: () => host.isClosing(),
+    changed: () => host.availabilityChanged(),
+    failed: (reason) => checkpointer.dismissAll(reason),
+  })
+  const parts: Parts = { generation, binlog, checkpointer, expiry, sweeper, reopening }
+  return parts
 }
 
 /** Makes an empty keyspace that of the records, and returns where in the binlog they stand. */
@@ -105,22 +119,4 @@ export async function stopBackground({ expiry, sweeper }: Parts): Promise<void> 
 export function resumeBackground({ expiry, sweeper }: Parts, wallMs: number): void {
   expiry.resume(wallMs)
   sweeper.resume()
-}
-
-/** Opens the records again however long that takes. Rejects only when it is all being closed. */
-export async function reopenPatiently(records: RecordStore, log: Log, isClosing: () => boolean): Promise<void> {
-  let reason = ''
-  for (;;) {
-    try {
-      await records.reopen()
-      return
-    } catch (error) {
-      if (isClosing()) throw error
-      const { message, cause } = error as Error
-      const text = cause instanceof Error ? cause.message : message
-      if (text !== reason) log.error({ error: text }, 'LevelDB cannot be opened again; trying on')
-      reason = text
-      await new Promise((resolve) => setTimeout(resolve, REOPEN_RETRY_MS))
-    }
-  }
 }

@@ -2,9 +2,10 @@
  * The ordered store of records below the keyspace. `LevelRecords` is LevelDB through classic-level;
  * `test/support/memory-records.ts` has one that fails on demand and loses what was not synced.
  */
+import { join } from 'node:path'
 import { ClassicLevel } from 'classic-level'
 import { realFiles, realPathOf } from './files.ts'
-import { checkLevelDirectory, syncLevelDirectory, syncLevelLogs } from './level-directory.ts'
+import { checkLevelDirectory, openingBytes, syncLevelDirectory, syncLevelLogs } from './level-directory.ts'
 import { type RecordPair, RecordReader } from './record-reader.ts'
 
 export interface RecordRange {
@@ -59,7 +60,11 @@ export interface RecordStore {
   compact(range: RecordRange): Promise<void>
   /** All that was written lazily before this call is durable when it resolves. */
   sync(): Promise<void>
-  /** Closes and opens again: how LevelDB forgets a background error. */
+  /** Whether it can be read: not while it is closed and opened again, nor after that has failed. */
+  readonly isOpen: boolean
+  /** Throws where the disk does not take what opening writes. The store stays as it is. */
+  checkRoom(): void
+  /** Closes and opens again. A write that has failed makes all others fail until then. Where it rejects, the store is closed. */
   reopen(): Promise<void>
   close(): Promise<void>
   /** LevelDB's own text properties, such as `leveldb.stats`; empty where unknown. */
@@ -81,6 +86,10 @@ const NO_RECORD = Buffer.from([0])
 
 const RECORD_ENCODING = { keyEncoding: 'buffer', valueEncoding: 'buffer' } as const
 
+/** Made to see whether the disk takes a file. LevelDB removes files of this kind when it opens a directory. */
+const PROBE_FILE = '000000.dbtmp'
+const PROBE_BYTES = 4096
+
 /** Directories open in this process. What lets a second thread into a database lets in whoever opens it again as well, so that is refused here. */
 const openPaths = new Set<string>()
 
@@ -93,6 +102,9 @@ export class LevelRecords implements RecordStore {
   private namedLogs = ''
   /** Closed, or being closed and opened again. */
   private isAway = false
+  /** Why there are no more writes until it is opened again. LevelDB itself goes on after a torn record in its log, and reads nothing behind that
+   *  record when it is opened. */
+  private failure: Error | null = null
 
   private constructor(path: string, settings: LevelSettings, mode: OpenMode) {
     this.path = path
@@ -144,7 +156,8 @@ export class LevelRecords implements RecordStore {
   }
 
   batch(): RecordBatch {
-    return new LevelBatch(this.level, this.settings.writeBufferBytes)
+    const { level } = this
+    return new LevelBatch(level, this.settings.writeBufferBytes, (write) => this.attempt(level, write))
   }
 
   iterate(range: RecordRange): RecordIterator {
@@ -177,7 +190,8 @@ export class LevelRecords implements RecordStore {
   }
 
   clear(range: RecordRange): Promise<void> {
-    return this.level.clear({ gte: range.from, lt: range.before })
+    const { level } = this
+    return this.attempt(level, () => level.clear({ gte: range.from, lt: range.before }))
   }
 
   compact(range: RecordRange): Promise<void> {
@@ -188,12 +202,44 @@ export class LevelRecords implements RecordStore {
     this.namedLogs = await syncLevelLogs(realFiles, this.path, this.namedLogs)
   }
 
+  get isOpen(): boolean {
+    return !this.isAway
+  }
+
+  checkRoom(): void {
+    const neededBytes = openingBytes(realFiles, this.path)
+    const probe = join(this.path, PROBE_FILE)
+    const file = realFiles.openSync(probe, 'create')
+    try {
+      file.writeSync([Buffer.alloc(PROBE_BYTES)], 0)
+      file.datasyncSync()
+    } finally {
+      file.closeSync()
+      realFiles.removeSync(probe)
+    }
+    if (realFiles.freeBytesSync(this.path) >= neededBytes) return
+    throw Object.assign(new Error(`ENOSPC: no space left on device: opening LevelDB needs ${neededBytes} bytes`), { code: 'ENOSPC' })
+  }
+
+  /** Rejects, too, where another write has failed meanwhile: the log may be torn before this one. */
+  private async attempt(level: ClassicLevel<Buffer, Buffer>, write: () => Promise<void>): Promise<void> {
+    if (this.failure !== null) throw this.failure
+    try {
+      await write()
+    } catch (error) {
+      if (level === this.level) this.failure ??= error as Error
+      throw error
+    }
+    if (this.failure !== null) throw this.failure
+  }
+
   async reopen(): Promise<void> {
     await this.shut()
     checkLevelDirectory(realFiles, this.path)
     this.level = this.create('existing')
     await this.level.open()
     syncLevelDirectory(realFiles, this.path)
+    this.failure = null
     this.isAway = false
   }
 
@@ -250,6 +296,9 @@ function iterateLevel(level: ClassicLevel<Buffer, Buffer>, range: RecordRange, f
   }
 }
 
+/** Makes a write, or refuses it after one that has failed. */
+type Attempt = (write: () => Promise<void>) => Promise<void>
+
 class LevelBatch implements RecordBatch {
   sizeBytes = 0
   count = 0
@@ -259,10 +308,12 @@ class LevelBatch implements RecordBatch {
   private weight: ArrayBuffer | null = null
   private readonly level: ClassicLevel<Buffer, Buffer>
   private readonly writeBufferBytes: number
+  private readonly attempt: Attempt
 
-  constructor(level: ClassicLevel<Buffer, Buffer>, writeBufferBytes: number) {
+  constructor(level: ClassicLevel<Buffer, Buffer>, writeBufferBytes: number, attempt: Attempt) {
     this.level = level
     this.writeBufferBytes = writeBufferBytes
+    this.attempt = attempt
     this.batch = level.batch()
   }
 
@@ -280,14 +331,14 @@ class LevelBatch implements RecordBatch {
 
   async write(): Promise<void> {
     this.weight ??= new ArrayBuffer(this.sizeBytes)
-    await this.batch.write({ sync: true })
+    await this.attempt(() => this.batch.write({ sync: true }))
     if (this.sizeBytes < this.writeBufferBytes) return
     // LevelDB moves a full write buffer to a table only when the next write comes. Until then a start has to read it from LevelDB's log
     // (0.7 s for 57 MB), so that write comes now. What comes of it is of no consequence: the batch is down.
-    await this.level.del(NO_RECORD).catch(() => {})
+    await this.attempt(() => this.level.del(NO_RECORD)).catch(() => {})
   }
 
   writeLazily(): Promise<void> {
-    return this.batch.write({ sync: false })
+    return this.attempt(() => this.batch.write({ sync: false }))
   }
 }

@@ -53,9 +53,15 @@ export class Room {
     return true
   }
 
-  /** A checkpoint has landed, and what it allows has been purged; or it has failed, and none lands before there is room. */
+  /** A checkpoint has landed, and what it allows has been purged. */
   checkpointEnded(): void {
     this.pinsWereHonoured = this.isLow
+  }
+
+  /** None lands before there is room, where that is what was missing. */
+  checkpointFailed(error: unknown): void {
+    if (isDiskFull(error)) this.giveBack()
+    this.checkpointEnded()
   }
 
   /** Removes segments that nobody needs, as settings or want of room have it. */
@@ -75,8 +81,9 @@ export class Room {
   }
 }
 
-/** Whether a file system's error says that room is what is missing. */
+/** Whether an error says that room is what is missing: a file system's by its code, one of LevelDB, which has no code, by its text. */
 export function isDiskFull(error: unknown): boolean {
-  const { code } = error as NodeJS.ErrnoException
-  return code === 'ENOSPC' || code === 'EDQUOT'
+  if (!(error instanceof Error)) return false
+  const { code, message, cause } = error as NodeJS.ErrnoException
+  return code === 'ENOSPC' || code === 'EDQUOT' || /No space left on device|Disk quota exceeded/.test(message) || isDiskFull(cause)
 }

@@ -23,7 +23,7 @@ import { type Identity, type MasterAddress, type PastHistory, type Role, started
 import { Keyspace } from './keyspace.ts'
 import { type ExpiryHold, NodeRole } from './node-role.ts'
 import { type OpenedDirectory, openDirectory } from './opening.ts'
-import { makeParts, type Parts, readDisk, reopenPatiently, resumeBackground, stopBackground } from './parts.ts'
+import { makeParts, type Parts, readDisk, resumeBackground, stopBackground } from './parts.ts'
 import type { RecordBatch } from './record-store.ts'
 import { CURSORS_KEY, DamageError } from './records.ts'
 import type { Replayer } from './recovery.ts'
@@ -44,7 +44,7 @@ export class Storage {
   readonly scanCursors: ScanCursors
   readonly settings: StorageSettings
   recovery: Recovery | null = null
-  /** Called when LevelDB cannot be read for a while (`checkpointer.isReopening`). */
+  /** Called when LevelDB can be read no more or again (`checkpointer.isReopening`), and when `recordsFailure` has changed. */
   availabilityChanged: () => void = () => {}
   /** Told how long each slice of active expiry took that deleted something. */
   onExpired: (milliseconds: number) => void = () => {}
@@ -134,6 +134,11 @@ export class Storage {
     return this.writer.stalled
   }
 
+  /** Why LevelDB, which a failed write has closed to writes or to everything, could not be opened again so far; null where it works. */
+  get recordsFailure(): string | null {
+    return this.started?.reopening.failure ?? null
+  }
+
   /** Why writes are refused for want of room though the last group was written. */
   get diskLow(): boolean {
     return this.room.isLow
@@ -157,7 +162,9 @@ export class Storage {
         this.purge()
         this.room.checkpointEnded()
       },
-      failed: () => this.reopenRecords(),
+      failed: (error) => this.room.checkpointFailed(error),
+      availabilityChanged: () => this.availabilityChanged(),
+      isClosing: () => this.closing,
       synced: () => {
         this.witness.binlogSynced(this.binlog.synced)
         this.onSynced()
@@ -299,7 +306,8 @@ export class Storage {
 
   /** Resolves when a checkpoint that began after this call has landed. Rejects when that fails, or memory cannot be trusted. */
   async checkpoint(): Promise<void> {
-    if (this.standing.distrusted !== null) throw new Error(this.standing.distrusted)
+    const refusal = this.standing.distrusted ?? this.recordsFailure
+    if (refusal !== null) throw new Error(refusal)
     await this.checkpointer.request()
   }
 
@@ -386,14 +394,5 @@ export class Storage {
   private purge(): void {
     const { binlog, checkpointer } = this
     this.room.purge(binlog, { checkpointed: checkpointer.landedOffset, pinned: this.pinned() }, this.options.clock.wallMs())
-  }
-
-  private async reopenRecords(): Promise<void> {
-    const { parts } = this
-    this.room.checkpointEnded()
-    this.availabilityChanged()
-    await stopBackground(parts)
-    await reopenPatiently(this.keyspace.records, this.options.log, () => this.closing)
-    resumeBackground(parts, this.options.clock.wallMs())
   }
 }

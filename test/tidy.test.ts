@@ -137,7 +137,7 @@ test('chance is picked up in one place and passed on from there', () => {
 })
 
 test('storage and commands set no timers but where they wait for a disk', () => {
-  const readers = files.filter(({ layer, path }) => (layer === 'storage' || layer === 'commands') && path !== 'storage/parts.ts')
+  const readers = files.filter(({ layer, path }) => (layer === 'storage' || layer === 'commands') && path !== 'storage/reopening.ts')
   none('timers', matches(readers, /\bsetTimeout\b|\bsetInterval\b/))
 })
 

@@ -47,7 +47,15 @@ function made(storage: object, client: object = CLIENT) {
 
 test('while LevelDB is being reopened commands are held whose keys may lie in part on disk only', async () => {
   const { keyspace, run, checkpoint } = harness(families)
-  const verdict = made({ isReady: true, stalled: null, diskLow: false, isOverloaded: false, keyspace, checkpointer: { isReopening: true } })
+  const verdict = made({
+    isReady: true,
+    stalled: null,
+    diskLow: false,
+    isOverloaded: false,
+    recordsFailure: null,
+    keyspace,
+    checkpointer: { isReopening: true },
+  })
   keyspace.pageLimits = { inlineBytes: 60, pageBytes: 100, pageElements: 5 }
   run('SADD', 'large', ...Array.from({ length: 100 }, (_, i) => `member ${i}`))
   run('SADD', 'small', 'a')
@@ -74,7 +82,10 @@ test('while a group waits to be written reads are held that name what it has cha
   const group = { close: () => [bytesInLog(['SELECT', '3'], ['SADD', 'changed', 'a'], ['SELECT', '0'])] }
   const { keyspace } = harness(families)
   const client = { peer: 'client', database: 3, transaction: null as Transaction | null, retryGate() {} }
-  const verdict = made({ isReady: false, stalled: 'EIO', diskLow: false, isOverloaded: false, group, keyspace }, client)
+  const verdict = made(
+    { isReady: false, stalled: 'EIO', diskLow: false, isOverloaded: false, recordsFailure: null, group, keyspace },
+    client,
+  )
   assert.equal([verdict('SCARD', 'changed'), verdict('SCARD', 'same')], ['hold', null])
   client.database = 0
   assert.is(verdict('SCARD', 'changed'), null)

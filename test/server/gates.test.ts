@@ -11,7 +11,13 @@ const READ = { isWrite: false, mayWrite: false, command: { flags: ['readonly'] }
 
 /** A client that counts how often it was told to try again, and then asks the gate about its request as a connection does. */
 function made() {
-  const storage = { isReady: false, stalled: null as string | null, diskLow: false, isOverloaded: false }
+  const storage = {
+    isReady: false,
+    stalled: null as string | null,
+    diskLow: false,
+    isOverloaded: false,
+    recordsFailure: null as string | null,
+  }
   const executor = { units: { current: null } } as unknown as {
     gate: Executor['gate']
     isOpen: Executor['isOpen']

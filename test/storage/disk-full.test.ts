@@ -4,6 +4,8 @@ import { Gates } from '../../server/gates.ts'
 import { Disk, Engine, type EngineOptions, until } from '../support/engine.ts'
 import { checkMemory, checkStored, liveContent } from '../support/engine-invariants.ts'
 import { ManualClock } from '../support/manual-clock.ts'
+import type { WriteFault } from '../support/memory-records.ts'
+import { until as waitUntil } from '../support/running-server.ts'
 
 async function gated(options: EngineOptions = {}): Promise<{ engine: Engine; gates: Gates }> {
   const engine = await Engine.open(new Disk(), options)
@@ -151,6 +153,92 @@ test('closing ends though LevelDB cannot be opened again', async () => {
   const again = await Engine.open(disk.kill(() => 0))
   assert.is(again.run('GET', 'a'), '1')
   await checkStored(again.disk.records)
+})
+
+/** One key is on disk only, and a checkpoint has failed. */
+async function afterFailure(fault: WriteFault, onChange: (engine: Engine) => void = () => {}): Promise<{ engine: Engine; gates: Gates }> {
+  const clock = new ManualClock()
+  const { engine, gates } = await gated({ cacheBytes: 0, clock })
+  const { storage, disk } = engine
+  engine.write('SET', 'cold', '1')
+  await engine.checkpoint()
+  await until(() => storage.background() || storage.keyspace.database(0).residentKeys === 0, 'the eviction')
+  engine.write('SET', 'warm', '2')
+  storage.availabilityChanged = () => {
+    gates.refresh()
+    onChange(engine)
+  }
+  disk.records.failWrites(fault)
+  await engine.checkpoint().catch(() => {})
+  clock.advance(60_000) // the next one may begin
+  return { engine, gates }
+}
+
+test('while there is no room to open LevelDB again, everything is read, and whoever asks for a checkpoint is refused', async () => {
+  const { engine } = await afterFailure({ noRoom: Number.POSITIVE_INFINITY })
+  const { storage, disk } = engine
+  assert.is(storage.recordsFailure, 'no room')
+  assert.is(engine.run('GET', 'cold'), '1')
+  assert.is(engine.run('DBSIZE'), 2)
+  assert.is(engine.write('SET', 'more', '3'), 'OK', 'the binlog is written')
+  await storage.checkpoint().then(
+    () => assert.unreachable(),
+    (error: Error) => assert.is(error.message, 'no room'),
+  )
+  disk.records.mend()
+  await waitUntil('LevelDB to be opened again', () => storage.recordsFailure === null && !storage.checkpointer.isRunning)
+  assert.is(engine.run('GET', 'cold'), '1')
+  await engine.checkpoint()
+  await storage.close('save')
+  await checkStored((await Engine.open(disk.kill(() => 0))).disk.records)
+})
+
+test('while LevelDB cannot be opened, what needs it is refused, and what waited for it is told', async () => {
+  let held: unknown
+  let retries = 0
+  const { engine, gates } = await afterFailure({ failedReopens: Number.POSITIVE_INFINITY }, (opening) => {
+    const { storage, client } = opening
+    client.retryGate = () => retries++
+    if (storage.checkpointer.isReopening && storage.recordsFailure === null) held ??= opening.run('GET', 'cold')
+  })
+  const { storage, disk } = engine
+  await until(() => storage.recordsFailure !== null, 'the failure')
+  assert.is(held, 'held', 'a moment is waited for')
+  assert.ok(retries > 0)
+  for (const words of [
+    ['GET', 'cold'],
+    ['SET', 'cold', '2'],
+    ['APPEND', 'none', 'x'],
+  ] as const)
+    assert.match(String(engine.run(...words)), /MISCONF The data on disk cannot be read: .*No space left on device/)
+  assert.is(engine.run('DBSIZE'), 2, 'the counts are in memory')
+  assert.is(gates.heldCount, 0)
+  disk.records.mend()
+  await waitUntil('LevelDB to be opened again', () => !storage.checkpointer.isReopening)
+  assert.is(engine.run('GET', 'cold'), '1')
+  await storage.close('save')
+  await checkStored((await Engine.open(disk.kill(() => 0))).disk.records)
+})
+
+test('writes are refused, and do not wait, where too much is dirty and no checkpoint can come', async () => {
+  const { engine } = await afterFailure({ noRoom: Number.POSITIVE_INFINITY })
+  engine.storage.settings.checkpoint.dirtyLimitBytes = 1
+  engine.write('SET', 'more', '3')
+  engine.storage.availabilityChanged()
+  assert.match(String(engine.run('SET', 'more', '4')), /MISCONF Errors writing to the AOF file: no room/)
+  await engine.storage.close('save')
+})
+
+test('a checkpoint that finds the disk full gives the reserve back', async () => {
+  const { engine } = await gated({ reserveBytes: 100_000 })
+  const { storage, disk } = engine
+  engine.write('SET', 'a', '1')
+  disk.records.failWrites()
+  await engine.checkpoint().catch(() => {})
+  assert.ok(storage.diskLow)
+  assert.not.ok(disk.files.existsSync('/data/reserve'))
+  storage.recoverRoom()
+  assert.not.ok(storage.diskLow)
 })
 
 test.run()

@@ -159,6 +159,7 @@ export function infoFigures(): InfoFigures {
       garbageWaiting: 0,
       garbageSwept: 0,
       diskLow: false,
+      reopenError: null,
     },
   }
 }

@@ -11,11 +11,7 @@ import type { Bytes } from '../../storage/bytes.ts'
 import { bufferOf, bytesOf } from '../../storage/bytes.ts'
 import type { Random } from '../../storage/clock.ts'
 import type { RecordBatch, RecordIterator, RecordRange, RecordSnapshot, RecordStore } from '../../storage/record-store.ts'
-
-type Row = readonly [key: Bytes, value: Buffer]
-type Rows = readonly Row[]
-/** Null removes. */
-type Changes = ReadonlyMap<Bytes, Buffer | null>
+import { type Changes, get, merge, type Rows, select } from './memory-rows.ts'
 
 /** A change that is seen. */
 interface Step {
@@ -28,6 +24,8 @@ export interface WriteFault {
   readonly error?: Error
   /** So many writes succeed first. */
   readonly after?: number
+  /** So often there is no room to open it again. */
+  readonly noRoom?: number
   /** So many reopens fail before one succeeds, as while the disk is still full. */
   readonly failedReopens?: number
   /** The batch that failed is there after the reopen, as LevelDB's log may have it. */
@@ -59,7 +57,7 @@ export class MemoryRecords implements RecordStore {
   private openings = 0
   private readonly inFlight: Changes[] = []
   private held: HeldWrite[] | undefined
-  private fault: (WriteFault & { after: number; failedReopens: number }) | undefined
+  private fault: (WriteFault & { after: number; failedReopens: number; noRoom: number }) | undefined
   private backgroundError: Error | undefined
   private landing: Changes | undefined
   private idle: (() => void)[] = []
@@ -88,7 +86,7 @@ export class MemoryRecords implements RecordStore {
 
   /** Makes a write fail, and every later one until a reopen: LevelDB's background error. */
   failWrites(fault: WriteFault = {}): void {
-    this.fault = { ...fault, after: fault.after ?? 0, failedReopens: fault.failedReopens ?? 0 }
+    this.fault = { ...fault, after: fault.after ?? 0, failedReopens: fault.failedReopens ?? 0, noRoom: fault.noRoom ?? 0 }
   }
 
   /** Writes that have not failed yet will not. */
@@ -205,6 +203,15 @@ export class MemoryRecords implements RecordStore {
       const piece: Changes = new Map(keys.slice(start, start + CLEAR_PIECE_RECORDS).map((key) => [key, null]))
       this.see(piece, 'unsynced')
     }
+  }
+
+  get isOpen(): boolean {
+    return this.opened
+  }
+
+  checkRoom(): void {
+    this.mustBeOpen()
+    if (this.fault !== undefined && this.backgroundError !== undefined && this.fault.noRoom-- > 0) throw new Error('no room')
   }
 
   async reopen(): Promise<void> {
@@ -351,44 +358,6 @@ class MemoryBatch implements RecordBatch {
   private mustBeUnused(): void {
     if (this.used) throw levelError('LEVEL_BATCH_NOT_OPEN', 'Batch is not open')
   }
-}
-
-/** The index of the first row whose key is not before this one. */
-function lowerBound(rows: Rows, key: Bytes): number {
-  let low = 0
-  let high = rows.length
-  while (low < high) {
-    const middle = (low + high) >>> 1
-    if (rows[middle]![0] < key) low = middle + 1
-    else high = middle
-  }
-  return low
-}
-
-function get(rows: Rows, key: Buffer): Buffer | undefined {
-  const bytes = bytesOf(key)
-  const row = rows[lowerBound(rows, bytes)]
-  return row !== undefined && row[0] === bytes ? Buffer.from(row[1]) : undefined
-}
-
-function select(rows: Rows, { from, before, reverse, limit = 0 }: RecordRange): Rows {
-  const found = rows.slice(lowerBound(rows, bytesOf(from)), lowerBound(rows, bytesOf(before)))
-  if (reverse === true) found.reverse()
-  return limit === 0 ? found : found.slice(0, limit)
-}
-
-/** A new array of the rows with the changes made. */
-function merge(rows: Rows, changes: Changes): Rows {
-  const sorted = [...changes].sort(([a], [b]) => (a < b ? -1 : 1))
-  const merged: Row[] = []
-  let position = 0
-  for (const [key, value] of sorted) {
-    while (position < rows.length && rows[position]![0] < key) merged.push(rows[position++]!)
-    if (rows[position]?.[0] === key) position++
-    if (value !== null) merged.push([key, value])
-  }
-  while (position < rows.length) merged.push(rows[position++]!)
-  return merged
 }
 
 function levelError(code: string, message: string, cause?: Error): Error {

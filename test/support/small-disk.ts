@@ -1,0 +1,63 @@
+/** A small file system of its own (tmpfs), to be really full. Mounting one takes root on Linux. */
+import { spawnSync } from 'node:child_process'
+import { closeSync, mkdtempSync, openSync, rmdirSync, rmSync, writeSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+
+/** Runs with a directory on such a file system. Skips where none can be mounted. */
+export async function onSmallDisk(megabytes: number, run: (directory: string) => Promise<void>): Promise<void> {
+  const directory = mkdtempSync(join(tmpdir(), 'haypile-full-'))
+  const { status } = spawnSync('mount', ['-t', 'tmpfs', '-o', `size=${megabytes}m`, 'tmpfs', directory])
+  if (status !== 0) {
+    rmdirSync(directory)
+    console.log('SKIPPED a full disk: a tmpfs cannot be mounted')
+    return
+  }
+  try {
+    await run(directory)
+  } finally {
+    spawnSync('umount', ['--lazy', directory])
+    rmdirSync(directory)
+  }
+}
+
+const fillerOf = (directory: string) => join(directory, 'filler')
+
+/** Another file takes all the room that is left. */
+export function fillDisk(directory: string): void {
+  const file = openSync(fillerOf(directory), 'a')
+  try {
+    for (let sizeBytes = 1024 * 1024; sizeBytes > 0; ) {
+      try {
+        if (writeSync(file, Buffer.alloc(sizeBytes)) < sizeBytes) sizeBytes >>= 1
+      } catch {
+        sizeBytes >>= 1
+      }
+    }
+  } finally {
+    closeSync(file)
+  }
+}
+
+/** That file goes. */
+export function emptyDisk(directory: string): void {
+  rmSync(fillerOf(directory), { force: true })
+}
+
+/** Meanwhile all room is taken, what is freed as well. */
+export async function keptFull<T>(directory: string, run: () => Promise<T>): Promise<T> {
+  let isOver = false
+  const filling = (async () => {
+    while (!isOver) {
+      fillDisk(directory)
+      await new Promise((resolve) => setImmediate(resolve))
+    }
+  })()
+  try {
+    return await run()
+  } finally {
+    isOver = true
+    await filling
+    emptyDisk(directory)
+  }
+}
