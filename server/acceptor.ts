@@ -6,7 +6,8 @@ import type { ClientRegistry } from './client-registry.ts'
 import type { Config } from './config.ts'
 import { Connection } from './connection.ts'
 import type { ConnectionHost } from './connection-host.ts'
-import type { Accepted } from './listener.ts'
+import { Handshakes } from './handshakes.ts'
+import type { Accepted, Door } from './listener.ts'
 import type { Statistics } from './statistics.ts'
 
 const FULL = '-ERR max number of clients reached\r\n'
@@ -14,7 +15,8 @@ const PROTECTED =
   '-DENIED haypile is running in protected mode: no password is set, and so only connections from this host are accepted. Set a password ' +
   '(requirepass), or turn protected mode off from this host (CONFIG SET protected-mode no), or bind to addresses of your choice (bind).\r\n'
 
-export class Acceptor {
+export class Acceptor implements Door {
+  readonly handshakes = new Handshakes()
   private readonly config: Config
   private readonly clients: ClientRegistry
   private readonly statistics: Statistics
@@ -30,12 +32,18 @@ export class Acceptor {
     this.unixPath = this.config.path('unixsocket')
   }
 
+  hasRoom(): boolean {
+    if (!this.isFull) return true
+    this.statistics.connectionsReceived++
+    this.statistics.rejectedConnections++
+    return false
+  }
+
   accept(accepted: Accepted): void {
     const { socket, isUnix } = accepted
-    const { config, clients, statistics } = this
+    const { clients, statistics } = this
     statistics.connectionsReceived++
-    const refusal =
-      clients.connections.size >= config.number('maxclients') ? FULL : this.isUnprotected(socket.remoteAddress, isUnix) ? PROTECTED : null
+    const refusal = this.isFull ? FULL : this.isUnprotected(socket.remoteAddress, isUnix) ? PROTECTED : null
     if (refusal !== null) {
       statistics.rejectedConnections++
       refuse(socket, refusal)
@@ -47,6 +55,10 @@ export class Acceptor {
     const connection = new Connection(socket, this.nextId++, this.host, address)
     clients.add(connection)
     accepted.onData = (buffer, length) => connection.receive(buffer, length)
+  }
+
+  private get isFull(): boolean {
+    return this.clients.connections.size + this.handshakes.count >= this.config.number('maxclients')
   }
 
   private isUnprotected(remote: string | undefined, isUnix: boolean): boolean {

@@ -74,7 +74,9 @@ export interface FunctionFigures {
 }
 
 export interface ClientFigures {
+  /** With those in the handshake of TLS. */
   readonly connected: number
+  readonly handshaking: number
   readonly limit: number
   readonly longestQueryBuffer: number
   readonly longestOutput: number

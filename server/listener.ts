@@ -7,6 +7,7 @@ import * as net from 'node:net'
 import { devNull } from 'node:os'
 import * as tls from 'node:tls'
 import type { Log } from '../storage/log.ts'
+import type { Handshakes } from './handshakes.ts'
 
 /** Bytes read at most in one go, shared by all plain connections. */
 const READ_BUFFER_BYTES = 64 * 1024
@@ -18,6 +19,14 @@ export interface Accepted {
   readonly isUnix: boolean
   /** Set by the acceptor: where received bytes go. */
   onData: (buffer: Buffer, length: number) => void
+}
+
+/** Whom the listener asks about connections, and hands them to. */
+export interface Door {
+  readonly handshakes: Handshakes
+  /** Whether there is room for another client; to be asked before its handshake. */
+  hasRoom(): boolean
+  accept(accepted: Accepted): void
 }
 
 export interface ListenSettings {
@@ -67,14 +76,14 @@ function withSharedBuffer(socket: net.Socket, onData: (buffer: Buffer, length: n
 
 export class Listener {
   private readonly servers: { readonly server: net.Server; readonly options: net.ListenOptions }[] = []
-  private readonly accept: (accepted: Accepted) => void
+  private readonly door: Door
   private readonly log: Pick<Log, 'warn' | 'info'>
   private watcher: NodeJS.Timeout | null = null
   private isPaused = false
   private unixPath = ''
 
-  constructor(accept: (accepted: Accepted) => void, log: Pick<Log, 'warn' | 'info'>) {
-    this.accept = accept
+  constructor(door: Door, log: Pick<Log, 'warn' | 'info'>) {
+    this.door = door
     this.log = log
   }
 
@@ -90,9 +99,10 @@ export class Listener {
       port = (await this.bind(server, address, port, settings.backlog)) ?? port
     }
     if (tlsPort > 0) {
-      const options = tlsOptions(tlsSettings)
+      const secure = tls.createServer(tlsOptions(tlsSettings), (socket) => this.secure(socket))
+      secure.on('tlsClientError', (_, socket) => socket.destroy())
       for (const address of settings.addresses) {
-        const server = tls.createServer({ ...options, noDelay: true, ...keepAlive(settings) }, (socket) => this.secure(socket))
+        const server = net.createServer({ noDelay: true, ...keepAlive(settings) }, (socket) => this.shakeHands(socket, secure))
         tlsPort = (await this.bind(server, address, tlsPort, settings.backlog)) ?? tlsPort
       }
     }
@@ -105,6 +115,7 @@ export class Listener {
     if (this.watcher !== null) clearInterval(this.watcher)
     for (const { server } of this.servers) if (server.listening) server.close()
     this.servers.length = 0
+    this.door.handshakes.close()
     if (this.unixPath !== '') rmSync(this.unixPath, { force: true })
     this.unixPath = ''
   }
@@ -181,13 +192,24 @@ export class Listener {
   private plain(socket: net.Socket, isUnix: boolean): void {
     const accepted: { socket: net.Socket; isUnix: boolean; onData: Accepted['onData'] } = { socket, isUnix, onData: () => {} }
     accepted.socket = withSharedBuffer(socket, (buffer, length) => accepted.onData(buffer, length))
-    this.accept(accepted)
+    this.door.accept(accepted)
+  }
+
+  /** As in Redis, whoever is one too many is closed before the handshake. */
+  private shakeHands(socket: net.Socket, secure: tls.Server): void {
+    if (!this.door.hasRoom()) {
+      socket.destroy()
+      return
+    }
+    this.door.handshakes.begin(socket)
+    secure.emit('connection', socket)
   }
 
   private secure(socket: tls.TLSSocket): void {
+    this.door.handshakes.end(socket)
     const accepted: Accepted = { socket, isUnix: false, onData: () => {} }
     socket.on('data', (data: Buffer) => accepted.onData(data, data.length))
-    this.accept(accepted)
+    this.door.accept(accepted)
   }
 }
 

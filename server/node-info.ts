@@ -82,6 +82,7 @@ function cpuFigures(): CpuFigures {
 
 function clientFigures(node: Node): ClientFigures {
   const { blockedClients } = node.executor
+  const handshaking = node.acceptor.handshakes.count
   const awaited = blockedClients.keyCounts()
   let longestQueryBuffer = 0
   let longestOutput = 0
@@ -90,7 +91,8 @@ function clientFigures(node: Node): ClientFigures {
     longestOutput = Math.max(longestOutput, client.outputBufferBytes())
   }
   return {
-    connected: [...node.clients.connections.values()].filter(({ replica }) => replica === null).length,
+    connected: [...node.clients.connections.values()].filter(({ replica }) => replica === null).length + handshaking,
+    handshaking,
     limit: node.config.number('maxclients'),
     longestQueryBuffer,
     longestOutput,

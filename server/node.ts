@@ -92,6 +92,7 @@ export class Node implements ServerPort {
   recoveredKeys = 0
   /** How far the binlog has been replayed, in bytes, while loading. */
   loaded = { offset: 0, end: 0 }
+  readonly acceptor: Acceptor
   private readonly listener: Listener
   private readonly cron: Cron
   private readonly blockedTimer: BlockedTimer
@@ -152,8 +153,8 @@ export class Node implements ServerPort {
       ownPorts: () => [this.port, this.tlsPort, config.number('replica-announce-port')],
       ownAddresses: () => [config.text('replica-announce-ip'), ...(config.list('bind') as string[])],
     })
-    const acceptor = new Acceptor({ config, clients: this.clients, statistics: this.statistics, host: connectionHost(this) })
-    this.listener = new Listener((accepted) => acceptor.accept(accepted), log)
+    this.acceptor = new Acceptor({ config, clients: this.clients, statistics: this.statistics, host: connectionHost(this) })
+    this.listener = new Listener(this.acceptor, log)
     this.cron = new Cron(this)
     config.follow<Bytes>('appendfsync', (policy) => {
       this.turn.waitForSync = policy === 'always'

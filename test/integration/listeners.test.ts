@@ -1,11 +1,15 @@
 /** Unix sockets and TLS. */
 import { execFileSync } from 'node:child_process'
 import { existsSync, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs'
+import * as net from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import * as tls from 'node:tls'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
-import { freePort, RunningServer } from '../support/running-server.ts'
+import { Handshakes } from '../../server/handshakes.ts'
+import { type Accepted, Listener } from '../../server/listener.ts'
+import { freePort, RunningServer, until } from '../support/running-server.ts'
 import { WireClient } from '../support/wire-client.ts'
 
 const directory = mkdtempSync(join(tmpdir(), 'haypile-listeners-'))
@@ -85,6 +89,14 @@ function makeCertificates(): boolean {
 const file = (name: string) => join(directory, name)
 const read = (name: string) => readFileSync(file(name))
 
+/** A connection that says nothing of itself. */
+function connectSilently(port: number): net.Socket {
+  const socket = net.connect(port, '127.0.0.1')
+  socket.on('error', () => {})
+  socket.resume()
+  return socket
+}
+
 if (!makeCertificates()) console.log('SKIPPED TLS: openssl is not installed')
 else {
   const certificates = { 'tls-cert-file': file('server.crt'), 'tls-key-file': file('server.key'), 'tls-ca-cert-file': file('ca.crt') }
@@ -133,6 +145,65 @@ else {
     assert.is(await client.call('PING'), 'PONG')
     await client.close()
     await server.stop()
+  })
+
+  test('TLS connections in their handshake count as clients: for maxclients and in INFO', async () => {
+    const tlsPort = await freePort()
+    const server = await RunningServer.start({ flags: { 'tls-port': tlsPort, 'tls-auth-clients': 'no', maxclients: 4, ...certificates } })
+    const admin = await server.connect()
+    const field = async (section: string, name: string) =>
+      Number(new RegExp(`^${name}:(\\d+)`, 'm').exec((await admin.call('INFO', section)) as string)?.[1])
+    const silent = [connectSilently(tlsPort), connectSilently(tlsPort), connectSilently(tlsPort)]
+    await until('three handshakes', async () => (await field('clients', 'handshaking_clients')) === 3)
+    assert.is(await field('clients', 'connected_clients'), 4)
+    const rejected = await field('stats', 'rejected_connections')
+    const plain = net.connect(server.port, '127.0.0.1')
+    let told = ''
+    plain.on('data', (data) => {
+      told += data
+    })
+    await until('a word', () => told !== '')
+    assert.is(told, '-ERR max number of clients reached\r\n')
+    const oneTooMany = connectSilently(tlsPort)
+    await until('the connection to be closed', () => oneTooMany.closed)
+    assert.is(await field('stats', 'rejected_connections'), rejected + 2)
+    silent[0]?.destroy()
+    await until('a place', async () => (await field('clients', 'handshaking_clients')) === 2)
+    const client = await WireClient.connect({ port: tlsPort, tls: trust })
+    assert.is(await client.call('PING'), 'PONG', 'the last place is for whoever shakes hands')
+    assert.equal([await field('clients', 'handshaking_clients'), await field('clients', 'connected_clients')], [2, 4])
+    await client.close()
+    await admin.close()
+    for (const socket of [...silent, plain]) socket.destroy()
+    await server.stop()
+  })
+
+  test('a handshake has a limited time, however often another byte comes', async () => {
+    const tlsPort = await freePort()
+    const handshakes = new Handshakes(300)
+    const accepted: Accepted[] = []
+    const door = { handshakes, hasRoom: () => true, accept: (one: Accepted) => accepted.push(one) }
+    const listener = new Listener(door, { warn() {}, info() {} })
+    const settings = { addresses: ['127.0.0.1'], port: 0, backlog: 10, unixSocket: '', unixPermissions: 0, keepAliveSeconds: 0 }
+    const { 'tls-cert-file': certFile, 'tls-key-file': keyFile } = certificates
+    await listener.listen(settings, { port: tlsPort, certFile, keyFile, caFile: '', authClients: 'no' }, false)
+    const served = tls.connect({ port: tlsPort, host: '127.0.0.1', ...trust })
+    await until('the one who is quick to be served', () => accepted.length === 1)
+    assert.is(handshakes.count, 0)
+    const slow = connectSilently(tlsPort)
+    const hello = [0x16, 3, 1, 0x3f, 0xff, 1, 0, 0x3f, 0xfb, 3, 3] // a record of 16 KiB, and the handshake in it
+    const drip = setInterval(() => slow.write(Buffer.from([hello.shift() ?? 0])), 10)
+    await until('the handshake', () => handshakes.count === 1)
+    await until('its end', () => slow.closed)
+    clearInterval(drip)
+    await until('the place to be free', () => handshakes.count === 0)
+    assert.is(served.closed, false, 'whoever is done has no limit')
+    const other = connectSilently(tlsPort)
+    await until('the handshake', () => handshakes.count === 1)
+    listener.close()
+    await until('the end of those under way', () => other.closed)
+    served.destroy()
+    for (const { socket } of accepted) socket.destroy()
   })
 }
 

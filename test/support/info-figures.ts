@@ -33,6 +33,7 @@ export function infoFigures(): InfoFigures {
       subscribers: 0,
       tracking: 0,
       held: 0,
+      handshaking: 0,
     },
     memory: new Map([
       ['used', 50_000_000],

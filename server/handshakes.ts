@@ -1,0 +1,57 @@
+/**
+ * TLS connections whose handshake is under way. Each counts as a client, since it holds a descriptor, and has
+ * HANDSHAKE_LIMIT_MS for all of it: Node's own time-out begins anew with every byte.
+ */
+import type { Socket } from 'node:net'
+
+/** From the TCP connection to the end of the handshake. */
+const HANDSHAKE_LIMIT_MS = 10_000
+
+interface Handshake {
+  readonly socket: Socket
+  readonly timer: NodeJS.Timeout
+}
+
+export class Handshakes {
+  private readonly limitMs: number
+  private readonly underWay = new Map<string, Handshake>()
+
+  constructor(limitMs = HANDSHAKE_LIMIT_MS) {
+    this.limitMs = limitMs
+  }
+
+  get count(): number {
+    return this.underWay.size
+  }
+
+  /** Owns the TCP connection until `end` or until it is closed. */
+  begin(socket: Socket): void {
+    const key = ends(socket)
+    const timer = setTimeout(() => socket.destroy(), this.limitMs)
+    this.underWay.set(key, { socket, timer })
+    socket.once('close', () => {
+      if (this.underWay.get(key)?.socket === socket) this.forget(key)
+    })
+  }
+
+  /** The handshake on the connection between these ends is done. */
+  end(socket: Socket): void {
+    this.forget(ends(socket))
+  }
+
+  /** Ends all of them. */
+  close(): void {
+    for (const { socket } of this.underWay.values()) socket.destroy()
+    for (const key of [...this.underWay.keys()]) this.forget(key)
+  }
+
+  private forget(key: string): void {
+    clearTimeout(this.underWay.get(key)?.timer)
+    this.underWay.delete(key)
+  }
+}
+
+/** Equal for a TCP socket and the TLS socket upon it, and for no other pair of open sockets. */
+function ends({ remoteAddress, remotePort, localAddress, localPort }: Socket): string {
+  return `${remoteAddress} ${remotePort} ${localAddress} ${localPort}`
+}
