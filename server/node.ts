@@ -48,6 +48,7 @@ import { followStorageSettings } from './settings.ts'
 import { Slowlog } from './slowlog.ts'
 import { Statistics } from './statistics.ts'
 import { StorageFacade } from './storage-port.ts'
+import { warnOfPredictableHashes } from './string-hashes.ts'
 import { Turn } from './turn.ts'
 
 export interface NodeOptions {
@@ -172,6 +173,7 @@ export class Node implements ServerPort {
   /** Opens the data directory and listens; resolves when commands run. Rejects with a message for people. */
   static async start(options: NodeOptions): Promise<Node> {
     const { config, log, clock } = options
+    warnOfPredictableHashes(log, process.versions.node)
     let node: Node | null = null
     const acl = accessControl({
       config,
