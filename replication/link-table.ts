@@ -43,9 +43,9 @@ export const TABLE: Readonly<Record<LinkState, Cells>> = {
   none: { ...alone, leave: nothing },
   connect: { ...alone, reconnect: (machine) => machine.dial(), tick: (machine) => machine.dialWhenDue() },
   connecting: { ...wired, connected: (machine) => machine.authenticate(), tick: (machine) => machine.checkDialling() },
-  auth: { ...wired, reply: (machine, { reply }) => machine.authenticated(reply) },
-  meta_sync: { ...wired, reply: (machine, { reply }) => machine.metaReplied(reply) },
-  try_sync: { ...wired, reply: (machine, { reply }) => machine.syncReplied(reply) },
+  auth: { ...wired, reply: (machine, { reply }) => machine.authenticated(reply), tick: (machine) => machine.checkAnswer('AUTH') },
+  meta_sync: { ...wired, reply: (machine, { reply }) => machine.metaReplied(reply), tick: (machine) => machine.checkAnswer('METASYNC') },
+  try_sync: { ...wired, reply: (machine, { reply }) => machine.syncReplied(reply), tick: (machine) => machine.checkSyncAnswer() },
   db_sync: {
     ...wired,
     reply: (machine, { reply }) => machine.copyReplied(reply),

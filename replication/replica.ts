@@ -6,8 +6,8 @@
  *                     |                       |  '--------. v           |
  *                  connect <- any failure     '-> db_sync -> swapping -> try_sync
  *
- * No state is the last one. Whatever fails leads to `connect` with the reason, and from there on after a while; whatever waits for the master
- * ends when nothing has been heard for repl-timeout. The reason is logged when it is another than before, and forgotten when the link has
+ * No state is the last one. Whatever fails leads to `connect` with the reason, and from there on after a while; a request that a master answers
+ * at once has ten seconds, and whatever else waits for the master ends when nothing has been heard for repl-timeout. The reason is logged when it is another than before, and forgotten when the link has
  * held for a while. What each state does with each event is in link-table.ts.
  */
 import type { MasterAddress } from '../storage/identity.ts'
@@ -30,13 +30,15 @@ import {
   trySyncWords,
 } from './messages.ts'
 import type { LinkAction, LinkEvent, LinkFacts, LinkState, LinkStatus } from './replica-state.ts'
+import { kindOf, ToldReasons } from './told-reasons.ts'
 
 const CONNECT_TIMEOUT_MS = 10_000
+/** For the answer to AUTH, METASYNC and TRYSYNC, which a master gives at once. */
+const ANSWER_TIMEOUT_MS = 10_000
 /** A link that has held for so long was a good one: its end is followed by a try at once, and what was wrong before is forgotten. */
 const STABLE_MS = 1000
 /** So often in a row may what the master sends not follow on what is here before a full sync is asked for. */
 const MAX_BAD_GROUPS = 3
-const MAX_TOLD = 16
 
 const WAIT = Buffer.from('WAIT')
 
@@ -65,8 +67,7 @@ export class ReplicaMachine implements LinkStatus {
   private failures = 0
   private retryAtMs = 0
   private enteredMs = 0
-  /** Reasons that have been logged since the link was last up. */
-  private readonly told = new Set<string>()
+  private readonly told = new ToldReasons()
   /** Since when the master has been silent though it was listened to. */
   private quietSinceMs = 0
   private badGroup = { offset: -1, count: 0 }
@@ -221,6 +222,17 @@ export class ReplicaMachine implements LinkStatus {
     if (this.facts.nowMs - this.enteredMs >= limitMs) this.lose(`no connection within ${limitMs / 1000} s`)
   }
 
+  checkAnswer(request: 'AUTH' | 'METASYNC' | 'TRYSYNC'): void {
+    const limitMs = Math.min(ANSWER_TIMEOUT_MS, this.facts.settings.timeoutMs)
+    if (this.facts.nowMs - this.enteredMs >= limitMs) this.lose(`no answer to ${request} within ${limitMs / 1000} s`)
+  }
+
+  /** A node that is asked to take over answers when it has. */
+  checkSyncAnswer(): void {
+    if (this.isFailover) this.checkSilence()
+    else this.checkAnswer('TRYSYNC')
+  }
+
   checkSilence(): void {
     const { nowMs, settings, isPaused } = this.facts
     if (isPaused) this.quietSinceMs = nowMs
@@ -346,12 +358,8 @@ export class ReplicaMachine implements LinkStatus {
     if (this.state === 'binlog_sync') this.downSinceMs = this.facts.nowMs
   }
 
-  /** Logs each reason once until the link has held: two that take turns do not fill the log. */
   private tell(reason: string): void {
-    const kind = withoutNumbers(reason)
-    if (this.told.has(kind)) return
-    if (this.told.size >= MAX_TOLD) this.told.clear()
-    this.told.add(kind)
+    if (!this.told.isNew(reason)) return
     const { host, port } = this.master as MasterAddress
     this.log('warn', { master: `${host}:${port}`, state: this.state, reason }, 'no link to the master; trying on')
   }
@@ -359,7 +367,7 @@ export class ReplicaMachine implements LinkStatus {
   private drop(reason: string): void {
     const { facts } = this
     this.hangUp()
-    if (this.reason === null || withoutNumbers(reason) !== withoutNumbers(this.reason)) {
+    if (this.reason === null || kindOf(reason) !== kindOf(this.reason)) {
       this.tell(reason)
       this.reasonSinceMs = facts.nowMs
     }
@@ -387,6 +395,3 @@ export class ReplicaMachine implements LinkStatus {
     this.actions.push({ type: 'log', level, fields, text })
   }
 }
-
-/** A reason without the numbers in it (attempts, offsets, names of files), which may differ in each try. */
-const withoutNumbers = (reason: string) => reason.replace(/\d+/g, '#')

@@ -1,6 +1,6 @@
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
-import { Bench, logged, MASTER_RUN, type META, OWN_RUN, sent, silent, types } from '../support/replica-bench.ts'
+import { Bench, logged, MASTER, MASTER_RUN, type META, OWN_RUN, sent, silent, types } from '../support/replica-bench.ts'
 
 test('what the master refuses is the reason, word for word, and is tried again', () => {
   const refusals = [
@@ -199,7 +199,7 @@ test('two reasons that take turns are logged once each', () => {
 })
 
 test('silence ends every wait', () => {
-  for (const state of ['auth', 'meta_sync', 'try_sync', 'db_sync', 'binlog_sync'] as const) {
+  for (const state of ['db_sync', 'binlog_sync'] as const) {
     const bench = new Bench().to(state)
     bench.facts.nowMs += 59_999
     bench.do({ type: 'tick' })
@@ -213,6 +213,40 @@ test('silence ends every wait', () => {
     assert.is(bench.machine.state, state === 'binlog_sync' ? 'connecting' : 'connect')
     assert.is(bench.machine.reason, 'nothing was heard of the master for 60 s')
   }
+})
+
+test('the answer to a request has ten seconds, and no longer than repl-timeout, whatever else is heard', () => {
+  for (const [state, request] of [
+    ['auth', 'AUTH'],
+    ['meta_sync', 'METASYNC'],
+    ['try_sync', 'TRYSYNC'],
+  ] as const) {
+    for (const [timeoutMs, limitMs] of [
+      [60_000, 10_000],
+      [3000, 3000],
+    ] as const) {
+      const bench = new Bench().to(state)
+      bench.facts.settings.timeoutMs = timeoutMs
+      bench.facts.nowMs += limitMs - 1
+      bench.do({ type: 'received', atMs: bench.facts.nowMs })
+      assert.equal(bench.do({ type: 'tick' }), [])
+      bench.facts.nowMs += 1
+      bench.do({ type: 'tick' })
+      assert.is(bench.machine.state, 'connect')
+      assert.is(bench.machine.reason, `no answer to ${request} within ${limitMs / 1000} s`)
+    }
+  }
+})
+
+test('a node that is asked to take over is waited for as long as it shows life', () => {
+  const bench = new Bench()
+  bench.do({ type: 'follow', master: { ...MASTER, failover: true } })
+  bench.do({ type: 'connected' })
+  bench.meta()
+  assert.is(bench.machine.state, 'try_sync')
+  bench.facts.nowMs += 59_000
+  bench.do({ type: 'tick' })
+  assert.is(bench.machine.state, 'try_sync')
 })
 
 test('dialling takes ten seconds at most, and no longer than repl-timeout', () => {
