@@ -50,6 +50,8 @@ export interface ConfigKey {
   readonly hidden?: true
   /** CONFIG knows nothing of it: there are commands for that. */
   readonly withheld?: true
+  /** Logged at the start where the value is not the default: what the key does not do here. */
+  readonly warning?: string
   /** Taken so that existing files and clients work; nothing depends on it. */
   readonly inert?: true
   readonly help: string

@@ -1,26 +1,27 @@
 /**
- * Configuration keys of Redis and Pika that are taken so that existing files and clients work, and on which nothing here depends. What
- * would promise security or a role that the server does not give takes only the value that asks for nothing.
+ * Configuration keys of Redis that are taken so that existing files and clients work, and on which nothing here depends. One that asks
+ * for what a person would miss has a warning at the start. What would promise security or a role that the server does not give takes
+ * only the value that asks for nothing.
  */
 import type { Bytes } from '../storage/bytes.ts'
 import type { ConfigKey } from './config-key.ts'
-import { choice, flag, integer, type Kind, MAX_INT32, MAX_INT64, MAX_UINT32, memory, only, text } from './config-kinds.ts'
+import { choice, flag, integer, type Kind, MAX_INT32, MAX_INT64, MAX_UINT32, memory, none, only, text } from './config-kinds.ts'
 import { memoryOrPercent, oomScores, savePoints } from './config-kinds-special.ts'
 
-type Row = readonly [name: Bytes, kind: Kind, initial: Bytes, alias?: Bytes | null, changes?: 'at start']
+export type Row = readonly [name: Bytes, kind: Kind, initial: Bytes, alias?: Bytes | null, changes?: 'at start' | null, warning?: string]
 
 const whole = integer(0, MAX_INT32)
 const long = integer(0, MAX_INT64)
-const MEBIBYTE = 1024 * 1024
 
-function inert(help: string, rows: readonly Row[]): ConfigKey[] {
-  return rows.map(([name, kind, initial, alias, changes]) => ({
+export function inert(help: string, rows: readonly Row[]): ConfigKey[] {
+  return rows.map(([name, kind, initial, alias, changes, warning]) => ({
     name,
     section: 'compatibility',
     kind,
     default: initial,
     changes: changes ?? 'any time',
     ...(alias ? { aliases: [alias] } : {}),
+    ...(warning === undefined ? {} : { warning }),
     inert: true,
     help,
   }))
@@ -29,7 +30,7 @@ function inert(help: string, rows: readonly Row[]): ConfigKey[] {
 const encodings = inert('pages of lists are never compressed here', [['list-compress-depth', whole, '0']])
 
 const memoryKeys = inert('data is on disk and never evicted: cache-memory bounds what is held in memory', [
-  ['maxmemory', memory(0), '0'],
+  ['maxmemory', memory(0), '0', null, null, 'nothing is evicted from the data; cache-memory bounds what is held in memory'],
   [
     'maxmemory-policy',
     choice('volatile-lru', 'volatile-lfu', 'volatile-random', 'volatile-ttl', 'allkeys-lru', 'allkeys-lfu', 'allkeys-random', 'noeviction'),
@@ -110,8 +111,16 @@ const others = inert('taken for files and clients that set it', [
   ['io-threads', integer(1, 128), '1', null, 'at start'],
   ['io-threads-do-reads', flag, 'no', null, 'at start'],
   ['always-show-logo', flag, 'no', null, 'at start'],
-  ['supervised', choice('upstart', 'systemd', 'auto', 'no'), 'no', null, 'at start'],
-  ['syslog-enabled', only('no', 'haypile does not log to syslog: see logfile'), 'no', null, 'at start'],
+  ['daemonize', flag, 'no', null, 'at start', 'haypile stays in the foreground: run it under a service manager'],
+  [
+    'supervised',
+    choice('upstart', 'systemd', 'auto', 'no'),
+    'no',
+    null,
+    'at start',
+    'haypile tells no supervisor that it is ready: a unit of systemd needs Type=exec, not Type=notify',
+  ],
+  ['syslog-enabled', flag, 'no', null, 'at start', 'the log goes to logfile, or to standard output'],
   ['syslog-ident', text, 'redis', null, 'at start'],
   ['syslog-facility', text, 'local0', null, 'at start'],
   ['crash-log-enabled', flag, 'yes'],
@@ -133,50 +142,44 @@ const others = inert('taken for files and clients that set it', [
   ['tls-cluster', flag, 'no'],
 ])
 
-/** What Pika's files hold and has no counterpart. Shown only when asked for. */
-const pika = inert("Pika's, taken for files that set it", [
-  ['thread-num', whole, '1'],
-  ['thread-pool-size', whole, '12'],
-  ['sync-thread-num', whole, '6'],
-  ['log-path', text, './log/'],
-  ['dump-path', text, './dump/'],
-  ['dump-prefix', text, ''],
-  ['dump-expire', whole, '0'],
-  ['db-sync-path', text, './dbsync/'],
-  ['db-sync-speed', integer(-1, MAX_INT32), '-1'],
-  ['sync-binlog-thread-num', whole, '1'],
-  ['rsync-timeout-ms', whole, '1000'],
-  ['max-rsync-parallel-num', whole, '4'],
-  ['server-id', whole, '1'],
-  ['replication-id', text, ''],
-  ['replication-num', only('0', 'this version has no quorum: see WAIT and min-replicas-to-write'), '0'],
-  ['consensus-level', only('0', 'this version has no quorum: see WAIT and min-replicas-to-write'), '0'],
-  ['root-connection-num', whole, '2'],
-  ['slowlog-write-errorlog', flag, 'no'],
-  ['sync-window-size', long, '9000'],
-  ['default-slot-num', whole, '1024'],
-  ['target-file-size-base', memory(0), '20mb'],
-  ['arena-block-size', memory(0), '0'],
-  ['block-size', memory(0), '4kb'],
-  ['max-write-buffer-size', memory(0), String(10240 * MEBIBYTE)],
-  ['max-write-buffer-num', whole, '2'],
-  ['compression', text, 'snappy'],
-  ['compact-cron', text, ''],
-  ['compact-interval', text, ''],
-  ['max-cache-statistic-keys', long, '0'],
-  ['small-compaction-threshold', long, '5000'],
-  ['max-background-flushes', whole, '1'],
-  ['max-background-compactions', whole, '2'],
-  ['max-cache-files', integer(-1, MAX_INT32), '5000'],
-  ['max-bytes-for-level-multiplier', whole, '10'],
-  ['network-interface', text, ''],
+/** Without cluster mode they say nothing; see cluster-enabled. */
+const cluster = inert('of cluster mode, which does not exist here', [
+  ['cluster-config-file', text, 'nodes.conf', null, 'at start'],
+  ['cluster-port', integer(0, 65535), '0', null, 'at start'],
+  ['cluster-node-timeout', long, '15000'],
+  ['cluster-replica-validity-factor', whole, '10', 'cluster-slave-validity-factor'],
+  ['cluster-migration-barrier', whole, '1'],
+  ['cluster-allow-replica-migration', flag, 'yes'],
+  ['cluster-require-full-coverage', flag, 'yes'],
+  ['cluster-replica-no-failover', flag, 'no', 'cluster-slave-no-failover'],
+  ['cluster-allow-reads-when-down', flag, 'no'],
+  ['cluster-allow-pubsubshard-when-down', flag, 'yes'],
+  ['cluster-link-sendbuf-limit', memory(0), '0'],
+  ['cluster-announce-ip', text, ''],
+  ['cluster-announce-port', integer(0, 65535), '0'],
+  ['cluster-announce-tls-port', integer(0, 65535), '0'],
+  ['cluster-announce-bus-port', integer(0, 65535), '0'],
+  ['cluster-announce-hostname', text, ''],
+  ['cluster-announce-human-nodename', text, ''],
+  ['cluster-preferred-endpoint-type', choice('ip', 'hostname', 'unknown-endpoint'), 'ip'],
+])
+
+/** Redis passes over these, too: they were keys of its older versions. */
+const retired = inert('of older versions of Redis, which later ones pass over', [
+  ['list-max-ziplist-entries', text, ''],
+  ['list-max-ziplist-value', text, ''],
+  ['lua-replicate-commands', text, ''],
 ]).map((key): ConfigKey => ({ ...key, hidden: true }))
+
+/** Lines of a file that are no keys of CONFIG. */
+const refusedLines = inert('no line of it: what it asks for does not exist here', [
+  ['rename-command', none('no command has another name here; users (ACL) say who may run which'), ''],
+  ['loadmodule', none('there are no modules'), ''],
+]).map((key): ConfigKey => ({ ...key, withheld: true, hidden: true }))
 
 /** What is refused unless it asks for nothing: to pass over it would be to lie. */
 const refused: readonly ConfigKey[] = inert('only this value: what it asks for does not exist here', [
   ['cluster-enabled', only('no', 'this version has no cluster mode'), 'no', null, 'at start'],
-  ['write-binlog', only('yes', 'the binlog is what recovery reads'), 'yes', null, 'at start'],
-  ['instance-mode', only('classic', 'this version has no sharding'), 'classic', null, 'at start'],
   ...[
     'bind-source-addr',
     'tls-ca-cert-dir',
@@ -196,6 +199,8 @@ export const compatibilityKeys: readonly ConfigKey[] = [
   ...persistence,
   ...replication,
   ...others,
-  ...pika,
+  ...cluster,
+  ...retired,
   ...refused,
+  ...refusedLines,
 ]

@@ -1,6 +1,6 @@
 /** Configuration keys of the log, the process and what watches the server. */
 import type { ConfigKey } from './config-key.ts'
-import { choice, flag, integer, MAX_INT64, memory, only, text } from './config-kinds.ts'
+import { choice, flag, integer, MAX_INT64, memory, text } from './config-kinds.ts'
 import { percentiles, shutdownOptions } from './config-kinds-special.ts'
 import { titleTemplate } from './title-template.ts'
 
@@ -36,14 +36,6 @@ export const serverKeys: readonly ConfigKey[] = [
     default: '',
     changes: 'at start',
     help: 'file to write the process id to, removed at exit; empty for none',
-  },
-  {
-    name: 'daemonize',
-    section: 'process',
-    kind: only('no', 'haypile stays in the foreground: run it under a service manager'),
-    default: 'no',
-    changes: 'at start',
-    help: 'only no: run it under a service manager',
   },
   {
     name: 'busy-reply-threshold',

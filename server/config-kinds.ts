@@ -28,6 +28,8 @@ export interface Kind<V extends ConfigValue = ConfigValue> {
   readonly describe: string
   /** `many`: a value is any number of words, which CONFIG SET takes as one argument with spaces. */
   readonly takes: 'one word' | 'many'
+  /** Why values are refused that could be taken elsewhere. */
+  readonly refuses?: string
   /** `previous` is what the value builds upon: the current one, or undefined where it starts anew. Throws ConfigRefused. */
   parse(words: readonly Bytes[], previous: V | undefined): V
   /** As CONFIG GET shows it. */
@@ -177,7 +179,7 @@ export function requireChoice(word: Bytes, words: readonly Bytes[]): Bytes {
 
 /** What this server cannot do: only the value that asks for nothing is taken. */
 export function only(value: Bytes, why: string): Kind<Bytes> {
-  return oneWord(
+  const kind = oneWord(
     value === '' ? 'empty' : `${value} only`,
     (word) => {
       if (lowerCase(word) !== value) throw new ConfigRefused(why)
@@ -185,6 +187,22 @@ export function only(value: Bytes, why: string): Kind<Bytes> {
     },
     () => value,
   )
+  return { ...kind, refuses: why }
+}
+
+/** What may not stand in a file at all. */
+export function none(why: string): Kind<Bytes> {
+  return {
+    describe: 'nothing',
+    takes: 'many',
+    refuses: why,
+    parse(words) {
+      if (words.some((word) => word !== '')) throw new ConfigRefused(why)
+      return ''
+    },
+    print: () => '',
+    lines: () => [],
+  }
 }
 
 /** The word in quotes where a configuration file needs them. */

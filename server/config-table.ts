@@ -7,6 +7,7 @@ import { type ConfigKey, type ConfigName, defaultOf } from './config-key.ts'
 import { collectionKeys } from './config-keys-collections.ts'
 import { compatibilityKeys } from './config-keys-compatibility.ts'
 import { networkKeys } from './config-keys-network.ts'
+import { pikaKeys } from './config-keys-pika.ts'
 import { replicationKeys } from './config-keys-replication.ts'
 import { serverKeys } from './config-keys-server.ts'
 import { storageKeys } from './config-keys-storage.ts'
@@ -21,6 +22,7 @@ export const configKeys: readonly ConfigKey[] = [
   ...collectionKeys,
   ...replicationKeys,
   ...compatibilityKeys,
+  ...pikaKeys,
 ]
 
 /** Every name by which a key can be called, aliases after the key's own. */

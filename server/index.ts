@@ -10,6 +10,7 @@
  */
 import { systemClock } from '../storage/clock.ts'
 import { Config } from './config.ts'
+import { logIneffective } from './config-warnings.ts'
 import { fitCacheToHeap } from './heap.ts'
 import { createLogger } from './log.ts'
 import { Node } from './node.ts'
@@ -35,6 +36,7 @@ export async function start(options: StartOptions = {}): Promise<RunningServer> 
   )
   config.load(texts)
   const log = createLogger(config)
+  logIneffective(config, log)
   fitCacheToHeap(config, log)
   let closed = false
   const node = await Node.start({

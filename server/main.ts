@@ -6,6 +6,7 @@ import { systemClock } from '../storage/clock.ts'
 import { runCheck } from './check-command.ts'
 import { runCommandLine } from './command-line.ts'
 import type { Config } from './config.ts'
+import { logIneffective } from './config-warnings.ts'
 import { collectSooner, fitCacheToHeap, logSmallDefault, restartIfHeapIsSmall } from './heap.ts'
 import { createLogger, type Logger } from './log.ts'
 import { followProcessTitle } from './process-title.ts'
@@ -15,6 +16,7 @@ async function serve(config: Config): Promise<void> {
   collectSooner()
   const { Node } = await import('./node.ts') // most of the program, and not before a restart
   const log = openLog(config)
+  logIneffective(config, log)
   fitCacheToHeap(config, log)
   process.on('uncaughtException', (error) => {
     log.error({ error: error.stack }, 'a bug: ending now, to recover from what is on disk')

@@ -192,10 +192,6 @@ test('what the server cannot do is refused when it starts', () => {
     failure(() => made(['replica-read-only', 'no'])),
     /another binlog than its master/,
   )
-  assert.match(
-    failure(() => made(['requirepass', 'x'], ['daemonize', 'yes'])),
-    /service manager/,
-  )
 })
 
 test('an unknown key is named with the nearest known one', () => {

@@ -38,18 +38,44 @@ export function configurationPage(): string {
     const rows = configKeys.filter((key) => key.section === section && key.hidden !== true).map(row)
     parts.push(`## ${title}\n\n| key | value | default | |\n| --- | --- | --- | --- |\n${rows.join('\n')}\n`)
   }
-  const inert = configKeys.filter((key) => key.inert && !key.hidden)
-  const reasons = new Map<string, string[]>()
-  for (const key of inert) reasons.set(key.help, [...(reasons.get(key.help) ?? []), key.name])
-  const lists = [...reasons].map(([reason, names]) => `- ${cell(reason)}: ${names.map(code).join(' ')}`)
-  parts.push(
-    `## Accepted for compatibility, without effect\n\nSo that configuration files and clients made for Redis or Pika work:\n\n${lists.join('\n')}\n`,
+  return [...parts, foreignKeys()].join('\n')
+}
+
+/** What becomes of the keys of Redis and Pika that do not mean here what they mean there. */
+function foreignKeys(): string {
+  const aliases = configKeys.flatMap((key) =>
+    aliasesOf(key).map(({ name, times }) => `| ${code(name)} | ${code(key.name)}${times === 1 ? '' : `, in units of ${times}`} |`),
   )
-  return parts.join('\n')
+  const warned = configKeys.filter((key) => key.warning !== undefined)
+  const refused = configKeys.filter((key) => key.kind.refuses !== undefined)
+  const reasons = new Map<string, string[]>()
+  for (const key of configKeys.filter((one) => one.inert && !warned.includes(one) && !refused.includes(one)))
+    reasons.set(key.help, [...(reasons.get(key.help) ?? []), key.name])
+  return [
+    '## Keys of Redis and Pika',
+    'Configuration files of Redis 7 and of Pika 4 start a haypile. Each key that does not mean here what it means there is in one of these lists.',
+    `Other names of keys:\n\n| name | key |\n| --- | --- |\n${aliases.join('\n')}`,
+    `Without effect, and the log says so at the start where the value is not the default:\n\n| key | |\n| --- | --- |\n${warned
+      .map((key) => `| ${code(key.name)} | ${cell(key.warning as string)} |`)
+      .join('\n')}`,
+    `Refused unless the value asks for nothing:\n\n| key | only value | |\n| --- | --- | --- |\n${refused
+      .map((key) => `| ${code(key.name)} | ${onlyValue(key)} | ${cell(key.kind.refuses as string)} |`)
+      .join('\n')}`,
+    `Accepted without effect:\n\n${[...reasons].map(([reason, names]) => `- ${cell(reason)}: ${names.map(code).join(' ')}`).join('\n')}\n`,
+  ].join('\n\n')
+}
+
+function onlyValue(key: ConfigKey): string {
+  if (key.withheld) return 'no such line'
+  return code(typeof key.default === 'string' && key.default !== '' ? key.default : '""')
+}
+
+function aliasesOf(key: ConfigKey): readonly { readonly name: string; readonly times: number }[] {
+  return (key.aliases ?? []).map((alias) => (typeof alias === 'string' ? { name: alias, times: 1 } : alias))
 }
 
 function row(key: ConfigKey): string {
-  const aliases = (key.aliases ?? []).map((alias) => (typeof alias === 'string' ? alias : alias.name))
+  const aliases = aliasesOf(key).map(({ name }) => name)
   const also = aliases.length === 0 ? '' : ` (also ${aliases.map(code).join(', ')})`
   const star = key.changes === 'any time' ? ' *' : ''
   const value = [key.kind.describe, key.unit].filter(Boolean).join(', ')
