@@ -11,14 +11,14 @@ import { NO_REPLY, OK, type Reply } from './reply.ts'
 
 const FLAGS: readonly CommandFlag[] = ['admin', 'noscript', 'no_multi', 'stale']
 
-/** METASYNC ip port run-id attempt version [FAILOVER] */
+/** METASYNC ip port run-id attempt version [FAILOVER | ASK] */
 const metasync = command({
   name: 'metasync',
   group: 'server',
   since: '0.1.0',
   summary: 'An internal command with which a replica introduces itself.',
   complexity: 'O(1)',
-  syntax: 'METASYNC ip port run-id attempt version [FAILOVER]',
+  syntax: 'METASYNC ip port run-id attempt version [FAILOVER | ASK]',
   docFlags: ['syscmd'],
   arity: -6,
   flags: FLAGS,

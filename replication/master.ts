@@ -12,11 +12,11 @@ import type { Storage } from '../storage/storage.ts'
 import { Arrivals } from './arrivals.ts'
 import { FullSyncSource } from './full-sync-source.ts'
 import { decideTrySync, historyOf, mayGiveData } from './history.ts'
+import { checkSpeaker, metaOf } from './introduction.ts'
 import { dateAck, writableUntilMs } from './liveness.ts'
 import {
   type AckRequest,
   type DbSyncRequest,
-  FORMAT_VERSION,
   type Meta,
   type MetaSyncRequest,
   Refusal,
@@ -102,8 +102,14 @@ export class Master {
     const old = fenced === null ? undefined : this.peers.get(fenced)
     if (old !== undefined) this.peers.fence(old, `${replica} has come on another connection, ${connection.address}`, this.now)
     this.peers.add(connection, item.session, behind(this.options, item.pinned))
-    item.meta = this.metaFor(item, request)
+    item.meta = metaOf(this.options, item.session, request)
     return item.meta
+  }
+
+  /** What this node is: of somebody who only asks. Throws Refusal. */
+  answer(request: MetaSyncRequest): Meta {
+    checkSpeaker(this.options.runId, request)
+    return metaOf(this.options, 0, request)
   }
 
   /** Throws Refusal. */
@@ -295,25 +301,13 @@ export class Master {
     return { nowMs: this.now, end: this.options.storage.binlog.end.offset }
   }
 
-  private checkMetaSync(connection: ReplicaConnection, { version, runId, failover }: MetaSyncRequest): void {
+  private checkMetaSync(connection: ReplicaConnection, request: MetaSyncRequest): void {
     const { options } = this
-    if (version !== FORMAT_VERSION) {
-      throw new Refusal('VERSION', `this master speaks format ${FORMAT_VERSION}, the replica ${version}`)
-    }
-    if (runId === options.runId) throw new Refusal('CYCLE', `${runId} is this node itself`)
+    const { runId, failover } = request
+    checkSpeaker(options.runId, request)
     if (!failover && options.chain().includes(runId)) throw new Refusal('CYCLE', `this node follows ${runId} itself`)
     const peer = this.peers.get(connection.id)
     if (peer !== undefined) mustBeQuiet(peer)
-  }
-
-  private metaFor({ session }: SlaveItem, { failover }: MetaSyncRequest): Meta {
-    const { storage, runId, databases, chain } = this.options
-    const { identity, binlog } = storage
-    return {
-      ...{ session, replicationId: identity.replicationId, past: identity.past, runId, version: FORMAT_VERSION, databases },
-      ...{ binlogStart: binlog.startOffset, binlogEnd: binlog.end.offset },
-      chain: failover ? [runId] : [runId, ...chain()], // whoever hands over to this node stands above it no more
-    }
   }
 
   private inSession(connection: ReplicaConnection, session: number): { item: SlaveItem; peer: Peer } {

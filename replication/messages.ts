@@ -2,8 +2,8 @@
  * What a replica and its master say to each other, on an ordinary client connection of the master, after AUTH. On the wire: other versions of
  * haypile speak it.
  *
- *   METASYNC ip port run-id attempt version [FAILOVER]
- *     -> array of names and values (Meta); ip may be empty: the connection's. Attempts are numbered up to 2^53 - 1; STALE
+ *   METASYNC ip port run-id attempt version [FAILOVER | ASK]
+ *     -> array of names and values (Meta); ip may be empty: the connection's. ASK asks who is there and changes nothing: session is 0. Attempts are numbered up to 2^53 - 1; STALE
  *        names the greatest number seen of the run id, and the replica's next attempt has a greater one
  *   TRYSYNC session replid offset crc [FAILOVER] [replid ...]
  *     -> ["CONTINUE" replid offset {past-id until}] or ["FULLSYNC" code text]
@@ -141,6 +141,16 @@ export const crcText = (crc: number) => crc.toString(16).padStart(8, '0')
 export function metaSyncWords(request: MetaSyncRequest): Bytes[] {
   const { ip, port, runId, attempt, version, failover } = request
   return ['METASYNC', ip, String(port), runId, String(attempt), String(version), ...(failover ? ['FAILOVER'] : [])]
+}
+
+/** Asks what the node is, and begins nothing. */
+export function inquiryWords(request: Omit<MetaSyncRequest, 'failover'>): Bytes[] {
+  return [...metaSyncWords({ ...request, failover: false }), 'ASK']
+}
+
+/** Returns the METASYNC that is only a question, or null for any other. Throws Refusal. */
+export function readInquiry(words: readonly Bytes[]): MetaSyncRequest | null {
+  return words.length === 7 && words[6]?.toUpperCase() === 'ASK' ? readMetaSync(words.slice(0, 6)) : null
 }
 
 /** The greatest attempt number; a replica that has reached it stays there, since a repeat is no stale attempt. */

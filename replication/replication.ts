@@ -10,9 +10,11 @@ import type { MasterAddress } from '../storage/identity.ts'
 import type { Log } from '../storage/log.ts'
 import type { Storage } from '../storage/storage.ts'
 import { Failover, type FailoverRequest, isTarget } from './failover.ts'
+import { Inquiry } from './inquiry.ts'
 import { type Dial, type LinkReplayer, ReplicaLink } from './link.ts'
 import { Master } from './master.ts'
-import { Refusal } from './messages.ts'
+import { FORMAT_VERSION, Refusal } from './messages.ts'
+import type { ReplicaView } from './replica-view.ts'
 import type { ReplicationSettings } from './settings.ts'
 import { type WaitCondition, Waiters } from './waiters.ts'
 
@@ -47,6 +49,8 @@ export class Replication {
   readonly link: ReplicaLink
   readonly waiters: Waiters
   readonly failover: Failover
+  /** Of FAILOVER, while it is under way. */
+  private inquiry: Inquiry | null = null
   /** Why writes are held back. */
   private readonly pauses = new Set<'failover' | 'shutdown'>()
   private readonly options: ReplicationOptions
@@ -97,6 +101,12 @@ export class Replication {
       resumeWrites: () => this.pauseWrites('failover', false),
       handOver: (host, port) => this.becomeReplica({ host, port, failover: true }),
       takeBack: () => this.becomeMaster('failover was given up'),
+      mayTakeBack: () => !this.link.hasAskedToTakeOver,
+      inquire: (replica, answered) => this.inquire(replica, answered),
+      stopInquiry: () => {
+        this.inquiry?.close()
+        this.inquiry = null
+      },
       isLinked: () => this.link.isUp,
     })
     this.origin = this.currentOrigin
@@ -229,6 +239,7 @@ export class Replication {
     const now = this.options.clock.monotonicMs()
     this.link.tick()
     this.master.tick()
+    this.inquiry?.tick(now)
     this.failover.advance(now)
     this.waiters.check(now)
     if (this.waiters.wantSync) this.options.storage.binlog.sync() // whatever appendfsync says
@@ -243,7 +254,24 @@ export class Replication {
   /** Resolves when nothing reads from storage or writes to it any more. */
   async close(): Promise<void> {
     this.waiters.failAll(new Refusal('ERR', 'the server is shutting down'))
+    this.inquiry?.close()
     await Promise.all([this.link.close(), this.master.close()])
+  }
+
+  private inquire({ ip, port, runId }: ReplicaView, answered: (failure: string | null) => void): void {
+    const { dial, settings, clock, runId: ownRunId, port: ownPort } = this.options
+    this.inquiry?.close()
+    this.inquiry = new Inquiry({
+      ...{ dial, settings, host: ip, port, runId, nowMs: clock.monotonicMs() },
+      introduction: {
+        ...{ ip: settings.announceIp, port: settings.announcePort === 0 ? ownPort() : settings.announcePort },
+        ...{ runId: ownRunId, attempt: 0, version: FORMAT_VERSION },
+      },
+      answered: (failure) => {
+        answered(failure)
+        this.failover.advance(clock.monotonicMs())
+      },
+    })
   }
 
   private becomeReplica(address: MasterAddress): void {

@@ -10,6 +10,7 @@ import {
   Refusal,
   readBinlogSync,
   readDbSync,
+  readInquiry,
   readMetaSync,
   readTrySync,
   trySyncReplyWords,
@@ -147,6 +148,8 @@ export class ReplicationFacade implements ReplicationPort {
   metaSync(session: Session, args: readonly Bytes[]): Reply {
     const connection = session as Connection
     return this.attempt(({ master }) => {
+      const inquiry = readInquiry(args)
+      if (inquiry !== null) return metaReply(master.answer(inquiry))
       const peer = connection.asReplica()
       const meta = master.metaSync(peer, readMetaSync(args))
       connection.replica = peer

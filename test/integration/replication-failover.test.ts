@@ -72,7 +72,7 @@ test('FAILOVER waits, is called off, runs into its time, and FORCE goes through 
 
   proxy.link.silence('up')
   await master.call('SET', 'unacknowledged', '3')
-  assert.is(await text('TO', '127.0.0.1', replica.port, 'FORCE', 'TIMEOUT', 200), 'OK')
+  assert.is(await text('TO', '127.0.0.1', replica.port, 'FORCE', 'TIMEOUT', 3000), 'OK')
   await until('the replica to be the master', async () => (await fieldOf(replica, 'role')) === 'master')
   proxy.cut()
   await assertEqual(replica, master)

@@ -1,6 +1,6 @@
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
-import { Failover, type FailoverRequest } from '../../replication/failover.ts'
+import { Failover, type FailoverRequest, FORCED_MS } from '../../replication/failover.ts'
 import type { ReplicaView } from '../../replication/replica-view.ts'
 import type { Log } from '../../storage/log.ts'
 
@@ -11,14 +11,18 @@ function node() {
   const done: string[] = []
   const state = {
     end: 100,
-    replicas: [] as { ip: string; port: number; applied?: number; synced: number }[],
+    replicas: [] as { ip: string; port: number; runId?: string; applied?: number; synced: number }[],
     linked: false,
     isDiskBroken: false,
+    /** What a replica answers on its address; undefined: nothing yet. */
+    answer: null as string | null | undefined,
+    mayTakeBack: true,
   }
+  let answered: (failure: string | null) => void = () => {}
   const failover = new Failover({
     log,
     end: () => state.end,
-    online: () => state.replicas as unknown as ReplicaView[],
+    online: () => state.replicas.map((replica) => ({ runId: `run ${replica.ip}`, ...replica })) as unknown as ReplicaView[],
     askForAcks: () => done.push('ask'),
     pauseWrites: () => done.push('pause'),
     resumeWrites: () => done.push('resume'),
@@ -31,8 +35,19 @@ function node() {
       done.push('take back')
     },
     isLinked: () => state.linked,
+    mayTakeBack: () => state.mayTakeBack,
+    inquire({ ip, port }, tell) {
+      done.push(`inquire ${ip}:${port}`)
+      answered = (failure) => {
+        tell(failure)
+        failover.advance(0)
+      }
+      if (state.answer !== undefined) tell(state.answer)
+      if (state.answer === null) failover.advance(0)
+    },
+    stopInquiry() {},
   })
-  return { failover, state, done }
+  return { failover, state, done, answers: (failure: string | null) => answered(failure) }
 }
 
 const any: FailoverRequest = { to: null, force: false, timeoutMs: 0 }
@@ -101,7 +116,7 @@ test('giving up while waiting lets writes go on; while handing over it takes the
   handing.state.replicas = [{ ip: '10.0.0.1', port: 1, synced: 100 }]
   handing.failover.start(any, 0)
   assert.is(handing.failover.abort('told to'), true)
-  assert.equal(handing.done, ['pause', 'hand over to 10.0.0.1:1', 'take back', 'resume'])
+  assert.equal(handing.done, ['pause', 'inquire 10.0.0.1:1', 'hand over to 10.0.0.1:1', 'take back', 'resume'])
   assert.is(handing.failover.state, 'no-failover')
 })
 
@@ -111,7 +126,89 @@ test('a role that cannot be stored is not handed over: this node goes on as the 
   state.isDiskBroken = true
   failover.start(any, 0)
   assert.is(failover.state, 'no-failover')
-  assert.equal(done, ['pause', 'resume'])
+  assert.equal(done, ['pause', 'inquire 10.0.0.1:1', 'resume'])
+})
+
+test('nothing is handed over before the replica has answered on its address', () => {
+  const { failover, state, done, answers } = node()
+  state.answer = undefined
+  state.replicas = [{ ip: '10.0.0.1', port: 1, synced: 100 }]
+  failover.start(any, 0)
+  failover.advance(10)
+  assert.equal(done, ['pause', 'inquire 10.0.0.1:1', 'ask', 'ask'], 'asked once')
+  answers(null)
+  assert.is(done.at(-1), 'hand over to 10.0.0.1:1')
+})
+
+test('an address that does not lead to the replica that was named ends it, and nothing was handed over', () => {
+  const { failover, state, done } = node()
+  state.answer = 'does not answer'
+  state.replicas = [
+    { ip: '10.0.0.1', port: 1, synced: 100 },
+    { ip: '10.0.0.2', port: 2, synced: 100 },
+  ]
+  failover.start({ ...any, to: { host: '10.0.0.1', port: 1 } }, 0)
+  assert.is(failover.state, 'no-failover')
+  assert.equal(done, ['pause', 'inquire 10.0.0.1:1', 'resume'])
+})
+
+test('where none was named the next one is asked, and it ends when none is left', () => {
+  const { failover, state, done } = node()
+  state.answer = 'does not answer'
+  state.replicas = [
+    { ip: '10.0.0.1', port: 1, synced: 100 },
+    { ip: '10.0.0.2', port: 2, synced: 100 },
+  ]
+  failover.start(any, 0)
+  assert.is(failover.state, 'waiting-for-sync')
+  failover.advance(1)
+  assert.is(failover.state, 'no-failover')
+  assert.equal(
+    done.filter((what) => what !== 'ask'),
+    ['pause', 'inquire 10.0.0.1:1', 'inquire 10.0.0.2:2', 'resume'],
+  )
+})
+
+test('a replica that was restarted since it answered is asked again', () => {
+  const { failover, state, done } = node()
+  state.replicas = [{ ip: '10.0.0.1', port: 1, synced: 10 }]
+  failover.start({ ...any, to: { host: '10.0.0.1', port: 1 } }, 0)
+  state.answer = undefined
+  state.replicas = [{ ip: '10.0.0.1', port: 1, runId: 'another', synced: 100 }]
+  failover.advance(1)
+  assert.is(failover.state, 'waiting-for-sync')
+  assert.is(done.filter((what) => what.startsWith('inquire')).length, 2)
+})
+
+test('TIMEOUT covers the answer and the way to the replica, with FORCE, too', () => {
+  for (const force of [false, true]) {
+    const { failover, state, done } = node()
+    state.answer = undefined
+    state.replicas = [{ ip: '10.0.0.1', port: 1, synced: 100 }]
+    failover.start({ to: { host: '10.0.0.1', port: 1 }, force, timeoutMs: 100 }, 0)
+    failover.advance(99)
+    assert.is(failover.state, 'waiting-for-sync')
+    failover.advance(100)
+    assert.is(failover.state, 'no-failover')
+    assert.not.ok(done.some((what) => what.startsWith('hand over')))
+  }
+  const forced = node()
+  forced.state.replicas = [{ ip: '10.0.0.1', port: 1, synced: 10 }]
+  forced.failover.start({ to: { host: '10.0.0.1', port: 1 }, force: true, timeoutMs: 100 }, 0)
+  forced.failover.advance(100)
+  forced.failover.advance(100 + FORCED_MS - 1)
+  assert.is(forced.failover.state, 'failover-in-progress')
+  forced.failover.advance(100 + FORCED_MS)
+  assert.equal(forced.done.slice(-2), ['take back', 'resume'])
+  const { failover, state, done } = node()
+  state.replicas = [{ ip: '10.0.0.1', port: 1, synced: 100 }]
+  failover.start({ ...any, timeoutMs: 100 }, 0)
+  state.mayTakeBack = false
+  failover.advance(1000)
+  assert.is(failover.state, 'failover-in-progress', 'it may have taken over')
+  state.mayTakeBack = true
+  failover.advance(1000)
+  assert.equal(done.slice(-2), ['take back', 'resume'])
 })
 
 test('a role that cannot be taken back is handed over on, and writes go on in the end', () => {

@@ -8,6 +8,7 @@ import {
   Refusal,
   readBinlogSync,
   readDbSync,
+  readInquiry,
   readMetaSync,
   readTrySync,
   type TrySyncReply,
@@ -108,9 +109,11 @@ export class Peer implements ReplicaConnection, SocketEvents {
 
   private dispatch(master: Master, words: Bytes[]): void {
     switch (words[0]) {
-      case 'METASYNC':
-        this.reply(metaReply(this.noted(master.metaSync(this, readMetaSync(words)))))
+      case 'METASYNC': {
+        const inquiry = readInquiry(words)
+        this.reply(metaReply(inquiry === null ? this.noted(master.metaSync(this, readMetaSync(words))) : master.answer(inquiry)))
         return
+      }
       case 'TRYSYNC':
         this.reply(trySyncReplyWords(this.decided(master.trySync(this, readTrySync(words)))))
         return
