@@ -47,6 +47,8 @@ export interface ServerFigures {
   readonly executable: string
   readonly configFile: Bytes
   readonly directory: Bytes
+  /** Since the start, while the log could not be written. */
+  readonly logLinesDropped: number
   readonly listeners: readonly ListenerFigures[]
 }
 

@@ -38,6 +38,7 @@ export function serverFields({ server }: InfoFigures): Fields {
     ['executable', server.executable],
     ['config_file', server.configFile],
     ['data_directory', server.directory],
+    ['log_lines_dropped', server.logLinesDropped],
     ['io_threads_active', 0],
     ...server.listeners.map(listenerLine),
   ]

@@ -4,7 +4,7 @@
  *
  * A log that cannot be written (a full disk, a reader that has gone) never stops the server. Lines wait in
  * memory, KEPT_BYTES of them at most, and are written when the log takes lines again; those beyond are
- * dropped and counted, and a warning in the log then says how many.
+ * dropped and counted: INFO has the count (`log_lines_dropped`), and a warning says it when the log takes lines again.
  */
 import { closeSync, mkdirSync, openSync } from 'node:fs'
 import { dirname } from 'node:path'
@@ -21,6 +21,8 @@ const KEPT_BYTES = 256 * 1024
 export interface Logger extends Log {
   /** Opens the log file again, after something has moved it away. Keeps the old one where that fails. */
   reopen(): void
+  /** Lines that were dropped since the start. */
+  readonly droppedLines: number
 }
 
 /** A log by loglevel, logfile and logformat. Follows CONFIG SET loglevel. Throws when the file cannot be opened. */
@@ -35,12 +37,15 @@ export function createLogger(config: Config): Logger {
   config.follow<string>('loglevel', (level) => {
     logger.level = LEVELS[level] as string
   })
-  countDropped(file, (lines) => logger.warn({ lines }, 'log lines were dropped: the log could not be written'))
+  const dropped = countDropped(file, (lines) => logger.warn({ lines }, 'log lines were dropped: the log could not be written'))
   return {
     debug: (fields, text) => logger.debug(fields, text),
     info: (fields, text) => logger.info(fields, text),
     warn: (fields, text) => logger.warn(fields, text),
     error: (fields, text) => logger.error(fields, text),
+    get droppedLines() {
+      return dropped()
+    },
     reopen: () => {
       if (path === '') return
       try {
@@ -62,17 +67,23 @@ function requireWritable(path: string): void {
   }
 }
 
-/** Survives errors of writing. Calls `report` with the number of lines dropped once the log can be written again. */
-function countDropped(file: ReturnType<typeof pino.destination>, report: (lines: number) => void): void {
+/** Survives errors of writing. Calls `report` with the number of lines dropped once the log can be written again. Returns what counts all of
+ *  them. */
+function countDropped(file: ReturnType<typeof pino.destination>, report: (lines: number) => void): () => number {
   let dropped = 0
+  let all = 0
   file.on('error', () => {}) // the line waits in memory, see above
-  file.on('drop', () => dropped++)
+  file.on('drop', () => {
+    dropped++
+    all++
+  })
   file.on('write', () => {
     if (dropped === 0) return
     const lines = dropped
     dropped = 0
     queueMicrotask(() => report(lines))
   })
+  return () => all
 }
 
 /** pino-pretty's own stream would hand lines on later; its formatter is called here at once. */

@@ -60,6 +60,7 @@ function serverFigures(node: Node): ServerFigures {
     executable: process.execPath,
     configFile: bytesOfText(node.config.filePath ?? ''),
     directory: node.config.text('dir'),
+    logLinesDropped: node.log.droppedLines,
     listeners: listenerFigures(node),
   }
 }

@@ -18,7 +18,6 @@ import type { Replication } from '../replication/replication.ts'
 import { type Bytes, textOf } from '../storage/bytes.ts'
 import type { Clock } from '../storage/clock.ts'
 import { randomHex } from '../storage/identity.ts'
-import type { Log } from '../storage/log.ts'
 import type { ScanCursors } from '../storage/scan-cursors.ts'
 import type { Storage } from '../storage/storage.ts'
 import { Acceptor } from './acceptor.ts'
@@ -34,6 +33,7 @@ import { startFunctions } from './functions-start.ts'
 import { Gates } from './gates.ts'
 import { LatencyMonitor } from './latency.ts'
 import { Listener } from './listener.ts'
+import type { Logger } from './log.ts'
 import { limitMaxClients } from './max-clients.ts'
 import { connectionHost } from './node-connections.ts'
 import { nodeInfo } from './node-info.ts'
@@ -53,7 +53,7 @@ import { Turn } from './turn.ts'
 
 export interface NodeOptions {
   readonly config: Config
-  readonly log: Log
+  readonly log: Logger
   readonly clock: Clock
   /** Port 0 asks the system for a port instead of meaning none. */
   readonly anyPort: boolean
@@ -64,7 +64,7 @@ export interface NodeOptions {
 /** Everything that exists once the data directory is open. */
 export class Node implements ServerPort {
   readonly config: Config
-  readonly log: Log
+  readonly log: Logger
   readonly clock: Clock
   readonly table: CommandTable
   readonly random = Math.random

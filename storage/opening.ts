@@ -6,6 +6,8 @@ import { roleOf } from './identity.ts'
 import { IdentityStore } from './identity-store.ts'
 import type { RecordStore } from './record-store.ts'
 import { META_KEY } from './records.ts'
+import { Reserve } from './reserve.ts'
+import { isDiskFull } from './room.ts'
 import type { StorageOptions } from './storage-options.ts'
 import { Witness } from './witness.ts'
 
@@ -16,10 +18,24 @@ export interface OpenedDirectory {
   readonly witness: Witness
   /** What a full sync was filling, on a replica. */
   readonly unfinished: FillingGeneration | null
+  /** The disk is full, and what was kept for that has been given back. */
+  readonly isDiskLow: boolean
 }
 
 /** Throws DamageError, naming the file and a way out, where a file is missing, empty or an older copy. Nothing is removed before that is known. */
 export async function openDirectory(options: StorageOptions): Promise<OpenedDirectory> {
+  try {
+    return { ...(await openOnce(options)), isDiskLow: false }
+  } catch (error) {
+    const { files, directory, settings, log } = options
+    if (!isDiskFull(error) || !new Reserve(files, directory, settings.reserveBytes).release()) throw error
+    log.error({}, 'disk full at the start: the reserve is given back, writes are refused until there is room')
+    return { ...(await openOnce(options)), isDiskLow: true }
+  }
+}
+
+/** LevelDB locks the directory before it writes, so a full disk is met only where nobody else has it. */
+async function openOnce(options: StorageOptions): Promise<Omit<OpenedDirectory, 'isDiskLow'>> {
   const { files, directory, random, fatal, log } = options
   const { generation, isNew } = findGeneration(files, directory)
   const records = await options.openRecords(generation.db, isNew ? 'create' : 'existing')

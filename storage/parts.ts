@@ -96,18 +96,34 @@ export function loadMeta(keyspace: Keyspace, scanCursors: ScanCursors): BinlogPo
   return { offset: meta.binlogOffset, crc: meta.binlogCrc }
 }
 
-/** From an empty keyspace to the end of the binlog: what the records hold, then the groups after it. */
+/** From an empty keyspace to the end of the binlog: what the records hold, then the groups after it. `makeRoom` is asked when that fails:
+ *  whether it is worth doing once more. (A torn end of the binlog is set aside in a file.) */
 export async function readDisk(
   { files, log, clock }: StorageOptions,
-  into: { keyspace: Keyspace; scanCursors: ScanCursors; generation: Generation; ownFrom: number | null; durable: number },
+  into: {
+    keyspace: Keyspace
+    scanCursors: ScanCursors
+    generation: Generation
+    ownFrom: number | null
+    durable: number
+    makeRoom(error: unknown): boolean
+  },
   replayer: Replayer,
   progress: (offset: number, end: number) => void,
 ): Promise<{ readonly from: BinlogPosition; readonly recovered: RecoveredLog }> {
-  const { keyspace, scanCursors, generation, ownFrom, durable } = into
-  const from = loadMeta(keyspace, scanCursors)
-  keyspace.expiry = 'ignore'
-  const recovered = await replayLog(files, generation, { from, ownFrom, durable }, replayer, log, clock, progress)
-  return { from, recovered }
+  const { keyspace, scanCursors, generation, ownFrom, durable, makeRoom } = into
+  const read = async () => {
+    const from = loadMeta(keyspace, scanCursors)
+    keyspace.expiry = 'ignore'
+    return { from, recovered: await replayLog(files, generation, { from, ownFrom, durable }, replayer, log, clock, progress) }
+  }
+  try {
+    return await read()
+  } catch (error) {
+    if (!makeRoom(error)) throw error
+    keyspace.reset()
+    return await read()
+  }
 }
 
 /** Nothing reads or writes records in the background any more. No checkpoint may be under way: one that ends wakes the others. */

@@ -173,13 +173,13 @@ export function cutLog(files: Files, directory: string, segments: Segment[], off
       const keep = Math.max(0, offset - segment.start)
       const file = files.openSync(segment.path, 'update')
       const rest = file.readSync(keep, segment.end - segment.start - keep)
-      const kept = files.openSync(aside, 'create')
-      kept.writeSync([rest], 0)
-      kept.datasyncSync()
-      kept.closeSync()
-      file.truncateSync(keep)
-      file.datasyncSync()
-      file.closeSync()
+      try {
+        setAside(files, aside, rest)
+        file.truncateSync(keep)
+        file.datasyncSync()
+      } finally {
+        file.closeSync()
+      }
       cut += rest.length
       segment.end = segment.start + keep
       break
@@ -187,6 +187,19 @@ export function cutLog(files: Files, directory: string, segments: Segment[], off
   }
   files.syncDirectorySync(directory)
   return cut
+}
+
+function setAside(files: Files, path: string, content: Buffer): void {
+  const file = files.openSync(path, 'create')
+  try {
+    file.writeSync([content], 0)
+    file.datasyncSync()
+  } catch (error) {
+    files.removeSync(path) // half of it, on a full disk
+    throw error
+  } finally {
+    file.closeSync()
+  }
 }
 
 /** The path, or with a number behind it where something has that name. */

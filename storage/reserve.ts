@@ -32,6 +32,15 @@ export class Reserve {
       this.present = this.isThere()
       if (this.present) return true
       if (this.files.freeBytesSync(this.directory) < 2 * this.sizeBytes) return false
+    } catch {
+      return false // whether it is there is not known, and it stays
+    }
+    this.present = this.make()
+    return this.present
+  }
+
+  private make(): boolean {
+    try {
       const file = this.files.openSync(this.path, 'create')
       try {
         const piece = Buffer.alloc(PIECE_BYTES)
@@ -40,20 +49,22 @@ export class Reserve {
       } finally {
         file.closeSync()
       }
-      this.present = true
+      return true
     } catch {
       this.release()
+      return false
     }
-    return this.present
   }
 
   /** Whether an earlier run has left it, whole. */
   private isThere(): boolean {
     if (!this.files.existsSync(this.path)) return false
     const file = this.files.openSync(this.path, 'read')
-    const size = file.sizeSync()
-    file.closeSync()
-    return size >= this.sizeBytes
+    try {
+      return file.sizeSync() >= this.sizeBytes
+    } finally {
+      file.closeSync()
+    }
   }
 
   /** Gives the space back. Returns whether there was any. */

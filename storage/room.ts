@@ -19,14 +19,15 @@ export interface Needed {
 
 export class Room {
   /** The reserve has been given back and there is no room to take it again. */
-  isLow = false
+  isLow: boolean
   private readonly reserve: Reserve
   private readonly log: Log
   /** A purge has made no room, though a checkpoint has come since the disk is low. */
   private pinsWereHonoured = false
   private hasWarned = false
 
-  constructor(files: Files, directory: string, reserveBytes: number, log: Log) {
+  constructor(files: Files, directory: string, reserveBytes: number, log: Log, isLow: boolean) {
+    this.isLow = isLow
     this.reserve = new Reserve(files, directory, reserveBytes)
     this.log = log
   }

@@ -66,7 +66,7 @@ export class Storage {
   private reloading = false
   private closing = false
 
-  private constructor(options: StorageOptions, { generation, records, identities, witness, unfinished }: OpenedDirectory) {
+  private constructor(options: StorageOptions, { generation, records, identities, witness, unfinished, isDiskLow }: OpenedDirectory) {
     const { files, directory, settings, random, clock, log } = options
     this.options = options
     this.settings = settings
@@ -74,7 +74,7 @@ export class Storage {
     this.witness = witness
     identities.makeRoom = (error) => this.appendFailed(error)
     this.scanCursors = new ScanCursors(random)
-    this.room = new Room(files, directory, settings.reserveBytes, log)
+    this.room = new Room(files, directory, settings.reserveBytes, log, isDiskLow)
     this.keyspace = new Keyspace(records, settings.databases, this.group)
     this.keyspace.eviction.limits = settings
     this.keyspace.setClock(clock.wallMs())
@@ -173,7 +173,7 @@ export class Storage {
     this.started = parts
     await parts.sweeper.start()
     parts.expiry.lookAhead(clock.wallMs())
-    this.room.take()
+    if (!this.room.take() && this.room.isLow) parts.checkpointer.request().catch(() => {})
     this.recovery = { ...recovered, checkpointOffset: from.offset, milliseconds: clock.monotonicMs() - startedMs }
     return this.recovery
   }
@@ -370,7 +370,8 @@ export class Storage {
     const { keyspace, scanCursors, options, standing } = this
     const { ownFrom, cleanEnd } = standing.identity
     const durable = Math.max(cleanEnd ?? 0, this.witness.offset)
-    const read = await readDisk(options, { keyspace, scanCursors, generation, ownFrom, durable }, replayer, progress)
+    const makeRoom = (error: unknown) => this.appendFailed(error)
+    const read = await readDisk(options, { keyspace, scanCursors, generation, ownFrom, durable, makeRoom }, replayer, progress)
     keyspace.expiry = standing.restingExpiry
     keyspace.setClock(options.clock.wallMs())
     return read

@@ -5,7 +5,7 @@
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { RunningServer, until } from '../support/running-server.ts'
-import { keptFull, onSmallDisk } from '../support/small-disk.ts'
+import { emptyDisk, fillDisk, keptFull, onSmallDisk } from '../support/small-disk.ts'
 import { WireError } from '../support/wire-client.ts'
 
 const KEYS = 3000
@@ -45,6 +45,24 @@ test('with a full disk and a checkpoint that fails, what is on disk only is read
       await until('writes to go on', async () => (await server.call('SET', 'a', '1')) === 'OK')
       await until('a checkpoint', async () => (await server.call('SAVE')) === 'OK', 60_000)
       assert.is(await server.call('GET', 'last'), VALUE)
+      await server.stop()
+    } finally {
+      await server.kill9()
+    }
+  }))
+
+test('a start after kill -9 on a full disk serves reads, and takes writes once there is room', () =>
+  onSmallDisk(64, async (directory) => {
+    const server = await RunningServer.start({ directory })
+    try {
+      assert.is(await server.call('SET', 'a', VALUE), 'OK')
+      await server.kill9()
+      fillDisk(directory)
+      await server.launch()
+      assert.is(await server.call('GET', 'a'), VALUE)
+      assert.match(((await server.call('SET', 'b', '1')) as WireError).text, /^MISCONF /)
+      emptyDisk(directory)
+      await until('writes to go on', async () => (await server.call('SET', 'b', '1')) === 'OK')
       await server.stop()
     } finally {
       await server.kill9()

@@ -93,6 +93,7 @@ test('lines of a log that cannot be written wait, those beyond a limit are dropp
     const warned = lines.filter(({ msg }) => msg === 'log lines were dropped: the log could not be written')
     assert.is(warned.reduce((sum, line) => sum + line.lines, 0) + kept.length + lines.filter(({ msg }) => msg === 'after').length, 11)
     assert.ok(path)
+    assert.is(log.droppedLines, 11 - kept.length - lines.filter(({ msg }) => msg === 'after').length)
   })
 })
 

@@ -1,7 +1,7 @@
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { Gates } from '../../server/gates.ts'
-import { Disk, Engine, type EngineOptions, until } from '../support/engine.ts'
+import { BINLOG_DIRECTORY, Disk, Engine, type EngineOptions, until } from '../support/engine.ts'
 import { checkMemory, checkStored, liveContent } from '../support/engine-invariants.ts'
 import { ManualClock } from '../support/manual-clock.ts'
 import type { WriteFault } from '../support/memory-records.ts'
@@ -153,6 +153,57 @@ test('closing ends though LevelDB cannot be opened again', async () => {
   const again = await Engine.open(disk.kill(() => 0))
   assert.is(again.run('GET', 'a'), '1')
   await checkStored(again.disk.records)
+})
+
+test('a start that finds the disk full gives the reserve back, and refuses writes until there is room', async () => {
+  const options = { reserveBytes: 100_000 }
+  const engine = await Engine.open(new Disk(), options)
+  engine.write('SET', 'a', '1')
+  const disk = engine.disk.kill(() => 0)
+  disk.files.capacityBytes = disk.files.usedBytes
+  const open = disk.openRecords.bind(disk)
+  disk.openRecords = async (path, mode) => {
+    if (!disk.files.existsSync('/data/reserve')) return open(path, mode)
+    const cause = new Error('IO error: /data/generation-000001/db/MANIFEST-000007: No space left on device')
+    throw Object.assign(new Error('Database failed to open', { cause }), { code: 'LEVEL_DATABASE_NOT_OPEN' })
+  }
+  const again = await Engine.open(disk, options)
+  assert.is(again.run('GET', 'a'), '1')
+  assert.ok(again.storage.diskLow)
+  disk.files.capacityBytes = Number.POSITIVE_INFINITY
+  again.storage.recoverRoom()
+  assert.not.ok(again.storage.diskLow)
+  assert.ok(disk.files.existsSync('/data/reserve'))
+})
+
+test('a torn end of the binlog is set aside on a full disk with the room of the reserve', async () => {
+  const options = { reserveBytes: 100_000 }
+  const engine = await Engine.open(new Disk(), options)
+  engine.write('SET', 'a', '1')
+  await engine.storage.binlog.syncTo(engine.storage.binlog.end.offset)
+  const [segment] = engine.storage.binlog.segments
+  const disk = engine.disk.kill(() => 0)
+  const file = disk.files.openSync(segment?.path ?? '', 'update')
+  file.writeSync([Buffer.alloc(1000, 'x')], file.sizeSync())
+  disk.files.capacityBytes = disk.files.usedBytes
+  const again = await Engine.open(disk, options)
+  assert.is(again.run('GET', 'a'), '1')
+  assert.is(again.storage.recovery?.cutBytes, 1000)
+  const cuts = disk.files.listSync(BINLOG_DIRECTORY).filter((name) => name.includes('.cut'))
+  assert.is(cuts.length, 1, 'no half of a file is left')
+  assert.ok(again.storage.diskLow)
+})
+
+test('a reserve that cannot be looked at stays', async () => {
+  const disk = new Disk()
+  await (await Engine.open(disk, { reserveBytes: 100_000 })).storage.close('save')
+  const found = disk.kill(() => 0)
+  found.files.fail({ operation: 'open', path: /reserve$/, code: 'EMFILE' })
+  const engine = await Engine.open(found, { reserveBytes: 100_000 })
+  assert.ok(found.files.existsSync('/data/reserve'))
+  engine.storage.recoverRoom()
+  assert.not.ok(engine.storage.diskLow)
+  await engine.storage.close('save')
 })
 
 /** One key is on disk only, and a checkpoint has failed. */

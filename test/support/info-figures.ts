@@ -16,6 +16,7 @@ export function infoFigures(): InfoFigures {
       executable: '/usr/bin/node',
       configFile: '',
       directory: '/data',
+      logLinesDropped: 0,
       listeners: [
         { name: 'tcp', addresses: ['*', '-::*'], port: 6379 },
         { name: 'unix', addresses: ['/run/haypile.sock'], port: 0 },
