@@ -1,11 +1,12 @@
 /**
  * haypile beside redis-server (AOF everysec), as Markdown on standard output.
  *
- *   npm run bench -- [--rounds N] [--quick] [--json] [--big] [--startup] [--small-cache] [--all]
+ *   npm run bench -- [--rounds N] [--quick] [--json] [--big] [--startup] [--first-second] [--small-cache] [--all]
  *
- * Without one of the last four, throughput alone. Figures are comparable only on a machine that does nothing else.
+ * Without one of the last five, throughput alone. Figures are comparable only on a machine that does nothing else.
  */
 import { parseArgs } from 'node:util'
+import { type FirstSecond, firstSecond, firstSecondTable } from './first-second.ts'
 import { isInstalled, type ProgramName } from './programs.ts'
 import { type BigResult, big, type SmallCacheResult, type StartupResult, smallCache, startup } from './sizes.ts'
 import { machine, mebibytes, milliseconds, perSecond, table } from './tables.ts'
@@ -18,6 +19,7 @@ const { values: flags } = parseArgs({
     json: { type: 'boolean', default: false },
     big: { type: 'boolean', default: false },
     startup: { type: 'boolean', default: false },
+    'first-second': { type: 'boolean', default: false },
     'small-cache': { type: 'boolean', default: false },
     all: { type: 'boolean', default: false },
   },
@@ -33,7 +35,7 @@ const names: readonly ProgramName[] = isInstalled('redis-server') ? ['haypile', 
 const note = (text: string) => void process.stderr.write(`${text}\n`)
 const scale = flags.quick ? 0.2 : 1
 const rounds = Number(flags.rounds)
-const onlySizes = flags.big || flags.startup || flags['small-cache']
+const onlySizes = flags.big || flags.startup || flags['first-second'] || flags['small-cache']
 
 interface Results {
   machine: string
@@ -41,6 +43,7 @@ interface Results {
   footprints?: Footprint[]
   big?: BigResult[]
   startup?: StartupResult[]
+  firstSecond?: FirstSecond[]
   smallCache?: SmallCacheResult
 }
 
@@ -59,6 +62,10 @@ if (flags.all || flags.startup) {
   results.startup = []
   for (const name of names) results.startup.push(await startup(name, MILLION * scale))
 }
+if (flags.all || flags['first-second']) {
+  results.firstSecond = []
+  for (const name of names) results.firstSecond.push(await firstSecond(name))
+}
 if (flags.all || flags['small-cache']) results.smallCache = await smallCache(5 * MILLION * scale)
 
 process.stdout.write(flags.json ? `${JSON.stringify(results, null, 2)}\n` : `${markdown(results).join('\n\n')}\n`)
@@ -69,6 +76,7 @@ function markdown(all: Results): string[] {
   if (all.footprints !== undefined) parts.push(footprintTable(all.footprints))
   if (all.big !== undefined) parts.push(bigTable(all.big))
   if (all.startup !== undefined) parts.push(startupTable(all.startup))
+  if (all.firstSecond !== undefined) parts.push(firstSecondTable(all.firstSecond))
   if (all.smallCache !== undefined) parts.push(smallCacheTable(all.smallCache))
   return parts
 }

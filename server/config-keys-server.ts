@@ -38,6 +38,14 @@ export const serverKeys: readonly ConfigKey[] = [
     help: 'file to write the process id to, removed at exit; empty for none',
   },
   {
+    name: 'warm-up',
+    section: 'process',
+    kind: flag,
+    default: 'yes',
+    changes: 'at start',
+    help: 'run common commands on scratch data before the server is ready, so that the first clients meet compiled code',
+  },
+  {
     name: 'busy-reply-threshold',
     section: 'scripts',
     kind: integer(0, MAX_INT64),

@@ -27,11 +27,12 @@ export interface RunningServer {
 
 /**
  * Starts a server. Rejects when the directory is in use, the port is taken, or the data is damaged. `port: 0` lets the system choose a port.
+ * The option `warm-up` runs common commands on scratch data first, as the program does: the first clients meet compiled code.
  * What cannot be survived (a disk that fails to sync) ends the process with status 1, as it must.
  */
 export async function start(options: StartOptions = {}): Promise<RunningServer> {
   const config = new Config()
-  const texts = Object.entries<string | number | boolean>({ loglevel: 'warning', ...options }).map(
+  const texts = Object.entries<string | number | boolean>({ loglevel: 'warning', 'warm-up': false, ...options }).map(
     ([name, value]) => [name, value === true ? 'yes' : value === false ? 'no' : String(value)] as const,
   )
   config.load(texts)

@@ -1,17 +1,33 @@
 /** What a node gives to its clients' connections. */
+import type { Acl } from '../commands/acl/acl.ts'
 import type { ConnectionHost } from './connection-host.ts'
 import type { Node } from './node.ts'
 import { Prefetcher } from './prefetch.ts'
 import { type DecoderLimits, defaultDecoderLimits } from './request-decoder.ts'
 
+/** Limits that follow the configuration. A class, so that compiled code knows all of them. */
+export class NodeLimits implements DecoderLimits {
+  maxBulkBytes: number
+  maxArguments: number
+  maxInlineBytes: number
+  private readonly acl: Acl
+
+  constructor(acl: Acl) {
+    const { maxBulkBytes, maxArguments, maxInlineBytes } = defaultDecoderLimits()
+    this.maxBulkBytes = maxBulkBytes
+    this.maxArguments = maxArguments
+    this.maxInlineBytes = maxInlineBytes
+    this.acl = acl
+  }
+
+  get isOpen(): boolean {
+    return this.acl.isOpen
+  }
+}
+
 export function connectionHost(node: Node): ConnectionHost {
   const { config, statistics, log, clients } = node
-  const limits: DecoderLimits = {
-    ...defaultDecoderLimits(),
-    get isOpen() {
-      return node.acl.isOpen
-    },
-  }
+  const limits = new NodeLimits(node.acl)
   config.follow<number>('proto-max-bulk-len', (bytes) => {
     limits.maxBulkBytes = bytes
   })

@@ -28,6 +28,7 @@ import type { Config } from './config.ts'
 import type { Connection } from './connection.ts'
 import { Cron } from './cron.ts'
 import { Drain } from './drain.ts'
+import { executorHooks } from './executor-hooks.ts'
 import { families } from './families.ts'
 import { startFunctions } from './functions-start.ts'
 import { Gates } from './gates.ts'
@@ -50,6 +51,7 @@ import { Statistics } from './statistics.ts'
 import { StorageFacade } from './storage-port.ts'
 import { warnOfPredictableHashes } from './string-hashes.ts'
 import { Turn } from './turn.ts'
+import { warmUp } from './warm-up.ts'
 
 export interface NodeOptions {
   readonly config: Config
@@ -188,6 +190,7 @@ export class Node implements ServerPort {
     })
     const budget = new FileBudget(systemFiles)
     limitMaxClients(config, budget, log)
+    if (config.flag('warm-up')) await warmUp(acl.environment.table, clock)
     const engine = await openStorage(options, budget, Math.random)
     node = new Node(options, engine, acl)
     try {
@@ -363,34 +366,28 @@ export class Node implements ServerPort {
 
   private hooks(): ExecutorHooks {
     const { slowlog, latency, statistics, engine } = this
-    const { keyspace } = engine
-    return {
-      counters: (command) => statistics.counters(command),
-      ran: (runtime, client, args, micros) => {
-        const { command } = runtime
-        latency.record(command.name, micros)
-        if (micros >= slowlog.thresholdMicros && !command.flags.includes('skip_slowlog')) slowlog.record(args, micros, client, keyspace.now)
-        if (latency.enabled) latency.add(command.flags.includes('fast') ? 'fast-command' : 'command', micros / 1000)
+    return executorHooks(
+      { slowlog, latency, statistics, keyspace: engine.keyspace },
+      {
+        attacked: (client) => {
+          this.log.warn({ address: client.address }, 'possible attack: HTTP was sent to this port; the connection is closed')
+          client.close('now')
+        },
+        monitor: (client, args) => this.clients.tellMonitors(monitorLine(this.clock.wallMs(), client as Connection, redacted(args))),
+        resumed: (client, hasWalked = false) => {
+          if (hasWalked) this.turn.mayShowUnwritten()
+          ;(client as Connection).asyncDone(hasWalked && this.executor.units.isSuspended)
+        },
+        renewClock: () => {
+          this.turn.renewClock()
+          if (engine.stalled !== null) this.gates.refresh() // what the same client sends next must know of it
+        },
+        broken: (error, changed) => {
+          const stack = error instanceof Error ? error.stack : String(error)
+          this.log.error({ error: stack }, changed ? 'a command broke half way: ending now, to recover from the binlog' : 'a command broke')
+          if (changed) this.options.exit(1)
+        },
       },
-      attacked: (client) => {
-        this.log.warn({ address: client.address }, 'possible attack: HTTP was sent to this port; the connection is closed')
-        client.close('now')
-      },
-      failed: (text) => statistics.error(text),
-      monitor: (client, args) => this.clients.tellMonitors(monitorLine(this.clock.wallMs(), client as Connection, redacted(args))),
-      resumed: (client, hasWalked = false) => {
-        if (hasWalked) this.turn.mayShowUnwritten()
-        ;(client as Connection).asyncDone(hasWalked && this.executor.units.isSuspended)
-      },
-      renewClock: () => {
-        this.turn.renewClock()
-        if (engine.stalled !== null) this.gates.refresh() // what the same client sends next must know of it
-      },
-      broken: (error, changed) => {
-        const stack = error instanceof Error ? error.stack : String(error)
-        this.log.error({ error: stack }, changed ? 'a command broke half way: ending now, to recover from the binlog' : 'a command broke')
-        if (changed) this.options.exit(1)
-      },
-    }
+    )
   }
 }

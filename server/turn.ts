@@ -9,6 +9,9 @@
  */
 import type { Storage } from '../storage/storage.ts'
 
+/** What a turn drives of the engine. */
+export type TurnStorage = Pick<Storage, 'keyspace' | 'isReady' | 'binlog' | 'beginTurn' | 'commit' | 'expireDue' | 'background'>
+
 /** A client in this turn. */
 export interface TurnClient {
   /** Sends what has been replied so far. */
@@ -31,7 +34,7 @@ export class Turn {
   serveBlocked: () => void = () => {}
   /** Tells clients what has come together in the turn, before replies leave; whether there is more to do in another. */
   tellClients: () => boolean = () => false
-  private readonly storage: Storage
+  private readonly storage: TurnStorage
   private readonly feed: () => void
   private readonly afterEnd: () => void
   private touched: TurnClient[] = []
@@ -45,7 +48,7 @@ export class Turn {
   private readonly endLater = () => this.end()
 
   /** `feed` sends replicas what has been appended. */
-  constructor(storage: Storage, feed: () => void, afterEnd: () => void) {
+  constructor(storage: TurnStorage, feed: () => void, afterEnd: () => void) {
     this.storage = storage
     this.feed = feed
     this.afterEnd = afterEnd
