@@ -193,6 +193,14 @@ export class FullSyncSource {
       this.discard(snapshot, 'ERR', 'the snapshot cannot be read any more')
     }
     if (snapshot.isDiscarded) this.closeUnused(snapshot)
+    else if (snapshot.data !== null) this.own(this.estimate(snapshot, snapshot.data))
+  }
+
+  /** The first estimate comes before LevelDB has made tables of what the checkpoint wrote: whoever asks again is told a better one. */
+  private async estimate(snapshot: Snapshot, data: DataSnapshot): Promise<void> {
+    try {
+      snapshot.totalBytes = await data.estimateBytes()
+    } catch {} // the store has been closed: the snapshot is void
   }
 
   /** Nobody joins it any more, and those who use it are told to ask again. */

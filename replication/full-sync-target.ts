@@ -233,4 +233,8 @@ function sizeOf({ records }: Chunk): number {
   return bytes
 }
 
-const textOf = (error: unknown) => (error instanceof Error ? error.message : String(error))
+/** With the cause: LevelDB says of itself only that it failed to open. */
+function textOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error)
+  return error.cause instanceof Error ? `${error.message}: ${error.cause.message}` : error.message
+}

@@ -79,6 +79,12 @@ export function linkFacts(
     get copy() {
       return target.resume
     },
+    get copiedBytes() {
+      return target.progress?.bytes ?? 0
+    },
+    get freeBytes() {
+      return storage.room.freeBytes
+    },
     get isPaused() {
       return link.isPaused()
     },

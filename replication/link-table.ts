@@ -1,4 +1,5 @@
 /** What a link does with each event in each state. The table is whole or does not compile. */
+import { isWantOfRoom } from './copy-room.ts'
 import type { ReplicaMachine } from './replica.ts'
 import type { LinkEvent, LinkState } from './replica-state.ts'
 
@@ -11,6 +12,8 @@ const always = {
   follow: (machine, { master }) => machine.follow(master),
   leave: (machine) => machine.leave(),
 } satisfies Partial<Cells>
+
+const copyFailed: Cells['copy failed'] = (machine, { reason }) => (isWantOfRoom(reason) ? machine.lackRoom() : machine.fail(reason))
 
 /** While there is nothing but this node. */
 const alone: Cells = {
@@ -50,7 +53,7 @@ export const TABLE: Readonly<Record<LinkState, Cells>> = {
     ...wired,
     reply: (machine, { reply }) => machine.copyReplied(reply),
     copied: (machine) => machine.swap(),
-    'copy failed': (machine, { reason }) => machine.fail(reason),
+    'copy failed': copyFailed,
   },
   swapping: {
     ...wired,
@@ -59,7 +62,7 @@ export const TABLE: Readonly<Record<LinkState, Cells>> = {
     reply: (machine, { reply }) => {
       if (reply instanceof Error) machine.hangUp()
     },
-    'copy failed': (machine, { reason }) => machine.fail(reason),
+    'copy failed': copyFailed,
     swapped: (machine) => machine.swapped(),
     tick: nothing,
   },

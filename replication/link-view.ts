@@ -12,6 +12,8 @@ export interface LinkView {
   /** Why there is no link; null while all is well. */
   readonly reason: string | null
   readonly reasonSinceMs: number | null
+  /** When it is tried again, while that is waited for. */
+  readonly nextTryMs: number | null
   /** Null while it is up, and before it ever was. */
   readonly downSinceMs: number | null
   readonly attempts: number
@@ -25,9 +27,10 @@ export interface LinkView {
 }
 
 export function linkView(status: LinkStatus, fullSync: FullSyncProgress | null, readOffset: number): LinkView {
-  const { state, master, lastIoMs, reason, reasonSinceMs, downSinceMs, attempts, fullSyncs, partialSyncs } = status
+  const { state, master, lastIoMs, reason, reasonSinceMs, retryAtMs, downSinceMs, attempts, fullSyncs, partialSyncs } = status
+  const nextTryMs = state === 'connect' ? retryAtMs : null
   return {
     ...{ state, isUp: state === 'binlog_sync', masterHost: master?.host ?? '', masterPort: master?.port ?? 0 },
-    ...{ lastIoMs, reason, reasonSinceMs, downSinceMs, attempts, fullSyncs, partialSyncs, fullSync, readOffset },
+    ...{ lastIoMs, reason, reasonSinceMs, nextTryMs, downSinceMs, attempts, fullSyncs, partialSyncs, fullSync, readOffset },
   }
 }

@@ -119,6 +119,16 @@ export interface AckRequest {
 /** A reply of the master as the replica's parser gives it. */
 export type LinkReply = string | number | null | Buffer | Error | readonly LinkReply[]
 
+/** What a reply says, or why it says nothing: a refusal, or what the reader does not accept. */
+export function interpret<T>(request: string, reply: LinkReply, reader: (reply: LinkReply) => T): { said: T } | { refusal: string } {
+  try {
+    return reply instanceof Error ? { refusal: `${request}: ${reply.message}` } : { said: reader(reply) }
+  } catch (error) {
+    if (!(error instanceof Refusal)) throw error
+    return { refusal: `${request}: ${error.message}` }
+  }
+}
+
 const ID = /^[0-9a-f]{40}$/
 const CRC = /^[0-9a-f]{8}$/
 

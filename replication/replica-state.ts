@@ -76,6 +76,9 @@ export interface LinkFacts {
   readonly isEmpty: boolean
   /** An unfinished full sync, and the record key (hexadecimal) behind which it would go on. */
   readonly copy: { readonly snapshot: string; readonly after: string | null } | null
+  /** What has been written of that, and what is free on the disk, in bytes. */
+  readonly copiedBytes: number
+  readonly freeBytes: number
   /** The connection is not being read from, for a reason of this node's. */
   readonly isPaused: boolean
 }
@@ -94,6 +97,8 @@ export interface LinkStatus {
   /** Why there is no link, or was none until just now. */
   readonly reason: string | null
   readonly reasonSinceMs: number | null
+  /** In `connect`: when it is tried again. */
+  readonly retryAtMs: number
   /** Null while it is up, and before it ever was. */
   readonly downSinceMs: number | null
   readonly lastIoMs: number | null

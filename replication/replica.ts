@@ -12,23 +12,24 @@
  */
 import type { MasterAddress } from '../storage/identity.ts'
 import { backoffMs } from './backoff.ts'
+import { CopyRoom } from './copy-room.ts'
 import { TABLE } from './link-table.ts'
 import {
   attemptSeen,
   binlogSyncWords,
   dbSyncWords,
   FORMAT_VERSION,
+  interpret,
   type LinkReply,
   MAX_ATTEMPT,
-  type Meta,
   metaSyncWords,
-  Refusal,
   readMeta,
   readSnapshotHead,
   readTrySyncReply,
   type TrySyncReply,
   trySyncWords,
 } from './messages.ts'
+import { chainAbove, objectionTo } from './objection.ts'
 import type { LinkAction, LinkEvent, LinkFacts, LinkState, LinkStatus } from './replica-state.ts'
 import { kindOf, ToldReasons } from './told-reasons.ts'
 
@@ -65,9 +66,10 @@ export class ReplicaMachine implements LinkStatus {
   private hasHead = false
   private hasSwapped = false
   private failures = 0
-  private retryAtMs = 0
+  retryAtMs = 0
   private enteredMs = 0
   private readonly told = new ToldReasons()
+  private readonly room = new CopyRoom()
   /** Since when the master has been silent though it was listened to. */
   private quietSinceMs = 0
   private badGroup = { offset: -1, count: 0 }
@@ -103,6 +105,7 @@ export class ReplicaMachine implements LinkStatus {
   dial(): void {
     const { host, port } = this.master as MasterAddress
     this.enter('connecting')
+    this.room.tried()
     this.isWired = true
     this.actions.push({ type: 'dial', host, port })
   }
@@ -134,14 +137,13 @@ export class ReplicaMachine implements LinkStatus {
     if (reply instanceof Error) this.attempt = Math.max(this.attempt, attemptSeen(reply.message))
     const meta = this.read('METASYNC', reply, readMeta)
     if (meta === null) return
-    const objection = this.objection(meta)
+    const objection = objectionTo(meta, this.facts, this.isFailover)
     if (objection !== null) {
       this.fail(objection)
       return
     }
     this.session = meta.session
-    const own = meta.chain.indexOf(this.facts.runId) // of a replica that is asked to take over
-    const chain = own < 0 ? meta.chain : meta.chain.slice(0, own)
+    const chain = chainAbove(meta, this.facts.runId)
     if (chain.join() !== this.chain.join()) this.chain = chain
     const { identity, fullSync, isEmpty } = this.facts
     const why = fullSync ?? (isEmpty && identity.replicationId !== meta.replicationId ? 'this node has no data' : null)
@@ -178,6 +180,7 @@ export class ReplicaMachine implements LinkStatus {
   swapped(): void {
     this.fullSyncs++
     this.hasSwapped = true
+    this.room.reset()
     this.log('info', { offset: this.facts.end.offset }, 'full sync done: the new data is in place')
     if (this.isWired) {
       this.heard()
@@ -214,7 +217,7 @@ export class ReplicaMachine implements LinkStatus {
   }
 
   dialWhenDue(): void {
-    if (this.facts.nowMs >= this.retryAtMs) this.dial()
+    if (this.facts.nowMs >= this.retryAtMs || this.room.isThere(this.facts)) this.dial()
   }
 
   checkDialling(): void {
@@ -266,16 +269,6 @@ export class ReplicaMachine implements LinkStatus {
     this.send(metaSyncWords({ ip: settings.announceIp, port: announced, runId, attempt, version, failover: this.isFailover }))
   }
 
-  /** Why this node does not follow that one. */
-  private objection({ version, runId, databases, chain }: Meta): string | null {
-    const { facts } = this
-    if (version !== FORMAT_VERSION) return `the master speaks format ${version}, this node format ${FORMAT_VERSION}`
-    if (runId === facts.runId) return 'the master is this node itself'
-    if (chain.includes(facts.runId) && !this.isFailover) return 'a cycle: the master follows this node'
-    if (databases > facts.databases) return `the master has ${databases} databases, this node ${facts.databases}`
-    return null
-  }
-
   private trySync(): void {
     const { identity, end } = this.facts
     this.enter('try_sync')
@@ -289,17 +282,30 @@ export class ReplicaMachine implements LinkStatus {
     const { copy } = this.facts
     this.enter('db_sync')
     this.hasHead = false
-    this.log('info', { reason: why, ...(copy === null ? {} : { snapshot: copy.snapshot }) }, 'a full sync is asked for')
+    const fields = copy === null ? { reason: why } : { reason: why, snapshot: copy.snapshot }
+    this.log(this.room.wasShort ? 'debug' : 'info', fields, 'a full sync is asked for')
     this.send(dbSyncWords({ session: this.session, snapshot: copy?.snapshot ?? null, after: copy?.after ?? null }))
   }
 
   private copyBegins(reply: LinkReply): void {
     const head = this.read('DBSYNC', reply, readSnapshotHead)
     if (head === null) return
+    const lack = this.room.lackFor(head, this.facts)
+    if (lack !== null) {
+      this.lackRoom(lack)
+      if (this.facts.copy?.snapshot !== head.id) this.actions.push({ type: 'abandon copy' }) // it is of no use any more, and takes room
+      return
+    }
     this.hasHead = true
     const fields = { offset: head.offset, records: head.records, bytes: head.bytes }
     this.log('info', fields, this.facts.copy?.snapshot === head.id ? 'full sync goes on' : 'full sync begins')
     this.actions.push({ type: 'copy', head })
+  }
+
+  /** It is tried again late, or as soon as there is room. */
+  lackRoom(reason = this.room.fullReason): void {
+    this.fail(reason)
+    this.retryAtMs = this.facts.nowMs + this.room.waitMs(this.facts.random)
   }
 
   private goOn({ offset, replicationId, past }: Extract<TrySyncReply, { type: 'continue' }>): void {
@@ -309,6 +315,7 @@ export class ReplicaMachine implements LinkStatus {
       return
     }
     if (copy !== null) this.actions.push({ type: 'abandon copy' })
+    this.room.reset()
     this.enter('binlog_sync')
     this.downSinceMs = null
     if (!this.hasSwapped) this.partialSyncs++
@@ -321,17 +328,10 @@ export class ReplicaMachine implements LinkStatus {
 
   /** What the reply says, or null when the link has been dropped for it. */
   private read<T>(request: string, reply: LinkReply, reader: (reply: LinkReply) => T): T | null {
-    if (reply instanceof Error) {
-      this.fail(`${request}: ${reply.message}`)
-      return null
-    }
-    try {
-      return reader(reply)
-    } catch (error) {
-      if (!(error instanceof Refusal)) throw error
-      this.fail(`${request}: ${error.message}`)
-      return null
-    }
+    const read = interpret(request, reply, reader)
+    if ('said' in read) return read.said
+    this.fail(read.refusal)
+    return null
   }
 
   /** Nothing of an earlier master counts any more. */
@@ -345,6 +345,7 @@ export class ReplicaMachine implements LinkStatus {
     this.hasSwapped = false
     this.reason = null
     this.told.clear()
+    this.room.reset()
     this.reasonSinceMs = null
     this.downSinceMs = null
     this.lastIoMs = null
@@ -391,7 +392,7 @@ export class ReplicaMachine implements LinkStatus {
     this.actions.push({ type: 'send', words })
   }
 
-  private log(level: 'info' | 'warn', fields: object, text: string): void {
+  private log(level: 'debug' | 'info' | 'warn', fields: object, text: string): void {
     this.actions.push({ type: 'log', level, fields, text })
   }
 }

@@ -203,6 +203,8 @@ export interface LinkFigures {
   /** Why the last attempt failed; null while all is well. */
   readonly lastError: string | null
   readonly lastErrorMs: number | null
+  /** Until the next attempt, while that is waited for. */
+  readonly nextTryMs: number | null
 }
 
 /** As INFO shows it. CONNECT: dialling, or waiting to do so again. */

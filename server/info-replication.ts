@@ -150,6 +150,7 @@ function stateFields(link: LinkFigures): Fields {
     ['repl_state', link.state],
     ['repl_last_error', oneLine(link.lastError ?? '')],
     ['repl_last_error_seconds_ago', seconds(link.lastErrorMs)],
+    ...(link.nextTryMs === null ? [] : ([['repl_next_try_seconds', seconds(link.nextTryMs)]] as const)),
     ...(link.fullSync === null ? [] : fullSyncFields(link.fullSync)),
     ['repl_full_syncs', link.fullSyncs],
     ['repl_partial_syncs', link.partialSyncs],

@@ -82,6 +82,7 @@ function linkFigures({ link }: Replication, engine: Storage, now: number): LinkF
     partialSyncs: view.partialSyncs,
     lastError: view.reason,
     lastErrorMs: since(view.reasonSinceMs),
+    nextTryMs: view.nextTryMs === null ? null : view.nextTryMs - now,
   }
 }
 

@@ -20,6 +20,8 @@ export interface Needed {
 export class Room {
   /** The reserve has been given back and there is no room to take it again. */
   isLow: boolean
+  private readonly files: Files
+  private readonly directory: string
   private readonly reserve: Reserve
   private readonly log: Log
   /** A purge has made no room, though a checkpoint has come since the disk is low. */
@@ -27,9 +29,20 @@ export class Room {
   private hasWarned = false
 
   constructor(files: Files, directory: string, reserveBytes: number, log: Log, isLow: boolean) {
+    this.files = files
+    this.directory = directory
     this.isLow = isLow
     this.reserve = new Reserve(files, directory, reserveBytes)
     this.log = log
+  }
+
+  /** On the file system of the data; Infinity where that does not tell. */
+  get freeBytes(): number {
+    try {
+      return this.files.freeBytesSync(this.directory)
+    } catch {
+      return Number.POSITIVE_INFINITY
+    }
   }
 
   get isAsItShould(): boolean {

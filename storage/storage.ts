@@ -58,7 +58,7 @@ export class Storage {
   private readonly generation: Generation
   private readonly witness: Witness
   private readonly standing: NodeRole
-  private readonly room: Room
+  readonly room: Room
   private readonly writer: GroupWriter
   private readonly swap: Swap
   private started: Parts | null = null

@@ -51,6 +51,27 @@ test('a snapshot that is still being made when the role changes is there for the
   await bench.close()
 })
 
+test('who asks again for a snapshot is told its size as LevelDB has it by then', async () => {
+  const bench = await filled({}, 50)
+  const { records } = bench.engine.disk
+  const { approximateSize } = records
+  records.approximateSize = async () => 0
+  const first = ask(bench)
+  await checkpoint(bench)
+  await bench.engine.settle()
+  const [head] = parse(first.take()).heads
+  assert.is(head?.bytes, 0)
+  records.approximateSize = approximateSize
+  bench.lose(first)
+  const second = ask(bench, 1, head?.id, null, 2)
+  await bench.engine.settle()
+  bench.lose(second)
+  const third = ask(bench, 1, head?.id, null, 3)
+  await bench.engine.settle()
+  assert.ok((parse(third.take()).heads[0]?.bytes ?? 0) > 50_000)
+  await bench.close()
+})
+
 /** A replica as a process leaves it that was filling a generation from some source. */
 async function unfinished(source: readonly string[]): Promise<Engine> {
   const engine = await Engine.open(new Disk())

@@ -17,6 +17,7 @@ const LINK: LinkFigures = {
   partialSyncs: 2,
   lastError: null,
   lastErrorMs: null,
+  nextTryMs: null,
 }
 
 const REPLICA: ReplicaFigures = { ip: '10.0.0.2', port: 6381, state: 'online', appliedOffset: 4990, syncedOffset: 4000, silentMs: 1999 }
@@ -96,12 +97,14 @@ test('a link that is down says since when and why', () => {
     downMs: 61_000,
     lastError: 'connect ECONNREFUSED\r\nrole:master',
     lastErrorMs: 900,
+    nextTryMs: 2900,
   })
   assert.equal(valuesIn(all, 'master_link_status', 'master_last_io_seconds_ago', 'master_link_down_since_seconds'), ['down', '-1', '61'])
-  assert.equal(valuesIn(all, 'repl_state', 'repl_last_error', 'repl_last_error_seconds_ago'), [
+  assert.equal(valuesIn(all, 'repl_state', 'repl_last_error', 'repl_last_error_seconds_ago', 'repl_next_try_seconds'), [
     'CONNECT',
     'connect ECONNREFUSED__role:master',
     '0',
+    '2',
   ])
   assert.is(valueIn(asReplica({ state: 'CONNECT' }), 'master_link_down_since_seconds'), '-1')
   assert.is(all.indexOf('master_link_down_since_seconds:61'), all.indexOf('slave_priority:100') - 1)

@@ -36,6 +36,8 @@ export class Bench {
     end: { offset: 300, crc: 0xabcdef01 },
     isEmpty: false,
     copy: null,
+    copiedBytes: 0,
+    freeBytes: 2 ** 40,
     isPaused: false,
   }
   readonly machine = new ReplicaMachine(this.facts)
