@@ -34,10 +34,10 @@ const sockets: readonly ConfigKey[] = [
   {
     name: 'unixsocketperm',
     section: 'network',
-    kind: octal,
+    kind: octal(0o777),
     default: '0',
     changes: 'at start',
-    help: 'file mode of the Unix socket, octal; 0 leaves it to the umask',
+    help: 'file mode of the Unix socket, octal; 0 leaves it to `umask`',
   },
   {
     name: 'tcp-backlog',

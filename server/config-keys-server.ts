@@ -1,7 +1,7 @@
 /** Configuration keys of the log, the process and what watches the server. */
 import type { ConfigKey } from './config-key.ts'
 import { choice, flag, integer, MAX_INT64, memory, text } from './config-kinds.ts'
-import { percentiles, shutdownOptions } from './config-kinds-special.ts'
+import { octal, percentiles, shutdownOptions } from './config-kinds-special.ts'
 import { titleTemplate } from './title-template.ts'
 
 export const serverKeys: readonly ConfigKey[] = [
@@ -44,6 +44,14 @@ export const serverKeys: readonly ConfigKey[] = [
     default: 'yes',
     changes: 'at start',
     help: 'run common commands on scratch data before the server is ready, so that the first clients meet compiled code',
+  },
+  {
+    name: 'umask',
+    section: 'process',
+    kind: octal(0o77),
+    default: '77',
+    changes: 'at start',
+    help: 'what groups and others may not do with files that the program creates, octal: 77 nothing at all, 27 lets the group read; a Node program that embeds the server keeps its own umask',
   },
   {
     name: 'busy-reply-threshold',

@@ -180,17 +180,18 @@ export const eventClasses: Kind<Bytes> = oneWord(
   (value) => value,
 )
 
-/** A file mode in octal. */
-export const octal: Kind<number> = oneWord(
-  'octal 0 to 777',
-  (word) => {
-    if (!/^[0-7]{1,4}$/.test(word)) throw new ConfigRefused("argument couldn't be parsed as an octal number")
-    const mode = Number.parseInt(word, 8)
-    if (mode > 0o777) throw new ConfigRefused('argument must be between 0 and 777 inclusive')
-    return mode
-  },
-  (mode) => mode.toString(8),
-)
+/** Bits of a file mode, in octal. */
+export const octal = (most: number): Kind<number> =>
+  oneWord(
+    `octal 0 to ${most.toString(8)}`,
+    (word) => {
+      if (!/^[0-7]{1,4}$/.test(word)) throw new ConfigRefused("argument couldn't be parsed as an octal number")
+      const mode = Number.parseInt(word, 8)
+      if (mode > most) throw new ConfigRefused(`argument must be between 0 and ${most.toString(8)} inclusive`)
+      return mode
+    },
+    (mode) => mode.toString(8),
+  )
 
 /** A size, or a percentage (kept as a negative number). */
 export const memoryOrPercent: Kind<number> = {

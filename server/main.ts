@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 /** The `haypile` program. */
-import { rmSync, writeFileSync } from 'node:fs'
+import { chmodSync, existsSync, rmSync, writeFileSync } from 'node:fs'
 import { HAYPILE_VERSION } from '../commands/version.ts'
 import { systemClock } from '../storage/clock.ts'
 import { runCheck } from './check-command.ts'
@@ -15,6 +15,7 @@ async function serve(config: Config): Promise<void> {
   restartIfHeapIsSmall(config)
   collectSooner()
   const { Node } = await import('./node.ts') // most of the program, and not before a restart
+  process.umask(config.number('umask'))
   const log = openLog(config)
   logIneffective(config, log)
   fitCacheToHeap(config, log)
@@ -34,7 +35,7 @@ async function serve(config: Config): Promise<void> {
   const pidFile = config.path('pidfile')
   if (pidFile !== '') {
     try {
-      writeFileSync(pidFile, `${process.pid}\n`)
+      writePidFile(pidFile)
       process.on('exit', () => rmSync(pidFile, { force: true }))
     } catch (error) {
       log.warn({ error: String(error) }, 'cannot write the pid file, going on without one')
@@ -60,6 +61,19 @@ async function serve(config: Config): Promise<void> {
   }
 }
 
+/** Read by service managers and monitors of other users, as Redis's: whatever the umask, a file that it makes is theirs to read. */
+function writePidFile(path: string): void {
+  const isNew = !existsSync(path)
+  writeFileSync(path, `${process.pid}\n`)
+  if (isNew) chmodSync(path, 0o644)
+}
+
+/** What it mends holds what the server's files hold. */
+const checkPrivately: typeof runCheck = (...words) => {
+  process.umask(0o077)
+  return runCheck(...words)
+}
+
 function openLog(config: Config): Logger {
   try {
     return createLogger(config)
@@ -69,5 +83,5 @@ function openLog(config: Config): Logger {
   }
 }
 
-const status = await runCommandLine(process.argv.slice(2), { version: HAYPILE_VERSION, start: serve, check: runCheck })
+const status = await runCommandLine(process.argv.slice(2), { version: HAYPILE_VERSION, start: serve, check: checkPrivately })
 if (status !== 0) process.exitCode = status

@@ -151,9 +151,9 @@ test('percentiles, shutdown options, event classes and the rest print as Redis p
   assert.is(printed(eventClasses, 'EgK'), 'gKE')
   assert.is(printed(eventClasses, 'KEg$lshzxetd'), 'AKE')
   refused(eventClasses, 'q', "Invalid event class character. Use 'Ag$lshzxeKEtmdn'.")
-  assert.is(printed(octal, '700'), '700')
-  assert.is(octal.parse(['700'], undefined), 0o700)
-  refused(octal, '8', "argument couldn't be parsed as an octal number")
+  assert.is(printed(octal(0o777), '700'), '700')
+  assert.is(octal(0o777).parse(['700'], undefined), 0o700)
+  refused(octal(0o777), '8', "argument couldn't be parsed as an octal number")
   assert.is(printed(oomScores, '1 -2 3'), '1 -2 3')
   refused(oomScores, '1 2', 'wrong number of arguments')
   refused(oomScores, '1 2 9999', 'Invalid oom-score-adj-values, elements must be between -2000 and 2000.')
@@ -181,7 +181,7 @@ test('what a kind writes to a file it reads back as the same value', () => {
     [shutdownOptions, ['now']],
     [addresses, ['* -::*']],
     [memoryOrPercent, ['30%']],
-    [octal, ['640']],
+    [octal(0o777), ['640']],
     [eventClasses, ['']],
   ]
   for (const [kind, words] of cases) {
