@@ -28,8 +28,9 @@ export class Feed {
   private reader: BinlogFeed | null = null
   /** The last offset known to lie between groups. */
   private border: number
-  private hasSent = true
-  private sentMs = 0
+  private hasSent = false
+  /** The first sign of life is due at once: by it the replica knows that it is let in. */
+  private sentMs = Number.NEGATIVE_INFINITY
 
   constructor(options: { connection: ReplicaConnection; offset: number; tail: FeedTail; open: (offset: number) => BinlogFeed }) {
     this.connection = options.connection

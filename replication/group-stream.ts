@@ -43,6 +43,8 @@ export class GroupStream {
   /** Of `pieces`, before anything can be done with them. */
   private needed = 0
   private isOver = false
+  /** Something of it has come that is no refusal. */
+  hasBegun = false
 
   constructor(offset: number) {
     this.offset = offset
@@ -71,8 +73,11 @@ export class GroupStream {
     let at = 0
     while (at < buffer.length) {
       const byte = buffer[at] as number
-      if (byte === SIGN_OF_LIFE) at++
-      else if (byte === ASK_FOR_ACK) {
+      if (byte === SIGN_OF_LIFE) {
+        this.hasBegun = true
+        at++
+      } else if (byte === ASK_FOR_ACK) {
+        this.hasBegun = true
         items.push({ type: 'asked' })
         at++
       } else if (byte === ASTERISK) {
@@ -126,6 +131,7 @@ export class GroupStream {
     if (header === undefined) return this.bad(items, offset, 'no group head')
     if (header.offset !== offset) return this.bad(items, offset, `a group that says it belongs at offset ${header.offset}`)
     if (header.bodyLength > MAX_GROUP_BYTES) return this.bad(items, offset, `a group of ${header.bodyLength} bytes`)
+    this.hasBegun = true
     return header
   }
 

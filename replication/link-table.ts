@@ -23,6 +23,7 @@ const alone: Cells = {
   closed: nothing,
   received: nothing,
   reply: nothing,
+  streaming: nothing,
   ended: nothing,
   'bad group': nothing,
   failed: nothing,
@@ -45,10 +46,23 @@ const wired: Cells = {
 export const TABLE: Readonly<Record<LinkState, Cells>> = {
   none: { ...alone, leave: nothing },
   connect: { ...alone, reconnect: (machine) => machine.dial(), tick: (machine) => machine.dialWhenDue() },
-  connecting: { ...wired, connected: (machine) => machine.authenticate(), tick: (machine) => machine.checkDialling() },
-  auth: { ...wired, reply: (machine, { reply }) => machine.authenticated(reply), tick: (machine) => machine.checkAnswer('AUTH') },
-  meta_sync: { ...wired, reply: (machine, { reply }) => machine.metaReplied(reply), tick: (machine) => machine.checkAnswer('METASYNC') },
-  try_sync: { ...wired, reply: (machine, { reply }) => machine.syncReplied(reply), tick: (machine) => machine.checkSyncAnswer() },
+  connecting: { ...wired, connected: (machine) => machine.authenticate(), tick: (machine) => machine.checkPrompt('no connection') },
+  auth: {
+    ...wired,
+    reply: (machine, { reply }) => machine.authenticated(reply),
+    tick: (machine) => machine.checkPrompt('no answer to AUTH'),
+  },
+  meta_sync: {
+    ...wired,
+    reply: (machine, { reply }) => machine.metaReplied(reply),
+    tick: (machine) => machine.checkPrompt('no answer to METASYNC'),
+  },
+  try_sync: {
+    ...wired,
+    reply: (machine, { reply }) => machine.syncReplied(reply),
+    // A node that is asked to take over answers when it has.
+    tick: (machine) => (machine.isFailover ? machine.checkSilence() : machine.checkPrompt('no answer to TRYSYNC')),
+  },
   db_sync: {
     ...wired,
     reply: (machine, { reply }) => machine.copyReplied(reply),
@@ -69,7 +83,8 @@ export const TABLE: Readonly<Record<LinkState, Cells>> = {
   binlog_sync: {
     ...wired,
     reply: (machine) => machine.fail('the master sent a reply behind BINLOGSYNC'),
-    ended: (machine, { text }) => machine.lose(`the master ended the stream: ${text}`),
+    streaming: (machine) => machine.streamBegins(),
+    ended: (machine, { text }) => machine.streamEnded(text),
     'bad group': (machine, { offset, reason }) => machine.badGroupCame(offset, reason),
     tick: (machine) => machine.checkLink(),
   },

@@ -27,10 +27,11 @@ export interface LinkView {
 }
 
 export function linkView(status: LinkStatus, fullSync: FullSyncProgress | null, readOffset: number): LinkView {
-  const { state, master, lastIoMs, reason, reasonSinceMs, retryAtMs, downSinceMs, attempts, fullSyncs, partialSyncs } = status
+  const { isStreaming, master, lastIoMs, reason, reasonSinceMs, retryAtMs, downSinceMs, attempts, fullSyncs, partialSyncs } = status
+  const state = status.state === 'binlog_sync' && !isStreaming ? 'try_sync' : status.state // the master may still refuse
   const nextTryMs = state === 'connect' ? retryAtMs : null
   return {
-    ...{ state, isUp: state === 'binlog_sync', masterHost: master?.host ?? '', masterPort: master?.port ?? 0 },
+    ...{ state, isUp: isStreaming, masterHost: master?.host ?? '', masterPort: master?.port ?? 0 },
     ...{ lastIoMs, reason, reasonSinceMs, nextTryMs, downSinceMs, attempts, fullSyncs, partialSyncs, fullSync, readOffset },
   }
 }

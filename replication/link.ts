@@ -88,9 +88,14 @@ export class ReplicaLink {
     return this.machine.hasAskedToTakeOver
   }
 
-  /** In step with the master. */
-  get isUp(): boolean {
+  /** In step with the master, or about to be. */
+  get isJoined(): boolean {
     return this.state === 'binlog_sync'
+  }
+
+  /** In step with the master, which has begun to stream. */
+  get isUp(): boolean {
+    return this.machine.isStreaming
   }
 
   /** Run ids upstream as far as known: the master's first. */
@@ -292,6 +297,7 @@ export class ReplicaLink {
     const { stream, parser } = this
     if (stream !== null) {
       this.items.push(...stream.push(buffer))
+      if (stream.hasBegun && !this.machine.isStreaming) this.handle({ type: 'streaming' }, source)
       this.goOn()
     } else if (parser !== null) {
       this.unparsedBytes += buffer.length

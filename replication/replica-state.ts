@@ -8,7 +8,7 @@ import type { ReplicationSettings } from './settings.ts'
 
 /**
  * none: there is no master. connect: waits before it dials again. connecting ... try_sync: an answer is awaited. db_sync: a full sync comes
- * in. swapping: all of it is here and takes the old data's place. binlog_sync: in step.
+ * in. swapping: all of it is here and takes the old data's place. binlog_sync: in step, or about to be.
  */
 export type LinkState = 'none' | 'connect' | 'connecting' | 'auth' | 'meta_sync' | 'try_sync' | 'db_sync' | 'swapping' | 'binlog_sync'
 
@@ -23,6 +23,8 @@ export type LinkEvent =
   /** Something was heard of the master, which came in then or later. */
   | { readonly type: 'received'; readonly atMs: number }
   | { readonly type: 'reply'; readonly reply: LinkReply }
+  /** The first of the binlog's stream has come, and it is not a refusal. */
+  | { readonly type: 'streaming' }
   /** The master has ended the binlog's stream. */
   | { readonly type: 'ended'; readonly text: string }
   /** What came is not what follows on this node's binlog. */
@@ -86,6 +88,8 @@ export interface LinkFacts {
 /** What is to be seen of a link. Times are monotonic, ms. */
 export interface LinkStatus {
   readonly state: LinkState
+  /** In `binlog_sync`: whether anything of the stream has come. Until then the master may refuse it. */
+  readonly isStreaming: boolean
   readonly master: MasterAddress | null
   /** Run ids: the master's, its master's, and so on, as far as known. */
   readonly chain: readonly string[]

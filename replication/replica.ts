@@ -33,9 +33,8 @@ import { chainAbove, objectionTo } from './objection.ts'
 import type { LinkAction, LinkEvent, LinkFacts, LinkState, LinkStatus } from './replica-state.ts'
 import { kindOf, ToldReasons } from './told-reasons.ts'
 
-const CONNECT_TIMEOUT_MS = 10_000
-/** For the answer to AUTH, METASYNC and TRYSYNC, which a master gives at once. */
-const ANSWER_TIMEOUT_MS = 10_000
+/** For the connection, and for the answers that a master gives at once: to AUTH, METASYNC and TRYSYNC. */
+const PROMPT_MS = 10_000
 /** A link that has held for so long was a good one: its end is followed by a try at once, and what was wrong before is forgotten. */
 const STABLE_MS = 1000
 /** So often in a row may what the master sends not follow on what is here before a full sync is asked for. */
@@ -45,6 +44,7 @@ const WAIT = Buffer.from('WAIT')
 
 export class ReplicaMachine implements LinkStatus {
   state: LinkState = 'none'
+  isStreaming = false
   master: MasterAddress | null = null
   chain: readonly string[] = []
   attempts = 0
@@ -80,11 +80,11 @@ export class ReplicaMachine implements LinkStatus {
 
   /** What is to be done now, in this order. */
   handle(event: LinkEvent): readonly LinkAction[] {
-    const { state, chain } = this
+    const { state, chain, isStreaming } = this
     TABLE[this.state][event.type](this, event as never)
     const { actions } = this
     this.actions = []
-    if (this.state !== state || this.chain !== chain) actions.push({ type: 'changed' })
+    if (this.state !== state || this.chain !== chain || this.isStreaming !== isStreaming) actions.push({ type: 'changed' })
     return actions
   }
 
@@ -193,6 +193,21 @@ export class ReplicaMachine implements LinkStatus {
     this.quietSinceMs = atMs
   }
 
+  streamBegins(): void {
+    if (this.isStreaming) return
+    this.isStreaming = true
+    this.enteredMs = this.facts.nowMs
+    this.downSinceMs = null
+    if (!this.hasSwapped) this.partialSyncs++
+    this.hasSwapped = false
+    if (this.reason === null) this.logUp()
+  }
+
+  streamEnded(text: string): void {
+    if (this.isStreaming) this.lose(`the master ended the stream: ${text}`)
+    else this.fail(`BINLOGSYNC: ${text}`)
+  }
+
   badGroupCame(offset: number, reason: string): void {
     const count = this.badGroup.offset === offset ? this.badGroup.count + 1 : 1
     this.badGroup = { offset, count }
@@ -205,7 +220,7 @@ export class ReplicaMachine implements LinkStatus {
 
   /** The connection has ended, or is as good as dead. */
   lose(reason: string): void {
-    const wasStable = this.state === 'binlog_sync' && this.facts.nowMs - this.enteredMs >= STABLE_MS
+    const wasStable = this.isStreaming && this.facts.nowMs - this.enteredMs >= STABLE_MS
     this.failures = wasStable ? 0 : this.failures + 1
     this.drop(reason)
   }
@@ -220,20 +235,10 @@ export class ReplicaMachine implements LinkStatus {
     if (this.facts.nowMs >= this.retryAtMs || this.room.isThere(this.facts)) this.dial()
   }
 
-  checkDialling(): void {
-    const limitMs = Math.min(CONNECT_TIMEOUT_MS, this.facts.settings.timeoutMs)
-    if (this.facts.nowMs - this.enteredMs >= limitMs) this.lose(`no connection within ${limitMs / 1000} s`)
-  }
-
-  checkAnswer(request: 'AUTH' | 'METASYNC' | 'TRYSYNC'): void {
-    const limitMs = Math.min(ANSWER_TIMEOUT_MS, this.facts.settings.timeoutMs)
-    if (this.facts.nowMs - this.enteredMs >= limitMs) this.lose(`no answer to ${request} within ${limitMs / 1000} s`)
-  }
-
-  /** A node that is asked to take over answers when it has. */
-  checkSyncAnswer(): void {
-    if (this.isFailover) this.checkSilence()
-    else this.checkAnswer('TRYSYNC')
+  /** `lack` is what has not come, in words. */
+  checkPrompt(lack: string): void {
+    const limitMs = Math.min(PROMPT_MS, this.facts.settings.timeoutMs)
+    if (this.facts.nowMs - this.enteredMs >= limitMs) this.lose(`${lack} within ${limitMs / 1000} s`)
   }
 
   checkSilence(): void {
@@ -243,7 +248,7 @@ export class ReplicaMachine implements LinkStatus {
   }
 
   checkLink(): void {
-    const isStable = this.facts.nowMs - this.enteredMs >= STABLE_MS
+    const isStable = this.isStreaming && this.facts.nowMs - this.enteredMs >= STABLE_MS
     if (isStable && (this.reason !== null || this.failures > 0)) {
       if (this.reason !== null) this.logUp()
       this.failures = 0
@@ -254,7 +259,7 @@ export class ReplicaMachine implements LinkStatus {
     this.checkSilence()
   }
 
-  private get isFailover(): boolean {
+  get isFailover(): boolean {
     return this.master?.failover === true
   }
 
@@ -317,13 +322,9 @@ export class ReplicaMachine implements LinkStatus {
     if (copy !== null) this.actions.push({ type: 'abandon copy' })
     this.room.reset()
     this.enter('binlog_sync')
-    this.downSinceMs = null
-    if (!this.hasSwapped) this.partialSyncs++
-    this.hasSwapped = false
     this.actions.push({ type: 'adopt history', replicationId, past })
     this.send(binlogSyncWords(this.session, offset))
     this.actions.push({ type: 'stream', offset })
-    if (this.reason === null) this.logUp()
   }
 
   /** What the reply says, or null when the link has been dropped for it. */
@@ -356,7 +357,8 @@ export class ReplicaMachine implements LinkStatus {
     if (this.isWired) this.actions.push({ type: 'hang up' })
     this.isWired = false
     this.session = 0
-    if (this.state === 'binlog_sync') this.downSinceMs = this.facts.nowMs
+    if (this.isStreaming) this.downSinceMs = this.facts.nowMs
+    this.isStreaming = false
   }
 
   private tell(reason: string): void {

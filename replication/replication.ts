@@ -69,7 +69,7 @@ export class Replication {
       runId,
       databases,
       chain: () => this.link.chain,
-      isLinked: () => this.link.isUp,
+      isLinked: () => this.link.isJoined,
       feedLimit: () => (options.syncAlways() ? storage.binlog.synced : storage.binlog.end.offset),
       takeOver: (from) => this.takeOver(from.runId),
       acked: () => this.acked(),
@@ -107,7 +107,7 @@ export class Replication {
         this.inquiry?.close()
         this.inquiry = null
       },
-      isLinked: () => this.link.isUp,
+      isLinked: () => this.link.isJoined,
     })
     this.origin = this.currentOrigin
     storage.pinned = () => this.master.pinned
@@ -306,7 +306,8 @@ export class Replication {
     if (!this.isReplica) return // it has happened already, and the master has not heard of it
     const [master] = this.link.chain
     // Without a link it cannot be told: a master that was restarted while it hands over has a run id that nobody here has heard of.
-    if (this.link.isUp && master !== runId) throw new Refusal('ERR', 'FAILOVER is asked for by a node that is not the master of this one')
+    if (this.link.isJoined && master !== runId)
+      throw new Refusal('ERR', 'FAILOVER is asked for by a node that is not the master of this one')
     this.becomeMaster('its master has handed over to it')
   }
 

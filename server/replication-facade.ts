@@ -81,7 +81,7 @@ export class ReplicationFacade implements ReplicationPort {
     const { master } = engine.identity
     const end = engine.isReady ? engine.binlog.end.offset : 0
     if (this.isReplica && master !== undefined && master !== null) {
-      const state = this.replication?.link.state ?? 'connect'
+      const state = this.replication?.link.view.state ?? 'connect'
       return ['slave', master.host, master.port, ROLE_STATES[state] ?? state, this.replication?.link.isUp === true ? end : -1]
     }
     const online = this.replication?.master.online() ?? []

@@ -65,6 +65,26 @@ test('a wrong masterauth is refused, shown, tried again, and makes no SlaveItem;
   await master.stop()
 })
 
+test('a replica whose user lacks +binlogsync never says that its link is up', async () => {
+  const master = await RunningServer.start({ flags: { user: 'follower on >pw +metasync +trysync +dbsync +replconf' } })
+  await master.call('SET', 'key', 'value')
+  const replica = await RunningServer.start({ flags: { replicaof: `127.0.0.1 ${master.port}`, masteruser: 'follower', masterauth: 'pw' } })
+  const seen = new Set<string | undefined>()
+  const tries = /cmdstat_binlogsync:.*rejected_calls=(\d+)/
+  await until('a few tries', async () => {
+    const info = await infoOf(replica)
+    seen.add(info.get('master_link_status'))
+    return Number(tries.exec((await master.call('INFO', 'commandstats')) as string)?.[1] ?? 0) >= 3
+  })
+  assert.equal([...seen], ['down'])
+  const info = await infoOf(replica)
+  assert.match(info.get('repl_last_error') ?? '', /^BINLOGSYNC: NOPERM User follower has no permissions to run the 'binlogsync' command/)
+  assert.is(info.get('repl_partial_syncs'), '0')
+  assert.not(replica.log.includes('in step with the master'))
+  await replica.stop()
+  await master.stop()
+})
+
 test('a replica may come as a user of its own, who may do no more than follow, and is sent away with that user', async () => {
   const rules = '+metasync +trysync +dbsync +binlogsync +replconf'
   const master = await RunningServer.start({ flags: { requirepass: PASSWORD, user: `follower on >pw ${rules}` }, password: PASSWORD })

@@ -259,6 +259,7 @@ test('FAILOVER is done, which could not be stored: it is stored with the next li
   bench.says(array(metaReply(META)))
   assert.not.match(bench.takes().join(), /FAILOVER/)
   bench.says(goesOn)
+  bench.says('\n')
   assert.ok(bench.link.isUp)
   assert.is(storage.identity.master?.failover, false)
 })

@@ -43,7 +43,9 @@ test('from the dial to applied groups, the replies and the stream coming whole a
     assert.equal(bench.takes(), [`TRYSYNC 7 ${replicationId} ${end.offset} ${crcText(end.crc)}`])
     bench.says(array(['CONTINUE', MASTER_ID, String(end.offset), replicationId, String(end.offset)]), size)
     assert.equal(bench.takes(), [`BINLOGSYNC 7 ${end.offset}`])
-    assert.ok(link.isUp)
+    assert.equal([link.isUp, link.view.state], [false, 'try_sync'], 'it may still be refused')
+    bench.says('\n', size)
+    assert.equal([link.isUp, link.view.state], [true, 'binlog_sync'])
     assert.equal(link.chain, [MASTER_RUN])
     assert.is(engine.storage.identity.replicationId, MASTER_ID)
     assert.equal(engine.storage.identity.past, [{ id: replicationId, until: end.offset }])
@@ -94,7 +96,7 @@ test('a full sync: the old data is served while it comes in, then the new, and t
     assert.is(engine.run('GET', 'k0'), 'new')
     const { fullSyncs, partialSyncs, fullSync, isUp } = link.view
     assert.equal({ fullSyncs, partialSyncs, fullSync, isUp }, { fullSyncs: 1, partialSyncs: 0, fullSync: null, isUp: true })
-    assert.equal(bench.states, ['connecting', 'meta_sync', 'try_sync', 'db_sync', 'swapping', 'try_sync', 'binlog_sync'])
+    assert.equal(bench.states, ['connecting', 'meta_sync', 'try_sync', 'db_sync', 'swapping', 'try_sync', 'binlog_sync', 'binlog_sync'])
   }
 })
 

@@ -36,6 +36,7 @@ const EVENTS: readonly LinkEvent[] = [
   { type: 'leave' },
   { type: 'reconnect', reason: 'killed' },
   { type: 'connected' },
+  { type: 'streaming' },
   { type: 'closed', reason: 'cut' },
   { type: 'received', atMs: 0 },
   { type: 'reply', reply: new Error('ERR no') },
@@ -138,8 +139,27 @@ test('from the first dial to being in step: AUTH, METASYNC, TRYSYNC, BINLOGSYNC'
     { type: 'send', words: ['BINLOGSYNC', '7', '300'] },
     { type: 'stream', offset: 300 },
   ])
-  assert.is(machine.partialSyncs, 1)
-  assert.is(machine.downSinceMs, null)
+  assert.equal([machine.isStreaming, machine.partialSyncs], [false, 0], 'the master may still refuse')
+  assert.equal(types(bench.do({ type: 'streaming' })), ['log', 'changed'])
+  assert.equal([machine.isStreaming, machine.partialSyncs, machine.downSinceMs], [true, 1, null])
+  assert.equal(bench.do({ type: 'streaming' }), [])
+})
+
+test('BINLOGSYNC refused: the link was never up, and stays down since when it went down', () => {
+  const bench = new Bench().to('binlog_sync')
+  const { facts, machine } = bench
+  facts.nowMs = 5000
+  bench.do({ type: 'closed', reason: 'cut' })
+  for (const nowMs of [60_000, 120_000]) {
+    facts.nowMs = nowMs
+    if (machine.state === 'connect') bench.do({ type: 'tick' })
+    bench.do({ type: 'connected' })
+    bench.meta()
+    const actions = [...bench.goOn(), ...bench.do({ type: 'ended', text: 'NOPERM no permission' })]
+    assert.equal(logged(actions, 'info'), [])
+    assert.equal([machine.state, machine.isStreaming, machine.partialSyncs], ['connect', false, 1])
+    assert.equal([machine.reason, machine.downSinceMs], ['BINLOGSYNC: NOPERM no permission', 5000])
+  }
 })
 
 test('without an address of its own the replica announces its port, and a user goes with the password', () => {

@@ -154,6 +154,7 @@ export class LinkBench {
     this.says(array(metaReply(META)))
     const { offset } = this.engine.storage.binlog.end
     this.says(array(['CONTINUE', MASTER_ID, String(offset)]))
+    this.says('\n')
     this.takes()
   }
 

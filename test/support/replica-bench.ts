@@ -72,7 +72,10 @@ export class Bench {
       if (state !== 'auth' && state !== 'meta_sync') this.meta()
       if (state === 'db_sync' || state === 'swapping') this.reply(snapshotHeadWords(HEAD))
       if (state === 'swapping') this.do({ type: 'copied' })
-      if (state === 'binlog_sync') this.goOn()
+      if (state === 'binlog_sync') {
+        this.goOn()
+        this.do({ type: 'streaming' })
+      }
     }
     assert.is(this.machine.state, state)
     return this
