@@ -130,7 +130,7 @@ test('a script is suspended and killed while its reply is converted', async () =
   assert.equal(bomb.replies, [])
   runner.kill('script')
   await until(() => bomb.replies.length === 1, 'the end of the script')
-  assert.match(textOf(bomb.replies[0] as Reply), /^ERR Script killed by user with SCRIPT KILL\. script: [0-9a-f]{40}$/)
+  assert.match(textOf(bomb.replies[0] as Reply), /^ERR Script killed by user with SCRIPT KILL\.\.\. script: [0-9a-f]{40}$/)
   assert.is(run('EVAL', 'return 1', '0'), 1)
 })
 
