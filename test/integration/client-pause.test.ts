@@ -135,7 +135,7 @@ test('what is written in a pause all the same takes the place of a key that was 
   const server = await RunningServer.start({ flags: { 'enable-debug-command': 'yes' } })
   const client = await server.connect()
   await client.call('MULTI')
-  await client.call('SET', 'key:0', 'old', 'PX', '20')
+  await client.call('SET', 'key:0', 'old', 'PX', '1000')
   await client.call('CLIENT', 'PAUSE', '100000', 'WRITE')
   await client.call('EXEC')
   await until('the key to end', async () => (await client.call('GET', 'key:0')) === null)
