@@ -15,9 +15,9 @@
 import { totalmem } from 'node:os'
 import { getHeapStatistics, setFlagsFromString } from 'node:v8'
 import type { Log } from '../storage/log.ts'
+import { keepBelow } from './ceiling.ts'
 import type { Config } from './config.ts'
 import { defaultCacheBytes, type Machine } from './config-key.ts'
-import { ConfigRefused } from './config-kinds.ts'
 
 const MEBIBYTE = 1024 * 1024
 /** By how much more than is in use the heap grows before it is collected, percent. */
@@ -90,15 +90,14 @@ export function restartIfHeapIsSmall(config: Config): void {
  */
 export function fitCacheToHeap(config: Config, log: Log, heapBytes = heapLimitBytes()): void {
   const holds = cacheBytesIn(heapBytes)
-  for (const name of ['cache-memory', 'dirty-limit']) {
-    const wanted = config.number(name)
-    config.onChange(name, (value) => {
-      if ((value as number) > holds) throw new ConfigRefused(`the heap of this process holds ${holds} bytes at most; ${HINT}`)
+  for (const name of ['cache-memory', 'dirty-limit'])
+    keepBelow(config, log, {
+      name,
+      allowed: (bytes) => Math.min(bytes, holds),
+      refusal: () => `the heap of this process holds ${holds} bytes at most; ${HINT}`,
+      why: `the heap of this process holds no more; ${HINT}`,
+      fields: { heapBytes },
     })
-    if (wanted <= holds) continue
-    config.setByServer(name, [String(holds)])
-    log.warn({ wanted, set: holds, heapBytes }, `${name} is more than the heap of this process holds and has been lowered; ${HINT}`)
-  }
 }
 
 /** Logs that the default of `cache-memory` is less than a quarter of the memory, where the heap is why. */

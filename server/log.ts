@@ -12,6 +12,7 @@ import { type DestinationStream, pino } from 'pino'
 import { prettyFactory } from 'pino-pretty'
 import type { Log } from '../storage/log.ts'
 import type { Config } from './config.ts'
+import { hasColours } from './terminal.ts'
 
 const LEVELS: Readonly<Record<string, string>> = { debug: 'debug', verbose: 'debug', notice: 'info', warning: 'warn', nothing: 'silent' }
 
@@ -32,7 +33,7 @@ export function createLogger(config: Config): Logger {
   const file = pino.destination({ dest: path === '' ? 1 : path, sync: true, append: true, mkdir: true, maxLength: KEPT_BYTES })
   const format = config.text('logformat')
   const pretty = format === 'pretty' || (format === 'auto' && path === '' && process.stdout.isTTY === true)
-  const destination: DestinationStream = pretty ? prettyStream(file, path === '' && process.stdout.isTTY === true) : file
+  const destination: DestinationStream = pretty ? prettyStream(file, path === '' && hasColours(process.stdout)) : file
   const logger = pino({ base: { pid: process.pid } }, destination)
   config.follow<string>('loglevel', (level) => {
     logger.level = LEVELS[level] as string

@@ -10,6 +10,7 @@ import { logIneffective } from './config-warnings.ts'
 import { collectSooner, fitCacheToHeap, logSmallDefault, restartIfHeapIsSmall } from './heap.ts'
 import { createLogger, type Logger } from './log.ts'
 import { followProcessTitle } from './process-title.ts'
+import { banner, hasColours, wantsBanner } from './terminal.ts'
 
 async function serve(config: Config): Promise<void> {
   restartIfHeapIsSmall(config)
@@ -58,6 +59,10 @@ async function serve(config: Config): Promise<void> {
         },
       )
     })
+  }
+  if (wantsBanner(config)) {
+    const { version, port, tlsPort, recoveredKeys: keys } = node
+    process.stdout.write(banner(config, { version, port, tlsPort, keys }, hasColours(process.stdout) ? 'coloured' : 'plain'))
   }
 }
 

@@ -25,8 +25,11 @@ test('a cache and a dirty limit that the heap does not hold are lowered, each wi
   const { config, warnings } = fitted({ 'cache-memory': '512mb', 'dirty-limit': '300mb' }, 256)
   assert.is(config.number('cache-memory'), cacheBytesIn(256 * MEBIBYTE))
   assert.is(config.number('dirty-limit'), cacheBytesIn(256 * MEBIBYTE))
-  assert.match(warnings[0] as string, /^cache-memory is more than the heap .* lowered; for more, start node with --max-old-space-size/)
-  assert.match(warnings[1] as string, /^dirty-limit is more than the heap/)
+  assert.match(
+    warnings[0] as string,
+    /^cache-memory is lowered to \d+: the heap of this process holds no more; for more, start node with --max-old-space-size/,
+  )
+  assert.match(warnings[1] as string, /^dirty-limit is lowered to \d+: the heap/)
 })
 
 test('what the heap holds stays as it is, without a word', () => {
