@@ -121,9 +121,11 @@ export function isToken(bytes: Bytes | undefined, token: Bytes): boolean {
   return true
 }
 
-/** Whether the bytes can be the name or address of a machine: what stands in a line of a file, or between spaces, as one word. */
-export function isHost(bytes: Bytes): boolean {
-  return /^[!-~]{1,255}$/.test(bytes)
+/** The name or address of a machine: what stands in a line of a file, or between spaces, as one word. An IPv6 address may stand in brackets and
+ *  is returned without them. Null where the bytes can be none. */
+export function hostOf(bytes: Bytes): Bytes | null {
+  const host = /^\[([\dA-Fa-f:.]*:[!-~]*)\]$/.exec(bytes)?.[1] ?? bytes
+  return /^[!-Z\\^-~]{1,255}$/.test(host) ? host : null
 }
 
 /** The words from position `from` on, two by two. Throws a syntax error for an odd one; loops that must be fast use indexes. */

@@ -5,6 +5,7 @@ import type { Keyspace } from '../storage/keyspace.ts'
 import type { Command } from './command.ts'
 import type { Client } from './executor.ts'
 import type { ServerPort } from './ports.ts'
+import type { Stranger } from './refusals.ts'
 import type { CommandCounters, CommandRuntime } from './runtimes.ts'
 
 /** Says why a command cannot run now: a text to refuse it with, 'hold' to keep it for later, or null. */
@@ -28,8 +29,8 @@ export interface ExecutorHooks {
   counters(command: Command): CommandCounters
   /** After each command, with its duration in microseconds. */
   ran(runtime: CommandRuntime, client: Client, args: readonly Bytes[], micros: number): void
-  /** A browser or the like has been made to speak to this port: its connection is to end before anything in the body is taken for a command. */
-  attacked(client: Client): void
+  /** This port was taken for another kind of server's. The connection of HTTP is to end before anything in the body is taken for a command. */
+  met(stranger: Stranger, client: Client): void
   /** An error reply of any kind. */
   failed(text: Bytes): void
   /** After each command while there are monitors, before it for scripts, as in Redis. */

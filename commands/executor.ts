@@ -15,7 +15,7 @@ import { Context } from './context.ts'
 import { ClientError, unknownSubcommand, wrongArity } from './errors.ts'
 import type { ExecutorHooks, ExecutorOptions, Gate, Outcome } from './executor-hooks.ts'
 import type { ServerPort } from './ports.ts'
-import { isHttp, onlyForSubscribers, unknownCommand } from './refusals.ts'
+import { onlyForSubscribers, strangerOf, unknownCommand } from './refusals.ts'
 import { ErrorReply, type Reply, SimpleString } from './reply.ts'
 import { type CommandRuntime, hasRightArity, Runtimes } from './runtimes.ts'
 import type { Session } from './session.ts'
@@ -386,8 +386,9 @@ export class Executor {
   private executeRare(client: Client, args: Bytes[]): Outcome {
     const runtime = this.runtimes.resolve(args)
     if (runtime === undefined) {
-      if (isHttp(args[0] as Bytes)) this.hooks.attacked(client)
-      else this.refuse(null, client, unknownCommand(args))
+      const stranger = strangerOf(args[0] as Bytes)
+      if (stranger !== null) this.hooks.met(stranger, client)
+      if (stranger !== 'http') this.refuse(null, client, unknownCommand(args))
       return 'done'
     }
     const { command } = runtime

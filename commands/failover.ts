@@ -1,6 +1,6 @@
 /** FAILOVER: this node hands its role over to one of its replicas. */
 import type { Bytes } from '../storage/bytes.ts'
-import { isToken, Options, requireInteger } from './args.ts'
+import { hostOf, isToken, Options, requireInteger } from './args.ts'
 import { type Command, command } from './command.ts'
 import { clientError, syntaxError } from './errors.ts'
 import type { FailoverOptions } from './ports.ts'
@@ -17,7 +17,8 @@ function readOptions(args: readonly Bytes[]): FailoverOptions {
       timeoutMs = Number(requireInteger(options.value()))
       if (timeoutMs <= 0) throw clientError('ERR FAILOVER timeout must be greater than 0')
     } else if (to === null && options.left >= 3 && options.take('to')) {
-      const host = options.value()
+      const word = options.value()
+      const host = hostOf(word) ?? word
       to = { host, port: Number(requireInteger(options.value())) }
     } else if (!force && options.take('force')) force = true
     else throw syntaxError()

@@ -4,15 +4,21 @@ import { type Bytes, lowerCase } from '../storage/bytes.ts'
 export const onlyForSubscribers = (name: Bytes): Bytes =>
   `ERR Can't execute '${name}': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are allowed in this context`
 
-/** Whether a request is a line of HTTP: of a POST request, the first words that can be met. */
-export function isHttp(name: Bytes): boolean {
+/** What has sent a request that is no command: a browser or the like, or a Redis that wants to be a replica. */
+export type Stranger = 'http' | 'redis'
+
+/** Of HTTP, POST and `Host:` are the first words that can be met. */
+export function strangerOf(name: Bytes): Stranger | null {
   const word = lowerCase(name)
-  return word === 'post' || word === 'host:'
+  if (word === 'post' || word === 'host:') return 'http'
+  return word === 'psync' || word === 'sync' ? 'redis' : null
 }
 
 /** The name and the arguments, each cut to 128 bytes in all. */
 export function unknownCommand(args: readonly Bytes[]): Bytes {
   const name = (args[0] as Bytes).slice(0, 128)
+  if (strangerOf(name) === 'redis')
+    return `ERR unknown command '${name}': this is a haypile, not a Redis, and only a haypile can be its replica`
   let shown = ''
   for (const word of args.slice(1)) {
     if (shown.length >= 128) break

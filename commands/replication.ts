@@ -3,7 +3,7 @@
  * left out: all databases share one binlog, so none can follow a master of its own.
  */
 import type { Bytes } from '../storage/bytes.ts'
-import { isHost, isToken, requireSafeInteger } from './args.ts'
+import { hostOf, isToken, requireSafeInteger } from './args.ts'
 import { type Args, type Command, type CommandFlag, command } from './command.ts'
 import type { Context } from './context.ts'
 import { clientError, syntaxError, wrongArity } from './errors.ts'
@@ -24,9 +24,10 @@ function follow(name: Bytes, { server, session, units }: Context, args: Args): R
   }
   if (session.peer === 'replica') throw clientError('ERR Command is not valid when client is a replica.')
   const port = requireSafeInteger(args[2], 0, 65535, invalidPort)
-  if (!isHost(args[1])) throw clientError('ERR Invalid master host')
+  const host = hostOf(args[1])
+  if (host === null) throw clientError('ERR Invalid master host')
   units.settle()
-  return server.replication.follow(args[1], port, isForced ? 'full sync' : 'from where we are')
+  return server.replication.follow(host, port, isForced ? 'full sync' : 'from where we are')
 }
 
 /** SLAVEOF host port [FORCE] | NO ONE. FORCE is Pika's: the data of this node is given up for a full sync. */

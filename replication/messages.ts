@@ -122,11 +122,17 @@ export type LinkReply = string | number | null | Buffer | Error | readonly LinkR
 /** What a reply says, or why it says nothing: a refusal, or what the reader does not accept. */
 export function interpret<T>(request: string, reply: LinkReply, reader: (reply: LinkReply) => T): { said: T } | { refusal: string } {
   try {
-    return reply instanceof Error ? { refusal: `${request}: ${reply.message}` } : { said: reader(reply) }
+    return reply instanceof Error ? { refusal: refusalOf(request, reply.message) } : { said: reader(reply) }
   } catch (error) {
     if (!(error instanceof Refusal)) throw error
     return { refusal: `${request}: ${error.message}` }
   }
+}
+
+/** A refused request as a reason. Whoever does not know METASYNC is another kind of server. */
+function refusalOf(request: string, text: string): string {
+  const isStranger = request === 'METASYNC' && /^ERR unknown command/i.test(text)
+  return isStranger ? `METASYNC: the master is a Redis or the like, not a haypile: ${text}` : `${request}: ${text}`
 }
 
 const ID = /^[0-9a-f]{40}$/

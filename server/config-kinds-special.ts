@@ -1,5 +1,5 @@
 /** The kinds of configuration values that have a grammar of their own. See config-kinds.ts. */
-import { isHost } from '../commands/args.ts'
+import { hostOf } from '../commands/args.ts'
 import { type Bytes, lowerCase } from '../storage/bytes.ts'
 import {
   type BufferLimit,
@@ -112,10 +112,11 @@ export const percentiles = manyWords<readonly number[]>(
 export const masterAddress = manyWords<readonly Bytes[]>(
   'host port',
   (words) => {
-    const [host, port] = words.length === 1 ? splitAddress(words[0] as Bytes) : words
-    if (host === undefined || (words.length === 2 && lowerCase(words.join(' ')) === 'no one')) return []
+    const [name, port] = words.length === 1 ? splitAddress(words[0] as Bytes) : words
+    if (name === undefined || (words.length === 2 && lowerCase(words.join(' ')) === 'no one')) return []
     if (words.length > 2 || port === undefined) throw new ConfigRefused('wrong number of arguments')
-    if (!isHost(host)) throw new ConfigRefused('Invalid master host')
+    const host = hostOf(name)
+    if (host === null) throw new ConfigRefused('Invalid master host')
     if (!/^(0|[1-9]\d{0,4})$/.test(port) || Number(port) > 65535) throw new ConfigRefused('Invalid master port')
     return [host, port]
   },
@@ -127,8 +128,10 @@ export const masterAddress = manyWords<readonly Bytes[]>(
 export const hostName: Kind<Bytes> = oneWord(
   'host',
   (word) => {
-    if (word !== '' && !isHost(word)) throw new ConfigRefused('argument must be the name or address of a machine')
-    return word
+    if (word === '') return word
+    const host = hostOf(word)
+    if (host === null) throw new ConfigRefused('argument must be the name or address of a machine')
+    return host
   },
   (value) => value,
 )

@@ -11,8 +11,18 @@ export interface DialerHooks {
 }
 
 const ENDED = 'the master closed the connection'
-/** What TLS 1.3 shows of a certificate that the other side does not take. */
-const ENDED_UNHEARD = `${ENDED} without a word: it may not trust tls-cert-file`
+const SPEAKS_PLAIN = 'the master speaks plain text, not TLS: check tls-replication'
+const SPEAKS_TLS = 'the master speaks TLS, not plain text: check tls-replication'
+/** A server of plain text may wait for the end of a line for ever. */
+const HANDSHAKE_LIMIT_MS = 5000
+const NO_HANDSHAKE = `no TLS handshake within ${HANDSHAKE_LIMIT_MS / 1000} s: the master may speak plain text, check tls-replication`
+/** The first byte of an alert of TLS. */
+const TLS_ALERT = 0x15
+/** What TLS 1.3 shows of a certificate that the other side does not take; what a server of TLS says to plain text. */
+const ENDED_UNHEARD = {
+  tls: `${ENDED} without a word: it may not trust tls-cert-file`,
+  plain: `${ENDED} without a word: it may speak TLS, check tls-replication`,
+}
 
 export function dialer(config: Config, hooks: DialerHooks): Dial {
   return (host, port, events): Wire => {
@@ -21,18 +31,35 @@ export function dialer(config: Config, hooks: DialerHooks): Dial {
     const closed = (reason: string) => {
       if (!open) return
       open = false
+      clearTimeout(limit)
       socket.destroy()
       events.closed(reason)
     }
     const connected = () => {
+      clearTimeout(limit)
       if (open) events.connected()
     }
+    const isSecure = config.flag('tls-replication')
+    let limit: NodeJS.Timeout | undefined
     const socket = connect(config, host, port, connected, closed)
-    socket.on('error', (error: NodeJS.ErrnoException) => closed(error.message === '' ? (error.code ?? 'connection error') : error.message))
-    socket.on('end', () => closed(hasHeard || !config.flag('tls-replication') ? ENDED : ENDED_UNHEARD))
+    if (isSecure) {
+      socket.on('connect', () => {
+        if (open) limit = setTimeout(() => closed(NO_HANDSHAKE), HANDSHAKE_LIMIT_MS)
+      })
+    }
+    const ended = () => closed(hasHeard ? ENDED : ENDED_UNHEARD[isSecure ? 'tls' : 'plain'])
+    socket.on('error', (error: NodeJS.ErrnoException) => {
+      if (error.code === 'ECONNRESET' && !isSecure && !hasHeard) ended()
+      else closed(reasonOf(error))
+    })
+    socket.on('end', ended)
     socket.on('close', () => closed('the connection was closed'))
     socket.on('data', (data: Buffer) => {
       if (!open) return
+      if (!hasHeard && !isSecure && data[0] === TLS_ALERT) {
+        closed(SPEAKS_TLS)
+        return
+      }
       hasHeard = true
       hooks.received(data.length)
       events.data(data)
@@ -48,10 +75,16 @@ export function dialer(config: Config, hooks: DialerHooks): Dial {
       resume: () => void socket.resume(),
       close() {
         open = false
+        clearTimeout(limit)
         socket.destroy()
       },
     }
   }
+}
+
+function reasonOf({ message, code }: NodeJS.ErrnoException): string {
+  if (code === 'ERR_SSL_WRONG_VERSION_NUMBER' || code === 'ERR_SSL_PACKET_LENGTH_TOO_LONG') return SPEAKS_PLAIN
+  return message === '' ? (code ?? 'connection error') : message
 }
 
 function connect(config: Config, host: string, port: number, connected: () => void, failed: (reason: string) => void): net.Socket {

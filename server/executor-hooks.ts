@@ -14,7 +14,7 @@ interface Recorders {
 
 export function executorHooks(
   { slowlog, latency, statistics, keyspace }: Recorders,
-  { attacked, monitor, resumed, renewClock, broken }: Pick<ExecutorHooks, 'attacked' | 'monitor' | 'resumed' | 'renewClock' | 'broken'>,
+  { met, monitor, resumed, renewClock, broken }: Pick<ExecutorHooks, 'met' | 'monitor' | 'resumed' | 'renewClock' | 'broken'>,
 ): ExecutorHooks {
   return {
     counters: (command) => statistics.counters(command),
@@ -24,7 +24,7 @@ export function executorHooks(
       if (micros >= slowlog.thresholdMicros && !command.flags.includes('skip_slowlog')) slowlog.record(args, micros, client, keyspace.now)
       if (latency.enabled) latency.add(command.flags.includes('fast') ? 'fast-command' : 'command', micros / 1000)
     },
-    attacked,
+    met,
     failed: (text) => statistics.error(text),
     monitor,
     resumed,

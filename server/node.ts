@@ -49,6 +49,7 @@ import { followStorageSettings } from './settings.ts'
 import { Slowlog } from './slowlog.ts'
 import { Statistics } from './statistics.ts'
 import { StorageFacade } from './storage-port.ts'
+import { Strangers } from './strangers.ts'
 import { warnOfPredictableHashes } from './string-hashes.ts'
 import { Turn } from './turn.ts'
 import { warmUp } from './warm-up.ts'
@@ -366,13 +367,11 @@ export class Node implements ServerPort {
 
   private hooks(): ExecutorHooks {
     const { slowlog, latency, statistics, engine } = this
+    const strangers = new Strangers(this.log)
     return executorHooks(
       { slowlog, latency, statistics, keyspace: engine.keyspace },
       {
-        attacked: (client) => {
-          this.log.warn({ address: client.address }, 'possible attack: HTTP was sent to this port; the connection is closed')
-          client.close('now')
-        },
+        met: (stranger, client) => strangers.met(stranger, client),
         monitor: (client, args) => this.clients.tellMonitors(monitorLine(this.clock.wallMs(), client as Connection, redacted(args))),
         resumed: (client, hasWalked = false) => {
           if (hasWalked) this.turn.mayShowUnwritten()

@@ -97,7 +97,7 @@ function scratch(table: CommandTable, clock: Clock): { connections: Connection[]
   const hooks = executorHooks(
     { slowlog: new Slowlog(config), latency: new LatencyMonitor(config, clock), statistics, keyspace },
     {
-      attacked() {},
+      met() {},
       monitor() {},
       resumed() {},
       renewClock: () => turn.renewClock(),

@@ -33,10 +33,12 @@ test('SLAVEOF and REPLICAOF follow a master, from where this node is or with a f
   assert.is(run('SLAVEOF 10.0.0.1 6380'), OK)
   assert.is(run('replicaof fe80::1 1 Force'), OK)
   assert.is(run('REPLICAOF master.example 65535'), OK)
+  assert.is(run('REPLICAOF [::1] 6379'), OK)
   assert.equal(server.replication.calls, [
     ['follow', '10.0.0.1', 6380, 'from where we are'],
     ['follow', 'fe80::1', 1, 'full sync'],
     ['follow', 'master.example', 65535, 'from where we are'],
+    ['follow', '::1', 6379, 'from where we are'],
   ])
 })
 
@@ -56,7 +58,8 @@ test('SLAVEOF refuses what cannot be a master, with the texts of Redis', () => {
   for (const port of ['x', '', '-1', '65536', '99999999999999999999', '1.5']) {
     assert.is(words('SLAVEOF', 'a', port), 'ERR Invalid master port', port)
   }
-  for (const host of ['', 'a b', 'a\n', '\xe4', 'a'.repeat(256)]) assert.is(words('SLAVEOF', host, '1'), 'ERR Invalid master host', host)
+  for (const host of ['', '[', '[a]', '[::1', '::1]', '[]', 'a b', 'a\n', '\xe4', 'a'.repeat(256)])
+    assert.is(words('SLAVEOF', host, '1'), 'ERR Invalid master host', host)
   assert.equal(server.replication.calls, [])
 })
 

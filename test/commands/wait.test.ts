@@ -90,7 +90,7 @@ test("a client's last write is where the group begins that holds it; reads and f
   const hooks = {
     counters: () => ({ calls: 0, micros: 0, rejected: 0, failed: 0 }),
     ran() {},
-    attacked() {},
+    met() {},
     failed() {},
     monitor() {},
     resumed() {},

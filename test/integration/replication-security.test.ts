@@ -165,6 +165,29 @@ else {
     await client.close()
     for (const server of [distrustful, stranger, replica, master]) await server.stop()
   })
+
+  test('TLS on one side only: the reason names tls-replication', async () => {
+    const tlsPort = await freePort()
+    const master = await RunningServer.start({ flags: { 'tls-port': tlsPort, ...flagsOf('ca', 'ca') } })
+    const secure = { replicaof: `127.0.0.1 ${master.port}`, 'tls-replication': 'yes', ...flagsOf('ca', 'ca') }
+    const [overTls, plain] = [
+      await RunningServer.start({ flags: secure }),
+      await RunningServer.start({ flags: { replicaof: `127.0.0.1 ${tlsPort}` } }),
+    ]
+    for (const [server, reason] of [
+      [
+        overTls,
+        /^(the master speaks plain text, not TLS: |no TLS handshake within 5 s: the master may speak plain text, )check tls-replication$/,
+      ],
+      [plain, /^the master (speaks TLS, not plain text: |closed the connection without a word: it may speak TLS, )check tls-replication$/],
+    ] as const) {
+      const lastError = async () => (await infoOf(server)).get('repl_last_error') ?? ''
+      await until('the reason to be shown', async () => (await lastError()) !== '')
+      assert.match(await lastError(), reason)
+      assert.ok(server.log.includes(await lastError()), 'it is in the log')
+    }
+    for (const server of [overTls, plain, master]) await server.stop()
+  })
 }
 
 test.run()

@@ -47,6 +47,8 @@ test("a master is a host and a port, Pika's form of it, or no one", () => {
   assert.equal(masterAddress.parse(['pika.example:9221'], undefined), ['pika.example', '9221'])
   assert.equal(masterAddress.parse(['[::1]:9221'], undefined), ['::1', '9221'])
   assert.equal(masterAddress.parse(['::1', '9221'], undefined), ['::1', '9221'])
+  assert.equal(masterAddress.parse(['[fe80::1%eth0]', '9221'], undefined), ['fe80::1%eth0', '9221'])
+  assert.is(hostName.parse(['[::1]'], undefined), '::1')
   for (const words of [[], [''], ['NO', 'one'], ['no one']]) assert.equal(masterAddress.parse(words, undefined), [], words.join())
   assert.is(printed(masterAddress, 'a', '1'), 'a 1')
   assert.is(printed(masterAddress, ''), '')
@@ -55,6 +57,7 @@ test("a master is a host and a port, Pika's form of it, or no one", () => {
   refused(masterAddress, 'a', 'wrong number of arguments')
   refused(masterAddress, 'a 1 2', 'wrong number of arguments')
   refused(masterAddress, 'a\x01 1', 'Invalid master host')
+  refused(masterAddress, '[a] 1', 'Invalid master host')
   for (const port of ['65536', 'x', '-1', '01']) refused(masterAddress, `a ${port}`, 'Invalid master port')
 })
 

@@ -280,7 +280,7 @@ export class SimulatedProcess implements Party {
     const hooks: ExecutorHooks = {
       counters: () => counters,
       ran() {},
-      attacked() {},
+      met() {},
       failed() {},
       monitor() {},
       resumed() {},

@@ -102,7 +102,7 @@ export function blockingHarness(families: readonly (readonly Command[])[]): Bloc
         return made
       },
       ran() {},
-      attacked() {},
+      met() {},
       failed() {},
       monitor() {},
       resumed: (client) => (client as TestClient).goOn(),

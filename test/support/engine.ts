@@ -171,7 +171,7 @@ export class Engine {
     const hooks: ExecutorHooks = {
       counters: () => counters,
       ran() {},
-      attacked() {},
+      met() {},
       failed() {},
       monitor() {},
       resumed() {},

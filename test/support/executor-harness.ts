@@ -73,7 +73,7 @@ export function harness(families: readonly (readonly Command[])[]): Harness {
     hooks: {
       counters: () => ({ calls: 0, micros: 0, rejected: 0, failed: 0 }),
       ran() {},
-      attacked() {},
+      met() {},
       failed() {},
       monitor() {},
       resumed() {},
