@@ -8,18 +8,21 @@ import { RunningServer, until } from '../support/running-server.ts'
 import { type WireClient, WireError } from '../support/wire-client.ts'
 
 const FULL = new WireError('ERR max number of clients reached')
-const WAIT_MS = 60_000
+const WAIT_MS = 180_000
 
 /** Sets the soft limit on open files of a running process. */
 function setLimit(pid: number, files: number): void {
   execFileSync('prlimit', ['--pid', String(pid), `--nofile=${files}:`])
 }
 
-/** The first word that the server says on a new connection: the reply to PING, or why it is refused. */
+/** The first word that the server says on a connection: the reply to PING, or why it is refused. */
 async function greeting(client: WireClient): Promise<unknown> {
   client.raw('PING\r\n')
   return client.reply().catch(() => 'closed')
 }
+
+/** The same of a new connection. A server without a descriptor to spare stops listening for a moment. */
+const newGreeting = (server: RunningServer) => server.connect().then(greeting, () => 'refused')
 
 const isLinux = process.platform === 'linux'
 
@@ -45,7 +48,7 @@ if (isLinux) {
     assert.match((await control.call('INFO', 'memory')) as string, /^used_memory_rss:[1-9]\d{6,}\r$/m)
     await Promise.all(clients.map((client) => client.close()))
     await until('the refused to be gone', async () => (await control.call('CLIENT', 'LIST')) !== '', WAIT_MS)
-    await until('room for another', async () => (await greeting(await server.connect())) === 'PONG', WAIT_MS)
+    await until('room for another', async () => (await newGreeting(server)) === 'PONG', WAIT_MS)
     await control.close()
     await server.stop()
   })
@@ -56,14 +59,15 @@ if (isLinux) {
     assert.is(await control.call('SET', 'first', 'opens the binlog'), 'OK')
     const used = readdirSync(`/proc/${server.pid}/fd`).map(Number)
     setLimit(server.pid, Math.max(...used.filter((fd) => fd < 200)) + 1)
-    const clients = await Promise.all(Array.from({ length: 50 }, () => server.connect()))
+    const connecting = await Promise.allSettled(Array.from({ length: 50 }, () => server.connect()))
+    const clients = connecting.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []))
     const greetings = await Promise.all(clients.map(greeting))
-    assert.ok(greetings.includes('closed'), 'the limit was not reached')
+    assert.ok(greetings.includes('closed') || clients.length < 50, 'the limit was not reached')
     assert.match((await control.call('INFO', 'everything')) as string, /^used_memory_rss:[1-9]\d{6,}\r$/m)
     for (let i = 0; i < 100; i++) assert.is(await control.call('SET', `k${i}`, 'v', 'PX', '10'), 'OK')
     await until('the keys to expire', async () => (await control.call('DBSIZE')) === 1, WAIT_MS)
     setLimit(server.pid, 1024)
-    await until('new clients to be served', async () => (await greeting(await server.connect())) === 'PONG', WAIT_MS)
+    await until('new clients to be served', async () => (await newGreeting(server)) === 'PONG', WAIT_MS)
     await Promise.all([control, ...clients].map((client) => client.close()))
     await server.stop()
   })
@@ -72,13 +76,13 @@ if (isLinux) {
     const server = await RunningServer.start()
     const control = await server.connect()
     setLimit(server.pid, 5)
-    const knocking = Array.from({ length: 3 }, () => server.connect().then(greeting, () => 'refused'))
+    const knocking = Array.from({ length: 3 }, () => newGreeting(server))
     await until('the server to say so', () => server.log.includes('cannot accept connections'), WAIT_MS)
     await Promise.all(knocking)
     assert.is(await control.call('PING'), 'PONG')
     assert.is(server.logLines.filter(({ msg }) => msg.startsWith('cannot accept connections')).length, 1)
     setLimit(server.pid, 1024)
-    await until('it to listen again', async () => (await server.connect().then(greeting, () => 'refused')) === 'PONG', WAIT_MS)
+    await until('it to listen again', async () => (await newGreeting(server)) === 'PONG', WAIT_MS)
     await control.close()
     await server.stop()
   })
