@@ -25,14 +25,14 @@ const metasync = command({
   run: ({ server, session }, args) => server.replication.metaSync(session, args),
 })
 
-/** TRYSYNC session replication-id offset crc [FAILOVER] [replication-id ...] */
+/** TRYSYNC session replication-id offset crc [FAILOVER] [replication-id ...] [LEFT replication-id offset ...] */
 const trysync = command({
   name: 'trysync',
   group: 'server',
   since: '0.1.0',
   summary: 'An internal command with which a replica asks whether it can go on where it is.',
   complexity: 'O(1)',
-  syntax: 'TRYSYNC session replication-id offset crc [FAILOVER] [older-id [older-id ...]]',
+  syntax: 'TRYSYNC session replication-id offset crc [FAILOVER] [older-id [older-id ...]] [LEFT left-id offset [left-id offset ...]]',
   docFlags: ['syscmd'],
   arity: -5,
   flags: FLAGS,

@@ -6,9 +6,9 @@
  * one, byte for byte, whatever ids say. Everything else is a full sync, with the reason.
  */
 import type { BinlogPosition } from '../storage/binlog/group.ts'
-import type { PastHistory } from '../storage/identity.ts'
+import type { Identity, PastHistory } from '../storage/identity.ts'
 import type { Storage } from '../storage/storage.ts'
-import { crcText, type FullSyncReason, Refusal, type TrySyncReply, type TrySyncRequest } from './messages.ts'
+import { crcText, type FullSyncReason, type Meta, Refusal, type TrySyncReply, type TrySyncRequest } from './messages.ts'
 
 /** What this node has. */
 export interface History {
@@ -36,6 +36,13 @@ export function historyOf({ identity, binlog, role }: Storage, isLinked: boolean
   return { replicationId, past, start: binlog.startOffset, end: binlog.end.offset, positionAt, role, isLinked }
 }
 
+/** What a replica says of its data up to an offset: the histories that it is of, its current one first; and, to a master that accepts them, those
+ *  that it has left behind. */
+export function claimOf({ replicationId, past }: Pick<Identity, 'replicationId' | 'past'>, offset: number, accepts: Meta['accepts'] = []) {
+  const replicationIds = [replicationId, ...past.filter(({ until }) => until >= offset).map(({ id }) => id)]
+  return { replicationIds, ...(accepts.includes('left') ? { left: past.filter(({ until }) => until < offset) } : {}) }
+}
+
 /** Throws Refusal. */
 export function decideTrySync(history: History, request: TrySyncRequest): TrySyncReply {
   const { replicationId, past, start, end } = history
@@ -56,8 +63,12 @@ export function decideTrySync(history: History, request: TrySyncRequest): TrySyn
   return { type: 'continue', replicationId, offset, past }
 }
 
-function whyUnknown({ past, end }: History, { replicationIds, offset }: TrySyncRequest): [FullSyncReason, string] {
+function whyUnknown({ replicationId, past, end }: History, request: TrySyncRequest): [FullSyncReason, string] {
+  const { replicationIds, offset, left: leftThere = [] } = request
   const left = past.find(({ id }) => replicationIds.includes(id))
+  const shared = leftThere.find(({ id }) => id === replicationId || past.some((history) => history.id === id))
+  if (left === undefined && shared !== undefined)
+    return ['diverged', `history ${shared.id} was left at offset ${shared.until} there, which goes on to ${offset} under another id`]
   if (left === undefined) return offset === 0 ? ['new', 'there is no data yet'] : ['unknown', 'none of its histories is known here']
   return [offset > end ? 'ahead' : 'diverged', `history ${left.id} was left at offset ${left.until} here, and goes on to ${offset} there`]
 }

@@ -22,6 +22,7 @@ export function metaOf({ storage, runId, databases, chain }: OwnIntroduction, se
   return {
     ...{ session, replicationId: identity.replicationId, past: identity.past, runId, version: FORMAT_VERSION, databases },
     ...{ binlogStart: binlog.startOffset, binlogEnd: binlog.end.offset },
+    accepts: ['left'],
     chain: failover ? [runId] : [runId, ...chain()], // whoever hands over to this node stands above it no more
   }
 }

@@ -5,9 +5,10 @@
  *   METASYNC ip port run-id attempt version [FAILOVER | ASK]
  *     -> array of names and values (Meta); ip may be empty: the connection's. ASK asks who is there and changes nothing: session is 0. Attempts are numbered up to 2^53 - 1; STALE
  *        names the greatest number seen of the run id, and the replica's next attempt has a greater one
- *   TRYSYNC session replid offset crc [FAILOVER] [replid ...]
+ *   TRYSYNC session replid offset crc [FAILOVER] [replid ...] [LEFT {replid until}]
  *     -> ["CONTINUE" replid offset {past-id until}] or ["FULLSYNC" code text]
- *        further replids name the same history: older ones that the replica has not left behind
+ *        further replids name the same history: older ones that the replica has not left behind. LEFT: those that it has, and where; sent
+ *        to masters whose Meta has "accepts left", and they tell the reason of a full sync by it
  *   DBSYNC session snapshot after
  *     -> ["SNAPSHOT" id offset crc records bytes replid {past-id until}], then chunks (chunks.ts) as bulk strings, +WAIT between them while
  *        there is nothing to send; snapshot "?" asks for any, after (hex of a record's key, or "-") goes on behind it
@@ -71,6 +72,8 @@ export interface Meta {
   readonly binlogEnd: number
   /** Run ids: the master's own, then its master's, and so on. */
   readonly chain: readonly string[]
+  /** Words that the master understands though not every version does: left, of TRYSYNC. */
+  readonly accepts?: readonly string[]
 }
 
 export interface TrySyncRequest {
@@ -80,6 +83,8 @@ export interface TrySyncRequest {
   readonly offset: number
   readonly crc: number
   readonly failover: boolean
+  /** Histories that the replica has left behind, and up to where its data is theirs. */
+  readonly left?: readonly PastHistory[]
 }
 
 /** new: the replica has no data. unknown: none of its ids is known. purged, ahead, diverged: of its position in a known history.
@@ -210,6 +215,7 @@ export function metaReply(meta: Meta): Bytes[] {
     ...['session', String(meta.session), 'replid', meta.replicationId, 'past', pastWords(meta.past).join(' ')],
     ...['run-id', meta.runId, 'version', String(meta.version), 'databases', String(meta.databases)],
     ...['binlog-start', String(meta.binlogStart), 'binlog-end', String(meta.binlogEnd), 'chain', meta.chain.join(' ')],
+    ...(meta.accepts === undefined ? [] : ['accepts', meta.accepts.join(' ')]),
   ]
 }
 
@@ -241,19 +247,26 @@ export function readMeta(reply: LinkReply): Meta {
     binlogStart: readNumber(fields.get('binlog-start'), 'binlog start'),
     binlogEnd: readNumber(fields.get('binlog-end'), 'binlog end'),
     chain: split(fields.get('chain')).map((id) => readMatching(id, ID, 'run id')),
+    ...(fields.has('accepts') ? { accepts: split(fields.get('accepts')) } : {}),
   }
 }
 
-export function trySyncWords({ session, replicationIds, offset, crc, failover }: TrySyncRequest): Bytes[] {
+export function trySyncWords({ session, replicationIds, offset, crc, failover, left = [] }: TrySyncRequest): Bytes[] {
   const [first, ...older] = replicationIds
-  return ['TRYSYNC', String(session), first as string, String(offset), crcText(crc), ...(failover ? ['FAILOVER'] : []), ...older]
+  return [
+    ...['TRYSYNC', String(session), first as string, String(offset), crcText(crc), ...(failover ? ['FAILOVER'] : []), ...older],
+    ...(left.length === 0 ? [] : ['LEFT', ...pastWords(left)]),
+  ]
 }
 
 /** Throws Refusal. */
 export function readTrySync(words: readonly Bytes[]): TrySyncRequest {
   const failover = words[5]?.toUpperCase() === 'FAILOVER'
-  const older = words.slice(failover ? 6 : 5)
+  const rest = words.slice(failover ? 6 : 5)
+  const leftAt = rest.findIndex((word) => word.toUpperCase() === 'LEFT')
+  const older = leftAt < 0 ? rest : rest.slice(0, leftAt)
   return {
+    ...(leftAt < 0 ? {} : { left: readPast(rest.slice(leftAt + 1)) }),
     session: readNumber(words[1], 'session'),
     replicationIds: [words[2], ...older].map((id) => readMatching(id, ID, 'replication id')),
     offset: readNumber(words[3], 'offset'),

@@ -13,6 +13,7 @@
 import type { MasterAddress } from '../storage/identity.ts'
 import { backoffMs } from './backoff.ts'
 import { CopyRoom } from './copy-room.ts'
+import { claimOf } from './history.ts'
 import { TABLE } from './link-table.ts'
 import {
   attemptSeen,
@@ -63,6 +64,7 @@ export class ReplicaMachine implements LinkStatus {
   /** The node that is followed has been asked to take over, and may have done so. */
   hasAskedToTakeOver = false
   private session = 0
+  private accepts: readonly string[] | undefined
   private hasHead = false
   private hasSwapped = false
   private failures = 0
@@ -143,6 +145,7 @@ export class ReplicaMachine implements LinkStatus {
       return
     }
     this.session = meta.session
+    this.accepts = meta.accepts
     const chain = chainAbove(meta, this.facts.runId)
     if (chain.join() !== this.chain.join()) this.chain = chain
     const { identity, fullSync, isEmpty } = this.facts
@@ -268,19 +271,16 @@ export class ReplicaMachine implements LinkStatus {
     this.attempts++
     this.enter('meta_sync')
     const announced = settings.announcePort === 0 ? port : settings.announcePort
-    const version = FORMAT_VERSION
     this.attempt = Math.min(this.attempt + 1, MAX_ATTEMPT)
-    const { attempt } = this
-    this.send(metaSyncWords({ ip: settings.announceIp, port: announced, runId, attempt, version, failover: this.isFailover }))
+    const own = { ip: settings.announceIp, port: announced, runId, version: FORMAT_VERSION }
+    this.send(metaSyncWords({ ...own, attempt: this.attempt, failover: this.isFailover }))
   }
 
   private trySync(): void {
     const { identity, end } = this.facts
     this.enter('try_sync')
     if (this.isFailover) this.hasAskedToTakeOver = true
-    const older = identity.past.filter(({ until }) => until >= end.offset).map(({ id }) => id)
-    const replicationIds = [identity.replicationId, ...older]
-    this.send(trySyncWords({ session: this.session, replicationIds, offset: end.offset, crc: end.crc, failover: this.isFailover }))
+    this.send(trySyncWords({ session: this.session, ...claimOf(identity, end.offset, this.accepts), ...end, failover: this.isFailover }))
   }
 
   private dbSync(why: string): void {

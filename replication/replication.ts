@@ -41,6 +41,12 @@ export interface ReplicationOptions {
   changed(): void
 }
 
+/**
+ * A master that has just started, or was just promoted, may be told to follow another one: a sentinel takes eight seconds or more for that. Until
+ * its first write it deletes nothing of itself for so long; what is past its deadline is hidden.
+ */
+export const ROLE_SETTLES_MS = 30_000
+
 /** What WAIT is told when its node stops being the master, in Redis's words. */
 const UNBLOCKED = 'UNBLOCKED force unblock from blocking operation, instance state changed (master -> replica?)'
 
@@ -53,6 +59,8 @@ export class Replication {
   private inquiry: Inquiry | null = null
   /** Why writes are held back. */
   private readonly pauses = new Set<'failover' | 'shutdown'>()
+  /** Monotonic time up to which the role is unsettled; infinite where it is settled. */
+  private settlesAtMs = Number.POSITIVE_INFINITY
   private readonly options: ReplicationOptions
   /** Which history its replicas get here, and through which masters. */
   private origin: string
@@ -143,6 +151,25 @@ export class Replication {
       }
       this.link.followOn(master)
     }
+    if (!this.isReplica) this.unsettle()
+  }
+
+  /** Whether this node is a master that may still be told to follow another one, and has written nothing. */
+  get isUnsettled(): boolean {
+    return this.settlesAtMs !== Number.POSITIVE_INFINITY
+  }
+
+  /** To be called before the first write of a client runs; expired keys are deleted from now on. */
+  settle(): void {
+    if (!this.isUnsettled) return
+    this.settlesAtMs = Number.POSITIVE_INFINITY
+    this.options.storage.holdExpiry('role', false)
+    this.options.changed()
+  }
+
+  private unsettle(): void {
+    this.settlesAtMs = this.options.clock.monotonicMs() + ROLE_SETTLES_MS
+    this.options.storage.holdExpiry('role', true)
   }
 
   /** SLAVEOF host port. Throws Refusal. */
@@ -237,6 +264,7 @@ export class Replication {
 
   tick(): void {
     const now = this.options.clock.monotonicMs()
+    if (now >= this.settlesAtMs) this.settle()
     this.link.tick()
     this.master.tick()
     this.inquiry?.tick(now)
@@ -278,6 +306,7 @@ export class Replication {
     const { storage, log } = this.options
     const { host, port } = address
     storage.becomeReplica(address)
+    this.settle()
     this.waiters.failAll(new Refusal('UNBLOCKED', UNBLOCKED.slice('UNBLOCKED '.length)))
     log.info({ master: `${host}:${port}`, offset: storage.binlog.end.offset }, 'this node is a replica')
     this.link.follow(address)
@@ -294,6 +323,7 @@ export class Replication {
       if (master !== undefined && master !== null) this.link.follow(master) // it is a replica still
       throw error
     }
+    this.unsettle()
     const { replicationId } = storage.identity
     log.info({ reason: why, replicationId, offset: storage.binlog.end.offset }, 'this node is a master')
     this.origin = this.currentOrigin

@@ -21,7 +21,9 @@ import type { Connection } from './connection.ts'
 
 /** Reasons that only writes have to be asked about. */
 const LACKS_REPLICAS = 512
-const WRITES_ONLY = 16 | 32 | 128 | LACKS_REPLICAS
+/** Refuses nothing: the first write is told of. */
+const UNSETTLED = 4096
+const WRITES_ONLY = 16 | 32 | 128 | LACKS_REPLICAS | UNSETTLED
 
 const LOADING = 'LOADING Redis is loading the dataset in memory'
 const READ_ONLY = "READONLY You can't write against a read only replica."
@@ -53,6 +55,10 @@ export interface ReplicationGate {
   readonly writableUntilMs: number
   /** FAILOVER is under way. */
   readonly writesPaused: boolean
+  /** The role may still change: nothing expires before the first write, which `settle` is called before. PUBLISH is none: sentinels publish on
+   *  every node. */
+  readonly isUnsettled: boolean
+  settle(): void
 }
 
 /** What the group that could not be written has changed. */
@@ -244,7 +250,9 @@ export class Gates {
 
   private refusal(runtime: CommandRuntime, args: readonly Bytes[], client: Client): Bytes | null {
     const verdict = this.verdict(runtime, args, client)
-    return verdict === 'hold' ? null : verdict
+    if (verdict !== null && verdict !== 'hold') return verdict
+    if (runtime.isWrite) this.replication?.settle()
+    return null
   }
 
   /** What has come up since the last look, so that its going is seen. */
@@ -255,6 +263,7 @@ export class Gates {
   /** What stands in the way of one that is queued stands in the way of EXEC. */
   private verdictOf(runtime: CommandRuntime, args: readonly Bytes[], client: Client): Bytes | 'hold' | null {
     const verdict = this.verdict(runtime, args, client)
+    if (verdict === null && runtime.isWrite && client.transaction === null) this.replication?.settle()
     if (verdict !== null || runtime.command.name !== 'exec') return verdict
     for (const queued of client.transaction?.requests ?? []) {
       const ofQueued = this.verdict(queued.runtime, queued.args, client)
@@ -354,8 +363,9 @@ export class Gates {
   }
 }
 
-function replicationReasons({ isReplica, isMasterDown, lacksReplicas, writesPaused }: ReplicationGate): number {
-  return (isReplica ? 128 : 0) | (isMasterDown ? 256 : 0) | (lacksReplicas ? LACKS_REPLICAS : 0) | (writesPaused ? 1024 : 0)
+function replicationReasons({ isReplica, isMasterDown, lacksReplicas, writesPaused, isUnsettled }: ReplicationGate): number {
+  const ofRole = (isReplica ? 128 : 0) | (isMasterDown ? 256 : 0) | (isUnsettled ? UNSETTLED : 0)
+  return ofRole | (lacksReplicas ? LACKS_REPLICAS : 0) | (writesPaused ? 1024 : 0)
 }
 
 /** Whether a request is run while a script is suspended: there is nothing to save that is whole. */

@@ -91,6 +91,10 @@ function gate(node: Node, replication: Replication): ReplicationGate {
     get writableUntilMs() {
       return replication.writableUntilMs
     },
+    get isUnsettled() {
+      return replication.isUnsettled
+    },
+    settle: () => replication.settle(),
     get writesPaused() {
       return replication.writesPaused
     },

@@ -29,8 +29,9 @@ export interface NodeRoleOptions {
   readonly fatal: (error: unknown) => void
 }
 
-/** Clients' writes are paused: by a handover or a shutdown, by CLIENT PAUSE. */
-export type ExpiryHold = 'replication' | 'clients'
+/** Clients' writes are paused: by a handover or a shutdown, by CLIENT PAUSE. Or this node may not stay the master: nothing it would log by itself
+ *  may end the identity of its log with the other's. */
+export type ExpiryHold = 'replication' | 'clients' | 'role'
 
 export class NodeRole {
   /** Why memory is not what the log says; null when it is. */

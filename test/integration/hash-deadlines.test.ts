@@ -39,6 +39,7 @@ test('a replica that is promoted deletes what its master had no time to', async 
   assert.is(await fieldOf(replica, 'expired_subkeys', 'stats'), '0')
   await master.kill9()
   await replica.call('SLAVEOF', 'NO', 'ONE')
+  await replica.call('SET', 'settles', 'the role')
   await until('all that is overdue to be deleted', async () => (await fieldOf(replica, 'expired_subkeys', 'stats')) === '500')
   await stopAll(replica)
 })

@@ -1,6 +1,6 @@
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
-import { decideTrySync, type History, historyOf } from '../../replication/history.ts'
+import { claimOf, decideTrySync, type History, historyOf } from '../../replication/history.ts'
 import type { TrySyncReply } from '../../replication/messages.ts'
 import { Disk, Engine } from '../support/engine.ts'
 import { id, refusal } from '../support/master-bench.ts'
@@ -56,6 +56,17 @@ test('what cannot be continued is a full sync, with the reason', () => {
   assert.is(reasonOf(ask([CURRENT], 30)), 'purged')
   assert.is(reasonOf(ask([CURRENT], 75)), 'diverged')
   assert.is(reasonOf(ask([CURRENT], 70, {}, 71)), 'diverged')
+})
+
+test('a replica that has left a history of this node tells where, and that is the reason', () => {
+  const { replicationIds, left = [] } = claimOf({ replicationId: id(9), past: [{ id: id(8), until: 90 }, { id: PAST, until: 70 }] }, 90, ['left']) // biome-ignore format: short
+  assert.equal([replicationIds, left], [[id(9), id(8)], [{ id: PAST, until: 70 }]]) // biome-ignore format: short
+  const request = { session: 1, replicationIds, offset: 90, crc: 90, failover: false }
+  const text = `history ${PAST} was left at offset 70 there, which goes on to 90 under another id`
+  assert.equal(decideTrySync(base, { ...request, left }), { type: 'full sync', reason: 'diverged', text })
+  const unknown = { type: 'full sync', reason: 'unknown', text: 'none of its histories is known here' }
+  assert.equal(decideTrySync(base, { ...request, left: [{ id: id(7), until: 70 }] }), unknown)
+  assert.equal(decideTrySync(base, request), unknown)
 })
 
 test('a replica that is behind its own replica says so instead of giving it its older data', () => {

@@ -33,6 +33,7 @@ test('every message comes back as it was', () => {
     assert.equal(readMetaSync(metaSyncWords(metaSync)), metaSync)
     const trySync = { session: 5, replicationIds: failover ? [A] : [A, B], offset: 9, crc: 0xab, failover }
     assert.equal(readTrySync(trySyncWords(trySync)), trySync)
+    assert.equal(readTrySync(trySyncWords({ ...trySync, left: past })), { ...trySync, left: past })
   }
   for (const dbSync of [
     { session: 1, snapshot: null, after: null },
@@ -50,6 +51,7 @@ test('every reply comes back as it was', () => {
   }
   assert.equal(readMeta(parsed(metaReply(meta))), meta)
   assert.equal(readMeta(parsed(metaReply({ ...meta, past: [] }))), { ...meta, past: [] })
+  assert.equal(readMeta(parsed(metaReply({ ...meta, accepts: ['left'] }))), { ...meta, accepts: ['left'] })
   const head = { id: 'abc', offset: 5, crc: 1, records: 10, bytes: 1000, replicationId: A, past }
   assert.equal(readSnapshotHead(parsed(snapshotHeadWords(head))), head)
   const goOn = { type: 'continue', replicationId: A, offset: 5, past } as const

@@ -1,6 +1,6 @@
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
-import { snapshotHeadWords, trySyncReplyWords } from '../../replication/messages.ts'
+import { metaReply, snapshotHeadWords, trySyncReplyWords } from '../../replication/messages.ts'
 import type { LinkEvent, LinkState } from '../../replication/replica-state.ts'
 import {
   Bench,
@@ -177,6 +177,17 @@ test('the attempt grows with every METASYNC, whatever is in between', () => {
     assert.equal(sent(bench.do({ type: 'connected' })), [`METASYNC  6379 ${OWN_RUN} ${attempt} 1`])
   }
   assert.is(bench.machine.attempts, 5)
+})
+
+test('histories that were left behind are told to a master that accepts them', () => {
+  const bench = new Bench().to('meta_sync')
+  const past = [
+    { id: OLD_ID, until: 300 },
+    { id: OLDER_ID, until: 200 },
+  ]
+  bench.facts.identity = { ...bench.facts.identity, past }
+  const accepting = bench.reply(metaReply({ ...META, accepts: ['left'] }))
+  assert.equal(sent(accepting), [`TRYSYNC 7 ${OWN_ID} 300 abcdef01 ${OLD_ID} LEFT ${OLDER_ID} 200`])
 })
 
 test('no data, or a reason not to continue from it: a full sync is asked for without TRYSYNC', () => {

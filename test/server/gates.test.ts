@@ -20,6 +20,7 @@ function made() {
   }
   const executor = { units: { current: null } } as unknown as {
     gate: Executor['gate']
+    refusal: Executor['refusal']
     isOpen: Executor['isOpen']
     gated: Executor['gated']
   }
@@ -29,6 +30,7 @@ function made() {
   const clientOf = (runtime: CommandRuntime) => {
     const client = {
       peer: 'client',
+      transaction: null,
       tries: 0,
       verdict: null as unknown,
       ask() {
@@ -119,7 +121,7 @@ test('min-replicas-to-write is asked about anew where it may not be met any more
   let nowMs = 0
   const writableUntilMs = 3000
   gates.replication = {
-    ...{ isReplica: false, isMasterDown: false, writesPaused: false, writableUntilMs },
+    ...{ isReplica: false, isMasterDown: false, writesPaused: false, writableUntilMs, isUnsettled: false, settle() {} },
     get lacksReplicas() {
       return nowMs > writableUntilMs
     },
@@ -131,6 +133,33 @@ test('min-replicas-to-write is asked about anew where it may not be met any more
   nowMs = 30_000 // the process has slept
   gates.begin(nowMs)
   assert.is(clientOf(WRITE).verdict, 'NOREPLICAS Not enough good replicas to write.')
+})
+
+test('the first write of a master whose role may still change settles it; reads, PUBLISH and what is queued do not', () => {
+  const { gates, executor, clientOf } = made()
+  let isUnsettled = true
+  gates.replication = {
+    ...{ isReplica: false, isMasterDown: false, writesPaused: false, lacksReplicas: false, writableUntilMs: Number.POSITIVE_INFINITY },
+    get isUnsettled() {
+      return isUnsettled
+    },
+    settle() {
+      isUnsettled = false
+      gates.refresh()
+    },
+  }
+  gates.refresh()
+  assert.is(executor.gated, 'writes', 'reads ask nothing')
+  clientOf(READ)
+  executor.gate({ ...WRITE, isWrite: false }, [], { transaction: null } as unknown as Client)
+  executor.gate(WRITE, [], { transaction: { requests: [] } } as unknown as Client)
+  assert.is(isUnsettled, true)
+  assert.is(executor.gate(WRITE, [], { transaction: null } as unknown as Client), null)
+  assert.equal([isUnsettled, executor.gated], [false, 'none'])
+  isUnsettled = true
+  gates.refresh()
+  assert.is(executor.refusal(WRITE, [], { transaction: { requests: [] } } as unknown as Client), null)
+  assert.is(isUnsettled, false, 'as a part of a transaction that runs')
 })
 
 test.run()

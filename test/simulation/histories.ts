@@ -91,6 +91,12 @@ export class Track {
     return this.positions.slice(index)
   }
 
+  /** Ends of the groups that another log has not got; null where the two have no position in common. */
+  missingFrom(other: Track): BinlogPosition[] | null {
+    const common = this.positions.findLastIndex(({ offset, crc }) => other.crcAt(offset) === crc)
+    return common < 0 ? null : this.positions.slice(common + 1)
+  }
+
   restart(position: BinlogPosition): void {
     this.positions = [position]
     this.crcs = new Map([[position.offset, position.crc]])

@@ -1,5 +1,5 @@
 /** What must hold between nodes after every event. What holds of one node by itself is checked in node.ts. */
-import type { AckRequest } from '../../replication/messages.ts'
+import type { AckRequest, TrySyncReply, TrySyncRequest } from '../../replication/messages.ts'
 import { keyOf } from './histories.ts'
 import type { SimulatedNode } from './node.ts'
 import { Peer } from './peer.ts'
@@ -64,4 +64,15 @@ export function checkAck(world: World, master: SimulatedNode, peer: Peer, { appl
   const there = replica.track.crcAt(applied)
   if (there !== undefined && there !== crc)
     throw new Error(`${replica.name} acknowledges ${applied} of another history than ${master.name}'s`)
+}
+
+/** Whoever has lost no client's write by a change of roles needs no full sync. */
+export function checkFullSync(world: World, master: SimulatedNode, peer: Peer, { offset }: TrySyncRequest, reply: TrySyncReply): void {
+  if (world.hasForgotten || reply.type !== 'full sync' || reply.reason === 'new' || reply.reason === 'purged') return
+  const party = peer.socket.peer?.party
+  const replica = world.nodes.find((node) => node.process === party)
+  if (replica === undefined || replica.track.end.offset !== offset) return
+  const lost = replica.track.missingFrom(master.track)
+  if (lost?.every((position) => world.unasked.has(keyOf(position))) === true)
+    throw new Error(`${replica.name} is given a full sync by ${master.name} though no write is lost (${lost.length} groups): ${reply.text}`)
 }

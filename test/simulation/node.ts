@@ -3,7 +3,7 @@
  * restart finds that again.
  */
 import { createHash } from 'node:crypto'
-import type { AckRequest } from '../../replication/messages.ts'
+import type { AckRequest, TrySyncReply, TrySyncRequest } from '../../replication/messages.ts'
 import type { BinlogPosition } from '../../storage/binlog/group.ts'
 import type { Clock } from '../../storage/clock.ts'
 import { readCommand } from '../../storage/command-codec.ts'
@@ -37,6 +37,10 @@ export interface NodeHost {
   said(node: SimulatedNode, socket: number, bytes: Buffer): void
   /** An ack that counted. */
   acked(node: SimulatedNode, peer: Peer, ack: AckRequest): void
+  /** A replica is refused to go on where it is. */
+  refused(node: SimulatedNode, peer: Peer, request: TrySyncRequest, reply: TrySyncReply): void
+  /** A master has logged something that nobody has asked for, a short while after it began or was made one. */
+  wroteUnasked(position: BinlogPosition): void
 }
 
 interface Found {
@@ -326,6 +330,8 @@ export class SimulatedNode {
         this.guarded(() => this.saidToMaster(data))
       },
       acked: (peer, ack) => this.guarded(() => host.acked(this, peer, ack)),
+      refused: (peer, request, reply) => this.guarded(() => host.refused(this, peer, request, reply)),
+      wroteUnasked: (position) => host.wroteUnasked(position),
     }
   }
 

@@ -143,6 +143,7 @@ export const abort: Act = (world) => {
 
 export const clearId: Act = (world) => {
   const node = anyone(world)
+  world.hasForgotten = true
   return node === null ? null : ask(node, 'CLEARREPLICATIONID', ({ replication }) => replication?.clearReplicationId())
 }
 

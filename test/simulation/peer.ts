@@ -12,6 +12,7 @@ import {
   readMetaSync,
   readTrySync,
   type TrySyncReply,
+  type TrySyncRequest,
   trySyncReplyWords,
 } from '../../replication/messages.ts'
 import type { ReplicaConnection } from '../../replication/replica-connection.ts'
@@ -27,6 +28,8 @@ export interface PeerHost {
   note(text: string): void
   /** A replica said how far it is, and that counted. */
   acked(peer: Peer, ack: AckRequest): void
+  /** A replica is refused to go on where it is. */
+  refused(peer: Peer, request: TrySyncRequest, reply: TrySyncReply): void
 }
 
 export class Peer implements ReplicaConnection, SocketEvents {
@@ -115,7 +118,7 @@ export class Peer implements ReplicaConnection, SocketEvents {
         return
       }
       case 'TRYSYNC':
-        this.reply(trySyncReplyWords(this.decided(master.trySync(this, readTrySync(words)))))
+        this.reply(trySyncReplyWords(this.decided(readTrySync(words), master)))
         return
       case 'DBSYNC':
         master.dbSync(this, readDbSync(words))
@@ -143,7 +146,9 @@ export class Peer implements ReplicaConnection, SocketEvents {
     return meta
   }
 
-  private decided(reply: TrySyncReply): TrySyncReply {
+  private decided(request: TrySyncRequest, master: Master): TrySyncReply {
+    const reply = master.trySync(this, request)
+    if (reply.type === 'full sync') this.host.refused(this, request, reply)
     const what = reply.type === 'continue' ? `CONTINUE at ${reply.offset}` : `FULLSYNC, ${reply.reason}: ${reply.text}`
     this.host.note(`answer to connection ${this.id}: ${what}`)
     return reply

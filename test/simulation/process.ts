@@ -8,9 +8,10 @@ import type { ExecutorHooks } from '../../commands/executor-hooks.ts'
 import type { ServerPort } from '../../commands/ports.ts'
 import { CommandTable } from '../../commands/table.ts'
 import type { LinkReplayer } from '../../replication/link.ts'
-import type { AckRequest } from '../../replication/messages.ts'
-import { Replication } from '../../replication/replication.ts'
+import type { AckRequest, TrySyncReply, TrySyncRequest } from '../../replication/messages.ts'
+import { Replication, ROLE_SETTLES_MS } from '../../replication/replication.ts'
 import { ReplayClient, replayer } from '../../server/replay-client.ts'
+import type { BinlogPosition } from '../../storage/binlog/group.ts'
 import type { Bytes } from '../../storage/bytes.ts'
 import type { Clock } from '../../storage/clock.ts'
 import { randomHex } from '../../storage/identity.ts'
@@ -36,6 +37,9 @@ export interface ProcessHost {
   /** A replica's bytes to its master. */
   sent(socket: number, data: Buffer): void
   acked(peer: Peer, ack: AckRequest): void
+  refused(peer: Peer, request: TrySyncRequest, reply: TrySyncReply): void
+  /** A master has logged something though nobody has written anything since it began, or was made one, a short while ago. */
+  wroteUnasked(position: BinlogPosition): void
 }
 
 /** What a command says that has been made to break. A replica that becomes a master with that in memory has to begin anew. */
@@ -68,6 +72,8 @@ export class SimulatedProcess implements Party {
   private readonly chance: Seeded
   private readonly table = new CommandTable([connection, ...dataFamilies])
   private isTurn = false
+  /** The history that it writes as a master, and since when; the one under which a client has written. */
+  private history = { id: '', sinceMs: 0, isWritten: false }
   private lastSyncMs = 0
   private lastRoomMs = 0
 
@@ -125,13 +131,23 @@ export class SimulatedProcess implements Party {
   endTurn(): boolean {
     if (!this.isTurn || this.opened === null || this.muted) return false
     this.isTurn = false
-    const { opened: storage, replication } = this
+    const { opened: storage, replication, host } = this
     const moreExpired = storage.expireDue()
+    const before = storage.binlog.end.offset
     storage.commit()
-    if (this.host.syncAlways) storage.binlog.sync()
+    this.history = this.currentHistory()
+    const { end } = storage.binlog
+    const isFresh = !this.history.isWritten && this.clock.monotonicMs() - this.history.sinceMs < ROLE_SETTLES_MS
+    if (storage.role === 'master' && end.offset > before && isFresh) host.wroteUnasked(end)
+    if (host.syncAlways) storage.binlog.sync()
     replication?.flush()
     if (storage.background() || moreExpired) this.wake()
     return true
+  }
+
+  private currentHistory(): typeof this.history {
+    const id = this.storage.role === 'master' ? this.storage.identity.replicationId : ''
+    return id === this.history.id ? this.history : { id, sinceMs: this.clock.monotonicMs(), isWritten: false }
   }
 
   /** Ten times a second. */
@@ -169,6 +185,8 @@ export class SimulatedProcess implements Party {
     if (executor === null) throw new Error('nothing to run commands')
     this.wake()
     client.database = database
+    this.replication?.settle()
+    this.history = { ...this.currentHistory(), isWritten: true }
     executor.execute(client, words, null, 0, 0)
   }
 
@@ -206,6 +224,7 @@ export class SimulatedProcess implements Party {
         wake: () => this.wake(),
         note: (text) => host.note(text),
         acked: (from, ack) => host.acked(from, ack),
+        refused: (from, request, reply) => host.refused(from, request, reply),
       },
       () => this.epoch,
     )

@@ -4,12 +4,13 @@
  * that must hold is checked.
  */
 import { createHash } from 'node:crypto'
-import type { AckRequest } from '../../replication/messages.ts'
+import type { AckRequest, TrySyncReply, TrySyncRequest } from '../../replication/messages.ts'
+import type { BinlogPosition } from '../../storage/binlog/group.ts'
 import { fromSeed, type Seeded } from '../support/seed.ts'
 import { actOnce } from './actions.ts'
 import { Ghosts } from './ghosts.ts'
-import { Histories } from './histories.ts'
-import { checkAck, checkWorld } from './invariants.ts'
+import { Histories, keyOf } from './histories.ts'
+import { checkAck, checkFullSync, checkWorld } from './invariants.ts'
 import { Network } from './network.ts'
 import { type NodeHost, SimulatedNode } from './node.ts'
 import type { Peer } from './peer.ts'
@@ -45,6 +46,10 @@ export class World implements NodeHost {
   crashes = 0
   /** Ends of groups whose writes clients were told are there. */
   readonly acknowledged: string[] = []
+  /** Ends of groups that masters have logged of themselves before anybody has written there. */
+  readonly unasked = new Set<string>()
+  /** Somebody has made a master forget its histories. */
+  hasForgotten = false
   private hasLost = false
   private failure: unknown = null
   private readonly stopping = new Set<SimulatedNode>()
@@ -174,6 +179,14 @@ export class World implements NodeHost {
 
   acked(node: SimulatedNode, peer: Peer, ack: AckRequest): void {
     checkAck(this, node, peer, ack)
+  }
+
+  refused(node: SimulatedNode, peer: Peer, request: TrySyncRequest, reply: TrySyncReply): void {
+    checkFullSync(this, node, peer, request, reply)
+  }
+
+  wroteUnasked(position: BinlogPosition): void {
+    this.unasked.add(keyOf(position))
   }
 
   /** What was noticed where nobody can be thrown at. The first one counts. */
