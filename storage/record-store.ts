@@ -4,9 +4,10 @@
  */
 import { join } from 'node:path'
 import { ClassicLevel } from 'classic-level'
-import { realFiles, realPathOf } from './files.ts'
+import { contentOf, realFiles, realPathOf } from './files.ts'
 import { checkLevelDirectory, openingBytes, syncLevelDirectory, syncLevelLogs } from './level-directory.ts'
 import { type RecordPair, RecordReader } from './record-reader.ts'
+import { DamageError } from './records.ts'
 
 export interface RecordRange {
   readonly from: Buffer
@@ -121,6 +122,7 @@ export class LevelRecords implements RecordStore {
     openPaths.add(path)
     try {
       if (mode === 'existing') await mustBeWhole(path)
+      else await forgetUnfinished(path)
       const records = new LevelRecords(path, settings, mode)
       await records.level.open()
       try {
@@ -273,6 +275,24 @@ async function mustBeWhole(path: string): Promise<void> {
     )
     throw refusal?.cause?.code === 'LEVEL_LOCKED' ? refusal : error
   }
+}
+
+/** A first start that lost its power may have left CURRENT and not what it names. LevelDB begins anew where there is no CURRENT. */
+async function forgetUnfinished(path: string): Promise<void> {
+  const pointer = join(path, 'CURRENT')
+  if (!realFiles.existsSync(pointer) || holdsRecords(path)) return
+  try {
+    await mustBeWhole(path)
+  } catch (error) {
+    if (!(error instanceof DamageError)) throw error
+    realFiles.removeSync(pointer)
+  }
+}
+
+/** Whether there is a file in which records can be. */
+function holdsRecords(path: string): boolean {
+  const sizeOf = (name: string) => contentOf(realFiles, join(path, name)).length
+  return realFiles.listSync(path).some((name) => /\.(ldb|sst)$/.test(name) || (/^\d+\.log$/.test(name) && sizeOf(name) > 0))
 }
 
 function notOpen(cause?: Error): Error {

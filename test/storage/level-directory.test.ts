@@ -99,6 +99,23 @@ test('a database that is missing is made only where that is asked for', () =>
     assert.is(await fails(`${directory}-none`, 'create'), '')
   }))
 
+test('what a first start left that lost its power is made anew, where no record can be in it', () =>
+  withDirectory(async (directory) => {
+    for (const damage of [(path: string) => rmSync(path), (path: string) => truncateSync(path, 0)]) {
+      await (await LevelRecords.open(directory, SETTINGS, 'create')).close()
+      const [manifest] = named(directory, /^MANIFEST/)
+      damage(join(directory, manifest))
+      assert.is(await fails(directory, 'create'), '')
+    }
+    const records = await LevelRecords.open(directory, SETTINGS, 'existing')
+    await fill(records, 1)
+    await records.close()
+    const [manifest] = named(directory, /^MANIFEST/)
+    rmSync(join(directory, manifest))
+    assert.not.equal(await fails(directory, 'create'), '', 'one with records is left as it is')
+    assert.equal(named(directory, /^CURRENT$/), ['CURRENT'])
+  }))
+
 test('reopening does not make a database either', () =>
   withDirectory(async (directory) => {
     const records = await LevelRecords.open(directory, SETTINGS, 'create')
