@@ -54,14 +54,15 @@ export class OutputLimit {
     this.host = host
   }
 
-  /** Whether there is any limit. */
-  isSetFor(what: 'normal' | 'pubsub'): boolean {
+  /** The bytes of all unsent replies, if they are past a limit; else 0. What is not encoded yet counts, and is counted only where there is a limit. */
+  passedBy(what: 'normal' | 'pubsub', encodedBytes: number, replies: { readonly restBytes: number }): number {
     const { hard, soft } = this.host.outputLimits[what]
-    return hard > 0 || soft > 0
+    if (hard === 0 && soft === 0) return 0
+    const unsent = encodedBytes + replies.restBytes
+    return this.isPassed(what, unsent) ? unsent : 0
   }
 
-  /** To be asked while there are unsent replies. */
-  isPassed(what: 'normal' | 'pubsub', unsentBytes: number): boolean {
+  private isPassed(what: 'normal' | 'pubsub', unsentBytes: number): boolean {
     const { hard, soft, softSeconds } = this.host.outputLimits[what]
     const now = this.host.monotonicMs()
     if (soft > 0 && unsentBytes > soft) this.softSince ||= now

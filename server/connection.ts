@@ -3,7 +3,7 @@
  * collects as text and leaves in one write at the end of the turn.
  *
  * It stops pulling requests (is held) while an asynchronous command of its own runs, a gate holds its next request, the turn's group
- * cannot be written, or it does not read its replies. What arrives meanwhile stays in the decoder, and past a limit in the kernel.
+ * cannot be written, it does not read its replies, or a reply is sent in parts. What arrives meanwhile stays in the decoder, and past a limit in the kernel.
  */
 import type { Socket } from 'node:net'
 import type { User } from '../commands/acl/user.ts'
@@ -13,25 +13,15 @@ import { SessionState } from '../commands/session.ts'
 import type { Bytes } from '../storage/bytes.ts'
 import { ColdRequests } from './cold-requests.ts'
 import { type ConnectionHost, OutputLimit } from './connection-host.ts'
+import { CLOSE_TIMEOUT_MS, HELD_INPUT_BYTES, MAX_SEALED_TURNS, TURN_OUTPUT_BYTES, UNSENT_BYTES } from './connection-limits.ts'
 import { ReplicaPeer } from './replica-peer.ts'
 import { type Chunks, ReplyBuffer, writeChunks } from './reply-buffer.ts'
-import { encodeError, encodeReply } from './reply-encoder.ts'
+import { encodeError } from './reply-encoder.ts'
 import { ProtocolError, RequestDecoder } from './request-decoder.ts'
 import { SealedReplies } from './sealed-replies.ts'
 import type { TurnClient } from './turn.ts'
 
-/** Replies of one turn past this many bytes make the client wait for the end of the turn. */
-const TURN_OUTPUT_BYTES = 1024 * 1024
-/** Unsent replies past this many bytes hold the client until it has read them. */
-const UNSENT_BYTES = 1024 * 1024
-/** Turns whose replies may wait for the disk; past this many the client is held. */
-const MAX_SEALED_TURNS = 1024
-/** Received and not run: past this many bytes the socket is not read. */
-const HELD_INPUT_BYTES = 256 * 1024
-/** A client that is being closed has so long to read its last replies. */
-const CLOSE_TIMEOUT_MS = 1000
-
-type HoldReason = 'async' | 'gate' | 'stall' | 'output' | 'turn'
+type HoldReason = 'async' | 'gate' | 'stall' | 'output' | 'turn' | 'rest'
 
 export class Connection extends SessionState implements Client, TurnClient {
   readonly id: number
@@ -123,7 +113,8 @@ export class Connection extends SessionState implements Client, TurnClient {
   reply(reply: Reply): void {
     if (this.replyMode === 'on') {
       if (!this.touched) this.touch()
-      encodeReply(reply, this.resp, this.replies)
+      this.replies.reply(reply, this.resp)
+      if (this.replies.isSuspended) this.holdFor('rest')
     } else this.muted()
   }
 
@@ -146,7 +137,7 @@ export class Connection extends SessionState implements Client, TurnClient {
   /** Adds encoded text: replies, pushes, monitor lines. */
   text(part: Bytes): void {
     if (!this.touched) this.touch()
-    this.replies.text(part)
+    this.replies.follow(part)
   }
 
   /** CLIENT REPLY SKIP: the reply to the command after it is not sent. */
@@ -159,8 +150,7 @@ export class Connection extends SessionState implements Client, TurnClient {
     this.touched = false
     this.isToldByUnit = false
     if (this.sealed.count > 0) this.seal(0)
-    else this.send(this.replies.take())
-    this.replies.settle(this.socket.writableLength)
+    else if (this.write(this.replies.take(), 'from the arena')) this.goOn()
   }
 
   seal(offset: number): void {
@@ -171,7 +161,8 @@ export class Connection extends SessionState implements Client, TurnClient {
   }
 
   unseal(offset: number): void {
-    for (let chunks = this.sealed.take(offset); chunks !== undefined; chunks = this.sealed.take(offset)) this.send(chunks)
+    for (let chunks = this.sealed.take(offset); chunks !== undefined; chunks = this.sealed.take(offset))
+      if (this.write(chunks, 'kept')) this.goOn()
     if (this.holds.has('output') && this.sealed.count === 0 && !this.socket.writableNeedDrain) this.unhold('output')
   }
 
@@ -221,19 +212,19 @@ export class Connection extends SessionState implements Client, TurnClient {
     })
   }
 
-  private send(chunks: Chunks): void {
-    if (this.closing === 'closed') return
+  /** Whether the connection is still there. What comes from the arena is given back before anything else is encoded. */
+  private write(chunks: Chunks, origin: 'from the arena' | 'kept'): boolean {
+    if (this.closing === 'closed') return false
+    if (this.isPastOutputLimit(chunks.reduce((sum, chunk) => sum + chunk.length, this.socket.writableLength))) return false
+    if (chunks.length > 0) writeChunks(this.socket, chunks, this.host)
+    if (origin === 'from the arena') this.replies.settle(this.socket.writableLength)
+    return true
+  }
+
+  /** Replies have been written. */
+  private goOn(): void {
     const { socket } = this
-    const what = this.outputClass
-    if (this.outputLimit.isSetFor(what)) {
-      const unsent = chunks.reduce((sum, chunk) => sum + chunk.length, socket.writableLength)
-      if (this.outputLimit.isPassed(what, unsent)) {
-        this.cutOff(unsent, 'output')
-        return
-      }
-    }
-    if (chunks.length > 0) writeChunks(socket, chunks, this.host)
-    if (this.closing === 'after-reply' && this.sealed.count === 0) {
+    if (this.closing === 'after-reply' && this.sealed.count === 0 && !this.replies.isSuspended) {
       this.closing = 'closed'
       socket.end(() => socket.destroySoon())
       return
@@ -242,23 +233,34 @@ export class Connection extends SessionState implements Client, TurnClient {
       this.holds.delete('turn')
       this.holdFor('output')
     } else if (this.holds.has('turn')) this.unhold('turn')
+    if (this.sealed.count === 0 && socket.writableLength === 0) this.encodeMore()
   }
 
-  private get outputClass(): 'normal' | 'pubsub' {
-    return this.subscriptions === null ? 'normal' : 'pubsub'
+  /** What was encoded of a long reply has left: the next part is sent at the end of the turn. */
+  private encodeMore(): void {
+    if (!this.replies.isSuspended || this.closing === 'closed') return
+    this.replies.resume()
+    if (!this.touched) this.touch()
+    if (!this.replies.isSuspended) this.unhold('rest')
+  }
+
+  private isPastOutputLimit(encodedBytes: number): boolean {
+    const unsent = this.outputLimit.passedBy(this.subscriptions === null ? 'normal' : 'pubsub', encodedBytes, this.replies)
+    if (unsent > 0) this.cutOff(unsent, 'output')
+    return unsent > 0
   }
 
   /** Looked at now and then, for the soft limit; and while much is pushed. */
   checkLimits(): void {
-    if (this.replica !== null) return // is sent no more than it takes
-    const unsent = this.outputBufferBytes()
-    if (unsent > 0 && this.outputLimit.isPassed(this.outputClass, unsent)) this.cutOff(unsent, 'output')
+    if (this.replica === null) this.isPastOutputLimit(this.outputBufferBytes()) // a replica is sent no more than it takes
   }
 
   private drained(): void {
-    this.outputLimit.reset()
-    if (this.sealed.count === 0) this.unhold('output')
+    if (!this.replies.isSuspended) this.outputLimit.reset()
     if (this.replica !== null) this.host.drained(this.replica)
+    if (this.sealed.count > 0) return
+    this.unhold('output')
+    this.encodeMore()
   }
 
   private pump(): void {

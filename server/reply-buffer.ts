@@ -3,11 +3,13 @@
  * Buffers; and from the first long array of strings on, regions of the arena that all clients share.
  */
 import type { Socket } from 'node:net'
-import type { Message } from '../commands/reply.ts'
+import type { Message, Reply } from '../commands/reply.ts'
 import type { Bytes } from '../storage/bytes.ts'
+import { TURN_OUTPUT_BYTES } from './connection-limits.ts'
 import { type Piece, ReplyArena } from './reply-arena.ts'
-import { encodeMessage, type ReplySink } from './reply-encoder.ts'
+import { encodeMessage, encodeReply, encodeText, type ReplySink } from './reply-encoder.ts'
 import { SharedText } from './shared-text.ts'
+import { SuspendedReply } from './suspended-reply.ts'
 
 export type Chunks = (Bytes | Buffer)[]
 
@@ -44,11 +46,58 @@ export class ReplyBuffer implements ReplySink {
   private start = -1
   /** The pieces of its regions, one for each. */
   private pieces: Piece[] = []
+  /** What is left of a long reply, and what comes after it. */
+  private rest: SuspendedReply | null = null
+  private readonly partBytes: number
+
+  constructor(partBytes: number = TURN_OUTPUT_BYTES) {
+    this.partBytes = partBytes
+  }
+
+  /** Past this much a reply is encoded in parts. */
+  get isFull(): boolean {
+    return this.bytes >= this.partBytes
+  }
+
+  /** A reply has been encoded in part. */
+  get isSuspended(): boolean {
+    return this.rest !== null
+  }
+
+  suspend(replies: readonly Reply[], next: number, resp: 2 | 3): void {
+    this.rest ??= new SuspendedReply(resp)
+    this.rest.add(replies, next)
+  }
+
+  /** Encodes the next part of the reply that is suspended, and what comes after it when that was the last. */
+  resume(): void {
+    const { rest } = this
+    this.rest = null
+    rest?.encode(this)
+  }
+
+  /** Text that comes after all that there is, what is not encoded yet included. */
+  follow(part: Bytes): void {
+    if (this.rest === null) this.text(part)
+    else this.rest.follow(part)
+  }
+
+  /** Bytes of the reply that are not encoded yet. */
+  get restBytes(): number {
+    return this.rest === null ? 0 : this.rest.bytes
+  }
 
   get bytes(): number {
     const run = this.run.length === 0 ? 0 : this.run.length + 2
     const shared = this.shared === null ? 0 : this.shared.text.length
-    return shared + this.out.length + this.chunkBytes + run + (this.start < 0 ? 0 : arena.position - this.start)
+    return (
+      shared + this.out.length + this.chunkBytes + run + (this.rest?.lateBytes ?? 0) + (this.start < 0 ? 0 : arena.position - this.start)
+    )
+  }
+
+  reply(reply: Reply, resp: 2 | 3): void {
+    if (this.rest === null) encodeReply(reply, resp, this)
+    else this.rest.follow(encodeText(reply, resp))
   }
 
   text(part: Bytes): void {
@@ -63,7 +112,8 @@ export class ReplyBuffer implements ReplySink {
   /** A message that others may be told, too. */
   message(message: Message, resp: 2 | 3): void {
     const { shared } = this
-    if (shared !== null ? shared.resp === resp : this.isEmpty) {
+    if (this.rest !== null) this.rest.follow(encodeMessage(message, resp))
+    else if (shared !== null ? shared.resp === resp : this.isEmpty) {
       this.shared = (shared ?? ROOTS[resp]).followedBy(message)
       this.isPlain = false
     } else this.text(encodeMessage(message, resp))

@@ -34,10 +34,19 @@ export interface ReplySink {
   bulk(bytes: Bytes): void
   text(part: Bytes): void
   chunk(buffer: Buffer): void
+  /** It takes no more for now: what follows in an array is to be handed over by `suspend`, from the innermost array outwards. */
+  readonly isFull: boolean
+  readonly isSuspended: boolean
+  suspend(replies: readonly Reply[], next: number, resp: 2 | 3): void
 }
 
 /** Arrays of so many replies are worth gathering. */
 const MANY = 8
+
+/** Whether a sink is full is asked each time that elements of an array have taken so many bytes. */
+const ASKED_BYTES = 16 * 1024
+/** What an element counts for beside its bytes. */
+const ELEMENT_BYTES = 16
 
 const PREPARED = 1024
 const heads = (kind: string) => Array.from({ length: PREPARED }, (_, number) => `${kind}${number}\r\n`)
@@ -123,25 +132,63 @@ export function encodeMessage(message: Message, resp: 2 | 3): Bytes {
   return message.asResp2
 }
 
+/** The whole of a reply as text. */
+export function encodeText(reply: Reply, resp: 2 | 3): Bytes {
+  const sink = new TextSink()
+  encodeReply(reply, resp, sink)
+  return sink.out
+}
+
 function encodeItems(head: Bytes, items: readonly Reply[], resp: 2 | 3): Bytes {
   let text = head
   for (const item of items) {
     if (typeof item === 'string') text += bulk(item)
-    else {
-      const sink = new TextSink()
-      encodeReply(item, resp, sink)
-      text += sink.out
-    }
+    else text += encodeText(item, resp)
   }
   return text
+}
+
+/** The bytes that the elements of an array take, from an index on. */
+export function encodedBytesFrom(replies: readonly Reply[], from: number, resp: 2 | 3): number {
+  const sink = new CountingSink()
+  encodeFrom(replies, from, resp, sink)
+  return sink.bytes
+}
+
+/** Counts what it is given. */
+class CountingSink implements ReplySink {
+  readonly gathers = true
+  readonly isFull = false
+  readonly isSuspended = false
+  bytes = 0
+
+  gather(): void {}
+
+  suspend(): void {}
+
+  bulk(bytes: Bytes): void {
+    this.bytes += bulkHead(bytes.length).length + bytes.length + 2
+  }
+
+  text(part: Bytes): void {
+    this.bytes += part.length
+  }
+
+  chunk(buffer: Buffer): void {
+    this.bytes += buffer.length
+  }
 }
 
 /** Joins what it is given. */
 class TextSink implements ReplySink {
   readonly gathers = false
+  readonly isFull = false
+  readonly isSuspended = false
   out = ''
 
   gather(): void {}
+
+  suspend(): void {}
 
   bulk(bytes: Bytes): void {
     this.out += bulk(bytes)
@@ -159,10 +206,29 @@ class TextSink implements ReplySink {
 function encodeAll(head: Bytes, replies: readonly Reply[], resp: 2 | 3, out: ReplySink): void {
   if (replies.length >= MANY) out.gather()
   out.text(head)
+  encodeFrom(replies, 0, resp, out)
+}
+
+/** Writes the elements of an array from an index on, until the sink is full. */
+export function encodeFrom(replies: readonly Reply[], from: number, resp: 2 | 3, out: ReplySink): void {
   const { gathers } = out
-  for (const reply of replies) {
-    if (gathers && typeof reply === 'string') out.bulk(reply)
-    else encodeReply(reply, resp, out)
+  let bytes = 0
+  for (let index = from; index < replies.length; index++) {
+    const reply = replies[index] as Reply
+    if (typeof reply === 'string') {
+      if (gathers) out.bulk(reply)
+      else out.text(bulk(reply))
+      bytes += reply.length + ELEMENT_BYTES
+    } else {
+      encodeReply(reply, resp, out)
+      bytes += typeof reply === 'object' ? ASKED_BYTES : ELEMENT_BYTES
+    }
+    if (bytes < ASKED_BYTES) continue
+    bytes = 0
+    if (index + 1 < replies.length && (out.isSuspended || out.isFull)) {
+      out.suspend(replies, index + 1, resp)
+      return
+    }
   }
 }
 

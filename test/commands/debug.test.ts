@@ -48,6 +48,9 @@ function bytesOf(reply: Reply, resp: 2 | 3): string {
     gathers: false,
     gather() {},
     bulk() {},
+    isFull: false,
+    isSuspended: false,
+    suspend() {},
   })
   return bytes
 }

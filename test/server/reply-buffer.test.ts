@@ -1,8 +1,8 @@
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
-import { Message } from '../../commands/reply.ts'
+import { BulkChunks, Double, MapReply, Message, type Reply, SetReply, SimpleString } from '../../commands/reply.ts'
 import { type Chunks, ReplyBuffer } from '../../server/reply-buffer.ts'
-import { encodeMessage, encodeReply } from '../../server/reply-encoder.ts'
+import { encodeMessage, encodeReply, encodeText } from '../../server/reply-encoder.ts'
 import { seeded } from '../support/seed.ts'
 
 const joined = (chunks: Chunks) => chunks.map((chunk) => (typeof chunk === 'string' ? chunk : chunk.latin1Slice())).join('')
@@ -10,7 +10,7 @@ const encoded = (values: readonly string[]) => `*${values.length}\r\n${values.ma
 
 test('what several clients write by turns comes out whole and in order, whatever is sent at once and what is kept', () => {
   const { integer, random } = seeded('reply buffer')
-  const clients = Array.from({ length: 5 }, () => ({ buffer: new ReplyBuffer(), expected: '' }))
+  const clients = Array.from({ length: 5 }, () => ({ buffer: new ReplyBuffer(Number.POSITIVE_INFINITY), expected: '' }))
   const kept: { chunks: Chunks; expected: string }[] = []
   for (let step = 0; step < 4000; step++) {
     const client = clients[integer(clients.length)] as (typeof clients)[number]
@@ -96,6 +96,64 @@ test('those who are told the same are sent the same memory', () => {
   assert.is(first?.length, 1)
   assert.ok(Buffer.isBuffer(first?.[0]))
   for (const other of others) assert.ok(other.length === 1 && other[0] === first?.[0])
+})
+
+/** A reply of any shape, some elements of it long. */
+function randomReply(integer: (limit: number) => number, depth: number): Reply {
+  const kind = integer(depth > 0 ? 12 : 7)
+  const some = () => Array.from({ length: integer(40) }, () => randomReply(integer, depth - 1))
+  if (kind < 3) return 's'.repeat(integer(integer(20) === 0 ? 20_000 : 60))
+  if (kind === 3) return integer(1_000_000)
+  if (kind === 4) return new Double(1.5)
+  if (kind === 5) return new SimpleString('OK')
+  if (kind === 6) return integer(2) === 0 ? null : new BulkChunks(6, [Buffer.from('abc'), Buffer.from('def')])
+  if (kind === 7) return new MapReply(some().flatMap((value) => ['key', value]))
+  if (kind === 8) return new SetReply(some())
+  return some()
+}
+
+test('a reply that is encoded in parts is the same as in one, and comes before what follows', () => {
+  const { integer } = seeded('replies in parts')
+  const partBytes = 40_000
+  let resumed = 0
+  for (let round = 0; round < 300; round++) {
+    const resp = integer(2) === 0 ? 2 : 3
+    const buffer = new ReplyBuffer(partBytes)
+    const replies = Array.from({ length: 1 + integer(3) }, () => randomReply(integer, 3))
+    let expected = ''
+    for (const reply of replies) {
+      buffer.reply(reply, resp)
+      expected += encodeText(reply, resp)
+      const message = new Message(['message', 'channel', 'x'])
+      buffer.message(message, resp)
+      buffer.follow('+late\r\n')
+      expected += `${encodeMessage(message, resp)}+late\r\n`
+    }
+    assert.is(buffer.bytes + buffer.restBytes, expected.length)
+    let sent = joined(buffer.take())
+    buffer.settle(0)
+    while (buffer.isSuspended) {
+      resumed++
+      buffer.resume()
+      sent += joined(buffer.take())
+      buffer.settle(0)
+    }
+    assert.ok(sent === expected, `round ${round}`)
+  }
+  assert.ok(resumed > 50, `${resumed} times`)
+})
+
+test('no more than a part and an element are encoded ahead of a long array', () => {
+  const partBytes = 10_000
+  const buffer = new ReplyBuffer(partBytes)
+  buffer.reply(['first', Array.from({ length: 10_000 }, () => 'v'.repeat(100)), 'last'], 2)
+  for (;;) {
+    assert.ok(buffer.bytes <= partBytes + 32 * 1024, `${buffer.bytes} bytes`) // asked every 16 KiB
+    if (!buffer.isSuspended) break
+    buffer.take()
+    buffer.settle(0)
+    buffer.resume()
+  }
 })
 
 test.run()

@@ -27,7 +27,16 @@ function encode(reply: Reply, resp: 2 | 3): Bytes {
   const text = (part: Bytes) => {
     bytes += part
   }
-  encodeReply(reply, resp, { text, chunk: (buffer) => text(buffer.latin1Slice()), gathers: false, gather() {}, bulk() {} })
+  encodeReply(reply, resp, {
+    text,
+    chunk: (buffer) => text(buffer.latin1Slice()),
+    gathers: false,
+    gather() {},
+    bulk() {},
+    isFull: false,
+    isSuspended: false,
+    suspend() {},
+  })
   return bytes
 }
 
