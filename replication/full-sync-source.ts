@@ -13,6 +13,7 @@ import type { Storage } from '../storage/storage.ts'
 import { type DbSyncRequest, type RefusalCode, snapshotHeadWords } from './messages.ts'
 import { RateLimit } from './rate-limit.ts'
 import type { ReplicaConnection } from './replica-connection.ts'
+import type { BinlogPin } from './replica-view.ts'
 import type { ReplicationSettings } from './settings.ts'
 import { Transfer } from './transfer.ts'
 
@@ -93,10 +94,18 @@ export class FullSyncSource {
     for (const { awaited } of this.snapshots) awaited.delete(replica)
   }
 
-  /** The lowest offset from which the binlog is needed behind a snapshot; Infinity where there is none. */
+  /** The lowest offset from which the binlog is needed behind a snapshot, and by which replicas; null where there is none. */
+  get pin(): BinlogPin | null {
+    let first: Snapshot | null = null
+    for (const snapshot of this.snapshots) {
+      const isNeeded = snapshot.users.size > 0 || snapshot.awaited.size > 0
+      if (isNeeded && (first === null || snapshot.offset < first.offset)) first = snapshot
+    }
+    return first === null ? null : { offset: first.offset, by: `full sync of ${[...first.awaited].join(' and ')}` }
+  }
+
   get pinned(): number {
-    const needed = this.snapshots.filter(({ users, awaited }) => users.size > 0 || awaited.size > 0)
-    return needed.reduce((lowest, { offset }) => Math.min(lowest, offset), Number.POSITIVE_INFINITY)
+    return this.pin?.offset ?? Number.POSITIVE_INFINITY
   }
 
   /** Ten times a second. */

@@ -26,7 +26,7 @@ import {
 import { behind, cutOff, faultOf } from './peer-limits.ts'
 import { mustBeQuiet, type Peer, Peers, progressOf } from './peers.ts'
 import type { ReplicaConnection } from './replica-connection.ts'
-import { type ConflictView, conflictViews, type ReplicaView, replicaView } from './replica-view.ts'
+import { type BinlogPin, type ConflictView, conflictViews, type ReplicaView, replicaView } from './replica-view.ts'
 import type { ReplicationSettings } from './settings.ts'
 import { keyOf, type SlaveItem, SlaveItems } from './slave-items.ts'
 
@@ -120,6 +120,7 @@ export class Master {
     if (request.failover) this.takeOver(peer, item, request)
     const reply = decideTrySync(historyOf(storage, this.options.isLinked()), request)
     peer.transfer = null
+    peer.fullSyncReason = reply.type === 'continue' ? 'requested' : reply.reason
     const goesOn = reply.type === 'continue'
     item.continued = goesOn ? request.offset : null
     item.ackedMs = this.now // BINLOGSYNC answers this reply
@@ -153,7 +154,7 @@ export class Master {
     })
     this.peers.transfer(peer, transfer)
     this.fullSyncs++
-    log.info({ replica: keyOf(item), resumed: transfer.after !== null }, 'a full sync begins')
+    log.info({ replica: keyOf(item), reason: peer.fullSyncReason, resumed: transfer.after !== null }, 'a full sync begins')
   }
 
   /** Throws Refusal. From the next flush on the connection carries the binlog. */
@@ -277,14 +278,20 @@ export class Master {
     )
   }
 
-  /** The binlog from here on must stay; Infinity where nobody needs any. */
-  get pinned(): number {
-    let { pinned } = this.source
+  /** Who needs the oldest part of the binlog; null where nobody needs any. */
+  get pin(): BinlogPin | null {
+    let { pin } = this.source
     for (const item of this.items.attached) {
       const peer = this.peers.get(item.connection as number) // none once this side has been closed: its replicas come back to this data
-      pinned = Math.min(pinned, peer === undefined ? item.pinned : Math.max(item.pinned, cutOff(this.options, peer)))
+      const offset = peer === undefined ? item.pinned : Math.max(item.pinned, cutOff(this.options, peer))
+      if (offset < (pin?.offset ?? Number.POSITIVE_INFINITY)) pin = { offset, by: `replica ${keyOf(item)}` }
     }
-    return pinned
+    return pin
+  }
+
+  /** The binlog from here on must stay; Infinity where nobody needs any. */
+  get pinned(): number {
+    return this.pin?.offset ?? Number.POSITIVE_INFINITY
   }
 
   /** Resolves when nothing reads from storage any more. Connections are whose they were. */

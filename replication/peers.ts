@@ -7,7 +7,7 @@ import { Feed } from './feed.ts'
 import { FeedTail } from './feed-tail.ts'
 import { Refusal, type RefusalCode } from './messages.ts'
 import type { ReplicaConnection } from './replica-connection.ts'
-import type { ReplicaProgress } from './replica-view.ts'
+import type { FullSyncReason, ReplicaProgress } from './replica-view.ts'
 import type { Transfer } from './transfer.ts'
 
 export interface Peer {
@@ -15,6 +15,8 @@ export interface Peer {
   readonly session: number
   feed: Feed | null
   transfer: Transfer | null
+  /** Why it is given a full sync: TRYSYNC's reason, or `requested` where it has asked without TRYSYNC. */
+  fullSyncReason: FullSyncReason
   /** Bytes of a full sync that the socket had taken when that was last looked at. */
   takenBytes: number
   /** What it had applied when that moved last, or could not. */
@@ -66,6 +68,7 @@ export class Peers {
       session,
       feed: null,
       transfer: null,
+      fullSyncReason: 'requested',
       takenBytes: 0,
       stuck: { applied: -1, sinceMs: 0 },
       headStart,
@@ -184,8 +187,10 @@ export function isStuck(peer: Peer, applied: number, timeoutMs: number, nowMs: n
 export function progressOf(peer: Peer | undefined): ReplicaProgress {
   if (peer === undefined || peer.over !== null) return { state: 'handshake', fullSync: null }
   if (peer.feed !== null) return { state: 'online', fullSync: null }
-  const { transfer } = peer
-  if (transfer?.state === 'waiting') return { state: 'wait_bgsave', fullSync: null }
-  if (transfer?.state !== 'sending' && transfer?.state !== 'done') return { state: 'handshake', fullSync: null }
-  return { state: 'send_bulk', fullSync: { sentBytes: transfer.sentBytes, totalBytes: transfer.totalBytes } }
+  const { transfer, fullSyncReason: reason } = peer
+  if (transfer === null) return { state: 'handshake', fullSync: null }
+  const { state, sentBytes, totalBytes, after } = transfer
+  const fullSync = { reason, isResumed: after !== null, sentBytes, totalBytes }
+  if (state === 'waiting') return { state: 'wait_bgsave', fullSync }
+  return state === 'sending' || state === 'done' ? { state: 'send_bulk', fullSync } : { state: 'handshake', fullSync: null }
 }

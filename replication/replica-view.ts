@@ -1,4 +1,5 @@
 /** The replicas of this node as INFO and ROLE show them. Times are wall time, ms since the epoch. */
+import type { TrySyncReply } from './messages.ts'
 import type { SlaveItem } from './slave-items.ts'
 
 /** Redis's names. handshake: known, and nothing has begun. wait_bgsave: its full sync waits for a snapshot. send_bulk: is being sent one. */
@@ -19,10 +20,28 @@ export interface ReplicaView {
   readonly lagBytes: number
   /** Whole seconds since its last ACK; 0 while it has not come so far. */
   readonly lagSeconds: number
-  /** How much of a full sync has been sent to it; the total is an estimate. */
-  readonly fullSync: { readonly sentBytes: number; readonly totalBytes: number } | null
+  /** Null while it is given none. */
+  readonly fullSync: GivenFullSync | null
   /** How long ago it has left; null while it is attached. */
   readonly goneMs: number | null
+}
+
+/** Why a full sync is given. */
+export type FullSyncReason = Extract<TrySyncReply, { type: 'full sync' }>['reason'] | 'requested'
+
+/** How much of a full sync has been sent; the total is an estimate, and 0 before there is one. */
+interface GivenFullSync {
+  readonly reason: FullSyncReason
+  /** It goes on where an earlier one was cut. */
+  readonly isResumed: boolean
+  readonly sentBytes: number
+  readonly totalBytes: number
+}
+
+/** The oldest part of the binlog that must stay, and for whom. */
+export interface BinlogPin {
+  readonly offset: number
+  readonly by: string
 }
 
 /** Two processes announce one address. */

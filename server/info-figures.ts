@@ -173,6 +173,10 @@ export interface ReplicationFigures {
   /** Replicas that have left and are not forgotten yet. */
   readonly absent: readonly AbsentReplicaFigures[]
   readonly conflicts: readonly ConflictFigures[]
+  /** Full syncs that replicas are being given. */
+  readonly given: readonly GivenFullSyncFigures[]
+  /** Who needs the oldest part of the binlog; null where no replica needs any. */
+  readonly pin: { readonly offset: number; readonly by: Bytes } | null
   readonly priority: number
   readonly announced: boolean
   /** Replicas in step, where min-replicas-to-write asks for some; else null. */
@@ -238,13 +242,26 @@ export interface AbsentReplicaFigures {
   readonly goneMs: number
 }
 
+/** The total is an estimate, and 0 before there is one. */
+export interface GivenFullSyncFigures {
+  readonly ip: Bytes
+  readonly port: number
+  readonly reason: string
+  readonly isResumed: boolean
+  readonly sentBytes: number
+  readonly totalBytes: number
+}
+
 /** Two processes announce one address. */
 export interface ConflictFigures {
   readonly ip: Bytes
   readonly port: number
   readonly runId: string
+  /** Where it connects from. */
+  readonly address: Bytes
   /** Of the one that is refused. */
   readonly refusedRunId: string
+  readonly refusedAddress: Bytes
   /** Since it was last refused. */
   readonly refusedMs: number
 }

@@ -10,6 +10,7 @@ import type {
   AbsentReplicaFigures,
   ConflictFigures,
   FullSyncFigures,
+  GivenFullSyncFigures,
   InfoFigures,
   LinkFigures,
   ReplicaFigures,
@@ -137,11 +138,18 @@ function pikaState({ state, fullSync, lastError }: LinkFigures): string {
 }
 
 function ownFields({ replication, binlog }: InfoFigures): Fields {
-  const { link, absent, conflicts } = replication
+  const { link, absent, conflicts, given, pin } = replication
   return [
     ...(link === null ? [] : stateFields(link)),
     ...absent.map((replica, i) => [`offline_slave${i}`, absentLine(replica, binlog.endOffset)] as const),
     ...conflicts.map((conflict, i) => [`repl_conflict${i}`, conflictLine(conflict)] as const),
+    ...given.map((fullSync, i) => [`repl_full_sync_to${i}`, givenLine(fullSync)] as const),
+    ...(pin === null
+      ? []
+      : ([
+          ['repl_pinned_offset', pin.offset],
+          ['repl_pinned_by', oneLine(pin.by)],
+        ] as const)),
   ]
 }
 
@@ -173,6 +181,13 @@ function absentLine({ ip, port, appliedOffset, syncedOffset, goneMs }: AbsentRep
   return `ip=${item(ip)},port=${port},${offsets},gone=${seconds(goneMs)}`
 }
 
-function conflictLine({ ip, port, runId, refusedRunId, refusedMs }: ConflictFigures): Bytes {
-  return `ip=${item(ip)},port=${port},run_id=${runId},refused_run_id=${refusedRunId},refused=${seconds(refusedMs)}`
+function conflictLine({ ip, port, runId, address, refusedRunId, refusedAddress, refusedMs }: ConflictFigures): Bytes {
+  const holder = `run_id=${runId},addr=${item(address)}`
+  return `ip=${item(ip)},port=${port},${holder},refused_run_id=${refusedRunId},refused_addr=${item(refusedAddress)},refused=${seconds(refusedMs)}`
+}
+
+function givenLine({ ip, port, reason, isResumed, sentBytes, totalBytes }: GivenFullSyncFigures): Bytes {
+  const total = Math.max(sentBytes, totalBytes)
+  const percent = (total === 0 ? 0 : (sentBytes / total) * 100).toFixed(2)
+  return `ip=${item(ip)},port=${port},reason=${reason},resumed=${flag(isResumed)},bytes=${sentBytes},bytes_total=${total},percent=${percent}`
 }

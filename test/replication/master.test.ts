@@ -242,4 +242,29 @@ test('the announced ip counts where there is one, the connection where there is 
   await bench.close()
 })
 
+test('a full sync that is given shows its reason and how far it has come, and who holds the binlog back', async () => {
+  const bench = await MasterBench.open()
+  bench.write('SET', 'key', '1')
+  const { end } = bench.engine.storage.binlog
+  assert.is(bench.master.pin, null)
+  const follower = bench.online(end)
+  assert.equal(bench.master.pin, { offset: end.offset, by: 'replica 10.0.0.1:7001' })
+  assert.is(bench.master.attached()[0]?.fullSync, null)
+  bench.lose(follower)
+  const stranger = bench.connect()
+  const { session } = bench.metaSync(stranger, { port: 7002 })
+  const reply = bench.trySync(stranger, session, { offset: 0, crc: 77 })
+  assert.is(reply.type, 'full sync')
+  bench.master.dbSync(stranger, { session, snapshot: null, after: null })
+  const given = () => bench.master.attached()[0]?.fullSync
+  assert.equal(given(), { reason: (reply as { reason: string }).reason, isResumed: false, sentBytes: 0, totalBytes: 0 })
+  assert.is(bench.master.pin?.by, 'full sync of 10.0.0.1:7002')
+  const asking = bench.connect()
+  const other = bench.metaSync(asking, { port: 7003 })
+  bench.master.dbSync(asking, { session: other.session, snapshot: null, after: null })
+  assert.is(bench.master.attached()[1]?.fullSync?.reason, 'requested')
+  assert.is(bench.master.pin?.by, 'full sync of 10.0.0.1:7002 and 10.0.0.1:7003')
+  await bench.close()
+})
+
 test.run()

@@ -181,11 +181,22 @@ test('a replica may have replicas', () => {
 test('replicas that have left and processes that announce one address come last', () => {
   const all = lines({
     absent: [{ ip: '10.0.0.3', port: 7, appliedOffset: 100, syncedOffset: 90, goneMs: 12_345 }],
-    conflicts: [{ ip: '10.0.0.4', port: 8, runId: A, refusedRunId: B, refusedMs: 1000 }],
+    conflicts: [
+      { ip: '10.0.0.4', port: 8, runId: A, address: '10.0.0.4:5001', refusedRunId: B, refusedAddress: '[::1]:5002', refusedMs: 1000 },
+    ],
+    given: [
+      { ip: '10.0.0.5', port: 9, reason: 'purged', isResumed: true, sentBytes: 250, totalBytes: 1000 },
+      { ip: '10.0.0.6', port: 9, reason: 'new', isResumed: false, sentBytes: 0, totalBytes: 0 },
+    ],
+    pin: { offset: 100, by: 'full sync of 10.0.0.5:9' },
   })
-  assert.equal(all.slice(-2), [
+  assert.equal(all.slice(-6), [
     'offline_slave0:ip=10.0.0.3,port=7,offset=100,lag_bytes=4900,synced=90,gone=12',
-    `repl_conflict0:ip=10.0.0.4,port=8,run_id=${A},refused_run_id=${B},refused=1`,
+    `repl_conflict0:ip=10.0.0.4,port=8,run_id=${A},addr=10.0.0.4:5001,refused_run_id=${B},refused_addr=[::1]:5002,refused=1`,
+    'repl_full_sync_to0:ip=10.0.0.5,port=9,reason=purged,resumed=1,bytes=250,bytes_total=1000,percent=25.00',
+    'repl_full_sync_to1:ip=10.0.0.6,port=9,reason=new,resumed=0,bytes=0,bytes_total=0,percent=0.00',
+    'repl_pinned_offset:100',
+    'repl_pinned_by:full sync of 10.0.0.5:9',
   ])
 })
 

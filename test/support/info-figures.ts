@@ -107,6 +107,8 @@ export function infoFigures(): InfoFigures {
       replicas: [],
       absent: [],
       conflicts: [],
+      given: [],
+      pin: null,
       priority: 100,
       announced: true,
       goodReplicas: null,
