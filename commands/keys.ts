@@ -145,10 +145,10 @@ const touch = command({
 
 /** Gives the value and deadline of an entry to another key, in the place of what that had. */
 function moveValue(from: Entry, db: Database, key: Bytes): void {
-  const { expireAt } = from
+  const { expireAt, rewritten } = from
   const value = from.db.detach(from)
   db.delete(key)
-  db.attach(key, value, expireAt)
+  db.attach(key, value, expireAt).rewritten = rewritten
 }
 
 function moveAndNotify(context: Context, entry: Entry, key: Bytes): void {
@@ -248,6 +248,7 @@ const copy = command({
     const destination = db.find(args[2])
     if (destination !== undefined && !replaces) return 0
     const entry = db.set(args[2], copyOf(source, db))
+    entry.rewritten = source.rewritten
     if (source.expireAt !== 0) db.setDeadline(entry, source.expireAt)
     // What is replaced counts as deleted first.
     if (destination !== undefined) context.keyspace.event(EVENT_NEW, 'new', db.index, args[2])

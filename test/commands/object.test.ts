@@ -2,6 +2,8 @@ import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { bitfields } from '../../commands/bitfield.ts'
 import { bitmaps } from '../../commands/bitmaps.ts'
+import { connection } from '../../commands/connection.ts'
+import { keys } from '../../commands/keys.ts'
 import { objects } from '../../commands/object.ts'
 import type { SimpleString } from '../../commands/reply.ts'
 import { stringNumbers } from '../../commands/string-numbers.ts'
@@ -28,6 +30,26 @@ test('OBJECT ENCODING tells numbers, short and long strings apart', () => {
     run('SET', 'a', value)
     assert.is(run('OBJECT', 'ENCODING', 'a'), encoding)
   }
+})
+
+test('OBJECT ENCODING: a string that is raw for having been changed is raw under another key, too', () => {
+  const { run } = harness([strings, stringRanges, keys, connection, objects])
+  run('SET', 'a', '1')
+  run('APPEND', 'a', '2')
+  run('COPY', 'a', 'b')
+  run('COPY', 'a', 'a', 'DB', '1')
+  run('RENAME', 'a', 'c')
+  run('MOVE', 'c', '2')
+  assert.is(run('OBJECT', 'ENCODING', 'b'), 'raw')
+  for (const [database, key] of [
+    ['1', 'a'],
+    ['2', 'c'],
+  ] as const) {
+    run('SELECT', database)
+    assert.is(run('OBJECT', 'ENCODING', key), 'raw', key)
+  }
+  run('SET', 'c', '12')
+  assert.is(run('OBJECT', 'ENCODING', 'c'), 'int')
 })
 
 test('OBJECT ENCODING calls a string raw whose bytes were changed, until it is set anew', () => {
