@@ -43,7 +43,7 @@ export class Entry implements Resident, DirtyRecord {
   /** When something is to be deleted: the key, or the first field of its hash that ends. 0 means never. `Database.dueChanged` keeps it. */
   dueAt = 0
   generation = 0
-  /** Seconds since the epoch of the last access. */
+  /** The keyspace's `seconds` at the last access; 0 where that is not known. */
   accessedAt = 0
   referenced = true
   stored = false
