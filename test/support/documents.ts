@@ -1,0 +1,57 @@
+/** The code blocks and the commands of the documents. */
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+
+/** The repository: where this file was compiled from, or the working directory where it was compiled to some other place. */
+const compiledFrom = fileURLToPath(new URL('../../..', import.meta.url))
+export const ROOT = existsSync(join(compiledFrom, 'README.md')) ? compiledFrom : process.cwd()
+
+export interface Block {
+  readonly document: string
+  /** The heading that it stands under. */
+  readonly heading: string
+  /** The word after the three backquotes; empty for none. */
+  readonly language: string
+  readonly text: string
+}
+
+export function documents(): string[] {
+  return ['README.md', 'CONTRIBUTING.md', 'ARCHITECTURE.md', ...readdirSync(join(ROOT, 'docs')).map((name) => `docs/${name}`)].sort()
+}
+
+export function textOfDocument(document: string): string {
+  return readFileSync(join(ROOT, document), 'utf8')
+}
+
+export function blocksOf(document: string): Block[] {
+  const blocks: Block[] = []
+  const text = textOfDocument(document)
+  for (const match of text.matchAll(/^```([^\n]*)\n([\s\S]*?)^```$/gm)) {
+    const heading = [...text.slice(0, match.index).matchAll(/^#+ (.*)$/gm)].at(-1)?.[1] ?? ''
+    blocks.push({ document, heading, language: match[1] as string, text: match[2] as string })
+  }
+  return blocks
+}
+
+/** What stands between backquotes in a document, outside of its blocks. */
+export function inlineOf(document: string): string[] {
+  const text = textOfDocument(document).replace(/^```[\s\S]*?^```$/gm, '')
+  return [...text.matchAll(/`([^`\n]+)`/g)].map((match) => match[1] as string)
+}
+
+/** A line that begins with `$ `, and what is shown below it. */
+export interface Step {
+  readonly command: string
+  readonly shown: readonly string[]
+}
+
+export function stepsOf(session: string): Step[] {
+  return session
+    .split(/^\$ /m)
+    .slice(1)
+    .map((step) => {
+      const [command, ...shown] = step.trimEnd().split('\n')
+      return { command: command as string, shown }
+    })
+}
