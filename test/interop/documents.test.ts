@@ -14,8 +14,20 @@ import { freePort, RunningServer, until } from '../support/running-server.ts'
 import { WireClient } from '../support/wire-client.ts'
 import { haveTools, run } from './tools.ts'
 
+const GRAMMAR = 'the protocol of replication: test/integration/replication-grammar.test.ts has a replica that is written from it'
+
 /** Blocks that are not run, by the first line, with the reason. What can be checked of them is. */
 const NOT_RUN: Readonly<Record<string, string>> = {
+  'METASYNC -> TRYSYNC -> CONTINUE ------------------------> BINLOGSYNC -> binlog, until the connection ends': GRAMMAR,
+  'request = "METASYNC" SP ip SP port SP run-id SP attempt SP version [ SP ( "FAILOVER" / "ASK" ) ]': GRAMMAR,
+  'request = "TRYSYNC" SP session SP replid SP offset SP crc [ SP "FAILOVER" ] *( SP replid ) [ SP "LEFT" 1*( SP replid SP offset ) ]':
+    GRAMMAR,
+  'request  = "DBSYNC" SP session SP ( snapshot / "?" ) SP ( after / "-" )': GRAMMAR,
+  'magic(4)     48 50 4c 43': GRAMMAR,
+  'meta    key  "m"                       value  01 json check(4)': GRAMMAR,
+  'request   = "BINLOGSYNC" SP session SP offset                 the offset of CONTINUE': GRAMMAR,
+  'request = "REPLCONF" SP "ACK" SP applied SP "FACK" SP synced [ SP "ASKED" SP count ]': GRAMMAR,
+  'client  > SET greeting hello': 'test/integration/replication-example.test.ts runs it',
   defaults: 'of HAProxy: test/interop/haproxy.test.ts runs it',
   '/** STRLEN key */': 'an example of code: it has to stand in the sources',
   'data/': 'names of files',
@@ -73,7 +85,7 @@ function each(language: string, check: (block: Block) => Promise<void>): void {
 test('every block has a language that is run here, or is named above with the reason', () => {
   const wrong = all.filter((block) => {
     const isRun = ['sh', 'console', 'conf', 'sentinel', 'js'].includes(block.language)
-    const isKnown = isRun || ['haproxy', 'ts', 'text'].includes(block.language)
+    const isKnown = isRun || ['haproxy', 'exchange', 'ts', 'text'].includes(block.language)
     return !isKnown || (!isRun && NOT_RUN[firstLine(block)] === undefined)
   })
   assert.equal(wrong.map(nameOf), [])

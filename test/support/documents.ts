@@ -20,7 +20,7 @@ export function documents(): string[] {
   return ['README.md', 'CONTRIBUTING.md', 'ARCHITECTURE.md', ...readdirSync(join(ROOT, 'docs')).map((name) => `docs/${name}`)].sort()
 }
 
-export function textOfDocument(document: string): string {
+function textOfDocument(document: string): string {
   return readFileSync(join(ROOT, document), 'utf8')
 }
 
