@@ -149,7 +149,7 @@ export class ReplicaMachine implements LinkStatus {
     const chain = chainAbove(meta, this.facts.runId)
     if (chain.join() !== this.chain.join()) this.chain = chain
     const { identity, fullSync, isEmpty } = this.facts
-    const why = fullSync ?? (isEmpty && identity.replicationId !== meta.replicationId ? 'this node has no data' : null)
+    const why = fullSync ?? (isEmpty && !claimOf(identity, 0).replicationIds.includes(meta.replicationId) ? 'this node has no data' : null)
     if (why === null || this.isFailover) this.trySync()
     else this.dbSync(why)
   }

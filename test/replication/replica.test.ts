@@ -190,6 +190,14 @@ test('histories that were left behind are told to a master that accepts them', (
   assert.equal(sent(accepting), [`TRYSYNC 7 ${OWN_ID} 300 abcdef01 ${OLD_ID} LEFT ${OLDER_ID} 200`])
 })
 
+test('a node without data that was made a master and back goes on from where it is', () => {
+  const bench = new Bench().to('meta_sync')
+  bench.facts.isEmpty = true
+  bench.facts.end = { offset: 0, crc: 0 }
+  bench.facts.identity = { ...bench.facts.identity, past: [{ id: MASTER_ID, until: 0 }] }
+  assert.equal(sent(bench.meta()), [`TRYSYNC 7 ${OWN_ID} 0 00000000 ${MASTER_ID}`])
+})
+
 test('no data, or a reason not to continue from it: a full sync is asked for without TRYSYNC', () => {
   const empty = new Bench()
   Object.assign(empty.facts, { isEmpty: true, end: { offset: 0, crc: 0 } })
