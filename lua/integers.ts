@@ -9,10 +9,12 @@
  * and shifts is in integer-formats.ts and below.
  */
 import type { Bytes } from '../storage/bytes.ts'
-import type { LuaApi } from './api.ts'
+import { LUA_STRING, type LuaApi } from './api.ts'
 import { withWideIntegers } from './integer-formats.ts'
 import { integerOf, intOf, isNumeric, raiseOutOfMemory, readUnsigned } from './libraries/arguments.ts'
 import type { LuaStack } from './stack.ts'
+
+const BARE_HEX = /^[ \t-\r]*[+-]?0[xX][ \t-\r]*$/
 
 type NativeFunction = (state: number) => number
 
@@ -64,7 +66,7 @@ export function replaceIntegers(stack: LuaStack, nowMs: () => number): void {
   replace(stack, null, 'tonumber', (native) => {
     const based = stack.hostFunction((args) => basedNumber(args, native))
     const slow = module.nativeFunction(based)
-    return module.addFunction('ii', (state) => (api.lua_type(state, 2) <= 0 ? native(state) : slow(state)))
+    return module.addFunction('ii', (state) => (api.lua_type(state, 2) <= 0 ? decimalNumber(stack, state, native) : slow(state)))
   })
   replace(stack, 'math', 'frexp', (native) => module.addFunction('ii', (state) => frexp(api, state, native)))
   replace(stack, 'os', 'clock', () =>
@@ -117,6 +119,17 @@ function frexp(api: LuaApi, state: number, native: NativeFunction): number {
   api.lua_pushnumber(state, value)
   api.lua_pushnumber(state, 0)
   return 2
+}
+
+/** tonumber(text). C's library here takes `0x` without digits for 0; where Redis runs it is no number. */
+function decimalNumber(stack: LuaStack, state: number, native: NativeFunction): number {
+  const { api } = stack
+  const count = native(state)
+  if (api.lua_tonumber(state, -1) !== 0 || api.lua_type(state, 1) !== LUA_STRING) return count
+  const before = stack.state
+  if (BARE_HEX.test(stack.on(state).string(1) as Bytes)) stack.push(null)
+  stack.on(before)
+  return count
 }
 
 /** tonumber(text, base) */

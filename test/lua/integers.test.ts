@@ -65,6 +65,7 @@ test('a count or an index is the low half of 64 bits, as C makes an int of it', 
 
 test('tonumber reads integers of 64 bits in any base', () =>
   returns({
+    "tonumber('0x'), tonumber(' -0X '), tonumber('0x0'), tonumber('0'), tonumber('x')": 'nil nil 0 0 nil',
     "tonumber('ffffffffff', 16), tonumber('0xffffffffff', 16)": '1099511627775 1099511627775',
     "tonumber('-1', 16), tonumber('-7fffffffffffffff', 16)": '1.8446744073709552e+19 9.2233720368547758e+18',
     "tonumber('ffffffffffffffffff', 16), tonumber('-zzzzzzzzzzzzzz', 36)": '1.8446744073709552e+19 1.8446744073709552e+19',
