@@ -51,8 +51,8 @@ export function checkLevelDirectory(files: Files, directory: string): void {
 }
 
 /** Makes names and content of a directory durable that LevelDB has just opened. LevelDB itself syncs its tables, and neither the first
- *  MANIFEST nor the names of CURRENT and its logs. */
-export function syncLevelDirectory(files: Files, directory: string): void {
+ *  MANIFEST nor the names of CURRENT and its logs. Returns the logs whose names are durable then. */
+export function syncLevelDirectory(files: Files, directory: string): string {
   for (const name of files.listSync(directory)) {
     if (!/^(CURRENT|MANIFEST-\d+|\d+\.log)$/.test(name)) continue
     const file = files.openSync(join(directory, name), 'update')
@@ -63,6 +63,7 @@ export function syncLevelDirectory(files: Files, directory: string): void {
     }
   }
   files.syncDirectorySync(directory)
+  return logsIn(files, directory).join()
 }
 
 /**
@@ -71,11 +72,19 @@ export function syncLevelDirectory(files: Files, directory: string): void {
  * durable; returns those that are now. (The sync of a directory holds everything up, so it is left out where no log has begun.)
  */
 export async function syncLevelLogs(files: Files, directory: string, named: string): Promise<string> {
-  const logs = files.listSync(directory).filter((name) => /^\d+\.log$/.test(name))
-  for (const name of logs) await syncIfThere(files, join(directory, name))
-  const names = logs.join()
+  for (const name of logsIn(files, directory)) await syncIfThere(files, join(directory, name))
+  return syncLogNames(files, directory, named)
+}
+
+/** Makes the names of LevelDB's logs durable. LevelDB syncs a log's content with a synced write, and its name never. */
+export function syncLogNames(files: Files, directory: string, named: string): string {
+  const names = logsIn(files, directory).join()
   if (names !== named) files.syncDirectorySync(directory)
   return names
+}
+
+function logsIn(files: Files, directory: string): string[] {
+  return files.listSync(directory).filter((name) => /^\d+\.log$/.test(name))
 }
 
 async function syncIfThere(files: Files, path: string): Promise<void> {
@@ -101,7 +110,7 @@ export function openingBytes(files: Files, directory: string): number {
   const manifest = manifestOf(files, directory)
   const content = contentOf(files, manifest)
   const { logNumber } = readVersion(content, manifest)
-  const logs = files.listSync(directory).filter((name) => /^\d+\.log$/.test(name) && Number.parseInt(name, 10) >= logNumber)
+  const logs = logsIn(files, directory).filter((name) => Number.parseInt(name, 10) >= logNumber)
   const logBytes = logs.reduce((sum, name) => sum + wholeRecordBytes(files, join(directory, name)), 0)
   return content.length + logBytes + Math.ceil(logBytes / 16) + OPENING_BYTES
 }

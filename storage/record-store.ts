@@ -5,7 +5,7 @@
 import { join } from 'node:path'
 import { ClassicLevel } from 'classic-level'
 import { contentOf, realFiles, realPathOf } from './files.ts'
-import { checkLevelDirectory, openingBytes, syncLevelDirectory, syncLevelLogs } from './level-directory.ts'
+import { checkLevelDirectory, openingBytes, syncLevelDirectory, syncLevelLogs, syncLogNames } from './level-directory.ts'
 import { type RecordPair, RecordReader } from './record-reader.ts'
 import { DamageError } from './records.ts'
 
@@ -126,7 +126,7 @@ export class LevelRecords implements RecordStore {
       const records = new LevelRecords(path, settings, mode)
       await records.level.open()
       try {
-        syncLevelDirectory(realFiles, path)
+        records.namedLogs = syncLevelDirectory(realFiles, path)
       } catch (error) {
         await records.shut()
         throw error
@@ -159,7 +159,10 @@ export class LevelRecords implements RecordStore {
 
   batch(): RecordBatch {
     const { level } = this
-    return new LevelBatch(level, this.settings.writeBufferBytes, (write) => this.attempt(level, write))
+    const syncNames = () => {
+      this.namedLogs = syncLogNames(realFiles, this.path, this.namedLogs)
+    }
+    return new LevelBatch(level, this.settings.writeBufferBytes, (write) => this.attempt(level, write), syncNames)
   }
 
   iterate(range: RecordRange): RecordIterator {
@@ -240,7 +243,7 @@ export class LevelRecords implements RecordStore {
     checkLevelDirectory(realFiles, this.path)
     this.level = this.create('existing')
     await this.level.open()
-    syncLevelDirectory(realFiles, this.path)
+    this.namedLogs = syncLevelDirectory(realFiles, this.path)
     this.failure = null
     this.isAway = false
   }
@@ -329,11 +332,14 @@ class LevelBatch implements RecordBatch {
   private readonly level: ClassicLevel<Buffer, Buffer>
   private readonly writeBufferBytes: number
   private readonly attempt: Attempt
+  /** Makes the name of the log that the batch is in durable. */
+  private readonly syncNames: () => void
 
-  constructor(level: ClassicLevel<Buffer, Buffer>, writeBufferBytes: number, attempt: Attempt) {
+  constructor(level: ClassicLevel<Buffer, Buffer>, writeBufferBytes: number, attempt: Attempt, syncNames: () => void) {
     this.level = level
     this.writeBufferBytes = writeBufferBytes
     this.attempt = attempt
+    this.syncNames = syncNames
     this.batch = level.batch()
   }
 
@@ -351,7 +357,10 @@ class LevelBatch implements RecordBatch {
 
   async write(): Promise<void> {
     this.weight ??= new ArrayBuffer(this.sizeBytes)
-    await this.attempt(() => this.batch.write({ sync: true }))
+    await this.attempt(async () => {
+      await this.batch.write({ sync: true })
+      this.syncNames()
+    })
     if (this.sizeBytes < this.writeBufferBytes) return
     // LevelDB moves a full write buffer to a table only when the next write comes. Until then a start has to read it from LevelDB's log
     // (0.7 s for 57 MB), so that write comes now. What comes of it is of no consequence: the batch is down.

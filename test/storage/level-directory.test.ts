@@ -227,7 +227,8 @@ test('a database is synced whenever it has been opened', () =>
     const synced: string[] = []
     realFiles.syncDirectorySync = (path) => {
       syncDirectorySync(path)
-      synced.push(named(path, /^(CURRENT|MANIFEST)/).join())
+      const names = named(path, /^(CURRENT|MANIFEST)/).join()
+      if (names !== synced.at(-1)) synced.push(names) // writes sync the names of logs
     }
     try {
       let records = await LevelRecords.open(directory, SETTINGS, 'create')
@@ -242,6 +243,34 @@ test('a database is synced whenever it has been opened', () =>
     assert.is(synced.length, 3)
     assert.is(synced.at(-1), named(directory, /^(CURRENT|MANIFEST)/).join(), 'the last MANIFEST among it')
     assert.is(new Set(synced).size, 3, 'each opening makes another')
+  }))
+
+test('whenever a synced batch is written, the name of the log that it is in is durable', () =>
+  withDirectory(async (directory) => {
+    const { syncDirectorySync } = realFiles
+    const durable = new Set<string>()
+    realFiles.syncDirectorySync = (path) => {
+      syncDirectorySync(path)
+      durable.clear()
+      for (const name of named(path, /\.log$/)) durable.add(name)
+    }
+    const logs = new Set<string>()
+    try {
+      const records = await LevelRecords.open(directory, SETTINGS, 'create')
+      for (let i = 0; i < 200; i++) {
+        const batch = records.batch()
+        batch.put(noise(20), noise(5000)) // less than the write buffer: LevelDB begins a log before a batch, not after it
+        await batch.write()
+        for (const name of named(directory, /\.log$/)) {
+          assert.ok(durable.has(name), `${name} after batch ${i}`)
+          logs.add(name)
+        }
+      }
+      await records.close()
+    } finally {
+      realFiles.syncDirectorySync = syncDirectorySync
+    }
+    assert.ok(logs.size > 3, `${logs.size} logs`)
   }))
 
 test('what is written lazily can be synced at any time, while LevelDB begins logs and deletes others', () =>
