@@ -1,8 +1,8 @@
 /** The first second after a start: a burst of MSETs from many clients meets a server that has run nothing yet, and one client sends PINGs. */
 import * as net from 'node:net'
-import { encode } from './connection.ts'
-import { endProgram, type ProgramName, startProgram } from './programs.ts'
-import { milliseconds, perSecond, table } from './tables.ts'
+import { encode } from './support/connection.ts'
+import { endProgram, type ProgramName, startProgram } from './support/programs.ts'
+import { milliseconds, perSecond, table } from './support/tables.ts'
 
 const CLIENTS = 50
 const PIPELINED = 16

@@ -2,7 +2,7 @@
 import * as net from 'node:net'
 import { fileURLToPath } from 'node:url'
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads'
-import { percentile } from './tables.ts'
+import { percentile } from './support/tables.ts'
 
 const SAMPLE_EVERY_MS = 5
 

@@ -7,11 +7,11 @@
  * Master, replicas and load share the machine's cores. Figures are comparable only on a machine that does nothing else.
  */
 import { parseArgs } from 'node:util'
-import { loadKeys } from './load.ts'
-import { ask, endProgram, infoField, isInstalled, type Program, type ProgramName, startProgram } from './programs.ts'
-import { redisBenchmark } from './redis-benchmark.ts'
 import { type LagResult, measureLag } from './replication-lag.ts'
-import { machine, median, milliseconds, perSecond, table } from './tables.ts'
+import { loadKeys } from './support/load.ts'
+import { ask, endProgram, infoField, isInstalled, type Program, type ProgramName, startProgram } from './support/programs.ts'
+import { redisBenchmark } from './support/redis-benchmark.ts'
+import { machine, median, milliseconds, perSecond, table } from './support/tables.ts'
 
 const { values: flags } = parseArgs({
   options: {

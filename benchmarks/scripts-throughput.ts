@@ -1,7 +1,7 @@
 /** Scripts and functions against both servers alternately, by redis-benchmark. */
-import { Connection } from './connection.ts'
-import { loadKeys } from './load.ts'
-import { endProgram, type Program, startProgram } from './programs.ts'
+import { Connection } from './support/connection.ts'
+import { loadKeys } from './support/load.ts'
+import { endProgram, type Program, startProgram } from './support/programs.ts'
 import { alternately, type ThroughputOptions, type ThroughputRow } from './throughput.ts'
 
 const KEY = 'key:__rand_int__'

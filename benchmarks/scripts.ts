@@ -6,10 +6,10 @@
  * Without one of the parts, all of them. Figures are comparable only on a machine that does nothing else.
  */
 import { parseArgs } from 'node:util'
-import { isInstalled, type ProgramName } from './programs.ts'
-import { type PublishRow, publishTable, publishThroughput } from './publish.ts'
 import { scriptsThroughput } from './scripts-throughput.ts'
-import { machine } from './tables.ts'
+import { isInstalled, type ProgramName } from './support/programs.ts'
+import { type PublishRow, publishTable, publishThroughput } from './support/publish.ts'
+import { machine } from './support/tables.ts'
 import { type ThroughputRow, throughputTable } from './throughput.ts'
 import { type TransactionsRow, transactionsTable, transactionsThroughput } from './transactions-throughput.ts'
 

@@ -7,9 +7,9 @@
  */
 import { parseArgs } from 'node:util'
 import { type FirstSecond, firstSecond, firstSecondTable } from './first-second.ts'
-import { isInstalled, type ProgramName } from './programs.ts'
-import { type BigResult, big, type SmallCacheResult, type StartupResult, smallCache, startup } from './sizes.ts'
-import { machine, mebibytes, milliseconds, perSecond, table } from './tables.ts'
+import { isInstalled, type ProgramName } from './support/programs.ts'
+import { type BigResult, big, type SmallCacheResult, type StartupResult, smallCache, startup } from './support/sizes.ts'
+import { machine, mebibytes, milliseconds, perSecond, table } from './support/tables.ts'
 import { type Footprint, type ThroughputRow, throughput, throughputTable } from './throughput.ts'
 
 const { values: flags } = parseArgs({

@@ -1,8 +1,8 @@
 /** redis-benchmark against both servers alternately, so that what else the machine does falls on both. */
-import { loadKeys } from './load.ts'
-import { ask, diskBytesWritten, endProgram, type Program, type ProgramName, residentBytes, startProgram } from './programs.ts'
-import { type Load, type Measurement, redisBenchmark } from './redis-benchmark.ts'
-import { median, milliseconds, perSecond, table } from './tables.ts'
+import { loadKeys } from './support/load.ts'
+import { ask, diskBytesWritten, endProgram, type Program, type ProgramName, residentBytes, startProgram } from './support/programs.ts'
+import { type Load, type Measurement, redisBenchmark } from './support/redis-benchmark.ts'
+import { median, milliseconds, perSecond, table } from './support/tables.ts'
 
 const TESTS = ['ping_mbulk', 'set', 'get', 'incr', 'mset'] as const
 

@@ -2,9 +2,9 @@
  * MULTI, ten SETs, EXEC against both servers alternately, each transaction sent as one piece. The answers to one have a known length, so they are
  * counted and not parsed: the client is no part of what is measured, as far as that goes.
  */
-import { encode, sendPieces } from './connection.ts'
-import { endProgram, type Program, type ProgramName, startProgram } from './programs.ts'
-import { median, perSecond, table } from './tables.ts'
+import { encode, sendPieces } from './support/connection.ts'
+import { endProgram, type Program, type ProgramName, startProgram } from './support/programs.ts'
+import { median, perSecond, table } from './support/tables.ts'
 
 const SETS = 10
 const CONNECTIONS = 20

@@ -1,5 +1,5 @@
 /** Where in a script an error was raised: the innermost frame that is neither C's nor the sandbox's. */
-import type { Bytes } from '../storage/bytes.ts'
+import type { Bytes } from '../base/bytes.ts'
 import type { LuaModule } from './module.ts'
 
 /** The prelude's chunk name. */

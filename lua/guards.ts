@@ -3,7 +3,7 @@
  * metatables, where its shared tables hide behind others. Of these each is called in the place of the function here, so that its errors name it
  * and the line of the script.
  */
-import type { Bytes } from '../storage/bytes.ts'
+import type { Bytes } from '../base/bytes.ts'
 import { LUA_REGISTRY } from './api.ts'
 import type { HostFunction, LuaStack } from './stack.ts'
 

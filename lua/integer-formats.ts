@@ -2,7 +2,7 @@
  * The integers of string.format with 64 bits: `%d %i %u %o %x %X %c`. Lua's own function formats everything. Where a number does not fit in
  * 32 bits, the directive becomes `%s` and the argument its text, so that what is said of other arguments stays right.
  */
-import type { Bytes } from '../storage/bytes.ts'
+import type { Bytes } from '../base/bytes.ts'
 import { integerOf, isNumeric } from './libraries/arguments.ts'
 import type { LuaStack } from './stack.ts'
 

@@ -8,7 +8,7 @@
  * The functions are called in the place of the function here, so that their errors name them and the line of the script. What formats, reads
  * and shifts is in integer-formats.ts and below.
  */
-import type { Bytes } from '../storage/bytes.ts'
+import type { Bytes } from '../base/bytes.ts'
 import { LUA_STRING, type LuaApi } from './api.ts'
 import { withWideIntegers } from './integer-formats.ts'
 import { integerOf, intOf, isNumeric, raiseOutOfMemory, readUnsigned } from './libraries/arguments.ts'

@@ -10,7 +10,7 @@
  *
  * When the machine is broken (see module.ts) it must be thrown away: `isBroken`.
  */
-import type { Bytes } from '../storage/bytes.ts'
+import type { Bytes } from '../base/bytes.ts'
 import { LUA_GLOBALS, LUA_OK, LUA_REGISTRY, LUA_YIELDED } from './api.ts'
 import { type ErrorPlace, ErrorPlaces, SANDBOX } from './error-places.ts'
 import { guardHelpers } from './guards.ts'

@@ -8,7 +8,7 @@
  *
  * Worst case: where a match may begin, times the length of the subject for every quantifier that repeats, times two for every "?".
  */
-import type { Bytes } from '../storage/bytes.ts'
+import type { Bytes } from '../base/bytes.ts'
 
 /** Steps that a match may take: about half a second. */
 const MOST_STEPS = 20_000_000

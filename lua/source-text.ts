@@ -1,5 +1,5 @@
 /** The one place where text is compiled. Source text only: Lua runs bytecode unchecked, and bytecode can read all of Lua's memory. */
-import type { Bytes } from '../storage/bytes.ts'
+import type { Bytes } from '../base/bytes.ts'
 import { LUA_OUT_OF_MEMORY } from './api.ts'
 import type { LuaStack } from './stack.ts'
 

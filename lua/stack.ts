@@ -6,7 +6,7 @@
  * the script's making is raised by `raise`, which does not return. A host function must keep nothing that needs cleaning up across a
  * call that may raise: Lua's errors pass through it.
  */
-import type { Bytes } from '../storage/bytes.ts'
+import type { Bytes } from '../base/bytes.ts'
 import {
   LUA_BOOLEAN,
   LUA_FUNCTION,

@@ -2,7 +2,7 @@
  * string.find, match, gmatch and gsub of the sandbox: Lua's own where a pattern is harmless for its subject, else ours (patterns.ts), whose work is
  * limited. The functions here are given what Lua's would be given, and answer as they do.
  */
-import type { Bytes } from '../storage/bytes.ts'
+import type { Bytes } from '../base/bytes.ts'
 import { bytesArgument, FIRST_UPVALUE, optionalInteger, raiseAt, upToZero } from './libraries/arguments.ts'
 import { HARMLESS_STEPS, isHarmless, Matcher, PatternError, shapeOf } from './patterns.ts'
 import type { HostFunction, LuaStack } from './stack.ts'

@@ -8,8 +8,8 @@
  * nobody can reach changes nothing. The role is stored before the replica is asked to take over, so a crash at any moment leaves at most one
  * node that takes writes: this one asks again after its restart.
  */
-import type { Log } from '../storage/log.ts'
-import type { ReplicaView } from './replica-view.ts'
+import type { Log } from '../base/log.ts'
+import type { ReplicaView } from './master/replica-view.ts'
 
 export type FailoverState = 'no-failover' | 'waiting-for-sync' | 'failover-in-progress'
 

@@ -5,16 +5,16 @@
  * Every change of role is stored before it is announced. A node that follows a master passes on what it receives, so its own replicas stay
  * attached while its history stays the same; when that gets another id they are sent away and come back at once under the new one.
  */
-import type { Clock, Random } from '../storage/clock.ts'
-import type { MasterAddress } from '../storage/identity.ts'
-import type { Log } from '../storage/log.ts'
+import type { Clock, Random } from '../base/clock.ts'
+import type { Log } from '../base/log.ts'
+import type { MasterAddress } from '../storage/directory/identity.ts'
 import type { Storage } from '../storage/storage.ts'
 import { Failover, type FailoverRequest, isTarget } from './failover.ts'
-import { Inquiry } from './inquiry.ts'
-import { type Dial, type LinkReplayer, ReplicaLink } from './link.ts'
-import { Master } from './master.ts'
-import { FORMAT_VERSION, Refusal } from './messages.ts'
-import type { ReplicaView } from './replica-view.ts'
+import { Inquiry } from './master/inquiry.ts'
+import { Master } from './master/master.ts'
+import type { ReplicaView } from './master/replica-view.ts'
+import { FORMAT_VERSION, Refusal } from './protocol/messages.ts'
+import { type Dial, type LinkReplayer, ReplicaLink } from './replica/link.ts'
 import type { ReplicationSettings } from './settings.ts'
 import { type WaitCondition, Waiters } from './waiters.ts'
 

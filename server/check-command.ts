@@ -1,11 +1,11 @@
 /** `haypile check DIR`: prints what the check of a data directory finds, with a progress bar on a terminal. */
 import { statSync } from 'node:fs'
 import { SingleBar } from 'cli-progress'
-import { checkDirectory, type Repair } from '../storage/check.ts'
-import type { CheckProgress } from '../storage/check-report.ts'
-import { realFiles } from '../storage/files.ts'
-import { LevelRecords, type RecordStore } from '../storage/record-store.ts'
-import { DamageError } from '../storage/records.ts'
+import { realFiles } from '../base/files.ts'
+import { checkDirectory, type Repair } from '../storage/check/check.ts'
+import type { CheckProgress } from '../storage/check/check-report.ts'
+import { LevelRecords, type RecordStore } from '../storage/records/record-store.ts'
+import { DamageError } from '../storage/records/records.ts'
 
 const LEVEL_SETTINGS = { writeBufferBytes: 4 * 1024 * 1024, blockCacheBytes: 32 * 1024 * 1024 }
 

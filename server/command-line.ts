@@ -8,12 +8,12 @@
  * Exit statuses are in docs/command-line.md.
  */
 import { Command, CommanderError, Option } from 'commander'
-import type { Repair } from '../storage/check.ts'
-import { Config } from './config.ts'
-import { ConfigError } from './config-file.ts'
-import { fullHelp, shortHelp } from './config-help.ts'
-import { separatedFlags } from './flags.ts'
-import { machineOfProgram } from './heap.ts'
+import type { Repair } from '../storage/check/check.ts'
+import { Config } from './config/config.ts'
+import { ConfigError } from './config/config-file.ts'
+import { fullHelp, shortHelp } from './config/config-help.ts'
+import { separatedFlags } from './config/flags.ts'
+import { machineOfProgram } from './process/heap.ts'
 
 /** The command line or the configuration is wrong. */
 const USAGE_STATUS = 2

@@ -8,12 +8,12 @@
  * await server.close()
  * ```
  */
-import { systemClock } from '../storage/clock.ts'
-import { Config } from './config.ts'
-import { logIneffective } from './config-warnings.ts'
-import { fitCacheToHeap } from './heap.ts'
-import { createLogger } from './log.ts'
+import { systemClock } from '../base/clock.ts'
+import { Config } from './config/config.ts'
+import { logIneffective } from './config/config-warnings.ts'
+import { createLogger } from './logging/log.ts'
 import { Node } from './node.ts'
+import { fitCacheToHeap } from './process/heap.ts'
 
 /** Configuration keys by name, as in the configuration file; numbers and flags may be given as such. */
 export type StartOptions = Readonly<Record<string, string | number | boolean>>

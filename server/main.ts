@@ -1,15 +1,15 @@
 #!/usr/bin/env node
 /** The `haypile` program. */
 import { chmodSync, existsSync, rmSync, writeFileSync } from 'node:fs'
-import { HAYPILE_VERSION } from '../commands/version.ts'
-import { systemClock } from '../storage/clock.ts'
+import { systemClock } from '../base/clock.ts'
+import { HAYPILE_VERSION } from '../commands/core/version.ts'
 import { runCheck } from './check-command.ts'
 import { runCommandLine } from './command-line.ts'
-import type { Config } from './config.ts'
-import { logIneffective } from './config-warnings.ts'
-import { collectSooner, fitCacheToHeap, logSmallDefault, restartIfHeapIsSmall } from './heap.ts'
-import { createLogger, type Logger } from './log.ts'
-import { followProcessTitle } from './process-title.ts'
+import type { Config } from './config/config.ts'
+import { logIneffective } from './config/config-warnings.ts'
+import { createLogger, type Logger } from './logging/log.ts'
+import { collectSooner, fitCacheToHeap, logSmallDefault, restartIfHeapIsSmall } from './process/heap.ts'
+import { followProcessTitle } from './process/process-title.ts'
 import { banner, hasColours, wantsBanner } from './terminal.ts'
 
 async function serve(config: Config): Promise<void> {

@@ -1,5 +1,5 @@
 /** What a person at a terminal sees besides the log: colours or none, and once the server is ready how to connect and how to stop. */
-import type { Config } from './config.ts'
+import type { Config } from './config/config.ts'
 
 const BOLD = '\u001b[1m'
 const PLAIN = '\u001b[0m'

@@ -1,11 +1,11 @@
 /** What a storage engine is given. */
+import type { Clock, Random } from '../base/clock.ts'
+import type { Files } from '../base/files.ts'
+import type { Log } from '../base/log.ts'
 import type { BinlogSettings } from './binlog/binlog.ts'
-import type { CheckpointSettings } from './checkpointer.ts'
-import type { Clock, Random } from './clock.ts'
-import type { Files } from './files.ts'
-import type { Log } from './log.ts'
-import type { OpenMode, RecordStore } from './record-store.ts'
-import type { RecoveredLog } from './recovery.ts'
+import type { CheckpointSettings } from './checkpoint/checkpointer.ts'
+import type { OpenMode, RecordStore } from './records/record-store.ts'
+import type { RecoveredLog } from './recovery/recovery.ts'
 
 export interface StorageSettings {
   readonly binlog: BinlogSettings

@@ -9,7 +9,7 @@ import { readdirSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import { join, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { endGroup } from './support/process-group.ts'
+import { endGroup } from './support/servers/process-group.ts'
 
 /** Far more than any file takes, also on a machine that is busy with other things. */
 const FILE_TIMEOUT_MS = 1_800_000

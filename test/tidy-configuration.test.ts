@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
-import { configurationPage } from './support/configuration-page.ts'
+import { configurationPage } from './support/tidy/configuration-page.ts'
 
 const compiledFrom = fileURLToPath(new URL('../..', import.meta.url))
 const root = existsSync(join(compiledFrom, 'docs')) ? compiledFrom : process.cwd()

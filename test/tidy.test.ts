@@ -7,7 +7,7 @@ import { dirname, join, normalize, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
-import { callsOf } from './support/call-arguments.ts'
+import { callsOf } from './support/tidy/call-arguments.ts'
 
 const MAX_LINES = 400
 
@@ -30,17 +30,17 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
 
 /** Node's modules that only the files named may import: the disk and the network have one door each. */
 const ONE_DOOR: Readonly<Record<string, (file: string) => boolean>> = {
-  'node:fs': (file) => file === 'storage/files.ts' || file === 'lua/module.ts' || file.startsWith('server/'),
+  'node:fs': (file) => file === 'base/files.ts' || file === 'lua/module.ts' || file.startsWith('server/'),
   'node:fs/promises': (file) => file.startsWith('server/'),
   'node:net': (file) => file.startsWith('server/'),
   'node:tls': (file) => file.startsWith('server/'),
   'node:http': (file) => file.startsWith('server/'),
-  'classic-level': (file) => ['storage/record-store.ts', 'storage/record-reader-worker.ts'].includes(file),
+  'classic-level': (file) => ['storage/records/record-store.ts', 'storage/records/record-reader-worker.ts'].includes(file),
 }
 
 /** Where the real clock and real chance are picked up and handed on. A hash's seed changes nothing that can be seen. */
-const CLOCKS = ['storage/clock.ts']
-const CHANCE = ['server/node.ts', 'storage/key-hash.ts']
+const CLOCKS = ['base/clock.ts']
+const CHANCE = ['server/node.ts', 'storage/keyspace/key-hash.ts']
 
 interface Source {
   /** From the repository's root, with slashes. */
@@ -137,7 +137,9 @@ test('chance is picked up in one place and passed on from there', () => {
 })
 
 test('storage and commands set no timers but where they wait for a disk', () => {
-  const readers = files.filter(({ layer, path }) => (layer === 'storage' || layer === 'commands') && path !== 'storage/reopening.ts')
+  const readers = files.filter(
+    ({ layer, path }) => (layer === 'storage' || layer === 'commands') && path !== 'storage/recovery/reopening.ts',
+  )
   none('timers', matches(readers, /\bsetTimeout\b|\bsetInterval\b/))
 })
 

@@ -2,8 +2,8 @@
  * Commands of Redis that this server has not got. Rules that name them are taken and shown again, so that the ACL files of Redis can be used;
  * they allow and forbid nothing.
  */
-import type { Bytes } from '../../storage/bytes.ts'
-import { type Command, command } from '../command.ts'
+import type { Bytes } from '../../base/bytes.ts'
+import { type Command, command } from '../core/command.ts'
 
 const COMMANDS = ['dump', 'migrate', 'psync', 'restore', 'restore-asking', 'sync']
 

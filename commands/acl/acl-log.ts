@@ -1,5 +1,5 @@
 /** ACL LOG: what was refused to whom, newest first. The same refusal again within a minute raises a count instead of the number of entries. */
-import type { Bytes } from '../../storage/bytes.ts'
+import type { Bytes } from '../../base/bytes.ts'
 import type { Reason } from './selector.ts'
 
 /** Where the request came from. */

@@ -3,13 +3,13 @@
  *
  * A session is bound to the User object: rules that change count at once, and who is deleted or no longer in the file is cut off.
  */
-import type { Bytes } from '../../storage/bytes.ts'
-import { detached } from '../../storage/bytes.ts'
-import type { Command, KeyAccess } from '../command.ts'
-import type { Context } from '../context.ts'
-import { clientError } from '../errors.ts'
-import type { ClientsPort, ConfigPort } from '../ports.ts'
-import type { Session } from '../session.ts'
+import type { Bytes } from '../../base/bytes.ts'
+import { detached } from '../../base/bytes.ts'
+import type { Command, KeyAccess } from '../core/command.ts'
+import type { Context } from '../core/context.ts'
+import { clientError } from '../core/errors.ts'
+import type { ClientsPort, ConfigPort } from '../core/ports.ts'
+import type { Session } from '../core/session.ts'
 import { type AclContext, AclLog } from './acl-log.ts'
 import { checkRequest, type Denial, denialText, mayUseKey } from './check.ts'
 import { isOneOf } from './passwords.ts'

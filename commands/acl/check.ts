@@ -1,6 +1,6 @@
 /** Whether a user may run a request, and what is said where not. */
-import type { Bytes } from '../../storage/bytes.ts'
-import type { Command, KeyAccess } from '../command.ts'
+import type { Bytes } from '../../base/bytes.ts'
+import type { Command, KeyAccess } from '../core/command.ts'
 import { type Reason, type Refusal, Request } from './selector.ts'
 import type { User } from './user.ts'
 

@@ -1,5 +1,5 @@
 /** Users as ACL LIST and ACL GETUSER show them: rules that make the same user again. */
-import type { Bytes } from '../../storage/bytes.ts'
+import type { Bytes } from '../../base/bytes.ts'
 import { type KeyPattern, READ, type Selector, WRITE } from './selector.ts'
 import type { User } from './user.ts'
 

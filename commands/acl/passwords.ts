@@ -1,6 +1,6 @@
 /** Passwords are known by their SHA-256 in lower-case hexadecimal only. */
 import { createHash, timingSafeEqual } from 'node:crypto'
-import type { Bytes } from '../../storage/bytes.ts'
+import type { Bytes } from '../../base/bytes.ts'
 
 /** The hash of a password: 64 hexadecimal digits. */
 export function passwordHash(password: Bytes): Bytes {

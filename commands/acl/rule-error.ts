@@ -1,5 +1,5 @@
 /** A rule that cannot be taken. The messages are Redis's, and name no password. */
-import type { Bytes } from '../../storage/bytes.ts'
+import type { Bytes } from '../../base/bytes.ts'
 
 export class RuleError extends Error {
   override readonly name = 'RuleError'

@@ -7,10 +7,10 @@
  *
  * in any case but for globs. `~*` `&*` `+@all` `-@all` are allkeys, allchannels, allcommands and nocommands.
  */
-import { type Bytes, lowerCase } from '../../storage/bytes.ts'
-import { categoriesOf, categoryOf } from '../categories.ts'
-import type { Command } from '../command.ts'
-import type { CommandTable } from '../table.ts'
+import { type Bytes, lowerCase } from '../../base/bytes.ts'
+import { categoriesOf, categoryOf } from '../core/categories.ts'
+import type { Command } from '../core/command.ts'
+import type { CommandTable } from '../core/table.ts'
 import { absentCommand } from './absent-commands.ts'
 import { RuleError, ruleSyntaxError, unknownName } from './rule-error.ts'
 import { channelPattern, keyPattern, READ, type Selector, WRITE } from './selector.ts'

@@ -4,11 +4,11 @@
  * Commands are allowed one by one: a rule for a category or a container has meant those that it stood for. `allCommands` says that nothing
  * was ever taken away since `+@all`, and `futureCommands` which of `+@all` and `-@all` came last.
  */
-import type { Bytes } from '../../storage/bytes.ts'
-import { lowerCase } from '../../storage/bytes.ts'
-import type { Command, KeyAccess, KeyUse } from '../command.ts'
-import { type Glob, globOf } from '../glob.ts'
-import { keyUsesOf } from '../key-finder.ts'
+import type { Bytes } from '../../base/bytes.ts'
+import { lowerCase } from '../../base/bytes.ts'
+import type { Command, KeyAccess, KeyUse } from '../core/command.ts'
+import { keyUsesOf } from '../core/key-finder.ts'
+import { type Glob, globOf } from '../parsing/glob.ts'
 
 export const READ = 1
 export const WRITE = 2

@@ -2,7 +2,7 @@
  * Users as an ACL file has them, one a line: "user" name { rule }. Words are between single spaces; white space around lines and rules and
  * blank lines do not count. There are no comments.
  */
-import { type Bytes, detached } from '../../storage/bytes.ts'
+import { type Bytes, detached } from '../../base/bytes.ts'
 import { describeUser } from './describe.ts'
 import { RuleError } from './rule-error.ts'
 import { hasSpaces, type RuleContext } from './selector-rules.ts'

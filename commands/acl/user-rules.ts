@@ -5,8 +5,8 @@
  *        | ">" password | "<" password | "#" hash | "!" hash
  *        | "(" { selector rule } ")" | "clearselectors"
  */
-import { type Bytes, detached, lowerCase } from '../../storage/bytes.ts'
-import { splitInline } from '../inline-words.ts'
+import { type Bytes, detached, lowerCase } from '../../base/bytes.ts'
+import { splitInline } from '../parsing/inline-words.ts'
 import { isPasswordHash, passwordHash } from './passwords.ts'
 import { RuleError, unmatchedParenthesis } from './rule-error.ts'
 import { Selector } from './selector.ts'

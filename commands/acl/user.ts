@@ -2,7 +2,7 @@
  * A user. Sessions hold the object itself, so a change of rules counts for those who are connected: `take` brings an existing user
  * up to a draft that all rules have been applied to.
  */
-import type { Bytes } from '../../storage/bytes.ts'
+import type { Bytes } from '../../base/bytes.ts'
 import { Selector } from './selector.ts'
 
 export type ChannelDefault = 'all channels' | 'no channels'

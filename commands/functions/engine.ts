@@ -4,10 +4,10 @@
  * While a library is loaded its globals are others than when its functions are called: `redis` alone, with register_function, log and what says
  * which version it is. Functions find the same table, with everything behind it, so what stands behind it is what is exchanged.
  */
+import type { Bytes } from '../../base/bytes.ts'
 import { LUA_GLOBALS, LUA_REGISTRY } from '../../lua/api.ts'
 import type { LuaMachine } from '../../lua/machine.ts'
-import type { Bytes } from '../../storage/bytes.ts'
-import { clientError } from '../errors.ts'
+import { clientError } from '../core/errors.ts'
 import type { FunctionEngine, RegisteredFunction } from './function-libraries.ts'
 import { registerFunction } from './registering.ts'
 

@@ -7,11 +7,11 @@
  * Who runs a command of a client compiles first and stores what has compiled. Replay stores only: the code has run where it was first loaded.
  * So has a full sync, and a restart. What is here is compared with what is stored before it is used, and follows it then.
  */
+import type { Bytes } from '../../base/bytes.ts'
+import { lowerCase } from '../../base/bytes.ts'
 import type { LuaMachine } from '../../lua/machine.ts'
-import type { Bytes } from '../../storage/bytes.ts'
-import { lowerCase } from '../../storage/bytes.ts'
-import type { Libraries } from '../../storage/libraries.ts'
-import { clientError } from '../errors.ts'
+import type { Libraries } from '../../storage/keyspace/libraries.ts'
+import { clientError } from '../core/errors.ts'
 import { readLibraryHeader } from './library-header.ts'
 
 /** A function as its library has registered it. */

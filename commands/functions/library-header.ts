@@ -1,7 +1,7 @@
 /** The first line of a library's code, which says whose it is: `#!lua name=mylib`. */
-import { type Bytes, detached, lowerCase } from '../../storage/bytes.ts'
-import { clientError } from '../errors.ts'
-import { splitInline } from '../inline-words.ts'
+import { type Bytes, detached, lowerCase } from '../../base/bytes.ts'
+import { clientError } from '../core/errors.ts'
+import { splitInline } from '../parsing/inline-words.ts'
 
 const ENGINE = 'lua'
 const NAME = /^[A-Za-z0-9_]+$/

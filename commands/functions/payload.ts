@@ -9,8 +9,8 @@
  *
  * Strings are written as they are, and read in every form.
  */
-import { type Bytes, bufferOf, MAX_BYTES_LENGTH } from '../../storage/bytes.ts'
-import { clientError } from '../errors.ts'
+import { type Bytes, bufferOf, MAX_BYTES_LENGTH } from '../../base/bytes.ts'
+import { clientError } from '../core/errors.ts'
 import { crc64 } from './crc64.ts'
 import { lzfDecompressed } from './lzf.ts'
 

@@ -4,9 +4,9 @@
  *   redis.register_function(name, callback)
  *   redis.register_function{function_name = name, callback = callback [, description = text] [, flags = {flag ...}]}
  */
+import { type Bytes, lowerCase } from '../../base/bytes.ts'
 import { LUA_REGISTRY } from '../../lua/api.ts'
 import type { LuaStack } from '../../lua/stack.ts'
-import { type Bytes, lowerCase } from '../../storage/bytes.ts'
 import { SCRIPT_FLAGS } from '../scripting/script-flags.ts'
 import type { RegisteredFunction } from './function-libraries.ts'
 import { IMPROPER_NAME, isProperName } from './library-header.ts'

@@ -1,11 +1,11 @@
 /** The table `redis` of scripts and functions. Names, arguments and error texts are Redis's. */
 import { createHash } from 'node:crypto'
+import type { Bytes } from '../../base/bytes.ts'
 import { isNumeric } from '../../lua/libraries/arguments.ts'
 import type { LuaMachine } from '../../lua/machine.ts'
 import type { HostFunction, LuaStack } from '../../lua/stack.ts'
-import type { Bytes } from '../../storage/bytes.ts'
-import { ErrorReply, type Reply } from '../reply.ts'
-import { REDIS_COMPATIBLE_VERSION } from '../version.ts'
+import { ErrorReply, type Reply } from '../core/reply.ts'
+import { REDIS_COMPATIBLE_VERSION } from '../core/version.ts'
 import { argumentAt, pushError, pushField, pushReply } from './script-values.ts'
 
 export type ScriptLogLevel = 'debug' | 'verbose' | 'notice' | 'warning'

@@ -1,8 +1,8 @@
 /** In whose name a script runs commands: the client that called it, with a database and a protocol of its own, and nobody to be answered. */
 import { SUPERUSER } from '../acl/user.ts'
-import type { Client } from '../executor.ts'
-import type { Message } from '../reply.ts'
-import { type Session, SessionState } from '../session.ts'
+import type { Client } from '../core/executor.ts'
+import type { Message } from '../core/reply.ts'
+import { type Session, SessionState } from '../core/session.ts'
 
 export class ScriptClient extends SessionState implements Client {
   user = SUPERUSER

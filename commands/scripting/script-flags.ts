@@ -1,7 +1,7 @@
 /** What a script says of itself in its first line: `#!lua flags=no-writes,allow-stale`. Without one it is taken as Redis took scripts before 7.0. */
-import type { Bytes } from '../../storage/bytes.ts'
-import { clientError } from '../errors.ts'
-import { splitInline } from '../inline-words.ts'
+import type { Bytes } from '../../base/bytes.ts'
+import { clientError } from '../core/errors.ts'
+import { splitInline } from '../parsing/inline-words.ts'
 
 export interface ScriptFlags {
   readonly noWrites: boolean

@@ -9,9 +9,9 @@
  * A few tables that contain one another again and again stand for a reply without end. A reply may therefore be as large as Lua's memory:
  * each value counts VALUE_BYTES and its own bytes. Tables that do not share their contents never come near to that limit.
  */
+import type { Bytes } from '../../base/bytes.ts'
 import type { LuaStack } from '../../lua/stack.ts'
-import type { Bytes } from '../../storage/bytes.ts'
-import { BigNumber, Double, ErrorReply, MapReply, type Reply, SetReply, SimpleString, Verbatim } from '../reply.ts'
+import { BigNumber, Double, ErrorReply, MapReply, type Reply, SetReply, SimpleString, Verbatim } from '../core/reply.ts'
 import { fitsInt64 } from './script-values.ts'
 
 /** Tables inside of each other. */

@@ -2,9 +2,8 @@
  * Replies of commands as Lua's values, and Lua's values as arguments of commands. The rules are those of Redis's documentation, "Lua API
  * reference". What a script returns becomes a reply in script-result.ts.
  */
+import type { Bytes } from '../../base/bytes.ts'
 import type { LuaStack } from '../../lua/stack.ts'
-import type { Bytes } from '../../storage/bytes.ts'
-import { formatDouble } from '../format-double.ts'
 import {
   Attributes,
   BigNumber,
@@ -22,7 +21,8 @@ import {
   SimpleString,
   Verbatim,
   WrittenDouble,
-} from '../reply.ts'
+} from '../core/reply.ts'
+import { formatDouble } from '../parsing/format-double.ts'
 
 const INT64_LIMIT = 2 ** 63
 

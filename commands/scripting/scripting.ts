@@ -3,9 +3,9 @@
  * brought stay until SCRIPT FLUSH; of those that EVAL has, the last few hundred are kept, as by Redis 7.4. When a script has broken the machine,
  * another is made and all are compiled again when they are wanted.
  */
+import { type Bytes, detached } from '../../base/bytes.ts'
 import type { FunctionReference, LuaMachine } from '../../lua/machine.ts'
-import { type Bytes, detached } from '../../storage/bytes.ts'
-import { clientError } from '../errors.ts'
+import { clientError } from '../core/errors.ts'
 import { sha1 } from './script-api.ts'
 import { readShebang, type ScriptFlags } from './script-flags.ts'
 import type { ScriptCall, ScriptRunner } from './script-runner.ts'

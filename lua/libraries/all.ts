@@ -1,5 +1,5 @@
 /** The libraries that scripts have beside Lua's own, by their global names. */
-import type { Bytes } from '../../storage/bytes.ts'
+import type { Bytes } from '../../base/bytes.ts'
 import { pushBit } from './bit.ts'
 import { pushCjson } from './cjson.ts'
 import { pushCmsgpack } from './cmsgpack.ts'

@@ -2,7 +2,7 @@
  * What Lua's auxiliary library does for C functions, for ours: arguments looked at strictly, and errors with its texts. Integers are those of a
  * 64-bit machine, where Redis runs, whatever the size of this one's: a double without its fraction, and out of range the least of all.
  */
-import type { Bytes } from '../../storage/bytes.ts'
+import type { Bytes } from '../../base/bytes.ts'
 import { LUA_GLOBALS } from '../api.ts'
 import type { LuaStack } from '../stack.ts'
 

@@ -2,7 +2,7 @@
  * cjson.decode: JSON into Lua, null into the light userdata NULL, empty arrays into empty tables. As in encoding, what is open is a list here, and
  * no nesting comes near the end of the stack.
  */
-import type { Bytes } from '../../storage/bytes.ts'
+import type { Bytes } from '../../base/bytes.ts'
 import type { LuaStack } from '../stack.ts'
 import { argumentError, bytesArgument, raiseAt } from './arguments.ts'
 import { setting } from './cjson-settings.ts'

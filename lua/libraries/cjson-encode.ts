@@ -2,7 +2,7 @@
  * cjson.encode: a table whose keys are all positive integers is an array, every other an object, an empty one too. The tables that are being
  * written are a list here and not calls of one another, so that no nesting comes near the end of the stack.
  */
-import type { Bytes } from '../../storage/bytes.ts'
+import type { Bytes } from '../../base/bytes.ts'
 import { LUA_BOOLEAN, LUA_LIGHT_USERDATA, LUA_NIL, LUA_NUMBER, LUA_STRING, LUA_TABLE } from '../api.ts'
 import type { LuaStack } from '../stack.ts'
 import { argumentError, raiseAt, typeName } from './arguments.ts'

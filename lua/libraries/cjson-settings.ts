@@ -2,7 +2,7 @@
  * The settings of one cjson: nine 32-bit integers in a userdata that its functions have as their upvalue, so that they live and end with what
  * `cjson.new()` made. The library's own functions read and change them.
  */
-import type { Bytes } from '../../storage/bytes.ts'
+import type { Bytes } from '../../base/bytes.ts'
 import type { HostFunction, LuaStack } from '../stack.ts'
 import { argumentError, FIRST_UPVALUE, integerArgument, intOf, textArgument } from './arguments.ts'
 

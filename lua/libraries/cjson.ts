@@ -2,7 +2,7 @@
  * cjson 2.1.0: encode, decode and what sets them up. `cjson.new()` makes another one with settings of its own; the functions are the same, their
  * upvalue differs.
  */
-import type { Bytes } from '../../storage/bytes.ts'
+import type { Bytes } from '../../base/bytes.ts'
 import type { HostFunction, LuaStack } from '../stack.ts'
 import { decode } from './cjson-decode.ts'
 import { encode } from './cjson-encode.ts'

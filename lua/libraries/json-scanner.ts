@@ -2,7 +2,7 @@
  * JSON's tokens as cjson reads them: a zero byte ends the text, numbers are what strtod takes, and the names of the tokens are those of its
  * messages.
  */
-import { type Bytes, bytesOfText } from '../../storage/bytes.ts'
+import { type Bytes, bytesOfText } from '../../base/bytes.ts'
 import { readNumber } from './number-text.ts'
 
 export type Token =

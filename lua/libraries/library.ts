@@ -1,4 +1,4 @@
-import type { Bytes } from '../../storage/bytes.ts'
+import type { Bytes } from '../../base/bytes.ts'
 import type { HostFunction, LuaStack } from '../stack.ts'
 
 /** Pushes the table of a library. */

@@ -1,7 +1,7 @@
 /**
  * Numbers as C prints and reads them: `%.Ng` of printf, and the longest beginning of a text that is a number to strtod, in the C locale.
  */
-import type { Bytes } from '../../storage/bytes.ts'
+import type { Bytes } from '../../base/bytes.ts'
 
 /** Further digits that tell a tie from what only looks like one: no double that is not n digits long comes that near to n digits. */
 const DIGITS_OF_DOUBT = 40

@@ -3,7 +3,7 @@
  * it is passed over by the next to use it. Two limits keep a script from taking all memory and all time with a few tables that contain one another
  * again and again: the bytes that Lua may have, and a number of values.
  */
-import type { Bytes } from '../../storage/bytes.ts'
+import type { Bytes } from '../../base/bytes.ts'
 import type { LuaStack } from '../stack.ts'
 import { raiseAt, raiseOutOfMemory } from './arguments.ts'
 

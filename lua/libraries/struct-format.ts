@@ -6,7 +6,7 @@
  *     b B h H l L T   integers, small is signed   s         a string and a zero byte
  *     i[n] I[n]       integers of n bytes         x         a byte of padding
  */
-import type { Bytes } from '../../storage/bytes.ts'
+import type { Bytes } from '../../base/bytes.ts'
 import type { LuaStack } from '../stack.ts'
 import { argumentError, raiseAt } from './arguments.ts'
 

@@ -1,5 +1,5 @@
 /** struct: values to and from the layouts of C. */
-import type { Bytes } from '../../storage/bytes.ts'
+import type { Bytes } from '../../base/bytes.ts'
 import type { LuaStack } from '../stack.ts'
 import { argumentError, isNumeric, numberArgument, optionalInteger, pointerArgument, raiseAt, reserve, textArgument } from './arguments.ts'
 import { pushLibrary } from './library.ts'

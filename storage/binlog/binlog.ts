@@ -7,8 +7,8 @@
  * Invariants: end only grows; a group is appended whole or the file is cut back to the group before; a new segment is created only when
  * the old one is on the medium as a whole; a failed sync is never tried again, the process ends.
  */
-import type { File, Files } from '../files.ts'
-import type { Log } from '../log.ts'
+import type { File, Files } from '../../base/files.ts'
+import type { Log } from '../../base/log.ts'
 import { type BinlogFeed, SegmentFeed } from './feed.ts'
 import { type BinlogPosition, GROUP_HEAD_BYTES, readGroupHead, writeGroupHead } from './group.ts'
 import type { OpenGroup } from './open-group.ts'

@@ -1,5 +1,5 @@
 /** The binlog's bytes in order, from its files, for a replica that is further behind than memory reaches. */
-import type { File, Files } from '../files.ts'
+import type { File, Files } from '../../base/files.ts'
 import { type Segment, segmentAt } from './segments.ts'
 
 export interface BinlogFeed {

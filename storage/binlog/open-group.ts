@@ -5,8 +5,8 @@
  * Small commands share one buffer. It is copied from by `writeSync` only, so it is used again for the next group; what is larger than it
  * gets a buffer of its own.
  */
-import type { Bytes } from '../bytes.ts'
-import { encodedLength, writeCommand } from '../command-codec.ts'
+import type { Bytes } from '../../base/bytes.ts'
+import { encodedLength, writeCommand } from './command-codec.ts'
 import { GROUP_HEAD_BYTES } from './group.ts'
 
 const BUFFER_BYTES = 1024 * 1024

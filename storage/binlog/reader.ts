@@ -1,5 +1,5 @@
 /** Reads groups in order from a position on, checking each one's form, place, chain and CRC. Used by recovery, check and replication. */
-import type { File, Files } from '../files.ts'
+import type { File, Files } from '../../base/files.ts'
 import { type BinlogPosition, GROUP_HEAD_BYTES, GROUP_START, type GroupHeader, groupCrc, readGroupHead } from './group.ts'
 import type { Segment } from './segments.ts'
 

@@ -3,7 +3,7 @@
  * lies beside them as `<offset>.cut` files, which nothing reads.
  */
 import { join } from 'node:path'
-import type { Files } from '../files.ts'
+import type { Files } from '../../base/files.ts'
 import { GROUP_HEAD_BYTES, readGroupHead } from './group.ts'
 
 export interface Segment {

@@ -4,7 +4,7 @@
  * Invariants: no node but the root leaf is empty; an inner root has two children at least; a node that has become small does not fit into
  * one page with a neighbour (it is tried when it shrinks, so most pages stay more than a quarter full).
  */
-import { type Bytes, detached } from '../bytes.ts'
+import { type Bytes, detached } from '../../base/bytes.ts'
 import { CHILD_OVERHEAD, childBytes, elementBytes, elementOverhead, slotOf, TreeNode } from './node.ts'
 import type { Pages } from './pages.ts'
 import type { Tree } from './tree.ts'

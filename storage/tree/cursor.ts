@@ -4,7 +4,7 @@
  *
  * In a keyed tree it goes on after the last key when elements come or go meanwhile; a list must not change under it.
  */
-import type { Bytes } from '../bytes.ts'
+import type { Bytes } from '../../base/bytes.ts'
 import { slotOf, type TreeNode } from './node.ts'
 import type { Tree, TreeValue } from './tree.ts'
 

@@ -2,7 +2,7 @@
  * Which values a leaf of a list may have: a Bloom filter, so that looking for a value among a million elements compares few of them. It may name
  * values that have gone; those that are there it always names.
  */
-import type { Bytes } from '../bytes.ts'
+import type { Bytes } from '../../base/bytes.ts'
 
 const BITS = 4096
 /** Of a value's both ends, so many bytes are hashed. */

@@ -7,10 +7,10 @@
  *
  * `bytes` is what the content takes encoded (inner nodes: about), by which nodes are split; `memory` what it costs in memory (about).
  */
-import type { Bytes } from '../bytes.ts'
-import type { FrozenBatch } from '../checkpoint.ts'
-import type { DirtyRecord, Resident } from '../entry.ts'
-import type { ReadPage } from '../eviction.ts'
+import type { Bytes } from '../../base/bytes.ts'
+import type { FrozenBatch } from '../checkpoint/checkpoint.ts'
+import type { DirtyRecord, Resident } from '../keyspace/entry.ts'
+import type { ReadPage } from '../keyspace/eviction.ts'
 import { FILTER_BYTES, type LeafFilter } from './leaf-filter.ts'
 import type { Pages } from './pages.ts'
 import type { Tree } from './tree.ts'

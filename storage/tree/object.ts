@@ -6,8 +6,8 @@
  *
  * A value may be filled before it is a key's: until then nothing but its pages counts as memory.
  */
-import type { Database } from '../database.ts'
-import type { Entry } from '../entry.ts'
+import type { Database } from '../keyspace/database.ts'
+import type { Entry } from '../keyspace/entry.ts'
 import { type Layout, TreeNode } from './node.ts'
 import { Pages } from './pages.ts'
 import { Tree } from './tree.ts'

@@ -9,8 +9,8 @@
  *   field value                   varint(length * 2 + hasDeadline) [expireAt(8), little-endian double] bytes
  *   varint                        7 bits a byte, least significant first, up to 2^53
  */
-import type { Bytes } from '../bytes.ts'
-import { DamageError } from '../records.ts'
+import type { Bytes } from '../../base/bytes.ts'
+import { DamageError } from '../records/records.ts'
 import { BYTES_VALUES, FIELD_VALUES, FieldValue, NO_VALUES, SCORE_VALUES, TreeNode, type TreeValue } from './node.ts'
 import type { Tree } from './tree.ts'
 

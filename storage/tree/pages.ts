@@ -2,7 +2,7 @@
  * The pages of one object: what its nodes have in common as long as it is not small enough to lie inside its root record. Their numbers are
  * never used again.
  */
-import type { Database } from '../database.ts'
+import type { Database } from '../keyspace/database.ts'
 import type { TreeNode } from './node.ts'
 
 /** Numbers are of four bytes. One change takes far fewer than there are beyond. */

@@ -7,8 +7,8 @@
  *
  * Every change touches the root record, the leaf and the inner nodes above it first, so a checkpoint under way has them as they were.
  */
-import type { Bytes } from '../bytes.ts'
-import { DamageError, pageKey, readPage } from '../records.ts'
+import type { Bytes } from '../../base/bytes.ts'
+import { DamageError, pageKey, readPage } from '../records/records.ts'
 import { detachNode, mergeSmall, removeRange, split } from './balance.ts'
 import { TreeCursor } from './cursor.ts'
 import { elementBytes, elementOverhead, type Layout, NO_VALUES, slotOf, TreeNode, type TreeValue } from './node.ts'

@@ -9,8 +9,8 @@
  *   header   what the type keeps beside its trees; its class says what
  *   trees    how many follow: a second one that has never held anything is left out
  */
-import type { Bytes } from '../bytes.ts'
-import type { Database } from '../database.ts'
+import type { Bytes } from '../../base/bytes.ts'
+import type { Database } from '../keyspace/database.ts'
 import {
   DamageError,
   KIND_HASH,
@@ -21,7 +21,7 @@ import {
   OBJECT_ID_AT,
   type Root,
   writeCollectionRoot,
-} from '../records.ts'
+} from '../records/records.ts'
 import type { Layout, TreeNode } from '../tree/node.ts'
 import { TreeObject } from '../tree/object.ts'
 import { decodeNode, encodePage, PageReader, PageWriter } from '../tree/page-codec.ts'
@@ -31,7 +31,7 @@ import { Hash } from './hash.ts'
 import { List } from './list.ts'
 import { SetValue } from './set.ts'
 import { SortedSet } from './sorted-set.ts'
-import { Stream } from './stream.ts'
+import { Stream } from './streams/stream.ts'
 
 /** What all of them have in common. */
 export interface Collection {

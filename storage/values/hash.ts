@@ -10,9 +10,9 @@
  * fields are past theirs does not exist for lookups (`Database.peek`); so what a command was given has a field that stays, and no meeting
  * of due fields empties it before the command is done.
  */
-import { type Bytes, MAX_BYTES_LENGTH } from '../bytes.ts'
-import { EVENT_HASH } from '../key-events.ts'
-import { KIND_HASH } from '../records.ts'
+import { type Bytes, MAX_BYTES_LENGTH } from '../../base/bytes.ts'
+import { EVENT_HASH } from '../keyspace/key-events.ts'
+import { KIND_HASH } from '../records/records.ts'
 import { FIELD_VALUES, FieldValue, type Layout, NO_VALUES, type TreeValue } from '../tree/node.ts'
 import type { TreeObject } from '../tree/object.ts'
 import type { Tree } from '../tree/tree.ts'

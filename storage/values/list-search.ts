@@ -2,7 +2,7 @@
  * Looking for a value in a list, from either end. The first search of a list compares all elements on its way; those after it leave filters in
  * leaves (tree/leaf-filter.ts), and from then on few leaves are looked into. Leaves that had to be read from disk and have nothing leave memory again.
  */
-import type { Bytes } from '../bytes.ts'
+import type { Bytes } from '../../base/bytes.ts'
 import { FILTER_BYTES, hashOf, LeafFilter } from '../tree/leaf-filter.ts'
 import type { TreeNode } from '../tree/node.ts'
 import type { Pages } from '../tree/pages.ts'

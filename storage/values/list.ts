@@ -4,8 +4,8 @@
  *   tree 0    the elements, in order
  *   encoding  what Redis would call a list that grew and shrank as this one did
  */
-import type { Bytes } from '../bytes.ts'
-import { KIND_LIST } from '../records.ts'
+import type { Bytes } from '../../base/bytes.ts'
+import { KIND_LIST } from '../records/records.ts'
 import { BYTES_VALUES, type Layout } from '../tree/node.ts'
 import type { TreeObject } from '../tree/object.ts'
 import type { Tree } from '../tree/tree.ts'

@@ -4,12 +4,12 @@
  *
  * Invariant: bytes past `length` in the last chunk are zeros.
  */
-import type { Bytes } from '../bytes.ts'
-import type { FrozenBatch } from '../checkpoint.ts'
-import type { Database } from '../database.ts'
-import type { DirtyRecord, Resident } from '../entry.ts'
-import type { ReadPage } from '../eviction.ts'
-import { pageKey, readPage } from '../records.ts'
+import type { Bytes } from '../../base/bytes.ts'
+import type { FrozenBatch } from '../checkpoint/checkpoint.ts'
+import type { Database } from '../keyspace/database.ts'
+import type { DirtyRecord, Resident } from '../keyspace/entry.ts'
+import type { ReadPage } from '../keyspace/eviction.ts'
+import { pageKey, readPage } from '../records/records.ts'
 
 /** A string becomes a rope when it is as long as this, in bytes. */
 export const ROPE_MIN_BYTES = 64 * 1024

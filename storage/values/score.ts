@@ -5,7 +5,7 @@
  *
  * Zero has one form: -0 is 0. NaN has none.
  */
-import { type Bytes, MAX_BYTES_LENGTH } from '../bytes.ts'
+import { type Bytes, MAX_BYTES_LENGTH } from '../../base/bytes.ts'
 
 const SCORE_BYTES = 8
 /** With its score, a longer member would be longer than a byte sequence can be. */

@@ -4,8 +4,8 @@
  *   tree 0    member -> nothing
  *   encoding  what Redis would call a set that grew as this one did; it never goes back
  */
-import type { Bytes } from '../bytes.ts'
-import { KIND_SET } from '../records.ts'
+import type { Bytes } from '../../base/bytes.ts'
+import { KIND_SET } from '../records/records.ts'
 import { type Layout, NO_VALUES } from '../tree/node.ts'
 import type { TreeObject } from '../tree/object.ts'
 import type { Tree } from '../tree/tree.ts'

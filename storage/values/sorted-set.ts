@@ -7,8 +7,8 @@
  *
  * A rank is a rank in the second tree. Ranges of scores are ranges of ranks, found in O(log n).
  */
-import type { Bytes } from '../bytes.ts'
-import { KIND_SORTED_SET } from '../records.ts'
+import type { Bytes } from '../../base/bytes.ts'
+import { KIND_SORTED_SET } from '../records/records.ts'
 import type { TreeCursor } from '../tree/cursor.ts'
 import { type Layout, NO_VALUES, SCORE_VALUES } from '../tree/node.ts'
 import type { TreeObject } from '../tree/object.ts'

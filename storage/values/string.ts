@@ -1,9 +1,9 @@
 /**
  * A string value in either of its forms, bytes or rope, seen as one. Positions and lengths are in bytes; `value.length` is right for both.
  */
-import { type Bytes, EMPTY } from '../bytes.ts'
-import type { Database } from '../database.ts'
-import type { Entry } from '../entry.ts'
+import { type Bytes, EMPTY } from '../../base/bytes.ts'
+import type { Database } from '../keyspace/database.ts'
+import type { Entry } from '../keyspace/entry.ts'
 import { ROPE_MIN_BYTES, Rope } from './rope.ts'
 
 export type StringValue = Bytes | Rope

@@ -1,7 +1,7 @@
 /** What values that are no short strings have in common, whichever they are: memory, pages, and whose they are. */
-import type { Bytes } from '../bytes.ts'
-import type { Database } from '../database.ts'
-import type { Entry, Value } from '../entry.ts'
+import type { Bytes } from '../../base/bytes.ts'
+import type { Database } from '../keyspace/database.ts'
+import type { Entry, Value } from '../keyspace/entry.ts'
 import { Rope } from './rope.ts'
 
 export type LargeValue = Exclude<Value, Bytes>

@@ -4,11 +4,11 @@
  */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
-import type { Bytes } from '../../storage/bytes.ts'
-import type { Words } from '../support/random-commands.ts'
-import { pause, RunningServer } from '../support/running-server.ts'
-import { type Seeded, seeded } from '../support/seed.ts'
-import { encodeCommand, type WireClient } from '../support/wire-client.ts'
+import type { Bytes } from '../../base/bytes.ts'
+import type { Words } from '../support/generators/random-commands.ts'
+import { type Seeded, seeded } from '../support/generators/seed.ts'
+import { pause, RunningServer } from '../support/servers/running-server.ts'
+import { encodeCommand, type WireClient } from '../support/servers/wire-client.ts'
 
 const { HAYPILE_CRASH_ROUNDS } = process.env
 const ROUNDS = Number(HAYPILE_CRASH_ROUNDS ?? 8)

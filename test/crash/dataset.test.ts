@@ -4,10 +4,10 @@
  */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
-import { dataset, withoutShortDeadlines } from '../support/dataset.ts'
-import { randomCommand, type Words } from '../support/random-commands.ts'
-import { RunningServer } from '../support/running-server.ts'
-import { seeded } from '../support/seed.ts'
+import { dataset, withoutShortDeadlines } from '../support/generators/dataset.ts'
+import { randomCommand, type Words } from '../support/generators/random-commands.ts'
+import { seeded } from '../support/generators/seed.ts'
+import { RunningServer } from '../support/servers/running-server.ts'
 
 const { HAYPILE_CRASH_ROUNDS } = process.env
 const ROUNDS = Number(HAYPILE_CRASH_ROUNDS ?? 10)

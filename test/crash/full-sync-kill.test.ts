@@ -5,11 +5,11 @@
 import { join } from 'node:path'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
-import { realFiles } from '../../storage/files.ts'
-import { type FillingProgress, readProgress } from '../../storage/filling-progress.ts'
-import { assertEqual, fieldOf, fill, follow, fullSyncs, generationsOf, linesOf } from '../support/replicated-servers.ts'
-import { pause, RunningServer, until } from '../support/running-server.ts'
-import { seeded } from '../support/seed.ts'
+import { realFiles } from '../../base/files.ts'
+import { type FillingProgress, readProgress } from '../../storage/directory/filling-progress.ts'
+import { seeded } from '../support/generators/seed.ts'
+import { assertEqual, fieldOf, fill, follow, fullSyncs, generationsOf, linesOf } from '../support/servers/replicated-servers.ts'
+import { pause, RunningServer, until } from '../support/servers/running-server.ts'
 
 const { HAYPILE_CRASH_ROUNDS } = process.env
 const ROUNDS = Number(HAYPILE_CRASH_ROUNDS ?? 6)

@@ -4,10 +4,10 @@
  */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
-import { randomCommand } from '../support/random-commands.ts'
-import { assertEqual, fieldOf, follow, inStep, linked } from '../support/replicated-servers.ts'
-import { pause, RunningServer, until } from '../support/running-server.ts'
-import { fromSeed, seeded } from '../support/seed.ts'
+import { randomCommand } from '../support/generators/random-commands.ts'
+import { fromSeed, seeded } from '../support/generators/seed.ts'
+import { assertEqual, fieldOf, follow, inStep, linked } from '../support/servers/replicated-servers.ts'
+import { pause, RunningServer, until } from '../support/servers/running-server.ts'
 
 const { HAYPILE_CRASH_ROUNDS } = process.env
 const ROUNDS = Number(HAYPILE_CRASH_ROUNDS ?? 6)

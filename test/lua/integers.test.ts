@@ -2,7 +2,7 @@
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { LuaMachine } from '../../lua/machine.ts'
-import { LibraryMachine } from '../support/library-machine.ts'
+import { LibraryMachine } from '../support/harness/library-machine.ts'
 
 const machine = new LibraryMachine()
 

@@ -2,9 +2,9 @@
  *  does to memory is over with it. What the sandbox shows and refuses is in test/lua/libraries/cases.test.ts. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
+import type { Bytes } from '../../base/bytes.ts'
 import { LIBRARIES } from '../../lua/libraries/all.ts'
 import { LuaMachine, type RunState } from '../../lua/machine.ts'
-import type { Bytes } from '../../storage/bytes.ts'
 
 const MEGABYTE = 2 ** 20
 

@@ -3,8 +3,8 @@ import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { LUA_OK } from '../../lua/api.ts'
 import { replaceSearch } from '../../lua/string-search.ts'
-import { BareLua } from '../support/bare-lua.ts'
-import { type Seeded, seeded } from '../support/seed.ts'
+import { BareLua } from '../support/cases/bare-lua.ts'
+import { type Seeded, seeded } from '../support/generators/seed.ts'
 
 const ROUNDS = 20_000
 

@@ -4,8 +4,8 @@ import * as assert from 'uvu/assert'
 import { LUA_OK } from '../../lua/api.ts'
 import type { LuaStack } from '../../lua/stack.ts'
 import { replaceSearch } from '../../lua/string-search.ts'
-import { BareLua } from '../support/bare-lua.ts'
-import { seeded } from '../support/seed.ts'
+import { BareLua } from '../support/cases/bare-lua.ts'
+import { seeded } from '../support/generators/seed.ts'
 
 /** Runs Lua code with two strings as arguments; what it returns as text, be it an error. */
 type Run = (code: string, first: string, second: string) => string

@@ -1,6 +1,6 @@
 import { test } from 'uvu'
-import { hyperLogLogs } from '../support/collection-hyperloglog.ts'
-import { liveWorlds } from '../support/collection-world.ts'
+import { hyperLogLogs } from '../support/generators/collection-hyperloglog.ts'
+import { liveWorlds } from '../support/generators/collection-world.ts'
 
 test('HyperLogLogs are what their registers are, whatever storage goes through', () => liveWorlds(hyperLogLogs))
 

@@ -1,6 +1,6 @@
 import { test } from 'uvu'
-import { lists } from '../support/collection-list.ts'
-import { liveWorlds } from '../support/collection-world.ts'
+import { lists } from '../support/generators/collection-list.ts'
+import { liveWorlds } from '../support/generators/collection-world.ts'
 
 test('lists are what arrays are, whatever storage goes through', () => liveWorlds(lists))
 

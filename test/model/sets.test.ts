@@ -1,6 +1,6 @@
 import { test } from 'uvu'
-import { sets } from '../support/collection-set.ts'
-import { liveWorlds } from '../support/collection-world.ts'
+import { sets } from '../support/generators/collection-set.ts'
+import { liveWorlds } from '../support/generators/collection-world.ts'
 
 test('sets are what JavaScript’s sets are, whatever storage goes through', () => liveWorlds(sets))
 

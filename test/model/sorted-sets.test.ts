@@ -1,6 +1,6 @@
 import { test } from 'uvu'
-import { sortedSets } from '../support/collection-sorted-set.ts'
-import { liveWorlds } from '../support/collection-world.ts'
+import { sortedSets } from '../support/generators/collection-sorted-set.ts'
+import { liveWorlds } from '../support/generators/collection-world.ts'
 
 test('sorted sets are what sorted arrays are, whatever storage goes through', () => liveWorlds(sortedSets))
 

@@ -1,6 +1,6 @@
 import { test } from 'uvu'
-import { streams } from '../support/collection-stream.ts'
-import { liveWorlds } from '../support/collection-world.ts'
+import { streams } from '../support/generators/collection-stream.ts'
+import { liveWorlds } from '../support/generators/collection-world.ts'
 
 test('streams and their groups are what Maps are, whatever storage goes through', () => liveWorlds(streams))
 

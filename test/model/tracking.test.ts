@@ -4,16 +4,16 @@
  */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
-import { client as clientCommands } from '../../commands/client.ts'
-import { connection } from '../../commands/connection.ts'
-import { databases } from '../../commands/databases.ts'
-import { expiry } from '../../commands/expiry.ts'
-import { keys } from '../../commands/keys.ts'
-import type { Message, Reply } from '../../commands/reply.ts'
-import { strings } from '../../commands/strings.ts'
-import { transactions } from '../../commands/transactions.ts'
-import { blockingHarness, type TestClient } from '../support/blocking-harness.ts'
-import { type Seeded, seeded } from '../support/seed.ts'
+import { client as clientCommands } from '../../commands/clients/client.ts'
+import { connection } from '../../commands/clients/connection.ts'
+import type { Message, Reply } from '../../commands/core/reply.ts'
+import { databases } from '../../commands/keys/databases.ts'
+import { expiry } from '../../commands/keys/expiry.ts'
+import { keys } from '../../commands/keys/keys.ts'
+import { strings } from '../../commands/strings/strings.ts'
+import { transactions } from '../../commands/transactions/transactions.ts'
+import { type Seeded, seeded } from '../support/generators/seed.ts'
+import { blockingHarness, type TestClient } from '../support/harness/blocking-harness.ts'
 
 const STEPS = 3000
 const KEYS = Array.from({ length: 12 }, (_, i) => `${i % 2 === 0 ? 'even' : 'odd'}:${i}`)

@@ -1,8 +1,8 @@
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
+import type { Log } from '../../base/log.ts'
 import { Failover, type FailoverRequest, FORCED_MS } from '../../replication/failover.ts'
-import type { ReplicaView } from '../../replication/replica-view.ts'
-import type { Log } from '../../storage/log.ts'
+import type { ReplicaView } from '../../replication/master/replica-view.ts'
 
 const log = { debug() {}, info() {}, warn() {}, error() {} } as unknown as Log
 

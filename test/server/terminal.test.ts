@@ -6,10 +6,10 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
-import { Config } from '../../server/config.ts'
+import { Config } from '../../server/config/config.ts'
 import { banner, hasColours } from '../../server/terminal.ts'
-import { freePort, RunningServer, until } from '../support/running-server.ts'
-import { WireClient } from '../support/wire-client.ts'
+import { freePort, RunningServer, until } from '../support/servers/running-server.ts'
+import { WireClient } from '../support/servers/wire-client.ts'
 
 const MAIN = fileURLToPath(new URL('../../server/main.js', import.meta.url))
 const ESCAPE = '\u001b['

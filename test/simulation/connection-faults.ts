@@ -1,5 +1,4 @@
 /** What can happen to a connection between two machines that both go on. Each returns what it did, in words. */
-
 import type { Network, Socket } from './network.ts'
 import { Peer } from './peer.ts'
 

@@ -2,8 +2,8 @@
  * How a world ends: all troubles are over, one node is made the master and all others follow it, directly or in a chain; then all must become
  * the same, and stay it in silence.
  */
-import { checkDirectory } from '../../storage/check.ts'
-import { checkMemory } from '../support/engine-invariants.ts'
+import { checkDirectory } from '../../storage/check/check.ts'
+import { checkMemory } from '../support/harness/engine-invariants.ts'
 import { keyOf, readRange } from './histories.ts'
 import type { SimulatedNode } from './node.ts'
 import { PORT } from './settings.ts'

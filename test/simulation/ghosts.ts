@@ -2,9 +2,9 @@
  * Connections of nobody: an old one whose bytes come once more when its process has long gone on, and a second process that says it is
  * at an address where there is one already. What they say is to change nothing in the end.
  */
-import { FORMAT_VERSION, metaSyncWords } from '../../replication/messages.ts'
-import { encodedLength, readCommand, writeCommand } from '../../storage/command-codec.ts'
-import { randomHex } from '../../storage/identity.ts'
+import { FORMAT_VERSION, metaSyncWords } from '../../replication/protocol/messages.ts'
+import { encodedLength, readCommand, writeCommand } from '../../storage/binlog/command-codec.ts'
+import { randomHex } from '../../storage/directory/identity.ts'
 import type { Network, Party, Socket } from './network.ts'
 import { PORT } from './settings.ts'
 

@@ -5,9 +5,9 @@
  * A track is what one node's binlog holds by this count, group by group, read from its files.
  */
 import { createHash } from 'node:crypto'
+import type { Files } from '../../base/files.ts'
 import { type BinlogPosition, GROUP_HEAD_BYTES, readGroupHead } from '../../storage/binlog/group.ts'
 import type { Segment } from '../../storage/binlog/segments.ts'
-import type { Files } from '../../storage/files.ts'
 
 interface Known {
   readonly parent: string | null

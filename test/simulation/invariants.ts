@@ -1,5 +1,5 @@
 /** What must hold between nodes after every event. What holds of one node by itself is checked in node.ts. */
-import type { AckRequest, TrySyncReply, TrySyncRequest } from '../../replication/messages.ts'
+import type { AckRequest, TrySyncReply, TrySyncRequest } from '../../replication/protocol/messages.ts'
 import { keyOf } from './histories.ts'
 import type { SimulatedNode } from './node.ts'
 import { Peer } from './peer.ts'

@@ -6,7 +6,7 @@
  *
  * A machine is known by its ip; a party is a process on it. A party that is muted has died in truth: nothing that it still does gets out.
  */
-import type { Seeded } from '../support/seed.ts'
+import type { Seeded } from '../support/generators/seed.ts'
 import { Pipe } from './pipe.ts'
 import type { Schedule } from './schedule.ts'
 

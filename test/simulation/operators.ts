@@ -1,7 +1,7 @@
 /**
  * What clients and operators ask of the nodes. Something that does not fit the moment returns null.
  */
-import { Refusal } from '../../replication/messages.ts'
+import { Refusal } from '../../replication/protocol/messages.ts'
 import type { SimulatedNode } from './node.ts'
 import type { SimulatedProcess } from './process.ts'
 import { PORT } from './settings.ts'

@@ -1,7 +1,8 @@
 /** A connection to a simulated server as the server sees it: requests in RESP come in, replies and whatever replication sends go out. */
-
-import type { Master } from '../../replication/master.ts'
-import type { AckRequest } from '../../replication/messages.ts'
+import type { Bytes } from '../../base/bytes.ts'
+import type { Master } from '../../replication/master/master.ts'
+import type { ReplicaConnection } from '../../replication/master/replica-connection.ts'
+import type { AckRequest } from '../../replication/protocol/messages.ts'
 import {
   type Meta,
   metaReply,
@@ -14,10 +15,8 @@ import {
   type TrySyncReply,
   type TrySyncRequest,
   trySyncReplyWords,
-} from '../../replication/messages.ts'
-import type { ReplicaConnection } from '../../replication/replica-connection.ts'
-import type { Bytes } from '../../storage/bytes.ts'
-import { encodedLength, readCommand, writeCommand } from '../../storage/command-codec.ts'
+} from '../../replication/protocol/messages.ts'
+import { encodedLength, readCommand, writeCommand } from '../../storage/binlog/command-codec.ts'
 import type { Socket, SocketEvents } from './network.ts'
 
 export interface PeerHost {

@@ -4,7 +4,7 @@
  *
  *   send -> queue (unsent) -> flight (at most WINDOW_BYTES) -> deliver
  */
-import type { Seeded } from '../support/seed.ts'
+import type { Seeded } from '../support/generators/seed.ts'
 import type { Schedule } from './schedule.ts'
 
 const WINDOW_BYTES = 48 * 1024

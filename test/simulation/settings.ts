@@ -3,7 +3,7 @@ import type { ReplicationSettings } from '../../replication/settings.ts'
 import { defaultReplicationSettings } from '../../replication/settings.ts'
 import type { StorageSettings } from '../../storage/storage.ts'
 import { DEFAULT_PAGE_LIMITS, type PageLimits } from '../../storage/tree/tree.ts'
-import type { Seeded } from '../support/seed.ts'
+import type { Seeded } from '../support/generators/seed.ts'
 
 export const PORT = 6379
 export const DATABASES = 3

@@ -4,7 +4,7 @@
  */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
-import { seeded } from '../support/seed.ts'
+import { seeded } from '../support/generators/seed.ts'
 import { type Outcome, runSeed } from './run-seed.ts'
 
 const STEPS = 80

@@ -1,7 +1,7 @@
 /** What clients write: a few keys in a few databases, so that commands meet; now and then something large, or everything at once. */
-import type { Bytes } from '../../storage/bytes.ts'
-import { randomCollectionCommand } from '../support/random-collections.ts'
-import type { Seeded } from '../support/seed.ts'
+import type { Bytes } from '../../base/bytes.ts'
+import { randomCollectionCommand } from '../support/generators/random-collections.ts'
+import type { Seeded } from '../support/generators/seed.ts'
 import type { SimulatedProcess } from './process.ts'
 import { DATABASES, type WorldSettings } from './settings.ts'
 

@@ -4,9 +4,9 @@
  * that must hold is checked.
  */
 import { createHash } from 'node:crypto'
-import type { AckRequest, TrySyncReply, TrySyncRequest } from '../../replication/messages.ts'
+import type { AckRequest, TrySyncReply, TrySyncRequest } from '../../replication/protocol/messages.ts'
 import type { BinlogPosition } from '../../storage/binlog/group.ts'
-import { fromSeed, type Seeded } from '../support/seed.ts'
+import { fromSeed, type Seeded } from '../support/generators/seed.ts'
 import { actOnce } from './actions.ts'
 import { Ghosts } from './ghosts.ts'
 import { Histories, keyOf } from './histories.ts'

@@ -1,8 +1,8 @@
-/** The libraries of scripts answer, and complain, as redis-server's do. test/interop/lua-libraries.test.ts asks it whether that is so. */
+/** The libraries of scripts answer, and complain, as redis-server's do. test/interop/redis/lua-libraries.test.ts asks it whether that is so. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
-import { LIBRARY_CASES } from '../../support/library-cases.ts'
-import { LibraryMachine } from '../../support/library-machine.ts'
+import { LIBRARY_CASES } from '../../support/cases/library-cases.ts'
+import { LibraryMachine } from '../../support/harness/library-machine.ts'
 
 for (const [library, cases] of Object.entries(LIBRARY_CASES)) {
   test(`${library} does what redis-server's does`, () => {

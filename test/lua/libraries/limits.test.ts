@@ -1,7 +1,7 @@
 /** What a hostile script asks of the libraries ends in an error of its own, after a while that is bounded, and the machine goes on. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
-import { LibraryMachine } from '../../support/library-machine.ts'
+import { LibraryMachine } from '../../support/harness/library-machine.ts'
 
 const MEGABYTE = 2 ** 20
 const OUT_OF_MEMORY = 'not enough memory'

@@ -2,8 +2,8 @@
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { generalFormat, readNumber } from '../../../lua/libraries/number-text.ts'
-import { LibraryMachine } from '../../support/library-machine.ts'
-import { seeded } from '../../support/seed.ts'
+import { seeded } from '../../support/generators/seed.ts'
+import { LibraryMachine } from '../../support/harness/library-machine.ts'
 
 const ROUNDS = 4000
 

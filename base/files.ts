@@ -1,0 +1,140 @@
+/**
+ * The file system as storage sees it. `realFiles` is Node's; `test/support/disks/memory-files.ts` has one that fails on demand and loses what
+ * was not synced.
+ */
+import * as fs from 'node:fs'
+import { dirname, resolve } from 'node:path'
+
+/** An open file. Offsets and lengths in bytes. Errors are Node's, with `code`. */
+export interface File {
+  readonly path: string
+  /** Writes all of the buffers at the position, or throws; what was written before a throw is unknown. */
+  writeSync(buffers: readonly Buffer[], position: number): void
+  /** Reads up to `length` bytes; fewer at the end of the file. */
+  readSync(position: number, length: number): Buffer
+  sizeSync(): number
+  truncateSync(length: number): void
+  /** Data and size are on the medium when it resolves. */
+  datasync(): Promise<void>
+  datasyncSync(): void
+  closeSync(): void
+}
+
+export interface Files {
+  makeDirectorySync(path: string): void
+  /** Names in a directory, sorted. */
+  listSync(path: string): string[]
+  existsSync(path: string): boolean
+  openSync(path: string, mode: 'read' | 'create' | 'update'): File
+  renameSync(from: string, to: string): void
+  removeSync(path: string): void
+  removeTreeSync(path: string): void
+  /** Makes creations, renames and removals in the directory durable. */
+  syncDirectorySync(path: string): void
+  /** Free bytes on the file system of the path. */
+  freeBytesSync(path: string): number
+}
+
+/** The system reads less than 2 GiB at a time. */
+const READ_MOST_BYTES = 2 ** 30
+
+class RealFile implements File {
+  readonly path: string
+  private readonly fd: number
+
+  constructor(path: string, flags: string) {
+    this.path = path
+    this.fd = fs.openSync(path, flags)
+  }
+
+  writeSync(buffers: readonly Buffer[], position: number): void {
+    for (const buffer of buffers) {
+      let done = 0
+      while (done < buffer.length) done += fs.writeSync(this.fd, buffer, done, buffer.length - done, position + done)
+      position += done
+    }
+  }
+
+  readSync(position: number, length: number): Buffer {
+    const buffer = Buffer.allocUnsafe(length)
+    let done = 0
+    while (done < length) {
+      const count = fs.readSync(this.fd, buffer, done, Math.min(length - done, READ_MOST_BYTES), position + done)
+      if (count === 0) break
+      done += count
+    }
+    return buffer.subarray(0, done)
+  }
+
+  sizeSync(): number {
+    return fs.fstatSync(this.fd).size
+  }
+
+  truncateSync(length: number): void {
+    fs.ftruncateSync(this.fd, length)
+  }
+
+  datasync(): Promise<void> {
+    return new Promise((resolve, reject) => fs.fdatasync(this.fd, (error) => (error ? reject(error) : resolve())))
+  }
+
+  datasyncSync(): void {
+    fs.fdatasyncSync(this.fd)
+  }
+
+  closeSync(): void {
+    fs.closeSync(this.fd)
+  }
+}
+
+export const realFiles: Files = {
+  makeDirectorySync: (path) => void fs.mkdirSync(path, { recursive: true }),
+  listSync: (path) => fs.readdirSync(path).sort(),
+  existsSync: (path) => fs.existsSync(path),
+  openSync: (path, mode) => new RealFile(path, mode === 'read' ? 'r' : mode === 'create' ? 'w+' : 'r+'),
+  renameSync: (from, to) => fs.renameSync(from, to),
+  removeSync: (path) => fs.rmSync(path),
+  removeTreeSync: (path) => fs.rmSync(path, { recursive: true, force: true }),
+  syncDirectorySync(path) {
+    if (process.platform === 'win32') return // directories cannot be opened there; NTFS journals the entries
+    const fd = fs.openSync(path, 'r')
+    try {
+      fs.fsyncSync(fd)
+    } finally {
+      fs.closeSync(fd)
+    }
+  },
+  freeBytesSync(path) {
+    const { bavail, bsize } = fs.statfsSync(path)
+    return bavail * bsize
+  },
+}
+
+/** The whole content of a file. */
+export function contentOf(files: Files, path: string): Buffer {
+  const file = files.openSync(path, 'read')
+  try {
+    return file.readSync(0, file.sizeSync())
+  } finally {
+    file.closeSync()
+  }
+}
+
+/** The one path of a directory, whatever links have led to it. */
+export function realPathOf(path: string): string {
+  return fs.existsSync(path) ? fs.realpathSync(path) : resolve(path)
+}
+
+/** Replaces a small file so that after a crash either the old or the new content is there, whole. */
+export function replaceFileSync(files: Files, path: string, content: Buffer): void {
+  const temporary = `${path}.new`
+  const file = files.openSync(temporary, 'create')
+  try {
+    file.writeSync([content], 0)
+    file.datasyncSync()
+  } finally {
+    file.closeSync()
+  }
+  files.renameSync(temporary, path)
+  files.syncDirectorySync(dirname(path))
+}

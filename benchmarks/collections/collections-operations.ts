@@ -1,0 +1,180 @@
+/**
+ * Large collections, and what is asked of them. Elements have numbers. A collection of n has the elements 0 to n - 1, and their names
+ * are in this order. Of a list, element i is at position i.
+ */
+import type { ParsedReply } from 'redis-parser'
+import { encode } from '../support/connection.ts'
+
+type KindName = 'hash' | 'list' | 'set' | 'sorted set'
+
+/** The k-th request to a collection of `size` elements. What takes back takes back what the k-th request did, which got `reply`. */
+export interface Operation {
+  readonly name: string
+  readonly request: (k: number, size: number) => string
+  readonly takeBack?: (k: number, size: number, reply: ParsedReply) => string
+}
+
+export interface Kind {
+  readonly name: KindName
+  readonly key: string
+  readonly operations: readonly Operation[]
+  /** The number of elements. */
+  readonly count: string
+  /** The command that puts elements into it, and what it says of each. */
+  readonly load: readonly string[]
+  readonly words: (number: number) => readonly (string | number)[]
+}
+
+const ELEMENTS_PER_COMMAND = 100
+
+/** The order in which elements are put in; lists have one only. */
+export type Order = 'ascending' | 'random'
+
+/** A prime: its multiples modulo a number that it does not divide are all numbers below that, in no order to speak of. */
+const STRIDE = 7_368_787
+
+/** A bijection of the 32-bit integers: the finalizer of MurmurHash3. */
+export function scramble(number: number): number {
+  let hash = number | 0
+  hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b)
+  hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35)
+  return (hash ^ (hash >>> 16)) >>> 0
+}
+
+/** 20 bytes. In a sorted set its number is its score. */
+export const element = (number: number) => `element:${String(number).padStart(12, '0')}`
+/** 20 bytes that hardly compress, as LevelDB would have it. */
+const value = (number: number) => `${word(3 * number)}${word(3 * number + 1)}${word(3 * number + 2).slice(1)}`
+/** 7 letters and digits. */
+const word = (number: number) =>
+  scramble(number ^ 0x5bd1e995)
+    .toString(36)
+    .padStart(7, '0')
+
+/** The number of an element for the k-th request; each operation has its own `salt`, so that it does not find in memory what another one read. */
+const some = (k: number, salt: number, size: number) => scramble(k ^ scramble(salt)) % size
+/** One that is not there, anywhere among them. */
+const newElement = (k: number, salt: number, size: number) => `${element(some(k, salt, size))}.${k}`
+const middle = (size: number) => size >> 1
+const textOf = (reply: ParsedReply) => (reply as Buffer).latin1Slice()
+
+/** Commands that put the elements `from` to before `to` into it. */
+export function* loadRequests(kind: Kind, from: number, to: number, order: Order): Generator<string> {
+  const stride = order === 'ascending' || kind === list ? 1 : STRIDE
+  for (let at = from; at < to; at += ELEMENTS_PER_COMMAND) {
+    const words: (string | number)[] = [...kind.load]
+    for (let index = at; index < Math.min(to, at + ELEMENTS_PER_COMMAND); index++) {
+      words.push(...kind.words(from + (((index - from) * stride) % (to - from))))
+    }
+    yield encode(words)
+  }
+}
+
+const hash: Kind = {
+  name: 'hash',
+  key: 'a-hash',
+  count: encode(['HLEN', 'a-hash']),
+  load: ['HSET', 'a-hash'],
+  words: (number) => [element(number), value(number)],
+  operations: [
+    { name: 'HGET', request: (k, size) => encode(['HGET', 'a-hash', element(some(k, 1, size))]) },
+    { name: 'HSET, field there', request: (k, size) => encode(['HSET', 'a-hash', element(some(k, 2, size)), value(k)]) },
+    {
+      name: 'HSET, field new',
+      request: (k, size) => encode(['HSET', 'a-hash', newElement(k, 13, size), value(k)]),
+      takeBack: (k, size) => encode(['HDEL', 'a-hash', newElement(k, 13, size)]),
+    },
+    {
+      name: 'HDEL',
+      request: (k, size) => encode(['HDEL', 'a-hash', element(some(k, 3, size))]),
+      takeBack: (k, size) => encode(['HSET', 'a-hash', element(some(k, 3, size)), value(k)]),
+    },
+    { name: 'HRANDFIELD', request: () => encode(['HRANDFIELD', 'a-hash']) },
+  ],
+}
+
+export const list: Kind = {
+  name: 'list',
+  key: 'a-list',
+  count: encode(['LLEN', 'a-list']),
+  load: ['RPUSH', 'a-list'],
+  words: (number) => [element(number)],
+  operations: [
+    { name: 'LINDEX, the middle', request: (_k, size) => encode(['LINDEX', 'a-list', middle(size)]) },
+    { name: 'LINDEX, any', request: (k, size) => encode(['LINDEX', 'a-list', some(k, 4, size)]) },
+    { name: 'LPUSH', request: (k) => encode(['LPUSH', 'a-list', value(k)]), takeBack: () => encode(['LPOP', 'a-list']) },
+    { name: 'RPUSH', request: (k) => encode(['RPUSH', 'a-list', value(k)]), takeBack: () => encode(['RPOP', 'a-list']) },
+    {
+      name: 'RPOP',
+      request: () => encode(['RPOP', 'a-list']),
+      takeBack: (_k, _size, reply) => encode(['RPUSH', 'a-list', textOf(reply)]),
+    },
+    { name: 'LSET, the middle', request: (k, size) => encode(['LSET', 'a-list', middle(size), value(k)]) },
+    { name: 'LSET, any', request: (k, size) => encode(['LSET', 'a-list', some(k, 5, size), value(k)]) },
+    { name: 'LRANGE, 10 in the middle', request: (_k, size) => encode(['LRANGE', 'a-list', middle(size), middle(size) + 9]) },
+  ],
+}
+
+const set: Kind = {
+  name: 'set',
+  key: 'a-set',
+  count: encode(['SCARD', 'a-set']),
+  load: ['SADD', 'a-set'],
+  words: (number) => [element(number)],
+  operations: [
+    { name: 'SISMEMBER', request: (k, size) => encode(['SISMEMBER', 'a-set', element(some(k, 6, size))]) },
+    {
+      name: 'SADD, new',
+      request: (k, size) => encode(['SADD', 'a-set', newElement(k, 14, size)]),
+      takeBack: (k, size) => encode(['SREM', 'a-set', newElement(k, 14, size)]),
+    },
+    {
+      name: 'SPOP',
+      request: () => encode(['SPOP', 'a-set']),
+      takeBack: (_k, _size, reply) => encode(['SADD', 'a-set', textOf(reply)]),
+    },
+    { name: 'SRANDMEMBER', request: () => encode(['SRANDMEMBER', 'a-set']) },
+  ],
+}
+
+const sortedSet: Kind = {
+  name: 'sorted set',
+  key: 'a-sorted-set',
+  count: encode(['ZCARD', 'a-sorted-set']),
+  load: ['ZADD', 'a-sorted-set'],
+  words: (number) => [number, element(number)],
+  operations: [
+    { name: 'ZSCORE', request: (k, size) => encode(['ZSCORE', 'a-sorted-set', element(some(k, 7, size))]) },
+    {
+      name: 'ZADD, new',
+      request: (k, size) => encode(['ZADD', 'a-sorted-set', some(k, 15, size), newElement(k, 16, size)]),
+      takeBack: (k, size) => encode(['ZREM', 'a-sorted-set', newElement(k, 16, size)]),
+    },
+    { name: 'ZRANK', request: (k, size) => encode(['ZRANK', 'a-sorted-set', element(some(k, 8, size))]) },
+    {
+      name: 'ZRANGE, 10 by rank',
+      request: (k, size) => encode(['ZRANGE', 'a-sorted-set', some(k, 9, size), some(k, 9, size) + 9]),
+    },
+    {
+      name: 'ZRANGEBYSCORE, 10',
+      request: (k, size) => encode(['ZRANGEBYSCORE', 'a-sorted-set', some(k, 10, size), '+inf', 'LIMIT', 0, 10]),
+    },
+    {
+      name: 'ZCOUNT',
+      request(k, size) {
+        const [one, other] = [some(k, 11, size), some(k, 12, size)]
+        return encode(['ZCOUNT', 'a-sorted-set', Math.min(one, other), Math.max(one, other)])
+      },
+    },
+    {
+      name: 'ZPOPMIN',
+      request: () => encode(['ZPOPMIN', 'a-sorted-set']),
+      takeBack(_k, _size, reply) {
+        const [member, popped] = reply as [Buffer, Buffer]
+        return encode(['ZADD', 'a-sorted-set', textOf(popped), textOf(member)])
+      },
+    },
+  ],
+}
+
+export const KINDS: readonly Kind[] = [hash, list, set, sortedSet]

@@ -1,0 +1,150 @@
+/** The servers under measurement, as processes of their own on free ports in temporary directories. */
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs'
+import * as net from 'node:net'
+import { tmpdir } from 'node:os'
+import { basename, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+
+const HAYPILE_MAIN = fileURLToPath(new URL('../../server/main.js', import.meta.url))
+const START_MS = 120_000
+
+export type ProgramName = 'haypile' | 'redis'
+
+export interface Program {
+  readonly name: ProgramName
+  readonly version: string
+  readonly port: number
+  readonly directory: string
+  readonly process: ChildProcess
+  /** From the start of the process to its first answer. */
+  readonly startMs: number
+}
+
+const started = new Set<ChildProcess>()
+process.on('exit', () => {
+  for (const child of started) child.kill('SIGKILL')
+})
+
+export function isInstalled(program: string): boolean {
+  try {
+    execFileSync(program, ['--version'], { stdio: 'ignore' })
+    return true
+  } catch {
+    return false
+  }
+}
+
+/** Starts a server and waits for its first PONG. `directory` is one it ran in before, or a new one. */
+export async function startProgram(name: ProgramName, flags: readonly string[] = [], directory?: string): Promise<Program> {
+  const port = await freePort()
+  const dir = directory ?? mkdtempSync(join(tmpdir(), `haypile-bench-${name}-`))
+  const common = ['--port', String(port), '--dir', dir, '--appendfsync', 'everysec', ...flags]
+  const child =
+    name === 'haypile'
+      ? spawn(process.execPath, [HAYPILE_MAIN, ...common, '--loglevel', 'warning'], { stdio: ['ignore', 'inherit', 'inherit'] })
+      : spawn('redis-server', [...common, '--bind', '127.0.0.1', '--appendonly', 'yes', '--save', ''], {
+          stdio: ['ignore', 'ignore', 'inherit'],
+        })
+  started.add(child)
+  child.on('exit', () => started.delete(child))
+  const startedAt = performance.now()
+  const deadline = startedAt + START_MS
+  for (;;) {
+    if (child.exitCode !== null) throw new Error(`${name} ended at its start with status ${child.exitCode}`)
+    if ((await ask(port, 'PING').catch(() => '')).startsWith('+PONG')) break
+    if (performance.now() > deadline) throw new Error(`${name} did not answer within ${START_MS} ms`)
+    await new Promise((resolve) => setTimeout(resolve, 5))
+  }
+  const startMs = performance.now() - startedAt
+  const info = await ask(port, 'INFO server')
+  const version = /^haypile_version:(\S+)/m.exec(info)?.[1] ?? /^redis_version:(\S+)/m.exec(info)?.[1] ?? '?'
+  return { name, version, port, directory: dir, process: child, startMs }
+}
+
+/** Ends a server and takes its directory away, unless that is to be used again. */
+export async function endProgram(
+  program: Program,
+  signal: 'SIGTERM' | 'SIGKILL' = 'SIGKILL',
+  directory: 'remove' | 'keep' = 'remove',
+): Promise<void> {
+  const child = program.process
+  if (child.exitCode === null && child.signalCode === null) {
+    const ended = new Promise((resolve) => child.once('exit', resolve))
+    child.kill(signal)
+    await ended
+  }
+  if (directory === 'remove') rmSync(program.directory, { recursive: true, force: true, maxRetries: 20, retryDelay: 100 }) // a child of Redis may still write
+}
+
+/** Sends one inline command and resolves to what comes back at first: whole for what fits one read. */
+export function ask(port: number, line: string): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const socket = net.connect(port, '127.0.0.1', () => socket.write(`${line}\r\n`))
+    let text = ''
+    socket.on('data', (data) => {
+      text += data.latin1Slice()
+      const bulk = /^\$(\d+)\r\n/.exec(text)
+      if (bulk !== null && text.length < bulk[0].length + Number(bulk[1]) + 2) return
+      socket.destroy()
+      resolve(text)
+    })
+    socket.on('error', reject)
+    socket.on('close', () => reject(new Error('connection closed')))
+  })
+}
+
+/** A number in a section of INFO; -1 where it is not there. */
+export async function infoField(program: Program, section: string, field: string): Promise<number> {
+  const info = await ask(program.port, `INFO ${section}`)
+  return Number(new RegExp(`^${field}:(-?\\d+)`, 'm').exec(info)?.[1] ?? -1)
+}
+
+/** Resident memory in bytes, or null where /proc is not there. */
+export function residentBytes(program: Program): number | null {
+  return procField(program, 'status', /^VmRSS:\s+(\d+) kB/m, 1024)
+}
+
+/** The most resident memory so far in bytes. */
+export function peakResidentBytes(program: Program): number | null {
+  return procField(program, 'status', /^VmHWM:\s+(\d+) kB/m, 1024)
+}
+
+/** Bytes that the process has caused to be written to disk. */
+export function diskBytesWritten(program: Program): number | null {
+  return procField(program, 'io', /^write_bytes: (\d+)/m, 1)
+}
+
+/** What LevelDB takes of haypile's disk, in bytes of blocks; the binlog, which is kept for replicas, aside. */
+export function levelBytes(program: Program): number {
+  let bytes = 0
+  for (const entry of readdirSync(program.directory, { recursive: true, withFileTypes: true })) {
+    if (entry.isFile() && basename(entry.parentPath) === 'db') bytes += blockBytes(join(entry.parentPath, entry.name))
+  }
+  return bytes
+}
+
+/** None for a file that has just gone. */
+function blockBytes(path: string): number {
+  return (statSync(path, { throwIfNoEntry: false })?.blocks ?? 0) * 512
+}
+
+function procField(program: Program, file: string, pattern: RegExp, unit: number): number | null {
+  try {
+    const found = pattern.exec(readFileSync(`/proc/${program.process.pid}/${file}`, 'utf8'))?.[1]
+    return found === undefined ? null : Number(found) * unit
+  } catch {
+    return null
+  }
+}
+
+function freePort(): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const server = net.createServer()
+    server.once('error', reject)
+    server.listen(0, '127.0.0.1', () => {
+      const { port } = server.address() as net.AddressInfo
+      server.close(() => resolve(port))
+    })
+  })
+}

@@ -1,0 +1,162 @@
+/** ACL SETUSER GETUSER DELUSER LIST USERS WHOAMI CAT GENPASS: users and what can be said of them. */
+import { CATEGORIES, categoriesOf, categoryOf } from '../core/categories.ts'
+import { type Args, type Command, type CommandFlag, command } from '../core/command.ts'
+import { clientError, notAnInteger, wrongSubcommandWords } from '../core/errors.ts'
+import { MapReply, OK, type Reply, SetReply } from '../core/reply.ts'
+import { requireSafeInteger } from '../parsing/args.ts'
+import { describeChannels, describeCommands, describeKeys, describeUser, flagsOf } from './describe.ts'
+import type { Selector } from './selector.ts'
+
+export const ADMINISTRATION: readonly CommandFlag[] = ['admin', 'noscript', 'loading', 'stale']
+const OPEN_TO_ALL: readonly CommandFlag[] = ['noscript', 'loading', 'stale']
+
+const MAX_PASSWORD_BITS = 4096
+const LONG = Number.MAX_SAFE_INTEGER
+
+/** ACL SETUSER username [rule [rule ...]] */
+const setUser = command({
+  name: 'acl|setuser',
+  group: 'server',
+  since: '6.0.0',
+  summary: 'Creates and modifies an ACL user and its rules.',
+  complexity: 'O(N). Where N is the number of rules provided.',
+  syntax: 'ACL SETUSER username [rule [rule ...]]',
+  history: [
+    ['6.2.0', 'Added Pub/Sub channel patterns.'],
+    ['7.0.0', 'Added selectors and key based permissions.'],
+  ],
+  tips: ['request_policy:all_nodes', 'response_policy:all_succeeded'],
+  arity: -3,
+  flags: ADMINISTRATION,
+  run({ server: { acl }, session }, args) {
+    acl.setUser(args[2], args.slice(3), session)
+    return OK
+  },
+})
+
+/** ACL GETUSER username */
+const getUser = command({
+  name: 'acl|getuser',
+  group: 'server',
+  since: '6.0.0',
+  summary: 'Lists the ACL rules of a user.',
+  complexity: 'O(N). Where N is the number of password, command and pattern rules that the user has.',
+  syntax: 'ACL GETUSER username',
+  history: [
+    ['6.2.0', 'Added Pub/Sub channel patterns.'],
+    ['7.0.0', 'Added selectors and changed the format of key and channel patterns from a list to their rule representation.'],
+  ],
+  arity: 3,
+  flags: ADMINISTRATION,
+  run({ server: { acl } }, args) {
+    const user = acl.find(args[2])
+    if (user === undefined) return null
+    const [root, ...others] = user.selectors
+    const selectors = others.map((selector) => new MapReply(permissionsOf(selector)))
+    return new MapReply(['flags', new SetReply(flagsOf(user)), 'passwords', user.passwords, ...permissionsOf(root), 'selectors', selectors])
+  },
+})
+
+function permissionsOf(selector: Selector): Reply[] {
+  return ['commands', describeCommands(selector), 'keys', describeKeys(selector), 'channels', describeChannels(selector)]
+}
+
+/** ACL DELUSER username [username ...] */
+const delUser = command({
+  name: 'acl|deluser',
+  group: 'server',
+  since: '6.0.0',
+  summary: 'Deletes ACL users, and terminates their connections.',
+  complexity: 'O(1) amortized time considering the typical user.',
+  syntax: 'ACL DELUSER username [username ...]',
+  tips: ['request_policy:all_nodes', 'response_policy:all_succeeded'],
+  arity: -3,
+  flags: ADMINISTRATION,
+  run: ({ server: { acl }, session }, args) => acl.remove(args.slice(2), session),
+})
+
+/** ACL LIST */
+const list = command({
+  name: 'acl|list',
+  group: 'server',
+  since: '6.0.0',
+  summary: 'Dumps the effective rules in ACL file format.',
+  complexity: 'O(N). Where N is the number of configured users.',
+  syntax: 'ACL LIST',
+  arity: 2,
+  flags: ADMINISTRATION,
+  run: ({ server: { acl } }) => acl.all().map((user) => `user ${user.name} ${describeUser(user)}`),
+})
+
+/** ACL USERS */
+const users = command({
+  name: 'acl|users',
+  group: 'server',
+  since: '6.0.0',
+  summary: 'Lists all ACL users.',
+  complexity: 'O(N). Where N is the number of configured users.',
+  syntax: 'ACL USERS',
+  arity: 2,
+  flags: ADMINISTRATION,
+  run: ({ server: { acl } }) => acl.all().map((user) => user.name),
+})
+
+/** ACL WHOAMI */
+const whoAmI = command({
+  name: 'acl|whoami',
+  group: 'server',
+  since: '6.0.0',
+  summary: 'Returns the authenticated username of the current connection.',
+  complexity: 'O(1)',
+  syntax: 'ACL WHOAMI',
+  arity: 2,
+  flags: OPEN_TO_ALL,
+  run: ({ session }) => session.user.name,
+})
+
+/** ACL CAT [category] */
+const cat = command({
+  name: 'acl|cat',
+  group: 'server',
+  since: '6.0.0',
+  summary: 'Lists the ACL categories, or the commands inside a category.',
+  complexity: 'O(1) since the categories and commands are a fixed set.',
+  syntax: 'ACL CAT [category]',
+  arity: -2,
+  flags: OPEN_TO_ALL,
+  run({ server: { table } }, args) {
+    if (args.length === 2) return CATEGORIES
+    const category = categoryOf(requireLastWord(args))
+    if (category === null) throw clientError(`ERR Unknown category '${args[2].slice(0, 128)}'`)
+    return [...table.byName.values()].filter((one) => categoriesOf(one).includes(category)).map((one) => one.name)
+  },
+})
+
+/** ACL GENPASS [bits]. Four bits a digit. */
+const genPass = command({
+  name: 'acl|genpass',
+  group: 'server',
+  since: '6.0.0',
+  summary: 'Generates a pseudorandom, secure password that can be used to identify ACL users.',
+  complexity: 'O(1)',
+  syntax: 'ACL GENPASS [bits]',
+  arity: -2,
+  flags: OPEN_TO_ALL,
+  run({ server: { acl } }, args) {
+    const bits = args.length === 2 ? 256 : requireSafeInteger(requireLastWord(args), -LONG, LONG, notAnInteger)
+    if (bits <= 0 || bits > MAX_PASSWORD_BITS) {
+      throw clientError(
+        `ERR ACL GENPASS argument must be the number of bits for the output password, a positive number up to ${MAX_PASSWORD_BITS}`,
+      )
+    }
+    return acl.environment.secretHex(Math.ceil(bits / 4))
+  },
+})
+
+/** The third word of a request that must not have a fourth. */
+export function requireLastWord(args: Args): string {
+  if (args.length > 3) throw wrongSubcommandWords('acl', args[1])
+  return args[2]
+}
+
+export const aclUsers: readonly Command[] = [cat, delUser, genPass, getUser, list, setUser, users, whoAmI]

@@ -1,0 +1,68 @@
+/** Prefixes of which clients want to hear whatever changes (CLIENT TRACKING with BCAST), and what has changed since they were last told. */
+import type { Bytes } from '../../base/bytes.ts'
+import type { Session } from '../core/session.ts'
+import type { Tracker } from './tracker.ts'
+
+interface Prefix {
+  readonly trackers: Set<Tracker>
+  /** Keys, and who changed each last: null for nobody's request. */
+  changed: Map<Bytes, Session | null>
+}
+
+export class Broadcasts {
+  private readonly prefixes = new Map<Bytes, Prefix>()
+  private hasChanged = false
+
+  get prefixCount(): number {
+    return this.prefixes.size
+  }
+
+  add(tracker: Tracker, name: Bytes): void {
+    let prefix = this.prefixes.get(name)
+    if (prefix === undefined) {
+      prefix = { trackers: new Set(), changed: new Map() }
+      this.prefixes.set(name, prefix)
+    }
+    prefix.trackers.add(tracker)
+    tracker.prefixes.add(name)
+  }
+
+  remove(tracker: Tracker): void {
+    for (const name of tracker.prefixes) {
+      const prefix = this.prefixes.get(name)
+      prefix?.trackers.delete(tracker)
+      if (prefix?.trackers.size === 0) this.prefixes.delete(name)
+    }
+    tracker.prefixes.clear()
+  }
+
+  note(key: Bytes, by: Session | null): void {
+    for (const [name, { changed }] of this.prefixes) {
+      if (!key.startsWith(name)) continue
+      changed.set(key, by)
+      this.hasChanged = true
+    }
+  }
+
+  /** Tells each client once a prefix, in the order of bytes, what has changed. */
+  tell(all: (trackers: readonly Tracker[], keys: readonly Bytes[]) => void): void {
+    if (!this.hasChanged) return
+    this.hasChanged = false
+    for (const name of [...this.prefixes.keys()].sort()) {
+      const prefix = this.prefixes.get(name)
+      if (prefix === undefined || prefix.changed.size === 0) continue
+      const { changed, trackers } = prefix
+      prefix.changed = new Map()
+      const keys = [...changed.keys()].sort()
+      all(
+        [...trackers].filter(({ options }) => !options.noLoop),
+        keys,
+      )
+      for (const tracker of trackers) {
+        if (!tracker.options.noLoop) continue
+        const ofOthers = keys.filter((key) => changed.get(key) !== tracker.session)
+        if (ofOthers.length > 0) all([tracker], ofOthers)
+      }
+    }
+  }
+}

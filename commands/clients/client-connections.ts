@@ -1,0 +1,177 @@
+/** CLIENT LIST INFO KILL PAUSE UNPAUSE UNBLOCK: what looks at or acts on the clients as a whole. */
+import type { Bytes } from '../../base/bytes.ts'
+import { type Command, type CommandFlag, command } from '../core/command.ts'
+import type { Context } from '../core/context.ts'
+import { clientError, syntaxError } from '../core/errors.ts'
+import { OK, Verbatim } from '../core/reply.ts'
+import type { Session } from '../core/session.ts'
+import { integerOf, isToken, MAX_INT64, requireInteger } from '../parsing/args.ts'
+import { readKillFilters, requireClientType, typeOf } from './client-filters.ts'
+
+const ADMINISTRATION: readonly CommandFlag[] = ['admin', 'noscript', 'loading', 'stale']
+
+/** A client is listed with the command that lists it. */
+function showRunning({ session }: Context, name: Bytes): void {
+  session.lastCommand = name
+}
+
+const tooManyWords = (subcommand: Bytes) =>
+  clientError(`ERR unknown subcommand or wrong number of arguments for '${subcommand}'. Try CLIENT HELP.`)
+
+function* listed({ server: { clients } }: Context, args: readonly Bytes[]): Iterable<Session> {
+  if (args.length === 2) {
+    yield* clients.all()
+  } else if (args.length === 4 && isToken(args[2], 'type')) {
+    const type = requireClientType(args[3] as Bytes)
+    for (const session of clients.all()) if (typeOf(session) === type) yield session
+  } else if (args.length >= 4 && isToken(args[2], 'id')) {
+    for (const word of args.slice(3)) {
+      const id = integerOf(word)
+      if (id === null) throw clientError('ERR Invalid client ID')
+      const session = clients.find(Number(id))
+      if (session !== undefined) yield session
+    }
+  } else throw syntaxError()
+}
+
+/** CLIENT LIST [TYPE <NORMAL | MASTER | REPLICA | PUBSUB>] [ID client-id [client-id ...]]. One or the other. */
+const list = command({
+  name: 'client|list',
+  group: 'connection',
+  since: '2.4.0',
+  summary: 'Lists open connections.',
+  complexity: 'O(N) where N is the number of client connections',
+  syntax: 'CLIENT LIST [TYPE <NORMAL | MASTER | REPLICA | PUBSUB>] [ID client-id [client-id ...]]',
+  history: [
+    ['2.8.12', 'Added unique client `id` field.'],
+    ['5.0.0', 'Added optional `TYPE` filter.'],
+    ['6.0.0', 'Added `user` field.'],
+    ['6.2.0', 'Added `argv-mem`, `tot-mem`, `laddr` and `redir` fields and the optional `ID` filter.'],
+    ['7.0.0', 'Added `resp`, `multi-mem`, `rbs` and `rbp` fields.'],
+    ['7.0.3', 'Added `ssub` field.'],
+  ],
+  tips: ['nondeterministic_output'],
+  arity: -2,
+  flags: ADMINISTRATION,
+  run(context, args) {
+    showRunning(context, 'client|list')
+    const { clients } = context.server
+    let lines = ''
+    for (const session of listed(context, args)) lines += `${clients.describe(session)}\n`
+    return new Verbatim('txt', lines)
+  },
+})
+
+/** CLIENT INFO */
+const info = command({
+  name: 'client|info',
+  group: 'connection',
+  since: '6.2.0',
+  summary: 'Returns information about the connection.',
+  complexity: 'O(1)',
+  syntax: 'CLIENT INFO',
+  tips: ['nondeterministic_output'],
+  arity: 2,
+  flags: ['noscript', 'loading', 'stale'],
+  run(context) {
+    showRunning(context, 'client|info')
+    return new Verbatim('txt', `${context.server.clients.describe(context.session)}\n`)
+  },
+})
+
+/** CLIENT KILL ip:port, or any number of filters. The first form ends the client that asks, too, and must find one. */
+const kill = command({
+  name: 'client|kill',
+  group: 'connection',
+  since: '2.4.0',
+  summary: 'Terminates open connections.',
+  complexity: 'O(N) where N is the number of client connections',
+  syntax:
+    'CLIENT KILL <ip:port | <[ID client-id] | [TYPE <NORMAL | MASTER | SLAVE | REPLICA | PUBSUB>] | [USER username] | [ADDR ip:port] | [LADDR ip:port] | [SKIPME yes/no] [[ID client-id] | [TYPE <NORMAL | MASTER | SLAVE | REPLICA | PUBSUB>] | [USER username] | [ADDR ip:port] | [LADDR ip:port] | [SKIPME yes/no] ...]>>',
+  history: [
+    ['2.8.12', 'Added new filter format.'],
+    ['2.8.12', '`ID` option.'],
+    ['3.2.0', 'Added `master` type in for `TYPE` option.'],
+    ['5.0.0', 'Replaced `slave` `TYPE` with `replica`. `slave` still supported for backward compatibility.'],
+    ['6.2.0', '`LADDR` option.'],
+  ],
+  arity: -3,
+  flags: ADMINISTRATION,
+  run(context, args) {
+    if (args.length === 3) {
+      if (end(context, (session) => session.address === args[2]) === 0) throw clientError('ERR No such client')
+      return OK
+    }
+    const { matches, skipsSelf } = readKillFilters(args, context.server.acl)
+    return end(context, (session) => (!skipsSelf || session.id !== context.session.id) && matches(session))
+  },
+})
+
+/** Ends the connections chosen and counts them. The client that asks gets its reply first. */
+function end({ server: { clients }, session: self }: Context, isChosen: (session: Session) => boolean): number {
+  const chosen = [...clients.all()].filter(isChosen)
+  for (const session of chosen) session.close(session.id === self.id ? 'after-reply' : 'now')
+  return chosen.length
+}
+
+/** CLIENT PAUSE timeout [WRITE | ALL]. The timeout is in milliseconds. */
+const pause = command({
+  name: 'client|pause',
+  group: 'connection',
+  since: '2.9.50',
+  summary: 'Suspends commands processing.',
+  complexity: 'O(1)',
+  syntax: 'CLIENT PAUSE timeout [WRITE | ALL]',
+  history: [['6.2.0', '`CLIENT PAUSE WRITE` mode added along with the `mode` option.']],
+  arity: -3,
+  flags: ADMINISTRATION,
+  run(context, args) {
+    if (args.length > 4) throw tooManyWords(args[1])
+    let what: 'all' | 'write' = 'all'
+    if (isToken(args[3], 'write')) what = 'write'
+    else if (args.length === 4 && !isToken(args[3], 'all')) throw clientError('ERR CLIENT PAUSE mode must be WRITE or ALL')
+    const timeoutMs = requireInteger(args[2], () => clientError('ERR timeout is not an integer or out of range'))
+    if (timeoutMs < 0) throw clientError('ERR timeout is negative')
+    if (timeoutMs > MAX_INT64 - BigInt(context.now)) throw clientError('ERR timeout is out of range')
+    context.server.clients.pause(Number(timeoutMs), what)
+    return OK
+  },
+})
+
+/** CLIENT UNPAUSE */
+const unpause = command({
+  name: 'client|unpause',
+  group: 'connection',
+  since: '6.2.0',
+  summary: 'Resumes processing commands from paused clients.',
+  complexity: 'O(N) Where N is the number of paused clients',
+  syntax: 'CLIENT UNPAUSE',
+  arity: 2,
+  flags: ADMINISTRATION,
+  run({ server }) {
+    server.clients.unpause()
+    return OK
+  },
+})
+
+/** CLIENT UNBLOCK client-id [TIMEOUT | ERROR] */
+const unblock = command({
+  name: 'client|unblock',
+  group: 'connection',
+  since: '5.0.0',
+  summary: 'Unblocks a client blocked by a blocking command from a different connection.',
+  complexity: 'O(log N) where N is the number of client connections',
+  syntax: 'CLIENT UNBLOCK client-id [TIMEOUT | ERROR]',
+  arity: -3,
+  flags: ADMINISTRATION,
+  run({ server: { clients } }, args) {
+    if (args.length > 4) throw tooManyWords(args[1])
+    let how: 'timeout' | 'error' = 'timeout'
+    if (isToken(args[3], 'error')) how = 'error'
+    else if (args.length === 4 && !isToken(args[3], 'timeout')) throw clientError('ERR CLIENT UNBLOCK reason should be TIMEOUT or ERROR')
+    const session = clients.find(Number(requireInteger(args[2])))
+    return session !== undefined && clients.unblock(session, how) ? 1 : 0
+  },
+})
+
+export const clientConnections: readonly Command[] = [list, info, kill, pause, unpause, unblock]

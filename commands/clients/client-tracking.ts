@@ -1,0 +1,182 @@
+/** CLIENT TRACKING CACHING TRACKINGINFO GETREDIR: client-side caching, whose rules are in tracking.ts. */
+import type { Bytes } from '../../base/bytes.ts'
+import { type Command, type CommandFlag, command } from '../core/command.ts'
+import { clientError, syntaxError } from '../core/errors.ts'
+import type { ClientsPort } from '../core/ports.ts'
+import { MapReply, OK, SetReply } from '../core/reply.ts'
+import { isToken, requireInteger } from '../parsing/args.ts'
+import type { Tracker, TrackingOptions } from './tracker.ts'
+
+const FLAGS: readonly CommandFlag[] = ['noscript', 'loading', 'stale']
+
+interface TrackingRequest {
+  readonly redirect: number
+  readonly prefixes: readonly Bytes[]
+  readonly isBroadcast: boolean
+  readonly optin: boolean
+  readonly optout: boolean
+  readonly noLoop: boolean
+}
+
+const SWITCHES = ['bcast', 'optin', 'optout', 'noloop'] as const
+
+function readRequest(args: readonly Bytes[], clients: ClientsPort): TrackingRequest {
+  let redirect = 0
+  const prefixes: Bytes[] = []
+  const switches = new Set<Bytes>()
+  for (let i = 3; i < args.length; i++) {
+    const option = args[i] as Bytes
+    const value = args[i + 1]
+    const found = SWITCHES.find((name) => isToken(option, name))
+    if (found !== undefined) switches.add(found)
+    else if (value === undefined) throw syntaxError()
+    else if (isToken(option, 'redirect')) {
+      if (redirect !== 0) throw clientError('ERR A client can only redirect to a single other client')
+      redirect = Number(requireInteger(value))
+      if (clients.find(redirect) === undefined) throw clientError('ERR The client ID you want redirect to does not exist')
+      i++
+    } else if (isToken(option, 'prefix')) {
+      prefixes.push(value)
+      i++
+    } else throw syntaxError()
+  }
+  const [isBroadcast, optin, optout, noLoop] = SWITCHES.map((name) => switches.has(name)) as [boolean, boolean, boolean, boolean]
+  return { redirect, prefixes, isBroadcast, optin, optout, noLoop }
+}
+
+/** The options, where they go together and with what the client has asked for before. */
+function requireFitting({ prefixes, optin, optout, ...request }: TrackingRequest, tracker: Tracker | null): TrackingOptions {
+  const { redirect, isBroadcast, noLoop } = request
+  if (!isBroadcast && prefixes.length > 0) throw clientError('ERR PREFIX option requires BCAST mode to be enabled')
+  if (tracker !== null && tracker.options.isBroadcast !== isBroadcast) {
+    throw clientError(
+      "ERR You can't switch BCAST mode on/off before disabling tracking for this client, and then re-enabling it with a different mode.",
+    )
+  }
+  if (isBroadcast && (optin || optout)) throw clientError('ERR OPTIN and OPTOUT are not compatible with BCAST')
+  if (optin && optout) throw clientError("ERR You can't specify both OPTIN mode and OPTOUT mode")
+  const before = tracker?.options.choice
+  if ((optin && before === 'optout') || (optout && before === 'optin')) {
+    throw clientError(
+      "ERR You can't switch OPTIN/OPTOUT mode before disabling tracking for this client, and then re-enabling it with a different mode.",
+    )
+  }
+  if (isBroadcast) requireDistinct(prefixes, tracker)
+  return { redirect, isBroadcast, noLoop, choice: optin ? 'optin' : optout ? 'optout' : 'all' }
+}
+
+/** A key must not be told of to one client by two prefixes. */
+function requireDistinct(prefixes: readonly Bytes[], tracker: Tracker | null): void {
+  for (const [i, prefix] of prefixes.entries()) {
+    const existing = [...(tracker?.prefixes ?? [])].sort().find((other) => overlap(other, prefix))
+    if (existing !== undefined) throw overlapping(prefix, `an existing prefix '${existing}'`)
+    const another = prefixes.slice(i + 1).find((other) => overlap(other, prefix))
+    if (another !== undefined) throw overlapping(prefix, `another provided prefix '${another}'`)
+  }
+}
+
+const overlapping = (prefix: Bytes, what: Bytes) =>
+  clientError(`ERR Prefix '${prefix}' overlaps with ${what}. Prefixes for a single client must not overlap.`)
+
+const overlap = (a: Bytes, b: Bytes) => a.startsWith(b) || b.startsWith(a)
+
+/** CLIENT TRACKING <ON | OFF> [REDIRECT client-id] [PREFIX prefix [PREFIX prefix ...]] [BCAST] [OPTIN] [OPTOUT] [NOLOOP] */
+const tracking = command({
+  name: 'client|tracking',
+  group: 'connection',
+  since: '6.0.0',
+  summary: 'Controls server-assisted client-side caching for the connection.',
+  complexity: 'O(1). Some options may introduce additional complexity.',
+  syntax: 'CLIENT TRACKING <ON | OFF> [REDIRECT client-id] [PREFIX prefix [PREFIX prefix ...]] [BCAST] [OPTIN] [OPTOUT] [NOLOOP]',
+  arity: -3,
+  flags: FLAGS,
+  run({ session, server, tracking }, args) {
+    const request = readRequest(args, server.clients)
+    if (isToken(args[2], 'on')) tracking.enable(session, requireFitting(request, session.tracker), request.prefixes)
+    else if (isToken(args[2], 'off')) tracking.disable(session)
+    else throw syntaxError()
+    return OK
+  },
+})
+
+/** CLIENT CACHING <YES | NO> */
+const caching = command({
+  name: 'client|caching',
+  group: 'connection',
+  since: '6.0.0',
+  summary: 'Instructs the server whether to track the keys in the next request.',
+  complexity: 'O(1)',
+  syntax: 'CLIENT CACHING <YES | NO>',
+  arity: 3,
+  flags: FLAGS,
+  run({ session: { tracker } }, args) {
+    if (tracker === null) {
+      throw clientError('ERR CLIENT CACHING can be called only when the client is in tracking mode with OPTIN or OPTOUT mode enabled')
+    }
+    const { choice } = tracker.options
+    if (isToken(args[2], 'yes')) {
+      if (choice !== 'optin') throw clientError('ERR CLIENT CACHING YES is only valid when tracking is enabled in OPTIN mode.')
+    } else if (isToken(args[2], 'no')) {
+      if (choice !== 'optout') throw clientError('ERR CLIENT CACHING NO is only valid when tracking is enabled in OPTOUT mode.')
+    } else throw syntaxError()
+    tracker.isCachingSaid = true
+    return OK
+  },
+})
+
+/** CLIENT GETREDIR */
+const getRedir = command({
+  name: 'client|getredir',
+  group: 'connection',
+  since: '6.0.0',
+  summary: "Returns the client ID to which the connection's tracking notifications are redirected.",
+  complexity: 'O(1)',
+  syntax: 'CLIENT GETREDIR',
+  arity: 2,
+  flags: FLAGS,
+  run: ({ session }) => session.tracker?.options.redirect ?? -1,
+})
+
+/** CLIENT TRACKINGINFO */
+const trackingInfo = command({
+  name: 'client|trackinginfo',
+  group: 'connection',
+  since: '6.2.0',
+  summary: 'Returns information about server-assisted client-side caching for the connection.',
+  complexity: 'O(1)',
+  syntax: 'CLIENT TRACKINGINFO',
+  arity: 2,
+  flags: FLAGS,
+  run: ({ session: { tracker } }) =>
+    new MapReply([
+      'flags',
+      new SetReply(tracker === null ? ['off'] : flagsOf(tracker)),
+      'redirect',
+      tracker?.options.redirect ?? -1,
+      'prefixes',
+      [...(tracker?.prefixes ?? [])].sort(),
+    ]),
+})
+
+function flagsOf({ options, isCachingSaid, isRedirectBroken }: Tracker): Bytes[] {
+  const flags = ['on']
+  if (options.isBroadcast) flags.push('bcast')
+  if (options.choice !== 'all') flags.push(options.choice)
+  if (options.choice !== 'all' && isCachingSaid) flags.push(options.choice === 'optin' ? 'caching-yes' : 'caching-no')
+  if (options.noLoop) flags.push('noloop')
+  if (isRedirectBroken) flags.push('broken_redirect')
+  return flags
+}
+
+export const CLIENT_TRACKING_HELP: readonly Bytes[] = [
+  'CACHING (YES|NO)',
+  '    Whether the keys of the next command are tracked, in OPTIN or OPTOUT mode.',
+  'GETREDIR',
+  '    The id of the connection that is told in the place of this one: 0 for none, -1 without tracking.',
+  'TRACKING (ON|OFF) [REDIRECT <client-id>] [BCAST] [PREFIX <prefix> [...]] [OPTIN] [OPTOUT] [NOLOOP]',
+  '    Whether this connection is told when what it has read changes, and how.',
+  'TRACKINGINFO',
+  '    How it is told.',
+]
+
+export const clientTracking: readonly Command[] = [tracking, caching, getRedir, trackingInfo]

@@ -1,0 +1,205 @@
+/** CLIENT: what a connection says of itself and how it wants to be treated. The rest is in client-connections.ts and client-tracking.ts. */
+import type { Bytes } from '../../base/bytes.ts'
+import { type Command, type CommandFlag, command } from '../core/command.ts'
+import { clientError, syntaxError } from '../core/errors.ts'
+import { NO_REPLY, OK } from '../core/reply.ts'
+import { isToken } from '../parsing/args.ts'
+import { helpReply } from '../parsing/help.ts'
+import { clientConnections } from './client-connections.ts'
+import { requireClientName, requirePrintable } from './client-names.ts'
+import { CLIENT_TRACKING_HELP, clientTracking } from './client-tracking.ts'
+
+const OWN: readonly CommandFlag[] = ['noscript', 'loading', 'stale']
+
+/** CLIENT ID */
+const id = command({
+  name: 'client|id',
+  group: 'connection',
+  since: '5.0.0',
+  summary: 'Returns the unique client ID of the connection.',
+  complexity: 'O(1)',
+  syntax: 'CLIENT ID',
+  arity: 2,
+  flags: OWN,
+  run: ({ session }) => session.id,
+})
+
+/** CLIENT SETNAME connection-name. An empty one takes the name away. */
+const setName = command({
+  name: 'client|setname',
+  group: 'connection',
+  since: '2.6.9',
+  summary: 'Sets the connection name.',
+  complexity: 'O(1)',
+  syntax: 'CLIENT SETNAME connection-name',
+  arity: 3,
+  flags: OWN,
+  run({ session }, args) {
+    session.name = requireClientName(args[2])
+    return OK
+  },
+})
+
+/** CLIENT GETNAME */
+const getName = command({
+  name: 'client|getname',
+  group: 'connection',
+  since: '2.6.9',
+  summary: 'Returns the name of the connection.',
+  complexity: 'O(1)',
+  syntax: 'CLIENT GETNAME',
+  arity: 2,
+  flags: OWN,
+  run: ({ session }) => (session.name === '' ? null : session.name),
+})
+
+/** CLIENT SETINFO <LIB-NAME libname | LIB-VER libver> */
+const setInfo = command({
+  name: 'client|setinfo',
+  group: 'connection',
+  since: '7.2.0',
+  summary: 'Sets information specific to the client or connection.',
+  complexity: 'O(1)',
+  syntax: 'CLIENT SETINFO <LIB-NAME libname | LIB-VER libver>',
+  tips: ['request_policy:all_nodes', 'response_policy:all_succeeded'],
+  arity: 4,
+  flags: OWN,
+  run({ session }, args) {
+    const attribute = args[2]
+    if (isToken(attribute, 'lib-name')) session.libraryName = requirePrintable(args[3], attribute)
+    else if (isToken(attribute, 'lib-ver')) session.libraryVersion = requirePrintable(args[3], attribute)
+    else throw clientError(`ERR Unrecognized option '${attribute}'`)
+    return OK
+  },
+})
+
+/** CLIENT REPLY <ON | OFF | SKIP> */
+const reply = command({
+  name: 'client|reply',
+  group: 'connection',
+  since: '3.2.0',
+  summary: 'Instructs the server whether to reply to commands.',
+  complexity: 'O(1)',
+  syntax: 'CLIENT REPLY <ON | OFF | SKIP>',
+  arity: 3,
+  flags: OWN,
+  run({ session }, args) {
+    if (isToken(args[2], 'on')) {
+      session.replyMode = 'on'
+      return OK
+    }
+    if (isToken(args[2], 'off')) session.replyMode = 'off'
+    else if (!isToken(args[2], 'skip')) throw syntaxError()
+    else if (session.replyMode !== 'off') session.replyMode = 'skip-next'
+    return NO_REPLY
+  },
+})
+
+/** CLIENT NO-EVICT <ON | OFF> */
+const noEvict = command({
+  name: 'client|no-evict',
+  group: 'connection',
+  since: '7.0.0',
+  summary: 'Sets the client eviction mode of the connection.',
+  complexity: 'O(1)',
+  syntax: 'CLIENT NO-EVICT <ON | OFF>',
+  arity: 3,
+  flags: ['admin', ...OWN],
+  run({ session }, args) {
+    session.noEvict = requireOnOrOff(args[2])
+    return OK
+  },
+})
+
+/** CLIENT NO-TOUCH <ON | OFF> */
+const noTouch = command({
+  name: 'client|no-touch',
+  group: 'connection',
+  since: '7.2.0',
+  summary: 'Controls whether commands sent by the client affect the LRU/LFU of accessed keys.',
+  complexity: 'O(1)',
+  syntax: 'CLIENT NO-TOUCH <ON | OFF>',
+  arity: 3,
+  flags: OWN,
+  run({ session }, args) {
+    session.noTouch = requireOnOrOff(args[2])
+    return OK
+  },
+})
+
+function requireOnOrOff(word: Bytes): boolean {
+  if (isToken(word, 'on')) return true
+  if (isToken(word, 'off')) return false
+  throw syntaxError()
+}
+
+/** CLIENT HELP */
+const help = command({
+  name: 'client|help',
+  group: 'connection',
+  since: '5.0.0',
+  summary: 'Returns helpful text about the different subcommands.',
+  complexity: 'O(1)',
+  syntax: 'CLIENT HELP',
+  arity: 2,
+  flags: ['loading', 'stale'],
+  run: () => helpReply('client', HELP),
+})
+
+const HELP = [
+  'GETNAME',
+  '    The name of this connection.',
+  'ID',
+  '    The id of this connection.',
+  'INFO',
+  '    What is known of this connection.',
+  'KILL <ip:port>',
+  '    Ends the connection made from <ip:port>.',
+  'KILL <option> <value> [<option> <value> [...]]',
+  '    Ends the connections that all options agree on:',
+  '    * ADDR (<ip:port>|<unixsocket>:0)',
+  '      Those made from this address.',
+  '    * LADDR (<ip:port>|<unixsocket>:0)',
+  '      Those made to this address of the server.',
+  '    * ID <client-id>',
+  '      The one with this id.',
+  '    * TYPE (NORMAL|MASTER|REPLICA|PUBSUB)',
+  '      Those of this type.',
+  '    * USER <username>',
+  '      Those authenticated as this user.',
+  '    * SKIPME (YES|NO)',
+  '      Whether this connection is spared (default: yes).',
+  'LIST [TYPE (NORMAL|MASTER|REPLICA|PUBSUB)] [ID <client-id> [<client-id> ...]]',
+  '    What is known of all connections, those of a type, or those with these ids.',
+  'NO-EVICT (ON|OFF)',
+  '    Spares this connection when clients are evicted.',
+  'NO-TOUCH (ON|OFF)',
+  '    Whether commands of this connection leave the last use of keys as it was.',
+  'PAUSE <timeout> [WRITE|ALL]',
+  '    Holds all commands, or those that write, for <timeout> milliseconds.',
+  'REPLY (ON|OFF|SKIP)',
+  '    Whether commands of this connection are answered; SKIP leaves out the next reply.',
+  'SETINFO (LIB-NAME|LIB-VER) <value>',
+  '    Says which library, or version of it, is behind this connection.',
+  'SETNAME <name>',
+  '    Names this connection.',
+  ...CLIENT_TRACKING_HELP,
+  'UNBLOCK <client-id> [TIMEOUT|ERROR]',
+  '    Wakes a connection out of a blocking command.',
+  'UNPAUSE',
+  '    Ends a pause.',
+]
+
+const container = command({
+  name: 'client',
+  group: 'connection',
+  since: '2.4.0',
+  summary: 'A container for client connection commands.',
+  complexity: 'Depends on subcommand.',
+  syntax: 'CLIENT',
+  arity: -2,
+  flags: [],
+  subcommands: [id, setName, getName, setInfo, reply, noEvict, noTouch, ...clientTracking, ...clientConnections, help],
+})
+
+export const client: readonly Command[] = [container]

@@ -1,0 +1,195 @@
+/** PING ECHO SELECT AUTH HELLO QUIT RESET */
+import type { Bytes } from '../../base/bytes.ts'
+import type { Credentials } from '../acl/acl.ts'
+import { type Command, type CommandFlag, command } from '../core/command.ts'
+import { clientError, syntaxError, wrongArity } from '../core/errors.ts'
+import { MapReply, OK, PONG, SimpleString } from '../core/reply.ts'
+import { REDIS_COMPATIBLE_VERSION } from '../core/version.ts'
+import { integerOf, isToken, requireSafeInteger } from '../parsing/args.ts'
+import { endTransaction } from '../transactions/transactions.ts'
+import { requireClientName } from './client-names.ts'
+
+const MIN_INT32 = -(2 ** 31)
+const MAX_INT32 = 2 ** 31 - 1
+
+/** Commands that a client may run before it has authenticated. */
+const ENTRY: readonly CommandFlag[] = ['noscript', 'loading', 'stale', 'fast', 'no_auth', 'allow_busy']
+
+/** PING [message] */
+const ping = command({
+  name: 'ping',
+  group: 'connection',
+  since: '1.0.0',
+  summary: "Returns the server's liveliness response.",
+  complexity: 'O(1)',
+  syntax: 'PING [message]',
+  arity: -1,
+  flags: ['fast'],
+  tips: ['request_policy:all_shards', 'response_policy:all_succeeded'],
+  run({ session }, args) {
+    if (args.length > 2) throw wrongArity('ping')
+    if (session.subscriptions !== null && session.resp === 2) return ['pong', args[1] ?? '']
+    return args.length === 2 ? args[1] : PONG
+  },
+})
+
+/** ECHO message */
+const echo = command({
+  name: 'echo',
+  group: 'connection',
+  since: '1.0.0',
+  summary: 'Returns the given string.',
+  complexity: 'O(1)',
+  syntax: 'ECHO message',
+  arity: 2,
+  flags: ['loading', 'stale', 'fast'],
+  run: (_context, args) => args[1],
+})
+
+/** SELECT index */
+const select = command({
+  name: 'select',
+  group: 'connection',
+  since: '1.0.0',
+  summary: 'Changes the selected database.',
+  complexity: 'O(1)',
+  syntax: 'SELECT index',
+  arity: 2,
+  flags: ['loading', 'stale', 'fast'],
+  run({ keyspace, session }, args) {
+    const index = requireSafeInteger(args[1], MIN_INT32, MAX_INT32)
+    if (index < 0 || index >= keyspace.databases.length) throw clientError('ERR DB index is out of range')
+    session.database = index
+    return OK
+  },
+})
+
+/** AUTH [username] password */
+const auth = command({
+  name: 'auth',
+  group: 'connection',
+  since: '1.0.0',
+  summary: 'Authenticates the connection.',
+  complexity: 'O(N) where N is the number of passwords defined for the user',
+  syntax: 'AUTH [username] password',
+  history: [['6.0.0', 'Added ACL style (username and password).']],
+  arity: -2,
+  flags: ENTRY,
+  run(context, args) {
+    const { acl } = context.server
+    if (args.length > 3) throw syntaxError()
+    if (args.length === 2 && acl.defaultUser.noPassword) {
+      throw clientError(
+        'ERR AUTH <password> called without any password configured for the default user. Are you sure your configuration is correct?',
+      )
+    }
+    const name = args.length === 3 ? args[1] : null
+    acl.authenticate(context, args[0], { name, password: args[args.length - 1] as Bytes })
+    return OK
+  },
+})
+
+interface HelloOptions {
+  readonly credentials: Credentials | null
+  readonly name: Bytes | null
+}
+
+function readHelloOptions(args: readonly Bytes[]): HelloOptions {
+  let credentials: HelloOptions['credentials'] = null
+  let name: Bytes | null = null
+  for (let i = 2; i < args.length; ) {
+    const option = args[i] as Bytes
+    const following = args.length - i - 1
+    if (isToken(option, 'auth') && following >= 2) {
+      credentials = { name: args[i + 1] as Bytes, password: args[i + 2] as Bytes }
+      i += 3
+    } else if (isToken(option, 'setname') && following >= 1) {
+      name = requireClientName(args[i + 1] as Bytes)
+      i += 2
+    } else throw clientError(`ERR Syntax error in HELLO option '${option}'`)
+  }
+  return { credentials, name }
+}
+
+function readProtocolVersion(word: Bytes): 2 | 3 {
+  const version = integerOf(word)
+  if (version === null) throw clientError('ERR Protocol version is not an integer or out of range')
+  if (version !== 2 && version !== 3) throw clientError('NOPROTO unsupported protocol version')
+  return version
+}
+
+/** HELLO [protover [AUTH username password] [SETNAME clientname]] */
+const hello = command({
+  name: 'hello',
+  group: 'connection',
+  since: '6.0.0',
+  summary: 'Handshakes with the Redis server.',
+  complexity: 'O(1)',
+  syntax: 'HELLO [protover [AUTH username password] [SETNAME clientname]]',
+  history: [['6.2.0', "`protover` made optional; when called without arguments the command reports the current connection's context."]],
+  arity: -1,
+  flags: ENTRY,
+  run(context, args) {
+    const { session, server } = context
+    const version = args.length >= 2 ? readProtocolVersion(args[1]) : session.resp
+    const { credentials, name } = readHelloOptions(args)
+    if (credentials !== null) server.acl.authenticate(context, args[0], credentials)
+    if (!session.authenticated && !server.acl.isOpen) {
+      throw clientError(
+        'NOAUTH HELLO must be called with the client already authenticated, otherwise the HELLO <proto> AUTH <user> <pass> option can be used to authenticate the client and select the RESP protocol version at the same time',
+      )
+    }
+    if (name !== null) session.name = name
+    session.resp = version
+    const node = ['server', 'redis', 'version', REDIS_COMPATIBLE_VERSION, 'proto', version, 'id', session.id]
+    return new MapReply([...node, 'mode', 'standalone', 'role', server.replication.isReplica ? 'replica' : 'master', 'modules', []])
+  },
+})
+
+/** QUIT. Further words are taken, as by Redis. */
+const quit = command({
+  name: 'quit',
+  group: 'connection',
+  since: '1.0.0',
+  summary: 'Closes the connection.',
+  complexity: 'O(1)',
+  syntax: 'QUIT',
+  docFlags: ['deprecated'],
+  deprecatedSince: '7.2.0',
+  replacedBy: 'just closing the connection',
+  arity: -1,
+  flags: ENTRY,
+  run({ session }) {
+    session.close('after-reply')
+    return OK
+  },
+})
+
+/** RESET: the connection as it was when it was accepted, but for what names the library behind it. */
+const reset = command({
+  name: 'reset',
+  group: 'connection',
+  since: '6.2.0',
+  summary: 'Resets the connection.',
+  complexity: 'O(1)',
+  syntax: 'RESET',
+  arity: 1,
+  flags: ENTRY,
+  run({ session, server, units, tracking }) {
+    if (session.peer !== 'client') throw clientError('ERR can only reset normal client connections')
+    if (session.monitoring) server.clients.stopMonitoring(session)
+    endTransaction(session, units.watches)
+    server.pubsub.forget(session)
+    tracking.disable(session)
+    session.database = 0
+    session.resp = 2
+    session.name = ''
+    session.replyMode = 'on'
+    session.noEvict = false
+    session.noTouch = false
+    server.acl.begin(session)
+    return new SimpleString('RESET')
+  },
+})
+
+export const connection: readonly Command[] = [ping, echo, select, auth, hello, quit, reset]

@@ -1,0 +1,225 @@
+/**
+ * Client-side caching: clients keep what they have read, and are told when it changes (CLIENT TRACKING).
+ *
+ *   a request reads  -> the table remembers who has read which key          (or the client has named prefixes: broadcasts)
+ *   a key changes    -> its readers are told at once, and it is forgotten   (those who have named a prefix of it: at the end of the turn)
+ *   all keys change  -> everybody is told once a command
+ *
+ * Nothing that a client is told leaves before the turn's group is written, whenever it is said. A client hears of its own request's changes after
+ * the reply. It is told in RESP3 by a push; where another client is told in its place, that may also be a subscriber of RESP2.
+ * While nobody tracks, the keyspace is not observed and requests pay for one look at `isActive`.
+ */
+import type { Bytes } from '../../base/bytes.ts'
+import type { Random } from '../../base/clock.ts'
+import type { KeyObserver } from '../../storage/keyspace/key-events.ts'
+import type { Keyspace } from '../../storage/keyspace/keyspace.ts'
+import type { Command } from '../core/command.ts'
+import { keysOf } from '../core/key-finder.ts'
+import { Message } from '../core/reply.ts'
+import type { Session } from '../core/session.ts'
+import { Broadcasts } from './broadcasts.ts'
+import { Tracker, type TrackingOptions } from './tracker.ts'
+import { TrackingTable } from './tracking-table.ts'
+
+const CHANNEL = '__redis__:invalidate'
+/** Keys forgotten a turn, at first, while there are more than there may be; as many more each turn that follows. */
+const FORGOTTEN_A_TURN = 100
+
+export class Tracking implements KeyObserver {
+  /** Whether anybody tracks. */
+  isActive = false
+  readonly table: TrackingTable
+  readonly broadcasts = new Broadcasts()
+  private readonly keyspace: Keyspace
+  private readonly find: (id: number) => Session | undefined
+  private readonly trackers = new Set<Tracker>()
+  /** Those with something pending. */
+  private readonly owed = new Set<Tracker>()
+  /** Whose request is being run. */
+  private requester: Session | null = null
+  /** All keys may have changed, and nobody has been told. */
+  private isAllChanged = false
+  private forgottenATurn = FORGOTTEN_A_TURN
+
+  /** `find` finds a client by its id. */
+  constructor(keyspace: Keyspace, random: Random, find: (id: number) => Session | undefined) {
+    this.keyspace = keyspace
+    this.table = new TrackingTable(random)
+    this.find = find
+  }
+
+  get clientCount(): number {
+    return this.trackers.size
+  }
+
+  /** Begins to track, or goes on with other options; prefixes are added to those that there are. */
+  enable(session: Session, options: TrackingOptions, prefixes: readonly Bytes[]): void {
+    let { tracker } = session
+    if (tracker === null) {
+      tracker = new Tracker(session, options)
+      session.tracker = tracker
+      this.trackers.add(tracker)
+      this.keyspace.observe(this)
+      this.isActive = true
+    }
+    tracker.options = options
+    tracker.isRedirectBroken = false
+    if (!options.isBroadcast) return
+    for (const prefix of prefixes.length === 0 ? [''] : prefixes) this.broadcasts.add(tracker, prefix)
+  }
+
+  disable(session: Session): void {
+    const { tracker } = session
+    if (tracker === null) return
+    session.tracker = null
+    tracker.isOver = true
+    this.broadcasts.remove(tracker)
+    this.trackers.delete(tracker)
+    this.owed.delete(tracker)
+    this.table.leaves(tracker)
+    if (this.trackers.size > 0) return
+    this.isActive = false
+    this.requester = null
+    this.table.clear(this.trackers)
+    this.keyspace.unobserve(this)
+  }
+
+  /** A request is about to be run. The result is for `ran`: whether it is no part of another. */
+  begin(session: Session): boolean {
+    if (this.requester !== null) return false
+    this.requester = session
+    return true
+  }
+
+  /** A request has been run, and not been answered yet. It is whole where it is no part of another, nor suspended. */
+  ran(command: Command, args: readonly Bytes[], isWhole: boolean): void {
+    const tracker = this.requester?.tracker ?? null
+    if (tracker?.remembers === true && isRead(command)) {
+      for (const position of keysOf(command, args)) this.remember(args[position] as Bytes, tracker)
+    }
+    this.settle()
+    if (isWhole) this.requester = null
+  }
+
+  /** A request has been answered, run or not. */
+  answered(session: Session, command: Command | null): void {
+    const { tracker } = session
+    if (tracker === null) return
+    if (tracker.isCachingSaid && session.transaction === null && command?.name.startsWith('client|') !== true) tracker.isCachingSaid = false
+    if (tracker.pending.length > 0) this.tellPending(tracker)
+  }
+
+  /** A request that had been suspended has been answered. */
+  ended(session: Session, command: Command): void {
+    this.requester = null
+    this.answered(session, command)
+  }
+
+  /** A command has been run, whoever's. */
+  settle(): void {
+    if (!this.isAllChanged) return
+    this.isAllChanged = false
+    this.table.clear(this.trackers)
+    for (const tracker of this.trackers) {
+      if (tracker.session === this.requester) this.owe(tracker, null)
+      else this.tell([tracker], null)
+    }
+  }
+
+  /** To be called when everything has run that belongs to the turn; whether there is more to do in another. */
+  endTurn(): boolean {
+    this.settle()
+    for (const tracker of this.owed) if (tracker.session !== this.requester) this.tellPending(tracker) // one that is suspended is answered first
+    this.broadcasts.tell((trackers, keys) => this.tell(trackers, keys))
+    for (let i = 0; i < this.forgottenATurn && this.table.isFull; i++) this.forgetAny()
+    this.forgottenATurn = this.table.isFull ? this.forgottenATurn + FORGOTTEN_A_TURN : FORGOTTEN_A_TURN
+    return this.table.isFull
+  }
+
+  changes(_database: number, key: Bytes): void {
+    const by = this.keyspace.isEnding ? null : this.requester
+    if (this.broadcasts.prefixCount > 0) this.broadcasts.note(key, by)
+    const readers = this.table.take(key)
+    if (readers !== null)
+      this.tellReaders(
+        readers.filter(({ session, options }) => !options.noLoop || session !== by),
+        key,
+      )
+  }
+
+  replaces(): void {
+    this.isAllChanged = true
+  }
+
+  forgetsAll(): void {
+    this.isAllChanged = true
+    this.settle()
+  }
+
+  private remember(key: Bytes, tracker: Tracker): void {
+    const { keyCount } = this.table
+    this.table.add(key, tracker)
+    if (this.table.isFull && this.table.keyCount > keyCount) this.forgetAny()
+  }
+
+  /** As if it had changed of itself: NOLOOP has no say. */
+  private forgetAny(): void {
+    const key = this.table.any()
+    this.tellReaders(this.table.take(key) ?? [], key)
+  }
+
+  private tellReaders(readers: readonly Tracker[], key: Bytes): void {
+    const others: Tracker[] = []
+    for (const reader of readers) {
+      if (reader.isOver || reader.options.isBroadcast) continue
+      if (reader.session === this.requester) this.owe(reader, key)
+      else others.push(reader)
+    }
+    this.tell(others, [key])
+  }
+
+  private owe(tracker: Tracker, key: Bytes | null): void {
+    tracker.pending.push(key)
+    this.owed.add(tracker)
+  }
+
+  private tellPending(tracker: Tracker): void {
+    const { pending } = tracker
+    tracker.pending = []
+    this.owed.delete(tracker)
+    for (const key of pending) this.tell([tracker], key === null ? null : [key])
+  }
+
+  /** Tells clients that keys have changed, or null: that all may have. Each sort of message is made once for all. */
+  private tell(trackers: readonly Tracker[], keys: readonly Bytes[] | null): void {
+    let push: Message | null = null
+    let published: Message | null = null
+    for (const tracker of trackers) {
+      const target = this.targetOf(tracker)
+      if (target === null) continue
+      if (target.resp === 3) {
+        push ??= new Message(['invalidate', keys])
+        target.push(push)
+      } else if (target !== tracker.session && target.subscriptions !== null) {
+        published ??= new Message(['message', CHANNEL, keys])
+        target.push(published)
+      }
+    }
+  }
+
+  /** Whom to tell; null where that client has gone. */
+  private targetOf(tracker: Tracker): Session | null {
+    const { session, options } = tracker
+    if (options.redirect === 0) return session
+    const target = this.find(options.redirect)
+    if (target !== undefined && !target.isLeaving) return target
+    tracker.isRedirectBroken = true
+    if (session.resp === 3) session.push(new Message(['tracking-redir-broken', options.redirect]))
+    return null
+  }
+}
+
+/** Of scripts, what they run counts and not what they declare. */
+function isRead({ flags, group }: Command): boolean {
+  return group !== 'scripting' && flags.includes('readonly')
+}

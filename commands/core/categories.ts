@@ -1,0 +1,77 @@
+/**
+ * The ACL categories of commands, derived as Redis derives them: from the flags, from the group, and from what the declaration adds.
+ * In the order in which COMMAND INFO shows them.
+ */
+import type { Bytes } from '../../base/bytes.ts'
+import { isToken } from '../parsing/args.ts'
+import type { Command, Group } from './command.ts'
+
+/** All of them, in the order in which Redis lists them. */
+export const CATEGORIES = [
+  'keyspace',
+  'read',
+  'write',
+  'set',
+  'sortedset',
+  'list',
+  'hash',
+  'string',
+  'bitmap',
+  'hyperloglog',
+  'geo',
+  'stream',
+  'pubsub',
+  'admin',
+  'fast',
+  'slow',
+  'blocking',
+  'dangerous',
+  'connection',
+  'transaction',
+  'scripting',
+] as const
+
+export type Category = (typeof CATEGORIES)[number]
+
+const OF_GROUP: Readonly<Record<Group, Category | null>> = {
+  generic: 'keyspace',
+  string: 'string',
+  bitmap: 'bitmap',
+  connection: 'connection',
+  server: null,
+  hash: 'hash',
+  list: 'list',
+  set: 'set',
+  'sorted-set': 'sortedset',
+  stream: 'stream',
+  geo: 'geo',
+  hyperloglog: 'hyperloglog',
+  transactions: 'transaction',
+  scripting: 'scripting',
+  cluster: null,
+  pubsub: null, // by their flag, which HELP has not got
+}
+
+const GROUP_CATEGORIES = new Set<string | null>(Object.values(OF_GROUP))
+
+/** The category of a name in any case, without the @; null for none. */
+export function categoryOf(name: Bytes): Category | null {
+  return CATEGORIES.find((category) => isToken(name, category)) ?? null
+}
+
+/** The categories of a command, without the @. */
+export function categoriesOf(command: Command): readonly Category[] {
+  const found = new Set<string>(command.categories)
+  const declared = command.categories?.some((category) => GROUP_CATEGORIES.has(category)) ?? false
+  const own = OF_GROUP[command.group]
+  // A container runs nothing itself, so Redis puts it in none.
+  if (own !== null && !declared && command.subcommands === undefined) found.add(own)
+  const { flags } = command
+  if (flags.includes('write')) found.add('write')
+  if (flags.includes('readonly') && command.group !== 'scripting') found.add('read')
+  if (flags.includes('admin')) found.add('admin').add('dangerous')
+  if (flags.includes('pubsub')) found.add('pubsub')
+  if (flags.includes('blocking')) found.add('blocking')
+  found.add(flags.includes('fast') ? 'fast' : 'slow')
+  return CATEGORIES.filter((category) => found.has(category))
+}

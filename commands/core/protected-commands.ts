@@ -1,0 +1,20 @@
+/** Commands that run only where a key of the configuration allows them: to everyone, or to clients of this machine. */
+import { isToken } from '../parsing/args.ts'
+import type { Context } from './context.ts'
+import { clientError } from './errors.ts'
+import type { Session } from './session.ts'
+
+/** Throws Redis's text where `enable-debug-command` or `enable-module-command` does not allow the command to the session. */
+export function requireEnabled({ server, session }: Context, command: 'DEBUG' | 'MODULE'): void {
+  const key = `enable-${command.toLowerCase()}-command`
+  const setting = server.config.text(key)
+  if (isToken(setting, 'yes') || (isToken(setting, 'local') && isLocal(session))) return
+  throw clientError(
+    `ERR ${command} command not allowed. If the ${key} option is set to "local", you can run it from a local connection, otherwise you need to set this option in the configuration file, and then restart the server.`,
+  )
+}
+
+/** Loopback, or a Unix socket, whose address is its path and port 0. */
+function isLocal({ address }: Session): boolean {
+  return address.startsWith('127.') || address.startsWith('[::1]:') || address.startsWith('/') || address.endsWith(':0')
+}

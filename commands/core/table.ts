@@ -1,0 +1,53 @@
+/** Gathers the families and refuses a bad definition at start. */
+import { type Bytes, lowerCase } from '../../base/bytes.ts'
+import type { Command } from './command.ts'
+
+export class CommandTable {
+  /** Lower-case name to command, containers and their subcommands (`config|get`). */
+  readonly byName = new Map<Bytes, Command>()
+  /** Every spelling that clients have used so far. Bounded by what they may use: 2 to the length, cut off at a thousand. */
+  private readonly spellings = new Map<Bytes, Command>()
+
+  constructor(families: readonly (readonly Command[])[]) {
+    for (const family of families) for (const command of family) this.add(command)
+  }
+
+  /** The command of a request's first word in any case, not looking at subcommands. */
+  find(name: Bytes): Command | undefined {
+    return this.spellings.get(name) ?? this.findOtherwise(name)
+  }
+
+  /** The subcommand that a container's second word names. */
+  findSubcommand(container: Command, word: Bytes): Command | undefined {
+    return this.byName.get(`${container.name}|${lowerCase(word)}`)
+  }
+
+  /** Top-level commands, in the order of declaration. */
+  *all(): Iterable<Command> {
+    for (const command of this.byName.values()) if (!command.name.includes('|')) yield command
+  }
+
+  private findOtherwise(name: Bytes): Command | undefined {
+    if (name.length > 64 || name.includes('|')) return undefined
+    const found = this.byName.get(lowerCase(name))
+    if (found !== undefined && this.spellings.size < 1000) this.spellings.set(name, found)
+    return found
+  }
+
+  private add(command: Command): void {
+    if (this.byName.has(command.name)) throw new Error(`two definitions of command ${command.name}`)
+    if (command.name !== lowerCase(command.name)) throw new Error(`command name not in lower case: ${command.name}`)
+    if (command.arity === 0) throw new Error(`command ${command.name}: arity 0`)
+    const runs = (command.run ? 1 : 0) + (command.steps ? 1 : 0)
+    if (runs > 1 || (runs === 0 && command.subcommands === undefined))
+      throw new Error(`command ${command.name}: one run function is wanted`)
+    if (command.flags.includes('write') && command.flags.includes('readonly'))
+      throw new Error(`command ${command.name}: both write and readonly`)
+    if (command.verbatim && !command.flags.includes('write')) throw new Error(`command ${command.name}: verbatim is for writes`)
+    this.byName.set(command.name, command)
+    for (const subcommand of command.subcommands ?? []) {
+      if (!subcommand.name.startsWith(`${command.name}|`)) throw new Error(`subcommand ${subcommand.name} is not of ${command.name}`)
+      this.add(subcommand)
+    }
+  }
+}

@@ -1,0 +1,54 @@
+/**
+ * A unit of several commands: an EXEC, a script. What they do is collected apart from the turn's group and put into it when the unit is over,
+ * between MULTI and EXEC where it is more than one command: so a turn may end in the middle of a script, and its group has no part of it.
+ */
+import type { Bytes } from '../../base/bytes.ts'
+import type { OpenGroup } from '../../storage/binlog/open-group.ts'
+import type { ExpiryLog } from '../../storage/keyspace/keyspace.ts'
+
+const BEGIN: Bytes[] = ['MULTI']
+const END: Bytes[] = ['EXEC']
+
+/** Whether a command of the log only says where a unit begins or ends. */
+export function isUnitMark(args: readonly Bytes[]): boolean {
+  return args[0] === 'MULTI' || args[0] === 'EXEC'
+}
+
+export class Unit implements ExpiryLog {
+  /** Commands and, at the same places, their databases. */
+  private effects: (readonly Bytes[])[] = []
+  private databases: number[] = []
+  /** Of all words of the commands. */
+  bytes = 0
+
+  get isEmpty(): boolean {
+    return this.effects.length === 0
+  }
+
+  command(database: number, args: readonly Bytes[]): void {
+    this.effects.push(args)
+    this.databases.push(database)
+    for (const word of args) this.bytes += word.length
+  }
+
+  deleted(database: number, key: Bytes): void {
+    this.command(database, ['DEL', key])
+  }
+
+  fieldsDeleted(database: number, key: Bytes, fields: readonly Bytes[]): void {
+    this.command(database, ['HDEL', key, ...fields])
+  }
+
+  /** Moves what has been collected into the group. */
+  writeTo(group: OpenGroup): void {
+    const { effects, databases } = this
+    const count = effects.length
+    if (count === 0) return
+    if (count > 1) group.command(databases[0] as number, BEGIN)
+    for (let i = 0; i < count; i++) group.command(databases[i] as number, effects[i] as Bytes[])
+    if (count > 1) group.command(databases[count - 1] as number, END)
+    this.effects = []
+    this.databases = []
+    this.bytes = 0
+  }
+}

@@ -1,0 +1,165 @@
+/**
+ * Positions as scores, in Redis's way: longitude and latitude each cut into 2^26 steps, their bits taken in turn, latitude's in the even places.
+ * That makes 52 bits, exact in a double, and what begins with the same bits lies in the same cell.
+ *
+ * Latitudes go as far as web maps do. Only sums, products and quotients, which every machine computes alike: a score may be logged.
+ */
+import type { Bytes } from '../../base/bytes.ts'
+
+export const MAX_LONGITUDE = 180
+export const MAX_LATITUDE = 85.05112878
+export const STEPS = 26
+
+export interface Position {
+  readonly longitude: number
+  readonly latitude: number
+}
+
+/** Cells each way, by the step: powers of two are asked for often enough to be kept. */
+const CELLS: readonly number[] = Array.from({ length: STEPS + 1 }, (_, step) => 2 ** step)
+
+/** Where a position lies in the grid of 2^step cells each way. */
+export interface Cell {
+  readonly step: number
+  readonly longitude: number
+  readonly latitude: number
+}
+
+export interface Area {
+  readonly minLongitude: number
+  readonly maxLongitude: number
+  readonly minLatitude: number
+  readonly maxLatitude: number
+}
+
+export function cellOf({ longitude, latitude }: Position, step: number): Cell {
+  const cells = CELLS[step] as number
+  return {
+    step,
+    longitude: Math.floor(((longitude + MAX_LONGITUDE) / (2 * MAX_LONGITUDE)) * cells),
+    latitude: Math.floor(((latitude + MAX_LATITUDE) / (2 * MAX_LATITUDE)) * cells),
+  }
+}
+
+export function areaOf({ step, longitude, latitude }: Cell): Area {
+  const cells = CELLS[step] as number
+  return {
+    minLongitude: -MAX_LONGITUDE + (longitude / cells) * (2 * MAX_LONGITUDE),
+    maxLongitude: -MAX_LONGITUDE + ((longitude + 1) / cells) * (2 * MAX_LONGITUDE),
+    minLatitude: -MAX_LATITUDE + (latitude / cells) * (2 * MAX_LATITUDE),
+    maxLatitude: -MAX_LATITUDE + ((latitude + 1) / cells) * (2 * MAX_LATITUDE),
+  }
+}
+
+/** The least score of a cell's; that of the next is 4^(26 - step) more. */
+export function firstScoreOf(cell: Cell): number {
+  return interleaved(cell) * scoresPerCell(cell.step)
+}
+
+export function scoresPerCell(step: number): number {
+  const side = CELLS[STEPS - step] as number
+  return side * side
+}
+
+export function scoreOf(position: Position): number {
+  return interleaved(cellOf(position, STEPS))
+}
+
+/** The middle of what a score stands for. Any score stands for something: one that no position has is read as Redis does on x86. */
+export function positionOf(score: number): Position {
+  const exact = score >= 0 && score < 2 ** 53 ? Math.floor(score) : -1
+  const bits = exact < 0 ? wordsOf(score) : { low: exact % 2 ** 32, high: Math.floor(exact / 2 ** 32) }
+  const cell = {
+    step: STEPS,
+    longitude: (evenBits(bits.low >>> 1) | (evenBits(bits.high >>> 1) << 16)) >>> 0,
+    latitude: (evenBits(bits.low) | (evenBits(bits.high) << 16)) >>> 0,
+  }
+  const area = areaOf(cell)
+  return {
+    longitude: within((area.minLongitude + area.maxLongitude) / 2, MAX_LONGITUDE),
+    latitude: within((area.minLatitude + area.maxLatitude) / 2, MAX_LATITUDE),
+  }
+}
+
+/** What x86 makes of a double as an unsigned integer of 64 bits. */
+function wordsOf(score: number): { readonly low: number; readonly high: number } {
+  const isOutside = !(score > -(2 ** 63) && score < 2 ** 64)
+  const bits = isOutside ? (score < 0 ? 2n ** 63n : 0n) : BigInt.asUintN(64, BigInt(Math.trunc(score)))
+  return { low: Number(bits & 0xffff_ffffn), high: Number(bits >> 32n) }
+}
+
+function within(degrees: number, limit: number): number {
+  return Math.min(Math.max(degrees, -limit), limit)
+}
+
+/** The bits of both, in turn: 52, or 54 where the position lies on the very edge. */
+function interleaved({ longitude, latitude }: Cell): number {
+  const low = spread(latitude & 0x1fff) | (spread(longitude & 0x1fff) << 1)
+  const high = spread(latitude >>> 13) + 2 * spread(longitude >>> 13)
+  return high * 2 ** 26 + low
+}
+
+/** Puts a zero before each of up to 16 bits. */
+function spread(bits: number): number {
+  let result = (bits | (bits << 8)) & 0x00ff00ff
+  result = (result | (result << 4)) & 0x0f0f0f0f
+  result = (result | (result << 2)) & 0x33333333
+  return (result | (result << 1)) & 0x55555555
+}
+
+/** The bits in even places of a word, together. */
+function evenBits(word: number): number {
+  let result = word & 0x55555555
+  result = (result | (result >>> 1)) & 0x33333333
+  result = (result | (result >>> 2)) & 0x0f0f0f0f
+  result = (result | (result >>> 4)) & 0x00ff00ff
+  return (result | (result >>> 8)) & 0xffff
+}
+
+const ALPHABET = '0123456789bcdefghjkmnpqrstuvwxyz'
+const GEOHASH_LETTERS = 11
+
+/** The geohash that others understand, of 11 letters: latitudes there go to the poles. The last letter says nothing, as in Redis. */
+export function standardGeohash({ longitude, latitude }: Position): Bytes {
+  let bits = interleaved({
+    step: STEPS,
+    longitude: Math.floor(((longitude + 180) / 360) * 2 ** STEPS),
+    latitude: Math.floor(((latitude + 90) / 180) * 2 ** STEPS),
+  })
+  bits = Math.floor(bits / 4) % 2 ** 50
+  let letters = '0'
+  for (let letter = 1; letter < GEOHASH_LETTERS; letter++) {
+    letters = ALPHABET.charAt(bits % 32) + letters
+    bits = Math.floor(bits / 32)
+  }
+  return letters
+}
+
+const EARTH_RADIUS_METERS = 6372797.560856
+const RADIANS = Math.PI / 180
+
+/** The distance of two positions on a sphere, in meters (haversine). Sines differ between machines in the last bit: not to be logged. */
+export function distanceOf(a: Position, b: Position): number {
+  const sine = Math.sin((b.longitude * RADIANS - a.longitude * RADIANS) / 2)
+  if (sine === 0) return latitudeDistance(a, b)
+  const from = a.latitude * RADIANS
+  const to = b.latitude * RADIANS
+  const sineOfLatitudes = Math.sin((to - from) / 2)
+  const square = sineOfLatitudes * sineOfLatitudes + Math.cos(from) * Math.cos(to) * sine * sine
+  return 2 * EARTH_RADIUS_METERS * Math.asin(Math.sqrt(square))
+}
+
+/** The same along a meridian. */
+export function latitudeDistance(a: Position, b: Position): number {
+  return EARTH_RADIUS_METERS * Math.abs(b.latitude * RADIANS - a.latitude * RADIANS)
+}
+
+/** The degrees of latitude that a distance in meters takes. */
+export function degreesOf(meters: number): number {
+  return meters / EARTH_RADIUS_METERS / RADIANS
+}
+
+/** The degrees of longitude that it takes at a latitude. */
+export function longitudeDegreesOf(meters: number, latitude: number): number {
+  return meters / EARTH_RADIUS_METERS / Math.cos(latitude * RADIANS) / RADIANS
+}

@@ -1,0 +1,212 @@
+/**
+ * Hashes as wholes, and fields drawn by chance. Fields past their deadline are passed over here, not deleted: a crowd of them must delay nobody.
+ */
+import type { Bytes } from '../../base/bytes.ts'
+import type { Random } from '../../base/clock.ts'
+import { Hash } from '../../storage/values/hash.ts'
+import { type Args, type Command, command, firstKey } from '../core/command.ts'
+import type { Context } from '../core/context.ts'
+import { clientError, syntaxError } from '../core/errors.ts'
+import { MapReply, type Reply } from '../core/reply.ts'
+import { type CollectionScan, scanCollection } from '../keys/collection-scan.ts'
+import { isToken, MAX_INT64, requireInteger } from '../parsing/args.ts'
+import { readAs } from '../parsing/values.ts'
+
+const whole = {
+  group: 'hash',
+  since: '2.0.0',
+  complexity: 'O(N) where N is the size of the hash.',
+  arity: 2,
+  flags: ['readonly'],
+  keys: firstKey('RO', 'access'),
+  tips: ['nondeterministic_output_order'],
+} as const
+
+type Part = 'fields' | 'values' | 'both'
+
+/** The live fields, in order, with their values after them for `both`. */
+function listed(hash: Hash | undefined, part: Part): Bytes[] {
+  const list: Bytes[] = []
+  if (hash === undefined) return list
+  for (const cursor = hash.fields.cursor(0); cursor.next(); ) {
+    const value = hash.liveValue(cursor.value)
+    if (value === undefined) continue
+    if (part !== 'values') list.push(cursor.key)
+    if (part !== 'fields') list.push(value)
+  }
+  return list
+}
+
+/** HGETALL key */
+const hgetall = command({
+  ...whole,
+  name: 'hgetall',
+  summary: 'Returns all fields and values in a hash.',
+  syntax: 'HGETALL key',
+  run: ({ db }, args) => new MapReply(listed(readAs(db, args[1], Hash), 'both')),
+})
+
+/** HKEYS key */
+const hkeys = command({
+  ...whole,
+  name: 'hkeys',
+  summary: 'Returns all fields in a hash.',
+  syntax: 'HKEYS key',
+  run: ({ db }, args) => listed(readAs(db, args[1], Hash), 'fields'),
+})
+
+/** HVALS key */
+const hvals = command({
+  ...whole,
+  name: 'hvals',
+  summary: 'Returns all values in a hash.',
+  syntax: 'HVALS key',
+  run: ({ db }, args) => listed(readAs(db, args[1], Hash), 'values'),
+})
+
+/** So many draws hit nothing but fields past their deadline before the live ones are listed. */
+const MAX_MISSES = 100
+/** Fields that a negative count may ask for. Redis has no limit and would fill its memory. */
+const MAX_DRAWN = 2 ** 24
+/** From this part of a hash on, a walk is cheaper than drawing. */
+const WALK_FROM = 1 / 3
+
+/** HRANDFIELD key [count [WITHVALUES]] */
+const hrandfield = command({
+  name: 'hrandfield',
+  group: 'hash',
+  since: '6.2.0',
+  summary: 'Returns one or more random fields from a hash.',
+  complexity: 'O(N) where N is the number of fields returned',
+  syntax: 'HRANDFIELD key [count [WITHVALUES]]',
+  arity: -2,
+  flags: ['readonly'],
+  keys: firstKey('RO', 'access'),
+  tips: ['nondeterministic_output'],
+  run(context, args) {
+    if (args.length > 2) return drawMany(context, args)
+    const hash = readAs(context.db, args[1], Hash)
+    return hash === undefined ? null : drawOne(hash, context.server.random).field
+  },
+})
+
+interface Drawn {
+  readonly field: Bytes
+  readonly value: Bytes
+}
+
+function drawMany(context: Context, args: Args): Reply {
+  const count = countOf(args)
+  const withValues = args.length > 3
+  const hash = readAs(context.db, args[1], Hash)
+  if (hash === undefined || count === 0) return []
+  if (-count > MAX_DRAWN) throw clientError('ERR value is out of range')
+  const { random } = context.server
+  const drawn = count < 0 ? drawAgainAndAgain(hash, -count, random) : drawDistinct(hash, count, random)
+  const reply: Reply[] = []
+  for (const { field, value } of drawn) {
+    if (!withValues) reply.push(field)
+    else if (context.session.resp === 3) reply.push([field, value])
+    else reply.push(field, value)
+  }
+  return reply
+}
+
+/** How many are asked for; negative where one may be drawn more than once. Throws Redis's errors for this and what follows. */
+function countOf(args: Args): number {
+  const count = requireInteger(args[2])
+  if (count < -MAX_INT64) {
+    throw clientError(`ERR value is out of range, value must between -${MAX_INT64} and ${MAX_INT64}`)
+  }
+  if (args.length > 4 || (args.length === 4 && !isToken(args[3], 'withvalues'))) throw syntaxError()
+  if (args.length === 4 && (count < -MAX_INT64 / 2n || count > MAX_INT64 / 2n)) throw clientError('ERR value is out of range')
+  return Number(count)
+}
+
+/** The hash has a live field. */
+function drawOne(hash: Hash, random: Random): Drawn {
+  const { fields } = hash
+  for (let misses = 0; misses < MAX_MISSES; misses++) {
+    fields.seek(Math.floor(random() * fields.count))
+    const value = hash.liveValue(fields.value)
+    if (value !== undefined) return { field: fields.key, value }
+  }
+  const live = liveFields(hash)
+  return live[Math.floor(random() * live.length)]!
+}
+
+function drawAgainAndAgain(hash: Hash, count: number, random: Random): Drawn[] {
+  const drawn: Drawn[] = []
+  while (drawn.length < count) drawn.push(drawOne(hash, random))
+  return drawn
+}
+
+/** All of them where there are no more than so many. */
+function drawDistinct(hash: Hash, count: number, random: Random): Drawn[] {
+  const { fields, liveSize } = hash
+  if (count >= liveSize) return liveFields(hash)
+  if (liveSize < fields.count || count > liveSize * WALK_FROM) return chosen(hash, count, random)
+  // Floyd's sampling: each set of ranks is as likely as any other, and each takes one draw.
+  const ranks = new Set<number>()
+  for (let top = fields.count - count; top < fields.count; top++) {
+    const rank = Math.floor(random() * (top + 1))
+    ranks.add(ranks.has(rank) ? top : rank)
+  }
+  const drawn: Drawn[] = []
+  for (const rank of ranks) {
+    fields.seek(rank)
+    drawn.push({ field: fields.key, value: hash.liveValue(fields.value)! })
+  }
+  return drawn
+}
+
+function liveFields(hash: Hash): Drawn[] {
+  const live: Drawn[] = []
+  for (const cursor = hash.fields.cursor(0); cursor.next(); ) {
+    const value = hash.liveValue(cursor.value)
+    if (value !== undefined) live.push({ field: cursor.key, value })
+  }
+  return live
+}
+
+/** One walk that decides about each field: selection sampling, Knuth's algorithm S. */
+function chosen(hash: Hash, count: number, random: Random): Drawn[] {
+  const drawn: Drawn[] = []
+  let left = hash.liveSize
+  for (const cursor = hash.fields.cursor(0); drawn.length < count && cursor.next(); ) {
+    const value = hash.liveValue(cursor.value)
+    if (value === undefined) continue
+    if (random() * left < count - drawn.length) drawn.push({ field: cursor.key, value })
+    left--
+  }
+  return drawn
+}
+
+const pairsOf: CollectionScan<Hash> = {
+  type: Hash,
+  element(found, hash, field, stored) {
+    const value = hash.liveValue(stored)
+    if (value !== undefined) found.push(field, value)
+  },
+  withoutValue(found, hash, field, stored) {
+    if (hash.liveValue(stored) !== undefined) found.push(field)
+  },
+}
+
+/** HSCAN key cursor [MATCH pattern] [COUNT count] [NOVALUES] */
+const hscan = command({
+  name: 'hscan',
+  group: 'hash',
+  since: '2.8.0',
+  summary: 'Iterates over fields and values of a hash.',
+  complexity:
+    'O(1) for every call. O(N) for a complete iteration, including enough command calls for the cursor to return back to 0. N is the number of elements inside the collection.',
+  syntax: 'HSCAN key cursor [MATCH pattern] [COUNT count] [NOVALUES]',
+  arity: -3,
+  flags: ['readonly'],
+  keys: firstKey('RO', 'access'),
+  tips: ['nondeterministic_output'],
+  run: (context, args) => scanCollection(context, args, pairsOf),
+})
+
+export const hashReading: readonly Command[] = [hgetall, hkeys, hvals, hrandfield, hscan]

@@ -1,0 +1,206 @@
+/**
+ * Hashes: setting, reading and deleting fields. A field past its deadline is no field here: `Hash` sees to that.
+ */
+import type { Bytes } from '../../base/bytes.ts'
+import { EVENT_HASH } from '../../storage/keyspace/key-events.ts'
+import { Hash } from '../../storage/values/hash.ts'
+import { type Args, type Command, command, firstKey } from '../core/command.ts'
+import type { Context } from '../core/context.ts'
+import { wrongArity } from '../core/errors.ts'
+import type { ServerPort } from '../core/ports.ts'
+import { OK, type Reply } from '../core/reply.ts'
+import { dropIfEmpty, findAs, readAs, writableAs } from '../parsing/values.ts'
+
+/** Has OBJECT ENCODING say what Redis would, now that a field has been set. */
+export function noteSize(hash: Hash, { config }: ServerPort, field: Bytes, value: Bytes): void {
+  if (hash.isHashtable) return
+  const longest = config.number('hash-max-listpack-value')
+  if (field.length > longest || value.length > longest || hash.size > config.number('hash-max-listpack-entries')) hash.becomeHashtable()
+}
+
+/** Sets the pairs from position 2 on; how many of the fields are new. */
+function setPairs(context: Context, args: Args): number {
+  const { db, server } = context
+  const hash = writableAs(db, args[1], Hash)
+  let added = 0
+  for (let i = 2; i < args.length; i += 2) {
+    const field = args[i]!
+    const value = args[i + 1]!
+    if (hash.set(field, value)) added++
+    noteSize(hash, server, field, value)
+  }
+  context.notify(EVENT_HASH, 'hset', args[1])
+  context.countChanges((args.length - 2) / 2)
+  return added
+}
+
+/** HSET key field value [field value ...] */
+const hset = command({
+  name: 'hset',
+  group: 'hash',
+  since: '2.0.0',
+  summary: 'Creates or modifies the value of a field in a hash.',
+  complexity:
+    'O(1) for each field/value pair added, so O(N) to add N field/value pairs when the command is called with multiple field/value pairs.',
+  syntax: 'HSET key field value [field value ...]',
+  arity: -4,
+  flags: ['write', 'denyoom', 'fast'],
+  keys: firstKey('RW', 'update'),
+  history: [['4.0.0', 'Accepts multiple `field` and `value` arguments.']],
+  verbatim: true,
+  run(context, args) {
+    if (args.length % 2 !== 0) throw wrongArity('hset')
+    return setPairs(context, args)
+  },
+})
+
+/** HMSET key field value [field value ...] */
+const hmset = command({
+  name: 'hmset',
+  group: 'hash',
+  since: '2.0.0',
+  summary: 'Sets the values of multiple fields.',
+  complexity: 'O(N) where N is the number of fields being set.',
+  syntax: 'HMSET key field value [field value ...]',
+  arity: -4,
+  flags: ['write', 'denyoom', 'fast'],
+  keys: firstKey('RW', 'update'),
+  docFlags: ['deprecated'],
+  deprecatedSince: '4.0.0',
+  replacedBy: '`HSET` with multiple field-value pairs',
+  verbatim: true,
+  run(context, args) {
+    if (args.length % 2 !== 0) throw wrongArity('hmset')
+    setPairs(context, args)
+    return OK
+  },
+})
+
+/** HSETNX key field value */
+const hsetnx = command({
+  name: 'hsetnx',
+  group: 'hash',
+  since: '2.0.0',
+  summary: "Sets the value of a field in a hash only when the field doesn't exist.",
+  complexity: 'O(1)',
+  syntax: 'HSETNX key field value',
+  arity: 4,
+  flags: ['write', 'denyoom', 'fast'],
+  keys: firstKey('RW', 'insert'),
+  verbatim: true,
+  run(context, args) {
+    const { db, server } = context
+    const [, key, field, value] = args
+    const existing = findAs(db, key, Hash)
+    if (existing?.has(field) === true) return 0
+    const hash = existing ?? writableAs(db, key, Hash)
+    hash.set(field, value)
+    noteSize(hash, server, field, value)
+    context.notify(EVENT_HASH, 'hset', key)
+    return 1
+  },
+})
+
+/** HGET key field */
+const hget = command({
+  name: 'hget',
+  group: 'hash',
+  since: '2.0.0',
+  summary: 'Returns the value of a field in a hash.',
+  complexity: 'O(1)',
+  syntax: 'HGET key field',
+  arity: 3,
+  flags: ['readonly', 'fast'],
+  keys: firstKey('RO', 'access'),
+  run({ db }, args) {
+    return readAs(db, args[1], Hash)?.get(args[2]) ?? null
+  },
+})
+
+/** HMGET key field [field ...] */
+const hmget = command({
+  name: 'hmget',
+  group: 'hash',
+  since: '2.0.0',
+  summary: 'Returns the values of all fields in a hash.',
+  complexity: 'O(N) where N is the number of fields being requested.',
+  syntax: 'HMGET key field [field ...]',
+  arity: -3,
+  flags: ['readonly', 'fast'],
+  keys: firstKey('RO', 'access'),
+  run({ db }, args) {
+    const hash = readAs(db, args[1], Hash)
+    const values: Reply[] = []
+    for (let i = 2; i < args.length; i++) values.push(hash?.get(args[i]!) ?? null)
+    return values
+  },
+})
+
+/** HDEL key field [field ...] */
+const hdel = command({
+  name: 'hdel',
+  group: 'hash',
+  since: '2.0.0',
+  summary: 'Deletes one or more fields and their values from a hash. Deletes the hash if no fields remain.',
+  complexity: 'O(N) where N is the number of fields to be removed.',
+  syntax: 'HDEL key field [field ...]',
+  arity: -3,
+  flags: ['write', 'fast'],
+  keys: firstKey('RW', 'delete'),
+  history: [['2.4.0', 'Accepts multiple `field` arguments.']],
+  verbatim: true,
+  run(context, args) {
+    const hash = findAs(context.db, args[1], Hash)
+    if (hash === undefined) return 0
+    let deleted = 0
+    for (let i = 2; i < args.length; i++) if (hash.delete(args[i]!)) deleted++
+    if (deleted > 0) context.notify(EVENT_HASH, 'hdel', args[1])
+    context.countChanges(deleted)
+    dropIfEmpty(hash)
+    return deleted
+  },
+})
+
+/** HEXISTS key field */
+const hexists = command({
+  name: 'hexists',
+  group: 'hash',
+  since: '2.0.0',
+  summary: 'Determines whether a field exists in a hash.',
+  complexity: 'O(1)',
+  syntax: 'HEXISTS key field',
+  arity: 3,
+  flags: ['readonly', 'fast'],
+  keys: firstKey('RO'),
+  run: ({ db }, args) => (readAs(db, args[1], Hash)?.has(args[2]) === true ? 1 : 0),
+})
+
+/** HLEN key */
+const hlen = command({
+  name: 'hlen',
+  group: 'hash',
+  since: '2.0.0',
+  summary: 'Returns the number of fields in a hash.',
+  complexity: 'O(1)',
+  syntax: 'HLEN key',
+  arity: 2,
+  flags: ['readonly', 'fast'],
+  keys: firstKey('RO'),
+  run: ({ db }, args) => readAs(db, args[1], Hash)?.liveSize ?? 0,
+})
+
+/** HSTRLEN key field */
+const hstrlen = command({
+  name: 'hstrlen',
+  group: 'hash',
+  since: '3.2.0',
+  summary: 'Returns the length of the value of a field.',
+  complexity: 'O(1)',
+  syntax: 'HSTRLEN key field',
+  arity: 3,
+  flags: ['readonly', 'fast'],
+  keys: firstKey('RO'),
+  run: ({ db }, args) => readAs(db, args[1], Hash)?.get(args[2])?.length ?? 0,
+})
+
+export const hashes: readonly Command[] = [hset, hmset, hsetnx, hget, hmget, hdel, hexists, hlen, hstrlen]

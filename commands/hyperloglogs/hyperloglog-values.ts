@@ -1,0 +1,55 @@
+/** HyperLogLogs as values of keys, for the commands on them. */
+import type { Bytes } from '../../base/bytes.ts'
+import type { Database } from '../../storage/keyspace/database.ts'
+import type { Entry } from '../../storage/keyspace/entry.ts'
+import { EMPTY_SKETCH, estimate, HEADER_BYTES, isSketch, LONGEST_BYTES, REGISTERS } from '../../storage/values/hyperloglogs/hyperloglog.ts'
+import type { Sketch } from '../../storage/values/hyperloglogs/sketch.ts'
+import { clientError } from '../core/errors.ts'
+import { requireString } from '../parsing/values.ts'
+
+export const corrupt = () => clientError('INVALIDOBJ Corrupted HLL object detected')
+
+/** The HyperLogLog of an entry. Throws WRONGTYPE for whatever else, and the error for corrupt ones where it is far too long. */
+export function requireSketch(entry: Entry): Bytes {
+  const value = requireString(entry)
+  const head = typeof value === 'string' ? value : value.read(0, HEADER_BYTES).latin1Slice()
+  if (!isSketch(head, value.length)) throw clientError('WRONGTYPE Key is not a valid HyperLogLog string value.')
+  if (value.length > LONGEST_BYTES) throw corrupt()
+  return value as Bytes
+}
+
+/** The one of a key that is going to be written; an empty one where there is no such key. Throws WRONGTYPE. */
+export function findSketch(db: Database, key: Bytes): { readonly entry: Entry | undefined; readonly value: Bytes } {
+  const entry = db.find(key)
+  return { entry, value: entry === undefined ? EMPTY_SKETCH : requireSketch(entry) }
+}
+
+/** Makes what is in the sketch the value of a key, whose deadline stays. */
+export function storeSketch(db: Database, key: Bytes, entry: Entry | undefined, sketch: Sketch): void {
+  const { value } = sketch
+  if (entry === undefined) db.create(key, value).rewritten = true
+  else {
+    db.replace(entry, value)
+    entry.rewritten = true
+  }
+}
+
+const registers = new Uint8Array(REGISTERS)
+/** How many registers there are of each height. */
+const heights = new Uint32Array(64)
+
+/** What registers say. */
+export function cardinalityOfRegisters(of: Uint8Array): number {
+  heights.fill(0)
+  for (let index = 0; index < REGISTERS; index++) {
+    const height = of[index] as number
+    heights[height] = (heights[height] as number) + 1
+  }
+  return estimate(heights)
+}
+
+/** What a sketch says; null where it cannot be read. */
+export function cardinalityOf(sketch: Sketch): number | null {
+  registers.fill(0)
+  return sketch.raiseInto(registers) ? cardinalityOfRegisters(registers) : null
+}

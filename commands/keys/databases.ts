@@ -1,0 +1,110 @@
+/** Commands on whole databases: DBSIZE, FLUSHDB, FLUSHALL, SWAPDB. */
+import type { Bytes } from '../../base/bytes.ts'
+import type { Keyspace } from '../../storage/keyspace/keyspace.ts'
+import { type Command, command } from '../core/command.ts'
+import { clientError, syntaxError } from '../core/errors.ts'
+import { OK } from '../core/reply.ts'
+import { isToken, requireSafeInteger } from '../parsing/args.ts'
+
+const MIN_INT32 = -(2 ** 31)
+const MAX_INT32 = 2 ** 31 - 1
+const ON_ALL_SHARDS = ['request_policy:all_shards', 'response_policy:all_succeeded']
+
+/** DBSIZE. Exact; keys past their deadline count until they are deleted, as in Redis. */
+const dbsize = command({
+  name: 'dbsize',
+  group: 'server',
+  categories: ['keyspace'],
+  since: '1.0.0',
+  summary: 'Returns the number of keys in the database.',
+  complexity: 'O(1)',
+  syntax: 'DBSIZE',
+  arity: 1,
+  flags: ['readonly', 'fast'],
+  tips: ['request_policy:all_shards', 'response_policy:agg_sum'],
+  run: ({ db }) => db.keyCount,
+})
+
+const flush = {
+  group: 'server',
+  categories: ['keyspace', 'dangerous'],
+  since: '1.0.0',
+  history: [
+    ['4.0.0', 'Added the `ASYNC` flushing mode modifier.'],
+    ['6.2.0', 'Added the `SYNC` flushing mode modifier.'],
+  ],
+  arity: -1,
+  flags: ['write'],
+  tips: ON_ALL_SHARDS,
+  verbatim: true,
+} as const
+
+/** Both modes take O(1): what is dropped is cleared in the background. */
+function checkMode(args: readonly Bytes[]): void {
+  if (args.length === 1) return
+  if (args.length > 2 || !(isToken(args[1], 'async') || isToken(args[1], 'sync'))) throw syntaxError()
+}
+
+/** FLUSHDB [ASYNC | SYNC] */
+const flushdb = command({
+  ...flush,
+  name: 'flushdb',
+  summary: 'Remove all keys from the current database.',
+  complexity: 'O(N) where N is the number of keys in the selected database',
+  syntax: 'FLUSHDB [ASYNC | SYNC]',
+  run(context, args) {
+    const { keyspace, db } = context
+    checkMode(args)
+    context.countChanges(db.keyCount)
+    keyspace.flush(db.index)
+    return OK
+  },
+})
+
+/** FLUSHALL [ASYNC | SYNC]. Logged even where there was nothing, as in Redis. */
+const flushall = command({
+  ...flush,
+  name: 'flushall',
+  summary: 'Removes all keys from all databases.',
+  complexity: 'O(N) where N is the total number of keys in all databases',
+  syntax: 'FLUSHALL [ASYNC | SYNC]',
+  run(context, args) {
+    const { keyspace } = context
+    checkMode(args)
+    context.countChanges(keyspace.keyCount)
+    for (let index = 0; index < keyspace.databases.length; index++) keyspace.flush(index)
+    return OK
+  },
+})
+
+/** SWAPDB index1 index2 */
+const swapdb = command({
+  name: 'swapdb',
+  group: 'server',
+  categories: ['keyspace', 'dangerous'],
+  since: '4.0.0',
+  summary: 'Swaps two Redis databases.',
+  complexity: 'O(N) where N is the count of clients watching or blocking on keys from both databases.',
+  syntax: 'SWAPDB index1 index2',
+  arity: 3,
+  flags: ['write', 'fast'],
+  verbatim: true,
+  run({ keyspace }, args) {
+    const first = requireInt32(args[1], 'ERR invalid first DB index')
+    const second = requireInt32(args[2], 'ERR invalid second DB index')
+    checkIndex(keyspace, first)
+    checkIndex(keyspace, second)
+    keyspace.swap(first, second)
+    return OK
+  },
+})
+
+function requireInt32(word: Bytes, error: Bytes): number {
+  return requireSafeInteger(word, MIN_INT32, MAX_INT32, () => clientError(error))
+}
+
+function checkIndex(keyspace: Keyspace, index: number): void {
+  if (keyspace.databases[index] === undefined) throw clientError('ERR DB index is out of range')
+}
+
+export const databases: readonly Command[] = [dbsize, flushdb, flushall, swapdb]

@@ -1,0 +1,200 @@
+/**
+ * When keys end: EXPIRE, PEXPIRE, EXPIREAT, PEXPIREAT, TTL, PTTL, EXPIRETIME, PEXPIRETIME, PERSIST.
+ *
+ * Where we differ from Redis: deadlines past 2^53 ms, in the year 287396, become 2^53 - 1.
+ */
+import type { Bytes } from '../../base/bytes.ts'
+import { EVENT_GENERIC } from '../../storage/keyspace/key-events.ts'
+import { type Command, command, firstKey } from '../core/command.ts'
+import type { Context } from '../core/context.ts'
+import { clientError, invalidExpireTime } from '../core/errors.ts'
+import { isToken, MAX_INT64, MIN_INT64, requireInteger } from '../parsing/args.ts'
+import { observe } from './keys.ts'
+
+const MAX_DEADLINE_MS = Number.MAX_SAFE_INTEGER
+
+interface Conditions {
+  readonly nx: boolean
+  readonly xx: boolean
+  readonly gt: boolean
+  readonly lt: boolean
+}
+
+const ALWAYS: Conditions = { nx: false, xx: false, gt: false, lt: false }
+
+function conditionsOf(args: readonly Bytes[]): Conditions {
+  if (args.length === 3) return ALWAYS
+  const found = { ...ALWAYS }
+  for (const word of args.slice(3)) {
+    if (isToken(word, 'nx')) found.nx = true
+    else if (isToken(word, 'xx')) found.xx = true
+    else if (isToken(word, 'gt')) found.gt = true
+    else if (isToken(word, 'lt')) found.lt = true
+    else throw clientError(`ERR Unsupported option ${word}`)
+  }
+  if (found.nx && (found.xx || found.gt || found.lt))
+    throw clientError('ERR NX and XX, GT or LT options at the same time are not compatible')
+  if (found.gt && found.lt) throw clientError('ERR GT and LT options at the same time are not compatible')
+  return found
+}
+
+/** A deadline in ms since the epoch, of a word that counts `unitMs` from `baseMs` on. Throws where 64 bits do not hold it. */
+function deadlineOf(name: Bytes, word: Bytes, unitMs: 1 | 1000, baseMs: number): number {
+  const amount = requireInteger(word)
+  const deadline = Number(amount) * unitMs + baseMs
+  if (Number.isSafeInteger(deadline) && deadline < MAX_DEADLINE_MS / 2) return deadline
+  const scaled = BigInt(amount) * BigInt(unitMs)
+  if (scaled > MAX_INT64 || scaled < MIN_INT64 || scaled > MAX_INT64 - BigInt(baseMs)) throw invalidExpireTime(name)
+  const exact = scaled + BigInt(baseMs)
+  return exact > BigInt(MAX_DEADLINE_MS) ? MAX_DEADLINE_MS : Number(exact)
+}
+
+/** Whether a deadline may replace the present one (0: never ends, which is later than any). */
+function permits({ nx, xx, gt, lt }: Conditions, current: number, deadline: number): boolean {
+  if (nx && current !== 0) return false
+  if (xx && current === 0) return false
+  if (gt && (current === 0 || deadline <= current)) return false
+  return !(lt && current !== 0 && deadline >= current)
+}
+
+function expire(context: Context, args: readonly Bytes[], name: Bytes, unitMs: 1 | 1000, from: 'now' | 'epoch'): number {
+  const { db, keyspace } = context
+  const conditions = conditionsOf(args)
+  const deadline = deadlineOf(name, args[2] as Bytes, unitMs, from === 'now' ? context.now : 0)
+  const key = args[1] as Bytes
+  const entry = db.find(key)
+  if (entry === undefined || !permits(conditions, entry.expireAt, deadline)) return 0
+  if (keyspace.isPast(deadline)) {
+    db.remove(entry)
+    context.effect('DEL', key)
+    context.notify(EVENT_GENERIC, 'del', key)
+  } else {
+    db.setDeadline(entry, Math.max(1, deadline))
+    context.effect('PEXPIREAT', key, String(deadline))
+    context.notify(EVENT_GENERIC, 'expire', key)
+  }
+  return 1
+}
+
+const CONDITIONS_HISTORY = [['7.0.0', 'Added options: `NX`, `XX`, `GT` and `LT`.']] as const
+
+const setter = {
+  group: 'generic',
+  complexity: 'O(1)',
+  history: CONDITIONS_HISTORY,
+  arity: -3,
+  flags: ['write', 'fast'],
+  keys: firstKey('RW', 'update'),
+} as const
+
+const setters = [
+  command({
+    ...setter,
+    name: 'expire',
+    since: '1.0.0',
+    summary: 'Sets the expiration time of a key in seconds.',
+    syntax: 'EXPIRE key seconds [NX | XX | GT | LT]',
+    run: (context, args) => expire(context, args, 'expire', 1000, 'now'),
+  }),
+  command({
+    ...setter,
+    name: 'pexpire',
+    since: '2.6.0',
+    summary: 'Sets the expiration time of a key in milliseconds.',
+    syntax: 'PEXPIRE key milliseconds [NX | XX | GT | LT]',
+    run: (context, args) => expire(context, args, 'pexpire', 1, 'now'),
+  }),
+  command({
+    ...setter,
+    name: 'expireat',
+    since: '1.2.0',
+    summary: 'Sets the expiration time of a key to a Unix timestamp.',
+    syntax: 'EXPIREAT key unix-time-seconds [NX | XX | GT | LT]',
+    run: (context, args) => expire(context, args, 'expireat', 1000, 'epoch'),
+  }),
+  command({
+    ...setter,
+    name: 'pexpireat',
+    since: '2.6.0',
+    summary: 'Sets the expiration time of a key to a Unix milliseconds timestamp.',
+    syntax: 'PEXPIREAT key unix-time-milliseconds [NX | XX | GT | LT]',
+    run: (context, args) => expire(context, args, 'pexpireat', 1, 'epoch'),
+  }),
+]
+
+/** What a getter answers: -2 for no key, -1 for no deadline, else what `answer` makes of the deadline in ms. */
+function deadlineReply(context: Context, key: Bytes, answer: (deadlineMs: number) => number): number {
+  const entry = observe(context, key)
+  if (entry === undefined) return -2
+  return entry.expireAt === 0 ? -1 : answer(entry.expireAt)
+}
+
+const left = (context: Context, deadlineMs: number) => Math.max(0, deadlineMs - context.now)
+const wholeSeconds = (milliseconds: number) => Math.floor((milliseconds + 500) / 1000)
+
+const getter = {
+  group: 'generic',
+  complexity: 'O(1)',
+  arity: 2,
+  flags: ['readonly', 'fast'],
+  keys: firstKey('RO', 'access'),
+} as const
+const countdown = { ...getter, history: [['2.8.0', 'Added the -2 reply.']], tips: ['nondeterministic_output'] } as const
+
+const getters = [
+  command({
+    ...countdown,
+    name: 'ttl',
+    since: '1.0.0',
+    summary: 'Returns the expiration time in seconds of a key.',
+    syntax: 'TTL key',
+    run: (context, args) => deadlineReply(context, args[1], (deadline) => wholeSeconds(left(context, deadline))),
+  }),
+  command({
+    ...countdown,
+    name: 'pttl',
+    since: '2.6.0',
+    summary: 'Returns the expiration time in milliseconds of a key.',
+    syntax: 'PTTL key',
+    run: (context, args) => deadlineReply(context, args[1], (deadline) => left(context, deadline)),
+  }),
+  command({
+    ...getter,
+    name: 'expiretime',
+    since: '7.0.0',
+    summary: 'Returns the expiration time of a key as a Unix timestamp.',
+    syntax: 'EXPIRETIME key',
+    run: (context, args) => deadlineReply(context, args[1], wholeSeconds),
+  }),
+  command({
+    ...getter,
+    name: 'pexpiretime',
+    since: '7.0.0',
+    summary: 'Returns the expiration time of a key as a Unix milliseconds timestamp.',
+    syntax: 'PEXPIRETIME key',
+    run: (context, args) => deadlineReply(context, args[1], (deadline) => deadline),
+  }),
+]
+
+/** PERSIST key */
+const persist = command({
+  name: 'persist',
+  group: 'generic',
+  since: '2.2.0',
+  summary: 'Removes the expiration time of a key.',
+  complexity: 'O(1)',
+  syntax: 'PERSIST key',
+  arity: 2,
+  flags: ['write', 'fast'],
+  keys: firstKey('RW', 'update'),
+  verbatim: true,
+  run(context, args) {
+    const entry = context.db.find(args[1])
+    if (entry === undefined || entry.expireAt === 0) return 0
+    context.db.setDeadline(entry, 0)
+    context.notify(EVENT_GENERIC, 'persist', args[1])
+    return 1
+  },
+})
+
+export const expiry: readonly Command[] = [...setters, ...getters, persist]

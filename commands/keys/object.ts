@@ -1,0 +1,144 @@
+/**
+ * OBJECT: what a value is inside. Nothing here counts as use of the key.
+ *
+ * Where we differ from Redis: that a short string is `raw` because APPEND, SETRANGE or SETBIT changed it is forgotten when it leaves memory,
+ * and a copy does not inherit it; access frequency is never tracked, so OBJECT FREQ is always the error that Redis gives without an LFU policy.
+ */
+import type { Bytes } from '../../base/bytes.ts'
+import type { Entry } from '../../storage/keyspace/entry.ts'
+import { Rope } from '../../storage/values/rope.ts'
+import { type Command, command, keyRange } from '../core/command.ts'
+import type { Context } from '../core/context.ts'
+import { clientError } from '../core/errors.ts'
+import type { Reply } from '../core/reply.ts'
+import { integerOf } from '../parsing/args.ts'
+import { helpReply } from '../parsing/help.ts'
+
+const EMBEDDED_MAX_BYTES = 44
+/** Redis keeps one object for each of the integers below this. */
+const SHARED_INTEGERS = 10_000
+const SHARED_REFCOUNT = 2 ** 31 - 1
+
+/** What Redis would hold the value in, under the settings that were in force when it was changed. */
+export function encodingOf(entry: Entry): Bytes {
+  const { value, rewritten } = entry
+  if (value === null || value instanceof Rope) return 'raw'
+  if (typeof value !== 'string') return value.encodingName
+  if (rewritten) return 'raw'
+  if (integerOf(value) !== null) return 'int'
+  return value.length <= EMBEDDED_MAX_BYTES ? 'embstr' : 'raw'
+}
+
+export function referenceCountOf(entry: Entry): number {
+  const number = encodingOf(entry) === 'int' ? Number(entry.value) : -1
+  return number >= 0 && number < SHARED_INTEGERS ? SHARED_REFCOUNT : 1
+}
+
+/** Nil where there is no such key. */
+function ofEntry({ db }: Context, key: Bytes, answer: (entry: Entry) => Reply): Reply {
+  const entry = db.peek(key)
+  return entry === undefined ? null : answer(entry)
+}
+
+const shared = { group: 'generic', categories: ['keyspace'], complexity: 'O(1)' } as const
+const ofKey = {
+  ...shared,
+  arity: 3,
+  flags: ['readonly'],
+  keys: [keyRange(2, 2, 1, 'RO')],
+  tips: ['nondeterministic_output'],
+} as const
+
+/** OBJECT ENCODING key */
+const encoding = command({
+  ...ofKey,
+  name: 'object|encoding',
+  since: '2.2.3',
+  summary: 'Returns the internal encoding of a Redis object.',
+  syntax: 'OBJECT ENCODING key',
+  run: (context, args) => ofEntry(context, args[2], encodingOf),
+})
+
+/** OBJECT FREQ key */
+const frequency = command({
+  ...ofKey,
+  name: 'object|freq',
+  since: '4.0.0',
+  summary: 'Returns the logarithmic access frequency counter of a Redis object.',
+  syntax: 'OBJECT FREQ key',
+  run: (context, args) =>
+    ofEntry(context, args[2], () => {
+      throw clientError(
+        'ERR An LFU maxmemory policy is not selected, access frequency not tracked. Please note that when switching between policies at runtime LRU and LFU data will take some time to adjust.',
+      )
+    }),
+})
+
+/** OBJECT HELP */
+const help = command({
+  ...shared,
+  name: 'object|help',
+  since: '6.2.0',
+  summary: 'Returns helpful text about the different subcommands.',
+  syntax: 'OBJECT HELP',
+  arity: 2,
+  flags: ['loading', 'stale'],
+  run: () =>
+    helpReply('object', [
+      'ENCODING <key>',
+      '    Return the kind of internal representation used in order to store the value',
+      '    associated with a <key>.',
+      'FREQ <key>',
+      '    Return the access frequency index of the <key>. The returned integer is',
+      '    proportional to the logarithm of the recent access frequency of the key.',
+      'IDLETIME <key>',
+      '    Return the idle time of the <key>, that is the approximated number of',
+      '    seconds elapsed since the last access to the key.',
+      'REFCOUNT <key>',
+      '    Return the number of references of the value associated with the specified',
+      '    <key>.',
+    ]),
+})
+
+/** Seconds since the last use of a key that exists. A key read from disk counts from when it was read. */
+function idleSeconds({ keyspace, db }: Context, key: Bytes): number {
+  const entry = db.peek(key)
+  if (entry === undefined) return 0
+  if (entry.accessedAt === 0) entry.accessedAt = keyspace.seconds
+  return Math.max(0, keyspace.seconds - entry.accessedAt)
+}
+
+/** OBJECT IDLETIME key */
+const idleTime = command({
+  ...ofKey,
+  name: 'object|idletime',
+  since: '2.2.3',
+  summary: 'Returns the time since the last access to a Redis object.',
+  syntax: 'OBJECT IDLETIME key',
+  run: (context, args) => ofEntry(context, args[2], () => idleSeconds(context, args[2])),
+})
+
+/** OBJECT REFCOUNT key */
+const referenceCount = command({
+  ...ofKey,
+  name: 'object|refcount',
+  since: '2.2.3',
+  summary: 'Returns the reference count of a value of a key.',
+  syntax: 'OBJECT REFCOUNT key',
+  run: (context, args) => ofEntry(context, args[2], referenceCountOf),
+})
+
+/** OBJECT <subcommand> */
+const object = command({
+  name: 'object',
+  group: 'generic',
+  since: '2.2.3',
+  summary: 'A container for object introspection commands.',
+  complexity: 'Depends on subcommand.',
+  syntax: 'OBJECT',
+  arity: -2,
+  flags: [],
+  subcommands: [encoding, frequency, help, idleTime, referenceCount],
+})
+
+export const objects: readonly Command[] = [object]

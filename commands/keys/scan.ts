@@ -1,0 +1,248 @@
+/**
+ * Walks over the keyspace: SCAN, KEYS, RANDOMKEY. They read LevelDB without stopping the server, so they hold only their own client; inside a
+ * transaction or a script everything stands still, and they are of that moment.
+ *
+ * A literal prefix of a pattern bounds the walk, so `user:17:*` costs what it finds; a pattern without specials is one lookup.
+ */
+import { type Bytes, lowerCase } from '../../base/bytes.ts'
+import type { Random } from '../../base/clock.ts'
+import type { Database } from '../../storage/keyspace/database.ts'
+import { Entry } from '../../storage/keyspace/entry.ts'
+import type { Steps } from '../../storage/scan/steps.ts'
+import {
+  ALL_KEYS,
+  type KeyRange,
+  prefixRange,
+  storedEdges,
+  type TypeName,
+  typeNameOf,
+  WALK_KEYS,
+  type WalkedKey,
+  type WalkStep,
+  walk,
+  walkAll,
+} from '../../storage/scan/walk.ts'
+import { type Command, command } from '../core/command.ts'
+import type { Context } from '../core/context.ts'
+import { clientError, syntaxError } from '../core/errors.ts'
+import { Options, requireClampedInteger } from '../parsing/args.ts'
+import { type Glob, globOf, isLiteral, literalPrefix } from '../parsing/glob.ts'
+import { reading } from '../parsing/reading.ts'
+
+export const DEFAULT_COUNT = 10
+const RANDOM_TRIES = 100
+/** Keys of which one is drawn where a seek has come down. */
+const SEEK_KEYS = 32
+/** Bytes after the common prefix of first and last key that a seek draws. */
+const DRAWN_BYTES = 6
+
+export const invalidCursor = () => clientError('ERR invalid cursor')
+
+interface ScanOptions {
+  readonly pattern: Bytes | null
+  readonly count: number
+  readonly type: Bytes | null
+}
+
+function scanOptions(args: readonly Bytes[]): ScanOptions {
+  const options = new Options(args, 2)
+  let pattern: Bytes | null = null
+  let count = DEFAULT_COUNT
+  let type: Bytes | null = null
+  while (options.more) {
+    if (options.take('count')) count = requireClampedInteger(options.value())
+    else if (options.take('match')) pattern = options.value()
+    else if (options.take('type')) type = lowerCase(options.value())
+    else throw syntaxError()
+    if (count < 1) throw syntaxError()
+  }
+  return { pattern, count, type }
+}
+
+/** Whether everything matches. `*` alone does so in KEYS and SCAN though as a glob it does not match the empty key. */
+export function matchesAll(pattern: Bytes | null): boolean {
+  return pattern === null || pattern === '*'
+}
+
+/** What a pattern's literal prefix leaves of what comes from `from` on. */
+export function rangeOf(pattern: Bytes | null, from: Bytes): KeyRange {
+  const range = matchesAll(pattern) ? ALL_KEYS : prefixRange(literalPrefix(pattern as Bytes))
+  return from > range.from ? { ...range, from } : range
+}
+
+/** The one key that a literal pattern matches, as a walk would find it. */
+function lookUp(db: Database, key: Bytes): readonly WalkedKey[] {
+  const entry = db.lookup(key)
+  if (entry === undefined || entry.value === null || isPast(entry)) return []
+  return [{ key, expireAt: entry.expireAt, type: typeNameOf(entry.value) }]
+}
+
+function isPast({ db, expireAt }: Entry): boolean {
+  return expireAt !== 0 && db.keyspace.isPast(expireAt)
+}
+
+/** Where a cursor goes on: the start for 0. Throws for a token that is unknown or another database's. */
+function startOf({ server, db }: Context, cursor: Bytes): Bytes {
+  if (isStart(cursor)) return ''
+  const position = server.scanCursors.find(cursor)
+  if (position === undefined || position.dbId !== db.id || position.key !== undefined) throw invalidCursor()
+  return position.from
+}
+
+/** The word as it is. Throws for what can be no cursor. */
+export function requireCursor(word: Bytes): Bytes {
+  if (!/^\d{1,20}$/.test(word)) throw invalidCursor()
+  return word
+}
+
+export function isStart(cursor: Bytes): boolean {
+  return /^0+$/.test(cursor)
+}
+
+/**
+ * SCAN cursor [MATCH pattern] [COUNT count] [TYPE type]
+ *
+ * In key order. Where we differ from Redis: a key is never returned twice; a cursor that this server has not given out, or has forgotten,
+ * is an error.
+ */
+const scan = command({
+  name: 'scan',
+  group: 'generic',
+  since: '2.8.0',
+  summary: 'Iterates over the key names in the database.',
+  complexity:
+    'O(1) for every call. O(N) for a complete iteration, including enough command calls for the cursor to return back to 0. N is the number of elements inside the collection.',
+  syntax: 'SCAN cursor [MATCH pattern] [COUNT count] [TYPE type]',
+  history: [['6.0.0', 'Added the `TYPE` subcommand.']],
+  arity: -2,
+  flags: ['readonly'],
+  tips: ['nondeterministic_output', 'request_policy:special', 'response_policy:special'],
+  *steps(context, args) {
+    const { db, server } = context
+    const cursor = requireCursor(args[1])
+    const { pattern, count, type } = scanOptions(args)
+    const from = startOf(context, cursor)
+    if (pattern !== null && isLiteral(pattern)) {
+      const found = lookUp(db, literalPrefix(pattern)).filter((walked) => walked.key >= from && isOfType(walked.type, type))
+      return ['0', found.map(({ key }) => key)]
+    }
+    const glob = matchesAll(pattern) ? null : globOf(pattern as Bytes)
+    const found: Bytes[] = []
+    let range = rangeOf(pattern, from)
+    let next: Bytes | null = range.from
+    for (let left = count; left > 0 && next !== null; left -= WALK_KEYS) {
+      const step = yield* reading(walk(db, range, Math.min(left, WALK_KEYS), server.scanCursors.ahead))
+      addMatches(found, step.keys, glob, type)
+      next = step.next
+      if (next !== null) range = { ...range, from: next }
+    }
+    if (!isStart(cursor)) server.scanCursors.spend(cursor)
+    return [next === null ? '0' : server.scanCursors.issue(db.id, next), found]
+  },
+})
+
+function isOfType(type: TypeName, wanted: Bytes | null): boolean {
+  return wanted === null || type === wanted
+}
+
+function addMatches(found: Bytes[], keys: readonly WalkedKey[], glob: Glob | null, type: Bytes | null): void {
+  for (const walked of keys) if ((glob === null || glob(walked.key)) && isOfType(walked.type, type)) found.push(walked.key)
+}
+
+/** KEYS pattern. In key order; not a snapshot: what comes or goes meanwhile may be missed or found. */
+const keysMatching = command({
+  name: 'keys',
+  group: 'generic',
+  categories: ['dangerous'],
+  since: '1.0.0',
+  summary: 'Returns all key names that match a pattern.',
+  complexity:
+    'O(N) with N being the number of keys in the database, under the assumption that the key names in the database and the given pattern have limited length.',
+  syntax: 'KEYS pattern',
+  arity: 2,
+  flags: ['readonly'],
+  tips: ['request_policy:all_shards', 'nondeterministic_output_order'],
+  *steps({ db }, args) {
+    const pattern = args[1]
+    if (isLiteral(pattern)) return lookUp(db, literalPrefix(pattern)).map(({ key }) => key)
+    const glob = matchesAll(pattern) ? null : globOf(pattern)
+    const found: Bytes[] = []
+    yield* reading(walkAll(db, rangeOf(pattern, ''), (keys) => addMatches(found, keys, glob, null)))
+    return found
+  },
+})
+
+/**
+ * RANDOMKEY. Every key is as likely as any other while all are in memory. Else a draw first decides between memory and disk, by their
+ * numbers of keys; on disk it seeks a random place between the first and the last key, which is not uniform: keys after a gap come up
+ * more often than keys in a crowd.
+ */
+const randomkey = command({
+  name: 'randomkey',
+  group: 'generic',
+  since: '1.0.0',
+  summary: 'Returns a random key name from the database.',
+  complexity: 'O(1)',
+  syntax: 'RANDOMKEY',
+  arity: 1,
+  flags: ['readonly'],
+  tips: ['request_policy:all_shards', 'nondeterministic_output', 'response_policy:special'],
+  steps: ({ db, server }) => reading(randomKey(db, server.random)),
+})
+
+/** A live key, or null where there is none. */
+function* randomKey(db: Database, random: Random): Steps<Bytes | null> {
+  for (let tries = RANDOM_TRIES; tries > 0 && db.keyCount > 0 && db.droppedIn === 0; tries--) {
+    const isResident = random() * db.keyCount < db.residentKeys
+    const key = isResident ? randomResident(db, random) : yield* seekRandom(db, random)
+    if (key !== null) return key
+  }
+  // Nearly all are past their deadline, or their pages crowd them out. Whatever there is, a walk finds it.
+  for (let next: Bytes | null = ''; next !== null; ) {
+    const step: WalkStep = yield* walk(db, { from: next }, WALK_KEYS)
+    if (step.keys.length > 0) return pick(step.keys, random).key
+    next = step.next
+  }
+  return null
+}
+
+function pick<T>(list: readonly T[], random: Random): T {
+  return list[Math.floor(random() * list.length)] as T
+}
+
+/** One draw from what is in memory: null where that is a page, a tombstone or past its deadline. */
+function randomResident({ residents }: Database, random: Random): Bytes | null {
+  if (residents.length === 0) return null
+  const resident = residents.at(Math.floor(random() * residents.length))
+  return resident instanceof Entry && resident.value !== null && !isPast(resident) ? resident.key : null
+}
+
+function* seekRandom(db: Database, random: Random): Steps<Bytes | null> {
+  const edges = yield* storedEdges(db)
+  if (edges === null) return null
+  const { keys, next } = yield* walk(db, { from: placeBetween(edges[0], edges[1], random) }, SEEK_KEYS)
+  // Past the last key the first ones follow: nothing else would ever come down before the very first.
+  const crowd = next === null ? [...keys, ...(yield* walk(db, ALL_KEYS, SEEK_KEYS)).keys] : keys
+  return crowd.length === 0 ? null : pick(crowd, random).key
+}
+
+/** A random place from the first key to the last. */
+function placeBetween(first: Bytes, last: Bytes, random: Random): Bytes {
+  let shared = 0
+  while (shared < first.length && first.charCodeAt(shared) === last.charCodeAt(shared)) shared++
+  const low = drawnNumber(first, shared, 0)
+  const high = drawnNumber(last, shared, 0xff)
+  const drawn = low + Math.floor(random() * (high - low + 1))
+  const place = Buffer.alloc(DRAWN_BYTES)
+  place.writeUIntBE(drawn, 0, DRAWN_BYTES)
+  const key = last.slice(0, shared) + place.latin1Slice()
+  return key > last ? last : key
+}
+
+function drawnNumber(key: Bytes, from: number, padding: number): number {
+  let value = 0
+  for (let i = from; i < from + DRAWN_BYTES; i++) value = value * 256 + (i < key.length ? key.charCodeAt(i) : padding)
+  return value
+}
+
+export const scans: readonly Command[] = [scan, keysMatching, randomkey]

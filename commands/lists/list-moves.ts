@@ -1,0 +1,139 @@
+/** Lists: moving an element from one to another, and taking elements of the first of several. LMOVE, RPOPLPUSH, LMPOP. */
+import type { Bytes } from '../../base/bytes.ts'
+import { EVENT_LIST } from '../../storage/keyspace/key-events.ts'
+import { List, type ListEnd } from '../../storage/values/list.ts'
+import { type Command, command, firstKey, type KeySpec, keyRange } from '../core/command.ts'
+import type { Context } from '../core/context.ts'
+import { type ClientError, clientError, syntaxError } from '../core/errors.ts'
+import { NULL_ARRAY, type Reply } from '../core/reply.ts'
+import { isToken, Options, requireClampedInteger } from '../parsing/args.ts'
+import { findAs, writableAs } from '../parsing/values.ts'
+import { notifyOfPop, pushEvent } from './lists.ts'
+
+/** The keys of those that move: a source and a destination. */
+export const moveKeys: readonly KeySpec[] = [...firstKey('RW', 'access', 'delete'), keyRange(2, 2, 1, 'RW', 'insert')]
+
+/** The keys of those that pop from one of several: as many as the word at this position says. */
+export function countedKeys(index: number): readonly KeySpec[] {
+  return [{ access: ['RW', 'access', 'delete'], begin: { index }, find: { countIndex: 0, first: 1, step: 1 } }]
+}
+
+export function requireEnd(word: Bytes | undefined): ListEnd {
+  if (isToken(word, 'left')) return 'left'
+  if (isToken(word, 'right')) return 'right'
+  throw syntaxError()
+}
+
+/** Moves the element at one end of a list to an end of another, or of the same. Null where there is no source. */
+export function moveElement(context: Context, source: Bytes, destination: Bytes, from: ListEnd, to: ListEnd): Bytes | null {
+  const { db, server } = context
+  const list = findAs(db, source, List)
+  if (list === undefined) return null
+  findAs(db, destination, List) // throws where it has another type
+  const value = list.pop(from, server.config)
+  const target = source === destination ? list : writableAs(db, destination, List)
+  target.push(to, value, server.config)
+  context.notify(EVENT_LIST, pushEvent(to), destination) // before the other, as in Redis
+  notifyOfPop(context, source, list, from)
+  return value
+}
+
+/** LMOVE source destination <LEFT | RIGHT> <LEFT | RIGHT> */
+const lmove = command({
+  name: 'lmove',
+  group: 'list',
+  since: '6.2.0',
+  summary: 'Returns an element after popping it from one list and pushing it to another. Deletes the list if the last element was moved.',
+  complexity: 'O(1)',
+  syntax: 'LMOVE source destination <LEFT | RIGHT> <LEFT | RIGHT>',
+  arity: 5,
+  flags: ['write', 'denyoom'],
+  keys: moveKeys,
+  verbatim: true,
+  run(context, args) {
+    const from = requireEnd(args[3])
+    const to = requireEnd(args[4])
+    return moveElement(context, args[1], args[2], from, to)
+  },
+})
+
+/** RPOPLPUSH source destination */
+const rpoplpush = command({
+  name: 'rpoplpush',
+  group: 'list',
+  since: '1.2.0',
+  summary:
+    'Returns the last element of a list after removing and pushing it to another list. Deletes the list if the last element was popped.',
+  complexity: 'O(1)',
+  syntax: 'RPOPLPUSH source destination',
+  docFlags: ['deprecated'],
+  deprecatedSince: '6.2.0',
+  replacedBy: '`LMOVE` with the `RIGHT` and `LEFT` arguments',
+  arity: 3,
+  flags: ['write', 'denyoom'],
+  keys: moveKeys,
+  verbatim: true,
+  run: (context, args) => moveElement(context, args[1], args[2], 'right', 'left'),
+})
+
+export interface MultiPop {
+  readonly keys: readonly Bytes[]
+  readonly end: ListEnd
+  readonly count: number
+}
+
+const badKeyCount = () => clientError('ERR numkeys should be greater than 0')
+const badCount = () => clientError('ERR count should be greater than 0')
+
+/** Any 64-bit integer above zero. */
+function requirePositive(word: Bytes, error: () => ClientError): number {
+  const value = requireClampedInteger(word, error)
+  if (value < 1) throw error()
+  return value
+}
+
+/** numkeys key [key ...] <LEFT | RIGHT> [COUNT count], from a position on. */
+export function multiPopOf(args: readonly Bytes[], at: number): MultiPop {
+  const keyCount = requirePositive(args[at]!, badKeyCount)
+  const endAt = at + 1 + keyCount
+  const end = requireEnd(args[endAt])
+  let count = -1
+  const options = new Options(args, endAt + 1)
+  while (options.more) {
+    if (count > 0 || !options.take('count')) throw syntaxError()
+    count = requirePositive(options.value(), badCount)
+  }
+  return { keys: args.slice(at + 1, endAt), end, count: Math.max(1, count) }
+}
+
+/** Takes elements of the first list there is; null where there is none. */
+export function popFirst(context: Context, { keys, end, count }: MultiPop): Reply {
+  const { db, server } = context
+  for (const key of keys) {
+    db.keyspace.eviction.makeRoom()
+    const list = findAs(db, key, List)
+    if (list === undefined) continue
+    const values = list.popMany(end, count, server.config)
+    notifyOfPop(context, key, list, end)
+    context.countChanges(values.length)
+    context.effect(end === 'left' ? 'LPOP' : 'RPOP', key, String(values.length))
+    return [key, values]
+  }
+  return null
+}
+
+/** LMPOP numkeys key [key ...] <LEFT | RIGHT> [COUNT count] */
+const lmpop = command({
+  name: 'lmpop',
+  group: 'list',
+  since: '7.0.0',
+  summary: 'Returns multiple elements from a list after removing them. Deletes the list if the last element was popped.',
+  complexity: 'O(N+M) where N is the number of provided keys and M is the number of elements returned.',
+  syntax: 'LMPOP numkeys key [key ...] <LEFT | RIGHT> [COUNT count]',
+  arity: -4,
+  flags: ['write', 'movablekeys'],
+  keys: countedKeys(1),
+  run: (context, args) => popFirst(context, multiPopOf(args, 1)) ?? NULL_ARRAY,
+})
+
+export const listMoves: readonly Command[] = [lmove, rpoplpush, lmpop]

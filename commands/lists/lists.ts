@@ -1,0 +1,280 @@
+/** Lists: adding, taking, and reading by position. Moving is in list-moves.ts, looking for values in list-searches.ts. */
+import type { Bytes } from '../../base/bytes.ts'
+import { EVENT_LIST } from '../../storage/keyspace/key-events.ts'
+import { List, type ListEnd } from '../../storage/values/list.ts'
+import { type Args, type Command, command, firstKey } from '../core/command.ts'
+import type { Context } from '../core/context.ts'
+import { clientError, noSuchKey, wrongArity } from '../core/errors.ts'
+import { NULL_ARRAY, OK, type Reply } from '../core/reply.ts'
+import { requireClampedInteger } from '../parsing/args.ts'
+import { dropIfEmpty, findAs, readAs, writableAs } from '../parsing/values.ts'
+
+const PUSH_COMPLEXITY = 'O(1) for each element added, so O(N) to add N elements when the command is called with multiple arguments.'
+
+/** What putting elements to an end of a list is reported as. */
+export function pushEvent(end: ListEnd): Bytes {
+  return end === 'left' ? 'lpush' : 'rpush'
+}
+
+/** Elements have been taken off an end of a list: the key of an empty one goes. */
+export function notifyOfPop(context: Context, key: Bytes, list: List, end: ListEnd): void {
+  context.notify(EVENT_LIST, end === 'left' ? 'lpop' : 'rpop', key)
+  dropIfEmpty(list)
+}
+
+function pushAll(context: Context, list: List, end: ListEnd, args: Args): Reply {
+  const { config } = context.server
+  for (let i = 2; i < args.length; i++) list.push(end, args[i]!, config)
+  context.notify(EVENT_LIST, pushEvent(end), args[1])
+  context.countChanges(args.length - 2)
+  return list.size
+}
+
+/** LPUSH key element [element ...] */
+const lpush = command({
+  name: 'lpush',
+  group: 'list',
+  since: '1.0.0',
+  summary: "Prepends one or more elements to a list. Creates the key if it doesn't exist.",
+  complexity: PUSH_COMPLEXITY,
+  syntax: 'LPUSH key element [element ...]',
+  history: [['2.4.0', 'Accepts multiple `element` arguments.']],
+  arity: -3,
+  flags: ['write', 'denyoom', 'fast'],
+  keys: firstKey('RW', 'insert'),
+  verbatim: true,
+  run: (context, args) => pushAll(context, writableAs(context.db, args[1], List), 'left', args),
+})
+
+/** RPUSH key element [element ...] */
+const rpush = command({
+  name: 'rpush',
+  group: 'list',
+  since: '1.0.0',
+  summary: "Appends one or more elements to a list. Creates the key if it doesn't exist.",
+  complexity: PUSH_COMPLEXITY,
+  syntax: 'RPUSH key element [element ...]',
+  history: [['2.4.0', 'Accepts multiple `element` arguments.']],
+  arity: -3,
+  flags: ['write', 'denyoom', 'fast'],
+  keys: firstKey('RW', 'insert'),
+  verbatim: true,
+  run: (context, args) => pushAll(context, writableAs(context.db, args[1], List), 'right', args),
+})
+
+function pushToExisting(context: Context, end: ListEnd, args: Args): Reply {
+  const list = findAs(context.db, args[1], List)
+  return list === undefined ? 0 : pushAll(context, list, end, args)
+}
+
+/** LPUSHX key element [element ...] */
+const lpushx = command({
+  name: 'lpushx',
+  group: 'list',
+  since: '2.2.0',
+  summary: 'Prepends one or more elements to a list only when the list exists.',
+  complexity: PUSH_COMPLEXITY,
+  syntax: 'LPUSHX key element [element ...]',
+  history: [['4.0.0', 'Accepts multiple `element` arguments.']],
+  arity: -3,
+  flags: ['write', 'denyoom', 'fast'],
+  keys: firstKey('RW', 'insert'),
+  verbatim: true,
+  run: (context, args) => pushToExisting(context, 'left', args),
+})
+
+/** RPUSHX key element [element ...] */
+const rpushx = command({
+  name: 'rpushx',
+  group: 'list',
+  since: '2.2.0',
+  summary: 'Appends an element to a list only when the list exists.',
+  complexity: PUSH_COMPLEXITY,
+  syntax: 'RPUSHX key element [element ...]',
+  history: [['4.0.0', 'Accepts multiple `element` arguments.']],
+  arity: -3,
+  flags: ['write', 'denyoom', 'fast'],
+  keys: firstKey('RW', 'insert'),
+  verbatim: true,
+  run: (context, args) => pushToExisting(context, 'right', args),
+})
+
+const notPositive = () => clientError('ERR value is out of range, must be positive')
+
+/** A count of LPOP and the like: 0 or more. */
+function requireCount(word: Bytes): number {
+  const count = requireClampedInteger(word, notPositive)
+  if (count < 0) throw notPositive()
+  return count
+}
+
+function popFrom(context: Context, end: ListEnd, args: Args): Reply {
+  if (args.length > 2) return popMany(context, end, args)
+  const list = findAs(context.db, args[1], List)
+  if (list === undefined) return null
+  const value = list.pop(end, context.server.config)
+  notifyOfPop(context, args[1], list, end)
+  return value
+}
+
+function popMany(context: Context, end: ListEnd, args: Args): Reply {
+  if (args.length > 3) throw wrongArity(end === 'left' ? 'lpop' : 'rpop')
+  const count = requireCount(args[2])
+  const list = findAs(context.db, args[1], List)
+  if (list === undefined) return NULL_ARRAY
+  if (count === 0) return []
+  const values = list.popMany(end, count, context.server.config)
+  notifyOfPop(context, args[1], list, end)
+  context.countChanges(values.length)
+  return values
+}
+
+/** LPOP key [count] */
+const lpop = command({
+  name: 'lpop',
+  group: 'list',
+  since: '1.0.0',
+  summary: 'Returns the first elements in a list after removing it. Deletes the list if the last element was popped.',
+  complexity: 'O(N) where N is the number of elements returned',
+  syntax: 'LPOP key [count]',
+  history: [['6.2.0', 'Added the `count` argument.']],
+  arity: -2,
+  flags: ['write', 'fast'],
+  keys: firstKey('RW', 'access', 'delete'),
+  verbatim: true,
+  run: (context, args) => popFrom(context, 'left', args),
+})
+
+/** RPOP key [count] */
+const rpop = command({
+  name: 'rpop',
+  group: 'list',
+  since: '1.0.0',
+  summary: 'Returns and removes the last elements of a list. Deletes the list if the last element was popped.',
+  complexity: 'O(N) where N is the number of elements returned',
+  syntax: 'RPOP key [count]',
+  history: [['6.2.0', 'Added the `count` argument.']],
+  arity: -2,
+  flags: ['write', 'fast'],
+  keys: firstKey('RW', 'access', 'delete'),
+  verbatim: true,
+  run: (context, args) => popFrom(context, 'right', args),
+})
+
+/** LLEN key */
+const llen = command({
+  name: 'llen',
+  group: 'list',
+  since: '1.0.0',
+  summary: 'Returns the length of a list.',
+  complexity: 'O(1)',
+  syntax: 'LLEN key',
+  arity: 2,
+  flags: ['readonly', 'fast'],
+  keys: firstKey('RO'),
+  run: ({ db }, args) => readAs(db, args[1], List)?.size ?? 0,
+})
+
+/** A position from an index that may count from the end; it may lie outside. */
+function positionOf(index: number, size: number): number {
+  return index < 0 ? size + index : index
+}
+
+/** LRANGE key start stop */
+const lrange = command({
+  name: 'lrange',
+  group: 'list',
+  since: '1.0.0',
+  summary: 'Returns a range of elements from a list.',
+  complexity:
+    'O(S+N) where S is the distance of start offset from HEAD for small lists, from nearest end (HEAD or TAIL) for large lists; and N is the number of elements in the specified range.',
+  syntax: 'LRANGE key start stop',
+  arity: 4,
+  flags: ['readonly'],
+  keys: firstKey('RO', 'access'),
+  run({ db }, args) {
+    const start = requireClampedInteger(args[2])
+    const stop = requireClampedInteger(args[3])
+    const list = readAs(db, args[1], List)
+    if (list === undefined) return []
+    const { size } = list
+    return list.slice(Math.max(0, positionOf(start, size)), Math.min(size, positionOf(stop, size) + 1))
+  },
+})
+
+/** LINDEX key index */
+const lindex = command({
+  name: 'lindex',
+  group: 'list',
+  since: '1.0.0',
+  summary: 'Returns an element from a list by its index.',
+  complexity:
+    'O(N) where N is the number of elements to traverse to get to the element at index. This makes asking for the first or the last element of the list O(1).',
+  syntax: 'LINDEX key index',
+  arity: 3,
+  flags: ['readonly'],
+  keys: firstKey('RO', 'access'),
+  run({ db }, args) {
+    const list = readAs(db, args[1], List)
+    if (list === undefined) return null
+    const index = positionOf(requireClampedInteger(args[2]), list.size)
+    return index >= 0 && index < list.size ? list.at(index) : null
+  },
+})
+
+/** LSET key index element */
+const lset = command({
+  name: 'lset',
+  group: 'list',
+  since: '1.0.0',
+  summary: 'Sets the value of an element in a list by its index.',
+  complexity: 'O(N) where N is the length of the list. Setting either the first or the last element of the list is O(1).',
+  syntax: 'LSET key index element',
+  arity: 4,
+  flags: ['write', 'denyoom'],
+  keys: firstKey('RW', 'update'),
+  verbatim: true,
+  run(context, args) {
+    const list = findAs(context.db, args[1], List)
+    if (list === undefined) throw noSuchKey()
+    const index = positionOf(requireClampedInteger(args[2]), list.size)
+    if (index < 0 || index >= list.size) throw clientError('ERR index out of range')
+    list.set(index, args[3], context.server.config)
+    context.notify(EVENT_LIST, 'lset', args[1])
+    return OK
+  },
+})
+
+/** LTRIM key start stop */
+const ltrim = command({
+  name: 'ltrim',
+  group: 'list',
+  since: '1.0.0',
+  summary: 'Removes elements from both ends a list. Deletes the list if all elements were trimmed.',
+  complexity: 'O(N) where N is the number of elements to be removed by the operation.',
+  syntax: 'LTRIM key start stop',
+  arity: 4,
+  flags: ['write'],
+  keys: firstKey('RW', 'delete'),
+  verbatim: true,
+  run(context, args) {
+    const { config } = context.server
+    const start = requireClampedInteger(args[2])
+    const stop = requireClampedInteger(args[3])
+    const list = findAs(context.db, args[1], List)
+    if (list === undefined) return OK
+    const { size } = list
+    const from = Math.max(0, positionOf(start, size))
+    const to = Math.min(size, positionOf(stop, size) + 1)
+    if (from >= to) list.removeRange(0, size, config)
+    else {
+      list.removeRange(to, size, config)
+      list.removeRange(0, from, config)
+    }
+    context.notify(EVENT_LIST, 'ltrim', args[1]) // whether or not there was anything to trim
+    dropIfEmpty(list)
+    return OK
+  },
+})
+
+export const lists: readonly Command[] = [lpush, rpush, lpushx, rpushx, lpop, rpop, llen, lrange, lindex, lset, ltrim]

@@ -1,0 +1,184 @@
+/**
+ * Reading the words of a request with Redis's strictness. The `...Of` functions answer null for what does not parse; the `require...`
+ * ones throw the client error that Redis sends.
+ */
+import type { Bytes } from '../../base/bytes.ts'
+import { type ClientError, clientError, notAFloat, notAnInteger, syntaxError } from '../core/errors.ts'
+import { hexadecimalDouble } from './decimal.ts'
+
+/** A signed 64-bit integer: a number where that is exact, else a bigint. A value has one form only, so `===` compares. */
+export type Int64 = number | bigint
+
+export const MIN_INT64 = -(2n ** 63n)
+export const MAX_INT64 = 2n ** 63n - 1n
+
+/** So many digits always make a safe integer. */
+const SAFE_DIGITS = 15
+/** "-9223372036854775808" */
+const LONGEST_INTEGER = 20
+
+const ZERO = 48
+const ONE = 49
+const NINE = 57
+const MINUS = 45
+
+/** The 64-bit integer that the bytes spell in the one way Redis takes: no plus, no spaces, no leading zeros, no minus before zero. */
+export function integerOf(bytes: Bytes): Int64 | null {
+  const length = bytes.length
+  if (length === 0 || length > LONGEST_INTEGER) return null
+  const negative = bytes.charCodeAt(0) === MINUS
+  const from = negative ? 1 : 0
+  const first = bytes.charCodeAt(from)
+  if (first === ZERO) return length === 1 ? 0 : null
+  if (!(first >= ONE && first <= NINE)) return null
+  let value = first - ZERO
+  for (let i = from + 1; i < length; i++) {
+    const code = bytes.charCodeAt(i)
+    if (code < ZERO || code > NINE) return null
+    value = value * 10 + (code - ZERO)
+  }
+  if (length - from <= SAFE_DIGITS || Number.isSafeInteger(value)) return negative ? -value : value
+  const exact = BigInt(bytes)
+  return exact >= MIN_INT64 && exact <= MAX_INT64 ? exact : null
+}
+
+/** A 64-bit integer. Throws "value is not an integer or out of range", or the given error. */
+export function requireInteger(bytes: Bytes, error: () => ClientError = notAnInteger): Int64 {
+  const value = integerOf(bytes)
+  if (value === null) throw error()
+  return value
+}
+
+/**
+ * An integer from `min` to `max`, both safe ones. Throws the given error for both what is no integer and what is out of range; without
+ * one, Redis's two texts.
+ */
+export function requireSafeInteger(bytes: Bytes, min: number, max: number, error?: () => ClientError): number {
+  const value = requireInteger(bytes, error)
+  if (value < min || value > max)
+    throw error === undefined ? clientError(`ERR value is out of range, value must between ${min} and ${max}`) : error()
+  return Number(value)
+}
+
+/** A 64-bit integer brought into the safe range: for positions, counts and lengths, where more than 2^53 means "the end" anyway. */
+export function requireClampedInteger(bytes: Bytes, error: () => ClientError = notAnInteger): number {
+  const value = requireInteger(bytes, error)
+  if (typeof value === 'number') return value
+  return value < 0n ? Number.MIN_SAFE_INTEGER : Number.MAX_SAFE_INTEGER
+}
+
+/** The sum, exact; null where it leaves 64 bits. */
+export function addInt64(a: Int64, b: Int64): Int64 | null {
+  if (typeof a === 'number' && typeof b === 'number') {
+    const sum = a + b
+    if (Number.isSafeInteger(sum)) return sum
+  }
+  return int64Of(BigInt(a) + BigInt(b))
+}
+
+/** The negation; null for the one value that has none, -2^63. */
+export function negateInt64(value: Int64): Int64 | null {
+  if (typeof value === 'number') return value === 0 ? 0 : -value
+  return int64Of(-value)
+}
+
+/** A bigint in the one form that Int64 gives it; null where it leaves 64 bits. */
+export function int64Of(value: bigint): Int64 | null {
+  if (value < MIN_INT64 || value > MAX_INT64) return null
+  return value >= Number.MIN_SAFE_INTEGER && value <= Number.MAX_SAFE_INTEGER ? Number(value) : value
+}
+
+const FLOAT = /^[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?$/
+const FLOAT_ZERO = /^[+-]?[0.]+(?:[eE]|$)/
+const INFINITE = /^[+-]?inf(?:inity)?$/i
+
+/** The double that C's strtod reads from all of the bytes; null for spaces, NaN, overflow, and what vanishes to zero. */
+export function floatOf(bytes: Bytes): number | null {
+  if (FLOAT.test(bytes)) {
+    const value = Number(bytes)
+    if (value === Number.POSITIVE_INFINITY || value === Number.NEGATIVE_INFINITY) return null
+    return value === 0 && !FLOAT_ZERO.test(bytes) ? null : value
+  }
+  if (INFINITE.test(bytes)) return bytes.charCodeAt(0) === MINUS ? Number.NEGATIVE_INFINITY : Number.POSITIVE_INFINITY
+  return hexadecimalDouble(bytes)
+}
+
+/** A double, infinities included. Throws "value is not a valid float", or the given error. */
+export function requireFloat(bytes: Bytes, error: () => ClientError = notAFloat): number {
+  const value = floatOf(bytes)
+  if (value === null) throw error()
+  return value
+}
+
+/** Whether the bytes are `token`, which is given in lower case, in any case. */
+export function isToken(bytes: Bytes | undefined, token: Bytes): boolean {
+  if (bytes === undefined || bytes.length !== token.length) return false
+  for (let i = 0; i < token.length; i++) {
+    const code = bytes.charCodeAt(i)
+    const wanted = token.charCodeAt(i)
+    if (code !== wanted && !(code >= 65 && code <= 90 && code + 32 === wanted)) return false
+  }
+  return true
+}
+
+/** The name or address of a machine: what stands in a line of a file, or between spaces, as one word. An IPv6 address may stand in brackets and
+ *  is returned without them. Null where the bytes can be none. */
+export function hostOf(bytes: Bytes): Bytes | null {
+  const host = /^\[([\dA-Fa-f:.]*:[!-~]*)\]$/.exec(bytes)?.[1] ?? bytes
+  return /^[!-Z\\^-~]{1,255}$/.test(host) ? host : null
+}
+
+/** The words from position `from` on, two by two. Throws a syntax error for an odd one; loops that must be fast use indexes. */
+export function* pairs(args: readonly Bytes[], from: number): Iterable<readonly [first: Bytes, second: Bytes]> {
+  if ((args.length - from) % 2 !== 0) throw syntaxError()
+  for (let i = from; i < args.length; i += 2) yield [args[i]!, args[i + 1]!]
+}
+
+/**
+ * Walks the options of a request, word by word:
+ *
+ *   const options = new Options(args, 3)
+ *   while (options.more) {
+ *     if (options.take('nx')) condition = 'nx'
+ *     else if (options.take('ex')) seconds = requireInteger(options.value())
+ *     else throw syntaxError()
+ *   }
+ */
+export class Options {
+  private readonly args: readonly Bytes[]
+  private position: number
+
+  constructor(args: readonly Bytes[], from: number) {
+    this.args = args
+    this.position = from
+  }
+
+  get more(): boolean {
+    return this.position < this.args.length
+  }
+
+  /** Words that are left. */
+  get left(): number {
+    return this.args.length - this.position
+  }
+
+  /** The position of the next word in the request. */
+  get at(): number {
+    return this.position
+  }
+
+  /** Passes over the next word if it is this token (given in lower case). */
+  take(token: Bytes): boolean {
+    if (!isToken(this.args[this.position], token)) return false
+    this.position++
+    return true
+  }
+
+  /** The next word, whatever it is. Throws a syntax error where there is none. */
+  value(): Bytes {
+    const word = this.args[this.position]
+    if (word === undefined) throw syntaxError()
+    this.position++
+    return word
+  }
+}

@@ -1,0 +1,73 @@
+/**
+ * Inline requests: a line of words as a person types it, with quotes as Redis reads them.
+ *
+ *   word    = { plain | quoted } ; a quoted part ends its word and must be followed by white space or the end
+ *   "..."   \n \r \t \b \a \xHH, and \ before anything else stands for that character
+ *   '...'   only \' is special
+ */
+import type { Bytes } from '../../base/bytes.ts'
+
+const ESCAPES: Readonly<Record<string, string>> = { n: '\n', r: '\r', t: '\t', b: '\b', a: '\x07' }
+
+/** What C's isspace holds for white space; between words and after a closing quote. */
+const isSpace = (char: string) => char === ' ' || (char >= '\t' && char <= '\r')
+
+/** What ends a plain word. Redis leaves out \v and \f here, so they stay part of it. */
+const endsWord = (char: string) => char === ' ' || char === '\n' || char === '\r' || char === '\t'
+
+const HEX_PAIR = /^[0-9a-fA-F]{2}$/
+
+/** The words of a line without its line end, or null when a quote is not closed or something sticks to the closing one. */
+export function splitInline(line: Bytes): Bytes[] | null {
+  const words: Bytes[] = []
+  let at = 0
+  for (;;) {
+    while (at < line.length && isSpace(line[at]!)) at++
+    if (at === line.length) return words
+    // Pieces are joined and read back at the end: a word must not keep the line alive.
+    const codes: number[] = []
+    while (at < line.length && !endsWord(line[at]!)) {
+      const char = line[at]!
+      if (char === '"' || char === "'") {
+        const after = char === '"' ? readDoubleQuoted(line, at + 1, codes) : readSingleQuoted(line, at + 1, codes)
+        if (after === -1 || (after < line.length && !isSpace(line[after]!))) return null
+        at = after
+        break
+      }
+      codes.push(line.charCodeAt(at++))
+    }
+    words.push(Buffer.from(codes).latin1Slice())
+  }
+}
+
+/** Appends what stands between the quotes to `codes`; the index after the closing quote, or -1 when there is none. */
+function readDoubleQuoted(line: Bytes, start: number, codes: number[]): number {
+  let at = start
+  while (at < line.length) {
+    const char = line[at]!
+    if (char === '"') return at + 1
+    const hex = line.slice(at + 2, at + 4)
+    if (char === '\\' && line[at + 1] === 'x' && HEX_PAIR.test(hex)) {
+      codes.push(Number.parseInt(hex, 16))
+      at += 4
+    } else if (char === '\\' && at + 1 < line.length) {
+      const escaped = line[at + 1]!
+      codes.push((ESCAPES[escaped] ?? escaped).charCodeAt(0))
+      at += 2
+    } else {
+      codes.push(line.charCodeAt(at++))
+    }
+  }
+  return -1
+}
+
+/** As readDoubleQuoted, for the other quote. */
+function readSingleQuoted(line: Bytes, start: number, codes: number[]): number {
+  let at = start
+  while (at < line.length) {
+    if (line[at] === "'") return at + 1
+    if (line[at] === '\\' && line[at + 1] === "'") at++
+    codes.push(line.charCodeAt(at++))
+  }
+  return -1
+}

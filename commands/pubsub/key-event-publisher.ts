@@ -1,0 +1,59 @@
+/** Keyspace events as messages: `__keyspace@<db>__:<key>` is told the event's name, `__keyevent@<db>__:<event>` the key's. */
+import type { Bytes } from '../../base/bytes.ts'
+import {
+  EVENT_EXPIRED,
+  EVENT_GENERIC,
+  EVENT_HASH,
+  EVENT_KEY_MISS,
+  EVENT_LIST,
+  EVENT_NEW,
+  EVENT_SET,
+  EVENT_SORTED_SET,
+  EVENT_STREAM,
+  EVENT_STRING,
+  type KeyEvents,
+} from '../../storage/keyspace/key-events.ts'
+import type { PubSub } from './pub-sub.ts'
+
+/** The letters of notify-keyspace-events. `e` (evicted) and `d` (modules) stand for what does not happen here. */
+const CLASSES: Readonly<Record<string, number>> = {
+  g: EVENT_GENERIC,
+  $: EVENT_STRING,
+  l: EVENT_LIST,
+  s: EVENT_SET,
+  h: EVENT_HASH,
+  z: EVENT_SORTED_SET,
+  x: EVENT_EXPIRED,
+  t: EVENT_STREAM,
+  m: EVENT_KEY_MISS,
+  n: EVENT_NEW,
+}
+/** What `A` stands for: all but misses and new keys. */
+const ALL = 'g$lshzxt'
+
+export class KeyEventPublisher implements KeyEvents {
+  wanted = 0
+  private toKeyspace = false
+  private toKeyEvent = false
+  private readonly pubsub: PubSub
+
+  constructor(pubsub: PubSub) {
+    this.pubsub = pubsub
+  }
+
+  /** The value of notify-keyspace-events. Without K or E nothing is told. */
+  configure(letters: Bytes): void {
+    this.toKeyspace = letters.includes('K')
+    this.toKeyEvent = letters.includes('E')
+    this.wanted = 0
+    if (!this.toKeyspace && !this.toKeyEvent) return
+    for (const letter of letters.replace('A', ALL)) this.wanted |= CLASSES[letter] ?? 0
+  }
+
+  happened(database: number, event: Bytes, key: Bytes): void {
+    const { pubsub } = this
+    if (!pubsub.hasListeners) return
+    if (this.toKeyspace) pubsub.publish(`__keyspace@${database}__:${key}`, event)
+    if (this.toKeyEvent) pubsub.publish(`__keyevent@${database}__:${event}`, key)
+  }
+}

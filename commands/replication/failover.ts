@@ -1,0 +1,46 @@
+/** FAILOVER: this node hands its role over to one of its replicas. */
+import type { Bytes } from '../../base/bytes.ts'
+import { type Command, command } from '../core/command.ts'
+import { clientError, syntaxError } from '../core/errors.ts'
+import type { FailoverOptions } from '../core/ports.ts'
+import { hostOf, isToken, Options, requireInteger } from '../parsing/args.ts'
+
+/** As in Redis a timeout that was given as 0 is the error, so one of 0 stands for none. That FORCE wants the rest, the port says: whether there
+ *  are replicas at all comes first. */
+function readOptions(args: readonly Bytes[]): FailoverOptions {
+  const options = new Options(args, 1)
+  let to: FailoverOptions['to'] = null
+  let force = false
+  let timeoutMs = 0
+  while (options.more) {
+    if (timeoutMs === 0 && options.left >= 2 && options.take('timeout')) {
+      timeoutMs = Number(requireInteger(options.value()))
+      if (timeoutMs <= 0) throw clientError('ERR FAILOVER timeout must be greater than 0')
+    } else if (to === null && options.left >= 3 && options.take('to')) {
+      const word = options.value()
+      const host = hostOf(word) ?? word
+      to = { host, port: Number(requireInteger(options.value())) }
+    } else if (!force && options.take('force')) force = true
+    else throw syntaxError()
+  }
+  return { to, force, timeoutMs }
+}
+
+/** FAILOVER [TO host port [FORCE]] [ABORT] [TIMEOUT milliseconds] */
+const failover = command({
+  name: 'failover',
+  group: 'server',
+  since: '6.2.0',
+  summary: 'Starts a coordinated failover from a server to one of its replicas.',
+  complexity: 'O(1)',
+  syntax: 'FAILOVER [TO host port [FORCE]] [ABORT] [TIMEOUT milliseconds]',
+  arity: -1,
+  flags: ['admin', 'noscript', 'stale'],
+  run({ server, units }, args) {
+    units.settle()
+    if (args.length === 2 && isToken(args[1], 'abort')) return server.replication.abortFailover()
+    return server.replication.failover(readOptions(args))
+  },
+})
+
+export const failoverCommands: readonly Command[] = [failover]

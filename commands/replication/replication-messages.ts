@@ -1,0 +1,123 @@
+/**
+ * METASYNC TRYSYNC DBSYNC BINLOGSYNC REPLCONF: what replicas say. Their grammar is in replication/protocol/messages.ts, which the server reads them
+ * with; here is no more than that they exist. None runs while the server loads: there is nothing to follow yet.
+ */
+import type { Bytes } from '../../base/bytes.ts'
+import { type Args, type Command, type CommandFlag, command } from '../core/command.ts'
+import type { Context } from '../core/context.ts'
+import { clientError, syntaxError } from '../core/errors.ts'
+import { NO_REPLY, OK, type Reply } from '../core/reply.ts'
+import { integerOf, isToken, requireInteger, requireSafeInteger } from '../parsing/args.ts'
+
+const FLAGS: readonly CommandFlag[] = ['admin', 'noscript', 'no_multi', 'stale']
+
+/** METASYNC ip port run-id attempt version [FAILOVER | ASK] */
+const metasync = command({
+  name: 'metasync',
+  group: 'server',
+  since: '0.1.0',
+  summary: 'An internal command with which a replica introduces itself.',
+  complexity: 'O(1)',
+  syntax: 'METASYNC ip port run-id attempt version [FAILOVER | ASK]',
+  docFlags: ['syscmd'],
+  arity: -6,
+  flags: FLAGS,
+  run: ({ server, session }, args) => server.replication.metaSync(session, args),
+})
+
+/** TRYSYNC session replication-id offset crc [FAILOVER] [replication-id ...] [LEFT replication-id offset ...] */
+const trysync = command({
+  name: 'trysync',
+  group: 'server',
+  since: '0.1.0',
+  summary: 'An internal command with which a replica asks whether it can go on where it is.',
+  complexity: 'O(1)',
+  syntax: 'TRYSYNC session replication-id offset crc [FAILOVER] [older-id [older-id ...]] [LEFT left-id offset [left-id offset ...]]',
+  docFlags: ['syscmd'],
+  arity: -5,
+  flags: FLAGS,
+  run: ({ server, session }, args) => server.replication.trySync(session, args),
+})
+
+/** DBSYNC session snapshot after */
+const dbsync = command({
+  name: 'dbsync',
+  group: 'server',
+  since: '0.1.0',
+  summary: 'An internal command with which a replica asks for all of the data.',
+  complexity: 'O(N) where N is the number of records, in the background',
+  syntax: 'DBSYNC session snapshot after',
+  docFlags: ['syscmd'],
+  arity: 4,
+  flags: FLAGS,
+  run: ({ server, session }, args) => server.replication.dbSync(session, args),
+})
+
+/** BINLOGSYNC session offset */
+const binlogsync = command({
+  name: 'binlogsync',
+  group: 'server',
+  since: '0.1.0',
+  summary: 'An internal command with which a replica asks for the binlog.',
+  complexity: 'O(1)',
+  syntax: 'BINLOGSYNC session offset',
+  docFlags: ['syscmd'],
+  arity: 3,
+  flags: FLAGS,
+  run: ({ server, session }, args) => server.replication.binlogSync(session, args),
+})
+
+/** REPLCONF [option value ...]. ACK and GETACK are not answered. Of the rest, what Redis's replicas say before PSYNC, nothing is kept. */
+const replconf = command({
+  name: 'replconf',
+  group: 'server',
+  since: '3.0.0',
+  summary: 'An internal command for configuring the replication stream.',
+  complexity: 'O(1)',
+  syntax: 'REPLCONF',
+  docFlags: ['syscmd'],
+  arity: -1,
+  flags: ['admin', 'noscript', 'loading', 'stale', 'allow_busy'],
+  run(context, args) {
+    if (args.length % 2 === 0) throw syntaxError()
+    for (let i = 1; i < args.length; i += 2) {
+      const option = args[i] as Bytes
+      if (isToken(option, 'ack')) return acknowledge(context, args, i)
+      if (isToken(option, 'getack')) return NO_REPLY
+      checkOption(option, args[i + 1] as Bytes)
+    }
+    return OK
+  },
+})
+
+/** A client that is no replica is not answered either, as in Redis. */
+function acknowledge({ server, session }: Context, args: Args, at: number): Reply {
+  const applied = offsetOf(args[at + 1])
+  const synced = isToken(args[at + 2], 'fack') ? offsetOf(args[at + 3]) : 0
+  const asked = isToken(args[at + 4], 'asked') ? offsetOf(args[at + 5]) : null
+  if (session.peer === 'replica' && applied !== null && synced !== null) server.replication.acknowledge(session, { applied, synced, asked })
+  return NO_REPLY
+}
+
+function offsetOf(word: Bytes | undefined): number | null {
+  const offset = word === undefined ? null : integerOf(word)
+  return typeof offset === 'number' && offset >= 0 ? offset : null
+}
+
+const MAX_HOST_BYTES = 255
+
+function checkOption(option: Bytes, value: Bytes): void {
+  if (isToken(option, 'listening-port')) requireInteger(value)
+  else if (isToken(option, 'rdb-only')) requireSafeInteger(value, 0, 1)
+  else if (isToken(option, 'ip-address')) {
+    if (value.length > MAX_HOST_BYTES) {
+      throw clientError(`ERR REPLCONF ip-address provided by replica instance is too long: ${value.length} bytes`)
+    }
+  } else if (isToken(option, 'rdb-filter-only')) {
+    for (const filter of value.split(' ').filter((word) => word !== '')) {
+      if (!isToken(filter, 'functions')) throw clientError(`ERR Unsupported rdb-filter-only option: ${filter}`)
+    }
+  } else if (!isToken(option, 'capa') && !isToken(option, 'version')) throw clientError(`ERR Unrecognized REPLCONF option: ${option}`)
+}
+
+export const replicationMessages: readonly Command[] = [metasync, trysync, dbsync, binlogsync, replconf]

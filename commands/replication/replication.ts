@@ -1,0 +1,119 @@
+/**
+ * SLAVEOF REPLICAOF ROLE CLEARREPLICATIONID PURGELOGSTO: whom this node follows, and what it keeps for who follows it. Pika's DBSLAVEOF is
+ * left out: all databases share one binlog, so none can follow a master of its own.
+ */
+import type { Bytes } from '../../base/bytes.ts'
+import { type Args, type Command, type CommandFlag, command } from '../core/command.ts'
+import type { Context } from '../core/context.ts'
+import { clientError, syntaxError, wrongArity } from '../core/errors.ts'
+import type { Reply } from '../core/reply.ts'
+import { hostOf, isToken, requireSafeInteger } from '../parsing/args.ts'
+
+const ADMINISTRATION: readonly CommandFlag[] = ['admin', 'noscript', 'stale', 'no_async_loading']
+
+const invalidPort = () => clientError('ERR Invalid master port')
+
+/** Port 0 is taken, as by Redis: a replica of nobody for now. Unlike Redis, a word that cannot be the name of a host is not. */
+function follow(name: Bytes, { server, session, units }: Context, args: Args): Reply {
+  const isForced = args.length === 4
+  if (args.length > 4 || (isForced && !isToken(args[3], 'force'))) throw wrongArity(name)
+  if (isToken(args[1], 'no') && isToken(args[2], 'one')) {
+    if (isForced) throw syntaxError()
+    units.settle()
+    return server.replication.leave()
+  }
+  if (session.peer === 'replica') throw clientError('ERR Command is not valid when client is a replica.')
+  const port = requireSafeInteger(args[2], 0, 65535, invalidPort)
+  const host = hostOf(args[1])
+  if (host === null) throw clientError('ERR Invalid master host')
+  units.settle()
+  return server.replication.follow(host, port, isForced ? 'full sync' : 'from where we are')
+}
+
+/** SLAVEOF host port [FORCE] | NO ONE. FORCE is Pika's: the data of this node is given up for a full sync. */
+const slaveof = command({
+  name: 'slaveof',
+  group: 'server',
+  since: '1.0.0',
+  summary: 'Sets a Redis server as a replica of another, or promotes it to being a master.',
+  complexity: 'O(1)',
+  syntax: 'SLAVEOF <host port [FORCE] | NO ONE>',
+  docFlags: ['deprecated'],
+  deprecatedSince: '5.0.0',
+  replacedBy: '`REPLICAOF`',
+  arity: -3,
+  flags: ADMINISTRATION,
+  run: (context, args) => follow('slaveof', context, args),
+})
+
+/** REPLICAOF host port [FORCE] | NO ONE */
+const replicaof = command({
+  name: 'replicaof',
+  group: 'server',
+  since: '5.0.0',
+  summary: 'Configures a server as replica of another, or promotes it to a master.',
+  complexity: 'O(1)',
+  syntax: 'REPLICAOF <host port [FORCE] | NO ONE>',
+  arity: -3,
+  flags: ADMINISTRATION,
+  run: (context, args) => follow('replicaof', context, args),
+})
+
+/** ROLE */
+const role = command({
+  name: 'role',
+  group: 'server',
+  since: '2.8.12',
+  summary: 'Returns the replication role.',
+  complexity: 'O(1)',
+  syntax: 'ROLE',
+  categories: ['admin', 'dangerous'],
+  arity: 1,
+  flags: ['noscript', 'loading', 'stale', 'fast'],
+  run: ({ server }) => server.replication.role(),
+})
+
+/** CLEARREPLICATIONID: Pika's. The history goes on under a new id, and whoever follows needs a full sync. */
+const clearReplicationId = command({
+  name: 'clearreplicationid',
+  group: 'server',
+  since: '0.1.0',
+  summary: 'Goes on under a new replication id, as a server that has no history.',
+  complexity: 'O(1)',
+  syntax: 'CLEARREPLICATIONID',
+  arity: 1,
+  flags: ADMINISTRATION,
+  run({ server, units }) {
+    units.settle()
+    return server.replication.clearReplicationId()
+  },
+})
+
+const SEGMENT = /^(\d{20})\.log$/
+const PIKA_SEGMENT = /^write2file\d+$/i
+
+/** The offset that a segment begins at, or a plain one. Throws where there is neither. */
+function segmentOffsetOf(word: Bytes): number {
+  const digits = SEGMENT.exec(word)?.[1] ?? word
+  if (/^\d{1,20}$/.test(digits)) return Number(digits)
+  if (PIKA_SEGMENT.test(word)) {
+    throw clientError('ERR binlog files have the offset of their first byte for a name here: safety_purge in INFO replication names one')
+  }
+  throw clientError('ERR Invalid binlog file or offset')
+}
+
+/** PURGELOGSTO segment | offset: Pika's. What ends before the segment or offset is removed, where nothing needs it any more; in Pika the file
+ *  that is named goes, too. */
+const purgeLogsTo = command({
+  name: 'purgelogsto',
+  group: 'server',
+  since: '0.1.0',
+  summary: 'Removes binlog files that end before a file or an offset.',
+  complexity: 'O(N) where N is the number of files removed',
+  syntax: 'PURGELOGSTO <segment | offset>',
+  arity: 2,
+  flags: ADMINISTRATION,
+  run: ({ server }, args) => server.replication.purgeLogsTo(segmentOffsetOf(args[1])),
+})
+
+export const replication: readonly Command[] = [slaveof, replicaof, role, clearReplicationId, purgeLogsTo]

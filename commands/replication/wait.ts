@@ -1,0 +1,70 @@
+/** WAIT WAITAOF: hold the client until replicas, or the medium, have what it wrote. */
+import { type Steps, waitFor } from '../../storage/scan/steps.ts'
+import { requireTimeoutMs } from '../blocking/blocking.ts'
+import { type Command, command } from '../core/command.ts'
+import { clientError } from '../core/errors.ts'
+import type { ServerPort, WaitReached, WaitTarget } from '../core/ports.ts'
+import type { Session } from '../core/session.ts'
+import { requireClampedInteger, requireSafeInteger } from '../parsing/args.ts'
+
+/** Inside a transaction or a script nothing is waited for: what is answered is how many have what the client wrote before that. */
+function reach({ replication }: ServerPort, session: Session, target: WaitTarget): Steps<WaitReached> {
+  return waitFor({ later: () => replication.wait(session, target), now: () => replication.reached(session, target) })
+}
+
+/** WAIT numreplicas timeout. The timeout is in milliseconds; 0 is none. */
+const wait = command({
+  name: 'wait',
+  group: 'generic',
+  since: '3.0.0',
+  summary: 'Blocks until the asynchronous replication of all preceding write commands sent by the connection is completed.',
+  complexity: 'O(1)',
+  syntax: 'WAIT numreplicas timeout',
+  tips: ['request_policy:all_shards', 'response_policy:agg_min'],
+  categories: ['connection'],
+  arity: 3,
+  flags: [],
+  *steps({ server, session, now }, args) {
+    if (server.replication.isReplica) {
+      throw clientError(
+        'ERR WAIT cannot be used with replica instances. Please also note that since Redis 4.0 if a replica is configured to be writable (which is not the default) writes to replicas are just local and are not propagated.',
+      )
+    }
+    const replicas = Math.max(0, requireClampedInteger(args[1]))
+    const timeoutMs = requireTimeoutMs(args[2], now)
+    const reached = yield* reach(server, session, { local: false, replicas, what: 'applied', timeoutMs })
+    return reached.replicas
+  },
+})
+
+const notPositive = () => clientError('ERR value is out of range, must be positive')
+
+/** WAITAOF numlocal numreplicas timeout. What is waited for is the binlog's fdatasync, here and on the replicas. */
+const waitaof = command({
+  name: 'waitaof',
+  group: 'generic',
+  since: '7.2.0',
+  summary:
+    'Blocks until all of the preceding write commands sent by the connection are written to the append-only file of the master and/or replicas.',
+  complexity: 'O(1)',
+  syntax: 'WAITAOF numlocal numreplicas timeout',
+  tips: ['request_policy:all_shards', 'response_policy:agg_min'],
+  categories: ['connection'],
+  arity: 4,
+  flags: ['noscript'],
+  *steps({ server, session, now }, args) {
+    const local = requireSafeInteger(args[1], 0, 1) === 1
+    const replicas = requireClampedInteger(args[2], notPositive)
+    if (replicas < 0) throw notPositive()
+    const timeoutMs = requireTimeoutMs(args[3], now)
+    if (server.replication.isReplica) {
+      throw clientError(
+        'ERR WAITAOF cannot be used with replica instances. Please also note that writes to replicas are just local and are not propagated.',
+      )
+    }
+    const reached = yield* reach(server, session, { local, replicas, what: 'synced', timeoutMs })
+    return [reached.local, reached.replicas]
+  },
+})
+
+export const waits: readonly Command[] = [wait, waitaof]

@@ -1,0 +1,74 @@
+/** FCALL and FCALL_RO: functions of libraries are called. */
+import { type Args, type Command, command } from '../core/command.ts'
+import type { Context } from '../core/context.ts'
+import { clientError } from '../core/errors.ts'
+import type { Reply } from '../core/reply.ts'
+import { integerOf } from '../parsing/args.ts'
+import { flagsOf } from './script-flags.ts'
+import type { ScriptCall } from './script-runner.ts'
+import { pushWords } from './script-values.ts'
+import { READ_KEYS, READING, WRITING, WRITTEN_KEYS, withinArguments } from './scripts.ts'
+
+const NUMBER_OF_KEYS_AT = 2
+const FIRST_KEY = 3
+
+function call(context: Context, args: Args, isReadOnly: boolean): Reply {
+  const { functions, scripting } = context.server
+  const found = functions.find(args[1])
+  if (found === undefined) throw clientError('ERR Function not found')
+  const { name, flags, reference } = found.function
+  return scripting.runner.run(context, {
+    machine: functions.engine.machine,
+    reference,
+    kind: 'function',
+    name,
+    flags: flagsOf(flags),
+    isReadOnly,
+    request: args,
+    keyCount: keyCountOf(args),
+    pushArguments: pushLists,
+  })
+}
+
+/** A function is called with the list of keys and that of arguments. */
+function pushLists({ machine: { stack }, request, keyCount }: ScriptCall): number {
+  pushWords(stack, request, FIRST_KEY, FIRST_KEY + keyCount)
+  pushWords(stack, request, FIRST_KEY + keyCount, request.length)
+  return 2
+}
+
+function keyCountOf(args: Args): number {
+  const count = integerOf(args[NUMBER_OF_KEYS_AT])
+  if (count === null) throw clientError('ERR Bad number of keys provided')
+  return withinArguments(args, Number(count))
+}
+
+/** FCALL function numkeys [key [key ...]] [arg [arg ...]] */
+const fcall = command({
+  name: 'fcall',
+  group: 'scripting',
+  since: '7.0.0',
+  summary: 'Invokes a function.',
+  complexity: 'Depends on the function that is executed.',
+  syntax: 'FCALL function numkeys [key [key ...]] [arg [arg ...]]',
+  arity: -3,
+  flags: WRITING,
+  keys: WRITTEN_KEYS,
+  run: (context, args) => call(context, args, false),
+})
+
+/** FCALL_RO function numkeys [key [key ...]] [arg [arg ...]] */
+const fcallReadOnly = command({
+  name: 'fcall_ro',
+  group: 'scripting',
+  since: '7.0.0',
+  summary: 'Invokes a read-only function.',
+  complexity: 'Depends on the function that is executed.',
+  syntax: 'FCALL_RO function numkeys [key [key ...]] [arg [arg ...]]',
+  arity: -3,
+  flags: READING,
+  keys: READ_KEYS,
+  run: (context, args) => call(context, args, true),
+})
+
+export const functionCalls: readonly Command[] = [fcall, fcallReadOnly]

@@ -1,0 +1,266 @@
+/** EVAL EVALSHA EVAL_RO EVALSHA_RO SCRIPT */
+import { lowerCase } from '../../base/bytes.ts'
+import { type Args, type Command, type CommandFlag, command, type KeyAccess, type KeySpec } from '../core/command.ts'
+import type { Context } from '../core/context.ts'
+import { clientError } from '../core/errors.ts'
+import { OK, type Reply } from '../core/reply.ts'
+import { isToken, requireSafeInteger } from '../parsing/args.ts'
+import { helpReply } from '../parsing/help.ts'
+import type { Script } from './scripting.ts'
+
+export const WRITING: readonly CommandFlag[] = ['noscript', 'stale', 'skip_monitor', 'may_replicate', 'no_mandatory_keys', 'movablekeys']
+export const READING: readonly CommandFlag[] = ['noscript', 'stale', 'skip_monitor', 'no_mandatory_keys', 'movablekeys', 'readonly']
+
+const NO_SCRIPT = 'NOSCRIPT No matching script. Please use EVAL.'
+/** Hexadecimal digits of a SHA-1. */
+const DIGEST_LENGTH = 40
+
+/** Of EVAL and the like: their number stands before the keys. */
+function scriptKeys(notes: string, ...access: KeyAccess[]): readonly KeySpec[] {
+  return [{ access, notes, begin: { index: 2 }, find: { countIndex: 0, first: 1, step: 1 } }]
+}
+export const WRITTEN_KEYS = scriptKeys(
+  'We cannot tell how the keys will be used so we assume the worst, RW and UPDATE',
+  'RW',
+  'access',
+  'update',
+)
+export const READ_KEYS = scriptKeys('We cannot tell how the keys will be used so we assume the worst, RO and ACCESS', 'RO', 'access')
+
+/** How many of the words from position 3 on are keys. */
+function requireKeyCount(args: Args): number {
+  return withinArguments(args, requireSafeInteger(args[2], Number.MIN_SAFE_INTEGER, Number.MAX_SAFE_INTEGER))
+}
+
+/** A number of keys, which must not be more than there are words for. */
+export function withinArguments(args: Args, count: number): number {
+  if (count > args.length - 3) throw clientError("ERR Number of keys can't be greater than number of args")
+  if (count < 0) throw clientError("ERR Number of keys can't be negative")
+  return count
+}
+
+function run(context: Context, args: Args, script: Script, keyCount: number, how: 'writing' | 'reading'): Reply {
+  const { scripting } = context.server
+  return scripting.runner.run(context, {
+    machine: scripting.machine,
+    reference: script.reference,
+    kind: 'script',
+    name: script.digest,
+    flags: script.flags,
+    isReadOnly: how === 'reading',
+    request: args,
+    keyCount,
+    pushArguments: scripting.pushGlobals,
+  })
+}
+
+const evaluating = (how: 'writing' | 'reading') => (context: Context, args: Args) => {
+  const keyCount = requireKeyCount(args)
+  return run(context, args, context.server.scripting.script(args[1]), keyCount, how)
+}
+
+const evaluatingKnown = (how: 'writing' | 'reading') => (context: Context, args: Args) => {
+  if (args[1].length !== DIGEST_LENGTH) throw clientError(NO_SCRIPT)
+  const keyCount = requireKeyCount(args)
+  const script = context.server.scripting.find(lowerCase(args[1]))
+  if (script === undefined) throw clientError(NO_SCRIPT)
+  return run(context, args, script, keyCount, how)
+}
+
+/** EVAL script numkeys [key [key ...]] [arg [arg ...]] */
+const evaluate = command({
+  name: 'eval',
+  group: 'scripting',
+  since: '2.6.0',
+  summary: 'Executes a server-side Lua script.',
+  complexity: 'Depends on the script that is executed.',
+  syntax: 'EVAL script numkeys [key [key ...]] [arg [arg ...]]',
+  arity: -3,
+  flags: WRITING,
+  keys: WRITTEN_KEYS,
+  run: evaluating('writing'),
+})
+
+/** EVALSHA sha1 numkeys [key [key ...]] [arg [arg ...]] */
+const evalsha = command({
+  name: 'evalsha',
+  group: 'scripting',
+  since: '2.6.0',
+  summary: 'Executes a server-side Lua script by SHA1 digest.',
+  complexity: 'Depends on the script that is executed.',
+  syntax: 'EVALSHA sha1 numkeys [key [key ...]] [arg [arg ...]]',
+  arity: -3,
+  flags: WRITING,
+  keys: WRITTEN_KEYS,
+  run: evaluatingKnown('writing'),
+})
+
+/** EVAL_RO script numkeys [key [key ...]] [arg [arg ...]] */
+const evalRo = command({
+  name: 'eval_ro',
+  group: 'scripting',
+  since: '7.0.0',
+  summary: 'Executes a read-only server-side Lua script.',
+  complexity: 'Depends on the script that is executed.',
+  syntax: 'EVAL_RO script numkeys [key [key ...]] [arg [arg ...]]',
+  arity: -3,
+  flags: READING,
+  keys: READ_KEYS,
+  run: evaluating('reading'),
+})
+
+/** EVALSHA_RO sha1 numkeys [key [key ...]] [arg [arg ...]] */
+const evalshaRo = command({
+  name: 'evalsha_ro',
+  group: 'scripting',
+  since: '7.0.0',
+  summary: 'Executes a read-only server-side Lua script by SHA1 digest.',
+  complexity: 'Depends on the script that is executed.',
+  syntax: 'EVALSHA_RO sha1 numkeys [key [key ...]] [arg [arg ...]]',
+  arity: -3,
+  flags: READING,
+  keys: READ_KEYS,
+  run: evaluatingKnown('reading'),
+})
+
+/** SCRIPT LOAD script */
+const load = command({
+  name: 'script|load',
+  group: 'scripting',
+  since: '2.6.0',
+  summary: 'Loads a server-side Lua script to the script cache.',
+  complexity: 'O(N) with N being the length in bytes of the script body.',
+  syntax: 'SCRIPT LOAD script',
+  tips: ['request_policy:all_nodes', 'response_policy:all_succeeded'],
+  arity: 3,
+  flags: ['noscript', 'stale'],
+  run: ({ server }, args) => server.scripting.load(args[2]).digest,
+})
+
+/** SCRIPT EXISTS sha1 [sha1 ...] */
+const exists = command({
+  name: 'script|exists',
+  group: 'scripting',
+  since: '2.6.0',
+  summary: 'Determines whether server-side Lua scripts exist in the script cache.',
+  complexity: 'O(N) with N being the number of scripts to check (so checking a single script is an O(1) operation).',
+  syntax: 'SCRIPT EXISTS sha1 [sha1 ...]',
+  tips: ['request_policy:all_shards', 'response_policy:agg_logical_and'],
+  arity: -3,
+  flags: ['noscript'],
+  run: ({ server }, args) => args.slice(2).map((digest) => (server.scripting.has(lowerCase(digest)) ? 1 : 0)),
+})
+
+/** SCRIPT FLUSH [ASYNC | SYNC]. What is freed is freed when V8 collects it, either way. */
+const flush = command({
+  name: 'script|flush',
+  group: 'scripting',
+  since: '2.6.0',
+  summary: 'Removes all server-side Lua scripts from the script cache.',
+  complexity: 'O(N) with N being the number of scripts in cache',
+  syntax: 'SCRIPT FLUSH [ASYNC | SYNC]',
+  history: [['6.2.0', 'Added the `ASYNC` and `SYNC` flushing mode modifiers.']],
+  tips: ['request_policy:all_nodes', 'response_policy:all_succeeded'],
+  arity: -2,
+  flags: ['noscript'],
+  run({ server }, args) {
+    if (args.length > 3 || (args.length === 3 && !isToken(args[2], 'async') && !isToken(args[2], 'sync'))) {
+      throw clientError('ERR SCRIPT FLUSH only support SYNC|ASYNC option')
+    }
+    server.scripting.flush()
+    return OK
+  },
+})
+
+/** SCRIPT KILL */
+const kill = command({
+  name: 'script|kill',
+  group: 'scripting',
+  since: '2.6.0',
+  summary: 'Terminates a server-side Lua script during execution.',
+  complexity: 'O(1)',
+  syntax: 'SCRIPT KILL',
+  tips: ['request_policy:all_shards', 'response_policy:one_succeeded'],
+  arity: 2,
+  flags: ['noscript', 'allow_busy'],
+  run({ server }) {
+    server.scripting.runner.kill('script')
+    return OK
+  },
+})
+
+/** SCRIPT DEBUG <YES | SYNC | NO>. There is no debugger: only NO is taken. */
+const debug = command({
+  name: 'script|debug',
+  group: 'scripting',
+  since: '3.2.0',
+  summary: 'Sets the debug mode of server-side Lua scripts.',
+  complexity: 'O(1)',
+  syntax: 'SCRIPT DEBUG <YES | SYNC | NO>',
+  arity: 3,
+  flags: ['noscript'],
+  run(_context, args) {
+    if (isToken(args[2], 'no')) return OK
+    if (!isToken(args[2], 'yes') && !isToken(args[2], 'sync')) throw clientError('ERR Use SCRIPT DEBUG YES/SYNC/NO')
+    throw clientError('ERR SCRIPT DEBUG is not offered by this server')
+  },
+})
+
+/** SCRIPT SHOW sha1. Valkey's: the text of a script. */
+const show = command({
+  name: 'script|show',
+  group: 'scripting',
+  since: '8.0.0',
+  summary: 'Show server-side Lua script in the script cache.',
+  complexity: 'O(1).',
+  syntax: 'SCRIPT SHOW sha1',
+  arity: 3,
+  flags: ['noscript'],
+  run({ server }, args) {
+    const script = server.scripting.find(lowerCase(args[2]))
+    if (script === undefined) throw clientError(NO_SCRIPT)
+    return script.text
+  },
+})
+
+/** SCRIPT HELP */
+const help = command({
+  name: 'script|help',
+  group: 'scripting',
+  since: '5.0.0',
+  summary: 'Returns helpful text about the different subcommands.',
+  complexity: 'O(1)',
+  syntax: 'SCRIPT HELP',
+  arity: 2,
+  flags: ['loading', 'stale'],
+  run: () => helpReply('script', HELP),
+})
+
+const HELP = [
+  'DEBUG (YES|SYNC|NO)',
+  '    Whether the next script is debugged: only NO is possible.',
+  'EXISTS <sha1> [<sha1> ...]',
+  '    Which of these scripts are cached.',
+  'FLUSH [ASYNC|SYNC]',
+  '    Empties the cache.',
+  'KILL',
+  '    Ends the script that runs, unless it has written.',
+  'LOAD <script>',
+  '    Caches a script without running it.',
+  'SHOW <sha1>',
+  '    The text of a script.',
+]
+
+const container = command({
+  name: 'script',
+  group: 'scripting',
+  since: '2.6.0',
+  summary: 'A container for Lua scripts management commands.',
+  complexity: 'Depends on subcommand.',
+  syntax: 'SCRIPT',
+  arity: -2,
+  flags: [],
+  subcommands: [debug, exists, flush, kill, load, show, help],
+})
+
+export const scripts: readonly Command[] = [evaluate, evalsha, evalRo, evalshaRo, container]

@@ -1,0 +1,98 @@
+/**
+ * DEBUG DIGEST and DIGEST-VALUE: SHA-1 over what is stored, the keys' digests combined by exclusive or, so that their order does not
+ * matter. The same content gives the same digest on any haypile; Redis's are others. The order of elements does not matter either, since a
+ * tree has but one; what OBJECT ENCODING says and where deadlines of keys lie does not count, deadlines of fields do.
+ *
+ * The digest of all databases is taken key by key while commands go on, but for one in a transaction: of data that changes meanwhile it is of
+ * no single moment.
+ */
+import { createHash, type Hash as Sha } from 'node:crypto'
+import type { Bytes } from '../../base/bytes.ts'
+import type { Database } from '../../storage/keyspace/database.ts'
+import type { Value } from '../../storage/keyspace/entry.ts'
+import type { Keyspace } from '../../storage/keyspace/keyspace.ts'
+import { KIND_STREAM } from '../../storage/records/records.ts'
+import type { Steps } from '../../storage/scan/steps.ts'
+import { ALL_KEYS, typeNameOf, walkAll } from '../../storage/scan/walk.ts'
+import { FieldValue, type Tree, type TreeValue } from '../../storage/tree/tree.ts'
+import type { Collection } from '../../storage/values/collection.ts'
+import { Hash } from '../../storage/values/hash.ts'
+import { Rope } from '../../storage/values/rope.ts'
+
+const DIGEST_BYTES = 20
+/** Elements are gathered up to so many characters for one call of the hash function. */
+const PIECE_CHARACTERS = 16 * 1024
+
+/** Of one value, in hexadecimal; forty zeros where there is no such key. */
+export function valueDigest(db: Database, key: Bytes): Bytes {
+  db.keyspace.eviction.makeRoom()
+  const value = db.peek(key)?.value ?? null
+  if (value === null) return '0'.repeat(2 * DIGEST_BYTES)
+  return addValue(createHash('sha1'), value).digest('hex')
+}
+
+/** Of all keys with their databases, values, and whether they have a deadline; forty zeros where there are none. */
+export function* databasesDigest(keyspace: Keyspace): Steps<Bytes> {
+  const total = Buffer.alloc(DIGEST_BYTES)
+  for (const db of [...keyspace.databases]) {
+    yield* walkAll(db, ALL_KEYS, (keys) => {
+      for (const { key } of keys) addKey(total, db, key)
+    })
+  }
+  return total.toString('hex')
+}
+
+function addKey(total: Buffer, db: Database, key: Bytes): void {
+  db.keyspace.eviction.makeRoom()
+  const entry = db.lookup(key)
+  if (entry === undefined || entry.value === null || isOver(entry.value)) return
+  const hash = createHash('sha1').update(`${db.index} ${key.length} ${entry.expireAt === 0 ? '' : 'volatile'}\n${key}`, 'latin1')
+  const digest = addValue(hash, entry.value).digest()
+  for (let i = 0; i < DIGEST_BYTES; i++) total[i] = (total[i] as number) ^ (digest[i] as number)
+}
+
+/** A hash that has only fields past their deadline left does not exist. */
+function isOver(value: Value): boolean {
+  return value instanceof Hash && value.isOver
+}
+
+function addValue(hash: Sha, value: Value): Sha {
+  hash.update(`${typeNameOf(value)}\n`)
+  if (typeof value === 'string') return hash.update(value, 'latin1')
+  if (!(value instanceof Rope)) return addCollection(hash, value)
+  for (const piece of value.pieces(0, value.length)) hash.update(piece)
+  return hash
+}
+
+/** Of two trees of a hash or sorted set the second follows from the first. A stream's header and groups say what its entries do not. */
+function addCollection(hash: Sha, value: Collection): Sha {
+  const { trees } = value.object
+  addTree(hash, trees[0])
+  if (value.kind !== KIND_STREAM) return hash
+  hash.update(`${value.encodeHeader?.() ?? ''}\n`, 'latin1')
+  return addTree(hash, trees[1])
+}
+
+function addTree(hash: Sha, tree: Tree | undefined): Sha {
+  if (tree === undefined || tree.count === 0) return hash
+  let piece = ''
+  const { isKeyed } = tree.layout
+  const { keyspace } = tree.object.db
+  for (const cursor = tree.cursor(0); cursor.next(); ) {
+    if (cursor.value instanceof FieldValue && keyspace.isPast(cursor.value.expireAt)) continue
+    if (isKeyed) piece += `${cursor.key.length}:${cursor.key}`
+    piece += describe(cursor.value)
+    if (piece.length < PIECE_CHARACTERS) continue
+    hash.update(piece, 'latin1')
+    piece = ''
+  }
+  return hash.update(piece, 'latin1')
+}
+
+/** Different for different values, whatever they hold. */
+function describe(value: TreeValue): Bytes {
+  if (value === undefined) return ''
+  if (typeof value === 'string') return `=${value.length}:${value}`
+  if (typeof value === 'number') return `=${value}`
+  return value instanceof FieldValue ? `=${value.value.length}:${value.value}@${value.expireAt}` : ''
+}

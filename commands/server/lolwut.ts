@@ -1,0 +1,35 @@
+/** The picture of LOLWUT: a pika beside its haypile, as high as chance has made the harvest. */
+import type { Random } from '../../base/clock.ts'
+
+const MIN_ROWS = 4
+const MAX_ROWS = 9
+const STALKS = ['/', '\\', '|', '-', '_', '~', "'", ',']
+const FLOWERS = ['*', 'o', '@', '%']
+/** One stalk in so many has a flower. */
+const STALKS_PER_FLOWER = 11
+
+const PIKA = [' (\\_/)  ', ' (o.o)__', ' (    )_)', '  "" ""  ']
+const GAP = '   '
+
+/** Lines of ASCII, each with its line end. The same chance gives the same picture. */
+export function drawHaypile(random: Random): string {
+  const rows = MIN_ROWS + Math.floor(random() * (MAX_ROWS - MIN_ROWS + 1))
+  const lines: string[] = []
+  for (let row = 0; row < rows; row++) {
+    const pika = PIKA[row - (rows - PIKA.length)] ?? ''
+    lines.push(`${pika.padEnd(9)}${GAP}${heapRow(row, rows, random)}`)
+  }
+  return `${lines.join('\n')}\n${'.'.repeat(9 + GAP.length + 4 * rows)}\n`
+}
+
+/** A row of the heap, counted from the top, wider the lower it lies. */
+function heapRow(row: number, rows: number, random: Random): string {
+  const margin = 2 * (rows - 1 - row)
+  let hay = ''
+  for (let i = 0; i < 4 * row + 3; i++) hay += random() * STALKS_PER_FLOWER < 1 ? pick(FLOWERS, random) : pick(STALKS, random)
+  return `${' '.repeat(margin)}${hay}`
+}
+
+function pick(signs: readonly string[], random: Random): string {
+  return signs[Math.floor(random() * signs.length)] as string
+}

@@ -1,0 +1,208 @@
+/**
+ * MEMORY USAGE STATS DOCTOR PURGE MALLOC-STATS. The figures are the storage port's (`MemoryFigure` names them): the process's own and
+ * those of the working set, which is what can be chosen (cache-memory); V8 takes the rest.
+ */
+import { residentBytesOf } from '../../storage/values/value.ts'
+import { type Command, command } from '../core/command.ts'
+import type { Context } from '../core/context.ts'
+import { notAnInteger, syntaxError } from '../core/errors.ts'
+import type { MemoryFigure } from '../core/ports.ts'
+import { Double, MapReply, OK, type Reply, Verbatim } from '../core/reply.ts'
+import { Options, requireSafeInteger } from '../parsing/args.ts'
+import { helpReply } from '../parsing/help.ts'
+
+const MEBIBYTE = 1024 * 1024
+/** Below this, DOCTOR has nothing to go by, bytes. */
+const LITTLE_USED = 5 * MEBIBYTE
+
+/**
+ * MEMORY USAGE key [SAMPLES count]. In bytes, what the key holds of memory now: pages of a large value that are only on disk are not
+ * counted. Nothing is sampled: what is in memory is known.
+ */
+const usage = command({
+  name: 'memory|usage',
+  group: 'server',
+  since: '4.0.0',
+  summary: 'Estimates the memory usage of a key.',
+  complexity: 'O(N) where N is the number of samples.',
+  syntax: 'MEMORY USAGE key [SAMPLES count]',
+  arity: -3,
+  flags: ['readonly'],
+  keys: [{ access: ['RO'], begin: { index: 2 }, find: { last: 0, step: 1, limit: 0 } }],
+  run({ db }, args) {
+    const options = new Options(args, 3)
+    while (options.more) {
+      if (!options.take('samples')) throw syntaxError()
+      if (requireSafeInteger(options.value(), Number.MIN_SAFE_INTEGER, Number.MAX_SAFE_INTEGER, notAnInteger) < 0) throw syntaxError()
+    }
+    const entry = db.peek(args[2])
+    if (entry === undefined) return null
+    const { value } = entry
+    return entry.sizeBytes + (value === null || typeof value === 'string' ? 0 : residentBytesOf(value))
+  },
+})
+
+type Figures = (name: MemoryFigure) => number
+
+function figuresOf({ server }: Context): Figures {
+  const figures = server.storage.memory()
+  return (name) => figures.get(name) ?? 0
+}
+
+const share = (part: number, whole: number) => (whole > 0 ? part / whole : 0)
+
+/** MEMORY STATS: Redis's fields in its order, then `dirty.bytes`. V8's heap stands for the allocator. The dataset is what is resident of it. */
+const stats = command({
+  name: 'memory|stats',
+  group: 'server',
+  since: '4.0.0',
+  summary: 'Returns details about memory usage.',
+  complexity: 'O(1)',
+  syntax: 'MEMORY STATS',
+  tips: ['nondeterministic_output', 'request_policy:all_shards', 'response_policy:special'],
+  arity: 2,
+  flags: [],
+  run(context) {
+    const figure = figuresOf(context)
+    const { keyspace, server } = context
+    const { databases } = keyspace
+    const [heap, rss] = [figure('heap'), figure('rss')]
+    const used = figure('used')
+    const dataset = figure('dataset')
+    const keys = databases.reduce((sum, db) => sum + db.keyCount, 0)
+    const residents = databases.reduce((sum, db) => sum + db.residentKeys, 0)
+    const flat: Reply[] = [
+      ...['peak.allocated', figure('peak'), 'total.allocated', used, 'startup.allocated', figure('startup')],
+      ...['replication.backlog', 0, 'clients.slaves', 0, 'clients.normal', figure('clients'), 'cluster.links', 0],
+      ...['aof.buffer', figure('binlog'), 'lua.caches', server.scripting.memory.scripts, 'functions.caches', server.functions.codeBytes],
+    ]
+    for (const db of databases) {
+      if (db.keyCount === 0) continue
+      flat.push(
+        `db.${db.index}`,
+        new MapReply(['overhead.hashtable.main', 0, 'overhead.hashtable.expires', 0, 'overhead.hashtable.slot-to-keys', 0]),
+      )
+    }
+    const overhead = Math.max(0, used - dataset)
+    flat.push(
+      ...['overhead.total', overhead, 'keys.count', keys, 'keys.bytes-per-key', Math.floor(share(dataset, residents))],
+      ...['dataset.bytes', dataset, 'dataset.percentage', new Double(share(dataset, used) * 100)],
+      ...['peak.percentage', new Double(share(used, figure('peak')) * 100)],
+      ...['allocator.allocated', used, 'allocator.active', heap, 'allocator.resident', rss],
+      ...['allocator-fragmentation.ratio', new Double(share(heap, used)), 'allocator-fragmentation.bytes', heap - used],
+      ...['allocator-rss.ratio', new Double(share(rss, heap)), 'allocator-rss.bytes', rss - heap],
+      ...['rss-overhead.ratio', new Double(share(rss, rss)), 'rss-overhead.bytes', 0],
+      ...['fragmentation', new Double(share(rss, used)), 'fragmentation.bytes', rss - used],
+      ...['dirty.bytes', figure('dirty')],
+    )
+    return new MapReply(flat)
+  },
+})
+
+/** Sentences about what may be wrong, none where nothing is. */
+export function diagnose(figure: Figures): readonly string[] {
+  const findings: string[] = []
+  const used = figure('used')
+  const cache = figure('cache-limit')
+  const dirtyLimit = figure('dirty-limit')
+  if (used < LITTLE_USED) return findings
+  if (figure('peak') > used * 1.5) {
+    findings.push('Peak memory: at its highest, memory use was more than half again what it is now. Its mark remains in the resident size.')
+  }
+  if (figure('rss') > used * 2 && figure('rss') > 256 * MEBIBYTE) {
+    findings.push('Resident size: the system counts more than twice what is in use. V8 gives memory back in its own time.')
+  }
+  if (dirtyLimit > 0 && figure('dirty') * 2 > dirtyLimit) {
+    findings.push('Unwritten changes: they take up more than half of dirty-limit. The disk may be too slow for what is written.')
+  }
+  if (cache > 0 && figure('dataset') > cache) {
+    findings.push('Working set: it is past cache-memory; changes that no checkpoint has written yet cannot be evicted.')
+  }
+  return findings
+}
+
+/** MEMORY DOCTOR */
+const doctor = command({
+  name: 'memory|doctor',
+  group: 'server',
+  since: '4.0.0',
+  summary: 'Outputs a memory problems report.',
+  complexity: 'O(1)',
+  syntax: 'MEMORY DOCTOR',
+  tips: ['nondeterministic_output', 'request_policy:all_shards', 'response_policy:special'],
+  arity: 2,
+  flags: [],
+  run(context) {
+    const findings = diagnose(figuresOf(context))
+    const report =
+      findings.length === 0 ? 'Nothing is wrong with the memory of this server.' : findings.map((finding) => ` * ${finding}`).join('\n')
+    return new Verbatim('txt', `${report}\n`)
+  },
+})
+
+/** MEMORY PURGE: V8 decides by itself when to give memory back. */
+const purge = command({
+  name: 'memory|purge',
+  group: 'server',
+  since: '4.0.0',
+  summary: 'Asks the allocator to release memory.',
+  complexity: 'Depends on how much memory is allocated, could be slow',
+  syntax: 'MEMORY PURGE',
+  tips: ['request_policy:all_shards', 'response_policy:all_succeeded'],
+  arity: 2,
+  flags: [],
+  run: () => OK,
+})
+
+/** MEMORY MALLOC-STATS: the figures by name, a line each. */
+const mallocStats = command({
+  name: 'memory|malloc-stats',
+  group: 'server',
+  since: '4.0.0',
+  summary: 'Returns the allocator statistics.',
+  complexity: 'Depends on how much memory is allocated, could be slow',
+  syntax: 'MEMORY MALLOC-STATS',
+  tips: ['nondeterministic_output', 'request_policy:all_shards', 'response_policy:special'],
+  arity: 2,
+  flags: [],
+  run: ({ server }) => new Verbatim('txt', [...server.storage.memory()].map(([name, bytes]) => `${name}: ${bytes}\n`).join('')),
+})
+
+/** MEMORY HELP */
+const help = command({
+  name: 'memory|help',
+  group: 'server',
+  since: '4.0.0',
+  summary: 'Returns helpful text about the different subcommands.',
+  complexity: 'O(1)',
+  syntax: 'MEMORY HELP',
+  arity: 2,
+  flags: ['loading', 'stale'],
+  run: () =>
+    helpReply('memory', [
+      'DOCTOR',
+      '    What may be wrong with the memory of this server.',
+      'MALLOC-STATS',
+      '    Memory figures, a line each.',
+      'PURGE',
+      '    Does nothing: V8 gives memory back by itself.',
+      'STATS',
+      '    Memory figures of the server.',
+      'USAGE <key> [SAMPLES <count>]',
+      '    Bytes of memory that <key> and its value hold.',
+    ]),
+})
+
+const container = command({
+  name: 'memory',
+  group: 'server',
+  since: '4.0.0',
+  summary: 'A container for memory diagnostics commands.',
+  complexity: 'Depends on subcommand.',
+  syntax: 'MEMORY',
+  arity: -2,
+  flags: [],
+  subcommands: [usage, stats, doctor, purge, mallocStats, help],
+})
+
+export const memory: readonly Command[] = [container]

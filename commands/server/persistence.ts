@@ -1,0 +1,138 @@
+/**
+ * SAVE BGSAVE BGREWRITEAOF LASTSAVE SHUTDOWN. All of the first three are a checkpoint here: LevelDB is brought up to date, after which
+ * the binlog before it is no longer needed for recovery.
+ */
+import { type Command, command } from '../core/command.ts'
+import { clientError, syntaxError } from '../core/errors.ts'
+import type { ShutdownOptions, StoragePort } from '../core/ports.ts'
+import { OK, SimpleString } from '../core/reply.ts'
+import { isToken } from '../parsing/args.ts'
+import { waitAlone } from '../parsing/wait-alone.ts'
+
+const alreadySaving = () => clientError('ERR Background save already in progress')
+
+/** Nobody waits for this one. What becomes of it is logged, told by INFO, and tried again by the storage itself. */
+function checkpointInBackground(storage: StoragePort): void {
+  storage.checkpoint().catch(() => {})
+}
+
+/** Rejects with a ClientError. */
+export async function checkpointOrRefuse(storage: StoragePort): Promise<void> {
+  try {
+    await storage.checkpoint()
+  } catch (error) {
+    throw clientError(`ERR ${error instanceof Error ? error.message : 'the checkpoint failed'}`)
+  }
+}
+
+/** SAVE: holds only the client that asks, where Redis holds all. */
+const save = command({
+  name: 'save',
+  group: 'server',
+  since: '1.0.0',
+  summary: 'Synchronously saves the database(s) to disk.',
+  complexity: 'O(N) where N is the total number of keys in all databases',
+  syntax: 'SAVE',
+  arity: 1,
+  flags: ['admin', 'noscript', 'no_async_loading', 'no_multi'],
+  *steps({ server: { storage } }) {
+    if (storage.checkpointRunning) throw alreadySaving()
+    yield* waitAlone(() => checkpointOrRefuse(storage))
+    return OK
+  },
+})
+
+/** BGSAVE [SCHEDULE] */
+const bgsave = command({
+  name: 'bgsave',
+  group: 'server',
+  since: '1.0.0',
+  summary: 'Asynchronously saves the database(s) to disk.',
+  complexity: 'O(1)',
+  syntax: 'BGSAVE [SCHEDULE]',
+  history: [['3.2.2', 'Added the `SCHEDULE` option.']],
+  arity: -1,
+  flags: ['admin', 'noscript', 'no_async_loading'],
+  run({ server: { storage } }, args) {
+    const isScheduled = args.length > 1
+    if (isScheduled && (args.length > 2 || !isToken(args[1], 'schedule'))) throw syntaxError()
+    const running = storage.checkpointRunning
+    if (running && !isScheduled) throw alreadySaving()
+    checkpointInBackground(storage)
+    return new SimpleString(running ? 'Background saving scheduled' : 'Background saving started')
+  },
+})
+
+/** BGREWRITEAOF: one that is asked for while a checkpoint is under way follows it, as Redis lets it follow a save. */
+const bgrewriteaof = command({
+  name: 'bgrewriteaof',
+  group: 'server',
+  since: '1.0.0',
+  summary: 'Asynchronously rewrites the append-only file to disk.',
+  complexity: 'O(1)',
+  syntax: 'BGREWRITEAOF',
+  arity: 1,
+  flags: ['admin', 'noscript', 'no_async_loading'],
+  run({ server: { storage } }) {
+    const running = storage.checkpointRunning
+    checkpointInBackground(storage)
+    return new SimpleString(`Background append only file rewriting ${running ? 'scheduled' : 'started'}`)
+  },
+})
+
+/** LASTSAVE */
+const lastsave = command({
+  name: 'lastsave',
+  group: 'server',
+  since: '1.0.0',
+  summary: 'Returns the Unix timestamp of the last successful save to disk.',
+  complexity: 'O(1)',
+  syntax: 'LASTSAVE',
+  tips: ['nondeterministic_output'],
+  categories: ['admin', 'dangerous'],
+  arity: 1,
+  flags: ['loading', 'stale', 'fast'],
+  run: ({ server }) => server.storage.lastCheckpointSeconds,
+})
+
+const SHUTDOWN_WORDS = ['nosave', 'save', 'now', 'force', 'abort'] as const
+
+type ShutdownWord = (typeof SHUTDOWN_WORDS)[number]
+
+function readShutdownWords(args: readonly string[]): ReadonlySet<ShutdownWord> {
+  const words = new Set<ShutdownWord>()
+  for (const arg of args.slice(1)) {
+    const word = SHUTDOWN_WORDS.find((token) => isToken(arg, token))
+    if (word === undefined) throw syntaxError()
+    words.add(word)
+  }
+  if ((words.has('abort') && words.size > 1) || (words.has('save') && words.has('nosave'))) throw syntaxError()
+  return words
+}
+
+function shutdownOptions(words: ReadonlySet<ShutdownWord>): ShutdownOptions {
+  const save = words.has('save') ? 'save' : words.has('nosave') ? 'nosave' : 'default'
+  return { save, now: words.has('now'), force: words.has('force') }
+}
+
+/** SHUTDOWN [NOSAVE | SAVE] [NOW] [FORCE] [ABORT]. NOSAVE leaves out the last checkpoint: the next start replays the binlog, and nothing
+ *  is lost. Answered only where the server goes on. */
+const shutdown = command({
+  name: 'shutdown',
+  group: 'server',
+  since: '1.0.0',
+  summary: 'Synchronously saves the database(s) to disk and shuts down the Redis server.',
+  complexity: 'O(N) when saving, where N is the total number of keys in all databases when saving data, otherwise O(1)',
+  syntax: 'SHUTDOWN [NOSAVE | SAVE] [NOW] [FORCE] [ABORT]',
+  history: [['7.0.0', 'Added the `NOW`, `FORCE` and `ABORT` modifiers.']],
+  arity: -1,
+  flags: ['admin', 'noscript', 'loading', 'stale', 'no_multi', 'allow_busy'],
+  *steps({ server }, args) {
+    const words = readShutdownWords(args)
+    if (!words.has('abort')) return yield* waitAlone(() => server.shutdown(shutdownOptions(words)))
+    if (!server.abortShutdown()) throw clientError('ERR No shutdown in progress.')
+    return OK
+  },
+})
+
+export const persistence: readonly Command[] = [save, bgsave, bgrewriteaof, lastsave, shutdown]

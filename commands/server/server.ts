@@ -1,0 +1,71 @@
+/** INFO TIME LOLWUT MONITOR */
+import { lowerCase } from '../../base/bytes.ts'
+import { type Command, command } from '../core/command.ts'
+import { clientError } from '../core/errors.ts'
+import { OK, Verbatim } from '../core/reply.ts'
+import { REDIS_COMPATIBLE_VERSION } from '../core/version.ts'
+import { isToken, requireInteger } from '../parsing/args.ts'
+import { drawHaypile } from './lolwut.ts'
+
+/** INFO [section [section ...]] */
+const info = command({
+  name: 'info',
+  group: 'server',
+  since: '1.0.0',
+  summary: 'Returns information and statistics about the server.',
+  complexity: 'O(1)',
+  syntax: 'INFO [section [section ...]]',
+  history: [['7.0.0', 'Added support for taking multiple section arguments.']],
+  tips: ['nondeterministic_output', 'request_policy:all_shards', 'response_policy:special'],
+  categories: ['dangerous'],
+  arity: -1,
+  flags: ['loading', 'stale'],
+  run: ({ server }, args) => new Verbatim('txt', server.info(args.slice(1).map(lowerCase))),
+})
+
+/** TIME: the unit's reading of the clock; whole milliseconds, written as microseconds. */
+const time = command({
+  name: 'time',
+  group: 'server',
+  since: '2.6.0',
+  summary: 'Returns the server time.',
+  complexity: 'O(1)',
+  syntax: 'TIME',
+  tips: ['nondeterministic_output'],
+  arity: 1,
+  flags: ['loading', 'stale', 'fast'],
+  run: ({ now }) => [String(Math.floor(now / 1000)), String((now % 1000) * 1000)],
+})
+
+/** LOLWUT [VERSION version]. There is one picture, whatever version is asked for; other words are passed over, as by Redis. */
+const lolwut = command({
+  name: 'lolwut',
+  group: 'server',
+  since: '5.0.0',
+  summary: 'Displays computer art and the Redis version',
+  syntax: 'LOLWUT [VERSION version]',
+  arity: -1,
+  flags: ['readonly', 'fast'],
+  run({ server }, args) {
+    if (args.length >= 3 && isToken(args[1], 'version')) requireInteger(args[2])
+    return new Verbatim('txt', `${drawHaypile(server.random)}\nRedis ver. ${REDIS_COMPATIBLE_VERSION}, haypile ver. ${server.version}\n`)
+  },
+})
+
+/** MONITOR. A second one is answered like the first, where Redis says nothing. */
+const monitor = command({
+  name: 'monitor',
+  group: 'server',
+  since: '1.0.0',
+  summary: 'Listens for all requests received by the server in real-time.',
+  syntax: 'MONITOR',
+  arity: 1,
+  flags: ['admin', 'noscript', 'loading', 'stale'],
+  run({ server, session, mayBlock }) {
+    if (!mayBlock) throw clientError("ERR MONITOR isn't allowed for DENY BLOCKING client")
+    if (!session.monitoring) server.clients.monitor(session)
+    return OK
+  },
+})
+
+export const server: readonly Command[] = [info, time, lolwut, monitor]

@@ -1,0 +1,89 @@
+/**
+ * The intersection, union and difference of sets, member by member in byte order: nothing is gathered, and whoever has enough stops.
+ *
+ * Sets are ordered, so two of them are compared by going through both side by side; where one is much larger than what is looked for in it,
+ * by looking up.
+ */
+import type { Bytes } from '../../base/bytes.ts'
+import type { TreeCursor } from '../../storage/tree/cursor.ts'
+import type { SetValue } from '../../storage/values/set.ts'
+import { CursorHeap, type Head, Probe } from './merge-cursors.ts'
+
+/** Members in ascending order. */
+export interface Members {
+  /** The present one, after `next` has answered true. */
+  readonly member: Bytes
+  next(): boolean
+}
+
+/** The members that all sets have; there is at least one set. */
+export class Intersection implements Members {
+  member: Bytes = ''
+  private readonly smallest: TreeCursor
+  private readonly others: readonly Probe[]
+
+  constructor(sets: readonly SetValue[]) {
+    const [smallest, ...others] = [...sets].sort((a, b) => a.size - b.size) as [SetValue, ...SetValue[]]
+    this.smallest = smallest.members.cursor(0)
+    this.others = others.map((set) => new Probe(set.members, smallest.size))
+  }
+
+  next(): boolean {
+    while (this.smallest.next()) {
+      this.member = this.smallest.key
+      if (this.isInOthers()) return true
+    }
+    return false
+  }
+
+  private isInOthers(): boolean {
+    for (const other of this.others) if (!other.has(this.member)) return false
+    return true
+  }
+}
+
+/** The members of a set that none of the others has. */
+export class Difference implements Members {
+  member: Bytes = ''
+  private readonly first: TreeCursor
+  private readonly others: readonly Probe[]
+
+  constructor(first: SetValue, others: readonly SetValue[]) {
+    this.first = first.members.cursor(0)
+    // The larger ones are the likelier to have a member.
+    this.others = [...others].sort((a, b) => b.size - a.size).map((set) => new Probe(set.members, first.size))
+  }
+
+  next(): boolean {
+    while (this.first.next()) {
+      this.member = this.first.key
+      if (!this.isInOthers()) return true
+    }
+    return false
+  }
+
+  private isInOthers(): boolean {
+    for (const other of this.others) if (other.has(this.member)) return true
+    return false
+  }
+}
+
+/** The members that any of the sets has. */
+export class Union implements Members {
+  member: Bytes = ''
+  private readonly heads: CursorHeap<Head>
+  private isStarted = false
+
+  constructor(sets: readonly SetValue[]) {
+    this.heads = new CursorHeap(sets.map(({ members }, index) => ({ cursor: members.cursor(0), index })))
+  }
+
+  next(): boolean {
+    const { heads } = this
+    if (this.isStarted) while (heads.first?.cursor.key === this.member) heads.advance()
+    this.isStarted = true
+    if (heads.first === undefined) return false
+    this.member = heads.first.cursor.key
+    return true
+  }
+}

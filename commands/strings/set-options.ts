@@ -1,0 +1,75 @@
+/** The options that SET and GETEX share, and the deadlines they name. */
+import type { Bytes } from '../../base/bytes.ts'
+import type { Context } from '../core/context.ts'
+import { invalidExpireTime, syntaxError } from '../core/errors.ts'
+import { MAX_INT64, Options, requireInteger } from '../parsing/args.ts'
+
+export type ExpiryUnit = 'ex' | 'px' | 'exat' | 'pxat'
+
+export interface SetOptions {
+  readonly condition: 'nx' | 'xx' | null
+  readonly get: boolean
+  /** What becomes of the deadline: a time in ms since the epoch, or a word. */
+  readonly expiry: number | 'keep' | 'remove'
+}
+
+const UNITS: readonly ExpiryUnit[] = ['ex', 'px', 'exat', 'pxat']
+/** Below this, seconds and milliseconds since any time add up to safe integers. */
+const SURELY_SAFE = 2 ** 42
+
+/** The options of SET from word 3 on. Throws a syntax error, or an error for the time. */
+export function setOptionsOf(context: Context, args: readonly Bytes[]): SetOptions {
+  const options = new Options(args, 3)
+  let condition: SetOptions['condition'] = null
+  let get = false
+  let keep = false
+  let unit: ExpiryUnit | null = null
+  let time: Bytes = ''
+  while (options.more) {
+    if (condition !== 'xx' && options.take('nx')) condition = 'nx'
+    else if (condition !== 'nx' && options.take('xx')) condition = 'xx'
+    else if (options.take('get')) get = true
+    else if (unit === null && options.take('keepttl')) keep = true
+    else {
+      if (keep) throw syntaxError()
+      unit = takeUnit(options, unit)
+      time = options.value()
+    }
+  }
+  return { condition, get, expiry: unit !== null ? deadlineOf(context, time, unit, 'set') : keep ? 'keep' : 'remove' }
+}
+
+export type GetexOption = { readonly unit: ExpiryUnit; readonly time: Bytes } | 'persist' | null
+
+/** The option of GETEX from word 2 on. Throws a syntax error. */
+export function getexOptionOf(args: readonly Bytes[]): GetexOption {
+  const options = new Options(args, 2)
+  let option: GetexOption = null
+  while (options.more) {
+    if ((option === null || option === 'persist') && options.take('persist')) option = 'persist'
+    else {
+      if (option === 'persist') throw syntaxError()
+      const unit = takeUnit(options, option === null ? null : option.unit)
+      option = { unit, time: options.value() }
+    }
+  }
+  return option
+}
+
+/** The next word as a unit. As in Redis an option may stand twice, the last one counting, but not beside another. */
+function takeUnit(options: Options, before: ExpiryUnit | null): ExpiryUnit {
+  for (const unit of UNITS) if ((before === null || before === unit) && options.take(unit)) return unit
+  throw syntaxError()
+}
+
+/** The deadline that a word names, in ms since the epoch, capped at 2^53 - 1. Throws "not an integer" and "invalid expire time". */
+export function deadlineOf(context: Context, time: Bytes, unit: ExpiryUnit, commandName: Bytes): number {
+  const value = requireInteger(time)
+  if (value <= 0) throw invalidExpireTime(commandName)
+  const scale = unit === 'ex' || unit === 'exat' ? 1000 : 1
+  const origin = unit === 'ex' || unit === 'px' ? context.now : 0
+  if (value < SURELY_SAFE) return Number(value) * scale + origin
+  const exact = BigInt(value) * BigInt(scale)
+  if (exact > MAX_INT64 - BigInt(origin)) throw invalidExpireTime(commandName)
+  return Math.min(Number(exact) + origin, Number.MAX_SAFE_INTEGER)
+}

@@ -1,0 +1,315 @@
+/** Strings as wholes: reading, setting, and setting with conditions and deadlines. */
+import type { Bytes } from '../../base/bytes.ts'
+import { EVENT_EXPIRED, EVENT_GENERIC, EVENT_NEW, EVENT_STRING } from '../../storage/keyspace/key-events.ts'
+import { type Args, type Command, command, firstKey, keyRange } from '../core/command.ts'
+import type { Context } from '../core/context.ts'
+import { wrongArity } from '../core/errors.ts'
+import { findSetKeys } from '../core/key-finder.ts'
+import { OK, type Reply } from '../core/reply.ts'
+import { requireString, stringOf, stringReply } from '../parsing/values.ts'
+import { deadlineOf, type ExpiryUnit, getexOptionOf, setOptionsOf } from './set-options.ts'
+
+/** GET key */
+const get = command({
+  name: 'get',
+  group: 'string',
+  since: '1.0.0',
+  summary: 'Returns the string value of a key.',
+  complexity: 'O(1)',
+  syntax: 'GET key',
+  arity: 2,
+  flags: ['readonly', 'fast'],
+  keys: firstKey('RO', 'access'),
+  run({ db }, args) {
+    const entry = db.read(args[1])
+    return entry === undefined ? null : stringReply(requireString(entry))
+  },
+})
+
+/** SET key value [NX | XX] [GET] [EX seconds | PX milliseconds | EXAT time | PXAT time | KEEPTTL] */
+const set = command({
+  name: 'set',
+  group: 'string',
+  since: '1.0.0',
+  summary: "Sets the string value of a key, ignoring its type. The key is created if it doesn't exist.",
+  complexity: 'O(1)',
+  syntax: 'SET key value [NX | XX] [GET] [EX seconds | PX milliseconds | EXAT unix-time-seconds | PXAT unix-time-milliseconds | KEEPTTL]',
+  arity: -3,
+  flags: ['write', 'denyoom'],
+  keys: [{ ...firstKey('RW', 'access', 'update', 'variable_flags')[0]!, notes: 'RW and ACCESS due to the optional `GET` argument' }],
+  findKeys: findSetKeys,
+  verbatim: true,
+  history: [
+    ['2.6.12', 'Added the `EX`, `PX`, `NX` and `XX` options.'],
+    ['6.0.0', 'Added the `KEEPTTL` option.'],
+    ['6.2.0', 'Added the `GET`, `EXAT` and `PXAT` option.'],
+    ['7.0.0', 'Allowed the `NX` and `GET` options to be used together.'],
+  ],
+  run(context, args) {
+    if (args.length > 3) return setWithOptions(context, args)
+    setAndNotify(context, args[1], args[2])
+    return OK
+  },
+})
+
+function setAndNotify(context: Context, key: Bytes, value: Bytes): void {
+  context.db.set(key, value)
+  context.notify(EVENT_STRING, 'set', key)
+}
+
+function setWithOptions(context: Context, args: Args): Reply {
+  const { condition, get, expiry } = setOptionsOf(context, args)
+  const { db } = context
+  const [, key, value] = args
+  const entry = get ? db.read(key) : db.find(key)
+  const before = get && entry !== undefined ? stringReply(requireString(entry)) : null
+  if (condition === (entry === undefined ? 'xx' : 'nx')) return before
+  if (typeof expiry === 'number') setUntil(context, key, value, expiry)
+  else {
+    if (expiry === 'keep' && entry !== undefined) db.replace(entry, value)
+    else db.set(key, value)
+    context.notify(EVENT_STRING, 'set', key)
+  }
+  return get ? before : OK
+}
+
+/** Gives a key a value and a deadline in ms. One that is past already deletes the key, which is reported as in Redis: set, then expired. */
+function setUntil(context: Context, key: Bytes, value: Bytes, deadline: number): void {
+  const { db, keyspace } = context
+  if (keyspace.isPast(deadline)) {
+    if (db.delete(key)) context.effect('DEL', key)
+    else context.notify(EVENT_NEW, 'new', key)
+    context.notify(EVENT_STRING, 'set', key)
+    context.notify(EVENT_GENERIC, 'expire', key)
+    context.notify(EVENT_EXPIRED, 'expired', key)
+    return
+  }
+  const entry = db.find(key)
+  if (entry === undefined) db.setDeadline(db.create(key, value), deadline)
+  else {
+    db.replace(entry, value)
+    db.setDeadline(entry, deadline)
+  }
+  context.effect('SET', key, value, 'PXAT', String(deadline))
+  context.notify(EVENT_STRING, 'set', key)
+  context.notify(EVENT_GENERIC, 'expire', key)
+}
+
+/** SETNX key value */
+const setnx = command({
+  name: 'setnx',
+  group: 'string',
+  since: '1.0.0',
+  summary: "Set the string value of a key only when the key doesn't exist.",
+  complexity: 'O(1)',
+  syntax: 'SETNX key value',
+  arity: 3,
+  flags: ['write', 'denyoom', 'fast'],
+  keys: firstKey('OW', 'insert'),
+  docFlags: ['deprecated'],
+  deprecatedSince: '2.6.12',
+  replacedBy: '`SET` with the `NX` argument',
+  verbatim: true,
+  run(context, args) {
+    const { db } = context
+    if (db.find(args[1]) !== undefined) return 0
+    db.create(args[1], args[2])
+    context.notify(EVENT_STRING, 'set', args[1])
+    return 1
+  },
+})
+
+const setWithTime = (unit: ExpiryUnit, name: Bytes) => (context: Context, args: Args) => {
+  setUntil(context, args[1], args[3], deadlineOf(context, args[2], unit, name))
+  return OK
+}
+
+/** SETEX key seconds value */
+const setex = command({
+  name: 'setex',
+  group: 'string',
+  since: '2.0.0',
+  summary: "Sets the string value and expiration time of a key. Creates the key if it doesn't exist.",
+  complexity: 'O(1)',
+  syntax: 'SETEX key seconds value',
+  arity: 4,
+  flags: ['write', 'denyoom'],
+  keys: firstKey('OW', 'update'),
+  docFlags: ['deprecated'],
+  deprecatedSince: '2.6.12',
+  replacedBy: '`SET` with the `EX` argument',
+  run: setWithTime('ex', 'setex'),
+})
+
+/** PSETEX key milliseconds value */
+const psetex = command({
+  name: 'psetex',
+  group: 'string',
+  since: '2.6.0',
+  summary: "Sets both string value and expiration time in milliseconds of a key. The key is created if it doesn't exist.",
+  complexity: 'O(1)',
+  syntax: 'PSETEX key milliseconds value',
+  arity: 4,
+  flags: ['write', 'denyoom'],
+  keys: firstKey('OW', 'update'),
+  docFlags: ['deprecated'],
+  deprecatedSince: '2.6.12',
+  replacedBy: '`SET` with the `PX` argument',
+  run: setWithTime('px', 'psetex'),
+})
+
+/** GETSET key value */
+const getset = command({
+  name: 'getset',
+  group: 'string',
+  since: '1.0.0',
+  summary: 'Returns the previous string value of a key after setting it to a new value.',
+  complexity: 'O(1)',
+  syntax: 'GETSET key value',
+  arity: 3,
+  flags: ['write', 'denyoom', 'fast'],
+  keys: firstKey('RW', 'access', 'update'),
+  docFlags: ['deprecated'],
+  deprecatedSince: '6.2.0',
+  replacedBy: '`SET` with the `!GET` argument',
+  verbatim: true,
+  run(context, args) {
+    const entry = context.db.read(args[1])
+    const before = entry === undefined ? null : stringReply(requireString(entry))
+    setAndNotify(context, args[1], args[2])
+    return before
+  },
+})
+
+/** GETDEL key */
+const getdel = command({
+  name: 'getdel',
+  group: 'string',
+  since: '6.2.0',
+  summary: 'Returns the string value of a key after deleting the key.',
+  complexity: 'O(1)',
+  syntax: 'GETDEL key',
+  arity: 2,
+  flags: ['write', 'fast'],
+  keys: firstKey('RW', 'access', 'delete'),
+  run(context, args) {
+    const entry = context.db.read(args[1])
+    if (entry === undefined) return null
+    const before = stringReply(requireString(entry))
+    context.db.remove(entry)
+    context.effect('DEL', args[1])
+    context.notify(EVENT_GENERIC, 'del', args[1])
+    return before
+  },
+})
+
+/** GETEX key [EX seconds | PX milliseconds | EXAT time | PXAT time | PERSIST] */
+const getex = command({
+  name: 'getex',
+  group: 'string',
+  since: '6.2.0',
+  summary: 'Returns the string value of a key after setting its expiration time.',
+  complexity: 'O(1)',
+  syntax: 'GETEX key [EX seconds | PX milliseconds | EXAT unix-time-seconds | PXAT unix-time-milliseconds | PERSIST]',
+  arity: -2,
+  flags: ['write', 'fast'],
+  keys: [{ ...firstKey('RW', 'access', 'update')[0]!, notes: 'RW and UPDATE because it changes the TTL' }],
+  run(context, args) {
+    const option = getexOptionOf(args)
+    const { db, keyspace } = context
+    const key = args[1]
+    const entry = db.read(key)
+    if (entry === undefined) return null
+    const value = stringReply(requireString(entry))
+    if (option === 'persist') {
+      if (entry.expireAt === 0) return value
+      db.setDeadline(entry, 0)
+      context.effect('PERSIST', key)
+      context.notify(EVENT_GENERIC, 'persist', key)
+    } else if (option !== null) {
+      const deadline = deadlineOf(context, option.time, option.unit, 'getex')
+      if (keyspace.isPast(deadline)) {
+        db.remove(entry)
+        context.effect('DEL', key)
+        context.notify(EVENT_GENERIC, 'del', key)
+      } else {
+        db.setDeadline(entry, deadline)
+        context.effect('PEXPIREAT', key, String(deadline))
+        context.notify(EVENT_GENERIC, 'expire', key)
+      }
+    }
+    return value
+  },
+})
+
+/** MGET key [key ...] */
+const mget = command({
+  name: 'mget',
+  group: 'string',
+  since: '1.0.0',
+  summary: 'Atomically returns the string values of one or more keys.',
+  complexity: 'O(N) where N is the number of keys to retrieve.',
+  syntax: 'MGET key [key ...]',
+  arity: -2,
+  flags: ['readonly', 'fast'],
+  keys: [keyRange(1, -1, 1, 'RO', 'access')],
+  tips: ['request_policy:multi_shard'],
+  run({ db, keyspace }, args) {
+    const values: Reply[] = []
+    for (let i = 1; i < args.length; i++) {
+      keyspace.eviction.makeRoom()
+      const entry = db.read(args[i]!)
+      const value = entry === undefined ? null : stringOf(entry)
+      values.push(value === null ? null : stringReply(value))
+    }
+    return values
+  },
+})
+
+/** MSET key value [key value ...] */
+const mset = command({
+  name: 'mset',
+  group: 'string',
+  since: '1.0.1',
+  summary: 'Atomically creates or modifies the string values of one or more keys.',
+  complexity: 'O(N) where N is the number of keys to set.',
+  syntax: 'MSET key value [key value ...]',
+  arity: -3,
+  flags: ['write', 'denyoom'],
+  keys: [keyRange(1, -1, 2, 'OW', 'update')],
+  tips: ['request_policy:multi_shard', 'response_policy:all_succeeded'],
+  verbatim: true,
+  run(context, args) {
+    if (args.length % 2 === 0) throw wrongArity('mset')
+    for (let i = 1; i < args.length; i += 2) {
+      context.keyspace.eviction.makeRoom()
+      setAndNotify(context, args[i]!, args[i + 1]!)
+    }
+    context.countChanges((args.length - 1) / 2)
+    return OK
+  },
+})
+
+/** MSETNX key value [key value ...] */
+const msetnx = command({
+  name: 'msetnx',
+  group: 'string',
+  since: '1.0.1',
+  summary: "Atomically modifies the string values of one or more keys only when all keys don't exist.",
+  complexity: 'O(N) where N is the number of keys to set.',
+  syntax: 'MSETNX key value [key value ...]',
+  arity: -3,
+  flags: ['write', 'denyoom'],
+  keys: [keyRange(1, -1, 2, 'OW', 'insert')],
+  tips: ['request_policy:multi_shard', 'response_policy:agg_min'],
+  verbatim: true,
+  run(context, args) {
+    if (args.length % 2 === 0) throw wrongArity('msetnx')
+    for (let i = 1; i < args.length; i += 2) if (context.db.find(args[i]!) !== undefined) return 0
+    for (let i = 1; i < args.length; i += 2) setAndNotify(context, args[i]!, args[i + 1]!)
+    context.countChanges((args.length - 1) / 2)
+    return 1
+  },
+})
+
+export const strings: readonly Command[] = [get, set, setnx, setex, psetex, getset, getdel, getex, mget, mset, msetnx]

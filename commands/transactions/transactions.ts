@@ -1,0 +1,158 @@
+/**
+ * MULTI EXEC DISCARD WATCH UNWATCH. Requests after MULTI are queued by the executor, which refuses at once what it would refuse anyway; EXEC runs
+ * them as one unit, so that nothing comes between them and the binlog has all of them or none.
+ */
+import type { Reason } from '../acl/selector.ts'
+import { type Command, type CommandFlag, command, keyRange } from '../core/command.ts'
+import type { Context } from '../core/context.ts'
+import { clientError } from '../core/errors.ts'
+import { ErrorReply, NULL_ARRAY, OK, type Reply } from '../core/reply.ts'
+import type { Session } from '../core/session.ts'
+import { SUSPENDED } from '../core/units.ts'
+import { type QueuedRequest, Transaction } from './transaction.ts'
+import { Watch, type Watches } from './watches.ts'
+
+const FLAGS: readonly CommandFlag[] = ['noscript', 'loading', 'stale', 'fast', 'allow_busy']
+
+/** MULTI */
+const multi = command({
+  name: 'multi',
+  group: 'transactions',
+  since: '1.2.0',
+  summary: 'Starts a transaction.',
+  complexity: 'O(1)',
+  syntax: 'MULTI',
+  arity: 1,
+  flags: FLAGS,
+  run({ session }) {
+    if (session.transaction !== null) throw clientError('ERR MULTI calls can not be nested')
+    session.transaction = new Transaction()
+    return OK
+  },
+})
+
+/** EXEC */
+const exec = command({
+  name: 'exec',
+  group: 'transactions',
+  since: '1.2.0',
+  summary: 'Executes all commands in a transaction.',
+  complexity: 'Depends on commands in the transaction',
+  syntax: 'EXEC',
+  arity: 1,
+  flags: ['noscript', 'loading', 'stale', 'skip_slowlog'],
+  run(context) {
+    const { session, units } = context
+    const { transaction, watch } = session
+    if (transaction === null) throw clientError('ERR EXEC without MULTI')
+    const isBroken = watch !== null && units.watches.isBroken(watch)
+    endTransaction(session, units.watches)
+    if (transaction.isSpoiled) throw clientError('EXECABORT Transaction discarded because of previous errors.')
+    if (isBroken) return NULL_ARRAY
+    return units.runTogether(() => runQueue(context, transaction.requests, []))
+  },
+})
+
+/** Runs the requests from the one on whose reply is the next. A script among them may take turns of its own, and the rest comes after it. */
+function runQueue(context: Context, requests: readonly QueuedRequest[], replies: Reply[]): Reply {
+  const { session, units } = context
+  while (replies.length < requests.length) {
+    const request = requests[replies.length] as QueuedRequest
+    const reply = refusalByAcl(context, request) ?? units.runQueued(request)
+    if (reply === SUSPENDED) {
+      units.continuation = (last) => {
+        replies.push(last)
+        context.session = session
+        return runQueue(context, requests, replies)
+      }
+      return SUSPENDED
+    }
+    replies.push(reply)
+  }
+  return replies
+}
+
+/** What EXEC answers for a request that its user might send when it was queued, and may not run now. */
+function refusalByAcl({ session, server, now }: Context, { runtime, args }: QueuedRequest): ErrorReply | null {
+  if (session.user.isUnrestricted) return null
+  const refusal = server.acl.refusal(session, runtime.command, args, 'multi', now)
+  if (refusal === null) return null
+  const text = `NOPERM ACLs rules changed between the moment the transaction was accumulated and the EXEC call. This command is no longer allowed for the following reason: ${NO_LONGER[refusal.reason]}`
+  server.statistics.error(text)
+  return new ErrorReply(text)
+}
+
+const NO_LONGER: Readonly<Record<Reason, string>> = {
+  command: 'no permission to execute the command or subcommand',
+  key: 'no permission to touch the specified keys',
+  channel: 'no permission to access one of the channels used as arguments to the command',
+}
+
+/** The session is in no transaction any more, and watches nothing. */
+export function endTransaction(session: Session, watches: Watches): void {
+  session.transaction = null
+  if (session.watch === null) return
+  watches.remove(session.watch)
+  session.watch = null
+}
+
+/** DISCARD */
+const discard = command({
+  name: 'discard',
+  group: 'transactions',
+  since: '2.0.0',
+  summary: 'Discards a transaction.',
+  complexity: 'O(N), when N is the number of queued commands',
+  syntax: 'DISCARD',
+  arity: 1,
+  flags: FLAGS,
+  run({ session, units }) {
+    if (session.transaction === null) throw clientError('ERR DISCARD without MULTI')
+    endTransaction(session, units.watches)
+    return OK
+  },
+})
+
+/** WATCH key [key ...] */
+const watch = command({
+  name: 'watch',
+  group: 'transactions',
+  since: '2.2.0',
+  summary: 'Monitors changes to keys to determine the execution of a transaction.',
+  complexity: 'O(1) for every key.',
+  syntax: 'WATCH key [key ...]',
+  arity: -2,
+  flags: FLAGS,
+  keys: [keyRange(1, -1, 1, 'RO')],
+  run({ session, units, db, keyspace }, args) {
+    if (session.transaction !== null) throw clientError('ERR WATCH inside MULTI is not allowed')
+    if (session.watch?.isBroken === true) return OK // EXEC will fail whatever else is watched
+    session.watch ??= new Watch()
+    for (let i = 1; i < args.length; i++) {
+      const key = args[i] as string
+      keyspace.eviction.makeRoom()
+      if (!keyspace.isUnitOpen) db.peek(key) // one that has come to its end is deleted before, not while it is watched
+      units.watches.add(session.watch, db.index, key)
+    }
+    return OK
+  },
+})
+
+/** UNWATCH */
+const unwatch = command({
+  name: 'unwatch',
+  group: 'transactions',
+  since: '2.2.0',
+  summary: 'Forgets about watched keys of a transaction.',
+  complexity: 'O(1)',
+  syntax: 'UNWATCH',
+  arity: 1,
+  flags: FLAGS,
+  run({ session, units }) {
+    if (session.watch !== null) units.watches.remove(session.watch)
+    session.watch = null
+    return OK
+  },
+})
+
+export const transactions: readonly Command[] = [multi, exec, discard, watch, unwatch]

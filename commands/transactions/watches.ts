@@ -1,0 +1,107 @@
+/**
+ * WATCH: which keys clients watch, and whether one of them has changed. A watch is broken by the first change of one of its keys, whoever made
+ * it: a command, the key's end, a master's stream, FLUSHDB and SWAPDB where the key exists, a full sync whatever it brings.
+ *
+ * Keys count by database index, as SELECT does. While nobody watches, the keyspace is not observed.
+ */
+import type { Bytes } from '../../base/bytes.ts'
+import type { KeyObserver } from '../../storage/keyspace/key-events.ts'
+import type { Keyspace } from '../../storage/keyspace/keyspace.ts'
+
+interface WatchedKey {
+  readonly watch: Watch
+  readonly database: number
+  readonly key: Bytes
+  /** It is past its deadline since before it was watched, and not deleted yet: that it goes is no change. Only where nobody deletes, as on a
+   *  replica. */
+  isOver: boolean
+}
+
+/** What one client watches. */
+export class Watch {
+  readonly keys: WatchedKey[] = []
+  isBroken = false
+}
+
+export class Watches implements KeyObserver {
+  private readonly keyspace: Keyspace
+  /** By database index and key. */
+  private readonly watched: Map<Bytes, Set<WatchedKey>>[]
+  private readonly all = new Set<Watch>()
+
+  constructor(keyspace: Keyspace) {
+    this.keyspace = keyspace
+    this.watched = keyspace.databases.map(() => new Map())
+  }
+
+  /** Keys that are watched, a key as often as there are clients that watch it. */
+  get keyCount(): number {
+    let count = 0
+    for (const watch of this.all) count += watch.keys.length
+    return count
+  }
+
+  get clientCount(): number {
+    return this.all.size
+  }
+
+  add(watch: Watch, database: number, key: Bytes): void {
+    const ofDatabase = this.watched[database] as Map<Bytes, Set<WatchedKey>>
+    const ofKey = ofDatabase.get(key) ?? new Set()
+    for (const other of ofKey) if (other.watch === watch) return
+    const watchedKey = { watch, database, key, isOver: this.isOver(database, key) }
+    watch.keys.push(watchedKey)
+    ofDatabase.set(key, ofKey.add(watchedKey))
+    this.all.add(watch)
+    this.keyspace.observe(this)
+  }
+
+  remove(watch: Watch): void {
+    for (const watchedKey of watch.keys) {
+      const ofDatabase = this.watched[watchedKey.database] as Map<Bytes, Set<WatchedKey>>
+      const ofKey = ofDatabase.get(watchedKey.key)
+      ofKey?.delete(watchedKey)
+      if (ofKey?.size === 0) ofDatabase.delete(watchedKey.key)
+    }
+    this.all.delete(watch)
+    if (this.all.size === 0) this.keyspace.unobserve(this)
+  }
+
+  /** Whether one of its keys has changed since, or has come to its end. */
+  isBroken(watch: Watch): boolean {
+    return watch.isBroken || watch.keys.some(({ database, key, isOver }) => !isOver && this.isOver(database, key))
+  }
+
+  changes(database: number, key: Bytes): void {
+    for (const watchedKey of this.watched[database]?.get(key) ?? []) change(watchedKey)
+  }
+
+  replaces(database: number, by: number | null): void {
+    for (const [key, ofKey] of this.watched[database] as Map<Bytes, Set<WatchedKey>>) {
+      this.keyspace.eviction.makeRoom()
+      const goes = this.keyspace.database(database).lookup(key) !== undefined
+      const comes = by !== null && this.keyspace.database(by).lookup(key) !== undefined
+      const comesOver = comes && this.isOver(by, key)
+      for (const watchedKey of ofKey) {
+        if ((comes && !comesOver) || (goes && !watchedKey.isOver)) watchedKey.watch.isBroken = true
+        watchedKey.isOver = comesOver
+      }
+    }
+  }
+
+  forgetsAll(): void {
+    for (const watch of this.all) watch.isBroken = true
+  }
+
+  private isOver(database: number, key: Bytes): boolean {
+    const db = this.keyspace.database(database)
+    this.keyspace.eviction.makeRoom()
+    const entry = db.lookup(key)
+    return entry !== undefined && db.isOver(entry)
+  }
+}
+
+function change(watched: WatchedKey): void {
+  if (watched.isOver) watched.isOver = false
+  else watched.watch.isBroken = true
+}

@@ -1,0 +1,111 @@
+/**
+ * The question that comes before FAILOVER: does the replica answer on the address that it announces? A connection of its own goes there, through
+ * AUTH to METASYNC ASK, and changes nothing on either side. Only an answer of that very process will do: the address may be another node's.
+ */
+import RedisParser from 'redis-parser'
+import type { Bytes } from '../../base/bytes.ts'
+import { encodedLength, writeCommand } from '../../storage/binlog/command-codec.ts'
+import { inquiryWords, type LinkReply, type MetaSyncRequest, Refusal, readMeta } from '../protocol/messages.ts'
+import type { Dial, Wire } from '../replica/link-options.ts'
+import type { ReplicationSettings } from '../settings.ts'
+
+/** Where FAILOVER names no time, and at most. */
+export const INQUIRY_TIMEOUT_MS = 10_000
+
+export interface InquiryOptions {
+  readonly dial: Dial
+  readonly settings: ReplicationSettings
+  readonly host: string
+  readonly port: number
+  /** Of the process that is to answer. */
+  readonly runId: string
+  /** How this node introduces itself. */
+  readonly introduction: Omit<MetaSyncRequest, 'failover'>
+  readonly nowMs: number
+  /** Null, or why the address does not lead to the replica. Called once, unless it is closed before. */
+  answered(failure: string | null): void
+}
+
+export class Inquiry {
+  private readonly options: InquiryOptions
+  private readonly deadlineMs: number
+  private readonly wire: Wire
+  private readonly parser: RedisParser
+  private step: 'auth' | 'question' = 'auth'
+  private isOver = false
+
+  constructor(options: InquiryOptions) {
+    const { dial, host, port, nowMs } = options
+    this.options = options
+    this.deadlineMs = nowMs + INQUIRY_TIMEOUT_MS
+    const returnReply = (reply: LinkReply) => this.replied(reply)
+    this.parser = new RedisParser({
+      returnBuffers: true,
+      returnReply,
+      returnError: returnReply,
+      returnFatalError: ({ message }) => this.end(`sent no reply: ${message}`),
+    })
+    this.wire = dial(host, port, {
+      connected: () => this.connected(),
+      data: (buffer) => {
+        if (!this.isOver) this.parser.execute(buffer)
+      },
+      closed: (reason) => this.end(`does not answer: ${reason}`),
+    })
+  }
+
+  /** Now and then. */
+  tick(nowMs: number): void {
+    if (nowMs >= this.deadlineMs) this.end(`has not answered within ${INQUIRY_TIMEOUT_MS / 1000} s`)
+  }
+
+  close(): void {
+    if (this.isOver) return
+    this.isOver = true
+    this.wire.close()
+  }
+
+  private connected(): void {
+    if (this.isOver) return
+    const { masterUser, masterPassword } = this.options.settings
+    if (masterPassword === '') this.ask()
+    else this.send(masterUser === '' ? ['AUTH', masterPassword] : ['AUTH', masterUser, masterPassword])
+  }
+
+  private ask(): void {
+    this.step = 'question'
+    this.send(inquiryWords(this.options.introduction))
+  }
+
+  private replied(reply: LinkReply): void {
+    if (this.isOver) return
+    const { runId } = this.options
+    if (reply instanceof Error) this.end(`answers ${this.step === 'auth' ? 'AUTH' : 'METASYNC'} with: ${reply.message}`)
+    else if (this.step === 'auth') this.ask()
+    else {
+      const there = runIdOf(reply)
+      this.end(there === runId ? null : `is ${there ?? 'no haypile'}, the replica is ${runId}`)
+    }
+  }
+
+  private end(failure: string | null): void {
+    if (this.isOver) return
+    this.close()
+    this.options.answered(failure)
+  }
+
+  private send(words: readonly Bytes[]): void {
+    const data = Buffer.allocUnsafe(encodedLength(words))
+    writeCommand(words, data, 0)
+    this.wire.send(data)
+  }
+}
+
+function runIdOf(reply: LinkReply): string | null {
+  try {
+    return readMeta(reply).runId
+  } catch (error) {
+    if (error instanceof Refusal) return null
+    throw error
+  }
+}

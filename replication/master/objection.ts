@@ -1,0 +1,17 @@
+import { FORMAT_VERSION, type Meta } from '../protocol/messages.ts'
+import type { LinkFacts } from '../replica/replica-state.ts'
+
+/** Why this node does not follow that one; null where it does. */
+export function objectionTo({ version, runId, databases, chain }: Meta, facts: LinkFacts, isFailover: boolean): string | null {
+  if (version !== FORMAT_VERSION) return `the master speaks format ${version}, this node format ${FORMAT_VERSION}`
+  if (runId === facts.runId) return 'the master is this node itself'
+  if (chain.includes(facts.runId) && !isFailover) return 'a cycle: the master follows this node'
+  if (databases > facts.databases) return `the master has ${databases} databases, this node ${facts.databases}`
+  return null
+}
+
+/** Run ids upstream: of a replica that is asked to take over, without this node and what is above it. */
+export function chainAbove({ chain }: Meta, runId: string): readonly string[] {
+  const own = chain.indexOf(runId)
+  return own < 0 ? chain : chain.slice(0, own)
+}

@@ -1,0 +1,343 @@
+/**
+ * What a replica and its master say to each other, on an ordinary client connection of the master, after AUTH. On the wire: other versions of
+ * haypile speak it.
+ *
+ *   METASYNC ip port run-id attempt version [FAILOVER | ASK]
+ *     -> array of names and values (Meta); ip may be empty: the connection's. ASK asks who is there and changes nothing: session is 0. Attempts are numbered up to 2^53 - 1; STALE
+ *        names the greatest number seen of the run id, and the replica's next attempt has a greater one
+ *   TRYSYNC session replid offset crc [FAILOVER] [replid ...] [LEFT {replid until}]
+ *     -> ["CONTINUE" replid offset {past-id until}] or ["FULLSYNC" code text]
+ *        further replids name the same history: older ones that the replica has not left behind. LEFT: those that it has, and where; sent
+ *        to masters whose Meta has "accepts left", and they tell the reason of a full sync by it
+ *   DBSYNC session snapshot after
+ *     -> ["SNAPSHOT" id offset crc records bytes replid {past-id until}], then chunks (chunks.ts) as bulk strings, +WAIT between them while
+ *        there is nothing to send; snapshot "?" asks for any, after (hex of a record's key, or "-") goes on behind it
+ *   BINLOGSYNC session offset
+ *     -> the binlog's bytes from there on, without any frame. Between groups: "\n" is a sign of life, "?" asks for an ACK at once, and
+ *        "-CODE text\r\n" ends it
+ *   REPLCONF ACK applied FACK synced [ASKED count]
+ *     -> nothing; offsets, and how many "?" have come behind BINLOGSYNC: an ACK answers those, and was sent after them. Versions that do
+ *        not count them leave it out
+ *
+ * A refusal is an error reply whose first word is one of RefusalCode. crc: 8 hexadecimal digits.
+ */
+import type { Bytes } from '../../base/bytes.ts'
+import type { PastHistory } from '../../storage/directory/identity.ts'
+
+/** Of these messages, the chunks and the binlog together. */
+export const FORMAT_VERSION = 1
+
+export const SIGN_OF_LIFE = 0x0a
+export const ASK_FOR_ACK = 0x3f
+
+/**
+ * STALE: an attempt that a later one has overtaken. DUPLICATE: another process announces the same address. CYCLE: the master follows the
+ * replica. VERSION: the formats differ. BADSESSION: the session has ended or is another connection's. BEHIND: the master is a replica itself
+ * and lacks what the replica has. NOMASTERLINK: it is a replica itself and has no data to give yet. UNBLOCKED: a client
+ * waited for what cannot come any more. ERR: bad words.
+ */
+export type RefusalCode = 'ERR' | 'STALE' | 'DUPLICATE' | 'CYCLE' | 'VERSION' | 'BADSESSION' | 'BEHIND' | 'NOMASTERLINK' | 'UNBLOCKED'
+
+/** A request that a peer is refused. The message goes to it behind the code; nothing has changed. */
+export class Refusal extends Error {
+  override readonly name = 'Refusal'
+  readonly code: RefusalCode
+
+  constructor(code: RefusalCode, message: string) {
+    super(message)
+    this.code = code
+  }
+}
+
+export interface MetaSyncRequest {
+  /** Announced address; empty: the connection's. */
+  readonly ip: string
+  readonly port: number
+  readonly runId: string
+  /** Grows with every try of a process. */
+  readonly attempt: number
+  readonly version: number
+  /** The master hands its role over to the node it speaks to. */
+  readonly failover: boolean
+}
+
+export interface Meta {
+  readonly session: number
+  readonly replicationId: string
+  readonly past: readonly PastHistory[]
+  readonly runId: string
+  readonly version: number
+  readonly databases: number
+  readonly binlogStart: number
+  readonly binlogEnd: number
+  /** Run ids: the master's own, then its master's, and so on. */
+  readonly chain: readonly string[]
+  /** Words that the master understands though not every version does: left, of TRYSYNC. */
+  readonly accepts?: readonly string[]
+}
+
+export interface TrySyncRequest {
+  readonly session: number
+  /** Ids of the history that the replica has data of, up to `offset`; the first is its current one. */
+  readonly replicationIds: readonly string[]
+  readonly offset: number
+  readonly crc: number
+  readonly failover: boolean
+  /** Histories that the replica has left behind, and up to where its data is theirs. */
+  readonly left?: readonly PastHistory[]
+}
+
+/** new: the replica has no data. unknown: none of its ids is known. purged, ahead, diverged: of its position in a known history.
+ *  forced: the replica asks for it. */
+export type FullSyncReason = 'new' | 'unknown' | 'purged' | 'ahead' | 'diverged'
+
+export type TrySyncReply =
+  | { readonly type: 'continue'; readonly replicationId: string; readonly offset: number; readonly past: readonly PastHistory[] }
+  | { readonly type: 'full sync'; readonly reason: FullSyncReason; readonly text: string }
+
+export interface DbSyncRequest {
+  readonly session: number
+  /** Null: any. */
+  readonly snapshot: string | null
+  /** Hexadecimal record key; null: from the first. */
+  readonly after: string | null
+}
+
+export interface SnapshotHead {
+  readonly id: string
+  readonly offset: number
+  readonly crc: number
+  /** Estimates of the whole snapshot. */
+  readonly records: number
+  readonly bytes: number
+  readonly replicationId: string
+  readonly past: readonly PastHistory[]
+}
+
+export interface AckRequest {
+  readonly applied: number
+  readonly synced: number
+  /** How many questions it answers; null: the replica does not say. */
+  readonly asked: number | null
+}
+
+/** A reply of the master as the replica's parser gives it. */
+export type LinkReply = string | number | null | Buffer | Error | readonly LinkReply[]
+
+/** What a reply says, or why it says nothing: a refusal, or what the reader does not accept. */
+export function interpret<T>(request: string, reply: LinkReply, reader: (reply: LinkReply) => T): { said: T } | { refusal: string } {
+  try {
+    return reply instanceof Error ? { refusal: refusalOf(request, reply.message) } : { said: reader(reply) }
+  } catch (error) {
+    if (!(error instanceof Refusal)) throw error
+    return { refusal: `${request}: ${error.message}` }
+  }
+}
+
+/** A refused request as a reason. Whoever does not know METASYNC is another kind of server. */
+function refusalOf(request: string, text: string): string {
+  const isStranger = request === 'METASYNC' && /^ERR unknown command/i.test(text)
+  return isStranger ? `METASYNC: the master is a Redis or the like, not a haypile: ${text}` : `${request}: ${text}`
+}
+
+const ID = /^[0-9a-f]{40}$/
+const CRC = /^[0-9a-f]{8}$/
+
+const bad = (what: string) => new Refusal('ERR', `invalid ${what}`)
+
+function readNumber(word: Bytes | undefined, what: string): number {
+  if (word === undefined || !/^(0|[1-9]\d{0,15})$/.test(word)) throw bad(what)
+  const number = Number(word)
+  if (!Number.isSafeInteger(number)) throw bad(what)
+  return number
+}
+
+function readMatching(word: Bytes | undefined, pattern: RegExp, what: string): string {
+  if (word === undefined || !pattern.test(word)) throw bad(what)
+  return word
+}
+
+export const crcText = (crc: number) => crc.toString(16).padStart(8, '0')
+
+export function metaSyncWords(request: MetaSyncRequest): Bytes[] {
+  const { ip, port, runId, attempt, version, failover } = request
+  return ['METASYNC', ip, String(port), runId, String(attempt), String(version), ...(failover ? ['FAILOVER'] : [])]
+}
+
+/** Asks what the node is, and begins nothing. */
+export function inquiryWords(request: Omit<MetaSyncRequest, 'failover'>): Bytes[] {
+  return [...metaSyncWords({ ...request, failover: false }), 'ASK']
+}
+
+/** Returns the METASYNC that is only a question, or null for any other. Throws Refusal. */
+export function readInquiry(words: readonly Bytes[]): MetaSyncRequest | null {
+  return words.length === 7 && words[6]?.toUpperCase() === 'ASK' ? readMetaSync(words.slice(0, 6)) : null
+}
+
+/** The greatest attempt number; a replica that has reached it stays there, since a repeat is no stale attempt. */
+export const MAX_ATTEMPT = Number.MAX_SAFE_INTEGER
+
+/** Why an attempt is stale. The text names the number that was seen, so that the replica goes on behind it (`attemptSeen`). */
+export const staleText = (attempt: number, runId: Bytes, seen: number) => `attempt ${attempt} of ${runId} comes after its attempt ${seen}`
+
+/** The attempt number that a STALE refusal names; 0 for any other text. */
+export function attemptSeen(refusal: Bytes): number {
+  const seen = Number(/^STALE .* comes after its attempt (\d{1,16})$/.exec(refusal)?.[1] ?? 0)
+  return Math.min(seen, MAX_ATTEMPT)
+}
+
+/** Throws Refusal. */
+export function readMetaSync(words: readonly Bytes[]): MetaSyncRequest {
+  if (words.length > 7 || (words.length === 7 && words[6]?.toUpperCase() !== 'FAILOVER')) throw bad('METASYNC option')
+  const port = readNumber(words[2], 'port')
+  if (port === 0 || port > 65535) throw bad('port')
+  return {
+    ip: readMatching(words[1], /^[\x21-\x7e]{0,255}$/, 'ip'),
+    port,
+    runId: readMatching(words[3], ID, 'run id'),
+    attempt: readNumber(words[4], 'attempt'),
+    version: readNumber(words[5], 'version'),
+    failover: words.length === 7,
+  }
+}
+
+const pastWords = (past: readonly PastHistory[]) => past.flatMap(({ id, until }) => [id, String(until)])
+
+function readPast(words: readonly Bytes[]): PastHistory[] {
+  const past: PastHistory[] = []
+  for (let i = 0; i < words.length; i += 2)
+    past.push({ id: readMatching(words[i], ID, 'past id'), until: readNumber(words[i + 1], 'offset') })
+  return past
+}
+
+export function metaReply(meta: Meta): Bytes[] {
+  return [
+    ...['session', String(meta.session), 'replid', meta.replicationId, 'past', pastWords(meta.past).join(' ')],
+    ...['run-id', meta.runId, 'version', String(meta.version), 'databases', String(meta.databases)],
+    ...['binlog-start', String(meta.binlogStart), 'binlog-end', String(meta.binlogEnd), 'chain', meta.chain.join(' ')],
+    ...(meta.accepts === undefined ? [] : ['accepts', meta.accepts.join(' ')]),
+  ]
+}
+
+/** The words of an array reply. Throws Refusal where there is anything else in it. */
+function wordsOf(reply: LinkReply, what: string): Bytes[] {
+  if (!Array.isArray(reply)) throw bad(what)
+  return (reply as readonly LinkReply[]).map((item) => {
+    if (typeof item === 'string') return item
+    if (Buffer.isBuffer(item)) return item.latin1Slice()
+    if (typeof item === 'number') return String(item)
+    throw bad(what)
+  })
+}
+
+const split = (text: string | undefined) => (text === undefined || text === '' ? [] : text.split(' '))
+
+/** Throws Refusal. Names that this version does not know are passed over. */
+export function readMeta(reply: LinkReply): Meta {
+  const words = wordsOf(reply, 'METASYNC reply')
+  const fields = new Map<string, string>()
+  for (let i = 0; i + 1 < words.length; i += 2) fields.set(words[i] as string, words[i + 1] as string)
+  return {
+    session: readNumber(fields.get('session'), 'session'),
+    replicationId: readMatching(fields.get('replid'), ID, 'replication id'),
+    past: readPast(split(fields.get('past'))),
+    runId: readMatching(fields.get('run-id'), ID, 'run id'),
+    version: readNumber(fields.get('version'), 'version'),
+    databases: readNumber(fields.get('databases'), 'number of databases'),
+    binlogStart: readNumber(fields.get('binlog-start'), 'binlog start'),
+    binlogEnd: readNumber(fields.get('binlog-end'), 'binlog end'),
+    chain: split(fields.get('chain')).map((id) => readMatching(id, ID, 'run id')),
+    ...(fields.has('accepts') ? { accepts: split(fields.get('accepts')) } : {}),
+  }
+}
+
+export function trySyncWords({ session, replicationIds, offset, crc, failover, left = [] }: TrySyncRequest): Bytes[] {
+  const [first, ...older] = replicationIds
+  return [
+    ...['TRYSYNC', String(session), first as string, String(offset), crcText(crc), ...(failover ? ['FAILOVER'] : []), ...older],
+    ...(left.length === 0 ? [] : ['LEFT', ...pastWords(left)]),
+  ]
+}
+
+/** Throws Refusal. */
+export function readTrySync(words: readonly Bytes[]): TrySyncRequest {
+  const failover = words[5]?.toUpperCase() === 'FAILOVER'
+  const rest = words.slice(failover ? 6 : 5)
+  const leftAt = rest.findIndex((word) => word.toUpperCase() === 'LEFT')
+  const older = leftAt < 0 ? rest : rest.slice(0, leftAt)
+  return {
+    ...(leftAt < 0 ? {} : { left: readPast(rest.slice(leftAt + 1)) }),
+    session: readNumber(words[1], 'session'),
+    replicationIds: [words[2], ...older].map((id) => readMatching(id, ID, 'replication id')),
+    offset: readNumber(words[3], 'offset'),
+    crc: Number.parseInt(readMatching(words[4], CRC, 'crc'), 16),
+    failover,
+  }
+}
+
+export function trySyncReplyWords(reply: TrySyncReply): Bytes[] {
+  if (reply.type === 'full sync') return ['FULLSYNC', reply.reason, reply.text]
+  return ['CONTINUE', reply.replicationId, String(reply.offset), ...pastWords(reply.past)]
+}
+
+const FULL_SYNC_REASONS: readonly string[] = ['new', 'unknown', 'purged', 'ahead', 'diverged'] satisfies FullSyncReason[]
+
+/** Throws Refusal. */
+export function readTrySyncReply(reply: LinkReply): TrySyncReply {
+  const words = wordsOf(reply, 'TRYSYNC reply')
+  if (words[0] === 'FULLSYNC' && FULL_SYNC_REASONS.includes(words[1] as string)) {
+    return { type: 'full sync', reason: words[1] as FullSyncReason, text: words[2] ?? '' }
+  }
+  if (words[0] !== 'CONTINUE') throw bad('TRYSYNC reply')
+  return {
+    type: 'continue',
+    replicationId: readMatching(words[1], ID, 'replication id'),
+    offset: readNumber(words[2], 'offset'),
+    past: readPast(words.slice(3)),
+  }
+}
+
+export function dbSyncWords({ session, snapshot, after }: DbSyncRequest): Bytes[] {
+  return ['DBSYNC', String(session), snapshot ?? '?', after ?? '-']
+}
+
+/** Throws Refusal. */
+export function readDbSync(words: readonly Bytes[]): DbSyncRequest {
+  const after = readMatching(words[3], /^(-|[0-9a-f]+)$/, 'position')
+  if (after !== '-' && after.length % 2 === 1) throw bad('position')
+  const snapshot = readMatching(words[2], /^(\?|[0-9a-f]{1,40})$/, 'snapshot')
+  return { session: readNumber(words[1], 'session'), snapshot: snapshot === '?' ? null : snapshot, after: after === '-' ? null : after }
+}
+
+export function snapshotHeadWords(head: SnapshotHead): Bytes[] {
+  const { id, offset, crc, records, bytes, replicationId, past } = head
+  return ['SNAPSHOT', id, String(offset), crcText(crc), String(records), String(bytes), replicationId, ...pastWords(past)]
+}
+
+/** Throws Refusal. */
+export function readSnapshotHead(reply: LinkReply): SnapshotHead {
+  const words = wordsOf(reply, 'DBSYNC reply')
+  if (words[0] !== 'SNAPSHOT') throw bad('DBSYNC reply')
+  return {
+    id: readMatching(words[1], /^[0-9a-f]{1,40}$/, 'snapshot'),
+    offset: readNumber(words[2], 'offset'),
+    crc: Number.parseInt(readMatching(words[3], CRC, 'crc'), 16),
+    records: readNumber(words[4], 'number of records'),
+    bytes: readNumber(words[5], 'number of bytes'),
+    replicationId: readMatching(words[6], ID, 'replication id'),
+    past: readPast(words.slice(7)),
+  }
+}
+
+export function binlogSyncWords(session: number, offset: number): Bytes[] {
+  return ['BINLOGSYNC', String(session), String(offset)]
+}
+
+/** Throws Refusal. */
+export function readBinlogSync(words: readonly Bytes[]): { readonly session: number; readonly offset: number } {
+  return { session: readNumber(words[1], 'session'), offset: readNumber(words[2], 'offset') }
+}
+
+export function ackWords({ applied, synced, asked }: AckRequest): Bytes[] {
+  return ['REPLCONF', 'ACK', String(applied), 'FACK', String(synced), ...(asked === null ? [] : ['ASKED', String(asked)])]
+}

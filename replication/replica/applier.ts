@@ -1,0 +1,124 @@
+/**
+ * Brings a batch of the master's groups into this node: verified, then all of its commands found known, then appended to the binlog byte for
+ * byte, then run. All of it in one synchronous moment, so position and memory are never seen apart.
+ *
+ * Whatever fails before the append has changed nothing. A command that fails after it leaves memory at no group's end: the log goes back to
+ * where it was, and the storage is told that what is in memory must be kept for nothing but reads until a full sync has replaced it.
+ */
+import type { Bytes } from '../../base/bytes.ts'
+import { readCommand } from '../../storage/binlog/command-codec.ts'
+import { type BinlogPosition, GROUP_HEAD_BYTES, groupCrc } from '../../storage/binlog/group.ts'
+import type { Replayer } from '../../storage/recovery/recovery.ts'
+import type { Storage } from '../../storage/storage.ts'
+import type { GroupBatch } from './group-stream.ts'
+
+export interface LinkReplayer extends Replayer {
+  /** Whether there is a command of that name. */
+  knows(args: readonly Bytes[]): boolean
+}
+
+export type ApplyResult =
+  | { readonly type: 'applied' }
+  /** What the master sent is not what follows here. */
+  | { readonly type: 'bad'; readonly offset: number; readonly reason: string }
+  /** Good groups that cannot be taken in now: a command of a later version, no room on the disk. */
+  | { readonly type: 'refused'; readonly reason: string }
+  /** Memory is not what the log says any more. */
+  | { readonly type: 'broken'; readonly reason: string }
+
+export function applyBatch(storage: Storage, replayer: LinkReplayer, batch: GroupBatch): ApplyResult {
+  const { binlog } = storage
+  const before = binlog.end
+  const verified = verify(batch, before)
+  if ('reason' in verified) return { type: 'bad', ...verified }
+  const decoded = decode(batch, replayer)
+  if ('reason' in decoded) return decoded
+  const last = batch.headers.at(-1)
+  if (last === undefined) return { type: 'applied' }
+  try {
+    binlog.appendGroups(batch.bytes, verified, batch.headers.length, last.clockMs)
+  } catch (error) {
+    storage.appendFailed(error)
+    return { type: 'refused', reason: `the binlog cannot be written: ${textOf(error)}` }
+  }
+  try {
+    run(storage, replayer, batch, decoded.groups)
+  } catch (error) {
+    const reason = `a group at or after offset ${before.offset} could not be applied: ${textOf(error)}`
+    binlog.takeBack(before)
+    storage.distrust(reason)
+    return { type: 'broken', reason }
+  }
+  return { type: 'applied' }
+}
+
+/** Where the batch ends, or where and why it does not follow on `before`. */
+function verify({ bytes, headers, bodies }: GroupBatch, before: BinlogPosition): BinlogPosition | { offset: number; reason: string } {
+  let { offset, crc } = before
+  let at = 0
+  for (const [index, header] of headers.entries()) {
+    const body = bodies[index] as Buffer
+    const bad = (what: string) => ({ offset, reason: `${what} at offset ${offset}` })
+    if (header.offset !== offset) return bad(`a group that says it belongs at offset ${header.offset}`)
+    if (header.before !== crc) return bad('a group that does not follow on the one before')
+    if (groupCrc(bytes.subarray(at, at + GROUP_HEAD_BYTES), body, header.before) !== header.crc) return bad('a group that fails its CRC')
+    const length = GROUP_HEAD_BYTES + header.bodyLength
+    offset += length
+    at += length
+    crc = header.crc
+  }
+  return { offset, crc }
+}
+
+/** The commands of each group. */
+function decode({ headers, bodies }: GroupBatch, replayer: LinkReplayer): (ApplyResult & { reason: string }) | { groups: Bytes[][][] } {
+  const groups: Bytes[][][] = []
+  for (const [index, body] of bodies.entries()) {
+    const { offset } = headers[index] as { offset: number }
+    const commands: Bytes[][] = []
+    for (let at = 0; at < body.length; ) {
+      const read = readWhole(body, at)
+      if (typeof read === 'string')
+        return { type: 'bad', offset, reason: `${read} in the group at offset ${offset}, though its CRC is right` }
+      if (!replayer.knows(read.args)) {
+        return { type: 'refused', reason: `the master's log has the command ${shown(read.args)}, which this version does not know` }
+      }
+      commands.push(read.args)
+      at = read.end
+    }
+    groups.push(commands)
+  }
+  return { groups }
+}
+
+function readWhole(body: Buffer, at: number): { args: Bytes[]; end: number } | string {
+  try {
+    return readCommand(body, at, body.length) ?? 'a command cut short'
+  } catch (error) {
+    return textOf(error)
+  }
+}
+
+function run({ keyspace }: Storage, replayer: LinkReplayer, { headers }: GroupBatch, groups: readonly (readonly Bytes[][])[]): void {
+  const { now } = keyspace
+  keyspace.expiry = 'ignore'
+  try {
+    for (const [index, header] of headers.entries()) {
+      replayer.begin(header)
+      for (const args of groups[index] as readonly Bytes[][]) replayer.command(args)
+      replayer.end()
+    }
+  } finally {
+    keyspace.expiry = 'hide'
+    keyspace.setClock(now)
+  }
+}
+
+const SHOWN_NAME = 64
+
+/** Name and subcommand, without what could spoil a line of the log. */
+function shown(args: readonly Bytes[]): string {
+  return JSON.stringify(args.slice(0, 2).join(' ').slice(0, SHOWN_NAME))
+}
+
+const textOf = (error: unknown) => (error instanceof Error ? error.message : String(error))

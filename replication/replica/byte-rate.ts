@@ -1,0 +1,46 @@
+/** How many bytes a second have come lately. */
+import type { Clock } from '../../base/clock.ts'
+
+const SAMPLE_MS = 1000
+/** The newest second counts so much, all before it the rest. */
+const WEIGHT = 0.3
+
+export class ByteRate {
+  private readonly clock: Clock
+  private startedMs = 0
+  private bytes = 0
+  private smoothed: number | null = null
+
+  constructor(clock: Clock) {
+    this.clock = clock
+  }
+
+  reset(): void {
+    this.startedMs = this.clock.monotonicMs()
+    this.bytes = 0
+    this.smoothed = null
+  }
+
+  add(bytes: number): void {
+    this.settle()
+    this.bytes += bytes
+  }
+
+  get perSecond(): number {
+    this.settle()
+    if (this.smoothed !== null) return Math.round(this.smoothed)
+    const elapsedMs = this.clock.monotonicMs() - this.startedMs
+    return elapsedMs > 0 ? Math.round((this.bytes * 1000) / elapsedMs) : 0
+  }
+
+  /** Takes a finished second in. */
+  private settle(): void {
+    const now = this.clock.monotonicMs()
+    const elapsedMs = now - this.startedMs
+    if (elapsedMs < SAMPLE_MS) return
+    const latest = (this.bytes * 1000) / elapsedMs
+    this.smoothed = this.smoothed === null ? latest : this.smoothed + (latest - this.smoothed) * WEIGHT
+    this.startedMs = now
+    this.bytes = 0
+  }
+}

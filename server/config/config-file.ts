@@ -1,0 +1,103 @@
+/**
+ * Configuration files.
+ *
+ *   line  = blank | "#" comment | "include" file { file } | name { word } | name ":" [ " " value ]
+ *   file  = a path, relative to the including file's directory; one with * ? [ stands for all matches, in order
+ *   word  = as in an inline request: plain, "with \n escapes" or 'without'
+ *
+ * The form with a colon is Pika's; its value is the rest of the line as it stands. Names are in any case. Later lines win.
+ */
+import { readFileSync } from 'node:fs'
+import { dirname, resolve } from 'node:path'
+import { type Bytes, bytesOf, lowerCase, textOf } from '../../base/bytes.ts'
+import { contentOf, type Files } from '../../base/files.ts'
+import { splitInline } from '../../commands/parsing/inline-words.ts'
+import { includedPaths } from './include-paths.ts'
+
+/** A key with the words given for it. */
+export interface Setting {
+  readonly name: Bytes
+  readonly words: readonly Bytes[]
+  /** For messages: the place, `/etc/haypile.conf:3: ` or empty, and the name as it stands there. */
+  readonly where: string
+  readonly given: string
+}
+
+/** Lines of a message that name a problem each. */
+const MAX_PROBLEMS = 50
+const INCLUDE_DEPTH = 16
+const PIKA_LINE = /^([A-Za-z0-9_-]+)\s*:(?:\s+(.*))?$/s
+
+/** The configuration cannot be used. The message has a line for each problem, for the person who wrote it. */
+export class ConfigError extends Error {
+  override readonly name = 'ConfigError'
+
+  constructor(problems: readonly string[]) {
+    const told = [
+      ...problems.slice(0, MAX_PROBLEMS),
+      ...(problems.length > MAX_PROBLEMS ? [`and ${problems.length - MAX_PROBLEMS} more`] : []),
+    ]
+    super(told.join('\n'))
+  }
+}
+
+/** Something that is wrong where a setting should be. It is told together with all that is wrong with settings, in the order of the lines. */
+interface Problem {
+  readonly problem: string
+}
+
+export type Item = Setting | Problem
+
+/** The settings of a file and of those that it includes, in order; `-` is standard input. Throws ConfigError for files in a circle. */
+export function readConfigFile(files: Files, path: string): Item[] {
+  return readAt(files, path, '', 0)
+}
+
+/** The settings of what `path` includes by a word: a file, or a pattern of files. Throws ConfigError for files in a circle. */
+export function includedSettings(files: Files, path: string, included: string, where: string, depth = 0): Item[] {
+  const pattern = resolve(path === '-' ? '.' : dirname(path), included)
+  try {
+    return includedPaths(files, pattern).flatMap((one) => readAt(files, one, where, depth + 1))
+  } catch (error) {
+    if (error instanceof ConfigError) throw error
+    return [{ problem: `${where}cannot look for the configuration files ${pattern}: ${(error as Error).message}` }]
+  }
+}
+
+function readAt(files: Files, path: string, where: string, depth: number): Item[] {
+  if (depth > INCLUDE_DEPTH) throw new ConfigError([`${path}: files include each other more than ${INCLUDE_DEPTH} deep`])
+  let text: Bytes
+  try {
+    text = readText(files, path)
+  } catch (error) {
+    return [{ problem: `${where}cannot read the configuration file ${path}: ${(error as Error).message}` }]
+  }
+  return parseConfigText(text, path, (included, place) => includedSettings(files, path, included, place, depth))
+}
+
+/** The settings of a file's text. `include` answers those of another file, whose path may be relative to this one's. */
+export function parseConfigText(text: Bytes, path: string, include: (path: string, where: string) => readonly Item[]): Item[] {
+  return text.split('\n').flatMap((line, index): readonly Item[] => {
+    const where = `${path === '-' ? 'standard input' : path}:${index + 1}: `
+    const parsed = parseConfigLine(line)
+    if (parsed === null) return [{ problem: `${where}unbalanced quotes` }]
+    const [name, ...words] = parsed
+    if (name === undefined) return []
+    if (lowerCase(name) === 'include') return words.flatMap((word) => include(textOf(word), where))
+    return [{ name: lowerCase(name), words, where, given: textOf(name) }]
+  })
+}
+
+/** The words of one line, the name first; none for a blank one or a comment, null for unbalanced quotes. */
+export function parseConfigLine(line: Bytes): Bytes[] | null {
+  const trimmed = line.replace(/^[ \t\r]+|[ \t\r]+$/g, '')
+  if (trimmed === '' || trimmed.startsWith('#')) return []
+  const pika = PIKA_LINE.exec(trimmed)
+  if (pika !== null) return [pika[1] as Bytes, pika[2] ?? '']
+  return splitInline(trimmed)
+}
+
+/** The bytes of a file; `-` is standard input. Throws what the file system throws. */
+export function readText(files: Files, path: string): Bytes {
+  return path === '-' ? bytesOf(readFileSync(0)) : bytesOf(contentOf(files, path))
+}

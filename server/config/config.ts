@@ -1,0 +1,270 @@
+/**
+ * The configuration in force. Values are kept parsed; whoever must act on a change registers a listener, which may refuse it, and then
+ * nothing of the CONFIG SET has happened.
+ */
+import { type Bytes, bytesOfText, textOf } from '../../base/bytes.ts'
+import { type Files, realFiles, replaceFileSync } from '../../base/files.ts'
+import { clientError } from '../../commands/core/errors.ts'
+import type { ConfigPort } from '../../commands/core/ports.ts'
+import { type Glob, globOf, isLiteral } from '../../commands/parsing/glob.ts'
+import { thisMachine } from '../process/heap.ts'
+import { ConfigError, type Item, readConfigFile, readText, type Setting } from './config-file.ts'
+import { type ConfigKey, type ConfigName, defaultOf, type Machine } from './config-key.ts'
+import { type BufferLimits, ConfigRefused, type ConfigValue } from './config-kinds.ts'
+import { rewriteConfigText } from './config-rewrite.ts'
+import { configKeys, configNames, findConfigName, nearestConfigName, requireConfigKey } from './config-table.ts'
+
+/** Told of a new value. A ConfigRefused thrown here undoes the whole change; its message is shown to the client. */
+export type ChangeListener<V extends ConfigValue = ConfigValue> = (value: V) => void
+
+type Values = Map<ConfigKey, ConfigValue>
+
+export class Config implements ConfigPort {
+  private readonly files: Files
+  private readonly machine: Machine
+  private values: Values
+  private readonly listeners = new Map<ConfigKey, ChangeListener[]>()
+  /** What CONFIG REWRITE writes to; null where the server was started without a file. */
+  private file: string | null = null
+  /** Called before the file is written, to bring up to date what is kept elsewhere. */
+  beforeRewrite: () => void = () => {}
+
+  get filePath(): string | null {
+    return this.file
+  }
+
+  constructor(options: { readonly files?: Files; readonly machine?: Machine } = {}) {
+    this.files = options.files ?? realFiles
+    this.machine = options.machine ?? thisMachine()
+    this.values = defaultValues(this.machine)
+  }
+
+  /** Reads a configuration file (`-` for standard input), which CONFIG REWRITE will write to. Throws ConfigError. */
+  loadFile(path: string): void {
+    this.loadAll(path, [])
+  }
+
+  /** Takes over values by name, as a program gives them. Throws ConfigError for what is unknown or wrong. */
+  load(pairs: readonly (readonly [name: string, value: string | readonly string[]])[]): void {
+    const settings = pairs.map(([name, value]) => ({
+      name: bytesOfText(name),
+      words: (typeof value === 'string' ? [value] : value).map(bytesOfText),
+      where: '',
+      given: name,
+    }))
+    this.loadAll(undefined, settings)
+  }
+
+  /** Reads a configuration file, where there is one, and takes over flags, which win. Throws ConfigError with all that is wrong in both. */
+  loadAll(path: string | undefined, flags: readonly Item[]): void {
+    const settings = path === undefined ? [] : readConfigFile(this.files, path)
+    this.values = this.valuesOf([...settings, ...flags], this.values)
+    if (path !== undefined) this.file = path === '-' ? null : path
+  }
+
+  number(name: string): number {
+    const value = this.value(name)
+    if (typeof value !== 'number') throw new Error(`configuration key ${name} is no number`)
+    return value
+  }
+
+  /** Bytes; `path` for what names a file. */
+  text(name: string): Bytes {
+    const value = this.value(name)
+    if (typeof value !== 'string') throw new Error(`configuration key ${name} is no text`)
+    return value
+  }
+
+  /** The text of a key that was written by a person: a path, for one. */
+  path(name: string): string {
+    return textOf(this.text(name))
+  }
+
+  flag(name: string): boolean {
+    const value = this.value(name)
+    if (typeof value !== 'boolean') throw new Error(`configuration key ${name} is no flag`)
+    return value
+  }
+
+  /** Addresses, shutdown options, percentiles. */
+  list(name: string): readonly (Bytes | number)[] {
+    const value = this.value(name)
+    if (!Array.isArray(value)) throw new Error(`configuration key ${name} is no list`)
+    return value
+  }
+
+  bufferLimits(): BufferLimits {
+    return this.value('client-output-buffer-limit') as BufferLimits
+  }
+
+  /** Calls `listener` after each change, inside CONFIG SET. Of several listeners, those called before one that refuses are called again
+   *  with the old value. */
+  onChange(name: string, listener: ChangeListener): void {
+    const key = requireConfigKey(name)
+    this.listeners.set(key, [...(this.listeners.get(key) ?? []), listener])
+  }
+
+  /** Calls `listener` with the value now and after each change. */
+  follow<V extends ConfigValue>(name: string, listener: ChangeListener<V>): void {
+    listener(this.value(name) as V)
+    this.onChange(name, listener as ChangeListener)
+  }
+
+  match(patterns: readonly Bytes[]): (readonly [name: Bytes, value: Bytes])[] {
+    const matched = new Set<ConfigName>()
+    for (const pattern of patterns) {
+      if (!isLiteral(pattern)) this.matchPattern(globOf(pattern, 'ignore case'), matched)
+      else {
+        const name = findConfigName(pattern)
+        if (name !== undefined && !name.key.withheld) matched.add(name)
+      }
+    }
+    return [...matched].map((name) => [name.name, this.print(name)])
+  }
+
+  set(pairs: readonly (readonly [name: Bytes, value: Bytes])[]): void {
+    const changes = checkNames(pairs)
+    const before = this.values
+    const after: Values = new Map(before)
+    for (const [i, name] of changes.entries()) {
+      const value = (pairs[i] as readonly Bytes[])[1] as Bytes
+      refusing(name, () => after.set(name.key, parseAs(name, [value], name.key.kind.takes === 'many' ? keptBy(name, before) : undefined)))
+    }
+    this.values = after
+    const told: (() => void)[] = []
+    try {
+      for (const name of changes) refusing(name, () => this.tell(name, before, told))
+    } catch (error) {
+      this.values = before
+      for (const undo of told.reverse()) undo()
+      throw error
+    }
+  }
+
+  /** Takes over what the server itself has changed, as the words of each line of a file: the master, by SLAVEOF, and users. CONFIG REWRITE
+   *  writes it. */
+  setByServer(name: string, ...lines: readonly (readonly Bytes[])[]): void {
+    const key = requireConfigKey(name)
+    const before = this.values
+    const initial = key.kind.parse([defaultOf(key, this.machine)], undefined)
+    const value =
+      lines.length === 0 ? initial : lines.reduce<ConfigValue | undefined>((done, words) => key.kind.parse(words, done), undefined)
+    this.values = new Map(before).set(key, value as ConfigValue)
+    this.tell({ name: key.name, key, times: 1, hidden: false }, before, [])
+  }
+
+  rewrite(): void {
+    if (this.file === null) throw clientError('ERR The server is running without a config file')
+    this.beforeRewrite()
+    try {
+      const text = rewriteConfigText(readText(this.files, this.file), this.file, this.values, (items) => this.valuesOf(items), this.files)
+      replaceFileSync(this.files, this.file, Buffer.from(text, 'latin1'))
+    } catch (error) {
+      throw clientError(`ERR Rewriting config file: ${bytesOfText((error as Error).message.replace(/[\r\n]+/g, ' '))}`)
+    }
+  }
+
+  private value(name: string): ConfigValue {
+    return this.values.get(requireConfigKey(name)) as ConfigValue
+  }
+
+  private print({ key, times }: ConfigName): Bytes {
+    const value = this.values.get(key) as ConfigValue
+    return times === 1 ? key.kind.print(value) : String(Math.floor((value as number) / times))
+  }
+
+  private matchPattern(matches: Glob, into: Set<ConfigName>): void {
+    for (const name of configNames.values()) if (!name.hidden && !name.key.withheld && matches(name.name)) into.add(name)
+  }
+
+  /** What settings make of `from`, the defaults unless given. Throws ConfigError with all that is wrong. */
+  private valuesOf(items: readonly Item[], from: Values = defaultValues(this.machine)): Values {
+    const problems: string[] = []
+    const values: Values = new Map(from)
+    const seen = new Set<ConfigKey>()
+    for (const item of items) {
+      const name = 'problem' in item ? undefined : findConfigName(item.name)
+      if ('problem' in item) problems.push(item.problem)
+      else if (name === undefined) problems.push(unknownKey(item))
+      else {
+        const { key } = name
+        try {
+          values.set(key, parseAs(name, item.words, seen.has(key) ? values.get(key) : keptBy(name, values)))
+        } catch (error) {
+          if (!(error instanceof ConfigRefused)) throw error
+          problems.push(wrongValue(item, name, error.message))
+        }
+        seen.add(key)
+      }
+    }
+    if (problems.length > 0) throw new ConfigError(problems)
+    return values
+  }
+
+  private tell(name: ConfigName, before: Values, told: (() => void)[]): void {
+    const { key } = name
+    const was = before.get(key) as ConfigValue
+    const is = this.values.get(key) as ConfigValue
+    if (key.kind.print(was) === key.kind.print(is)) return
+    for (const listener of this.listeners.get(key) ?? []) {
+      listener(is)
+      told.push(() => listener(was))
+    }
+  }
+}
+
+function defaultValues(machine: Machine): Values {
+  return new Map(configKeys.map((key) => [key, key.kind.parse([defaultOf(key, machine)], undefined)]))
+}
+
+/** What a new value builds upon even when it is the first one given: client classes that are not named keep their limits. */
+function keptBy(name: ConfigName, values: Values): ConfigValue | undefined {
+  return name.key.name === 'client-output-buffer-limit' ? values.get(name.key) : undefined
+}
+
+/** Throws ConfigRefused. */
+function parseAs({ key, times }: ConfigName, words: readonly Bytes[], previous: ConfigValue | undefined): ConfigValue {
+  if (times === 1) return key.kind.parse(words, previous)
+  const [word] = words
+  if (words.length !== 1 || word === undefined || !/^\d{1,9}$/.test(word))
+    throw new ConfigRefused("argument couldn't be parsed into an integer")
+  return key.kind.parse([String(Number(word) * times)], previous)
+}
+
+function wrongValue({ where, given, words }: Setting, { key }: ConfigName, why: string): string {
+  const shown = key.secret ? ['"(redacted)"'] : words.map((word) => `"${textOf(word)}"`)
+  return `${where}${[given, ...shown].join(' ')}: ${why}`
+}
+
+function unknownKey({ where, given, name }: Setting): string {
+  const nearest = nearestConfigName(name)
+  return `${where}unknown configuration key '${given}'${nearest === undefined ? '' : `, did you mean '${nearest}'?`}`
+}
+
+/** The names of a CONFIG SET. Throws the client error for the first that is unknown, cannot be set now, or comes twice. */
+function checkNames(pairs: readonly (readonly [name: Bytes, value: Bytes])[]): ConfigName[] {
+  const names: ConfigName[] = []
+  for (const [given] of pairs) {
+    const name = findConfigName(given)
+    if (name === undefined || name.key.withheld)
+      throw clientError(`ERR Unknown option or number of arguments for CONFIG SET - '${given.slice(0, 128)}'`)
+    if (name.key.changes === 'at start') throw setFailed(name, "can't set immutable config")
+    if (names.includes(name)) throw setFailed(name, 'duplicate parameter')
+    names.push(name)
+  }
+  return names
+}
+
+function setFailed(name: ConfigName, why: string) {
+  return clientError(`ERR CONFIG SET failed (possibly related to argument '${name.name}') - ${bytesOfText(why)}`)
+}
+
+/** Runs `change`; what it refuses becomes the client's error. */
+function refusing(name: ConfigName, change: () => void): void {
+  try {
+    change()
+  } catch (error) {
+    if (error instanceof ConfigRefused) throw setFailed(name, error.message)
+    throw error
+  }
+}

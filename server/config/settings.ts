@@ -1,0 +1,94 @@
+/** From configuration keys to what storage and replication are told, at start and when they change. */
+import { defaultReplicationSettings, type ReplicationSettings } from '../../replication/settings.ts'
+import type { Storage, StorageSettings } from '../../storage/storage.ts'
+import type { Config } from './config.ts'
+
+const RESERVE_BYTES = 16 * 1024 * 1024
+const MIN_DIRTY_BYTES = 32 * 1024 * 1024
+
+/** Not more unless told so: a checkpoint has as much again in its batch, and LevelDB once more. */
+const MAX_DIRTY_BYTES = 512 * 1024 * 1024
+
+/** The dirty limit in force: half of the cache where none is set, within reason. */
+function dirtyLimit(config: Config): number {
+  const limit = config.number('dirty-limit')
+  return limit > 0 ? limit : Math.min(MAX_DIRTY_BYTES, Math.max(MIN_DIRTY_BYTES, Math.floor(config.number('cache-memory') / 2)))
+}
+
+export function storageSettings(config: Config): StorageSettings {
+  return {
+    binlog: {
+      fileSizeBytes: config.number('binlog-file-size'),
+      retentionBytes: config.number('binlog-retention-bytes'),
+      retentionMs: config.number('binlog-retention-seconds') * 1000,
+    },
+    checkpoint: {
+      binlogBytes: config.number('checkpoint-binlog-bytes'),
+      intervalMs: config.number('checkpoint-seconds') * 1000,
+      dirtyLimitBytes: dirtyLimit(config),
+    },
+    cacheBytes: config.number('cache-memory'),
+    databases: config.number('databases'),
+    reserveBytes: RESERVE_BYTES,
+  }
+}
+
+/** Keeps storage's settings in step with CONFIG SET. */
+export function followStorageSettings(config: Config, storage: Storage): void {
+  const { settings } = storage
+  const apply = () => {
+    const now = storageSettings(config)
+    Object.assign(settings.binlog, now.binlog)
+    Object.assign(settings.checkpoint, now.checkpoint)
+    settings.cacheBytes = now.cacheBytes
+  }
+  const keys = [
+    'binlog-file-size',
+    'binlog-retention-bytes',
+    'binlog-retention-seconds',
+    'checkpoint-binlog-bytes',
+    'checkpoint-seconds',
+    'cache-memory',
+    'dirty-limit',
+  ]
+  for (const key of keys) config.onChange(key, apply)
+}
+
+/** Kept in step with CONFIG SET. */
+export function replicationSettings(config: Config): ReplicationSettings {
+  const settings = defaultReplicationSettings()
+  const seconds = (name: string) => config.number(name) * 1000
+  const apply = () => {
+    const minReplicasMaxLagMs = seconds('min-replicas-max-lag')
+    const now: ReplicationSettings = {
+      timeoutMs: seconds('repl-timeout'),
+      pingPeriodMs: seconds('repl-ping-replica-period'),
+      lagLimitBytes: config.number('replica-lag-limit'),
+      forgetAfterMs: seconds('replica-forget-after'),
+      fullSyncBytesPerSecond: config.number('dbsync-rate-limit'),
+      minReplicas: minReplicasMaxLagMs === 0 ? 0 : config.number('min-replicas-to-write'), // as in Redis, either being 0 means no condition
+      minReplicasMaxLagMs,
+      announceIp: config.text('replica-announce-ip'),
+      announcePort: config.number('replica-announce-port'),
+      masterUser: config.text('masteruser'),
+      masterPassword: config.text('masterauth'),
+    }
+    Object.assign(settings, now)
+  }
+  apply()
+  const keys = [
+    'repl-timeout',
+    'repl-ping-replica-period',
+    'replica-lag-limit',
+    'replica-forget-after',
+    'dbsync-rate-limit',
+    'min-replicas-to-write',
+    'min-replicas-max-lag',
+    'replica-announce-ip',
+    'replica-announce-port',
+    'masteruser',
+    'masterauth',
+  ]
+  for (const key of keys) config.onChange(key, apply)
+  return settings
+}

@@ -1,0 +1,59 @@
+/** Joins blocked clients to the node: turns in which they are served, gates that stand in their way, and one timer for whose time is up first. */
+import type { Clock } from '../../base/clock.ts'
+import type { BlockedClients } from '../../commands/blocking/blocked-clients.ts'
+import type { Node } from '../node.ts'
+import type { Turn } from './turn.ts'
+
+/** setTimeout fires at once past 2^31 ms; whoever waits longer is looked at in between. */
+const MAX_DELAY_MS = 3_600_000
+
+export function joinBlocked({ executor, gates, turn }: Node): void {
+  const { blockedClients } = executor
+  turn.serveBlocked = () => executor.endUnit()
+  gates.opened = () => blockedClients.retry()
+  // Not at once: this is said in the middle of a unit, or while a master's group runs under another clock.
+  blockedClients.wake = () => queueMicrotask(() => turn.begin())
+}
+
+export class BlockedTimer {
+  private readonly blockedClients: BlockedClients
+  private readonly turn: Turn
+  private readonly clock: Clock
+  private timer: NodeJS.Timeout | null = null
+  /** What it is set for: monotonic, ms. */
+  private setFor = Number.POSITIVE_INFINITY
+  private isStopped = false
+
+  constructor({ executor, turn, clock }: Node) {
+    this.blockedClients = executor.blockedClients
+    this.turn = turn
+    this.clock = clock
+  }
+
+  /** To be called after each turn. A timer that is set for whom it need not wait any more fires for nothing: rather that than a new one a turn. */
+  set(): void {
+    const { nextDeadlineMs } = this.blockedClients
+    if (nextDeadlineMs >= this.setFor || this.isStopped) return
+    this.clear()
+    this.setFor = nextDeadlineMs
+    const delayMs = Math.ceil(nextDeadlineMs - this.clock.monotonicMs())
+    this.timer = setTimeout(() => this.fire(), Math.min(Math.max(delayMs, 1), MAX_DELAY_MS))
+  }
+
+  stop(): void {
+    this.isStopped = true
+    this.clear()
+  }
+
+  private clear(): void {
+    if (this.timer !== null) clearTimeout(this.timer)
+    this.timer = null
+    this.setFor = Number.POSITIVE_INFINITY
+  }
+
+  private fire(): void {
+    this.clear()
+    this.turn.begin()
+    this.blockedClients.expire()
+  }
+}

@@ -1,0 +1,62 @@
+/** Before a shutdown, replicas are given time to get everything: writes wait, what is there is fed, until all have it or the time is up. */
+import type { Replication } from '../../replication/replication.ts'
+import type { Node } from '../node.ts'
+
+const LOOK_EVERY_MS = 10
+
+export class Drain {
+  private readonly node: Node
+  private current: 'none' | 'waiting' | 'aborted' | 'hurried' = 'none'
+
+  constructor(node: Node) {
+    this.node = node
+  }
+
+  /** Resolves to whether the shutdown is to go on. */
+  async run(): Promise<boolean> {
+    const { links, config, engine, log } = this.node
+    const timeoutMs = config.number('shutdown-timeout') * 1000
+    if (links === null || timeoutMs === 0) return true
+    engine.commit() // what this turn has written is waited for, too
+    if (links.laggards === 0) return true
+    this.current = 'waiting'
+    links.pauseWrites('shutdown', true)
+    log.info({ replicas: links.laggards, timeoutMs }, 'shutdown waits for replicas to get everything')
+    await this.drained(links, timeoutMs)
+    const isAborted = this.isAborted
+    this.current = 'none'
+    if (isAborted) links.pauseWrites('shutdown', false)
+    else if (links.laggards > 0) log.warn({ replicas: links.laggards }, 'shutdown goes on though replicas lack something')
+    return !isAborted
+  }
+
+  /** Whether there was a shutdown to stop. */
+  abort(): boolean {
+    if (this.current === 'none') return false
+    this.current = 'aborted'
+    return true
+  }
+
+  /** Nobody is waited for any longer. */
+  hurry(): void {
+    if (this.current === 'waiting') this.current = 'hurried'
+  }
+
+  private get isAborted(): boolean {
+    return this.current === 'aborted'
+  }
+
+  private drained(links: Replication, timeoutMs: number): Promise<void> {
+    let leftMs = timeoutMs
+    return new Promise((resolve) => {
+      const timer = setInterval(() => {
+        leftMs -= LOOK_EVERY_MS
+        links.master.askForAcks()
+        this.node.turn.begin()
+        if (leftMs > 0 && this.current === 'waiting' && links.laggards > 0) return
+        clearInterval(timer)
+        resolve()
+      }, LOOK_EVERY_MS)
+    })
+  }
+}

@@ -1,0 +1,152 @@
+/**
+ * Counters since the start or CONFIG RESETSTAT. What moves with every command or read is a plain field that its owner adds to: nothing is
+ * looked up, nothing allocated. Rates are sampled ten times a second by `tick`, whoever may call it.
+ */
+import type { Bytes } from '../../base/bytes.ts'
+import type { Command } from '../../commands/core/command.ts'
+import type { StatisticsPort } from '../../commands/core/ports.ts'
+import type { CommandCounters } from '../../commands/core/runtimes.ts'
+import { Rate } from './rate.ts'
+
+/** Error codes counted one by one. Later ones are counted together, so that made-up codes cannot grow the table. */
+const MAX_ERROR_CODES = 128
+const OTHER_ERRORS = 'ERRORSTATS_OVERFLOW'
+
+/** Counters that the keyspace keeps. */
+interface KeyspaceCounters {
+  hits: number
+  misses: number
+  expiredKeys: number
+  expiredFields: number
+  droppedObjects: number
+  evictions: number
+}
+
+export class Statistics implements StatisticsPort {
+  connectionsReceived = 0
+  rejectedConnections = 0
+  /** From this node's master, and to its replicas. */
+  replicationInputBytes = 0
+  replicationOutputBytes = 0
+  /** Clients closed because they did not read their replies. */
+  outputLimitDisconnections = 0
+  queryBufferLimitDisconnections = 0
+  /** Bytes from and to clients. */
+  netInputBytes = 0
+  netOutputBytes = 0
+  /** Reads from and writes to sockets. */
+  reads = 0
+  writes = 0
+  errorReplies = 0
+  /** Turns of the event loop that have ended. */
+  turns = 0
+  readonly keyspace: KeyspaceCounters
+  readonly commandsPerSecond = new Rate()
+  readonly inputPerSecond = new Rate()
+  readonly outputPerSecond = new Rate()
+  readonly replicationInputPerSecond = new Rate()
+  readonly replicationOutputPerSecond = new Rate()
+  readonly turnsPerSecond = new Rate()
+  private readonly activePerSecond = new Rate()
+  private activeMsAtReset = 0
+  private readonly commands = new Map<Command, CommandCounters>()
+  private readonly errorCodes = new Map<Bytes, number>()
+  private readonly onReset: () => void
+
+  /** `onReset` is for what is counted elsewhere and reset together with this. */
+  constructor(keyspace: KeyspaceCounters, onReset: () => void) {
+    this.keyspace = keyspace
+    this.onReset = onReset
+  }
+
+  /** The counters of a command: the same object as long as the server runs, to be kept where it is run. */
+  counters(command: Command): CommandCounters {
+    let counters = this.commands.get(command)
+    if (counters === undefined) {
+      counters = { calls: 0, micros: 0, rejected: 0, failed: 0 }
+      this.commands.set(command, counters)
+    }
+    return counters
+  }
+
+  /** Commands that have run, the failed ones included. */
+  get commandsProcessed(): number {
+    let calls = 0
+    for (const counters of this.commands.values()) calls += counters.calls
+    return calls
+  }
+
+  /** How long commands have run, in microseconds. */
+  get commandMicros(): number {
+    let micros = 0
+    for (const counters of this.commands.values()) micros += counters.micros
+    return micros
+  }
+
+  /** How long the event loop was not waiting, in ms. */
+  get activeMs(): number {
+    return performance.eventLoopUtilization().active - this.activeMsAtReset
+  }
+
+  /** The mean length of the last turns. */
+  get microsPerTurn(): number {
+    const { perSecond } = this.turnsPerSecond
+    return perSecond === 0 ? 0 : (this.activePerSecond.perSecond * 1000) / perSecond
+  }
+
+  /** Commands with anything to tell. */
+  *usedCommands(): Iterable<readonly [name: Bytes, counters: Readonly<CommandCounters>]> {
+    for (const [command, counters] of this.commands) {
+      if (counters.calls > 0 || counters.rejected > 0 || counters.failed > 0) yield [command.name, counters]
+    }
+  }
+
+  /** Error replies by code word. */
+  errors(): ReadonlyMap<Bytes, number> {
+    return this.errorCodes
+  }
+
+  error(text: Bytes): void {
+    this.errorReplies++
+    const blank = text.indexOf(' ')
+    const word = blank < 0 ? text : text.slice(0, blank)
+    const known = this.errorCodes.has(word) || this.errorCodes.size < MAX_ERROR_CODES
+    const code = known ? word : OTHER_ERRORS
+    this.errorCodes.set(code, (this.errorCodes.get(code) ?? 0) + 1)
+  }
+
+  /** To be called every 100 ms or so. */
+  tick(monotonicMs: number): void {
+    this.commandsPerSecond.sample(this.commandsProcessed, monotonicMs)
+    this.inputPerSecond.sample(this.netInputBytes, monotonicMs)
+    this.outputPerSecond.sample(this.netOutputBytes, monotonicMs)
+    this.replicationInputPerSecond.sample(this.replicationInputBytes, monotonicMs)
+    this.replicationOutputPerSecond.sample(this.replicationOutputBytes, monotonicMs)
+    this.turnsPerSecond.sample(this.turns, monotonicMs)
+    this.activePerSecond.sample(this.activeMs, monotonicMs)
+  }
+
+  /** CONFIG RESETSTAT. Those who hold counters of a command go on with the same object. */
+  reset(): void {
+    this.connectionsReceived = 0
+    this.rejectedConnections = 0
+    this.outputLimitDisconnections = 0
+    this.queryBufferLimitDisconnections = 0
+    this.netInputBytes = 0
+    this.netOutputBytes = 0
+    this.replicationInputBytes = 0
+    this.replicationOutputBytes = 0
+    this.reads = 0
+    this.writes = 0
+    this.errorReplies = 0
+    this.turns = 0
+    this.activeMsAtReset += this.activeMs
+    this.errorCodes.clear()
+    for (const counters of this.commands.values()) Object.assign(counters, { calls: 0, micros: 0, rejected: 0, failed: 0 })
+    Object.assign(this.keyspace, { hits: 0, misses: 0, expiredKeys: 0, expiredFields: 0, droppedObjects: 0, evictions: 0 })
+    const { commandsPerSecond, inputPerSecond, outputPerSecond, replicationInputPerSecond, replicationOutputPerSecond } = this
+    const rates = [commandsPerSecond, inputPerSecond, outputPerSecond, replicationInputPerSecond, replicationOutputPerSecond]
+    for (const rate of [...rates, this.turnsPerSecond, this.activePerSecond]) rate.reset()
+    this.onReset()
+  }
+}

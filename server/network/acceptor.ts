@@ -1,0 +1,89 @@
+/** Takes new connections, or turns them away: too many of them, or protected mode. */
+import { isIP, type Socket } from 'node:net'
+import { TLSSocket } from 'node:tls'
+import { bytesOfText } from '../../base/bytes.ts'
+import type { Config } from '../config/config.ts'
+import type { Statistics } from '../metrics/statistics.ts'
+import type { ClientRegistry } from './client-registry.ts'
+import { Connection } from './connection.ts'
+import type { ConnectionHost } from './connection-host.ts'
+import { Handshakes } from './handshakes.ts'
+import type { Accepted, Door } from './listener.ts'
+
+const FULL = '-ERR max number of clients reached\r\n'
+const PROTECTED =
+  '-DENIED haypile is running in protected mode: no password is set, and so only connections from this host are accepted. Set a password ' +
+  '(requirepass), or turn protected mode off from this host (CONFIG SET protected-mode no), or bind to addresses of your choice (bind).\r\n'
+
+export class Acceptor implements Door {
+  readonly handshakes = new Handshakes()
+  private readonly config: Config
+  private readonly clients: ClientRegistry
+  private readonly statistics: Statistics
+  private readonly host: ConnectionHost
+  private readonly unixPath: string
+  private nextId = 1
+
+  constructor(options: { config: Config; clients: ClientRegistry; statistics: Statistics; host: ConnectionHost }) {
+    this.config = options.config
+    this.clients = options.clients
+    this.statistics = options.statistics
+    this.host = options.host
+    this.unixPath = this.config.path('unixsocket')
+  }
+
+  hasRoom(): boolean {
+    if (!this.isFull) return true
+    this.statistics.connectionsReceived++
+    this.statistics.rejectedConnections++
+    return false
+  }
+
+  accept(accepted: Accepted): void {
+    const { socket, isUnix } = accepted
+    const { clients, statistics } = this
+    statistics.connectionsReceived++
+    const refusal = this.isFull ? FULL : this.isUnprotected(socket.remoteAddress, isUnix) ? PROTECTED : null
+    if (refusal !== null) {
+      statistics.rejectedConnections++
+      refuse(socket, refusal)
+      return
+    }
+    const address = isUnix
+      ? { remote: `${bytesOfText(this.unixPath)}:0`, local: `${bytesOfText(this.unixPath)}:0`, isUnix }
+      : { remote: addressText(socket.remoteAddress, socket.remotePort), local: addressText(socket.localAddress, socket.localPort), isUnix }
+    const connection = new Connection(socket, this.nextId++, this.host, address)
+    clients.add(connection)
+    accepted.onData = (buffer, length) => connection.receive(buffer, length)
+  }
+
+  private get isFull(): boolean {
+    return this.clients.connections.size + this.handshakes.count >= this.config.number('maxclients')
+  }
+
+  private isUnprotected(remote: string | undefined, isUnix: boolean): boolean {
+    const { config, host } = this
+    if (isUnix || !config.flag('protected-mode') || !host.acl.defaultUser.noPassword) return false
+    return remote === undefined || !isLoopback(remote)
+  }
+}
+
+/** A plain socket is closed in this moment: a crowd that is refused must not take up descriptors until the next turn. */
+function refuse(socket: Socket, text: string): void {
+  socket.on('error', () => {})
+  if (socket instanceof TLSSocket) {
+    socket.end(text, () => socket.destroy())
+    return
+  }
+  socket.write(text, 'latin1') // is in the kernel when it returns
+  socket.destroy()
+}
+
+function isLoopback(address: string): boolean {
+  return address === '::1' || address.startsWith('127.') || address.startsWith('::ffff:127.')
+}
+
+function addressText(address: string | undefined, port: number | undefined): string {
+  if (address === undefined) return '?:0'
+  return isIP(address) === 6 ? `[${address}]:${port}` : `${address}:${port}`
+}

@@ -1,0 +1,77 @@
+/** The line of CLIENT LIST: Redis 7.2's fields in its order. What has no counterpart here has the value that Redis gives to nothing. */
+import type { Bytes } from '../../base/bytes.ts'
+import type { Tracker } from '../../commands/clients/tracker.ts'
+import type { Session } from '../../commands/core/session.ts'
+
+/** What a connection costs beside its buffers: socket, decoder and the objects around them. Bytes, estimated. */
+const CONNECTION_BYTES = 8 * 1024
+
+/** The line without a line end. `nowMs` is monotonic, as the times of a session are. */
+export function describeClient(session: Session, nowMs: number, state: 'blocked' | 'free' = 'free'): Bytes {
+  const queryBytes = session.queryBufferBytes()
+  const outputBytes = session.outputBufferBytes()
+  const queuedBytes = session.transaction?.bytes ?? 0
+  const fields: readonly (readonly [name: string, value: Bytes | number])[] = [
+    ['id', session.id],
+    ['addr', session.address],
+    ['laddr', session.localAddress],
+    ['fd', -1],
+    ['name', session.name],
+    ['age', secondsSince(session.createdAtMs, nowMs)],
+    ['idle', secondsSince(session.lastActiveMs, nowMs)],
+    ['flags', flagsOf(session, state)],
+    ['db', session.database],
+    ['sub', session.subscriptions?.channel.size ?? 0],
+    ['psub', session.subscriptions?.pattern.size ?? 0],
+    ['ssub', session.subscriptions?.shard.size ?? 0],
+    ['multi', session.transaction?.requests.length ?? -1],
+    ['qbuf', queryBytes],
+    ['qbuf-free', 0],
+    ['argv-mem', 0],
+    ['multi-mem', queuedBytes],
+    ['rbs', 0],
+    ['rbp', 0],
+    ['obl', 0],
+    ['oll', outputBytes > 0 ? 1 : 0],
+    ['omem', outputBytes],
+    ['tot-mem', CONNECTION_BYTES + queryBytes + outputBytes + queuedBytes],
+    ['events', outputBytes > 0 ? 'rw' : 'r'],
+    ['cmd', session.lastCommand === '' ? 'NULL' : session.lastCommand],
+    ['user', session.user.name],
+    ['redir', session.tracker?.options.redirect ?? -1],
+    ['resp', session.resp],
+    ['lib-name', session.libraryName],
+    ['lib-ver', session.libraryVersion],
+  ]
+  return fields.map(([name, value]) => `${name}=${value}`).join(' ')
+}
+
+function secondsSince(thenMs: number, nowMs: number): number {
+  return Math.max(0, Math.floor((nowMs - thenMs) / 1000))
+}
+
+/** O: a monitor, S: a replica, M: the master, P: subscribed, x: in a transaction, b: blocked, t: tracks what it reads, R: whom it wants to be told in its place has gone, B: tracks prefixes, d: a watched key has changed, U: on a Unix socket, e: spared by eviction, T: does not touch keys; N: none of these. */
+function flagsOf(session: Session, state: 'blocked' | 'free'): string {
+  let flags = ''
+  if (session.monitoring) flags += 'O'
+  else if (session.peer === 'replica') flags += 'S'
+  if (session.peer === 'master') flags += 'M'
+  if (session.subscriptions !== null) flags += 'P'
+  if (session.transaction !== null) flags += 'x'
+  if (state === 'blocked') flags += 'b'
+  if (session.tracker !== null) flags += flagsOfTracker(session.tracker)
+  if (session.watch?.isBroken === true) flags += 'd'
+  if (isUnix(session)) flags += 'U'
+  if (session.noEvict) flags += 'e'
+  if (session.noTouch) flags += 'T'
+  return flags === '' ? 'N' : flags
+}
+
+function flagsOfTracker({ options, isRedirectBroken }: Tracker): string {
+  return `t${isRedirectBroken ? 'R' : ''}${options.isBroadcast ? 'B' : ''}`
+}
+
+/** Such addresses end in port 0, which no TCP client has. */
+function isUnix(session: Session): boolean {
+  return session.localAddress.endsWith(':0')
+}

@@ -1,0 +1,124 @@
+/** The connected clients: who they are, which of them watch MONITOR, and what CLIENT does to them. */
+import type { Bytes } from '../../base/bytes.ts'
+import type { BlockedClients } from '../../commands/blocking/blocked-clients.ts'
+import type { ClientsPort } from '../../commands/core/ports.ts'
+import type { Session } from '../../commands/core/session.ts'
+import type { Gates } from '../loop/gates.ts'
+import { describeClient } from './client-line.ts'
+import type { Connection } from './connection.ts'
+
+/** Those who are in WAIT and WAITAOF. */
+interface WaitingClients {
+  has(session: Session): boolean
+  /** Ends a client's waiting; whether it was. */
+  end(session: Session, how: 'timeout' | 'error'): boolean
+}
+
+export class ClientRegistry implements ClientsPort {
+  readonly connections = new Map<number, Connection>()
+  /** The link to this node's master, which is no connection of a client. */
+  master: Session | null = null
+  /** Clients that wait for replicas or the medium, once there is replication. */
+  waiters: WaitingClients = { has: () => false, end: () => false }
+  private readonly monitors = new Set<Connection>()
+  private readonly blocked: BlockedClients
+  private readonly gates: Gates
+  private readonly onMonitors: (count: number) => void
+  private readonly monotonicMs: () => number
+
+  constructor(options: { blocked: BlockedClients; gates: Gates; onMonitors: (count: number) => void; monotonicMs: () => number }) {
+    this.blocked = options.blocked
+    this.gates = options.gates
+    this.onMonitors = options.onMonitors
+    this.monotonicMs = options.monotonicMs
+  }
+
+  all(): Iterable<Session> {
+    return this.master === null ? this.connections.values() : [...this.connections.values(), this.master]
+  }
+
+  find(id: number): Session | undefined {
+    return this.connections.get(id) ?? (this.master?.id === id ? this.master : undefined)
+  }
+
+  /** Query and output buffers of all clients, in bytes. */
+  get bufferBytes(): number {
+    let sum = 0
+    for (const client of this.connections.values()) sum += client.queryBufferBytes() + client.outputBufferBytes()
+    return sum
+  }
+
+  add(connection: Connection): void {
+    this.connections.set(connection.id, connection)
+  }
+
+  remove(connection: Connection): void {
+    this.connections.delete(connection.id)
+    this.gates.forget(connection)
+    if (this.monitors.delete(connection)) this.onMonitors(this.monitors.size)
+  }
+
+  describe(session: Session): Bytes {
+    const isBlocked = this.blocked.has(session) || this.waiters.has(session)
+    return describeClient(session, this.monotonicMs(), isBlocked ? 'blocked' : 'free')
+  }
+
+  pause(durationMs: number, what: 'all' | 'write'): void {
+    this.gates.pause(this.monotonicMs() + durationMs, what)
+  }
+
+  unpause(): void {
+    this.gates.unpause()
+  }
+
+  monitor(session: Session): void {
+    const connection = this.connections.get(session.id)
+    if (connection === undefined) return
+    connection.monitoring = true
+    this.monitors.add(connection)
+    this.onMonitors(this.monitors.size)
+  }
+
+  stopMonitoring(session: Session): void {
+    const connection = this.connections.get(session.id)
+    if (connection === undefined) return
+    connection.monitoring = false
+    if (this.monitors.delete(connection)) this.onMonitors(this.monitors.size)
+  }
+
+  /** Sends a line to all monitors. */
+  tellMonitors(line: Bytes): void {
+    for (const connection of this.monitors) connection.text(line)
+  }
+
+  unblock(session: Session, how: 'timeout' | 'error'): boolean {
+    return this.blocked.unblock(session, how) || this.waiters.end(session, how)
+  }
+}
+
+/** The line of MONITOR: time, database, address, words in quotes. */
+export function monitorLine(atMs: number, client: Connection, args: readonly Bytes[]): Bytes {
+  const address = client.isUnix ? `unix:${client.address.replace(/:0$/, '')}` : client.address
+  const time = `${Math.floor(atMs / 1000)}.${String(atMs % 1000).padStart(3, '0')}000`
+  return `+${time} [${client.database} ${address}] ${args.map(quoted).join(' ')}\r\n`
+}
+
+const ESCAPES: Readonly<Record<string, string>> = {
+  '\n': '\\n',
+  '\r': '\\r',
+  '\t': '\\t',
+  '\x07': '\\a',
+  '\b': '\\b',
+  '"': '\\"',
+  '\\': '\\\\',
+}
+
+/** Bytes in Redis's quoted form: printable ASCII as it is, the rest escaped. */
+function quoted(bytes: Bytes): Bytes {
+  let result = '"'
+  for (const char of bytes) {
+    const code = char.charCodeAt(0)
+    result += ESCAPES[char] ?? (code >= 32 && code < 127 ? char : `\\x${code.toString(16).padStart(2, '0')}`)
+  }
+  return `${result}"`
+}

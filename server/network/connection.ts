@@ -1,0 +1,400 @@
+/**
+ * One client's socket: bytes to requests, replies to bytes. It runs what the decoder yields at once, in the poll phase; what is replied
+ * collects as text and leaves in one write at the end of the turn.
+ *
+ * It stops pulling requests (is held) while an asynchronous command of its own runs, a gate holds its next request, the turn's group
+ * cannot be written, it does not read its replies, or a reply is sent in parts. What arrives meanwhile stays in the decoder, and past a limit in the kernel.
+ */
+import type { Socket } from 'node:net'
+import type { Bytes } from '../../base/bytes.ts'
+import type { User } from '../../commands/acl/user.ts'
+import type { Client } from '../../commands/core/executor.ts'
+import type { Message, Reply } from '../../commands/core/reply.ts'
+import { SessionState } from '../../commands/core/session.ts'
+import type { TurnClient } from '../loop/turn.ts'
+import { ColdRequests } from '../protocol/cold-requests.ts'
+import { type Chunks, ReplyBuffer, writeChunks } from '../protocol/reply-buffer.ts'
+import { encodeError } from '../protocol/reply-encoder.ts'
+import { ProtocolError, RequestDecoder } from '../protocol/request-decoder.ts'
+import { SealedReplies } from '../protocol/sealed-replies.ts'
+import { type ConnectionHost, OutputLimit } from './connection-host.ts'
+import { CLOSE_TIMEOUT_MS, HELD_INPUT_BYTES, MAX_SEALED_TURNS, TURN_OUTPUT_BYTES, UNSENT_BYTES } from './connection-limits.ts'
+import { ReplicaPeer } from './replica-peer.ts'
+
+type HoldReason = 'async' | 'gate' | 'stall' | 'output' | 'turn' | 'rest'
+
+export class Connection extends SessionState implements Client, TurnClient {
+  readonly id: number
+  replica: ReplicaPeer | null = null
+  readonly address: string
+  readonly localAddress: string
+  readonly isUnix: boolean
+  readonly createdAtMs: number
+  user: User
+  lastActiveMs: number
+  private readonly socket: Socket
+  private readonly host: ConnectionHost
+  private readonly decoder: RequestDecoder
+  private readonly holds = new Set<HoldReason>()
+  isHeld = false
+  /** A request that a gate has kept. */
+  private kept: Bytes[] | null = null
+  private readonly cold = new ColdRequests()
+  private readonly replies = new ReplyBuffer()
+  private readonly sealed = new SealedReplies()
+  private touched = false
+  private closing: 'no' | 'after-reply' | 'closed' = 'no'
+  private ended = false
+  private readingPaused = false
+  private readonly outputLimit: OutputLimit
+  /** A request of this client is being run; what it is to be told meanwhile comes after the reply. */
+  private isRunning = false
+  private readonly pushes: Message[] = []
+  isToldByUnit = false
+
+  constructor(socket: Socket, id: number, host: ConnectionHost, address: { remote: string; local: string; isUnix: boolean }) {
+    super()
+    this.socket = socket
+    this.id = id
+    this.host = host
+    this.user = host.acl.defaultUser
+    this.outputLimit = new OutputLimit(host)
+    this.address = address.remote
+    this.localAddress = address.local
+    this.isUnix = address.isUnix
+    this.createdAtMs = host.monotonicMs()
+    this.lastActiveMs = this.createdAtMs
+    this.decoder = new RequestDecoder(host.limits)
+    this.authenticated = host.acl.isOpen
+    socket.on('drain', () => this.drained())
+    socket.on('error', () => this.close('now'))
+    socket.on('end', () => this.inputEnded())
+    socket.on('close', () => this.gone())
+  }
+
+  get authenticated(): boolean {
+    return this.decoder.authenticated
+  }
+
+  set authenticated(value: boolean) {
+    this.decoder.authenticated = value
+  }
+
+  get peer(): 'client' | 'replica' {
+    return this.replica === null ? 'client' : 'replica'
+  }
+
+  /** As replication sees it; `replica` is set when that has let it in. */
+  asReplica(): ReplicaPeer {
+    return this.replica ?? new ReplicaPeer(this.socket, this.id, this.address, this.host)
+  }
+
+  queryBufferBytes(): number {
+    return this.decoder.bufferedBytes
+  }
+
+  outputBufferBytes(): number {
+    return this.replies.bytes + this.sealed.bytes + this.socket.writableLength
+  }
+
+  /** Bytes [0, length) of a buffer that the next read will overwrite. */
+  receive(buffer: Buffer, length: number): void {
+    if (this.closing !== 'no') return
+    const { host } = this
+    host.received(length)
+    host.turn.begin()
+    this.decoder.feed(buffer, length)
+    if (this.isPastQueryLimit()) return
+    if (this.isHeld) this.keepInput()
+    else this.pump()
+    this.isPastQueryLimit()
+  }
+
+  reply(reply: Reply): void {
+    if (this.replyMode === 'on') {
+      if (!this.touched) this.touch()
+      this.replies.reply(reply, this.resp)
+      if (this.replies.isSuspended) this.holdFor('rest')
+    } else this.muted()
+  }
+
+  replyError(text: Bytes): void {
+    if (this.replyMode === 'on') this.text(encodeError(text))
+    else this.muted()
+  }
+
+  push(message: Message): void {
+    if (this.isRunning) {
+      this.pushes.push(message)
+      return
+    }
+    if (!this.touched) this.touch()
+    if (this.host.executor.units.current !== null) this.isToldByUnit = true
+    this.replies.message(message, this.resp)
+    if (this.replies.bytes > TURN_OUTPUT_BYTES) this.checkLimits()
+  }
+
+  /** Adds encoded text: replies, pushes, monitor lines. */
+  text(part: Bytes): void {
+    if (!this.touched) this.touch()
+    this.replies.follow(part)
+  }
+
+  /** CLIENT REPLY SKIP: the reply to the command after it is not sent. */
+  private muted(): void {
+    if (this.replyMode === 'skip') this.replyMode = 'on'
+    else if (this.replyMode === 'skip-next') this.replyMode = 'skip'
+  }
+
+  flush(): void {
+    this.touched = false
+    this.isToldByUnit = false
+    if (this.sealed.count > 0) this.seal(0)
+    else if (this.write(this.replies.take(), 'from the arena')) this.goOn()
+  }
+
+  seal(offset: number): void {
+    this.touched = false
+    this.isToldByUnit = false
+    this.sealed.add(offset, this.replies.takeToKeep())
+    if (this.closing !== 'after-reply' && this.sealed.count > MAX_SEALED_TURNS) this.holdFor('output')
+  }
+
+  unseal(offset: number): void {
+    for (let chunks = this.sealed.take(offset); chunks !== undefined; chunks = this.sealed.take(offset))
+      if (this.write(chunks, 'kept')) this.goOn()
+    if (this.holds.has('output') && this.sealed.count === 0 && !this.socket.writableNeedDrain) this.unhold('output')
+  }
+
+  hold(): void {
+    this.holdFor('stall')
+  }
+
+  release(): void {
+    this.unhold('stall')
+  }
+
+  /** The gate may let the kept request pass now. Not before whatever opened it has ended: that may be a command, which is logged by what has
+   *  changed while it ran. */
+  retryGate(): void {
+    queueMicrotask(() => this.unhold('gate'))
+  }
+
+  /** An asynchronous command of this client is done. It may have seen what a unit has done that is not over. */
+  asyncDone(mayShowUnit = false): void {
+    if (mayShowUnit) this.isToldByUnit = true
+    this.host.turn.begin()
+    this.unhold('async')
+  }
+
+  close(how: 'now' | 'after-reply'): void {
+    if (this.closing === 'closed') return
+    this.host.leaving(this)
+    if (how === 'after-reply') {
+      this.closing = 'after-reply'
+      if (!this.touched) this.touch()
+      return
+    }
+    this.closing = 'closed'
+    this.socket.destroy()
+  }
+
+  /** Sends what is left and closes; resolves when the socket is closed. */
+  end(): Promise<void> {
+    if (this.socket.destroyed) return Promise.resolve()
+    return new Promise((resolve) => {
+      this.socket.once('close', () => resolve())
+      if (!this.holds.has('stall') && !this.isToldByUnit) this.flush() // what is not in the log has not happened
+      if (this.closing === 'closed') return
+      this.closing = 'closed'
+      this.socket.end(() => this.socket.destroy())
+      setTimeout(() => this.socket.destroy(), CLOSE_TIMEOUT_MS).unref()
+    })
+  }
+
+  /** Whether the connection is still there. What comes from the arena is given back before anything else is encoded. */
+  private write(chunks: Chunks, origin: 'from the arena' | 'kept'): boolean {
+    if (this.closing === 'closed') return false
+    if (this.isPastOutputLimit(chunks.reduce((sum, chunk) => sum + chunk.length, this.socket.writableLength))) return false
+    if (chunks.length > 0) writeChunks(this.socket, chunks, this.host)
+    if (origin === 'from the arena') this.replies.settle(this.socket.writableLength)
+    return true
+  }
+
+  /** Replies have been written. */
+  private goOn(): void {
+    const { socket } = this
+    if (this.closing === 'after-reply' && this.sealed.count === 0 && !this.replies.isSuspended) {
+      this.closing = 'closed'
+      socket.end(() => socket.destroySoon())
+      return
+    }
+    if (socket.writableLength > UNSENT_BYTES) {
+      this.holds.delete('turn')
+      this.holdFor('output')
+    } else if (this.holds.has('turn')) this.unhold('turn')
+    if (this.sealed.count === 0 && socket.writableLength === 0) this.encodeMore()
+  }
+
+  /** What was encoded of a long reply has left: the next part is sent at the end of the turn. */
+  private encodeMore(): void {
+    if (!this.replies.isSuspended || this.closing === 'closed') return
+    this.replies.resume()
+    if (!this.touched) this.touch()
+    if (!this.replies.isSuspended) this.unhold('rest')
+  }
+
+  private isPastOutputLimit(encodedBytes: number): boolean {
+    const unsent = this.outputLimit.passedBy(this.subscriptions === null ? 'normal' : 'pubsub', encodedBytes, this.replies)
+    if (unsent > 0) this.cutOff(unsent, 'output')
+    return unsent > 0
+  }
+
+  /** Looked at now and then, for the soft limit; and while much is pushed. */
+  checkLimits(): void {
+    if (this.replica === null) this.isPastOutputLimit(this.outputBufferBytes()) // a replica is sent no more than it takes
+  }
+
+  private drained(): void {
+    if (!this.replies.isSuspended) this.outputLimit.reset()
+    if (this.replica !== null) this.host.drained(this.replica)
+    if (this.sealed.count > 0) return
+    this.unhold('output')
+    this.encodeMore()
+  }
+
+  private pump(): void {
+    const { host, decoder } = this
+    const { executor } = host
+    host.beginRequests()
+    if (this.replyMode === 'on' && host.prefetcher.isCold(this.database)) {
+      this.pumpCold()
+      return
+    }
+    try {
+      while (!this.isHeld && this.closing === 'no') {
+        const args = decoder.next()
+        if (args === null) return
+        this.run(args, decoder.rawBuffer, decoder.rawStart, decoder.rawEnd)
+      }
+    } catch (error) {
+      this.protocolError(error)
+      return
+    } finally {
+      executor.settle() // before the next read overwrites the buffer
+    }
+    this.keepInput()
+  }
+
+  /** With keys that may be on disk only: decodes what has arrived, reads what it will need in one go, then runs it. */
+  private pumpCold(): void {
+    const { host, decoder, cold } = this
+    try {
+      cold.fill(decoder, host.prefetcher.maxRequests)
+    } catch (error) {
+      this.runCold()
+      this.protocolError(error)
+      return
+    }
+    const reading = host.prefetcher.start(this.database, cold.requests)
+    if (reading === null) {
+      this.runCold()
+      return
+    }
+    this.holdFor('async')
+    void reading.then(() => this.asyncDone())
+  }
+
+  private runCold(): void {
+    const mayRun = () => !this.isHeld && this.closing === 'no'
+    if (!this.cold.run(mayRun, (args) => this.run(args, null, 0, 0))) return
+    this.holdFor('async') // goes on without growing the stack
+    setImmediate(() => this.asyncDone())
+  }
+
+  private run(args: Bytes[], raw: Buffer | null, start: number, end: number): void {
+    const { host } = this
+    this.isRunning = true
+    const outcome = host.executor.execute(this, args, raw, start, end)
+    this.isRunning = false
+    if (this.pushes.length > 0) for (const message of this.pushes.splice(0)) this.push(message)
+    if (outcome === 'waiting') this.holdFor('async')
+    else if (outcome === 'held') {
+      this.kept = args
+      this.holdFor('gate')
+    } else if (this.replies.bytes > TURN_OUTPUT_BYTES) this.holdFor('turn')
+  }
+
+  private holdFor(reason: HoldReason): void {
+    this.holds.add(reason)
+    this.isHeld = true
+    if (this.ended) this.host.inputEnded(this)
+  }
+
+  private unhold(reason: HoldReason): void {
+    if (!this.holds.delete(reason) || this.holds.size > 0) return
+    this.isHeld = false
+    if (this.closing !== 'no') return
+    this.host.turn.begin()
+    this.host.beginRequests()
+    const { kept } = this
+    this.kept = null
+    if (kept !== null) this.run(kept, null, 0, 0)
+    if (this.cold.requests.length > 0 && !this.isHeld) this.runCold()
+    if (this.isHeld) return
+    if (this.readingPaused) {
+      this.readingPaused = false
+      this.socket.resume()
+    }
+    this.pump()
+    if (this.ended && !this.isHeld) this.close('after-reply')
+  }
+
+  /** The client sends nothing more; what it has sent is still run and answered. */
+  private inputEnded(): void {
+    this.ended = true
+    if (this.isHeld) this.host.inputEnded(this)
+    else this.close('after-reply')
+  }
+
+  private keepInput(): void {
+    this.decoder.retain()
+    if (this.decoder.bufferedBytes > HELD_INPUT_BYTES && !this.readingPaused) {
+      this.readingPaused = true
+      this.socket.pause()
+    }
+  }
+
+  private isPastQueryLimit(): boolean {
+    const buffered = this.decoder.limitedBytes + (this.transaction?.bytes ?? 0)
+    const isPast = buffered > this.host.queryLimitBytes
+    if (isPast) this.cutOff(buffered, 'query')
+    return isPast
+  }
+
+  private cutOff(bytes: number, limit: 'output' | 'query'): void {
+    this.host.cutOff(limit)
+    this.host.log({ client: this.id, address: this.address, bytes, limit }, 'client closed: past its buffer limit')
+    this.close('now')
+  }
+
+  private protocolError(error: unknown): void {
+    if (!(error instanceof ProtocolError)) throw error
+    this.host.log({ client: this.id, address: this.address, error: error.message }, 'protocol error')
+    this.text(encodeError(`ERR ${error.message}`))
+    this.close('after-reply')
+  }
+
+  private touch(): void {
+    this.touched = true
+    this.host.turn.begin()
+    this.host.turn.touch(this)
+  }
+
+  private gone(): void {
+    this.closing = 'closed'
+    this.sealed.clear()
+    this.host.turn.forget(this)
+    this.host.closed(this)
+  }
+}

@@ -1,0 +1,115 @@
+/** Connections to a master: TCP, or TLS with this server's own certificate where `tls-replication` says so. */
+import { readFileSync } from 'node:fs'
+import * as net from 'node:net'
+import * as tls from 'node:tls'
+import type { Dial, Wire } from '../../replication/replica/link.ts'
+import type { Config } from '../config/config.ts'
+
+export interface DialerHooks {
+  received(bytes: number): void
+  sent(bytes: number): void
+}
+
+const ENDED = 'the master closed the connection'
+const SPEAKS_PLAIN = 'the master speaks plain text, not TLS: check tls-replication'
+const SPEAKS_TLS = 'the master speaks TLS, not plain text: check tls-replication'
+/** A server of plain text may wait for the end of a line for ever. */
+const HANDSHAKE_LIMIT_MS = 5000
+const NO_HANDSHAKE = `no TLS handshake within ${HANDSHAKE_LIMIT_MS / 1000} s: the master may speak plain text, check tls-replication`
+/** The first byte of an alert of TLS. */
+const TLS_ALERT = 0x15
+/** What TLS 1.3 shows of a certificate that the other side does not take; what a server of TLS says to plain text. */
+const ENDED_UNHEARD = {
+  tls: `${ENDED} without a word: it may not trust tls-cert-file`,
+  plain: `${ENDED} without a word: it may speak TLS, check tls-replication`,
+}
+
+export function dialer(config: Config, hooks: DialerHooks): Dial {
+  return (host, port, events): Wire => {
+    let open = true
+    let hasHeard = false
+    const closed = (reason: string) => {
+      if (!open) return
+      open = false
+      clearTimeout(limit)
+      socket.destroy()
+      events.closed(reason)
+    }
+    const connected = () => {
+      clearTimeout(limit)
+      if (open) events.connected()
+    }
+    const isSecure = config.flag('tls-replication')
+    let limit: NodeJS.Timeout | undefined
+    const socket = connect(config, host, port, connected, closed)
+    if (isSecure) {
+      socket.on('connect', () => {
+        if (open) limit = setTimeout(() => closed(NO_HANDSHAKE), HANDSHAKE_LIMIT_MS)
+      })
+    }
+    const ended = () => closed(hasHeard ? ENDED : ENDED_UNHEARD[isSecure ? 'tls' : 'plain'])
+    socket.on('error', (error: NodeJS.ErrnoException) => {
+      if (error.code === 'ECONNRESET' && !isSecure && !hasHeard) ended()
+      else closed(reasonOf(error))
+    })
+    socket.on('end', ended)
+    socket.on('close', () => closed('the connection was closed'))
+    socket.on('data', (data: Buffer) => {
+      if (!open) return
+      if (!hasHeard && !isSecure && data[0] === TLS_ALERT) {
+        closed(SPEAKS_TLS)
+        return
+      }
+      hasHeard = true
+      hooks.received(data.length)
+      events.data(data)
+    })
+    return {
+      send(data) {
+        if (!open) return
+        hooks.sent(data.length)
+        if (typeof data === 'string') socket.write(data, 'latin1')
+        else socket.write(data)
+      },
+      pause: () => void socket.pause(),
+      resume: () => void socket.resume(),
+      close() {
+        open = false
+        clearTimeout(limit)
+        socket.destroy()
+      },
+    }
+  }
+}
+
+function reasonOf({ message, code }: NodeJS.ErrnoException): string {
+  if (code === 'ERR_SSL_WRONG_VERSION_NUMBER' || code === 'ERR_SSL_PACKET_LENGTH_TOO_LONG') return SPEAKS_PLAIN
+  return message === '' ? (code ?? 'connection error') : message
+}
+
+function connect(config: Config, host: string, port: number, connected: () => void, failed: (reason: string) => void): net.Socket {
+  const options = { host, port, noDelay: true, keepAlive: true }
+  if (!config.flag('tls-replication')) return net.connect(options, connected)
+  let files: tls.ConnectionOptions
+  try {
+    files = tlsFiles(config)
+  } catch (error) {
+    const socket = new net.Socket()
+    setImmediate(() => failed(`tls-replication: ${(error as Error).message}`))
+    return socket
+  }
+  // As in Redis, who the master is is not compared with its name: the authority that has signed for it is what counts.
+  return tls.connect({ ...options, ...files, checkServerIdentity: () => undefined }, connected)
+}
+
+/** Throws the file system's error. */
+function tlsFiles(config: Config): tls.ConnectionOptions {
+  const [certificate, key, authority] = ['tls-cert-file', 'tls-key-file', 'tls-ca-cert-file'].map((name) => config.path(name))
+  const read = (path: string | undefined) => (path === undefined || path === '' ? null : readFileSync(path))
+  const [cert, keyContent, ca] = [read(certificate), read(key), read(authority)]
+  return {
+    ...(cert === null ? {} : { cert }),
+    ...(keyContent === null ? {} : { key: keyContent }),
+    ...(ca === null ? {} : { ca }),
+  }
+}

@@ -1,0 +1,238 @@
+/**
+ * Listening sockets: TCP on every bound address, TLS, a Unix socket. A TCP or Unix client's bytes are read straight into one buffer that
+ * all connections share (Node's `onread`); requests are taken out of it before the next read.
+ */
+import { chmodSync, closeSync, openSync, readFileSync, rmSync } from 'node:fs'
+import * as net from 'node:net'
+import { devNull } from 'node:os'
+import * as tls from 'node:tls'
+import type { Log } from '../../base/log.ts'
+import type { Handshakes } from './handshakes.ts'
+
+/** Bytes read at most in one go, shared by all plain connections. */
+const READ_BUFFER_BYTES = 64 * 1024
+/** How often it is looked whether connections can be accepted. */
+const WATCH_EVERY_MS = 1000
+
+export interface Accepted {
+  readonly socket: net.Socket
+  readonly isUnix: boolean
+  /** Set by the acceptor: where received bytes go. */
+  onData: (buffer: Buffer, length: number) => void
+}
+
+/** Whom the listener asks about connections, and hands them to. */
+export interface Door {
+  readonly handshakes: Handshakes
+  /** Whether there is room for another client; to be asked before its handshake. */
+  hasRoom(): boolean
+  accept(accepted: Accepted): void
+}
+
+export interface ListenSettings {
+  readonly addresses: readonly string[]
+  readonly port: number
+  readonly backlog: number
+  readonly unixSocket: string
+  readonly unixPermissions: number
+  readonly keepAliveSeconds: number
+}
+
+export interface TlsSettings {
+  readonly port: number
+  readonly certFile: string
+  readonly keyFile: string
+  readonly caFile: string
+  readonly authClients: 'yes' | 'no' | 'optional'
+}
+
+const shared = Buffer.allocUnsafeSlow(READ_BUFFER_BYTES)
+
+/** Socket options that Node takes but does not list: a handle that has been accepted already. */
+type HandleOptions = net.SocketConstructorOpts & { handle: unknown }
+
+/** Takes an accepted socket's handle into a new socket that reads into the shared buffer. */
+function withSharedBuffer(socket: net.Socket, onData: (buffer: Buffer, length: number) => void): net.Socket {
+  const { _handle: handle } = socket as unknown as { _handle: unknown }
+  if (handle === null || handle === undefined) return socket
+  const options: HandleOptions = {
+    handle,
+    allowHalfOpen: true,
+    readable: true,
+    writable: true,
+    onread: {
+      buffer: shared,
+      callback: (length) => {
+        onData(shared, length)
+        return true
+      },
+    },
+  }
+  const taken = new net.Socket(options as net.SocketConstructorOpts)
+  ;(socket as unknown as { _handle: unknown })._handle = null
+  taken.resume()
+  return taken
+}
+
+export class Listener {
+  private readonly servers: { readonly server: net.Server; readonly options: net.ListenOptions }[] = []
+  private readonly door: Door
+  private readonly log: Pick<Log, 'warn' | 'info'>
+  private watcher: NodeJS.Timeout | null = null
+  private isPaused = false
+  private unixPath = ''
+
+  constructor(door: Door, log: Pick<Log, 'warn' | 'info'>) {
+    this.door = door
+    this.log = log
+  }
+
+  /** Starts listening. Rejects with Node's error (EADDRINUSE, EACCES ...) when a required address cannot be had; one with a leading `-` in
+   *  the configuration may be missing. Returns the TCP port, the one that the system chose for 0 where that was asked for. */
+  async listen(settings: ListenSettings, tlsSettings: TlsSettings, withPort: boolean): Promise<{ port: number; tlsPort: number }> {
+    let { port } = settings
+    let tlsPort = tlsSettings.port
+    for (const address of withPort ? settings.addresses : []) {
+      const server = net.createServer({ pauseOnConnect: true, allowHalfOpen: true, noDelay: true, ...keepAlive(settings) }, (socket) =>
+        this.plain(socket, false),
+      )
+      port = (await this.bind(server, address, port, settings.backlog)) ?? port
+    }
+    if (tlsPort > 0) {
+      const secure = tls.createServer(tlsOptions(tlsSettings), (socket) => this.secure(socket))
+      secure.on('tlsClientError', (_, socket) => socket.destroy())
+      for (const address of settings.addresses) {
+        const server = net.createServer({ noDelay: true, ...keepAlive(settings) }, (socket) => this.shakeHands(socket, secure))
+        tlsPort = (await this.bind(server, address, tlsPort, settings.backlog)) ?? tlsPort
+      }
+    }
+    if (settings.unixSocket !== '') await this.listenUnix(settings)
+    return { port, tlsPort }
+  }
+
+  /** Stops accepting. Connections go on: their owner ends them. */
+  close(): void {
+    if (this.watcher !== null) clearInterval(this.watcher)
+    for (const { server } of this.servers) if (server.listening) server.close()
+    this.servers.length = 0
+    this.door.handshakes.close()
+    if (this.unixPath !== '') rmSync(this.unixPath, { force: true })
+    this.unixPath = ''
+  }
+
+  private async listenUnix(settings: ListenSettings): Promise<void> {
+    this.unixPath = settings.unixSocket
+    rmSync(settings.unixSocket, { force: true })
+    const server = net.createServer({ pauseOnConnect: true, allowHalfOpen: true }, (socket) => this.plain(socket, true))
+    const options = { path: settings.unixSocket, backlog: settings.backlog }
+    await new Promise<void>((resolve, reject) => {
+      server.once('error', reject)
+      server.listen(options, () => {
+        server.off('error', reject)
+        this.keepListening(server, options)
+        resolve()
+      })
+    })
+    if (settings.unixPermissions !== 0) chmodSync(settings.unixSocket, settings.unixPermissions)
+  }
+
+  private bind(server: net.Server, address: string, port: number, backlog: number): Promise<number | undefined> {
+    const optional = address.startsWith('-')
+    const host = optional ? address.slice(1) : address
+    const where = host === '*' ? { host: '0.0.0.0' } : host === '::*' ? { host: '::', ipv6Only: true } : { host, ipv6Only: true }
+    return new Promise((resolve, reject) => {
+      const failed = (error: NodeJS.ErrnoException) => {
+        const missing = error.code === 'EADDRNOTAVAIL' || error.code === 'EAFNOSUPPORT' || error.code === 'EINVAL'
+        if (optional && missing) resolve(undefined)
+        else reject(error)
+      }
+      server.once('error', failed)
+      server.listen({ ...where, port, backlog }, () => {
+        server.off('error', failed)
+        const bound = server.address() as net.AddressInfo
+        this.keepListening(server, { ...where, port: bound.port, backlog })
+        resolve(bound.port)
+      })
+    })
+  }
+
+  /** From here on its errors are those of accepting, and of listening again. */
+  private keepListening(server: net.Server, options: net.ListenOptions): void {
+    this.servers.push({ server, options })
+    server.on('error', (error: NodeJS.ErrnoException) => this.pauseListening(error.message))
+    server.on('listening', () => this.resumed())
+    this.watcher ??= setInterval(() => this.watch(), WATCH_EVERY_MS).unref()
+  }
+
+  /**
+   * libuv closes a connection that it has no descriptor for, with the help of one that it keeps for that. When that one is lost, the
+   * connection stays in the queue, and libuv finds it there in every turn of the event loop, without a word. Closing the socket that
+   * listens empties the queue.
+   */
+  private watch(): void {
+    const error = descriptorError()
+    if (error !== null) this.pauseListening(error)
+    else for (const { server, options } of this.servers) if (!server.listening) server.listen(options)
+  }
+
+  private pauseListening(reason: string): void {
+    if (!this.isPaused) {
+      this.log.warn({ error: reason }, 'cannot accept connections: new ones are refused until that is over (see ulimit -n)')
+    }
+    this.isPaused = true
+    for (const { server } of this.servers) if (server.listening) server.close()
+  }
+
+  private resumed(): void {
+    if (!this.isPaused || !this.servers.every(({ server }) => server.listening)) return
+    this.isPaused = false
+    this.log.info({}, 'connections are accepted again')
+  }
+
+  private plain(socket: net.Socket, isUnix: boolean): void {
+    const accepted: { socket: net.Socket; isUnix: boolean; onData: Accepted['onData'] } = { socket, isUnix, onData: () => {} }
+    accepted.socket = withSharedBuffer(socket, (buffer, length) => accepted.onData(buffer, length))
+    this.door.accept(accepted)
+  }
+
+  /** As in Redis, whoever is one too many is closed before the handshake. */
+  private shakeHands(socket: net.Socket, secure: tls.Server): void {
+    if (!this.door.hasRoom()) {
+      socket.destroy()
+      return
+    }
+    this.door.handshakes.begin(socket)
+    secure.emit('connection', socket)
+  }
+
+  private secure(socket: tls.TLSSocket): void {
+    this.door.handshakes.end(socket)
+    const accepted: Accepted = { socket, isUnix: false, onData: () => {} }
+    socket.on('data', (data: Buffer) => accepted.onData(data, data.length))
+    this.door.accept(accepted)
+  }
+}
+
+/** Why no file can be opened now; null where one can. */
+function descriptorError(): string | null {
+  try {
+    closeSync(openSync(devNull, 'r'))
+    return null
+  } catch (error) {
+    return (error as Error).message
+  }
+}
+
+function keepAlive({ keepAliveSeconds }: ListenSettings): { keepAlive?: true; keepAliveInitialDelay?: number } {
+  return keepAliveSeconds > 0 ? { keepAlive: true, keepAliveInitialDelay: keepAliveSeconds * 1000 } : {}
+}
+
+function tlsOptions(settings: TlsSettings): tls.TlsOptions {
+  return {
+    cert: readFileSync(settings.certFile),
+    key: readFileSync(settings.keyFile),
+    ...(settings.caFile === '' ? {} : { ca: readFileSync(settings.caFile) }),
+    requestCert: settings.authClients !== 'no',
+    rejectUnauthorized: settings.authClients === 'yes',
+  }
+}

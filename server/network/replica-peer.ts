@@ -1,0 +1,38 @@
+/** A client's connection as replication sees it, where it is a replica's: binlog bytes go straight to its socket, behind what
+ *  has been replied. */
+import type { Socket } from 'node:net'
+import type { ReplicaConnection } from '../../replication/master/master.ts'
+
+export interface PeerHooks {
+  fed(bytes: number): void
+}
+
+export class ReplicaPeer implements ReplicaConnection {
+  readonly id: number
+  readonly address: string
+  readonly remoteIp: string
+  private readonly socket: Socket
+  private readonly hooks: PeerHooks
+
+  constructor(socket: Socket, id: number, address: string, hooks: PeerHooks) {
+    this.socket = socket
+    this.id = id
+    this.address = address
+    this.remoteIp = (socket.remoteAddress ?? '').replace(/^::ffff:/, '')
+    this.hooks = hooks
+  }
+
+  get unsentBytes(): number {
+    return this.socket.writableLength
+  }
+
+  send(bytes: Buffer): void {
+    if (!this.socket.writable) return
+    this.hooks.fed(bytes.length)
+    this.socket.write(bytes)
+  }
+
+  close(): void {
+    this.socket.destroy()
+  }
+}

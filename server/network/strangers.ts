@@ -1,0 +1,29 @@
+/** Those who have taken this port for another kind of server's: what is logged of them, and what is done. */
+import type { Log } from '../../base/log.ts'
+import type { Client } from '../../commands/core/executor.ts'
+import type { Stranger } from '../../commands/core/refusals.ts'
+
+/** Hosts whose attempts to replicate have been logged; a Redis tries again every second. */
+const MAX_HOSTS = 100
+
+export class Strangers {
+  private readonly log: Log
+  private readonly hosts = new Set<string>()
+
+  constructor(log: Log) {
+    this.log = log
+  }
+
+  met(stranger: Stranger, client: Client): void {
+    const { address } = client
+    if (stranger === 'http') {
+      this.log.warn({ address }, 'possible attack: HTTP was sent to this port; the connection is closed')
+      client.close('now')
+      return
+    }
+    const host = address.replace(/:\d+$/, '')
+    if (this.hosts.has(host) || this.hosts.size >= MAX_HOSTS) return
+    this.hosts.add(host)
+    this.log.warn({ address }, 'a Redis asks to be a replica of this haypile and is refused: only a haypile can be one')
+  }
+}

@@ -1,0 +1,31 @@
+/** What `ps` shows of the server: its configured title. Node.js cuts it to the length of the command line. */
+import { type Bytes, textOf } from '../../base/bytes.ts'
+import type { Node } from '../node.ts'
+import { expandTitle, type TitleVariables } from './title-template.ts'
+
+const TITLE = 'haypile'
+
+/** Keeps the process's title as the configuration has it, unless that says not to. Only for a process that is the server's own. */
+export function followProcessTitle(node: Node): void {
+  const { config } = node
+  if (!config.flag('set-proc-title')) return
+  config.follow<Bytes>('proc-title-template', (template) => {
+    const title = expandTitle(textOf(template), variablesOf(node))
+    if (title !== null) process.title = title
+  })
+}
+
+function variablesOf({ config, port, tlsPort }: Node): TitleVariables {
+  const [address = '*'] = config.list('bind') as readonly Bytes[]
+  const unixsocket = textOf(config.text('unixsocket'))
+  const listening = port || tlsPort
+  return {
+    title: TITLE,
+    'listen-addr': listening === 0 ? unixsocket : `${textOf(address)}:${listening}`,
+    'server-mode': '',
+    port: String(port),
+    'tls-port': String(tlsPort),
+    unixsocket,
+    'config-file': config.filePath ?? '',
+  }
+}

@@ -1,0 +1,71 @@
+/**
+ * Reads the roots that a batch of pipelined requests will need in one asynchronous go, so that cold reads of many clients overlap instead of
+ * blocking one after the other. Only ever an optimisation: what is missing when a command runs is read synchronously.
+ *
+ * What comes back is dropped where LevelDB or the database has changed since it was asked for, or the key has become resident.
+ */
+import type { Bytes } from '../../base/bytes.ts'
+import { firstKeyOf } from '../../commands/core/key-finder.ts'
+import type { CommandTable } from '../../commands/core/table.ts'
+import type { Keyspace } from '../../storage/keyspace/keyspace.ts'
+import { rootKey } from '../../storage/records/records.ts'
+
+/** Fewer missing keys than this are read synchronously: a hop to the thread pool costs more than as many reads from the cache. */
+const WORTHWHILE_KEYS = 8
+/** Keys that are being read at a time, for all clients together. */
+const MOST_KEYS = 4096
+
+export class Prefetcher {
+  /** Requests decoded ahead at most. */
+  readonly maxRequests = 256
+  private readonly keyspace: Keyspace
+  private readonly table: CommandTable
+  private keysInFlight = 0
+
+  constructor(keyspace: Keyspace, table: CommandTable) {
+    this.keyspace = keyspace
+    this.table = table
+  }
+
+  /** Whether a database has keys that are not in memory. */
+  isCold(database: number): boolean {
+    const db = this.keyspace.database(database)
+    return db.keyCount !== db.residentKeys
+  }
+
+  /** Starts reading, or answers null where it is not worthwhile. Never rejects. */
+  start(database: number, requests: readonly Bytes[][]): Promise<void> | null {
+    if (requests.length < WORTHWHILE_KEYS || this.keysInFlight >= MOST_KEYS) return null
+    const db = this.keyspace.database(database)
+    const missing = new Set<Bytes>()
+    for (const args of requests) {
+      const command = this.table.find(args[0] as Bytes)
+      if (command === undefined) continue
+      const index = firstKeyOf(command, args)
+      const key = index > 0 ? args[index] : undefined
+      if (key !== undefined && db.isUnknown(key)) missing.add(key)
+    }
+    return missing.size < WORTHWHILE_KEYS ? null : this.read(database, [...missing])
+  }
+
+  private async read(database: number, keys: readonly Bytes[]): Promise<void> {
+    const { keyspace } = this
+    const db = keyspace.database(database)
+    const { epoch, eviction } = keyspace
+    this.keysInFlight += keys.length
+    try {
+      const records = await keyspace.records.getMany(keys.map((key) => Buffer.from(rootKey(db.id, key))))
+      if (keyspace.epoch !== epoch || db.droppedIn !== 0) return
+      for (const [index, record] of records.entries()) {
+        eviction.makeRoom()
+        if (eviction.isFull) return // what is read for others must not leave again before it is used
+        const key = keys[index] as Bytes
+        if (record !== undefined && db.isUnknown(key)) db.install(key, record)
+      }
+    } catch {
+      // The commands will read for themselves, and meet the error where it can be told.
+    } finally {
+      this.keysInFlight -= keys.length
+    }
+  }
+}

@@ -1,0 +1,276 @@
+/**
+ * Encoded replies that have not been sent, in order: messages that others are told as well, while there is nothing else; text, which is joined;
+ * Buffers; and from the first long array of strings on, regions of the arena that all clients share.
+ */
+import type { Socket } from 'node:net'
+import type { Bytes } from '../../base/bytes.ts'
+import type { Message, Reply } from '../../commands/core/reply.ts'
+import { TURN_OUTPUT_BYTES } from '../network/connection-limits.ts'
+import { SuspendedReply } from '../network/suspended-reply.ts'
+import { type Piece, ReplyArena } from './reply-arena.ts'
+import { encodeMessage, encodeReply, encodeText, type ReplySink } from './reply-encoder.ts'
+import { SharedText } from './shared-text.ts'
+
+export type Chunks = (Bytes | Buffer)[]
+
+/** Strings from here on are not copied into the arena. */
+const LARGE_BYTES = 16 * 1024
+/** Shorter ones are copied byte by byte: that is faster than a call. */
+const SHORT_BYTES = 8
+/** Others are joined, up to this many bytes, and copied in one go. */
+const RUN_BYTES = 8 * 1024
+/** What stands between two of a run. */
+const BETWEEN = Array.from({ length: 1024 }, (_, length) => `\r\n$${length}\r\n`)
+const DOLLAR = 0x24
+const ZERO = 0x30
+const CR = 0x0d
+const LF = 0x0a
+
+const arena = new ReplyArena()
+/** Where messages of a turn begin, by protocol. */
+const ROOTS = { 2: SharedText.root(2), 3: SharedText.root(3) } as const
+
+export class ReplyBuffer implements ReplySink {
+  /** What there is, where that is messages only. */
+  private shared: SharedText | null = null
+  /** Text is joined: it neither goes into the arena nor follows on messages. */
+  private isPlain = true
+  private out = ''
+  private chunks: Chunks = []
+  private chunkBytes = 0
+  /** Text goes into the arena. */
+  gathers = false
+  /** Bulk strings that are copied into the arena next, without the last line end. */
+  private run = ''
+  /** Where the region begins that is at the arena's end; -1 where there is none of this buffer's. */
+  private start = -1
+  /** The pieces of its regions, one for each. */
+  private pieces: Piece[] = []
+  /** What is left of a long reply, and what comes after it. */
+  private rest: SuspendedReply | null = null
+  private readonly partBytes: number
+
+  constructor(partBytes: number = TURN_OUTPUT_BYTES) {
+    this.partBytes = partBytes
+  }
+
+  /** Past this much a reply is encoded in parts. */
+  get isFull(): boolean {
+    return this.bytes >= this.partBytes
+  }
+
+  /** A reply has been encoded in part. */
+  get isSuspended(): boolean {
+    return this.rest !== null
+  }
+
+  suspend(replies: readonly Reply[], next: number, resp: 2 | 3): void {
+    this.rest ??= new SuspendedReply(resp)
+    this.rest.add(replies, next)
+  }
+
+  /** Encodes the next part of the reply that is suspended, and what comes after it when that was the last. */
+  resume(): void {
+    const { rest } = this
+    this.rest = null
+    rest?.encode(this)
+  }
+
+  /** Text that comes after all that there is, what is not encoded yet included. */
+  follow(part: Bytes): void {
+    if (this.rest === null) this.text(part)
+    else this.rest.follow(part)
+  }
+
+  /** Bytes of the reply that are not encoded yet. */
+  get restBytes(): number {
+    return this.rest === null ? 0 : this.rest.bytes
+  }
+
+  get bytes(): number {
+    const run = this.run.length === 0 ? 0 : this.run.length + 2
+    const shared = this.shared === null ? 0 : this.shared.text.length
+    return (
+      shared + this.out.length + this.chunkBytes + run + (this.rest?.lateBytes ?? 0) + (this.start < 0 ? 0 : arena.position - this.start)
+    )
+  }
+
+  reply(reply: Reply, resp: 2 | 3): void {
+    if (this.rest === null) encodeReply(reply, resp, this)
+    else this.rest.follow(encodeText(reply, resp))
+  }
+
+  text(part: Bytes): void {
+    if (this.isPlain) this.out += part
+    else if (this.gathers) this.put(part)
+    else {
+      this.endShared()
+      this.out += part
+    }
+  }
+
+  /** A message that others may be told, too. */
+  message(message: Message, resp: 2 | 3): void {
+    const { shared } = this
+    if (this.rest !== null) this.rest.follow(encodeMessage(message, resp))
+    else if (shared !== null ? shared.resp === resp : this.isEmpty) {
+      this.shared = (shared ?? ROOTS[resp]).followedBy(message)
+      this.isPlain = false
+    } else this.text(encodeMessage(message, resp))
+  }
+
+  private get isEmpty(): boolean {
+    return this.out.length === 0 && this.chunks.length === 0 && !this.gathers
+  }
+
+  /** Something else follows on messages, or they are sent. */
+  private endShared(): void {
+    const { shared } = this
+    if (shared === null) return
+    this.shared = null
+    this.isPlain = true
+    ROOTS[shared.resp].forget()
+    const told = shared.take()
+    if (typeof told === 'string') this.out = told
+    else this.push(told)
+  }
+
+  chunk(buffer: Buffer): void {
+    this.endShared()
+    this.endRegion()
+    if (this.out.length > 0) this.push(this.out)
+    this.out = ''
+    this.push(buffer)
+  }
+
+  /** Many strings follow. */
+  gather(): void {
+    if (this.gathers) return
+    this.endShared()
+    this.gathers = true
+    this.isPlain = false
+    const { out } = this
+    this.out = ''
+    if (out.length > 0) this.put(out)
+  }
+
+  /** A bulk string, while it gathers. */
+  bulk(bytes: Bytes): void {
+    const { length } = bytes
+    if (this.run.length > 0) {
+      if (length < BETWEEN.length && this.run.length < RUN_BYTES) {
+        this.run += BETWEEN[length] as Bytes
+        this.run += bytes
+        return
+      }
+      this.endRun()
+    }
+    if (length <= SHORT_BYTES) this.shortBulk(bytes)
+    else if (length < BETWEEN.length) this.run = `$${length}\r\n${bytes}`
+    else {
+      this.put(`$${length}\r\n`)
+      this.put(bytes)
+      this.put('\r\n')
+    }
+  }
+
+  private shortBulk(bytes: Bytes): void {
+    const { length } = bytes
+    this.reserve(SHORT_BYTES + 6)
+    const { buffer } = arena.piece
+    let at = arena.position
+    buffer[at++] = DOLLAR
+    buffer[at++] = ZERO + length
+    buffer[at++] = CR
+    buffer[at++] = LF
+    for (let i = 0; i < length; i++) buffer[at++] = bytes.charCodeAt(i)
+    buffer[at++] = CR
+    buffer[at++] = LF
+    arena.position = at
+  }
+
+  private endRun(): void {
+    const { run } = this
+    this.run = ''
+    this.put(run)
+    this.put('\r\n')
+  }
+
+  /** All of it, in order, to be sent now; the buffer is empty then. To be followed by `settle`. */
+  take(): Chunks {
+    this.endShared()
+    this.endRegion()
+    const { chunks } = this
+    if (this.out.length > 0) chunks.push(this.out)
+    this.out = ''
+    this.chunks = []
+    this.chunkBytes = 0
+    this.gathers = false
+    this.isPlain = true
+    return chunks
+  }
+
+  /** What was taken last is no longer needed where nothing of it is unsent, else stays the socket's for a while. */
+  settle(unsentBytes: number): void {
+    const { pieces } = this
+    if (pieces.length === 0) return
+    if (unsentBytes === 0) for (const piece of pieces) arena.release(piece)
+    this.pieces = []
+  }
+
+  /** All of it, to be sent some time later. */
+  takeToKeep(): Chunks {
+    const chunks = this.take()
+    this.settle(1)
+    return chunks
+  }
+
+  /** Somebody else goes on writing in the arena, or what follows stands elsewhere. */
+  endRegion(): void {
+    if (this.run.length > 0) this.endRun()
+    if (this.start < 0) return
+    if (arena.position > this.start) this.push(arena.piece.buffer.subarray(this.start, arena.position))
+    this.start = -1
+    arena.owner = null
+  }
+
+  private put(text: Bytes): void {
+    if (this.run.length > 0) this.endRun()
+    const { length } = text
+    if (length >= LARGE_BYTES) {
+      this.endRegion()
+      this.push(text)
+      return
+    }
+    this.reserve(length)
+    const { position } = arena
+    const { buffer } = arena.piece
+    if (length > SHORT_BYTES * 3) buffer.latin1Write(text, position)
+    else for (let i = 0; i < length; i++) buffer[position + i] = text.charCodeAt(i)
+    arena.position = position + length
+  }
+
+  private push(chunk: Bytes | Buffer): void {
+    this.chunkBytes += chunk.length
+    this.chunks.push(chunk)
+  }
+
+  /** Makes sure that this buffer's region is at the end of the arena, with room for so many bytes. */
+  private reserve(bytes: number): void {
+    if (this.start >= 0 && arena.position + bytes <= arena.piece.buffer.length) return
+    this.endRegion()
+    this.pieces.push(arena.begin(this, bytes))
+    this.start = arena.position
+  }
+}
+
+/** Writes chunks to a socket as one. */
+export function writeChunks(socket: Socket, chunks: Chunks, host: { sent(bytes: number): void }): void {
+  if (chunks.length > 1) socket.cork()
+  for (const chunk of chunks) {
+    host.sent(chunk.length)
+    if (typeof chunk === 'string') socket.write(chunk, 'latin1')
+    else socket.write(chunk)
+  }
+  if (chunks.length > 1) socket.uncork()
+}

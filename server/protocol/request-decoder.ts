@@ -1,0 +1,362 @@
+/**
+ * Turns the bytes of a client into requests: strict RESP multibulk, or inline lines. Behaviour and texts are Redis's (networking.c,
+ * checked against a running server), including that the byte after \r and the two after a payload are passed over unseen, and that a
+ * NUL in a header or an inline line hides all that follows until the line is too long.
+ *
+ * Bytes are lent: feed() gives a part of a receive buffer that the caller shares among connections, and next() is pulled until it
+ * answers null. A request that stands whole and canonical in the buffer takes the short way (`whole`) and copies nothing but its words.
+ * What is split over reads takes the long way (`piecewise`), whose state outlives the reads:
+ *
+ *   words + expected     the request begun, and how many words it will have
+ *   bulkLength           payload awaited, -1 while its header is
+ *   carry                the bytes of the one line or payload that is split; grows with what arrived, never by what was announced
+ *
+ * so any splitting costs time and memory linear in the bytes received.
+ */
+import { type Bytes, MAX_BYTES_LENGTH } from '../../base/bytes.ts'
+import { splitInline } from '../../commands/parsing/inline-words.ts'
+import { commandWord } from './command-words.ts'
+
+/** Shared by all connections; CONFIG SET changes it in place. */
+export interface DecoderLimits {
+  /** proto-max-bulk-len. Never more than MAX_BYTES_LENGTH counts. */
+  maxBulkBytes: number
+  maxArguments: number
+  /** Of an inline line, and of any header line. */
+  maxInlineBytes: number
+  /** No password is wanted of anyone: who has not said one is as good as others. */
+  readonly isOpen: boolean
+}
+
+export function defaultDecoderLimits(): DecoderLimits {
+  return { maxBulkBytes: 512 * 1024 * 1024, maxArguments: 1024 * 1024, maxInlineBytes: 64 * 1024, isOpen: false }
+}
+
+/** The client does not speak the protocol: answer `-ERR <message>` and close. */
+export class ProtocolError extends Error {
+  override readonly name = 'ProtocolError'
+
+  constructor(what: string) {
+    super(`Protocol error: ${what}`)
+  }
+}
+
+const ASTERISK = 42
+const DOLLAR = 36
+const CR = 13
+const LF = 10
+
+const UNAUTHENTICATED_ARGUMENTS = 10
+const UNAUTHENTICATED_BULK_BYTES = 16384
+/** A carry up to this size is kept for the next split; a larger one is given back. */
+const CARRY_KEPT_BYTES = 1024
+const CARRY_FIRST_BYTES = 256
+/** What a word costs beyond its bytes, about. */
+const WORD_OVERHEAD_BYTES = 24
+
+/** Values of `lineEnd` while the end of the line is not known. */
+const NOT_FOUND = -1
+const HIDDEN_BY_NUL = -2
+
+const NOTHING: Buffer = Buffer.alloc(0)
+
+export class RequestDecoder {
+  /** False holds the client to 10 arguments of 16 KiB. */
+  authenticated = true
+  /** Where the bytes of the request just answered stand, until the next call; null when they are split or not canonical. */
+  rawBuffer: Buffer | null = null
+  rawStart = 0
+  rawEnd = 0
+
+  private readonly limits: DecoderLimits
+  private source = NOTHING
+  private position = 0
+  private end = 0
+  private sourceIsOwn = false
+  private broken = false
+
+  private words: Bytes[] | null = null
+  private wordsBytes = 0
+  private expected = 0
+  private bulkLength = -1
+  private lineEnd = NOT_FOUND
+  private carry = NOTHING
+  private carryLength = 0
+
+  constructor(limits: DecoderLimits) {
+    this.limits = limits
+  }
+
+  /**
+   * Lends the bytes [0, length) of `buffer` until next() answers null or retain() is called. What retain() kept comes before them, and
+   * then they are copied at once. After a ProtocolError everything is passed over.
+   */
+  feed(buffer: Buffer, length: number): void {
+    if (this.broken) return
+    if (this.position < this.end) {
+      if (!this.sourceIsOwn) throw new Error('fed before the last buffer was pulled to its end or retained')
+      this.appendToSource(buffer, length)
+      return
+    }
+    this.source = buffer
+    this.sourceIsOwn = false
+    this.position = 0
+    this.end = length
+  }
+
+  /** The words of the next request, at least one; null when more bytes are needed. Throws ProtocolError, after which it is done. */
+  next(): Bytes[] | null {
+    if (this.words === null && this.carryLength === 0) {
+      const words = this.whole()
+      if (words !== null) return words
+    }
+    this.rawBuffer = null
+    try {
+      const words = this.piecewise()
+      if (words === null) this.release()
+      return words
+    } catch (error) {
+      this.broken = true
+      this.release()
+      this.dropCarry()
+      this.words = null
+      this.wordsBytes = 0
+      throw error
+    }
+  }
+
+  /** Copies what is not pulled yet, so that the lent buffer may be used again; next() goes on with the copy. */
+  retain(): void {
+    if (this.sourceIsOwn || this.position === this.end) return
+    const rest = Buffer.allocUnsafeSlow(this.end - this.position)
+    this.source.copy(rest, 0, this.position, this.end)
+    this.source = rest
+    this.sourceIsOwn = true
+    this.end = rest.length
+    this.position = 0
+    this.rawBuffer = null
+  }
+
+  /** Bytes received and not done with: the read in progress as a whole (as Redis counts `qbuf`), and what is kept of a split request. */
+  get bufferedBytes(): number {
+    return this.end + this.carryLength + this.wordsBytes
+  }
+
+  /** What client-query-buffer-limit is about: the argument being received, as Redis counts it, or all words before it where they are more. */
+  get limitedBytes(): number {
+    const received = this.carryLength + this.end - this.position
+    const argument = this.bulkLength < 0 ? received : Math.min(received, this.bulkLength + 2)
+    return Math.max(argument, this.wordsBytes)
+  }
+
+  /** The request at `position` when all of it is there in the usual form. Otherwise null, nothing changed, and the long way sees why. */
+  private whole(): Bytes[] | null {
+    const buffer = this.source
+    const end = this.end
+    let at = this.position
+    if (at >= end || buffer[at] !== ASTERISK || !this.authenticated) return null
+    const maxBulkBytes = Math.min(this.limits.maxBulkBytes, MAX_BYTES_LENGTH)
+
+    // Bytes past `end` may be read (and are left from earlier reads, or undefined): the check before a payload is taken covers them.
+    let count = buffer[at + 1]! - 48
+    if (!(count >= 1 && count <= 9)) return null
+    at += 2
+    for (let digit = buffer[at]! - 48; digit >= 0 && digit <= 9; digit = buffer[++at]! - 48) {
+      count = count * 10 + digit
+      if (count > this.limits.maxArguments) return null
+    }
+    if (count > this.limits.maxArguments || buffer[at] !== CR || buffer[at + 1] !== LF) return null
+    at += 2
+
+    const words = count === 2 ? ['', ''] : count === 3 ? ['', '', ''] : count === 1 ? [''] : []
+    for (let index = 0; index < count; index++) {
+      if (buffer[at] !== DOLLAR) return null
+      let length = buffer[at + 1]! - 48
+      if (!(length >= 0 && length <= 9)) return null
+      const leading = length
+      at += 2
+      for (let digit = buffer[at]! - 48; digit >= 0 && digit <= 9; digit = buffer[++at]! - 48) {
+        if (leading === 0) return null
+        length = length * 10 + digit
+        if (length > maxBulkBytes) return null
+      }
+      const start = at + 2
+      const stop = start + length
+      if (stop + 2 > end || length > maxBulkBytes) return null
+      if (buffer[at] !== CR || buffer[at + 1] !== LF || buffer[stop] !== CR || buffer[stop + 1] !== LF) return null
+      const word = index === 0 ? commandWord(buffer, start, stop) : buffer.latin1Slice(start, stop)
+      if (index < words.length) words[index] = word
+      else words.push(word)
+      at = stop + 2
+    }
+    this.rawBuffer = buffer
+    this.rawStart = this.position
+    this.rawEnd = at
+    this.position = at
+    return words
+  }
+
+  private piecewise(): Bytes[] | null {
+    for (;;) {
+      if (this.words === null) {
+        const first = this.carryLength > 0 ? this.carry[0] : this.position < this.end ? this.source[this.position] : undefined
+        if (first === undefined) return null
+        if (first !== ASTERISK) {
+          const line = this.takeLine(LF, 0, 'too big inline request')
+          if (line === null) return null
+          const words = splitInline(line.endsWith('\r') ? line.slice(0, -1) : line)
+          if (words === null) throw new ProtocolError('unbalanced quotes in request')
+          if (words.length > 0) return words
+          continue
+        }
+        const header = this.takeLine(CR, 1, 'too big mbulk count string')
+        if (header === null) return null
+        const count = this.parseCount(header)
+        if (count <= 0) continue
+        this.words = []
+        this.expected = count
+      }
+      if (!this.takeWords(this.words)) return null
+      const words = this.words
+      this.words = null
+      this.wordsBytes = 0
+      return words
+    }
+  }
+
+  /** Adds words until all expected are there (true) or bytes are wanting (false). */
+  private takeWords(words: Bytes[]): boolean {
+    while (words.length < this.expected) {
+      if (this.bulkLength === -1) {
+        const header = this.takeLine(CR, 1, 'too big bulk count string')
+        if (header === null) return false
+        this.bulkLength = this.parseBulkLength(header)
+      }
+      const word = this.takeBulk(this.bulkLength)
+      if (word === null) return false
+      words.push(word)
+      this.wordsBytes += word.length + WORD_OVERHEAD_BYTES
+      this.bulkLength = -1
+    }
+    return true
+  }
+
+  private get isStranger(): boolean {
+    return !this.authenticated && !this.limits.isOpen
+  }
+
+  private parseCount(header: Bytes): number {
+    const count = parseInteger(header.slice(1))
+    if (count === null || count > this.limits.maxArguments) throw new ProtocolError('invalid multibulk length')
+    if (count > UNAUTHENTICATED_ARGUMENTS && this.isStranger) throw new ProtocolError('unauthenticated multibulk length')
+    return count
+  }
+
+  private parseBulkLength(header: Bytes): number {
+    if (header[0] !== '$') throw new ProtocolError(`expected '$', got '${header[0] ?? '\r'}'`)
+    const length = parseInteger(header.slice(1))
+    if (length === null || length < 0 || length > Math.min(this.limits.maxBulkBytes, MAX_BYTES_LENGTH)) {
+      throw new ProtocolError('invalid bulk length')
+    }
+    if (length > UNAUTHENTICATED_BULK_BYTES && this.isStranger) throw new ProtocolError('unauthenticated bulk length')
+    return length
+  }
+
+  /** The bytes up to `terminator`, once it and `after` more bytes are there. Throws `tooBig` when it stands past maxInlineBytes. */
+  private takeLine(terminator: number, after: number, tooBig: string): Bytes | null {
+    if (this.lineEnd === NOT_FOUND) {
+      for (let at = this.position; at < this.end; at++) {
+        const byte = this.source[at]
+        if (byte === terminator) {
+          this.lineEnd = this.carryLength + at - this.position
+          break
+        }
+        if (byte === 0) {
+          this.lineEnd = HIDDEN_BY_NUL
+          break
+        }
+      }
+    }
+    const available = this.carryLength + this.end - this.position
+    if ((this.lineEnd < 0 ? available : this.lineEnd) > this.limits.maxInlineBytes) throw new ProtocolError(tooBig)
+    if (this.lineEnd < 0) {
+      this.appendToCarry(this.end - this.position, this.limits.maxInlineBytes + 2)
+      return null
+    }
+    const line = this.take(this.lineEnd, this.lineEnd + 1 + after)
+    if (line !== null) this.lineEnd = NOT_FOUND
+    return line
+  }
+
+  private takeBulk(length: number): Bytes | null {
+    return this.take(length, length + 2)
+  }
+
+  /** The first `length` of the next `size` bytes, of which the carry holds some; null, with all there is in the carry, if they are too few. */
+  private take(length: number, size: number): Bytes | null {
+    if (this.carryLength === 0 && this.end - this.position >= size) {
+      const bytes = this.source.latin1Slice(this.position, this.position + length)
+      this.position += size
+      return bytes
+    }
+    const count = Math.min(size - this.carryLength, this.end - this.position)
+    this.appendToCarry(count, size)
+    if (this.carryLength < size) return null
+    const bytes = this.carry.latin1Slice(0, length)
+    this.dropCarry()
+    return bytes
+  }
+
+  /** Moves `count` bytes from the source to the carry, which will hold `size` in the end if all goes well. */
+  private appendToCarry(count: number, size: number): void {
+    const needed = this.carryLength + count
+    if (needed > this.carry.length) {
+      const grown = Buffer.allocUnsafeSlow(Math.max(needed, Math.min(Math.max(2 * needed, CARRY_FIRST_BYTES), size)))
+      this.carry.copy(grown, 0, 0, this.carryLength)
+      this.carry = grown
+    }
+    this.source.copy(this.carry, this.carryLength, this.position, this.position + count)
+    this.carryLength = needed
+    this.position += count
+  }
+
+  private dropCarry(): void {
+    this.carryLength = 0
+    if (this.carry.length > CARRY_KEPT_BYTES) this.carry = NOTHING
+  }
+
+  private appendToSource(buffer: Buffer, length: number): void {
+    const rest = this.end - this.position
+    if (this.end + length > this.source.length) {
+      const room = 2 * (rest + length)
+      const target = room > this.source.length ? Buffer.allocUnsafeSlow(room) : this.source
+      this.source.copy(target, 0, this.position, this.end)
+      this.source = target
+      this.position = 0
+      this.end = rest
+    }
+    buffer.copy(this.source, this.end, 0, length)
+    this.end += length
+    this.rawBuffer = null
+  }
+
+  private release(): void {
+    this.source = NOTHING
+    this.sourceIsOwn = false
+    this.position = 0
+    this.end = 0
+  }
+}
+
+const STRICT_INTEGER = /^(?:0|-?[1-9][0-9]{0,18})$/
+const MAX_INT64 = 2n ** 63n
+
+/** A 64-bit integer without sign +, leading zeros or blanks (near the ends rounded to a double), or null. */
+function parseInteger(digits: Bytes): number | null {
+  if (!STRICT_INTEGER.test(digits)) return null
+  if (digits.length >= 19) {
+    const exact = BigInt(digits)
+    if (exact < -MAX_INT64 || exact >= MAX_INT64) return null
+  }
+  return Number(digits)
+}

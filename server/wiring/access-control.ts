@@ -1,0 +1,171 @@
+/**
+ * The ACL joined to the configuration: `requirepass` is the default user's password, `userpass` and `userblacklist` make Pika's second user,
+ * `user` lines or an ACL file name the others.
+ *
+ * What a configuration key makes of a user is as good as the key: CONFIG REWRITE writes lines only for users that are otherwise.
+ */
+import { resolve } from 'node:path'
+import { getSystemErrorMap } from 'node:util'
+import { type Bytes, bytesOf, bytesOfText, textOf } from '../../base/bytes.ts'
+import { contentOf, realFiles, replaceFileSync } from '../../base/files.ts'
+import type { Log } from '../../base/log.ts'
+import { Acl, type AclFile, LIMITED_USER } from '../../commands/acl/acl.ts'
+import { describeUser } from '../../commands/acl/describe.ts'
+import { RuleError } from '../../commands/acl/rule-error.ts'
+import { hasSpaces, type RuleContext } from '../../commands/acl/selector-rules.ts'
+import { openDefaultUser, User } from '../../commands/acl/user.ts'
+import { readUsers } from '../../commands/acl/user-lines.ts'
+import { applyRules } from '../../commands/acl/user-rules.ts'
+import type { ClientsPort } from '../../commands/core/ports.ts'
+import type { CommandTable } from '../../commands/core/table.ts'
+import type { Config } from '../config/config.ts'
+import { type UserLine, wordsOfUserLine } from '../config/config-users.ts'
+
+export interface AccessControlParts {
+  readonly config: Config
+  readonly log: Log
+  readonly table: CommandTable
+  readonly clients: Pick<ClientsPort, 'all' | 'describe'>
+  readonly secretHex: (digits: number) => Bytes
+  readonly monotonicMs: () => number
+}
+
+/** The ACL of a node, its users as configured, kept in step with CONFIG SET. Throws an Error with a message for people. */
+export function accessControl(parts: AccessControlParts): Acl {
+  const { config, log, table, clients, secretHex, monotonicMs } = parts
+  const acl = new Acl({
+    table,
+    config,
+    clients,
+    secretHex,
+    monotonicMs,
+    channelDefault: () => (config.text('acl-pubsub-default') === 'allchannels' ? 'all channels' : 'no channels'),
+    warn: (message) => log.warn({}, message),
+    impliedUsers: (context) => impliedUsers(config, context),
+    file: aclFile(config, log),
+  })
+  loadUsers(acl, config)
+  config.onChange('requirepass', () => {
+    const { passwords, noPassword } = defaultUser(config, acl.environment)
+    Object.assign(acl.defaultUser, { passwords, noPassword })
+  })
+  for (const key of ['userpass', 'userblacklist']) config.onChange(key, () => followLimitedUser(acl, config))
+  config.beforeRewrite = () => config.setByServer('user', ...(acl.environment.file === null ? namedUsers(acl, config) : []))
+  return acl
+}
+
+function aclFile(config: Config, log: Log): AclFile | null {
+  const path = config.text('aclfile')
+  if (path === '') return null
+  const fullPath = resolve(config.path('dir'), textOf(path))
+  return {
+    path,
+    read() {
+      try {
+        return { content: bytesOf(contentOf(realFiles, fullPath)) }
+      } catch (error) {
+        return { failure: `Error loading ACLs, opening file '${path}': ${systemMessage(error)}` }
+      }
+    },
+    replace(text) {
+      try {
+        replaceFileSync(realFiles, fullPath, Buffer.from(text, 'latin1'))
+        return true
+      } catch (error) {
+        log.error({ path: fullPath, error: String(error) }, 'the ACL file cannot be written')
+        return false
+      }
+    },
+  }
+}
+
+/** What C's strerror says, about. */
+function systemMessage(error: unknown): Bytes {
+  const { errno, message } = error as NodeJS.ErrnoException
+  const [, text = message] = getSystemErrorMap().get(errno ?? 0) ?? []
+  return bytesOfText(text.charAt(0).toUpperCase() + text.slice(1))
+}
+
+function loadUsers(acl: Acl, config: Config): void {
+  const { file } = acl.environment
+  const lines = config.list('user') as readonly UserLine[]
+  if (file === null) {
+    acl.replace(configuredUsers(lines, acl.environment), null)
+    return
+  }
+  if (lines.length > 0)
+    throw new Error('users are defined both in the configuration and in an ACL file: put them into the one or the other')
+  const text = file.read()
+  if ('failure' in text) throw new Error(textOf(text.failure))
+  const read = readUsers(text.content, file.path, acl.environment)
+  if ('errors' in read) throw new Error(`the ACL file is wrong: ${textOf(read.errors).trimEnd()}`)
+  acl.replace(read.users, null)
+}
+
+function configuredUsers(lines: readonly UserLine[], context: RuleContext): Map<Bytes, User> {
+  const users = new Map<Bytes, User>()
+  for (const line of lines) {
+    const [name = '', ...rules] = wordsOfUserLine(line)
+    const shown = `the user '${textOf(name)}'`
+    if (hasSpaces(name)) throw new Error(`${shown}: a name cannot have spaces`)
+    if (users.has(name)) throw new Error(`${shown}: Duplicate user found. A user can only be defined once`)
+    const user = new User(name, context.channelDefault())
+    try {
+      applyRules(user, rules, context)
+    } catch (error) {
+      // The rule may hold a password.
+      throw error instanceof RuleError ? new Error(`${shown}: ${error.message}`) : error
+    }
+    users.set(name, user)
+  }
+  return users
+}
+
+/** The users that the configuration makes without naming them. */
+function impliedUsers(config: Config, context: RuleContext): Map<Bytes, User> {
+  const limited = limitedUser(config, context)
+  const all = [defaultUser(config, context), ...(limited === null ? [] : [limited])]
+  return new Map(all.map((user) => [user.name, user]))
+}
+
+/** The default user as `requirepass` has it. */
+function defaultUser(config: Config, context: RuleContext): User {
+  const user = openDefaultUser()
+  const password = config.text('requirepass')
+  if (password !== '') applyRules(user, ['resetpass', `>${password}`], context)
+  return user
+}
+
+/** Pika's second user: what the default one may do, less the commands of `userblacklist`. Null without `userpass`. */
+function limitedUser(config: Config, context: RuleContext): User | null {
+  const password = config.text('userpass')
+  if (password === '') return null
+  const user = new User(LIMITED_USER, 'all channels')
+  applyRules(user, ['on', `>${password}`, '~*', '+@all'], context)
+  for (const name of config.text('userblacklist').split(/[, ]+/)) if (name !== '') deny(user, name, context)
+  return user
+}
+
+function deny(user: User, name: Bytes, context: RuleContext): void {
+  try {
+    applyRules(user, [`-${name}`], context)
+  } catch (error) {
+    if (!(error instanceof RuleError && error.isUnknownName)) throw error
+    context.warn(`userblacklist names '${textOf(name)}', which is no command here`)
+  }
+}
+
+function followLimitedUser(acl: Acl, config: Config): void {
+  const user = limitedUser(config, acl.environment)
+  if (user !== null) acl.put(user)
+  else if (acl.find(LIMITED_USER) !== undefined) acl.remove([LIMITED_USER], null)
+}
+
+/** The users that a configuration file has to name, each as the words of its line. */
+function namedUsers(acl: Acl, config: Config): Bytes[][] {
+  const implied = impliedUsers(config, acl.environment)
+  const isImplied = (user: User) => describeUser(implied.get(user.name) ?? NOBODY) === describeUser(user)
+  return acl.all().flatMap((user) => (isImplied(user) ? [] : [[user.name, ...describeUser(user).split(' ')]]))
+}
+
+const NOBODY = new User('', 'no channels')

@@ -1,0 +1,42 @@
+/** Opens the data directory with what the configuration and the limit on open files allow. */
+import type { Random } from '../../base/clock.ts'
+import { realFiles } from '../../base/files.ts'
+import { LevelRecords } from '../../storage/records/record-store.ts'
+import { Storage } from '../../storage/storage.ts'
+import { storageSettings } from '../config/settings.ts'
+import type { NodeOptions } from '../node.ts'
+import type { FileBudget } from '../process/open-files.ts'
+
+/** Locks the directory. Rejects with a message for people. */
+export async function openStorage({ config, log, clock, exit }: NodeOptions, budget: FileBudget, random: Random): Promise<Storage> {
+  const directory = config.path('dir')
+  const level = {
+    writeBufferBytes: config.number('level-write-buffer'),
+    blockCacheBytes: config.number('level-block-cache'),
+    maxOpenFiles: budget.levelFilesBeside(config.number('maxclients')),
+  }
+  try {
+    return await Storage.open({
+      directory,
+      files: realFiles,
+      openRecords: (path, mode) => LevelRecords.open(path, level, mode),
+      clock,
+      random,
+      log,
+      settings: storageSettings(config),
+      fatal: (error) => {
+        log.error({ error: String(error) }, 'the disk failed to take what was written: ending now, to recover from what is on it')
+        exit(1)
+      },
+    })
+  } catch (error) {
+    throw new Error(openFailure(error, directory))
+  }
+}
+
+/** Why a data directory could not be opened, in a line. */
+function openFailure(error: unknown, directory: string): string {
+  const { message, cause } = error as { message: string; cause?: { code?: string; message?: string } }
+  if (cause?.code === 'LEVEL_LOCKED') return `the data directory ${directory} is in use by another process`
+  return `the data directory ${directory} cannot be opened: ${cause?.message ?? message}`
+}

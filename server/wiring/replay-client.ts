@@ -1,0 +1,56 @@
+/** Clients without a connection: the one in whose name logged commands are run again, and the link to the master as CLIENT LIST shows it. */
+import type { Bytes } from '../../base/bytes.ts'
+import { SUPERUSER } from '../../commands/acl/user.ts'
+import type { Client, Executor } from '../../commands/core/executor.ts'
+import { type Session, SessionState } from '../../commands/core/session.ts'
+import type { Keyspace } from '../../storage/keyspace/keyspace.ts'
+import type { Replayer } from '../../storage/recovery/recovery.ts'
+
+/** It is answered, and does not listen. */
+export class ReplayClient extends SessionState implements Client {
+  readonly id: number
+  readonly peer: Session['peer']
+  readonly address: Bytes
+  readonly createdAtMs: number
+  user = SUPERUSER
+  authenticated = true
+  readonly localAddress = ''
+  lastActiveMs = 0
+  queryBufferBytes = () => 0
+  outputBufferBytes = () => 0
+  readonly close: () => void
+
+  constructor(id = 0, peer: Session['peer'] = 'client', address: Bytes = '', createdAtMs = 0, close: () => void = () => {}) {
+    super()
+    this.id = id
+    this.peer = peer
+    this.address = address
+    this.createdAtMs = createdAtMs
+    this.close = close
+  }
+
+  push(): void {}
+  reply(): void {}
+  replyError(): void {}
+}
+
+/** Feeds recovered or received groups to the executor, each under its own clock. */
+export function replayer(executor: Executor, keyspace: Keyspace): Replayer & { knows(args: readonly Bytes[]): boolean } {
+  const client = new ReplayClient()
+  return {
+    knows: (args) => executor.runtimes.resolve(args)?.command.run !== undefined,
+    begin(header) {
+      keyspace.setClock(header.clockMs)
+      client.database = 0
+    },
+    command(args) {
+      executor.context.isReplayed = true
+      try {
+        executor.replay(client, args)
+      } finally {
+        executor.context.isReplayed = false
+      }
+    },
+    end() {},
+  }
+}

@@ -1,0 +1,212 @@
+/** Replication as commands and INFO see it: their words in, replies and Redis's error texts out. */
+import { networkInterfaces } from 'node:os'
+import type { Bytes } from '../../base/bytes.ts'
+import { ClientError } from '../../commands/core/errors.ts'
+import type { FailoverOptions, ReplicationPort, WaitReached, WaitTarget } from '../../commands/core/ports.ts'
+import { NO_REPLY, OK, type Reply, SimpleString } from '../../commands/core/reply.ts'
+import type { Session } from '../../commands/core/session.ts'
+import {
+  type AckRequest,
+  metaReply,
+  Refusal,
+  readBinlogSync,
+  readDbSync,
+  readInquiry,
+  readMetaSync,
+  readTrySync,
+  trySyncReplyWords,
+} from '../../replication/protocol/messages.ts'
+import type { Replication } from '../../replication/replication.ts'
+import type { WaitCondition } from '../../replication/waiters.ts'
+import type { Storage } from '../../storage/storage.ts'
+import type { Connection } from '../network/connection.ts'
+import type { ReplicaPeer } from '../network/replica-peer.ts'
+
+/** ROLE's word for what a replica is doing. */
+const ROLE_STATES: Readonly<Record<string, string>> = {
+  none: 'none',
+  connect: 'connect',
+  connecting: 'connecting',
+  auth: 'handshake',
+  meta_sync: 'handshake',
+  try_sync: 'handshake',
+  db_sync: 'sync',
+  swapping: 'sync',
+  binlog_sync: 'connected',
+}
+
+export interface FacadeOptions {
+  readonly engine: Storage
+  /** Ports that this server is reached on, and addresses that it announces. */
+  ownPorts(): readonly number[]
+  ownAddresses(): readonly string[]
+}
+
+export class ReplicationFacade implements ReplicationPort {
+  /** Set once storage has recovered. Until then commands that need it are refused as loading. */
+  replication: Replication | null = null
+  private readonly options: FacadeOptions
+
+  constructor(options: FacadeOptions) {
+    this.options = options
+  }
+
+  get isReplica(): boolean {
+    return this.options.engine.role === 'replica'
+  }
+
+  get passesOn(): boolean {
+    const { engine } = this.options
+    if (this.replication === null || this.isReplica || engine.stalled !== null || engine.diskLow) return false
+    return this.replication.master.hasReplicas && !this.replication.writesPaused
+  }
+
+  follow(host: Bytes, port: number, how: 'from where we are' | 'full sync'): Reply {
+    if (this.isSelf(host, port)) throw new ClientError('ERR The master ip:port and the slave ip:port are the same')
+    return this.attempt((replication) => {
+      if (replication.follow(host, port, how) === 'already') return new SimpleString('OK Already connected to specified master')
+      return OK
+    })
+  }
+
+  leave(): Reply {
+    return this.attempt((replication) => {
+      replication.leave()
+      return OK
+    })
+  }
+
+  role(): Reply {
+    const { engine } = this.options
+    const { master } = engine.identity
+    const end = engine.isReady ? engine.binlog.end.offset : 0
+    if (this.isReplica && master !== undefined && master !== null) {
+      const state = this.replication?.link.view.state ?? 'connect'
+      return ['slave', master.host, master.port, ROLE_STATES[state] ?? state, this.replication?.link.isUp === true ? end : -1]
+    }
+    const online = this.replication?.master.online() ?? []
+    // Redis counts from its first replica on: a master that never had one, nor followed another, answers 0.
+    const hadCompany = engine.identity.past.length > 0 || online.length > 0 || (this.replication?.master.absent().length ?? 0) > 0
+    return ['master', hadCompany ? end : 0, online.map(({ ip, port, applied }) => [ip, String(port), String(applied)])]
+  }
+
+  failover(options: FailoverOptions): Reply {
+    return this.attempt((replication) => {
+      replication.startFailover(options)
+      return OK
+    })
+  }
+
+  abortFailover(): Reply {
+    return this.attempt((replication) => {
+      replication.abortFailover()
+      return OK
+    })
+  }
+
+  clearReplicationId(): Reply {
+    return this.attempt((replication) => {
+      replication.clearReplicationId()
+      return OK
+    })
+  }
+
+  purgeLogsTo(offset: number): Reply {
+    return this.attempt(() => {
+      const { engine } = this.options
+      if (offset > engine.binlog.end.offset) throw new ClientError('ERR the binlog does not reach that far')
+      engine.purgeTo(offset)
+      if (engine.binlog.startOffset < offset && engine.binlog.segments.some(({ end }) => end <= offset)) {
+        throw new ClientError('ERR recovery or a replica still needs some of it; the rest has been removed')
+      }
+      return OK
+    })
+  }
+
+  async wait(session: Session, target: WaitTarget): Promise<WaitReached> {
+    try {
+      return await this.mustBeReady().wait(session, this.conditionOf(session, target))
+    } catch (error) {
+      throw asClientError(error)
+    }
+  }
+
+  reached(session: Session, target: WaitTarget): WaitReached {
+    return this.mustBeReady().reached(this.conditionOf(session, target))
+  }
+
+  private mustBeReady(): Replication {
+    if (this.replication === null) throw new ClientError('LOADING Redis is loading the dataset in memory')
+    return this.replication
+  }
+
+  private conditionOf({ lastWriteAt }: Session, target: WaitTarget): WaitCondition {
+    const isOfThisLog = lastWriteAt <= this.options.engine.binlog.end.offset // a full sync since may have left a shorter one
+    return { ...target, after: isOfThisLog ? lastWriteAt : -1 }
+  }
+
+  metaSync(session: Session, args: readonly Bytes[]): Reply {
+    const connection = session as Connection
+    return this.attempt(({ master }) => {
+      const inquiry = readInquiry(args)
+      if (inquiry !== null) return metaReply(master.answer(inquiry))
+      const peer = connection.asReplica()
+      const meta = master.metaSync(peer, readMetaSync(args))
+      connection.replica = peer
+      return metaReply(meta)
+    })
+  }
+
+  trySync(session: Session, args: readonly Bytes[]): Reply {
+    return this.asReplica(session, (replication, peer) => trySyncReplyWords(replication.master.trySync(peer, readTrySync(args))))
+  }
+
+  dbSync(session: Session, args: readonly Bytes[]): Reply {
+    return this.asReplica(session, (replication, peer) => {
+      replication.master.dbSync(peer, readDbSync(args))
+      return NO_REPLY
+    })
+  }
+
+  binlogSync(session: Session, args: readonly Bytes[]): Reply {
+    return this.asReplica(session, (replication, peer) => {
+      const request = readBinlogSync(args)
+      replication.master.binlogSync(peer, request.session, request.offset)
+      return NO_REPLY
+    })
+  }
+
+  acknowledge(session: Session, ack: AckRequest): void {
+    this.asReplica(session, (replication, peer) => {
+      replication.master.ack(peer, ack)
+      return NO_REPLY
+    })
+  }
+
+  private asReplica(session: Session, act: (replication: Replication, peer: ReplicaPeer) => Reply): Reply {
+    const { replica } = session as Connection
+    return this.attempt((replication) => {
+      if (replica === null) throw new Refusal('BADSESSION', 'METASYNC has to come first on a connection')
+      return act(replication, replica)
+    })
+  }
+
+  private attempt(act: (replication: Replication) => Reply): Reply {
+    if (this.replication === null) throw new ClientError('LOADING Redis is loading the dataset in memory')
+    try {
+      return act(this.replication)
+    } catch (error) {
+      throw asClientError(error)
+    }
+  }
+
+  private isSelf(host: Bytes, port: number): boolean {
+    if (port === 0 || !this.options.ownPorts().includes(port)) return false // 0 in the configuration means none
+    const addresses = Object.values(networkInterfaces()).flatMap((list) => list?.map(({ address }) => address) ?? [])
+    return ['localhost', ...addresses, ...this.options.ownAddresses()].includes(host.toLowerCase()) || host.startsWith('127.')
+  }
+}
+
+function asClientError(error: unknown): unknown {
+  return error instanceof Refusal ? new ClientError(`${error.code} ${error.message}`) : error
+}

@@ -1,0 +1,70 @@
+/** What commands and INFO ask of the storage engine. */
+import type { StoragePort } from '../../commands/core/ports.ts'
+import type { Storage } from '../../storage/storage.ts'
+import { heapUsage, residentBytes } from '../process/process-memory.ts'
+
+export class StorageFacade implements StoragePort {
+  private readonly storage: Storage
+  private readonly wake: () => void
+  private readonly reloadAll: () => Promise<void>
+  private readonly clientBytes: () => number
+  private peakBytes = 0
+  private startupBytes = 0
+
+  constructor(options: { storage: Storage; wake: () => void; reload: () => Promise<void>; clientBytes: () => number }) {
+    this.storage = options.storage
+    this.wake = options.wake
+    this.reloadAll = options.reload
+    this.clientBytes = options.clientBytes
+  }
+
+  checkpoint(): Promise<void> {
+    const landed = this.storage.checkpoint()
+    this.wake()
+    return landed
+  }
+
+  get checkpointRunning(): boolean {
+    return this.storage.checkpointer.isRunning
+  }
+
+  get lastCheckpointSeconds(): number {
+    return Math.floor(this.storage.checkpointer.lastLandedMs / 1000)
+  }
+
+  reload(): Promise<void> {
+    return this.reloadAll()
+  }
+
+  /** Notes what memory holds now, in bytes, and answers it; to be called once after recovery and then now and then. */
+  sample(): number {
+    const used = usedBytes()
+    if (this.startupBytes === 0) this.startupBytes = used
+    this.peakBytes = Math.max(this.peakBytes, used)
+    return used
+  }
+
+  memory(): ReadonlyMap<string, number> {
+    const used = this.sample()
+    const { keyspace, settings, group } = this.storage
+    const heap = heapUsage()
+    return new Map([
+      ['used', used],
+      ['heap', heap.totalBytes + heap.externalBytes],
+      ['rss', residentBytes()],
+      ['peak', this.peakBytes],
+      ['startup', this.startupBytes],
+      ['dataset', keyspace.residentBytes],
+      ['dirty', keyspace.dirtyBytes + keyspace.frozenBytes],
+      ['clients', this.clientBytes()],
+      ['binlog', group.bodyLength],
+      ['cache-limit', settings.cacheBytes],
+      ['dirty-limit', settings.checkpoint.dirtyLimitBytes],
+    ])
+  }
+}
+
+function usedBytes(): number {
+  const { usedBytes, externalBytes } = heapUsage()
+  return usedBytes + externalBytes
+}

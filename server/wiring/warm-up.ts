@@ -1,0 +1,171 @@
+/**
+ * Runs common requests before the server is ready, so that the first clients meet compiled code. V8 interprets a function until it has
+ * run often: without this the first burst after a start takes several times as long.
+ *
+ * The requests go through the real connection, decoder, executor and encoder on a scratch keyspace of their own. Everything that they
+ * change belongs to the scratch and goes with it: keyspace, group, counters, slow log, latencies, users. There is no disk and no network.
+ */
+import { Socket } from 'node:net'
+import type { Bytes } from '../../base/bytes.ts'
+import type { Clock } from '../../base/clock.ts'
+import type { Log } from '../../base/log.ts'
+import { Executor } from '../../commands/core/executor.ts'
+import type { ServerPort } from '../../commands/core/ports.ts'
+import type { CommandTable } from '../../commands/core/table.ts'
+import { KeyEventPublisher } from '../../commands/pubsub/key-event-publisher.ts'
+import { PubSub } from '../../commands/pubsub/pub-sub.ts'
+import { encodedLength, writeCommand } from '../../storage/binlog/command-codec.ts'
+import { OpenGroup } from '../../storage/binlog/open-group.ts'
+import { Keyspace } from '../../storage/keyspace/keyspace.ts'
+import type { RecordStore } from '../../storage/records/record-store.ts'
+import { Config } from '../config/config.ts'
+import { Turn, type TurnStorage } from '../loop/turn.ts'
+import { LatencyMonitor } from '../metrics/latency.ts'
+import { Slowlog } from '../metrics/slowlog.ts'
+import { Statistics } from '../metrics/statistics.ts'
+import { Connection } from '../network/connection.ts'
+import type { ConnectionHost } from '../network/connection-host.ts'
+import { Prefetcher } from '../protocol/prefetch.ts'
+import { accessControl } from './access-control.ts'
+import { executorHooks } from './executor-hooks.ts'
+import { NodeLimits } from './node-connections.ts'
+
+/** It ends after this, however slow the machine is, ms. */
+const BUDGET_MS = 70
+/** By then the common paths are compiled. */
+const ROUNDS = 100
+const CLIENTS = 4
+const KEYS = 200
+const VALUE = 'v'.repeat(64)
+
+/** The requests of one round: `n` is different each time. */
+function requestsOf(n: number): readonly Bytes[][] {
+  const key = (kind: string, offset = 0) => `${kind}:${(n * 7 + offset) % KEYS}`
+  const ten = Array.from({ length: 10 }, (_, offset) => key('string', offset))
+  return [
+    ['MSET', ...ten.flatMap((name) => [name, VALUE])],
+    ['SET', key('string'), VALUE],
+    ['GET', key('string')],
+    ['MSET', ...ten.flatMap((name) => [name, VALUE])],
+    ['MGET', ...ten],
+    ['INCR', key('counter')],
+    ['HSET', key('hash'), `field:${n % 40}`, VALUE],
+    ['HGET', key('hash'), `field:${n % 40}`],
+    ['LPUSH', key('list'), VALUE],
+    ['LRANGE', key('list'), '0', '9'],
+    ['RPOP', key('list')],
+    ['SADD', key('set'), String(n)],
+    ['ZADD', key('zset'), String(n), String(n % 40)],
+    ['EXPIRE', key('string'), '100'],
+    ['DEL', key('string', 5)],
+    ['PING'],
+  ]
+}
+
+/** Resolves when the code is warm or the budget is spent. */
+export async function warmUp(table: CommandTable, clock: Clock): Promise<void> {
+  const { connections, statistics } = scratch(table, clock)
+  const untilMs = clock.monotonicMs() + BUDGET_MS
+  for (let round = 0; round < ROUNDS && (round === 0 || clock.monotonicMs() < untilMs); round++) {
+    for (const [index, connection] of connections.entries()) {
+      const requests = requestsOf(round * CLIENTS + index)
+      const buffer = Buffer.allocUnsafe(requests.reduce((sum, words) => sum + encodedLength(words), 0))
+      let end = 0
+      for (const words of requests) end = writeCommand(words, buffer, end)
+      connection.receive(buffer, end)
+    }
+    await new Promise((resolve) => setImmediate(resolve)) // the end of the turn
+  }
+  for (const connection of connections) connection.close('now')
+  if (statistics.errorReplies > 0) throw new Error('a request of the warm-up was refused')
+}
+
+function scratch(table: CommandTable, clock: Clock): { connections: Connection[]; statistics: Statistics } {
+  const config = new Config()
+  const acl = accessControl({
+    config,
+    log: silent,
+    table,
+    clients: { all: () => [], describe: () => '' },
+    secretHex: () => '',
+    monotonicMs: () => clock.monotonicMs(),
+  })
+  const group = new OpenGroup()
+  const keyspace = new Keyspace(noRecords, config.number('databases'), group)
+  keyspace.events = new KeyEventPublisher(new PubSub('muted'))
+  const statistics = new Statistics(keyspace, () => {})
+  const hooks = executorHooks(
+    { slowlog: new Slowlog(config), latency: new LatencyMonitor(config, clock), statistics, keyspace },
+    {
+      met() {},
+      monitor() {},
+      resumed() {},
+      renewClock: () => turn.renewClock(),
+      broken(error) {
+        throw error
+      },
+    },
+  )
+  const server: Partial<ServerPort> = { table, config, acl, pubsub: new PubSub('muted'), random: () => 0.5 }
+  const monotonicMs = () => clock.monotonicMs()
+  const executor = new Executor({ keyspace, group, server: server as ServerPort, hooks, monotonicMs, groupStart: () => 0 })
+  const storage: TurnStorage = {
+    keyspace,
+    isReady: false,
+    get binlog(): never {
+      throw new Error('a scratch has no binlog')
+    },
+    beginTurn: () => keyspace.readClock(clock),
+    commit: () => {
+      group.close()
+      group.reset()
+      return 'written'
+    },
+    expireDue: () => false,
+    background: () => false,
+  }
+  const turn = new Turn(
+    storage,
+    () => {},
+    () => {},
+  )
+  const host: ConnectionHost = {
+    executor,
+    turn,
+    prefetcher: new Prefetcher(keyspace, table),
+    limits: new NodeLimits(acl),
+    acl,
+    queryLimitBytes: Number.POSITIVE_INFINITY,
+    outputLimits: config.bufferLimits(),
+    cutOff() {},
+    received() {},
+    sent() {},
+    fed() {},
+    drained() {},
+    leaving: (connection) => executor.forget(connection),
+    inputEnded() {},
+    closed() {},
+    log() {},
+    monotonicMs,
+    beginRequests: () => {
+      executor.clockMs = monotonicMs()
+    },
+  }
+  const address = { remote: '', local: '', isUnix: false }
+  const connections = Array.from({ length: CLIENTS }, (_, id) => new Connection(unconnected(), id, host, address))
+  return { connections, statistics }
+}
+
+/** A socket that takes everything and sends nothing. */
+function unconnected(): Socket {
+  return Object.assign(new Socket(), { write: () => true, cork() {}, uncork() {} })
+}
+
+const silent: Log = { debug() {}, info() {}, warn() {}, error() {} }
+
+/** Everything of a scratch is in memory. */
+const noRecords = new Proxy({} as RecordStore, {
+  get() {
+    throw new Error('a scratch has no records')
+  },
+})

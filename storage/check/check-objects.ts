@@ -1,0 +1,124 @@
+/**
+ * Who owns which object, for a check: ids, lengths of ropes and roots of collections, in arrays, 20 bytes an object and a short string for
+ * a collection. A rope is at least 64 KiB of someone's data and a collection in pages a page or more, so that is small beside the data.
+ */
+import type { Bytes } from '../../base/bytes.ts'
+import { KIND_ROPE, type Root } from '../records/records.ts'
+import { CHUNK_BYTES } from '../values/rope.ts'
+
+const FIRST_CAPACITY = 1024
+/** Of an object whose pages are not looked at: its database is garbage, and they may be gone. */
+const UNCHECKED = 0
+
+export interface OwnedObject {
+  readonly id: number
+  /** The kind of its root. */
+  readonly kind: number
+  /** Of a rope. */
+  readonly chunks: number
+  /** Bytes of a rope's last chunk that belong to the value, 1 to CHUNK_BYTES. */
+  readonly tailBytes: number
+  /** A collection's payload in the root record. */
+  readonly payload: Bytes
+}
+
+export class ObjectTable {
+  private ids = new Float64Array(FIRST_CAPACITY)
+  private kinds = new Uint8Array(FIRST_CAPACITY)
+  private chunks = new Uint32Array(FIRST_CAPACITY)
+  private tails = new Uint16Array(FIRST_CAPACITY)
+  private payloads: Bytes[] = []
+  private count = 0
+  private sorted = true
+  private cursor = 0
+
+  get size(): number {
+    return this.count
+  }
+
+  addRope(id: number, lengthBytes: number): void {
+    this.add(id, KIND_ROPE, '')
+    this.chunks[this.count - 1] = Math.ceil(lengthBytes / CHUNK_BYTES)
+    this.tails[this.count - 1] = lengthBytes === 0 ? 0 : ((lengthBytes - 1) % CHUNK_BYTES) + 1
+  }
+
+  addCollection(id: number, { kind, payload }: Root): void {
+    this.add(id, kind, payload.latin1Slice())
+  }
+
+  /** One whose pages may be there or not. */
+  addUnchecked(id: number): void {
+    this.add(id, UNCHECKED, '')
+  }
+
+  /** Ends the adding. Returns ids that were added more than once. */
+  sort(): number[] {
+    const { count } = this
+    const order = Uint32Array.from({ length: count }, (_, index) => index).sort((a, b) => (this.ids[a] as number) - (this.ids[b] as number))
+    this.ids = Float64Array.from(order, (index) => this.ids[index] as number)
+    this.kinds = Uint8Array.from(order, (index) => this.kinds[index] as number)
+    this.chunks = Uint32Array.from(order, (index) => this.chunks[index] as number)
+    this.tails = Uint16Array.from(order, (index) => this.tails[index] as number)
+    this.payloads = Array.from(order, (index) => this.payloads[index] as Bytes)
+    this.sorted = true
+    this.cursor = 0
+    const twice: number[] = []
+    for (let i = 1; i < count; i++) if (this.ids[i] === this.ids[i - 1]) twice.push(this.ids[i] as number)
+    return twice
+  }
+
+  /** The object of an id; those before it that have not been asked for go to `passed`. Ids must be asked for in ascending order, each once. */
+  find(id: number, passed: (object: OwnedObject) => void): OwnedObject | undefined {
+    if (!this.sorted) throw new Error('sort first')
+    while (this.cursor < this.count && (this.ids[this.cursor] as number) < id) this.pass(passed)
+    if (this.cursor === this.count || this.ids[this.cursor] !== id) return undefined
+    const found = this.at(this.cursor)
+    while (this.ids[this.cursor] === id && this.cursor < this.count) this.cursor++
+    return found
+  }
+
+  /** Those that are left go to `passed`. */
+  end(passed: (object: OwnedObject) => void): void {
+    while (this.cursor < this.count) this.pass(passed)
+  }
+
+  private pass(passed: (object: OwnedObject) => void): void {
+    passed(this.at(this.cursor))
+    this.cursor++
+  }
+
+  private at(index: number): OwnedObject {
+    return {
+      id: this.ids[index] as number,
+      kind: this.kinds[index] as number,
+      chunks: this.chunks[index] as number,
+      tailBytes: this.tails[index] as number,
+      payload: this.payloads[index] as Bytes,
+    }
+  }
+
+  private add(id: number, kind: number, payload: Bytes): void {
+    if (this.count === this.ids.length) this.enlarge()
+    this.ids[this.count] = id
+    this.kinds[this.count] = kind
+    this.payloads.push(payload)
+    this.count++
+    this.sorted = false
+  }
+
+  private enlarge(): void {
+    const capacity = this.ids.length * 2
+    const { ids, kinds, chunks, tails } = this
+    this.ids = new Float64Array(capacity)
+    this.ids.set(ids)
+    this.kinds = new Uint8Array(capacity)
+    this.kinds.set(kinds)
+    this.chunks = new Uint32Array(capacity)
+    this.chunks.set(chunks)
+    this.tails = new Uint16Array(capacity)
+    this.tails.set(tails)
+  }
+}
+
+export const isUnchecked = ({ kind }: OwnedObject) => kind === UNCHECKED
+export const isCollection = ({ kind }: OwnedObject) => kind > KIND_ROPE

@@ -1,0 +1,137 @@
+/**
+ * Verifies every invariant of a data directory that no server has open:
+ *
+ *   CURRENT and identity can be read, agree with the witness, and the clean end, where there is one, is the log's end
+ *   records     decode; counts per database agree with the meta record; the deadline index agrees with the roots both ways; every page
+ *               belongs to one live value and lies within it, or to garbage; ids are below the next ones
+ *   binlog      from the first segment on: form, place, chain, CRC and commands of every group; no gap; the checkpoint ends a group
+ *
+ * Nothing of the data is changed (LevelDB itself writes its own log anew when it is opened) unless a cut or a new
+ * identity is asked for.
+ */
+import type { Files } from '../../base/files.ts'
+import { currentGeneration, type Generation } from '../directory/directory.ts'
+import { type Identity, identityPath, previousOf, roleOf, saveIdentity, undrawnIdentity } from '../directory/identity.ts'
+import { storedIdentity } from '../directory/identity-store.ts'
+import { readWitness, replaceWitness } from '../directory/witness.ts'
+import type { RecordStore } from '../records/record-store.ts'
+import { DamageError } from '../records/records.ts'
+import { type BinlogSummary, checkBinlog } from './check-binlog.ts'
+import { cutDamage } from './check-cut.ts'
+import { checkRecords, type RecordCounts } from './check-records.ts'
+import { type CheckProgress, type Finding, Findings } from './check-report.ts'
+
+export interface CheckOptions {
+  readonly files: Files
+  readonly directory: string
+  /** What it throws that is a DamageError is a finding; anything else, such as a lock, is the caller's. */
+  readonly openRecords: (path: string) => Promise<RecordStore>
+  readonly progress?: (progress: CheckProgress) => void
+  readonly repair?: Repair
+}
+
+/** What to do about damage: nothing, set the part of the binlog aside that cannot be followed, or replace an identity that is not known. */
+export type Repair = 'nothing' | 'cut binlog' | 'new identity'
+
+export interface CheckReport {
+  /** The first MAX_FINDINGS. */
+  readonly findings: readonly Finding[]
+  readonly damages: number
+  readonly notes: number
+  readonly records: RecordCounts
+  readonly binlog: Omit<BinlogSummary, 'segments'> & { readonly segments: number }
+  /** What was done, in words. */
+  readonly repairs: readonly string[]
+}
+
+/** Resolves to what was found; rejects where the directory cannot be read at all or is in use. */
+export async function checkDirectory(options: CheckOptions): Promise<CheckReport> {
+  const { files, directory } = options
+  const progress = options.progress ?? (() => {})
+  const findings = new Findings()
+  let records: RecordCounts = { roots: 0, volatile: 0, pages: 0, garbage: 0 }
+  let binlog: BinlogSummary = { segments: [], groups: 0, commands: 0, end: 0, damagedAt: null }
+  const repairs: string[] = []
+  await guarded(findings, directory, async () => {
+    const generation = currentGeneration(files, directory)
+    const checked = await checkStore(options, generation, findings, progress)
+    records = checked.counts
+    const identity = readIdentity(files, directory, generation, findings)
+    const witness = readWitness(files, directory)
+    const durable = witness?.generation === generation.name ? witness.offset : 0
+    const start = { from: checked.checkpoint, ownFrom: typeof identity === 'string' ? 0 : identity.ownFrom, durable }
+    binlog = checkBinlog(files, generation.binlog, start, findings, progress)
+    if (identity !== 'unreadable') checkIdentity(identity, directory, binlog, findings)
+    if (options.repair === 'cut binlog') {
+      const { offset } = checked.checkpoint
+      repairs.push(...cutDamage(files, generation.binlog, binlog, offset))
+      takeBinlogAsItIs(options, generation, Math.max(offset, Math.min(binlog.end, binlog.damagedAt ?? binlog.end)))
+    }
+    if (options.repair === 'new identity') repairs.push(replaceIdentity(options, generation, identity))
+  })
+  const { damage: damages, note: notes } = findings.counts
+  return { findings: findings.list, damages, notes, records, binlog: { ...binlog, segments: binlog.segments.length }, repairs }
+}
+
+/** Makes a finding of a DamageError. */
+async function guarded(findings: Findings, place: string, action: () => Promise<void>): Promise<void> {
+  try {
+    await action()
+  } catch (error) {
+    if (!(error instanceof DamageError)) throw error
+    findings.damage(place, error.message)
+  }
+}
+
+async function checkStore(options: CheckOptions, generation: Generation, findings: Findings, progress: (progress: CheckProgress) => void) {
+  const store = await options.openRecords(generation.db)
+  try {
+    const { meta, counts } = await checkRecords(store, findings, progress)
+    return { counts, checkpoint: { offset: meta?.binlogOffset ?? 0, crc: meta?.binlogCrc ?? 0 } }
+  } finally {
+    await store.close()
+  }
+}
+
+function readIdentity(files: Files, directory: string, generation: Generation, findings: Findings): Identity | 'missing' | 'unreadable' {
+  try {
+    return storedIdentity(files, directory, generation.name)?.identity ?? 'missing'
+  } catch (error) {
+    if (!(error instanceof DamageError)) throw error
+    findings.damage(directory, error.message)
+    return 'unreadable'
+  }
+}
+
+function checkIdentity(identity: Identity | 'missing', directory: string, binlog: BinlogSummary, findings: Findings): void {
+  if (identity === 'missing') {
+    if (binlog.segments.length > 0) findings.damage(directory, 'there is a log, but no identity.json')
+    return
+  }
+  const { cleanEnd } = identity
+  const { offset: switchOffset } = previousOf(identity)
+  if (binlog.damagedAt !== null) return
+  if (roleOf(identity) === 'master' && switchOffset > binlog.end)
+    findings.damage('identity.json', `its switch offset ${switchOffset} lies behind the end of the log, ${binlog.end}`)
+  if (cleanEnd !== null && cleanEnd !== binlog.end)
+    findings.damage('identity.json', `the log ended at ${cleanEnd} when the server was shut down, and ends at ${binlog.end} now`)
+}
+
+/** After a cut, neither the witness nor a clean end may ask for what is gone. */
+function takeBinlogAsItIs({ files, directory }: CheckOptions, generation: Generation, end: number): void {
+  const witness = readWitness(files, directory)
+  const stored = storedIdentity(files, directory, generation.name, witness)
+  if (stored !== undefined && (stored.identity.cleanEnd ?? 0) > end)
+    saveIdentity(files, directory, { ...stored.identity, cleanEnd: null }, stored.revision + 1)
+  if (witness !== null && witness.offset > end) replaceWitness(files, directory, { ...witness, offset: end })
+}
+
+/** Makes a node without a past of what is here. */
+function replaceIdentity(options: CheckOptions, { name }: Generation, found: Identity | 'missing' | 'unreadable'): string {
+  const { files, directory } = options
+  const path = identityPath(directory)
+  if (typeof found !== 'string') return `${path} is left as it is: nothing is wrong with it`
+  const revision = (readWitness(files, directory)?.revision ?? 0) + 1
+  saveIdentity(files, directory, undrawnIdentity(name), revision)
+  return `${path} is new: the next start is a master's unless the configuration has replicaof`
+}

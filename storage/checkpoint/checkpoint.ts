@@ -1,0 +1,206 @@
+/**
+ * A checkpoint makes LevelDB equal to the state at one binlog offset, in one atomic batch that includes the meta record:
+ *
+ *   freeze (O(1), between units) -> encode in slices between turns; what a command is about to change is encoded first
+ *     -> sync the binlog up to the offset -> write the batch -> landed, or thawed when it is not there after a failed write
+ *
+ * Nothing of LevelDB changes before the batch; the batch is durable before anything counts on it.
+ */
+import type { BinlogPosition } from '../binlog/group.ts'
+import type { Entry, Value } from '../keyspace/entry.ts'
+import type { Frozen, Keyspace } from '../keyspace/keyspace.ts'
+import { encodeMeta } from '../records/meta.ts'
+import type { RecordBatch } from '../records/record-store.ts'
+import {
+  deadlineKey,
+  GARBAGE_DATABASE,
+  GARBAGE_OBJECT,
+  garbageKey,
+  META_KEY,
+  pageKey,
+  pageValue,
+  rootKey,
+  ropeRoot,
+  stringRoot,
+} from '../records/records.ts'
+import type { TreeNode } from '../tree/node.ts'
+import type { Pages } from '../tree/pages.ts'
+import { collectionRoot, pageContent } from '../values/collection.ts'
+import { Rope, type RopePage } from '../values/rope.ts'
+import { hasStoredPages, objectIdOfValue } from '../values/value.ts'
+
+const EMPTY_VALUE = Buffer.alloc(0)
+
+/** The batch of one checkpoint, and what must be undone if it is never written. */
+export class FrozenBatch {
+  readonly batch: RecordBatch
+  /** Objects whose garbage records are in the batch because their key's database was dropped. */
+  readonly garbageObjects: number[] = []
+  private readonly keyspace: Keyspace
+  private readonly tombstones: Entry[] = []
+  /** Entries whose stored deadline was set ahead of the write, and what it was. */
+  private readonly movedDeadlines: [Entry, number][] = []
+
+  constructor(batch: RecordBatch, keyspace: Keyspace) {
+    this.batch = batch
+    this.keyspace = keyspace
+  }
+
+  encodeEntry(entry: Entry): void {
+    const { db, key, value } = entry
+    const { frozenGeneration } = this.keyspace
+    entry.generation = frozenGeneration + 1
+    if (db.droppedIn !== 0 && db.droppedIn <= frozenGeneration) {
+      this.encodeDropped(entry)
+      return
+    }
+    const dueAt = value === null ? 0 : entry.dueAt
+    if (entry.storedDueAt !== dueAt) this.moveDeadline(entry, dueAt)
+    if (value === null) {
+      if (entry.stored) this.batch.remove(rootKey(db.id, key))
+      this.tombstones.push(entry)
+      return
+    }
+    this.batch.put(rootKey(db.id, key), rootOf(value, entry.expireAt))
+    entry.stored = true
+  }
+
+  encodePage(page: RopePage): void {
+    const { frozenGeneration } = this.keyspace
+    page.generation = frozenGeneration + 1
+    const { db } = page.rope
+    if (db.droppedIn !== 0 && db.droppedIn <= frozenGeneration) return
+    page.rope.stored = true
+    this.batch.put(pageKey(page.rope.objectId, page.index), pageValue(page.content))
+  }
+
+  encodeNode(node: TreeNode): void {
+    const { frozenGeneration } = this.keyspace
+    const pages = node.pages as Pages
+    node.generation = frozenGeneration + 1
+    if (pages.droppedIn !== 0 && pages.droppedIn <= frozenGeneration) return
+    const { droppedIn } = pages.db
+    if (droppedIn !== 0 && droppedIn <= frozenGeneration) return
+    const key = pageKey(pages.objectId, node.number)
+    if (node.isGone) {
+      this.batch.remove(key)
+      return
+    }
+    node.stored = true
+    pages.stored = true
+    this.batch.put(key, pageValue(pageContent(node)))
+  }
+
+  /** The batch has been written: tombstones that nobody has used since are forgotten. */
+  landed(): void {
+    for (const entry of this.tombstones) {
+      if (entry.value === null && entry.generation <= this.keyspace.landedGeneration) entry.db.forgetTombstone(entry)
+    }
+  }
+
+  /** The batch was not written. */
+  undo(): void {
+    for (const [entry, storedDueAt] of this.movedDeadlines) entry.storedDueAt = storedDueAt
+  }
+
+  /**
+   * The sweeper visits the roots that LevelDB has of a dropped database, for their pages and deadlines. None that has changed since it was
+   * written may be among them: the value that it speaks of may have moved to another database.
+   */
+  private encodeDropped(entry: Entry): void {
+    const { db, key, value, storedDueAt } = entry
+    if (entry.stored) this.batch.remove(rootKey(db.id, key))
+    if (storedDueAt !== 0) this.batch.remove(deadlineKey(storedDueAt, db.id, key))
+    if (value === null || typeof value === 'string' || !hasStoredPages(value)) return
+    const objectId = objectIdOfValue(value)
+    this.batch.put(garbageKey(GARBAGE_OBJECT, objectId), EMPTY_VALUE)
+    this.garbageObjects.push(objectId)
+  }
+
+  private moveDeadline(entry: Entry, dueAt: number): void {
+    const { db, key, storedDueAt } = entry
+    if (storedDueAt !== 0) this.batch.remove(deadlineKey(storedDueAt, db.id, key))
+    if (dueAt !== 0) this.batch.put(deadlineKey(dueAt, db.id, key), EMPTY_VALUE)
+    this.movedDeadlines.push([entry, storedDueAt])
+    entry.storedDueAt = dueAt
+  }
+}
+
+function rootOf(value: Value, expireAt: number): Buffer {
+  if (typeof value === 'string') return stringRoot(value, expireAt)
+  return value instanceof Rope ? ropeRoot(value.objectId, value.length, expireAt) : collectionRoot(value, expireAt)
+}
+
+export interface CheckpointLanding {
+  readonly position: BinlogPosition
+  readonly garbageObjects: readonly number[]
+  readonly garbageDatabases: readonly number[]
+  readonly records: number
+  readonly bytes: number
+}
+
+/** One checkpoint under way. */
+export class Checkpoint {
+  readonly position: BinlogPosition
+  private readonly keyspace: Keyspace
+  private readonly frozen: Frozen
+  private readonly frozenBatch: FrozenBatch
+  private readonly meta: Buffer
+  private next = 0
+
+  /** Freezes. To be called between units, with no open group. */
+  constructor(keyspace: Keyspace, position: BinlogPosition, extra?: (batch: RecordBatch) => void) {
+    this.keyspace = keyspace
+    this.position = position
+    this.frozenBatch = new FrozenBatch(keyspace.records.batch(), keyspace)
+    this.frozen = keyspace.freeze(this.frozenBatch)
+    const { batch } = this.frozenBatch
+    for (const id of this.frozen.garbageObjects) batch.put(garbageKey(GARBAGE_OBJECT, id), EMPTY_VALUE)
+    for (const id of this.frozen.garbageDatabases) batch.put(garbageKey(GARBAGE_DATABASE, id), EMPTY_VALUE)
+    const { databases, nextObjectId, nextDbId, libraries } = this.frozen
+    const { offset: binlogOffset, crc: binlogCrc } = position
+    this.meta = encodeMeta({ format: 1, binlogOffset, binlogCrc, nextObjectId, nextDbId, databases, libraries, atMs: keyspace.now })
+    batch.put(META_KEY, this.meta)
+    extra?.(batch)
+  }
+
+  /** Encodes at most `count` more records; whether all are encoded. */
+  encodeSome(count: number): boolean {
+    const { dirty, generation } = this.frozen
+    const end = Math.min(dirty.length, this.next + count)
+    for (; this.next < end; this.next++) {
+      const record = dirty[this.next]
+      if (record !== undefined && record.generation === generation) record.encode(this.frozenBatch)
+    }
+    return this.next === dirty.length
+  }
+
+  /** Writes what has been encoded. Where LevelDB refuses, it rejects, and whether the batch is there is open until `settle`. */
+  async write(): Promise<CheckpointLanding> {
+    await this.frozenBatch.batch.write()
+    return this.landed()
+  }
+
+  /** After a failed write, LevelDB open again: its log may hold the batch all the same. Otherwise what was frozen is dirty again, and the
+   *  answer is null. */
+  settle(): CheckpointLanding | null {
+    if (this.keyspace.records.getSync(META_KEY)?.equals(this.meta) === true) return this.landed()
+    this.abandon()
+    return null
+  }
+
+  /** Gives up before or instead of writing: what was frozen is dirty again. */
+  abandon(): void {
+    this.frozenBatch.undo()
+    this.keyspace.thaw(this.frozen)
+  }
+
+  private landed(): CheckpointLanding {
+    this.keyspace.landed()
+    this.frozenBatch.landed()
+    const { batch } = this.frozenBatch
+    const { garbageDatabases } = this.frozen
+    const garbageObjects = [...this.frozen.garbageObjects, ...this.frozenBatch.garbageObjects]
+    return { position: this.position, garbageObjects, garbageDatabases, records: batch.count, bytes: batch.sizeBytes }
+  }
+}

@@ -1,0 +1,184 @@
+/**
+ * Clears what dropped objects and databases left in LevelDB, in the background and one after the other. A garbage record is acted on only
+ * when the batch that wrote it is down, and removed last, so an interrupted sweep is done again.
+ *
+ * LevelDB gives space back when it compacts, which may be long after. Where much has been cleared it is told to, range by range; what is missed
+ * when the server stops meanwhile comes with LevelDB's own compactions.
+ */
+import type { Log } from '../../base/log.ts'
+import type { Keyspace } from '../keyspace/keyspace.ts'
+import type { RecordStore } from '../records/record-store.ts'
+import {
+  deadlineKey,
+  dueAtOf,
+  GARBAGE_DATABASE,
+  GARBAGE_OBJECT,
+  GARBAGE_RANGE,
+  garbageKey,
+  objectIdOf,
+  pageRange,
+  readRecordKey,
+  readRoot,
+  rootRange,
+} from '../records/records.ts'
+
+const ROOTS_PER_BATCH = 500
+/** Objects that took so much are compacted by themselves, in pieces of so many pages; smaller ones together when they come to as much. */
+const COMPACTED_BYTES = 8 * 1024 * 1024
+const COMPACTED_PAGES = 16_384
+/** Of what lies between small objects at least this part must be theirs, or it is left to LevelDB. */
+const SPARSEST = 4
+
+interface Garbage {
+  readonly what: number
+  readonly id: number
+}
+
+export class Sweeper {
+  swept = 0
+  private readonly keyspace: Keyspace
+  private readonly log: Log
+  private readonly queue: Garbage[] = []
+  private running: Promise<void> | null = null
+  private small = { bytes: 0, first: Number.POSITIVE_INFINITY, last: 0 }
+  private stopped = false
+
+  constructor(keyspace: Keyspace, log: Log) {
+    this.keyspace = keyspace
+    this.log = log
+  }
+
+  private get records(): RecordStore {
+    return this.keyspace.records
+  }
+
+  get waiting(): number {
+    return this.queue.length
+  }
+
+  /** Takes up what earlier runs left in the records that there are now. */
+  async start(): Promise<void> {
+    this.queue.length = 0
+    this.stopped = false
+    const iterator = this.records.iterate(GARBAGE_RANGE)
+    try {
+      for (;;) {
+        const records = await iterator.next(1000)
+        if (records.length === 0) break
+        for (const [key] of records) {
+          const garbage = readRecordKey(key)
+          if (garbage.type === 'garbage') this.queue.push({ what: garbage.what, id: garbage.id })
+        }
+      }
+    } finally {
+      await iterator.close()
+    }
+    this.run()
+  }
+
+  /** A batch with these garbage records is down. */
+  add(objects: readonly number[], databases: readonly number[]): void {
+    for (const id of objects) this.queue.push({ what: GARBAGE_OBJECT, id })
+    for (const id of databases) this.queue.push({ what: GARBAGE_DATABASE, id })
+    this.run()
+  }
+
+  /** Stops after the step under way; `resume` goes on. */
+  async stop(): Promise<void> {
+    this.stopped = true
+    await this.running
+  }
+
+  resume(): void {
+    this.stopped = false
+    this.run()
+  }
+
+  /** Resolves when nothing is left to sweep. */
+  async idle(): Promise<void> {
+    while (this.running !== null) await this.running
+  }
+
+  private run(): void {
+    if (this.running !== null || this.stopped || this.queue.length === 0) return
+    this.running = this.sweepAll().finally(() => {
+      this.running = null
+    })
+  }
+
+  private async sweepAll(): Promise<void> {
+    for (let garbage = this.queue[0]; garbage !== undefined && !this.stopped; garbage = this.queue[0]) {
+      try {
+        const done = garbage.what === GARBAGE_OBJECT ? await this.sweepObject(garbage.id) : await this.sweepDatabase(garbage.id)
+        if (!done) return
+        const batch = this.records.batch()
+        batch.remove(garbageKey(garbage.what, garbage.id))
+        await batch.write()
+      } catch (error) {
+        this.log.warn({ error: String(error) }, 'the sweeper stops; it goes on after the next checkpoint')
+        return
+      }
+      this.queue.shift()
+      this.swept++
+    }
+  }
+
+  private async sweepObject(id: number): Promise<boolean> {
+    const range = pageRange(id)
+    const bytes = await this.records.approximateSize(range)
+    const lastPage = bytes >= COMPACTED_BYTES ? await this.lastPageOf(id) : 0
+    await this.records.clear(range)
+    for (let page = 0; page < lastPage && !this.stopped; page += COMPACTED_PAGES) {
+      await this.records.compact({ from: pageRange(id, page).from, before: pageRange(id, page + COMPACTED_PAGES).from })
+    }
+    if (bytes < COMPACTED_BYTES) await this.compactTogether(id, bytes)
+    return true
+  }
+
+  /** Small objects: those that are dropped together have often been made together, and lie together. */
+  private async compactTogether(id: number, bytes: number): Promise<void> {
+    const { small } = this
+    small.bytes += bytes
+    small.first = Math.min(small.first, id)
+    small.last = Math.max(small.last, id)
+    if (small.bytes < COMPACTED_BYTES) return
+    this.small = { bytes: 0, first: Number.POSITIVE_INFINITY, last: 0 }
+    const range = { from: pageRange(small.first).from, before: pageRange(small.last).before }
+    if ((await this.records.approximateSize(range)) <= small.bytes * SPARSEST) await this.records.compact(range)
+  }
+
+  private async lastPageOf(id: number): Promise<number> {
+    const iterator = this.records.iterate({ ...pageRange(id), reverse: true, limit: 1 })
+    const [last] = await iterator.next(1).finally(() => iterator.close())
+    const key = last === undefined ? undefined : readRecordKey(last[0])
+    return key?.type === 'page' ? key.pageNumber + 1 : 0
+  }
+
+  private async sweepDatabase(id: number): Promise<boolean> {
+    const range = rootRange(id, '')
+    const bytes = await this.records.approximateSize(range)
+    if (!(await this.sweepRoots(id))) return false
+    if (bytes >= COMPACTED_BYTES && !this.stopped) await this.records.compact(range)
+    return true
+  }
+
+  private async sweepRoots(id: number): Promise<boolean> {
+    for (;;) {
+      if (this.stopped) return false
+      const iterator = this.records.iterate({ ...rootRange(id, ''), limit: ROOTS_PER_BATCH })
+      const roots = await iterator.next(ROOTS_PER_BATCH).finally(() => iterator.close())
+      if (roots.length === 0) return true
+      const batch = this.records.batch()
+      for (const [recordKey, value] of roots) {
+        const { key } = readRecordKey(recordKey) as { key: string }
+        const root = readRoot(value)
+        const objectId = objectIdOf(root)
+        if (objectId !== 0) await this.sweepObject(objectId)
+        const dueAt = dueAtOf(root)
+        if (dueAt !== 0) batch.remove(deadlineKey(dueAt, id, key))
+        batch.remove(recordKey)
+      }
+      await batch.write()
+    }
+  }
+}

@@ -1,0 +1,111 @@
+/** The identity in force, and the way to another one: on the medium first, then here. */
+import { join } from 'node:path'
+import type { Random } from '../../base/clock.ts'
+import type { Files } from '../../base/files.ts'
+import { DamageError, RESTORE_ADVICE } from '../records/records.ts'
+import { readHistory } from './generations.ts'
+import {
+  drawnIdentity,
+  IDENTITY_ADVICE,
+  type Identity,
+  identityPath,
+  loadStored,
+  newIdentity,
+  replacedIdentity,
+  type StoredIdentity,
+  saveIdentity,
+} from './identity.ts'
+import { readWitness, type Testimony, type Witness } from './witness.ts'
+
+/**
+ * What is stored, as of the generation in use: an end may have come after a full sync had put that in place and before it was noted. Undefined
+ * where none is stored. Throws DamageError where a file that it depends on is missing or an older copy.
+ */
+export function storedIdentity(
+  files: Files,
+  directory: string,
+  generation: string,
+  witness: Testimony | null = readWitness(files, directory),
+): StoredIdentity | undefined {
+  const stored = loadStored(files, directory)
+  if (stored === undefined) return undefined
+  const { identity, revision } = stored
+  const newest = [identity.generation, witness?.generation ?? ''].sort().at(-1) as string
+  if (newest > generation) {
+    const pointer = join(directory, 'CURRENT')
+    throw new DamageError(`${pointer} names ${generation} though ${newest} was in use: it is an older copy; ${RESTORE_ADVICE}`)
+  }
+  if (witness !== null && revision < witness.revision) {
+    throw new DamageError(`${identityPath(directory)} is an older copy: revision ${revision} of ${witness.revision}; ${IDENTITY_ADVICE}`)
+  }
+  if (identity.generation === generation) return stored
+  const history = readHistory(files, directory, generation)
+  if (history !== null) return { identity: replacedIdentity(identity, generation, history.replicationId, history.past), revision }
+  if (identity.generation === '') return { identity: { ...identity, generation }, revision }
+  throw new DamageError(`${join(directory, generation, 'history.json')} is missing: whose data this is cannot be known; ${RESTORE_ADVICE}`)
+}
+
+export interface IdentityStoreOptions {
+  readonly files: Files
+  readonly directory: string
+  readonly generation: string
+  readonly random: Random
+  readonly fatal: (error: unknown) => void
+  readonly witness: Witness
+  /** The directory holds nothing yet, so that none can have been lost. */
+  readonly isNew: boolean
+}
+
+export class IdentityStore {
+  /** Asked when it could not be stored: whether it is worth trying once more at once. */
+  makeRoom: (error: unknown) => boolean = () => false
+  private readonly options: IdentityStoreOptions
+  private identity: Identity
+  private revision: number
+
+  private constructor(options: IdentityStoreOptions, { identity, revision }: StoredIdentity) {
+    this.options = options
+    this.identity = identity
+    this.revision = revision
+  }
+
+  /** The one that is stored, or in a new directory a new one, which is stored with the first change. Throws DamageError where it is missing. */
+  static open(options: IdentityStoreOptions): IdentityStore {
+    const { files, directory, generation, random, witness, isNew } = options
+    const stored = storedIdentity(files, directory, generation, witness.found)
+    if (stored === undefined && !isNew) {
+      throw new DamageError(
+        `${identityPath(directory)} is missing: whether this was a master or a replica is not known; ${IDENTITY_ADVICE}`,
+      )
+    }
+    const { identity, revision } = stored ?? { identity: newIdentity(random, generation), revision: 0 }
+    return new IdentityStore(options, { identity: drawnIdentity(identity, random), revision })
+  }
+
+  get current(): Identity {
+    return this.identity
+  }
+
+  /** Throws the file system's error with the old one in force. Where it cannot be known which one is stored, the process must end. */
+  save(identity: Identity): void {
+    try {
+      this.store(identity)
+    } catch (error) {
+      if (!this.makeRoom(error)) throw error
+      this.store(identity)
+    }
+    this.identity = identity
+    this.revision++
+    this.options.witness.identityStored(identity.generation, this.revision)
+  }
+
+  private store(identity: Identity): void {
+    const { files, directory, fatal } = this.options
+    try {
+      saveIdentity(files, directory, identity, this.revision + 1)
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).syscall === 'fsync') fatal(error)
+      throw error
+    }
+  }
+}

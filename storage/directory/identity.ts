@@ -1,0 +1,210 @@
+/**
+ * Who this node is, in a file of its own beside the data: written with fsync and rename before anything that announces it.
+ *
+ * `replicationId` names the history that the binlog continues; `past` names those before it and up to where each was the same, so that
+ * replicas that are not ahead of that can go on. `cleanEnd` is the binlog's end at a clean shutdown; it is taken away at the start, so a crash
+ * leaves none. The functions here that return an identity say how it changes; `saveIdentity` makes that so.
+ *
+ * A master ends a history that it cannot vouch for to the last byte and begins another. A replica never does: its history is its master's,
+ * and whether it still has a part of it is found out by content.
+ */
+import { join } from 'node:path'
+import { bufferOf, bytesOf } from '../../base/bytes.ts'
+import type { Random } from '../../base/clock.ts'
+import { contentOf, type Files, replaceFileSync } from '../../base/files.ts'
+import { DamageError } from '../records/records.ts'
+
+/** This node's data up to `until` is that history's, too. */
+export interface PastHistory {
+  readonly id: string
+  readonly until: number
+}
+
+export interface MasterAddress {
+  readonly host: string
+  readonly port: number
+  /** It is asked to take over (FAILOVER). */
+  readonly failover: boolean
+}
+
+export interface Identity {
+  readonly replicationId: string
+  /** Newest first; `until` never grows towards older ones. */
+  readonly past: readonly PastHistory[]
+  readonly cleanEnd: number | null
+  /** Undefined: never said, the configuration counts. Null: none, this node is a master. */
+  readonly master: MasterAddress | null | undefined
+  /** Groups from this offset on were written by this node as a master, so their synced watermark speaks of this medium; null: none. */
+  readonly ownFrom: number | null
+  /** The data generation whose history this is; empty where an older version has written the file. */
+  readonly generation: string
+  /** Why what is here must not be continued from: the next sync is a full one. */
+  readonly fullSync: string | null
+}
+
+export type Role = 'master' | 'replica'
+
+/** The id that stands for none, as in Redis. */
+const NO_REPLICATION_ID = '0'.repeat(40)
+const MAX_PAST = 8
+
+export function randomHex(random: Random, digits: number): string {
+  let hex = ''
+  while (hex.length < digits) hex += Math.floor(random() * 16).toString(16)
+  return hex
+}
+
+export function roleOf({ master }: Identity): Role {
+  return master === null || master === undefined ? 'master' : 'replica'
+}
+
+/** The history before the present one, for INFO. */
+export function previousOf({ past }: Identity): { readonly id: string; readonly offset: number } {
+  const [newest] = past
+  return newest === undefined ? { id: NO_REPLICATION_ID, offset: -1 } : { id: newest.id, offset: newest.until }
+}
+
+export function newIdentity(random: Random, generation = ''): Identity {
+  const replicationId = randomHex(random, 40)
+  return { replicationId, past: [], cleanEnd: 0, master: undefined, ownFrom: 0, generation, fullSync: null }
+}
+
+/** One without a past, of data whose history is not known. The next start draws its replication id. */
+export function undrawnIdentity(generation: string): Identity {
+  return { replicationId: NO_REPLICATION_ID, past: [], cleanEnd: null, master: undefined, ownFrom: null, generation, fullSync: null }
+}
+
+export function drawnIdentity(identity: Identity, random: Random): Identity {
+  return identity.replicationId === NO_REPLICATION_ID ? { ...identity, replicationId: randomHex(random, 40) } : identity
+}
+
+/** The identity with which a node goes on after a start that found `end` as the end of its binlog. */
+export function startedIdentity(identity: Identity, end: number, random: Random): Identity {
+  const started = { ...identity, cleanEnd: null }
+  if (identity.cleanEnd === end || roleOf(identity) === 'replica') return started
+  return { ...started, ...newHistory(identity, end, random), ownFrom: Math.min(identity.ownFrom ?? end, end) }
+}
+
+/** A master from now on, whose binlog is on the medium up to its end. */
+export function promotedIdentity(identity: Identity, end: number, random: Random): Identity {
+  return { ...identity, ...newHistory(identity, end, random), master: null, ownFrom: end, fullSync: null }
+}
+
+/** A replica from now on, of the history that it has so far until its master says otherwise. */
+export function followingIdentity(identity: Identity, master: MasterAddress): Identity {
+  return { ...identity, master, ownFrom: null }
+}
+
+/** A replica that goes on with its master's history. */
+export function adoptedIdentity(identity: Identity, replicationId: string, past: readonly PastHistory[]): Identity {
+  return { ...identity, replicationId, past: trimmed(past, Number.POSITIVE_INFINITY) }
+}
+
+/** A replica whose data has been replaced by its master's, in another generation. */
+export function replacedIdentity(identity: Identity, generation: string, replicationId: string, past: readonly PastHistory[]): Identity {
+  return { ...adoptedIdentity(identity, replicationId, past), generation, cleanEnd: null, ownFrom: null, fullSync: null }
+}
+
+/** A history without past, of which nobody else has anything. */
+export function clearedIdentity(identity: Identity, random: Random): Identity {
+  return { ...identity, replicationId: randomHex(random, 40), past: [] }
+}
+
+/** Another history begins at `end`, the present one being past. */
+function newHistory(identity: Identity, end: number, random: Random): Pick<Identity, 'replicationId' | 'past'> {
+  const past = trimmed([{ id: identity.replicationId, until: end }, ...identity.past], end)
+  return { replicationId: randomHex(random, 40), past }
+}
+
+/**
+ * At most MAX_PAST, none reaching further than a newer one or `end`. Where there are more, histories without a group of their own are
+ * dropped first: starts that followed on each other without a write between them.
+ */
+function trimmed(past: readonly PastHistory[], end: number): PastHistory[] {
+  let limit = end
+  const limited = past.map(({ id, until }) => {
+    limit = Math.min(limit, until)
+    return { id, until: limit }
+  })
+  let excess = limited.length - MAX_PAST
+  const kept = limited.filter(({ until }, index) => excess <= 0 || index === 0 || limited[index + 1]?.until !== until || excess-- <= 0)
+  return kept.slice(0, MAX_PAST)
+}
+
+const FILE_NAME = 'identity.json'
+
+/** The ways out where it is not known whether this node was a master or a replica. */
+export const IDENTITY_ADVICE =
+  'restore it from a backup, or run `haypile check DIR --new-identity`, which keeps the data and makes a node without a past: ' +
+  'a master unless the configuration has replicaof'
+
+/** An identity as stored, and how often one has been stored; 0 where a version that did not count has written it. */
+export interface StoredIdentity {
+  readonly identity: Identity
+  readonly revision: number
+}
+
+export function identityPath(directory: string): string {
+  return join(directory, FILE_NAME)
+}
+
+export function loadStored(files: Files, directory: string): StoredIdentity | undefined {
+  const path = identityPath(directory)
+  if (!files.existsSync(path)) return undefined
+  const read = readJson(files, path)
+  const identity = read === null ? null : identityOf(read)
+  if (read === null || identity === null) throw new DamageError(`${path} does not hold an identity; ${IDENTITY_ADVICE}`)
+  const { revision } = read
+  return { identity, revision: isOffset(revision) ? revision : 0 }
+}
+
+export function loadIdentity(files: Files, directory: string): Identity | undefined {
+  return loadStored(files, directory)?.identity
+}
+
+export function saveIdentity(files: Files, directory: string, identity: Identity, revision = 1): void {
+  replaceFileSync(files, identityPath(directory), bufferOf(`${JSON.stringify({ ...identity, revision }, null, 2)}\n`))
+}
+
+/** The fields of a small JSON file that holds an object, or null. Throws DamageError for what is not JSON. */
+export function readJson(files: Files, path: string): Readonly<Record<string, unknown>> | null {
+  const text = bytesOf(contentOf(files, path))
+  try {
+    const value: unknown = JSON.parse(text)
+    return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : null
+  } catch {
+    throw new DamageError(`${path} is not JSON; ${IDENTITY_ADVICE}`)
+  }
+}
+
+export function isReplicationId(id: unknown): id is string {
+  return typeof id === 'string' && /^[0-9a-f]{40}$/.test(id)
+}
+
+export function isPast(past: unknown): past is readonly PastHistory[] {
+  return Array.isArray(past) && past.every((each) => isReplicationId(each?.id) && isOffset(each.until))
+}
+
+function isOffset(value: unknown): value is number {
+  return Number.isSafeInteger(value) && (value as number) >= 0
+}
+
+function isMaster(master: unknown): master is MasterAddress | null | undefined {
+  if (master === null || master === undefined) return true
+  const { host, port, failover } = master as Partial<MasterAddress>
+  return typeof host === 'string' && Number.isSafeInteger(port) && typeof failover === 'boolean'
+}
+
+/** Null where a field is not what it has to be. Versions before replication wrote `previousId` and `switchOffset` instead of `past`. */
+function identityOf(read: Readonly<Record<string, unknown>>): Identity | null {
+  const { replicationId, master, cleanEnd = null, generation = '', fullSync = null, past = pastOfOld(read), ownFrom = 0 } = read
+  if (!isReplicationId(replicationId) || !isPast(past) || !isMaster(master)) return null
+  if ((cleanEnd !== null && !isOffset(cleanEnd)) || (ownFrom !== null && !isOffset(ownFrom))) return null
+  if (typeof generation !== 'string' || (fullSync !== null && typeof fullSync !== 'string')) return null
+  return { replicationId, past, cleanEnd, master, ownFrom, generation, fullSync }
+}
+
+function pastOfOld({ previousId, switchOffset }: Readonly<Record<string, unknown>>): unknown {
+  if (!isReplicationId(previousId) || !Number.isSafeInteger(switchOffset)) return null
+  return previousId === NO_REPLICATION_ID || (switchOffset as number) < 0 ? [] : [{ id: previousId, until: switchOffset }]
+}

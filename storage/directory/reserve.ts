@@ -1,0 +1,81 @@
+/**
+ * A file that takes up room so that it can be given back: when the disk is full, its space lets the group in hand be written and the
+ * checkpoint run that frees binlog.
+ */
+import { join } from 'node:path'
+import type { Files } from '../../base/files.ts'
+
+const PIECE_BYTES = 1024 * 1024
+
+export class Reserve {
+  private readonly files: Files
+  private readonly directory: string
+  private readonly path: string
+  private readonly sizeBytes: number
+  private present = false
+
+  constructor(files: Files, directory: string, sizeBytes: number) {
+    this.files = files
+    this.directory = directory
+    this.path = join(directory, 'reserve')
+    this.sizeBytes = sizeBytes
+  }
+
+  get isHeld(): boolean {
+    return this.present || this.sizeBytes === 0
+  }
+
+  /** Takes the space where that leaves as much again. Returns whether it could. */
+  take(): boolean {
+    if (this.isHeld) return true
+    try {
+      this.present = this.isThere()
+      if (this.present) return true
+      if (this.files.freeBytesSync(this.directory) < 2 * this.sizeBytes) return false
+    } catch {
+      return false // whether it is there is not known, and it stays
+    }
+    this.present = this.make()
+    return this.present
+  }
+
+  private make(): boolean {
+    try {
+      const file = this.files.openSync(this.path, 'create')
+      try {
+        const piece = Buffer.alloc(PIECE_BYTES)
+        for (let at = 0; at < this.sizeBytes; at += PIECE_BYTES)
+          file.writeSync([piece.subarray(0, Math.min(PIECE_BYTES, this.sizeBytes - at))], at)
+      } finally {
+        file.closeSync()
+      }
+      return true
+    } catch {
+      this.release()
+      return false
+    }
+  }
+
+  /** Whether an earlier run has left it, whole. */
+  private isThere(): boolean {
+    if (!this.files.existsSync(this.path)) return false
+    const file = this.files.openSync(this.path, 'read')
+    try {
+      return file.sizeSync() >= this.sizeBytes
+    } finally {
+      file.closeSync()
+    }
+  }
+
+  /** Gives the space back. Returns whether there was any. */
+  release(): boolean {
+    this.present = false
+    if (!this.files.existsSync(this.path)) return false
+    try {
+      this.files.removeSync(this.path)
+      return true
+    } catch {
+      return false
+    }
+  }
+}

@@ -1,0 +1,119 @@
+/**
+ * The witness: a small file that says what the other files of the data directory must hold at least. A start that finds less refuses,
+ * since a file was removed or replaced by an older copy. On disk: never change.
+ *
+ *   witness  = "HPW1 " generation(17) " " revision(12) " " offset(20) " " crc(8) "\n"
+ *
+ *   generation  the one in use
+ *   revision    of identity.json, decimal
+ *   offset      everything before it in the binlog of the generation is on the medium, decimal
+ *   crc         CRC-32 of what precedes it, hex
+ *
+ * Each value is written only after what it speaks of is durable, so an older witness is true as well. The file is therefore overwritten in
+ * place and never synced: `kill -9` leaves the newest, a power loss that or an older one. A missing or torn witness says nothing.
+ */
+import { join } from 'node:path'
+import { crc32 } from 'node:zlib'
+import { bufferOf, bytesOf } from '../../base/bytes.ts'
+import type { Files } from '../../base/files.ts'
+import type { Log } from '../../base/log.ts'
+
+export interface Testimony {
+  readonly generation: string
+  readonly revision: number
+  readonly offset: number
+}
+
+export const WITNESS_FILE = 'witness'
+const PATTERN = /^(HPW1 (generation-\d{6}) (\d{12}) (\d{20}) )([0-9a-f]{8})\n$/
+const LENGTH = 66
+
+/** What the witness of a directory says; null where there is none that can be read. */
+export function readWitness(files: Files, directory: string): Testimony | null {
+  const path = join(directory, WITNESS_FILE)
+  if (!files.existsSync(path)) return null
+  const file = files.openSync(path, 'read')
+  try {
+    const match = PATTERN.exec(bytesOf(file.readSync(0, LENGTH)))
+    if (match === null) return null
+    const [, content, generation, revision, offset, crc] = match as unknown as string[]
+    if (crc32(content as string) !== Number.parseInt(crc as string, 16)) return null
+    return { generation: generation as string, revision: Number(revision), offset: Number(offset) }
+  } finally {
+    file.closeSync()
+  }
+}
+
+function encode({ generation, revision, offset }: Testimony): Buffer {
+  const content = `HPW1 ${generation} ${String(revision).padStart(12, '0')} ${String(offset).padStart(20, '0')} `
+  return bufferOf(`${content}${crc32(content).toString(16).padStart(8, '0')}\n`)
+}
+
+/** Makes the witness say this, durably. For `haypile check`, which changes what there is. */
+export function replaceWitness(files: Files, directory: string, testimony: Testimony): void {
+  const file = files.openSync(join(directory, WITNESS_FILE), 'create')
+  try {
+    file.writeSync([encode(testimony)], 0)
+    file.datasyncSync()
+  } finally {
+    file.closeSync()
+  }
+  files.syncDirectorySync(directory)
+}
+
+/** The witness of an open directory. Its failures never stop anything: an older witness is true. */
+export class Witness {
+  /** As the start found it. */
+  readonly found: Testimony | null
+  private readonly files: Files
+  private readonly directory: string
+  private readonly log: Log
+  private testimony: Testimony
+  private hasWarned = false
+
+  constructor(files: Files, directory: string, generation: string, log: Log) {
+    this.files = files
+    this.directory = directory
+    this.log = log
+    this.found = readWitness(files, directory)
+    this.testimony = { generation, revision: 0, offset: this.found?.generation === generation ? this.found.offset : 0 }
+  }
+
+  /** What the binlog of the generation in use must reach at least. */
+  get offset(): number {
+    return this.testimony.offset
+  }
+
+  /** A generation, a revision of identity.json and the binlog's start have become durable. */
+  identityStored(generation: string, revision: number): void {
+    const offset = generation === this.testimony.generation ? this.testimony.offset : 0
+    this.say({ generation, revision, offset })
+  }
+
+  /** The binlog of the generation in use is durable up to an offset. */
+  binlogSynced(offset: number): void {
+    if (offset > this.testimony.offset) this.say({ ...this.testimony, offset })
+  }
+
+  private say(testimony: Testimony): void {
+    this.testimony = testimony
+    if (testimony.revision === 0) return // identity.json is not stored yet: a witness without one would be refused
+    try {
+      this.write(encode(testimony))
+    } catch (error) {
+      if (this.hasWarned) return
+      this.hasWarned = true
+      this.log.warn({ error: String(error) }, 'the file "witness" cannot be written: the next start may miss files that are older copies')
+    }
+  }
+
+  private write(content: Buffer): void {
+    const path = join(this.directory, WITNESS_FILE)
+    const file = this.files.openSync(path, this.files.existsSync(path) ? 'update' : 'create')
+    try {
+      file.writeSync([content], 0)
+    } finally {
+      file.closeSync()
+    }
+  }
+}

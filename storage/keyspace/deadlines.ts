@@ -1,0 +1,119 @@
+/**
+ * When keys end, or fields of their hashes, in memory. The whole truth is the deadline index in LevelDB plus what is not checkpointed; here are hints, checked
+ * against the entry before anything is deleted.
+ *
+ *   near   a heap of the deadlines before the horizon, of resident and of stored keys
+ *   far    later ones set since the last checkpoint, in buckets of a minute; dropped when their checkpoint has landed
+ *
+ * The horizon moves a minute at a time: the far buckets of that minute and LevelDB's index for it are poured into the heap (expiry.ts).
+ * Setting a deadline costs a push; a million volatile keys a minute away cost the heap nothing.
+ */
+import type { Bytes } from '../../base/bytes.ts'
+import type { Entry } from './entry.ts'
+
+const BUCKET_MS = 60_000
+
+export interface Deadline {
+  readonly at: number
+  readonly dbId: number
+  readonly key: Bytes
+}
+
+type Buckets = Map<number, Deadline[]>
+
+export class Deadlines {
+  /** The heap knows every deadline before this time, ms; a multiple of a minute. */
+  horizon = 0
+  private readonly heap: Deadline[] = []
+  private far: Buckets = new Map()
+  private frozenFar: Buckets | null = null
+
+  add(entry: Entry): void {
+    const deadline = { at: entry.dueAt, dbId: entry.db.id, key: entry.key }
+    if (deadline.at < this.horizon) this.push(deadline)
+    else {
+      const bucket = Math.floor(deadline.at / BUCKET_MS)
+      const list = this.far.get(bucket)
+      if (list === undefined) this.far.set(bucket, [deadline])
+      else list.push(deadline)
+    }
+  }
+
+  /** The earliest deadline in the heap, or undefined. */
+  get first(): Deadline | undefined {
+    return this.heap[0]
+  }
+
+  /** Takes the earliest out of the heap. */
+  pop(): Deadline | undefined {
+    const { heap } = this
+    const first = heap[0]
+    const last = heap.pop()
+    if (first === undefined || last === undefined || heap.length === 0) return first
+    let index = 0
+    for (;;) {
+      let child = 2 * index + 1
+      if (child >= heap.length) break
+      if (child + 1 < heap.length && (heap[child + 1] as Deadline).at < (heap[child] as Deadline).at) child++
+      const candidate = heap[child] as Deadline
+      if (candidate.at >= last.at) break
+      heap[index] = candidate
+      index = child
+    }
+    heap[index] = last
+    return first
+  }
+
+  push(deadline: Deadline): void {
+    const { heap } = this
+    let index = heap.length
+    while (index > 0) {
+      const parentIndex = (index - 1) >>> 1
+      const parent = heap[parentIndex] as Deadline
+      if (parent.at <= deadline.at) break
+      heap[index] = parent
+      index = parentIndex
+    }
+    heap[index] = deadline
+  }
+
+  /** Moves the horizon and takes in what was set in memory for the time between. */
+  advance(horizon: number): void {
+    const end = Math.ceil(horizon / BUCKET_MS)
+    for (const buckets of [this.far, this.frozenFar]) {
+      if (buckets === null) continue
+      for (const [bucket, list] of buckets) {
+        if (bucket >= end) continue
+        for (const deadline of list) this.push(deadline)
+        buckets.delete(bucket)
+      }
+    }
+    this.horizon = end * BUCKET_MS
+  }
+
+  clear(): void {
+    this.horizon = 0
+    this.heap.length = 0
+    this.far = new Map()
+    this.frozenFar = null
+  }
+
+  freeze(): void {
+    this.frozenFar = this.far
+    this.far = new Map()
+  }
+
+  landed(): void {
+    this.frozenFar = null
+  }
+
+  thaw(): void {
+    for (const [bucket, list] of this.frozenFar ?? []) this.far.set(bucket, (this.far.get(bucket) ?? []).concat(list))
+    this.frozenFar = null
+  }
+}
+
+/** The end of the minute that holds a time. */
+export function minuteAfter(ms: number): number {
+  return (Math.floor(ms / BUCKET_MS) + 1) * BUCKET_MS
+}

@@ -1,9 +1,0 @@
-/** Where storage reports what a person may want to know. `server/log.ts` makes one of pino. */
-export interface Log {
-  debug(fields: object, text: string): void
-  info(fields: object, text: string): void
-  warn(fields: object, text: string): void
-  error(fields: object, text: string): void
-}
-
-export const silentLog: Log = { debug() {}, info() {}, warn() {}, error() {} }

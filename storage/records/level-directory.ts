@@ -1,0 +1,270 @@
+/**
+ * Verifies the files of a LevelDB directory before LevelDB opens it, and syncs them afterwards.
+ *
+ * LevelDB (1.20) trusts its directory: it makes a new database where CURRENT is missing, deletes tables that an older copy of MANIFEST does
+ * not name, and looks into a table only when something is read from it. Each of these shows less data without an error. The check
+ * reads CURRENT and MANIFEST as LevelDB does and compares them with the files:
+ *
+ *   each table of the last version is there, with the size that MANIFEST has of it
+ *   the log that MANIFEST names is there: LevelDB deletes a log only after MANIFEST names a later one
+ *
+ * Older copies of a log need no check here: they hold an older checkpoint, and the binlog goes on from it or shows the gap.
+ *
+ * MANIFEST is a log in LevelDB's format (doc/log_format.md): blocks of 32 KiB with fragments, each crc32c(4) length(2) type(1) data.
+ * Its records are version edits (db/version_edit.cc).
+ */
+import { join } from 'node:path'
+import { bytesOf } from '../../base/bytes.ts'
+import { contentOf, type File, type Files } from '../../base/files.ts'
+import { DamageError, RESTORE_ADVICE } from './records.ts'
+
+const BLOCK_BYTES = 32 * 1024
+const FRAGMENT_HEAD_BYTES = 7
+const FULL = 1
+const FIRST = 2
+const MIDDLE = 3
+const LAST = 4
+/** Of files beside logs and MANIFEST, and of what a file system rounds up. */
+const OPENING_BYTES = 256 * 1024
+
+/** What the last version of a database consists of. */
+export interface LevelVersion {
+  /** Sizes of the tables in bytes, by number. */
+  readonly tables: ReadonlyMap<number, number>
+  /** Logs from this number on are not in the tables; 0 before the first one. */
+  readonly logNumber: number
+}
+
+/** Throws DamageError, naming the file, where LevelDB would fail to open the directory or would show less than it was given. */
+export function checkLevelDirectory(files: Files, directory: string): void {
+  const manifest = manifestOf(files, directory)
+  const { tables, logNumber } = readVersion(contentOf(files, manifest), manifest)
+  const names = new Set(files.listSync(directory))
+  for (const [number, sizeBytes] of tables) {
+    const name = tableNames(number).find((candidate) => names.has(candidate))
+    if (name === undefined) throw damaged(join(directory, tableNames(number)[0] as string), `is missing, and ${manifest} names it`)
+    const found = sizeOf(files, join(directory, name))
+    if (found !== sizeBytes) throw damaged(join(directory, name), `has ${found} bytes; ${manifest} says ${sizeBytes}`)
+  }
+  if (logNumber === 0 || names.has(numbered(logNumber, 'log'))) return
+  throw damaged(manifest, `names ${numbered(logNumber, 'log')}, which is missing: one of the two was removed, or MANIFEST is an older copy`)
+}
+
+/** Makes names and content of a directory durable that LevelDB has just opened. LevelDB itself syncs its tables, and neither the first
+ *  MANIFEST nor the names of CURRENT and its logs. Returns the logs whose names are durable then. */
+export function syncLevelDirectory(files: Files, directory: string): string {
+  for (const name of files.listSync(directory)) {
+    if (!/^(CURRENT|MANIFEST-\d+|\d+\.log)$/.test(name)) continue
+    const file = files.openSync(join(directory, name), 'update')
+    try {
+      file.datasyncSync()
+    } finally {
+      file.closeSync()
+    }
+  }
+  files.syncDirectorySync(directory)
+  return logsIn(files, directory).join()
+}
+
+/**
+ * Makes what has been written to an open database durable. LevelDB hands every record of a log to the system before it answers, and syncs its
+ * tables and MANIFEST, and the names of tables with that. A log that goes meanwhile is in a durable table. `named`: the logs whose names are
+ * durable; returns those that are now. (The sync of a directory holds everything up, so it is left out where no log has begun.)
+ */
+export async function syncLevelLogs(files: Files, directory: string, named: string): Promise<string> {
+  for (const name of logsIn(files, directory)) await syncIfThere(files, join(directory, name))
+  return syncLogNames(files, directory, named)
+}
+
+/** Makes the names of LevelDB's logs durable. LevelDB syncs a log's content with a synced write, and its name never. */
+export function syncLogNames(files: Files, directory: string, named: string): string {
+  const names = logsIn(files, directory).join()
+  if (names !== named) files.syncDirectorySync(directory)
+  return names
+}
+
+function logsIn(files: Files, directory: string): string[] {
+  return files.listSync(directory).filter((name) => /^\d+\.log$/.test(name))
+}
+
+async function syncIfThere(files: Files, path: string): Promise<void> {
+  const file = openIfThere(files, path)
+  try {
+    await file?.datasync()
+  } finally {
+    file?.closeSync()
+  }
+}
+
+function openIfThere(files: Files, path: string): File | null {
+  try {
+    return files.openSync(path, 'update')
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null
+    throw error
+  }
+}
+
+/** Bytes that opening the database needs at most beside what is there: a table of each log that is read again, and a new MANIFEST. */
+export function openingBytes(files: Files, directory: string): number {
+  const manifest = manifestOf(files, directory)
+  const content = contentOf(files, manifest)
+  const { logNumber } = readVersion(content, manifest)
+  const logs = logsIn(files, directory).filter((name) => Number.parseInt(name, 10) >= logNumber)
+  const logBytes = logs.reduce((sum, name) => sum + wholeRecordBytes(files, join(directory, name)), 0)
+  return content.length + logBytes + Math.ceil(logBytes / 16) + OPENING_BYTES
+}
+
+/** Bytes of a log up to the end of its last whole record. A write that failed leaves a torn one, of which opening makes nothing. */
+function wholeRecordBytes(files: Files, path: string): number {
+  const file = files.openSync(path, 'read')
+  try {
+    const size = file.sizeSync()
+    let whole = 0
+    for (let at = 0; at + FRAGMENT_HEAD_BYTES <= size; ) {
+      const left = BLOCK_BYTES - (at % BLOCK_BYTES)
+      const head = file.readSync(at, FRAGMENT_HEAD_BYTES)
+      const end = at + FRAGMENT_HEAD_BYTES + head.readUInt16LE(4)
+      const type = head[6]
+      if (left < FRAGMENT_HEAD_BYTES || type === 0) {
+        at += left
+        continue
+      }
+      if (end > size) break
+      if (type === FULL || type === LAST) whole = end
+      at = end
+    }
+    return whole
+  } finally {
+    file.closeSync()
+  }
+}
+
+function manifestOf(files: Files, directory: string): string {
+  const pointer = join(directory, 'CURRENT')
+  if (!files.existsSync(pointer)) throw damaged(pointer, 'is missing')
+  const text = bytesOf(contentOf(files, pointer))
+  if (!/^MANIFEST-\d+\n$/.test(text)) throw damaged(pointer, 'does not name a MANIFEST file')
+  const manifest = join(directory, text.trim())
+  if (!files.existsSync(manifest)) throw damaged(manifest, `is missing, and ${pointer} names it`)
+  return manifest
+}
+
+function damaged(path: string, what: string): DamageError {
+  return new DamageError(`${path} ${what}; ${RESTORE_ADVICE}`)
+}
+
+/** LevelDB 1.13 and earlier wrote `.sst`. */
+const tableNames = (number: number) => [numbered(number, 'ldb'), numbered(number, 'sst')]
+
+const numbered = (number: number, extension: string) => `${String(number).padStart(6, '0')}.${extension}`
+
+function sizeOf(files: Files, path: string): number {
+  const file = files.openSync(path, 'read')
+  try {
+    return file.sizeSync()
+  } finally {
+    file.closeSync()
+  }
+}
+
+/** The version that a MANIFEST describes. A torn record at its end was never in force. */
+export function readVersion(manifest: Buffer, path: string): LevelVersion {
+  const version = { tables: new Map<number, number>(), logNumber: -1 }
+  for (const record of recordsOf(manifest, path)) applyEdit(record, version, path)
+  if (version.logNumber < 0) throw damaged(path, 'is cut short: it names no log')
+  return version
+}
+
+function* recordsOf(log: Buffer, path: string): Generator<Buffer> {
+  let parts: Buffer[] = []
+  for (let at = 0; at + FRAGMENT_HEAD_BYTES <= log.length; ) {
+    const left = BLOCK_BYTES - (at % BLOCK_BYTES)
+    if (left < FRAGMENT_HEAD_BYTES) {
+      at += left
+      continue
+    }
+    const length = log.readUInt16LE(at + 4)
+    const type = log[at + 6]
+    const end = at + FRAGMENT_HEAD_BYTES + length
+    if (type === 0 && length === 0) {
+      at += left // zeros at the end of a file that was extended and never written
+      continue
+    }
+    if (end > log.length) return
+    if (length > left - FRAGMENT_HEAD_BYTES || log.readUInt32LE(at) !== maskedCrc(log.subarray(at + 6, end)))
+      throw damaged(path, `is damaged at byte ${at}`)
+    const data = log.subarray(at + FRAGMENT_HEAD_BYTES, end)
+    if (type === FULL || type === FIRST) parts = []
+    parts.push(data)
+    if (type === FULL || type === LAST) yield Buffer.concat(parts)
+    else if (type !== FIRST && type !== MIDDLE) throw damaged(path, `is damaged at byte ${at}`)
+    at = end
+  }
+}
+
+/** Tags of version edits: LevelDB never changes them. */
+const TAG = {
+  comparator: 1,
+  logNumber: 2,
+  nextFileNumber: 3,
+  lastSequence: 4,
+  compactPointer: 5,
+  deletedFile: 6,
+  newFile: 7,
+  previousLogNumber: 9,
+} as const
+
+function applyEdit(edit: Buffer, version: { tables: Map<number, number>; logNumber: number }, path: string): void {
+  let at = 0
+  const varint = (): number => {
+    let value = 0
+    for (let scale = 1; at < edit.length; scale *= 128) {
+      const byte = edit[at++] as number
+      value += (byte & 127) * scale
+      if (byte < 128) return value
+    }
+    throw damaged(path, 'holds a version edit that is cut short')
+  }
+  const skipBytes = () => {
+    const length = varint()
+    at += length
+  }
+  const deleted: number[] = []
+  const added: [number, number][] = []
+  while (at < edit.length) {
+    const tag = varint()
+    if (tag === TAG.comparator) skipBytes()
+    else if (tag === TAG.logNumber) version.logNumber = varint()
+    else if (tag === TAG.nextFileNumber || tag === TAG.lastSequence || tag === TAG.previousLogNumber) varint()
+    else if (tag === TAG.compactPointer) {
+      varint()
+      skipBytes()
+    } else if (tag === TAG.deletedFile) {
+      varint()
+      deleted.push(varint())
+    } else if (tag === TAG.newFile) {
+      varint()
+      added.push([varint(), varint()])
+      skipBytes()
+      skipBytes()
+    } else throw damaged(path, `holds a version edit with the unknown tag ${tag}`)
+  }
+  if (at > edit.length) throw damaged(path, 'holds a version edit that is cut short')
+  for (const number of deleted) version.tables.delete(number)
+  for (const [number, sizeBytes] of added) version.tables.set(number, sizeBytes) // after: a move to another level deletes and adds it
+}
+
+const CRC_TABLE = Uint32Array.from({ length: 256 }, (_, index) => {
+  let crc = index
+  for (let bit = 0; bit < 8; bit++) crc = (crc & 1) === 1 ? (crc >>> 1) ^ 0x82f63b78 : crc >>> 1
+  return crc >>> 0
+})
+
+/** CRC-32C as LevelDB stores it: rotated and offset (util/crc32c.h). */
+function maskedCrc(bytes: Buffer): number {
+  let crc = 0xffffffff
+  for (const byte of bytes) crc = (crc >>> 8) ^ (CRC_TABLE[(crc ^ byte) & 255] as number)
+  crc = (crc ^ 0xffffffff) >>> 0
+  return (((crc >>> 15) | (crc << 17)) + 0xa282ead8) >>> 0
+}

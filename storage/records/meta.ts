@@ -1,0 +1,49 @@
+/** The meta record: what LevelDB as a whole is a picture of. Written in the same batch as the records it speaks of. */
+import type { Bytes } from '../../base/bytes.ts'
+import { DamageError, readText, textRecord } from './records.ts'
+
+export interface DatabaseMeta {
+  readonly id: number
+  readonly keys: number
+  readonly volatile: number
+}
+
+export interface Meta {
+  readonly format: 1
+  /** LevelDB is the state after the binlog up to this offset, in bytes. */
+  readonly binlogOffset: number
+  /** The chained CRC of the group that ends there. */
+  readonly binlogCrc: number
+  readonly nextObjectId: number
+  readonly nextDbId: number
+  /** By index. */
+  readonly databases: readonly DatabaseMeta[]
+  /** Names of the libraries. Absent in what was written before there were any. */
+  readonly libraries?: readonly Bytes[]
+  /** Wall time of the freeze, ms. */
+  readonly atMs: number
+}
+
+export function encodeMeta(meta: Meta): Buffer {
+  return textRecord(JSON.stringify(meta))
+}
+
+export function decodeMeta(record: Buffer): Meta {
+  const text = readText(record, 'meta')
+  let meta: Meta
+  try {
+    meta = JSON.parse(text) as Meta
+  } catch {
+    throw new DamageError('meta record: not JSON')
+  }
+  const numbers = [meta.binlogOffset, meta.binlogCrc, meta.nextObjectId, meta.nextDbId, meta.atMs]
+  const whole = numbers.every((value) => Number.isSafeInteger(value) && value >= 0)
+  if (meta.format !== 1 || !whole || !Array.isArray(meta.databases)) throw new DamageError('meta record: not of format 1')
+  for (const { id, keys, volatile } of meta.databases) {
+    if (![id, keys, volatile].every((value) => Number.isSafeInteger(value) && value >= 0))
+      throw new DamageError('meta record: bad database')
+  }
+  const { libraries = [] } = meta
+  if (!Array.isArray(libraries) || !libraries.every((name) => typeof name === 'string')) throw new DamageError('meta record: bad libraries')
+  return meta
+}

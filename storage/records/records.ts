@@ -1,0 +1,321 @@
+/**
+ * The grammar of every LevelDB record. On disk: never renumber. Integers are big-endian, so that records sort by them.
+ *
+ *   meta      'm'                                  -> version(1) JSON text of Meta (meta.ts) crc(4)
+ *   root      'k' dbId(4) key                      -> version(1) kind(1) flags(1) [expireAt(8) if flags & 1] payload crc(4)
+ *   page      'p' objectId(8) pageNumber(4)        -> version(1) bytes crc(4)
+ *   deadline  'x' expireAt(8) dbId(4) key          -> empty
+ *   garbage   'g' what(1) id(8)                    -> empty        what: 0 an object, 1 a database
+ *   cursors   'c'                                  -> version(1) JSON text of the SCAN cursors, written at shutdown, crc(4)
+ *   library   'f' name                           -> version(1) bytes crc(4)             libraries.ts
+ *
+ *   crc is the CRC-32 of what stands before it
+ *
+ *   payload of kind 1, an inline string:  the bytes
+ *   payload of kind 2, a rope:            objectId(8) length(8)
+ *   payload of kinds 3 to 7, collections: values/collection.ts; their pages: tree/page-codec.ts
+ */
+import { crc32 } from 'node:zlib'
+import type { Bytes } from '../../base/bytes.ts'
+
+const RECORD_VERSION = 1
+const CRC_BYTES = 4
+
+export const KIND_STRING = 1
+export const KIND_ROPE = 2
+export const KIND_HASH = 3
+export const KIND_LIST = 4
+export const KIND_SET = 5
+export const KIND_SORTED_SET = 6
+export const KIND_STREAM = 7
+
+/** Where the object id stands in the payload of a collection that has pages, and the byte that says whether it has. */
+export const OBJECT_ID_AT = 2
+const FORM_AT = 0
+const FORM_PAGES = 1
+/** Where a collection's header stands, its length in one byte first, and how long a hash's is that has one: values/hash.ts. */
+const HEADER_INLINE_AT = 2
+const HEADER_IN_PAGES_AT = 14
+const FIELD_DEADLINE_BYTES = 8
+
+const HAS_DEADLINE = 1
+
+const TAG_META = 0x6d
+const TAG_CURSORS = 0x63
+const TAG_LIBRARY = 0x66
+const TAG_ROOT = 0x6b
+const TAG_PAGE = 0x70
+const TAG_DEADLINE = 0x78
+const TAG_GARBAGE = 0x67
+
+export const META_KEY = Buffer.from([TAG_META])
+export const CURSORS_KEY = Buffer.from([TAG_CURSORS])
+export const GARBAGE_OBJECT = 0
+export const GARBAGE_DATABASE = 1
+
+/** A scratch buffer: what a function returns from it is valid until the next call of the same function. */
+class Scratch {
+  private buffer = Buffer.allocUnsafeSlow(1024)
+
+  take(length: number): Buffer {
+    if (length > this.buffer.length) this.buffer = Buffer.allocUnsafeSlow(length * 2)
+    return this.buffer
+  }
+}
+
+const rootKeyScratch = new Scratch()
+const deadlineKeyScratch = new Scratch()
+const pageKeyScratch = new Scratch()
+const valueScratch = new Scratch()
+
+function writeUint64(buffer: Buffer, value: number, offset: number): void {
+  buffer.writeUInt32BE(Math.floor(value / 0x1_0000_0000), offset)
+  buffer.writeUInt32BE(value >>> 0, offset + 4)
+}
+
+function readUint64(buffer: Buffer, offset: number): number {
+  return buffer.readUInt32BE(offset) * 0x1_0000_0000 + buffer.readUInt32BE(offset + 4)
+}
+
+/** The key of a root record, in a scratch buffer. */
+export function rootKey(dbId: number, key: Bytes): Buffer {
+  const length = 5 + key.length
+  const buffer = rootKeyScratch.take(length)
+  buffer[0] = TAG_ROOT
+  buffer.writeUInt32BE(dbId, 1)
+  buffer.latin1Write(key, 5)
+  return buffer.subarray(0, length)
+}
+
+/** The key of a page record, in a scratch buffer. */
+export function pageKey(objectId: number, pageNumber: number): Buffer {
+  const buffer = pageKeyScratch.take(13)
+  buffer[0] = TAG_PAGE
+  writeUint64(buffer, objectId, 1)
+  buffer.writeUInt32BE(pageNumber, 9)
+  return buffer.subarray(0, 13)
+}
+
+/** The key of a deadline record, in a scratch buffer. */
+export function deadlineKey(expireAt: number, dbId: number, key: Bytes): Buffer {
+  const length = 13 + key.length
+  const buffer = deadlineKeyScratch.take(length)
+  buffer[0] = TAG_DEADLINE
+  writeUint64(buffer, expireAt, 1)
+  buffer.writeUInt32BE(dbId, 9)
+  buffer.latin1Write(key, 13)
+  return buffer.subarray(0, length)
+}
+
+export function garbageKey(what: number, id: number): Buffer {
+  const buffer = Buffer.allocUnsafe(10)
+  buffer[0] = TAG_GARBAGE
+  buffer[1] = what
+  writeUint64(buffer, id, 2)
+  return buffer
+}
+
+export function libraryKey(name: Bytes): Buffer {
+  const buffer = Buffer.allocUnsafe(1 + name.length)
+  buffer[0] = TAG_LIBRARY
+  buffer.latin1Write(name, 1)
+  return buffer
+}
+
+/** The value of an inline string's root, in a scratch buffer. `expireAt` 0 means none. */
+export function stringRoot(value: Bytes, expireAt: number): Buffer {
+  const start = expireAt === 0 ? 3 : 11
+  const buffer = valueScratch.take(start + value.length + CRC_BYTES)
+  writeRootHead(buffer, KIND_STRING, expireAt)
+  buffer.latin1Write(value, start)
+  return seal(buffer, start + value.length)
+}
+
+/** The value of a rope's root, in a scratch buffer. */
+export function ropeRoot(objectId: number, length: number, expireAt: number): Buffer {
+  const start = expireAt === 0 ? 3 : 11
+  const buffer = valueScratch.take(start + 16 + CRC_BYTES)
+  writeRootHead(buffer, KIND_ROPE, expireAt)
+  writeUint64(buffer, objectId, start)
+  writeUint64(buffer, length, start + 8)
+  return seal(buffer, start + 16)
+}
+
+/** The value of a collection's root, in a scratch buffer. */
+export function writeCollectionRoot(kind: number, payload: Buffer, expireAt: number): Buffer {
+  const start = expireAt === 0 ? 3 : 11
+  const buffer = valueScratch.take(start + payload.length + CRC_BYTES)
+  writeRootHead(buffer, kind, expireAt)
+  payload.copy(buffer, start)
+  return seal(buffer, start + payload.length)
+}
+
+/** The value of a page, in a scratch buffer. */
+export function pageValue(content: Buffer): Buffer {
+  const buffer = valueScratch.take(1 + content.length + CRC_BYTES)
+  buffer[0] = RECORD_VERSION
+  content.copy(buffer, 1)
+  return seal(buffer, 1 + content.length)
+}
+
+export function libraryRecord(content: Bytes): Buffer {
+  const length = 1 + content.length
+  const buffer = Buffer.allocUnsafe(length + CRC_BYTES)
+  buffer[0] = RECORD_VERSION
+  buffer.latin1Write(content, 1)
+  return seal(buffer, length)
+}
+
+/** A text record (meta, cursors). */
+export function textRecord(text: string): Buffer {
+  const length = 1 + Buffer.byteLength(text)
+  const buffer = Buffer.alloc(length + CRC_BYTES)
+  buffer[0] = RECORD_VERSION
+  buffer.write(text, 1)
+  return seal(buffer, length)
+}
+
+/** Ends a record of this length with its CRC. */
+function seal(buffer: Buffer, length: number): Buffer {
+  buffer.writeUInt32BE(crc32(buffer.subarray(0, length)), length)
+  return buffer.subarray(0, length + CRC_BYTES)
+}
+
+/** A record without its CRC. Throws DamageError where that is wrong or the version unknown: LevelDB does not look at its own. */
+function unseal(value: Buffer, what: string): Buffer {
+  const length = value.length - CRC_BYTES
+  if (length < 1) throw new DamageError(`${what} record: cut short`)
+  if (crc32(value.subarray(0, length)) !== value.readUInt32BE(length)) throw new DamageError(`${what} record: fails its CRC`)
+  if (value[0] !== RECORD_VERSION) throw new DamageError(`${what} record: unknown version ${value[0]}`)
+  return value.subarray(0, length)
+}
+
+function writeRootHead(buffer: Buffer, kind: number, expireAt: number): void {
+  buffer[0] = RECORD_VERSION
+  buffer[1] = kind
+  buffer[2] = expireAt === 0 ? 0 : HAS_DEADLINE
+  if (expireAt !== 0) writeUint64(buffer, expireAt, 3)
+}
+
+/** A root record taken apart; throws DamageError on what no version of this grammar has written. */
+export interface Root {
+  readonly kind: number
+  readonly expireAt: number
+  readonly payload: Buffer
+}
+
+/** What stands on disk cannot be what was written. */
+export class DamageError extends Error {
+  override readonly name = 'DamageError'
+}
+
+/** The way out where nothing in the directory makes up for what is gone. */
+export const RESTORE_ADVICE = 'restore the whole data directory from a backup, or start with an empty one and let a full sync fill it'
+
+export function readRoot(record: Buffer): Root {
+  const value = unseal(record, 'root')
+  const kind = value[1]
+  const flags = value[2]
+  if (kind === undefined || flags === undefined || (flags & ~HAS_DEADLINE) !== 0) throw new DamageError('root record: bad head')
+  if (!(kind >= KIND_STRING && kind <= KIND_STREAM)) throw new DamageError(`root record: unknown kind ${kind}`)
+  const start = flags & HAS_DEADLINE ? 11 : 3
+  if (value.length < start) throw new DamageError('root record: cut short')
+  if (kind === KIND_ROPE && value.length !== start + 16) throw new DamageError('root record: a rope of the wrong size')
+  return { kind, expireAt: start === 11 ? readUint64(value, 3) : 0, payload: value.subarray(start) }
+}
+
+/** The object id in a root's payload, or 0 where the value has no pages. */
+export function objectIdOf(root: Root): number {
+  const { kind, payload } = root
+  if (kind === KIND_ROPE) return readUint64(payload, 0)
+  if (kind === KIND_STRING || payload[FORM_AT] !== FORM_PAGES) return 0
+  if (payload.length < OBJECT_ID_AT + 8) throw new DamageError('root record: cut short')
+  return readUint64(payload, OBJECT_ID_AT)
+}
+
+/** When something of a root is to be deleted, as `Entry.dueAt` has it: the key, or its hash's next field. 0 means never. */
+export function dueAtOf(root: Root): number {
+  const { kind, expireAt, payload } = root
+  if (kind !== KIND_HASH) return expireAt
+  const at = payload[FORM_AT] === FORM_PAGES ? HEADER_IN_PAGES_AT : HEADER_INLINE_AT
+  if (payload[at] !== FIELD_DEADLINE_BYTES || payload.length < at + 1 + FIELD_DEADLINE_BYTES) return expireAt
+  const nextDeadline = readUint64(payload, at + 1)
+  return expireAt === 0 ? nextDeadline : Math.min(expireAt, nextDeadline)
+}
+
+export function ropeLengthOf(root: Root): number {
+  return readUint64(root.payload, 8)
+}
+
+/** The content of a page record. */
+export function readPage(value: Buffer): Buffer {
+  return unseal(value, 'page').subarray(1)
+}
+
+export function readLibrary(value: Buffer): Bytes {
+  return unseal(value, 'library').latin1Slice(1)
+}
+
+/** The text of a text record. */
+export function readText(value: Buffer, what: string): string {
+  return unseal(value, what).toString('utf8', 1)
+}
+
+/** A record's key taken apart. */
+export type RecordKey =
+  | { readonly type: 'meta' | 'cursors' }
+  | { readonly type: 'library'; readonly name: Bytes }
+  | { readonly type: 'root'; readonly dbId: number; readonly key: Bytes }
+  | { readonly type: 'page'; readonly objectId: number; readonly pageNumber: number }
+  | { readonly type: 'deadline'; readonly expireAt: number; readonly dbId: number; readonly key: Bytes }
+  | { readonly type: 'garbage'; readonly what: number; readonly id: number }
+
+export function readRecordKey(buffer: Buffer): RecordKey {
+  switch (buffer[0]) {
+    case TAG_META:
+      if (buffer.length === 1) return { type: 'meta' }
+      break
+    case TAG_CURSORS:
+      if (buffer.length === 1) return { type: 'cursors' }
+      break
+    case TAG_LIBRARY:
+      return { type: 'library', name: buffer.latin1Slice(1) }
+    case TAG_ROOT:
+      if (buffer.length >= 5) return { type: 'root', dbId: buffer.readUInt32BE(1), key: buffer.latin1Slice(5) }
+      break
+    case TAG_PAGE:
+      if (buffer.length === 13) return { type: 'page', objectId: readUint64(buffer, 1), pageNumber: buffer.readUInt32BE(9) }
+      break
+    case TAG_DEADLINE:
+      if (buffer.length >= 13)
+        return { type: 'deadline', expireAt: readUint64(buffer, 1), dbId: buffer.readUInt32BE(9), key: buffer.latin1Slice(13) }
+      break
+    case TAG_GARBAGE:
+      if (buffer.length === 10) return { type: 'garbage', what: buffer[1] as number, id: readUint64(buffer, 2) }
+      break
+  }
+  throw new DamageError(`record key of no known form: ${buffer.toString('hex', 0, 32)}`)
+}
+
+/** The bounds of all records of one kind. */
+const tagRange = (tag: number) => ({ from: Buffer.from([tag]), before: Buffer.from([tag + 1]) })
+export const ALL_RECORDS = { from: Buffer.alloc(0), before: Buffer.from([0xff]) }
+export const GARBAGE_RANGE = tagRange(TAG_GARBAGE)
+
+/** Roots of one database from a key on (empty: from its first) to before a key (absent: to its last). */
+export function rootRange(dbId: number, from: Bytes, before?: Bytes): { from: Buffer; before: Buffer } {
+  return {
+    from: Buffer.from(rootKey(dbId, from)),
+    before: Buffer.from(before === undefined ? rootKey(dbId + 1, '') : rootKey(dbId, before)),
+  }
+}
+
+/** Pages of one object, from a number on. */
+export function pageRange(objectId: number, fromPage = 0): { from: Buffer; before: Buffer } {
+  return { from: Buffer.from(pageKey(objectId, fromPage)), before: Buffer.from(pageKey(objectId + 1, 0)) }
+}
+
+/** Deadlines from a time on to before another, of all databases. */
+export function deadlineRange(fromMs: number, beforeMs: number): { from: Buffer; before: Buffer } {
+  return { from: Buffer.from(deadlineKey(fromMs, 0, '')), before: Buffer.from(deadlineKey(beforeMs, 0, '')) }
+}

@@ -1,0 +1,138 @@
+/** What works on an open data directory beside the keyspace, and how it begins, stops and goes on. */
+import { Binlog } from '../binlog/binlog.ts'
+import type { BinlogPosition } from '../binlog/group.ts'
+import type { Segment } from '../binlog/segments.ts'
+import { Checkpointer } from '../checkpoint/checkpointer.ts'
+import { Sweeper } from '../checkpoint/sweeper.ts'
+import type { Generation } from '../directory/directory.ts'
+import { Expiry } from '../keyspace/expiry.ts'
+import type { Keyspace } from '../keyspace/keyspace.ts'
+import { decodeMeta } from '../records/meta.ts'
+import { CURSORS_KEY, META_KEY } from '../records/records.ts'
+import type { ScanCursors } from '../scan/scan-cursors.ts'
+import type { StorageOptions } from '../storage-options.ts'
+import { type RecoveredLog, type Replayer, replayLog } from './recovery.ts'
+import { Reopening } from './reopening.ts'
+
+export interface Parts {
+  /** Both are replaced by a full sync. */
+  generation: Generation
+  binlog: Binlog
+  readonly checkpointer: Checkpointer
+  readonly expiry: Expiry
+  readonly sweeper: Sweeper
+  readonly reopening: Reopening
+}
+
+/** A log as recovery has found it, or as a full sync has made it. */
+interface FoundLog {
+  readonly segments: Segment[]
+  readonly end: BinlogPosition
+  readonly synced: number
+  readonly replicationId: string
+}
+
+/** Whom the parts tell. */
+export interface PartsHost {
+  /** A checkpoint has landed. */
+  landed(): void
+  /** One could not be written. LevelDB is about to be opened again. */
+  failed(error: unknown): void
+  /** LevelDB can be read no more or again, or why it cannot be opened has changed. */
+  availabilityChanged(): void
+  isClosing(): boolean
+  synced(): void
+}
+
+export function openBinlog(options: StorageOptions, generation: Generation, { end, ...found }: FoundLog): Binlog {
+  const { files, settings, log, fatal } = options
+  return new Binlog({ ...found, position: end, files, directory: generation.binlog, settings: settings.binlog, log, fatal })
+}
+
+export function makeParts(options: StorageOptions, keyspace: Keyspace, generation: Generation, found: FoundLog, host: PartsHost): Parts {
+  const { clock, log, settings } = options
+  const binlog = openBinlog(options, generation, found)
+  binlog.onSynced = () => host.synced()
+  const sweeper = new Sweeper(keyspace, log)
+  const expiry = new Expiry(keyspace, log)
+  const checkpointer = new Checkpointer({
+    keyspace,
+    binlog,
+    clock,
+    log,
+    settings: settings.checkpoint,
+    landedOffset: found.synced,
+    onLanded: ({ garbageObjects, garbageDatabases }) => {
+      sweeper.resume()
+      sweeper.add(garbageObjects, garbageDatabases)
+      host.landed()
+    },
+    onFailed: (error) => {
+      host.failed(error)
+      return reopening.run()
+    },
+  })
+  const reopening = new Reopening({
+    keyspace,
+    log,
+    stopBackground: () => stopBackground(parts),
+    resumeBackground: () => resumeBackground(parts, clock.wallMs()),
+    isClosing: () => host.isClosing(),
+    changed: () => host.availabilityChanged(),
+    failed: (reason) => checkpointer.dismissAll(reason),
+  })
+  const parts: Parts = { generation, binlog, checkpointer, expiry, sweeper, reopening }
+  return parts
+}
+
+/** Makes an empty keyspace that of the records, and returns where in the binlog they stand. */
+export function loadMeta(keyspace: Keyspace, scanCursors: ScanCursors): BinlogPosition {
+  const record = keyspace.records.getSync(META_KEY)
+  const cursors = keyspace.records.getSync(CURSORS_KEY)
+  if (cursors !== undefined) scanCursors.decode(cursors)
+  if (record === undefined) return { offset: 0, crc: 0 }
+  const meta = decodeMeta(record)
+  keyspace.restore(meta)
+  return { offset: meta.binlogOffset, crc: meta.binlogCrc }
+}
+
+/** From an empty keyspace to the end of the binlog: what the records hold, then the groups after it. `makeRoom` is asked when that fails:
+ *  whether it is worth doing once more. (A torn end of the binlog is set aside in a file.) */
+export async function readDisk(
+  { files, log, clock }: StorageOptions,
+  into: {
+    keyspace: Keyspace
+    scanCursors: ScanCursors
+    generation: Generation
+    ownFrom: number | null
+    durable: number
+    makeRoom(error: unknown): boolean
+  },
+  replayer: Replayer,
+  progress: (offset: number, end: number) => void,
+): Promise<{ readonly from: BinlogPosition; readonly recovered: RecoveredLog }> {
+  const { keyspace, scanCursors, generation, ownFrom, durable, makeRoom } = into
+  const read = async () => {
+    const from = loadMeta(keyspace, scanCursors)
+    keyspace.expiry = 'ignore'
+    return { from, recovered: await replayLog(files, generation, { from, ownFrom, durable }, replayer, log, clock, progress) }
+  }
+  try {
+    return await read()
+  } catch (error) {
+    if (!makeRoom(error)) throw error
+    keyspace.reset()
+    return await read()
+  }
+}
+
+/** Nothing reads or writes records in the background any more. No checkpoint may be under way: one that ends wakes the others. */
+export async function stopBackground({ expiry, sweeper }: Parts): Promise<void> {
+  await expiry.stop()
+  await sweeper.stop()
+}
+
+export function resumeBackground({ expiry, sweeper }: Parts, wallMs: number): void {
+  expiry.resume(wallMs)
+  sweeper.resume()
+}

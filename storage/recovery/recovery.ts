@@ -1,0 +1,210 @@
+/**
+ * From what is on disk to the state before the end: LevelDB is the state at offset P, the binlog's groups after P are run again through the
+ * ordinary commands.
+ *
+ * The first bad group ends the log where nothing shows that it was ever on the medium as a whole: it and what follows are set aside and cut.
+ * A bad group before the known synced watermark is damage, and the start is refused. So is a gap: a segment begins only when the one before
+ * is on the medium, and the one that holds the checkpoint's offset is never deleted. A log that ends before what is known to be durable was
+ * cut short or replaced by an older copy.
+ *
+ * Only groups that this node wrote as a master say what was on this medium. Those that it received carry its master's watermark. The witness
+ * and the clean end of the identity say it of both.
+ */
+import { join } from 'node:path'
+import type { Bytes } from '../../base/bytes.ts'
+import type { Clock } from '../../base/clock.ts'
+import type { Files } from '../../base/files.ts'
+import type { Log } from '../../base/log.ts'
+import { readCommand } from '../binlog/command-codec.ts'
+import type { BinlogPosition, GroupHeader } from '../binlog/group.ts'
+import { BinlogReader, trustedSynced } from '../binlog/reader.ts'
+import { listSegments, type Segment, segmentPath } from '../binlog/segments.ts'
+import type { Generation } from '../directory/directory.ts'
+import { DamageError, RESTORE_ADVICE } from '../records/records.ts'
+
+export interface RecoveredLog {
+  readonly segments: Segment[]
+  readonly end: BinlogPosition
+  readonly groups: number
+  readonly commands: number
+  readonly cutBytes: number
+}
+
+export interface LogStart {
+  /** Where LevelDB stands. */
+  readonly from: BinlogPosition
+  /** From where on groups were written by this node as a master; null: none. */
+  readonly ownFrom: number | null
+  /** The log was durable up to here at least. */
+  readonly durable: number
+}
+
+/** The way out where the binlog lacks something. */
+const CUT_ADVICE =
+  'restore the file from a backup, or see `haypile check DIR`; `haypile check DIR --cut` keeps what is before, sets the rest aside in ' +
+  '.cut files, and gives up the writes in it'
+
+/** How a group's commands are run again. */
+export interface Replayer {
+  begin(header: GroupHeader): void
+  command(args: Bytes[]): void
+  end(): void
+}
+
+/** Clients are answered (LOADING) at least so often, ms. */
+const SLICE_MS = 10
+
+/** Replays the log from a position to its end, and makes that the files' end. `progress` is told the offset now and then. */
+export async function replayLog(
+  files: Files,
+  generation: Generation,
+  { from, ownFrom, durable }: LogStart,
+  replayer: Replayer,
+  log: Log,
+  clock: Clock,
+  progress: (offset: number, end: number) => void,
+): Promise<RecoveredLog> {
+  const directory = generation.binlog
+  const segments = listSegments(files, directory)
+  mustBeWhole(files, generation, segments, { from, durable })
+  const last = segments.at(-1)
+  const reader = new BinlogReader(files, segments, from)
+  let synced = Math.max(from.offset, last?.start ?? 0, durable)
+  let sliceEnd = clock.monotonicMs() + SLICE_MS
+  let groups = 0
+  let commands = 0
+  try {
+    for (;;) {
+      const result = reader.next()
+      if (result.type === 'group') {
+        synced = Math.max(synced, trustedSynced(result.header, ownFrom))
+        replayer.begin(result.header)
+        commands += replayBody(result.body, replayer)
+        replayer.end()
+        groups++
+        if (clock.monotonicMs() >= sliceEnd) {
+          progress(result.end.offset, last?.end ?? 0)
+          await new Promise((resolve) => setImmediate(resolve))
+          sliceEnd = clock.monotonicMs() + SLICE_MS
+        }
+        continue
+      }
+      if (result.type === 'end') return { segments, end: result.at, groups, commands, cutBytes: 0 }
+      synced = Math.max(synced, reader.syncedBehind(ownFrom))
+      if (result.at.offset < synced) {
+        throw new DamageError(
+          `the binlog is damaged at offset ${result.at.offset} (${result.reason}) in ${result.segment?.path ?? directory}, ` +
+            `which was once synced up to ${synced}; ${CUT_ADVICE}`,
+        )
+      }
+      reader.close()
+      const cutBytes = cutLog(files, directory, segments, result.at.offset)
+      log.warn(
+        { offset: result.at.offset, reason: result.reason, bytes: cutBytes },
+        'binlog cut after its last whole group; the rest is kept in a .cut file',
+      )
+      return { segments, end: result.at, groups, commands, cutBytes }
+    }
+  } finally {
+    reader.close()
+  }
+}
+
+/** Throws DamageError, naming the files, where the segments do not reach from the checkpoint to the known end, each following on the one before. */
+function mustBeWhole(
+  files: Files,
+  generation: Generation,
+  segments: readonly Segment[],
+  { from, durable }: Pick<LogStart, 'from' | 'durable'>,
+): void {
+  const { binlog, db } = generation
+  const [first] = segments
+  if (first !== undefined && first.start > from.offset) {
+    const logs = files.listSync(db).filter((name) => name.endsWith('.log'))
+    throw new DamageError(
+      `the binlog begins at offset ${first.start} with ${first.path}, behind the checkpoint at ${from.offset}: a segment of ${binlog} is missing, ` +
+        `or LevelDB has lost newer checkpoints because its log in ${db} (${logs.join(', ')}) was removed, cut short or is an older copy; ` +
+        RESTORE_ADVICE,
+    )
+  }
+  for (const [index, { end, path }] of segments.entries()) {
+    const next = segments[index + 1]
+    if (next === undefined || end >= next.start) continue
+    throw new DamageError(
+      `the binlog is damaged at offset ${end}: nothing between it and segment ${next.start}, as ${path} was cut short or ` +
+        `${segmentPath(binlog, end)} is missing; ${CUT_ADVICE}`,
+    )
+  }
+  const known = Math.max(from.offset, durable)
+  const end = segments.at(-1)?.end ?? 0
+  if (end >= known) return
+  const what = from.offset > end ? `before the checkpoint at ${from.offset}` : `and was once synced up to ${known}`
+  const path = segments.at(-1)?.path
+  const lost =
+    path === undefined ? `there is no segment in ${binlog}` : `${path} was cut short or ${segmentPath(binlog, end)} in ${binlog} is missing`
+  throw new DamageError(`the binlog ends at offset ${end}, ${what}: part of it is missing, as ${lost}; ${CUT_ADVICE}`)
+}
+
+function replayBody(body: Buffer, replayer: Replayer): number {
+  let start = 0
+  let count = 0
+  while (start < body.length) {
+    const read = readCommand(body, start, body.length)
+    if (read === null) throw new DamageError('a group of the binlog ends within a command, though its CRC is right')
+    replayer.command(read.args)
+    start = read.end
+    count++
+  }
+  return count
+}
+
+/** Ends the log at an offset. What lies behind is kept in `.cut` files. Returns its length in bytes. */
+export function cutLog(files: Files, directory: string, segments: Segment[], offset: number): number {
+  let cut = 0
+  while (segments.length > 0) {
+    const segment = segments.at(-1) as Segment
+    if (segment.end <= offset) break
+    const aside = freeName(files, join(directory, `${String(Math.max(offset, segment.start)).padStart(20, '0')}.cut`))
+    if (segment.start >= offset && segment.start > 0 && segments.length > 1) {
+      cut += segment.end - segment.start
+      files.renameSync(segment.path, aside)
+      segments.pop()
+    } else {
+      const keep = Math.max(0, offset - segment.start)
+      const file = files.openSync(segment.path, 'update')
+      const rest = file.readSync(keep, segment.end - segment.start - keep)
+      try {
+        setAside(files, aside, rest)
+        file.truncateSync(keep)
+        file.datasyncSync()
+      } finally {
+        file.closeSync()
+      }
+      cut += rest.length
+      segment.end = segment.start + keep
+      break
+    }
+  }
+  files.syncDirectorySync(directory)
+  return cut
+}
+
+function setAside(files: Files, path: string, content: Buffer): void {
+  const file = files.openSync(path, 'create')
+  try {
+    file.writeSync([content], 0)
+    file.datasyncSync()
+  } catch (error) {
+    files.removeSync(path) // half of it, on a full disk
+    throw error
+  } finally {
+    file.closeSync()
+  }
+}
+
+/** The path, or with a number behind it where something has that name. */
+function freeName(files: Files, path: string): string {
+  let name = path
+  for (let number = 1; files.existsSync(name); number++) name = `${path}.${number}`
+  return name
+}

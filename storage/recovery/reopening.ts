@@ -1,0 +1,85 @@
+/**
+ * Opens LevelDB again after a failed write: it takes no more writes until then. Opening writes files of its own, which a full
+ * disk refuses as well, so LevelDB is closed only when the disk takes a file:
+ *
+ *   write failed -> room to open? --no---> reads go on from the open one; ask again in a second
+ *                        |
+ *                       yes -> close -> open -> failed: nothing can be read; open again in a second
+ *                                        |
+ *                                       open: writes and checkpoints go on
+ */
+import type { Log } from '../../base/log.ts'
+import type { Keyspace } from '../keyspace/keyspace.ts'
+
+const RETRY_MS = 1000
+
+export interface ReopeningHost {
+  readonly keyspace: Keyspace
+  readonly log: Log
+  /** What reads and writes LevelDB beside requests and checkpoints. */
+  stopBackground(): Promise<void>
+  resumeBackground(): void
+  isClosing(): boolean
+  /** LevelDB can be read no more, or again, or `failure` has changed. */
+  changed(): void
+  /** It cannot be opened for now. */
+  failed(reason: Error): void
+}
+
+export class Reopening {
+  /** Why LevelDB could not be opened again at the last attempt; null before the first, and when it is open again. */
+  failure: string | null = null
+  private readonly host: ReopeningHost
+
+  constructor(host: ReopeningHost) {
+    this.host = host
+  }
+
+  /** Resolves when LevelDB is open again, however long that takes. Rejects only while everything is being closed. */
+  async run(): Promise<void> {
+    const { host } = this
+    for (let attempts = 1; ; attempts++) {
+      try {
+        await this.attempt()
+        if (attempts > 1) host.log.info({}, 'LevelDB is open again')
+        this.failure = null
+        host.changed()
+        return
+      } catch (error) {
+        if (host.isClosing()) throw error
+        this.failed(error as Error)
+        await new Promise((resolve) => setTimeout(resolve, RETRY_MS))
+      }
+    }
+  }
+
+  private async attempt(): Promise<void> {
+    const { host } = this
+    const { records } = host.keyspace
+    if (records.isOpen) {
+      records.checkRoom()
+      this.failure = null // what cannot be read for a moment waits
+    }
+    await host.stopBackground()
+    try {
+      const reopened = records.reopen()
+      host.changed() // nothing can be read from here on
+      await reopened
+    } finally {
+      if (records.isOpen) host.resumeBackground()
+    }
+  }
+
+  private failed({ message, cause }: Error): void {
+    const { host } = this
+    const text = cause instanceof Error ? cause.message : message
+    const { isOpen } = host.keyspace.records
+    if (text !== this.failure) {
+      const outcome = isOpen ? 'reads go on' : 'requests that need it are refused'
+      host.log.error({ error: text }, `LevelDB cannot be opened again: ${outcome}; it is tried again every second`)
+    }
+    this.failure = text
+    host.failed(new Error(text))
+    host.changed()
+  }
+}

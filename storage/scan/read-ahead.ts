@@ -1,0 +1,63 @@
+/**
+ * What SCANs have read of LevelDB beyond what they were asked for, so that ten small steps cost one read. A piece is good for as long as
+ * the epoch in which it was read: LevelDB's roots stay the same until then.
+ */
+import type { Bytes } from '../../base/bytes.ts'
+import type { Database } from '../keyspace/database.ts'
+import type { KeyRange, WalkedKey } from './walk.ts'
+
+/** Roots read at a time, and steps that ask for as many read for themselves. */
+export const READ_AHEAD_KEYS = 500
+const MAX_PIECES = 16
+
+interface Piece {
+  /** Weak: a dropped database must not stay in memory for this. */
+  readonly db: WeakRef<Database>
+  readonly epoch: number
+  readonly range: KeyRange
+  /** All that LevelDB has from the range's start to the last of these, or to the range's end. */
+  readonly keys: readonly WalkedKey[]
+  readonly isWhole: boolean
+}
+
+export class ReadAhead {
+  /** The last used at the end. */
+  private pieces: Piece[] = []
+
+  get count(): number {
+    return this.pieces.length
+  }
+
+  /** The first `count` roots of a range, fewer only where it has no more; null where that is not known. */
+  find(db: Database, range: KeyRange, count: number): readonly WalkedKey[] | null {
+    const { epoch } = db.keyspace
+    this.pieces = this.pieces.filter((piece) => piece.db.deref()?.keyspace.epoch === piece.epoch)
+    for (const [index, piece] of this.pieces.entries()) {
+      if (piece.db.deref() !== db || piece.epoch !== epoch) continue
+      if (piece.range.before !== range.before || range.from < piece.range.from) continue
+      const start = firstFrom(piece.keys, range.from)
+      if (!piece.isWhole && piece.keys.length - start < count) continue
+      this.pieces.splice(index, 1)
+      this.pieces.push(piece)
+      return piece.keys.slice(start, start + count)
+    }
+    return null
+  }
+
+  keep(db: Database, epoch: number, range: KeyRange, keys: readonly WalkedKey[], isWhole: boolean): void {
+    this.pieces.push({ db: new WeakRef(db), epoch, range, keys, isWhole })
+    if (this.pieces.length > MAX_PIECES) this.pieces.shift()
+  }
+}
+
+/** The index of the first key that is not before this one. */
+function firstFrom(keys: readonly WalkedKey[], from: Bytes): number {
+  let low = 0
+  let high = keys.length
+  while (low < high) {
+    const middle = (low + high) >>> 1
+    if ((keys[middle] as WalkedKey).key < from) low = middle + 1
+    else high = middle
+  }
+  return low
+}

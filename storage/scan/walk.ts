@@ -1,0 +1,247 @@
+/**
+ * A walk over the keys of one database, in key order or against it, step by step. What exists is
+ *
+ *   LevelDB's roots, less keys whose resident entry is a tombstone, plus the keys that LevelDB does not have yet
+ *
+ * and that holds for one LevelDB snapshot while `keyspace.epoch` stays. A step takes its snapshot and the epoch in one synchronous moment,
+ * reads, and merges with memory as it is then, in one synchronous moment again. Where the epoch has moved it does all that once more.
+ * A batch may be down before its checkpoint has landed in memory: what it writes is resident until then, new keys of it are listed, and its
+ * removals are tombstones, so the merge is the same with it and without.
+ *
+ * A key that exists all through a walk is found exactly once; one that comes or goes meanwhile, at most once. Nothing becomes resident.
+ */
+import type { Bytes } from '../../base/bytes.ts'
+import { detached } from '../../base/bytes.ts'
+import type { Database } from '../keyspace/database.ts'
+import type { Value } from '../keyspace/entry.ts'
+import type { NewKeys } from '../keyspace/new-keys.ts'
+import {
+  KIND_HASH,
+  KIND_LIST,
+  KIND_ROPE,
+  KIND_SET,
+  KIND_SORTED_SET,
+  KIND_STREAM,
+  KIND_STRING,
+  readRecordKey,
+  readRoot,
+  rootRange,
+} from '../records/records.ts'
+import { Rope } from '../values/rope.ts'
+import { READ_AHEAD_KEYS, type ReadAhead } from './read-ahead.ts'
+import { aTurn, readRange, type Steps, waitFor } from './steps.ts'
+
+/** What TYPE calls a value. */
+export type TypeName = 'string' | 'hash' | 'list' | 'set' | 'zset' | 'stream'
+
+export interface WalkedKey {
+  readonly key: Bytes
+  /** ms since the epoch; 0 means never. */
+  readonly expireAt: number
+  readonly type: TypeName
+}
+
+export interface KeyRange {
+  /** Not before this key. */
+  readonly from: Bytes
+  /** Before this key; absent: to the end. */
+  readonly before?: Bytes
+}
+
+export interface WalkStep {
+  /** Ascending, or descending when walking back. Keys past their deadline are left out. */
+  readonly keys: readonly WalkedKey[]
+  /** What the next step's range begins with, or ends before when walking back; null at the end. */
+  readonly next: Bytes | null
+}
+
+type Order = 'forward' | 'backward'
+
+/** LevelDB is closed, or being closed and opened again: nothing can be read for now. */
+export class StoreNotOpenError extends Error {
+  override readonly name = 'StoreNotOpenError'
+}
+
+export const ALL_KEYS: KeyRange = { from: '' }
+const END: WalkStep = { keys: [], next: null }
+
+/** Keys sorted in before others get a turn: about 2 ms. */
+const SETTLE_KEYS = 2000
+/** Keys looked at in one step of a whole walk. */
+export const WALK_KEYS = 1000
+
+const TYPE_NAMES: Readonly<Record<number, TypeName>> = {
+  [KIND_STRING]: 'string',
+  [KIND_ROPE]: 'string',
+  [KIND_HASH]: 'hash',
+  [KIND_LIST]: 'list',
+  [KIND_SET]: 'set',
+  [KIND_SORTED_SET]: 'zset',
+  [KIND_STREAM]: 'stream',
+}
+
+export function typeNameOf(value: Value): TypeName {
+  return typeof value === 'string' || value instanceof Rope ? 'string' : typeNameOfKind(value.kind)
+}
+
+function typeNameOfKind(kind: number): TypeName {
+  const name = TYPE_NAMES[kind]
+  if (name === undefined) throw new Error(`no type of kind ${kind}`)
+  return name
+}
+
+/** The keys that begin with a prefix. */
+export function prefixRange(prefix: Bytes): KeyRange {
+  let end = prefix.length
+  while (end > 0 && prefix.charCodeAt(end - 1) === 0xff) end--
+  if (end === 0) return { from: prefix }
+  return { from: prefix, before: prefix.slice(0, end - 1) + String.fromCharCode(prefix.charCodeAt(end - 1) + 1) }
+}
+
+/** The first possible key after this one. */
+export function keyAfter(key: Bytes): Bytes {
+  return detached(`${key}\0`)
+}
+
+/**
+ * One step: looks at up to `count` keys, live or not. A database that has been dropped has no keys. Throws StoreNotOpenError.
+ *
+ * New keys are sorted in first, with turns for others in between. That ends though others go on creating keys, since each piece also makes
+ * up for those that came during the turn before. With `ahead`, small steps share what they read.
+ */
+export function walk(db: Database, range: KeyRange, count: number, ahead?: ReadAhead): Steps<WalkStep> {
+  return walkOneStep(db, range, count, 'forward', ahead)
+}
+
+/** One step from the end of the range towards its start. */
+export function walkBack(db: Database, range: KeyRange, count: number): Steps<WalkStep> {
+  return walkOneStep(db, range, count, 'backward')
+}
+
+function* walkOneStep(db: Database, range: KeyRange, count: number, order: Order, ahead?: ReadAhead): Steps<WalkStep> {
+  const { keyspace } = db
+  let piece = SETTLE_KEYS
+  while (db.droppedIn === 0 && db.keyCount > 0) {
+    if (!settle(db, piece)) {
+      const before = db.newKeys.pendingCount
+      yield* waitFor(aTurn)
+      piece = SETTLE_KEYS + Math.max(0, db.newKeys.pendingCount - before)
+      continue
+    }
+    // Nothing is waited for between the last key settled, the epoch and the snapshot.
+    const { epoch } = keyspace
+    const known = ahead?.find(db, range, count) ?? null
+    if (known !== null) return merge(db, range, count, known, order)
+    const isShared = ahead !== undefined && count < READ_AHEAD_KEYS
+    const stored = yield* readStored(db, range, count, isShared ? READ_AHEAD_KEYS : count, order)
+    if (keyspace.epoch !== epoch) continue
+    if (stored === null) throw new StoreNotOpenError('the database is being reopened')
+    if (isShared) ahead.keep(db, epoch, range, stored, stored.length < count)
+    if (db.droppedIn === 0) return merge(db, range, count, stored.slice(0, count), order)
+  }
+  return END
+}
+
+/** Sorts in up to `count` new keys of either kind; whether that was all. */
+function settle(db: Database, count: number): boolean {
+  const frozenSettled = db.frozenNewKeys?.settle(count) ?? true
+  return db.newKeys.settle(count) && frozenSettled
+}
+
+/** All steps of a walk, the keys of each being shown to `visit`. */
+export function* walkAll(db: Database, range: KeyRange, visit: (keys: readonly WalkedKey[]) => void): Steps<void> {
+  for (let next: Bytes | null = range.from; next !== null; ) {
+    const step: WalkStep = yield* walk(db, { ...range, from: next }, WALK_KEYS)
+    visit(step.keys)
+    next = step.next
+  }
+}
+
+/** The first and the last key that LevelDB has of a database; null where it has none. A hint: they may be deleted or expired. */
+export function* storedEdges(db: Database): Steps<readonly [first: Bytes, last: Bytes] | null> {
+  const first = yield* readStored(db, ALL_KEYS, 1, 1, 'forward')
+  const last = yield* readStored(db, ALL_KEYS, 1, 1, 'backward')
+  const [from, to] = [first?.[0]?.key, last?.[0]?.key]
+  return from === undefined || to === undefined ? null : [from, to]
+}
+
+/** The first `count` roots of the range (the last, backwards) and up to `most` where they come along; fewer only where it has no more. Null
+ *  when LevelDB was closed meanwhile. */
+function* readStored(db: Database, range: KeyRange, count: number, most: number, order: Order): Steps<readonly WalkedKey[] | null> {
+  const bounds = rootRange(db.id, range.from, range.before)
+  const limited = { ...bounds, limit: most, ...(order === 'backward' ? { reverse: true as const } : {}) }
+  try {
+    const records = yield* readRange(db.keyspace.records, limited, count)
+    return records.map(([recordKey, value]) => storedKeyOf(recordKey, value))
+  } catch (error) {
+    if (isNotOpen(error)) return null
+    throw error
+  }
+}
+
+function storedKeyOf(recordKey: Buffer, value: Buffer): WalkedKey {
+  const { key } = readRecordKey(recordKey) as { readonly key: Bytes }
+  const root = readRoot(value)
+  return { key, expireAt: root.expireAt, type: typeNameOfKind(root.kind) }
+}
+
+/** Whether a read failed because LevelDB was closed, be it for good or for a moment. */
+export function isStoreNotOpen(error: unknown): boolean {
+  return error instanceof StoreNotOpenError || isNotOpen(error)
+}
+
+function isNotOpen(error: unknown): boolean {
+  const code = (error as { readonly code?: unknown }).code
+  return code === 'LEVEL_DATABASE_NOT_OPEN' || code === 'LEVEL_ITERATOR_NOT_OPEN'
+}
+
+/** `stored` holds fewer than `count` keys only where LevelDB has no more; so do the lists of new keys. Hence whatever comes first of the
+ *  three heads is the next key there is, until `count` have been looked at. */
+function merge(db: Database, range: KeyRange, count: number, stored: readonly WalkedKey[], order: Order): WalkStep {
+  const created = listed(db.newKeys, range, count, order)
+  const frozen = db.frozenNewKeys === null ? [] : listed(db.frozenNewKeys, range, count, order)
+  const keys: WalkedKey[] = []
+  let [storedIndex, createdIndex, frozenIndex] = [0, 0, 0]
+  let last: Bytes | undefined
+  for (let looked = 0; looked < count; looked++) {
+    const root = stored[storedIndex]
+    const key = earlier(earlier(root?.key, created[createdIndex], order), frozen[frozenIndex], order)
+    if (key === undefined || key < range.from || (range.before !== undefined && key >= range.before)) return { keys, next: null }
+    last = key
+    const isStored = root !== undefined && root.key === key
+    const walked = describe(db, key, isStored ? root : undefined)
+    if (walked !== undefined) keys.push(walked)
+    if (isStored) storedIndex++
+    if (created[createdIndex] === key) createdIndex++
+    if (frozen[frozenIndex] === key) frozenIndex++
+  }
+  const lists = [stored, created, frozen]
+  const left = lists.reduce((sum, list) => sum + list.length, 0) - storedIndex - createdIndex - frozenIndex
+  const isEnd = left === 0 && lists.every((list) => list.length < count)
+  if (isEnd || last === undefined) return { keys, next: null }
+  return { keys, next: order === 'forward' ? keyAfter(last) : last }
+}
+
+function listed(keys: NewKeys, range: KeyRange, count: number, order: Order): readonly Bytes[] {
+  return order === 'forward' ? keys.following(range.from, count) : keys.preceding(range.before, count)
+}
+
+/** Which of two keys a walk comes to first. */
+function earlier(a: Bytes | undefined, b: Bytes | undefined, order: Order): Bytes | undefined {
+  if (a === undefined || b === undefined) return a ?? b
+  return a < b === (order === 'forward') ? a : b
+}
+
+/** A key as it is now, memory going before disk; undefined where it does not exist or is past its deadline. */
+function describe(db: Database, key: Bytes, root: WalkedKey | undefined): WalkedKey | undefined {
+  const entry = db.resident(key)
+  if (entry !== undefined) {
+    if (entry.value === null || isPast(db, entry.expireAt)) return undefined
+    return { key, expireAt: entry.expireAt, type: typeNameOf(entry.value) }
+  }
+  return root === undefined || isPast(db, root.expireAt) ? undefined : root
+}
+
+function isPast(db: Database, expireAt: number): boolean {
+  return expireAt !== 0 && db.keyspace.isPast(expireAt)
+}

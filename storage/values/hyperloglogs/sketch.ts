@@ -1,0 +1,182 @@
+/**
+ * A HyperLogLog that is being worked on, in a buffer of its own; what it comes from changes only when its new value is put in place. One is
+ * enough for all commands: they run one at a time. Values that a client has written as they should not be are found out and never trusted.
+ */
+import type { Bytes } from '../../../base/bytes.ts'
+import {
+  DENSE,
+  DENSE_BYTES,
+  denseRegister,
+  EMPTY_SKETCH,
+  ENCODING_AT,
+  HEADER_BYTES,
+  invalidateCardinality,
+  keepCardinality,
+  REGISTERS,
+  setDenseRegister,
+} from './hyperloglog.ts'
+import {
+  describeRuns,
+  HIGHEST_IN_RUN,
+  joinRuns,
+  raiseFromRuns,
+  replacement,
+  runBytes,
+  runHeight,
+  runLength,
+  splitRun,
+} from './hyperloglog-runs.ts'
+
+export type Raised = 'raised' | 'as it was' | 'corrupt'
+
+/** Heights of all registers, of unions and on the way from sparse to dense. */
+const unpacked = new Uint8Array(REGISTERS)
+
+export class Sketch {
+  /** Whether it has become dense because the sparse form would have grown too long. */
+  outgrown = false
+  private bytes: Buffer = Buffer.alloc(2 * DENSE_BYTES)
+  private length = 0
+  /** For registers that come in order: a run before the last one that was changed, the register it begins with, and the least register that may
+   *  be looked for from there. */
+  private anchorAt = HEADER_BYTES
+  private anchorFirst = 0
+  private anchorMin = REGISTERS
+
+  load(value: Bytes = EMPTY_SKETCH): void {
+    this.reserve(value.length)
+    this.bytes.latin1Write(value)
+    this.setLength(value.length)
+    this.outgrown = false
+    this.anchorMin = REGISTERS
+  }
+
+  /** What it has become. */
+  get value(): Bytes {
+    return this.bytes.latin1Slice(0, this.length)
+  }
+
+  get isDense(): boolean {
+    return this.bytes[ENCODING_AT] === DENSE
+  }
+
+  /** Raises a register to a height at least. A sparse one that would be longer than so many bytes becomes dense. */
+  raise(index: number, height: number, sparseMaxBytes: number): Raised {
+    if (this.isDense) {
+      if (denseRegister(this.bytes, index) >= height) return 'as it was'
+      setDenseRegister(this.bytes, index, height)
+      return 'raised'
+    }
+    if (height > HIGHEST_IN_RUN) return this.raiseDense(index, height)
+    return this.raiseSparse(index, height, sparseMaxBytes)
+  }
+
+  /** Makes it dense. Returns whether it could be read. */
+  makeDense(): boolean {
+    if (this.isDense) return true
+    unpacked.fill(0)
+    if (!this.raiseInto(unpacked)) return false
+    this.reserve(DENSE_BYTES)
+    this.bytes.fill(0, HEADER_BYTES, DENSE_BYTES)
+    this.bytes[ENCODING_AT] = DENSE
+    this.setLength(DENSE_BYTES)
+    for (let index = 0; index < REGISTERS; index++) {
+      const height = unpacked[index] as number
+      if (height > 0) setDenseRegister(this.bytes, index, height)
+    }
+    return true
+  }
+
+  /** Raises all these registers to its own. Returns whether it could be read. */
+  raiseInto(registers: Uint8Array): boolean {
+    const { bytes } = this
+    if (!this.isDense) return raiseFromRuns(bytes, HEADER_BYTES, this.length, registers)
+    for (let index = 0, at = HEADER_BYTES; index < REGISTERS; index += 4, at += 3) {
+      const word = (bytes[at] as number) | ((bytes[at + 1] as number) << 8) | ((bytes[at + 2] as number) << 16)
+      raiseTo(registers, index, word & 63)
+      raiseTo(registers, index + 1, (word >>> 6) & 63)
+      raiseTo(registers, index + 2, (word >>> 12) & 63)
+      raiseTo(registers, index + 3, word >>> 18)
+    }
+    return true
+  }
+
+  /** The runs of a sparse one as text. */
+  describe(): string {
+    return describeRuns(this.bytes, HEADER_BYTES, this.length)
+  }
+
+  invalidate(): void {
+    invalidateCardinality(this.bytes)
+  }
+
+  keep(cardinality: number): void {
+    keepCardinality(this.bytes, cardinality)
+  }
+
+  private raiseSparse(index: number, height: number, sparseMaxBytes: number): Raised {
+    const { bytes, length } = this
+    const fromAnchor = index >= this.anchorMin
+    let at = fromAnchor ? this.anchorAt : HEADER_BYTES
+    let first = fromAnchor ? this.anchorFirst : 0
+    let before = at
+    let beforeFirst = first
+    let anchor = at
+    let anchorFirst = first
+    for (let next = first; at < length; first = next) {
+      next += runLength(bytes, at)
+      if (index < next) break
+      anchor = before
+      anchorFirst = beforeFirst
+      before = at
+      beforeFirst = first
+      at += runBytes(bytes[at] as number)
+    }
+    if (at >= length) return 'corrupt'
+    const code = bytes[at] as number
+    if (runHeight(code) >= height) return 'as it was'
+    const added = splitRun(bytes, at, first, index, height) - runBytes(code)
+    if (added > 0 && length + added > sparseMaxBytes) {
+      this.outgrown = true
+      return this.raiseDense(index, height)
+    }
+    this.reserve(length + added)
+    this.put(at, runBytes(code), added)
+    this.setLength(joinRuns(this.bytes, before, this.length))
+    this.anchorAt = anchor
+    this.anchorFirst = anchorFirst
+    this.anchorMin = anchor === before ? REGISTERS : beforeFirst
+    return 'raised'
+  }
+
+  /** Puts the replacement in the place of a run. */
+  private put(at: number, oldBytes: number, added: number): void {
+    const { bytes, length } = this
+    if (added !== 0) bytes.copyWithin(at + oldBytes + added, at + oldBytes, length)
+    for (let i = 0; i < oldBytes + added; i++) bytes[at + i] = replacement[i] as number
+    this.setLength(length + added)
+  }
+
+  /** What is behind the end is a zero, so that a run of two bytes that lacks the second one reads alike everywhere. */
+  private setLength(length: number): void {
+    this.length = length
+    this.bytes[length] = 0
+  }
+
+  private raiseDense(index: number, height: number): Raised {
+    if (!this.makeDense()) return 'corrupt'
+    setDenseRegister(this.bytes, index, height)
+    return 'raised'
+  }
+
+  private reserve(length: number): void {
+    if (length < this.bytes.length) return
+    const larger = Buffer.alloc(2 * length)
+    this.bytes.copy(larger, 0, 0, this.length)
+    this.bytes = larger
+  }
+}
+
+function raiseTo(registers: Uint8Array, index: number, height: number): void {
+  if ((registers[index] as number) < height) registers[index] = height
+}

@@ -1,0 +1,154 @@
+import { test } from 'uvu'
+import * as assert from 'uvu/assert'
+import { connection } from '../../../commands/clients/connection.ts'
+import { MapReply, OK, PONG, type Reply, SimpleString } from '../../../commands/core/reply.ts'
+import { REDIS_COMPATIBLE_VERSION } from '../../../commands/core/version.ts'
+import { FakeServer } from '../../support/harness/fake-server.ts'
+import { FakeSession } from '../../support/harness/fake-session.ts'
+import { runCommand } from '../../support/harness/run-command.ts'
+
+const WRONGPASS = 'WRONGPASS invalid username-password pair or user is disabled.'
+
+function harness(password = '') {
+  const server = new FakeServer([connection])
+  if (password !== '') server.acl.setUser('default', ['resetpass', `>${Buffer.from(password, 'utf8').latin1Slice()}`], null)
+  const session = new FakeSession(7)
+  server.acl.begin(session)
+  const run = (...args: string[]): Reply => runCommand(server, session, args)
+  const refusal = (...args: string[]): string => {
+    try {
+      run(...args)
+    } catch (error) {
+      return (error as Error).message
+    }
+    return 'no error'
+  }
+  return { server, session, run, refusal }
+}
+
+test('PING answers PONG or what it was given, and takes one word at most', () => {
+  const { run, refusal } = harness()
+  assert.is(run('PING'), PONG)
+  assert.is(run('PING', 'hello'), 'hello')
+  assert.is(refusal('PING', 'a', 'b'), "ERR wrong number of arguments for 'ping' command")
+  assert.is(run('ECHO', '\xff\0'), '\xff\0')
+})
+
+test('SELECT changes the database of the session and refuses what is out of range with the texts of Redis', () => {
+  const { session, run, refusal } = harness()
+  assert.is(run('SELECT', '15'), OK)
+  assert.is(session.database, 15)
+  assert.is(refusal('SELECT', '16'), 'ERR DB index is out of range')
+  assert.is(refusal('SELECT', '-1'), 'ERR DB index is out of range')
+  assert.is(refusal('SELECT', 'abc'), 'ERR value is not an integer or out of range')
+  assert.is(refusal('SELECT', '99999999999'), 'ERR value is out of range, value must between -2147483648 and 2147483647')
+  assert.is(session.database, 15)
+})
+
+test('AUTH without a configured password says so for the short form and lets the default user in', () => {
+  const { run, refusal } = harness()
+  assert.is(
+    refusal('AUTH', 'x'),
+    'ERR AUTH <password> called without any password configured for the default user. Are you sure your configuration is correct?',
+  )
+  assert.is(run('AUTH', 'default', 'whatever'), OK)
+  assert.is(refusal('AUTH', 'someone', 'x'), WRONGPASS)
+  assert.is(refusal('AUTH', 'a', 'b', 'c'), 'ERR syntax error')
+})
+
+test('AUTH lets in with the right password only, whatever its length or bytes', () => {
+  const { session, run, refusal } = harness('s\xe9cret')
+  const password = Buffer.from('s\xe9cret', 'utf8').latin1Slice()
+  for (const wrong of ['', 'x', `${password}x`, password.slice(0, -1), password.repeat(100)]) assert.is(refusal('AUTH', wrong), WRONGPASS)
+  assert.is(refusal('AUTH', 'other', password), WRONGPASS)
+  assert.is(session.authenticated, false)
+  assert.is(run('AUTH', password), OK)
+  assert.is(session.authenticated, true)
+  assert.is(run('AUTH', 'default', password), OK)
+})
+
+test('HELLO describes the server and the connection as a map', () => {
+  const { session, run } = harness()
+  const reply = run('HELLO', '3', 'SETNAME', 'worker') as MapReply
+  assert.instance(reply, MapReply)
+  const modules: Reply[] = []
+  assert.equal(reply.flat, [
+    ...['server', 'redis', 'version', REDIS_COMPATIBLE_VERSION, 'proto', 3, 'id', 7],
+    ...['mode', 'standalone', 'role', 'master', 'modules', modules],
+  ])
+  assert.is(session.resp, 3)
+  assert.is(session.name, 'worker')
+  assert.is((run('HELLO') as MapReply).flat[5], 3)
+})
+
+test('HELLO of a replica says so', () => {
+  const { server, run } = harness()
+  server.replication.isReplica = true
+  assert.is((run('HELLO') as MapReply).flat[11], 'replica')
+})
+
+test('HELLO refuses versions, options and names as Redis does, and changes nothing then', () => {
+  const { session, refusal } = harness()
+  assert.is(refusal('HELLO', 'x'), 'ERR Protocol version is not an integer or out of range')
+  for (const version of ['1', '4', '-3', '9223372036854775807'])
+    assert.is(refusal('HELLO', version), 'NOPROTO unsupported protocol version')
+  assert.is(refusal('HELLO', '3', 'FOO'), "ERR Syntax error in HELLO option 'FOO'")
+  assert.is(refusal('HELLO', '3', 'SETNAME'), "ERR Syntax error in HELLO option 'SETNAME'")
+  assert.is(refusal('HELLO', '3', 'AUTH', 'default'), "ERR Syntax error in HELLO option 'AUTH'")
+  assert.is(refusal('HELLO', '3', 'SETNAME', 'a b'), 'ERR Client names cannot contain spaces, newlines or special characters.')
+  assert.is(refusal('HELLO', '3', 'SETNAME', 'ok', 'AUTH', 'nobody', 'x'), WRONGPASS)
+  assert.is(session.resp, 2)
+  assert.is(session.name, '')
+})
+
+test('HELLO can authenticate, and must where a password is configured', () => {
+  const { session, run, refusal } = harness('pw')
+  assert.match(
+    refusal('HELLO', '3'),
+    /^NOAUTH HELLO must be called with the client already authenticated, otherwise the HELLO <proto> AUTH <user> <pass>/,
+  )
+  assert.is(session.resp, 2)
+  assert.is(refusal('HELLO', '3', 'AUTH', 'default', 'no'), WRONGPASS)
+  assert.instance(run('hello', '3', 'auth', 'default', 'pw'), MapReply)
+  assert.ok(session.authenticated)
+  assert.is(session.resp, 3)
+})
+
+test('QUIT is answered and then closes', () => {
+  const { session, run } = harness()
+  assert.is(run('QUIT'), OK)
+  assert.is(session.closed, 'after-reply')
+})
+
+test('RESET makes the connection as it was, but for its library', () => {
+  const { server, session, run } = harness('pw')
+  Object.assign(session, {
+    authenticated: true,
+    database: 3,
+    resp: 3,
+    name: 'n',
+    replyMode: 'off',
+    noEvict: true,
+    noTouch: true,
+    libraryName: 'lib',
+  })
+  server.clients.monitor(session)
+  session.monitoring = true
+  const reply = run('RESET') as SimpleString
+  assert.instance(reply, SimpleString)
+  assert.is(reply.text, 'RESET')
+  assert.is(server.clients.monitors.size, 0)
+  const { authenticated, database, resp, name, replyMode, noEvict, noTouch, libraryName } = session
+  assert.equal(
+    { authenticated, database, resp, name, replyMode, noEvict, noTouch, libraryName },
+    { authenticated: false, database: 0, resp: 2, name: '', replyMode: 'on', noEvict: false, noTouch: false, libraryName: 'lib' },
+  )
+})
+
+test('RESET is not for replicas', () => {
+  const { session, refusal } = harness()
+  session.peer = 'replica'
+  assert.is(refusal('RESET'), 'ERR can only reset normal client connections')
+})
+
+test.run()

@@ -1,0 +1,101 @@
+/** Which units share a reading of the clock, with commands that take as long as the test says. */
+import { test } from 'uvu'
+import * as assert from 'uvu/assert'
+import { type Command, command } from '../../../commands/core/command.ts'
+import { OK } from '../../../commands/core/reply.ts'
+import { expiry } from '../../../commands/keys/expiry.ts'
+import { blockingLists } from '../../../commands/lists/blocking-lists.ts'
+import { lists } from '../../../commands/lists/lists.ts'
+import { transactions } from '../../../commands/transactions/transactions.ts'
+import { waitFor } from '../../../storage/scan/steps.ts'
+import { blockingHarness } from '../../support/harness/blocking-harness.ts'
+import { type Harness, harness } from '../../support/harness/executor-harness.ts'
+import type { ManualClock } from '../../support/harness/manual-clock.ts'
+
+/** The clock of the harness that the commands run in. */
+let clock: ManualClock
+
+const declared = { group: 'server', since: '1.0.0', summary: 'Takes time.', flags: [] } as const
+
+/** TAKE milliseconds: takes so long and answers its reading. */
+const take = command({
+  ...declared,
+  name: 'take',
+  syntax: 'TAKE milliseconds',
+  arity: 2,
+  run({ now }, args) {
+    clock.advance(Number(args[1]))
+    return now
+  },
+})
+
+/** TAKEAROUND before meanwhile: takes so long before its first wait, and during that wait. */
+const takeAround = command({
+  ...declared,
+  name: 'takearound',
+  syntax: 'TAKEAROUND before meanwhile',
+  arity: 3,
+  *steps(_context, args) {
+    clock.advance(Number(args[1]))
+    yield* waitFor({ later: () => Promise.resolve().then(() => clock.advance(Number(args[2]))), now: () => {} })
+    return OK
+  },
+})
+
+/** SLOWBLPOP key timeout: BLPOP that takes 5 ms when it is served. */
+const slowBlpop = command({
+  ...declared,
+  name: 'slowblpop',
+  syntax: 'SLOWBLPOP key timeout',
+  arity: 3,
+  flags: ['write', 'blocking'],
+  run(context, args) {
+    const { keyCount } = context.db
+    const reply = (blockingLists[0] as Command).run?.(context, args) ?? null
+    if (keyCount > 0) clock.advance(5)
+    return reply
+  },
+})
+
+function started(): Harness {
+  const made = harness([[take, takeAround], transactions])
+  clock = made.server.clock
+  made.keyspace.readClock(clock)
+  return made
+}
+
+test('units share a reading until one of them ends more than a millisecond after it', () => {
+  const { run, keyspace } = started()
+  const { now } = keyspace
+  assert.equal([run('TAKE', '0.5'), run('TAKE', '0.5'), run('TAKE', '0.5'), run('TAKE', '0')], [now, now, now, now + 1])
+  assert.equal([run('TAKE', '250'), run('TAKE', '0')], [now + 1, now + 251])
+})
+
+test('the parts of a transaction share the reading of its beginning', () => {
+  const { run, keyspace } = started()
+  const { now } = keyspace
+  for (const words of [['MULTI'], ['TAKE', '5'], ['TAKE', '5']]) run(...words)
+  assert.equal(run('EXEC'), [now, now])
+  assert.is(run('TAKE', '0'), now + 10)
+})
+
+test('a command that waits ends the reading with what it does before it waits, and with its end', async () => {
+  const { run, runAsync, keyspace } = started()
+  const { now } = keyspace
+  const walk = runAsync('TAKEAROUND', '5', '20')
+  assert.is(keyspace.now, now + 5)
+  await walk
+  assert.is(run('TAKE', '0'), now + 25)
+})
+
+test('each client that is served is a unit of its own: the next one gets nothing of a list that has expired meanwhile', () => {
+  const { client, run, keyspace, server } = blockingHarness([lists, expiry, [slowBlpop], transactions])
+  clock = server.clock
+  keyspace.readClock(clock)
+  const [first, second] = [client(), client()]
+  for (const each of [first, second]) each.send('SLOWBLPOP', 'l', '0')
+  for (const words of [['MULTI'], ['RPUSH', 'l', 'a', 'b'], ['PEXPIRE', 'l', '3'], ['EXEC']]) run(...words)
+  assert.equal([first.replies, second.replies], [[['l', 'a']], []])
+})
+
+test.run()

@@ -1,0 +1,117 @@
+import { test } from 'uvu'
+import * as assert from 'uvu/assert'
+import { type Command, firstKey, keyRange } from '../../../commands/core/command.ts'
+import { type ArgumentDoc, argumentsOf } from '../../../commands/introspection/docs.ts'
+
+/** A short form: `name:type`, `TOKEN` before, then ? optional, + multiple, ! with its token; parts in brackets; @n the key spec. */
+function short(argument: ArgumentDoc): string {
+  const token = argument.token === undefined || argument.type === 'pure-token' ? '' : `${argument.token} `
+  const key = argument.keySpecIndex === undefined ? '' : `@${argument.keySpecIndex}`
+  const flags = `${argument.optional ? '?' : ''}${argument.multiple ? '+' : ''}${argument.multipleToken ? '!' : ''}`
+  const parts = argument.parts === undefined ? '' : `(${argument.parts.map(short).join(', ')})`
+  return `${token}${argument.name}:${argument.type}${key}${flags}${parts}`
+}
+
+function shortOf(syntax: string, rest: Partial<Command> = {}): string {
+  const command: Command = {
+    name: syntax.split(' ')[0]!.toLowerCase(),
+    group: 'string',
+    since: '1.0.0',
+    summary: '',
+    syntax,
+    arity: -1,
+    flags: [],
+    keys: firstKey('RW'),
+    ...rest,
+  }
+  return argumentsOf(command).map(short).join(', ')
+}
+
+test('SET: alternatives, tokens with a value, tokens alone', () => {
+  assert.is(
+    shortOf(
+      'SET key value [NX | XX] [GET] [EX seconds | PX milliseconds | EXAT unix-time-seconds | PXAT unix-time-milliseconds | KEEPTTL]',
+    ),
+    'key:key@0, value:string, condition:oneof?(nx:pure-token, xx:pure-token), get:pure-token?, ' +
+      'expiration:oneof?(EX seconds:integer, PX milliseconds:integer, EXAT unix-time-seconds:unix-time, ' +
+      'PXAT unix-time-milliseconds:unix-time, keepttl:pure-token)',
+  )
+})
+
+test('repetitions: of one argument, of a pair, of an argument with its token', () => {
+  assert.is(shortOf('DEL key [key ...]'), 'key:key@0+')
+  assert.is(shortOf('MSET key value [key value ...]'), 'data:block+(key:key@0, value:string)')
+  assert.is(shortOf('COMMAND INFO [name [name ...]]', { name: 'command|info', keys: [] }), 'name:string?+')
+  assert.is(shortOf('SORT key [GET pattern [GET pattern ...]]'), 'key:key@0, GET pattern:pattern?+!')
+  assert.is(
+    shortOf('XREAD [COUNT count] STREAMS key [key ...] id [id ...]'),
+    'COUNT count:integer?, STREAMS streams:block(key:key@0+, id:string+)',
+  )
+})
+
+test('tokens take all the placeholders that follow, or the choice that follows', () => {
+  assert.is(shortOf('SORT key [LIMIT offset count]'), 'key:key@0, LIMIT limit:block?(offset:integer, count:integer)')
+  assert.is(
+    shortOf('ZUNION numkeys key [key ...] [AGGREGATE <SUM | MIN | MAX>]'),
+    'numkeys:integer, key:key@0+, AGGREGATE aggregate:oneof?(sum:pure-token, min:pure-token, max:pure-token)',
+  )
+  assert.is(
+    shortOf('SCAN cursor [MATCH pattern] [COUNT count] [TYPE type]', { keys: [] }),
+    'cursor:integer, MATCH pattern:pattern?, COUNT count:integer?, TYPE type:string?',
+  )
+})
+
+test('BITFIELD: a choice that is repeated as a whole', () => {
+  const operations = 'GET encoding offset | [OVERFLOW <WRAP | SAT | FAIL>] <SET encoding offset value | INCRBY encoding offset increment>'
+  assert.is(
+    shortOf(`BITFIELD key [${operations} [${operations} ...]]`, { group: 'bitmap' }),
+    'key:key@0, operation:oneof?+(GET get:block(encoding:string, offset:integer), overflow-block-write-operation:block(' +
+      'OVERFLOW overflow-block:oneof?(wrap:pure-token, sat:pure-token, fail:pure-token), ' +
+      'write-operation:oneof(SET set:block(encoding:string, offset:integer, value:integer), ' +
+      'INCRBY incrby:block(encoding:string, offset:integer, increment:integer))))',
+  )
+})
+
+test('CLIENT KILL: a choice in a choice, its second one repeated', () => {
+  assert.is(
+    shortOf('CLIENT KILL <ip:port | <[ID client-id] | [SKIPME <YES | NO>] [[ID client-id] | [SKIPME <YES | NO>] ...]>>', {
+      name: 'client|kill',
+      keys: [],
+    }),
+    'ip:port-client-id-skipme:oneof(ip:port:string, client-id-skipme:oneof+(' +
+      'ID client-id:integer?, SKIPME skipme:oneof?(yes:pure-token, no:pure-token)))',
+  )
+})
+
+test('keys are numbered by their specs', () => {
+  assert.is(
+    shortOf('BITOP <AND | OR | XOR | NOT> destkey key [key ...]', { keys: [keyRange(2, 2, 1, 'OW'), keyRange(3, -1, 1, 'RO')] }),
+    'operation:oneof(and:pure-token, or:pure-token, xor:pure-token, not:pure-token), destkey:key@0, key:key@1+',
+  )
+  assert.is(shortOf('CLUSTER KEYSLOT key', { name: 'cluster|keyslot', keys: [] }), 'key:string')
+})
+
+test('types depend on the command where the names do not tell', () => {
+  assert.is(shortOf('INCRBYFLOAT key increment'), 'key:key@0, increment:double')
+  assert.is(shortOf('INCRBY key increment'), 'key:key@0, increment:integer')
+  assert.is(shortOf('ZRANGE key start stop', { group: 'sorted-set' }), 'key:key@0, start:string, stop:string')
+  assert.is(shortOf('BLPOP key [key ...] timeout', { group: 'list', flags: ['blocking'] }), 'key:key@0+, timeout:double')
+})
+
+test('a slip in a syntax line stops nothing', () => {
+  assert.is(shortOf('X key [other ...]'), 'key:key@0, other:string?+')
+  assert.is(shortOf('X key [EX seconds'), 'key:key@0, EX seconds:integer?')
+  assert.is(shortOf('X'), '')
+})
+
+test('LMOVE: the two ends have names of their own', () => {
+  assert.is(
+    shortOf('LMOVE source destination <LEFT | RIGHT> <LEFT | RIGHT>', {
+      group: 'list',
+      keys: [...firstKey('RW'), keyRange(2, 2, 1, 'RW')],
+    }),
+    'source:key@0, destination:key@1, wherefrom:oneof(left:pure-token, right:pure-token), whereto:oneof(left:pure-token, right:pure-token)',
+  )
+})
+
+test.run()

@@ -1,0 +1,118 @@
+import { test } from 'uvu'
+import * as assert from 'uvu/assert'
+import { connection } from '../../../commands/clients/connection.ts'
+import type { SimpleString } from '../../../commands/core/reply.ts'
+import { keys } from '../../../commands/keys/keys.ts'
+import { objects } from '../../../commands/keys/object.ts'
+import { bitfields } from '../../../commands/strings/bitfield.ts'
+import { bitmaps } from '../../../commands/strings/bitmaps.ts'
+import { stringNumbers } from '../../../commands/strings/string-numbers.ts'
+import { stringRanges } from '../../../commands/strings/string-ranges.ts'
+import { strings } from '../../../commands/strings/strings.ts'
+import { harness } from '../../support/harness/executor-harness.ts'
+
+const start = () => harness([strings, objects])
+
+test('OBJECT ENCODING tells numbers, short and long strings apart', () => {
+  const { run } = start()
+  const cases: [string, string][] = [
+    ['123', 'int'],
+    ['-5', 'int'],
+    ['9223372036854775807', 'int'],
+    ['9223372036854775808', 'embstr'],
+    [' 1', 'embstr'],
+    ['', 'embstr'],
+    ['x'.repeat(44), 'embstr'],
+    ['x'.repeat(45), 'raw'],
+    ['x'.repeat(100_000), 'raw'],
+  ]
+  for (const [value, encoding] of cases) {
+    run('SET', 'a', value)
+    assert.is(run('OBJECT', 'ENCODING', 'a'), encoding)
+  }
+})
+
+test('OBJECT ENCODING: a string that is raw for having been changed is raw under another key, too', () => {
+  const { run } = harness([strings, stringRanges, keys, connection, objects])
+  run('SET', 'a', '1')
+  run('APPEND', 'a', '2')
+  run('COPY', 'a', 'b')
+  run('COPY', 'a', 'a', 'DB', '1')
+  run('RENAME', 'a', 'c')
+  run('MOVE', 'c', '2')
+  assert.is(run('OBJECT', 'ENCODING', 'b'), 'raw')
+  for (const [database, key] of [
+    ['1', 'a'],
+    ['2', 'c'],
+  ] as const) {
+    run('SELECT', database)
+    assert.is(run('OBJECT', 'ENCODING', key), 'raw', key)
+  }
+  run('SET', 'c', '12')
+  assert.is(run('OBJECT', 'ENCODING', 'c'), 'int')
+})
+
+test('OBJECT ENCODING calls a string raw whose bytes were changed, until it is set anew', () => {
+  const { run } = harness([strings, stringRanges, stringNumbers, bitmaps, bitfields, objects])
+  const after = (...words: string[]) => {
+    run('SET', 'a', '1234')
+    run(...words)
+    return [run('OBJECT', 'ENCODING', 'a'), run('OBJECT', 'REFCOUNT', 'a')]
+  }
+  assert.equal(after('SETRANGE', 'a', '0', '2'), ['raw', 1])
+  assert.equal(after('APPEND', 'a', '5'), ['raw', 1])
+  assert.equal(after('SETBIT', 'a', '6', '1'), ['raw', 1])
+  assert.equal(after('BITFIELD', 'a', 'SET', 'u8', '0', '50'), ['raw', 1])
+  assert.equal(after('SETRANGE', 'a', '5', '2'), ['raw', 1])
+  assert.equal(after('APPEND', 'a', 'x'), ['raw', 1])
+  assert.equal(after('APPEND', 'a', ''), ['int', 2147483647])
+  assert.equal(after('BITFIELD', 'a', 'GET', 'u8', '0'), ['int', 2147483647])
+  run('APPEND', 'a', '5')
+  run('INCR', 'a')
+  assert.is(run('OBJECT', 'ENCODING', 'a'), 'int')
+  run('APPEND', 'new', '5')
+  assert.is(run('OBJECT', 'ENCODING', 'new'), 'int')
+  run('SETRANGE', 'newer', '0', '5')
+  assert.is(run('OBJECT', 'ENCODING', 'newer'), 'raw')
+})
+
+test('OBJECT answers nil for a key that does not exist', () => {
+  const { run } = start()
+  for (const name of ['ENCODING', 'FREQ', 'IDLETIME', 'refcount']) assert.is(run('OBJECT', name, 'x'), null)
+})
+
+test('OBJECT IDLETIME counts the seconds since the last use, and is none itself', () => {
+  const { run, advance } = start()
+  run('SET', 'a', '1')
+  advance(3000)
+  assert.is(run('OBJECT', 'IDLETIME', 'a'), 3)
+  assert.is(run('OBJECT', 'IDLETIME', 'a'), 3)
+  run('GET', 'a')
+  assert.is(run('OBJECT', 'IDLETIME', 'a'), 0)
+})
+
+test('OBJECT REFCOUNT is one but for the small numbers that Redis shares', () => {
+  const { run } = start()
+  const count = (value: string) => {
+    run('SET', 'a', value)
+    return run('OBJECT', 'REFCOUNT', 'a')
+  }
+  assert.equal(['x', '0', '9999', '10000', '-1', 'x'.repeat(70_000)].map(count), [1, 2147483647, 2147483647, 1, 1, 1])
+})
+
+test('OBJECT FREQ is an error: there is no LFU policy', () => {
+  const { run } = start()
+  run('SET', 'a', '1')
+  assert.throws(() => run('OBJECT', 'FREQ', 'a'), /^ERR An LFU maxmemory policy is not selected, access frequency not tracked\./)
+})
+
+test('OBJECT refuses what it does not know, and helps', () => {
+  const { run } = start()
+  assert.throws(() => run('OBJECT', 'FOO'), /^ERR unknown subcommand 'FOO'. Try OBJECT HELP.$/)
+  assert.throws(() => run('OBJECT', 'ENCODING'), /^ERR wrong number of arguments for 'object\|encoding' command$/)
+  assert.throws(() => run('OBJECT'), /^ERR wrong number of arguments for 'object' command$/)
+  const help = run('OBJECT', 'HELP') as SimpleString[]
+  assert.is(help[0]!.text, 'OBJECT <subcommand> [<arg> [value] [opt] ...]. Subcommands are:')
+})
+
+test.run()

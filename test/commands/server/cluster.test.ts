@@ -1,0 +1,21 @@
+/** CLUSTER and its like say that there is no cluster, in the same words for all of them, and know their arguments. */
+import { test } from 'uvu'
+import * as assert from 'uvu/assert'
+import { clusterCommands } from '../../../commands/server/cluster.ts'
+import { blockingHarness } from '../../support/harness/blocking-harness.ts'
+
+test('every command of clusters is refused, with the right number of words and with the wrong one', () => {
+  const { run } = blockingHarness([clusterCommands])
+  const text = (...words: string[]) => String((run(...words) as Error).message)
+  const subcommands = clusterCommands[0]?.subcommands ?? []
+  assert.ok(subcommands.length > 20)
+  for (const { name, arity } of subcommands) {
+    const words = ['CLUSTER', name.split('|')[1] as string, ...Array.from({ length: Math.abs(arity) - 2 }, () => '1')]
+    assert.is(text(...words), 'ERR This instance has cluster support disabled', name)
+    if (arity > 0) assert.is(text(...words, 'more'), `ERR wrong number of arguments for '${name}' command`)
+  }
+  for (const word of ['READONLY', 'READWRITE', 'ASKING']) assert.is(text(word), 'ERR This instance has cluster support disabled')
+  assert.is(text('CLUSTER', 'FOO'), "ERR unknown subcommand 'FOO'. Try CLUSTER HELP.")
+})
+
+test.run()

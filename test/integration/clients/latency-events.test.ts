@@ -1,0 +1,25 @@
+import { test } from 'uvu'
+import * as assert from 'uvu/assert'
+import { RunningServer, until } from '../../support/servers/running-server.ts'
+import { encodeCommand, type WireReply } from '../../support/servers/wire-client.ts'
+
+test('LATENCY knows the slices in which crowds of keys expire', async () => {
+  const server = await RunningServer.start({ flags: { 'latency-monitor-threshold': 1 } })
+  const client = await server.connect()
+  const events = async () => ((await client.call('LATENCY', 'LATEST')) as readonly WireReply[][]).map(([event]) => event)
+  await client.call('LATENCY', 'RESET')
+  await until('a slice of active expiry that takes a millisecond', async () => {
+    const deadline = Date.now() + 200
+    const requests = Array.from({ length: 20_000 }, (_, key) => encodeCommand('SET', key, 'v', 'PXAT', deadline))
+    client.raw(Buffer.concat(requests))
+    for (const _ of requests) await client.reply()
+    await until('all keys to expire', async () => (await client.call('DBSIZE')) === 0)
+    return (await events()).includes('expire-cycle')
+  })
+  const [sample] = (await client.call('LATENCY', 'HISTORY', 'expire-cycle')) as readonly [readonly [number, number]]
+  assert.ok(sample[1] >= 1)
+  await client.close()
+  await server.stop()
+})
+
+test.run()

@@ -1,0 +1,91 @@
+/** A server whose descriptors run out: who is refused, and that nothing ends it. */
+import { execFileSync } from 'node:child_process'
+import { readdirSync } from 'node:fs'
+import { test } from 'uvu'
+import * as assert from 'uvu/assert'
+import { RESERVED_FILES } from '../../../server/process/open-files.ts'
+import { RunningServer, until } from '../../support/servers/running-server.ts'
+import { type WireClient, WireError } from '../../support/servers/wire-client.ts'
+
+const FULL = new WireError('ERR max number of clients reached')
+const WAIT_MS = 180_000
+
+/** Sets the soft limit on open files of a running process. */
+function setLimit(pid: number, files: number): void {
+  execFileSync('prlimit', ['--pid', String(pid), `--nofile=${files}:`])
+}
+
+/** The first word that the server says on a connection: the reply to PING, or why it is refused. */
+async function greeting(client: WireClient): Promise<unknown> {
+  client.raw('PING\r\n')
+  return client.reply().catch(() => 'closed')
+}
+
+/** The same of a new connection. A server without a descriptor to spare stops listening for a moment. */
+const newGreeting = (server: RunningServer) => server.connect().then(greeting, () => 'refused')
+
+const isLinux = process.platform === 'linux'
+
+if (isLinux) {
+  test('clients past the limit on open files are refused in Redis’s words, and the server goes on', async () => {
+    const openFiles = 256
+    const room = openFiles - RESERVED_FILES
+    const server = await RunningServer.start({ openFiles })
+    const control = await server.connect()
+    assert.equal(await control.call('CONFIG', 'GET', 'maxclients'), ['maxclients', String(room)])
+    assert.ok(server.log.includes(`maxclients is lowered to ${room}`), server.log)
+    const refused = await control.call('CONFIG', 'SET', 'maxclients', '10000')
+    assert.match((refused as WireError).text, /The operating system is not able to handle the specified number of clients, try with 160$/)
+
+    const clients = await Promise.all(Array.from({ length: 500 }, () => server.connect()))
+    const greetings = await Promise.all(clients.map(greeting))
+    assert.is(greetings.filter((said) => said === 'PONG').length, room - 1)
+    assert.is(greetings.filter((said) => said instanceof WireError && said.text === FULL.text).length, 500 - (room - 1))
+
+    assert.is(await control.call('SET', 'k', 'v', 'PX', '1'), 'OK')
+    assert.is(await control.call('SAVE'), 'OK')
+    assert.is(await control.call('DEBUG', 'RELOAD'), 'OK')
+    assert.match((await control.call('INFO', 'memory')) as string, /^used_memory_rss:[1-9]\d{6,}\r$/m)
+    await Promise.all(clients.map((client) => client.close()))
+    await until('the refused to be gone', async () => (await control.call('CLIENT', 'LIST')) !== '', WAIT_MS)
+    await until('room for another', async () => (await newGreeting(server)) === 'PONG', WAIT_MS)
+    await control.close()
+    await server.stop()
+  })
+
+  test('with every descriptor taken, INFO, timers and connected clients go on, and new ones are served once there are some', async () => {
+    const server = await RunningServer.start({ flags: { 'checkpoint-seconds': 1 } })
+    const control = await server.connect()
+    assert.is(await control.call('SET', 'first', 'opens the binlog'), 'OK')
+    const used = readdirSync(`/proc/${server.pid}/fd`).map(Number)
+    setLimit(server.pid, Math.max(...used.filter((fd) => fd < 200)) + 1)
+    const connecting = await Promise.allSettled(Array.from({ length: 50 }, () => server.connect()))
+    const clients = connecting.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []))
+    const greetings = await Promise.all(clients.map(greeting))
+    assert.ok(greetings.includes('closed') || clients.length < 50, 'the limit was not reached')
+    assert.match((await control.call('INFO', 'everything')) as string, /^used_memory_rss:[1-9]\d{6,}\r$/m)
+    for (let i = 0; i < 100; i++) assert.is(await control.call('SET', `k${i}`, 'v', 'PX', '10'), 'OK')
+    await until('the keys to expire', async () => (await control.call('DBSIZE')) === 1, WAIT_MS)
+    setLimit(server.pid, 1024)
+    await until('new clients to be served', async () => (await newGreeting(server)) === 'PONG', WAIT_MS)
+    await Promise.all([control, ...clients].map((client) => client.close()))
+    await server.stop()
+  })
+
+  test('where not even a refusal can be accepted, the server stops listening for a moment instead of spinning or ending', async () => {
+    const server = await RunningServer.start()
+    const control = await server.connect()
+    setLimit(server.pid, 5)
+    const knocking = Array.from({ length: 3 }, () => newGreeting(server))
+    await until('the server to say so', () => server.log.includes('cannot accept connections'), WAIT_MS)
+    await Promise.all(knocking)
+    assert.is(await control.call('PING'), 'PONG')
+    assert.is(server.logLines.filter(({ msg }) => msg.startsWith('cannot accept connections')).length, 1)
+    setLimit(server.pid, 1024)
+    await until('it to listen again', async () => (await newGreeting(server)) === 'PONG', WAIT_MS)
+    await control.close()
+    await server.stop()
+  })
+}
+
+test.run()

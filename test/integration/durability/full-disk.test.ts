@@ -1,0 +1,72 @@
+/**
+ * A server on a file system that is really full (a small tmpfs, which takes root to mount): what lies on disk only is read all the same,
+ * or refused with an error, and never waited for.
+ */
+import { test } from 'uvu'
+import * as assert from 'uvu/assert'
+import { emptyDisk, fillDisk, keptFull, onSmallDisk } from '../../support/disks/small-disk.ts'
+import { RunningServer, until } from '../../support/servers/running-server.ts'
+import { WireError } from '../../support/servers/wire-client.ts'
+
+const KEYS = 3000
+const VALUE = 'v'.repeat(10_000)
+
+const FLAGS = { 'cache-memory': '16mb', 'checkpoint-seconds': 10_000, 'level-write-buffer': '64kb', 'level-block-cache': '64kb' }
+
+const residentKeys = async (server: RunningServer) =>
+  Number(/storage_resident_keys:(\d+)/.exec(String(await server.call('INFO', 'storage')))?.[1])
+
+/** Data that is on disk and only in part in memory. */
+async function fillCold(server: RunningServer): Promise<void> {
+  const client = await server.connect()
+  for (let i = 0; i < KEYS; i += 100) await client.pipeline(Array.from({ length: 100 }, (_, j) => ['SET', `k${i + j}`, VALUE]))
+  await until('a checkpoint', async () => (await client.call('SAVE')) === 'OK')
+  await client.close()
+  await until('keys to be evicted', async () => (await residentKeys(server)) < KEYS * 0.7)
+}
+
+test('with a full disk and a checkpoint that fails, what is on disk only is read, and writes go on once there is room', () =>
+  onSmallDisk(160, async (directory) => {
+    const server = await RunningServer.start({ directory, flags: FLAGS })
+    try {
+      await fillCold(server)
+      assert.is(await server.call('SET', 'last', VALUE), 'OK')
+      await keptFull(directory, async () => {
+        const cannotOpen = async () =>
+          (await server.call('SAVE')) instanceof WireError && server.log.includes('LevelDB cannot be opened again')
+        await until('a checkpoint that fails, and no room to open LevelDB again', cannotOpen, 60_000)
+        for (let i = 0; i < KEYS; i += 29) assert.is(await server.call('GET', `k${i}`), VALUE)
+        assert.is(await server.call('DBSIZE'), KEYS + 1)
+        assert.is(await server.call('EVAL_RO', "return redis.call('GET', KEYS[1])", 1, 'k1'), VALUE)
+        assert.equal(((await server.call('SCAN', 0, 'COUNT', 10_000)) as unknown[][])[1]?.length, KEYS + 1)
+        assert.match(((await server.call('SET', 'a', '1')) as WireError).text, /^MISCONF /)
+        assert.match(((await server.call('SAVE')) as WireError).text, /^ERR /)
+      })
+      await until('writes to go on', async () => (await server.call('SET', 'a', '1')) === 'OK')
+      await until('a checkpoint', async () => (await server.call('SAVE')) === 'OK', 60_000)
+      assert.is(await server.call('GET', 'last'), VALUE)
+      await server.stop()
+    } finally {
+      await server.kill9()
+    }
+  }))
+
+test('a start after kill -9 on a full disk serves reads, and takes writes once there is room', () =>
+  onSmallDisk(64, async (directory) => {
+    const server = await RunningServer.start({ directory })
+    try {
+      assert.is(await server.call('SET', 'a', VALUE), 'OK')
+      await server.kill9()
+      fillDisk(directory)
+      await server.launch()
+      assert.is(await server.call('GET', 'a'), VALUE)
+      assert.match(((await server.call('SET', 'b', '1')) as WireError).text, /^MISCONF /)
+      emptyDisk(directory)
+      await until('writes to go on', async () => (await server.call('SET', 'b', '1')) === 'OK')
+      await server.stop()
+    } finally {
+      await server.kill9()
+    }
+  }))
+
+test.run()

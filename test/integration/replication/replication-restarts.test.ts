@@ -1,0 +1,133 @@
+/** Cuts and restarts at every stage of a link, of replicas and masters: each time the replica is back in step by itself, and one SlaveItem stands for it. */
+import { test } from 'uvu'
+import * as assert from 'uvu/assert'
+import { CutProxy } from '../../support/servers/cut-proxy.ts'
+import {
+  assertEqual,
+  assertOneItem,
+  fieldOf,
+  fill,
+  follow,
+  fullSyncs,
+  inStep,
+  linked,
+  partialSyncs,
+  startReplica,
+  stopAll,
+  timeToLink,
+  writing,
+} from '../../support/servers/replicated-servers.ts'
+import { RunningServer, until } from '../../support/servers/running-server.ts'
+
+const master = await RunningServer.start({ flags: { 'repl-ping-replica-period': 1 } })
+const proxy = await CutProxy.start(master.port)
+const replica = await startReplica(proxy.port)
+await fill(master, 'first', 2000)
+test.after(async () => {
+  await proxy.close()
+  await stopAll(replica, master)
+})
+
+test('a replica that dies behind a half-open link is served at once when it is back', async () => {
+  await inStep(master, replica)
+  const full = await fullSyncs(master)
+  const { link } = proxy
+  link.silence()
+  await replica.kill9()
+  await master.call('SET', 'half', 'open')
+  await replica.launch()
+  assert.ok((await timeToLink(replica)) < 1000)
+  await assertEqual(master, replica)
+  assert.is(await fullSyncs(master), full)
+  await assertOneItem(master)
+  link.cut()
+  await assertEqual(master, replica)
+  await assertOneItem(master)
+})
+
+for (const word of ['METASYNC', 'TRYSYNC', 'DBSYNC', 'BINLOGSYNC', 'REPLCONF']) {
+  test(`a cut before ${word} arrives, and one before its answer does, end in step`, async () => {
+    for (const when of ['before', 'behind'] as const) {
+      await inStep(master, replica)
+      const seen = proxy.when(word, (link) => {
+        if (when === 'before') link.cut()
+        else {
+          link.silence('down')
+          setTimeout(() => link.cut(), 100)
+        }
+      })
+      if (word === 'REPLCONF') proxy.cut()
+      else await follow(replica, proxy, 'FORCE') // every message comes up
+      await seen
+      await master.call('INCR', `cut ${word}`)
+      await assertEqual(master, replica)
+      await assertOneItem(master)
+    }
+  })
+}
+
+for (const word of ['METASYNC', 'TRYSYNC', 'DBSYNC', 'BINLOGSYNC']) {
+  test(`a restart of the replica, and one of the master, after ${word} end in step`, async () => {
+    for (const [who, how] of [
+      [replica, 'SIGKILL'],
+      [master, 'SIGKILL'],
+    ] as const) {
+      await inStep(master, replica)
+      const seen = proxy.when(word, (link) => link.silence('down'))
+      await follow(replica, proxy, 'FORCE')
+      const held = await seen
+      await who.restart(how)
+      held.cut()
+      await master.call('INCR', `restart ${word}`)
+      await assertEqual(master, replica)
+      await assertOneItem(master)
+    }
+  })
+}
+
+test('restarts under writes end in step, incrementally where the shutdown was clean', async () => {
+  await inStep(master, replica)
+  const stop = await writing(master)
+  await replica.restart('SIGKILL')
+  await linked(replica)
+  await stop()
+  await assertEqual(master, replica)
+  const full = await fullSyncs(master)
+  await replica.restart('SIGTERM')
+  await assertEqual(master, replica)
+  assert.is(await fullSyncs(master), full)
+  await master.restart('SIGTERM')
+  await assertEqual(master, replica)
+  assert.is(await fullSyncs(master), 0, 'since its start')
+  assert.is(await partialSyncs(master), 1)
+})
+
+test('a shutdown under writes gives the replica all of it before it ends', async () => {
+  await inStep(master, replica)
+  const client = await master.connect()
+  let acknowledged = 0
+  const writer = (async () => {
+    for (;;) acknowledged = (await client.call('INCR', 'shut down')) as number
+  })().catch(() => {})
+  await until('some writes', () => acknowledged > 100)
+  process.kill(master.pid, 'SIGTERM')
+  await master.stopped(0)
+  await writer
+  assert.ok(Number(await replica.call('GET', 'shut down')) >= acknowledged, `${acknowledged} were acknowledged`)
+  await client.close()
+  await master.launch()
+  await assertEqual(master, replica)
+})
+
+test('a master that was killed and lost nothing is gone on from, though its history has another id', async () => {
+  await inStep(master, replica)
+  const id = await fieldOf(master, 'master_replid')
+  await master.restart('SIGKILL')
+  await master.call('SET', 'after', 'kill')
+  await assertEqual(master, replica)
+  assert.is.not(await fieldOf(master, 'master_replid'), id)
+  assert.is(await fieldOf(replica, 'master_replid'), await fieldOf(master, 'master_replid'))
+  assert.is(await fullSyncs(master), 0)
+})
+
+test.run()

@@ -1,0 +1,214 @@
+/** Scripts that take longer than busy-reply-threshold, beside everything that goes on meanwhile. */
+import { test } from 'uvu'
+import * as assert from 'uvu/assert'
+import { until } from '../../support/harness/engine.ts'
+import { holdWalks, inWorld, keepReadings, stallBinlog, type World } from '../../support/harness/world.ts'
+import { encodeCommand, WireClient, WireError, type WireReply } from '../../support/servers/wire-client.ts'
+
+const SETTINGS = { 'busy-reply-threshold': '10' }
+
+/** A script that waits for a key: what stands before is run once. */
+const waiting = (before = '', after = "return 'done'") => `${before} while redis.call('EXISTS', 'end') == 0 do end ${after}`
+
+/** Lets it end, behind everybody's back. */
+function letEnd({ node }: World): void {
+  const { keyspace } = node.engine
+  const { changes } = keyspace
+  keyspace.database(0).set('end', '1')
+  keyspace.changes = changes
+}
+
+const isSuspended = ({ node }: World) => until(() => node.executor.units.isSuspended, 'the suspension')
+const isOver = ({ node }: World) => until(() => !node.executor.units.isSuspended, 'the end of the script')
+
+/** So many turns of the event loop, in which what is not held back would be sent and arrive. */
+async function turns(count: number): Promise<void> {
+  for (let i = 0; i < count; i++) await new Promise((resolve) => setTimeout(resolve, 1))
+}
+
+/** Whether a promise has been kept by now. */
+function watched<T>(promise: Promise<T>): { isKept: boolean; promise: Promise<T> } {
+  const state = { isKept: false, promise }
+  void promise.then(() => {
+    state.isKept = true
+  })
+  return state
+}
+
+test('after a script that was suspended, clients are blocked again where there is nothing for them', () =>
+  inWorld(SETTINGS, async (world) => {
+    const { node, client, other } = world
+    const reply = client.call('EVAL', waiting(), '0')
+    await isSuspended(world)
+    letEnd(world)
+    assert.is(await reply, 'done')
+    const popped = other.call('BLPOP', 'list', '0')
+    await until(() => node.executor.blockedClients.count === 1, 'the blocked client')
+    assert.is(await client.call('RPUSH', 'list', 'a'), 1)
+    assert.equal(await popped, ['list', 'a'])
+  }))
+
+test('a script that is suspended when the binlog cannot be written is answered when it can', () =>
+  inWorld(SETTINGS, async (world) => {
+    const { node, client } = world
+    keepReadings(node) // or the SET's group would be found unwritable before the script begins
+    const writes = stallBinlog(node)
+    client.raw(encodeCommand('CLIENT', 'REPLY', 'SKIP'))
+    client.raw(encodeCommand('SET', 'a', '1')) // in the group of the turn in which the script begins
+    const reply = watched(client.call('EVAL', waiting("redis.call('SET', 'b', '2')", "return redis.call('MGET', 'a', 'b')"), '0'))
+    await isSuspended(world)
+    await until(() => node.engine.stalled !== null, 'the stall')
+    letEnd(world)
+    await isOver(world)
+    await turns(20)
+    assert.is(reply.isKept, false, 'answered, and not logged')
+    writes()
+    assert.equal(await reply.promise, ['1', '2'])
+    assert.equal(await client.call('MGET', 'a', 'b'), ['1', '2'])
+  }))
+
+test('what a suspended script has said and done is told to others when it is over, and everybody else is answered meanwhile', () =>
+  inWorld({ ...SETTINGS, 'notify-keyspace-events': 'KEA' }, async (world) => {
+    const { node, client, other } = world
+    const tracker = await WireClient.connect({ port: node.port })
+    await tracker.call('HELLO', '3')
+    assert.is(await tracker.call('CLIENT', 'TRACKING', 'ON'), 'OK')
+    assert.is(await tracker.call('GET', 'a'), null)
+    assert.equal(await other.call('SUBSCRIBE', 'channel'), ['subscribe', 'channel', 1])
+    assert.equal(await other.call('SUBSCRIBE', '__keyspace@0__:a'), ['subscribe', '__keyspace@0__:a', 2])
+    const message = watched(other.reply())
+    const others = [other.reply(), other.reply()]
+    const invalidation = watched(tracker.reply())
+    const script = waiting(
+      "redis.call('PUBLISH', 'channel', 'begun') redis.call('SET', 'a', '1')",
+      "return redis.call('PUBLISH', 'channel', 'done')",
+    )
+    const reply = watched(client.call('EVAL', script, '0'))
+    await isSuspended(world)
+    const third = await WireClient.connect({ port: node.port })
+    const busy = await third.call('GET', 'a')
+    assert.ok(busy instanceof WireError && busy.text.startsWith('BUSY '))
+    await turns(20)
+    assert.equal([reply.isKept, message.isKept, invalidation.isKept], [false, false, false])
+    letEnd(world)
+    assert.is(await reply.promise, 1)
+    assert.equal(await message.promise, ['message', 'channel', 'begun'])
+    assert.equal(await Promise.all(others), [
+      ['message', '__keyspace@0__:a', 'set'],
+      ['message', 'channel', 'done'],
+    ])
+    assert.equal(await invalidation.promise, ['invalidate', ['a']])
+    assert.is(await third.call('GET', 'a'), '1')
+    await Promise.all([third.close(), tracker.close()])
+  }))
+
+test('a key that has come to its end is there until the end of a script that began before, whoever watches it', () =>
+  inWorld(SETTINGS, async (world) => {
+    const { client, other, node } = world
+    assert.is(await client.call('SET', 'a', '1', 'PX', '100'), 'OK')
+    const reply = client.call('EVAL', waiting('', "return redis.call('GET', 'a')"), '0')
+    await isSuspended(world)
+    const deadline = node.engine.keyspace.database(0).lookup('a')?.expireAt ?? 0
+    await until(() => Date.now() > deadline, 'the end of the key')
+    assert.is(await other.call('WATCH', 'a'), 'OK')
+    letEnd(world)
+    assert.is(await reply, '1')
+    assert.is(await client.call('EXISTS', 'a'), 0)
+    assert.is(await other.call('MULTI'), 'OK')
+    assert.equal(await other.call('EXEC'), [], 'it had come to its end before it was watched')
+  }))
+
+test('a suspended script does not go on while LevelDB is closed and opened again', () =>
+  inWorld(SETTINGS, async (world) => {
+    const { client, node } = world
+    const reply = watched(client.call('EVAL', waiting(), '0'))
+    await isSuspended(world)
+    const { checkpointer } = node.engine
+    Object.defineProperty(checkpointer, 'isReopening', { value: true, configurable: true })
+    letEnd(world)
+    await turns(20)
+    assert.is(reply.isKept, false)
+    Reflect.deleteProperty(checkpointer, 'isReopening')
+    assert.is(await reply.promise, 'done')
+  }))
+
+test('a script whose reply takes long to convert is suspended and killed like one that runs', () =>
+  inWorld(SETTINGS, async (world) => {
+    const { client, other } = world
+    const reply = client.call('EVAL', 'local t = {1, 2} for i = 1, 40 do t = {t, t} end return t', '0')
+    await isSuspended(world)
+    const busy = await other.call('PING')
+    assert.ok(busy instanceof WireError && busy.text.startsWith('BUSY '))
+    assert.is(await other.call('SCRIPT', 'KILL'), 'OK')
+    assert.match(((await reply) as WireError).text, /^ERR Script killed by user with SCRIPT KILL\./)
+    assert.is(await other.call('PING'), 'PONG')
+  }))
+
+test('after a suspended script that has written nothing WAIT waits for what was written before', () =>
+  inWorld(SETTINGS, async (world) => {
+    const { client, other, node } = world
+    await inWorld({}, async (replica) => {
+      assert.is(await replica.client.call('SLAVEOF', '127.0.0.1', node.port), 'OK')
+      assert.is(await client.call('SET', 'a', '1'), 'OK')
+      assert.is(await client.call('WAIT', '1', '0'), 1)
+      const reply = client.call('EVAL', waiting(), '0')
+      await isSuspended(world)
+      letEnd(world)
+      assert.is(await reply, 'done')
+      assert.is(await client.call('WAIT', '1', '2000'), 1)
+      assert.is(await other.call('WAIT', '1', '2000'), 1)
+    })
+  }))
+
+test('memory is not read again from disk while it has what a suspended script has done', () =>
+  inWorld(SETTINGS, async (world) => {
+    const { client, node } = world
+    const reply = client.call('EVAL', waiting("redis.call('SET', 'a', '1')"), '0')
+    await isSuspended(world)
+    const refusal = await node.storage.reload().then(
+      () => null,
+      (error: Error) => error.message,
+    )
+    assert.is(refusal, 'the last writes are not in the binlog')
+    letEnd(world)
+    assert.is(await reply, 'done')
+    assert.is(await client.call('GET', 'a'), '1')
+    await node.storage.reload()
+    assert.is(await client.call('GET', 'a'), '1')
+  }))
+
+test('a walk that was under way when a script began shows what the script has done when it is over', () =>
+  inWorld(SETTINGS, async (world) => {
+    const { client, other, node } = world
+    assert.is(await client.call('SET', 'a', '1'), 'OK')
+    assert.is(await client.call('SAVE'), 'OK')
+    const goOn = holdWalks(world)
+    const keys = watched(other.call('KEYS', '*'))
+    await until(() => node.clients.find(2)?.lastCommand === 'keys', 'the walk')
+    const reply = client.call('EVAL', waiting("redis.call('SET', 'b', '1')"), '0')
+    await isSuspended(world)
+    goOn()
+    await turns(20)
+    assert.is(keys.isKept, false)
+    letEnd(world)
+    assert.is(await reply, 'done')
+    assert.ok(Array.isArray(await keys.promise))
+  }))
+
+test('a change of role takes effect after a script that was suspended in the same transaction', () =>
+  inWorld(SETTINGS, async (world) => {
+    const { client, node } = world
+    await client.pipeline([['MULTI'], ['SET', 'a', '1'], ['EVAL', waiting(), '0'], ['SLAVEOF', '127.0.0.1', '1'], ['SET', 'b', '1']])
+    const replies = client.call('EXEC')
+    await isSuspended(world)
+    letEnd(world)
+    const [, done, followed, refused] = (await replies) as WireReply[]
+    assert.equal([done, followed], ['done', 'OK'])
+    assert.ok(refused instanceof WireError && refused.text.startsWith('READONLY '))
+    assert.is(await client.call('SLAVEOF', 'NO', 'ONE'), 'OK')
+    assert.is(node.engine.keyspace.isUnitOpen, false)
+    await node.storage.reload()
+    assert.is(await client.call('GET', 'a'), '1')
+  }))
+
+test.run()

@@ -1,0 +1,201 @@
+/** Hashes against a plain twin: random commands, fields that end, tiny pages, checkpoints, evictions, active expiry, and the log replayed. */
+import { test } from 'uvu'
+import * as assert from 'uvu/assert'
+import type { Bytes } from '../../base/bytes.ts'
+import type { Log } from '../../base/log.ts'
+import { MapReply } from '../../commands/core/reply.ts'
+import { hashExpiry } from '../../commands/hashes/hash-expiry.ts'
+import { hashNumbers } from '../../commands/hashes/hash-numbers.ts'
+import { hashReading } from '../../commands/hashes/hash-reading.ts'
+import { hashes } from '../../commands/hashes/hashes.ts'
+import { expiry } from '../../commands/keys/expiry.ts'
+import { keys } from '../../commands/keys/keys.ts'
+import { strings } from '../../commands/strings/strings.ts'
+import { Checkpoint } from '../../storage/checkpoint/checkpoint.ts'
+import { Expiry } from '../../storage/keyspace/expiry.ts'
+import { FieldValue } from '../../storage/tree/node.ts'
+import { deadlineKey, Hash } from '../../storage/values/hash.ts'
+import { type Seeded, seeded } from '../support/generators/seed.ts'
+import { checkStored } from '../support/harness/engine-invariants.ts'
+import { type Harness, harness } from '../support/harness/executor-harness.ts'
+import { checkTree } from '../support/harness/tree-check.ts'
+
+const { HAYPILE_ROUNDS: ROUNDS = '4' } = process.env
+const STEPS = 400
+const TINY = { inlineBytes: 60, pageBytes: 100, pageElements: 5 }
+const KEYS = ['h', 'g', 'k']
+const NO_LOG = { debug() {}, info() {}, warn() {}, error() {} } as unknown as Log
+
+interface TwinField {
+  value: Bytes
+  /** 0: never. */
+  expireAt: number
+}
+
+class Twin {
+  now = 0
+  readonly hashes = new Map<Bytes, Map<Bytes, TwinField>>()
+
+  /** The live fields of a key. */
+  fields(key: Bytes): Map<Bytes, TwinField> {
+    const fields = this.hashes.get(key) ?? new Map<Bytes, TwinField>()
+    for (const [field, { expireAt }] of fields) if (expireAt !== 0 && expireAt <= this.now) fields.delete(field)
+    this.hashes.set(key, fields)
+    return fields
+  }
+
+  listed(key: Bytes): Bytes[] {
+    return [...this.fields(key)].sort(([a], [b]) => (a < b ? -1 : 1)).flatMap(([field, { value }]) => [field, value])
+  }
+
+  /** Does what a command says and answers what it answers. */
+  run([name, key = '', ...words]: readonly Bytes[]): unknown {
+    const fields = this.fields(key)
+    const [first = '', second = ''] = words
+    const last = words.at(-1) as Bytes
+    const old = fields.get(first)
+    switch (name) {
+      case 'HSET':
+        fields.set(first, { value: second, expireAt: 0 })
+        return old === undefined ? 1 : 0
+      case 'HSETNX':
+        if (old === undefined) fields.set(first, { value: second, expireAt: 0 })
+        return old === undefined ? 1 : 0
+      case 'HINCRBY': {
+        const value = Number(old?.value ?? '0') + Number(second)
+        fields.set(first, { value: String(value), expireAt: old?.expireAt ?? 0 })
+        return value
+      }
+      case 'HDEL':
+        return words.filter((field) => fields.delete(field)).length
+      case 'HPEXPIRE': {
+        const field = fields.get(last)
+        if (field === undefined) return [-2]
+        field.expireAt = this.now + Number(first)
+        return [Number(first) === 0 ? 2 : 1]
+      }
+      case 'HPERSIST': {
+        const field = fields.get(last)
+        const answer = field === undefined ? -2 : field.expireAt === 0 ? -1 : 1
+        if (field !== undefined) field.expireAt = 0
+        return [answer]
+      }
+      case 'HGET':
+        return old?.value ?? null
+      case 'HLEN':
+        return fields.size
+      case 'HPTTL': {
+        const field = fields.get(last)
+        return [field === undefined ? -2 : field.expireAt === 0 ? -1 : field.expireAt - this.now]
+      }
+      case 'HGETALL':
+        return new MapReply(this.listed(key))
+      case 'COPY':
+        return this.copy(fields, first)
+      default:
+        fields.clear()
+        return undefined
+    }
+  }
+
+  private copy(from: ReadonlyMap<Bytes, TwinField>, to: Bytes): number {
+    if (from.size === 0) return 0
+    this.hashes.set(to, new Map([...from].map(([field, { value, expireAt }]) => [field, { value, expireAt }])))
+    return 1
+  }
+}
+
+function randomCommand({ pick, integer }: Seeded): Bytes[] {
+  const key = pick(KEYS)
+  const field = `f${integer(40)}`
+  const number = String(integer(2000))
+  return pick([
+    ['HSET', key, field, number],
+    ['HSET', key, field, number],
+    ['HSETNX', key, field, number],
+    ['HINCRBY', key, field, number],
+    ['HDEL', key, field, `f${integer(40)}`, `f${integer(40)}`],
+    ['HPEXPIRE', key, String(integer(60)), 'FIELDS', '1', field],
+    ['HPEXPIRE', key, number, 'FIELDS', '1', field],
+    ['HPERSIST', key, 'FIELDS', '1', field],
+    ['HGET', key, field],
+    ['HPTTL', key, 'FIELDS', '1', field],
+    ['HLEN', key],
+    ['HGETALL', key],
+    integer(10) === 0 ? ['DEL', key] : ['HGETALL', key],
+    integer(4) === 0 ? ['COPY', key, pick(KEYS.filter((other) => other !== key)), 'REPLACE'] : ['HLEN', key],
+  ])
+}
+
+/** All that a hash has in memory and on disk, due or not; its trees agree. */
+function stateOf({ keyspace }: Harness, key: Bytes): unknown {
+  const entry = keyspace.database(0).lookup(key)
+  if (entry === undefined) return null
+  const hash = entry.value as Hash
+  assert.instance(hash, Hash)
+  const fields = checkTree(hash.object.tree(0))
+  const deadlines = checkTree(hash.object.tree(1)).map(([name]) => name)
+  const ending = fields.filter(([, value]) => value instanceof FieldValue)
+  assert.equal(deadlines, ending.map(([field, value]) => deadlineKey((value as FieldValue).expireAt, field)).sort(), 'deadlines')
+  const earliest = Math.min(...ending.map(([, value]) => (value as FieldValue).expireAt))
+  assert.is(hash.nextDeadline, ending.length === 0 ? 0 : earliest, 'the next deadline')
+  assert.is(entry.dueAt, hash.nextDeadline)
+  assert.ok(fields.length > 0, 'an empty hash')
+  return fields
+}
+
+function dueFields({ keyspace }: Harness, key: Bytes): number {
+  const value = keyspace.database(0).lookup(key)?.value
+  return value instanceof Hash ? value.dueCount : 0
+}
+
+/** A checkpoint whose records are encoded a few at a time, between commands; what it leaves on disk is sound by itself. Returns what is under
+ *  way then. */
+async function goOn({ keyspace, records }: Harness, under: Checkpoint | null, { integer }: Seeded): Promise<Checkpoint | null> {
+  if (under === null) return integer(3) === 0 ? new Checkpoint(keyspace, { offset: 0, crc: 0 }) : null
+  if (!under.encodeSome(1 + integer(4))) return under
+  if (integer(5) === 0) under.abandon()
+  else await under.write()
+  await checkStored(records)
+  return null
+}
+
+test('hashes do what their twins do, whatever happens to their pages, and so does their log', async () => {
+  for (let round = 0; round < Number(ROUNDS); round++) {
+    const seed = seeded('hash model')
+    const made = harness([hashes, hashNumbers, hashReading, hashExpiry, keys, expiry, strings])
+    const { keyspace } = made
+    keyspace.pageLimits = TINY
+    const active = new Expiry(keyspace, NO_LOG)
+    active.lookAhead(keyspace.now)
+    const twin = new Twin()
+    const log: Bytes[][] = []
+    let under: Checkpoint | null = null
+    for (let step = 0; step < STEPS; step++) {
+      twin.now = keyspace.now
+      const words = randomCommand(seed)
+      const expected = twin.run(words)
+      const reply = made.run(...words)
+      if (expected !== undefined) assert.equal(reply, expected, `step ${step}: ${words.join(' ')}`)
+      for (const key of KEYS) stateOf(made, key)
+      if (seed.integer(4) === 0) made.advance(seed.integer(30))
+      if (seed.integer(8) === 0) active.expireSome(1 + seed.integer(5))
+      if (seed.integer(16) === 0) {
+        while (active.expireSome(100));
+        for (const key of KEYS) assert.is(dueFields(made, key), 0, `step ${step}: what is due is noticed`)
+      }
+      if (seed.integer(3) === 0) under = await goOn(made, under, seed)
+      if (under === null && seed.integer(20) === 0) await made.toDisk()
+      if (seed.integer(10) === 0) keyspace.database(0).residents.sweep(20, keyspace.landedGeneration, Number.POSITIVE_INFINITY)
+      log.push(...made.logged())
+    }
+    under?.abandon()
+    await made.checkpoint()
+    await checkStored(made.records)
+    const again = harness([hashes, hashNumbers, hashReading, hashExpiry, keys, expiry, strings])
+    again.replay(log)
+    for (const key of KEYS) assert.equal(stateOf(again, key), stateOf(made, key), `${key} after replay`)
+  }
+})
+
+test.run()

@@ -1,0 +1,101 @@
+import { test } from 'uvu'
+import * as assert from 'uvu/assert'
+import { INQUIRY_TIMEOUT_MS, Inquiry } from '../../../replication/master/inquiry.ts'
+import { metaReply } from '../../../replication/protocol/messages.ts'
+import { defaultReplicationSettings } from '../../../replication/settings.ts'
+import { encodedLength, readCommand, writeCommand } from '../../../storage/binlog/command-codec.ts'
+import { FakeWire, MASTER_RUN, OWN_RUN } from '../../support/replication/link-bench.ts'
+
+const META = {
+  ...{ session: 0, replicationId: '4'.repeat(40), past: [], runId: MASTER_RUN, version: 1, databases: 16, binlogStart: 0, binlogEnd: 500 },
+  chain: [MASTER_RUN],
+}
+
+/** One that is under way to 10.0.0.1:7001, and what it has come to. */
+function asked(settings: { masterUser?: string; masterPassword?: string } = {}) {
+  const answers: (string | null)[] = []
+  let wire: FakeWire | undefined
+  const inquiry = new Inquiry({
+    dial: (host, port, events) => {
+      wire = new FakeWire(host, port, events)
+      return wire
+    },
+    settings: { ...defaultReplicationSettings(), ...settings },
+    ...{ host: '10.0.0.1', port: 7001, runId: MASTER_RUN, nowMs: 0 },
+    introduction: { ip: '', port: 6379, runId: OWN_RUN, attempt: 0, version: 1 },
+    answered: (failure) => answers.push(failure),
+  })
+  const { events } = wire as FakeWire
+  const said = () => {
+    const bytes = Buffer.concat((wire as FakeWire).sent)
+    ;(wire as FakeWire).sent = []
+    return readCommand(bytes, 0, bytes.length)?.args.join(' ')
+  }
+  const says = (text: string) => events.data(Buffer.from(text, 'latin1'))
+  const saysMeta = (runId: string) => {
+    const words = metaReply({ ...META, runId })
+    const data = Buffer.alloc(encodedLength(words))
+    writeCommand(words, data, 0)
+    events.data(data)
+  }
+  return { inquiry, answers, wire: wire as FakeWire, events, said, says, saysMeta }
+}
+
+const QUESTION = `METASYNC  6379 ${OWN_RUN} 0 1 ASK`
+
+test('the process that is meant answers: the address leads to it', () => {
+  const { answers, events, wire, said, saysMeta } = asked()
+  assert.equal([wire.host, wire.port], ['10.0.0.1', 7001])
+  events.connected()
+  assert.is(said(), QUESTION)
+  saysMeta(MASTER_RUN)
+  assert.equal(answers, [null])
+  assert.is(wire.isClosed, true)
+  events.closed('late')
+  assert.equal(answers, [null], 'told once')
+})
+
+test('another process, a refusal, and what is no haypile are no answer', () => {
+  for (const [say, failure] of [
+    [(bench: ReturnType<typeof asked>) => bench.saysMeta('c'.repeat(40)), `is ${'c'.repeat(40)}, the replica is ${MASTER_RUN}`],
+    [(bench: ReturnType<typeof asked>) => bench.says('-LOADING wait\r\n'), 'answers METASYNC with: LOADING wait'],
+    [(bench: ReturnType<typeof asked>) => bench.says('+PONG\r\n'), `is no haypile, the replica is ${MASTER_RUN}`],
+    [(bench: ReturnType<typeof asked>) => bench.events.closed('ECONNRESET'), 'does not answer: ECONNRESET'],
+  ] as const) {
+    const bench = asked()
+    bench.events.connected()
+    say(bench)
+    assert.equal(bench.answers, [failure])
+    assert.is(bench.wire.isClosed, true)
+  }
+})
+
+test('it authenticates as a replica does, and a refusal of that is no answer', () => {
+  const { answers, events, said, says, saysMeta } = asked({ masterUser: 'user', masterPassword: 'secret' })
+  events.connected()
+  assert.is(said(), 'AUTH user secret')
+  says('+OK\r\n')
+  assert.is(said(), QUESTION)
+  saysMeta(MASTER_RUN)
+  assert.equal(answers, [null])
+  const refused = asked({ masterPassword: 'wrong' })
+  refused.events.connected()
+  assert.is(refused.said(), 'AUTH wrong')
+  refused.says('-WRONGPASS no\r\n')
+  assert.equal(refused.answers, ['answers AUTH with: WRONGPASS no'])
+})
+
+test('it waits for so long, and when it is closed nobody is told', () => {
+  const silent = asked()
+  silent.inquiry.tick(INQUIRY_TIMEOUT_MS - 1)
+  assert.equal(silent.answers, [])
+  silent.inquiry.tick(INQUIRY_TIMEOUT_MS)
+  assert.equal(silent.answers, ['has not answered within 10 s'])
+  const closed = asked()
+  closed.inquiry.close()
+  closed.events.connected()
+  closed.inquiry.tick(INQUIRY_TIMEOUT_MS)
+  assert.equal([closed.answers, closed.wire.sent.length], [[], 0])
+})
+
+test.run()

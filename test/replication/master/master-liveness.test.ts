@@ -1,0 +1,141 @@
+/** An ACK says that a replica was alive when it was sent, not when it is read: it may have lain in the socket for long. */
+import { test } from 'uvu'
+import * as assert from 'uvu/assert'
+import { MasterBench } from '../../support/replication/master-bench.ts'
+
+const LAG = { minReplicas: 1, minReplicasMaxLagMs: 3000 }
+
+/** What a frozen process has slept through: no tick comes. */
+function freeze(bench: MasterBench, milliseconds: number): void {
+  bench.clock.advance(milliseconds)
+}
+
+test('after a gap longer than min-replicas-max-lag ACKs from the socket count for nothing, the answer to a new question does', async () => {
+  const bench = await MasterBench.open({ settings: LAG })
+  const connection = bench.online()
+  bench.ack(connection, 0)
+  freeze(bench, 30_000)
+  connection.take()
+  for (let i = 0; i < 30; i++) bench.ack(connection, 0)
+  assert.is(bench.master.goodReplicas(), 0)
+  assert.is(bench.master.online()[0]?.lagSeconds, 30, 'INFO does not show a lag of 0 either')
+  bench.turn()
+  assert.is(connection.takeText(), '?', 'it is asked once')
+  bench.pass(100)
+  bench.ack(connection, 0)
+  assert.is(bench.master.goodReplicas(), 0)
+  bench.ack(connection, 0, 0, 1)
+  assert.is(bench.master.goodReplicas(), 1)
+  assert.is(bench.master.online()[0]?.lagSeconds, 0)
+  bench.turn()
+  assert.is(connection.takeText(), '')
+  await bench.close()
+})
+
+test('the same after a gap in what comes from the replica, while this node was awake', async () => {
+  const bench = await MasterBench.open({ settings: LAG })
+  const connection = bench.online()
+  bench.pass(3100)
+  bench.ack(connection, 0)
+  assert.is(bench.master.goodReplicas(), 0)
+  bench.turn()
+  assert.is(connection.takeText(), '?')
+  bench.ack(connection, 0, 0, 1)
+  assert.is(bench.master.goodReplicas(), 1)
+  await bench.close()
+})
+
+test('questions of WAIT that were asked before the gap answer nothing about the time after it', async () => {
+  const bench = await MasterBench.open({ settings: LAG })
+  const connection = bench.online()
+  bench.master.askForAcks()
+  bench.turn()
+  freeze(bench, 30_000)
+  bench.ack(connection, 0, 0, 1)
+  bench.turn()
+  bench.ack(connection, 0, 0, 1)
+  assert.is(bench.master.goodReplicas(), 0)
+  bench.ack(connection, 0, 0, 2)
+  assert.is(bench.master.goodReplicas(), 1)
+  await bench.close()
+})
+
+test('an answer that is older than min-replicas-max-lag itself is followed by another question', async () => {
+  const bench = await MasterBench.open({ settings: LAG })
+  const connection = bench.online()
+  freeze(bench, 30_000)
+  bench.ack(connection, 0)
+  bench.turn()
+  freeze(bench, 3100)
+  connection.take()
+  bench.ack(connection, 0, 0, 1)
+  assert.is(bench.master.goodReplicas(), 0)
+  bench.turn()
+  assert.is(connection.takeText(), '?')
+  bench.ack(connection, 0, 0, 2)
+  assert.is(bench.master.goodReplicas(), 1)
+  await bench.close()
+})
+
+test('what a replica acknowledges counts for WAIT however long it lay in the socket: it had it', async () => {
+  const bench = await MasterBench.open({ settings: LAG })
+  const connection = bench.online()
+  bench.write('SET', 'key', '1')
+  freeze(bench, 30_000)
+  bench.ack(connection, bench.engine.storage.binlog.end.offset)
+  assert.is(bench.master.ackedCount(0, 'applied'), 1)
+  assert.is(bench.acks, 1)
+  await bench.close()
+})
+
+test('a BINLOGSYNC that lay in the socket makes no good replica', async () => {
+  const bench = await MasterBench.open({ settings: LAG })
+  const connection = bench.connect()
+  const { session } = bench.metaSync(connection)
+  bench.trySync(connection, session, bench.engine.storage.binlog.end)
+  freeze(bench, 30_000)
+  bench.master.binlogSync(connection, session, 0)
+  bench.ack(connection, 0)
+  assert.is(bench.master.goodReplicas(), 0)
+  bench.turn()
+  bench.ack(connection, 0, 0, 1)
+  assert.is(bench.master.goodReplicas(), 1)
+  await bench.close()
+})
+
+test('a replica of a version that does not number its answers counts again when it has been heard of for as long as the lag', async () => {
+  const bench = await MasterBench.open({ settings: LAG })
+  const connection = bench.online()
+  freeze(bench, 30_000)
+  for (let second = 0; second < 3; second++) {
+    bench.ack(connection, 0, 0, null)
+    assert.is(bench.master.goodReplicas(), 0)
+    bench.turn()
+    bench.pass(1000)
+  }
+  bench.ack(connection, 0, 0, null)
+  assert.is(bench.master.goodReplicas(), 1)
+  await bench.close()
+})
+
+test('writes are allowed up to the moment in which the last ACK of one replica too few grows too old', async () => {
+  const bench = await MasterBench.open({ settings: { ...LAG, minReplicas: 2 } })
+  const first = bench.online()
+  assert.is(bench.master.writableUntilMs, Number.NEGATIVE_INFINITY)
+  bench.pass(1000)
+  const second = bench.online(undefined, { port: 7002, runId: '2'.repeat(40) })
+  assert.is(bench.master.writableUntilMs, 3000)
+  bench.pass(1000)
+  bench.ack(first, 0)
+  assert.is(bench.master.writableUntilMs, 4000)
+  bench.ack(second, 0)
+  assert.is(bench.master.writableUntilMs, 5000)
+  bench.settings.minReplicasMaxLagMs = 0
+  assert.is(bench.master.writableUntilMs, Number.POSITIVE_INFINITY)
+  bench.settings.minReplicas = 0
+  bench.lose(first)
+  assert.is(bench.master.writableUntilMs, Number.POSITIVE_INFINITY)
+  await bench.close()
+})
+
+test.run()

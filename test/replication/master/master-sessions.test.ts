@@ -1,0 +1,234 @@
+import { test } from 'uvu'
+import * as assert from 'uvu/assert'
+import { id, MasterBench, refusal } from '../../support/replication/master-bench.ts'
+
+test('BINLOGSYNC is granted where TRYSYNC has let the session continue, once, and nowhere else', async () => {
+  const bench = await MasterBench.open()
+  bench.write('SET', 'key', '1')
+  const { end } = bench.engine.storage.binlog
+  const connection = bench.connect()
+  const { session } = bench.metaSync(connection)
+  const sync = (offset: number) => bench.master.binlogSync(connection, session, offset)
+  assert.match(
+    refusal(() => sync(end.offset)),
+    /^ERR .* no offset yet/,
+  )
+  bench.trySync(connection, session, { offset: end.offset, crc: 1 })
+  assert.match(
+    refusal(() => sync(end.offset)),
+    /^ERR/,
+  )
+  bench.trySync(connection, session, { offset: 0, crc: 0 })
+  assert.match(
+    refusal(() => sync(end.offset)),
+    /^ERR .* offset 0$/,
+  )
+  sync(0)
+  for (const busy of [() => sync(0), () => bench.trySync(connection, session, end), () => bench.metaSync(connection)]) {
+    assert.is(refusal(busy), 'ERR this connection carries the binlog')
+  }
+  await bench.close()
+})
+
+test('a replica that hands its role over is let in though this node follows it, and learns of the new history under the same session', async () => {
+  const bench = await MasterBench.open()
+  const { storage } = bench.engine
+  bench.write('SET', 'key', '1')
+  storage.becomeReplica({ host: 'old-master', port: 1, failover: false })
+  bench.chain = [id(50)]
+  bench.isLinked = true
+  const other = bench.online(undefined, { port: 7009, runId: id(9) })
+  const old = { replicationId: storage.identity.replicationId, end: storage.binlog.end }
+  const taken: object[] = []
+  bench.takeOver = (from) => {
+    taken.push(from)
+    storage.promote()
+    bench.master.dropSessions('this node has become a master', 'keep')
+  }
+  const connection = bench.connect()
+  const { session } = bench.metaSync(connection, { runId: id(50), failover: true })
+  assert.match(
+    refusal(() => bench.master.trySync(connection, { session, replicationIds: [id(77)], ...old.end, failover: true })),
+    /^ERR FAILOVER/,
+  )
+  assert.equal(taken, [])
+  const reply = bench.trySync(connection, session, old.end, true)
+  assert.equal(taken, [{ runId: id(50), offset: old.end.offset }])
+  assert.is(storage.role, 'master')
+  assert.equal(reply, {
+    ...{ type: 'continue', offset: old.end.offset, replicationId: storage.identity.replicationId },
+    past: [{ id: old.replicationId, until: old.end.offset }],
+  })
+  assert.is(other.takeText(), '-BADSESSION this node has become a master\r\n')
+  const request = { session, replicationIds: [old.replicationId], ...old.end, failover: true }
+  assert.is(bench.master.trySync(connection, request).type, 'continue', 'its answer was lost: it asks again')
+  assert.is(taken.length, 1)
+  bench.master.binlogSync(connection, session, old.end.offset)
+  bench.write('SET', 'key', '2')
+  assert.ok(connection.take().length > 0)
+  await bench.close()
+})
+
+test('a take-over that is refused leaves everything as it was', async () => {
+  const bench = await MasterBench.open()
+  const { storage } = bench.engine
+  storage.becomeReplica({ host: 'old-master', port: 1, failover: false })
+  bench.takeOver = () => {
+    throw new Error('the disk is full')
+  }
+  const connection = bench.connect()
+  const { session } = bench.metaSync(connection, { failover: true })
+  assert.throws(() => bench.trySync(connection, session, storage.binlog.end, true), /disk is full/)
+  assert.is(bench.trySync(connection, session, storage.binlog.end).type, 'continue')
+  await bench.close()
+})
+
+test('a node without a link to its master gives no full sync', async () => {
+  const bench = await MasterBench.open()
+  bench.engine.storage.becomeReplica({ host: 'master', port: 1, failover: false })
+  const connection = bench.connect()
+  const { session } = bench.metaSync(connection)
+  assert.match(
+    refusal(() => bench.master.dbSync(connection, { session, snapshot: null, after: null })),
+    /^NOMASTERLINK/,
+  )
+  bench.isLinked = true
+  bench.master.dbSync(connection, { session, snapshot: null, after: null })
+  await bench.close()
+})
+
+test('when all sessions are ended each replica is told on its stream, and has to begin with METASYNC again', async () => {
+  const bench = await MasterBench.open()
+  const connection = bench.online()
+  bench.master.dropSessions('the data was replaced', 'discard')
+  assert.is(connection.takeText(), '-BADSESSION the data was replaced\r\n')
+  assert.is(connection.isClosed, false)
+  assert.is(bench.engine.storage.binlog.follower, null)
+  const { end } = bench.engine.storage.binlog
+  assert.match(
+    refusal(() => bench.trySync(connection, 1, end)),
+    /^BADSESSION session 1 is over: the data was replaced/,
+  )
+  bench.write('SET', 'key', '1')
+  assert.is(connection.takeText(), '')
+  const { session } = bench.metaSync(connection, { attempt: 2 })
+  assert.is(bench.trySync(connection, session, end).type, 'continue')
+  await bench.close()
+})
+
+test('a replica that is silent for repl-timeout is closed, whatever it is at, and has left', async () => {
+  const bench = await MasterBench.open()
+  const waiting = bench.connect()
+  bench.metaSync(waiting, { port: 7002, runId: id(2) })
+  const online = bench.online()
+  bench.pass(60_000)
+  assert.equal([waiting.isClosed, online.isClosed], [false, false])
+  bench.ack(online, 0)
+  bench.pass(100)
+  assert.equal([waiting.isClosed, online.isClosed], [true, false])
+  bench.pass(60_000)
+  assert.is(online.isClosed, true)
+  assert.is(bench.master.absent().length, 2)
+  assert.is(bench.master.hasReplicas, false)
+  await bench.close()
+})
+
+test('a replica that has got everything and applies none of it for repl-timeout is cut off, one that is slow is not', async () => {
+  const bench = await MasterBench.open()
+  const connection = bench.online()
+  const { offset } = bench.engine.storage.binlog.end
+  bench.write('SET', 'key', '1')
+  const slow = bench.online(bench.engine.storage.binlog.end, { port: 7002, runId: id(2) })
+  for (let seconds = 0; seconds < 60; seconds++) {
+    assert.is(connection.isClosed, false)
+    bench.ack(connection, offset)
+    if (seconds % 30 === 0) {
+      bench.write('SET', 'key', String(seconds))
+      bench.ack(slow, bench.engine.storage.binlog.end.offset - 1)
+    } else bench.ack(slow, 0)
+    bench.pass(1000)
+  }
+  bench.ack(slow, bench.engine.storage.binlog.end.offset)
+  bench.ack(connection, offset)
+  bench.pass(200)
+  assert.equal([connection.isClosed, slow.isClosed], [true, false])
+  assert.match(bench.levels('warn')[0] as string, /applies none of it/)
+  await bench.close()
+})
+
+test('acknowledged offsets count for replicas that are online, and never past the end of the binlog', async () => {
+  const bench = await MasterBench.open()
+  bench.write('SET', 'key', '1')
+  const { offset } = bench.engine.storage.binlog.end
+  const first = bench.online()
+  const second = bench.online({ offset: 0, crc: 0 }, { port: 7002, runId: id(2) })
+  const handshake = bench.connect()
+  bench.metaSync(handshake, { port: 7003, runId: id(3) })
+  assert.is(bench.master.ackedCount(0, 'applied'), 1, 'TRYSYNC has shown what the first one has')
+  assert.is(bench.master.ackedCount(0, 'synced'), 0)
+  bench.ack(second, offset, 10)
+  assert.is(bench.acks, 1)
+  bench.ack(second, offset, 10)
+  assert.is(bench.acks, 1, 'nothing has moved')
+  assert.is(bench.master.ackedCount(offset - 1, 'applied'), 2)
+  assert.is(bench.master.ackedCount(offset, 'applied'), 0)
+  assert.is(bench.master.ackedCount(9, 'synced'), 1)
+  bench.ack(first, 10 ** 12)
+  bench.ack(handshake, offset)
+  assert.equal(
+    bench.master.attached().map(({ applied, synced, state }) => [applied, synced, state]),
+    [
+      [offset, offset, 'online'],
+      [offset, 10, 'online'],
+      [0, 0, 'handshake'],
+    ],
+  )
+  assert.is(bench.master.online().length, 2)
+  await bench.close()
+})
+
+test('a replica that comes back with less than it once had counts for what it has', async () => {
+  const bench = await MasterBench.open()
+  bench.write('SET', 'key', '1')
+  const { offset } = bench.engine.storage.binlog.end
+  bench.ack(bench.online(), offset)
+  assert.is(bench.master.ackedCount(0, 'synced'), 1)
+  bench.online({ offset: 0, crc: 0 }, { runId: id(2) })
+  assert.is(bench.master.ackedCount(0, 'synced'), 0)
+  assert.is(bench.master.ackedCount(0, 'applied'), 0)
+  await bench.close()
+})
+
+test('a replica is good while its last ACK is not older than min-replicas-max-lag', async () => {
+  const bench = await MasterBench.open({ settings: { minReplicasMaxLagMs: 3000 } })
+  const connection = bench.online()
+  bench.pass(3000)
+  assert.is(bench.master.goodReplicas(), 1)
+  bench.pass(100)
+  assert.is(bench.master.goodReplicas(), 0)
+  assert.is(bench.master.online()[0]?.lagSeconds, 3)
+  bench.ack(connection, 0)
+  assert.is(bench.master.goodReplicas(), 0, 'it may have been sent long ago')
+  bench.turn()
+  bench.ack(connection, 0, 0, 1)
+  assert.is(bench.master.goodReplicas(), 1)
+  bench.pass(100_000)
+  assert.is(bench.master.goodReplicas(), 0, 'it has left')
+  await bench.close()
+})
+
+test('what TRYSYNC came to is counted', async () => {
+  const bench = await MasterBench.open()
+  bench.write('SET', 'key', '1')
+  const connection = bench.connect()
+  const { session } = bench.metaSync(connection)
+  const ask = (replicationId: string, offset: number) =>
+    bench.master.trySync(connection, { session, replicationIds: [replicationId], offset, crc: 0, failover: false })
+  ask(id(9), 0)
+  ask(id(9), 5)
+  ask(bench.engine.storage.identity.replicationId, 0)
+  assert.equal([bench.master.partialSyncs, bench.master.partialSyncsRefused], [1, 1])
+  await bench.close()
+})
+
+test.run()

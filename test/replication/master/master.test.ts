@@ -1,0 +1,270 @@
+import { test } from 'uvu'
+import * as assert from 'uvu/assert'
+import type { Meta } from '../../../replication/protocol/messages.ts'
+import { id, MasterBench, OWN_RUN_ID, refusal } from '../../support/replication/master-bench.ts'
+
+test('the same METASYNC a thousand times on one connection is answered the same, while the binlog grows', async () => {
+  const bench = await MasterBench.open()
+  const connection = bench.connect()
+  const first = bench.metaSync(connection)
+  for (let i = 0; i < 1000; i++) {
+    if (i % 100 === 0) bench.write('SET', 'key', String(i))
+    assert.equal(bench.metaSync(connection), first)
+  }
+  assert.is(bench.master.attached().length, 1)
+  assert.equal(bench.levels('info', 'warn', 'error'), [])
+  assert.is(bench.levels('debug').length, 1001, 'a line each')
+  await bench.close()
+})
+
+test('the same METASYNC on a thousand connections is granted each time, and there is one replica', async () => {
+  const bench = await MasterBench.open()
+  const metas: Meta[] = []
+  for (let i = 0; i < 1000; i++) metas.push(bench.metaSync(bench.connect()))
+  assert.is(new Set(metas.map(({ session }) => session)).size, 1000)
+  for (const meta of metas) assert.equal({ ...meta, session: 0 }, { ...metas[0], session: 0 })
+  assert.is(bench.master.attached().length + bench.master.absent().length, 1)
+  assert.equal(bench.levels('info', 'warn', 'error'), [])
+  await bench.close()
+})
+
+test('the meta is what this node is', async () => {
+  const bench = await MasterBench.open()
+  bench.chain = [id(50), id(51)]
+  bench.write('SET', 'key', '1')
+  const { identity, binlog } = bench.engine.storage
+  assert.equal(bench.metaSync(bench.connect()), {
+    ...{ session: 1, replicationId: identity.replicationId, past: [], runId: OWN_RUN_ID, version: 1, databases: 4 },
+    ...{ binlogStart: 0, binlogEnd: binlog.end.offset, chain: [OWN_RUN_ID, id(50), id(51)] },
+    accepts: ['left'],
+  })
+  await bench.close()
+})
+
+test('another format, this node itself and a node that it follows are refused, and no replica is registered', async () => {
+  const bench = await MasterBench.open()
+  bench.chain = [id(50)]
+  const connection = bench.connect()
+  const refused = (request: Parameters<MasterBench['metaSync']>[1]) => refusal(() => bench.metaSync(connection, request))
+  assert.is(refused({ version: 2 }), 'VERSION this master speaks format 1, the replica 2')
+  assert.match(refused({ runId: OWN_RUN_ID }), /^CYCLE/)
+  assert.match(refused({ runId: OWN_RUN_ID, failover: true }), /^CYCLE/)
+  assert.match(refused({ runId: id(50) }), /^CYCLE/)
+  assert.is(bench.master.hasReplicas, false)
+  assert.equal(bench.metaSync(connection, { runId: id(50), failover: true }).chain, [OWN_RUN_ID], 'it stands above this node no more')
+  await bench.close()
+})
+
+test('a fenced connection can change nothing: what it asks for is refused, its close is not noticed, nothing is streamed to it', async () => {
+  const bench = await MasterBench.open()
+  const old = bench.online()
+  const fresh = bench.connect()
+  const { session } = bench.metaSync(fresh, { attempt: 2 })
+  const { end } = bench.engine.storage.binlog
+  const text = `BADSESSION session 1 is over: 10.0.0.1:7001 has come on another connection, ${fresh.address}`
+  for (const late of [
+    () => bench.ack(old, end.offset),
+    () => bench.trySync(old, 1, end),
+    () => bench.trySync(old, session, end),
+    () => bench.master.dbSync(old, { session: 1, snapshot: null, after: null }),
+    () => bench.master.binlogSync(old, 1, end.offset),
+  ]) {
+    assert.is(refusal(late), text)
+  }
+  old.take()
+  bench.write('SET', 'key', '1')
+  assert.is(old.takeText(), '')
+  bench.trySync(fresh, session, end)
+  bench.lose(old)
+  assert.equal(
+    bench.master.attached().map(({ address }) => address),
+    [fresh.address],
+  )
+  bench.master.binlogSync(fresh, session, end.offset)
+  bench.turn()
+  assert.is(fresh.take().length, bench.engine.storage.binlog.end.offset - end.offset)
+  assert.equal(bench.levels('warn', 'error'), [])
+  await bench.close()
+})
+
+test('a fenced connection is closed after repl-timeout, not before', async () => {
+  const bench = await MasterBench.open()
+  const old = bench.connect()
+  bench.metaSync(old)
+  const fresh = bench.connect()
+  bench.metaSync(fresh, { attempt: 2 })
+  for (let second = 0; second < 60; second++) {
+    bench.ack(fresh, 0)
+    bench.pass(1000)
+  }
+  assert.is(old.isClosed, false)
+  bench.ack(fresh, 0)
+  bench.pass(100)
+  assert.is(old.isClosed, true)
+  assert.is(fresh.isClosed, false)
+  await bench.close()
+})
+
+test('a half-open link costs the replica that comes back nothing', async () => {
+  const bench = await MasterBench.open()
+  bench.write('SET', 'a', '1')
+  const vanished = bench.online()
+  bench.write('SET', 'b', '2')
+  const { binlog } = bench.engine.storage
+  const back = bench.connect()
+  const { session } = bench.metaSync(back, { attempt: 2 })
+  assert.is(bench.trySync(back, session, binlog.end).type, 'continue')
+  bench.master.binlogSync(back, session, binlog.end.offset)
+  bench.write('SET', 'c', '3')
+  assert.is(back.take().length > 0, true)
+  assert.is(bench.master.online().length, 1)
+  assert.is(vanished.isClosed, false)
+  await bench.close()
+})
+
+test('a stale attempt is refused and fences nothing', async () => {
+  const bench = await MasterBench.open()
+  const connection = bench.online(undefined, { attempt: 5 })
+  assert.match(
+    refusal(() => bench.metaSync(bench.connect(), { attempt: 4 })),
+    /^STALE/,
+  )
+  bench.write('SET', 'key', '1')
+  assert.is(connection.take().length, bench.engine.storage.binlog.end.offset)
+  await bench.close()
+})
+
+test('without METASYNC, and with a session of another connection, nothing is granted', async () => {
+  const bench = await MasterBench.open()
+  const stranger = bench.connect()
+  const { end } = bench.engine.storage.binlog
+  assert.is(
+    refusal(() => bench.trySync(stranger, 1, end)),
+    'BADSESSION METASYNC has to come first on a connection',
+  )
+  assert.match(
+    refusal(() => bench.ack(stranger, 0)),
+    /^BADSESSION/,
+  )
+  const { session } = bench.metaSync(bench.connect())
+  bench.metaSync(stranger, { port: 7002, runId: id(2) })
+  assert.is(
+    refusal(() => bench.trySync(stranger, session, end)),
+    "BADSESSION session 1 is not this connection's, which has 2",
+  )
+  await bench.close()
+})
+
+test('two processes with one address: a warning when it begins, none while it lasts, the conflict for INFO, a line when it ends', async () => {
+  const bench = await MasterBench.open()
+  bench.metaSync(bench.connect())
+  bench.metaSync(bench.connect(), { runId: id(2) })
+  const first = bench.connect()
+  const sinceMs = bench.clock.monotonicMs()
+  bench.metaSync(first, { attempt: 2 })
+  for (let attempt = 2; attempt < 30; attempt++) {
+    assert.match(
+      refusal(() => bench.metaSync(bench.connect(), { runId: id(2), attempt })),
+      /^DUPLICATE 10\.0\.0\.1:7001/,
+    )
+    bench.ack(first, 0)
+    bench.pass(1000)
+  }
+  assert.is(bench.levels('warn').length, 1)
+  assert.match(bench.levels('warn')[0] as string, new RegExp(`${id(1)} at ${first.address} has it back, ${id(2)} at .* is refused`))
+  const [conflict, ...others] = bench.master.conflicts()
+  assert.equal(others, [])
+  assert.equal([conflict?.holderRunId, conflict?.holderAddress, conflict?.refusedRunId], [id(1), first.address, id(2)])
+  assert.is(conflict?.refusedMs, bench.clock.monotonicMs() - sinceMs)
+  bench.lose(first)
+  bench.metaSync(bench.connect(), { runId: id(2), attempt: 30 })
+  assert.equal(bench.master.conflicts(), [])
+  assert.is(bench.levels('warn').length, 1)
+  await bench.close()
+})
+
+test('a replica that has left is shown for replica-forget-after with what it had acknowledged, and then dropped', async () => {
+  const bench = await MasterBench.open({ settings: { forgetAfterMs: 5000 } })
+  bench.write('SET', 'key', '1')
+  const connection = bench.online()
+  const { offset } = bench.engine.storage.binlog.end
+  bench.ack(connection, offset)
+  bench.write('SET', 'key', '22')
+  bench.lose(connection)
+  assert.equal(bench.master.attached(), [])
+  assert.is(bench.master.hasReplicas, false)
+  bench.pass(4900)
+  const [view] = bench.master.absent()
+  assert.equal([view?.ip, view?.port, view?.applied, view?.goneMs], ['10.0.0.1', 7001, offset, 4900])
+  assert.is(view?.lagBytes, bench.engine.storage.binlog.end.offset - offset)
+  bench.pass(100)
+  assert.equal(bench.master.absent(), [])
+  await bench.close()
+})
+
+test('a replica that was let go on and does not begin keeps no more binlog than one that is fed', async () => {
+  const lagLimitBytes = 10_000
+  const bench = await MasterBench.open({ settings: { lagLimitBytes } })
+  const connection = bench.connect()
+  const { session } = bench.metaSync(connection)
+  const position = bench.engine.storage.binlog.end
+  assert.is(bench.trySync(connection, session, position).type, 'continue')
+  for (let written = 0; written < lagLimitBytes; written += 1000) bench.write('SET', 'key', 'v'.repeat(1000))
+  assert.ok(bench.master.pinned >= bench.engine.storage.binlog.end.offset - lagLimitBytes)
+  bench.ack(connection, 0) // a sign of life
+  bench.pass(100)
+  assert.is(connection.isClosed, true)
+  assert.match(bench.levels('warn')[0] as string, /more than replica-lag-limit/)
+  assert.is(bench.master.pinned, Number.POSITIVE_INFINITY)
+  await bench.close()
+})
+
+test('an acknowledgement of more than was sent counts as one of what was sent', async () => {
+  const bench = await MasterBench.open()
+  const connection = bench.online()
+  const before = bench.engine.storage.binlog.end.offset
+  bench.feedLimit = before
+  bench.write('SET', 'key', '1')
+  bench.ack(connection, before + 1_000_000)
+  assert.is(bench.master.ackedCount(before, 'applied'), 0)
+  assert.is(bench.master.attached()[0]?.applied, before)
+  await bench.close()
+})
+
+test('the announced ip counts where there is one, the connection where there is none', async () => {
+  const bench = await MasterBench.open()
+  bench.metaSync(bench.connect('10.9.9.9'), { ip: 'replica.example', runId: id(1) })
+  bench.metaSync(bench.connect('10.9.9.9'), { ip: '', runId: id(2) })
+  assert.equal(
+    bench.master.attached().map(({ ip, port }) => `${ip}:${port}`),
+    ['replica.example:7001', '10.9.9.9:7001'],
+  )
+  await bench.close()
+})
+
+test('a full sync that is given shows its reason and how far it has come, and who holds the binlog back', async () => {
+  const bench = await MasterBench.open()
+  bench.write('SET', 'key', '1')
+  const { end } = bench.engine.storage.binlog
+  assert.is(bench.master.pin, null)
+  const follower = bench.online(end)
+  assert.equal(bench.master.pin, { offset: end.offset, by: 'replica 10.0.0.1:7001' })
+  assert.is(bench.master.attached()[0]?.fullSync, null)
+  bench.lose(follower)
+  const stranger = bench.connect()
+  const { session } = bench.metaSync(stranger, { port: 7002 })
+  const reply = bench.trySync(stranger, session, { offset: 0, crc: 77 })
+  assert.is(reply.type, 'full sync')
+  bench.master.dbSync(stranger, { session, snapshot: null, after: null })
+  const given = () => bench.master.attached()[0]?.fullSync
+  assert.equal(given(), { reason: (reply as { reason: string }).reason, isResumed: false, sentBytes: 0, totalBytes: 0 })
+  assert.is(bench.master.pin?.by, 'full sync of 10.0.0.1:7002')
+  const asking = bench.connect()
+  const other = bench.metaSync(asking, { port: 7003 })
+  bench.master.dbSync(asking, { session: other.session, snapshot: null, after: null })
+  assert.is(bench.master.attached()[1]?.fullSync?.reason, 'requested')
+  assert.is(bench.master.pin?.by, 'full sync of 10.0.0.1:7002 and 10.0.0.1:7003')
+  await bench.close()
+})
+
+test.run()

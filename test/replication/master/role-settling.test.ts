@@ -1,0 +1,99 @@
+/** A master whose role may still change writes nothing of itself: keys that are past their deadline are hidden. */
+import { test } from 'uvu'
+import * as assert from 'uvu/assert'
+import { Replication, ROLE_SETTLES_MS } from '../../../replication/replication.ts'
+import { defaultReplicationSettings } from '../../../replication/settings.ts'
+import { replayer } from '../../../server/wiring/replay-client.ts'
+import { fromSeed } from '../../support/generators/seed.ts'
+import { Disk, Engine, until } from '../../support/harness/engine.ts'
+import { ManualClock } from '../../support/harness/manual-clock.ts'
+import { id } from '../../support/replication/master-bench.ts'
+
+/** A master that has begun with a key that is past its deadline. */
+async function started() {
+  const clock = new ManualClock()
+  const { random } = fromSeed(4)
+  const disk = new Disk()
+  const before = await Engine.open(disk, { clock, random })
+  before.write('SET', 'short', '1', 'PX', '1000')
+  await before.storage.close('save')
+  clock.advance(60_000)
+  const engine = await Engine.open(disk, { clock, random })
+  const { storage } = engine
+  const nothing = () => {}
+  const replication = new Replication({
+    ...{ storage, clock, random, settings: defaultReplicationSettings(), runId: id(9), databases: 4 },
+    log: { debug: nothing, info: nothing, warn: nothing, error: nothing },
+    replayer: replayer(engine.executor, storage.keyspace),
+    dial: () => ({ send: nothing, pause: nothing, resume: nothing, close: nothing }),
+    port: () => 6379,
+    syncAlways: () => false,
+    isHeld: () => false,
+    wake: () => storage.beginTurn(),
+    changed: nothing,
+  })
+  replication.start(null)
+  const { end } = storage.binlog
+  /** Turns in which nothing is written, for so long. */
+  const idle = (milliseconds: number) => {
+    for (let left = milliseconds; left > 0; left -= 1000) {
+      clock.advance(Math.min(1000, left))
+      replication.tick()
+      storage.expiry.lookAhead(clock.wallMs())
+      engine.turn()
+    }
+  }
+  return { engine, storage, replication, idle, end }
+}
+
+const keyCount = ({ storage }: Engine) => storage.keyspace.database(0).keyCount
+
+test('after a start expired keys are hidden, and the log stays as it was, until the role has settled', async () => {
+  const { engine, storage, idle, end } = await started()
+  idle(ROLE_SETTLES_MS - 1000)
+  engine.turn(() => assert.is(engine.run('GET', 'short'), null))
+  assert.equal([storage.binlog.end, keyCount(engine)], [end, 1])
+  idle(1000)
+  await until(() => {
+    idle(1000)
+    return keyCount(engine) === 0
+  }, 'the key to be deleted')
+  assert.ok(storage.binlog.end.offset > end.offset)
+})
+
+test('the first write settles it: what it finds is what there is then', async () => {
+  const { engine, replication } = await started()
+  engine.turn(() => {
+    replication.settle()
+    assert.is(engine.run('APPEND', 'short', 'new'), 3)
+  })
+  assert.is(engine.run('GET', 'short'), 'new')
+  assert.is(replication.isUnsettled, false)
+})
+
+test('a node made master and back without a write has added nothing, and each promotion begins anew', async () => {
+  const { engine, storage, replication, idle, end } = await started()
+  replication.settle()
+  replication.follow('10.0.0.1', 6379, 'from where we are')
+  assert.is(replication.isUnsettled, false)
+  idle(1000)
+  for (let i = 0; i < 3; i++) {
+    replication.leave()
+    assert.is(replication.isUnsettled, true)
+    idle(5000)
+    engine.turn(() => assert.is(engine.run('GET', 'short'), null))
+    replication.follow('10.0.0.1', 6379, 'from where we are')
+    idle(1000)
+  }
+  assert.equal([storage.binlog.end, keyCount(engine)], [end, 1])
+})
+
+test('a promotion that cannot be stored leaves a replica, which is not unsettled', async () => {
+  const { engine, replication } = await started()
+  replication.follow('10.0.0.1', 6379, 'from where we are')
+  engine.disk.files.fail({ operation: 'rename', path: /identity/, code: 'EIO' })
+  assert.throws(() => replication.leave(), /EIO/)
+  assert.equal([replication.isReplica, replication.isUnsettled], [true, false])
+})
+
+test.run()

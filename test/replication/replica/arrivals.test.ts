@@ -1,0 +1,25 @@
+import { test } from 'uvu'
+import * as assert from 'uvu/assert'
+import { Arrivals } from '../../../replication/replica/arrivals.ts'
+
+test('what is read came in just now while ticks come', () => {
+  const arrivals = new Arrivals(0)
+  for (let now = 100; now <= 5000; now += 100) {
+    assert.is(arrivals.dateOf(now + 50), now + 50)
+    arrivals.tick(now)
+  }
+})
+
+test('after a gap it may have come in any time since the last tick before it, whether a tick comes first or the bytes', () => {
+  const arrivals = new Arrivals(0)
+  arrivals.tick(100)
+  assert.is(arrivals.dateOf(30_000), 100)
+  arrivals.tick(30_010)
+  assert.is(arrivals.dateOf(30_020), 100)
+  arrivals.tick(30_900)
+  assert.is(arrivals.dateOf(31_000), 100)
+  arrivals.tick(31_000)
+  assert.is(arrivals.dateOf(31_010), 31_010)
+})
+
+test.run()

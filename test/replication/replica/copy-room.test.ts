@@ -1,0 +1,150 @@
+/** A full sync to a replica whose disk is too small for it. */
+import { test } from 'uvu'
+import * as assert from 'uvu/assert'
+import { encodeChunk } from '../../../replication/protocol/chunks.ts'
+import { metaReply, snapshotHeadWords } from '../../../replication/protocol/messages.ts'
+import { DIRECTORY } from '../../support/harness/engine.ts'
+import { array, bulk, META as LINK_META, LinkBench, MASTER_ID } from '../../support/replication/link-bench.ts'
+import { Bench, HEAD, logged, META, sent, silent } from '../../support/replication/replica-bench.ts'
+
+/** LevelDB has it in its log and in a table for a while. */
+const needed = 2 * HEAD.bytes
+const FULL = 'a full sync cannot be written: IO error: 000005.log: No space left on device'
+
+/** From waiting for the next attempt to the head of a snapshot. Returns all that was done. */
+function attempt(bench: Bench, head = HEAD) {
+  return [
+    ...bench.do({ type: 'tick' }),
+    ...bench.do({ type: 'connected' }),
+    ...bench.reply(metaReply(META)),
+    ...bench.reply(snapshotHeadWords(head)),
+  ]
+}
+
+function short(freeBytes = needed - 1): Bench {
+  const bench = new Bench()
+  bench.facts.fullSync = 'asked for'
+  bench.facts.freeBytes = freeBytes
+  bench.do({ type: 'follow', master: { host: 'upstream', port: 6380, failover: false } })
+  return bench
+}
+
+test('a snapshot that is announced as larger than what is free is not received, and the reason is told once', () => {
+  const bench = short()
+  const all = [...attempt(bench)]
+  assert.ok(silent(all).includes('hang up'))
+  assert.not(silent(all).includes('copy'))
+  assert.is(bench.machine.state, 'connect')
+  assert.is(bench.machine.reason, `no room for a full sync: it takes about ${needed} bytes, and ${needed - 1} are free`)
+  for (let i = 0; i < 12; i++) {
+    bench.facts.nowMs = bench.machine.retryAtMs
+    bench.facts.freeBytes-- // the number in the text is another one each time
+    all.push(...attempt(bench))
+    assert.is(bench.machine.state, 'connect')
+  }
+  assert.is(logged(all, 'warn').length, 1)
+  assert.is(logged(all, 'info').length, 1, 'a full sync is asked for')
+  assert.is(sent(all).filter((words) => words.startsWith('DBSYNC')).length, 13)
+})
+
+test('it waits twice as long each time, up to five minutes', () => {
+  const bench = short()
+  const waits: number[] = []
+  for (let i = 0; i < 11; i++) {
+    attempt(bench)
+    waits.push(bench.machine.retryAtMs - bench.facts.nowMs)
+    bench.facts.nowMs = bench.machine.retryAtMs - 1
+    bench.do({ type: 'tick' })
+    assert.is(bench.machine.state, 'connect')
+    bench.facts.nowMs++
+  }
+  assert.equal(waits, [1000, 2000, 4000, 8000, 16_000, 32_000, 64_000, 128_000, 256_000, 300_000, 300_000])
+})
+
+test('as soon as there is room it is tried again', () => {
+  const bench = short()
+  for (let i = 0; i < 8; i++) {
+    bench.facts.nowMs = bench.machine.retryAtMs
+    attempt(bench)
+  }
+  bench.facts.nowMs += 100
+  bench.do({ type: 'tick' })
+  assert.is(bench.machine.state, 'connect')
+  bench.facts.freeBytes = needed
+  assert.ok(silent(attempt(bench)).includes('copy'))
+  assert.is(bench.machine.state, 'db_sync')
+  bench.do({ type: 'copied' })
+  bench.do({ type: 'swapped' })
+  bench.facts.fullSync = null
+  bench.goOn()
+  assert.is(bench.machine.state, 'binlog_sync')
+})
+
+test('of a full sync that goes on, only the rest needs room; what there is of another snapshot is given up', () => {
+  const bench = short(800)
+  bench.facts.copy = { snapshot: HEAD.id, after: '6b' }
+  bench.facts.copiedBytes = 600
+  assert.ok(silent(attempt(bench)).includes('copy'))
+  const other = short(800)
+  other.facts.copy = { snapshot: 'ffff', after: '6b' }
+  other.facts.copiedBytes = 600
+  const actions = silent(attempt(other))
+  assert.ok(actions.includes('abandon copy'))
+  assert.not(actions.includes('copy'))
+})
+
+test('a disk that is found full on the way makes it wait as long; any other failure does not', () => {
+  for (const state of ['db_sync', 'swapping'] as const) {
+    const bench = new Bench().to(state)
+    for (const waitMs of [1000, 2000, 4000]) {
+      bench.do({ type: 'copy failed', reason: FULL })
+      assert.is(bench.machine.retryAtMs - bench.facts.nowMs, waitMs)
+      bench.facts.nowMs = bench.machine.retryAtMs
+      attempt(bench)
+      if (state === 'swapping') bench.do({ type: 'copied' })
+      assert.is(bench.machine.state, state)
+    }
+  }
+  const full = new Bench().to('db_sync')
+  full.do({ type: 'copy failed', reason: FULL })
+  full.facts.freeBytes *= 1.05
+  full.do({ type: 'tick' })
+  assert.is(full.machine.state, 'connect')
+  full.facts.freeBytes *= 1.05
+  full.do({ type: 'tick' })
+  assert.is(full.machine.state, 'connecting', 'there is more room than when it began')
+  const bench = new Bench().to('db_sync')
+  bench.do({ type: 'copy failed', reason: 'a full sync cannot be written: IO error: EIO' })
+  assert.is(bench.machine.retryAtMs - bench.facts.nowMs, 100)
+})
+
+test('on a small disk nothing of a snapshot is written before there is room for it', async () => {
+  const bench = await LinkBench.open({ writes: 3 })
+  const { files } = bench.engine.disk
+  bench.follow()
+  files.capacityBytes = files.usedBytes + 500_000
+  const head = array(['SNAPSHOT', 'a1', '500', '00000001', '10', '1000000', MASTER_ID])
+  const chunk = bulk(encodeChunk(0, [[Buffer.from('k1'), Buffer.from('v')]]))
+  bench.wire.events.connected()
+  bench.says(array(metaReply(LINK_META)))
+  bench.says(array(['FULLSYNC', 'unknown', 'none of its histories is known here']))
+  bench.says(Buffer.concat([Buffer.from(head), chunk]))
+  await bench.settled()
+  assert.match(bench.link.view.reason ?? '', /^no room for a full sync: it takes about 2000000 bytes, and \d+ are free$/)
+  assert.is(bench.link.view.fullSync, null)
+  assert.is(files.listSync(DIRECTORY).filter((name) => name.startsWith('generation-')).length, 1)
+  assert.is(bench.warnings().length, 1)
+  const dials = bench.wires.length
+  bench.wait(100)
+  assert.is(bench.wires.length, dials)
+  files.capacityBytes = 2 ** 40
+  bench.wait(100)
+  assert.is(bench.wires.length, dials + 1)
+  bench.wire.events.connected()
+  bench.says(array(metaReply(LINK_META)))
+  bench.says(array(['FULLSYNC', 'unknown', 'none of its histories is known here']))
+  bench.says(Buffer.concat([Buffer.from(head), chunk]))
+  await bench.written(1)
+})
+
+test.run()

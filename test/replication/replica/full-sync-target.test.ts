@@ -1,0 +1,298 @@
+import { test } from 'uvu'
+import * as assert from 'uvu/assert'
+import { encodeChunk, encodeEndChunk } from '../../../replication/protocol/chunks.ts'
+import type { FullSyncProgress } from '../../../replication/replica/full-sync-target.ts'
+import { DIRECTORY, Engine, nextTurn, until } from '../../support/harness/engine.ts'
+import { chunksOf, holding, MASTER_ID, master, PAST, sourceOf, TargetBench } from '../../support/replication/full-sync-target-bench.ts'
+
+test('what was sent takes the place of what was there, which is served until then', async () => {
+  const bench = await TargetBench.open()
+  const from = await master()
+  const source = await sourceOf(from, 'a1')
+  bench.target.begin(source.head)
+  bench.addAll(chunksOf(source, 5, null))
+  await bench.hears('copied')
+  assert.is(bench.engine.run('GET', 'old'), 'data')
+  assert.equal(bench.generations, ['generation-000001', 'generation-000002'])
+  assert.is(bench.target.progress?.records, source.records.length)
+  bench.target.swap()
+  await bench.hears('swapped')
+  bench.mustEqual(from)
+  assert.is(bench.target.progress, null)
+  assert.is(bench.target.resume, null)
+  await bench.engine.settle()
+  assert.equal(bench.generations, ['generation-000002'])
+  await bench.engine.storage.close('save')
+  const again = await Engine.open(bench.engine.disk)
+  assert.is(again.run('GET', 'k7'), 'value 7')
+})
+
+test('a full sync that is cut after any chunk goes on behind the last record that was written', async () => {
+  const from = await master()
+  const source = await sourceOf(from, 'a1')
+  const all = chunksOf(source, 7, null)
+  for (let count = 0; count < all.length; count++) {
+    const bench = await TargetBench.open()
+    bench.target.begin(source.head)
+    bench.addAll(all.slice(0, count))
+    await until(() => (bench.target.progress?.records ?? 0) === Math.min(count * 7, source.records.length), 'all written')
+    bench.target.cut()
+    const last = source.records[Math.min(count * 7, source.records.length) - 1]
+    assert.equal(bench.target.resume, { snapshot: 'a1', after: last?.[0].toString('hex') ?? null })
+    await bench.finish(source, 3)
+    bench.mustEqual(from)
+  }
+})
+
+test('a cut while chunks wait for the disk: they are written, and what comes next follows on them', async () => {
+  const from = await master()
+  const source = await sourceOf(from, 'a1')
+  const bench = await TargetBench.open()
+  const store = holding(bench)
+  bench.target.begin(source.head)
+  bench.addAll(chunksOf(source, 5, null).slice(0, 4))
+  await until(() => store()?.heldWrites === 1, 'a write')
+  bench.target.cut()
+  const after = source.records[19]?.[0].toString('hex') as string
+  assert.equal(bench.target.resume, { snapshot: 'a1', after })
+  bench.target.begin(source.head)
+  const rest = chunksOf(source, 4, after)
+  bench.addAll(rest.slice(0, 2))
+  store()?.releaseWrites()
+  bench.addAll(rest.slice(2))
+  await bench.hears('copied')
+  assert.is(bench.target.progress?.records, source.records.length)
+  bench.target.swap()
+  await bench.hears('swapped')
+  assert.equal(bench.told, ['copied', 'swapped'])
+  bench.mustEqual(from)
+})
+
+test('what waited when the connection ended cannot be written: the next one is told, and begins anew', async () => {
+  const from = await master()
+  const source = await sourceOf(from, 'a1')
+  const bench = await TargetBench.open()
+  const store = holding(bench)
+  bench.target.begin(source.head)
+  bench.addAll(chunksOf(source, 5, null).slice(0, 4))
+  await until(() => store()?.heldWrites === 1, 'a write')
+  bench.target.cut()
+  const after = bench.target.resume?.after as string
+  bench.target.begin(source.head)
+  store()?.failWrites()
+  store()?.releaseWrites()
+  bench.addAll(chunksOf(source, 5, after))
+  await bench.hears('failed')
+  assert.is(bench.told.length, 1)
+  assert.is(bench.target.resume, null)
+  assert.throws(() => bench.target.add(chunksOf(source, 5, null)[0] as Buffer), /no full sync has asked for/)
+  await bench.finish(source)
+  bench.mustEqual(from)
+})
+
+test('the master has another snapshot by then: it starts over', async () => {
+  const from = await master()
+  const first = await sourceOf(from, 'a1')
+  const bench = await TargetBench.open()
+  bench.target.begin(first.head)
+  bench.addAll(chunksOf(first, 5, null).slice(0, 4))
+  await until(() => bench.target.progress?.records === 20, 'some written')
+  bench.target.cut()
+  from.write('SET', 'k7', 'changed')
+  from.write('DEL', 'k8')
+  const second = await sourceOf(from, 'b2')
+  bench.target.begin(second.head)
+  assert.equal(bench.target.resume, { snapshot: 'b2', after: null })
+  bench.addAll(chunksOf(second, 5, null))
+  await bench.hears('copied')
+  assert.equal(bench.generations.length, 2, 'the first one is gone')
+  bench.target.swap()
+  await bench.hears('swapped')
+  bench.mustEqual(from)
+})
+
+test('the master has another history by then, and the same snapshot: it goes on, and the data belongs to the new history', async () => {
+  const from = await master()
+  const source = await sourceOf(from, 'a1')
+  const bench = await TargetBench.open()
+  const past = [{ id: MASTER_ID, until: source.head.offset }, ...PAST]
+  bench.target.begin({ ...source.head, replicationId: '7'.repeat(40), past: [] })
+  bench.addAll(chunksOf(source, 5, null).slice(0, 4))
+  await until(() => bench.target.progress?.records === 20, 'some written')
+  bench.target.cut()
+  bench.target.begin({ ...source.head, past })
+  const after = bench.target.resume?.after as string
+  assert.is(after, source.records[19]?.[0].toString('hex'))
+  bench.addAll(chunksOf(source, 5, after))
+  await bench.hears('copied')
+  bench.target.swap()
+  await bench.hears('swapped')
+  assert.is(bench.engine.storage.identity.replicationId, MASTER_ID)
+  assert.equal(bench.engine.storage.identity.past, past)
+})
+
+test('a chunk that is damaged, out of order or not asked for is refused, and the copy is kept', async () => {
+  const from = await master()
+  const source = await sourceOf(from, 'a1')
+  const bench = await TargetBench.open()
+  const { target } = bench
+  const all = chunksOf(source, 5, null)
+  assert.throws(() => target.add(all[0] as Buffer), /no full sync has asked for/)
+  target.begin(source.head)
+  target.add(all[0] as Buffer)
+  assert.throws(() => target.add(all[0] as Buffer), /chunk 0 of a full sync came in the place of 1/)
+  assert.throws(() => target.add(all[2] as Buffer), /chunk 2 of a full sync came in the place of 1/)
+  const damaged = Buffer.from(all[1] as Buffer)
+  damaged[30]! ^= 1
+  assert.throws(() => target.add(damaged), /malformed chunk/)
+  assert.throws(() => target.add(encodeEndChunk(1, 6)), /of 6 records has brought 5/)
+  await until(() => target.progress?.records === 5, 'the first chunk')
+  assert.is(target.resume?.after, source.records[4]?.[0].toString('hex'))
+  target.add(encodeEndChunk(1, 5))
+  assert.throws(() => target.add(all[1] as Buffer), /no full sync has asked for/)
+  target.cut()
+  await bench.finish(source)
+  bench.mustEqual(from)
+})
+
+test('more than a few MiB do not wait for the disk', async () => {
+  const bench = await TargetBench.open()
+  const store = holding(bench)
+  const { target, told } = bench
+  const value = Buffer.alloc(1024 * 1024)
+  const chunk = (sequence: number) => encodeChunk(sequence, [[Buffer.from(`k${sequence}`), value]])
+  target.begin({ ...(await sourceOf(await master(), 'a1')).head, bytes: 20 * 1024 * 1024 })
+  let sequence = 0
+  while (!target.isFull) target.add(chunk(sequence++))
+  assert.ok(sequence === 5 || sequence === 6, `${sequence} MiB`)
+  await until(() => store()?.heldWrites === 1, 'a write')
+  assert.equal(told, [])
+  assert.ok(target.isFull)
+  store()?.releaseWrites()
+  await bench.hears('room')
+  assert.not.ok(target.isFull)
+  while (!target.isFull) target.add(chunk(sequence++))
+  target.abandon()
+  assert.not.ok(target.isFull, 'what waited is dropped')
+})
+
+test('a disk that is full: the copy is abandoned with the reason, and the next one begins anew', async () => {
+  const from = await master()
+  const source = await sourceOf(from, 'a1')
+  const bench = await TargetBench.open()
+  bench.target.begin(source.head)
+  bench.addAll(chunksOf(source, 5, null).slice(0, 3))
+  await until(() => bench.target.progress?.records === 15, 'some written')
+  bench.engine.disk.recordsAt(`${DIRECTORY}/generation-000002/db`).failWrites()
+  bench.addAll(chunksOf(source, 5, null).slice(3))
+  await bench.hears('failed')
+  assert.equal(bench.told, ['failed: a full sync cannot be written: IO error: 000005.log: No space left on device'])
+  assert.is(bench.target.resume, null)
+  assert.is(bench.engine.run('GET', 'old'), 'data')
+  await bench.finish(source)
+  bench.mustEqual(from)
+})
+
+test('a generation that cannot be opened is a failure like any other', async () => {
+  const source = await sourceOf(await master(), 'a1')
+  const bench = await TargetBench.open()
+  bench.engine.disk.files.fail({ operation: 'makeDirectory', code: 'ENOSPC' })
+  bench.target.begin(source.head)
+  bench.addAll(chunksOf(source, 5, null))
+  await bench.hears('failed')
+  assert.match(bench.told[0] ?? '', /^failed: a full sync cannot be written: ENOSPC/)
+  assert.is(bench.told.length, 1)
+  await bench.finish(source)
+})
+
+test('given up at any moment, the data stays as it was and nothing is heard any more', async () => {
+  const source = await sourceOf(await master(), 'a1')
+  const moments: ((bench: TargetBench) => Promise<unknown>)[] = [
+    async () => {},
+    () => nextTurn(),
+    (bench) => until(() => bench.target.progress?.records === 10, 'some written'),
+    (bench) => bench.hears('copied'),
+    async (bench) => {
+      await bench.hears('copied')
+      bench.target.swap()
+    },
+    async (bench) => {
+      await bench.hears('copied')
+      bench.target.swap()
+      await nextTurn()
+    },
+  ]
+  for (const moment of moments) {
+    const bench = await TargetBench.open()
+    bench.target.begin(source.head)
+    bench.addAll(chunksOf(source, 5, null))
+    await moment(bench)
+    bench.told.length = 0
+    bench.target.abandon()
+    assert.is(bench.target.resume, null)
+    await bench.engine.settle()
+    for (let turns = 0; turns < 50; turns++) await nextTurn()
+    assert.equal(bench.told, [])
+    assert.is(bench.engine.run('GET', 'old'), 'data')
+    assert.equal(bench.generations, ['generation-000001'])
+    bench.engine.storage.promote()
+    bench.engine.write('SET', 'new', 'data')
+  }
+})
+
+test('data that is not of the position it is said to be of is not put in place', async () => {
+  const source = await sourceOf(await master(), 'a1')
+  const bench = await TargetBench.open()
+  bench.target.begin({ ...source.head, offset: source.head.offset + 1 })
+  bench.addAll(chunksOf(source, 5, null))
+  await bench.hears('copied')
+  bench.target.swap()
+  await bench.hears('failed')
+  assert.match(bench.told.at(-1) ?? '', /a full sync cannot be put in place: the data that was received is that of offset/)
+  assert.is(bench.engine.run('GET', 'old'), 'data')
+})
+
+test('all is here, and the connection is gone before all is written: only the end is asked for again', async () => {
+  const from = await master()
+  const source = await sourceOf(from, 'a1')
+  const bench = await TargetBench.open()
+  bench.target.begin(source.head)
+  bench.addAll(chunksOf(source, 5, null))
+  bench.target.cut()
+  for (let turns = 0; turns < 50; turns++) await nextTurn()
+  assert.equal(bench.told, [])
+  assert.is(chunksOf(source, 5, bench.target.resume?.after ?? null).length, 1)
+  await bench.finish(source)
+  bench.mustEqual(from)
+})
+
+test('progress: bytes, the rate of late and the time that is left', async () => {
+  const bench = await TargetBench.open()
+  const { target, clock } = bench
+  const value = Buffer.alloc(10_000)
+  target.begin({ ...(await sourceOf(await master(), 'a1')).head, bytes: 1_000_000 })
+  assert.equal(target.progress, { bytes: 0, totalBytes: 1_000_000, records: 0, bytesPerSecond: 0, etaSeconds: null })
+  for (let sequence = 0; sequence < 40; sequence++) {
+    clock.advance(100)
+    target.add(encodeChunk(sequence, [[Buffer.from(`k${sequence % 10}`), value]]))
+    await until(() => target.progress?.records === sequence + 1, 'written')
+  }
+  const progress = target.progress as FullSyncProgress
+  assert.is(progress.bytes, 400_080)
+  assert.is(progress.totalBytes, 1_000_000)
+  const { bytesPerSecond } = progress
+  assert.ok(bytesPerSecond > 90_000 && bytesPerSecond < 110_000, `${bytesPerSecond}`)
+  assert.is(progress.etaSeconds, Math.ceil(599_920 / bytesPerSecond))
+  clock.advance(60_000)
+  assert.ok((target.progress?.bytesPerSecond ?? 0) < bytesPerSecond, 'it falls when nothing comes')
+})
+
+test('progress: many small keys that compress well are more than their tables take', async () => {
+  const { target } = await TargetBench.open()
+  target.begin({ ...(await sourceOf(await master(), 'a1')).head, bytes: 500, records: 100 })
+  target.add(encodeChunk(0, [[Buffer.from('k'), Buffer.alloc(999)]]))
+  await until(() => target.progress?.records === 1, 'written')
+  assert.is(target.progress?.totalBytes, 100_000)
+})
+
+test.run()

@@ -1,0 +1,267 @@
+import { test } from 'uvu'
+import * as assert from 'uvu/assert'
+import { encodeChunk } from '../../../replication/protocol/chunks.ts'
+import { metaReply } from '../../../replication/protocol/messages.ts'
+import { Engine } from '../../support/harness/engine.ts'
+import { groupOf, groupsOf } from '../../support/replication/groups.ts'
+import { array, bulk, LinkBench, MASTER_ID, META } from '../../support/replication/link-bench.ts'
+
+/** In step, with one key of its own. */
+async function inStep(options: Parameters<typeof LinkBench.open>[0] = {}): Promise<LinkBench> {
+  const bench = await LinkBench.open({ writes: 1, ...options })
+  bench.follow()
+  bench.toStream()
+  return bench
+}
+
+test('what is no RESP, where replies are awaited, ends the connection with the reason', async () => {
+  const bench = await LinkBench.open({ writes: 1 })
+  bench.follow()
+  bench.wire.events.connected()
+  bench.says('HTTP/1.1 400 Bad Request\r\n\r\n')
+  assert.ok(bench.wire.isClosed)
+  assert.is(bench.link.state, 'connect')
+  assert.match(bench.link.view.reason ?? '', /what the master sent is no reply: Protocol error, got "H" as reply type byte/)
+})
+
+test('a reply without an end is not waited for for ever', async () => {
+  const bench = await LinkBench.open({ writes: 1 })
+  bench.follow()
+  bench.wire.events.connected()
+  const { wire } = bench
+  const piece = Buffer.alloc(1024 * 1024)
+  wire.events.data(Buffer.from('$900000000\r\n'))
+  let pieces = 0
+  while (!wire.isClosed && pieces < 600) {
+    wire.events.data(piece)
+    pieces++
+  }
+  assert.ok(pieces > 512 && pieces < 520, `${pieces} MiB`)
+  assert.match(bench.link.view.reason ?? '', /a reply of more than \d+ bytes/)
+})
+
+test('a reply behind BINLOGSYNC is not taken for a group', async () => {
+  const bench = await LinkBench.open({ writes: 1 })
+  bench.follow()
+  bench.wire.events.connected()
+  bench.says(array(metaReply(META)))
+  const { offset } = bench.engine.storage.binlog.end
+  bench.says(`${array(['CONTINUE', MASTER_ID, String(offset)])}+OK\r\n`)
+  assert.is(bench.link.view.reason, 'the master sent a reply behind BINLOGSYNC')
+})
+
+test('BINLOGSYNC refused: the reason, and another try', async () => {
+  const bench = await inStep()
+  bench.says('-BADSESSION session 7 is over: the data was replaced\r\n')
+  assert.is(bench.link.view.reason, 'the master ended the stream: BADSESSION session 7 is over: the data was replaced')
+  bench.toStream()
+  bench.wait(1000)
+  assert.is(bench.link.view.reason, null)
+  assert.ok(bench.link.isUp)
+})
+
+test('a dial that throws is a failure like any other', async () => {
+  const bench = await LinkBench.open({ writes: 1 })
+  bench.dialError = new Error('no such protocol')
+  bench.follow()
+  assert.is(bench.link.state, 'connect')
+  assert.is(bench.link.view.reason, 'dial: no such protocol')
+  bench.dialError = null
+  bench.toStream()
+  assert.ok(bench.link.isUp)
+})
+
+test('a group that does not follow, three times in a row at one place: a full sync is asked for', async () => {
+  const bench = await inStep()
+  const { storage } = bench.engine
+  const { end } = storage.binlog
+  const wrong = groupOf({ offset: end.offset, crc: end.crc ^ 1 }, [['SET', 'a', '1']])
+  const reason = `the master sent a group that does not follow on the one before at offset ${end.offset}`
+  for (let time = 1; time <= 3; time++) {
+    bench.says(wrong.bytes)
+    assert.is(bench.link.state, 'connect')
+    assert.is(bench.link.view.reason, reason)
+    assert.equal(storage.binlog.end, end)
+    if (time < 3) bench.toStream()
+  }
+  assert.match(storage.identity.fullSync ?? '', /3 times in a row a group that does not follow/)
+  bench.wait(5000)
+  bench.wire.events.connected()
+  bench.says(array(metaReply(META)))
+  assert.is(bench.takes().at(-1), 'DBSYNC 7 ? -')
+  assert.equal(bench.warnings(), [reason], 'one line for all of it')
+  const again = await Engine.open(bench.engine.disk.kill(() => 0))
+  assert.match(again.storage.identity.fullSync ?? '', /3 times/)
+})
+
+test('a full sync is asked for though that cannot be stored', async () => {
+  const bench = await inStep()
+  const { storage } = bench.engine
+  const { end } = storage.binlog
+  const wrong = groupOf({ offset: end.offset, crc: end.crc ^ 1 }, [['SET', 'a', '1']])
+  bench.says(wrong.bytes)
+  bench.toStream()
+  bench.says(wrong.bytes)
+  bench.toStream()
+  const lift = bench.engine.disk.files.fail({ operation: 'open', path: /identity/, code: 'EIO', times: Number.POSITIVE_INFINITY })
+  bench.says(wrong.bytes)
+  lift()
+  assert.ok(bench.wire.isClosed)
+  assert.is(storage.identity.fullSync, null)
+  bench.wait(5000)
+  bench.wire.events.connected()
+  bench.says(array(metaReply(META)))
+  assert.is(bench.takes().at(-1), 'DBSYNC 7 ? -')
+})
+
+test('an unknown command: nothing is taken in, the link tries on', async () => {
+  const bench = await inStep()
+  const { storage } = bench.engine
+  const { end } = storage.binlog
+  const groups = groupsOf(end, [[['SET', 'a', '1']], [['FROBNICATE', 'a']]])
+  bench.says(Buffer.concat(groups.map((group) => group.bytes)))
+  assert.equal(storage.binlog.end, end)
+  assert.match(bench.link.view.reason ?? '', /FROBNICATE/)
+  bench.toStream()
+  assert.ok(bench.link.isUp)
+  assert.is(storage.identity.fullSync, null)
+})
+
+test('no room for the binlog: nothing is changed, one line in the log, and all goes on when there is room', async () => {
+  const bench = await inStep()
+  const { storage, disk } = bench.engine
+  const { end } = storage.binlog
+  const group = groupOf(end, [['SET', 'a', 'x'.repeat(100_000)]])
+  disk.files.capacityBytes = disk.files.usedBytes + 10_000
+  for (let time = 0; time < 5; time++) {
+    bench.says(group.bytes)
+    assert.is(bench.link.state, 'connect')
+    assert.equal(storage.binlog.end, end)
+    bench.toStream()
+  }
+  assert.is(bench.warnings().filter((reason) => reason?.startsWith('the binlog cannot be written')).length, 1)
+  disk.files.capacityBytes = 2 ** 40
+  bench.says(group.bytes)
+  assert.ok(bench.link.isUp)
+  assert.equal(storage.binlog.end, group.end)
+})
+
+test('a history that cannot be stored: no stream under it', async () => {
+  const bench = await LinkBench.open({ writes: 1 })
+  bench.follow()
+  bench.wire.events.connected()
+  bench.says(array(metaReply(META)))
+  bench.takes()
+  const { offset } = bench.engine.storage.binlog.end
+  const lift = bench.engine.disk.files.fail({ operation: 'open', path: /identity/, code: 'ENOSPC', times: Number.POSITIVE_INFINITY })
+  bench.says(array(['CONTINUE', MASTER_ID, String(offset)]))
+  lift()
+  assert.equal(bench.takes(), [])
+  assert.is(bench.link.state, 'connect')
+  assert.match(bench.link.view.reason ?? '', /^adopt history: ENOSPC/)
+  assert.not.equal(bench.states.at(-1), 'binlog_sync')
+  bench.toStream()
+  assert.ok(bench.link.isUp)
+  assert.is(bench.engine.storage.identity.replicationId, MASTER_ID)
+})
+
+test('a command that fails: the batch is taken back, reads go on, and the next sync is a full one', async () => {
+  const bench = await inStep()
+  const { storage } = bench.engine
+  const { end } = storage.binlog
+  bench.says(
+    groupOf(end, [
+      ['SET', 's', 'text'],
+      ['INCR', 's'],
+    ]).bytes,
+  )
+  assert.is(bench.link.state, 'connect')
+  assert.equal(storage.binlog.end, end)
+  assert.is(bench.engine.run('GET', 'own0'), '0')
+  bench.wait(5000)
+  bench.wire.events.connected()
+  bench.says(array(metaReply(META)))
+  assert.is(bench.takes().at(-1), 'DBSYNC 7 ? -')
+})
+
+test('a full sync is cut: it goes on behind what was written; a damaged chunk costs no more', async () => {
+  const bench = await LinkBench.open()
+  bench.follow()
+  bench.wire.events.connected()
+  bench.says(array(metaReply(META)))
+  const head = array(['SNAPSHOT', 'a1', '500', '00000001', '10', '100', MASTER_ID])
+  bench.says(head)
+  bench.says(bulk(encodeChunk(0, [[Buffer.from('k1'), Buffer.from('v')]])))
+  await bench.written(1)
+  bench.wire.events.closed('cut')
+  const asked = () => {
+    bench.wait(5000)
+    bench.wire.events.connected()
+    bench.says(array(metaReply(META)))
+    return bench.takes().at(-1)
+  }
+  assert.is(asked(), 'DBSYNC 7 a1 6b31')
+  bench.says(head)
+  bench.says(bulk(encodeChunk(0, [[Buffer.from('k2'), Buffer.from('v')]])))
+  await bench.written(2)
+  const damaged = encodeChunk(1, [[Buffer.from('k3'), Buffer.from('v')]])
+  damaged[20]! ^= 1
+  bench.says(bulk(damaged))
+  assert.match(bench.link.view.reason ?? '', /^chunk: malformed chunk of a full sync: wrong CRC/)
+  assert.is(asked(), 'DBSYNC 7 a1 6b32')
+  bench.says('-ERR the snapshot could not be read: IO error\r\n')
+  assert.is(bench.link.view.reason, 'DBSYNC: ERR the snapshot could not be read: IO error')
+  bench.says(head)
+  assert.is(asked(), 'DBSYNC 7 a1 6b32')
+})
+
+test('a full sync that fails to be written while the connection is down does not end the next one', async () => {
+  const bench = await LinkBench.open()
+  bench.follow()
+  bench.wire.events.connected()
+  bench.says(array(metaReply(META)))
+  bench.says(array(['SNAPSHOT', 'a1', '500', '00000001', '10', '100', MASTER_ID]))
+  bench.engine.disk.files.fail({ operation: 'makeDirectory', code: 'ENOSPC' })
+  bench.says(bulk(encodeChunk(0, [[Buffer.from('k1'), Buffer.from('v')]])))
+  bench.wire.events.closed('cut')
+  bench.wait(5000)
+  bench.wire.events.connected()
+  await bench.settled()
+  assert.is(bench.link.state, 'meta_sync')
+  bench.says(array(metaReply(META)))
+  assert.is(bench.takes().at(-1), 'DBSYNC 7 ? -')
+})
+
+test('FAILOVER is done: the identity asks for it no more', async () => {
+  const bench = await LinkBench.open({ writes: 1 })
+  bench.follow(true)
+  bench.wire.events.connected()
+  bench.says(array(metaReply(META)))
+  assert.match(bench.takes().join(), /METASYNC .* FAILOVER,TRYSYNC .* FAILOVER/)
+  assert.ok(bench.engine.storage.identity.master?.failover)
+  bench.says(array(['CONTINUE', MASTER_ID, String(bench.engine.storage.binlog.end.offset)]))
+  assert.equal(bench.engine.storage.identity.master, { host: 'upstream', port: 6380, failover: false })
+})
+
+test('FAILOVER is done, which could not be stored: it is stored with the next link, and not asked for again', async () => {
+  const bench = await LinkBench.open({ writes: 1 })
+  const { storage, disk } = bench.engine
+  bench.follow(true)
+  bench.wire.events.connected()
+  bench.says(array(metaReply(META)))
+  disk.files.fail({ operation: 'rename', code: 'EIO' })
+  const goesOn = array(['CONTINUE', MASTER_ID, String(storage.binlog.end.offset)])
+  bench.says(goesOn)
+  assert.match(bench.warnings().join(), /failover done: .*EIO/)
+  assert.ok(storage.identity.master?.failover)
+  bench.wait(5000)
+  bench.wire.events.connected()
+  bench.says(array(metaReply(META)))
+  assert.not.match(bench.takes().join(), /FAILOVER/)
+  bench.says(goesOn)
+  bench.says('\n')
+  assert.ok(bench.link.isUp)
+  assert.is(storage.identity.master?.failover, false)
+})
+
+test.run()

@@ -1,0 +1,207 @@
+import { test } from 'uvu'
+import * as assert from 'uvu/assert'
+import { Config } from '../../../server/config/config.ts'
+import { ConfigRefused } from '../../../server/config/config-kinds.ts'
+import { configKeys, nearestConfigName } from '../../../server/config/config-table.ts'
+
+const machine = { memoryBytes: 8 * 2 ** 30 }
+
+const made = (...pairs: [string, string][]) => {
+  const config = new Config({ machine })
+  config.load(pairs)
+  return config
+}
+
+const shown = (config: Config, ...patterns: string[]) => Object.fromEntries(config.match(patterns))
+
+function failure(act: () => void): string {
+  try {
+    act()
+  } catch (error) {
+    return (error as Error).message
+  }
+  return 'no error'
+}
+
+const failed = (name: string, why: string) => `ERR CONFIG SET failed (possibly related to argument '${name}') - ${why}`
+
+test('defaults are those of the table, the cache a quarter of the memory', () => {
+  const config = made()
+  assert.is(config.number('port'), 6379)
+  assert.is(config.number('cache-memory'), 2 * 2 ** 30)
+  assert.is(config.text('appendfsync'), 'everysec')
+  assert.is(config.flag('protected-mode'), true)
+  assert.equal(config.list('bind'), ['*', '-::*'])
+  assert.equal(config.bufferLimits().replica, { hard: 2 ** 28, soft: 2 ** 26, softSeconds: 60 })
+  assert.ok(config.path('dir').endsWith('data'))
+  assert.is(new Config({ machine: { memoryBytes: 1024 } }).number('cache-memory'), 16 * 2 ** 20)
+})
+
+test('a getter of the wrong type, or for what does not exist, is a bug', () => {
+  const config = made()
+  assert.throws(() => config.number('dir'), /no number/)
+  assert.throws(() => config.flag('port'), /no flag/)
+  assert.throws(() => config.text('prot'), /no configuration key/)
+})
+
+test('every key takes the value that it shows', () => {
+  const config = made()
+  for (const [name, value] of config.match(['*'])) {
+    const before = shown(config, name)
+    const key = configKeys.find((one) => one.name === name || one.aliases?.includes(name))
+    if (key?.changes === 'any time') config.set([[name, value]])
+    else config.load([[name, value]])
+    assert.equal(shown(config, name), before, name)
+  }
+})
+
+test('patterns match names and aliases in any case, each once, hidden keys only in full', () => {
+  const config = made()
+  assert.equal(shown(config, 'PORT', 'p?rt', 'Po*rt'), { port: '6379' })
+  assert.equal(shown(config, 'slave-read-only'), { 'slave-read-only': 'yes' })
+  assert.equal(Object.keys(shown(config, '*-read-only')).sort(), ['replica-read-only', 'slave-read-only'])
+  assert.equal(shown(config, 'nothing*', 'unknown'), {})
+  assert.not.ok('key-load-delay' in shown(config, '*'))
+  assert.equal(shown(config, 'key-load-delay'), { 'key-load-delay': '0' })
+  assert.is(shown(config, '*')['client-output-buffer-limit'], 'normal 0 0 0 slave 268435456 67108864 60 pubsub 33554432 8388608 60')
+})
+
+test("Pika's names count in Pika's units", () => {
+  const config = made(['expire-logs-days', '3'], ['expire-logs-nums', '20'], ['db-path', '/srv/pika'])
+  assert.is(config.number('binlog-retention-seconds'), 3 * 86400)
+  assert.is(config.number('binlog-retention-bytes'), 20 * 64 * 2 ** 20)
+  assert.is(config.text('dir'), '/srv/pika')
+  assert.equal(shown(config, 'expire-logs-days'), { 'expire-logs-days': '3' })
+  assert.not.ok('expire-logs-days' in shown(config, '*'))
+})
+
+test('CONFIG SET sets all of several keys', () => {
+  const config = made()
+  config.set([
+    ['MAXCLIENTS', '5'],
+    ['slave-serve-stale-data', 'no'],
+    ['client-output-buffer-limit', 'slave 1 2 3'],
+    ['save', '5 6'],
+  ])
+  assert.is(config.number('maxclients'), 5)
+  assert.is(config.flag('replica-serve-stale-data'), false)
+  assert.is(
+    shown(config, 'client-output-buffer-limit')['client-output-buffer-limit'],
+    'normal 0 0 0 slave 1 2 3 pubsub 33554432 8388608 60',
+  )
+  config.set([['save', '7 8']])
+  assert.equal(shown(config, 'save'), { save: '7 8' })
+})
+
+test('CONFIG SET refuses with the texts of Redis and changes nothing', () => {
+  const config = made()
+  const refusals: [pairs: [string, string][], text: string][] = [
+    [[['a', 'b']], "ERR Unknown option or number of arguments for CONFIG SET - 'a'"],
+    [
+      [
+        ['timeout', '1'],
+        ['unknown', 'v'],
+      ],
+      "ERR Unknown option or number of arguments for CONFIG SET - 'unknown'",
+    ],
+    [
+      [
+        ['timeout', '1'],
+        ['timeout', '2'],
+      ],
+      failed('timeout', 'duplicate parameter'),
+    ],
+    [[['databases', '3']], failed('databases', "can't set immutable config")],
+    [
+      [
+        ['daemonize', 'yes'],
+        ['unknown', 'v'],
+      ],
+      failed('daemonize', "can't set immutable config"),
+    ],
+    [
+      [
+        ['timeout', '1'],
+        ['maxmemory', '1x'],
+      ],
+      failed('maxmemory', 'argument must be a memory value'),
+    ],
+    [
+      [
+        ['timeout', '1'],
+        ['maxclients', '0'],
+      ],
+      failed('maxclients', 'argument must be between 1 and 4294967295 inclusive'),
+    ],
+    [[['appendfsync', 'x']], failed('appendfsync', 'argument(s) must be one of the following: everysec, always, no')],
+    [[['maxmemory-clients', '200%']], failed('maxmemory-clients', 'percentage argument must be less or equal to 100')],
+    [[['list-max-ziplist-size', 'x']], failed('list-max-ziplist-size', "argument couldn't be parsed into an integer")],
+    [[['timeout', '-1']], failed('timeout', 'argument must be between 0 and 2147483647 inclusive')],
+  ]
+  for (const [pairs, text] of refusals) {
+    assert.is(
+      failure(() => config.set(pairs)),
+      text,
+    )
+    assert.is(config.number('timeout'), 0)
+  }
+})
+
+test('a listener that refuses undoes the whole change', () => {
+  const config = made()
+  const told: string[] = []
+  config.follow<number>('timeout', (seconds) => told.push(`timeout ${seconds}`))
+  config.onChange('tcp-keepalive', (seconds) => {
+    if (seconds === 13) throw new ConfigRefused('unlucky')
+  })
+  assert.is(
+    failure(() =>
+      config.set([
+        ['timeout', '5'],
+        ['tcp-keepalive', '13'],
+        ['maxclients', '7'],
+      ]),
+    ),
+    failed('tcp-keepalive', 'unlucky'),
+  )
+  assert.equal(shown(config, 'timeout', 'tcp-keepalive', 'maxclients'), { timeout: '0', 'tcp-keepalive': '300', maxclients: '10000' })
+  assert.equal(told, ['timeout 0', 'timeout 5', 'timeout 0'])
+  config.set([['timeout', '0']])
+  assert.is(told.length, 3, 'the same value again is no change')
+})
+
+test('a listener sees every value of the change that it is told of', () => {
+  const config = made()
+  let seen = 0
+  config.onChange('timeout', () => {
+    seen = config.number('maxclients')
+  })
+  config.set([
+    ['timeout', '5'],
+    ['maxclients', '7'],
+  ])
+  assert.is(seen, 7)
+})
+
+test('what the server cannot do is refused when it starts', () => {
+  assert.is(
+    failure(() => made(['cluster-enabled', 'yes'])),
+    `cluster-enabled "yes": this version has no cluster mode`,
+  )
+  assert.match(
+    failure(() => made(['replica-read-only', 'no'])),
+    /another binlog than its master/,
+  )
+})
+
+test('an unknown key is named with the nearest known one', () => {
+  assert.is(
+    failure(() => made(['apendfsync', 'no'])),
+    "unknown configuration key 'apendfsync', did you mean 'appendfsync'?",
+  )
+  assert.is(nearestConfigName('prot'), 'port')
+  assert.is(nearestConfigName('slowlog-max-length'), 'slowlog-max-len')
+  assert.is(nearestConfigName('zzzzzzzz'), undefined)
+})
+
+test.run()

@@ -1,0 +1,165 @@
+import { test } from 'uvu'
+import * as assert from 'uvu/assert'
+import type { Client, Executor } from '../../../commands/core/executor.ts'
+import type { CommandRuntime } from '../../../commands/core/runtimes.ts'
+import type { CommandTable } from '../../../commands/core/table.ts'
+import { Gates } from '../../../server/loop/gates.ts'
+import type { Storage } from '../../../storage/storage.ts'
+
+const WRITE = { isWrite: true, mayWrite: true, command: { flags: ['write'] } } as unknown as CommandRuntime
+const READ = { isWrite: false, mayWrite: false, command: { flags: ['readonly'] } } as unknown as CommandRuntime
+
+/** A client that counts how often it was told to try again, and then asks the gate about its request as a connection does. */
+function made() {
+  const storage = {
+    isReady: false,
+    stalled: null as string | null,
+    diskLow: false,
+    isOverloaded: false,
+    recordsFailure: null as string | null,
+  }
+  const executor = { units: { current: null } } as unknown as {
+    gate: Executor['gate']
+    refusal: Executor['refusal']
+    isOpen: Executor['isOpen']
+    gated: Executor['gated']
+  }
+  const gates = new Gates(storage as unknown as Storage, executor as Executor, {} as CommandTable, (run) => run())
+  gates.loading = false
+  gates.refresh()
+  const clientOf = (runtime: CommandRuntime) => {
+    const client = {
+      peer: 'client',
+      transaction: null,
+      tries: 0,
+      verdict: null as unknown,
+      ask() {
+        this.verdict =
+          executor.gated === 'all' || (executor.gated === 'writes' && runtime.isWrite)
+            ? executor.gate(runtime, [], this as unknown as Client)
+            : null
+      },
+      retryGate() {
+        this.tries++
+        this.ask()
+      },
+    }
+    client.ask()
+    return client
+  }
+  return { storage, executor, gates, clientOf }
+}
+
+test('while a pause lasts held clients are not tried again, turn after turn; when it ends they are', () => {
+  const { gates, executor, clientOf } = made()
+  gates.pause(1000, 'write')
+  const writer = clientOf(WRITE)
+  const reader = clientOf(READ)
+  assert.equal([writer.verdict, reader.verdict, gates.heldCount], ['hold', null, 1])
+  for (let turn = 0; turn < 10; turn++) gates.refresh(999)
+  assert.is(writer.tries, 0)
+  gates.refresh(1000)
+  assert.equal([writer.tries, writer.verdict, gates.heldCount, executor.gated], [1, null, 0, 'none'])
+})
+
+test('a client held for one reason is tried when that goes, and held on for another', () => {
+  const { gates, storage, clientOf } = made()
+  gates.pause(1000, 'all')
+  storage.isOverloaded = true
+  const writer = clientOf(WRITE)
+  const reader = clientOf(READ)
+  gates.unpause()
+  assert.equal([writer.tries, writer.verdict], [1, 'hold'])
+  assert.equal([reader.tries, reader.verdict], [1, null])
+  storage.isOverloaded = false
+  gates.refresh()
+  assert.equal([writer.tries, writer.verdict], [2, null])
+})
+
+test('a reason that comes and goes between two looks leaves nobody behind', () => {
+  const { gates, storage, clientOf } = made()
+  gates.pause(1000, 'write')
+  const first = clientOf(WRITE)
+  storage.isOverloaded = true
+  gates.unpause() // the second reason is there before the first has gone
+  const second = clientOf(WRITE)
+  storage.isOverloaded = false
+  gates.refresh()
+  assert.equal([first.verdict, second.verdict, gates.heldCount], [null, null, 0])
+
+  gates.pause(1000, 'write')
+  storage.isOverloaded = true
+  const third = clientOf(WRITE)
+  storage.isOverloaded = false
+  gates.refresh()
+  assert.is(third.verdict, 'hold', 'the pause is still there')
+  assert.is(third.tries, 1)
+})
+
+test('whether a command that has waited for its keys can run is asked without holding anybody, and when it can is told', () => {
+  const { gates, executor, storage } = made()
+  const client = { peer: 'client' } as unknown as Client
+  const canRun = (runtime: CommandRuntime) => executor.isOpen(runtime, [], client)
+  let opened = 0
+  gates.opened = () => opened++
+  assert.equal([canRun(WRITE), canRun(READ)], [true, true])
+  storage.diskLow = true // not looked at since
+  assert.equal([canRun(WRITE), canRun(READ), gates.heldCount], [false, true, 0])
+  for (let turn = 0; turn < 3; turn++) gates.refresh()
+  assert.is(opened, 0)
+  storage.diskLow = false
+  gates.refresh()
+  assert.equal([canRun(WRITE), opened], [true, 1])
+  gates.pause(1000, 'all')
+  assert.equal([canRun(WRITE), canRun(READ)], [false, false])
+  gates.unpause()
+  assert.is(opened, 2)
+})
+
+test('min-replicas-to-write is asked about anew where it may not be met any more, though nobody has looked since', () => {
+  const { gates, clientOf } = made()
+  let nowMs = 0
+  const writableUntilMs = 3000
+  gates.replication = {
+    ...{ isReplica: false, isMasterDown: false, writesPaused: false, writableUntilMs, isUnsettled: false, settle() {} },
+    get lacksReplicas() {
+      return nowMs > writableUntilMs
+    },
+  }
+  gates.refresh()
+  nowMs = 3000
+  gates.begin(nowMs)
+  assert.is(clientOf(WRITE).verdict, null)
+  nowMs = 30_000 // the process has slept
+  gates.begin(nowMs)
+  assert.is(clientOf(WRITE).verdict, 'NOREPLICAS Not enough good replicas to write.')
+})
+
+test('the first write of a master whose role may still change settles it; reads, PUBLISH and what is queued do not', () => {
+  const { gates, executor, clientOf } = made()
+  let isUnsettled = true
+  gates.replication = {
+    ...{ isReplica: false, isMasterDown: false, writesPaused: false, lacksReplicas: false, writableUntilMs: Number.POSITIVE_INFINITY },
+    get isUnsettled() {
+      return isUnsettled
+    },
+    settle() {
+      isUnsettled = false
+      gates.refresh()
+    },
+  }
+  gates.refresh()
+  assert.is(executor.gated, 'writes', 'reads ask nothing')
+  clientOf(READ)
+  executor.gate({ ...WRITE, isWrite: false }, [], { transaction: null } as unknown as Client)
+  executor.gate(WRITE, [], { transaction: { requests: [] } } as unknown as Client)
+  assert.is(isUnsettled, true)
+  assert.is(executor.gate(WRITE, [], { transaction: null } as unknown as Client), null)
+  assert.equal([isUnsettled, executor.gated], [false, 'none'])
+  isUnsettled = true
+  gates.refresh()
+  assert.is(executor.refusal(WRITE, [], { transaction: { requests: [] } } as unknown as Client), null)
+  assert.is(isUnsettled, false, 'as a part of a transaction that runs')
+})
+
+test.run()

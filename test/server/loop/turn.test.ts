@@ -1,0 +1,78 @@
+import { test } from 'uvu'
+import * as assert from 'uvu/assert'
+import { Turn } from '../../../server/loop/turn.ts'
+import { Disk, Engine, until } from '../../support/harness/engine.ts'
+import { ManualClock } from '../../support/harness/manual-clock.ts'
+
+test('with appendfsync always, what no client waits for is synced too: replicas get nothing that is not on the medium', async () => {
+  const clock = new ManualClock()
+  const engine = await Engine.open(new Disk(), { clock })
+  const { storage } = engine
+  const turn = new Turn(
+    storage,
+    () => {},
+    () => {},
+  )
+  turn.waitForSync = true
+  engine.write('SET', 'a', '1', 'PX', '100')
+  await storage.binlog.syncTo(storage.binlog.end.offset)
+  const { offset } = storage.binlog.end
+  clock.advance(200)
+  turn.begin()
+  await until(() => storage.binlog.end.offset > offset, 'the deletion')
+  await until(() => storage.binlog.synced === storage.binlog.end.offset, 'its sync')
+  assert.is(engine.run('EXISTS', 'a'), 0)
+  await storage.close('nosave')
+})
+
+test('who is served at the end of a turn belongs to it: its group has one clock', async () => {
+  const clock = new ManualClock()
+  const { storage } = await Engine.open(new Disk(), { clock })
+  const turn = new Turn(
+    storage,
+    () => {},
+    () => {},
+  )
+  const readings: number[] = []
+  turn.serveBlocked = () => {
+    if (readings.length > 0) return
+    readings.push(storage.keyspace.now)
+    clock.advance(5)
+    turn.begin() // a reply does
+    readings.push(storage.keyspace.now)
+  }
+  turn.begin()
+  const began = storage.keyspace.now
+  await until(() => readings.length > 0, 'the end of the turn')
+  assert.equal(readings, [began, began])
+  turn.begin()
+  assert.is(storage.keyspace.now, began + 5)
+  await storage.close('nosave')
+})
+
+test('turns that come while storage is being closed, and after, begin no checkpoint and delete nothing', async () => {
+  const clock = new ManualClock()
+  const engine = await Engine.open(new Disk(), { clock })
+  const { storage } = engine
+  const turn = new Turn(
+    storage,
+    () => {},
+    () => {},
+  )
+  engine.write('SET', 'a', '1', 'PX', '100')
+  const { offset } = storage.binlog.end
+  clock.advance(24 * 3_600_000)
+  let isClosed = false
+  const closed = storage.close('nosave').then(() => {
+    isClosed = true
+  })
+  for (let after = 0; after < 3; after += isClosed ? 1 : 0) {
+    turn.begin()
+    turn.end()
+    await new Promise((resolve) => setImmediate(resolve))
+  }
+  await closed
+  assert.equal([storage.checkpointer.isRunning, storage.binlog.end.offset], [false, offset])
+})
+
+test.run()

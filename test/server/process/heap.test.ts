@@ -1,0 +1,65 @@
+/** What of the data V8's heap can hold, and what becomes of settings that want more. */
+import { test } from 'uvu'
+import * as assert from 'uvu/assert'
+import { silentLog } from '../../../base/log.ts'
+import { Config } from '../../../server/config/config.ts'
+import { cacheBytesIn, fitCacheToHeap, heapMebibytesFor } from '../../../server/process/heap.ts'
+
+const MEBIBYTE = 2 ** 20
+
+/** A configuration fitted to a heap, with the warnings. */
+function fitted(settings: Readonly<Record<string, string>>, heapMebibytes: number) {
+  const config = new Config({ machine: { memoryBytes: 8 * 2 ** 30 } })
+  config.load(Object.entries(settings))
+  const warnings: string[] = []
+  fitCacheToHeap(config, { ...silentLog, warn: (_, text) => warnings.push(text) }, heapMebibytes * MEBIBYTE)
+  return { config, warnings }
+}
+
+test('a heap of the size that is asked for holds the cache that it is asked for', () => {
+  for (const mebibytes of [512, 1024, 6026, 20_000])
+    assert.ok(cacheBytesIn(heapMebibytesFor(mebibytes * MEBIBYTE) * MEBIBYTE) >= mebibytes * MEBIBYTE, String(mebibytes))
+})
+
+test('a cache and a dirty limit that the heap does not hold are lowered, each with a warning', () => {
+  const { config, warnings } = fitted({ 'cache-memory': '512mb', 'dirty-limit': '300mb' }, 256)
+  assert.is(config.number('cache-memory'), cacheBytesIn(256 * MEBIBYTE))
+  assert.is(config.number('dirty-limit'), cacheBytesIn(256 * MEBIBYTE))
+  assert.match(
+    warnings[0] as string,
+    /^cache-memory is lowered to \d+: the heap of this process holds no more; for more, start node with --max-old-space-size/,
+  )
+  assert.match(warnings[1] as string, /^dirty-limit is lowered to \d+: the heap/)
+})
+
+test('what the heap holds stays as it is, without a word', () => {
+  const { config, warnings } = fitted({ 'cache-memory': '512mb' }, 4096)
+  assert.is(config.number('cache-memory'), 512 * MEBIBYTE)
+  assert.equal(warnings, [])
+})
+
+test('CONFIG SET refuses more than the heap holds, and nothing has changed then', () => {
+  const { config } = fitted({ 'cache-memory': '64mb' }, 256)
+  config.set([['cache-memory', '70mb']])
+  for (const name of ['cache-memory', 'dirty-limit']) {
+    const before = config.number(name)
+    assert.throws(
+      () => config.set([[name, '512mb']]),
+      /^ERR CONFIG SET failed \(possibly related to argument '.*'\) - the heap of this process holds/,
+    )
+    assert.is(config.number(name), before)
+  }
+})
+
+test('the default is a quarter of the memory where the heap holds that', () => {
+  const cacheOf = (heapCacheBytes?: number) =>
+    new Config({ machine: { memoryBytes: 8 * 2 ** 30, ...(heapCacheBytes === undefined ? {} : { heapCacheBytes }) } }).number(
+      'cache-memory',
+    )
+  assert.is(cacheOf(), 2 ** 31)
+  assert.is(cacheOf(2 ** 40), 2 ** 31)
+  assert.is(cacheOf(100 * MEBIBYTE), 100 * MEBIBYTE)
+  assert.is(cacheOf(MEBIBYTE), 16 * MEBIBYTE)
+})
+
+test.run()

@@ -1,0 +1,26 @@
+import { test } from 'uvu'
+import * as assert from 'uvu/assert'
+import { strings } from '../../../commands/strings/strings.ts'
+import type { FrozenBatch } from '../../../storage/checkpoint/checkpoint.ts'
+import { harness } from '../../support/harness/executor-harness.ts'
+
+test('changes since the last checkpoint are counted from its frozen moment on, once it has landed', () => {
+  const { run, keyspace } = harness([strings])
+  const since = () => keyspace.countedChanges - keyspace.landedChanges
+  const batch = { encodeEntry: () => {} } as unknown as FrozenBatch
+  run('SET', 'a', '1')
+  run('SET', 'a', '2')
+  assert.is(since(), 2)
+  const failed = keyspace.freeze(batch)
+  keyspace.thaw(failed)
+  assert.is(since(), 2)
+  keyspace.freeze(batch)
+  run('SET', 'b', '1')
+  assert.is(since(), 3)
+  keyspace.landed()
+  assert.is(since(), 1)
+  keyspace.reset()
+  assert.is(since(), 0)
+})
+
+test.run()

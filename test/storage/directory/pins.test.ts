@@ -1,0 +1,90 @@
+import { test } from 'uvu'
+import * as assert from 'uvu/assert'
+import { Disk, Engine, type EngineOptions } from '../../support/harness/engine.ts'
+
+const SEGMENTS: EngineOptions = { binlog: { fileSizeBytes: 1000, retentionBytes: 0, retentionMs: 0 } }
+
+/** A log of several segments, all of it checkpointed but what is asked for. */
+async function logged(options: EngineOptions = SEGMENTS): Promise<Engine> {
+  const engine = await Engine.open(new Disk(), options)
+  for (let i = 0; i < 30; i++) {
+    engine.write('SET', `k${i % 7}`, 'x'.repeat(300))
+    await engine.storage.binlog.syncTo(engine.storage.binlog.end.offset)
+  }
+  return engine
+}
+
+test('what replicas need stays, whatever retention says; what they have all got goes with the next checkpoint', async () => {
+  const engine = await logged()
+  const { storage } = engine
+  const [, , third] = storage.binlog.segments
+  storage.pinned = () => (third?.start as number) + 5
+  await engine.checkpoint()
+  assert.is(storage.binlog.startOffset, third?.start)
+  storage.pinned = () => Number.POSITIVE_INFINITY
+  engine.write('SET', 'a', '1')
+  await engine.checkpoint()
+  assert.is(storage.binlog.segments.length, 1)
+})
+
+test('PURGELOGSTO removes segments that end at or before the offset, unless recovery or replicas need them', async () => {
+  const engine = await logged({ binlog: { fileSizeBytes: 1000, retentionBytes: 2 ** 40, retentionMs: 2 ** 40 } })
+  const { storage } = engine
+  const { end } = storage.binlog
+  assert.is(storage.purgeTo(end.offset), 0, 'nothing is checkpointed')
+  await engine.checkpoint()
+  assert.is(storage.binlog.startOffset, 0, 'retention keeps it all')
+  const [first, second, third, fourth] = storage.binlog.segments
+  assert.is(storage.purgeTo((second?.end as number) - 1), 1)
+  assert.is(storage.binlog.startOffset, first?.end)
+  storage.pinned = () => third?.end as number
+  assert.is(storage.purgeTo(end.offset), 2)
+  assert.is(storage.binlog.startOffset, fourth?.start)
+  storage.pinned = () => Number.POSITIVE_INFINITY
+  assert.ok(storage.purgeTo(end.offset) > 0)
+  assert.is(storage.binlog.segments.length, 1)
+})
+
+test('on a full disk what replicas need stays for one checkpoint, then it goes, and the log says so once', async () => {
+  const engine = await logged({ reserveBytes: 100_000, binlog: { fileSizeBytes: 1000, retentionBytes: 2 ** 40, retentionMs: 2 ** 40 } })
+  const { storage, disk } = engine
+  const warnings = () => engine.logged.filter(({ text }) => text.includes('replicas need is gone'))
+  const pin = storage.binlog.segments[4]?.start as number
+  storage.pinned = () => pin
+  disk.files.capacityBytes = disk.files.usedBytes
+  engine.turn(() => engine.run('SET', 'more', 'x'.repeat(20_000)))
+  assert.ok(storage.diskLow)
+  disk.files.capacityBytes = 0 // whatever is removed, it is not enough
+  for (let i = 0; i < 3; i++) storage.recoverRoom()
+  assert.is(storage.binlog.startOffset, 0, 'the checkpoint has not come')
+  disk.files.capacityBytes = 2 ** 40
+  storage.background()
+  disk.files.capacityBytes = 0
+  await engine.settle()
+  assert.is(storage.binlog.startOffset, pin)
+  assert.is(warnings().length, 0)
+  for (let i = 0; i < 3; i++) storage.recoverRoom()
+  assert.ok(storage.binlog.startOffset > pin)
+  assert.is(warnings().length, 1)
+  disk.files.capacityBytes = 2 ** 40
+  storage.recoverRoom()
+  assert.not.ok(storage.diskLow)
+  const start = storage.binlog.startOffset
+  storage.pinned = () => start
+  for (let i = 0; i < 10; i++) engine.write('SET', 'a', 'x'.repeat(500))
+  await engine.checkpoint()
+  assert.is(storage.binlog.startOffset, start, 'pins count again')
+})
+
+test('a replica that has room enough keeps its reserve; one that has not gives it back and goes on', async () => {
+  const engine = await Engine.open(new Disk(), { reserveBytes: 100_000 })
+  const failure = Object.assign(new Error('ENOSPC: no space left on device'), { code: 'ENOSPC' })
+  assert.not.ok(engine.storage.appendFailed(Object.assign(new Error('EIO'), { code: 'EIO' })))
+  assert.ok(engine.disk.files.existsSync('/data/reserve'))
+  assert.ok(engine.storage.appendFailed(failure))
+  assert.not.ok(engine.disk.files.existsSync('/data/reserve'))
+  assert.ok(engine.storage.diskLow)
+  assert.not.ok(engine.storage.appendFailed(failure), 'there is none left')
+})
+
+test.run()

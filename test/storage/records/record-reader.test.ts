@@ -1,0 +1,162 @@
+/** Ranges of a real LevelDB read while everything stands still. */
+import { spawnSync } from 'node:child_process'
+import { mkdtempSync, rmSync, symlinkSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { test } from 'uvu'
+import * as assert from 'uvu/assert'
+import { RecordReader } from '../../../storage/records/record-reader.ts'
+import { LevelRecords, type RecordRange } from '../../../storage/records/record-store.ts'
+import { MemoryRecords } from '../../support/disks/memory-records.ts'
+import { seeded } from '../../support/generators/seed.ts'
+
+const SETTINGS = { writeBufferBytes: 2 ** 20, blockCacheBytes: 2 ** 20 }
+const ALL: RecordRange = { from: Buffer.from(''), before: Buffer.from([255]) }
+
+async function withLevel(run: (level: LevelRecords, directory: string) => Promise<void>): Promise<void> {
+  const directory = mkdtempSync(join(tmpdir(), 'haypile-reader-'))
+  const level = await LevelRecords.open(directory, SETTINGS, 'create')
+  try {
+    await run(level, directory)
+  } finally {
+    await level.close()
+    rmSync(directory, { recursive: true })
+  }
+}
+
+async function fill(level: LevelRecords, from: number, to: number): Promise<void> {
+  const batch = level.batch()
+  for (let i = from; i < to; i++) batch.put(Buffer.from(`k${10_000 + i}`), Buffer.from(`value ${i}`))
+  await batch.write()
+}
+
+const keysOf = (level: LevelRecords, range: RecordRange = ALL, count = 100_000) =>
+  level.readRangeSync(range, count).map(([key]) => key.latin1Slice())
+
+/** What another process says when it opens the directory. */
+function openElsewhere(directory: string): string {
+  const script = `import { LevelRecords } from '${new URL('../../../storage/records/record-store.js', import.meta.url)}'
+    const records = await LevelRecords.open(process.argv[1], ${JSON.stringify(SETTINGS)}, 'create')
+    console.log(records.readRangeSync({ from: Buffer.from(''), before: Buffer.from([255]) }, 100_000).length)`
+  const { stdout, stderr, status, signal } = spawnSync(process.execPath, ['--input-type=module', '-e', script, directory], {
+    timeout: 60_000,
+    encoding: 'utf8',
+  })
+  assert.is(signal, null, 'it ends by itself')
+  return status === 0 ? stdout.trim() : /LEVEL_LOCKED/.test(stderr) ? 'locked' : stderr
+}
+
+test('it reads what a memory store reads, forwards and backwards, with any limit', () =>
+  withLevel(async (level) => {
+    const chance = seeded('ranges at one go')
+    const memory = new MemoryRecords()
+    const key = () => Buffer.from(chance.pick(['a', 'b', 'bb', 'c', '\0', '\xff']) + chance.pick(['', '1', '\0', '\xff']), 'latin1')
+    for (let round = 0; round < 60; round++) {
+      const batches = [level.batch(), memory.batch()]
+      for (let i = chance.integer(6); i > 0; i--) {
+        const [name, value, isGone] = [key(), Buffer.alloc(chance.integer(2000), 'x'), chance.integer(4) === 0]
+        for (const batch of batches) isGone ? batch.remove(name) : batch.put(name, value)
+      }
+      await Promise.all(batches.map((batch) => batch.write()))
+      const [from, before] = [key(), key()].sort(Buffer.compare) as [Buffer, Buffer]
+      const limit = chance.integer(4)
+      const range = { from, before, limit, ...(chance.integer(2) === 0 ? { reverse: true as const } : {}) }
+      const count = limit === 0 ? 100 : limit
+      assert.equal(level.readRangeSync(range, count), memory.readRangeSync(range, count))
+    }
+  }))
+
+test('of a batch that is being written it sees all or nothing, and all once that is done', () =>
+  withLevel(async (level) => {
+    await fill(level, 0, 10)
+    for (let round = 1; round <= 20; round++) {
+      const [before, after] = [round * 500 - 490, round * 500 + 10]
+      const writing = fill(level, before, after)
+      for (let i = 0; i < 3; i++) {
+        const found = keysOf(level).length
+        assert.ok(found === before || found === after, `${found} records`)
+      }
+      await writing
+      assert.is(keysOf(level).length, after)
+    }
+  }))
+
+test('it may be asked for fewer than there are, and answers with no fewer', () =>
+  withLevel(async (level) => {
+    await fill(level, 0, 3000)
+    assert.is(keysOf(level, { ...ALL, limit: 10 }, 10).length, 10)
+    const some = keysOf(level, { ...ALL, limit: 500 }, 10)
+    assert.ok(some.length >= 10 && some.length <= 500)
+    assert.equal(keysOf(level, { ...ALL, limit: 2, reverse: true }, 2), ['k12999', 'k12998'])
+    assert.is(keysOf(level).length, 3000)
+  }))
+
+test('it goes on after LevelDB has been closed and opened, and refuses while it is closed', () =>
+  withLevel(async (level, directory) => {
+    await fill(level, 0, 10)
+    assert.is(keysOf(level).length, 10)
+    for (let round = 0; round < 3; round++) {
+      const reopening = level.reopen()
+      assert.throws(
+        () => keysOf(level),
+        (error: { code?: string }) => error.code === 'LEVEL_DATABASE_NOT_OPEN',
+      )
+      await reopening
+      assert.is(keysOf(level).length, 10)
+    }
+    assert.is(openElsewhere(directory), 'locked')
+    await level.close()
+    assert.throws(
+      () => keysOf(level),
+      (error: { code?: string }) => error.code === 'LEVEL_DATABASE_NOT_OPEN',
+    )
+    assert.is(openElsewhere(directory), '10', 'closed for good, the reader too')
+  }))
+
+test('a process that has read so and closes nothing ends all the same', () =>
+  withLevel(async (level, directory) => {
+    await fill(level, 0, 25)
+    await level.close()
+    for (let round = 0; round < 2; round++) assert.is(openElsewhere(directory), '25')
+  }))
+
+test('a directory is not opened twice by one process', () =>
+  withLevel(async (level, directory) => {
+    const link = `${directory}-link`
+    symlinkSync(directory, link)
+    for (const path of [directory, `${directory}/`, `${directory}/../${directory.split('/').at(-1)}`, link]) {
+      const error = await LevelRecords.open(path, SETTINGS, 'create').then(
+        () => null,
+        (reason: { code: string; cause: { code: string } }) => reason,
+      )
+      assert.is(error?.cause.code, 'LEVEL_LOCKED', path)
+    }
+    await level.close()
+    const again = await LevelRecords.open(link, SETTINGS, 'create')
+    await again.close()
+    rmSync(link)
+  }))
+
+test('a thread that does not answer in time is an error, and the next read gets another', () =>
+  withLevel(async (level, directory) => {
+    await fill(level, 0, 10)
+    const reader = new RecordReader(directory, 0)
+    assert.throws(() => reader.read(ALL, 10), /^LevelDB has not been read within 0 ms$/)
+    assert.not(reader.isRunning)
+    await reader.close()
+    assert.is(keysOf(level).length, 10)
+  }))
+
+test('an error of LevelDB is thrown with its code', async () => {
+  const directory = mkdtempSync(join(tmpdir(), 'haypile-reader-'))
+  const reader = new RecordReader(join(directory, 'none'))
+  assert.throws(
+    () => reader.read(ALL, 10),
+    (error: { code?: string }) => error.code === 'LEVEL_DATABASE_NOT_OPEN',
+  )
+  await reader.close()
+  await reader.close()
+  rmSync(directory, { recursive: true })
+})
+
+test.run()

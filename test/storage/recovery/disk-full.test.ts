@@ -1,0 +1,295 @@
+import { test } from 'uvu'
+import * as assert from 'uvu/assert'
+import { Gates } from '../../../server/loop/gates.ts'
+import type { WriteFault } from '../../support/disks/memory-records.ts'
+import { BINLOG_DIRECTORY, Disk, Engine, type EngineOptions, until } from '../../support/harness/engine.ts'
+import { checkMemory, checkStored, liveContent } from '../../support/harness/engine-invariants.ts'
+import { ManualClock } from '../../support/harness/manual-clock.ts'
+import { until as waitUntil } from '../../support/servers/running-server.ts'
+
+async function gated(options: EngineOptions = {}): Promise<{ engine: Engine; gates: Gates }> {
+  const engine = await Engine.open(new Disk(), options)
+  const gates = new Gates(engine.storage, engine.executor, engine.table, (run) => run())
+  gates.loading = false
+  gates.refresh()
+  return { engine, gates }
+}
+
+test('when the binlog cannot be written, writes are refused and reads that would show what is not written are held', async () => {
+  const clock = new ManualClock()
+  const { engine, gates } = await gated({ clock })
+  const { storage, disk } = engine
+  engine.write('SET', 'old', '1')
+  engine.turn(() => engine.runIn(1, 'SET', 'changed', '1'))
+  engine.write('SET', 'volatile', 'v', 'PX', '1000')
+  const end = storage.binlog.end.offset
+  disk.files.fail({ operation: 'write', code: 'EIO', times: 1 })
+  assert.is(
+    engine.turn(() => engine.run('SET', 'changed', '2')),
+    'stalled',
+  )
+  gates.refresh()
+  assert.match(String(engine.run('SET', 'other', '1')), 'MISCONF Errors writing to the AOF file: EIO')
+  assert.is(engine.run('GET', 'changed'), 'held')
+  assert.is(engine.run('MGET', 'old', 'changed'), 'held')
+  assert.is(engine.run('DBSIZE'), 'held')
+  assert.is(engine.run('GET', 'old'), '1')
+  assert.is(engine.runIn(1, 'GET', 'changed'), '1', 'the key of another database')
+  clock.advance(2000)
+  storage.beginTurn()
+  assert.is(engine.run('GET', 'volatile'), null, 'hidden')
+  assert.not.ok(storage.expireDue())
+  assert.is(storage.keyspace.keyCount, 4, 'and not deleted')
+  void storage.checkpointer.request()
+  storage.background()
+  assert.not.ok(storage.checkpointer.isRunning, 'no checkpoint freezes what is not in the log')
+  assert.is(storage.binlog.end.offset, end)
+  assert.ok(storage.retry())
+  gates.refresh()
+  assert.is(engine.run('GET', 'changed'), '2')
+  assert.is(engine.write('SET', 'other', '1'), 'OK')
+  engine.turn()
+  assert.is(storage.keyspace.keyCount, 4, 'the one past its deadline is gone')
+  const again = await Engine.open(
+    disk.kill(() => 0),
+    { clock },
+  )
+  assert.is(liveContent(again.storage.keyspace, 0), liveContent(storage.keyspace, 0))
+})
+
+test('a full disk gives the reserve back, refuses writes, frees binlog and goes on by itself once there is room', async () => {
+  const { engine, gates } = await gated({
+    reserveBytes: 1_000_000,
+    binlog: { fileSizeBytes: 50_000, retentionBytes: 2 ** 40, retentionMs: 2 ** 40 },
+  })
+  const { storage, disk } = engine
+  const reserve = () => disk.files.existsSync('/data/reserve')
+  assert.ok(reserve())
+  disk.files.capacityBytes = disk.files.usedBytes + 2_500_000
+  let turns = 0
+  for (; !storage.diskLow && turns < 1000; turns++) {
+    engine.write('SET', `k${turns % 5}`, 'x'.repeat(10_000))
+    if (turns % 3 === 0) await storage.binlog.syncTo(storage.binlog.end.offset)
+  }
+  assert.is(storage.stalled, null, 'the group in hand was written with the room of the reserve')
+  assert.not.ok(reserve())
+  gates.refresh()
+  assert.match(String(engine.run('SET', 'a', '1')), 'MISCONF')
+  assert.is((engine.run('GET', 'k1') as string).length, 10_000)
+  const before = storage.binlog.sizeBytes
+  storage.background() // giving the reserve back has asked for a checkpoint
+  await engine.settle()
+  assert.is(storage.checkpointer.landedOffset, storage.binlog.end.offset)
+  assert.ok(storage.binlog.sizeBytes < before, 'binlog that no recovery needs is gone, whatever retention says')
+  storage.recoverRoom()
+  assert.not.ok(storage.diskLow)
+  assert.ok(reserve())
+  gates.refresh()
+  assert.is(engine.write('SET', 'a', '1'), 'OK')
+  checkMemory(storage.keyspace)
+})
+
+test('the reserve is not taken where that would leave no room beside it, and is taken later', async () => {
+  const disk = new Disk()
+  disk.files.capacityBytes = 1_500_000
+  const engine = await Engine.open(disk, { reserveBytes: 1_000_000 })
+  assert.not.ok(disk.files.existsSync('/data/reserve'))
+  disk.files.capacityBytes = 10_000_000
+  engine.storage.recoverRoom()
+  assert.ok(disk.files.existsSync('/data/reserve'))
+})
+
+test('an error that is not for want of room leaves reserve and retained binlog alone', async () => {
+  const { engine } = await gated({ reserveBytes: 100_000 })
+  engine.disk.files.fail({ operation: 'write', path: /\.log$/, code: 'EIO' })
+  assert.is(
+    engine.turn(() => engine.run('SET', 'a', '1')),
+    'stalled',
+  )
+  assert.ok(engine.disk.files.existsSync('/data/reserve'))
+  assert.not.ok(engine.storage.diskLow)
+})
+
+test('a stall while a segment is rotated ends by itself', async () => {
+  const engine = await Engine.open(new Disk(), { binlog: { fileSizeBytes: 100 } })
+  const { storage, disk } = engine
+  engine.write('SET', 'a', 'x'.repeat(200))
+  await engine.settle()
+  disk.files.fail({ operation: 'open', path: /\.log$/, code: 'ENOSPC', times: 3 })
+  assert.is(
+    engine.turn(() => engine.run('SET', 'b', '1')),
+    'stalled',
+  )
+  assert.not.ok(storage.retry())
+  assert.not.ok(storage.retry())
+  assert.ok(storage.retry())
+  assert.is((await Engine.open(disk.kill(() => 0))).run('GET', 'b'), '1')
+})
+
+test('closing while stalled gives the unwritten group up, and nothing else', async () => {
+  const engine = await Engine.open(new Disk())
+  const { storage, disk } = engine
+  engine.write('SET', 'a', '1')
+  disk.files.fail({ operation: 'write', path: /\.log$/, code: 'ENOSPC', shortWrite: true, times: Number.POSITIVE_INFINITY })
+  disk.files.fail({ operation: 'truncate', code: 'EIO' })
+  engine.turn(() => engine.run('SET', 'b', '1'))
+  await storage.close('save')
+  assert.is(disk.records.count, 0, 'no checkpoint of what is not in the log')
+  const again = await Engine.open(disk.kill(() => 0))
+  assert.is(again.run('GET', 'a'), '1')
+  assert.is(again.run('GET', 'b'), null)
+  assert.is(again.storage.identity.past[0]?.until, again.storage.binlog.end.offset, 'no clean end')
+})
+
+test('closing ends though LevelDB cannot be opened again', async () => {
+  const engine = await Engine.open(new Disk())
+  const { storage, disk } = engine
+  engine.write('SET', 'a', '1')
+  disk.records.failWrites({ failedReopens: Number.POSITIVE_INFINITY })
+  const failed = engine.checkpoint().catch(() => {})
+  await until(() => storage.checkpointer.isReopening, 'the reopening')
+  await storage.close('save')
+  await failed
+  const again = await Engine.open(disk.kill(() => 0))
+  assert.is(again.run('GET', 'a'), '1')
+  await checkStored(again.disk.records)
+})
+
+test('a start that finds the disk full gives the reserve back, and refuses writes until there is room', async () => {
+  const options = { reserveBytes: 100_000 }
+  const engine = await Engine.open(new Disk(), options)
+  engine.write('SET', 'a', '1')
+  const disk = engine.disk.kill(() => 0)
+  disk.files.capacityBytes = disk.files.usedBytes
+  const open = disk.openRecords.bind(disk)
+  disk.openRecords = async (path, mode) => {
+    if (!disk.files.existsSync('/data/reserve')) return open(path, mode)
+    const cause = new Error('IO error: /data/generation-000001/db/MANIFEST-000007: No space left on device')
+    throw Object.assign(new Error('Database failed to open', { cause }), { code: 'LEVEL_DATABASE_NOT_OPEN' })
+  }
+  const again = await Engine.open(disk, options)
+  assert.is(again.run('GET', 'a'), '1')
+  assert.ok(again.storage.diskLow)
+  disk.files.capacityBytes = Number.POSITIVE_INFINITY
+  again.storage.recoverRoom()
+  assert.not.ok(again.storage.diskLow)
+  assert.ok(disk.files.existsSync('/data/reserve'))
+})
+
+test('a torn end of the binlog is set aside on a full disk with the room of the reserve', async () => {
+  const options = { reserveBytes: 100_000 }
+  const engine = await Engine.open(new Disk(), options)
+  engine.write('SET', 'a', '1')
+  await engine.storage.binlog.syncTo(engine.storage.binlog.end.offset)
+  const [segment] = engine.storage.binlog.segments
+  const disk = engine.disk.kill(() => 0)
+  const file = disk.files.openSync(segment?.path ?? '', 'update')
+  file.writeSync([Buffer.alloc(1000, 'x')], file.sizeSync())
+  disk.files.capacityBytes = disk.files.usedBytes
+  const again = await Engine.open(disk, options)
+  assert.is(again.run('GET', 'a'), '1')
+  assert.is(again.storage.recovery?.cutBytes, 1000)
+  const cuts = disk.files.listSync(BINLOG_DIRECTORY).filter((name) => name.includes('.cut'))
+  assert.is(cuts.length, 1, 'no half of a file is left')
+  assert.ok(again.storage.diskLow)
+})
+
+test('a reserve that cannot be looked at stays', async () => {
+  const disk = new Disk()
+  await (await Engine.open(disk, { reserveBytes: 100_000 })).storage.close('save')
+  const found = disk.kill(() => 0)
+  found.files.fail({ operation: 'open', path: /reserve$/, code: 'EMFILE' })
+  const engine = await Engine.open(found, { reserveBytes: 100_000 })
+  assert.ok(found.files.existsSync('/data/reserve'))
+  engine.storage.recoverRoom()
+  assert.not.ok(engine.storage.diskLow)
+  await engine.storage.close('save')
+})
+
+/** One key is on disk only, and a checkpoint has failed. */
+async function afterFailure(fault: WriteFault, onChange: (engine: Engine) => void = () => {}): Promise<{ engine: Engine; gates: Gates }> {
+  const clock = new ManualClock()
+  const { engine, gates } = await gated({ cacheBytes: 0, clock })
+  const { storage, disk } = engine
+  engine.write('SET', 'cold', '1')
+  await engine.checkpoint()
+  await until(() => storage.background() || storage.keyspace.database(0).residentKeys === 0, 'the eviction')
+  engine.write('SET', 'warm', '2')
+  storage.availabilityChanged = () => {
+    gates.refresh()
+    onChange(engine)
+  }
+  disk.records.failWrites(fault)
+  await engine.checkpoint().catch(() => {})
+  clock.advance(60_000) // the next one may begin
+  return { engine, gates }
+}
+
+test('while there is no room to open LevelDB again, everything is read, and whoever asks for a checkpoint is refused', async () => {
+  const { engine } = await afterFailure({ noRoom: Number.POSITIVE_INFINITY })
+  const { storage, disk } = engine
+  assert.is(storage.recordsFailure, 'no room')
+  assert.is(engine.run('GET', 'cold'), '1')
+  assert.is(engine.run('DBSIZE'), 2)
+  assert.is(engine.write('SET', 'more', '3'), 'OK', 'the binlog is written')
+  await storage.checkpoint().then(
+    () => assert.unreachable(),
+    (error: Error) => assert.is(error.message, 'no room'),
+  )
+  disk.records.mend()
+  await waitUntil('LevelDB to be opened again', () => storage.recordsFailure === null && !storage.checkpointer.isRunning)
+  assert.is(engine.run('GET', 'cold'), '1')
+  await engine.checkpoint()
+  await storage.close('save')
+  await checkStored((await Engine.open(disk.kill(() => 0))).disk.records)
+})
+
+test('while LevelDB cannot be opened, what needs it is refused, and what waited for it is told', async () => {
+  let held: unknown
+  let retries = 0
+  const { engine, gates } = await afterFailure({ failedReopens: Number.POSITIVE_INFINITY }, (opening) => {
+    const { storage, client } = opening
+    client.retryGate = () => retries++
+    if (storage.checkpointer.isReopening && storage.recordsFailure === null) held ??= opening.run('GET', 'cold')
+  })
+  const { storage, disk } = engine
+  await until(() => storage.recordsFailure !== null, 'the failure')
+  assert.is(held, 'held', 'a moment is waited for')
+  assert.ok(retries > 0)
+  for (const words of [
+    ['GET', 'cold'],
+    ['SET', 'cold', '2'],
+    ['APPEND', 'none', 'x'],
+  ] as const)
+    assert.match(String(engine.run(...words)), /MISCONF The data on disk cannot be read: .*No space left on device/)
+  assert.is(engine.run('DBSIZE'), 2, 'the counts are in memory')
+  assert.is(gates.heldCount, 0)
+  disk.records.mend()
+  await waitUntil('LevelDB to be opened again', () => !storage.checkpointer.isReopening)
+  assert.is(engine.run('GET', 'cold'), '1')
+  await storage.close('save')
+  await checkStored((await Engine.open(disk.kill(() => 0))).disk.records)
+})
+
+test('writes are refused, and do not wait, where too much is dirty and no checkpoint can come', async () => {
+  const { engine } = await afterFailure({ noRoom: Number.POSITIVE_INFINITY })
+  engine.storage.settings.checkpoint.dirtyLimitBytes = 1
+  engine.write('SET', 'more', '3')
+  engine.storage.availabilityChanged()
+  assert.match(String(engine.run('SET', 'more', '4')), /MISCONF Errors writing to the AOF file: no room/)
+  await engine.storage.close('save')
+})
+
+test('a checkpoint that finds the disk full gives the reserve back', async () => {
+  const { engine } = await gated({ reserveBytes: 100_000 })
+  const { storage, disk } = engine
+  engine.write('SET', 'a', '1')
+  disk.records.failWrites()
+  await engine.checkpoint().catch(() => {})
+  assert.ok(storage.diskLow)
+  assert.not.ok(disk.files.existsSync('/data/reserve'))
+  storage.recoverRoom()
+  assert.not.ok(storage.diskLow)
+})
+
+test.run()

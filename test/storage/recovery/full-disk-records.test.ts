@@ -1,0 +1,79 @@
+/** LevelDB on a file system that is really full: what it has is read, and nothing is written behind a record that is torn. */
+import { cpSync, mkdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { test } from 'uvu'
+import * as assert from 'uvu/assert'
+import { isDiskFull } from '../../../storage/directory/room.ts'
+import { LevelRecords } from '../../../storage/records/record-store.ts'
+import { emptyDisk, fillDisk, onSmallDisk } from '../../support/disks/small-disk.ts'
+import { seeded } from '../../support/generators/seed.ts'
+
+const SETTINGS = { writeBufferBytes: 4 * 1024 * 1024, blockCacheBytes: 2 ** 20 }
+const chance = seeded('full disk records')
+const noise = (bytes: number) => Buffer.from(Array.from({ length: bytes }, () => chance.integer(256)))
+const ALL = { from: Buffer.from('a'), before: Buffer.from('z') }
+
+async function put(records: LevelRecords, key: string, value: Buffer): Promise<void> {
+  const batch = records.batch()
+  batch.put(Buffer.from(key), value)
+  await batch.write()
+}
+
+const failure = (work: Promise<unknown>) =>
+  work.then(
+    () => null,
+    (error: Error) => error,
+  )
+
+test('after a write that found the disk full LevelDB is read, takes no write until it is opened again, and opens with all it had', () =>
+  onSmallDisk(12, async (directory) => {
+    const path = join(directory, 'db')
+    mkdirSync(path)
+    const records = await LevelRecords.open(path, SETTINGS, 'create')
+    await put(records, 'first', noise(1000))
+    fillDisk(directory)
+    const full = await failure(put(records, 'large', noise(2_000_000)))
+    assert.ok(isDiskFull(full), String(full))
+    assert.throws(
+      () => records.checkRoom(),
+      (error: unknown) => isDiskFull(error),
+    )
+    assert.ok(records.isOpen)
+    assert.is(records.getSync(Buffer.from('first'))?.length, 1000)
+    assert.is(records.readRangeSync(ALL, 10).length, 1)
+    emptyDisk(directory)
+    const batches: string[] = []
+    for (const key of ['second', 'third']) if ((await failure(put(records, key, noise(100)))) === null) batches.push(key)
+    records.checkRoom()
+    cpSync(path, join(directory, 'image'), { recursive: true })
+    const image = await LevelRecords.open(join(directory, 'image'), SETTINGS, 'existing')
+    const keys = image.readRangeSync(ALL, 10).map(([key]) => String(key))
+    await image.close()
+    assert.equal(keys, ['first', ...batches], 'what was acknowledged is there after a kill')
+    await records.reopen()
+    await put(records, 'fourth', noise(100))
+    await records.reopen()
+    assert.is(records.readRangeSync(ALL, 10).length, 2 + batches.length)
+    await records.close()
+  }))
+
+test('a clear that fails keeps later writes from following it', () =>
+  onSmallDisk(12, async (directory) => {
+    const path = join(directory, 'db')
+    mkdirSync(path)
+    const records = await LevelRecords.open(path, SETTINGS, 'create')
+    for (let i = 0; i < 20; i++) {
+      const batch = records.batch()
+      for (let j = 0; j < 500; j++) batch.put(Buffer.from(`k${i}-${j}${'k'.repeat(100)}`), Buffer.from('v'))
+      await batch.write()
+    }
+    fillDisk(directory)
+    assert.ok(isDiskFull(await failure(records.clear(ALL))))
+    emptyDisk(directory)
+    assert.ok(isDiskFull(await failure(put(records, 'first', noise(10)))))
+    await records.reopen()
+    await put(records, 'first', noise(10))
+    await records.close()
+  }))
+
+test.run()

@@ -1,0 +1,369 @@
+/**
+ * A record store in memory that loses, at a simulated crash, what LevelDB may lose, and fails as it does.
+ *
+ * The content is a sorted array that is replaced, never changed, so an iterator's snapshot is a reference. Changes go through one ordered
+ * log as in LevelDB: a power loss keeps what was durable and any number of the next changes in that order, each whole. A batch is seen
+ * and durable when its write resolves; the pieces of `clear` are seen at once and durable with the next batch. What is written lazily is
+ * durable only after a reopen: a power loss may take it though what came after it is there, as LevelDB syncs only the log it writes to.
+ * Crashes leave this store as it is and return another.
+ */
+import type { Bytes } from '../../../base/bytes.ts'
+import { bufferOf, bytesOf } from '../../../base/bytes.ts'
+import type { Random } from '../../../base/clock.ts'
+import type { RecordBatch, RecordIterator, RecordRange, RecordSnapshot, RecordStore } from '../../../storage/records/record-store.ts'
+import { type Changes, get, merge, type Rows, select } from '../harness/memory-rows.ts'
+
+/** A change that is seen. */
+interface Step {
+  readonly changes: Changes
+  /** Durable, durable with the next synced write, or only after a reopen. */
+  state: 'synced' | 'unsynced' | 'lazy'
+}
+
+export interface WriteFault {
+  readonly error?: Error
+  /** So many writes succeed first. */
+  readonly after?: number
+  /** So often there is no room to open it again. */
+  readonly noRoom?: number
+  /** So many reopens fail before one succeeds, as while the disk is still full. */
+  readonly failedReopens?: number
+  /** The batch that failed is there after the reopen, as LevelDB's log may have it. */
+  readonly landsAtReopen?: boolean
+}
+
+/** A write that waits to be told to go on. */
+interface HeldWrite {
+  decide(): void
+  tell(): void
+}
+
+export interface MemoryRecordsOptions {
+  /** Lets iterators return fewer records than asked for, as LevelDB's do. */
+  readonly random?: Random
+}
+
+const CLEAR_PIECE_RECORDS = 16
+
+export class MemoryRecords implements RecordStore {
+  /** Called before a write is decided and after it; a good moment to crash at. */
+  onWrite: (() => void) | undefined
+  private readonly random: Random | undefined
+  private rows: Rows
+  /** What a power loss cannot take, and what has come on top of it. */
+  private durable: Rows
+  private steps: Step[] = []
+  /** Iterators and snapshots are void after a reopen. */
+  private openings = 0
+  private readonly inFlight: Changes[] = []
+  private held: HeldWrite[] | undefined
+  private fault: (WriteFault & { after: number; failedReopens: number; noRoom: number }) | undefined
+  private backgroundError: Error | undefined
+  private landing: Changes | undefined
+  private idle: (() => void)[] = []
+  private opened = true
+
+  constructor(options: MemoryRecordsOptions = {}, rows: Rows = []) {
+    this.random = options.random
+    this.rows = rows
+    this.durable = rows
+  }
+
+  /** An empty one that behaves like this. */
+  another(): MemoryRecords {
+    return new MemoryRecords(this.random === undefined ? {} : { random: this.random })
+  }
+
+  /** What may be found after a power loss now. */
+  crash(random: Random): MemoryRecords {
+    return this.found(this.durable, [...this.steps, ...this.undecided()], random)
+  }
+
+  /** What the next process finds when this one is killed now. */
+  crashProcess(random: Random): MemoryRecords {
+    return this.found(this.rows, this.undecided(), random)
+  }
+
+  /** Makes a write fail, and every later one until a reopen: LevelDB's background error. */
+  failWrites(fault: WriteFault = {}): void {
+    this.fault = { ...fault, after: fault.after ?? 0, failedReopens: fault.failedReopens ?? 0, noRoom: fault.noRoom ?? 0 }
+  }
+
+  /** Writes that have not failed yet will not. */
+  mend(): void {
+    this.fault = undefined
+  }
+
+  /** Keeps batch writes pending until they are released. */
+  holdWrites(): void {
+    this.held ??= []
+  }
+
+  /** Lets the pending writes end, in the order of their calls, and later ones again by themselves. */
+  releaseWrites(): void {
+    const held = this.held ?? []
+    this.held = undefined
+    for (const { decide, tell } of held) {
+      decide()
+      tell()
+    }
+  }
+
+  /** Does the pending writes, of which nobody hears until they are released. */
+  landHeldWrites(): void {
+    for (const { decide } of this.held ?? []) decide()
+  }
+
+  get heldWrites(): number {
+    return this.held?.length ?? 0
+  }
+
+  get count(): number {
+    return this.rows.length
+  }
+
+  getSync(key: Buffer): Buffer | undefined {
+    this.mustBeOpen()
+    return get(this.rows, key)
+  }
+
+  async getMany(keys: readonly Buffer[]): Promise<(Buffer | undefined)[]> {
+    this.mustBeOpen()
+    const found = keys.map((key) => get(this.rows, key))
+    await nextTurn()
+    return found
+  }
+
+  batch(): RecordBatch {
+    this.mustBeOpen()
+    return new MemoryBatch((changes, state) => this.write(changes, state))
+  }
+
+  snapshot(): RecordSnapshot {
+    this.mustBeOpen()
+    const { rows, openings } = this
+    let closed = false
+    return {
+      iterate: (range) => {
+        if (closed || openings !== this.openings) throw levelError('LEVEL_SNAPSHOT_NOT_OPEN', 'Snapshot is not open')
+        return this.iterateRows(rows, range)
+      },
+      close: async () => {
+        closed = true
+      },
+    }
+  }
+
+  async approximateSize(range: RecordRange): Promise<number> {
+    this.mustBeOpen()
+    return select(this.rows, range).reduce((sum, [key, value]) => sum + key.length + value.length, 0)
+  }
+
+  iterate(range: RecordRange): RecordIterator {
+    return this.iterateRows(this.rows, range)
+  }
+
+  private iterateRows(rows: Rows, range: RecordRange): RecordIterator {
+    this.mustBeOpen()
+    const found = select(rows, range)
+    const { openings } = this
+    let position = 0
+    let closed = false
+    return {
+      next: async (count) => {
+        if (closed || !this.opened || openings !== this.openings) throw levelError('LEVEL_ITERATOR_NOT_OPEN', 'Iterator is not open')
+        const size = this.random === undefined ? count : 1 + Math.floor(this.random() * count)
+        const part = found.slice(position, position + size)
+        position += part.length
+        await nextTurn()
+        return part.map(([key, value]) => [bufferOf(key), Buffer.from(value)] as const)
+      },
+      close: async () => {
+        closed = true
+      },
+    }
+  }
+
+  readRangeSync(range: RecordRange, count: number): readonly (readonly [key: Buffer, value: Buffer])[] {
+    this.mustBeOpen()
+    const found = select(this.rows, range)
+    const size = this.random === undefined ? found.length : count + Math.floor(this.random() * (found.length - count + 1))
+    return found.slice(0, Math.max(count, size)).map(([key, value]) => [bufferOf(key), Buffer.from(value)] as const)
+  }
+
+  async compact(_range: RecordRange): Promise<void> {}
+
+  async clear(range: RecordRange): Promise<void> {
+    this.mustBeOpen()
+    const keys = select(this.rows, { from: range.from, before: range.before }).map(([key]) => key)
+    for (let start = 0; start < keys.length; start += CLEAR_PIECE_RECORDS) {
+      await nextTurn()
+      if (!this.opened) throw levelError('LEVEL_DATABASE_NOT_OPEN', 'Database is not open')
+      if (this.backgroundError !== undefined) throw this.backgroundError
+      const piece: Changes = new Map(keys.slice(start, start + CLEAR_PIECE_RECORDS).map((key) => [key, null]))
+      this.see(piece, 'unsynced')
+    }
+  }
+
+  get isOpen(): boolean {
+    return this.opened
+  }
+
+  checkRoom(): void {
+    this.mustBeOpen()
+    if (this.fault !== undefined && this.backgroundError !== undefined && this.fault.noRoom-- > 0) throw new Error('no room')
+  }
+
+  async reopen(): Promise<void> {
+    await this.close()
+    if (this.fault !== undefined && this.backgroundError !== undefined && this.fault.failedReopens-- > 0) {
+      throw levelError('LEVEL_DATABASE_NOT_OPEN', 'Database failed to open', this.backgroundError)
+    }
+    if (this.backgroundError !== undefined) this.fault = undefined
+    this.backgroundError = undefined
+    if (this.landing !== undefined) this.rows = merge(this.rows, this.landing)
+    this.landing = undefined
+    this.durable = this.rows
+    this.steps = []
+    this.openings++
+    this.opened = true
+  }
+
+  async sync(): Promise<void> {
+    this.mustBeOpen()
+    const [rows, synced] = [this.rows, this.steps.length]
+    await nextTurn()
+    this.durable = rows
+    this.steps = this.steps.slice(synced)
+  }
+
+  /** Waits for the writes under way. */
+  async close(): Promise<void> {
+    this.opened = false
+    await nextTurn()
+    if (this.inFlight.length > 0) await new Promise<void>((resolve) => this.idle.push(resolve))
+  }
+
+  property(_name: string): string {
+    return ''
+  }
+
+  private write(changes: Changes, state: 'synced' | 'lazy'): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.mustBeOpen()
+      this.inFlight.push(changes)
+      this.onWrite?.()
+      let isDecided = false
+      let error: Error | undefined
+      const decide = () => {
+        if (isDecided) return
+        isDecided = true
+        error = this.takeFault(changes)
+        this.inFlight.splice(this.inFlight.indexOf(changes), 1)
+        if (error === undefined) this.see(changes, state)
+        this.onWrite?.()
+      }
+      const tell = () => {
+        if (this.inFlight.length === 0) for (const wake of this.idle.splice(0)) wake()
+        if (error === undefined) resolve()
+        else reject(error)
+      }
+      if (this.held !== undefined) this.held.push({ decide, tell })
+      else {
+        setImmediate(() => {
+          decide()
+          tell()
+        })
+      }
+    })
+  }
+
+  /** A synced write makes what was merely not synced before it durable, too. */
+  private see(changes: Changes, state: Step['state']): void {
+    this.rows = merge(this.rows, changes)
+    this.steps.push({ changes, state })
+    if (state !== 'synced') return
+    for (const step of this.steps) if (step.state === 'unsynced') step.state = 'synced'
+    if (this.steps.some((step) => step.state === 'lazy')) return
+    this.durable = this.rows
+    this.steps = []
+  }
+
+  private takeFault(changes: Changes): Error | undefined {
+    if (this.backgroundError !== undefined || this.fault === undefined) return this.backgroundError
+    if (this.fault.after-- > 0) return undefined
+    this.backgroundError = this.fault.error ?? levelError('LEVEL_IO_ERROR', 'IO error: 000005.log: No space left on device')
+    if (this.fault.landsAtReopen === true) this.landing = changes
+    return this.backgroundError
+  }
+
+  /** Batches of which only LevelDB's log knows whether they are in it, in its order. */
+  private undecided(): readonly Step[] {
+    const open = this.backgroundError === undefined ? this.inFlight : this.landing === undefined ? [] : [this.landing]
+    return open.map((changes) => ({ changes, state: 'unsynced' }))
+  }
+
+  /** All that is synced, and of the rest any number of the first. */
+  private found(rows: Rows, steps: readonly Step[], random: Random): MemoryRecords {
+    const loose = steps.filter(({ state }) => state !== 'synced')
+    const kept = new Set(loose.slice(0, Math.floor(random() * (loose.length + 1))))
+    const survivors = steps.filter((step) => step.state === 'synced' || kept.has(step))
+    const left = survivors.reduce((before, { changes }) => merge(before, changes), rows)
+    return new MemoryRecords(this.random === undefined ? {} : { random: this.random }, left)
+  }
+
+  private mustBeOpen(): void {
+    if (!this.opened) throw levelError('LEVEL_DATABASE_NOT_OPEN', 'Database is not open')
+  }
+}
+
+class MemoryBatch implements RecordBatch {
+  sizeBytes = 0
+  count = 0
+  private readonly changes = new Map<Bytes, Buffer | null>()
+  private readonly submit: (changes: Changes, state: 'synced' | 'lazy') => Promise<void>
+  private used = false
+
+  constructor(submit: (changes: Changes, state: 'synced' | 'lazy') => Promise<void>) {
+    this.submit = submit
+  }
+
+  put(key: Buffer, value: Buffer): void {
+    this.add(key, Buffer.from(value), value.length)
+  }
+
+  remove(key: Buffer): void {
+    this.add(key, null, 0)
+  }
+
+  async write(): Promise<void> {
+    this.mustBeUnused()
+    this.used = true
+    await this.submit(this.changes, 'synced')
+  }
+
+  async writeLazily(): Promise<void> {
+    this.mustBeUnused()
+    this.used = true
+    await this.submit(this.changes, 'lazy')
+  }
+
+  private add(key: Buffer, value: Buffer | null, valueBytes: number): void {
+    this.mustBeUnused()
+    this.changes.set(bytesOf(key), value)
+    this.sizeBytes += key.length + valueBytes
+    this.count++
+  }
+
+  private mustBeUnused(): void {
+    if (this.used) throw levelError('LEVEL_BATCH_NOT_OPEN', 'Batch is not open')
+  }
+}
+
+function levelError(code: string, message: string, cause?: Error): Error {
+  return Object.assign(new Error(message, { cause }), { code })
+}
+
+function nextTurn(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve))
+}

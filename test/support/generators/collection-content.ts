@@ -1,0 +1,47 @@
+/** Collections as invariants look at them: all that they hold, read beside the cache, and what of them is in memory. */
+import type { Bytes } from '../../../base/bytes.ts'
+import type { TreeNode, TreeValue } from '../../../storage/tree/node.ts'
+import type { TreeObject } from '../../../storage/tree/object.ts'
+import type { Tree } from '../../../storage/tree/tree.ts'
+import type { Collection } from '../../../storage/values/collection.ts'
+
+type Element = readonly [key: Bytes, value: TreeValue]
+
+/** The elements of a tree in order; none of its pages becomes resident. */
+function elementsOf(tree: Tree): Element[] {
+  const elements: Element[] = []
+  const visit = (node: TreeNode) => {
+    for (let i = 0; i < node.length; i++) {
+      const child = node.children[i]
+      if (child !== undefined) visit(typeof child === 'number' ? tree.readPage(child) : child)
+      else elements.push([tree.layout.isKeyed ? (node.keys[i] as Bytes) : '', node.values[i]])
+    }
+  }
+  visit(typeof tree.root === 'number' ? tree.readPage(tree.root) : tree.root)
+  return elements
+}
+
+/** All that a collection holds, as text. */
+export function collectionText(value: Collection): Bytes {
+  const trees = value.object.trees.map((tree) => (tree === undefined ? [] : elementsOf(tree)))
+  while (trees.at(-1)?.length === 0) trees.pop()
+  const numbers = (_name: string, each: unknown) => (typeof each === 'number' ? String(each) : each)
+  return JSON.stringify([value.kind, value.encodeHeader?.() ?? '', trees], numbers)
+}
+
+/** The pages of an object that are in memory. */
+export function residentNodes({ pages, trees }: TreeObject): TreeNode[] {
+  return pages === null ? [] : nodesBelow(trees.map((tree) => tree?.root ?? 0))
+}
+
+/** These nodes and all below them, where they are in memory. */
+export function nodesBelow(roots: readonly (TreeNode | number)[]): TreeNode[] {
+  const found: TreeNode[] = []
+  const waiting = [...roots]
+  for (let node = waiting.pop(); node !== undefined; node = waiting.pop()) {
+    if (typeof node === 'number') continue
+    found.push(node)
+    waiting.push(...node.children)
+  }
+  return found
+}

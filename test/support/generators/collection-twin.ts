@@ -1,0 +1,195 @@
+/**
+ * The plain twin of an engine that holds collections of one type: databases as Maps of JavaScript's own values. It says what a command
+ * must answer; where that is up to chance it is told what the engine has answered, and checks it.
+ *
+ * What has been run is remembered group by group, so that the twin can go back to where recovery has found the log to end.
+ */
+import * as assert from 'uvu/assert'
+import type { Bytes } from '../../../base/bytes.ts'
+import type { Seeded } from './seed.ts'
+
+/** The reply is some error. */
+export const ERROR = Symbol('an error')
+
+/** A type, V being what one value is to the twin. */
+export interface TwinType<V> {
+  readonly name: string
+  readonly keys: readonly Bytes[]
+  /** A random command. */
+  command(chance: Seeded, db: TwinDatabase<V>, now: number): Bytes[]
+  /** Does it, and returns the expected reply. */
+  run(db: TwinDatabase<V>, words: readonly Bytes[], now: number, reply: unknown): unknown
+  /** A copy that shares nothing. */
+  copy(value: V): V
+  /** Takes out what has ended. Returns whether the value is there no longer. */
+  isOver(value: V, now: number): boolean
+  /** A command that reads all of a value, and what it answers. */
+  read(key: Bytes): Bytes[]
+  shown(value: V | undefined, now: number): unknown
+  /** What of the reply is compared with that. */
+  seen?(reply: unknown): unknown
+}
+
+interface TwinEntry<V> {
+  readonly value: V
+  /** ms since the epoch; 0 means never. */
+  readonly expireAt: number
+}
+
+export class TwinDatabase<V> {
+  readonly entries: Map<Bytes, TwinEntry<V>>
+
+  constructor(entries: Iterable<[Bytes, TwinEntry<V>]> = []) {
+    this.entries = new Map(entries)
+  }
+
+  get(key: Bytes): V | undefined {
+    return this.entries.get(key)?.value
+  }
+
+  /** The value of a key, a new one where there is none. */
+  make(key: Bytes, fresh: () => V): V {
+    const found = this.get(key)
+    if (found !== undefined) return found
+    const value = fresh()
+    this.set(key, value)
+    return value
+  }
+
+  /** Gives a key a value and no deadline. */
+  set(key: Bytes, value: V): void {
+    this.entries.set(key, { value, expireAt: 0 })
+  }
+}
+
+interface Unit {
+  readonly now: number
+  readonly index: number
+  readonly words: readonly Bytes[]
+  readonly reply: unknown
+}
+
+export class CollectionTwin<V> {
+  databases: TwinDatabase<V>[]
+  private readonly type: TwinType<V>
+  private groups: { readonly end: number; readonly units: readonly Unit[] }[] = []
+  private units: Unit[] = []
+
+  constructor(type: TwinType<V>, databaseCount: number) {
+    this.type = type
+    this.databases = Array.from({ length: databaseCount }, () => new TwinDatabase<V>())
+  }
+
+  /** What was run since is the group that ends at a binlog offset. */
+  remember(end: number): void {
+    // Nothing was logged where the log has not grown: what was run changed nothing.
+    if (this.groups.at(-1)?.end !== end) this.groups.push({ end, units: this.units })
+    this.units = []
+  }
+
+  /** Goes back to where the group that ends at an offset has left it. */
+  goBackTo(offset: number): void {
+    assert.ok(offset === 0 || this.groups.some(({ end }) => end === offset), `no group ends at offset ${offset}`)
+    this.groups = this.groups.filter(({ end }) => end <= offset)
+    this.units = []
+    this.databases = this.databases.map(() => new TwinDatabase<V>())
+    for (const { units } of this.groups) for (const unit of units) this.apply(unit)
+  }
+
+  /** What a command must answer. */
+  run(unit: Unit): unknown {
+    this.units.push(unit)
+    return this.apply(unit)
+  }
+
+  /** What has ended goes. */
+  expire(now: number): void {
+    for (const { entries } of this.databases) {
+      for (const [key, { value, expireAt }] of entries) {
+        if ((expireAt !== 0 && expireAt <= now) || this.type.isOver(value, now)) entries.delete(key)
+      }
+    }
+  }
+
+  private apply({ now, index, words, reply }: Unit): unknown {
+    this.expire(now)
+    const db = this.databases[index] as TwinDatabase<V>
+    const expected = this.runOnKey(db.entries, words) ?? this.type.run(db, words, now, reply)
+    this.expire(now)
+    return expected
+  }
+
+  /** Undefined for commands of the type. */
+  private runOnKey(entries: Map<Bytes, TwinEntry<V>>, [name, key = '', other = '']: readonly Bytes[]): unknown {
+    const entry = entries.get(key)
+    const copied = () => ({ ...(entry as TwinEntry<V>), value: this.type.copy((entry as TwinEntry<V>).value) })
+    switch (name) {
+      case 'DEL':
+        return entries.delete(key) ? 1 : 0
+      case 'EXISTS':
+        return entry === undefined ? 0 : 1
+      case 'PEXPIREAT':
+        if (entry !== undefined) entries.set(key, { ...entry, expireAt: Number(other) })
+        return entry === undefined ? 0 : 1
+      case 'PERSIST':
+        if (entry !== undefined) entries.set(key, { ...entry, expireAt: 0 })
+        return entry === undefined || entry.expireAt === 0 ? 0 : 1
+      case 'RENAME':
+        if (entry === undefined) return ERROR
+        entries.delete(key)
+        entries.set(other, entry)
+        return 'OK'
+      case 'COPY':
+        if (entry !== undefined) entries.set(other, copied())
+        return entry === undefined ? 0 : 1
+      case 'MOVE':
+        return this.move(entries, key, this.databases[Number(other)]?.entries as Map<Bytes, TwinEntry<V>>)
+      case 'FLUSHDB':
+        entries.clear()
+        return 'OK'
+      case 'SWAPDB':
+        this.swap(Number(key), Number(other))
+        return 'OK'
+    }
+    return undefined
+  }
+
+  private move(from: Map<Bytes, TwinEntry<V>>, key: Bytes, to: Map<Bytes, TwinEntry<V>>): number {
+    const entry = from.get(key)
+    if (entry === undefined || to.has(key)) return 0
+    from.delete(key)
+    to.set(key, entry)
+    return 1
+  }
+
+  private swap(first: number, second: number): void {
+    const swapped = this.databases[first] as TwinDatabase<V>
+    this.databases[first] = this.databases[second] as TwinDatabase<V>
+    this.databases[second] = swapped
+  }
+}
+
+/** A random command on keys, whatever they hold. */
+export function keyCommand(
+  { integer, pick, random }: Seeded,
+  keys: readonly Bytes[],
+  index: number,
+  databases: number,
+  now: number,
+): Bytes[] {
+  const key = pick(keys)
+  const other = pick(keys.filter((each) => each !== key))
+  const elsewhere = String((index + 1 + integer(databases - 1)) % databases)
+  const commands = [
+    ['PEXPIREAT', key, String(now + 1 + integer(pick([500, 100_000])))],
+    ['PERSIST', key],
+    ['RENAME', key, other],
+    ['COPY', key, other, 'REPLACE'],
+    ['COPY', key, other, 'REPLACE'],
+    ['MOVE', key, elsewhere],
+    ['EXISTS', key],
+    ['DEL', key],
+  ]
+  if (random() < 0.1) commands.push(['FLUSHDB'], ['SWAPDB', String(index), elsewhere])
+  return pick(commands)
+}

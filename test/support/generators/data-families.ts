@@ -1,0 +1,25 @@
+/** The families of commands on data, and those that make one unit of several: what engines and simulated nodes run, which have no server around them. */
+import { collectionFamilies } from '../../../commands/collection-families.ts'
+import type { Command } from '../../../commands/core/command.ts'
+import { databases } from '../../../commands/keys/databases.ts'
+import { expiry } from '../../../commands/keys/expiry.ts'
+import { keys } from '../../../commands/keys/keys.ts'
+import { bitfields } from '../../../commands/strings/bitfield.ts'
+import { bitmaps } from '../../../commands/strings/bitmaps.ts'
+import { stringNumbers } from '../../../commands/strings/string-numbers.ts'
+import { stringRanges } from '../../../commands/strings/string-ranges.ts'
+import { strings } from '../../../commands/strings/strings.ts'
+import { transactions } from '../../../commands/transactions/transactions.ts'
+
+export const dataFamilies: readonly (readonly Command[])[] = [
+  strings,
+  stringNumbers,
+  stringRanges,
+  bitmaps,
+  bitfields,
+  ...collectionFamilies,
+  keys,
+  expiry,
+  databases,
+  transactions,
+]

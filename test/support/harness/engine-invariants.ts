@@ -1,0 +1,220 @@
+/**
+ * Everything that must hold of an engine between two units, checked by counting all of it: memory, counts, dirty lists, new keys, deadlines,
+ * and LevelDB's records through storage/check/check-records.ts. Looks into private fields, since none of this is anyone else's business.
+ */
+import * as assert from 'uvu/assert'
+import type { Bytes } from '../../../base/bytes.ts'
+import { checkRecords } from '../../../storage/check/check-records.ts'
+import { Findings } from '../../../storage/check/check-report.ts'
+import type { Database } from '../../../storage/keyspace/database.ts'
+import type { Deadline } from '../../../storage/keyspace/deadlines.ts'
+import { ENTRY_OVERHEAD_BYTES, type Entry, type Resident, type Value } from '../../../storage/keyspace/entry.ts'
+import type { KeyMap } from '../../../storage/keyspace/key-map.ts'
+import type { Keyspace } from '../../../storage/keyspace/keyspace.ts'
+import type { NewKeys } from '../../../storage/keyspace/new-keys.ts'
+import {
+  dueAtOf,
+  KIND_ROPE,
+  KIND_STRING,
+  objectIdOf,
+  pageKey,
+  type Root,
+  readPage,
+  readRecordKey,
+  readRoot,
+  ropeLengthOf,
+} from '../../../storage/records/records.ts'
+import { readCollection } from '../../../storage/values/collection.ts'
+import { CHUNK_BYTES, PAGE_OVERHEAD_BYTES, Rope, type RopePage } from '../../../storage/values/rope.ts'
+import type { MemoryRecords } from '../disks/memory-records.ts'
+import { collectionText, nodesBelow, residentNodes } from '../generators/collection-content.ts'
+import { describe } from './engine-model.ts'
+
+interface StoredRoot {
+  readonly value: Bytes
+  readonly expireAt: number
+  /** See `Entry.dueAt`. */
+  readonly dueAt: number
+}
+
+export function privateOf<T>(object: object, name: string): T {
+  return Reflect.get(object, name) as T
+}
+
+const PAGE_BYTES = CHUNK_BYTES + PAGE_OVERHEAD_BYTES
+
+const entriesOf = (db: Database): Entry[] => [...privateOf<KeyMap>(db, 'entries').values()]
+
+/** LevelDB's roots by database id and key, each with its whole value; and its deadline index. Roots of dropped databases have no value. */
+function storedRoots({ records: store, databases }: Keyspace): {
+  readonly roots: Map<number, Map<Bytes, StoredRoot>>
+  readonly deadlines: Deadline[]
+} {
+  const records = store as MemoryRecords
+  const roots = new Map<number, Map<Bytes, StoredRoot>>()
+  const deadlines: Deadline[] = []
+  for (const [bytes, value] of privateOf<readonly (readonly [Bytes, Buffer])[]>(records, 'rows')) {
+    const key = readRecordKey(Buffer.from(bytes, 'latin1'))
+    if (key.type === 'deadline') deadlines.push({ at: key.expireAt, dbId: key.dbId, key: key.key })
+    if (key.type !== 'root') continue
+    const root = readRoot(value)
+    const db = roots.get(key.dbId) ?? new Map<Bytes, StoredRoot>()
+    roots.set(key.dbId, db)
+    const owner = databases.find(({ id }) => id === key.dbId)
+    const text = owner === undefined ? '' : storedText(records, owner, root)
+    db.set(key.key, { value: text, expireAt: root.expireAt, dueAt: dueAtOf(root) })
+  }
+  return { roots, deadlines }
+}
+
+function storedText(records: MemoryRecords, db: Database, root: Root): Bytes {
+  if (root.kind === KIND_STRING) return root.payload.latin1Slice()
+  if (root.kind === KIND_ROPE) return storedRope(records, objectIdOf(root), ropeLengthOf(root))
+  return collectionText(readCollection(db, root))
+}
+
+function storedRope(records: MemoryRecords, objectId: number, length: number): Bytes {
+  const chunks: Buffer[] = []
+  for (let index = 0; index * CHUNK_BYTES < length; index++) {
+    const page = records.getSync(pageKey(objectId, index))
+    chunks.push(page === undefined ? Buffer.alloc(CHUNK_BYTES) : readPage(page))
+  }
+  return Buffer.concat(chunks).latin1Slice(0, length)
+}
+
+function textOf(records: MemoryRecords, value: Value): Bytes {
+  if (typeof value === 'string') return value
+  return value instanceof Rope ? ropeText(records, value) : collectionText(value)
+}
+
+/** The value of a resident entry, its missing pages read beside the cache. */
+function ropeText(records: MemoryRecords, rope: Rope): Bytes {
+  const pages = privateOf<Map<number, RopePage>>(rope, 'pages')
+  const chunks: Buffer[] = []
+  for (let index = 0; index < rope.chunkCount; index++) {
+    const page = rope.stored ? records.getSync(pageKey(rope.objectId, index)) : undefined
+    chunks.push(pages.get(index)?.content ?? (page === undefined ? Buffer.alloc(CHUNK_BYTES) : readPage(page)))
+  }
+  return Buffer.concat(chunks).latin1Slice(0, rope.length)
+}
+
+/** All that exists, whatever its deadline, by index of the database; nothing becomes resident by it. LevelDB must be open. */
+function contentOf(keyspace: Keyspace): readonly ReadonlyMap<Bytes, StoredRoot>[] {
+  const records = keyspace.records as MemoryRecords
+  const { roots } = storedRoots(keyspace)
+  return keyspace.databases.map((db) => {
+    const content = new Map<Bytes, StoredRoot>(roots.get(db.id) ?? [])
+    for (const { key, value, expireAt, dueAt } of entriesOf(db)) {
+      if (value === null) content.delete(key)
+      else content.set(key, { value: textOf(records, value), expireAt, dueAt })
+    }
+    return content
+  })
+}
+
+/** What is live at a time, in the words of `EngineModel.live`. */
+export function liveContent(keyspace: Keyspace, now: number): string {
+  return describe(contentOf(keyspace), now)
+}
+
+/** To be called between units, LevelDB open, no failure of a unit before. */
+export function checkMemory(keyspace: Keyspace): void {
+  const content = contentOf(keyspace)
+  const stored = storedRoots(keyspace)
+  const hints = deadlineHints(keyspace, stored.deadlines)
+  let dirtyBytes = 0
+  const dirty = new Set(keyspace.dirty)
+  assert.is(dirty.size, keyspace.dirty.length, 'a record is in the dirty list twice')
+  for (const [index, db] of keyspace.databases.entries()) {
+    const exists = content[index] as ReadonlyMap<Bytes, StoredRoot>
+    const place = `database ${index} (id ${db.id})`
+    assert.is(db.index, index, `${place}: index`)
+    assert.is(db.keyCount, exists.size, `${place}: count of keys`)
+    assert.is(
+      db.volatileCount,
+      [...exists.values()].filter((root) => root.expireAt !== 0).length,
+      `${place}: count of keys with a deadline`,
+    )
+    const entries = entriesOf(db)
+    assert.is(db.residentKeys, entries.filter((entry) => entry.value !== null).length, `${place}: count of resident keys`)
+    dirtyBytes += checkResidents(db, entries, dirty)
+    const listed = new Set([...listedKeys(db.newKeys), ...(db.frozenNewKeys === null ? [] : listedKeys(db.frozenNewKeys))])
+    for (const [key, { dueAt }] of exists) {
+      assert.ok(listed.has(key) || stored.roots.get(db.id)?.has(key) === true, `${place}: a walk would not find ${key}`)
+      if (dueAt === 0) continue
+      const known = (hints.get(`${db.id} ${key}`) ?? Number.POSITIVE_INFINITY) <= dueAt
+      assert.ok(known || isLoading, `${place}: nobody would notice that ${key} is due at ${dueAt}, horizon ${keyspace.deadlines.horizon}`)
+    }
+  }
+  assert.ok(keyspace.dirtyBytes >= dirtyBytes, `dirty: ${keyspace.dirtyBytes} bytes are known of ${dirtyBytes}`)
+}
+
+/** Set while deadlines are being loaded. */
+let isLoading = false
+
+export function checkMemoryWhile(loading: boolean, keyspace: Keyspace): void {
+  isLoading = loading
+  checkMemory(keyspace)
+  isLoading = false
+}
+
+function bytesInEntry(value: Value | null): number {
+  if (typeof value === 'string') return value.length
+  return value === null || value instanceof Rope ? 0 : value.object.entryBytes
+}
+
+/** The ring and its bytes. Returns the memory of what is dirty. */
+function checkResidents(db: Database, entries: readonly Entry[], dirty: ReadonlySet<object>): number {
+  const expected = new Map<Resident, number>()
+  for (const entry of entries) {
+    const { value } = entry
+    expected.set(entry, ENTRY_OVERHEAD_BYTES + entry.key.length + bytesInEntry(value))
+    if (value === null || typeof value === 'string') continue
+    assert.is(value instanceof Rope ? value.db : value.object.db, db, `the value of ${entry.key} belongs to another database`)
+    if (value instanceof Rope) for (const page of privateOf<Map<number, RopePage>>(value, 'pages').values()) expected.set(page, PAGE_BYTES)
+    else {
+      assert.is(value.object.entry, entry, `the value of ${entry.key} is another key's`)
+      for (const node of residentNodes(value.object)) expected.set(node, node.memory)
+    }
+  }
+  // What dropped objects had in memory goes in the background.
+  for (const node of nodesBelow(db.keyspace.dropped)) if (node.pages?.db === db && node.ringIndex >= 0) expected.set(node, node.memory)
+  assert.is(db.residents.length, expected.size, 'residents in the ring')
+  let bytes = 0
+  let dirtyBytes = 0
+  const { generation, frozenGeneration, landedGeneration } = db.keyspace
+  for (const [resident, size] of expected) {
+    bytes += size
+    assert.is(db.residents.at(resident.ringIndex), resident, 'a resident does not stand where it says')
+    const isDirty = resident.generation === generation
+    assert.is(dirty.has(resident), isDirty, 'dirty, and not in the list, or the other way round')
+    if (isDirty) dirtyBytes += size
+    const isFrozen = frozenGeneration !== 0 && (resident.generation === frozenGeneration || resident.generation === frozenGeneration + 1)
+    assert.ok(isDirty || isFrozen || resident.generation <= landedGeneration, `of no generation: ${resident.generation}`)
+  }
+  assert.is(db.residents.bytes, bytes, `bytes of memory in database ${db.index}`)
+  return dirtyBytes
+}
+
+function listedKeys(newKeys: NewKeys): Bytes[] {
+  return [...privateOf<Bytes[]>(newKeys, 'pending'), ...privateOf<Bytes[][]>(newKeys, 'blocks').flat()]
+}
+
+/** For each key, the earliest time at which somebody would look whether it has ended. LevelDB's index counts from the horizon on. */
+function deadlineHints({ deadlines }: Keyspace, stored: readonly Deadline[]): ReadonlyMap<string, number> {
+  const lists = [privateOf<Deadline[]>(deadlines, 'heap'), stored.filter(({ at }) => at >= deadlines.horizon)]
+  for (const field of ['far', 'frozenFar']) lists.push(...(privateOf<Map<number, Deadline[]> | null>(deadlines, field)?.values() ?? []))
+  const earliest = new Map<string, number>()
+  for (const { at, dbId, key } of lists.flat()) {
+    const name = `${dbId} ${key}`
+    earliest.set(name, Math.min(at, earliest.get(name) ?? at))
+  }
+  return earliest
+}
+
+/** LevelDB's records, by themselves: they must be right at every moment, whatever is in memory. */
+export async function checkStored(records: MemoryRecords): Promise<void> {
+  const findings = new Findings()
+  await checkRecords(records, findings, () => {})
+  assert.equal(findings.list, [], 'records')
+}

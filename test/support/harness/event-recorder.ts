@@ -1,0 +1,29 @@
+/** Keyspace events as they happen, as words: `set a`, or `1 set a` where the key is in database 1. */
+import type { Bytes } from '../../../base/bytes.ts'
+import type { KeyEvents } from '../../../storage/keyspace/key-events.ts'
+
+const ALL = 0xffff
+
+export class EventRecorder implements KeyEvents {
+  readonly wanted: number
+  private events: string[] = []
+
+  constructor(wanted = ALL) {
+    this.wanted = wanted
+  }
+
+  happened(database: number, event: Bytes, key: Bytes): void {
+    this.events.push(eventText(database, event, key))
+  }
+
+  /** What has happened since this was last called. */
+  take(): string[] {
+    const { events } = this
+    this.events = []
+    return events
+  }
+}
+
+export function eventText(database: number, event: Bytes, key: Bytes): string {
+  return database === 0 ? `${event} ${key}` : `${database} ${event} ${key}`
+}

@@ -1,0 +1,41 @@
+/** A client that is nobody: what commands see of a session, with nothing behind it. */
+import { openDefaultUser } from '../../../commands/acl/user.ts'
+import type { Message } from '../../../commands/core/reply.ts'
+import { type Peer, type Session, SessionState } from '../../../commands/core/session.ts'
+
+export class FakeSession extends SessionState implements Session {
+  readonly id: number
+  peer: Peer = 'client'
+  user = openDefaultUser()
+  authenticated = true
+  address = '127.0.0.1:50000'
+  localAddress = '127.0.0.1:6379'
+  createdAtMs = 0
+  lastActiveMs = 0
+  /** How it was closed; null while it is open. */
+  closed: 'now' | 'after-reply' | null = null
+
+  constructor(id = 1) {
+    super()
+    this.id = id
+  }
+
+  /** What it was told without asking. */
+  readonly pushed: Message[] = []
+
+  push(message: Message): void {
+    this.pushed.push(message)
+  }
+
+  queryBufferBytes(): number {
+    return 0
+  }
+
+  outputBufferBytes(): number {
+    return 0
+  }
+
+  close(how: 'now' | 'after-reply'): void {
+    this.closed = how
+  }
+}

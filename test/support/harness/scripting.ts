@@ -1,0 +1,28 @@
+/** Scripts on an executor without a server: their machine is real, and what is suspended goes on when a test says so. */
+import type { Executor } from '../../../commands/core/executor.ts'
+import { openApi } from '../../../commands/scripting/script-api.ts'
+import { ScriptRunner } from '../../../commands/scripting/script-runner.ts'
+import { Scripting } from '../../../commands/scripting/scripting.ts'
+import { LIBRARIES } from '../../../lua/libraries/all.ts'
+import { LuaMachine } from '../../../lua/machine.ts'
+import type { Keyspace } from '../../../storage/keyspace/keyspace.ts'
+
+const LIMIT_BYTES = 64 * 2 ** 20
+
+/** `later` is given what goes on with a suspended script. */
+export function scriptingOn(keyspace: Keyspace, executor: () => Executor, later: (run: () => void) => void = setImmediate): Scripting {
+  const runner = new ScriptRunner({
+    keyspace,
+    executor,
+    monotonicMs: () => performance.now(),
+    later,
+    log() {},
+    refusalOf: () => null,
+    isStale: () => false,
+  })
+  return new Scripting(runner, () => {
+    const machine = new LuaMachine({ limitBytes: LIMIT_BYTES, nowMs: () => performance.now(), libraries: LIBRARIES })
+    openApi(machine, runner)
+    return machine
+  })
+}

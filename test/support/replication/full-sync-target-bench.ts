@@ -1,0 +1,118 @@
+/** A replica that takes in full syncs on a simulated disk, and masters whose data it is sent. */
+import * as assert from 'uvu/assert'
+import { type ChunkRecord, encodeChunk, encodeEndChunk } from '../../../replication/protocol/chunks.ts'
+import type { SnapshotHead } from '../../../replication/protocol/messages.ts'
+import { FullSyncTarget } from '../../../replication/replica/full-sync-target.ts'
+import { DIRECTORY, Disk, Engine, until } from '../harness/engine.ts'
+import { ManualClock } from '../harness/manual-clock.ts'
+
+export const MASTER_ID = '4'.repeat(40)
+export const PAST = [{ id: '5'.repeat(40), until: 100 }]
+
+export interface Source {
+  readonly head: SnapshotHead
+  readonly records: readonly ChunkRecord[]
+}
+
+/** A master's data as of now, as it goes over the wire. */
+export async function sourceOf(engine: Engine, id: string): Promise<Source> {
+  const coming = engine.storage.snapshot()
+  await engine.checkpoint()
+  const snapshot = await coming
+  const iterator = snapshot.read(null)
+  const records: ChunkRecord[] = []
+  for (let part = await iterator.next(100); part.length > 0; part = await iterator.next(100)) records.push(...part)
+  await iterator.close()
+  await snapshot.close()
+  const bytes = records.reduce((sum, [key, value]) => sum + key.length + value.length, 0)
+  return { head: { id, ...snapshot.position, records: records.length, bytes, replicationId: MASTER_ID, past: PAST }, records }
+}
+
+/** What the master sends of it behind a key. */
+export function chunksOf({ records }: Source, perChunk: number, after: string | null): Buffer[] {
+  const rest = records.filter(([key]) => after === null || key.toString('hex') > after)
+  const chunks: Buffer[] = []
+  for (let at = 0; at < rest.length; at += perChunk) chunks.push(encodeChunk(chunks.length, rest.slice(at, at + perChunk)))
+  return [...chunks, encodeEndChunk(chunks.length, rest.length)]
+}
+
+export class TargetBench {
+  readonly disk = new Disk()
+  readonly clock = new ManualClock()
+  readonly target: FullSyncTarget
+  readonly told: string[] = []
+  readonly engine: Engine
+
+  private constructor(engine: Engine) {
+    this.engine = engine
+    this.target = new FullSyncTarget({
+      storage: engine.storage,
+      clock: this.clock,
+      onCopied: () => this.told.push('copied'),
+      onSwapped: () => this.told.push('swapped'),
+      onFailed: (reason) => this.told.push(`failed: ${reason}`),
+      onRoom: () => this.told.push('room'),
+    })
+  }
+
+  static async open(): Promise<TargetBench> {
+    const engine = await Engine.open(new Disk())
+    engine.write('SET', 'old', 'data')
+    engine.storage.becomeReplica({ host: 'master', port: 1, failover: false })
+    return new TargetBench(engine)
+  }
+
+  addAll(chunks: readonly Buffer[]): void {
+    for (const chunk of chunks) this.target.add(chunk)
+  }
+
+  async hears(what: string): Promise<void> {
+    await until(() => this.told.some((text) => text.startsWith(what)), what)
+  }
+
+  /** Receives the rest and puts it in place. */
+  async finish(source: Source, perChunk = 3): Promise<void> {
+    this.told.length = 0
+    this.target.begin(source.head)
+    this.addAll(chunksOf(source, perChunk, this.target.resume?.after ?? null))
+    await this.hears('copied')
+    this.target.swap()
+    await this.hears('swapped')
+  }
+
+  get generations(): string[] {
+    return this.engine.disk.files.listSync(DIRECTORY).filter((name) => name.startsWith('generation-'))
+  }
+
+  mustEqual(master: Engine): void {
+    const { storage } = this.engine
+    assert.equal(storage.binlog.end, master.storage.binlog.end)
+    assert.is(storage.identity.replicationId, MASTER_ID)
+    assert.equal(storage.identity.past, PAST)
+    assert.is(this.engine.run('GET', 'old'), null)
+    assert.is(storage.keyspace.keyCount, master.storage.keyspace.keyCount)
+    for (let i = 0; i < 40; i++) assert.is(this.engine.run('GET', `k${i}`), master.run('GET', `k${i}`))
+    assert.is(this.engine.run('STRLEN', 'large'), 100_000)
+  }
+}
+
+export async function master(): Promise<Engine> {
+  const engine = await Engine.open(new Disk())
+  for (let i = 0; i < 40; i++) engine.write('SET', `k${i}`, `value ${i}`, 'PXAT', String(1_700_000_100_000 + i))
+  engine.write('SET', 'large', 'x'.repeat(100_000))
+  return engine
+}
+
+/** All writes of the generation that is filled first wait. The function returns its records once they are open. */
+export function holding(bench: TargetBench): () => ReturnType<Disk['recordsAt']> | null {
+  let store: ReturnType<Disk['recordsAt']> | null = null
+  const { disk } = bench.engine
+  const { openRecords } = disk
+  disk.openRecords = async (path) => {
+    const records = await openRecords.call(disk, path)
+    if (store === null) records.holdWrites()
+    store ??= records
+    return records
+  }
+  return () => store
+}

@@ -1,0 +1,204 @@
+/**
+ * The master's side of replication on a simulated disk, driven turn by turn, with connections that keep what they are sent:
+ *
+ *   const bench = await MasterBench.open()
+ *   const replica = bench.connect()
+ *   const { session } = bench.metaSync(replica)
+ */
+import { Master, type ReplicaConnection } from '../../../replication/master/master.ts'
+import {
+  type AckRequest,
+  FORMAT_VERSION,
+  type Meta,
+  type MetaSyncRequest,
+  Refusal,
+  type TrySyncReply,
+} from '../../../replication/protocol/messages.ts'
+import { defaultReplicationSettings, type ReplicationSettings } from '../../../replication/settings.ts'
+import type { BinlogPosition } from '../../../storage/binlog/group.ts'
+import { fromSeed } from '../generators/seed.ts'
+import { Disk, Engine, type EngineOptions } from '../harness/engine.ts'
+import { ManualClock } from '../harness/manual-clock.ts'
+
+export const OWN_RUN_ID = 'f'.repeat(40)
+/** A run id, or any other id, that is told apart by a number. */
+export const id = (number: number) => String(number).padStart(40, '0')
+
+export class FakeConnection implements ReplicaConnection {
+  readonly id: number
+  readonly remoteIp: string
+  readonly address: string
+  sent: Buffer[] = []
+  unsentBytes = 0
+  isClosed = false
+  /** Whether what is sent is taken at once. */
+  isTaking = true
+
+  constructor(number: number, remoteIp = '10.0.0.1') {
+    this.id = number
+    this.remoteIp = remoteIp
+    this.address = `${remoteIp}:${40_000 + number}`
+  }
+
+  send(bytes: Buffer): void {
+    if (this.isClosed) return
+    this.sent.push(Buffer.from(bytes)) // as it is now: it must not change later
+    if (!this.isTaking) this.unsentBytes += bytes.length
+  }
+
+  close(): void {
+    this.isClosed = true
+  }
+
+  /** All that was sent since the last time. */
+  take(): Buffer {
+    const all = Buffer.concat(this.sent)
+    this.sent = []
+    this.unsentBytes = 0
+    return all
+  }
+
+  takeText(): string {
+    return this.take().latin1Slice()
+  }
+}
+
+export class MasterBench {
+  readonly engine: Engine
+  readonly clock: ManualClock
+  readonly settings: ReplicationSettings
+  readonly master: Master
+  readonly logged: { readonly level: string; readonly fields: object; readonly text: string }[] = []
+  chain: string[] = []
+  isLinked = false
+  wakes = 0
+  acks = 0
+  /** Null: all that is in the binlog. */
+  feedLimit: number | null = null
+  takeOver: (from: { readonly runId: string; readonly offset: number }) => void = () => {}
+  private connections = 0
+
+  private constructor(engine: Engine, clock: ManualClock, settings: Partial<ReplicationSettings>) {
+    this.engine = engine
+    this.clock = clock
+    this.settings = { ...defaultReplicationSettings(), ...settings }
+    const note = (level: string) => (fields: object, text: string) => void this.logged.push({ level, fields, text })
+    this.master = new Master({
+      storage: engine.storage,
+      clock,
+      random: fromSeed(1).random,
+      log: { debug: note('debug'), info: note('info'), warn: note('warn'), error: note('error') },
+      settings: this.settings,
+      runId: OWN_RUN_ID,
+      databases: 4,
+      chain: () => this.chain,
+      isLinked: () => this.isLinked,
+      feedLimit: () => this.feedLimit ?? engine.storage.binlog.end.offset,
+      takeOver: (from) => this.takeOver(from),
+      acked: () => void this.acks++,
+      wake: () => void this.wakes++,
+    })
+    engine.storage.pinned = () => this.master.pinned
+  }
+
+  static async open(options: EngineOptions & { settings?: Partial<ReplicationSettings>; disk?: Disk } = {}): Promise<MasterBench> {
+    const clock = new ManualClock()
+    const engine = await Engine.open(options.disk ?? new Disk(), { clock, random: fromSeed(2).random, ...options })
+    return new MasterBench(engine, clock, options.settings ?? {})
+  }
+
+  connect(remoteIp?: string): FakeConnection {
+    return new FakeConnection(++this.connections, remoteIp)
+  }
+
+  /** One turn, whose replies are out before the stream goes on. */
+  turn(units: () => void = () => {}): void {
+    this.engine.turn(units)
+    this.master.flush()
+  }
+
+  write(...words: string[]): void {
+    this.turn(() => this.engine.run(...words))
+  }
+
+  /** Turns as long as something is to be sent. */
+  turnsWhileAwake(): void {
+    for (let turns = 0; turns < 10_000; turns++) {
+      this.wakes = 0
+      this.turn()
+      if (this.wakes === 0) return
+    }
+    throw new Error('there is always more to be sent')
+  }
+
+  /** Time passes, with the ticks that belong to it. */
+  pass(milliseconds: number): void {
+    for (let left = milliseconds; left > 0; left -= 100) {
+      this.clock.advance(Math.min(100, left))
+      this.master.tick()
+    }
+  }
+
+  metaSync(connection: FakeConnection, request: Partial<MetaSyncRequest> = {}): Meta {
+    return this.master.metaSync(connection, {
+      ...{ ip: '', port: 7001, runId: id(1), attempt: 1, version: FORMAT_VERSION, failover: false },
+      ...request,
+    })
+  }
+
+  /** With the ids that this node knows itself under. */
+  trySync(connection: FakeConnection, session: number, position: BinlogPosition, failover = false): TrySyncReply {
+    const { replicationId } = this.engine.storage.identity
+    return this.master.trySync(connection, { session, replicationIds: [replicationId], ...position, failover })
+  }
+
+  /** A replica that is online from a position on; from the binlog's end where none is given. */
+  online(position = this.engine.storage.binlog.end, request: Partial<MetaSyncRequest> = {}): FakeConnection {
+    const connection = this.connect()
+    const { session } = this.metaSync(connection, request)
+    this.trySync(connection, session, position)
+    this.master.binlogSync(connection, session, position.offset)
+    this.turn()
+    return connection
+  }
+
+  ack(connection: FakeConnection, applied: number, synced = applied, asked: number | null = 0): void {
+    const ack: AckRequest = { applied, synced, asked }
+    this.master.ack(connection, ack)
+  }
+
+  /** The server has noticed that a connection is closed. */
+  lose(connection: FakeConnection): void {
+    connection.isClosed = true
+    this.master.closed(connection)
+  }
+
+  levels(...levels: string[]): string[] {
+    return this.logged.filter(({ level }) => levels.includes(level)).map(({ text }) => text)
+  }
+
+  /** The bytes of the binlog from an offset on. */
+  binlog(from: number, to = this.engine.storage.binlog.end.offset): Buffer {
+    const feed = this.engine.storage.openFeed(from)
+    const parts: Buffer[] = []
+    for (let part = feed.read(2 ** 20, to); part !== null; part = feed.read(2 ** 20, to)) parts.push(part)
+    feed.close()
+    return Buffer.concat(parts)
+  }
+
+  async close(): Promise<void> {
+    await this.master.close()
+    await this.engine.storage.close('nosave')
+  }
+}
+
+/** The code and text with which a request is refused. */
+export function refusal(act: () => unknown): string {
+  try {
+    act()
+  } catch (error) {
+    if (error instanceof Refusal) return `${error.code} ${error.message}`
+    throw error
+  }
+  throw new Error('it was not refused')
+}

@@ -1,0 +1,238 @@
+/** The built server as a process of its own, on a free port, in a temporary directory. `stop` proves its data clean. */
+import { type ChildProcess, spawn } from 'node:child_process'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import * as net from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import * as assert from 'uvu/assert'
+import { runCheck } from '../../../server/check-command.ts'
+import { WireClient, type WireOptions, type WireReply } from './wire-client.ts'
+
+const MAIN = fileURLToPath(new URL('../../../server/main.js', import.meta.url))
+const READY_MS = 180_000
+const STOP_MS = 180_000
+const POLL_MS = 10
+
+export interface ServerOptions {
+  /** Configuration flags, as in `{ appendfsync: 'always' }`. */
+  readonly flags?: Readonly<Record<string, string | number>>
+  /** Words before the flags, such as a configuration file. */
+  readonly words?: readonly string[]
+  /** An existing directory, which is then not removed. */
+  readonly directory?: string
+  readonly port?: number
+  /** The limit on open files, soft and hard. */
+  readonly openFiles?: number
+  /** AUTH with this, or these words, before PING. */
+  readonly password?: string | readonly string[]
+  /** Words of AUTH that every connection of the test's begins with. */
+  readonly auth?: readonly string[]
+}
+
+/** What the tests look at. */
+export interface LogLine {
+  readonly msg: string
+  readonly port?: number
+  readonly dir?: string
+  readonly keys?: number
+}
+
+const running = new Set<ChildProcess>()
+process.on('exit', () => {
+  for (const child of running) child.kill('SIGKILL')
+})
+process.on('SIGTERM', () => process.exit(1))
+
+/** A port that was free a moment ago. */
+export function freePort(): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const server = net.createServer()
+    server.once('error', reject)
+    server.listen(0, '127.0.0.1', () => {
+      const { port } = server.address() as net.AddressInfo
+      server.close(() => resolve(port))
+    })
+  })
+}
+
+/** Waits until a condition holds. The limit is for a machine that is busy with other things. */
+export async function until(what: string, condition: () => boolean | Promise<boolean>, timeoutMs = 180_000): Promise<void> {
+  const deadline = performance.now() + timeoutMs
+  while (!(await condition())) {
+    if (performance.now() > deadline) throw new Error(`waited ${timeoutMs} ms in vain for: ${what}`)
+    await pause(POLL_MS)
+  }
+}
+
+export function pause(milliseconds: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, milliseconds))
+}
+
+/** Runs the server program to its end, for starts that should fail. */
+export function runProgram(words: readonly string[], timeoutMs = READY_MS): Promise<{ status: number | null; output: string }> {
+  return new Promise((resolve) => {
+    const child = spawn(process.execPath, [MAIN, ...words], { stdio: ['ignore', 'pipe', 'pipe'] })
+    running.add(child)
+    const timer = setTimeout(() => child.kill('SIGKILL'), timeoutMs)
+    let output = ''
+    for (const stream of [child.stdout, child.stderr]) {
+      stream.on('data', (data: Buffer) => {
+        output += data
+      })
+    }
+    child.on('close', (status) => {
+      clearTimeout(timer)
+      running.delete(child)
+      resolve({ status, output })
+    })
+  })
+}
+
+export class RunningServer {
+  readonly port: number
+  readonly directory: string
+  /** What the server has logged, whole lines of JSON. */
+  log = ''
+  private readonly options: ServerOptions
+  private readonly isOwnDirectory: boolean
+  private child: ChildProcess | null = null
+  private ended: Promise<number | null> = Promise.resolve(null)
+
+  private constructor(options: ServerOptions, port: number) {
+    this.options = options
+    this.port = port
+    this.isOwnDirectory = options.directory === undefined
+    this.directory = options.directory ?? mkdtempSync(join(tmpdir(), 'haypile-test-'))
+  }
+
+  static async start(options: ServerOptions = {}): Promise<RunningServer> {
+    const server = new RunningServer(options, options.port ?? (await freePort()))
+    await server.launch()
+    return server
+  }
+
+  get pid(): number {
+    return this.child?.pid ?? 0
+  }
+
+  get isRunning(): boolean {
+    return this.child !== null
+  }
+
+  /** Resident memory in bytes; 0 where /proc is not there. */
+  get residentBytes(): number {
+    try {
+      const pages = /^VmRSS:\s+(\d+) kB/m.exec(readFileSync(`/proc/${this.pid}/status`, 'utf8'))
+      return Number(pages?.[1] ?? 0) * 1024
+    } catch {
+      return 0
+    }
+  }
+
+  get logLines(): readonly LogLine[] {
+    const lines = this.log.split('\n').filter((line) => line.startsWith('{'))
+    return lines.map((line) => JSON.parse(line) as LogLine)
+  }
+
+  async connect(options: Omit<WireOptions, 'port'> & { port?: number } = {}): Promise<WireClient> {
+    const client = await WireClient.connect({ port: this.port, ...options })
+    if (this.options.auth !== undefined) await client.call('AUTH', ...this.options.auth)
+    return client
+  }
+
+  /** One command on a connection of its own. */
+  async call(...words: readonly (string | number)[]): Promise<WireReply> {
+    const client = await this.connect()
+    try {
+      return await client.call(...words)
+    } finally {
+      await client.close()
+    }
+  }
+
+  /** Starts the process and waits until it answers. */
+  async launch(): Promise<void> {
+    if (this.child !== null) throw new Error('it is running')
+    const flags = Object.entries(this.options.flags ?? {}).flatMap(([name, value]) => [`--${name}`, String(value)])
+    const words = [...(this.options.words ?? []), '--port', String(this.port), '--dir', this.directory, ...flags]
+    const { openFiles } = this.options
+    const limited = openFiles === undefined ? [] : ['sh', '-c', `ulimit -n ${openFiles} && exec "$0" "$@"`]
+    const [program, ...rest] = [...limited, process.execPath, MAIN, ...words] as [string, ...string[]]
+    const child = spawn(program, rest, { stdio: ['ignore', 'pipe', 'pipe'] })
+    this.child = child
+    running.add(child)
+    for (const stream of [child.stdout, child.stderr]) {
+      stream.on('data', (data: Buffer) => {
+        this.log += data
+      })
+    }
+    this.ended = new Promise((resolve) =>
+      child.on('close', (status) => {
+        running.delete(child)
+        this.child = null
+        resolve(status)
+      }),
+    )
+    await until('the server to answer PING', () => this.answers(), READY_MS)
+  }
+
+  /** SIGTERM; the process must end with status 0 and leave clean data. */
+  async stop(): Promise<void> {
+    if (this.child === null) throw new Error('it is not running')
+    this.child.kill('SIGTERM')
+    await this.stopped(0)
+    await this.checkClean()
+    this.remove()
+  }
+
+  /** Waits for the process to end by itself with a status. */
+  async stopped(expected: number): Promise<void> {
+    const timer = setTimeout(() => this.child?.kill('SIGKILL'), STOP_MS)
+    const status = await this.ended
+    clearTimeout(timer)
+    assert.is(status, expected, `the server ended with status ${status}; its log:\n${this.log.slice(-4000)}`)
+  }
+
+  async kill9(): Promise<void> {
+    this.child?.kill('SIGKILL')
+    await this.ended
+  }
+
+  /** Ends the process cleanly or not and starts it again on the same directory and port. */
+  async restart(how: 'SIGTERM' | 'SIGKILL' = 'SIGTERM'): Promise<void> {
+    this.child?.kill(how)
+    if (how === 'SIGTERM') await this.stopped(0)
+    else await this.ended
+    await this.launch()
+  }
+
+  /** Runs the checker on the directory, whose server must not be running. */
+  async checkClean(): Promise<void> {
+    let text = ''
+    const add = (line: string) => {
+      text += line
+    }
+    const status = await runCheck(this.directory, { output: { out: add, error: add }, bar: false })
+    assert.is(status, 0, `the data directory is not clean:\n${text}`)
+  }
+
+  remove(): void {
+    if (this.isOwnDirectory) rmSync(this.directory, { recursive: true, force: true })
+  }
+
+  private async answers(): Promise<boolean> {
+    if (this.child === null) throw new Error(`the server ended at its start:\n${this.log}`)
+    try {
+      const client = await this.connect()
+      try {
+        if (this.options.password !== undefined) await client.call('AUTH', ...[this.options.password].flat())
+        return (await client.call('PING')) === 'PONG'
+      } finally {
+        await client.close()
+      }
+    } catch {
+      return false
+    }
+  }
+}

@@ -1,0 +1,194 @@
+/** A client that hides nothing: what goes over the wire is what the test wrote, and replies are what came back, RESP2 or RESP3. */
+import * as net from 'node:net'
+import * as tls from 'node:tls'
+import { type Bytes, bufferOf } from '../../../base/bytes.ts'
+import { encodedLength, writeCommand } from '../../../storage/binlog/command-codec.ts'
+
+/** An error reply, as a value. */
+export class WireError {
+  readonly text: Bytes
+
+  constructor(text: Bytes) {
+    this.text = text
+  }
+}
+
+/** Bulk and simple strings are Bytes, maps arrays of pairs in a row, nulls null, doubles numbers. */
+export type WireReply = Bytes | number | boolean | null | WireError | readonly WireReply[]
+
+export interface WireOptions {
+  readonly port?: number
+  readonly path?: string
+  readonly tls?: tls.ConnectionOptions
+}
+
+/** No reply takes so long, also on a machine that is busy with other things. */
+const REPLY_MS = 300_000
+
+interface Waiter {
+  readonly sinceMs: number
+  readonly resolve: (reply: WireReply) => void
+  readonly reject: (error: Error) => void
+}
+
+/** A command in RESP. Words are bytes: one char each. */
+export function encodeCommand(...words: readonly (Bytes | number)[]): Buffer {
+  const args = words.map(String)
+  const buffer = Buffer.allocUnsafe(encodedLength(args))
+  writeCommand(args, buffer, 0)
+  return buffer
+}
+
+export class WireClient {
+  readonly socket: net.Socket
+  /** Replies that nobody waited for: push messages, and errors before the connection is closed. */
+  readonly strays: WireReply[] = []
+  /** Resolves when the server has closed the connection, or it broke. */
+  readonly closed: Promise<void>
+  /** Bytes received and not yet part of a whole reply. */
+  private pending: Buffer = Buffer.alloc(0)
+  private readonly waiters: Waiter[] = []
+  private timer: NodeJS.Timeout | null = null
+  private endReason = 'connection closed'
+
+  private constructor(socket: net.Socket) {
+    this.socket = socket
+    socket.on('data', (data) => this.take(data))
+    socket.on('error', () => {})
+    this.closed = new Promise((resolve) =>
+      socket.on('close', () => {
+        for (const waiter of this.waiters.splice(0)) waiter.reject(new Error(this.endReason))
+        if (this.timer !== null) clearTimeout(this.timer)
+        resolve()
+      }),
+    )
+  }
+
+  static connect(options: WireOptions): Promise<WireClient> {
+    const target = options.path === undefined ? { host: '127.0.0.1', port: options.port ?? 0 } : { path: options.path }
+    return new Promise((resolve, reject) => {
+      const ready = () => {
+        socket.off('error', reject)
+        resolve(new WireClient(socket))
+      }
+      const socket = options.tls === undefined ? net.connect(target, ready) : tls.connect({ ...target, ...options.tls }, ready)
+      socket.setNoDelay(true)
+      socket.once('error', reject)
+    })
+  }
+
+  /** Writes bytes as they are. */
+  raw(bytes: Bytes | Buffer): void {
+    this.socket.write(typeof bytes === 'string' ? bufferOf(bytes) : bytes)
+  }
+
+  /** The next reply that nobody waits for yet. */
+  reply(): Promise<WireReply> {
+    const stray = this.strays.shift()
+    if (stray !== undefined) return Promise.resolve(stray)
+    if (this.socket.destroyed) return Promise.reject(new Error('connection closed'))
+    if (this.timer === null) this.checkAfter(REPLY_MS)
+    return new Promise((resolve, reject) => this.waiters.push({ resolve, reject, sinceMs: performance.now() }))
+  }
+
+  private checkAfter(milliseconds: number): void {
+    this.timer = setTimeout(() => {
+      this.timer = null
+      const [oldest] = this.waiters
+      if (oldest === undefined) return
+      const leftMs = oldest.sinceMs + REPLY_MS - performance.now()
+      if (leftMs > 0) return this.checkAfter(leftMs)
+      this.endReason = `no reply within ${REPLY_MS} ms`
+      this.socket.destroy()
+    }, milliseconds).unref()
+  }
+
+  /** Sends a command; resolves to its reply, errors included. */
+  call(...words: readonly (Bytes | number)[]): Promise<WireReply> {
+    this.raw(encodeCommand(...words))
+    return this.reply()
+  }
+
+  /** Sends commands in one write; resolves to their replies. */
+  pipeline(commands: readonly (readonly (Bytes | number)[])[]): Promise<WireReply[]> {
+    this.raw(Buffer.concat(commands.map((words) => encodeCommand(...words))))
+    return Promise.all(commands.map(() => this.reply()))
+  }
+
+  close(): Promise<void> {
+    this.socket.destroy()
+    return this.closed
+  }
+
+  private take(data: Buffer): void {
+    this.pending = this.pending.length === 0 ? data : Buffer.concat([this.pending, data])
+    let start = 0
+    for (;;) {
+      const parsed = parseReply(this.pending, start)
+      if (parsed === null) break
+      start = parsed.end
+      const waiter = this.waiters.shift()
+      if (waiter === undefined) this.strays.push(parsed.reply)
+      else waiter.resolve(parsed.reply)
+    }
+    if (start > 0) this.pending = this.pending.subarray(start)
+  }
+}
+
+interface Parsed {
+  readonly reply: WireReply
+  readonly end: number
+}
+
+/** The reply at `start`, or null while a part of it is missing. Throws on what is no reply. */
+function parseReply(buffer: Buffer, start: number): Parsed | null {
+  const lineEnd = buffer.indexOf('\r\n', start)
+  if (lineEnd < 0) return null
+  const type = String.fromCharCode(buffer[start] as number)
+  const line = buffer.latin1Slice(start + 1, lineEnd)
+  const end = lineEnd + 2
+  switch (type) {
+    case '+':
+    case '(':
+      return { reply: line, end }
+    case '-':
+      return { reply: new WireError(line), end }
+    case ':':
+    case ',':
+      return { reply: Number(line.replace(/^(-?)inf$/, '$1Infinity')), end }
+    case '#':
+      return { reply: line === 't', end }
+    case '_':
+      return { reply: null, end }
+    case '$':
+    case '=':
+    case '!':
+      return parseBulk(buffer, type, Number(line), end)
+    case '*':
+    case '~':
+    case '>':
+    case '%':
+      return Number(line) < 0 ? { reply: null, end } : parseMany(buffer, Number(line) * (type === '%' ? 2 : 1), end)
+    default:
+      throw new Error(`no reply begins with ${JSON.stringify(type + line.slice(0, 80))}`)
+  }
+}
+
+function parseBulk(buffer: Buffer, type: string, length: number, start: number): Parsed | null {
+  if (length < 0) return { reply: null, end: start }
+  const end = start + length + 2
+  if (end > buffer.length) return null
+  const text = buffer.latin1Slice(type === '=' ? start + 4 : start, end - 2)
+  return { reply: type === '!' ? new WireError(text) : text, end }
+}
+
+function parseMany(buffer: Buffer, count: number, start: number): Parsed | null {
+  const replies: WireReply[] = []
+  for (let end = start; ; ) {
+    if (replies.length === count) return { reply: replies, end }
+    const parsed = parseReply(buffer, end)
+    if (parsed === null) return null
+    replies.push(parsed.reply)
+    end = parsed.end
+  }
+}
