@@ -10,12 +10,12 @@
  * Figures are comparable only on a machine that does nothing else.
  */
 import { parseArgs } from 'node:util'
-import { type GrowthResult, growth } from './collections/collections-growth.ts'
-import { type HugeResult, huge } from './collections/collections-huge.ts'
-import { type MiddleRow, middle } from './collections/collections-middle.ts'
-import { KINDS } from './collections/collections-operations.ts'
-import { growthTables, hugeTables, middleTable } from './collections/collections-tables.ts'
-import { collectionsThroughput } from './collections/collections-throughput.ts'
+import { type GrowthResult, growth } from './collections/growth.ts'
+import { type HugeResult, huge } from './collections/huge.ts'
+import { type MiddleRow, middle } from './collections/middle.ts'
+import { KINDS } from './collections/operations.ts'
+import { growthTables, hugeTables, middleTable } from './collections/tables.ts'
+import { collectionsThroughput } from './collections/throughput.ts'
 import { isInstalled, type ProgramName } from './support/programs.ts'
 import { machine } from './support/tables.ts'
 import { type ThroughputRow, throughputTable } from './throughput.ts'

@@ -3,7 +3,7 @@ import { statSync } from 'node:fs'
 import { SingleBar } from 'cli-progress'
 import { realFiles } from '../base/files.ts'
 import { checkDirectory, type Repair } from '../storage/check/check.ts'
-import type { CheckProgress } from '../storage/check/check-report.ts'
+import type { CheckProgress } from '../storage/check/report.ts'
 import { LevelRecords, type RecordStore } from '../storage/records/record-store.ts'
 import { DamageError } from '../storage/records/records.ts'
 

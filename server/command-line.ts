@@ -10,9 +10,9 @@
 import { Command, CommanderError, Option } from 'commander'
 import type { Repair } from '../storage/check/check.ts'
 import { Config } from './config/config.ts'
-import { ConfigError } from './config/config-file.ts'
-import { fullHelp, shortHelp } from './config/config-help.ts'
+import { ConfigError } from './config/file.ts'
 import { separatedFlags } from './config/flags.ts'
+import { fullHelp, shortHelp } from './config/help.ts'
 import { machineOfProgram } from './process/heap.ts'
 
 /** The command line or the configuration is wrong. */

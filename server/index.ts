@@ -10,7 +10,7 @@
  */
 import { systemClock } from '../base/clock.ts'
 import { Config } from './config/config.ts'
-import { logIneffective } from './config/config-warnings.ts'
+import { logIneffective } from './config/warnings.ts'
 import { createLogger } from './logging/log.ts'
 import { Node } from './node.ts'
 import { fitCacheToHeap } from './process/heap.ts'

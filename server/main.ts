@@ -6,10 +6,10 @@ import { HAYPILE_VERSION } from '../commands/core/version.ts'
 import { runCheck } from './check-command.ts'
 import { runCommandLine } from './command-line.ts'
 import type { Config } from './config/config.ts'
-import { logIneffective } from './config/config-warnings.ts'
+import { logIneffective } from './config/warnings.ts'
 import { createLogger, type Logger } from './logging/log.ts'
 import { collectSooner, fitCacheToHeap, logSmallDefault, restartIfHeapIsSmall } from './process/heap.ts'
-import { followProcessTitle } from './process/process-title.ts'
+import { followProcessTitle } from './process/title.ts'
 import { banner, hasColours, wantsBanner } from './terminal.ts'
 
 async function serve(config: Config): Promise<void> {

@@ -6,7 +6,7 @@ import { clientError, syntaxError } from '../core/errors.ts'
 import { OK, Verbatim } from '../core/reply.ts'
 import type { Session } from '../core/session.ts'
 import { integerOf, isToken, MAX_INT64, requireInteger } from '../parsing/args.ts'
-import { readKillFilters, requireClientType, typeOf } from './client-filters.ts'
+import { readKillFilters, requireClientType, typeOf } from './filters.ts'
 
 const ADMINISTRATION: readonly CommandFlag[] = ['admin', 'noscript', 'loading', 'stale']
 

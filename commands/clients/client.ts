@@ -6,8 +6,8 @@ import { NO_REPLY, OK } from '../core/reply.ts'
 import { isToken } from '../parsing/args.ts'
 import { helpReply } from '../parsing/help.ts'
 import { clientConnections } from './client-connections.ts'
-import { requireClientName, requirePrintable } from './client-names.ts'
 import { CLIENT_TRACKING_HELP, clientTracking } from './client-tracking.ts'
+import { requireClientName, requirePrintable } from './names.ts'
 
 const OWN: readonly CommandFlag[] = ['noscript', 'loading', 'stale']
 

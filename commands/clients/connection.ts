@@ -7,7 +7,7 @@ import { MapReply, OK, PONG, SimpleString } from '../core/reply.ts'
 import { REDIS_COMPATIBLE_VERSION } from '../core/version.ts'
 import { integerOf, isToken, requireSafeInteger } from '../parsing/args.ts'
 import { endTransaction } from '../transactions/transactions.ts'
-import { requireClientName } from './client-names.ts'
+import { requireClientName } from './names.ts'
 
 const MIN_INT32 = -(2 ** 31)
 const MAX_INT32 = 2 ** 31 - 1

@@ -8,7 +8,7 @@ import type { Bytes } from '../../base/bytes.ts'
 import { LUA_GLOBALS, LUA_REGISTRY } from '../../lua/api.ts'
 import type { LuaMachine } from '../../lua/machine.ts'
 import { clientError } from '../core/errors.ts'
-import type { FunctionEngine, RegisteredFunction } from './function-libraries.ts'
+import type { FunctionEngine, RegisteredFunction } from './libraries.ts'
 import { registerFunction } from './registering.ts'
 
 /** What `redis` has while a library is loaded, besides register_function. */

@@ -7,9 +7,9 @@
 import { type Bytes, lowerCase } from '../../base/bytes.ts'
 import { LUA_REGISTRY } from '../../lua/api.ts'
 import type { LuaStack } from '../../lua/stack.ts'
-import { SCRIPT_FLAGS } from '../scripting/script-flags.ts'
-import type { RegisteredFunction } from './function-libraries.ts'
-import { IMPROPER_NAME, isProperName } from './library-header.ts'
+import { SCRIPT_FLAGS } from '../scripting/flags.ts'
+import { IMPROPER_NAME, isProperName } from './header.ts'
+import type { RegisteredFunction } from './libraries.ts'
 
 type Described = Omit<RegisteredFunction, 'reference'>
 

@@ -6,9 +6,9 @@ import { syntaxError } from '../core/errors.ts'
 import { NULL_ARRAY, type Reply } from '../core/reply.ts'
 import { isToken } from '../parsing/args.ts'
 import { findAs, readAs, writableAs } from '../parsing/values.ts'
-import { requireMember } from '../sorted-sets/sorted-set-words.ts'
-import { distanceReply, positionReply, requirePosition, requireUnit } from './geo-words.ts'
+import { requireMember } from '../sorted-sets/words.ts'
 import { distanceOf, positionOf, scoreOf, standardGeohash } from './geohash.ts'
+import { distanceReply, positionReply, requirePosition, requireUnit } from './words.ts'
 
 interface GeoaddOptions {
   condition: 'nx' | 'xx' | null

@@ -19,8 +19,8 @@ import { type Raised, Sketch } from '../../storage/values/hyperloglogs/sketch.ts
 import { type Args, type Command, command, firstKey, keyRange } from '../core/command.ts'
 import type { Context } from '../core/context.ts'
 import { OK, type Reply } from '../core/reply.ts'
-import { hyperLogLogDebug } from './hyperloglog-debug.ts'
-import { cardinalityOf, cardinalityOfRegisters, corrupt, findSketch, requireSketch, storeSketch } from './hyperloglog-values.ts'
+import { hyperLogLogDebug } from './debug.ts'
+import { cardinalityOf, cardinalityOfRegisters, corrupt, findSketch, requireSketch, storeSketch } from './values.ts'
 
 const sketch = new Sketch()
 const registers = new Uint8Array(REGISTERS)

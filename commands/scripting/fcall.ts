@@ -4,10 +4,10 @@ import type { Context } from '../core/context.ts'
 import { clientError } from '../core/errors.ts'
 import type { Reply } from '../core/reply.ts'
 import { integerOf } from '../parsing/args.ts'
-import { flagsOf } from './script-flags.ts'
-import type { ScriptCall } from './script-runner.ts'
-import { pushWords } from './script-values.ts'
+import { flagsOf } from './flags.ts'
+import type { ScriptCall } from './runner.ts'
 import { READ_KEYS, READING, WRITING, WRITTEN_KEYS, withinArguments } from './scripts.ts'
+import { pushWords } from './values.ts'
 
 const NUMBER_OF_KEYS_AT = 2
 const FIRST_KEY = 3

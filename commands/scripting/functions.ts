@@ -4,11 +4,11 @@ import { lowerCase } from '../../base/bytes.ts'
 import { type Args, type Command, command } from '../core/command.ts'
 import { clientError, wrongSubcommandWords } from '../core/errors.ts'
 import { MapReply, OK, type Reply, SetReply, SimpleString } from '../core/reply.ts'
-import { type Library, type RestorePolicy, storeLibraries } from '../functions/function-libraries.ts'
+import { type Library, type RestorePolicy, storeLibraries } from '../functions/libraries.ts'
 import { readPayload, writePayload } from '../functions/payload.ts'
 import { globMatchesIgnoringCase } from '../parsing/glob.ts'
 import { helpReply } from '../parsing/help.ts'
-import type { ScriptRunner } from './script-runner.ts'
+import type { ScriptRunner } from './runner.ts'
 
 const HELP = helpReply('function', [
   'LOAD [REPLACE] <FUNCTION CODE>',

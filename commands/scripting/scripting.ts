@@ -6,10 +6,10 @@
 import { type Bytes, detached } from '../../base/bytes.ts'
 import type { FunctionReference, LuaMachine } from '../../lua/machine.ts'
 import { clientError } from '../core/errors.ts'
-import { sha1 } from './script-api.ts'
-import { readShebang, type ScriptFlags } from './script-flags.ts'
-import type { ScriptCall, ScriptRunner } from './script-runner.ts'
-import { pushWords } from './script-values.ts'
+import { sha1 } from './api.ts'
+import { readShebang, type ScriptFlags } from './flags.ts'
+import type { ScriptCall, ScriptRunner } from './runner.ts'
+import { pushWords } from './values.ts'
 
 const CHUNK_NAME = '@user_script'
 /** Of those that nobody has loaded on purpose. */

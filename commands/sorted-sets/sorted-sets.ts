@@ -14,7 +14,7 @@ import { type CollectionScan, scanCollection } from '../keys/collection-scan.ts'
 import { isToken } from '../parsing/args.ts'
 import { formatDouble } from '../parsing/format-double.ts'
 import { dropIfEmpty, findAs, readAs, writableAs } from '../parsing/values.ts'
-import { requireMember, requireScore } from './sorted-set-words.ts'
+import { requireMember, requireScore } from './words.ts'
 
 /** ZADD's options, a bit each. */
 const NX = 1

@@ -1,18 +1,18 @@
 /** Streams as logs: adding, reading by id, deleting, trimming. */
 import type { Bytes } from '../../base/bytes.ts'
 import { EVENT_STREAM } from '../../storage/keyspace/key-events.ts'
+import { packEntry } from '../../storage/values/streams/entry.ts'
+import { idOf, idText, MAX_ID, MAX_UINT64, msOf, nextId, plus, seqOf, ZERO_ID } from '../../storage/values/streams/id.ts'
 import { Stream } from '../../storage/values/streams/stream.ts'
-import { packEntry } from '../../storage/values/streams/stream-entry.ts'
-import { idOf, idText, MAX_ID, MAX_UINT64, msOf, nextId, plus, seqOf, ZERO_ID } from '../../storage/values/streams/stream-id.ts'
 import { type Args, type Command, command, firstKey } from '../core/command.ts'
 import type { Context } from '../core/context.ts'
 import { clientError, noSuchKey, syntaxError, wrongArity } from '../core/errors.ts'
 import { NULL_ARRAY, OK, type Reply } from '../core/reply.ts'
 import { type Int64, isToken, Options, requireClampedInteger, requireInteger } from '../parsing/args.ts'
 import { findAs, readAs, writableAs } from '../parsing/values.ts'
-import { requireEnd, requireStart, requireStrictId, type WantedId } from './stream-ids.ts'
-import { entriesReply } from './stream-replies.ts'
-import { excessOf, pushTrim, TrimOptions } from './stream-trimming.ts'
+import { requireEnd, requireStart, requireStrictId, type WantedId } from './ids.ts'
+import { entriesReply } from './replies.ts'
+import { excessOf, pushTrim, TrimOptions } from './trimming.ts'
 
 /** XADD key [NOMKSTREAM] [<MAXLEN | MINID> [= | ~] threshold [LIMIT count]] <* | id> field value [field value ...] */
 const xadd = command({

@@ -9,7 +9,7 @@ import { clientError, syntaxError } from '../core/errors.ts'
 import { integerOf, isToken, requireClampedInteger } from '../parsing/args.ts'
 import { requireString, stringOrEmpty } from '../parsing/values.ts'
 import { bitop } from './bitop.ts'
-import { clampedRange, rangeWithin } from './string-ranges.ts'
+import { clampedRange, rangeWithin } from './ranges.ts'
 
 const invalidOffset = () => clientError('ERR bit offset is not an integer or out of range')
 const invalidBit = () => clientError('ERR bit is not an integer or out of range')

@@ -1,5 +1,5 @@
 import { FORMAT_VERSION, type Meta } from '../protocol/messages.ts'
-import type { LinkFacts } from '../replica/replica-state.ts'
+import type { LinkFacts } from '../replica/machine-types.ts'
 
 /** Why this node does not follow that one; null where it does. */
 export function objectionTo({ version, runId, databases, chain }: Meta, facts: LinkFacts, isFailover: boolean): string | null {

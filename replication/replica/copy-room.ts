@@ -5,7 +5,7 @@
  */
 import type { Random } from '../../base/clock.ts'
 import type { SnapshotHead } from '../protocol/messages.ts'
-import type { LinkFacts } from './replica-state.ts'
+import type { LinkFacts } from './machine-types.ts'
 
 /** LevelDB has what was written last twice for a while: in its log and in the table that it makes of that. As level-write-buffer is by default. */
 const WRITE_BUFFER_BYTES = 16 * 1024 * 1024

@@ -6,7 +6,7 @@ import type { Storage } from '../../storage/storage.ts'
 import type { ReplicationSettings } from '../settings.ts'
 import type { LinkReplayer } from './applier.ts'
 import type { FullSyncTarget } from './full-sync-target.ts'
-import type { LinkFacts } from './replica-state.ts'
+import type { LinkFacts } from './machine-types.ts'
 
 /** A connection that is being made or open. */
 export interface Wire {

@@ -1,6 +1,6 @@
 /** What INFO shows of the link to the master. Times are monotonic, ms. */
 import type { FullSyncProgress } from './full-sync-target.ts'
-import type { LinkState, LinkStatus } from './replica-state.ts'
+import type { LinkState, LinkStatus } from './machine-types.ts'
 
 export interface LinkView {
   readonly state: LinkState

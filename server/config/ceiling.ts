@@ -1,7 +1,7 @@
 /** Settings that the process cannot have as high as somebody wants: lowered at the start with a warning, and refused by CONFIG SET. */
 import type { Log } from '../../base/log.ts'
 import type { Config } from './config.ts'
-import { ConfigRefused } from './config-kinds.ts'
+import { ConfigRefused } from './kinds.ts'
 
 export interface Ceiling {
   readonly name: string

@@ -8,11 +8,11 @@ import { clientError } from '../../commands/core/errors.ts'
 import type { ConfigPort } from '../../commands/core/ports.ts'
 import { type Glob, globOf, isLiteral } from '../../commands/parsing/glob.ts'
 import { thisMachine } from '../process/heap.ts'
-import { ConfigError, type Item, readConfigFile, readText, type Setting } from './config-file.ts'
-import { type ConfigKey, type ConfigName, defaultOf, type Machine } from './config-key.ts'
-import { type BufferLimits, ConfigRefused, type ConfigValue } from './config-kinds.ts'
-import { rewriteConfigText } from './config-rewrite.ts'
-import { configKeys, configNames, findConfigName, nearestConfigName, requireConfigKey } from './config-table.ts'
+import { ConfigError, type Item, readConfigFile, readText, type Setting } from './file.ts'
+import { type ConfigKey, type ConfigName, defaultOf, type Machine } from './key.ts'
+import { type BufferLimits, ConfigRefused, type ConfigValue } from './kinds.ts'
+import { rewriteConfigText } from './rewrite.ts'
+import { configKeys, configNames, findConfigName, nearestConfigName, requireConfigKey } from './table.ts'
 
 /** Told of a new value. A ConfigRefused thrown here undoes the whole change; its message is shown to the client. */
 export type ChangeListener<V extends ConfigValue = ConfigValue> = (value: V) => void

@@ -8,9 +8,9 @@
  */
 import { bytesOfText, lowerCase, textOf } from '../../base/bytes.ts'
 import { splitInline } from '../../commands/parsing/inline-words.ts'
-import type { Item } from './config-file.ts'
-import { configNames, nearestConfigName } from './config-table.ts'
-import { oneWordOfUserLine } from './config-users.ts'
+import type { Item } from './file.ts'
+import { configNames, nearestConfigName } from './table.ts'
+import { oneWordOfUserLine } from './users.ts'
 
 /** Flags that are no configuration keys. */
 const PLAIN_FLAGS = ['-h', '--help', '-v', '--version', '--']

@@ -3,12 +3,12 @@
  * exist here (forks, jemalloc, cluster links) are left out, but for those that tools are known to read.
  */
 import type { Bytes } from '../../base/bytes.ts'
-import { type Fields, fields, safe } from './info-fields.ts'
-import type { InfoFigures } from './info-figures.ts'
-import { memoryFields } from './info-memory.ts'
-import { replicationFields } from './info-replication.ts'
-import { clientFields, cpuFields, serverFields, statsFields } from './info-server.ts'
-import { binlogFields, persistenceFields, storageFields } from './info-storage.ts'
+import { type Fields, fields, safe } from './fields.ts'
+import type { InfoFigures } from './figures.ts'
+import { memoryFields } from './memory.ts'
+import { replicationFields } from './replication.ts'
+import { clientFields, cpuFields, serverFields, statsFields } from './server.ts'
+import { binlogFields, persistenceFields, storageFields } from './storage.ts'
 
 interface Section {
   readonly name: Bytes

@@ -4,7 +4,6 @@ import { type Bytes, bytesOfText } from '../../base/bytes.ts'
 import type { MemoryFigure } from '../../commands/core/ports.ts'
 import type { Node } from '../node.ts'
 import { mainThreadCpu } from '../process/main-thread-cpu.ts'
-import { infoText } from './info.ts'
 import type {
   BinlogFigures,
   ClientFigures,
@@ -17,7 +16,8 @@ import type {
   ServerFigures,
   StatsFigures,
   StorageFigures,
-} from './info-figures.ts'
+} from './figures.ts'
+import { infoText } from './info.ts'
 import { replicationFigures } from './replication-figures.ts'
 
 export function nodeInfo(node: Node, sections: readonly Bytes[]): Bytes {

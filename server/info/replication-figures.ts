@@ -4,7 +4,7 @@ import type { Replication } from '../../replication/replication.ts'
 import { previousOf } from '../../storage/directory/identity.ts'
 import type { Storage } from '../../storage/storage.ts'
 import type { Node } from '../node.ts'
-import type { LinkFigures, LinkState, ReplicaFigures, ReplicationFigures } from './info-figures.ts'
+import type { LinkFigures, LinkState, ReplicaFigures, ReplicationFigures } from './figures.ts'
 
 /** INFO's word for each state of the link. */
 const STATES: Readonly<Record<Replication['link']['state'], LinkState>> = {

@@ -1,7 +1,7 @@
 /** Takes passwords out of requests that are kept or shown. */
 import { type Bytes, lowerCase } from '../../base/bytes.ts'
 import { isToken } from '../../commands/parsing/args.ts'
-import { findConfigName } from '../config/config-table.ts'
+import { findConfigName } from '../config/table.ts'
 
 const REDACTED = '(redacted)'
 

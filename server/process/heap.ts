@@ -17,7 +17,7 @@ import { getHeapStatistics, setFlagsFromString } from 'node:v8'
 import type { Log } from '../../base/log.ts'
 import { keepBelow } from '../config/ceiling.ts'
 import type { Config } from '../config/config.ts'
-import { defaultCacheBytes, type Machine } from '../config/config-key.ts'
+import { defaultCacheBytes, type Machine } from '../config/key.ts'
 
 const MEBIBYTE = 1024 * 1024
 /** By how much more than is in use the heap grows before it is collected, percent. */

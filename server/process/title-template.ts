@@ -1,6 +1,6 @@
 /** `proc-title-template`: text with variables, as in Redis. */
 import { type Bytes, textOf } from '../../base/bytes.ts'
-import { ConfigRefused, type Kind, oneWord } from '../config/config-kinds.ts'
+import { ConfigRefused, type Kind, oneWord } from '../config/kinds.ts'
 
 const VARIABLES = ['title', 'listen-addr', 'server-mode', 'port', 'tls-port', 'unixsocket', 'config-file'] as const
 

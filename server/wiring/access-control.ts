@@ -19,7 +19,7 @@ import { applyRules } from '../../commands/acl/user-rules.ts'
 import type { ClientsPort } from '../../commands/core/ports.ts'
 import type { CommandTable } from '../../commands/core/table.ts'
 import type { Config } from '../config/config.ts'
-import { type UserLine, wordsOfUserLine } from '../config/config-users.ts'
+import { type UserLine, wordsOfUserLine } from '../config/users.ts'
 
 export interface AccessControlParts {
   readonly config: Config

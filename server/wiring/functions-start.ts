@@ -1,6 +1,6 @@
 /** The Lua machine of functions, joined to the node. */
 import { LuaFunctions } from '../../commands/functions/engine.ts'
-import { FunctionLibraries } from '../../commands/functions/function-libraries.ts'
+import { FunctionLibraries } from '../../commands/functions/libraries.ts'
 import type { Node } from '../node.ts'
 import { scriptMachine } from './scripting-start.ts'
 

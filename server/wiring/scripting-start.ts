@@ -1,8 +1,8 @@
 /** Scripts joined to the node: their machine's memory and time, what a suspended one keeps from happening, and what stands in their way. */
 import { type Bytes, lowerCase, textOf } from '../../base/bytes.ts'
-import { openApi, type ScriptHost, type ScriptLogLevel } from '../../commands/scripting/script-api.ts'
-import { declaredFlags, flagsOf } from '../../commands/scripting/script-flags.ts'
-import { ScriptRunner } from '../../commands/scripting/script-runner.ts'
+import { openApi, type ScriptHost, type ScriptLogLevel } from '../../commands/scripting/api.ts'
+import { declaredFlags, flagsOf } from '../../commands/scripting/flags.ts'
+import { ScriptRunner } from '../../commands/scripting/runner.ts'
 import { Scripting } from '../../commands/scripting/scripting.ts'
 import { LIBRARIES } from '../../lua/libraries/all.ts'
 import { LuaMachine } from '../../lua/machine.ts'

@@ -1,7 +1,7 @@
 /** What commands and INFO ask of the storage engine. */
 import type { StoragePort } from '../../commands/core/ports.ts'
 import type { Storage } from '../../storage/storage.ts'
-import { heapUsage, residentBytes } from '../process/process-memory.ts'
+import { heapUsage, residentBytes } from '../process/memory.ts'
 
 export class StorageFacade implements StoragePort {
   private readonly storage: Storage

@@ -16,10 +16,10 @@ import { storedIdentity } from '../directory/identity-store.ts'
 import { readWitness, replaceWitness } from '../directory/witness.ts'
 import type { RecordStore } from '../records/record-store.ts'
 import { DamageError } from '../records/records.ts'
-import { type BinlogSummary, checkBinlog } from './check-binlog.ts'
-import { cutDamage } from './check-cut.ts'
-import { checkRecords, type RecordCounts } from './check-records.ts'
-import { type CheckProgress, type Finding, Findings } from './check-report.ts'
+import { type BinlogSummary, checkBinlog } from './binlog.ts'
+import { cutDamage } from './cut.ts'
+import { checkRecords, type RecordCounts } from './records.ts'
+import { type CheckProgress, type Finding, Findings } from './report.ts'
 
 export interface CheckOptions {
   readonly files: Files

@@ -15,17 +15,7 @@ import {
   REGISTERS,
   setDenseRegister,
 } from './hyperloglog.ts'
-import {
-  describeRuns,
-  HIGHEST_IN_RUN,
-  joinRuns,
-  raiseFromRuns,
-  replacement,
-  runBytes,
-  runHeight,
-  runLength,
-  splitRun,
-} from './hyperloglog-runs.ts'
+import { describeRuns, HIGHEST_IN_RUN, joinRuns, raiseFromRuns, replacement, runBytes, runHeight, runLength, splitRun } from './runs.ts'
 
 export type Raised = 'raised' | 'as it was' | 'corrupt'
 

@@ -11,7 +11,7 @@ import { DamageError, KIND_STREAM } from '../../records/records.ts'
 import { BYTES_VALUES, type Layout } from '../../tree/node.ts'
 import type { TreeObject } from '../../tree/object.ts'
 import type { Tree } from '../../tree/tree.ts'
-import { increment, nextId, plus, putUint64, type Uint64, uint32At, uint64At, ZERO_ID } from './stream-id.ts'
+import { increment, nextId, plus, putUint64, type Uint64, uint32At, uint64At, ZERO_ID } from './id.ts'
 
 const HEADER_VERSION = 1
 const HEADER_BYTES = 45

@@ -1,7 +1,7 @@
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { bitmaps } from '../../../commands/strings/bitmaps.ts'
-import { stringRanges } from '../../../commands/strings/string-ranges.ts'
+import { stringRanges } from '../../../commands/strings/ranges.ts'
 import { strings } from '../../../commands/strings/strings.ts'
 import { Rope } from '../../../storage/values/rope.ts'
 import { type Seeded, seeded } from '../../support/generators/seed.ts'

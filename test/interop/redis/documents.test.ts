@@ -14,8 +14,7 @@ import { WireClient } from '../../support/servers/wire-client.ts'
 import { type Block, blocksOf, documents, inlineOf, ROOT, stepsOf } from '../../support/tidy/documents.ts'
 import { haveTools, run } from '../tools.ts'
 
-const GRAMMAR =
-  'the protocol of replication: test/integration/replication/replication-grammar.test.ts has a replica that is written from it'
+const GRAMMAR = 'the protocol of replication: test/integration/replication/grammar.test.ts has a replica that is written from it'
 
 /** Blocks that are not run, by the first line, with the reason. What can be checked of them is. */
 const NOT_RUN: Readonly<Record<string, string>> = {
@@ -28,13 +27,13 @@ const NOT_RUN: Readonly<Record<string, string>> = {
   'meta    key  "m"                       value  01 json check(4)': GRAMMAR,
   'request   = "BINLOGSYNC" SP session SP offset                 the offset of CONTINUE': GRAMMAR,
   'request = "REPLCONF" SP "ACK" SP applied SP "FACK" SP synced [ SP "ASKED" SP count ]': GRAMMAR,
-  'client  > SET greeting hello': 'test/integration/replication/replication-example.test.ts runs it',
+  'client  > SET greeting hello': 'test/integration/replication/example.test.ts runs it',
   defaults: 'of HAProxy: test/interop/redis/haproxy.test.ts runs it',
   '/** STRLEN key */': 'an example of code: it has to stand in the sources',
   'data/': 'names of files',
   'haypile [file] [--name value ...]              serve': 'a grammar: it has to be what haypile help says',
   "haypile: /etc/haypile.conf:12: unknown configuration key 'prot', did you mean 'port'?":
-    'messages: test/server/config/config-command-line.test.ts',
+    'messages: test/server/config/command-line.test.ts',
   'server/        sockets, protocol, turn, configuration, INFO, log: wires everything, imported by none but tests and benchmarks':
     'a diagram',
   'socket -> listener (one shared buffer) -> connection -> request-decoder -> executor -> command -> database -> reply value': 'a diagram',

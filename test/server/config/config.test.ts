@@ -1,8 +1,8 @@
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { Config } from '../../../server/config/config.ts'
-import { ConfigRefused } from '../../../server/config/config-kinds.ts'
-import { configKeys, nearestConfigName } from '../../../server/config/config-table.ts'
+import { ConfigRefused } from '../../../server/config/kinds.ts'
+import { configKeys, nearestConfigName } from '../../../server/config/table.ts'
 
 const machine = { memoryBytes: 8 * 2 ** 30 }
 

@@ -1,9 +1,9 @@
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { REDIS_COMPATIBLE_VERSION } from '../../../commands/core/version.ts'
+import { humanBytes } from '../../../server/info/fields.ts'
+import type { InfoFigures } from '../../../server/info/figures.ts'
 import { infoText } from '../../../server/info/info.ts'
-import { humanBytes } from '../../../server/info/info-fields.ts'
-import type { InfoFigures } from '../../../server/info/info-figures.ts'
 import { infoFigures } from '../../support/harness/info-figures.ts'
 
 const titles = (text: string) => [...text.matchAll(/^# (\w+)\r$/gm)].map((match) => match[1])

@@ -1,6 +1,6 @@
 /** Scripts that a server may refuse, or may refuse a part of, in every way in which scripts are run. */
 import type { Bytes } from '../../../base/bytes.ts'
-import { sha1 } from '../../../commands/scripting/script-api.ts'
+import { sha1 } from '../../../commands/scripting/api.ts'
 
 type Request = readonly Bytes[]
 

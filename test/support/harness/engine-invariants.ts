@@ -1,11 +1,11 @@
 /**
  * Everything that must hold of an engine between two units, checked by counting all of it: memory, counts, dirty lists, new keys, deadlines,
- * and LevelDB's records through storage/check/check-records.ts. Looks into private fields, since none of this is anyone else's business.
+ * and LevelDB's records through storage/check/records.ts. Looks into private fields, since none of this is anyone else's business.
  */
 import * as assert from 'uvu/assert'
 import type { Bytes } from '../../../base/bytes.ts'
-import { checkRecords } from '../../../storage/check/check-records.ts'
-import { Findings } from '../../../storage/check/check-report.ts'
+import { checkRecords } from '../../../storage/check/records.ts'
+import { Findings } from '../../../storage/check/report.ts'
 import type { Database } from '../../../storage/keyspace/database.ts'
 import type { Deadline } from '../../../storage/keyspace/deadlines.ts'
 import { ENTRY_OVERHEAD_BYTES, type Entry, type Resident, type Value } from '../../../storage/keyspace/entry.ts'

@@ -18,7 +18,7 @@ import type {
 import { NO_REPLY, OK, type Reply } from '../../../commands/core/reply.ts'
 import type { Session } from '../../../commands/core/session.ts'
 import { CommandTable } from '../../../commands/core/table.ts'
-import type { FunctionLibraries } from '../../../commands/functions/function-libraries.ts'
+import type { FunctionLibraries } from '../../../commands/functions/libraries.ts'
 import { PubSub } from '../../../commands/pubsub/pub-sub.ts'
 import type { Scripting } from '../../../commands/scripting/scripting.ts'
 import { Config } from '../../../server/config/config.ts'

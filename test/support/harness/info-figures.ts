@@ -1,4 +1,4 @@
-import type { InfoFigures } from '../../../server/info/info-figures.ts'
+import type { InfoFigures } from '../../../server/info/figures.ts'
 
 /** Figures of a server that has run for a day and a bit. */
 export function infoFigures(): InfoFigures {

@@ -1,7 +1,7 @@
 /** Scripts on an executor without a server: their machine is real, and what is suspended goes on when a test says so. */
 import type { Executor } from '../../../commands/core/executor.ts'
-import { openApi } from '../../../commands/scripting/script-api.ts'
-import { ScriptRunner } from '../../../commands/scripting/script-runner.ts'
+import { openApi } from '../../../commands/scripting/api.ts'
+import { ScriptRunner } from '../../../commands/scripting/runner.ts'
 import { Scripting } from '../../../commands/scripting/scripting.ts'
 import { LIBRARIES } from '../../../lua/libraries/all.ts'
 import { LuaMachine } from '../../../lua/machine.ts'

@@ -1,8 +1,8 @@
 /** The replica's state machine, driven by hand. */
 import * as assert from 'uvu/assert'
 import { metaReply, type SnapshotHead, snapshotHeadWords, trySyncReplyWords } from '../../../replication/protocol/messages.ts'
-import { ReplicaMachine } from '../../../replication/replica/replica.ts'
-import type { LinkAction, LinkEvent, LinkFacts, LinkState } from '../../../replication/replica/replica-state.ts'
+import { ReplicaMachine } from '../../../replication/replica/machine.ts'
+import type { LinkAction, LinkEvent, LinkFacts, LinkState } from '../../../replication/replica/machine-types.ts'
 import { defaultReplicationSettings } from '../../../replication/settings.ts'
 import { newIdentity } from '../../../storage/directory/identity.ts'
 

@@ -1,6 +1,6 @@
 /** docs/configuration.md, made of the table of configuration keys. */
-import type { ConfigKey, Section } from '../../../server/config/config-key.ts'
-import { configKeys } from '../../../server/config/config-table.ts'
+import type { ConfigKey, Section } from '../../../server/config/key.ts'
+import { configKeys } from '../../../server/config/table.ts'
 
 const SECTIONS: Readonly<Record<Exclude<Section, 'compatibility'>, string>> = {
   network: 'Network',
@@ -28,7 +28,7 @@ in order, and for none where nothing does. On the command line names are in any 
 
 Sizes are bytes, or take a unit: \`kb\` \`mb\` \`gb\` are powers of 1024, \`k\` \`m\` \`g\` of 1000.
 
-This page is made of the table that the server itself reads (\`server/config/config-table.ts\`); a test fails when they differ, and
+This page is made of the table that the server itself reads (\`server/config/table.ts\`); a test fails when they differ, and
 \`HAYPILE_WRITE_DOCS=1 npm test tidy-configuration\` writes it anew.
 `
 

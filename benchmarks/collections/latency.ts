@@ -1,0 +1,62 @@
+/** How long single requests take over one connection that sends nothing else. */
+import type { ParsedReply } from 'redis-parser'
+import { batchesOf, type Connection } from '../support/connection.ts'
+import { percentile } from '../support/tables.ts'
+import type { Kind, Operation } from './operations.ts'
+
+const REQUESTS_PER_WRITE = 50
+const WINDOW = 100
+
+export interface Latencies {
+  readonly p50Us: number
+  readonly p99Us: number
+  readonly maxUs: number
+}
+
+export interface LatencyRow {
+  readonly kind: string
+  readonly operation: string
+  /** When other parts of the data were used last. */
+  readonly cold: Latencies
+  /** The same requests again. */
+  readonly warm: Latencies
+}
+
+export async function measureLatency(connection: Connection, kind: Kind, operation: Operation, size: number, samples: number) {
+  const pass = async (): Promise<Latencies> => {
+    const requests = Array.from({ length: samples }, (_, k) => operation.request(k, size))
+    const { latencies, replies } = await timeEach(connection, requests)
+    await takeBack(connection, operation, size, replies)
+    return latencies
+  }
+  const row: LatencyRow = { kind: kind.name, operation: operation.name, cold: await pass(), warm: await pass() }
+  return row
+}
+
+export async function timeEach(connection: Connection, requests: readonly string[]) {
+  const times: number[] = []
+  const replies: ParsedReply[] = []
+  for (const request of requests) {
+    const startedAt = performance.now()
+    replies.push(await connection.request(request))
+    times.push((performance.now() - startedAt) * 1000)
+  }
+  times.sort((a, b) => a - b)
+  const latencies: Latencies = { p50Us: percentile(times, 0.5), p99Us: percentile(times, 0.99), maxUs: percentile(times, 1) }
+  return { latencies, replies }
+}
+
+/** Takes back what an operation did that got these replies, the first of them to its request number `from`. */
+export async function takeBack(
+  connection: Connection,
+  operation: Operation,
+  size: number,
+  replies: readonly ParsedReply[],
+  from = 0,
+): Promise<void> {
+  const { takeBack } = operation
+  if (takeBack === undefined) return
+  // Backwards: what was popped goes back to where it was.
+  const requests = replies.map((reply, k) => takeBack(from + k, size, reply)).reverse()
+  await connection.pipeline(batchesOf(requests, REQUESTS_PER_WRITE), WINDOW)
+}

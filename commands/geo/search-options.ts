@@ -1,0 +1,143 @@
+/** What a search is asked for: the words of GEOSEARCH, GEORADIUS and their kin. */
+import type { Bytes } from '../../base/bytes.ts'
+import type { SortedSet } from '../../storage/values/sorted-set.ts'
+import type { Args } from '../core/command.ts'
+import { clientError, syntaxError } from '../core/errors.ts'
+import { Options, requireFloat, requireInteger } from '../parsing/args.ts'
+import type { Shape, Size } from './areas.ts'
+import { type Position, positionOf } from './geohash.ts'
+import { requirePosition, requireUnit } from './words.ts'
+
+export interface GeoSearch {
+  /** Null where there is nothing to search. */
+  shape: Shape | null
+  /** Meters in the unit that distances are given and shown in. */
+  unit: number
+  order: 'asc' | 'desc' | null
+  /** 0: all. */
+  count: number
+  /** The first that are found will do, not the nearest. */
+  any: boolean
+  withDistance: boolean
+  withHash: boolean
+  withPosition: boolean
+  /** The key that the result is stored in. */
+  store: Bytes | null
+  /** With distances for scores. */
+  storesDistance: boolean
+  /** What storing it is reported as. */
+  readonly storeEvent: Bytes
+}
+
+/** `store`: the key that GEOSEARCHSTORE names; the others name it later, if at all. */
+export function emptySearch(store: Bytes | null): GeoSearch {
+  return {
+    shape: null,
+    unit: 1,
+    order: null,
+    count: 0,
+    any: false,
+    withDistance: false,
+    withHash: false,
+    withPosition: false,
+    store,
+    storesDistance: false,
+    storeEvent: store === null ? 'georadiusstore' : 'geosearchstore',
+  }
+}
+
+/** A length that is given as two words, number and unit, in meters. Notes the unit. */
+export function requireRadius(search: GeoSearch, number: Bytes, unit: Bytes): number {
+  const radius = requireFloat(number, () => clientError('ERR need numeric radius'))
+  if (radius < 0) throw clientError('ERR radius cannot be negative')
+  search.unit = requireUnit(unit)
+  return radius * search.unit
+}
+
+/** The position of a member that must be there. */
+export function requireMember(source: SortedSet, member: Bytes): Position {
+  const score = source.score(member)
+  if (score === undefined) throw clientError('ERR could not decode requested zset member')
+  return positionOf(score)
+}
+
+/** Takes one of the words that all searches know. Returns whether the next one was. */
+function takeCommon(options: Options, search: GeoSearch): boolean {
+  if (options.take('withdist')) search.withDistance = true
+  else if (options.take('withhash')) search.withHash = true
+  else if (options.take('withcoord')) search.withPosition = true
+  else if (options.take('any')) search.any = true
+  else if (options.take('asc')) search.order = 'asc'
+  else if (options.take('desc')) search.order = 'desc'
+  else if (options.left > 1 && options.take('count')) search.count = requireCount(options.value())
+  else return false
+  return true
+}
+
+function requireCount(word: Bytes): number {
+  const count = requireInteger(word)
+  if (count <= 0) throw clientError('ERR COUNT must be > 0')
+  return Number(count)
+}
+
+/** The words of GEORADIUS and GEORADIUSBYMEMBER from a position on. */
+export function takeRadiusOptions(args: Args, from: number, search: GeoSearch, mayStore: 'may store' | 'may not store'): void {
+  const options = new Options(args, from)
+  while (options.more) {
+    if (takeCommon(options, search)) continue
+    if (mayStore === 'may not store' || options.left < 2) throw syntaxError()
+    const storesDistance = options.take('storedist')
+    if (!storesDistance && !options.take('store')) throw syntaxError()
+    search.store = options.value()
+    search.storesDistance = storesDistance
+  }
+  requireSense(search, 'STORE option in GEORADIUS')
+  requireAnyWithCount(search)
+}
+
+/** The words of GEOSEARCH and GEOSEARCHSTORE from a position on. Without a source there is nothing to find the member in. */
+export function takeSearchOptions(args: Args, from: number, search: GeoSearch, source: SortedSet | undefined): void {
+  const options = new Options(args, from)
+  let origin: 'member' | 'position' | null = null
+  let center: Position | null = null
+  let size: Size | null = null
+  while (options.more) {
+    if (takeCommon(options, search)) continue
+    if (options.left > 1 && origin !== 'position' && options.take('frommember')) {
+      origin = 'member'
+      const member = options.value()
+      if (source !== undefined) center = requireMember(source, member)
+    } else if (options.left > 2 && origin !== 'member' && options.take('fromlonlat')) {
+      origin = 'position'
+      center = requirePosition(options.value(), options.value())
+    } else if (options.left > 2 && size?.kind !== 'box' && options.take('byradius')) {
+      size = { kind: 'circle', radius: requireRadius(search, options.value(), options.value()) }
+    } else if (options.left > 3 && size?.kind !== 'circle' && options.take('bybox')) {
+      size = requireBox(search, options)
+    } else if (search.store !== null && options.take('storedist')) search.storesDistance = true
+    else throw syntaxError()
+  }
+  requireSense(search, 'GEOSEARCHSTORE')
+  if (origin === null) throw clientError(`ERR exactly one of FROMMEMBER or FROMLONLAT can be specified for ${args[0]}`)
+  if (size === null) throw clientError(`ERR exactly one of BYRADIUS and BYBOX can be specified for ${args[0]}`)
+  requireAnyWithCount(search)
+  if (center !== null) search.shape = { ...size, center }
+}
+
+function requireBox(search: GeoSearch, options: Options): Size {
+  const width = requireFloat(options.value(), () => clientError('ERR need numeric width'))
+  const height = requireFloat(options.value(), () => clientError('ERR need numeric height'))
+  if (width < 0 || height < 0) throw clientError('ERR height or width cannot be negative')
+  search.unit = requireUnit(options.value())
+  return { kind: 'box', width: width * search.unit, height: height * search.unit }
+}
+
+/** What is stored is shown to nobody. */
+function requireSense({ store, withDistance, withHash, withPosition }: GeoSearch, what: Bytes): void {
+  if (store !== null && (withDistance || withHash || withPosition))
+    throw clientError(`ERR ${what} is not compatible with WITHDIST, WITHHASH and WITHCOORD options`)
+}
+
+function requireAnyWithCount({ any, count }: GeoSearch): void {
+  if (any && count === 0) throw clientError('ERR the ANY argument requires COUNT argument')
+}

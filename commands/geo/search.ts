@@ -1,0 +1,94 @@
+/**
+ * Finding members inside of a circle or a box. What STORE leaves is logged as the set it makes: distances are computed with sines, and those
+ * differ between machines.
+ */
+import { type Bytes, detached } from '../../base/bytes.ts'
+import { EVENT_SORTED_SET } from '../../storage/keyspace/key-events.ts'
+import { type ScoredMember, SortedSet } from '../../storage/values/sorted-set.ts'
+import type { Context } from '../core/context.ts'
+import type { Reply } from '../core/reply.ts'
+import { deleteKey, newValue } from '../parsing/values.ts'
+import { cellsCovering, distanceWithin } from './areas.ts'
+import { firstScoreOf, type Position, positionOf, scoresPerCell } from './geohash.ts'
+import type { GeoSearch } from './search-options.ts'
+import { distanceReply, positionReply } from './words.ts'
+
+interface Found {
+  readonly member: Bytes
+  readonly score: number
+  readonly position: Position
+  /** In meters. */
+  readonly distance: number
+}
+
+/** Answers a search, or stores what it finds. `source` is the set that is searched, if there is one. */
+export function answerSearch(context: Context, source: SortedSet | undefined, search: GeoSearch): Reply {
+  const found = source === undefined ? [] : find(source, search)
+  if (search.store !== null) return store(context, found, search.store, search)
+  return found.map((each) => shown(each, search))
+}
+
+function find(source: SortedSet, { shape, count, any, order }: GeoSearch): Found[] {
+  if (shape === null) return []
+  const found: Found[] = []
+  const limit = any ? count : Number.POSITIVE_INFINITY
+  for (const cell of cellsCovering(shape)) {
+    if (found.length >= limit) break
+    const first = firstScoreOf(cell)
+    const end = first + scoresPerCell(cell.step)
+    const cursor = source.cursor(source.rankFrom({ score: first, isExclusive: false }))
+    while (found.length < limit && cursor.next()) {
+      const { score } = cursor
+      if (score >= end) break
+      const position = positionOf(score)
+      const distance = distanceWithin(shape, position)
+      if (distance >= 0) found.push({ member: cursor.member, score, position, distance })
+    }
+  }
+  // Of the nearest so many, the nearest come first, unless any would do.
+  const wanted = order ?? (count > 0 && !any ? 'asc' : null)
+  if (wanted === 'asc') found.sort((a, b) => a.distance - b.distance)
+  else if (wanted === 'desc') found.sort((a, b) => b.distance - a.distance)
+  return count > 0 && count < found.length ? found.slice(0, count) : found
+}
+
+function shown({ member, score, position, distance }: Found, { withDistance, withHash, withPosition, unit }: GeoSearch): Reply {
+  if (!withDistance && !withHash && !withPosition) return member
+  const reply: Reply[] = [member]
+  if (withDistance) reply.push(distanceReply(distance / unit))
+  if (withHash) reply.push(hashReply(score))
+  if (withPosition) reply.push(positionReply(position))
+  return reply
+}
+
+/** On the very edge of the grid there are 54 bits. */
+function hashReply(score: number): Reply {
+  return Number.isSafeInteger(Math.trunc(score)) ? Math.trunc(score) : BigInt(score)
+}
+
+function store(context: Context, found: readonly Found[], key: Bytes, { storesDistance, storeEvent, unit }: GeoSearch): Reply {
+  const { db, server } = context
+  const isThere = db.find(key) !== undefined
+  if (found.length === 0) {
+    if (isThere) {
+      deleteKey(context, key)
+      context.effect('DEL', key)
+    }
+    return 0
+  }
+  const members: ScoredMember[] = found.map(({ member, score, distance }) => ({
+    member: detached(member),
+    score: storesDistance ? distance / unit : score,
+  }))
+  if (isThere) context.effect('DEL', key)
+  const words: Bytes[] = ['ZADD', key]
+  for (const { member, score } of members) words.push(String(score), member)
+  context.effectOf(words)
+  members.sort((a, b) => (a.member < b.member ? -1 : 1))
+  const set = newValue(db, SortedSet)
+  set.load(members, server.config)
+  db.set(key, set)
+  context.notify(EVENT_SORTED_SET, storeEvent, key)
+  context.countChanges(found.length)
+  return found.length
+}

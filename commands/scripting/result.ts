@@ -1,0 +1,248 @@
+/**
+ * What a script returns, as a reply. The rules are those of Redis's documentation, "Lua API reference".
+ *
+ *   new ScriptResult(stack, resp) -> advance() -> advance() ... -> reply
+ *
+ * Each call of `advance` converts a limited number of values, so that the conversion of a large table can be suspended and killed as the
+ * script can. The tables under way are a list here and stand on Lua's stack, the innermost on top.
+ *
+ * A few tables that contain one another again and again stand for a reply without end. A reply may therefore be as large as Lua's memory:
+ * each value counts VALUE_BYTES and its own bytes. Tables that do not share their contents never come near to that limit.
+ */
+import type { Bytes } from '../../base/bytes.ts'
+import type { LuaStack } from '../../lua/stack.ts'
+import { BigNumber, Double, ErrorReply, MapReply, type Reply, SetReply, SimpleString, Verbatim } from '../core/reply.ts'
+import { fitsInt64 } from './values.ts'
+
+/** Tables inside of each other. */
+const MAX_DEPTH = 1000
+/** Values that one call of `advance` converts. */
+const VALUES_PER_ADVANCE = 2000
+/** Counted for each value beside its bytes: about what it takes in a reply. */
+const VALUE_BYTES = 32
+/** V8 gives an array that grows from nothing this many places at first. A copy has as many as it needs. */
+const GROWN_LENGTH = 17
+/** Room on Lua's stack for a key, its value, a copy and a name. */
+const STACK_PER_TABLE = 6
+const MIN_INT64 = -(2n ** 63n)
+
+export const REPLY_TOO_LARGE = 'ERR the reply of the script is larger than lua-memory-limit'
+
+/** Thrown by `advance` when the reply is larger than it may be. */
+export class ReplyTooLarge extends Error {}
+
+type TableKind = 'list' | 'map' | 'set'
+
+/** A table that is being converted. */
+interface OpenTable {
+  readonly kind: TableKind
+  readonly replies: Reply[]
+  /** In a map: the key is converted, and its value, on top of the stack, is not. */
+  hasKey: boolean
+}
+
+export class ScriptResult {
+  /** Valid once `advance` has returned true. */
+  reply: Reply = null
+  private readonly stack: LuaStack
+  private readonly resp: 2 | 3
+  private readonly tables: OpenTable[] = []
+  private bytesLeft: number
+  private hasBegun = false
+
+  /** Converts the value on top of the stack. `resp` is the protocol that the script has asked for. */
+  constructor(stack: LuaStack, resp: 2 | 3) {
+    this.stack = stack
+    this.resp = resp
+    this.bytesLeft = stack.module.limitBytes
+  }
+
+  /** Goes on; returns whether the reply is complete. Throws ReplyTooLarge. */
+  advance(): boolean {
+    if (!this.hasBegun) {
+      this.hasBegun = true
+      this.takeTop()
+    }
+    for (let count = 0; this.tables.length > 0; count++) {
+      if (count === VALUES_PER_ADVANCE) return false
+      this.takeNext(this.tables.at(-1) as OpenTable)
+    }
+    return true
+  }
+
+  /** Begins the next value of the innermost table, or ends the table. */
+  private takeNext(table: OpenTable): void {
+    const { stack } = this
+    if (table.hasKey) {
+      table.hasKey = false
+      this.takeTop()
+      return
+    }
+    if (table.kind === 'list') {
+      stack.rawGetAt(-1, table.replies.length + 1)
+      if (stack.isNil(-1)) this.endTable(table, 2)
+      else this.takeTop()
+      return
+    }
+    if (!stack.next(-2)) {
+      this.endTable(table, 1)
+      return
+    }
+    if (table.kind === 'map') {
+      table.hasKey = true
+      stack.pushCopy(-2)
+    } else {
+      stack.pop() // the value, whatever it is
+      stack.pushCopy(-1)
+    }
+    this.takeTop()
+  }
+
+  /** Takes so many values, the table among them, from the stack. */
+  private endTable({ kind, replies: grown }: OpenTable, values: number): void {
+    this.stack.pop(values)
+    this.tables.pop()
+    const replies = grown.length < GROWN_LENGTH ? grown.slice() : grown
+    this.add(kind === 'list' ? replies : kind === 'map' ? new MapReply(replies) : new SetReply(replies))
+  }
+
+  private add(reply: Reply): void {
+    const table = this.tables.at(-1)
+    if (table === undefined) this.reply = reply
+    else table.replies.push(reply)
+  }
+
+  /** Converts the value on top of the stack and takes it, or opens it if it is a table. */
+  private takeTop(): void {
+    const { stack } = this
+    this.spend(VALUE_BYTES)
+    if (stack.isTable(-1)) {
+      this.takeTable()
+      return
+    }
+    const reply = this.scalar()
+    stack.pop()
+    this.add(reply)
+  }
+
+  private scalar(): Reply {
+    const { stack, resp } = this
+    switch (stack.typeOf(-1)) {
+      case 'string':
+        return this.text()
+      case 'number':
+        return integerReply(stack.number(-1))
+      case 'boolean':
+        if (resp === 3) return stack.boolean(-1)
+        return stack.boolean(-1) ? 1 : null
+      default:
+        return null
+    }
+  }
+
+  private takeTable(): void {
+    const { stack, tables } = this
+    if (tables.length > MAX_DEPTH || stack.api.lua_checkstack(stack.state, STACK_PER_TABLE) === 0) {
+      stack.pop()
+      this.add(new ErrorReply('ERR reached lua stack limit'))
+      return
+    }
+    const reply = this.error() ?? this.status() ?? this.double()
+    if (reply !== undefined) {
+      stack.pop()
+      this.add(reply)
+    } else if (!this.openField('map') && !this.openField('set')) this.takeListOrText()
+  }
+
+  private takeListOrText(): void {
+    const reply = this.bigNumber() ?? this.verbatim()
+    if (reply === undefined) this.open('list')
+    else {
+      this.stack.pop()
+      this.add(reply)
+    }
+  }
+
+  /** Opens the table in a field of the table on top in that one's place, if there is one. */
+  private openField(kind: 'map' | 'set'): boolean {
+    const { stack } = this
+    stack.rawGetField(-1, kind)
+    if (!stack.isTable(-1)) {
+      stack.pop()
+      return false
+    }
+    stack.api.lua_replace(stack.state, -2)
+    stack.push(null) // the key before the first
+    this.open(kind)
+    return true
+  }
+
+  private open(kind: TableKind): void {
+    this.tables.push({ kind, replies: [], hasKey: false })
+  }
+
+  private error(): Reply | undefined {
+    const text = this.textField('err')
+    return text === null ? undefined : new ErrorReply(text)
+  }
+
+  private status(): Reply | undefined {
+    const text = this.textField('ok')
+    return text === null ? undefined : new SimpleString(oneLine(text))
+  }
+
+  private double(): Reply | undefined {
+    const { stack } = this
+    stack.rawGetField(-1, 'double')
+    const value = stack.isNumber(-1) ? new Double(stack.number(-1)) : undefined
+    stack.pop()
+    return value
+  }
+
+  private bigNumber(): Reply | undefined {
+    const digits = this.textField('big_number')
+    return digits === null ? undefined : new BigNumber(oneLine(digits))
+  }
+
+  private verbatim(): Reply | undefined {
+    const { stack } = this
+    stack.rawGetField(-1, 'verbatim_string')
+    let reply: Reply | undefined
+    if (stack.isTable(-1)) {
+      const text = this.textField('string')
+      const format = this.textField('format')
+      if (text !== null && format !== null) reply = new Verbatim(format.slice(0, 3) as 'txt', text)
+    }
+    stack.pop()
+    return reply
+  }
+
+  /** The string in a field of the table on top; null where it has none. */
+  private textField(name: Bytes): Bytes | null {
+    const { stack } = this
+    stack.rawGetField(-1, name)
+    const text = stack.isString(-1) ? this.text() : null
+    stack.pop()
+    return text
+  }
+
+  /** The string on top of the stack. */
+  private text(): Bytes {
+    this.spend(this.stack.length(-1))
+    return this.stack.string(-1) as Bytes
+  }
+
+  private spend(bytes: number): void {
+    this.bytesLeft -= bytes
+    if (this.bytesLeft < 0) throw new ReplyTooLarge()
+  }
+}
+
+const oneLine = (text: Bytes): Bytes => text.replace(/[\r\n]/g, ' ')
+
+/** As C casts a double to 64 bits: what does not fit becomes the least number. */
+function integerReply(value: number): number | bigint {
+  const whole = Math.trunc(value)
+  if (Number.isSafeInteger(whole)) return whole + 0
+  return fitsInt64(whole) ? BigInt(whole) : MIN_INT64
+}

@@ -1,0 +1,323 @@
+/**
+ * Runs scripts and functions: one at a time, each as one unit, in slices where it takes long.
+ *
+ *   run -> reply                                     or, after busy-reply-threshold,
+ *   run -> SUSPENDED, slice, slice ... -> finished   with the unit open meanwhile: others are told BUSY, and nothing of it is in the log
+ *
+ * The clock stands still for a script from its start to its end.
+ */
+import type { Bytes } from '../../base/bytes.ts'
+import type { FunctionReference, LuaMachine, RunState } from '../../lua/machine.ts'
+import type { LuaStack } from '../../lua/stack.ts'
+import type { Keyspace } from '../../storage/keyspace/keyspace.ts'
+import { checkRequest } from '../acl/check.ts'
+import type { Context } from '../core/context.ts'
+import { clientError } from '../core/errors.ts'
+import type { Executor } from '../core/executor.ts'
+import type { ServerPort } from '../core/ports.ts'
+import { ErrorReply, type Reply } from '../core/reply.ts'
+import { hasRightArity } from '../core/runtimes.ts'
+import type { Session } from '../core/session.ts'
+import { SUSPENDED } from '../core/units.ts'
+import type { ScriptHost, ScriptLogLevel } from './api.ts'
+import { ScriptClient } from './client.ts'
+import type { ScriptFlags } from './flags.ts'
+import { REPLY_TOO_LARGE, ReplyTooLarge, ScriptResult } from './result.ts'
+
+export type ScriptKind = 'script' | 'function'
+
+/** What is to be run. */
+export interface ScriptCall {
+  readonly machine: LuaMachine
+  readonly reference: FunctionReference
+  readonly kind: ScriptKind
+  /** The script's digest, the function's name: what error texts name. */
+  readonly name: Bytes
+  /** Null for a script that says nothing of itself. */
+  readonly flags: ScriptFlags | null
+  /** By a command of the _RO kind. */
+  readonly isReadOnly: boolean
+  /** The request, for FUNCTION STATS. */
+  readonly request: readonly Bytes[]
+  /** How many words from position 3 on are keys. */
+  readonly keyCount: number
+  /** Pushes what the function is called with, and returns how many values that are. */
+  readonly pushArguments: (call: ScriptCall) => number
+}
+
+/** What a runner is given. */
+export interface RunnerOptions {
+  readonly keyspace: Keyspace
+  readonly executor: () => Executor
+  readonly monotonicMs: () => number
+  /** Runs something in a turn of its own. */
+  readonly later: (run: () => void) => void
+  readonly log: (level: ScriptLogLevel, message: Bytes) => void
+  /** What stands in the way of a script that says this of itself, or nothing, before it begins; null where nothing does. */
+  readonly refusalOf: (flags: ScriptFlags | null, how: 'reading' | 'writing') => Bytes | null
+  /** A replica that must not serve what it has. */
+  readonly isStale: () => boolean
+}
+
+const NO_WRITES = 'ERR Write commands are not allowed from read-only scripts.'
+const STALE = 'ERR Can not execute the command on a stale replica'
+/** Of functions too, as in Redis. */
+const KILLED = 'Script killed by user with SCRIPT KILL...'
+
+export class ScriptRunner implements ScriptHost {
+  /** busy-reply-threshold, ms; 0 or less: nothing is ever suspended. */
+  thresholdMs = 5000
+  /** What runs or is suspended. */
+  running: ScriptCall | null = null
+  /** When it began: monotonic, ms. */
+  private startedMs = 0
+  /** The clock that stands still for it. */
+  private clockMs = 0
+  private changesBefore = 0
+  private mayWrite = true
+  /** It has been let write: nothing that comes up later ends it half-way. */
+  private isWriting = false
+  private readonly client = new ScriptClient()
+  private server: ServerPort | null = null
+  /** DEBUG SET-DISABLE-DENY-SCRIPTS */
+  deniesNothing = false
+  private isKilled = false
+  /** What the script has returned, while a suspended conversion of it goes on. */
+  private result: ScriptResult | null = null
+  /** The script has returned an error that a command has answered, which is counted. */
+  private isResultCounted = false
+  private readonly options: RunnerOptions
+
+  constructor(options: RunnerOptions) {
+    this.options = options
+  }
+
+  /** Runs it for the session of the context. Answers SUSPENDED where it goes on by itself. */
+  run(context: Context, call: ScriptCall): Reply {
+    const refusal = this.options.refusalOf(call.flags, call.isReadOnly ? 'reading' : 'writing')
+    if (refusal !== null) throw clientError(refusal)
+    const { keyspace } = this.options
+    this.running = call
+    this.server = context.server
+    this.client.become(context.session)
+    this.mayWrite = !call.isReadOnly && call.flags?.noWrites !== true
+    this.isWriting = false
+    this.clockMs = keyspace.now
+    this.startedMs = this.options.executor().clockMs
+    this.changesBefore = keyspace.changes
+    this.isKilled = false
+    return context.units.runTogether(this.start)
+  }
+
+  private readonly start = (): Reply => {
+    const { machine } = this.running as ScriptCall
+    machine.firstSliceMs = this.thresholdMs > 0 ? this.thresholdMs : Number.POSITIVE_INFINITY
+    return this.ended(this.first)
+  }
+
+  private readonly first = (): RunState => {
+    const call = this.running as ScriptCall
+    return call.machine.start(call.reference, this.push)
+  }
+
+  private readonly push = (): number => {
+    const call = this.running as ScriptCall
+    return call.pushArguments(call)
+  }
+
+  private readonly next = (): RunState => {
+    const { machine } = this.running as ScriptCall
+    return this.isKilled ? machine.stop(KILLED) : machine.resume()
+  }
+
+  /** What redis.setresp says: whose types the script's commands answer in. */
+  get resp(): 2 | 3 {
+    return this.client.resp
+  }
+
+  set resp(version: 2 | 3) {
+    this.client.resp = version
+  }
+
+  call(args: Bytes[]): Reply {
+    const { client, mayWrite } = this
+    const server = this.server as ServerPort
+    const executor = this.options.executor()
+    const runtime = executor.runtimes.resolve(args)
+    if (runtime === undefined || (runtime.command.subcommands !== undefined && args.length > 1)) {
+      return this.refuse('ERR Unknown Redis command called from script')
+    }
+    if (!hasRightArity(runtime, args.length)) return this.refuse('ERR Wrong number of args calling Redis command from script')
+    if (runtime.isForbiddenInScripts && !this.deniesNothing) return this.refuse('ERR This Redis command is not allowed from script')
+    const isGated = executor.gated !== 'none'
+    if (isGated && !runtime.command.flags.includes('stale') && this.options.isStale()) return this.refuse(STALE)
+    if (!client.user.isUnrestricted) {
+      const denial = server.acl.refusal(client.caller as Session, runtime.command, args, 'lua', this.options.keyspace.now)
+      if (denial !== null) return this.refuse(`ERR ACL failure in script: ${denial.text}`)
+    }
+    if (!mayWrite && runtime.mayWrite) return this.refuse(NO_WRITES)
+    if (runtime.isWrite && !this.isWriting) {
+      const refusal = isGated ? executor.refusal(runtime, args, client) : null
+      if (refusal !== null) return this.refuse(refusal)
+      this.isWriting = true
+    }
+    return executor.runPart(runtime, client, args)
+  }
+
+  log(level: ScriptLogLevel, message: Bytes): void {
+    this.options.log(level, message)
+  }
+
+  mayRun(args: readonly Bytes[]): boolean | null {
+    const { client } = this
+    const runtime = this.options.executor().runtimes.resolve(args)
+    if (runtime === undefined || (runtime.command.subcommands !== undefined && args.length > 1)) return null
+    return checkRequest(client.user, runtime.command, args) === null
+  }
+
+  /** SCRIPT KILL, FUNCTION KILL. Throws Redis's errors. */
+  kill(kind: ScriptKind): void {
+    const { running } = this
+    if (running === null) throw clientError('NOTBUSY No scripts in execution right now.')
+    if (this.options.keyspace.changes !== this.changesBefore) {
+      throw clientError(
+        'UNKILLABLE Sorry the script already executed write commands against the dataset. You can either wait the script termination or kill the server in a hard way using the SHUTDOWN NOSAVE command.',
+      )
+    }
+    if (running.kind !== kind) throw clientError(this.busyText)
+    this.isKilled = true
+  }
+
+  /** How long what runs has run, whole ms. */
+  get runningMs(): number {
+    return this.running === null ? 0 : Math.floor(this.options.monotonicMs() - this.startedMs)
+  }
+
+  /** What others are told while something is suspended. */
+  get busyText(): Bytes {
+    const kill = this.running?.kind === 'function' ? 'FUNCTION KILL' : 'SCRIPT KILL'
+    return `BUSY Redis is busy running a script. You can only call ${kill} or SHUTDOWN NOSAVE.`
+  }
+
+  /** The unit is suspended with what runs: it goes on in a turn of its own, until it is done. */
+  private goOn(): void {
+    this.options.later(() => this.slice())
+  }
+
+  private slice(): void {
+    if (this.running === null) return
+    const { keyspace } = this.options
+    const { now } = keyspace
+    keyspace.setClock(this.clockMs)
+    const reply = this.result === null ? this.ended(this.next) : this.convertFurther(this.result)
+    keyspace.setClock(now)
+    if (reply !== SUSPENDED) this.options.executor().partEnded(reply)
+  }
+
+  /** Runs a slice, and takes what came of it. */
+  private ended(run: () => RunState): Reply {
+    const running = this.running as ScriptCall
+    try {
+      const state = run()
+      if (state === 'suspended') return this.suspend()
+      return state === 'done' ? this.convert(this.beginResult(running)) : this.over(state, this.failure(running))
+    } catch (error) {
+      return this.broken(error)
+    }
+  }
+
+  private suspend(): Reply {
+    this.goOn()
+    return SUSPENDED
+  }
+
+  private over(state: RunState, reply: Reply): Reply {
+    this.running?.machine.finish(state)
+    this.running = null
+    this.result = null
+    return reply
+  }
+
+  private broken(error: unknown): Reply {
+    const { machine } = this.running as ScriptCall
+    machine.isBroken = true
+    this.running = null
+    this.result = null
+    return this.refuse(`ERR the script broke the machine it ran in: ${error instanceof Error ? error.message : error}`)
+  }
+
+  private beginResult({ machine: { stack } }: ScriptCall): ScriptResult {
+    if (stack.top === 0) stack.push(null)
+    stack.top = 1
+    this.isResultCounted = stack.isTable(1) && isCountedError(stack)
+    return new ScriptResult(stack, this.resp)
+  }
+
+  /** Converts what the script has returned, until that is done or the slice is over. */
+  private convert(result: ScriptResult): Reply {
+    const { machine } = this.running as ScriptCall
+    try {
+      while (!result.advance()) {
+        if (!machine.isSliceOver) continue
+        this.result = result
+        return this.suspend()
+      }
+    } catch (error) {
+      if (error instanceof ReplyTooLarge) return this.over('done', this.refuse(REPLY_TOO_LARGE))
+      throw error
+    }
+    const { reply } = result
+    if (reply instanceof ErrorReply && !this.isResultCounted) this.count(reply.text)
+    return this.over('done', reply)
+  }
+
+  private convertFurther(result: ScriptResult): Reply {
+    const { machine, name } = this.running as ScriptCall
+    if (this.isKilled) return this.over('done', this.refuse(`ERR ${KILLED} script: ${name}`))
+    machine.beginSlice()
+    try {
+      return this.convert(result)
+    } catch (error) {
+      return this.broken(error)
+    }
+  }
+
+  /** The error on top of the stack as a reply. */
+  private failure({ machine, name }: ScriptCall): ErrorReply {
+    const { stack } = machine
+    let text: Bytes | null
+    let isCounted = false
+    if (stack.isTable(-1)) {
+      stack.rawGetField(-1, 'err')
+      text = stack.string(-1) // a number, too, as Lua prints it
+      stack.pop()
+      isCounted = isCountedError(stack)
+    } else text = `ERR ${textOf(stack)}`
+    const place = machine.errorPlace()
+    const where = place === null ? '' : `, on ${place.source}:${place.line}.`
+    const whole = `${text ?? 'ERR unknown error'} script: ${name}${where}`
+    return isCounted ? new ErrorReply(whole) : this.refuse(whole)
+  }
+
+  /** An error reply that is counted. */
+  private refuse(text: Bytes): ErrorReply {
+    this.count(text)
+    return new ErrorReply(text)
+  }
+
+  private readonly count = (text: Bytes): void => this.server?.statistics.error(text)
+}
+
+/** As Lua's tostring has it, of what is no table. */
+function textOf(stack: LuaStack): Bytes {
+  const type = stack.typeOf(-1)
+  return type === 'boolean' ? String(stack.boolean(-1)) : (stack.string(-1) ?? type)
+}
+
+/** Whether the table on top is an error that has been counted. */
+function isCountedError(stack: LuaStack): boolean {
+  stack.rawGetField(-1, 'ignore_error_stats_update')
+  const isCounted = stack.boolean(-1)
+  stack.pop()
+  return isCounted
+}

@@ -1,0 +1,195 @@
+/** Intersections, unions and differences of sets. All keys are looked at first, so one of another type is an error wherever it stands. */
+import type { Bytes } from '../../base/bytes.ts'
+import type { Database } from '../../storage/keyspace/database.ts'
+import { EVENT_SET } from '../../storage/keyspace/key-events.ts'
+import { SetValue } from '../../storage/values/set.ts'
+import { type Args, type Command, command, firstKey, type KeySpec, keyRange } from '../core/command.ts'
+import type { Context } from '../core/context.ts'
+import { clientError, syntaxError } from '../core/errors.ts'
+import { type Reply, SetReply } from '../core/reply.ts'
+import { isToken, requireClampedInteger, requireInteger } from '../parsing/args.ts'
+import { deleteKey, newValue, readAs } from '../parsing/values.ts'
+import { Difference, Intersection, type Members, Union } from './merge.ts'
+
+/** What comes of the sets of these words; null for nothing. */
+type Operation = (db: Database, args: Args, from: number, to: number) => Members | null
+
+function intersectionOf(db: Database, args: Args, from: number, to: number): Members | null {
+  const sets = readSets(db, args, from, to)
+  return sets.length < to - from ? null : new Intersection(sets)
+}
+
+function unionOf(db: Database, args: Args, from: number, to: number): Members {
+  return new Union(readSets(db, args, from, to))
+}
+
+function differenceOf(db: Database, args: Args, from: number, to: number): Members | null {
+  const first = readAs(db, args[from]!, SetValue)
+  const others = readSets(db, args, from + 1, to)
+  return first === undefined || others.includes(first) ? null : new Difference(first, others)
+}
+
+/** The sets of those keys that exist. */
+function readSets(db: Database, args: Args, from: number, to: number): SetValue[] {
+  const sets: SetValue[] = []
+  for (let i = from; i < to; i++) {
+    const set = readAs(db, args[i]!, SetValue)
+    if (set !== undefined) sets.push(set)
+  }
+  return sets
+}
+
+function reply({ db }: Context, args: Args, operation: Operation): Reply {
+  const members = operation(db, args, 1, args.length)
+  const found: Bytes[] = []
+  while (members?.next() === true) found.push(members.member)
+  return new SetReply(found)
+}
+
+/** Gives the key at position 1 what comes of the others; no key for nothing. */
+function store(context: Context, args: Args, operation: Operation, event: Bytes): Reply {
+  const { db, server } = context
+  const members = operation(db, args, 2, args.length)
+  const result = newValue(db, SetValue)
+  while (members?.next() === true) result.append(members.member, server.config)
+  if (result.size === 0) deleteKey(context, args[1])
+  else {
+    db.set(args[1], result)
+    context.notify(EVENT_SET, event, args[1])
+  }
+  return result.size
+}
+
+const ofAll: readonly KeySpec[] = [keyRange(1, -1, 1, 'RO', 'access')]
+const intersecting = 'O(N*M) worst case where N is the cardinality of the smallest set and M is the number of sets.'
+const adding = 'O(N) where N is the total number of elements in all given sets.'
+
+/** SINTER key [key ...] */
+const sinter = command({
+  name: 'sinter',
+  group: 'set',
+  since: '1.0.0',
+  summary: 'Returns the intersect of multiple sets.',
+  complexity: intersecting,
+  syntax: 'SINTER key [key ...]',
+  arity: -2,
+  flags: ['readonly'],
+  tips: ['nondeterministic_output_order'],
+  keys: ofAll,
+  run: (context, args) => reply(context, args, intersectionOf),
+})
+
+/** SINTERSTORE destination key [key ...] */
+const sinterstore = command({
+  name: 'sinterstore',
+  group: 'set',
+  since: '1.0.0',
+  summary: 'Stores the intersect of multiple sets in a key.',
+  complexity: intersecting,
+  syntax: 'SINTERSTORE destination key [key ...]',
+  arity: -3,
+  flags: ['write', 'denyoom'],
+  keys: [...firstKey('RW', 'update'), keyRange(2, -1, 1, 'RO', 'access')],
+  verbatim: true,
+  run: (context, args) => store(context, args, intersectionOf, 'sinterstore'),
+})
+
+const notANumberOfKeys = () => clientError('ERR numkeys should be greater than 0')
+const negativeLimit = () => clientError("ERR LIMIT can't be negative")
+
+/** SINTERCARD numkeys key [key ...] [LIMIT limit] */
+const sintercard = command({
+  name: 'sintercard',
+  group: 'set',
+  since: '7.0.0',
+  summary: 'Returns the number of members of the intersect of multiple sets.',
+  complexity: intersecting,
+  syntax: 'SINTERCARD numkeys key [key ...] [LIMIT limit]',
+  arity: -3,
+  flags: ['readonly'],
+  keys: [{ access: ['RO', 'access'], begin: { index: 1 }, find: { countIndex: 0, first: 1, step: 1 } }],
+  run({ db }, args) {
+    const keys = requireInteger(args[1], notANumberOfKeys)
+    if (keys < 1) throw notANumberOfKeys()
+    if (keys > args.length - 2) throw clientError("ERR Number of keys can't be greater than number of args")
+    const end = 2 + Number(keys)
+    let limit = 0
+    for (let i = end; i < args.length; i += 2) {
+      if (!isToken(args[i], 'limit') || i + 1 === args.length) throw syntaxError()
+      limit = requireLimit(args[i + 1]!)
+    }
+    const members = intersectionOf(db, args, 2, end)
+    let count = 0
+    while ((limit === 0 || count < limit) && members?.next() === true) count++
+    return count
+  },
+})
+
+/** More than the safe range is more than there are. */
+function requireLimit(word: Bytes): number {
+  const limit = requireClampedInteger(word, negativeLimit)
+  if (limit < 0) throw negativeLimit()
+  return limit
+}
+
+/** SUNION key [key ...] */
+const sunion = command({
+  name: 'sunion',
+  group: 'set',
+  since: '1.0.0',
+  summary: 'Returns the union of multiple sets.',
+  complexity: adding,
+  syntax: 'SUNION key [key ...]',
+  arity: -2,
+  flags: ['readonly'],
+  tips: ['nondeterministic_output_order'],
+  keys: ofAll,
+  run: (context, args) => reply(context, args, unionOf),
+})
+
+/** SUNIONSTORE destination key [key ...] */
+const sunionstore = command({
+  name: 'sunionstore',
+  group: 'set',
+  since: '1.0.0',
+  summary: 'Stores the union of multiple sets in a key.',
+  complexity: adding,
+  syntax: 'SUNIONSTORE destination key [key ...]',
+  arity: -3,
+  flags: ['write', 'denyoom'],
+  keys: [...firstKey('OW', 'update'), keyRange(2, -1, 1, 'RO', 'access')],
+  verbatim: true,
+  run: (context, args) => store(context, args, unionOf, 'sunionstore'),
+})
+
+/** SDIFF key [key ...] */
+const sdiff = command({
+  name: 'sdiff',
+  group: 'set',
+  since: '1.0.0',
+  summary: 'Returns the difference of multiple sets.',
+  complexity: adding,
+  syntax: 'SDIFF key [key ...]',
+  arity: -2,
+  flags: ['readonly'],
+  tips: ['nondeterministic_output_order'],
+  keys: ofAll,
+  run: (context, args) => reply(context, args, differenceOf),
+})
+
+/** SDIFFSTORE destination key [key ...] */
+const sdiffstore = command({
+  name: 'sdiffstore',
+  group: 'set',
+  since: '1.0.0',
+  summary: 'Stores the difference of multiple sets in a key.',
+  complexity: adding,
+  syntax: 'SDIFFSTORE destination key [key ...]',
+  arity: -3,
+  flags: ['write', 'denyoom'],
+  keys: [...firstKey('OW', 'update'), keyRange(2, -1, 1, 'RO', 'access')],
+  verbatim: true,
+  run: (context, args) => store(context, args, differenceOf, 'sdiffstore'),
+})
+
+export const setAlgebra: readonly Command[] = [sinter, sinterstore, sintercard, sunion, sunionstore, sdiff, sdiffstore]

@@ -1,0 +1,218 @@
+/** Unions, intersections and differences of sorted sets; sets take part with score 1. All keys are looked at before the options are. */
+import type { Bytes } from '../../base/bytes.ts'
+import type { Database } from '../../storage/keyspace/database.ts'
+import { SetValue } from '../../storage/values/set.ts'
+import { type ScoredMember, SortedSet } from '../../storage/values/sorted-set.ts'
+import { type Args, type Command, command, firstKey, type KeySpec } from '../core/command.ts'
+import type { Context } from '../core/context.ts'
+import { clientError, syntaxError, wrongType } from '../core/errors.ts'
+import type { Reply } from '../core/reply.ts'
+import { Options, requireClampedInteger, requireFloat, requireInteger } from '../parsing/args.ts'
+import { type Aggregate, type Merge, ScoredDifference, ScoredIntersection, ScoredUnion, type Source } from './merge.ts'
+import { requireMember, scoredReply, storeMembers } from './words.ts'
+
+type Operation = 'union' | 'intersection' | 'difference'
+type Value = SortedSet | SetValue
+
+interface MergeRequest {
+  /** Undefined for keys that there are not. */
+  readonly values: readonly (Value | undefined)[]
+  readonly weights: readonly number[]
+  readonly aggregate: Aggregate
+  readonly withScores: boolean
+  /** 0: none. */
+  readonly limit: number
+}
+
+/** What may follow the keys. */
+type Purpose = 'reply' | 'store' | 'count'
+
+/** numkeys key [key ...] [option ...], from position `at` on. Throws. */
+function mergeRequest(db: Database, args: Args, at: number, operation: Operation, purpose: Purpose, name: Bytes): MergeRequest {
+  const numkeys = requireInteger(args[at]!)
+  if (numkeys < 1) throw clientError(`ERR at least 1 input key is needed for '${name}' command`)
+  if (numkeys > args.length - at - 1) throw syntaxError()
+  const count = Number(numkeys)
+  const values: (Value | undefined)[] = []
+  for (let i = 0; i < count; i++) values.push(readValue(db, args[at + 1 + i]!))
+  const options = new Options(args, at + 1 + count)
+  const isWeighted = operation !== 'difference' && purpose !== 'count'
+  let weights: readonly number[] = []
+  let aggregate: Aggregate = 'sum'
+  let withScores = false
+  let limit = 0
+  while (options.more) {
+    if (isWeighted && options.left > count && options.take('weights')) weights = takeWeights(options, count)
+    else if (isWeighted && options.left > 1 && options.take('aggregate')) aggregate = takeAggregate(options)
+    else if (purpose === 'reply' && options.take('withscores')) withScores = true
+    else if (purpose === 'count' && options.left > 1 && options.take('limit')) limit = takeLimit(options)
+    else throw syntaxError()
+  }
+  return { values, weights, aggregate, withScores, limit }
+}
+
+function readValue(db: Database, key: Bytes): Value | undefined {
+  const entry = db.read(key)
+  if (entry === undefined) return undefined
+  const { value } = entry
+  if (value instanceof SortedSet || value instanceof SetValue) return value
+  throw wrongType()
+}
+
+const notAWeight = () => clientError('ERR weight value is not a float')
+const badLimit = () => clientError("ERR LIMIT can't be negative")
+
+function takeWeights(options: Options, count: number): number[] {
+  const weights: number[] = []
+  while (weights.length < count) weights.push(requireFloat(options.value(), notAWeight))
+  return weights
+}
+
+function takeAggregate(options: Options): Aggregate {
+  if (options.take('sum')) return 'sum'
+  if (options.take('min')) return 'min'
+  if (options.take('max')) return 'max'
+  throw syntaxError()
+}
+
+function takeLimit(options: Options): number {
+  const limit = requireClampedInteger(options.value(), badLimit)
+  if (limit < 0) throw badLimit()
+  return limit
+}
+
+/** What comes of the sets, in byte order; null for nothing. */
+function merge({ values, weights, aggregate }: MergeRequest, operation: Operation): Merge | null {
+  const sources: Source[] = []
+  for (const [index, value] of values.entries()) if (value !== undefined) sources.push({ value, weight: weights[index] ?? 1 })
+  if (operation === 'union') return new ScoredUnion(sources, aggregate)
+  if (operation === 'intersection') return sources.length < values.length ? null : new ScoredIntersection(sources, aggregate)
+  if (values[0] === undefined) return null
+  const [first, ...others] = sources as [Source, ...Source[]]
+  return others.some(({ value }) => value === first.value) ? null : new ScoredDifference(first, others)
+}
+
+function gather(merged: Merge | null): ScoredMember[] {
+  const members: ScoredMember[] = []
+  while (merged?.next() === true) members.push({ member: merged.member, score: merged.score })
+  return members
+}
+
+function byScore(a: ScoredMember, b: ScoredMember): number {
+  if (a.score !== b.score) return a.score < b.score ? -1 : 1
+  return a.member < b.member ? -1 : 1
+}
+
+function reply({ db, session }: Context, args: Args, operation: Operation, name: Bytes): Reply {
+  const request = mergeRequest(db, args, 1, operation, 'reply', name)
+  const members = gather(merge(request, operation)).sort(byScore)
+  return request.withScores ? scoredReply(members, session.resp) : members.map(({ member }) => member)
+}
+
+/** Gives the key at position 1 what comes of the others; no key for nothing. */
+function store(context: Context, args: Args, operation: Operation, name: Bytes): Reply {
+  const members = gather(merge(mergeRequest(context.db, args, 2, operation, 'store', name), operation))
+  for (const { member } of members) requireMember(member) // sets have longer ones
+  return storeMembers(context, args[1], members, name)
+}
+
+const numkeysAt = (index: number): KeySpec => ({
+  access: ['RO', 'access'],
+  begin: { index },
+  find: { countIndex: 0, first: 1, step: 1 },
+})
+const shared = { group: 'sorted-set', since: '6.2.0', arity: -3, flags: ['readonly'], keys: [numkeysAt(1)] } as const
+const storing = {
+  group: 'sorted-set',
+  since: '2.0.0',
+  arity: -4,
+  flags: ['write', 'denyoom'],
+  keys: [...firstKey('OW', 'update'), numkeysAt(2)],
+  verbatim: true,
+} as const
+const subtracting =
+  'O(L + (N-K)log(N)) worst case where L is the total number of elements in all the sets, N is the size of the first set, and K is the size of the result set.'
+const intersecting =
+  'O(N*K)+O(M*log(M)) worst case with N being the smallest input sorted set, K being the number of input sorted sets and M being the number of elements in the resulting sorted set.'
+
+/** ZUNION numkeys key [key ...] [WEIGHTS weight [weight ...]] [AGGREGATE <SUM | MIN | MAX>] [WITHSCORES] */
+const zunion = command({
+  ...shared,
+  name: 'zunion',
+  summary: 'Returns the union of multiple sorted sets.',
+  complexity:
+    'O(N)+O(M*log(M)) with N being the sum of the sizes of the input sorted sets, and M being the number of elements in the resulting sorted set.',
+  syntax: 'ZUNION numkeys key [key ...] [WEIGHTS weight [weight ...]] [AGGREGATE <SUM | MIN | MAX>] [WITHSCORES]',
+  run: (context, args) => reply(context, args, 'union', 'zunion'),
+})
+
+/** ZINTER numkeys key [key ...] [WEIGHTS weight [weight ...]] [AGGREGATE <SUM | MIN | MAX>] [WITHSCORES] */
+const zinter = command({
+  ...shared,
+  name: 'zinter',
+  summary: 'Returns the intersect of multiple sorted sets.',
+  complexity: intersecting,
+  syntax: 'ZINTER numkeys key [key ...] [WEIGHTS weight [weight ...]] [AGGREGATE <SUM | MIN | MAX>] [WITHSCORES]',
+  run: (context, args) => reply(context, args, 'intersection', 'zinter'),
+})
+
+/** ZDIFF numkeys key [key ...] [WITHSCORES] */
+const zdiff = command({
+  ...shared,
+  name: 'zdiff',
+  summary: 'Returns the difference between multiple sorted sets.',
+  complexity: subtracting,
+  syntax: 'ZDIFF numkeys key [key ...] [WITHSCORES]',
+  run: (context, args) => reply(context, args, 'difference', 'zdiff'),
+})
+
+/** ZUNIONSTORE destination numkeys key [key ...] [WEIGHTS weight [weight ...]] [AGGREGATE <SUM | MIN | MAX>] */
+const zunionstore = command({
+  ...storing,
+  name: 'zunionstore',
+  summary: 'Stores the union of multiple sorted sets in a key.',
+  complexity:
+    'O(N)+O(M log(M)) with N being the sum of the sizes of the input sorted sets, and M being the number of elements in the resulting sorted set.',
+  syntax: 'ZUNIONSTORE destination numkeys key [key ...] [WEIGHTS weight [weight ...]] [AGGREGATE <SUM | MIN | MAX>]',
+  run: (context, args) => store(context, args, 'union', 'zunionstore'),
+})
+
+/** ZINTERSTORE destination numkeys key [key ...] [WEIGHTS weight [weight ...]] [AGGREGATE <SUM | MIN | MAX>] */
+const zinterstore = command({
+  ...storing,
+  name: 'zinterstore',
+  summary: 'Stores the intersect of multiple sorted sets in a key.',
+  complexity: intersecting,
+  syntax: 'ZINTERSTORE destination numkeys key [key ...] [WEIGHTS weight [weight ...]] [AGGREGATE <SUM | MIN | MAX>]',
+  run: (context, args) => store(context, args, 'intersection', 'zinterstore'),
+})
+
+/** ZDIFFSTORE destination numkeys key [key ...] */
+const zdiffstore = command({
+  ...storing,
+  name: 'zdiffstore',
+  since: '6.2.0',
+  summary: 'Stores the difference of multiple sorted sets in a key.',
+  complexity: subtracting,
+  syntax: 'ZDIFFSTORE destination numkeys key [key ...]',
+  run: (context, args) => store(context, args, 'difference', 'zdiffstore'),
+})
+
+/** ZINTERCARD numkeys key [key ...] [LIMIT limit] */
+const zintercard = command({
+  ...shared,
+  name: 'zintercard',
+  since: '7.0.0',
+  summary: 'Returns the number of members of the intersect of multiple sorted sets.',
+  complexity: 'O(N*K) worst case with N being the smallest input sorted set, K being the number of input sorted sets.',
+  syntax: 'ZINTERCARD numkeys key [key ...] [LIMIT limit]',
+  run({ db }, args) {
+    const request = mergeRequest(db, args, 1, 'intersection', 'count', 'zintercard')
+    const merged = merge(request, 'intersection')
+    let count = 0
+    while (merged?.next() === true) if (++count === request.limit) break
+    return count
+  },
+})
+
+export const sortedSetAlgebra: readonly Command[] = [zunion, zinter, zdiff, zunionstore, zinterstore, zdiffstore, zintercard]

@@ -1,0 +1,91 @@
+/** Members of a sorted set by chance: drawn by their rank, O(log n), so each is as likely as any other. */
+import type { Random } from '../../base/clock.ts'
+import { type ScoredMember, SortedSet } from '../../storage/values/sorted-set.ts'
+import { type Args, type Command, command, firstKey } from '../core/command.ts'
+import { clientError, syntaxError } from '../core/errors.ts'
+import type { Reply } from '../core/reply.ts'
+import { isToken, MAX_INT64, requireInteger } from '../parsing/args.ts'
+import { readAs } from '../parsing/values.ts'
+import { scoredReply } from './words.ts'
+
+/** From this part of a set on, a walk is cheaper than drawing. */
+const WALK_FROM = 1 / 3
+/** More than this are not drawn in one call: the reply must fit in memory. Redis has no limit. */
+const MAX_DRAWN = 10_000_000
+
+/** ZRANDMEMBER key [count [WITHSCORES]] */
+const zrandmember = command({
+  name: 'zrandmember',
+  group: 'sorted-set',
+  since: '6.2.0',
+  summary: 'Returns one or more random members from a sorted set.',
+  complexity: 'O(N) where N is the number of members returned',
+  syntax: 'ZRANDMEMBER key [count [WITHSCORES]]',
+  arity: -2,
+  flags: ['readonly'],
+  keys: firstKey('RO', 'access'),
+  tips: ['nondeterministic_output'],
+  run({ db, server: { random }, session }, args) {
+    if (args.length === 2) {
+      const set = readAs(db, args[1], SortedSet)
+      return set === undefined ? null : drawOne(set, random).member
+    }
+    const count = requireCount(args)
+    const set = readAs(db, args[1], SortedSet)
+    if (set === undefined || count === 0) return []
+    if (-count > MAX_DRAWN) throw clientError('ERR value is out of range')
+    const drawn = count < 0 ? drawAgainAndAgain(set, -count, random) : drawDistinct(set, count, random)
+    return args.length > 3 ? scoredReply(drawn, session.resp) : drawn.map(memberOf)
+  },
+})
+
+/** How many are asked for; negative where one may be drawn more than once. Throws Redis's errors for this and what follows. */
+function requireCount(args: Args): number {
+  const count = requireInteger(args[2])
+  if (count < -MAX_INT64) throw clientError(`ERR value is out of range, value must between -${MAX_INT64} and ${MAX_INT64}`)
+  if (args.length > 4 || (args.length === 4 && !isToken(args[3], 'withscores'))) throw syntaxError()
+  if (args.length === 4 && (count < -MAX_INT64 / 2n || count > MAX_INT64 / 2n)) throw clientError('ERR value is out of range')
+  return Number(count)
+}
+
+function memberOf({ member }: ScoredMember): Reply {
+  return member
+}
+
+function drawOne(set: SortedSet, random: Random): ScoredMember {
+  return set.at(Math.floor(random() * set.size))
+}
+
+function drawAgainAndAgain(set: SortedSet, count: number, random: Random): ScoredMember[] {
+  const drawn: ScoredMember[] = []
+  while (drawn.length < count) drawn.push(drawOne(set, random))
+  return drawn
+}
+
+function drawDistinct(set: SortedSet, count: number, random: Random): ScoredMember[] {
+  return count < set.size * WALK_FROM ? drawRanks(set, count, random) : pickByWalk(set, count, random)
+}
+
+/** Different ranks, each set of them as likely as any other (R. Floyd's algorithm). */
+function drawRanks(set: SortedSet, count: number, random: Random): ScoredMember[] {
+  const ranks = new Set<number>()
+  for (let last = set.size - count; last < set.size; last++) {
+    const rank = Math.floor(random() * (last + 1))
+    ranks.add(ranks.has(rank) ? last : rank)
+  }
+  const drawn: ScoredMember[] = []
+  for (const rank of ranks) drawn.push(set.at(rank))
+  return drawn
+}
+
+/** Selection sampling: each member is taken with the chance that is left for it. */
+function pickByWalk(set: SortedSet, count: number, random: Random): ScoredMember[] {
+  const picked: ScoredMember[] = []
+  const cursor = set.cursorByBytes(0)
+  for (let left = set.size; picked.length < count && cursor.next(); left--) {
+    if (random() * left < count - picked.length) picked.push({ member: cursor.member, score: cursor.score })
+  }
+  return picked
+}
+
+export const sortedSetRandoms: readonly Command[] = [zrandmember]

@@ -1,0 +1,92 @@
+/**
+ * What groups' commands put into the log, in words that Redis knows: what has become of pending entries (XCLAIM, XACK), how far a group is
+ * (XGROUP SETID), that there is a consumer (XGROUP CREATECONSUMER). Redis logs one XCLAIM for each entry; here entries that are alike share
+ * one.
+ */
+import type { Bytes } from '../../base/bytes.ts'
+import { EVENT_STREAM } from '../../storage/keyspace/key-events.ts'
+import type { Consumer } from '../../storage/values/streams/consumers.ts'
+import type { Group } from '../../storage/values/streams/groups.ts'
+import { idText, type Uint64 } from '../../storage/values/streams/id.ts'
+import type { Context } from '../core/context.ts'
+
+/** Commands with more words than this are not made. */
+const MOST_IDS = 1000
+
+/** Makes a consumer, which is reported, whatever made it. */
+export function createConsumer(context: Context, key: Bytes, group: Group, name: Bytes): Consumer {
+  const consumer = group.createConsumer(name, context.now)
+  context.notify(EVENT_STREAM, 'xgroup-createconsumer', key)
+  return consumer
+}
+
+/** How far a group has read. */
+export function logGroup(context: Context, key: Bytes, group: Group): void {
+  context.effectOf(['XGROUP', 'SETID', key, group.name, idText(group.lastId), 'ENTRIESREAD', String(group.entriesRead)])
+}
+
+export function logConsumer(context: Context, key: Bytes, consumer: Consumer): void {
+  context.effectOf(['XGROUP', 'CREATECONSUMER', key, consumer.group.name, consumer.name])
+}
+
+/** The pending entries that one command has changed. */
+export class PendingLog {
+  private readonly context: Context
+  private readonly key: Bytes
+  private readonly consumer: Consumer
+  private readonly options: readonly Bytes[]
+  private claimed: Bytes[] = []
+  private dropped: Bytes[] = []
+  private deliveredAt = 0
+  private deliveries: Uint64 = 0
+
+  /** `lastId`: what the group goes on after; null for entries that are read again, which is no sign that the consumer got something. */
+  constructor(context: Context, key: Bytes, consumer: Consumer, lastId: Bytes | null) {
+    this.context = context
+    this.key = key
+    this.consumer = consumer
+    this.options = lastId === null ? ['FORCE', 'JUSTID'] : ['FORCE', 'JUSTID', 'LASTID', idText(lastId)]
+  }
+
+  /** The entry is the consumer's. */
+  claim(id: Bytes, deliveredAt: number, deliveries: Uint64): void {
+    if (deliveries !== this.deliveries || deliveredAt !== this.deliveredAt || this.claimed.length === MOST_IDS) {
+      this.flushClaimed()
+      this.deliveries = deliveries
+      this.deliveredAt = deliveredAt
+    }
+    this.claimed.push(idText(id))
+  }
+
+  /** The entry is no longer pending. */
+  drop(id: Bytes): void {
+    if (this.dropped.length === MOST_IDS) this.flushDropped()
+    this.dropped.push(idText(id))
+  }
+
+  /** Logs the rest. */
+  finish(): void {
+    this.flushClaimed()
+    this.flushDropped()
+  }
+
+  private flushClaimed(): void {
+    const { context, claimed, consumer } = this
+    if (claimed.length === 0) return
+    const words = ['XCLAIM', this.key, consumer.group.name, consumer.name, '0']
+    for (const id of claimed) words.push(id)
+    words.push('TIME', String(this.deliveredAt), 'RETRYCOUNT', String(this.deliveries))
+    for (const option of this.options) words.push(option)
+    context.effectOf(words)
+    this.claimed = []
+  }
+
+  private flushDropped(): void {
+    const { context, dropped } = this
+    if (dropped.length === 0) return
+    const words = ['XACK', this.key, this.consumer.group.name]
+    for (const id of dropped) words.push(id)
+    context.effectOf(words)
+    this.dropped = []
+  }
+}

@@ -1,0 +1,255 @@
+/**
+ * Reading on: XREAD after ids that the client remembers, XREADGROUP after what the server remembers for its group. Both can wait.
+ *
+ * Where we differ from Redis: that a consumer has read entries of its own history again (their times and counts) is logged, so it is still so
+ * after a restart and on replicas.
+ */
+import type { Bytes } from '../../base/bytes.ts'
+import { KIND_STREAM } from '../../storage/records/records.ts'
+import type { Consumer } from '../../storage/values/streams/consumers.ts'
+import { findGroup, type Group } from '../../storage/values/streams/groups.ts'
+import { idText, increment, MAX_ID, nextId, ZERO_ID } from '../../storage/values/streams/id.ts'
+import { Stream } from '../../storage/values/streams/stream.ts'
+import { requireTimeoutMs } from '../blocking/blocking.ts'
+import { type Args, type Command, command } from '../core/command.ts'
+import type { Context } from '../core/context.ts'
+import { clientError, syntaxError } from '../core/errors.ts'
+import { findStreamKeys } from '../core/key-finder.ts'
+import { MapReply, NULL_ARRAY, type Reply } from '../core/reply.ts'
+import { isToken, requireClampedInteger } from '../parsing/args.ts'
+import { readAs } from '../parsing/values.ts'
+import { createConsumer, logConsumer, logGroup, PendingLog } from './effects.ts'
+import { requireStrictId } from './ids.ts'
+import { entriesReply, entryReply, findEntry } from './replies.ts'
+
+interface ReadOptions {
+  /** Most entries of each stream. */
+  readonly count: number
+  /** -1: not to wait; 0: as long as it takes. */
+  readonly timeoutMs: number
+  readonly isAcknowledged: boolean
+  readonly group: Bytes | null
+  readonly consumer: Bytes
+  /** Where the keys stand, and how many they are; as many ids follow. */
+  readonly keysAt: number
+  readonly keyCount: number
+}
+
+/** Reads the words before the keys. */
+function optionsOf({ session, now }: Context, args: Args, name: 'xread' | 'xreadgroup'): ReadOptions {
+  const isGroup = name === 'xreadgroup'
+  let count = Number.POSITIVE_INFINITY
+  let timeoutMs = -1
+  let isAcknowledged = false
+  let group: Bytes | null = null
+  let consumer: Bytes = ''
+  for (let i = 1; i < args.length; i++) {
+    const word = args[i]
+    const left = args.length - 1 - i
+    if (left > 0 && isToken(word, 'block')) {
+      if (session.isScript) throw clientError(`ERR ${args[0]} command is not allowed with BLOCK option from scripts`)
+      timeoutMs = requireTimeoutMs(args[++i] as Bytes, now)
+    } else if (left > 0 && isToken(word, 'count')) {
+      const given = requireClampedInteger(args[++i] as Bytes)
+      count = given <= 0 ? Number.POSITIVE_INFINITY : given
+    } else if (left > 0 && isToken(word, 'streams')) {
+      if (left % 2 !== 0) {
+        const last = isGroup ? '>' : '$'
+        throw clientError(`ERR Unbalanced '${name}' list of streams: for each stream key an ID or '${last}' must be specified.`)
+      }
+      if (isGroup && group === null) throw clientError('ERR Missing GROUP option for XREADGROUP')
+      return { count, timeoutMs, isAcknowledged, group, consumer, keysAt: i + 1, keyCount: left / 2 }
+    } else if (left > 1 && isToken(word, 'group')) {
+      if (!isGroup) throw clientError('ERR The GROUP option is only supported by XREADGROUP. You called XREAD instead.')
+      group = args[i + 1] as Bytes
+      consumer = args[i + 2] as Bytes
+      i += 2
+    } else if (isToken(word, 'noack')) {
+      if (!isGroup) throw clientError('ERR The NOACK option is only supported by XREADGROUP. You called XREAD instead.')
+      isAcknowledged = true
+    } else throw syntaxError()
+  }
+  throw syntaxError()
+}
+
+const keys = (startFrom: number) =>
+  [{ access: ['RO', 'access'], begin: { keyword: 'STREAMS', startFrom }, find: { last: -1, step: 1, limit: 2 } }] as const
+
+/** XREAD [COUNT count] [BLOCK milliseconds] STREAMS key [key ...] id [id ...] */
+const xread = command({
+  name: 'xread',
+  group: 'stream',
+  since: '5.0.0',
+  summary:
+    'Returns messages from multiple streams with IDs greater than the ones requested. Blocks until a message is available otherwise.',
+  complexity:
+    'For each stream mentioned: O(N) with N being the number of elements being returned, it means that XREAD-ing with a fixed COUNT is O(1). Note that when the BLOCK option is used, XADD will pay O(M) time in order to serve the M clients blocked on the stream getting new data.',
+  syntax: 'XREAD [COUNT count] [BLOCK milliseconds] STREAMS key [key ...] id [id ...]',
+  arity: -4,
+  flags: ['readonly', 'blocking'],
+  keys: keys(1),
+  findKeys: findStreamKeys,
+  run(context, args) {
+    const options = optionsOf(context, args, 'xread')
+    const { keysAt, keyCount, count } = options
+    const streams: (Stream | undefined)[] = []
+    const ids: Bytes[] = []
+    for (let i = 0; i < keyCount; i++) {
+      const stream = readAs(context.db, args[keysAt + i] as Bytes, Stream)
+      streams.push(stream)
+      ids.push(requireReadId(args[keysAt + keyCount + i] as Bytes, stream))
+    }
+    const served: Reply[] = []
+    for (let i = 0; i < keyCount; i++) {
+      const stream = streams[i]
+      const id = ids[i] as Bytes
+      if (stream === undefined) {
+        context.db.missed(args[keysAt + i] as Bytes) // again: Redis looks twice
+        continue
+      }
+      // What is above the last id that is there has not come yet, whatever the last id ever was.
+      if (stream.size === 0 || id >= stream.lastId || id >= stream.lastPresentId) continue
+      const rank = stream.countUpTo(id)
+      served.push(args[keysAt + i] as Bytes, entriesReply(stream, rank, Math.min(count, stream.size - rank), 'forward'))
+    }
+    return served.length > 0 ? streamsReply(context, served) : wait(context, args, options, ids)
+  },
+})
+
+function requireReadId(word: Bytes, stream: Stream | undefined): Bytes {
+  if (word === '$') return stream === undefined ? ZERO_ID : stream.lastId
+  if (word !== '>') return requireStrictId(word)
+  throw clientError('ERR The > ID can be specified only when calling XREADGROUP using the GROUP <group> <consumer> option.')
+}
+
+/** XREADGROUP GROUP group consumer [COUNT count] [BLOCK milliseconds] [NOACK] STREAMS key [key ...] id [id ...] */
+const xreadgroup = command({
+  name: 'xreadgroup',
+  group: 'stream',
+  since: '5.0.0',
+  summary: 'Returns new or historical messages from a stream for a consumer in a group. Blocks until a message is available otherwise.',
+  complexity:
+    'For each stream mentioned: O(M) with M being the number of elements returned. If M is constant (e.g. always asking for the first 10 elements with COUNT), you can consider it O(1). On the other side when XREADGROUP blocks, XADD will pay the O(N) time in order to serve the N clients blocked on the stream getting new data.',
+  syntax: 'XREADGROUP GROUP group consumer [COUNT count] [BLOCK milliseconds] [NOACK] STREAMS key [key ...] id [id ...]',
+  arity: -7,
+  flags: ['write', 'blocking'],
+  keys: keys(4),
+  findKeys: findStreamKeys,
+  run(context, args) {
+    const options = optionsOf(context, args, 'xreadgroup')
+    const { keysAt, keyCount } = options
+    const name = options.group as Bytes
+    // A stream that is named twice has one group: what it gets by the first name is gone by the second.
+    const groups: Group[] = []
+    const ids: Bytes[] = []
+    for (let i = 0; i < keyCount; i++) {
+      const key = args[keysAt + i] as Bytes
+      const stream = readAs(context.db, key, Stream)
+      const group = stream === undefined ? undefined : (sameStream(groups, stream) ?? findGroup(stream, name))
+      if (group === undefined) throw clientError(`NOGROUP No such key '${key}' or consumer group '${name}' in XREADGROUP with GROUP option`)
+      groups.push(group)
+      ids.push(requireGroupId(args[keysAt + keyCount + i] as Bytes))
+    }
+    const served: Reply[] = []
+    for (let i = 0; i < keyCount; i++) {
+      const key = args[keysAt + i] as Bytes
+      const entries = serveGroup(context, key, groups[i] as Group, ids[i] as Bytes, options)
+      if (entries !== null) served.push(key, entries)
+    }
+    return served.length > 0 ? streamsReply(context, served) : wait(context, args, options, [])
+  },
+})
+
+function sameStream(groups: readonly Group[], stream: Stream): Group | undefined {
+  for (const group of groups) if (group.stream === stream) return group
+  return undefined
+}
+
+/** Redis takes the greatest id there is for `>`, and so the other way round. */
+function requireGroupId(word: Bytes): Bytes {
+  if (word === '>') return MAX_ID
+  if (word !== '$') return requireStrictId(word)
+  throw clientError(
+    'ERR The $ ID is meaningless in the context of XREADGROUP: you want to read the history of this consumer by specifying a proper ID, or use the > ID to get new messages. The $ ID would just return an empty result set.',
+  )
+}
+
+/** What a consumer gets of one stream; null where there is nothing new. */
+function serveGroup(context: Context, key: Bytes, group: Group, id: Bytes, options: ReadOptions): Reply[] | null {
+  const { now } = context
+  const found = group.consumer(options.consumer)
+  const consumer = found ?? createConsumer(context, key, group, options.consumer)
+  const hasNews = id === MAX_ID && group.lastId < group.stream.lastPresentId
+  const delivers = hasNews && !options.isAcknowledged
+  if (found === undefined && !delivers) logConsumer(context, key, consumer) // else XCLAIM makes it
+  consumer.see(now)
+  if (id !== MAX_ID) return history(context, key, consumer, id, options.count)
+  return hasNews ? news(context, key, consumer, options) : null
+}
+
+/** Entries after those that the group has had. They become pending, unless they count as acknowledged. */
+function news(context: Context, key: Bytes, consumer: Consumer, { count, isAcknowledged }: ReadOptions): Reply[] {
+  const { group } = consumer
+  const { stream } = group
+  const rank = stream.countUpTo(group.lastId)
+  const wanted = Math.min(count, stream.size - rank)
+  const ids: Bytes[] = []
+  const replies: Reply[] = []
+  const cursor = stream.entries.cursor(rank)
+  while (ids.length < wanted && cursor.next()) {
+    ids.push(cursor.key)
+    replies.push(entryReply(cursor.key, cursor.value as Bytes))
+    group.advance(cursor.key)
+  }
+  group.save()
+  if (!isAcknowledged) {
+    const log = new PendingLog(context, key, consumer, group.lastId)
+    for (const id of ids) {
+      group.assign(id, consumer, context.now, 1)
+      log.claim(id, context.now, 1)
+    }
+    consumer.act(context.now)
+    log.finish()
+  }
+  logGroup(context, key, group)
+  return replies
+}
+
+/** The consumer's own pending entries after an id; those that have been deleted since come without fields. */
+function history(context: Context, key: Bytes, consumer: Consumer, id: Bytes, count: number): Reply[] {
+  const { group } = consumer
+  const { now } = context
+  const replies: Reply[] = []
+  const log = new PendingLog(context, key, consumer, null)
+  const range = consumer.pendingFrom(nextId(id) as Bytes)
+  while (replies.length < count && range.next()) {
+    const entry = findEntry(group.stream, range.id)
+    replies.push(entry ?? [idText(range.id), NULL_ARRAY])
+    const pending = entry === undefined ? undefined : group.pending(range.id)
+    if (pending === undefined) continue
+    const deliveries = increment(pending.deliveries)
+    group.assign(range.id, consumer, now, deliveries)
+    log.claim(range.id, now, deliveries)
+  }
+  log.finish()
+  return replies
+}
+
+/** Keys and what was read of their streams, in turn. */
+function streamsReply({ session }: Context, served: readonly Reply[]): Reply {
+  if (session.resp === 3) return new MapReply(served)
+  const pairs: Reply[] = []
+  for (let i = 0; i < served.length; i += 2) pairs.push([served[i] as Reply, served[i + 1] as Reply])
+  return pairs
+}
+
+/** Nothing to be read now. `ids` are what `$` stands for, which must not move while the client waits. */
+function wait(context: Context, args: Args, { timeoutMs, keysAt, keyCount, group }: ReadOptions, ids: readonly Bytes[]): Reply {
+  if (timeoutMs < 0) return NULL_ARRAY
+  const keys = args.slice(keysAt, keysAt + keyCount)
+  const common = { keys, kind: KIND_STREAM, timeoutMs, onTimeout: NULL_ARRAY }
+  if (group !== null) return context.block({ ...common, orGone: true, alike: group })
+  return context.block({ ...common, args: [...args.slice(0, keysAt + keyCount), ...ids.map(idText)] })
+}
+
+export const streamReads: readonly Command[] = [xread, xreadgroup]

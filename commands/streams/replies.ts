@@ -1,0 +1,25 @@
+/** Entries of streams as replies. */
+import type { Bytes } from '../../base/bytes.ts'
+import { unpackEntry } from '../../storage/values/streams/entry.ts'
+import { idText } from '../../storage/values/streams/id.ts'
+import type { Stream } from '../../storage/values/streams/stream.ts'
+import type { Reply } from '../core/reply.ts'
+
+/** An entry: its id, and its fields and values in turn. */
+export function entryReply(id: Bytes, entry: Bytes): Reply {
+  return [idText(id), unpackEntry(entry)]
+}
+
+/** The entry with this id; undefined where there is none. */
+export function findEntry({ entries }: Stream, id: Bytes): Reply | undefined {
+  return entries.find(id) ? entryReply(id, entries.value as Bytes) : undefined
+}
+
+/** Up to `count` entries from this rank on. */
+export function entriesReply({ entries }: Stream, rank: number, count: number, direction: 'forward' | 'backward'): Reply[] {
+  const replies: Reply[] = []
+  if (count <= 0) return replies
+  const cursor = entries.cursor(rank, direction)
+  for (let left = count; left > 0 && cursor.next(); left--) replies.push(entryReply(cursor.key, cursor.value as Bytes))
+  return replies
+}

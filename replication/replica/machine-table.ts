@@ -1,0 +1,91 @@
+/** What a link does with each event in each state. The table is whole or does not compile. */
+import { isWantOfRoom } from './copy-room.ts'
+import type { ReplicaMachine } from './machine.ts'
+import type { LinkEvent, LinkState } from './machine-types.ts'
+
+type Cells = { readonly [T in LinkEvent['type']]: (machine: ReplicaMachine, event: Extract<LinkEvent, { type: T }>) => void }
+
+/** Comes too late, or from something that is not under way in this state: changes nothing. */
+const nothing = () => {}
+
+const always = {
+  follow: (machine, { master }) => machine.follow(master),
+  leave: (machine) => machine.leave(),
+} satisfies Partial<Cells>
+
+const copyFailed: Cells['copy failed'] = (machine, { reason }) => (isWantOfRoom(reason) ? machine.lackRoom() : machine.fail(reason))
+
+/** While there is nothing but this node. */
+const alone: Cells = {
+  ...always,
+  reconnect: nothing,
+  connected: nothing,
+  closed: nothing,
+  received: nothing,
+  reply: nothing,
+  streaming: nothing,
+  ended: nothing,
+  'bad group': nothing,
+  failed: nothing,
+  copied: nothing,
+  'copy failed': nothing,
+  swapped: nothing,
+  tick: nothing,
+}
+
+/** While there is a connection, or soon one. */
+const wired: Cells = {
+  ...alone,
+  reconnect: (machine, { reason }) => machine.reconnect(reason),
+  closed: (machine, { reason }) => machine.lose(reason),
+  received: (machine, { atMs }) => machine.heard(atMs),
+  failed: (machine, { reason }) => machine.fail(reason),
+  tick: (machine) => machine.checkSilence(),
+}
+
+export const TABLE: Readonly<Record<LinkState, Cells>> = {
+  none: { ...alone, leave: nothing },
+  connect: { ...alone, reconnect: (machine) => machine.dial(), tick: (machine) => machine.dialWhenDue() },
+  connecting: { ...wired, connected: (machine) => machine.authenticate(), tick: (machine) => machine.checkPrompt('no connection') },
+  auth: {
+    ...wired,
+    reply: (machine, { reply }) => machine.authenticated(reply),
+    tick: (machine) => machine.checkPrompt('no answer to AUTH'),
+  },
+  meta_sync: {
+    ...wired,
+    reply: (machine, { reply }) => machine.metaReplied(reply),
+    tick: (machine) => machine.checkPrompt('no answer to METASYNC'),
+  },
+  try_sync: {
+    ...wired,
+    reply: (machine, { reply }) => machine.syncReplied(reply),
+    // A node that is asked to take over answers when it has.
+    tick: (machine) => (machine.isFailover ? machine.checkSilence() : machine.checkPrompt('no answer to TRYSYNC')),
+  },
+  db_sync: {
+    ...wired,
+    reply: (machine, { reply }) => machine.copyReplied(reply),
+    copied: (machine) => machine.swap(),
+    'copy failed': copyFailed,
+  },
+  swapping: {
+    ...wired,
+    reconnect: (machine) => machine.hangUp(),
+    closed: (machine) => machine.hangUp(),
+    reply: (machine, { reply }) => {
+      if (reply instanceof Error) machine.hangUp()
+    },
+    'copy failed': copyFailed,
+    swapped: (machine) => machine.swapped(),
+    tick: nothing,
+  },
+  binlog_sync: {
+    ...wired,
+    reply: (machine) => machine.fail('the master sent a reply behind BINLOGSYNC'),
+    streaming: (machine) => machine.streamBegins(),
+    ended: (machine, { text }) => machine.streamEnded(text),
+    'bad group': (machine, { offset, reason }) => machine.badGroupCame(offset, reason),
+    tick: (machine) => machine.checkLink(),
+  },
+}

@@ -1,0 +1,400 @@
+/**
+ * The replica's side of a link as a state machine: events in, actions out, nothing else.
+ *
+ *   none -follow-> connecting -> [auth] -> meta_sync -> try_sync -> binlog_sync
+ *                     ^                       |  ^          |           |
+ *                     |                       |  '--------. v           |
+ *                  connect <- any failure     '-> db_sync -> swapping -> try_sync
+ *
+ * No state is the last one. Whatever fails leads to `connect` with the reason, and from there on after a while; a request that a master answers
+ * at once has ten seconds, and whatever else waits for the master ends when nothing has been heard for repl-timeout. The reason is logged when it is another than before, and forgotten when the link has
+ * held for a while. What each state does with each event is in link-table.ts.
+ */
+import type { MasterAddress } from '../../storage/directory/identity.ts'
+import { claimOf } from '../master/history.ts'
+import { chainAbove, objectionTo } from '../master/objection.ts'
+import {
+  attemptSeen,
+  binlogSyncWords,
+  dbSyncWords,
+  FORMAT_VERSION,
+  interpret,
+  type LinkReply,
+  MAX_ATTEMPT,
+  metaSyncWords,
+  readMeta,
+  readSnapshotHead,
+  readTrySyncReply,
+  type TrySyncReply,
+  trySyncWords,
+} from '../protocol/messages.ts'
+import { backoffMs } from './backoff.ts'
+import { CopyRoom } from './copy-room.ts'
+import { TABLE } from './machine-table.ts'
+import type { LinkAction, LinkEvent, LinkFacts, LinkState, LinkStatus } from './machine-types.ts'
+import { kindOf, ToldReasons } from './told-reasons.ts'
+
+/** For the connection, and for the answers that a master gives at once: to AUTH, METASYNC and TRYSYNC. */
+const PROMPT_MS = 10_000
+/** A link that has held for so long was a good one: its end is followed by a try at once, and what was wrong before is forgotten. */
+const STABLE_MS = 1000
+/** So often in a row may what the master sends not follow on what is here before a full sync is asked for. */
+const MAX_BAD_GROUPS = 3
+
+const WAIT = Buffer.from('WAIT')
+
+export class ReplicaMachine implements LinkStatus {
+  state: LinkState = 'none'
+  isStreaming = false
+  master: MasterAddress | null = null
+  chain: readonly string[] = []
+  attempts = 0
+  /** The number of the last METASYNC; greater than every one that the master has seen of this process. */
+  private attempt = 0
+  fullSyncs = 0
+  partialSyncs = 0
+  reason: string | null = null
+  reasonSinceMs: number | null = null
+  downSinceMs: number | null = null
+  lastIoMs: number | null = null
+  private readonly facts: LinkFacts
+  private actions: LinkAction[] = []
+  /** In `swapping`: whether the connection is still there. */
+  private isWired = false
+  /** The node that is followed has been asked to take over, and may have done so. */
+  hasAskedToTakeOver = false
+  private session = 0
+  private accepts: readonly string[] | undefined
+  private hasHead = false
+  private hasSwapped = false
+  private failures = 0
+  retryAtMs = 0
+  private enteredMs = 0
+  private readonly told = new ToldReasons()
+  private readonly room = new CopyRoom()
+  /** Since when the master has been silent though it was listened to. */
+  private quietSinceMs = 0
+  private badGroup = { offset: -1, count: 0 }
+
+  constructor(facts: LinkFacts) {
+    this.facts = facts
+  }
+
+  /** What is to be done now, in this order. */
+  handle(event: LinkEvent): readonly LinkAction[] {
+    const { state, chain, isStreaming } = this
+    TABLE[this.state][event.type](this, event as never)
+    const { actions } = this
+    this.actions = []
+    if (this.state !== state || this.chain !== chain || this.isStreaming !== isStreaming) actions.push({ type: 'changed' })
+    return actions
+  }
+
+  // What the table's cells do.
+
+  follow(master: MasterAddress): void {
+    this.forget()
+    this.hasAskedToTakeOver = false
+    this.master = master
+    this.dial()
+  }
+
+  leave(): void {
+    this.forget()
+    this.enter('none')
+  }
+
+  dial(): void {
+    const { host, port } = this.master as MasterAddress
+    this.enter('connecting')
+    this.room.tried()
+    this.isWired = true
+    this.actions.push({ type: 'dial', host, port })
+  }
+
+  /** Drops the connection and makes another at once. */
+  reconnect(reason: string): void {
+    this.log('info', { reason }, 'the connection to the master is made anew')
+    this.failures = 0
+    this.hangUp()
+    this.dial()
+  }
+
+  authenticate(): void {
+    this.heard()
+    const { masterUser, masterPassword } = this.facts.settings
+    if (masterPassword === '') this.metaSync()
+    else {
+      this.enter('auth')
+      this.send(masterUser === '' ? ['AUTH', masterPassword] : ['AUTH', masterUser, masterPassword])
+    }
+  }
+
+  authenticated(reply: LinkReply): void {
+    if (reply instanceof Error) this.fail(`AUTH: ${reply.message}`)
+    else this.metaSync()
+  }
+
+  metaReplied(reply: LinkReply): void {
+    if (reply instanceof Error) this.attempt = Math.max(this.attempt, attemptSeen(reply.message))
+    const meta = this.read('METASYNC', reply, readMeta)
+    if (meta === null) return
+    const objection = objectionTo(meta, this.facts, this.isFailover)
+    if (objection !== null) {
+      this.fail(objection)
+      return
+    }
+    this.session = meta.session
+    this.accepts = meta.accepts
+    const chain = chainAbove(meta, this.facts.runId)
+    if (chain.join() !== this.chain.join()) this.chain = chain
+    const { identity, fullSync, isEmpty } = this.facts
+    const why = fullSync ?? (isEmpty && !claimOf(identity, 0).replicationIds.includes(meta.replicationId) ? 'this node has no data' : null)
+    if (why === null || this.isFailover) this.trySync()
+    else this.dbSync(why)
+  }
+
+  syncReplied(reply: LinkReply): void {
+    const answer = this.read('TRYSYNC', reply, readTrySyncReply)
+    if (answer === null) return
+    const { fullSync, identity } = this.facts
+    if (this.isFailover || identity.master?.failover === true) {
+      this.master = { ...(this.master as MasterAddress), failover: false }
+      this.actions.push({ type: 'failover done' }) // again, where it could not be stored the last time
+    }
+    if (answer.type === 'full sync') this.dbSync(answer.text === '' ? answer.reason : answer.text)
+    else if (fullSync !== null) this.dbSync(fullSync)
+    else this.goOn(answer)
+  }
+
+  copyReplied(reply: LinkReply): void {
+    if (Buffer.isBuffer(reply) && reply.equals(WAIT)) return
+    if (reply instanceof Error) this.fail(`DBSYNC: ${reply.message}`)
+    else if (!this.hasHead) this.copyBegins(reply)
+    else if (Buffer.isBuffer(reply)) this.actions.push({ type: 'chunk', chunk: reply })
+    else this.fail('DBSYNC: a reply that is no chunk')
+  }
+
+  swap(): void {
+    this.enter('swapping')
+    this.actions.push({ type: 'swap' })
+  }
+
+  swapped(): void {
+    this.fullSyncs++
+    this.hasSwapped = true
+    this.room.reset()
+    this.log('info', { offset: this.facts.end.offset }, 'full sync done: the new data is in place')
+    if (this.isWired) {
+      this.heard()
+      this.trySync()
+    } else this.dial()
+  }
+
+  heard(atMs = this.facts.nowMs): void {
+    this.lastIoMs = atMs
+    this.quietSinceMs = atMs
+  }
+
+  streamBegins(): void {
+    if (this.isStreaming) return
+    this.isStreaming = true
+    this.enteredMs = this.facts.nowMs
+    this.downSinceMs = null
+    if (!this.hasSwapped) this.partialSyncs++
+    this.hasSwapped = false
+    if (this.reason === null) this.logUp()
+  }
+
+  streamEnded(text: string): void {
+    if (this.isStreaming) this.lose(`the master ended the stream: ${text}`)
+    else this.fail(`BINLOGSYNC: ${text}`)
+  }
+
+  badGroupCame(offset: number, reason: string): void {
+    const count = this.badGroup.offset === offset ? this.badGroup.count + 1 : 1
+    this.badGroup = { offset, count }
+    if (count >= MAX_BAD_GROUPS) {
+      this.badGroup = { offset: -1, count: 0 }
+      this.actions.push({ type: 'require full sync', reason: `the master sent ${count} times in a row ${reason}` })
+    }
+    this.fail(`the master sent ${reason}`)
+  }
+
+  /** The connection has ended, or is as good as dead. */
+  lose(reason: string): void {
+    const wasStable = this.isStreaming && this.facts.nowMs - this.enteredMs >= STABLE_MS
+    this.failures = wasStable ? 0 : this.failures + 1
+    this.drop(reason)
+  }
+
+  /** Trying again at once would not help. */
+  fail(reason: string): void {
+    this.failures++
+    this.drop(reason)
+  }
+
+  dialWhenDue(): void {
+    if (this.facts.nowMs >= this.retryAtMs || this.room.isThere(this.facts)) this.dial()
+  }
+
+  /** `lack` is what has not come, in words. */
+  checkPrompt(lack: string): void {
+    const limitMs = Math.min(PROMPT_MS, this.facts.settings.timeoutMs)
+    if (this.facts.nowMs - this.enteredMs >= limitMs) this.lose(`${lack} within ${limitMs / 1000} s`)
+  }
+
+  checkSilence(): void {
+    const { nowMs, settings, isPaused } = this.facts
+    if (isPaused) this.quietSinceMs = nowMs
+    if (nowMs - this.quietSinceMs >= settings.timeoutMs) this.lose(`nothing was heard of the master for ${settings.timeoutMs / 1000} s`)
+  }
+
+  checkLink(): void {
+    const isStable = this.isStreaming && this.facts.nowMs - this.enteredMs >= STABLE_MS
+    if (isStable && (this.reason !== null || this.failures > 0)) {
+      if (this.reason !== null) this.logUp()
+      this.failures = 0
+      this.reason = null
+      this.told.clear()
+      this.reasonSinceMs = null
+    }
+    this.checkSilence()
+  }
+
+  get isFailover(): boolean {
+    return this.master?.failover === true
+  }
+
+  private metaSync(): void {
+    const { settings, port, runId } = this.facts
+    this.attempts++
+    this.enter('meta_sync')
+    const announced = settings.announcePort === 0 ? port : settings.announcePort
+    this.attempt = Math.min(this.attempt + 1, MAX_ATTEMPT)
+    const own = { ip: settings.announceIp, port: announced, runId, version: FORMAT_VERSION }
+    this.send(metaSyncWords({ ...own, attempt: this.attempt, failover: this.isFailover }))
+  }
+
+  private trySync(): void {
+    const { identity, end } = this.facts
+    this.enter('try_sync')
+    if (this.isFailover) this.hasAskedToTakeOver = true
+    this.send(trySyncWords({ session: this.session, ...claimOf(identity, end.offset, this.accepts), ...end, failover: this.isFailover }))
+  }
+
+  private dbSync(why: string): void {
+    const { copy } = this.facts
+    this.enter('db_sync')
+    this.hasHead = false
+    const fields = copy === null ? { reason: why } : { reason: why, snapshot: copy.snapshot }
+    this.log(this.room.wasShort ? 'debug' : 'info', fields, 'a full sync is asked for')
+    this.send(dbSyncWords({ session: this.session, snapshot: copy?.snapshot ?? null, after: copy?.after ?? null }))
+  }
+
+  private copyBegins(reply: LinkReply): void {
+    const head = this.read('DBSYNC', reply, readSnapshotHead)
+    if (head === null) return
+    const lack = this.room.lackFor(head, this.facts)
+    if (lack !== null) {
+      this.lackRoom(lack)
+      if (this.facts.copy?.snapshot !== head.id) this.actions.push({ type: 'abandon copy' }) // it is of no use any more, and takes room
+      return
+    }
+    this.hasHead = true
+    const fields = { offset: head.offset, records: head.records, bytes: head.bytes }
+    this.log('info', fields, this.facts.copy?.snapshot === head.id ? 'full sync goes on' : 'full sync begins')
+    this.actions.push({ type: 'copy', head })
+  }
+
+  /** It is tried again late, or as soon as there is room. */
+  lackRoom(reason = this.room.fullReason): void {
+    this.fail(reason)
+    this.retryAtMs = this.facts.nowMs + this.room.waitMs(this.facts.random)
+  }
+
+  private goOn({ offset, replicationId, past }: Extract<TrySyncReply, { type: 'continue' }>): void {
+    const { end, copy } = this.facts
+    if (offset !== end.offset) {
+      this.fail(`TRYSYNC: the master would go on at offset ${offset}, and this node is at ${end.offset}`)
+      return
+    }
+    if (copy !== null) this.actions.push({ type: 'abandon copy' })
+    this.room.reset()
+    this.enter('binlog_sync')
+    this.actions.push({ type: 'adopt history', replicationId, past })
+    this.send(binlogSyncWords(this.session, offset))
+    this.actions.push({ type: 'stream', offset })
+  }
+
+  /** What the reply says, or null when the link has been dropped for it. */
+  private read<T>(request: string, reply: LinkReply, reader: (reply: LinkReply) => T): T | null {
+    const read = interpret(request, reply, reader)
+    if ('said' in read) return read.said
+    this.fail(read.refusal)
+    return null
+  }
+
+  /** Nothing of an earlier master counts any more. */
+  private forget(): void {
+    this.hangUp()
+    this.actions.push({ type: 'abandon copy' })
+    this.master = null
+    if (this.chain.length > 0) this.chain = []
+    this.failures = 0
+    this.badGroup = { offset: -1, count: 0 }
+    this.hasSwapped = false
+    this.reason = null
+    this.told.clear()
+    this.room.reset()
+    this.reasonSinceMs = null
+    this.downSinceMs = null
+    this.lastIoMs = null
+  }
+
+  /** Goes on without a connection, as a swap can. */
+  hangUp(): void {
+    if (this.isWired) this.actions.push({ type: 'hang up' })
+    this.isWired = false
+    this.session = 0
+    if (this.isStreaming) this.downSinceMs = this.facts.nowMs
+    this.isStreaming = false
+  }
+
+  private tell(reason: string): void {
+    if (!this.told.isNew(reason)) return
+    const { host, port } = this.master as MasterAddress
+    this.log('warn', { master: `${host}:${port}`, state: this.state, reason }, 'no link to the master; trying on')
+  }
+
+  private drop(reason: string): void {
+    const { facts } = this
+    this.hangUp()
+    if (this.reason === null || kindOf(reason) !== kindOf(this.reason)) {
+      this.tell(reason)
+      this.reasonSinceMs = facts.nowMs
+    }
+    this.reason = reason
+    this.retryAtMs = facts.nowMs + backoffMs(this.failures, facts.random)
+    if (this.failures === 0) this.dial()
+    else this.enter('connect')
+  }
+
+  private logUp(): void {
+    const { host, port } = this.master as MasterAddress
+    this.log('info', { master: `${host}:${port}`, offset: this.facts.end.offset }, 'in step with the master')
+  }
+
+  private enter(state: LinkState): void {
+    this.state = state
+    this.enteredMs = this.facts.nowMs
+  }
+
+  private send(words: readonly string[]): void {
+    this.actions.push({ type: 'send', words })
+  }
+
+  private log(level: 'debug' | 'info' | 'warn', fields: object, text: string): void {
+    this.actions.push({ type: 'log', level, fields, text })
+  }
+}

@@ -1,0 +1,206 @@
+/**
+ * Configuration keys of Redis that are taken so that existing files and clients work, and on which nothing here depends. One that asks
+ * for what a person would miss has a warning at the start. What would promise security or a role that the server does not give takes
+ * only the value that asks for nothing.
+ */
+import type { Bytes } from '../../../base/bytes.ts'
+import type { ConfigKey } from '../key.ts'
+import { choice, flag, integer, type Kind, MAX_INT32, MAX_INT64, MAX_UINT32, memory, none, only, text } from '../kinds.ts'
+import { memoryOrPercent, oomScores, savePoints } from '../kinds-special.ts'
+
+export type Row = readonly [name: Bytes, kind: Kind, initial: Bytes, alias?: Bytes | null, changes?: 'at start' | null, warning?: string]
+
+const whole = integer(0, MAX_INT32)
+const long = integer(0, MAX_INT64)
+
+export function inert(help: string, rows: readonly Row[]): ConfigKey[] {
+  return rows.map(([name, kind, initial, alias, changes, warning]) => ({
+    name,
+    section: 'compatibility',
+    kind,
+    default: initial,
+    changes: changes ?? 'any time',
+    ...(alias ? { aliases: [alias] } : {}),
+    ...(warning === undefined ? {} : { warning }),
+    inert: true,
+    help,
+  }))
+}
+
+const encodings = inert('pages of lists are never compressed here', [['list-compress-depth', whole, '0']])
+
+const memoryKeys = inert('data is on disk and never evicted: cache-memory bounds what is held in memory', [
+  ['maxmemory', memory(0), '0', null, null, 'nothing is evicted from the data; cache-memory bounds what is held in memory'],
+  [
+    'maxmemory-policy',
+    choice('volatile-lru', 'volatile-lfu', 'volatile-random', 'volatile-ttl', 'allkeys-lru', 'allkeys-lfu', 'allkeys-random', 'noeviction'),
+    'noeviction',
+  ],
+  ['maxmemory-samples', integer(1, 64), '5'],
+  ['maxmemory-eviction-tenacity', integer(0, 100), '10'],
+  ['maxmemory-clients', memoryOrPercent, '0'],
+  ['lfu-log-factor', whole, '10'],
+  ['lfu-decay-time', whole, '1'],
+  ['lazyfree-lazy-eviction', flag, 'no'],
+  ['lazyfree-lazy-expire', flag, 'no'],
+  ['lazyfree-lazy-server-del', flag, 'no'],
+  ['lazyfree-lazy-user-del', flag, 'no'],
+  ['lazyfree-lazy-user-flush', flag, 'no'],
+  ['activedefrag', flag, 'no'],
+  ['active-defrag-cycle-min', integer(1, 99), '1'],
+  ['active-defrag-cycle-max', integer(1, 99), '25'],
+  ['active-defrag-threshold-lower', integer(0, 1000), '10'],
+  ['active-defrag-threshold-upper', integer(0, 1000), '100'],
+  ['active-defrag-ignore-bytes', memory(1), '100mb'],
+  ['active-defrag-max-scan-fields', integer(1, MAX_INT64), '1000'],
+  ['activerehashing', flag, 'yes'],
+  ['jemalloc-bg-thread', flag, 'yes'],
+  ['disable-thp', flag, 'yes', null, 'at start'],
+])
+
+const persistence = inert('the binlog and LevelDB persist every write: see appendfsync', [
+  ['save', savePoints, ''],
+  ['appendonly', flag, 'yes'],
+  ['appendfilename', text, 'appendonly.aof', null, 'at start'],
+  ['appenddirname', text, 'appendonlydir', null, 'at start'],
+  ['dbfilename', text, 'dump.rdb'],
+  ['no-appendfsync-on-rewrite', flag, 'no'],
+  ['auto-aof-rewrite-percentage', whole, '100'],
+  ['auto-aof-rewrite-min-size', memory(0), '64mb'],
+  ['aof-load-truncated', flag, 'yes'],
+  ['aof-use-rdb-preamble', flag, 'yes'],
+  ['aof-timestamp-enabled', flag, 'no'],
+  ['aof-rewrite-incremental-fsync', flag, 'yes'],
+  ['aof-disable-auto-gc', flag, 'no'],
+  ['rdb-save-incremental-fsync', flag, 'yes'],
+  ['rdb-del-sync-files', flag, 'no'],
+  ['rdbcompression', flag, 'yes'],
+  ['rdbchecksum', flag, 'yes', null, 'at start'],
+  ['rdb-key-save-delay', integer(-(2 ** 31), MAX_INT32), '0'],
+  ['key-load-delay', integer(-(2 ** 31), MAX_INT32), '0'],
+  ['sanitize-dump-payload', choice('no', 'yes', 'clients'), 'no'],
+  ['stop-writes-on-bgsave-error', flag, 'yes'],
+]).map((key): ConfigKey => (key.name === 'key-load-delay' || key.name === 'rdb-key-save-delay' ? { ...key, hidden: true } : key))
+
+const replication: readonly ConfigKey[] = [
+  ...inert('the binlog is what replicas go on from: see binlog-retention-bytes and binlog-retention-seconds', [
+    ['repl-backlog-size', memory(1), '1mb'],
+    ['repl-backlog-ttl', long, '3600'],
+  ]),
+  ...inert('a full sync is sent from a snapshot and dumps nothing to disk; the replica serves its old data until it is whole', [
+    ['repl-diskless-sync', flag, 'yes'],
+    ['repl-diskless-sync-delay', whole, '5'],
+    ['repl-diskless-sync-max-replicas', whole, '0'],
+    ['repl-diskless-load', choice('disabled', 'on-empty-db', 'swapdb'), 'disabled'],
+    ['replica-lazy-flush', flag, 'no', 'slave-lazy-flush'],
+  ]),
+  ...inert('a replica holds what its master does, and what it cannot write it does not acknowledge', [
+    ['replica-ignore-maxmemory', flag, 'yes', 'slave-ignore-maxmemory'],
+    ['replica-ignore-disk-write-errors', flag, 'no'],
+    ['propagation-error-behavior', choice('ignore', 'panic', 'panic-on-replicas'), 'ignore'],
+  ]),
+  ...inert('what a turn of the event loop has to send goes out at once and together', [['repl-disable-tcp-nodelay', flag, 'no']]),
+]
+
+const others = inert('taken for files and clients that set it', [
+  ['hz', whole, '10'],
+  ['dynamic-hz', flag, 'yes'],
+  ['active-expire-effort', integer(1, 10), '1'],
+  ['enable-protected-configs', choice('no', 'yes', 'local'), 'no', null, 'at start'],
+  ['enable-module-command', choice('no', 'yes', 'local'), 'no', null, 'at start'],
+  ['io-threads', integer(1, 128), '1', null, 'at start'],
+  ['io-threads-do-reads', flag, 'no', null, 'at start'],
+  ['always-show-logo', flag, 'no', null, 'at start'],
+  ['daemonize', flag, 'no', null, 'at start', 'haypile stays in the foreground: run it under a service manager'],
+  [
+    'supervised',
+    choice('upstart', 'systemd', 'auto', 'no'),
+    'no',
+    null,
+    'at start',
+    'haypile tells no supervisor that it is ready: a unit of systemd needs Type=exec, not Type=notify',
+  ],
+  ['syslog-enabled', flag, 'no', null, 'at start', 'the log goes to logfile, or to standard output'],
+  ['syslog-ident', text, 'redis', null, 'at start'],
+  ['syslog-facility', text, 'local0', null, 'at start'],
+  ['crash-log-enabled', flag, 'yes'],
+  ['crash-memcheck-enabled', flag, 'yes'],
+  ['use-exit-on-panic', flag, 'no'],
+  ['ignore-warnings', text, ''],
+  ['locale-collate', text, ''],
+  ['socket-mark-id', integer(0, MAX_UINT32), '0', null, 'at start'],
+  ['oom-score-adj', choice('no', 'yes', 'relative', 'absolute'), 'no'],
+  ['oom-score-adj-values', oomScores, '0 200 800'],
+  ['server_cpulist', text, '', null, 'at start'],
+  ['bio_cpulist', text, '', null, 'at start'],
+  ['aof_rewrite_cpulist', text, '', null, 'at start'],
+  ['bgsave_cpulist', text, '', null, 'at start'],
+  ['tls-session-caching', flag, 'yes'],
+  ['tls-session-cache-size', whole, '20480'],
+  ['tls-session-cache-timeout', whole, '300'],
+  ['tls-prefer-server-ciphers', flag, 'no'],
+  ['tls-cluster', flag, 'no'],
+])
+
+/** Without cluster mode they say nothing; see cluster-enabled. */
+const cluster = inert('of cluster mode, which does not exist here', [
+  ['cluster-config-file', text, 'nodes.conf', null, 'at start'],
+  ['cluster-port', integer(0, 65535), '0', null, 'at start'],
+  ['cluster-node-timeout', long, '15000'],
+  ['cluster-replica-validity-factor', whole, '10', 'cluster-slave-validity-factor'],
+  ['cluster-migration-barrier', whole, '1'],
+  ['cluster-allow-replica-migration', flag, 'yes'],
+  ['cluster-require-full-coverage', flag, 'yes'],
+  ['cluster-replica-no-failover', flag, 'no', 'cluster-slave-no-failover'],
+  ['cluster-allow-reads-when-down', flag, 'no'],
+  ['cluster-allow-pubsubshard-when-down', flag, 'yes'],
+  ['cluster-link-sendbuf-limit', memory(0), '0'],
+  ['cluster-announce-ip', text, ''],
+  ['cluster-announce-port', integer(0, 65535), '0'],
+  ['cluster-announce-tls-port', integer(0, 65535), '0'],
+  ['cluster-announce-bus-port', integer(0, 65535), '0'],
+  ['cluster-announce-hostname', text, ''],
+  ['cluster-announce-human-nodename', text, ''],
+  ['cluster-preferred-endpoint-type', choice('ip', 'hostname', 'unknown-endpoint'), 'ip'],
+])
+
+/** Redis passes over these, too: they were keys of its older versions. */
+const retired = inert('of older versions of Redis, which later ones pass over', [
+  ['list-max-ziplist-entries', text, ''],
+  ['list-max-ziplist-value', text, ''],
+  ['lua-replicate-commands', text, ''],
+]).map((key): ConfigKey => ({ ...key, hidden: true }))
+
+/** Lines of a file that are no keys of CONFIG. */
+const refusedLines = inert('no line of it: what it asks for does not exist here', [
+  ['rename-command', none('no command has another name here; users (ACL) say who may run which'), ''],
+  ['loadmodule', none('there are no modules'), ''],
+]).map((key): ConfigKey => ({ ...key, withheld: true, hidden: true }))
+
+/** What is refused unless it asks for nothing: to pass over it would be to lie. */
+const refused: readonly ConfigKey[] = inert('only this value: what it asks for does not exist here', [
+  ['cluster-enabled', only('no', 'this version has no cluster mode'), 'no', null, 'at start'],
+  ...[
+    'bind-source-addr',
+    'tls-ca-cert-dir',
+    'tls-key-file-pass',
+    'tls-client-cert-file',
+    'tls-client-key-file',
+    'tls-client-key-file-pass',
+  ].map((name): Row => [name, only('', 'not supported by this version'), '', null, 'at start']),
+  ...['tls-dh-params-file', 'tls-protocols', 'tls-ciphers', 'tls-ciphersuites'].map(
+    (name): Row => [name, only('', "not supported by this version: Node's defaults are used"), '', null, 'at start'],
+  ),
+])
+
+export const compatibilityKeys: readonly ConfigKey[] = [
+  ...encodings,
+  ...memoryKeys,
+  ...persistence,
+  ...replication,
+  ...others,
+  ...cluster,
+  ...retired,
+  ...refused,
+  ...refusedLines,
+]

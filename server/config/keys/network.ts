@@ -1,0 +1,167 @@
+/** Configuration keys of sockets, TLS and clients. */
+import type { ConfigKey } from '../key.ts'
+import { choice, flag, integer, MAX_INT32, MAX_INT64, MAX_UINT32, memory, text } from '../kinds.ts'
+import { addresses, bufferLimits, eventClasses, octal } from '../kinds-special.ts'
+
+const MEBIBYTE = 1024 * 1024
+
+const sockets: readonly ConfigKey[] = [
+  {
+    name: 'port',
+    section: 'network',
+    kind: integer(0, 65535),
+    default: '6379',
+    changes: 'at start',
+    help: 'TCP port; 0 for none',
+  },
+  {
+    name: 'bind',
+    section: 'network',
+    kind: addresses,
+    default: '* -::*',
+    changes: 'at start',
+    help: 'addresses to listen on; * is any IPv4, ::* any IPv6, and one with a minus before it may be missing',
+  },
+  {
+    name: 'protected-mode',
+    section: 'network',
+    kind: flag,
+    default: 'yes',
+    changes: 'any time',
+    help: 'while no password is set, serve only clients of this machine',
+  },
+  { name: 'unixsocket', section: 'network', kind: text, default: '', changes: 'at start', help: 'path of a Unix socket to listen on' },
+  {
+    name: 'unixsocketperm',
+    section: 'network',
+    kind: octal(0o777),
+    default: '0',
+    changes: 'at start',
+    help: 'file mode of the Unix socket, octal; 0 leaves it to `umask`',
+  },
+  {
+    name: 'tcp-backlog',
+    section: 'network',
+    kind: integer(0, MAX_INT32),
+    default: '511',
+    changes: 'at start',
+    help: 'connections that may wait to be accepted',
+  },
+  {
+    name: 'timeout',
+    section: 'network',
+    kind: integer(0, MAX_INT32),
+    unit: 'seconds',
+    default: '0',
+    changes: 'any time',
+    help: 'close clients idle for so long; 0 for never',
+  },
+  {
+    name: 'tcp-keepalive',
+    section: 'network',
+    kind: integer(0, MAX_INT32),
+    unit: 'seconds',
+    default: '300',
+    changes: 'any time',
+    help: 'probe silent connections so often; 0 for never',
+  },
+]
+
+const tls: readonly ConfigKey[] = [
+  {
+    name: 'tls-port',
+    section: 'tls',
+    kind: integer(0, 65535),
+    default: '0',
+    changes: 'at start',
+    help: 'TCP port that speaks TLS; 0 for none',
+  },
+  { name: 'tls-cert-file', section: 'tls', kind: text, default: '', changes: 'at start', help: 'certificate (chain), PEM' },
+  { name: 'tls-key-file', section: 'tls', kind: text, default: '', changes: 'at start', help: 'its private key, PEM' },
+  {
+    name: 'tls-ca-cert-file',
+    section: 'tls',
+    kind: text,
+    default: '',
+    changes: 'at start',
+    help: 'certificates of the authorities that peers must be certified by, PEM',
+  },
+  {
+    name: 'tls-auth-clients',
+    section: 'tls',
+    kind: choice('no', 'yes', 'optional'),
+    default: 'yes',
+    changes: 'at start',
+    help: 'whether clients must show a certificate',
+  },
+]
+
+const clients: readonly ConfigKey[] = [
+  {
+    name: 'maxclients',
+    section: 'clients',
+    kind: integer(1, MAX_UINT32),
+    default: '10000',
+    changes: 'any time',
+    help: 'connections at the same time; lowered at the start to what the limit on open files (ulimit -n) leaves room for',
+  },
+  {
+    name: 'client-output-buffer-limit',
+    section: 'clients',
+    kind: bufferLimits,
+    default: 'normal 0 0 0 replica 256mb 64mb 60 pubsub 32mb 8mb 60',
+    changes: 'any time',
+    help: 'close a client whose unread replies pass the hard limit, or the soft one for so many seconds; by class: normal, replica, pubsub',
+  },
+  {
+    name: 'notify-keyspace-events',
+    section: 'clients',
+    kind: eventClasses,
+    default: '',
+    changes: 'any time',
+    help: 'keyspace events that are published: K and E for the two sorts of channels, and classes; A for most of these, empty for none',
+  },
+  {
+    name: 'tracking-table-max-keys',
+    section: 'clients',
+    kind: integer(0, MAX_INT64),
+    default: '1000000',
+    changes: 'any time',
+    help: 'keys that are remembered for client-side caching (CLIENT TRACKING); past it clients are told to forget one; 0 for 8 million',
+  },
+  {
+    name: 'client-query-buffer-limit',
+    section: 'clients',
+    kind: memory(MEBIBYTE),
+    default: '1gb',
+    changes: 'any time',
+    aliases: [{ name: 'max-conn-rbuf-size', times: 1 }],
+    help: 'close a client whose unprocessed requests are larger',
+  },
+  {
+    name: 'proto-max-bulk-len',
+    section: 'clients',
+    kind: memory(MEBIBYTE),
+    default: '512mb',
+    changes: 'any time',
+    help: 'largest string in a request, and largest value that commands may build',
+  },
+  {
+    name: 'proto-inline-max',
+    section: 'clients',
+    kind: memory(1024, 16 * MEBIBYTE),
+    default: '64kb',
+    changes: 'any time',
+    help: 'longest inline request line',
+  },
+  {
+    name: 'enable-debug-command',
+    section: 'clients',
+    kind: choice('no', 'yes', 'local'),
+    default: 'local',
+    changes: 'at start',
+    help: 'whether DEBUG may be used: by nobody, by all, by clients of this machine',
+  },
+]
+
+export const networkKeys: readonly ConfigKey[] = [...sockets, ...tls, ...clients]

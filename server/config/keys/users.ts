@@ -1,0 +1,67 @@
+/** Configuration keys of users and what they may do. */
+import type { ConfigKey } from '../key.ts'
+import { choice, integer, MAX_INT64, text } from '../kinds.ts'
+import { userLines } from '../users.ts'
+
+export const userKeys: readonly ConfigKey[] = [
+  {
+    name: 'requirepass',
+    section: 'users',
+    kind: text,
+    default: '',
+    changes: 'any time',
+    secret: true,
+    help: 'password of the default user; empty for none',
+  },
+  {
+    name: 'user',
+    section: 'users',
+    kind: userLines,
+    default: '',
+    changes: 'at start',
+    secret: true,
+    withheld: true,
+    help: 'a user and its rules, as ACL LIST shows them; one a line. Not together with aclfile',
+  },
+  {
+    name: 'aclfile',
+    section: 'users',
+    kind: text,
+    default: '',
+    changes: 'at start',
+    help: 'file of users, which ACL LOAD reads and ACL SAVE writes; a path is relative to dir. Empty for none',
+  },
+  {
+    name: 'acl-pubsub-default',
+    section: 'users',
+    kind: choice('allchannels', 'resetchannels'),
+    default: 'resetchannels',
+    changes: 'any time',
+    help: 'whether new users may use all channels or none',
+  },
+  {
+    name: 'acllog-max-len',
+    section: 'users',
+    kind: integer(0, MAX_INT64),
+    default: '128',
+    changes: 'any time',
+    help: 'entries of ACL LOG that are kept',
+  },
+  {
+    name: 'userpass',
+    section: 'users',
+    kind: text,
+    default: '',
+    changes: 'any time',
+    secret: true,
+    help: "Pika's: password of a second user, limit, whom AUTH with a password alone may mean as well; empty for no such user",
+  },
+  {
+    name: 'userblacklist',
+    section: 'users',
+    kind: text,
+    default: '',
+    changes: 'any time',
+    help: "Pika's: commands that this second user may not run, separated by commas",
+  },
+]

@@ -1,0 +1,22 @@
+/** What the configuration asks for and does not get, said in the log at the start. */
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
+import { textOf } from '../../base/bytes.ts'
+import type { Log } from '../../base/log.ts'
+import type { Config } from './config.ts'
+import { defaultOf } from './key.ts'
+import { configKeys } from './table.ts'
+
+/** Warns of keys whose value has no effect, and of a data file of Redis that is not read. */
+export function logIneffective(config: Config, log: Log): void {
+  for (const key of configKeys) {
+    if (key.warning === undefined) continue
+    const [, value] = config.match([key.name])[0] as readonly [string, string]
+    const initial = key.kind.print(key.kind.parse([defaultOf(key, { memoryBytes: 0 })], undefined))
+    if (value !== initial) log.warn({ value: textOf(value) }, `${key.name} has no effect: ${key.warning}`)
+  }
+  for (const name of ['dbfilename', 'appenddirname']) {
+    const path = join(config.path('dir'), config.path(name))
+    if (existsSync(path)) log.warn({ path }, 'the data directory holds data of a Redis, which is not read')
+  }
+}

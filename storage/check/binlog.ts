@@ -1,0 +1,127 @@
+/**
+ * Verifies a binlog from its first segment to its end: every group's form, place, chain, CRC and commands; no gap; the checkpoint at the end
+ * of a group. Behind damage the log cannot be followed, but where the damage lies before the checkpoint, what recovery needs is read from there.
+ */
+import { join } from 'node:path'
+import type { Files } from '../../base/files.ts'
+import { readCommand } from '../binlog/command-codec.ts'
+import type { BinlogPosition, GroupHeader } from '../binlog/group.ts'
+import { BinlogReader, trustedSynced } from '../binlog/reader.ts'
+import { listSegments, type Segment } from '../binlog/segments.ts'
+import type { LogStart } from '../recovery/recovery.ts'
+import type { CheckProgress, Findings } from './report.ts'
+
+export interface BinlogSummary {
+  readonly segments: Segment[]
+  readonly groups: number
+  readonly commands: number
+  /** Offset after the last whole group that can be reached. */
+  readonly end: number
+  /** Where the log can be followed no further; null where it can be to its end. */
+  readonly damagedAt: number | null
+}
+
+export function checkBinlog(
+  files: Files,
+  directory: string,
+  start: LogStart,
+  findings: Findings,
+  progress: (progress: CheckProgress) => void,
+): BinlogSummary {
+  const checkpoint = start.from
+  const segments = listSegments(files, directory)
+  for (const name of files.listSync(directory))
+    if (name.endsWith('.cut')) findings.note(join(directory, name), 'set aside by an earlier cut')
+  const first = segments[0]
+  if (first === undefined) {
+    const known = Math.max(checkpoint.offset, start.durable)
+    if (known > 0) findings.damage(directory, `no segments, though the log was durable up to ${known}`)
+    return { segments, groups: 0, commands: 0, end: 0, damagedAt: null }
+  }
+  const walk = walkLog(files, segments, null, start, findings, progress)
+  if (first.start > checkpoint.offset)
+    findings.damage(first.path, `the log begins at ${first.start}, behind the checkpoint at ${checkpoint.offset}: part of it is missing`)
+  if (walk.damagedAt !== null && walk.damagedAt < checkpoint.offset) {
+    const rest = walkLog(files, segments, checkpoint, start, findings, progress)
+    if (rest.damagedAt === null) findings.note(directory, `from the checkpoint at ${checkpoint.offset} on, the log is whole`)
+  } else if (walk.end < checkpoint.offset) {
+    findings.damage(directory, `the log ends at ${walk.end}, before the checkpoint at ${checkpoint.offset}: part of it is missing`)
+  } else if (walk.damagedAt === null && walk.end < start.durable) {
+    findings.damage(directory, `the log ends at ${walk.end}, and was once synced up to ${start.durable}: part of it is missing`)
+  }
+  return { segments, ...walk }
+}
+
+function walkLog(
+  files: Files,
+  segments: readonly Segment[],
+  from: BinlogPosition | null,
+  { from: checkpoint, ownFrom, durable }: LogStart,
+  findings: Findings,
+  progress: (progress: CheckProgress) => void,
+): Omit<BinlogSummary, 'segments'> {
+  const logStart = segments[0]?.start ?? 0
+  const total = (segments.at(-1)?.end ?? 0) - logStart
+  const reader = new BinlogReader(files, segments, from)
+  let synced = 0
+  let groups = 0
+  let commands = 0
+  let end = from?.offset ?? logStart
+  try {
+    for (;;) {
+      const result = reader.next()
+      if (result.type === 'end') return { groups, commands, end, damagedAt: null }
+      if (result.type === 'bad') {
+        const place = `binlog offset ${result.at.offset}`
+        // What was never known to be on the medium may be torn by a loss of power: the next start cuts it.
+        if (result.at.offset < Math.max(synced, durable, checkpoint.offset, reader.syncedBehind(ownFrom)))
+          findings.damage(place, result.reason)
+        else findings.note(place, `${result.reason}; never known to be synced, the next start cuts the log here`)
+        return { groups, commands, end, damagedAt: result.at.offset }
+      }
+      const { header } = result
+      checkPosition({ offset: header.offset, crc: header.before }, checkpoint, findings)
+      if (header.offset < checkpoint.offset && result.end.offset > checkpoint.offset)
+        findings.damage(`binlog offset ${header.offset}`, `the checkpoint at ${checkpoint.offset} lies within this group`)
+      commands += checkBody(header, result.body, findings)
+      if (header.synced > header.offset) findings.damage(`binlog offset ${header.offset}`, `claims to be synced up to ${header.synced}`)
+      synced = Math.max(synced, trustedSynced(header, ownFrom))
+      end = result.end.offset
+      checkPosition(result.end, checkpoint, findings)
+      groups++
+      if (groups % 1000 === 0) progress({ phase: 'binlog', done: end - logStart, total })
+    }
+  } finally {
+    reader.close()
+    progress({ phase: 'binlog', done: end - logStart, total })
+  }
+}
+
+function checkPosition(position: BinlogPosition, checkpoint: BinlogPosition, findings: Findings): void {
+  if (position.offset !== checkpoint.offset || position.crc === checkpoint.crc || position.offset === 0) return
+  findings.damage(`binlog offset ${position.offset}`, 'the checkpoint was taken of another history: its CRC differs')
+}
+
+/** Commands of a group, which must be canonical and end in database 0. */
+function checkBody(header: GroupHeader, body: Buffer, findings: Findings): number {
+  const place = `binlog offset ${header.offset}`
+  let count = 0
+  let selected = '0'
+  try {
+    for (let at = 0; at < body.length; count++) {
+      const command = readCommand(body, at, body.length)
+      if (command === null) {
+        findings.damage(place, 'the group ends within a command')
+        return count
+      }
+      if (command.args[0] === 'SELECT') selected = command.args[1] ?? ''
+      at = command.end
+    }
+  } catch (error) {
+    findings.damage(place, error instanceof Error ? error.message : String(error))
+    return count
+  }
+  if (count === 0) findings.damage(place, 'the group is empty')
+  if (selected !== '0') findings.damage(place, `the group ends in database ${selected}`)
+  return count
+}

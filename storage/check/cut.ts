@@ -1,0 +1,63 @@
+/**
+ * `haypile check --cut`: takes what cannot be followed out of a binlog, keeping all of it in `.cut` files.
+ *
+ *   damage behind the checkpoint          the log ends there; the writes behind it are lost to the data
+ *   damage before it                      the beginning goes; nothing of the data is lost, replicas that need that part are filled anew
+ *   the log does not hold the checkpoint  all of it goes, and an empty segment begins at the checkpoint
+ */
+import type { Files } from '../../base/files.ts'
+import { listSegments, type Segment, segmentPath } from '../binlog/segments.ts'
+import { cutLog } from '../recovery/recovery.ts'
+import type { BinlogSummary } from './binlog.ts'
+
+export function cutDamage(files: Files, directory: string, summary: BinlogSummary, checkpointOffset: number): string[] {
+  const { damagedAt, segments, end } = summary
+  if (damagedAt !== null && damagedAt >= checkpointOffset) {
+    const bytes = cutLog(files, directory, segments, damagedAt)
+    return [`binlog cut at offset ${damagedAt}: ${bytes} bytes set aside in .cut files; writes logged there are lost`]
+  }
+  if (damagedAt === null && end >= checkpointOffset && (segments[0]?.start ?? 0) <= checkpointOffset) return []
+  return beginAt(files, directory, segments, checkpointOffset)
+}
+
+/** Makes a log that begins at the checkpoint, of what follows it without a gap. */
+function beginAt(files: Files, directory: string, segments: readonly Segment[], checkpointOffset: number): string[] {
+  const done: string[] = []
+  for (const segment of segments) {
+    if (segment.start >= checkpointOffset) break
+    if (segment.end > checkpointOffset) {
+      copyTail(files, directory, segment, checkpointOffset)
+      done.push(`what follows the checkpoint copied to ${segmentPath(directory, checkpointOffset)}`)
+    }
+    done.push(setAside(files, segment, `it lies before the checkpoint at ${checkpointOffset}, so nothing is lost`))
+  }
+  const left = listSegments(files, directory)
+  if (left[0]?.start !== checkpointOffset) {
+    for (const segment of left) done.push(setAside(files, segment, 'it does not follow on the checkpoint; writes logged there are lost'))
+    files.openSync(segmentPath(directory, checkpointOffset), 'create').closeSync()
+    done.push(`the binlog begins anew at the checkpoint, offset ${checkpointOffset}`)
+  }
+  files.syncDirectorySync(directory)
+  return done
+}
+
+function setAside(files: Files, { path }: Segment, why: string): string {
+  const aside = path.replace(/\.log$/, '.cut')
+  files.renameSync(path, aside)
+  return `${path} set aside as ${aside}: ${why}`
+}
+
+const COPY_BYTES = 4 * 1024 * 1024
+
+/** A new segment of what an old one holds from an offset on. */
+function copyTail(files: Files, directory: string, segment: Segment, offset: number): void {
+  const source = files.openSync(segment.path, 'read')
+  const copy = files.openSync(segmentPath(directory, offset), 'create')
+  for (let at = offset; at < segment.end; at += COPY_BYTES) {
+    copy.writeSync([source.readSync(at - segment.start, Math.min(COPY_BYTES, segment.end - at))], at - offset)
+  }
+  copy.datasyncSync()
+  copy.closeSync()
+  source.closeSync()
+  files.syncDirectorySync(directory)
+}

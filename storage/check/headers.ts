@@ -1,0 +1,32 @@
+/** Whether what a collection's header says agrees with its trees. */
+import { type Bytes, bufferOf } from '../../base/bytes.ts'
+import type { Collection } from '../values/collection.ts'
+import { DEADLINE_BYTES, Hash } from '../values/hash.ts'
+import { idText } from '../values/streams/id.ts'
+import { Stream } from '../values/streams/stream.ts'
+import type { Findings } from './report.ts'
+
+/** The first and the last key of a tree. */
+export interface Edges {
+  readonly first: Bytes
+  readonly last: Bytes
+}
+
+/** `edgesOf` answers null for a tree in which nothing is. */
+export function checkHeader(value: Collection, edgesOf: (index: number) => Edges | null, place: string, findings: Findings): void {
+  if (value instanceof Hash) checkNextDeadline(value, edgesOf(1), place, findings)
+  if (value instanceof Stream) checkStream(value, edgesOf(0), place, findings)
+}
+
+function checkNextDeadline({ nextDeadline }: Hash, deadlines: Edges | null, place: string, findings: Findings): void {
+  const first = deadlines === null ? 0 : Number(bufferOf(deadlines.first.slice(0, DEADLINE_BYTES)).readBigUInt64BE())
+  if (nextDeadline !== first)
+    findings.damage(place, `says that its next field ends at ${nextDeadline}; the first that does so ends at ${first}`)
+}
+
+function checkStream({ lastId, maxDeletedId, entriesAdded, size }: Stream, entries: Edges | null, place: string, findings: Findings): void {
+  if (entries !== null && entries.last > lastId)
+    findings.damage(place, `holds an entry ${idText(entries.last)} after its last id, ${idText(lastId)}`)
+  if (maxDeletedId > lastId) findings.damage(place, `has deleted an entry ${idText(maxDeletedId)} after its last id, ${idText(lastId)}`)
+  if (entriesAdded < size) findings.damage(place, `holds ${size} entries, of ${entriesAdded} ever added`)
+}

@@ -1,0 +1,108 @@
+/**
+ * What an object says twice, in the order of one thing and of another: balanced without both sides at hand. Each side is added up in 64 bits,
+ * whatever its order, and in the end nothing must be left.
+ *
+ *   sorted set   members with their scores; members in the order of their scores
+ *   hash         fields that end; deadlines of fields
+ *   stream       within its groups' tree (values/stream-groups.ts): consumers by name, pending entries by id; both by consumer
+ */
+import type { Bytes } from '../../base/bytes.ts'
+import { KIND_HASH, KIND_SORTED_SET, KIND_STREAM } from '../records/records.ts'
+import { FieldValue, NO_VALUES, type TreeNode, type TreeValue } from '../tree/node.ts'
+import { deadlineKey } from '../values/hash.ts'
+import { orderKey } from '../values/score.ts'
+import type { Findings } from './report.ts'
+
+const NAMES: Readonly<Record<number, readonly [one: string, other: string]>> = {
+  [KIND_SORTED_SET]: ['members', 'members in the order of their scores'],
+  [KIND_HASH]: ['fields that end', 'deadlines of fields'],
+  [KIND_STREAM]: ['consumers and pending entries by name and id', 'consumers and pending entries by consumer'],
+}
+
+/** Bytes of a number in a stream's groups' tree. */
+const NUMBER_BYTES = 4
+
+export class PairBalance {
+  private ones = 0
+  private others = 0
+  private low = 0
+  private high = 0
+
+  /** What a leaf says. Of a stream it must be one of the groups' tree, or be left out of the sum. */
+  addLeaf(kind: number, { keys, values, tree }: TreeNode): void {
+    if (NAMES[kind] === undefined) return
+    const isSecond = tree.layout.values === NO_VALUES
+    for (const [index, key] of keys.entries()) {
+      const value = values[index]
+      if (kind === KIND_STREAM) this.addGroupRecord(key, value as Bytes)
+      else if (isSecond) this.addOther(key)
+      else if (kind === KIND_SORTED_SET) this.addOne(orderKey(value as number, key))
+      else this.addField(key, value)
+    }
+  }
+
+  add({ ones, others, low, high }: PairBalance): void {
+    this.ones += ones
+    this.others += others
+    this.low = (this.low + low) | 0
+    this.high = (this.high + high) | 0
+  }
+
+  judge(kind: number, place: string, findings: Findings): void {
+    const names = NAMES[kind]
+    if (names === undefined) return
+    if (this.ones !== this.others) findings.damage(place, `has ${this.ones} ${names[0]}, and ${this.others} ${names[1]}`)
+    else if (this.low !== 0 || this.high !== 0) findings.damage(place, `its ${names[0]} are not its ${names[1]}`)
+  }
+
+  private addField(field: Bytes, value: TreeValue): void {
+    if (value instanceof FieldValue) this.addOne(deadlineKey(value.expireAt, field))
+  }
+
+  private addGroupRecord(key: Bytes, value: Bytes): void {
+    const group = key.slice(1, 1 + NUMBER_BYTES)
+    const rest = key.slice(1 + NUMBER_BYTES)
+    switch (key[0]) {
+      case 'b':
+        this.addOne(`c${group}${value.slice(0, NUMBER_BYTES)}${rest}`)
+        break
+      case 'c':
+        this.addOther(key + value)
+        break
+      case 'd':
+        this.addOne(`e${group}${value.slice(0, NUMBER_BYTES)}${rest}`)
+        break
+      case 'e':
+        this.addOther(key)
+    }
+  }
+
+  private addOne(said: Bytes): void {
+    this.ones++
+    this.low = (this.low + lowHash(said)) | 0
+    this.high = (this.high + highHash(said)) | 0
+  }
+
+  private addOther(said: Bytes): void {
+    this.others++
+    this.low = (this.low - lowHash(said)) | 0
+    this.high = (this.high - highHash(said)) | 0
+  }
+}
+
+/** FNV-1a. */
+function lowHash(bytes: Bytes): number {
+  let hash = 0x811c9dc5
+  for (let i = 0; i < bytes.length; i++) hash = Math.imul(hash ^ bytes.charCodeAt(i), 0x01000193)
+  return hash
+}
+
+/** Steps of Murmur's mixing. */
+function highHash(bytes: Bytes): number {
+  let hash = 0x9747b28c
+  for (let i = 0; i < bytes.length; i++) {
+    hash = Math.imul(hash + bytes.charCodeAt(i), 0x5bd1e995)
+    hash ^= hash >>> 15
+  }
+  return hash
+}

@@ -1,0 +1,189 @@
+/** Groups of a stream, as commands see them; what they are on disk is said in stream-records.ts. */
+import type { Bytes } from '../../../base/bytes.ts'
+import { Consumer } from './consumers.ts'
+import { increment, MAX_UINT64, plus, putUint64, type Uint64, uint32At, uint64At } from './id.ts'
+import {
+  CONSUMER,
+  countBetween,
+  GROUP,
+  GroupRange,
+  ID_BYTES,
+  NAME,
+  numberKey,
+  OWNED,
+  ownerKey,
+  PENDING,
+  type Pending,
+  pendingKey,
+  pendingOf,
+  pendingRecord,
+  put,
+  removeBetween,
+  treeOf,
+} from './records.ts'
+import type { Stream } from './stream.ts'
+
+const scratch = Buffer.alloc(28)
+
+/** A group as its record has it; `save` writes it back. */
+export class Group {
+  readonly stream: Stream
+  readonly name: Bytes
+  readonly number: number
+  lastId: Bytes
+  /** Entries up to lastId that have been added; -1 where that is not known. */
+  entriesRead: Uint64
+
+  constructor(stream: Stream, name: Bytes, number: number, lastId: Bytes, entriesRead: Uint64) {
+    this.stream = stream
+    this.name = name
+    this.number = number
+    this.lastId = lastId
+    this.entriesRead = entriesRead
+  }
+
+  save(): void {
+    scratch.writeUInt32BE(this.number, 0)
+    scratch.latin1Write(this.lastId, 4)
+    putUint64(scratch, 20, this.entriesRead === -1 ? MAX_UINT64 : this.entriesRead)
+    put(this.stream, GROUP + this.name, scratch.latin1Slice(0, 28))
+  }
+
+  /** Moves it on to an entry that is delivered now. */
+  advance(id: Bytes): void {
+    const { stream } = this
+    if (this.entriesRead !== -1 && !stream.hasTombstonesFrom(id)) this.entriesRead = increment(this.entriesRead)
+    else if (stream.entriesAdded !== 0) this.entriesRead = stream.distanceOf(id)
+    this.lastId = id
+  }
+
+  /** Entries that it has still to read; null where that is not known. */
+  get lag(): Uint64 | null {
+    const { stream } = this
+    if (stream.entriesAdded === 0) return 0
+    const known = this.entriesRead !== -1 && !stream.hasTombstonesFrom(this.lastId)
+    const read = known ? this.entriesRead : stream.distanceOf(this.lastId)
+    return read === -1 ? null : plus(stream.entriesAdded, -read)
+  }
+
+  consumer(name: Bytes): Consumer | undefined {
+    const record = treeOf(this.stream).get(numberKey(CONSUMER, this.number) + name)
+    return record === undefined ? undefined : consumerOf(this, name, record as Bytes)
+  }
+
+  /** Makes a consumer that does not exist. */
+  createConsumer(name: Bytes, now: number): Consumer {
+    const consumer = new Consumer(this, name, takeNumber(this.stream), now, -1)
+    consumer.save()
+    treeOf(this.stream).set(ownerKey(NAME, this.number, consumer.number, ''), name)
+    return consumer
+  }
+
+  get consumers(): Consumer[] {
+    const found: Consumer[] = []
+    const prefix = numberKey(CONSUMER, this.number)
+    const cursor = new GroupRange(this.stream, prefix, numberKey(CONSUMER, this.number + 1))
+    while (cursor.next()) found.push(consumerOf(this, cursor.key.slice(prefix.length), cursor.value))
+    return found
+  }
+
+  get consumerCount(): number {
+    return countBetween(this.stream, numberKey(CONSUMER, this.number), numberKey(CONSUMER, this.number + 1))
+  }
+
+  consumerName(number: number): Bytes {
+    return treeOf(this.stream).get(ownerKey(NAME, this.number, number, '')) as Bytes
+  }
+
+  get pendingCount(): number {
+    return countBetween(this.stream, numberKey(PENDING, this.number), numberKey(PENDING, this.number + 1))
+  }
+
+  /** Least and greatest id that is pending; null where none is. */
+  get pendingEnds(): readonly [first: Bytes, last: Bytes] | null {
+    const tree = treeOf(this.stream)
+    const from = tree.lowerBound(numberKey(PENDING, this.number))
+    const to = tree.lowerBound(numberKey(PENDING, this.number + 1))
+    return from === to ? null : [tree.keyAt(from).slice(-ID_BYTES), tree.keyAt(to - 1).slice(-ID_BYTES)]
+  }
+
+  pending(id: Bytes): Pending | undefined {
+    const record = treeOf(this.stream).get(pendingKey(this.number, id))
+    return record === undefined ? undefined : pendingOf(record as Bytes)
+  }
+
+  /** What is pending from this id on. */
+  pendingFrom(id: Bytes): GroupRange {
+    return new GroupRange(this.stream, pendingKey(this.number, id), numberKey(PENDING, this.number + 1))
+  }
+
+  /** An entry is the consumer's now, whosever it was. */
+  assign(id: Bytes, consumer: Consumer, deliveredAt: number, deliveries: Uint64): void {
+    const tree = treeOf(this.stream)
+    const record = pendingRecord(consumer.number, deliveredAt, deliveries)
+    if (tree.find(pendingKey(this.number, id))) {
+      const before = uint32At(tree.value as Bytes, 0)
+      tree.replace(record)
+      if (before === consumer.number) return
+      tree.delete(ownerKey(OWNED, this.number, before, id))
+    } else tree.insert(pendingKey(this.number, id), record)
+    tree.set(ownerKey(OWNED, this.number, consumer.number, id), '')
+  }
+
+  /** Forgets that an entry is pending; whether it was. */
+  acknowledge(id: Bytes): boolean {
+    const tree = treeOf(this.stream)
+    if (!tree.find(pendingKey(this.number, id))) return false
+    const owner = uint32At(tree.value as Bytes, 0)
+    tree.remove()
+    tree.delete(ownerKey(OWNED, this.number, owner, id))
+    return true
+  }
+
+  /** Deletes it with all that belongs to it. */
+  destroy(): void {
+    const { stream, number } = this
+    if (stream.seen !== null) for (const consumer of this.consumers) stream.seen.delete(consumer.number)
+    for (const tag of [OWNED, PENDING, NAME, CONSUMER]) removeBetween(stream, numberKey(tag, number), numberKey(tag, number + 1))
+    treeOf(stream).delete(GROUP + this.name)
+  }
+}
+
+export function findGroup(stream: Stream, name: Bytes): Group | undefined {
+  const record = stream.object.trees[1]?.get(GROUP + name)
+  return record === undefined ? undefined : groupOf(stream, name, record as Bytes)
+}
+
+/** Makes a group that does not exist. */
+export function createGroup(stream: Stream, name: Bytes, lastId: Bytes, entriesRead: Uint64): Group {
+  const group = new Group(stream, name, takeNumber(stream), lastId, entriesRead)
+  group.save()
+  return group
+}
+
+/** In the order of their names. */
+export function groupsOf(stream: Stream): Group[] {
+  const found: Group[] = []
+  if (stream.object.trees[1] === undefined) return found
+  for (const range = new GroupRange(stream, GROUP, CONSUMER); range.next(); ) found.push(groupOf(stream, range.key.slice(1), range.value))
+  return found
+}
+
+export function groupCountOf(stream: Stream): number {
+  return stream.object.trees[1] === undefined ? 0 : countBetween(stream, GROUP, CONSUMER)
+}
+
+function groupOf(stream: Stream, name: Bytes, record: Bytes): Group {
+  const entriesRead = uint64At(record, 20)
+  return new Group(stream, name, uint32At(record, 0), record.slice(4, 20), entriesRead === MAX_UINT64 ? -1 : entriesRead)
+}
+
+function consumerOf(group: Group, name: Bytes, record: Bytes): Consumer {
+  const activeAt = uint64At(record, 12)
+  return new Consumer(group, name, uint32At(record, 0), Number(uint64At(record, 4)), activeAt === MAX_UINT64 ? -1 : Number(activeAt))
+}
+
+function takeNumber(stream: Stream): number {
+  stream.object.touch()
+  return stream.nextNumber++
+}

@@ -1,0 +1,135 @@
+/**
+ * The records of a stream's groups, their consumers, and the entries delivered but not acknowledged, in the stream's second tree, so that any of them may
+ * be as many as there is disk for. On disk: never renumber.
+ *
+ *   'a' name                      -> group      number(4) lastId(16) entriesRead(8)
+ *   'b' group(4) name             -> consumer   number(4) seenAt(8) activeAt(8)
+ *   'c' group(4) consumer(4)      -> the consumer's name
+ *   'd' group(4) id(16)           -> pending    consumer(4) deliveredAt(8) deliveries(8)
+ *   'e' group(4) consumer(4) id(16) -> nothing
+ *
+ * Big-endian throughout; entriesRead and activeAt are all ones where unknown or never. Groups and consumers are known by numbers of the
+ * stream. Invariant: 'b' and 'c', and 'd' and 'e', go in pairs.
+ */
+import { type Bytes, detached } from '../../../base/bytes.ts'
+import type { TreeCursor } from '../../tree/cursor.ts'
+import type { Tree } from '../../tree/tree.ts'
+import { putUint64, type Uint64, uint32At, uint64At } from './id.ts'
+import type { Stream } from './stream.ts'
+
+export const GROUP = 'a'
+export const CONSUMER = 'b'
+export const NAME = 'c'
+export const PENDING = 'd'
+export const OWNED = 'e'
+
+export const ID_BYTES = 16
+const PENDING_KEY_BYTES = 21
+const OWNED_KEY_BYTES = 25
+const ID_IN_PENDING = 5
+const ID_IN_OWNED = 9
+
+const scratch = Buffer.alloc(25)
+
+/** An entry that has been delivered and not acknowledged. */
+export class Pending {
+  /** The number of its consumer. */
+  readonly consumer: number
+  /** In ms since the epoch. */
+  readonly deliveredAt: number
+  readonly deliveries: Uint64
+
+  constructor(consumer: number, deliveredAt: number, deliveries: Uint64) {
+    this.consumer = consumer
+    this.deliveredAt = deliveredAt
+    this.deliveries = deliveries
+  }
+}
+
+/** Elements of the groups' tree between two keys; goes on when others come or go meanwhile. */
+export class GroupRange {
+  private readonly cursor: TreeCursor
+  private readonly end: Bytes
+
+  constructor(stream: Stream, from: Bytes, end: Bytes) {
+    const tree = treeOf(stream)
+    this.cursor = tree.cursor(tree.lowerBound(from))
+    this.end = end
+  }
+
+  next(): boolean {
+    return this.cursor.next() && this.cursor.key < this.end
+  }
+
+  get key(): Bytes {
+    return this.cursor.key
+  }
+
+  get value(): Bytes {
+    return this.cursor.value as Bytes
+  }
+
+  /** The id that a pending or owned one's key ends with. */
+  get id(): Bytes {
+    return this.key.slice(-ID_BYTES)
+  }
+
+  /** Of a range of the group's. */
+  get pending(): Pending {
+    return pendingOf(this.value)
+  }
+}
+
+export function pendingOf(record: Bytes): Pending {
+  return new Pending(uint32At(record, 0), Number(uint64At(record, 4)), uint64At(record, 12))
+}
+
+export function pendingRecord(consumer: number, deliveredAt: number, deliveries: Uint64): Bytes {
+  scratch.writeUInt32BE(consumer, 0)
+  putUint64(scratch, 4, deliveredAt)
+  putUint64(scratch, 12, deliveries)
+  return scratch.latin1Slice(0, 20)
+}
+
+export function treeOf(stream: Stream): Tree {
+  return stream.object.tree(1)
+}
+
+/** Sets a record whose key has been put together. */
+export function put(stream: Stream, key: Bytes, record: Bytes): void {
+  const tree = treeOf(stream)
+  if (tree.find(key)) tree.replace(record)
+  else tree.insert(detached(key), record)
+}
+
+export function countBetween(stream: Stream, from: Bytes, to: Bytes): number {
+  const tree = treeOf(stream)
+  return tree.lowerBound(to) - tree.lowerBound(from)
+}
+
+export function removeBetween(stream: Stream, from: Bytes, to: Bytes): void {
+  const tree = treeOf(stream)
+  tree.removeRange(tree.lowerBound(from), tree.lowerBound(to))
+}
+
+export function numberKey(tag: Bytes, number: number): Bytes {
+  scratch.latin1Write(tag, 0)
+  scratch.writeUInt32BE(number, 1)
+  return scratch.latin1Slice(0, 5)
+}
+
+export function pendingKey(group: number, id: Bytes): Bytes {
+  scratch.latin1Write(PENDING, 0)
+  scratch.writeUInt32BE(group, 1)
+  scratch.latin1Write(id, ID_IN_PENDING)
+  return scratch.latin1Slice(0, PENDING_KEY_BYTES)
+}
+
+/** Without an id: what the keys of this consumer begin with. */
+export function ownerKey(tag: Bytes, group: number, consumer: number, id: Bytes): Bytes {
+  scratch.latin1Write(tag, 0)
+  scratch.writeUInt32BE(group, 1)
+  scratch.writeUInt32BE(consumer, 5)
+  scratch.latin1Write(id, ID_IN_OWNED)
+  return scratch.latin1Slice(0, id === '' ? ID_IN_OWNED : OWNED_KEY_BYTES)
+}

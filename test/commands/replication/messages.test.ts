@@ -1,0 +1,120 @@
+import { test } from 'uvu'
+import * as assert from 'uvu/assert'
+import { ClientError, clientError } from '../../../commands/core/errors.ts'
+import { NO_REPLY, OK } from '../../../commands/core/reply.ts'
+import { replicationMessages } from '../../../commands/replication/messages.ts'
+import { harness as executorHarness } from '../../support/harness/executor-harness.ts'
+
+const ID = 'a'.repeat(40)
+
+function harness() {
+  const { run, server, session } = executorHarness([replicationMessages])
+  const refusal = (...words: string[]): string => {
+    try {
+      run(...words)
+    } catch (error) {
+      assert.instance(error, ClientError)
+      return (error as Error).message
+    }
+    return 'no error'
+  }
+  return {
+    run: (line: string) => run(...line.split(' ')),
+    refusal: (line: string) => refusal(...line.split(' ')),
+    words: refusal,
+    server,
+    session,
+  }
+}
+
+test('the messages of replicas are handed on as they are', () => {
+  const { run, server } = harness()
+  const messages: [line: string, call: string][] = [
+    [`METASYNC 10.0.0.2 6380 ${ID} 1 1`, 'metaSync'],
+    [`metasync 10.0.0.2 6380 ${ID} 2 1 FAILOVER`, 'metaSync'],
+    [`TRYSYNC 5 ${ID} 100 0badcafe ${ID}`, 'trySync'],
+    ['DBSYNC 5 ? -', 'dbSync'],
+    ['BINLOGSYNC 5 100', 'binlogSync'],
+  ]
+  for (const [line] of messages) assert.is(run(line), OK)
+  assert.equal(
+    server.replication.calls,
+    messages.map(([line, call]) => [call, 1, line.split(' ')]),
+  )
+})
+
+test('messages with too few words, or too many, are not for the port', () => {
+  const { refusal, server } = harness()
+  const arity = (name: string) => `ERR wrong number of arguments for '${name}' command`
+  assert.is(refusal(`METASYNC ip 1 ${ID} 1`), arity('metasync'))
+  assert.is(refusal(`TRYSYNC 5 ${ID} 100`), arity('trysync'))
+  for (const line of ['DBSYNC 5 ?', 'DBSYNC 5 ? - x']) assert.is(refusal(line), arity('dbsync'))
+  for (const line of ['BINLOGSYNC 5', 'BINLOGSYNC 5 0 x']) assert.is(refusal(line), arity('binlogsync'))
+  assert.equal(server.replication.calls, [])
+})
+
+test('a refusal of the master is the reply', () => {
+  const { refusal, server } = harness()
+  server.replication.refusal = clientError('STALE attempt 3 came after attempt 4')
+  assert.is(refusal(`METASYNC ip 1 ${ID} 3 1`), 'STALE attempt 3 came after attempt 4')
+})
+
+test('no message runs while the server loads, and none in a transaction', () => {
+  for (const { name, flags } of replicationMessages) {
+    if (name === 'replconf') continue
+    assert.equal(flags, ['admin', 'noscript', 'no_multi', 'stale'], name)
+  }
+})
+
+test('REPLCONF ACK is handed on and not answered', () => {
+  const { run, server, session } = harness()
+  session.peer = 'replica'
+  assert.is(run('REPLCONF ACK 100 FACK 90'), NO_REPLY)
+  assert.is(run('replconf ack 110'), NO_REPLY)
+  assert.is(run('REPLCONF ACK x'), NO_REPLY)
+  assert.is(run('REPLCONF ACK -1 FACK 1'), NO_REPLY)
+  assert.is(run('REPLCONF ACK 1 FACK 9223372036854775807'), NO_REPLY)
+  assert.equal(server.replication.calls, [
+    ['acknowledge', 1, 100, 90],
+    ['acknowledge', 1, 110, 0],
+  ])
+})
+
+test('REPLCONF ACK of a session that has ended is answered with the error', () => {
+  const { refusal, server, session } = harness()
+  session.peer = 'replica'
+  server.replication.refusal = clientError('BADSESSION session 3 has ended')
+  assert.is(refusal('REPLCONF ACK 100 FACK 90'), 'BADSESSION session 3 has ended')
+})
+
+test('REPLCONF ACK of who is no replica, and GETACK, mean nothing', () => {
+  const { run, server } = harness()
+  assert.is(run('REPLCONF ACK 100 FACK 90'), NO_REPLY)
+  assert.is(run('REPLCONF GETACK *'), NO_REPLY)
+  assert.equal(server.replication.calls, [])
+})
+
+test("REPLCONF takes what Redis's replicas say of themselves", () => {
+  const { run, refusal, words } = harness()
+  for (const line of [
+    'REPLCONF',
+    'REPLCONF listening-port 6380',
+    'REPLCONF ip-address 10.0.0.2',
+    'REPLCONF capa eof capa psync2',
+    'REPLCONF version 7.2.4',
+    'REPLCONF rdb-only 1 rdb-filter-only functions',
+  ])
+    assert.is(run(line), OK, line)
+  const cases: [line: string, text: string][] = [
+    ['REPLCONF a', 'ERR syntax error'],
+    ['REPLCONF ack', 'ERR syntax error'],
+    ['REPLCONF listening-port x', 'ERR value is not an integer or out of range'],
+    ['REPLCONF rdb-only 2', 'ERR value is out of range, value must between 0 and 1'],
+    ['REPLCONF rdb-filter-only keys', 'ERR Unsupported rdb-filter-only option: keys'],
+    ['REPLCONF foo bar', 'ERR Unrecognized REPLCONF option: foo'],
+  ]
+  for (const [line, text] of cases) assert.is(refusal(line), text, line)
+  assert.is(words('REPLCONF', 'ip-address', 'x'.repeat(256)), 'ERR REPLCONF ip-address provided by replica instance is too long: 256 bytes')
+})
+
+test.run()

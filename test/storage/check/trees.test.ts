@@ -1,0 +1,333 @@
+import { test } from 'uvu'
+import * as assert from 'uvu/assert'
+import type { Bytes } from '../../../base/bytes.ts'
+import { pageKey, rootKey } from '../../../storage/records/records.ts'
+import { FieldValue, type TreeNode } from '../../../storage/tree/node.ts'
+import type { Tree } from '../../../storage/tree/tree.ts'
+import { type Collection, collectionRoot, newCollection } from '../../../storage/values/collection.ts'
+import { Hash } from '../../../storage/values/hash.ts'
+import { List } from '../../../storage/values/list.ts'
+import { SetValue } from '../../../storage/values/set.ts'
+import { SortedSet } from '../../../storage/values/sorted-set.ts'
+import { idOf } from '../../../storage/values/streams/id.ts'
+import type { Stream } from '../../../storage/values/streams/stream.ts'
+import { landCheckpoint } from '../../support/harness/check-world.ts'
+import {
+  DB_ID,
+  deadlineFieldKey,
+  FAR,
+  filledWithCollections,
+  name,
+  OpenedCollection,
+  scratch,
+  streamOf,
+} from '../../support/harness/opened-collection.ts'
+
+/** Damages one collection and expects these findings. */
+async function expectDamage(key: Bytes, change: (opened: OpenedCollection) => Promise<void>, ...patterns: RegExp[]): Promise<void> {
+  const world = await filledWithCollections()
+  const opened = await OpenedCollection.of(world, key)
+  await change(opened)
+  const found = await world.findings()
+  for (const pattern of patterns) assert.match(found, pattern, `expected ${pattern}, found:\n${found}`)
+}
+
+test('collections of every kind, in pages and inline, are clean', async () => {
+  const world = await filledWithCollections()
+  assert.is(await world.findings(), '')
+  const opened = await OpenedCollection.of(world, 'zset')
+  assert.ok(opened.root().level >= 3, 'the trees are deep')
+  assert.ok((await world.check()).records.pages > 300)
+})
+
+test('a page that is missing, and one that nothing leads to', async () => {
+  await expectDamage(
+    'zset',
+    async (opened) => opened.remove(opened.numberOf(opened.leaf(opened.root()))),
+    /^damage page \d+ of object \d+: is missing; page \d+ leads to it$/,
+  )
+  await expectDamage(
+    'set',
+    async (opened) => opened.remove(opened.numberOf(opened.root())),
+    /page \d+ of object \d+: is missing; the root record leads to it/,
+    /page \d+ of object \d+: no page leads to it/,
+  )
+  await expectDamage(
+    'list',
+    async (opened) => {
+      const pages = opened.value.object.pages as { nextNumber: number }
+      const stray = pages.nextNumber
+      pages.nextNumber += 2
+      await opened.saveRoot()
+      await opened.put(stray, opened.leaf(opened.root()))
+    },
+    /^damage page \d+ of object \d+: no page leads to it$/,
+  )
+})
+
+test('an object of which no page is there', async () => {
+  const world = await filledWithCollections()
+  const opened = await OpenedCollection.of(world, 'set')
+  for (const number of opened.pages.keys()) await opened.remove(number)
+  assert.match(await world.findings(), /^damage page \d+ of object \d+: is missing; the root record leads to it$/)
+})
+
+test('a page that is led to twice', async () => {
+  await expectDamage(
+    'set',
+    async (opened) => {
+      const root = opened.root()
+      root.children[1] = root.children[0] as number
+      await opened.save(root)
+    },
+    /page \d+ of object \d+: page \d+ leads to it, and something else does, too/,
+    /no page leads to it/,
+  )
+})
+
+test('keys out of order in a page, and separators', async () => {
+  await expectDamage(
+    'set',
+    async (opened) => {
+      const leaf = opened.leaf(opened.root())
+      leaf.keys.reverse()
+      await opened.save(leaf)
+    },
+    /page \d+ of object \d+: key 1 does not come after the one before it/,
+  )
+  await expectDamage(
+    'set',
+    async (opened) => {
+      const inner = [...opened.pages.values()].find((page) => page.level === 1 && page.length > 2) as TreeNode
+      const second = inner.keys[1] as Bytes
+      inner.keys[1] = inner.keys[2] as Bytes
+      inner.keys[2] = second
+      await opened.save(inner)
+    },
+    /page \d+ of object \d+: separator 2 is not after the one before it/,
+  )
+})
+
+test('keys beyond the separators above them', async () => {
+  await expectDamage(
+    'set',
+    async (opened) => {
+      const leaf = opened.leaf(opened.root(), -1)
+      leaf.keys[0] = '\0'
+      await opened.save(leaf)
+    },
+    /^damage page \d+ of object \d+: its first key lies before the separator above it$/,
+  )
+  await expectDamage(
+    'set',
+    async (opened) => {
+      const leaf = opened.leaf(opened.root())
+      leaf.keys[leaf.length - 1] = '\xff'
+      await opened.save(leaf)
+    },
+    /^damage page \d+ of object \d+: its last key does not lie before the next separator above it$/,
+  )
+  await expectDamage(
+    'set',
+    async (opened) => {
+      const inner = opened.child(opened.root(), 0)
+      inner.keys[inner.length - 1] = '\xff'
+      await opened.save(inner)
+    },
+    /its separators reach past the next one above it/,
+  )
+  await expectDamage(
+    'set',
+    async (opened) => {
+      const inner = opened.page(opened.root().children.at(-1) as number)
+      inner.keys[1] = '\0'
+      await opened.save(inner)
+    },
+    /its separators begin before the one above it/,
+  )
+})
+
+test('counts that are wrong, in a page and in the root record', async () => {
+  await expectDamage(
+    'list',
+    async (opened) => {
+      const inner = opened.child(opened.root(), 0)
+      const count = inner.counts[0] as number
+      inner.counts[0] = count + 1
+      await opened.save(inner)
+    },
+    /page \d+ of object \d+: holds \d+ elements; page \d+ counts \d+/,
+  )
+  await expectDamage(
+    'list',
+    async (opened) => {
+      const [tree] = opened.value.object.trees
+      ;(tree as Tree).count++
+      await opened.saveRoot()
+    },
+    /^damage page \d+ of object \d+: holds 300 elements; the root record counts 301$/,
+  )
+})
+
+test('pages that are empty, and a root that leads to one page alone', async () => {
+  await expectDamage(
+    'list',
+    async (opened) => {
+      const leaf = opened.leaf(opened.root())
+      leaf.values.length = 0
+      await opened.save(leaf)
+    },
+    /page \d+ of object \d+: is empty/,
+  )
+  await expectDamage(
+    'list',
+    async (opened) => {
+      const root = opened.root()
+      root.children.length = 1
+      root.counts.length = 1
+      await opened.save(root)
+    },
+    /page \d+ of object \d+: is a root that leads to one page alone/,
+  )
+})
+
+test('pages of another level, of the other tree, of no tree, and past the last number', async () => {
+  await expectDamage(
+    'set',
+    async (opened) => {
+      const root = opened.root()
+      root.children[0] = opened.numberOf(opened.leaf(root))
+      await opened.save(root)
+    },
+    /page \d+ of object \d+: of level 0; page \d+ leads to it as one of level \d/,
+  )
+  await expectDamage(
+    'zset',
+    async (opened) => opened.put(opened.numberOf(opened.leaf(opened.root(0))), opened.leaf(opened.root(1))),
+    /page \d+ of object \d+: of the other tree of its object/,
+  )
+  const list = await OpenedCollection.of(await filledWithCollections(), 'list')
+  await expectDamage(
+    'set',
+    async (opened) => opened.put(opened.numberOf(opened.leaf(opened.root())), list.leaf(list.root())),
+    /^damage page \d+ of object \d+: of another kind of tree than its object's$/,
+  )
+  await expectDamage(
+    'set',
+    async (opened) => {
+      ;(opened.value.object.pages as { nextNumber: number }).nextNumber = 5
+      await opened.saveRoot()
+    },
+    /page 5 of object \d+: its number is not below the next one, 5/,
+  )
+})
+
+test('a page that cannot be read is not called missing as well', async () => {
+  const world = await filledWithCollections()
+  const opened = await OpenedCollection.of(world, 'set')
+  const number = opened.numberOf(opened.leaf(opened.root()))
+  await world.tamper((batch) => batch.put(Buffer.from(pageKey(opened.objectId, number)), Buffer.from([1, 0, 0, 0, 0, 0])))
+  assert.match(await world.findings(), /^damage page \d+ of object \d+: .*CRC$/)
+})
+
+test('a sorted set whose trees do not agree', async () => {
+  await expectDamage(
+    'zset',
+    async (opened) => {
+      const leaf = opened.leaf(opened.root())
+      leaf.values[0] = 3.5
+      await opened.save(leaf)
+    },
+    /^damage object \d+: its members are not its members in the order of their scores$/,
+  )
+  const world = await filledWithCollections()
+  const storage = await world.open()
+  const value = newCollection(storage.keyspace.database(0), SortedSet)
+  value.object.tree(0).append('a', 1)
+  storage.beginTurn()
+  storage.keyspace.database(0).set('half', value)
+  storage.group.command(0, ['FILL'])
+  storage.commit()
+  await landCheckpoint(storage)
+  await storage.close('nosave')
+  assert.match(await world.findings(), /^damage key "half" .*: has 1 members, and 0 members in the order of their scores$/)
+})
+
+test('a hash whose deadlines of fields do not agree with its fields', async () => {
+  const fields = (twin: (index: number) => Bytes) => {
+    const value = newCollection(scratch(), Hash)
+    value.nextDeadline = FAR + 1
+    for (let i = 0; i < 3; i++) value.object.tree(0).append(name(i), i === 0 ? 'stays' : new FieldValue('ends', FAR + i))
+    for (let i = 1; i < 3; i++) value.object.tree(1).append(twin(i))
+    return value
+  }
+  const findingsFor = async (value: Collection) => {
+    const world = await filledWithCollections()
+    await world.tamper((batch) => batch.put(rootKey(DB_ID, 'hash'), Buffer.from(collectionRoot(value, 0))))
+    return (await world.findings()).split('\n').filter((line) => /fields|next field ends/.test(line))
+  }
+  assert.equal(await findingsFor(fields((i) => deadlineFieldKey(FAR + i, name(i)))), [])
+  const [found = ''] = await findingsFor(fields((i) => deadlineFieldKey(FAR + i, name(i + 5))))
+  assert.match(found, /key "hash" .*: its fields that end are not its deadlines of fields/)
+})
+
+test('a header that does not agree with what it is the header of', async () => {
+  await expectDamage(
+    'hash',
+    async (opened) => {
+      ;(opened.value as Hash).nextDeadline = FAR + 5
+      await opened.saveRoot()
+    },
+    /^damage object \d+: says that its next field ends at 2000000000005; the first that does so ends at 2000000000000$/m,
+  )
+})
+
+test('a stream whose header or groups do not agree', async () => {
+  await expectDamage(
+    'stream',
+    async (opened) => {
+      const stream = opened.value as Stream
+      stream.lastId = idOf(299, 5)
+      stream.maxDeletedId = idOf(400, 0)
+      stream.entriesAdded = 7
+      await opened.saveRoot()
+    },
+    /^damage object \d+: holds an entry 300-0 after its last id, 299-5$/m,
+    /^damage object \d+: has deleted an entry 400-0 after its last id, 299-5$/m,
+    /^damage object \d+: holds 300 entries, of 7 ever added$/m,
+  )
+  const world = await filledWithCollections()
+  const value = streamOf(scratch(), 2)
+  const groups = value.object.tree(1)
+  groups.delete(groups.keyAt(groups.count - 1))
+  const other = streamOf(scratch(), 2)
+  const names = other.object.tree(1)
+  names.find(names.keyAt(names.lowerBound('c')))
+  names.replace('carol')
+  await world.tamper((batch) => {
+    batch.put(rootKey(DB_ID, 'stream:small'), Buffer.from(collectionRoot(value, 0)))
+    batch.put(rootKey(DB_ID, 'set:small'), Buffer.from(collectionRoot(other, 0)))
+  })
+  const found = await world.findings()
+  assert.match(
+    found,
+    /key "stream:small" .*: has 3 consumers and pending entries by name and id, and 2 consumers and pending entries by consumer$/m,
+  )
+  assert.match(found, /key "set:small" .*: its consumers and pending entries by name and id are not its/)
+})
+
+test('inline collections out of order, without elements, or cut short', async () => {
+  const world = await filledWithCollections()
+  const disordered = newCollection(scratch(), SetValue)
+  disordered.object.tree(0).append('b')
+  disordered.object.tree(0).append('a')
+  await world.tamper((batch) => {
+    batch.put(rootKey(DB_ID, 'set:small'), Buffer.from(collectionRoot(disordered, 0)))
+    batch.put(rootKey(DB_ID, 'list:small'), Buffer.from(collectionRoot(newCollection(scratch(), List), 0)))
+  })
+  const found = await world.findings()
+  assert.match(found, /key "set:small" .*: key 1 of its tree 0 does not come after the one before it/)
+  assert.match(found, /key "list:small" .*: a collection without elements/)
+})
+
+test.run()
