@@ -12,7 +12,7 @@ import { User } from '../../../commands/acl/user.ts'
 import { readUsers, writeUsers } from '../../../commands/acl/user-lines.ts'
 import { applyRules } from '../../../commands/acl/user-rules.ts'
 import { CommandTable } from '../../../commands/core/table.ts'
-import { families } from '../../../server/wiring/families.ts'
+import { families } from '../../../commands/families.ts'
 import { type Seeded, seeded } from '../../support/generators/seed.ts'
 
 const table = new CommandTable(families)

@@ -5,7 +5,7 @@
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import type { Bytes } from '../../../base/bytes.ts'
-import { families } from '../../../server/wiring/families.ts'
+import { families } from '../../../commands/families.ts'
 import { type Seeded, seeded } from '../../support/generators/seed.ts'
 import { SPOIL_DATA, spoil } from '../../support/generators/spoiled-requests.ts'
 import { leavesOf, type TableKind, tableRequest } from '../../support/generators/table-requests.ts'

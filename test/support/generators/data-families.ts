@@ -1,6 +1,7 @@
 /** The families of commands on data, and those that make one unit of several: what engines and simulated nodes run, which have no server around them. */
-import { collectionFamilies } from '../../../commands/collection-families.ts'
+
 import type { Command } from '../../../commands/core/command.ts'
+import { collectionFamilies } from '../../../commands/families.ts'
 import { databases } from '../../../commands/keys/databases.ts'
 import { expiry } from '../../../commands/keys/expiry.ts'
 import { keys } from '../../../commands/keys/keys.ts'

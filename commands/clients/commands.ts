@@ -1,0 +1,6 @@
+/** The commands on connections and clients: the family's door. */
+import type { Command } from '../core/command.ts'
+import { client } from './client.ts'
+import { connection } from './connection.ts'
+
+export const clientCommands: readonly Command[] = [...connection, ...client]

@@ -1,0 +1,6 @@
+/** The commands on channels: the family's door. */
+import type { Command } from '../core/command.ts'
+import { publishing } from './publishing.ts'
+import { subscriptions } from './subscriptions.ts'
+
+export const pubSubCommands: readonly Command[] = [...subscriptions, ...publishing]

@@ -1,0 +1,8 @@
+/** The commands on replication: the family's door. */
+import type { Command } from '../core/command.ts'
+import { failoverCommands } from './failover.ts'
+import { replicationMessages } from './messages.ts'
+import { replication } from './replication.ts'
+import { waits } from './wait.ts'
+
+export const replicationCommands: readonly Command[] = [...replication, ...failoverCommands, ...waits, ...replicationMessages]

@@ -1,0 +1,7 @@
+/** The commands on scripts and functions: the family's door. */
+import type { Command } from '../core/command.ts'
+import { functionCalls } from './fcall.ts'
+import { functionCommands } from './functions.ts'
+import { scripts } from './scripts.ts'
+
+export const scriptingCommands: readonly Command[] = [...functionCommands, ...functionCalls, ...scripts]

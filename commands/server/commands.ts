@@ -1,0 +1,23 @@
+/** The commands on the server itself: the family's door. */
+import type { Command } from '../core/command.ts'
+import { clusterCommands } from './cluster.ts'
+import { configCommands } from './config.ts'
+import { debug } from './debug.ts'
+import { latencyCommands } from './latency.ts'
+import { memory } from './memory.ts'
+import { moduleCommands } from './modules.ts'
+import { persistence } from './persistence.ts'
+import { server } from './server.ts'
+import { slowlogCommands } from './slowlog.ts'
+
+export const serverCommands: readonly Command[] = [
+  ...server,
+  ...persistence,
+  ...configCommands,
+  ...slowlogCommands,
+  ...latencyCommands,
+  ...clusterCommands,
+  ...moduleCommands,
+  ...memory,
+  ...debug,
+]
