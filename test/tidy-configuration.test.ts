@@ -1,13 +1,11 @@
-import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { configurationPage } from './support/tidy/configuration-page.ts'
+import { ROOT } from './support/tidy/sources.ts'
 
-const compiledFrom = fileURLToPath(new URL('../..', import.meta.url))
-const root = existsSync(join(compiledFrom, 'docs')) ? compiledFrom : process.cwd()
-const path = join(root, 'docs', 'configuration.md')
+const path = join(ROOT, 'docs', 'configuration.md')
 const { HAYPILE_WRITE_DOCS } = process.env
 
 test('docs/configuration.md says what the table of configuration keys says', () => {

@@ -2,28 +2,23 @@
  * The house rules that a machine can judge and no other tool does: who may import whom, where time and chance come from, how long a file
  * may be, words that have no place in finished code, and documents that name files which are not there.
  */
-import { existsSync, readdirSync, readFileSync } from 'node:fs'
-import { dirname, join, normalize, relative } from 'node:path'
-import { fileURLToPath } from 'node:url'
+import { existsSync, readFileSync } from 'node:fs'
+import { dirname, join, normalize } from 'node:path'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { callsOf } from './support/tidy/call-arguments.ts'
+import { importsOf, isProduct, LAYERS, matches, none, ROOT, slashed, sources } from './support/tidy/sources.ts'
 
 const MAX_LINES = 400
 
-/** The repository: where this file was compiled from, or the working directory where it was compiled to some other place. */
-const compiledFrom = fileURLToPath(new URL('../..', import.meta.url))
-const ROOT = existsSync(join(compiledFrom, 'storage', 'storage.ts')) ? compiledFrom : process.cwd()
-
-const LAYERS = ['storage', 'lua', 'replication', 'commands', 'server', 'test', 'benchmarks']
-
 /** What each layer may import. */
 const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
-  storage: ['storage'],
-  lua: ['storage', 'lua'],
-  replication: ['storage', 'replication'],
-  commands: ['storage', 'lua', 'commands'],
-  server: ['storage', 'lua', 'replication', 'commands', 'server'],
+  base: ['base'],
+  storage: ['base', 'storage'],
+  lua: ['base', 'lua'],
+  replication: ['base', 'storage', 'replication'],
+  commands: ['base', 'storage', 'lua', 'commands'],
+  server: ['base', 'storage', 'lua', 'replication', 'commands', 'server'],
   test: LAYERS,
   benchmarks: ['benchmarks', 'server', 'test'],
 }
@@ -42,57 +37,7 @@ const ONE_DOOR: Readonly<Record<string, (file: string) => boolean>> = {
 const CLOCKS = ['base/clock.ts']
 const CHANCE = ['server/node.ts', 'storage/keyspace/key-hash.ts']
 
-interface Source {
-  /** From the repository's root, with slashes. */
-  readonly path: string
-  readonly layer: string
-  readonly text: string
-  /** Without comments and what stands between quotes on one line. */
-  readonly code: string
-}
-
-function sources(): Source[] {
-  const found: Source[] = []
-  for (const layer of LAYERS) {
-    const names = existsSync(join(ROOT, layer)) ? readdirSync(join(ROOT, layer), { recursive: true, encoding: 'utf8' }) : []
-    for (const name of names.filter((candidate) => candidate.endsWith('.ts')).sort()) {
-      const text = readFileSync(join(ROOT, layer, name), 'utf8')
-      found.push({ path: slashed(join(layer, name)), layer, text, code: codeOf(text) })
-    }
-  }
-  return found
-}
-
-const slashed = (path: string) => path.replaceAll('\\', '/')
-
-function codeOf(text: string): string {
-  const withoutComments = text.replace(/\/\*[\s\S]*?\*\//g, (comment) => comment.replace(/[^\n]/g, '')).replace(/(^|\s)\/\/.*$/gm, '$1')
-  return withoutComments.replace(/'(?:[^'\\\n]|\\.)*'/g, "''")
-}
-
 const files = sources()
-const isProduct = ({ layer }: Source) => layer !== 'test' && layer !== 'benchmarks'
-
-/** `path:line: what` for each match of a pattern in the code of files. */
-function matches(among: readonly Source[], pattern: RegExp, of: (source: Source) => string = (source) => source.code): string[] {
-  return among.flatMap((source) =>
-    of(source)
-      .split('\n')
-      .flatMap((line, index) => (pattern.test(line) ? [`${source.path}:${index + 1}: ${line.trim()}`] : [])),
-  )
-}
-
-function importsOf({ text }: Source): string[] {
-  return [...text.matchAll(/^(?:import|export)\b[^'\n]*(?:\n[^'\n]*)*?from '([^']+)'|^import '([^']+)'|\bimport\('([^']+)'\)/gm)].map(
-    (match) => (match[1] ?? match[2] ?? match[3]) as string,
-  )
-}
-
-/** Nothing found, or a failure that lists what was. */
-function none(what: string, found: readonly string[]): void {
-  assert.is(found.length, 0, `${what}:\n  ${found.join('\n  ')}`)
-}
-
 test('the sources are found at all', () => {
   for (const layer of ['storage', 'commands', 'server', 'test'])
     assert.ok(
@@ -234,20 +179,6 @@ test('the documents name no file that is not there', () => {
       .map((path) => `${document} names ${path}`),
   )
   none('files that are not there', wrong)
-})
-
-test('ARCHITECTURE.md has a place for every file of the product', () => {
-  const text = readFileSync(join(ROOT, 'ARCHITECTURE.md'), 'utf8')
-  const unnamed = files.filter(isProduct).filter(({ path }) => {
-    const name = relative(path.split('/')[0] as string, path)
-      .replaceAll('\\', '/')
-      .replace(/\.ts$/, '')
-    return !new RegExp(`(^|[\\s\`(/,])${name.replace(/[.]/g, '\\.')}([\\s\`,.;:)]|$)`, 'm').test(text)
-  })
-  none(
-    'files without a place on the map',
-    unnamed.map(({ path }) => path),
-  )
 })
 
 test.run()

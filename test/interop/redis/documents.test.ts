@@ -11,7 +11,8 @@ import * as assert from 'uvu/assert'
 import { runCommandLine } from '../../../server/command-line.ts'
 import { freePort, RunningServer, until } from '../../support/servers/running-server.ts'
 import { WireClient } from '../../support/servers/wire-client.ts'
-import { type Block, blocksOf, documents, inlineOf, ROOT, stepsOf } from '../../support/tidy/documents.ts'
+import { type Block, blocksOf, documents, inlineOf, stepsOf } from '../../support/tidy/documents.ts'
+import { ROOT } from '../../support/tidy/sources.ts'
 import { haveTools, run } from '../tools.ts'
 
 const GRAMMAR = 'the protocol of replication: test/integration/replication/grammar.test.ts has a replica that is written from it'
@@ -98,7 +99,7 @@ test('every block has a language that is run here, or is named above with the re
 })
 
 test('the example of a command is one of the sources', () => {
-  const sources = readdirSync(join(ROOT, 'commands')).filter((name) => name.endsWith('.ts'))
+  const sources = readdirSync(join(ROOT, 'commands'), { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith('.ts'))
   for (const { text } of all.filter(({ language }) => language === 'ts'))
     assert.ok(
       sources.some((name) => readFileSync(join(ROOT, 'commands', name), 'utf8').includes(text)),

@@ -1,5 +1,4 @@
 /** The families of commands on data, and those that make one unit of several: what engines and simulated nodes run, which have no server around them. */
-
 import type { Command } from '../../../commands/core/command.ts'
 import { collectionFamilies } from '../../../commands/families.ts'
 import { databases } from '../../../commands/keys/databases.ts'

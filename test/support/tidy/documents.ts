@@ -1,11 +1,7 @@
 /** The code blocks and the commands of the documents. */
-import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
-
-/** The repository: where this file was compiled from, or the working directory where it was compiled to some other place. */
-const compiledFrom = fileURLToPath(new URL('../../..', import.meta.url))
-export const ROOT = existsSync(join(compiledFrom, 'README.md')) ? compiledFrom : process.cwd()
+import { ROOT } from './sources.ts'
 
 export interface Block {
   readonly document: string
@@ -17,7 +13,14 @@ export interface Block {
 }
 
 export function documents(): string[] {
-  return ['README.md', 'CONTRIBUTING.md', 'ARCHITECTURE.md', ...readdirSync(join(ROOT, 'docs')).map((name) => `docs/${name}`)].sort()
+  return [
+    'README.md',
+    'CONTRIBUTING.md',
+    'ARCHITECTURE.md',
+    ...readdirSync(join(ROOT, 'docs'), { recursive: true, encoding: 'utf8' })
+      .filter((name) => name.endsWith('.md'))
+      .map((name) => `docs/${name}`),
+  ].sort()
 }
 
 function textOfDocument(document: string): string {

@@ -1,0 +1,255 @@
+/**
+ * The folders of the product. Each has one subject, at most 20 files, and imports from the folders that are named and no others.
+ * ARCHITECTURE.md's map is printed from this table: `HAYPILE_WRITE_DOCS=1 node dist/test/tidy-folders.test.js`.
+ */
+export interface Folder {
+  readonly purpose: string
+  readonly imports: readonly string[]
+}
+
+/** `imports`: folders, separated by spaces. */
+const folder = (purpose: string, imports: string): Folder => ({ purpose, imports: imports === '' ? [] : imports.split(' ') })
+
+export const FOLDERS: Readonly<Record<string, Folder>> = {
+  base: folder('Ground floor: bytes as strings, the clock, the file system and the log as interfaces', ''),
+  lua: folder('Lua 5.1 as WebAssembly: the sandbox, its stack, its patterns and integers; start with `machine`', 'base lua/libraries'),
+  'lua/libraries': folder('cjson, cmsgpack, struct and bit, written for the sandbox', 'base lua'),
+  storage: folder(
+    'The engine put together; what the server drives turn by turn; start with `storage`',
+    'base storage/binlog storage/checkpoint storage/directory storage/keyspace storage/records storage/recovery storage/scan',
+  ),
+  'storage/binlog': folder('The log of all writes: groups, segments, reading, syncing, purging; commands as RESP', 'base storage/keyspace'),
+  'storage/check': folder(
+    '`haypile check`: every invariant of a data directory, read offline',
+    'base storage/binlog storage/directory storage/keyspace storage/records storage/recovery storage/scan storage/tree ' +
+      'storage/values storage/values/streams',
+  ),
+  'storage/checkpoint': folder(
+    'Freezing what is dirty, writing it to LevelDB, sweeping what dropped objects left',
+    'base storage/binlog storage/keyspace storage/records storage/tree storage/values',
+  ),
+  'storage/directory': folder(
+    "The data directory: identity, role, generations, full sync's swap, room on the disk",
+    'base storage storage/binlog storage/keyspace storage/records storage/recovery storage/scan',
+  ),
+  'storage/keyspace': folder(
+    'Databases in memory: entries, the key map, eviction, deadlines, events of keys',
+    'base storage/checkpoint storage/records storage/tree storage/values',
+  ),
+  'storage/records': folder('The grammar of every LevelDB record, and LevelDB behind an interface', 'base storage/binlog'),
+  'storage/recovery': folder(
+    'Opening a data directory and replaying the log',
+    'base storage storage/binlog storage/checkpoint storage/directory storage/keyspace storage/records storage/scan',
+  ),
+  'storage/scan': folder(
+    'Walking the keys in order; work in steps that may wait for the disk',
+    'base storage/keyspace storage/records storage/values',
+  ),
+  'storage/tree': folder('The counted B+tree that collections are kept in', 'base storage/checkpoint storage/keyspace storage/records'),
+  'storage/values': folder(
+    'The types: strings, hashes, lists, sets, sorted sets',
+    'base storage/checkpoint storage/keyspace storage/records storage/tree storage/values/streams',
+  ),
+  'storage/values/hyperloglogs': folder('HyperLogLogs, which are strings: the format and its arithmetic', 'base'),
+  'storage/values/streams': folder('Streams: ids, packed entries, groups, consumers', 'base storage/records storage/tree'),
+  replication: folder(
+    'Both sides joined on a node, changes of role, FAILOVER, WAIT; start with `replication`',
+    'base replication/master replication/protocol replication/replica storage storage/directory',
+  ),
+  'replication/protocol': folder('The grammar of messages between nodes and of the chunks of a full sync', 'base storage/directory'),
+  'replication/master': folder(
+    "The master's side: who replicates, histories, feeds, full syncs given",
+    'base replication replication/protocol replication/replica storage storage/binlog storage/directory storage/records',
+  ),
+  'replication/replica': folder(
+    "The replica's side: a state machine, the link that it drives, applying what arrives",
+    'base replication replication/master replication/protocol storage storage/binlog storage/directory storage/recovery',
+  ),
+  commands: folder(
+    'The families of commands gathered',
+    'commands/acl commands/clients commands/core commands/geo commands/hashes commands/hyperloglogs commands/introspection ' +
+      'commands/keys commands/lists commands/pubsub commands/replication commands/scripting commands/server commands/sets ' +
+      'commands/sorted-sets commands/streams commands/strings commands/transactions',
+  ),
+  'commands/core': folder(
+    'What a command is, is given and answers; the executor; units of several commands',
+    'base commands/acl commands/blocking commands/clients commands/functions commands/parsing commands/pubsub commands/scripting ' +
+      'commands/transactions storage/binlog storage/keyspace storage/scan',
+  ),
+  'commands/parsing': folder(
+    'Arguments, decimal numbers, patterns, typed access to values',
+    'base commands/core storage/keyspace storage/scan storage/values',
+  ),
+  'commands/strings': folder('Strings and bitmaps', 'base commands/core commands/parsing storage/keyspace storage/values'),
+  'commands/lists': folder(
+    'Lists',
+    'base commands/blocking commands/core commands/parsing storage/keyspace storage/records storage/values',
+  ),
+  'commands/hashes': folder(
+    'Hashes and the deadlines of fields',
+    'base commands/core commands/keys commands/parsing storage/keyspace storage/values',
+  ),
+  'commands/sets': folder('Sets', 'base commands/core commands/keys commands/parsing storage/keyspace storage/tree storage/values'),
+  'commands/sorted-sets': folder(
+    'Sorted sets',
+    'base commands/blocking commands/core commands/keys commands/parsing commands/sets storage/keyspace storage/records ' +
+      'storage/tree storage/values',
+  ),
+  'commands/geo': folder(
+    'Positions on the earth, kept in sorted sets',
+    'base commands/core commands/parsing commands/sorted-sets storage/keyspace storage/values',
+  ),
+  'commands/hyperloglogs': folder('HyperLogLogs', 'base commands/core commands/parsing storage/keyspace storage/values/hyperloglogs'),
+  'commands/streams': folder(
+    'Streams',
+    'base commands/blocking commands/core commands/parsing storage/keyspace storage/records storage/values/streams',
+  ),
+  'commands/keys': folder(
+    'Keys of any type: expiry, databases, SCAN, SORT, OBJECT',
+    'base commands/acl commands/core commands/parsing storage/keyspace storage/scan storage/tree storage/values ' +
+      'storage/values/streams',
+  ),
+  'commands/transactions': folder('MULTI, EXEC and WATCH', 'base commands/acl commands/core storage/keyspace'),
+  'commands/blocking': folder('Clients that wait for keys', 'base commands/core commands/parsing storage/keyspace storage/records'),
+  'commands/pubsub': folder('Channels, and keyspace events as messages', 'base commands/core commands/parsing storage/keyspace'),
+  'commands/scripting': folder(
+    'EVAL and SCRIPT, FUNCTION and FCALL; running Lua in slices',
+    'base commands/acl commands/core commands/functions commands/parsing lua lua/libraries storage/keyspace',
+  ),
+  'commands/functions': folder(
+    'Libraries of functions: loading, registering, DUMP and RESTORE',
+    'base commands/core commands/parsing commands/scripting lua storage/keyspace',
+  ),
+  'commands/acl': folder('Users and permissions; the ACL command', 'base commands/core commands/parsing'),
+  'commands/clients': folder(
+    'Connections, CLIENT, client tracking',
+    'base commands/acl commands/core commands/parsing commands/transactions storage/keyspace',
+  ),
+  'commands/introspection': folder('COMMAND, derived from the declarations', 'base commands/core commands/parsing'),
+  'commands/replication': folder(
+    'SLAVEOF, messages of replicas, WAIT, FAILOVER',
+    'base commands/blocking commands/core commands/parsing storage/scan',
+  ),
+  'commands/server': folder(
+    'INFO, CONFIG, MEMORY, DEBUG and others about the server itself',
+    'base commands/core commands/keys commands/parsing storage/keyspace storage/records storage/scan storage/tree storage/values',
+  ),
+  server: folder(
+    "The program and the embedded server; the node's life from start to shutdown; start with `node`",
+    'base commands commands/acl commands/core commands/functions commands/pubsub commands/scripting replication server/config ' +
+      'server/info server/logging server/loop server/metrics server/network server/process server/wiring storage storage/check ' +
+      'storage/directory storage/records storage/scan',
+  ),
+  'server/config': folder(
+    'The configuration: values, kinds, files, rewriting',
+    'base commands/core commands/parsing replication server/config/keys server/process storage',
+  ),
+  'server/config/keys': folder('Every configuration key, by subject', 'base server/config server/process'),
+  'server/info': folder(
+    'INFO: figures gathered and printed',
+    'base commands/acl commands/core replication replication/master server server/process storage storage/binlog storage/directory',
+  ),
+  'server/logging': folder('The log, without passwords', 'base commands/parsing server server/config'),
+  'server/loop': folder(
+    "The turn of the event loop, what goes by the clock, what stands in a request's way",
+    'base commands/blocking commands/core commands/parsing commands/scripting replication server server/network storage ' +
+      'storage/binlog storage/keyspace storage/values',
+  ),
+  'server/metrics': folder('Counters, rates, the slow log, latency', 'base commands/core server/config server/logging'),
+  'server/network': folder(
+    'Sockets: who is let in, one client, all clients, replicas',
+    'base commands/acl commands/blocking commands/clients commands/core replication/master replication/replica server/config ' +
+      'server/loop server/metrics server/protocol',
+  ),
+  'server/process': folder('The process: heap, open files, title, memory', 'base server server/config'),
+  'server/protocol': folder(
+    'Bytes to requests, replies to bytes, cold reads in one go',
+    'base commands/core commands/parsing server/network storage/keyspace storage/records',
+  ),
+  'server/wiring': folder(
+    'Parts joined to the node: replication, scripts, ACL, storage, families',
+    'base commands/acl commands/core commands/functions commands/pubsub commands/scripting lua lua/libraries replication ' +
+      'replication/protocol server server/config server/loop server/metrics server/network server/process server/protocol storage ' +
+      'storage/binlog storage/keyspace storage/records storage/recovery',
+  ),
+}
+
+/**
+ * Cycles of imports, types included, that leave a folder: each with its files. The list may only shrink.
+ * Cycles of values do not occur at all (Biome, noImportCycles).
+ */
+export const CYCLES: readonly (readonly string[])[] = [
+  [
+    'commands/acl/absent-commands.ts',
+    'commands/acl/acl.ts',
+    'commands/acl/check.ts',
+    'commands/acl/log.ts',
+    'commands/acl/selector-rules.ts',
+    'commands/acl/selector.ts',
+    'commands/acl/user-rules.ts',
+    'commands/acl/user.ts',
+    'commands/blocking/blocked-clients.ts',
+    'commands/clients/broadcasts.ts',
+    'commands/clients/tracker.ts',
+    'commands/clients/tracking-table.ts',
+    'commands/clients/tracking.ts',
+    'commands/core/categories.ts',
+    'commands/core/command.ts',
+    'commands/core/context.ts',
+    'commands/core/executor-hooks.ts',
+    'commands/core/executor.ts',
+    'commands/core/key-finder.ts',
+    'commands/core/ports.ts',
+    'commands/core/runtimes.ts',
+    'commands/core/session.ts',
+    'commands/core/table.ts',
+    'commands/core/units.ts',
+    'commands/pubsub/pub-sub.ts',
+    'commands/scripting/client.ts',
+    'commands/scripting/runner.ts',
+    'commands/scripting/scripting.ts',
+    'commands/transactions/transaction.ts',
+    'commands/transactions/transactions.ts',
+  ],
+  ['replication/master/slave-items.ts', 'replication/replica/liveness.ts'],
+  ['server/config/ceiling.ts', 'server/config/config.ts', 'server/process/heap.ts'],
+  [
+    'server/info/node-info.ts',
+    'server/info/replication-figures.ts',
+    'server/loop/blocked-timer.ts',
+    'server/loop/cron.ts',
+    'server/loop/drain.ts',
+    'server/node.ts',
+    'server/wiring/functions-start.ts',
+    'server/wiring/node-connections.ts',
+    'server/wiring/open-storage.ts',
+    'server/wiring/replication-start.ts',
+    'server/wiring/scripting-start.ts',
+    'server/wiring/warm-up.ts',
+  ],
+  [
+    'storage/checkpoint/checkpoint.ts',
+    'storage/keyspace/database.ts',
+    'storage/keyspace/deadlines.ts',
+    'storage/keyspace/entry.ts',
+    'storage/keyspace/eviction.ts',
+    'storage/keyspace/key-map.ts',
+    'storage/keyspace/keyspace.ts',
+    'storage/keyspace/residents.ts',
+    'storage/tree/balance.ts',
+    'storage/tree/cursor.ts',
+    'storage/tree/node.ts',
+    'storage/tree/object.ts',
+    'storage/tree/page-codec.ts',
+    'storage/tree/pages.ts',
+    'storage/tree/tree.ts',
+    'storage/values/collection.ts',
+    'storage/values/hash.ts',
+    'storage/values/list.ts',
+    'storage/values/rope.ts',
+    'storage/values/set.ts',
+    'storage/values/sorted-set.ts',
+    'storage/values/streams/stream.ts',
+    'storage/values/value.ts',
+  ],
+]
