@@ -1,6 +1,6 @@
 /**
- * Circles and boxes on the earth, and the cells of the grid that cover them: the one of the middle and its eight neighbours, of a size that
- * these are enough.
+ * Circles and boxes on the earth, and the grid cells that cover them: the cell of the center and
+ * its eight neighbours. The cell size is chosen so that these nine are enough.
  */
 import {
   type Area,
@@ -22,7 +22,7 @@ export type Size =
 
 export type Shape = Size & { readonly center: Position }
 
-/** The distance of a position from the shape's center, in meters; -1 where it lies outside. */
+/** The distance in meters from the shape's center to a position; -1 outside the shape. */
 export function distanceWithin(shape: Shape, position: Position): number {
   const { center } = shape
   if (shape.kind === 'circle') {
@@ -35,10 +35,10 @@ export function distanceWithin(shape: Shape, position: Position): number {
   return distanceOf(center, position)
 }
 
-/** From pole to equator and beyond: where the web maps' plane ends, in meters. */
+/** Half the width of the web maps' plane, in meters. */
 const PLANE_METERS = 20037726.37
 
-/** How finely the grid may be cut for a radius in meters so that nine cells cover it. */
+/** The finest step at which nine cells cover a circle of this radius in meters. */
 function stepFor(radius: number, latitude: number): number {
   if (radius === 0) return STEPS
   let step = 1
@@ -50,7 +50,7 @@ function stepFor(radius: number, latitude: number): number {
   return Math.min(Math.max(step, 1), STEPS)
 }
 
-/** What lies outside of these is outside of the shape. */
+/** The bounding box of a shape. */
 function boundsOf(shape: Shape): Area {
   const { longitude, latitude } = shape.center
   const width = shape.kind === 'circle' ? shape.radius : shape.width / 2
@@ -68,7 +68,7 @@ function radiusOf(shape: Shape): number {
   return shape.kind === 'circle' ? shape.radius : Math.sqrt((shape.width / 2) ** 2 + (shape.height / 2) ** 2)
 }
 
-/** The cell so many to the east and north; the grid has no ends. */
+/** The cell this many cells to the east and north, wrapping at the edges of the grid. */
 function neighbour(cell: Cell, east: number, north: number): Cell {
   const mask = (1 << cell.step) - 1
   return {
@@ -78,7 +78,7 @@ function neighbour(cell: Cell, east: number, north: number): Cell {
   }
 }
 
-/** Whether the shape reaches over the cell's neighbours. */
+/** True if the shape extends beyond the cell's neighbours. */
 function isTooSmall(cell: Cell, bounds: Area): boolean {
   return (
     areaOf(neighbour(cell, 0, 1)).maxLatitude < bounds.maxLatitude ||
@@ -88,7 +88,10 @@ function isTooSmall(cell: Cell, bounds: Area): boolean {
   )
 }
 
-/** In the order in which Redis looks into them, in steps to the east and to the north: results without an order come in this one. */
+/**
+ * Steps to the east and north, in the order in which Redis searches the cells. Results without an
+ * order keep this order.
+ */
 const NEIGHBOURS: readonly (readonly [east: number, north: number])[] = [
   [0, 0],
   [0, 1],
@@ -101,7 +104,7 @@ const NEIGHBOURS: readonly (readonly [east: number, north: number])[] = [
   [-1, -1],
 ]
 
-/** The cells that a shape's positions lie in. */
+/** Returns the cells that contain all positions of a shape. */
 export function cellsCovering(shape: Shape): readonly Cell[] {
   const bounds = boundsOf(shape)
   const step = stepFor(radiusOf(shape), shape.center.latitude)
@@ -112,14 +115,14 @@ export function cellsCovering(shape: Shape): readonly Cell[] {
   for (const [east, north] of NEIGHBOURS) {
     if (center.step >= 2 && isUseless(east, north, area, bounds)) continue
     const cell = neighbour(center, east, north)
-    // A few cells go all the way round the earth: neighbours on both sides are the same one.
+    // Where a few cells span the earth, the neighbours on both sides are one cell.
     const last = cells.length > 1 ? cells.at(-1) : undefined
     if (last === undefined || last.longitude !== cell.longitude || last.latitude !== cell.latitude) cells.push(cell)
   }
   return cells
 }
 
-/** Whether the shape ends before the neighbour on this side begins. */
+/** True if the shape ends before the neighbour on this side begins. */
 function isUseless(east: number, north: number, area: Area, bounds: Area): boolean {
   return (
     (north < 0 && area.minLatitude < bounds.minLatitude) ||

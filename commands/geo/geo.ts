@@ -1,4 +1,7 @@
-/** Positions on the earth: members of a sorted set whose scores are their places in a grid (geohash.ts). */
+/**
+ * Positions on the earth: members of a sorted set whose scores are their cells in a grid
+ * (geohash.ts).
+ */
 import { EVENT_SORTED_SET } from '../../storage/keyspace/key-events.ts'
 import { SortedSet } from '../../storage/values/sorted-set.ts'
 import { type Args, type Command, command, firstKey } from '../core/command.ts'
@@ -13,7 +16,7 @@ import { distanceReply, positionReply, requirePosition, requireUnit } from './wo
 interface GeoaddOptions {
   condition: 'nx' | 'xx' | null
   counts: 'added' | 'changed'
-  /** Where the first longitude stands. */
+  /** The index of the first longitude in the request. */
   first: number
 }
 
@@ -32,7 +35,6 @@ function geoaddOptionsOf(args: Args): GeoaddOptions {
   return options
 }
 
-/** GEOADD key [NX | XX] [CH] longitude latitude member [longitude latitude member ...] */
 const geoadd = command({
   name: 'geoadd',
   group: 'geo',
@@ -77,7 +79,7 @@ const geoadd = command({
   },
 })
 
-/** The answer for each of the members from position 2 on; `missing` for those that are not there. */
+/** Returns a reply for each member from position 2 on, `missing` for absent members. */
 function ofMembers(set: SortedSet | undefined, args: Args, missing: Reply, answer: (score: number) => Reply): Reply {
   const replies: Reply[] = []
   for (let i = 2; i < args.length; i++) {
@@ -87,7 +89,6 @@ function ofMembers(set: SortedSet | undefined, args: Args, missing: Reply, answe
   return replies
 }
 
-/** GEOPOS key [member [member ...]] */
 const geopos = command({
   name: 'geopos',
   group: 'geo',
@@ -101,7 +102,6 @@ const geopos = command({
   run: ({ db }, args) => ofMembers(readAs(db, args[1], SortedSet), args, NULL_ARRAY, (score) => positionReply(positionOf(score))),
 })
 
-/** GEOHASH key [member [member ...]] */
 const geohash = command({
   name: 'geohash',
   group: 'geo',
@@ -115,7 +115,6 @@ const geohash = command({
   run: ({ db }, args) => ofMembers(readAs(db, args[1], SortedSet), args, null, (score) => standardGeohash(positionOf(score))),
 })
 
-/** GEODIST key member1 member2 [M | KM | FT | MI] */
 const geodist = command({
   name: 'geodist',
   group: 'geo',

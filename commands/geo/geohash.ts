@@ -1,8 +1,10 @@
 /**
- * Positions as scores, in Redis's way: longitude and latitude each cut into 2^26 steps, their bits taken in turn, latitude's in the even places.
- * That makes 52 bits, exact in a double, and what begins with the same bits lies in the same cell.
+ * Positions as scores, encoded as in Redis. Longitude and latitude are each cut into 2^26 steps.
+ * Their bits are interleaved, latitude's in the even places. The result has 52 bits, exact in a
+ * double. Scores with a common prefix of bits lie in the same cell.
  *
- * Latitudes go as far as web maps do. Only sums, products and quotients, which every machine computes alike: a score may be logged.
+ * Latitudes end where those of web maps do. The encoding uses only sums, products and quotients,
+ * which every machine computes alike: a score may be logged.
  */
 import type { Bytes } from '../../base/bytes.ts'
 
@@ -15,10 +17,10 @@ export interface Position {
   readonly latitude: number
 }
 
-/** Cells each way, by the step: powers of two are asked for often enough to be kept. */
+/** Cells each way, by step. These powers of two are asked for often enough to be kept. */
 const CELLS: readonly number[] = Array.from({ length: STEPS + 1 }, (_, step) => 2 ** step)
 
-/** Where a position lies in the grid of 2^step cells each way. */
+/** A position's cell in a grid of 2^step cells each way. */
 export interface Cell {
   readonly step: number
   readonly longitude: number
@@ -51,7 +53,7 @@ export function areaOf({ step, longitude, latitude }: Cell): Area {
   }
 }
 
-/** The least score of a cell's; that of the next is 4^(26 - step) more. */
+/** The least score in a cell. The next cell starts 4^(26 - step) above. */
 export function firstScoreOf(cell: Cell): number {
   return interleaved(cell) * scoresPerCell(cell.step)
 }
@@ -65,7 +67,10 @@ export function scoreOf(position: Position): number {
   return interleaved(cellOf(position, STEPS))
 }
 
-/** The middle of what a score stands for. Any score stands for something: one that no position has is read as Redis does on x86. */
+/**
+ * The middle of the cell that a score stands for. Every score is accepted: one that encodes no
+ * position is read as Redis reads it on x86.
+ */
 export function positionOf(score: number): Position {
   const exact = score >= 0 && score < 2 ** 53 ? Math.floor(score) : -1
   const bits = exact < 0 ? wordsOf(score) : { low: exact % 2 ** 32, high: Math.floor(exact / 2 ** 32) }
@@ -81,7 +86,7 @@ export function positionOf(score: number): Position {
   }
 }
 
-/** What x86 makes of a double as an unsigned integer of 64 bits. */
+/** A double converted to an unsigned 64-bit integer the way x86 does. */
 function wordsOf(score: number): { readonly low: number; readonly high: number } {
   const isOutside = !(score > -(2 ** 63) && score < 2 ** 64)
   const bits = isOutside ? (score < 0 ? 2n ** 63n : 0n) : BigInt.asUintN(64, BigInt(Math.trunc(score)))
@@ -92,7 +97,7 @@ function within(degrees: number, limit: number): number {
   return Math.min(Math.max(degrees, -limit), limit)
 }
 
-/** The bits of both, in turn: 52, or 54 where the position lies on the very edge. */
+/** The interleaved bits of both: 52, or 54 for a position on the very edge. */
 function interleaved({ longitude, latitude }: Cell): number {
   const low = spread(latitude & 0x1fff) | (spread(longitude & 0x1fff) << 1)
   const high = spread(latitude >>> 13) + 2 * spread(longitude >>> 13)
@@ -107,7 +112,7 @@ function spread(bits: number): number {
   return (result | (result << 1)) & 0x55555555
 }
 
-/** The bits in even places of a word, together. */
+/** Gathers the bits in the even places of a word. */
 function evenBits(word: number): number {
   let result = word & 0x55555555
   result = (result | (result >>> 1)) & 0x33333333
@@ -119,7 +124,10 @@ function evenBits(word: number): number {
 const ALPHABET = '0123456789bcdefghjkmnpqrstuvwxyz'
 const GEOHASH_LETTERS = 11
 
-/** The geohash that others understand, of 11 letters: latitudes there go to the poles. The last letter says nothing, as in Redis. */
+/**
+ * The standard geohash of 11 letters, whose latitudes reach the poles. The last letter carries no
+ * information, as in Redis.
+ */
 export function standardGeohash({ longitude, latitude }: Position): Bytes {
   let bits = interleaved({
     step: STEPS,
@@ -138,7 +146,10 @@ export function standardGeohash({ longitude, latitude }: Position): Bytes {
 const EARTH_RADIUS_METERS = 6372797.560856
 const RADIANS = Math.PI / 180
 
-/** The distance of two positions on a sphere, in meters (haversine). Sines differ between machines in the last bit: not to be logged. */
+/**
+ * The distance of two positions on a sphere, in meters (haversine). Sines differ between machines
+ * in the last bit, so a distance must not be logged.
+ */
 export function distanceOf(a: Position, b: Position): number {
   const sine = Math.sin((b.longitude * RADIANS - a.longitude * RADIANS) / 2)
   if (sine === 0) return latitudeDistance(a, b)
@@ -149,17 +160,17 @@ export function distanceOf(a: Position, b: Position): number {
   return 2 * EARTH_RADIUS_METERS * Math.asin(Math.sqrt(square))
 }
 
-/** The same along a meridian. */
+/** The distance of two latitudes along a meridian, in meters. */
 export function latitudeDistance(a: Position, b: Position): number {
   return EARTH_RADIUS_METERS * Math.abs(b.latitude * RADIANS - a.latitude * RADIANS)
 }
 
-/** The degrees of latitude that a distance in meters takes. */
+/** The degrees of latitude that a distance in meters spans. */
 export function degreesOf(meters: number): number {
   return meters / EARTH_RADIUS_METERS / RADIANS
 }
 
-/** The degrees of longitude that it takes at a latitude. */
+/** The degrees of longitude that a distance in meters spans at a latitude. */
 export function longitudeDegreesOf(meters: number, latitude: number): number {
   return meters / EARTH_RADIUS_METERS / Math.cos(latitude * RADIANS) / RADIANS
 }

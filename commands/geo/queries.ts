@@ -1,4 +1,4 @@
-/** The commands that search: GEOSEARCH, and what came before it. */
+/** The search commands: GEOSEARCH and its predecessors. */
 import { SortedSet } from '../../storage/values/sorted-set.ts'
 import { type Args, type Command, command, firstKey, type KeySpec, keyRange } from '../core/command.ts'
 import type { Context } from '../core/context.ts'
@@ -19,8 +19,6 @@ const ORDER = '[ASC | DESC]'
 const COUNT = '[COUNT count [ANY]]'
 const WITH = '[WITHCOORD] [WITHDIST] [WITHHASH]'
 
-/** GEOSEARCH key <FROMMEMBER member | FROMLONLAT longitude latitude> <BYRADIUS radius <M | KM | FT | MI> | BYBOX width height <M | KM | FT |
- *  MI>> [ASC | DESC] [COUNT count [ANY]] [WITHCOORD] [WITHDIST] [WITHHASH] */
 const geosearch = command({
   name: 'geosearch',
   group: 'geo',
@@ -41,8 +39,6 @@ const geosearch = command({
   },
 })
 
-/** GEOSEARCHSTORE destination source <FROMMEMBER member | FROMLONLAT longitude latitude> <BYRADIUS radius <M | KM | FT | MI> | BYBOX width
- *  height <M | KM | FT | MI>> [ASC | DESC] [COUNT count [ANY]] [STOREDIST] */
 const geosearchstore = command({
   name: 'geosearchstore',
   group: 'geo',
@@ -110,8 +106,6 @@ const radius = {
 
 const STORE = '[STORE key | STOREDIST key]'
 
-/** GEORADIUS key longitude latitude radius <M | KM | FT | MI> [WITHCOORD] [WITHDIST] [WITHHASH] [COUNT count [ANY]] [ASC | DESC] [STORE key |
- *  STOREDIST key] */
 const georadius = command({
   ...radius,
   name: 'georadius',
@@ -127,7 +121,6 @@ const georadius = command({
   run: byPosition('may store'),
 })
 
-/** GEORADIUS_RO key longitude latitude radius <M | KM | FT | MI> [WITHCOORD] [WITHDIST] [WITHHASH] [COUNT count [ANY]] [ASC | DESC] */
 const georadiusRo = command({
   ...radius,
   name: 'georadius_ro',
@@ -142,8 +135,6 @@ const georadiusRo = command({
   run: byPosition('may not store'),
 })
 
-/** GEORADIUSBYMEMBER key member radius <M | KM | FT | MI> [WITHCOORD] [WITHDIST] [WITHHASH] [COUNT count [ANY]] [ASC | DESC] [STORE key |
- *  STOREDIST key] */
 const georadiusbymember = command({
   ...radius,
   name: 'georadiusbymember',
@@ -159,7 +150,6 @@ const georadiusbymember = command({
   run: byMember('may store'),
 })
 
-/** GEORADIUSBYMEMBER_RO key member radius <M | KM | FT | MI> [WITHCOORD] [WITHDIST] [WITHHASH] [COUNT count [ANY]] [ASC | DESC] */
 const georadiusbymemberRo = command({
   ...radius,
   name: 'georadiusbymember_ro',

@@ -1,4 +1,4 @@
-/** What a search is asked for: the words of GEOSEARCH, GEORADIUS and their kin. */
+/** The options of a search, read from the words of GEOSEARCH, GEORADIUS and their variants. */
 import type { Bytes } from '../../base/bytes.ts'
 import type { SortedSet } from '../../storage/values/sorted-set.ts'
 import type { Args } from '../core/command.ts'
@@ -9,27 +9,30 @@ import { type Position, positionOf } from './geohash.ts'
 import { requirePosition, requireUnit } from './words.ts'
 
 export interface GeoSearch {
-  /** Null where there is nothing to search. */
+  /** Null if there is nothing to search. */
   shape: Shape | null
-  /** Meters in the unit that distances are given and shown in. */
+  /** The unit of the distances in the request and the reply, in meters. */
   unit: number
   order: 'asc' | 'desc' | null
-  /** 0: all. */
+  /** The largest number of results; 0 for all. */
   count: number
-  /** The first that are found will do, not the nearest. */
+  /** True for ANY: the first results found are enough, not the nearest. */
   any: boolean
   withDistance: boolean
   withHash: boolean
   withPosition: boolean
-  /** The key that the result is stored in. */
+  /** The key that the result is stored in; null for a reply. */
   store: Bytes | null
-  /** With distances for scores. */
+  /** True if distances become the stored scores. */
   storesDistance: boolean
-  /** What storing it is reported as. */
+  /** The event that storing the result is notified as. */
   readonly storeEvent: Bytes
 }
 
-/** `store`: the key that GEOSEARCHSTORE names; the others name it later, if at all. */
+/**
+ * Creates a search. `store` is the key that GEOSEARCHSTORE names; the other commands set it later,
+ * if at all.
+ */
 export function emptySearch(store: Bytes | null): GeoSearch {
   return {
     shape: null,
@@ -46,7 +49,7 @@ export function emptySearch(store: Bytes | null): GeoSearch {
   }
 }
 
-/** A length that is given as two words, number and unit, in meters. Notes the unit. */
+/** Reads a length given as two words, number and unit, in meters. Stores the unit in `search`. */
 export function requireRadius(search: GeoSearch, number: Bytes, unit: Bytes): number {
   const radius = requireFloat(number, () => clientError('ERR need numeric radius'))
   if (radius < 0) throw clientError('ERR radius cannot be negative')
@@ -54,14 +57,14 @@ export function requireRadius(search: GeoSearch, number: Bytes, unit: Bytes): nu
   return radius * search.unit
 }
 
-/** The position of a member that must be there. */
+/** The position of a member. Throws if the member does not exist. */
 export function requireMember(source: SortedSet, member: Bytes): Position {
   const score = source.score(member)
   if (score === undefined) throw clientError('ERR could not decode requested zset member')
   return positionOf(score)
 }
 
-/** Takes one of the words that all searches know. Returns whether the next one was. */
+/** Reads an option that all searches share. Returns true if there was one. */
 function takeCommon(options: Options, search: GeoSearch): boolean {
   if (options.take('withdist')) search.withDistance = true
   else if (options.take('withhash')) search.withHash = true
@@ -80,7 +83,7 @@ function requireCount(word: Bytes): number {
   return Number(count)
 }
 
-/** The words of GEORADIUS and GEORADIUSBYMEMBER from a position on. */
+/** Reads the options of GEORADIUS and GEORADIUSBYMEMBER from a position on. */
 export function takeRadiusOptions(args: Args, from: number, search: GeoSearch, mayStore: 'may store' | 'may not store'): void {
   const options = new Options(args, from)
   while (options.more) {
@@ -95,7 +98,10 @@ export function takeRadiusOptions(args: Args, from: number, search: GeoSearch, m
   requireAnyWithCount(search)
 }
 
-/** The words of GEOSEARCH and GEOSEARCHSTORE from a position on. Without a source there is nothing to find the member in. */
+/**
+ * Reads the options of GEOSEARCH and GEOSEARCHSTORE from a position on. Without a source,
+ * FROMMEMBER finds no member.
+ */
 export function takeSearchOptions(args: Args, from: number, search: GeoSearch, source: SortedSet | undefined): void {
   const options = new Options(args, from)
   let origin: 'member' | 'position' | null = null
@@ -132,7 +138,7 @@ function requireBox(search: GeoSearch, options: Options): Size {
   return { kind: 'box', width: width * search.unit, height: height * search.unit }
 }
 
-/** What is stored is shown to nobody. */
+/** Throws if the search both stores its result and asks for details in the reply. */
 function requireSense({ store, withDistance, withHash, withPosition }: GeoSearch, what: Bytes): void {
   if (store !== null && (withDistance || withHash || withPosition))
     throw clientError(`ERR ${what} is not compatible with WITHDIST, WITHHASH and WITHCOORD options`)

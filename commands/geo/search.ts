@@ -1,6 +1,6 @@
 /**
- * Finding members inside of a circle or a box. What STORE leaves is logged as the set it makes: distances are computed with sines, and those
- * differ between machines.
+ * Finding members inside a circle or a box. STORE logs the set that it makes, because distances are
+ * computed with sines, which differ between machines.
  */
 import { type Bytes, detached } from '../../base/bytes.ts'
 import { EVENT_SORTED_SET } from '../../storage/keyspace/key-events.ts'
@@ -21,7 +21,7 @@ interface Found {
   readonly distance: number
 }
 
-/** Answers a search, or stores what it finds. `source` is the set that is searched, if there is one. */
+/** Answers a search, or stores its result. `source` is the set that is searched, if it exists. */
 export function answerSearch(context: Context, source: SortedSet | undefined, search: GeoSearch): Reply {
   const found = source === undefined ? [] : find(source, search)
   if (search.store !== null) return store(context, found, search.store, search)
@@ -45,7 +45,7 @@ function find(source: SortedSet, { shape, count, any, order }: GeoSearch): Found
       if (distance >= 0) found.push({ member: cursor.member, score, position, distance })
     }
   }
-  // Of the nearest so many, the nearest come first, unless any would do.
+  // COUNT without ANY means the nearest results, so they are sorted even without an order.
   const wanted = order ?? (count > 0 && !any ? 'asc' : null)
   if (wanted === 'asc') found.sort((a, b) => a.distance - b.distance)
   else if (wanted === 'desc') found.sort((a, b) => b.distance - a.distance)
@@ -61,7 +61,7 @@ function shown({ member, score, position, distance }: Found, { withDistance, wit
   return reply
 }
 
-/** On the very edge of the grid there are 54 bits. */
+/** The score as an integer; a bigint for the 54 bits on the very edge of the grid. */
 function hashReply(score: number): Reply {
   return Number.isSafeInteger(Math.trunc(score)) ? Math.trunc(score) : BigInt(score)
 }

@@ -1,11 +1,14 @@
-/** How positions and distances are read from requests, and shown. */
+/** Reading positions and distances from requests, and writing them into replies. */
 import type { Bytes } from '../../base/bytes.ts'
 import { clientError } from '../core/errors.ts'
 import { type Reply, WrittenDouble } from '../core/reply.ts'
 import { isToken, requireFloat } from '../parsing/args.ts'
 import { MAX_LATITUDE, MAX_LONGITUDE, type Position } from './geohash.ts'
 
-/** A longitude and a latitude. Throws Redis's errors for what is no number or beyond the grid. */
+/**
+ * Reads a longitude and a latitude. Throws Redis's errors for a word that is no number and for
+ * positions outside the grid.
+ */
 export function requirePosition(longitudeWord: Bytes, latitudeWord: Bytes): Position {
   const longitude = requireFloat(longitudeWord)
   const latitude = requireFloat(latitudeWord)
@@ -13,13 +16,13 @@ export function requirePosition(longitudeWord: Bytes, latitudeWord: Bytes): Posi
   throw clientError(`ERR invalid longitude,latitude pair ${sixDecimals(longitude)},${sixDecimals(latitude)}`)
 }
 
-/** C's %f. */
+/** Formats a number like C's %f. */
 function sixDecimals(value: number): Bytes {
   if (!Number.isFinite(value)) return value < 0 ? '-inf' : 'inf'
   return Math.abs(value) < 1e21 ? value.toFixed(6) : `${BigInt(value)}.000000`
 }
 
-/** Meters in a unit. */
+/** Reads a unit. Returns its length in meters. */
 export function requireUnit(word: Bytes): number {
   if (isToken(word, 'm')) return 1
   if (isToken(word, 'km')) return 1000

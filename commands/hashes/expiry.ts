@@ -1,6 +1,6 @@
 /**
- * When fields of hashes end, as of Redis 7.4: HEXPIRE, HPEXPIRE, HEXPIREAT, HPEXPIREAT, HTTL, HPTTL, HEXPIRETIME, HPEXPIRETIME, HPERSIST.
- * Each answers an array with a number for each field.
+ * Deadlines of hash fields, as in Redis 7.4: HEXPIRE, HPEXPIRE, HEXPIREAT, HPEXPIREAT, HTTL, HPTTL,
+ * HEXPIRETIME, HPEXPIRETIME, HPERSIST. Each replies with an array of one number per field.
  */
 import type { Bytes } from '../../base/bytes.ts'
 import { EVENT_HASH } from '../../storage/keyspace/key-events.ts'
@@ -11,7 +11,7 @@ import { clientError, invalidExpireTime, stringTooLong } from '../core/errors.ts
 import { isToken, requireInteger, requireSafeInteger } from '../parsing/args.ts'
 import { dropIfEmpty, findAs, readAs } from '../parsing/values.ts'
 
-/** Redis's latest deadline of a field, ms. */
+/** Redis's latest deadline of a field, in ms. */
 const MAX_DEADLINE_MS = 2 ** 46 - 1
 
 const NO_FIELD = -2
@@ -22,7 +22,7 @@ const DELETED = 2
 
 type Condition = 'nx' | 'xx' | 'gt' | 'lt' | null
 
-/** A deadline in ms since the epoch, of a word that counts `unitMs` from `baseMs` on. */
+/** The deadline in ms since the epoch for a word that counts `unitMs` from `baseMs` on. */
 function deadlineOf(name: Bytes, word: Bytes, unitMs: 1 | 1000, baseMs: number): number {
   const amount = requireInteger(word)
   if (amount < 0) throw clientError('ERR invalid expire time, must be >= 0')
@@ -38,7 +38,7 @@ function conditionOf(word: Bytes): Condition {
   return isToken(word, 'lt') ? 'lt' : null
 }
 
-/** Whether a deadline may replace the present one (0: never ends, which is later than any). */
+/** True if a deadline may replace the current one. 0 means no deadline, which is later than any. */
 function permits(condition: Condition, current: number, deadline: number): boolean {
   switch (condition) {
     case 'nx':
@@ -57,7 +57,10 @@ function permits(condition: Condition, current: number, deadline: number): boole
 const badCount = () => clientError('ERR Number of fields must be a positive integer')
 const badCountOfExpire = () => clientError('ERR Parameter `numFields` should be greater than 0')
 
-/** Checks `FIELDS numfields field [field ...]` from a position on; returns that of the first field. */
+/**
+ * Checks `FIELDS numfields field [field ...]` from a position on. Returns the position of the first
+ * field.
+ */
 function fieldsFrom(args: Args, at: number, badNumber: typeof badCount): number {
   if (!isToken(args[at], 'fields')) throw clientError('ERR Mandatory argument FIELDS is missing or not at the right position')
   const count = requireSafeInteger(args[at + 1]!, 1, Number.MAX_SAFE_INTEGER, badNumber)
@@ -141,7 +144,10 @@ const setters = [
   }),
 ]
 
-/** What a getter answers: for each field -2 where there is none, -1 where it has no deadline, else what `answer` makes of that, in ms. */
+/**
+ * The reply of a getter. Each field gives -2 if it is missing, -1 if it has no deadline, else
+ * `answer` of the deadline in ms.
+ */
 function deadlineReplies({ db }: Context, args: Args, answer: (deadlineMs: number) => number): number[] {
   const hash = readAs(db, args[1], Hash)
   const replies: number[] = []
@@ -195,7 +201,6 @@ const getters = [
   }),
 ]
 
-/** HPERSIST key FIELDS numfields field [field ...] */
 const hpersist = command({
   name: 'hpersist',
   group: 'hash',

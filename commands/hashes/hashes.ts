@@ -1,5 +1,5 @@
 /**
- * Hashes: setting, reading and deleting fields. A field past its deadline is no field here: `Hash` sees to that.
+ * Hashes: setting, reading and deleting fields. `Hash` treats a field past its deadline as missing.
  */
 import type { Bytes } from '../../base/bytes.ts'
 import { EVENT_HASH } from '../../storage/keyspace/key-events.ts'
@@ -11,14 +11,14 @@ import type { ServerPort } from '../core/ports.ts'
 import { OK, type Reply } from '../core/reply.ts'
 import { dropIfEmpty, findAs, readAs, writableAs } from '../parsing/values.ts'
 
-/** Has OBJECT ENCODING say what Redis would, now that a field has been set. */
+/** Keeps OBJECT ENCODING as Redis would report it, now that a field has been set. */
 export function noteSize(hash: Hash, { config }: ServerPort, field: Bytes, value: Bytes): void {
   if (hash.isHashtable) return
   const longest = config.number('hash-max-listpack-value')
   if (field.length > longest || value.length > longest || hash.size > config.number('hash-max-listpack-entries')) hash.becomeHashtable()
 }
 
-/** Sets the pairs from position 2 on; how many of the fields are new. */
+/** Sets the pairs from position 2 on. Returns the number of new fields. */
 function setPairs(context: Context, args: Args): number {
   const { db, server } = context
   const hash = writableAs(db, args[1], Hash)
@@ -34,7 +34,6 @@ function setPairs(context: Context, args: Args): number {
   return added
 }
 
-/** HSET key field value [field value ...] */
 const hset = command({
   name: 'hset',
   group: 'hash',
@@ -54,7 +53,6 @@ const hset = command({
   },
 })
 
-/** HMSET key field value [field value ...] */
 const hmset = command({
   name: 'hmset',
   group: 'hash',
@@ -76,7 +74,6 @@ const hmset = command({
   },
 })
 
-/** HSETNX key field value */
 const hsetnx = command({
   name: 'hsetnx',
   group: 'hash',
@@ -101,7 +98,6 @@ const hsetnx = command({
   },
 })
 
-/** HGET key field */
 const hget = command({
   name: 'hget',
   group: 'hash',
@@ -117,7 +113,6 @@ const hget = command({
   },
 })
 
-/** HMGET key field [field ...] */
 const hmget = command({
   name: 'hmget',
   group: 'hash',
@@ -136,7 +131,6 @@ const hmget = command({
   },
 })
 
-/** HDEL key field [field ...] */
 const hdel = command({
   name: 'hdel',
   group: 'hash',
@@ -161,7 +155,6 @@ const hdel = command({
   },
 })
 
-/** HEXISTS key field */
 const hexists = command({
   name: 'hexists',
   group: 'hash',
@@ -175,7 +168,6 @@ const hexists = command({
   run: ({ db }, args) => (readAs(db, args[1], Hash)?.has(args[2]) === true ? 1 : 0),
 })
 
-/** HLEN key */
 const hlen = command({
   name: 'hlen',
   group: 'hash',
@@ -189,7 +181,6 @@ const hlen = command({
   run: ({ db }, args) => readAs(db, args[1], Hash)?.liveSize ?? 0,
 })
 
-/** HSTRLEN key field */
 const hstrlen = command({
   name: 'hstrlen',
   group: 'hash',

@@ -1,4 +1,4 @@
-/** Hash fields as numbers: 64-bit integers, exact, and long doubles. A field's deadline stays. */
+/** Hash fields as numbers: exact 64-bit integers, and long doubles. A field keeps its deadline. */
 import { EVENT_HASH } from '../../storage/keyspace/key-events.ts'
 import { Hash } from '../../storage/values/hash.ts'
 import { type Command, command, firstKey } from '../core/command.ts'
@@ -16,7 +16,6 @@ const shared = {
   complexity: 'O(1)',
 } as const
 
-/** HINCRBY key field increment */
 const hincrby = command({
   ...shared,
   name: 'hincrby',
@@ -43,7 +42,6 @@ const hincrby = command({
   },
 })
 
-/** HINCRBYFLOAT key field increment */
 const hincrbyfloat = command({
   ...shared,
   name: 'hincrbyfloat',
@@ -66,7 +64,7 @@ const hincrbyfloat = command({
     hash.update(field, text)
     noteSize(hash, server, field, text)
     context.effect('HSET', key, field, text)
-    // HSET has taken the deadline away from whoever follows the log.
+    // The logged HSET drops the deadline on replicas and at replay.
     const deadline = hash.deadlineOf(field) ?? 0
     if (deadline !== 0) context.effect('HPEXPIREAT', key, String(deadline), 'FIELDS', '1', field)
     context.notify(EVENT_HASH, 'hincrbyfloat', key)

@@ -1,5 +1,6 @@
 /**
- * Hashes as wholes, and fields drawn by chance. Fields past their deadline are passed over here, not deleted: a crowd of them must delay nobody.
+ * Reading whole hashes, and drawing random fields. Fields past their deadline are skipped here, not
+ * deleted: a large number of them must not delay the reply.
  */
 import type { Bytes } from '../../base/bytes.ts'
 import type { Random } from '../../base/clock.ts'
@@ -24,7 +25,7 @@ const whole = {
 
 type Part = 'fields' | 'values' | 'both'
 
-/** The live fields, in order, with their values after them for `both`. */
+/** The live fields in order, each followed by its value for `both`. */
 function listed(hash: Hash | undefined, part: Part): Bytes[] {
   const list: Bytes[] = []
   if (hash === undefined) return list
@@ -37,7 +38,6 @@ function listed(hash: Hash | undefined, part: Part): Bytes[] {
   return list
 }
 
-/** HGETALL key */
 const hgetall = command({
   ...whole,
   name: 'hgetall',
@@ -46,7 +46,6 @@ const hgetall = command({
   run: ({ db }, args) => new MapReply(listed(readAs(db, args[1], Hash), 'both')),
 })
 
-/** HKEYS key */
 const hkeys = command({
   ...whole,
   name: 'hkeys',
@@ -55,7 +54,6 @@ const hkeys = command({
   run: ({ db }, args) => listed(readAs(db, args[1], Hash), 'fields'),
 })
 
-/** HVALS key */
 const hvals = command({
   ...whole,
   name: 'hvals',
@@ -64,14 +62,16 @@ const hvals = command({
   run: ({ db }, args) => listed(readAs(db, args[1], Hash), 'values'),
 })
 
-/** So many draws hit nothing but fields past their deadline before the live ones are listed. */
+/** Draws that may hit only fields past their deadline. After these the live fields are listed. */
 const MAX_MISSES = 100
-/** Fields that a negative count may ask for. Redis has no limit and would fill its memory. */
+/**
+ * The largest count of fields that a negative count may ask for. Redis has no limit and would fill
+ * its memory.
+ */
 const MAX_DRAWN = 2 ** 24
-/** From this part of a hash on, a walk is cheaper than drawing. */
+/** Above this part of a hash, a walk is cheaper than drawing. */
 const WALK_FROM = 1 / 3
 
-/** HRANDFIELD key [count [WITHVALUES]] */
 const hrandfield = command({
   name: 'hrandfield',
   group: 'hash',
@@ -112,7 +112,10 @@ function drawMany(context: Context, args: Args): Reply {
   return reply
 }
 
-/** How many are asked for; negative where one may be drawn more than once. Throws Redis's errors for this and what follows. */
+/**
+ * The number of fields asked for; negative if a field may be drawn more than once. Throws Redis's
+ * errors for it and the words after it.
+ */
 function countOf(args: Args): number {
   const count = requireInteger(args[2])
   if (count < -MAX_INT64) {
@@ -123,7 +126,7 @@ function countOf(args: Args): number {
   return Number(count)
 }
 
-/** The hash has a live field. */
+/** REQUIRES: the hash has a live field. */
 function drawOne(hash: Hash, random: Random): Drawn {
   const { fields } = hash
   for (let misses = 0; misses < MAX_MISSES; misses++) {
@@ -141,12 +144,12 @@ function drawAgainAndAgain(hash: Hash, count: number, random: Random): Drawn[] {
   return drawn
 }
 
-/** All of them where there are no more than so many. */
+/** Returns up to `count` different fields; every live field if there are no more. */
 function drawDistinct(hash: Hash, count: number, random: Random): Drawn[] {
   const { fields, liveSize } = hash
   if (count >= liveSize) return liveFields(hash)
   if (liveSize < fields.count || count > liveSize * WALK_FROM) return chosen(hash, count, random)
-  // Floyd's sampling: each set of ranks is as likely as any other, and each takes one draw.
+  // Floyd's sampling: each set of ranks is equally likely, and each rank takes one draw.
   const ranks = new Set<number>()
   for (let top = fields.count - count; top < fields.count; top++) {
     const rank = Math.floor(random() * (top + 1))
@@ -169,7 +172,7 @@ function liveFields(hash: Hash): Drawn[] {
   return live
 }
 
-/** One walk that decides about each field: selection sampling, Knuth's algorithm S. */
+/** Selection sampling (Knuth's algorithm S): one walk that decides about each field. */
 function chosen(hash: Hash, count: number, random: Random): Drawn[] {
   const drawn: Drawn[] = []
   let left = hash.liveSize
@@ -193,7 +196,6 @@ const pairsOf: CollectionScan<Hash> = {
   },
 }
 
-/** HSCAN key cursor [MATCH pattern] [COUNT count] [NOVALUES] */
 const hscan = command({
   name: 'hscan',
   group: 'hash',

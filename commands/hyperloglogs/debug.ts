@@ -1,4 +1,4 @@
-/** Looking into HyperLogLogs, and finding out whether they can be trusted. */
+/** PFDEBUG looks into HyperLogLogs; PFSELFTEST verifies the implementation. */
 import type { Bytes } from '../../base/bytes.ts'
 import { DENSE_BYTES, denseRegister, placeOf, REGISTERS, setDenseRegister } from '../../storage/values/hyperloglogs/hyperloglog.ts'
 import { Sketch } from '../../storage/values/hyperloglogs/sketch.ts'
@@ -11,7 +11,6 @@ import { cardinalityOf, corrupt, findSketch, storeSketch } from './values.ts'
 
 const sketch = new Sketch()
 
-/** PFDEBUG subcommand key */
 const pfdebug = command({
   name: 'pfdebug',
   group: 'hyperloglog',
@@ -37,7 +36,7 @@ const pfdebug = command({
   },
 })
 
-/** Makes the value that is in the sketch dense. Returns whether it was not. */
+/** Makes the value in the sketch dense. Returns false if it was dense already. */
 function makeDense(context: Context, key: Bytes): boolean {
   if (sketch.isDense) return false
   if (!sketch.makeDense()) throw corrupt()
@@ -45,7 +44,7 @@ function makeDense(context: Context, key: Bytes): boolean {
   return true
 }
 
-/** All registers. As in Redis that leaves the value dense. */
+/** Returns all registers. As in Redis, this leaves the value dense. */
 function registersOf(context: Context, args: Args): Reply {
   makeDense(context, args[2])
   const registers = new Uint8Array(REGISTERS)
@@ -54,10 +53,9 @@ function registersOf(context: Context, args: Args): Reply {
 }
 
 const TESTED_ELEMENTS = 100_000
-/** Of the estimates that are looked at, none should be further off than so many standard errors. */
+/** The largest error that PFSELFTEST allows an estimate, in standard errors. */
 const STANDARD_ERRORS = 6
 
-/** PFSELFTEST */
 const pfselftest = command({
   name: 'pfselftest',
   group: 'hyperloglog',
@@ -75,7 +73,7 @@ const pfselftest = command({
   },
 })
 
-/** Registers keep what they are set to, whatever their neighbours are. */
+/** Verifies that a register keeps its value independently of its neighbours. */
 function testRegisters(chance: () => number): void {
   const dense = new Uint8Array(DENSE_BYTES)
   const expected = new Uint8Array(REGISTERS)
@@ -92,7 +90,10 @@ function testRegisters(chance: () => number): void {
   }
 }
 
-/** Sparse and dense say the same of the same elements, and it is about right. */
+/**
+ * Verifies that sparse and dense sketches of the same elements agree, and that their estimate is
+ * about right.
+ */
 function testEstimates(prefix: string): void {
   const dense = new Sketch()
   const sparse = new Sketch()

@@ -1,8 +1,9 @@
 /**
- * HyperLogLogs: strings in a format that Redis knows, too (storage/values/hyperloglogs/hyperloglog.ts).
+ * HyperLogLogs: strings in Redis's format (storage/values/hyperloglogs/hyperloglog.ts).
  *
- * When a sparse one becomes dense depends on hll-sparse-max-bytes, and the log must not: there, adding never makes one dense because of its
- * size, and where that has happened PFDEBUG TODENSE follows.
+ * hll-sparse-max-bytes decides when a sparse sketch becomes dense, and replay must not depend on
+ * it. So replaying PFADD never makes a sketch dense because of its size; the log has PFDEBUG
+ * TODENSE where that happened.
  */
 import type { Bytes } from '../../base/bytes.ts'
 import type { Entry } from '../../storage/keyspace/entry.ts'
@@ -24,7 +25,7 @@ import { cardinalityOf, cardinalityOfRegisters, corrupt, findSketch, requireSket
 
 const sketch = new Sketch()
 const registers = new Uint8Array(REGISTERS)
-/** Makes the sketch the value of the first key, reports that, and says what is to be logged. */
+/** Stores the sketch at the first key, notifies of it, and logs the command. */
 function storeAndLog(context: Context, args: Args, entry: Entry | undefined): void {
   sketch.invalidate()
   storeSketch(context.db, args[1], entry, sketch)
@@ -38,7 +39,6 @@ function sparseMaxBytes({ keyspace, server }: Context): number {
   return keyspace.expiry === 'ignore' ? Number.POSITIVE_INFINITY : server.config.number('hll-sparse-max-bytes')
 }
 
-/** PFADD key [element [element ...]] */
 const pfadd = command({
   name: 'pfadd',
   group: 'hyperloglog',
@@ -54,7 +54,7 @@ const pfadd = command({
     const entry = context.db.find(args[1])
     const before = entry === undefined ? EMPTY_SKETCH : requireSketch(entry)
     let position = 2
-    // Most elements change nothing once there are many: seen without a copy.
+    // Once a sketch holds many elements, most additions change nothing. The check needs no copy.
     if (isDense(before)) {
       while (position < args.length && isIn(before, placeOf(args[position] as Bytes))) position++
       if (position === args.length) return 0
@@ -72,7 +72,10 @@ function isIn(dense: Bytes, place: number): boolean {
   return denseRegisterOf(dense, place % REGISTERS) >= Math.floor(place / REGISTERS)
 }
 
-/** Adds the elements from a position on to the sketch. Returns how many of them have changed it. */
+/**
+ * Adds the elements from a position on to the sketch. Returns the number of elements that changed
+ * it.
+ */
 function addAll(args: Args, from: number, limit: number): number {
   let raised = 0
   for (let position = from; position < args.length; position++) {
@@ -87,7 +90,6 @@ function required(raised: Raised): Raised {
   return raised
 }
 
-/** PFCOUNT key [key ...] */
 const pfcount = command({
   name: 'pfcount',
   group: 'hyperloglog',
@@ -112,7 +114,10 @@ const pfcount = command({
   },
 })
 
-/** The cardinality of one, which is kept for the next time, unless this node may change nothing now. */
+/**
+ * The cardinality of one key. The value keeps it for the next call, unless this node may not write
+ * now.
+ */
 function countOne(context: Context, key: Bytes): Reply {
   const entry = context.db.read(key)
   if (entry === undefined) return 0
@@ -130,7 +135,10 @@ function countOne(context: Context, key: Bytes): Reply {
   return counted
 }
 
-/** Raises `registers` to those of a key; leaves the key's value in the sketch. Returns the value; undefined where there is no such key. */
+/**
+ * Raises `registers` to those of a key, and leaves the key's value in the sketch. Returns the
+ * value; undefined if the key does not exist.
+ */
 function raiseFrom({ db, keyspace }: Context, key: Bytes): Bytes | undefined {
   keyspace.eviction.makeRoom()
   const entry = db.read(key)
@@ -141,7 +149,6 @@ function raiseFrom({ db, keyspace }: Context, key: Bytes): Bytes | undefined {
   return value
 }
 
-/** PFMERGE destkey [sourcekey [sourcekey ...]] */
 const pfmerge = command({
   name: 'pfmerge',
   group: 'hyperloglog',

@@ -1,4 +1,4 @@
-/** HyperLogLogs as values of keys, for the commands on them. */
+/** HyperLogLogs as values of keys, for their commands. */
 import type { Bytes } from '../../base/bytes.ts'
 import type { Database } from '../../storage/keyspace/database.ts'
 import type { Entry } from '../../storage/keyspace/entry.ts'
@@ -9,7 +9,10 @@ import { requireString } from '../parsing/values.ts'
 
 export const corrupt = () => clientError('INVALIDOBJ Corrupted HLL object detected')
 
-/** The HyperLogLog of an entry. Throws WRONGTYPE for whatever else, and the error for corrupt ones where it is far too long. */
+/**
+ * The HyperLogLog of an entry. Throws WRONGTYPE for any other value, and `corrupt` for a sketch
+ * that is far too long.
+ */
 export function requireSketch(entry: Entry): Bytes {
   const value = requireString(entry)
   const head = typeof value === 'string' ? value : value.read(0, HEADER_BYTES).latin1Slice()
@@ -18,13 +21,16 @@ export function requireSketch(entry: Entry): Bytes {
   return value as Bytes
 }
 
-/** The one of a key that is going to be written; an empty one where there is no such key. Throws WRONGTYPE. */
+/**
+ * The HyperLogLog of a key that is about to be written; an empty one if the key does not exist.
+ * Throws WRONGTYPE.
+ */
 export function findSketch(db: Database, key: Bytes): { readonly entry: Entry | undefined; readonly value: Bytes } {
   const entry = db.find(key)
   return { entry, value: entry === undefined ? EMPTY_SKETCH : requireSketch(entry) }
 }
 
-/** Makes what is in the sketch the value of a key, whose deadline stays. */
+/** Stores the sketch's value at a key, which keeps its deadline. */
 export function storeSketch(db: Database, key: Bytes, entry: Entry | undefined, sketch: Sketch): void {
   const { value } = sketch
   if (entry === undefined) db.create(key, value).rewritten = true
@@ -35,10 +41,10 @@ export function storeSketch(db: Database, key: Bytes, entry: Entry | undefined, 
 }
 
 const registers = new Uint8Array(REGISTERS)
-/** How many registers there are of each height. */
+/** The number of registers of each height. */
 const heights = new Uint32Array(64)
 
-/** What registers say. */
+/** The estimate from registers. */
 export function cardinalityOfRegisters(of: Uint8Array): number {
   heights.fill(0)
   for (let index = 0; index < REGISTERS; index++) {
@@ -48,7 +54,7 @@ export function cardinalityOfRegisters(of: Uint8Array): number {
   return estimate(heights)
 }
 
-/** What a sketch says; null where it cannot be read. */
+/** The estimate from a sketch; null if the sketch is corrupt. */
 export function cardinalityOf(sketch: Sketch): number | null {
   registers.fill(0)
   return sketch.raiseInto(registers) ? cardinalityOfRegisters(registers) : null

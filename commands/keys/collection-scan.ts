@@ -1,11 +1,14 @@
 /**
- * SSCAN, HSCAN and ZSCAN: a walk over a collection's first tree in the order of its keys, synchronous and bounded by COUNT.
+ * SSCAN, HSCAN and ZSCAN: a walk over a collection's first tree in key order, synchronous and
+ * bounded by COUNT.
  *
- * A cursor is a token, as SCAN's, for the first key that has not been looked at: an element that is there all the while is returned exactly
- * once, whatever comes and goes. What Redis keeps in one piece (listpack, intset) is returned whole, whatever the cursor and COUNT say.
+ * A cursor is a token, as in SCAN, for the first key that has not been visited. An element that
+ * exists during the whole scan is returned exactly once, independently of concurrent changes. A
+ * collection that Redis keeps in one piece (listpack, intset) is returned whole, with any cursor
+ * and COUNT.
  *
- * Where we differ from Redis: nothing is returned twice; a cursor that this server has not given out for this key, or has forgotten, is an
- * error.
+ * Differences from Redis: no element is returned twice; a cursor that this server has not issued
+ * for this key, or has forgotten, is an error.
  */
 import type { Bytes } from '../../base/bytes.ts'
 import { type KeyRange, keyAfter } from '../../storage/scan/walk.ts'
@@ -20,13 +23,13 @@ import { type Glob, globOf, isLiteral, literalPrefix } from '../parsing/glob.ts'
 import { readAs } from '../parsing/values.ts'
 import { DEFAULT_COUNT, invalidCursor, isStart, matchesAll, rangeOf, requireCursor } from './scan.ts'
 
-/** Adds what an element is in the reply, or nothing for one that is past its deadline. */
+/** Adds an element to the reply, or nothing if it is past its deadline. */
 type ElementReply<T extends Collection> = (found: Reply[], value: T, key: Bytes, treeValue: TreeValue) => void
 
 export interface CollectionScan<T extends Collection> {
   readonly type: CollectionClass<T>
   readonly element: ElementReply<T>
-  /** The same with NOVALUES, which HSCAN alone has. */
+  /** Adds an element without its value, for NOVALUES, which only HSCAN has. */
   readonly withoutValue?: ElementReply<T>
 }
 
@@ -36,11 +39,14 @@ interface ScanOptions<T extends Collection> {
   readonly element: ElementReply<T>
 }
 
-/** key cursor [MATCH pattern] [COUNT count], from the second word of a request on: [cursor, [element ...]] */
+/**
+ * Reads `key cursor [MATCH pattern] [COUNT count]` from the second word of a request on. Returns
+ * `[cursor, [element ...]]`.
+ */
 export function scanCollection<T extends Collection>(context: Context, args: Args, scan: CollectionScan<T>): Reply {
   const cursor = requireCursor(args[2])
   const value = readAs(context.db, args[1], scan.type)
-  // Redis looks at the options only where there is something to scan.
+  // Redis checks the options only if the key exists.
   if (value === undefined) return ['0', []]
   const options = scanOptions(args, scan)
   return isInOnePiece(value) ? walkWhole(value, options) : walkOn(context, args[1], cursor, value, options)
@@ -95,7 +101,10 @@ function walkOn<T extends Collection>(context: Context, key: Bytes, token: Bytes
   return [next === null ? '0' : server.scanCursors.issue(db.id, next, key), found]
 }
 
-/** Where a cursor goes on: the start for 0. Throws for a token that is unknown or was given out for something else. */
+/**
+ * The key where a cursor continues; the start for 0. Throws for an unknown token and for one issued
+ * for another key.
+ */
 function startOf({ server, db }: Context, key: Bytes, token: Bytes): Bytes {
   if (isStart(token)) return ''
   const position = server.scanCursors.find(token)

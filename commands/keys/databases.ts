@@ -10,7 +10,7 @@ const MIN_INT32 = -(2 ** 31)
 const MAX_INT32 = 2 ** 31 - 1
 const ON_ALL_SHARDS = ['request_policy:all_shards', 'response_policy:all_succeeded']
 
-/** DBSIZE. Exact; keys past their deadline count until they are deleted, as in Redis. */
+/** Exact. Keys past their deadline count until they are deleted, as in Redis. */
 const dbsize = command({
   name: 'dbsize',
   group: 'server',
@@ -39,13 +39,15 @@ const flush = {
   verbatim: true,
 } as const
 
-/** Both modes take O(1): what is dropped is cleared in the background. */
+/**
+ * Both modes take O(1), because dropped data is cleared in the background. Throws for any other
+ * word.
+ */
 function checkMode(args: readonly Bytes[]): void {
   if (args.length === 1) return
   if (args.length > 2 || !(isToken(args[1], 'async') || isToken(args[1], 'sync'))) throw syntaxError()
 }
 
-/** FLUSHDB [ASYNC | SYNC] */
 const flushdb = command({
   ...flush,
   name: 'flushdb',
@@ -61,7 +63,7 @@ const flushdb = command({
   },
 })
 
-/** FLUSHALL [ASYNC | SYNC]. Logged even where there was nothing, as in Redis. */
+/** Logged also if there were no keys, as in Redis. */
 const flushall = command({
   ...flush,
   name: 'flushall',
@@ -77,7 +79,6 @@ const flushall = command({
   },
 })
 
-/** SWAPDB index1 index2 */
 const swapdb = command({
   name: 'swapdb',
   group: 'server',

@@ -1,7 +1,8 @@
 /**
- * When keys end: EXPIRE, PEXPIRE, EXPIREAT, PEXPIREAT, TTL, PTTL, EXPIRETIME, PEXPIRETIME, PERSIST.
+ * Deadlines of keys: EXPIRE, PEXPIRE, EXPIREAT, PEXPIREAT, TTL, PTTL, EXPIRETIME, PEXPIRETIME,
+ * PERSIST.
  *
- * Where we differ from Redis: deadlines past 2^53 ms, in the year 287396, become 2^53 - 1.
+ * Difference from Redis: deadlines past 2^53 ms, in the year 287396, become 2^53 - 1.
  */
 import type { Bytes } from '../../base/bytes.ts'
 import { EVENT_GENERIC } from '../../storage/keyspace/key-events.ts'
@@ -38,7 +39,10 @@ function conditionsOf(args: readonly Bytes[]): Conditions {
   return found
 }
 
-/** A deadline in ms since the epoch, of a word that counts `unitMs` from `baseMs` on. Throws where 64 bits do not hold it. */
+/**
+ * The deadline in ms since the epoch for a word that counts `unitMs` from `baseMs` on. Throws if 64
+ * bits cannot hold it.
+ */
 function deadlineOf(name: Bytes, word: Bytes, unitMs: 1 | 1000, baseMs: number): number {
   const amount = requireInteger(word)
   const deadline = Number(amount) * unitMs + baseMs
@@ -49,7 +53,7 @@ function deadlineOf(name: Bytes, word: Bytes, unitMs: 1 | 1000, baseMs: number):
   return exact > BigInt(MAX_DEADLINE_MS) ? MAX_DEADLINE_MS : Number(exact)
 }
 
-/** Whether a deadline may replace the present one (0: never ends, which is later than any). */
+/** True if a deadline may replace the current one. 0 means no deadline, which is later than any. */
 function permits({ nx, xx, gt, lt }: Conditions, current: number, deadline: number): boolean {
   if (nx && current !== 0) return false
   if (xx && current === 0) return false
@@ -122,7 +126,10 @@ const setters = [
   }),
 ]
 
-/** What a getter answers: -2 for no key, -1 for no deadline, else what `answer` makes of the deadline in ms. */
+/**
+ * The reply of a getter: -2 for a missing key, -1 for no deadline, else `answer` of the deadline in
+ * ms.
+ */
 function deadlineReply(context: Context, key: Bytes, answer: (deadlineMs: number) => number): number {
   const entry = observe(context, key)
   if (entry === undefined) return -2
@@ -176,7 +183,6 @@ const getters = [
   }),
 ]
 
-/** PERSIST key */
 const persist = command({
   name: 'persist',
   group: 'generic',

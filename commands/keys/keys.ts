@@ -1,4 +1,7 @@
-/** Commands on keys whatever their values: DEL, UNLINK, EXISTS, TYPE, TOUCH, RENAME, RENAMENX, COPY, MOVE. */
+/**
+ * Commands on keys with values of any type: DEL, UNLINK, EXISTS, TYPE, TOUCH, RENAME, RENAMENX,
+ * COPY, MOVE.
+ */
 import type { Bytes } from '../../base/bytes.ts'
 import type { Database } from '../../storage/keyspace/database.ts'
 import type { Entry, Value } from '../../storage/keyspace/entry.ts'
@@ -22,7 +25,7 @@ const OVER_SHARDS = ['request_policy:multi_shard', 'response_policy:agg_sum']
 const sameObjects = () => clientError('ERR source and destination objects are the same')
 const indexOutOfRange = () => clientError('ERR DB index is out of range')
 
-/** The live entry of a key: counts as a hit or a miss, but is no sign of use. */
+/** The live entry of a key. Counts as a hit or a miss, but not as a use of the key. */
 export function observe({ keyspace, db }: Context, key: Bytes): Entry | undefined {
   const entry = db.peek(key)
   if (entry === undefined) db.missed(key)
@@ -30,7 +33,7 @@ export function observe({ keyspace, db }: Context, key: Bytes): Entry | undefine
   return entry
 }
 
-/** The database that a word names. Throws for what is no index of one. */
+/** The database that a word names. Throws for an invalid index. */
 function requireDatabase(keyspace: Keyspace, word: Bytes): Database {
   const db = keyspace.databases[requireSafeInteger(word, MIN_INT32, MAX_INT32)]
   if (db === undefined) throw indexOutOfRange()
@@ -47,7 +50,6 @@ function deleteAll(context: Context, args: readonly Bytes[]): number {
   return deleted
 }
 
-/** DEL key [key ...] */
 const del = command({
   name: 'del',
   group: 'generic',
@@ -64,7 +66,9 @@ const del = command({
   run: deleteAll,
 })
 
-/** UNLINK key [key ...]. The same as DEL, which takes no longer for a large value: its pages are cleared in the background. */
+/**
+ * Works like DEL, which takes no longer for a large value: its pages are cleared in the background.
+ */
 const unlink = command({
   name: 'unlink',
   group: 'generic',
@@ -81,7 +85,6 @@ const unlink = command({
   run: deleteAll,
 })
 
-/** EXISTS key [key ...] */
 const exists = command({
   name: 'exists',
   group: 'generic',
@@ -104,7 +107,6 @@ const exists = command({
   },
 })
 
-/** TYPE key */
 const type = command({
   name: 'type',
   group: 'generic',
@@ -121,7 +123,6 @@ const type = command({
   },
 })
 
-/** TOUCH key [key ...] */
 const touch = command({
   name: 'touch',
   group: 'generic',
@@ -143,7 +144,7 @@ const touch = command({
   },
 })
 
-/** Gives the value and deadline of an entry to another key, in the place of what that had. */
+/** Moves the value and deadline of an entry to another key, replacing that key's own. */
 function moveValue(from: Entry, db: Database, key: Bytes): void {
   const { expireAt, rewritten } = from
   const value = from.db.detach(from)
@@ -157,7 +158,6 @@ function moveAndNotify(context: Context, entry: Entry, key: Bytes): void {
   context.notify(EVENT_GENERIC, 'rename_to', key)
 }
 
-/** RENAME key newkey */
 const rename = command({
   name: 'rename',
   group: 'generic',
@@ -177,7 +177,6 @@ const rename = command({
   },
 })
 
-/** RENAMENX key newkey */
 const renamenx = command({
   name: 'renamenx',
   group: 'generic',
@@ -219,7 +218,7 @@ function copyOptions({ keyspace, db: selected }: Context, args: readonly Bytes[]
   return { db, replaces }
 }
 
-/** The value again, for a key of this database. */
+/** A copy of an entry's value for a key of this database. */
 function copyOf({ value }: Entry, db: Database): Value {
   if (value === null || typeof value === 'string') return value ?? ''
   if (value instanceof Rope) return value.copyFor(db)
@@ -228,7 +227,6 @@ function copyOf({ value }: Entry, db: Database): Value {
   return copy
 }
 
-/** COPY source destination [DB destination-db] [REPLACE] */
 const copy = command({
   name: 'copy',
   group: 'generic',
@@ -250,14 +248,13 @@ const copy = command({
     const entry = db.set(args[2], copyOf(source, db))
     entry.rewritten = source.rewritten
     if (source.expireAt !== 0) db.setDeadline(entry, source.expireAt)
-    // What is replaced counts as deleted first.
+    // The replaced key counts as deleted first.
     if (destination !== undefined) context.keyspace.event(EVENT_NEW, 'new', db.index, args[2])
     context.keyspace.event(EVENT_GENERIC, 'copy_to', db.index, args[2])
     return 1
   },
 })
 
-/** MOVE key db */
 const move = command({
   name: 'move',
   group: 'generic',

@@ -1,8 +1,9 @@
 /**
- * OBJECT: what a value is inside. Nothing here counts as use of the key.
+ * OBJECT: how a value is represented. None of it counts as a use of the key.
  *
- * Where we differ from Redis: that a short string is `raw` because APPEND, SETRANGE or SETBIT changed it is forgotten when it leaves memory,
- * and a copy does not inherit it; access frequency is never tracked, so OBJECT FREQ is always the error that Redis gives without an LFU policy.
+ * Differences from Redis: a short string is `raw` after APPEND, SETRANGE or SETBIT only until it
+ * leaves memory, and a copy does not inherit that. Access frequency is never tracked, so OBJECT
+ * FREQ always gives the error that Redis gives without an LFU policy.
  */
 import type { Bytes } from '../../base/bytes.ts'
 import type { Entry } from '../../storage/keyspace/entry.ts'
@@ -15,11 +16,14 @@ import { integerOf } from '../parsing/args.ts'
 import { helpReply } from '../parsing/help.ts'
 
 const EMBEDDED_MAX_BYTES = 44
-/** Redis keeps one object for each of the integers below this. */
+/** Redis shares one object for each integer from 0 to below this. */
 const SHARED_INTEGERS = 10_000
 const SHARED_REFCOUNT = 2 ** 31 - 1
 
-/** What Redis would hold the value in, under the settings that were in force when it was changed. */
+/**
+ * The encoding that Redis would use for the value, under the settings in force when it last
+ * changed.
+ */
 export function encodingOf(entry: Entry): Bytes {
   const { value, rewritten } = entry
   if (value === null || value instanceof Rope) return 'raw'
@@ -34,7 +38,7 @@ export function referenceCountOf(entry: Entry): number {
   return number >= 0 && number < SHARED_INTEGERS ? SHARED_REFCOUNT : 1
 }
 
-/** Nil where there is no such key. */
+/** Answers for an entry; nil if the key does not exist. */
 function ofEntry({ db }: Context, key: Bytes, answer: (entry: Entry) => Reply): Reply {
   const entry = db.peek(key)
   return entry === undefined ? null : answer(entry)
@@ -49,7 +53,6 @@ const ofKey = {
   tips: ['nondeterministic_output'],
 } as const
 
-/** OBJECT ENCODING key */
 const encoding = command({
   ...ofKey,
   name: 'object|encoding',
@@ -59,7 +62,6 @@ const encoding = command({
   run: (context, args) => ofEntry(context, args[2], encodingOf),
 })
 
-/** OBJECT FREQ key */
 const frequency = command({
   ...ofKey,
   name: 'object|freq',
@@ -74,7 +76,6 @@ const frequency = command({
     }),
 })
 
-/** OBJECT HELP */
 const help = command({
   ...shared,
   name: 'object|help',
@@ -100,7 +101,10 @@ const help = command({
     ]),
 })
 
-/** Seconds since the last use of a key that exists. A key read from disk counts from when it was read. */
+/**
+ * Seconds since the last use of an existing key. For a key read from disk, the seconds since it was
+ * read.
+ */
 function idleSeconds({ keyspace, db }: Context, key: Bytes): number {
   const entry = db.peek(key)
   if (entry === undefined) return 0
@@ -108,7 +112,6 @@ function idleSeconds({ keyspace, db }: Context, key: Bytes): number {
   return Math.max(0, keyspace.seconds - entry.accessedAt)
 }
 
-/** OBJECT IDLETIME key */
 const idleTime = command({
   ...ofKey,
   name: 'object|idletime',
@@ -118,7 +121,6 @@ const idleTime = command({
   run: (context, args) => ofEntry(context, args[2], () => idleSeconds(context, args[2])),
 })
 
-/** OBJECT REFCOUNT key */
 const referenceCount = command({
   ...ofKey,
   name: 'object|refcount',
@@ -128,7 +130,6 @@ const referenceCount = command({
   run: (context, args) => ofEntry(context, args[2], referenceCountOf),
 })
 
-/** OBJECT <subcommand> */
 const object = command({
   name: 'object',
   group: 'generic',

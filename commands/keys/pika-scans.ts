@@ -1,13 +1,16 @@
 /**
- * Pika's ordered scans, over the keys of one type and over the fields of a hash: from a key or field to another, both included, forwards or
- * backwards, `''` standing for no bound. They have no cursors: a reply begins with where to go on, `''` at the end.
+ * Pika's ordered scans over the keys of one type and over the fields of a hash. A scan covers an
+ * inclusive range, forwards or backwards; `''` stands for no bound. There are no cursors: a reply
+ * begins with the key or field to continue at, `''` at the end.
  *
- * MATCH filters what LIMIT (COUNT) counts, as in SCAN: so many are looked at.
+ * MATCH filters the keys that LIMIT (COUNT) counts, as in SCAN: the limit bounds how many are
+ * visited.
  *
- * `string_with_value` reads keys that no word of the request names, so the user must be allowed to read each key whose value it shows.
+ * `string_with_value` reads keys that no word of the request names, so the user must be allowed to
+ * read each key whose value it returns.
  *
- * Where we differ from Pika: all types can be asked for, streams included; a range whose ends are the wrong way round is called so, where Pika
- * calls it a wrong type.
+ * Differences from Pika: all types can be asked for, streams included. An inverted range gets an
+ * error of its own, where Pika calls it a wrong type.
  */
 import type { Bytes } from '../../base/bytes.ts'
 import type { Steps } from '../../storage/scan/steps.ts'
@@ -34,7 +37,7 @@ interface ScanOptions {
   readonly count: number
 }
 
-/** [MATCH pattern] [LIMIT limit], or COUNT. */
+/** Reads `[MATCH pattern] [LIMIT limit]`, with COUNT in place of LIMIT for some commands. */
 function scanOptions(args: Args, from: number, counter: 'limit' | 'count'): ScanOptions {
   const options = new Options(args, from)
   let pattern: Bytes | null = null
@@ -47,7 +50,9 @@ function scanOptions(args: Args, from: number, counter: 'limit' | 'count'): Scan
   return { matches: pattern === null || pattern === '*' ? null : globOf(pattern), count }
 }
 
-/** Both ends are included; an empty one bounds nothing. Throws where they are the wrong way round. */
+/**
+ * The range between two inclusive ends; an empty end is unbounded. Throws if the ends are inverted.
+ */
 function rangeBetween(first: Bytes, last: Bytes, order: Order): KeyRange {
   const [low, high] = order === 'forward' ? [first, last] : [last, first]
   if (low !== '' && high !== '' && low > high) throw wrongRange()
@@ -65,16 +70,16 @@ function requireType(word: Bytes): TypeName {
 interface KeyScan extends ScanOptions {
   readonly type: TypeName
   readonly withValues: boolean
-  /** Called before a key's value is read. Throws where the user may not read it. */
+  /** Called before a key's value is read. Throws if the user may not read it. */
   readonly requireReadable: (key: Bytes) => void
 }
 
-/** [where to go on, [key ...]], or keys and values. */
+/** Returns `[next, [key ...]]`, or keys and values alternating. */
 function* scanKeys({ db }: Context, range: KeyRange, order: Order, scan: KeyScan): Steps<Reply> {
   const found: Reply[] = []
   let left = scan.count
   let rest: KeyRange | null = range
-  // Steps grow, so that keys of other types are passed over by the thousand.
+  // The step size grows, so that keys of other types are skipped by the thousand.
   for (let count = Math.min(WALK_KEYS, left + 1); rest !== null; count = Math.min(WALK_KEYS, count * 4)) {
     const step: WalkStep = yield* order === 'forward' ? walk(db, rest, count) : walkBack(db, rest, count)
     for (const { key, type } of step.keys) {
@@ -106,7 +111,7 @@ function scanKeyRange(context: Context, args: Args, order: Order): Steps<Reply> 
   return reading(scanKeys(context, range, order, { ...options, type, withValues, requireReadable }))
 }
 
-/** [where to go on, [field, value ...]] */
+/** Returns `[next, [field, value ...]]`. */
 function scanFields({ db }: Context, key: Bytes, range: KeyRange, order: Order, { matches, count }: ScanOptions): Reply {
   const hash = readAs(db, key, Hash)
   if (hash === undefined) return ['', []]
@@ -135,7 +140,6 @@ const ofKeys = {
   flags: ['readonly'],
 } as const
 
-/** PKSCANRANGE type start end [MATCH pattern] [LIMIT limit] */
 const pkscanrange: Command = command({
   ...ofKeys,
   name: 'pkscanrange',
@@ -145,7 +149,6 @@ const pkscanrange: Command = command({
   steps: (context, args) => scanKeyRange(context, args, 'forward'),
 })
 
-/** PKRSCANRANGE type start end [MATCH pattern] [LIMIT limit] */
 const pkrscanrange: Command = command({
   ...ofKeys,
   name: 'pkrscanrange',
@@ -155,7 +158,6 @@ const pkrscanrange: Command = command({
   steps: (context, args) => scanKeyRange(context, args, 'backward'),
 })
 
-/** SCANX type start [MATCH pattern] [COUNT count] */
 const scanx = command({
   ...ofKeys,
   name: 'scanx',
@@ -178,7 +180,6 @@ const ofHash = {
   keys: firstKey('RO', 'access'),
 } as const
 
-/** PKHSCANRANGE key start end [MATCH pattern] [LIMIT limit] */
 const pkhscanrange = command({
   ...ofHash,
   name: 'pkhscanrange',
@@ -191,7 +192,6 @@ const pkhscanrange = command({
   },
 })
 
-/** PKHRSCANRANGE key start end [MATCH pattern] [LIMIT limit] */
 const pkhrscanrange = command({
   ...ofHash,
   name: 'pkhrscanrange',
@@ -204,7 +204,6 @@ const pkhrscanrange = command({
   },
 })
 
-/** HSCANX key start [MATCH pattern] [COUNT count] */
 const hscanx = command({
   ...ofHash,
   name: 'hscanx',

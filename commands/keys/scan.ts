@@ -1,8 +1,10 @@
 /**
- * Walks over the keyspace: SCAN, KEYS, RANDOMKEY. They read LevelDB without stopping the server, so they hold only their own client; inside a
- * transaction or a script everything stands still, and they are of that moment.
+ * Walks over the keyspace: SCAN, KEYS, RANDOMKEY. They read LevelDB without stopping the server, so
+ * they block only their own client. Inside a transaction or a script the whole server waits, and
+ * the reply shows that one moment.
  *
- * A literal prefix of a pattern bounds the walk, so `user:17:*` costs what it finds; a pattern without specials is one lookup.
+ * A literal prefix of a pattern bounds the walk, so `user:17:*` costs what it finds; a pattern
+ * without special characters is one lookup.
  */
 import { type Bytes, lowerCase } from '../../base/bytes.ts'
 import type { Random } from '../../base/clock.ts'
@@ -31,9 +33,9 @@ import { reading } from '../parsing/reading.ts'
 
 export const DEFAULT_COUNT = 10
 const RANDOM_TRIES = 100
-/** Keys of which one is drawn where a seek has come down. */
+/** Keys read at a random position, of which one is drawn. */
 const SEEK_KEYS = 32
-/** Bytes after the common prefix of first and last key that a seek draws. */
+/** Bytes that a draw varies after the common prefix of the first and last key. */
 const DRAWN_BYTES = 6
 
 export const invalidCursor = () => clientError('ERR invalid cursor')
@@ -59,18 +61,21 @@ function scanOptions(args: readonly Bytes[]): ScanOptions {
   return { pattern, count, type }
 }
 
-/** Whether everything matches. `*` alone does so in KEYS and SCAN though as a glob it does not match the empty key. */
+/**
+ * True if the pattern matches every key. KEYS and SCAN treat `*` so, although as a glob it does not
+ * match the empty key.
+ */
 export function matchesAll(pattern: Bytes | null): boolean {
   return pattern === null || pattern === '*'
 }
 
-/** What a pattern's literal prefix leaves of what comes from `from` on. */
+/** The part of the range from `from` on that a pattern's literal prefix leaves. */
 export function rangeOf(pattern: Bytes | null, from: Bytes): KeyRange {
   const range = matchesAll(pattern) ? ALL_KEYS : prefixRange(literalPrefix(pattern as Bytes))
   return from > range.from ? { ...range, from } : range
 }
 
-/** The one key that a literal pattern matches, as a walk would find it. */
+/** The one key that a literal pattern matches, in the form that a walk returns. */
 function lookUp(db: Database, key: Bytes): readonly WalkedKey[] {
   const entry = db.lookup(key)
   if (entry === undefined || entry.value === null || isPast(entry)) return []
@@ -81,7 +86,10 @@ function isPast({ db, expireAt }: Entry): boolean {
   return expireAt !== 0 && db.keyspace.isPast(expireAt)
 }
 
-/** Where a cursor goes on: the start for 0. Throws for a token that is unknown or another database's. */
+/**
+ * The key where a cursor continues; the start for 0. Throws for an unknown token and for one of
+ * another database.
+ */
 function startOf({ server, db }: Context, cursor: Bytes): Bytes {
   if (isStart(cursor)) return ''
   const position = server.scanCursors.find(cursor)
@@ -89,7 +97,7 @@ function startOf({ server, db }: Context, cursor: Bytes): Bytes {
   return position.from
 }
 
-/** The word as it is. Throws for what can be no cursor. */
+/** Returns the word unchanged. Throws if it cannot be a cursor. */
 export function requireCursor(word: Bytes): Bytes {
   if (!/^\d{1,20}$/.test(word)) throw invalidCursor()
   return word
@@ -100,10 +108,8 @@ export function isStart(cursor: Bytes): boolean {
 }
 
 /**
- * SCAN cursor [MATCH pattern] [COUNT count] [TYPE type]
- *
- * In key order. Where we differ from Redis: a key is never returned twice; a cursor that this server has not given out, or has forgotten,
- * is an error.
+ * In key order. Differences from Redis: a key is never returned twice; a cursor that this server
+ * has not issued, or has forgotten, is an error.
  */
 const scan = command({
   name: 'scan',
@@ -149,7 +155,9 @@ function addMatches(found: Bytes[], keys: readonly WalkedKey[], glob: Glob | nul
   for (const walked of keys) if ((glob === null || glob(walked.key)) && isOfType(walked.type, type)) found.push(walked.key)
 }
 
-/** KEYS pattern. In key order; not a snapshot: what comes or goes meanwhile may be missed or found. */
+/**
+ * In key order. Not a snapshot: a key that appears or disappears meanwhile may be found or missed.
+ */
 const keysMatching = command({
   name: 'keys',
   group: 'generic',
@@ -173,9 +181,10 @@ const keysMatching = command({
 })
 
 /**
- * RANDOMKEY. Every key is as likely as any other while all are in memory. Else a draw first decides between memory and disk, by their
- * numbers of keys; on disk it seeks a random place between the first and the last key, which is not uniform: keys after a gap come up
- * more often than keys in a crowd.
+ * Every key is equally likely while all keys are in memory. Otherwise a draw first chooses memory
+ * or disk, weighted by their numbers of keys. On disk it seeks a random position between the first
+ * and last key. That is not uniform: keys after a gap are drawn more often than keys close
+ * together.
  */
 const randomkey = command({
   name: 'randomkey',
@@ -190,14 +199,14 @@ const randomkey = command({
   steps: ({ db, server }) => reading(randomKey(db, server.random)),
 })
 
-/** A live key, or null where there is none. */
+/** A live key, or null if there is none. */
 function* randomKey(db: Database, random: Random): Steps<Bytes | null> {
   for (let tries = RANDOM_TRIES; tries > 0 && db.keyCount > 0 && db.droppedIn === 0; tries--) {
     const isResident = random() * db.keyCount < db.residentKeys
     const key = isResident ? randomResident(db, random) : yield* seekRandom(db, random)
     if (key !== null) return key
   }
-  // Nearly all are past their deadline, or their pages crowd them out. Whatever there is, a walk finds it.
+  // Nearly all keys are past their deadline, or pages crowd them out. A walk finds any live key.
   for (let next: Bytes | null = ''; next !== null; ) {
     const step: WalkStep = yield* walk(db, { from: next }, WALK_KEYS)
     if (step.keys.length > 0) return pick(step.keys, random).key
@@ -210,7 +219,7 @@ function pick<T>(list: readonly T[], random: Random): T {
   return list[Math.floor(random() * list.length)] as T
 }
 
-/** One draw from what is in memory: null where that is a page, a tombstone or past its deadline. */
+/** One draw from the residents; null for a page, a tombstone, or a key past its deadline. */
 function randomResident({ residents }: Database, random: Random): Bytes | null {
   if (residents.length === 0) return null
   const resident = residents.at(Math.floor(random() * residents.length))
@@ -221,12 +230,13 @@ function* seekRandom(db: Database, random: Random): Steps<Bytes | null> {
   const edges = yield* storedEdges(db)
   if (edges === null) return null
   const { keys, next } = yield* walk(db, { from: placeBetween(edges[0], edges[1], random) }, SEEK_KEYS)
-  // Past the last key the first ones follow: nothing else would ever come down before the very first.
+  // Past the last key the first keys follow: otherwise no draw would ever return the very first
+  // key.
   const crowd = next === null ? [...keys, ...(yield* walk(db, ALL_KEYS, SEEK_KEYS)).keys] : keys
   return crowd.length === 0 ? null : pick(crowd, random).key
 }
 
-/** A random place from the first key to the last. */
+/** A random key position between the first and the last key. */
 function placeBetween(first: Bytes, last: Bytes, random: Random): Bytes {
   let shared = 0
   while (shared < first.length && first.charCodeAt(shared) === last.charCodeAt(shared)) shared++

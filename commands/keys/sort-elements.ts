@@ -1,6 +1,7 @@
 /**
- * The elements of a list, set or sorted set as SORT puts them in order. Elements of equal score come in byte order. So everything is decided,
- * but for weights of ALPHA that are equal or missing: there elements stay as they stood.
+ * The elements of a list, set or sorted set in SORT's order. Elements of equal score come in byte
+ * order, so the order is fully determined. The exception is equal or missing weights with ALPHA:
+ * those elements keep their relative order.
  */
 import { type Bytes, detached } from '../../base/bytes.ts'
 import type { Database } from '../../storage/keyspace/database.ts'
@@ -16,7 +17,7 @@ export type Sortable = List | SetValue | SortedSet
 export interface Sorting {
   readonly kind: 'numeric' | 'alpha'
   readonly order: 'ascending' | 'descending'
-  /** Where weights come from; null: the elements themselves. */
+  /** The pattern that weights come from; null for the elements themselves. */
   readonly by: SortPattern | null
 }
 
@@ -25,7 +26,10 @@ export function requireSortable({ value }: Entry): Sortable {
   throw wrongType()
 }
 
-/** The elements from `from` to before `to` in the order in which they are kept: lists by position, sets by bytes, sorted sets by score. */
+/**
+ * The elements from `from` to before `to` in stored order: lists by position, sets by bytes, sorted
+ * sets by score.
+ */
 export function keptElements(value: Sortable, order: Sorting['order'], from: number, to: number): Bytes[] {
   const found: Bytes[] = []
   if (from >= to) return found
@@ -41,7 +45,7 @@ export function keptElements(value: Sortable, order: Sorting['order'], from: num
   return found
 }
 
-/** All elements, sorted. Throws where a weight must be a number and is none. */
+/** All elements, sorted. Throws if a weight must be a number and is none. */
 export function sortedElements(db: Database, value: Sortable, { kind, order, by }: Sorting): Bytes[] {
   const elements = everyElement(value)
   if (kind === 'alpha' && by === null) return order === 'ascending' ? elements.sort(byBytes) : elements.sort(byBytesDescending)
@@ -54,7 +58,7 @@ export function sortedElements(db: Database, value: Sortable, { kind, order, by 
 interface Weighted {
   readonly element: Bytes
   readonly score: number
-  /** Null where there is none, which comes first. */
+  /** Null if the weight is missing; such elements come first. */
   readonly text: Bytes | null
 }
 
@@ -65,7 +69,7 @@ function everyElement(value: Sortable): Bytes[] {
   return found
 }
 
-/** A weight that is missing counts as 0. */
+/** A missing weight counts as 0. */
 function withScores(db: Database, elements: readonly Bytes[], by: SortPattern | null): Weighted[] {
   return elements.map((element) => {
     const weight = by === null ? element : lookUpPattern(db, by, element)

@@ -1,6 +1,7 @@
 /**
- * The patterns of SORT's BY and GET: a key's name with a star for the element, and a hash's field after an arrow where it is that which is
- * meant. `#` is the element itself. A pattern without a star names nothing: null.
+ * The patterns of SORT's BY and GET. A pattern is a key's name with a star for the element,
+ * optionally followed by an arrow and a hash's field. `#` is the element itself. A pattern without
+ * a star finds nothing: null.
  */
 import type { Bytes } from '../../base/bytes.ts'
 import type { Database } from '../../storage/keyspace/database.ts'
@@ -12,12 +13,12 @@ import { floatOf } from '../parsing/args.ts'
 import { stringOf } from '../parsing/values.ts'
 
 export interface SortPattern {
-  /** Looks nothing up. */
+  /** True for `#`, which needs no look-up. */
   readonly isElement: boolean
   readonly hasStar: boolean
   readonly before: Bytes
   readonly after: Bytes
-  /** Null: the key's string is meant. */
+  /** Null if the pattern means the key's string. */
   readonly field: Bytes | null
 }
 
@@ -27,12 +28,15 @@ export function sortPatternOf(pattern: Bytes): SortPattern {
   if (star < 0) return { isElement, hasStar: false, before: '', after: '', field: null }
   const before = pattern.slice(0, star)
   const arrow = pattern.indexOf('->', star + 1)
-  // An arrow without a field after it is part of the name.
+  // An arrow without a field after it is part of the key's name.
   if (arrow < 0 || arrow + 2 === pattern.length) return { isElement, hasStar: true, before, after: pattern.slice(star + 1), field: null }
   return { isElement, hasStar: true, before, after: pattern.slice(star + 1, arrow), field: pattern.slice(arrow + 2) }
 }
 
-/** What a pattern stands for beside an element; null where there is nothing of that kind. */
+/**
+ * The value that a pattern finds for an element; null for a missing key, a missing field and a
+ * value of another type.
+ */
 export function lookUpPattern(db: Database, pattern: SortPattern, element: Bytes): StringValue | null {
   if (pattern.isElement) return element
   if (!pattern.hasStar) return null
@@ -43,14 +47,17 @@ export function lookUpPattern(db: Database, pattern: SortPattern, element: Bytes
   return entry.value instanceof Hash ? (entry.value.get(pattern.field) ?? null) : null
 }
 
-/** All bytes of a string, however long. */
+/** All bytes of a string of any length. */
 export function wholeOf(value: StringValue): Bytes {
   return value instanceof Rope ? value.read(0, value.length).latin1Slice() : value
 }
 
 const LEADING_SPACE = /^[ \t-\r]+/
 
-/** What C's strtod makes of it up to a zero byte: an empty string is 0, spaces may stand before. Throws for what is no number. */
+/**
+ * Parses a weight like C's strtod, up to a zero byte. An empty string is 0, and leading spaces are
+ * allowed. Throws if it is no number.
+ */
 export function sortScoreOf(weight: Bytes): number {
   const zero = weight.indexOf('\0')
   const text = (zero < 0 ? weight : weight.slice(0, zero)).replace(LEADING_SPACE, '')

@@ -1,6 +1,6 @@
 /**
- * SORT and SORT_RO. What STORE has done is logged as the list that came of it: the patterns may read what expires, and Redis leaves open
- * how equal weights are ordered.
+ * SORT and SORT_RO. STORE is logged as the list that it made. The patterns may read keys that
+ * expire, and Redis does not define the order of equal weights.
  */
 import type { Bytes } from '../../base/bytes.ts'
 import type { Entry } from '../../storage/keyspace/entry.ts'
@@ -21,10 +21,10 @@ import { lookUpPattern, type SortPattern, sortPatternOf, wholeOf } from './sort-
 const LOGGED_ELEMENTS = 1024
 
 interface SortOptions extends Sorting {
-  /** A BY without a star, one of several even, means that nothing is to be sorted. */
+  /** False if any BY has no star: the elements are not sorted. */
   readonly isSorted: boolean
   readonly offset: number
-  /** Negative: all. */
+  /** Negative for all. */
   readonly count: number
   readonly get: readonly SortPattern[]
   readonly destination: Bytes | null
@@ -59,7 +59,7 @@ function sortOptions(args: Args, access: 'read' | 'write', mayLookUp: () => bool
   return { kind, order, by, isSorted, offset, count, get, destination }
 }
 
-/** What is asked for, in order. */
+/** The selected elements, in order. */
 function select({ db }: Context, entry: Entry | undefined, options: SortOptions): Bytes[] {
   if (entry === undefined) return []
   const value = requireSortable(entry)
@@ -71,7 +71,10 @@ function select({ db }: Context, entry: Entry | undefined, options: SortOptions)
   return from === 0 && to === value.size ? elements : elements.slice(from, to)
 }
 
-/** What BY and GET look up is no word of the request, so it wants a user who may read every key. */
+/**
+ * BY and GET look up keys that no word of the request names, so they require a user who may read
+ * every key.
+ */
 const notPermitted = (option: string) => clientError(`ERR ${option} option of SORT denied due to insufficient ACL permissions.`)
 
 function sortKey(context: Context, args: Args, access: 'read' | 'write'): Reply {
@@ -90,7 +93,10 @@ function sortKey(context: Context, args: Args, access: 'read' | 'write'): Reply 
   return found
 }
 
-/** Gives a key the list of what was found, an empty string standing for what was not; no key for nothing. Answers its length. */
+/**
+ * Stores the found values as a list, with an empty string for each missing one; deletes the key if
+ * there are none. Returns the length.
+ */
 function store(context: Context, elements: readonly Bytes[], get: readonly SortPattern[], destination: Bytes): number {
   const { db, server } = context
   const items = get.length === 0 ? elements : gathered(context, elements, get)
@@ -137,7 +143,6 @@ const both = {
   arity: -2,
 } as const
 
-/** SORT key [BY pattern] [LIMIT offset count] [GET pattern [GET pattern ...]] [ASC | DESC] [ALPHA] [STORE destination] */
 const sort: Command = command({
   ...both,
   name: 'sort',
@@ -150,7 +155,6 @@ const sort: Command = command({
   run: (context, args) => sortKey(context, args, 'write'),
 })
 
-/** SORT_RO key [BY pattern] [LIMIT offset count] [GET pattern [GET pattern ...]] [ASC | DESC] [ALPHA] */
 const sortRo: Command = command({
   ...both,
   name: 'sort_ro',

@@ -34,7 +34,6 @@ function popOrWait(context: Context, end: ListEnd, args: Args): Reply {
   return waitFor(context, args.slice(1, last), timeoutMs)
 }
 
-/** BLPOP key [key ...] timeout */
 const blpop = command({
   name: 'blpop',
   group: 'list',
@@ -50,7 +49,6 @@ const blpop = command({
   run: (context, args) => popOrWait(context, 'left', args),
 })
 
-/** BRPOP key [key ...] timeout */
 const brpop = command({
   name: 'brpop',
   group: 'list',
@@ -66,7 +64,6 @@ const brpop = command({
   run: (context, args) => popOrWait(context, 'right', args),
 })
 
-/** BLMOVE source destination <LEFT | RIGHT> <LEFT | RIGHT> timeout */
 const blmove = command({
   name: 'blmove',
   group: 'list',
@@ -90,7 +87,6 @@ const blmove = command({
   },
 })
 
-/** BRPOPLPUSH source destination timeout */
 const brpoplpush = command({
   name: 'brpoplpush',
   group: 'list',
@@ -116,7 +112,6 @@ const brpoplpush = command({
   },
 })
 
-/** BLMPOP timeout numkeys key [key ...] <LEFT | RIGHT> [COUNT count] */
 const blmpop = command({
   name: 'blmpop',
   group: 'list',

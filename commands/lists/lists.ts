@@ -30,7 +30,6 @@ function pushAll(context: Context, list: List, end: ListEnd, args: Args): Reply 
   return list.size
 }
 
-/** LPUSH key element [element ...] */
 const lpush = command({
   name: 'lpush',
   group: 'list',
@@ -46,7 +45,6 @@ const lpush = command({
   run: (context, args) => pushAll(context, writableAs(context.db, args[1], List), 'left', args),
 })
 
-/** RPUSH key element [element ...] */
 const rpush = command({
   name: 'rpush',
   group: 'list',
@@ -67,7 +65,6 @@ function pushToExisting(context: Context, end: ListEnd, args: Args): Reply {
   return list === undefined ? 0 : pushAll(context, list, end, args)
 }
 
-/** LPUSHX key element [element ...] */
 const lpushx = command({
   name: 'lpushx',
   group: 'list',
@@ -83,7 +80,6 @@ const lpushx = command({
   run: (context, args) => pushToExisting(context, 'left', args),
 })
 
-/** RPUSHX key element [element ...] */
 const rpushx = command({
   name: 'rpushx',
   group: 'list',
@@ -129,7 +125,6 @@ function popMany(context: Context, end: ListEnd, args: Args): Reply {
   return values
 }
 
-/** LPOP key [count] */
 const lpop = command({
   name: 'lpop',
   group: 'list',
@@ -145,7 +140,6 @@ const lpop = command({
   run: (context, args) => popFrom(context, 'left', args),
 })
 
-/** RPOP key [count] */
 const rpop = command({
   name: 'rpop',
   group: 'list',
@@ -161,7 +155,6 @@ const rpop = command({
   run: (context, args) => popFrom(context, 'right', args),
 })
 
-/** LLEN key */
 const llen = command({
   name: 'llen',
   group: 'list',
@@ -180,7 +173,6 @@ function positionOf(index: number, size: number): number {
   return index < 0 ? size + index : index
 }
 
-/** LRANGE key start stop */
 const lrange = command({
   name: 'lrange',
   group: 'list',
@@ -202,7 +194,6 @@ const lrange = command({
   },
 })
 
-/** LINDEX key index */
 const lindex = command({
   name: 'lindex',
   group: 'list',
@@ -222,7 +213,6 @@ const lindex = command({
   },
 })
 
-/** LSET key index element */
 const lset = command({
   name: 'lset',
   group: 'list',
@@ -245,7 +235,6 @@ const lset = command({
   },
 })
 
-/** LTRIM key start stop */
 const ltrim = command({
   name: 'ltrim',
   group: 'list',

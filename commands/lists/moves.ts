@@ -38,7 +38,6 @@ export function moveElement(context: Context, source: Bytes, destination: Bytes,
   return value
 }
 
-/** LMOVE source destination <LEFT | RIGHT> <LEFT | RIGHT> */
 const lmove = command({
   name: 'lmove',
   group: 'list',
@@ -57,7 +56,6 @@ const lmove = command({
   },
 })
 
-/** RPOPLPUSH source destination */
 const rpoplpush = command({
   name: 'rpoplpush',
   group: 'list',
@@ -122,7 +120,6 @@ export function popFirst(context: Context, { keys, end, count }: MultiPop): Repl
   return null
 }
 
-/** LMPOP numkeys key [key ...] <LEFT | RIGHT> [COUNT count] */
 const lmpop = command({
   name: 'lmpop',
   group: 'list',

@@ -50,7 +50,6 @@ function positionOptionsOf(args: Args): PositionOptions {
   return { rank, count: count === 0 ? Number.POSITIVE_INFINITY : count, length: length === 0 ? Number.POSITIVE_INFINITY : length }
 }
 
-/** LPOS key element [RANK rank] [COUNT num-matches] [MAXLEN len] */
 const lpos = command({
   name: 'lpos',
   group: 'list',
@@ -72,7 +71,6 @@ const lpos = command({
   },
 })
 
-/** LREM key count element */
 const lrem = command({
   name: 'lrem',
   group: 'list',
@@ -108,7 +106,6 @@ const lrem = command({
   },
 })
 
-/** LINSERT key <BEFORE | AFTER> pivot element */
 const linsert = command({
   name: 'linsert',
   group: 'list',

@@ -64,7 +64,6 @@ const ofAll: readonly KeySpec[] = [keyRange(1, -1, 1, 'RO', 'access')]
 const intersecting = 'O(N*M) worst case where N is the cardinality of the smallest set and M is the number of sets.'
 const adding = 'O(N) where N is the total number of elements in all given sets.'
 
-/** SINTER key [key ...] */
 const sinter = command({
   name: 'sinter',
   group: 'set',
@@ -79,7 +78,6 @@ const sinter = command({
   run: (context, args) => reply(context, args, intersectionOf),
 })
 
-/** SINTERSTORE destination key [key ...] */
 const sinterstore = command({
   name: 'sinterstore',
   group: 'set',
@@ -97,7 +95,6 @@ const sinterstore = command({
 const notANumberOfKeys = () => clientError('ERR numkeys should be greater than 0')
 const negativeLimit = () => clientError("ERR LIMIT can't be negative")
 
-/** SINTERCARD numkeys key [key ...] [LIMIT limit] */
 const sintercard = command({
   name: 'sintercard',
   group: 'set',
@@ -132,7 +129,6 @@ function requireLimit(word: Bytes): number {
   return limit
 }
 
-/** SUNION key [key ...] */
 const sunion = command({
   name: 'sunion',
   group: 'set',
@@ -147,7 +143,6 @@ const sunion = command({
   run: (context, args) => reply(context, args, unionOf),
 })
 
-/** SUNIONSTORE destination key [key ...] */
 const sunionstore = command({
   name: 'sunionstore',
   group: 'set',
@@ -162,7 +157,6 @@ const sunionstore = command({
   run: (context, args) => store(context, args, unionOf, 'sunionstore'),
 })
 
-/** SDIFF key [key ...] */
 const sdiff = command({
   name: 'sdiff',
   group: 'set',
@@ -177,7 +171,6 @@ const sdiff = command({
   run: (context, args) => reply(context, args, differenceOf),
 })
 
-/** SDIFFSTORE destination key [key ...] */
 const sdiffstore = command({
   name: 'sdiffstore',
   group: 'set',

@@ -31,7 +31,6 @@ function rankBelow(size: number, random: Random): number {
   return Math.floor(random() * size)
 }
 
-/** SPOP key [count] */
 const spop = command({
   name: 'spop',
   group: 'set',
@@ -105,7 +104,6 @@ function takeByWalk(set: SetValue, count: number, random: Random): Bytes[] {
   return popped
 }
 
-/** SRANDMEMBER key [count] */
 const srandmember = command({
   name: 'srandmember',
   group: 'set',

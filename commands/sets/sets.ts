@@ -6,7 +6,6 @@ import { type Reply, SetReply } from '../core/reply.ts'
 import { type CollectionScan, scanCollection } from '../keys/collection-scan.ts'
 import { dropIfEmpty, findAs, readAs, writableAs } from '../parsing/values.ts'
 
-/** SADD key member [member ...] */
 const sadd = command({
   name: 'sadd',
   group: 'set',
@@ -30,7 +29,6 @@ const sadd = command({
   },
 })
 
-/** SREM key member [member ...] */
 const srem = command({
   name: 'srem',
   group: 'set',
@@ -55,7 +53,6 @@ const srem = command({
   },
 })
 
-/** SISMEMBER key member */
 const sismember = command({
   name: 'sismember',
   group: 'set',
@@ -71,7 +68,6 @@ const sismember = command({
   },
 })
 
-/** SMISMEMBER key member [member ...] */
 const smismember = command({
   name: 'smismember',
   group: 'set',
@@ -90,7 +86,6 @@ const smismember = command({
   },
 })
 
-/** SCARD key */
 const scard = command({
   name: 'scard',
   group: 'set',
@@ -104,7 +99,6 @@ const scard = command({
   run: ({ db }, args) => readAs(db, args[1], SetValue)?.size ?? 0,
 })
 
-/** SMEMBERS key */
 const smembers = command({
   name: 'smembers',
   group: 'set',
@@ -124,7 +118,6 @@ const smembers = command({
   },
 })
 
-/** SMOVE source destination member */
 const smove = command({
   name: 'smove',
   group: 'set',
@@ -157,7 +150,6 @@ const smove = command({
 
 const scanOfSets: CollectionScan<SetValue> = { type: SetValue, element: (found, _set, member) => found.push(member) }
 
-/** SSCAN key cursor [MATCH pattern] [COUNT count] */
 const sscan = command({
   name: 'sscan',
   group: 'set',

@@ -135,7 +135,6 @@ const subtracting =
 const intersecting =
   'O(N*K)+O(M*log(M)) worst case with N being the smallest input sorted set, K being the number of input sorted sets and M being the number of elements in the resulting sorted set.'
 
-/** ZUNION numkeys key [key ...] [WEIGHTS weight [weight ...]] [AGGREGATE <SUM | MIN | MAX>] [WITHSCORES] */
 const zunion = command({
   ...shared,
   name: 'zunion',
@@ -146,7 +145,6 @@ const zunion = command({
   run: (context, args) => reply(context, args, 'union', 'zunion'),
 })
 
-/** ZINTER numkeys key [key ...] [WEIGHTS weight [weight ...]] [AGGREGATE <SUM | MIN | MAX>] [WITHSCORES] */
 const zinter = command({
   ...shared,
   name: 'zinter',
@@ -156,7 +154,6 @@ const zinter = command({
   run: (context, args) => reply(context, args, 'intersection', 'zinter'),
 })
 
-/** ZDIFF numkeys key [key ...] [WITHSCORES] */
 const zdiff = command({
   ...shared,
   name: 'zdiff',
@@ -166,7 +163,6 @@ const zdiff = command({
   run: (context, args) => reply(context, args, 'difference', 'zdiff'),
 })
 
-/** ZUNIONSTORE destination numkeys key [key ...] [WEIGHTS weight [weight ...]] [AGGREGATE <SUM | MIN | MAX>] */
 const zunionstore = command({
   ...storing,
   name: 'zunionstore',
@@ -177,7 +173,6 @@ const zunionstore = command({
   run: (context, args) => store(context, args, 'union', 'zunionstore'),
 })
 
-/** ZINTERSTORE destination numkeys key [key ...] [WEIGHTS weight [weight ...]] [AGGREGATE <SUM | MIN | MAX>] */
 const zinterstore = command({
   ...storing,
   name: 'zinterstore',
@@ -187,7 +182,6 @@ const zinterstore = command({
   run: (context, args) => store(context, args, 'intersection', 'zinterstore'),
 })
 
-/** ZDIFFSTORE destination numkeys key [key ...] */
 const zdiffstore = command({
   ...storing,
   name: 'zdiffstore',
@@ -198,7 +192,6 @@ const zdiffstore = command({
   run: (context, args) => store(context, args, 'difference', 'zdiffstore'),
 })
 
-/** ZINTERCARD numkeys key [key ...] [LIMIT limit] */
 const zintercard = command({
   ...shared,
   name: 'zintercard',

@@ -13,7 +13,6 @@ const WALK_FROM = 1 / 3
 /** More than this are not drawn in one call: the reply must fit in memory. Redis has no limit. */
 const MAX_DRAWN = 10_000_000
 
-/** ZRANDMEMBER key [count [WITHSCORES]] */
 const zrandmember = command({
   name: 'zrandmember',
   group: 'sorted-set',

@@ -104,7 +104,6 @@ const limited =
   'O(log(N)+M) with N being the number of elements in the sorted set and M the number of elements being returned. If M is constant (e.g. always asking for the first 10 elements with LIMIT), you can consider it O(log(N)).'
 const deprecated = { ...shared, docFlags: ['deprecated'], deprecatedSince: '6.2.0' } as const
 
-/** ZRANGE key start stop [BYSCORE | BYLEX] [REV] [LIMIT offset count] [WITHSCORES] */
 const zrange = command({
   ...shared,
   name: 'zrange',
@@ -124,7 +123,6 @@ const BY_SCORE_BACKWARD: RangeKind = { ...ANY, by: 'score', direction: 'backward
 const BY_LEX: RangeKind = { ...ANY, by: 'lex', direction: 'forward' }
 const BY_LEX_BACKWARD: RangeKind = { ...ANY, by: 'lex', direction: 'backward' }
 
-/** ZREVRANGE key start stop [WITHSCORES] */
 const zrevrange = command({
   ...deprecated,
   name: 'zrevrange',
@@ -136,7 +134,6 @@ const zrevrange = command({
   run: (context, args) => answer(context, args, BACKWARD),
 })
 
-/** ZRANGEBYSCORE key min max [WITHSCORES] [LIMIT offset count] */
 const zrangebyscore = command({
   ...deprecated,
   name: 'zrangebyscore',
@@ -149,7 +146,6 @@ const zrangebyscore = command({
   run: (context, args) => answer(context, args, BY_SCORE),
 })
 
-/** ZREVRANGEBYSCORE key max min [WITHSCORES] [LIMIT offset count] */
 const zrevrangebyscore = command({
   ...deprecated,
   name: 'zrevrangebyscore',
@@ -162,7 +158,6 @@ const zrevrangebyscore = command({
   run: (context, args) => answer(context, args, BY_SCORE_BACKWARD),
 })
 
-/** ZRANGEBYLEX key min max [LIMIT offset count] */
 const zrangebylex = command({
   ...deprecated,
   name: 'zrangebylex',
@@ -174,7 +169,6 @@ const zrangebylex = command({
   run: (context, args) => answer(context, args, BY_LEX),
 })
 
-/** ZREVRANGEBYLEX key max min [LIMIT offset count] */
 const zrevrangebylex = command({
   ...deprecated,
   name: 'zrevrangebylex',
@@ -186,7 +180,6 @@ const zrevrangebylex = command({
   run: (context, args) => answer(context, args, BY_LEX_BACKWARD),
 })
 
-/** ZRANGESTORE dst src min max [BYSCORE | BYLEX] [REV] [LIMIT offset count] */
 const zrangestore = command({
   name: 'zrangestore',
   group: 'sorted-set',
@@ -225,7 +218,6 @@ const counting = {
   keys: firstKey('RO', 'access'),
 } as const
 
-/** ZCOUNT key min max */
 const zcount = command({
   ...counting,
   name: 'zcount',
@@ -235,7 +227,6 @@ const zcount = command({
   run: (context, args) => count(context, args, 'score'),
 })
 
-/** ZLEXCOUNT key min max */
 const zlexcount = command({
   ...counting,
   name: 'zlexcount',

@@ -21,7 +21,6 @@ const removing = {
   verbatim: true,
 } as const
 
-/** ZREMRANGEBYRANK key start stop */
 const zremrangebyrank = command({
   ...removing,
   name: 'zremrangebyrank',
@@ -31,7 +30,6 @@ const zremrangebyrank = command({
   run: (context, args) => removeRange(context, args, 'rank'),
 })
 
-/** ZREMRANGEBYSCORE key min max */
 const zremrangebyscore = command({
   ...removing,
   name: 'zremrangebyscore',
@@ -41,7 +39,6 @@ const zremrangebyscore = command({
   run: (context, args) => removeRange(context, args, 'score'),
 })
 
-/** ZREMRANGEBYLEX key min max */
 const zremrangebylex = command({
   ...removing,
   name: 'zremrangebylex',
@@ -106,7 +103,6 @@ const popping = {
   verbatim: true,
 } as const
 
-/** ZPOPMIN key [count] */
 const zpopmin = command({
   ...popping,
   name: 'zpopmin',
@@ -116,7 +112,6 @@ const zpopmin = command({
   run: (context, args) => popReply(context, args, 'min'),
 })
 
-/** ZPOPMAX key [count] */
 const zpopmax = command({
   ...popping,
   name: 'zpopmax',
@@ -154,7 +149,6 @@ const numkeysFrom = (position: number): readonly KeySpec[] => [
 const manyPops =
   'O(K) + O(M*log(N)) where K is the number of provided keys, N being the number of elements in the sorted set, and M being the number of elements popped.'
 
-/** ZMPOP numkeys key [key ...] <MIN | MAX> [COUNT count] */
 const zmpop = command({
   name: 'zmpop',
   group: 'sorted-set',
@@ -169,7 +163,6 @@ const zmpop = command({
   run: (context, args) => popMany(context, popRequest(args, 1)) ?? NULL_ARRAY,
 })
 
-/** BZMPOP timeout numkeys key [key ...] <MIN | MAX> [COUNT count] */
 const bzmpop = command({
   name: 'bzmpop',
   group: 'sorted-set',
@@ -236,7 +229,6 @@ const waiting = {
   history: [['6.0.0', '`timeout` is interpreted as a double instead of an integer.']],
 } as const
 
-/** BZPOPMIN key [key ...] timeout */
 const bzpopmin = command({
   ...waiting,
   name: 'bzpopmin',
@@ -246,7 +238,6 @@ const bzpopmin = command({
   run: (context, args) => popOrWait(context, args, 'min'),
 })
 
-/** BZPOPMAX key [key ...] timeout */
 const bzpopmax = command({
   ...waiting,
   name: 'bzpopmax',

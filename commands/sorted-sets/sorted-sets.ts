@@ -24,7 +24,6 @@ const LT = 8
 const CH = 16
 const INCR = 32
 
-/** ZADD key [NX | XX] [GT | LT] [CH] [INCR] score member [score member ...] */
 const zadd = command({
   name: 'zadd',
   group: 'sorted-set',
@@ -138,7 +137,6 @@ function increment(context: Context, key: Bytes, word: Bytes, member: Bytes, opt
   return new Double(after)
 }
 
-/** ZINCRBY key increment member */
 const zincrby = command({
   name: 'zincrby',
   group: 'sorted-set',
@@ -153,7 +151,6 @@ const zincrby = command({
   run: (context, args) => increment(context, args[1], args[2], args[3], INCR),
 })
 
-/** ZREM key member [member ...] */
 const zrem = command({
   name: 'zrem',
   group: 'sorted-set',
@@ -178,7 +175,6 @@ const zrem = command({
   },
 })
 
-/** ZSCORE key member */
 const zscore = command({
   name: 'zscore',
   group: 'sorted-set',
@@ -192,7 +188,6 @@ const zscore = command({
   run: ({ db }, args) => scoreReply(readAs(db, args[1], SortedSet), args[2]),
 })
 
-/** ZMSCORE key member [member ...] */
 const zmscore = command({
   name: 'zmscore',
   group: 'sorted-set',
@@ -216,7 +211,6 @@ function scoreReply(set: SortedSet | undefined, member: Bytes): Reply {
   return score === undefined ? null : new Double(score)
 }
 
-/** ZCARD key */
 const zcard = command({
   name: 'zcard',
   group: 'sorted-set',
@@ -240,7 +234,6 @@ const ranks = {
   history: [['7.2.0', 'Added the optional `WITHSCORE` argument.']],
 } as const
 
-/** ZRANK key member [WITHSCORE] */
 const zrank = command({
   ...ranks,
   name: 'zrank',
@@ -249,7 +242,6 @@ const zrank = command({
   run: (context, args) => rankReply(context, args, 'forward'),
 })
 
-/** ZREVRANK key member [WITHSCORE] */
 const zrevrank = command({
   ...ranks,
   name: 'zrevrank',
@@ -280,6 +272,7 @@ const scanOfSortedSets: CollectionScan<SortedSet> = {
  *
  * Scores are printed as everywhere; Redis prints those of skiplists with 17 digits here.
  */
+/** Scores are printed as everywhere else; Redis prints those of skiplists with 17 digits here. */
 const zscan = command({
   name: 'zscan',
   group: 'sorted-set',

@@ -18,7 +18,6 @@ import { createConsumer, logConsumer, logGroup, PendingLog } from './effects.ts'
 import { noGroup, requireEnd, requireStart, requireStrictId, strictIdOf } from './ids.ts'
 import { entryReply } from './replies.ts'
 
-/** XPENDING key group [[IDLE min-idle-time] start end count [consumer]] */
 const xpending = command({
   name: 'xpending',
   group: 'stream',
@@ -96,7 +95,6 @@ const claiming = {
   tips: ['nondeterministic_output'],
 } as const
 
-/** XCLAIM key group consumer min-idle-time id [id ...] [IDLE ms] [TIME unix-time-milliseconds] [RETRYCOUNT count] [FORCE] [JUSTID] [LASTID lastid] */
 const xclaim = command({
   ...claiming,
   name: 'xclaim',
@@ -208,7 +206,6 @@ function claim(context: Context, key: Bytes, consumer: Consumer, options: Claim)
   return { replies, claimed: replies.length }
 }
 
-/** XAUTOCLAIM key group consumer min-idle-time start [COUNT count] [JUSTID] */
 const xautoclaim = command({
   ...claiming,
   name: 'xautoclaim',

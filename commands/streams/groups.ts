@@ -52,7 +52,6 @@ function requireGroup(context: Context, args: Args): Group {
   return group
 }
 
-/** XGROUP CREATE key group <id | $> [MKSTREAM] [ENTRIESREAD entries-read] */
 const create = command({
   ...shared,
   name: 'xgroup|create',
@@ -77,7 +76,6 @@ const create = command({
   },
 })
 
-/** XGROUP SETID key group <id | $> [ENTRIESREAD entries-read] */
 const setId = command({
   ...shared,
   name: 'xgroup|setid',
@@ -101,7 +99,6 @@ const setId = command({
   },
 })
 
-/** XGROUP DESTROY key group */
 const destroy = command({
   ...shared,
   name: 'xgroup|destroy',
@@ -123,7 +120,6 @@ const destroy = command({
   },
 })
 
-/** XGROUP CREATECONSUMER key group consumer */
 const addConsumer = command({
   ...shared,
   name: 'xgroup|createconsumer',
@@ -142,7 +138,6 @@ const addConsumer = command({
   },
 })
 
-/** XGROUP DELCONSUMER key group consumer */
 const deleteConsumer = command({
   ...shared,
   name: 'xgroup|delconsumer',
@@ -163,7 +158,6 @@ const deleteConsumer = command({
   },
 })
 
-/** XGROUP HELP */
 const help = command({
   ...shared,
   name: 'xgroup|help',
@@ -191,7 +185,6 @@ const help = command({
     ]),
 })
 
-/** XGROUP <subcommand> */
 const xgroup = command({
   name: 'xgroup',
   group: 'stream',
@@ -204,7 +197,6 @@ const xgroup = command({
   subcommands: [create, addConsumer, deleteConsumer, destroy, help, setId],
 })
 
-/** XACK key group id [id ...] */
 const xack = command({
   name: 'xack',
   group: 'stream',

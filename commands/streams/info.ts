@@ -29,7 +29,6 @@ function requireStream({ db }: Context, key: Bytes): Stream {
   return stream
 }
 
-/** XINFO STREAM key [FULL [COUNT count]] */
 const infoOfStream = command({
   ...ofStream,
   name: 'xinfo|stream',
@@ -110,7 +109,6 @@ function fullConsumer(consumer: Consumer, count: number): Reply {
   ])
 }
 
-/** XINFO GROUPS key */
 const infoOfGroups = command({
   ...ofStream,
   name: 'xinfo|groups',
@@ -128,7 +126,6 @@ const infoOfGroups = command({
     ),
 })
 
-/** XINFO CONSUMERS key group */
 const infoOfConsumers = command({
   ...ofStream,
   name: 'xinfo|consumers',
@@ -149,7 +146,6 @@ const infoOfConsumers = command({
   },
 })
 
-/** XINFO HELP */
 const help = command({
   ...shared,
   name: 'xinfo|help',
@@ -169,7 +165,6 @@ const help = command({
     ]),
 })
 
-/** XINFO <subcommand> */
 const xinfo = command({
   name: 'xinfo',
   group: 'stream',

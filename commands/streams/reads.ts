@@ -75,7 +75,6 @@ function optionsOf({ session, now }: Context, args: Args, name: 'xread' | 'xread
 const keys = (startFrom: number) =>
   [{ access: ['RO', 'access'], begin: { keyword: 'STREAMS', startFrom }, find: { last: -1, step: 1, limit: 2 } }] as const
 
-/** XREAD [COUNT count] [BLOCK milliseconds] STREAMS key [key ...] id [id ...] */
 const xread = command({
   name: 'xread',
   group: 'stream',
@@ -122,7 +121,6 @@ function requireReadId(word: Bytes, stream: Stream | undefined): Bytes {
   throw clientError('ERR The > ID can be specified only when calling XREADGROUP using the GROUP <group> <consumer> option.')
 }
 
-/** XREADGROUP GROUP group consumer [COUNT count] [BLOCK milliseconds] [NOACK] STREAMS key [key ...] id [id ...] */
 const xreadgroup = command({
   name: 'xreadgroup',
   group: 'stream',

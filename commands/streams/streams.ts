@@ -14,7 +14,6 @@ import { requireEnd, requireStart, requireStrictId, type WantedId } from './ids.
 import { entriesReply } from './replies.ts'
 import { excessOf, pushTrim, TrimOptions } from './trimming.ts'
 
-/** XADD key [NOMKSTREAM] [<MAXLEN | MINID> [= | ~] threshold [LIMIT count]] <* | id> field value [field value ...] */
 const xadd = command({
   name: 'xadd',
   group: 'stream',
@@ -79,7 +78,6 @@ function idAfter(last: Bytes, wanted: WantedId | null, now: number): Bytes | nul
   return seq === MAX_UINT64 ? null : idOf(wanted.ms, plus(seq, 1))
 }
 
-/** XLEN key */
 const xlen = command({
   name: 'xlen',
   group: 'stream',
@@ -102,7 +100,6 @@ const ofRange = {
   history: [['6.2.0', 'Added exclusive ranges.']],
 } as const
 
-/** XRANGE key start end [COUNT count] */
 const xrange = command({
   ...ofRange,
   name: 'xrange',
@@ -113,7 +110,6 @@ const xrange = command({
   run: (context, args) => range(context, args, args[2], args[3], 'forward'),
 })
 
-/** XREVRANGE key end start [COUNT count] */
 const xrevrange = command({
   ...ofRange,
   name: 'xrevrange',
@@ -148,7 +144,6 @@ function requireCount(args: Args): number {
   return count === -1 ? Number.POSITIVE_INFINITY : count
 }
 
-/** XDEL key id [id ...] */
 const xdel = command({
   name: 'xdel',
   group: 'stream',
@@ -173,7 +168,6 @@ const xdel = command({
   },
 })
 
-/** XTRIM key <MAXLEN | MINID> [= | ~] threshold [LIMIT count] */
 const xtrim = command({
   name: 'xtrim',
   group: 'stream',
@@ -206,7 +200,6 @@ const xtrim = command({
   },
 })
 
-/** XSETID key last-id [ENTRIESADDED entries-added] [MAXDELETEDID max-deleted-id] */
 const xsetid = command({
   name: 'xsetid',
   group: 'stream',

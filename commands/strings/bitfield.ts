@@ -34,7 +34,6 @@ type Operation = { readonly field: Field } & (
   | { readonly kind: 'set' | 'incrby'; readonly value: bigint; readonly overflow: Overflow }
 )
 
-/** BITFIELD key [GET encoding offset | [OVERFLOW <WRAP | SAT | FAIL>] <SET ... | INCRBY ...> ...] */
 const bitfieldCommand = command({
   name: 'bitfield',
   group: 'bitmap',
@@ -61,7 +60,6 @@ const bitfieldCommand = command({
   },
 })
 
-/** BITFIELD_RO key [GET encoding offset [GET encoding offset ...]] */
 const bitfieldReadOnly = command({
   name: 'bitfield_ro',
   group: 'bitmap',

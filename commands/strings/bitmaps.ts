@@ -30,7 +30,6 @@ function bitAt(value: StringValue, offset: number): 0 | 1 {
 
 const oneByte = Buffer.allocUnsafeSlow(1)
 
-/** SETBIT key offset value */
 const setbit = command({
   name: 'setbit',
   group: 'bitmap',
@@ -61,7 +60,6 @@ const setbit = command({
   },
 })
 
-/** GETBIT key offset */
 const getbit = command({
   name: 'getbit',
   group: 'bitmap',
@@ -86,7 +84,6 @@ function requireUnit(word: Bytes | undefined): Unit {
   throw syntaxError()
 }
 
-/** BITCOUNT key [start end [BYTE | BIT]] */
 const bitcount = command({
   name: 'bitcount',
   group: 'bitmap',
@@ -123,7 +120,6 @@ function countBits(value: StringValue, from: number, before: number): number {
   return count
 }
 
-/** BITPOS key bit [start [end [BYTE | BIT]]] */
 const bitpos = command({
   name: 'bitpos',
   group: 'bitmap',

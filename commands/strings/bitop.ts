@@ -9,7 +9,6 @@ import { type Args, command, keyRange } from '../core/command.ts'
 import { clientError, syntaxError } from '../core/errors.ts'
 import { deleteKey, stringOrEmpty } from '../parsing/values.ts'
 
-/** BITOP <AND | OR | XOR | NOT> destkey key [key ...] */
 export const bitop = command({
   name: 'bitop',
   group: 'bitmap',

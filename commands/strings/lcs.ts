@@ -21,7 +21,6 @@ interface LcsOptions {
   readonly withLength: boolean
 }
 
-/** LCS key1 key2 [LEN] [IDX] [MINMATCHLEN min-match-len] [WITHMATCHLEN] */
 const lcs = command({
   name: 'lcs',
   group: 'string',

@@ -35,7 +35,6 @@ function increment(context: Context, key: Bytes, by: Int64): Int64 {
   return after
 }
 
-/** INCR key */
 const incr = command({
   ...shared,
   name: 'incr',
@@ -47,7 +46,6 @@ const incr = command({
   run: (context, args) => increment(context, args[1], 1),
 })
 
-/** DECR key */
 const decr = command({
   ...shared,
   name: 'decr',
@@ -59,7 +57,6 @@ const decr = command({
   run: (context, args) => increment(context, args[1], -1),
 })
 
-/** INCRBY key increment */
 const incrby = command({
   ...shared,
   name: 'incrby',
@@ -70,7 +67,6 @@ const incrby = command({
   run: (context, args) => increment(context, args[1], requireInteger(args[2])),
 })
 
-/** DECRBY key decrement */
 const decrby = command({
   ...shared,
   name: 'decrby',
@@ -85,7 +81,6 @@ const decrby = command({
   },
 })
 
-/** INCRBYFLOAT key increment */
 const incrbyfloat = command({
   ...shared,
   name: 'incrbyfloat',

@@ -27,7 +27,6 @@ export function clampedRange(first: number, last: number, length: number): Range
   return start < end ? { start, end } : null
 }
 
-/** STRLEN key */
 const strlen = command({
   name: 'strlen',
   group: 'string',
@@ -41,7 +40,6 @@ const strlen = command({
   run: ({ db }, args) => stringOrEmpty(db.read(args[1])).length,
 })
 
-/** APPEND key value */
 const append = command({
   name: 'append',
   group: 'string',
@@ -85,7 +83,6 @@ function readRange({ db }: Context, args: Args): Reply {
 const rangeComplexity =
   'O(N) where N is the length of the returned string. The complexity is ultimately determined by the returned length, but because creating a substring from an existing string is very cheap, it can be considered O(1) for small strings.'
 
-/** GETRANGE key start end */
 const getrange = command({
   name: 'getrange',
   group: 'string',
@@ -99,7 +96,6 @@ const getrange = command({
   run: readRange,
 })
 
-/** SUBSTR key start end */
 const substr = command({
   name: 'substr',
   group: 'string',
@@ -116,7 +112,6 @@ const substr = command({
   run: readRange,
 })
 
-/** SETRANGE key offset value */
 const setrange = command({
   name: 'setrange',
   group: 'string',

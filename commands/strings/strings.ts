@@ -9,7 +9,6 @@ import { OK, type Reply } from '../core/reply.ts'
 import { requireString, stringOf, stringReply } from '../parsing/values.ts'
 import { deadlineOf, type ExpiryUnit, getexOptionOf, setOptionsOf } from './set-options.ts'
 
-/** GET key */
 const get = command({
   name: 'get',
   group: 'string',
@@ -26,7 +25,6 @@ const get = command({
   },
 })
 
-/** SET key value [NX | XX] [GET] [EX seconds | PX milliseconds | EXAT time | PXAT time | KEEPTTL] */
 const set = command({
   name: 'set',
   group: 'string',
@@ -95,7 +93,6 @@ function setUntil(context: Context, key: Bytes, value: Bytes, deadline: number):
   context.notify(EVENT_GENERIC, 'expire', key)
 }
 
-/** SETNX key value */
 const setnx = command({
   name: 'setnx',
   group: 'string',
@@ -124,7 +121,6 @@ const setWithTime = (unit: ExpiryUnit, name: Bytes) => (context: Context, args: 
   return OK
 }
 
-/** SETEX key seconds value */
 const setex = command({
   name: 'setex',
   group: 'string',
@@ -141,7 +137,6 @@ const setex = command({
   run: setWithTime('ex', 'setex'),
 })
 
-/** PSETEX key milliseconds value */
 const psetex = command({
   name: 'psetex',
   group: 'string',
@@ -158,7 +153,6 @@ const psetex = command({
   run: setWithTime('px', 'psetex'),
 })
 
-/** GETSET key value */
 const getset = command({
   name: 'getset',
   group: 'string',
@@ -181,7 +175,6 @@ const getset = command({
   },
 })
 
-/** GETDEL key */
 const getdel = command({
   name: 'getdel',
   group: 'string',
@@ -203,7 +196,6 @@ const getdel = command({
   },
 })
 
-/** GETEX key [EX seconds | PX milliseconds | EXAT time | PXAT time | PERSIST] */
 const getex = command({
   name: 'getex',
   group: 'string',
@@ -242,7 +234,6 @@ const getex = command({
   },
 })
 
-/** MGET key [key ...] */
 const mget = command({
   name: 'mget',
   group: 'string',
@@ -266,7 +257,6 @@ const mget = command({
   },
 })
 
-/** MSET key value [key value ...] */
 const mset = command({
   name: 'mset',
   group: 'string',
@@ -290,7 +280,6 @@ const mset = command({
   },
 })
 
-/** MSETNX key value [key value ...] */
 const msetnx = command({
   name: 'msetnx',
   group: 'string',
