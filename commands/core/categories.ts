@@ -1,12 +1,12 @@
 /**
- * The ACL categories of commands, derived as Redis derives them: from the flags, from the group, and from what the declaration adds.
- * In the order in which COMMAND INFO shows them.
+ * Derives the ACL categories of a command as Redis does: from its flags, its group, and the
+ * categories that its declaration adds. COMMAND INFO lists them in the order of `CATEGORIES`.
  */
 import type { Bytes } from '../../base/bytes.ts'
 import { isToken } from '../parsing/args.ts'
 import type { Command, Group } from './command.ts'
 
-/** All of them, in the order in which Redis lists them. */
+/** Every category, in Redis's order. */
 export const CATEGORIES = [
   'keyspace',
   'read',
@@ -49,22 +49,22 @@ const OF_GROUP: Readonly<Record<Group, Category | null>> = {
   transactions: 'transaction',
   scripting: 'scripting',
   cluster: null,
-  pubsub: null, // by their flag, which HELP has not got
+  pubsub: null, // Follows from the flag; commands like HELP lack it
 }
 
 const GROUP_CATEGORIES = new Set<string | null>(Object.values(OF_GROUP))
 
-/** The category of a name in any case, without the @; null for none. */
+/** Returns the category with this name (any case, without the @); null if there is none. */
 export function categoryOf(name: Bytes): Category | null {
   return CATEGORIES.find((category) => isToken(name, category)) ?? null
 }
 
-/** The categories of a command, without the @. */
+/** Returns the categories of a command, without the @. */
 export function categoriesOf(command: Command): readonly Category[] {
   const found = new Set<string>(command.categories)
   const declared = command.categories?.some((category) => GROUP_CATEGORIES.has(category)) ?? false
   const own = OF_GROUP[command.group]
-  // A container runs nothing itself, so Redis puts it in none.
+  // A container without a run function belongs to no group category, as in Redis.
   if (own !== null && !declared && command.subcommands === undefined) found.add(own)
   const { flags } = command
   if (flags.includes('write')) found.add('write')

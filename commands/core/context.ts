@@ -1,6 +1,7 @@
 /**
- * What a run function is given besides its arguments. One Context lives as long as the executor and is filled in before each command,
- * so a synchronous run must not keep it; an asynchronous one gets a copy of its own.
+ * What a run function gets besides its arguments. One Context lives as long as the executor and is
+ * filled in before each command, so a synchronous run function must not keep it. An asynchronous
+ * one gets its own copy.
  */
 import type { Bytes } from '../../base/bytes.ts'
 import type { Database } from '../../storage/keyspace/database.ts'
@@ -12,7 +13,7 @@ import type { Reply } from './reply.ts'
 import type { Session } from './session.ts'
 import type { Units } from './units.ts'
 
-/** The turn's group, or a unit of several commands. */
+/** Where effects are logged: the turn's group, or a unit of several commands. */
 interface CommandLog {
   command(database: number, args: readonly Bytes[]): void
 }
@@ -21,20 +22,23 @@ export class Context {
   declare session: Session
   /** The database that the session has selected. */
   declare db: Database
-  /** How several commands are run as one. */
+  /** Runs several commands as one unit. */
   declare units: Units
   declare tracking: Tracking
-  /** What is logged instead of the request, in order; null where the request itself is. */
+  /** The commands logged instead of the request, in order; null if the request itself is logged. */
   effects: Bytes[][] | null = null
-  /** The command is to be logged though it has changed nothing. */
+  /** The command is logged even if it changed nothing. */
   isLogged = false
-  /** The command comes from the log: it is known to succeed. */
+  /** The command comes from the log, so it is known to succeed. */
   isReplayed = false
-  /** Whether a client may be blocked. Not so in replay, and where a command is part of a larger unit. */
+  /** True if a client may be blocked. False in replay and inside a larger unit. */
   mayBlock = false
-  /** Whether a command that reads may change what it read, as PFCOUNT does. Not so on a replica, nor while the log takes nothing. */
+  /**
+   * True if a reading command may change what it read, as PFCOUNT does. False on a replica and
+   * while the log accepts no writes.
+   */
   mayChange = true
-  /** What the command that has answered BLOCKED waits for. */
+  /** Why a command that answered BLOCKED waits, and for which keys. */
   waitsFor: BlockOptions | null = null
 
   readonly keyspace: Keyspace
@@ -45,7 +49,9 @@ export class Context {
     this.server = server
   }
 
-  /** The unit's reading of the clock, ms since the epoch: the only time a command may use for what it stores. */
+  /**
+   * The unit's reading of the clock, ms since the epoch. Commands derive every stored time from it.
+   */
   get now(): number {
     return this.keyspace.now
   }
@@ -54,7 +60,7 @@ export class Context {
     return this.effects !== null
   }
 
-  /** A command is about to run. */
+  /** Prepares the context for the next command. */
   begin(session: Session, db: Database): void {
     this.session = session
     this.db = db
@@ -63,7 +69,10 @@ export class Context {
     this.keyspace.eviction.beginUnit()
   }
 
-  /** The command has changed something. What EXEC, EVAL and FCALL have changed was logged and counted with their parts. */
+  /**
+   * Counts a change of the running command. EXEC, EVAL and FCALL count nothing here: their parts
+   * were logged and counted.
+   */
   countOnce(): void {
     if (this.effects === null || this.effects.length > 0) this.keyspace.countedChanges++
   }
@@ -72,12 +81,15 @@ export class Context {
     for (const effect of this.effects ?? []) log.command(database, effect)
   }
 
-  /** Reports a keyspace event of the session's database; `eventClass` is one of storage/keyspace/key-events.ts. */
+  /**
+   * Reports a keyspace event of the session's database. `eventClass` is one of the classes in
+   * storage/keyspace/key-events.ts.
+   */
   notify(eventClass: number, event: Bytes, key: Bytes): void {
     this.keyspace.event(eventClass, event, this.db.index, key)
   }
 
-  /** How many changes INFO counts for the command that runs: one unless it says more here. */
+  /** Sets how many changes INFO counts for the running command. The default is one. */
   countChanges(count: number): void {
     if (count > 1) this.keyspace.countedChanges += count - 1
   }
@@ -87,14 +99,19 @@ export class Context {
     this.effectOf(args)
   }
 
-  /** The same of words that may be many: so many arguments of a call as a request may have overflow the stack. */
+  /**
+   * Like `effect`, for argument lists too long to spread: a call with that many arguments may
+   * overflow the stack.
+   */
   effectOf(words: Bytes[]): void {
     if (this.effects === null) this.effects = [words]
     else this.effects.push(words)
   }
 
-  /** What a command returns that finds nothing and waits: its client is blocked until a key is ready, and then the command is run again.
-   *  Where nothing may block it is the reply of a time-out. */
+  /**
+   * Blocks the client of a command that found nothing. The command runs again when a key is ready.
+   * Where blocking is not allowed, returns the reply of a time-out.
+   */
   block(options: BlockOptions): Reply {
     if (!this.mayBlock) return options.onTimeout
     this.waitsFor = options

@@ -1,14 +1,15 @@
 import type { Bytes } from '../../base/bytes.ts'
 
 /**
- * What a client can cause. The message is Redis's exact error text with its code word first ("WRONGTYPE Operation against ..."). Thrown
- * by commands before they change anything, turned into a reply by the executor.
+ * An error that a client can cause. Its message is Redis's exact error text, code word first
+ * ("WRONGTYPE Operation against ..."). A command throws it before it changes anything, and the
+ * executor turns it into a reply.
  */
 export class ClientError extends Error {
   override readonly name = 'ClientError'
 }
 
-/** A ClientError without the cost of a stack trace. */
+/** Creates a ClientError without the cost of a stack trace. */
 export function clientError(text: Bytes): ClientError {
   const limit = Error.stackTraceLimit
   Error.stackTraceLimit = 0
@@ -27,6 +28,9 @@ export const wrongArity = (name: Bytes) => clientError(`ERR wrong number of argu
 export const invalidExpireTime = (command: Bytes) => clientError(`ERR invalid expire time in '${command}' command`)
 export const unknownSubcommand = (name: Bytes, command: Bytes) =>
   clientError(`ERR unknown subcommand '${name.slice(0, 128)}'. Try ${command.toUpperCase()} HELP.`)
-/** Of a container's subcommand, where the table's arity cannot say it. */
+/**
+ * Error for a container's subcommand with the wrong number of words, if the table's arity cannot
+ * express the rule.
+ */
 export const wrongSubcommandWords = (container: Bytes, subcommand: Bytes) =>
   clientError(`ERR unknown subcommand or wrong number of arguments for '${subcommand.slice(0, 128)}'. Try ${container.toUpperCase()} HELP.`)

@@ -1,4 +1,4 @@
-/** What the executor tells the server around it, asks it, and answers it. */
+/** The interface between the executor and the server: events, questions and results. */
 import type { Bytes } from '../../base/bytes.ts'
 import type { OpenGroup } from '../../storage/binlog/open-group.ts'
 import type { Keyspace } from '../../storage/keyspace/keyspace.ts'
@@ -8,10 +8,16 @@ import type { ServerPort } from './ports.ts'
 import type { Stranger } from './refusals.ts'
 import type { CommandCounters, CommandRuntime } from './runtimes.ts'
 
-/** Says why a command cannot run now: a text to refuse it with, 'hold' to keep it for later, or null. */
+/**
+ * Says why a command cannot run now: the text of a refusal, or 'hold' to keep the request for
+ * later. Null lets it run.
+ */
 export type Gate = (runtime: CommandRuntime, args: readonly Bytes[], client: Client) => Bytes | 'hold' | null
 
-/** What came of a request. 'held': it has not run and must be offered again. 'waiting': it will be answered later, and `resumed` says when. */
+/**
+ * The result of a request. 'held': the request has not run and must be offered again. 'waiting':
+ * the reply comes later, and `resumed` announces it.
+ */
 export type Outcome = 'done' | 'held' | 'waiting'
 
 export interface ExecutorOptions {
@@ -20,27 +26,34 @@ export interface ExecutorOptions {
   readonly server: ServerPort
   readonly hooks: ExecutorHooks
   readonly monotonicMs: () => number
-  /** Binlog offset at which the open group will begin. */
+  /** Returns the binlog offset at which the open group will begin. */
   readonly groupStart: () => number
 }
 
 export interface ExecutorHooks {
-  /** Counters of a command, made once. */
+  /** Creates the counters of a command; called once per command. */
   counters(command: Command): CommandCounters
-  /** After each command, with its duration in microseconds. */
+  /** Called after each command, with its duration in microseconds. */
   ran(runtime: CommandRuntime, client: Client, args: readonly Bytes[], micros: number): void
-  /** This port was taken for another kind of server's. The connection of HTTP is to end before anything in the body is taken for a command. */
+  /**
+   * Called when a client expects another kind of server on this port. An HTTP connection must end
+   * before its body can be read as commands.
+   */
   met(stranger: Stranger, client: Client): void
-  /** An error reply of any kind. */
+  /** Called for every error reply. */
   failed(text: Bytes): void
-  /** After each command while there are monitors, before it for scripts, as in Redis. */
+  /** Called while there are monitors: after each command, but before a script, as in Redis. */
   monitor(client: Client, args: readonly Bytes[]): void
-  /** A command that its client had to wait for is done: the client may go on. Called between units. `hasWalked` where it has read in several
-   *  steps, with units of others in between. */
+  /**
+   * Called between units when a waiting command is done and its client may go on. `hasWalked` is
+   * true if the command read in several steps, with other units in between.
+   */
   resumed(client: Client, hasWalked?: boolean): void
-  /** Appends the open group and takes another reading of the clock. Called between units. */
+  /** Appends the open group and reads the clock again. Called between units. */
   renewClock(): void
-  /** Something that only a bug or damage can cause came out of a command. Where it had changed something, what is in memory cannot be
-   *  trusted while what is in the binlog can: the process must end. */
+  /**
+   * Called when a command fails by a bug or by damage. If it had changed something, memory cannot
+   * be trusted but the binlog can: the process must end.
+   */
   broken(error: unknown, changed: boolean): void
 }

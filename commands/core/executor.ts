@@ -1,8 +1,7 @@
 /**
- * Runs requests: one ladder of checks (known, arity, authenticated, allowed, gates), then the command, then its reply and its log.
- *
- * While nothing is out of the ordinary `gated` is 'none' and costs one comparison. A gate can refuse a command with an error or tell the caller
- * to hold the client and offer the request again later.
+ * Runs requests: first the checks (known, arity, authenticated, allowed, gates), then the command,
+ * then its reply and its log. In normal operation `gated` is 'none' and costs one comparison. A
+ * gate refuses a command with an error, or makes the caller hold the client and retry later.
  */
 import type { Bytes } from '../../base/bytes.ts'
 import type { OpenGroup } from '../../storage/binlog/open-group.ts'
@@ -24,30 +23,30 @@ import type { Session } from './session.ts'
 import { isUnitMark } from './unit.ts'
 import { SUSPENDED, Units } from './units.ts'
 
-/** A client whose requests are run: a session that can be answered. */
+/** A session that receives replies. */
 export interface Client extends Session {
   reply(reply: Reply): void
-  /** `text` with its code word. */
+  /** `text` begins with its code word. */
   replyError(text: Bytes): void
 }
 
-/** A reading of the clock that is older than this at the end of a unit serves no other unit. */
+/** A clock reading older than this at the end of a unit is replaced before the next unit. */
 const MAX_READING_MS = 1
 
 const QUEUED = new SimpleString('QUEUED')
 
 export class Executor {
-  /** Before which commands `gate` must be asked. */
+  /** The commands before which `gate` must be asked. */
   gated: 'none' | 'writes' | 'all' = 'none'
   gate: Gate = () => null
-  /** The same question without holding anybody: whether a command that has waited for its keys can run now. */
+  /** Like `gate`, without holding: true if a command whose keys became ready can run now. */
   isOpen: (runtime: CommandRuntime, args: readonly Bytes[], client: Client) => boolean = () => true
-  /** Why a part of a unit is refused, or null: what one before it has done to this node, since nothing is held in the middle of a unit. */
+  /** Why a unit's part is refused; null lets it run. Inside a unit nothing is held. */
   refusal: (runtime: CommandRuntime, args: readonly Bytes[], client: Client) => Bytes | null = () => null
   monitors = 0
   /** Monotonic time at the end of the last command, ms. */
   clockMs = 0
-  /** The same at the end of the last part of a unit. Whoever runs parts sets it where something else has come between. */
+  /** Monotonic ms at the end of a unit's last part; a caller that works between parts sets it. */
   partMs = 0
   readonly context: Context
   readonly blockedClients: BlockedClients
@@ -85,19 +84,16 @@ export class Executor {
     this.runtimes = new Runtimes(this.server.table, this.hooks.counters)
   }
 
-  /**
-   * Runs one request. `raw` with its bounds is where the request stands in canonical encoding, or null. Everything a client can do wrong
-   * is answered here.
-   */
+  /** Runs one request, answers every client error. `raw` is its canonical encoding, or null. */
   execute(client: Client, args: Bytes[], raw: Buffer | null, start: number, end: number): Outcome {
     const runtime = this.runtimes.find(args[0] as Bytes)
     if (runtime === undefined || runtime.command.subcommands !== undefined) return this.executeRare(client, args)
     return this.dispatch(runtime, client, args, raw, start, end)
   }
 
-  /** Runs a logged command again. Throws where it fails: what was logged once cannot. */
+  /** Runs a logged command again. Throws if it fails: it has succeeded once. */
   replay(client: Client, args: Bytes[]): void {
-    if (isUnitMark(args)) return // a group is run as a whole
+    if (isUnitMark(args)) return // groups run whole, so marks mean nothing
     const run = this.runtimes.resolve(args)?.command.run
     if (run === undefined) throw new Error(`the binlog holds a command that is unknown or cannot be replayed: ${args[0]}`)
     const { context } = this
@@ -112,7 +108,7 @@ export class Executor {
     this.group.reset()
   }
 
-  /** A client is going, or has gone: nothing of it is waited for, watched or tracked. */
+  /** Removes a leaving client from blocking, watching, tracking and publishing. */
   forget(client: Client): void {
     client.isLeaving = true
     this.tracking.disable(client)
@@ -121,12 +117,12 @@ export class Executor {
     endTransaction(client, this.units.watches)
   }
 
-  /** To be called at the end of each unit: serves those who have waited for what it changed. */
+  /** Serves the blocked clients whose keys changed. REQUIRES: called at the end of each unit. */
   endUnit(): void {
     if (this.blockedClients.hasReady && this.units.current === null) this.blockedClients.serve()
   }
 
-  /** To be called before a buffer that `raw` requests stood in changes: what the log still wants of it is copied. */
+  /** Copies what the log needs of `raw` requests. REQUIRES: called before the buffer changes. */
   settle(): void {
     this.group.settle()
   }
@@ -165,16 +161,16 @@ export class Executor {
     if (now - this.keyspace.readAtMs > MAX_READING_MS) this.endOldReading(now)
     if (this.blockedClients.hasReady && this.units.current === null) {
       this.blockedClients.serve()
-      this.clockMs = this.monotonicMs() // not this client's time
+      this.clockMs = this.monotonicMs() // excludes the time spent on other clients
     }
     return outcome
   }
 
-  /** Replaces an old reading of the clock. To be called between units. */
+  /** Replaces an old clock reading. REQUIRES: called between units. */
   private endOldReading(nowMs: number): void {
     if (nowMs - this.keyspace.readAtMs <= MAX_READING_MS) return
     this.hooks.renewClock()
-    this.clockMs = this.monotonicMs() // what that took is nobody's time
+    this.clockMs = this.monotonicMs() // the renewal counts for no command
   }
 
   private ran(runtime: CommandRuntime, client: Client, args: readonly Bytes[], micros: number): void {
@@ -183,7 +179,7 @@ export class Executor {
     this.hooks.ran(runtime, client, args, micros)
   }
 
-  /** What is done to clients whose keys are ready, or whose time is up. */
+  /** Serves blocked clients whose keys are ready or whose time is up. */
   private blockedHandler(): BlockedHandler {
     return {
       isOpen: ({ runtime, args, client }) =>
@@ -203,7 +199,7 @@ export class Executor {
 
   private refusalByAcl({ command }: CommandRuntime, client: Client, args: readonly Bytes[]): Bytes | null {
     const context = client.transaction === null ? 'toplevel' : 'multi'
-    client.lastCommand = command.name // what ACL LOG shows of the client
+    client.lastCommand = command.name // ACL LOG shows it
     const refusal = this.server.acl.refusal(client, command, args, context, this.keyspace.now)
     return refusal === null ? null : `NOPERM ${refusal.text}`
   }
@@ -225,7 +221,7 @@ export class Executor {
     this.endOldReading(now)
   }
 
-  /** Between MULTI and EXEC. */
+  /** Queues a request between MULTI and EXEC. */
   private queue(runtime: CommandRuntime, client: Client, args: Bytes[]): Outcome {
     if (runtime.noMulti) return this.refuse(runtime, client, 'ERR Command not allowed inside a transaction')
     client.lastActiveMs = this.clockMs
@@ -234,7 +230,7 @@ export class Executor {
     return 'done'
   }
 
-  /** Runs a request as part of the unit under way. An error is a reply as others are. */
+  /** Runs a request as part of the current unit. An error is a normal reply here. */
   runPart(runtime: CommandRuntime, client: Client, args: Bytes[]): Reply {
     const gate = runtime.isWrite && this.gated !== 'none' && !client.isScript ? this.refusal(runtime, args, client) : null
     const refusal = gate ?? this.units.refusalOf(runtime)
@@ -277,7 +273,7 @@ export class Executor {
     return 'done'
   }
 
-  /** Ends the part that suspended a unit. The unit keeps its clock, so it has its own group. */
+  /** Ends the part that suspended a unit. The unit keeps its clock, so it gets its own group. */
   partEnded(part: Reply): void {
     this.hooks.renewClock()
     const { commands } = this.group
@@ -305,7 +301,7 @@ export class Executor {
     return reply
   }
 
-  /** Runs a command and logs what it has done. Where it fails, the reply is an ErrorReply. */
+  /** Runs a command and logs its effects. If it fails, the reply is an ErrorReply. */
   private perform(runtime: CommandRuntime, client: Client, args: Bytes[], raw: Buffer | null, start: number, end: number): Reply {
     const { keyspace, context } = this
     const { command } = runtime
@@ -321,7 +317,7 @@ export class Executor {
       return this.failedRun(runtime, error, keyspace.changes !== before)
     }
     if (keyspace.changes !== before || context.isLogged) {
-      if (this.units.current === null) client.lastWriteAt = this.groupStart() // of a larger unit when it is over
+      if (this.units.current === null) client.lastWriteAt = this.groupStart() // a larger unit sets it when it ends
       if (keyspace.changes !== before) context.countOnce()
       const log = this.units.current ?? this.group
       if (context.hasEffects) context.logEffects(log, index)
@@ -339,7 +335,8 @@ export class Executor {
     const before = this.keyspace.changes
     try {
       const reply = runLater(stepsOf(runtime.command, context, args))
-      // What it has done so far is a unit of this turn; it must change nothing after it has first waited.
+      // The first step is a unit of this turn; after the first wait the command must change
+      // nothing.
       if (this.keyspace.changes !== before) {
         client.lastWriteAt = this.groupStart()
         context.logEffects(this.group, context.db.index)
@@ -368,7 +365,7 @@ export class Executor {
     return new ErrorReply(text)
   }
 
-  /** A request is not run. Between MULTI and EXEC that spoils the whole, and EXEC itself being refused ends it. */
+  /** Refuses a request, which spoils an open transaction; a refused EXEC ends it. */
   private refuse(runtime: CommandRuntime | null, client: Client, reason: Bytes): Outcome {
     if (runtime !== null) runtime.statistics.rejected++
     let text = reason
@@ -382,7 +379,7 @@ export class Executor {
     return 'done'
   }
 
-  /** Containers, unknown commands. */
+  /** Runs containers and answers unknown commands. */
   private executeRare(client: Client, args: Bytes[]): Outcome {
     const runtime = this.runtimes.resolve(args)
     if (runtime === undefined) {

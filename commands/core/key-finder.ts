@@ -1,32 +1,41 @@
 /**
- * Which words of a request are keys, from the command's key specs: for prefetching, ACL and COMMAND GETKEYS.
+ * Finds the keys of a request from the command's key specs, for prefetching, ACL and COMMAND
+ * GETKEYS.
  *
- * A spec whose keyword does not occur adds nothing, nor does one that the arguments contradict, such as a count of keys past the request's
- * end. The keys of the other specs count all the same: PFMERGE needs no source and still changes its destination.
- * Redis finds no key at all in such a request, so its ACL allows it.
+ * A spec adds no keys if its keyword is absent or the arguments contradict it, such as a count of
+ * keys past the request's end. The other specs still count: PFMERGE needs no source and still
+ * changes its destination. Redis finds no key at all in such a request, so its ACL allows it.
  *
- * A spec with a keyword finds its first occurrence, which may be the value of another option, or an option that a later one overrides. So each
- * command with such a spec has a finder of its own, which reads the options as the command does.
+ * A spec with a keyword finds its first occurrence. That occurrence may be the value of another
+ * option, or an option that a later one overrides. Each command with such a spec therefore has its
+ * own finder, which reads the options as the command does.
  */
 import type { Bytes } from '../../base/bytes.ts'
 import { integerOf, isToken } from '../parsing/args.ts'
 import type { Command, KeyAccess, KeySpec, KeyUse } from './command.ts'
 
-/** The position of a request's first key, 0 where it has none. Allocates nothing for the common spec, a fixed position. */
+/**
+ * Returns the position of a request's first key, 0 if it has none. Allocates nothing for the common
+ * spec, a fixed position.
+ */
 export function firstKeyOf(command: Command, args: readonly Bytes[]): number {
   const spec = command.keys?.[0]
   if (spec === undefined) return 0
-  // A finder of a command's own finds its first key where a first spec with a fixed position says.
+  // If a command has its own finder, its first key is still where a first spec with a fixed
+  // position says.
   if (!('index' in spec.begin && 'last' in spec.find && isKey(spec))) return keysOf(command, args)[0] ?? 0
   return spec.begin.index < args.length ? spec.begin.index : 0
 }
 
-/** The positions of the keys, in the order of the specs. */
+/** Returns the positions of the keys, in the order of the specs. */
 export function keysOf(command: Command, args: readonly Bytes[]): number[] {
   return keyUsesOf(command, args).map((use) => use.position)
 }
 
-/** The keys with how they are accessed. A spec that the arguments contradict adds none and takes nothing from the others. */
+/**
+ * Returns the keys and how they are accessed. A spec that the arguments contradict adds none; the
+ * other specs still count.
+ */
 export function keyUsesOf(command: Command, args: readonly Bytes[]): readonly KeyUse[] {
   if (command.findKeys !== undefined) return command.findKeys(args) ?? []
   const uses: KeyUse[] = []
@@ -34,7 +43,9 @@ export function keyUsesOf(command: Command, args: readonly Bytes[]): readonly Ke
   return uses
 }
 
-/** As `keyUsesOf`, but null where the arguments contradict any spec: what COMMAND GETKEYS answers. */
+/**
+ * Like `keyUsesOf`, but returns null if the arguments contradict any spec. COMMAND GETKEYS uses it.
+ */
 export function strictKeyUsesOf(command: Command, args: readonly Bytes[]): readonly KeyUse[] | null {
   if (command.findKeys !== undefined) return command.findKeys(args)
   const uses: KeyUse[] = []
@@ -42,17 +53,17 @@ export function strictKeyUsesOf(command: Command, args: readonly Bytes[]): reado
   return uses
 }
 
-/** Whether the command takes keys at all. */
+/** True if the command takes keys at all. */
 export function takesKeys(command: Command): boolean {
   return command.keys?.some(isKey) ?? false
 }
 
-/** Shard channels have specs, too, but are no keys. */
+/** Shard channels have specs too, but are not keys. */
 function isKey(spec: KeySpec): boolean {
   return !spec.access.includes('not_key')
 }
 
-/** Adds the keys of one spec; false where the arguments contradict it. */
+/** Adds the keys of one spec; returns false if the arguments contradict it. */
 function addUses(uses: KeyUse[], spec: KeySpec, args: readonly Bytes[]): boolean {
   const begin = beginOf(spec, args)
   if (begin === null) return true
@@ -62,14 +73,14 @@ function addUses(uses: KeyUse[], spec: KeySpec, args: readonly Bytes[]): boolean
   return true
 }
 
-/** Where a spec's keys begin; null where its keyword does not occur. */
+/** Returns where a spec's keys begin; null if its keyword does not occur. */
 function beginOf(spec: KeySpec, args: readonly Bytes[]): number | null {
   const { begin } = spec
   if ('unknown' in begin) return null
   if ('index' in begin) return begin.index
   const keyword = begin.keyword.toLowerCase()
   const step = begin.startFrom < 0 ? -1 : 1
-  // The keyword cannot be the last word: a key has to follow.
+  // The keyword cannot be the last word: a key must follow.
   const start = begin.startFrom < 0 ? args.length + begin.startFrom : begin.startFrom
   for (let i = start; i > 0 && i < args.length - (step > 0 ? 1 : 0); i += step) if (isToken(args[i], keyword)) return i + 1
   return null
@@ -92,7 +103,7 @@ function rangeOf(spec: KeySpec, begin: number, args: readonly Bytes[]): { first:
 function lastOf(find: { readonly last: number; readonly limit: number }, begin: number, length: number): number {
   if (find.last >= 0) return begin + find.last
   if (find.limit <= 1) return length + find.last
-  // A limit of 2 means the first half of what follows, as in XREAD's keys and ids.
+  // A limit of 2 means the first half of the remaining words, as in XREAD's keys and ids.
   return begin + Math.trunc((length - begin) / find.limit) + find.last
 }
 
@@ -100,12 +111,12 @@ const READ: readonly KeyAccess[] = ['RO', 'access']
 const OVERWRITE: readonly KeyAccess[] = ['OW', 'update']
 const READ_AND_WRITE: readonly KeyAccess[] = ['RW', 'access', 'update']
 
-/** SET: with GET it reads, too. */
+/** SET also reads its key if GET is given. */
 export function findSetKeys(args: readonly Bytes[]): readonly KeyUse[] {
   return [{ position: 1, access: args.some((word, i) => i >= 3 && isToken(word, 'get')) ? READ_AND_WRITE : OVERWRITE }]
 }
 
-/** BITFIELD: it only reads where all its operations are GET. */
+/** BITFIELD only reads if all its operations are GET. */
 export function findBitfieldKeys(args: readonly Bytes[]): readonly KeyUse[] {
   let i = 2
   for (;;) {
@@ -116,7 +127,7 @@ export function findBitfieldKeys(args: readonly Bytes[]): readonly KeyUse[] {
   return [{ position: 1, access: i >= args.length ? READ : READ_AND_WRITE }]
 }
 
-/** SORT: the last STORE counts; what BY, GET and LIMIT take is no option. */
+/** SORT uses the last STORE; the values of BY, GET and LIMIT are not options. */
 export function findSortKeys(args: readonly Bytes[]): readonly KeyUse[] {
   const uses: KeyUse[] = [{ position: 1, access: READ }]
   for (let i = 2; i < args.length; i++) {
@@ -127,7 +138,10 @@ export function findSortKeys(args: readonly Bytes[]): readonly KeyUse[] {
   return uses
 }
 
-/** GEORADIUS and GEORADIUSBYMEMBER, whose options begin at a position: of STORE and STOREDIST the last one counts. */
+/**
+ * GEORADIUS and GEORADIUSBYMEMBER use the last STORE or STOREDIST. `firstOption` is the position of
+ * the first option.
+ */
 export function findRadiusKeys(firstOption: number): (args: readonly Bytes[]) => readonly KeyUse[] {
   return (args) => {
     const uses: KeyUse[] = [{ position: 1, access: READ }]
@@ -139,7 +153,10 @@ export function findRadiusKeys(firstOption: number): (args: readonly Bytes[]) =>
   }
 }
 
-/** XREAD and XREADGROUP: the first half of what follows STREAMS. A group, a consumer or a key may have that name, too. */
+/**
+ * XREAD and XREADGROUP: the first half of the words after STREAMS. A group, a consumer or a key may
+ * also be called `streams`.
+ */
 export function findStreamKeys(args: readonly Bytes[]): readonly KeyUse[] | null {
   let i = 1
   while (i < args.length && !isToken(args[i], 'streams')) i += wordsOfOption(args[i])
@@ -149,7 +166,7 @@ export function findStreamKeys(args: readonly Bytes[]): readonly KeyUse[] | null
   return Array.from({ length: count }, (_, at) => ({ position: first + at, access: READ }))
 }
 
-/** How many words an option of XREAD or XREADGROUP takes. */
+/** The number of words that an option of XREAD or XREADGROUP takes. */
 function wordsOfOption(option: Bytes | undefined): number {
   if (isToken(option, 'group')) return 3
   return isToken(option, 'count') || isToken(option, 'block') ? 2 : 1

@@ -1,6 +1,6 @@
 /**
- * What commands need of the server around them. `server/node.ts` implements it; tests use `test/support/harness/fake-server.ts`.
- * Commands import nothing of server/.
+ * What commands need of the surrounding server. `server/node.ts` implements it; tests use
+ * `test/support/harness/fake-server.ts`. Commands import nothing from server/.
  */
 import type { Bytes } from '../../base/bytes.ts'
 import type { Random } from '../../base/clock.ts'
@@ -28,19 +28,19 @@ export interface ServerPort {
   readonly replication: ReplicationPort
   readonly scanCursors: ScanCursors
   readonly random: Random
-  /** Text of INFO for these sections (lower case; empty for the default ones). */
+  /** Returns INFO's text for these sections (lower case; empty means the default ones). */
   info(sections: readonly Bytes[]): Bytes
-  /** SHUTDOWN. Resolves only where the shutdown is refused or aborted. */
+  /** SHUTDOWN. Resolves only if the shutdown is refused or aborted. */
   shutdown(options: ShutdownOptions): Promise<Reply>
-  /** SHUTDOWN ABORT: whether there was one to stop. */
+  /** SHUTDOWN ABORT. Returns true if a shutdown was under way. */
   abortShutdown(): boolean
-  /** Blocks nothing but the server: what DEBUG SLEEP does. */
+  /** Blocks the whole server, as DEBUG SLEEP does. */
   sleepSync(milliseconds: number): void
   setActiveExpire(mode: 'on' | 'off'): void
-  /** Writes a message of a client to the server's log: what DEBUG LOG does. */
+  /** Writes a client's message to the server's log, as DEBUG LOG does. */
   writeLog(message: Bytes): void
   version: string
-  /** Fields for LOLWUT, HELLO. */
+  /** The run id that LOLWUT and HELLO show. */
   readonly runId: string
 }
 
@@ -51,11 +51,11 @@ export interface ShutdownOptions {
 }
 
 export interface ConfigPort {
-  /** Pairs of name and value whose name matches one of the glob patterns. */
+  /** Returns name and value of each key whose name matches one of the glob patterns. */
   match(patterns: readonly Bytes[]): readonly (readonly [name: Bytes, value: Bytes])[]
   /** Sets all or none; throws a ClientError with Redis's text. */
   set(pairs: readonly (readonly [name: Bytes, value: Bytes])[]): void
-  /** Writes the configuration file; throws a ClientError when there is none or it cannot be written. */
+  /** Writes the configuration file; throws a ClientError if there is none or writing fails. */
   rewrite(): void
   number(name: string): number
   text(name: string): string
@@ -65,16 +65,19 @@ export interface ConfigPort {
 export interface ClientsPort {
   all(): Iterable<Session>
   find(id: number): Session | undefined
-  /** The line of CLIENT LIST and CLIENT INFO, without a line end. */
+  /** Returns the line of CLIENT LIST and CLIENT INFO, without a line end. */
   describe(session: Session): Bytes
-  /** Holds commands of clients for so long: all of them, or writes only. */
+  /** Holds clients' commands for this long: all of them, or writes only. */
   pause(durationMs: number, what: 'all' | 'write'): void
   unpause(): void
-  /** Puts the session among the monitors. */
+  /** Adds the session to the monitors. */
   monitor(session: Session): void
-  /** Takes it from among them again. */
+  /** Removes the session from the monitors. */
   stopMonitoring(session: Session): void
-  /** Wakes a blocked client: as by its time-out, or with an error. False when it is not blocked. */
+  /**
+   * Wakes a blocked client, as if by its time-out or with an error. Returns false if it is not
+   * blocked.
+   */
   unblock(session: Session, how: 'timeout' | 'error'): boolean
 }
 
@@ -94,17 +97,20 @@ export interface SlowlogPort {
 }
 
 export interface LatencyPort {
-  /** Samples of an event, oldest first: [unix seconds, ms]. */
+  /** Returns the samples of an event, oldest first: [unix seconds, ms]. */
   history(event: Bytes): readonly (readonly [number, number])[]
-  /** The same samples by their age: [whole seconds ago, ms]. */
+  /** Returns the samples of an event by age, oldest first: [whole seconds ago, ms]. */
   aged(event: Bytes): readonly (readonly [number, number])[]
-  /** [event, unix seconds of the last, ms of the last, ms of the worst]. */
+  /** Returns per event: [event, unix seconds of the last, ms of the last, ms of the worst]. */
   latest(): readonly (readonly [Bytes, number, number, number])[]
-  /** Forgets these events, or all of them; the number forgotten. */
+  /** Forgets these events, or all of them if none are named. Returns the number forgotten. */
   reset(events: readonly Bytes[]): number
   add(event: Bytes, milliseconds: number): void
   events(): readonly Bytes[]
-  /** Per command: calls and the cumulative distribution in powers of two: [micros, calls up to it]. */
+  /**
+   * Returns per command its calls and the cumulative distribution in powers of two: [micros, number
+   * of calls up to it].
+   */
   histograms(names: readonly Bytes[]): readonly (readonly [name: Bytes, calls: number, buckets: readonly (readonly [number, number])[]])[]
 }
 
@@ -115,20 +121,30 @@ export interface StatisticsPort {
 }
 
 export interface StoragePort {
-  /** Makes LevelDB equal to now. Resolves when it is on disk. */
+  /** Brings LevelDB up to date with memory. Resolves when the checkpoint is durable. */
   checkpoint(): Promise<void>
   readonly checkpointRunning: boolean
-  /** Unix seconds of the last one. */
+  /** Unix seconds of the last checkpoint. */
   readonly lastCheckpointSeconds: number
   /** Drops everything in memory and recovers from disk, as a restart would. */
   reload(): Promise<void>
-  /** Memory figures in bytes, for MEMORY STATS and INFO, under the names of MemoryFigure. */
+  /** Returns memory figures in bytes for MEMORY STATS and INFO, under the names of MemoryFigure. */
   memory(): ReadonlyMap<string, number>
 }
 
-/** `used`: V8's heap in use and what lies outside of it (external, array buffers). `heap`: V8's heap as reserved and what lies outside of it. `rss`: the process's resident
- *  size. `peak`: the highest `used` seen. `startup`: `used` after recovery. `dataset`: the working set. `dirty`: of that, what no checkpoint
- *  has written. `clients`: query and output buffers. `binlog`: the open group. The limits are cache-memory and dirty-limit. */
+/**
+ * Names of memory figures:
+ * - `used`: V8's heap in use, plus memory outside of it (external, array buffers).
+ * - `heap`: V8's heap as reserved, plus memory outside of it.
+ * - `rss`: the process's resident size.
+ * - `peak`: the highest `used` seen.
+ * - `startup`: `used` after recovery.
+ * - `dataset`: the working set.
+ * - `dirty`: the part of the working set that no checkpoint has written.
+ * - `clients`: query and output buffers.
+ * - `binlog`: the open group.
+ * - `cache-limit`, `dirty-limit`: the values of cache-memory and dirty-limit.
+ */
 export type MemoryFigure =
   | 'used'
   | 'heap'
@@ -145,15 +161,18 @@ export type MemoryFigure =
 export interface FailoverOptions {
   /** Null: any replica that is in step. */
   readonly to: { readonly host: Bytes; readonly port: number } | null
-  /** Hand over when the time is up though the replica is behind. Wants `to` and a timeout: without them the port refuses, after all else. */
+  /**
+   * Hand over at the time-out even if the replica is behind. The port refuses it without `to` and a
+   * timeout, after all other checks.
+   */
   readonly force: boolean
   /** 0: no limit. */
   readonly timeoutMs: number
 }
 
-/** What WAIT and WAITAOF wait for. */
+/** The target that WAIT and WAITAOF wait for. */
 export interface WaitTarget {
-  /** The local medium has to have it (WAITAOF 1). */
+  /** The write must be durable on this node (WAITAOF 1). */
   readonly local: boolean
   readonly replicas: number
   readonly what: 'applied' | 'synced'
@@ -168,9 +187,9 @@ export interface WaitReached {
 
 export interface ReplicationPort {
   readonly isReplica: boolean
-  /** Whether what is published has to be logged: there are replicas, and the log takes it. */
+  /** True if published messages must be logged: there are replicas, and the log accepts writes. */
   readonly passesOn: boolean
-  /** SLAVEOF host port; throws ClientError. */
+  /** SLAVEOF host port. Throws ClientError. */
   follow(host: Bytes, port: number, how: 'from where we are' | 'full sync'): Reply
   /** SLAVEOF NO ONE */
   leave(): Reply
@@ -178,18 +197,26 @@ export interface ReplicationPort {
   failover(options: FailoverOptions): Reply
   abortFailover(): Reply
   clearReplicationId(): Reply
-  /** Removes binlog segments that end before the offset; throws ClientError where something still needs them. */
+  /**
+   * Removes binlog segments that end before the offset. Throws ClientError if something still needs
+   * them.
+   */
   purgeLogsTo(offset: number): Reply
-  /** Resolves when the target is reached for all that the session has written, when the time is up, or when CLIENT UNBLOCK says so;
-   *  rejects with a ClientError by CLIENT UNBLOCK ERROR, or when this node has become a replica. */
+  /**
+   * Resolves when everything that the session has written reaches the target, at the time-out, or
+   * by CLIENT UNBLOCK. Rejects with a ClientError by CLIENT UNBLOCK ERROR, or if this node becomes
+   * a replica.
+   */
   wait(session: Session, target: WaitTarget): Promise<WaitReached>
-  /** How far things are now. Throws ClientError. */
+  /** Returns how far local and remote copies are now. Throws ClientError. */
   reached(session: Session, target: WaitTarget): WaitReached
-  /** The messages of replicas, as they are sent. Throw ClientError. */
+  /** The messages of replicas, as they are sent. They throw ClientError. */
   metaSync(session: Session, args: readonly Bytes[]): Reply
   trySync(session: Session, args: readonly Bytes[]): Reply
   dbSync(session: Session, args: readonly Bytes[]): Reply
   binlogSync(session: Session, args: readonly Bytes[]): Reply
-  /** REPLCONF ACK applied FACK synced ASKED asked; null where the replica does not say the last. */
+  /**
+   * REPLCONF ACK applied FACK synced ASKED asked; `asked` is null if the replica does not send it.
+   */
   acknowledge(session: Session, ack: { readonly applied: number; readonly synced: number; readonly asked: number | null }): void
 }

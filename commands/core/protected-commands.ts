@@ -1,10 +1,16 @@
-/** Commands that run only where a key of the configuration allows them: to everyone, or to clients of this machine. */
+/**
+ * Commands that run only if the configuration allows them: for everyone, or for clients of this
+ * machine.
+ */
 import { isToken } from '../parsing/args.ts'
 import type { Context } from './context.ts'
 import { clientError } from './errors.ts'
 import type { Session } from './session.ts'
 
-/** Throws Redis's text where `enable-debug-command` or `enable-module-command` does not allow the command to the session. */
+/**
+ * Throws Redis's text unless `enable-debug-command` or `enable-module-command` allows the command
+ * to the session.
+ */
 export function requireEnabled({ server, session }: Context, command: 'DEBUG' | 'MODULE'): void {
   const key = `enable-${command.toLowerCase()}-command`
   const setting = server.config.text(key)
@@ -14,7 +20,7 @@ export function requireEnabled({ server, session }: Context, command: 'DEBUG' | 
   )
 }
 
-/** Loopback, or a Unix socket, whose address is its path and port 0. */
+/** True for loopback and for a Unix socket, whose address is its path and port 0. */
 function isLocal({ address }: Session): boolean {
   return address.startsWith('127.') || address.startsWith('[::1]:') || address.startsWith('/') || address.endsWith(':0')
 }

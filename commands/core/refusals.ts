@@ -1,20 +1,23 @@
-/** Requests that are not run, and what is answered to them: Redis's texts. */
+/** Redis's texts for requests that are not run. */
 import { type Bytes, lowerCase } from '../../base/bytes.ts'
 
 export const onlyForSubscribers = (name: Bytes): Bytes =>
   `ERR Can't execute '${name}': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are allowed in this context`
 
-/** What has sent a request that is no command: a browser or the like, or a Redis that wants to be a replica. */
+/**
+ * The sender of a request that is no command: a browser or similar (`http`), or a Redis that wants
+ * to be a replica.
+ */
 export type Stranger = 'http' | 'redis'
 
-/** Of HTTP, POST and `Host:` are the first words that can be met. */
+/** Recognizes HTTP by the first words that can arrive: POST and `Host:`. */
 export function strangerOf(name: Bytes): Stranger | null {
   const word = lowerCase(name)
   if (word === 'post' || word === 'host:') return 'http'
   return word === 'psync' || word === 'sync' ? 'redis' : null
 }
 
-/** The name and the arguments, each cut to 128 bytes in all. */
+/** Shows the name and the arguments, each cut to 128 bytes in all. */
 export function unknownCommand(args: readonly Bytes[]): Bytes {
   const name = (args[0] as Bytes).slice(0, 128)
   if (strangerOf(name) === 'redis')

@@ -1,5 +1,6 @@
 /**
- * What a command answers, as a value; commands never see a socket. `server/protocol/reply-encoder.ts` writes it as RESP2 or RESP3.
+ * A command's answer as a value; commands never see a socket. `server/protocol/reply-encoder.ts`
+ * writes it as RESP2 or RESP3.
  *
  *   Bytes, Buffer, Buffer[] in BulkChunks   bulk string          number, bigint   integer
  *   null                                    nil                  boolean          RESP3 boolean, RESP2 :1 / :0
@@ -48,7 +49,7 @@ export class ErrorReply {
   }
 }
 
-/** RESP3 double; in RESP2 a bulk string of the same digits. */
+/** A RESP3 double; in RESP2 a bulk string of the same digits. */
 export class Double {
   readonly value: number
 
@@ -57,7 +58,7 @@ export class Double {
   }
 }
 
-/** A RESP3 double that is to be shown with these digits; in RESP2 a bulk string of them. */
+/** A RESP3 double shown with exactly these digits; in RESP2 a bulk string of them. */
 export class WrittenDouble {
   readonly digits: Bytes
 
@@ -66,7 +67,7 @@ export class WrittenDouble {
   }
 }
 
-/** Flat list of keys and values. RESP3 map; in RESP2 the flat array. */
+/** A flat list of keys and values: a RESP3 map; in RESP2 the flat array. */
 export class MapReply {
   readonly flat: readonly Reply[]
 
@@ -75,7 +76,7 @@ export class MapReply {
   }
 }
 
-/** RESP3 set; in RESP2 an array. */
+/** A RESP3 set; in RESP2 an array. */
 export class SetReply {
   readonly members: readonly Reply[]
 
@@ -84,7 +85,7 @@ export class SetReply {
   }
 }
 
-/** RESP3 push; in RESP2 an array. */
+/** A RESP3 push; in RESP2 an array. */
 export class Push {
   readonly items: readonly Reply[]
 
@@ -93,10 +94,10 @@ export class Push {
   }
 }
 
-/** A push that many are told: the encoder keeps what it has made of it. */
+/** A push that goes to many clients: the encoder keeps its encoded form. */
 export class Message {
   readonly items: readonly Reply[]
-  /** The encoder's, of each protocol. */
+  /** The encoder's cached bytes, one for each protocol. */
   asResp2: Bytes | null = null
   asResp3: Bytes | null = null
 
@@ -105,7 +106,7 @@ export class Message {
   }
 }
 
-/** RESP3 verbatim string of a three-letter format; in RESP2 a bulk string. */
+/** A RESP3 verbatim string of a three-letter format; in RESP2 a bulk string. */
 export class Verbatim {
   readonly format: 'txt' | 'mkd'
   readonly text: Bytes
@@ -116,7 +117,7 @@ export class Verbatim {
   }
 }
 
-/** A bulk string in pieces, of `length` bytes in all: what a rope answers. */
+/** A bulk string in pieces, `length` bytes in all, as a rope answers it. */
 export class BulkChunks {
   readonly length: number
   readonly chunks: readonly Buffer[]
@@ -127,7 +128,7 @@ export class BulkChunks {
   }
 }
 
-/** RESP3 big number, in decimal digits; in RESP2 a bulk string of them. */
+/** A RESP3 big number in decimal digits; in RESP2 a bulk string of them. */
 export class BigNumber {
   readonly digits: Bytes
 
@@ -136,7 +137,10 @@ export class BigNumber {
   }
 }
 
-/** Flat list of names and values that say more about the reply after them in a Sequence. RESP2 has none: nothing is sent. */
+/**
+ * A flat list of names and values that describe the next reply of a Sequence. RESP2 has no
+ * attributes, so nothing is sent.
+ */
 export class Attributes {
   readonly flat: readonly Reply[]
 
@@ -145,7 +149,7 @@ export class Attributes {
   }
 }
 
-/** One reply after what goes out of band before it: pushes and attributes. */
+/** One reply, after the pushes and attributes that go out of band before it. */
 export class Sequence {
   readonly parts: readonly Reply[]
 

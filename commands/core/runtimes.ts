@@ -1,4 +1,7 @@
-/** What the executor keeps of each command while the server runs, and how a request's words lead to it. */
+/**
+ * The executor's record of each command while the server runs, and the lookup from a request's
+ * words to it.
+ */
 import { type Bytes, lowerCase } from '../../base/bytes.ts'
 import type { Command, CommandFlag } from './command.ts'
 import type { CommandTable } from './table.ts'
@@ -6,19 +9,24 @@ import type { CommandTable } from './table.ts'
 export interface CommandRuntime {
   readonly command: Command
   readonly isWrite: boolean
-  /** Whether it may write though it is no write command: scripts, PFCOUNT, PUBLISH. */
+  /** True if it may write although it is not a write command: scripts, PFCOUNT, PUBLISH. */
   readonly mayWrite: boolean
-  /** Whether what stands in the way of writes may stand in its way: what may write, and scripts of commands that only read, by what they say of
-   *  themselves. */
+  /**
+   * True if a gate against writes may stop it: commands that may write, and scripts run by
+   * read-only commands, whose own flags decide.
+   */
   readonly concernsWrites: boolean
-  /** When a request is shown to MONITOR: scripts before what they do, so that it is read in its order. */
+  /**
+   * When MONITOR shows a request. Scripts come before their commands, so that the output reads in
+   * order.
+   */
   readonly shown: 'before' | 'after' | 'never'
   readonly noAuth: boolean
-  /** Whether it is run at once between MULTI and EXEC, not queued. */
+  /** True if it runs at once between MULTI and EXEC instead of being queued. */
   readonly isForTransactions: boolean
   readonly noMulti: boolean
   readonly isForbiddenInScripts: boolean
-  /** Whether a client of RESP2 that is subscribed may run it. */
+  /** True if a RESP2 client with subscriptions may run it. */
   readonly isForSubscribers: boolean
   readonly minimum: number
   /** Exact number of words, or -1. */
@@ -48,12 +56,15 @@ export class Runtimes {
     for (const command of table.byName.values()) this.byCommand.set(command, runtimeOf(command, counters(command)))
   }
 
-  /** By a request's first word: a command or a container. */
+  /** Finds a command or a container by a request's first word. */
   find(name: Bytes): CommandRuntime | undefined {
     return this.spellings.get(name) ?? this.findOtherwise(name)
   }
 
-  /** The command of a request, or undefined; a container's subcommand where it has one. */
+  /**
+   * Finds the command of a request, with its subcommand if the container has one. Returns undefined
+   * if unknown.
+   */
   resolve(args: readonly Bytes[]): CommandRuntime | undefined {
     const runtime = this.find(args[0] as Bytes)
     if (runtime?.command.subcommands === undefined || args.length < 2) return runtime
@@ -90,12 +101,12 @@ function runtimeOf(command: Command, statistics: CommandCounters): CommandRuntim
   }
 }
 
-/** Whether a command runs others that it does not name. */
+/** True if a command runs others that it does not name. */
 export function runsScript({ group, flags }: Command): boolean {
   return group === 'scripting' && flags.includes('no_mandatory_keys')
 }
 
-/** Whether a request has as many words as its command takes. */
+/** True if a request has the number of words that its command takes. */
 export function hasRightArity(runtime: CommandRuntime, count: number): boolean {
   return runtime.exact >= 0 ? count === runtime.exact : count >= runtime.minimum
 }

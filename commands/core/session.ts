@@ -1,6 +1,6 @@
 /**
- * A client as commands see it: who it is and what it has set, never its socket. `server/network/connection.ts` implements it; tests use
- * `test/support/harness/fake-session.ts`.
+ * A client as commands see it: its identity and its settings, never its socket.
+ * `server/network/connection.ts` implements it; tests use `test/support/harness/fake-session.ts`.
  */
 import type { Bytes } from '../../base/bytes.ts'
 import type { User } from '../acl/user.ts'
@@ -12,10 +12,10 @@ import type { Message } from './reply.ts'
 
 export type ReplyMode = 'on' | 'off' | 'skip' | 'skip-next'
 
-/** What is at the other end: who follows this node, or whom it follows, is no ordinary client. */
+/** The role of the remote end. Replicas of this node and its master are not ordinary clients. */
 export type Peer = 'client' | 'replica' | 'master'
 
-/** What every session has, as it is when it begins. */
+/** The state that every session has, with its initial values. */
 export class SessionState {
   /** Index of the selected database. */
   database = 0
@@ -27,43 +27,46 @@ export class SessionState {
   noEvict = false
   noTouch = false
   monitoring = false
-  /** It runs commands for a script. */
+  /** True for the session that runs a script's commands. */
   isScript = false
-  /** Null while it is subscribed to nothing. */
+  /** Null without subscriptions. */
   subscriptions: Subscriptions | null = null
-  /** Null while it is not told what changes of what it has read. */
+  /** CLIENT TRACKING state; null when off. */
   tracker: Tracker | null = null
-  /** Its connection is about to be closed. */
+  /** The connection is about to be closed. */
   isLeaving = false
-  /** Between MULTI and EXEC. */
+  /** Set between MULTI and EXEC. */
   transaction: Transaction | null = null
-  /** What WATCH has named. */
+  /** The keys named by WATCH. */
   watch: Watch | null = null
-  /** Binlog offset at which the group begins that holds its last write; -1 before the first. */
+  /** Binlog offset of the group that holds the session's last write; -1 before the first write. */
   lastWriteAt = -1
-  /** `set` or `config|get`: the last command run. */
+  /** The last command run, such as `set` or `config|get`. */
   lastCommand: Bytes = ''
 }
 
 export interface Session extends SessionState {
   readonly id: number
   readonly peer: Peer
-  /** Who it is, and may do what that user may. */
+  /** The authenticated user, whose rules apply. */
   user: User
-  /** Whether it has said a password, or needed none when it began. */
+  /** True if the client gave a password or needed none at the start. */
   authenticated: boolean
   /** `ip:port`, `[ip]:port` or `path:0` for a Unix socket. */
   readonly address: string
   readonly localAddress: string
-  /** When it began: monotonic, ms. */
+  /** Start of the session: monotonic, ms. */
   readonly createdAtMs: number
-  /** When its last command ran: monotonic, ms. */
+  /** Start of its last command: monotonic, ms. */
   lastActiveMs: number
-  /** For CLIENT LIST, in bytes. */
+  /** Bytes, for CLIENT LIST. */
   queryBufferBytes(): number
   outputBufferBytes(): number
-  /** Sends a message, whatever CLIENT REPLY says; while a command of this session runs, after its reply. */
+  /**
+   * Sends a message regardless of CLIENT REPLY. While a command of this session runs, the message
+   * follows its reply.
+   */
   push(message: Message): void
-  /** Ends the connection: `now` drops what is unsent, `after-reply` sends it first. */
+  /** Ends the connection: `now` drops unsent bytes, `after-reply` sends them first. */
   close(how: 'now' | 'after-reply'): void
 }

@@ -3,21 +3,24 @@ import { type Bytes, lowerCase } from '../../base/bytes.ts'
 import type { Command } from './command.ts'
 
 export class CommandTable {
-  /** Lower-case name to command, containers and their subcommands (`config|get`). */
+  /** Lower-case name to command, including containers and their subcommands (`config|get`). */
   readonly byName = new Map<Bytes, Command>()
-  /** Every spelling that clients have used so far. Bounded by what they may use: 2 to the length, cut off at a thousand. */
+  /**
+   * Every spelling that clients have used. A name has 2 to the power of its length spellings; the
+   * map stops at a thousand.
+   */
   private readonly spellings = new Map<Bytes, Command>()
 
   constructor(families: readonly (readonly Command[])[]) {
     for (const family of families) for (const command of family) this.add(command)
   }
 
-  /** The command of a request's first word in any case, not looking at subcommands. */
+  /** Returns the command of a request's first word in any case, ignoring subcommands. */
   find(name: Bytes): Command | undefined {
     return this.spellings.get(name) ?? this.findOtherwise(name)
   }
 
-  /** The subcommand that a container's second word names. */
+  /** Returns the subcommand that a container's second word names. */
   findSubcommand(container: Command, word: Bytes): Command | undefined {
     return this.byName.get(`${container.name}|${lowerCase(word)}`)
   }
@@ -40,13 +43,13 @@ export class CommandTable {
     if (command.arity === 0) throw new Error(`command ${command.name}: arity 0`)
     const runs = (command.run ? 1 : 0) + (command.steps ? 1 : 0)
     if (runs > 1 || (runs === 0 && command.subcommands === undefined))
-      throw new Error(`command ${command.name}: one run function is wanted`)
+      throw new Error(`command ${command.name}: declare exactly one of run and steps`)
     if (command.flags.includes('write') && command.flags.includes('readonly'))
-      throw new Error(`command ${command.name}: both write and readonly`)
-    if (command.verbatim && !command.flags.includes('write')) throw new Error(`command ${command.name}: verbatim is for writes`)
+      throw new Error(`command ${command.name}: flags write and readonly exclude each other`)
+    if (command.verbatim && !command.flags.includes('write')) throw new Error(`command ${command.name}: verbatim requires the write flag`)
     this.byName.set(command.name, command)
     for (const subcommand of command.subcommands ?? []) {
-      if (!subcommand.name.startsWith(`${command.name}|`)) throw new Error(`subcommand ${subcommand.name} is not of ${command.name}`)
+      if (!subcommand.name.startsWith(`${command.name}|`)) throw new Error(`subcommand ${subcommand.name} must begin with ${command.name}|`)
       this.add(subcommand)
     }
   }

@@ -1,6 +1,7 @@
 /**
- * A unit of several commands: an EXEC, a script. What they do is collected apart from the turn's group and put into it when the unit is over,
- * between MULTI and EXEC where it is more than one command: so a turn may end in the middle of a script, and its group has no part of it.
+ * A unit of several commands: an EXEC or a script. Its effects are collected apart from the turn's
+ * group and written to it when the unit ends. Several effects are wrapped in MULTI and EXEC. A turn
+ * may therefore end in the middle of a script, and its group holds no part of it.
  */
 import type { Bytes } from '../../base/bytes.ts'
 import type { OpenGroup } from '../../storage/binlog/open-group.ts'
@@ -9,16 +10,16 @@ import type { ExpiryLog } from '../../storage/keyspace/keyspace.ts'
 const BEGIN: Bytes[] = ['MULTI']
 const END: Bytes[] = ['EXEC']
 
-/** Whether a command of the log only says where a unit begins or ends. */
+/** True if a logged command only marks where a unit begins or ends. */
 export function isUnitMark(args: readonly Bytes[]): boolean {
   return args[0] === 'MULTI' || args[0] === 'EXEC'
 }
 
 export class Unit implements ExpiryLog {
-  /** Commands and, at the same places, their databases. */
+  /** Commands and, at the same indices, their databases. */
   private effects: (readonly Bytes[])[] = []
   private databases: number[] = []
-  /** Of all words of the commands. */
+  /** Total size of the commands' words. */
   bytes = 0
 
   get isEmpty(): boolean {
@@ -39,7 +40,7 @@ export class Unit implements ExpiryLog {
     this.command(database, ['HDEL', key, ...fields])
   }
 
-  /** Moves what has been collected into the group. */
+  /** Moves the collected commands into the group. */
   writeTo(group: OpenGroup): void {
     const { effects, databases } = this
     const count = effects.length

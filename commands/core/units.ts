@@ -1,6 +1,7 @@
 /**
- * Units of several commands as the executor runs them: one at a time, from `begin` to `end`, with others inside of it being part of it (a script
- * in an EXEC). While one is under way nothing blocks, and whatever is logged goes to it, deletions of what has expired included.
+ * The executor's units of several commands. One unit runs at a time, from `begin` to `end`; a
+ * nested unit (a script in an EXEC) is part of it. During a unit nothing blocks, and everything
+ * logged goes to it, including deletions of expired keys and fields.
  */
 import type { Bytes } from '../../base/bytes.ts'
 import type { OpenGroup } from '../../storage/binlog/open-group.ts'
@@ -12,34 +13,40 @@ import { NoReply, type Reply } from './reply.ts'
 import type { CommandRuntime } from './runtimes.ts'
 import { Unit } from './unit.ts'
 
-/** What a run function answers whose unit goes on in turns to come. */
+/** The reply of a run function whose unit continues in later turns. */
 export const SUSPENDED = new NoReply()
 
-/** A unit is one piece of the binlog, which is read into memory as a whole. */
+/** A unit is one piece of the binlog, which is read into memory whole. */
 const MOST_BYTES = 2 ** 30
 
-const TOO_MUCH = 'ERR a transaction or a script cannot write so much: the binlog has it in one piece'
+const TOO_MUCH = 'ERR transaction or script exceeds the maximum size of one binlog group'
 
-/** Nothing more is to be logged of a command whose parts have been. */
+/** EXEC, EVAL and FCALL log nothing of their own: their parts were logged. */
 const NOTHING: Bytes[][] = []
 
 export class Units {
   readonly watches: Watches
-  /** Runs a request that was queued, for the session whose command runs. */
+  /** Runs a queued request for the session whose command runs. */
   readonly runQueued: (request: QueuedRequest) => Reply
-  /** Past so many bytes of what has been written nothing more is, in one unit. */
+  /** A unit that has logged more than this refuses further writes. */
   mostBytes = MOST_BYTES
-  /** The unit under way; null while there is none. */
+  /** The current unit; null if there is none. */
   current: Unit | null = null
-  /** The unit under way waits for a turn of its own: a script that takes long. Nothing else is run meanwhile that could see it. */
+  /**
+   * The current unit, a slow script, waits for a later turn. Meanwhile nothing runs that could see
+   * its changes.
+   */
   isSuspended = false
-  /** Told when that begins and ends. */
+  /** Called when a suspension begins and when it ends. */
   onSuspension: (isSuspended: boolean) => void = () => {}
-  /** What goes on with a suspended unit when the part that suspended it is done: its reply in, the whole's reply out, or SUSPENDED again. */
+  /**
+   * Continues a suspended unit. It takes the reply of the part that suspended it and returns the
+   * whole reply, or SUSPENDED again.
+   */
   continuation: ((reply: Reply) => Reply) | null = null
-  /** One is enough: it is empty whenever another begins. */
+  /** One object serves every unit: it is empty whenever a unit begins. */
   private readonly unit = new Unit()
-  /** The reading of the clock that all parts of the unit under way share, ms since the epoch. */
+  /** The clock reading that all parts of the current unit share, ms since the epoch. */
   clockMs = 0
   private depth = 0
   private readonly keyspace: Keyspace
@@ -54,7 +61,10 @@ export class Units {
     this.watches = new Watches(this.keyspace)
   }
 
-  /** Runs something that runs several requests, as one unit. Where that answers SUSPENDED the unit stays open, until `partEnded`. */
+  /**
+   * Runs several requests as one unit. If `run` answers SUSPENDED, the unit stays open until
+   * `partEnded`.
+   */
   runTogether(run: () => Reply): Reply {
     const { context } = this
     const { session, db } = context
@@ -72,7 +82,10 @@ export class Units {
     }
   }
 
-  /** What had suspended the unit is done: the reply of the whole, or SUSPENDED where it goes on. */
+  /**
+   * Continues the unit after the part that suspended it. Returns the whole reply, or SUSPENDED if
+   * the unit goes on.
+   */
   partEnded(reply: Reply): Reply {
     this.end()
     const { continuation } = this
@@ -83,7 +96,7 @@ export class Units {
     return whole
   }
 
-  /** Why a part of the unit under way is not run: it would write still more; null where nothing stands in its way. */
+  /** Why a part of the current unit is refused: the unit has written too much. Null lets it run. */
   refusalOf({ isWrite }: CommandRuntime): Bytes | null {
     return isWrite && this.current !== null && this.current.bytes > this.mostBytes ? TOO_MUCH : null
   }
@@ -112,7 +125,10 @@ export class Units {
     this.onSuspension(true)
   }
 
-  /** What the unit under way has done so far goes into the group: before this node gets another role, and its log another history. */
+  /**
+   * Writes the current unit's effects so far to the group, before this node changes its role and
+   * its log's history.
+   */
   settle(): void {
     this.current?.writeTo(this.group)
     this.keyspace.isUnitOpen = false

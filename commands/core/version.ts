@@ -1,5 +1,8 @@
-/** The Redis version whose behaviour is followed. Clients, Sentinel and exporters decide by it what a server can do. */
+/**
+ * The Redis version whose behaviour is followed. Clients, Sentinel and exporters derive a server's
+ * features from it.
+ */
 export const REDIS_COMPATIBLE_VERSION = '7.2.4'
 
-/** This server's own version, as in package.json. */
+/** The version of haypile, as in package.json. */
 export const HAYPILE_VERSION = '0.1.0'

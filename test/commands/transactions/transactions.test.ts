@@ -350,7 +350,7 @@ test('where one transaction would write more than the binlog takes in one piece,
   const { client, executor, logged } = start()
   executor.units.mostBytes = 20
   const one = client()
-  const tooMuch = '-ERR a transaction or a script cannot write so much: the binlog has it in one piece'
+  const tooMuch = '-ERR transaction or script exceeds the maximum size of one binlog group'
   assert.equal(say(one, 'MULTI', 'SET a 0123456789', 'SET b 0123456789', 'SET c 1', 'GET c', 'EXEC').at(-1), ['+OK', '+OK', tooMuch, null])
   assert.equal(logged(), [['MULTI'], ['SET', 'a', '0123456789'], ['SET', 'b', '0123456789'], ['EXEC']])
   assert.equal(say(one, 'MULTI', 'SET c 1', 'EXEC').at(-1), ['+OK'])
