@@ -7,9 +7,13 @@ import { dirname, join, normalize } from 'node:path'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { callsOf } from './support/tidy/call-arguments.ts'
+import { documents } from './support/tidy/documents.ts'
 import { importsOf, isProduct, LAYERS, matches, none, ROOT, slashed, sources } from './support/tidy/sources.ts'
 
 const MAX_LINES = 400
+const MAX_COLUMNS = 100
+const MAX_OVERVIEW_LINES = 250
+const NARROW = /^(ARCHITECTURE\.md|docs\/internals\/.*)$/
 
 /** What each layer may import. */
 const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
@@ -172,13 +176,36 @@ function pathsNamedIn(document: string): string[] {
 }
 
 test('the documents name no file that is not there', () => {
-  const documents = ['README.md', 'ARCHITECTURE.md', 'CONTRIBUTING.md', 'CHANGELOG.md']
-  const wrong = documents.flatMap((document) =>
+  const wrong = [...documents(), 'CHANGELOG.md'].flatMap((document) =>
     pathsNamedIn(document)
       .filter((path) => !existsSync(join(ROOT, path)))
       .map((path) => `${document} names ${path}`),
   )
   none('files that are not there', wrong)
+})
+
+/** The lines of a document that are wider than the limit. A table's row and a block of code may be. */
+function wideLines(document: string, text: string): string[] {
+  const blank = (block: string) => block.replace(/[^\n]/g, '')
+  return text
+    .replace(/^```[\s\S]*?^```/gm, blank)
+    .split('\n')
+    .flatMap((line, index) => ([...line].length > MAX_COLUMNS && !line.startsWith('|') ? [`${document}:${index + 1}`] : []))
+}
+
+test(`the documents about the code have at most ${MAX_COLUMNS} columns outside of tables and code`, () => {
+  const wide = 'x'.repeat(MAX_COLUMNS + 1)
+  assert.equal(wideLines('a', `µ${wide.slice(2)}\n| ${wide} |\n\`\`\`text\n${wide}\n\`\`\`\n${wide}\n`), ['a:6'])
+  const narrow = documents().filter((document) => NARROW.test(document))
+  none(
+    'wide lines',
+    narrow.flatMap((document) => wideLines(document, readFileSync(join(ROOT, document), 'utf8'))),
+  )
+})
+
+test(`ARCHITECTURE.md has at most ${MAX_OVERVIEW_LINES} lines`, () => {
+  const lines = readFileSync(join(ROOT, 'ARCHITECTURE.md'), 'utf8').split('\n').length - 1
+  assert.ok(lines <= MAX_OVERVIEW_LINES, `${lines} lines: an overview that is a book; docs/internals/ has a page a subject`)
 })
 
 test.run()

@@ -87,8 +87,7 @@ export interface TrySyncRequest {
   readonly left?: readonly PastHistory[]
 }
 
-/** new: the replica has no data. unknown: none of its ids is known. purged, ahead, diverged: of its position in a known history.
- *  forced: the replica asks for it. */
+/** new: the replica has no data. unknown: none of its ids is known. purged, ahead, diverged: of its position in a known history. */
 export type FullSyncReason = 'new' | 'unknown' | 'purged' | 'ahead' | 'diverged'
 
 export type TrySyncReply =

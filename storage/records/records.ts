@@ -7,7 +7,7 @@
  *   deadline  'x' expireAt(8) dbId(4) key          -> empty
  *   garbage   'g' what(1) id(8)                    -> empty        what: 0 an object, 1 a database
  *   cursors   'c'                                  -> version(1) JSON text of the SCAN cursors, written at shutdown, crc(4)
- *   library   'f' name                           -> version(1) bytes crc(4)             libraries.ts
+ *   library   'f' name                             -> version(1) bytes crc(4)            libraries.ts
  *
  *   crc is the CRC-32 of what stands before it
  *

@@ -3,7 +3,7 @@
  *
  *   "HYLL" encoding(1) zeros(3) cardinality(8, little endian; its highest bit: no longer valid) registers
  *   encoding 0, dense    register i in the bits from 6i on, lowest bit of the lowest byte first
- *   encoding 1, sparse   runs of equal registers: see hyperloglog-sparse.ts
+ *   encoding 1, sparse   runs of equal registers: see runs.ts
  *
  * An element's hash says which register is meant and how high it is to be at least. The estimate is Ertl's, arXiv:1702.01284, section 4.
  * It takes nothing but sums, products and square roots, which every machine computes alike, so that it may be replayed.

@@ -35,15 +35,13 @@ const NOT_RUN: Readonly<Record<string, string>> = {
   'haypile [file] [--name value ...]              serve': 'a grammar: it has to be what haypile help says',
   "haypile: /etc/haypile.conf:12: unknown configuration key 'prot', did you mean 'port'?":
     'messages: test/server/config/command-line.test.ts',
-  'server/        sockets, protocol, turn, configuration, INFO, log: wires everything, imported by none but tests and benchmarks':
-    'a diagram',
-  'socket -> listener (one shared buffer) -> connection -> request-decoder -> executor -> command -> database -> reply value': 'a diagram',
-  'Entry -> Hash, List ... -> TreeObject -> one or two Trees -> TreeNodes': 'a diagram',
-  "EXEC, EVAL, FCALL -> units.runTogether -> executor.runPart, for each command -> Unit (effects) -> at the end: MULTI effects EXEC -> the turn's group":
-    'a diagram',
+  '   clients                           replicas                      a master': 'a diagram',
   'poll phase    sockets -> requests -> commands; replies gather per client, changes in the open group': 'a diagram',
   'freeze (O(1)) -> encode in slices -> sync the binlog up to P -> write one batch, synced -> landed': 'a diagram',
-  "dial -> [AUTH] -> METASYNC -> TRYSYNC -> CONTINUE --------------------------> BINLOGSYNC -> the binlog's bytes": 'a diagram',
+  'Entry -> Hash, List ... -> TreeObject -> one or two Trees -> TreeNodes': 'a diagram',
+  'socket -> listener (one shared buffer) -> connection -> request-decoder -> executor -> command': 'a diagram',
+  "dial -> [AUTH] -> METASYNC -> TRYSYNC -> CONTINUE ----------------> BINLOGSYNC -> the binlog's bytes": 'a diagram',
+  'EXEC, EVAL, FCALL -> units.runTogether -> executor.runPart, for each command -> Unit (effects)': 'a diagram',
 }
 
 const MAIN = join(ROOT, 'dist', 'server', 'main.js')
