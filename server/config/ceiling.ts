@@ -1,21 +1,26 @@
-/** Settings that the process cannot have as high as somebody wants: lowered at the start with a warning, and refused by CONFIG SET. */
+/**
+ * Settings that the machine limits. At the start the server lowers them with a warning; CONFIG SET
+ * refuses a higher value.
+ */
 import type { Log } from '../../base/log.ts'
 import type { Config } from './config.ts'
 import { ConfigRefused } from './kinds.ts'
 
 export interface Ceiling {
   readonly name: string
-  /** The most that is possible where so much is wanted: that, or less. */
+  /** Returns the highest possible value up to `wanted`. */
   readonly allowed: (wanted: number) => number
-  /** What CONFIG SET is told. */
+  /** Returns the error text of CONFIG SET. */
   readonly refusal: (allowed: number) => string
-  /** Why, for the log, behind what has been done. */
+  /** The reason, which the log line gives after the change. */
   readonly why: string
-  /** For the log, beside what was wanted and what is set. */
+  /** Fields of the log line, beside `wanted` and `set`. */
   readonly fields: Readonly<Record<string, number>>
 }
 
-/** Lowers the setting where it has to be, and keeps CONFIG SET within what is possible then. */
+/**
+ * Lowers the setting where it is too high, and makes CONFIG SET refuse values that are too high.
+ */
 export function keepBelow(config: Config, log: Log, { name, allowed, refusal, why, fields }: Ceiling): void {
   const wanted = config.number(name)
   const set = allowed(wanted)

@@ -1,6 +1,6 @@
 /**
- * The configuration in force. Values are kept parsed; whoever must act on a change registers a listener, which may refuse it, and then
- * nothing of the CONFIG SET has happened.
+ * The configuration in force. Values are kept parsed. A part of the server that must react to a
+ * change registers a listener. A listener may refuse the value, which undoes the whole CONFIG SET.
  */
 import { type Bytes, bytesOfText, textOf } from '../../base/bytes.ts'
 import { type Files, realFiles, replaceFileSync } from '../../base/files.ts'
@@ -14,7 +14,10 @@ import { type BufferLimits, ConfigRefused, type ConfigValue } from './kinds.ts'
 import { rewriteConfigText } from './rewrite.ts'
 import { configKeys, configNames, findConfigName, nearestConfigName, requireConfigKey } from './table.ts'
 
-/** Told of a new value. A ConfigRefused thrown here undoes the whole change; its message is shown to the client. */
+/**
+ * Notified of a new value. Throws ConfigRefused to undo the whole change; the client sees its
+ * message.
+ */
 export type ChangeListener<V extends ConfigValue = ConfigValue> = (value: V) => void
 
 type Values = Map<ConfigKey, ConfigValue>
@@ -24,9 +27,11 @@ export class Config implements ConfigPort {
   private readonly machine: Machine
   private values: Values
   private readonly listeners = new Map<ConfigKey, ChangeListener[]>()
-  /** What CONFIG REWRITE writes to; null where the server was started without a file. */
+  /** The file that CONFIG REWRITE writes; null if the server was started without one. */
   private file: string | null = null
-  /** Called before the file is written, to bring up to date what is kept elsewhere. */
+  /**
+   * Called before CONFIG REWRITE, so that settings kept elsewhere (users) are brought up to date.
+   */
   beforeRewrite: () => void = () => {}
 
   get filePath(): string | null {
@@ -39,12 +44,18 @@ export class Config implements ConfigPort {
     this.values = defaultValues(this.machine)
   }
 
-  /** Reads a configuration file (`-` for standard input), which CONFIG REWRITE will write to. Throws ConfigError. */
+  /**
+   * Reads a configuration file (`-` for standard input), which becomes the file of CONFIG REWRITE.
+   * Throws ConfigError.
+   */
   loadFile(path: string): void {
     this.loadAll(path, [])
   }
 
-  /** Takes over values by name, as a program gives them. Throws ConfigError for what is unknown or wrong. */
+  /**
+   * Sets values by name, as a program gives them. Throws ConfigError for unknown names and wrong
+   * values.
+   */
   load(pairs: readonly (readonly [name: string, value: string | readonly string[]])[]): void {
     const settings = pairs.map(([name, value]) => ({
       name: bytesOfText(name),
@@ -55,7 +66,10 @@ export class Config implements ConfigPort {
     this.loadAll(undefined, settings)
   }
 
-  /** Reads a configuration file, where there is one, and takes over flags, which win. Throws ConfigError with all that is wrong in both. */
+  /**
+   * Reads a configuration file, if there is one, then applies the flags, which win. Throws
+   * ConfigError with every problem of both.
+   */
   loadAll(path: string | undefined, flags: readonly Item[]): void {
     const settings = path === undefined ? [] : readConfigFile(this.files, path)
     this.values = this.valuesOf([...settings, ...flags], this.values)
@@ -68,14 +82,14 @@ export class Config implements ConfigPort {
     return value
   }
 
-  /** Bytes; `path` for what names a file. */
+  /** Returns bytes; use `path` for file names. */
   text(name: string): Bytes {
     const value = this.value(name)
     if (typeof value !== 'string') throw new Error(`configuration key ${name} is no text`)
     return value
   }
 
-  /** The text of a key that was written by a person: a path, for one. */
+  /** The decoded text of a key that a person wrote, such as a path. */
   path(name: string): string {
     return textOf(this.text(name))
   }
@@ -86,7 +100,7 @@ export class Config implements ConfigPort {
     return value
   }
 
-  /** Addresses, shutdown options, percentiles. */
+  /** Returns a list: addresses, shutdown options or percentiles. */
   list(name: string): readonly (Bytes | number)[] {
     const value = this.value(name)
     if (!Array.isArray(value)) throw new Error(`configuration key ${name} is no list`)
@@ -97,14 +111,16 @@ export class Config implements ConfigPort {
     return this.value('client-output-buffer-limit') as BufferLimits
   }
 
-  /** Calls `listener` after each change, inside CONFIG SET. Of several listeners, those called before one that refuses are called again
-   *  with the old value. */
+  /**
+   * Calls `listener` after each change, inside CONFIG SET. If a later listener refuses the value,
+   * the earlier ones are called again with the old value.
+   */
   onChange(name: string, listener: ChangeListener): void {
     const key = requireConfigKey(name)
     this.listeners.set(key, [...(this.listeners.get(key) ?? []), listener])
   }
 
-  /** Calls `listener` with the value now and after each change. */
+  /** Calls `listener` now with the current value, and after each change. */
   follow<V extends ConfigValue>(name: string, listener: ChangeListener<V>): void {
     listener(this.value(name) as V)
     this.onChange(name, listener as ChangeListener)
@@ -141,8 +157,10 @@ export class Config implements ConfigPort {
     }
   }
 
-  /** Takes over what the server itself has changed, as the words of each line of a file: the master, by SLAVEOF, and users. CONFIG REWRITE
-   *  writes it. */
+  /**
+   * Stores what the server itself has changed: the master (SLAVEOF) and the users. Each argument
+   * holds the words of one line of the file. CONFIG REWRITE writes them.
+   */
   setByServer(name: string, ...lines: readonly (readonly Bytes[])[]): void {
     const key = requireConfigKey(name)
     const before = this.values
@@ -177,7 +195,10 @@ export class Config implements ConfigPort {
     for (const name of configNames.values()) if (!name.hidden && !name.key.withheld && matches(name.name)) into.add(name)
   }
 
-  /** What settings make of `from`, the defaults unless given. Throws ConfigError with all that is wrong. */
+  /**
+   * Applies settings to `from`, by default the default values. Throws ConfigError with every
+   * problem.
+   */
   private valuesOf(items: readonly Item[], from: Values = defaultValues(this.machine)): Values {
     const problems: string[] = []
     const values: Values = new Map(from)
@@ -217,7 +238,10 @@ function defaultValues(machine: Machine): Values {
   return new Map(configKeys.map((key) => [key, key.kind.parse([defaultOf(key, machine)], undefined)]))
 }
 
-/** What a new value builds upon even when it is the first one given: client classes that are not named keep their limits. */
+/**
+ * The value that the first new value of a key builds on. Client classes without a new limit keep
+ * theirs.
+ */
 function keptBy(name: ConfigName, values: Values): ConfigValue | undefined {
   return name.key.name === 'client-output-buffer-limit' ? values.get(name.key) : undefined
 }
@@ -241,7 +265,10 @@ function unknownKey({ where, given, name }: Setting): string {
   return `${where}unknown configuration key '${given}'${nearest === undefined ? '' : `, did you mean '${nearest}'?`}`
 }
 
-/** The names of a CONFIG SET. Throws the client error for the first that is unknown, cannot be set now, or comes twice. */
+/**
+ * Returns the names of a CONFIG SET. Throws a ClientError for the first that is unknown, immutable
+ * or given twice.
+ */
 function checkNames(pairs: readonly (readonly [name: Bytes, value: Bytes])[]): ConfigName[] {
   const names: ConfigName[] = []
   for (const [given] of pairs) {
@@ -259,7 +286,7 @@ function setFailed(name: ConfigName, why: string) {
   return clientError(`ERR CONFIG SET failed (possibly related to argument '${name.name}') - ${bytesOfText(why)}`)
 }
 
-/** Runs `change`; what it refuses becomes the client's error. */
+/** Runs `change` and turns a ConfigRefused into the client's error. */
 function refusing(name: ConfigName, change: () => void): void {
   try {
     change()

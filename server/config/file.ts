@@ -2,10 +2,11 @@
  * Configuration files.
  *
  *   line  = blank | "#" comment | "include" file { file } | name { word } | name ":" [ " " value ]
- *   file  = a path, relative to the including file's directory; one with * ? [ stands for all matches, in order
+ *   file  = a path, relative to the including file's directory; one with * ? [ names all matches
  *   word  = as in an inline request: plain, "with \n escapes" or 'without'
  *
- * The form with a colon is Pika's; its value is the rest of the line as it stands. Names are in any case. Later lines win.
+ * The form with a colon is Pika's; its value is the rest of the line, unchanged. Names are
+ * case-insensitive. Later lines win.
  */
 import { readFileSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
@@ -18,17 +19,19 @@ import { includedPaths } from './include-paths.ts'
 export interface Setting {
   readonly name: Bytes
   readonly words: readonly Bytes[]
-  /** For messages: the place, `/etc/haypile.conf:3: ` or empty, and the name as it stands there. */
+  /**
+   * For messages: the place (`/etc/haypile.conf:3: `, or empty) and the name as the file spells it.
+   */
   readonly where: string
   readonly given: string
 }
 
-/** Lines of a message that name a problem each. */
+/** An error message lists at most this many problems, one a line. */
 const MAX_PROBLEMS = 50
 const INCLUDE_DEPTH = 16
 const PIKA_LINE = /^([A-Za-z0-9_-]+)\s*:(?:\s+(.*))?$/s
 
-/** The configuration cannot be used. The message has a line for each problem, for the person who wrote it. */
+/** The configuration cannot be used. The message has one line for each problem. */
 export class ConfigError extends Error {
   override readonly name = 'ConfigError'
 
@@ -41,19 +44,25 @@ export class ConfigError extends Error {
   }
 }
 
-/** Something that is wrong where a setting should be. It is told together with all that is wrong with settings, in the order of the lines. */
+/** A faulty line of a file. It is reported in line order together with the faulty settings. */
 interface Problem {
   readonly problem: string
 }
 
 export type Item = Setting | Problem
 
-/** The settings of a file and of those that it includes, in order; `-` is standard input. Throws ConfigError for files in a circle. */
+/**
+ * Reads the settings of a file and of the files it includes, in order; `-` is standard input.
+ * Throws ConfigError if files include each other.
+ */
 export function readConfigFile(files: Files, path: string): Item[] {
   return readAt(files, path, '', 0)
 }
 
-/** The settings of what `path` includes by a word: a file, or a pattern of files. Throws ConfigError for files in a circle. */
+/**
+ * Reads the settings of the file, or of all files of a pattern, that `path` includes. Throws
+ * ConfigError if files include each other.
+ */
 export function includedSettings(files: Files, path: string, included: string, where: string, depth = 0): Item[] {
   const pattern = resolve(path === '-' ? '.' : dirname(path), included)
   try {
@@ -75,7 +84,10 @@ function readAt(files: Files, path: string, where: string, depth: number): Item[
   return parseConfigText(text, path, (included, place) => includedSettings(files, path, included, place, depth))
 }
 
-/** The settings of a file's text. `include` answers those of another file, whose path may be relative to this one's. */
+/**
+ * Parses a file's text. `include` returns the settings of another file, whose path may be relative
+ * to this one's.
+ */
 export function parseConfigText(text: Bytes, path: string, include: (path: string, where: string) => readonly Item[]): Item[] {
   return text.split('\n').flatMap((line, index): readonly Item[] => {
     const where = `${path === '-' ? 'standard input' : path}:${index + 1}: `
@@ -88,7 +100,10 @@ export function parseConfigText(text: Bytes, path: string, include: (path: strin
   })
 }
 
-/** The words of one line, the name first; none for a blank one or a comment, null for unbalanced quotes. */
+/**
+ * Splits one line into words, the name first. Returns none for a blank line or a comment, null for
+ * unbalanced quotes.
+ */
 export function parseConfigLine(line: Bytes): Bytes[] | null {
   const trimmed = line.replace(/^[ \t\r]+|[ \t\r]+$/g, '')
   if (trimmed === '' || trimmed.startsWith('#')) return []
@@ -97,7 +112,7 @@ export function parseConfigLine(line: Bytes): Bytes[] | null {
   return splitInline(trimmed)
 }
 
-/** The bytes of a file; `-` is standard input. Throws what the file system throws. */
+/** Reads a file's bytes; `-` is standard input. Throws the file system's errors. */
 export function readText(files: Files, path: string): Bytes {
   return path === '-' ? bytesOf(readFileSync(0)) : bytesOf(contentOf(files, path))
 }

@@ -3,8 +3,9 @@
  *
  *   flag = "--" name { value } | "--" name "=" value | "-p" port
  *
- * Names are in any case. The word after a flag is its value even where it begins with dashes. A key that takes many words has all that
- * follow up to the next `--` or `-p`; a single dash begins a value (`-::1`). A flag that stands twice is as two lines of a file.
+ * Names are case-insensitive. The word after a flag is its value even if it begins with dashes. A
+ * key that takes many words takes all words up to the next `--` or `-p`; a single dash begins a
+ * value (`-::1`). A flag given twice counts like two lines of a file.
  */
 import { bytesOfText, lowerCase, textOf } from '../../base/bytes.ts'
 import { splitInline } from '../../commands/parsing/inline-words.ts'
@@ -12,10 +13,13 @@ import type { Item } from './file.ts'
 import { configNames, nearestConfigName } from './table.ts'
 import { oneWordOfUserLine } from './users.ts'
 
-/** Flags that are no configuration keys. */
+/** Flags that are not configuration keys. */
 const PLAIN_FLAGS = ['-h', '--help', '-v', '--version', '--']
 
-/** The settings of the flags, in their order, with what is wrong about them; and the words that are neither flags nor their values. */
+/**
+ * Separates the flags, in order and with their problems, from the words that are neither flags nor
+ * values.
+ */
 export function separatedFlags(given: readonly string[]): { readonly plain: string[]; readonly flags: Item[] } {
   const words = given.flatMap(unglued)
   const plain: string[] = []
@@ -44,7 +48,7 @@ export function separatedFlags(given: readonly string[]): { readonly plain: stri
 
 const isFlag = (word: string) => word.startsWith('--') || word === '-p'
 
-/** `"--maxmemory 1gb"` in one word, as Redis's own start scripts write it. */
+/** Splits `"--maxmemory 1gb"` given as one word, as Redis's own start scripts write it. */
 function unglued(word: string): string[] {
   if (!/^--[a-z0-9-]+\s/i.test(word)) return [word]
   return splitInline(bytesOfText(word))?.map(textOf) ?? [word]

@@ -1,4 +1,4 @@
-/** What `haypile help` and `haypile help all` print. */
+/** The texts of `haypile help` and `haypile help all`. */
 import type { ConfigKey, Section } from './key.ts'
 import { defaultOf, type Machine } from './key.ts'
 import { quoted } from './kinds.ts'
@@ -30,16 +30,16 @@ A Redis-compatible key-value server with its data on disk.
 
 const STATUS = 'Exit status: 0 done, 1 failed, 2 the command line or the configuration is wrong.'
 
-/** What most people need first. */
+/** The keys that most people need first. */
 const COMMON_KEYS = ['port', 'bind', 'dir', 'requirepass', 'appendfsync', 'cache-memory', 'logfile', 'replicaof']
 
-/** A screenful. */
+/** Help that fits on one screen. */
 export function shortHelp(machine: Machine): string {
   const keys = COMMON_KEYS.map((name) => describe(requireConfigKey(name), machine)).join('\n')
   return `${USAGE}\nThe flags that matter first (-p is --port; * can be changed by CONFIG SET):\n\n${keys}\n\nhaypile help all prints every flag. ${STATUS}\n`
 }
 
-/** Every configuration key. */
+/** Help for every configuration key. */
 export function fullHelp(machine: Machine): string {
   const parts = ['Configuration keys, in a file as `name value`, as a flag as `--name value`. CONFIG SET changes those marked *.']
   for (const [section, title] of Object.entries(TITLES)) {

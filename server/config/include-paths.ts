@@ -1,13 +1,17 @@
 /**
- * The files that an `include` of a configuration file names. A path with `*`, `?` or `[` stands for every file that matches, in the order of their
- * bytes, as glob(3) has it; for none where nothing matches, so that an empty conf.d is no error. Any other path stands for itself.
+ * The files that an `include` of a configuration file names. A path with `*`, `?` or `[` names
+ * every matching file, in byte order, as glob(3) does. A pattern without a match names none, so
+ * that an empty conf.d is no error. Any other path names itself.
  */
 import { basename, dirname, join } from 'node:path'
 import { bytesOfText } from '../../base/bytes.ts'
 import type { Files } from '../../base/files.ts'
 import { globOf, isLiteral } from '../../commands/parsing/glob.ts'
 
-/** The paths for an absolute or relative path. Throws what the file system throws for a directory that cannot be read. */
+/**
+ * Expands an absolute or relative path. Throws the file system's error if a directory cannot be
+ * read.
+ */
 export function includedPaths(files: Files, path: string): string[] {
   const name = basename(path)
   const isPlain = isLiteral(bytesOfText(name))

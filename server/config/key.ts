@@ -1,4 +1,4 @@
-/** What a configuration key is. */
+/** The type of a configuration key. */
 import type { Bytes } from '../../base/bytes.ts'
 import type { Kind } from './kinds.ts'
 
@@ -16,17 +16,17 @@ export type Section =
   | 'monitoring'
   | 'compatibility'
 
-/** What a default may depend on. */
+/** Facts of the machine that a default may depend on. */
 export interface Machine {
   readonly memoryBytes: number
-  /** Bytes of cache that V8's heap holds; undefined for no limit. */
+  /** Bytes of cache that fit into V8's heap; undefined for no limit. */
   readonly heapCacheBytes?: number
 }
 
 const MEBIBYTE = 1024 * 1024
 export const MIN_CACHE_BYTES = 16 * MEBIBYTE
 
-/** A quarter of the memory, in whole mebibytes, where the heap holds that. */
+/** A quarter of the memory in whole mebibytes, or less if V8's heap holds less. */
 export function defaultCacheBytes({ memoryBytes, heapCacheBytes = Number.POSITIVE_INFINITY }: Machine): number {
   const quarter = Math.floor(memoryBytes / 4 / MEBIBYTE) * MEBIBYTE
   return Math.max(MIN_CACHE_BYTES, Math.min(quarter, heapCacheBytes))
@@ -36,23 +36,29 @@ export interface ConfigKey {
   readonly name: Bytes
   readonly section: Section
   readonly kind: Kind
-  /** As it would be written in a file. */
+  /** The default, as a file would spell it. */
   readonly default: Bytes | ((machine: Machine) => Bytes)
-  /** Of a number, where its kind does not say. */
+  /** The unit of a number, unless its kind says it. */
   readonly unit?: 'seconds' | 'ms' | 'µs' | 'bytes'
-  /** Whether CONFIG SET may change it. */
+  /** `any time`: CONFIG SET may change the key. */
   readonly changes: 'any time' | 'at start'
-  /** Other names. One with `times` counts in a unit so many times the key's, and is shown only when asked for. */
+  /**
+   * Other names. An alias with `times` counts in a unit of `times` of the key's units. CONFIG GET
+   * shows such an alias only when a client asks for it by name.
+   */
   readonly aliases?: readonly (Bytes | { readonly name: Bytes; readonly times: number })[]
-  /** A password: never logged or shown to others than CONFIG GET. */
+  /** A password: never logged, and shown by CONFIG GET alone. */
   readonly secret?: true
-  /** Shown by CONFIG GET only under its own name. */
+  /** CONFIG GET shows the key only by its own name, never for a pattern. */
   readonly hidden?: true
-  /** CONFIG knows nothing of it: there are commands for that. */
+  /** CONFIG does not know the key: other commands read and change it. */
   readonly withheld?: true
-  /** Logged at the start where the value is not the default: what the key does not do here. */
+  /**
+   * Logged at the start if the value is not the default: the effect that the key does not have
+   * here.
+   */
   readonly warning?: string
-  /** Taken so that existing files and clients work; nothing depends on it. */
+  /** Accepted so that existing files and clients work; nothing depends on the value. */
   readonly inert?: true
   readonly help: string
 }

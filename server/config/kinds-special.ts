@@ -1,4 +1,4 @@
-/** The kinds of configuration values that have a grammar of their own. See config-kinds.ts. */
+/** The kinds of configuration values that have a grammar of their own. See kinds.ts. */
 import { type Bytes, lowerCase } from '../../base/bytes.ts'
 import { hostOf } from '../../commands/parsing/args.ts'
 import {
@@ -15,7 +15,7 @@ import {
   requireChoice,
 } from './kinds.ts'
 
-/** The words of a value that was given as words, as one argument with spaces, or as both. */
+/** The words of a value given as separate words, as one argument with spaces, or as both. */
 function separated(words: readonly Bytes[]): Bytes[] {
   return words.flatMap((word) => word.split(' ')).filter((word) => word !== '')
 }
@@ -32,7 +32,10 @@ function manyWords<V extends ConfigValue>(
 
 const joined = (values: readonly (Bytes | number)[]) => values.join(' ')
 
-/** Addresses to listen on: `*` is every IPv4 one, `::*` every IPv6 one, a minus before means that it may be missing. None: no TCP. */
+/**
+ * Addresses to listen on. `*` is every IPv4 address, `::*` every IPv6 one. An address after a minus
+ * may be missing from the machine. No address: no TCP.
+ */
 export const addresses = manyWords<readonly Bytes[]>(
   'addresses',
   (words) => {
@@ -51,7 +54,7 @@ const BUFFER_CLASSES: Readonly<Record<string, BufferLimitClass>> = {
 const NO_LIMIT: BufferLimit = { hard: 0, soft: 0, softSeconds: 0 }
 const printLimit = ({ hard, soft, softSeconds }: BufferLimit) => `${hard} ${soft} ${softSeconds}`
 
-/** `<class> <hard> <soft> <seconds>`, any number of times; classes that are not named keep their limits. */
+/** `<class> <hard> <soft> <seconds>`, repeated; a class that is not named keeps its limits. */
 export const bufferLimits = manyWords<BufferLimits>(
   'class hard soft seconds',
   (words, previous) => {
@@ -77,7 +80,7 @@ export const bufferLimits = manyWords<BufferLimits>(
     }),
 )
 
-/** `<seconds> <changes>`, any number of times. Lines of a file add up; nothing, or an empty word, is none. */
+/** `<seconds> <changes>`, repeated. The lines of a file add up; an empty word means none. */
 export const savePoints = manyWords<readonly number[]>(
   'seconds changes ...',
   (words, previous) => {
@@ -108,7 +111,9 @@ export const percentiles = manyWords<readonly number[]>(
   joined,
 )
 
-/** `host port`, Pika's `host:port`, or `no one`: host and port, or nothing for a node that is a master. */
+/**
+ * `host port`, Pika's `host:port`, or `no one`. The value is host and port, or empty for a master.
+ */
 export const masterAddress = manyWords<readonly Bytes[]>(
   'host port',
   (words) => {
@@ -124,7 +129,7 @@ export const masterAddress = manyWords<readonly Bytes[]>(
   ([host, port]) => [host === undefined ? '""' : `${quoted(host)} ${port}`],
 )
 
-/** The name or address of a machine, or nothing. */
+/** The name or address of a machine, or empty. */
 export const hostName: Kind<Bytes> = oneWord(
   'host',
   (word) => {
@@ -143,7 +148,7 @@ function splitAddress(word: Bytes): Bytes[] {
 
 const SHUTDOWN_WORDS = ['default', 'save', 'nosave', 'now', 'force']
 
-/** How a signal shuts the server down: `default`, or some of the options of SHUTDOWN. */
+/** How a signal shuts the server down: `default`, or options of SHUTDOWN. */
 export const shutdownOptions = manyWords<readonly Bytes[]>(
   SHUTDOWN_WORDS.join(', '),
   (words) => {
@@ -183,7 +188,7 @@ export const eventClasses: Kind<Bytes> = oneWord(
   (value) => value,
 )
 
-/** Bits of a file mode, in octal. */
+/** A file mode in octal, at most `most`. */
 export const octal = (most: number): Kind<number> =>
   oneWord(
     `octal 0 to ${most.toString(8)}`,

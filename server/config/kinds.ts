@@ -1,6 +1,7 @@
 /**
- * The kinds of configuration values: how each is read from words, printed for CONFIG GET, and written to a file. Error texts are Redis's,
- * as they stand after "CONFIG SET failed (possibly related to argument 'x') - ".
+ * The kinds of configuration values: how each is read from words, printed for CONFIG GET, and
+ * written to a file. Error texts are Redis's. They follow "CONFIG SET failed (possibly related to
+ * argument 'x') - ".
  */
 import { resolve } from 'node:path'
 import { type Bytes, bytesOfText, lowerCase, textOf } from '../../base/bytes.ts'
@@ -18,23 +19,28 @@ export type BufferLimits = Readonly<Record<BufferLimitClass, BufferLimit>>
 
 export type ConfigValue = number | boolean | Bytes | readonly Bytes[] | readonly number[] | BufferLimits
 
-/** A value that cannot be taken. The message says why, in Redis's words where Redis has any. */
+/** A value is refused. The message gives the reason, in Redis's words where Redis has any. */
 export class ConfigRefused extends Error {
   override readonly name = 'ConfigRefused'
 }
 
 export interface Kind<V extends ConfigValue = ConfigValue> {
-  /** For --help: what is written, with its range. */
+  /** The format of the value with its range, for `haypile help`. */
   readonly describe: string
-  /** `many`: a value is any number of words, which CONFIG SET takes as one argument with spaces. */
+  /**
+   * `many`: a value has any number of words, which CONFIG SET takes as one argument with spaces.
+   */
   readonly takes: 'one word' | 'many'
-  /** Why values are refused that could be taken elsewhere. */
+  /** The reason that a kind refuses values which Redis or Pika accepts. */
   readonly refuses?: string
-  /** `previous` is what the value builds upon: the current one, or undefined where it starts anew. Throws ConfigRefused. */
+  /**
+   * Parses words. `previous` is the value to build on: the current one, or undefined to start anew.
+   * Throws ConfigRefused.
+   */
   parse(words: readonly Bytes[], previous: V | undefined): V
-  /** As CONFIG GET shows it. */
+  /** Prints the value for CONFIG GET. */
   print(value: V): Bytes
-  /** What stands after the name in a file, one item a line. */
+  /** Returns what follows the name in a file, one item a line. */
   lines(value: V): readonly Bytes[]
 }
 
@@ -59,7 +65,9 @@ export function oneWord<V extends ConfigValue>(
 
 export const MAX_INT32 = 2 ** 31 - 1
 export const MAX_UINT32 = 2 ** 32 - 1
-/** 2^63 - 1 as Redis's limits print it. As a number it is 2^63, so values from 2^53 on are kept to 53 bits. */
+/**
+ * 2^63 - 1, as Redis's limits print it. As a number it is 2^63: from 2^53 on, values keep 53 bits.
+ */
 export const MAX_INT64 = 9_223_372_036_854_775_807n
 
 type Limit = number | bigint
@@ -105,7 +113,10 @@ const MEMORY_UNITS: Readonly<Record<string, bigint>> = {
   gb: 1n << 30n,
 }
 
-/** Bytes of `64mb`, `1g`, `100`; null for what is none. Redis's units: k m g are powers of 1000, kb mb gb of 1024; `''` is 0. */
+/**
+ * Returns the bytes of `64mb`, `1g` or `100`; null if the word is no size. Redis's units: k m g are
+ * powers of 1000, kb mb gb of 1024; `''` is 0.
+ */
 export function memoryBytesOf(word: Bytes): bigint | null {
   const parts = /^(\d{0,19})([a-z]*)$/.exec(lowerCase(word))
   const unit = MEMORY_UNITS[parts?.[2] ?? 'none']
@@ -113,7 +124,7 @@ export function memoryBytesOf(word: Bytes): bigint | null {
   return BigInt(parts[1] as string) * unit
 }
 
-/** The shortest exact spelling: 67108864 is 64mb. */
+/** Returns the shortest exact spelling: 67108864 is 64mb. */
 export function memoryText(bytes: number): Bytes {
   for (const [unit, size] of [
     ['gb', 2 ** 30],
@@ -156,14 +167,14 @@ export const text: Kind<Bytes> = oneWord(
   (value) => value,
 )
 
-/** A path made absolute when it is read, so that it means the same wherever the process goes. */
+/** A path, made absolute when it is read, so that a later change of directory does not matter. */
 export const directory: Kind<Bytes> = oneWord(
   'path',
   (word) => bytesOfText(resolve(textOf(word))),
   (value) => value,
 )
 
-/** One of some words. */
+/** One word of a list. */
 export function choice(...words: readonly Bytes[]): Kind<Bytes> {
   return oneWord(
     words.join(', '),
@@ -177,7 +188,7 @@ export function requireChoice(word: Bytes, words: readonly Bytes[]): Bytes {
   return word
 }
 
-/** What this server cannot do: only the value that asks for nothing is taken. */
+/** For a feature that does not exist here: only the neutral value is accepted. */
 export function only(value: Bytes, why: string): Kind<Bytes> {
   const kind = oneWord(
     value === '' ? 'empty' : `${value} only`,
@@ -190,7 +201,7 @@ export function only(value: Bytes, why: string): Kind<Bytes> {
   return { ...kind, refuses: why }
 }
 
-/** What may not stand in a file at all. */
+/** For a directive that a file must not contain at all. */
 export function none(why: string): Kind<Bytes> {
   return {
     describe: 'nothing',
@@ -205,7 +216,7 @@ export function none(why: string): Kind<Bytes> {
   }
 }
 
-/** The word in quotes where a configuration file needs them. */
+/** The word, in quotes where a configuration file needs them. */
 export function quoted(word: Bytes): Bytes {
   if (/^[!-~]+$/.test(word) && !/["'\\#]/.test(word)) return word
   const inner = word.replace(/[^ -~]|["\\]/g, (char) => ESCAPED[char] ?? `\\x${char.charCodeAt(0).toString(16).padStart(2, '0')}`)

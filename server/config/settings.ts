@@ -1,4 +1,7 @@
-/** From configuration keys to what storage and replication are told, at start and when they change. */
+/**
+ * The settings of storage and replication, computed from configuration keys at the start and on
+ * every change.
+ */
 import { defaultReplicationSettings, type ReplicationSettings } from '../../replication/settings.ts'
 import type { Storage, StorageSettings } from '../../storage/storage.ts'
 import type { Config } from './config.ts'
@@ -6,10 +9,16 @@ import type { Config } from './config.ts'
 const RESERVE_BYTES = 16 * 1024 * 1024
 const MIN_DIRTY_BYTES = 32 * 1024 * 1024
 
-/** Not more unless told so: a checkpoint has as much again in its batch, and LevelDB once more. */
+/**
+ * The most that the automatic dirty limit reaches: a checkpoint copies as much again into its
+ * batch, and LevelDB copies it once more.
+ */
 const MAX_DIRTY_BYTES = 512 * 1024 * 1024
 
-/** The dirty limit in force: half of the cache where none is set, within reason. */
+/**
+ * The dirty limit in force: the configured one, or half of the cache within MIN_DIRTY_BYTES and
+ * MAX_DIRTY_BYTES.
+ */
 function dirtyLimit(config: Config): number {
   const limit = config.number('dirty-limit')
   return limit > 0 ? limit : Math.min(MAX_DIRTY_BYTES, Math.max(MIN_DIRTY_BYTES, Math.floor(config.number('cache-memory') / 2)))
@@ -33,7 +42,7 @@ export function storageSettings(config: Config): StorageSettings {
   }
 }
 
-/** Keeps storage's settings in step with CONFIG SET. */
+/** Applies every CONFIG SET to storage's settings. */
 export function followStorageSettings(config: Config, storage: Storage): void {
   const { settings } = storage
   const apply = () => {
@@ -54,7 +63,7 @@ export function followStorageSettings(config: Config, storage: Storage): void {
   for (const key of keys) config.onChange(key, apply)
 }
 
-/** Kept in step with CONFIG SET. */
+/** Returns replication's settings, to which every CONFIG SET is applied. */
 export function replicationSettings(config: Config): ReplicationSettings {
   const settings = defaultReplicationSettings()
   const seconds = (name: string) => config.number(name) * 1000
@@ -66,7 +75,8 @@ export function replicationSettings(config: Config): ReplicationSettings {
       lagLimitBytes: config.number('replica-lag-limit'),
       forgetAfterMs: seconds('replica-forget-after'),
       fullSyncBytesPerSecond: config.number('dbsync-rate-limit'),
-      minReplicas: minReplicasMaxLagMs === 0 ? 0 : config.number('min-replicas-to-write'), // as in Redis, either being 0 means no condition
+      // As in Redis, 0 for either key means no condition.
+      minReplicas: minReplicasMaxLagMs === 0 ? 0 : config.number('min-replicas-to-write'),
       minReplicasMaxLagMs,
       announceIp: config.text('replica-announce-ip'),
       announcePort: config.number('replica-announce-port'),

@@ -1,6 +1,6 @@
 /**
- * The one table of configuration keys, read by the file and flag parsers, CONFIG, --help and the redaction of secrets. It is gathered from
- * config-keys-*.ts and refuses a bad definition at start.
+ * The one table of configuration keys. The file and flag parsers, CONFIG, `haypile help` and the
+ * redaction of secrets read it. It joins the files of keys/ and refuses a bad definition at start.
  */
 import { type Bytes, lowerCase } from '../../base/bytes.ts'
 import { type ConfigKey, type ConfigName, defaultOf } from './key.ts'
@@ -13,7 +13,7 @@ import { serverKeys } from './keys/server.ts'
 import { storageKeys } from './keys/storage.ts'
 import { userKeys } from './keys/users.ts'
 
-/** Every key, in the order in which --help and CONFIG GET * show them. */
+/** Every key, in the order in which `haypile help all` and CONFIG GET * show them. */
 export const configKeys: readonly ConfigKey[] = [
   ...networkKeys,
   ...userKeys,
@@ -25,15 +25,15 @@ export const configKeys: readonly ConfigKey[] = [
   ...pikaKeys,
 ]
 
-/** Every name by which a key can be called, aliases after the key's own. */
+/** Every name of every key; a key's aliases follow its own name. */
 export const configNames: ReadonlyMap<Bytes, ConfigName> = gather(configKeys)
 
-/** The key of a name in any case. */
+/** Finds a key by name, case-insensitive. */
 export function findConfigName(name: Bytes): ConfigName | undefined {
   return configNames.get(lowerCase(name))
 }
 
-/** The key of a name that the code itself uses. */
+/** Finds a key by a name that the code itself uses. Throws if there is none. */
 export function requireConfigKey(name: string): ConfigKey {
   const found = configNames.get(name)
   if (found === undefined) throw new Error(`no configuration key is called ${name}`)
@@ -57,7 +57,7 @@ function gather(keys: readonly ConfigKey[]): Map<Bytes, ConfigName> {
   return names
 }
 
-/** The known name that looks most like this one; undefined where none does. */
+/** Returns the known name nearest to this one; undefined if none is near. */
 export function nearestConfigName(name: Bytes): Bytes | undefined {
   const lower = lowerCase(name).slice(0, 64)
   let best: Bytes | undefined
@@ -72,7 +72,10 @@ export function nearestConfigName(name: Bytes): Bytes | undefined {
   return best
 }
 
-/** Insertions, removals, replacements and swaps of neighbours that turn one into the other (Damerau's distance, no overlapping swaps). */
+/**
+ * The number of insertions, removals, replacements and swaps of neighbours that turn one word into
+ * the other (Damerau's distance without overlapping swaps).
+ */
 function editDistance(from: Bytes, to: Bytes): number {
   let beforeLast: number[] = []
   let last = Array.from({ length: to.length + 1 }, (_, i) => i)

@@ -1,6 +1,6 @@
 /**
- * The `user` lines of a configuration file: name and rules, a user a line. Kept as lines, since what they mean depends on the commands that
- * there are; each word is in quotes where it needs them.
+ * The `user` lines of a configuration file: a name and rules, one user a line. They are kept as
+ * text, since their meaning depends on the command table. Words are quoted where they need it.
  */
 import type { Bytes } from '../../base/bytes.ts'
 import { splitInline } from '../../commands/parsing/inline-words.ts'
@@ -13,7 +13,7 @@ export const userLines: Kind<readonly UserLine[]> = {
   takes: 'many',
   parse(words, previous = []) {
     if (words.every((word) => word === '')) return previous
-    // A line in one word, as after a flag or a colon: no name has a space.
+    // The whole line is one word after a flag or a colon; a name has no space.
     if (!words[0]?.includes(' ')) return [...previous, lineOf(words)]
     return [...previous, ...words.map((line) => lineOf(wordsOfUserLine(line)))]
   },
@@ -27,7 +27,7 @@ export function wordsOfUserLine(line: UserLine): Bytes[] {
   return words
 }
 
-/** The line of these words as one word, which is told from a name by its space. */
+/** The line of these words as one word. Its space distinguishes it from a name. */
 export function oneWordOfUserLine(words: readonly Bytes[]): Bytes {
   return words.length === 1 && words[0]?.includes(' ') ? words[0] : `${lineOf(words)} `
 }

@@ -1,4 +1,4 @@
-/** What the configuration asks for and does not get, said in the log at the start. */
+/** Warnings at the start about configuration that has no effect. */
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { textOf } from '../../base/bytes.ts'
@@ -7,7 +7,10 @@ import type { Config } from './config.ts'
 import { defaultOf } from './key.ts'
 import { configKeys } from './table.ts'
 
-/** Warns of keys whose value has no effect, and of a data file of Redis that is not read. */
+/**
+ * Warns of each key whose value has no effect, and of Redis data files, which the server does not
+ * read.
+ */
 export function logIneffective(config: Config, log: Log): void {
   for (const key of configKeys) {
     if (key.warning === undefined) continue

@@ -1,4 +1,4 @@
-/** Lines of INFO. */
+/** Formats the lines of INFO. */
 import type { Bytes } from '../../base/bytes.ts'
 
 export type Fields = readonly (readonly [name: Bytes, value: Bytes | number])[]
@@ -7,17 +7,17 @@ export function fields(list: Fields): Bytes {
   return list.map(([name, value]) => `${name}:${value}\r\n`).join('')
 }
 
-/** A flag as INFO writes it. */
+/** Formats a flag as INFO writes it. */
 export const flag = (is: boolean) => (is ? 1 : 0)
 
-/** What clients can make up must not break a line or a field. */
+/** Replaces characters that would break a line or a field, in names that clients can choose. */
 export function safe(name: Bytes): Bytes {
   return name.replace(/[#:\n\r]/g, '_')
 }
 
 const UNITS = ['K', 'M', 'G', 'T', 'P'] as const
 
-/** 1536 is `1.50K`. */
+/** Formats bytes: 1536 is `1.50K`. */
 export function humanBytes(bytes: number): string {
   if (bytes < 1024) return `${Math.max(0, Math.round(bytes))}B`
   let value = bytes / 1024

@@ -1,4 +1,7 @@
-/** What INFO tells, before it is text. Bytes, milliseconds and wall time (ms since the epoch) unless a name says otherwise. */
+/**
+ * The figures of INFO, before they are text. Sizes are bytes, durations milliseconds and times wall
+ * time (ms since the epoch) unless a name says otherwise.
+ */
 import type { Bytes } from '../../base/bytes.ts'
 import type { DenialCounts } from '../../commands/acl/acl.ts'
 import type { MemoryFigure } from '../../commands/core/ports.ts'
@@ -17,14 +20,14 @@ export interface InfoFigures {
   readonly cpu: CpuFigures
   readonly commands: Iterable<readonly [name: Bytes, counters: Readonly<CommandCounters>]>
   readonly errors: Iterable<readonly [code: Bytes, count: number]>
-  /** For each command, the durations (µs) that these percents of its runs do not pass. */
+  /** For each command, the duration (µs) that each percentage of its runs does not exceed. */
   readonly latencies: Iterable<readonly [name: Bytes, percentiles: readonly (readonly [percent: number, micros: number])[]]>
   readonly keyspace: readonly { readonly index: number; readonly keys: number; readonly volatile: number }[]
   readonly binlog: BinlogFigures
   readonly storage: StorageFigures
 }
 
-/** Seconds of the process, and of its main thread. */
+/** CPU seconds of the process and of its main thread. */
 export interface CpuFigures {
   readonly systemSeconds: number
   readonly userSeconds: number
@@ -39,27 +42,27 @@ export interface ServerFigures {
   readonly port: number
   readonly wallMs: number
   readonly uptimeMs: number
-  /** Name, release and machine. */
+  /** Name and release of the operating system, and machine type. */
   readonly system: string
   readonly nodeVersion: string
   readonly v8Version: string
   readonly executable: string
   readonly configFile: Bytes
   readonly directory: Bytes
-  /** Since the start, while the log could not be written. */
+  /** Lines lost since the start because the log could not be written. */
   readonly logLinesDropped: number
   readonly listeners: readonly ListenerFigures[]
 }
 
 export interface ListenerFigures {
   readonly name: 'tcp' | 'unix' | 'tls'
-  /** As configured; the path of a Unix socket. */
+  /** As configured; for a Unix socket its path. */
   readonly addresses: readonly Bytes[]
   /** 0 for a Unix socket. */
   readonly port: number
 }
 
-/** Of EVAL's scripts. */
+/** Figures of EVAL's scripts. */
 export interface ScriptFigures {
   readonly scripts: number
   readonly textBytes: number
@@ -69,41 +72,41 @@ export interface ScriptFigures {
 export interface FunctionFigures {
   readonly libraries: number
   readonly functions: number
-  /** Bytes of code, and of the Lua machine's memory. */
+  /** Bytes of the libraries' code; `machineBytes` is the memory of the Lua machine. */
   readonly codeBytes: number
   readonly machineBytes: number
 }
 
 export interface ClientFigures {
-  /** With those in the handshake of TLS. */
+  /** Includes connections in a TLS handshake. */
   readonly connected: number
   readonly handshaking: number
   readonly limit: number
   readonly longestQueryBuffer: number
   readonly longestOutput: number
-  /** By a command that waits for keys, for replicas or for the medium. */
+  /** Clients blocked by a command that waits for keys, replicas or an fsync. */
   readonly blocked: number
-  /** Of those who wait for keys: whose time is limited. */
+  /** Clients blocked on keys with a timeout. */
   readonly timed: number
-  /** Keys that somebody waits for, and those of them whose end somebody waits for. */
+  /** Keys that clients are blocked on, and those of them whose deletion also wakes a client. */
   readonly awaitedKeys: number
   readonly awaitedKeysOrGone: number
   /** Clients with a subscription of any kind. */
   readonly subscribers: number
-  /** Of CLIENT TRACKING. */
+  /** Clients with CLIENT TRACKING on. */
   readonly tracking: number
-  /** Held by CLIENT PAUSE or because the disk cannot keep up. Redis counts such clients among the blocked ones. */
+  /** Clients held by CLIENT PAUSE or because the disk is too slow. Redis counts them as blocked. */
   readonly held: number
 }
 
 export interface PersistenceFigures {
   readonly loading: boolean
   readonly dirtyRecords: number
-  /** Since the last checkpoint. */
+  /** Changes since the last checkpoint. */
   readonly changes: number
   readonly checkpointRunning: boolean
   readonly lastCheckpointMs: number
-  /** Null before the first. */
+  /** Null before the first checkpoint. */
   readonly lastDurationMs: number | null
   readonly lastFailed: boolean
   readonly checkpoints: number
@@ -122,17 +125,20 @@ export interface StatsFigures {
   readonly rejectedConnections: number
   readonly outputLimitDisconnections: number
   readonly queryBufferLimitDisconnections: number
-  /** What the ACL has refused. */
+  /** Requests that the ACL has refused. */
   readonly denials: DenialCounts
   readonly expiredKeys: number
   readonly expiredFields: number
-  /** Values in pages that were deleted or replaced, and nodes of those that have still to leave memory. */
+  /** Paged values that were deleted or replaced, and nodes of these that are still in memory. */
   readonly droppedObjects: number
   readonly droppedPages: number
   readonly hits: number
   readonly misses: number
   readonly errorReplies: number
-  /** Turns of the event loop that had anything to do, how long the loop was not idle, and how long commands ran. */
+  /**
+   * Turns of the event loop with work to do, time in which the loop was not idle, and time in which
+   * commands ran.
+   */
   readonly turns: number
   readonly activeMs: number
   readonly commandMicros: number
@@ -140,20 +146,23 @@ export interface StatsFigures {
   readonly microsPerTurn: number
   readonly reads: number
   readonly writes: number
-  /** Replicas that were given everything, that went on where they were, and that could not. */
+  /**
+   * Replicas that got a full sync, that continued by partial sync, and whose partial sync was
+   * refused.
+   */
   readonly fullSyncs: number
   readonly partialSyncs: number
   readonly partialSyncsRefused: number
-  /** Of the bytes above, those from a master and to replicas. */
+  /** The part of the bytes above that came from a master or went to replicas. */
   readonly replicationInputBytes: number
   readonly replicationOutputBytes: number
   readonly replicationInputPerSecond: number
   readonly replicationOutputPerSecond: number
-  /** Keys that are remembered for those who have read them, their readers in all, and prefixes that somebody wants to hear of. */
+  /** Tracked keys, their readers in all, and the prefixes of broadcasting mode. */
   readonly trackedKeys: number
   readonly trackedItems: number
   readonly trackedPrefixes: number
-  /** Channels, patterns and shard channels that somebody is subscribed to. */
+  /** Channels, patterns and shard channels with subscribers. */
   readonly channels: number
   readonly patterns: number
   readonly shardChannels: number
@@ -162,55 +171,60 @@ export interface StatsFigures {
 export interface ReplicationFigures {
   readonly role: 'master' | 'replica'
   readonly replicationId: string
-  /** The history that this one goes on from; empty where there is none. */
+  /** The history that this one continues; empty if there is none. */
   readonly previousId: string
   /** Offset up to which the previous id's history is this one's, or -1. */
   readonly switchOffset: number
-  /** Of a replica. */
+  /** The link to the master; null on a master. */
   readonly link: LinkFigures | null
   readonly replicas: readonly ReplicaFigures[]
-  /** Replicas that have left and are not forgotten yet. */
+  /** Replicas that have disconnected and are not forgotten yet. */
   readonly absent: readonly AbsentReplicaFigures[]
   readonly conflicts: readonly ConflictFigures[]
-  /** Full syncs that replicas are being given. */
+  /** Full syncs that this node is sending to replicas. */
   readonly given: readonly GivenFullSyncFigures[]
-  /** Who needs the oldest part of the binlog; null where no replica needs any. */
+  /** The replica that needs the oldest part of the binlog; null if no replica needs any. */
   readonly pin: { readonly offset: number; readonly by: Bytes } | null
   readonly priority: number
   readonly announced: boolean
-  /** Replicas in step, where min-replicas-to-write asks for some; else null. */
+  /** Replicas in step; null unless min-replicas-to-write is set. */
   readonly goodReplicas: number | null
   readonly failover: 'no-failover' | 'waiting-for-sync' | 'failover-in-progress'
-  /** Start of the newest binlog segment that nothing before is needed of: what PURGELOGSTO may be given. Null: every segment is needed. */
+  /**
+   * The start of the newest binlog segment before which nothing is needed, which PURGELOGSTO
+   * accepts. Null if every segment is needed.
+   */
   readonly purgeableTo: number | null
-  /** Whether its data is whole: not so from the first full sync's beginning to its end. */
+  /**
+   * True if the data set is complete. False from the beginning of the first full sync to its end.
+   */
   readonly isElectable: boolean
 }
 
-/** Times are null before the first. */
+/** Times are null before the first event. */
 export interface LinkFigures {
   readonly host: Bytes
   readonly port: number
   readonly state: LinkState
-  /** Since the master was last heard of, while there is a connection; else null. */
+  /** Since the last byte from the master; null without a connection. */
   readonly silentMs: number | null
-  /** Since the link went down; null while it is up and before it ever was. */
+  /** Since the link went down; null while it is up and before it was ever up. */
   readonly downMs: number | null
-  /** Received from the master and appended; and of these, applied. */
+  /** Offset received from the master and appended, and offset applied. */
   readonly receivedOffset: number
   readonly appliedOffset: number
   readonly fullSync: FullSyncFigures | null
-  /** Completed, since the start. */
+  /** Completed since the start. */
   readonly fullSyncs: number
   readonly partialSyncs: number
-  /** Why the last attempt failed; null while all is well. */
+  /** The reason why the last attempt failed; null while the link works. */
   readonly lastError: string | null
   readonly lastErrorMs: number | null
-  /** Until the next attempt, while that is waited for. */
+  /** Until the next attempt; null if none is scheduled. */
   readonly nextTryMs: number | null
 }
 
-/** As INFO shows it. CONNECT: dialling, or waiting to do so again. */
+/** As INFO shows it. CONNECT: connecting, or waiting to connect again. */
 export type LinkState = 'CONNECT' | 'AUTH' | 'META_SYNC' | 'TRY_SYNC' | 'DB_SYNC' | 'BINLOG_SYNC'
 
 export interface FullSyncFigures {
@@ -218,14 +232,14 @@ export interface FullSyncFigures {
   /** Estimated by the master. */
   readonly totalBytes: number
   readonly bytesPerSecond: number
-  /** Since something came in. */
+  /** Since the last byte received. */
   readonly silentMs: number
 }
 
 export interface ReplicaFigures {
   readonly ip: Bytes
   readonly port: number
-  /** wait_bgsave: known, and its sync has not begun. send_bulk: in a full sync. */
+  /** wait_bgsave: attached, and its sync has not begun. send_bulk: in a full sync. */
   readonly state: 'wait_bgsave' | 'send_bulk' | 'online'
   readonly appliedOffset: number
   readonly syncedOffset: number
@@ -241,7 +255,7 @@ export interface AbsentReplicaFigures {
   readonly goneMs: number
 }
 
-/** The total is an estimate, and 0 before there is one. */
+/** The total is an estimate; it is 0 before there is one. */
 export interface GivenFullSyncFigures {
   readonly ip: Bytes
   readonly port: number
@@ -251,17 +265,17 @@ export interface GivenFullSyncFigures {
   readonly totalBytes: number
 }
 
-/** Two processes announce one address. */
+/** Two processes that announce one address. */
 export interface ConflictFigures {
   readonly ip: Bytes
   readonly port: number
   readonly runId: string
-  /** Where it connects from. */
+  /** The address it connects from. */
   readonly address: Bytes
-  /** Of the one that is refused. */
+  /** The process that is refused. */
   readonly refusedRunId: string
   readonly refusedAddress: Bytes
-  /** Since it was last refused. */
+  /** Since the last refusal. */
   readonly refusedMs: number
 }
 
@@ -275,7 +289,7 @@ export interface BinlogFigures {
   readonly bytesWritten: number
   readonly groupsWritten: number
   readonly syncs: number
-  /** Why nothing can be appended, or null. */
+  /** The reason why nothing can be appended, or null. */
   readonly stalled: string | null
 }
 
@@ -290,12 +304,15 @@ export interface StorageFigures {
   readonly cacheBytes: number
   readonly keys: number
   readonly residentKeys: number
-  /** Entries and pages that left memory. They are on disk: nothing is lost, as Redis's evicted keys are. */
+  /**
+   * Entries and pages evicted from memory. They remain on disk; no data is lost, unlike Redis's
+   * evicted keys.
+   */
   readonly evictions: number
   readonly diskReads: number
   readonly garbageWaiting: number
   readonly garbageSwept: number
-  /** The disk was full, and writes are refused until there is room. */
+  /** True if the disk was full; writes are refused until there is room. */
   readonly diskLow: boolean
   readonly reopenError: string | null
 }

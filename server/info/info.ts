@@ -1,6 +1,7 @@
 /**
- * The text of INFO: Redis 7.2's sections and field names, then `# Binlog` and `# Storage` of our own. Fields of Redis whose subject does not
- * exist here (forks, jemalloc, cluster links) are left out, but for those that tools are known to read.
+ * The text of INFO: Redis 7.2's sections and field names, then our own sections `# Binlog` and `#
+ * Storage`. Fields of Redis without a subject here (forks, jemalloc, cluster links) are left out,
+ * except those that tools are known to read.
  */
 import type { Bytes } from '../../base/bytes.ts'
 import { type Fields, fields, safe } from './fields.ts'
@@ -13,7 +14,7 @@ import { binlogFields, persistenceFields, storageFields } from './storage.ts'
 interface Section {
   readonly name: Bytes
   readonly title: string
-  /** Shown without being named. */
+  /** Shown by INFO without arguments. */
   readonly isDefault: boolean
   readonly fields: (figures: InfoFigures) => Fields
 }
@@ -21,7 +22,7 @@ interface Section {
 const section = (name: Bytes, title: string, write: Section['fields']): Section => ({ name, title, isDefault: true, fields: write })
 const onRequest = (name: Bytes, title: string, write: Section['fields']): Section => ({ name, title, isDefault: false, fields: write })
 
-/** In the order in which they are shown, whatever the order asked for. */
+/** The order in which sections are shown, independent of the request's order. */
 const SECTIONS: readonly Section[] = [
   section('server', 'Server', serverFields),
   section('clients', 'Clients', clientFields),
@@ -40,7 +41,10 @@ const SECTIONS: readonly Section[] = [
   section('storage', 'Storage', storageFields),
 ]
 
-/** `sections` in lower case: names, `default`, `all` or `everything`; none for the default ones. Unknown names show nothing. */
+/**
+ * Returns the text of INFO. `sections` are lower-case names, `default`, `all` or `everything`; none
+ * means the default ones. Unknown names show nothing.
+ */
 export function infoText(figures: InfoFigures, sections: readonly Bytes[]): Bytes {
   const wanted = new Set(sections)
   const all = wanted.has('all') || wanted.has('everything')

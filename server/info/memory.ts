@@ -1,4 +1,7 @@
-/** `# Memory`. `used_memory` is V8's heap in use and what lies outside of it; the dataset is what is resident of it. */
+/**
+ * `# Memory`. `used_memory` is V8's used heap and the memory outside it; the dataset is the
+ * resident part of the data.
+ */
 import type { MemoryFigure } from '../../commands/core/ports.ts'
 import { type Fields, humanBytes, percentage, ratio } from './fields.ts'
 import type { InfoFigures } from './figures.ts'

@@ -1,4 +1,4 @@
-/** The figures of INFO replication, gathered from both sides of it. */
+/** Gathers the figures of INFO replication from the master's and the replica's side. */
 import type { ReplicaView } from '../../replication/master/replica-view.ts'
 import type { Replication } from '../../replication/replication.ts'
 import { previousOf } from '../../storage/directory/identity.ts'
@@ -90,7 +90,10 @@ function linkFigures({ link }: Replication, engine: Storage, now: number): LinkF
   }
 }
 
-/** The newest segment's start that neither recovery nor a replica needs anything before of. */
+/**
+ * Returns the start of the newest segment before which neither recovery nor a replica needs
+ * anything.
+ */
 function purgeableTo(engine: Storage, replication: Replication | null): number | null {
   if (!engine.isReady) return null
   const needed = Math.min(engine.checkpointer.landedOffset, replication?.master.pinned ?? Number.POSITIVE_INFINITY)

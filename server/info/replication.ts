@@ -1,7 +1,8 @@
 /**
- * `# Replication`: the fields of Redis 7.2 in its order, then Pika's, then our own. The binlog is the replication backlog.
+ * `# Replication`: the fields of Redis 7.2 in its order, then Pika's, then our own. The binlog is
+ * the replication backlog.
  *
- * Lines of replicas have Redis's fields first, so that whoever reads them by place or by name finds what he knows.
+ * Replica lines begin with Redis's fields, for clients that read them by position.
  */
 import type { Bytes } from '../../base/bytes.ts'
 import { segmentPath } from '../../storage/binlog/segments.ts'
@@ -17,15 +18,18 @@ import type {
   ReplicationFigures,
 } from './figures.ts'
 
-/** The id that stands for none. */
+/** The replication id that means none. */
 const NO_ID = '0'.repeat(40)
 
 const seconds = (milliseconds: number | null) => (milliseconds === null ? -1 : Math.max(0, Math.floor(milliseconds / 1000)))
 
-/** What a line of commas and equals signs can hold. */
+/** Makes a text safe for a line with commas and equals signs. */
 const item = (text: Bytes) => oneLine(text).replace(/[,=]/g, '_')
 
-/** Addresses and errors have colons, and Redis shows them: a field ends with its line. */
+/**
+ * Makes a text safe for a field. Addresses and errors keep their colons, as in Redis: a field ends
+ * with its line.
+ */
 const oneLine = (text: Bytes) => text.replace(/[\r\n]/g, '_')
 
 export function replicationFields(figures: InfoFigures): Fields {
@@ -45,7 +49,8 @@ function redisFields({ replication, binlog }: InfoFigures): Fields {
     ['master_replid', replication.replicationId],
     ['master_replid2', replication.previousId === '' ? NO_ID : replication.previousId],
     ['master_repl_offset', binlog.endOffset],
-    // Redis counts a stream's first byte as 1, and the offset of a switch as that of the first byte after it.
+    // Redis numbers a stream's first byte 1, and gives a switch the offset of the first byte after
+    // it.
     ['second_repl_offset', replication.switchOffset < 0 ? -1 : replication.switchOffset + 1],
     ['repl_backlog_active', 1],
     ['repl_backlog_size', binlog.retentionBytes],
@@ -72,7 +77,10 @@ function linkFields(link: LinkFigures, { priority, announced }: ReplicationFigur
   ]
 }
 
-/** How much of a full sync is done. The total is an estimate: what is there is never more than all of it. */
+/**
+ * Returns the progress of a full sync. The total is an estimate, raised to the received bytes if it
+ * is lower.
+ */
 function progress({ bytes, totalBytes, bytesPerSecond }: FullSyncFigures) {
   const total = Math.max(bytes, totalBytes)
   const left = total - bytes
@@ -103,8 +111,9 @@ function replicaLine(replica: ReplicaFigures, endOffset: number): Bytes {
 }
 
 /**
- * Pika has a log for each of its databases; here all databases share one, which is shown as that of its db0, in its file 0. Pika calls the line
- * `db0` and puts a replica's state into another of that name; exporters take both for a database of the keyspace.
+ * Pika's line of db0. Pika has a log for each database; here all databases share one, shown as that
+ * of db0 in its file 0. Pika calls the line `db0`, and puts a replica's state into another line of
+ * that name. Exporters would take both for a database of the keyspace.
  */
 function pikaFields({ replication, binlog }: InfoFigures): Fields {
   const { link, purgeableTo } = replication

@@ -4,7 +4,7 @@ import type { Fields } from './fields.ts'
 import type { InfoFigures, ListenerFigures } from './figures.ts'
 
 const SECONDS_PER_DAY = 86_400
-/** Redis counts its LRU clock in 24 bits of seconds. */
+/** Redis keeps its LRU clock in 24 bits of seconds. */
 const LRU_CLOCK_SECONDS = 2 ** 24
 
 export function serverFields({ server }: InfoFigures): Fields {

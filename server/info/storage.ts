@@ -1,4 +1,7 @@
-/** `# Persistence`, `# Binlog` and `# Storage`. In Redis's words a checkpoint is both a background save and an AOF rewrite, and the binlog is the AOF. */
+/**
+ * `# Persistence`, `# Binlog` and `# Storage`. In Redis's terms a checkpoint is both a background
+ * save and an AOF rewrite, and the binlog is the AOF.
+ */
 import { type Fields, flag, humanBytes, safe } from './fields.ts'
 import type { InfoFigures } from './figures.ts'
 

@@ -1,17 +1,24 @@
-/** Joins blocked clients to the node: turns in which they are served, gates that stand in their way, and one timer for whose time is up first. */
+/**
+ * Connects blocked clients to the node: the turns that serve them, the gates that hold them, and
+ * one timer for the first timeout to expire.
+ */
 import type { Clock } from '../../base/clock.ts'
 import type { BlockedClients } from '../../commands/blocking/blocked-clients.ts'
 import type { Node } from '../node.ts'
 import type { Turn } from './turn.ts'
 
-/** setTimeout fires at once past 2^31 ms; whoever waits longer is looked at in between. */
+/**
+ * setTimeout fires at once for delays of 2^31 ms and more, so a longer wait is checked once an
+ * hour.
+ */
 const MAX_DELAY_MS = 3_600_000
 
 export function joinBlocked({ executor, gates, turn }: Node): void {
   const { blockedClients } = executor
   turn.serveBlocked = () => executor.endUnit()
   gates.opened = () => blockedClients.retry()
-  // Not at once: this is said in the middle of a unit, or while a master's group runs under another clock.
+  // Deferred, since this is called in the middle of a unit, or while a master's group runs under
+  // another clock.
   blockedClients.wake = () => queueMicrotask(() => turn.begin())
 }
 
@@ -20,7 +27,7 @@ export class BlockedTimer {
   private readonly turn: Turn
   private readonly clock: Clock
   private timer: NodeJS.Timeout | null = null
-  /** What it is set for: monotonic, ms. */
+  /** Monotonic time for which the timer is set, ms. */
   private setFor = Number.POSITIVE_INFINITY
   private isStopped = false
 
@@ -30,7 +37,10 @@ export class BlockedTimer {
     this.clock = clock
   }
 
-  /** To be called after each turn. A timer that is set for whom it need not wait any more fires for nothing: rather that than a new one a turn. */
+  /**
+   * To be called after each turn. A timer whose client no longer waits fires without effect: that
+   * is cheaper than setting a new timer every turn.
+   */
   set(): void {
     const { nextDeadlineMs } = this.blockedClients
     if (nextDeadlineMs >= this.setFor || this.isStopped) return

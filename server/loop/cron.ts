@@ -1,13 +1,13 @@
 /**
- * What happens by the clock: ten times a second syncing, retries, rates and time-outs; and one timer for the next deadline, so that keys
- * go on time.
+ * Periodic work. Ten times a second: fsync, retries, rates and timeouts. One more timer fires at
+ * the next deadline, so that keys expire on time.
  */
 import type { Node } from '../node.ts'
 
 const TICK_MS = 100
 const SYNC_EVERY_MS = 1000
 const ROOM_EVERY_MS = 1000
-/** Asking V8 for its memory takes time of its own. */
+/** V8 needs time to report its memory use, so it is sampled rarely. */
 const SAMPLE_EVERY_MS = 10_000
 
 export class Cron {
@@ -16,7 +16,7 @@ export class Cron {
   private deadlineTimer: NodeJS.Timeout | null = null
   /** Wall time for which the deadline timer is set, ms. */
   private deadlineAt = 0
-  /** When these were last done: monotonic, ms. */
+  /** When each was last done: monotonic, ms. */
   private lastSyncMs = Number.NEGATIVE_INFINITY
   private lastRoomMs = Number.NEGATIVE_INFINITY
   private lastSampleMs = Number.NEGATIVE_INFINITY
@@ -36,14 +36,17 @@ export class Cron {
     this.deadlineTimer = null
   }
 
-  /** After each turn: sets the timer for the next deadline, where that is sooner than what it is set for. */
+  /**
+   * To be called after each turn. Sets the timer for the next deadline if that is earlier than the
+   * timer's current one.
+   */
   afterTurn(): void {
     this.node.statistics.turns++
     if (this.ticker === null) return
     const first = this.node.engine.keyspace.deadlines.first
     if (first === undefined) return
     const now = this.node.clock.wallMs()
-    if (first.at > now + TICK_MS) return // a tick will come by before
+    if (first.at > now + TICK_MS) return // the next tick comes first
     if (this.deadlineTimer !== null) {
       if (this.deadlineAt <= first.at) return
       clearTimeout(this.deadlineTimer)

@@ -1,4 +1,7 @@
-/** Before a shutdown, replicas are given time to get everything: writes wait, what is there is fed, until all have it or the time is up. */
+/**
+ * Before a shutdown, writes are paused and replicas are fed until all have everything or
+ * shutdown-timeout has passed.
+ */
 import type { Replication } from '../../replication/replication.ts'
 import type { Node } from '../node.ts'
 
@@ -12,12 +15,12 @@ export class Drain {
     this.node = node
   }
 
-  /** Resolves to whether the shutdown is to go on. */
+  /** Resolves with true if the shutdown is to continue, false if it was aborted. */
   async run(): Promise<boolean> {
     const { links, config, engine, log } = this.node
     const timeoutMs = config.number('shutdown-timeout') * 1000
     if (links === null || timeoutMs === 0) return true
-    engine.commit() // what this turn has written is waited for, too
+    engine.commit() // so that replicas are also waited for with this turn's writes
     if (links.laggards === 0) return true
     this.current = 'waiting'
     links.pauseWrites('shutdown', true)
@@ -30,14 +33,14 @@ export class Drain {
     return !isAborted
   }
 
-  /** Whether there was a shutdown to stop. */
+  /** Aborts a waiting shutdown. Returns false if there was none. */
   abort(): boolean {
     if (this.current === 'none') return false
     this.current = 'aborted'
     return true
   }
 
-  /** Nobody is waited for any longer. */
+  /** Ends the wait for replicas; the shutdown continues. */
   hurry(): void {
     if (this.current === 'waiting') this.current = 'hurried'
   }

@@ -1,9 +1,9 @@
 /**
- * What can stand between a request and its run when things are not ordinary: loading, a disk that takes no writes, a pause, too much that
- * is dirty. One word on the executor (`gated`) says whether any of it applies, and whether only to writes; where nothing does, nothing here is
- * asked.
+ * The reasons that hold or refuse a request: loading, a disk that refuses writes, a pause, too much
+ * dirty data. The executor's field `gated` says whether any reason applies, and whether to writes
+ * only. While none applies, the executor does not call the gates.
  *
- * Held requests are tried again outside of any command: what makes a reason go may be a command itself.
+ * Held requests are retried outside of any command, since a command may be what removes the reason.
  */
 import type { Bytes } from '../../base/bytes.ts'
 import type { Command } from '../../commands/core/command.ts'
@@ -19,9 +19,9 @@ import type { Storage } from '../../storage/storage.ts'
 import { hasStoredPages } from '../../storage/values/value.ts'
 import type { Connection } from '../network/connection.ts'
 
-/** Reasons that only writes have to be asked about. */
+/** A reason that concerns writes only; so do the other bits of WRITES_ONLY. */
 const LACKS_REPLICAS = 512
-/** Refuses nothing: the first write is told of. */
+/** Refuses nothing: the first write calls `settle`. */
 const UNSETTLED = 4096
 const WRITES_ONLY = 16 | 32 | 128 | LACKS_REPLICAS | UNSETTLED
 
@@ -38,42 +38,42 @@ const diskError = (why: string): Bytes => `MISCONF Errors writing to the AOF fil
 const scriptDiskError = (why: string): Bytes =>
   `MISCONF Redis is configured to persist data to AOF, but it's currently unable to persist to disk. Writable scripts are blocked. Use 'no-writes' flag for read only scripts. AOF error: ${why}`
 
-/** Commands of the log that no key depends on. */
+/** Logged commands that change no key. */
 const CHANGES_NOTHING = new Set<Bytes>(['MULTI', 'EXEC', 'PUBLISH', 'SPUBLISH'])
 
 /** Commands that show what commands without keys have changed. */
 const SHOWS_LIBRARIES = new Set<Bytes>(['function|list', 'function|dump'])
 
-/** What replication has to say about requests. */
+/** The state of replication that decides about requests. */
 export interface ReplicationGate {
   readonly isReplica: boolean
-  /** A replica that must not serve what it has, since that may be old. */
+  /** True for a replica that must not serve its data, which may be stale. */
   readonly isMasterDown: boolean
-  /** min-replicas-to-write is not met. */
+  /** True while min-replicas-to-write is not met. */
   readonly lacksReplicas: boolean
-  /** Monotonic time up to which it is met as far as is known; infinite where it asks for nothing. */
+  /** Monotonic time up to which min-replicas-to-write is known to be met; infinite without the key. */
   readonly writableUntilMs: number
-  /** FAILOVER is under way. */
+  /** True while FAILOVER pauses writes. */
   readonly writesPaused: boolean
-  /** The role may still change: nothing expires before the first write, which `settle` is called before. PUBLISH is none: sentinels publish on
-   *  every node. */
+  /** True while the role may still change: nothing expires before the first write, and `settle` is
+   *  called before it. PUBLISH does not count as a write, since sentinels publish on every node. */
   readonly isUnsettled: boolean
   settle(): void
 }
 
-/** What the group that could not be written has changed. */
+/** The changes of the group that could not be written. */
 interface Unwritten {
   readonly keys: ReadonlySet<Bytes>
-  /** Whole databases, or commands whose keys are not known. */
+  /** True if it changed whole databases, or holds commands whose keys are not known. */
   readonly everything: boolean
 }
 
 export class Gates {
   loading = true
-  /** Set while the server is being shut down: nothing runs any more. */
+  /** True during a shutdown: no further request runs. */
   closing = false
   replication: ReplicationGate | null = null
-  /** What a request's script says of itself, if it says anything. */
+  /** Returns the flags that the request's script declares, null if it declares none. */
   flagsOfScript: (command: Command, args: readonly Bytes[]) => ScriptFlags | null = () => null
   /** Called when a reason has gone, outside of any command. */
   opened: () => void = () => {}
@@ -87,11 +87,11 @@ export class Gates {
   private isExpiryHeld = false
   private pausedWhat: 'all' | 'write' = 'all'
   private unwritten: Unwritten | null = null
-  /** While a script is suspended: what everybody else is told. */
+  /** Set while a script is suspended: the error text for all other clients. */
   private busy: (() => Bytes) | null = null
-  /** Why requests are asked about, one bit for each reason: as of the last look, and what clients were held for since. */
+  /** Reasons of the last refresh, and those for which clients were held since; a bit each. */
   private reasons = 0
-  /** Monotonic time from which on that has to be looked at anew: a process may sleep between two looks. */
+  /** Monotonic time to refresh the reasons at: the process may sleep between ticks. */
   private validUntilMs = Number.POSITIVE_INFINITY
   private readonly later: (run: () => void) => void
   private isRetryDue = false
@@ -111,7 +111,8 @@ export class Gates {
     return this.held.size
   }
 
-  /** Until a monotonic time, ms. A shorter pause never replaces a longer one, nor writes a whole one. */
+  /** Pauses until a monotonic time, ms. A new pause never shortens one in force, and a pause of
+   *  writes never replaces a pause of everything. */
   pause(untilMs: number, what: 'all' | 'write'): void {
     this.pausedWhat = this.pausedUntilMs > 0 && this.pausedWhat === 'all' ? 'all' : what
     this.pausedUntilMs = Math.max(this.pausedUntilMs, untilMs)
@@ -123,25 +124,26 @@ export class Gates {
     this.refresh()
   }
 
-  /** CLIENT PAUSE, of whatever. */
+  /** True while CLIENT PAUSE is in force, of either kind. */
   get isPaused(): boolean {
     return this.pausedUntilMs > 0
   }
 
-  /** DEBUG SET-ACTIVE-EXPIRE */
+  /** Sets what DEBUG SET-ACTIVE-EXPIRE asks for. */
   setActiveExpire(active: boolean): void {
     this.activeExpire = active
     this.storage.expiry.active = active && !this.isExpiryHeld
   }
 
-  /** A script is suspended, and everybody else is told this; or it is over: null. */
+  /** Takes the error text for other clients while a script is suspended; null ends it. */
   suspended(busy: (() => Bytes) | null): void {
     this.busy = busy
-    this.unwritten = null // if there is any, the script's writes are part of it now
+    this.unwritten = null // a stalled group now includes the script's writes
     this.refresh()
   }
 
-  /** Looks at everything again and lets held clients try soon. To be called after each turn, now and then with the monotonic time, and when something has changed. */
+  /** Computes the reasons again and schedules a retry of held clients. To be called after each
+   *  turn, by cron with the monotonic time, and after a change of state. */
   refresh(nowMs?: number): void {
     const { storage } = this
     if (this.pausedUntilMs > 0 && nowMs !== undefined && nowMs >= this.pausedUntilMs) {
@@ -155,18 +157,19 @@ export class Gates {
     const untilMs = this.replication?.writableUntilMs ?? Number.POSITIVE_INFINITY
     this.validUntilMs = (this.reasons & LACKS_REPLICAS) === 0 ? untilMs : Number.POSITIVE_INFINITY
     this.executor.gated = this.reasons === 0 ? 'none' : (this.reasons & ~WRITES_ONLY) === 0 ? 'writes' : 'all'
-    // Held clients try again when a reason has gone, not every turn: each try begins a turn.
+    // Retries held clients only when a reason has gone, not every turn: each retry begins a turn.
     if ((before & ~this.reasons) === 0 || this.isRetryDue) return
     this.isRetryDue = true
     this.later(() => this.retry())
   }
 
-  /** To be called with the monotonic time before requests that have come are run: what was true at the last look may not be true any more. */
+  /** Refreshes expired reasons. To be called before received requests run. */
   begin(nowMs: number): void {
     if (nowMs > this.validUntilMs) this.refresh()
   }
 
-  /** In a pause nothing is deleted because its time has come. One that begins in a transaction begins at its end. */
+  /** Suspends expiry during a pause. If the pause begins inside a transaction, expiry stops at its
+   *  end. */
   private holdExpiry(): void {
     const isPaused = this.pausedUntilMs > 0
     if (isPaused === this.isExpiryHeld || !this.storage.isReady || this.executor.units.current !== null) return
@@ -187,7 +190,7 @@ export class Gates {
     this.held.delete(client)
   }
 
-  /** The reasons that there are now, one bit each. */
+  /** Returns the reasons that apply now, one bit each. */
   private present(): number {
     const { storage } = this
     return (
@@ -225,8 +228,9 @@ export class Gates {
     return false
   }
 
-  /** What stands in the way of a script, by what it says of itself, when it is about to run: alone it has passed `ask`, in a transaction its state
-   *  may be another one by then. The order is Redis's. */
+  /** Returns the error that refuses a script, judged by its flags just before it runs. A script on
+   *  its own has passed `ask`; in a transaction the state may have changed since. The order of
+   *  checks is Redis's. */
   refusalOfScript(flags: ScriptFlags | null, how: 'reading' | 'writing'): Bytes | null {
     const { replication } = this
     if (this.isStale && flags?.allowStale !== true) return flags === null ? MASTER_DOWN : SCRIPT_MASTER_DOWN
@@ -238,12 +242,12 @@ export class Gates {
     return replication?.lacksReplicas === true ? NO_REPLICAS : null
   }
 
-  /** A replica that must not serve what it has. */
+  /** True for a replica that must not serve its data. */
   get isStale(): boolean {
     return this.replication?.isMasterDown === true
   }
 
-  /** Why nothing can be written, in the system's words. */
+  /** The operating system's reason why writes fail, or null. */
   private get diskFault(): string | null {
     return this.storage.stalled ?? (this.storage.diskLow ? NO_SPACE : null)
   }
@@ -255,12 +259,12 @@ export class Gates {
     return null
   }
 
-  /** What has come up since the last look, so that its going is seen. */
+  /** Adds reasons that have come up since the last refresh, so that their end is noticed. */
   private noteReasons(): void {
     this.reasons |= this.present()
   }
 
-  /** What stands in the way of one that is queued stands in the way of EXEC. */
+  /** Judges a request. EXEC is refused or held if one of its queued requests is. */
   private verdictOf(runtime: CommandRuntime, args: readonly Bytes[], client: Client): Bytes | 'hold' | null {
     const verdict = this.verdict(runtime, args, client)
     if (verdict === null && runtime.isWrite && client.transaction === null) this.replication?.settle()
@@ -272,7 +276,8 @@ export class Gates {
     return null
   }
 
-  /** Refusals come before what holds, since who is to be refused need not wait for it. Their order is Redis's. */
+  /** Judges one request. Refusals come before reasons to hold, since a request that will be refused
+   *  need not wait. Their order is Redis's. */
   private verdict(runtime: CommandRuntime, args: readonly Bytes[], client: Client): Bytes | 'hold' | null {
     const { storage } = this
     const { command } = runtime
@@ -304,20 +309,21 @@ export class Gates {
     return replication?.isReplica === true ? READ_ONLY : null
   }
 
-  /** What a replica says as one is heard in a pause. */
+  /** A pause also applies to a replica's read commands. */
   private isHeldByPause({ command }: CommandRuntime, mayWrite: boolean, client: Client): boolean {
     if (mayWrite) return true
     return this.pausedWhat === 'all' && (client.peer === 'client' || command.flags.includes('readonly'))
   }
 
-  /** Whether a command may have to read from LevelDB: keys that are not in memory, or values of which only a part may be. Of any database: a
-   *  command may name another one, and so may one before it in the same transaction. */
+  /** True if a command may read from LevelDB: keys that are not resident, or values with pages on
+   *  disk only. All databases count, since the command, or one before it in the same transaction,
+   *  may select another. */
   private needsRecords({ command, isWrite }: CommandRuntime, args: readonly Bytes[]): boolean {
     if (runsScript(command)) return true
     if (!isWrite && !command.flags.includes('readonly')) return false
     const { databases } = this.storage.keyspace
     if (command.steps !== undefined) return true
-    if (command.keys === undefined && !isWrite) return false // DBSIZE: memory knows the counts
+    if (command.keys === undefined && !isWrite) return false // DBSIZE: the counts are in memory
     if (databases.some((db) => db.keyCount !== db.residentKeys)) return true
     if (command.keys === undefined) return false
     if (!namesItsKeys(command)) return true
@@ -325,7 +331,7 @@ export class Gates {
     return keysOf(command, args).some((position) => isPartial(args[position] as Bytes))
   }
 
-  /** Whether a read would show what may never have happened. */
+  /** True if a read would show changes of the unwritten group, which a crash would undo. */
   private showsUnwritten(runtime: CommandRuntime, args: readonly Bytes[], client: Client): boolean {
     const { command } = runtime
     const showsLibraries = SHOWS_LIBRARIES.has(command.name)
@@ -334,7 +340,7 @@ export class Gates {
     if (showsLibraries) return this.unwritten.everything
     if (this.unwritten.everything || !namesItsKeys(command)) return true
     const { keys } = this.unwritten
-    // In a transaction another database may be selected by then.
+    // A transaction may select another database before the read.
     const indexes = client.transaction === null ? [client.database] : this.storage.keyspace.databases.keys()
     return [...indexes].some((index) => keysOf(command, args).some((position) => keys.has(`${index}:${args[position]}`)))
   }
@@ -368,19 +374,21 @@ function replicationReasons({ isReplica, isMasterDown, lacksReplicas, writesPaus
   return ofRole | (lacksReplicas ? LACKS_REPLICAS : 0) | (writesPaused ? 1024 : 0)
 }
 
-/** Whether a request is run while a script is suspended: there is nothing to save that is whole. */
+/** True if a request runs while a script is suspended. SHUTDOWN runs only if it saves nothing,
+ *  since the state is incomplete. */
 function runsBesideScript({ name, flags }: Command, args: readonly Bytes[]): boolean {
   if (name === 'shutdown') return args.some((word) => isToken(word, 'nosave') || isToken(word, 'abort'))
   return flags.includes('allow_busy')
 }
 
-/** Whether the keys that a command reads stand in the request, all of them: those of scripts, and of SORT's patterns, need not. */
+/** True if the request names every key that the command reads. Scripts and the patterns of SORT may
+ *  read others. */
 function namesItsKeys(command: Command): boolean {
   const { keys = [] } = command
   return keys.length > 0 && !keys.some(({ begin }) => 'unknown' in begin) && !runsScript(command)
 }
 
-/** Whether pages of an entry's value may be only on disk. */
+/** True if some pages of an entry's value may be on disk only. */
 function mayBePartial(entry: Entry | undefined): boolean {
   const value = entry?.value ?? null
   return value !== null && typeof value !== 'string' && hasStoredPages(value)

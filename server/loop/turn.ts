@@ -1,53 +1,57 @@
 /**
- * The turn of the event loop (ARCHITECTURE.md, "A turn"). Requests of one poll phase share a reading
- * of the clock until it is older than a millisecond. Then the open group is appended and another
- * reading is taken. The check phase closes the turn's last group, flushes every client that has
- * something to be told, and does a slice of background work.
+ * The turn of the event loop (ARCHITECTURE.md, "A turn"). Requests of one poll phase share a
+ * reading of the clock until it is older than a millisecond. Then the open group is appended and
+ * the clock is read again. The check phase closes the turn's last group, flushes every client with
+ * pending replies, and does a slice of background work.
  *
- * Replies leave only after the group of their turn is written, and with appendfsync always only after it is on the medium. What a unit that is
- * suspended has told clients waits for its end: that is when the group gets what it has done.
+ * Replies leave only after the group of their turn is written; with appendfsync always, only after
+ * it is durable. Messages that a suspended unit has caused wait for the unit's end, when its
+ * changes enter the group.
  */
 import type { Storage } from '../../storage/storage.ts'
 
-/** What a turn drives of the engine. */
+/** The part of the storage engine that a turn drives. */
 export type TurnStorage = Pick<Storage, 'keyspace' | 'isReady' | 'binlog' | 'beginTurn' | 'commit' | 'expireDue' | 'background'>
 
-/** A client in this turn. */
+/** A client that was replied to in this turn. */
 export interface TurnClient {
-  /** Sends what has been replied so far. */
+  /** Sends the replies collected so far. */
   flush(): void
-  /** Keeps what has been replied so far until the binlog is synced up to an offset. */
+  /** Keeps the replies collected so far until the binlog is durable up to `offset`. */
   seal(offset: number): void
-  /** Sends what was sealed up to an offset. */
+  /** Sends the replies that were sealed up to `offset`. */
   unseal(offset: number): void
   /** Stops running requests until `release`. */
   hold(): void
   release(): void
-  /** It has been told of what a unit has done that was not over then. */
+  /** True if the client was sent something that a unit did which has not ended. */
   readonly isToldByUnit: boolean
 }
 
 export class Turn {
-  /** appendfsync always */
+  /** True with appendfsync always. */
   waitForSync = false
-  /** Serves clients who have waited for what has changed outside of units: keys that have expired, groups from a master. */
+  /** Serves blocked clients after changes outside of units: expired keys, groups from a master. */
   serveBlocked: () => void = () => {}
-  /** Tells clients what has come together in the turn, before replies leave; whether there is more to do in another. */
+  /**
+   * Sends clients the notifications collected in the turn, before replies leave. Returns true if
+   * another turn must go on.
+   */
   tellClients: () => boolean = () => false
   private readonly storage: TurnStorage
   private readonly feed: () => void
   private readonly afterEnd: () => void
   private touched: TurnClient[] = []
-  /** A turn's group could not be written, and these clients wait for it. */
+  /** True while a turn's group could not be written; the clients in `stalled` wait for it. */
   private isStalled = false
   private stalled: TurnClient[] = []
-  /** Somebody may be told in this turn what is not written. */
+  /** True if a client may be sent something in this turn that is not written. */
   private showsUnwritten = false
   private sealed = new Set<TurnClient>()
   private scheduled = false
   private readonly endLater = () => this.end()
 
-  /** `feed` sends replicas what has been appended. */
+  /** `feed` sends appended bytes to replicas. */
   constructor(storage: TurnStorage, feed: () => void, afterEnd: () => void) {
     this.storage = storage
     this.feed = feed
@@ -63,25 +67,28 @@ export class Turn {
   }
 
   /**
-   * Takes another reading of the clock, between units. A group has one clock, so the open group is
-   * appended first.
+   * Reads the clock again, between units. A group has one clock, so the open group is appended
+   * first.
    */
   renewClock(): void {
     this.storage.commit()
     this.storage.beginTurn()
   }
 
-  /** A client has been replied to in this turn. To be called once a turn and client. */
+  /** To be called once a turn for each client that was replied to. */
   touch(client: TurnClient): void {
     this.touched.push(client)
   }
 
-  /** What began before is over: a unit that had been suspended, a walk. It may say what a group holds that could not be written meanwhile. */
+  /**
+   * To be called when work of an earlier turn ends: a suspended unit, a walk. Its reply may show a
+   * group that could not be written meanwhile.
+   */
   mayShowUnwritten(): void {
     this.showsUnwritten = true
   }
 
-  /** A client has gone. */
+  /** Forgets a client that has disconnected. */
   forget(client: TurnClient): void {
     this.sealed.delete(client)
   }
@@ -89,7 +96,8 @@ export class Turn {
   /** Ends the turn now. */
   end(): void {
     const { storage } = this
-    this.scheduled = true // who is served now belongs to this turn: its group has one clock
+    // Clients served now belong to this turn, since its group has one clock.
+    this.scheduled = true
     const moreExpired = storage.expireDue()
     this.serveBlocked()
     const moreToTell = this.tellClients()
@@ -100,14 +108,15 @@ export class Turn {
     if (outcome === 'stalled' && (!this.isStalled || this.showsUnwritten)) this.keepStalled(touched)
     else if (touched.length > 0) this.flush(touched)
     this.showsUnwritten = false
-    if (this.waitForSync && storage.isReady) storage.binlog.sync() // replicas wait for what no client waits for: keys that have expired
+    // Replicas also wait for changes that no client waits for: expired keys.
+    if (this.waitForSync && storage.isReady) storage.binlog.sync()
     this.feed()
     const moreWork = storage.background()
     this.afterEnd()
     if (moreExpired || moreToTell || moreWork) this.begin()
   }
 
-  /** The group that could not be written is written now. */
+  /** Called when the group that could not be written is written. */
   unstall(): void {
     const { stalled } = this
     this.stalled = []
@@ -137,7 +146,7 @@ export class Turn {
     void binlog.syncTo(offset).then(() => this.unseal())
   }
 
-  /** The others are told in a turn to come. */
+  /** Returns the clients that may be flushed; the others are flushed in a later turn. */
   private withoutToldByUnit(clients: TurnClient[]): TurnClient[] {
     for (const client of clients) if (client.isToldByUnit) this.touched.push(client)
     return clients.filter(({ isToldByUnit }) => !isToldByUnit)

@@ -1,6 +1,7 @@
 /**
- * Configuration keys of collections. All of them are trees here; what Redis decides by these keys is what OBJECT ENCODING says, what SSCAN and
- * its like return at once, and where a stream may be trimmed roughly.
+ * Configuration keys of collections. All collections are trees here. As in Redis, these keys decide
+ * three things: the answer of OBJECT ENCODING, when SSCAN, HSCAN and ZSCAN return everything at
+ * once, and where XTRIM ~ trims.
  */
 import type { Bytes } from '../../../base/bytes.ts'
 import type { ConfigKey } from '../key.ts'

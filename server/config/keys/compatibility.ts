@@ -1,7 +1,8 @@
 /**
- * Configuration keys of Redis that are taken so that existing files and clients work, and on which nothing here depends. One that asks
- * for what a person would miss has a warning at the start. What would promise security or a role that the server does not give takes
- * only the value that asks for nothing.
+ * Configuration keys of Redis that are accepted so that existing files and clients work; nothing
+ * here depends on them. A key whose missing effect an operator would notice logs a warning at the
+ * start. A key that promises security or a role which the server does not provide accepts only its
+ * neutral value.
  */
 import type { Bytes } from '../../../base/bytes.ts'
 import type { ConfigKey } from '../key.ts'
@@ -142,7 +143,7 @@ const others = inert('taken for files and clients that set it', [
   ['tls-cluster', flag, 'no'],
 ])
 
-/** Without cluster mode they say nothing; see cluster-enabled. */
+/** Keys without effect, since there is no cluster mode; see cluster-enabled. */
 const cluster = inert('of cluster mode, which does not exist here', [
   ['cluster-config-file', text, 'nodes.conf', null, 'at start'],
   ['cluster-port', integer(0, 65535), '0', null, 'at start'],
@@ -164,20 +165,23 @@ const cluster = inert('of cluster mode, which does not exist here', [
   ['cluster-preferred-endpoint-type', choice('ip', 'hostname', 'unknown-endpoint'), 'ip'],
 ])
 
-/** Redis passes over these, too: they were keys of its older versions. */
+/** Keys of older Redis versions, which Redis ignores, too. */
 const retired = inert('of older versions of Redis, which later ones pass over', [
   ['list-max-ziplist-entries', text, ''],
   ['list-max-ziplist-value', text, ''],
   ['lua-replicate-commands', text, ''],
 ]).map((key): ConfigKey => ({ ...key, hidden: true }))
 
-/** Lines of a file that are no keys of CONFIG. */
+/** Directives of a file that are not keys of CONFIG. */
 const refusedLines = inert('no line of it: what it asks for does not exist here', [
   ['rename-command', none('no command has another name here; users (ACL) say who may run which'), ''],
   ['loadmodule', none('there are no modules'), ''],
 ]).map((key): ConfigKey => ({ ...key, withheld: true, hidden: true }))
 
-/** What is refused unless it asks for nothing: to pass over it would be to lie. */
+/**
+ * Keys that accept only their neutral value: ignoring another one would promise what does not
+ * exist.
+ */
 const refused: readonly ConfigKey[] = inert('only this value: what it asks for does not exist here', [
   ['cluster-enabled', only('no', 'this version has no cluster mode'), 'no', null, 'at start'],
   ...[

@@ -1,6 +1,7 @@
 /**
- * Configuration keys of Pika (3 and 4) that are taken so that its files work, and have no counterpart. CONFIG GET shows them only when
- * asked for. Those that mean the same as a key of haypile are that key's aliases.
+ * Configuration keys of Pika (3 and 4) without a counterpart, accepted so that Pika's files work.
+ * CONFIG GET shows them only by name. A Pika key that means the same as a haypile key is an alias
+ * of that key.
  */
 import type { Bytes } from '../../../base/bytes.ts'
 import type { ConfigKey } from '../key.ts'
@@ -11,7 +12,7 @@ const whole = integer(-1, MAX_INT32)
 const long = integer(0, MAX_INT64)
 const MEBIBYTE = 1024 * 1024
 
-/** Keys whose values are not looked at. */
+/** Keys that accept any value. */
 const texts = (...names: readonly Bytes[]): Row[] => names.map((name) => [name, text, ''])
 
 const threads = inert("Pika's threads: commands run on one here", [
@@ -128,7 +129,10 @@ const codis = inert('of Codis, which is not supported: only where it asks for no
   ...texts('slotmigrate-thread-num', 'thread-migrate-keys-num'),
 ])
 
-/** Refused unless it asks for nothing: to pass over it would be to lie. */
+/**
+ * Keys that accept only their neutral value: ignoring another one would promise what does not
+ * exist.
+ */
 const refused = inert('only this value: what it asks for does not exist here', [
   ['write-binlog', only('yes', 'the binlog is what recovery reads'), 'yes', null, 'at start'],
   ['instance-mode', only('classic', 'this version has no sharding'), 'classic', null, 'at start'],

@@ -1,4 +1,4 @@
-/** Configuration keys of the log, the process and what watches the server. */
+/** Configuration keys of the log, the process, scripts and monitoring. */
 import { titleTemplate } from '../../process/title-template.ts'
 import type { ConfigKey } from '../key.ts'
 import { choice, flag, integer, MAX_INT64, memory, text } from '../kinds.ts'

@@ -1,4 +1,4 @@
-/** Configuration keys of the data. */
+/** Configuration keys of the data: binlog, checkpoints, caches. */
 import { type ConfigKey, defaultCacheBytes, MIN_CACHE_BYTES } from '../key.ts'
 import { choice, directory, integer, MAX_INT32, memory, memoryText } from '../kinds.ts'
 

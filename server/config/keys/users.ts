@@ -1,4 +1,4 @@
-/** Configuration keys of users and what they may do. */
+/** Configuration keys of users and their permissions. */
 import type { ConfigKey } from '../key.ts'
 import { choice, integer, MAX_INT64, text } from '../kinds.ts'
 import { userLines } from '../users.ts'
