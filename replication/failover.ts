@@ -1,12 +1,16 @@
 /**
- * FAILOVER: a master hands its role over to one of its replicas, losing nothing.
+ * FAILOVER: a master hands its role over to one of its replicas and loses no write.
  *
- *   none -> waiting (writes are paused until the replica has everything and has answered on the address that it announces) -> handing over
- *   (this node follows the replica and asks it to take over: METASYNC and TRYSYNC with FAILOVER) -> none
+ *   none -> waiting -> handing over -> none
  *
- * Whoever waits too long or is told to stop goes back to being the master. Nothing is stored before the replica has answered, so an address that
- * nobody can reach changes nothing. The role is stored before the replica is asked to take over, so a crash at any moment leaves at most one
- * node that takes writes: this one asks again after its restart.
+ * waiting: writes are paused until the replica has everything and has answered on its announced
+ * address. handing over: this node follows the replica and asks it to take over (METASYNC and
+ * TRYSYNC with FAILOVER).
+ *
+ * A failover that times out or is aborted leaves this node the master. Nothing is stored before the
+ * replica has answered, so an unreachable address changes nothing. The role is stored before the
+ * replica is asked to take over. So a crash at any moment leaves at most one node that takes
+ * writes: after its restart this node asks again.
  */
 import type { Log } from '../base/log.ts'
 import type { ReplicaView } from './master/replica-view.ts'
@@ -14,7 +18,7 @@ import type { ReplicaView } from './master/replica-view.ts'
 export type FailoverState = 'no-failover' | 'waiting-for-sync' | 'failover-in-progress'
 
 export interface FailoverRequest {
-  /** Null: whichever is first to have everything. */
+  /** Null: the first replica that has everything. */
   readonly to: { readonly host: string; readonly port: number } | null
   readonly force: boolean
   /** 0: no limit. */
@@ -23,35 +27,42 @@ export interface FailoverRequest {
 
 export interface FailoverHost {
   readonly log: Log
-  /** Where the binlog ends; nothing is added to it while writes are paused. */
+  /** End offset of the binlog. The offset stands still while writes are paused. */
   end(): number
   online(): readonly ReplicaView[]
   askForAcks(): void
-  /** Asks who answers on the address that a replica announces; instead of whatever was asked before. Told once: null where it is this replica, else
-   *  the reason. */
+  /**
+   * Asks which process answers on the address that a replica announces. A new inquiry replaces the
+   * one before. `answered` is called once: with null if this replica answered, else with the
+   * reason.
+   */
   inquire(replica: ReplicaView, answered: (failure: string | null) => void): void
   stopInquiry(): void
-  /** Writes wait until they are let go on. */
+  /** Holds writes back until `resumeWrites`. */
   pauseWrites(): void
   resumeWrites(): void
-  /** This node becomes the replica's replica and asks it to take over. */
+  /** Makes this node the replica's replica and asks the replica to take over. */
   handOver(host: string, port: number): void
-  /** It takes its role back. */
+  /** Makes this node the master again. */
   takeBack(): void
-  /** Whether the replica cannot have been asked to take over yet. */
+  /** True while the replica cannot have been asked to take over yet. */
   mayTakeBack(): boolean
-  /** Whether this node is in step with its new master. */
+  /** True if this node is in step with its new master. */
   isLinked(): boolean
 }
 
-/** When the time is up, FORCE has so long to reach the replica that has answered before. */
+/**
+ * With FORCE, after the timeout: the time in which a replica that has answered must be reached
+ * again.
+ */
 export const FORCED_MS = 10_000
 
+/** The state machine of FAILOVER on the master that hands its role over. */
 export class Failover {
   private readonly host: FailoverHost
   private current: { readonly request: FailoverRequest; readonly deadlineMs: number } | null = null
   private phase: FailoverState = 'no-failover'
-  /** Run id of the replica that is asked on its address, and whether it has answered. */
+  /** The replica whose address is being checked, and whether it has answered. */
   private asked: { readonly runId: string; hasAnswered: boolean } | null = null
   /** Run ids of replicas that did not answer. */
   private readonly unreachable = new Set<string>()
@@ -64,31 +75,34 @@ export class Failover {
     return this.phase
   }
 
-  /** What was asked for has been checked: there is such a replica. */
+  /** REQUIRES: the caller has checked the request, and the named replica exists. */
   start(request: FailoverRequest, nowMs: number): void {
     const { to, timeoutMs } = request
     this.current = { request, deadlineMs: timeoutMs === 0 ? Number.POSITIVE_INFINITY : nowMs + timeoutMs }
     this.phase = 'waiting-for-sync'
     this.host.log.info(
       { to: to === null ? 'any' : `${to.host}:${to.port}`, timeoutMs },
-      'failover: writes wait until the replica has everything',
+      'failover: pausing writes until the replica has everything',
     )
     this.host.pauseWrites()
     this.advance(nowMs)
   }
 
-  /** Returns whether there was one. Throws where the role cannot be taken back; the other node is asked on then. */
+  /**
+   * Returns false if no failover is under way. Throws if the role cannot be taken back. The other
+   * node is then still asked to take over.
+   */
   abort(why: string): boolean {
     const { phase, host } = this
     if (phase === 'no-failover') return false
     if (phase === 'failover-in-progress') host.takeBack()
     this.finish()
-    host.log.warn({ reason: why }, 'failover given up: this node goes on as the master')
+    host.log.warn({ reason: why }, 'failover aborted: this node remains the master')
     host.resumeWrites()
     return true
   }
 
-  /** To be called when a replica has acknowledged something, and now and then. */
+  /** Moves the failover on. Called after each acknowledgement and on every tick. */
   advance(nowMs: number): void {
     const { current, host } = this
     if (current === null) return
@@ -104,7 +118,8 @@ export class Failover {
     }
     const { request } = current
     const candidates = host.online().filter((replica) => isTarget(replica, request) && !this.unreachable.has(replica.runId))
-    // What it has applied and not synced could be gone when it comes back from a crash, and it would lead all the same.
+    // A crash of the replica could lose what it has applied but not synced, and it would still be
+    // promoted.
     const replica = candidates.find(({ synced }) => synced >= host.end())
     if (replica !== undefined && this.hasAnswered(replica)) this.handOver(replica.ip, replica.port)
     else if (nowMs >= current.deadlineMs) this.timeIsUp(request, nowMs)
@@ -127,12 +142,18 @@ export class Failover {
     })
   }
 
-  /** The address of a replica does not lead to it: another one may take over where none was named. */
+  /**
+   * The announced address does not lead to the replica. If the request named none, another may take
+   * over.
+   */
   private refused(runId: string, reason: string): void {
     const { current, host } = this
     this.asked = null
     this.unreachable.add(runId)
-    host.log.warn({ reason }, 'failover: a replica does not answer on the address that it announces')
+    host.log.warn(
+      { reason },
+      'failover: a replica does not answer on its announced address, skipping it; check replica-announce-ip and -port',
+    )
     const isAnyLeft = host.online().some((replica) => !this.unreachable.has(replica.runId))
     if (current?.request.to !== null || !isAnyLeft) this.abort(`the replica cannot be reached: ${reason}`)
   }
@@ -144,21 +165,21 @@ export class Failover {
   private timeIsUp(request: FailoverRequest, nowMs: number): void {
     const { force, to } = request
     if (force && to !== null && this.asked?.hasAnswered === true) {
-      this.host.log.warn({}, 'failover: the time is up, the replica takes over with what it has')
+      this.host.log.warn({}, 'failover: timeout reached, FORCE promotes the replica with the data that it has')
       this.current = { request, deadlineMs: nowMs + FORCED_MS }
       this.handOver(to.host, to.port)
     } else if (force) this.abort('the time was up before the replica had answered on its address')
     else this.abort('the time was up before the replica had everything')
   }
 
-  /** While the replica cannot have been asked to take over, the time ends this, too. */
+  /** Applies the timeout as long as the replica cannot have been asked to take over. */
   private takeBackInTime(nowMs: number): void {
     const { current, host } = this
     if (current === null || nowMs < current.deadlineMs || !host.mayTakeBack()) return
     try {
       this.abort('the time was up before the replica could be asked to take over')
     } catch (error) {
-      host.log.warn({ error: String(error) }, 'failover: the role cannot be taken back; the replica is asked on')
+      host.log.warn({ error: String(error) }, 'failover: cannot store the role of a master, still asking the replica to take over')
       this.current = { ...current, deadlineMs: Number.POSITIVE_INFINITY }
     }
   }
@@ -166,11 +187,11 @@ export class Failover {
   private handOver(host: string, port: number): void {
     this.phase = 'failover-in-progress'
     this.host.stopInquiry()
-    this.host.log.info({ host, port }, 'failover: handing the role over')
+    this.host.log.info({ host, port }, 'failover: handing the role over to the replica')
     try {
       this.host.handOver(host, port)
     } catch (error) {
-      this.phase = 'waiting-for-sync' // there is nothing to be taken back
+      this.phase = 'waiting-for-sync' // nothing was stored, so nothing is taken back
       this.abort(`the role could not be stored: ${String(error)}`)
     }
   }

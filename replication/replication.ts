@@ -1,9 +1,10 @@
 /**
- * Both sides of replication joined on one node: what it is (master or replica), whom it follows, who follows it, and what happens when that
- * changes. The server drives it: `flush` at the end of every turn, `tick` ten times a second.
+ * Both sides of replication on one node: its role, its master, its replicas, and each change of
+ * role. The server calls `flush` at the end of every turn and `tick` ten times a second.
  *
- * Every change of role is stored before it is announced. A node that follows a master passes on what it receives, so its own replicas stay
- * attached while its history stays the same; when that gets another id they are sent away and come back at once under the new one.
+ * Every change of role is stored before it is announced. A replica passes on the groups that it
+ * receives. Its own replicas stay attached while its history stays the same. When the history gets
+ * another id, this node drops them, and they reconnect at once under the new id.
  */
 import type { Clock, Random } from '../base/clock.ts'
 import type { Log } from '../base/log.ts'
@@ -19,7 +20,7 @@ import type { ReplicationSettings } from './settings.ts'
 import { type WaitCondition, Waiters } from './waiters.ts'
 
 export interface ReplicationOptions {
-  /** Recovered. */
+  /** REQUIRES: the storage is recovered. */
   readonly storage: Storage
   readonly clock: Clock
   readonly random: Random
@@ -31,38 +32,43 @@ export interface ReplicationOptions {
   readonly dial: Dial
   /** The port that clients reach this node on. */
   port(): number
-  /** appendfsync always: nothing is fed that is not on the medium, and what is received is synced at once. */
+  /**
+   * True with appendfsync always: only durable groups are fed, and received groups are fsynced at
+   * once.
+   */
   syncAlways(): boolean
-  /** CLIENT PAUSE: what a master sends waits as clients' writes do. */
+  /** True while CLIENT PAUSE holds writes: received groups wait as well. */
   isHeld(): boolean
-  /** A turn must come; to be called before anything changes. */
+  /** Requests a turn. Called before anything changes. */
   wake(): void
-  /** The role, the link or the pause of writes has changed. */
+  /** Called after the role, the link or the pause of writes has changed. */
   changed(): void
 }
 
 /**
- * A master that has just started, or was just promoted, may be told to follow another one: a sentinel takes eight seconds or more for that. Until
- * its first write it deletes nothing of itself for so long; what is past its deadline is hidden.
+ * How long the role of a master stays unsettled after its start or promotion. In that time a
+ * sentinel may still demote the node, which takes eight seconds or more. Until its first write an
+ * unsettled master deletes no expired key on its own: expired keys are only hidden.
  */
 export const ROLE_SETTLES_MS = 30_000
 
-/** What WAIT is told when its node stops being the master, in Redis's words. */
+/** Error of WAIT when its node stops being the master, in the words of Redis. */
 const UNBLOCKED = 'UNBLOCKED force unblock from blocking operation, instance state changed (master -> replica?)'
 
+/** Joins the master side, the link to a master, FAILOVER and WAIT of one node. */
 export class Replication {
   readonly master: Master
   readonly link: ReplicaLink
   readonly waiters: Waiters
   readonly failover: Failover
-  /** Of FAILOVER, while it is under way. */
+  /** The address check of a FAILOVER that is under way. */
   private inquiry: Inquiry | null = null
-  /** Why writes are held back. */
+  /** The reasons to hold writes back. */
   private readonly pauses = new Set<'failover' | 'shutdown'>()
-  /** Monotonic time up to which the role is unsettled; infinite where it is settled. */
+  /** Monotonic time until which the role is unsettled; Infinity once it is settled. */
   private settlesAtMs = Number.POSITIVE_INFINITY
   private readonly options: ReplicationOptions
-  /** Which history its replicas get here, and through which masters. */
+  /** The replication id and the chain of masters that the replicas of this node were given. */
   private origin: string
 
   constructor(options: ReplicationOptions) {
@@ -108,7 +114,7 @@ export class Replication {
       pauseWrites: () => this.pauseWrites('failover', true),
       resumeWrites: () => this.pauseWrites('failover', false),
       handOver: (host, port) => this.becomeReplica({ host, port, failover: true }),
-      takeBack: () => this.becomeMaster('failover was given up'),
+      takeBack: () => this.becomeMaster('failover was aborted'),
       mayTakeBack: () => !this.link.hasAskedToTakeOver,
       inquire: (replica, answered) => this.inquire(replica, answered),
       stopInquiry: () => {
@@ -127,7 +133,9 @@ export class Replication {
     return this.pauses.size > 0
   }
 
-  /** While there is a reason, clients' writes wait, and nothing expires. */
+  /**
+   * Adds or removes a reason to pause writes. While one is left, writes wait and no key expires.
+   */
   pauseWrites(why: 'failover' | 'shutdown', isPaused: boolean): void {
     if (isPaused) this.pauses.add(why)
     else this.pauses.delete(why)
@@ -139,7 +147,7 @@ export class Replication {
     return this.options.storage.role === 'replica'
   }
 
-  /** Takes up the stored role; where none was ever stored, the configured one. */
+  /** Assumes the stored role, or the configured one if none was ever stored. */
   start(configured: { readonly host: string; readonly port: number } | null): void {
     const { storage, log } = this.options
     const { master } = storage.identity
@@ -147,19 +155,22 @@ export class Replication {
     else if (master !== undefined && master !== null) {
       if (configured !== null && (configured.host !== master.host || configured.port !== master.port)) {
         const stored = `${master.host}:${master.port}`
-        log.warn({ stored }, 'replicaof is passed over: the master that was set last is the one that counts')
+        log.warn({ stored }, 'ignoring configured replicaof: the stored master takes precedence; REPLICAOF changes it')
       }
       this.link.followOn(master)
     }
     if (!this.isReplica) this.unsettle()
   }
 
-  /** Whether this node is a master that may still be told to follow another one, and has written nothing. */
+  /**
+   * True for a master that has taken no write since its start or promotion and may still be
+   * demoted.
+   */
   get isUnsettled(): boolean {
     return this.settlesAtMs !== Number.POSITIVE_INFINITY
   }
 
-  /** To be called before the first write of a client runs; expired keys are deleted from now on. */
+  /** Called before the first write of a client. Deletion of expired keys starts now. */
   settle(): void {
     if (!this.isUnsettled) return
     this.settlesAtMs = Number.POSITIVE_INFINITY
@@ -180,7 +191,7 @@ export class Replication {
     const isSame = current !== undefined && current !== null && current.host.toLowerCase() === host.toLowerCase() && current.port === port
     if (isSame && !current.failover && how === 'from where we are') return 'already'
     this.commit()
-    if (how === 'full sync') storage.saveIdentity({ fullSync: 'asked for by SLAVEOF FORCE' })
+    if (how === 'full sync') storage.saveIdentity({ fullSync: 'requested by SLAVEOF FORCE' })
     this.becomeReplica({ host, port, failover: false })
     return 'started'
   }
@@ -212,7 +223,10 @@ export class Replication {
     this.failover.start(request, this.options.clock.monotonicMs())
   }
 
-  /** FAILOVER ABORT. Throws Refusal: once the replica may have taken over, there would be two masters. SLAVEOF NO ONE does not ask. */
+  /**
+   * FAILOVER ABORT. Throws Refusal once the replica may have taken over: there could be two
+   * masters. SLAVEOF NO ONE makes no such check.
+   */
   abortFailover(): void {
     if (this.failover.state === 'failover-in-progress' && this.link.hasAskedToTakeOver) {
       throw new Refusal('ERR', 'the replica may have taken over by now: SLAVEOF NO ONE makes this node a master whether it has or not')
@@ -222,7 +236,7 @@ export class Replication {
 
   /** CLEARREPLICATIONID. Throws Refusal. */
   clearReplicationId(): void {
-    if (this.isReplica) throw new Refusal('ERR', "this node is a replica, and its replication id its master's: SLAVEOF NO ONE first")
+    if (this.isReplica) throw new Refusal('ERR', 'this node is a replica and has the replication id of its master: SLAVEOF NO ONE first')
     this.commit()
     this.options.storage.clearHistory()
     this.master.dropSessions('the replication id was cleared', 'discard')
@@ -236,27 +250,30 @@ export class Replication {
     return result
   }
 
-  /** How far things are now. */
+  /** Returns how much of the condition is met now. */
   reached(condition: WaitCondition): ReturnType<Waiters['measure']> {
     return this.waiters.measure(condition)
   }
 
-  /** min-replicas-to-write, 0 where it asks for nothing. */
+  /** min-replicas-to-write; 0 if it is off. */
   get minReplicas(): number {
     return this.options.settings.minReplicas
   }
 
-  /** Whether that forbids writes. */
+  /** True if min-replicas-to-write forbids writes now. */
   get lacksReplicas(): boolean {
     return this.options.clock.monotonicMs() > this.writableUntilMs
   }
 
-  /** Monotonic time up to which that allows writes unless a replica is heard of or leaves. */
+  /**
+   * Monotonic time until which min-replicas-to-write allows writes, unless an ACK arrives or a
+   * replica leaves.
+   */
   get writableUntilMs(): number {
     return this.isReplica ? Number.POSITIVE_INFINITY : this.master.writableUntilMs
   }
 
-  /** At the end of a turn, with its group appended and its replies out. */
+  /** Called at the end of a turn, after its group is appended and its replies are out. */
   flush(): void {
     this.master.flush()
     this.link.flush()
@@ -270,16 +287,16 @@ export class Replication {
     this.inquiry?.tick(now)
     this.failover.advance(now)
     this.waiters.check(now)
-    if (this.waiters.wantSync) this.options.storage.binlog.sync() // whatever appendfsync says
+    if (this.waiters.wantSync) this.options.storage.binlog.sync() // regardless of appendfsync
   }
 
-  /** Replicas that have not got everything that is in the log: what a shutdown waits for. */
+  /** The number of online replicas that lack a part of the binlog. A shutdown waits for them. */
   get laggards(): number {
     const { offset } = this.options.storage.binlog.end
     return this.master.online().filter(({ applied }) => applied < offset).length
   }
 
-  /** Resolves when nothing reads from storage or writes to it any more. */
+  /** Resolves when nothing reads or writes storage any more. */
   async close(): Promise<void> {
     this.waiters.failAll(new Refusal('ERR', 'the server is shutting down'))
     this.inquiry?.close()
@@ -320,7 +337,8 @@ export class Replication {
       storage.promote()
     } catch (error) {
       const { master } = storage.identity
-      if (master !== undefined && master !== null) this.link.follow(master) // it is a replica still
+      // this node is still a replica
+      if (master !== undefined && master !== null) this.link.follow(master)
       throw error
     }
     this.unsettle()
@@ -331,28 +349,30 @@ export class Replication {
     this.options.changed()
   }
 
-  /** A master hands its role over to this replica of its. */
+  /** The master of this replica hands its role over to it. */
   private takeOver(runId: string): void {
-    if (!this.isReplica) return // it has happened already, and the master has not heard of it
+    if (!this.isReplica) return // already done: the master missed the answer
     const [master] = this.link.chain
-    // Without a link it cannot be told: a master that was restarted while it hands over has a run id that nobody here has heard of.
+    // Without a link the check is impossible: a master that restarts during the hand-over has a run
+    // id that this node does not know.
     if (this.link.isJoined && master !== runId)
-      throw new Refusal('ERR', 'FAILOVER is asked for by a node that is not the master of this one')
-    this.becomeMaster('its master has handed over to it')
+      throw new Refusal('ERR', 'FAILOVER was requested by a node that is not the master of this node')
+    this.becomeMaster('the master handed its role over')
   }
 
-  /** What is in the open group belongs to the role that there was until now. Throws Refusal. */
+  /** Commits the open group, which belongs to the old role. Throws Refusal. */
   private commit(): void {
     if (this.options.storage.commit() === 'written') return
-    this.options.changed() // what the same client does next must know of it
-    throw new Refusal('ERR', 'the last writes are not in the binlog yet: try again when there is room on the disk')
+    this.options.changed() // the next command of the same client must see the new state
+    throw new Refusal('ERR', 'the last writes are not in the binlog yet: free disk space, then try again')
   }
 
   private linkChanged(): void {
     const { currentOrigin } = this
     if (currentOrigin !== this.origin) this.master.dropSessions('the chain of masters or the history has changed', 'keep')
     this.origin = currentOrigin
-    this.failover.advance(this.options.clock.monotonicMs()) // before this node can be handed the role back
+    // before the role can be handed back to this node
+    this.failover.advance(this.options.clock.monotonicMs())
     this.options.changed()
   }
 

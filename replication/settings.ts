@@ -1,19 +1,28 @@
-/** What an operator can set about replication. One mutable object, kept in step with CONFIG SET by the server; everyone reads it when needed. */
+/**
+ * The settings of replication. One mutable object: the server updates it on CONFIG SET, and all
+ * parts read it on each use.
+ */
 export interface ReplicationSettings {
-  /** repl-timeout: a peer that has been silent for so long is gone, ms. */
+  /** repl-timeout, ms: a peer that is silent for longer is taken for dead. */
   timeoutMs: number
-  /** repl-ping-replica-period: an idle link carries a sign of life so often, ms. */
+  /** repl-ping-replica-period, ms: the interval of heartbeats on an idle link. */
   pingPeriodMs: number
-  /** replica-lag-limit: an attached replica keeps so much binlog from being removed, in bytes; further behind it is cut off. */
+  /**
+   * replica-lag-limit, bytes: the binlog that an attached replica may pin. A replica further behind
+   * is cut off.
+   */
   lagLimitBytes: number
-  /** replica-forget-after: how long a replica that has left is still shown, ms. */
+  /** replica-forget-after, ms: how long a replica that has left is still shown. */
   forgetAfterMs: number
-  /** dbsync-rate-limit: bytes a second of all full syncs together; 0 means none. */
+  /** dbsync-rate-limit: bytes per second of all full syncs together; 0 is no limit. */
   fullSyncBytesPerSecond: number
-  /** min-replicas-to-write and min-replicas-max-lag; 0 replicas means no such condition. */
+  /** min-replicas-to-write and min-replicas-max-lag; 0 replicas switch the condition off. */
   minReplicas: number
   minReplicasMaxLagMs: number
-  /** replica-announce-ip and -port; empty and 0: what the connection shows and the port that is listened on. */
+  /**
+   * replica-announce-ip and -port. Empty and 0: the address of the connection and the listening
+   * port.
+   */
   announceIp: string
   announcePort: number
   /** masteruser and masterauth; empty: no AUTH. */
@@ -21,7 +30,7 @@ export interface ReplicationSettings {
   masterPassword: string
 }
 
-/** Redis's defaults where Redis has such a setting. */
+/** The defaults. Settings that Redis has too have the default of Redis. */
 export const defaultReplicationSettings = (): ReplicationSettings => ({
   timeoutMs: 60_000,
   pingPeriodMs: 10_000,

@@ -1,9 +1,9 @@
 /**
- * Clients that wait for replicas or the medium to have what they wrote: WAIT and WAITAOF. A waiter is done when its condition holds, when its
- * time is up, or when someone ends it.
+ * Blocked clients of WAIT and WAITAOF. A waiter ends when its condition holds, at its timeout, or
+ * when it is unblocked.
  *
- * `after` is the offset at which the group begins that holds the client's last write: offsets move by whole groups only, so whoever is past
- * it has that write.
+ * `after` is the start offset of the group with the client's last write. Offsets move by whole
+ * groups only, so a node whose offset is greater has that write.
  */
 export interface WaitCondition {
   readonly after: number
@@ -28,11 +28,12 @@ interface Waiter {
   readonly reject: (error: Error) => void
 }
 
+/** The blocked clients of WAIT and WAITAOF. */
 export class Waiters {
   readonly measure: (condition: WaitCondition) => WaitResult
   private waiting: Waiter[] = []
 
-  /** `measure` says how far things are. */
+  /** `measure` returns how many nodes have reached the offset of a condition. */
   constructor(measure: (condition: WaitCondition) => WaitResult) {
     this.measure = measure
   }
@@ -45,12 +46,12 @@ export class Waiters {
     return this.waiting.some((waiter) => waiter.owner === owner)
   }
 
-  /** Whether anyone waits for the medium here. */
+  /** True if a client waits for an fsync on this node. */
   get wantSync(): boolean {
     return this.waiting.some(({ condition }) => condition.local)
   }
 
-  /** Resolves at once where the condition holds. `owner` is the client, for `forget` and `end`. */
+  /** Resolves at once if the condition holds. `owner` is the client, for `forget` and `end`. */
   wait(owner: object, condition: WaitCondition, nowMs: number): Promise<WaitResult> {
     const result = this.measure(condition)
     if (isMet(condition, result)) return Promise.resolve(result)
@@ -58,7 +59,9 @@ export class Waiters {
     return new Promise((resolve, reject) => this.waiting.push({ owner, condition, deadlineMs, resolve, reject }))
   }
 
-  /** To be called when something has moved, and now and then for the time. */
+  /**
+   * Ends the waiters whose condition holds or whose time is up. Called after progress and on ticks.
+   */
   check(nowMs: number): void {
     if (this.waiting.length === 0) return
     this.release((waiter) => {
@@ -69,12 +72,15 @@ export class Waiters {
     })
   }
 
-  /** The client has gone: nobody is to be answered. */
+  /** Removes a client that has disconnected, without a reply. */
   forget(owner: object): void {
     if (this.waiting.length > 0) this.waiting = this.waiting.filter((waiter) => waiter.owner !== owner)
   }
 
-  /** CLIENT UNBLOCK: answers with what there is, or with an error. Whether the client was waiting. */
+  /**
+   * CLIENT UNBLOCK: replies with the present counts, or with an error. Returns true if the client
+   * was waiting.
+   */
   end(owner: object, error: Error | null): boolean {
     const before = this.waiting.length
     this.release((waiter) => {
@@ -86,7 +92,7 @@ export class Waiters {
     return this.waiting.length < before
   }
 
-  /** Nobody's condition can come true any more. */
+  /** Rejects all waiters: no condition can be met any more. */
   failAll(error: Error): void {
     this.release((waiter) => {
       waiter.reject(error)

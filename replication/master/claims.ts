@@ -1,36 +1,44 @@
 /**
- * Which process an announced address belongs to. A process is named by its run id, and its tries by an attempt number that grows.
+ * Decides which process owns an announced address. A run id names a process. Its attempt numbers
+ * grow.
  *
- *   a later attempt of the holder, or the same one again    goes on
- *   an earlier attempt than one that was seen               stale
- *   the last attempt of another process, said again         stale while the holder is alive: that process may be dead
- *   a run id never seen                                     takes over at once: a replica that was restarted
- *   one that was seen, while the holder is alive            two processes announce one address: whoever was there first has it,
- *                                                           and the other one is refused until the first one is gone
+ *   a later attempt of the holder, or the last one repeated   granted
+ *   an earlier attempt than the last one of that run id       stale
+ *   the last attempt of another process, repeated             stale while the holder is alive
+ *   an unknown run id                                         granted at once: a restarted replica
+ *   a known run id, while another holder is alive             conflict: the run id known for longer is
+ *                                                             granted, the other refused until the
+ *                                                             first one is gone
+ *
+ * A repeated last attempt may come from a process that is already dead.
  */
 
-/** Run ids remembered for one address. */
+/** The limit of run ids remembered per address. */
 const MAX_CLAIMANTS = 8
 
 export interface Claimant {
   readonly runId: string
   attempt: number
   address: string
-  /** Monotonic time since when it is refused; null while it is not. */
+  /** Monotonic time since which it has been refused; null if it is not refused. */
   refusedSinceMs: number | null
-  /** When it last tried. */
+  /** Monotonic time of its last METASYNC. */
   seenMs: number
 }
 
 export type Claim =
-  /** `evicted` has just lost the address to one that was there before it: a conflict begins. `wasRefused`: one has ended. */
+  /**
+   * `evicted`: the process that loses the address to one known for longer; a conflict begins.
+   * `wasRefused`: this process was refused before; its conflict has ended.
+   */
   | { readonly type: 'granted'; readonly evicted: Claimant | null; readonly wasRefused: boolean }
   /** `isNew`: a conflict begins. */
   | { readonly type: 'refused'; readonly holder: Claimant; readonly isNew: boolean }
   | { readonly type: 'stale'; readonly attempt: number }
 
+/** The processes that announce one address, and the one that holds it. */
 export class Claims {
-  /** In the order in which they were first seen. */
+  /** In the order of their first METASYNC. */
   private claimants: Claimant[] = []
   private current: Claimant | null = null
 
@@ -38,7 +46,7 @@ export class Claims {
     return this.current
   }
 
-  /** Those that are refused. */
+  /** The claimants that are refused. */
   get refused(): readonly Claimant[] {
     return this.claimants.filter(({ refusedSinceMs }) => refusedSinceMs !== null)
   }
@@ -68,7 +76,9 @@ export class Claims {
     return { type: 'granted', evicted: holder, wasRefused }
   }
 
-  /** Ends conflicts of which the refused side has not been heard of for so long. Returns those. */
+  /**
+   * Ends conflicts whose refused process has been silent for `silentMs`. Returns those processes.
+   */
   settle(silentMs: number, nowMs: number): readonly Claimant[] {
     const settled = this.refused.filter(({ seenMs }) => nowMs - seenMs > silentMs)
     for (const claimant of settled) claimant.refusedSinceMs = null

@@ -1,9 +1,10 @@
 /**
- * The last few megabytes of the binlog in memory, for all replicas that are nearly in step: what is appended is copied once, and they are sent
- * views of that copy.
+ * The last few megabytes of the binlog in memory, shared by all replicas that are nearly in step.
+ * Appended bytes are copied once, and replicas are sent views of that copy.
  *
- * Small groups share blocks, each group within one block. A block is written to at its end only, so what has been handed to a socket stays as
- * it is; only what the binlog took back before its turn was over is written over, and that has never been handed out.
+ * Small groups share blocks; a group lies within one block. Blocks are written at their end only,
+ * so bytes handed to a socket never change. The one exception is a group that the binlog takes back
+ * within its turn. Such a group is overwritten, and has never been handed to a socket.
  */
 
 const BLOCK_BYTES = 64 * 1024
@@ -15,12 +16,13 @@ interface Block {
   used: number
 }
 
+/** The end of the binlog in memory, in blocks of 64 KiB or more. */
 export class FeedTail {
   private blocks: Block[] = []
   private sizeBytes = 0
   private endOffset = 0
 
-  /** Offset of the first byte that is held. */
+  /** Offset of the first byte held. */
   get start(): number {
     return this.blocks[0]?.start ?? this.endOffset
   }
@@ -29,20 +31,20 @@ export class FeedTail {
     return this.endOffset
   }
 
-  /** Begins anew at an offset, with nothing. */
+  /** Empties the tail and restarts it at an offset. */
   reset(offset: number): void {
     this.blocks = []
     this.sizeBytes = 0
     this.endOffset = offset
   }
 
-  /** Binlog.follower: a group, or several, that begin at an offset. */
+  /** Implements Binlog.follower: one or more groups that begin at `start`. */
   appended(start: number, pieces: readonly Buffer[]): void {
     if (start !== this.endOffset) this.takeBack(start)
     let length = 0
     for (const piece of pieces) length += piece.length
     if (length > TAIL_BYTES) {
-      this.reset(start + length) // whoever needs it reads it from the file
+      this.reset(start + length) // replicas read it from the file
       return
     }
     const block = this.blockFor(length)
@@ -53,14 +55,17 @@ export class FeedTail {
     this.endOffset += length
   }
 
-  /** Bytes from an offset on and before another, as far as they lie in one piece; null where the tail does not reach back to it. */
+  /**
+   * Returns the bytes from `offset` up to `before`, as far as one block holds them. Returns null if
+   * the tail begins later.
+   */
   read(offset: number, before: number): Buffer | null {
     if (offset < this.start || offset >= this.endOffset) return null
     const { start, bytes, used } = this.blockAt(offset)
     return bytes.subarray(offset - start, Math.min(used, before - start))
   }
 
-  /** The newest block that begins at or before an offset: seldom far from the end. */
+  /** The block that holds an offset, searched from the newest: offsets are near the end. */
   private blockAt(offset: number): Block {
     let index = this.blocks.length - 1
     while ((this.blocks[index] as Block).start > offset) index--
@@ -77,7 +82,7 @@ export class FeedTail {
     return block
   }
 
-  /** The binlog goes on at an earlier offset: it has cut off what it appended in this turn. */
+  /** Handles a binlog that has truncated groups of this turn: it continues at an earlier offset. */
   private takeBack(offset: number): void {
     if (offset < this.start || offset > this.endOffset) {
       this.reset(offset)

@@ -1,26 +1,30 @@
 /**
- * The stream of binlog bytes to one replica: from the tail in memory where that reaches back far enough, else from the files. The connection's
- * back-pressure is the window. What is not binlog (a sign of life, "?", the line that ends it) goes between groups only.
+ * The stream of binlog bytes to one replica: from the tail in memory if it reaches back far enough,
+ * else from the files. The back-pressure of the connection is the window. Bytes that are not binlog
+ * (a heartbeat, "?", the line that ends the stream) go between groups only.
  */
 import type { BinlogFeed } from '../../storage/binlog/feed.ts'
 import { ASK_FOR_ACK, type RefusalCode, SIGN_OF_LIFE } from '../protocol/messages.ts'
 import type { FeedTail } from './feed-tail.ts'
 import type { ReplicaConnection } from './replica-connection.ts'
 
-/** The socket is given no more while it has so much that it could not pass on. */
+/** The feed pauses while this many bytes are unsent. */
 const UNSENT_BYTES = 1024 * 1024
-/** Read from a file for one replica in one turn: the turn's clients wait for it. */
+/**
+ * The limit of file bytes read for one replica in one turn, which delays the clients of that turn.
+ */
 const READ_BYTES = 256 * 1024
 
 const QUESTION = Buffer.from([ASK_FOR_ACK])
 const LIFE = Buffer.from([SIGN_OF_LIFE])
 
+/** The stream of binlog bytes to one replica. */
 export class Feed {
-  /** Of the next byte to be sent. */
+  /** Binlog offset of the next byte to send. */
   offset: number
-  /** "?" is to be sent as soon as a group has ended. */
+  /** Send "?" after the current group. */
   mustAsk = false
-  /** How many have been sent. */
+  /** The number of "?" sent. */
   asked = 0
   private readonly connection: ReplicaConnection
   private readonly tail: FeedTail
@@ -29,7 +33,10 @@ export class Feed {
   /** The last offset known to lie between groups. */
   private border: number
   private hasSent = false
-  /** The first sign of life is due at once: by it the replica knows that it is let in. */
+  /**
+   * Time of the last send. -Infinity makes the first heartbeat due at once: it shows the replica
+   * that it is accepted.
+   */
   private sentMs = Number.NEGATIVE_INFINITY
 
   constructor(options: { connection: ReplicaConnection; offset: number; tail: FeedTail; open: (offset: number) => BinlogFeed }) {
@@ -40,8 +47,11 @@ export class Feed {
     this.open = options.open
   }
 
-  /** Sends what there is before an offset between groups, as far as the connection takes it. Returns whether there is more that it would take.
-   *  Throws when the files do not have it any more. */
+  /**
+   * Sends binlog up to `limit`, an offset between groups, as far as the connection has room.
+   * Returns true if it stopped at the limit of file bytes with more to send. Throws if the files
+   * lack the offset.
+   */
   advance(limit: number): boolean {
     let readBytes = 0
     while (this.offset < limit && this.hasRoom) {
@@ -53,7 +63,7 @@ export class Feed {
       } else {
         this.reader ??= this.open(this.offset)
         piece = this.reader.read(READ_BYTES, limit)
-        if (piece === null) throw new Error(`the binlog has nothing at offset ${this.offset}`)
+        if (piece === null) throw new Error(`the binlog has no bytes at offset ${this.offset}`)
         readBytes += piece.length
       }
       this.send(piece)
@@ -72,7 +82,7 @@ export class Feed {
     return this.offset === this.border
   }
 
-  /** Sends a sign of life where nothing was sent for so long. To be called now and then. */
+  /** Sends a heartbeat if nothing was sent for `periodMs`. Called on ticks. */
   showLife(periodMs: number, nowMs: number): void {
     if (this.hasSent) this.sentMs = nowMs
     this.hasSent = false
@@ -81,7 +91,10 @@ export class Feed {
     this.sentMs = nowMs
   }
 
-  /** Ends the stream with a line that says why. Returns whether that was possible: the replica must be told in some other way if not. */
+  /**
+   * Ends the stream with a line that gives the reason. Returns false within a group, where no line
+   * can be sent.
+   */
   end(code: RefusalCode, text: string): boolean {
     this.close()
     if (!this.isBetweenGroups) return false

@@ -1,9 +1,12 @@
 /**
- * Full syncs as the master gives them: snapshots of the data, shared between replicas, and transfers of them.
+ * Full syncs on the side of the master: snapshots of the data, shared between replicas, and
+ * transfers.
  *
- * A snapshot is a checkpoint held in LevelDB; nothing is written for it. A transfer joins one that is being made or is not too old, else it
- * waits for a new one. A snapshot is held while a transfer uses it and for a minute after, so that one that was cut can be gone on with from
- * the record it had come to. For whoever has begun with it and does not yet go on in the binlog, the binlog from its offset on stays that long.
+ * A snapshot is a checkpoint held in LevelDB; no dump is written for it. A transfer joins a
+ * snapshot that is being made or is recent, else it waits for a new one. A snapshot is held while a
+ * transfer uses it and for a minute after that. A transfer that was cut can then resume at the
+ * record it had reached. The binlog from the offset of the snapshot on stays for each replica that
+ * has begun with the snapshot and does not follow the binlog yet.
  */
 import type { Clock, Random } from '../../base/clock.ts'
 import type { Log } from '../../base/log.ts'
@@ -17,33 +20,36 @@ import type { ReplicaConnection } from './replica-connection.ts'
 import type { BinlogPin } from './replica-view.ts'
 import { Transfer } from './transfer.ts'
 
-/** A snapshot that the binlog has left behind by more is not joined: what follows would have to be caught up with. */
+/**
+ * Snapshots further behind the end of the binlog are not joined: the replica would have to catch
+ * up.
+ */
 const JOIN_BYTES = 64 * 1024 * 1024
-/** How long a snapshot is held that nobody uses. */
+/** How long an unused snapshot is held. */
 const HOLD_MS = 60_000
-/** Each one held keeps what LevelDB would otherwise clear away. */
+/** The limit of held snapshots. Each one keeps data that LevelDB would otherwise compact away. */
 const MAX_SNAPSHOTS = 3
 
 const SNAPSHOT_ID_DIGITS = 16
 
 interface Snapshot {
   readonly id: string
-  /** Null until it is there. */
+  /** Null until the snapshot is made. */
   data: DataSnapshot | null
   totalBytes: number
-  /** The binlog from here on is needed behind it. */
+  /** Replicas of this snapshot need the binlog from this offset on. */
   offset: number
   readonly users: Set<Transfer>
-  /** Replicas that have begun with it and are to go on from its offset. */
+  /** Replicas that have begun with this snapshot and have not continued from its offset yet. */
   readonly awaited: Set<string>
   idleSinceMs: number
-  /** Resolves when those who have used it read no more. */
+  /** Resolves when no former user reads from it any more. */
   quiet: Promise<unknown>
-  /** Cannot be used any more: closed when the last user has ended. */
+  /** True once the snapshot is not offered any more; it closes after its last user. */
   isDiscarded: boolean
 }
 
-/** Of the snapshot that an earlier transfer was cut in, if any. */
+/** The snapshot of an earlier transfer that was cut, and the last record received from it. */
 type Wanted = Pick<DbSyncRequest, 'snapshot' | 'after'>
 
 export interface FullSyncSourceOptions {
@@ -54,13 +60,14 @@ export interface FullSyncSourceOptions {
   readonly settings: ReplicationSettings
 }
 
+/** The full syncs that this node gives: shared snapshots, and a transfer for each replica. */
 export class FullSyncSource {
   private readonly options: FullSyncSourceOptions
   private readonly limit: RateLimit
   /** Oldest first. */
   private snapshots: Snapshot[] = []
   private readonly transfers = new Set<Transfer>()
-  /** What is still ending. */
+  /** Work that `close` waits for. */
   private readonly endings = new Set<Promise<void>>()
 
   constructor(options: FullSyncSourceOptions) {
@@ -68,7 +75,7 @@ export class FullSyncSource {
     this.limit = new RateLimit(() => options.settings.fullSyncBytesPerSecond, options.clock.monotonicMs())
   }
 
-  /** A transfer to a replica, which sends nothing until `begin`. */
+  /** Returns a transfer to a replica. The transfer sends nothing until `begin`. */
   open(connection: ReplicaConnection, replica: string, { snapshot: id, after }: Wanted, onDone: (offset: number) => void): Transfer {
     const held = this.snapshots.find((snapshot) => snapshot.id === id && snapshot.data !== null && this.canFollow(snapshot))
     const snapshot = held ?? this.joinable() ?? this.create()
@@ -89,12 +96,14 @@ export class FullSyncSource {
     return transfer
   }
 
-  /** A replica goes on in the binlog: nothing is kept for it here. */
+  /** A replica continues in the binlog: removes its claims on snapshots. */
   settled(replica: string): void {
     for (const { awaited } of this.snapshots) awaited.delete(replica)
   }
 
-  /** The lowest offset from which the binlog is needed behind a snapshot, and by which replicas; null where there is none. */
+  /**
+   * The lowest binlog offset that a snapshot in use needs, and its replicas; null if there is none.
+   */
   get pin(): BinlogPin | null {
     let first: Snapshot | null = null
     for (const snapshot of this.snapshots) {
@@ -113,18 +122,21 @@ export class FullSyncSource {
     const { settings } = this.options
     this.limit.refill(nowMs)
     for (const transfer of [...this.transfers]) {
-      transfer.pump() // each that finds the rate limit open sends a piece, and then all of them wait
+      // each transfer that finds the rate limit open sends a chunk, then all of them wait
+      transfer.pump()
       transfer.showLife(settings.pingPeriodMs, nowMs)
     }
     for (const snapshot of [...this.snapshots]) this.check(snapshot, nowMs)
   }
 
-  /** No snapshot is this node's data any more. */
+  /** Discards all snapshots: the data of this node has been replaced. */
   discardAll(code: RefusalCode, reason: string): void {
     for (const snapshot of [...this.snapshots]) this.discard(snapshot, code, reason)
   }
 
-  /** Resolves when nothing reads any more. A snapshot that is still being made is closed when it comes. */
+  /**
+   * Resolves when nothing reads any more. A snapshot that is still being made closes on completion.
+   */
   async close(): Promise<void> {
     this.discardAll('ERR', 'the server is shutting down')
     while (this.endings.size > 0) await Promise.all(this.endings)
@@ -141,7 +153,7 @@ export class FullSyncSource {
     return undefined
   }
 
-  /** Whether what comes behind it is still in the binlog. */
+  /** True if the binlog still has everything after the snapshot. */
   private canFollow({ offset }: Snapshot): boolean {
     return offset >= this.options.storage.binlog.startOffset
   }
@@ -160,7 +172,8 @@ export class FullSyncSource {
       isDiscarded: false,
     }
     this.snapshots.push(snapshot)
-    void this.make(snapshot) // not waited for by `close`: a checkpoint may need turns that do not come any more
+    // `close` does not wait for this: a checkpoint may need turns that never come
+    void this.make(snapshot)
     return snapshot
   }
 
@@ -173,7 +186,7 @@ export class FullSyncSource {
       snapshot.totalBytes = await data.estimateBytes()
     } catch (error) {
       this.discard(snapshot, 'ERR', `no snapshot of the data could be made: ${String(error)}`)
-      log.warn({ error: String(error) }, 'no snapshot could be made for a full sync; replicas ask again')
+      log.warn({ error: String(error) }, 'cannot make a snapshot for a full sync, replicas will retry')
     }
     if (data === null) return
     if (snapshot.isDiscarded) {
@@ -198,21 +211,27 @@ export class FullSyncSource {
     snapshot.idleSinceMs = clock.monotonicMs()
     snapshot.quiet = Promise.all([snapshot.quiet, transfer.ended()])
     if (error !== null) {
-      log.warn({ snapshot: snapshot.id, error: String(error) }, 'a snapshot could not be read to its end; replicas ask again')
+      log.warn(
+        { snapshot: snapshot.id, error: String(error) },
+        'cannot read a snapshot for a full sync, discarding it; replicas will retry',
+      )
       this.discard(snapshot, 'ERR', 'the snapshot cannot be read any more')
     }
     if (snapshot.isDiscarded) this.closeUnused(snapshot)
     else if (snapshot.data !== null) this.own(this.estimate(snapshot, snapshot.data))
   }
 
-  /** The first estimate comes before LevelDB has made tables of what the checkpoint wrote: whoever asks again is told a better one. */
+  /**
+   * Improves the estimate for transfers to come. The first one is made before LevelDB has written
+   * the tables of the checkpoint.
+   */
   private async estimate(snapshot: Snapshot, data: DataSnapshot): Promise<void> {
     try {
       snapshot.totalBytes = await data.estimateBytes()
-    } catch {} // the store has been closed: the snapshot is void
+    } catch {} // the store is closed: the snapshot is void
   }
 
-  /** Nobody joins it any more, and those who use it are told to ask again. */
+  /** Stops offering a snapshot and makes its users ask again. */
   private discard(snapshot: Snapshot, code: RefusalCode, reason: string): void {
     if (snapshot.isDiscarded) return
     snapshot.isDiscarded = true
@@ -223,7 +242,8 @@ export class FullSyncSource {
 
   private closeUnused(snapshot: Snapshot): void {
     const { data } = snapshot
-    if (data === null || snapshot.users.size > 0) return // where it is still being made, whoever makes it closes it
+    // `make` closes a snapshot that is still being made
+    if (data === null || snapshot.users.size > 0) return
     snapshot.data = null
     this.own(snapshot.quiet.then(() => this.closeData(data)))
   }
@@ -232,7 +252,7 @@ export class FullSyncSource {
     const { settings, storage } = this.options
     const isTooFar = this.behind(snapshot) > settings.lagLimitBytes
     if (snapshot.users.size > 0) {
-      if (isTooFar && storage.diskLow) this.discard(snapshot, 'ERR', 'the disk is full, and a full sync keeps binlog from being removed')
+      if (isTooFar && storage.diskLow) this.discard(snapshot, 'ERR', 'the disk is full, and a full sync pins the binlog')
     } else if (snapshot.data !== null && (nowMs - snapshot.idleSinceMs >= HOLD_MS || isTooFar || storage.diskLow)) {
       this.discard(snapshot, 'ERR', '')
     }

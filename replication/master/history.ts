@@ -1,26 +1,30 @@
 /**
- * Whether a replica can go on from where it is: the decision of TRYSYNC.
+ * The decision of TRYSYNC: can a replica continue from its offset?
  *
- * The replica names the histories that its data up to an offset belongs to, and the CRC there, which is chained over all groups before it.
- * It goes on where one of those histories is this node's up to that offset, and the CRC here is the same: then its log is a prefix of this
- * one, byte for byte, whatever ids say. Everything else is a full sync, with the reason.
+ * The replica names the histories that its data up to an offset belongs to, and the CRC at that
+ * offset. The CRC is chained over all groups before it. The replica may continue if one of those
+ * histories is also a history of this node up to that offset, and the CRC here is equal. Its log is
+ * then a prefix of the log here, byte for byte. All other cases are a full sync with a reason.
  */
 import type { BinlogPosition } from '../../storage/binlog/group.ts'
 import type { Identity, PastHistory } from '../../storage/directory/identity.ts'
 import type { Storage } from '../../storage/storage.ts'
 import { crcText, type FullSyncReason, type Meta, Refusal, type TrySyncReply, type TrySyncRequest } from '../protocol/messages.ts'
 
-/** What this node has. */
+/** The histories and the binlog of this node. */
 export interface History {
   readonly replicationId: string
   readonly past: readonly PastHistory[]
-  /** Of the binlog. */
+  /** Start offset of the binlog. */
   readonly start: number
   readonly end: number
-  /** Null where no group begins and the log does not end. Throws Refusal where the disk does not let it know. */
+  /**
+   * The position at an offset between groups, the end included; null for any other offset. Throws
+   * Refusal if the disk cannot be read.
+   */
   positionAt(offset: number): BinlogPosition | null
   readonly role: 'master' | 'replica'
-  /** Of a replica: in step with its master. */
+  /** For a replica: true if it is in step with its master. */
   readonly isLinked: boolean
 }
 
@@ -36,14 +40,16 @@ export function historyOf({ identity, binlog, role }: Storage, isLinked: boolean
   return { replicationId, past, start: binlog.startOffset, end: binlog.end.offset, positionAt, role, isLinked }
 }
 
-/** What a replica says of its data up to an offset: the histories that it is of, its current one first; and, to a master that accepts them, those
- *  that it has left behind. */
+/**
+ * Returns the histories that a replica names for its data up to `offset`: its current one first. A
+ * master that accepts `left` also gets the histories that the replica has left.
+ */
 export function claimOf({ replicationId, past }: Pick<Identity, 'replicationId' | 'past'>, offset: number, accepts: Meta['accepts'] = []) {
   const replicationIds = [replicationId, ...past.filter(({ until }) => until >= offset).map(({ id }) => id)]
   return { replicationIds, ...(accepts.includes('left') ? { left: past.filter(({ until }) => until < offset) } : {}) }
 }
 
-/** Throws Refusal. */
+/** Decides a TRYSYNC. Throws Refusal. */
 export function decideTrySync(history: History, request: TrySyncRequest): TrySyncReply {
   const { replicationId, past, start, end } = history
   const { offset, crc } = request
@@ -54,11 +60,15 @@ export function decideTrySync(history: History, request: TrySyncRequest): TrySyn
     if (history.role === 'replica') throw new Refusal('BEHIND', `this node is a replica itself and has come to offset ${end} only`)
     return fullSync(history, 'ahead', `offset ${offset} is past the end of the binlog, ${end}`)
   }
-  if (offset < start) return fullSync(history, 'purged', `the binlog begins at offset ${start} only`)
+  if (offset < start) return fullSync(history, 'purged', `the binlog begins only at offset ${start}`)
   const here = history.positionAt(offset)
   if (here === null) return fullSync(history, 'diverged', `no group of this history begins at offset ${offset}`)
   if (here.crc !== crc) {
-    return fullSync(history, 'diverged', `what stands before offset ${offset} has CRC ${crcText(here.crc)} here and ${crcText(crc)} there`)
+    return fullSync(
+      history,
+      'diverged',
+      `the binlog before offset ${offset} has CRC ${crcText(here.crc)} here and ${crcText(crc)} on the replica`,
+    )
   }
   return { type: 'continue', replicationId, offset, past }
 }
@@ -68,12 +78,18 @@ function whyUnknown({ replicationId, past, end }: History, request: TrySyncReque
   const left = past.find(({ id }) => replicationIds.includes(id))
   const shared = leftThere.find(({ id }) => id === replicationId || past.some((history) => history.id === id))
   if (left === undefined && shared !== undefined)
-    return ['diverged', `history ${shared.id} was left at offset ${shared.until} there, which goes on to ${offset} under another id`]
+    return ['diverged', `the replica left history ${shared.id} at offset ${shared.until} and continues to ${offset} under another id`]
   if (left === undefined) return offset === 0 ? ['new', 'there is no data yet'] : ['unknown', 'none of its histories is known here']
-  return [offset > end ? 'ahead' : 'diverged', `history ${left.id} was left at offset ${left.until} here, and goes on to ${offset} there`]
+  return [
+    offset > end ? 'ahead' : 'diverged',
+    `this node left history ${left.id} at offset ${left.until}, the replica continues it to ${offset}`,
+  ]
 }
 
-/** A replica that has no master at the moment may have less than its own replicas: it gives them nothing to begin anew with. */
+/**
+ * True if this node may give full syncs. A replica without a link may have less data than its own
+ * replicas, so it gives none.
+ */
 export function mayGiveData({ role, isLinked }: Pick<History, 'role' | 'isLinked'>): boolean {
   return role === 'master' || isLinked
 }

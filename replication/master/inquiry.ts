@@ -1,6 +1,7 @@
 /**
- * The question that comes before FAILOVER: does the replica answer on the address that it announces? A connection of its own goes there, through
- * AUTH to METASYNC ASK, and changes nothing on either side. Only an answer of that very process will do: the address may be another node's.
+ * The check before FAILOVER: does the replica answer on its announced address? A connection of its
+ * own sends AUTH and METASYNC ASK, which change nothing on either side. Only an answer with the run
+ * id of the replica counts, because the address may belong to another node.
  */
 import RedisParser from 'redis-parser'
 import type { Bytes } from '../../base/bytes.ts'
@@ -9,7 +10,7 @@ import { inquiryWords, type LinkReply, type MetaSyncRequest, Refusal, readMeta }
 import type { Dial, Wire } from '../replica/link-options.ts'
 import type { ReplicationSettings } from '../settings.ts'
 
-/** Where FAILOVER names no time, and at most. */
+/** The time limit of an inquiry, with or without a timeout of FAILOVER. */
 export const INQUIRY_TIMEOUT_MS = 10_000
 
 export interface InquiryOptions {
@@ -17,15 +18,19 @@ export interface InquiryOptions {
   readonly settings: ReplicationSettings
   readonly host: string
   readonly port: number
-  /** Of the process that is to answer. */
+  /** The run id of the replica. */
   readonly runId: string
-  /** How this node introduces itself. */
+  /** The METASYNC words of this node. */
   readonly introduction: Omit<MetaSyncRequest, 'failover'>
   readonly nowMs: number
-  /** Null, or why the address does not lead to the replica. Called once, unless it is closed before. */
+  /**
+   * Called once, unless `close` comes first. `failure` is null if the replica answered, else the
+   * reason.
+   */
   answered(failure: string | null): void
 }
 
+/** Checks, on a connection of its own, that a replica answers on its announced address. */
 export class Inquiry {
   private readonly options: InquiryOptions
   private readonly deadlineMs: number
@@ -54,7 +59,7 @@ export class Inquiry {
     })
   }
 
-  /** Now and then. */
+  /** Applies the time limit. Called on ticks. */
   tick(nowMs: number): void {
     if (nowMs >= this.deadlineMs) this.end(`has not answered within ${INQUIRY_TIMEOUT_MS / 1000} s`)
   }
@@ -84,7 +89,7 @@ export class Inquiry {
     else if (this.step === 'auth') this.ask()
     else {
       const there = runIdOf(reply)
-      this.end(there === runId ? null : `is ${there ?? 'no haypile'}, the replica is ${runId}`)
+      this.end(there === runId ? null : `is ${there ?? 'not a haypile'}, the replica is ${runId}`)
     }
   }
 

@@ -1,14 +1,13 @@
 /**
- * The master's side: what replicas ask for, joined to the connections that they ask on. Who is who is decided in slave-items.ts, whether a
- * replica can go on in history.ts; full syncs are given by full-sync-source.ts, the stream by feed.ts.
+ * The side of the master: requests of replicas, and their connections. slave-items.ts decides who
+ * is who, history.ts whether a replica can continue. full-sync-source.ts gives full syncs, feed.ts
+ * the stream.
  *
- * A connection that METASYNC was granted on is a peer here. It is fenced when its session is over: because the replica has come on another
- * connection, or because all sessions were ended. What it asks for then is refused and changes nothing, nothing is streamed to it any more,
- * and it is closed after repl-timeout. Streams begin in `flush`, behind the replies of the turn.
+ * A connection with a granted METASYNC is a peer. A peer is fenced when its session ends: the
+ * replica came on another connection, or all sessions were ended. Requests of a fenced peer are
+ * refused and change nothing, and nothing is streamed to it. It is closed after repl-timeout.
+ * Streams begin in `flush`, after the replies of the turn.
  */
-import type { Clock, Random } from '../../base/clock.ts'
-import type { Log } from '../../base/log.ts'
-import type { Storage } from '../../storage/storage.ts'
 import {
   type AckRequest,
   type DbSyncRequest,
@@ -20,10 +19,10 @@ import {
 } from '../protocol/messages.ts'
 import { Arrivals } from '../replica/arrivals.ts'
 import { dateAck, writableUntilMs } from '../replica/liveness.ts'
-import type { ReplicationSettings } from '../settings.ts'
 import { FullSyncSource } from './full-sync-source.ts'
 import { decideTrySync, historyOf, mayGiveData } from './history.ts'
 import { checkSpeaker, metaOf } from './introduction.ts'
+import type { MasterOptions } from './master-options.ts'
 import { behind, cutOff, faultOf } from './peer-limits.ts'
 import { mustBeQuiet, type Peer, Peers, progressOf } from './peers.ts'
 import type { ReplicaConnection } from './replica-connection.ts'
@@ -32,30 +31,9 @@ import { keyOf, type SlaveItem, SlaveItems } from './slave-items.ts'
 
 export type { ReplicaConnection } from './replica-connection.ts'
 
-export interface MasterOptions {
-  readonly storage: Storage
-  readonly clock: Clock
-  readonly random: Random
-  readonly log: Log
-  readonly settings: ReplicationSettings
-  readonly runId: string
-  readonly databases: number
-  /** Run ids upstream of this node: its master's, that one's master's, and so on. */
-  chain(): readonly string[]
-  /** Of a replica: in step with its master. */
-  isLinked(): boolean
-  /** Up to where replicas may be fed: an offset between groups. */
-  feedLimit(): number
-  /** A request to take over that is in order. Throws Refusal where that cannot be. */
-  takeOver(from: { readonly runId: string; readonly offset: number }): void
-  /** What some replica has acknowledged has moved. */
-  acked(): void
-  /** There is something to be sent: a turn has to come. */
-  wake(): void
-}
-
+/** The side of the master: sessions, full syncs, streams and acknowledgements of its replicas. */
 export class Master {
-  /** Since the start, in the sense of INFO's sync_full, sync_partial_ok and sync_partial_err. */
+  /** Counters since the start: sync_full, sync_partial_ok and sync_partial_err of INFO. */
   fullSyncs = 0
   partialSyncs = 0
   partialSyncsRefused = 0
@@ -64,7 +42,7 @@ export class Master {
   private readonly peers: Peers
   private readonly arrivals: Arrivals
   private readonly source: FullSyncSource
-  /** Has asked this node to take over and is to learn of the outcome under the same session. */
+  /** The peer that asked this node to take over. Its session survives the change of role. */
   private handingOver: Peer | null = null
 
   constructor(options: MasterOptions) {
@@ -78,7 +56,9 @@ export class Master {
     this.source = new FullSyncSource(options)
   }
 
-  /** Throws Refusal. Any number of times the same on one connection is answered the same. */
+  /**
+   * Grants or refuses METASYNC. A repeat on one connection gets the same answer. Throws Refusal.
+   */
   metaSync(connection: ReplicaConnection, request: MetaSyncRequest): Meta {
     this.checkMetaSync(connection, request)
     const { log, settings } = this.options
@@ -94,9 +74,9 @@ export class Master {
     const { item } = binding
     if (binding.type === 'same') return item.meta as Meta
     const { evicted, fenced, wasRefused } = binding
-    if (wasRefused) log.info({ replica, runId }, 'the process that was refused this address has it now')
+    if (wasRefused) log.info({ replica, runId }, 'an address conflict has ended: the process refused before holds the address now')
     if (evicted !== null) {
-      const text = `${replica} is announced by two processes: ${runId} at ${connection.address} has it back, ${evicted.runId} at ${evicted.address} is refused`
+      const text = `two processes announce ${replica}: ${runId} at ${connection.address} takes it back, ${evicted.runId} at ${evicted.address} is refused`
       log.warn({ replica, refused: evicted.runId }, text)
     }
     const old = fenced === null ? undefined : this.peers.get(fenced)
@@ -106,13 +86,13 @@ export class Master {
     return item.meta
   }
 
-  /** What this node is: of somebody who only asks. Throws Refusal. */
+  /** Answers METASYNC ASK, which changes nothing. Throws Refusal. */
   answer(request: MetaSyncRequest): Meta {
     checkSpeaker(this.options.runId, request)
     return metaOf(this.options, 0, request)
   }
 
-  /** Throws Refusal. */
+  /** Answers TRYSYNC. Throws Refusal. */
   trySync(connection: ReplicaConnection, request: TrySyncRequest): TrySyncReply {
     const { log, storage } = this.options
     const { item, peer } = this.inSession(connection, request.session)
@@ -123,7 +103,7 @@ export class Master {
     peer.fullSyncReason = reply.type === 'continue' ? 'requested' : reply.reason
     const goesOn = reply.type === 'continue'
     item.continued = goesOn ? request.offset : null
-    item.ackedMs = this.now // BINLOGSYNC answers this reply
+    item.ackedMs = this.now // BINLOGSYNC confirms this reply
     item.applied = goesOn ? request.offset : 0
     item.synced = Math.min(item.synced, item.applied)
     item.pinned = goesOn ? request.offset : Number.POSITIVE_INFINITY
@@ -138,7 +118,7 @@ export class Master {
     return reply
   }
 
-  /** Throws Refusal. The head, the chunks, or the reason why they end go out on the connection. */
+  /** Starts a full sync on the connection, from the next flush on. Throws Refusal. */
   dbSync(connection: ReplicaConnection, request: DbSyncRequest): void {
     const { storage, log, isLinked } = this.options
     const { item, peer } = this.inSession(connection, request.session)
@@ -147,17 +127,18 @@ export class Master {
       throw new Refusal('NOMASTERLINK', 'this node is a replica itself and has no link to its master')
     }
     item.continued = null
-    item.pinned = Number.POSITIVE_INFINITY // the snapshot has a pin of its own
+    item.pinned = Number.POSITIVE_INFINITY // the snapshot has its own pin
     const transfer = this.source.open(connection, keyOf(item), request, (offset) => {
       log.info({ replica: keyOf(item), offset }, 'a full sync has been sent')
-      if (peer.over === null) [item.pinned, peer.headStart] = [offset, behind(this.options, offset)] // until the replica asks to go on from there
+      // until the TRYSYNC that follows
+      if (peer.over === null) [item.pinned, peer.headStart] = [offset, behind(this.options, offset)]
     })
     this.peers.transfer(peer, transfer)
     this.fullSyncs++
     log.info({ replica: keyOf(item), reason: peer.fullSyncReason, resumed: transfer.after !== null }, 'a full sync begins')
   }
 
-  /** Throws Refusal. From the next flush on the connection carries the binlog. */
+  /** Streams the binlog on the connection, from the next flush on. Throws Refusal. */
   binlogSync(connection: ReplicaConnection, session: number, offset: number): void {
     const { log } = this.options
     const { item, peer } = this.inSession(connection, session)
@@ -172,13 +153,17 @@ export class Master {
     log.info({ replica: keyOf(item), offset, behind: peer.headStart }, 'a replica is online')
   }
 
-  /** Throws Refusal where the session is over. Of a replica that is not online it is a sign of life only. */
+  /**
+   * Takes an ACK. Before the stream it is only a heartbeat. Throws Refusal if the session is over.
+   */
   ack(connection: ReplicaConnection, ack: AckRequest): void {
     const peer = this.peers.get(connection.id)
-    if (peer?.over?.isTorn === true) peer.connection.close() // a reply would be taken for a part of the group
+    // a reply would be read as a part of the torn group
+    if (peer?.over?.isTorn === true) peer.connection.close()
     const { item } = this.inSession(connection, peer?.session ?? 0)
     if (peer === undefined || peer.feed === null) return
-    const applied = Math.min(ack.applied, peer.feed.offset) // it can have no more than it was sent
+    // a replica cannot have more than it was sent
+    const applied = Math.min(ack.applied, peer.feed.offset)
     const synced = Math.min(ack.synced, applied)
     if (dateAck(item, peer.feed, ack.asked, this.options.settings, this.now)) this.options.wake()
     if (applied === item.applied && synced === item.synced) return
@@ -188,14 +173,14 @@ export class Master {
     this.options.acked()
   }
 
-  /** To be called for every connection that was a peer, whoever has closed it. */
+  /** Called for every connection that was a peer, whichever side closed it. */
   closed(connection: ReplicaConnection): void {
     if (this.peers.remove(connection) === undefined) return
     const item = this.items.left(connection.id, this.now)
-    if (item !== undefined) this.options.log.info({ replica: keyOf(item), offset: item.applied }, 'a replica has left')
+    if (item !== undefined) this.options.log.info({ replica: keyOf(item), offset: item.applied }, 'a replica has disconnected')
   }
 
-  /** The socket has taken what was sent. */
+  /** The socket has sent all of its buffer. */
   drained(connection: ReplicaConnection): void {
     const peer = this.peers.get(connection.id)
     if (peer === undefined || peer.over !== null) return
@@ -203,12 +188,12 @@ export class Master {
     if (peer.transfer?.isUnderWay === true) peer.transfer.pump()
   }
 
-  /** At the end of every turn, with its group appended and its replies out. */
+  /** Called at the end of every turn, after its group is appended and its replies are out. */
   flush(): void {
     if (this.peers.flush()) this.options.wake()
   }
 
-  /** Ten times a second. */
+  /** Called ten times a second. */
   tick(): void {
     const { now } = this
     this.arrivals.tick(now)
@@ -217,7 +202,10 @@ export class Master {
     this.settle(now)
   }
 
-  /** This node's history or data has changed: every replica has to begin with METASYNC again. Full syncs go on where snapshots are still of its data. */
+  /**
+   * Ends all sessions after a change of history or data: every replica starts again with METASYNC.
+   * `keep` lets snapshots of the same data serve on.
+   */
   dropSessions(reason: string, snapshots: 'keep' | 'discard'): void {
     if (snapshots === 'discard') this.source.discardAll('BADSESSION', reason)
     for (const peer of this.peers.all) {
@@ -233,12 +221,12 @@ export class Master {
     if (this.peers.fed.size > 0) this.options.wake()
   }
 
-  /** Whether any is attached, online or not. */
+  /** True if a replica is attached, online or not. */
   get hasReplicas(): boolean {
     return this.items.attachedCount > 0
   }
 
-  /** All that are attached, whatever they are at. */
+  /** The attached replicas, in any state. */
   attached(): readonly ReplicaView[] {
     return [...this.items.attached].map((item) => this.view(item))
   }
@@ -247,7 +235,7 @@ export class Master {
     return this.attached().filter(({ state }) => state === 'online')
   }
 
-  /** Those that have left and are not forgotten yet. */
+  /** The replicas that have left and are not forgotten yet. */
   absent(): readonly ReplicaView[] {
     return [...this.items.all].filter(({ connection }) => connection === null).map((item) => this.view(item))
   }
@@ -256,19 +244,24 @@ export class Master {
     return [...this.items.all].flatMap((item) => conflictViews(item, this.moment))
   }
 
-  /** Online replicas whose acknowledged offset is past this one. */
+  /** The number of online replicas whose acknowledged offset is greater than `after`. */
   ackedCount(after: number, what: 'applied' | 'synced'): number {
     return this.countOnline((item) => item[what] > after)
   }
 
-  /** Online replicas that were known to be alive at most min-replicas-max-lag ago, where there is one. */
+  /**
+   * The number of online replicas known to be alive within min-replicas-max-lag, if that is set.
+   */
   goodReplicas(): number {
     const { minReplicasMaxLagMs } = this.options.settings
     const since = minReplicasMaxLagMs === 0 ? Number.NEGATIVE_INFINITY : this.now - minReplicasMaxLagMs
     return this.countOnline(({ ackedMs }) => ackedMs >= since)
   }
 
-  /** Monotonic time up to which there are min-replicas-to-write of those unless one is heard of or leaves. */
+  /**
+   * Monotonic time until which min-replicas-to-write is met, unless an ACK arrives or a replica
+   * leaves.
+   */
   get writableUntilMs(): number {
     const { settings } = this.options
     if (settings.minReplicas === 0) return Number.POSITIVE_INFINITY
@@ -278,23 +271,23 @@ export class Master {
     )
   }
 
-  /** Who needs the oldest part of the binlog; null where nobody needs any. */
+  /** The replica or full sync that needs the oldest binlog; null if none needs any. */
   get pin(): BinlogPin | null {
     let { pin } = this.source
     for (const item of this.items.attached) {
-      const peer = this.peers.get(item.connection as number) // none once this side has been closed: its replicas come back to this data
+      const peer = this.peers.get(item.connection as number) // undefined after `close`
       const offset = peer === undefined ? item.pinned : Math.max(item.pinned, cutOff(this.options, peer))
       if (offset < (pin?.offset ?? Number.POSITIVE_INFINITY)) pin = { offset, by: `replica ${keyOf(item)}` }
     }
     return pin
   }
 
-  /** The binlog from here on must stay; Infinity where nobody needs any. */
+  /** The binlog from this offset on must stay; Infinity if none is needed. */
   get pinned(): number {
     return this.pin?.offset ?? Number.POSITIVE_INFINITY
   }
 
-  /** Resolves when nothing reads from storage any more. Connections are whose they were. */
+  /** Resolves when nothing reads storage any more. The connections stay with their owner. */
   async close(): Promise<void> {
     this.peers.clear()
     await this.source.close()
@@ -329,12 +322,13 @@ export class Master {
 
   private takeOver(peer: Peer, { runId }: SlaveItem, { replicationIds, offset }: TrySyncRequest): void {
     const { storage } = this.options
-    if (storage.role === 'master') return // it has done so already, and the answer was lost
+    if (storage.role === 'master') return // already done: the answer was lost
     const { replicationId, past } = storage.identity
     if (!replicationIds.includes(replicationId)) {
-      // Whoever goes on from there loses nothing: this node has taken over, and handed the role on since.
+      // A replica that continues from that history loses nothing: this node took over and handed on
+      // since.
       if (past.some(({ id, until }) => replicationIds.includes(id) && offset <= until)) return
-      throw new Refusal('ERR', "FAILOVER is asked for under a replication id that is not this node's")
+      throw new Refusal('ERR', 'FAILOVER is asked for under a replication id that this node does not have')
     }
     this.handingOver = peer
     try {
@@ -356,13 +350,16 @@ export class Master {
       this.cut(peer, fault.reason)
       return
     }
-    this.options.log.info({ replica: keyOf(item), ms: Math.round(now - item.heardMs) }, 'a replica has been silent for repl-timeout')
+    this.options.log.info(
+      { replica: keyOf(item), ms: Math.round(now - item.heardMs) },
+      'a replica was silent for repl-timeout, closing its connection',
+    )
     this.closePeer(peer)
   }
 
   private cut(peer: Peer, reason: string): void {
     const item = this.items.of(peer.connection.id) as SlaveItem
-    this.options.log.warn({ replica: keyOf(item) }, `a replica is cut off: ${reason}`)
+    this.options.log.warn({ replica: keyOf(item) }, `a replica is cut off and has to connect again: ${reason}`)
     this.peers.dismiss(peer, 'BADSESSION', reason, this.now)
     this.closePeer(peer)
   }
@@ -374,10 +371,10 @@ export class Master {
 
   private settle(now: number): void {
     const { log, settings } = this.options
-    for (const item of this.items.forget(settings.forgetAfterMs, now)) log.debug({ replica: keyOf(item) }, 'a replica is forgotten')
+    for (const item of this.items.forget(settings.forgetAfterMs, now)) log.debug({ replica: keyOf(item) }, 'forgetting a replica that left')
     for (const item of this.items.all) {
       for (const { runId } of item.claims.settle(settings.timeoutMs, now)) {
-        log.info({ replica: keyOf(item), runId }, 'the process that was refused this address asks for it no more')
+        log.info({ replica: keyOf(item), runId }, 'an address conflict has ended: the refused process is silent')
       }
     }
   }

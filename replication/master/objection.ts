@@ -1,7 +1,7 @@
 import { FORMAT_VERSION, type Meta } from '../protocol/messages.ts'
 import type { LinkFacts } from '../replica/machine-types.ts'
 
-/** Why this node does not follow that one; null where it does. */
+/** Returns why this node does not follow a master, or null if it does. */
 export function objectionTo({ version, runId, databases, chain }: Meta, facts: LinkFacts, isFailover: boolean): string | null {
   if (version !== FORMAT_VERSION) return `the master speaks format ${version}, this node format ${FORMAT_VERSION}`
   if (runId === facts.runId) return 'the master is this node itself'
@@ -10,7 +10,7 @@ export function objectionTo({ version, runId, databases, chain }: Meta, facts: L
   return null
 }
 
-/** Run ids upstream: of a replica that is asked to take over, without this node and what is above it. */
+/** Returns the run ids upstream, cut before `runId`: a replica that takes over drops this node. */
 export function chainAbove({ chain }: Meta, runId: string): readonly string[] {
   const own = chain.indexOf(runId)
   return own < 0 ? chain : chain.slice(0, own)

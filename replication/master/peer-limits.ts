@@ -1,4 +1,4 @@
-/** How long a replica may be silent and how far it may be behind: what the master asks of each connection ten times a second. */
+/** The limits on silence and lag, which the master checks on each connection ten times a second. */
 import type { Storage } from '../../storage/storage.ts'
 import type { ReplicationSettings } from '../settings.ts'
 import { isReading, isStuck, type Peer } from './peers.ts'
@@ -9,32 +9,36 @@ export interface LimitsOptions {
   readonly settings: ReplicationSettings
 }
 
-/** Why a replica must not stay: it has been silent for repl-timeout and would not read a word; or what it is told. */
+/**
+ * Why a replica is dropped. `silent`: no message for repl-timeout, so a reason would not be read
+ * either; otherwise the reason that the replica gets.
+ */
 export type Fault = 'silent' | { readonly reason: string }
 
-/** Bytes from an offset to the binlog's end. */
+/** Returns the bytes from an offset to the end of the binlog. */
 export function behind({ storage }: LimitsOptions, offset: number): number {
   return Math.max(0, storage.binlog.end.offset - offset)
 }
 
-/** A replica that has not come so far is too far behind. */
+/** Returns the lowest offset that is within the lag limit and the allowance of the peer. */
 export function cutOff({ storage, settings }: LimitsOptions, { headStart }: Peer): number {
   return storage.binlog.end.offset - settings.lagLimitBytes - headStart
 }
 
-/** Null where all is well; an idle stream is shown a sign of life then. */
+/** Returns why a peer is dropped, or null. Sends a heartbeat on an idle stream. */
 export function faultOf(options: LimitsOptions, peer: Peer, item: SlaveItem, nowMs: number): Fault | null {
   const { timeoutMs, pingPeriodMs } = options.settings
   if (isReading(peer)) item.heardMs = nowMs
   if (nowMs - item.heardMs > timeoutMs) return 'silent'
   peer.feed?.showLife(pingPeriodMs, nowMs)
-  if (isStuck(peer, item.applied, timeoutMs, nowMs)) return { reason: 'it has got all there is, and applies none of it' }
+  if (isStuck(peer, item.applied, timeoutMs, nowMs)) return { reason: 'it has received all groups and applies none of them' }
   return lagOf(options, peer, item)
 }
 
 function lagOf(options: LimitsOptions, peer: Peer, item: SlaveItem): Fault | null {
   const { storage, settings } = options
-  const has = peer.feed === null ? item.pinned : item.applied // before it is fed, what is kept for it is what counts
+  // before the stream the pinned offset counts
+  const has = peer.feed === null ? item.pinned : item.applied
   const lag = behind(options, has)
   if (lag <= settings.lagLimitBytes) peer.headStart = 0
   else if (has < cutOff(options, peer) || storage.diskLow) {

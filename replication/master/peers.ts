@@ -1,6 +1,7 @@
 /**
- * Connections that METASYNC was granted on, and what is streamed on each: a full sync, the binlog, or nothing. Streams begin at the end of a
- * turn, behind its replies. While nobody is fed, the binlog has no follower and the end of a turn costs one comparison.
+ * Connections with a granted METASYNC, and the stream on each: a full sync, the binlog, or nothing.
+ * Streams begin at the end of a turn, after its replies. While no replica is fed, the binlog has no
+ * follower, and the end of a turn costs one comparison.
  */
 import type { Storage } from '../../storage/storage.ts'
 import { Refusal, type RefusalCode } from '../protocol/messages.ts'
@@ -15,26 +16,30 @@ export interface Peer {
   readonly session: number
   feed: Feed | null
   transfer: Transfer | null
-  /** Why it is given a full sync: TRYSYNC's reason, or `requested` where it has asked without TRYSYNC. */
+  /** Reason of the full sync: from TRYSYNC, or `requested` if the replica skipped TRYSYNC. */
   fullSyncReason: FullSyncReason
-  /** Bytes of a full sync that the socket had taken when that was last looked at. */
+  /** Bytes of a full sync that the socket had sent at the last check. */
   takenBytes: number
-  /** What it had applied when that moved last, or could not. */
+  /** The applied offset while the replica makes no progress (-1: it does), and since when. */
   stuck: { readonly applied: number; readonly sinceMs: number }
-  /** How far behind the end was what is kept for it when that was last agreed on; so far beyond the limit it may be until it has caught up. */
+  /**
+   * Lag in bytes granted on top of replica-lag-limit, measured when the stream or snapshot began.
+   * Reset to 0 once the replica has caught up.
+   */
   headStart: number
-  /** Why its session is over. isTorn: its stream was left in the middle of a group. */
+  /** Why the session is over. isTorn: the stream ended in the middle of a group. */
   over: { readonly reason: string; readonly sinceMs: number; readonly isTorn: boolean } | null
 }
 
 export interface PeersOptions {
   readonly storage: Storage
-  /** Up to where the binlog may be sent: an offset between groups. */
+  /** The end of what may be sent: an offset between groups. */
   feedLimit(): number
-  /** The binlog cannot be read any more where this one is. */
+  /** Called when the binlog cannot be read at the offset of a peer. */
   broken(peer: Peer, error: unknown): void
 }
 
+/** The connections with a granted METASYNC, and their streams. */
 export class Peers {
   private readonly options: PeersOptions
   private readonly peers = new Map<number, Peer>()
@@ -47,12 +52,12 @@ export class Peers {
     this.options = options
   }
 
-  /** May be changed while it is gone through. */
+  /** All peers. Peers may be removed during the iteration. */
   get all(): Iterable<Peer> {
     return this.peers.values()
   }
 
-  /** Those that are sent the binlog. */
+  /** The peers that are sent the binlog. */
   get fed(): ReadonlySet<Peer> {
     return this.feeding
   }
@@ -61,7 +66,7 @@ export class Peers {
     return this.peers.get(connection)
   }
 
-  /** In the place of what this connection was before, if anything. */
+  /** Adds a peer, or replaces the one that the connection had. */
   add(connection: ReplicaConnection, session: number, headStart: number): void {
     this.peers.set(connection.id, {
       connection,
@@ -76,7 +81,7 @@ export class Peers {
     })
   }
 
-  /** Returns it, if it was one. */
+  /** Returns the removed peer, or undefined if the connection had none. */
   remove(connection: ReplicaConnection): Peer | undefined {
     const peer = this.peers.get(connection.id)
     if (peer === undefined) return undefined
@@ -89,7 +94,7 @@ export class Peers {
     for (const { connection } of this.peers.values()) this.remove(connection)
   }
 
-  /** From the next flush on it gets a full sync. */
+  /** Sends a full sync to a peer, from the next flush on. */
   transfer(peer: Peer, transfer: Transfer): void {
     peer.transfer = transfer
     peer.takenBytes = 0
@@ -97,7 +102,7 @@ export class Peers {
     this.isIdle = false
   }
 
-  /** From the next flush on it gets the binlog. */
+  /** Streams the binlog to a peer, from the next flush on. */
   feed(peer: Peer, offset: number): void {
     const { tail } = this
     const { storage } = this.options
@@ -112,7 +117,7 @@ export class Peers {
     this.isIdle = false
   }
 
-  /** Begins what is to begin and feeds everyone. Returns whether there is more to be sent at once. */
+  /** Begins new transfers and feeds all streams. Returns true if more can be sent at once. */
   flush(): boolean {
     if (this.isIdle) return false
     for (const transfer of this.beginning.splice(0)) transfer.begin()
@@ -129,13 +134,16 @@ export class Peers {
     return hasMore
   }
 
-  /** Its session is over, and nothing is streamed to it any more. It is not told before it asks for something. */
+  /** Ends a session and its stream. The replica learns of it on its next request. */
   fence(peer: Peer, reason: string, nowMs: number): void {
     peer.over ??= { reason, sinceMs: nowMs, isTorn: peer.feed?.isBetweenGroups === false }
     this.stopStream(peer)
   }
 
-  /** Its session is over, and it is told so. False where its stream has no place for that. */
+  /**
+   * Ends a session and sends the reason. Returns false if the stream is within a group, where no
+   * line can be sent.
+   */
   dismiss(peer: Peer, code: RefusalCode, reason: string, nowMs: number): boolean {
     const { feed, transfer } = peer
     transfer?.fail(code, reason)
@@ -154,14 +162,16 @@ export class Peers {
   }
 }
 
-/** A reply in the middle of a stream would be taken for a part of it. Throws Refusal. */
+/** Throws Refusal while a stream is under way: a reply would be read as a part of it. */
 export function mustBeQuiet({ feed, transfer }: Peer): void {
   if (feed !== null) throw new Refusal('ERR', 'this connection carries the binlog')
   if (transfer?.isUnderWay === true) throw new Refusal('ERR', 'this connection carries a full sync')
 }
 
-/** Whether the socket has taken something of a full sync since this was last asked, or has nothing to take: a replica that gets one has nothing
- *  to say, but it reads. */
+/**
+ * True if the socket has sent bytes of a full sync since the last check, or has none left. A
+ * replica that receives a full sync sends little, but it reads.
+ */
 export function isReading(peer: Peer): boolean {
   const { transfer, connection } = peer
   if (transfer === null || !transfer.isUnderWay) return false
@@ -173,8 +183,9 @@ export function isReading(peer: Peer): boolean {
 }
 
 /**
- * Whether its socket has long taken everything, and it has applied nothing since. It waits for the end of a group whose length was damaged on the
- * way, and takes whatever comes for more of it: of itself it would never find out.
+ * True if the replica was sent everything and has applied nothing for `timeoutMs`. Such a replica
+ * waits for the end of a group whose length was damaged on the way. All that comes is read as a
+ * part of that group, so the replica cannot notice the damage.
  */
 export function isStuck(peer: Peer, applied: number, timeoutMs: number, nowMs: number): boolean {
   const { feed, connection, stuck } = peer

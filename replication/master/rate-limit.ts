@@ -1,14 +1,15 @@
-/** So many bytes a second: what is sent is taken off, and nothing more is sent while there is less than nothing left. */
+/** A token bucket in bytes, refilled at the rate of dbsync-rate-limit. */
 
-/** So much may be sent in one go after a pause, in seconds of the rate. */
+/** The most that may be sent at once after a pause, in seconds of the rate. */
 const BURST_SECONDS = 0.2
 
+/** A token bucket in bytes. It may go negative by one chunk. */
 export class RateLimit {
   private readonly bytesPerSecond: () => number
   private left = 0
   private refilledMs: number
 
-  /** 0 bytes a second means no limit; asked for each time, as it can be set. */
+  /** `bytesPerSecond` is called on each use because CONFIG SET changes it; 0 means no limit. */
   constructor(bytesPerSecond: () => number, nowMs: number) {
     this.bytesPerSecond = bytesPerSecond
     this.refilledMs = nowMs

@@ -1,13 +1,18 @@
-/** The master's view of the connection that a replica speaks on. The server's connections implement it. */
+/**
+ * The connection of a replica as the master sees it. The connections of the server implement it.
+ */
 export interface ReplicaConnection {
-  /** Never used again for another one. */
+  /** Unique: never reused for another connection. */
   readonly id: number
   readonly remoteIp: string
   /** ip:port */
   readonly address: string
-  /** Raw bytes, behind what has been replied so far. They must not change until sent. */
+  /**
+   * Sends raw bytes after the replies so far. REQUIRES: the bytes do not change until they are
+   * sent.
+   */
   send(bytes: Buffer): void
-  /** Of these, what the socket has not taken. */
+  /** Bytes given to `send` that the socket has not sent yet. */
   readonly unsentBytes: number
   close(): void
 }

@@ -1,50 +1,53 @@
-/** The replicas of this node as INFO and ROLE show them. Times are wall time, ms since the epoch. */
+/** The replicas of this node as INFO and ROLE show them. Durations in ms. */
 import type { TrySyncReply } from '../protocol/messages.ts'
 import type { SlaveItem } from './slave-items.ts'
 
-/** Redis's names. handshake: known, and nothing has begun. wait_bgsave: its full sync waits for a snapshot. send_bulk: is being sent one. */
+/**
+ * The names of Redis. handshake: known, nothing has begun. wait_bgsave: the full sync waits for a
+ * snapshot. send_bulk: the full sync is being sent.
+ */
 type ReplicaState = 'handshake' | 'wait_bgsave' | 'send_bulk' | 'online'
 
 export interface ReplicaView {
-  /** As announced. */
+  /** The announced address. */
   readonly ip: string
   readonly port: number
   readonly runId: string
-  /** Of its connection, or of the last one that it had. */
+  /** The address of its connection, or of its last one. */
   readonly address: string
   readonly state: ReplicaState
-  /** Offsets that it has acknowledged. */
+  /** The acknowledged offsets. */
   readonly applied: number
   readonly synced: number
-  /** From what it has applied to the binlog's end. */
+  /** Bytes from the applied offset to the end of the binlog. */
   readonly lagBytes: number
-  /** Whole seconds since its last ACK; 0 while it has not come so far. */
+  /** Whole seconds since its last ACK; 0 before it is online. */
   readonly lagSeconds: number
-  /** Null while it is given none. */
+  /** The full sync under way, or null. */
   readonly fullSync: GivenFullSync | null
-  /** How long ago it has left; null while it is attached. */
+  /** Milliseconds since it left; null while it is attached. */
   readonly goneMs: number | null
 }
 
-/** Why a full sync is given. */
+/** The reason of a full sync: from TRYSYNC, or `requested`. */
 export type FullSyncReason = Extract<TrySyncReply, { type: 'full sync' }>['reason'] | 'requested'
 
-/** How much of a full sync has been sent; the total is an estimate, and 0 before there is one. */
+/** Progress of a full sync. The total is an estimate, and 0 before there is one. */
 interface GivenFullSync {
   readonly reason: FullSyncReason
-  /** It goes on where an earlier one was cut. */
+  /** True if it resumes a transfer that was cut. */
   readonly isResumed: boolean
   readonly sentBytes: number
   readonly totalBytes: number
 }
 
-/** The oldest part of the binlog that must stay, and for whom. */
+/** The oldest binlog offset that must stay, and what needs it. */
 export interface BinlogPin {
   readonly offset: number
   readonly by: string
 }
 
-/** Two processes announce one address. */
+/** Two processes that announce one address. */
 export interface ConflictView {
   readonly ip: string
   readonly port: number
@@ -52,17 +55,17 @@ export interface ConflictView {
   readonly holderAddress: string
   readonly refusedRunId: string
   readonly refusedAddress: string
-  /** For how long. */
+  /** Milliseconds for which the second process has been refused. */
   readonly refusedMs: number
 }
 
-/** How far a replica's sync has come. */
+/** The progress of the sync of a replica. */
 export interface ReplicaProgress {
   readonly state: ReplicaState
   readonly fullSync: ReplicaView['fullSync']
 }
 
-/** When the views are made, in the monotonic time that items are dated by, ms, and where the binlog ends then. */
+/** The moment of a view: the monotonic time that dates items, ms, and the end of the binlog. */
 export interface ViewMoment {
   readonly nowMs: number
   readonly end: number

@@ -1,17 +1,20 @@
 /**
- * Who replicates from here: one SlaveItem for each announced ip:port. Events in, decisions out; times are monotonic, ms.
+ * The replicas of this node: one SlaveItem for each announced ip:port. Events in, decisions out.
+ * Times are monotonic, ms.
  *
- *   (none) -METASYNC-> bound to a connection, under a session -close-> absent -METASYNC-> bound ... absent -a long time-> (none)
+ *   (none) -METASYNC-> bound to a connection -close-> absent -METASYNC-> bound
+ *                                                     absent -replica-forget-after-> (none)
  *
- * That an item exists is normal. METASYNC binds it to the connection that it came on, under a new session, and whatever connection had it
- * before is fenced: nothing that still comes from there finds a session, so it can change nothing. What the replica has acknowledged and
- * what it pins stay until its TRYSYNC says otherwise. The same attempt on the same connection is the same session.
+ * An existing item is the normal case. METASYNC binds it to the connection of the request, under a
+ * new session, and fences the connection that had it before. Requests that still come from there
+ * find no session and change nothing. The acknowledged and pinned offsets stay until the next
+ * TRYSYNC. The same attempt on the same connection keeps its session.
  */
 import { type Meta, type MetaSyncRequest, type RefusalCode, staleText } from '../protocol/messages.ts'
 import type { Question } from '../replica/liveness.ts'
 import { type Claimant, Claims } from './claims.ts'
 
-/** Of all items, absent ones included; the one that has been absent longest makes room. */
+/** The limit of items, absent ones included. The item absent for longest makes room. */
 export const MAX_SLAVE_ITEMS = 1000
 
 export interface SlaveItem {
@@ -20,29 +23,29 @@ export interface SlaveItem {
   readonly claims: Claims
   runId: string
   attempt: number
-  /** 0: none, METASYNC has to come first. */
+  /** The session; 0 means none: METASYNC has to come first. */
   session: number
-  /** What METASYNC was answered under this session. */
+  /** The reply to the METASYNC of this session. */
   meta: Meta | null
-  /** Id of the connection that it is bound to; null: the replica has left. */
+  /** Id of its connection; null after the replica has left. */
   connection: number | null
   address: string
-  /** Where TRYSYNC has let it go on, until it does. */
+  /** The offset that TRYSYNC granted, until BINLOGSYNC uses it. */
   continued: number | null
-  /** Acknowledged offsets. */
+  /** The acknowledged offsets. */
   applied: number
   synced: number
-  /** The binlog from here on must stay; Infinity: any of it may go. */
+  /** The binlog from this offset on must stay; Infinity if none is needed. */
   pinned: number
   heardMs: number
-  /** When it was last known to be alive as a follower of this node. */
+  /** Monotonic time when it was last known to be alive as a replica of this node. */
   ackedMs: number
-  /** Its ACKs may be old ones until this is answered. */
+  /** The open question that decides whether its ACKs are recent; null if there is no doubt. */
   doubt: Question | null
   leftMs: number | null
 }
 
-/** The connection that a request came on. */
+/** The connection of a request. */
 export interface Caller {
   readonly id: number
   readonly address: string
@@ -50,8 +53,11 @@ export interface Caller {
 
 export type Binding =
   | { readonly type: 'same'; readonly item: SlaveItem }
-  /** `fenced`: the connection that had it. `evicted`: the process that has lost it to one that was there before, which begins a conflict.
-   *  `wasRefused`: until now, in a conflict that has ended. */
+  /**
+   * `fenced`: the connection that had the item before. `evicted`: the process that loses the
+   * address to one known for longer; a conflict begins. `wasRefused`: this process was refused
+   * until now; its conflict has ended.
+   */
   | {
       readonly type: 'bound'
       readonly item: SlaveItem
@@ -59,7 +65,7 @@ export type Binding =
       readonly evicted: Claimant | null
       readonly wasRefused: boolean
     }
-  /** `holder`: of an item in conflict with the one that is refused; with it, `isNew`: the conflict begins. */
+  /** `holder`: the process that holds a contested address. `isNew`: a conflict begins. */
   | {
       readonly type: 'refused'
       readonly code: RefusalCode
@@ -67,6 +73,7 @@ export type Binding =
       readonly conflict: { readonly holder: Claimant; readonly isNew: boolean } | null
     }
 
+/** The replicas of this node by announced address, and the connections that they are bound to. */
 export class SlaveItems {
   private readonly items = new Map<string, SlaveItem>()
   private readonly bound = new Map<number, SlaveItem>()
@@ -76,7 +83,7 @@ export class SlaveItems {
     return this.items.values()
   }
 
-  /** Those that are bound to a connection. */
+  /** The items bound to a connection. */
   get attached(): Iterable<SlaveItem> {
     return this.bound.values()
   }
@@ -89,7 +96,7 @@ export class SlaveItems {
     return this.items.size
   }
 
-  /** What is bound to a connection. */
+  /** The item bound to a connection. */
   of(connection: number): SlaveItem | undefined {
     return this.bound.get(connection)
   }
@@ -116,20 +123,20 @@ export class SlaveItems {
     return { type: 'bound', item, fenced: this.bind(item, request, caller, nowMs), evicted, wasRefused }
   }
 
-  /** The item with this session, if it was given on this connection. */
+  /** The item with this session, if the session was given on this connection. */
   withSession(session: number, connection: number): SlaveItem | undefined {
     const item = this.bound.get(connection)
     return item !== undefined && item.session === session && session > 0 ? item : undefined
   }
 
-  /** The session is over; METASYNC begins another one. */
+  /** Ends the session of an item; METASYNC begins another one. */
   endSession(item: SlaveItem): void {
     item.session = 0
     item.meta = null
     item.continued = null
   }
 
-  /** A connection has gone. The item that was bound to it, if any still was. */
+  /** Handles a closed connection. Returns the item that was still bound to it. */
   left(connection: number, nowMs: number): SlaveItem | undefined {
     const item = this.bound.get(connection)
     if (item === undefined) return undefined
@@ -140,7 +147,7 @@ export class SlaveItems {
     return item
   }
 
-  /** Drops those that left so long ago. */
+  /** Drops the items that left at least `afterMs` ago. Returns them. */
   forget(afterMs: number, nowMs: number): readonly SlaveItem[] {
     const forgotten = [...this.items.values()].filter(({ leftMs }) => leftMs !== null && nowMs - leftMs >= afterMs)
     for (const item of forgotten) this.items.delete(keyOf(item))
@@ -149,7 +156,8 @@ export class SlaveItems {
 
   private bind(item: SlaveItem, { runId, attempt }: MetaSyncRequest, caller: Caller, nowMs: number): number | null {
     const other = this.bound.get(caller.id)
-    if (other !== undefined && other !== item) this.left(caller.id, nowMs) // it announces another address now
+    // this replica announces another address now
+    if (other !== undefined && other !== item) this.left(caller.id, nowMs)
     const fenced = item.connection === caller.id ? null : item.connection
     if (fenced !== null) this.bound.delete(fenced)
     this.bound.set(caller.id, item)

@@ -1,11 +1,12 @@
 /**
- * One full sync to one replica: the head, then the snapshot's records in chunks, each a bulk string, then the end chunk.
+ * One full sync to one replica: the head, the records of the snapshot in chunks, then the end
+ * chunk. Each chunk is a bulk string.
  *
  *   waiting (for the snapshot) -> sending -> done
- *                \______________\___ failed (the replica is told why) or stopped (it has gone)
+ *                \______________\___ failed (the replica gets the reason) or stopped (it has left)
  *
- * It reads while the connection and the rate limit have room and stops without holding anything up; `pump` makes it go on. The one read that
- * may be under way belongs to it, and `ended` waits for it.
+ * A transfer reads while the connection and the rate limit have room, and blocks nothing. `pump`
+ * resumes it. The one read that may be under way belongs to the transfer, and `ended` waits for it.
  */
 import type { DataSnapshot } from '../../storage/records/data-snapshot.ts'
 import type { RecordIterator } from '../../storage/records/record-store.ts'
@@ -14,9 +15,9 @@ import type { RefusalCode } from '../protocol/messages.ts'
 import type { RateLimit } from './rate-limit.ts'
 import type { ReplicaConnection } from './replica-connection.ts'
 
-/** The socket is given no more while it has so much that it could not pass on. */
+/** The transfer pauses while this many bytes are unsent. */
 const UNSENT_BYTES = 1024 * 1024
-/** LevelDB returns fewer when they are large. */
+/** The limit of records per read. LevelDB returns fewer if they are large. */
 const RECORDS_PER_READ = 1000
 
 const WAIT = Buffer.from('+WAIT\r\n')
@@ -24,20 +25,21 @@ const LINE_END = Buffer.from('\r\n')
 
 export type TransferState = 'waiting' | 'sending' | 'done' | 'failed' | 'stopped'
 
+/** One full sync to one replica. */
 export class Transfer {
-  /** Of records, and how many of them. */
+  /** Bytes and number of the records sent. */
   sentBytes = 0
   sentRecords = 0
-  /** An estimate of the whole snapshot; 0 until it is there. */
+  /** Estimate of the whole snapshot in bytes; 0 before the snapshot is made. */
   totalBytes = 0
-  /** All that was given to the connection. */
+  /** All bytes given to the connection. */
   wireBytes = 0
   readonly after: string | null
   private readonly connection: ReplicaConnection
   private readonly limit: RateLimit
   private readonly onEnd: (transfer: Transfer, error: unknown) => void
   private now: TransferState = 'waiting'
-  /** The replies before it are out. */
+  /** True once the replies before the transfer are out. */
   private hasBegun = false
   private source: { readonly head: Buffer; readonly data: DataSnapshot } | null = null
   private iterator: RecordIterator | null = null
@@ -48,10 +50,10 @@ export class Transfer {
   private hasSent = true
   private sentMs = 0
 
-  /** `onEnd` is called once, with the error where reading the snapshot has failed. */
+  /** `onEnd` is called once. The error is null unless reading the snapshot failed. */
   constructor(options: {
     connection: ReplicaConnection
-    /** Goes on behind this record key, in hexadecimal. */
+    /** The last record key that an earlier transfer sent, in hexadecimal; null: none. */
     after: string | null
     limit: RateLimit
     onEnd: (transfer: Transfer, error: unknown) => void
@@ -70,20 +72,20 @@ export class Transfer {
     return this.now === 'waiting' || this.now === 'sending'
   }
 
-  /** From now on it may send. */
+  /** Allows the transfer to send. */
   begin(): void {
     this.hasBegun = true
     this.pump()
   }
 
-  /** The snapshot is there. */
+  /** Supplies the snapshot. */
   provide(head: readonly string[], data: DataSnapshot, totalBytes: number): void {
     this.totalBytes = totalBytes
     this.source = { head: respArray(head), data }
     this.pump()
   }
 
-  /** Goes on where there is room again. */
+  /** Resumes the transfer if there is room. */
   pump(): void {
     if (!this.hasBegun || this.source === null || this.reading !== null || !this.isUnderWay) return
     if (this.now === 'waiting') {
@@ -93,7 +95,7 @@ export class Transfer {
     if (this.mayRead) this.reading = this.readOn(this.source.data)
   }
 
-  /** Sends a sign of life where nothing was sent for so long. To be called now and then. */
+  /** Sends a heartbeat if nothing was sent for `periodMs`. Called on ticks. */
   showLife(periodMs: number, nowMs: number): void {
     if (this.hasSent) this.sentMs = nowMs
     this.hasSent = false
@@ -103,19 +105,19 @@ export class Transfer {
     this.sentMs = nowMs
   }
 
-  /** The replica is told that it has to ask again. */
+  /** Ends the transfer with an error reply: the replica asks again. */
   fail(code: RefusalCode, text: string, error: unknown = null): void {
     if (!this.isUnderWay) return
     this.connection.send(Buffer.from(`-${code} ${text.replace(/[\r\n]/g, ' ')}\r\n`))
     this.end('failed', error)
   }
 
-  /** The replica has gone. */
+  /** Ends the transfer of a replica that has left. */
   stop(): void {
     if (this.isUnderWay) this.end('stopped', null)
   }
 
-  /** Resolves when nothing of it is under way any more. */
+  /** Resolves when no read is under way any more. */
   async ended(): Promise<void> {
     await this.reading
   }
@@ -138,7 +140,8 @@ export class Transfer {
   private async closeIterator(): Promise<void> {
     const { iterator } = this
     this.iterator = null
-    await iterator?.close().catch(() => {}) // what cannot be closed was closed with its database
+    // an iterator that cannot be closed was closed with its database
+    await iterator?.close().catch(() => {})
   }
 
   private take(records: readonly ChunkRecord[]): void {
@@ -178,7 +181,7 @@ export class Transfer {
   private end(state: TransferState, error: unknown): void {
     this.now = state
     this.pending = []
-    this.reading ??= this.closeIterator() // else the read under way does it when it comes back
+    this.reading ??= this.closeIterator() // else the read under way closes it on return
     this.onEnd(this, error)
   }
 }

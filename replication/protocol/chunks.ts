@@ -1,17 +1,20 @@
 /**
- * The pieces in which a full sync sends a snapshot's records, each a bulk string on the wire. Other versions of haypile read them.
+ * The chunks of a full sync: the records of a snapshot, each chunk a bulk string. On the wire:
+ * other versions of haypile read them.
  *
  *   chunk   = magic(4) kind(1) sequence(4) count(4) length(4) content crc(4)
- *   content = { keyLength(4) valueLength(4) key value }      kind 1: `count` LevelDB records, in the order of their keys
- *           | total(8)                                       kind 2, the last: how many records this transfer sent; count is 0
+ *   content = { keyLength(4) valueLength(4) key value }   kind 1: `count` LevelDB records in key order
+ *           | total(8)                                    kind 2, the last: the number of records that
+ *                                                         this transfer sent; count is 0
  *
- * Integers are big-endian. sequence: of the chunk in this transfer, from 0. length: of the content in bytes. crc: CRC-32 of all before it.
- * A sender fills a chunk to about CHUNK_BYTES; a record that is larger has one to itself.
+ * Integers are big-endian. sequence: number of the chunk in this transfer, from 0. length: bytes of
+ * the content. crc: CRC-32 of all bytes before it. A sender fills a chunk to about CHUNK_BYTES. A
+ * larger record has a chunk of its own.
  */
 import { crc32 } from 'node:zlib'
 
 export const CHUNK_BYTES = 128 * 1024
-/** What a chunk takes on top of its records, and a record on top of key and value. */
+/** Bytes of a chunk besides its records, and bytes of a record besides key and value. */
 export const CHUNK_FRAME_BYTES = 21
 export const RECORD_FRAME_BYTES = 8
 
@@ -26,9 +29,9 @@ export type ChunkRecord = readonly [key: Buffer, value: Buffer]
 export interface Chunk {
   readonly kind: 'records' | 'end'
   readonly sequence: number
-  /** Parts of the chunk's own memory; empty in the last. */
+  /** Views of the memory of the chunk; empty in the last chunk. */
   readonly records: readonly ChunkRecord[]
-  /** Of the last: records of the whole transfer; else 0. */
+  /** In the last chunk: the number of records of the whole transfer; else 0. */
   readonly total: number
 }
 
@@ -53,7 +56,7 @@ export function encodeEndChunk(sequence: number, totalRecords: number): Buffer {
   return sealChunk(chunk)
 }
 
-/** Throws where the bytes are not one whole chunk. */
+/** Throws if the bytes are not one whole chunk. */
 export function readChunk(chunk: Buffer): Chunk {
   if (chunk.length < CHUNK_FRAME_BYTES) throw malformed('too short')
   if (chunk.readUInt32BE(0) !== MAGIC) throw malformed('no magic number')

@@ -87,7 +87,7 @@ test('where an old master has written on, the reason of its full sync is told', 
   const end = await offsetOf(old)
   await follow(old, replica)
   await linked(old)
-  assert.ok(old.log.includes(`history ${id} was left at offset ${left} there, which goes on to ${end} under another id`), old.log)
+  assert.ok(old.log.includes(`the replica left history ${id} at offset ${left} and continues to ${end} under another id`), old.log)
   assert.is(await old.call('GET', 'lost'), null)
   await stopAll(old, replica)
 })

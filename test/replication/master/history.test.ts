@@ -62,7 +62,7 @@ test('a replica that has left a history of this node tells where, and that is th
   const { replicationIds, left = [] } = claimOf({ replicationId: id(9), past: [{ id: id(8), until: 90 }, { id: PAST, until: 70 }] }, 90, ['left']) // biome-ignore format: short
   assert.equal([replicationIds, left], [[id(9), id(8)], [{ id: PAST, until: 70 }]]) // biome-ignore format: short
   const request = { session: 1, replicationIds, offset: 90, crc: 90, failover: false }
-  const text = `history ${PAST} was left at offset 70 there, which goes on to 90 under another id`
+  const text = `the replica left history ${PAST} at offset 70 and continues to 90 under another id`
   assert.equal(decideTrySync(base, { ...request, left }), { type: 'full sync', reason: 'diverged', text })
   const unknown = { type: 'full sync', reason: 'unknown', text: 'none of its histories is known here' }
   assert.equal(decideTrySync(base, { ...request, left: [{ id: id(7), until: 70 }] }), unknown)

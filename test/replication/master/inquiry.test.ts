@@ -59,7 +59,7 @@ test('another process, a refusal, and what is no haypile are no answer', () => {
   for (const [say, failure] of [
     [(bench: ReturnType<typeof asked>) => bench.saysMeta('c'.repeat(40)), `is ${'c'.repeat(40)}, the replica is ${MASTER_RUN}`],
     [(bench: ReturnType<typeof asked>) => bench.says('-LOADING wait\r\n'), 'answers METASYNC with: LOADING wait'],
-    [(bench: ReturnType<typeof asked>) => bench.says('+PONG\r\n'), `is no haypile, the replica is ${MASTER_RUN}`],
+    [(bench: ReturnType<typeof asked>) => bench.says('+PONG\r\n'), `is not a haypile, the replica is ${MASTER_RUN}`],
     [(bench: ReturnType<typeof asked>) => bench.events.closed('ECONNRESET'), 'does not answer: ECONNRESET'],
   ] as const) {
     const bench = asked()

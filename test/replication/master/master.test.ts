@@ -171,7 +171,7 @@ test('two processes with one address: a warning when it begins, none while it la
     bench.pass(1000)
   }
   assert.is(bench.levels('warn').length, 1)
-  assert.match(bench.levels('warn')[0] as string, new RegExp(`${id(1)} at ${first.address} has it back, ${id(2)} at .* is refused`))
+  assert.match(bench.levels('warn')[0] as string, new RegExp(`${id(1)} at ${first.address} takes it back, ${id(2)} at .* is refused`))
   const [conflict, ...others] = bench.master.conflicts()
   assert.equal(others, [])
   assert.equal([conflict?.holderRunId, conflict?.holderAddress, conflict?.refusedRunId], [id(1), first.address, id(2)])
