@@ -1,7 +1,9 @@
 /**
- * The users of a node, what they may do, and who was refused. They belong to the node, are no part of the data, and are not replicated.
+ * The users of a node, their permissions, and the log of refusals. They belong to the node: they
+ * are not part of the data and are not replicated.
  *
- * A session is bound to the User object: rules that change count at once, and who is deleted or no longer in the file is cut off.
+ * A session is bound to its User object, so changed rules apply at once. Sessions of a user that is
+ * deleted, or missing from a reloaded file, are closed.
  */
 import type { Bytes } from '../../base/bytes.ts'
 import { detached } from '../../base/bytes.ts'
@@ -19,39 +21,41 @@ import { hasSpaces, type RuleContext } from './selector-rules.ts'
 import { openDefaultUser, User } from './user.ts'
 import { applyRules } from './user-rules.ts'
 
-/** Why ACL LOG and INFO count something. */
+/** The reasons for which ACL LOG and INFO count a denial. */
 export type DenialCounts = Record<'auth' | 'command' | 'key' | 'channel', number>
 
-/** Pika's second user, whom `userpass` makes. */
+/** Pika's second user, which `userpass` creates. */
 export const LIMITED_USER = 'limit'
 
-/** The configured ACL file, read and written in whole. */
+/** The configured ACL file, read and written whole. */
 export interface AclFile {
-  /** As configured. */
+  /** The path as configured. */
   readonly path: Bytes
-  /** The text, or why there is none. */
+  /** Returns the text, or the reason why it cannot be read. */
   read(): { readonly content: Bytes } | { readonly failure: Bytes }
-  /** Whether the file has this text now; if not, it has what it had, and the log says why. */
+  /**
+   * Replaces the text. Returns false if that fails: the file is unchanged, and the log says why.
+   */
   replace(text: Bytes): boolean
 }
 
-/** What the ACL needs of the server around it. */
+/** What the ACL needs of the surrounding server. */
 export interface AclEnvironment extends RuleContext {
   readonly config: Pick<ConfigPort, 'number' | 'text'>
   readonly clients: Pick<ClientsPort, 'all' | 'describe'>
-  /** So many random digits, fit for passwords. */
+  /** Returns this many random hexadecimal digits, fit for passwords. */
   readonly secretHex: (digits: number) => Bytes
   readonly monotonicMs: () => number
-  /** Users that there are though no one has named them: the default user at least. By name. */
+  /** Users that exist without being named, by name: at least the default user. */
   readonly impliedUsers: (context: RuleContext) => ReadonlyMap<Bytes, User>
-  /** Null where none is configured. */
+  /** Null if none is configured. */
   readonly file: AclFile | null
 }
 
-/** Of a key that is refused so much is kept in the log. */
+/** The log keeps this many bytes of a refused key. */
 const MAX_OBJECT_BYTES = 4096
 
-/** What AUTH is given; no name for its old form. */
+/** The arguments of AUTH; its old form has no name. */
 export interface Credentials {
   readonly name: Bytes | null
   readonly password: Bytes
@@ -71,7 +75,7 @@ export class Acl {
     this.log = new AclLog(environment.monotonicMs)
   }
 
-  /** Whether clients need no password: they are the default user. */
+  /** True if clients need no password and are the default user. */
   get isOpen(): boolean {
     return this.defaultUser.isOn && this.defaultUser.noPassword
   }
@@ -80,12 +84,14 @@ export class Acl {
     return this.users.get(name)
   }
 
-  /** By name. */
+  /** All users, sorted by name. */
   all(): User[] {
     return [...this.users.values()].sort((a, b) => (a.name < b.name ? -1 : 1))
   }
 
-  /** ACL SETUSER: makes or changes a user by all of the rules or by none. Throws a ClientError. */
+  /**
+   * ACL SETUSER: creates or changes a user by all of the rules or by none. Throws a ClientError.
+   */
   setUser(name: Bytes, words: readonly Bytes[], self: Session | null): void {
     if (hasSpaces(name)) throw clientError("ERR Usernames can't contain spaces or null characters")
     const existing = this.users.get(name)
@@ -98,7 +104,7 @@ export class Acl {
     this.put(draft, self)
   }
 
-  /** Makes a user, or changes the one of that name to this. */
+  /** Adds a user, or copies the draft to the existing user with its name. */
   put(draft: User, self: Session | null = null): void {
     const existing = this.users.get(draft.name)
     if (existing === undefined) this.users = new Map(this.users).set(draft.name, draft)
@@ -109,7 +115,7 @@ export class Acl {
     }
   }
 
-  /** ACL DELUSER: removes users and cuts off who is connected as one of them. The number of those that there were. */
+  /** ACL DELUSER: removes users and ends their sessions. Returns the number of users removed. */
   remove(names: readonly Bytes[], self: Session | null): number {
     if (names.includes(this.defaultUser.name)) throw clientError("ERR The 'default' user cannot be removed")
     const left = new Map(this.users)
@@ -122,8 +128,8 @@ export class Acl {
   }
 
   /**
-   * Puts these users in the place of all that there are, with those that the configuration implies where they are not among them. Sessions
-   * of a name that is still there go on under its new rules; the others end.
+   * Replaces all users, keeping those that the configuration implies. Sessions of a name that still
+   * exists continue under its new rules; the others end.
    */
   replace(users: ReadonlyMap<Bytes, User>, self: Session | null): void {
     const next = new Map<Bytes, User>()
@@ -141,8 +147,8 @@ export class Acl {
   }
 
   /**
-   * AUTH and HELLO (`word`, as the client wrote it): binds the session to a user. A null name stands for whoever may come without one: the
-   * default user, or Pika's, if that is configured. Throws WRONGPASS with the session as it was.
+   * AUTH and HELLO (`word`, as the client wrote it): binds the session to a user. A null name means
+   * the default user, or Pika's if configured. Throws WRONGPASS and leaves the session unchanged.
    */
   authenticate({ session, mayBlock, now }: Context, word: Bytes, { name, password }: Credentials): void {
     let user = this.authenticated(name ?? this.defaultUser.name, password)
@@ -150,7 +156,7 @@ export class Acl {
     if (user === null) {
       this.denials.auth++
       const username = name ?? this.defaultUser.name
-      // Nothing may block in an EXEC, and scripts do not authenticate.
+      // `mayBlock` is false only in an EXEC here, because scripts do not authenticate.
       this.addToLog(session, { reason: 'auth', object: word, username }, mayBlock ? 'toplevel' : 'multi', now)
       throw wrongPassword()
     }
@@ -160,18 +166,21 @@ export class Acl {
 
   private authenticated(name: Bytes, password: Bytes): User | null {
     const user = this.users.get(name)
-    // A user that is not there takes as long as one that is.
+    // An unknown user takes the time of a known one.
     const matches = isOneOf(user?.passwords ?? [], password)
     return user?.isOn && (user.noPassword || matches) ? user : null
   }
 
-  /** A session as it is when it begins: the default user's, who may have to say a password first. */
+  /** Binds a new session to the default user, who may have to authenticate first. */
   begin(session: Session): void {
     session.user = this.defaultUser
     session.authenticated = this.isOpen
   }
 
-  /** Why a session's user may not run a request now, in words without NOPERM; null where it may. What is refused is counted and logged. */
+  /**
+   * Returns why a session's user may not run a request, without NOPERM; null if it may. Counts and
+   * logs a refusal.
+   */
   refusal(session: Session, command: Command, args: readonly Bytes[], context: AclContext, nowMs: number): AclRefusal | null {
     const denial = checkRequest(session.user, command, args)
     if (denial === null) return null
@@ -182,8 +191,8 @@ export class Acl {
   }
 
   /**
-   * For commands that use keys which their words do not name. Throws NOPERM, counted and logged as other denials are, where the session's
-   * user may not use this key so.
+   * Checks a key that a command uses without naming it. Throws NOPERM, counted and logged like
+   * other denials, if the session's user lacks this access.
    */
   requireKey(
     { session, mayBlock, now }: Context,
@@ -194,7 +203,7 @@ export class Acl {
   ): void {
     if (session.user.isUnrestricted || mayUseKey(session.user, new Request(command, args), key, access)) return
     this.denials.key++
-    const { id } = session // of its caller where a script runs
+    const { id } = session // a script's session has its caller's id
     const client = [...this.environment.clients.all()].find((one) => one.id === id) ?? session
     const from = session.isScript ? 'lua' : mayBlock ? 'toplevel' : 'multi'
     this.addToLog(client, { reason: 'key', object: key, username: session.user.name }, from, now)
@@ -213,7 +222,7 @@ export class Acl {
     this.log.add({ ...event, object, username: detached(event.username), context, client }, nowMs, config.number('acllog-max-len'))
   }
 
-  /** Ends the sessions of these users that are subscribed to what they may not use any more. */
+  /** Ends sessions of these users that are subscribed to channels they may no longer use. */
   private dropSubscribers(users: ReadonlySet<User>, self: Session | null): void {
     if (users.size === 0) return
     this.endSessions(({ user, subscriptions }) => {
@@ -234,11 +243,11 @@ export class Acl {
 }
 
 export interface AclRefusal extends Denial {
-  /** Without a code word. A script is told `ACL failure in script: ` before it. */
+  /** The text without a code word. For a script, `ACL failure in script: ` comes before it. */
   readonly text: Bytes
 }
 
-/** Whether there may be a channel that a user could use and cannot any more. */
+/** True if the user may have lost a channel. */
 function hasFewerChannels(before: User, after: User): boolean {
   if (after.selectors.some(({ allChannels }) => allChannels)) return false
   const kept = new Set(after.selectors.flatMap(({ channels }) => channels.map(({ pattern }) => pattern)))

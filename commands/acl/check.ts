@@ -1,4 +1,4 @@
-/** Whether a user may run a request, and what is said where not. */
+/** Checks whether a user may run a request, and words the refusal. */
 import type { Bytes } from '../../base/bytes.ts'
 import type { Command, KeyAccess } from '../core/command.ts'
 import { type Reason, type Refusal, Request } from './selector.ts'
@@ -12,7 +12,10 @@ export interface Denial extends Refusal {
 
 const RANK: Readonly<Record<Reason, number>> = { command: 1, key: 2, channel: 3 }
 
-/** Null where one of the user's selectors allows all of the request; else why the one that came furthest does not. */
+/**
+ * Returns null if one of the user's selectors allows the whole request. Otherwise returns the
+ * refusal of the selector that got furthest.
+ */
 export function checkRequest(user: User, command: Command, args: readonly Bytes[]): Denial | null {
   if (user.isUnrestricted) return null
   const request = new Request(command, args)
@@ -27,7 +30,7 @@ export function checkRequest(user: User, command: Command, args: readonly Bytes[
   return { ...worst, object }
 }
 
-/** Whether a user may run a request that reads keys which its words do not name: SORT's BY and GET. */
+/** True if a user may run a request that reads keys not named by its words: SORT's BY and GET. */
 export function mayReadAllKeys(user: User, command: Command, args: readonly Bytes[]): boolean {
   if (user.isUnrestricted) return true
   const request = new Request(command, args)
@@ -35,20 +38,20 @@ export function mayReadAllKeys(user: User, command: Command, args: readonly Byte
 }
 
 /**
- * Whether a user may use a key that no word of the request names, through a selector that allows the
- * request itself. REQUIRES: the user is not unrestricted.
+ * True if a user may use a key that no word of the request names, through a selector that allows
+ * the request itself. REQUIRES: the user is not unrestricted.
  */
 export function mayUseKey(user: User, request: Request, key: Bytes, access: readonly KeyAccess[]): boolean {
   return user.selectors.some((selector) => selector.allowsKey(key, access) && selector.refusalOf(request) === null)
 }
 
-/** What a client is told, without NOPERM: keys and channels are not named. */
+/** Returns the text for clients, without NOPERM. It does not name keys or channels. */
 export function denialText(user: User, { reason, object }: Denial): Bytes {
   if (reason === 'command') return `User ${user.name} has no permissions to run the '${object}' command`
   return `No permissions to access a ${reason}`
 }
 
-/** What ACL DRYRUN says. */
+/** Returns the text of ACL DRYRUN. */
 export function detailedDenial(user: User, denial: Denial): Bytes {
   if (denial.reason === 'command') return denialText(user, denial)
   return `User ${user.name} has no permissions to access the '${denial.object}' ${denial.reason}`

@@ -1,4 +1,4 @@
-/** ACL: who may do what on this node. Here are DRYRUN, LOG, LOAD, SAVE and HELP; users are in acl-users.ts, what they may do in acl/. */
+/** ACL DRYRUN, LOG, LOAD, SAVE and HELP. The commands on users are in user-commands.ts. */
 import type { Bytes } from '../../base/bytes.ts'
 import { type Command, command } from '../core/command.ts'
 import { clientError } from '../core/errors.ts'
@@ -13,7 +13,6 @@ import { readUsers, writeUsers } from './user-lines.ts'
 
 const LOGGED_ENTRIES_SHOWN = 10
 
-/** ACL DRYRUN username command [arg [arg ...]] */
 const dryRun = command({
   name: 'acl|dryrun',
   group: 'server',
@@ -38,7 +37,6 @@ const dryRun = command({
   },
 })
 
-/** ACL LOG [count | RESET] */
 const log = command({
   name: 'acl|log',
   group: 'server',
@@ -74,7 +72,7 @@ function requireFile({ file }: AclEnvironment): NonNullable<AclEnvironment['file
   )
 }
 
-/** ACL LOAD. All of the file counts, or nothing of it. */
+/** ACL LOAD applies the whole file or nothing. */
 const load = command({
   name: 'acl|load',
   group: 'server',
@@ -103,7 +101,6 @@ const load = command({
   },
 })
 
-/** ACL SAVE */
 const save = command({
   name: 'acl|save',
   group: 'server',
@@ -123,32 +120,31 @@ const save = command({
 
 const HELP = [
   'CAT [<category>]',
-  '    The categories of commands, or the commands of one.',
+  '    Lists the categories of commands, or the commands of one category.',
   'DELUSER <username> [<username> ...]',
   '    Deletes users and ends their connections.',
   'DRYRUN <username> <command> [<arg> ...]',
-  '    Whether the user may run the command, which is not run.',
+  '    Checks whether the user may run the command, without running it.',
   'GENPASS [<bits>]',
-  '    A random password of 256 bits, or of so many.',
+  '    Returns a random password of <bits> bits (default: 256).',
   'GETUSER <username>',
-  '    What is known of a user.',
+  '    Returns the properties of a user.',
   'LIST',
-  '    All users as lines of an ACL file.',
+  '    Lists all users as lines of an ACL file.',
   'LOAD',
-  '    Replaces all users by those of the ACL file.',
+  '    Replaces all users with those of the ACL file.',
   'LOG [<count>|RESET]',
-  '    What was refused to whom lately; RESET forgets it.',
+  '    Lists the latest refusals; RESET clears the list.',
   'SAVE',
   '    Writes all users to the ACL file.',
   'SETUSER <username> [<rule> ...]',
-  '    Makes a user, or changes one, by these rules.',
+  '    Creates or changes a user by these rules.',
   'USERS',
-  '    The names of all users.',
+  '    Lists the names of all users.',
   'WHOAMI',
-  '    The user of this connection.',
+  '    Returns the user of this connection.',
 ]
 
-/** ACL HELP */
 const help = command({
   name: 'acl|help',
   group: 'server',

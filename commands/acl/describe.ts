@@ -1,17 +1,19 @@
-/** Users as ACL LIST and ACL GETUSER show them: rules that make the same user again. */
+/** Users as ACL LIST and ACL GETUSER show them: rules that recreate the same user. */
 import type { Bytes } from '../../base/bytes.ts'
 import { type KeyPattern, READ, type Selector, WRITE } from './selector.ts'
 import type { User } from './user.ts'
 
-/** All of a user's rules in one line, without its name. */
+/** Returns all of a user's rules in one line, without its name. */
 export function describeUser(user: User): Bytes {
   const [root, ...others] = user.selectors
   const words = [...flagsOf(user), ...user.passwords.map((hash) => `#${hash}`), describeSelector(root)]
   return [...words, ...others.map((selector) => `(${describeSelector(quotedPatterns(selector))})`)].join(' ')
 }
 
-/** Inside parentheses words are read with quotes, and one that ends with a parenthesis would be the last. Redis writes such patterns as they
- *  are, and reads others back. */
+/**
+ * Quotes patterns inside parentheses: words there are read with quotes, and a word ending with a
+ * parenthesis would end the selector. Redis does not quote them and reads other patterns back.
+ */
 function quotedPatterns(selector: Selector): Selector {
   const quote = <T extends { readonly pattern: Bytes }>(one: T): T =>
     /["']|\)$/.test(one.pattern) ? { ...one, pattern: `"${one.pattern.replace(/["\\]/g, '\\$&')}"` } : one
@@ -48,7 +50,10 @@ function describeSelector(selector: Selector): Bytes {
   return words.filter((word) => word !== '').join(' ')
 }
 
-/** A star that was given as %RW~* is a pattern among others, after which ~* could not stand; Redis writes it so and reads it back not at all. */
+/**
+ * A star given as %RW~* stays an ordinary pattern, because no pattern may follow ~*. Redis writes
+ * ~* here and cannot read it back.
+ */
 function describeKeyPattern({ pattern, grants }: KeyPattern): Bytes {
   if (grants === (READ | WRITE)) return pattern === '*' ? '%RW~*' : `~${pattern}`
   return grants === READ ? `%R~${pattern}` : `%W~${pattern}`

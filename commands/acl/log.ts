@@ -1,4 +1,7 @@
-/** ACL LOG: what was refused to whom, newest first. The same refusal again within a minute raises a count instead of the number of entries. */
+/**
+ * ACL LOG: refusals with their users, newest first. A repeated refusal within a minute raises the
+ * entry's count instead of adding an entry.
+ */
 import type { Bytes } from '../../base/bytes.ts'
 import type { Reason } from './selector.ts'
 
@@ -8,10 +11,10 @@ export type AclContext = 'toplevel' | 'multi' | 'lua' | 'module'
 export interface AclEvent {
   readonly reason: Reason | 'auth'
   readonly context: AclContext
-  /** Command, key or channel; AUTH or HELLO as the client wrote it. */
+  /** The command, key or channel; for authentication AUTH or HELLO as the client wrote it. */
   readonly object: Bytes
   readonly username: Bytes
-  /** The line of CLIENT LIST. */
+  /** The client's line of CLIENT LIST. */
   readonly client: Bytes
 }
 
@@ -21,13 +24,13 @@ export interface AclLogEntry extends AclEvent {
   count: number
   client: Bytes
   updatedAtMs: number
-  /** `updatedAtMs` by the monotonic clock, for the age. */
+  /** `updatedAtMs` on the monotonic clock, for the age. */
   seenMs: number
 }
 
-/** The same refusals so long after each other are one entry. */
+/** Equal refusals within this time are one entry. */
 const GROUPING_MS = 60_000
-/** So many of the newest entries are looked at for it. */
+/** Only this many of the newest entries are compared. */
 const GROUPING_ENTRIES = 10
 
 export class AclLog {
@@ -55,7 +58,7 @@ export class AclLog {
     this.trim(maxEntries)
   }
 
-  /** Since an entry was last added to. */
+  /** The time since an entry's last refusal. */
   ageMs({ seenMs }: AclLogEntry): number {
     return this.monotonicMs() - seenMs
   }

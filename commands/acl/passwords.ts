@@ -1,8 +1,8 @@
-/** Passwords are known by their SHA-256 in lower-case hexadecimal only. */
+/** Passwords are stored only as their SHA-256 in lower-case hexadecimal. */
 import { createHash, timingSafeEqual } from 'node:crypto'
 import type { Bytes } from '../../base/bytes.ts'
 
-/** The hash of a password: 64 hexadecimal digits. */
+/** Returns the hash of a password: 64 hexadecimal digits. */
 export function passwordHash(password: Bytes): Bytes {
   return createHash('sha256').update(password, 'latin1').digest('hex')
 }
@@ -11,7 +11,7 @@ export function isPasswordHash(word: Bytes): boolean {
   return /^[0-9a-f]{64}$/.test(word)
 }
 
-/** Whether a password is one of those with these hashes. Takes the same time wherever they differ. */
+/** True if a password has one of these hashes. The time does not depend on where they differ. */
 export function isOneOf(hashes: readonly Bytes[], password: Bytes): boolean {
   const given = Buffer.from(passwordHash(password), 'latin1')
   let found = false

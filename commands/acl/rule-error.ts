@@ -1,11 +1,11 @@
-/** A rule that cannot be taken. The messages are Redis's, and name no password. */
+/** A rule that cannot be applied. The messages are Redis's and contain no password. */
 import type { Bytes } from '../../base/bytes.ts'
 
 export class RuleError extends Error {
   override readonly name = 'RuleError'
-  /** Whether it is about a command or category that does not exist. */
+  /** True if the rule names an unknown command or category. */
   readonly isUnknownName: boolean
-  /** The same for whoever has given the rule, which it shows. */
+  /** The message of ACL SETUSER, which shows the rule to its author. */
   readonly inSetUser: Bytes
 
   constructor(message: Bytes, options: { readonly isUnknownName?: boolean; readonly inSetUser?: Bytes } = {}) {
@@ -14,7 +14,7 @@ export class RuleError extends Error {
     this.inSetUser = options.inSetUser ?? message
   }
 
-  /** The error of one of several rules. */
+  /** Returns the error of one of several rules. */
   of(rule: Bytes): RuleError {
     const inSetUser = `Error in ACL SETUSER modifier '${rule}': ${this.message}`
     return new RuleError(this.message, { isUnknownName: this.isUnknownName, inSetUser })

@@ -5,7 +5,8 @@
  *            | "~" glob | "%" { "R" | "W" } "~" glob | "&" glob
  *            | ("+" | "-") (command [ "|" subcommand ] | "@" category) | "+" command "|" first-word
  *
- * in any case but for globs. `~*` `&*` `+@all` `-@all` are allkeys, allchannels, allcommands and nocommands.
+ * Rules ignore case, except in globs. `~*` `&*` `+@all` `-@all` mean allkeys, allchannels,
+ * allcommands and nocommands.
  */
 import { type Bytes, lowerCase } from '../../base/bytes.ts'
 import { categoriesOf, categoryOf } from '../core/categories.ts'
@@ -20,7 +21,7 @@ export interface RuleContext {
   readonly table: CommandTable
   /** acl-pubsub-default. */
   readonly channelDefault: () => 'all channels' | 'no channels'
-  /** For rules that are taken and should not be used. */
+  /** Warns of rules that are accepted but deprecated. */
   readonly warn: (message: string) => void
 }
 
@@ -39,7 +40,7 @@ const WHOLE: ReadonlyMap<Bytes, Change> = new Map<Bytes, Change>([
   ['-@all', allowNone],
 ])
 
-/** Applies one rule. Throws RuleError with the selector as it was. */
+/** Applies one rule. Throws RuleError and leaves the selector unchanged. */
 export function applySelectorRule(selector: Selector, rule: Bytes, context: RuleContext): void {
   const whole = WHOLE.get(lowerCase(rule))
   const first = rule[0]
@@ -103,7 +104,10 @@ function addKeyPattern(selector: Selector, rule: Bytes): void {
   }
 }
 
-/** What the letters between % and ~ grant, each at most once; all of it where there are none, 0 where they are wrong. */
+/**
+ * Returns the access that the letters between % and ~ grant, each at most once. No letters grant
+ * everything; invalid letters give 0.
+ */
 function grantsOf(letters: Bytes | undefined): number {
   if (letters === undefined) return READ | WRITE
   const lower = lowerCase(letters)
@@ -122,7 +126,7 @@ function addChannelPattern(selector: Selector, pattern: Bytes): void {
   selector.channels = [...selector.channels, channelPattern(pattern)]
 }
 
-/** White space, or the byte that would end the word in a file read by C. */
+/** True if the word contains white space, or the NUL that would end it in a file read by C. */
 export function hasSpaces(word: Bytes): boolean {
   for (let i = 0; i < word.length; i++) {
     const code = word.charCodeAt(i)
@@ -140,7 +144,10 @@ function changeCategory(selector: Selector, rule: Bytes, { table }: RuleContext)
   noteRule(selector, lowerCase(rule))
 }
 
-/** `+container|subcommand`, and the old `+command|word`, which allows a command with that first argument. */
+/**
+ * Applies `+container|subcommand`, or the old `+command|word`, which allows a command with that
+ * first argument.
+ */
 function allowPart(selector: Selector, name: Bytes, { table, warn }: RuleContext): void {
   const bar = name.lastIndexOf('|')
   const command = findCommand(table, name.slice(0, bar))
@@ -149,7 +156,7 @@ function allowPart(selector: Selector, name: Bytes, { table, warn }: RuleContext
   if (word === '') throw ruleSyntaxError()
   if (command.subcommands !== undefined) changeCommand(selector, findCommand(table, name), true, table)
   else {
-    warn(`an ACL rule allows a command by its first argument, which may be taken away in later versions: +${name}`)
+    warn(`deprecated ACL rule +${name}: allowing a command by its first argument may be removed in a later version`)
     const words = selector.firstWords.get(command) ?? []
     if (!words.includes(word)) selector.firstWords.set(command, [...words, word])
   }
@@ -168,14 +175,17 @@ function changeCommand(selector: Selector, command: Command, allowed: boolean, t
   selector.firstWords.delete(command)
 }
 
-/** Adds a rule after those that it leaves standing: one about the same name, or about a part of it, says nothing any more. */
+/**
+ * Appends a rule and removes earlier rules about the same name or a part of it, which no longer
+ * matter.
+ */
 function noteRule(selector: Selector, rule: Bytes): void {
   const name = rule.slice(1)
   const standing = selector.commandRules.filter((other) => other.slice(1) !== name && !other.slice(1).startsWith(`${name}|`))
   selector.commandRules = [...standing, rule]
 }
 
-/** By `get` or `config|get` in any case. Throws RuleError. */
+/** Finds `get` or `config|get` in any case. Throws RuleError. */
 function findCommand(table: CommandTable, name: Bytes): Command {
   const lower = lowerCase(name)
   const found = table.byName.get(lower) ?? absentCommand(lower)

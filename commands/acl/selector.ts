@@ -1,8 +1,10 @@
 /**
- * A selector: a set of permissions that must together allow a whole request. A user has one, the root, and may have more, any of which will do.
+ * A selector: a set of permissions that must together allow a whole request. A user has one, the
+ * root, and may have more, any of which suffices.
  *
- * Commands are allowed one by one: a rule for a category or a container has meant those that it stood for. `allCommands` says that nothing
- * was ever taken away since `+@all`, and `futureCommands` which of `+@all` and `-@all` came last.
+ * Commands are allowed one by one: a rule for a category or a container applies to the commands
+ * that it stood for. `allCommands` is true if nothing was removed since `+@all`. `futureCommands`
+ * is true if `+@all` came after `-@all`.
  */
 import type { Bytes } from '../../base/bytes.ts'
 import { lowerCase } from '../../base/bytes.ts'
@@ -25,10 +27,10 @@ export interface ChannelPattern {
   readonly matches: Glob
 }
 
-/** What of a request is not allowed, in the order in which Redis finds one more telling than another. */
+/** The kinds of refusal, in Redis's order from least to most specific. */
 export type Reason = 'command' | 'key' | 'channel'
 
-/** A reason with the position of the word that it is about, 0 for the command. */
+/** A reason with the position of the refused word, 0 for the command. */
 export interface Refusal {
   readonly reason: Reason
   readonly position: number
@@ -36,7 +38,7 @@ export interface Refusal {
 
 const COMMAND_REFUSED: Refusal = { reason: 'command', position: 0 }
 
-/** A request as checks see it: its keys are looked for once, however many selectors are asked. */
+/** A request as checks see it: its keys are found once for all selectors. */
 export class Request {
   readonly command: Command
   readonly args: readonly Bytes[]
@@ -47,7 +49,7 @@ export class Request {
     this.args = args
   }
 
-  /** Arguments that contradict a spec add no key of it: the command itself refuses them. */
+  /** Arguments that contradict a spec add no keys, because the command itself refuses them. */
   get keys(): readonly KeyUse[] {
     this.found ??= keyUsesOf(this.command, this.args)
     return this.found
@@ -61,11 +63,11 @@ export class Selector {
   channels: readonly ChannelPattern[] = []
   allCommands = false
   futureCommands = false
-  /** Counts only where not all are allowed. */
+  /** Used only if not all commands are allowed. */
   readonly commands = new Set<Command>()
-  /** Commands that are not allowed but with one of these words, in lower case, after their name. */
+  /** Commands allowed only with one of these first arguments (lower case). */
   readonly firstWords = new Map<Command, readonly Bytes[]>()
-  /** `+get`, `-@write`: what still counts of the rules given since the last `+@all` or `-@all`, in order. */
+  /** `+get`, `-@write`: the rules since the last `+@all` or `-@all` that still matter, in order. */
   commandRules: readonly Bytes[] = []
 
   constructor(channels: 'all channels' | 'no channels') {
@@ -85,7 +87,7 @@ export class Selector {
     return this.allCommands && this.allKeys && this.allChannels
   }
 
-  /** Why a request may not run; null where it may. */
+  /** Returns why a request may not run; null if it may. */
   refusalOf(request: Request): Refusal | null {
     if (!this.allCommands && !this.allowsCommand(request)) return COMMAND_REFUSED
     if (!this.allKeys && request.command.keys !== undefined) {
@@ -107,7 +109,10 @@ export class Selector {
     return this.allKeys || this.keys.some(({ pattern, grants }) => (grants & READ) !== 0 && pattern === '*')
   }
 
-  /** A channel, which must match a pattern of the selector; a pattern, which must be one of them, byte by byte. */
+  /**
+   * True if a channel matches one of the selector's patterns, or if a pattern equals one of them
+   * byte by byte.
+   */
   allowsChannel(channel: Bytes, kind: 'channel' | 'pattern'): boolean {
     if (this.allChannels) return true
     return this.channels.some(({ pattern, matches }) => (kind === 'pattern' ? pattern === channel : matches(channel)))
@@ -130,7 +135,10 @@ export class Selector {
   }
 }
 
-/** What an access needs. One that tells nothing of the value (EXISTS) and changes nothing needs neither: any pattern that matches will do. */
+/**
+ * The grants that an access needs. An access that neither reads the value nor changes it (EXISTS)
+ * needs none: any matching pattern suffices.
+ */
 function needsOf(access: readonly KeyAccess[]): number {
   let needs = 0
   for (const word of access) {

@@ -1,4 +1,7 @@
-/** ACL SETUSER GETUSER DELUSER LIST USERS WHOAMI CAT GENPASS: users and what can be said of them. */
+/**
+ * ACL SETUSER GETUSER DELUSER LIST USERS WHOAMI CAT GENPASS: the commands on users and their
+ * permissions.
+ */
 import { CATEGORIES, categoriesOf, categoryOf } from '../core/categories.ts'
 import { type Args, type Command, type CommandFlag, command } from '../core/command.ts'
 import { clientError, notAnInteger, wrongSubcommandWords } from '../core/errors.ts'
@@ -13,7 +16,6 @@ const OPEN_TO_ALL: readonly CommandFlag[] = ['noscript', 'loading', 'stale']
 const MAX_PASSWORD_BITS = 4096
 const LONG = Number.MAX_SAFE_INTEGER
 
-/** ACL SETUSER username [rule [rule ...]] */
 const setUser = command({
   name: 'acl|setuser',
   group: 'server',
@@ -34,7 +36,6 @@ const setUser = command({
   },
 })
 
-/** ACL GETUSER username */
 const getUser = command({
   name: 'acl|getuser',
   group: 'server',
@@ -61,7 +62,6 @@ function permissionsOf(selector: Selector): Reply[] {
   return ['commands', describeCommands(selector), 'keys', describeKeys(selector), 'channels', describeChannels(selector)]
 }
 
-/** ACL DELUSER username [username ...] */
 const delUser = command({
   name: 'acl|deluser',
   group: 'server',
@@ -75,7 +75,6 @@ const delUser = command({
   run: ({ server: { acl }, session }, args) => acl.remove(args.slice(2), session),
 })
 
-/** ACL LIST */
 const list = command({
   name: 'acl|list',
   group: 'server',
@@ -88,7 +87,6 @@ const list = command({
   run: ({ server: { acl } }) => acl.all().map((user) => `user ${user.name} ${describeUser(user)}`),
 })
 
-/** ACL USERS */
 const users = command({
   name: 'acl|users',
   group: 'server',
@@ -101,7 +99,6 @@ const users = command({
   run: ({ server: { acl } }) => acl.all().map((user) => user.name),
 })
 
-/** ACL WHOAMI */
 const whoAmI = command({
   name: 'acl|whoami',
   group: 'server',
@@ -114,7 +111,6 @@ const whoAmI = command({
   run: ({ session }) => session.user.name,
 })
 
-/** ACL CAT [category] */
 const cat = command({
   name: 'acl|cat',
   group: 'server',
@@ -132,7 +128,7 @@ const cat = command({
   },
 })
 
-/** ACL GENPASS [bits]. Four bits a digit. */
+/** ACL GENPASS gives one hexadecimal digit for four bits. */
 const genPass = command({
   name: 'acl|genpass',
   group: 'server',
@@ -153,7 +149,7 @@ const genPass = command({
   },
 })
 
-/** The third word of a request that must not have a fourth. */
+/** Returns the third word of a request. Throws if there is a fourth. */
 export function requireLastWord(args: Args): string {
   if (args.length > 3) throw wrongSubcommandWords('acl', args[1])
   return args[2]

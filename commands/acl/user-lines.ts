@@ -1,6 +1,6 @@
 /**
- * Users as an ACL file has them, one a line: "user" name { rule }. Words are between single spaces; white space around lines and rules and
- * blank lines do not count. There are no comments.
+ * Users in an ACL file, one a line: "user" name { rule }. Single spaces separate words. Blank lines
+ * and white space around lines and rules are ignored. There are no comments.
  */
 import { type Bytes, detached } from '../../base/bytes.ts'
 import { describeUser } from './describe.ts'
@@ -9,7 +9,7 @@ import { hasSpaces, type RuleContext } from './selector-rules.ts'
 import { User } from './user.ts'
 import { applyUserRule, mergeSelectors } from './user-rules.ts'
 
-/** The users of a file, or all that is wrong with it in Redis's words, a blank after each part. */
+/** The users of a file, or all its errors in Redis's words, each followed by a blank. */
 export type ReadUsers = { readonly users: ReadonlyMap<Bytes, User> } | { readonly errors: Bytes }
 
 export function readUsers(text: Bytes, path: Bytes, context: RuleContext): ReadUsers {
@@ -27,7 +27,7 @@ interface Place {
   readonly line: number
 }
 
-/** Adds the user of a line; what is wrong with it. */
+/** Adds the user of a line; returns its errors. */
 function addUser(users: Map<Bytes, User>, words: readonly Bytes[], { path, line }: Place, context: RuleContext): Bytes {
   const [keyword, name, ...rest] = words
   const place = `${path}:${line}`
@@ -47,7 +47,8 @@ function applyLine(user: User, words: readonly Bytes[], place: Bytes, context: R
       run()
     } catch (error) {
       if (!(error instanceof RuleError)) throw error
-      // Other rules may hold a password, and one that is wrong may be why the next ones are.
+      // Other rules may hold a password, so only their first error is shown, without the rule. A
+      // wrong rule may also be the cause of the next errors.
       if (error.isUnknownName) errors += `${place}: Error in applying operation '${rule}': ${error.message}. `
       else if (isFirst) {
         errors += `${place}: ${error.message.replace(/\.$/, '')}. `
@@ -63,7 +64,7 @@ function applyLine(user: User, words: readonly Bytes[], place: Bytes, context: R
   return errors
 }
 
-/** What `readUsers` reads, by name. */
+/** Returns the text that `readUsers` reads. */
 export function writeUsers(users: Iterable<User>): Bytes {
   let text = ''
   for (const user of users) text += `user ${user.name} ${describeUser(user)}\n`

@@ -13,7 +13,10 @@ import { Selector } from './selector.ts'
 import { applySelectorRule, type RuleContext } from './selector-rules.ts'
 import type { User } from './user.ts'
 
-/** Applies one rule. Throws RuleError; what it has changed by then is for the caller to drop. */
+/**
+ * Applies one rule. Throws RuleError, possibly after partial changes: the caller must drop the
+ * draft.
+ */
 export function applyUserRule(user: User, rule: Bytes, context: RuleContext): void {
   if (rule === '') return
   if (!applyWord(user, lowerCase(rule), context) && !applyPassword(user, rule)) {
@@ -23,7 +26,7 @@ export function applyUserRule(user: User, rule: Bytes, context: RuleContext): vo
   user.settle()
 }
 
-/** Whether it was one of the words. */
+/** Applies a rule that is one fixed word; returns false for other rules. */
 function applyWord(user: User, word: Bytes, context: RuleContext): boolean {
   switch (word) {
     case 'on':
@@ -51,7 +54,7 @@ function applyWord(user: User, word: Bytes, context: RuleContext): boolean {
   }
 }
 
-/** Whether it was a rule about a password. */
+/** Applies a rule about a password; returns false for other rules. */
 function applyPassword(user: User, rule: Bytes): boolean {
   const sign = rule[0]
   if (sign === '>' || sign === '#') {
@@ -77,12 +80,12 @@ function hashOf(rule: Bytes): Bytes {
 
 function readSelector(text: Bytes, context: RuleContext): Selector {
   const selector = new Selector(context.channelDefault())
-  // Words that cannot be split, for a quote that is not closed, are none, as for Redis.
+  // Text that cannot be split, because of an unclosed quote, counts as no words, as in Redis.
   for (const rule of splitInline(text) ?? []) applySelectorRule(selector, rule, context)
   return selector
 }
 
-/** Applies all rules, given as words, to a draft. Throws the RuleError of the first that cannot be taken. */
+/** Applies all rules, given as words, to a draft. Throws the first RuleError. */
 export function applyRules(draft: User, words: readonly Bytes[], context: RuleContext): void {
   for (const rule of mergeSelectors(words)) {
     try {
@@ -93,7 +96,10 @@ export function applyRules(draft: User, words: readonly Bytes[], context: RuleCo
   }
 }
 
-/** Words as given, with those from one that begins with a parenthesis to one that ends with its counterpart made one. Throws RuleError. */
+/**
+ * Joins the words of each selector, from the opening to the closing parenthesis, into one word.
+ * Throws RuleError.
+ */
 export function mergeSelectors(words: readonly Bytes[]): Bytes[] {
   const rules: Bytes[] = []
   let openedAt = -1

@@ -1,6 +1,6 @@
 /**
- * A user. Sessions hold the object itself, so a change of rules counts for those who are connected: `take` brings an existing user
- * up to a draft that all rules have been applied to.
+ * A user. Sessions hold the object itself, so changed rules apply to connected clients at once:
+ * `take` copies a draft, to which all rules were applied, into an existing user.
  */
 import type { Bytes } from '../../base/bytes.ts'
 import { Selector } from './selector.ts'
@@ -10,15 +10,15 @@ export type ChannelDefault = 'all channels' | 'no channels'
 export class User {
   readonly name: Bytes
   isOn = false
-  /** Any password is right, and for the default user none is wanted. */
+  /** Any password is accepted, and the default user needs none. */
   noPassword = false
-  /** RESTORE of this user is not verified first. */
+  /** RESTORE skips verification for this user. */
   skipsSanitizing = false
   /** Hashes, in the order in which they were given. */
   passwords: readonly Bytes[] = []
-  /** The first is the root, which rules outside of parentheses are about. */
+  /** The first is the root, to which rules outside of parentheses apply. */
   selectors: readonly [Selector, ...Selector[]]
-  /** Whether nothing has to be checked: what every request of most users costs. */
+  /** True if nothing must be checked. Every request reads it. */
   isUnrestricted = false
 
   constructor(name: Bytes, channels: ChannelDefault) {
@@ -30,14 +30,14 @@ export class User {
     return this.selectors[0]
   }
 
-  /** A user of the same permissions, for trying rules on. */
+  /** Returns a copy to which rules can be applied tentatively. */
   draft(): User {
     const draft = new User(this.name, 'no channels')
     draft.take(this)
     return draft
   }
 
-  /** Becomes what another user is, but for the name. */
+  /** Copies everything but the name from another user. */
   take(other: User): void {
     const { isOn, noPassword, skipsSanitizing, passwords } = other
     Object.assign(this, { isOn, noPassword, skipsSanitizing, passwords })
@@ -46,13 +46,13 @@ export class User {
     this.settle()
   }
 
-  /** To be called when its selectors have changed. */
+  /** Updates `isUnrestricted`. REQUIRES: called after any change of the selectors. */
   settle(): void {
     this.isUnrestricted = this.selectors.some((selector) => selector.isUnrestricted)
   }
 }
 
-/** Who is asked nothing: the log that is replayed, the link to the master. */
+/** The user without checks, for log replay and the link to the master. */
 export const SUPERUSER = unrestricted('(superuser)')
 
 function unrestricted(name: Bytes): User {
@@ -63,7 +63,7 @@ function unrestricted(name: Bytes): User {
   return user
 }
 
-/** The default user as it is before anything is said of it. */
+/** The default user before any configuration. */
 export function openDefaultUser(): User {
   return unrestricted('default')
 }

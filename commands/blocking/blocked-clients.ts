@@ -1,10 +1,11 @@
 /**
- * Clients that wait for keys. Each key that is waited for has a queue, in the order in which its clients were blocked; a client stands in the
- * queues of all its keys. A key that may be ready is noted while a unit runs; at the unit's end (`serve`) the commands of its queue are run
- * again, one after the other, and go on waiting where there is nothing for them. What they change may make other keys ready.
+ * Clients blocked on keys. Each awaited key has a queue of blocked clients, oldest first; a client
+ * stands in the queues of all its keys. A key that may be ready is noted while a unit runs. At the
+ * unit's end, `serve` runs the commands of its queue again, in order. A command that finds nothing
+ * keeps its client blocked. Its changes may make other keys ready.
  *
- * A client that is served, or whose time is up, goes on with its next request in a microtask: outside of every unit.
- * Databases count by index, as SELECT does.
+ * A client that is served or times out continues with its next request in a microtask, outside of
+ * every unit. Databases count by index, as SELECT does.
  */
 import type { Bytes } from '../../base/bytes.ts'
 import type { Entry } from '../../storage/keyspace/entry.ts'
@@ -18,14 +19,14 @@ import { TimeOuts } from './time-outs.ts'
 export interface BlockedClient {
   readonly client: Client
   readonly runtime: CommandRuntime
-  /** The request. */
+  /** The client's request. */
   readonly args: Bytes[]
   readonly options: BlockOptions
   readonly queues: readonly KeyQueue[]
-  /** Monotonic, ms; Infinity for none. */
+  /** Monotonic, ms; Infinity without a time-out. */
   readonly deadlineMs: number
   heapIndex: number
-  /** How long its command has run so far, in microseconds. */
+  /** Total run time of its command so far, in microseconds. */
   micros: number
 }
 
@@ -33,19 +34,19 @@ interface KeyQueue {
   readonly database: number
   readonly key: Bytes
   readonly clients: Set<BlockedClient>
-  /** How many of them wait for the key's end as well. */
+  /** The number of clients that also wait for the key's deletion. */
   orGone: number
-  /** It stands among those to be looked at. */
+  /** The queue is in `ready` or `postponed`. */
   isReady: boolean
 }
 
-/** What is done to those who are blocked. */
+/** The executor's actions on blocked clients. */
 export interface BlockedHandler {
-  /** Runs the command again and answers unless it waits on; then calls `finish`. */
+  /** Runs the command again. Unless it stays blocked, answers it and calls `finish`. */
   runAgain(blocked: BlockedClient): void
-  /** Whether nothing stands in the way of the command. */
+  /** True if the gates let the command run now. */
   isOpen(blocked: BlockedClient): boolean
-  /** It has been answered. */
+  /** Called when the client has been answered. */
   ended(blocked: BlockedClient): void
   fail(blocked: BlockedClient, text: Bytes): void
 }
@@ -54,17 +55,17 @@ const UNBLOCKED = 'UNBLOCKED client unblocked via CLIENT UNBLOCK'
 const ROLE_CHANGED = 'UNBLOCKED force unblock from blocking operation, instance state changed (master -> replica?)'
 
 export class BlockedClients implements Awaited {
-  /** Called when there is something to serve: in no turn, perhaps. */
+  /** Called when keys become ready, possibly outside of a turn. */
   wake: () => void = () => {}
   private readonly keyspace: Keyspace
   private readonly handler: BlockedHandler
   private readonly monotonicMs: () => number
   private readonly byClient = new Map<object, BlockedClient>()
-  /** By database and key. */
+  /** Queues of each database, by key. */
   private readonly queues: Map<Bytes, KeyQueue>[]
   private readonly timeOuts = new TimeOuts<BlockedClient>()
   private ready: KeyQueue[] = []
-  /** Ready, but something stands in the way of the commands. */
+  /** Ready queues with commands that the gates refuse at present. */
   private postponed: KeyQueue[] = []
   private isServing = false
 
@@ -79,12 +80,12 @@ export class BlockedClients implements Awaited {
     return this.byClient.size
   }
 
-  /** Clients whose time is limited. */
+  /** The number of clients with a time-out. */
   get timedCount(): number {
     return this.timeOuts.size
   }
 
-  /** Keys that somebody waits for, and those of them whose end somebody waits for. */
+  /** The number of awaited keys, and of those whose deletion is awaited. */
   keyCounts(): { readonly all: number; readonly orGone: number } {
     let all = 0
     let orGone = 0
@@ -95,7 +96,7 @@ export class BlockedClients implements Awaited {
     return { all, orGone }
   }
 
-  /** When the next client's time is up: monotonic, ms. */
+  /** The deadline of the next client to time out: monotonic, ms. */
   get nextDeadlineMs(): number {
     return this.timeOuts.first?.deadlineMs ?? Number.POSITIVE_INFINITY
   }
@@ -108,7 +109,10 @@ export class BlockedClients implements Awaited {
     return this.byClient.has(client)
   }
 
-  /** A command has answered BLOCKED; if it did so before, its client keeps its place. */
+  /**
+   * Blocks the client of a command that answered BLOCKED. A client that is already blocked keeps
+   * its place.
+   */
   block(client: Client, runtime: CommandRuntime, args: Bytes[], options: BlockOptions): void {
     if (this.byClient.has(client)) return
     const queues: KeyQueue[] = []
@@ -116,7 +120,7 @@ export class BlockedClients implements Awaited {
     const blocked: BlockedClient = { client, runtime, args, options, queues, deadlineMs, heapIndex: -1, micros: 0 }
     for (const key of options.keys) {
       const queue = this.queueOf(client.database, key)
-      if (queue.clients.has(blocked)) continue // the same key again
+      if (queue.clients.has(blocked)) continue // a key named twice
       queue.clients.add(blocked)
       queues.push(queue)
       if (options.orGone === true) queue.orGone++
@@ -135,7 +139,7 @@ export class BlockedClients implements Awaited {
     for (const queue of this.queues[database]?.values() ?? []) this.makeReady(queue)
   }
 
-  /** Serves those whose keys are ready, until there are none. To be called between units. */
+  /** Serves clients whose keys are ready, until no key is. REQUIRES: called between units. */
   serve(): void {
     if (this.isServing) return
     this.isServing = true
@@ -147,7 +151,7 @@ export class BlockedClients implements Awaited {
     this.isServing = false
   }
 
-  /** Something that stood in the way of commands has gone. */
+  /** Makes postponed queues ready again, after a gate has opened. */
   retry(): void {
     if (this.postponed.length === 0) return
     this.ready = this.ready.concat(this.postponed)
@@ -155,13 +159,13 @@ export class BlockedClients implements Awaited {
     this.wake()
   }
 
-  /** Answers those whose time is up. To be called in a turn, between units. */
+  /** Answers clients that have timed out. REQUIRES: called in a turn, between units. */
   expire(): void {
     const now = this.monotonicMs()
     for (let { first } = this.timeOuts; first !== undefined && first.deadlineMs <= now; first = this.timeOuts.first) this.timeOut(first)
   }
 
-  /** CLIENT UNBLOCK; whether the client was blocked. */
+  /** CLIENT UNBLOCK; returns true if the client was blocked. */
   unblock(client: object, how: 'timeout' | 'error'): boolean {
     const blocked = this.byClient.get(client)
     if (blocked === undefined) return false
@@ -170,7 +174,7 @@ export class BlockedClients implements Awaited {
     return true
   }
 
-  /** The node is a replica now: everyone is told so and sent away. */
+  /** Fails and disconnects all blocked clients, because the node has become a replica. */
   endAll(): void {
     for (const blocked of [...this.byClient.values()]) {
       this.fail(blocked, ROLE_CHANGED)
@@ -178,14 +182,14 @@ export class BlockedClients implements Awaited {
     }
   }
 
-  /** The client has gone; whether it was blocked. */
+  /** Removes a client that has disconnected; returns true if it was blocked. */
   forget(client: object): boolean {
     const blocked = this.byClient.get(client)
     if (blocked !== undefined) this.remove(blocked)
     return blocked !== undefined
   }
 
-  /** The client has been answered. */
+  /** Unblocks a client that has been answered. */
   finish(blocked: BlockedClient): void {
     this.remove(blocked)
     blocked.client.lastActiveMs = this.monotonicMs()
@@ -205,7 +209,7 @@ export class BlockedClients implements Awaited {
   private serveQueue(queue: KeyQueue): void {
     queue.isReady = false
     let isPostponed = false
-    let leftWaiting = null as Set<Bytes> | null // of those who are alike
+    let leftWaiting = null as Set<Bytes> | null // labels (`alike`) of clients left blocked
     for (const blocked of queue.clients) {
       const { alike } = blocked.options
       if (alike !== undefined && leftWaiting?.has(alike) === true) continue
@@ -255,18 +259,18 @@ export class BlockedClients implements Awaited {
   }
 }
 
-/** Whether a key is of the type that is waited for, or its absence is. */
+/** True if a key has the awaited type, or if its absence is awaited. */
 function concerns(entry: Entry | undefined, { kind, orGone }: BlockOptions): boolean {
   return orGone === true || kindOf(entry) === kind
 }
 
-/** Whether there are commands that wait for a value like this. */
+/** True if commands exist that block on a value of this type. */
 function isAwaitable(entry: Entry | undefined): boolean {
   const kind = kindOf(entry)
   return kind === KIND_LIST || kind === KIND_SORTED_SET || kind === KIND_STREAM
 }
 
-/** What collection a key is; 0 for none. */
+/** The kind of a key's collection; 0 if it is none. */
 function kindOf(entry: Entry | undefined): number {
   const value = entry?.value
   return typeof value === 'object' && value !== null && 'kind' in value ? value.kind : 0

@@ -1,6 +1,7 @@
 /**
- * What a command says that blocks its client. Its run function tries, and where there is nothing it returns `context.block(...)`; when a key
- * becomes ready it is run again (blocked-clients.ts). Where nothing may block, such as in replay, it answers as at its time-out at once.
+ * How a command blocks its client. If its run function finds nothing, it returns
+ * `context.block(...)`. When a key becomes ready, the function runs again (blocked-clients.ts).
+ * Where blocking is not allowed, such as in replay, the command gives its time-out reply at once.
  */
 import type { Bytes } from '../../base/bytes.ts'
 import { type ClientError, clientError } from '../core/errors.ts'
@@ -12,34 +13,37 @@ export interface BlockOptions {
   readonly keys: readonly Bytes[]
   /** KIND_LIST and the like: a key of another type is not ready. */
   readonly kind: number
-  /** 0: none. */
+  /** 0: no time-out. */
   readonly timeoutMs: number
-  /** The reply when the time is up. */
+  /** The reply at the time-out. */
   readonly onTimeout: Reply
-  /** What is run instead of the request, where that would mean something else later. */
+  /** The words to run again, if the request itself would have another meaning later. */
   readonly args?: readonly Bytes[]
-  /** To be run again also when a key has gone or has got another type. */
+  /** Also run again when a key is deleted or changes its type. */
   readonly orGone?: true
-  /** Who waits for a key with the same word here waits for the same: where there is nothing for one, there is nothing for the others. */
+  /**
+   * Clients with the same label wait for the same thing (a consumer group): if one finds nothing,
+   * the others are not tried.
+   */
   readonly alike?: Bytes
 }
 
-/** What a run function answers that has blocked its client. */
+/** The reply of a run function that has blocked its client. */
 export const BLOCKED = new NoReply()
 
-/** About 2^63 ms after 1970, from now on. */
+/** About 2^63 ms after 1970, counted from now. */
 const MAX_TIMEOUT_MS = Number(MAX_INT64) - 2e12
 const outOfRange = () => clientError('ERR timeout is out of range')
 
-/** A time-out in seconds, with fractions, as ms; 0 is none. */
+/** Reads a time-out in seconds, with fractions, and returns ms; 0 means none. */
 export function requireTimeout(word: Bytes): number {
   const timeoutMs = Math.ceil(secondsOf(word) * 1000)
   if (timeoutMs > MAX_TIMEOUT_MS) throw outOfRange()
   if (timeoutMs < 0) throw clientError('ERR timeout is negative')
-  return timeoutMs + 0 // no -0
+  return timeoutMs + 0 // turns -0 into 0
 }
 
-/** Redis reads a long double: what a double cannot hold is far too long, or next to nothing. */
+/** Redis reads a long double: a value that no double can hold is far too long, or nearly zero. */
 function secondsOf(word: Bytes): number {
   const seconds = floatOf(word)
   if (seconds !== null) return seconds
@@ -49,7 +53,7 @@ function secondsOf(word: Bytes): number {
   return word.startsWith('-') ? -Number.MIN_VALUE : Number.MIN_VALUE
 }
 
-/** A time-out in whole ms; 0 is none. */
+/** Reads a time-out in whole ms; 0 means none. */
 export function requireTimeoutMs(word: Bytes, nowMs: number): number {
   const timeout = requireInteger(word, notAnIntegerTimeout)
   if (timeout < 0) throw clientError('ERR timeout is negative')

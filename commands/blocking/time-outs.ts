@@ -1,8 +1,11 @@
-/** When blocked clients' time is up: a heap in which each knows its place, so that one that is served early is taken out at once. */
+/**
+ * The deadlines of blocked clients: a binary heap whose items know their index, so that removing a
+ * client served early is O(log n).
+ */
 export interface TimeLimited {
   /** Monotonic, ms. */
   readonly deadlineMs: number
-  /** Where it stands in the heap; -1 while it is not in it. */
+  /** Index in the heap; -1 outside of it. */
   heapIndex: number
 }
 
@@ -13,7 +16,7 @@ export class TimeOuts<T extends TimeLimited> {
     return this.heap.length
   }
 
-  /** The one whose time is up first. */
+  /** The item with the earliest deadline. */
   get first(): T | undefined {
     return this.heap[0]
   }

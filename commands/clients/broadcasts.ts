@@ -1,11 +1,14 @@
-/** Prefixes of which clients want to hear whatever changes (CLIENT TRACKING with BCAST), and what has changed since they were last told. */
+/**
+ * Key prefixes whose changes clients subscribe to (CLIENT TRACKING with BCAST), and the keys
+ * changed since the last notification.
+ */
 import type { Bytes } from '../../base/bytes.ts'
 import type { Session } from '../core/session.ts'
 import type { Tracker } from './tracker.ts'
 
 interface Prefix {
   readonly trackers: Set<Tracker>
-  /** Keys, and who changed each last: null for nobody's request. */
+  /** Changed keys with the session that changed each last; null if no request did. */
   changed: Map<Bytes, Session | null>
 }
 
@@ -44,7 +47,7 @@ export class Broadcasts {
     }
   }
 
-  /** Tells each client once a prefix, in the order of bytes, what has changed. */
+  /** Notifies each client once for each prefix, in byte order, with the changed keys. */
   tell(all: (trackers: readonly Tracker[], keys: readonly Bytes[]) => void): void {
     if (!this.hasChanged) return
     this.hasChanged = false

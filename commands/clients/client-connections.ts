@@ -1,4 +1,4 @@
-/** CLIENT LIST INFO KILL PAUSE UNPAUSE UNBLOCK: what looks at or acts on the clients as a whole. */
+/** CLIENT LIST INFO KILL PAUSE UNPAUSE UNBLOCK: commands that read or act on all clients. */
 import type { Bytes } from '../../base/bytes.ts'
 import { type Command, type CommandFlag, command } from '../core/command.ts'
 import type { Context } from '../core/context.ts'
@@ -10,7 +10,7 @@ import { readKillFilters, requireClientType, typeOf } from './filters.ts'
 
 const ADMINISTRATION: readonly CommandFlag[] = ['admin', 'noscript', 'loading', 'stale']
 
-/** A client is listed with the command that lists it. */
+/** Sets the last command early: the listing client appears with the listing command. */
 function showRunning({ session }: Context, name: Bytes): void {
   session.lastCommand = name
 }
@@ -34,7 +34,7 @@ function* listed({ server: { clients } }: Context, args: readonly Bytes[]): Iter
   } else throw syntaxError()
 }
 
-/** CLIENT LIST [TYPE <NORMAL | MASTER | REPLICA | PUBSUB>] [ID client-id [client-id ...]]. One or the other. */
+/** TYPE and ID exclude each other. */
 const list = command({
   name: 'client|list',
   group: 'connection',
@@ -62,7 +62,6 @@ const list = command({
   },
 })
 
-/** CLIENT INFO */
 const info = command({
   name: 'client|info',
   group: 'connection',
@@ -79,7 +78,10 @@ const info = command({
   },
 })
 
-/** CLIENT KILL ip:port, or any number of filters. The first form ends the client that asks, too, and must find one. */
+/**
+ * CLIENT KILL ip:port also ends the calling client, and fails if no client matches. The other form
+ * takes any number of filters.
+ */
 const kill = command({
   name: 'client|kill',
   group: 'connection',
@@ -107,14 +109,16 @@ const kill = command({
   },
 })
 
-/** Ends the connections chosen and counts them. The client that asks gets its reply first. */
+/**
+ * Ends the chosen connections and returns their number. The calling client gets its reply first.
+ */
 function end({ server: { clients }, session: self }: Context, isChosen: (session: Session) => boolean): number {
   const chosen = [...clients.all()].filter(isChosen)
   for (const session of chosen) session.close(session.id === self.id ? 'after-reply' : 'now')
   return chosen.length
 }
 
-/** CLIENT PAUSE timeout [WRITE | ALL]. The timeout is in milliseconds. */
+/** The timeout is in milliseconds. */
 const pause = command({
   name: 'client|pause',
   group: 'connection',
@@ -138,7 +142,6 @@ const pause = command({
   },
 })
 
-/** CLIENT UNPAUSE */
 const unpause = command({
   name: 'client|unpause',
   group: 'connection',
@@ -154,7 +157,6 @@ const unpause = command({
   },
 })
 
-/** CLIENT UNBLOCK client-id [TIMEOUT | ERROR] */
 const unblock = command({
   name: 'client|unblock',
   group: 'connection',

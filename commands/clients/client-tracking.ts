@@ -1,4 +1,7 @@
-/** CLIENT TRACKING CACHING TRACKINGINFO GETREDIR: client-side caching, whose rules are in tracking.ts. */
+/**
+ * CLIENT TRACKING CACHING TRACKINGINFO GETREDIR: client-side caching, whose rules are in
+ * tracking.ts.
+ */
 import type { Bytes } from '../../base/bytes.ts'
 import { type Command, type CommandFlag, command } from '../core/command.ts'
 import { clientError, syntaxError } from '../core/errors.ts'
@@ -44,7 +47,10 @@ function readRequest(args: readonly Bytes[], clients: ClientsPort): TrackingRequ
   return { redirect, prefixes, isBroadcast, optin, optout, noLoop }
 }
 
-/** The options, where they go together and with what the client has asked for before. */
+/**
+ * Returns the options. Throws Redis's errors if they contradict each other or the client's present
+ * options.
+ */
 function requireFitting({ prefixes, optin, optout, ...request }: TrackingRequest, tracker: Tracker | null): TrackingOptions {
   const { redirect, isBroadcast, noLoop } = request
   if (!isBroadcast && prefixes.length > 0) throw clientError('ERR PREFIX option requires BCAST mode to be enabled')
@@ -65,7 +71,7 @@ function requireFitting({ prefixes, optin, optout, ...request }: TrackingRequest
   return { redirect, isBroadcast, noLoop, choice: optin ? 'optin' : optout ? 'optout' : 'all' }
 }
 
-/** A key must not be told of to one client by two prefixes. */
+/** Throws if prefixes overlap: a client must not be notified twice of one key. */
 function requireDistinct(prefixes: readonly Bytes[], tracker: Tracker | null): void {
   for (const [i, prefix] of prefixes.entries()) {
     const existing = [...(tracker?.prefixes ?? [])].sort().find((other) => overlap(other, prefix))
@@ -80,7 +86,6 @@ const overlapping = (prefix: Bytes, what: Bytes) =>
 
 const overlap = (a: Bytes, b: Bytes) => a.startsWith(b) || b.startsWith(a)
 
-/** CLIENT TRACKING <ON | OFF> [REDIRECT client-id] [PREFIX prefix [PREFIX prefix ...]] [BCAST] [OPTIN] [OPTOUT] [NOLOOP] */
 const tracking = command({
   name: 'client|tracking',
   group: 'connection',
@@ -99,7 +104,6 @@ const tracking = command({
   },
 })
 
-/** CLIENT CACHING <YES | NO> */
 const caching = command({
   name: 'client|caching',
   group: 'connection',
@@ -124,7 +128,6 @@ const caching = command({
   },
 })
 
-/** CLIENT GETREDIR */
 const getRedir = command({
   name: 'client|getredir',
   group: 'connection',
@@ -137,7 +140,6 @@ const getRedir = command({
   run: ({ session }) => session.tracker?.options.redirect ?? -1,
 })
 
-/** CLIENT TRACKINGINFO */
 const trackingInfo = command({
   name: 'client|trackinginfo',
   group: 'connection',
@@ -170,13 +172,13 @@ function flagsOf({ options, isCachingSaid, isRedirectBroken }: Tracker): Bytes[]
 
 export const CLIENT_TRACKING_HELP: readonly Bytes[] = [
   'CACHING (YES|NO)',
-  '    Whether the keys of the next command are tracked, in OPTIN or OPTOUT mode.',
+  "    Turns tracking of the next command's keys on or off, in OPTIN or OPTOUT mode.",
   'GETREDIR',
-  '    The id of the connection that is told in the place of this one: 0 for none, -1 without tracking.',
+  '    Returns the id of the connection that gets the notifications instead: 0 for none, -1 without tracking.',
   'TRACKING (ON|OFF) [REDIRECT <client-id>] [BCAST] [PREFIX <prefix> [...]] [OPTIN] [OPTOUT] [NOLOOP]',
-  '    Whether this connection is told when what it has read changes, and how.',
+  '    Turns notifications of changed keys on or off, and sets how they are sent.',
   'TRACKINGINFO',
-  '    How it is told.',
+  '    Returns the tracking options of this connection.',
 ]
 
 export const clientTracking: readonly Command[] = [tracking, caching, getRedir, trackingInfo]

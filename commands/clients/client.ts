@@ -1,4 +1,7 @@
-/** CLIENT: what a connection says of itself and how it wants to be treated. The rest is in client-connections.ts and client-tracking.ts. */
+/**
+ * CLIENT: a connection's identity and settings. The other subcommands are in client-connections.ts
+ * and client-tracking.ts.
+ */
 import type { Bytes } from '../../base/bytes.ts'
 import { type Command, type CommandFlag, command } from '../core/command.ts'
 import { clientError, syntaxError } from '../core/errors.ts'
@@ -11,7 +14,6 @@ import { requireClientName, requirePrintable } from './names.ts'
 
 const OWN: readonly CommandFlag[] = ['noscript', 'loading', 'stale']
 
-/** CLIENT ID */
 const id = command({
   name: 'client|id',
   group: 'connection',
@@ -24,7 +26,7 @@ const id = command({
   run: ({ session }) => session.id,
 })
 
-/** CLIENT SETNAME connection-name. An empty one takes the name away. */
+/** An empty name removes the name. */
 const setName = command({
   name: 'client|setname',
   group: 'connection',
@@ -40,7 +42,6 @@ const setName = command({
   },
 })
 
-/** CLIENT GETNAME */
 const getName = command({
   name: 'client|getname',
   group: 'connection',
@@ -53,7 +54,6 @@ const getName = command({
   run: ({ session }) => (session.name === '' ? null : session.name),
 })
 
-/** CLIENT SETINFO <LIB-NAME libname | LIB-VER libver> */
 const setInfo = command({
   name: 'client|setinfo',
   group: 'connection',
@@ -73,7 +73,6 @@ const setInfo = command({
   },
 })
 
-/** CLIENT REPLY <ON | OFF | SKIP> */
 const reply = command({
   name: 'client|reply',
   group: 'connection',
@@ -95,7 +94,6 @@ const reply = command({
   },
 })
 
-/** CLIENT NO-EVICT <ON | OFF> */
 const noEvict = command({
   name: 'client|no-evict',
   group: 'connection',
@@ -111,7 +109,6 @@ const noEvict = command({
   },
 })
 
-/** CLIENT NO-TOUCH <ON | OFF> */
 const noTouch = command({
   name: 'client|no-touch',
   group: 'connection',
@@ -133,7 +130,6 @@ function requireOnOrOff(word: Bytes): boolean {
   throw syntaxError()
 }
 
-/** CLIENT HELP */
 const help = command({
   name: 'client|help',
   group: 'connection',
@@ -148,44 +144,44 @@ const help = command({
 
 const HELP = [
   'GETNAME',
-  '    The name of this connection.',
+  '    Returns the name of this connection.',
   'ID',
-  '    The id of this connection.',
+  '    Returns the id of this connection.',
   'INFO',
-  '    What is known of this connection.',
+  '    Returns the properties of this connection.',
   'KILL <ip:port>',
   '    Ends the connection made from <ip:port>.',
   'KILL <option> <value> [<option> <value> [...]]',
-  '    Ends the connections that all options agree on:',
+  '    Ends the connections that match all options:',
   '    * ADDR (<ip:port>|<unixsocket>:0)',
-  '      Those made from this address.',
+  '      Connections made from this address.',
   '    * LADDR (<ip:port>|<unixsocket>:0)',
-  '      Those made to this address of the server.',
+  '      Connections made to this address of the server.',
   '    * ID <client-id>',
-  '      The one with this id.',
+  '      The connection with this id.',
   '    * TYPE (NORMAL|MASTER|REPLICA|PUBSUB)',
-  '      Those of this type.',
+  '      Connections of this type.',
   '    * USER <username>',
-  '      Those authenticated as this user.',
+  '      Connections authenticated as this user.',
   '    * SKIPME (YES|NO)',
-  '      Whether this connection is spared (default: yes).',
+  '      Spares this connection (default: yes).',
   'LIST [TYPE (NORMAL|MASTER|REPLICA|PUBSUB)] [ID <client-id> [<client-id> ...]]',
-  '    What is known of all connections, those of a type, or those with these ids.',
+  '    Returns the properties of all connections, those of a type, or those with these ids.',
   'NO-EVICT (ON|OFF)',
-  '    Spares this connection when clients are evicted.',
+  '    Protects this connection from client eviction.',
   'NO-TOUCH (ON|OFF)',
-  '    Whether commands of this connection leave the last use of keys as it was.',
+  '    Keeps commands of this connection from updating the access time of keys.',
   'PAUSE <timeout> [WRITE|ALL]',
-  '    Holds all commands, or those that write, for <timeout> milliseconds.',
+  '    Holds all commands, or only writes, for <timeout> milliseconds.',
   'REPLY (ON|OFF|SKIP)',
-  '    Whether commands of this connection are answered; SKIP leaves out the next reply.',
+  '    Turns replies to this connection on or off; SKIP suppresses the next reply.',
   'SETINFO (LIB-NAME|LIB-VER) <value>',
-  '    Says which library, or version of it, is behind this connection.',
+  '    Sets the client library of this connection, or its version.',
   'SETNAME <name>',
-  '    Names this connection.',
+  '    Sets the name of this connection.',
   ...CLIENT_TRACKING_HELP,
   'UNBLOCK <client-id> [TIMEOUT|ERROR]',
-  '    Wakes a connection out of a blocking command.',
+  '    Unblocks a connection that is blocked by a command.',
   'UNPAUSE',
   '    Ends a pause.',
 ]

@@ -12,10 +12,9 @@ import { requireClientName } from './names.ts'
 const MIN_INT32 = -(2 ** 31)
 const MAX_INT32 = 2 ** 31 - 1
 
-/** Commands that a client may run before it has authenticated. */
+/** Flags of commands that a client may run before it has authenticated. */
 const ENTRY: readonly CommandFlag[] = ['noscript', 'loading', 'stale', 'fast', 'no_auth', 'allow_busy']
 
-/** PING [message] */
 const ping = command({
   name: 'ping',
   group: 'connection',
@@ -33,7 +32,6 @@ const ping = command({
   },
 })
 
-/** ECHO message */
 const echo = command({
   name: 'echo',
   group: 'connection',
@@ -46,7 +44,6 @@ const echo = command({
   run: (_context, args) => args[1],
 })
 
-/** SELECT index */
 const select = command({
   name: 'select',
   group: 'connection',
@@ -64,7 +61,6 @@ const select = command({
   },
 })
 
-/** AUTH [username] password */
 const auth = command({
   name: 'auth',
   group: 'connection',
@@ -118,7 +114,6 @@ function readProtocolVersion(word: Bytes): 2 | 3 {
   return version
 }
 
-/** HELLO [protover [AUTH username password] [SETNAME clientname]] */
 const hello = command({
   name: 'hello',
   group: 'connection',
@@ -146,7 +141,7 @@ const hello = command({
   },
 })
 
-/** QUIT. Further words are taken, as by Redis. */
+/** QUIT ignores further words, as in Redis. */
 const quit = command({
   name: 'quit',
   group: 'connection',
@@ -165,7 +160,7 @@ const quit = command({
   },
 })
 
-/** RESET: the connection as it was when it was accepted, but for what names the library behind it. */
+/** RESET restores the connection's initial state, except for the library name and version. */
 const reset = command({
   name: 'reset',
   group: 'connection',

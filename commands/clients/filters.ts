@@ -1,4 +1,4 @@
-/** Which clients CLIENT LIST shows and CLIENT KILL ends. */
+/** The filters of CLIENT LIST and CLIENT KILL. */
 import { type Bytes, lowerCase } from '../../base/bytes.ts'
 import type { Acl } from '../acl/acl.ts'
 import { clientError, syntaxError } from '../core/errors.ts'
@@ -30,11 +30,14 @@ export function typeOf({ peer, subscriptions }: Session): ClientType {
 
 interface KillFilters {
   readonly matches: ClientFilter
-  /** Whether the client that asks is spared. */
+  /** True if the calling client is spared. */
   readonly skipsSelf: boolean
 }
 
-/** Reads `option value` pairs from position 2 on. Every filter must match; one that stands twice is what its last pair says, as in Redis. */
+/**
+ * Reads `option value` pairs from position 2 on. Every filter must match; the last pair of an
+ * option wins, as in Redis.
+ */
 export function readKillFilters(args: readonly Bytes[], acl: Acl): KillFilters {
   const filters = new Map<Bytes, ClientFilter>()
   let skipsSelf = true

@@ -1,32 +1,35 @@
-/** A client that caches what it reads and wants to be told when that changes: what CLIENT TRACKING has been told. */
+/** The CLIENT TRACKING state of a client that caches what it reads. */
 import type { Bytes } from '../../base/bytes.ts'
 import type { Session } from '../core/session.ts'
 
 export interface TrackingOptions {
-  /** The id of the client that is told in its place; 0 for none. */
+  /** The id of the client that gets the notifications instead; 0 for none. */
   readonly redirect: number
-  /** Whether it is told of all keys with certain prefixes, and not of those that it has read. */
+  /** True if notifications follow key prefixes instead of the keys that the client has read. */
   readonly isBroadcast: boolean
-  /** Which of the keys that it reads are remembered: all, those for which CLIENT CACHING says so, all but those for which it does not. */
+  /**
+   * Which of the keys it reads are remembered. 'optin': only if CLIENT CACHING says yes. 'optout':
+   * unless it says no.
+   */
   readonly choice: 'all' | 'optin' | 'optout'
-  /** Its own changes are not told to it. */
+  /** The client gets no notifications of its own changes. */
   readonly noLoop: boolean
 }
 
 export class Tracker {
   readonly session: Session
   options: TrackingOptions
-  /** Where it is told by prefix. */
+  /** The prefixes of a broadcast tracker. */
   readonly prefixes = new Set<Bytes>()
-  /** CLIENT CACHING has spoken of the next request, or of the transaction that follows. */
+  /** CLIENT CACHING was called for the next request, or for the transaction that follows. */
   isCachingSaid = false
-  /** The client that was to be told in its place has gone. */
+  /** The redirection target has disconnected. */
   isRedirectBroken = false
-  /** Tracking has been turned off, or the client has gone. */
+  /** Tracking was turned off, or the client has disconnected. */
   isOver = false
-  /** How many keys are remembered for it. */
+  /** The number of keys remembered for the client. */
   itemCount = 0
-  /** What it is to be told when its own request has been answered: a key, or null for all keys. */
+  /** Notifications to send after the reply of its own request: keys, or null for all keys. */
   pending: (Bytes | null)[] = []
 
   constructor(session: Session, options: TrackingOptions) {
@@ -34,7 +37,7 @@ export class Tracker {
     this.options = options
   }
 
-  /** Whether what its present request reads is to be remembered. */
+  /** True if the keys read by the current request are to be remembered. */
   get remembers(): boolean {
     const { isBroadcast, choice } = this.options
     if (isBroadcast) return false

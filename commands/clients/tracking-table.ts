@@ -1,9 +1,11 @@
 /**
- * Which clients have read which keys, until they are told that a key has changed. Bounded by a number of keys: past it one of them, any one,
- * is forgotten, and whoever asked must tell its readers as if it had changed.
+ * Remembers which clients have read which keys, until a change of the key is notified. A limit
+ * bounds the number of keys. Past it a random key is removed, and the caller must notify its
+ * readers as if the key had changed.
  *
- * Keys of all databases are one: a client that reads `a` in one database is told of a change of `a` in another, as in Redis. Readers that track no
- * more are left where they are, and go as the table is used: each key that is added pays for a look at two others while there are any.
+ * Keys are not separated by database: a reader of `a` in one database is notified of changes of `a`
+ * in another, as in Redis. Readers that stop tracking stay and are collected with use: each added
+ * key pays for checking two others while there are any.
  */
 import type { Bytes } from '../../base/bytes.ts'
 import type { Random } from '../../base/clock.ts'
@@ -12,25 +14,25 @@ import type { Tracker } from './tracker.ts'
 
 interface TrackedKey {
   readonly key: Bytes
-  /** One, or several: most keys have one. */
+  /** One tracker or several; most keys have one. */
   readers: Tracker | Set<Tracker>
-  /** Its place in `all`. */
+  /** Its index in `all`. */
   index: number
 }
 
-/** What "no limit" comes to: a table that always has room in memory. */
+/** The limit that stands for "no limit": a table of this size always fits in memory. */
 const MOST_KEYS = 8_000_000
 
 export class TrackingTable {
   private byKey = new KeyMap<TrackedKey>()
-  /** In no order. */
+  /** Unordered. */
   private all: TrackedKey[] = []
   private readonly random: Random
   private limit = MOST_KEYS
   private items = 0
-  /** Of these, such whose readers track no more. */
+  /** Items whose readers no longer track. */
   private goneItems = 0
-  /** Where the next look for readers that are gone begins. */
+  /** Where the next search for dead readers begins. */
   private nextLook = 0
 
   constructor(random: Random) {
@@ -41,7 +43,7 @@ export class TrackingTable {
     return this.all.length
   }
 
-  /** Readers of all keys, a client as often as there are keys of it. */
+  /** The number of pairs of a key and a reader. */
   get itemCount(): number {
     return this.items
   }
@@ -50,7 +52,7 @@ export class TrackingTable {
     return this.all.length > this.limit
   }
 
-  /** 0 for as many as there can be. */
+  /** Sets the maximum number of keys; 0 means MOST_KEYS. */
   setLimit(keys: number): void {
     this.limit = keys === 0 ? MOST_KEYS : Math.min(keys, MOST_KEYS)
   }
@@ -67,7 +69,7 @@ export class TrackingTable {
     for (let i = 0; i < 2 && this.goneItems > 0; i++) this.lookForGone()
   }
 
-  /** Forgets a key; the readers that are to be told, or null. */
+  /** Removes a key and returns its readers to notify; null if the key is unknown. */
   take(key: Bytes): readonly Tracker[] | null {
     const tracked = this.byKey.get(key)
     if (tracked === undefined) return null
@@ -77,17 +79,17 @@ export class TrackingTable {
     return readers
   }
 
-  /** Any key: the table has one. */
+  /** Returns a random key. REQUIRES: the table is not empty. */
   any(): Bytes {
     return (this.all[Math.floor(this.random() * this.all.length)] as TrackedKey).key
   }
 
-  /** A client tracks no more. */
+  /** Records that a client stops tracking. */
   leaves(reader: Tracker): void {
     this.goneItems += reader.itemCount
   }
 
-  /** Forgets everything, at once whatever there is. `readers` are those that go on. */
+  /** Removes everything in O(readers). `readers` are the clients that keep tracking. */
   clear(readers: Iterable<Tracker>): void {
     for (const reader of readers) reader.itemCount = 0
     this.byKey = new KeyMap()
@@ -123,7 +125,7 @@ export class TrackingTable {
   }
 }
 
-/** Whether it was not there. */
+/** Returns true if the reader was added, false if it was there. */
 function addReader(tracked: TrackedKey, reader: Tracker): boolean {
   const { readers } = tracked
   if (readers === reader) return false

@@ -1,13 +1,15 @@
 /**
- * Client-side caching: clients keep what they have read, and are told when it changes (CLIENT TRACKING).
+ * Client-side caching: clients keep what they have read, and the server notifies them of changes
+ * (CLIENT TRACKING).
  *
- *   a request reads  -> the table remembers who has read which key          (or the client has named prefixes: broadcasts)
- *   a key changes    -> its readers are told at once, and it is forgotten   (those who have named a prefix of it: at the end of the turn)
- *   all keys change  -> everybody is told once a command
+ *   a request reads  -> the table remembers its reader    broadcast: the client has named prefixes
+ *   a key changes    -> notifies readers, forgets the key  broadcast: notifies at the end of the turn
+ *   all keys change  -> notifies every client, once per command
  *
- * Nothing that a client is told leaves before the turn's group is written, whenever it is said. A client hears of its own request's changes after
- * the reply. It is told in RESP3 by a push; where another client is told in its place, that may also be a subscriber of RESP2.
- * While nobody tracks, the keyspace is not observed and requests pay for one look at `isActive`.
+ * No notification leaves before the turn's group is written. A client receives notifications of its
+ * own changes after the reply. RESP3 clients receive a push; a redirection target may also be a
+ * RESP2 subscriber. While no client tracks, the keyspace is not observed and each request only
+ * checks `isActive`.
  */
 import type { Bytes } from '../../base/bytes.ts'
 import type { Random } from '../../base/clock.ts'
@@ -22,22 +24,25 @@ import { Tracker, type TrackingOptions } from './tracker.ts'
 import { TrackingTable } from './tracking-table.ts'
 
 const CHANNEL = '__redis__:invalidate'
-/** Keys forgotten a turn, at first, while there are more than there may be; as many more each turn that follows. */
+/**
+ * Keys removed in the first turn in which the table exceeds its limit. Each following turn removes
+ * this many more.
+ */
 const FORGOTTEN_A_TURN = 100
 
 export class Tracking implements KeyObserver {
-  /** Whether anybody tracks. */
+  /** True if any client tracks. */
   isActive = false
   readonly table: TrackingTable
   readonly broadcasts = new Broadcasts()
   private readonly keyspace: Keyspace
   private readonly find: (id: number) => Session | undefined
   private readonly trackers = new Set<Tracker>()
-  /** Those with something pending. */
+  /** Trackers with pending notifications. */
   private readonly owed = new Set<Tracker>()
-  /** Whose request is being run. */
+  /** The session whose request runs. */
   private requester: Session | null = null
-  /** All keys may have changed, and nobody has been told. */
+  /** All keys may have changed, and no client has been notified yet. */
   private isAllChanged = false
   private forgottenATurn = FORGOTTEN_A_TURN
 
@@ -52,7 +57,7 @@ export class Tracking implements KeyObserver {
     return this.trackers.size
   }
 
-  /** Begins to track, or goes on with other options; prefixes are added to those that there are. */
+  /** Starts tracking or changes its options. Prefixes are added to the existing ones. */
   enable(session: Session, options: TrackingOptions, prefixes: readonly Bytes[]): void {
     let { tracker } = session
     if (tracker === null) {
@@ -84,14 +89,20 @@ export class Tracking implements KeyObserver {
     this.keyspace.unobserve(this)
   }
 
-  /** A request is about to be run. The result is for `ran`: whether it is no part of another. */
+  /**
+   * Called before a request runs. The result is for `ran`: true if the request is not part of
+   * another.
+   */
   begin(session: Session): boolean {
     if (this.requester !== null) return false
     this.requester = session
     return true
   }
 
-  /** A request has been run, and not been answered yet. It is whole where it is no part of another, nor suspended. */
+  /**
+   * Called after a request has run and before its reply. `isWhole` is true if it is neither part of
+   * another request nor suspended.
+   */
   ran(command: Command, args: readonly Bytes[], isWhole: boolean): void {
     const tracker = this.requester?.tracker ?? null
     if (tracker?.remembers === true && isRead(command)) {
@@ -101,7 +112,7 @@ export class Tracking implements KeyObserver {
     if (isWhole) this.requester = null
   }
 
-  /** A request has been answered, run or not. */
+  /** Called after a request was answered, whether it ran or not. */
   answered(session: Session, command: Command | null): void {
     const { tracker } = session
     if (tracker === null) return
@@ -109,13 +120,13 @@ export class Tracking implements KeyObserver {
     if (tracker.pending.length > 0) this.tellPending(tracker)
   }
 
-  /** A request that had been suspended has been answered. */
+  /** Called after a suspended request was answered. */
   ended(session: Session, command: Command): void {
     this.requester = null
     this.answered(session, command)
   }
 
-  /** A command has been run, whoever's. */
+  /** Called after every command: notifies all trackers if all keys may have changed. */
   settle(): void {
     if (!this.isAllChanged) return
     this.isAllChanged = false
@@ -126,10 +137,12 @@ export class Tracking implements KeyObserver {
     }
   }
 
-  /** To be called when everything has run that belongs to the turn; whether there is more to do in another. */
+  /**
+   * Called after the last command of a turn. Returns true if another turn must continue the work.
+   */
   endTurn(): boolean {
     this.settle()
-    for (const tracker of this.owed) if (tracker.session !== this.requester) this.tellPending(tracker) // one that is suspended is answered first
+    for (const tracker of this.owed) if (tracker.session !== this.requester) this.tellPending(tracker) // a suspended request is answered first
     this.broadcasts.tell((trackers, keys) => this.tell(trackers, keys))
     for (let i = 0; i < this.forgottenATurn && this.table.isFull; i++) this.forgetAny()
     this.forgottenATurn = this.table.isFull ? this.forgottenATurn + FORGOTTEN_A_TURN : FORGOTTEN_A_TURN
@@ -162,7 +175,7 @@ export class Tracking implements KeyObserver {
     if (this.table.isFull && this.table.keyCount > keyCount) this.forgetAny()
   }
 
-  /** As if it had changed of itself: NOLOOP has no say. */
+  /** Removes a random key as if it had changed by itself; NOLOOP does not apply. */
   private forgetAny(): void {
     const key = this.table.any()
     this.tellReaders(this.table.take(key) ?? [], key)
@@ -190,7 +203,10 @@ export class Tracking implements KeyObserver {
     for (const key of pending) this.tell([tracker], key === null ? null : [key])
   }
 
-  /** Tells clients that keys have changed, or null: that all may have. Each sort of message is made once for all. */
+  /**
+   * Notifies clients of changed keys; null means that all keys may have changed. Each form of the
+   * message is built once for all.
+   */
   private tell(trackers: readonly Tracker[], keys: readonly Bytes[] | null): void {
     let push: Message | null = null
     let published: Message | null = null
@@ -207,7 +223,7 @@ export class Tracking implements KeyObserver {
     }
   }
 
-  /** Whom to tell; null where that client has gone. */
+  /** Returns the session to notify; null if the redirection target has disconnected. */
   private targetOf(tracker: Tracker): Session | null {
     const { session, options } = tracker
     if (options.redirect === 0) return session
@@ -219,7 +235,7 @@ export class Tracking implements KeyObserver {
   }
 }
 
-/** Of scripts, what they run counts and not what they declare. */
+/** Scripts track the keys that their commands read, not the keys they declare. */
 function isRead({ flags, group }: Command): boolean {
   return group !== 'scripting' && flags.includes('readonly')
 }

@@ -1,18 +1,21 @@
 /**
- * Reading the words of a request with Redis's strictness. The `...Of` functions answer null for what does not parse; the `require...`
- * ones throw the client error that Redis sends.
+ * Reads the words of a request with Redis's strictness. The `...Of` functions return null if
+ * parsing fails; the `require...` functions throw the client error that Redis sends.
  */
 import type { Bytes } from '../../base/bytes.ts'
 import { type ClientError, clientError, notAFloat, notAnInteger, syntaxError } from '../core/errors.ts'
 import { hexadecimalDouble } from './decimal.ts'
 
-/** A signed 64-bit integer: a number where that is exact, else a bigint. A value has one form only, so `===` compares. */
+/**
+ * A signed 64-bit integer: a number if that is exact, else a bigint. Each value has one form, so
+ * `===` compares.
+ */
 export type Int64 = number | bigint
 
 export const MIN_INT64 = -(2n ** 63n)
 export const MAX_INT64 = 2n ** 63n - 1n
 
-/** So many digits always make a safe integer. */
+/** An integer of at most this many digits is always a safe integer. */
 const SAFE_DIGITS = 15
 /** "-9223372036854775808" */
 const LONGEST_INTEGER = 20
@@ -22,7 +25,10 @@ const ONE = 49
 const NINE = 57
 const MINUS = 45
 
-/** The 64-bit integer that the bytes spell in the one way Redis takes: no plus, no spaces, no leading zeros, no minus before zero. */
+/**
+ * Returns the 64-bit integer that the bytes spell in Redis's only form: no plus, no spaces, no
+ * leading zeros, no minus before zero.
+ */
 export function integerOf(bytes: Bytes): Int64 | null {
   const length = bytes.length
   if (length === 0 || length > LONGEST_INTEGER) return null
@@ -42,7 +48,9 @@ export function integerOf(bytes: Bytes): Int64 | null {
   return exact >= MIN_INT64 && exact <= MAX_INT64 ? exact : null
 }
 
-/** A 64-bit integer. Throws "value is not an integer or out of range", or the given error. */
+/**
+ * Returns a 64-bit integer. Throws "value is not an integer or out of range", or the given error.
+ */
 export function requireInteger(bytes: Bytes, error: () => ClientError = notAnInteger): Int64 {
   const value = integerOf(bytes)
   if (value === null) throw error()
@@ -50,8 +58,8 @@ export function requireInteger(bytes: Bytes, error: () => ClientError = notAnInt
 }
 
 /**
- * An integer from `min` to `max`, both safe ones. Throws the given error for both what is no integer and what is out of range; without
- * one, Redis's two texts.
+ * Returns an integer from `min` to `max`, both safe integers. Throws the given error for a
+ * non-integer and for a value out of range. Without `error`, throws Redis's two texts.
  */
 export function requireSafeInteger(bytes: Bytes, min: number, max: number, error?: () => ClientError): number {
   const value = requireInteger(bytes, error)
@@ -60,14 +68,17 @@ export function requireSafeInteger(bytes: Bytes, min: number, max: number, error
   return Number(value)
 }
 
-/** A 64-bit integer brought into the safe range: for positions, counts and lengths, where more than 2^53 means "the end" anyway. */
+/**
+ * Returns a 64-bit integer clamped to the safe range. For positions, counts and lengths, where
+ * anything above 2^53 means "the end".
+ */
 export function requireClampedInteger(bytes: Bytes, error: () => ClientError = notAnInteger): number {
   const value = requireInteger(bytes, error)
   if (typeof value === 'number') return value
   return value < 0n ? Number.MIN_SAFE_INTEGER : Number.MAX_SAFE_INTEGER
 }
 
-/** The sum, exact; null where it leaves 64 bits. */
+/** Returns the exact sum; null if it exceeds 64 bits. */
 export function addInt64(a: Int64, b: Int64): Int64 | null {
   if (typeof a === 'number' && typeof b === 'number') {
     const sum = a + b
@@ -76,13 +87,13 @@ export function addInt64(a: Int64, b: Int64): Int64 | null {
   return int64Of(BigInt(a) + BigInt(b))
 }
 
-/** The negation; null for the one value that has none, -2^63. */
+/** Returns the negation; null for -2^63, the only value without one. */
 export function negateInt64(value: Int64): Int64 | null {
   if (typeof value === 'number') return value === 0 ? 0 : -value
   return int64Of(-value)
 }
 
-/** A bigint in the one form that Int64 gives it; null where it leaves 64 bits. */
+/** Returns a bigint in the form that Int64 requires; null if it exceeds 64 bits. */
 export function int64Of(value: bigint): Int64 | null {
   if (value < MIN_INT64 || value > MAX_INT64) return null
   return value >= Number.MIN_SAFE_INTEGER && value <= Number.MAX_SAFE_INTEGER ? Number(value) : value
@@ -92,7 +103,10 @@ const FLOAT = /^[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?$/
 const FLOAT_ZERO = /^[+-]?[0.]+(?:[eE]|$)/
 const INFINITE = /^[+-]?inf(?:inity)?$/i
 
-/** The double that C's strtod reads from all of the bytes; null for spaces, NaN, overflow, and what vanishes to zero. */
+/**
+ * Returns the double that C's strtod reads from all of the bytes. Returns null for spaces, NaN,
+ * overflow, and underflow to zero.
+ */
 export function floatOf(bytes: Bytes): number | null {
   if (FLOAT.test(bytes)) {
     const value = Number(bytes)
@@ -103,14 +117,16 @@ export function floatOf(bytes: Bytes): number | null {
   return hexadecimalDouble(bytes)
 }
 
-/** A double, infinities included. Throws "value is not a valid float", or the given error. */
+/**
+ * Returns a double, infinities included. Throws "value is not a valid float", or the given error.
+ */
 export function requireFloat(bytes: Bytes, error: () => ClientError = notAFloat): number {
   const value = floatOf(bytes)
   if (value === null) throw error()
   return value
 }
 
-/** Whether the bytes are `token`, which is given in lower case, in any case. */
+/** True if the bytes equal `token` (given in lower case), ignoring case. */
 export function isToken(bytes: Bytes | undefined, token: Bytes): boolean {
   if (bytes === undefined || bytes.length !== token.length) return false
   for (let i = 0; i < token.length; i++) {
@@ -121,14 +137,19 @@ export function isToken(bytes: Bytes | undefined, token: Bytes): boolean {
   return true
 }
 
-/** The name or address of a machine: what stands in a line of a file, or between spaces, as one word. An IPv6 address may stand in brackets and
- *  is returned without them. Null where the bytes can be none. */
+/**
+ * Returns the name or address of a machine, without the brackets that may surround an IPv6 address.
+ * Returns null for bytes that could not stand as one word in a line.
+ */
 export function hostOf(bytes: Bytes): Bytes | null {
   const host = /^\[([\dA-Fa-f:.]*:[!-~]*)\]$/.exec(bytes)?.[1] ?? bytes
   return /^[!-Z\\^-~]{1,255}$/.test(host) ? host : null
 }
 
-/** The words from position `from` on, two by two. Throws a syntax error for an odd one; loops that must be fast use indexes. */
+/**
+ * Yields the words from position `from` on, two by two. Throws a syntax error for an odd number of
+ * words. Fast loops use indexes instead.
+ */
 export function* pairs(args: readonly Bytes[], from: number): Iterable<readonly [first: Bytes, second: Bytes]> {
   if ((args.length - from) % 2 !== 0) throw syntaxError()
   for (let i = from; i < args.length; i += 2) yield [args[i]!, args[i + 1]!]
@@ -157,7 +178,7 @@ export class Options {
     return this.position < this.args.length
   }
 
-  /** Words that are left. */
+  /** The number of remaining words. */
   get left(): number {
     return this.args.length - this.position
   }
@@ -167,14 +188,14 @@ export class Options {
     return this.position
   }
 
-  /** Passes over the next word if it is this token (given in lower case). */
+  /** Skips the next word if it is this token (given in lower case), and returns true. */
   take(token: Bytes): boolean {
     if (!isToken(this.args[this.position], token)) return false
     this.position++
     return true
   }
 
-  /** The next word, whatever it is. Throws a syntax error where there is none. */
+  /** Returns the next word. Throws a syntax error if there is none. */
   value(): Bytes {
     const word = this.args[this.position]
     if (word === undefined) throw syntaxError()

@@ -1,12 +1,17 @@
 /**
- * The arithmetic of INCRBYFLOAT, HINCRBYFLOAT and friends. Redis computes in C's long double, on x86 the 80-bit format of the x87: a
- * 64-bit mantissa and exponents down to 2^-16445. Its replies show that format's rounding (0.1 + 0.2 is 0.3 there), so the same is
- * computed here, exactly, over bigints: parse and round, add and round, print with 17 decimals ("%.17Lf") less trailing zeros.
+ * The arithmetic of INCRBYFLOAT, HINCRBYFLOAT and similar commands. Redis computes in C's long
+ * double. On x86 that is the x87's 80-bit format: a 64-bit mantissa and exponents down to 2^-16445.
+ * Redis's replies show that format's rounding: 0.1 + 0.2 is 0.3. This file therefore computes in
+ * that format, exactly, over bigints. It parses and rounds, adds and rounds, then prints 17
+ * decimals ("%.17Lf") without trailing zeros.
  */
 import type { Bytes } from '../../base/bytes.ts'
 import { clientError, notAFloat } from '../core/errors.ts'
 
-/** A binary floating-point format: mantissas of `bits` bits, times two to an exponent between the two bounds. */
+/**
+ * A binary floating-point format: a mantissa of `bits` bits, times two to an exponent between the
+ * bounds.
+ */
 interface Format {
   readonly bits: number
   readonly minExponent: number
@@ -16,10 +21,10 @@ interface Format {
 const LONG_DOUBLE: Format = { bits: 64, minExponent: -16445, maxExponent: 16320 }
 const DOUBLE: Format = { bits: 53, minExponent: -1074, maxExponent: 971 }
 
-/** mantissa times 2^exponent, the mantissa signed; or an infinity. */
+/** mantissa * 2^exponent with a signed mantissa, or an infinity. */
 export type LongDouble = { readonly mantissa: bigint; readonly exponent: number } | 'inf' | '-inf'
 
-/** digits times base^exponent, digits not signed. */
+/** digits * base^exponent; the digits are unsigned. */
 interface Written {
   readonly negative: boolean
   readonly digits: bigint
@@ -31,13 +36,16 @@ const DECIMAL = /^([+-]?)(\d*)(?:\.(\d*))?(?:e([+-]?\d+))?$/i
 const HEXADECIMAL = /^([+-]?)0x([0-9a-f]*)(?:\.([0-9a-f]*))?(?:p([+-]?\d+))?$/i
 const INFINITE = /^([+-]?)inf(?:inity)?$/i
 
-/** Redis parses long doubles in a buffer of this size, in bytes, its last one a NUL. */
+/** The size in bytes of the buffer in which Redis parses a long double, without its final NUL. */
 const LONGEST_TEXT = 5 * 1024 - 1
-/** Beyond these powers of ten every format here overflows or vanishes. */
+/** Beyond these powers of ten, both formats overflow or underflow. */
 const LARGEST_POWER = 4940
 const SMALLEST_POWER = -4980
 
-/** Redis's string2ld: the long double that a text spells, null where it spells none, overflows, or vanishes to zero. */
+/**
+ * Redis's string2ld: returns the long double that a text spells. Returns null for other texts,
+ * overflow and underflow to zero.
+ */
 export function longDoubleOf(bytes: Bytes): LongDouble | null {
   if (bytes.length > LONGEST_TEXT) return null
   const infinite = INFINITE.exec(bytes)
@@ -48,7 +56,7 @@ export function longDoubleOf(bytes: Bytes): LongDouble | null {
   return rounded === 'too large' || rounded === 'too small' ? null : rounded
 }
 
-/** The sum as the x87 has it; null where it is infinite or no number. */
+/** Returns the sum as the x87 computes it; null if it is infinite or not a number. */
 export function addLongDoubles(a: LongDouble, b: LongDouble): LongDouble | null {
   if (typeof a === 'string' || typeof b === 'string') return null
   const exponent = Math.min(a.exponent, b.exponent)
@@ -57,7 +65,10 @@ export function addLongDoubles(a: LongDouble, b: LongDouble): LongDouble | null 
   return rounded === 'too large' || rounded === 'too small' ? null : rounded
 }
 
-/** Redis's ld2string for people: at most 17 decimals, no exponent, no trailing zeros, no minus before a zero. */
+/**
+ * Redis's human-readable ld2string: at most 17 decimals, no exponent, no trailing zeros, no minus
+ * before zero.
+ */
 export function printLongDouble(value: LongDouble): Bytes {
   if (typeof value === 'string') return value
   const { mantissa, exponent } = value
@@ -70,7 +81,10 @@ export function printLongDouble(value: LongDouble): Bytes {
   return `${mantissa < 0n ? '-' : ''}${padded.slice(0, -17)}${decimals === '' ? '' : `.${decimals}`}`
 }
 
-/** What INCRBYFLOAT stores and answers: `a` plus `b`. Throws Redis's errors for what is no float and for a sum that is not finite. */
+/**
+ * Returns `a` plus `b` as INCRBYFLOAT stores it. Throws Redis's errors for a text that is no float
+ * and for a sum that is not finite.
+ */
 export function addFloatText(a: Bytes, b: Bytes): Bytes {
   const left = longDoubleOf(a)
   const right = longDoubleOf(b)
@@ -80,7 +94,10 @@ export function addFloatText(a: Bytes, b: Bytes): Bytes {
   return printLongDouble(sum)
 }
 
-/** The double that C's hexadecimal notation (0x1.8p3) spells; null where it is none or out of range. */
+/**
+ * Returns the double that C's hexadecimal notation (0x1.8p3) spells; null for other texts and
+ * values out of range.
+ */
 export function hexadecimalDouble(bytes: Bytes): number | null {
   if (!HEXADECIMAL.test(bytes)) return null
   const written = writtenOf(bytes)
@@ -103,18 +120,19 @@ function writtenOf(bytes: Bytes): Written | null {
 
 type Rounded = { readonly mantissa: bigint; readonly exponent: number }
 
-/** To the nearest value of the format, ties to the even mantissa. */
+/** Rounds to the nearest value of the format, ties to the even mantissa. */
 function round(written: Written, format: Format): Rounded | 'too large' | 'too small' {
   const { digits, base, negative } = written
   if (digits === 0n) return { mantissa: 0n, exponent: 0 }
-  // Before any power is computed: 1e999999999 must cost nothing.
+  // Checked before computing any power: 1e999999999 must cost nothing.
   const powerOfTen = digits.toString(16).length * Math.log10(16) + written.exponent * Math.log10(base)
   if (powerOfTen > LARGEST_POWER) return 'too large'
   if (powerOfTen < SMALLEST_POWER) return 'too small'
   const scale = BigInt(base) ** BigInt(Math.abs(written.exponent))
   const numerator = written.exponent >= 0 ? digits * scale : digits
   const denominator = written.exponent >= 0 ? 1n : scale
-  // The quotient is between 2^(highest-1) and 2^(highest+1), so the mantissa has the wanted bits or one more.
+  // The quotient is between 2^(highest-1) and 2^(highest+1), so the mantissa has `format.bits` bits
+  // or one more.
   const highest = bitLength(numerator) - bitLength(denominator)
   const above = scaledQuotient(numerator, denominator, Math.max(highest - format.bits, format.minExponent))
   const exponent = Math.max(highest - format.bits + (above.quotient >> BigInt(format.bits) > 0n ? 1 : 0), format.minExponent)
@@ -130,14 +148,16 @@ function round(written: Written, format: Format): Rounded | 'too large' | 'too s
   return { mantissa: negative ? -mantissa : mantissa, exponent: shifted }
 }
 
-/** numerator / denominator / 2^exponent as a fraction of whole numbers, and its whole part. */
+/**
+ * Returns numerator / denominator / 2^exponent as a fraction of integers, with its integer part.
+ */
 function scaledQuotient(numerator: bigint, denominator: bigint, exponent: number) {
   const n = exponent < 0 ? numerator << BigInt(-exponent) : numerator
   const d = exponent > 0 ? denominator << BigInt(exponent) : denominator
   return { numerator: n, denominator: d, quotient: n / d }
 }
 
-/** The nearest whole number to a fraction that is not negative, ties to even. */
+/** Rounds a non-negative fraction to the nearest integer, ties to even. */
 function divideToEven(numerator: bigint, denominator: bigint): bigint {
   const quotient = numerator / denominator
   const twice = (numerator - quotient * denominator) * 2n

@@ -1,15 +1,22 @@
 /**
- * The patterns of KEYS, SCAN, PSUBSCRIBE, CONFIG GET: `*` any bytes, `?` one byte, `[a-z]` and `[^a-z]` one of a class, `\x` x itself.
- * They match as Redis's do, oddities included: `*` does not match the empty string, bytes from 0x80 up come before ASCII in ranges
- * (chars are signed there), `[` without `]` runs to the pattern's end, and escapes inside a class heed case always.
+ * The patterns of KEYS, SCAN, PSUBSCRIBE and CONFIG GET. `*` matches any bytes, `?` one byte,
+ * `[a-z]` and `[^a-z]` one byte of a class, `\x` x itself. They match as in Redis, oddities
+ * included:
+ * - `*` does not match the empty string.
+ * - In ranges, bytes from 0x80 up come before ASCII (C's chars are signed there).
+ * - `[` without `]` extends to the pattern's end.
+ * - Escapes inside a class are always case-sensitive.
  *
- * A pattern is compiled once to one element a byte of the subject, stars apart. Matching backtracks to the last star only, which is enough: a
- * star that takes as little as it can leaves the most for what follows. So the cost is at most pattern length times subject length.
- * A pattern with more than a thousand stars before its end matches nothing, as in Redis since 7.2.6.
+ * Compiling a pattern gives one element for each byte of the subject, except for stars. Matching
+ * backtracks to the last star only: a star that takes the least leaves the most for the rest. The
+ * cost is therefore at most pattern length times subject length. A pattern with more than a
+ * thousand stars before its end matches nothing, as in Redis since 7.2.6.
  */
 import type { Bytes } from '../../base/bytes.ts'
 
-/** Redis goes one call deeper for each star that is not the last element, and gives up beyond this depth. */
+/**
+ * Redis recurses once for each star that is not the last element, and gives up beyond this depth.
+ */
 const MAX_STARS = 1000
 
 const STAR = 42
@@ -25,10 +32,10 @@ type Element = number | Uint8Array | '*'
 
 const ANY = new Uint8Array(256).fill(1)
 
-/** Whether a subject matches a pattern that was compiled. */
+/** A compiled pattern: true if it matches the subject. */
 export type Glob = (subject: Bytes) => boolean
 
-/** Compiles a pattern, for matching it against more than one subject. */
+/** Compiles a pattern for matching against several subjects. */
 export function globOf(pattern: Bytes, letters: 'exact' | 'ignore case' = 'exact'): Glob {
   if (letters === 'exact') {
     const literal = literalPrefix(pattern)
@@ -40,17 +47,19 @@ export function globOf(pattern: Bytes, letters: 'exact' | 'ignore case' = 'exact
   return (subject) => matchElements(elements, subject)
 }
 
-/** Whether `subject` matches `pattern`. */
+/** True if `subject` matches `pattern`. */
 export function globMatches(pattern: Bytes, subject: Bytes): boolean {
   return globOf(pattern)(subject)
 }
 
-/** Whether `subject` matches `pattern`, ASCII letters of either case being the same. */
+/** True if `subject` matches `pattern`, ignoring the case of ASCII letters. */
 export function globMatchesIgnoringCase(pattern: Bytes, subject: Bytes): boolean {
   return globOf(pattern, 'ignore case')(subject)
 }
 
-/** What every match begins with: the pattern up to its first special byte, escapes resolved. */
+/**
+ * Returns the prefix of every match: the pattern up to its first special byte, escapes resolved.
+ */
 export function literalPrefix(pattern: Bytes): Bytes {
   let prefix = ''
   for (let i = 0; i < pattern.length; i++) {
@@ -62,17 +71,23 @@ export function literalPrefix(pattern: Bytes): Bytes {
   return prefix
 }
 
-/** Whether the pattern matches one subject only, its literal prefix. */
+/** True if the pattern matches only one subject, its literal prefix. */
 export function isLiteral(pattern: Bytes): boolean {
   return firstSpecial(pattern) === pattern.length
 }
 
-/** Whether the pattern is a literal followed by one star: its matches are all that begins with its literal prefix. */
+/**
+ * True if the pattern is a literal and a final star, so that it matches every subject with its
+ * literal prefix.
+ */
 function isPrefix(pattern: Bytes): boolean {
   return firstSpecial(pattern) === pattern.length - 1 && pattern.charCodeAt(pattern.length - 1) === STAR
 }
 
-/** Where the first star, question mark or class is; the pattern's length where there is none. */
+/**
+ * Returns the position of the first star, question mark or class; the pattern's length if there is
+ * none.
+ */
 function firstSpecial(pattern: Bytes): number {
   for (let i = 0; i < pattern.length; i++) {
     const code = pattern.charCodeAt(i)
@@ -141,7 +156,10 @@ function literalElement(code: number, letters: 'exact' | 'ignore case'): Element
   return members
 }
 
-/** The class whose first byte after the bracket is at `from`; `last` is where its closing bracket is, or the pattern's last byte. */
+/**
+ * Compiles the class whose first byte after the bracket is at `from`. `last` is the position of its
+ * closing bracket, or of the pattern's last byte.
+ */
 function compileClass(pattern: Bytes, from: number, letters: 'exact' | 'ignore case') {
   const members = new Uint8Array(256)
   let i = from
@@ -175,7 +193,7 @@ function lowered(code: number): number {
   return code >= 65 && code <= 90 ? code + 32 : code
 }
 
-/** A byte as C's char on x86. */
+/** Converts a byte to C's char on x86. */
 function signed(code: number): number {
   return (code << 24) >> 24
 }

@@ -1,30 +1,36 @@
 /**
  * Inline requests: a line of words as a person types it, with quotes as Redis reads them.
  *
- *   word    = { plain | quoted } ; a quoted part ends its word and must be followed by white space or the end
- *   "..."   \n \r \t \b \a \xHH, and \ before anything else stands for that character
+ *   word    = { plain | quoted } ; a quoted part ends its word; white space or the end must follow
+ *   "..."   \n \r \t \b \a \xHH; \ before any other character stands for that character
  *   '...'   only \' is special
  */
 import type { Bytes } from '../../base/bytes.ts'
 
 const ESCAPES: Readonly<Record<string, string>> = { n: '\n', r: '\r', t: '\t', b: '\b', a: '\x07' }
 
-/** What C's isspace holds for white space; between words and after a closing quote. */
+/** White space as in C's isspace, used between words and after a closing quote. */
 const isSpace = (char: string) => char === ' ' || (char >= '\t' && char <= '\r')
 
-/** What ends a plain word. Redis leaves out \v and \f here, so they stay part of it. */
+/**
+ * True for a character that ends a plain word. Redis omits \v and \f here, so they stay part of the
+ * word.
+ */
 const endsWord = (char: string) => char === ' ' || char === '\n' || char === '\r' || char === '\t'
 
 const HEX_PAIR = /^[0-9a-fA-F]{2}$/
 
-/** The words of a line without its line end, or null when a quote is not closed or something sticks to the closing one. */
+/**
+ * Returns the words of a line without its line end. Returns null if a quote is not closed or a
+ * character directly follows a closing quote.
+ */
 export function splitInline(line: Bytes): Bytes[] | null {
   const words: Bytes[] = []
   let at = 0
   for (;;) {
     while (at < line.length && isSpace(line[at]!)) at++
     if (at === line.length) return words
-    // Pieces are joined and read back at the end: a word must not keep the line alive.
+    // Joining codes makes a new string: a slice would keep the whole line alive.
     const codes: number[] = []
     while (at < line.length && !endsWord(line[at]!)) {
       const char = line[at]!
@@ -40,7 +46,10 @@ export function splitInline(line: Bytes): Bytes[] | null {
   }
 }
 
-/** Appends what stands between the quotes to `codes`; the index after the closing quote, or -1 when there is none. */
+/**
+ * Appends the quoted bytes to `codes`. Returns the index after the closing quote, or -1 if there is
+ * none.
+ */
 function readDoubleQuoted(line: Bytes, start: number, codes: number[]): number {
   let at = start
   while (at < line.length) {
@@ -61,7 +70,7 @@ function readDoubleQuoted(line: Bytes, start: number, codes: number[]): number {
   return -1
 }
 
-/** As readDoubleQuoted, for the other quote. */
+/** Like readDoubleQuoted, for single quotes. */
 function readSingleQuoted(line: Bytes, start: number, codes: number[]): number {
   let at = start
   while (at < line.length) {

@@ -1,9 +1,12 @@
-/** What commands that walk tell their clients when the disk cannot be read for a moment. */
+/** The error that scanning commands give while the disk cannot be read. */
 import type { Steps } from '../../storage/scan/steps.ts'
 import { isStoreNotOpen } from '../../storage/scan/walk.ts'
 import { clientError } from '../core/errors.ts'
 
-/** LevelDB is closed for a moment while the server recovers from a full disk: clients know to come back after this. */
+/**
+ * LevelDB closes for a moment while the server recovers from a full disk. Clients know to retry
+ * after a LOADING error.
+ */
 export function* reading<T>(work: Steps<T>): Steps<T> {
   try {
     return yield* work

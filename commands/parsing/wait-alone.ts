@@ -1,4 +1,7 @@
-/** What cannot be done while everything stands still: a command that needs turns for it waits for no other, and is refused in transactions and scripts. */
+/**
+ * Runs work that must not block the server. The command needs later turns, so it waits only on its
+ * own: transactions and scripts refuse it.
+ */
 import { type Steps, waitFor } from '../../storage/scan/steps.ts'
 import { clientError } from '../core/errors.ts'
 

@@ -1,4 +1,4 @@
-/** What a client has queued since MULTI. */
+/** The requests that a client has queued since MULTI. */
 import type { Bytes } from '../../base/bytes.ts'
 import type { CommandRuntime } from '../core/runtimes.ts'
 
@@ -9,9 +9,9 @@ export interface QueuedRequest {
 
 export class Transaction {
   readonly requests: QueuedRequest[] = []
-  /** A request has been refused since MULTI: EXEC will refuse the whole. */
+  /** A request was refused since MULTI, so EXEC will refuse the transaction. */
   isSpoiled = false
-  /** Of all words queued. */
+  /** Total size of the queued words. */
   bytes = 0
 
   queue(runtime: CommandRuntime, args: Bytes[]): void {

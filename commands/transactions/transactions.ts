@@ -1,6 +1,7 @@
 /**
- * MULTI EXEC DISCARD WATCH UNWATCH. Requests after MULTI are queued by the executor, which refuses at once what it would refuse anyway; EXEC runs
- * them as one unit, so that nothing comes between them and the binlog has all of them or none.
+ * MULTI EXEC DISCARD WATCH UNWATCH. After MULTI the executor queues requests, and refuses at once
+ * those that fail its checks. EXEC runs them as one unit: no other command comes between, and the
+ * binlog has all of them or none.
  */
 import type { Reason } from '../acl/selector.ts'
 import { type Command, type CommandFlag, command, keyRange } from '../core/command.ts'
@@ -14,7 +15,6 @@ import { Watch, type Watches } from './watches.ts'
 
 const FLAGS: readonly CommandFlag[] = ['noscript', 'loading', 'stale', 'fast', 'allow_busy']
 
-/** MULTI */
 const multi = command({
   name: 'multi',
   group: 'transactions',
@@ -31,7 +31,6 @@ const multi = command({
   },
 })
 
-/** EXEC */
 const exec = command({
   name: 'exec',
   group: 'transactions',
@@ -53,7 +52,10 @@ const exec = command({
   },
 })
 
-/** Runs the requests from the one on whose reply is the next. A script among them may take turns of its own, and the rest comes after it. */
+/**
+ * Runs the remaining requests, starting after the last reply. A script among them may suspend the
+ * unit; the rest runs after it.
+ */
 function runQueue(context: Context, requests: readonly QueuedRequest[], replies: Reply[]): Reply {
   const { session, units } = context
   while (replies.length < requests.length) {
@@ -72,7 +74,10 @@ function runQueue(context: Context, requests: readonly QueuedRequest[], replies:
   return replies
 }
 
-/** What EXEC answers for a request that its user might send when it was queued, and may not run now. */
+/**
+ * Returns EXEC's error for a request that the user's ACL allowed when it was queued, but no longer
+ * allows. Null if it is allowed.
+ */
 function refusalByAcl({ session, server, now }: Context, { runtime, args }: QueuedRequest): ErrorReply | null {
   if (session.user.isUnrestricted) return null
   const refusal = server.acl.refusal(session, runtime.command, args, 'multi', now)
@@ -88,7 +93,7 @@ const NO_LONGER: Readonly<Record<Reason, string>> = {
   channel: 'no permission to access one of the channels used as arguments to the command',
 }
 
-/** The session is in no transaction any more, and watches nothing. */
+/** Ends the session's transaction and its watch. */
 export function endTransaction(session: Session, watches: Watches): void {
   session.transaction = null
   if (session.watch === null) return
@@ -96,7 +101,6 @@ export function endTransaction(session: Session, watches: Watches): void {
   session.watch = null
 }
 
-/** DISCARD */
 const discard = command({
   name: 'discard',
   group: 'transactions',
@@ -113,7 +117,6 @@ const discard = command({
   },
 })
 
-/** WATCH key [key ...] */
 const watch = command({
   name: 'watch',
   group: 'transactions',
@@ -126,19 +129,18 @@ const watch = command({
   keys: [keyRange(1, -1, 1, 'RO')],
   run({ session, units, db, keyspace }, args) {
     if (session.transaction !== null) throw clientError('ERR WATCH inside MULTI is not allowed')
-    if (session.watch?.isBroken === true) return OK // EXEC will fail whatever else is watched
+    if (session.watch?.isBroken === true) return OK // EXEC fails anyway
     session.watch ??= new Watch()
     for (let i = 1; i < args.length; i++) {
       const key = args[i] as string
       keyspace.eviction.makeRoom()
-      if (!keyspace.isUnitOpen) db.peek(key) // one that has come to its end is deleted before, not while it is watched
+      if (!keyspace.isUnitOpen) db.peek(key) // deletes an expired key before it is watched
       units.watches.add(session.watch, db.index, key)
     }
     return OK
   },
 })
 
-/** UNWATCH */
 const unwatch = command({
   name: 'unwatch',
   group: 'transactions',

@@ -1,8 +1,9 @@
 /**
- * WATCH: which keys clients watch, and whether one of them has changed. A watch is broken by the first change of one of its keys, whoever made
- * it: a command, the key's end, a master's stream, FLUSHDB and SWAPDB where the key exists, a full sync whatever it brings.
+ * WATCH: the keys that clients watch, and whether one of them has changed. The first change of a
+ * key breaks its watches, whoever caused it: a command, expiry, the master's stream, FLUSHDB or
+ * SWAPDB if the key exists, or any full sync.
  *
- * Keys count by database index, as SELECT does. While nobody watches, the keyspace is not observed.
+ * Keys count by database index, as SELECT does. Without watches the keyspace is not observed.
  */
 import type { Bytes } from '../../base/bytes.ts'
 import type { KeyObserver } from '../../storage/keyspace/key-events.ts'
@@ -12,12 +13,14 @@ interface WatchedKey {
   readonly watch: Watch
   readonly database: number
   readonly key: Bytes
-  /** It is past its deadline since before it was watched, and not deleted yet: that it goes is no change. Only where nobody deletes, as on a
-   *  replica. */
+  /**
+   * The key had already expired when WATCH ran, so its deletion must not break the watch. Only
+   * where keys are not deleted on expiry, as on a replica.
+   */
   isOver: boolean
 }
 
-/** What one client watches. */
+/** The keys that one client watches. */
 export class Watch {
   readonly keys: WatchedKey[] = []
   isBroken = false
@@ -25,7 +28,7 @@ export class Watch {
 
 export class Watches implements KeyObserver {
   private readonly keyspace: Keyspace
-  /** By database index and key. */
+  /** Watched keys of each database, by key. */
   private readonly watched: Map<Bytes, Set<WatchedKey>>[]
   private readonly all = new Set<Watch>()
 
@@ -34,7 +37,7 @@ export class Watches implements KeyObserver {
     this.watched = keyspace.databases.map(() => new Map())
   }
 
-  /** Keys that are watched, a key as often as there are clients that watch it. */
+  /** The number of pairs of a client and a key. */
   get keyCount(): number {
     let count = 0
     for (const watch of this.all) count += watch.keys.length
@@ -67,7 +70,7 @@ export class Watches implements KeyObserver {
     if (this.all.size === 0) this.keyspace.unobserve(this)
   }
 
-  /** Whether one of its keys has changed since, or has come to its end. */
+  /** True if one of its keys has changed or expired since WATCH. */
   isBroken(watch: Watch): boolean {
     return watch.isBroken || watch.keys.some(({ database, key, isOver }) => !isOver && this.isOver(database, key))
   }
