@@ -216,7 +216,7 @@ async function silentTarget(server: RunningServer) {
         session: 1,
         replicationId: anyId(),
         past: [],
-        runId: anyId(),
+        runId: replica.runId,
         version: FORMAT_VERSION,
         databases: 16,
         binlogStart: 0,
@@ -227,7 +227,8 @@ async function silentTarget(server: RunningServer) {
     })
   })
   await new Promise<void>((resolve) => listener.listen(0, '127.0.0.1', resolve))
-  const link = await new HandReplica((listener.address() as net.AddressInfo).port).attach(server.port)
+  const replica = new HandReplica((listener.address() as net.AddressInfo).port)
+  const link = await replica.attach(server.port)
   await link.follow()
   await link.received(await offsetOf(server))
   link.ack()
