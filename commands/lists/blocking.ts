@@ -1,4 +1,7 @@
-/** Lists that are waited for: BLPOP, BRPOP, BLMOVE, BRPOPLPUSH, BLMPOP. Each is logged as what it did: the same without waiting. */
+/**
+ * Blocking list commands: BLPOP, BRPOP, BLMOVE, BRPOPLPUSH, BLMPOP. Each is logged as the
+ * non-blocking command that does the same.
+ */
 import type { Bytes } from '../../base/bytes.ts'
 import { KIND_LIST } from '../../storage/records/records.ts'
 import { List, type ListEnd } from '../../storage/values/list.ts'
@@ -10,7 +13,7 @@ import { findAs } from '../parsing/values.ts'
 import { notifyOfPop } from './lists.ts'
 import { countedKeys, moveElement, moveKeys, multiPopOf, popFirst, requireEnd } from './moves.ts'
 
-/** All but the last word. */
+/** All words but the last, the timeout. */
 const popKeys: readonly KeySpec[] = [keyRange(1, -2, 1, 'RW', 'access', 'delete')]
 
 function waitFor(context: Context, keys: readonly Bytes[], timeoutMs: number): Reply {

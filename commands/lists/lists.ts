@@ -1,4 +1,7 @@
-/** Lists: adding, taking, and reading by position. Moving is in list-moves.ts, looking for values in list-searches.ts. */
+/**
+ * Lists: pushing, popping, and reading by position. moves.ts has the commands that move elements,
+ * searches.ts those that look for values.
+ */
 import type { Bytes } from '../../base/bytes.ts'
 import { EVENT_LIST } from '../../storage/keyspace/key-events.ts'
 import { List, type ListEnd } from '../../storage/values/list.ts'
@@ -11,12 +14,12 @@ import { dropIfEmpty, findAs, readAs, writableAs } from '../parsing/values.ts'
 
 const PUSH_COMPLEXITY = 'O(1) for each element added, so O(N) to add N elements when the command is called with multiple arguments.'
 
-/** What putting elements to an end of a list is reported as. */
+/** The event that a push to an end of a list is notified as. */
 export function pushEvent(end: ListEnd): Bytes {
   return end === 'left' ? 'lpush' : 'rpush'
 }
 
-/** Elements have been taken off an end of a list: the key of an empty one goes. */
+/** Notifies of a pop from an end of a list, and deletes the key if the list is empty. */
 export function notifyOfPop(context: Context, key: Bytes, list: List, end: ListEnd): void {
   context.notify(EVENT_LIST, end === 'left' ? 'lpop' : 'rpop', key)
   dropIfEmpty(list)
@@ -97,7 +100,7 @@ const rpushx = command({
 
 const notPositive = () => clientError('ERR value is out of range, must be positive')
 
-/** A count of LPOP and the like: 0 or more. */
+/** The count of LPOP and RPOP: 0 or more. */
 function requireCount(word: Bytes): number {
   const count = requireClampedInteger(word, notPositive)
   if (count < 0) throw notPositive()
@@ -168,7 +171,7 @@ const llen = command({
   run: ({ db }, args) => readAs(db, args[1], List)?.size ?? 0,
 })
 
-/** A position from an index that may count from the end; it may lie outside. */
+/** The position for an index that may count from the end; it may lie outside the list. */
 function positionOf(index: number, size: number): number {
   return index < 0 ? size + index : index
 }
@@ -260,7 +263,7 @@ const ltrim = command({
       list.removeRange(to, size, config)
       list.removeRange(0, from, config)
     }
-    context.notify(EVENT_LIST, 'ltrim', args[1]) // whether or not there was anything to trim
+    context.notify(EVENT_LIST, 'ltrim', args[1]) // notified even if nothing was trimmed
     dropIfEmpty(list)
     return OK
   },

@@ -1,4 +1,7 @@
-/** Lists: moving an element from one to another, and taking elements of the first of several. LMOVE, RPOPLPUSH, LMPOP. */
+/**
+ * Lists: LMOVE and RPOPLPUSH move an element from one list to another; LMPOP pops from the first
+ * non-empty list.
+ */
 import type { Bytes } from '../../base/bytes.ts'
 import { EVENT_LIST } from '../../storage/keyspace/key-events.ts'
 import { List, type ListEnd } from '../../storage/values/list.ts'
@@ -10,10 +13,12 @@ import { isToken, Options, requireClampedInteger } from '../parsing/args.ts'
 import { findAs, writableAs } from '../parsing/values.ts'
 import { notifyOfPop, pushEvent } from './lists.ts'
 
-/** The keys of those that move: a source and a destination. */
+/** The keys of the move commands: a source and a destination. */
 export const moveKeys: readonly KeySpec[] = [...firstKey('RW', 'access', 'delete'), keyRange(2, 2, 1, 'RW', 'insert')]
 
-/** The keys of those that pop from one of several: as many as the word at this position says. */
+/**
+ * The keys of the commands that pop from one of several lists. The word at `index` is their number.
+ */
 export function countedKeys(index: number): readonly KeySpec[] {
   return [{ access: ['RW', 'access', 'delete'], begin: { index }, find: { countIndex: 0, first: 1, step: 1 } }]
 }
@@ -24,16 +29,19 @@ export function requireEnd(word: Bytes | undefined): ListEnd {
   throw syntaxError()
 }
 
-/** Moves the element at one end of a list to an end of another, or of the same. Null where there is no source. */
+/**
+ * Moves the element at one end of a list to an end of another list, or of the same one. Returns
+ * null if the source does not exist.
+ */
 export function moveElement(context: Context, source: Bytes, destination: Bytes, from: ListEnd, to: ListEnd): Bytes | null {
   const { db, server } = context
   const list = findAs(db, source, List)
   if (list === undefined) return null
-  findAs(db, destination, List) // throws where it has another type
+  findAs(db, destination, List) // throws WRONGTYPE
   const value = list.pop(from, server.config)
   const target = source === destination ? list : writableAs(db, destination, List)
   target.push(to, value, server.config)
-  context.notify(EVENT_LIST, pushEvent(to), destination) // before the other, as in Redis
+  context.notify(EVENT_LIST, pushEvent(to), destination) // before the pop, as in Redis
   notifyOfPop(context, source, list, from)
   return value
 }
@@ -83,14 +91,14 @@ export interface MultiPop {
 const badKeyCount = () => clientError('ERR numkeys should be greater than 0')
 const badCount = () => clientError('ERR count should be greater than 0')
 
-/** Any 64-bit integer above zero. */
+/** A 64-bit integer above zero. */
 function requirePositive(word: Bytes, error: () => ClientError): number {
   const value = requireClampedInteger(word, error)
   if (value < 1) throw error()
   return value
 }
 
-/** numkeys key [key ...] <LEFT | RIGHT> [COUNT count], from a position on. */
+/** Reads `numkeys key [key ...] <LEFT | RIGHT> [COUNT count]` from a position on. */
 export function multiPopOf(args: readonly Bytes[], at: number): MultiPop {
   const keyCount = requirePositive(args[at]!, badKeyCount)
   const endAt = at + 1 + keyCount
@@ -104,7 +112,7 @@ export function multiPopOf(args: readonly Bytes[], at: number): MultiPop {
   return { keys: args.slice(at + 1, endAt), end, count: Math.max(1, count) }
 }
 
-/** Takes elements of the first list there is; null where there is none. */
+/** Pops elements of the first list that exists; null if none does. */
 export function popFirst(context: Context, { keys, end, count }: MultiPop): Reply {
   const { db, server } = context
   for (const key of keys) {

@@ -1,4 +1,4 @@
-/** Lists: looking for values. LPOS, LREM, LINSERT. */
+/** Lists: LPOS, LREM and LINSERT, which look for values. */
 import type { Bytes } from '../../base/bytes.ts'
 import { EVENT_LIST } from '../../storage/keyspace/key-events.ts'
 import { List } from '../../storage/values/list.ts'
@@ -14,7 +14,7 @@ const ZERO_RANK = () =>
   )
 const RANK_RANGE = () => clientError('ERR value is out of range, value must between -9223372036854775807 and 9223372036854775807')
 
-/** Which match is wanted first: 1 is the first from the head, -1 the first from the tail. */
+/** The match that is wanted first: 1 is the first from the head, -1 the first from the tail. */
 function requireRank(word: Bytes): number {
   if (requireInteger(word) === -(2n ** 63n)) throw RANK_RANGE()
   const rank = requireClampedInteger(word)
@@ -31,7 +31,7 @@ function requireNotNegative(word: Bytes, name: Bytes): number {
 
 interface PositionOptions {
   readonly rank: number
-  /** Null where one position is asked for, and no array. */
+  /** Null if the reply is one position, not an array. */
   readonly count: number | null
   readonly length: number
 }
@@ -93,7 +93,8 @@ const lrem = command({
       length: Number.POSITIVE_INFINITY,
     })
     if (count >= 0) found.reverse()
-    // From the last to the first, so that those before keep their positions; neighbours at once.
+    // Removal runs from the last match to the first, so that earlier positions stay valid. Adjacent
+    // matches are removed together.
     for (let i = 0; i < found.length; ) {
       const end = (found[i] as number) + 1
       let start = end - 1

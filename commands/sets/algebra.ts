@@ -1,4 +1,7 @@
-/** Intersections, unions and differences of sets. All keys are looked at first, so one of another type is an error wherever it stands. */
+/**
+ * Intersections, unions and differences of sets. All keys are checked first, so a key of another
+ * type is an error at any position.
+ */
 import type { Bytes } from '../../base/bytes.ts'
 import type { Database } from '../../storage/keyspace/database.ts'
 import { EVENT_SET } from '../../storage/keyspace/key-events.ts'
@@ -11,7 +14,7 @@ import { isToken, requireClampedInteger, requireInteger } from '../parsing/args.
 import { deleteKey, newValue, readAs } from '../parsing/values.ts'
 import { Difference, Intersection, type Members, Union } from './merge.ts'
 
-/** What comes of the sets of these words; null for nothing. */
+/** The result of an operation on the sets that these words name; null if it is empty. */
 type Operation = (db: Database, args: Args, from: number, to: number) => Members | null
 
 function intersectionOf(db: Database, args: Args, from: number, to: number): Members | null {
@@ -29,7 +32,7 @@ function differenceOf(db: Database, args: Args, from: number, to: number): Membe
   return first === undefined || others.includes(first) ? null : new Difference(first, others)
 }
 
-/** The sets of those keys that exist. */
+/** The sets of the keys that exist. */
 function readSets(db: Database, args: Args, from: number, to: number): SetValue[] {
   const sets: SetValue[] = []
   for (let i = from; i < to; i++) {
@@ -46,7 +49,7 @@ function reply({ db }: Context, args: Args, operation: Operation): Reply {
   return new SetReply(found)
 }
 
-/** Gives the key at position 1 what comes of the others; no key for nothing. */
+/** Stores the result at the key in position 1; deletes the key if the result is empty. */
 function store(context: Context, args: Args, operation: Operation, event: Bytes): Reply {
   const { db, server } = context
   const members = operation(db, args, 2, args.length)
@@ -122,7 +125,10 @@ const sintercard = command({
   },
 })
 
-/** More than the safe range is more than there are. */
+/**
+ * The limit as a number. A limit beyond the safe range exceeds every set, so its exact value does
+ * not matter.
+ */
 function requireLimit(word: Bytes): number {
   const limit = requireClampedInteger(word, negativeLimit)
   if (limit < 0) throw negativeLimit()

@@ -1,19 +1,22 @@
-/** What merging sets and sorted sets member by member have in common: looking members up in ascending order, and going through all at once. */
+/**
+ * Shared by the merges of sets and sorted sets, which go member by member: ascending look-ups, and
+ * a walk over all sets at once.
+ */
 import type { Bytes } from '../../base/bytes.ts'
 import type { TreeCursor } from '../../storage/tree/cursor.ts'
 import type { Tree, TreeValue } from '../../storage/tree/tree.ts'
 
-/** A look-up costs as much as about so many steps of a cursor. */
+/** The approximate cost of a look-up, in steps of a cursor. */
 const STEPS_PER_LOOKUP = 16
 
-/** Answers for ascending members whether a tree has them. */
+/** Looks up ascending members in a tree. */
 export class Probe {
   private readonly tree: Tree
-  /** Null where looking up is cheaper. */
+  /** Null if look-ups in the tree are cheaper than a cursor. */
   private readonly cursor: TreeCursor | null
   private isAtEnd: boolean
 
-  /** `asked` members will be asked for, about. */
+  /** `asked` is the approximate number of members that will be looked up. */
   constructor(tree: Tree, asked: number) {
     this.tree = tree
     this.cursor = tree.count < asked * STEPS_PER_LOOKUP ? tree.cursor(0) : null
@@ -27,35 +30,35 @@ export class Probe {
     return !this.isAtEnd && cursor.key === member
   }
 
-  /** Of the member that was asked for last, which is there. */
+  /** The value of the last member looked up. REQUIRES: `has` returned true. */
   get value(): TreeValue {
     return (this.cursor ?? this.tree).value
   }
 }
 
-/** One of those that are gone through together. */
+/** A cursor of one set that takes part in a common walk. */
 export interface Head {
   readonly cursor: TreeCursor
-  /** Those at the same member come in this order. */
+  /** Decides the order of heads at the same member. */
   readonly index: number
 }
 
-/** A heap of cursors: the one at the least member comes first. */
+/** A binary heap of cursors; the cursor at the least member comes first. */
 export class CursorHeap<T extends Head> {
   private readonly heap: T[]
 
-  /** Takes those that have a first member. */
+  /** Adds the heads that have a first member. */
   constructor(heads: Iterable<T>) {
     this.heap = [...heads].filter(({ cursor }) => cursor.next())
     for (let at = this.heap.length >> 1; at >= 0; at--) this.siftDown(at)
   }
 
-  /** Undefined at the end. */
+  /** The head at the least member; undefined at the end. */
   get first(): T | undefined {
     return this.heap[0]
   }
 
-  /** Moves the first on, or takes it out at its end. */
+  /** Moves the first head on, or removes it at its end. */
   advance(): void {
     const { heap } = this
     if (heap[0]?.cursor.next() !== true) {

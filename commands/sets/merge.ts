@@ -1,22 +1,23 @@
 /**
- * The intersection, union and difference of sets, member by member in byte order: nothing is gathered, and whoever has enough stops.
+ * The intersection, union and difference of sets, member by member in byte order. Nothing is
+ * gathered, and a caller that has enough members stops.
  *
- * Sets are ordered, so two of them are compared by going through both side by side; where one is much larger than what is looked for in it,
- * by looking up.
+ * Sets are ordered, so two sets are compared by walking both side by side. If one is much larger
+ * than the number of members to find in it, the members are looked up instead.
  */
 import type { Bytes } from '../../base/bytes.ts'
 import type { TreeCursor } from '../../storage/tree/cursor.ts'
 import type { SetValue } from '../../storage/values/set.ts'
 import { CursorHeap, type Head, Probe } from './merge-cursors.ts'
 
-/** Members in ascending order. */
+/** The members of a result, in ascending order. */
 export interface Members {
-  /** The present one, after `next` has answered true. */
+  /** The current member. REQUIRES: `next` returned true. */
   readonly member: Bytes
   next(): boolean
 }
 
-/** The members that all sets have; there is at least one set. */
+/** The members that all sets have. REQUIRES: at least one set. */
 export class Intersection implements Members {
   member: Bytes = ''
   private readonly smallest: TreeCursor
@@ -50,7 +51,7 @@ export class Difference implements Members {
 
   constructor(first: SetValue, others: readonly SetValue[]) {
     this.first = first.members.cursor(0)
-    // The larger ones are the likelier to have a member.
+    // The larger sets are likelier to have a member, so they come first.
     this.others = [...others].sort((a, b) => b.size - a.size).map((set) => new Probe(set.members, first.size))
   }
 

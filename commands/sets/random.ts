@@ -1,7 +1,8 @@
 /**
- * Members of a set by chance: SPOP, SRANDMEMBER. A member is drawn by its rank, O(log n), so each is as likely as any other.
+ * Random members of a set: SPOP, SRANDMEMBER. A member is drawn by its rank in O(log n), so each is
+ * equally likely.
  *
- * Several different ones are drawn one by one while they are few; where they are many, one walk over the set decides about each.
+ * A few different members are drawn one by one; for many, one walk over the set decides about each.
  */
 import type { Bytes } from '../../base/bytes.ts'
 import type { Random } from '../../base/clock.ts'
@@ -15,11 +16,14 @@ import { type Reply, SetReply } from '../core/reply.ts'
 import { requireInteger } from '../parsing/args.ts'
 import { deleteKey, dropIfEmpty, findAs, readAs } from '../parsing/values.ts'
 
-/** From this part of a set on, a walk is cheaper than drawing. */
+/** Above this part of a set, a walk is cheaper than drawing. */
 const WALK_FROM = 1 / 3
-/** Members that a negative count may ask for. Redis has no limit and would fill its memory. */
+/**
+ * The largest count of members that a negative count may ask for. Redis has no limit and would fill
+ * its memory.
+ */
 const MAX_REPEATED = 2 ** 24
-/** Members in one logged SREM, as in Redis. */
+/** The largest number of members in one logged SREM, as in Redis. */
 const LOGGED_MEMBERS = 1024
 
 const notPositive = () => clientError('ERR value is out of range, must be positive')
@@ -78,7 +82,7 @@ function popMany(context: Context, key: Bytes, word: Bytes): Reply {
   return new SetReply(popped)
 }
 
-/** Takes so many members out, fewer than there are. */
+/** Removes and returns `count` random members. REQUIRES: `count` is below the size. */
 function takeDistinct(set: SetValue, count: number, random: Random): Bytes[] {
   if (count < set.size * WALK_FROM) {
     const popped: Bytes[] = []
@@ -88,7 +92,7 @@ function takeDistinct(set: SetValue, count: number, random: Random): Bytes[] {
   return takeByWalk(set, count, random)
 }
 
-/** The same by one walk; runs of members go at once. */
+/** Does what `takeDistinct` does in one walk; runs of adjacent members are removed together. */
 function takeByWalk(set: SetValue, count: number, random: Random): Bytes[] {
   const { members, size } = set
   const popped: Bytes[] = []
@@ -124,7 +128,10 @@ const srandmember = command({
   },
 })
 
-/** In the safe range; more than that is more than there are. Negative: with repetitions. */
+/**
+ * The count of SRANDMEMBER, negative with repetitions. A count beyond the safe range exceeds every
+ * set, so its exact value does not matter.
+ */
 function readCount(word: Bytes): number {
   const count = requireInteger(word)
   if (count < -MAX_COUNT) throw notACount()
@@ -152,7 +159,7 @@ function repeated({ members, size }: SetValue, count: number, random: Random): B
   return drawn
 }
 
-/** Different ranks, each set of them as likely as any other (R. Floyd's algorithm). */
+/** Draws different ranks, each set of them equally likely (R. Floyd's algorithm). */
 function drawDistinct({ members, size }: SetValue, count: number, random: Random): Bytes[] {
   const ranks = new Set<number>()
   for (let last = size - count; last < size; last++) {
@@ -164,7 +171,7 @@ function drawDistinct({ members, size }: SetValue, count: number, random: Random
   return drawn
 }
 
-/** Selection sampling: each member is taken with the chance that is left for it. */
+/** Selection sampling (Knuth's algorithm S): one walk decides about each member. */
 function pickByWalk({ members, size }: SetValue, count: number, random: Random): Bytes[] {
   const picked: Bytes[] = []
   const cursor = members.cursor(0)

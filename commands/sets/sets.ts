@@ -1,4 +1,4 @@
-/** Sets: members one by one. What takes several sets is in set-algebra.ts, what takes chance in set-random.ts. */
+/** Sets: commands on single members. algebra.ts combines several sets, random.ts draws members. */
 import { EVENT_SET } from '../../storage/keyspace/key-events.ts'
 import { SetValue } from '../../storage/values/set.ts'
 import { type Command, command, firstKey } from '../core/command.ts'
@@ -132,7 +132,7 @@ const smove = command({
   run(context, args) {
     const { db, server } = context
     const [, from, to, member] = args
-    // A source that is missing hides a destination of the wrong type.
+    // A missing source hides a destination of the wrong type, as in Redis.
     if (db.find(from) === undefined) return 0
     const source = findAs(db, from, SetValue)
     const destination = findAs(db, to, SetValue)

@@ -1,4 +1,7 @@
-/** Unions, intersections and differences of sorted sets; sets take part with score 1. All keys are looked at before the options are. */
+/**
+ * Unions, intersections and differences of sorted sets; sets take part with score 1. All keys are
+ * checked before the options.
+ */
 import type { Bytes } from '../../base/bytes.ts'
 import type { Database } from '../../storage/keyspace/database.ts'
 import { SetValue } from '../../storage/values/set.ts'
@@ -15,19 +18,19 @@ type Operation = 'union' | 'intersection' | 'difference'
 type Value = SortedSet | SetValue
 
 interface MergeRequest {
-  /** Undefined for keys that there are not. */
+  /** Undefined for a key that does not exist. */
   readonly values: readonly (Value | undefined)[]
   readonly weights: readonly number[]
   readonly aggregate: Aggregate
   readonly withScores: boolean
-  /** 0: none. */
+  /** 0 for no limit. */
   readonly limit: number
 }
 
-/** What may follow the keys. */
+/** The use of a result, which decides the options that may follow the keys. */
 type Purpose = 'reply' | 'store' | 'count'
 
-/** numkeys key [key ...] [option ...], from position `at` on. Throws. */
+/** Reads `numkeys key [key ...] [option ...]` from position `at` on. Throws Redis's errors. */
 function mergeRequest(db: Database, args: Args, at: number, operation: Operation, purpose: Purpose, name: Bytes): MergeRequest {
   const numkeys = requireInteger(args[at]!)
   if (numkeys < 1) throw clientError(`ERR at least 1 input key is needed for '${name}' command`)
@@ -81,7 +84,7 @@ function takeLimit(options: Options): number {
   return limit
 }
 
-/** What comes of the sets, in byte order; null for nothing. */
+/** The result of an operation, in byte order; null if it is empty. */
 function merge({ values, weights, aggregate }: MergeRequest, operation: Operation): Merge | null {
   const sources: Source[] = []
   for (const [index, value] of values.entries()) if (value !== undefined) sources.push({ value, weight: weights[index] ?? 1 })
@@ -109,10 +112,10 @@ function reply({ db, session }: Context, args: Args, operation: Operation, name:
   return request.withScores ? scoredReply(members, session.resp) : members.map(({ member }) => member)
 }
 
-/** Gives the key at position 1 what comes of the others; no key for nothing. */
+/** Stores the result at the key in position 1; deletes the key if the result is empty. */
 function store(context: Context, args: Args, operation: Operation, name: Bytes): Reply {
   const members = gather(merge(mergeRequest(context.db, args, 2, operation, 'store', name), operation))
-  for (const { member } of members) requireMember(member) // sets have longer ones
+  for (const { member } of members) requireMember(member) // sets allow longer members
   return storeMembers(context, args[1], members, name)
 }
 

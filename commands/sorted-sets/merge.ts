@@ -1,8 +1,10 @@
 /**
- * The union, intersection and difference of sorted sets and sets, member by member in byte order, with the scores that come of it.
+ * The union, intersection and difference of sorted sets and sets, member by member in byte order,
+ * with the resulting scores.
  *
- * As in Redis the smaller sets come first (of equal ones, the earlier), which decides in what order scores are added up: sums of doubles
- * depend on it. A weight times infinity that is no number, and infinities that cancel out, count as 0.
+ * As in Redis the smaller sets come first, and of equal ones the earlier. The order decides how
+ * scores are added up, and sums of doubles depend on it. A score becomes 0 if a weight times
+ * infinity is no number, or if infinities cancel out.
  */
 import type { Bytes } from '../../base/bytes.ts'
 import type { TreeCursor } from '../../storage/tree/cursor.ts'
@@ -10,7 +12,7 @@ import type { SetValue } from '../../storage/values/set.ts'
 import type { SortedSet } from '../../storage/values/sorted-set.ts'
 import { CursorHeap, type Head, Probe } from '../sets/merge-cursors.ts'
 
-/** One of the sets. Members of a set without scores have score 1. */
+/** A set that takes part. Members of a set without scores have score 1. */
 export interface Source {
   readonly value: SortedSet | SetValue
   readonly weight: number
@@ -18,7 +20,10 @@ export interface Source {
 
 export type Aggregate = 'sum' | 'min' | 'max'
 
-/** Members in ascending order, each with its score; `next` moves on to the first and then the following ones. */
+/**
+ * The members of a result in ascending order, each with its score. Each `next` moves to the
+ * following member, at first to the first one.
+ */
 export interface Merge {
   readonly member: Bytes
   readonly score: number
@@ -44,24 +49,24 @@ function bySize(sources: readonly Source[]): Source[] {
   return [...sources].sort((a, b) => a.value.size - b.value.size)
 }
 
-/** Answers for ascending members what their scores in a set are. */
+/** Looks up the scores of ascending members in a set. */
 class ScoreProbe {
   private readonly probe: Probe
   private readonly weight: number
 
-  /** `asked` members will be asked for, about. */
+  /** `asked` is the approximate number of members that will be looked up. */
   constructor({ value, weight }: Source, asked: number) {
     this.probe = new Probe(value.members, asked)
     this.weight = weight
   }
 
-  /** The weighted score, which may be NaN; undefined where there is no such member. */
+  /** The weighted score, which may be NaN; undefined if the set lacks the member. */
   score(member: Bytes): number | undefined {
     return this.probe.has(member) ? scoreOf(this.probe.value) * this.weight : undefined
   }
 }
 
-/** The members that all sets have; there is at least one set. */
+/** The members that all sets have. REQUIRES: at least one set. */
 export class ScoredIntersection implements Merge {
   member: Bytes = ''
   score = 0
@@ -87,7 +92,7 @@ export class ScoredIntersection implements Merge {
     return false
   }
 
-  /** Whether the others have the member, too; their scores are added then. */
+  /** Returns true if the other sets have the member too, and then adds their scores. */
   private addOthers(): boolean {
     for (const other of this.others) {
       const score = other.score(this.member)
@@ -107,7 +112,7 @@ export class ScoredDifference implements Merge {
 
   constructor(first: Source, others: readonly Source[]) {
     this.first = first.value.members.cursor(0)
-    // The larger ones are the likelier to have a member.
+    // The larger sets are likelier to have a member, so they come first.
     this.others = bySize(others)
       .reverse()
       .map((source) => new ScoreProbe(source, first.value.size))

@@ -1,4 +1,4 @@
-/** Members of a sorted set by chance: drawn by their rank, O(log n), so each is as likely as any other. */
+/** Random members of a sorted set, drawn by their rank in O(log n), so each is equally likely. */
 import type { Random } from '../../base/clock.ts'
 import { type ScoredMember, SortedSet } from '../../storage/values/sorted-set.ts'
 import { type Args, type Command, command, firstKey } from '../core/command.ts'
@@ -8,9 +8,12 @@ import { isToken, MAX_INT64, requireInteger } from '../parsing/args.ts'
 import { readAs } from '../parsing/values.ts'
 import { scoredReply } from './words.ts'
 
-/** From this part of a set on, a walk is cheaper than drawing. */
+/** Above this part of a set, a walk is cheaper than drawing. */
 const WALK_FROM = 1 / 3
-/** More than this are not drawn in one call: the reply must fit in memory. Redis has no limit. */
+/**
+ * The largest number of members in one call, because the reply must fit in memory. Redis has no
+ * limit.
+ */
 const MAX_DRAWN = 10_000_000
 
 const zrandmember = command({
@@ -38,7 +41,10 @@ const zrandmember = command({
   },
 })
 
-/** How many are asked for; negative where one may be drawn more than once. Throws Redis's errors for this and what follows. */
+/**
+ * The number of members asked for; negative if a member may be drawn more than once. Throws Redis's
+ * errors for it and the words after it.
+ */
 function requireCount(args: Args): number {
   const count = requireInteger(args[2])
   if (count < -MAX_INT64) throw clientError(`ERR value is out of range, value must between -${MAX_INT64} and ${MAX_INT64}`)
@@ -65,7 +71,7 @@ function drawDistinct(set: SortedSet, count: number, random: Random): ScoredMemb
   return count < set.size * WALK_FROM ? drawRanks(set, count, random) : pickByWalk(set, count, random)
 }
 
-/** Different ranks, each set of them as likely as any other (R. Floyd's algorithm). */
+/** Draws different ranks, each set of them equally likely (R. Floyd's algorithm). */
 function drawRanks(set: SortedSet, count: number, random: Random): ScoredMember[] {
   const ranks = new Set<number>()
   for (let last = set.size - count; last < set.size; last++) {
@@ -77,7 +83,7 @@ function drawRanks(set: SortedSet, count: number, random: Random): ScoredMember[
   return drawn
 }
 
-/** Selection sampling: each member is taken with the chance that is left for it. */
+/** Selection sampling (Knuth's algorithm S): one walk decides about each member. */
 function pickByWalk(set: SortedSet, count: number, random: Random): ScoredMember[] {
   const picked: ScoredMember[] = []
   const cursor = set.cursorByBytes(0)

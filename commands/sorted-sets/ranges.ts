@@ -1,7 +1,9 @@
 /**
- * Ranges of sorted sets, by rank, by score, or by member where all scores are equal: counted, answered, stored.
+ * Ranges of sorted sets by rank, by score, or by member if all scores are equal: counted, returned,
+ * stored.
  *
- * Where we differ from Redis: ranges of members are in byte order whatever the scores are; Redis leaves open what comes of different ones.
+ * Difference from Redis: a range of members is in byte order also if the scores differ; Redis does
+ * not define that case.
  */
 import type { Bytes } from '../../base/bytes.ts'
 import type { Database } from '../../storage/keyspace/database.ts'
@@ -14,7 +16,7 @@ import { Options, requireClampedInteger } from '../parsing/args.ts'
 import { readAs } from '../parsing/values.ts'
 import { pushScored, type Range, ranksOf, requireRange, storeMembers } from './words.ts'
 
-/** What a command's name has decided already; null where its options say. */
+/** Properties that the command's name decides; null if its options do. */
 interface RangeKind {
   readonly by: Range['by'] | null
   readonly direction: Direction | null
@@ -28,11 +30,11 @@ interface RangeRequest {
   readonly direction: Direction
   readonly withScores: boolean
   readonly offset: number
-  /** Negative: no limit. */
+  /** Negative for no limit. */
   readonly limit: number
 }
 
-/** min max [option ...], from position `at` on. Throws. */
+/** Reads `min max [option ...]` from position `at` on. Throws Redis's errors. */
 function rangeRequest(args: Args, at: number, kind: RangeKind): RangeRequest {
   const options = new Options(args, at + 2)
   let { by, direction } = kind
@@ -54,14 +56,14 @@ function rangeRequest(args: Args, at: number, kind: RangeKind): RangeRequest {
   if (limit !== -1 && by === 'rank') {
     throw clientError('ERR syntax error, LIMIT is only supported in combination with either BYSCORE or BYLEX')
   }
-  if (by === 'rank') offset = 0 // LIMIT 5 -1 passes, and means nothing
+  if (by === 'rank') offset = 0 // Redis accepts LIMIT 5 -1 and ignores it
   if (withScores && by === 'lex') throw clientError('ERR syntax error, WITHSCORES not supported in combination with BYLEX')
   const [first, second] = [args[at]!, args[at + 1]!]
   const isSwapped = direction === 'backward' && by !== 'rank'
   return { range: isSwapped ? requireRange(by, second, first) : requireRange(by, first, second), direction, withScores, offset, limit }
 }
 
-/** Members with scores, one after the other. */
+/** A cursor over members with their scores. */
 interface ScoredMembers {
   readonly member: Bytes
   readonly detachedMember: Bytes
@@ -74,7 +76,7 @@ interface Selection {
   readonly count: number
 }
 
-/** The part of a set that a request names; undefined for nothing. */
+/** The part of a set that a request selects; undefined if it is empty. */
 function select(set: SortedSet, { range, direction, offset, limit }: RangeRequest): Selection | undefined {
   const isBackward = direction === 'backward'
   let { from, to } = ranksOf(set, range)
@@ -199,7 +201,7 @@ const zrangestore = command({
   },
 })
 
-/** What is to be stored, in byte order. */
+/** The members to store, in byte order. */
 function stored(db: Database, key: Bytes, request: RangeRequest): ScoredMember[] {
   const members: ScoredMember[] = []
   const set = readAs(db, key, SortedSet)

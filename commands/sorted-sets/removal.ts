@@ -1,4 +1,7 @@
-/** Taking members out of sorted sets: by ranges, and the least or greatest ones, waiting for them where there are none. */
+/**
+ * Removing members of sorted sets: by range, and the least or greatest members, with blocking
+ * variants.
+ */
 import type { Bytes } from '../../base/bytes.ts'
 import { EVENT_SORTED_SET } from '../../storage/keyspace/key-events.ts'
 import { KIND_SORTED_SET } from '../../storage/records/records.ts'
@@ -69,7 +72,10 @@ function removeRange(context: Context, args: Args, by: Range['by']): Reply {
 
 type End = 'min' | 'max'
 
-/** Takes out up to so many members from one end, the outermost first; the key goes with its last. */
+/**
+ * Removes up to `limit` members from one end, the outermost first. The key is deleted with its last
+ * member.
+ */
 function pop(context: Context, key: Bytes, set: SortedSet, end: End, limit: number): readonly ScoredMember[] {
   const { size } = set
   const event = end === 'min' ? 'zpopmin' : 'zpopmax'
@@ -133,7 +139,7 @@ function popReply(context: Context, args: Args, end: End): Reply {
   return scoredReply(popped, args.length === 3 ? context.session.resp : 2)
 }
 
-/** The first of the keys that there is. Throws WRONGTYPE where it is no sorted set. */
+/** The first key that exists. Throws WRONGTYPE if it holds no sorted set. */
 function firstThere({ db }: Context, keys: readonly Bytes[]): { readonly key: Bytes; readonly set: SortedSet } | undefined {
   for (const key of keys) {
     db.keyspace.eviction.makeRoom()
@@ -187,7 +193,9 @@ interface PopRequest {
   readonly count: number
 }
 
-/** numkeys key [key ...] MIN|MAX [COUNT count], from position `at` on. Throws. */
+/**
+ * Reads `numkeys key [key ...] MIN|MAX [COUNT count]` from position `at` on. Throws Redis's errors.
+ */
 function popRequest(args: Args, at: number): PopRequest {
   const numkeys = requireAtLeastOne(args[at]!, () => clientError('ERR numkeys should be greater than 0'))
   const last = at + numkeys
@@ -209,7 +217,7 @@ function requireAtLeastOne(word: Bytes, error: () => ClientError): number {
   return Number(value)
 }
 
-/** [key, [[member, score] ...]]; undefined where none of the keys is there. */
+/** Returns `[key, [[member, score] ...]]`; undefined if none of the keys exists. */
 function popMany(context: Context, { keys, end, count }: PopRequest): Reply | undefined {
   const found = firstThere(context, keys)
   if (found === undefined) return undefined
@@ -247,7 +255,7 @@ const bzpopmax = command({
   run: (context, args) => popOrWait(context, args, 'max'),
 })
 
-/** [key, member, score] */
+/** Returns `[key, member, score]`, or blocks the client. */
 function popOrWait(context: Context, args: Args, end: End): Reply {
   const timeoutMs = requireTimeout(args[args.length - 1]!)
   const keys = args.slice(1, -1)

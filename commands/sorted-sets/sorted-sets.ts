@@ -1,7 +1,9 @@
 /**
- * Sorted sets: members one by one. Ranges are in sorted-set-ranges.ts, what takes several sets in sorted-set-algebra.ts.
+ * Sorted sets: commands on single members. ranges.ts has the ranges, algebra.ts combines several
+ * sets.
  *
- * Where we differ from Redis: a score of -0 is 0, as it is in Redis's listpacks, but not in its skiplists.
+ * Difference from Redis: a score of -0 is 0, as it is in Redis's listpacks, but not in its
+ * skiplists.
  */
 import type { Bytes } from '../../base/bytes.ts'
 import { EVENT_SORTED_SET } from '../../storage/keyspace/key-events.ts'
@@ -16,7 +18,7 @@ import { formatDouble } from '../parsing/format-double.ts'
 import { dropIfEmpty, findAs, readAs, writableAs } from '../parsing/values.ts'
 import { requireMember, requireScore } from './words.ts'
 
-/** ZADD's options, a bit each. */
+/** ZADD's options, one bit each. */
 const NX = 1
 const XX = 2
 const GT = 4
@@ -52,7 +54,7 @@ const zadd = command({
   },
 })
 
-/** The bit of an option; 0 for other words. */
+/** The bit of an option; 0 for any other word. */
 function optionOf(word: Bytes): number {
   if (word.length === 2) {
     if (isToken(word, 'nx')) return NX
@@ -64,7 +66,10 @@ function optionOf(word: Bytes): number {
   return word.length === 4 && isToken(word, 'incr') ? INCR : 0
 }
 
-/** Throws for options that contradict each other, and where `words`, those after them, are no pairs. */
+/**
+ * Throws if options contradict each other, and if `words`, the number of words after them, is odd
+ * or 0.
+ */
 function requirePossible(options: number, words: number): void {
   if (words === 0 || words % 2 !== 0) throw syntaxError()
   if (options === 0) return
@@ -74,7 +79,7 @@ function requirePossible(options: number, words: number): void {
   if ((options & INCR) !== 0 && words > 2) throw clientError('ERR INCR option supports a single increment-element pair')
 }
 
-/** How many members are new, with CH those with another score besides. */
+/** Returns the number of new members, with CH plus those whose score changed. */
 function add(context: Context, args: Args, from: number, options: number): Reply {
   const { db, server } = context
   const scores: number[] = []
@@ -82,7 +87,7 @@ function add(context: Context, args: Args, from: number, options: number): Reply
     scores.push(requireScore(args[i]!))
     requireMember(args[i + 1]!)
   }
-  // A new set gets its first pair, whatever else the options are.
+  // A new set gets its first pair regardless of GT and LT.
   const set = (options & XX) === 0 ? writableAs(db, args[1], SortedSet) : findAs(db, args[1], SortedSet)
   if (set === undefined) return 0
   let added = 0
@@ -105,14 +110,14 @@ function add(context: Context, args: Args, from: number, options: number): Reply
   return (options & CH) === 0 ? added : added + changed
 }
 
-/** Whether a member that is there may get this score. */
+/** True if an existing member may get this score. */
 function mayChange(before: number, after: number, options: number): boolean {
   if ((options & NX) !== 0) return false
   if ((options & GT) !== 0) return after > before
   return (options & LT) === 0 || after < before
 }
 
-/** The new score; null where the options let nothing happen. */
+/** Returns the new score; null if the options prevent the change. */
 function increment(context: Context, key: Bytes, word: Bytes, member: Bytes, options: number): Reply {
   const { db, server } = context
   const by = requireScore(word)
@@ -267,11 +272,6 @@ const scanOfSortedSets: CollectionScan<SortedSet> = {
   element: (found, _set, member, score) => found.push(member, formatDouble(score as number)),
 }
 
-/**
- * ZSCAN key cursor [MATCH pattern] [COUNT count]
- *
- * Scores are printed as everywhere; Redis prints those of skiplists with 17 digits here.
- */
 /** Scores are printed as everywhere else; Redis prints those of skiplists with 17 digits here. */
 const zscan = command({
   name: 'zscan',

@@ -1,4 +1,7 @@
-/** What the words of sorted sets' commands mean: scores, ranges of ranks, scores and members, and how members are answered. */
+/**
+ * Reading the words of sorted set commands (scores; ranges of ranks, scores and members), and
+ * writing members into replies.
+ */
 import type { Bytes } from '../../base/bytes.ts'
 import { EVENT_SORTED_SET } from '../../storage/keyspace/key-events.ts'
 import { MAX_MEMBER_BYTES } from '../../storage/values/score.ts'
@@ -12,20 +15,20 @@ import { deleteKey, newValue } from '../parsing/values.ts'
 const ZERO = 48
 const NINE = 57
 const MINUS = 45
-/** So many digits always make a safe integer. */
+/** A number of at most this many digits is a safe integer. */
 const SAFE_DIGITS = 15
 
-/** Throws for what is too long for a member. */
+/** Throws if the word is too long for a member. */
 export function requireMember(word: Bytes): void {
   if (word.length > MAX_MEMBER_BYTES) throw stringTooLong()
 }
 
-/** A score. Throws "value is not a valid float". */
+/** Reads a score. Throws "value is not a valid float". */
 export function requireScore(word: Bytes): number {
   const { length } = word
   const isNegative = word.charCodeAt(0) === MINUS
   const from = isNegative ? 1 : 0
-  // Whole numbers are what most scores are.
+  // Most scores are whole numbers, which need no general parser.
   if (length === from || length > SAFE_DIGITS) return requireFloat(word)
   let value = 0
   for (let i = from; i < length; i++) {
@@ -36,7 +39,9 @@ export function requireScore(word: Bytes): number {
   return isNegative ? -value : value
 }
 
-/** Part of a sorted set. Ranks may be negative, counting from the end, and past it. */
+/**
+ * A part of a sorted set. Ranks may be negative, counting from the end, and may exceed the size.
+ */
 export type Range =
   | { readonly by: 'rank'; readonly start: number; readonly stop: number }
   | { readonly by: 'score'; readonly min: ScoreBound; readonly max: ScoreBound }
@@ -52,7 +57,10 @@ export function requireRange(by: Range['by'], min: Bytes, max: Bytes): Range {
 const NO_SCORE = () => clientError('ERR min or max is not a float')
 const DECIMAL = /^[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?$/
 
-/** What C's strtod makes of a word, which Redis takes here as it comes: spaces before it, a NUL after it, nothing at all, and overflow. */
+/**
+ * Parses a bound like C's strtod, as Redis does here: it accepts leading spaces, a NUL at the end,
+ * an empty word, and overflow.
+ */
 function scoreBound(word: Bytes): ScoreBound {
   const isExclusive = word.startsWith('(')
   const end = word.indexOf('\0')
@@ -72,7 +80,10 @@ function lexBound(word: Bytes): LexBound {
   return { member: word.slice(1), isExclusive }
 }
 
-/** Ranks from `from` to before `to`, by score or, for ranges of members, in byte order. Empty where `to` is not above `from`. */
+/**
+ * Ranks from `from` to before `to`: by score, or in byte order for ranges of members. Empty unless
+ * `to` is above `from`.
+ */
 export interface Ranks {
   from: number
   to: number
@@ -99,7 +110,10 @@ export function scoredReply(members: readonly ScoredMember[], resp: 2 | 3): Repl
   return reply
 }
 
-/** Gives a key these members, in the place of whatever it had; no key for none. `event` is what that is reported as. How many they are. */
+/**
+ * Stores these members at a key, replacing its value; deletes the key if there are none. `event` is
+ * the event to notify. Returns the number of members.
+ */
 export function storeMembers(context: Context, key: Bytes, members: readonly ScoredMember[], event: Bytes): number {
   const { db, server } = context
   if (members.length === 0) deleteKey(context, key)

@@ -1,7 +1,8 @@
 /**
- * Entries that have been delivered and not acknowledged: seeing them, and taking over those of consumers that have gone.
+ * Pending entries, delivered and not acknowledged: listing them, and taking them over from
+ * consumers that have gone.
  *
- * Logged is what has become of each entry (stream-effects.ts), which depends on no clock.
+ * The log has the result for each entry (effects.ts), so replay depends on no clock.
  */
 import type { Bytes } from '../../base/bytes.ts'
 import type { Consumer } from '../../storage/values/streams/consumers.ts'
@@ -130,7 +131,7 @@ interface Claim {
   readonly ids: readonly Bytes[]
   readonly minIdleMs: number
   readonly deliveredAt: number
-  /** Null: one more, or with JUSTID as many as before. */
+  /** Null for one more; with JUSTID for no change. */
   readonly deliveries: Uint64 | null
   readonly isForced: boolean
   readonly isJustId: boolean
@@ -168,7 +169,7 @@ function claimOf(args: Args, now: number): Claim {
       else throw unknownClaimOption(word)
     }
   }
-  // Clients reckon with clocks of their own: a time that cannot be is taken for now.
+  // Clients use clocks of their own. An impossible time counts as now.
   if (deliveredAt < 0 || deliveredAt > now) deliveredAt = now
   return { ids, minIdleMs: Math.max(0, idle), deliveredAt, deliveries, isForced, isJustId, lastId }
 }
@@ -180,7 +181,8 @@ function claim(context: Context, key: Bytes, consumer: Consumer, options: Claim)
   const { group } = consumer
   const { entries } = group.stream
   const { now } = context
-  // A replayed XCLAIM without LASTID is one of entries that their consumer has read again: no sign of life (stream-effects.ts).
+  // A replayed XCLAIM without LASTID is of entries that their consumer read again, which does not
+  // count as activity (effects.ts).
   const isHistory = context.keyspace.expiry === 'ignore' && options.lastId === null
   const log = new PendingLog(context, key, consumer, group.lastId)
   const replies: Reply[] = []
@@ -195,7 +197,7 @@ function claim(context: Context, key: Bytes, consumer: Consumer, options: Claim)
     const entry = entries.value as Bytes
     if (pending === undefined && !options.isForced) continue
     if (pending !== undefined && options.minIdleMs > 0 && now - pending.deliveredAt < options.minIdleMs) continue
-    const before = pending?.deliveries ?? 1 // by FORCE: as if delivered once already, as Redis has it
+    const before = pending?.deliveries ?? 1 // created by FORCE: counts as delivered once, as in Redis
     const deliveries = options.deliveries ?? (options.isJustId ? before : increment(before))
     group.assign(id, consumer, options.deliveredAt, deliveries)
     log.claim(id, options.deliveredAt, deliveries)
@@ -228,7 +230,7 @@ const xautoclaim = command({
   },
 })
 
-/** XAUTOCLAIM looks at so many pending entries for each that it is to claim. */
+/** XAUTOCLAIM looks at this many pending entries for each entry of its COUNT. */
 const ATTEMPTS = 10
 const MOST_CLAIMS = (2n ** 63n - 1n) / 16n
 

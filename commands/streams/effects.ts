@@ -1,7 +1,10 @@
 /**
- * What groups' commands put into the log, in words that Redis knows: what has become of pending entries (XCLAIM, XACK), how far a group is
- * (XGROUP SETID), that there is a consumer (XGROUP CREATECONSUMER). Redis logs one XCLAIM for each entry; here entries that are alike share
- * one.
+ * Effects of consumer group commands in the log, as Redis commands:
+ * - XCLAIM and XACK: the new state of pending entries
+ * - XGROUP SETID: the position of a group
+ * - XGROUP CREATECONSUMER: a new consumer
+ *
+ * Redis logs one XCLAIM for each entry; here entries of equal state share one.
  */
 import type { Bytes } from '../../base/bytes.ts'
 import { EVENT_STREAM } from '../../storage/keyspace/key-events.ts'
@@ -10,17 +13,17 @@ import type { Group } from '../../storage/values/streams/groups.ts'
 import { idText, type Uint64 } from '../../storage/values/streams/id.ts'
 import type { Context } from '../core/context.ts'
 
-/** Commands with more words than this are not made. */
+/** The largest number of ids in one logged command. */
 const MOST_IDS = 1000
 
-/** Makes a consumer, which is reported, whatever made it. */
+/** Creates a consumer and notifies of it, for every command that creates one. */
 export function createConsumer(context: Context, key: Bytes, group: Group, name: Bytes): Consumer {
   const consumer = group.createConsumer(name, context.now)
   context.notify(EVENT_STREAM, 'xgroup-createconsumer', key)
   return consumer
 }
 
-/** How far a group has read. */
+/** Logs the position of a group. */
 export function logGroup(context: Context, key: Bytes, group: Group): void {
   context.effectOf(['XGROUP', 'SETID', key, group.name, idText(group.lastId), 'ENTRIESREAD', String(group.entriesRead)])
 }
@@ -29,7 +32,7 @@ export function logConsumer(context: Context, key: Bytes, consumer: Consumer): v
   context.effectOf(['XGROUP', 'CREATECONSUMER', key, consumer.group.name, consumer.name])
 }
 
-/** The pending entries that one command has changed. */
+/** Gathers and logs the pending entries that one command has changed. */
 export class PendingLog {
   private readonly context: Context
   private readonly key: Bytes
@@ -40,7 +43,10 @@ export class PendingLog {
   private deliveredAt = 0
   private deliveries: Uint64 = 0
 
-  /** `lastId`: what the group goes on after; null for entries that are read again, which is no sign that the consumer got something. */
+  /**
+   * `lastId` is the group's new position; null for entries that are read again, which does not
+   * count as the consumer's activity.
+   */
   constructor(context: Context, key: Bytes, consumer: Consumer, lastId: Bytes | null) {
     this.context = context
     this.key = key
@@ -48,7 +54,7 @@ export class PendingLog {
     this.options = lastId === null ? ['FORCE', 'JUSTID'] : ['FORCE', 'JUSTID', 'LASTID', idText(lastId)]
   }
 
-  /** The entry is the consumer's. */
+  /** The consumer now owns the entry. */
   claim(id: Bytes, deliveredAt: number, deliveries: Uint64): void {
     if (deliveries !== this.deliveries || deliveredAt !== this.deliveredAt || this.claimed.length === MOST_IDS) {
       this.flushClaimed()
@@ -64,7 +70,7 @@ export class PendingLog {
     this.dropped.push(idText(id))
   }
 
-  /** Logs the rest. */
+  /** Logs the remaining entries. */
   finish(): void {
     this.flushClaimed()
     this.flushDropped()

@@ -1,4 +1,4 @@
-/** Groups of streams: making and deleting them and their consumers, and acknowledging what they have read. */
+/** Consumer groups: creating and deleting groups and consumers, and acknowledging entries. */
 import { type Bytes, MAX_BYTES_LENGTH } from '../../base/bytes.ts'
 import { EVENT_STREAM } from '../../storage/keyspace/key-events.ts'
 import { createGroup, findGroup, type Group } from '../../storage/values/streams/groups.ts'
@@ -24,7 +24,7 @@ interface GroupOptions {
   readonly entriesRead: Int64
 }
 
-/** The options after the id of CREATE and SETID. */
+/** Reads the options after the id of CREATE and SETID. */
 function optionsOf(args: Args, takesMkstream: 'mkstream' | 'no mkstream'): GroupOptions {
   let makesStream = false
   let entriesRead: Int64 = -1
@@ -65,7 +65,7 @@ const create = command({
   verbatim: true,
   run(context, args) {
     const { makesStream, entriesRead } = optionsOf(args, 'mkstream')
-    if (args[3].length >= MAX_BYTES_LENGTH) throw stringTooLong() // a tag goes in front of it
+    if (args[3].length >= MAX_BYTES_LENGTH) throw stringTooLong() // storage puts a tag in front of the name
     const found = makesStream ? findAs(context.db, args[2], Stream) : requireStream(context, args[2])
     if (args.length > 8) throw wrongSubcommand(args[1])
     const id = args[4] === '$' ? (found?.lastId ?? ZERO_ID) : requireStrictId(args[4])
@@ -115,7 +115,7 @@ const destroy = command({
     if (group === undefined) return 0
     group.destroy()
     context.notify(EVENT_STREAM, 'xgroup-destroy', args[2])
-    context.db.signal(args[2]) // those who wait in this group are told that it has gone
+    context.db.signal(args[2]) // unblocks the group's blocked clients with an error
     return 1
   },
 })

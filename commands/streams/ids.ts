@@ -1,4 +1,4 @@
-/** Ids and intervals of ids as requests spell them. */
+/** Reading ids and intervals of ids from requests. */
 import type { Bytes } from '../../base/bytes.ts'
 import { idOf, MAX_ID, MAX_UINT64, nextId, previousId, type Uint64, uint64Of, ZERO_ID } from '../../storage/values/streams/id.ts'
 import { clientError } from '../core/errors.ts'
@@ -9,15 +9,18 @@ export const noGroup = (key: Bytes, group: Bytes) => clientError(`NOGROUP No suc
 const ZERO = 48
 const NINE = 57
 const DASH = 45
-/** So many digits always make a safe integer. */
+/** A number of at most this many digits is a safe integer. */
 const SAFE_DIGITS = 15
-/** Redis takes no longer ones. */
+/** The longest id that Redis accepts, in bytes. */
 const LONGEST_ID = 127
 
-/** What C's strtoull takes where no minus is about. */
+/** A number without a minus, as C's strtoull accepts it. */
 const SPELLED = /^[ \t\n\v\f\r]*\+?(\d+)$/
 
-/** An unsigned 64-bit integer as Redis's ids have it, leading zeros and all; null for what is none. */
+/**
+ * Reads an unsigned 64-bit integer as Redis does in ids, leading zeros included; null for any other
+ * word.
+ */
 function uint64OfWord(word: Bytes): Uint64 | null {
   let value = 0
   const { length } = word
@@ -36,7 +39,7 @@ function uint64OfWord(word: Bytes): Uint64 | null {
   return exact > MAX_UINT64 ? null : uint64Of(exact)
 }
 
-/** `ms-seq`, or `ms` with the sequence number that is given for it; null for what is no id. */
+/** Reads `ms-seq`, or `ms` with `missingSeq` as its sequence number; null for any other word. */
 function idOfWord(word: Bytes, missingSeq: Uint64): Bytes | null {
   if (word.length > LONGEST_ID) return null
   const nul = word.indexOf('\x00') // Redis reads a C string
@@ -47,7 +50,7 @@ function idOfWord(word: Bytes, missingSeq: Uint64): Bytes | null {
   return ms === null || seq === null ? null : idOf(ms, seq)
 }
 
-/** An id of an entry; the sequence number is 0 where it is not given. Null for what is none. */
+/** Reads an entry's id; a missing sequence number is 0. Null for any other word. */
 export function strictIdOf(word: Bytes): Bytes | null {
   return idOfWord(word, 0)
 }
@@ -58,7 +61,7 @@ export function requireStrictId(word: Bytes): Bytes {
   return id
 }
 
-/** An id, or `-` and `+` for the first and last there can be. */
+/** Reads an id, or `-` and `+` for the least and the greatest id. */
 export function requireId(word: Bytes, missingSeq: Uint64): Bytes {
   if (word === '-') return ZERO_ID
   if (word === '+') return MAX_ID
@@ -67,7 +70,7 @@ export function requireId(word: Bytes, missingSeq: Uint64): Bytes {
   return id
 }
 
-/** The first id of an interval, itself included. */
+/** Reads the start of an interval and returns its first id, inclusive. */
 export function requireStart(word: Bytes): Bytes {
   if (!isExclusive(word)) return requireId(word, 0)
   const id = nextId(requireStrictId(word.slice(1)))
@@ -75,7 +78,7 @@ export function requireStart(word: Bytes): Bytes {
   return id
 }
 
-/** The last id of an interval, itself included. */
+/** Reads the end of an interval and returns its last id, inclusive. */
 export function requireEnd(word: Bytes): Bytes {
   if (!isExclusive(word)) return requireId(word, MAX_UINT64)
   const id = idOfWord(word.slice(1), MAX_UINT64)
@@ -89,10 +92,10 @@ function isExclusive(word: Bytes): boolean {
   return word.length > 1 && word[0] === '('
 }
 
-/** The id that XADD is given: all of it, or with the sequence number left to the stream (`ms-*`). */
+/** The id in an XADD request: complete, or `ms-*` with the sequence number left to the stream. */
 export interface WantedId {
   readonly ms: Uint64
-  /** Null where the stream chooses it. */
+  /** Null if the stream chooses the sequence number. */
   readonly id: Bytes | null
 }
 

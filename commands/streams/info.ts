@@ -1,7 +1,8 @@
 /**
- * XINFO: what is known of streams, groups and consumers.
+ * XINFO: the state of streams, groups and consumers.
  *
- * Where we differ from Redis: there is no radix tree here; what is said of it is what it would be with a node for each 100 entries.
+ * Difference from Redis: there is no radix tree here. Its figures are computed as for a tree with a
+ * node per 100 entries.
  */
 import type { Bytes } from '../../base/bytes.ts'
 import type { Consumer } from '../../storage/values/streams/consumers.ts'
@@ -46,7 +47,7 @@ const infoOfStream = command({
   },
 })
 
-/** The COUNT after FULL. Infinity for 0. */
+/** Reads the COUNT after FULL; Infinity for 0. */
 function fullCountOf(args: Args): number {
   if (!isToken(args[3], 'full') || (args.length > 4 && (args.length !== 6 || !isToken(args[4], 'count'))))
     throw clientError(`ERR unknown subcommand or wrong number of arguments for '${args[1].slice(0, 128)}'. Try XINFO HELP.`)

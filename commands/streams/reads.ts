@@ -1,8 +1,9 @@
 /**
- * Reading on: XREAD after ids that the client remembers, XREADGROUP after what the server remembers for its group. Both can wait.
+ * Reading new entries: XREAD continues after ids that the client remembers, XREADGROUP after the
+ * group's position on the server. Both can block.
  *
- * Where we differ from Redis: that a consumer has read entries of its own history again (their times and counts) is logged, so it is still so
- * after a restart and on replicas.
+ * Difference from Redis: a consumer that reads its own history again changes the entries' times and
+ * counts. That is logged, so it survives a restart and reaches replicas.
  */
 import type { Bytes } from '../../base/bytes.ts'
 import { KIND_STREAM } from '../../storage/records/records.ts'
@@ -23,14 +24,14 @@ import { requireStrictId } from './ids.ts'
 import { entriesReply, entryReply, findEntry } from './replies.ts'
 
 interface ReadOptions {
-  /** Most entries of each stream. */
+  /** The largest number of entries from each stream. */
   readonly count: number
-  /** -1: not to wait; 0: as long as it takes. */
+  /** -1 for not blocking, 0 for no timeout. */
   readonly timeoutMs: number
   readonly isAcknowledged: boolean
   readonly group: Bytes | null
   readonly consumer: Bytes
-  /** Where the keys stand, and how many they are; as many ids follow. */
+  /** The position of the first key. As many ids as keys follow the keys. */
   readonly keysAt: number
   readonly keyCount: number
 }
@@ -103,10 +104,10 @@ const xread = command({
       const stream = streams[i]
       const id = ids[i] as Bytes
       if (stream === undefined) {
-        context.db.missed(args[keysAt + i] as Bytes) // again: Redis looks twice
+        context.db.missed(args[keysAt + i] as Bytes) // counts a second miss: Redis looks twice
         continue
       }
-      // What is above the last id that is there has not come yet, whatever the last id ever was.
+      // An id from the last present entry on finds nothing yet, even if `lastId` is higher.
       if (stream.size === 0 || id >= stream.lastId || id >= stream.lastPresentId) continue
       const rank = stream.countUpTo(id)
       served.push(args[keysAt + i] as Bytes, entriesReply(stream, rank, Math.min(count, stream.size - rank), 'forward'))
@@ -137,7 +138,8 @@ const xreadgroup = command({
     const options = optionsOf(context, args, 'xreadgroup')
     const { keysAt, keyCount } = options
     const name = options.group as Bytes
-    // A stream that is named twice has one group: what it gets by the first name is gone by the second.
+    // A stream that is named twice has one group, so the entries delivered for the first name are
+    // gone for the second.
     const groups: Group[] = []
     const ids: Bytes[] = []
     for (let i = 0; i < keyCount; i++) {
@@ -163,7 +165,7 @@ function sameStream(groups: readonly Group[], stream: Stream): Group | undefined
   return undefined
 }
 
-/** Redis takes the greatest id there is for `>`, and so the other way round. */
+/** Redis takes the greatest id for `>`, and reads that id as `>`. */
 function requireGroupId(word: Bytes): Bytes {
   if (word === '>') return MAX_ID
   if (word !== '$') return requireStrictId(word)
@@ -172,20 +174,23 @@ function requireGroupId(word: Bytes): Bytes {
   )
 }
 
-/** What a consumer gets of one stream; null where there is nothing new. */
+/** The entries that a consumer gets from one stream; null if there are no new ones. */
 function serveGroup(context: Context, key: Bytes, group: Group, id: Bytes, options: ReadOptions): Reply[] | null {
   const { now } = context
   const found = group.consumer(options.consumer)
   const consumer = found ?? createConsumer(context, key, group, options.consumer)
   const hasNews = id === MAX_ID && group.lastId < group.stream.lastPresentId
   const delivers = hasNews && !options.isAcknowledged
-  if (found === undefined && !delivers) logConsumer(context, key, consumer) // else XCLAIM makes it
+  if (found === undefined && !delivers) logConsumer(context, key, consumer) // otherwise XCLAIM creates it
   consumer.see(now)
   if (id !== MAX_ID) return history(context, key, consumer, id, options.count)
   return hasNews ? news(context, key, consumer, options) : null
 }
 
-/** Entries after those that the group has had. They become pending, unless they count as acknowledged. */
+/**
+ * Delivers the entries after the group's position. They become pending, unless NOACK counts them as
+ * acknowledged.
+ */
 function news(context: Context, key: Bytes, consumer: Consumer, { count, isAcknowledged }: ReadOptions): Reply[] {
   const { group } = consumer
   const { stream } = group
@@ -213,7 +218,7 @@ function news(context: Context, key: Bytes, consumer: Consumer, { count, isAckno
   return replies
 }
 
-/** The consumer's own pending entries after an id; those that have been deleted since come without fields. */
+/** The consumer's own pending entries after an id; entries deleted since have no fields. */
 function history(context: Context, key: Bytes, consumer: Consumer, id: Bytes, count: number): Reply[] {
   const { group } = consumer
   const { now } = context
@@ -233,7 +238,7 @@ function history(context: Context, key: Bytes, consumer: Consumer, id: Bytes, co
   return replies
 }
 
-/** Keys and what was read of their streams, in turn. */
+/** Keys and the entries read from their streams, alternating. */
 function streamsReply({ session }: Context, served: readonly Reply[]): Reply {
   if (session.resp === 3) return new MapReply(served)
   const pairs: Reply[] = []
@@ -241,7 +246,10 @@ function streamsReply({ session }: Context, served: readonly Reply[]): Reply {
   return pairs
 }
 
-/** Nothing to be read now. `ids` are what `$` stands for, which must not move while the client waits. */
+/**
+ * Blocks the client, or answers nil without BLOCK. `ids` has the resolved ids: `$` must not move
+ * while the client is blocked.
+ */
 function wait(context: Context, args: Args, { timeoutMs, keysAt, keyCount, group }: ReadOptions, ids: readonly Bytes[]): Reply {
   if (timeoutMs < 0) return NULL_ARRAY
   const keys = args.slice(keysAt, keysAt + keyCount)

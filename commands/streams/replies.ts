@@ -1,16 +1,16 @@
-/** Entries of streams as replies. */
+/** Stream entries as replies. */
 import type { Bytes } from '../../base/bytes.ts'
 import { unpackEntry } from '../../storage/values/streams/entry.ts'
 import { idText } from '../../storage/values/streams/id.ts'
 import type { Stream } from '../../storage/values/streams/stream.ts'
 import type { Reply } from '../core/reply.ts'
 
-/** An entry: its id, and its fields and values in turn. */
+/** An entry: its id, and its fields and values alternating. */
 export function entryReply(id: Bytes, entry: Bytes): Reply {
   return [idText(id), unpackEntry(entry)]
 }
 
-/** The entry with this id; undefined where there is none. */
+/** The entry with this id; undefined if it does not exist. */
 export function findEntry({ entries }: Stream, id: Bytes): Reply | undefined {
   return entries.find(id) ? entryReply(id, entries.value as Bytes) : undefined
 }

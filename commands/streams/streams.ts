@@ -69,7 +69,7 @@ function add(context: Context, args: Args): Reply {
   return text
 }
 
-/** The id of a new entry; null where there is none of the milliseconds that are asked for. */
+/** The id of a new entry; null if no higher id is left for the requested milliseconds. */
 function idAfter(last: Bytes, wanted: WantedId | null, now: number): Bytes | null {
   if (wanted === null) return now > msOf(last) ? idOf(now, 0) : nextId(last)
   if (wanted.id !== null) return wanted.id
@@ -133,7 +133,7 @@ function range({ db }: Context, args: Args, startWord: Bytes, endWord: Bytes, di
   return entriesReply(stream, direction === 'forward' ? from : to - 1, Math.min(count, to - from), direction)
 }
 
-/** The COUNT of a range, -1 for none being Infinity. */
+/** Reads the COUNT of a range; -1, for no limit, becomes Infinity. */
 function requireCount(args: Args): number {
   let count = -1
   for (let i = 4; i < args.length; i += 2) {

@@ -1,4 +1,4 @@
-/** How XADD and XTRIM are told to trim, and what that comes to. */
+/** The trimming options of XADD and XTRIM, and the number of entries they remove. */
 import type { Bytes } from '../../base/bytes.ts'
 import { idText, ZERO_ID } from '../../storage/values/streams/id.ts'
 import type { Stream } from '../../storage/values/streams/stream.ts'
@@ -7,22 +7,27 @@ import { clientError, syntaxError } from '../core/errors.ts'
 import { isToken, requireInteger } from '../parsing/args.ts'
 import { requireStrictId, requireWantedId, type WantedId } from './ids.ts'
 
-/** How a stream is to be trimmed. */
+/** A trimming strategy with its threshold. */
 export interface Trim {
   readonly strategy: 'MAXLEN' | 'MINID'
-  /** The word that says how far. */
+  /** The threshold as the request spells it. */
   readonly threshold: Bytes
-  /** Entries to keep, for MAXLEN. */
+  /** The number of entries to keep, for MAXLEN. */
   readonly length: number
   /** The first id to keep, for MINID. */
   readonly id: Bytes
-  /** Whole nodes only: `~`. */
+  /** True for `~`: only whole nodes are removed. */
   readonly isRough: boolean
 }
 
-/** Redis keeps entries in nodes of so many, and trims whole ones where that is good enough. */
+/**
+ * Redis keeps entries in nodes of stream-node-max-entries, and rough trimming removes whole nodes.
+ * This is the node size if that is 0.
+ */
 const DEFAULT_NODE_ENTRIES = 100
-/** Without a LIMIT rough trimming ends after so many nodes, and never goes beyond so many entries. */
+/**
+ * Without LIMIT, rough trimming removes at most this many nodes, and at most LARGEST_LIMIT entries.
+ */
 const LIMIT_NODES = 100
 const DEFAULT_LIMIT = 10_000
 const LARGEST_LIMIT = 1_000_000
@@ -30,12 +35,12 @@ const LARGEST_LIMIT = 1_000_000
 /** The options before XADD's id, or those of XTRIM. */
 export class TrimOptions {
   trim: Trim | null = null
-  /** Most entries to take out; 0 for no limit. */
+  /** The largest number of entries to remove; 0 for no limit. */
   limit = 0
   makesNoStream = false
-  /** The id that XADD is given; null where the stream chooses it. */
+  /** The id in an XADD request; null if the stream chooses it. */
   wanted: WantedId | null = null
-  /** The word after the options. */
+  /** The position of the word after the options. */
   at = 2
 
   static ofAddition(context: Context, args: readonly Bytes[]): TrimOptions {
@@ -100,7 +105,7 @@ export class TrimOptions {
   private settle({ keyspace, server }: Context, limit: number | null): void {
     const { trim } = this
     if (limit !== null && limit > 0 && trim === null) throw limitAlone()
-    if (keyspace.expiry === 'ignore') return // what was logged is exact
+    if (keyspace.expiry === 'ignore') return // the logged trimming is exact
     if (limit !== null) {
       if (trim?.isRough !== true) throw clientError('ERR syntax error, LIMIT cannot be used without the special ~ option')
       this.limit = limit
@@ -114,8 +119,9 @@ export class TrimOptions {
 const limitAlone = () => clientError('ERR syntax error, LIMIT cannot be used without specifying a trimming strategy')
 
 /**
- * How many of the oldest entries trimming takes out. Rough trimming goes by nodes as Redis does: here each stretch of so many entries in the
- * order in which they were added is one.
+ * The number of oldest entries that trimming removes. Rough trimming removes whole nodes, as in
+ * Redis. A node here is a stretch of stream-node-max-entries entries in the order of their
+ * addition.
  */
 export function excessOf({ server }: Context, stream: Stream, trim: Trim, limit: number): number {
   const { size } = stream
@@ -128,7 +134,7 @@ export function excessOf({ server }: Context, stream: Stream, trim: Trim, limit:
   return most < first ? 0 : most - ((most - first) % node)
 }
 
-/** Puts trimming as it has come out into words of the log: exact, whatever it was. */
+/** Appends the trimming that was done to a logged command, in its exact form. */
 export function pushTrim(words: Bytes[], trim: Trim, stream: Stream): void {
   words.push(trim.strategy, '=')
   if (!trim.isRough) words.push(trim.threshold)

@@ -1,8 +1,8 @@
 /**
  * Strings as arrays of integers of any width.
  *
- * Where we differ from Redis: SET of a very small number with OVERFLOW SAT gives the least value of a signed field, as it should (there,
- * a subtraction overflows and the greatest comes out).
+ * Difference from Redis: SET of a very small number with OVERFLOW SAT gives the least value of a
+ * signed field, as documented. In Redis a subtraction overflows, and the greatest value results.
  */
 import type { Bytes } from '../../base/bytes.ts'
 import { EVENT_STRING } from '../../storage/keyspace/key-events.ts'
@@ -20,7 +20,7 @@ type Overflow = 'wrap' | 'sat' | 'fail'
 
 interface Encoding {
   readonly signed: boolean
-  /** 1 to 63, with a sign to 64. */
+  /** 1 to 63; for a signed field up to 64. */
   readonly bits: number
 }
 
@@ -100,7 +100,7 @@ function overflowOf(options: Options): Overflow {
   throw clientError('ERR Invalid OVERFLOW type specified')
 }
 
-/** An encoding and an offset; `#n` is the n-th field of that width. */
+/** Reads an encoding and an offset; `#n` is the n-th field of that width. */
 function fieldOf(context: Context, options: Options): Field {
   const encoding = encodingOf(options.value())
   const word = options.value()
@@ -126,7 +126,8 @@ function read({ db }: Context, key: Bytes, operations: readonly Operation[]): Re
 function change(context: Context, key: Bytes, operations: readonly Operation[]): Reply {
   const { db } = context
   let entry = db.find(key)
-  // The string grows to the last byte that may be written, even where all the writes fail or change nothing.
+  // The string grows to the last byte that may be written, even if all writes fail or change
+  // nothing.
   const length = operations.reduce((longest, { kind, field }) => (kind === 'get' ? longest : Math.max(longest, endOf(field))), 0)
   const grows = stringOrEmpty(entry).length < length
   let changed = 0
@@ -142,7 +143,7 @@ function change(context: Context, key: Bytes, operations: readonly Operation[]):
     const after = valueAfter(operation, before)
     replies.push(after === null ? null : int64Of(operation.kind === 'set' ? before : after))
     if (after === null) continue
-    // What writes the value that is there is no change: it is neither logged nor counted.
+    // A write of the present value is no change: it is neither logged nor counted.
     if (after !== before) entry = writeString(db, key, entry, startOf(field), windowWith(window, field, after))
     if (grows || after !== before) changed++
   }
@@ -153,11 +154,11 @@ function change(context: Context, key: Bytes, operations: readonly Operation[]):
   return replies
 }
 
-/** What a write leaves in a field; null where it fails. */
+/** The value of a field after a write; null if the write fails. */
 function valueAfter(operation: Exclude<Operation, { kind: 'get' }>, before: bigint): bigint | null {
   const { field, overflow } = operation
   const { signed, bits } = field
-  // As in Redis a negative value to be set is taken as one above every unsigned field.
+  // As in Redis, SET takes a negative value for one above the range of every unsigned field.
   const given = operation.kind === 'set' && !signed ? BigInt.asUintN(64, operation.value) : operation.value
   const wanted = operation.kind === 'set' ? given : before + given
   const fitted = signed ? BigInt.asIntN(bits, wanted) : BigInt.asUintN(bits, wanted)
@@ -170,10 +171,10 @@ function valueAfter(operation: Exclude<Operation, { kind: 'get' }>, before: bigi
 const startOf = (field: Field) => Math.floor(field.offset / 8)
 const endOf = (field: Field) => Math.ceil((field.offset + field.bits) / 8)
 
-/** Node reads and writes integers of so many bytes. */
+/** The longest integer that Node's Buffer reads and writes, in bytes. */
 const SMALL_WINDOW_BYTES = 6
 
-/** The bytes that a field touches, as one number; what lies past the string's end is zeros. */
+/** The bytes that a field touches, as one number; bytes past the string's end are zero. */
 function windowOf(value: StringValue, field: Field): bigint {
   const start = startOf(field)
   const end = endOf(field)
@@ -183,7 +184,7 @@ function windowOf(value: StringValue, field: Field): bigint {
   return number << BigInt((end - start - bytes.length) * 8)
 }
 
-/** Bits between a field and the end of its last byte. */
+/** The number of bits between a field and the end of its last byte. */
 function shiftOf(field: Field): bigint {
   return BigInt(endOf(field) * 8 - field.offset - field.bits)
 }
@@ -193,7 +194,7 @@ function numberIn(window: bigint, field: Field): bigint {
   return field.signed ? BigInt.asIntN(field.bits, shifted) : BigInt.asUintN(field.bits, shifted)
 }
 
-/** The bytes of a window with another value in its field. */
+/** The bytes of a window after replacing the value of its field. */
 function windowWith(window: bigint, field: Field, value: bigint): Buffer {
   const shift = shiftOf(field)
   const changed = window ^ (BigInt.asUintN(field.bits, (window >> shift) ^ value) << shift)

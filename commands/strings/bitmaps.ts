@@ -14,7 +14,9 @@ import { clampedRange, rangeWithin } from './ranges.ts'
 const invalidOffset = () => clientError('ERR bit offset is not an integer or out of range')
 const invalidBit = () => clientError('ERR bit is not an integer or out of range')
 
-/** A bit offset inside proto-max-bulk-len, given in units of so many bits. Throws the error for bit offsets. */
+/**
+ * Reads a bit offset in units of `unitBits`. Throws if it is invalid or beyond proto-max-bulk-len.
+ */
 export function requireBitOffset({ keyspace, server }: Context, word: Bytes, unitBits = 1): number {
   const value = integerOf(word)
   if (typeof value !== 'number' || value < 0) throw invalidOffset()
@@ -109,7 +111,9 @@ const bitcount = command({
   },
 })
 
-/** The number of ones from one bit to before another, at least one bit apart. */
+/**
+ * The number of ones from one bit to before another. REQUIRES: at least one bit lies between them.
+ */
 function countBits(value: StringValue, from: number, before: number): number {
   const start = Math.floor(from / 8)
   const end = Math.ceil(before / 8)
@@ -141,7 +145,7 @@ const bitpos = command({
     const range = clampedRange(first, last ?? -1, (value.length * 8) / unitBits)
     if (range === null) return -1
     const found = findBit(value, bit, range.start * unitBits, range.end * unitBits)
-    // Without an end the string counts as followed by zeros.
+    // Without an end, zeros are assumed to follow the string.
     return found === -1 && bit === 0 && last === null ? value.length * 8 : found
   },
 })
@@ -155,7 +159,10 @@ function searchRangeOf(args: Args): { first: number; last: number | null; unitBi
   }
 }
 
-/** The first bit that is `bit`, from one to before another; -1 where there is none. */
+/**
+ * The position of the first bit that equals `bit`, from one position to before another; -1 if there
+ * is none.
+ */
 function findBit(value: StringValue, bit: 0 | 1, from: number, before: number): number {
   let position = from
   for (; position % 8 !== 0 && position < before; position++) if (bitAt(value, position) === bit) return position

@@ -1,4 +1,4 @@
-/** BITOP, a chunk of all its sources after the other. */
+/** BITOP, computed chunk by chunk over all sources. */
 import { EMPTY, lowerCase } from '../../base/bytes.ts'
 import type { Database } from '../../storage/keyspace/database.ts'
 import { EVENT_STRING } from '../../storage/keyspace/key-events.ts'
@@ -68,7 +68,7 @@ function resultOf(db: Database, operation: BitOperation | 'not', sources: readon
   return rope ?? short
 }
 
-/** Leaves in `result` what becomes of the chunks that begin at a position. */
+/** Combines the sources' chunks at a position into `result`. */
 function combineChunk(operation: BitOperation | 'not', sources: readonly StringValue[], start: number): void {
   load(sources[0]!, start, result)
   if (operation === 'not') invert(resultWords)
@@ -79,7 +79,7 @@ function combineChunk(operation: BitOperation | 'not', sources: readonly StringV
     }
 }
 
-/** Copies one chunk of a string, followed by zeros. */
+/** Copies one chunk of a string, padded with zeros. */
 function load(source: StringValue, start: number, into: Buffer): void {
   const count = Math.min(Math.max(source.length - start, 0), CHUNK_BYTES)
   if (count === 0) into.fill(0)

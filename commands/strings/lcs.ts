@@ -1,4 +1,6 @@
-/** The longest common subsequence, by the table of the lengths of those of all prefixes. */
+/**
+ * The longest common subsequence, computed from a table of the lengths for all pairs of prefixes.
+ */
 import type { Entry } from '../../storage/keyspace/entry.ts'
 import { type StringValue, stringBuffer } from '../../storage/values/string.ts'
 import { type Args, type Command, command, keyRange } from '../core/command.ts'
@@ -9,7 +11,7 @@ import { Options, requireClampedInteger } from '../parsing/args.ts'
 import { stringOf } from '../parsing/values.ts'
 
 interface Match {
-  /** Positions of the first byte in the two strings. */
+  /** The positions of the first byte in the two strings. */
   a: number
   b: number
   length: number
@@ -33,7 +35,7 @@ const lcs = command({
   keys: [keyRange(1, 2, 1, 'RO', 'access')],
   run(context, args) {
     const { db } = context
-    const [one, other] = [db.read(args[1]), db.read(args[2])] // both, before either is judged
+    const [one, other] = [db.read(args[1]), db.read(args[2])] // both are read before either is checked
     const first = operand(one)
     const second = operand(other)
     const options = optionsOf(args)
@@ -65,7 +67,7 @@ function optionsOf(args: Args): LcsOptions {
   return { answer: matches ? 'matches' : length ? 'length' : 'bytes', minLength, withLength }
 }
 
-/** Refuses what would need a table larger than proto-max-bulk-len. */
+/** Throws if the table would be larger than proto-max-bulk-len. */
 function requireTableSize({ server }: Context, first: StringValue, second: StringValue): void {
   const sizeBytes = (first.length + 1) * (second.length + 1) * 4
   if (sizeBytes <= server.config.number('proto-max-bulk-len')) return
@@ -92,7 +94,10 @@ function compare(a: Buffer, b: Buffer, { answer, minLength, withLength }: LcsOpt
 
 const bounds = (start: number, length: number) => [start, start + length - 1]
 
-/** Row i, column j: the length for the first i bytes of a and the first j of b. Rows one after another. */
+/**
+ * The table of lengths, row by row. Row i, column j has the length for the first i bytes of a and
+ * the first j bytes of b.
+ */
 function lengthsOfPrefixes(a: Buffer, b: Buffer): Uint32Array {
   const width = b.length + 1
   const table = new Uint32Array((a.length + 1) * width)
@@ -111,7 +116,10 @@ function lengthsOfPrefixes(a: Buffer, b: Buffer): Uint32Array {
   return table
 }
 
-/** The runs of equal bytes on the way back from the table's end, the last one first. Where both ways are as good, b is shortened. */
+/**
+ * The runs of equal bytes on the way back from the table's end, the last run first. If both ways
+ * are equally good, b is shortened.
+ */
 function matchesOf(table: Uint32Array, a: Buffer, b: Buffer): Match[] {
   const width = b.length + 1
   const matches: Match[] = []

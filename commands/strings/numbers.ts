@@ -1,4 +1,4 @@
-/** Strings as numbers: 64-bit integers, exact, and long doubles. */
+/** Strings as numbers: exact 64-bit integers, and long doubles. */
 import type { Bytes } from '../../base/bytes.ts'
 import { EVENT_STRING } from '../../storage/keyspace/key-events.ts'
 import { type Command, command, firstKey } from '../core/command.ts'
@@ -16,7 +16,7 @@ const shared = {
   complexity: 'O(1)',
 } as const
 
-/** Adds to the integer at a key and answers the sum; a missing one is 0. */
+/** Adds to the integer at a key, 0 if the key is missing. Returns the sum. */
 function increment(context: Context, key: Bytes, by: Int64): Int64 {
   const { db } = context
   const entry = db.find(key)

@@ -11,16 +11,22 @@ import { requireString, requireStringLength, sliceReply, stringOrEmpty } from '.
 
 interface Range {
   readonly start: number
-  /** The position after the last. */
+  /** The position after the last byte. */
   readonly end: number
 }
 
-/** The positions that a first and a last one mean, negative ones counting from the end. Null where there is nothing between them. */
+/**
+ * The range from a first to a last position, negative ones counting from the end. Null if it is
+ * empty.
+ */
 export function rangeWithin(first: number, last: number, length: number): Range | null {
   return first < 0 && last < 0 && first > last ? null : clampedRange(first, last, length)
 }
 
-/** The same, but for BITPOS: where both lie before the start, in whatever order, they mean the first position. */
+/**
+ * The range for BITPOS. Unlike in `rangeWithin`, two positions before the start, in either order,
+ * mean the first byte.
+ */
 export function clampedRange(first: number, last: number, length: number): Range | null {
   const start = Math.max(first < 0 ? length + first : first, 0)
   const end = Math.min(Math.max(last < 0 ? length + last : last, 0) + 1, length)

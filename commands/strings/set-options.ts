@@ -9,15 +9,15 @@ export type ExpiryUnit = 'ex' | 'px' | 'exat' | 'pxat'
 export interface SetOptions {
   readonly condition: 'nx' | 'xx' | null
   readonly get: boolean
-  /** What becomes of the deadline: a time in ms since the epoch, or a word. */
+  /** The deadline in ms since the epoch, or a word that keeps or removes it. */
   readonly expiry: number | 'keep' | 'remove'
 }
 
 const UNITS: readonly ExpiryUnit[] = ['ex', 'px', 'exat', 'pxat']
-/** Below this, seconds and milliseconds since any time add up to safe integers. */
+/** Below this, milliseconds times 1000 plus the current time is a safe integer. */
 const SURELY_SAFE = 2 ** 42
 
-/** The options of SET from word 3 on. Throws a syntax error, or an error for the time. */
+/** Reads the options of SET from word 3 on. Throws a syntax error, or an error for the time. */
 export function setOptionsOf(context: Context, args: readonly Bytes[]): SetOptions {
   const options = new Options(args, 3)
   let condition: SetOptions['condition'] = null
@@ -41,7 +41,7 @@ export function setOptionsOf(context: Context, args: readonly Bytes[]): SetOptio
 
 export type GetexOption = { readonly unit: ExpiryUnit; readonly time: Bytes } | 'persist' | null
 
-/** The option of GETEX from word 2 on. Throws a syntax error. */
+/** Reads the option of GETEX from word 2 on. Throws a syntax error. */
 export function getexOptionOf(args: readonly Bytes[]): GetexOption {
   const options = new Options(args, 2)
   let option: GetexOption = null
@@ -56,13 +56,19 @@ export function getexOptionOf(args: readonly Bytes[]): GetexOption {
   return option
 }
 
-/** The next word as a unit. As in Redis an option may stand twice, the last one counting, but not beside another. */
+/**
+ * Reads the next word as a unit. As in Redis, an option may be repeated (the last one counts), but
+ * not combined with another.
+ */
 function takeUnit(options: Options, before: ExpiryUnit | null): ExpiryUnit {
   for (const unit of UNITS) if ((before === null || before === unit) && options.take(unit)) return unit
   throw syntaxError()
 }
 
-/** The deadline that a word names, in ms since the epoch, capped at 2^53 - 1. Throws "not an integer" and "invalid expire time". */
+/**
+ * The deadline for a word, in ms since the epoch, at most 2^53 - 1. Throws "not an integer" and
+ * "invalid expire time".
+ */
 export function deadlineOf(context: Context, time: Bytes, unit: ExpiryUnit, commandName: Bytes): number {
   const value = requireInteger(time)
   if (value <= 0) throw invalidExpireTime(commandName)

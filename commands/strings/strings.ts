@@ -1,4 +1,4 @@
-/** Strings as wholes: reading, setting, and setting with conditions and deadlines. */
+/** Whole strings: reading, setting, and setting with conditions and deadlines. */
 import type { Bytes } from '../../base/bytes.ts'
 import { EVENT_EXPIRED, EVENT_GENERIC, EVENT_NEW, EVENT_STRING } from '../../storage/keyspace/key-events.ts'
 import { type Args, type Command, command, firstKey, keyRange } from '../core/command.ts'
@@ -71,7 +71,10 @@ function setWithOptions(context: Context, args: Args): Reply {
   return get ? before : OK
 }
 
-/** Gives a key a value and a deadline in ms. One that is past already deletes the key, which is reported as in Redis: set, then expired. */
+/**
+ * Sets a key's value and its deadline in ms. A deadline in the past deletes the key, which is
+ * notified as in Redis: set, then expired.
+ */
 function setUntil(context: Context, key: Bytes, value: Bytes, deadline: number): void {
   const { db, keyspace } = context
   if (keyspace.isPast(deadline)) {
