@@ -1,4 +1,4 @@
-/** Lua with its own libraries and nothing of ours, but what a test puts in: no sandbox, no hook. */
+/** Lua with its own libraries and what a test adds: no sandbox, no hook. */
 import { LuaModule } from '../../../lua/module.ts'
 import { LuaStack } from '../../../lua/stack.ts'
 
@@ -17,7 +17,10 @@ export class BareLua {
     prepare(this.stack)
   }
 
-  /** Compiles a piece of Lua under the name of c; leaves the function or an error on the stack, and returns Lua's status. */
+  /**
+   * Compiles a piece of Lua under the name c. Leaves the function or an error on the stack, and
+   * returns Lua's status.
+   */
   load(code: string): number {
     const { module, stack } = this
     const { api } = module

@@ -1,4 +1,6 @@
-/** What comes of bit in redis-server 7.0.15, in order: a setting that is changed stays so. See casesOf. */
+/**
+ * Results of bit in redis-server 7.0.15. The order matters: a changed setting stays. See casesOf.
+ */
 export const BIT_CASES = `
 local t = {} for k in pairs(bit) do t[k] = true end return t
   {["arshift"]=true,["band"]=true,["bnot"]=true,["bor"]=true,["bswap"]=true,["bxor"]=true,["lshift"]=true,["rol"]=true,["ror"]=true,["rshift"]=true,["tobit"]=true,["tohex"]=true}

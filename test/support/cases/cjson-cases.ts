@@ -1,4 +1,6 @@
-/** What comes of cjson in redis-server 7.0.15, in order: a setting that is changed stays so. See casesOf. */
+/**
+ * Results of cjson in redis-server 7.0.15. The order matters: a changed setting stays. See casesOf.
+ */
 export const CJSON_CASES = String.raw`
 return cjson.encode({1,2,3})
   "[1,2,3]"

@@ -2,7 +2,8 @@
  * Requests that show which time a command sees. They are sent in one packet, so they run in one
  * turn of the event loop.
  *
- * The values are those of Redis. DEBUG SLEEP takes real time, longer than the deadlines that it is to pass.
+ * The values are those of Redis. DEBUG SLEEP takes real time, longer than the deadlines that it
+ * must outlast.
  */
 import { until } from '../servers/running-server.ts'
 import { encodeCommand, WireClient, type WireReply } from '../servers/wire-client.ts'
@@ -12,14 +13,14 @@ type Words = readonly (string | number)[]
 export interface ClockCase {
   readonly name: string
   readonly requests: readonly Words[]
-  /** `undefined`: any reply. */
+  /** `undefined` accepts any reply. */
   readonly replies: readonly (WireReply | undefined)[]
 }
 
 /** Longer than a busy machine keeps a process from running between two requests of a packet. */
 const DEADLINE_MS = 500
 const SLEEP: Words = ['DEBUG', 'SLEEP', '0.8']
-/** Lua that takes as long, also where there is no clock for it, as in Debian's Redis. */
+/** Lua that runs past the deadline, also without a clock, as in Debian's Redis. */
 const BUSY = `local hasClock, from = pcall(function() return os.clock() end)
   if hasClock then while os.clock() - from < 0.8 do end else for i = 1, 3e8 do end end`
 
@@ -68,7 +69,7 @@ export const CLOCK_CASES: readonly ClockCase[] = [
   },
 ]
 
-/** The replies to requests that are sent in one packet. */
+/** Sends requests in one packet. Returns their replies. */
 export async function repliesOf(port: number, requests: readonly Words[]): Promise<WireReply[]> {
   const client = await WireClient.connect({ port })
   try {
@@ -79,7 +80,7 @@ export async function repliesOf(port: number, requests: readonly Words[]): Promi
   }
 }
 
-/** The reply of BLPOP where the list expires within the transaction that makes it: null. */
+/** The reply of BLPOP if the list expires within the transaction that creates it: null. */
 export async function poppedOfExpired(port: number): Promise<WireReply> {
   const blocked = await WireClient.connect({ port })
   const client = await WireClient.connect({ port })

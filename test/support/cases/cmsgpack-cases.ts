@@ -1,4 +1,7 @@
-/** What comes of cmsgpack in redis-server 7.0.15, in order: a setting that is changed stays so. See casesOf. */
+/**
+ * Results of cmsgpack in redis-server 7.0.15. The order matters: a changed setting stays. See
+ * casesOf.
+ */
 export const CMSGPACK_CASES = String.raw`
 local t = {} for k in pairs(cmsgpack) do t[k] = true end return t, cmsgpack._VERSION, cmsgpack._COPYRIGHT, cmsgpack._DESCRIPTION, cmsgpack._NAME
   {["_COPYRIGHT"]=true,["_DESCRIPTION"]=true,["_NAME"]=true,["_VERSION"]=true,["pack"]=true,["unpack"]=true,["unpack_limit"]=true,["unpack_one"]=true} "lua-cmsgpack 0.4.0" "Copyright (C) 2012, Salvatore Sanfilippo" "MessagePack C implementation for Lua" "cmsgpack"

@@ -1,6 +1,7 @@
 /**
- * Which keyspace events requests cause, in their order, family by family: each case is a request and what it reports. A family's cases go on from
- * what those before them have left, beginning with nothing. Redis 7.0 and 7.2 report the same.
+ * The keyspace events that requests cause, in order, family by family. Each case is a request and
+ * its events. A family starts with an empty database, and each case continues from the one before.
+ * Redis 7.0 and 7.2 send the same events.
  */
 
 export type EventCase = readonly [request: string, ...events: readonly string[]]
@@ -320,7 +321,7 @@ export const EVENT_CASES: Readonly<Record<string, readonly EventCase[]>> = {
   ],
 }
 
-/** What a client waits with, what makes its key ready, and what both report together. */
+/** A blocking request, the request that makes its key ready, and the events of both together. */
 export const BLOCKED_CASES: readonly (readonly [blocking: string, ready: string, ...events: readonly string[]])[] = [
   ['BLPOP a b 0', 'RPUSH b 1', 'new b', 'rpush b', 'lpop b', 'del b'],
   ['BLMOVE a b LEFT RIGHT 0', 'RPUSH a 1 2', 'new a', 'rpush a', 'new b', 'rpush b', 'lpop a'],

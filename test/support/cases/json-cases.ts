@@ -1,4 +1,6 @@
-/** What comes of json in redis-server 7.0.15, in order: a setting that is changed stays so. See casesOf. */
+/**
+ * Results of json in redis-server 7.0.15. The order matters: a changed setting stays. See casesOf.
+ */
 export const JSON_CASES = String.raw`
 return cjson.decode('[1,2,3]')
   {[1]=1,[2]=2,[3]=3}

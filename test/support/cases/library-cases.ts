@@ -1,4 +1,7 @@
-/** The cases of all libraries and of the sandbox, read from text: a piece of Lua on one line, and what comes of it on the next, set in by two spaces. */
+/**
+ * The cases of all libraries and of the sandbox, read from text. A case is a piece of Lua on one
+ * line and its result on the next, indented by two spaces.
+ */
 import type { Bytes } from '../../../base/bytes.ts'
 import { BIT_CASES } from './bit-cases.ts'
 import { CJSON_CASES } from './cjson-cases.ts'

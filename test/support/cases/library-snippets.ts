@@ -1,4 +1,7 @@
-/** Pieces of Lua made by chance that call the libraries with good and with spoiled arguments, for comparing what comes of them here and in Redis. */
+/**
+ * Random pieces of Lua that call the libraries with valid and spoiled arguments, for comparing
+ * their results here and in Redis.
+ */
 import { type Bytes, bufferOf } from '../../../base/bytes.ts'
 import type { Seeded } from '../generators/seed.ts'
 
@@ -27,7 +30,10 @@ const DOUBLES = [
   5e-324,
 ]
 const WORDS = ['', 'a', 'key', '1', 'true', '\0', '"', '\\', '/', '\n', '\x7f', '\xff\x80', 'h\xc3\xa9', 'x'.repeat(31)]
-/** The words, and those that are long: no keys, since Redis's Lua hashes them otherwise than Lua does, so that they stand elsewhere in tables. */
+/**
+ * The words and two long strings. Long strings are no table keys: Redis's Lua hashes them
+ * differently from Lua, so the order in tables differs.
+ */
 const VALUES = [...WORDS, 'x'.repeat(32), 'y'.repeat(300)]
 
 /** A piece of Lua about one of the libraries. */
@@ -62,7 +68,7 @@ const SNIPPETS: readonly ((chance: Seeded) => Bytes)[] = [
   (chance) => `return bit.${chance.pick(['lshift', 'rshift', 'arshift', 'rol', 'ror', 'tohex'])}(${number(chance)}, ${number(chance)})`,
 ]
 
-/** A string of Lua, in escapes only. */
+/** A Lua string literal of escapes only. */
 function literal(bytes: Bytes): Bytes {
   return `"${[...bufferOf(bytes)].map((byte) => `\\${String(byte).padStart(3, '0')}`).join('')}"`
 }
@@ -93,14 +99,14 @@ function double(chance: Seeded): number {
   }
 }
 
-/** An expression whose value is a double; not NaN, whose sign is the processor's. */
+/** An expression whose value is a double, but never NaN, whose sign depends on the processor. */
 function number(chance: Seeded): Bytes {
   const value = double(chance)
   if (Number.isNaN(value)) return '1'
   return Number.isFinite(value) ? (Object.is(value, -0) ? '-0' : String(value)) : `${value < 0 ? '-' : ''}1/0`
 }
 
-/** A double that lies in the middle between two shorter decimals. */
+/** A double halfway between two shorter decimals. */
 function tie(chance: Seeded): Bytes {
   return `${chance.integer(2 ** 32)}.${chance.pick(['5', '25', '75', '125', '0625', '375'])}`
 }
@@ -164,7 +170,7 @@ function json(chance: Seeded, depth: number): Bytes {
   }
 }
 
-/** With a few bytes more, fewer or other ones. */
+/** The bytes with a few added, removed or replaced. */
 function spoiled(chance: Seeded, bytes: Bytes): Bytes {
   let text = bytes
   for (let times = chance.integer(3); times > 0; times--) {

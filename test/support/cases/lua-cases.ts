@@ -1,4 +1,4 @@
-/** What comes of Lua's own functions in the sandbox in redis-server 7.0.15. See casesOf. */
+/** Results of Lua's own functions in the sandbox of redis-server 7.0.15. See casesOf. */
 export const LUA_CASES = String.raw`
 return pcall(function() return nil + 1 end)
   false "user_script:1: attempt to perform arithmetic on a nil value"

@@ -1,8 +1,11 @@
-/** Pieces of Lua made by chance that call the libraries of Lua 5.1 with numbers of every size, for comparing what comes of them here and in native Lua. */
+/**
+ * Random pieces of Lua that call the libraries of Lua 5.1 with numbers of every size. Tests compare
+ * their results here and in native Lua.
+ */
 import type { Bytes } from '../../../base/bytes.ts'
 import type { Seeded } from '../generators/seed.ts'
 
-/** Around each place where a number stops to fit somewhere. */
+/** Numbers around each limit of a number type. */
 const EDGES: readonly Bytes[] = [
   ...['0', '-0', '1', '-1', '2', '3', '-2', '-3', '0.5', '-0.5', '1.9', '-1.9', '2.5', '16', '35', '65', '255', '256', '321'],
   ...['2^31 - 1', '2^31', '2^31 + 1', '-2^31', '-2^31 - 1', '-2^31 + 1'],
@@ -25,7 +28,7 @@ const EDGES: readonly Bytes[] = [
   ],
   ...['math.huge', '-math.huge', '0/0', "'12'", "'0x10'", "'1e10'", "' 1700000000000 '", "'-3'", "'abc'", "''", 'nil', 'true', '{}'],
 ]
-/** Those at which native Lua copies for hours, or takes gigabytes, are not among these. */
+/** Counts that make native Lua copy for hours, or allocate gigabytes, are left out. */
 const COUNTS: readonly Bytes[] = [
   '0',
   '-1',
@@ -43,7 +46,7 @@ const COUNTS: readonly Bytes[] = [
   '0/0',
   "'2'",
 ]
-/** Where the range overflows an int native Lua ends. */
+/** Starts of ranges. Ranges that overflow an int are left out, because they end native Lua. */
 const FROM: readonly Bytes[] = ['nil', '1', '2', '3.9', '2^32 + 1', '-2^32 + 2', '2^40 + 2', "'2'", "'x'"]
 const SMALL: readonly Bytes[] = ['0', '1', '2', '3', '-1', '4', '-2', '5']
 const TEXTS: readonly Bytes[] = ["''", "'a'", "'abc'", "'hello world'", "'a,b,,c'", "'\\0a\\0'", "('xy'):rep(20)"]
@@ -101,7 +104,7 @@ const SNIPPETS: readonly ((chance: Seeded) => Bytes)[] = [
 ]
 
 const edge = (chance: Seeded): Bytes => chance.pick(EDGES)
-/** The third level is the function that has called pcall, which is another here. */
+/** Level 3 is left out: it is the function that called pcall, which differs here. */
 const level = (chance: Seeded): Bytes => chance.pick(EDGES.filter((given) => given !== '3' && given !== '2^32 + 3'))
 const small = (chance: Seeded): Bytes => chance.pick(SMALL)
 const text = (chance: Seeded): Bytes => chance.pick(TEXTS)
@@ -109,7 +112,7 @@ const table = (chance: Seeded): Bytes => chance.pick(TABLES)
 const key = (chance: Seeded): Bytes => chance.pick(['2^31', '2^32', '2^53', '-2^40', '2^63', '1e100', '3', '1.5', '-0', '2^32 + 1'])
 const number = (chance: Seeded): Bytes => chance.pick([floating, (c: Seeded) => c.pick(EDGES.slice(0, EDGES.indexOf('0/0')))])(chance)
 
-/** Up to so many further arguments. */
+/** Up to `count` further arguments. */
 function most(chance: Seeded, count: number, make: (chance: Seeded) => Bytes): Bytes {
   return Array.from({ length: chance.integer(count + 1) }, () => `, ${make(chance)}`).join('')
 }
@@ -118,7 +121,9 @@ function several(chance: Seeded, make: (chance: Seeded) => Bytes): Bytes {
   return Array.from({ length: chance.integer(4) }, () => make(chance)).join(', ')
 }
 
-/** Native Lua goes through all that is between a position and the end: none far below. */
+/**
+ * A position for table.insert, never far below the end: native Lua visits every index in between.
+ */
 function insertPosition(chance: Seeded): Bytes {
   return chance.pick([
     small,
@@ -143,7 +148,7 @@ function floating(chance: Seeded): Bytes {
 
 function digits(chance: Seeded): Bytes {
   const random = () => Array.from({ length: chance.integer(24) }, () => chance.integer(36).toString(chance.pick([2, 10, 16, 36]))).join('')
-  // Behind 0x stands a digit: musl takes the two for a number, glibc does not.
+  // A digit always follows 0x: musl accepts 0x alone as a number, glibc does not.
   const sign = chance.pick(['', '', '-', '+', ' -', '0x', '-0x', '0X', '\\0'])
   return chance.pick([
     () => `'${sign}${chance.integer(2)}${random()}${chance.pick(['', '', ' ', ' \\t', 'g', '\\0', '.5'])}'`,
@@ -152,7 +157,7 @@ function digits(chance: Seeded): Bytes {
   ])()
 }
 
-/** A directive with flags, width and precision, good ones and others. */
+/** A format directive with flags, width and precision, valid or not. */
 function directive(chance: Seeded): Bytes {
   const flags = Array.from({ length: chance.integer(3) }, () => chance.pick(['-', '+', ' ', '#', '0'])).join('')
   const width = chance.pick(['', '', '5', '20', '99', '100'])

@@ -1,4 +1,7 @@
-/** What comes of the sandbox in redis-server 7.0.15: what is protected, what is missing, errors and what catches them. See casesOf. */
+/**
+ * Results of the sandbox in redis-server 7.0.15: protected and missing globals, errors, and
+ * catching them. See casesOf.
+ */
 export const SANDBOX_CASES = `
 x = 1
   error: "user_script:1: Attempt to modify a readonly table"

@@ -1,10 +1,10 @@
-/** Scripts that a server may refuse, or may refuse a part of, in every way in which scripts are run. */
+/** Scripts that a server may refuse in whole or in part, in every way of running scripts. */
 import type { Bytes } from '../../../base/bytes.ts'
 import { sha1 } from '../../../commands/scripting/api.ts'
 
 type Request = readonly Bytes[]
 
-/** What a script can say of itself; null for one that says nothing. */
+/** The flags that a script may declare; null for a script without a shebang. */
 const DECLARED: readonly (Bytes | null)[] = [
   null,
   '',
@@ -17,7 +17,7 @@ const DECLARED: readonly (Bytes | null)[] = [
   'allow-cross-slot-keys,allow-stale',
 ]
 
-/** First lines, most of which no script can have. */
+/** First lines of scripts, most of them invalid. */
 const FIRST_LINES: readonly Bytes[] = [
   '#!',
   '#!lua',
@@ -81,7 +81,7 @@ const BODIES: readonly Bytes[] = [
   'x x',
 ]
 
-/** The library that has a function for each of the bodies and what they say of themselves. */
+/** A library with a function for each pair of body and flags. */
 export const LIBRARY: Bytes = functions()
   .map(({ name, body, flags }) => {
     const list = (flags ?? '').split(',').filter((flag) => flag !== '')
@@ -96,12 +96,12 @@ function functions(): { readonly name: Bytes; readonly body: Bytes; readonly fla
     .map((described, at) => ({ name: `f${at}`, ...described }))
 }
 
-/** The texts of scripts that can be run. */
+/** The texts of scripts that can run. */
 export const SCRIPTS: readonly Bytes[] = DECLARED.flatMap((flags) =>
   BODIES.map((body) => (flags === null ? body : `#!lua${flags === '' ? '' : ` flags=${flags}`}\n${body}`)),
 )
 
-/** Requests that may be refused, whatever the state of the server. */
+/** Requests that a server may refuse, whichever state it is in. */
 export function requests(): Request[] {
   const firstLines = FIRST_LINES.flatMap((line) => ['return 1', "return redis.call('SET', 'k', 'v')"].map((body) => line + body))
   const texts = [...SCRIPTS, ...firstLines]

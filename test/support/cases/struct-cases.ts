@@ -1,4 +1,7 @@
-/** What comes of struct in redis-server 7.0.15, in order: a setting that is changed stays so. See casesOf. */
+/**
+ * Results of struct in redis-server 7.0.15. The order matters: a changed setting stays. See
+ * casesOf.
+ */
 export const STRUCT_CASES = String.raw`
 local t = {} for k in pairs(struct) do t[k] = true end return t
   {["pack"]=true,["size"]=true,["unpack"]=true}

@@ -1,4 +1,4 @@
-/** Errors of the simulated disk: those that any file system gives, and those that a test asks for. */
+/** Errors of the simulated disk: those of any file system, and those that a test injects. */
 
 export type Operation =
   | 'open'
@@ -14,14 +14,14 @@ export type Operation =
 
 export interface FaultRule {
   readonly operation: Operation
-  /** Only files whose path matches; of a rename, either path. */
+  /** Restricts the rule to matching paths; for a rename, either path. */
   readonly path?: RegExp
   readonly code: 'ENOSPC' | 'EIO' | 'EROFS' | 'EMFILE'
-  /** How many operations fail; 1 unless told. Infinity: until the rule is lifted. */
+  /** The number of operations that fail, 1 by default. Infinity means until the rule is removed. */
   readonly times?: number
-  /** So many matching operations succeed first. */
+  /** The number of matching operations that succeed first. */
   readonly after?: number
-  /** A failing write leaves a part of its bytes, from none to all. */
+  /** A failing write writes part of its bytes, from none to all. */
   readonly shortWrite?: boolean
 }
 
@@ -39,7 +39,7 @@ const MESSAGES = {
   EROFS: 'read-only file system',
 } as const
 
-/** An error with the fields of Node's. */
+/** Creates an error with the fields of Node's system errors. */
 export function systemError(code: keyof typeof MESSAGES, syscall: string, path: string): NodeJS.ErrnoException {
   return Object.assign(new Error(`${code}: ${MESSAGES[code]}, ${syscall} '${path}'`), { code, syscall, path })
 }
@@ -47,14 +47,14 @@ export function systemError(code: keyof typeof MESSAGES, syscall: string, path: 
 export class Faults {
   private readonly rules = new Set<{ readonly rule: FaultRule; after: number; times: number }>()
 
-  /** The function lifts the rule. */
+  /** Adds a rule. The returned function removes it. */
   add(rule: FaultRule): () => void {
     const state = { rule, after: rule.after ?? 0, times: rule.times ?? 1 }
     this.rules.add(state)
     return () => void this.rules.delete(state)
   }
 
-  /** The rule by which this operation fails, if any; counts it. */
+  /** The rule that makes this operation fail, if any; counts its use. */
   take(operation: Operation, paths: readonly string[]): FaultRule | undefined {
     for (const state of this.rules) {
       const { rule } = state

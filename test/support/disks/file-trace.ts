@@ -1,16 +1,16 @@
 /**
- * The file operations of a real process, recorded by strace and done again on a simulated disk, which can lose what was not synced:
- * any pages, sizes and names, in any order. LevelDB's own operations are among them.
+ * Replays the file operations of a real process, recorded by strace, on a simulated disk. That disk
+ * can lose unsynced pages, sizes and names, in any order. LevelDB's own operations are included.
  */
 import { readFileSync } from 'node:fs'
 import type { File } from '../../../base/files.ts'
 import type { MemoryFiles } from './memory-files.ts'
 
-/** Longer strings are cut by strace. */
+/** The string limit given to strace, which cuts longer ones. */
 const MOST_BYTES = 300_000
 const CALLS = 'openat,close,write,pwrite64,writev,pwritev,rename,unlink,rmdir,mkdir,ftruncate,fsync,fdatasync'
 
-/** Words that run a program so that its operations are recorded in a file. */
+/** The words that run a program under strace and record its operations in a file. */
 export const straceWords = (trace: string): string[] => [
   '-f',
   '-xx',
@@ -30,9 +30,11 @@ interface Call {
   readonly result: number
 }
 
-/** One process's operations below a directory, which is the root of the simulated disk. */
+/**
+ * The operations of one process below a directory, which becomes the root of the simulated disk.
+ */
 export class FileTrace {
-  /** Replies `+OK` that have gone out. */
+  /** The number of `+OK` replies sent. */
   acknowledged = 0
   private readonly files: MemoryFiles
   private readonly base: string
@@ -46,7 +48,10 @@ export class FileTrace {
     files.holdSyncs()
   }
 
-  /** Does everything again. `after` is called after each operation that changes what a power loss may leave. */
+  /**
+   * Replays all operations. `after` is called after each operation that changes what a power loss
+   * may leave.
+   */
   replay(trace: string, after: () => void): void {
     for (const line of readFileSync(trace, 'latin1').split('\n')) {
       const [, thread, text] = /^(\d+) +(.*)$/.exec(line) ?? []
@@ -66,7 +71,7 @@ export class FileTrace {
     }
   }
 
-  /** What is written while a sync is under way is not covered by it. */
+  /** A sync does not cover bytes written after it began. */
   private beginSync(thread: string, text: string): void {
     const fd = /^(?:fsync|fdatasync)\((\d+)/.exec(text)?.[1]
     const file = fd === undefined ? undefined : this.open.get(Number(fd))?.file
@@ -145,7 +150,7 @@ export class FileTrace {
     return true
   }
 
-  /** On the simulated disk; null for what lies elsewhere. */
+  /** The path on the simulated disk; null outside of the traced directory. */
   private pathOf(name: Buffer | undefined): string | null {
     const path = String(name)
     if (path === this.base) return '/'
@@ -162,7 +167,7 @@ function isDirectory(files: MemoryFiles, path: string): boolean {
   }
 }
 
-/** The strings of a call, which -xx has in hex. */
+/** The strings of a call, which strace's -xx prints in hex. */
 function stringsOf(args: string): Buffer[] {
   return [...args.matchAll(/"((?:\\x[0-9a-f]{2})*)"/g)].map(([, hex = '']) => Buffer.from(hex.replaceAll('\\x', ''), 'hex'))
 }

@@ -1,7 +1,8 @@
 /**
- * The names on the simulated disk. A change of a directory (a file created, renamed, removed) is one entry of a journal until its
- * directory is synced; each unsynced one survives a power loss whole or not at all, whichever others do. A rename between two directories
- * is made durable by a sync of either.
+ * The names on the simulated disk. A change of a directory (a file created, renamed, removed) is
+ * one journal entry until its directory is synced. Each unsynced entry survives a power loss whole
+ * or not at all, independently of the others. A sync of either directory makes a rename between two
+ * directories durable.
  */
 import type { Inode } from './memory-inode.ts'
 import { type PowerLoss, survives } from './power-loss.ts'
@@ -10,7 +11,10 @@ export type Node = Inode | Directory
 
 export class Directory {
   readonly entries = new Map<string, Node>()
-  /** What is on the medium, and since when: an older change that survives does not undo it. Null where a removal is. */
+  /**
+   * The durable entries, each with the time of its change, so that an older surviving change does
+   * not undo it. Null for a removal.
+   */
   readonly durable = new Map<string, { readonly time: number; readonly node: Node | null }>()
 }
 
@@ -33,7 +37,10 @@ export class Directories {
     this.root = root
   }
 
-  /** Path without empty and `.` parts; both kinds of slash separate, and `..` is not supported. */
+  /**
+   * The parts of a path without empty and `.` parts. Both kinds of slash separate; `..` is not
+   * supported.
+   */
   static parts(path: string): string[] {
     return path.split(/[\\/]+/).filter((part) => part !== '' && part !== '.')
   }
@@ -44,7 +51,7 @@ export class Directories {
     return node
   }
 
-  /** The directory that holds the last part of the path, where there is one. */
+  /** The directory that holds the last part of the path, if it exists. */
   parent(path: string): { readonly directory: Directory; readonly name: string } | undefined {
     const parts = Directories.parts(path)
     const name = parts.pop()
@@ -63,7 +70,7 @@ export class Directories {
     this.journal = this.journal.filter((entry) => !settled.includes(entry))
   }
 
-  /** Files that have a name, each once. */
+  /** The files that have a name, each once. */
   inodes(): Set<Inode> {
     const found = new Set<Inode>()
     const visit = (directory: Directory) => {
@@ -73,12 +80,12 @@ export class Directories {
     return found
   }
 
-  /** The same, with nothing shared. */
+  /** A deep copy. */
   copy(): Directories {
     return this.copyWith((inode) => inode.copy())
   }
 
-  /** What the machine finds when it starts again, all of it on the medium. */
+  /** The directories as the machine finds them after a power loss; all of it is durable. */
   afterPowerLoss(crash: PowerLoss): Directories {
     const after = this.copyWith((inode) => inode.afterPowerLoss(crash))
     for (const entry of after.journal) if (survives(crash)) settle(entry)
@@ -120,7 +127,7 @@ function settle({ time, changes }: JournalEntry): void {
   }
 }
 
-/** Makes what is on the medium all there is. */
+/** Replaces the entries by the durable ones. */
 function keepDurable(directory: Directory): void {
   directory.entries.clear()
   for (const [name, { node }] of [...directory.durable]) {

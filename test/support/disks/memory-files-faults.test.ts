@@ -4,7 +4,7 @@ import { replaceFileSync } from '../../../base/files.ts'
 import { seeded } from '../generators/seed.ts'
 import { MemoryFiles, PAGE_BYTES } from './memory-files.ts'
 
-/** So many that every outcome looked for is all but certain to be among them. */
+/** The number of simulated crashes. It makes every expected outcome all but certain to occur. */
 const CRASHES = 500
 
 function failsWith(code: string): (error: Error) => boolean {

@@ -8,10 +8,10 @@ import { fromSeed, type Seeded, seeded } from '../generators/seed.ts'
 import { MemoryFiles, PAGE_BYTES } from './memory-files.ts'
 
 const LOGS = 150
-/** So many that every outcome looked for is all but certain to be among them. */
+/** The number of simulated crashes. It makes every expected outcome all but certain to occur. */
 const CRASHES = 500
 
-/** Runs an operation; its value as text, or the code of its error. */
+/** Runs an operation. Returns its value as text, or the code of its error. */
 function outcome(run: () => unknown): string {
   try {
     return JSON.stringify(run()) ?? 'done'
@@ -20,7 +20,9 @@ function outcome(run: () => unknown): string {
   }
 }
 
-/** A random operation on one of few paths, as a function of the file system and of the files it has open. */
+/**
+ * A random operation on one of a few paths, as a function of the file system and its open files.
+ */
 function randomOperation({ integer, pick }: Seeded): (files: Files, open: Map<string, File>, root: string) => string {
   const [from, to] = [pick(['a', 'b', 'd/a', 'd/b', 'd/e/a', 'd']), pick(['a', 'b', 'd/a', 'd/e/b', 'd/e'])]
   const mode = pick(['create', 'update', 'read'] as const)
@@ -35,14 +37,15 @@ function randomOperation({ integer, pick }: Seeded): (files: Files, open: Map<st
       if (kind === 0) return files.makeDirectorySync(join(root, from === 'd' ? 'd' : 'd/e'))
       if (kind === 1) return files.renameSync(join(root, from), join(root, to))
       if (kind === 2) {
-        // Node 20 fails to remove what would be inside of a file, Node 24 has nothing to remove; storage never tries.
+        // Removing a path inside a file fails on Node 20 and does nothing on Node 24; storage never
+        // does it.
         if (outcome(() => files.listSync(dirname(join(root, from)))) === 'ENOTDIR') return 'no directory'
         return files.removeTreeSync(join(root, from))
       }
       if (kind === 3) return files.listSync(join(root, 'd'))
       if (kind === 4) return files.existsSync(join(root, from))
       if (kind < 7) {
-        // A directory can be opened for reading on some systems; storage never does.
+        // Some systems can open a directory for reading; storage never does.
         if (mode === 'read' && outcome(() => files.listSync(join(root, from))).startsWith('[')) return 'directory'
         const opened = files.openSync(join(root, from), mode)
         open.get(from)?.closeSync()
@@ -55,7 +58,7 @@ function randomOperation({ integer, pick }: Seeded): (files: Files, open: Map<st
   }
 }
 
-// Elsewhere the codes of some errors differ.
+// The codes of some errors differ on other systems.
 const onLinux = process.platform === 'linux' ? test : test.skip
 if (process.platform !== 'linux') console.log('SKIPPED the comparison with the real file system: not on Linux')
 
@@ -75,7 +78,7 @@ onLinux('it does what a real file system does', () => {
   }
 })
 
-/** A disk with a log in /d whose first bytes are synced, name and all. */
+/** A disk with a log in /d whose first bytes and name are synced. */
 function diskWithLog(synced: Buffer): { readonly files: MemoryFiles; readonly log: File } {
   const files = new MemoryFiles({ directories: ['/d'] })
   const log = files.openSync('/d/log', 'create')
@@ -185,7 +188,7 @@ test('names are durable only when their directory is synced', () => {
   assert.equal(listings(files, random), [''])
 })
 
-/** The different lists of names in /d that crashes leave. */
+/** The different listings of /d that crashes leave. */
 function listings(files: MemoryFiles, random: () => number): string[] {
   return [...new Set(crashes(files, random).map((found) => found.listSync('/d').join()))].sort()
 }

@@ -1,12 +1,15 @@
 /**
  * A file system in memory that loses, at a simulated crash, what a real one may lose.
  *
- *   power loss     crash(random)     synced is kept; of the rest any pages, sizes and names may be there or not, in any order, pages torn
- *   process kill   crashProcess()    all that was written is kept; what was not synced may still be lost by a later power loss
+ *   power loss     crash(random)     synced data survives; each unsynced page, size and name
+ *                                    may survive or not, in any order, and pages may be torn
+ *   process kill   crashProcess()    everything written survives; a later power loss may still
+ *                                    take what was not synced
  *
- * Both leave this file system as it is and return another, so one moment can be crashed many ways, and what still runs on the old one
- * disturbs nothing. A datasync makes the content durable that was there when it was called. Names are durable only when their
- * directory has been synced. A failed datasync gives its pages up: a later successful one does not write them (see Versions.abandon).
+ * Both leave this file system unchanged and return another one. So one moment can be crashed many
+ * ways, and code still running on the old one has no effect. A datasync makes the content durable
+ * as of its call. A name is durable only after a sync of its directory. A failed datasync abandons
+ * its pages: a later successful one does not write them (see Versions.abandon).
  */
 import type { Random } from '../../../base/clock.ts'
 import type { File, Files } from '../../../base/files.ts'
@@ -18,19 +21,22 @@ import { powerLoss } from './power-loss.ts'
 export { PAGE_BYTES } from './memory-inode.ts'
 
 export interface MemoryFilesOptions {
-  /** For the length of short writes; crashes bring their own. */
+  /** Draws the length of short writes; crashes take their own. */
   readonly random?: Random
   readonly capacityBytes?: number
-  /** Directories that are there, durably, from the start. */
+  /** Directories that exist, durably, from the start. */
   readonly directories?: readonly string[]
 }
 
 const DEFAULT_CAPACITY_BYTES = 2 ** 40
 
 export class MemoryFiles implements Files {
-  /** May be changed at any time; below what is used, nothing that takes room succeeds. */
+  /**
+   * The capacity of the disk. May change at any time; while it is below the used bytes, every
+   * operation that allocates fails.
+   */
   capacityBytes: number
-  /** Called before each operation that could fail; a good moment to crash at. */
+  /** Called before each operation that can fail; a good moment to crash. */
   onOperation: ((operation: Operation, path: string) => void) | undefined
   private readonly random: Random
   private directories = new Directories()
@@ -44,27 +50,33 @@ export class MemoryFiles implements Files {
     for (const path of options.directories ?? []) this.makeDurableDirectory(path)
   }
 
-  /** What a machine may find after it lost power now. */
+  /** The disk that a machine may find after a power loss now. */
   crash(random: Random): MemoryFiles {
     return this.withDirectories(this.directories.afterPowerLoss(powerLoss(random)))
   }
 
-  /** What the next process finds when this one is killed now. Faults asked for are not carried over. */
+  /**
+   * The disk that the next process finds after this one is killed now. Injected faults are not
+   * carried over.
+   */
   crashProcess(): MemoryFiles {
     return this.withDirectories(this.directories.copy())
   }
 
-  /** Makes operations fail. The function lifts the rule before its times are used up. */
+  /** Makes operations fail. The returned function removes the rule before its uses are spent. */
   fail(rule: FaultRule): () => void {
     return this.faults.add(rule)
   }
 
-  /** Keeps asynchronous syncs pending until they are released. */
+  /** Keeps asynchronous syncs pending until `releaseSyncs`. */
   holdSyncs(): void {
     this.held ??= []
   }
 
-  /** Lets the pending syncs end, in the order of their calls, and later ones again by themselves. */
+  /**
+   * Completes the pending syncs in the order of their calls; later ones complete by themselves
+   * again.
+   */
   releaseSyncs(): void {
     const held = this.held ?? []
     this.held = undefined
@@ -157,7 +169,7 @@ export class MemoryFiles implements Files {
     return Math.max(0, this.capacityBytes - this.usedBytes)
   }
 
-  /** What an open file needs of the disk. */
+  /** The parts of the disk that an open file uses. */
   private readonly disk: Disk = {
     tick: () => this.tick(),
     random: () => this.random(),
@@ -196,7 +208,7 @@ export class MemoryFiles implements Files {
     if (fault !== undefined) throw systemError(fault.code, syscall, paths[0]!)
   }
 
-  /** What the path names, if anything. */
+  /** The node at the path, if any. */
   private lookUp(path: string, syscall: string): Node | undefined {
     const ancestors = Directories.parts(path)
     for (ancestors.pop(); ancestors.length > 0; ancestors.pop()) {
@@ -212,7 +224,7 @@ export class MemoryFiles implements Files {
     return node
   }
 
-  /** Binds the path to a node, or to nothing. */
+  /** Binds the path to a node; null unbinds it. */
   private name(path: string, node: Node | null): void {
     const parent = this.directories.parent(path)
     if (parent === undefined) throw systemError('ENOENT', 'open', path)
@@ -277,7 +289,7 @@ class MemoryFile implements File {
     this.inode.truncate(this.disk.tick(), length)
   }
 
-  /** Its fault is the one in force when it is called; it comes when the sync ends. */
+  /** Takes the fault in force at the call; the error appears when the sync ends. */
   datasync(): Promise<void> {
     return new Promise((resolve, reject) => {
       const sync = this.beginSync()
@@ -301,7 +313,7 @@ class MemoryFile implements File {
     this.open = false
   }
 
-  /** The function ends the sync: well, or with an error. */
+  /** Begins a sync. The returned function ends it, with success or an error. */
   private beginSync(): () => void {
     this.mustBeOpen('fdatasync')
     const time = this.disk.tick()

@@ -1,11 +1,14 @@
-/** The content of a file on the simulated disk, by pages. Bytes past the size are zeros in every page's current version. */
+/**
+ * The content of a file on the simulated disk, by pages. Bytes past the size are zero in every
+ * page's current version.
+ */
 import { type PowerLoss, Versions } from './power-loss.ts'
 
 export const PAGE_BYTES = 4096
 
 const ZEROS = Buffer.alloc(PAGE_BYTES)
 
-/** Null is a hole: zeros that take no room. */
+/** Null is a hole: zeros that take no space. */
 type Page = Buffer | null
 
 export class Inode {
@@ -17,12 +20,12 @@ export class Inode {
     return this.length.current
   }
 
-  /** What it takes of the disk. */
+  /** The bytes allocated on the disk. */
   get allocatedBytes(): number {
     return this.allocatedPages * PAGE_BYTES
   }
 
-  /** Writes as much as `roomBytes` of new pages allow; the number of bytes written. */
+  /** Writes what `roomBytes` of new pages allow. Returns the number of bytes written. */
   write(time: number, bytes: Buffer, position: number, roomBytes: number): number {
     let written = 0
     let room = Math.floor(roomBytes / PAGE_BYTES)
@@ -56,13 +59,13 @@ export class Inode {
     if (length !== this.size) this.length.write(time, length)
   }
 
-  /** A sync that was called at `time` is done. */
+  /** Completes a sync that was called at `time`. */
   settle(time: number): void {
     this.length.settle(time)
     for (const page of this.pages) page.settle(time)
   }
 
-  /** A sync that was called at `time` failed. */
+  /** Fails a sync that was called at `time`. */
   abandon(time: number): void {
     this.length.abandon(time)
     for (const page of this.pages) page.abandon(time)
@@ -76,7 +79,7 @@ export class Inode {
     return copy
   }
 
-  /** What a power loss leaves: every page and the size for themselves. */
+  /** The file after a power loss, which decides about the size and each page separately. */
   afterPowerLoss(crash: PowerLoss): Inode {
     const after = new Inode()
     const size = this.length.survivor(crash).value
@@ -91,8 +94,10 @@ export class Inode {
     return after
   }
 
-  /** The new bytes up to anywhere in what changed, then the old ones, or zeros where the file had nothing synced: synced bytes beside a
-   *  write come to no harm. */
+  /**
+   * A torn page: a prefix of the change, then the old bytes, or zeros where nothing was synced.
+   * Synced bytes beside the write stay intact.
+   */
   private torn(index: number, newer: Page, older: Page, { random }: PowerLoss): Buffer {
     const before = older ?? ZEROS
     const after = newer ?? ZEROS
@@ -124,7 +129,7 @@ export class Inode {
   }
 }
 
-/** A page with only its first `length` bytes, as a hole where that is none. */
+/** A page with only its first `length` bytes; a hole if there are none. */
 function cut(page: Page, length: number): Page {
   if (page === null || length <= 0) return null
   if (length >= PAGE_BYTES) return page

@@ -25,7 +25,7 @@ function write(store: RecordStore, ...pairs: (readonly [key: string, value: stri
   return batch.write()
 }
 
-/** A random change, or a random look whose result is returned. */
+/** A random write, or a random read whose result is returned. */
 function randomStep({ integer, pick }: Seeded): (store: RecordStore) => Promise<string> {
   const key = () => Buffer.from(pick(['a', 'b', 'bb', 'c', 'ca', 'd', '\u007f', 'e']) + pick(['', '1', '\0']))
   const [from, before] = [key(), key()].sort(Buffer.compare) as [Buffer, Buffer]

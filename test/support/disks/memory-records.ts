@@ -1,11 +1,17 @@
 /**
- * A record store in memory that loses, at a simulated crash, what LevelDB may lose, and fails as it does.
+ * A record store in memory that loses, at a simulated crash, what LevelDB may lose, and fails as
+ * LevelDB does.
  *
- * The content is a sorted array that is replaced, never changed, so an iterator's snapshot is a reference. Changes go through one ordered
- * log as in LevelDB: a power loss keeps what was durable and any number of the next changes in that order, each whole. A batch is seen
- * and durable when its write resolves; the pieces of `clear` are seen at once and durable with the next batch. What is written lazily is
- * durable only after a reopen: a power loss may take it though what came after it is there, as LevelDB syncs only the log it writes to.
- * Crashes leave this store as it is and return another.
+ * The content is a sorted array that is replaced, never changed, so an iterator's snapshot is a
+ * reference. Changes go through one ordered log, as in LevelDB. A power loss keeps the durable
+ * changes and a prefix of the others, each whole.
+ *
+ * - A batch is visible and durable when its write resolves.
+ * - The pieces of `clear` are visible at once and durable with the next batch.
+ * - A lazy write is durable only after a reopen. A power loss may take it and keep later changes,
+ *   because LevelDB syncs only the log it currently writes to.
+ *
+ * A crash leaves this store unchanged and returns another one.
  */
 import type { Bytes } from '../../../base/bytes.ts'
 import { bufferOf, bytesOf } from '../../../base/bytes.ts'
@@ -13,26 +19,26 @@ import type { Random } from '../../../base/clock.ts'
 import type { RecordBatch, RecordIterator, RecordRange, RecordSnapshot, RecordStore } from '../../../storage/records/record-store.ts'
 import { type Changes, get, merge, type Rows, select } from '../harness/memory-rows.ts'
 
-/** A change that is seen. */
+/** A visible change. */
 interface Step {
   readonly changes: Changes
-  /** Durable, durable with the next synced write, or only after a reopen. */
+  /** Durable; durable with the next synced write; or durable only after a reopen. */
   state: 'synced' | 'unsynced' | 'lazy'
 }
 
 export interface WriteFault {
   readonly error?: Error
-  /** So many writes succeed first. */
+  /** The number of writes that succeed first. */
   readonly after?: number
-  /** So often there is no room to open it again. */
+  /** The number of attempts to reopen that find no space. */
   readonly noRoom?: number
-  /** So many reopens fail before one succeeds, as while the disk is still full. */
+  /** The number of reopens that fail before one succeeds, as while the disk is full. */
   readonly failedReopens?: number
-  /** The batch that failed is there after the reopen, as LevelDB's log may have it. */
+  /** The failed batch is present after the reopen, as LevelDB's log may contain it. */
   readonly landsAtReopen?: boolean
 }
 
-/** A write that waits to be told to go on. */
+/** A write that is held until `releaseWrites`. */
 interface HeldWrite {
   decide(): void
   tell(): void
@@ -46,14 +52,14 @@ export interface MemoryRecordsOptions {
 const CLEAR_PIECE_RECORDS = 16
 
 export class MemoryRecords implements RecordStore {
-  /** Called before a write is decided and after it; a good moment to crash at. */
+  /** Called before and after a write is decided; a good moment to crash. */
   onWrite: (() => void) | undefined
   private readonly random: Random | undefined
   private rows: Rows
-  /** What a power loss cannot take, and what has come on top of it. */
+  /** The rows that survive any power loss; `steps` has the changes since. */
   private durable: Rows
   private steps: Step[] = []
-  /** Iterators and snapshots are void after a reopen. */
+  /** A reopen invalidates iterators and snapshots. */
   private openings = 0
   private readonly inFlight: Changes[] = []
   private held: HeldWrite[] | undefined
@@ -69,17 +75,17 @@ export class MemoryRecords implements RecordStore {
     this.durable = rows
   }
 
-  /** An empty one that behaves like this. */
+  /** An empty store with the same behaviour. */
   another(): MemoryRecords {
     return new MemoryRecords(this.random === undefined ? {} : { random: this.random })
   }
 
-  /** What may be found after a power loss now. */
+  /** A store as it may be found after a power loss now. */
   crash(random: Random): MemoryRecords {
     return this.found(this.durable, [...this.steps, ...this.undecided()], random)
   }
 
-  /** What the next process finds when this one is killed now. */
+  /** The store that the next process finds after this one is killed now. */
   crashProcess(random: Random): MemoryRecords {
     return this.found(this.rows, this.undecided(), random)
   }
@@ -89,17 +95,20 @@ export class MemoryRecords implements RecordStore {
     this.fault = { ...fault, after: fault.after ?? 0, failedReopens: fault.failedReopens ?? 0, noRoom: fault.noRoom ?? 0 }
   }
 
-  /** Writes that have not failed yet will not. */
+  /** Cancels the failure of writes that have not failed yet. */
   mend(): void {
     this.fault = undefined
   }
 
-  /** Keeps batch writes pending until they are released. */
+  /** Keeps batch writes pending until `releaseWrites`. */
   holdWrites(): void {
     this.held ??= []
   }
 
-  /** Lets the pending writes end, in the order of their calls, and later ones again by themselves. */
+  /**
+   * Completes the pending writes in the order of their calls; later ones complete by themselves
+   * again.
+   */
   releaseWrites(): void {
     const held = this.held ?? []
     this.held = undefined
@@ -109,7 +118,7 @@ export class MemoryRecords implements RecordStore {
     }
   }
 
-  /** Does the pending writes, of which nobody hears until they are released. */
+  /** Applies the pending writes without resolving them; `releaseWrites` does. */
   landHeldWrites(): void {
     for (const { decide } of this.held ?? []) decide()
   }
@@ -237,7 +246,7 @@ export class MemoryRecords implements RecordStore {
     this.steps = this.steps.slice(synced)
   }
 
-  /** Waits for the writes under way. */
+  /** Waits for the writes in flight. */
   async close(): Promise<void> {
     this.opened = false
     await nextTurn()
@@ -278,7 +287,7 @@ export class MemoryRecords implements RecordStore {
     })
   }
 
-  /** A synced write makes what was merely not synced before it durable, too. */
+  /** A synced write also makes earlier unsynced changes durable. */
   private see(changes: Changes, state: Step['state']): void {
     this.rows = merge(this.rows, changes)
     this.steps.push({ changes, state })
@@ -297,13 +306,13 @@ export class MemoryRecords implements RecordStore {
     return this.backgroundError
   }
 
-  /** Batches of which only LevelDB's log knows whether they are in it, in its order. */
+  /** Batches that may or may not be in LevelDB's log, in its order. */
   private undecided(): readonly Step[] {
     const open = this.backgroundError === undefined ? this.inFlight : this.landing === undefined ? [] : [this.landing]
     return open.map((changes) => ({ changes, state: 'unsynced' }))
   }
 
-  /** All that is synced, and of the rest any number of the first. */
+  /** A store with the synced changes and a random prefix of the others. */
   private found(rows: Rows, steps: readonly Step[], random: Random): MemoryRecords {
     const loose = steps.filter(({ state }) => state !== 'synced')
     const kept = new Set(loose.slice(0, Math.floor(random() * (loose.length + 1))))

@@ -1,17 +1,23 @@
 /**
- * What a power loss leaves of things that were written and not synced. Every cell of a simulated disk (a page, a file's size) keeps what
- * is on the medium and each version written over it since; a power loss picks one of them for every cell on its own, so that any
- * subset of the writes may have reached the medium, in any order.
+ * The effect of a power loss on unsynced writes. Every cell of a simulated disk (a page, a file's
+ * size) keeps its durable version and each version written since. A power loss picks one of them
+ * for every cell separately, so any subset of the writes may be durable, in any order.
  */
 import type { Random } from '../../../base/clock.ts'
 
 export interface PowerLoss {
   readonly random: Random
-  /** How much of what was not synced is lost: 0 nothing, 1 all of it, between them the chance of each cell. */
+  /**
+   * The part of unsynced data that is lost: 0 for none, 1 for all, otherwise the chance of each
+   * cell.
+   */
   readonly loss: number
 }
 
-/** One crash: now and then all or nothing is lost, mostly something between, with a preference for a little. */
+/**
+ * Draws one crash. Sometimes all or nothing is lost, mostly something between, with a preference
+ * for a little.
+ */
 export function powerLoss(random: Random): PowerLoss {
   const mood = random()
   if (mood < 1 / 8) return { random, loss: 0 }
@@ -19,13 +25,13 @@ export function powerLoss(random: Random): PowerLoss {
   return { random, loss: random() ** 4 }
 }
 
-/** Whether a thing that is there or not, such as a change of a directory, reached the medium. */
+/** Draws whether an atomic change, such as one of a directory, became durable. */
 export function survives({ random, loss }: PowerLoss): boolean {
   return random() >= loss
 }
 
 export class Versions<T> {
-  /** Oldest first; the first is on the medium, the last is what reads see. */
+  /** Oldest first. The first version is durable, the last is the one that reads return. */
   private readonly list: { readonly time: number; readonly value: T }[]
   private abandonedUntil = -1
 
@@ -45,14 +51,20 @@ export class Versions<T> {
     this.list.push({ time, value })
   }
 
-  /** A sync that was called at `time` is done. What a failed sync gave up before is not written by a later one. */
+  /**
+   * Completes a sync that was called at `time`. It does not write what a failed sync abandoned
+   * before.
+   */
   settle(time: number): void {
     let index = this.list.length - 1
-    while (index > 0 && this.list[index]!.time > time) index-- // another sync, called later, may have ended before
+    while (index > 0 && this.list[index]!.time > time) index-- // a sync called later may have ended earlier
     if (this.list[index]!.time > this.abandonedUntil) this.list.splice(0, index)
   }
 
-  /** A sync called at `time` failed: the kernel reports that once, and takes the pages for clean from then on (as Linux does). */
+  /**
+   * Fails a sync that was called at `time`. The kernel reports that once and treats the pages as
+   * clean from then on, as Linux does.
+   */
   abandon(time: number): void {
     this.abandonedUntil = Math.max(this.abandonedUntil, time)
   }
@@ -64,7 +76,9 @@ export class Versions<T> {
     return copy
   }
 
-  /** The version that the medium has after a power loss, and an older one where the write of it was torn. */
+  /**
+   * The version that is found after a power loss, with an older one if the write of it was torn.
+   */
   survivor({ random, loss }: PowerLoss): { readonly value: T; readonly tornOver?: T } {
     const last = this.list.length - 1
     if (last === 0 || loss === 1) return { value: this.durable }

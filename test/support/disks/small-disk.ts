@@ -1,10 +1,10 @@
-/** A small file system of its own (tmpfs), to be really full. Mounting one takes root on Linux. */
+/** A small file system (tmpfs) that tests can really fill. Mounting one requires root on Linux. */
 import { spawnSync } from 'node:child_process'
 import { closeSync, mkdtempSync, openSync, rmdirSync, rmSync, writeSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
-/** Runs with a directory on such a file system. Skips where none can be mounted. */
+/** Runs with a directory on such a file system. Skips if none can be mounted. */
 export async function onSmallDisk(megabytes: number, run: (directory: string) => Promise<void>): Promise<void> {
   const directory = mkdtempSync(join(tmpdir(), 'haypile-full-'))
   const { status } = spawnSync('mount', ['-t', 'tmpfs', '-o', `size=${megabytes}m`, 'tmpfs', directory])
@@ -23,7 +23,7 @@ export async function onSmallDisk(megabytes: number, run: (directory: string) =>
 
 const fillerOf = (directory: string) => join(directory, 'filler')
 
-/** Another file takes all the room that is left. */
+/** Fills the remaining space with another file. */
 export function fillDisk(directory: string): void {
   const file = openSync(fillerOf(directory), 'a')
   try {
@@ -39,12 +39,12 @@ export function fillDisk(directory: string): void {
   }
 }
 
-/** That file goes. */
+/** Removes the file that `fillDisk` wrote. */
 export function emptyDisk(directory: string): void {
   rmSync(fillerOf(directory), { force: true })
 }
 
-/** Meanwhile all room is taken, what is freed as well. */
+/** Keeps the disk full during a run, also when space is freed. */
 export async function keptFull<T>(directory: string, run: () => Promise<T>): Promise<T> {
   let isOver = false
   const filling = (async () => {

@@ -7,7 +7,7 @@ import { liveContent } from '../harness/engine-invariants.ts'
 import { ManualClock } from '../harness/manual-clock.ts'
 import { MASTER } from '../replication/received.ts'
 
-/** Of what was not synced, a power loss takes all (power-loss.ts). */
+/** A random function with which a power loss takes all unsynced data (power-loss.ts). */
 export const lose = () => 1 / 8
 export const clock = new ManualClock()
 export const BIG = 'x'.repeat(70_000)

@@ -1,4 +1,7 @@
-/** Collections as invariants look at them: all that they hold, read beside the cache, and what of them is in memory. */
+/**
+ * Collections as invariants see them: their whole content, read beside the cache, and the part of
+ * it in memory.
+ */
 import type { Bytes } from '../../../base/bytes.ts'
 import type { TreeNode, TreeValue } from '../../../storage/tree/node.ts'
 import type { TreeObject } from '../../../storage/tree/object.ts'
@@ -7,7 +10,7 @@ import type { Collection } from '../../../storage/values/collection.ts'
 
 type Element = readonly [key: Bytes, value: TreeValue]
 
-/** The elements of a tree in order; none of its pages becomes resident. */
+/** The elements of a tree in order; makes no page resident. */
 function elementsOf(tree: Tree): Element[] {
   const elements: Element[] = []
   const visit = (node: TreeNode) => {
@@ -21,7 +24,7 @@ function elementsOf(tree: Tree): Element[] {
   return elements
 }
 
-/** All that a collection holds, as text. */
+/** The whole content of a collection as text. */
 export function collectionText(value: Collection): Bytes {
   const trees = value.object.trees.map((tree) => (tree === undefined ? [] : elementsOf(tree)))
   while (trees.at(-1)?.length === 0) trees.pop()
@@ -29,12 +32,12 @@ export function collectionText(value: Collection): Bytes {
   return JSON.stringify([value.kind, value.encodeHeader?.() ?? '', trees], numbers)
 }
 
-/** The pages of an object that are in memory. */
+/** The resident pages of an object. */
 export function residentNodes({ pages, trees }: TreeObject): TreeNode[] {
   return pages === null ? [] : nodesBelow(trees.map((tree) => tree?.root ?? 0))
 }
 
-/** These nodes and all below them, where they are in memory. */
+/** The resident nodes among these and below them. */
 export function nodesBelow(roots: readonly (TreeNode | number)[]): TreeNode[] {
   const found: TreeNode[] = []
   const waiting = [...roots]

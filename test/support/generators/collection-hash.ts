@@ -7,7 +7,7 @@ import type { Seeded } from './seed.ts'
 
 interface Field {
   readonly value: Bytes
-  /** ms since the epoch; 0 means never. */
+  /** ms since the epoch; 0 means no deadline. */
   readonly expireAt: number
 }
 

@@ -1,4 +1,4 @@
-/** HyperLogLogs as arrays of registers; their hash computed as it is written, on bigints. */
+/** HyperLogLogs as arrays of registers, with a plain implementation of their hash on bigints. */
 import type { Bytes } from '../../../base/bytes.ts'
 import { estimate } from '../../../storage/values/hyperloglogs/hyperloglog.ts'
 import { Sketch } from '../../../storage/values/hyperloglogs/sketch.ts'
@@ -13,7 +13,7 @@ const MULTIPLIER = 0xc6a4a7935bd1e995n
 const times = (a: bigint, b: bigint) => BigInt.asUintN(64, a * b)
 const mixed = (hash: bigint) => hash ^ (hash >> 47n)
 
-/** MurmurHash64A. */
+/** MurmurHash64A (Austin Appleby). */
 function hashOf(bytes: Bytes): bigint {
   let hash = 0xadc83b19n ^ times(BigInt(bytes.length), MULTIPLIER)
   const whole = bytes.length - (bytes.length % 8)
@@ -29,7 +29,7 @@ function hashOf(bytes: Bytes): bigint {
   return mixed(times(mixed(hash), MULTIPLIER))
 }
 
-/** Whether that has raised a register. */
+/** Adds an element. Returns true if that raised a register. */
 function add(registers: Uint8Array, element: Bytes): boolean {
   const hash = hashOf(element)
   const index = Number(hash & 16_383n)

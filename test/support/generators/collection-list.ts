@@ -33,7 +33,7 @@ function command(chance: Seeded, db: TwinDatabase<Elements>): Bytes[] {
   ])
 }
 
-/** The part from one position to another, both inclusive, negative ones from the end. */
+/** The range between two inclusive positions, negative ones counting from the end. */
 function bounds(length: number, first: number, last: number): [from: number, to: number] {
   const from = Math.max(0, first < 0 ? first + length : first)
   const to = Math.min(length, (last < 0 ? last + length : last) + 1)

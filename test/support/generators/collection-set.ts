@@ -1,4 +1,4 @@
-/** Sets as JavaScript has them. */
+/** Sets as JavaScript's Sets. */
 import * as assert from 'uvu/assert'
 import type { Bytes } from '../../../base/bytes.ts'
 import type { TwinDatabase, TwinType } from './collection-twin.ts'

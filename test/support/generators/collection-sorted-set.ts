@@ -1,4 +1,4 @@
-/** Sorted sets as Maps from member to score, sorted when asked. */
+/** Sorted sets as Maps from member to score, sorted on demand. */
 import * as assert from 'uvu/assert'
 import type { Bytes } from '../../../base/bytes.ts'
 import { ERROR, type TwinDatabase, type TwinType } from './collection-twin.ts'

@@ -1,4 +1,7 @@
-/** Streams and their groups as Maps. Ids are numbers of milliseconds, in ascending order in every Map. */
+/**
+ * Streams and their groups as Maps. Ids are numbers of milliseconds, in ascending order in every
+ * Map.
+ */
 import type { Bytes } from '../../../base/bytes.ts'
 import { ERROR, type TwinDatabase, type TwinType } from './collection-twin.ts'
 import { randomValue } from './collection-world.ts'
@@ -171,7 +174,7 @@ function shownPending({ pending }: StreamGroup, now: number): unknown[] {
   })
 }
 
-/** What XINFO STREAM FULL says that a twin knows. */
+/** The part of XINFO STREAM FULL that a twin knows. */
 function shown(stream: StreamTwin | undefined): unknown {
   if (stream === undefined) return null
   const groups = [...stream.groups].sort(([a], [b]) => (a < b ? -1 : 1))
@@ -190,7 +193,7 @@ function shown(stream: StreamTwin | undefined): unknown {
   }
 }
 
-/** What stands after a name. */
+/** The value after a name in a flat reply. */
 function after(flat: unknown, name: Bytes): unknown {
   const words = flat as unknown[]
   return words[words.indexOf(name) + 1]

@@ -1,38 +1,40 @@
 /**
- * The plain twin of an engine that holds collections of one type: databases as Maps of JavaScript's own values. It says what a command
- * must answer; where that is up to chance it is told what the engine has answered, and checks it.
+ * The plain twin of an engine that holds collections of one type: databases as Maps of JavaScript's
+ * own values. It computes the expected reply of a command. If the reply is random, it takes the
+ * engine's reply and checks it.
  *
- * What has been run is remembered group by group, so that the twin can go back to where recovery has found the log to end.
+ * The twin remembers the commands group by group, so that it can go back to the end of the log that
+ * recovery found.
  */
 import * as assert from 'uvu/assert'
 import type { Bytes } from '../../../base/bytes.ts'
 import type { Seeded } from './seed.ts'
 
-/** The reply is some error. */
+/** Expects any error. */
 export const ERROR = Symbol('an error')
 
-/** A type, V being what one value is to the twin. */
+/** A type of collection; V is the twin's value. */
 export interface TwinType<V> {
   readonly name: string
   readonly keys: readonly Bytes[]
   /** A random command. */
   command(chance: Seeded, db: TwinDatabase<V>, now: number): Bytes[]
-  /** Does it, and returns the expected reply. */
+  /** Applies a command. Returns the expected reply. */
   run(db: TwinDatabase<V>, words: readonly Bytes[], now: number, reply: unknown): unknown
   /** A copy that shares nothing. */
   copy(value: V): V
-  /** Takes out what has ended. Returns whether the value is there no longer. */
+  /** Removes expired parts. Returns true if the value no longer exists. */
   isOver(value: V, now: number): boolean
-  /** A command that reads all of a value, and what it answers. */
+  /** A command that reads a whole value. */
   read(key: Bytes): Bytes[]
   shown(value: V | undefined, now: number): unknown
-  /** What of the reply is compared with that. */
+  /** The part of that command's reply that is compared. */
   seen?(reply: unknown): unknown
 }
 
 interface TwinEntry<V> {
   readonly value: V
-  /** ms since the epoch; 0 means never. */
+  /** ms since the epoch; 0 means no deadline. */
   readonly expireAt: number
 }
 
@@ -47,7 +49,7 @@ export class TwinDatabase<V> {
     return this.entries.get(key)?.value
   }
 
-  /** The value of a key, a new one where there is none. */
+  /** The value of a key, a new one if it does not exist. */
   make(key: Bytes, fresh: () => V): V {
     const found = this.get(key)
     if (found !== undefined) return found
@@ -56,7 +58,7 @@ export class TwinDatabase<V> {
     return value
   }
 
-  /** Gives a key a value and no deadline. */
+  /** Sets a key's value and removes its deadline. */
   set(key: Bytes, value: V): void {
     this.entries.set(key, { value, expireAt: 0 })
   }
@@ -80,14 +82,14 @@ export class CollectionTwin<V> {
     this.databases = Array.from({ length: databaseCount }, () => new TwinDatabase<V>())
   }
 
-  /** What was run since is the group that ends at a binlog offset. */
+  /** Remembers the commands since the last call as the group that ends at a binlog offset. */
   remember(end: number): void {
-    // Nothing was logged where the log has not grown: what was run changed nothing.
+    // If the log has not grown, the commands logged and changed nothing.
     if (this.groups.at(-1)?.end !== end) this.groups.push({ end, units: this.units })
     this.units = []
   }
 
-  /** Goes back to where the group that ends at an offset has left it. */
+  /** Goes back to the state after the group that ends at an offset. */
   goBackTo(offset: number): void {
     assert.ok(offset === 0 || this.groups.some(({ end }) => end === offset), `no group ends at offset ${offset}`)
     this.groups = this.groups.filter(({ end }) => end <= offset)
@@ -96,13 +98,13 @@ export class CollectionTwin<V> {
     for (const { units } of this.groups) for (const unit of units) this.apply(unit)
   }
 
-  /** What a command must answer. */
+  /** Applies a command. Returns the expected reply. */
   run(unit: Unit): unknown {
     this.units.push(unit)
     return this.apply(unit)
   }
 
-  /** What has ended goes. */
+  /** Deletes expired keys. */
   expire(now: number): void {
     for (const { entries } of this.databases) {
       for (const [key, { value, expireAt }] of entries) {
@@ -119,7 +121,7 @@ export class CollectionTwin<V> {
     return expected
   }
 
-  /** Undefined for commands of the type. */
+  /** Runs a command on keys; undefined for commands of the type. */
   private runOnKey(entries: Map<Bytes, TwinEntry<V>>, [name, key = '', other = '']: readonly Bytes[]): unknown {
     const entry = entries.get(key)
     const copied = () => ({ ...(entry as TwinEntry<V>), value: this.type.copy((entry as TwinEntry<V>).value) })
@@ -169,7 +171,7 @@ export class CollectionTwin<V> {
   }
 }
 
-/** A random command on keys, whatever they hold. */
+/** A random command on keys with values of any kind. */
 export function keyCommand(
   { integer, pick, random }: Seeded,
   keys: readonly Bytes[],

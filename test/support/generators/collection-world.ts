@@ -1,7 +1,8 @@
 /**
- * An engine and a plain twin that are given the same random commands on collections of one type, under everything that storage can be put
- * through: tiny pages and a tiny cache, checkpoints in slices with commands between them, checkpoints that fail, power losses and kills at any
- * moment, shutdowns. Every reply is compared, and now and then, and after each start, all that there is.
+ * An engine and a plain twin that receive the same random commands on collections of one type.
+ * Pages and the cache are tiny. Checkpoints run in slices with commands between them, and some
+ * fail. Power losses, kills and shutdowns occur at any moment. Every reply is compared; all content
+ * is compared at times and after each start.
  */
 import * as assert from 'uvu/assert'
 import type { Bytes } from '../../../base/bytes.ts'
@@ -17,7 +18,7 @@ import { fromSeed, type Seeded, seeded } from './seed.ts'
 
 const DATABASES = 3
 
-/** Monotonic time passes by being looked at, so that slices end: some soon, some late. */
+/** Each reading advances monotonic time, so that slices end, some early and some late. */
 class TickingClock extends ManualClock implements Clock {
   private ticks = 0
   private readonly tickMs: number
@@ -33,7 +34,10 @@ class TickingClock extends ManualClock implements Clock {
   }
 }
 
-/** What an end has left, the offset that recovery must not go below, and the one that no later power loss may take. */
+/**
+ * The state after a shutdown or crash. Recovery must reach `atLeast`; the log up to `synced`
+ * survives any later power loss.
+ */
 interface Found {
   readonly disk: Disk
   readonly atLeast: number
@@ -45,7 +49,7 @@ class World<V> {
   private readonly chance: Seeded
   private readonly twin: CollectionTwin<V>
   private readonly clock: TickingClock
-  /** What there was where a group ends, down to the last byte. */
+  /** The whole content at the end of a group, by binlog offset. */
   private readonly contents = new Map<number, string>()
   private readonly options: EngineOptions
   private engine: Engine | null = null
@@ -87,7 +91,7 @@ class World<V> {
     await checkStored(disk.records.crash(chance.random))
   }
 
-  /** The last things that happened, for whoever looks into a failure. */
+  /** The last events, for reading a failure. */
   get story(): string {
     return this.recent.join('\n')
   }
@@ -97,7 +101,7 @@ class World<V> {
     if (this.recent.length > 40) this.recent.shift()
   }
 
-  /** From one start to one end. */
+  /** Runs an engine from a start to a shutdown or crash. */
   private async live(disk: Disk): Promise<Found> {
     const { chance } = this
     this.found = null
@@ -122,7 +126,7 @@ class World<V> {
     const engine = await Engine.open(disk, this.options)
     const offset = engine.storage.recovery?.end.offset as number
     this.note(`recovered up to ${offset}`)
-    // Another history begins there.
+    // Another history begins at this offset.
     for (const later of [...this.contents.keys()]) if (later > offset) this.contents.delete(later)
     assert.ok(offset >= this.before.atLeast, `recovered up to ${offset}, before ${this.before.atLeast}`)
     this.twin.goBackTo(offset)
@@ -179,7 +183,7 @@ class World<V> {
     if (this.chance.integer(3) === 0) this.compareContent(engine, offset)
   }
 
-  /** What there is at an offset is the same before and after a crash. */
+  /** The content at an offset is the same before and after a crash. */
   private compareContent({ storage }: Engine, offset: number): void {
     if (storage.checkpointer.isReopening) return
     const content = liveContent(storage.keyspace, 0)
@@ -231,7 +235,7 @@ class World<V> {
   }
 }
 
-/** Sets in order, doubles as numbers, maps flat, any nil as null. */
+/** Sorts sets, turns doubles into numbers, flattens maps, and turns every nil into null. */
 function plainReply(reply: unknown): unknown {
   if (reply instanceof SetReply) return reply.members.map(plainReply).sort()
   if (reply instanceof Double) return reply.value
@@ -257,12 +261,12 @@ export async function liveWorlds<V>(type: TwinType<V>): Promise<void> {
   }
 }
 
-/** Some words, by a function of chance. */
+/** One to `most` random words. */
 export function some(chance: Seeded, most: number, word: () => Bytes): Bytes[] {
   return Array.from({ length: 1 + chance.integer(most) }, word)
 }
 
-/** Mostly short, now and then longer than a page. */
+/** A value that is mostly short, and sometimes longer than a page. */
 export function randomValue({ integer, random }: Seeded): Bytes {
   return `${integer(1000)}${'x'.repeat(integer(random() < 0.05 ? 300 : 12))}`
 }

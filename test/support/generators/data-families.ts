@@ -1,4 +1,7 @@
-/** The families of commands on data, and those that make one unit of several: what engines and simulated nodes run, which have no server around them. */
+/**
+ * The families of commands on data, and those that combine commands into one unit. Engines and
+ * simulated nodes run these, as they have no server around them.
+ */
 import type { Command } from '../../../commands/core/command.ts'
 import { collectionFamilies } from '../../../commands/families.ts'
 import { databases } from '../../../commands/keys/databases.ts'

@@ -1,4 +1,6 @@
-/** All that a server has, in a form in which it can be compared with what it had before, or with what another one has. */
+/**
+ * All data of a server, in a form for comparing it with an earlier state or with another server.
+ */
 import type { Bytes } from '../../../base/bytes.ts'
 import { until } from '../servers/running-server.ts'
 import { type WireClient, WireError, type WireReply } from '../servers/wire-client.ts'
@@ -17,7 +19,9 @@ const READERS: Readonly<Record<Bytes, (key: Bytes) => Words>> = {
   stream: (key) => ['XINFO', 'STREAM', key, 'FULL', 'COUNT', 0],
 }
 
-/** Every key of every database with its deadline and its value; of hashes, when their fields end. */
+/**
+ * Every key of every database with its deadline and value; for hashes also the deadlines of fields.
+ */
 export async function dataset(client: WireClient, dialect: Dialect = 'haypile'): Promise<Map<string, readonly WireReply[]>> {
   const all = new Map<string, readonly WireReply[]>()
   for (let database = 0; database < DATABASES; database++) {
@@ -47,7 +51,7 @@ function withNames(value: WireReply | undefined, deadlines: WireReply | undefine
   return deadlines.flatMap((deadline, i) => [value[2 * i] as WireReply, deadline])
 }
 
-/** The same whatever order the server keeps things in and however it prints numbers. */
+/** A canonical form, independent of the server's internal order and of its format of numbers. */
 function inOrder(type: Bytes, value: WireReply): WireReply {
   if (value instanceof WireError || !Array.isArray(value)) return value
   if (type === 'set') return [...value].sort()
@@ -62,7 +66,10 @@ function pairsOf(flat: readonly WireReply[]): WireReply[][] {
   return Array.from({ length: flat.length / 2 }, (_, i) => flat.slice(2 * i, 2 * i + 2))
 }
 
-/** Of a stream, what is no function of its commands: when consumers were last seen, and Redis's tree. */
+/**
+ * Fields of a stream that its commands do not determine: when consumers were last active, and
+ * Redis's tree.
+ */
 const NOT_COMPARED = new Set<WireReply>(['seen-time', 'active-time', 'radix-tree-keys', 'radix-tree-nodes'])
 
 function withoutClocks(value: WireReply): WireReply {
@@ -75,7 +82,7 @@ function withoutClocks(value: WireReply): WireReply {
   return kept
 }
 
-/** Waits until keys and fields that end within the next minute have gone. */
+/** Waits until the keys and fields that expire within the next minute are gone. */
 export async function withoutShortDeadlines(client: WireClient): Promise<void> {
   await until('keys with short deadlines to be gone', async () => {
     const soon = Date.now() + 60_000

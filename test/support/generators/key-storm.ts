@@ -1,4 +1,4 @@
-/** A keyspace under random change, beside a model of it, for tests of walks. */
+/** A keyspace under random change, with a model of it, for tests of walks. */
 import * as assert from 'uvu/assert'
 import { Checkpoint } from '../../../storage/checkpoint/checkpoint.ts'
 import type { Database } from '../../../storage/keyspace/database.ts'
@@ -14,7 +14,7 @@ export function newKeyspace(records = new MemoryRecords()): Keyspace {
   return keyspace
 }
 
-/** Makes everything clean leave memory. */
+/** Evicts every clean entry. */
 export function evictAll(keyspace: Keyspace): void {
   for (const db of keyspace.databases) {
     for (let rounds = 0; rounds < 3; rounds++) {
@@ -23,15 +23,21 @@ export function evictAll(keyspace: Keyspace): void {
   }
 }
 
-/** A keyspace under random change, beside a model of it, with a checkpoint always somewhere on its way. */
+/** A keyspace under random change, with a model of it, and always with a checkpoint in progress. */
 export class KeyStorm {
   readonly records: MemoryRecords
   readonly keyspace: Keyspace
-  /** By database id: key to deadline (0: none). */
+  /** By database id: key to deadline, 0 for none. */
   readonly model = new Map<number, Map<string, number>>()
-  /** Keys that have been created, deleted or expired since this was last emptied, by database id: `id key`. */
+  /**
+   * Keys created, deleted or expired since this was last cleared, as `id key` with the database's
+   * id.
+   */
   readonly changed = new Set<string>()
-  /** Called while a batch is on its way, and again when it is down and memory has not heard of it. */
+  /**
+   * Called while a batch is in flight, and again when it is written but memory has not noted that
+   * yet.
+   */
   onFlight: () => void = () => {}
   private readonly seed: Seeded
   private inFlight: Checkpoint | null = null
@@ -54,7 +60,7 @@ export class KeyStorm {
     return keys
   }
 
-  /** One random thing happens. */
+  /** Does one random thing. */
   async act(): Promise<void> {
     const { integer } = this.seed
     const dice = integer(100)
@@ -120,7 +126,7 @@ export class KeyStorm {
     this.keyspace.flush(index)
   }
 
-  /** Freezes, encodes a few, writes, or finds that nothing of it was written. */
+  /** Freezes, encodes a few records, writes, or fails the write. */
   private async checkpointSome(): Promise<void> {
     const { integer } = this.seed
     if (this.inFlight === null) {
@@ -149,7 +155,7 @@ export class KeyStorm {
     this.inFlight = null
   }
 
-  /** Waits for the write on its way. */
+  /** Waits for the write in flight. */
   async land(): Promise<void> {
     await this.landing
     this.landing = null

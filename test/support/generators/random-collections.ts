@@ -1,14 +1,17 @@
-/** Commands on collections whose effect depends on what is there, on time or on chance: some make large ones, some take them apart again. */
+/**
+ * Commands on collections whose effect depends on the data, on time or on chance. Some build large
+ * collections, others take them apart.
+ */
 import type { Bytes } from '../../../base/bytes.ts'
 import type { Words } from './random-commands.ts'
 import type { Seeded } from './seed.ts'
 
-/** Whoever runs the log: what older servers do not know is left out. */
+/** The server that runs the commands; commands unknown to older servers are left out. */
 export type Dialect = 'haypile' | 'redis 7.0'
 
 const KEYS = 8
 
-/** Mostly a few; now and then so many that a collection lies in pages. */
+/** Mostly a few; sometimes enough that a collection is stored in pages. */
 function countOf({ integer, random }: Seeded): number {
   return random() < 0.05 ? 100 + integer(400) : 1 + integer(4)
 }
@@ -18,7 +21,7 @@ function repeated(chance: Seeded, words: () => Words): Words {
 }
 
 export function randomCollectionCommand(chance: Seeded, dialect: Dialect): Words {
-  // Now and then a command meets a value of another type.
+  // Sometimes a command meets a value of another type.
   const name = (kind: Bytes) => `${chance.random() < 0.02 ? 'key' : kind}${chance.integer(KEYS)}`
   const families = [hashCommand, listCommand, setCommand, sortedSetCommand, streamCommand, sketchCommand, geoCommand]
   if (dialect === 'haypile') families.push(fieldDeadlineCommand)

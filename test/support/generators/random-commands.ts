@@ -1,16 +1,22 @@
-/** Writes of every kind: for comparing what they leave with itself after a crash, or on another server (dataset.ts). */
+/**
+ * Writes of every kind, for comparing their results after a crash or on another server
+ * (dataset.ts).
+ */
 import { DATABASES } from './dataset.ts'
 import { type Dialect, randomCollectionCommand } from './random-collections.ts'
 import type { Seeded } from './seed.ts'
 
 export type Words = (string | number)[]
 
-/** A command of any kind whose effect depends on what is there, on time or on chance. */
+/** A command of any kind whose effect depends on the data, on time or on chance. */
 export function randomCommand(chance: Seeded, dialect: Dialect = 'haypile'): Words {
   return chance.random() < 0.5 ? randomCollectionCommand(chance, dialect) : randomKeyCommand(chance)
 }
 
-/** Of these keys some are strings from the start, and some become what they are by what happens to them. */
+/**
+ * Kinds of keys. Some keys are strings from the start, others get their type from the commands on
+ * them.
+ */
 const KINDS = ['key', 'key', 'key', 'hash', 'list', 'set', 'zset', 'stream', 'sketch', 'geo'] as const
 
 function randomKeyCommand(chance: Seeded): Words {

@@ -1,10 +1,10 @@
 /**
- * Requests of every command on data, made by chance from their forms. In a form
+ * Random requests of every command on data, made from forms. In a form
  *
  *   a|b          is one of its words
- *   $name        is a word of that sort: a key, mostly of the type that is named, or an argument
- *   [ ... ]      is there or not
- *   { ... }      is there once or a few times
+ *   $name        is a word of that sort: a key, mostly of the named type, or an argument
+ *   [ ... ]      is optional
+ *   { ... }      occurs once or a few times
  *
  *   makeRequest('ZADD $zset [NX|XX] { $score $member }', chance)
  */
@@ -127,7 +127,7 @@ export const WRITES: readonly Bytes[] = [
   'FLUSHDB [ASYNC|SYNC]',
 ]
 
-/** Of Redis 7.4. */
+/** Commands of Redis 7.4. */
 export const FIELD_WRITES: readonly Bytes[] = [
   'HEXPIRE $hash $seconds [NX|XX|GT|LT] FIELDS 2 $field $field',
   'HPEXPIRE $hash $milliseconds [NX|XX|GT|LT] FIELDS 2 $field $field',
@@ -196,7 +196,7 @@ export const READS: readonly Bytes[] = [
   'DBSIZE',
 ]
 
-/** A request of a form. */
+/** A random request of a form. */
 export function makeRequest(form: Bytes, chance: Seeded): Bytes[] {
   const words: Bytes[] = []
   expand(form.split(' '), words, chance)
@@ -225,7 +225,7 @@ function expand(form: readonly Bytes[], words: Bytes[], chance: Seeded): void {
 
 const isKind = (sort: Bytes): boolean => (KEY_KINDS as readonly Bytes[]).includes(sort)
 
-/** A word in which a sort may have something around it. */
+/** A word for a sort that may have a prefix or suffix. */
 function wordOf(word: Bytes, chance: Seeded): Bytes {
   return word.replace(/\$([a-z_]+)/, (_, sort) => ofSort(sort, chance))
 }

@@ -1,17 +1,17 @@
-/** Chance that can be had again: every random loop prints its seed and takes it back from HAYPILE_SEED. */
+/** Repeatable chance: every random loop prints its seed and takes it from HAYPILE_SEED. */
 import { randomInt } from 'node:crypto'
 import type { Random } from '../../../base/clock.ts'
 
 export interface Seeded {
   readonly seed: number
-  /** 0 <= x < 1. */
+  /** A number x, 0 <= x < 1. */
   readonly random: Random
-  /** A whole number, 0 <= x < limit. */
+  /** An integer x, 0 <= x < limit. */
   integer(limit: number): number
   pick<T>(choices: readonly T[]): T
 }
 
-/** Prints `seed NAME: HAYPILE_SEED=...`; with that variable set, the same numbers come again. */
+/** Prints `seed NAME: HAYPILE_SEED=...`; that variable repeats the same numbers. */
 export function seeded(name: string): Seeded {
   const { HAYPILE_SEED: given } = process.env
   const seed = given === undefined ? randomInt(2 ** 32) : Number(given)
@@ -20,7 +20,7 @@ export function seeded(name: string): Seeded {
   return fromSeed(seed)
 }
 
-/** The same without printing: for seeds that something else keeps, such as fast-check. */
+/** Chance from a seed that the caller keeps, such as fast-check's; prints nothing. */
 export function fromSeed(seed: number): Seeded {
   const mix = splitmix32(seed)
   const next = xoshiro128([mix(), mix(), mix(), mix()])
@@ -37,7 +37,10 @@ export function fromSeed(seed: number): Seeded {
   }
 }
 
-/** xoshiro128** 1.1 of Blackman and Vigna, https://prng.di.unimi.it/xoshiro128starstar.c: whole numbers below 2^32. */
+/**
+ * xoshiro128** 1.1 by Blackman and Vigna, https://prng.di.unimi.it/xoshiro128starstar.c: integers
+ * below 2^32.
+ */
 export function xoshiro128(state: readonly [number, number, number, number]): () => number {
   let [a, b, c, d] = state
   return () => {
@@ -53,7 +56,10 @@ export function xoshiro128(state: readonly [number, number, number, number]): ()
   }
 }
 
-/** Spreads one number over a state, as xoshiro's authors advise. The constants are those of MurmurHash3's 32-bit finaliser. */
+/**
+ * Spreads one number over a state, as the authors of xoshiro advise. The constants are those of
+ * MurmurHash3's 32-bit finaliser.
+ */
 function splitmix32(seed: number): () => number {
   let state = seed | 0
   return () => {

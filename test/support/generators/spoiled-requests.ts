@@ -1,4 +1,4 @@
-/** Requests that something is wrong with, made of right ones; and data that they meet. */
+/** Requests with errors, made from valid ones, and the data that they run on. */
 import type { Bytes } from '../../../base/bytes.ts'
 import { KEY_KINDS } from './request-grammar.ts'
 import type { Seeded } from './seed.ts'
@@ -47,7 +47,7 @@ const WRONG_WORDS: readonly Bytes[] = [
 
 const isKey = (word: Bytes) => KEY_KINDS.some((kind) => word.startsWith(kind) && word.length === kind.length + 1)
 
-/** A request like another in which one or two words are wrong, missing or too many. */
+/** A copy of a request with one or two words wrong, missing or added. */
 export function spoil(request: readonly Bytes[], chance: Seeded): Bytes[] {
   const words = [...request]
   for (let left = chance.random() < 0.8 ? 1 : 2; left > 0; left--) spoilOnce(words, chance)
@@ -63,7 +63,7 @@ function spoilOnce(words: Bytes[], { integer, pick, random }: Seeded): void {
   else words.splice(1 + integer(words.length), 0, random() < 0.5 ? pick(words) : pick(WRONG_WORDS))
 }
 
-/** Makes two keys of each kind. */
+/** Requests that create two keys of each kind. */
 export const SPOIL_DATA: readonly Bytes[] = [
   'SET str0 hello',
   'SET str1 ohmy',

@@ -1,4 +1,7 @@
-/** A plain twin of streams and their groups, for model tests: arrays and maps, ids as numbers of milliseconds. Times are in ms. */
+/**
+ * A plain twin of streams and their groups for model tests: arrays and maps, with ids as numbers of
+ * milliseconds. Times are in ms.
+ */
 import type { Bytes } from '../../../base/bytes.ts'
 import { NULL_ARRAY } from '../../../commands/core/reply.ts'
 
@@ -27,7 +30,10 @@ export class StreamTwin {
   now = 0
   private readonly streams = new Map<Bytes, TwinStream>()
 
-  /** Does what a command says and answers what it answers; undefined for what is not modelled, an error where one must come. */
+  /**
+   * Runs a command and returns its expected reply: undefined for what is not modelled, an Error for
+   * any error.
+   */
   run(words: readonly Bytes[]): unknown {
     const [name, first = '', second = '', third = '', fourth = '', fifth = ''] = words
     if (name === 'XGROUP') return this.group(first, this.stream(second), third, fourth)
@@ -187,7 +193,7 @@ export class StreamTwin {
   }
 }
 
-/** Takes out so many of the oldest entries. */
+/** Removes the `count` oldest entries. */
 function trim({ entries }: TwinStream, count: number): number {
   const oldest = ascending(entries.keys()).slice(0, Math.max(0, count))
   for (const id of oldest) entries.delete(id)

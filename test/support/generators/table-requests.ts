@@ -1,6 +1,7 @@
 /**
- * Random requests of any command, made from the argument tree that its syntax line gives: no list of forms to keep, so a new command is
- * covered from its first day. Options come in any number, once or twice; words make sense often enough that most requests succeed.
+ * Random requests of any command, made from the argument tree of its syntax line. There is no list
+ * of forms to maintain, so a new command is covered at once. Options occur in any number, once or
+ * twice. Words are valid often enough that most requests succeed.
  */
 import type { Bytes } from '../../../base/bytes.ts'
 import type { Command } from '../../../commands/core/command.ts'
@@ -23,7 +24,7 @@ const KIND_OF_GROUP: Readonly<Record<string, TableKind>> = {
   hyperloglog: 'hll',
 }
 
-/** Words by the name of a placeholder; others go by type. */
+/** Words by the name of a placeholder; other placeholders use their type. */
 const WORDS: Readonly<Record<string, readonly Bytes[]>> = {
   id: ['1-1', '2-0', '0', '$', '>', '*', '7-7'],
   group: ['g'],
@@ -66,7 +67,7 @@ export interface KeyPools {
   readonly script: () => Bytes
 }
 
-/** Every command that runs, subcommands in the place of containers. */
+/** Every executable command, with subcommands in the place of containers. */
 export function leavesOf(families: readonly (readonly Command[])[]): Command[] {
   return families.flat().flatMap((command) => command.subcommands ?? [command])
 }
@@ -77,7 +78,7 @@ export function tableRequest(command: Command, chance: Seeded, pools: KeyPools):
 
 class RequestMaker {
   private readonly words: Bytes[]
-  /** How many keys a counted list has, and how many ids or fields go with it. */
+  /** The number of keys in a counted list, and of the ids or fields that go with it. */
   private readonly count: number
   private readonly command: Command
   private readonly chance: Seeded

@@ -3,7 +3,7 @@
  *
  *   const { client, run, logged } = blockingHarness([lists, blockingLists])
  *   const waiting = client()
- *   waiting.send('BLPOP', 'a', '0')       // held until it is served
+ *   waiting.send('BLPOP', 'a', '0')       // blocked until it is served
  *   run('RPUSH', 'a', '1')
  *   waiting.replies                       // [['a', '1']]
  */
@@ -21,7 +21,7 @@ import { FakeServer } from './fake-server.ts'
 import { FakeSession } from './fake-session.ts'
 import { scriptingOn } from './scripting.ts'
 
-/** A client that sends one request after the other, and waits where the server makes it wait. */
+/** A client that sends one request after the other, and waits while it is blocked. */
 export class TestClient extends FakeSession implements Client {
   readonly replies: (Reply | ClientError)[] = []
   isHeld = false
@@ -75,9 +75,9 @@ export interface BlockingHarness {
   client(): TestClient
   /** Runs a command for a client that does not block. */
   run(...words: Bytes[]): Reply | ClientError
-  /** The commands logged since this was last called, SELECTs included. */
+  /** The commands logged since the last call, SELECTs included. */
   logged(): Bytes[][]
-  /** Time passes, and whose time is up is told so. */
+  /** Advances the clock and times out blocked clients. */
   advance(milliseconds: number): void
 }
 

@@ -12,7 +12,7 @@ import { ManualClock } from './manual-clock.ts'
 const DIRECTORY = '/data'
 export const CHECKED_BINLOG = '/data/generation-000001/binlog'
 
-/** A data directory as a server leaves it, and the means to damage it. */
+/** A data directory as a server leaves it, with ways to damage it. */
 export class CheckWorld {
   readonly files = new MemoryFiles()
   readonly records = new MemoryRecords()
@@ -56,7 +56,7 @@ export class CheckWorld {
     return (await this.check()).findings.map(({ severity, place, text }) => `${severity} ${place}: ${text}`).join('\n')
   }
 
-  /** Changes records as nobody should. */
+  /** Changes records directly, past the storage engine. */
   async tamper(change: (batch: ReturnType<MemoryRecords['batch']>) => void): Promise<void> {
     const store = await this.store()
     const batch = store.batch()
@@ -72,7 +72,7 @@ export class CheckWorld {
     await this.tamper((batch) => batch.put(META_KEY, encodeMeta(change(meta))))
   }
 
-  /** Turns one byte of the log over. */
+  /** Inverts one byte of the log. */
   flip(offset: number): void {
     const segment = this.segments().findLast(({ start }) => start <= offset) as { start: number; path: string }
     const file = this.files.openSync(segment.path, 'update')

@@ -1,6 +1,7 @@
 /**
- * Everything that must hold of an engine between two units, checked by counting all of it: memory, counts, dirty lists, new keys, deadlines,
- * and LevelDB's records through storage/check/records.ts. Looks into private fields, since none of this is anyone else's business.
+ * Every invariant of an engine between two units, checked by counting everything: memory, counts,
+ * dirty lists, new keys, deadlines, and LevelDB's records through storage/check/records.ts. It
+ * reads private fields, because no other code needs them.
  */
 import * as assert from 'uvu/assert'
 import type { Bytes } from '../../../base/bytes.ts'
@@ -45,7 +46,10 @@ const PAGE_BYTES = CHUNK_BYTES + PAGE_OVERHEAD_BYTES
 
 const entriesOf = (db: Database): Entry[] => [...privateOf<KeyMap>(db, 'entries').values()]
 
-/** LevelDB's roots by database id and key, each with its whole value; and its deadline index. Roots of dropped databases have no value. */
+/**
+ * LevelDB's roots by database id and key, each with its whole value, and its deadline index. Roots
+ * of dropped databases have an empty value.
+ */
 function storedRoots({ records: store, databases }: Keyspace): {
   readonly roots: Map<number, Map<Bytes, StoredRoot>>
   readonly deadlines: Deadline[]
@@ -87,7 +91,7 @@ function textOf(records: MemoryRecords, value: Value): Bytes {
   return value instanceof Rope ? ropeText(records, value) : collectionText(value)
 }
 
-/** The value of a resident entry, its missing pages read beside the cache. */
+/** The value of a resident rope; pages not in memory are read beside the cache. */
 function ropeText(records: MemoryRecords, rope: Rope): Bytes {
   const pages = privateOf<Map<number, RopePage>>(rope, 'pages')
   const chunks: Buffer[] = []
@@ -98,7 +102,10 @@ function ropeText(records: MemoryRecords, rope: Rope): Bytes {
   return Buffer.concat(chunks).latin1Slice(0, rope.length)
 }
 
-/** All that exists, whatever its deadline, by index of the database; nothing becomes resident by it. LevelDB must be open. */
+/**
+ * All keys of each database by its index, expired ones included. Makes nothing resident. REQUIRES:
+ * LevelDB is open.
+ */
 function contentOf(keyspace: Keyspace): readonly ReadonlyMap<Bytes, StoredRoot>[] {
   const records = keyspace.records as MemoryRecords
   const { roots } = storedRoots(keyspace)
@@ -112,12 +119,12 @@ function contentOf(keyspace: Keyspace): readonly ReadonlyMap<Bytes, StoredRoot>[
   })
 }
 
-/** What is live at a time, in the words of `EngineModel.live`. */
+/** The live keys at a time, in the format of `EngineModel.live`. */
 export function liveContent(keyspace: Keyspace, now: number): string {
   return describe(contentOf(keyspace), now)
 }
 
-/** To be called between units, LevelDB open, no failure of a unit before. */
+/** REQUIRES: no unit is running or has failed, and LevelDB is open. */
 export function checkMemory(keyspace: Keyspace): void {
   const content = contentOf(keyspace)
   const stored = storedRoots(keyspace)
@@ -149,7 +156,7 @@ export function checkMemory(keyspace: Keyspace): void {
   assert.ok(keyspace.dirtyBytes >= dirtyBytes, `dirty: ${keyspace.dirtyBytes} bytes are known of ${dirtyBytes}`)
 }
 
-/** Set while deadlines are being loaded. */
+/** True while deadlines are being loaded. */
 let isLoading = false
 
 export function checkMemoryWhile(loading: boolean, keyspace: Keyspace): void {
@@ -163,7 +170,7 @@ function bytesInEntry(value: Value | null): number {
   return value === null || value instanceof Rope ? 0 : value.object.entryBytes
 }
 
-/** The ring and its bytes. Returns the memory of what is dirty. */
+/** Checks the ring and its bytes. Returns the memory of dirty entries. */
 function checkResidents(db: Database, entries: readonly Entry[], dirty: ReadonlySet<object>): number {
   const expected = new Map<Resident, number>()
   for (const entry of entries) {
@@ -177,7 +184,7 @@ function checkResidents(db: Database, entries: readonly Entry[], dirty: Readonly
       for (const node of residentNodes(value.object)) expected.set(node, node.memory)
     }
   }
-  // What dropped objects had in memory goes in the background.
+  // Nodes of dropped objects leave memory in the background.
   for (const node of nodesBelow(db.keyspace.dropped)) if (node.pages?.db === db && node.ringIndex >= 0) expected.set(node, node.memory)
   assert.is(db.residents.length, expected.size, 'residents in the ring')
   let bytes = 0
@@ -200,7 +207,10 @@ function listedKeys(newKeys: NewKeys): Bytes[] {
   return [...privateOf<Bytes[]>(newKeys, 'pending'), ...privateOf<Bytes[][]>(newKeys, 'blocks').flat()]
 }
 
-/** For each key, the earliest time at which somebody would look whether it has ended. LevelDB's index counts from the horizon on. */
+/**
+ * For each key, the earliest time at which expiry would check it. LevelDB's index counts from the
+ * horizon on.
+ */
 function deadlineHints({ deadlines }: Keyspace, stored: readonly Deadline[]): ReadonlyMap<string, number> {
   const lists = [privateOf<Deadline[]>(deadlines, 'heap'), stored.filter(({ at }) => at >= deadlines.horizon)]
   for (const field of ['far', 'frozenFar']) lists.push(...(privateOf<Map<number, Deadline[]> | null>(deadlines, field)?.values() ?? []))
@@ -212,7 +222,7 @@ function deadlineHints({ deadlines }: Keyspace, stored: readonly Deadline[]): Re
   return earliest
 }
 
-/** LevelDB's records, by themselves: they must be right at every moment, whatever is in memory. */
+/** Checks LevelDB's records alone: they must be valid at every moment, independently of memory. */
 export async function checkStored(records: MemoryRecords): Promise<void> {
   const findings = new Findings()
   await checkRecords(records, findings, () => {})

@@ -1,9 +1,12 @@
-/** The plain twin of the engine: what a handful of commands do, on Maps. States are immutable, so that one can be remembered per group. */
+/**
+ * The plain twin of the engine: a handful of commands on Maps. States are immutable, so that one
+ * can be remembered per group.
+ */
 import type { Bytes } from '../../../base/bytes.ts'
 
 interface TwinEntry {
   readonly value: Bytes
-  /** ms since the epoch; 0 means never. */
+  /** ms since the epoch; 0 means no deadline. */
   readonly expireAt: number
 }
 
@@ -12,7 +15,7 @@ export type TwinState = readonly ReadonlyMap<Bytes, TwinEntry>[]
 
 export class EngineModel {
   private databases: Map<Bytes, TwinEntry>[]
-  /** What the group that ends at an offset has left. */
+  /** The state after each group, by the offset of its end. */
   readonly states = new Map<number, TwinState>()
 
   constructor(databaseCount: number) {
@@ -20,13 +23,13 @@ export class EngineModel {
     this.remember(0)
   }
 
-  /** The present state is that at a binlog offset. */
+  /** Remembers the current state for a binlog offset. */
   remember(offset: number): void {
     this.states.set(offset, this.databases)
     this.databases = this.databases.map((db) => new Map(db))
   }
 
-  /** Goes back to the state at an offset and forgets later ones. */
+  /** Returns to the state at an offset and forgets later ones. */
   goBackTo(offset: number): void {
     const state = this.states.get(offset)
     if (state === undefined) throw new Error(`no group ends at offset ${offset}`)
@@ -34,12 +37,12 @@ export class EngineModel {
     this.databases = state.map((db) => new Map(db))
   }
 
-  /** What is live at a time, as text that can be compared: one line a key. */
+  /** The live keys at a time as text for comparing, one line a key. */
   live(now: number): string {
     return describe(this.databases, now)
   }
 
-  /** One command at a time of the clock, in a database. */
+  /** Runs one command in a database, at a time of the clock. */
   run(now: number, index: number, words: readonly Bytes[]): void {
     for (const db of this.databases) for (const [key, { expireAt }] of db) if (expireAt !== 0 && expireAt <= now) db.delete(key)
     const db = this.databases[index] as Map<Bytes, TwinEntry>
@@ -121,7 +124,9 @@ function overwrite(value: Bytes, offset: number, part: Bytes): Bytes {
 
 const hashes = new Map<Bytes, number>()
 
-/** FNV-1a of 32 bits; remembered, since the same large values are compared again and again. */
+/**
+ * FNV-1a of 32 bits. Results are remembered, because the same large values are compared repeatedly.
+ */
 function hash(value: Bytes): number {
   let result = hashes.get(value)
   if (result !== undefined) return result

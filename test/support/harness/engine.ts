@@ -1,5 +1,6 @@
 /**
- * A storage engine on a simulated disk with real commands on top, driven turn by turn as the server does it, without one:
+ * A storage engine on a simulated disk with real commands on top, driven turn by turn like the
+ * server does, but without one:
  *
  *   const engine = await Engine.open(disk())
  *   engine.turn(() => engine.run('SET', 'a', '1'))     // 'written'
@@ -25,7 +26,6 @@ import { dataFamilies } from '../generators/data-families.ts'
 import { ManualClock } from './manual-clock.ts'
 import { plain } from './run-command.ts'
 
-/** SELECT index */
 const select = command({
   name: 'select',
   group: 'connection',
@@ -47,12 +47,12 @@ export const BINLOG_DIRECTORY = '/data/generation-000001/binlog'
 const FIRST_DB = '/data/generation-000001/db'
 
 /**
- * What outlives a process: files, and the records of each generation. The records of a later generation are there exactly as long as a file
- * is that stands for them in its directory.
+ * Everything that outlives a process: files, and the records of each generation. The records of a
+ * later generation exist as long as its directory has a file that stands for them.
  */
 export class Disk {
   readonly files: MemoryFiles
-  /** Those of the first generation. */
+  /** The records of the first generation. */
   readonly records: MemoryRecords
   private readonly stores: Map<string, MemoryRecords>
   private readonly opened = new Set<MemoryRecords>()
@@ -84,12 +84,12 @@ export class Disk {
     return store
   }
 
-  /** What may be there after a power loss now. */
+  /** The disk that may be found after a power loss now. */
   crash(random: Random): Disk {
     return this.found(this.files.crash(random), (store) => store.crash(random))
   }
 
-  /** What is there after the process has been killed now. */
+  /** The disk that is found after the process is killed now. */
   kill(random: Random): Disk {
     return this.found(this.files.crashProcess(), (store) => store.crashProcess(random))
   }
@@ -111,13 +111,13 @@ export interface EngineOptions {
   readonly databases?: number
   readonly families?: readonly (readonly Command[])[]
   readonly pageLimits?: PageLimits
-  /** What CONFIG has; a large number for what is not named. */
+  /** Values of CONFIG; a key that is not named has a large number. */
   readonly config?: Readonly<Record<string, number>>
 }
 
 const MEBIBYTE = 2 ** 20
 
-/** Roomy: checkpoints come only when asked for. */
+/** Generous limits: checkpoints happen only on request. */
 function settingsOf(options: EngineOptions): StorageSettings {
   return {
     binlog: { fileSizeBytes: 64 * MEBIBYTE, retentionBytes: 0, retentionMs: 0, ...options.binlog },
@@ -140,7 +140,7 @@ class EngineClient extends ReplayClient {
     this.last = new Error(text)
   }
 
-  /** Gates call it on held clients. */
+  /** Gates call this on held clients. */
   retryGate(): void {}
 }
 
@@ -149,7 +149,7 @@ export class Engine {
   readonly storage: Storage
   readonly executor: Executor
   readonly logged: { readonly level: string; readonly text: string }[]
-  /** What storage has called fatal: the process would have ended. */
+  /** Errors that storage reported as fatal: the process would have ended. */
   readonly fatal: unknown[]
   /** Units that broke. */
   readonly broken: { readonly error: unknown; readonly changed: boolean }[] = []
@@ -217,7 +217,10 @@ export class Engine {
     return new Engine(disk, storage, logged, fatal, options)
   }
 
-  /** Runs one command in the turn under way, in the client's database; its reply as a plain value, an Error, or 'held' by a gate. */
+  /**
+   * Runs one command in the current turn, in the client's database. Returns its reply as a plain
+   * value, an Error, or 'held' if a gate holds it.
+   */
   run(...words: Bytes[]): unknown {
     this.client.last = null
     const outcome = this.executor.execute(this.client, words, null, 0, 0)
@@ -232,7 +235,7 @@ export class Engine {
     return reply
   }
 
-  /** One whole turn without background work. */
+  /** Runs one whole turn without background work. */
   turn(units: () => void = () => {}): 'written' | 'stalled' {
     this.storage.beginTurn()
     units()
@@ -240,7 +243,7 @@ export class Engine {
     return this.storage.commit()
   }
 
-  /** A turn of one command that must be written. */
+  /** Runs a turn of one command, which must be written. */
   write(...words: Bytes[]): unknown {
     let reply: unknown
     if (this.turn(() => (reply = this.run(...words))) !== 'written') throw new Error('the binlog has stalled')
@@ -248,14 +251,14 @@ export class Engine {
     return reply
   }
 
-  /** A whole checkpoint, landed. Rejects when it failed. */
+  /** Runs a whole checkpoint until it has landed. Rejects if it fails. */
   async checkpoint(): Promise<void> {
     const requested = this.storage.checkpointer.request()
     while (this.storage.background()) await nextTurn()
     await requested
   }
 
-  /** Nothing asynchronous under way any more. */
+  /** Waits until no asynchronous work is left. */
   async settle(): Promise<void> {
     await this.storage.checkpointer.idle()
     await this.storage.sweeper.idle()
@@ -268,10 +271,12 @@ export function nextTurn(): Promise<void> {
 }
 
 const UNTIL_MS = 180_000
-/** Turns that only computing takes. What is not so after them waits for the disk. */
+/**
+ * Turns that take only computing. A condition that is still false after them waits for the disk.
+ */
 const QUICK_TURNS = 1000
 
-/** Turns until something is so. Fails after a time that is long for a busy machine, too. */
+/** Runs turns until a condition holds. The time limit is long even for a busy machine. */
 export async function until(condition: () => boolean, what: string): Promise<void> {
   const deadline = performance.now() + UNTIL_MS
   for (let turns = 0; !condition(); turns++) {

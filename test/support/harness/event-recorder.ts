@@ -1,4 +1,4 @@
-/** Keyspace events as they happen, as words: `set a`, or `1 set a` where the key is in database 1. */
+/** Records keyspace events as words: `set a`, or `1 set a` for a key in database 1. */
 import type { Bytes } from '../../../base/bytes.ts'
 import type { KeyEvents } from '../../../storage/keyspace/key-events.ts'
 
@@ -16,7 +16,7 @@ export class EventRecorder implements KeyEvents {
     this.events.push(eventText(database, event, key))
   }
 
-  /** What has happened since this was last called. */
+  /** The events since the last call. */
   take(): string[] {
     const { events } = this
     this.events = []

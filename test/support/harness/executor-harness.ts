@@ -1,10 +1,11 @@
 /**
- * Runs commands through the real executor on a keyspace in memory: what they answer, at once or later, and what they would log.
+ * Runs commands through the real executor on a keyspace in memory. Gives their replies, immediate
+ * or later, and what they would log.
  *
  *   const { run, runAsync, logged } = harness([strings, scans])
- *   run('SET', 'a', '1')      the reply, or the error that a client would get, thrown as a ClientError
+ *   run('SET', 'a', '1')      the reply; the error that a client would get is thrown
  *   await runAsync('KEYS', '*')
- *   logged()                  [['SET', 'a', '1']]: since it was last asked
+ *   logged()                  [['SET', 'a', '1']]: since the last call
  */
 import type { Bytes } from '../../../base/bytes.ts'
 import type { Command } from '../../../commands/core/command.ts'
@@ -20,7 +21,7 @@ import { FakeServer } from './fake-server.ts'
 import { FakeSession } from './fake-session.ts'
 import { scriptingOn } from './scripting.ts'
 
-/** A client that hands its answers to whoever waits for them. */
+/** A client that passes each reply to the caller that waits for it. */
 class HarnessClient extends FakeSession implements Client {
   answered: (reply: Reply | ClientError) => void = () => {}
 
@@ -41,17 +42,17 @@ export interface Harness {
   readonly executor: Executor
   /** Runs a synchronous command. Throws the ClientError that the client would get. */
   run(...args: Bytes[]): Reply
-  /** Runs a command of either sort. */
+  /** Runs a synchronous or asynchronous command. */
   runAsync(...args: Bytes[]): Promise<Reply>
-  /** The commands logged since this was last called, SELECTs included. */
+  /** The commands logged since the last call, SELECTs included. */
   logged(): Bytes[][]
   /** Runs logged commands on this keyspace as recovery does. */
   replay(commands: readonly Bytes[][]): void
-  /** Time passes, in ms. */
+  /** Advances the clock, in ms. */
   advance(milliseconds: number): void
-  /** A whole checkpoint. */
+  /** Runs a whole checkpoint. */
   checkpoint(): Promise<void>
-  /** A whole checkpoint, after which nothing of the first database is in memory. */
+  /** Runs a whole checkpoint, then evicts everything of the first database from memory. */
   toDisk(): Promise<void>
 }
 
@@ -86,7 +87,7 @@ export function harness(families: readonly (readonly Command[])[]): Harness {
 
   server.scripting = scriptingOn(keyspace, () => executor)
 
-  /** Offers a request as a connection does, with its canonical bytes. */
+  /** Passes a request to the executor as a connection does, with its canonical bytes. */
   function execute(args: Bytes[], answered: (reply: Reply | ClientError) => void): void {
     const raw = Buffer.alloc(encodedLength(args))
     writeCommand(args, raw, 0)

@@ -1,4 +1,7 @@
-/** The server around commands, with real configuration, slow log and latency figures, and nothing behind the rest but a record of calls. */
+/**
+ * A server port for commands with real configuration, slow log and latency figures; everything else
+ * only records its calls.
+ */
 import type { Bytes } from '../../../base/bytes.ts'
 import type { Random } from '../../../base/clock.ts'
 import { Acl } from '../../../commands/acl/acl.ts'
@@ -31,7 +34,7 @@ class FakeClients implements ClientsPort {
   readonly sessions: Session[] = []
   readonly monitors = new Set<Session>()
   paused: { readonly durationMs: number; readonly what: 'all' | 'write' } | null = null
-  /** Sessions that are blocked, for `unblock`. */
+  /** Blocked sessions, for `unblock`. */
   readonly blocked = new Set<Session>()
 
   all(): Iterable<Session> {
@@ -100,15 +103,15 @@ class FakeStorage implements StoragePort {
   }
 }
 
-/** Answers OK to everything, and keeps what it was asked. */
+/** Answers OK to every call and records it. */
 class FakeReplication implements ReplicationPort {
   isReplica = false
   passesOn = false
-  /** Name and arguments of each call. */
+  /** The name and arguments of each call. */
   readonly calls: (readonly unknown[])[] = []
-  /** Thrown by the next call. */
+  /** An error that the next call throws. */
   refusal: Error | null = null
-  /** What WAIT finds. */
+  /** The result of WAIT. */
   waited: WaitReached = { local: 0, replicas: 0 }
 
   follow(host: Bytes, port: number, how: 'from where we are' | 'full sync'): Reply {
@@ -198,7 +201,7 @@ export class FakeServer implements ServerPort {
   version = '7.2.0'
   readonly runId = '0123456789abcdef0123456789abcdef01234567'
   readonly warnings: string[] = []
-  /** The ACL file. */
+  /** The content of the ACL file; null if it does not exist. */
   aclText: Bytes | null = null
   readonly shutdowns: ShutdownOptions[] = []
   readonly sleptMs: number[] = []

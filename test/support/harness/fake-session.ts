@@ -1,4 +1,4 @@
-/** A client that is nobody: what commands see of a session, with nothing behind it. */
+/** A session for commands, without a connection behind it. */
 import { openDefaultUser } from '../../../commands/acl/user.ts'
 import type { Message } from '../../../commands/core/reply.ts'
 import { type Peer, type Session, SessionState } from '../../../commands/core/session.ts'
@@ -12,7 +12,7 @@ export class FakeSession extends SessionState implements Session {
   localAddress = '127.0.0.1:6379'
   createdAtMs = 0
   lastActiveMs = 0
-  /** How it was closed; null while it is open. */
+  /** The way it was closed; null while it is open. */
   closed: 'now' | 'after-reply' | null = null
 
   constructor(id = 1) {
@@ -20,7 +20,7 @@ export class FakeSession extends SessionState implements Session {
     this.id = id
   }
 
-  /** What it was told without asking. */
+  /** Push messages that it received. */
   readonly pushed: Message[] = []
 
   push(message: Message): void {

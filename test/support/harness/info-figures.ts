@@ -1,6 +1,6 @@
 import type { InfoFigures } from '../../../server/info/figures.ts'
 
-/** Figures of a server that has run for a day and a bit. */
+/** The figures of a server that has run for a little more than a day. */
 export function infoFigures(): InfoFigures {
   return {
     server: {

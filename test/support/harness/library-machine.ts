@@ -1,11 +1,14 @@
-/** A machine with the libraries in it, and a script around a piece of Lua that says in a line what comes of it. The same script runs in Redis. */
+/**
+ * A Lua machine with the libraries, and a script that runs a piece of Lua and returns its result as
+ * one line. The same script runs in Redis.
+ */
 import type { Bytes } from '../../../base/bytes.ts'
 import { LIBRARIES } from '../../../lua/libraries/all.ts'
 import { LuaMachine } from '../../../lua/machine.ts'
 
 const MEGABYTE = 2 ** 20
 
-/** On one line, so that messages with a position name line 1 and no other. */
+/** On one line, so that every message with a position names line 1. */
 const SHOW = [
   'local function show(v) local t = type(v)',
   `if t == 'string' then return '"'..v:gsub('[^%w%p ]', function(c) return ('\\\\%02x'):format(c:byte()) end)..'"'`,
@@ -18,7 +21,7 @@ const SHOW = [
   `return (ok and '' or 'error: ')..table.concat(shown, ' ') end`,
 ].join(' ')
 
-/** A script that returns a line about what the piece of Lua returns or raises. */
+/** A script that returns a line with what a piece of Lua returns or raises. */
 export function shownScript(lua: Bytes): Bytes {
   return `${SHOW} return all(pcall(function() ${lua} end))`
 }
@@ -30,7 +33,7 @@ export class LibraryMachine {
     this.machine = new LuaMachine({ limitBytes, nowMs: () => 0, libraries: LIBRARIES })
   }
 
-  /** What a script returns, or the message of its error. */
+  /** Runs a script. Returns its result or the message of its error. */
   run(script: Bytes): Bytes {
     const { machine } = this
     const compiled = machine.compile(script, '@user_script')
@@ -42,7 +45,7 @@ export class LibraryMachine {
     return state === 'done' ? result : `raised: ${result}`
   }
 
-  /** A line about what a piece of Lua returns or raises. */
+  /** Runs a piece of Lua. Returns a line with what it returns or raises. */
   show(lua: Bytes): Bytes {
     return this.run(shownScript(lua))
   }

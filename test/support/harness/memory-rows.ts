@@ -1,13 +1,16 @@
-/** A sorted array of records that is replaced, never changed: what memory-records.ts holds. */
+/**
+ * A sorted array of records that is replaced, never changed; memory-records.ts holds its content in
+ * one.
+ */
 import { type Bytes, bytesOf } from '../../../base/bytes.ts'
 import type { RecordRange } from '../../../storage/records/record-store.ts'
 
 type Row = readonly [key: Bytes, value: Buffer]
 export type Rows = readonly Row[]
-/** Null removes. */
+/** Null removes a record. */
 export type Changes = ReadonlyMap<Bytes, Buffer | null>
 
-/** The index of the first row whose key is not before this one. */
+/** The index of the first row whose key is not below this one. */
 function lowerBound(rows: Rows, key: Bytes): number {
   let low = 0
   let high = rows.length
@@ -31,7 +34,7 @@ export function select(rows: Rows, { from, before, reverse, limit = 0 }: RecordR
   return limit === 0 ? found : found.slice(0, limit)
 }
 
-/** A new array of the rows with the changes made. */
+/** A new array of the rows with the changes applied. */
 export function merge(rows: Rows, changes: Changes): Rows {
   const sorted = [...changes].sort(([a], [b]) => (a < b ? -1 : 1))
   const merged: Row[] = []

@@ -23,7 +23,7 @@ export const FAR = 2_000_000_000_000
 const TINY = { inlineBytes: 60, pageBytes: 100, pageElements: 5 }
 export const name = (number: number) => `m${String(number).padStart(4, '0')}`
 
-/** Non-negative scores only. */
+/** Encodes a score. REQUIRES: it is not negative. */
 function scoreKey(score: number, member: Bytes): Bytes {
   const bytes = Buffer.alloc(8)
   bytes.writeDoubleBE(score)
@@ -46,7 +46,7 @@ function fillSortedSet(db: Database, key: Bytes, count: number): void {
   db.set(key, value)
 }
 
-/** Entries, half of them delivered to one of two consumers. */
+/** A stream with half of its entries delivered to one of two consumers. */
 export function streamOf(db: Database, count: number): Stream {
   const value = newCollection(db, Stream)
   for (let i = 0; i < count; i++) value.append(idOf(i + 1, 0), packEntry(['field', `value ${i}`], 0) as Bytes)
@@ -56,7 +56,7 @@ export function streamOf(db: Database, count: number): Stream {
   return value
 }
 
-/** One of every kind, in pages and inline. */
+/** Creates one collection of every kind, in pages and inline. */
 function fill(db: Database): void {
   for (const [suffix, count] of [
     ['', 300],
@@ -77,7 +77,7 @@ function fill(db: Database): void {
   }
 }
 
-/** A directory with them. */
+/** A data directory with these collections. */
 export async function filledWithCollections(): Promise<CheckWorld> {
   const world = new CheckWorld()
   const storage = await world.open()
@@ -91,12 +91,12 @@ export async function filledWithCollections(): Promise<CheckWorld> {
   return world
 }
 
-/** A database in which nothing is. */
+/** An empty database. */
 export function scratch(): Database {
   return new Keyspace(new MemoryRecords(), 1, { deleted() {}, fieldsDeleted() {} }).database(0)
 }
 
-/** The records of one collection, opened up to be damaged. */
+/** The decoded records of one collection, for damaging them. */
 export class OpenedCollection {
   readonly value: Collection
   readonly objectId: number
@@ -148,7 +148,7 @@ export class OpenedCollection {
     return this.page(node.children[slot] as number)
   }
 
-  /** The leaf to the left or right of all below a page. */
+  /** The leftmost or rightmost leaf below a page. */
   leaf(node: TreeNode, slot: 0 | -1 = 0): TreeNode {
     return node.level === 0 ? node : this.leaf(this.page(node.children.at(slot) as number), slot)
   }

@@ -3,7 +3,7 @@
  *
  *   const { run, logged } = harness([strings])
  *   run('SET', 'a', '1')     // OK, or a ClientError is thrown
- *   logged                   // what the binlog would have: [['SET', 'a', '1']]
+ *   logged                   // the content of the binlog: [['SET', 'a', '1']]
  */
 import type { Bytes } from '../../../base/bytes.ts'
 import { openDefaultUser } from '../../../commands/acl/user.ts'
@@ -22,13 +22,13 @@ import { MemoryRecords } from '../disks/memory-records.ts'
 
 export interface HarnessOptions {
   readonly records?: MemoryRecords
-  /** What CONFIG has, beyond the defaults below. */
+  /** Values of CONFIG, beyond the defaults below. */
   readonly config?: Readonly<Record<string, number>>
-  /** The clock at the start, ms since the epoch. */
+  /** The clock at the start, in ms since the epoch. */
   readonly now?: number
-  /** Runs what was logged, as recovery does. */
+  /** Runs logged commands as recovery does. */
   readonly replay?: boolean
-  /** What else of the server the commands need. */
+  /** Other parts of the server that the commands need. */
   readonly server?: Partial<ServerPort>
   readonly session?: Partial<Session>
 }
@@ -37,15 +37,15 @@ export interface Harness {
   readonly keyspace: Keyspace
   readonly context: Context
   readonly records: MemoryRecords
-  /** What would be in the binlog, in order: each with its words, and SELECT left out. */
+  /** The commands in the binlog, in order, without SELECT. */
   readonly logged: Bytes[][]
-  /** The reply of a command; throws what it throws. */
+  /** The reply of a command. Throws its errors. */
   run(...words: Bytes[]): Reply
-  /** The same as plain values: see `plain`. */
+  /** The reply of a command as plain values: see `plain`. */
   plain(...words: Bytes[]): unknown
-  /** The text of the error that a command must answer. */
+  /** The text of the error that a command must return. */
   error(...words: Bytes[]): string
-  /** What was logged since the last call. */
+  /** The commands logged since the last call. */
   takeLogged(): Bytes[][]
 }
 
@@ -108,7 +108,10 @@ export function harness(families: readonly (readonly Command[])[], options: Harn
   }
 }
 
-/** A reply for comparing: what is a bulk string becomes Bytes, a simple string its text, a map a flat array. */
+/**
+ * A reply in a form for comparing: bulk strings as Bytes, simple strings as their text, maps as
+ * flat arrays.
+ */
 export function plain(reply: Reply): unknown {
   if (Buffer.isBuffer(reply)) return reply.latin1Slice()
   if (reply instanceof SimpleString) return reply.text
@@ -118,7 +121,10 @@ export function plain(reply: Reply): unknown {
   return reply
 }
 
-/** Runs one command for a session on an empty keyspace, for those that are about the server. Throws what it throws. */
+/**
+ * Runs one command for a session on an empty keyspace, for commands about the server. Throws its
+ * errors.
+ */
 export function runCommand(server: ServerPort, session: Session, words: readonly Bytes[]): Reply {
   const keyspace = new Keyspace(new MemoryRecords(), 16, { deleted() {}, fieldsDeleted() {} })
   keyspace.setClock(START_MS)
@@ -131,7 +137,7 @@ export function runCommand(server: ServerPort, session: Session, words: readonly
   return runOf(commandOf(server.table, words))(context, words as unknown as Args)
 }
 
-/** The command that a request names, its number of words checked. Throws the executor's errors. */
+/** The command that a request names, with its arity checked. Throws the executor's errors. */
 function commandOf(table: CommandTable, words: readonly Bytes[]): Command {
   const container = table.find(words[0] ?? '')
   if (container === undefined) throw new Error(`no command ${words[0]}`)

@@ -1,4 +1,7 @@
-/** Runs a synchronous command that needs no keyspace on fakes, with nothing of the executor's ladder but subcommands and arity. */
+/**
+ * Runs a synchronous command that needs no keyspace on fakes. Of the executor's checks it has only
+ * subcommands and arity.
+ */
 import type { Bytes } from '../../../base/bytes.ts'
 import type { Args, Command } from '../../../commands/core/command.ts'
 import { Context } from '../../../commands/core/context.ts'
@@ -8,7 +11,7 @@ import type { Keyspace } from '../../../storage/keyspace/keyspace.ts'
 import type { FakeServer } from './fake-server.ts'
 import type { FakeSession } from './fake-session.ts'
 
-/** The reply; throws the ClientError. */
+/** Returns the reply. Throws the ClientError. */
 export function runOnFakes(server: FakeServer, session: FakeSession, args: readonly Bytes[]): Reply {
   const found = lookUp(server, args)
   if (found.arity < 0 ? args.length < -found.arity : args.length !== found.arity) throw wrongArity(found.name)

@@ -1,4 +1,7 @@
-/** Scripts on an executor without a server: their machine is real, and what is suspended goes on when a test says so. */
+/**
+ * Scripts on an executor without a server. The Lua machine is real, and the test decides when a
+ * suspended script continues.
+ */
 import type { Executor } from '../../../commands/core/executor.ts'
 import { openApi } from '../../../commands/scripting/api.ts'
 import { ScriptRunner } from '../../../commands/scripting/runner.ts'
@@ -9,7 +12,7 @@ import type { Keyspace } from '../../../storage/keyspace/keyspace.ts'
 
 const LIMIT_BYTES = 64 * 2 ** 20
 
-/** `later` is given what goes on with a suspended script. */
+/** `later` receives the function that continues a suspended script. */
 export function scriptingOn(keyspace: Keyspace, executor: () => Executor, later: (run: () => void) => void = setImmediate): Scripting {
   const runner = new ScriptRunner({
     keyspace,

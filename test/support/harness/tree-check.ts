@@ -1,10 +1,13 @@
-/** Invariants of a tree in memory and on disk, for tests: see storage/tree/balance.ts. Reads pages without making them resident. */
+/**
+ * Invariants of a tree in memory and on disk, for tests: see storage/tree/balance.ts. Reads pages
+ * without making them resident.
+ */
 import * as assert from 'uvu/assert'
 import type { Bytes } from '../../../base/bytes.ts'
 import type { TreeNode, TreeValue } from '../../../storage/tree/node.ts'
 import type { Tree } from '../../../storage/tree/tree.ts'
 
-/** Fails where the tree is not as it must be. Returns its elements. */
+/** Fails if the tree breaks an invariant. Returns its elements. */
 export function checkTree(tree: Tree): [Bytes, TreeValue][] {
   const elements: [Bytes, TreeValue][] = []
   const root = typeof tree.root === 'number' ? tree.readPage(tree.root) : tree.root

@@ -1,4 +1,7 @@
-/** A node within the test's process, whose inside the test may look at and spoil, and two clients of it. */
+/**
+ * A node within the test's process, whose internals the test may read and break, and two clients of
+ * it.
+ */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -33,7 +36,7 @@ export async function inWorld(
   }
 }
 
-/** From now on nothing can be appended to the binlog, until the function that is returned is called. */
+/** Makes appends to the binlog fail until the returned function is called. */
 export function stallBinlog({ engine }: Node): () => void {
   const { binlog } = engine
   binlog.append = () => {
@@ -44,13 +47,15 @@ export function stallBinlog({ engine }: Node): () => void {
   }
 }
 
-/** From now on a turn keeps its reading of the clock however long it takes: one group a turn. */
+/**
+ * Makes each turn keep its reading of the clock for its whole length, so that a turn is one group.
+ */
 export function keepReadings({ engine: { keyspace } }: Node): void {
   keyspace.readAtMs = Number.POSITIVE_INFINITY
   keyspace.readClock = (clock) => keyspace.setClock(clock.wallMs())
 }
 
-/** Walks of the keys wait for the disk until the function that is returned is called. */
+/** Makes key walks wait for the disk until the returned function is called. */
 export function holdWalks({ node }: World): () => void {
   const { records } = node.engine.keyspace
   let goOn = () => {}

@@ -1,10 +1,10 @@
-/** A master with data to give, replicas that ask it for a full sync, and what they are sent. */
+/** A master with data, replicas that request a full sync, and the bytes they receive. */
 import * as assert from 'uvu/assert'
 import { type ChunkRecord, readChunk } from '../../../replication/protocol/chunks.ts'
 import { readSnapshotHead, type SnapshotHead } from '../../../replication/protocol/messages.ts'
 import { type FakeConnection, id, MasterBench } from './master-bench.ts'
 
-/** What a replica has received of a full sync. */
+/** The part of a full sync that a replica has received. */
 interface Received {
   readonly heads: readonly SnapshotHead[]
   readonly records: readonly ChunkRecord[]
@@ -52,7 +52,7 @@ export function parse(bytes: Buffer): Received {
 
 export const keysOf = ({ records }: Received) => records.map(([key]) => key.toString('hex'))
 
-/** A replica that has asked for a full sync in a turn that is over. */
+/** A replica that has requested a full sync in a finished turn. */
 export function ask(
   bench: MasterBench,
   number = 1,
@@ -67,7 +67,7 @@ export function ask(
   return connection
 }
 
-/** The snapshot that is waited for is made. */
+/** Makes the snapshot that the replicas wait for. */
 export async function checkpoint(bench: MasterBench): Promise<void> {
   await bench.engine.checkpoint()
   await bench.engine.settle()

@@ -1,4 +1,4 @@
-/** A replica that takes in full syncs on a simulated disk, and masters whose data it is sent. */
+/** A replica that receives full syncs on a simulated disk, and masters that send them. */
 import * as assert from 'uvu/assert'
 import { type ChunkRecord, encodeChunk, encodeEndChunk } from '../../../replication/protocol/chunks.ts'
 import type { SnapshotHead } from '../../../replication/protocol/messages.ts'
@@ -14,7 +14,7 @@ export interface Source {
   readonly records: readonly ChunkRecord[]
 }
 
-/** A master's data as of now, as it goes over the wire. */
+/** A master's current data in its format on the wire. */
 export async function sourceOf(engine: Engine, id: string): Promise<Source> {
   const coming = engine.storage.snapshot()
   await engine.checkpoint()
@@ -28,7 +28,7 @@ export async function sourceOf(engine: Engine, id: string): Promise<Source> {
   return { head: { id, ...snapshot.position, records: records.length, bytes, replicationId: MASTER_ID, past: PAST }, records }
 }
 
-/** What the master sends of it behind a key. */
+/** The chunks that the master sends after a key. */
 export function chunksOf({ records }: Source, perChunk: number, after: string | null): Buffer[] {
   const rest = records.filter(([key]) => after === null || key.toString('hex') > after)
   const chunks: Buffer[] = []
@@ -70,7 +70,7 @@ export class TargetBench {
     await until(() => this.told.some((text) => text.startsWith(what)), what)
   }
 
-  /** Receives the rest and puts it in place. */
+  /** Receives the rest and installs it. */
   async finish(source: Source, perChunk = 3): Promise<void> {
     this.told.length = 0
     this.target.begin(source.head)
@@ -103,7 +103,10 @@ export async function master(): Promise<Engine> {
   return engine
 }
 
-/** All writes of the generation that is filled first wait. The function returns its records once they are open. */
+/**
+ * Holds all writes of the first generation that is filled. The returned function gives its records
+ * once they are open.
+ */
 export function holding(bench: TargetBench): () => ReturnType<Disk['recordsAt']> | null {
   let store: ReturnType<Disk['recordsAt']> | null = null
   const { disk } = bench.engine

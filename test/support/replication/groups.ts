@@ -22,7 +22,7 @@ export function groupOfBody(before: BinlogPosition, body: Buffer, clockMs = 1_70
   return { bytes, end: { offset: before.offset + bytes.length, crc } }
 }
 
-/** One group a list of commands, each following on the one before. */
+/** One group per list of commands, each following the one before. */
 export function groupsOf(before: BinlogPosition, groups: readonly (readonly (readonly Bytes[])[])[]): Group[] {
   const made: Group[] = []
   for (const commands of groups) made.push(groupOf(made.at(-1)?.end ?? before, commands))

@@ -1,5 +1,6 @@
 /**
- * A replica's link on a simulated disk, driven turn by turn, with connections whose other end a test holds:
+ * A replica's link on a simulated disk, driven turn by turn; the test holds the other end of its
+ * connections:
  *
  *   const bench = await LinkBench.open()
  *   bench.follow()
@@ -54,7 +55,7 @@ export class FakeWire implements Wire {
 
 export interface LinkBenchOptions extends EngineOptions {
   readonly disk?: Disk
-  /** Writes before it becomes a replica. */
+  /** The number of writes before it becomes a replica. */
   readonly writes?: number
 }
 
@@ -111,14 +112,14 @@ export class LinkBench {
     this.link.follow(master)
   }
 
-  /** The newest. */
+  /** The newest connection. */
   get wire(): FakeWire {
     const wire = this.wires.at(-1)
     if (wire === undefined) throw new Error('nothing was dialled')
     return wire
   }
 
-  /** What the replica has sent on the newest connection since the last time. */
+  /** The words that the replica sent on the newest connection since the last call. */
   takes(): string[] {
     const bytes = Buffer.concat(this.wire.sent.splice(0))
     const commands: string[] = []
@@ -138,7 +139,7 @@ export class LinkBench {
     for (let at = 0; at < bytes.length && !wire.isClosed; at += size) wire.events.data(Buffer.from(bytes.subarray(at, at + size)))
   }
 
-  /** Time passes in ticks. */
+  /** Advances the clock with its ticks. */
   wait(milliseconds: number): void {
     for (let left = milliseconds; left > 0; left -= 100) {
       this.clock.advance(Math.min(100, left))
@@ -147,7 +148,7 @@ export class LinkBench {
     }
   }
 
-  /** Dialled, and answered as by a master that has what the replica has. */
+  /** Connects, and answers as a master with the replica's own position. */
   toStream(): void {
     if (this.link.state === 'connect') this.wait(5000)
     this.wire.events.connected()
@@ -158,7 +159,7 @@ export class LinkBench {
     this.takes()
   }
 
-  /** So many records of a full sync are written. */
+  /** Waits until this many records of a full sync are written. */
   written(records: number): Promise<void> {
     return until(() => this.link.view.fullSync?.records === records, 'records written')
   }

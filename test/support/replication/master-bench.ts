@@ -1,5 +1,6 @@
 /**
- * The master's side of replication on a simulated disk, driven turn by turn, with connections that keep what they are sent:
+ * The master's side of replication on a simulated disk, driven turn by turn, with connections that
+ * keep what they are sent:
  *
  *   const bench = await MasterBench.open()
  *   const replica = bench.connect()
@@ -21,7 +22,7 @@ import { Disk, Engine, type EngineOptions } from '../harness/engine.ts'
 import { ManualClock } from '../harness/manual-clock.ts'
 
 export const OWN_RUN_ID = 'f'.repeat(40)
-/** A run id, or any other id, that is told apart by a number. */
+/** A run id or another id that contains a number. */
 export const id = (number: number) => String(number).padStart(40, '0')
 
 export class FakeConnection implements ReplicaConnection {
@@ -31,7 +32,7 @@ export class FakeConnection implements ReplicaConnection {
   sent: Buffer[] = []
   unsentBytes = 0
   isClosed = false
-  /** Whether what is sent is taken at once. */
+  /** True if the receiver accepts bytes at once. */
   isTaking = true
 
   constructor(number: number, remoteIp = '10.0.0.1') {
@@ -42,7 +43,7 @@ export class FakeConnection implements ReplicaConnection {
 
   send(bytes: Buffer): void {
     if (this.isClosed) return
-    this.sent.push(Buffer.from(bytes)) // as it is now: it must not change later
+    this.sent.push(Buffer.from(bytes)) // a copy, as the buffer may change later
     if (!this.isTaking) this.unsentBytes += bytes.length
   }
 
@@ -50,7 +51,7 @@ export class FakeConnection implements ReplicaConnection {
     this.isClosed = true
   }
 
-  /** All that was sent since the last time. */
+  /** The bytes sent since the last call. */
   take(): Buffer {
     const all = Buffer.concat(this.sent)
     this.sent = []
@@ -73,7 +74,7 @@ export class MasterBench {
   isLinked = false
   wakes = 0
   acks = 0
-  /** Null: all that is in the binlog. */
+  /** The binlog offset up to which the feed may go; null for all. */
   feedLimit: number | null = null
   takeOver: (from: { readonly runId: string; readonly offset: number }) => void = () => {}
   private connections = 0
@@ -111,7 +112,7 @@ export class MasterBench {
     return new FakeConnection(++this.connections, remoteIp)
   }
 
-  /** One turn, whose replies are out before the stream goes on. */
+  /** Runs one turn. Its replies are sent before the stream continues. */
   turn(units: () => void = () => {}): void {
     this.engine.turn(units)
     this.master.flush()
@@ -121,7 +122,7 @@ export class MasterBench {
     this.turn(() => this.engine.run(...words))
   }
 
-  /** Turns as long as something is to be sent. */
+  /** Runs turns while there is something to send. */
   turnsWhileAwake(): void {
     for (let turns = 0; turns < 10_000; turns++) {
       this.wakes = 0
@@ -131,7 +132,7 @@ export class MasterBench {
     throw new Error('there is always more to be sent')
   }
 
-  /** Time passes, with the ticks that belong to it. */
+  /** Advances the clock, with the ticks that belong to it. */
   pass(milliseconds: number): void {
     for (let left = milliseconds; left > 0; left -= 100) {
       this.clock.advance(Math.min(100, left))
@@ -146,13 +147,13 @@ export class MasterBench {
     })
   }
 
-  /** With the ids that this node knows itself under. */
+  /** Sends TRYSYNC with the ids that this node knows for itself. */
   trySync(connection: FakeConnection, session: number, position: BinlogPosition, failover = false): TrySyncReply {
     const { replicationId } = this.engine.storage.identity
     return this.master.trySync(connection, { session, replicationIds: [replicationId], ...position, failover })
   }
 
-  /** A replica that is online from a position on; from the binlog's end where none is given. */
+  /** A replica that is online from a position on, by default from the binlog's end. */
   online(position = this.engine.storage.binlog.end, request: Partial<MetaSyncRequest> = {}): FakeConnection {
     const connection = this.connect()
     const { session } = this.metaSync(connection, request)
@@ -192,7 +193,7 @@ export class MasterBench {
   }
 }
 
-/** The code and text with which a request is refused. */
+/** The code and text of a refused request. */
 export function refusal(act: () => unknown): string {
   try {
     act()

@@ -1,4 +1,6 @@
-/** What a replica takes from its master, without a network between them: both are engines on simulated disks. */
+/**
+ * Passes data from a master to a replica without a network; both are engines on simulated disks.
+ */
 import { replayer } from '../../../server/wiring/replay-client.ts'
 import { readCommand } from '../../../storage/binlog/command-codec.ts'
 import { type BinlogPosition, GROUP_HEAD_BYTES, type GroupHeader, readGroupHead } from '../../../storage/binlog/group.ts'
@@ -11,7 +13,10 @@ export const MASTER: MasterAddress = { host: '10.0.0.1', port: 6379, failover: f
 
 const FEED_BYTES = 64 * 1024 * 1024
 
-/** Appends and runs what the master has from the replica's end on, in batches of at most so many groups. Returns how many groups came. */
+/**
+ * Appends and runs the master's groups from the replica's end on, in batches of a limited number of
+ * groups. Returns the number of groups.
+ */
 export function receive(
   replica: Engine,
   master: Engine,
@@ -84,7 +89,7 @@ export async function snapshotOf(master: Engine): Promise<DataSnapshot> {
   return taken
 }
 
-/** Fills a generation of the replica's with a snapshot. */
+/** Fills a generation of the replica with a snapshot. */
 export async function fill(replica: Engine, snapshot: DataSnapshot, chunk = 50): Promise<NextGeneration> {
   const next = await replica.storage.nextGeneration()
   const iterator = snapshot.read(null)
@@ -93,7 +98,10 @@ export async function fill(replica: Engine, snapshot: DataSnapshot, chunk = 50):
   return next
 }
 
-/** A whole full sync. The replica has the master's data of a moment after the call, and its history. */
+/**
+ * Runs a whole full sync. The replica then has the master's data as of a moment after the call, and
+ * its history.
+ */
 export async function fullSync(replica: Engine, master: Engine): Promise<void> {
   const snapshot = await snapshotOf(master)
   const next = await fill(replica, snapshot)
@@ -102,7 +110,7 @@ export async function fullSync(replica: Engine, master: Engine): Promise<void> {
   await snapshot.close()
 }
 
-/** All bytes of a log that are there. */
+/** All existing bytes of a log. */
 export function logOf({ storage }: Engine, from = storage.binlog.startOffset): Buffer {
   const feed = storage.openFeed(from)
   const pieces: Buffer[] = []

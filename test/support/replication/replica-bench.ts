@@ -22,7 +22,7 @@ export const HEAD: SnapshotHead = { id: 'abc', offset: 900, crc: 5, records: 10,
 
 type Mutable<T> = { -readonly [K in keyof T]: T[K] }
 
-/** A replica's state machine on a node that is made up. */
+/** A replica's state machine on a made-up node. */
 export class Bench {
   readonly facts: Mutable<LinkFacts> = {
     nowMs: 0,
@@ -58,7 +58,7 @@ export class Bench {
     return this.reply(trySyncReplyWords({ type: 'continue', replicationId: MASTER_ID, offset, past: [{ id: OWN_ID, until: 300 }] }))
   }
 
-  /** Along the shortest way. */
+  /** Goes to a state by the shortest way. */
   to(state: LinkState): this {
     const { facts } = this
     if (state === 'none') return this

@@ -1,6 +1,7 @@
 /**
- * Clients that find their master through sentinels and write without a pause. A write counts as confirmed where WAIT says so, and SET and WAIT have
- * gone out together: a WAIT on another connection than its SET would confirm nothing, and that is what a reconnect between the two would make of it.
+ * Clients that find their master through sentinels and write without a pause. A write is confirmed
+ * if WAIT says so and its SET and WAIT were sent together. A WAIT on another connection than its
+ * SET would confirm nothing, as after a reconnect between the two.
  */
 import { Redis } from 'ioredis'
 import { createSentinel } from 'redis'
@@ -8,9 +9,11 @@ import { pause } from './running-server.ts'
 import { GROUP } from './sentinels.ts'
 
 const WAIT_MS = 500
-/** Between a failure and the next try. */
+/** The pause between a failure and the next attempt. */
 const AFTER_FAILURE_MS = 20
-/** Between writes: what is measured is not throughput, and sentinels want some of the processor. */
+/**
+ * The pause between writes. Throughput is not measured here, and the sentinels need processor time.
+ */
 const BETWEEN_MS = 2
 
 export interface Address {
@@ -20,13 +23,13 @@ export interface Address {
 
 export interface WriterOptions {
   readonly password?: string
-  /** So many replicas must have a write: 1 unless given. */
+  /** The number of replicas that must have a write; 1 by default. */
   readonly replicas?: number
 }
 
-/** A client of some library. */
+/** A client of a library. */
 interface WritingClient {
-  /** Writes, and resolves to the number of replicas that had it in time. */
+  /** Writes. Resolves to the number of replicas that had the write in time. */
   write(key: string, value: string): Promise<number>
   close(): Promise<void>
 }
@@ -34,9 +37,9 @@ interface WritingClient {
 export class ConfirmedWriter {
   /** Keys whose writes were confirmed; their value is their name. */
   readonly confirmed = new Set<string>()
-  /** Writes that nobody has promised anything about. */
+  /** The number of writes without a confirmation. */
   unconfirmed = 0
-  /** The longest time between two confirmed writes, ms. */
+  /** The longest time between two confirmed writes, in ms. */
   longestGapMs = 0
   readonly name: string
   private readonly client: WritingClient
@@ -53,7 +56,7 @@ export class ConfirmedWriter {
     this.done = this.writeOn()
   }
 
-  /** Ends after the write under way. */
+  /** Ends after the current write. */
   async stop(): Promise<void> {
     this.isOver = true
     await this.done
@@ -78,7 +81,10 @@ export class ConfirmedWriter {
   }
 }
 
-/** ioredis, which fails what was under way when a connection breaks: it would send a WAIT again whose SET has been answered. */
+/**
+ * A client of ioredis. Commands in flight fail when a connection breaks; otherwise ioredis would
+ * resend a WAIT whose SET has been answered.
+ */
 export function ioredisWriter(sentinels: readonly Address[], { password, replicas = 1 }: WriterOptions = {}): ConfirmedWriter {
   const client = new Redis({
     sentinels: sentinels.map((address) => ({ ...address })),
@@ -91,7 +97,8 @@ export function ioredisWriter(sentinels: readonly Address[], { password, replica
   })
   client.on('error', () => {})
   let isOver = false
-  // A sentinel's word of the new master that comes while the client looks for it itself makes it give up for good (ioredis 6.0).
+  // If a sentinel announces the new master while the client looks for it, the client gives up
+  // forever (ioredis 6.0).
   client.on('end', () => {
     if (!isOver) setImmediate(() => client.connect().catch(() => {}))
   })
@@ -112,7 +119,7 @@ export function ioredisWriter(sentinels: readonly Address[], { password, replica
   )
 }
 
-/** `redis`, createSentinel. */
+/** A client of `redis`, with createSentinel. */
 export async function redisWriter(sentinels: readonly Address[], { password, replicas = 1 }: WriterOptions = {}): Promise<ConfirmedWriter> {
   const client = createSentinel({
     name: GROUP,

@@ -1,17 +1,19 @@
 /**
- * A network between a replica and its master that breaks on demand: a TCP proxy whose links can fall silent in one direction or in both
- * without a sign to either side, be reset, be late, or break after so many bytes.
+ * A breakable network between a replica and its master: a TCP proxy. Its links can fall silent in
+ * one or both directions without a sign to either side. They can also be reset, be delayed, or
+ * break after a number of bytes.
  *
- * While a link is silent nothing that happens at one end is seen at the other, its close neither: that is what half open means.
+ * While a link is silent, one end sees nothing of the other, including its close: the connection is
+ * half open.
  */
 import * as net from 'node:net'
 
 export type Direction = 'up' | 'down'
 
 export class ProxiedLink {
-  /** Bytes passed on from the master. */
+  /** The number of bytes passed on from the master. */
   downBytes = 0
-  /** All that the replica has sent, as text. */
+  /** Everything the replica has sent, as text. */
   sent = ''
   private readonly proxy: CutProxy
   private readonly replica: net.Socket
@@ -39,7 +41,7 @@ export class ProxiedLink {
     return !this.replica.destroyed && !this.master.destroyed
   }
 
-  /** Nothing more is passed on; what is sent fills the buffers of the systems. */
+  /** Stops passing bytes on; the systems' socket buffers fill. */
   silence(...directions: readonly Direction[]): void {
     for (const direction of directions.length === 0 ? (['up', 'down'] as const) : directions) this.silent.add(direction)
     if (this.silent.has('up')) this.replica.pause()
@@ -56,7 +58,7 @@ export class ProxiedLink {
     this.master.resume()
   }
 
-  /** Both ends are reset. */
+  /** Resets both ends. */
   cut(): void {
     this.isCut = true
     this.replica.resetAndDestroy()
@@ -79,7 +81,7 @@ export class ProxiedLink {
     this.pass(passed, this.master, this.replica)
     if (data.length < room) return
     this.proxy.cutAfter = Number.POSITIVE_INFINITY
-    // An ordinary end, so that what was passed on does arrive.
+    // An orderly end, so that the bytes passed on do arrive.
     this.isCut = true
     this.replica.end()
     this.master.resetAndDestroy()
@@ -111,13 +113,13 @@ interface Watch {
 }
 
 export class CutProxy {
-  /** What the next link to pass so many bytes from the master breaks after. */
+  /** The number of bytes from the master after which the next link breaks. */
   cutAfter = Number.POSITIVE_INFINITY
   delayMs = 0
-  /** Whether new connections are taken. */
+  /** True if the proxy accepts new connections. */
   isOpen = true
   readonly links = new Set<ProxiedLink>()
-  /** Links there have been. */
+  /** The number of links so far. */
   linkCount = 0
   private readonly server: net.Server
   private watches: Watch[] = []
@@ -150,7 +152,10 @@ export class CutProxy {
     return link
   }
 
-  /** Resolves with the next link on which a replica says a word; `act` runs before it is passed on. */
+  /**
+   * Resolves with the next link on which a replica sends a word; `act` runs before the word is
+   * passed on.
+   */
   when(word: string, act: (link: ProxiedLink) => void = () => {}): Promise<ProxiedLink> {
     const known = new Set([...this.links].filter((link) => link.sent.includes(word)))
     return new Promise((resolve) => {

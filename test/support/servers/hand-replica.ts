@@ -1,6 +1,7 @@
 /**
- * A replica driven by hand: it says what a test tells it to, in any order, on any number of connections. What comes back is read with the
- * one grammar, and every group of the binlog is checked as a replica has to.
+ * A replica driven by hand: a test decides what it sends, in any order, on any number of
+ * connections. Received messages are read with the one grammar, and every group of the binlog is
+ * checked as a replica must.
  */
 import type { Bytes } from '../../../base/bytes.ts'
 import { type Chunk, readChunk } from '../../../replication/protocol/chunks.ts'
@@ -29,12 +30,12 @@ import { encodeCommand, WireClient, WireError, type WireOptions, type WireReply 
 
 const START: BinlogPosition = { offset: 0, crc: 0 }
 
-/** A run id, or a replication id, that nobody has. */
+/** A run id, or a replication id, that no server has. */
 export const anyId = () => randomHex(Math.random, 40)
 
 export class HandReplica {
   readonly runId: string
-  /** Announced. */
+  /** The port it announces. */
   readonly port: number
   attempt = 0
 
@@ -47,13 +48,13 @@ export class HandReplica {
     return new HandLink(this, await WireClient.connect(options))
   }
 
-  /** What it says first; each time a later attempt. */
+  /** Its first request; each call counts as a later attempt. */
   introduction(changes: Partial<MetaSyncRequest> = {}): MetaSyncRequest {
     const attempt = changes.attempt ?? ++this.attempt
     return { ip: '', port: this.port, runId: this.runId, version: FORMAT_VERSION, failover: false, ...changes, attempt }
   }
 
-  /** A new connection, up to a session. */
+  /** Opens a connection up to a session. */
   async attach(port: number, changes: Partial<MetaSyncRequest> = {}): Promise<HandLink> {
     const link = await this.connect({ port })
     await link.metaSync(changes)
@@ -64,16 +65,16 @@ export class HandReplica {
 /** One connection to the master. */
 export class HandLink {
   readonly client: WireClient
-  /** The session that METASYNC gave. */
+  /** The session from METASYNC. */
   session = 0
   meta: Meta | null = null
-  /** Binlog received, whole groups only. */
+  /** The binlog received, whole groups only. */
   binlog: Buffer[] = []
-  /** Everything received behind BINLOGSYNC. */
+  /** All bytes received after BINLOGSYNC. */
   raw = ''
-  /** How the stream ended, if it did. */
+  /** The reason the stream ended; null while it has not. */
   ending: string | null = null
-  /** How often an ACK was asked for. */
+  /** The number of ACK requests received. */
   asked = 0
   position: BinlogPosition = START
   private readonly replica: HandReplica
@@ -87,12 +88,12 @@ export class HandLink {
     return this.client.call(...words)
   }
 
-  /** METASYNC, and its reply as it came. */
+  /** Sends METASYNC. Returns the raw reply. */
   sayMetaSync(changes: Partial<MetaSyncRequest> = {}): Promise<WireReply> {
     return this.call(...metaSyncWords(this.replica.introduction(changes)))
   }
 
-  /** Throws where it is refused. */
+  /** Throws if it is refused. */
   async metaSync(changes: Partial<MetaSyncRequest> = {}): Promise<Meta> {
     const meta = readMeta(accepted(await this.sayMetaSync(changes)))
     this.meta = meta
@@ -105,19 +106,19 @@ export class HandLink {
     return this.call(...trySyncWords({ session: this.session, replicationIds: [id], ...START, failover: false, ...changes }))
   }
 
-  /** Without changes: the master's history, from its beginning. Throws where it is refused. */
+  /** By default asks for the master's history from its beginning. Throws if it is refused. */
   async trySync(changes: Partial<TrySyncRequest> = {}): Promise<TrySyncReply> {
     return readTrySyncReply(accepted(await this.sayTrySync(changes)))
   }
 
-  /** DBSYNC up to the head. Throws where it is refused. */
+  /** Sends DBSYNC and reads the head. Throws if it is refused. */
   async dbSync(snapshot: string | null = null, after: string | null = null): Promise<SnapshotHead> {
     let reply = await this.call(...dbSyncWords({ session: this.session, snapshot, after }))
     while (reply === 'WAIT') reply = await this.client.reply()
     return readSnapshotHead(accepted(reply))
   }
 
-  /** The next chunk. Throws what the master says instead. */
+  /** Reads the next chunk. Throws any other message of the master. */
   async chunk(): Promise<Chunk> {
     for (;;) {
       const reply = accepted(await this.client.reply())
@@ -125,7 +126,7 @@ export class HandLink {
     }
   }
 
-  /** From here on what comes is the binlog. */
+  /** Starts the binlog stream. */
   binlogSync(from: BinlogPosition = START, session = this.session): void {
     const { socket } = this.client
     const stream = new GroupStream(from.offset)
@@ -142,14 +143,14 @@ export class HandLink {
     this.client.raw(encodeCommand('REPLCONF', 'ACK', applied, 'FACK', synced))
   }
 
-  /** Up to following the master from the beginning of its binlog. */
+  /** Follows the master from the beginning of its binlog. */
   async follow(): Promise<void> {
     const reply = await this.trySync()
     if (reply.type !== 'continue') throw new Error(`TRYSYNC was answered ${JSON.stringify(reply)}`)
     this.binlogSync()
   }
 
-  /** Waits until the binlog has come up to an offset. */
+  /** Waits until the binlog has reached an offset. */
   received(offset: number): Promise<void> {
     return until(`the binlog up to ${offset}`, () => this.position.offset >= offset)
   }

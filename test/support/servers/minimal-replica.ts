@@ -1,10 +1,13 @@
-/** A replica of strings written from docs/replication.md alone: nothing of the product is imported. Bytes are latin1 strings. */
+/**
+ * A replica of strings written from docs/replication.md alone, without imports from the product.
+ * Bytes are latin1 strings.
+ */
 import * as assert from 'node:assert/strict'
 import * as net from 'node:net'
 
 export type Reply = string | number | Error | Reply[]
 
-/** CRC-32 as in zlib, going on from that of the bytes before. */
+/** CRC-32 as in zlib, continued from the checksum of the bytes before. */
 function crc32(bytes: Buffer, start = 0): number {
   let crc = ~start
   for (const byte of bytes) {
@@ -29,7 +32,7 @@ export class Wire {
     this.wake()
   }
 
-  /** Rejects when the connection ends before. */
+  /** Rejects if the connection ends earlier. */
   async take(count: number): Promise<Buffer> {
     while (this.bytes.length < count) {
       if (this.socket.destroyed) throw new Error('the connection has ended')
@@ -64,7 +67,7 @@ export class Wire {
     this.socket.write(`*${words.length}\r\n${parts.join('')}`, 'latin1')
   }
 
-  /** Throws what is refused. */
+  /** Throws if the call is refused. */
   async call(...words: readonly (string | number)[]): Promise<string[]> {
     this.send(...words)
     let reply = await this.reply()
@@ -105,7 +108,7 @@ export interface Group {
   readonly commands: string[][]
 }
 
-/** The group that follows on a position, whose asterisk has been read. */
+/** The group that follows a position. REQUIRES: its asterisk has been read. */
 export async function readGroup(wire: Wire, position: { offset: number; crc: string }): Promise<Group> {
   const head = (await wire.take(123)).toString('latin1')
   assert.equal(head.slice(0, 19), '2\r\n$4\r\nPING\r\n$102\r\n')
@@ -221,7 +224,7 @@ export class MinimalReplica {
   }
 }
 
-/** A large string. */
+/** The content of a large string. */
 function pages(records: ReadonlyMap<string, Buffer>, payload: Buffer): string {
   const length = Number(payload.readBigUInt64BE(8))
   let text = ''

@@ -1,4 +1,7 @@
-/** Process groups: what a test file has started belongs to the file's group, unless it makes one of its own. */
+/**
+ * Process groups: a process that a test file starts belongs to the file's group, unless it creates
+ * its own.
+ */
 import { readdirSync, readFileSync } from 'node:fs'
 
 const POLL_MS = 20
@@ -8,7 +11,7 @@ function signalGroup(group: number, signal: NodeJS.Signals | 0): boolean {
     process.kill(-group, signal)
     return true
   } catch {
-    return false // no process is in it
+    return false // the group is empty
   }
 }
 
@@ -28,14 +31,14 @@ function linesOf(group: number): string[] {
         .split(' ') // state ppid pgrp ...
       if (Number(fields[2]) !== group || fields[0] === 'Z') continue
       lines.push(`${pid} ${readFileSync(`/proc/${pid}/cmdline`, 'latin1').replaceAll('\0', ' ').trim()}`)
-    } catch {} // it has ended meanwhile
+    } catch {} // the process has ended meanwhile
   }
   return lines
 }
 
 /**
- * Waits until no process is left in a group, for `patienceMs` at most, and then kills those that are.
- * Resolves to the command lines of the killed.
+ * Waits until no process is left in a group, at most `patienceMs`, and then kills the rest.
+ * Resolves to the command lines of the killed processes.
  */
 export async function endGroup(group: number, patienceMs: number): Promise<string[]> {
   const deadline = performance.now() + patienceMs

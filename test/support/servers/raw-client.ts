@@ -1,18 +1,21 @@
-/** A client that shows replies as the bytes they are: each request is followed by an ECHO that ends what came. */
+/**
+ * A client that shows replies as raw bytes. An ECHO follows each request and marks the end of its
+ * reply.
+ */
 import * as net from 'node:net'
 import type { Bytes } from '../../../base/bytes.ts'
 import { encodeCommand } from './wire-client.ts'
 
 const END = 'the end of a reply'
 
-/** What follows each request, and what is answered to it. */
+/** The request that marks the end, and its reply. */
 interface Ending {
   readonly request: readonly Bytes[]
   readonly reply: Bytes
 }
 
 const ECHO: Ending = { request: ['ECHO', END], reply: `$${END.length}\r\n${END}\r\n` }
-/** For a server that is busy: RESET is answered nevertheless. */
+/** The ending for a busy server, which still answers RESET. */
 export const RESET: Ending = { request: ['RESET'], reply: '+RESET\r\n' }
 
 export class RawClient {

@@ -1,4 +1,4 @@
-/** A redis-server as a process of its own, on a free port, in a temporary directory. */
+/** A redis-server process on a free port, in a temporary directory. */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -6,7 +6,10 @@ import { join } from 'node:path'
 import { freePort, until } from './running-server.ts'
 import { WireClient } from './wire-client.ts'
 
-/** Another process may take the port between its choice and its use: then another one is tried. */
+/**
+ * Another process may take the port between its choice and its use; then the start is retried with
+ * another port.
+ */
 const ATTEMPTS = 5
 
 const running = new Set<ChildProcess>()
@@ -35,7 +38,10 @@ export class RedisServer {
     )
   }
 
-  /** `words` are flags, as in `['--maxmemory', '1mb']`. Of files longer than so many blocks of 512 bytes nothing more can be written. */
+  /**
+   * `words` are flags, as in `['--maxmemory', '1mb']`. `fileBlocks` limits the size of files, in
+   * blocks of 512 bytes.
+   */
   static async start(words: readonly string[] = [], fileBlocks: number | 'unlimited' = 'unlimited'): Promise<RedisServer> {
     for (let attempt = 1; ; attempt++) {
       const server = new RedisServer(await freePort(), words, fileBlocks)
@@ -55,7 +61,7 @@ export class RedisServer {
     rmSync(this.directory, { recursive: true, force: true })
   }
 
-  /** Waits until this process listens; false where it has ended. */
+  /** Waits until this process listens; false if it has ended. */
   private async isUp(): Promise<boolean> {
     let isUp = false
     await until('redis-server to answer', async () => {

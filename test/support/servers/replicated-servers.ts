@@ -1,4 +1,4 @@
-/** Servers that follow one another, and what has to be equal on both sides. */
+/** Servers that follow one another, and assertions that both sides are equal. */
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import * as assert from 'uvu/assert'
@@ -40,12 +40,12 @@ export function startReplica(masterPort: number, options: ServerOptions = {}): P
   return RunningServer.start({ ...options, flags: { replicaof: `127.0.0.1 ${masterPort}`, ...options.flags } })
 }
 
-/** SLAVEOF. */
+/** Sends SLAVEOF. */
 export async function follow(replica: RunningServer, master: { readonly port: number }, ...words: readonly string[]): Promise<WireReply> {
   return await replica.call('SLAVEOF', '127.0.0.1', master.port, ...words)
 }
 
-/** Waits until a replica follows its master; a failure says what it says of it. */
+/** Waits until a replica follows its master; a failure shows the replica's own state. */
 export async function linked(replica: RunningServer, timeoutMs = 180_000): Promise<void> {
   let last: Info = new Map()
   try {
@@ -64,7 +64,7 @@ export async function linked(replica: RunningServer, timeoutMs = 180_000): Promi
   }
 }
 
-/** Waits until replicas follow and have all that the master has. */
+/** Waits until replicas follow the master and have all of its data. */
 export async function inStep(master: RunningServer, ...replicas: readonly RunningServer[]): Promise<void> {
   for (const replica of replicas) {
     await linked(replica)
@@ -72,7 +72,7 @@ export async function inStep(master: RunningServer, ...replicas: readonly Runnin
   }
 }
 
-/** Of all data. LevelDB is closed for a moment where a disk was full. */
+/** A digest of all data. A server whose disk was full may have LevelDB closed for a moment. */
 async function digestOf(server: RunningServer): Promise<WireReply> {
   let digest: WireReply = null
   await until('a digest', async () => {
@@ -82,7 +82,7 @@ async function digestOf(server: RunningServer): Promise<WireReply> {
   return digest
 }
 
-/** Waits until they are in step, and compares data and binlogs. */
+/** Waits until the servers are in step, and compares data and binlogs. */
 export async function assertEqual(master: RunningServer, ...replicas: readonly RunningServer[]): Promise<void> {
   await inStep(master, ...replicas)
   const digest = await digestOf(master)
@@ -98,14 +98,17 @@ export interface BinlogOnDisk {
   readonly bytes: Buffer
 }
 
-/** The binlog of the generation in use, as its files are. */
+/** The files of the binlog of the generation in use. */
 export function binlogOf({ directory }: RunningServer): BinlogOnDisk {
   const generation = readFileSync(join(directory, 'CURRENT'), 'utf8').trim()
   const segments = listSegments(realFiles, join(directory, generation, 'binlog'))
   return { start: segments[0]?.start ?? 0, segments: segments.length, bytes: Buffer.concat(segments.map(({ path }) => readFileSync(path))) }
 }
 
-/** What both have of the binlog is the same, byte for byte, and ends at the same offset. */
+/**
+ * Asserts that the common part of both binlogs is equal byte for byte, and that both end at the
+ * same offset.
+ */
 export function assertSameBinlog(one: RunningServer, other: RunningServer): void {
   const [a, b] = [binlogOf(one), binlogOf(other)]
   assert.is(a.start + a.bytes.length, b.start + b.bytes.length, 'the binlogs end at different offsets')
@@ -118,28 +121,28 @@ export function generationsOf({ directory }: RunningServer): string[] {
 }
 
 export interface LevelledLine {
-  /** pino's: 20 debug, 30 info, 40 warn, 50 error. */
+  /** The level of pino: 20 debug, 30 info, 40 warn, 50 error. */
   readonly level: number
   readonly msg: string
 }
 
-/** Lines of a server's log from an index on. */
+/** The lines of a server's log from an index on. */
 export function linesOf(server: RunningServer, from = 0): readonly LevelledLine[] {
   return (server.logLines as readonly unknown[]).slice(from) as LevelledLine[]
 }
 
-/** Nothing at warn or error. */
+/** Asserts that no line has the level warn or error. */
 export function assertQuiet(server: RunningServer, from = 0): void {
   const loud = linesOf(server, from).filter(({ level }) => level >= 40)
   assert.equal(loud, [], 'warnings and errors in the log')
 }
 
-/** Ends servers cleanly; each one's data must be clean. */
+/** Ends servers cleanly; the data of each must be clean. */
 export async function stopAll(...servers: readonly RunningServer[]): Promise<void> {
   for (const server of servers) await server.stop()
 }
 
-/** Writes what can be told apart: `count` keys under a prefix, in groups of at most `batch`. */
+/** Writes distinct values: `count` keys under a prefix, in groups of at most `batch`. */
 export async function fill(server: RunningServer, prefix: string, count: number, valueBytes = 64, batch = 500): Promise<void> {
   const client = await server.connect()
   for (let from = 0; from < count; from += batch) {
@@ -153,21 +156,21 @@ export async function fill(server: RunningServer, prefix: string, count: number,
   await client.close()
 }
 
-/** One replica is shown, and none that has left. */
+/** Asserts that the master shows one replica, and none that has left. */
 export async function assertOneItem(master: RunningServer): Promise<void> {
   const info = await infoOf(master)
   assert.is(info.get('connected_slaves'), '1')
   assert.is(info.get('offline_slave0'), undefined)
 }
 
-/** How long it takes a replica to follow again, ms. */
+/** The time until a replica follows again, in ms. */
 export async function timeToLink(replica: RunningServer): Promise<number> {
   const started = performance.now()
   await linked(replica)
   return performance.now() - started
 }
 
-/** Writes until it is told to stop; a connection that breaks ends it, too. */
+/** Writes until the returned function is called or the connection breaks. */
 export async function writing(server: RunningServer): Promise<() => Promise<void>> {
   const client = await server.connect()
   let isOver = false

@@ -1,4 +1,7 @@
-/** The built server as a process of its own, on a free port, in a temporary directory. `stop` proves its data clean. */
+/**
+ * A process of the built server on a free port, in a temporary directory. `stop` verifies that its
+ * data is clean.
+ */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import * as net from 'node:net'
@@ -22,15 +25,15 @@ export interface ServerOptions {
   /** An existing directory, which is then not removed. */
   readonly directory?: string
   readonly port?: number
-  /** The limit on open files, soft and hard. */
+  /** The soft and hard limit of open files. */
   readonly openFiles?: number
-  /** AUTH with this, or these words, before PING. */
+  /** The password, or the words, of an AUTH before PING. */
   readonly password?: string | readonly string[]
-  /** Words of AUTH that every connection of the test's begins with. */
+  /** The words of the AUTH that starts every connection of the test. */
   readonly auth?: readonly string[]
 }
 
-/** What the tests look at. */
+/** The fields that the tests read. */
 export interface LogLine {
   readonly msg: string
   readonly port?: number
@@ -56,7 +59,7 @@ export function freePort(): Promise<number> {
   })
 }
 
-/** Waits until a condition holds. The limit is for a machine that is busy with other things. */
+/** Waits until a condition holds. The time limit allows for a busy machine. */
 export async function until(what: string, condition: () => boolean | Promise<boolean>, timeoutMs = 180_000): Promise<void> {
   const deadline = performance.now() + timeoutMs
   while (!(await condition())) {
@@ -92,7 +95,7 @@ export function runProgram(words: readonly string[], timeoutMs = READY_MS): Prom
 export class RunningServer {
   readonly port: number
   readonly directory: string
-  /** What the server has logged, whole lines of JSON. */
+  /** The server's log so far, whole lines of JSON. */
   log = ''
   private readonly options: ServerOptions
   private readonly isOwnDirectory: boolean
@@ -120,7 +123,7 @@ export class RunningServer {
     return this.child !== null
   }
 
-  /** Resident memory in bytes; 0 where /proc is not there. */
+  /** The resident memory in bytes; 0 without /proc. */
   get residentBytes(): number {
     try {
       const pages = /^VmRSS:\s+(\d+) kB/m.exec(readFileSync(`/proc/${this.pid}/status`, 'utf8'))
@@ -141,7 +144,7 @@ export class RunningServer {
     return client
   }
 
-  /** One command on a connection of its own. */
+  /** Sends one command on a connection of its own. */
   async call(...words: readonly (string | number)[]): Promise<WireReply> {
     const client = await this.connect()
     try {
@@ -177,7 +180,7 @@ export class RunningServer {
     await until('the server to answer PING', () => this.answers(), READY_MS)
   }
 
-  /** SIGTERM; the process must end with status 0 and leave clean data. */
+  /** Sends SIGTERM; the process must end with status 0 and leave clean data. */
   async stop(): Promise<void> {
     if (this.child === null) throw new Error('it is not running')
     this.child.kill('SIGTERM')
@@ -199,7 +202,7 @@ export class RunningServer {
     await this.ended
   }
 
-  /** Ends the process cleanly or not and starts it again on the same directory and port. */
+  /** Ends the process, cleanly or not, and starts it again on the same directory and port. */
   async restart(how: 'SIGTERM' | 'SIGKILL' = 'SIGTERM'): Promise<void> {
     this.child?.kill(how)
     if (how === 'SIGTERM') await this.stopped(0)
@@ -207,7 +210,7 @@ export class RunningServer {
     await this.launch()
   }
 
-  /** Runs the checker on the directory, whose server must not be running. */
+  /** Runs the checker on the directory. REQUIRES: its server is not running. */
   async checkClean(): Promise<void> {
     let text = ''
     const add = (line: string) => {

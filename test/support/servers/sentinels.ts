@@ -1,4 +1,4 @@
-/** Redis Sentinel as it is installed: a group of sentinels around one master, and what they say of it. */
+/** The installed Redis Sentinel: a group of sentinels around one master, and their view of it. */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -6,20 +6,23 @@ import { join } from 'node:path'
 import { freePort, until } from './running-server.ts'
 import { WireClient, type WireReply } from './wire-client.ts'
 
-/** The name that the group knows its master by. */
+/** The group's name for its master. */
 export const GROUP = 'mygroup'
 
-/** Sentinels say hello every two seconds and read INFO every ten, and leave a replica that takes itself for a master alone for eight. */
+/**
+ * Sentinels say hello every two seconds and read INFO every ten. They leave a replica that claims
+ * to be a master alone for eight.
+ */
 const SEEN_MS = 180_000
-/** The same, four times as fast. */
+/** The sentinels' periods, four times as fast. */
 const FAST = ['INFO-PERIOD', 2500, 'PUBLISH-PERIOD', 500]
 
 export interface SentinelSettings {
-  /** The master to begin with. */
+  /** The first master. */
   readonly port: number
-  /** Whether they look around more often than they do by themselves. */
+  /** Makes the sentinels poll more often than by default. */
   readonly hurry?: 'fast'
-  /** More of `sentinel <word> <group> ...`. */
+  /** More settings: `sentinel <word> <group> ...`. */
   readonly more?: readonly (readonly [word: string, value: string])[]
 }
 
@@ -82,12 +85,12 @@ class RunningSentinel {
     }
   }
 
-  /** SENTINEL MASTER. */
+  /** The reply of SENTINEL MASTER. */
   async master(): Promise<Described> {
     return describe(await this.call('SENTINEL', 'MASTER', GROUP))
   }
 
-  /** SENTINEL REPLICAS or SENTINELS, by port. */
+  /** The reply of SENTINEL REPLICAS or SENTINELS, by port. */
   async listed(what: 'REPLICAS' | 'SENTINELS'): Promise<ReadonlyMap<number, Described>> {
     const list = (await this.call('SENTINEL', what, GROUP)) as readonly WireReply[]
     return new Map(list.map(describe).map((item) => [Number(item.get('port')), item]))
@@ -105,15 +108,19 @@ function describe(reply: WireReply): Described {
   return new Map(words.flatMap((word, i) => (i % 2 === 0 ? [[word, words[i + 1] ?? ''] as const] : [])))
 }
 
-/** How soon a sentinel takes the master for dead, and how many have to do so before it acts. */
+/**
+ * The time until a sentinel considers the master down, and the quorum that must agree before it
+ * acts.
+ */
 interface Patience {
   readonly downAfterMs: number
   readonly quorum: number
 }
 
 /**
- * All are asked and all have a vote, but one is the first to act. Left to themselves two may be elected one after the other on a busy machine, and the second
- * promotes the other replica; which is theirs to do, and makes it hard to say what should have happened.
+ * All sentinels are asked and have a vote, but one acts first. Otherwise two may be elected one
+ * after the other on a busy machine, and the second would promote the other replica. Sentinels may
+ * do that, but the expected outcome would be unclear.
  */
 const PATIENCE: readonly Patience[] = [
   { downAfterMs: 1000, quorum: 2 },
@@ -175,7 +182,10 @@ export class Sentinels {
     })
   }
 
-  /** Waits until every sentinel sees a master with just these replicas, whose links are up, and the other sentinels, and nobody down. */
+  /**
+   * Waits until every sentinel sees a master with exactly these replicas, whose links are up, the
+   * other sentinels, and none of them down.
+   */
   async seeAllWell(master: number, replicas: readonly number[]): Promise<void> {
     for (const sentinel of this.all) await this.wait('a sentinel to see all well', () => this.isWell(sentinel, master, replicas))
   }
@@ -194,7 +204,7 @@ export class Sentinels {
     )
   }
 
-  /** Waits for something that sentinels bring about; a failure says what they have logged. */
+  /** Waits for an effect of the sentinels; a failure shows their logs. */
   async wait(what: string, condition: () => Promise<boolean>): Promise<void> {
     try {
       await until(what, condition, SEEN_MS)

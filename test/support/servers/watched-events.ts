@@ -1,6 +1,7 @@
 /**
- * What requests to a server report as keyspace events, to subscribers there or on a replica of it: after each request a message of our own is
- * published, which ends its events. notify-keyspace-events has to name E.
+ * The keyspace events of requests to a server, as subscribers there or on a replica receive them. A
+ * message published after each request marks the end of its events. notify-keyspace-events must
+ * contain E.
  */
 import type { Bytes } from '../../../base/bytes.ts'
 import { eventText } from '../harness/event-recorder.ts'
@@ -23,7 +24,7 @@ export class WatchedEvents {
     return new WatchedEvents(client, subscriber)
   }
 
-  /** Request by request. */
+  /** The events of each request. */
   async eventsOf(requests: readonly (readonly Bytes[])[]): Promise<string[][]> {
     const replies = this.client.pipeline(requests.flatMap((words) => [words, ['PUBLISH', 'mark', '']]))
     const all: string[][] = []

@@ -1,4 +1,4 @@
-/** A master and two replicas that sentinels watch, each with a configuration file of its own. */
+/** A master and two replicas that sentinels watch, each with its own configuration file. */
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -6,19 +6,19 @@ import { inStep, stopAll } from './replicated-servers.ts'
 import { RunningServer } from './running-server.ts'
 
 export interface WatchedServers {
-  /** The first is the master to begin with. */
+  /** The first is the first master. */
   readonly all: readonly [RunningServer, RunningServer, RunningServer]
   readonly ports: readonly number[]
-  /** All but one. */
+  /** All servers but one. */
   besides(server: RunningServer): readonly RunningServer[]
   on(port: number): RunningServer
-  /** What its configuration file says now. */
+  /** The current lines of a server's configuration file. */
   configOf(server: RunningServer): readonly string[]
   stop(): Promise<void>
 }
 
 export interface WatchedOptions {
-  /** Of every server's file. */
+  /** Lines for every server's file. */
   readonly config?: readonly string[]
   readonly auth?: readonly string[]
 }

@@ -1,4 +1,7 @@
-/** A client that hides nothing: what goes over the wire is what the test wrote, and replies are what came back, RESP2 or RESP3. */
+/**
+ * A transparent client: it sends exactly the test's words, and returns replies as received, RESP2
+ * or RESP3.
+ */
 import * as net from 'node:net'
 import * as tls from 'node:tls'
 import { type Bytes, bufferOf } from '../../../base/bytes.ts'
@@ -13,7 +16,9 @@ export class WireError {
   }
 }
 
-/** Bulk and simple strings are Bytes, maps arrays of pairs in a row, nulls null, doubles numbers. */
+/**
+ * Bulk and simple strings are Bytes, maps are flat arrays of pairs, nulls null, doubles numbers.
+ */
 export type WireReply = Bytes | number | boolean | null | WireError | readonly WireReply[]
 
 export interface WireOptions {
@@ -22,7 +27,7 @@ export interface WireOptions {
   readonly tls?: tls.ConnectionOptions
 }
 
-/** No reply takes so long, also on a machine that is busy with other things. */
+/** Longer than any reply takes, also on a busy machine. */
 const REPLY_MS = 300_000
 
 interface Waiter {
@@ -41,11 +46,11 @@ export function encodeCommand(...words: readonly (Bytes | number)[]): Buffer {
 
 export class WireClient {
   readonly socket: net.Socket
-  /** Replies that nobody waited for: push messages, and errors before the connection is closed. */
+  /** Unrequested replies: push messages, and errors before the connection is closed. */
   readonly strays: WireReply[] = []
   /** Resolves when the server has closed the connection, or it broke. */
   readonly closed: Promise<void>
-  /** Bytes received and not yet part of a whole reply. */
+  /** Received bytes that are not yet part of a whole reply. */
   private pending: Buffer = Buffer.alloc(0)
   private readonly waiters: Waiter[] = []
   private timer: NodeJS.Timeout | null = null
@@ -77,12 +82,12 @@ export class WireClient {
     })
   }
 
-  /** Writes bytes as they are. */
+  /** Writes bytes unchanged. */
   raw(bytes: Bytes | Buffer): void {
     this.socket.write(typeof bytes === 'string' ? bufferOf(bytes) : bytes)
   }
 
-  /** The next reply that nobody waits for yet. */
+  /** The next reply without a waiting caller. */
   reply(): Promise<WireReply> {
     const stray = this.strays.shift()
     if (stray !== undefined) return Promise.resolve(stray)
@@ -140,7 +145,7 @@ interface Parsed {
   readonly end: number
 }
 
-/** The reply at `start`, or null while a part of it is missing. Throws on what is no reply. */
+/** The reply at `start`, or null while a part of it is missing. Throws if it is no valid reply. */
 function parseReply(buffer: Buffer, start: number): Parsed | null {
   const lineEnd = buffer.indexOf('\r\n', start)
   if (lineEnd < 0) return null

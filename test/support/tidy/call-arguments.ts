@@ -1,6 +1,6 @@
 /**
- * The arguments of calls in TypeScript source, as text. Strings, templates, regular expressions, comments and brackets are told
- * apart, which is enough for checks of style.
+ * The arguments of calls in TypeScript source, as text. Strings, templates, regular expressions,
+ * comments and brackets are recognised, which is enough for checks of style.
  */
 
 export interface Call {
@@ -11,7 +11,10 @@ export interface Call {
 
 const OPENING = '([{'
 const CLOSING = ')]}'
-/** Strings, templates without nested ones, comments, and what begins as a regular expression does: behind `(`, `,`, `=`, `:` or `>`. */
+/**
+ * Strings, templates without nested ones, comments, and regular expressions: a slash after `(`,
+ * `,`, `=`, `:` or `>`.
+ */
 const OPAQUE = /'(?:[^'\\\n]|\\.)*'|"(?:[^"\\\n]|\\.)*"|`(?:[^`\\]|\\.)*`|\/\*[\s\S]*?\*\/|\/\/[^\n]*/y
 const PATTERN = /\/(?![*/])(?:[^/\\\n[]|\\.|\[(?:[^\]\\\n]|\\.)*\])+\/[a-z]*/y
 

@@ -1,4 +1,4 @@
-/** docs/configuration.md, made of the table of configuration keys. */
+/** docs/configuration.md, generated from the table of configuration keys. */
 import type { ConfigKey, Section } from '../../../server/config/key.ts'
 import { configKeys } from '../../../server/config/table.ts'
 
@@ -41,7 +41,7 @@ export function configurationPage(): string {
   return [...parts, foreignKeys()].join('\n')
 }
 
-/** What becomes of the keys of Redis and Pika that do not mean here what they mean there. */
+/** The treatment of keys of Redis and Pika that mean something else here. */
 function foreignKeys(): string {
   const aliases = configKeys.flatMap((key) =>
     aliasesOf(key).map(({ name, times }) => `| ${code(name)} | ${code(key.name)}${times === 1 ? '' : `, in units of ${times}`} |`),

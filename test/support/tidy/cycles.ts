@@ -1,4 +1,7 @@
-/** Strongly connected components of a graph (Tarjan, "Depth-first search and linear graph algorithms", 1972) with more than one node. */
+/**
+ * Strongly connected components of a graph with more than one node (Tarjan, "Depth-first search and
+ * linear graph algorithms", 1972).
+ */
 export function cyclesOf(graph: ReadonlyMap<string, readonly string[]>): string[][] {
   const numbers = new Map<string, number>()
   const path: string[] = []

@@ -5,7 +5,7 @@ import { ROOT } from './sources.ts'
 
 export interface Block {
   readonly document: string
-  /** The heading that it stands under. */
+  /** The heading above the block. */
   readonly heading: string
   /** The word after the three backquotes; empty for none. */
   readonly language: string
@@ -37,7 +37,7 @@ export function blocksOf(document: string): Block[] {
   return blocks
 }
 
-/** What stands between backquotes in a document, outside of its blocks. */
+/** The texts between backquotes in a document, outside of its blocks. */
 export function inlineOf(document: string): string[] {
   const text = textOfDocument(document).replace(/^```[\s\S]*?^```$/gm, '')
   return [...text.matchAll(/`([^`\n]+)`/g)].map((match) => match[1] as string)

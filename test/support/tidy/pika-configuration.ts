@@ -1,6 +1,6 @@
 /** Names and values of the configuration keys of Pika 4 (its conf/pika.conf), as `name : value`. */
 
-/** What its file sets. */
+/** Keys that its file sets. */
 export const PIKA_SET: readonly string[] = [
   'port : 9221',
   'db-instance-num : 3',
@@ -90,7 +90,7 @@ export const PIKA_SET: readonly string[] = [
   'wash-data : true',
 ]
 
-/** What its file mentions in comments, each with the value that stands there. */
+/** Keys that its file mentions in comments, each with the value there. */
 export const PIKA_COMMENTED: readonly string[] = [
   'run-id :',
   'master-run-id :',

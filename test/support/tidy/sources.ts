@@ -4,18 +4,21 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import * as assert from 'uvu/assert'
 
-/** The repository: where this file was compiled from, or the working directory where it was compiled to some other place. */
+/**
+ * The repository: the directory that this file was compiled from, or the working directory if it
+ * was compiled elsewhere.
+ */
 const compiledFrom = fileURLToPath(new URL('../../../..', import.meta.url))
 export const ROOT = existsSync(join(compiledFrom, 'storage', 'storage.ts')) ? compiledFrom : process.cwd()
 
 export const LAYERS = ['base', 'storage', 'lua', 'replication', 'commands', 'server', 'test', 'benchmarks']
 
 export interface Source {
-  /** From the repository's root, with slashes. */
+  /** Relative to the repository's root, with slashes. */
   readonly path: string
   readonly layer: string
   readonly text: string
-  /** Without comments and what stands between quotes on one line. */
+  /** The text without comments and without quoted text on one line. */
   readonly code: string
 }
 
@@ -55,7 +58,7 @@ export function importsOf({ text }: Source): string[] {
   )
 }
 
-/** Nothing found, or a failure that lists what was. */
+/** Fails with a list if anything was found. */
 export function none(what: string, found: readonly string[]): void {
   assert.is(found.length, 0, `${what}:\n  ${found.join('\n  ')}`)
 }
