@@ -1,6 +1,7 @@
 /**
- * kill -9 while clients fill large collections of every type: what is there afterwards is what a prefix of each writer's commands leaves, all
- * acknowledged ones among them. HAYPILE_CRASH_ROUNDS sets the number of rounds, HAYPILE_SEED repeats a run.
+ * kill -9 while clients fill large collections of every type. Afterwards the data is that of a
+ * prefix of each writer's commands, which includes all acknowledged ones. HAYPILE_CRASH_ROUNDS sets
+ * the number of rounds, HAYPILE_SEED repeats a run.
  */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
@@ -18,7 +19,7 @@ const MOST_RUN_MS = 600
 const FIELDS = 3000
 const KEPT = 2000
 
-/** The command of a serial number. They take turns: a pass brings each number into every collection. */
+/** The commands, which take turns by serial number: one pass adds a number to every collection. */
 const COMMANDS: readonly ((number: number) => Words)[] = [
   (number) => ['RPUSH', 'list', `element ${number}`],
   (number) => ['HSET', 'hash', `field ${number % FIELDS}`, number],
@@ -34,14 +35,14 @@ function commandOf(serial: number): Words {
   return (COMMANDS[serial % COMMANDS.length] as (number: number) => Words)(Math.floor(serial / COMMANDS.length) + 1)
 }
 
-/** How many numbers the command at a place of the pass has seen after so many commands. */
+/** The numbers that the command at a place of the pass has processed, after `serial` commands. */
 function passes(serial: number, place: number): number {
   return Math.floor((serial + COMMANDS.length - 1 - place) / COMMANDS.length)
 }
 
 class Writer {
   readonly database: number
-  /** Commands that were acknowledged, and those that were sent. */
+  /** The number of acknowledged commands; `sent` counts all. */
   acknowledged = 0
   private sent = 0
 
@@ -66,7 +67,7 @@ class Writer {
     }
   }
 
-  /** Finds the prefix that explains what is there, and goes on from it. */
+  /** Finds the prefix that explains the data, and continues from it. */
   async verify(client: WireClient, chance: Seeded): Promise<void> {
     await client.call('SELECT', this.database)
     const found = await contentOf(client)
@@ -79,7 +80,7 @@ class Writer {
     await this.look(client, chance, serial)
   }
 
-  /** A few elements inside of the pages. */
+  /** Checks a few elements in the middle of the pages. */
   private async look(client: WireClient, chance: Seeded, serial: number): Promise<void> {
     const last = passes(serial, 0)
     if (last < 10) return
@@ -93,7 +94,7 @@ class Writer {
         ['SISMEMBER', 'set', `member ${number}`],
       ])
       const [element, rank, score, isMember] = replies
-      if (number < last - KEPT + 5) continue // may have gone from some already
+      if (number < last - KEPT + 5) continue // some collections may lack it already
       assert.is(element, `element ${number}`)
       assert.ok(typeof rank === 'number')
       assert.is(Number(score), number)
@@ -104,7 +105,7 @@ class Writer {
 
 type Content = readonly (Bytes | number | null)[]
 
-/** What a few commands say of the collections: their sizes and their ends. */
+/** The sizes and ends of the collections, read by a few commands. */
 async function contentOf(client: WireClient): Promise<Content> {
   const [list, first, last, hash, zset, lowest, highest, set, stream, entry] = await client.pipeline([
     ['LLEN', 'list'],
@@ -123,7 +124,7 @@ async function contentOf(client: WireClient): Promise<Content> {
   return [list, first, last, hash, zset, only(lowest), only(highest), set, stream, id === null ? null : (id[0] as Bytes)] as Content
 }
 
-/** The same of a prefix. */
+/** The content that a prefix of the commands leaves. */
 function expected(serial: number): Content {
   const [pushed, hashed, scored, added, streamed, unscored, removed, popped] = COMMANDS.map((_, place) => passes(serial, place)) as number[]
   const gone = (number: number | undefined) => Math.max(0, (number as number) - KEPT + 1)

@@ -1,6 +1,7 @@
 /**
- * Commands of every kind over several databases, then kill -9: the next start holds exactly what the last one did, from the checkpoint and
- * the log together. HAYPILE_CRASH_ROUNDS sets the number of rounds, HAYPILE_SEED repeats a run.
+ * Commands of every kind over several databases, then kill -9. The next start restores exactly the
+ * data of the last one, from the checkpoint and the log together. HAYPILE_CRASH_ROUNDS sets the
+ * number of rounds, HAYPILE_SEED repeats a run.
  */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'

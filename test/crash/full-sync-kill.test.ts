@@ -1,6 +1,7 @@
 /**
- * A replica is killed or ended at random moments of a full sync: the next process goes on behind the last record that was recorded as durable.
- * HAYPILE_CRASH_ROUNDS sets the number of rounds, HAYPILE_SEED repeats a run.
+ * A replica is killed or stopped at random moments of a full sync. The next process continues after
+ * the last record that was recorded as durable. HAYPILE_CRASH_ROUNDS sets the number of rounds,
+ * HAYPILE_SEED repeats a run.
  */
 import { join } from 'node:path'
 import { test } from 'uvu'
@@ -16,7 +17,7 @@ const ROUNDS = Number(HAYPILE_CRASH_ROUNDS ?? 6)
 const MOST_RUN_MS = 2000
 const SLOW = '400kb'
 
-/** What a replica that does not run has recorded of a full sync. */
+/** The progress of a full sync that a stopped replica has recorded. */
 function recorded(replica: RunningServer): FillingProgress | null {
   return readProgress(realFiles, join(replica.directory, generationsOf(replica).at(-1) as string))
 }

@@ -1,9 +1,10 @@
 /**
- * kill -9 at random moments loses nothing that was acknowledged, whatever the sync policy: what a turn wrote is in the kernel before its
- * replies leave.
+ * kill -9 at random moments loses no acknowledged write under any sync policy: a turn's writes are
+ * in the kernel before its replies leave.
  *
- * Each writer has a database and a connection of its own, so what it finds after a crash must be the effect of a prefix of what it sent:
- * all that was acknowledged, and perhaps some more. HAYPILE_CRASH_ROUNDS sets the number of rounds, HAYPILE_SEED repeats a run.
+ * Each writer has a database and a connection of its own. So the data after a crash must be the
+ * effect of a prefix of its commands, including all acknowledged ones. HAYPILE_CRASH_ROUNDS sets
+ * the number of rounds, HAYPILE_SEED repeats a run.
  */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
@@ -18,7 +19,7 @@ const WRITERS = 4
 const PIPELINE = 40
 const MOST_RUN_MS = 700
 const DAY_MS = 86_400_000
-/** How far a deadline set by SET PX may lie from what the writer reckons, ms. */
+/** The tolerance between a deadline set by SET PX and the writer's own estimate, in ms. */
 const TOLERANCE_MS = 30_000
 
 const STRINGS = ['s0', 's1', 's2', 's3', 's4', 's5', 's6', 's7'] as const
@@ -28,13 +29,13 @@ const KEYS: readonly Bytes[] = [...STRINGS, ...LARGE, ...COUNTERS]
 
 interface Value {
   readonly bytes: Bytes
-  /** ms since the epoch, 0 for none. */
+  /** ms since the epoch; 0 for none. */
   readonly deadline: number
 }
 
 type Model = ReadonlyMap<Bytes, Value>
 
-/** A command and what it makes of a model. */
+/** A command and its effect on a model. */
 interface Step {
   readonly words: readonly Bytes[]
   readonly apply: (model: Map<Bytes, Value>) => void
@@ -73,7 +74,7 @@ function randomStep(chance: Seeded, serial: number): Step {
     const target = chance.pick(STRINGS)
     const move = (model: Map<Bytes, Value>) => {
       const before = model.get(key)
-      if (before === undefined) return // an error reply, and no change
+      if (before === undefined) return // an error reply, without a change
       model.delete(key)
       model.set(target, before)
     }
@@ -82,10 +83,10 @@ function randomStep(chance: Seeded, serial: number): Step {
   return { words: ['FLUSHDB'], apply: (model) => model.clear() }
 }
 
-/** One client that writes, and knows what must be there. */
+/** A client that writes and knows the expected data. */
 class Writer {
   readonly database: number
-  /** The effect of all that was acknowledged. */
+  /** The effect of all acknowledged commands. */
   private model = new Map<Bytes, Value>()
   private unacknowledged: Step[] = []
   private readonly chance: Seeded
@@ -117,7 +118,7 @@ class Writer {
     }
   }
 
-  /** Compares what the server holds with the model; goes on from what is there. */
+  /** Compares the server's data with the model, and continues from that data. */
   async verify(client: WireClient): Promise<void> {
     await client.call('SELECT', this.database)
     const found = new Map<Bytes, Value>()

@@ -1,9 +1,11 @@
 /**
- * A loss of power at any moment of a first start, writes, checkpoints, a clean stop and a second start, on a file system that orders
- * nothing: of all that was not synced, LevelDB's files included, any pages, sizes and names may be lost. The operations are those of a
- * real server, recorded by strace. Every image starts with all that was acknowledged (appendfsync always), or is refused by the file's name.
+ * A power loss at any moment of a first start, writes, checkpoints, a clean stop and a second
+ * start. The file system keeps no order: any unsynced pages, sizes and names may be lost, including
+ * those of LevelDB's files. The operations are those of a real server, recorded by strace. Every
+ * image starts with all acknowledged writes (appendfsync always), or the start is refused and names
+ * the file.
  *
- * HAYPILE_ROUNDS sets the number of images, HAYPILE_SEED repeats one run on the same trace only.
+ * HAYPILE_ROUNDS sets the number of images. HAYPILE_SEED repeats a run on the same trace only.
  */
 import { spawn, spawnSync } from 'node:child_process'
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
@@ -41,7 +43,10 @@ interface Image {
   readonly operation: number
 }
 
-/** Runs a server under strace; `work` is given a client. It ends by SHUTDOWN or, where `work` leaves it running, by a kill. */
+/**
+ * Runs a server under strace, with `work` on a client. It ends by a SHUTDOWN in `work`, or else by
+ * a kill.
+ */
 async function recorded(data: string, trace: string, work: (client: WireClient) => Promise<void>): Promise<void> {
   const port = await freePort()
   const flags = Object.entries({ ...SETTINGS, port, dir: data, loglevel: 'nothing' }).flatMap(([name, value]) => [
@@ -66,18 +71,18 @@ async function recorded(data: string, trace: string, work: (client: WireClient) 
     try {
       process.kill(pid, 'SIGKILL')
     } catch {
-      // it has ended by itself
+      // the process has ended by itself
     }
     await ended
   }
 }
 
-/** Writes go on counting from what there is. */
+/** Writes continue the numbering of the existing keys. */
 async function write(client: WireClient, from: number, count: number): Promise<void> {
   for (let i = from; i < from + count; i++) assert.is(await client.call('SET', `k${i}`, contentAt(i)), 'OK')
 }
 
-/** Unlike SAVE it is not answered `OK`, which counts as a write's reply. */
+/** Unlike SAVE, this command is not answered `OK`, which would count as a write's reply. */
 async function checkpoint(client: WireClient): Promise<void> {
   const completed = async () => Number(/checkpoints_completed:(\d+)/.exec(String(await client.call('INFO', 'storage')))?.[1])
   const before = await completed()
@@ -85,7 +90,7 @@ async function checkpoint(client: WireClient): Promise<void> {
   await until('a checkpoint', async () => (await completed()) > before)
 }
 
-/** The moments, each an image of the disk by a power loss of its own. */
+/** The moments, each an image of the disk after a power loss of its own. */
 function imagesOf(traces: readonly string[], base: string): Image[] {
   const count = operationsOf(traces, base)
   const moments = new Set(Array.from({ length: ROUNDS }, () => 1 + chance.integer(count)))
@@ -132,7 +137,7 @@ function store(files: MemoryFiles, from: string, to: string): void {
   }
 }
 
-/** The keys that a start finds, or why it refuses. */
+/** The number of keys that a start finds, or the reason of its refusal. */
 async function found(directory: string): Promise<number | string> {
   let server: Awaited<ReturnType<typeof start>>
   try {

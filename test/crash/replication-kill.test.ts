@@ -1,6 +1,7 @@
 /**
- * kill -9 of a master or a replica at random moments, under writes: what the master has acknowledged and WAIT has confirmed is there after any
- * of it, on both sides, and they come back in step by themselves. HAYPILE_CRASH_ROUNDS sets the number of rounds, HAYPILE_SEED repeats a run.
+ * kill -9 of a master or a replica at random moments, under writes. All writes that the master
+ * acknowledged and WAIT confirmed exist afterwards on both sides. The servers get back in step by
+ * themselves. HAYPILE_CRASH_ROUNDS sets the number of rounds, HAYPILE_SEED repeats a run.
  */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
@@ -21,7 +22,7 @@ const flags = {
   'cache-memory': '16mb',
 }
 
-/** Counts up, confirmed by WAIT one at a time, until its connection breaks. */
+/** Counts up, each step confirmed by WAIT, until its connection breaks. */
 class Counter {
   confirmed = 0
 
@@ -39,7 +40,7 @@ class Counter {
   }
 }
 
-/** Writes of every kind until its connection breaks. */
+/** Writes of every kind until the connection breaks. */
 async function noise(server: RunningServer, seed: number): Promise<void> {
   const chance = fromSeed(seed)
   const client = await server.connect()
@@ -73,7 +74,7 @@ test(`kill -9 of either side loses nothing that both had, ${ROUNDS} times over`,
       await replica.launch()
       assert.ok(Number(await replica.call('GET', 'counter')) >= counter.confirmed, 'on the replica that was killed')
       await linked(replica)
-      await master.kill9() // for the writers to end
+      await master.kill9() // ends the writers' connections
       await master.launch()
     } else {
       await master.kill9()

@@ -1,8 +1,10 @@
 /**
- * kill -9 in the middle of transactions: each is there as a whole or not at all, and none that was acknowledged is missing.
+ * kill -9 in the middle of transactions. Each transaction exists whole or not at all, and no
+ * acknowledged one is missing.
  *
- * Each client moves amounts between accounts with MULTI and EXEC, and counts its moves in the same transaction: the sum of all accounts never
- * changes, and the count is at least what was acknowledged. Some moves watch their accounts and are tried again where they changed.
+ * Each client moves amounts between accounts with MULTI and EXEC, and counts its moves in the same
+ * transaction. The sum of all accounts never changes, and the count is at least the number of
+ * acknowledged moves. Some moves watch their accounts and retry after a change.
  * HAYPILE_CRASH_ROUNDS sets the number of rounds, HAYPILE_SEED repeats a run.
  */
 import { test } from 'uvu'
@@ -18,7 +20,7 @@ const ACCOUNTS = 8
 const START_AMOUNT = 1000
 const MOST_RUN_MS = 600
 
-/** Accounts lie in two databases, so a transaction crosses them. */
+/** Accounts lie in two databases, so a transaction spans both. */
 const account = (number: number) => `account:${number}`
 const databaseOf = (number: number) => number % 2
 
@@ -32,7 +34,7 @@ class Mover {
     this.chance = chance
   }
 
-  /** Moves until the connection breaks. */
+  /** Moves amounts until the connection breaks. */
   async run(client: WireClient): Promise<void> {
     try {
       for (;;) {
@@ -65,7 +67,7 @@ class Mover {
     this.acknowledged++
   }
 
-  /** Reads, reckons and sets: right only where nobody comes between. */
+  /** Reads, computes and sets: correct only if no other client intervenes. */
   private async moveWatched(client: WireClient): Promise<void> {
     const { chance } = this
     const [from, to] = [0, 2]

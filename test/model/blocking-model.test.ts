@@ -1,6 +1,9 @@
 /**
- * Many clients that push, take, wait, give up and go, by chance. Whatever they do: no element is lost or given out twice, nobody waits for a list that
- * is there, who waits for one key is served in the order of coming, and what was logged makes the same lists again.
+ * Many clients push, pop, block, time out and disconnect at random. These always hold:
+ * - no element is lost or delivered twice
+ * - no client is blocked on a list that exists
+ * - the clients blocked on one key are served in the order of their requests
+ * - replaying the log gives the same lists
  */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
@@ -56,7 +59,7 @@ class World {
     this.check()
   }
 
-  /** Everything that was pushed, in some order. */
+  /** All elements pushed, in some order. */
   everything(): Bytes[] {
     const left = KEYS.flatMap((key) => this.listOf(key))
     return [...this.taken, ...left].sort()
@@ -115,11 +118,11 @@ class World {
     if (place >= 0) this.waiting.splice(place, 1)
   }
 
-  /** Takes the replies of this step, and with them those who wait no longer. */
+  /** Takes the replies of this step, and removes the clients that are no longer blocked. */
   private collect(): void {
     for (const client of this.clients) {
       for (const reply of client.replies.splice(0)) {
-        // What was moved is in a list still.
+        // A moved element is still in a list.
         if (Array.isArray(reply)) this.taken.push(...elementsOf(reply))
       }
       const place = this.waiting.findIndex((waiting) => waiting.client === client)
@@ -137,7 +140,7 @@ class World {
   }
 }
 
-/** Of `[key, element]` or `[key, [element, ...]]`. */
+/** The elements in `[key, element]` or `[key, [element, ...]]`. */
 function elementsOf([, found]: readonly Reply[]): readonly Bytes[] {
   return (Array.isArray(found) ? found : [found]) as Bytes[]
 }

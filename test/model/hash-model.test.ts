@@ -1,4 +1,7 @@
-/** Hashes against a plain twin: random commands, fields that end, tiny pages, checkpoints, evictions, active expiry, and the log replayed. */
+/**
+ * Hashes against a plain twin: random commands, expiring fields, tiny pages, checkpoints,
+ * evictions, active expiry, and a replay of the log.
+ */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import type { Bytes } from '../../base/bytes.ts'
@@ -28,7 +31,7 @@ const NO_LOG = { debug() {}, info() {}, warn() {}, error() {} } as unknown as Lo
 
 interface TwinField {
   value: Bytes
-  /** 0: never. */
+  /** 0 for no deadline. */
   expireAt: number
 }
 
@@ -48,7 +51,7 @@ class Twin {
     return [...this.fields(key)].sort(([a], [b]) => (a < b ? -1 : 1)).flatMap(([field, { value }]) => [field, value])
   }
 
-  /** Does what a command says and answers what it answers. */
+  /** Runs a command. Returns its expected reply. */
   run([name, key = '', ...words]: readonly Bytes[]): unknown {
     const fields = this.fields(key)
     const [first = '', second = ''] = words
@@ -127,7 +130,7 @@ function randomCommand({ pick, integer }: Seeded): Bytes[] {
   ])
 }
 
-/** All that a hash has in memory and on disk, due or not; its trees agree. */
+/** The whole content of a hash in memory and on disk, expired fields included. Its trees agree. */
 function stateOf({ keyspace }: Harness, key: Bytes): unknown {
   const entry = keyspace.database(0).lookup(key)
   if (entry === undefined) return null
@@ -149,8 +152,10 @@ function dueFields({ keyspace }: Harness, key: Bytes): number {
   return value instanceof Hash ? value.dueCount : 0
 }
 
-/** A checkpoint whose records are encoded a few at a time, between commands; what it leaves on disk is sound by itself. Returns what is under
- *  way then. */
+/**
+ * Continues a checkpoint, whose records are encoded a few at a time between commands. Its result on
+ * disk is valid by itself. Returns the checkpoint in progress.
+ */
 async function goOn({ keyspace, records }: Harness, under: Checkpoint | null, { integer }: Seeded): Promise<Checkpoint | null> {
   if (under === null) return integer(3) === 0 ? new Checkpoint(keyspace, { offset: 0, crc: 0 }) : null
   if (!under.encodeSome(1 + integer(4))) return under

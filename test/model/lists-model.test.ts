@@ -1,4 +1,7 @@
-/** Lists against JavaScript's arrays, on tiny pages that come and go: every command, by position and by value. */
+/**
+ * Lists against JavaScript's arrays, on tiny pages that are evicted and read again: every command,
+ * by position and by value.
+ */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import type { Bytes } from '../../base/bytes.ts'
@@ -13,7 +16,7 @@ import { checkTree } from '../support/harness/tree-check.ts'
 
 const start = () => harness([lists, listSearches, listMoves, keys])
 
-/** A list and its twin, and one random step on both. */
+/** A list and its twin, with one random step on both. */
 class Twins {
   readonly twin: Bytes[] = []
   private readonly server: Harness

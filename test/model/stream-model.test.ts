@@ -1,4 +1,7 @@
-/** Streams against a plain twin: random commands, tiny pages, checkpoints, evictions, and the log replayed. */
+/**
+ * Streams against a plain twin: random commands, tiny pages, checkpoints, evictions, and a replay
+ * of the log.
+ */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import type { Bytes } from '../../base/bytes.ts'
@@ -59,7 +62,7 @@ function randomCommand({ pick, integer }: Seeded, step: number): Bytes[] {
   ])
 }
 
-/** All that a stream has; records of the groups' tree go in pairs. */
+/** The whole content of a stream; records of the groups' tree come in pairs. */
 function stateOf({ keyspace }: Harness, key: Bytes): unknown {
   const entry = keyspace.database(0).lookup(key)
   if (entry === undefined) return null
@@ -95,7 +98,7 @@ test('streams do what their twins do, whatever happens to their pages, and so do
       twin.now = made.keyspace.now
       const words = randomCommand(seed, step)
       const answer = answerOf(made, words)
-      // Keys that hold no stream yet are streams to the twin.
+      // A key without a stream is an empty stream to the twin.
       const isMissing = answer instanceof ClientError && /requires the key/.test(answer.message)
       const expected = twin.run(words)
       if (expected instanceof Error) assert.instance(answer, ClientError, `step ${step}: ${words.join(' ')}`)

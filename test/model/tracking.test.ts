@@ -1,6 +1,7 @@
 /**
- * Clients that cache what GET answers, each in its own way, on a server where keys change, end, are flushed and change places, and where the table
- * has hardly any room. After each turn whatever is in a cache is what the key holds.
+ * Clients that cache the replies of GET, each in its own mode. On the server keys change, expire,
+ * are flushed and swapped, and the tracking table has hardly any room. After each turn, every
+ * cached value is the value of its key.
  */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
@@ -19,14 +20,14 @@ const STEPS = 3000
 const KEYS = Array.from({ length: 12 }, (_, i) => `${i % 2 === 0 ? 'even' : 'odd'}:${i}`)
 const MODES = ['', 'NOLOOP', 'OPTIN', 'OPTOUT', 'BCAST', 'BCAST PREFIX even:', 'BCAST NOLOOP', 'REDIRECT'] as const
 
-/** One that caches. */
+/** A client that caches. */
 class Cacher {
   readonly client: TestClient
-  /** It is told in the place of `client`, or is that itself. */
+  /** The client that receives the invalidations: `client` itself, or another one. */
   readonly listener: TestClient
   readonly cache = new Map<string, unknown>()
   private readonly mode: (typeof MODES)[number]
-  /** What the next answer is kept as: messages may come right behind it. */
+  /** The key that the next reply is cached under. An invalidation may follow the reply directly. */
   private reading: string | null = null
 
   constructor(mode: (typeof MODES)[number], client: TestClient, listener: TestClient) {
@@ -44,7 +45,7 @@ class Cacher {
     )
   }
 
-  /** Reads a key, alone or in a transaction, and keeps it where that is its way. */
+  /** Reads a key, alone or in a transaction, and caches it if its mode says so. */
   read(key: string, chance: Seeded): void {
     const says = chance.integer(2) === 0
     if (says && this.mode === 'OPTIN') this.client.send('CLIENT', 'CACHING', 'YES')
@@ -66,7 +67,7 @@ class Cacher {
 
   write(key: string, value: string): void {
     this.client.send('SET', key, value)
-    // It is not told, and knows. A deadline it does not know.
+    // With NOLOOP the client gets no message and knows the value, but not a deadline.
     if (this.mode.endsWith('NOLOOP')) this.cache.set(key, value)
     if (this.mode === 'NOLOOP') this.cache.delete(key)
   }
@@ -116,7 +117,7 @@ test('no cache holds what a key does not', () => {
       } else world.advance(chance.integer(20))
     }
     const db = keyspace.database(0)
-    for (const key of KEYS) db.peek(key) // what has ended is deleted, as by the timer
+    for (const key of KEYS) db.peek(key) // deletes expired keys, as the timer would
     executor.tracking.endTurn()
     for (const { cache } of cachers) {
       hits += cache.size

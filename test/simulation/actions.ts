@@ -1,4 +1,7 @@
-/** What happens in the world, and how often. An action that does not fit the moment gives way to another one. */
+/**
+ * The actions in a world and their frequencies. An action that does not fit the moment gives way to
+ * another one.
+ */
 import * as misfortune from './misfortunes.ts'
 import type { Act } from './operators.ts'
 import * as operator from './operators.ts'
@@ -49,7 +52,7 @@ const ACTIONS: readonly Action[] = [
   { weight: clocks, act: misfortune.clockJump },
 ]
 
-/** Does one of them. Returns what it was. */
+/** Does one action. Returns a description. */
 export function actOnce(world: World): string {
   const weights = ACTIONS.map(({ weight }) => weight(world))
   const total = weights.reduce((sum, weight) => sum + weight, 0)

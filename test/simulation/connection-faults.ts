@@ -1,10 +1,10 @@
-/** What can happen to a connection between two machines that both go on. Each returns what it did, in words. */
+/** Faults of a connection between two machines that both continue. Each returns a description. */
 import type { Network, Socket } from './network.ts'
 import { Peer } from './peer.ts'
 
 type Fault = (network: Network, socket: Socket, peer: Socket) => string
 
-/** Both sides see it, at some byte. */
+/** Both sides see the end, at some byte. */
 const cut: Fault = (_network, socket, peer) => {
   socket.out.tear()
   peer.out.tear()
@@ -13,7 +13,7 @@ const cut: Fault = (_network, socket, peer) => {
   return 'is cut'
 }
 
-/** One side sees the end, the other nothing, ever. */
+/** One side sees the end, the other never does. */
 const halfOpen =
   (side: 'dialler' | 'listener'): Fault =>
   (_network, socket, peer) => {
@@ -25,7 +25,7 @@ const halfOpen =
     return `is over for the ${side} only`
   }
 
-/** The dialler sees the end, and what it has sent arrives much later, when it has long come back on another connection. */
+/** The dialler sees the end. Its bytes arrive much later, after it has reconnected. */
 const late: Fault = ({ schedule, chance }, socket, peer) => {
   const delayMs = 50 + chance.random() * 3000
   socket.out.holdUntil(schedule.nowMs + delayMs)
@@ -55,7 +55,10 @@ const held =
     return `holds back for ${Math.round(delayMs)} ms what comes from the ${side}`
   }
 
-/** A bit of the binlog's stream is turned. (What goes before the stream is not guarded by sums of its own.) */
+/**
+ * Inverts a bit of the binlog's stream. (The bytes before the stream have no checksums of their
+ * own.)
+ */
 const corrupted: Fault = (_network, _socket, peer) => {
   if (!(peer.events instanceof Peer) || peer.events.streamingEpoch < 0) return 'is as it was'
   peer.out.corrupt()
@@ -68,7 +71,7 @@ const FAULTS: readonly Fault[] = [
   ...[lostOneWay('dialler'), lostOneWay('listener'), held('dialler'), held('listener')],
 ]
 
-/** Does something bad to one of the connections there are. */
+/** Applies a random fault to one of the existing connections. */
 export function breakConnection(network: Network): string {
   const { chance } = network
   const connections = network.dialled.filter((socket) => socket.isOpen && socket.peer?.isOpen === true)

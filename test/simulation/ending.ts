@@ -1,6 +1,7 @@
 /**
- * How a world ends: all troubles are over, one node is made the master and all others follow it, directly or in a chain; then all must become
- * the same, and stay it in silence.
+ * The end of a world: all faults are over, one node becomes the master, and all others follow it,
+ * directly or in a chain. Then all nodes must become equal and stay equal without log lines or
+ * reconnects.
  */
 import { checkDirectory } from '../../storage/check/check.ts'
 import { checkMemory } from '../support/harness/engine-invariants.ts'
@@ -22,7 +23,8 @@ export async function end(world: World): Promise<void> {
     'that all are up',
     () => view(world),
   )
-  for (const { process } of world.nodes) process?.storage.checkpointer.request().catch(() => {}) // finds out what LevelDB still has against it
+  // Reveals pending failures of LevelDB.
+  for (const { process } of world.nodes) process?.storage.checkpointer.request().catch(() => {})
   await appoint(world)
   await converge(world)
   const master = masters(world)[0] as SimulatedNode
@@ -32,7 +34,7 @@ export async function end(world: World): Promise<void> {
       writeSome(master.process as NonNullable<typeof master.process>, world.chance, master.clock.wallMs(), world.settings.writes)
     await world.forMs(50)
   }
-  await world.forMs(world.settings.replication.timeoutMs + 1000) // links that carry one way only are found out by then
+  await world.forMs(world.settings.replication.timeoutMs + 1000) // detects one-way links
   await converge(world)
   await stayQuiet(world)
   await leaveAndReturn(world)
@@ -87,7 +89,7 @@ async function appoint(world: World): Promise<void> {
 
 const hasNoFailover = ({ process }: SimulatedNode) => process?.replication?.failover.state === 'no-failover'
 
-/** All follow the master, or one that does, to a depth of three. */
+/** All follow the master, or one of its followers, to a depth of three. */
 function chain(world: World, master: SimulatedNode): void {
   const placed: { readonly node: SimulatedNode; readonly depth: number }[] = [{ node: master, depth: 0 }]
   for (const node of world.nodes.filter((other) => other !== master)) {
@@ -112,7 +114,7 @@ async function converge(world: World): Promise<void> {
   await world.until(isDone, CONVERGE_MS, 'that all are the same', () => view(world))
 }
 
-/** Nobody connects anew, nobody complains. */
+/** No node reconnects, and none logs a warning. */
 async function stayQuiet(world: World): Promise<void> {
   const before = world.nodes.map(({ process }) => process?.dialled)
   world.isQuiet = true
@@ -124,7 +126,9 @@ async function stayQuiet(world: World): Promise<void> {
   await converge(world)
 }
 
-/** SLAVEOF NO ONE and back with nothing between: in step again within a second, and without a full sync. */
+/**
+ * SLAVEOF NO ONE and back with nothing between: in step again within a second, without a full sync.
+ */
 async function leaveAndReturn(world: World): Promise<void> {
   const node = world.chance.pick(world.nodes.filter(({ process }) => process?.replication?.isReplica === true))
   const replication = node.process?.replication

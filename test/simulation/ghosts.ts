@@ -1,6 +1,7 @@
 /**
- * Connections of nobody: an old one whose bytes come once more when its process has long gone on, and a second process that says it is
- * at an address where there is one already. What they say is to change nothing in the end.
+ * Connections without a live node behind them: an old connection whose bytes arrive again after its
+ * process has gone on, and a second process that claims a node's address. Their words must change
+ * nothing in the end.
  */
 import { FORMAT_VERSION, metaSyncWords } from '../../replication/protocol/messages.ts'
 import { encodedLength, readCommand, writeCommand } from '../../storage/binlog/command-codec.ts'
@@ -8,7 +9,7 @@ import { randomHex } from '../../storage/directory/identity.ts'
 import type { Network, Party, Socket } from './network.ts'
 import { PORT } from './settings.ts'
 
-/** Of what a connection has said. */
+/** The recorded bytes of a connection. */
 const RECORDED_BYTES = 4096
 const RECORDED_CONNECTIONS = 30
 const TWIN_EVERY_MS = 250
@@ -36,10 +37,11 @@ export class Ghosts {
     } else if (known.bytes.length < RECORDED_BYTES) known.bytes = Buffer.concat([known.bytes, bytes])
   }
 
-  /** What some connection has said is said again to a node, all of it or a part. */
+  /** Sends the recorded words of a connection to a node again, all of them or a part. */
   repeat(to: string): string {
     const { chance, schedule } = this.network
-    // To hand a role over is a word for one node at one moment: no network brings it to another.
+    // A handover is left out: FAILOVER addresses one node at one moment, and no network delivers it
+    // to another.
     const recordings = this.recordings.filter(({ bytes }) => !bytes.includes('FAILOVER'))
     if (recordings.length === 0) return 'nothing to say again'
     const { ip, socket, bytes } = chance.pick(recordings)
@@ -53,7 +55,7 @@ export class Ghosts {
     return `what connection ${socket} of ${ip} has said is said again to ${to}`
   }
 
-  /** Another process comes again and again and says that it is the one at an address. */
+  /** Makes another process repeatedly claim to be the one at an address. */
   twin(ip: string, to: string, tries: number): string {
     const { chance, schedule } = this.network
     const runId = randomHex(chance.random, 40)
@@ -71,7 +73,7 @@ export class Ghosts {
     return `${runId.slice(0, 8)} says ${tries} times to ${to} that it is at ${ip}`
   }
 
-  /** All of them go. */
+  /** Closes all ghosts. */
   lay(): void {
     this.isOver = true
     for (const socket of this.sockets) socket.close()

@@ -1,8 +1,9 @@
 /**
- * What the world has seen of binlogs: every position that any node has ever been at, with the SHA-1 of all that led to it. Offset and
- * chained CRC are what nodes tell histories apart by; here it shows whether they may.
+ * The binlog histories of a world: every position that any node has ever been at, with the SHA-1 of
+ * everything before it. Nodes distinguish histories by offset and chained CRC; this shows whether
+ * that is enough.
  *
- * A track is what one node's binlog holds by this count, group by group, read from its files.
+ * A track is the content of one node's binlog in these terms, group by group, read from its files.
  */
 import { createHash } from 'node:crypto'
 import type { Files } from '../../base/files.ts'
@@ -12,7 +13,7 @@ import type { Segment } from '../../storage/binlog/segments.ts'
 interface Known {
   readonly parent: string | null
   readonly digest: string
-  /** Of the keyspace there, once someone has looked. */
+  /** The content of the keyspace at this position; null until a node was compared there. */
   content: string | null
 }
 
@@ -27,7 +28,7 @@ export class Histories {
     return this.known.has(keyOf(position))
   }
 
-  /** A group leads from a known position to another. */
+  /** Adds a group that leads from a known position to another. */
   add(before: BinlogPosition, after: BinlogPosition, group: Buffer): void {
     const parent = keyOf(before)
     const { digest: start } = this.get(before)
@@ -37,14 +38,14 @@ export class Histories {
     else if (known.digest !== digest) throw new Error(`two histories have the position ${keyOf(after)}, with other bytes before it`)
   }
 
-  /** What the keyspace is at a position is the same wherever someone looks. */
+  /** Checks that the keyspace at a position is the same on every node. */
   sawContent(position: BinlogPosition, content: string): void {
     const known = this.get(position)
     if (known.content === null) known.content = content
     else if (known.content !== content) throw new Error(`two keyspaces at ${keyOf(position)}:\n${difference(known.content, content)}`)
   }
 
-  /** All positions that lead to this one, itself included. */
+  /** All positions that lead to this one, which is included. */
   ancestors(position: BinlogPosition): ReadonlySet<string> {
     const found = new Set<string>()
     for (let key: string | null = keyOf(position); key !== null; key = this.known.get(key)?.parent ?? null) found.add(key)
@@ -58,7 +59,7 @@ export class Histories {
   }
 }
 
-/** Lines that only one has. */
+/** The lines that only one of the two has. */
 function difference(a: string, b: string): string {
   const [left, right] = [a.split('\n'), b.split('\n')]
   const only = (lines: string[], others: string[], mark: string) =>
@@ -67,7 +68,7 @@ function difference(a: string, b: string): string {
 }
 
 export class Track {
-  /** Ascending; the first is where the log began, or a full sync left it. */
+  /** Ascending. The first is the start of the log, or the position that a full sync left. */
   private positions: BinlogPosition[] = [START]
   private crcs = new Map<number, number>([[0, 0]])
 
@@ -79,19 +80,19 @@ export class Track {
     return this.positions[0] as BinlogPosition
   }
 
-  /** Undefined where no group ends. */
+  /** Undefined if no group ends there. */
   crcAt(offset: number): number | undefined {
     return this.crcs.get(offset)
   }
 
-  /** Ends of the groups behind an offset. */
+  /** The ends of the groups after an offset. */
   after(offset: number): BinlogPosition[] {
     let index = this.positions.length
     while (index > 0 && (this.positions[index - 1] as BinlogPosition).offset > offset) index--
     return this.positions.slice(index)
   }
 
-  /** Ends of the groups that another log has not got; null where the two have no position in common. */
+  /** The ends of the groups that another log lacks; null if the two have no position in common. */
   missingFrom(other: Track): BinlogPosition[] | null {
     const common = this.positions.findLastIndex(({ offset, crc }) => other.crcAt(offset) === crc)
     return common < 0 ? null : this.positions.slice(common + 1)
@@ -102,12 +103,12 @@ export class Track {
     this.crcs = new Map([[position.offset, position.crc]])
   }
 
-  /** A crash has cost what is behind. */
+  /** Drops the positions after an offset, which a crash has lost. */
   cut(offset: number): void {
     while (this.end.offset > offset && this.positions.length > 1) this.crcs.delete((this.positions.pop() as BinlogPosition).offset)
   }
 
-  /** Reads what is new. Returns the groups' number. Throws where that is no whole groups in a chain. */
+  /** Reads new groups. Returns their number. Throws unless they are whole and chained. */
   follow(files: Files, segments: readonly Segment[], end: BinlogPosition, histories: Histories, mustBeKnown: boolean): number {
     if (end.offset < this.end.offset) throw new Error(`the binlog has shrunk from ${this.end.offset} to ${end.offset}`)
     if (end.offset === this.end.offset) {
@@ -136,7 +137,7 @@ export class Track {
   }
 }
 
-/** Raw bytes of the log. Throws where they are not all there. */
+/** Raw bytes of the log. Throws if some are missing. */
 export function readRange(files: Files, segments: readonly Segment[], from: number, before: number): Buffer {
   const pieces: Buffer[] = []
   let at = from

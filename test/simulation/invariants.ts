@@ -1,11 +1,11 @@
-/** What must hold between nodes after every event. What holds of one node by itself is checked in node.ts. */
+/** Invariants between nodes after every event. node.ts checks the invariants of a single node. */
 import type { AckRequest, TrySyncReply, TrySyncRequest } from '../../replication/protocol/messages.ts'
 import { keyOf } from './histories.ts'
 import type { SimulatedNode } from './node.ts'
 import { Peer } from './peer.ts'
 import type { World } from './world.ts'
 
-/** The node that a linked replica is fed by, where that has gone on without a break since. */
+/** The node that feeds a linked replica, if the stream has had no break since. */
 function masterOf(world: World, node: SimulatedNode): { readonly master: SimulatedNode; readonly peer: Peer } | null {
   const accepted = node.process?.dialled?.peer
   if (node.process?.dialled?.isOpen !== true || accepted?.isOpen !== true || !(accepted.events instanceof Peer)) return null
@@ -13,7 +13,7 @@ function masterOf(world: World, node: SimulatedNode): { readonly master: Simulat
   return master?.isUp === true && accepted.events.streamingEpoch === master.process?.epoch ? { master, peer: accepted.events } : null
 }
 
-/** Not after every event: making the list takes time. */
+/** Making the list takes time, so the items are checked only once in this number of events. */
 const ITEMS_EVERY = 16
 
 export function checkWorld(world: World): void {
@@ -27,7 +27,7 @@ export function checkWorld(world: World): void {
   }
 }
 
-/** A replica's binlog is its master's, as far as it goes. */
+/** Checks that a replica's binlog is a prefix of its master's. */
 function checkPair(replica: SimulatedNode, master: SimulatedNode, peer: Peer): void {
   const { end } = replica.track
   if (end.offset < master.track.start.offset) return
@@ -42,7 +42,7 @@ function checkPair(replica: SimulatedNode, master: SimulatedNode, peer: Peer): v
   }
 }
 
-/** One item an address. */
+/** Checks that an address has one item. */
 function checkItems({ name, process }: SimulatedNode): void {
   const replication = process?.replication
   if (replication === undefined || replication === null) return
@@ -53,7 +53,7 @@ function checkItems({ name, process }: SimulatedNode): void {
   if (new Set(addresses).size !== addresses.length) throw new Error(`${name} has an address twice: ${addresses.join(', ')}`)
 }
 
-/** An ack that counts on the master speaks of the master's own history. */
+/** Checks that an accepted ack is about the master's own history. */
 export function checkAck(world: World, master: SimulatedNode, peer: Peer, { applied }: AckRequest): void {
   const { process, track } = master
   const party = peer.socket.peer?.party
@@ -66,7 +66,7 @@ export function checkAck(world: World, master: SimulatedNode, peer: Peer, { appl
     throw new Error(`${replica.name} acknowledges ${applied} of another history than ${master.name}'s`)
 }
 
-/** Whoever has lost no client's write by a change of roles needs no full sync. */
+/** Checks that a node gets no full sync if its change of roles has lost no client's write. */
 export function checkFullSync(world: World, master: SimulatedNode, peer: Peer, { offset }: TrySyncRequest, reply: TrySyncReply): void {
   if (world.hasForgotten || reply.type !== 'full sync' || reply.reason === 'new' || reply.reason === 'purged') return
   const party = peer.socket.peer?.party

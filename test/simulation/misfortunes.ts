@@ -1,4 +1,7 @@
-/** What befalls machines, disks, clocks and the network between them. Something that does not fit the moment returns null. */
+/**
+ * Faults of machines, disks, clocks and the network. An action that does not fit the moment returns
+ * null.
+ */
 import { breakConnection } from './connection-faults.ts'
 import type { Crash } from './node.ts'
 import { type Act, anyone } from './operators.ts'
@@ -87,7 +90,7 @@ export const slowDisk: Act = (world) => {
   return `${node.name}: its disk is slow`
 }
 
-/** A replica meets commands that it does not know, or one that breaks. */
+/** A replica receives commands that it does not know, or one that breaks. */
 export const applyFails: Act = (world) => {
   const process = anyone(world)?.process
   if (process?.replication?.isReplica !== true) return null
@@ -103,7 +106,7 @@ export const clockJump: Act = (world) => {
   return `${node.name}: its wall clock jumps by ${jumpMs} ms`
 }
 
-/** What someone has said is said once more, or someone says that they are another. */
+/** Repeats the recorded words of a connection, or lets a second process claim an address. */
 export const haunt: Act = (world) => {
   const { chance, nodes, ghosts } = world
   if (chance.random() < 0.7) return ghosts.repeat(chance.pick(nodes).ip)

@@ -1,10 +1,11 @@
 /**
- * A network of machines, with TCP's promises and its lapses.
+ * A network of machines, with the promises of TCP and its limits.
  *
  *   kept      bytes of a direction arrive in order, each once, until the connection ends
- *   not kept  that they arrive at all, when they do, how many at a time; that a side learns of the other's end
+ *   not kept  that they arrive at all, when and in which pieces; that a side learns of the other's end
  *
- * A machine is known by its ip; a party is a process on it. A party that is muted has died in truth: nothing that it still does gets out.
+ * A machine is known by its ip; a party is a process on it. A muted party has died: nothing that it
+ * still does gets out.
  */
 import type { Seeded } from '../support/generators/seed.ts'
 import { Pipe } from './pipe.ts'
@@ -31,11 +32,11 @@ export class Socket {
   readonly party: Party
   readonly id: number
   readonly network: Network
-  /** The other end, once there is one. */
+  /** The other end, once it exists. */
   peer: Socket | null = null
   events: SocketEvents = DEAF
   isOpen = true
-  /** Its machine has lost power: it will answer nothing, and what comes later is refused. */
+  /** Its machine has lost power: it will answer nothing, and later bytes are refused. */
   isGone = false
   readonly out: Pipe
 
@@ -88,7 +89,7 @@ export class Socket {
     if (!this.party.muted) this.out.finish('the other side closed the connection')
   }
 
-  /** The connection is over for this side. */
+  /** Ends the connection for this side. */
   fail(reason: string): void {
     if (!this.isOpen) return
     const { events } = this
@@ -102,9 +103,9 @@ export class Network {
   readonly chance: Seeded
   /** Connections with two ends, by the end that dialled. */
   dialled: Socket[] = []
-  /** How long things take now and then, ms. */
+  /** The longest occasional delay, in ms. */
   slowMs = 0
-  /** Addresses where nobody listens for now, whatever runs there. */
+  /** Addresses that refuse connections for now, even if a process runs there. */
   readonly refusing = new Set<string>()
   private readonly listeners = new Map<string, { readonly party: Party; accept(socket: Socket): SocketEvents }>()
   private readonly unpowered = new Set<string>()
@@ -133,7 +134,7 @@ export class Network {
     return socket
   }
 
-  /** A process has ended: its connections end with it, and nobody listens any more. */
+  /** Ends a process: its connections end with it, and no one listens any more. */
   kill(party: Party): void {
     party.muted = true
     for (const [address, listener] of this.listeners) if (listener.party === party) this.listeners.delete(address)
@@ -145,7 +146,7 @@ export class Network {
     }
   }
 
-  /** A machine has lost power: nobody is told. */
+  /** Cuts a machine's power: the other ends see nothing. */
   cutPower(party: Party): void {
     party.muted = true
     this.unpowered.add(party.ip)
@@ -179,7 +180,7 @@ export class Network {
     return this.partitions.has(pairOf(a, b))
   }
 
-  /** What was held back or lost stays so; from now on all is well. */
+  /** Ends the faults. Bytes already held back or lost stay so. */
   heal(): void {
     this.slowMs = 0
     this.refusing.clear()

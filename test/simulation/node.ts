@@ -1,6 +1,6 @@
 /**
- * A machine and the server on it, run after run: what it has promised (to clients, to its master), what its binlog has held, and whether a
- * restart finds that again.
+ * A machine and the server on it, run after run: its promises to clients and to its master, the
+ * content of its binlog, and the check that a restart finds them again.
  */
 import { createHash } from 'node:crypto'
 import type { Clock } from '../../base/clock.ts'
@@ -18,7 +18,7 @@ import type { Peer } from './peer.ts'
 import { BROKEN_COMMAND, type ProcessHost, SimulatedProcess } from './process.ts'
 import type { WorldSettings } from './settings.ts'
 
-/** One in so many positions is where keyspaces are compared; the same ones on all nodes. */
+/** Keyspaces are compared at one in this number of positions, the same positions on all nodes. */
 const CONTENT_EVERY = 6
 const WALL_START_MS = 1_700_000_000_000
 
@@ -31,21 +31,21 @@ export interface NodeHost {
   logged(node: SimulatedNode, level: string, text: string, fields: object): void
   fail(error: unknown): void
   lostPower(node: SimulatedNode): void
-  /** Clients have been told that everything up to here is there. */
+  /** Clients were answered for everything up to this position. */
   acknowledge(node: SimulatedNode, position: string): void
-  /** What a replica has sent on a connection. */
+  /** A replica has sent bytes on a connection. */
   said(node: SimulatedNode, socket: number, bytes: Buffer): void
-  /** An ack that counted. */
+  /** The master has accepted an ack. */
   acked(node: SimulatedNode, peer: Peer, ack: AckRequest): void
-  /** A replica is refused to go on where it is. */
+  /** The master has refused a replica's request to continue. */
   refused(node: SimulatedNode, peer: Peer, request: TrySyncRequest, reply: TrySyncReply): void
-  /** A master has logged something that nobody has asked for, a short while after it began or was made one. */
+  /** A master has logged something unrequested, soon after it started or was promoted. */
   wroteUnasked(position: BinlogPosition): void
 }
 
 interface Found {
   readonly how: Crash
-  /** In the middle of a moment. */
+  /** True for a crash in the middle of an event. */
   readonly isMidway: boolean
   readonly end: number
   readonly synced: number
@@ -56,24 +56,24 @@ export type Crash = 'kill' | 'power loss'
 export class SimulatedNode {
   readonly name: string
   readonly ip: string
-  /** appendfsync always */
+  /** True for appendfsync always. */
   readonly syncAlways: boolean
   process: SimulatedProcess | null = null
   disk = new Disk()
   readonly track = new Track()
   wallOffsetMs = 0
-  /** Log lines at warn and error, with how often they came. */
+  /** Log lines at warn and error, with their counts. */
   readonly complaints = new Map<string, number>()
   private readonly host: NodeHost
   private trackEpoch = 0
   private trackGeneration: string | null = null
   private wasReplica = false
-  /** What is read of the disk now is read by nobody in this world. */
+  /** True while the checks read the disk, which is no operation of the node. */
   private isObserving = false
   private crashed: Found | null = null
-  /** Ends of groups that clients wait for. */
+  /** Ends of groups whose replies are outstanding. */
   private unacknowledged: BinlogPosition[] = []
-  /** What is on the medium by this node's own word: it must survive any loss of power. */
+  /** The position that this node has reported as durable: it must survive any power loss. */
   private promised: (BinlogPosition & { readonly generation: string }) | null = null
 
   constructor(name: string, ip: string, syncAlways: boolean, host: NodeHost) {
@@ -83,7 +83,7 @@ export class SimulatedNode {
     this.host = host
   }
 
-  /** Serving. */
+  /** True while the process serves. */
   get isUp(): boolean {
     return this.process !== null && !this.process.muted && this.process.replication !== null
   }
@@ -93,7 +93,7 @@ export class SimulatedNode {
     monotonicMs: () => this.host.network.schedule.nowMs,
   }
 
-  /** Begins a start; it serves a while later. */
+  /** Begins a start; the process serves a while later. */
   start(): void {
     const { host, ip, disk, clock } = this
     host.network.power(ip)
@@ -111,7 +111,10 @@ export class SimulatedNode {
     )
   }
 
-  /** The process ends at once; with the power, what was not synced may go too. `disk` is what a crash in the middle of something has left. */
+  /**
+   * Ends the process at once; a power loss may also take unsynced data. `disk` is the disk after a
+   * crash in the middle of an operation.
+   */
   crash(how: Crash, disk: Disk = this.diskAfter(how)): void {
     const { process, host } = this
     if (process === null) return
@@ -123,7 +126,10 @@ export class SimulatedNode {
     this.disk = disk
   }
 
-  /** The process goes on for the rest of this moment, unheard, and then is crashed: what its disk held at an operation is what remains. */
+  /**
+   * Crashes at a disk operation. The process runs on, muted, until the end of the event, and the
+   * disk as of that operation remains.
+   */
   crashAt(how: Crash, operations: number): void {
     const { disk, process } = this
     if (process === null) return
@@ -143,7 +149,7 @@ export class SimulatedNode {
 
   private doomed: { readonly how: Crash; readonly disk: Disk } | null = null
 
-  /** After each event: buries a process that died in it. Returns whether there was one. */
+  /** After each event: removes a process that died in it. Returns true if there was one. */
   bury(): boolean {
     const { doomed } = this
     if (doomed === null) return false
@@ -154,7 +160,7 @@ export class SimulatedNode {
     return true
   }
 
-  /** A graceful end. Resolves when it is there. */
+  /** Stops gracefully. Resolves when the process has ended. */
   async stop(how: 'save' | 'nosave'): Promise<void> {
     const { process, host } = this
     if (process === null) return
@@ -171,7 +177,7 @@ export class SimulatedNode {
     this.note('has stopped')
   }
 
-  /** Reads what is new in the binlog, and checks what can be checked of one node. */
+  /** Reads new groups of the binlog, and checks the invariants of one node. */
   observe(): void {
     const { process, host, track } = this
     if (process === null || process.muted || process.replication === null) return
@@ -195,7 +201,9 @@ export class SimulatedNode {
     this.wasReplica = isReplica
   }
 
-  /** What is read of the disk here is no operation of the node's, and nothing crashes at it. */
+  /**
+   * Reads the disk without counting it as an operation of the node, so that no crash occurs at it.
+   */
   private quietly<T>(read: () => T): T {
     const before = this.isObserving
     this.isObserving = true
@@ -206,7 +214,7 @@ export class SimulatedNode {
     }
   }
 
-  /** Compares memory with what others had at this position. */
+  /** Compares memory with that of other nodes at this position. */
   compareContent(): void {
     const { process, host } = this
     if (process === null || process.isReloading || !this.isUp) return
@@ -215,7 +223,7 @@ export class SimulatedNode {
     host.histories.sawContent(this.track.end, contentOf(process))
   }
 
-  /** LevelDB of the data in use, where there is any. */
+  /** LevelDB of the data in use, if any. */
   get records(): MemoryRecords | null {
     return this.generation() === null ? null : this.disk.recordsAt(currentGeneration(this.disk.files, '/data').db)
   }
@@ -241,7 +249,8 @@ export class SimulatedNode {
     const { process, host } = this
     if (how === 'power loss') host.lostPower(this)
     if (process === null || process.replication === null) {
-      // A crash in the middle of a start: what was before it still counts, but for what a kill had left unsynced.
+      // A crash in the middle of a start. The state before it still counts, except for data that a
+      // kill had left unsynced.
       if (how === 'power loss' && this.crashed !== null) this.crashed = { ...this.crashed, how }
       return
     }
@@ -249,7 +258,7 @@ export class SimulatedNode {
     this.crashed = { how, isMidway, end: end.offset, synced }
   }
 
-  /** The name of the data that CURRENT names. */
+  /** The name of the data in CURRENT. */
   private generation(): string | null {
     const { files } = this.disk
     return this.quietly(() => (files.existsSync('/data/CURRENT') ? currentGeneration(files, '/data').name : null))
@@ -285,7 +294,7 @@ export class SimulatedNode {
       const least = crashed.how === 'kill' ? crashed.end : Math.max(crashed.synced, promised?.offset ?? 0)
       if (end.offset < least) throw new Error(`${this.name} has recovered to ${end.offset} after a ${crashed.how}; it must have ${least}`)
       track.cut(end.offset)
-      // A write that was under way may have been whole on the disk.
+      // A write in progress may be whole on the disk.
       if (crashed.isMidway) track.follow(this.disk.files, storage.binlog.segments, end, this.host.histories, storage.role === 'replica')
       if (keyOf(track.end) !== keyOf(end)) throw new Error(`${this.name} has recovered to ${keyOf(end)}, and was never there`)
     } else {
@@ -299,7 +308,7 @@ export class SimulatedNode {
     this.compareContent()
   }
 
-  /** Everything before it is on the medium, by this process or one before. */
+  /** This process or an earlier one has synced everything before this offset. */
   get syncedOnce(): number {
     return Math.max(this.promised?.offset ?? 0, this.process?.storage.binlog.synced ?? 0)
   }
@@ -335,7 +344,7 @@ export class SimulatedNode {
     }
   }
 
-  /** What a replica acknowledges it must have. */
+  /** Checks that a replica has what it acknowledges. */
   private saidToMaster(data: Buffer): void {
     const command = readCommand(data, 0, data.length)
     if (command?.args[0] !== 'REPLCONF' || this.process === null) return

@@ -1,5 +1,5 @@
 /**
- * What clients and operators ask of the nodes. Something that does not fit the moment returns null.
+ * The actions of clients and operators. An action that does not fit the moment returns null.
  */
 import { Refusal } from '../../replication/protocol/messages.ts'
 import type { SimulatedNode } from './node.ts'
@@ -8,16 +8,16 @@ import { PORT } from './settings.ts'
 import { writeSome } from './workload.ts'
 import type { World } from './world.ts'
 
-/** What it has done, in words. */
+/** Does something. Returns a description. */
 export type Act = (world: World) => string | null
 
-/** Someone who is up. */
+/** A node that is up. */
 export function anyone(world: World): SimulatedNode | null {
   const up = world.nodes.filter((node) => node.isUp && node.process?.isReloading === false)
   return up.length === 0 ? null : world.chance.pick(up)
 }
 
-/** Something that an operator asks of a node: what came of it, in words. */
+/** Runs an operator's request on a node. Returns a description of the outcome. */
 function ask(node: SimulatedNode, what: string, action: (process: SimulatedProcess) => unknown): string {
   const process = node.process as SimulatedProcess
   process.wake()
@@ -41,7 +41,7 @@ export const write: Act = (world) => {
   return `${node.name}: ${writeSome(process, chance, node.clock.wallMs(), world.settings.writes)} writes`
 }
 
-/** A write, and WAIT or WAITAOF for it: whoever is counted must have it. */
+/** A write, and WAIT or WAITAOF for it: every replica that is counted must have it. */
 export const writeAndWait: Act = (world) => {
   const { chance, nodes } = world
   const writable = nodes.filter((node) => world.takesWrites(node))
@@ -66,7 +66,10 @@ export const writeAndWait: Act = (world) => {
   return `${node.name}: writes and waits for ${replicas}, ${what}`
 }
 
-/** Changes when a process ends or a node's data is replaced: what was acknowledged before may be gone. */
+/**
+ * Changes when a process ends or a node's data is replaced: acknowledged writes from before may be
+ * gone.
+ */
 const livesOf = ({ crashes, nodes }: World) => [crashes, ...nodes.map(({ process }) => `${process?.runId} ${process?.epoch}`)].join()
 
 function checkWait({ nodes }: World, node: SimulatedNode, after: number, counted: number): void {
@@ -82,7 +85,7 @@ function checkWait({ nodes }: World, node: SimulatedNode, after: number, counted
     throw new Error(`${node.name}: WAIT of ${after} counts ${counted}, and ${others.map(({ name }) => name).join(' ')} have it`)
 }
 
-/** PURGELOGSTO */
+/** Sends PURGELOGSTO. */
 export const purge: Act = (world) => {
   const node = anyone(world)
   if (node === null) return null
@@ -102,7 +105,7 @@ export const slaveOf: Act = (world) => {
   return ask(node, `SLAVEOF ${master.name}, ${how}`, ({ replication }) => replication?.follow(master.ip, PORT, how))
 }
 
-/** With nothing between: what Pika's replicas did not survive. */
+/** Leaves the master and returns with nothing between, which Pika's replicas did not survive. */
 export const leaveAndReturn: Act = (world) => {
   const node = anyone(world)
   const master = node?.process?.storage.identity.master

@@ -1,4 +1,7 @@
-/** A connection to a simulated server as the server sees it: requests in RESP come in, replies and whatever replication sends go out. */
+/**
+ * A connection to a simulated server from the server's side: requests in RESP come in, replies and
+ * replication's messages go out.
+ */
 import type { Bytes } from '../../base/bytes.ts'
 import type { Master } from '../../replication/master/master.ts'
 import type { ReplicaConnection } from '../../replication/master/replica-connection.ts'
@@ -23,11 +26,11 @@ export interface PeerHost {
   /** Null while the data is being loaded. */
   readonly master: Master | null
   wake(): void
-  /** The log of the simulation. */
+  /** Adds a line to the log of the simulation. */
   note(text: string): void
-  /** A replica said how far it is, and that counted. */
+  /** The master has accepted an ack of a replica. */
   acked(peer: Peer, ack: AckRequest): void
-  /** A replica is refused to go on where it is. */
+  /** The master has refused a replica's request to continue. */
   refused(peer: Peer, request: TrySyncRequest, reply: TrySyncReply): void
 }
 
@@ -36,9 +39,9 @@ export class Peer implements ReplicaConnection, SocketEvents {
   readonly remoteIp: string
   readonly address: string
   readonly socket: Socket
-  /** It is sent the binlog, as of this history of the master's data; -1: not yet. */
+  /** The epoch of the master's data whose binlog is being streamed; -1 before the stream. */
   streamingEpoch = -1
-  /** Where that began. */
+  /** The offset where the stream began. */
   streamingFrom = 0
   private readonly host: PeerHost
   private readonly epoch: () => number

@@ -1,6 +1,6 @@
 /**
- * One direction of a simulated connection: bytes arrive late, in pieces, in order. What the sender's kernel takes is bounded, so a receiver
- * that does not read is felt by the sender.
+ * One direction of a simulated connection: bytes arrive late, in pieces, in order. The sender's
+ * kernel accepts a bounded amount, so the sender notices a receiver that does not read.
  *
  *   send -> queue (unsent) -> flight (at most WINDOW_BYTES) -> deliver
  */
@@ -8,25 +8,25 @@ import type { Seeded } from '../support/generators/seed.ts'
 import type { Schedule } from './schedule.ts'
 
 const WINDOW_BYTES = 48 * 1024
-/** How often a delivery stops short of what has arrived. */
+/** The chance that a delivery takes only part of the bytes that have arrived. */
 const SPLIT_CHANCE = 0.3
 
 export interface PipeHost {
   readonly schedule: Schedule
   readonly chance: Seeded
   latencyMs(): number
-  /** Nothing gets through for now; `kick` follows when that has changed. */
+  /** True while nothing gets through; `kick` is called when that changes. */
   isBlocked(): boolean
   deliver(bytes: Buffer): void
   ended(reason: string): void
-  /** Everything sent has been taken. */
+  /** Called when the kernel has accepted all sent bytes. */
   drained(): void
 }
 
 export class Pipe {
-  /** From now on nothing arrives, and nobody is told. */
+  /** True once nothing arrives any more, without an error on either side. */
   isLost = false
-  /** The receiver does not read. */
+  /** True while the receiver does not read. */
   isPaused = false
   private readonly host: PipeHost
   private queue: Buffer[] = []
@@ -51,19 +51,22 @@ export class Pipe {
     this.kick()
   }
 
-  /** The sender closes: what its kernel has not taken is gone, the end comes behind the rest. */
+  /**
+   * Closes from the sender's side. Bytes that its kernel has not accepted are lost; the end follows
+   * the rest.
+   */
   finish(reason: string): void {
     this.end ??= reason
     this.queue = []
     this.kick()
   }
 
-  /** Of what is under way, some or nothing arrives. */
+  /** Loses a suffix of the bytes in flight, possibly all. */
   tear(): void {
     this.flight = this.flight.subarray(0, this.host.chance.integer(this.flight.length + 1))
   }
 
-  /** A bit of what comes next arrives as its opposite. */
+  /** Inverts a bit of the next bytes. */
   corrupt(): void {
     this.isCorrupt = true
   }
@@ -72,7 +75,7 @@ export class Pipe {
     this.heldUntilMs = ms
   }
 
-  /** Something has changed. */
+  /** Continues after a change. */
   kick(): void {
     if (this.isScheduled || this.isLost || (this.flight.length === 0 && this.end === null)) return
     this.isScheduled = true

@@ -1,6 +1,7 @@
 /**
- * One run of a simulated server: the storage engine on its machine's disk, commands on top, replication to and from others, and the turn that
- * joins them. It does what server/loop/turn.ts and server/loop/cron.ts do, when the world says so.
+ * One run of a simulated server: the storage engine on its machine's disk, commands on top,
+ * replication to and from others, and the turn that joins them. It does the work of
+ * server/loop/turn.ts and server/loop/cron.ts when the world says so.
  */
 import type { Bytes } from '../../base/bytes.ts'
 import type { Clock } from '../../base/clock.ts'
@@ -30,19 +31,24 @@ export interface ProcessHost {
   readonly syncAlways: boolean
   note(text: string): void
   logged(level: string, text: string, fields: object): void
-  /** It cannot go on: its process would have ended. */
+  /** A fatal error: the process would have ended. */
   fatal(error: unknown): void
-  /** The data has been replaced by a full sync. */
+  /** A full sync has replaced the data. */
   swapped(): void
-  /** A replica's bytes to its master. */
+  /** A replica has sent bytes to its master. */
   sent(socket: number, data: Buffer): void
   acked(peer: Peer, ack: AckRequest): void
   refused(peer: Peer, request: TrySyncRequest, reply: TrySyncReply): void
-  /** A master has logged something though nobody has written anything since it began, or was made one, a short while ago. */
+  /**
+   * A master has logged something before any client wrote, soon after it started or was promoted.
+   */
   wroteUnasked(position: BinlogPosition): void
 }
 
-/** What a command says that has been made to break. A replica that becomes a master with that in memory has to begin anew. */
+/**
+ * The error of a command that was made to break. A replica that becomes a master with such a change
+ * in memory must reload.
+ */
 export const BROKEN_COMMAND = 'a command breaks'
 
 const SYNC_EVERY_MS = 1000
@@ -53,16 +59,16 @@ export class SimulatedProcess implements Party {
   muted = false
   readonly runId: string
   readonly disk: Disk
-  /** Null until it has recovered. */
+  /** Null until recovery has finished. */
   replication: Replication | null = null
-  /** Grows with every change of the data that is not a group more. */
+  /** Grows with every change of the data other than a new group. */
   epoch = 0
   /** The connection that it dialled last. */
   dialled: Socket | null = null
   isReloading = false
-  /** So many commands of its master's it has not heard of. */
+  /** The number of next commands from its master that it does not know. */
   unknownCommands = 0
-  /** The next command of its master's breaks. */
+  /** True if the next command from its master breaks. */
   isClumsy = false
   private opened: Storage | null = null
   private executor: Executor | null = null
@@ -72,7 +78,9 @@ export class SimulatedProcess implements Party {
   private readonly chance: Seeded
   private readonly table = new CommandTable([connection, ...dataFamilies])
   private isTurn = false
-  /** The history that it writes as a master, and since when; the one under which a client has written. */
+  /**
+   * The history that it writes as a master, its beginning, and whether a client has written in it.
+   */
   private history = { id: '', sinceMs: 0, isWritten: false }
   private lastSyncMs = 0
   private lastRoomMs = 0
@@ -127,7 +135,7 @@ export class SimulatedProcess implements Party {
     this.opened.beginTurn()
   }
 
-  /** Ends the turn under way, if there is one. Returns whether there was. */
+  /** Ends the current turn. Returns false if there is none. */
   endTurn(): boolean {
     if (!this.isTurn || this.opened === null || this.muted) return false
     this.isTurn = false
@@ -150,7 +158,7 @@ export class SimulatedProcess implements Party {
     return id === this.history.id ? this.history : { id, sinceMs: this.clock.monotonicMs(), isWritten: false }
   }
 
-  /** Ten times a second. */
+  /** Called ten times a second. */
   tick(): void {
     const { opened: storage, replication } = this
     if (storage === null || replication === null || this.muted || this.isReloading) return
@@ -169,7 +177,7 @@ export class SimulatedProcess implements Party {
     replication.tick()
   }
 
-  /** Whether a client's write would be run. */
+  /** True if a client's write would run. */
   get takesWrites(): boolean {
     const { opened: storage, replication } = this
     if (storage === null || replication === null || this.muted || this.isReloading) return false
@@ -179,7 +187,7 @@ export class SimulatedProcess implements Party {
     )
   }
 
-  /** A client's command in the turn under way. */
+  /** Runs a client's command in the current turn. */
   run(database: number, ...words: Bytes[]): void {
     const { client, executor } = this
     if (executor === null) throw new Error('nothing to run commands')
@@ -190,7 +198,7 @@ export class SimulatedProcess implements Party {
     executor.execute(client, words, null, 0, 0)
   }
 
-  /** DEBUG RELOAD, as the server does it. */
+  /** Does DEBUG RELOAD as the server does. */
   async reload(): Promise<void> {
     const { opened: storage, executor, replication } = this
     if (storage === null || executor === null || replication === null) return
@@ -203,10 +211,10 @@ export class SimulatedProcess implements Party {
     replication.link.resume()
   }
 
-  /** SHUTDOWN. */
+  /** Does SHUTDOWN. */
   async stop(how: 'save' | 'nosave'): Promise<void> {
     const { opened, replication } = this
-    this.opened = null // no turn comes any more
+    this.opened = null // there are no further turns
     this.replication = null
     await replication?.close()
     await opened?.close(how)
@@ -290,7 +298,7 @@ export class SimulatedProcess implements Party {
   }
 
   private makeExecutor(storage: Storage): Executor {
-    // No two nodes need have the same configuration: what is logged must not depend on it.
+    // Nodes have different configurations, because the log must not depend on them.
     const limit = Number.parseInt(this.runId.slice(0, 2), 16)
     const number = (name: string) => (name === 'proto-max-bulk-len' ? 2 ** 29 : limit)
     const { random } = this.chance

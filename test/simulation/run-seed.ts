@@ -1,4 +1,4 @@
-/** One world from beginning to end. */
+/** Runs one world from beginning to end. */
 import { end } from './ending.ts'
 import { World } from './world.ts'
 
@@ -8,7 +8,7 @@ export interface Outcome {
   readonly historyDigest: string
   readonly events: number
   readonly simulatedMs: number
-  /** Null: all was well. */
+  /** Null if all went well. */
   readonly failure: Error | null
 }
 

@@ -1,12 +1,14 @@
-/** One queue of events in simulated time. Events of one moment run in the order in which they were asked for. */
+/**
+ * One queue of events in simulated time. Events of one moment run in the order of their scheduling.
+ */
 export class Schedule {
-  /** Since the beginning of the world, ms with fractions. */
+  /** The time since the beginning of the world, in ms with fractions. */
   nowMs = 0
   private asked = 0
   /** A binary heap. */
   private readonly heap: { readonly atMs: number; readonly order: number; run: (() => void) | null }[] = []
 
-  /** The function calls the event off. */
+  /** The returned function cancels the event. */
   after(delayMs: number, run: () => void): () => void {
     const event = { atMs: this.nowMs + Math.max(0, delayMs), order: this.asked++, run: run as (() => void) | null }
     this.push(event)
@@ -15,7 +17,7 @@ export class Schedule {
     }
   }
 
-  /** Runs the first event. Time moves to it. */
+  /** Runs the first event, and advances time to it. */
   next(): void {
     for (;;) {
       const event = this.pop()

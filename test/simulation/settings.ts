@@ -1,4 +1,7 @@
-/** What a simulated world is like: drawn from its seed, so that seeds differ in more than their course. */
+/**
+ * The settings of a simulated world, drawn from its seed, so that seeds differ in more than their
+ * course.
+ */
 import type { ReplicationSettings } from '../../replication/settings.ts'
 import { defaultReplicationSettings } from '../../replication/settings.ts'
 import type { StorageSettings } from '../../storage/storage.ts'
@@ -9,27 +12,35 @@ export const PORT = 6379
 export const DATABASES = 3
 
 /**
- * fixed      one master all along: nothing that it acknowledged may be lost
- * failover   the role moves by FAILOVER only: the same
- * free       SLAVEOF wherever it comes to someone's mind: histories fork, and the losing side's writes go
+ * How the master's role may move:
+ *
+ *   fixed      one master all along: nothing that it acknowledged may be lost
+ *   failover   the role moves by FAILOVER only: nothing acknowledged may be lost
+ *   free       SLAVEOF at any time: histories fork, and the losing side's writes are dropped
  */
 type Roles = 'fixed' | 'failover' | 'free'
 
 export interface WorldSettings {
   readonly nodes: number
   readonly roles: Roles
-  /** Mixed: each node for itself. */
+  /** Mixed draws a policy for each node. */
   readonly appendfsync: 'always' | 'everysec' | 'mixed'
-  /** Uniform: all groups have the same length, so that those of forked histories end at the same offsets. */
+  /**
+   * Uniform gives all groups the same length, so that those of forked histories end at the same
+   * offsets.
+   */
   readonly writes: 'any' | 'uniform'
-  /** So much is there before anything else happens: full syncs are more than a chunk. */
+  /**
+   * The size of the data written before anything else happens, so that a full sync takes more than
+   * one chunk.
+   */
   readonly preloadBytes: number
   readonly storage: StorageSettings
   readonly pageLimits: PageLimits
   readonly replication: ReplicationSettings
-  /** How often each kind of trouble comes, relative to writes (1); 0 is never. */
+  /** The frequency of each kind of trouble, relative to writes (1); 0 is never. */
   readonly trouble: { readonly network: number; readonly crashes: number; readonly disk: number; readonly clocks: number }
-  /** Between two things that someone does, ms on average. */
+  /** The mean time between two actions, in ms. */
   readonly paceMs: number
 }
 

@@ -1,8 +1,9 @@
 /**
  * Runs simulated worlds:
  *
- *   npm run simulate -- --seed 7 --steps 300            one, and its history where it fails (always with --verbose)
- *   npm run simulate -- --seeds 1000 --steps 100        many, from --seed on, or from a random one
+ *   npm run simulate -- --seed 7 --steps 300       one; prints its history if it fails
+ *                                                  (always with --verbose)
+ *   npm run simulate -- --seeds 1000 --steps 100   many, from --seed on, or from a random one
  */
 import { randomInt } from 'node:crypto'
 import { Command } from 'commander'

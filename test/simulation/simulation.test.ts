@@ -1,6 +1,6 @@
 /**
- * Simulated worlds (world.ts): a few hundred short ones from a seed of the day, and those in which something was once found. A world that
- * fails is repeated by `npm run simulate -- --seed N --steps N`.
+ * Simulated worlds (world.ts): a few hundred short ones from a seed of the day, and those in which
+ * a bug was once found. `npm run simulate -- --seed N --steps N` repeats a world that failed.
  */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
@@ -8,12 +8,12 @@ import { seeded } from '../support/generators/seed.ts'
 import { type Outcome, runSeed } from './run-seed.ts'
 
 const STEPS = 80
-/** How many worlds, and how long they may take together: the slower machine sees fewer. */
+/** The number of worlds, and the time limit for all: a slower machine runs fewer. */
 const WORLDS = 300
 const BUDGET_MS = 75_000
 const HISTORY_LINES = 120
 
-/** Worlds in which a bug was found, with what it was. */
+/** Worlds in which a bug was found, with a description. */
 const FOUND: readonly (readonly [seed: number, steps: number, what: string])[] = []
 
 function mustBeWell({ seed, failure, history }: Outcome, steps: number): void {

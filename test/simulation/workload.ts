@@ -1,4 +1,7 @@
-/** What clients write: a few keys in a few databases, so that commands meet; now and then something large, or everything at once. */
+/**
+ * The writes of clients: a few keys in a few databases, so that commands meet; sometimes a large
+ * value, or a flush of everything.
+ */
 import type { Bytes } from '../../base/bytes.ts'
 import { randomCollectionCommand } from '../support/generators/random-collections.ts'
 import type { Seeded } from '../support/generators/seed.ts'
@@ -6,7 +9,7 @@ import type { SimulatedProcess } from './process.ts'
 import { DATABASES, type WorldSettings } from './settings.ts'
 
 const KEYS = 40
-/** Collections have keys of these names, with small numbers: random-collections.ts. */
+/** Collections have keys with these names and small numbers: random-collections.ts. */
 const KINDS = ['key', 'key', 'key', 'hash', 'list', 'set', 'zset', 'stream'] as const
 
 function randomValue(chance: Seeded): Bytes {
@@ -42,7 +45,7 @@ function randomWrite(chance: Seeded, now: number): Bytes[] {
   ])()
 }
 
-/** A command that makes a collection of about so many bytes. */
+/** A command that creates a collection of about this many bytes. */
 function largeCollection(name: Bytes, key: Bytes, bytes: number): Bytes[] {
   const words = [name, key]
   for (let left = bytes, index = 0; left >= 0; left -= 20, index++) {
@@ -53,7 +56,7 @@ function largeCollection(name: Bytes, key: Bytes, bytes: number): Bytes[] {
   return words
 }
 
-/** Large values in a turn of their own. */
+/** Writes large values in a turn of their own. */
 export function preload(process: SimulatedProcess, chance: Seeded, bytes: number): void {
   process.wake()
   for (let left = bytes, index = 0; left > 0; index++) {
@@ -65,7 +68,7 @@ export function preload(process: SimulatedProcess, chance: Seeded, bytes: number
   }
 }
 
-/** Some commands of one turn. Returns how many. */
+/** Runs some commands in one turn. Returns their number. */
 export function writeSome(process: SimulatedProcess, chance: Seeded, now: number, writes: WorldSettings['writes']): number {
   if (writes === 'uniform') {
     process.run(0, 'SET', `key${10 + chance.integer(KEYS)}`, String(100_000 + chance.integer(900_000)))
@@ -79,7 +82,7 @@ export function writeSome(process: SimulatedProcess, chance: Seeded, now: number
   return count
 }
 
-/** A transaction over several databases. Its watch is broken now and then. */
+/** Runs a transaction over several databases, sometimes with a broken watch. */
 function transact(process: SimulatedProcess, chance: Seeded, now: number): void {
   if (chance.random() < 0.2) {
     process.run(0, 'WATCH', `key${chance.integer(KEYS)}`)

@@ -1,7 +1,7 @@
 /**
- * A few machines, the network between them, and time; all of it drawn from one seed and turned by one queue of events, so that the same seed
- * is the same world again. After each event the turns that it began are ended, disks get a few rounds of the event loop, and everything
- * that must hold is checked.
+ * A few machines, the network between them, and time. Everything is drawn from one seed and driven
+ * by one queue of events, so a seed always gives the same world. After each event, the turns that
+ * it began end, disks get a few rounds of the event loop, and all invariants are checked.
  */
 import { createHash } from 'node:crypto'
 import type { AckRequest, TrySyncReply, TrySyncRequest } from '../../replication/protocol/messages.ts'
@@ -31,24 +31,24 @@ export class World implements NodeHost {
   readonly histories = new Histories()
   readonly chance: Seeded
   readonly nodes: readonly SimulatedNode[]
-  /** One line for everything that happens. */
+  /** One line for each thing that happens. */
   readonly history: string[] = []
-  /** Complaints are not expected any more. */
+  /** True once warnings in the log are unexpected. */
   isQuiet = false
-  /** Disks are large again. */
+  /** True once disks are large again. */
   isHealed = false
   events = 0
-  /** Each lifts a fault that has been asked for. */
+  /** Each function removes an injected fault. */
   readonly faults: (() => void)[] = []
-  /** Parties that are not nodes: what they do is not to matter. */
+  /** Parties that are not nodes: their actions must not matter. */
   readonly ghosts: Ghosts
-  /** Processes that have ended. */
+  /** The number of processes that have ended. */
   crashes = 0
-  /** Ends of groups whose writes clients were told are there. */
+  /** Ends of groups whose writes were acknowledged to clients. */
   readonly acknowledged: string[] = []
-  /** Ends of groups that masters have logged of themselves before anybody has written there. */
+  /** Ends of groups that masters have logged by themselves, before any client wrote there. */
   readonly unasked = new Set<string>()
-  /** Somebody has made a master forget its histories. */
+  /** True once a master was made to forget its histories. */
   hasForgotten = false
   private hasLost = false
   private failure: unknown = null
@@ -69,17 +69,17 @@ export class World implements NodeHost {
     this.note(JSON.stringify({ ...this.settings.storage, ...this.settings.replication }))
   }
 
-  /** Of all that has happened: equal for equal worlds. */
+  /** A digest of the whole history: equal for equal worlds. */
   get historyDigest(): string {
     return this.digest.copy().digest('hex')
   }
 
-  /** Whether nothing that a master acknowledged may be lost. */
+  /** True if no write that a master acknowledged may be lost. */
   get isLossless(): boolean {
     return this.settings.roles !== 'free' && !this.hasLost
   }
 
-  /** Starts everyone; the first one is master of all. */
+  /** Starts all nodes; the others follow the first one. */
   async begin(): Promise<void> {
     for (const node of this.nodes) {
       node.start()
@@ -100,7 +100,7 @@ export class World implements NodeHost {
     if (this.settings.preloadBytes > 0) preload(first.process as SimulatedProcess, this.chance, this.settings.preloadBytes)
   }
 
-  /** So many things happen, and what comes of them. */
+  /** Does this many random actions, with their consequences. */
   async run(steps: number): Promise<void> {
     let left = steps
     const act = () => {
@@ -112,7 +112,7 @@ export class World implements NodeHost {
     while (left >= 0) await this.step()
   }
 
-  /** Runs until something is so. Fails when that takes longer in simulated time. */
+  /** Runs until a condition holds. Fails after a limit of simulated time. */
   async until(condition: () => boolean, limitMs: number, what: string, state: () => string = () => ''): Promise<void> {
     const end = this.schedule.nowMs + limitMs
     while (!condition()) {
@@ -134,7 +134,7 @@ export class World implements NodeHost {
     return this.stopping.has(node)
   }
 
-  /** A graceful end; the node is started again a while later. */
+  /** Stops a node gracefully, and starts it again a while later. */
   stop(node: SimulatedNode, how: 'save' | 'nosave'): void {
     this.stopping.add(node)
     this.own(
@@ -143,7 +143,10 @@ export class World implements NodeHost {
     )
   }
 
-  /** What goes on beside the events. A failure of a process that has been killed meanwhile is nobody's. */
+  /**
+   * Runs work beside the events. A failure counts only if its process has not been killed
+   * meanwhile.
+   */
   own({ process }: SimulatedNode, work: Promise<void>): void {
     work.catch((error: unknown) => {
       if (process?.muted !== true) this.fail(error)
@@ -164,7 +167,7 @@ export class World implements NodeHost {
     if (this.isQuiet) this.fail(new Error(`${node.name} complains though all is well: ${text} ${JSON.stringify(fields)}`))
   }
 
-  /** What a master acknowledged and had not synced may be gone. */
+  /** Notes that writes which a master acknowledged without a sync may be lost. */
   lostPower({ syncAlways, process }: SimulatedNode): void {
     if (!syncAlways && (process?.isOpen !== true || process.storage.role === 'master')) this.hasLost = true
   }
@@ -189,12 +192,12 @@ export class World implements NodeHost {
     this.unasked.add(keyOf(position))
   }
 
-  /** What was noticed where nobody can be thrown at. The first one counts. */
+  /** Keeps an error that no caller can receive. The first one counts. */
   fail(error: unknown): void {
     this.failure ??= error ?? new Error('something failed without an error')
   }
 
-  /** Time and again until nothing more is to be done now. Throws what has gone wrong. */
+  /** Runs one event with all that follows from it. Throws a failure of the world. */
   async step(): Promise<void> {
     this.events++
     this.schedule.next()
