@@ -1,6 +1,6 @@
 /**
  * The end of a world: all faults are over, one node becomes the master, and all others follow it,
- * directly or in a chain. Then all nodes must become equal and stay equal without log lines or
+ * directly or in a chain. Then all nodes must become equal, and stay equal without warnings or
  * reconnects.
  */
 import { checkDirectory } from '../../storage/check/check.ts'

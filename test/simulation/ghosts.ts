@@ -1,7 +1,7 @@
 /**
- * Connections without a live node behind them: an old connection whose bytes arrive again after its
- * process has gone on, and a second process that claims a node's address. Their words must change
- * nothing in the end.
+ * Connections without a live node behind them. One kind repeats the bytes of an old connection
+ * after its process has gone on. The other is a second process that claims a node's address.
+ * Neither may change anything in the end.
  */
 import { FORMAT_VERSION, metaSyncWords } from '../../replication/protocol/messages.ts'
 import { encodedLength, readCommand, writeCommand } from '../../storage/binlog/command-codec.ts'

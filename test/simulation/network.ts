@@ -2,7 +2,8 @@
  * A network of machines, with the promises of TCP and its limits.
  *
  *   kept      bytes of a direction arrive in order, each once, until the connection ends
- *   not kept  that they arrive at all, when and in which pieces; that a side learns of the other's end
+ *   not kept  that they arrive at all, when and in which pieces;
+ *             that a side learns of the other's end
  *
  * A machine is known by its ip; a party is a process on it. A muted party has died: nothing that it
  * still does gets out.

@@ -1,6 +1,6 @@
 /**
- * A machine and the server on it, run after run: its promises to clients and to its master, the
- * content of its binlog, and the check that a restart finds them again.
+ * A machine and the server on it, run after run. It records the promises to clients and to the
+ * master, and the content of the binlog. After a restart it checks that they hold.
  */
 import { createHash } from 'node:crypto'
 import type { Clock } from '../../base/clock.ts'

@@ -1,7 +1,7 @@
 /**
  * One run of a simulated server: the storage engine on its machine's disk, commands on top,
- * replication to and from others, and the turn that joins them. It does the work of
- * server/loop/turn.ts and server/loop/cron.ts when the world says so.
+ * replication, and the turn that joins them. It does the work of server/loop/turn.ts and
+ * server/loop/cron.ts when the world says so.
  */
 import type { Bytes } from '../../base/bytes.ts'
 import type { Clock } from '../../base/clock.ts'
