@@ -58,8 +58,8 @@ const NO_SCORE = () => clientError('ERR min or max is not a float')
 const DECIMAL = /^[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?$/
 
 /**
- * Parses a bound like C's strtod, as Redis does here: it accepts leading spaces, a NUL at the end,
- * an empty word, and overflow.
+ * Parses a bound like C's strtod, as Redis does here. It accepts leading spaces, an empty word and
+ * overflow, and ignores everything after a NUL.
  */
 function scoreBound(word: Bytes): ScoreBound {
   const isExclusive = word.startsWith('(')

@@ -136,7 +136,7 @@ class Writer {
     assert.is(
       difference,
       '',
-      `writer ${this.database}: no prefix of ${sent} unacknowledged commands explains what is there; at first: ${first}`,
+      `writer ${this.database}: no prefix of ${sent} unacknowledged commands explains the data found; at first: ${first}`,
     )
     assert.is(await client.call('DBSIZE'), this.model.size)
     this.model = found

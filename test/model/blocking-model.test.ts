@@ -145,7 +145,7 @@ function elementsOf([, found]: readonly Reply[]): readonly Bytes[] {
   return (Array.isArray(found) ? found : [found]) as Bytes[]
 }
 
-test('no element is lost or doubled, nobody waits for what is there, and the log tells the same', async () => {
+test('no element is lost or delivered twice, no client is blocked on a list that exists, and the log gives the same', async () => {
   const world = new World(seeded('blocked clients'))
   const copy = harness(FAMILIES)
   for (let step = 0; step < STEPS; step++) {

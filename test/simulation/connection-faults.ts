@@ -37,7 +37,7 @@ const late: Fault = ({ schedule, chance }, socket, peer) => {
 const lost: Fault = (_network, socket, peer) => {
   socket.out.isLost = true
   peer.out.isLost = true
-  return 'carries nothing any more, and nobody sees it'
+  return 'carries nothing any more, unseen by either side'
 }
 
 const lostOneWay =

@@ -54,7 +54,7 @@ export class Histories {
 
   private get(position: BinlogPosition): Known {
     const known = this.known.get(keyOf(position))
-    if (known === undefined) throw new Error(`nobody has ever been at ${keyOf(position)}`)
+    if (known === undefined) throw new Error(`no node has ever been at ${keyOf(position)}`)
     return known
   }
 }

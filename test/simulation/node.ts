@@ -267,7 +267,7 @@ export class SimulatedNode {
   private restartTrack({ epoch, storage }: SimulatedProcess): void {
     const position = storage.binlog.positionAt(storage.binlog.startOffset)
     if (position === null || !this.host.histories.has(position))
-      throw new Error('a full sync has led to a position where nobody has ever been')
+      throw new Error('a full sync has led to a position where no node has ever been')
     this.trackEpoch = epoch
     this.trackGeneration = this.generation()
     this.unacknowledged = []
@@ -301,7 +301,7 @@ export class SimulatedNode {
       track.restart(end)
       this.promised = null
     }
-    if (!this.host.histories.has(end)) throw new Error(`${this.name} has recovered to ${keyOf(end)}, where nobody has ever been`)
+    if (!this.host.histories.has(end)) throw new Error(`${this.name} has recovered to ${keyOf(end)}, where no node has ever been`)
     this.trackGeneration = generation
     this.crashed = null
     this.wasReplica = storage.role === 'replica'

@@ -47,7 +47,7 @@ export interface ProcessHost {
 
 /**
  * The error of a command that was made to break. A replica that becomes a master with such a change
- * in memory must reload.
+ * in memory must restart.
  */
 export const BROKEN_COMMAND = 'a command breaks'
 

@@ -11,7 +11,7 @@ function failsWith(code: string): (error: Error) => boolean {
   return (error) => (error as NodeJS.ErrnoException).code === code
 }
 
-test('a rule fails so many matching operations, after so many good ones, until it is lifted', () => {
+test('a rule fails a number of matching operations, after a number of successful ones, until it is removed', () => {
   const files = new MemoryFiles()
   const log = files.openSync('/log', 'create')
   const other = files.openSync('/other', 'create')

@@ -150,7 +150,7 @@ export function checkMemory(keyspace: Keyspace): void {
       assert.ok(listed.has(key) || stored.roots.get(db.id)?.has(key) === true, `${place}: a walk would not find ${key}`)
       if (dueAt === 0) continue
       const known = (hints.get(`${db.id} ${key}`) ?? Number.POSITIVE_INFINITY) <= dueAt
-      assert.ok(known || isLoading, `${place}: nobody would notice that ${key} is due at ${dueAt}, horizon ${keyspace.deadlines.horizon}`)
+      assert.ok(known || isLoading, `${place}: expiry would miss that ${key} is due at ${dueAt}, horizon ${keyspace.deadlines.horizon}`)
     }
   }
   assert.ok(keyspace.dirtyBytes >= dirtyBytes, `dirty: ${keyspace.dirtyBytes} bytes are known of ${dirtyBytes}`)
