@@ -51,7 +51,7 @@ export interface ReplicationGate {
   readonly isMasterDown: boolean
   /** True while min-replicas-to-write is not met. */
   readonly lacksReplicas: boolean
-  /** Monotonic time up to which min-replicas-to-write is known to be met; infinite without the key. */
+  /** Monotonic time up to which min-replicas-to-write is known to be met, or infinity. */
   readonly writableUntilMs: number
   /** True while FAILOVER pauses writes. */
   readonly writesPaused: boolean

@@ -1,4 +1,4 @@
-/** Takes new connections, or turns them away: too many of them, or protected mode. */
+/** Accepts new connections. Refuses those beyond maxclients, and remote ones in protected mode. */
 import { isIP, type Socket } from 'node:net'
 import { TLSSocket } from 'node:tls'
 import { bytesOfText } from '../../base/bytes.ts'
@@ -68,14 +68,17 @@ export class Acceptor implements Door {
   }
 }
 
-/** A plain socket is closed in this moment: a crowd that is refused must not take up descriptors until the next turn. */
+/**
+ * Refuses a connection. A plain socket is closed at once, so that a burst of refused connections
+ * does not hold descriptors until the next turn.
+ */
 function refuse(socket: Socket, text: string): void {
   socket.on('error', () => {})
   if (socket instanceof TLSSocket) {
     socket.end(text, () => socket.destroy())
     return
   }
-  socket.write(text, 'latin1') // is in the kernel when it returns
+  socket.write(text, 'latin1') // in the kernel when write() returns
   socket.destroy()
 }
 

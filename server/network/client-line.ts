@@ -1,12 +1,17 @@
-/** The line of CLIENT LIST: Redis 7.2's fields in its order. What has no counterpart here has the value that Redis gives to nothing. */
+/**
+ * The line of CLIENT LIST: Redis 7.2's fields in its order. A field without a counterpart here has
+ * Redis's value for none.
+ */
 import type { Bytes } from '../../base/bytes.ts'
 import type { Tracker } from '../../commands/clients/tracker.ts'
 import type { Session } from '../../commands/core/session.ts'
 
-/** What a connection costs beside its buffers: socket, decoder and the objects around them. Bytes, estimated. */
+/**
+ * Estimated bytes of a connection beside its buffers: socket, decoder and the objects around them.
+ */
 const CONNECTION_BYTES = 8 * 1024
 
-/** The line without a line end. `nowMs` is monotonic, as the times of a session are. */
+/** Returns the line without a line end. `nowMs` is monotonic, as a session's times are. */
 export function describeClient(session: Session, nowMs: number, state: 'blocked' | 'free' = 'free'): Bytes {
   const queryBytes = session.queryBufferBytes()
   const outputBytes = session.outputBufferBytes()
@@ -50,7 +55,11 @@ function secondsSince(thenMs: number, nowMs: number): number {
   return Math.max(0, Math.floor((nowMs - thenMs) / 1000))
 }
 
-/** O: a monitor, S: a replica, M: the master, P: subscribed, x: in a transaction, b: blocked, t: tracks what it reads, R: whom it wants to be told in its place has gone, B: tracks prefixes, d: a watched key has changed, U: on a Unix socket, e: spared by eviction, T: does not touch keys; N: none of these. */
+/**
+ * Redis's flags. O: a monitor. S: a replica. M: the master. P: subscribed. x: in a transaction. b:
+ * blocked. t: tracks keys. R: its redirection target has gone. B: tracks prefixes. d: a watched key
+ * has changed. U: on a Unix socket. e: not evicted. T: does not touch keys. N: none of these.
+ */
 function flagsOf(session: Session, state: 'blocked' | 'free'): string {
   let flags = ''
   if (session.monitoring) flags += 'O'
@@ -71,7 +80,7 @@ function flagsOfTracker({ options, isRedirectBroken }: Tracker): string {
   return `t${isRedirectBroken ? 'R' : ''}${options.isBroadcast ? 'B' : ''}`
 }
 
-/** Such addresses end in port 0, which no TCP client has. */
+/** Addresses of Unix sockets end in port 0, which no TCP client has. */
 function isUnix(session: Session): boolean {
   return session.localAddress.endsWith(':0')
 }

@@ -1,4 +1,4 @@
-/** The connected clients: who they are, which of them watch MONITOR, and what CLIENT does to them. */
+/** The connected clients: look-up, MONITOR, and the actions of the CLIENT command. */
 import type { Bytes } from '../../base/bytes.ts'
 import type { BlockedClients } from '../../commands/blocking/blocked-clients.ts'
 import type { ClientsPort } from '../../commands/core/ports.ts'
@@ -7,18 +7,18 @@ import type { Gates } from '../loop/gates.ts'
 import { describeClient } from './client-line.ts'
 import type { Connection } from './connection.ts'
 
-/** Those who are in WAIT and WAITAOF. */
+/** The clients blocked in WAIT and WAITAOF. */
 interface WaitingClients {
   has(session: Session): boolean
-  /** Ends a client's waiting; whether it was. */
+  /** Ends a client's wait. Returns false if it was not waiting. */
   end(session: Session, how: 'timeout' | 'error'): boolean
 }
 
 export class ClientRegistry implements ClientsPort {
   readonly connections = new Map<number, Connection>()
-  /** The link to this node's master, which is no connection of a client. */
+  /** The link to this node's master, which is not among the connections. */
   master: Session | null = null
-  /** Clients that wait for replicas or the medium, once there is replication. */
+  /** Clients that wait for replicas or an fsync; set once replication has started. */
   waiters: WaitingClients = { has: () => false, end: () => false }
   private readonly monitors = new Set<Connection>()
   private readonly blocked: BlockedClients
@@ -96,7 +96,7 @@ export class ClientRegistry implements ClientsPort {
   }
 }
 
-/** The line of MONITOR: time, database, address, words in quotes. */
+/** Formats the line of MONITOR: time, database, address, quoted words. */
 export function monitorLine(atMs: number, client: Connection, args: readonly Bytes[]): Bytes {
   const address = client.isUnix ? `unix:${client.address.replace(/:0$/, '')}` : client.address
   const time = `${Math.floor(atMs / 1000)}.${String(atMs % 1000).padStart(3, '0')}000`
@@ -113,7 +113,7 @@ const ESCAPES: Readonly<Record<string, string>> = {
   '\\': '\\\\',
 }
 
-/** Bytes in Redis's quoted form: printable ASCII as it is, the rest escaped. */
+/** Quotes bytes as Redis does: printable ASCII unchanged, the rest escaped. */
 function quoted(bytes: Bytes): Bytes {
   let result = '"'
   for (const char of bytes) {

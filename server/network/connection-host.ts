@@ -1,4 +1,4 @@
-/** What a connection is given by the server around it, and how long its client may leave replies unread. */
+/** The server as a connection sees it, and the limits of a client's unread replies. */
 import type { Acl } from '../../commands/acl/acl.ts'
 import type { Executor } from '../../commands/core/executor.ts'
 import type { Turn } from '../loop/turn.ts'
@@ -7,54 +7,63 @@ import type { DecoderLimits } from '../protocol/request-decoder.ts'
 import type { Connection } from './connection.ts'
 import type { ReplicaPeer } from './replica-peer.ts'
 
-/** Hard limit, soft limit and its seconds, bytes; 0 means none. */
+/** Hard and soft limit in bytes, and the seconds of the soft limit; 0 means none. */
 interface UnsentLimit {
   readonly hard: number
   readonly soft: number
   readonly softSeconds: number
 }
 
-/** What a connection needs of the server. */
+/** The parts of the server that a connection uses. */
 export interface ConnectionHost {
   readonly executor: Executor
   readonly turn: Turn
   readonly prefetcher: Prefetcher
   readonly limits: DecoderLimits
   readonly acl: Acl
-  /** For input that has not run, bytes; infinite for none. */
+  /** Limit in bytes for input that has not run; infinite for none. */
   queryLimitBytes: number
-  /** For unsent replies, by what the client is. Replaced as a whole when the configuration changes. */
+  /**
+   * Limits for unsent replies by class of client. Replaced as a whole when the configuration
+   * changes.
+   */
   outputLimits: { readonly normal: UnsentLimit; readonly pubsub: UnsentLimit }
   received(bytes: number): void
   sent(bytes: number): void
-  /** The same of binlog bytes that a replica is fed. */
+  /** Like `sent`, for binlog bytes sent to a replica. */
   fed(bytes: number): void
-  /** A replica has taken what it was fed. */
+  /** The replica's socket has drained. */
   drained(peer: ReplicaPeer): void
-  /** The connection is about to be closed: its client is to be given nothing more. */
+  /** The connection is about to close: its client must be sent nothing more. */
   leaving(connection: Connection): void
-  /** The client sends nothing more, and may have gone: it does not wait for others any more. */
+  /** The client sends nothing more and may have gone, so it no longer waits for others. */
   inputEnded(connection: Connection): void
   closed(connection: Connection): void
-  /** A client was closed because it went past a limit. */
+  /** A client was closed because it exceeded a limit. */
   cutOff(what: 'output' | 'query'): void
   log(fields: object, text: string): void
-  /** Requests that have come are about to run: what stands in their way is as of now. */
+  /** Received requests are about to run: updates the gates' reasons and the clock. */
   beginRequests(): void
   monotonicMs(): number
 }
 
-/** Whether unsent replies have passed a limit: the hard one at once, the soft one when they stay past it for its seconds. */
+/**
+ * Checks unsent replies against a client's limits: the hard limit at once, the soft one once it has
+ * been exceeded for its seconds.
+ */
 export class OutputLimit {
   private readonly host: ConnectionHost
-  /** Monotonic time since when the soft limit is passed, ms; 0 while it is not. */
+  /** Monotonic time since which the soft limit is exceeded, ms; 0 while it is not. */
   private softSince = 0
 
   constructor(host: ConnectionHost) {
     this.host = host
   }
 
-  /** The bytes of all unsent replies, if they are past a limit; else 0. What is not encoded yet counts, and is counted only where there is a limit. */
+  /**
+   * Returns the bytes of all unsent replies if they exceed a limit; else 0. Replies not encoded yet
+   * are counted as well, but only if there is a limit.
+   */
   passedBy(what: 'normal' | 'pubsub', encodedBytes: number, replies: { readonly restBytes: number }): number {
     const { hard, soft } = this.host.outputLimits[what]
     if (hard === 0 && soft === 0) return 0
@@ -70,7 +79,7 @@ export class OutputLimit {
     return (hard > 0 && unsentBytes > hard) || (this.softSince !== 0 && now - this.softSince > softSeconds * 1000)
   }
 
-  /** Everything has been sent. */
+  /** To be called when everything has been sent. */
   reset(): void {
     this.softSince = 0
   }

@@ -1,12 +1,15 @@
-/** How much of one connection is held in memory. */
+/** Limits of the memory that one connection uses. */
 
-/** Replies of one turn past this many bytes make the client wait for the end of the turn; a longer reply is encoded in parts of this size. */
+/**
+ * Replies of one turn beyond this hold the client until the turn ends. A longer reply is encoded in
+ * parts of this size.
+ */
 export const TURN_OUTPUT_BYTES = 1024 * 1024
-/** Unsent replies past this many bytes hold the client until it has read them. */
+/** Unsent replies beyond this hold the client until it has read them. */
 export const UNSENT_BYTES = 1024 * 1024
-/** Turns whose replies may wait for the disk; past this many the client is held. */
+/** Turns whose replies may wait for an fsync. Beyond this the client is held. */
 export const MAX_SEALED_TURNS = 1024
-/** Received and not run: past this many bytes the socket is not read. */
+/** Received input that has not run. Beyond this the socket is not read. */
 export const HELD_INPUT_BYTES = 256 * 1024
-/** A client that is being closed has so long to read its last replies. */
+/** Time that a client has to read its last replies while it is being closed. */
 export const CLOSE_TIMEOUT_MS = 1000

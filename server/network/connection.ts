@@ -1,9 +1,9 @@
 /**
- * One client's socket: bytes to requests, replies to bytes. It runs what the decoder yields at once, in the poll phase; what is replied
- * collects as text and leaves in one write at the end of the turn.
- *
- * It stops pulling requests (is held) while an asynchronous command of its own runs, a gate holds its next request, the turn's group
- * cannot be written, it does not read its replies, or a reply is sent in parts. What arrives meanwhile stays in the decoder, and past a limit in the kernel.
+ * One client's socket: bytes to requests, replies to bytes. Decoded requests run at once, in the
+ * poll phase. Replies collect as text and leave in one write at the end of the turn.
+ * A held connection runs no requests: while its own asynchronous command runs, a gate holds its
+ * next request, the turn's group cannot be written, its client does not read, or a reply is sent in
+ * parts. Input that arrives meanwhile stays in the decoder, and beyond a limit in the kernel.
  */
 import type { Socket } from 'node:net'
 import type { Bytes } from '../../base/bytes.ts'
@@ -37,7 +37,7 @@ export class Connection extends SessionState implements Client, TurnClient {
   private readonly decoder: RequestDecoder
   private readonly holds = new Set<HoldReason>()
   isHeld = false
-  /** A request that a gate has kept. */
+  /** A request that a gate holds. */
   private kept: Bytes[] | null = null
   private readonly cold = new ColdRequests()
   private readonly replies = new ReplyBuffer()
@@ -47,7 +47,7 @@ export class Connection extends SessionState implements Client, TurnClient {
   private ended = false
   private readingPaused = false
   private readonly outputLimit: OutputLimit
-  /** A request of this client is being run; what it is to be told meanwhile comes after the reply. */
+  /** True while a request of this client runs; pushes to it then follow the reply. */
   private isRunning = false
   private readonly pushes: Message[] = []
   isToldByUnit = false
@@ -84,7 +84,7 @@ export class Connection extends SessionState implements Client, TurnClient {
     return this.replica === null ? 'client' : 'replica'
   }
 
-  /** As replication sees it; `replica` is set when that has let it in. */
+  /** The connection as replication sees it, which sets `replica` once it accepts the replica. */
   asReplica(): ReplicaPeer {
     return this.replica ?? new ReplicaPeer(this.socket, this.id, this.address, this.host)
   }
@@ -97,7 +97,7 @@ export class Connection extends SessionState implements Client, TurnClient {
     return this.replies.bytes + this.sealed.bytes + this.socket.writableLength
   }
 
-  /** Bytes [0, length) of a buffer that the next read will overwrite. */
+  /** Takes bytes [0, length) of a buffer that the next read overwrites. */
   receive(buffer: Buffer, length: number): void {
     if (this.closing !== 'no') return
     const { host } = this
@@ -140,7 +140,7 @@ export class Connection extends SessionState implements Client, TurnClient {
     this.replies.follow(part)
   }
 
-  /** CLIENT REPLY SKIP: the reply to the command after it is not sent. */
+  /** Advances CLIENT REPLY SKIP, which suppresses the reply to the next command. */
   private muted(): void {
     if (this.replyMode === 'skip') this.replyMode = 'on'
     else if (this.replyMode === 'skip-next') this.replyMode = 'skip'
@@ -174,13 +174,13 @@ export class Connection extends SessionState implements Client, TurnClient {
     this.unhold('stall')
   }
 
-  /** The gate may let the kept request pass now. Not before whatever opened it has ended: that may be a command, which is logged by what has
-   *  changed while it ran. */
+  /** Retries the kept request. Deferred, since a command may have opened the gate: it is logged by
+   *  the changes made while it runs. */
   retryGate(): void {
     queueMicrotask(() => this.unhold('gate'))
   }
 
-  /** An asynchronous command of this client is done. It may have seen what a unit has done that is not over. */
+  /** Ends an asynchronous command, which may have seen changes of an open unit. */
   asyncDone(mayShowUnit = false): void {
     if (mayShowUnit) this.isToldByUnit = true
     this.host.turn.begin()
@@ -199,12 +199,12 @@ export class Connection extends SessionState implements Client, TurnClient {
     this.socket.destroy()
   }
 
-  /** Sends what is left and closes; resolves when the socket is closed. */
+  /** Sends the remaining replies and closes. Resolves when the socket is closed. */
   end(): Promise<void> {
     if (this.socket.destroyed) return Promise.resolve()
     return new Promise((resolve) => {
       this.socket.once('close', () => resolve())
-      if (!this.holds.has('stall') && !this.isToldByUnit) this.flush() // what is not in the log has not happened
+      if (!this.holds.has('stall') && !this.isToldByUnit) this.flush() // a client must not see what is not logged
       if (this.closing === 'closed') return
       this.closing = 'closed'
       this.socket.end(() => this.socket.destroy())
@@ -212,7 +212,7 @@ export class Connection extends SessionState implements Client, TurnClient {
     })
   }
 
-  /** Whether the connection is still there. What comes from the arena is given back before anything else is encoded. */
+  /** Returns false if the connection is closed. Releases the arena before the next encoding. */
   private write(chunks: Chunks, origin: 'from the arena' | 'kept'): boolean {
     if (this.closing === 'closed') return false
     if (this.isPastOutputLimit(chunks.reduce((sum, chunk) => sum + chunk.length, this.socket.writableLength))) return false
@@ -221,7 +221,7 @@ export class Connection extends SessionState implements Client, TurnClient {
     return true
   }
 
-  /** Replies have been written. */
+  /** Called after replies have been written. */
   private goOn(): void {
     const { socket } = this
     if (this.closing === 'after-reply' && this.sealed.count === 0 && !this.replies.isSuspended) {
@@ -236,7 +236,7 @@ export class Connection extends SessionState implements Client, TurnClient {
     if (this.sealed.count === 0 && socket.writableLength === 0) this.encodeMore()
   }
 
-  /** What was encoded of a long reply has left: the next part is sent at the end of the turn. */
+  /** Encodes the next part of a long reply, which leaves with the turn. */
   private encodeMore(): void {
     if (!this.replies.isSuspended || this.closing === 'closed') return
     this.replies.resume()
@@ -250,9 +250,9 @@ export class Connection extends SessionState implements Client, TurnClient {
     return unsent > 0
   }
 
-  /** Looked at now and then, for the soft limit; and while much is pushed. */
+  /** Checks output limits: called by cron for the soft limit, and while much is pushed. */
   checkLimits(): void {
-    if (this.replica === null) this.isPastOutputLimit(this.outputBufferBytes()) // a replica is sent no more than it takes
+    if (this.replica === null) this.isPastOutputLimit(this.outputBufferBytes()) // a replica's buffer is limited by its feed
   }
 
   private drained(): void {
@@ -286,7 +286,7 @@ export class Connection extends SessionState implements Client, TurnClient {
     this.keepInput()
   }
 
-  /** With keys that may be on disk only: decodes what has arrived, reads what it will need in one go, then runs it. */
+  /** Decodes received requests, reads the keys they need from disk in one batch, then runs them. */
   private pumpCold(): void {
     const { host, decoder, cold } = this
     try {
@@ -308,7 +308,7 @@ export class Connection extends SessionState implements Client, TurnClient {
   private runCold(): void {
     const mayRun = () => !this.isHeld && this.closing === 'no'
     if (!this.cold.run(mayRun, (args) => this.run(args, null, 0, 0))) return
-    this.holdFor('async') // goes on without growing the stack
+    this.holdFor('async') // continues without growing the stack
     setImmediate(() => this.asyncDone())
   }
 
@@ -350,7 +350,7 @@ export class Connection extends SessionState implements Client, TurnClient {
     if (this.ended && !this.isHeld) this.close('after-reply')
   }
 
-  /** The client sends nothing more; what it has sent is still run and answered. */
+  /** Called at the end of input. Requests already received are still run and answered. */
   private inputEnded(): void {
     this.ended = true
     if (this.isHeld) this.host.inputEnded(this)

@@ -1,4 +1,6 @@
-/** Connections to a master: TCP, or TLS with this server's own certificate where `tls-replication` says so. */
+/**
+ * Connections to a master: TCP, or with `tls-replication` TLS and this server's own certificate.
+ */
 import { readFileSync } from 'node:fs'
 import * as net from 'node:net'
 import * as tls from 'node:tls'
@@ -13,12 +15,15 @@ export interface DialerHooks {
 const ENDED = 'the master closed the connection'
 const SPEAKS_PLAIN = 'the master speaks plain text, not TLS: check tls-replication'
 const SPEAKS_TLS = 'the master speaks TLS, not plain text: check tls-replication'
-/** A server of plain text may wait for the end of a line for ever. */
+/** A plain-text server may wait for the end of a line forever. */
 const HANDSHAKE_LIMIT_MS = 5000
 const NO_HANDSHAKE = `no TLS handshake within ${HANDSHAKE_LIMIT_MS / 1000} s: the master may speak plain text, check tls-replication`
-/** The first byte of an alert of TLS. */
+/** The first byte of a TLS alert. */
 const TLS_ALERT = 0x15
-/** What TLS 1.3 shows of a certificate that the other side does not take; what a server of TLS says to plain text. */
+/**
+ * Explanations of an end without data. In TLS 1.3 a rejected client certificate shows in this way,
+ * and so does plain text sent to a TLS server.
+ */
 const ENDED_UNHEARD = {
   tls: `${ENDED} without a word: it may not trust tls-cert-file`,
   plain: `${ENDED} without a word: it may speak TLS, check tls-replication`,
@@ -98,7 +103,8 @@ function connect(config: Config, host: string, port: number, connected: () => vo
     setImmediate(() => failed(`tls-replication: ${(error as Error).message}`))
     return socket
   }
-  // As in Redis, who the master is is not compared with its name: the authority that has signed for it is what counts.
+  // As in Redis, the master's name is not compared with its certificate: a trusted authority
+  // suffices.
   return tls.connect({ ...options, ...files, checkServerIdentity: () => undefined }, connected)
 }
 

@@ -1,6 +1,7 @@
 /**
- * TLS connections whose handshake is under way. Each counts as a client, since it holds a descriptor, and has
- * HANDSHAKE_LIMIT_MS for all of it: Node's own time-out begins anew with every byte.
+ * TLS connections whose handshake is under way. Each counts as a client, since it holds a
+ * descriptor. The whole handshake must end within HANDSHAKE_LIMIT_MS: Node's own timeout restarts
+ * with every byte.
  */
 import type { Socket } from 'node:net'
 
@@ -24,7 +25,7 @@ export class Handshakes {
     return this.underWay.size
   }
 
-  /** Owns the TCP connection until `end` or until it is closed. */
+  /** Owns the TCP connection until `end`, or until it is closed. */
   begin(socket: Socket): void {
     const key = ends(socket)
     const timer = setTimeout(() => socket.destroy(), this.limitMs)
@@ -34,12 +35,12 @@ export class Handshakes {
     })
   }
 
-  /** The handshake on the connection between these ends is done. */
+  /** Called when the handshake on the connection between these ends is done. */
   end(socket: Socket): void {
     this.forget(ends(socket))
   }
 
-  /** Ends all of them. */
+  /** Closes all of them. */
   close(): void {
     for (const { socket } of this.underWay.values()) socket.destroy()
     for (const key of [...this.underWay.keys()]) this.forget(key)
@@ -51,7 +52,10 @@ export class Handshakes {
   }
 }
 
-/** Equal for a TCP socket and the TLS socket upon it, and for no other pair of open sockets. */
+/**
+ * Identifies a connection by its two ends: equal for a TCP socket and the TLS socket on it, and for
+ * no other pair of open sockets.
+ */
 function ends({ remoteAddress, remotePort, localAddress, localPort }: Socket): string {
   return `${remoteAddress} ${remotePort} ${localAddress} ${localPort}`
 }

@@ -1,6 +1,7 @@
 /**
- * Listening sockets: TCP on every bound address, TLS, a Unix socket. A TCP or Unix client's bytes are read straight into one buffer that
- * all connections share (Node's `onread`); requests are taken out of it before the next read.
+ * Listening sockets: TCP on every bound address, TLS, a Unix socket. TCP and Unix clients are read
+ * straight into one buffer that all connections share (Node's `onread`). Their requests are taken
+ * out of it before the next read.
  */
 import { chmodSync, closeSync, openSync, readFileSync, rmSync } from 'node:fs'
 import * as net from 'node:net'
@@ -9,22 +10,22 @@ import * as tls from 'node:tls'
 import type { Log } from '../../base/log.ts'
 import type { Handshakes } from './handshakes.ts'
 
-/** Bytes read at most in one go, shared by all plain connections. */
+/** Bytes read at most at a time; all plain connections share this buffer. */
 const READ_BUFFER_BYTES = 64 * 1024
-/** How often it is looked whether connections can be accepted. */
+/** Interval of the check that connections can be accepted. */
 const WATCH_EVERY_MS = 1000
 
 export interface Accepted {
   readonly socket: net.Socket
   readonly isUnix: boolean
-  /** Set by the acceptor: where received bytes go. */
+  /** Receives the bytes read; set by the acceptor. */
   onData: (buffer: Buffer, length: number) => void
 }
 
-/** Whom the listener asks about connections, and hands them to. */
+/** Decides about connections and takes them over. */
 export interface Door {
   readonly handshakes: Handshakes
-  /** Whether there is room for another client; to be asked before its handshake. */
+  /** Returns false if there is no room for another client. To be called before its handshake. */
   hasRoom(): boolean
   accept(accepted: Accepted): void
 }
@@ -48,10 +49,10 @@ export interface TlsSettings {
 
 const shared = Buffer.allocUnsafeSlow(READ_BUFFER_BYTES)
 
-/** Socket options that Node takes but does not list: a handle that has been accepted already. */
+/** Socket options that Node accepts but its types lack: a handle that is already connected. */
 type HandleOptions = net.SocketConstructorOpts & { handle: unknown }
 
-/** Takes an accepted socket's handle into a new socket that reads into the shared buffer. */
+/** Moves an accepted socket's handle into a new socket that reads into the shared buffer. */
 function withSharedBuffer(socket: net.Socket, onData: (buffer: Buffer, length: number) => void): net.Socket {
   const { _handle: handle } = socket as unknown as { _handle: unknown }
   if (handle === null || handle === undefined) return socket
@@ -87,8 +88,11 @@ export class Listener {
     this.log = log
   }
 
-  /** Starts listening. Rejects with Node's error (EADDRINUSE, EACCES ...) when a required address cannot be had; one with a leading `-` in
-   *  the configuration may be missing. Returns the TCP port, the one that the system chose for 0 where that was asked for. */
+  /**
+   * Starts listening. Rejects with Node's error (EADDRINUSE, EACCES ...) if a required address
+   * cannot be bound. An address with a leading `-` in the configuration may be missing. Returns the
+   * TCP port, which the system chooses if 0 was asked for.
+   */
   async listen(settings: ListenSettings, tlsSettings: TlsSettings, withPort: boolean): Promise<{ port: number; tlsPort: number }> {
     let { port } = settings
     let tlsPort = tlsSettings.port
@@ -110,7 +114,7 @@ export class Listener {
     return { port, tlsPort }
   }
 
-  /** Stops accepting. Connections go on: their owner ends them. */
+  /** Stops accepting. Open connections continue: their owner ends them. */
   close(): void {
     if (this.watcher !== null) clearInterval(this.watcher)
     for (const { server } of this.servers) if (server.listening) server.close()
@@ -156,7 +160,7 @@ export class Listener {
     })
   }
 
-  /** From here on its errors are those of accepting, and of listening again. */
+  /** Handles later errors of the server: those of accepting, and of listening again. */
   private keepListening(server: net.Server, options: net.ListenOptions): void {
     this.servers.push({ server, options })
     server.on('error', (error: NodeJS.ErrnoException) => this.pauseListening(error.message))
@@ -165,9 +169,10 @@ export class Listener {
   }
 
   /**
-   * libuv closes a connection that it has no descriptor for, with the help of one that it keeps for that. When that one is lost, the
-   * connection stays in the queue, and libuv finds it there in every turn of the event loop, without a word. Closing the socket that
-   * listens empties the queue.
+   * Pauses listening while no descriptor is free, and resumes it afterwards. libuv closes a
+   * connection for which it has no descriptor with the help of a spare one. Without the spare one
+   * the connection stays in the queue, and libuv silently meets it again in every turn. Closing the
+   * listening socket empties the queue.
    */
   private watch(): void {
     const error = descriptorError()
@@ -195,7 +200,7 @@ export class Listener {
     this.door.accept(accepted)
   }
 
-  /** As in Redis, whoever is one too many is closed before the handshake. */
+  /** As in Redis, a client beyond maxclients is closed before the handshake. */
   private shakeHands(socket: net.Socket, secure: tls.Server): void {
     if (!this.door.hasRoom()) {
       socket.destroy()
@@ -213,7 +218,7 @@ export class Listener {
   }
 }
 
-/** Why no file can be opened now; null where one can. */
+/** Returns the error of opening a file, or null if files can be opened. */
 function descriptorError(): string | null {
   try {
     closeSync(openSync(devNull, 'r'))

@@ -1,5 +1,7 @@
-/** A client's connection as replication sees it, where it is a replica's: binlog bytes go straight to its socket, behind what
- *  has been replied. */
+/**
+ * The connection of a replica as replication sees it. Binlog bytes go straight to its socket, after
+ * the replies.
+ */
 import type { Socket } from 'node:net'
 import type { ReplicaConnection } from '../../replication/master/master.ts'
 

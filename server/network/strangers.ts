@@ -1,9 +1,12 @@
-/** Those who have taken this port for another kind of server's: what is logged of them, and what is done. */
+/**
+ * Clients that take this port for another kind of server: what the server logs, and whether it
+ * closes them.
+ */
 import type { Log } from '../../base/log.ts'
 import type { Client } from '../../commands/core/executor.ts'
 import type { Stranger } from '../../commands/core/refusals.ts'
 
-/** Hosts whose attempts to replicate have been logged; a Redis tries again every second. */
+/** Hosts whose attempts to replicate have been logged; a Redis retries every second. */
 const MAX_HOSTS = 100
 
 export class Strangers {

@@ -1,6 +1,7 @@
 /**
- * What is left of a long reply that is encoded in parts, as the client reads them. The reply is a value that nothing changes any more,
- * so all parts are of the moment in which the command ran. What the client is told meanwhile comes after it.
+ * The rest of a long reply, which is encoded in parts as the client reads. The reply is an
+ * immutable value, so all parts show the moment in which the command ran. Pushes meanwhile follow
+ * it.
  */
 import type { Bytes } from '../../base/bytes.ts'
 import type { Reply } from '../../commands/core/reply.ts'
@@ -14,7 +15,7 @@ interface Frame {
 
 export class SuspendedReply {
   readonly resp: 2 | 3
-  /** Of what comes after the reply. */
+  /** Bytes of the replies that follow. */
   lateBytes = 0
   /** The innermost array first. */
   private readonly frames: Frame[] = []
@@ -35,7 +36,7 @@ export class SuspendedReply {
     this.lateBytes += part.length
   }
 
-  /** Bytes that are not encoded yet. O(elements) the first time. */
+  /** Bytes that are not encoded yet. O(elements) on the first call. */
   get bytes(): number {
     if (this.restBytes < 0) {
       this.restBytes = 0
@@ -44,7 +45,10 @@ export class SuspendedReply {
     return this.restBytes
   }
 
-  /** Encodes a part into a sink that is not suspended. Where something is left, the sink is suspended again with all of it. */
+  /**
+   * Encodes a part into a sink that is not suspended. If something is left, the sink is suspended
+   * again with the whole rest.
+   */
   encode(sink: ReplySink & { follow(part: Bytes): void }): void {
     const { frames, late, resp } = this
     sink.gather()

@@ -1,13 +1,13 @@
-/** Requests of one client that have been decoded, and wait for their keys to be read from disk before they are run. */
+/** Decoded requests of one client that wait until their keys have been read from disk. */
 import type { Bytes } from '../../base/bytes.ts'
 import type { RequestDecoder } from './request-decoder.ts'
 
 export class ColdRequests {
   requests: Bytes[][] = []
-  /** It was full before the decoder was empty. */
+  /** `fill` stopped at its limit: the decoder holds more. */
   isMoreToDecode = false
 
-  /** Throws the decoder's ProtocolError, with the requests before it in place. */
+  /** Throws the decoder's ProtocolError; the requests before it remain. */
   fill(decoder: RequestDecoder, most: number): void {
     const { requests } = this
     while (requests.length < most) {
@@ -19,7 +19,10 @@ export class ColdRequests {
     decoder.retain()
   }
 
-  /** Runs them in order as long as they may be run; whether the decoder has more to go on with now. */
+  /**
+   * Runs requests in order while `mayRun` allows. Returns true if the decoder holds more that may
+   * run now.
+   */
   run(mayRun: () => boolean, run: (args: Bytes[]) => void): boolean {
     const { requests } = this
     this.requests = []

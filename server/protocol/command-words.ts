@@ -1,6 +1,7 @@
 /**
- * Requests begin with one of a few hundred words. A word seen before is answered with the string made then, found by comparing bytes,
- * which costs a quarter of making it again. One slot per hash, the newest word wins; bounded, so that garbage only costs speed.
+ * A cache of first words, since requests begin with one of a few hundred words. A known word is
+ * found by comparing bytes and returns the existing string, which costs a quarter of making a new
+ * one. One slot per hash, the newest word wins. The size is fixed, so garbage costs only speed.
  */
 import type { Bytes } from '../../base/bytes.ts'
 
@@ -9,7 +10,7 @@ const LONGEST_KEPT = 24
 
 const slots: Bytes[] = new Array<Bytes>(SLOTS).fill('')
 
-/** The bytes [start, end) of `buffer` as a string that shares no memory with it. */
+/** Returns bytes [start, end) of `buffer` as a string that shares no memory with it. */
 export function commandWord(buffer: Buffer, start: number, end: number): Bytes {
   const length = end - start
   if (length === 0 || length > LONGEST_KEPT) return buffer.latin1Slice(start, end)

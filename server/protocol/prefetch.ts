@@ -1,8 +1,10 @@
 /**
- * Reads the roots that a batch of pipelined requests will need in one asynchronous go, so that cold reads of many clients overlap instead of
- * blocking one after the other. Only ever an optimisation: what is missing when a command runs is read synchronously.
+ * Reads the roots that a batch of pipelined requests needs in one asynchronous read, so that cold
+ * reads of many clients overlap. Prefetching is an optimisation only: a command reads missing keys
+ * synchronously.
  *
- * What comes back is dropped where LevelDB or the database has changed since it was asked for, or the key has become resident.
+ * A result is dropped if LevelDB or the database has changed since the request, or if the key has
+ * become resident.
  */
 import type { Bytes } from '../../base/bytes.ts'
 import { firstKeyOf } from '../../commands/core/key-finder.ts'
@@ -10,9 +12,12 @@ import type { CommandTable } from '../../commands/core/table.ts'
 import type { Keyspace } from '../../storage/keyspace/keyspace.ts'
 import { rootKey } from '../../storage/records/records.ts'
 
-/** Fewer missing keys than this are read synchronously: a hop to the thread pool costs more than as many reads from the cache. */
+/**
+ * Fewer missing keys are read synchronously: a trip to the thread pool costs more than as many
+ * reads from the cache.
+ */
 const WORTHWHILE_KEYS = 8
-/** Keys that are being read at a time, for all clients together. */
+/** Keys being read at a time, for all clients together. */
 const MOST_KEYS = 4096
 
 export class Prefetcher {
@@ -27,13 +32,13 @@ export class Prefetcher {
     this.table = table
   }
 
-  /** Whether a database has keys that are not in memory. */
+  /** True if a database has keys that are not resident. */
   isCold(database: number): boolean {
     const db = this.keyspace.database(database)
     return db.keyCount !== db.residentKeys
   }
 
-  /** Starts reading, or answers null where it is not worthwhile. Never rejects. */
+  /** Starts reading, or returns null if that is not worthwhile. Never rejects. */
   start(database: number, requests: readonly Bytes[][]): Promise<void> | null {
     if (requests.length < WORTHWHILE_KEYS || this.keysInFlight >= MOST_KEYS) return null
     const db = this.keyspace.database(database)
@@ -58,12 +63,12 @@ export class Prefetcher {
       if (keyspace.epoch !== epoch || db.droppedIn !== 0) return
       for (const [index, record] of records.entries()) {
         eviction.makeRoom()
-        if (eviction.isFull) return // what is read for others must not leave again before it is used
+        if (eviction.isFull) return // keys read for other clients must not be evicted before they are used
         const key = keys[index] as Bytes
         if (record !== undefined && db.isUnknown(key)) db.install(key, record)
       }
     } catch {
-      // The commands will read for themselves, and meet the error where it can be told.
+      // The commands read again and report the error.
     } finally {
       this.keysInFlight -= keys.length
     }

@@ -1,13 +1,14 @@
 /**
- * The memory in which the replies of a turn are put together when they are many strings: each becomes bytes once, where joining strings makes
- * garbage that costs several times as much.
+ * Memory in which the replies of a turn are assembled if they hold many strings. Each string is
+ * encoded once. Joining strings instead creates garbage that costs several times as much.
  *
- * It comes in pieces. Whoever writes has the *region* at the end of the present piece and may go on until somebody else begins one. A region that
- * has been sent at once is released, and a piece of which no region is held is used again. What a socket or a sealed turn keeps is never released:
- * its piece goes when they do.
+ * The arena consists of pieces. A writer owns the *region* at the end of the current piece and may
+ * append until another writer begins a region. A region that was sent at once is released. A piece
+ * without held regions is reused. A region that a socket or a sealed turn keeps is never released:
+ * its piece is garbage-collected with them.
  */
 const PIECE_BYTES = 256 * 1024
-/** Pieces that wait to be used again. */
+/** Free pieces that are kept for reuse. */
 const MAX_SPARE = 64
 
 export class Piece {
@@ -22,13 +23,13 @@ export class Piece {
 
 export class ReplyArena {
   piece = new Piece(PIECE_BYTES)
-  /** Where the present region ends. */
+  /** End of the current region. */
   position = 0
-  /** Who has the region at the end. */
+  /** The owner of the region at the end. */
   owner: { endRegion(): void } | null = null
   private readonly spare: Piece[] = []
 
-  /** Begins a region, which is held from now on, with room for so many bytes. */
+  /** Begins a region with room for `bytes`; it is held until released. */
   begin(owner: { endRegion(): void }, bytes: number): Piece {
     this.owner?.endRegion()
     if (this.piece.held === 0) this.position = 0
@@ -41,7 +42,7 @@ export class ReplyArena {
     return this.piece
   }
 
-  /** A region of the piece has been sent. */
+  /** Releases a region that has been sent. */
   release(piece: Piece): void {
     piece.held--
     if (piece.held > 0 || piece === this.piece || piece.buffer.length > PIECE_BYTES || this.spare.length >= MAX_SPARE) return

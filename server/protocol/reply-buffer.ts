@@ -1,6 +1,7 @@
 /**
- * Encoded replies that have not been sent, in order: messages that others are told as well, while there is nothing else; text, which is joined;
- * Buffers; and from the first long array of strings on, regions of the arena that all clients share.
+ * Encoded replies that have not been sent, in order. While there are only messages that other
+ * clients get as well, they share one text. Then come joined text and Buffers. From the first long
+ * array of strings on, replies go into regions of the arena that all clients share.
  */
 import type { Socket } from 'node:net'
 import type { Bytes } from '../../base/bytes.ts'
@@ -13,13 +14,13 @@ import { SharedText } from './shared-text.ts'
 
 export type Chunks = (Bytes | Buffer)[]
 
-/** Strings from here on are not copied into the arena. */
+/** Strings of this size or more are not copied into the arena. */
 const LARGE_BYTES = 16 * 1024
-/** Shorter ones are copied byte by byte: that is faster than a call. */
+/** Shorter strings are copied byte by byte, which is faster than a call. */
 const SHORT_BYTES = 8
-/** Others are joined, up to this many bytes, and copied in one go. */
+/** Other strings are joined, up to this many bytes, and copied in one go. */
 const RUN_BYTES = 8 * 1024
-/** What stands between two of a run. */
+/** The bytes between two strings of a run, by the second one's length. */
 const BETWEEN = Array.from({ length: 1024 }, (_, length) => `\r\n$${length}\r\n`)
 const DOLLAR = 0x24
 const ZERO = 0x30
@@ -27,26 +28,26 @@ const CR = 0x0d
 const LF = 0x0a
 
 const arena = new ReplyArena()
-/** Where messages of a turn begin, by protocol. */
+/** The start of a turn's messages, by protocol. */
 const ROOTS = { 2: SharedText.root(2), 3: SharedText.root(3) } as const
 
 export class ReplyBuffer implements ReplySink {
-  /** What there is, where that is messages only. */
+  /** The content, while it consists of messages only. */
   private shared: SharedText | null = null
-  /** Text is joined: it neither goes into the arena nor follows on messages. */
+  /** True while text is joined: it neither goes into the arena nor follows messages. */
   private isPlain = true
   private out = ''
   private chunks: Chunks = []
   private chunkBytes = 0
-  /** Text goes into the arena. */
+  /** True while text goes into the arena. */
   gathers = false
-  /** Bulk strings that are copied into the arena next, without the last line end. */
+  /** Bulk strings to be copied into the arena next, without the last line end. */
   private run = ''
-  /** Where the region begins that is at the arena's end; -1 where there is none of this buffer's. */
+  /** Start of this buffer's region at the arena's end; -1 if it has none. */
   private start = -1
   /** The pieces of its regions, one for each. */
   private pieces: Piece[] = []
-  /** What is left of a long reply, and what comes after it. */
+  /** The rest of a long reply, and what follows it. */
   private rest: SuspendedReply | null = null
   private readonly partBytes: number
 
@@ -54,12 +55,12 @@ export class ReplyBuffer implements ReplySink {
     this.partBytes = partBytes
   }
 
-  /** Past this much a reply is encoded in parts. */
+  /** True once a reply must be encoded in parts. */
   get isFull(): boolean {
     return this.bytes >= this.partBytes
   }
 
-  /** A reply has been encoded in part. */
+  /** True while a reply is encoded in part only. */
   get isSuspended(): boolean {
     return this.rest !== null
   }
@@ -69,14 +70,16 @@ export class ReplyBuffer implements ReplySink {
     this.rest.add(replies, next)
   }
 
-  /** Encodes the next part of the reply that is suspended, and what comes after it when that was the last. */
+  /**
+   * Encodes the next part of the suspended reply. After the last part come the replies behind it.
+   */
   resume(): void {
     const { rest } = this
     this.rest = null
     rest?.encode(this)
   }
 
-  /** Text that comes after all that there is, what is not encoded yet included. */
+  /** Appends text after everything else, including what is not encoded yet. */
   follow(part: Bytes): void {
     if (this.rest === null) this.text(part)
     else this.rest.follow(part)
@@ -109,7 +112,7 @@ export class ReplyBuffer implements ReplySink {
     }
   }
 
-  /** A message that others may be told, too. */
+  /** Appends a message that other clients may get as well. */
   message(message: Message, resp: 2 | 3): void {
     const { shared } = this
     if (this.rest !== null) this.rest.follow(encodeMessage(message, resp))
@@ -123,7 +126,7 @@ export class ReplyBuffer implements ReplySink {
     return this.out.length === 0 && this.chunks.length === 0 && !this.gathers
   }
 
-  /** Something else follows on messages, or they are sent. */
+  /** Leaves the shared text, since other content follows or it is sent. */
   private endShared(): void {
     const { shared } = this
     if (shared === null) return
@@ -143,7 +146,7 @@ export class ReplyBuffer implements ReplySink {
     this.push(buffer)
   }
 
-  /** Many strings follow. */
+  /** Switches to the arena, since many strings follow. */
   gather(): void {
     if (this.gathers) return
     this.endShared()
@@ -154,7 +157,7 @@ export class ReplyBuffer implements ReplySink {
     if (out.length > 0) this.put(out)
   }
 
-  /** A bulk string, while it gathers. */
+  /** Appends a bulk string while the buffer gathers. */
   bulk(bytes: Bytes): void {
     const { length } = bytes
     if (this.run.length > 0) {
@@ -196,7 +199,10 @@ export class ReplyBuffer implements ReplySink {
     this.put('\r\n')
   }
 
-  /** All of it, in order, to be sent now; the buffer is empty then. To be followed by `settle`. */
+  /**
+   * Takes everything, in order, to be sent now; the buffer is empty then. To be followed by
+   * `settle`.
+   */
   take(): Chunks {
     this.endShared()
     this.endRegion()
@@ -210,7 +216,7 @@ export class ReplyBuffer implements ReplySink {
     return chunks
   }
 
-  /** What was taken last is no longer needed where nothing of it is unsent, else stays the socket's for a while. */
+  /** Releases the pieces of the last `take` if nothing is unsent; else the socket keeps them. */
   settle(unsentBytes: number): void {
     const { pieces } = this
     if (pieces.length === 0) return
@@ -218,14 +224,14 @@ export class ReplyBuffer implements ReplySink {
     this.pieces = []
   }
 
-  /** All of it, to be sent some time later. */
+  /** Takes everything, to be sent later. */
   takeToKeep(): Chunks {
     const chunks = this.take()
     this.settle(1)
     return chunks
   }
 
-  /** Somebody else goes on writing in the arena, or what follows stands elsewhere. */
+  /** Ends the region: another buffer appends to the arena, or the next chunk is not in it. */
   endRegion(): void {
     if (this.run.length > 0) this.endRun()
     if (this.start < 0) return
@@ -255,7 +261,7 @@ export class ReplyBuffer implements ReplySink {
     this.chunks.push(chunk)
   }
 
-  /** Makes sure that this buffer's region is at the end of the arena, with room for so many bytes. */
+  /** Makes sure that this buffer's region ends the arena, with room for `bytes`. */
   private reserve(bytes: number): void {
     if (this.start >= 0 && arena.position + bytes <= arena.piece.buffer.length) return
     this.endRegion()

@@ -1,6 +1,6 @@
 /**
- * Writes reply values as RESP2 or RESP3, byte for byte as Redis does. Text parts are latin1 strings, which the connection joins; Buffers
- * go out as they are and must not change until sent.
+ * Writes reply values as RESP2 or RESP3, byte for byte as Redis does. Text parts are latin1
+ * strings, which the connection joins. Buffers are sent as they are and must not change until sent.
  */
 import type { Bytes } from '../../base/bytes.ts'
 import {
@@ -25,26 +25,29 @@ import { formatDouble } from '../../commands/parsing/format-double.ts'
 
 export { formatDouble }
 
-/** Where encoded bytes go, in order. */
+/** Receives encoded bytes, in order. */
 export interface ReplySink {
-  /** Whether it has been told that many strings come: `bulk` is the way for them then. */
+  /** True after `gather`: many strings follow, and they go through `bulk`. */
   readonly gathers: boolean
   gather(): void
   bulk(bytes: Bytes): void
   text(part: Bytes): void
   chunk(buffer: Buffer): void
-  /** It takes no more for now: what follows in an array is to be handed over by `suspend`, from the innermost array outwards. */
+  /**
+   * True if the sink takes no more for now: the rest of an array is handed over by `suspend`, from
+   * the innermost array outwards.
+   */
   readonly isFull: boolean
   readonly isSuspended: boolean
   suspend(replies: readonly Reply[], next: number, resp: 2 | 3): void
 }
 
-/** Arrays of so many replies are worth gathering. */
+/** Arrays of at least this many replies are gathered. */
 const MANY = 8
 
-/** Whether a sink is full is asked each time that elements of an array have taken so many bytes. */
+/** An array asks whether the sink is full each time its elements have taken this many bytes. */
 const ASKED_BYTES = 16 * 1024
-/** What an element counts for beside its bytes. */
+/** An element counts for this much beside its bytes. */
 const ELEMENT_BYTES = 16
 
 const PREPARED = 1024
@@ -57,12 +60,14 @@ const bulkHead = (length: number): Bytes => BULK_HEADS[length] ?? `$${length}\r\
 const arrayHead = (length: number): Bytes => ARRAY_HEADS[length] ?? `*${length}\r\n`
 const bulk = (bytes: Bytes): Bytes => `${bulkHead(bytes.length)}${bytes}\r\n`
 
-/** Redis replaces each CR and LF of an error by a blank, so that it stays one line. */
+/**
+ * Encodes an error. As in Redis, a blank replaces each CR and LF, so that the error stays one line.
+ */
 export function encodeError(text: Bytes): Bytes {
   return `-${text.replace(/[\r\n]/g, ' ')}\r\n`
 }
 
-/** Writes one reply. A number must be an integer: what is not is a Double. */
+/** Writes one reply. REQUIRES: a number is an integer; others are a Double. */
 export function encodeReply(reply: Reply, resp: 2 | 3, out: ReplySink): void {
   if (typeof reply === 'string') {
     out.text(bulk(reply))
@@ -121,7 +126,7 @@ function encodeRare(reply: RareReply, resp: 2 | 3, out: ReplySink): void {
   }
 }
 
-/** Encoded once for all who are told the same in the same protocol. */
+/** Encodes a message once for all clients that get it in one protocol. */
 export function encodeMessage(message: Message, resp: 2 | 3): Bytes {
   if (resp === 3) {
     message.asResp3 ??= encodeItems(`>${message.items.length}\r\n`, message.items, 3)
@@ -131,7 +136,7 @@ export function encodeMessage(message: Message, resp: 2 | 3): Bytes {
   return message.asResp2
 }
 
-/** The whole of a reply as text. */
+/** Returns a whole reply as text. */
 export function encodeText(reply: Reply, resp: 2 | 3): Bytes {
   const sink = new TextSink()
   encodeReply(reply, resp, sink)
@@ -147,14 +152,14 @@ function encodeItems(head: Bytes, items: readonly Reply[], resp: 2 | 3): Bytes {
   return text
 }
 
-/** The bytes that the elements of an array take, from an index on. */
+/** Returns the encoded size of an array's elements from an index on. */
 export function encodedBytesFrom(replies: readonly Reply[], from: number, resp: 2 | 3): number {
   const sink = new CountingSink()
   encodeFrom(replies, from, resp, sink)
   return sink.bytes
 }
 
-/** Counts what it is given. */
+/** Counts the bytes written to it. */
 class CountingSink implements ReplySink {
   readonly gathers = true
   readonly isFull = false
@@ -178,7 +183,7 @@ class CountingSink implements ReplySink {
   }
 }
 
-/** Joins what it is given. */
+/** Joins the parts written to it. */
 class TextSink implements ReplySink {
   readonly gathers = false
   readonly isFull = false
@@ -208,7 +213,7 @@ function encodeAll(head: Bytes, replies: readonly Reply[], resp: 2 | 3, out: Rep
   encodeFrom(replies, 0, resp, out)
 }
 
-/** Writes the elements of an array from an index on, until the sink is full. */
+/** Writes an array's elements from an index on, until the sink is full. */
 export function encodeFrom(replies: readonly Reply[], from: number, resp: 2 | 3, out: ReplySink): void {
   const { gathers } = out
   let bytes = 0

@@ -1,15 +1,18 @@
 /**
- * Turns the bytes of a client into requests: strict RESP multibulk, or inline lines. Behaviour and texts are Redis's (networking.c,
- * checked against a running server), including that the byte after \r and the two after a payload are passed over unseen, and that a
- * NUL in a header or an inline line hides all that follows until the line is too long.
+ * Turns the bytes of a client into requests: strict RESP multibulk, or inline lines. Behaviour and
+ * texts are Redis's (networking.c, checked against a running server). As in Redis, the byte after
+ * \r and the two after a payload are skipped unchecked, and a NUL in a header or an inline line
+ * hides the rest until the line is too long.
  *
- * Bytes are lent: feed() gives a part of a receive buffer that the caller shares among connections, and next() is pulled until it
- * answers null. A request that stands whole and canonical in the buffer takes the short way (`whole`) and copies nothing but its words.
- * What is split over reads takes the long way (`piecewise`), whose state outlives the reads:
+ * Bytes are lent: feed() passes a part of a receive buffer that the caller shares among
+ * connections, and next() is called until it returns null. A request that is complete and canonical
+ * in the buffer takes the short way (`whole`), which copies only its words. A request split over
+ * reads takes the long way (`piecewise`), whose state outlives the reads:
  *
- *   words + expected     the request begun, and how many words it will have
- *   bulkLength           payload awaited, -1 while its header is
- *   carry                the bytes of the one line or payload that is split; grows with what arrived, never by what was announced
+ *   words + expected     the request begun, and the number of words it will have
+ *   bulkLength           the payload's length, -1 while its header is awaited
+ *   carry                bytes of the one line or payload that is split; grows with the bytes
+ *                        received, never by an announced length
  *
  * so any splitting costs time and memory linear in the bytes received.
  */
@@ -19,12 +22,12 @@ import { commandWord } from './command-words.ts'
 
 /** Shared by all connections; CONFIG SET changes it in place. */
 export interface DecoderLimits {
-  /** proto-max-bulk-len. Never more than MAX_BYTES_LENGTH counts. */
+  /** proto-max-bulk-len. MAX_BYTES_LENGTH is the upper bound. */
   maxBulkBytes: number
   maxArguments: number
-  /** Of an inline line, and of any header line. */
+  /** Limit of an inline line, and of any header line. */
   maxInlineBytes: number
-  /** No password is wanted of anyone: who has not said one is as good as others. */
+  /** True if no password is needed, so that unauthenticated clients have the usual limits. */
   readonly isOpen: boolean
 }
 
@@ -32,7 +35,7 @@ export function defaultDecoderLimits(): DecoderLimits {
   return { maxBulkBytes: 512 * 1024 * 1024, maxArguments: 1024 * 1024, maxInlineBytes: 64 * 1024, isOpen: false }
 }
 
-/** The client does not speak the protocol: answer `-ERR <message>` and close. */
+/** The client does not speak the protocol: reply `-ERR <message>` and close. */
 export class ProtocolError extends Error {
   override readonly name = 'ProtocolError'
 
@@ -48,10 +51,10 @@ const LF = 10
 
 const UNAUTHENTICATED_ARGUMENTS = 10
 const UNAUTHENTICATED_BULK_BYTES = 16384
-/** A carry up to this size is kept for the next split; a larger one is given back. */
+/** A carry up to this size is kept for the next split; a larger one is freed. */
 const CARRY_KEPT_BYTES = 1024
 const CARRY_FIRST_BYTES = 256
-/** What a word costs beyond its bytes, about. */
+/** Estimated cost of a word beyond its bytes. */
 const WORD_OVERHEAD_BYTES = 24
 
 /** Values of `lineEnd` while the end of the line is not known. */
@@ -61,9 +64,12 @@ const HIDDEN_BY_NUL = -2
 const NOTHING: Buffer = Buffer.alloc(0)
 
 export class RequestDecoder {
-  /** False holds the client to 10 arguments of 16 KiB. */
+  /** False limits the client to 10 arguments of 16 KiB. */
   authenticated = true
-  /** Where the bytes of the request just answered stand, until the next call; null when they are split or not canonical. */
+  /**
+   * The bytes of the request just returned, until the next call; null if they are split or not
+   * canonical.
+   */
   rawBuffer: Buffer | null = null
   rawStart = 0
   rawEnd = 0
@@ -88,8 +94,9 @@ export class RequestDecoder {
   }
 
   /**
-   * Lends the bytes [0, length) of `buffer` until next() answers null or retain() is called. What retain() kept comes before them, and
-   * then they are copied at once. After a ProtocolError everything is passed over.
+   * Lends bytes [0, length) of `buffer` until next() returns null or retain() is called. Bytes kept
+   * by retain() come before them; then the new ones are copied at once. After a ProtocolError all
+   * input is ignored.
    */
   feed(buffer: Buffer, length: number): void {
     if (this.broken) return
@@ -104,7 +111,10 @@ export class RequestDecoder {
     this.end = length
   }
 
-  /** The words of the next request, at least one; null when more bytes are needed. Throws ProtocolError, after which it is done. */
+  /**
+   * Returns the words of the next request, at least one; null if more bytes are needed. Throws
+   * ProtocolError, after which the decoder ignores all input.
+   */
   next(): Bytes[] | null {
     if (this.words === null && this.carryLength === 0) {
       const words = this.whole()
@@ -125,7 +135,9 @@ export class RequestDecoder {
     }
   }
 
-  /** Copies what is not pulled yet, so that the lent buffer may be used again; next() goes on with the copy. */
+  /**
+   * Copies the unread input, so that the lent buffer may be reused; next() continues with the copy.
+   */
   retain(): void {
     if (this.sourceIsOwn || this.position === this.end) return
     const rest = Buffer.allocUnsafeSlow(this.end - this.position)
@@ -137,19 +149,28 @@ export class RequestDecoder {
     this.rawBuffer = null
   }
 
-  /** Bytes received and not done with: the read in progress as a whole (as Redis counts `qbuf`), and what is kept of a split request. */
+  /**
+   * Bytes received and not processed: the whole current read (as Redis counts `qbuf`), and the kept
+   * part of a split request.
+   */
   get bufferedBytes(): number {
     return this.end + this.carryLength + this.wordsBytes
   }
 
-  /** What client-query-buffer-limit is about: the argument being received, as Redis counts it, or all words before it where they are more. */
+  /**
+   * The bytes that client-query-buffer-limit limits: the argument being received, as Redis counts
+   * it, or all words before it if they are more.
+   */
   get limitedBytes(): number {
     const received = this.carryLength + this.end - this.position
     const argument = this.bulkLength < 0 ? received : Math.min(received, this.bulkLength + 2)
     return Math.max(argument, this.wordsBytes)
   }
 
-  /** The request at `position` when all of it is there in the usual form. Otherwise null, nothing changed, and the long way sees why. */
+  /**
+   * Returns the request at `position` if it is complete and canonical. Otherwise returns null and
+   * changes nothing; the long way finds the reason.
+   */
   private whole(): Bytes[] | null {
     const buffer = this.source
     const end = this.end
@@ -157,7 +178,8 @@ export class RequestDecoder {
     if (at >= end || buffer[at] !== ASTERISK || !this.authenticated) return null
     const maxBulkBytes = Math.min(this.limits.maxBulkBytes, MAX_BYTES_LENGTH)
 
-    // Bytes past `end` may be read (and are left from earlier reads, or undefined): the check before a payload is taken covers them.
+    // Bytes past `end` may be read (left from earlier reads, or undefined): the check before a
+    // payload is taken covers them.
     let count = buffer[at + 1]! - 48
     if (!(count >= 1 && count <= 9)) return null
     at += 2
@@ -224,7 +246,7 @@ export class RequestDecoder {
     }
   }
 
-  /** Adds words until all expected are there (true) or bytes are wanting (false). */
+  /** Adds words. Returns true once all expected ones are there, false if bytes are missing. */
   private takeWords(words: Bytes[]): boolean {
     while (words.length < this.expected) {
       if (this.bulkLength === -1) {
@@ -262,7 +284,10 @@ export class RequestDecoder {
     return length
   }
 
-  /** The bytes up to `terminator`, once it and `after` more bytes are there. Throws `tooBig` when it stands past maxInlineBytes. */
+  /**
+   * Returns the bytes up to `terminator`, once it and `after` more bytes have arrived. Throws
+   * `tooBig` if it lies beyond maxInlineBytes.
+   */
   private takeLine(terminator: number, after: number, tooBig: string): Bytes | null {
     if (this.lineEnd === NOT_FOUND) {
       for (let at = this.position; at < this.end; at++) {
@@ -292,7 +317,10 @@ export class RequestDecoder {
     return this.take(length, length + 2)
   }
 
-  /** The first `length` of the next `size` bytes, of which the carry holds some; null, with all there is in the carry, if they are too few. */
+  /**
+   * Returns the first `length` of the next `size` bytes, which begin in the carry. If there are too
+   * few, moves all of them into the carry and returns null.
+   */
   private take(length: number, size: number): Bytes | null {
     if (this.carryLength === 0 && this.end - this.position >= size) {
       const bytes = this.source.latin1Slice(this.position, this.position + length)
@@ -307,7 +335,7 @@ export class RequestDecoder {
     return bytes
   }
 
-  /** Moves `count` bytes from the source to the carry, which will hold `size` in the end if all goes well. */
+  /** Moves `count` bytes from the source to the carry, which is expected to reach `size` bytes. */
   private appendToCarry(count: number, size: number): void {
     const needed = this.carryLength + count
     if (needed > this.carry.length) {
@@ -351,7 +379,10 @@ export class RequestDecoder {
 const STRICT_INTEGER = /^(?:0|-?[1-9][0-9]{0,18})$/
 const MAX_INT64 = 2n ** 63n
 
-/** A 64-bit integer without sign +, leading zeros or blanks (near the ends rounded to a double), or null. */
+/**
+ * Parses a 64-bit integer without plus sign, leading zeros or blanks; null if it is none. Numbers
+ * near the ends are rounded to a double.
+ */
 function parseInteger(digits: Bytes): number | null {
   if (!STRICT_INTEGER.test(digits)) return null
   if (digits.length >= 19) {

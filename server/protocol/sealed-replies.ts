@@ -1,8 +1,11 @@
-/** One client's replies that wait for the binlog to be on the medium up to an offset (appendfsync always), oldest first. */
+/**
+ * One client's replies that wait until the binlog is durable up to an offset (appendfsync always),
+ * oldest first.
+ */
 import type { Chunks } from './reply-buffer.ts'
 
 export class SealedReplies {
-  /** Of all of them. */
+  /** Bytes of all sealed replies. */
   bytes = 0
   private readonly waiting: { readonly offset: number; readonly chunks: Chunks }[] = []
 
@@ -10,13 +13,13 @@ export class SealedReplies {
     return this.waiting.length
   }
 
-  /** Replies keep their order: these wait at least as long as those before. */
+  /** Adds replies. Order is kept: they wait at least as long as those before. */
   add(offset: number, chunks: Chunks): void {
     for (const chunk of chunks) this.bytes += chunk.length
     this.waiting.push({ offset: Math.max(offset, this.waiting.at(-1)?.offset ?? 0), chunks })
   }
 
-  /** Takes out the oldest, where the binlog is synced far enough for it. */
+  /** Removes the oldest replies if the binlog is durable up to their offset. */
   take(syncedOffset: number): Chunks | undefined {
     const first = this.waiting[0]
     if (first === undefined || first.offset > syncedOffset) return undefined

@@ -1,26 +1,28 @@
 /**
- * What many clients are told alike in a turn, made once: subscribers of a channel get the same messages in the same order.
+ * Text that many clients get alike in a turn, encoded once: subscribers of a channel get the same
+ * messages in the same order.
  *
  *   root -> message 1 -> message 2 -> message 3
- *                           A            B, C        B and C are told all three, and are sent one and the same Buffer
+ *                           A            B, C     B and C get all three, in one and the same Buffer
  *
- * A client that has been told nothing else yet in the turn stands at a node, and goes on to the next when it is told more. Each node keeps one
- * successor, the last that was asked for: those who are told the same message are told one after the other.
+ * A client that has got nothing else in the turn stands at a node, and moves to the next with each
+ * message. Each node keeps one successor, the last one asked for: the clients that get a message
+ * get it one after the other.
  */
 import type { Bytes } from '../../base/bytes.ts'
 import type { Message } from '../../commands/core/reply.ts'
 import { encodeMessage } from './reply-encoder.ts'
 
-/** A longer text is sent as a Buffer even to one: Node would copy it twice. */
+/** A longer text is sent as a Buffer even to one client: Node would copy it twice. */
 const LONG_BYTES = 16 * 1024
 
 export class SharedText {
   readonly resp: 2 | 3
-  /** All that is told from the root on to here. */
+  /** All text from the root to this node. */
   readonly text: Bytes
   private readonly message: Message | null
   private following: SharedText | null = null
-  /** How many clients stand here. */
+  /** Number of clients at this node. */
   private takers = 0
   private buffer: Buffer | null = null
 
@@ -34,7 +36,7 @@ export class SharedText {
     return new SharedText(resp, null, '')
   }
 
-  /** Where a client goes that stands here and is told a message. */
+  /** Moves a client from this node to the one after `message`. */
   followedBy(message: Message): SharedText {
     let next = this.following
     if (next === null || next.message !== message) {
@@ -46,14 +48,14 @@ export class SharedText {
     return next
   }
 
-  /** What a client is sent that stands here. */
+  /** Returns the text or Buffer to send to a client at this node. */
   take(): Bytes | Buffer {
     if (this.takers <= 1 && this.text.length < LONG_BYTES && this.buffer === null) return this.text
     this.buffer ??= Buffer.from(this.text, 'latin1')
     return this.buffer
   }
 
-  /** Of a root: lets go of what was told, which nobody else will be. */
+  /** REQUIRES: a root. Drops the messages, which no further client will get. */
   forget(): void {
     this.following = null
   }
