@@ -1,4 +1,7 @@
-/** The families of commands: all of them, and those on collections, which engines and simulated nodes run in tests. */
+/**
+ * The families of commands: all of them, and the collection families, which engines and simulated
+ * nodes run in tests.
+ */
 import { aclCommands } from './acl/commands.ts'
 import { clientCommands } from './clients/commands.ts'
 import type { Command } from './core/command.ts'

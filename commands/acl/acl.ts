@@ -39,7 +39,7 @@ export interface AclFile {
   replace(text: Bytes): boolean
 }
 
-/** What the ACL needs of the surrounding server. */
+/** The surrounding server, as far as the ACL needs it. */
 export interface AclEnvironment extends RuleContext {
   readonly config: Pick<ConfigPort, 'number' | 'text'>
   readonly clients: Pick<ClientsPort, 'all' | 'describe'>

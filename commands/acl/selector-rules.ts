@@ -1,9 +1,9 @@
 /**
  * The rules of a selector:
  *
- *   rule     = "allkeys" | "resetkeys" | "allchannels" | "resetchannels" | "allcommands" | "nocommands"
- *            | "~" glob | "%" { "R" | "W" } "~" glob | "&" glob
- *            | ("+" | "-") (command [ "|" subcommand ] | "@" category) | "+" command "|" first-word
+ *   rule = "allkeys" | "resetkeys" | "allchannels" | "resetchannels" | "allcommands" | "nocommands"
+ *        | "~" glob | "%" { "R" | "W" } "~" glob | "&" glob
+ *        | ("+" | "-") (command [ "|" subcommand ] | "@" category) | "+" command "|" first-word
  *
  * Rules ignore case, except in globs. `~*` `&*` `+@all` `-@all` mean allkeys, allchannels,
  * allcommands and nocommands.
@@ -16,7 +16,7 @@ import { absentCommand } from './absent-commands.ts'
 import { RuleError, ruleSyntaxError, unknownName } from './rule-error.ts'
 import { channelPattern, keyPattern, READ, type Selector, WRITE } from './selector.ts'
 
-/** What rules need to know of the server. */
+/** The server, as far as rules need it. */
 export interface RuleContext {
   readonly table: CommandTable
   /** acl-pubsub-default. */

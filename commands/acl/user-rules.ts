@@ -1,7 +1,8 @@
 /**
  * The rules of a user: those of its root selector (selector-rules.ts), and
  *
- *   rule = "on" | "off" | "nopass" | "resetpass" | "sanitize-payload" | "skip-sanitize-payload" | "reset"
+ *   rule = "on" | "off" | "nopass" | "resetpass" | "reset"
+ *        | "sanitize-payload" | "skip-sanitize-payload"
  *        | ">" password | "<" password | "#" hash | "!" hash
  *        | "(" { selector rule } ")" | "clearselectors"
  */

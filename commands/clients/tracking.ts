@@ -2,9 +2,11 @@
  * Client-side caching: clients keep what they have read, and the server notifies them of changes
  * (CLIENT TRACKING).
  *
- *   a request reads  -> the table remembers its reader    broadcast: the client has named prefixes
- *   a key changes    -> notifies readers, forgets the key  broadcast: notifies at the end of the turn
- *   all keys change  -> notifies every client, once per command
+ *   a request reads  -> the table remembers the client as a reader of its keys
+ *   a key changes    -> the table forgets the key and its readers are notified
+ *   all keys change  -> every client is notified, once for each command
+ *
+ * Clients that have named prefixes (BCAST) are notified of matching keys at the end of the turn.
  *
  * No notification leaves before the turn's group is written. A client receives notifications of its
  * own changes after the reply. RESP3 clients receive a push; a redirection target may also be a

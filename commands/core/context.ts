@@ -1,6 +1,6 @@
 /**
- * What a run function gets besides its arguments. One Context lives as long as the executor and is
- * filled in before each command, so a synchronous run function must not keep it. An asynchronous
+ * The input of a run function besides its arguments. One Context lives as long as the executor and
+ * is filled in before each command, so a synchronous run function must not keep it. An asynchronous
  * one gets its own copy.
  */
 import type { Bytes } from '../../base/bytes.ts'

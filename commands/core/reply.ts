@@ -2,9 +2,12 @@
  * A command's answer as a value; commands never see a socket. `server/protocol/reply-encoder.ts`
  * writes it as RESP2 or RESP3.
  *
- *   Bytes, Buffer, Buffer[] in BulkChunks   bulk string          number, bigint   integer
- *   null                                    nil                  boolean          RESP3 boolean, RESP2 :1 / :0
- *   array                                   array                the classes below: the rest
+ *   Bytes, Buffer, Buffer[] in BulkChunks   bulk string
+ *   number, bigint                          integer
+ *   null                                    nil
+ *   boolean                                 RESP3 boolean, RESP2 :1 / :0
+ *   array                                   array
+ *   the classes below                       all other types
  */
 import type { Bytes } from '../../base/bytes.ts'
 

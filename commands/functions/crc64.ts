@@ -1,4 +1,7 @@
-/** CRC-64 as Redis's dumps end with it: the polynomial of Jones, ad93d23594c935a9, reflected, from 0 on. Kept as two halves of 32 bits. */
+/**
+ * The CRC-64 at the end of Redis's dumps: Jones's polynomial ad93d23594c935a9, reflected, starting
+ * at 0. The state is two halves of 32 bits.
+ */
 
 /** The polynomial, reflected. */
 const HIGH = 0x95ac9329
@@ -22,7 +25,7 @@ for (let byte = 0; byte < 256; byte++) {
   lows[byte] = low
 }
 
-/** The checksum of the first `length` bytes, as eight bytes, the lowest first. */
+/** Returns the checksum of the first `length` bytes as eight bytes, little-endian. */
 export function crc64(buffer: Buffer, length: number): Buffer {
   let high = 0
   let low = 0

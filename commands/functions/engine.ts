@@ -1,8 +1,10 @@
 /**
- * The Lua machine that libraries live in: one for all of them, as in Redis, beside that of EVAL. Libraries share no globals: nobody can make any.
+ * The Lua machine of the function libraries: one for all of them, as in Redis, and separate from
+ * that of EVAL. Libraries share no globals, because none can create any.
  *
- * While a library is loaded its globals are others than when its functions are called: `redis` alone, with register_function, log and what says
- * which version it is. Functions find the same table, with everything behind it, so what stands behind it is what is exchanged.
+ * While a library loads, its globals differ from those that its functions see. They hold only
+ * `redis` with register_function, log and the version constants. Functions keep the globals table
+ * they were compiled with, so loading exchanges the table behind it (`__index`).
  */
 import type { Bytes } from '../../base/bytes.ts'
 import { LUA_GLOBALS, LUA_REGISTRY } from '../../lua/api.ts'
@@ -11,7 +13,7 @@ import { clientError } from '../core/errors.ts'
 import type { FunctionEngine, RegisteredFunction } from './libraries.ts'
 import { registerFunction } from './registering.ts'
 
-/** What `redis` has while a library is loaded, besides register_function. */
+/** The fields of `redis` while a library loads, besides register_function. */
 const AT_LOAD: readonly Bytes[] = ['log', 'LOG_DEBUG', 'LOG_VERBOSE', 'LOG_NOTICE', 'LOG_WARNING', 'REDIS_VERSION', 'REDIS_VERSION_NUM']
 const CHUNK_NAME = '@user_function'
 
@@ -22,14 +24,14 @@ export class LuaFunctions implements FunctionEngine {
   /** References to the globals of loading and of calling. */
   private loadingGlobals = 0
   private callingGlobals = 0
-  /** What the library has registered that is being loaded; null while none is. */
+  /** The functions registered by the library that is loading; null if none is. */
   private registered: RegisteredFunction[] | null = null
 
   constructor(make: () => LuaMachine) {
     this.make = make
   }
 
-  /** The machine; made when it is first needed, and again when it has broken. */
+  /** The machine: created when first needed, and again after it has broken. */
   get machine(): LuaMachine {
     this.noteLoss()
     this.current ??= this.prepared(this.make())
@@ -72,7 +74,7 @@ export class LuaFunctions implements FunctionEngine {
     if (this.current?.isBroken === true) this.reset()
   }
 
-  /** Runs a library's chunk; returns what went wrong, or null. */
+  /** Runs a library's chunk; returns the error text, or null. */
   private load(machine: LuaMachine, chunk: number, limitMs: number): Bytes | null {
     machine.firstSliceMs = limitMs
     this.exchangeGlobals(machine, this.loadingGlobals)
@@ -91,19 +93,19 @@ export class LuaFunctions implements FunctionEngine {
     const register = machine.hostFunction((calling) => registerFunction(calling, this.registered))
     stack.on(machine.main)
     stack.top = 0
-    this.pushBehindGlobals(machine) // 1: what stands behind the globals
+    this.pushBehindGlobals(machine) // 1: the table behind the globals
     stack.rawGetField(1, 'redis')
     api.lua_getmetatable(stack.state, 2)
-    stack.rawGetField(3, '__index') // 4: what stands behind redis
-    stack.pushTable() // 5: the same at load
+    stack.rawGetField(3, '__index') // 4: the table behind redis
+    stack.pushTable() // 5: that table while loading
     for (const name of AT_LOAD) {
       stack.rawGetField(4, name)
       stack.rawSetField(5, name)
     }
     stack.pushFunction(register)
     stack.rawSetField(5, 'register_function')
-    stack.pushTable() // 6: the globals at load
-    api.lua_getmetatable(stack.state, 1) // raises for names that there are not
+    stack.pushTable() // 6: the globals while loading
+    api.lua_getmetatable(stack.state, 1) // raises an error for unknown names
     stack.pushCopy(-1)
     api.lua_setmetatable(stack.state, 5)
     api.lua_setmetatable(stack.state, 6)
@@ -136,7 +138,10 @@ export class LuaFunctions implements FunctionEngine {
   }
 }
 
-/** What breaks a machine is an error text: it will be made anew. */
+/**
+ * Marks the machine broken and returns an error text if `run` throws; the machine is created anew
+ * later.
+ */
 function guarded<T>(machine: LuaMachine, run: () => T): T | Bytes {
   try {
     return run()
@@ -146,7 +151,10 @@ function guarded<T>(machine: LuaMachine, run: () => T): T | Bytes {
   }
 }
 
-/** The error on top of the stack as Redis words it: a table's `err`, or text with the code word before it. */
+/**
+ * Returns the error on top of the stack in Redis's words: a table's `err`, or the text after a code
+ * word.
+ */
 function errorText({ stack }: LuaMachine): Bytes {
   if (stack.isTable(-1)) {
     stack.rawGetField(-1, 'err')

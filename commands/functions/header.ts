@@ -1,4 +1,4 @@
-/** The first line of a library's code, which says whose it is: `#!lua name=mylib`. */
+/** The first line of a library's code, which names the library: `#!lua name=mylib`. */
 import { type Bytes, detached, lowerCase } from '../../base/bytes.ts'
 import { clientError } from '../core/errors.ts'
 import { splitInline } from '../parsing/inline-words.ts'
@@ -9,16 +9,18 @@ const NAME_EQUALS = 'name='
 
 export interface LibraryHeader {
   readonly name: Bytes
-  /** The code without the first line, but with the line end: errors keep their line numbers. */
+  /**
+   * The code without the first line but with its line end, so that errors keep their line numbers.
+   */
   readonly body: Bytes
 }
 
-/** Whether libraries and functions may be named so. */
+/** True if a library or function may have this name. */
 export const isProperName = (name: Bytes): boolean => NAME.test(name)
 
 export const IMPROPER_NAME = 'Library names can only contain letters, numbers, or underscores(_) and must be at least one character long'
 
-/** Throws Redis's errors where it is no library. */
+/** Returns the header and the body of a library. Throws Redis's errors for other texts. */
 export function readLibraryHeader(code: Bytes): LibraryHeader {
   if (!code.startsWith('#!')) throw clientError('ERR Missing library metadata')
   const lineEnd = code.indexOf('\n')

@@ -1,11 +1,13 @@
 /**
- * The libraries of functions on this node: which there are, what they register, and how they come and go.
+ * The function libraries of this node: the functions they register, and how libraries are loaded,
+ * deleted and restored.
  *
- *   keyspace.libraries   name -> code, what is stored, logged and replicated
- *   here                 the same as compiled by the engine, by name of library and of function
+ *   keyspace.libraries   name -> code: stored, logged and replicated
+ *   FunctionLibraries    the libraries as compiled by the engine, by library name and function name
  *
- * Who runs a command of a client compiles first and stores what has compiled. Replay stores only: the code has run where it was first loaded.
- * So has a full sync, and a restart. What is here is compared with what is stored before it is used, and follows it then.
+ * A client's command compiles first and stores the code that compiles. Replay, a full sync and a
+ * restart only store, because the code has run where it was first loaded. Each use first compares
+ * the compiled libraries with the stored ones and updates them.
  */
 import type { Bytes } from '../../base/bytes.ts'
 import { lowerCase } from '../../base/bytes.ts'
@@ -19,23 +21,25 @@ export interface RegisteredFunction {
   readonly name: Bytes
   readonly description: Bytes | null
   readonly flags: readonly Bytes[]
-  /** The engine's. */
+  /** The engine's reference to the function. */
   readonly reference: number
 }
 
-/** What compiles libraries. */
+/** Compiles libraries. */
 export interface FunctionEngine {
-  /** Runs the code of a library and returns what it has registered. Throws a client error. */
+  /**
+   * Runs the code of a library and returns the functions that it registers. Throws a client error.
+   */
   compile(body: Bytes, limitMs: number): readonly RegisteredFunction[]
-  /** These will not be called again. */
+  /** Frees functions that will not be called again. */
   release(functions: readonly RegisteredFunction[]): void
-  /** All that it has compiled is forgotten. */
+  /** Drops everything compiled. */
   reset(): void
-  /** That in which the functions are to be called. */
+  /** The machine in which functions are called. */
   readonly machine: LuaMachine
-  /** Of its memory. */
+  /** The size of its memory. */
   readonly usedBytes: number
-  /** Goes up when it has lost what it had compiled. */
+  /** Increases each time the engine loses everything compiled. */
   readonly losses: number
 }
 
@@ -50,12 +54,12 @@ export interface FoundFunction {
   readonly function: RegisteredFunction
 }
 
-/** What FUNCTION RESTORE does with libraries that are there. */
+/** How FUNCTION RESTORE treats existing libraries. */
 export type RestorePolicy = 'append' | 'replace' | 'flush'
 
-/** How long the code of a library may run when it is loaded. */
+/** The time limit for a library's code when a client loads it. */
 const LOAD_LIMIT_MS = 500
-/** ... and when it has been loaded once. */
+/** The time limit when stored code is compiled again. */
 const RELOAD_LIMIT_MS = 10_000
 
 export class FunctionLibraries {
@@ -63,9 +67,9 @@ export class FunctionLibraries {
   readonly engine: FunctionEngine
   private readonly warn: (message: string) => void
   private readonly byName = new Map<Bytes, Library>()
-  /** By name in lower case. */
+  /** Functions by lower-case name. */
   private readonly functions = new Map<Bytes, FoundFunction>()
-  /** Code that does not compile here, by its library's name. */
+  /** Code that does not compile here, by library name. */
   private readonly unusable = new Map<Bytes, Bytes>()
   private revision = -1
   private losses = 0
@@ -85,7 +89,7 @@ export class FunctionLibraries {
     return this.functions.size
   }
 
-  /** Bytes of code. */
+  /** The size of names and code in bytes. */
   get codeBytes(): number {
     let sum = 0
     for (const [name, code] of this.stored.entries()) sum += name.length + code.length
@@ -102,7 +106,7 @@ export class FunctionLibraries {
     return this.functions.get(name) ?? this.functions.get(lowerCase(name))
   }
 
-  /** Returns the library's name. */
+  /** Compiles and stores a library; returns its name. */
   load(code: Bytes, replaces: boolean): Bytes {
     const { name, body } = readLibraryHeader(code)
     this.refresh()
@@ -131,7 +135,7 @@ export class FunctionLibraries {
     this.revision = this.stored.revision
   }
 
-  /** Takes all of them, or throws and takes none. */
+  /** Restores all libraries, or throws and restores none. */
   restore(codes: readonly Bytes[], policy: RestorePolicy): void {
     this.refresh()
     const libraries = new Map<Bytes, Library>()
@@ -169,7 +173,7 @@ export class FunctionLibraries {
     return { name, code, functions }
   }
 
-  /** Functions of other libraries than those that are replaced have other names. */
+  /** Throws if a function has the name of one in another library that stays. */
   private mustNotCollide(libraries: readonly Library[]): void {
     const names = new Set(libraries.map(({ name }) => name))
     for (const { functions } of libraries) {
@@ -181,7 +185,7 @@ export class FunctionLibraries {
   }
 
   private store(libraries: readonly Library[]): void {
-    // All that are replaced go first: a function may move from one of them to another.
+    // Forgets all replaced libraries first, because a function may move from one to another.
     for (const { name } of libraries) this.forget(name)
     for (const library of libraries) {
       this.stored.set(library.name, library.code)
@@ -211,7 +215,7 @@ export class FunctionLibraries {
     this.losses = this.engine.losses
   }
 
-  /** Makes what is here what is stored. */
+  /** Brings the compiled libraries up to date with the stored ones. */
   private refresh(): void {
     if (this.losses !== this.engine.losses) {
       this.byName.clear()
@@ -224,11 +228,14 @@ export class FunctionLibraries {
       try {
         this.remember(this.compile(name, code, readLibraryHeader(code).body, RELOAD_LIMIT_MS))
       } catch (error) {
-        // It has compiled where it was loaded; it stays stored, and cannot be called here.
+        // The code compiled where it was loaded, so it stays stored although it cannot be called
+        // here.
         this.unusable.set(name, code)
-        this.warn(`the library '${name}' cannot be loaded: ${error instanceof Error ? error.message : String(error)}`)
+        this.warn(
+          `cannot load function library '${name}', its functions are unavailable: ${error instanceof Error ? error.message : String(error)}`,
+        )
         if (this.losses !== this.engine.losses) {
-          this.refresh() // it has broken the machine: what was compiled before it is lost
+          this.refresh() // a broken machine loses all compiled code
           return
         }
       }
@@ -239,7 +246,9 @@ export class FunctionLibraries {
 
 const functionExists = (name: Bytes) => clientError(`ERR Function ${name} already exists`)
 
-/** What a restart, a full sync or the log brings: it is stored, and compiled when it is first needed. */
+/**
+ * Stores the libraries of a restart, a full sync or the log. They are compiled when first needed.
+ */
 export function storeLibraries(stored: Libraries, codes: readonly Bytes[], policy: RestorePolicy): void {
   if (policy === 'flush') stored.clear()
   for (const code of codes) stored.set(readLibraryHeader(code).name, code)

@@ -1,12 +1,12 @@
 /**
- * LZF as Redis's dumps compress strings with it (Marc Lehmann's LibLZF):
+ * LZF, with which Redis's dumps compress strings (Marc Lehmann's LibLZF):
  *
- *   000lllll bytes                       l + 1 bytes as they are
- *   lllooooo oooooooo                    l + 2 bytes, l from 1 to 6, from o + 1 bytes back in what has been written
- *   111ooooo llllllll oooooooo           the same of l + 9 bytes
+ *   000lllll bytes              l + 1 literal bytes
+ *   lllooooo oooooooo           l + 2 bytes (l from 1 to 6) from o + 1 bytes back in the output
+ *   111ooooo llllllll oooooooo  l + 9 bytes, likewise
  */
 
-/** What was compressed, of `length` bytes; null where that is not what comes out. */
+/** Returns the `length` decompressed bytes; null if the input gives anything else. */
 export function lzfDecompressed(input: Buffer, length: number): Buffer | null {
   const output = Buffer.alloc(length)
   let to = 0
@@ -27,7 +27,7 @@ export function lzfDecompressed(input: Buffer, length: number): Buffer | null {
     if (low === undefined) return null
     let from = to - ((control & 31) << 8) - low - 1
     if (from < 0 || to + count > length) return null
-    // Byte by byte: what is copied may be what has just been written.
+    // Byte by byte, because the source may overlap the bytes just written.
     for (; count > 0; count--) output[to++] = output[from++] as number
   }
   return to === length ? output : null

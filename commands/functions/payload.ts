@@ -1,13 +1,15 @@
 /**
- * What FUNCTION DUMP gives and FUNCTION RESTORE takes, interchangeable with Redis 7:
+ * The payload of FUNCTION DUMP and FUNCTION RESTORE, interchangeable with Redis 7:
  *
- *   { f5 string } version(2) crc64(8)     both little-endian; the CRC is that of all before it; one string for each library: its code
+ *   { f5 string } version(2) crc64(8)   both little-endian; the CRC covers all bytes before it;
+ *                                       each string is the code of one library
  *
- *   string of RDB:  00llllll bytes        01llllll llllllll bytes        80 length(4) bytes        81 length(8) bytes, big-endian
- *                   c0, c1, c2: a whole number of 1, 2 or 4 bytes, little-endian, which stands for its digits
+ *   string of RDB:  00llllll bytes        01llllll llllllll bytes
+ *                   80 length(4) bytes    81 length(8) bytes, big-endian
+ *                   c0, c1, c2            an integer of 1, 2 or 4 bytes, little-endian: its digits
  *                   c3 compressed-length length bytes: LZF; both lengths as above
  *
- * Strings are written as they are, and read in every form.
+ * Strings are written in the plain form and read in every form.
  */
 import { type Bytes, bufferOf, MAX_BYTES_LENGTH } from '../../base/bytes.ts'
 import { clientError } from '../core/errors.ts'
@@ -16,9 +18,9 @@ import { lzfDecompressed } from './lzf.ts'
 
 const LIBRARY = 0xf5
 const LIBRARY_BEFORE_7 = 0xf6
-/** That of Redis 7.0, which each later one reads. */
+/** The version of Redis 7.0, which all later versions read. */
 const WRITTEN_VERSION = 10
-/** That of Redis 7.2. */
+/** The version of Redis 7.2. */
 const LATEST_VERSION = 11
 const VERSION_BYTES = 2
 const FOOTER_BYTES = VERSION_BYTES + 8
@@ -30,7 +32,7 @@ const LENGTH_32 = 0x80
 const LENGTH_64 = 0x81
 const COMPRESSED = 3
 
-/** The payload of these libraries. */
+/** Returns the payload of these libraries. */
 export function writePayload(codes: Iterable<Bytes>): Buffer {
   const parts: Buffer[] = []
   for (const code of codes) parts.push(Buffer.from([LIBRARY]), writtenLength(code.length), bufferOf(code))
@@ -39,7 +41,7 @@ export function writePayload(codes: Iterable<Bytes>): Buffer {
   return Buffer.concat([body, crc64(body, body.length)])
 }
 
-/** The codes of the libraries in a payload. Throws a client error where it is none. */
+/** Returns the codes of the libraries in a payload. Throws a client error for other bytes. */
 export function readPayload(payload: Bytes): Bytes[] {
   const buffer = bufferOf(payload)
   const end = buffer.length - FOOTER_BYTES
@@ -96,7 +98,7 @@ class Reader {
     if (form !== COMPRESSED) throw damaged()
     const compressedLength = this.length()
     const length = this.length()
-    // LZF makes at most 264 bytes of three.
+    // LZF expands three bytes to at most 264.
     if (length > MAX_BYTES_LENGTH || length > compressedLength * 88) throw damaged()
     const content = lzfDecompressed(this.take(compressedLength), length)
     if (content === null) throw damaged()

@@ -2,7 +2,8 @@
  * redis.register_function, in both of its forms:
  *
  *   redis.register_function(name, callback)
- *   redis.register_function{function_name = name, callback = callback [, description = text] [, flags = {flag ...}]}
+ *   redis.register_function{function_name = name, callback = callback
+ *     [, description = text] [, flags = {flag ...}]}
  */
 import { type Bytes, lowerCase } from '../../base/bytes.ts'
 import { LUA_REGISTRY } from '../../lua/api.ts'
@@ -13,7 +14,11 @@ import type { RegisteredFunction } from './libraries.ts'
 
 type Described = Omit<RegisteredFunction, 'reference'>
 
-/** What Lua calls. `registered` is what the library has that is being loaded, null where none is: a function may have kept this. Errors are tables with an `err`, as scripts raise them. */
+/**
+ * Called by Lua. `registered` collects the functions of the loading library. It is null if no
+ * library loads: a function may have kept a reference to this one. Raises errors as tables with an
+ * `err`, as scripts do.
+ */
 export function registerFunction(stack: LuaStack, registered: RegisteredFunction[] | null): number {
   const { top } = stack
   if (registered === null) return refuse(stack, 'redis.register_function can only be called on FUNCTION LOAD command')
@@ -28,7 +33,7 @@ export function registerFunction(stack: LuaStack, registered: RegisteredFunction
   return 0
 }
 
-/** Both leave the callback at 2, or return what is wrong. */
+/** Both leave the callback at index 2, or return an error text. */
 function unnamedArguments(stack: LuaStack): Described | Bytes {
   const name = stack.string(1)
   if (name === null) return 'first argument to redis.register_function must be a string'
@@ -43,10 +48,11 @@ function namedArguments(stack: LuaStack): Described | Bytes {
   let description: Bytes | null = null
   let flags: readonly Bytes[] | null = []
   let hasCallback = false
-  stack.push(null) // the callback's place
+  stack.push(null) // reserves index 2 for the callback
   stack.push(null)
   while (stack.next(1)) {
-    // The callback, the key, the value. A key that is a number must stay one, or `next` is lost.
+    // The stack holds the callback, the key and the value. A numeric key must stay a number, or
+    // `next` fails.
     const key = stack.isString(-2) ? lowerCase(stack.string(-2) as Bytes) : stack.isNumber(-2) ? '' : null
     if (key === null) return 'named argument key given to redis.register_function is not a string'
     switch (key) {
@@ -79,7 +85,10 @@ function namedArguments(stack: LuaStack): Described | Bytes {
   return { name, description, flags }
 }
 
-/** The flags that the table on top of the stack names, in their own order; null where there are others. */
+/**
+ * Returns the flags that the table on top of the stack names, in Redis's order; null if one is
+ * unknown.
+ */
 function readFlags(stack: LuaStack): readonly Bytes[] | null {
   const table = stack.top
   const given = new Set<Bytes>()

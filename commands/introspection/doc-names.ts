@@ -1,11 +1,14 @@
-/** What names in syntax lines mean: their types, the names of choices and tokens. Read by docs.ts alone. */
+/**
+ * The meaning of names in syntax lines: their types, and the names of choices and tokens. Only
+ * docs.ts reads it.
+ */
 import type { Command } from '../core/command.ts'
 import type { ArgumentDoc, ArgumentType } from './docs.ts'
 
-/** Placeholders that are keys, in commands that have key specs. */
+/** Placeholders that are keys, in commands with key specs. */
 export const keyNames: ReadonlySet<string> = new Set('key key1 key2 newkey source destination destkey sourcekey src dst'.split(' '))
 
-/** Placeholders that Redis prints in capitals, where no other placeholder follows. */
+/** Placeholders that Redis prints in capitals, if no other placeholder follows. */
 export const capitalPlaceholders: ReadonlySet<string> = new Set(['ID', 'COMMAND'])
 
 /** Tokens that Redis prints in lower case. */
@@ -29,16 +32,16 @@ const INTEGERS = new Set(
   increment end start stop timeout value`.split(/\s+/),
 )
 const DOUBLES = new Set('height latitude longitude radius score width'.split(' '))
-/** Commands whose increments are doubles in Redis's documents (ZINCRBY's are called integers there). */
+/** Commands whose increments are doubles in Redis's documents, which call ZINCRBY's an integer. */
 const FLOAT_INCREMENTS = new Set(['incrbyfloat', 'hincrbyfloat'])
-/** Integers in some groups only; texts elsewhere. */
+/** Integers in some groups only; strings elsewhere. */
 const POSITIONS = new Set(['start', 'stop', 'end'])
 const POSITION_GROUPS = new Set(['string', 'bitmap', 'list'])
-/** Commands whose bounds may be other than scores. */
+/** Commands whose bounds need not be scores. */
 const TEXT_BOUNDS = /lex|store/
 const BY_RANK = new Set(['zrevrange', 'zremrangebyrank'])
 
-/** Choices by their parts' tokens or names, with the name Redis gives them. */
+/** Redis's names of choices, by the tokens or names of their parts. */
 const CHOICES: Readonly<Record<string, string>> = {
   'nx xx gt lt': 'condition',
   'nx xx': 'condition',
@@ -80,7 +83,7 @@ const CHOICES: Readonly<Record<string, string>> = {
   'normal master replica pubsub': 'client-type',
 }
 
-/** Whether a word of a syntax line is meant literally. */
+/** True if a word of a syntax line is literal. */
 export function isTokenWord(word: string): boolean {
   return !/[a-z]/.test(word) || LOWER_CASE_TOKENS.has(word)
 }
@@ -89,12 +92,12 @@ export function tokenName(token: string): string {
   return TOKEN_NAMES[token] ?? token.toLowerCase()
 }
 
-/** Redis's name of a choice, or the names of its parts. */
+/** Returns Redis's name of a choice, or the joined names of its parts. */
 export function alternativesName(parts: readonly ArgumentDoc[]): string {
   return CHOICES[parts.map((part) => (part.token ?? part.name).toLowerCase()).join(' ')] ?? parts.map((part) => part.name).join('-')
 }
 
-/** Of LMOVE's two choices of an end one is where from, the other where to. */
+/** Renames LMOVE's two choices of an end to wherefrom and whereto. */
 export function withEndsNamed(documents: ArgumentDoc[]): ArgumentDoc[] {
   const [from, to] = documents.filter(({ name }) => name === 'where')
   if (from === undefined || to === undefined) return documents
@@ -103,7 +106,7 @@ export function withEndsNamed(documents: ArgumentDoc[]): ArgumentDoc[] {
   )
 }
 
-/** The type of a placeholder that is no key. */
+/** Returns the type of a placeholder that is not a key. */
 export function typeOf(name: string, command: Command): ArgumentType {
   if (name.startsWith('unix-time')) return 'unix-time'
   if (name === 'pattern') return 'pattern'

@@ -1,17 +1,19 @@
 /**
- * COMMAND DOCS' argument tree, read from a command's syntax line, so that a declaration says it once.
+ * Derives COMMAND DOCS' argument tree from a command's syntax line, so that a declaration needs no
+ * second copy.
  *
  *   alternatives = sequence { "|" sequence }
  *   sequence     = { item }
  *   item         = word | "[" alternatives "]" (optional) | "<" alternatives ">" (required)
- *                | "[" alternatives "..." "]"   what stands before it, once more: `key [key ...]`
+ *                | "[" alternatives "..." "]"   repeats the item before it: `key [key ...]`
  *
- * A word without lower-case letters is a token and takes the placeholders that follow it: `EX seconds` is one argument with a token, `LIMIT
- * offset count` a block with one. Redis's own tree has hand-made names for blocks and alternatives; here they follow from the parts,
- * known sets of them having Redis's name (doc-names.ts). Types follow from the placeholders' names.
+ * A word without lower-case letters is a token and takes the placeholders that follow it. `EX
+ * seconds` is one argument with a token, `LIMIT offset count` a block with one. Redis's own tree
+ * has hand-made names for blocks and alternatives. Here the names follow from the parts, and known
+ * sets of parts have Redis's name (doc-names.ts). Types follow from the placeholders' names.
  *
- * Syntax lines are ours, not a client's. Still a repetition of nothing becomes an optional argument and a missing bracket is taken as
- * there: a slip in a document must not stop a server.
+ * Syntax lines are ours, not a client's. Even so, a slip in one must not stop a server: a
+ * repetition of nothing becomes an optional argument, and a missing bracket is assumed.
  */
 import type { Command } from '../core/command.ts'
 import { alternativesName, capitalPlaceholders, isTokenWord, keyNames, tokenName, typeOf, withEndsNamed } from './doc-names.ts'
@@ -25,13 +27,13 @@ export interface ArgumentDoc {
   readonly keySpecIndex?: number
   readonly optional?: true
   readonly multiple?: true
-  /** The token is repeated with each. */
+  /** The token is repeated with each argument. */
   readonly multipleToken?: true
   /** The parts of a `block`, the choices of a `oneof`. */
   readonly parts?: readonly ArgumentDoc[]
 }
 
-/** The arguments that the command's syntax names, its name's words left out. */
+/** Returns the arguments in the command's syntax, without the words of its name. */
 export function argumentsOf(command: Command): readonly ArgumentDoc[] {
   const words = command.syntax.match(/[[\]<>|]|[^\s[\]<>|]+/g) ?? []
   const parser: Parser = { words, at: command.name.split('|').length }
@@ -50,10 +52,10 @@ interface GroupNode {
   readonly optional: boolean
 }
 
-/** A word, a group, or something repeated. */
+/** A word, a group, or a repetition. */
 type Node = string | GroupNode | { readonly repeated: readonly Node[] }
 
-/** Reads up to a closing bracket; `repeats` where three dots stand before it. */
+/** Reads up to a closing bracket; `repeats` is true if three dots precede it. */
 function parseAlternatives(parser: Parser, close: string): { alternatives: Node[][]; repeats: boolean } {
   let current: Node[] = []
   let alternatives: Node[][] = [current]
@@ -80,7 +82,7 @@ function parseAlternatives(parser: Parser, close: string): { alternatives: Node[
   return { alternatives, repeats }
 }
 
-/** Makes the end of a sequence a repetition, if it is what is repeated. */
+/** Turns the end of a sequence into a repetition, if it equals the repeated items. */
 function repeatTail(sequence: Node[], repeated: readonly Node[]): void {
   if (same(sequence.slice(-repeated.length), repeated)) sequence.splice(-repeated.length, repeated.length, { repeated })
   else sequence.push({ alternatives: [[{ repeated }]], optional: true })
@@ -90,7 +92,7 @@ function same(a: unknown, b: unknown): boolean {
   return JSON.stringify(a) === JSON.stringify(b)
 }
 
-/** Turns nodes into documents; counts keys on its way, for the index of their specs. */
+/** Turns nodes into documents, and counts keys for the index of their specs. */
 class Builder {
   private readonly command: Command
   private keys = 0
@@ -143,7 +145,7 @@ class Builder {
     if (specs.length > 0 && keyNames.has(name)) return { name, type: 'key', keySpecIndex: Math.min(this.keys++, specs.length - 1) }
     const type = typeOf(name, this.command)
     if (type !== 'pattern' || specs[1] === undefined || !('unknown' in specs[1].begin)) return { name, type }
-    // SORT's patterns name keys, too: all of them are of its second spec.
+    // SORT's patterns also name keys, which all belong to its second spec.
     this.keys = 2
     return { name, type, keySpecIndex: 1 }
   }

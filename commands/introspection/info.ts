@@ -1,8 +1,9 @@
 /**
- * COMMAND and its subcommands: what the table knows, in Redis 7.2's shapes. Nothing is computed ahead: the answers are rare, and the
- * declarations hold all of it.
+ * COMMAND and its subcommands: the command table in Redis 7.2's shapes. Replies are computed on
+ * demand because they are rare.
  *
- * Where we differ from Redis: commands are listed in the order of declaration (Redis: of its hash table).
+ * Unlike Redis, which lists commands in the order of its hash table, haypile lists them in the
+ * order of declaration.
  */
 import type { Bytes } from '../../base/bytes.ts'
 import { categoriesOf } from '../core/categories.ts'
@@ -21,7 +22,6 @@ const CATEGORIES = ['connection'] as const
 const UNORDERED = ['nondeterministic_output_order'] as const
 const shared = { group: 'server', flags: FLAGS, categories: CATEGORIES } as const
 
-/** COMMAND COUNT */
 const count = command({
   ...shared,
   name: 'command|count',
@@ -33,7 +33,6 @@ const count = command({
   run: ({ server }) => [...server.table.all()].length,
 })
 
-/** COMMAND DOCS [command-name [command-name ...]] */
 const docs = command({
   ...shared,
   name: 'command|docs',
@@ -49,7 +48,6 @@ const docs = command({
   },
 })
 
-/** COMMAND GETKEYS command [arg [arg ...]] */
 const getKeys = command({
   ...shared,
   name: 'command|getkeys',
@@ -61,7 +59,6 @@ const getKeys = command({
   run: ({ server }, args) => keysIn(server.table, args.slice(2)).map(({ key }) => key),
 })
 
-/** COMMAND GETKEYSANDFLAGS command [arg [arg ...]] */
 const getKeysAndFlags = command({
   ...shared,
   name: 'command|getkeysandflags',
@@ -73,7 +70,6 @@ const getKeysAndFlags = command({
   run: ({ server }, args) => keysIn(server.table, args.slice(2)).map(({ key, access }) => [key, keyAccessFlags(access)]),
 })
 
-/** COMMAND INFO [command-name [command-name ...]] */
 const info = command({
   ...shared,
   name: 'command|info',
@@ -93,7 +89,6 @@ const info = command({
   },
 })
 
-/** COMMAND LIST [FILTERBY <MODULE module-name | ACLCAT category | PATTERN pattern>] */
 const list = command({
   ...shared,
   name: 'command|list',
@@ -131,7 +126,6 @@ GETKEYSANDFLAGS <full-command>
 HELP
     Print this help.`
 
-/** COMMAND HELP */
 const help = command({
   ...shared,
   name: 'command|help',
@@ -143,7 +137,6 @@ const help = command({
   run: () => HELP.split('\n').map((line) => new SimpleString(line)),
 })
 
-/** COMMAND */
 const all = command({
   ...shared,
   name: 'command',
@@ -163,7 +156,7 @@ function infoOfAll(table: CommandTable): Reply {
   return [...table.all()].map((one) => infoOf(one))
 }
 
-/** By `config|get`: in any case, one bar at most. */
+/** Finds a command by a name like `config|get`, in any case and with at most one bar. */
 function findByFullName(table: CommandTable, name: Bytes): Command | undefined {
   const bar = name.indexOf('|')
   if (bar < 0) return table.find(name)
@@ -171,7 +164,10 @@ function findByFullName(table: CommandTable, name: Bytes): Command | undefined {
   return container?.subcommands && table.findSubcommand(container, name.slice(bar + 1))
 }
 
-/** What a request's words would run: a container with more words is its subcommand only. */
+/**
+ * Finds the command that a request's words would run. A container followed by more words stands for
+ * its subcommand only.
+ */
 function findByWords(table: CommandTable, words: readonly Bytes[]): Command | undefined {
   const found = table.find(words[0] ?? '')
   if (found?.subcommands === undefined || words.length === 1) return found
@@ -189,7 +185,7 @@ function keysIn(table: CommandTable, words: readonly Bytes[]) {
   return uses.map(({ position, access }) => ({ key: words[position]!, access }))
 }
 
-/** Which commands FILTERBY leaves. There are no modules, so none are of one. */
+/** Returns the filter of FILTERBY. There are no modules, so MODULE matches nothing. */
 function listFilter(words: readonly Bytes[]): (one: Command) => boolean {
   if (words.length !== 3 || !isToken(words[0], 'filterby')) throw syntaxError()
   const argument = words[2]!

@@ -1,10 +1,10 @@
-/** A declaration as COMMAND INFO and COMMAND DOCS show it, element by element as Redis 7.2 does. */
+/** A declaration as COMMAND INFO and COMMAND DOCS show it, element by element as in Redis 7.2. */
 import { categoriesOf } from '../core/categories.ts'
 import type { Command, CommandFlag, KeyAccess, KeySpec } from '../core/command.ts'
 import { MapReply, type Reply, SetReply, SimpleString } from '../core/reply.ts'
 import { type ArgumentDoc, argumentsOf } from './docs.ts'
 
-/** In the order in which Redis shows them; `may_replicate` it keeps to itself. */
+/** Redis's order of flags. Redis does not show `may_replicate`. */
 const FLAG_ORDER: readonly CommandFlag[] = [
   'write',
   'readonly',
@@ -42,7 +42,10 @@ const ACCESS_ORDER: readonly KeyAccess[] = [
 
 const NO_SUBCOMMANDS = new SetReply([])
 
-/** The ten elements of COMMAND INFO: name, arity, flags, first key, last key, step, ACL categories, tips, key specs, subcommands. */
+/**
+ * Returns the ten elements of COMMAND INFO: name, arity, flags, first key, last key, step, ACL
+ * categories, tips, key specs, subcommands.
+ */
 export function infoOf(command: Command): Reply {
   const range = legacyRange(command.keys ?? [])
   const flags = new Set(command.flags)
@@ -61,7 +64,7 @@ export function infoOf(command: Command): Reply {
   ]
 }
 
-/** The map of COMMAND DOCS for one command. */
+/** Returns the map of COMMAND DOCS for one command. */
 export function docsOf(command: Command): Reply {
   const flat: Reply[] = ['summary', command.summary, 'since', command.since, 'group', command.group]
   if (command.complexity !== undefined) flat.push('complexity', command.complexity)
@@ -76,7 +79,7 @@ export function docsOf(command: Command): Reply {
   return new MapReply(flat)
 }
 
-/** How a key is accessed, as a set of words in Redis's order. */
+/** Returns how a key is accessed, as a set of words in Redis's order. */
 export function keyAccessFlags(access: readonly KeyAccess[]): Reply {
   return statuses(ACCESS_ORDER.filter((word) => access.includes(word)))
 }
@@ -130,8 +133,9 @@ interface LegacyRange {
 }
 
 /**
- * First key, last key and step as clients older than key specs want them: of the one spec with fixed positions, or of those that follow
- * each other without a gap. All zero where there is no such range.
+ * Returns first key, last key and step for clients older than key specs. They describe the only
+ * spec with fixed positions, or several such specs that follow each other without a gap. All are
+ * zero if there is no such range.
  */
 function legacyRange(specs: readonly KeySpec[]): LegacyRange {
   let movable = false

@@ -9,7 +9,7 @@ export function waitAlone<T>(later: () => Promise<T>): Steps<T> {
   return waitFor<T>({
     later,
     now() {
-      throw clientError('ERR this cannot be done inside a transaction or a script')
+      throw clientError('ERR command not allowed inside a transaction or a script')
     },
   })
 }

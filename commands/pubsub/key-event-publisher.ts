@@ -1,4 +1,7 @@
-/** Keyspace events as messages: `__keyspace@<db>__:<key>` is told the event's name, `__keyevent@<db>__:<event>` the key's. */
+/**
+ * Publishes keyspace events: `__keyspace@<db>__:<key>` receives the event's name,
+ * `__keyevent@<db>__:<event>` the key.
+ */
 import type { Bytes } from '../../base/bytes.ts'
 import {
   EVENT_EXPIRED,
@@ -15,7 +18,10 @@ import {
 } from '../../storage/keyspace/key-events.ts'
 import type { PubSub } from './pub-sub.ts'
 
-/** The letters of notify-keyspace-events. `e` (evicted) and `d` (modules) stand for what does not happen here. */
+/**
+ * The letters of notify-keyspace-events. `e` (evicted) and `d` (modules) name events that never
+ * happen here.
+ */
 const CLASSES: Readonly<Record<string, number>> = {
   g: EVENT_GENERIC,
   $: EVENT_STRING,
@@ -28,7 +34,7 @@ const CLASSES: Readonly<Record<string, number>> = {
   m: EVENT_KEY_MISS,
   n: EVENT_NEW,
 }
-/** What `A` stands for: all but misses and new keys. */
+/** `A` stands for all letters but misses and new keys. */
 const ALL = 'g$lshzxt'
 
 export class KeyEventPublisher implements KeyEvents {
@@ -41,7 +47,7 @@ export class KeyEventPublisher implements KeyEvents {
     this.pubsub = pubsub
   }
 
-  /** The value of notify-keyspace-events. Without K or E nothing is told. */
+  /** Sets the value of notify-keyspace-events. Without K or E nothing is published. */
   configure(letters: Bytes): void {
     this.toKeyspace = letters.includes('K')
     this.toKeyEvent = letters.includes('E')

@@ -1,6 +1,7 @@
 /**
- * Who is subscribed to what, and what they are told. A message is pushed to each session once for every way in which it is subscribed: first to
- * those of the channel, then to those of each pattern that matches. Shard channels are a namespace of their own, and have no patterns.
+ * Subscriptions and the delivery of messages. A session receives a message once for each of its
+ * matching subscriptions: first for the channel, then for each matching pattern. Shard channels are
+ * a separate namespace without patterns.
  */
 import type { Bytes } from '../../base/bytes.ts'
 import { Message } from '../core/reply.ts'
@@ -9,13 +10,13 @@ import { type Glob, globOf } from '../parsing/glob.ts'
 
 export type ChannelKind = 'channel' | 'pattern' | 'shard'
 
-/** What one session is subscribed to, in the order of subscription. */
+/** The subscriptions of one session, in the order of subscription. */
 export class Subscriptions {
   readonly channel = new Set<Bytes>()
   readonly pattern = new Set<Bytes>()
   readonly shard = new Set<Bytes>()
 
-  /** As (un)subscribing reports it: shard channels are counted apart. */
+  /** Returns the count that (un)subscribing reports: shard channels are counted apart. */
   countOf(kind: ChannelKind): number {
     return kind === 'shard' ? this.shard.size : this.channel.size + this.pattern.size
   }
@@ -31,7 +32,7 @@ interface Pattern {
 }
 
 export class PubSub {
-  /** Set while what is published is not to be delivered: a log that is replayed was delivered before. */
+  /** True while messages are not delivered: a replayed log was delivered before. */
   isMuted: boolean
   /** Sessions with a subscription of any kind. */
   readonly subscribers = new Set<Session>()
@@ -55,7 +56,7 @@ export class PubSub {
     return this.patterns.size
   }
 
-  /** Whether anybody would be told of anything published. */
+  /** True if any message could have a receiver. */
   get hasListeners(): boolean {
     return this.channels.size + this.patterns.size > 0
   }
@@ -87,14 +88,14 @@ export class PubSub {
     this.subscribers.delete(session)
   }
 
-  /** Ends all subscriptions of a session without a word: it has gone, or is reset. */
+  /** Ends all subscriptions of a session that disconnects or resets, without replies. */
   forget(session: Session): void {
     for (const kind of ['channel', 'pattern', 'shard'] as const) {
       for (const name of [...(session.subscriptions?.[kind] ?? [])]) this.unsubscribe(session, kind, name)
     }
   }
 
-  /** Tells whoever is subscribed; how many times somebody was told. */
+  /** Delivers a message to all subscribers; returns the number of deliveries. */
   publish(channel: Bytes, payload: Bytes): number {
     if (this.isMuted) return 0
     let count = this.tell(this.channels.get(channel), ['message', channel, payload])
@@ -109,7 +110,7 @@ export class PubSub {
     return this.isMuted ? 0 : this.tell(this.shards.get(channel), ['smessage', channel, payload])
   }
 
-  /** Channels with subscribers, in the order in which they got their first. */
+  /** Channels with subscribers, in the order of their first subscription. */
   *active(kind: 'channel' | 'shard', pattern: Bytes | null): Iterable<Bytes> {
     const matches = pattern === null ? () => true : globOf(pattern)
     for (const name of this.channelsOf(kind).keys()) if (matches(name)) yield name

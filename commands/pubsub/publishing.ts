@@ -1,4 +1,7 @@
-/** PUBLISH SPUBLISH PUBSUB. What is published goes into the log while replicas follow it, whose subscribers are told as well; nobody else needs it. */
+/**
+ * PUBLISH SPUBLISH PUBSUB. While replicas follow, messages go into the log to reach their
+ * subscribers. Nothing else needs them there.
+ */
 import type { Bytes } from '../../base/bytes.ts'
 import { type Command, type CommandFlag, command } from '../core/command.ts'
 import type { Context } from '../core/context.ts'
@@ -10,12 +13,13 @@ const FLAGS: readonly CommandFlag[] = ['pubsub', 'loading', 'stale', 'fast', 'ma
 const LOOKING: readonly CommandFlag[] = ['pubsub', 'loading', 'stale']
 
 /**
- * What sentinels say of themselves, every two seconds, and on every node, so that replicas have no need to be told by their master. Logged, it would make the
- * log of a master that has been replaced, and does not know yet, longer than that of the new one: a full sync for it and for all who still follow it.
+ * Sentinels publish here every two seconds, on every node, so replicas need no copy from their
+ * master. Logging it would lengthen the log of a replaced master that does not know of its
+ * successor. That master and all its followers would then need a full sync.
  */
 const HELLO = '__sentinel__:hello'
 
-/** PUBLISH channel message. Unlike in Redis, what is said in Sentinel's own channel goes to no replica. */
+/** Unlike in Redis, messages in Sentinel's own channel are not sent to replicas. */
 const publish = command({
   name: 'publish',
   group: 'pubsub',
@@ -33,7 +37,6 @@ const publish = command({
   },
 })
 
-/** SPUBLISH shardchannel message */
 const spublish = command({
   name: 'spublish',
   group: 'pubsub',
@@ -62,7 +65,6 @@ function counts({ server }: Context, kind: 'channel' | 'shard', args: readonly B
   return args.slice(2).flatMap((name) => [name, server.pubsub.subscriberCount(kind, name)])
 }
 
-/** PUBSUB CHANNELS [pattern] */
 const channels = command({
   name: 'pubsub|channels',
   group: 'pubsub',
@@ -76,7 +78,6 @@ const channels = command({
   run: (context, args) => active(context, 'channel', args),
 })
 
-/** PUBSUB NUMSUB [channel [channel ...]] */
 const numsub = command({
   name: 'pubsub|numsub',
   group: 'pubsub',
@@ -89,7 +90,6 @@ const numsub = command({
   run: (context, args) => counts(context, 'channel', args),
 })
 
-/** PUBSUB NUMPAT */
 const numpat = command({
   name: 'pubsub|numpat',
   group: 'pubsub',
@@ -102,7 +102,6 @@ const numpat = command({
   run: ({ server }) => server.pubsub.patternCount,
 })
 
-/** PUBSUB SHARDCHANNELS [pattern] */
 const shardchannels = command({
   name: 'pubsub|shardchannels',
   group: 'pubsub',
@@ -116,7 +115,6 @@ const shardchannels = command({
   run: (context, args) => active(context, 'shard', args),
 })
 
-/** PUBSUB SHARDNUMSUB [shardchannel [shardchannel ...]] */
 const shardnumsub = command({
   name: 'pubsub|shardnumsub',
   group: 'pubsub',
@@ -129,7 +127,6 @@ const shardnumsub = command({
   run: (context, args) => counts(context, 'shard', args),
 })
 
-/** PUBSUB HELP */
 const help = command({
   name: 'pubsub|help',
   group: 'pubsub',
@@ -144,15 +141,15 @@ const help = command({
 
 const HELP = [
   'CHANNELS [<pattern>]',
-  '    The channels that somebody is subscribed to, those that match a pattern, or all.',
+  '    Lists the channels with subscribers: all, or those that match <pattern>.',
   'NUMPAT',
-  '    How many patterns somebody is subscribed to.',
+  '    Returns the number of patterns with subscribers.',
   'NUMSUB [<channel> ...]',
-  '    How many clients are subscribed to each of these channels, patterns left out.',
+  '    Returns the number of subscribers of each channel, not counting patterns.',
   'SHARDCHANNELS [<pattern>]',
-  '    The same as CHANNELS, of shard channels.',
+  '    Like CHANNELS, for shard channels.',
   'SHARDNUMSUB [<shardchannel> ...]',
-  '    The same as NUMSUB, of shard channels.',
+  '    Like NUMSUB, for shard channels.',
 ]
 
 const pubsub = command({

@@ -1,4 +1,7 @@
-/** SUBSCRIBE PSUBSCRIBE SSUBSCRIBE UNSUBSCRIBE PUNSUBSCRIBE SUNSUBSCRIBE. Each name has an answer of its own, which is a push in RESP3. */
+/**
+ * SUBSCRIBE PSUBSCRIBE SSUBSCRIBE UNSUBSCRIBE PUNSUBSCRIBE SUNSUBSCRIBE. Each name gets its own
+ * reply, which is a push in RESP3.
+ */
 import type { Bytes } from '../../base/bytes.ts'
 import { type Args, type Command, type CommandFlag, command, type KeySpec } from '../core/command.ts'
 import type { Context } from '../core/context.ts'
@@ -6,10 +9,10 @@ import { Message, NO_REPLY, type Reply, Sequence } from '../core/reply.ts'
 import type { ChannelKind } from './pub-sub.ts'
 
 const FLAGS: readonly CommandFlag[] = ['pubsub', 'noscript', 'loading', 'stale']
-/** Of shard channels: no keys, but placed as keys are in a cluster. */
+/** Specs of shard channels: not keys, but placed in a cluster as keys are. */
 const SHARD_CHANNELS: readonly KeySpec[] = [{ access: ['not_key'], begin: { index: 1 }, find: { last: -1, step: 1, limit: 0 } }]
 
-/** The answers, in order. They are sent though CLIENT REPLY has turned replies off. */
+/** Returns the replies in order. They are sent even if CLIENT REPLY has turned replies off. */
 function answer({ session }: Context, messages: readonly Message[]): Reply {
   if (session.replyMode === 'on') return messages.length === 1 ? (messages[0] as Message) : new Sequence(messages)
   for (const message of messages) session.push(message)
@@ -38,7 +41,6 @@ const unsubscribing = (kind: ChannelKind, word: Bytes) => (context: Context, arg
   return answer(context, messages)
 }
 
-/** SUBSCRIBE channel [channel ...] */
 const subscribe = command({
   name: 'subscribe',
   group: 'pubsub',
@@ -52,7 +54,6 @@ const subscribe = command({
   run: subscribing('channel', 'subscribe'),
 })
 
-/** PSUBSCRIBE pattern [pattern ...] */
 const psubscribe = command({
   name: 'psubscribe',
   group: 'pubsub',
@@ -66,7 +67,6 @@ const psubscribe = command({
   run: subscribing('pattern', 'psubscribe'),
 })
 
-/** SSUBSCRIBE shardchannel [shardchannel ...] */
 const ssubscribe = command({
   name: 'ssubscribe',
   group: 'pubsub',
@@ -81,7 +81,6 @@ const ssubscribe = command({
   run: subscribing('shard', 'ssubscribe'),
 })
 
-/** UNSUBSCRIBE [channel [channel ...]] */
 const unsubscribe = command({
   name: 'unsubscribe',
   group: 'pubsub',
@@ -94,7 +93,6 @@ const unsubscribe = command({
   run: unsubscribing('channel', 'unsubscribe'),
 })
 
-/** PUNSUBSCRIBE [pattern [pattern ...]] */
 const punsubscribe = command({
   name: 'punsubscribe',
   group: 'pubsub',
@@ -107,7 +105,6 @@ const punsubscribe = command({
   run: unsubscribing('pattern', 'punsubscribe'),
 })
 
-/** SUNSUBSCRIBE [shardchannel [shardchannel ...]] */
 const sunsubscribe = command({
   name: 'sunsubscribe',
   group: 'pubsub',

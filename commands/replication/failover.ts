@@ -5,8 +5,10 @@ import { clientError, syntaxError } from '../core/errors.ts'
 import type { FailoverOptions } from '../core/ports.ts'
 import { hostOf, isToken, Options, requireInteger } from '../parsing/args.ts'
 
-/** As in Redis a timeout that was given as 0 is the error, so one of 0 stands for none. That FORCE wants the rest, the port says: whether there
- *  are replicas at all comes first. */
+/**
+ * An explicit timeout of 0 is an error, as in Redis, so 0 means that no timeout was given. The port
+ * checks that FORCE has `to` and a timeout, because it first checks that there are replicas.
+ */
 function readOptions(args: readonly Bytes[]): FailoverOptions {
   const options = new Options(args, 1)
   let to: FailoverOptions['to'] = null
@@ -26,7 +28,6 @@ function readOptions(args: readonly Bytes[]): FailoverOptions {
   return { to, force, timeoutMs }
 }
 
-/** FAILOVER [TO host port [FORCE]] [ABORT] [TIMEOUT milliseconds] */
 const failover = command({
   name: 'failover',
   group: 'server',

@@ -1,6 +1,7 @@
 /**
- * METASYNC TRYSYNC DBSYNC BINLOGSYNC REPLCONF: what replicas say. Their grammar is in replication/protocol/messages.ts, which the server reads them
- * with; here is no more than that they exist. None runs while the server loads: there is nothing to follow yet.
+ * METASYNC TRYSYNC DBSYNC BINLOGSYNC REPLCONF: the requests of replicas. The server parses them by
+ * the grammar in replication/protocol/messages.ts; this file only declares them. None runs while
+ * the server loads, because there is nothing to follow yet.
  */
 import type { Bytes } from '../../base/bytes.ts'
 import { type Args, type Command, type CommandFlag, command } from '../core/command.ts'
@@ -11,7 +12,6 @@ import { integerOf, isToken, requireInteger, requireSafeInteger } from '../parsi
 
 const FLAGS: readonly CommandFlag[] = ['admin', 'noscript', 'no_multi', 'stale']
 
-/** METASYNC ip port run-id attempt version [FAILOVER | ASK] */
 const metasync = command({
   name: 'metasync',
   group: 'server',
@@ -25,7 +25,10 @@ const metasync = command({
   run: ({ server, session }, args) => server.replication.metaSync(session, args),
 })
 
-/** TRYSYNC session replication-id offset crc [FAILOVER] [replication-id ...] [LEFT replication-id offset ...] */
+/**
+ * TRYSYNC session replication-id offset crc [FAILOVER] [replication-id ...] [LEFT replication-id
+ * offset ...]
+ */
 const trysync = command({
   name: 'trysync',
   group: 'server',
@@ -39,7 +42,6 @@ const trysync = command({
   run: ({ server, session }, args) => server.replication.trySync(session, args),
 })
 
-/** DBSYNC session snapshot after */
 const dbsync = command({
   name: 'dbsync',
   group: 'server',
@@ -53,7 +55,6 @@ const dbsync = command({
   run: ({ server, session }, args) => server.replication.dbSync(session, args),
 })
 
-/** BINLOGSYNC session offset */
 const binlogsync = command({
   name: 'binlogsync',
   group: 'server',
@@ -67,7 +68,10 @@ const binlogsync = command({
   run: ({ server, session }, args) => server.replication.binlogSync(session, args),
 })
 
-/** REPLCONF [option value ...]. ACK and GETACK are not answered. Of the rest, what Redis's replicas say before PSYNC, nothing is kept. */
+/**
+ * ACK and GETACK get no reply. The other options, which Redis's replicas send before PSYNC, are
+ * checked but not stored.
+ */
 const replconf = command({
   name: 'replconf',
   group: 'server',
@@ -90,7 +94,7 @@ const replconf = command({
   },
 })
 
-/** A client that is no replica is not answered either, as in Redis. */
+/** A client that is not a replica gets no reply either, as in Redis. */
 function acknowledge({ server, session }: Context, args: Args, at: number): Reply {
   const applied = offsetOf(args[at + 1])
   const synced = isToken(args[at + 2], 'fack') ? offsetOf(args[at + 3]) : 0

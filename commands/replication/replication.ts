@@ -1,6 +1,7 @@
 /**
- * SLAVEOF REPLICAOF ROLE CLEARREPLICATIONID PURGELOGSTO: whom this node follows, and what it keeps for who follows it. Pika's DBSLAVEOF is
- * left out: all databases share one binlog, so none can follow a master of its own.
+ * SLAVEOF REPLICAOF ROLE CLEARREPLICATIONID PURGELOGSTO: which master this node follows, and which
+ * binlog it keeps for its replicas. Pika's DBSLAVEOF is missing: all databases share one binlog, so
+ * none can follow its own master.
  */
 import type { Bytes } from '../../base/bytes.ts'
 import { type Args, type Command, type CommandFlag, command } from '../core/command.ts'
@@ -13,7 +14,10 @@ const ADMINISTRATION: readonly CommandFlag[] = ['admin', 'noscript', 'stale', 'n
 
 const invalidPort = () => clientError('ERR Invalid master port')
 
-/** Port 0 is taken, as by Redis: a replica of nobody for now. Unlike Redis, a word that cannot be the name of a host is not. */
+/**
+ * Port 0 is accepted, as in Redis: the node is a replica without a master for now. Unlike Redis, an
+ * invalid host name is refused.
+ */
 function follow(name: Bytes, { server, session, units }: Context, args: Args): Reply {
   const isForced = args.length === 4
   if (args.length > 4 || (isForced && !isToken(args[3], 'force'))) throw wrongArity(name)
@@ -30,7 +34,7 @@ function follow(name: Bytes, { server, session, units }: Context, args: Args): R
   return server.replication.follow(host, port, isForced ? 'full sync' : 'from where we are')
 }
 
-/** SLAVEOF host port [FORCE] | NO ONE. FORCE is Pika's: the data of this node is given up for a full sync. */
+/** FORCE is Pika's: a full sync replaces the data of this node. */
 const slaveof = command({
   name: 'slaveof',
   group: 'server',
@@ -59,7 +63,6 @@ const replicaof = command({
   run: (context, args) => follow('replicaof', context, args),
 })
 
-/** ROLE */
 const role = command({
   name: 'role',
   group: 'server',
@@ -73,7 +76,10 @@ const role = command({
   run: ({ server }) => server.replication.role(),
 })
 
-/** CLEARREPLICATIONID: Pika's. The history goes on under a new id, and whoever follows needs a full sync. */
+/**
+ * CLEARREPLICATIONID is Pika's. The history continues under a new id, and every replica needs a
+ * full sync.
+ */
 const clearReplicationId = command({
   name: 'clearreplicationid',
   group: 'server',
@@ -92,18 +98,20 @@ const clearReplicationId = command({
 const SEGMENT = /^(\d{20})\.log$/
 const PIKA_SEGMENT = /^write2file\d+$/i
 
-/** The offset that a segment begins at, or a plain one. Throws where there is neither. */
+/** Returns the offset at which a segment begins, or a plain offset. Throws for other words. */
 function segmentOffsetOf(word: Bytes): number {
   const digits = SEGMENT.exec(word)?.[1] ?? word
   if (/^\d{1,20}$/.test(digits)) return Number(digits)
   if (PIKA_SEGMENT.test(word)) {
-    throw clientError('ERR binlog files have the offset of their first byte for a name here: safety_purge in INFO replication names one')
+    throw clientError('ERR binlog files are named by the offset of their first byte; see safety_purge in INFO replication')
   }
   throw clientError('ERR Invalid binlog file or offset')
 }
 
-/** PURGELOGSTO segment | offset: Pika's. What ends before the segment or offset is removed, where nothing needs it any more; in Pika the file
- *  that is named goes, too. */
+/**
+ * PURGELOGSTO is Pika's. It removes unneeded segments that end before the given segment or offset.
+ * Pika also removes the named file.
+ */
 const purgeLogsTo = command({
   name: 'purgelogsto',
   group: 'server',

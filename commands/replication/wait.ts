@@ -1,4 +1,6 @@
-/** WAIT WAITAOF: hold the client until replicas, or the medium, have what it wrote. */
+/**
+ * WAIT WAITAOF: block the client until replicas have applied its writes, or until they are durable.
+ */
 import { type Steps, waitFor } from '../../storage/scan/steps.ts'
 import { requireTimeoutMs } from '../blocking/blocking.ts'
 import { type Command, command } from '../core/command.ts'
@@ -7,12 +9,15 @@ import type { ServerPort, WaitReached, WaitTarget } from '../core/ports.ts'
 import type { Session } from '../core/session.ts'
 import { requireClampedInteger, requireSafeInteger } from '../parsing/args.ts'
 
-/** Inside a transaction or a script nothing is waited for: what is answered is how many have what the client wrote before that. */
+/**
+ * Inside a transaction or a script nothing blocks. The reply counts the copies of the client's
+ * earlier writes.
+ */
 function reach({ replication }: ServerPort, session: Session, target: WaitTarget): Steps<WaitReached> {
   return waitFor({ later: () => replication.wait(session, target), now: () => replication.reached(session, target) })
 }
 
-/** WAIT numreplicas timeout. The timeout is in milliseconds; 0 is none. */
+/** The timeout is in milliseconds; 0 means none. */
 const wait = command({
   name: 'wait',
   group: 'generic',
@@ -39,7 +44,7 @@ const wait = command({
 
 const notPositive = () => clientError('ERR value is out of range, must be positive')
 
-/** WAITAOF numlocal numreplicas timeout. What is waited for is the binlog's fdatasync, here and on the replicas. */
+/** WAITAOF waits for the binlog's fdatasync, on this node and on the replicas. */
 const waitaof = command({
   name: 'waitaof',
   group: 'generic',

@@ -10,19 +10,19 @@ import { argumentAt, pushError, pushField, pushReply } from './values.ts'
 
 export type ScriptLogLevel = 'debug' | 'verbose' | 'notice' | 'warning'
 
-/** What scripts can do beyond themselves. */
+/** The server's services for scripts. */
 export interface ScriptHost {
-  /** Runs a command for the script that runs; an error is a reply. */
+  /** Runs a command for the current script; an error is a normal reply. */
   call(args: Bytes[]): Reply
-  /** The protocol whose types the script wants replies in. */
+  /** The protocol whose types the script wants in replies. */
   resp: 2 | 3
   log(level: ScriptLogLevel, message: Bytes): void
-  /** Whether the script's user may run a request; null where there is no such command. */
+  /** True if the script's user may run a request; null for an unknown command. */
   mayRun(args: readonly Bytes[]): boolean | null
 }
 
 const LEVELS: readonly ScriptLogLevel[] = ['debug', 'verbose', 'notice', 'warning']
-const TOO_LARGE = 'ERR the arguments of the call are larger than lua-memory-limit'
+const TOO_LARGE = 'ERR the arguments of the call exceed lua-memory-limit'
 const NOT_ARGUMENTS = 'ERR Lua redis lib command arguments must be strings or integers'
 const LEAST_INT = -(2 ** 31)
 const GREATEST_INT = 2 ** 31 - 1
@@ -92,7 +92,7 @@ function functionsOf(host: ScriptHost): Readonly<Record<string, HostFunction>> {
       host.resp = resp
       return 0
     },
-    /** What is logged is what was done, always: a log that left something out would not be what memory is recovered from. */
+    /** Ignores the flags: every effect is logged, because memory is recovered from the log. */
     set_repl(stack) {
       if (stack.top !== 1) raise(stack, 'ERR redis.set_repl() requires two arguments.')
       const flags = intAt(stack, 1)
@@ -118,7 +118,7 @@ function functionsOf(host: ScriptHost): Readonly<Record<string, HostFunction>> {
   }
 }
 
-/** A number as C casts it to `int`: without its fraction, and out of range the least of all. */
+/** Returns a number as C casts it to `int`: truncated, or the minimum if out of range. */
 function intAt(stack: LuaStack, index: number): number {
   const whole = Math.trunc(stack.number(index))
   return whole >= LEAST_INT && whole <= GREATEST_INT ? whole + 0 : LEAST_INT
@@ -132,8 +132,9 @@ function called(stack: LuaStack, host: ScriptHost): Reply {
 }
 
 /**
- * The arguments of a call, or why they are none. Together they may be as large as Lua's memory: what is
- * larger is one string given many times, which is there once in Lua, and a copy for each argument outside.
+ * Returns the arguments of a call, or why they are invalid. Their total size is limited to Lua's
+ * memory limit. Larger arguments repeat one string, which Lua holds once, while each argument
+ * copies it here.
  */
 function argumentsOf(stack: LuaStack): Bytes[] | 'no text' | 'too large' {
   const { top } = stack
@@ -149,7 +150,10 @@ function argumentsOf(stack: LuaStack): Bytes[] | 'no text' | 'too large' {
   return args
 }
 
-/** The arguments of redis.log after the level, in one line. They are limited as those of a call are. */
+/**
+ * Joins the arguments of redis.log after the level. Their total size is limited like that of a
+ * call.
+ */
 function logMessage(stack: LuaStack): Bytes {
   const { top } = stack
   const words: Bytes[] = []
@@ -163,7 +167,7 @@ function logMessage(stack: LuaStack): Bytes {
   return words.join(' ')
 }
 
-/** Raises the error table of a text. */
+/** Raises an error table with this text. */
 function raise(stack: LuaStack, text: Bytes): never {
   pushError(stack, text)
   return stack.raiseTop()
@@ -176,12 +180,12 @@ function textReply(stack: LuaStack, field: Bytes, shape: (text: Bytes) => Bytes)
   return 1
 }
 
-/** A text without a code word gets the general one. */
+/** Adds the general code word to a text without one. */
 function withCode(text: Bytes): Bytes {
   return text.includes(' ') ? text : `ERR ${text}`
 }
 
-/** 40 hexadecimal digits, lower case. */
+/** Returns 40 hexadecimal digits in lower case. */
 export function sha1(text: Bytes): Bytes {
   return createHash('sha1').update(text, 'latin1').digest('hex')
 }

@@ -1,4 +1,7 @@
-/** In whose name a script runs commands: the client that called it, with a database and a protocol of its own, and nobody to be answered. */
+/**
+ * The client that runs a script's commands: it acts for the caller, with its own database and
+ * protocol, and discards replies.
+ */
 import { SUPERUSER } from '../acl/user.ts'
 import type { Client } from '../core/executor.ts'
 import type { Message } from '../core/reply.ts'
@@ -15,7 +18,7 @@ export class ScriptClient extends SessionState implements Client {
   /** The client that has called the script. */
   caller: Session | null = null
 
-  /** Begins to run commands for a client. */
+  /** Starts to run commands for a client. */
   become(caller: Session): void {
     this.caller = caller
     this.user = caller.user

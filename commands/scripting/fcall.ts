@@ -1,4 +1,4 @@
-/** FCALL and FCALL_RO: functions of libraries are called. */
+/** FCALL and FCALL_RO call functions of libraries. */
 import { type Args, type Command, command } from '../core/command.ts'
 import type { Context } from '../core/context.ts'
 import { clientError } from '../core/errors.ts'
@@ -30,7 +30,7 @@ function call(context: Context, args: Args, isReadOnly: boolean): Reply {
   })
 }
 
-/** A function is called with the list of keys and that of arguments. */
+/** A function takes two arguments: the list of keys and the list of other arguments. */
 function pushLists({ machine: { stack }, request, keyCount }: ScriptCall): number {
   pushWords(stack, request, FIRST_KEY, FIRST_KEY + keyCount)
   pushWords(stack, request, FIRST_KEY + keyCount, request.length)
@@ -43,7 +43,6 @@ function keyCountOf(args: Args): number {
   return withinArguments(args, Number(count))
 }
 
-/** FCALL function numkeys [key [key ...]] [arg [arg ...]] */
 const fcall = command({
   name: 'fcall',
   group: 'scripting',
@@ -57,7 +56,6 @@ const fcall = command({
   run: (context, args) => call(context, args, false),
 })
 
-/** FCALL_RO function numkeys [key [key ...]] [arg [arg ...]] */
 const fcallReadOnly = command({
   name: 'fcall_ro',
   group: 'scripting',

@@ -1,4 +1,7 @@
-/** What a script says of itself in its first line: `#!lua flags=no-writes,allow-stale`. Without one it is taken as Redis took scripts before 7.0. */
+/**
+ * The flags in a script's first line: `#!lua flags=no-writes,allow-stale`. A script without that
+ * line follows the rules of Redis before 7.0.
+ */
 import type { Bytes } from '../../base/bytes.ts'
 import { clientError } from '../core/errors.ts'
 import { splitInline } from '../parsing/inline-words.ts'
@@ -8,7 +11,7 @@ export interface ScriptFlags {
   readonly allowStale: boolean
 }
 
-/** All that Redis knows, in its order. */
+/** All flags that Redis knows, in its order. */
 export const SCRIPT_FLAGS: readonly Bytes[] = ['no-writes', 'allow-oom', 'allow-stale', 'no-cluster', 'allow-cross-slot-keys']
 
 const FLAGS_EQUAL = 'flags='
@@ -17,7 +20,7 @@ export function flagsOf(names: readonly Bytes[]): ScriptFlags {
   return { noWrites: names.includes('no-writes'), allowStale: names.includes('allow-stale') }
 }
 
-/** What the text of a script says of it; null too where it says so wrongly. */
+/** Returns the flags that a script declares; null without a declaration or for an invalid one. */
 export function declaredFlags(body: Bytes): ScriptFlags | null {
   if (!body.startsWith('#!')) return null
   try {
@@ -27,7 +30,10 @@ export function declaredFlags(body: Bytes): ScriptFlags | null {
   }
 }
 
-/** The text to be compiled, with the first line's end left in place, and the flags; null without a first line of that kind. */
+/**
+ * Returns the text to compile and the flags. The text keeps the end of the removed first line.
+ * `flags` is null without such a line.
+ */
 export function readShebang(body: Bytes): { readonly code: Bytes; readonly flags: ScriptFlags | null } {
   if (!body.startsWith('#!')) return { code: body, flags: null }
   const end = body.indexOf('\n')

@@ -1,4 +1,7 @@
-/** FUNCTION: libraries of functions, which are kept as data is: logged, replicated, in checkpoints. */
+/**
+ * FUNCTION: libraries of functions. They are stored like data: logged, replicated and in
+ * checkpoints.
+ */
 import type { Bytes } from '../../base/bytes.ts'
 import { lowerCase } from '../../base/bytes.ts'
 import { type Args, type Command, command } from '../core/command.ts'
@@ -53,7 +56,6 @@ const HELP = helpReply('function', [
 const ENGINE = 'LUA'
 const TO_ALL = ['request_policy:all_shards', 'response_policy:all_succeeded'] as const
 
-/** FUNCTION DELETE library-name */
 const remove = command({
   name: 'function|delete',
   group: 'scripting',
@@ -72,7 +74,6 @@ const remove = command({
   },
 })
 
-/** FUNCTION DUMP */
 const dump = command({
   name: 'function|dump',
   group: 'scripting',
@@ -85,7 +86,7 @@ const dump = command({
   run: ({ keyspace }) => writePayload([...keyspace.libraries.entries()].map(([, code]) => code)),
 })
 
-/** FUNCTION FLUSH [ASYNC | SYNC]: there is nothing that takes long in either. */
+/** ASYNC and SYNC are equal: neither takes long. */
 const flush = command({
   name: 'function|flush',
   group: 'scripting',
@@ -119,7 +120,6 @@ const help = command({
   run: () => HELP,
 })
 
-/** FUNCTION LIST [LIBRARYNAME library-name-pattern] [WITHCODE] */
 const list = command({
   name: 'function|list',
   group: 'scripting',
@@ -165,7 +165,6 @@ function describe({ name, code, functions }: Library, withCode: boolean): Reply 
   return new MapReply(withCode ? [...fields, 'library_code', code] : fields)
 }
 
-/** FUNCTION LOAD [REPLACE] function-code */
 const load = command({
   name: 'function|load',
   group: 'scripting',
@@ -190,7 +189,6 @@ const load = command({
   },
 })
 
-/** FUNCTION RESTORE serialized-value [FLUSH | APPEND | REPLACE] */
 const restore = command({
   name: 'function|restore',
   group: 'scripting',
@@ -215,7 +213,6 @@ const restore = command({
 
 const isPolicy = (word: Bytes): word is RestorePolicy => word === 'flush' || word === 'append' || word === 'replace'
 
-/** FUNCTION STATS */
 const stats = command({
   name: 'function|stats',
   group: 'scripting',
@@ -238,7 +235,6 @@ function shownRunning({ running, runningMs }: ScriptRunner): Reply {
   return running === null ? null : new MapReply(['name', running.name, 'command', running.request, 'duration_ms', runningMs])
 }
 
-/** FUNCTION KILL */
 const kill = command({
   name: 'function|kill',
   group: 'scripting',

@@ -1,34 +1,39 @@
 /**
- * What a script returns, as a reply. The rules are those of Redis's documentation, "Lua API reference".
+ * Converts the return value of a script to a reply by the rules of Redis's documentation, "Lua API
+ * reference".
  *
  *   new ScriptResult(stack, resp) -> advance() -> advance() ... -> reply
  *
- * Each call of `advance` converts a limited number of values, so that the conversion of a large table can be suspended and killed as the
- * script can. The tables under way are a list here and stand on Lua's stack, the innermost on top.
+ * Each call of `advance` converts a limited number of values, so the conversion of a large table
+ * can be suspended and killed like the script. The open tables are a list here and also stand on
+ * Lua's stack, the innermost on top.
  *
- * A few tables that contain one another again and again stand for a reply without end. A reply may therefore be as large as Lua's memory:
- * each value counts VALUE_BYTES and its own bytes. Tables that do not share their contents never come near to that limit.
+ * A few tables that repeatedly contain one another stand for a reply of exponential size. A reply
+ * is therefore limited to the size of Lua's memory: each value counts VALUE_BYTES plus its own
+ * bytes. Tables that do not share their contents never come near that limit.
  */
 import type { Bytes } from '../../base/bytes.ts'
 import type { LuaStack } from '../../lua/stack.ts'
 import { BigNumber, Double, ErrorReply, MapReply, type Reply, SetReply, SimpleString, Verbatim } from '../core/reply.ts'
 import { fitsInt64 } from './values.ts'
 
-/** Tables inside of each other. */
+/** Maximum nesting of tables. */
 const MAX_DEPTH = 1000
 /** Values that one call of `advance` converts. */
 const VALUES_PER_ADVANCE = 2000
-/** Counted for each value beside its bytes: about what it takes in a reply. */
+/** Counted for each value in addition to its bytes: about its cost in a reply. */
 const VALUE_BYTES = 32
-/** V8 gives an array that grows from nothing this many places at first. A copy has as many as it needs. */
+/**
+ * V8 allocates this many places for an array that grows from empty. A copy has exactly its length.
+ */
 const GROWN_LENGTH = 17
 /** Room on Lua's stack for a key, its value, a copy and a name. */
 const STACK_PER_TABLE = 6
 const MIN_INT64 = -(2n ** 63n)
 
-export const REPLY_TOO_LARGE = 'ERR the reply of the script is larger than lua-memory-limit'
+export const REPLY_TOO_LARGE = 'ERR the reply of the script exceeds lua-memory-limit'
 
-/** Thrown by `advance` when the reply is larger than it may be. */
+/** Thrown by `advance` when the reply exceeds the limit. */
 export class ReplyTooLarge extends Error {}
 
 type TableKind = 'list' | 'map' | 'set'
@@ -37,7 +42,7 @@ type TableKind = 'list' | 'map' | 'set'
 interface OpenTable {
   readonly kind: TableKind
   readonly replies: Reply[]
-  /** In a map: the key is converted, and its value, on top of the stack, is not. */
+  /** In a map: the key is converted, but the value on top of the stack is not. */
   hasKey: boolean
 }
 
@@ -50,14 +55,16 @@ export class ScriptResult {
   private bytesLeft: number
   private hasBegun = false
 
-  /** Converts the value on top of the stack. `resp` is the protocol that the script has asked for. */
+  /**
+   * Converts the value on top of the stack. `resp` is the protocol that the script has selected.
+   */
   constructor(stack: LuaStack, resp: 2 | 3) {
     this.stack = stack
     this.resp = resp
     this.bytesLeft = stack.module.limitBytes
   }
 
-  /** Goes on; returns whether the reply is complete. Throws ReplyTooLarge. */
+  /** Continues the conversion. Returns true if the reply is complete. Throws ReplyTooLarge. */
   advance(): boolean {
     if (!this.hasBegun) {
       this.hasBegun = true
@@ -70,7 +77,7 @@ export class ScriptResult {
     return true
   }
 
-  /** Begins the next value of the innermost table, or ends the table. */
+  /** Starts the next value of the innermost table, or ends the table. */
   private takeNext(table: OpenTable): void {
     const { stack } = this
     if (table.hasKey) {
@@ -92,13 +99,13 @@ export class ScriptResult {
       table.hasKey = true
       stack.pushCopy(-2)
     } else {
-      stack.pop() // the value, whatever it is
+      stack.pop() // a set ignores the value
       stack.pushCopy(-1)
     }
     this.takeTop()
   }
 
-  /** Takes so many values, the table among them, from the stack. */
+  /** Ends a table and pops this many values, including the table, from the stack. */
   private endTable({ kind, replies: grown }: OpenTable, values: number): void {
     this.stack.pop(values)
     this.tables.pop()
@@ -112,7 +119,7 @@ export class ScriptResult {
     else table.replies.push(reply)
   }
 
-  /** Converts the value on top of the stack and takes it, or opens it if it is a table. */
+  /** Converts and pops the value on top of the stack, or opens it if it is a table. */
   private takeTop(): void {
     const { stack } = this
     this.spend(VALUE_BYTES)
@@ -163,7 +170,7 @@ export class ScriptResult {
     }
   }
 
-  /** Opens the table in a field of the table on top in that one's place, if there is one. */
+  /** If a field of the top table holds a table, opens that one in place of the outer table. */
   private openField(kind: 'map' | 'set'): boolean {
     const { stack } = this
     stack.rawGetField(-1, kind)
@@ -172,7 +179,7 @@ export class ScriptResult {
       return false
     }
     stack.api.lua_replace(stack.state, -2)
-    stack.push(null) // the key before the first
+    stack.push(null) // start of the iteration
     this.open(kind)
     return true
   }
@@ -217,7 +224,7 @@ export class ScriptResult {
     return reply
   }
 
-  /** The string in a field of the table on top; null where it has none. */
+  /** Returns the string in a field of the top table; null if it has none. */
   private textField(name: Bytes): Bytes | null {
     const { stack } = this
     stack.rawGetField(-1, name)
@@ -226,7 +233,7 @@ export class ScriptResult {
     return text
   }
 
-  /** The string on top of the stack. */
+  /** Returns the string on top of the stack. */
   private text(): Bytes {
     this.spend(this.stack.length(-1))
     return this.stack.string(-1) as Bytes
@@ -240,7 +247,7 @@ export class ScriptResult {
 
 const oneLine = (text: Bytes): Bytes => text.replace(/[\r\n]/g, ' ')
 
-/** As C casts a double to 64 bits: what does not fit becomes the least number. */
+/** Converts like C's cast of a double to 64 bits: values out of range become the minimum. */
 function integerReply(value: number): number | bigint {
   const whole = Math.trunc(value)
   if (Number.isSafeInteger(whole)) return whole + 0

@@ -1,7 +1,8 @@
 /**
- * Scripts of EVAL: their machine, and what has been compiled in it. A script is known by the SHA-1 digest of its text. Those that SCRIPT LOAD has
- * brought stay until SCRIPT FLUSH; of those that EVAL has, the last few hundred are kept, as by Redis 7.4. When a script has broken the machine,
- * another is made and all are compiled again when they are wanted.
+ * The scripts of EVAL: their Lua machine and the scripts compiled in it. The SHA-1 digest of its
+ * text identifies a script. Scripts of SCRIPT LOAD stay until SCRIPT FLUSH. Of the scripts of EVAL
+ * the last few hundred are kept, as in Redis 7.4. When a script has broken the machine, a new one
+ * is created and scripts are compiled again on demand.
  */
 import { type Bytes, detached } from '../../base/bytes.ts'
 import type { FunctionReference, LuaMachine } from '../../lua/machine.ts'
@@ -12,7 +13,7 @@ import type { ScriptCall, ScriptRunner } from './runner.ts'
 import { pushWords } from './values.ts'
 
 const CHUNK_NAME = '@user_script'
-/** Of those that nobody has loaded on purpose. */
+/** The number of kept scripts that SCRIPT LOAD did not load. */
 const MOST_EVALUATED = 500
 
 export interface Script {
@@ -20,7 +21,7 @@ export interface Script {
   readonly digest: Bytes
   readonly flags: ScriptFlags | null
   isLoaded: boolean
-  /** Where it is compiled. */
+  /** The machine in which it is compiled. */
   machine: LuaMachine | null
   reference: FunctionReference
 }
@@ -29,7 +30,7 @@ export class Scripting {
   readonly runner: ScriptRunner
   private readonly makeMachine: () => LuaMachine
   private current: LuaMachine | null = null
-  /** Where the machine keeps two names. */
+  /** The machine's references to two names. */
   private keysName = 0
   private argvName = 0
   private readonly byText = new Map<Bytes, Script>()
@@ -45,14 +46,14 @@ export class Scripting {
     return this.byDigest.size
   }
 
-  /** Bytes in use by the machine, and by the texts of scripts. */
+  /** Bytes used by the machine and by the texts of scripts. */
   get memory(): { readonly machine: number; readonly scripts: number } {
     let scripts = 0
     for (const { text } of this.byDigest.values()) scripts += text.length
     return { machine: this.current?.usedBytes ?? 0, scripts }
   }
 
-  /** The machine that scripts run in. */
+  /** The machine that runs scripts. */
   get machine(): LuaMachine {
     if (this.current === null || this.current.isBroken) {
       this.current = this.makeMachine()
@@ -62,7 +63,7 @@ export class Scripting {
     return this.current
   }
 
-  /** Makes the words of a request the globals KEYS and ARGV. */
+  /** Sets the globals KEYS and ARGV from the words of a request. */
   readonly pushGlobals = ({ machine, request, keyCount }: ScriptCall): number => {
     const { stack } = machine
     const { api, state } = stack
@@ -77,18 +78,18 @@ export class Scripting {
     return 0
   }
 
-  /** A script by its text, compiled. Throws what is wrong with it. */
+  /** Returns the compiled script with this text. Throws if it does not compile. */
   script(text: Bytes): Script {
     return this.compiled(this.byText.get(text) ?? this.add(text))
   }
 
-  /** A script by its digest, compiled; undefined where there is none. */
+  /** Returns the compiled script with this digest; undefined if it is unknown. */
   find(digest: Bytes): Script | undefined {
     const script = this.byDigest.get(digest)
     return script === undefined ? undefined : this.compiled(script)
   }
 
-  /** What a known script says of itself. */
+  /** Returns the flags that a known script declares. */
   flagsOf(digest: Bytes): ScriptFlags | null {
     return this.byDigest.get(digest)?.flags ?? null
   }
@@ -97,7 +98,7 @@ export class Scripting {
     return this.byDigest.has(digest)
   }
 
-  /** SCRIPT LOAD: it stays. */
+  /** SCRIPT LOAD: keeps the script until SCRIPT FLUSH. */
   load(text: Bytes): Script {
     const script = this.script(text)
     if (!script.isLoaded) this.evaluated--
@@ -105,7 +106,7 @@ export class Scripting {
     return script
   }
 
-  /** SCRIPT FLUSH: everything, the machine included. */
+  /** SCRIPT FLUSH: drops all scripts and the machine. */
   flush(): void {
     this.current = null
     this.byText.clear()
@@ -135,7 +136,7 @@ export class Scripting {
     return script
   }
 
-  /** The one that was evaluated first goes. */
+  /** Evicts the script that was evaluated first. */
   private evict(): void {
     for (const script of this.byText.values()) {
       if (script.isLoaded) continue

@@ -12,10 +12,10 @@ export const WRITING: readonly CommandFlag[] = ['noscript', 'stale', 'skip_monit
 export const READING: readonly CommandFlag[] = ['noscript', 'stale', 'skip_monitor', 'no_mandatory_keys', 'movablekeys', 'readonly']
 
 const NO_SCRIPT = 'NOSCRIPT No matching script. Please use EVAL.'
-/** Hexadecimal digits of a SHA-1. */
+/** The number of hexadecimal digits of a SHA-1. */
 const DIGEST_LENGTH = 40
 
-/** Of EVAL and the like: their number stands before the keys. */
+/** Key specs of EVAL and similar commands: the number of keys precedes the keys. */
 function scriptKeys(notes: string, ...access: KeyAccess[]): readonly KeySpec[] {
   return [{ access, notes, begin: { index: 2 }, find: { countIndex: 0, first: 1, step: 1 } }]
 }
@@ -27,12 +27,12 @@ export const WRITTEN_KEYS = scriptKeys(
 )
 export const READ_KEYS = scriptKeys('We cannot tell how the keys will be used so we assume the worst, RO and ACCESS', 'RO', 'access')
 
-/** How many of the words from position 3 on are keys. */
+/** Returns the number of words from position 3 on that are keys. */
 function requireKeyCount(args: Args): number {
   return withinArguments(args, requireSafeInteger(args[2], Number.MIN_SAFE_INTEGER, Number.MAX_SAFE_INTEGER))
 }
 
-/** A number of keys, which must not be more than there are words for. */
+/** Returns a number of keys. Throws if it exceeds the number of words. */
 export function withinArguments(args: Args, count: number): number {
   if (count > args.length - 3) throw clientError("ERR Number of keys can't be greater than number of args")
   if (count < 0) throw clientError("ERR Number of keys can't be negative")
@@ -67,7 +67,6 @@ const evaluatingKnown = (how: 'writing' | 'reading') => (context: Context, args:
   return run(context, args, script, keyCount, how)
 }
 
-/** EVAL script numkeys [key [key ...]] [arg [arg ...]] */
 const evaluate = command({
   name: 'eval',
   group: 'scripting',
@@ -81,7 +80,6 @@ const evaluate = command({
   run: evaluating('writing'),
 })
 
-/** EVALSHA sha1 numkeys [key [key ...]] [arg [arg ...]] */
 const evalsha = command({
   name: 'evalsha',
   group: 'scripting',
@@ -95,7 +93,6 @@ const evalsha = command({
   run: evaluatingKnown('writing'),
 })
 
-/** EVAL_RO script numkeys [key [key ...]] [arg [arg ...]] */
 const evalRo = command({
   name: 'eval_ro',
   group: 'scripting',
@@ -109,7 +106,6 @@ const evalRo = command({
   run: evaluating('reading'),
 })
 
-/** EVALSHA_RO sha1 numkeys [key [key ...]] [arg [arg ...]] */
 const evalshaRo = command({
   name: 'evalsha_ro',
   group: 'scripting',
@@ -123,7 +119,6 @@ const evalshaRo = command({
   run: evaluatingKnown('reading'),
 })
 
-/** SCRIPT LOAD script */
 const load = command({
   name: 'script|load',
   group: 'scripting',
@@ -137,7 +132,6 @@ const load = command({
   run: ({ server }, args) => server.scripting.load(args[2]).digest,
 })
 
-/** SCRIPT EXISTS sha1 [sha1 ...] */
 const exists = command({
   name: 'script|exists',
   group: 'scripting',
@@ -151,7 +145,7 @@ const exists = command({
   run: ({ server }, args) => args.slice(2).map((digest) => (server.scripting.has(lowerCase(digest)) ? 1 : 0)),
 })
 
-/** SCRIPT FLUSH [ASYNC | SYNC]. What is freed is freed when V8 collects it, either way. */
+/** Either way, V8 frees the memory when it collects garbage. */
 const flush = command({
   name: 'script|flush',
   group: 'scripting',
@@ -172,7 +166,6 @@ const flush = command({
   },
 })
 
-/** SCRIPT KILL */
 const kill = command({
   name: 'script|kill',
   group: 'scripting',
@@ -189,7 +182,7 @@ const kill = command({
   },
 })
 
-/** SCRIPT DEBUG <YES | SYNC | NO>. There is no debugger: only NO is taken. */
+/** SCRIPT DEBUG accepts only NO: there is no debugger. */
 const debug = command({
   name: 'script|debug',
   group: 'scripting',
@@ -202,11 +195,11 @@ const debug = command({
   run(_context, args) {
     if (isToken(args[2], 'no')) return OK
     if (!isToken(args[2], 'yes') && !isToken(args[2], 'sync')) throw clientError('ERR Use SCRIPT DEBUG YES/SYNC/NO')
-    throw clientError('ERR SCRIPT DEBUG is not offered by this server')
+    throw clientError('ERR SCRIPT DEBUG is not supported by this server')
   },
 })
 
-/** SCRIPT SHOW sha1. Valkey's: the text of a script. */
+/** SCRIPT SHOW is Valkey's: it returns the text of a script. */
 const show = command({
   name: 'script|show',
   group: 'scripting',
@@ -223,7 +216,6 @@ const show = command({
   },
 })
 
-/** SCRIPT HELP */
 const help = command({
   name: 'script|help',
   group: 'scripting',
@@ -238,17 +230,17 @@ const help = command({
 
 const HELP = [
   'DEBUG (YES|SYNC|NO)',
-  '    Whether the next script is debugged: only NO is possible.',
+  '    Turns the debugger on or off: only NO is supported.',
   'EXISTS <sha1> [<sha1> ...]',
-  '    Which of these scripts are cached.',
+  '    Returns 1 for each of these scripts that is cached, else 0.',
   'FLUSH [ASYNC|SYNC]',
-  '    Empties the cache.',
+  '    Clears the script cache.',
   'KILL',
-  '    Ends the script that runs, unless it has written.',
+  '    Ends the running script, unless it has written.',
   'LOAD <script>',
   '    Caches a script without running it.',
   'SHOW <sha1>',
-  '    The text of a script.',
+  '    Returns the text of a script.',
 ]
 
 const container = command({

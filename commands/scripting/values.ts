@@ -1,6 +1,7 @@
 /**
- * Replies of commands as Lua's values, and Lua's values as arguments of commands. The rules are those of Redis's documentation, "Lua API
- * reference". What a script returns becomes a reply in script-result.ts.
+ * Converts replies of commands to Lua values, and Lua values to arguments of commands. The rules
+ * are those of Redis's documentation, "Lua API reference". result.ts converts the return values of
+ * scripts.
  */
 import type { Bytes } from '../../base/bytes.ts'
 import type { LuaStack } from '../../lua/stack.ts'
@@ -26,10 +27,12 @@ import { formatDouble } from '../parsing/format-double.ts'
 
 const INT64_LIMIT = 2 ** 63
 
-/** Whether a whole number fits in 64 bits. */
+/** True if an integer fits in 64 bits. */
 export const fitsInt64 = (whole: number): boolean => whole >= -INT64_LIMIT && whole < INT64_LIMIT
 
-/** Pushes a reply as a value of Lua; what there is only in RESP3 comes as such when the script has asked for that. */
+/**
+ * Pushes a reply as a Lua value. RESP3 types keep their form only if the script has selected RESP3.
+ */
 export function pushReply(stack: LuaStack, reply: Reply, resp: 2 | 3): void {
   if (typeof reply === 'string') stack.pushString(reply)
   else if (typeof reply === 'number') stack.push(reply)
@@ -56,7 +59,7 @@ function pushRare(stack: LuaStack, reply: Exclude<Reply, Bytes | number | null |
   else if (reply instanceof NoReply || reply instanceof Attributes) stack.push(false)
 }
 
-/** What redis.error_reply makes, and what a failed command answers. */
+/** Pushes an error table, as from redis.error_reply or a failed command. */
 export function pushError(stack: LuaStack, text: Bytes): void {
   stack.pushTable(0, 2)
   stack.pushString(text)
@@ -65,7 +68,7 @@ export function pushError(stack: LuaStack, text: Bytes): void {
   stack.rawSetField(-2, 'ignore_error_stats_update')
 }
 
-/** A table with one field. */
+/** Pushes a table with one field. */
 export function pushField(stack: LuaStack, name: Bytes, value: Bytes | number): void {
   stack.pushTable(0, 1)
   stack.push(value)
@@ -81,7 +84,7 @@ function pushList(stack: LuaStack, replies: readonly Reply[], resp: 2 | 3): void
   }
 }
 
-/** Attributes are not shown to scripts: what they are said of is. */
+/** Scripts see the parts that attributes describe, not the attributes. */
 function pushSequence(stack: LuaStack, { parts }: Sequence, resp: 2 | 3): void {
   const shown = parts.filter((part) => !(part instanceof Attributes))
   if (shown.length === 1) pushReply(stack, shown[0] as Reply, resp)
@@ -149,21 +152,22 @@ export function pushWords(stack: LuaStack, words: readonly Bytes[], from: number
 }
 
 /**
- * An argument of redis.call: a string, or a number as Redis 7.2 prints it. Null for other types.
+ * Returns an argument of redis.call: a string, or a number as Redis 7.2 prints it. Returns null for
+ * other types.
  *
- * Whole numbers that fit in 64 bits have all their digits, so that INCRBY and the like take them. Redis
- * writes those beyond 2^62 with an exponent where that is shorter.
+ * Integers that fit in 64 bits have all their digits, so that INCRBY and similar commands accept
+ * them. Redis writes integers beyond 2^62 with an exponent if that is shorter.
  */
 export function argumentAt(stack: LuaStack, index: number): Bytes | null {
   if (stack.isString(index)) return stack.string(index)
   if (!stack.isNumber(index)) return null
   const value = stack.number(index)
-  if (Number.isSafeInteger(value)) return String(value) // "0" for -0, too
+  if (Number.isSafeInteger(value)) return String(value) // -0 becomes "0"
   if (Number.isNaN(value)) return nanText(stack, index)
   return Number.isInteger(value) && fitsInt64(value) ? BigInt(value).toString() : formatDouble(value)
 }
 
-/** `nan` or `-nan`: JavaScript cannot see the sign, Lua prints it. */
+/** Returns `nan` or `-nan`: Lua prints the sign, which JavaScript cannot see. */
 function nanText(stack: LuaStack, index: number): Bytes | null {
   stack.pushCopy(index)
   const text = stack.string(-1)

@@ -1,6 +1,6 @@
 /**
- * CLUSTER, READONLY, READWRITE, ASKING: what clients ask a Redis that may be a part of a cluster. This server is none, and says so as a Redis does that
- * was not started as one: programs that look before they choose go on from there.
+ * CLUSTER, READONLY, READWRITE, ASKING: commands for a Redis cluster. haypile is not a cluster and
+ * answers like a Redis without cluster mode. Programs that check for a cluster then continue.
  */
 import { type Command, type CommandFlag, command } from '../core/command.ts'
 import { clientError } from '../core/errors.ts'
@@ -75,7 +75,6 @@ const cluster = command({
   ),
 })
 
-/** READONLY */
 const readonly = command({
   name: 'readonly',
   group: 'cluster',
@@ -89,7 +88,6 @@ const readonly = command({
   run: refuse,
 })
 
-/** READWRITE */
 const readwrite = command({
   name: 'readwrite',
   group: 'cluster',
@@ -103,7 +101,6 @@ const readwrite = command({
   run: refuse,
 })
 
-/** ASKING */
 const asking = command({
   name: 'asking',
   group: 'cluster',

@@ -1,10 +1,13 @@
 /**
- * DEBUG DIGEST and DIGEST-VALUE: SHA-1 over what is stored, the keys' digests combined by exclusive or, so that their order does not
- * matter. The same content gives the same digest on any haypile; Redis's are others. The order of elements does not matter either, since a
- * tree has but one; what OBJECT ENCODING says and where deadlines of keys lie does not count, deadlines of fields do.
+ * DEBUG DIGEST and DIGEST-VALUE: SHA-1 over the stored data. Exclusive or combines the keys'
+ * digests, so the order of keys does not matter. Equal content gives equal digests on every
+ * haypile; Redis's digests differ.
  *
- * The digest of all databases is taken key by key while commands go on, but for one in a transaction: of data that changes meanwhile it is of
- * no single moment.
+ * Elements have one order, that of their tree. OBJECT ENCODING and the times of key deadlines do
+ * not count, but the deadlines of fields do.
+ *
+ * Except in a transaction, the digest of all databases is taken key by key while other commands
+ * run. If data changes meanwhile, the digest belongs to no single moment.
  */
 import { createHash, type Hash as Sha } from 'node:crypto'
 import type { Bytes } from '../../base/bytes.ts'
@@ -20,10 +23,10 @@ import { Hash } from '../../storage/values/hash.ts'
 import { Rope } from '../../storage/values/rope.ts'
 
 const DIGEST_BYTES = 20
-/** Elements are gathered up to so many characters for one call of the hash function. */
+/** Elements are gathered up to this many characters for one call of the hash function. */
 const PIECE_CHARACTERS = 16 * 1024
 
-/** Of one value, in hexadecimal; forty zeros where there is no such key. */
+/** Returns the digest of one value in hexadecimal; forty zeros if the key does not exist. */
 export function valueDigest(db: Database, key: Bytes): Bytes {
   db.keyspace.eviction.makeRoom()
   const value = db.peek(key)?.value ?? null
@@ -31,7 +34,10 @@ export function valueDigest(db: Database, key: Bytes): Bytes {
   return addValue(createHash('sha1'), value).digest('hex')
 }
 
-/** Of all keys with their databases, values, and whether they have a deadline; forty zeros where there are none. */
+/**
+ * Returns the digest of all keys with their databases, values, and whether they have a deadline;
+ * forty zeros without keys.
+ */
 export function* databasesDigest(keyspace: Keyspace): Steps<Bytes> {
   const total = Buffer.alloc(DIGEST_BYTES)
   for (const db of [...keyspace.databases]) {
@@ -51,7 +57,7 @@ function addKey(total: Buffer, db: Database, key: Bytes): void {
   for (let i = 0; i < DIGEST_BYTES; i++) total[i] = (total[i] as number) ^ (digest[i] as number)
 }
 
-/** A hash that has only fields past their deadline left does not exist. */
+/** A hash in which every field has expired does not exist. */
 function isOver(value: Value): boolean {
   return value instanceof Hash && value.isOver
 }
@@ -64,7 +70,10 @@ function addValue(hash: Sha, value: Value): Sha {
   return hash
 }
 
-/** Of two trees of a hash or sorted set the second follows from the first. A stream's header and groups say what its entries do not. */
+/**
+ * In a hash or a sorted set the second tree follows from the first. A stream's header and groups
+ * hold data that its entries do not.
+ */
 function addCollection(hash: Sha, value: Collection): Sha {
   const { trees } = value.object
   addTree(hash, trees[0])
@@ -89,7 +98,7 @@ function addTree(hash: Sha, tree: Tree | undefined): Sha {
   return hash.update(piece, 'latin1')
 }
 
-/** Different for different values, whatever they hold. */
+/** Different values give different texts. */
 function describe(value: TreeValue): Bytes {
   if (value === undefined) return ''
   if (typeof value === 'string') return `=${value.length}:${value}`

@@ -1,6 +1,7 @@
 /**
- * DEBUG's subcommands about one value or database: what it is inside. Where Redis tells of its hash tables, these tell of our trees, in the same
- * place; what Redis prints to its standard output goes to the server's log.
+ * DEBUG's subcommands about the inside of one value or database. Where Redis reports on its hash
+ * tables, these report on haypile's trees. Output that Redis prints to its standard output goes to
+ * the server's log.
  */
 import type { Bytes } from '../../base/bytes.ts'
 import { ENTRY_OVERHEAD_BYTES, type Entry } from '../../storage/keyspace/entry.ts'
@@ -16,9 +17,9 @@ import { encodingOf, referenceCountOf } from '../keys/object.ts'
 import { integerOf, requireClampedInteger } from '../parsing/args.ts'
 
 export interface DebugSubcommand {
-  /** Number of words with DEBUG and the name; negative means at least that many. */
+  /** Number of words with DEBUG and the name; negative means at least that number. */
   readonly arity: number
-  /** Words from position 2 on are keys whose values it tells of: the next one, or all. */
+  /** The words from position 2 on that are keys whose values are shown: the first, or all. */
   readonly shows?: 'one key' | 'keys'
   readonly run?: ((context: Context, args: Args) => Reply) | undefined
   readonly steps?: (context: Context, args: Args) => Steps<Reply>
@@ -45,7 +46,7 @@ function shapeOf(tree: Tree): Shape {
   return { levels: root.level + 1, leaves, inner }
 }
 
-/** Bytes that a tree's elements take as encoded; of a large one about. */
+/** Returns the encoded size of a tree's elements in bytes; an estimate for a large tree. */
 function encodedBytes(tree: Tree): number {
   const { bytes, count } = tree
   if (bytes !== Number.POSITIVE_INFINITY) return bytes
@@ -53,7 +54,10 @@ function encodedBytes(tree: Tree): number {
   return leaf === undefined ? 0 : Math.round((leaf.bytes / leaf.length) * count)
 }
 
-/** Bytes that Redis's RDB format takes for a string, before compression; for a collection those of its elements here. */
+/**
+ * Returns the size of a string in Redis's RDB format before compression, in bytes. For a collection
+ * it is the encoded size of its elements here.
+ */
 function serializedLength({ value }: Entry): number {
   if (value === null) return 0
   if (typeof value !== 'string' && !(value instanceof Rope)) return encodedBytes(value.object.tree(0))
@@ -68,7 +72,10 @@ function serializedLength({ value }: Entry): number {
   return (length < 16_384 ? 2 : 5) + length
 }
 
-/** What is told of a list that Redis would hold as a quicklist: our leaves stand for its nodes. */
+/**
+ * Returns the fields for a list that Redis would hold as a quicklist, with leaves in place of
+ * quicklist nodes.
+ */
 function quicklistFields({ server }: Context, { object, size }: Collection): string {
   const tree = object.tree(0)
   const { leaves } = shapeOf(tree)
@@ -77,7 +84,7 @@ function quicklistFields({ server }: Context, { object, size }: Collection): str
 }
 
 function requireEntry({ db }: Context, key: Bytes): Entry {
-  const entry = db.lookup(key) // one that is past its time is still there until somebody deletes it
+  const entry = db.lookup(key) // an expired key exists until it is deleted
   if (entry === undefined) throw noSuchKey()
   return entry
 }
@@ -86,7 +93,7 @@ function collectionOf({ value }: Entry): Collection | null {
   return value === null || typeof value === 'string' || value instanceof Rope ? null : value
 }
 
-/** OBJECT key. Nothing has an address: it is 0. */
+/** OBJECT key. The address is always 0: nothing has one. */
 function describeObject(context: Context, args: Args): Reply {
   const entry = requireEntry(context, args[2])
   const encoding = encodingOf(entry)
@@ -98,14 +105,14 @@ function describeObject(context: Context, args: Args): Reply {
   )
 }
 
-/** Lines about each tree of a collection. */
+/** Returns lines about each tree of a collection. */
 function describeTrees({ object }: Collection): string {
   const lines: string[] = []
   for (const [index, tree] of object.trees.entries()) {
     if (tree === undefined) continue
     const { levels, leaves, inner } = shapeOf(tree)
     lines.push(`Tree ${index} stats:`, ` number of elements: ${tree.count}`, ` levels: ${levels}`)
-    if (object.pages === null) lines.push(' pages: none, it lies in the root record')
+    if (object.pages === null) lines.push(' pages: none, the root record holds it')
     else lines.push(` leaf pages: ${leaves}`, ` inner pages: ${inner}`, ` avg leaf length: ${(tree.count / leaves).toFixed(2)}`)
   }
   return `${lines.join('\n')}\n`
@@ -132,18 +139,18 @@ function describeDatabase({ keyspace }: Context, args: Args): Reply {
   )
 }
 
-/** LISTPACK key and QUICKLIST key [0|1]: to the log. */
+/** LISTPACK key and QUICKLIST key [0|1] write to the log. */
 function writeStructure(encoding: 'listpack' | 'quicklist'): DebugSubcommand['run'] {
   return (context, args) => {
     const entry = requireEntry(context, args[2])
     const value = collectionOf(entry)
     if (value === null || encodingOf(entry) !== encoding) throw clientError(`ERR Not a ${encoding} encoded object.`)
-    context.server.writeLog(`what is called a ${encoding} here: ${describeTrees(value).trim().split('\n').join(';')}`)
+    context.server.writeLog(`tree that stands for a ${encoding}: ${describeTrees(value).trim().split('\n').join(';')}`)
     return new SimpleString(`${encoding === 'listpack' ? 'Listpack' : 'Quicklist'} structure written to the log`)
   }
 }
 
-/** SDSLEN key: lengths, and what they take in memory. */
+/** SDSLEN key returns lengths and their sizes in memory. */
 function describeString(context: Context, args: Args): Reply {
   const { key, value } = requireEntry(context, args[2])
   if (typeof value !== 'string' && !(value instanceof Rope)) throw clientError('ERR Not an sds encoded string.')
@@ -168,12 +175,11 @@ export const VALUE_HELP: readonly string[] = [
   'HTSTATS-KEY <key>',
   '    Like HTSTATS but for the trees of a value that Redis would hold in a hash table.',
   'LISTPACK <key>',
-  '    Write what is known of the tree of <key> to the log, where Redis would hold it',
-  '    as a listpack.',
+  '    Write the tree of <key> to the log, if Redis would hold it as a listpack.',
   'OBJECT <key>',
   '    Show low level info about `key` and associated value.',
   'QUICKLIST <key> [<0|1>]',
-  '    Like LISTPACK for what Redis would hold as a quicklist.',
+  '    Like LISTPACK for a value that Redis would hold as a quicklist.',
   'SDSLEN <key>',
   '    Show the lengths of <key> and of the string that it holds.',
 ]

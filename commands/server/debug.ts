@@ -1,9 +1,12 @@
 /**
- * DEBUG: what tests and people who look for faults need. Refused unless `enable-debug-command` allows it.
+ * DEBUG: for tests and fault-finding. Refused unless `enable-debug-command` allows it.
  *
- * Where we differ from Redis: subcommands about C's structures tell of ours or are missing; those about what does not exist here (packed
- * lists, resizing of hash tables, RDB checksums, the AOF's buffer) are accepted and do nothing; RELOAD and LOADAOF
- * drop what is in memory and recover from disk, RELOAD after a checkpoint; POPULATE is logged as the writes it makes.
+ * Differences from Redis:
+ * - Subcommands about C's structures report on haypile's, or are missing.
+ * - Subcommands about features that haypile lacks (packed lists, resizing of hash tables, RDB
+ *   checksums, the AOF's buffer) are accepted without effect.
+ * - RELOAD and LOADAOF drop everything in memory and recover from disk, RELOAD after a checkpoint.
+ * - POPULATE is logged as the writes it makes.
  */
 import type { Bytes } from '../../base/bytes.ts'
 import { lowerCase } from '../../base/bytes.ts'
@@ -56,8 +59,8 @@ const HELP = [
   'QUICKLIST-PACKED-THRESHOLD <size>',
   '    Accepted, without effect.',
   'RELOAD [option ...]',
-  '    Write a checkpoint, but for NOSAVE, and recover from disk. The options MERGE',
-  '    and NOFLUSH are accepted, without effect.',
+  '    Write a checkpoint (except with NOSAVE) and recover from disk. The options',
+  '    MERGE and NOFLUSH are accepted, without effect.',
   'REPLYBUFFER <subcommand> <value>',
   '    Accepted, without effect.',
   'SET-ACTIVE-EXPIRE <0|1>',
@@ -65,13 +68,13 @@ const HELP = [
   '    accessed (otherwise the Redis behavior). Setting it to 1 reenables back the',
   '    default.',
   'SET-DISABLE-DENY-SCRIPTS <0|1>',
-  '    1 lets scripts run commands that are not for scripts.',
+  '    1 lets scripts run commands with the noscript flag.',
   'SET-SKIP-CHECKSUM-VALIDATION <0|1>',
   '    Accepted, without effect.',
   'SLEEP <seconds>',
   '    Stop the server for <seconds>. Decimals allowed.',
   'STRINGMATCH-LEN <pattern> <string>',
-  '    Whether <string> matches the glob-style <pattern>.',
+  '    Return 1 if <string> matches the glob-style <pattern>, else 0.',
 ]
 
 const READ: readonly KeyAccess[] = ['RO', 'access']
@@ -94,7 +97,10 @@ function* loadAgain({ storage }: ServerPort): Steps<Reply> {
   return OK
 }
 
-/** POPULATE count [prefix] [size]: `value:<number>` under `prefix:<number>`, cut or filled with zeros to size; keys that exist stay. */
+/**
+ * POPULATE count [prefix] [size]: sets `prefix:<number>` to `value:<number>`, cut or zero-filled to
+ * `size`. Existing keys stay.
+ */
 function populate(context: Context, args: Args): Reply {
   const notPositive = () => clientError('ERR value is out of range, must be positive')
   const count = requireClampedInteger(args[2], notPositive)
@@ -201,7 +207,6 @@ const SUBCOMMANDS: Readonly<Record<string, DebugSubcommand>> = {
   'stringmatch-len': { arity: 4, run: (_context, args) => (globMatches(args[2], args[3]) ? 1 : 0) },
 }
 
-/** DEBUG <subcommand> [<arg> [value] [opt] ...] */
 const debugCommand: Command = command({
   name: 'debug',
   group: 'server',
@@ -223,14 +228,17 @@ const debugCommand: Command = command({
   },
 })
 
-/** Throws where the session's user may not read what the subcommand tells of. Redis does not ask. */
+/**
+ * Throws if the session's user may not read the keys that the subcommand shows. Redis does not
+ * check this.
+ */
 function requireShown(context: Context, { shows }: DebugSubcommand, args: Args): void {
   if (shows === undefined) return
   const keys = args.slice(2, shows === 'keys' ? args.length : 3)
   for (const key of keys) context.server.acl.requireKey(context, debugCommand, args, key, READ)
 }
 
-/** Whatever it changes it does before it waits for anything. */
+/** A subcommand makes all its changes before it first waits. */
 function* outcomeOf({ run, steps }: DebugSubcommand, context: Context, args: Args): Steps<Reply> {
   return run === undefined ? yield* (steps as NonNullable<typeof steps>)(context, args) : run(context, args)
 }

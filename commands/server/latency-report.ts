@@ -1,4 +1,4 @@
-/** LATENCY GRAPH and LATENCY DOCTOR: texts made of the samples of events. */
+/** LATENCY GRAPH and LATENCY DOCTOR: reports made from the samples of events. */
 import type { Bytes } from '../../base/bytes.ts'
 import type { ConfigPort, LatencyPort } from '../core/ports.ts'
 
@@ -10,7 +10,7 @@ const COLUMNS = 80
 const LEVELS = '_o#'
 const FILL = '|'
 
-/** A column for each sample, its age written downwards below it. */
+/** Draws a column for each sample, with its age written downwards below it. */
 export function latencyGraph(event: Bytes, samples: Samples, worst: number): Bytes {
   const values = samples.map(([, milliseconds]) => milliseconds)
   const high = Math.max(...values)
@@ -28,7 +28,7 @@ export function latencyGraph(event: Bytes, samples: Samples, worst: number): Byt
   return `${lines.join('\n')}\n`
 }
 
-/** Height of a column in parts of a row. */
+/** Returns the height of a column in parts of a row. */
 function step(above: number, range: number): number {
   const all = ROWS * LEVELS.length
   return range === 0 ? 0 : Math.min(all - 1, Math.floor((above * all) / range))
@@ -47,22 +47,16 @@ function age(seconds: number): string {
   return `${Math.floor(seconds / 86400)}d`
 }
 
-/** What can be done about an event, by the words its name begins with. */
+/** Advice about events, by the first words of their names. */
 const ADVICE: readonly (readonly [prefix: Bytes, advice: Bytes])[] = [
-  [
-    'command',
-    'SLOWLOG GET shows which commands were slow. Those that answer for many keys or members at once are best cut up: SCAN for KEYS.',
-  ],
-  [
-    'fast-command',
-    'Commands that are fast by nature were slow: the machine itself was held up, by other processes, swapping or a full disk.',
-  ],
-  ['expire', 'Many keys expire in the same moment. Spreading their times to live a little makes that even.'],
-  ['checkpoint', 'Checkpoints take long: the disk is slow or busy. A smaller checkpoint-binlog-bytes makes them smaller.'],
-  ['binlog', 'The binlog waits for the disk. A faster disk helps; so does appendfsync everysec where a second may be lost.'],
+  ['command', 'SLOWLOG GET shows the slow commands. Split commands that read many keys or members at once: SCAN replaces KEYS.'],
+  ['fast-command', 'Fast commands were slow: other processes, swapping or a full disk held up the machine.'],
+  ['expire', 'Many keys expire at the same moment. Spread their times to live.'],
+  ['checkpoint', 'Checkpoints are slow: the disk is slow or busy. A smaller checkpoint-binlog-bytes makes them smaller.'],
+  ['binlog', 'The binlog waits for the disk. Use a faster disk, or appendfsync everysec if losing a second of writes is acceptable.'],
 ]
 
-/** What was observed, and what to do. */
+/** Returns the observed spikes and advice. */
 export function latencyDoctor(latency: LatencyPort, config: ConfigPort): Bytes {
   const threshold = config.number('latency-monitor-threshold')
   const latest = latency.latest()

@@ -1,4 +1,4 @@
-/** LATENCY: spikes of the server's events, and how long commands take. */
+/** LATENCY: spikes of the server's events, and durations of commands. */
 import { type Command, command } from '../core/command.ts'
 import { clientError } from '../core/errors.ts'
 import { MapReply, Verbatim } from '../core/reply.ts'
@@ -25,7 +25,7 @@ const HELP = helpReply('latency', [
 const FLAGS = ['admin', 'noscript', 'loading', 'stale'] as const
 const TIPS = ['request_policy:all_nodes', 'response_policy:special', 'nondeterministic_output'] as const
 
-/** LATENCY DOCTOR. The report says what this server can do about it, so its words are not Redis's. */
+/** LATENCY DOCTOR advises on this server, so its words are not Redis's. */
 const doctor = command({
   name: 'latency|doctor',
   group: 'server',

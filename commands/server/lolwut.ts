@@ -1,17 +1,17 @@
-/** The picture of LOLWUT: a pika beside its haypile, as high as chance has made the harvest. */
+/** The picture of LOLWUT: a pika beside its haypile of random height. */
 import type { Random } from '../../base/clock.ts'
 
 const MIN_ROWS = 4
 const MAX_ROWS = 9
 const STALKS = ['/', '\\', '|', '-', '_', '~', "'", ',']
 const FLOWERS = ['*', 'o', '@', '%']
-/** One stalk in so many has a flower. */
+/** On average one in this many stalks has a flower. */
 const STALKS_PER_FLOWER = 11
 
 const PIKA = [' (\\_/)  ', ' (o.o)__', ' (    )_)', '  "" ""  ']
 const GAP = '   '
 
-/** Lines of ASCII, each with its line end. The same chance gives the same picture. */
+/** Returns lines of ASCII, each with its line end. Equal random numbers give equal pictures. */
 export function drawHaypile(random: Random): string {
   const rows = MIN_ROWS + Math.floor(random() * (MAX_ROWS - MIN_ROWS + 1))
   const lines: string[] = []
@@ -22,7 +22,7 @@ export function drawHaypile(random: Random): string {
   return `${lines.join('\n')}\n${'.'.repeat(9 + GAP.length + 4 * rows)}\n`
 }
 
-/** A row of the heap, counted from the top, wider the lower it lies. */
+/** Returns a row of the heap, counted from the top; lower rows are wider. */
 function heapRow(row: number, rows: number, random: Random): string {
   const margin = 2 * (rows - 1 - row)
   let hay = ''

@@ -1,6 +1,7 @@
 /**
- * MEMORY USAGE STATS DOCTOR PURGE MALLOC-STATS. The figures are the storage port's (`MemoryFigure` names them): the process's own and
- * those of the working set, which is what can be chosen (cache-memory); V8 takes the rest.
+ * MEMORY USAGE STATS DOCTOR PURGE MALLOC-STATS. The figures come from the storage port (see
+ * `MemoryFigure`): those of the process and those of the working set. cache-memory limits the
+ * working set; V8 takes the rest.
  */
 import { residentBytesOf } from '../../storage/values/value.ts'
 import { type Command, command } from '../core/command.ts'
@@ -12,12 +13,12 @@ import { Options, requireSafeInteger } from '../parsing/args.ts'
 import { helpReply } from '../parsing/help.ts'
 
 const MEBIBYTE = 1024 * 1024
-/** Below this, DOCTOR has nothing to go by, bytes. */
+/** DOCTOR reports nothing below this number of bytes. */
 const LITTLE_USED = 5 * MEBIBYTE
 
 /**
- * MEMORY USAGE key [SAMPLES count]. In bytes, what the key holds of memory now: pages of a large value that are only on disk are not
- * counted. Nothing is sampled: what is in memory is known.
+ * Returns the memory that the key holds now, in bytes. Pages of a large value that are only on disk
+ * do not count. SAMPLES has no effect, because the size is known exactly.
  */
 const usage = command({
   name: 'memory|usage',
@@ -51,7 +52,10 @@ function figuresOf({ server }: Context): Figures {
 
 const share = (part: number, whole: number) => (whole > 0 ? part / whole : 0)
 
-/** MEMORY STATS: Redis's fields in its order, then `dirty.bytes`. V8's heap stands for the allocator. The dataset is what is resident of it. */
+/**
+ * MEMORY STATS returns Redis's fields in its order, then `dirty.bytes`. V8's heap stands for the
+ * allocator. `dataset` is the resident part of the data.
+ */
 const stats = command({
   name: 'memory|stats',
   group: 'server',
@@ -99,7 +103,7 @@ const stats = command({
   },
 })
 
-/** Sentences about what may be wrong, none where nothing is. */
+/** Returns sentences about possible problems; an empty array if there are none. */
 export function diagnose(figure: Figures): readonly string[] {
   const findings: string[] = []
   const used = figure('used')
@@ -107,21 +111,20 @@ export function diagnose(figure: Figures): readonly string[] {
   const dirtyLimit = figure('dirty-limit')
   if (used < LITTLE_USED) return findings
   if (figure('peak') > used * 1.5) {
-    findings.push('Peak memory: at its highest, memory use was more than half again what it is now. Its mark remains in the resident size.')
+    findings.push('Peak memory: the peak was more than 1.5 times the present memory use. The resident size still includes it.')
   }
   if (figure('rss') > used * 2 && figure('rss') > 256 * MEBIBYTE) {
-    findings.push('Resident size: the system counts more than twice what is in use. V8 gives memory back in its own time.')
+    findings.push('Resident size: the process holds more than twice the memory in use. V8 returns memory later.')
   }
   if (dirtyLimit > 0 && figure('dirty') * 2 > dirtyLimit) {
-    findings.push('Unwritten changes: they take up more than half of dirty-limit. The disk may be too slow for what is written.')
+    findings.push('Unwritten changes: they fill more than half of dirty-limit. The disk may be too slow for the write load.')
   }
   if (cache > 0 && figure('dataset') > cache) {
-    findings.push('Working set: it is past cache-memory; changes that no checkpoint has written yet cannot be evicted.')
+    findings.push('Working set: it exceeds cache-memory. Changes that no checkpoint has written yet cannot be evicted.')
   }
   return findings
 }
 
-/** MEMORY DOCTOR */
 const doctor = command({
   name: 'memory|doctor',
   group: 'server',
@@ -140,7 +143,7 @@ const doctor = command({
   },
 })
 
-/** MEMORY PURGE: V8 decides by itself when to give memory back. */
+/** MEMORY PURGE does nothing: V8 decides when to return memory. */
 const purge = command({
   name: 'memory|purge',
   group: 'server',
@@ -154,7 +157,7 @@ const purge = command({
   run: () => OK,
 })
 
-/** MEMORY MALLOC-STATS: the figures by name, a line each. */
+/** MEMORY MALLOC-STATS returns the figures by name, one a line. */
 const mallocStats = command({
   name: 'memory|malloc-stats',
   group: 'server',
@@ -168,7 +171,6 @@ const mallocStats = command({
   run: ({ server }) => new Verbatim('txt', [...server.storage.memory()].map(([name, bytes]) => `${name}: ${bytes}\n`).join('')),
 })
 
-/** MEMORY HELP */
 const help = command({
   name: 'memory|help',
   group: 'server',
@@ -181,15 +183,15 @@ const help = command({
   run: () =>
     helpReply('memory', [
       'DOCTOR',
-      '    What may be wrong with the memory of this server.',
+      '    Reports possible memory problems of this server.',
       'MALLOC-STATS',
-      '    Memory figures, a line each.',
+      '    Returns the memory figures, one a line.',
       'PURGE',
-      '    Does nothing: V8 gives memory back by itself.',
+      '    Does nothing: V8 returns memory by itself.',
       'STATS',
-      '    Memory figures of the server.',
+      '    Returns the memory figures of the server.',
       'USAGE <key> [SAMPLES <count>]',
-      '    Bytes of memory that <key> and its value hold.',
+      '    Returns the bytes of memory that <key> and its value hold.',
     ]),
 })
 

@@ -1,4 +1,4 @@
-/** MODULE, for programs that ask which modules there are: none. Loading one is refused as a Redis refuses what it cannot load. */
+/** MODULE, for programs that list modules: there are none. Loading one fails with Redis's error. */
 import { type Args, type Command, type CommandFlag, command } from '../core/command.ts'
 import type { Context } from '../core/context.ts'
 import { clientError } from '../core/errors.ts'

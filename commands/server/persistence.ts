@@ -1,6 +1,6 @@
 /**
- * SAVE BGSAVE BGREWRITEAOF LASTSAVE SHUTDOWN. All of the first three are a checkpoint here: LevelDB is brought up to date, after which
- * the binlog before it is no longer needed for recovery.
+ * SAVE BGSAVE BGREWRITEAOF LASTSAVE SHUTDOWN. The first three run a checkpoint: LevelDB is brought
+ * up to date, and recovery no longer needs the binlog before it.
  */
 import { type Command, command } from '../core/command.ts'
 import { clientError, syntaxError } from '../core/errors.ts'
@@ -11,7 +11,10 @@ import { waitAlone } from '../parsing/wait-alone.ts'
 
 const alreadySaving = () => clientError('ERR Background save already in progress')
 
-/** Nobody waits for this one. What becomes of it is logged, told by INFO, and tried again by the storage itself. */
+/**
+ * Starts a checkpoint without waiting. Its result is logged and shown by INFO, and the storage
+ * retries a failure.
+ */
 function checkpointInBackground(storage: StoragePort): void {
   storage.checkpoint().catch(() => {})
 }
@@ -25,7 +28,7 @@ export async function checkpointOrRefuse(storage: StoragePort): Promise<void> {
   }
 }
 
-/** SAVE: holds only the client that asks, where Redis holds all. */
+/** SAVE blocks only the calling client; Redis blocks all clients. */
 const save = command({
   name: 'save',
   group: 'server',
@@ -42,7 +45,6 @@ const save = command({
   },
 })
 
-/** BGSAVE [SCHEDULE] */
 const bgsave = command({
   name: 'bgsave',
   group: 'server',
@@ -63,7 +65,9 @@ const bgsave = command({
   },
 })
 
-/** BGREWRITEAOF: one that is asked for while a checkpoint is under way follows it, as Redis lets it follow a save. */
+/**
+ * BGREWRITEAOF during a checkpoint starts another one after it, as Redis schedules it after a save.
+ */
 const bgrewriteaof = command({
   name: 'bgrewriteaof',
   group: 'server',
@@ -80,7 +84,6 @@ const bgrewriteaof = command({
   },
 })
 
-/** LASTSAVE */
 const lastsave = command({
   name: 'lastsave',
   group: 'server',
@@ -115,8 +118,10 @@ function shutdownOptions(words: ReadonlySet<ShutdownWord>): ShutdownOptions {
   return { save, now: words.has('now'), force: words.has('force') }
 }
 
-/** SHUTDOWN [NOSAVE | SAVE] [NOW] [FORCE] [ABORT]. NOSAVE leaves out the last checkpoint: the next start replays the binlog, and nothing
- *  is lost. Answered only where the server goes on. */
+/**
+ * NOSAVE skips the last checkpoint: the next start replays the binlog, and nothing is lost.
+ * SHUTDOWN answers only if the server continues.
+ */
 const shutdown = command({
   name: 'shutdown',
   group: 'server',

@@ -7,7 +7,6 @@ import { REDIS_COMPATIBLE_VERSION } from '../core/version.ts'
 import { isToken, requireInteger } from '../parsing/args.ts'
 import { drawHaypile } from './lolwut.ts'
 
-/** INFO [section [section ...]] */
 const info = command({
   name: 'info',
   group: 'server',
@@ -23,7 +22,7 @@ const info = command({
   run: ({ server }, args) => new Verbatim('txt', server.info(args.slice(1).map(lowerCase))),
 })
 
-/** TIME: the unit's reading of the clock; whole milliseconds, written as microseconds. */
+/** TIME returns the unit's clock reading: whole milliseconds, written as microseconds. */
 const time = command({
   name: 'time',
   group: 'server',
@@ -37,7 +36,9 @@ const time = command({
   run: ({ now }) => [String(Math.floor(now / 1000)), String((now % 1000) * 1000)],
 })
 
-/** LOLWUT [VERSION version]. There is one picture, whatever version is asked for; other words are passed over, as by Redis. */
+/**
+ * LOLWUT draws the same kind of picture for every version. Other words are ignored, as in Redis.
+ */
 const lolwut = command({
   name: 'lolwut',
   group: 'server',
@@ -52,7 +53,7 @@ const lolwut = command({
   },
 })
 
-/** MONITOR. A second one is answered like the first, where Redis says nothing. */
+/** A second MONITOR gets the same reply as the first; Redis does not answer it. */
 const monitor = command({
   name: 'monitor',
   group: 'server',

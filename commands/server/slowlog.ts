@@ -1,4 +1,4 @@
-/** SLOWLOG: the last commands that took long. */
+/** SLOWLOG: the latest slow commands. */
 import { type Command, command } from '../core/command.ts'
 import { clientError, wrongSubcommandWords } from '../core/errors.ts'
 import { OK } from '../core/reply.ts'

@@ -1,7 +1,7 @@
 /**
  * WATCH: the keys that clients watch, and whether one of them has changed. The first change of a
- * key breaks its watches, whoever caused it: a command, expiry, the master's stream, FLUSHDB or
- * SWAPDB if the key exists, or any full sync.
+ * key breaks its watches, whatever its cause. Causes are a command, expiry, the master's stream,
+ * any full sync, and FLUSHDB or SWAPDB if the key exists.
  *
  * Keys count by database index, as SELECT does. Without watches the keyspace is not observed.
  */

@@ -153,7 +153,7 @@ test('what is here follows what is stored, and what the engine has lost is compi
   assert.is(libraries.find('g')?.library.name, 'b')
   assert.is(libraries.functionCount, 2)
   assert.is(libraries.libraryCount, 3, 'what does not compile here is kept')
-  assert.match(warnings.join('\n'), /the library 'broken' cannot be loaded: ERR Error compiling/)
+  assert.match(warnings.join('\n'), /cannot load function library 'broken', its functions are unavailable: ERR Error compiling/)
   engine.lose()
   assert.ok(engine.live.has(libraries.find('f')?.function.reference as number))
   stored.reset()

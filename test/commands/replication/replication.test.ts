@@ -94,7 +94,7 @@ test('PURGELOGSTO takes the name of a segment or an offset', () => {
     server.replication.calls.map(([, offset]) => offset),
     [67108864, 67108864, 67108864, 0],
   )
-  assert.match(refusal('PURGELOGSTO write2file12'), /^ERR binlog files have the offset of their first byte for a name here/)
+  assert.match(refusal('PURGELOGSTO write2file12'), /^ERR binlog files are named by the offset of their first byte/)
   for (const word of ['67108864.log', '-1', '1x', 'x.log', '1'.repeat(21)]) {
     assert.is(refusal(`PURGELOGSTO ${word}`), 'ERR Invalid binlog file or offset', word)
   }

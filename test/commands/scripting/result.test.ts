@@ -137,7 +137,7 @@ test('a script is suspended and killed while its reply is converted', async () =
 test('the arguments of one call are limited together', () => {
   const { run, server } = blockingHarness([scripts, connection, ...dataFamilies])
   server.scripting.runner.thresholdMs = NEVER_MS
-  const refused = 'ERR the arguments of the call are larger than lua-memory-limit'
+  const refused = 'ERR the arguments of the call exceed lua-memory-limit'
   const many = "local s, t = ('x'):rep(1e6), {} for i = 1, 7000 do t[i] = s end"
   const reply = run('EVAL', `${many} return redis.pcall('EXISTS', unpack(t))`, '0')
   assert.is(textOf(reply), refused)

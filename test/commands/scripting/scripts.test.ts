@@ -194,7 +194,7 @@ test('words that make no sense are refused before anything runs', () => {
     [['EVAL', '#!lua flags=x\nreturn 1', '0'], 'ERR Unexpected flag in script shebang: x'],
     [['SCRIPT', 'LOAD', '('], "ERR Error compiling script (new function): user_script:1: unexpected symbol near '<eof>'"],
     [['SCRIPT', 'KILL'], 'NOTBUSY No scripts in execution right now.'],
-    [['SCRIPT', 'DEBUG', 'yes'], 'ERR SCRIPT DEBUG is not offered by this server'],
+    [['SCRIPT', 'DEBUG', 'yes'], 'ERR SCRIPT DEBUG is not supported by this server'],
   ] as const) {
     assert.is(shown(run(...words)), `-${text}`, words.join(' '))
   }

@@ -114,7 +114,7 @@ test('DEBUG DIGEST in a transaction is what it is outside, and what would need t
   assert.is(after, shown(await made.runAsync('DEBUG', 'DIGEST')))
   assert.is.not(after, before)
   assert.match(sample as string, /^-ERR unknown subcommand/)
-  const refused = '-ERR this cannot be done inside a transaction or a script'
+  const refused = '-ERR command not allowed inside a transaction or a script'
   assert.equal(together(made, 'DEBUG RELOAD', 'DEBUG LOADAOF', 'DEBUG SLEEP 0', 'DEBUG POPULATE 2'), [refused, refused, 'OK', 'OK'])
   assert.equal(made.logged().slice(-1), [['MSET', 'key:0', 'value:0', 'key:1', 'value:1']])
 })
