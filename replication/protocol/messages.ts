@@ -1,44 +1,48 @@
 /**
- * What a replica and its master say to each other, on an ordinary client connection of the master, after AUTH. On the wire: other versions of
- * haypile speak it.
+ * The messages between a replica and its master, on an ordinary client connection of the master,
+ * after AUTH. On the wire: other versions of haypile speak them.
  *
  *   METASYNC ip port run-id attempt version [FAILOVER | ASK]
- *     -> array of names and values (Meta); ip may be empty: the connection's. ASK asks who is there and changes nothing: session is 0. Attempts are numbered up to 2^53 - 1; STALE
- *        names the greatest number seen of the run id, and the replica's next attempt has a greater one
+ *     -> array of names and values (Meta). An empty ip stands for the address of the connection. ASK
+ *        asks who is there and changes nothing: session is 0. Attempts are numbered up to 2^53 - 1.
+ *        STALE names the greatest number seen of the run id; the next attempt of the replica is greater
  *   TRYSYNC session replid offset crc [FAILOVER] [replid ...] [LEFT {replid until}]
  *     -> ["CONTINUE" replid offset {past-id until}] or ["FULLSYNC" code text]
- *        further replids name the same history: older ones that the replica has not left behind. LEFT: those that it has, and where; sent
- *        to masters whose Meta has "accepts left", and they tell the reason of a full sync by it
+ *        further replids name the same history: older ids that the replica has not left. LEFT: the ids
+ *        that it has left, and where; sent to masters whose Meta has "accepts left", which name them in
+ *        the reason of a full sync
  *   DBSYNC session snapshot after
- *     -> ["SNAPSHOT" id offset crc records bytes replid {past-id until}], then chunks (chunks.ts) as bulk strings, +WAIT between them while
- *        there is nothing to send; snapshot "?" asks for any, after (hex of a record's key, or "-") goes on behind it
+ *     -> ["SNAPSHOT" id offset crc records bytes replid {past-id until}], then chunks (chunks.ts) as
+ *        bulk strings, with +WAIT between them while the master has nothing to send. Snapshot "?" asks
+ *        for any; after (hex of a record key, or "-") resumes after that record
  *   BINLOGSYNC session offset
- *     -> the binlog's bytes from there on, without any frame. Between groups: "\n" is a sign of life, "?" asks for an ACK at once, and
- *        "-CODE text\r\n" ends it
+ *     -> the bytes of the binlog from there on, without any frame. Between groups: "\n" is a heartbeat,
+ *        "?" asks for an ACK at once, and "-CODE text\r\n" ends the stream
  *   REPLCONF ACK applied FACK synced [ASKED count]
- *     -> nothing; offsets, and how many "?" have come behind BINLOGSYNC: an ACK answers those, and was sent after them. Versions that do
- *        not count them leave it out
+ *     -> no reply. Two offsets, and the number of "?" read since BINLOGSYNC: this ACK answers them and
+ *        was sent after them. Versions that do not count them leave the number out
  *
- * A refusal is an error reply whose first word is one of RefusalCode. crc: 8 hexadecimal digits.
+ * A refusal is an error reply whose first word is a RefusalCode. crc: 8 hexadecimal digits.
  */
 import type { Bytes } from '../../base/bytes.ts'
 import type { PastHistory } from '../../storage/directory/identity.ts'
 
-/** Of these messages, the chunks and the binlog together. */
+/** The version of these messages, the chunks and the binlog together. */
 export const FORMAT_VERSION = 1
 
 export const SIGN_OF_LIFE = 0x0a
 export const ASK_FOR_ACK = 0x3f
 
 /**
- * STALE: an attempt that a later one has overtaken. DUPLICATE: another process announces the same address. CYCLE: the master follows the
- * replica. VERSION: the formats differ. BADSESSION: the session has ended or is another connection's. BEHIND: the master is a replica itself
- * and lacks what the replica has. NOMASTERLINK: it is a replica itself and has no data to give yet. UNBLOCKED: a client
- * waited for what cannot come any more. ERR: bad words.
+ * STALE: a later attempt has been seen. DUPLICATE: another process announces this address. CYCLE:
+ * the master follows the replica. VERSION: the formats differ. BADSESSION: the session is over or
+ * belongs to another connection. BEHIND: the master is a replica and lacks data that this replica
+ * has. NOMASTERLINK: the master is a replica and has no data to give yet. UNBLOCKED: a client was
+ * blocked on a condition that cannot be met any more. ERR: malformed words.
  */
 export type RefusalCode = 'ERR' | 'STALE' | 'DUPLICATE' | 'CYCLE' | 'VERSION' | 'BADSESSION' | 'BEHIND' | 'NOMASTERLINK' | 'UNBLOCKED'
 
-/** A request that a peer is refused. The message goes to it behind the code; nothing has changed. */
+/** A refused request of a peer. The peer gets the code and the message; nothing has changed. */
 export class Refusal extends Error {
   override readonly name = 'Refusal'
   readonly code: RefusalCode
@@ -50,14 +54,14 @@ export class Refusal extends Error {
 }
 
 export interface MetaSyncRequest {
-  /** Announced address; empty: the connection's. */
+  /** The announced address; empty stands for the address of the connection. */
   readonly ip: string
   readonly port: number
   readonly runId: string
-  /** Grows with every try of a process. */
+  /** Grows with each METASYNC of a process. */
   readonly attempt: number
   readonly version: number
-  /** The master hands its role over to the node it speaks to. */
+  /** True if the master hands its role over to the node that it asks. */
   readonly failover: boolean
 }
 
@@ -70,24 +74,31 @@ export interface Meta {
   readonly databases: number
   readonly binlogStart: number
   readonly binlogEnd: number
-  /** Run ids: the master's own, then its master's, and so on. */
+  /** Run ids: the master, its master, and so on. */
   readonly chain: readonly string[]
-  /** Words that the master understands though not every version does: left, of TRYSYNC. */
+  /**
+   * Options that this master knows and other masters of this version may not: `left` of TRYSYNC.
+   */
   readonly accepts?: readonly string[]
 }
 
 export interface TrySyncRequest {
   readonly session: number
-  /** Ids of the history that the replica has data of, up to `offset`; the first is its current one. */
+  /** Ids of the history of the data up to `offset`; the first is the current one. */
   readonly replicationIds: readonly string[]
   readonly offset: number
   readonly crc: number
   readonly failover: boolean
-  /** Histories that the replica has left behind, and up to where its data is theirs. */
+  /**
+   * The histories that the replica has left, and the offset up to which its data belongs to each.
+   */
   readonly left?: readonly PastHistory[]
 }
 
-/** new: the replica has no data. unknown: none of its ids is known. purged, ahead, diverged: of its position in a known history. */
+/**
+ * new: the replica has no data. unknown: none of its ids is known. purged, ahead, diverged: its
+ * position in a known history cannot be continued.
+ */
 export type FullSyncReason = 'new' | 'unknown' | 'purged' | 'ahead' | 'diverged'
 
 export type TrySyncReply =
@@ -96,9 +107,9 @@ export type TrySyncReply =
 
 export interface DbSyncRequest {
   readonly session: number
-  /** Null: any. */
+  /** The wanted snapshot; null: any. */
   readonly snapshot: string | null
-  /** Hexadecimal record key; null: from the first. */
+  /** The last record received, a key in hexadecimal; null: none. */
   readonly after: string | null
 }
 
@@ -106,7 +117,7 @@ export interface SnapshotHead {
   readonly id: string
   readonly offset: number
   readonly crc: number
-  /** Estimates of the whole snapshot. */
+  /** Estimates for the whole snapshot. */
   readonly records: number
   readonly bytes: number
   readonly replicationId: string
@@ -116,14 +127,14 @@ export interface SnapshotHead {
 export interface AckRequest {
   readonly applied: number
   readonly synced: number
-  /** How many questions it answers; null: the replica does not say. */
+  /** The number of "?" that it answers; null if the replica does not count them. */
   readonly asked: number | null
 }
 
-/** A reply of the master as the replica's parser gives it. */
+/** A reply of the master, as parsed by the replica. */
 export type LinkReply = string | number | null | Buffer | Error | readonly LinkReply[]
 
-/** What a reply says, or why it says nothing: a refusal, or what the reader does not accept. */
+/** Reads a reply. Returns what it says, or the reason why it was refused or is malformed. */
 export function interpret<T>(request: string, reply: LinkReply, reader: (reply: LinkReply) => T): { said: T } | { refusal: string } {
   try {
     return reply instanceof Error ? { refusal: refusalOf(request, reply.message) } : { said: reader(reply) }
@@ -133,7 +144,7 @@ export function interpret<T>(request: string, reply: LinkReply, reader: (reply: 
   }
 }
 
-/** A refused request as a reason. Whoever does not know METASYNC is another kind of server. */
+/** Returns a refusal as a reason. A server that does not know METASYNC is not a haypile. */
 function refusalOf(request: string, text: string): string {
   const isStranger = request === 'METASYNC' && /^ERR unknown command/i.test(text)
   return isStranger ? `METASYNC: the master is a Redis or the like, not a haypile: ${text}` : `${request}: ${text}`
@@ -163,23 +174,25 @@ export function metaSyncWords(request: MetaSyncRequest): Bytes[] {
   return ['METASYNC', ip, String(port), runId, String(attempt), String(version), ...(failover ? ['FAILOVER'] : [])]
 }
 
-/** Asks what the node is, and begins nothing. */
+/** The words of an inquiry, which begins nothing. */
 export function inquiryWords(request: Omit<MetaSyncRequest, 'failover'>): Bytes[] {
   return [...metaSyncWords({ ...request, failover: false }), 'ASK']
 }
 
-/** Returns the METASYNC that is only a question, or null for any other. Throws Refusal. */
+/** Returns the inquiry, or null for an ordinary METASYNC. Throws Refusal. */
 export function readInquiry(words: readonly Bytes[]): MetaSyncRequest | null {
   return words.length === 7 && words[6]?.toUpperCase() === 'ASK' ? readMetaSync(words.slice(0, 6)) : null
 }
 
-/** The greatest attempt number; a replica that has reached it stays there, since a repeat is no stale attempt. */
+/** The greatest attempt number. A replica that reaches it stays there: a repeat is not stale. */
 export const MAX_ATTEMPT = Number.MAX_SAFE_INTEGER
 
-/** Why an attempt is stale. The text names the number that was seen, so that the replica goes on behind it (`attemptSeen`). */
+/**
+ * The text of STALE. It names the number seen, so that the replica can go past it (`attemptSeen`).
+ */
 export const staleText = (attempt: number, runId: Bytes, seen: number) => `attempt ${attempt} of ${runId} comes after its attempt ${seen}`
 
-/** The attempt number that a STALE refusal names; 0 for any other text. */
+/** Returns the attempt number that a STALE refusal names; 0 for any other text. */
 export function attemptSeen(refusal: Bytes): number {
   const seen = Number(/^STALE .* comes after its attempt (\d{1,16})$/.exec(refusal)?.[1] ?? 0)
   return Math.min(seen, MAX_ATTEMPT)
@@ -218,7 +231,7 @@ export function metaReply(meta: Meta): Bytes[] {
   ]
 }
 
-/** The words of an array reply. Throws Refusal where there is anything else in it. */
+/** Returns the words of an array reply. Throws Refusal if an element is not a word. */
 function wordsOf(reply: LinkReply, what: string): Bytes[] {
   if (!Array.isArray(reply)) throw bad(what)
   return (reply as readonly LinkReply[]).map((item) => {
@@ -231,7 +244,7 @@ function wordsOf(reply: LinkReply, what: string): Bytes[] {
 
 const split = (text: string | undefined) => (text === undefined || text === '' ? [] : text.split(' '))
 
-/** Throws Refusal. Names that this version does not know are passed over. */
+/** Reads a METASYNC reply; unknown names are ignored. Throws Refusal. */
 export function readMeta(reply: LinkReply): Meta {
   const words = wordsOf(reply, 'METASYNC reply')
   const fields = new Map<string, string>()

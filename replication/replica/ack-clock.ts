@@ -1,23 +1,26 @@
-/** When a replica tells its master how far it is. */
+/** Decides when a replica sends an ACK to its master. */
 import type { AckRequest } from '../protocol/messages.ts'
 
-/** While offsets move, at most so often; while nothing does, so often. */
+/**
+ * The least interval of ACKs while the applied offset moves, and the interval while it does not.
+ */
 const MOVING_MS = 100
 const IDLE_MS = 1000
-/** What is asked for brings the binlog to the medium, at most so often. */
+/** The least interval between fsyncs that questions of the master cause. */
 const SYNC_MS = 100
 
+/** The schedule of ACKs: at once on a question, else by what has moved and by time. */
 export class AckClock {
-  /** The master has asked, and is to be answered. */
+  /** True while a question of the master is unanswered. */
   isAsked = false
-  /** How often it has asked since the stream began. */
+  /** The number of questions since the stream began. */
   asked = 0
   private applied = -1
   private synced = -1
   private sentMs = Number.NEGATIVE_INFINITY
   private syncedMs = Number.NEGATIVE_INFINITY
 
-  /** A stream begins: the next one is due at once. */
+  /** Starts a stream: the first ACK is due at once. */
   reset(): void {
     this.isAsked = true
     this.asked = 0
@@ -28,7 +31,10 @@ export class AckClock {
     this.asked++
   }
 
-  /** Whether one is due; it is taken for sent then. What is on the medium is told at once: others may be waiting for just that. */
+  /**
+   * Returns true if an ACK is due, and then counts it as sent. A newly durable offset is reported
+   * at once, because clients of the master may be blocked on it.
+   */
   isDue({ applied, synced }: AckRequest, nowMs: number): boolean {
     const sinceMs = nowMs - this.sentMs
     const isLate = sinceMs >= IDLE_MS || (applied !== this.applied && sinceMs >= MOVING_MS)
@@ -40,14 +46,14 @@ export class AckClock {
     return true
   }
 
-  /** Whether the master's question is worth a sync; it is taken for begun then. */
+  /** Returns true if a question may cause an fsync now, and then counts the fsync as begun. */
   maySync(nowMs: number): boolean {
     if (nowMs - this.syncedMs < SYNC_MS) return false
     this.syncedMs = nowMs
     return true
   }
 
-  /** The same for a sign of life without a meaning. */
+  /** Returns true if a heartbeat is due, and then counts it as sent. */
   isLifeDue(nowMs: number): boolean {
     if (nowMs - this.sentMs < IDLE_MS) return false
     this.sentMs = nowMs

@@ -1,9 +1,10 @@
 /**
- * Brings a batch of the master's groups into this node: verified, then all of its commands found known, then appended to the binlog byte for
- * byte, then run. All of it in one synchronous moment, so position and memory are never seen apart.
+ * Applies a batch of groups of the master: verify, decode, append to the binlog byte for byte, run.
+ * All of it is one synchronous step, so no reader sees the position and memory differ.
  *
- * Whatever fails before the append has changed nothing. A command that fails after it leaves memory at no group's end: the log goes back to
- * where it was, and the storage is told that what is in memory must be kept for nothing but reads until a full sync has replaced it.
+ * A failure before the append has changed nothing. A command that fails after the append leaves
+ * memory between two groups. Then the binlog is cut back to its previous end, and the storage is
+ * marked unfit: memory serves reads only until a full sync has replaced it.
  */
 import type { Bytes } from '../../base/bytes.ts'
 import { readCommand } from '../../storage/binlog/command-codec.ts'
@@ -13,17 +14,17 @@ import type { Storage } from '../../storage/storage.ts'
 import type { GroupBatch } from './group-stream.ts'
 
 export interface LinkReplayer extends Replayer {
-  /** Whether there is a command of that name. */
+  /** True if this version has a command of that name. */
   knows(args: readonly Bytes[]): boolean
 }
 
 export type ApplyResult =
   | { readonly type: 'applied' }
-  /** What the master sent is not what follows here. */
+  /** The groups do not follow the binlog of this node. */
   | { readonly type: 'bad'; readonly offset: number; readonly reason: string }
-  /** Good groups that cannot be taken in now: a command of a later version, no room on the disk. */
+  /** The groups are good but cannot be taken now: an unknown command, or no room on the disk. */
   | { readonly type: 'refused'; readonly reason: string }
-  /** Memory is not what the log says any more. */
+  /** Memory no longer matches the log. */
   | { readonly type: 'broken'; readonly reason: string }
 
 export function applyBatch(storage: Storage, replayer: LinkReplayer, batch: GroupBatch): ApplyResult {
@@ -52,7 +53,7 @@ export function applyBatch(storage: Storage, replayer: LinkReplayer, batch: Grou
   return { type: 'applied' }
 }
 
-/** Where the batch ends, or where and why it does not follow on `before`. */
+/** Returns the end position of the batch, or where and why it does not follow `before`. */
 function verify({ bytes, headers, bodies }: GroupBatch, before: BinlogPosition): BinlogPosition | { offset: number; reason: string } {
   let { offset, crc } = before
   let at = 0
@@ -70,7 +71,7 @@ function verify({ bytes, headers, bodies }: GroupBatch, before: BinlogPosition):
   return { offset, crc }
 }
 
-/** The commands of each group. */
+/** Returns the commands of each group. */
 function decode({ headers, bodies }: GroupBatch, replayer: LinkReplayer): (ApplyResult & { reason: string }) | { groups: Bytes[][][] } {
   const groups: Bytes[][][] = []
   for (const [index, body] of bodies.entries()) {
@@ -116,7 +117,7 @@ function run({ keyspace }: Storage, replayer: LinkReplayer, { headers }: GroupBa
 
 const SHOWN_NAME = 64
 
-/** Name and subcommand, without what could spoil a line of the log. */
+/** Returns name and subcommand, quoted and cut short, for a log line. */
 function shown(args: readonly Bytes[]): string {
   return JSON.stringify(args.slice(0, 2).join(' ').slice(0, SHOWN_NAME))
 }

@@ -1,13 +1,15 @@
 /**
- * When what is read of a socket came in, at the earliest. It came in just now where this process has been looking all the time; where it has not
- * (SIGSTOP, a suspended machine), any time since it last did, and its sender may have gone since.
+ * Dates the bytes read from a socket: the earliest time at which they can have arrived. While this
+ * process runs, they arrived just now. After a pause (SIGSTOP, a suspended machine) they may have
+ * arrived at any time since its start, and their sender may be gone.
  */
 
-/** Ticks come ten times a second; so long without one is a gap. */
+/** A longer time without a tick, ten of which come per second, is a pause. */
 const GAP_MS = 1000
-/** What lay in a socket at the end of a gap has been read after so long. */
+/** Bytes that were in a socket at the end of a pause have been read after this time. */
 const DRAIN_MS = 1000
 
+/** Dates received bytes; recognizes pauses of the process by missing ticks. */
 export class Arrivals {
   private tickedMs: number
   private gap = { startMs: 0, endMs: Number.NEGATIVE_INFINITY }
@@ -22,9 +24,10 @@ export class Arrivals {
     this.tickedMs = nowMs
   }
 
-  /** Of what is read now; monotonic. */
+  /** Returns the arrival date of bytes read now; monotonic. */
   dateOf(nowMs: number): number {
-    if (nowMs - this.tickedMs > GAP_MS) return this.tickedMs // the gap's first tick is still to come
+    // the first tick after the pause is still to come
+    if (nowMs - this.tickedMs > GAP_MS) return this.tickedMs
     return nowMs - this.gap.endMs < DRAIN_MS ? this.gap.startMs : nowMs
   }
 }

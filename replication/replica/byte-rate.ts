@@ -1,10 +1,11 @@
-/** How many bytes a second have come lately. */
+/** A smoothed rate in bytes per second. */
 import type { Clock } from '../../base/clock.ts'
 
 const SAMPLE_MS = 1000
-/** The newest second counts so much, all before it the rest. */
+/** The weight of the newest second; all seconds before it have the rest. */
 const WEIGHT = 0.3
 
+/** Measures bytes per second, smoothed over the last seconds. */
 export class ByteRate {
   private readonly clock: Clock
   private startedMs = 0
@@ -33,7 +34,7 @@ export class ByteRate {
     return elapsedMs > 0 ? Math.round((this.bytes * 1000) / elapsedMs) : 0
   }
 
-  /** Takes a finished second in. */
+  /** Adds a completed second to the average. */
   private settle(): void {
     const now = this.clock.monotonicMs()
     const elapsedMs = now - this.startedMs

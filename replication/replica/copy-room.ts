@@ -1,33 +1,41 @@
 /**
- * Room on the replica's disk for a full sync. The size that the master announces is compared with what is free before anything is received.
- * Where that is too little, or the disk is found full on the way, the link waits for longer each time: a try costs the master a snapshot, and
- * the network all that fits. It waits no longer than until there is room.
+ * Checks the disk space of the replica for a full sync. The size that the master announces is
+ * compared with the free space before anything is received. If there is too little, or the disk
+ * fills up on the way, each wait is longer than the one before. A try costs the master a snapshot,
+ * and the network carries all that fits on the disk. The wait ends as soon as there is room.
  */
 import type { Random } from '../../base/clock.ts'
 import type { SnapshotHead } from '../protocol/messages.ts'
 import type { LinkFacts } from './machine-types.ts'
 
-/** LevelDB has what was written last twice for a while: in its log and in the table that it makes of that. As level-write-buffer is by default. */
+/**
+ * LevelDB briefly stores recent writes twice, in its log and in the table made of it. The default
+ * of level-write-buffer.
+ */
 const WRITE_BUFFER_BYTES = 16 * 1024 * 1024
-/** After a disk was full on the way, it is tried at once only where there is so much more room than there was. */
+/** After a full disk, the next try is at once only with this factor more free space than before. */
 const MORE = 1.1
 
 const FIRST_MS = 1000
 const LONGEST_MS = 300_000
 
+/** Tracks whether the disk has room for a full sync, and how long to wait if not. */
 export class CopyRoom {
   private failures = 0
-  /** Null while it is not known. */
+  /** Bytes needed; null while unknown. */
   private neededBytes: number | null = null
-  /** When the present copy began. */
+  /** Free bytes when the present copy began. */
   private freeBytes: number | null = null
 
-  /** The last try of a full sync has failed for want of room. */
+  /** True if the last full sync failed for lack of space. */
   get wasShort(): boolean {
     return this.failures > 0
   }
 
-  /** Why a full sync cannot be received now; null where it can. Of one that goes on, the rest is what counts. */
+  /**
+   * Returns why a full sync cannot be received now, or null. For a resumed copy only the rest
+   * counts.
+   */
   lackFor({ id, bytes }: SnapshotHead, { copy, copiedBytes, freeBytes }: LinkFacts): string | null {
     const left = Math.max(0, copy?.snapshot === id ? bytes - copiedBytes : bytes)
     const needed = left + Math.min(left, WRITE_BUFFER_BYTES)
@@ -37,35 +45,41 @@ export class CopyRoom {
     return `no room for a full sync: it takes about ${needed} bytes, and ${freeBytes} are free`
   }
 
-  /** Why it has failed on the way: in one form, whichever file could not be written. */
+  /**
+   * The reason for a disk that filled up on the way, independent of the file that could not be
+   * written.
+   */
   get fullReason(): string {
     return `no room for a full sync: the disk was full before its end, with ${this.freeBytes ?? 0} bytes free at its beginning`
   }
 
-  /** How long to wait now that it has failed: doubles with each time, up to five minutes; up to half of it is left to chance. */
+  /**
+   * Returns the delay after a failure: doubles each time, up to five minutes. Up to half of it is
+   * random.
+   */
   waitMs(random: Random): number {
     this.failures++
     if (this.neededBytes === null && this.freeBytes !== null) this.neededBytes = this.freeBytes * MORE
     return Math.min(LONGEST_MS, FIRST_MS * 2 ** Math.min(this.failures - 1, 30)) * (0.5 + 0.5 * random())
   }
 
-  /** What was too little is enough by now. */
+  /** True if the space that was missing is free now. */
   isThere({ freeBytes }: Pick<LinkFacts, 'freeBytes'>): boolean {
     return this.neededBytes !== null && this.neededBytes <= freeBytes
   }
 
-  /** There is another try; what it needs is yet to be announced. */
+  /** Starts another try, whose size is not announced yet. */
   tried(): void {
     this.neededBytes = null
     this.freeBytes = null
   }
 
-  /** A full sync is in place, or none is needed. */
+  /** Forgets failures: a full sync is installed, or none is needed. */
   reset(): void {
     this.tried()
     this.failures = 0
   }
 }
 
-/** Whether the reason why a copy could not be written is that the disk, or the quota, is full. */
+/** True if a copy failed because the disk or the quota is full. */
 export const isWantOfRoom = (reason: string) => /no space left on device|ENOSPC|EDQUOT|disk quota exceeded/i.test(reason)

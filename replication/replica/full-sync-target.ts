@@ -1,12 +1,13 @@
 /**
- * Takes in a full sync: the chunks of a snapshot go to a generation beside the data in use, which is served all the while, in the order in
- * which they come.
+ * Receives a full sync. The chunks of a snapshot are written, in their order, to a generation
+ * beside the data in use, which is served meanwhile.
  *
  *   begin -> add ... add -> (all written) onCopied -> swap -> onSwapped
  *
- * A copy outlives the connection that it came on: what has come is written, and what is asked for next follows on it. Where the master has
- * another snapshot by then, it starts over. A copy that cannot be written, or not be put in place, is abandoned. It outlives the process, too:
- * the next one goes on behind what was recorded (storage/directory/generations.ts).
+ * A copy outlives its connection: received records are kept, and the next request resumes after
+ * them. If the master has another snapshot by then, the copy starts over. A copy that cannot be
+ * written or installed is abandoned. A copy also outlives the process: the next process resumes
+ * after the last recorded record (storage/directory/generations.ts).
  */
 import type { Clock } from '../../base/clock.ts'
 import type { NextGeneration } from '../../storage/directory/generations.ts'
@@ -15,57 +16,64 @@ import { type Chunk, readChunk } from '../protocol/chunks.ts'
 import { readSnapshotHead, type SnapshotHead, snapshotHeadWords } from '../protocol/messages.ts'
 import { ByteRate } from './byte-rate.ts'
 
-/** While more than this waits for the disk, the connection is not read from; until it is less than the other. */
+/**
+ * The connection is paused above the high-water mark of bytes that wait for the disk, and resumed
+ * below the low-water mark.
+ */
 const HIGH_WATER_BYTES = 4 * 1024 * 1024
 const LOW_WATER_BYTES = 1024 * 1024
 
 export interface FullSyncProgress {
   readonly bytes: number
-  /** As the master estimates it. */
+  /** The estimate of the master. */
   readonly totalBytes: number
   readonly records: number
   readonly bytesPerSecond: number
-  /** Null while it cannot be told. */
+  /** Null while unknown. */
   readonly etaSeconds: number | null
 }
 
 export interface FullSyncTargetOptions {
   readonly storage: Storage
   readonly clock: Clock
-  /** All records are written. */
+  /** Called once all records are written. */
   onCopied(): void
   onSwapped(): void
-  /** The copy has been abandoned. */
+  /** Called after the copy was abandoned. */
   onFailed(reason: string): void
-  /** `isFull` may have changed. */
+  /** Called when `isFull` may have changed. */
   onRoom(): void
 }
 
 interface Copy {
-  /** As last sent: the master may have another history by then, and the snapshot be of that, too. */
+  /**
+   * The last head received. The master may have another history by then; the snapshot belongs to it
+   * too.
+   */
   head: SnapshotHead
   next: NextGeneration | null
-  /** Of what has come. */
+  /** The key of the last record received. */
   lastKey: Buffer | null
-  /** Written. */
+  /** Bytes and records written. */
   bytes: number
   records: number
 }
 
-/** What one connection brings of a copy. */
+/** The part of a copy that one connection brings. */
 interface Transfer {
   sequence: number
   records: number
   hasEnded: boolean
 }
 
+/** Receives a full sync into a generation beside the data in use. */
 export class FullSyncTarget {
-  /** More is here than should wait for the disk. */
+  /** True above the high-water mark: the connection should not be read. */
   isFull = false
   private readonly options: FullSyncTargetOptions
   private readonly rate: ByteRate
   private copy: Copy | null = null
-  /** Null while no connection brings anything. */
+  /** Null while no connection brings records. */
   private transfer: Transfer | null = null
   private waiting: { readonly chunk: Chunk; readonly transfer: Transfer }[] = []
   private waitingBytes = 0
@@ -76,7 +84,7 @@ export class FullSyncTarget {
     this.rate = new ByteRate(options.clock)
   }
 
-  /** Where an interrupted copy would go on; null where there is none. */
+  /** The position at which an interrupted copy resumes; null without one. */
   get resume(): { readonly snapshot: string; readonly after: string | null } | null {
     const { copy } = this
     return copy === null ? null : { snapshot: copy.head.id, after: copy.lastKey?.toString('hex') ?? null }
@@ -86,7 +94,8 @@ export class FullSyncTarget {
     const { copy } = this
     if (copy === null) return null
     const { bytes, records, head } = copy
-    // The master counts what its tables take, compressed, and keys. Keys come first and bring most of the bytes where values are small.
+    // The master estimates keys and the compressed size of its tables. Keys come first and are most
+    // of the bytes if values are small.
     const byKeys = records > 0 && records <= head.records ? Math.round((bytes / records) * head.records) : 0
     const totalBytes = Math.max(head.bytes, byKeys, bytes)
     const bytesPerSecond = this.rate.perSecond
@@ -94,7 +103,7 @@ export class FullSyncTarget {
     return { bytes, totalBytes, records, bytesPerSecond, etaSeconds }
   }
 
-  /** What an earlier process has received is gone on with, if anything. Returns whether there is any. */
+  /** Adopts the copy of an earlier process. Returns true if there is one. */
   takeUp(): boolean {
     const { unfinished } = this.options.storage
     if (unfinished === null || unfinished.progress === null || this.copy !== null) return false
@@ -102,17 +111,17 @@ export class FullSyncTarget {
     try {
       this.copy = { head: readSnapshotHead(source), next: unfinished, lastKey: Buffer.from(after, 'hex'), bytes, records }
     } catch {
-      unfinished.abandon().catch(() => {}) // of another version's form
+      unfinished.abandon().catch(() => {}) // the head has the form of another version
     }
     return this.copy !== null
   }
 
-  /** Stops writing. What has been written is the storage's to keep. */
+  /** Stops writing. The storage keeps what was written. */
   close(): void {
     this.forget()
   }
 
-  /** A connection starts to bring records: those after `resume` where it is the same snapshot, else all. */
+  /** Starts a transfer: the records after `resume` if the snapshot is the same, else all. */
   begin(head: SnapshotHead): void {
     const { copy } = this
     if (copy !== null && copy.head.id === head.id && copy.head.offset === head.offset && copy.head.crc === head.crc) copy.head = head
@@ -124,14 +133,14 @@ export class FullSyncTarget {
     this.rate.reset()
   }
 
-  /** Throws where it is not the chunk that follows. Nothing is lost by that. */
+  /** Adds a chunk. Throws if it is not the next one; the copy stays as it is. */
   add(bytes: Buffer): void {
     const { copy, transfer } = this
-    if (copy === null || transfer === null || transfer.hasEnded) throw new Error('a chunk that no full sync has asked for')
+    if (copy === null || transfer === null || transfer.hasEnded) throw new Error('a chunk arrived that no full sync requested')
     const chunk = readChunk(bytes)
     const { kind, sequence, records, total } = chunk
-    if (sequence !== transfer.sequence) throw new Error(`chunk ${sequence} of a full sync came in the place of ${transfer.sequence}`)
-    if (kind === 'end' && total !== transfer.records) throw new Error(`a full sync of ${total} records has brought ${transfer.records}`)
+    if (sequence !== transfer.sequence) throw new Error(`chunk ${sequence} of a full sync arrived instead of chunk ${transfer.sequence}`)
+    if (kind === 'end' && total !== transfer.records) throw new Error(`a full sync of ${total} records delivered ${transfer.records}`)
     transfer.sequence++
     transfer.records += records.length
     transfer.hasEnded = kind === 'end'
@@ -144,20 +153,21 @@ export class FullSyncTarget {
     if (!this.isWriting) void this.write()
   }
 
-  /** The connection has ended. */
+  /** Ends the transfer of a closed connection. The copy is kept. */
   cut(): void {
     this.transfer = null
   }
 
-  /** Puts the copy in the place of the data in use. */
+  /** Installs the copy in place of the data in use. */
   swap(): void {
     if (this.copy?.next !== null && this.copy?.next !== undefined) void this.replace(this.copy, this.copy.next)
   }
 
-  /** There is no copy any more, nor one that could still be put in place. */
+  /** Drops the copy, which cannot be installed any more. */
   abandon(): void {
     const next = this.forget()
-    // What cannot be removed now is removed by the next start; whoever opens another one is told what is wrong with the disk.
+    // The next start removes what cannot be removed now. Opening another generation reports a
+    // faulty disk.
     next?.abandon().catch(() => {})
   }
 
@@ -171,7 +181,7 @@ export class FullSyncTarget {
     return copy?.next ?? null
   }
 
-  /** Writes what waits, one chunk after the other, of whatever copy it is for. Its end is told by a call. */
+  /** Writes the waiting chunks one after the other. Calls `onCopied` after the last. */
   private async write(): Promise<void> {
     this.isWriting = true
     for (let next = this.waiting.shift(); next !== undefined; next = this.waiting.shift()) {
@@ -213,7 +223,7 @@ export class FullSyncTarget {
     try {
       await this.options.storage.adopt(next, { offset, crc }, replicationId, past)
     } catch (error) {
-      if (this.copy === copy) this.fail(`a full sync cannot be put in place: ${textOf(error)}`)
+      if (this.copy === copy) this.fail(`a full sync cannot be installed: ${textOf(error)}`)
       return
     }
     if (this.copy !== copy) return
@@ -233,7 +243,7 @@ function sizeOf({ records }: Chunk): number {
   return bytes
 }
 
-/** With the cause: LevelDB says of itself only that it failed to open. */
+/** Includes the cause: LevelDB itself reports only that it failed to open. */
 function textOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error)
   return error.cause instanceof Error ? `${error.message}: ${error.cause.message}` : error.message

@@ -1,61 +1,62 @@
 /**
- * The raw bytes that follow BINLOGSYNC, cut into whole groups.
+ * Cuts the raw bytes after BINLOGSYNC into whole groups.
  *
  *   stream = { group | "\n" | "?" } [ "-" code " " text CRLF ]
  *
- * Groups that stand side by side in what has arrived come out as one batch that shares its memory, so that they can be appended by one write.
- * A group larger than that is collected in the pieces it comes in, and joined once. Form and place are checked here, before anything is
- * collected; chain and CRC are the applier's.
+ * Adjacent groups in one piece of input become one batch that shares its memory: one write appends
+ * them. A group larger than that is collected in pieces and joined once. This file checks form and
+ * offset before it collects anything; the applier checks chain and CRC.
  */
 import { GROUP_HEAD_BYTES, GROUP_START, type GroupHeader, readGroupHead } from '../../storage/binlog/group.ts'
 import { ASK_FOR_ACK, SIGN_OF_LIFE } from '../protocol/messages.ts'
 
-/** Of one group; what was logged as a whole can be no larger than a buffer. */
+/** The limit of one group: a group that was logged as a whole fits in a buffer. */
 const MAX_GROUP_BYTES = 2 ** 32 - 1
-/** Of the line that ends the stream. */
+/** The limit of the line that ends the stream. */
 export const MAX_END_LINE_BYTES = 8192
 
 const ASTERISK = 0x2a
 const MINUS = 0x2d
 const LINE_END = Buffer.from('\r\n')
 
-/** Whole groups that follow on one another. */
+/** Whole groups, each of which follows the one before. */
 export interface GroupBatch {
   readonly bytes: Buffer
   readonly headers: readonly GroupHeader[]
-  /** Parts of `bytes`. */
+  /** Views of `bytes`. */
   readonly bodies: readonly Buffer[]
 }
 
 export type StreamItem =
   | { readonly type: 'groups'; readonly batch: GroupBatch }
   | { readonly type: 'asked' }
-  /** The master has ended the stream. Nothing comes after it. */
+  /** The master has ended the stream: the last item. */
   | { readonly type: 'ended'; readonly text: string }
-  /** Nothing of the stream can be made out any more. */
+  /** The rest of the stream cannot be parsed. */
   | { readonly type: 'bad'; readonly offset: number; readonly reason: string }
 
+/** The parser of the binlog stream. */
 export class GroupStream {
-  /** Of the next byte of the binlog that has not come out in a batch. */
+  /** Binlog offset of the first byte that has not been returned in a batch. */
   private offset: number
   private pieces: Buffer[] = []
   private collected = 0
-  /** Of `pieces`, before anything can be done with them. */
+  /** Bytes of `pieces` needed before parsing can continue. */
   private needed = 0
   private isOver = false
-  /** Something of it has come that is no refusal. */
+  /** True once a byte of the stream has come that does not begin a refusal. */
   hasBegun = false
 
   constructor(offset: number) {
     this.offset = offset
   }
 
-  /** Of the next byte of the binlog that is to come. Bytes between groups are not counted. */
+  /** Binlog offset of the next byte to arrive. Bytes between groups are not counted. */
   get readOffset(): number {
     return this.offset + this.collected
   }
 
-  /** What has become whole. The data is the stream's from now on. */
+  /** Returns the items completed by `data`. The stream takes ownership of `data`. */
   push(data: Buffer): StreamItem[] {
     if (this.isOver) return []
     this.pieces.push(data)
@@ -92,7 +93,10 @@ export class GroupStream {
     return items
   }
 
-  /** As many groups as follow on one another. Returns where they end; where that is `start`, there is nothing more to be had of the buffer. */
+  /**
+   * Cuts adjacent groups and returns their end. Returns `start` if the buffer has no more complete
+   * item.
+   */
   private cutGroups(buffer: Buffer, start: number, items: StreamItem[]): number {
     const headers: GroupHeader[] = []
     const bodies: Buffer[] = []
@@ -114,12 +118,12 @@ export class GroupStream {
     if (headers.length === 0) return start
     this.offset = offset
     const batch = { type: 'groups', batch: { bytes: buffer.subarray(start, at), headers, bodies } } as const
-    const bad = this.isOver ? items.pop() : undefined // what is whole comes before it
+    const bad = this.isOver ? items.pop() : undefined // complete groups come before it
     items.push(batch, ...(bad === undefined ? [] : [bad]))
     return this.isOver || this.collected > 0 ? start : at
   }
 
-  /** Null where the head has not come as a whole, or is bad. */
+  /** Reads a group head. Returns null if it is incomplete or bad. */
   private headAt(buffer: Buffer, at: number, offset: number, items: StreamItem[]): GroupHeader | null {
     const there = Math.min(GROUP_START.length, buffer.length - at)
     if (buffer.compare(GROUP_START, 0, there, at, at + there) !== 0) return this.bad(items, offset, 'no group head')
@@ -154,7 +158,7 @@ export class GroupStream {
     return null
   }
 
-  /** Goes on when there are `needed` bytes from `at` on. */
+  /** Keeps the buffer from `at` on until `needed` bytes are there. */
   private keep(buffer: Buffer, at: number, needed: number): void {
     this.pieces = [buffer.subarray(at)]
     this.collected = buffer.length - at

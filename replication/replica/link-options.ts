@@ -1,4 +1,4 @@
-/** What a link is given, the connection it speaks on, and its node as its state machine sees it. */
+/** The options of a link, its connection, and its node as the state machine sees it. */
 import type { Bytes } from '../../base/bytes.ts'
 import type { Clock, Random } from '../../base/clock.ts'
 import type { Log } from '../../base/log.ts'
@@ -8,19 +8,19 @@ import type { LinkReplayer } from './applier.ts'
 import type { FullSyncTarget } from './full-sync-target.ts'
 import type { LinkFacts } from './machine-types.ts'
 
-/** A connection that is being made or open. */
+/** A connection that is open or being opened. */
 export interface Wire {
   send(data: Bytes | Buffer): void
-  /** Nothing is read until `resume`; a little may come all the same. */
+  /** Stops reading until `resume`. Some data may still arrive. */
   pause(): void
   resume(): void
   close(): void
 }
 
-/** None comes before `dial` has returned, and none after `close`. */
+/** No event comes before `dial` returns or after `close`. */
 export interface WireEvents {
   connected(): void
-  /** The buffer is the receiver's. */
+  /** The receiver owns the buffer. */
   data(buffer: Buffer): void
   closed(reason: string): void
 }
@@ -37,19 +37,19 @@ export interface ReplicaLinkOptions {
   readonly settings: ReplicationSettings
   readonly runId: string
   readonly databases: number
-  /** What clients reach this node on. */
+  /** The port that clients use to reach this node. */
   port(): number
-  /** Before anything is applied: begins a turn, at the end of which `flush` comes. */
+  /** Begins a turn before anything is applied; `flush` comes at its end. */
   wake(): void
-  /** State, chain or ids are others now. */
+  /** Called after a change of the state, the chain or the ids. */
   changed(): void
-  /** Whatever is appended is synced at once. */
+  /** True if every append is fsynced at once. */
   syncAlways(): boolean
-  /** Clients are paused, and what the master sends waits with them. */
+  /** True while clients are paused: received groups wait as well. */
   isHeld(): boolean
 }
 
-/** All of it is looked up when it is asked for. */
+/** Returns the facts; each property is read at its use. */
 export function linkFacts(
   options: ReplicaLinkOptions,
   target: FullSyncTarget,

@@ -1,34 +1,35 @@
-/** What INFO shows of the link to the master. Times are monotonic, ms. */
+/** The link to the master as INFO shows it. Times are monotonic, ms. */
 import type { FullSyncProgress } from './full-sync-target.ts'
 import type { LinkState, LinkStatus } from './machine-types.ts'
 
 export interface LinkView {
   readonly state: LinkState
   readonly isUp: boolean
-  /** Empty and 0 where there is no master. */
+  /** Empty and 0 without a master. */
   readonly masterHost: string
   readonly masterPort: number
   readonly lastIoMs: number | null
-  /** Why there is no link; null while all is well. */
+  /** Why the link is down; null while it is up. */
   readonly reason: string | null
   readonly reasonSinceMs: number | null
-  /** When it is tried again, while that is waited for. */
+  /** Time of the next try; null unless the link waits for it. */
   readonly nextTryMs: number | null
-  /** Null while it is up, and before it ever was. */
+  /** Null while it is up, and before it was ever up. */
   readonly downSinceMs: number | null
   readonly attempts: number
-  /** Completed. */
+  /** The numbers of completed syncs. */
   readonly fullSyncs: number
   readonly partialSyncs: number
-  /** Of one that has begun and not ended, be there a connection or not. */
+  /** Progress of an unfinished full sync, with or without a connection. */
   readonly fullSync: FullSyncProgress | null
-  /** Up to where the binlog has come in. */
+  /** The binlog offset received so far. */
   readonly readOffset: number
 }
 
 export function linkView(status: LinkStatus, fullSync: FullSyncProgress | null, readOffset: number): LinkView {
   const { isStreaming, master, lastIoMs, reason, reasonSinceMs, retryAtMs, downSinceMs, attempts, fullSyncs, partialSyncs } = status
-  const state = status.state === 'binlog_sync' && !isStreaming ? 'try_sync' : status.state // the master may still refuse
+  // the master may still refuse
+  const state = status.state === 'binlog_sync' && !isStreaming ? 'try_sync' : status.state
   const nextTryMs = state === 'connect' ? retryAtMs : null
   return {
     ...{ state, isUp: isStreaming, masterHost: master?.host ?? '', masterPort: master?.port ?? 0 },

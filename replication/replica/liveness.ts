@@ -1,31 +1,34 @@
 /**
- * When a replica was last known to be alive. An ACK was sent before it is read: where this node did not run for a while, or the network let
- * nothing through, it lay in a socket, and its replica may follow another master by now.
+ * Dates the last sign of life of a replica. An ACK is sent before it is read: while this node did
+ * not run, or the network was cut, the ACK waited in a socket. Its replica may follow another
+ * master by now.
  *
- * So an ACK that comes longer after the one before it than min-replicas-max-lag raises a doubt: the replica is asked, and its ACKs date from now
- * again when one of them answers that question in time.
+ * So a gap between ACKs longer than min-replicas-max-lag raises a doubt: the replica is asked. Its
+ * ACKs count as recent again once one of them answers that question in time.
  */
 import type { Feed } from '../master/feed.ts'
 import type { SlaveItem } from '../master/slave-items.ts'
 import type { ReplicationSettings } from '../settings.ts'
 
-/** What a replica has been asked because its ACK may be an old one. */
+/** A question to a replica whose ACK may be old. */
 export interface Question {
-  /** Of its "?" among those of the stream. */
+  /** The number of its "?" in the stream. */
   readonly number: number
-  /** Monotonic; it was sent then or later. */
+  /** Monotonic time; the question was sent then or later. */
   readonly sinceMs: number
 }
 
-/** Takes the date of an ACK. `asked`: how many questions it answers; null where the replica does not say. Returns whether the replica is to be
- *  asked: `feed.mustAsk` is set then. */
+/**
+ * Dates an ACK. `asked`: the number of questions that it answers, or null if the replica does not
+ * count them. Returns true, and sets `feed.mustAsk`, if the replica has to be asked.
+ */
 export function dateAck(item: SlaveItem, feed: Feed, asked: number | null, settings: ReplicationSettings, nowMs: number): boolean {
   const { doubt } = item
   const limitMs = settings.minReplicasMaxLagMs === 0 ? settings.timeoutMs : settings.minReplicasMaxLagMs
   if (doubt !== null) {
     if (asked === null) {
       if (nowMs - doubt.sinceMs < limitMs) return false
-      item.ackedMs = nowMs // what lay in the socket has long been read
+      item.ackedMs = nowMs // all that was in the socket has been read long ago
     } else if (asked < doubt.number) return false
     else item.ackedMs = doubt.sinceMs
     item.doubt = null
@@ -39,7 +42,10 @@ export function dateAck(item: SlaveItem, feed: Feed, asked: number | null, setti
   return true
 }
 
-/** Monotonic time up to which min-replicas-to-write of these dates of ACKs are young enough; infinite where none grows too old. */
+/**
+ * Returns the monotonic time until which min-replicas-to-write of these ACK dates are recent
+ * enough; Infinity if they never become too old.
+ */
 export function writableUntilMs(ackedMs: readonly number[], { minReplicas, minReplicasMaxLagMs }: ReplicationSettings): number {
   if (minReplicas === 0) return Number.POSITIVE_INFINITY
   const deciding = [...ackedMs].sort((a, b) => b - a)[minReplicas - 1]

@@ -1,10 +1,16 @@
-/** Which reasons for having no link were logged since it was last up: two that take turns do not fill the log. */
+/**
+ * The reasons for a missing link that were logged since it was last up. Two alternating reasons do
+ * not fill the log.
+ */
+
+/** The limit of recorded reasons; at the limit all are forgotten. */
 const MAX_TOLD = 16
 
+/** The reasons that were logged since the link was last up. */
 export class ToldReasons {
   private readonly kinds = new Set<string>()
 
-  /** Notes a reason. Returns whether it is to be logged. */
+  /** Records a reason. Returns true if it has to be logged. */
   isNew(reason: string): boolean {
     const kind = kindOf(reason)
     if (this.kinds.has(kind)) return false
@@ -18,5 +24,7 @@ export class ToldReasons {
   }
 }
 
-/** A reason without the numbers in it (attempts, offsets, names of files), which may differ in each try. */
+/**
+ * Returns a reason without its numbers (attempts, offsets, file names), which differ in each try.
+ */
 export const kindOf = (reason: string) => reason.replace(/\d+/g, '#')

@@ -323,7 +323,7 @@ test('a replica whose place in the binlog has been purged is cut off, and the ot
   slow.unsentBytes = 0
   bench.turn()
   assert.is(slow.isClosed, true)
-  assert.match(bench.levels('warn')[0] as string, /cut off: the binlog cannot be read/)
+  assert.match(bench.levels('warn')[0] as string, /cut off and has to connect again: the binlog cannot be read/)
   quick.take()
   bench.write('SET', 'key', '1')
   assert.ok(quick.take().length > 0)

@@ -152,7 +152,7 @@ test('a replica that has got everything and applies none of it for repl-timeout 
   bench.ack(connection, offset)
   bench.pass(200)
   assert.equal([connection.isClosed, slow.isClosed], [true, false])
-  assert.match(bench.levels('warn')[0] as string, /applies none of it/)
+  assert.match(bench.levels('warn')[0] as string, /applies none of them/)
   await bench.close()
 })
 
