@@ -63,6 +63,7 @@ export interface Credentials {
 
 const wrongPassword = () => clientError('WRONGPASS invalid username-password pair or user is disabled.')
 
+/** The users of a node, their permissions, and the log of refusals. */
 export class Acl {
   readonly defaultUser = openDefaultUser()
   readonly log: AclLog

@@ -33,6 +33,7 @@ const GROUPING_MS = 60_000
 /** Only this many of the newest entries are compared. */
 const GROUPING_ENTRIES = 10
 
+/** The entries of ACL LOG, newest first. */
 export class AclLog {
   readonly entries: AclLogEntry[] = []
   private readonly monotonicMs: () => number

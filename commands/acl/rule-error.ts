@@ -1,6 +1,7 @@
 /** A rule that cannot be applied. The messages are Redis's and contain no password. */
 import type { Bytes } from '../../base/bytes.ts'
 
+/** The error of an ACL rule that cannot be applied. */
 export class RuleError extends Error {
   override readonly name = 'RuleError'
   /** True if the rule names an unknown command or category. */

@@ -56,6 +56,7 @@ export class Request {
   }
 }
 
+/** A set of permissions that must together allow a whole request. */
 export class Selector {
   allKeys = false
   keys: readonly KeyPattern[] = []

@@ -7,6 +7,7 @@ import { Selector } from './selector.ts'
 
 export type ChannelDefault = 'all channels' | 'no channels'
 
+/** A user of the ACL. Sessions hold the object itself. */
 export class User {
   readonly name: Bytes
   isOn = false

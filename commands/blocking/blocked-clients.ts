@@ -54,6 +54,7 @@ export interface BlockedHandler {
 const UNBLOCKED = 'UNBLOCKED client unblocked via CLIENT UNBLOCK'
 const ROLE_CHANGED = 'UNBLOCKED force unblock from blocking operation, instance state changed (master -> replica?)'
 
+/** The clients blocked on keys, with a queue for each key. */
 export class BlockedClients implements Awaited {
   /** Called when keys become ready, possibly outside of a turn. */
   wake: () => void = () => {}

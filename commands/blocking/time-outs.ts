@@ -9,6 +9,7 @@ export interface TimeLimited {
   heapIndex: number
 }
 
+/** A binary heap of deadlines; adding and removing are O(log n). */
 export class TimeOuts<T extends TimeLimited> {
   private readonly heap: T[] = []
 

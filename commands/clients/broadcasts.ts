@@ -12,6 +12,7 @@ interface Prefix {
   changed: Map<Bytes, Session | null>
 }
 
+/** The key prefixes of CLIENT TRACKING with BCAST, and their changed keys. */
 export class Broadcasts {
   private readonly prefixes = new Map<Bytes, Prefix>()
   private hasChanged = false

@@ -16,6 +16,7 @@ export interface TrackingOptions {
   readonly noLoop: boolean
 }
 
+/** The CLIENT TRACKING state of one client. */
 export class Tracker {
   readonly session: Session
   options: TrackingOptions

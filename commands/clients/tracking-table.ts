@@ -23,6 +23,7 @@ interface TrackedKey {
 /** The limit that stands for "no limit": a table of this size always fits in memory. */
 const MOST_KEYS = 8_000_000
 
+/** A bounded table of the clients that have read each key. */
 export class TrackingTable {
   private byKey = new KeyMap<TrackedKey>()
   /** Unordered. */

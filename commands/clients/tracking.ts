@@ -32,6 +32,7 @@ const CHANNEL = '__redis__:invalidate'
  */
 const FORGOTTEN_A_TURN = 100
 
+/** Client-side caching: notifies clients of changes of keys that they have read. */
 export class Tracking implements KeyObserver {
   /** True if any client tracks. */
   isActive = false
@@ -144,7 +145,8 @@ export class Tracking implements KeyObserver {
    */
   endTurn(): boolean {
     this.settle()
-    for (const tracker of this.owed) if (tracker.session !== this.requester) this.tellPending(tracker) // a suspended request is answered first
+    // A suspended request is answered before its own notifications are sent.
+    for (const tracker of this.owed) if (tracker.session !== this.requester) this.tellPending(tracker)
     this.broadcasts.tell((trackers, keys) => this.tell(trackers, keys))
     for (let i = 0; i < this.forgottenATurn && this.table.isFull; i++) this.forgetAny()
     this.forgottenATurn = this.table.isFull ? this.forgottenATurn + FORGOTTEN_A_TURN : FORGOTTEN_A_TURN

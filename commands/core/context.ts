@@ -18,6 +18,7 @@ interface CommandLog {
   command(database: number, args: readonly Bytes[]): void
 }
 
+/** The input of a run function besides its arguments, filled in before each command. */
 export class Context {
   declare session: Session
   /** The database that the session has selected. */

@@ -35,6 +35,7 @@ const MAX_READING_MS = 1
 
 const QUEUED = new SimpleString('QUEUED')
 
+/** Runs requests: checks, command, reply and log. */
 export class Executor {
   /** The commands before which `gate` must be asked. */
   gated: 'none' | 'writes' | 'all' = 'none'
@@ -317,7 +318,7 @@ export class Executor {
       return this.failedRun(runtime, error, keyspace.changes !== before)
     }
     if (keyspace.changes !== before || context.isLogged) {
-      if (this.units.current === null) client.lastWriteAt = this.groupStart() // a larger unit sets it when it ends
+      if (this.units.current === null) client.lastWriteAt = this.groupStart() // units: at their end
       if (keyspace.changes !== before) context.countOnce()
       const log = this.units.current ?? this.group
       if (context.hasEffects) context.logEffects(log, index)

@@ -35,6 +35,7 @@ export type Reply =
   | Attributes
   | Sequence
 
+/** A RESP simple string: one line of text, such as OK. */
 export class SimpleString {
   readonly text: Bytes
 

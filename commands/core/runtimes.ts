@@ -46,6 +46,7 @@ const FOR_TRANSACTIONS = new Set(['multi', 'exec', 'discard', 'watch', 'quit', '
 const SUBSCRIBING = ['subscribe', 'psubscribe', 'ssubscribe', 'unsubscribe', 'punsubscribe', 'sunsubscribe']
 const FOR_SUBSCRIBERS = new Set([...SUBSCRIBING, 'ping', 'quit', 'reset'])
 
+/** Finds the runtime record of a command by the words of a request. */
 export class Runtimes {
   private readonly table: CommandTable
   private readonly byCommand = new Map<Command, CommandRuntime>()

@@ -2,6 +2,7 @@
 import { type Bytes, lowerCase } from '../../base/bytes.ts'
 import type { Command } from './command.ts'
 
+/** All commands by name; throws for a bad declaration. */
 export class CommandTable {
   /** Lower-case name to command, including containers and their subcommands (`config|get`). */
   readonly byName = new Map<Bytes, Command>()

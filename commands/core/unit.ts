@@ -15,6 +15,7 @@ export function isUnitMark(args: readonly Bytes[]): boolean {
   return args[0] === 'MULTI' || args[0] === 'EXEC'
 }
 
+/** Collects the effects of an EXEC or a script until the unit ends. */
 export class Unit implements ExpiryLog {
   /** Commands and, at the same indices, their databases. */
   private effects: (readonly Bytes[])[] = []

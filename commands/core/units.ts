@@ -24,6 +24,7 @@ const TOO_MUCH = 'ERR transaction or script exceeds the maximum size of one binl
 /** EXEC, EVAL and FCALL log nothing of their own: their parts were logged. */
 const NOTHING: Bytes[][] = []
 
+/** Runs one unit of several commands at a time. */
 export class Units {
   readonly watches: Watches
   /** Runs a queued request for the session whose command runs. */

@@ -17,6 +17,7 @@ import { registerFunction } from './registering.ts'
 const AT_LOAD: readonly Bytes[] = ['log', 'LOG_DEBUG', 'LOG_VERBOSE', 'LOG_NOTICE', 'LOG_WARNING', 'REDIS_VERSION', 'REDIS_VERSION_NUM']
 const CHUNK_NAME = '@user_function'
 
+/** Compiles function libraries in a Lua machine of their own. */
 export class LuaFunctions implements FunctionEngine {
   private lost = 0
   private readonly make: () => LuaMachine

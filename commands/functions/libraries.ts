@@ -62,6 +62,7 @@ const LOAD_LIMIT_MS = 500
 /** The time limit when stored code is compiled again. */
 const RELOAD_LIMIT_MS = 10_000
 
+/** The compiled function libraries, kept equal to the stored ones. */
 export class FunctionLibraries {
   private readonly stored: Libraries
   readonly engine: FunctionEngine

@@ -37,6 +37,7 @@ const CLASSES: Readonly<Record<string, number>> = {
 /** `A` stands for all letters but misses and new keys. */
 const ALL = 'g$lshzxt'
 
+/** Publishes keyspace events on the channels of notify-keyspace-events. */
 export class KeyEventPublisher implements KeyEvents {
   wanted = 0
   private toKeyspace = false

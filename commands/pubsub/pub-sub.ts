@@ -31,6 +31,7 @@ interface Pattern {
   readonly sessions: Set<Session>
 }
 
+/** The subscriptions of all sessions, and the delivery of messages. */
 export class PubSub {
   /** True while messages are not delivered: a replayed log was delivered before. */
   isMuted: boolean

@@ -7,6 +7,7 @@ import type { Client } from '../core/executor.ts'
 import type { Message } from '../core/reply.ts'
 import { type Session, SessionState } from '../core/session.ts'
 
+/** The client that runs a script's commands and discards their replies. */
 export class ScriptClient extends SessionState implements Client {
   user = SUPERUSER
   authenticated = true

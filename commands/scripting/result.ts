@@ -46,6 +46,7 @@ interface OpenTable {
   hasKey: boolean
 }
 
+/** Converts the return value of a script to a reply, in limited steps. */
 export class ScriptResult {
   /** Valid once `advance` has returned true. */
   reply: Reply = null

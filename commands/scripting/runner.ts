@@ -1,8 +1,9 @@
 /**
- * Runs scripts and functions: one at a time, each as one unit, in slices where it takes long.
+ * Runs scripts and functions: one at a time, each as one unit, and in slices if it is slow.
  *
  *   run -> reply                                     or, after busy-reply-threshold,
- *   run -> SUSPENDED, slice, slice ... -> finished   with the unit open meanwhile: others are told BUSY, and nothing of it is in the log
+ *   run -> SUSPENDED, slice, slice ... -> finished   with the unit open meanwhile: other clients
+ *                                                    get BUSY, and the log holds nothing of it
  *
  * The clock stands still for a script from its start to its end.
  */
@@ -26,26 +27,26 @@ import { REPLY_TOO_LARGE, ReplyTooLarge, ScriptResult } from './result.ts'
 
 export type ScriptKind = 'script' | 'function'
 
-/** What is to be run. */
+/** A script or a function to run, with its request. */
 export interface ScriptCall {
   readonly machine: LuaMachine
   readonly reference: FunctionReference
   readonly kind: ScriptKind
-  /** The script's digest, the function's name: what error texts name. */
+  /** The name in error texts: the script's digest, or the function's name. */
   readonly name: Bytes
-  /** Null for a script that says nothing of itself. */
+  /** Null for a script that declares no flags. */
   readonly flags: ScriptFlags | null
-  /** By a command of the _RO kind. */
+  /** True for the commands EVAL_RO, EVALSHA_RO and FCALL_RO. */
   readonly isReadOnly: boolean
   /** The request, for FUNCTION STATS. */
   readonly request: readonly Bytes[]
-  /** How many words from position 3 on are keys. */
+  /** The number of words from position 3 on that are keys. */
   readonly keyCount: number
-  /** Pushes what the function is called with, and returns how many values that are. */
+  /** Pushes the function's arguments and returns their number. */
   readonly pushArguments: (call: ScriptCall) => number
 }
 
-/** What a runner is given. */
+/** The surroundings of a runner. */
 export interface RunnerOptions {
   readonly keyspace: Keyspace
   readonly executor: () => Executor
@@ -53,38 +54,42 @@ export interface RunnerOptions {
   /** Runs something in a turn of its own. */
   readonly later: (run: () => void) => void
   readonly log: (level: ScriptLogLevel, message: Bytes) => void
-  /** What stands in the way of a script that says this of itself, or nothing, before it begins; null where nothing does. */
+  /** Why a script with these flags (null: none declared) must not start now; null if it may. */
   readonly refusalOf: (flags: ScriptFlags | null, how: 'reading' | 'writing') => Bytes | null
-  /** A replica that must not serve what it has. */
+  /** True on a replica that must not serve its data. */
   readonly isStale: () => boolean
 }
 
 const NO_WRITES = 'ERR Write commands are not allowed from read-only scripts.'
 const STALE = 'ERR Can not execute the command on a stale replica'
-/** Of functions too, as in Redis. */
+/** Functions get this text too, as in Redis. */
 const KILLED = 'Script killed by user with SCRIPT KILL...'
 
+/** Runs one script or function at a time, in slices if it is slow. */
 export class ScriptRunner implements ScriptHost {
-  /** busy-reply-threshold, ms; 0 or less: nothing is ever suspended. */
+  /** busy-reply-threshold, ms. With 0 or less, nothing is ever suspended. */
   thresholdMs = 5000
-  /** What runs or is suspended. */
+  /** The running or suspended script. */
   running: ScriptCall | null = null
-  /** When it began: monotonic, ms. */
+  /** Start of the script: monotonic, ms. */
   private startedMs = 0
-  /** The clock that stands still for it. */
+  /** The script's clock, which stands still while it runs. */
   private clockMs = 0
   private changesBefore = 0
   private mayWrite = true
-  /** It has been let write: nothing that comes up later ends it half-way. */
+  /**
+   * The script was allowed to write. Later refusals no longer apply, so that it is not cut off
+   * half-way.
+   */
   private isWriting = false
   private readonly client = new ScriptClient()
   private server: ServerPort | null = null
   /** DEBUG SET-DISABLE-DENY-SCRIPTS */
   deniesNothing = false
   private isKilled = false
-  /** What the script has returned, while a suspended conversion of it goes on. */
+  /** The conversion of the script's return value, while it is suspended. */
   private result: ScriptResult | null = null
-  /** The script has returned an error that a command has answered, which is counted. */
+  /** The script returned the error of a command, which has been counted. */
   private isResultCounted = false
   private readonly options: RunnerOptions
 
@@ -92,7 +97,7 @@ export class ScriptRunner implements ScriptHost {
     this.options = options
   }
 
-  /** Runs it for the session of the context. Answers SUSPENDED where it goes on by itself. */
+  /** Runs a script for the context's session. Returns SUSPENDED if it continues in later turns. */
   run(context: Context, call: ScriptCall): Reply {
     const refusal = this.options.refusalOf(call.flags, call.isReadOnly ? 'reading' : 'writing')
     if (refusal !== null) throw clientError(refusal)
@@ -130,7 +135,7 @@ export class ScriptRunner implements ScriptHost {
     return this.isKilled ? machine.stop(KILLED) : machine.resume()
   }
 
-  /** What redis.setresp says: whose types the script's commands answer in. */
+  /** The protocol set by redis.setresp, whose types the script's commands answer in. */
   get resp(): 2 | 3 {
     return this.client.resp
   }
@@ -188,18 +193,18 @@ export class ScriptRunner implements ScriptHost {
     this.isKilled = true
   }
 
-  /** How long what runs has run, whole ms. */
+  /** The run time of the current script, whole ms. */
   get runningMs(): number {
     return this.running === null ? 0 : Math.floor(this.options.monotonicMs() - this.startedMs)
   }
 
-  /** What others are told while something is suspended. */
+  /** The error for other clients while a script is suspended. */
   get busyText(): Bytes {
     const kill = this.running?.kind === 'function' ? 'FUNCTION KILL' : 'SCRIPT KILL'
     return `BUSY Redis is busy running a script. You can only call ${kill} or SHUTDOWN NOSAVE.`
   }
 
-  /** The unit is suspended with what runs: it goes on in a turn of its own, until it is done. */
+  /** Schedules the next slice in a turn of its own. */
   private goOn(): void {
     this.options.later(() => this.slice())
   }
@@ -214,7 +219,7 @@ export class ScriptRunner implements ScriptHost {
     if (reply !== SUSPENDED) this.options.executor().partEnded(reply)
   }
 
-  /** Runs a slice, and takes what came of it. */
+  /** Runs a slice and handles its result. */
   private ended(run: () => RunState): Reply {
     const running = this.running as ScriptCall
     try {
@@ -253,7 +258,7 @@ export class ScriptRunner implements ScriptHost {
     return new ScriptResult(stack, this.resp)
   }
 
-  /** Converts what the script has returned, until that is done or the slice is over. */
+  /** Converts the return value, until it is complete or the slice is over. */
   private convert(result: ScriptResult): Reply {
     const { machine } = this.running as ScriptCall
     try {
@@ -282,14 +287,14 @@ export class ScriptRunner implements ScriptHost {
     }
   }
 
-  /** The error on top of the stack as a reply. */
+  /** Returns the error on top of the stack as a reply. */
   private failure({ machine, name }: ScriptCall): ErrorReply {
     const { stack } = machine
     let text: Bytes | null
     let isCounted = false
     if (stack.isTable(-1)) {
       stack.rawGetField(-1, 'err')
-      text = stack.string(-1) // a number, too, as Lua prints it
+      text = stack.string(-1) // a number becomes text, as Lua prints it
       stack.pop()
       isCounted = isCountedError(stack)
     } else text = `ERR ${textOf(stack)}`
@@ -299,7 +304,7 @@ export class ScriptRunner implements ScriptHost {
     return isCounted ? new ErrorReply(whole) : this.refuse(whole)
   }
 
-  /** An error reply that is counted. */
+  /** Counts an error and returns it as a reply. */
   private refuse(text: Bytes): ErrorReply {
     this.count(text)
     return new ErrorReply(text)
@@ -308,13 +313,13 @@ export class ScriptRunner implements ScriptHost {
   private readonly count = (text: Bytes): void => this.server?.statistics.error(text)
 }
 
-/** As Lua's tostring has it, of what is no table. */
+/** Returns a value as Lua's tostring prints it. REQUIRES: it is not a table. */
 function textOf(stack: LuaStack): Bytes {
   const type = stack.typeOf(-1)
   return type === 'boolean' ? String(stack.boolean(-1)) : (stack.string(-1) ?? type)
 }
 
-/** Whether the table on top is an error that has been counted. */
+/** True if the table on top of the stack is an error that has been counted. */
 function isCountedError(stack: LuaStack): boolean {
   stack.rawGetField(-1, 'ignore_error_stats_update')
   const isCounted = stack.boolean(-1)

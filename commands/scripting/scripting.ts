@@ -26,6 +26,7 @@ export interface Script {
   reference: FunctionReference
 }
 
+/** The scripts of EVAL, and the Lua machine in which they are compiled. */
 export class Scripting {
   readonly runner: ScriptRunner
   private readonly makeMachine: () => LuaMachine

@@ -7,6 +7,7 @@ export interface QueuedRequest {
   readonly args: Bytes[]
 }
 
+/** The requests that a client has queued since MULTI. */
 export class Transaction {
   readonly requests: QueuedRequest[] = []
   /** A request was refused since MULTI, so EXEC will refuse the transaction. */

@@ -1,7 +1,7 @@
 /**
  * WATCH: the keys that clients watch, and whether one of them has changed. The first change of a
- * key breaks its watches, whatever its cause. Causes are a command, expiry, the master's stream,
- * any full sync, and FLUSHDB or SWAPDB if the key exists.
+ * key breaks its watches. A change is a command, expiry, the master's stream, any full sync, or
+ * FLUSHDB and SWAPDB if the key exists.
  *
  * Keys count by database index, as SELECT does. Without watches the keyspace is not observed.
  */
@@ -26,6 +26,7 @@ export class Watch {
   isBroken = false
 }
 
+/** The keys that clients watch; a change breaks the watch. */
 export class Watches implements KeyObserver {
   private readonly keyspace: Keyspace
   /** Watched keys of each database, by key. */
