@@ -1,9 +1,11 @@
 /**
- * One logical database: the keys resident in memory, and the way to those that are only in LevelDB. Its records carry `id`, which is never
- * used again; `index` is what SELECT names. FLUSHDB puts a new Database with a new id in its place, SWAPDB swaps indexes.
+ * One logical database: its keys in memory, and the way to the keys that only LevelDB holds. Its
+ * records carry `id`, which is never used again; `index` is the number that SELECT names. FLUSHDB
+ * puts a new Database with a new id in its place, SWAPDB swaps indexes.
  *
- * Every change goes through the methods here, which keep counts, memory, deadlines and the dirty list right and count it in
- * `keyspace.changes`: the executor logs a command exactly when that has moved.
+ * Every change goes through the methods here. They keep counts, memory, deadlines and the dirty
+ * list right, and count the change in `keyspace.changes`: the executor logs a command exactly when
+ * that counter has moved.
  */
 import type { Bytes } from '../../base/bytes.ts'
 import { KIND_ROPE, KIND_STRING, objectIdOf, type Root, readRoot, rootKey, ropeLengthOf } from '../records/records.ts'
@@ -22,18 +24,21 @@ export class Database {
   readonly keyspace: Keyspace
   readonly id: number
   index: number
-  /** Keys that exist, expired ones that nobody has deleted yet included. */
+  /** The number of keys, including expired keys that are not deleted yet. */
   keyCount = 0
-  /** Keys with a deadline. */
+  /** The number of keys with a deadline. */
   volatileCount = 0
-  /** Not 0: dropped, as of this generation. */
+  /** The generation in which the database was dropped; 0 while it is in use. */
   droppedIn = 0
   readonly residents = new Residents()
-  /** Keys that no LevelDB record exists of, and those that the checkpoint in flight is writing. */
+  /**
+   * Keys without a LevelDB record. Those that the checkpoint in flight writes are in
+   * `frozenNewKeys`.
+   */
   newKeys = new NewKeys()
   frozenNewKeys: NewKeys | null = null
   private readonly entries = new KeyMap()
-  /** Resident keys that exist (tombstones are resident, too). */
+  /** The number of resident keys that exist; resident tombstones do not count. */
   private residentCount = 0
 
   constructor(keyspace: Keyspace, id: number, index: number) {
@@ -42,7 +47,7 @@ export class Database {
     this.index = index
   }
 
-  /** The live entry of a key for a read command: counts a hit or a miss. */
+  /** Returns the live entry of a key for a read command, and counts a hit or a miss. */
   read(key: Bytes): Entry | undefined {
     const entry = this.find(key)
     if (entry === undefined) this.missed(key)
@@ -50,48 +55,51 @@ export class Database {
     return entry
   }
 
-  /** A read command has not found a key. */
+  /** Counts a miss and reports it as an event. For read commands that do not find their key. */
   missed(key: Bytes): void {
     this.keyspace.misses++
     this.keyspace.event(EVENT_KEY_MISS, 'keymiss', this.index, key)
   }
 
-  /** The live entry of a key; an expired one is deleted first, or hidden on a replica. */
+  /** Returns the live entry of a key. Deletes an expired one first; a replica hides it instead. */
   find(key: Bytes): Entry | undefined {
     const entry = this.peek(key)
     if (entry !== undefined && this.keyspace.touching) entry.accessedAt = this.keyspace.seconds
     return entry
   }
 
-  /** Like `find`, but no sign of use: for TYPE, TTL, OBJECT and the like. */
+  /** Like `find`, without counting as use: for TYPE, TTL, OBJECT and the like. */
   peek(key: Bytes): Entry | undefined {
     const entry = this.lookup(key)
     return entry !== undefined && entry.dueAt !== 0 && this.keyspace.isPast(entry.dueAt) ? this.met(entry) : entry
   }
 
-  /** Whether finding out about a key would need a read from disk now. */
+  /** True if only a read from disk can say whether the key exists. */
   isUnknown(key: Bytes): boolean {
     return this.keyCount !== this.residentCount && this.entries.get(key) === undefined
   }
 
-  /** The resident entry, a tombstone included, whatever its deadline. For walks and background work. */
+  /**
+   * Returns the resident entry, tombstones and expired keys included. For walks and background
+   * work.
+   */
   resident(key: Bytes): Entry | undefined {
     return this.entries.get(key)
   }
 
-  /** The entry of a key that exists, whatever its deadline. */
+  /** Returns the entry of a key that exists, expired keys included. */
   lookup(key: Bytes): Entry | undefined {
     const entry = this.entries.get(key)
     if (entry !== undefined) {
       entry.referenced = true
       return entry.value === null ? undefined : entry
     }
-    if (this.keyCount === this.residentCount) return undefined // all that exists is resident
+    if (this.keyCount === this.residentCount) return undefined // every existing key is resident
     const record = this.keyspace.readRecord(rootKey(this.id, key))
     return record === undefined ? undefined : this.install(key, record)
   }
 
-  /** Makes a key resident from its root record. The key is not resident. */
+  /** Makes a key resident from its root record. REQUIRES: the key is not resident. */
   install(key: Bytes, record: Buffer): Entry {
     const root = readRoot(record)
     const value = this.valueOf(root)
@@ -110,9 +118,10 @@ export class Database {
     return entry
   }
 
-  /** Gives a key a value and no deadline, whatever it was before. */
+  /** Gives a key a value and no deadline, whether the key exists or not. */
   set(key: Bytes, value: Value | Buffer): Entry {
-    // The two common cases cost one look into the map: a resident key without a deadline, and a new key where all are resident.
+    // The two common cases cost one lookup in the map: a resident key without a deadline, and a new
+    // key while all keys are resident.
     const resident = this.entries.get(key)
     if (resident === undefined) {
       if (this.keyCount === this.residentCount) return this.make(undefined, key, value)
@@ -129,28 +138,28 @@ export class Database {
     return entry
   }
 
-  /** Gives an existing key another value; its deadline stays. */
+  /** Gives an existing key another value and keeps its deadline. */
   replace(entry: Entry, value: Value | Buffer): void {
     this.touch(entry)
     this.assign(entry, value)
   }
 
-  /** Makes a key that does not exist. */
+  /** Creates a key. REQUIRES: the key does not exist. */
   create(key: Bytes, value: Value | Buffer): Entry {
     return this.make(this.entries.get(key), key, value)
   }
 
-  /** Makes a key of its tombstone or, where there is none, anew. */
+  /** Creates a key by reviving its tombstone, or with a new entry if there is no tombstone. */
   private make(tombstone: Entry | undefined, key: Bytes, value: Value | Buffer): Entry {
     let entry = tombstone
-    // A key past its deadline that was only hidden: what comes in its place comes after its end.
+    // An expired key that was only hidden is deleted before its successor is created.
     if (entry !== undefined && entry.value !== null) this.expire(entry)
     if (entry === undefined) {
       entry = new Entry(this, key, null)
       this.entries.add(entry)
       this.residents.add(entry, entry.sizeBytes)
     }
-    // A stored key that was deleted may be about to leave LevelDB with the checkpoint in flight.
+    // The checkpoint in flight may be about to remove a deleted key's record from LevelDB.
     const mayBeMissing = !entry.stored || this.keyspace.frozenGeneration !== 0
     if (mayBeMissing && entry.generation !== this.keyspace.generation) this.newKeys.add(key)
     this.touch(entry)
@@ -169,7 +178,10 @@ export class Database {
     if (typeof value !== 'string') dropPages(value as Exclude<Value, Bytes>)
   }
 
-  /** Deletes an existing key but not its value, which the caller gives to another key with `attach`. */
+  /**
+   * Deletes an existing key but keeps its value, which the caller gives to another key with
+   * `attach`.
+   */
   detach(entry: Entry): Value {
     const value = entry.value as Value
     this.touch(entry)
@@ -187,7 +199,10 @@ export class Database {
     return value
   }
 
-  /** Makes a key that does not exist, of a value that was another key's. */
+  /**
+   * Creates a key from a value that `detach` took from another key. REQUIRES: the key does not
+   * exist.
+   */
   attach(key: Bytes, value: Value, expireAt: number): Entry {
     if (typeof value !== 'string') moveTo(value, this)
     const entry = this.create(key, value)
@@ -195,7 +210,7 @@ export class Database {
     return entry
   }
 
-  /** Deletes a key if it exists; whether it did. */
+  /** Deletes a key. Returns false if it did not exist. */
   delete(key: Bytes): boolean {
     const entry = this.find(key)
     if (entry === undefined) return false
@@ -203,7 +218,7 @@ export class Database {
     return true
   }
 
-  /** Sets when an existing key ends, in ms since the epoch; 0 means never. */
+  /** Sets the deadline of an existing key in ms since the epoch; 0 removes it. */
   setDeadline(entry: Entry, expireAt: number): void {
     if (expireAt === 0) {
       if (entry.expireAt !== 0) {
@@ -218,16 +233,20 @@ export class Database {
     this.dueChanged(entry)
   }
 
-  /** To be called when an entry's deadline has changed, or that of its hash's next field. It has been touched. */
+  /**
+   * Recomputes `dueAt` after the deadline of the key or of its hash's next field has changed.
+   * REQUIRES: the entry has been touched.
+   */
   dueChanged(entry: Entry): void {
     const before = entry.dueAt
     const dueAt = dueAtOf(entry)
     entry.dueAt = dueAt
-    // A deadline that is put off needs no hint of its own: the earlier one leads to it. So one that is refreshed again and again has one hint.
+    // A later deadline needs no new hint, because the earlier hint leads to it. A deadline that is
+    // refreshed again and again therefore keeps one hint.
     if (dueAt !== 0 && (before === 0 || dueAt < before)) this.keyspace.deadlines.add(entry)
   }
 
-  /** To be called before a value is changed in place. */
+  /** Marks an entry dirty. REQUIRES: called before every change of its value in place. */
   touch(entry: Entry): void {
     const { keyspace } = this
     keyspace.changes++
@@ -235,11 +254,11 @@ export class Database {
     if (entry.generation !== keyspace.generation) keyspace.touchSlow(entry, entry.sizeBytes)
   }
 
-  /** Forgets a clean entry, and a rope's pages with it if all of them are clean. */
+  /** Removes a clean entry from memory. If its value has resident pages, they are evicted first. */
   evict(entry: Entry): void {
     const { value } = entry
     if (value !== null && typeof value !== 'string' && hasResidentPages(value)) {
-      entry.referenced = true // its pages go first, one by one
+      entry.referenced = true // its pages are evicted first, one by one
       return
     }
     if (value !== null) this.residentCount--
@@ -247,12 +266,15 @@ export class Database {
     this.keyspace.evictions++
   }
 
-  /** A tombstone whose removal has landed and that is still one. */
+  /**
+   * Removes a tombstone from memory after LevelDB has removed its record. REQUIRES: the entry is
+   * still a tombstone.
+   */
   forgetTombstone(entry: Entry): void {
     if (entry.ringIndex >= 0) this.forget(entry)
   }
 
-  /** Entries in memory, tombstones included. */
+  /** The number of entries in memory, including tombstones. */
   get residentEntries(): number {
     return this.entries.size
   }
@@ -296,7 +318,7 @@ export class Database {
     this.signal(entry.key)
   }
 
-  /** Somebody who is blocked on the key may go on. */
+  /** Notifies the clients that are blocked on the key. */
   signal(key: Bytes): void {
     this.keyspace.awaited?.changed(this.index, key)
   }
@@ -312,7 +334,7 @@ export class Database {
     return value.latin1Slice()
   }
 
-  /** An entry or page that has been touched takes so many bytes more. */
+  /** Adds to the memory of a touched entry or page; negative when it shrinks. */
   resize(bytes: number): void {
     this.residents.bytes += bytes
     this.keyspace.dirtyBytes += bytes
@@ -324,19 +346,22 @@ export class Database {
     this.dueChanged(entry)
   }
 
-  /** A lookup has met a key that is due, or whose fields are: whether it is still there. */
+  /**
+   * Handles a lookup of a key that is due, or whose fields are: deletes it on a master, hides it on
+   * a replica. Returns the entry if it still exists.
+   */
   private met(entry: Entry): Entry | undefined {
     if (!this.isOver(entry)) return entry
     if (this.keyspace.expiry === 'delete') this.expire(entry)
     return undefined
   }
 
-  /** Whether a key is past its deadline, or all the fields of its hash are past theirs. */
+  /** True if the key is past its deadline, or every field of its hash is. */
   isOver({ value, expireAt }: Entry): boolean {
     return (expireAt !== 0 && this.keyspace.isPast(expireAt)) || (value instanceof Hash && value.isOver)
   }
 
-  /** Deletes a key because its time has come, or that of all its fields, and logs that. */
+  /** Deletes and logs a key that is past its deadline, or whose fields all are. */
   expire(entry: Entry): void {
     const { keyspace, index } = this
     const { changes } = keyspace
@@ -347,7 +372,7 @@ export class Database {
     keyspace.isEnding = true
     this.remove(entry)
     keyspace.isEnding = false
-    keyspace.changes = changes // logged here, not as the running command
+    keyspace.changes = changes // the deletion is logged below, not as part of the running command
     keyspace.log.deleted(index, key)
     if (isKeyDue) keyspace.event(EVENT_EXPIRED, 'expired', index, key)
     else {

@@ -1,12 +1,15 @@
 /**
- * When keys end, or fields of their hashes, in memory. The whole truth is the deadline index in LevelDB plus what is not checkpointed; here are hints, checked
- * against the entry before anything is deleted.
+ * Deadlines of keys and hash fields that are due soon, in memory. LevelDB's deadline index and the
+ * dirty records are authoritative. The deadlines here are hints, which expiry checks against the
+ * entry before it deletes anything.
  *
  *   near   a heap of the deadlines before the horizon, of resident and of stored keys
- *   far    later ones set since the last checkpoint, in buckets of a minute; dropped when their checkpoint has landed
+ *   far    later ones set since the last checkpoint, in buckets of a minute; dropped when their
+ *          checkpoint has landed
  *
- * The horizon moves a minute at a time: the far buckets of that minute and LevelDB's index for it are poured into the heap (expiry.ts).
- * Setting a deadline costs a push; a million volatile keys a minute away cost the heap nothing.
+ * The horizon moves a minute at a time. Then the far buckets of that minute and LevelDB's index for
+ * it are poured into the heap (expiry.ts). Setting a deadline costs a push. A million volatile keys
+ * a minute away cost the heap nothing.
  */
 import type { Bytes } from '../../base/bytes.ts'
 import type { Entry } from './entry.ts'
@@ -22,7 +25,7 @@ export interface Deadline {
 type Buckets = Map<number, Deadline[]>
 
 export class Deadlines {
-  /** The heap knows every deadline before this time, ms; a multiple of a minute. */
+  /** The heap knows every deadline before this time, in ms; a multiple of a minute. */
   horizon = 0
   private readonly heap: Deadline[] = []
   private far: Buckets = new Map()
@@ -44,7 +47,7 @@ export class Deadlines {
     return this.heap[0]
   }
 
-  /** Takes the earliest out of the heap. */
+  /** Removes and returns the earliest deadline in the heap. */
   pop(): Deadline | undefined {
     const { heap } = this
     const first = heap[0]
@@ -77,7 +80,7 @@ export class Deadlines {
     heap[index] = deadline
   }
 
-  /** Moves the horizon and takes in what was set in memory for the time between. */
+  /** Moves the horizon and adds the deadlines set in memory for the time between to the heap. */
   advance(horizon: number): void {
     const end = Math.ceil(horizon / BUCKET_MS)
     for (const buckets of [this.far, this.frozenFar]) {
@@ -113,7 +116,7 @@ export class Deadlines {
   }
 }
 
-/** The end of the minute that holds a time. */
+/** Returns the end of the minute that holds a time, in ms. */
 export function minuteAfter(ms: number): number {
   return (Math.floor(ms / BUCKET_MS) + 1) * BUCKET_MS
 }

@@ -1,6 +1,6 @@
 /**
- * A resident root: one key with its value and deadline. An Entry stays the same object from the time its key becomes resident until it is
- * evicted or its tombstone has landed.
+ * A resident root: one key with its value and deadline. An Entry stays the same object from the
+ * time its key becomes resident until it is evicted or its tombstone has landed.
  *
  *   value === null   a tombstone: the key is gone, LevelDB may still hold its record
  *   stored           LevelDB holds a record of this key, or may after the checkpoint in flight
@@ -15,41 +15,52 @@ import type { Database } from './database.ts'
 
 export type Value = Bytes | Rope | Collection
 
-/** What an entry costs beside its key and value: the object, its slots in the map and the clock, string headers. Bytes, measured. */
+/**
+ * Bytes of memory that an entry costs beside its key and value, measured: the object, its slots in
+ * the map and the ring of eviction, string headers.
+ */
 export const ENTRY_OVERHEAD_BYTES = 232
 
-/** What the clock hand of eviction visits: entries and pages. */
+/** An object that the clock hand of eviction visits: an entry or a page. */
 export interface Resident {
-  /** The generation in which it was last changed; clean when that has landed. */
+  /** The generation of the last change; the object is clean when that generation has landed. */
   generation: number
   ringIndex: number
   referenced: boolean
-  /** Forgets a clean resident. */
+  /** Removes a clean resident from memory. */
   evict(): void
 }
 
-/** What a checkpoint writes: entries and pages. */
+/** An object that a checkpoint writes: an entry or a page. */
 export interface DirtyRecord {
   generation: number
   encode(batch: FrozenBatch): void
 }
 
 export class Entry implements Resident, DirtyRecord {
-  // What a lookup needs comes first, so that it lies in one cache line.
+  // The fields that a lookup needs come first, so that they lie in one cache line.
   readonly key: Bytes
   value: Value | null
-  /** ms since the epoch; 0 means never. */
+  /** The key's deadline in ms since the epoch; 0 means none. */
   expireAt = 0
-  /** When something is to be deleted: the key, or the first field of its hash that ends. 0 means never. `Database.dueChanged` keeps it. */
+  /**
+   * The time of the next deletion, of the key or of the first field of its hash that expires, in ms
+   * since the epoch. 0 means none. `Database.dueChanged` keeps it.
+   */
   dueAt = 0
   generation = 0
-  /** The keyspace's `seconds` at the last access; 0 where that is not known. */
+  /** The keyspace's `seconds` at the last access; 0 if unknown. */
   accessedAt = 0
   referenced = true
   stored = false
-  /** Bytes of the string have been changed since it was set. Only OBJECT ENCODING cares; it is forgotten when the key leaves memory. */
+  /**
+   * True if the string's bytes have been changed since it was set. Only OBJECT ENCODING cares; the
+   * flag is lost when the key leaves memory.
+   */
   rewritten = false
-  /** What LevelDB's deadline index has of `dueAt`, or is about to have; 0 means nothing. */
+  /**
+   * The value of `dueAt` in LevelDB's deadline index, or in the checkpoint in flight; 0 means none.
+   */
   storedDueAt = 0
   ringIndex = -1
   readonly db: Database

@@ -1,74 +1,87 @@
 /**
- * Keeps the working set within `cache-memory`. Work is measured in bytes and visits, never in time: each unit evicts as many bytes as it
- * brings in, however busy the machine is.
+ * Keeps the working set within `cache-memory`, with the CLOCK algorithm (Corbató 1969). Work is
+ * measured in bytes and visits, never in time: each unit evicts as many bytes as it brings in, even
+ * on a busy machine.
  *
- *   clock hand   visits the residents of all databases in turn; one that was used since the last visit stays for another round
- *   pace         the hand makes two rounds while `leeway` bytes come in past the limit; if that is not enough, use no longer counts
- *   behind       a command that has changed nothing drops the oldest leaves and rope pages that it has read
+ *   clock hand   visits the residents of all databases in turn; one that was used since the last
+ *                visit stays for another round
+ *   pace         the hand makes two rounds while `leeway` bytes come in past the limit; if that is
+ *                not enough, use no longer counts
+ *   behind       a command that has changed nothing drops the oldest leaves and rope pages that it
+ *                has read
  *
- * Invariant: entries leave memory only where no command holds one: between units, and where a command calls `makeRoom`.
- * Promise: clean records take at most `cacheBytesAtMost`, plus what one command holds at once.
+ * Invariant: entries leave memory only where no command holds one: between units, and where a
+ * command calls `makeRoom`. Promise: clean records take at most `cacheBytesAtMost`, plus the
+ * entries and pages that one command holds at once.
  */
 import { reap } from '../tree/pages.ts'
 import type { Keyspace } from './keyspace.ts'
 
-/** Room is made when this many bytes have come in since the last time. */
+/** `makeRoom` evicts once this many bytes have come in since the last time. */
 const ADMITTED_BYTES = 64 * 1024
-/** A command that goes on reading keeps this many bytes of leaves and rope pages in memory behind it, and at least this many of them. */
+/**
+ * Bytes of leaves and rope pages that a long read command keeps in memory behind it. It keeps at
+ * least `BEHIND_PAGES` of them.
+ */
 const BEHIND_BYTES = 512 * 1024
 const BEHIND_PAGES = 16
-/** The least leeway. */
+/** The minimum of `leewayOf`. */
 const MIN_LEEWAY_BYTES = 1024 * 1024
-/** Residents visited in a slice of background work, beside what the growth since the last one asks for: some tenths of a millisecond. */
+/**
+ * Residents visited in a slice of background work, beside those that growth since the last slice
+ * asks for. The visits take some tenths of a millisecond.
+ */
 const SLICE_VISITS = 4096
-/** Nodes of dropped objects that leave memory in one go: well below a millisecond. */
+/** Nodes of dropped objects freed in one slice: well below a millisecond. */
 const REAP_STEPS = 1000
 
-/** A leaf or a page of a rope. */
+/** A leaf, or a page of a rope. */
 export interface ReadPage {
-  /** Bytes. */
+  /** Size in bytes of memory. */
   readonly memory: number
-  /** Leaves memory if it is clean and nothing stands in it. */
+  /** Removes the page from memory if it is clean and no cursor stands in it. */
   leaveBehind(landedGeneration: number): void
 }
 
-/** How far past the limit the working set may be while the hand catches up. */
+/** The bytes by which the working set may exceed the limit while the hand catches up. */
 function leewayOf(cacheBytes: number): number {
   return Math.max(MIN_LEEWAY_BYTES, cacheBytes / 16)
 }
 
-/** The most bytes that clean records take under a limit, beside what one command must hold at once. */
+/**
+ * The most bytes that clean records take under a limit, beside the records that one command holds.
+ */
 export function cacheBytesAtMost(cacheBytes: number): number {
   return cacheBytes + 2 * leewayOf(cacheBytes)
 }
 
 export class Eviction {
-  /** Where the limit stands; it may change at any time. */
+  /** The owner of the limit, which may change at any time. */
   limits: { readonly cacheBytes: number } = { cacheBytes: Number.POSITIVE_INFINITY }
   private readonly keyspace: Keyspace
-  /** Bytes read from disk since room was last made. */
+  /** Bytes read from disk since the last sweep. */
   private admittedBytes = 0
-  /** Resident bytes when room was last made. */
+  /** Resident bytes after the last sweep. */
   private leftBytes = 0
-  /** The database that the hand is in. */
+  /** The index of the database that the hand is in. */
   private database = 0
-  /** Visits since the last resident was evicted, and the landed generation that they belong to. */
+  /** Visits since the last eviction, and the landed generation in which they were counted. */
   private fruitless = 0
   private fruitlessIn = 0
-  /** Visits since there is more than limit and leeway. */
+  /** Visits made while the working set exceeds limit and leeway. */
   private visitsOver = 0
-  /** Leaves and rope pages that the present unit has read, the oldest at `readFrom`. */
+  /** Leaves and rope pages that the current unit has read; the oldest is at `readFrom`. */
   private read: ReadPage[] = []
   private readFrom = 0
   private readBytes = 0
-  /** `keyspace.changes` when the present unit began. */
+  /** `keyspace.changes` when the current unit began. */
   private changes = 0
 
   constructor(keyspace: Keyspace) {
     this.keyspace = keyspace
   }
 
-  /** A unit or a part of one begins: no command holds anything. */
+  /** Starts a unit or a part of one. REQUIRES: no command holds an entry or page. */
   beginUnit(): void {
     this.changes = this.keyspace.changes
     if (this.admittedBytes > 0 || this.read.length > 0) this.forgetReads()
@@ -83,17 +96,20 @@ export class Eviction {
     this.makeRoom()
   }
 
-  /** To be called by commands that go through many keys, where they hold no entry, value, place or cursor. */
+  /**
+   * Evicts in commands that go through many keys. REQUIRES: the caller holds no entry, value,
+   * position or cursor.
+   */
   makeRoom(): void {
     if (this.admittedBytes >= ADMITTED_BYTES) this.sweep(0)
   }
 
-  /** An entry or an inner node has been read from disk. */
+  /** Counts an entry or an inner node that has been read from disk. */
   admit(sizeBytes: number): void {
     this.admittedBytes += sizeBytes
   }
 
-  /** A leaf or a page of a rope has been read from disk and stands in its place. */
+  /** Counts a leaf or a page of a rope that has been read from disk and put into its place. */
   admitPage(page: ReadPage, sizeBytes: number): void {
     this.admittedBytes += sizeBytes
     this.read.push(page)
@@ -101,13 +117,13 @@ export class Eviction {
     if (this.readBytes > BEHIND_BYTES) this.leaveBehind()
   }
 
-  /** Whether nothing more should be read ahead. */
+  /** True if nothing more should be read ahead. */
   get isFull(): boolean {
     const { cacheBytes } = this.limits
     return this.keyspace.residentBytes > cacheBytes + leewayOf(cacheBytes)
   }
 
-  /** A slice of background work, between units. Returns whether there is more to evict. */
+  /** Does a slice of background work, between units. Returns true if there is more to evict. */
   slice(): boolean {
     if (this.keyspace.dropped.length > 0) reap(this.keyspace.dropped, REAP_STEPS)
     return this.sweep(SLICE_VISITS)
@@ -116,7 +132,7 @@ export class Eviction {
   private leaveBehind(): void {
     const { keyspace, read } = this
     if (keyspace.changes !== this.changes) {
-      this.read = [] // the command may hold what it has yet to change
+      this.read = [] // the command may hold pages that it is about to change
       this.readFrom = 0
       this.readBytes = 0
       return
@@ -133,7 +149,10 @@ export class Eviction {
     }
   }
 
-  /** Moves the hand over at least `visits` residents while there is too much. Returns whether there still is, of what may go. */
+  /**
+   * Moves the hand over at least `visits` residents while the working set exceeds the limit.
+   * Returns true if it still does and there are residents left to try.
+   */
   private sweep(visits: number): boolean {
     const { keyspace } = this
     const { landedGeneration, residentBytes } = keyspace

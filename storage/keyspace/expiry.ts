@@ -1,8 +1,10 @@
 /**
- * Active expiry: keys and fields of hashes go when their time has come, not when a sample happens upon them. Between turns, in slices; the
- * rest of a crowd waits for the next slice, so that a million deadlines in one second delay nobody, be they of one hash.
+ * Active expiry: deletes keys and fields of hashes when their time has come, without sampling. The
+ * work is done between turns, in slices. A million deadlines in one second, even of one hash, are
+ * spread over many slices and delay no client.
  *
- * Invariant: for every deadline before `deadlines.horizon` there is a hint of that time or an earlier one in the heap, or being loaded into it.
+ * Invariant: for every deadline before `deadlines.horizon`, the heap holds a hint of that time or
+ * earlier, or one is being loaded into it.
  */
 import type { Clock } from '../../base/clock.ts'
 import type { Log } from '../../base/log.ts'
@@ -13,13 +15,13 @@ import type { Database } from './database.ts'
 import { type Deadline, minuteAfter } from './deadlines.ts'
 import type { Keyspace } from './keyspace.ts'
 
-/** How far ahead the heap knows LevelDB's deadlines, ms. */
+/** How far ahead of the clock the heap knows LevelDB's deadlines, in ms. */
 const LOOK_AHEAD_MS = 60_000
 const LOAD_RECORDS = 1000
 const EXPIRE_PER_STEP = 100
-/** A key that could not be read is tried again after this. */
+/** Delay before expiry retries a key that could not be read. */
 const UNREADABLE_RETRY_MS = 1000
-/** No timer waits longer than this: wall time may jump, and setTimeout past 2^31 ms fires at once. */
+/** The longest wait of a timer: wall time may jump, and setTimeout past 2^31 ms fires at once. */
 const MAX_DELAY_MS = 1000
 
 export class Expiry {
@@ -29,7 +31,7 @@ export class Expiry {
   private readonly log: Log
   private loading: Promise<void> | null = null
   private iterator: RecordIterator | null = null
-  /** Why the last key that was due could not be read; empty where it could. */
+  /** The error of the last key that was due and could not be read; empty after a success. */
   private readError = ''
 
   constructor(keyspace: Keyspace, log: Log) {
@@ -37,14 +39,20 @@ export class Expiry {
     this.log = log
   }
 
-  /** Deletes what is due until there are no more or the monotonic time is up; whether more are due. */
+  /**
+   * Deletes keys and fields that are due until none is left or monotonic time reaches `untilMs`.
+   * Returns true if more are due.
+   */
   expireUntil(untilMs: number, clock: Clock): boolean {
     let more = this.expireSome(EXPIRE_PER_STEP)
     while (more && clock.monotonicMs() < untilMs) more = this.expireSome(EXPIRE_PER_STEP)
     return more
   }
 
-  /** Deletes up to `count` keys and fields that are due by the turn's clock; whether more are. To be called between units. */
+  /**
+   * Deletes up to `count` keys and fields that are due by the turn's clock. Returns true if more
+   * are due. REQUIRES: called between units.
+   */
   expireSome(count: number): boolean {
     const { keyspace } = this
     if (!this.active || keyspace.expiry !== 'delete' || keyspace.isUnitOpen) return false
@@ -58,7 +66,8 @@ export class Expiry {
         count -= this.expireOne(first, count)
         this.readError = ''
       } catch (error) {
-        if (keyspace.changes !== before) throw error // memory is not what the log will say
+        // a half-done deletion: memory no longer matches the log
+        if (keyspace.changes !== before) throw error
         this.putOff(first, error)
         return false
       }
@@ -66,14 +75,17 @@ export class Expiry {
     return true
   }
 
-  /** Deletes what is due of one key, at most `count` fields of a hash. Returns how many deletions that counts for. */
+  /**
+   * Deletes the expired part of one key, at most `count` fields of a hash. Returns the number of
+   * deletions that this counts for.
+   */
   private expireOne(hint: Deadline, count: number): number {
     const { deadlines, now } = this.keyspace
     const db = this.databaseOf(hint.dbId)
     const entry = db?.lookup(hint.key)
     if (db === undefined || entry === undefined || entry.dueAt === 0) return 1
     if (entry.dueAt > now) {
-      deadlines.add(entry) // it was put off since
+      deadlines.add(entry) // the deadline was moved to later
       return 1
     }
     if (db.isOver(entry)) {
@@ -81,20 +93,22 @@ export class Expiry {
       return 1
     }
     const expired = (entry.value as Hash).expireFields(count)
-    if (entry.dueAt !== 0) deadlines.add(entry) // its hint is spent, and the next field's deadline is later
+    if (entry.dueAt !== 0) deadlines.add(entry) // its hint is used up; the next field's is later
     return expired
   }
 
-  /** LevelDB could not read the key. A client that asks for it is told so; here it is tried again later. */
+  /**
+   * Retries a key that LevelDB could not read later. A client that asks for the key gets the error.
+   */
   private putOff(hint: Deadline, error: unknown): void {
     this.keyspace.deadlines.push({ ...hint, at: this.keyspace.now + UNREADABLE_RETRY_MS })
     const text = String(error)
     if (text !== this.readError)
-      this.log.warn({ error: text }, 'a key that is due cannot be read: its deletion is tried again every second')
+      this.log.warn({ error: text }, 'cannot read a key that is due, retrying its deletion every second')
     this.readError = text
   }
 
-  /** ms from now to when there may be something to do. */
+  /** Returns the ms until there may be work. */
   delayMs(wallMs: number): number {
     const { deadlines, expiry } = this.keyspace
     const { first } = deadlines
@@ -102,19 +116,23 @@ export class Expiry {
     return Math.max(0, Math.min(MAX_DELAY_MS, first.at - wallMs))
   }
 
-  /** Keeps the heap ahead of the clock. Where nothing may be deleted the horizon stays: on a replica nobody would take hints out again. */
+  /**
+   * Keeps the heap ahead of the clock. The horizon stays where expiry does not delete: on a replica
+   * the hints would never leave the heap.
+   */
   lookAhead(wallMs: number): void {
     const { deadlines, expiry } = this.keyspace
     const horizon = minuteAfter(wallMs + LOOK_AHEAD_MS)
     if (this.stopped || this.loading !== null || expiry !== 'delete' || deadlines.horizon >= horizon) return
     const from = deadlines.horizon
-    // In one synchronous moment: what is in memory is poured in, and the iterator sees all that has landed.
+    // One synchronous moment: the deadlines in memory are poured in, and the iterator sees every
+    // checkpoint that has landed.
     deadlines.advance(horizon)
     this.iterator = this.keyspace.records.iterate(deadlineRange(from, horizon))
     this.loading = this.load(this.iterator, from)
   }
 
-  /** Stops reading from LevelDB. What has not been loaded is loaded again after `resume`. */
+  /** Stops reading from LevelDB. `resume` starts the interrupted load again. */
   async stop(): Promise<void> {
     this.stopped = true
     await this.iterator?.close()
@@ -138,8 +156,8 @@ export class Expiry {
         }
       }
     } catch (error) {
-      keyspace.deadlines.horizon = from // all of it again
-      this.log.debug({ error: String(error) }, 'deadlines not loaded; will be tried again')
+      keyspace.deadlines.horizon = from // the next attempt loads all of it again
+      this.log.debug({ error: String(error) }, 'cannot load deadlines from LevelDB, retrying')
     } finally {
       await iterator.close().catch(() => {})
       this.iterator = null

@@ -1,10 +1,11 @@
 /**
- * Keyspace events: what happens to keys, in the classes of notify-keyspace-events. Commands and expiry report them by `keyspace.event`; whoever
- * delivers them sets `keyspace.events`. While nobody wants any, reporting costs one comparison.
+ * Keyspace events: changes of keys, in the classes of notify-keyspace-events. Commands and expiry
+ * report them by `keyspace.event`; the subscriber sets `keyspace.events`. While no class is wanted,
+ * a report costs one comparison.
  */
 import type { Bytes } from '../../base/bytes.ts'
 
-/** Classes, one bit each. In the configuration: g $ l s h z x e t d m n. */
+/** Event classes, one bit each. In the configuration: g $ l s h z x e t d m n. */
 export const EVENT_GENERIC = 1
 export const EVENT_STRING = 2
 export const EVENT_LIST = 4
@@ -17,19 +18,22 @@ export const EVENT_KEY_MISS = 1024
 export const EVENT_NEW = 2048
 
 export interface KeyEvents {
-  /** Bits of the classes that are wanted. */
+  /** The bits of the wanted classes. */
   readonly wanted: number
   happened(database: number, event: Bytes, key: Bytes): void
 }
 
 export const NO_EVENTS: KeyEvents = { wanted: 0, happened() {} }
 
-/** Told of every key that is changed, created or deleted, by whatever: WATCH and client-side caching. */
+/**
+ * Observes every key that is changed, created or deleted, by commands or by expiry. For WATCH and
+ * client-side caching.
+ */
 export interface KeyObserver {
-  /** Before the key changes. */
+  /** Called before the key changes. */
   changes(database: number, key: Bytes): void
-  /** A database is about to be emptied, or to change places with another. */
+  /** Called before a database is emptied (`by` is null) or swapped with the database `by`. */
   replaces(database: number, by: number | null): void
-  /** All of memory is replaced: a full sync, a reload. */
+  /** Called when all of memory is replaced: a full sync, a reload. */
   forgetsAll(): void
 }

@@ -1,15 +1,18 @@
 /**
  * All databases, and the protocol between commands and checkpoints.
  *
- *   generation        even; what is changed now belongs to it
- *   frozenGeneration  the one before, while its checkpoint is under way, else 0
- *   record.generation the one in which it was last changed; odd (frozen + 1) once the checkpoint in flight has encoded it
+ *   generation        even; changes made now belong to it
+ *   frozenGeneration  the previous one while its checkpoint is under way, else 0
+ *   record.generation the one of the record's last change; odd (frozen + 1) once the checkpoint in
+ *                     flight has encoded the record
  *   landedGeneration  records at or below it are clean: LevelDB has them as they are
  *
- * `touch` comes before every change of an entry or page. A record of the frozen generation that is not encoded yet is encoded then,
- * as it was (copy-on-write). Freezing is O(1): the dirty list changes hands and the generation goes up by two.
+ * `touch` comes before every change of an entry or page. If the record belongs to the frozen
+ * generation and is not encoded yet, `touch` encodes it as it was (copy-on-write). Freezing is
+ * O(1): the dirty list changes hands and the generation goes up by two.
  *
- * Invariant: while `epoch` stays, LevelDB's roots stay; "what LevelDB has, less resident tombstones, plus new keys" is all that exists.
+ * Invariant: while `epoch` stays, LevelDB's roots stay. All keys that exist are then LevelDB's
+ * keys, less resident tombstones, plus new keys.
  */
 import type { Bytes } from '../../base/bytes.ts'
 import type { Clock } from '../../base/clock.ts'
@@ -26,23 +29,26 @@ import { type KeyEvents, type KeyObserver, NO_EVENTS } from './key-events.ts'
 import { Libraries } from './libraries.ts'
 import { NewKeys } from './new-keys.ts'
 
-/** Where deletions that no command asked for are logged: the binlog's open group. */
+/** Logs deletions that no command asked for: the binlog's open group. */
 export interface ExpiryLog {
   deleted(database: number, key: Bytes): void
   fieldsDeleted(database: number, key: Bytes, fields: readonly Bytes[]): void
 }
 
-/** Whoever has clients blocked on keys. */
+/** The owner of the clients that are blocked on keys. */
 export interface Awaited {
   changed(database: number, key: Bytes): void
-  /** Any key of this database may have come, gone or changed. */
+  /** Notifies of a database in which any key may have come, gone or changed. */
   replaced(database: number): void
 }
 
-/** What a lookup does with a key past its deadline: a master deletes it, a replica hides it, replay takes no notice. */
+/**
+ * The effect of a lookup on an expired key: a master deletes it, a replica hides it, replay ignores
+ * the deadline.
+ */
 export type ExpiryMode = 'delete' | 'hide' | 'ignore'
 
-/** What a freeze hands to the checkpoint, as of its moment. */
+/** The state that a freeze hands to the checkpoint, as of the freeze. */
 export interface Frozen {
   readonly generation: number
   readonly dirty: DirtyRecord[]
@@ -56,19 +62,19 @@ export interface Frozen {
 
 export class Keyspace {
   readonly databases: Database[]
-  /** Replaced by a full sync: nobody may keep it. */
+  /** A full sync replaces it: do not keep a reference. */
   records: RecordStore
   log: ExpiryLog
   expiry: ExpiryMode = 'delete'
-  /** The reading of the clock that units share, ms since the epoch. */
+  /** The reading of the clock that units share, in ms since the epoch. */
   now = 0
-  /** Monotonic time of that reading in whole seconds, from 1 on: what the last use of keys is dated by. */
+  /** Monotonic time of that reading in whole seconds, from 1 on; dates the last use of keys. */
   seconds = 1
-  /** Monotonic time of that reading, ms; Infinity where it does not become old. */
+  /** Monotonic time of that reading in ms; Infinity if the reading does not age. */
   readAtMs = Number.POSITIVE_INFINITY
-  /** Whether lookups count as use (CLIENT NO-TOUCH turns it off for its own). */
+  /** True if lookups count as use; CLIENT NO-TOUCH turns it off for its own. */
   touching = true
-  /** What is deleted now has come to its end: whoever's command has met it has not changed it. */
+  /** True while expiry deletes: observers must not attribute the change to the running command. */
   isEnding = false
 
   generation = 2
@@ -76,17 +82,25 @@ export class Keyspace {
   landedGeneration = 1
   epoch = 0
   dirty: DirtyRecord[] = []
-  /** Nodes of dropped objects that have not left memory yet. */
+  /** Nodes of dropped objects that are still in memory. */
   dropped: TreeNode[] = []
   pageLimits: PageLimits = DEFAULT_PAGE_LIMITS
-  /** Told of keys that come, go or get another value, while somebody is blocked on keys. */
+  /**
+   * Notified of keys that come, go or get another value while clients are blocked on keys; else
+   * null.
+   */
   awaited: Awaited | null = null
   events: KeyEvents = NO_EVENTS
-  /** A unit of several commands has been done in part and takes turns of its own for the rest: nothing may be frozen or deleted meanwhile. */
+  /**
+   * True while a unit of several commands is suspended halfway and takes turns of its own for the
+   * rest. Nothing may be frozen or expired meanwhile.
+   */
   isUnitOpen = false
-  /** Who is told of changed keys; null while nobody is. */
+  /** The observers of changed keys; null if there are none. */
   observers: readonly KeyObserver[] | null = null
-  /** Memory of the dirty records and of the frozen ones, in bytes; pages dropped meanwhile included. */
+  /**
+   * Memory in bytes of the dirty records and of the frozen ones, including pages dropped meanwhile.
+   */
   dirtyBytes = 0
   frozenBytes = 0
   garbageObjects: number[] = []
@@ -98,11 +112,14 @@ export class Keyspace {
   readonly libraries = new Libraries(() => {
     this.changes++
   })
-  /** Changes so far: moves exactly when a command has changed something. */
+  /** The number of changes. It moves exactly when a command has changed something. */
   changes = 0
-  /** Changes as INFO shows them and Redis counts them: one a command, or one an element where the command says so. */
+  /**
+   * The changes as INFO shows them and Redis counts them: one per command, or one per element where
+   * the command says so.
+   */
   countedChanges = 0
-  /** What `countedChanges` was as of the last checkpoint that has landed, and of the one in flight. */
+  /** `countedChanges` as of the last checkpoint that landed, and of the one in flight. */
   landedChanges = 0
   private frozenChanges = 0
 
@@ -110,7 +127,7 @@ export class Keyspace {
   misses = 0
   expiredKeys = 0
   expiredFields = 0
-  /** Values in pages that were deleted or replaced: what is freed in the background. */
+  /** Values in pages that were deleted or replaced, and are freed in the background. */
   droppedObjects = 0
   evictions = 0
   diskReads = 0
@@ -123,7 +140,7 @@ export class Keyspace {
     this.databases = Array.from({ length: databaseCount }, (_, index) => new Database(this, this.nextDbId++, index))
   }
 
-  /** Forgets everything, as before `restore`. No checkpoint may be under way. */
+  /** Forgets everything, as before `restore`. REQUIRES: no checkpoint is under way. */
   reset(): void {
     for (const observer of this.observers ?? []) observer.forgetsAll()
     this.landedGeneration = this.generation + 1
@@ -146,7 +163,10 @@ export class Keyspace {
     this.landedChanges = this.countedChanges
   }
 
-  /** Takes over what the meta record says. More databases than this server has are kept and not reached. */
+  /**
+   * Restores the state in the meta record. Databases beyond this server's number are kept in
+   * LevelDB, but no command can reach them.
+   */
   restore(meta: Meta): void {
     this.nextObjectId = meta.nextObjectId
     this.nextDbId = meta.nextDbId
@@ -171,7 +191,7 @@ export class Keyspace {
     this.now = wallMs
   }
 
-  /** Reports what has happened to a key, where that class of events is wanted. */
+  /** Reports an event of a key if its class is wanted. */
   event(eventClass: number, event: Bytes, database: number, key: Bytes): void {
     if ((this.events.wanted & eventClass) !== 0) this.events.happened(database, event, key)
   }
@@ -202,7 +222,7 @@ export class Keyspace {
     return this.nextObjectId++
   }
 
-  /** Before a page is changed. Entries go through `Database.touch`. */
+  /** Marks a page dirty before it is changed. Entries go through `Database.touch`. */
   touch(record: DirtyRecord, sizeBytes: number): void {
     if (record.generation !== this.generation) this.touchSlow(record, sizeBytes)
   }
@@ -214,7 +234,7 @@ export class Keyspace {
     this.dirtyBytes += sizeBytes
   }
 
-  /** FLUSHDB: O(1). The dropped database's records become garbage with the next checkpoint. */
+  /** FLUSHDB, in O(1). The dropped database's records become garbage with the next checkpoint. */
   flush(index: number): void {
     const old = this.database(index)
     for (const observer of this.observers ?? []) observer.replaces(index, null)
@@ -252,7 +272,7 @@ export class Keyspace {
     return sum
   }
 
-  /** Entries, tombstones and pages in memory. */
+  /** The number of entries, tombstones and pages in memory. */
   get residentCount(): number {
     let sum = 0
     for (const db of this.databases) sum += db.residents.length
@@ -289,7 +309,7 @@ export class Keyspace {
     return frozen
   }
 
-  /** LevelDB has what was frozen. */
+  /** Marks the frozen records clean. REQUIRES: LevelDB has all of them. */
   landed(): void {
     this.landedGeneration = this.frozenGeneration + 1
     this.landedChanges = this.frozenChanges
@@ -302,7 +322,10 @@ export class Keyspace {
     this.libraries.landed()
   }
 
-  /** LevelDB has nothing of what was frozen: it is dirty again, as part of the present generation. */
+  /**
+   * Makes the frozen records dirty again, as part of the current generation. REQUIRES: LevelDB has
+   * none of them.
+   */
   thaw(frozen: Frozen): void {
     this.frozenGeneration = 0
     this.frozenBatch = null

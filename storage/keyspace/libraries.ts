@@ -1,18 +1,23 @@
 /**
- * Named contents beside the keys: libraries of functions, which storage does not look into. All of them are in memory; each is a record of
- * its own, written by the checkpoint after its last change, and the meta record names them.
+ * Libraries of functions: named contents beside the keys, which storage does not parse. All of them
+ * are in memory. Each is a record of its own, written by the checkpoint after its last change, and
+ * the meta record names them.
  *
- *   set, delete, clear -> changed names -> freeze puts their records into the checkpoint's batch -> landed, or thawed: changed again
+ *   set, delete, clear -> changed names -> freeze puts their records into the checkpoint's batch
+ *                      -> landed, or thawed: changed again
  */
 import type { Bytes } from '../../base/bytes.ts'
 import type { RecordBatch, RecordStore } from '../records/record-store.ts'
 import { DamageError, libraryKey, libraryRecord, readLibrary } from '../records/records.ts'
 
 export class Libraries {
-  /** Goes up whenever any of them may have changed, be it by reading the disk again. */
+  /**
+   * Goes up whenever a library may have changed, including when the libraries are read from disk
+   * again.
+   */
   revision = 0
   private readonly contents = new Map<Bytes, Bytes>()
-  /** What LevelDB has not got as it is here. */
+  /** Names of libraries that differ from LevelDB's records. */
   private changed = new Set<Bytes>()
   private frozen = new Set<Bytes>()
   private readonly onChange: () => void
@@ -38,7 +43,7 @@ export class Libraries {
     this.change(name)
   }
 
-  /** Whether there was one. */
+  /** Deletes a library. Returns false if it did not exist. */
   delete(name: Bytes): boolean {
     if (!this.contents.delete(name)) return false
     this.change(name)
@@ -55,7 +60,7 @@ export class Libraries {
     return [...this.contents.keys()]
   }
 
-  /** Puts what has changed into a checkpoint's batch. */
+  /** Puts the changed libraries into a checkpoint's batch. */
   freeze(batch: RecordBatch): void {
     for (const name of this.changed) {
       const content = this.contents.get(name)
@@ -70,7 +75,7 @@ export class Libraries {
     this.frozen.clear()
   }
 
-  /** LevelDB has nothing of what was frozen. */
+  /** Marks the frozen libraries as changed again. REQUIRES: LevelDB has none of them. */
   thaw(): void {
     for (const name of this.frozen) this.changed.add(name)
     this.frozen.clear()
@@ -84,7 +89,7 @@ export class Libraries {
     this.revision++
   }
 
-  /** Reads those that a meta record names. */
+  /** Reads the libraries that a meta record names. Throws DamageError if one is missing. */
   restore(records: RecordStore, names: readonly Bytes[]): void {
     for (const name of names) {
       const record = records.getSync(libraryKey(name))

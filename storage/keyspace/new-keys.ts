@@ -1,8 +1,10 @@
 /**
- * The keys of one database that LevelDB does not have yet, for walks in key order (SCAN, KEYS). Creating a key costs an array push;
- * sorting is left to the walks, piece by piece: `settle` moves a bounded number of keys into ordered blocks.
+ * The keys of one database that LevelDB does not have yet, for walks in key order (SCAN, KEYS).
+ * Creating a key costs an array push. The walks sort, piece by piece: `settle` moves a bounded
+ * number of keys into ordered blocks.
  *
- * A key stays listed until the checkpoint that writes it has landed; one that was deleted meanwhile is found to be gone by the walk.
+ * A key stays listed until the checkpoint that writes it has landed. The walk finds out if the key
+ * was deleted meanwhile.
  */
 import type { Bytes } from '../../base/bytes.ts'
 
@@ -10,25 +12,25 @@ const BLOCK_KEYS = 512
 
 export class NewKeys {
   private pending: Bytes[] = []
-  /** Blocks of ascending keys, ascending among themselves, none empty but the only one. */
+  /** Blocks of ascending keys, in ascending order. Only a single block may be empty. */
   private blocks: Bytes[][] = [[]]
 
   add(key: Bytes): void {
     this.pending.push(key)
   }
 
-  /** Keys that are not sorted in yet. */
+  /** The number of keys that are not sorted yet. */
   get pendingCount(): number {
     return this.pending.length
   }
 
-  /** Sorts in up to `count` of the unsorted keys; whether all are sorted in now. */
+  /** Sorts up to `count` of the unsorted keys. Returns true if all are sorted now. */
   settle(count: number): boolean {
     for (let left = Math.min(count, this.pending.length); left > 0; left--) this.insert(this.pending.pop() as Bytes)
     return this.pending.length === 0
   }
 
-  /** Up to `count` settled keys in order, the first of them not before `from`. */
+  /** Returns up to `count` sorted keys in order, from the first key not before `from`. */
   following(from: Bytes, count: number): Bytes[] {
     const result: Bytes[] = []
     let blockIndex = this.blockFor(from)
@@ -44,7 +46,10 @@ export class NewKeys {
     return result
   }
 
-  /** Up to `count` settled keys in descending order, the first of them before `before`; undefined: from the last on. */
+  /**
+   * Returns up to `count` sorted keys in descending order, all before `before`; undefined starts at
+   * the last key.
+   */
   preceding(before: Bytes | undefined, count: number): Bytes[] {
     const result: Bytes[] = []
     let blockIndex = before === undefined ? this.blocks.length - 1 : this.blockFor(before)
@@ -61,7 +66,7 @@ export class NewKeys {
     return result
   }
 
-  /** Takes over another one's keys: what was frozen comes back when its checkpoint fails. */
+  /** Takes over another list's keys: the frozen keys come back when their checkpoint fails. */
   absorb(other: NewKeys): void {
     for (const key of other.pending) this.pending.push(key)
     for (const block of other.blocks) for (const key of block) this.pending.push(key)
@@ -76,7 +81,9 @@ export class NewKeys {
     if (block.length >= 2 * BLOCK_KEYS) this.blocks.splice(blockIndex + 1, 0, block.splice(BLOCK_KEYS))
   }
 
-  /** The last block whose first key is not after the key. */
+  /**
+   * Returns the index of the last block whose first key is not after the key; 0 if there is none.
+   */
   private blockFor(key: Bytes): number {
     let low = 0
     let high = this.blocks.length - 1
@@ -89,7 +96,7 @@ export class NewKeys {
   }
 }
 
-/** The first index whose key is not before this one. */
+/** Returns the first index whose key is not before this one. */
 function lowerBound(keys: readonly Bytes[], key: Bytes): number {
   let low = 0
   let high = keys.length

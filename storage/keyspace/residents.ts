@@ -1,6 +1,7 @@
 /**
- * The ring that the clock hand of eviction goes round: every resident entry and page of one database, in no order. Adding and removing
- * is O(1); dropping a database drops its ring.
+ * The ring that the clock hand of eviction goes round (the CLOCK algorithm): every resident entry
+ * and page of one database, in no order. Adding and removing is O(1); dropping a database drops its
+ * ring.
  */
 import type { Resident } from './entry.ts'
 
@@ -33,7 +34,7 @@ export class Residents {
     this.bytes -= sizeBytes
   }
 
-  /** Residents between the hand and the end of the ring. */
+  /** The number of residents between the hand and the end of the ring. */
   get leftInRound(): number {
     return Math.max(0, this.ring.length - this.hand)
   }
@@ -42,8 +43,11 @@ export class Residents {
     this.hand = 0
   }
 
-  /** Moves the hand over at most `steps` residents and evicts those that are clean and, unless `spared` is 'nothing', were not used since
-   *  its last visit, until `enough` bytes are freed. Returns the bytes freed. */
+  /**
+   * Moves the hand over at most `steps` residents and evicts clean ones until `enough` bytes are
+   * freed. A resident used since the hand's last visit stays, unless `spared` is 'nothing'. Returns
+   * the bytes freed.
+   */
   sweep(steps: number, landedGeneration: number, enough: number, spared: 'used' | 'nothing' = 'used'): number {
     const before = this.bytes
     for (; steps > 0 && this.ring.length > 0 && before - this.bytes < enough; steps--) {
@@ -55,8 +59,9 @@ export class Residents {
         this.hand++
       } else {
         const { length } = this.ring
-        resident.evict() // the last one takes its place
-        if (spared === 'nothing' && this.ring.length === length) this.hand++ // what is below it goes first
+        resident.evict() // the last resident takes its place in the ring
+        // its pages are evicted first
+        if (spared === 'nothing' && this.ring.length === length) this.hand++
       }
     }
     return before - this.bytes
