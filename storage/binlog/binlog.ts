@@ -1,11 +1,14 @@
 /**
- * The write-ahead log: one group appended a turn, segments, syncing, retention.
+ * The write-ahead log: one group appended per turn, segments, fsyncs, retention.
  *
  *   end      offset after the last group appended (in the kernel)
- *   synced   everything before it is on the medium
+ *   synced   everything before it is durable
  *
- * Invariants: end only grows; a group is appended whole or the file is cut back to the group before; a new segment is created only when
- * the old one is on the medium as a whole; a failed sync is never tried again, the process ends.
+ * Invariants:
+ * - `end` only grows, except by `takeBack`.
+ * - A group is appended whole, or the file is cut back to the group before.
+ * - A new segment is created only when the old one is durable as a whole.
+ * - A failed fsync is never retried: the process ends.
  */
 import type { File, Files } from '../../base/files.ts'
 import type { Log } from '../../base/log.ts'
@@ -21,13 +24,19 @@ export interface BinlogSettings {
   retentionMs: number
 }
 
-/** Told of what is appended, at the end of it. */
+/** Notified of the bytes that are appended at the end of the log. */
 export interface BinlogFollower {
-  /** The pieces are valid during the call only. A start before the end of what was told last: that has been taken back from there on. */
+  /**
+   * The pieces are valid during the call only. A start before the end of the last notification
+   * means that the log has been cut back to that start.
+   */
   appended(start: number, pieces: readonly Buffer[]): void
 }
 
-/** The turn that goes on to a new segment waits for the disk to take at most so much of the old one. */
+/**
+ * At most this many bytes of the old segment may be undurable when a turn starts a new one, because
+ * the turn waits for them.
+ */
 const ROTATION_TAIL_BYTES = 1024 * 1024
 
 export class Binlog {
@@ -49,7 +58,7 @@ export class Binlog {
   private syncedOffset: number
   private file: File | null = null
   private syncing: Promise<void> | null = null
-  /** What the sync under way will have brought to the medium. */
+  /** The offset up to which the fsync under way makes the log durable. */
   private syncingTo = 0
   private syncWanted = false
   private rotationDue = false
@@ -67,7 +76,7 @@ export class Binlog {
     synced: number
     replicationId: string
     log: Log
-    /** Called once with a sync failure: the process must end. */
+    /** Called once when an fsync has failed: the process must end. */
     fatal: (error: unknown) => void
   }) {
     this.files = options.files
@@ -82,10 +91,11 @@ export class Binlog {
     const last = this.segments.at(-1)
     if (last === undefined) return
     this.file = this.files.openSync(last.path, 'update')
-    this.files.syncDirectorySync(this.directory) // whoever made the file may have been killed before its name was on the medium
+    // A process that was killed may have made the file without making its name durable.
+    this.files.syncDirectorySync(this.directory)
   }
 
-  /** Where the next group will begin. */
+  /** The position at which the next group will begin. */
   get end(): BinlogPosition {
     return this.position
   }
@@ -94,12 +104,12 @@ export class Binlog {
     return this.syncedOffset
   }
 
-  /** The first offset that there is. */
+  /** The first offset that the log still holds. */
   get startOffset(): number {
     return this.segments[0]?.start ?? this.position.offset
   }
 
-  /** Appends a group, or throws the file system's error with the log as it was. */
+  /** Appends a group. Throws the file system's error and leaves the log as it was. */
   append(group: OpenGroup, clockMs: number): void {
     this.mustBeSound()
     const body = group.close()
@@ -112,8 +122,11 @@ export class Binlog {
     this.grown({ offset: offset + GROUP_HEAD_BYTES + group.bodyLength, crc }, 1, clockMs, whole)
   }
 
-  /** Appends groups as another node has written them: whole ones, verified, that follow on the end and lead to `end`. Throws the file
-   *  system's error with the log as it was. */
+  /**
+   * Appends groups as another node has written them. Throws the file system's error and leaves the
+   * log as it was. REQUIRES: the groups are whole and verified, start at the log's end, and lead to
+   * `end`.
+   */
   appendGroups(bytes: Buffer, end: BinlogPosition, groups: number, clockMs: number): void {
     this.mustBeSound()
     if (end.offset !== this.position.offset + bytes.length) throw new Error('groups that do not follow on the end of the binlog')
@@ -121,7 +134,7 @@ export class Binlog {
     this.grown(end, groups, clockMs, [bytes])
   }
 
-  /** Cuts off what `appendGroups` has added in this turn. */
+  /** Cuts off the groups that `appendGroups` has added in this turn. */
   takeBack(position: BinlogPosition): void {
     const segment = this.segments.at(-1)
     const { offset } = position
@@ -130,13 +143,17 @@ export class Binlog {
     this.position = position
     segment.end = offset
     this.syncedOffset = Math.min(this.syncedOffset, offset)
-    this.syncingTo = Math.min(this.syncingTo, offset) // what comes in the place of what was cut off is not covered by it
+    // the fsync does not cover the bytes that replace those cut off
+    this.syncingTo = Math.min(this.syncingTo, offset)
     for (const waiter of this.waiters) waiter.offset = Math.min(waiter.offset, offset)
     this.wakeWaiters()
     this.follower?.appended(offset, [])
   }
 
-  /** The position at an offset; null where no group begins and the log does not end there, or where it is purged. One read. */
+  /**
+   * Returns the position at an offset, with one read. Returns null if the offset is neither the
+   * start of a group nor the end of the log, or if it is purged.
+   */
   positionAt(offset: number): BinlogPosition | null {
     if (offset === this.position.offset) return this.position
     const segment = segmentAt(this.segments, offset)
@@ -150,21 +167,21 @@ export class Binlog {
     }
   }
 
-  /** Reads the log's bytes from an offset on, from its files. */
+  /** Returns a feed of the log's bytes from an offset on, read from its files. */
   openFeed(offset: number): BinlogFeed {
     const feed = new SegmentFeed(this.files, this.segments, offset, () => this.feeds.delete(feed))
     this.feeds.add(feed)
     return feed
   }
 
-  /** Starts bringing all that is appended to the medium, unless that is under way. */
+  /** Starts an fsync of all appended bytes, unless one that covers them is under way. */
   sync(): void {
     if (this.syncedOffset === this.position.offset || this.file === null || this.hasFailed) return
     if (this.syncing !== null) this.syncWanted ||= this.syncingTo < this.position.offset
     else this.syncing = this.syncOnce(this.file)
   }
 
-  /** Brings all that is appended to the medium before it returns. `onSynced` is not called. */
+  /** Makes all appended bytes durable before it returns. Does not call `onSynced`. */
   syncNow(): void {
     this.mustBeSound()
     if (this.syncedOffset >= this.position.offset || this.file === null) return
@@ -177,7 +194,7 @@ export class Binlog {
     this.setSynced(this.position.offset)
   }
 
-  /** Resolves when everything before the offset is on the medium. */
+  /** Resolves when everything before the offset is durable. */
   syncTo(offset: number): Promise<void> {
     if (this.syncedOffset >= offset) return Promise.resolve()
     return new Promise((resolve) => {
@@ -186,7 +203,10 @@ export class Binlog {
     })
   }
 
-  /** Deletes segments that recovery does not need (before the checkpointed offset), nobody has pinned, and retention has no room for. */
+  /**
+   * Deletes segments that recovery does not need (before the checkpointed offset), that no one has
+   * pinned, and that exceed retention. Returns the number of deleted segments.
+   */
   purge(checkpointed: number, pinned: number, wallMs: number, room: 'by settings' | 'none' = 'by settings'): number {
     const needed = Math.min(checkpointed, pinned)
     let removed = 0
@@ -199,7 +219,8 @@ export class Binlog {
       for (const feed of this.feeds) feed.leave(oldest)
       this.files.removeSync(oldest.path)
       this.segments.shift()
-      this.files.syncDirectorySync(this.directory) // or a power loss could bring this one back and not the next: a gap
+      // without this, a power loss could restore this segment and lose the next: a gap
+      this.files.syncDirectorySync(this.directory)
       removed++
       this.log.debug({ segment: oldest.path }, 'binlog segment purged')
     }
@@ -211,14 +232,14 @@ export class Binlog {
     return this.position.offset - (this.segments[0]?.start ?? this.position.offset)
   }
 
-  /** Syncs and closes. Nothing may be appended after. */
+  /** Syncs and closes. Nothing may be appended afterwards. */
   async close(): Promise<void> {
     await this.syncTo(this.position.offset)
     await this.syncing
     this.closeFiles()
   }
 
-  /** Goes on counting where another one ends, and tells whom that one told. */
+  /** Takes over counters and listeners of the binlog that it replaces. */
   succeed(other: Binlog): void {
     this.bytesWritten = other.bytesWritten
     this.groupsWritten = other.groupsWritten
@@ -227,7 +248,7 @@ export class Binlog {
     this.onSynced = other.onSynced
   }
 
-  /** Closes a log that is no longer anyone's. Whoever waits for a sync waits no longer. */
+  /** Closes a log that is no longer in use. Callers that wait for an fsync are released. */
   async discard(): Promise<void> {
     this.follower = null
     this.onSynced = () => {}
@@ -244,10 +265,10 @@ export class Binlog {
   }
 
   private mustBeSound(): void {
-    if (this.hasFailed) throw new Error('the binlog could not be synced; the process is to end')
+    if (this.hasFailed) throw new Error('the binlog could not be synced; the process is ending')
   }
 
-  /** Writes behind the end, or throws with the log as it was. */
+  /** Writes after the end. Throws the file system's error and leaves the log as it was. */
   private write(segment: Segment, pieces: readonly Buffer[]): void {
     const file = this.file as File
     const at = this.position.offset - segment.start
@@ -259,7 +280,7 @@ export class Binlog {
     }
   }
 
-  /** What has been written belongs to the log now. */
+  /** Moves the end past bytes that have been written. */
   private grown(end: BinlogPosition, groups: number, clockMs: number, pieces: readonly Buffer[]): void {
     const { offset } = this.position
     const segment = this.segments.at(-1) as Segment
@@ -270,22 +291,25 @@ export class Binlog {
     this.groupsWritten += groups
     if (segment.end - segment.start >= this.settings.fileSizeBytes && !this.rotationDue) {
       this.rotationDue = true
-      this.sync() // most of the old segment goes to the medium before the turn that waits for the rest
+      this.sync() // makes most of the old segment durable before a turn has to wait for the rest
     }
     this.follower?.appended(offset, pieces)
     this.tellSynced()
   }
 
-  /** Takes away what a failed write may have left. Where even that fails, the next append overwrites it. */
+  /** Removes the rest of a failed write. If that fails too, the next append overwrites it. */
   private cutBack(file: File, length: number): void {
     try {
       file.truncateSync(length)
     } catch (error) {
-      this.log.warn({ error: String(error), file: file.path }, 'binlog could not be cut back after a failed write')
+      this.log.warn(
+        { error: String(error), file: file.path },
+        'cannot cut the binlog back after a failed write; the next append overwrites the rest',
+      )
     }
   }
 
-  /** A sync has failed: whether what it covered is on the medium cannot be known any more. */
+  /** Ends the process after a failed fsync: no one can know which of the bytes are durable. */
   private fail(error: unknown): void {
     this.hasFailed = true
     this.fatal(error)
@@ -332,14 +356,18 @@ export class Binlog {
     this.onSynced()
   }
 
-  /** The segment to append to: a new one where there is none or the last is full and most of it synced. */
+  /**
+   * Returns the segment to append to. It is a new one if there is none, or if the last is full and
+   * most of it is durable.
+   */
   private writableSegment(): Segment {
     const last = this.segments.at(-1)
     if (last !== undefined && !(this.rotationDue && this.syncing === null)) return last
     const { offset } = this.position
     const isHuge = last !== undefined && offset - last.start > 2 * this.settings.fileSizeBytes
     if (last !== undefined && !isHuge && offset - this.syncedOffset > ROTATION_TAIL_BYTES) {
-      this.sync() // the wait for what was written during the last one would be long; for what is written during this one it is shorter
+      // waiting for this tail would be long; the tail written during the next fsync is shorter
+      this.sync()
       return last
     }
     if (last !== undefined) this.syncNow()

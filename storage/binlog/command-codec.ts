@@ -1,14 +1,16 @@
 /**
- * A command as canonical RESP, the one form in which the binlog and the replication stream hold commands:
+ * A command as canonical RESP, the one form in which the binlog and the replication stream hold
+ * commands:
  *
- *   command = "*" count CRLF { "$" length CRLF bytes CRLF }      count >= 1; decimal, no sign, no leading zeros
+ *   command = "*" count CRLF { "$" length CRLF bytes CRLF }
+ *             count >= 1; decimal, no sign, no leading zeros
  */
 import { type Bytes, MAX_BYTES_LENGTH } from '../../base/bytes.ts'
 
-/** Of one command. What Redis allows a client (INT_MAX). */
+/** The limit of words in one command, as Redis has it for clients (INT_MAX). */
 const MAX_COMMAND_WORDS = 2 ** 31 - 1
 
-/** Up to this length a loop over the chars is faster than the call of latin1Write. */
+/** Up to this length, a loop over the characters is faster than a call of latin1Write. */
 const SHORT_WORD = 16
 
 const ASTERISK = 42
@@ -17,14 +19,17 @@ const CR = 13
 const LF = 10
 const ZERO = 48
 
-/** The number of bytes writeCommand writes. */
+/** Returns the number of bytes that writeCommand writes. */
 export function encodedLength(args: readonly Bytes[]): number {
   let length = 3 + digitCount(args.length)
   for (const { length: size } of args) length += 5 + digitCount(size) + size
   return length
 }
 
-/** Writes the command at `offset` and returns the offset after it. Throws RangeError, having written rubbish, if the buffer is too small. */
+/**
+ * Writes the command at `offset` and returns the offset after it. Throws RangeError, after writing
+ * an unusable part, if the buffer is too small.
+ */
 export function writeCommand(args: readonly Bytes[], buffer: Buffer, offset: number): number {
   let at = writeHeader(ASTERISK, args.length, buffer, offset)
   for (const word of args) {
@@ -41,8 +46,9 @@ export function writeCommand(args: readonly Bytes[], buffer: Buffer, offset: num
 }
 
 /**
- * The command that begins at `start` and the offset after it; null when it goes on past `end`. Throws when the bytes there, even if
- * incomplete, cannot be a canonical command. Starts over each time, so for one call a command have it all first.
+ * Returns the command that begins at `start` and the offset after it, or null if it continues past
+ * `end`. Throws if the bytes, even an incomplete part, cannot be a canonical command. Each call
+ * parses from the start, so call it with the whole command if possible.
  */
 export function readCommand(buffer: Buffer, start: number, end: number): { args: Bytes[]; end: number } | null {
   const header = readHeader(ASTERISK, MAX_COMMAND_WORDS, buffer, start, end)
@@ -65,7 +71,7 @@ export function readCommand(buffer: Buffer, start: number, end: number): { args:
 
 const malformed = (what: string, at: number) => new Error(`malformed command: ${what} at ${at}`)
 
-/** `kind number CRLF` at `start`; null when it goes on past `end`. */
+/** Reads `kind number CRLF` at `start`; returns null if it continues past `end`. */
 function readHeader(kind: number, limit: number, buffer: Buffer, start: number, end: number): { value: number; end: number } | null {
   if (start >= end) return null
   if (buffer[start] !== kind) throw malformed(`no ${String.fromCharCode(kind)}`, start)

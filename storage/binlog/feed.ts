@@ -1,12 +1,17 @@
-/** The binlog's bytes in order, from its files, for a replica that is further behind than memory reaches. */
+/**
+ * The binlog's bytes in order, from its files, for a replica that lags further than memory reaches.
+ */
 import type { File, Files } from '../../base/files.ts'
 import { type Segment, segmentAt } from './segments.ts'
 
 export interface BinlogFeed {
-  /** What is read next. */
+  /** The offset of the next read. */
   readonly offset: number
-  /** Up to `maxBytes` that follow, and none from the offset `before` on; null where there are none. Throws where that part of the log is
-   *  gone, or the log as a whole. The buffer is the caller's. */
+  /**
+   * Returns up to `maxBytes` of the following bytes, none of them from the offset `before` on, or
+   * null if there are none. Throws if that part of the log has been purged, or the log is closed.
+   * The caller owns the buffer.
+   */
   read(maxBytes: number, before: number): Buffer | null
   close(): void
 }
@@ -44,7 +49,7 @@ export class SegmentFeed implements BinlogFeed {
     return bytes
   }
 
-  /** A segment is about to be removed: an open file would keep its space. */
+  /** Closes a segment that is about to be removed: an open file would keep its space. */
   leave(segment: Segment): void {
     if (this.segment !== segment) return
     this.file?.closeSync()

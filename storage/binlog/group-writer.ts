@@ -1,6 +1,6 @@
 /**
- * The turn's group on its way to the binlog. One that cannot be written stays in hand, as it is, until it can: nothing of it has been
- * acknowledged, and memory is ahead of the log by it.
+ * Appends the turn's group to the binlog. A group that cannot be written is held unchanged until it
+ * can be. None of it has been acknowledged, and memory is ahead of the log by this group.
  */
 import type { Log } from '../../base/log.ts'
 import type { Keyspace } from '../keyspace/keyspace.ts'
@@ -8,7 +8,7 @@ import type { Binlog } from './binlog.ts'
 import type { OpenGroup } from './open-group.ts'
 
 export class GroupWriter {
-  /** Why the group in hand could not be written; null when there is none waiting. */
+  /** The reason why the held group could not be written; null if none is held. */
   stalled: string | null = null
   private readonly group: OpenGroup
   private readonly keyspace: Keyspace
@@ -16,7 +16,9 @@ export class GroupWriter {
   private readonly makeRoom: (error: unknown) => boolean
   private stalledClockMs = 0
 
-  /** `makeRoom` is asked when a write fails: whether it is worth trying once more at once. */
+  /**
+   * `makeRoom` is called when a write fails. It returns true if an immediate retry is worthwhile.
+   */
   constructor(group: OpenGroup, keyspace: Keyspace, log: Log, makeRoom: (error: unknown) => boolean) {
     this.group = group
     this.keyspace = keyspace
@@ -40,12 +42,12 @@ export class GroupWriter {
     return 'written'
   }
 
-  /** Tries the group in hand again. Returns whether it is written now. */
+  /** Retries the held group. Returns true if it is written now. */
   retry(binlog: Binlog): boolean {
     if (!this.appendAgain(binlog, this.stalledClockMs)) return false
     this.group.reset()
     this.stalled = null
-    this.log.info({ offset: binlog.end.offset }, 'binlog written again; writes go on')
+    this.log.info({ offset: binlog.end.offset }, 'binlog can be written again; writes are accepted')
     return true
   }
 
@@ -62,6 +64,9 @@ export class GroupWriter {
     this.stalled = error instanceof Error ? error.message : String(error)
     this.stalledClockMs = this.keyspace.now
     this.keyspace.expiry = 'hide'
-    this.log.error({ error: this.stalled }, 'binlog cannot be written: replies of this turn wait, writes are refused until it can')
+    this.log.error(
+      { error: this.stalled },
+      'cannot write the binlog: replies of this turn wait and writes are refused until the disk takes it',
+    )
   }
 }

@@ -2,20 +2,26 @@
  * A group: what units with one reading of the clock append to the binlog. The binlog is a Redis
  * replication stream, byte for byte. On disk: never change.
  *
- *   segment  = group*                      file named after the offset of its first byte, 20 digits
+ *   segment  = group*          file named after the offset of its first byte, 20 digits
  *   group    = head body
- *   head     = "*2\r\n$4\r\nPING\r\n$102\r\n" header "\r\n"          124 bytes; any Redis replica or AOF loader passes over it
- *   header   = "HPL1 " replication-id(8) " " offset(20) " " length(12) " " clock(15) " " synced(20) " " before(8) " " crc(8)
- *   body     = command*                    RESP arrays of bulk strings; SELECT where the database changes, back to 0 at the end
+ *   head     = "*2\r\n$4\r\nPING\r\n$102\r\n" header "\r\n"
+ *                              124 bytes; any Redis replica or AOF loader ignores it
+ *   header   = "HPL1 " replication-id(8) " " offset(20) " " length(12) " " clock(15)
+ *              " " synced(20) " " before(8) " " crc(8)
+ *   body     = command*        RESP arrays of bulk strings; SELECT where the database
+ *                              changes, back to 0 at the end
  *
  *   replication-id  first 8 hex digits of the history's id
  *   offset          of the group's first byte in the stream, decimal
  *   length          of the body in bytes, decimal
- *   clock           the wall time that its commands had, ms since the epoch, decimal
- *   synced          everything before this offset was on the medium when the group was written, decimal
- *   before, crc     CRC-32, hex: of the previous group; of `before` (as zlib's start value), the header up to the crc field and the body
+ *   clock           the wall time of its commands, ms since the epoch, decimal
+ *   synced          everything before this offset was durable when the group was written, decimal
+ *   before          CRC-32 of the previous group, hex
+ *   crc             CRC-32, hex: with `before` as zlib's start value, of the header up to the crc
+ *                   field and the body
  *
- * A group proves itself; `before` chains it to its predecessor, so that two histories differ from their fork on, whatever they contain.
+ * The CRCs are chained: a group proves itself, and `before` ties it to its predecessor. Two
+ * histories therefore differ from their fork on, whatever they contain.
  */
 import { crc32 } from 'node:zlib'
 
@@ -25,10 +31,10 @@ const PREFIX = `*2\r\n$4\r\nPING\r\n$${HEADER_LENGTH}\r\n`
 export const GROUP_HEAD_BYTES = PREFIX.length + HEADER_LENGTH + 2
 const MAGIC = 'HPL1 '
 const HEADER_PATTERN = /^HPL1 ([0-9a-f]{8}) (\d{20}) (\d{12}) (\d{15}) (\d{20}) ([0-9a-f]{8}) ([0-9a-f]{8})$/
-/** How a group starts, for finding the next one behind damage. */
+/** The first bytes of every group, for finding the next one behind damage. */
 export const GROUP_START = Buffer.from(PREFIX + MAGIC, 'latin1')
 
-/** A place between groups: the offset where the next one starts and the CRC of the one before. */
+/** A position between groups: the offset of the next group and the CRC of the previous one. */
 export interface BinlogPosition {
   readonly offset: number
   readonly crc: number
@@ -44,7 +50,7 @@ export interface GroupHeader {
   readonly crc: number
 }
 
-/** A head with all of its fields zero, and where each of them begins. */
+/** A head with all of its fields zero; the constants below are the offsets of the fields. */
 const TEMPLATE = Buffer.from(
   `${PREFIX}${MAGIC}${['0'.repeat(8), '0'.repeat(20), '0'.repeat(12), '0'.repeat(15), '0'.repeat(20), '0'.repeat(8), '0'.repeat(8)].join(' ')}\r\n`,
   'latin1',
@@ -58,7 +64,10 @@ const BEFORE_AT = SYNCED_AT + 21
 const CRC_AT = BEFORE_AT + 9
 const BILLION = 1_000_000_000
 
-/** Writes a whole number below 10^18 so that its last digit stands before `end`; what stands in front of its first digit is left. */
+/**
+ * Writes a whole number below 10^18 so that its last digit stands before `end`. Bytes before its
+ * first digit stay as they are.
+ */
 function writeDigits(buffer: Buffer, value: number, end: number): void {
   const high = Math.floor(value / BILLION)
   writeSmall(buffer, value - high * BILLION, end)
@@ -79,7 +88,10 @@ function writeHex(buffer: Buffer, value: number, start: number): void {
   for (let i = 0; i < 8; i++) buffer[start + i] = HEX_DIGITS[(value >>> (28 - 4 * i)) & 15] as number
 }
 
-/** Writes a group's head in front of its body and returns the group's CRC. `head` takes GROUP_HEAD_BYTES. Runs once a turn. */
+/**
+ * Writes a group's head, of GROUP_HEAD_BYTES, for its body. Returns the group's CRC. Runs once per
+ * turn.
+ */
 export function writeGroupHead(head: Buffer, header: Omit<GroupHeader, 'crc'>, body: readonly Buffer[]): number {
   head.set(TEMPLATE, 0)
   for (let i = 0; i < 8; i++) head[ID_AT + i] = header.replicationId.charCodeAt(i)
@@ -94,7 +106,7 @@ export function writeGroupHead(head: Buffer, header: Omit<GroupHeader, 'crc'>, b
   return crc
 }
 
-/** Reads the head at a position, or undefined where there is none that is well-formed. */
+/** Returns the head at a position, or undefined if there is no well-formed one. */
 export function readGroupHead(buffer: Buffer, start: number): GroupHeader | undefined {
   if (buffer.length - start < GROUP_HEAD_BYTES) return undefined
   const text = buffer.latin1Slice(start, start + GROUP_HEAD_BYTES)
@@ -113,7 +125,7 @@ export function readGroupHead(buffer: Buffer, start: number): GroupHeader | unde
   }
 }
 
-/** The CRC that a group read back should have. `head` and `body` are its bytes. */
+/** Returns the CRC that a group with these bytes of head and body must have. */
 export function groupCrc(head: Buffer, body: Buffer, before: number): number {
   const crc = crc32(head.subarray(PREFIX.length, CRC_AT), before)
   return crc32(body, crc)

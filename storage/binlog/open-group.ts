@@ -1,9 +1,9 @@
 /**
- * The group being filled in this turn. Commands are copied in as bytes; SELECT is put in front where the database changes and the body
- * ends in database 0, so that every group can be read on its own.
+ * The group being filled in this turn. Commands are copied in as bytes. SELECT precedes a command
+ * in another database, and the body ends in database 0, so that every group can be read on its own.
  *
- * Small commands share one buffer. It is copied from by `writeSync` only, so it is used again for the next group; what is larger than it
- * gets a buffer of its own.
+ * Small commands share one buffer. Only `writeSync` reads it, so the next group uses it again. A
+ * command larger than it gets a buffer of its own.
  */
 import type { Bytes } from '../../base/bytes.ts'
 import { encodedLength, writeCommand } from './command-codec.ts'
@@ -22,7 +22,7 @@ export class OpenGroup {
   private end = GROUP_HEAD_BYTES
   private full: Buffer[] = []
   private selected = 0
-  /** Bytes that belong to the body and are not copied yet. */
+  /** The buffer of the bytes that belong to the body and are not copied yet. */
   private source: Buffer | null = null
   private sourceStart = 0
   private sourceEnd = 0
@@ -31,8 +31,10 @@ export class OpenGroup {
     return this.commands === 0
   }
 
-  /** Adds a command that stands encoded in a buffer, which must not change before `settle`: commands that follow on one another there are
-   *  copied in one go. */
+  /**
+   * Adds a command that stands encoded in a buffer, which must not change before `settle`. Commands
+   * that are adjacent there are copied in one go.
+   */
   raw(database: number, source: Buffer, start: number, end: number): void {
     this.commands++
     if (this.source === source && this.sourceEnd === start && this.selected === database) {
@@ -47,7 +49,7 @@ export class OpenGroup {
     this.sourceEnd = end
   }
 
-  /** Copies what `raw` has left in the caller's buffer. */
+  /** Copies the bytes that `raw` has left in the caller's buffer. */
   settle(): void {
     const { source } = this
     if (source === null) return
@@ -76,7 +78,9 @@ export class OpenGroup {
     this.command(database, ['HDEL', key, ...fields])
   }
 
-  /** Ends the body. The head's place stands free at the start of the first buffer. */
+  /**
+   * Ends the body and returns its pieces. The start of the first buffer stays free for the head.
+   */
   close(): Buffer[] {
     this.settle()
     this.reserve(SELECT_MAX_BYTES)
@@ -84,18 +88,18 @@ export class OpenGroup {
     return [...this.full, this.buffer.subarray(this.start, this.end)]
   }
 
-  /** After `close`: the whole group with its head, in as few pieces as it stands in. */
+  /** The whole group with its head, in as few pieces as possible. REQUIRES: `close` came before. */
   get whole(): Buffer[] {
     const [first, ...rest] = [...this.full, this.buffer.subarray(this.start, this.end)]
     return [this.shared.subarray(0, GROUP_HEAD_BYTES + (first as Buffer).length), ...rest]
   }
 
-  /** The first GROUP_HEAD_BYTES of the group, to be written to. */
+  /** The first GROUP_HEAD_BYTES of the group, for the caller to fill. */
   get head(): Buffer {
     return this.shared.subarray(0, GROUP_HEAD_BYTES)
   }
 
-  /** Begins the next group: what `close` returned is void. */
+  /** Begins the next group. The pieces that `close` returned are no longer valid. */
   reset(): void {
     this.source = null
     this.bodyLength = 0

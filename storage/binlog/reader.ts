@@ -1,4 +1,7 @@
-/** Reads groups in order from a position on, checking each one's form, place, chain and CRC. Used by recovery, check and replication. */
+/**
+ * Reads groups in order from a position on, and checks each one's form, offset, chain and CRC. Used
+ * by recovery, check and replication.
+ */
 import type { File, Files } from '../../base/files.ts'
 import { type BinlogPosition, GROUP_HEAD_BYTES, GROUP_START, type GroupHeader, groupCrc, readGroupHead } from './group.ts'
 import type { Segment } from './segments.ts'
@@ -10,7 +13,10 @@ export type ReadResult =
   | { readonly type: 'end'; readonly at: BinlogPosition }
   | { readonly type: 'bad'; readonly at: BinlogPosition; readonly reason: string; readonly segment: Segment | undefined }
 
-/** What a group says to have been on this node's medium: its synced watermark if this node wrote it as a master, else nothing. */
+/**
+ * Returns the offset up to which a group proves this node's log durable: its synced watermark if
+ * this node wrote it as a master, else 0.
+ */
 export function trustedSynced(header: GroupHeader, ownFrom: number | null): number {
   return ownFrom !== null && header.offset >= ownFrom ? header.synced : 0
 }
@@ -19,14 +25,17 @@ export class BinlogReader {
   private readonly files: Files
   private readonly segments: readonly Segment[]
   private position: BinlogPosition
-  /** Whether the CRC of what precedes the position is known, so that the chain can be checked. */
+  /** True if the CRC of the preceding group is known, so that the chain can be checked. */
   private chained: boolean
   private segment: Segment | undefined
   private file: File | undefined
   private window: Buffer = Buffer.alloc(0)
   private windowStart = 0
 
-  /** Starts at `position`, or at the first segment's start, its predecessor unknown, where that is null. */
+  /**
+   * Starts at `position`. If that is null, starts at the first segment, with an unknown
+   * predecessor.
+   */
   constructor(files: Files, segments: readonly Segment[], position: BinlogPosition | null) {
     this.files = files
     this.segments = segments
@@ -34,7 +43,10 @@ export class BinlogReader {
     this.chained = position !== null
   }
 
-  /** The next group; `body` is valid until the next call. After anything but a group, the reader is at its end. */
+  /**
+   * Returns the next group; `body` is valid until the next call. After any other result, the reader
+   * is at its end.
+   */
   next(): ReadResult {
     const { position } = this
     const segment = this.open()
@@ -58,7 +70,10 @@ export class BinlogReader {
     return { type: 'group', header, body, end: this.position }
   }
 
-  /** The highest trusted synced watermark of whole groups anywhere after the position: what was once known to be on the medium. */
+  /**
+   * Returns the highest trusted synced watermark of whole groups after the position: an offset up
+   * to which the log was once known to be durable.
+   */
   syncedBehind(ownFrom: number | null): number {
     let synced = 0
     for (const segment of this.segments) {
@@ -92,7 +107,7 @@ export class BinlogReader {
     return { type: 'bad', at: this.position, reason, segment: this.segment }
   }
 
-  /** Opens the segment that holds the position; undefined behind the last byte. */
+  /** Opens the segment that holds the position; returns undefined after the last byte. */
   private open(): Segment | undefined {
     const { offset } = this.position
     if (this.segment !== undefined && offset >= this.segment.start && offset < this.segment.end) return this.segment
@@ -106,7 +121,7 @@ export class BinlogReader {
     return segment
   }
 
-  /** Bytes of the open segment; fewer at its end. */
+  /** Returns bytes of the open segment; fewer at its end. */
   private bytes(offset: number, length: number): Buffer {
     const from = offset - this.windowStart
     if (from >= 0 && from + length <= this.window.length) return this.window.subarray(from, from + length)

@@ -1,6 +1,6 @@
 /**
- * The files of a binlog: `<20-digit offset of the first byte>.log`, each following on the one before without a gap. What recovery cut off
- * lies beside them as `<offset>.cut` files, which nothing reads.
+ * The files of a binlog: `<20-digit offset of the first byte>.log`, without gaps between them.
+ * Parts that recovery has cut off lie beside them as `<offset>.cut` files, which nothing reads.
  */
 import { join } from 'node:path'
 import type { Files } from '../../base/files.ts'
@@ -11,7 +11,7 @@ export interface Segment {
   /** Offset after the last byte. */
   end: number
   readonly path: string
-  /** Wall time of the last group, ms; of the first one for segments found on disk. */
+  /** Wall time of the last group in ms; of the first one for segments found on disk. */
   lastMs: number
 }
 
@@ -19,7 +19,7 @@ const SEGMENT_NAME = /^(\d{20})\.log$/
 
 export const segmentPath = (directory: string, start: number) => join(directory, `${String(start).padStart(20, '0')}.log`)
 
-/** The segments in a directory, in order. Sizes are those of the files. */
+/** Returns the segments in a directory, in order. Sizes are those of the files. */
 export function listSegments(files: Files, directory: string): Segment[] {
   const segments: Segment[] = []
   for (const name of files.listSync(directory)) {
@@ -35,7 +35,10 @@ export function listSegments(files: Files, directory: string): Segment[] {
   return segments.sort((a, b) => a.start - b.start)
 }
 
-/** The segment that holds the byte at an offset: that after the end belongs to none, that between two segments to the later one. */
+/**
+ * Returns the segment that holds the byte at an offset. An offset between two segments belongs to
+ * the later one; the offset after the end belongs to none.
+ */
 export function segmentAt(segments: readonly Segment[], offset: number): Segment | undefined {
   return segments.findLast(({ start, end }) => offset >= start && offset < end)
 }

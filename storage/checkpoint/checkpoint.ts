@@ -1,10 +1,13 @@
 /**
- * A checkpoint makes LevelDB equal to the state at one binlog offset, in one atomic batch that includes the meta record:
+ * A checkpoint makes LevelDB equal to the state at one binlog offset, in one atomic batch that
+ * includes the meta record:
  *
- *   freeze (O(1), between units) -> encode in slices between turns; what a command is about to change is encoded first
- *     -> sync the binlog up to the offset -> write the batch -> landed, or thawed when it is not there after a failed write
+ *   freeze (O(1), between units)
+ *     -> encode in slices between turns; records that a command is about to change go first
+ *     -> fsync the binlog up to the offset -> write the batch
+ *     -> landed, or thawed if the write failed and the batch is missing
  *
- * Nothing of LevelDB changes before the batch; the batch is durable before anything counts on it.
+ * LevelDB does not change before the batch. The batch is durable before anything relies on it.
  */
 import type { BinlogPosition } from '../binlog/group.ts'
 import type { Entry, Value } from '../keyspace/entry.ts'
@@ -31,14 +34,14 @@ import { hasStoredPages, objectIdOfValue } from '../values/value.ts'
 
 const EMPTY_VALUE = Buffer.alloc(0)
 
-/** The batch of one checkpoint, and what must be undone if it is never written. */
+/** The batch of one checkpoint, with the state to restore if it is never written. */
 export class FrozenBatch {
   readonly batch: RecordBatch
   /** Objects whose garbage records are in the batch because their key's database was dropped. */
   readonly garbageObjects: number[] = []
   private readonly keyspace: Keyspace
   private readonly tombstones: Entry[] = []
-  /** Entries whose stored deadline was set ahead of the write, and what it was. */
+  /** Entries whose `storedDueAt` was set ahead of the write, with the old value. */
   private readonly movedDeadlines: [Entry, number][] = []
 
   constructor(batch: RecordBatch, keyspace: Keyspace) {
@@ -91,21 +94,22 @@ export class FrozenBatch {
     this.batch.put(key, pageValue(pageContent(node)))
   }
 
-  /** The batch has been written: tombstones that nobody has used since are forgotten. */
+  /** Removes unused tombstones from memory. REQUIRES: the batch has been written. */
   landed(): void {
     for (const entry of this.tombstones) {
       if (entry.value === null && entry.generation <= this.keyspace.landedGeneration) entry.db.forgetTombstone(entry)
     }
   }
 
-  /** The batch was not written. */
+  /** Restores the stored deadlines of a batch that was not written. */
   undo(): void {
     for (const [entry, storedDueAt] of this.movedDeadlines) entry.storedDueAt = storedDueAt
   }
 
   /**
-   * The sweeper visits the roots that LevelDB has of a dropped database, for their pages and deadlines. None that has changed since it was
-   * written may be among them: the value that it speaks of may have moved to another database.
+   * Encodes an entry of a dropped database. The sweeper later visits the roots that LevelDB holds
+   * of that database, for their pages and deadlines. No root that has changed since it was written
+   * may be among them: its value may have moved to another database.
    */
   private encodeDropped(entry: Entry): void {
     const { db, key, value, storedDueAt } = entry
@@ -148,7 +152,7 @@ export class Checkpoint {
   private readonly meta: Buffer
   private next = 0
 
-  /** Freezes. To be called between units, with no open group. */
+  /** Freezes the keyspace. REQUIRES: called between units, with no open group. */
   constructor(keyspace: Keyspace, position: BinlogPosition, extra?: (batch: RecordBatch) => void) {
     this.keyspace = keyspace
     this.position = position
@@ -164,7 +168,7 @@ export class Checkpoint {
     extra?.(batch)
   }
 
-  /** Encodes at most `count` more records; whether all are encoded. */
+  /** Encodes at most `count` more records. Returns true if all are encoded. */
   encodeSome(count: number): boolean {
     const { dirty, generation } = this.frozen
     const end = Math.min(dirty.length, this.next + count)
@@ -175,21 +179,26 @@ export class Checkpoint {
     return this.next === dirty.length
   }
 
-  /** Writes what has been encoded. Where LevelDB refuses, it rejects, and whether the batch is there is open until `settle`. */
+  /**
+   * Writes the encoded batch. Rejects if LevelDB refuses; then only `settle` can say whether the
+   * batch is in LevelDB.
+   */
   async write(): Promise<CheckpointLanding> {
     await this.frozenBatch.batch.write()
     return this.landed()
   }
 
-  /** After a failed write, LevelDB open again: its log may hold the batch all the same. Otherwise what was frozen is dirty again, and the
-   *  answer is null. */
+  /**
+   * Finds out whether a failed write has reached LevelDB's log all the same. If not, thaws the
+   * frozen records and returns null. REQUIRES: LevelDB is open again.
+   */
   settle(): CheckpointLanding | null {
     if (this.keyspace.records.getSync(META_KEY)?.equals(this.meta) === true) return this.landed()
     this.abandon()
     return null
   }
 
-  /** Gives up before or instead of writing: what was frozen is dirty again. */
+  /** Gives up before or instead of writing: the frozen records are dirty again. */
   abandon(): void {
     this.frozenBatch.undo()
     this.keyspace.thaw(this.frozen)

@@ -1,7 +1,8 @@
 /**
- * Decides when to checkpoint, drives one at a time through its slices, and says what came of it. A failed one is reported, LevelDB is
- * closed and opened in place (reopening.ts), and where the batch is not there after all, its records are dirty again and the next checkpoint
- * follows after a while.
+ * Decides when to checkpoint, drives one checkpoint at a time through its slices, and reports the
+ * result. A failed one is reported, then LevelDB is closed and opened in place (reopening.ts). If
+ * the batch turns out to be missing, its records are dirty again, and the next checkpoint follows
+ * after a delay.
  */
 import type { Clock } from '../../base/clock.ts'
 import type { Log } from '../../base/log.ts'
@@ -11,17 +12,20 @@ import type { RecordBatch } from '../records/record-store.ts'
 import { Checkpoint, type CheckpointLanding } from './checkpoint.ts'
 
 const RECORDS_PER_STEP = 16
-/** A slice takes as long again for each so many bytes of binlog since the freeze. */
+/** A slice takes its time again for each of these steps of binlog growth since the freeze. */
 const HASTE_BYTES = 8 * 1024 * 1024
 const RETRY_MIN_MS = 500
 const RETRY_MAX_MS = 30_000
 
 export interface CheckpointSettings {
-  /** A checkpoint starts when the binlog has grown by so much since the last. */
+  /** A checkpoint starts when the binlog has grown by this many bytes since the last one. */
   binlogBytes: number
-  /** ... or when there is something to write and so long has passed. */
+  /** A checkpoint also starts after this interval, if there is something to write. */
   intervalMs: number
-  /** ... or when dirty records take up half of this, in bytes of memory. At all of it, writes wait. */
+  /**
+   * A checkpoint also starts when dirty records take half of this, in bytes of memory. At the full
+   * limit, writes wait.
+   */
   dirtyLimitBytes: number
 }
 
@@ -47,7 +51,7 @@ export class Checkpointer {
   private intervalFromMs = 0
   private retryAtMs = 0
   private retryDelayMs = RETRY_MIN_MS
-  /** Why it is not known whether the last batch is there; none can follow it. */
+  /** The error that left the last batch in doubt; no batch can follow it. */
   private unsettled: Error | null = null
   private waiters: { resolve: () => void; reject: (error: unknown) => void }[] = []
   private nextWaiters: { resolve: () => void; reject: (error: unknown) => void }[] = []
@@ -77,30 +81,32 @@ export class Checkpointer {
     return this.phase !== 'idle'
   }
 
-  /** LevelDB is being closed and opened: nothing may be read from it. */
+  /** True while LevelDB is closed and opened again: nothing may be read from it. */
   get isReopening(): boolean {
     return !this.keyspace.records.isOpen
   }
 
-  /** Whether there are so many dirty records that writes must wait. */
+  /** True if dirty records exceed the limit, so that writes must wait. */
   get isOverloaded(): boolean {
     return this.keyspace.dirtyBytes + this.keyspace.frozenBytes > this.settings.dirtyLimitBytes
   }
 
-  /** Resolves when a checkpoint that began after this call has landed; rejects when it failed. */
+  /** Resolves when a checkpoint that began after this call has landed; rejects if it failed. */
   request(): Promise<void> {
     return new Promise((resolve, reject) => this.nextWaiters.push({ resolve, reject }))
   }
 
   /**
-   * Between units, with no open group: starts a checkpoint where one is due, and encodes for at most `budgetMs`. `mayFreeze` is false
-   * while a group waits to be written. Returns whether there is more to encode.
+   * Starts a checkpoint if one is due, and encodes for at most `budgetMs`. `mayFreeze` is false
+   * while a group waits to be written. Returns true if there is more to encode. REQUIRES: called
+   * between units, with no open group.
    */
   slice(budgetMs: number, mayFreeze: boolean): boolean {
     if (this.phase === 'idle' && mayFreeze && this.isDue()) this.begin()
     if (this.phase !== 'encoding') return false
     const checkpoint = this.current as Checkpoint
-    // The more the binlog has grown meanwhile, the more haste: what follows the checkpoint is what a start has to replay.
+    // The budget grows with the binlog, because a restart has to replay the log after the
+    // checkpoint.
     const behind = (this.binlog.end.offset - checkpoint.position.offset) / HASTE_BYTES
     const until = this.clock.monotonicMs() + budgetMs * (1 + behind)
     do {
@@ -113,7 +119,7 @@ export class Checkpointer {
     return true
   }
 
-  /** One whole checkpoint without slices, for shutdown. `extra` adds records of its own to the batch. */
+  /** Does one whole checkpoint without slices, for shutdown. `extra` adds records to the batch. */
   async runWhole(extra: (batch: RecordBatch) => void): Promise<void> {
     if (this.unsettled !== null) throw this.unsettled
     const checkpoint = new Checkpoint(this.keyspace, this.binlog.end, extra)
@@ -123,7 +129,10 @@ export class Checkpointer {
     this.landedOffset = landing.position.offset
   }
 
-  /** Goes on with another data set, of which LevelDB has all up to an offset. None may be under way. */
+  /**
+   * Continues with another data set, which LevelDB holds up to an offset. REQUIRES: no checkpoint
+   * is under way.
+   */
   moveTo(binlog: Binlog, landedOffset: number): void {
     this.binlog = binlog
     this.landedOffset = landedOffset
@@ -131,12 +140,15 @@ export class Checkpointer {
     this.lastError = null
   }
 
-  /** There will be no more: whoever waits for one is told why. */
+  /** Rejects the callers that wait for the next checkpoint, because none will follow. */
   dismiss(reason: Error): void {
     for (const { reject } of this.nextWaiters.splice(0)) reject(reason)
   }
 
-  /** None will land soon: whoever waits, for the one under way as well, is told why. */
+  /**
+   * Rejects all waiting callers, those of the checkpoint under way included, because none will land
+   * soon.
+   */
   dismissAll(reason: Error): void {
     for (const { reject } of this.waiters.splice(0)) reject(reason)
     this.dismiss(reason)
@@ -207,11 +219,11 @@ export class Checkpointer {
     this.onLanded(landing)
   }
 
-  /** Whether the batch has landed for all that. */
+  /** Reopens LevelDB after a failed batch. Returns true if the batch has landed all the same. */
   private async recover(checkpoint: Checkpoint, error: unknown): Promise<boolean> {
     this.failed++
     const text = error instanceof Error ? error.message : String(error)
-    if (this.lastError !== text) this.log.error({ error: text }, 'checkpoint failed; nothing is lost, it will be tried again')
+    if (this.lastError !== text) this.log.error({ error: text }, 'checkpoint failed, retrying; no data is lost')
     this.lastError = text
     this.retryAtMs = this.clock.monotonicMs() + this.retryDelayMs
     this.retryDelayMs = Math.min(RETRY_MAX_MS, this.retryDelayMs * 2)
@@ -219,7 +231,7 @@ export class Checkpointer {
       await this.onFailed(error)
     } catch (reason) {
       this.unsettled = reason as Error
-      return false // it is being closed, and cannot be opened: what it holds is for the next start to see
+      return false // LevelDB stays closed: the next start finds out whether it holds the batch
     }
     const landing = checkpoint.settle()
     if (landing !== null) this.landed(landing)

@@ -1,9 +1,11 @@
 /**
- * Clears what dropped objects and databases left in LevelDB, in the background and one after the other. A garbage record is acted on only
- * when the batch that wrote it is down, and removed last, so an interrupted sweep is done again.
+ * Clears the records of dropped objects and databases from LevelDB, in the background, one after
+ * the other. A garbage record is acted on only when its batch is durable, and is removed last, so
+ * an interrupted sweep is repeated.
  *
- * LevelDB gives space back when it compacts, which may be long after. Where much has been cleared it is told to, range by range; what is missed
- * when the server stops meanwhile comes with LevelDB's own compactions.
+ * LevelDB frees space only when it compacts, which may be much later. After large sweeps the
+ * sweeper asks it to compact, range by range. Compactions that a stop of the server interrupts are
+ * left to LevelDB's own.
  */
 import type { Log } from '../../base/log.ts'
 import type { Keyspace } from '../keyspace/keyspace.ts'
@@ -23,10 +25,16 @@ import {
 } from '../records/records.ts'
 
 const ROOTS_PER_BATCH = 500
-/** Objects that took so much are compacted by themselves, in pieces of so many pages; smaller ones together when they come to as much. */
+/**
+ * Objects of at least this size are compacted by themselves, in pieces of `COMPACTED_PAGES`.
+ * Smaller ones are compacted together once they add up to it.
+ */
 const COMPACTED_BYTES = 8 * 1024 * 1024
 const COMPACTED_PAGES = 16_384
-/** Of what lies between small objects at least this part must be theirs, or it is left to LevelDB. */
+/**
+ * A range is compacted for small objects only if they make up at least one part in this many of it.
+ * Otherwise it is left to LevelDB.
+ */
 const SPARSEST = 4
 
 interface Garbage {
@@ -56,7 +64,7 @@ export class Sweeper {
     return this.queue.length
   }
 
-  /** Takes up what earlier runs left in the records that there are now. */
+  /** Queues the garbage that earlier runs left in the present records. */
   async start(): Promise<void> {
     this.queue.length = 0
     this.stopped = false
@@ -76,14 +84,14 @@ export class Sweeper {
     this.run()
   }
 
-  /** A batch with these garbage records is down. */
+  /** Queues garbage. REQUIRES: the batch with these garbage records is durable. */
   add(objects: readonly number[], databases: readonly number[]): void {
     for (const id of objects) this.queue.push({ what: GARBAGE_OBJECT, id })
     for (const id of databases) this.queue.push({ what: GARBAGE_DATABASE, id })
     this.run()
   }
 
-  /** Stops after the step under way; `resume` goes on. */
+  /** Stops after the step under way; `resume` continues. */
   async stop(): Promise<void> {
     this.stopped = true
     await this.running
@@ -115,7 +123,7 @@ export class Sweeper {
         batch.remove(garbageKey(garbage.what, garbage.id))
         await batch.write()
       } catch (error) {
-        this.log.warn({ error: String(error) }, 'the sweeper stops; it goes on after the next checkpoint')
+        this.log.warn({ error: String(error) }, 'cannot clear dropped data, retrying after the next checkpoint')
         return
       }
       this.queue.shift()
@@ -135,7 +143,10 @@ export class Sweeper {
     return true
   }
 
-  /** Small objects: those that are dropped together have often been made together, and lie together. */
+  /**
+   * Compacts small objects together. Objects dropped together have often been created together, and
+   * lie side by side.
+   */
   private async compactTogether(id: number, bytes: number): Promise<void> {
     const { small } = this
     small.bytes += bytes

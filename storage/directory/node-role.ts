@@ -79,7 +79,7 @@ export class NodeRole {
     this.save(promotedIdentity(this.identity, binlog.end.offset, random))
     binlog.replicationId = this.identity.replicationId
     keyspace.expiry = this.restingExpiry
-    if (this.distrusted !== null) fatal(new Error(`${this.distrusted}: what is in memory cannot be written to, what is on disk can`))
+    if (this.distrusted !== null) fatal(new Error(`${this.distrusted}: memory cannot be written to, the data on disk can`))
   }
 
   adopt(binlog: Binlog, replicationId: string, past: readonly PastHistory[]): void {
@@ -100,20 +100,20 @@ export class NodeRole {
     } catch (error) {
       this.options.log.error(
         { error: String(error) },
-        'the clean end could not be noted; the next start of a master begins another history',
+        'cannot record the clean shutdown; the next start of a master begins another history',
       )
     }
   }
 
   distrust(reason: string): void {
     this.distrusted = reason
-    this.options.log.error({ reason }, 'memory is not what the log says: it is only read from until a full sync has replaced it')
+    this.options.log.error({ reason }, 'memory differs from the log: this node only serves reads until a full sync has replaced its data')
     try {
       this.save({ ...this.identity, fullSync: reason })
     } catch (error) {
       this.options.log.warn(
         { error: String(error) },
-        'that a full sync is needed could not be stored; after a restart it may be found to be none',
+        'cannot persist the full-sync requirement; a restart before the next full sync may skip it',
       )
     }
   }

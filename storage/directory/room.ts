@@ -52,7 +52,7 @@ export class Room {
   /** Takes the reserve where there is room for it. Returns whether it is held. */
   take(): boolean {
     if (!this.reserve.take()) return false
-    if (this.isLow) this.log.info({}, 'there is room on the disk again; writes go on')
+    if (this.isLow) this.log.info({}, 'the disk has space again; writes are accepted')
     this.isLow = false
     return true
   }
@@ -63,7 +63,7 @@ export class Room {
     this.isLow = true
     this.pinsWereHonoured = false
     this.hasWarned = false
-    this.log.error({}, 'disk full: the reserve is given back, writes are refused until there is room')
+    this.log.error({}, 'disk full: released the reserve, writes are refused until space is free')
     return true
   }
 
@@ -84,13 +84,13 @@ export class Room {
     try {
       binlog.purge(checkpointed, ignorePins ? Number.POSITIVE_INFINITY : pinned, wallMs, this.isLow ? 'none' : 'by settings')
     } catch (error) {
-      this.log.warn({ error: String(error) }, 'binlog segments could not be removed')
+      this.log.warn({ error: String(error) }, 'cannot remove binlog segments; they keep their space until the next purge')
     }
     if (!ignorePins || binlog.startOffset <= pinned || this.hasWarned) return
     this.hasWarned = true
     this.log.warn(
       { startOffset: binlog.startOffset, needed: pinned },
-      'disk full: binlog that replicas need is gone; they may need a full sync',
+      'disk full: removed binlog that replicas need; they may need a full sync',
     )
   }
 }

@@ -61,7 +61,7 @@ export class Swap {
 
   async adopt(next: NextGeneration, position: BinlogPosition, history: History): Promise<void> {
     if (next !== this.next || this.next.isAdopted) throw new Error('not the generation that is being filled')
-    if (this.underWay !== null) throw new Error('it is being adopted')
+    if (this.underWay !== null) throw new Error('the generation is being adopted')
     this.underWay = this.replace(this.next, position, history).finally(() => {
       this.underWay = null
     })
@@ -108,7 +108,7 @@ export class Swap {
       throw error
     }
     await parts.sweeper.start().catch((error: unknown) => {
-      options.log.warn({ error: String(error) }, 'what is to be swept of the new data could not be read; the next start sweeps it')
+      options.log.warn({ error: String(error) }, 'cannot read the garbage records of the new data; the next start clears them')
     })
     await old.binlog.discard()
     await old.records.close()
@@ -116,7 +116,7 @@ export class Swap {
       next.forgetProgress()
     } catch {} // that of the generation in use is never looked at
     this.removing = removeGeneration(files, directory, old.generation.name).catch((error: unknown) => {
-      options.log.warn({ error: String(error) }, 'the data of before a full sync could not be removed; the next start does it')
+      options.log.warn({ error: String(error) }, 'cannot remove the data from before the full sync; the next start removes it')
     })
   }
 

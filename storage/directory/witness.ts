@@ -103,7 +103,7 @@ export class Witness {
     } catch (error) {
       if (this.hasWarned) return
       this.hasWarned = true
-      this.log.warn({ error: String(error) }, 'the file "witness" cannot be written: the next start may miss files that are older copies')
+      this.log.warn({ error: String(error) }, 'cannot write the file "witness": the next start may not notice files that are older copies')
     }
   }
 

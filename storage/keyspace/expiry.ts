@@ -103,8 +103,7 @@ export class Expiry {
   private putOff(hint: Deadline, error: unknown): void {
     this.keyspace.deadlines.push({ ...hint, at: this.keyspace.now + UNREADABLE_RETRY_MS })
     const text = String(error)
-    if (text !== this.readError)
-      this.log.warn({ error: text }, 'cannot read a key that is due, retrying its deletion every second')
+    if (text !== this.readError) this.log.warn({ error: text }, 'cannot read a key that is due, retrying its deletion every second')
     this.readError = text
   }
 

@@ -1,4 +1,7 @@
-/** Opening a data directory: which generation is in use, its records (which locks it), who this node is, and whether anything is missing. */
+/**
+ * Opens a data directory: finds the generation in use, opens its records (which locks it), reads
+ * the identity of this node, and checks that nothing is missing.
+ */
 import { listSegments } from '../binlog/segments.ts'
 import { findGeneration, type Generation, nameCurrent, removeOtherGenerations } from '../directory/directory.ts'
 import { FillingGeneration } from '../directory/generations.ts'
@@ -16,25 +19,31 @@ export interface OpenedDirectory {
   readonly records: RecordStore
   readonly identities: IdentityStore
   readonly witness: Witness
-  /** What a full sync was filling, on a replica. */
+  /** The generation that an interrupted full sync was filling, on a replica. */
   readonly unfinished: FillingGeneration | null
-  /** The disk is full, and what was kept for that has been given back. */
+  /** True if the disk is full and the reserve has been released. */
   readonly isDiskLow: boolean
 }
 
-/** Throws DamageError, naming the file and a way out, where a file is missing, empty or an older copy. Nothing is removed before that is known. */
+/**
+ * Opens the directory. Throws DamageError, naming the file and a way out, if a file is missing,
+ * empty or an older copy. Removes nothing before that check.
+ */
 export async function openDirectory(options: StorageOptions): Promise<OpenedDirectory> {
   try {
     return { ...(await openOnce(options)), isDiskLow: false }
   } catch (error) {
     const { files, directory, settings, log } = options
     if (!isDiskFull(error) || !new Reserve(files, directory, settings.reserveBytes).release()) throw error
-    log.error({}, 'disk full at the start: the reserve is given back, writes are refused until there is room')
+    log.error({}, 'disk full at startup: released the reserve, writes are refused until space is free')
     return { ...(await openOnce(options)), isDiskLow: true }
   }
 }
 
-/** LevelDB locks the directory before it writes, so a full disk is met only where nobody else has it. */
+/**
+ * LevelDB locks the directory before it writes. A full disk is therefore found only by the process
+ * that owns the directory.
+ */
 async function openOnce(options: StorageOptions): Promise<Omit<OpenedDirectory, 'isDiskLow'>> {
   const { files, directory, random, fatal, log } = options
   const { generation, isNew } = findGeneration(files, directory)
@@ -43,7 +52,7 @@ async function openOnce(options: StorageOptions): Promise<Omit<OpenedDirectory, 
   try {
     if (isNew) nameCurrent(files, directory, generation.name)
     const witness = new Witness(files, directory, generation.name, log)
-    // Another process may have been the first since the look above.
+    // Another process may have initialized the directory since the check above.
     const isStillNew = isNew && records.getSync(META_KEY) === undefined && listSegments(files, generation.binlog).length === 0
     const identities = IdentityStore.open({ files, directory, generation: generation.name, random, fatal, witness, isNew: isStillNew })
     unfinished = roleOf(identities.current) === 'replica' ? await findUnfinished(options, generation) : null
@@ -56,12 +65,12 @@ async function openOnce(options: StorageOptions): Promise<Omit<OpenedDirectory, 
   }
 }
 
-/** What cannot be opened any more is received again. */
+/** Returns the unfinished generation of a full sync. One that cannot be read is received again. */
 async function findUnfinished(options: StorageOptions, { name }: Generation): Promise<FillingGeneration | null> {
   try {
     return await FillingGeneration.find(options, name)
   } catch (error) {
-    options.log.warn({ error: String(error) }, 'what had arrived of a full sync cannot be read; it begins anew')
+    options.log.warn({ error: String(error) }, 'cannot read the data of the interrupted full sync; the sync starts over')
     return null
   }
 }

@@ -1,4 +1,7 @@
-/** What works on an open data directory beside the keyspace, and how it begins, stops and goes on. */
+/**
+ * The parts that work on an open data directory beside the keyspace: how they begin, stop and
+ * resume.
+ */
 import { Binlog } from '../binlog/binlog.ts'
 import type { BinlogPosition } from '../binlog/group.ts'
 import type { Segment } from '../binlog/segments.ts'
@@ -15,7 +18,7 @@ import { type RecoveredLog, type Replayer, replayLog } from './recovery.ts'
 import { Reopening } from './reopening.ts'
 
 export interface Parts {
-  /** Both are replaced by a full sync. */
+  /** A full sync replaces both of these. */
   generation: Generation
   binlog: Binlog
   readonly checkpointer: Checkpointer
@@ -32,13 +35,16 @@ interface FoundLog {
   readonly replicationId: string
 }
 
-/** Whom the parts tell. */
+/** The owner of the parts, which they notify. */
 export interface PartsHost {
   /** A checkpoint has landed. */
   landed(): void
-  /** One could not be written. LevelDB is about to be opened again. */
+  /** A checkpoint could not be written. LevelDB is about to be opened again. */
   failed(error: unknown): void
-  /** LevelDB can be read no more or again, or why it cannot be opened has changed. */
+  /**
+   * LevelDB can no longer be read, can be read again, or has another reason why it cannot be
+   * opened.
+   */
   availabilityChanged(): void
   isClosing(): boolean
   synced(): void
@@ -85,7 +91,7 @@ export function makeParts(options: StorageOptions, keyspace: Keyspace, generatio
   return parts
 }
 
-/** Makes an empty keyspace that of the records, and returns where in the binlog they stand. */
+/** Restores an empty keyspace from the records. Returns the binlog position of the records. */
 export function loadMeta(keyspace: Keyspace, scanCursors: ScanCursors): BinlogPosition {
   const record = keyspace.records.getSync(META_KEY)
   const cursors = keyspace.records.getSync(CURSORS_KEY)
@@ -96,8 +102,11 @@ export function loadMeta(keyspace: Keyspace, scanCursors: ScanCursors): BinlogPo
   return { offset: meta.binlogOffset, crc: meta.binlogCrc }
 }
 
-/** From an empty keyspace to the end of the binlog: what the records hold, then the groups after it. `makeRoom` is asked when that fails:
- *  whether it is worth doing once more. (A torn end of the binlog is set aside in a file.) */
+/**
+ * Fills an empty keyspace from the records and the groups after them, up to the end of the binlog.
+ * A torn end of the binlog is set aside in a file. `makeRoom` is called after a failure and returns
+ * true if a retry is worthwhile.
+ */
 export async function readDisk(
   { files, log, clock }: StorageOptions,
   into: {
@@ -126,7 +135,10 @@ export async function readDisk(
   }
 }
 
-/** Nothing reads or writes records in the background any more. No checkpoint may be under way: one that ends wakes the others. */
+/**
+ * Stops all reads and writes of records in the background. REQUIRES: no checkpoint is under way,
+ * because its end would resume them.
+ */
 export async function stopBackground({ expiry, sweeper }: Parts): Promise<void> {
   await expiry.stop()
   await sweeper.stop()

@@ -1,14 +1,18 @@
 /**
- * From what is on disk to the state before the end: LevelDB is the state at offset P, the binlog's groups after P are run again through the
- * ordinary commands.
+ * Restores the state before the end of the process. LevelDB is the state at offset P; the groups
+ * after P are run again through the ordinary commands.
  *
- * The first bad group ends the log where nothing shows that it was ever on the medium as a whole: it and what follows are set aside and cut.
- * A bad group before the known synced watermark is damage, and the start is refused. So is a gap: a segment begins only when the one before
- * is on the medium, and the one that holds the checkpoint's offset is never deleted. A log that ends before what is known to be durable was
- * cut short or replaced by an older copy.
+ * - The first bad group ends the log if nothing shows that it was ever durable as a whole. That
+ *   group and
+ * all bytes after it are set aside and cut.
+ * - A bad group before the known synced watermark is damage: the start is refused.
+ * - A gap is damage too. A segment begins only when the one before is durable, and the segment that
+ *   holds
+ * the checkpoint's offset is never deleted.
+ * - A log that ends before the known durable offset was cut short or replaced by an older copy.
  *
- * Only groups that this node wrote as a master say what was on this medium. Those that it received carry its master's watermark. The witness
- * and the clean end of the identity say it of both.
+ * Only groups that this node wrote as a master prove what was durable here; received groups carry
+ * their master's watermark. The witness and the clean end of the identity prove it for both.
  */
 import { join } from 'node:path'
 import type { Bytes } from '../../base/bytes.ts'
@@ -31,30 +35,33 @@ export interface RecoveredLog {
 }
 
 export interface LogStart {
-  /** Where LevelDB stands. */
+  /** The position of LevelDB's state. */
   readonly from: BinlogPosition
-  /** From where on groups were written by this node as a master; null: none. */
+  /** The offset from which this node wrote the groups as a master; null if it wrote none. */
   readonly ownFrom: number | null
-  /** The log was durable up to here at least. */
+  /** An offset up to which the log is known to have been durable. */
   readonly durable: number
 }
 
-/** The way out where the binlog lacks something. */
+/** The way out if the binlog lacks a part. */
 const CUT_ADVICE =
   'restore the file from a backup, or see `haypile check DIR`; `haypile check DIR --cut` keeps what is before, sets the rest aside in ' +
   '.cut files, and gives up the writes in it'
 
-/** How a group's commands are run again. */
+/** Runs a group's commands again. */
 export interface Replayer {
   begin(header: GroupHeader): void
   command(args: Bytes[]): void
   end(): void
 }
 
-/** Clients are answered (LOADING) at least so often, ms. */
+/** The longest time in ms between answers (LOADING) to clients. */
 const SLICE_MS = 10
 
-/** Replays the log from a position to its end, and makes that the files' end. `progress` is told the offset now and then. */
+/**
+ * Replays the log from a position to its end and cuts the files there. Calls `progress` with the
+ * offset after each slice.
+ */
 export async function replayLog(
   files: Files,
   generation: Generation,
@@ -110,7 +117,10 @@ export async function replayLog(
   }
 }
 
-/** Throws DamageError, naming the files, where the segments do not reach from the checkpoint to the known end, each following on the one before. */
+/**
+ * Throws DamageError, naming the files, unless the segments reach from the checkpoint to the known
+ * end without a gap.
+ */
 function mustBeWhole(
   files: Files,
   generation: Generation,
@@ -158,7 +168,7 @@ function replayBody(body: Buffer, replayer: Replayer): number {
   return count
 }
 
-/** Ends the log at an offset. What lies behind is kept in `.cut` files. Returns its length in bytes. */
+/** Ends the log at an offset. The rest is kept in `.cut` files. Returns its length in bytes. */
 export function cutLog(files: Files, directory: string, segments: Segment[], offset: number): number {
   let cut = 0
   while (segments.length > 0) {
@@ -195,14 +205,14 @@ function setAside(files: Files, path: string, content: Buffer): void {
     file.writeSync([content], 0)
     file.datasyncSync()
   } catch (error) {
-    files.removeSync(path) // half of it, on a full disk
+    files.removeSync(path) // the file may be incomplete, on a full disk
     throw error
   } finally {
     file.closeSync()
   }
 }
 
-/** The path, or with a number behind it where something has that name. */
+/** Returns the path, with a number appended if the name is taken. */
 function freeName(files: Files, path: string): string {
   let name = path
   for (let number = 1; files.existsSync(name); number++) name = `${path}.${number}`

@@ -1,12 +1,13 @@
 /**
- * Opens LevelDB again after a failed write: it takes no more writes until then. Opening writes files of its own, which a full
- * disk refuses as well, so LevelDB is closed only when the disk takes a file:
+ * Opens LevelDB again after a failed write, because it takes no more writes until then. Opening
+ * writes files, which a full disk refuses as well. LevelDB is therefore closed only if the disk
+ * takes a file:
  *
- *   write failed -> room to open? --no---> reads go on from the open one; ask again in a second
+ *   write failed -> room to open? --no---> reads continue on the open one; ask again in a second
  *                        |
  *                       yes -> close -> open -> failed: nothing can be read; open again in a second
  *                                        |
- *                                       open: writes and checkpoints go on
+ *                                       open: writes and checkpoints continue
  */
 import type { Log } from '../../base/log.ts'
 import type { Keyspace } from '../keyspace/keyspace.ts'
@@ -16,18 +17,21 @@ const RETRY_MS = 1000
 export interface ReopeningHost {
   readonly keyspace: Keyspace
   readonly log: Log
-  /** What reads and writes LevelDB beside requests and checkpoints. */
+  /** Stops the background work that reads and writes LevelDB beside requests and checkpoints. */
   stopBackground(): Promise<void>
   resumeBackground(): void
   isClosing(): boolean
-  /** LevelDB can be read no more, or again, or `failure` has changed. */
+  /** LevelDB can no longer be read, can be read again, or `failure` has changed. */
   changed(): void
-  /** It cannot be opened for now. */
+  /** LevelDB cannot be opened for now. */
   failed(reason: Error): void
 }
 
 export class Reopening {
-  /** Why LevelDB could not be opened again at the last attempt; null before the first, and when it is open again. */
+  /**
+   * The error of the last failed attempt; null before the first one, and when LevelDB is open
+   * again.
+   */
   failure: string | null = null
   private readonly host: ReopeningHost
 
@@ -35,7 +39,10 @@ export class Reopening {
     this.host = host
   }
 
-  /** Resolves when LevelDB is open again, however long that takes. Rejects only while everything is being closed. */
+  /**
+   * Resolves when LevelDB is open again, without a time limit. Rejects only while storage is
+   * closing.
+   */
   async run(): Promise<void> {
     const { host } = this
     for (let attempts = 1; ; attempts++) {
@@ -58,7 +65,7 @@ export class Reopening {
     const { records } = host.keyspace
     if (records.isOpen) {
       records.checkRoom()
-      this.failure = null // what cannot be read for a moment waits
+      this.failure = null // a short pause of reads is not reported as a failure
     }
     await host.stopBackground()
     try {
@@ -75,8 +82,8 @@ export class Reopening {
     const text = cause instanceof Error ? cause.message : message
     const { isOpen } = host.keyspace.records
     if (text !== this.failure) {
-      const outcome = isOpen ? 'reads go on' : 'requests that need it are refused'
-      host.log.error({ error: text }, `LevelDB cannot be opened again: ${outcome}; it is tried again every second`)
+      const outcome = isOpen ? 'reads continue' : 'requests that need it are refused'
+      host.log.error({ error: text }, `cannot reopen LevelDB, retrying every second: ${outcome}`)
     }
     this.failure = text
     host.failed(new Error(text))

@@ -1,8 +1,13 @@
 /**
- * Keeping the tree's shape: nodes that are too large are split, small ones merged with a neighbour, empty ones leave.
+ * Keeps the shape of a counted B+tree: splits nodes that are too large, merges small ones with a
+ * neighbour, removes empty ones.
  *
- * Invariants: no node but the root leaf is empty; an inner root has two children at least; a node that has become small does not fit into
- * one page with a neighbour (it is tried when it shrinks, so most pages stay more than a quarter full).
+ * Invariants:
+ * - No node but the root leaf is empty.
+ * - An inner root has at least two children.
+ * - A node that has become small does not fit into one page with a neighbour. A merge is tried when
+ *   the
+ * node shrinks, so most pages stay more than a quarter full.
  */
 import { type Bytes, detached } from '../../base/bytes.ts'
 import { CHILD_OVERHEAD, childBytes, elementBytes, elementOverhead, slotOf, TreeNode } from './node.ts'
@@ -10,8 +15,9 @@ import type { Pages } from './pages.ts'
 import type { Tree } from './tree.ts'
 
 /**
- * Splits a node of a tree with pages until its parts are small enough. It and the nodes above have been touched. `changedAt`: where a leaf
- * has grown, by which runs of insertions at one end are known: they leave full pages behind. -1: unknown.
+ * Splits a node of a tree with pages until its parts are small enough. `changedAt` is the index at
+ * which a leaf has grown, or -1 if unknown: runs of insertions at one end leave full pages behind.
+ * REQUIRES: the node and those above it have been touched.
  */
 export function split(tree: Tree, node: TreeNode, changedAt: number): void {
   const { length } = node
@@ -35,12 +41,14 @@ export function split(tree: Tree, node: TreeNode, changedAt: number): void {
   if (tree.isOver(right)) split(tree, right, -1)
 }
 
-/** Cuts a list in two; the second part is answered. The shared empty array of what a node does not have stays. */
+/** Cuts a list in two and returns the second part. The shared empty array of absent lists stays. */
 function tail<T>(list: T[], at: number): T[] {
   return list.length === 0 ? list : list.splice(at)
 }
 
-/** Where the bytes before and after are about the same; of an inner node each part has two children at least. */
+/**
+ * Returns the index that halves the bytes. Each part of an inner node gets at least two children.
+ */
 function middleOf(node: TreeNode): number {
   const { layout } = node.tree
   const { length } = node
@@ -54,7 +62,7 @@ function middleOf(node: TreeNode): number {
   return node.level === 0 ? Math.max(1, at) : Math.min(Math.max(2, at), length - 2)
 }
 
-/** What stands between the elements before a position of a node and those from it on: as short as can be. */
+/** Returns the shortest separator between the elements before a position of a node and the rest. */
 function separatorAt(node: TreeNode, at: number): Bytes {
   if (!node.tree.layout.isKeyed) return ''
   const after = node.keys[at] as Bytes
@@ -65,7 +73,7 @@ function separatorAt(node: TreeNode, at: number): Bytes {
   return same + 1 >= after.length ? after : detached(after.slice(0, same + 1))
 }
 
-/** Hangs a new node beside the one it was split from. */
+/** Inserts a new node beside the one it was split from. */
 function addRight(tree: Tree, node: TreeNode, right: TreeNode, separator: Bytes): void {
   const { isKeyed } = tree.layout
   let { parent } = node
@@ -96,7 +104,9 @@ function resize(node: TreeNode, bytes: number, overhead: number): void {
   node.tree.object.account(bytes + overhead)
 }
 
-/** Takes an empty node out of its parent. It and the nodes above have been touched. */
+/**
+ * Removes an empty node from its parent. REQUIRES: the node and those above it have been touched.
+ */
 export function detachNode(tree: Tree, node: TreeNode): void {
   const parent = node.parent as TreeNode
   removeChild(parent, slotOf(parent, node))
@@ -108,7 +118,7 @@ export function detachNode(tree: Tree, node: TreeNode): void {
   else mergeSmall(tree, parent)
 }
 
-/** Forgets a child. The parent has been touched; the counts above it are right. */
+/** Removes a child. REQUIRES: the parent has been touched, and the counts above it are right. */
 function removeChild(parent: TreeNode, slot: number): void {
   const separator = parent.tree.layout.isKeyed ? (parent.keys[slot] as Bytes) : ''
   parent.children.splice(slot, 1)
@@ -123,7 +133,10 @@ function removeChild(parent: TreeNode, slot: number): void {
   resize(parent, -childBytes(separator), -CHILD_OVERHEAD)
 }
 
-/** The last element has gone: an empty leaf for the root, which has been touched. */
+/**
+ * Replaces the root by an empty leaf after the last element is gone. REQUIRES: the root has been
+ * touched.
+ */
 function replaceRoot(tree: Tree): void {
   const old = tree.root
   const root = new TreeNode(tree, 0)
@@ -134,7 +147,7 @@ function replaceRoot(tree: Tree): void {
   pages.adopt(root)
 }
 
-/** An inner root with one child gives way to it. It has been touched. */
+/** Replaces an inner root that has one child by that child. REQUIRES: the root has been touched. */
 function lowerRoot(tree: Tree): void {
   const pages = tree.object.pages as Pages
   for (let { root } = tree; typeof root !== 'number' && root.level > 0 && root.length === 1; root = tree.root) {
@@ -146,7 +159,10 @@ function lowerRoot(tree: Tree): void {
   }
 }
 
-/** Merges a node that has become small with a neighbour where both fit into three quarters of a page. It and those above have been touched. */
+/**
+ * Merges a node that has become small with a neighbour if both fit into three quarters of a page.
+ * REQUIRES: the node and those above it have been touched.
+ */
 export function mergeSmall(tree: Tree, node: TreeNode): void {
   const { pageBytes, pageElements } = tree.object.db.keyspace.pageLimits
   const { parent } = node
@@ -169,7 +185,7 @@ function merge(tree: Tree, parent: TreeNode, slot: number, first: TreeNode, seco
   keyspace.touch(second, second.memory)
   const { memory } = first
   if (first.level > 0 && tree.layout.isKeyed) second.keys[0] = parent.keys[slot + 1] as Bytes
-  // What a frozen page would be encoded from is no longer needed: it has been touched.
+  // The page has been touched, so a checkpoint no longer needs its old content.
   for (const key of second.keys) first.keys.push(key)
   for (const value of second.values) first.values.push(value)
   for (const count of second.counts) first.counts.push(count)
@@ -188,7 +204,7 @@ function merge(tree: Tree, parent: TreeNode, slot: number, first: TreeNode, seco
   else mergeSmall(tree, parent)
 }
 
-/** Takes out a range of ranks. The root record has been touched, nothing else. */
+/** Removes a range of ranks. REQUIRES: the root record has been touched; the nodes need not be. */
 export function removeRange(tree: Tree, from: number, to: number): void {
   const root = tree.rootNode()
   removeBelow(tree, root, from, to)
@@ -204,7 +220,10 @@ export function removeRange(tree: Tree, from: number, to: number): void {
   tree.leaf = null
 }
 
-/** What stands at the seam of a range that has gone may have become small. From above: nodes are neighbours once those above them are one. */
+/**
+ * Merges the nodes beside a removed range that have become small. It works from the top down: nodes
+ * become neighbours only once the nodes above them are merged.
+ */
 function mergeSeam(tree: Tree, rank: number): void {
   for (let level = tree.rootNode().level - 1; level >= 0; level--) {
     tree.seek(rank)
@@ -248,7 +267,7 @@ function removeFromLeaf(tree: Tree, leaf: TreeNode, from: number, to: number): v
   resize(leaf, -bytes, -(to - from) * elementOverhead(layout))
 }
 
-/** A whole subtree goes. Leaves that are not in memory are not read for it. */
+/** Drops a whole subtree. Leaves that are not in memory are not read for it. */
 function dropBelow(tree: Tree, child: TreeNode | number, level: number): void {
   const pages = tree.object.pages as Pages
   const { keyspace } = tree.object.db
@@ -256,7 +275,7 @@ function dropBelow(tree: Tree, child: TreeNode | number, level: number): void {
   if (typeof child !== 'number') node = child
   else if (level > 0) node = tree.readPage(child)
   else {
-    node = new TreeNode(tree, 0) // stands for the record that is to be removed
+    node = new TreeNode(tree, 0) // stands for the record to be removed
     node.number = child
     node.pages = pages
     node.stored = true

@@ -1,8 +1,10 @@
 /**
- * Goes through a tree element by element, both ways, a leaf at a time. What it had to read from disk and nobody has changed leaves memory
- * behind it, so that going through a large tree does not crowd out what is in use.
+ * Goes through a tree element by element, in either direction, a leaf at a time. A leaf that was
+ * read from disk for the cursor and has not changed is evicted behind it. A walk over a large tree
+ * therefore does not crowd out the working set.
  *
- * In a keyed tree it goes on after the last key when elements come or go meanwhile; a list must not change under it.
+ * In a keyed tree the cursor continues after the last key when elements come or go meanwhile. A
+ * list must not change under its cursor.
  */
 import type { Bytes } from '../../base/bytes.ts'
 import { slotOf, type TreeNode } from './node.ts'
@@ -16,9 +18,9 @@ export class TreeCursor {
   private leaf: TreeNode | null
   private index: number
   private version: number
-  /** The rank of the leaf's first element; -1 where it is not known since the tree has changed. */
+  /** The rank of the leaf's first element; -1 if unknown because the tree has changed. */
   private leafRank: number
-  /** The leaf was read from disk for this cursor. */
+  /** True if the leaf was read from disk for this cursor. */
   private isRead = false
   private isStarted = false
 
@@ -35,7 +37,7 @@ export class TreeCursor {
     if (this.step < 0 && rank >= tree.count) this.index--
   }
 
-  /** Moves to the next element; whether there is one. */
+  /** Moves to the next element. Returns false at the end. */
   next(): boolean {
     if (this.version !== this.tree.version) this.findAgain()
     for (let { leaf } = this; leaf !== null; leaf = this.turn(leaf)) {
@@ -51,8 +53,11 @@ export class TreeCursor {
     return false
   }
 
-  /** The elements that are left of the present leaf, for those who copy runs: from `start` to before `end`, in the tree's order whichever way
-   *  the cursor goes. They count as passed. Null at the end. */
+  /**
+   * Returns the remaining elements of the current leaf, for callers that copy runs, or null at the
+   * end. The run goes from `start` to before `end` in the tree's order, for both directions. The
+   * cursor moves past it.
+   */
   nextRun(): { readonly leaf: TreeNode; readonly start: number; readonly end: number } | null {
     if (this.version !== this.tree.version) this.findAgain()
     for (let { leaf } = this; leaf !== null; leaf = this.turn(leaf)) {
@@ -69,10 +74,10 @@ export class TreeCursor {
     return null
   }
 
-  /** Goes over to the neighbouring leaf, which becomes the present one. */
+  /** Moves to the neighbouring leaf and returns it, or null at the end. */
   private turn(leaf: TreeNode): TreeNode | null {
     const { tree, step } = this
-    // Nodes that have left memory lead nowhere: what hangs on them is no longer the tree's.
+    // A leaf that was evicted is no longer linked into the tree.
     if (leaf.pages !== null && leaf.ringIndex < 0) return this.seekAgain(leaf)
     let node = leaf
     let { parent } = node
@@ -98,7 +103,7 @@ export class TreeCursor {
     return next
   }
 
-  /** Goes over to the neighbour of a leaf that has left memory. */
+  /** Moves to the neighbour of a leaf that was evicted. */
   private seekAgain(leaf: TreeNode): TreeNode | null {
     const { tree, step, leafRank } = this
     const { keyspace } = tree.object.db

@@ -1,23 +1,24 @@
 /**
- * Which values a leaf of a list may have: a Bloom filter, so that looking for a value among a million elements compares few of them. It may name
- * values that have gone; those that are there it always names.
+ * The values that a leaf of a list may hold: a Bloom filter (Bloom 1970). A search for a value
+ * among a million elements compares few of them. The filter may name removed values, and never
+ * misses a value that the leaf holds.
  */
 import type { Bytes } from '../../base/bytes.ts'
 
 const BITS = 4096
-/** Of a value's both ends, so many bytes are hashed. */
+/** The number of bytes at each end of a value that are hashed. */
 const HASHED_BYTES = 32
-/** What a filter takes in memory, in bytes. */
+/** Memory of a filter in bytes. */
 export const FILTER_BYTES = BITS / 8 + 160
 
-/** 32 bits. */
+/** Returns a hash of 32 bits. */
 export function hashOf(value: Bytes): number {
   const { length } = value
   let hash = length
   const head = length <= 2 * HASHED_BYTES ? length : HASHED_BYTES
   for (let i = 0; i < head; i++) hash = Math.imul(hash ^ value.charCodeAt(i), 0x01000193)
   for (let i = head === length ? length : length - HASHED_BYTES; i < length; i++) hash = Math.imul(hash ^ value.charCodeAt(i), 0x01000193)
-  // The low bits alone know little of what came first.
+  // The low bits alone depend little on the first bytes.
   hash = Math.imul(hash ^ (hash >>> 16), 0x7feb352d)
   hash = Math.imul(hash ^ (hash >>> 15), 0x846ca68b | 0)
   return hash ^ (hash >>> 16)

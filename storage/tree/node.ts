@@ -1,11 +1,15 @@
 /**
- * A node of a counted B+tree: a page of its own in LevelDB, or the one leaf of a small tree, which lies inside the object's root record.
+ * A node of a counted B+tree: a page of its own in LevelDB, or the one leaf of a small tree, which
+ * lies inside the object's root record.
  *
  *   leaf (level 0)   keys[i] -> values[i], in order; lists have no keys, sets no values
- *   inner            children[i], a node or the number of a page that is not in memory; counts[i] elements below it;
- *                    keys[i] is not after any key below children[i] and after all below children[i - 1]; keys[0] stands for the least
+ *   inner            children[i], a node or the number of a page that is not in memory;
+ *                    counts[i] elements below it;
+ *                    keys[i] is not after any key below children[i] and after all below
+ *                    children[i - 1]; keys[0] stands for the least
  *
- * `bytes` is what the content takes encoded (inner nodes: about), by which nodes are split; `memory` what it costs in memory (about).
+ * `bytes` is the encoded size of the content (approximate for inner nodes), by which nodes are
+ * split. `memory` is the approximate size in memory.
  */
 import type { Bytes } from '../../base/bytes.ts'
 import type { FrozenBatch } from '../checkpoint/checkpoint.ts'
@@ -15,7 +19,7 @@ import { FILTER_BYTES, type LeafFilter } from './leaf-filter.ts'
 import type { Pages } from './pages.ts'
 import type { Tree } from './tree.ts'
 
-/** A hash field's value that ends, in ms since the epoch. */
+/** The value of a hash field that has a deadline, in ms since the epoch. */
 export class FieldValue {
   readonly value: Bytes
   readonly expireAt: number
@@ -26,15 +30,15 @@ export class FieldValue {
   }
 }
 
-/** undefined: a tree without values (sets), or nothing there. */
+/** undefined: a tree without values (sets), or no element. */
 export type TreeValue = Bytes | number | FieldValue | undefined
 
-/** What the elements of a tree are. On disk: never renumber. */
+/** The kind of a tree's values. On disk: never renumber. */
 export const NO_VALUES = 0
 export const BYTES_VALUES = 1
 /** Doubles, as numbers. */
 export const SCORE_VALUES = 2
-/** Bytes, or FieldValue. */
+/** Bytes, or a FieldValue. */
 export const FIELD_VALUES = 3
 
 export interface Layout {
@@ -45,19 +49,19 @@ export interface Layout {
 const NODE_BYTES = 240
 const INNER_CHILD_BYTES = 12
 const INNER_CHILD_MEMORY = 56
-/** Of a string: its header, and its slot in the array. */
+/** Memory of a string's header and its slot in the array. */
 const STRING_MEMORY = 24
 
 const NOTHING: never[] = []
 
 export class TreeNode implements Resident, DirtyRecord, ReadPage {
   readonly tree: Tree
-  /** The pages that it is one of; null while it lies inside the root record. */
+  /** The object's pages; null while the node lies inside the root record. */
   pages: Pages | null = null
   number = 0
   readonly level: number
   parent: TreeNode | null = null
-  /** Where it stands in its parent, or stood: see `slotOf`. */
+  /** The last known index in the parent: see `slotOf`. */
   slot = 0
   keys: Bytes[]
   values: TreeValue[]
@@ -68,11 +72,14 @@ export class TreeNode implements Resident, DirtyRecord, ReadPage {
   generation = 0
   ringIndex = -1
   referenced = true
-  /** LevelDB has a record of this page, or may after the checkpoint in flight. */
+  /** True if LevelDB has a record of this page, or may have one after the checkpoint in flight. */
   stored = false
-  /** No longer part of the tree: its record is to be removed. */
+  /** True if the node is no longer part of the tree: its record is to be removed. */
   isGone = false
-  /** Of a list's leaf in which values are looked for: names all values that it has, and perhaps others. */
+  /**
+   * The filter of a list's leaf that has been searched; null elsewhere. It names all of the leaf's
+   * values, and perhaps others.
+   */
   filter: LeafFilter | null = null
 
   constructor(tree: Tree, level: number) {
@@ -90,7 +97,7 @@ export class TreeNode implements Resident, DirtyRecord, ReadPage {
     return this.tree.layout.isKeyed ? this.keys.length : this.values.length
   }
 
-  /** Elements in it and below. */
+  /** The number of elements in the node and below. */
   get total(): number {
     if (this.level === 0) return this.length
     let sum = 0
@@ -116,7 +123,7 @@ export class TreeNode implements Resident, DirtyRecord, ReadPage {
 
   evict(): void {
     if (this.level > 0 && this.children.some((child) => typeof child !== 'number'))
-      this.referenced = true // they go first
+      this.referenced = true // the children are evicted first
     else this.forget()
   }
 
@@ -124,7 +131,10 @@ export class TreeNode implements Resident, DirtyRecord, ReadPage {
     if (this.tree.leaf !== this) this.forgetUpwards(landedGeneration)
   }
 
-  /** Leaves memory if it is clean, and so do the nodes above it that have nothing left in memory below them, but the root. It is a leaf. */
+  /**
+   * Evicts a clean leaf, and every clean node above it that is left without children in memory,
+   * except the root.
+   */
   forgetUpwards(landedGeneration: number): void {
     if (this.ringIndex < 0 || this.generation > landedGeneration) return
     let { parent } = this
@@ -141,7 +151,7 @@ export class TreeNode implements Resident, DirtyRecord, ReadPage {
     return this.children.every((child) => typeof child === 'number')
   }
 
-  /** Leaves memory. It is clean, and none of its children is in memory. */
+  /** Evicts the node. REQUIRES: it is clean, and none of its children is in memory. */
   forget(): void {
     const { parent, tree } = this
     if (parent === null) tree.root = this.number
@@ -153,13 +163,13 @@ export class TreeNode implements Resident, DirtyRecord, ReadPage {
   }
 }
 
-/** Where a node stands in its parent. */
+/** Returns the index of a node in its parent. */
 export function slotOf(parent: TreeNode, node: TreeNode): number {
   const { children } = parent
   if (children[node.slot] === node) return node.slot
   let slot = children.indexOf(node)
   if (slot < 0) slot = children.indexOf(node.number)
-  // It left memory while a cursor stood in it, and somebody has read its page again.
+  // The node was evicted while a cursor stood in it, and its page has been read again.
   if (slot < 0) slot = children.findIndex((child) => typeof child !== 'number' && child.number === node.number)
   if (slot < 0) throw new Error('a node that its parent does not know')
   node.slot = slot
@@ -178,17 +188,17 @@ function valueBytes(kind: number, value: TreeValue): number {
   return lengthBytes(length * 2 + 1) + 8 + length
 }
 
-/** What an element takes in an encoded leaf. */
+/** Returns the size of an element in an encoded leaf, in bytes. */
 export function elementBytes(layout: Layout, key: Bytes, value: TreeValue): number {
   return (layout.isKeyed ? lengthBytes(key.length) + key.length : 0) + valueBytes(layout.values, value)
 }
 
-/** About what a child takes in an encoded inner node. */
+/** Returns the approximate size of a child in an encoded inner node, in bytes. */
 export function childBytes(separator: Bytes): number {
   return INNER_CHILD_BYTES + separator.length
 }
 
-/** What an element costs in memory beyond its encoded bytes. */
+/** Returns the memory of an element beyond its encoded bytes. */
 export function elementOverhead({ isKeyed, values }: Layout): number {
   return (isKeyed ? STRING_MEMORY : 0) + (values === NO_VALUES ? 0 : STRING_MEMORY)
 }

@@ -1,10 +1,11 @@
 /**
- * One key's collection as storage sees it: one or two trees, small inside the root record, else in pages of their own.
+ * One key's collection as storage sees it: one or two trees, small inside the root record, else in
+ * pages of their own.
  *
- *   inline   each tree is one leaf; together they take `inlineBytes` at most
- *   pages    since it was larger than that; it is inline again when it takes no more than half
+ *   inline   each tree is one leaf; together they take at most `inlineBytes`
+ *   pages    since it was larger than that; inline again once it takes half or less
  *
- * A value may be filled before it is a key's: until then nothing but its pages counts as memory.
+ * A value may be filled before it belongs to a key. Until then, only its pages count as memory.
  */
 import type { Database } from '../keyspace/database.ts'
 import type { Entry } from '../keyspace/entry.ts'
@@ -12,19 +13,19 @@ import { type Layout, TreeNode } from './node.ts'
 import { Pages } from './pages.ts'
 import { Tree } from './tree.ts'
 
-/** The object, its first tree and that tree's leaf, beside what stands in it. Bytes, about. */
+/** Approximate bytes of the object, its first tree and that tree's leaf, without their content. */
 const OBJECT_BYTES = 320
 
 export class TreeObject {
   db: Database
-  /** The key that has it; null while it is none's. */
+  /** The key that owns the object; null while it is detached. */
   entry: Entry | null = null
   readonly layouts: readonly Layout[]
-  /** Those that have ever held something; the first is always there. */
+  /** The trees that have ever held an element; the first always exists. */
   readonly trees: (Tree | undefined)[]
-  /** Null while it is inline. */
+  /** Null while the object is inline. */
   pages: Pages | null = null
-  /** What OBJECT ENCODING goes by: a byte that the value's type gives meaning to. */
+  /** The encoding that OBJECT ENCODING reports: a byte that the value's type defines. */
   encoding = 0
 
   constructor(db: Database, layouts: readonly Layout[]) {
@@ -33,7 +34,10 @@ export class TreeObject {
     this.trees = layouts.map(() => undefined)
   }
 
-  /** One of its trees, made where it is not there yet, which is a change: those who only read look into `trees`. */
+  /**
+   * Returns one of the trees and creates it if it does not exist, which is a change. Readers look
+   * into `trees` instead.
+   */
   tree(index: number): Tree {
     let tree = this.trees[index]
     if (tree === undefined) {
@@ -46,12 +50,12 @@ export class TreeObject {
     return tree
   }
 
-  /** To be called before anything of it changes. */
+  /** Marks the root record dirty. REQUIRES: called before any change of the object. */
   touch(): void {
     if (this.entry !== null) this.db.touch(this.entry)
   }
 
-  /** Memory beside that of its pages, in bytes. */
+  /** Memory without that of its pages, in bytes. */
   get entryBytes(): number {
     let bytes = OBJECT_BYTES
     if (this.pages !== null) return bytes
@@ -59,7 +63,7 @@ export class TreeObject {
     return bytes
   }
 
-  /** Memory of its pages, in bytes: O(pages). */
+  /** Memory of its pages in bytes, in O(pages). */
   get residentBytes(): number {
     let bytes = 0
     this.forEachResident((node) => {
@@ -68,12 +72,12 @@ export class TreeObject {
     return bytes
   }
 
-  /** Whether the entry must stay since pages are in memory. */
+  /** True if the entry must stay because some of its pages are in memory. */
   get hasResidentPages(): boolean {
     return this.pages !== null && this.trees.some((tree) => tree !== undefined && typeof tree.root !== 'number')
   }
 
-  /** What has been touched takes so many bytes more. */
+  /** Adds to the memory of touched nodes; negative when they shrink. */
   account(bytes: number): void {
     if (this.pages !== null || this.entry !== null) this.db.resize(bytes)
   }
@@ -89,7 +93,9 @@ export class TreeObject {
     for (const tree of this.trees) if (tree !== undefined) pages.adopt(tree.root as TreeNode)
   }
 
-  /** To be called when elements have gone; the entry has been touched. */
+  /**
+   * Makes the object inline if its elements have become few. REQUIRES: the entry has been touched.
+   */
   makeInlineIfSmall(): void {
     const { pages } = this
     if (pages === null) return
@@ -108,7 +114,7 @@ export class TreeObject {
       if (tree === undefined) continue
       const old = tree.root
       const root = new TreeNode(tree, 0)
-      // The old node may be a page that a checkpoint has still to encode: it keeps what it has.
+      // A checkpoint may still have to encode the old node as a page, so its content stays.
       if (typeof old !== 'number') {
         root.keys = old.keys.slice()
         root.values = old.values.slice()
@@ -120,7 +126,10 @@ export class TreeObject {
     }
   }
 
-  /** Gives all pages new numbers, under another object id: what a queue through which four thousand million pages have gone comes to. */
+  /**
+   * Gives all pages new numbers under another object id. A queue needs this after four thousand
+   * million pages.
+   */
   renumber(): void {
     const old = this.pages as Pages
     const { keyspace } = this.db
@@ -140,12 +149,12 @@ export class TreeObject {
     old.drop([])
   }
 
-  /** The value is no longer any key's. */
+  /** Drops the pages of a value that no key owns any more. */
   drop(): void {
     this.pages?.drop(this.trees.map((tree) => tree?.root ?? 0))
   }
 
-  /** It goes to another database, with its key. */
+  /** Moves the object to another database, with its key. */
   moveTo(db: Database): void {
     const before = this.db
     if (db === before) return
@@ -157,7 +166,7 @@ export class TreeObject {
     if (this.pages !== null) this.pages.db = db
   }
 
-  /** A copy of no key yet. */
+  /** Returns a copy that no key owns yet. */
   copyFor(db: Database): TreeObject {
     const copy = new TreeObject(db, this.layouts)
     copy.encoding = this.encoding

@@ -1,12 +1,14 @@
 /**
- * What a page of a tree holds, and what of a small tree lies in its root record. On disk: never renumber.
+ * The content of a tree's page, and of a small tree in its root record. On disk: never renumber.
  *
- *   page     level(1) layout(1) length(varint) [key*] item*    layout: bit 0 keyed, bits 1-2 the values (node.ts)
+ *   page     level(1) layout(1) length(varint) [key*] item*    layout: bit 0 keyed, bits 1-2 the
+ *                                                              values (node.ts)
  *   level 0  item: value
  *   above    item: pageNumber(varint) count(varint)            keys: separators
  *   key, bytes value              length(varint) bytes
  *   score value                   IEEE double(8), little-endian
- *   field value                   varint(length * 2 + hasDeadline) [expireAt(8), little-endian double] bytes
+ *   field value                   varint(length * 2 + hasDeadline)
+ *                                 [expireAt(8), little-endian double] bytes
  *   varint                        7 bits a byte, least significant first, up to 2^53
  */
 import type { Bytes } from '../../base/bytes.ts'
@@ -18,23 +20,23 @@ import type { Tree } from './tree.ts'
 const SMALL_VARINTS = Array.from({ length: 4096 }, (_, value) =>
   value < 0x80 ? String.fromCharCode(value) : String.fromCharCode((value & 0x7f) | 0x80, value >>> 7),
 )
-/** Strings that are longer do not wait to be copied. */
+/** Strings longer than this are copied at once, without joining. */
 const LONG_BYTES = 4096
 const BUFFER_BYTES = 16 * 1024
-/** A buffer that had to be larger is not kept for what comes next. */
+/** A buffer that had to grow beyond this is not kept for the next page. */
 const KEPT_BYTES = 1024 * 1024
 
 /**
- * A growing buffer that pages are written into. Strings that follow one another are joined and copied in one go, which takes a third of the
- * time of copying them one by one.
+ * A growing buffer that pages are written into. Consecutive strings are joined and copied in one
+ * go, which takes a third of the time of copying them one by one.
  */
 export class PageWriter {
   private buffer = Buffer.allocUnsafeSlow(BUFFER_BYTES)
   private length = 0
-  /** Bytes that come next. */
+  /** Joined bytes that are not copied yet. */
   private run = ''
 
-  /** What has been written since `begin`; valid until the next `begin`. */
+  /** The bytes written since `begin`; valid until the next `begin`. */
   get content(): Buffer {
     this.flush()
     return this.buffer.subarray(0, this.length)
@@ -78,7 +80,7 @@ export class PageWriter {
     this.length = this.buffer.writeUInt32BE(value, this.length)
   }
 
-  /** Bytes without their length. */
+  /** Writes bytes without their length. */
   raw(bytes: Bytes): void {
     this.run += bytes
     if (bytes.length > LONG_BYTES) this.flush()
@@ -89,7 +91,7 @@ export class PageWriter {
     this.raw(bytes)
   }
 
-  /** A number, as a varint, that strings follow. */
+  /** Writes a varint, joined with the strings that follow. */
   size(value: number): void {
     const small = SMALL_VARINTS[value]
     if (small === undefined) this.varint(value)
@@ -113,7 +115,7 @@ export class PageWriter {
   }
 }
 
-/** Reads what a PageWriter has written. Throws DamageError where it ends too soon. */
+/** Reads the output of a PageWriter. Throws DamageError if it ends too soon. */
 export class PageReader {
   position = 0
   private readonly buffer: Buffer
@@ -215,7 +217,10 @@ function encodeValue(writer: PageWriter, kind: number, value: TreeValue): void {
   }
 }
 
-/** A node of the tree, not yet hung in. The content must end where the page ends. */
+/**
+ * Returns a node of the tree, not linked into it yet. Throws DamageError unless the content fills
+ * the page exactly.
+ */
 export function decodePage(tree: Tree, content: Buffer): TreeNode {
   const reader = new PageReader(content)
   const node = decodeNode(reader, tree)

@@ -1,11 +1,11 @@
 /**
- * The pages of one object: what its nodes have in common as long as it is not small enough to lie inside its root record. Their numbers are
- * never used again.
+ * The pages of one object that is too large for its root record: the state that its nodes share.
+ * Page numbers are never used again.
  */
 import type { Database } from '../keyspace/database.ts'
 import type { TreeNode } from './node.ts'
 
-/** Numbers are of four bytes. One change takes far fewer than there are beyond. */
+/** Numbers have four bytes. One change takes far fewer than the numbers beyond this limit. */
 const LAST_NUMBER = 2 ** 32 - 2 ** 16
 
 export class Pages {
@@ -13,9 +13,9 @@ export class Pages {
   db: Database
   readonly objectId: number
   nextNumber: number
-  /** LevelDB has pages of this object, or may after the checkpoint in flight. */
+  /** True if LevelDB has pages of this object, or may have some after the checkpoint in flight. */
   stored: boolean
-  /** Not 0: dropped, as of this generation. */
+  /** The generation in which the object was dropped; 0 while it is in use. */
   droppedIn = 0
 
   constructor(db: Database, objectId: number, nextNumber: number, stored: boolean) {
@@ -25,12 +25,12 @@ export class Pages {
     this.stored = stored
   }
 
-  /** Few numbers are left: it is time for another object id. */
+  /** True if few numbers are left, so that the object needs another id. */
   get isUsedUp(): boolean {
     return this.nextNumber > LAST_NUMBER
   }
 
-  /** Takes a node over from other pages of the same tree. It has been touched. */
+  /** Takes a node over from other pages of the same tree. REQUIRES: the node has been touched. */
   takeOver(node: TreeNode): void {
     node.pages = this
     node.number = this.nextNumber++
@@ -45,16 +45,16 @@ export class Pages {
     this.db.keyspace.touch(node, node.memory)
   }
 
-  /** A node is no longer part of its tree. It has been touched. */
+  /** Removes a node that is no longer part of its tree. REQUIRES: the node has been touched. */
   remove(node: TreeNode): void {
     node.isGone = true
-    if (!node.stored) node.generation = 0 // nothing to remove from LevelDB
+    if (!node.stored) node.generation = 0 // LevelDB has no record to remove
     this.db.residents.remove(node, node.memory)
   }
 
   /**
-   * The object is no longer any key's: what is on disk becomes garbage with the next checkpoint, what is in memory is let go of in the
-   * background. Roots that are not in memory are numbers.
+   * Drops an object that no key owns any more. Its records become garbage with the next checkpoint;
+   * its nodes are freed in the background. Roots that are not in memory are numbers.
    */
   drop(roots: readonly (TreeNode | number)[]): void {
     const { keyspace } = this.db
@@ -67,7 +67,7 @@ export class Pages {
 
 const REAP_AT_ONCE = 16
 
-/** Takes up to `count` nodes of dropped objects out of memory. Returns whether there are more. */
+/** Frees up to `count` nodes of dropped objects. Returns true if there are more. */
 export function reap(dropped: TreeNode[], count: number): boolean {
   for (; count > 0; count--) {
     const node = dropped.pop()

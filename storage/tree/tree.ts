@@ -1,11 +1,15 @@
 /**
- * A counted B+tree: an ordered map over Bytes, or a list by position. Inner nodes know how many elements lie below each child, so a rank
- * is found, and an element by its rank, in O(log n).
+ * A counted B+tree (a B+tree whose inner nodes know the number of elements below each child): an
+ * ordered map over Bytes, or a list by position. An element is found by its rank, and a rank by its
+ * element, in O(log n).
  *
- * `find` and `seek` leave a *place*, an element or a gap between two; what follows works on it. A place holds until the tree changes, is
- * searched again, or gives up pages. Keys compare as bytes. Nodes split by bytes and by number; one element alone may be of any size.
+ * `find` and `seek` leave a *position* (`place` in the code), an element or a gap between two; the
+ * methods that follow work on it. A position holds until the tree changes, is searched again, or
+ * gives up pages. Keys compare as bytes. Nodes split by bytes and by number; one element alone may
+ * be of any size.
  *
- * Every change touches the root record, the leaf and the inner nodes above it first, so a checkpoint under way has them as they were.
+ * Every change first touches the root record, the leaf and the inner nodes above it, so that a
+ * checkpoint under way has them as they were.
  */
 import type { Bytes } from '../../base/bytes.ts'
 import { DamageError, pageKey, readPage } from '../records/records.ts'
@@ -19,9 +23,12 @@ import type { Pages } from './pages.ts'
 export type { TreeValue } from './node.ts'
 export { FieldValue } from './node.ts'
 
-/** When nodes are split, in encoded bytes and elements. Whatever they are, what was written under others can be read. */
+/**
+ * The limits past which nodes are split, in encoded bytes and elements. Trees written under other
+ * limits stay readable.
+ */
 export interface PageLimits {
-  /** An object whose trees take no more lies inside its root record. */
+  /** An object whose trees take at most this lies inside its root record. */
   readonly inlineBytes: number
   readonly pageBytes: number
   readonly pageElements: number
@@ -29,11 +36,14 @@ export interface PageLimits {
 
 export const DEFAULT_PAGE_LIMITS: PageLimits = { inlineBytes: 2048, pageBytes: 4096, pageElements: 256 }
 
-/** Fewer are never too many, whatever their size: inner nodes that were split into single children would make their parents grow for ever. */
+/**
+ * A node with fewer entries is never split: splitting an inner node into single children would make
+ * the tree grow without end.
+ */
 const LEAF_FEWEST = 2
 const INNER_FEWEST = 4
 
-/** So many pages are read to say how large a tree is, no more. */
+/** `bytes` reads at most this many pages. */
 const MEASURED_PAGES = 16
 
 export class Tree {
@@ -41,9 +51,9 @@ export class Tree {
   readonly layout: Layout
   count = 0
   root: TreeNode | number
-  /** Goes up with every change of which elements there are. */
+  /** Goes up when an element is added or removed. */
   version = 0
-  /** The place. */
+  /** The position. */
   leaf: TreeNode | null = null
   index = 0
 
@@ -63,7 +73,7 @@ export class Tree {
     return sum
   }
 
-  /** The place of a key, or where it would be; whether it is there. */
+  /** Moves to a key, or to the gap where it belongs. Returns true if the key exists. */
   find(key: Bytes): boolean {
     let node = this.rootNode()
     while (node.level !== 0) {
@@ -90,7 +100,7 @@ export class Tree {
     return low < keys.length && keys[low] === key
   }
 
-  /** The place of the element of this rank, from 0 to count; count is the place after the last. */
+  /** Moves to the element of a rank from 0 to count; count is the position after the last. */
   seek(rank: number): void {
     if (!(rank >= 0 && rank <= this.count)) throw new Error(`no rank ${rank} in a tree of ${this.count}`)
     let node = this.rootNode()
@@ -113,7 +123,7 @@ export class Tree {
     this.leaf = node
   }
 
-  /** Of the element at the place. */
+  /** The key at the current position. REQUIRES: `find` or `seek` came before. */
   get key(): Bytes {
     return this.place.keys[this.index] as Bytes
   }
@@ -131,7 +141,10 @@ export class Tree {
     return rank
   }
 
-  /** Puts an element in before the place; keys keep their order when `find` has left it. Lists give '' for the key. */
+  /**
+   * Inserts an element before the position. In a keyed tree the position must be the one that
+   * `find` left; lists pass '' as the key.
+   */
   insert(key: Bytes, value?: TreeValue): void {
     const { layout, place: leaf, index } = this
     this.touch(leaf)
@@ -144,7 +157,7 @@ export class Tree {
     this.leaf = null
   }
 
-  /** Gives the element at the place another value. */
+  /** Replaces the value of the element at the position. */
   replace(value: TreeValue): void {
     const { layout, place: leaf, index } = this
     this.touch(leaf)
@@ -162,7 +175,7 @@ export class Tree {
     this.leaf = null
   }
 
-  /** Takes the element at the place out. */
+  /** Removes the element at the position. */
   remove(): void {
     const { layout, place: leaf, index } = this
     const bytes = elementBytes(layout, layout.isKeyed ? (leaf.keys[index] as Bytes) : '', leaf.values[index])
@@ -182,7 +195,7 @@ export class Tree {
     return this.find(key)
   }
 
-  /** Whether the key is new. */
+  /** Sets a key's value. Returns true if the key is new. */
   set(key: Bytes, value?: TreeValue): boolean {
     if (this.find(key)) {
       this.replace(value)
@@ -192,19 +205,19 @@ export class Tree {
     return true
   }
 
-  /** Whether there was such a key. */
+  /** Removes a key. Returns false if it did not exist. */
   delete(key: Bytes): boolean {
     if (!this.find(key)) return false
     this.remove()
     return true
   }
 
-  /** -1 where there is no such key. */
+  /** Returns the rank of a key, or -1 if it does not exist. */
   rankOf(key: Bytes): number {
     return this.find(key) ? this.rank : -1
   }
 
-  /** The number of keys before this one. */
+  /** Returns the number of keys before this one. */
   lowerBound(key: Bytes): number {
     this.find(key)
     return this.rank
@@ -226,7 +239,10 @@ export class Tree {
     this.insert(key, value)
   }
 
-  /** Takes out the elements of the ranks from `from` to before `to`. Pages that lie wholly between are not read. */
+  /**
+   * Removes the elements of the ranks from `from` to before `to`. Pages wholly within the range are
+   * not read.
+   */
   removeRange(from: number, to: number): void {
     if (from >= to) return
     if (!(from >= 0 && to <= this.count)) throw new Error(`no ranks ${from} to ${to} in a tree of ${this.count}`)
@@ -246,12 +262,12 @@ export class Tree {
     this.removeRange(0, this.count)
   }
 
-  /** Goes through the elements from this rank on, itself included. */
+  /** Returns a cursor that starts with the element of this rank. */
   cursor(rank: number, direction: 'forward' | 'backward' = 'forward'): TreeCursor {
     return new TreeCursor(this, rank, direction)
   }
 
-  /** The place's leaf. */
+  /** The leaf of the position. */
   private get place(): TreeNode {
     if (this.leaf === null) throw new Error('no place in the tree')
     return this.leaf
@@ -272,7 +288,10 @@ export class Tree {
     return child
   }
 
-  /** To be called before a node changes: it, what is above it, and the root record. */
+  /**
+   * Marks a node, the nodes above it and the root record dirty. REQUIRES: called before the node
+   * changes.
+   */
   touch(leaf: TreeNode): void {
     const { object } = this
     object.touch()
@@ -289,12 +308,12 @@ export class Tree {
     return length >= (node.level === 0 ? LEAF_FEWEST : INNER_FEWEST) && (node.bytes > pageBytes || length > pageElements)
   }
 
-  /** A node has left memory. */
+  /** Called when a node has been evicted. */
   left(node: TreeNode): void {
     if (this.leaf === node) this.leaf = null
   }
 
-  /** A leaf has so much more than before. */
+  /** Adjusts a leaf's sizes, and the counts above it. */
   private counted(leaf: TreeNode, elements: number, bytes: number, memory: number): void {
     leaf.bytes += bytes
     leaf.memory += memory
@@ -315,7 +334,10 @@ export class Tree {
     this.object.makeInlineIfSmall()
   }
 
-  /** The node of a page, not hung in. */
+  /**
+   * Reads the node of a page, not linked into the tree. Throws DamageError if it is missing or
+   * damaged.
+   */
   readPage(number: number): TreeNode {
     const pages = this.object.pages as Pages
     const { db, objectId } = pages
