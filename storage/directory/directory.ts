@@ -3,18 +3,22 @@
  *
  *   CURRENT             name of the generation in use, one line; replaced by rename
  *   identity.json       identity.ts
- *   witness             what the other files hold at least (witness.ts)
+ *   witness             the minimum that the other files must hold (witness.ts)
  *   generation-NNNNNN/  db/      LevelDB
  *                       binlog/  segments
- *                       history.json  whose history it is, where a full sync has filled it (generations.ts)
+ *                       history.json  the history of a generation that a full sync filled
+ *                                     (generations.ts)
  *                       filling.json  how far a full sync has filled it (filling-progress.ts)
- *   reserve             bytes to give back when the disk is full (reserve.ts)
+ *   reserve             bytes to release when the disk is full (reserve.ts)
  *
- * A generation is a whole data set. A full sync fills the next one and then changes CURRENT; whatever generation CURRENT does not name is
- * what an interrupted one left. A replica goes on with it where filling.json says how far it is.
+ * A generation is a whole data set. A full sync fills the next one and then changes CURRENT.
+ * Generations that CURRENT does not name are left over from an interrupted full sync. A replica
+ * continues the sync if filling.json says how far it came.
  *
- * A first start makes the generation with its LevelDB, then CURRENT, then identity.json, then the witness and segments; each is durable before the
- * next is made. So a directory without identity.json, witness and segments was never ready, and any other one has all that comes before.
+ * A first start makes the generation with its LevelDB, then CURRENT, then identity.json, then the
+ * witness and segments; each is durable before the next is made. A directory without identity.json,
+ * witness and segments was therefore never ready. Any other directory has everything that comes
+ * before.
  */
 import { dirname, join } from 'node:path'
 import { bufferOf, bytesOf } from '../../base/bytes.ts'
@@ -37,12 +41,15 @@ export function generationOf(root: string, name: string): Generation {
   return { name, db: join(root, name, 'db'), binlog: join(root, name, 'binlog') }
 }
 
-/** In order; the one in use is among them. */
+/** Returns the names of all generations in order, the one in use included. */
 export function generationNames(files: Files, root: string): string[] {
   return files.listSync(root).filter((name) => GENERATION_NAME.test(name))
 }
 
-/** The generation in use; or the first one of a new directory, which `nameCurrent` is to name once its database is durable. */
+/**
+ * Returns the generation in use. In a new directory, creates the first one, which the caller names
+ * with `nameCurrent` once its database is durable.
+ */
 export function findGeneration(files: Files, root: string): { readonly generation: Generation; readonly isNew: boolean } {
   if (!isNewDirectory(files, root)) return { generation: currentGeneration(files, root), isNew: false }
   makeDurable(files, root)
@@ -54,7 +61,10 @@ export function findGeneration(files: Files, root: string): { readonly generatio
   return { generation, isNew: true }
 }
 
-/** Whether no start has ever been ready here: it is not there, or holds at most what a first start left that was killed. */
+/**
+ * True if no start has ever been ready here: the directory is missing, or holds at most the files
+ * of a first start that was killed.
+ */
 function isNewDirectory(files: Files, root: string): boolean {
   if (!files.existsSync(root)) return true
   if (files.existsSync(identityPath(root)) || files.existsSync(join(root, WITNESS_FILE))) return false
@@ -66,8 +76,8 @@ function isNewDirectory(files: Files, root: string): boolean {
 }
 
 /**
- * Makes a directory with what is missing of its ancestors; a power loss does not take them away again. One that exists may have been made
- * by a start that was killed before it could sync that.
+ * Makes a directory and its missing ancestors, durably. An existing one is synced too: the start
+ * that made it may have been killed before its own sync.
  */
 function makeDurable(files: Files, path: string): void {
   const parent = dirname(path)
@@ -78,11 +88,15 @@ function makeDurable(files: Files, path: string): void {
   try {
     files.syncDirectorySync(parent)
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'EACCES') throw error // not ours to read, and so not we have made this one
+    // a directory that this process may not read was not made by it
+    if ((error as NodeJS.ErrnoException).code !== 'EACCES') throw error
   }
 }
 
-/** The generation that CURRENT names. Throws DamageError where there is none. */
+/**
+ * Returns the generation that CURRENT names. Throws DamageError if CURRENT or the generation is
+ * missing.
+ */
 export function currentGeneration(files: Files, root: string): Generation {
   const pointer = join(root, 'CURRENT')
   if (!files.existsSync(pointer)) throw new DamageError(withoutPointer(files, root, pointer))
@@ -101,13 +115,16 @@ function withoutPointer(files: Files, root: string, pointer: string): string {
   return `${pointer} is missing; ${pointerAdvice(files, root)}`
 }
 
-/** A generation beside another one may be half of a full sync: which of them is whole is for a person to say. */
+/**
+ * With several generations, one may be half of a full sync: only a person can say which one is
+ * whole.
+ */
 function pointerAdvice(files: Files, root: string): string {
   const names = generationNames(files, root)
   return names.length === 1 ? `there is only ${names[0]}: put that name into the file, as one line` : RESTORE_ADVICE
 }
 
-/** What CURRENT says. */
+/** Returns the content of CURRENT. */
 export function currentName(files: Files, root: string): string {
   const file = files.openSync(join(root, 'CURRENT'), 'read')
   try {
@@ -122,7 +139,10 @@ export function nameCurrent(files: Files, root: string, name: string): void {
   replaceFileSync(files, join(root, 'CURRENT'), bufferOf(`${name}\n`))
 }
 
-/** Removes what interrupted full syncs left. To be called with the current generation's database open, and so locked. */
+/**
+ * Removes the generations that interrupted full syncs left. REQUIRES: the current generation's
+ * database is open, and so locked.
+ */
 export function removeOtherGenerations(files: Files, root: string, kept: readonly (string | undefined)[]): void {
   for (const name of generationNames(files, root)) if (!kept.includes(name)) files.removeTreeSync(join(root, name))
 }

@@ -1,13 +1,16 @@
 /**
- * How far a generation has been filled by a full sync, in a file of its own: what lets the next process go on with it.
+ * The progress of a full sync that fills a generation, in a file of its own, so that the next
+ * process can continue it.
  *
- *   filling.json   JSON: source   what the filler needs in order to ask for the rest, as strings
- *                        after    key of the last record before which all are durable, in hexadecimal
+ *   filling.json   JSON: source   strings with which the filler asks for the rest
+ *                        after    key of a record, in hexadecimal: the records up to it are durable
  *                        meta     the meta record if it has come, in hexadecimal; else null
- *                        records, bytes   how many have come, and their keys and values
+ *                        records, bytes   number of records received; bytes of their keys and
+ *                                         values
  *
- * On disk. Each version of the file is durable before it has its name, and all that it speaks of is durable before that. The name itself is
- * not synced: the version before is as good.
+ * On disk. Each version of the file is durable before it gets its name, and the records it
+ * describes are durable before that. The name itself is not synced, because the version before is
+ * as good.
  */
 import { join } from 'node:path'
 import { bufferOf } from '../../base/bytes.ts'
@@ -36,7 +39,7 @@ export async function saveProgress(files: Files, directory: string, progress: Fi
   files.renameSync(`${path}.new`, path)
 }
 
-/** Null where there is none, or none that can be gone on from. */
+/** Returns null if there is no file, or none that a sync can continue from. */
 export function readProgress(files: Files, directory: string): FillingProgress | null {
   const path = join(directory, FILE_NAME)
   if (!files.existsSync(path)) return null

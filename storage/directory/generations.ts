@@ -1,13 +1,17 @@
 /**
- * The data generation that a full sync fills beside the one in use, and the removal of those that are no longer.
+ * The data generation that a full sync fills beside the one in use, and the removal of old
+ * generations.
  *
- *   put (not durable) ... -> seal: LevelDB closed and opened again, which makes tables of its logs and syncs them; the meta record last; an
- *   empty segment at the position; history.json; all directories synced -> CURRENT may name it
+ *   put (not durable) ... -> seal: LevelDB is closed and opened again, which makes tables of its
+ *     logs and syncs them; the meta record last; an empty segment at the position; history.json;
+ *     all directories synced -> CURRENT may name it
  *
- * Now and then, what has been put is made durable, and how far it goes is recorded (filling-progress.ts): the next process goes on from there.
- * What it is given again is the same record with the same value.
+ * At intervals, the records put so far are made durable, and the progress is recorded
+ * (filling-progress.ts). The next process continues from there. A record that it receives again has
+ * the same value.
  *
- * Invariant: a generation that CURRENT has ever named holds all of its data on the medium, and knows whose history it is.
+ * Invariant: a generation that CURRENT has ever named holds all of its data durably, and knows its
+ * history.
  */
 import { join } from 'node:path'
 import { bufferOf } from '../../base/bytes.ts'
@@ -30,23 +34,31 @@ export interface History {
 
 export interface NextGeneration {
   readonly name: string
-  /** Records of another node's snapshot. They are not durable yet. Rejects where there is no room; it may then be tried again. */
+  /**
+   * Adds records of another node's snapshot, which are not durable yet. Rejects if there is no
+   * room; the caller may then retry.
+   */
   put(records: readonly Pair[]): Promise<void>
-  /** How far it is known to be durable; null before that was first recorded. */
+  /** The progress known to be durable; null before it was first recorded. */
   readonly progress: FillingProgress | null
-  /** Removes it, unless it has been adopted. Never rejects: what cannot be removed now is removed by the next start. */
+  /**
+   * Removes the generation, unless it has been adopted. Never rejects: the next start removes the
+   * files that cannot be removed now.
+   */
   abandon(): Promise<void>
 }
 
 const HISTORY_FILE = 'history.json'
 
-/** What has been put is made durable, and recorded, when it is so much or so long ago. */
+/**
+ * Records that were put are made durable once they reach this size, or once this time has passed.
+ */
 const RECORD_BYTES = 32 * 1024 * 1024
 const RECORD_MS = 1000
 
 type Pair = readonly [key: Buffer, value: Buffer]
 
-/** What a generation needs of the storage that it belongs to. */
+/** The options of the storage that a generation needs. */
 export type FillingOptions = Pick<StorageOptions, 'files' | 'directory' | 'openRecords' | 'clock'>
 
 export class FillingGeneration implements NextGeneration {
@@ -57,17 +69,17 @@ export class FillingGeneration implements NextGeneration {
   private readonly files: Files
   private readonly root: string
   private readonly clock: Clock
-  /** Of the progress that is recorded; null: none is. */
+  /** The source in the recorded progress; null if no progress is recorded. */
   private source: readonly string[] | null
   private meta: Buffer | null = null
-  /** Of the last record that was put, and how much has been. */
+  /** The key of the last record that was put. */
   private lastKey: Buffer | null = null
   private recordCount: number
   private bytes: number
   private recordedMs: number
-  /** A write has failed: LevelDB takes none until it is opened again. */
+  /** True after a failed write: LevelDB takes no more until it is opened again. */
   private isBroken = false
-  /** What is under way ends before anything is removed. */
+  /** The work under way, which ends before anything is removed. */
   private work: Promise<void> = Promise.resolve()
   private ending: Promise<void> | null = null
 
@@ -90,7 +102,10 @@ export class FillingGeneration implements NextGeneration {
     this.recordedMs = clock.monotonicMs()
   }
 
-  /** An empty one, with a number that no other has. Without a source no process goes on with it but this one. */
+  /**
+   * Creates an empty generation with a new number. Without a source, only this process can continue
+   * it.
+   */
   static async create(options: FillingOptions, source: readonly string[] | null): Promise<FillingGeneration> {
     const { files, directory, openRecords } = options
     const highest = generationNames(files, directory).at(-1)?.slice(-6) ?? '0'
@@ -105,7 +120,10 @@ export class FillingGeneration implements NextGeneration {
     }
   }
 
-  /** The one that an earlier process was filling; null where there is none that can be gone on with. Rejects where it cannot be opened. */
+  /**
+   * Returns the generation that an earlier process was filling, or null if none can be continued.
+   * Rejects if it cannot be opened.
+   */
   static async find(options: FillingOptions, current: string): Promise<FillingGeneration | null> {
     const { files, directory, openRecords } = options
     const name = generationNames(files, directory).findLast((name) => name !== current)
@@ -127,7 +145,7 @@ export class FillingGeneration implements NextGeneration {
     })
   }
 
-  /** Makes all of it durable, as the state at a position of a history. */
+  /** Makes the whole generation durable, as the state at a position of a history. */
   seal(position: BinlogPosition, history: History): Promise<void> {
     return this.do(async () => {
       await this.record()
@@ -135,7 +153,7 @@ export class FillingGeneration implements NextGeneration {
     })
   }
 
-  /** Throws where it has been given up. */
+  /** Throws if the generation has been abandoned. */
   mustBeWanted(): void {
     if (this.ending !== null) throw new Error('the full sync was given up')
   }
@@ -146,19 +164,25 @@ export class FillingGeneration implements NextGeneration {
     await this.ending
   }
 
-  /** Closes it for the next process to go on with, where it can; else removes it. Never rejects. */
+  /**
+   * Closes the generation for the next process if its progress is recorded, else removes it. Never
+   * rejects.
+   */
   async keep(): Promise<void> {
     if (this.isAdopted) return
     this.ending ??= this.closeRecorded().catch(() => {})
     await this.ending
   }
 
-  /** It has been adopted: nobody goes on with it. */
+  /** Forgets the progress of an adopted generation, which needs no continuing. */
   forgetProgress(): void {
     removeProgress(this.files, join(this.root, this.name))
   }
 
-  /** Nothing begins once it is being removed or closed: LevelDB would be opened where it is to go, and hold its lock there for good. */
+  /**
+   * Runs a step, unless the generation is being removed or closed. A later step would open LevelDB
+   * again in a directory that is about to go, and hold its lock for good.
+   */
   private async do(step: () => Promise<void>): Promise<void> {
     this.mustBeWanted()
     const work = step()
@@ -186,7 +210,10 @@ export class FillingGeneration implements NextGeneration {
     if (last !== undefined) this.lastKey = Buffer.from(last[0])
   }
 
-  /** Makes all that was put durable and says so on disk. What cannot be recorded is only received again after a restart: it fails nothing. */
+  /**
+   * Makes all records put so far durable and stores the progress. A failure fails nothing: those
+   * records are only received again after a restart.
+   */
   private async record(): Promise<void> {
     const { files, root, name, source, lastKey, meta, recordCount, bytes } = this
     this.recordedMs = this.clock.monotonicMs()
@@ -198,7 +225,7 @@ export class FillingGeneration implements NextGeneration {
       if (this.progress === null) for (const path of [join(root, name), root]) files.syncDirectorySync(path)
       this.progress = progress
     } catch {
-      this.source = null // a failed sync is not tried again; what was recorded before still holds
+      this.source = null // a failed fsync is not retried; the progress recorded before still holds
     }
   }
 
@@ -237,7 +264,10 @@ export class FillingGeneration implements NextGeneration {
   }
 }
 
-/** The history that a generation was filled from; null for one that has begun here. */
+/**
+ * Returns the history that a generation was filled from, or null for a generation that began on
+ * this node.
+ */
 export function readHistory(files: Files, root: string, name: string): History | null {
   const path = join(root, name, HISTORY_FILE)
   if (!files.existsSync(path)) return null
@@ -246,7 +276,7 @@ export function readHistory(files: Files, root: string, name: string): History |
   return { replicationId, past }
 }
 
-/** Removes a generation file by file, with turns for others in between. */
+/** Removes a generation file by file, with a turn for other work after each. */
 export async function removeGeneration(files: Files, root: string, name: string): Promise<void> {
   for (const part of ['db', 'binlog']) {
     const path = join(root, name, part)

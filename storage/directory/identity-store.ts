@@ -1,4 +1,4 @@
-/** The identity in force, and the way to another one: on the medium first, then here. */
+/** The identity in force. A change is durable before it is in force. */
 import { join } from 'node:path'
 import type { Random } from '../../base/clock.ts'
 import type { Files } from '../../base/files.ts'
@@ -18,8 +18,9 @@ import {
 import { readWitness, type Testimony, type Witness } from './witness.ts'
 
 /**
- * What is stored, as of the generation in use: an end may have come after a full sync had put that in place and before it was noted. Undefined
- * where none is stored. Throws DamageError where a file that it depends on is missing or an older copy.
+ * Returns the stored identity as of the generation in use: the process may have ended between the
+ * change of CURRENT by a full sync and the change of identity.json. Returns undefined if none is
+ * stored. Throws DamageError if a file that it depends on is missing or an older copy.
  */
 export function storedIdentity(
   files: Files,
@@ -52,12 +53,14 @@ export interface IdentityStoreOptions {
   readonly random: Random
   readonly fatal: (error: unknown) => void
   readonly witness: Witness
-  /** The directory holds nothing yet, so that none can have been lost. */
+  /** True for a directory without data, in which no identity can have been lost. */
   readonly isNew: boolean
 }
 
 export class IdentityStore {
-  /** Asked when it could not be stored: whether it is worth trying once more at once. */
+  /**
+   * Called when an identity could not be stored. Returns true if an immediate retry is worthwhile.
+   */
   makeRoom: (error: unknown) => boolean = () => false
   private readonly options: IdentityStoreOptions
   private identity: Identity
@@ -69,7 +72,10 @@ export class IdentityStore {
     this.revision = revision
   }
 
-  /** The one that is stored, or in a new directory a new one, which is stored with the first change. Throws DamageError where it is missing. */
+  /**
+   * Opens the stored identity, or in a new directory draws one, which the first change stores.
+   * Throws DamageError if it is missing.
+   */
   static open(options: IdentityStoreOptions): IdentityStore {
     const { files, directory, generation, random, witness, isNew } = options
     const stored = storedIdentity(files, directory, generation, witness.found)
@@ -86,7 +92,10 @@ export class IdentityStore {
     return this.identity
   }
 
-  /** Throws the file system's error with the old one in force. Where it cannot be known which one is stored, the process must end. */
+  /**
+   * Stores an identity. Throws the file system's error and keeps the old one in force. After a
+   * failed fsync the stored version is unknown, so the process must end.
+   */
   save(identity: Identity): void {
     try {
       this.store(identity)

@@ -1,12 +1,16 @@
 /**
- * Who this node is, in a file of its own beside the data: written with fsync and rename before anything that announces it.
+ * The identity of this node, in a file of its own beside the data. It is written with fsync and
+ * rename before anything announces it.
  *
- * `replicationId` names the history that the binlog continues; `past` names those before it and up to where each was the same, so that
- * replicas that are not ahead of that can go on. `cleanEnd` is the binlog's end at a clean shutdown; it is taken away at the start, so a crash
- * leaves none. The functions here that return an identity say how it changes; `saveIdentity` makes that so.
+ * `replicationId` names the history that the binlog continues. `past` names the histories before
+ * it, and the offset up to which each was the same; replicas that are not ahead of that offset can
+ * continue. `cleanEnd` is the binlog's end at a clean shutdown. It is removed at the start, so a
+ * crash leaves none. The functions here that return an identity say how it changes; `saveIdentity`
+ * stores it.
  *
- * A master ends a history that it cannot vouch for to the last byte and begins another. A replica never does: its history is its master's,
- * and whether it still has a part of it is found out by content.
+ * A master that cannot vouch for its history to the last byte ends it and begins another. A replica
+ * never does: its history is its master's, and a comparison of content shows whether it still has a
+ * part of it.
  */
 import { join } from 'node:path'
 import { bufferOf, bytesOf } from '../../base/bytes.ts'
@@ -14,7 +18,7 @@ import type { Random } from '../../base/clock.ts'
 import { contentOf, type Files, replaceFileSync } from '../../base/files.ts'
 import { DamageError } from '../records/records.ts'
 
-/** This node's data up to `until` is that history's, too. */
+/** This node's data up to `until` belongs to that history, too. */
 export interface PastHistory {
   readonly id: string
   readonly until: number
@@ -23,7 +27,7 @@ export interface PastHistory {
 export interface MasterAddress {
   readonly host: string
   readonly port: number
-  /** It is asked to take over (FAILOVER). */
+  /** True if FAILOVER asks the master to take over. */
   readonly failover: boolean
 }
 
@@ -32,13 +36,18 @@ export interface Identity {
   /** Newest first; `until` never grows towards older ones. */
   readonly past: readonly PastHistory[]
   readonly cleanEnd: number | null
-  /** Undefined: never said, the configuration counts. Null: none, this node is a master. */
+  /** Undefined: never set, so the configuration counts. Null: none, this node is a master. */
   readonly master: MasterAddress | null | undefined
-  /** Groups from this offset on were written by this node as a master, so their synced watermark speaks of this medium; null: none. */
+  /**
+   * This node wrote the groups from this offset on as a master, so their synced watermark speaks of
+   * its own disk; null: none.
+   */
   readonly ownFrom: number | null
-  /** The data generation whose history this is; empty where an older version has written the file. */
+  /** The data generation of this history; empty if an older version has written the file. */
   readonly generation: string
-  /** Why what is here must not be continued from: the next sync is a full one. */
+  /**
+   * The reason why the data must not be continued: the next sync is a full one. Null without one.
+   */
   readonly fullSync: string | null
 }
 
@@ -69,7 +78,10 @@ export function newIdentity(random: Random, generation = ''): Identity {
   return { replicationId, past: [], cleanEnd: 0, master: undefined, ownFrom: 0, generation, fullSync: null }
 }
 
-/** One without a past, of data whose history is not known. The next start draws its replication id. */
+/**
+ * Returns an identity without a past, for data of unknown history. The next start draws its
+ * replication id.
+ */
 export function undrawnIdentity(generation: string): Identity {
   return { replicationId: NO_REPLICATION_ID, past: [], cleanEnd: null, master: undefined, ownFrom: null, generation, fullSync: null }
 }
@@ -78,47 +90,49 @@ export function drawnIdentity(identity: Identity, random: Random): Identity {
   return identity.replicationId === NO_REPLICATION_ID ? { ...identity, replicationId: randomHex(random, 40) } : identity
 }
 
-/** The identity with which a node goes on after a start that found `end` as the end of its binlog. */
+/** Returns the identity after a start that found `end` as the end of its binlog. */
 export function startedIdentity(identity: Identity, end: number, random: Random): Identity {
   const started = { ...identity, cleanEnd: null }
   if (identity.cleanEnd === end || roleOf(identity) === 'replica') return started
   return { ...started, ...newHistory(identity, end, random), ownFrom: Math.min(identity.ownFrom ?? end, end) }
 }
 
-/** A master from now on, whose binlog is on the medium up to its end. */
+/** Returns the identity of a new master. REQUIRES: its binlog is durable up to its end. */
 export function promotedIdentity(identity: Identity, end: number, random: Random): Identity {
   return { ...identity, ...newHistory(identity, end, random), master: null, ownFrom: end, fullSync: null }
 }
 
-/** A replica from now on, of the history that it has so far until its master says otherwise. */
+/** Returns the identity of a new replica, with its own history until its master sends another. */
 export function followingIdentity(identity: Identity, master: MasterAddress): Identity {
   return { ...identity, master, ownFrom: null }
 }
 
-/** A replica that goes on with its master's history. */
+/** Returns the identity of a replica that continues its master's history. */
 export function adoptedIdentity(identity: Identity, replicationId: string, past: readonly PastHistory[]): Identity {
   return { ...identity, replicationId, past: trimmed(past, Number.POSITIVE_INFINITY) }
 }
 
-/** A replica whose data has been replaced by its master's, in another generation. */
+/**
+ * Returns the identity of a replica whose data its master's has replaced, in another generation.
+ */
 export function replacedIdentity(identity: Identity, generation: string, replicationId: string, past: readonly PastHistory[]): Identity {
   return { ...adoptedIdentity(identity, replicationId, past), generation, cleanEnd: null, ownFrom: null, fullSync: null }
 }
 
-/** A history without past, of which nobody else has anything. */
+/** Returns an identity with a new history, which no other node shares. */
 export function clearedIdentity(identity: Identity, random: Random): Identity {
   return { ...identity, replicationId: randomHex(random, 40), past: [] }
 }
 
-/** Another history begins at `end`, the present one being past. */
+/** Begins another history at `end` and moves the present one to the past. */
 function newHistory(identity: Identity, end: number, random: Random): Pick<Identity, 'replicationId' | 'past'> {
   const past = trimmed([{ id: identity.replicationId, until: end }, ...identity.past], end)
   return { replicationId: randomHex(random, 40), past }
 }
 
 /**
- * At most MAX_PAST, none reaching further than a newer one or `end`. Where there are more, histories without a group of their own are
- * dropped first: starts that followed on each other without a write between them.
+ * Limits a past to MAX_PAST histories, none reaching further than a newer one or `end`. Histories
+ * without a group of their own are dropped first: starts in a row without a write between them.
  */
 function trimmed(past: readonly PastHistory[], end: number): PastHistory[] {
   let limit = end
@@ -133,12 +147,15 @@ function trimmed(past: readonly PastHistory[], end: number): PastHistory[] {
 
 const FILE_NAME = 'identity.json'
 
-/** The ways out where it is not known whether this node was a master or a replica. */
+/** The ways out if it is unknown whether this node was a master or a replica. */
 export const IDENTITY_ADVICE =
   'restore it from a backup, or run `haypile check DIR --new-identity`, which keeps the data and makes a node without a past: ' +
   'a master unless the configuration has replicaof'
 
-/** An identity as stored, and how often one has been stored; 0 where a version that did not count has written it. */
+/**
+ * A stored identity, and the number of times one has been stored; 0 if a version that did not count
+ * has written it.
+ */
 export interface StoredIdentity {
   readonly identity: Identity
   readonly revision: number
@@ -166,7 +183,10 @@ export function saveIdentity(files: Files, directory: string, identity: Identity
   replaceFileSync(files, identityPath(directory), bufferOf(`${JSON.stringify({ ...identity, revision }, null, 2)}\n`))
 }
 
-/** The fields of a small JSON file that holds an object, or null. Throws DamageError for what is not JSON. */
+/**
+ * Returns the fields of a small JSON file that holds an object, or null. Throws DamageError if it
+ * is not JSON.
+ */
 export function readJson(files: Files, path: string): Readonly<Record<string, unknown>> | null {
   const text = bytesOf(contentOf(files, path))
   try {
@@ -195,7 +215,10 @@ function isMaster(master: unknown): master is MasterAddress | null | undefined {
   return typeof host === 'string' && Number.isSafeInteger(port) && typeof failover === 'boolean'
 }
 
-/** Null where a field is not what it has to be. Versions before replication wrote `previousId` and `switchOffset` instead of `past`. */
+/**
+ * Returns null if a field is malformed. Versions before replication wrote `previousId` and
+ * `switchOffset` instead of `past`.
+ */
 function identityOf(read: Readonly<Record<string, unknown>>): Identity | null {
   const { replicationId, master, cleanEnd = null, generation = '', fullSync = null, past = pastOfOld(read), ownFrom = 0 } = read
   if (!isReplicationId(replicationId) || !isPast(past) || !isMaster(master)) return null

@@ -1,8 +1,8 @@
 /**
- * What the node is, master or replica, and of which history: each change is stored before it counts.
+ * The role of the node, master or replica, and its history. Each change is stored before it counts.
  *
- * A master deletes keys whose time has come; a replica hides them and deletes on its master's word. While memory is not what the log says
- * (`distrusted`), nothing may be made of it but answers to reads.
+ * A master deletes expired keys; a replica hides them and deletes when its master says so. While
+ * memory differs from the log (`distrusted`), memory may only answer reads.
  */
 import type { Random } from '../../base/clock.ts'
 import type { Log } from '../../base/log.ts'
@@ -29,14 +29,17 @@ export interface NodeRoleOptions {
   readonly fatal: (error: unknown) => void
 }
 
-/** Clients' writes are paused: by a handover or a shutdown, by CLIENT PAUSE. Or this node may not stay the master: nothing it would log by itself
- *  may end the identity of its log with the other's. */
+/**
+ * The reason to hold back expiry. `clients`: writes are paused by a handover, a shutdown or CLIENT
+ * PAUSE. `role`: this node may not stay the master, and a deletion that it logs by itself would
+ * make its log differ from the other's.
+ */
 export type ExpiryHold = 'replication' | 'clients' | 'role'
 
 export class NodeRole {
-  /** Why memory is not what the log says; null when it is. */
+  /** The reason why memory differs from the log; null if it does not. */
   distrusted: string | null = null
-  /** Why nothing may be deleted for now, whatever the role. */
+  /** The reasons to delete nothing for now, for either role. */
   private readonly expiryHolds = new Set<ExpiryHold>()
   private readonly options: NodeRoleOptions
 
@@ -52,7 +55,7 @@ export class NodeRole {
     return roleOf(this.identity)
   }
 
-  /** What lookups do with keys past their deadline when nothing is out of the ordinary. */
+  /** The effect of lookups on expired keys in ordinary operation. */
   get restingExpiry(): ExpiryMode {
     return this.role === 'master' && this.expiryHolds.size === 0 ? 'delete' : 'hide'
   }
@@ -66,7 +69,10 @@ export class NodeRole {
     this.options.identities.save(identity)
   }
 
-  /** What it has acknowledged as a master is on the medium first: a power loss from here on makes it no master that lacks some of it. */
+  /**
+   * Makes this node a replica. The writes that it acknowledged as a master are made durable first:
+   * a power loss from here on would leave a replica that lacks some of them.
+   */
   follow(binlog: Binlog, master: MasterAddress): void {
     if (this.role === 'master') binlog.syncNow()
     this.save(followingIdentity(this.identity, master))
@@ -75,7 +81,7 @@ export class NodeRole {
 
   promote(binlog: Binlog): void {
     const { keyspace, random, fatal } = this.options
-    binlog.syncNow() // what the watermark of the groups to come speaks of is on this medium
+    binlog.syncNow() // the watermark of later groups vouches for this node's own disk
     this.save(promotedIdentity(this.identity, binlog.end.offset, random))
     binlog.replicationId = this.identity.replicationId
     keyspace.expiry = this.restingExpiry
@@ -93,7 +99,7 @@ export class NodeRole {
     binlog.replicationId = this.identity.replicationId
   }
 
-  /** Everything is on the medium and nothing will be written any more. */
+  /** Records the end of the binlog. REQUIRES: everything is durable and no more writes follow. */
   noteCleanEnd(offset: number): void {
     try {
       this.save({ ...this.identity, cleanEnd: offset })

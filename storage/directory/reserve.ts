@@ -1,6 +1,6 @@
 /**
- * A file that takes up room so that it can be given back: when the disk is full, its space lets the group in hand be written and the
- * checkpoint run that frees binlog.
+ * A file that takes up space in advance. When the disk is full, its space lets the held group be
+ * written and the checkpoint run that frees binlog.
  */
 import { join } from 'node:path'
 import type { Files } from '../../base/files.ts'
@@ -25,7 +25,9 @@ export class Reserve {
     return this.present || this.sizeBytes === 0
   }
 
-  /** Takes the space where that leaves as much again. Returns whether it could. */
+  /**
+   * Takes the space if the disk keeps as much free besides. Returns true if the reserve is held.
+   */
   take(): boolean {
     if (this.isHeld) return true
     try {
@@ -33,7 +35,7 @@ export class Reserve {
       if (this.present) return true
       if (this.files.freeBytesSync(this.directory) < 2 * this.sizeBytes) return false
     } catch {
-      return false // whether it is there is not known, and it stays
+      return false // the file may exist, and stays
     }
     this.present = this.make()
     return this.present
@@ -56,7 +58,7 @@ export class Reserve {
     }
   }
 
-  /** Whether an earlier run has left it, whole. */
+  /** True if an earlier run has left the whole file. */
   private isThere(): boolean {
     if (!this.files.existsSync(this.path)) return false
     const file = this.files.openSync(this.path, 'read')
@@ -67,7 +69,7 @@ export class Reserve {
     }
   }
 
-  /** Gives the space back. Returns whether there was any. */
+  /** Releases the space. Returns true if there was any. */
   release(): boolean {
     this.present = false
     if (!this.files.existsSync(this.path)) return false

@@ -1,30 +1,33 @@
 /**
- * Room on the disk: the reserve that is given back when the disk is full, and the binlog segments that make room.
+ * Disk space: the reserve that is released when the disk is full, and the purge of binlog segments.
  *
- * While the disk is low, what retention would keep goes, and what replicas need stays for one more checkpoint. Where that has not made
- * room either, it goes too: a full sync of a replica costs less than a master that takes no writes.
+ * While the disk is low, segments that retention would keep are removed, but segments that replicas
+ * need stay for one more checkpoint. If that makes no room, they are removed too: a full sync of a
+ * replica costs less than a master that takes no writes.
  */
 import type { Files } from '../../base/files.ts'
 import type { Log } from '../../base/log.ts'
 import type { Binlog } from '../binlog/binlog.ts'
 import { Reserve } from './reserve.ts'
 
-/** What a purge has to leave. */
+/** The offsets that a purge has to respect. */
 export interface Needed {
   /** LevelDB has everything before this offset. */
   readonly checkpointed: number
-  /** Replicas have everything before this one. */
+  /** Replicas have everything before this offset. */
   readonly pinned: number
 }
 
 export class Room {
-  /** The reserve has been given back and there is no room to take it again. */
+  /** True after the reserve has been released, until there is room to take it again. */
   isLow: boolean
   private readonly files: Files
   private readonly directory: string
   private readonly reserve: Reserve
   private readonly log: Log
-  /** A purge has made no room, though a checkpoint has come since the disk is low. */
+  /**
+   * True if a checkpoint since the disk is low has made no room while replicas' segments were kept.
+   */
   private pinsWereHonoured = false
   private hasWarned = false
 
@@ -36,7 +39,7 @@ export class Room {
     this.log = log
   }
 
-  /** On the file system of the data; Infinity where that does not tell. */
+  /** Free bytes on the file system of the data; Infinity if unknown. */
   get freeBytes(): number {
     try {
       return this.files.freeBytesSync(this.directory)
@@ -49,7 +52,7 @@ export class Room {
     return !this.isLow && this.reserve.isHeld
   }
 
-  /** Takes the reserve where there is room for it. Returns whether it is held. */
+  /** Takes the reserve if there is room for it. Returns true if it is held. */
   take(): boolean {
     if (!this.reserve.take()) return false
     if (this.isLow) this.log.info({}, 'the disk has space again; writes are accepted')
@@ -57,7 +60,7 @@ export class Room {
     return true
   }
 
-  /** The disk is full. Returns whether there was a reserve to give back. */
+  /** Releases the reserve because the disk is full. Returns true if there was one. */
   giveBack(): boolean {
     if (!this.reserve.release()) return false
     this.isLow = true
@@ -67,18 +70,18 @@ export class Room {
     return true
   }
 
-  /** A checkpoint has landed, and what it allows has been purged. */
+  /** Called after a checkpoint has landed and the purge that it allows is done. */
   checkpointEnded(): void {
     this.pinsWereHonoured = this.isLow
   }
 
-  /** None lands before there is room, where that is what was missing. */
+  /** Called after a failed checkpoint: with a full disk, none lands before there is room. */
   checkpointFailed(error: unknown): void {
     if (isDiskFull(error)) this.giveBack()
     this.checkpointEnded()
   }
 
-  /** Removes segments that nobody needs, as settings or want of room have it. */
+  /** Removes segments that no one needs, as settings or lack of space demand. */
   purge(binlog: Binlog, { checkpointed, pinned }: Needed, wallMs: number): void {
     const ignorePins = this.isLow && this.pinsWereHonoured
     try {
@@ -95,7 +98,10 @@ export class Room {
   }
 }
 
-/** Whether an error says that room is what is missing: a file system's by its code, one of LevelDB, which has no code, by its text. */
+/**
+ * True if an error means that the disk is full. A file system's error says so by its code,
+ * LevelDB's, which has no code, by its text.
+ */
 export function isDiskFull(error: unknown): boolean {
   if (!(error instanceof Error)) return false
   const { code, message, cause } = error as NodeJS.ErrnoException

@@ -1,12 +1,15 @@
 /**
- * A full sync puts another data set in the place of the one in use:
+ * A full sync replaces the data set in use by another one:
  *
- *   a generation is filled beside it -> no checkpoint, no background work -> sealed: all of it on the medium
- *     -> in one synchronous moment: CURRENT names it, the identity follows, memory is emptied and looks at the new records
+ *   a generation is filled beside it -> no checkpoint, no background work
+ *     -> sealed: all of it durable
+ *     -> in one synchronous moment: CURRENT names it, the identity follows, memory is emptied and
+ *        reads the new records
  *     -> the old records are closed, and the old generation is removed file by file
  *
- * Until that moment the old data is served. The rename of CURRENT decides: a crash before it leaves the old data set, one after it the new
- * one, whole either way. A failure before it leaves everything as it was; one after it ends the process.
+ * Until that moment the old data is served. The rename of CURRENT decides. A crash before it leaves
+ * the old data set, a crash after it the new one, whole in both cases. A failure before it leaves
+ * everything as it was; a failure after it ends the process.
  */
 import type { BinlogPosition } from '../binlog/group.ts'
 import { listSegments } from '../binlog/segments.ts'
@@ -25,7 +28,7 @@ export interface SwapHost {
   readonly scanCursors: ScanCursors
   readonly identities: IdentityStore
   parts(): Parts
-  /** Why the data may not be replaced now; null where it may. */
+  /** Returns the reason why the data may not be replaced now, or null. */
   refusal(): string | null
   swapped(): void
 }
@@ -33,7 +36,7 @@ export interface SwapHost {
 const SLICE_MS = 1
 
 export class Swap {
-  /** What an earlier process has left, to be gone on with. */
+  /** The generation that an earlier process has left to be continued. */
   readonly unfinished: NextGeneration | null
   private readonly host: SwapHost
   private next: FillingGeneration | null
@@ -47,7 +50,7 @@ export class Swap {
     this.next = unfinished
   }
 
-  /** No checkpoint may begin. */
+  /** True while no checkpoint may begin. */
   get isUnderWay(): boolean {
     return this.underWay !== null || this.hasFailed
   }
@@ -68,12 +71,15 @@ export class Swap {
     await this.underWay
   }
 
-  /** Resolves when no data set is being put in place. */
+  /** Resolves when no data set is being installed. */
   async idle(): Promise<void> {
-    await this.underWay?.catch(() => {}) // whoever began it is told
+    await this.underWay?.catch(() => {}) // the caller of `adopt` gets the error
   }
 
-  /** Waits for what is under way. What is being filled is kept for the next process where that can go on with it. */
+  /**
+   * Waits for the work under way. Keeps the generation being filled if the next process can
+   * continue it.
+   */
   async close(): Promise<void> {
     await this.idle()
     await this.next?.keep()
@@ -89,7 +95,8 @@ export class Swap {
     await stopBackground(parts)
     try {
       await next.seal(position, history)
-      await old.binlog.syncTo(old.binlog.end.offset) // replies that wait for that go out: the offsets of the next log are others
+      // releases replies that wait for it, because the next log has other offsets
+      await old.binlog.syncTo(old.binlog.end.offset)
       next.mustBeWanted()
       const refusal = this.host.refusal()
       if (refusal !== null) throw new Error(refusal)
@@ -103,7 +110,7 @@ export class Swap {
     } catch (error) {
       if (this.mayBeNamed(next)) {
         this.hasFailed = true
-        fatal(error) // which of the two a start would find is not known, or memory is not what the disk says
+        fatal(error) // a restart could find either data set, or memory differs from the disk
       } else resumeBackground(parts, clock.wallMs())
       throw error
     }
@@ -114,13 +121,13 @@ export class Swap {
     await old.records.close()
     try {
       next.forgetProgress()
-    } catch {} // that of the generation in use is never looked at
+    } catch {} // the generation in use never reads the file
     this.removing = removeGeneration(files, directory, old.generation.name).catch((error: unknown) => {
       options.log.warn({ error: String(error) }, 'cannot remove the data from before the full sync; the next start removes it')
     })
   }
 
-  /** The synchronous moment. */
+  /** The synchronous moment of the replacement. */
   private moveTo(next: FillingGeneration, position: BinlogPosition, history: History): void {
     const { options, keyspace, scanCursors, identities } = this.host
     const parts = this.host.parts()
@@ -150,7 +157,7 @@ export class Swap {
     }
   }
 
-  /** Lets a checkpoint end that is under way, in slices: clients are served meanwhile. */
+  /** Lets a checkpoint under way end, in slices, while clients are served. */
   private async checkpointIdle(): Promise<void> {
     const { checkpointer } = this.host.parts()
     while (checkpointer.isRunning) {

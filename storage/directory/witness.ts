@@ -1,16 +1,18 @@
 /**
- * The witness: a small file that says what the other files of the data directory must hold at least. A start that finds less refuses,
- * since a file was removed or replaced by an older copy. On disk: never change.
+ * The witness: a small file that states the minimum that the other files of the data directory must
+ * hold. A start that finds less refuses, because a file was removed or replaced by an older copy.
+ * On disk: never change.
  *
  *   witness  = "HPW1 " generation(17) " " revision(12) " " offset(20) " " crc(8) "\n"
  *
  *   generation  the one in use
  *   revision    of identity.json, decimal
- *   offset      everything before it in the binlog of the generation is on the medium, decimal
- *   crc         CRC-32 of what precedes it, hex
+ *   offset      everything before it in the generation's binlog is durable, decimal
+ *   crc         CRC-32 of the bytes before it, hex
  *
- * Each value is written only after what it speaks of is durable, so an older witness is true as well. The file is therefore overwritten in
- * place and never synced: `kill -9` leaves the newest, a power loss that or an older one. A missing or torn witness says nothing.
+ * Each value is written only after its subject is durable, so an older witness is true as well. The
+ * file is therefore overwritten in place and never synced: `kill -9` leaves the newest, a power
+ * loss that one or an older one. A missing or torn witness proves nothing.
  */
 import { join } from 'node:path'
 import { crc32 } from 'node:zlib'
@@ -28,7 +30,7 @@ export const WITNESS_FILE = 'witness'
 const PATTERN = /^(HPW1 (generation-\d{6}) (\d{12}) (\d{20}) )([0-9a-f]{8})\n$/
 const LENGTH = 66
 
-/** What the witness of a directory says; null where there is none that can be read. */
+/** Returns the witness of a directory, or null if there is none that can be read. */
 export function readWitness(files: Files, directory: string): Testimony | null {
   const path = join(directory, WITNESS_FILE)
   if (!files.existsSync(path)) return null
@@ -49,7 +51,7 @@ function encode({ generation, revision, offset }: Testimony): Buffer {
   return bufferOf(`${content}${crc32(content).toString(16).padStart(8, '0')}\n`)
 }
 
-/** Makes the witness say this, durably. For `haypile check`, which changes what there is. */
+/** Replaces the witness durably. For `haypile check`, which changes the files that it describes. */
 export function replaceWitness(files: Files, directory: string, testimony: Testimony): void {
   const file = files.openSync(join(directory, WITNESS_FILE), 'create')
   try {
@@ -61,9 +63,12 @@ export function replaceWitness(files: Files, directory: string, testimony: Testi
   files.syncDirectorySync(directory)
 }
 
-/** The witness of an open directory. Its failures never stop anything: an older witness is true. */
+/**
+ * The witness of an open directory. Its failures never stop the server, because an older witness is
+ * true.
+ */
 export class Witness {
-  /** As the start found it. */
+  /** The witness that the start found. */
   readonly found: Testimony | null
   private readonly files: Files
   private readonly directory: string
@@ -79,25 +84,29 @@ export class Witness {
     this.testimony = { generation, revision: 0, offset: this.found?.generation === generation ? this.found.offset : 0 }
   }
 
-  /** What the binlog of the generation in use must reach at least. */
+  /** The offset that the binlog of the generation in use must reach at least. */
   get offset(): number {
     return this.testimony.offset
   }
 
-  /** A generation, a revision of identity.json and the binlog's start have become durable. */
+  /**
+   * Records a generation and a revision of identity.json. REQUIRES: they and the binlog's start are
+   * durable.
+   */
   identityStored(generation: string, revision: number): void {
     const offset = generation === this.testimony.generation ? this.testimony.offset : 0
     this.say({ generation, revision, offset })
   }
 
-  /** The binlog of the generation in use is durable up to an offset. */
+  /** Records an offset up to which the binlog of the generation in use is durable. */
   binlogSynced(offset: number): void {
     if (offset > this.testimony.offset) this.say({ ...this.testimony, offset })
   }
 
   private say(testimony: Testimony): void {
     this.testimony = testimony
-    if (testimony.revision === 0) return // identity.json is not stored yet: a witness without one would be refused
+    // identity.json is not stored yet: a witness without it would be refused
+    if (testimony.revision === 0) return
     try {
       this.write(encode(testimony))
     } catch (error) {

@@ -1,23 +1,32 @@
-/** All records as of one binlog position, for a replica that is filled anew. Nothing is copied or dumped: LevelDB keeps what the snapshot sees. */
+/**
+ * All records as of one binlog position, for a replica that is filled anew. Nothing is copied or
+ * dumped: LevelDB keeps the records that the snapshot sees.
+ */
 import type { BinlogPosition } from '../binlog/group.ts'
 import { decodeMeta } from './meta.ts'
 import type { RecordIterator, RecordSnapshot, RecordStore } from './record-store.ts'
 import { ALL_RECORDS, CURSORS_KEY, META_KEY } from './records.ts'
 
 export interface DataSnapshot {
-  /** The records are the state after the binlog up to here. */
+  /** The records are the state after the binlog up to this position. */
   readonly position: BinlogPosition
-  /** Keys in all databases. */
+  /** The number of keys in all databases. */
   readonly keys: number
-  /** Bytes that LevelDB needs for it all, about. */
+  /** Returns the approximate bytes that LevelDB needs for all of it. */
   estimateBytes(): Promise<number>
-  /** All records behind that key (null: from the first on), the meta record included, but no SCAN cursors. Throws or rejects when the store
-   *  has been closed meanwhile: the snapshot is void then. */
+  /**
+   * Returns all records after that key (null: from the first one), including the meta record,
+   * without SCAN cursors. Throws or rejects if the store has been closed meanwhile, which ends the
+   * snapshot.
+   */
   read(after: Buffer | null): RecordIterator
   close(): Promise<void>
 }
 
-/** To be called in the synchronous moment in which a checkpoint has landed, or when none has for a while: what follows is not seen. */
+/**
+ * Takes a snapshot, which does not see later writes. REQUIRES: called in the synchronous moment in
+ * which a checkpoint has landed, or while none has landed for some time.
+ */
 export function takeSnapshot(records: RecordStore): DataSnapshot {
   const snapshot = records.snapshot()
   const record = records.getSync(META_KEY)

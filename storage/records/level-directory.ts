@@ -1,17 +1,20 @@
 /**
  * Verifies the files of a LevelDB directory before LevelDB opens it, and syncs them afterwards.
  *
- * LevelDB (1.20) trusts its directory: it makes a new database where CURRENT is missing, deletes tables that an older copy of MANIFEST does
- * not name, and looks into a table only when something is read from it. Each of these shows less data without an error. The check
- * reads CURRENT and MANIFEST as LevelDB does and compares them with the files:
+ * LevelDB (1.20) trusts its directory. It makes a new database if CURRENT is missing, deletes
+ * tables that an older copy of MANIFEST does not name, and reads a table only when a record in it
+ * is read. Each of these shows less data without an error. The check reads CURRENT and MANIFEST as
+ * LevelDB does and compares them with the files:
  *
- *   each table of the last version is there, with the size that MANIFEST has of it
- *   the log that MANIFEST names is there: LevelDB deletes a log only after MANIFEST names a later one
+ * - Each table of the last version exists, with the size that MANIFEST states.
+ * - The log that MANIFEST names exists: LevelDB deletes a log only after MANIFEST names a later
+ *   one.
  *
- * Older copies of a log need no check here: they hold an older checkpoint, and the binlog goes on from it or shows the gap.
+ * Older copies of a log need no check here: they hold an older checkpoint, and the binlog either
+ * continues from it or shows the gap.
  *
- * MANIFEST is a log in LevelDB's format (doc/log_format.md): blocks of 32 KiB with fragments, each crc32c(4) length(2) type(1) data.
- * Its records are version edits (db/version_edit.cc).
+ * MANIFEST is a log in LevelDB's format (doc/log_format.md): blocks of 32 KiB with fragments, each
+ * crc32c(4) length(2) type(1) data. Its records are version edits (db/version_edit.cc).
  */
 import { join } from 'node:path'
 import { bytesOf } from '../../base/bytes.ts'
@@ -24,10 +27,10 @@ const FULL = 1
 const FIRST = 2
 const MIDDLE = 3
 const LAST = 4
-/** Of files beside logs and MANIFEST, and of what a file system rounds up. */
+/** Bytes for files beside logs and MANIFEST, and for the rounding of file systems. */
 const OPENING_BYTES = 256 * 1024
 
-/** What the last version of a database consists of. */
+/** The files of a database's last version. */
 export interface LevelVersion {
   /** Sizes of the tables in bytes, by number. */
   readonly tables: ReadonlyMap<number, number>
@@ -35,7 +38,10 @@ export interface LevelVersion {
   readonly logNumber: number
 }
 
-/** Throws DamageError, naming the file, where LevelDB would fail to open the directory or would show less than it was given. */
+/**
+ * Checks a directory. Throws DamageError, naming the file, if LevelDB would fail to open it or
+ * would show less data than it holds.
+ */
 export function checkLevelDirectory(files: Files, directory: string): void {
   const manifest = manifestOf(files, directory)
   const { tables, logNumber } = readVersion(contentOf(files, manifest), manifest)
@@ -50,8 +56,11 @@ export function checkLevelDirectory(files: Files, directory: string): void {
   throw damaged(manifest, `names ${numbered(logNumber, 'log')}, which is missing: one of the two was removed, or MANIFEST is an older copy`)
 }
 
-/** Makes names and content of a directory durable that LevelDB has just opened. LevelDB itself syncs its tables, and neither the first
- *  MANIFEST nor the names of CURRENT and its logs. Returns the logs whose names are durable then. */
+/**
+ * Makes names and content of a directory that LevelDB has just opened durable. LevelDB itself syncs
+ * its tables, but not the first MANIFEST and not the names of CURRENT and its logs. Returns the
+ * logs, whose names are then durable.
+ */
 export function syncLevelDirectory(files: Files, directory: string): string {
   for (const name of files.listSync(directory)) {
     if (!/^(CURRENT|MANIFEST-\d+|\d+\.log)$/.test(name)) continue
@@ -67,16 +76,20 @@ export function syncLevelDirectory(files: Files, directory: string): string {
 }
 
 /**
- * Makes what has been written to an open database durable. LevelDB hands every record of a log to the system before it answers, and syncs its
- * tables and MANIFEST, and the names of tables with that. A log that goes meanwhile is in a durable table. `named`: the logs whose names are
- * durable; returns those that are now. (The sync of a directory holds everything up, so it is left out where no log has begun.)
+ * Makes all writes to an open database durable. LevelDB hands every record of a log to the system
+ * before it answers. It syncs its tables, the names of tables and MANIFEST; a log removed meanwhile
+ * is in a durable table. `named` lists the logs whose names are durable; returns the new list. (The
+ * sync of a directory blocks everything, so it is left out if no log has begun.)
  */
 export async function syncLevelLogs(files: Files, directory: string, named: string): Promise<string> {
   for (const name of logsIn(files, directory)) await syncIfThere(files, join(directory, name))
   return syncLogNames(files, directory, named)
 }
 
-/** Makes the names of LevelDB's logs durable. LevelDB syncs a log's content with a synced write, and its name never. */
+/**
+ * Makes the names of LevelDB's logs durable. LevelDB syncs a log's content with a synced write, but
+ * never its name.
+ */
 export function syncLogNames(files: Files, directory: string, named: string): string {
   const names = logsIn(files, directory).join()
   if (names !== named) files.syncDirectorySync(directory)
@@ -105,7 +118,10 @@ function openIfThere(files: Files, path: string): File | null {
   }
 }
 
-/** Bytes that opening the database needs at most beside what is there: a table of each log that is read again, and a new MANIFEST. */
+/**
+ * Returns the most bytes that opening the database adds to its files: a table of each log that is
+ * read again, and a new MANIFEST.
+ */
 export function openingBytes(files: Files, directory: string): number {
   const manifest = manifestOf(files, directory)
   const content = contentOf(files, manifest)
@@ -115,7 +131,10 @@ export function openingBytes(files: Files, directory: string): number {
   return content.length + logBytes + Math.ceil(logBytes / 16) + OPENING_BYTES
 }
 
-/** Bytes of a log up to the end of its last whole record. A write that failed leaves a torn one, of which opening makes nothing. */
+/**
+ * Returns the bytes of a log up to the end of its last whole record. Opening ignores the torn
+ * record that a failed write leaves.
+ */
 function wholeRecordBytes(files: Files, path: string): number {
   const file = files.openSync(path, 'read')
   try {
@@ -154,7 +173,7 @@ function damaged(path: string, what: string): DamageError {
   return new DamageError(`${path} ${what}; ${RESTORE_ADVICE}`)
 }
 
-/** LevelDB 1.13 and earlier wrote `.sst`. */
+/** The names of a table; LevelDB 1.13 and earlier wrote `.sst`. */
 const tableNames = (number: number) => [numbered(number, 'ldb'), numbered(number, 'sst')]
 
 const numbered = (number: number, extension: string) => `${String(number).padStart(6, '0')}.${extension}`
@@ -168,7 +187,7 @@ function sizeOf(files: Files, path: string): number {
   }
 }
 
-/** The version that a MANIFEST describes. A torn record at its end was never in force. */
+/** Returns the version that a MANIFEST describes. A torn record at its end was never in force. */
 export function readVersion(manifest: Buffer, path: string): LevelVersion {
   const version = { tables: new Map<number, number>(), logNumber: -1 }
   for (const record of recordsOf(manifest, path)) applyEdit(record, version, path)
@@ -252,7 +271,8 @@ function applyEdit(edit: Buffer, version: { tables: Map<number, number>; logNumb
   }
   if (at > edit.length) throw damaged(path, 'holds a version edit that is cut short')
   for (const number of deleted) version.tables.delete(number)
-  for (const [number, sizeBytes] of added) version.tables.set(number, sizeBytes) // after: a move to another level deletes and adds it
+  // after the deletions: a move to another level deletes and adds it
+  for (const [number, sizeBytes] of added) version.tables.set(number, sizeBytes)
 }
 
 const CRC_TABLE = Uint32Array.from({ length: 256 }, (_, index) => {
@@ -261,7 +281,7 @@ const CRC_TABLE = Uint32Array.from({ length: 256 }, (_, index) => {
   return crc >>> 0
 })
 
-/** CRC-32C as LevelDB stores it: rotated and offset (util/crc32c.h). */
+/** Returns the CRC-32C as LevelDB stores it: rotated and offset (util/crc32c.h). */
 function maskedCrc(bytes: Buffer): number {
   let crc = 0xffffffff
   for (const byte of bytes) crc = (crc >>> 8) ^ (CRC_TABLE[(crc ^ byte) & 255] as number)

@@ -1,4 +1,7 @@
-/** The meta record: what LevelDB as a whole is a picture of. Written in the same batch as the records it speaks of. */
+/**
+ * The meta record: the state that LevelDB as a whole holds. Written in one batch with the records
+ * that it describes.
+ */
 import type { Bytes } from '../../base/bytes.ts'
 import { DamageError, readText, textRecord } from './records.ts'
 
@@ -16,9 +19,9 @@ export interface Meta {
   readonly binlogCrc: number
   readonly nextObjectId: number
   readonly nextDbId: number
-  /** By index. */
+  /** The databases by index. */
   readonly databases: readonly DatabaseMeta[]
-  /** Names of the libraries. Absent in what was written before there were any. */
+  /** Names of the libraries; absent in records of versions before libraries. */
   readonly libraries?: readonly Bytes[]
   /** Wall time of the freeze, ms. */
   readonly atMs: number

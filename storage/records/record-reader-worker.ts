@@ -1,6 +1,6 @@
 /**
- * The thread that reads ranges of LevelDB for a main thread that stands still meanwhile: see record-reader.ts. It works on the same database
- * as the main thread, through a handle of its own, and only ever reads.
+ * The thread that reads ranges of LevelDB while the main thread waits: see record-reader.ts. It
+ * works on the same database as the main thread, through a handle of its own, and only ever reads.
  */
 import { workerData } from 'node:worker_threads'
 import { ClassicLevel } from 'classic-level'

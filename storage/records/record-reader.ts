@@ -1,12 +1,14 @@
 /**
- * Reads ranges of LevelDB while the main thread stands still. classic-level iterates asynchronously only, so a thread of its own does it, on the
- * same database (which must have been opened with `multithreading`): a request goes to it as a message, the main thread sleeps until the
- * answer is there. The thread is started by the first read and keeps no process alive.
+ * Reads ranges of LevelDB while the main thread waits. classic-level iterates only asynchronously,
+ * so a thread of its own iterates on the same database (which must have been opened with
+ * `multithreading`). The main thread posts a request and sleeps until the answer arrives. The first
+ * read starts the thread, which keeps no process alive.
  *
- *   main thread   post request -> Atomics.wait ------------------------------> take the answer from the port
+ *   main thread   post request -> Atomics.wait ---------------> take the answer from the port
  *   reader                        iterate -> post answer -> Atomics.notify
  *
- * An answer is all records in one buffer that changes hands: keyLength(4) valueLength(4) key value ...
+ * An answer is one buffer that changes hands, with all records: keyLength(4) valueLength(4) key
+ * value ...
  */
 import { MessageChannel, type MessagePort, receiveMessageOnPort, Worker } from 'node:worker_threads'
 import type { RecordRange } from './record-store.ts'
@@ -23,7 +25,7 @@ export interface ReaderRequest {
   readonly from: Uint8Array
   readonly before: Uint8Array
   readonly reverse: boolean
-  /** -1: none. */
+  /** The limit of the range; -1: none. */
   readonly limit: number
   readonly count: number
 }
@@ -36,7 +38,7 @@ export interface ReaderAnswer {
 
 export type RecordPair = readonly [key: Buffer, value: Buffer]
 
-/** Longer than any disk takes that still works. */
+/** The time limit of a read in ms: longer than any working disk takes. */
 const PATIENCE_MS = 60_000
 
 interface Reader {
@@ -61,8 +63,11 @@ export class RecordReader {
     return this.reader !== null
   }
 
-  /** The first records of a range: at least `count`, and up to the range's limit where they come along; fewer only where it has no more. Throws
-   *  what LevelDB says, and when the thread does not answer in time. */
+  /**
+   * Returns the first records of a range: at least `count`, and up to the range's limit if they are
+   * at hand; fewer only at its end. Throws LevelDB's error, and an error if the thread does not
+   * answer in time.
+   */
   read(range: RecordRange, count: number): readonly RecordPair[] {
     this.reader ??= this.start()
     const { from, before, reverse = false, limit = 0 } = range
@@ -73,7 +78,7 @@ export class RecordReader {
     return unpackRecords(records as ArrayBuffer)
   }
 
-  /** Ends the thread, and with it its hold on the database; the next read starts another. */
+  /** Ends the thread, which releases the database; the next read starts another thread. */
   async close(): Promise<void> {
     this.stop()
     await this.ending
@@ -86,7 +91,7 @@ export class RecordReader {
     const worker = new Worker(new URL('./record-reader-worker.js', import.meta.url), { workerData, transferList: [port2], execArgv: [] })
     const reader = { worker, port, signal }
     worker.unref()
-    // Should it die, the read that waits for it runs out of time, and the next starts another.
+    // If the thread dies, the read that waits for it times out, and the next read starts another.
     const gone = () => {
       if (this.reader === reader) this.stop()
     }

@@ -1,6 +1,7 @@
 /**
- * The ordered store of records below the keyspace. `LevelRecords` is LevelDB through classic-level;
- * `test/support/disks/memory-records.ts` has one that fails on demand and loses what was not synced.
+ * The ordered store of records below the keyspace. `LevelRecords` is LevelDB through classic-level.
+ * `test/support/disks/memory-records.ts` has a store that fails on demand and loses unsynced
+ * records.
  */
 import { join } from 'node:path'
 import { ClassicLevel } from 'classic-level'
@@ -13,7 +14,7 @@ export interface RecordRange {
   readonly from: Buffer
   readonly before: Buffer
   readonly reverse?: true
-  /** At most so many records; 0 or absent means all. */
+  /** The limit of records; 0 or absent means all. */
   readonly limit?: number
 }
 
@@ -24,20 +25,25 @@ export interface RecordBatch {
   /** Bytes of keys and values so far. */
   readonly sizeBytes: number
   readonly count: number
-  /** All of it becomes durable, or none. The batch is used up either way. */
+  /** Makes all of it durable, or none. The batch is used up in both cases. */
   write(): Promise<void>
-  /** All of it is seen, or none, and is durable only after a `sync`, or when the store has been closed and opened again: LevelDB syncs the log
-   *  that it writes to, never one that it has ended. */
+  /**
+   * Makes all of it visible, or none. It becomes durable with a `sync`, or when the store is closed
+   * and opened again: LevelDB syncs its current log, never one that it has ended.
+   */
   writeLazily(): Promise<void>
 }
 
 export interface RecordIterator {
-  /** The next records, at most `count`; none at the end. */
+  /** Returns the next records, at most `count`; none at the end. */
   next(count: number): Promise<readonly RecordPair[]>
   close(): Promise<void>
 }
 
-/** The store as it was at one moment. Void when the store is closed or reopened: reading throws or rejects then. */
+/**
+ * The store as it was at one moment. Once the store is closed or reopened, reading throws or
+ * rejects.
+ */
 export interface RecordSnapshot {
   iterate(range: RecordRange): RecordIterator
   close(): Promise<void>
@@ -47,38 +53,48 @@ export interface RecordStore {
   getSync(key: Buffer): Buffer | undefined
   getMany(keys: readonly Buffer[]): Promise<readonly (Buffer | undefined)[]>
   batch(): RecordBatch
-  /** Sees the store as it is at this call, whatever is written later. */
+  /** Iterates over the store as it is at this call; later writes do not show. */
   iterate(range: RecordRange): RecordIterator
   snapshot(): RecordSnapshot
-  /** The first records of a range as it is now: at least `count`, and up to the range's limit where they come along; fewer only where it has no
-   *  more. Everything stands still meanwhile, for a tenth of a millisecond or more. Throws where the store is not open. */
+  /**
+   * Returns the first records of a range as it is now: at least `count`, and up to the range's
+   * limit if they are at hand; fewer only at its end. Blocks the process for a tenth of a
+   * millisecond or more. Throws if the store is not open.
+   */
   readRangeSync(range: RecordRange, count: number): readonly RecordPair[]
-  /** Bytes that a range takes up, about: as compressed, and without what was written last. */
+  /**
+   * Returns the approximate bytes of a range on disk: compressed, and without the latest writes.
+   */
   approximateSize(range: RecordRange): Promise<number>
   /** Removes a range, piece by piece: an interrupted clear leaves a part. */
   clear(range: RecordRange): Promise<void>
-  /** Gives the space of what was removed from a range back to the file system. */
+  /** Gives the space of records removed from a range back to the file system. */
   compact(range: RecordRange): Promise<void>
-  /** All that was written lazily before this call is durable when it resolves. */
+  /** Resolves when all lazy writes before this call are durable. */
   sync(): Promise<void>
-  /** Whether it can be read: not while it is closed and opened again, nor after that has failed. */
+  /**
+   * True if the store can be read: not while it is closed and reopened, nor after that has failed.
+   */
   readonly isOpen: boolean
-  /** Throws where the disk does not take what opening writes. The store stays as it is. */
+  /** Throws if the disk does not take the files of an opening. The store stays as it is. */
   checkRoom(): void
-  /** Closes and opens again. A write that has failed makes all others fail until then. Where it rejects, the store is closed. */
+  /**
+   * Closes and opens again. After a failed write, all others fail until then. If it rejects, the
+   * store is closed.
+   */
   reopen(): Promise<void>
   close(): Promise<void>
-  /** LevelDB's own text properties, such as `leveldb.stats`; empty where unknown. */
+  /** Returns one of LevelDB's text properties, such as `leveldb.stats`; empty if unknown. */
   property(name: string): string
 }
 
-/** Whether the database may be made: one that has ever been in use must be there as a whole. */
+/** 'create' if the database may be made. One that has ever been in use must exist as a whole. */
 export type OpenMode = 'create' | 'existing'
 
 export interface LevelSettings {
   readonly writeBufferBytes: number
   readonly blockCacheBytes: number
-  /** Of LevelDB: tables that it keeps at hand, and ten files more. */
+  /** The limit of files that LevelDB keeps open: its tables, and ten files more. */
   readonly maxOpenFiles?: number | undefined
 }
 
@@ -87,11 +103,17 @@ const NO_RECORD = Buffer.from([0])
 
 const RECORD_ENCODING = { keyEncoding: 'buffer', valueEncoding: 'buffer' } as const
 
-/** Made to see whether the disk takes a file. LevelDB removes files of this kind when it opens a directory. */
+/**
+ * A file written to see whether the disk takes one. LevelDB removes files of this kind when it
+ * opens a directory.
+ */
 const PROBE_FILE = '000000.dbtmp'
 const PROBE_BYTES = 4096
 
-/** Directories open in this process. What lets a second thread into a database lets in whoever opens it again as well, so that is refused here. */
+/**
+ * The directories open in this process. `multithreading` lets a second thread into a database, but
+ * also a second opening in this process, which is refused here.
+ */
 const openPaths = new Set<string>()
 
 export class LevelRecords implements RecordStore {
@@ -99,12 +121,15 @@ export class LevelRecords implements RecordStore {
   private readonly settings: LevelSettings
   private readonly reader: RecordReader
   private level: ClassicLevel<Buffer, Buffer>
-  /** Whose names are durable. */
+  /** The logs whose names are durable. */
   private namedLogs = ''
-  /** Closed, or being closed and opened again. */
+  /** True while the store is closed, or being closed and opened again. */
   private isAway = false
-  /** Why there are no more writes until it is opened again. LevelDB itself goes on after a torn record in its log, and reads nothing behind that
-   *  record when it is opened. */
+  /**
+   * The error after which no write is accepted until the store is opened again. LevelDB itself
+   * would write on after a torn record in its log, and would read nothing behind that record at the
+   * next opening.
+   */
   private failure: Error | null = null
 
   private constructor(path: string, settings: LevelSettings, mode: OpenMode) {
@@ -114,8 +139,11 @@ export class LevelRecords implements RecordStore {
     this.level = this.create(mode)
   }
 
-  /** Opens the database in a directory, all of it on the medium. Rejects with code LEVEL_DATABASE_NOT_OPEN and cause code LEVEL_LOCKED when
-   *  another process has it, or this one already; with DamageError, and nothing changed, where an existing one is not there as a whole. */
+  /**
+   * Opens the database in a directory and makes all of it durable. Rejects with code
+   * LEVEL_DATABASE_NOT_OPEN and cause code LEVEL_LOCKED if another process, or this one, has it
+   * open. Rejects with DamageError, having changed nothing, if an existing database is incomplete.
+   */
   static async open(directory: string, settings: LevelSettings, mode: OpenMode): Promise<LevelRecords> {
     const path = realPathOf(directory)
     if (openPaths.has(path)) throw notOpen(Object.assign(new Error(`${path} is open in this process`), { code: 'LEVEL_LOCKED' }))
@@ -226,7 +254,10 @@ export class LevelRecords implements RecordStore {
     throw Object.assign(new Error(`ENOSPC: no space left on device: opening LevelDB needs ${neededBytes} bytes`), { code: 'ENOSPC' })
   }
 
-  /** Rejects, too, where another write has failed meanwhile: the log may be torn before this one. */
+  /**
+   * Makes a write. Rejects, too, if another write has failed meanwhile: the log may be torn before
+   * this one.
+   */
   private async attempt(level: ClassicLevel<Buffer, Buffer>, write: () => Promise<void>): Promise<void> {
     if (this.failure !== null) throw this.failure
     try {
@@ -253,7 +284,7 @@ export class LevelRecords implements RecordStore {
     openPaths.delete(this.path)
   }
 
-  /** LevelDB is closed when nobody has a handle of it any more. */
+  /** Closes all handles of LevelDB, which is closed only with the last one. */
   private async shut(): Promise<void> {
     this.isAway = true
     await this.reader.close()
@@ -265,13 +296,17 @@ export class LevelRecords implements RecordStore {
   }
 }
 
-/** A process that has the database open changes its files at any time, so a damage counts only where nobody has. */
+/**
+ * Throws DamageError for a damaged directory. A process that has the database open changes its
+ * files at any time, so damage counts only if no process has it open.
+ */
 async function mustBeWhole(path: string): Promise<void> {
   try {
     checkLevelDirectory(realFiles, path)
   } catch (error) {
     if (!realFiles.existsSync(path)) throw error
-    const probe = new ClassicLevel(path, { createIfMissing: false, errorIfExists: true }) // takes the lock and opens nothing
+    // takes the lock and opens nothing
+    const probe = new ClassicLevel(path, { createIfMissing: false, errorIfExists: true })
     const refusal = await probe.open().then(
       () => null,
       (reason: Error & { cause?: { code?: string } }) => reason,
@@ -280,7 +315,10 @@ async function mustBeWhole(path: string): Promise<void> {
   }
 }
 
-/** A first start that lost its power may have left CURRENT and not what it names. LevelDB begins anew where there is no CURRENT. */
+/**
+ * Removes the CURRENT of a first start that a power loss interrupted: it may name a file that is
+ * missing. Without CURRENT, LevelDB creates a new database.
+ */
 async function forgetUnfinished(path: string): Promise<void> {
   const pointer = join(path, 'CURRENT')
   if (!realFiles.existsSync(pointer) || holdsRecords(path)) return
@@ -292,7 +330,7 @@ async function forgetUnfinished(path: string): Promise<void> {
   }
 }
 
-/** Whether there is a file in which records can be. */
+/** True if there is a file that may hold records. */
 function holdsRecords(path: string): boolean {
   const sizeOf = (name: string) => contentOf(realFiles, join(path, name)).length
   return realFiles.listSync(path).some((name) => /\.(ldb|sst)$/.test(name) || (/^\d+\.log$/.test(name) && sizeOf(name) > 0))
@@ -319,20 +357,22 @@ function iterateLevel(level: ClassicLevel<Buffer, Buffer>, range: RecordRange, f
   }
 }
 
-/** Makes a write, or refuses it after one that has failed. */
+/** Makes a write, or refuses it after a failed one. */
 type Attempt = (write: () => Promise<void>) => Promise<void>
 
 class LevelBatch implements RecordBatch {
   sizeBytes = 0
   count = 0
   private readonly batch
-  /** classic-level frees a batch when V8 collects the object that stands for it, and V8 does not know how much it is: this tells it. Nothing
-   *  touches these bytes, so they take no memory. */
+  /**
+   * Makes the batch's size known to V8: classic-level frees a batch when V8 collects its object, and
+   * V8 does not know its size. No code touches these bytes, so they take no memory.
+   */
   private weight: ArrayBuffer | null = null
   private readonly level: ClassicLevel<Buffer, Buffer>
   private readonly writeBufferBytes: number
   private readonly attempt: Attempt
-  /** Makes the name of the log that the batch is in durable. */
+  /** Makes the name of the batch's log durable. */
   private readonly syncNames: () => void
 
   constructor(level: ClassicLevel<Buffer, Buffer>, writeBufferBytes: number, attempt: Attempt, syncNames: () => void) {
@@ -362,8 +402,9 @@ class LevelBatch implements RecordBatch {
       this.syncNames()
     })
     if (this.sizeBytes < this.writeBufferBytes) return
-    // LevelDB moves a full write buffer to a table only when the next write comes. Until then a start has to read it from LevelDB's log
-    // (0.7 s for 57 MB), so that write comes now. What comes of it is of no consequence: the batch is down.
+    // LevelDB moves a full write buffer to a table only at the next write. Until then a restart has
+    // to read it from LevelDB's log (0.7 s for 57 MB), so this write comes now. Its failure does
+    // not matter, because the batch is durable.
     await this.attempt(() => this.level.del(NO_RECORD)).catch(() => {})
   }
 

@@ -1,15 +1,18 @@
 /**
- * The grammar of every LevelDB record. On disk: never renumber. Integers are big-endian, so that records sort by them.
+ * The grammar of every LevelDB record. On disk: never renumber. Integers are big-endian, so that
+ * records sort by them.
  *
- *   meta      'm'                                  -> version(1) JSON text of Meta (meta.ts) crc(4)
- *   root      'k' dbId(4) key                      -> version(1) kind(1) flags(1) [expireAt(8) if flags & 1] payload crc(4)
- *   page      'p' objectId(8) pageNumber(4)        -> version(1) bytes crc(4)
- *   deadline  'x' expireAt(8) dbId(4) key          -> empty
- *   garbage   'g' what(1) id(8)                    -> empty        what: 0 an object, 1 a database
- *   cursors   'c'                                  -> version(1) JSON text of the SCAN cursors, written at shutdown, crc(4)
- *   library   'f' name                             -> version(1) bytes crc(4)            libraries.ts
+ *   meta      'm'                            -> version(1) JSON text of Meta (meta.ts) crc(4)
+ *   root      'k' dbId(4) key                -> version(1) kind(1) flags(1)
+ *                                               [expireAt(8) if flags & 1] payload crc(4)
+ *   page      'p' objectId(8) pageNumber(4)  -> version(1) bytes crc(4)
+ *   deadline  'x' expireAt(8) dbId(4) key    -> empty
+ *   garbage   'g' what(1) id(8)              -> empty        what: 0 an object, 1 a database
+ *   cursors   'c'                            -> version(1) JSON text of the SCAN cursors crc(4);
+ *                                               written at shutdown
+ *   library   'f' name                       -> version(1) bytes crc(4)             libraries.ts
  *
- *   crc is the CRC-32 of what stands before it
+ *   crc is the CRC-32 of the bytes before it
  *
  *   payload of kind 1, an inline string:  the bytes
  *   payload of kind 2, a rope:            objectId(8) length(8)
@@ -29,11 +32,17 @@ export const KIND_SET = 5
 export const KIND_SORTED_SET = 6
 export const KIND_STREAM = 7
 
-/** Where the object id stands in the payload of a collection that has pages, and the byte that says whether it has. */
+/**
+ * The offset of the object id in the payload of a collection with pages. The byte at FORM_AT says
+ * whether it has pages.
+ */
 export const OBJECT_ID_AT = 2
 const FORM_AT = 0
 const FORM_PAGES = 1
-/** Where a collection's header stands, its length in one byte first, and how long a hash's is that has one: values/hash.ts. */
+/**
+ * The offsets of a collection's header, whose first byte is its length, and the length of a hash's
+ * header with a deadline: values/hash.ts.
+ */
 const HEADER_INLINE_AT = 2
 const HEADER_IN_PAGES_AT = 14
 const FIELD_DEADLINE_BYTES = 8
@@ -53,7 +62,10 @@ export const CURSORS_KEY = Buffer.from([TAG_CURSORS])
 export const GARBAGE_OBJECT = 0
 export const GARBAGE_DATABASE = 1
 
-/** A scratch buffer: what a function returns from it is valid until the next call of the same function. */
+/**
+ * A scratch buffer: the result of a function that uses it is valid until the next call of that
+ * function.
+ */
 class Scratch {
   private buffer = Buffer.allocUnsafeSlow(1024)
 
@@ -77,7 +89,7 @@ function readUint64(buffer: Buffer, offset: number): number {
   return buffer.readUInt32BE(offset) * 0x1_0000_0000 + buffer.readUInt32BE(offset + 4)
 }
 
-/** The key of a root record, in a scratch buffer. */
+/** Returns the key of a root record, in a scratch buffer. */
 export function rootKey(dbId: number, key: Bytes): Buffer {
   const length = 5 + key.length
   const buffer = rootKeyScratch.take(length)
@@ -87,7 +99,7 @@ export function rootKey(dbId: number, key: Bytes): Buffer {
   return buffer.subarray(0, length)
 }
 
-/** The key of a page record, in a scratch buffer. */
+/** Returns the key of a page record, in a scratch buffer. */
 export function pageKey(objectId: number, pageNumber: number): Buffer {
   const buffer = pageKeyScratch.take(13)
   buffer[0] = TAG_PAGE
@@ -96,7 +108,7 @@ export function pageKey(objectId: number, pageNumber: number): Buffer {
   return buffer.subarray(0, 13)
 }
 
-/** The key of a deadline record, in a scratch buffer. */
+/** Returns the key of a deadline record, in a scratch buffer. */
 export function deadlineKey(expireAt: number, dbId: number, key: Bytes): Buffer {
   const length = 13 + key.length
   const buffer = deadlineKeyScratch.take(length)
@@ -122,7 +134,7 @@ export function libraryKey(name: Bytes): Buffer {
   return buffer
 }
 
-/** The value of an inline string's root, in a scratch buffer. `expireAt` 0 means none. */
+/** Returns the value of an inline string's root, in a scratch buffer. `expireAt` 0 means none. */
 export function stringRoot(value: Bytes, expireAt: number): Buffer {
   const start = expireAt === 0 ? 3 : 11
   const buffer = valueScratch.take(start + value.length + CRC_BYTES)
@@ -131,7 +143,7 @@ export function stringRoot(value: Bytes, expireAt: number): Buffer {
   return seal(buffer, start + value.length)
 }
 
-/** The value of a rope's root, in a scratch buffer. */
+/** Returns the value of a rope's root, in a scratch buffer. */
 export function ropeRoot(objectId: number, length: number, expireAt: number): Buffer {
   const start = expireAt === 0 ? 3 : 11
   const buffer = valueScratch.take(start + 16 + CRC_BYTES)
@@ -141,7 +153,7 @@ export function ropeRoot(objectId: number, length: number, expireAt: number): Bu
   return seal(buffer, start + 16)
 }
 
-/** The value of a collection's root, in a scratch buffer. */
+/** Returns the value of a collection's root, in a scratch buffer. */
 export function writeCollectionRoot(kind: number, payload: Buffer, expireAt: number): Buffer {
   const start = expireAt === 0 ? 3 : 11
   const buffer = valueScratch.take(start + payload.length + CRC_BYTES)
@@ -150,7 +162,7 @@ export function writeCollectionRoot(kind: number, payload: Buffer, expireAt: num
   return seal(buffer, start + payload.length)
 }
 
-/** The value of a page, in a scratch buffer. */
+/** Returns the value of a page, in a scratch buffer. */
 export function pageValue(content: Buffer): Buffer {
   const buffer = valueScratch.take(1 + content.length + CRC_BYTES)
   buffer[0] = RECORD_VERSION
@@ -166,7 +178,7 @@ export function libraryRecord(content: Bytes): Buffer {
   return seal(buffer, length)
 }
 
-/** A text record (meta, cursors). */
+/** Returns a text record (meta, cursors). */
 export function textRecord(text: string): Buffer {
   const length = 1 + Buffer.byteLength(text)
   const buffer = Buffer.alloc(length + CRC_BYTES)
@@ -181,7 +193,10 @@ function seal(buffer: Buffer, length: number): Buffer {
   return buffer.subarray(0, length + CRC_BYTES)
 }
 
-/** A record without its CRC. Throws DamageError where that is wrong or the version unknown: LevelDB does not look at its own. */
+/**
+ * Returns a record without its CRC. Throws DamageError if the CRC is wrong or the version unknown:
+ * LevelDB does not check its own CRCs.
+ */
 function unseal(value: Buffer, what: string): Buffer {
   const length = value.length - CRC_BYTES
   if (length < 1) throw new DamageError(`${what} record: cut short`)
@@ -197,19 +212,22 @@ function writeRootHead(buffer: Buffer, kind: number, expireAt: number): void {
   if (expireAt !== 0) writeUint64(buffer, expireAt, 3)
 }
 
-/** A root record taken apart; throws DamageError on what no version of this grammar has written. */
+/**
+ * A decoded root record. `readRoot` throws DamageError unless a version of this grammar has written
+ * it.
+ */
 export interface Root {
   readonly kind: number
   readonly expireAt: number
   readonly payload: Buffer
 }
 
-/** What stands on disk cannot be what was written. */
+/** Data on disk that differs from any that was written. */
 export class DamageError extends Error {
   override readonly name = 'DamageError'
 }
 
-/** The way out where nothing in the directory makes up for what is gone. */
+/** The way out if no other file in the directory makes up for the lost data. */
 export const RESTORE_ADVICE = 'restore the whole data directory from a backup, or start with an empty one and let a full sync fill it'
 
 export function readRoot(record: Buffer): Root {
@@ -224,7 +242,7 @@ export function readRoot(record: Buffer): Root {
   return { kind, expireAt: start === 11 ? readUint64(value, 3) : 0, payload: value.subarray(start) }
 }
 
-/** The object id in a root's payload, or 0 where the value has no pages. */
+/** Returns the object id in a root's payload, or 0 if the value has no pages. */
 export function objectIdOf(root: Root): number {
   const { kind, payload } = root
   if (kind === KIND_ROPE) return readUint64(payload, 0)
@@ -233,7 +251,10 @@ export function objectIdOf(root: Root): number {
   return readUint64(payload, OBJECT_ID_AT)
 }
 
-/** When something of a root is to be deleted, as `Entry.dueAt` has it: the key, or its hash's next field. 0 means never. */
+/**
+ * Returns the time of the first deletion in a root, as `Entry.dueAt` has it: of the key, or of its
+ * hash's next field. 0 means never.
+ */
 export function dueAtOf(root: Root): number {
   const { kind, expireAt, payload } = root
   if (kind !== KIND_HASH) return expireAt
@@ -247,7 +268,7 @@ export function ropeLengthOf(root: Root): number {
   return readUint64(root.payload, 8)
 }
 
-/** The content of a page record. */
+/** Returns the content of a page record. */
 export function readPage(value: Buffer): Buffer {
   return unseal(value, 'page').subarray(1)
 }
@@ -256,12 +277,12 @@ export function readLibrary(value: Buffer): Bytes {
   return unseal(value, 'library').latin1Slice(1)
 }
 
-/** The text of a text record. */
+/** Returns the text of a text record. */
 export function readText(value: Buffer, what: string): string {
   return unseal(value, what).toString('utf8', 1)
 }
 
-/** A record's key taken apart. */
+/** A decoded record key. */
 export type RecordKey =
   | { readonly type: 'meta' | 'cursors' }
   | { readonly type: 'library'; readonly name: Bytes }
@@ -297,12 +318,15 @@ export function readRecordKey(buffer: Buffer): RecordKey {
   throw new DamageError(`record key of no known form: ${buffer.toString('hex', 0, 32)}`)
 }
 
-/** The bounds of all records of one kind. */
+/** Returns the bounds of all records of one kind. */
 const tagRange = (tag: number) => ({ from: Buffer.from([tag]), before: Buffer.from([tag + 1]) })
 export const ALL_RECORDS = { from: Buffer.alloc(0), before: Buffer.from([0xff]) }
 export const GARBAGE_RANGE = tagRange(TAG_GARBAGE)
 
-/** Roots of one database from a key on (empty: from its first) to before a key (absent: to its last). */
+/**
+ * Returns the bounds of one database's roots, from a key on (empty: from the first) to before a key
+ * (absent: to the last).
+ */
 export function rootRange(dbId: number, from: Bytes, before?: Bytes): { from: Buffer; before: Buffer } {
   return {
     from: Buffer.from(rootKey(dbId, from)),
@@ -310,12 +334,12 @@ export function rootRange(dbId: number, from: Bytes, before?: Bytes): { from: Bu
   }
 }
 
-/** Pages of one object, from a number on. */
+/** Returns the bounds of one object's pages, from a number on. */
 export function pageRange(objectId: number, fromPage = 0): { from: Buffer; before: Buffer } {
   return { from: Buffer.from(pageKey(objectId, fromPage)), before: Buffer.from(pageKey(objectId + 1, 0)) }
 }
 
-/** Deadlines from a time on to before another, of all databases. */
+/** Returns the bounds of the deadlines from a time on to before another, in all databases. */
 export function deadlineRange(fromMs: number, beforeMs: number): { from: Buffer; before: Buffer } {
   return { from: Buffer.from(deadlineKey(fromMs, 0, '')), before: Buffer.from(deadlineKey(beforeMs, 0, '')) }
 }

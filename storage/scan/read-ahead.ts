@@ -1,34 +1,38 @@
 /**
- * What SCANs have read of LevelDB beyond what they were asked for, so that ten small steps cost one read. A piece is good for as long as
- * the epoch in which it was read: LevelDB's roots stay the same until then.
+ * Keys that SCANs have read from LevelDB ahead of need, so that ten small steps cost one read. A
+ * piece is valid during the epoch in which it was read, because LevelDB's roots stay the same until
+ * then.
  */
 import type { Bytes } from '../../base/bytes.ts'
 import type { Database } from '../keyspace/database.ts'
 import type { KeyRange, WalkedKey } from './walk.ts'
 
-/** Roots read at a time, and steps that ask for as many read for themselves. */
+/** Roots read at a time. Steps that ask for as many do not share what they read. */
 export const READ_AHEAD_KEYS = 500
 const MAX_PIECES = 16
 
 interface Piece {
-  /** Weak: a dropped database must not stay in memory for this. */
+  /** A weak reference: the piece must not keep a dropped database in memory. */
   readonly db: WeakRef<Database>
   readonly epoch: number
   readonly range: KeyRange
-  /** All that LevelDB has from the range's start to the last of these, or to the range's end. */
+  /** All of LevelDB's keys from the range's start to the last of these, or to the range's end. */
   readonly keys: readonly WalkedKey[]
   readonly isWhole: boolean
 }
 
 export class ReadAhead {
-  /** The last used at the end. */
+  /** In order of use, the last used at the end. */
   private pieces: Piece[] = []
 
   get count(): number {
     return this.pieces.length
   }
 
-  /** The first `count` roots of a range, fewer only where it has no more; null where that is not known. */
+  /**
+   * Returns the first `count` roots of a range, fewer only at its end. Returns null if no piece
+   * covers them.
+   */
   find(db: Database, range: KeyRange, count: number): readonly WalkedKey[] | null {
     const { epoch } = db.keyspace
     this.pieces = this.pieces.filter((piece) => piece.db.deref()?.keyspace.epoch === piece.epoch)
@@ -50,7 +54,7 @@ export class ReadAhead {
   }
 }
 
-/** The index of the first key that is not before this one. */
+/** Returns the index of the first key that is not before this one. */
 function firstFrom(keys: readonly WalkedKey[], from: Bytes): number {
   let low = 0
   let high = keys.length

@@ -1,9 +1,10 @@
 /**
- * The cursors of SCAN, and of SSCAN, HSCAN and ZSCAN: a token for each place where a walk may go on. Bounded; what has been gone on from already is dropped first, then what
- * was used longest ago. An unknown token is an error to the client, never a start from zero.
+ * The cursors of SCAN, SSCAN, HSCAN and ZSCAN: a token for each position at which a walk may
+ * continue. Their number is limited. Tokens already continued from are dropped first, then the
+ * least recently used. An unknown token is an error to the client, never a start from zero.
  *
- * Tokens are counted up from a random number, so that those given out before an unclean end mean nothing afterwards. They stay below 2^53,
- * for clients that read them into a double.
+ * Tokens are counted up from a random number, so that tokens from before an unclean end mean
+ * nothing afterwards. They stay below 2^53, for clients that read them into a double.
  */
 import type { Bytes } from '../../base/bytes.ts'
 import { detached } from '../../base/bytes.ts'
@@ -12,15 +13,18 @@ import { DamageError, readText, textRecord } from '../records/records.ts'
 import { ReadAhead } from './read-ahead.ts'
 
 export const MAX_CURSORS = 16_384
-/** Bytes of the keys that cursors hold, together. */
+/** The limit of bytes in the keys of all cursors. */
 const MAX_CURSOR_BYTES = 64 * 1024 * 1024
 const FIRST_TOKENS = 2 ** 52
 
 export interface CursorPosition {
   readonly dbId: number
-  /** The walk goes on with the first key that is not before this; the first member or field of a collection. */
+  /**
+   * The walk continues with the first key, or the first member or field of a collection, that is
+   * not before this.
+   */
   readonly from: Bytes
-  /** The key whose collection is walked; absent where the keys are. */
+  /** The key whose collection is walked; absent for walks over keys. */
   readonly key?: Bytes
 }
 
@@ -32,7 +36,7 @@ export class ScanCursors {
   private readonly maxBytes: number
   private nextToken: number
   private bytes = 0
-  /** By time of last use, oldest first: those whose walk may go on from there, and those it has gone on from. */
+  /** Tokens by time of last use, oldest first: the open ones, and those already continued from. */
   private readonly open = new Map<Bytes, CursorPosition>()
   private readonly spent = new Map<Bytes, CursorPosition>()
 
@@ -46,7 +50,7 @@ export class ScanCursors {
     return this.open.size + this.spent.size
   }
 
-  /** The place that a token stands for. */
+  /** Returns the position of a token. */
   find(token: Bytes): CursorPosition | undefined {
     const map = this.open.has(token) ? this.open : this.spent
     const position = map.get(token)
@@ -56,14 +60,17 @@ export class ScanCursors {
     return position
   }
 
-  /** A new token. */
+  /** Returns a new token. */
   issue(dbId: number, from: Bytes, key?: Bytes): Bytes {
     const token = String(this.nextToken++)
     this.add(token, positionOf(dbId, detached(from), key))
     return token
   }
 
-  /** A walk has gone on from a token. It may do so again, as clients do that have lost an answer, while there is room. */
+  /**
+   * Marks a token as continued from. It stays valid while there is room, because clients that have
+   * lost an answer send it again.
+   */
   spend(token: Bytes): void {
     const position = this.open.get(token)
     if (position === undefined) return
@@ -71,21 +78,21 @@ export class ScanCursors {
     this.spent.set(token, position)
   }
 
-  /** What they stand for is gone. */
+  /** Drops all cursors, because their keys are gone. */
   clear(): void {
     this.open.clear()
     this.spent.clear()
     this.bytes = 0
   }
 
-  /** The value of the record that keeps the cursors over a clean restart. */
+  /** Returns the value of the record that keeps the cursors over a clean restart. */
   encode(): Buffer {
     const stored: StoredCursor[] = []
     for (const map of [this.spent, this.open]) for (const [token, position] of map) stored.push(storedCursorOf(token, position))
     return textRecord(JSON.stringify(stored))
   }
 
-  /** Takes over what `encode` has written. Throws DamageError for anything else. */
+  /** Adds the cursors that `encode` has written. Throws DamageError for anything else. */
   decode(record: Buffer): void {
     const text = readText(record, 'cursors')
     let stored: unknown

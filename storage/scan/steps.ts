@@ -1,11 +1,12 @@
 /**
- * Work that waits now and then, written once and run in one of two ways: with turns for others while it waits, or at one go while everything
- * stands still, as part of a unit of several commands. It is a generator that yields what it waits for.
+ * Work with pauses, written once and run in one of two ways: asynchronously, with turns for other
+ * work during a pause, or at once, as part of a unit of several commands. The work is a generator
+ * that yields its pauses.
  */
 import type { RecordPair } from '../records/record-reader.ts'
 import type { RecordRange, RecordStore } from '../records/record-store.ts'
 
-/** What is waited for, in both ways. */
+/** A pause, for both ways to run. */
 export interface Pause<T = unknown> {
   /** Begins in the synchronous moment in which the pause is yielded. */
   later(): Promise<T>
@@ -14,7 +15,7 @@ export interface Pause<T = unknown> {
 
 export type Steps<T> = Generator<Pause, T, unknown>
 
-/** Others have their turns meanwhile. Whatever it throws is a rejection. */
+/** Runs steps with turns for other work during the pauses. Rejects with the error of a step. */
 export async function runLater<T>(steps: Steps<T>): Promise<T> {
   let step = steps.next()
   while (step.done !== true) step = await afterwards(steps, step.value)
@@ -31,7 +32,7 @@ async function afterwards<T>(steps: Steps<T>, pause: Pause): Promise<IteratorRes
   return steps.next(waited)
 }
 
-/** Everything stands still meanwhile. */
+/** Runs steps at once; no other work runs meanwhile. */
 export function runNow<T>(steps: Steps<T>): T {
   let step = steps.next()
   while (step.done !== true) step = atOnce(steps, step.value)
@@ -48,19 +49,21 @@ function atOnce<T>(steps: Steps<T>, pause: Pause): IteratorResult<Pause, T> {
   return steps.next(waited)
 }
 
-/** Waits in one of two ways. */
+/** Waits for a pause, in the way the steps are run. */
 export function* waitFor<T>(pause: Pause<T>): Steps<T> {
   return (yield pause) as T
 }
 
-/** Lets others have a turn, where they can. */
+/** Gives other work a turn, if the steps are run asynchronously. */
 export const aTurn: Pause<void> = {
   later: () => new Promise((resolve) => setImmediate(resolve)),
   now() {},
 }
 
-/** The first records of a range: at least `count`, and up to the range's limit where they come along; fewer only where it has no more. As the
- *  store is when this is reached. */
+/**
+ * Returns the first records of a range: at least `count`, and up to the range's limit if they are
+ * at hand; fewer only at its end. The records are those of the store when this step runs.
+ */
 export function* readRange(records: RecordStore, range: RecordRange, count: number): Steps<readonly RecordPair[]> {
   return yield* waitFor({ later: () => readLater(records, range, count), now: () => records.readRangeSync(range, count) })
 }

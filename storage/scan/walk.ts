@@ -1,14 +1,17 @@
 /**
- * A walk over the keys of one database, in key order or against it, step by step. What exists is
+ * A walk over the keys of one database, in key order or against it, step by step. The keys that
+ * exist are
  *
- *   LevelDB's roots, less keys whose resident entry is a tombstone, plus the keys that LevelDB does not have yet
+ *   LevelDB's roots, less keys whose resident entry is a tombstone, plus keys that LevelDB lacks
  *
- * and that holds for one LevelDB snapshot while `keyspace.epoch` stays. A step takes its snapshot and the epoch in one synchronous moment,
- * reads, and merges with memory as it is then, in one synchronous moment again. Where the epoch has moved it does all that once more.
- * A batch may be down before its checkpoint has landed in memory: what it writes is resident until then, new keys of it are listed, and its
- * removals are tombstones, so the merge is the same with it and without.
+ * This holds for one LevelDB snapshot while `keyspace.epoch` stays. A step takes its snapshot and
+ * the epoch in one synchronous moment and reads. In a second synchronous moment it merges the
+ * result with memory as it is then. If the epoch has moved, the step starts over. A batch may be
+ * durable before its checkpoint has landed in memory. Its records are resident until then, its new
+ * keys are listed, and its removals are tombstones, so the merge is the same with it and without.
  *
- * A key that exists all through a walk is found exactly once; one that comes or goes meanwhile, at most once. Nothing becomes resident.
+ * A key that exists all through a walk is found exactly once. One that comes or goes meanwhile is
+ * found at most once. No key becomes resident.
  */
 import type { Bytes } from '../../base/bytes.ts'
 import { detached } from '../../base/bytes.ts'
@@ -31,27 +34,27 @@ import { Rope } from '../values/rope.ts'
 import { READ_AHEAD_KEYS, type ReadAhead } from './read-ahead.ts'
 import { aTurn, readRange, type Steps, waitFor } from './steps.ts'
 
-/** What TYPE calls a value. */
+/** The name of a value's type in TYPE. */
 export type TypeName = 'string' | 'hash' | 'list' | 'set' | 'zset' | 'stream'
 
 export interface WalkedKey {
   readonly key: Bytes
-  /** ms since the epoch; 0 means never. */
+  /** The deadline in ms since the epoch; 0 means none. */
   readonly expireAt: number
   readonly type: TypeName
 }
 
 export interface KeyRange {
-  /** Not before this key. */
+  /** The first key that the range may hold. */
   readonly from: Bytes
-  /** Before this key; absent: to the end. */
+  /** The end of the range, exclusive; absent: no end. */
   readonly before?: Bytes
 }
 
 export interface WalkStep {
-  /** Ascending, or descending when walking back. Keys past their deadline are left out. */
+  /** Ascending, or descending when walking back. Expired keys are left out. */
   readonly keys: readonly WalkedKey[]
-  /** What the next step's range begins with, or ends before when walking back; null at the end. */
+  /** The start of the next step's range, or its end when walking back; null at the end. */
   readonly next: Bytes | null
 }
 
@@ -65,9 +68,9 @@ export class StoreNotOpenError extends Error {
 export const ALL_KEYS: KeyRange = { from: '' }
 const END: WalkStep = { keys: [], next: null }
 
-/** Keys sorted in before others get a turn: about 2 ms. */
+/** Keys sorted before other work gets a turn: about 2 ms. */
 const SETTLE_KEYS = 2000
-/** Keys looked at in one step of a whole walk. */
+/** Keys visited in one step of a whole walk. */
 export const WALK_KEYS = 1000
 
 const TYPE_NAMES: Readonly<Record<number, TypeName>> = {
@@ -90,7 +93,7 @@ function typeNameOfKind(kind: number): TypeName {
   return name
 }
 
-/** The keys that begin with a prefix. */
+/** Returns the range of the keys that begin with a prefix. */
 export function prefixRange(prefix: Bytes): KeyRange {
   let end = prefix.length
   while (end > 0 && prefix.charCodeAt(end - 1) === 0xff) end--
@@ -98,22 +101,24 @@ export function prefixRange(prefix: Bytes): KeyRange {
   return { from: prefix, before: prefix.slice(0, end - 1) + String.fromCharCode(prefix.charCodeAt(end - 1) + 1) }
 }
 
-/** The first possible key after this one. */
+/** Returns the first possible key after this one. */
 export function keyAfter(key: Bytes): Bytes {
   return detached(`${key}\0`)
 }
 
 /**
- * One step: looks at up to `count` keys, live or not. A database that has been dropped has no keys. Throws StoreNotOpenError.
+ * Does one step: visits up to `count` keys, live or not. A dropped database has no keys. Throws
+ * StoreNotOpenError.
  *
- * New keys are sorted in first, with turns for others in between. That ends though others go on creating keys, since each piece also makes
- * up for those that came during the turn before. With `ahead`, small steps share what they read.
+ * New keys are sorted first, with turns for other work in between. That ends although clients
+ * create more keys, because each piece also makes up for the keys of the turn before. With `ahead`,
+ * small steps share what they read.
  */
 export function walk(db: Database, range: KeyRange, count: number, ahead?: ReadAhead): Steps<WalkStep> {
   return walkOneStep(db, range, count, 'forward', ahead)
 }
 
-/** One step from the end of the range towards its start. */
+/** Does one step from the end of the range towards its start. */
 export function walkBack(db: Database, range: KeyRange, count: number): Steps<WalkStep> {
   return walkOneStep(db, range, count, 'backward')
 }
@@ -128,7 +133,7 @@ function* walkOneStep(db: Database, range: KeyRange, count: number, order: Order
       piece = SETTLE_KEYS + Math.max(0, db.newKeys.pendingCount - before)
       continue
     }
-    // Nothing is waited for between the last key settled, the epoch and the snapshot.
+    // There is no pause between the last key sorted, the epoch and the snapshot.
     const { epoch } = keyspace
     const known = ahead?.find(db, range, count) ?? null
     if (known !== null) return merge(db, range, count, known, order)
@@ -142,13 +147,13 @@ function* walkOneStep(db: Database, range: KeyRange, count: number, order: Order
   return END
 }
 
-/** Sorts in up to `count` new keys of either kind; whether that was all. */
+/** Sorts up to `count` new keys, frozen ones included. Returns true if all are sorted. */
 function settle(db: Database, count: number): boolean {
   const frozenSettled = db.frozenNewKeys?.settle(count) ?? true
   return db.newKeys.settle(count) && frozenSettled
 }
 
-/** All steps of a walk, the keys of each being shown to `visit`. */
+/** Does all steps of a walk and passes the keys of each to `visit`. */
 export function* walkAll(db: Database, range: KeyRange, visit: (keys: readonly WalkedKey[]) => void): Steps<void> {
   for (let next: Bytes | null = range.from; next !== null; ) {
     const step: WalkStep = yield* walk(db, { ...range, from: next }, WALK_KEYS)
@@ -157,7 +162,10 @@ export function* walkAll(db: Database, range: KeyRange, visit: (keys: readonly W
   }
 }
 
-/** The first and the last key that LevelDB has of a database; null where it has none. A hint: they may be deleted or expired. */
+/**
+ * Returns the first and the last key that LevelDB has of a database, or null if it has none. A
+ * hint: the keys may be deleted or expired.
+ */
 export function* storedEdges(db: Database): Steps<readonly [first: Bytes, last: Bytes] | null> {
   const first = yield* readStored(db, ALL_KEYS, 1, 1, 'forward')
   const last = yield* readStored(db, ALL_KEYS, 1, 1, 'backward')
@@ -165,8 +173,10 @@ export function* storedEdges(db: Database): Steps<readonly [first: Bytes, last: 
   return from === undefined || to === undefined ? null : [from, to]
 }
 
-/** The first `count` roots of the range (the last, backwards) and up to `most` where they come along; fewer only where it has no more. Null
- *  when LevelDB was closed meanwhile. */
+/**
+ * Returns the first `count` roots of the range (the last, backwards), and up to `most` if they are
+ * at hand; fewer only at its end. Returns null if LevelDB was closed meanwhile.
+ */
 function* readStored(db: Database, range: KeyRange, count: number, most: number, order: Order): Steps<readonly WalkedKey[] | null> {
   const bounds = rootRange(db.id, range.from, range.before)
   const limited = { ...bounds, limit: most, ...(order === 'backward' ? { reverse: true as const } : {}) }
@@ -185,7 +195,7 @@ function storedKeyOf(recordKey: Buffer, value: Buffer): WalkedKey {
   return { key, expireAt: root.expireAt, type: typeNameOfKind(root.kind) }
 }
 
-/** Whether a read failed because LevelDB was closed, be it for good or for a moment. */
+/** True if a read failed because LevelDB was closed, for good or for a moment. */
 export function isStoreNotOpen(error: unknown): boolean {
   return error instanceof StoreNotOpenError || isNotOpen(error)
 }
@@ -195,8 +205,11 @@ function isNotOpen(error: unknown): boolean {
   return code === 'LEVEL_DATABASE_NOT_OPEN' || code === 'LEVEL_ITERATOR_NOT_OPEN'
 }
 
-/** `stored` holds fewer than `count` keys only where LevelDB has no more; so do the lists of new keys. Hence whatever comes first of the
- *  three heads is the next key there is, until `count` have been looked at. */
+/**
+ * Merges LevelDB's roots with the new keys. `stored` and the lists of new keys hold fewer than
+ * `count` keys only at their end. Hence the first of the three heads is the next key, until `count`
+ * keys are visited.
+ */
 function merge(db: Database, range: KeyRange, count: number, stored: readonly WalkedKey[], order: Order): WalkStep {
   const created = listed(db.newKeys, range, count, order)
   const frozen = db.frozenNewKeys === null ? [] : listed(db.frozenNewKeys, range, count, order)
@@ -226,13 +239,15 @@ function listed(keys: NewKeys, range: KeyRange, count: number, order: Order): re
   return order === 'forward' ? keys.following(range.from, count) : keys.preceding(range.before, count)
 }
 
-/** Which of two keys a walk comes to first. */
+/** Returns the key that a walk visits first. */
 function earlier(a: Bytes | undefined, b: Bytes | undefined, order: Order): Bytes | undefined {
   if (a === undefined || b === undefined) return a ?? b
   return a < b === (order === 'forward') ? a : b
 }
 
-/** A key as it is now, memory going before disk; undefined where it does not exist or is past its deadline. */
+/**
+ * Returns a key as it is now, memory before disk, or undefined if it does not exist or is expired.
+ */
 function describe(db: Database, key: Bytes, root: WalkedKey | undefined): WalkedKey | undefined {
   const entry = db.resident(key)
   if (entry !== undefined) {
