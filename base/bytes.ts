@@ -1,9 +1,10 @@
 /**
- * A byte sequence is a JavaScript string whose char codes are the bytes (latin1, a V8 one-byte string). Such strings compare with `===`
- * and `<` in memcmp order, key a Map, and cross to sockets and files at memcpy speed.
+ * A byte sequence is a JavaScript string whose char codes are the bytes (latin1, a V8 one-byte
+ * string). Such strings compare with `===` and `<` in memcmp order, serve as keys of a Map, and
+ * cross to sockets and files at memcpy speed.
  *
- * Invariant: whatever enters the store was made by `latin1Slice` or by building a new string. Substrings of received data would keep
- * the whole of it alive.
+ * Invariant: bytes that enter the store were made by `latin1Slice` or by building a new string.
+ * Substrings of received data would keep the whole of it alive.
  */
 export type Bytes = string
 
@@ -16,37 +17,40 @@ declare global {
   }
 }
 
-/** The longest byte sequence a V8 string can hold, in bytes; slightly less than 512 MiB. Longer values exist only as ropes. */
+/**
+ * The longest byte sequence that a V8 string can hold, in bytes; slightly less than 512 MiB. Longer
+ * values exist only as ropes.
+ */
 export const MAX_BYTES_LENGTH = 536_870_888
 
 export const EMPTY: Bytes = ''
 
-/** The bytes of `buffer`, copied. */
+/** Returns a copy of the bytes of `buffer`. */
 export function bytesOf(buffer: Buffer, start = 0, end = buffer.length): Bytes {
   return buffer.latin1Slice(start, end)
 }
 
-/** A new buffer holding the bytes. */
+/** Returns a new buffer with the bytes. */
 export function bufferOf(bytes: Bytes): Buffer {
   return Buffer.from(bytes, 'latin1')
 }
 
-/** The UTF-8 bytes of a text. For the edges that show or read text written by people. */
+/** Returns the UTF-8 bytes of a text. For the edges that show or read text written by people. */
 export function bytesOfText(text: string): Bytes {
   return Buffer.from(text, 'utf8').latin1Slice()
 }
 
-/** The text that UTF-8 bytes spell; ill-formed sequences become U+FFFD. */
+/** Returns the text of UTF-8 bytes; ill-formed sequences become U+FFFD. */
 export function textOf(bytes: Bytes): string {
   return Buffer.from(bytes, 'latin1').utf8Slice()
 }
 
-/** A copy that shares no memory with `bytes`, for keeping a part of something larger. */
+/** Returns a copy that shares no memory with `bytes`, for keeping a part of a larger sequence. */
 export function detached(bytes: Bytes): Bytes {
   return Buffer.from(bytes, 'latin1').latin1Slice()
 }
 
-/** ASCII lower case; other bytes unchanged (`toLowerCase` would leave latin1). */
+/** Returns the bytes in ASCII lower case; other bytes stay (`toLowerCase` would leave latin1). */
 export function lowerCase(bytes: Bytes): Bytes {
   for (let i = 0; i < bytes.length; i++) {
     const code = bytes.charCodeAt(i)

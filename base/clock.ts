@@ -1,10 +1,10 @@
 import { performance } from 'node:perf_hooks'
 
-/** Where time comes from. Passed in, so that tests turn it by hand. */
+/** The source of time. It is passed in, so that tests set it by hand. */
 export interface Clock {
-  /** Wall time, ms since the epoch, whole. */
+  /** Returns the wall time in whole ms since the epoch. */
   wallMs(): number
-  /** Monotonic time, ms with fractions, from an arbitrary origin. */
+  /** Returns the monotonic time in ms with fractions, from an arbitrary origin. */
   monotonicMs(): number
 }
 
@@ -13,5 +13,5 @@ export const systemClock: Clock = {
   monotonicMs: () => performance.now(),
 }
 
-/** Where chance comes from: 0 <= x < 1. */
+/** A source of random numbers: 0 <= x < 1. */
 export type Random = () => number

@@ -1,20 +1,23 @@
 /**
- * The file system as storage sees it. `realFiles` is Node's; `test/support/disks/memory-files.ts` has one that fails on demand and loses what
- * was not synced.
+ * The file system as storage sees it. `realFiles` is Node's. `test/support/disks/memory-files.ts`
+ * has one that fails on demand and loses unsynced data.
  */
 import * as fs from 'node:fs'
 import { dirname, resolve } from 'node:path'
 
-/** An open file. Offsets and lengths in bytes. Errors are Node's, with `code`. */
+/** An open file. Offsets and lengths are in bytes. Errors are Node's, with `code`. */
 export interface File {
   readonly path: string
-  /** Writes all of the buffers at the position, or throws; what was written before a throw is unknown. */
+  /**
+   * Writes all of the buffers at the position, or throws. After a throw, the bytes written are
+   * unknown.
+   */
   writeSync(buffers: readonly Buffer[], position: number): void
   /** Reads up to `length` bytes; fewer at the end of the file. */
   readSync(position: number, length: number): Buffer
   sizeSync(): number
   truncateSync(length: number): void
-  /** Data and size are on the medium when it resolves. */
+  /** Resolves when data and size are durable. */
   datasync(): Promise<void>
   datasyncSync(): void
   closeSync(): void
@@ -22,7 +25,7 @@ export interface File {
 
 export interface Files {
   makeDirectorySync(path: string): void
-  /** Names in a directory, sorted. */
+  /** Returns the names in a directory, sorted. */
   listSync(path: string): string[]
   existsSync(path: string): boolean
   openSync(path: string, mode: 'read' | 'create' | 'update'): File
@@ -31,11 +34,11 @@ export interface Files {
   removeTreeSync(path: string): void
   /** Makes creations, renames and removals in the directory durable. */
   syncDirectorySync(path: string): void
-  /** Free bytes on the file system of the path. */
+  /** Returns the free bytes on the file system of the path. */
   freeBytesSync(path: string): number
 }
 
-/** The system reads less than 2 GiB at a time. */
+/** The most bytes of one read: the system reads less than 2 GiB at a time. */
 const READ_MOST_BYTES = 2 ** 30
 
 class RealFile implements File {
@@ -96,7 +99,8 @@ export const realFiles: Files = {
   removeSync: (path) => fs.rmSync(path),
   removeTreeSync: (path) => fs.rmSync(path, { recursive: true, force: true }),
   syncDirectorySync(path) {
-    if (process.platform === 'win32') return // directories cannot be opened there; NTFS journals the entries
+    // directories cannot be opened there; NTFS journals the entries
+    if (process.platform === 'win32') return
     const fd = fs.openSync(path, 'r')
     try {
       fs.fsyncSync(fd)
@@ -110,7 +114,7 @@ export const realFiles: Files = {
   },
 }
 
-/** The whole content of a file. */
+/** Returns the whole content of a file. */
 export function contentOf(files: Files, path: string): Buffer {
   const file = files.openSync(path, 'read')
   try {
@@ -120,12 +124,14 @@ export function contentOf(files: Files, path: string): Buffer {
   }
 }
 
-/** The one path of a directory, whatever links have led to it. */
+/** Returns the one path of a directory, without links. */
 export function realPathOf(path: string): string {
   return fs.existsSync(path) ? fs.realpathSync(path) : resolve(path)
 }
 
-/** Replaces a small file so that after a crash either the old or the new content is there, whole. */
+/**
+ * Replaces a small file so that after a crash either the old or the new content is there, whole.
+ */
 export function replaceFileSync(files: Files, path: string, content: Buffer): void {
   const temporary = `${path}.new`
   const file = files.openSync(temporary, 'create')

@@ -1,4 +1,4 @@
-/** Where storage reports what a person may want to know. `server/logging/log.ts` makes one of pino. */
+/** The log of storage, for operators. `server/logging/log.ts` makes one of pino. */
 export interface Log {
   debug(fields: object, text: string): void
   info(fields: object, text: string): void

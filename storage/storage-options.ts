@@ -1,4 +1,4 @@
-/** What a storage engine is given. */
+/** The settings of a storage engine. */
 import type { Clock, Random } from '../base/clock.ts'
 import type { Files } from '../base/files.ts'
 import type { Log } from '../base/log.ts'
@@ -18,13 +18,13 @@ export interface StorageSettings {
 export interface StorageOptions {
   readonly directory: string
   readonly files: Files
-  /** The record store of a generation, by the path of its directory. */
+  /** Opens the record store of a generation, by the path of its directory. */
   readonly openRecords: (path: string, mode: OpenMode) => Promise<RecordStore>
   readonly clock: Clock
   readonly random: Random
   readonly log: Log
   readonly settings: StorageSettings
-  /** The process must end: what is on disk is what counts. */
+  /** Ends the process: only the data on disk counts. */
   readonly fatal: (error: unknown) => void
 }
 

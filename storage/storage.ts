@@ -3,11 +3,11 @@
  *
  *   beginTurn(wall clock) -> units change `keyspace` and fill `group` -> commit() -> background()
  *
- * After `commit` has answered 'written' the replies of the turn may go out (with appendfsync always, once `binlog.synced` has passed the
- * turn's end). After 'stalled' they are withheld: the group stays in hand and is tried again by `retry`.
+ * After `commit` has returned 'written', the replies of the turn may go out; with appendfsync
+ * always, once `binlog.synced` has passed the turn's end. After 'stalled' they wait for `retry`.
  *
- * Whether the node is a master or a replica is part of it: stored before it counts. A replica's groups come from its master
- * (`binlog.appendGroups`), and a full sync puts another data set in the place of this one (swap.ts).
+ * The role, master or replica, is part of it and stored before it counts. A replica's groups come
+ * from its master (`binlog.appendGroups`). A full sync replaces this data set by another (swap.ts).
  */
 import type { Binlog } from './binlog/binlog.ts'
 import type { BinlogFeed } from './binlog/feed.ts'
@@ -44,15 +44,15 @@ export class Storage {
   readonly scanCursors: ScanCursors
   readonly settings: StorageSettings
   recovery: Recovery | null = null
-  /** Called when LevelDB can be read no more or again (`checkpointer.isReopening`), and when `recordsFailure` has changed. */
+  /** Called when `checkpointer.isReopening` or `recordsFailure` has changed. */
   availabilityChanged: () => void = () => {}
-  /** Told how long each slice of active expiry took that deleted something. */
+  /** Called with the time of each slice of active expiry that deleted something. */
   onExpired: (milliseconds: number) => void = () => {}
-  /** The lowest offset that attached replicas need; Infinity when there are none. */
+  /** The lowest offset that attached replicas need; Infinity if there are none. */
   pinned: () => number = () => Number.POSITIVE_INFINITY
-  /** Another data set is in place of the one before. Called in the synchronous moment in which that has happened. */
+  /** Called in the synchronous moment in which another data set has replaced this one. */
   onSwapped: () => void = () => {}
-  /** The binlog's synced offset has moved. */
+  /** Called when the binlog's synced offset has moved. */
   onSynced: () => void = () => {}
   private readonly options: StorageOptions
   private readonly generation: Generation
@@ -62,7 +62,7 @@ export class Storage {
   private readonly writer: GroupWriter
   private readonly swap: Swap
   private started: Parts | null = null
-  /** What is in memory is not yet what is on disk: no checkpoint may be made of it. */
+  /** True while memory differs from the disk: no checkpoint may be made of it. */
   private reloading = false
   private closing = false
 
@@ -90,7 +90,7 @@ export class Storage {
     this.swap = new Swap(host, unfinished)
   }
 
-  /** Opens the directory and its LevelDB, which locks it. Recovery is `recover`. */
+  /** Opens the directory and its LevelDB, which locks it. `recover` comes next. */
   static async open(options: StorageOptions): Promise<Storage> {
     return new Storage(options, await openDirectory(options))
   }
@@ -111,12 +111,11 @@ export class Storage {
     return this.parts.sweeper
   }
 
-  /** Recovered, and not yet being closed. */
   get isReady(): boolean {
     return this.started !== null
   }
 
-  /** Memory is being read again from disk: nothing may be applied to it. */
+  /** True while memory is read again from disk: nothing may be applied to it. */
   get isReloading(): boolean {
     return this.reloading
   }
@@ -129,17 +128,17 @@ export class Storage {
     return this.standing.role
   }
 
-  /** Why the group in hand could not be written; null when there is none waiting. */
+  /** The reason why the held group could not be written; null if none is held. */
   get stalled(): string | null {
     return this.writer.stalled
   }
 
-  /** Why LevelDB, which a failed write has closed to writes or to everything, could not be opened again so far; null where it works. */
+  /** The error of the last failed attempt to reopen LevelDB; null if LevelDB works. */
   get recordsFailure(): string | null {
     return this.started?.reopening.failure ?? null
   }
 
-  /** Why writes are refused for want of room though the last group was written. */
+  /** True if writes are refused for lack of space, though the last group was written. */
   get diskLow(): boolean {
     return this.room.isLow
   }
@@ -178,10 +177,10 @@ export class Storage {
     return this.recovery
   }
 
-  /** Forgets everything in memory and recovers from disk, as a restart would. Nothing may run meanwhile. */
+  /** Forgets everything in memory and recovers from disk. REQUIRES: nothing else runs meanwhile. */
   async reload(replayer: Replayer): Promise<void> {
     const { parts } = this
-    this.mustBeSettled() // what is not in the binlog would be missing from memory
+    this.mustBeSettled() // memory would miss writes that are not in the binlog
     this.reloading = true
     await this.swap.idle()
     await parts.checkpointer.idle()
@@ -192,7 +191,7 @@ export class Storage {
       const { recovered } = await this.readDisk(parts.generation, replayer, () => {})
       if (recovered.end.offset !== parts.binlog.end.offset) throw new DamageError(`the binlog is damaged at offset ${recovered.end.offset}`)
     } catch (error) {
-      this.options.fatal(error) // memory is a part of what it should be: nothing may be made of it, a checkpoint least of all
+      this.options.fatal(error) // memory is incomplete: no checkpoint may be made of it
       throw error
     }
     this.reloading = false
@@ -211,7 +210,7 @@ export class Storage {
     return this.group.isEmpty || this.started === null ? 'written' : this.writer.commit(this.binlog)
   }
 
-  /** Tries the group in hand again. Returns whether it is written now. */
+  /** Retries the held group. Returns true if it is written now. */
   retry(): boolean {
     if (this.stalled === null) return true
     if (!this.writer.retry(this.binlog)) return false
@@ -219,7 +218,7 @@ export class Storage {
     return true
   }
 
-  /** Makes room and takes the reserve back when the disk was full. To be called now and then. */
+  /** Makes room and takes the reserve back after a full disk. Called at intervals. */
   recoverRoom(): void {
     const { room } = this
     if (this.stalled !== null || this.started === null || room.isAsItShould || room.take() || !room.isLow) return
@@ -227,7 +226,10 @@ export class Storage {
     room.take()
   }
 
-  /** At most about a millisecond of background work, between units and with no open group. Returns whether there is more. */
+  /**
+   * Does about 1 ms of background work. Returns true if more is left.
+   * REQUIRES: called between units, with no open group.
+   */
   background(): boolean {
     if (this.started === null || this.reloading || this.closing) return false
     const mayFreeze = this.unsettled === null && !this.swap.isUnderWay && this.standing.distrusted === null
@@ -235,7 +237,7 @@ export class Storage {
     return this.keyspace.eviction.slice() || more
   }
 
-  /** Deletes keys and fields that are due, in a group of the present turn. Returns whether more are due. */
+  /** Deletes due keys and fields, in a group of the present turn. Returns true if more are due. */
   expireDue(): boolean {
     if (this.stalled !== null || this.started === null || this.reloading || this.closing || this.checkpointer.isReopening) return false
     const { clock } = this.options
@@ -246,23 +248,23 @@ export class Storage {
     return more
   }
 
-  /** Whether a client whose next command is a write must wait. */
+  /** True if a client whose next command is a write must wait. */
   get isOverloaded(): boolean {
     return this.started?.checkpointer.isOverloaded === true
   }
 
-  /** Stored durably when it returns. Throws the file system's error with the identity as it was. */
+  /** Stores changes durably. Throws the file system's error and keeps the old identity. */
   saveIdentity(changes: Partial<Identity>): void {
     this.standing.save({ ...this.identity, ...changes })
   }
 
-  /** This node follows a master from now on. The open group must be in the binlog. */
+  /** Makes this node a replica. REQUIRES: the open group is in the binlog. */
   becomeReplica(master: MasterAddress): void {
     this.mustBeSettled()
     this.standing.follow(this.binlog, master)
   }
 
-  /** This node is a master from now on, of a history that others may continue up to here. */
+  /** Makes this node a master, of a history that others may continue up to here. */
   promote(): void {
     this.mustBeSettled()
     this.standing.promote(this.binlog)
@@ -270,74 +272,72 @@ export class Storage {
     this.onSynced()
   }
 
-  /** While it is held, a master hides keys whose time has come as a replica does, and deletes them afterwards. */
+  /** Holds expiry: a master hides expired keys as a replica does, and deletes them afterwards. */
   holdExpiry(why: ExpiryHold, isHeld: boolean): void {
     this.standing.holdExpiry(why, isHeld)
     if (this.stalled === null && !this.reloading) this.keyspace.expiry = this.standing.restingExpiry
   }
 
-  /** A replica goes on under its master's ids. */
+  /** Continues a replica's history under its master's ids. */
   adoptHistory(replicationId: string, past: readonly PastHistory[]): void {
     this.standing.adopt(this.binlog, replicationId, past)
   }
 
-  /** CLEARREPLICATIONID: what is here becomes a history of its own. */
+  /** CLEARREPLICATIONID: makes the present data a history of its own. */
   clearHistory(): void {
     this.standing.clear(this.binlog)
   }
 
-  /** A received group has been run in part: memory is good for reads only, until a full sync has replaced it or it is read again from disk. */
+  /** Marks memory as read-only, until a full sync or a reload replaces it. */
   distrust(reason: string): void {
     this.standing.distrust(reason)
     this.checkpointer.dismiss(new Error(reason))
   }
 
-  /** Something could not be written: makes room where that is what is missing. Returns whether it is worth trying again at once. */
+  /** Releases the reserve if an error means a full disk. Returns true if a retry is worthwhile. */
   appendFailed(error: unknown): boolean {
     if (!isDiskFull(error) || !this.room.giveBack()) return false
     this.started?.checkpointer.request().catch(() => {})
     return true
   }
 
-  /** Reads the binlog's bytes from an offset on, from its files. */
   openFeed(offset: number): BinlogFeed {
     return this.binlog.openFeed(offset)
   }
 
-  /** Resolves when a checkpoint that began after this call has landed. Rejects when that fails, or memory cannot be trusted. */
+  /** Resolves when a checkpoint begun after this call has landed. Rejects if it fails. */
   async checkpoint(): Promise<void> {
     const refusal = this.standing.distrusted ?? this.recordsFailure
     if (refusal !== null) throw new Error(refusal)
     await this.checkpointer.request()
   }
 
-  /** The records as of such a checkpoint. */
   snapshot(): Promise<DataSnapshot> {
     return this.checkpoint().then(() => takeSnapshot(this.keyspace.records))
   }
 
-  /** What an earlier process has left of a full sync, as it was found at the start. */
+  /** The full sync that an earlier process has left unfinished, as found at the start. */
   get unfinished(): NextGeneration | null {
     return this.swap.unfinished
   }
 
-  /** An empty data set, to be filled. One that was not adopted is removed first. With a `source`, the next process finds it `unfinished`. */
+  /** Returns an empty data set. With a `source`, the next process finds it as `unfinished`. */
   nextGeneration(source: readonly string[] | null = null): Promise<NextGeneration> {
     return this.swap.nextGeneration(source)
   }
 
-  /** Puts it in the place of the one in use, as the state at a position of a history; or rejects, and all is as it was. */
+  /** Replaces the data set in use, or rejects and leaves everything as it was. */
   adopt(next: NextGeneration, position: BinlogPosition, replicationId: string, past: readonly PastHistory[]): Promise<void> {
     return this.swap.adopt(next, position, { replicationId, past })
   }
 
-  /** Removes segments that end at or before an offset, as far as recovery and replicas can do without. Returns how many. */
+  /** Removes segments that end at or before an offset, unless needed. Returns their number. */
   purgeTo(offset: number): number {
     const { binlog, checkpointer } = this.parts
     return binlog.purge(Math.min(offset, checkpointer.landedOffset), this.pinned(), this.options.clock.wallMs(), 'none')
   }
 
-  /** Writes a last checkpoint unless told not to, notes the clean end, and closes everything. */
+  /** Writes a last checkpoint (unless 'nosave'), records the clean end, closes everything. */
   async close(how: 'save' | 'nosave'): Promise<void> {
     const { log } = this.options
     if (this.started === null) return this.swap.close().then(() => this.keyspace.records.close())
@@ -377,7 +377,7 @@ export class Storage {
     return read
   }
 
-  /** Why memory is not what the binlog says; null where it is. */
+  /** The reason why memory differs from the binlog; null if it does not. */
   private get unsettled(): string | null {
     if (this.reloading) return 'memory is being read again from disk'
     return this.stalled === null && this.group.isEmpty && !this.keyspace.isUnitOpen ? null : 'the last writes are not in the binlog'

@@ -1,6 +1,8 @@
 /**
- * Verifies a binlog from its first segment to its end: every group's form, place, chain, CRC and commands; no gap; the checkpoint at the end
- * of a group. Behind damage the log cannot be followed, but where the damage lies before the checkpoint, what recovery needs is read from there.
+ * Verifies a binlog from its first segment to its end: the form, offset, chain, CRC and commands of
+ * every group; no gap; the checkpoint at the end of a group. The log cannot be followed behind
+ * damage. If the damage lies before the checkpoint, the part that recovery needs is read from the
+ * checkpoint on.
  */
 import { join } from 'node:path'
 import type { Files } from '../../base/files.ts'
@@ -17,7 +19,9 @@ export interface BinlogSummary {
   readonly commands: number
   /** Offset after the last whole group that can be reached. */
   readonly end: number
-  /** Where the log can be followed no further; null where it can be to its end. */
+  /**
+   * The offset at which the log cannot be followed further; null if it can be followed to its end.
+   */
   readonly damagedAt: number | null
 }
 
@@ -73,7 +77,8 @@ function walkLog(
       if (result.type === 'end') return { groups, commands, end, damagedAt: null }
       if (result.type === 'bad') {
         const place = `binlog offset ${result.at.offset}`
-        // What was never known to be on the medium may be torn by a loss of power: the next start cuts it.
+        // A loss of power may tear bytes that were never known to be durable: the next start cuts
+        // them.
         if (result.at.offset < Math.max(synced, durable, checkpoint.offset, reader.syncedBehind(ownFrom)))
           findings.damage(place, result.reason)
         else findings.note(place, `${result.reason}; never known to be synced, the next start cuts the log here`)
@@ -102,7 +107,7 @@ function checkPosition(position: BinlogPosition, checkpoint: BinlogPosition, fin
   findings.damage(`binlog offset ${position.offset}`, 'the checkpoint was taken of another history: its CRC differs')
 }
 
-/** Commands of a group, which must be canonical and end in database 0. */
+/** Returns the number of commands in a group, which must be canonical and end in database 0. */
 function checkBody(header: GroupHeader, body: Buffer, findings: Findings): number {
   const place = `binlog offset ${header.offset}`
   let count = 0

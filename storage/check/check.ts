@@ -1,13 +1,16 @@
 /**
  * Verifies every invariant of a data directory that no server has open:
  *
- *   CURRENT and identity can be read, agree with the witness, and the clean end, where there is one, is the log's end
- *   records     decode; counts per database agree with the meta record; the deadline index agrees with the roots both ways; every page
- *               belongs to one live value and lies within it, or to garbage; ids are below the next ones
- *   binlog      from the first segment on: form, place, chain, CRC and commands of every group; no gap; the checkpoint ends a group
+ *   CURRENT and identity can be read and agree with the witness; the clean end, if any, is the
+ *   log's end
+ *   records     decode; counts per database agree with the meta record; the deadline index agrees
+ *               with the roots both ways; every page belongs to one live value and lies within
+ *               it, or to garbage; ids are below the next ones
+ *   binlog      from the first segment on: form, offset, chain, CRC and commands of every group;
+ *               no gap; the checkpoint ends a group
  *
- * Nothing of the data is changed (LevelDB itself writes its own log anew when it is opened) unless a cut or a new
- * identity is asked for.
+ * The data is not changed (LevelDB itself rewrites its own log when it is opened) unless a cut or a
+ * new identity is requested.
  */
 import type { Files } from '../../base/files.ts'
 import { currentGeneration, type Generation } from '../directory/directory.ts'
@@ -24,13 +27,19 @@ import { type CheckProgress, type Finding, Findings } from './report.ts'
 export interface CheckOptions {
   readonly files: Files
   readonly directory: string
-  /** What it throws that is a DamageError is a finding; anything else, such as a lock, is the caller's. */
+  /**
+   * Opens the records. A DamageError that it throws is a finding; the caller gets other errors,
+   * such as a lock.
+   */
   readonly openRecords: (path: string) => Promise<RecordStore>
   readonly progress?: (progress: CheckProgress) => void
   readonly repair?: Repair
 }
 
-/** What to do about damage: nothing, set the part of the binlog aside that cannot be followed, or replace an identity that is not known. */
+/**
+ * The repair of damage: nothing, setting aside the part of the binlog that cannot be followed, or
+ * replacing an unknown identity.
+ */
 export type Repair = 'nothing' | 'cut binlog' | 'new identity'
 
 export interface CheckReport {
@@ -40,11 +49,11 @@ export interface CheckReport {
   readonly notes: number
   readonly records: RecordCounts
   readonly binlog: Omit<BinlogSummary, 'segments'> & { readonly segments: number }
-  /** What was done, in words. */
+  /** The repairs that were made, as sentences. */
   readonly repairs: readonly string[]
 }
 
-/** Resolves to what was found; rejects where the directory cannot be read at all or is in use. */
+/** Resolves to the report. Rejects if the directory cannot be read at all or is in use. */
 export async function checkDirectory(options: CheckOptions): Promise<CheckReport> {
   const { files, directory } = options
   const progress = options.progress ?? (() => {})
@@ -73,7 +82,7 @@ export async function checkDirectory(options: CheckOptions): Promise<CheckReport
   return { findings: findings.list, damages, notes, records, binlog: { ...binlog, segments: binlog.segments.length }, repairs }
 }
 
-/** Makes a finding of a DamageError. */
+/** Turns a DamageError into a finding. */
 async function guarded(findings: Findings, place: string, action: () => Promise<void>): Promise<void> {
   try {
     await action()
@@ -117,7 +126,7 @@ function checkIdentity(identity: Identity | 'missing', directory: string, binlog
     findings.damage('identity.json', `the log ended at ${cleanEnd} when the server was shut down, and ends at ${binlog.end} now`)
 }
 
-/** After a cut, neither the witness nor a clean end may ask for what is gone. */
+/** Adjusts the witness and the clean end after a cut, so that they do not demand the lost part. */
 function takeBinlogAsItIs({ files, directory }: CheckOptions, generation: Generation, end: number): void {
   const witness = readWitness(files, directory)
   const stored = storedIdentity(files, directory, generation.name, witness)
@@ -126,7 +135,7 @@ function takeBinlogAsItIs({ files, directory }: CheckOptions, generation: Genera
   if (witness !== null && witness.offset > end) replaceWitness(files, directory, { ...witness, offset: end })
 }
 
-/** Makes a node without a past of what is here. */
+/** Replaces an unknown identity by one without a past. */
 function replaceIdentity(options: CheckOptions, { name }: Generation, found: Identity | 'missing' | 'unreadable'): string {
   const { files, directory } = options
   const path = identityPath(directory)

@@ -1,9 +1,12 @@
 /**
- * `haypile check --cut`: takes what cannot be followed out of a binlog, keeping all of it in `.cut` files.
+ * `haypile check --cut`: removes the parts of a binlog that cannot be followed, and keeps all of
+ * them in `.cut` files.
  *
- *   damage behind the checkpoint          the log ends there; the writes behind it are lost to the data
- *   damage before it                      the beginning goes; nothing of the data is lost, replicas that need that part are filled anew
- *   the log does not hold the checkpoint  all of it goes, and an empty segment begins at the checkpoint
+ *   damage behind the checkpoint          the log ends there; the writes behind it are lost
+ *   damage before it                      the beginning is set aside; no data is lost, replicas
+ *                                         that need that part are filled anew
+ *   the log does not hold the checkpoint  all of it is set aside, and an empty segment begins at
+ *                                         the checkpoint
  */
 import type { Files } from '../../base/files.ts'
 import { listSegments, type Segment, segmentPath } from '../binlog/segments.ts'
@@ -20,7 +23,7 @@ export function cutDamage(files: Files, directory: string, summary: BinlogSummar
   return beginAt(files, directory, segments, checkpointOffset)
 }
 
-/** Makes a log that begins at the checkpoint, of what follows it without a gap. */
+/** Makes a log that begins at the checkpoint, from the segments that follow it without a gap. */
 function beginAt(files: Files, directory: string, segments: readonly Segment[], checkpointOffset: number): string[] {
   const done: string[] = []
   for (const segment of segments) {
@@ -49,7 +52,7 @@ function setAside(files: Files, { path }: Segment, why: string): string {
 
 const COPY_BYTES = 4 * 1024 * 1024
 
-/** A new segment of what an old one holds from an offset on. */
+/** Copies the part of a segment from an offset on to a new segment. */
 function copyTail(files: Files, directory: string, segment: Segment, offset: number): void {
   const source = files.openSync(segment.path, 'read')
   const copy = files.openSync(segmentPath(directory, offset), 'create')

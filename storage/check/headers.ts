@@ -1,4 +1,4 @@
-/** Whether what a collection's header says agrees with its trees. */
+/** Verifies that a collection's header agrees with its trees. */
 import { type Bytes, bufferOf } from '../../base/bytes.ts'
 import type { Collection } from '../values/collection.ts'
 import { DEADLINE_BYTES, Hash } from '../values/hash.ts'
@@ -12,7 +12,7 @@ export interface Edges {
   readonly last: Bytes
 }
 
-/** `edgesOf` answers null for a tree in which nothing is. */
+/** Verifies the header of a collection. `edgesOf` returns null for an empty tree. */
 export function checkHeader(value: Collection, edgesOf: (index: number) => Edges | null, place: string, findings: Findings): void {
   if (value instanceof Hash) checkNextDeadline(value, edgesOf(1), place, findings)
   if (value instanceof Stream) checkStream(value, edgesOf(0), place, findings)

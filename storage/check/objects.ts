@@ -1,20 +1,23 @@
 /**
- * Who owns which object, for a check: ids, lengths of ropes and roots of collections, in arrays, 20 bytes an object and a short string for
- * a collection. A rope is at least 64 KiB of someone's data and a collection in pages a page or more, so that is small beside the data.
+ * The owner of each object, for a check: ids, lengths of ropes and roots of collections, in arrays.
+ * They take 20 bytes per object and a short string per collection. A rope is at least 64 KiB of
+ * data and a collection in pages at least one page, so the arrays are small beside the data.
  */
 import type { Bytes } from '../../base/bytes.ts'
 import { KIND_ROPE, type Root } from '../records/records.ts'
 import { CHUNK_BYTES } from '../values/rope.ts'
 
 const FIRST_CAPACITY = 1024
-/** Of an object whose pages are not looked at: its database is garbage, and they may be gone. */
+/**
+ * The kind of an object whose pages are not checked: its database is garbage, and they may be gone.
+ */
 const UNCHECKED = 0
 
 export interface OwnedObject {
   readonly id: number
   /** The kind of its root. */
   readonly kind: number
-  /** Of a rope. */
+  /** The number of a rope's chunks. */
   readonly chunks: number
   /** Bytes of a rope's last chunk that belong to the value, 1 to CHUNK_BYTES. */
   readonly tailBytes: number
@@ -46,7 +49,7 @@ export class ObjectTable {
     this.add(id, kind, payload.latin1Slice())
   }
 
-  /** One whose pages may be there or not. */
+  /** Adds an object whose pages may exist or not. */
   addUnchecked(id: number): void {
     this.add(id, UNCHECKED, '')
   }
@@ -67,7 +70,10 @@ export class ObjectTable {
     return twice
   }
 
-  /** The object of an id; those before it that have not been asked for go to `passed`. Ids must be asked for in ascending order, each once. */
+  /**
+   * Returns the object of an id. Objects with smaller ids that were not requested go to `passed`.
+   * REQUIRES: ids are requested in ascending order, each once.
+   */
   find(id: number, passed: (object: OwnedObject) => void): OwnedObject | undefined {
     if (!this.sorted) throw new Error('sort first')
     while (this.cursor < this.count && (this.ids[this.cursor] as number) < id) this.pass(passed)
@@ -77,7 +83,7 @@ export class ObjectTable {
     return found
   }
 
-  /** Those that are left go to `passed`. */
+  /** Passes the remaining objects to `passed`. */
   end(passed: (object: OwnedObject) => void): void {
     while (this.cursor < this.count) this.pass(passed)
   }

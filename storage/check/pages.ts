@@ -1,6 +1,6 @@
 /**
- * Verifies page records, which come object by object: each belongs to one live value or to garbage, those of a rope lie within it, and those
- * of a collection are its trees (check-trees.ts).
+ * Verifies page records, which come object by object. Each belongs to one live value or to garbage.
+ * Those of a rope lie within it, and those of a collection form its trees (trees.ts).
  */
 import type { Database } from '../keyspace/database.ts'
 import { readPage } from '../records/records.ts'
@@ -14,13 +14,13 @@ export class PageCheck {
   private readonly findings: Findings
   private readonly objects: ObjectTable
   private readonly garbage: ReadonlySet<number>
-  /** The object whose pages come now. */
+  /** The object whose pages are being read. */
   private objectId = 0
   private owner: OwnedObject | undefined
-  /** Where it is a collection. */
+  /** The check of the object's trees; null unless it is a collection. */
   private trees: TreeCheck | null = null
 
-  /** All objects have been added to the table; `db` is one in which nothing is. */
+  /** REQUIRES: all objects have been added to the table, and `db` is empty. */
   constructor(db: Database, findings: Findings, objects: ObjectTable, garbage: ReadonlySet<number>) {
     this.db = db
     this.findings = findings
@@ -29,7 +29,7 @@ export class PageCheck {
     for (const id of objects.sort()) findings.damage(`object ${id}`, 'belongs to more than one key')
   }
 
-  /** The next page, in the order of their records. */
+  /** Verifies the next page. REQUIRES: pages come in the order of their records. */
   page(objectId: number, pageNumber: number, record: Buffer): void {
     if (objectId !== this.objectId) this.enter(objectId, pageNumber)
     const { owner, trees } = this
@@ -45,7 +45,7 @@ export class PageCheck {
     }
   }
 
-  /** After the last page. */
+  /** Called after the last page. */
   end(): void {
     this.trees?.end()
     this.trees = null
@@ -63,7 +63,7 @@ export class PageCheck {
     else if (isCollection(this.owner)) this.trees = new TreeCheck(this.db, this.findings, this.owner)
   }
 
-  /** An object of which no page is there: a rope may be all zeros. */
+  /** Handles an object without pages: a rope may be all zeros. */
   private readonly isMissing = (object: OwnedObject) => {
     if (isCollection(object) && !this.garbage.has(object.id)) new TreeCheck(this.db, this.findings, object).end()
   }

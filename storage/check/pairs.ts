@@ -1,10 +1,11 @@
 /**
- * What an object says twice, in the order of one thing and of another: balanced without both sides at hand. Each side is added up in 64 bits,
- * whatever its order, and in the end nothing must be left.
+ * The facts that an object stores twice, in two orders, balanced without both sides in memory. Each
+ * side is added up in 64 bits, in any order, and the difference at the end must be zero.
  *
  *   sorted set   members with their scores; members in the order of their scores
- *   hash         fields that end; deadlines of fields
- *   stream       within its groups' tree (values/stream-groups.ts): consumers by name, pending entries by id; both by consumer
+ *   hash         fields with deadlines; deadlines of fields
+ *   stream       within its groups' tree (values/streams/records.ts): consumers by name, pending
+ *                entries by id; both by consumer
  */
 import type { Bytes } from '../../base/bytes.ts'
 import { KIND_HASH, KIND_SORTED_SET, KIND_STREAM } from '../records/records.ts'
@@ -28,7 +29,10 @@ export class PairBalance {
   private low = 0
   private high = 0
 
-  /** What a leaf says. Of a stream it must be one of the groups' tree, or be left out of the sum. */
+  /**
+   * Adds a leaf. REQUIRES: a stream's leaf is one of its groups' tree; the sum leaves out other
+   * leaves.
+   */
   addLeaf(kind: number, { keys, values, tree }: TreeNode): void {
     if (NAMES[kind] === undefined) return
     const isSecond = tree.layout.values === NO_VALUES

@@ -1,9 +1,11 @@
 /**
- * Verifies LevelDB's records in one pass in key order, which is by kind: cursors, libraries, garbage, roots, meta, pages, deadlines. So what is garbage
- * is known before the roots, and every owner before the pages.
+ * Verifies LevelDB's records in one pass in key order, which is by kind: cursors, libraries,
+ * garbage, roots, meta, pages, deadlines. Garbage is therefore known before the roots, and every
+ * owner before the pages.
  *
- * The deadline index is compared with the roots both ways: each record is looked up from the other side. Memory is bounded but for the
- * ids of objects and of garbage, and by what is kept of one object's pages.
+ * The deadline index is compared with the roots both ways: each record is looked up from the other
+ * side. Memory is limited, except for the ids of objects and of garbage, and the summaries of one
+ * object's pages.
  */
 import type { Bytes } from '../../base/bytes.ts'
 import type { Database } from '../keyspace/database.ts'
@@ -48,7 +50,10 @@ type RootKey = Extract<RecordKey, { type: 'root' }>
 type PageKey = Extract<RecordKey, { type: 'page' }>
 type DeadlineKey = Extract<RecordKey, { type: 'deadline' }>
 
-/** Reports what is wrong with the records. Returns the meta record, or null where there is none that can be read. */
+/**
+ * Reports damage of the records. Returns the meta record, or null if there is none that can be
+ * read.
+ */
 export async function checkRecords(
   records: RecordStore,
   findings: Findings,
@@ -94,7 +99,7 @@ interface Tally {
 /** A record that must exist on the other side of the deadline index. */
 interface Lookup {
   readonly recordKey: Buffer
-  /** Judges what stands there. */
+  /** Judges the record that was found. */
   readonly judge: (found: Buffer | undefined) => void
 }
 
@@ -112,7 +117,7 @@ class RecordCheck {
   private readonly garbageDatabases = new Set<number>()
   private lookups: Lookup[] = []
   private pages: PageCheck | null = null
-  /** One in which nothing is, for reading values. */
+  /** An empty database, for reading values. */
   private readonly db: Database
 
   constructor(records: RecordStore, findings: Findings, meta: Meta | null) {
@@ -162,7 +167,7 @@ class RecordCheck {
     for (const [index, lookup] of lookups.entries()) lookup.judge(found[index])
   }
 
-  /** After the last record. */
+  /** Called after the last record. */
   end(recordCount: number): void {
     this.beginPages().end()
     if (this.meta === null) {
@@ -272,7 +277,7 @@ class RecordCheck {
     this.beginPages().page(objectId, pageNumber, value)
   }
 
-  /** All roots have come by. */
+  /** Starts the check of the pages. REQUIRES: all roots have been read. */
   private beginPages(): PageCheck {
     this.pages ??= new PageCheck(this.db, this.findings, this.objects, this.garbageObjects)
     return this.pages
@@ -292,7 +297,7 @@ class RecordCheck {
           const actual = dueAtOf(readRoot(found))
           if (actual !== expireAt) this.findings.damage(place, `the key ends at ${actual === 0 ? 'no time' : actual}`)
         } catch {
-          // The root that cannot be read has been reported when it was met.
+          // The unreadable root has been reported already.
         }
       },
     })

@@ -1,4 +1,7 @@
-/** What a check of a data directory has found. Bounded: past a number of findings they are only counted. */
+/**
+ * The findings of a check of a data directory. Their list is limited: findings past it are only
+ * counted.
+ */
 import type { Bytes } from '../../base/bytes.ts'
 import { DamageError } from '../records/records.ts'
 
@@ -7,7 +10,7 @@ export type Severity = 'damage' | 'note'
 
 export interface Finding {
   readonly severity: Severity
-  /** Where: a record, a file, a binlog offset. */
+  /** A record, a file, or a binlog offset. */
   readonly place: string
   readonly text: string
 }
@@ -16,7 +19,7 @@ const MAX_FINDINGS = 1000
 
 export class Findings {
   readonly list: Finding[] = []
-  /** How many there were, those past the limit included. */
+  /** The number of findings, those past the limit included. */
   readonly counts: Record<Severity, number> = { damage: 0, note: 0 }
 
   damage(place: string, text: string): void {
@@ -33,7 +36,7 @@ export class Findings {
   }
 }
 
-/** How far a phase of the check is. `total` is an estimate, or 0 where nothing is known. */
+/** The progress of a phase of the check. `total` is an estimate, or 0 if unknown. */
 export interface CheckProgress {
   readonly phase: 'records' | 'binlog'
   readonly done: number
@@ -42,7 +45,7 @@ export interface CheckProgress {
 
 const SHOWN_KEY_BYTES = 80
 
-/** A key for people: quoted, what is not printable as \xNN, long ones cut. */
+/** Returns a key for people: quoted, unprintable bytes as \xNN, long keys cut. */
 function shownKey(key: Bytes): string {
   const cut = key.length > SHOWN_KEY_BYTES ? `... (${key.length} bytes)` : ''
   const text = key.slice(0, SHOWN_KEY_BYTES).replace(/[^ !#-[\]-~]/g, (char) => `\\x${char.charCodeAt(0).toString(16).padStart(2, '0')}`)
@@ -51,7 +54,7 @@ function shownKey(key: Bytes): string {
 
 export const shownRoot = (dbId: number, key: Bytes) => `key ${shownKey(key)} of database id ${dbId}`
 
-/** What is wrong with a record that could not be read. Throws on what is no damage. */
+/** Returns the text of the damage of an unreadable record. Rethrows other errors. */
 export function damageText(error: unknown): string {
   if (error instanceof DamageError || error instanceof RangeError) return error.message
   throw error

@@ -1,11 +1,15 @@
 /**
- * Verifies the trees of one collection in pages. Of each page a summary is kept until all of them have come by; then the trees are followed
- * from their roots down:
+ * Verifies the trees of one collection in pages. A summary of each page is kept until all of them
+ * have been read; then the trees are followed from their roots down:
  *
- *   every page is led to exactly once, and there; its level, its kind of tree and its number of elements are what leads to it says
- *   keys ascend within a page, and lie within the separators above it; the number of elements is the root record's
- *   no page is empty but the one leaf of an empty tree, and no root leads to one page alone
- *   what is said twice is said alike, members with scores for one (check-pairs.ts), and the header agrees (check-headers.ts)
+ * - Exactly one parent leads to every page, and no parent to a missing one. The level, the kind of
+ *   tree and the number of elements of a page are those that its parent states.
+ * - Keys ascend within a page, and lie within the separators above it. The number of elements is
+ *   that of the
+ * root record.
+ * - No page is empty but the one leaf of an empty tree, and no inner root has only one child.
+ * - Facts stored twice agree, such as members with scores (pairs.ts), and the header agrees
+ *   (headers.ts).
  */
 import type { Bytes } from '../../base/bytes.ts'
 import { bufferOf } from '../../base/bytes.ts'
@@ -20,36 +24,36 @@ import type { OwnedObject } from './objects.ts'
 import { PairBalance } from './pairs.ts'
 import { damageText, type Findings } from './report.ts'
 
-/** What is kept of a page. */
+/** The part of a page that is kept. */
 interface Summary {
   readonly level: number
   readonly layout: number
   readonly length: number
-  /** Elements in it and below. */
+  /** The number of elements in the page and below. */
   readonly total: number
   readonly first: Bytes
   readonly last: Bytes
   /** An inner page itself. */
   readonly inner: TreeNode | null
   readonly pairs: PairBalance
-  /** The tree from whose root it has been reached; null: none yet. */
+  /** The tree from whose root the page has been reached; null: none yet. */
   tree: number | null
 }
 
-/** What leads to a page says of it. */
+/** The parent's statements about a page. */
 interface Expected {
-  /** A root may be of any level. */
+  /** Null for a root, which may be of any level. */
   readonly level: number | null
   readonly count: number
-  /** Not before this key. */
+  /** Keys are not before this one. */
   readonly from: Bytes
-  /** Before this key; null: no bound. */
+  /** Keys are before this one; null: no bound. */
   readonly before: Bytes | null
-  /** Where that is said. */
+  /** The parent, for the text of a finding. */
   readonly above: string
 }
 
-/** The byte of a page that says what kind of tree it is of. */
+/** The byte of a page that says which kind of tree it is part of. */
 const LAYOUT_AT = 1
 
 export class TreeCheck {
@@ -63,14 +67,14 @@ export class TreeCheck {
   private readonly pages = new Map<number, Summary>()
   private readonly unreadables = new Set<number>()
 
-  /** `db` is one in which nothing is. */
+  /** REQUIRES: `db` is empty. */
   constructor(db: Database, findings: Findings, { id, kind, payload }: OwnedObject) {
     this.findings = findings
     this.id = id
     this.value = this.read(db, kind, payload)
   }
 
-  /** Throws DamageError for one that cannot be read. */
+  /** Reads a page. Throws DamageError if it cannot be read. */
   page(number: number, content: Buffer): void {
     if (this.value === null) return
     const place = this.placeOf(number)
@@ -87,12 +91,12 @@ export class TreeCheck {
     this.pages.set(number, this.summaryOf(node, layout, place))
   }
 
-  /** A page that is there but cannot be read has been reported. */
+  /** Notes an existing page that cannot be read and has been reported. */
   unreadable(number: number): void {
     this.unreadables.add(number)
   }
 
-  /** All pages have come by. */
+  /** Follows the trees. REQUIRES: all pages have been read. */
   end(): void {
     const { value } = this
     if (value === null) return
@@ -191,14 +195,14 @@ export class TreeCheck {
     }
   }
 
-  /** The trees are sound: do they say the same? */
+  /** Compares the facts stored twice. REQUIRES: the trees are sound. */
   private comparePairs({ kind }: Collection, place: string): void {
     const balance = new PairBalance()
     for (const { tree, pairs } of this.pages.values()) if (kind !== KIND_STREAM || tree === 1) balance.add(pairs)
     balance.judge(kind, place, this.findings)
   }
 
-  /** The first and the last key of a sound tree; null where it has none. */
+  /** Returns the first and the last key of a sound tree, or null if it is empty. */
   private edgesOf(index: number): Edges | null {
     const tree = (this.value as Collection).object.trees[index]
     if (tree === undefined || tree.count === 0) return null
@@ -215,7 +219,7 @@ export class TreeCheck {
   }
 }
 
-/** Verifies a collection that lies in its root record. Throws DamageError where that cannot be read. */
+/** Verifies a collection inside its root record. Throws DamageError if it cannot be read. */
 export function checkInline(db: Database, root: Root, place: string, findings: Findings): void {
   const value = readCollection(db, root)
   const balance = new PairBalance()

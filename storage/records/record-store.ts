@@ -40,10 +40,7 @@ export interface RecordIterator {
   close(): Promise<void>
 }
 
-/**
- * The store as it was at one moment. Once the store is closed or reopened, reading throws or
- * rejects.
- */
+/** The store as it was at one moment. Void once the store is closed: reading throws or rejects. */
 export interface RecordSnapshot {
   iterate(range: RecordRange): RecordIterator
   close(): Promise<void>
@@ -57,14 +54,12 @@ export interface RecordStore {
   iterate(range: RecordRange): RecordIterator
   snapshot(): RecordSnapshot
   /**
-   * Returns the first records of a range as it is now: at least `count`, and up to the range's
-   * limit if they are at hand; fewer only at its end. Blocks the process for a tenth of a
-   * millisecond or more. Throws if the store is not open.
+   * Returns the first records of a range as it is now: at least `count`, up to the range's limit if
+   * they are at hand, fewer only at its end. Blocks the process for 0.1 ms or more. Throws if not
+   * open.
    */
   readRangeSync(range: RecordRange, count: number): readonly RecordPair[]
-  /**
-   * Returns the approximate bytes of a range on disk: compressed, and without the latest writes.
-   */
+  /** Returns the approximate bytes of a range on disk, compressed, without the latest writes. */
   approximateSize(range: RecordRange): Promise<number>
   /** Removes a range, piece by piece: an interrupted clear leaves a part. */
   clear(range: RecordRange): Promise<void>
@@ -72,16 +67,11 @@ export interface RecordStore {
   compact(range: RecordRange): Promise<void>
   /** Resolves when all lazy writes before this call are durable. */
   sync(): Promise<void>
-  /**
-   * True if the store can be read: not while it is closed and reopened, nor after that has failed.
-   */
+  /** True if the store can be read: not during a reopening, nor after one has failed. */
   readonly isOpen: boolean
   /** Throws if the disk does not take the files of an opening. The store stays as it is. */
   checkRoom(): void
-  /**
-   * Closes and opens again. After a failed write, all others fail until then. If it rejects, the
-   * store is closed.
-   */
+  /** Closes and opens again, which ends the failure of writes. Closed if it rejects. */
   reopen(): Promise<void>
   close(): Promise<void>
   /** Returns one of LevelDB's text properties, such as `leveldb.stats`; empty if unknown. */
@@ -103,10 +93,7 @@ const NO_RECORD = Buffer.from([0])
 
 const RECORD_ENCODING = { keyEncoding: 'buffer', valueEncoding: 'buffer' } as const
 
-/**
- * A file written to see whether the disk takes one. LevelDB removes files of this kind when it
- * opens a directory.
- */
+/** Written to see whether the disk takes a file. LevelDB removes such files when it opens. */
 const PROBE_FILE = '000000.dbtmp'
 const PROBE_BYTES = 4096
 
@@ -126,9 +113,8 @@ export class LevelRecords implements RecordStore {
   /** True while the store is closed, or being closed and opened again. */
   private isAway = false
   /**
-   * The error after which no write is accepted until the store is opened again. LevelDB itself
-   * would write on after a torn record in its log, and would read nothing behind that record at the
-   * next opening.
+   * The error after which no write is accepted until a reopening. LevelDB itself would write on
+   * after a torn record in its log, and would read nothing behind that record at the next opening.
    */
   private failure: Error | null = null
 
@@ -254,10 +240,7 @@ export class LevelRecords implements RecordStore {
     throw Object.assign(new Error(`ENOSPC: no space left on device: opening LevelDB needs ${neededBytes} bytes`), { code: 'ENOSPC' })
   }
 
-  /**
-   * Makes a write. Rejects, too, if another write has failed meanwhile: the log may be torn before
-   * this one.
-   */
+  /** Makes a write. Rejects, too, if another has failed meanwhile: it may have torn the log. */
   private async attempt(level: ClassicLevel<Buffer, Buffer>, write: () => Promise<void>): Promise<void> {
     if (this.failure !== null) throw this.failure
     try {
@@ -297,8 +280,8 @@ export class LevelRecords implements RecordStore {
 }
 
 /**
- * Throws DamageError for a damaged directory. A process that has the database open changes its
- * files at any time, so damage counts only if no process has it open.
+ * Throws DamageError for a damaged directory. While another process has the database open, its
+ * files change at any time, so damage does not count then.
  */
 async function mustBeWhole(path: string): Promise<void> {
   try {
@@ -316,8 +299,8 @@ async function mustBeWhole(path: string): Promise<void> {
 }
 
 /**
- * Removes the CURRENT of a first start that a power loss interrupted: it may name a file that is
- * missing. Without CURRENT, LevelDB creates a new database.
+ * Removes the CURRENT of an interrupted first start, which may name a missing file. Without
+ * CURRENT, LevelDB creates a new database.
  */
 async function forgetUnfinished(path: string): Promise<void> {
   const pointer = join(path, 'CURRENT')
@@ -365,8 +348,8 @@ class LevelBatch implements RecordBatch {
   count = 0
   private readonly batch
   /**
-   * Makes the batch's size known to V8: classic-level frees a batch when V8 collects its object, and
-   * V8 does not know its size. No code touches these bytes, so they take no memory.
+   * Makes the batch's size known to V8: classic-level frees a batch when V8 collects its object,
+   * and V8 does not know its size. No code touches these bytes, so they take no memory.
    */
   private weight: ArrayBuffer | null = null
   private readonly level: ClassicLevel<Buffer, Buffer>

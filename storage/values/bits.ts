@@ -1,26 +1,33 @@
 /**
- * Counting, finding and combining bits, a 32-bit word at a time. Bit 0 of a string is the highest bit of its first byte.
+ * Counting, finding and combining bits, a 32-bit word at a time. Bit 0 of a string is the highest
+ * bit of its first byte.
  *
- * Words are signed: V8 keeps those in registers, while unsigned ones become doubles.
+ * Words are signed: V8 keeps signed words in registers, while unsigned ones become doubles.
  */
 
 export type BitOperation = 'and' | 'or' | 'xor'
 
-/** The whole words of a buffer: a view, or one of a copy where the buffer does not stand on a word's boundary. */
+/**
+ * Returns the whole words of a buffer: a view, or a view of a copy if the buffer is not aligned to
+ * words.
+ */
 function wordsOf(buffer: Buffer): Int32Array {
   const count = buffer.length >>> 2
   if ((buffer.byteOffset & 3) === 0) return new Int32Array(buffer.buffer, buffer.byteOffset, count)
   return new Int32Array(new Uint8Array(buffer).buffer, 0, count)
 }
 
-/** The number of ones in a word: sums of neighbouring fields of 1, 2 and 4 bits, then of the four bytes by one multiplication. */
+/**
+ * Returns the number of ones in a word: sums of neighbouring fields of 1, 2 and 4 bits, then of the
+ * four bytes by one multiplication.
+ */
 function onesOfWord(word: number): number {
   const pairs = word - ((word >>> 1) & 0x55555555)
   const nibbles = (pairs & 0x33333333) + ((pairs >>> 2) & 0x33333333)
   return Math.imul((nibbles + (nibbles >>> 4)) & 0x0f0f0f0f, 0x01010101) >>> 24
 }
 
-/** The number of ones in a buffer. */
+/** Returns the number of ones in a buffer. */
 export function countOnes(buffer: Buffer): number {
   const words = wordsOf(buffer)
   let count = 0
@@ -29,9 +36,9 @@ export function countOnes(buffer: Buffer): number {
   return count
 }
 
-/** The position of the first bit that is `bit`, or -1. */
+/** Returns the position of the first bit that equals `bit`, or -1. */
 export function firstBit(buffer: Buffer, bit: 0 | 1): number {
-  const without = bit === 1 ? 0 : 0xff // a byte that has none
+  const without = bit === 1 ? 0 : 0xff // a byte without such a bit
   const wordWithout = bit === 1 ? 0 : -1
   const words = wordsOf(buffer)
   let word = 0

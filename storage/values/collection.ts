@@ -1,13 +1,15 @@
 /**
- * Values that are trees: what storage knows of all their types, and their root records. On disk: never renumber.
+ * Values that are trees: the parts common to all their types, and their root records. On disk:
+ * never renumber.
  *
  *   payload of kinds 3 to 7 (hash, list, set, sorted set, stream):
- *     form(1) encoding(1) [objectId(8) nextPage(4) where form is 1] headerLength(varint) header trees(1) tree*
+ *     form(1) encoding(1) [objectId(8) nextPage(4) where form is 1]
+ *     headerLength(varint) header trees(1) tree*
  *   tree of form 0, inline:   page (tree/page-codec.ts), always of level 0
  *   tree of form 1, in pages: rootPage(4) count(varint)
  *
- *   header   what the type keeps beside its trees; its class says what
- *   trees    how many follow: a second one that has never held anything is left out
+ *   header   the type's data beside its trees, described at its class
+ *   trees    the number that follow: a second one that has never held an element is left out
  */
 import type { Bytes } from '../../base/bytes.ts'
 import type { Database } from '../keyspace/database.ts'
@@ -33,15 +35,15 @@ import { SetValue } from './set.ts'
 import { SortedSet } from './sorted-set.ts'
 import { Stream } from './streams/stream.ts'
 
-/** What all of them have in common. */
+/** The members common to all collections. */
 export interface Collection {
   readonly kind: number
   readonly object: TreeObject
-  /** Elements, as HLEN, LLEN ... count them. */
+  /** The number of elements, as HLEN, LLEN ... count them. */
   readonly size: number
-  /** What OBJECT ENCODING says. */
+  /** The encoding that OBJECT ENCODING reports. */
   readonly encodingName: Bytes
-  /** What it keeps in its root record beside its trees. */
+  /** Returns the data that the root record holds beside the trees. */
   encodeHeader?(): Bytes
 }
 
@@ -70,7 +72,7 @@ function classOf(kind: number): CollectionClass<Collection> {
   throw new DamageError(`root record: unknown kind ${kind}`)
 }
 
-/** A value of no key yet. */
+/** Returns a value that no key owns yet. */
 export function newCollection<T extends Collection>(db: Database, type: CollectionClass<T>): T {
   return new type(new TreeObject(db, type.layouts), '')
 }
@@ -82,14 +84,14 @@ export function copyCollection(value: Collection, db: Database): Collection {
 
 const writer = new PageWriter()
 
-/** The content of a page, in a scratch buffer. */
+/** Returns the content of a page, in a scratch buffer. */
 export function pageContent(node: TreeNode): Buffer {
   writer.begin()
   encodePage(writer, node)
   return writer.content
 }
 
-/** The value of a collection's root record, in a scratch buffer. */
+/** Returns the value of a collection's root record, in a scratch buffer. */
 export function collectionRoot(value: Collection, expireAt: number): Buffer {
   const { object } = value
   const { pages, trees } = object
@@ -118,7 +120,7 @@ function encodeTree(tree: Tree, pages: Pages | null): void {
   writer.varint(tree.count)
 }
 
-/** The value that a root record holds. Throws DamageError. */
+/** Returns the value that a root record holds. Throws DamageError. */
 export function readCollection(db: Database, root: Root): Collection {
   const type = classOf(root.kind)
   const reader = new PageReader(root.payload)
@@ -140,7 +142,7 @@ export function readCollection(db: Database, root: Root): Collection {
 
 function readTree(reader: PageReader, object: TreeObject, index: number): void {
   const { pages } = object
-  object.pages = null // no page is made for it
+  object.pages = null // prevents `tree` from making a page
   const tree = object.tree(index)
   object.pages = pages
   if (pages === null) {

@@ -1,14 +1,18 @@
 /**
- * A hash: fields with their values, and when fields end.
+ * A hash: fields with their values and deadlines.
  *
- *   tree 0   field -> value, a FieldValue for one that ends
- *   tree 1   expireAt(8) field -> nothing: the fields that end, in the order in which they do; there once a field has had a deadline
- *   header   nextDeadline(8), the earliest of them; nothing where no field ends
+ *   tree 0   field -> value, a FieldValue for a field with a deadline
+ *   tree 1   expireAt(8) field -> nothing: the fields with deadlines, in order of deadline; exists
+ *            once a field has had one
+ *   header   nextDeadline(8), the earliest of them; empty if no field has one
  *
- * The key is due when its hash's next field is (`Entry.dueAt`), so the deadline index leads to it. A field past its deadline that a command
- * meets goes there and then, logged in front of the command; on a replica it is hidden, and replay takes no notice. A hash all of whose
- * fields are past theirs does not exist for lookups (`Database.peek`); so what a command was given has a field that stays, and no meeting
- * of due fields empties it before the command is done.
+ * The key is due when its hash's next field is (`Entry.dueAt`), so the deadline index leads to it.
+ * A command that meets an expired field deletes it at once, logged before the command. A replica
+ * hides the field, and replay ignores its deadline.
+ *
+ * A hash whose fields are all expired does not exist for lookups (`Database.peek`). A hash that a
+ * command was given therefore has a live field, and deleting expired fields never empties it before
+ * the command is done.
  */
 import { type Bytes, MAX_BYTES_LENGTH } from '../../base/bytes.ts'
 import { EVENT_HASH } from '../keyspace/key-events.ts'
@@ -18,7 +22,7 @@ import type { TreeObject } from '../tree/object.ts'
 import type { Tree } from '../tree/tree.ts'
 import type { Collection } from './collection.ts'
 
-/** What `TreeObject.encoding` is. On disk: never renumber. */
+/** The values of `TreeObject.encoding`. On disk: never renumber. */
 const LISTPACK = 0
 const HASHTABLE = 1
 const LISTPACK_WITH_DEADLINES = 2
@@ -27,7 +31,10 @@ const FIELDS: Layout = { isKeyed: true, values: FIELD_VALUES }
 const DEADLINES: Layout = { isKeyed: true, values: NO_VALUES }
 
 export const DEADLINE_BYTES = 8
-/** Longer ones cannot end: the key that says when would be longer than a byte sequence can be. */
+/**
+ * A longer field cannot have a deadline: its key in tree 1 would exceed the limit of a byte
+ * sequence.
+ */
 export const MAX_ENDING_FIELD_BYTES = MAX_BYTES_LENGTH - DEADLINE_BYTES
 
 export class Hash implements Collection {
@@ -36,7 +43,7 @@ export class Hash implements Collection {
   readonly kind = KIND_HASH
   readonly object: TreeObject
   readonly fields: Tree
-  /** When the first of its fields ends, ms since the epoch; 0: none does. */
+  /** The earliest deadline of its fields in ms since the epoch; 0 if none has one. */
   nextDeadline: number
 
   constructor(object: TreeObject, header: Bytes) {
@@ -49,24 +56,24 @@ export class Hash implements Collection {
     return this.nextDeadline === 0 ? '' : deadlineKey(this.nextDeadline, '')
   }
 
-  /** Fields, those past their deadline that nobody has deleted yet included. */
+  /** The number of fields, including expired fields that are not deleted yet. */
   get size(): number {
     return this.fields.count
   }
 
-  /** Fields that are not past their deadline. */
+  /** The number of fields that are not expired. */
   get liveSize(): number {
     return this.fields.count - this.dueCount
   }
 
-  /** Fields past their deadline. */
+  /** The number of expired fields. */
   get dueCount(): number {
     const { keyspace } = this.object.db
     if (this.nextDeadline === 0 || !keyspace.isPast(this.nextDeadline)) return 0
     return this.object.tree(1).lowerBound(deadlineKey(keyspace.now + 1, ''))
   }
 
-  /** Whether all of its fields are past their deadline. */
+  /** True if all fields are expired. */
   get isOver(): boolean {
     return this.nextDeadline !== 0 && this.object.tree(1).count === this.fields.count && this.dueCount === this.fields.count
   }
@@ -81,12 +88,12 @@ export class Hash implements Collection {
     return this.object.encoding === HASHTABLE
   }
 
-  /** It has outgrown a listpack, for good. To be called after a change. */
+  /** Marks the hash as too large for a listpack, for good. Called after a change. */
   becomeHashtable(): void {
     this.object.encoding = HASHTABLE
   }
 
-  /** A live field's value. */
+  /** Returns a live field's value. */
   get(field: Bytes): Bytes | undefined {
     const value = this.fields.get(field)
     if (typeof value !== 'object') return value as Bytes | undefined
@@ -99,20 +106,23 @@ export class Hash implements Collection {
     return typeof value !== 'object' || this.meet(field, value)
   }
 
-  /** When a live field ends, 0 for never; undefined where there is no such field. */
+  /** Returns a live field's deadline, 0 if it has none; undefined if there is no such field. */
   deadlineOf(field: Bytes): number | undefined {
     const value = this.fields.get(field)
     if (typeof value !== 'object') return value === undefined ? undefined : 0
     return this.meet(field, value) ? value.expireAt : undefined
   }
 
-  /** What a field's stored value is worth now: undefined for one past its deadline. Deletes nothing: for walks. */
+  /**
+   * Returns the live value of a field's stored value, or undefined if it is expired. Deletes
+   * nothing: for walks.
+   */
   liveValue(value: TreeValue): Bytes | undefined {
     if (typeof value !== 'object') return value as Bytes
     return this.object.db.keyspace.isPast(value.expireAt) ? undefined : value.value
   }
 
-  /** Sets a field, without a deadline; whether it is new. */
+  /** Sets a field, without a deadline. Returns true if it is new. */
   set(field: Bytes, value: Bytes): boolean {
     const { fields } = this
     if (!fields.find(field)) {
@@ -125,7 +135,7 @@ export class Hash implements Collection {
     return false
   }
 
-  /** Gives a field another value; its deadline stays. */
+  /** Gives a field another value and keeps its deadline. */
   update(field: Bytes, value: Bytes): void {
     const { fields } = this
     if (!fields.find(field)) {
@@ -136,7 +146,7 @@ export class Hash implements Collection {
     fields.replace(typeof old === 'object' ? new FieldValue(value, old.expireAt) : value)
   }
 
-  /** Whether there was such a field. The hash may be empty now. */
+  /** Deletes a field. Returns false if it did not exist. The hash may be empty afterwards. */
   delete(field: Bytes): boolean {
     const { fields } = this
     if (!fields.find(field)) return false
@@ -150,7 +160,7 @@ export class Hash implements Collection {
     return true
   }
 
-  /** Sets when a live field ends, in ms since the epoch. */
+  /** Sets a live field's deadline, in ms since the epoch. */
   setDeadline(field: Bytes, expireAt: number): void {
     const { fields, nextDeadline } = this
     if (!fields.find(field)) throw new Error('a deadline for no field')
@@ -164,7 +174,7 @@ export class Hash implements Collection {
     if (nextDeadline === 0 || expireAt < nextDeadline || (isEnding && old.expireAt === nextDeadline)) this.deadlinesChanged()
   }
 
-  /** Takes a live field's deadline away; whether it had one. */
+  /** Removes a live field's deadline. Returns false if it had none. */
   persist(field: Bytes): boolean {
     const old = this.fields.get(field)
     if (typeof old !== 'object') return false
@@ -173,8 +183,10 @@ export class Hash implements Collection {
     return true
   }
 
-  /** Deletes up to `limit` fields that are past their deadline, logged here and not as anybody's change; how many. Not to be called for a hash
-   *  that is over. */
+  /**
+   * Deletes up to `limit` expired fields, logged here and not as a change of the running command.
+   * Returns their number. REQUIRES: the hash has a live field.
+   */
   expireFields(limit: number): number {
     const { keyspace } = this.object.db
     const { changes } = keyspace
@@ -191,7 +203,9 @@ export class Hash implements Collection {
     return count
   }
 
-  /** A command has come upon a field with a deadline: whether it is still there. */
+  /**
+   * Deletes or hides an expired field that a command has met. Returns true if the field is live.
+   */
   private meet(field: Bytes, { expireAt }: FieldValue): boolean {
     const { keyspace } = this.object.db
     if (!keyspace.isPast(expireAt)) return true
@@ -202,11 +216,11 @@ export class Hash implements Collection {
     this.object.tree(1).delete(deadlineKey(expireAt, field))
     this.expired([field])
     keyspace.isEnding = false
-    keyspace.changes = changes // logged by itself, not as the running command
+    keyspace.changes = changes // the deletion is logged above, not as part of the running command
     return false
   }
 
-  /** Sets a field that has a deadline or, past that, is no more. */
+  /** Sets a field that has a deadline. Returns true if it was expired, and so is new. */
   private setAnew(field: Bytes, value: Bytes, old: FieldValue): boolean {
     const isLive = this.meet(field, old)
     if (this.fields.find(field)) {
@@ -216,7 +230,7 @@ export class Hash implements Collection {
     return !isLive
   }
 
-  /** Fields have been deleted because their time has come. */
+  /** Logs and counts the deletion of expired fields. */
   private expired(names: readonly Bytes[]): void {
     const { db, entry } = this.object
     this.deadlinesChanged()
@@ -241,7 +255,7 @@ export class Hash implements Collection {
 
 const scratch = Buffer.allocUnsafeSlow(4096)
 
-/** What the second tree has of a field. */
+/** Returns the key of a field in tree 1. */
 export function deadlineKey(expireAt: number, field: Bytes): Bytes {
   const length = DEADLINE_BYTES + field.length
   const buffer = length <= scratch.length ? scratch : Buffer.allocUnsafeSlow(length)

@@ -1,6 +1,7 @@
 /**
- * Looking for a value in a list, from either end. The first search of a list compares all elements on its way; those after it leave filters in
- * leaves (tree/leaf-filter.ts), and from then on few leaves are looked into. Leaves that had to be read from disk and have nothing leave memory again.
+ * Searches a list for a value, from either end. The first search of a list compares all elements on
+ * its way. Later searches leave filters in leaves (tree/leaf-filter.ts), after which few leaves are
+ * searched. Leaves that were read from disk and hold no match are evicted again.
  */
 import type { Bytes } from '../../base/bytes.ts'
 import { FILTER_BYTES, hashOf, LeafFilter } from '../tree/leaf-filter.ts'
@@ -8,22 +9,25 @@ import type { TreeNode } from '../tree/node.ts'
 import type { Pages } from '../tree/pages.ts'
 import type { List } from './list.ts'
 
-/** So many a search makes, that none takes much longer than comparing everything does. */
+/**
+ * The maximum number of filters that one search makes, so that it takes little longer than
+ * comparing every element does.
+ */
 const FILTERS_PER_SEARCH = 500
-/** Small leaves are compared as fast as a filter is asked. */
+/** A smaller leaf is compared as fast as its filter would be checked. */
 const FILTERED_MIN_ELEMENTS = 16
 
 export interface SearchOptions {
   readonly from: 'head' | 'tail'
-  /** Matches that are passed over. */
+  /** The number of matches to skip. */
   readonly skip: number
-  /** At most so many matches are answered. */
+  /** The maximum number of matches to return. */
   readonly count: number
-  /** At most so many elements are looked at. */
+  /** The maximum number of elements to compare. */
   readonly length: number
 }
 
-/** The positions of elements that are equal to the value, in the order in which they are found. */
+/** Returns the positions of elements equal to the value, in the order in which they are found. */
 export function searchList(list: List, value: Bytes, options: SearchOptions): number[] {
   if (options.count <= 0 || list.size === 0) return []
   const search = new Search(list, value, options)
@@ -41,7 +45,7 @@ class Search {
   private readonly count: number
   private skip: number
   private filtersLeft: number
-  /** Positions from `low` to before `high` are looked at. */
+  /** The search covers positions from `low` to before `high`. */
   private readonly low: number
   private readonly high: number
 
@@ -62,7 +66,7 @@ class Search {
     return this.found.length >= this.count
   }
 
-  /** Looks through a node, before which there are so many elements. */
+  /** Searches a node; `before` is the number of elements before it. */
   node(node: TreeNode, before: number): void {
     if (node.level === 0) this.leaf(node, before)
     else if (this.forward) this.childrenForward(node, before)

@@ -2,7 +2,7 @@
  * A list: values by position, in one tree without keys.
  *
  *   tree 0    the elements, in order
- *   encoding  what Redis would call a list that grew and shrank as this one did
+ *   encoding  Redis's encoding of a list that grew and shrank as this one did
  */
 import type { Bytes } from '../../base/bytes.ts'
 import { KIND_LIST } from '../records/records.ts'
@@ -11,20 +11,20 @@ import type { TreeObject } from '../tree/object.ts'
 import type { Tree } from '../tree/tree.ts'
 import type { Collection } from './collection.ts'
 
-/** What `TreeObject.encoding` is. On disk: never renumber. */
+/** The values of `TreeObject.encoding`. On disk: never renumber. */
 const LISTPACK = 0
 const QUICKLIST = 1
 
-/** Of a listpack: its head and end, and what an element takes beside its length and content, in bytes. */
+/** The bytes of a listpack's head and end, and of an element beside its length and content. */
 const LISTPACK_BYTES = 7
 const ELEMENT_BYTES = 1
-/** What an element takes at least. */
+/** The minimum bytes of an element. */
 const MIN_ELEMENT_BYTES = 2
-/** Where elements are counted, bytes are limited to this. */
+/** The limit of bytes when the limit of the configuration counts elements. */
 const SAFETY_BYTES = 8192
 const KIBIBYTE = 1024
 
-/** Up to where Redis would keep a list small: elements, or from -1 to -5, 4 to 64 KiB. */
+/** The limit up to which Redis keeps a list small: elements, or from -1 to -5, 4 to 64 KiB. */
 export interface ListLimits {
   number(name: 'list-max-listpack-size'): number
 }
@@ -37,7 +37,7 @@ export class List implements Collection {
   readonly kind = KIND_LIST
   readonly object: TreeObject
   readonly elements: Tree
-  /** Somebody has looked for a value: the next search leaves filters behind. */
+  /** True once the list has been searched for a value: the next search leaves filters. */
   isSearched = false
 
   constructor(object: TreeObject, _header: Bytes) {
@@ -57,7 +57,7 @@ export class List implements Collection {
     return this.elements.valueAt(index) as Bytes
   }
 
-  /** The elements from `from` to before `to`. */
+  /** Returns the elements from `from` to before `to`. */
   slice(from: number, to: number): Bytes[] {
     if (from >= to) return []
     const { elements } = this
@@ -90,7 +90,7 @@ export class List implements Collection {
     return value
   }
 
-  /** Takes out up to `count` elements of an end; the one at the end first. */
+  /** Removes and returns up to `count` elements at one end, the outermost first. */
   popMany(end: ListEnd, count: number, limits: ListLimits): Bytes[] {
     const { size } = this
     const taken = Math.min(count, size)
@@ -129,17 +129,20 @@ export class List implements Collection {
     return values
   }
 
-  /** To be called after what may have made it too large for a listpack. */
+  /** Called after a change that may have made the list too large for a listpack. */
   private grown(limits: ListLimits): void {
     if (!this.fits(limits.number('list-max-listpack-size'), 1)) this.object.encoding = QUICKLIST
   }
 
-  /** To be called after what may have made it small enough for a listpack: half of what one may have. */
+  /**
+   * Called after a change that may have made the list small enough for a listpack: half of its
+   * limit.
+   */
   private shrunk(limits: ListLimits): void {
     if (this.object.encoding !== LISTPACK && this.fits(limits.number('list-max-listpack-size'), 2)) this.object.encoding = LISTPACK
   }
 
-  /** Whether it takes no more than the part 1/`divisor` of what a listpack may have. */
+  /** True if the list takes at most 1/`divisor` of a listpack's limit. */
   private fits(limit: number, divisor: number): boolean {
     const { count } = this.elements
     const isCounted = limit >= 0
@@ -149,7 +152,9 @@ export class List implements Collection {
     return count * MIN_ELEMENT_BYTES <= bytes && this.takes(bytes - LISTPACK_BYTES - count * ELEMENT_BYTES)
   }
 
-  /** Whether the elements take so many bytes at most. No page is read beyond the one that is too much. */
+  /**
+   * True if the elements take at most this many bytes. Reads no page after the limit is exceeded.
+   */
   private takes(bytes: number): boolean {
     const { elements } = this
     const root = elements.rootNode()

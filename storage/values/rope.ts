@@ -1,6 +1,7 @@
 /**
- * A large string: chunks of 16 KiB, each a page of its own in LevelDB, loaded, changed, evicted and checkpointed one by one. Absent chunks
- * are zeros. SETBIT, SETRANGE, GETRANGE and APPEND touch only the chunks concerned.
+ * A large string: chunks of 16 KiB, each a page of its own in LevelDB. Chunks are loaded, changed,
+ * evicted and checkpointed one by one. Absent chunks are zeros. SETBIT, SETRANGE, GETRANGE and
+ * APPEND touch only the chunks concerned.
  *
  * Invariant: bytes past `length` in the last chunk are zeros.
  */
@@ -11,7 +12,7 @@ import type { DirtyRecord, Resident } from '../keyspace/entry.ts'
 import type { ReadPage } from '../keyspace/eviction.ts'
 import { pageKey, readPage } from '../records/records.ts'
 
-/** A string becomes a rope when it is as long as this, in bytes. */
+/** A string becomes a rope when it has at least this length, in bytes. */
 export const ROPE_MIN_BYTES = 64 * 1024
 export const CHUNK_BYTES = 16 * 1024
 const CHUNK_SHIFT = 14
@@ -53,7 +54,7 @@ export class Rope {
   db: Database
   readonly objectId: number
   length: number
-  /** LevelDB has pages of this object, or may after the checkpoint in flight. */
+  /** True if LevelDB has pages of this object, or may have some after the checkpoint in flight. */
   stored: boolean
   private readonly pages = new Map<number, RopePage>()
 
@@ -64,7 +65,7 @@ export class Rope {
     this.stored = stored
   }
 
-  /** A new rope with these bytes. */
+  /** Returns a new rope with these bytes. */
   static of(db: Database, bytes: Bytes | Buffer): Rope {
     const rope = new Rope(db, db.keyspace.takeObjectId(), 0, false)
     rope.write(0, typeof bytes === 'string' ? Buffer.from(bytes, 'latin1') : bytes)
@@ -75,7 +76,10 @@ export class Rope {
     return (this.length + CHUNK_BYTES - 1) >>> CHUNK_SHIFT
   }
 
-  /** The bytes of one chunk, always a whole chunk long. Read only, valid until the next change. */
+  /**
+   * Returns the bytes of one chunk, always a whole chunk long. Read only, valid until the next
+   * change.
+   */
   chunk(index: number): Buffer {
     return this.page(index)?.content ?? ZEROS
   }
@@ -84,7 +88,9 @@ export class Rope {
     return this.chunk(position >>> CHUNK_SHIFT)[position & (CHUNK_BYTES - 1)] as number
   }
 
-  /** The bytes from start to before end, in pieces that stay valid until the next change. */
+  /**
+   * Returns the bytes from start to before end, in pieces that stay valid until the next change.
+   */
   *pieces(start: number, end: number): Generator<Buffer> {
     while (start < end) {
       const from = start & (CHUNK_BYTES - 1)
@@ -94,7 +100,7 @@ export class Rope {
     }
   }
 
-  /** The bytes from start to before end, copied. */
+  /** Returns a copy of the bytes from start to before end. */
   read(start: number, end: number): Buffer {
     const result = Buffer.allocUnsafe(end - start)
     let done = 0
@@ -105,7 +111,10 @@ export class Rope {
     return result
   }
 
-  /** Writes bytes at a position, growing with zeros where that lies past the end. The caller has touched the entry. */
+  /**
+   * Writes bytes at a position. A gap past the end is filled with zeros. REQUIRES: the entry has
+   * been touched.
+   */
   write(position: number, bytes: Buffer): void {
     let done = 0
     while (done < bytes.length) {
@@ -123,7 +132,7 @@ export class Rope {
     if (length > this.length) this.length = length
   }
 
-  /** One chunk to be changed in place. The caller has touched the entry. */
+  /** Returns one chunk for changes in place. REQUIRES: the entry has been touched. */
   writableChunk(index: number): Buffer {
     let page = this.page(index)
     if (page === undefined) page = this.keep(new RopePage(this, index, Buffer.alloc(CHUNK_BYTES)))
@@ -131,7 +140,7 @@ export class Rope {
     return page.content
   }
 
-  /** A copy with an object id of its own, for the same or another database. */
+  /** Returns a copy with an object id of its own, for the same or another database. */
   copyFor(db: Database): Rope {
     const copy = new Rope(db, db.keyspace.takeObjectId(), 0, false)
     for (let index = 0; index < this.chunkCount; index++) {
@@ -152,12 +161,16 @@ export class Rope {
     this.db = db
   }
 
-  /** The value is no longer any key's: pages leave memory, those on disk become garbage with the next checkpoint. */
+  /**
+   * Drops a rope that no key owns any more: its pages leave memory, and its records become garbage
+   * with the next checkpoint.
+   */
   drop(): void {
     const { keyspace } = this.db
     for (const page of this.pages.values()) {
       this.db.residents.remove(page, CHUNK_BYTES + PAGE_OVERHEAD_BYTES)
-      if (page.generation === keyspace.generation) page.generation = 0 // not written any more; a frozen one still is
+      // excludes it from the next checkpoint; a frozen page is still written
+      if (page.generation === keyspace.generation) page.generation = 0
     }
     this.pages.clear()
     if (this.stored || keyspace.frozenGeneration !== 0) keyspace.garbageObjects.push(this.objectId)

@@ -2,7 +2,7 @@
  * A set: its members in byte order, in one tree.
  *
  *   tree 0    member -> nothing
- *   encoding  what Redis would call a set that grew as this one did; it never goes back
+ *   encoding  Redis's encoding of a set that grew as this one did; it never goes back
  */
 import type { Bytes } from '../../base/bytes.ts'
 import { KIND_SET } from '../records/records.ts'
@@ -11,22 +11,22 @@ import type { TreeObject } from '../tree/object.ts'
 import type { Tree } from '../tree/tree.ts'
 import type { Collection } from './collection.ts'
 
-/** What `TreeObject.encoding` is. On disk: never renumber. */
+/** The values of `TreeObject.encoding`. On disk: never renumber. */
 const INTSET = 0
 const LISTPACK = 1
 const HASHTABLE = 2
 
 const NAMES: readonly Bytes[] = ['intset', 'listpack', 'hashtable']
 
-/** "-9223372036854775808" */
+/** The length of "-9223372036854775808". */
 const LONGEST_INTEGER = 20
-/** So many digits are always within 64 bits. */
+/** Integers with up to this many digits always fit into 64 bits. */
 const SAFE_DIGITS = 18
 const MIN_INT64 = -(2n ** 63n)
 const MAX_INT64 = 2n ** 63n - 1n
 const INTEGER = /^(?:0|-?[1-9]\d*)$/
 
-/** Up to where Redis would keep a set small: the configuration's keys of that name. */
+/** The limits up to which Redis keeps a set small: the configuration's keys of the same names. */
 export interface SetLimits {
   number(name: 'set-max-intset-entries' | 'set-max-listpack-entries' | 'set-max-listpack-value'): number
 }
@@ -55,7 +55,7 @@ export class SetValue implements Collection {
     return this.members.find(member)
   }
 
-  /** Whether the member is new. */
+  /** Adds a member. Returns true if it is new. */
   add(member: Bytes, limits: SetLimits): boolean {
     const { members, object } = this
     if (members.find(member)) return false
@@ -71,12 +71,12 @@ export class SetValue implements Collection {
     if (object.encoding !== HASHTABLE) object.encoding = this.grownBy(member, limits)
   }
 
-  /** Whether there was such a member. */
+  /** Deletes a member. Returns false if it did not exist. */
   delete(member: Bytes): boolean {
     return this.members.delete(member)
   }
 
-  /** Takes out the member of a rank. */
+  /** Removes and returns the member of a rank. */
   takeAt(rank: number): Bytes {
     const { members } = this
     members.seek(rank)
@@ -85,13 +85,13 @@ export class SetValue implements Collection {
     return key
   }
 
-  /** The encoding now that a member has come in. */
+  /** Returns the encoding after a member has been added. */
   private grownBy(member: Bytes, limits: SetLimits): number {
     const { encoding } = this.object
     if (encoding === INTSET && isInteger(member)) return this.size > limits.number('set-max-intset-entries') ? HASHTABLE : INTSET
     const maxBytes = limits.number('set-max-listpack-value')
     if (this.size > limits.number('set-max-listpack-entries') || member.length > maxBytes) return HASHTABLE
-    // The integers so far have not been measured, and go into the listpack, too.
+    // The integers so far have not been measured, and become part of the listpack, too.
     return encoding === INTSET && maxBytes < LONGEST_INTEGER && this.longest() > maxBytes ? HASHTABLE : LISTPACK
   }
 
@@ -102,7 +102,7 @@ export class SetValue implements Collection {
   }
 }
 
-/** Whether the bytes are a 64-bit integer in the one form that Redis takes for one. */
+/** True if the bytes are a 64-bit integer in the one form that Redis accepts. */
 function isInteger(bytes: Bytes): boolean {
   if (bytes.length > LONGEST_INTEGER || !INTEGER.test(bytes)) return false
   if (bytes.length <= SAFE_DIGITS) return true

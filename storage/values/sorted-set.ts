@@ -1,5 +1,6 @@
 /**
- * A sorted set: members with their scores, and members in the order of their scores, those of one score in byte order.
+ * A sorted set: members with their scores, and members in the order of their scores; members of one
+ * score are in byte order.
  *
  *   tree 0    member -> score
  *   tree 1    score(8) member -> nothing: score.ts
@@ -16,7 +17,7 @@ import type { Tree } from '../tree/tree.ts'
 import type { Collection } from './collection.ts'
 import { detachedMemberOfKey, keyAfterScore, memberOfKey, orderKey, scoreOfKey } from './score.ts'
 
-/** What `TreeObject.encoding` is. On disk: never renumber. */
+/** The values of `TreeObject.encoding`. On disk: never renumber. */
 const LISTPACK = 0
 const SKIPLIST = 1
 
@@ -25,7 +26,10 @@ export interface ScoredMember {
   readonly score: number
 }
 
-/** Up to where Redis would keep a sorted set small: the configuration's keys of that name. */
+/**
+ * The limits up to which Redis keeps a sorted set small: the configuration's keys of the same
+ * names.
+ */
 export interface SortedSetLimits {
   number(name: 'zset-max-listpack-entries' | 'zset-max-listpack-value'): number
 }
@@ -64,13 +68,15 @@ export class SortedSet implements Collection {
     return this.object.encoding === LISTPACK ? 'listpack' : 'skiplist'
   }
 
-  /** A member's score; undefined where there is no such member. */
+  /** Returns a member's score, or undefined if it does not exist. */
   score(member: Bytes): number | undefined {
     const { members } = this
     return members.find(member) ? (members.value as number) : undefined
   }
 
-  /** Adds a member or changes its score; whether it is new. A score is no NaN. */
+  /**
+   * Adds a member or changes its score. Returns true if it is new. REQUIRES: the score is not NaN.
+   */
   add(member: Bytes, score: number, limits: SortedSetLimits): boolean {
     const before = this.score(member)
     if (before === undefined) this.insertFound(member, score, limits)
@@ -78,7 +84,7 @@ export class SortedSet implements Collection {
     return before === undefined
   }
 
-  /** Adds a member that `score` has just looked for in vain. */
+  /** Adds a member. REQUIRES: `score` has just not found it. */
   insertFound(member: Bytes, score: number, limits: SortedSetLimits): void {
     const { order, object } = this
     this.members.insert(member, score === 0 ? 0 : score) // no -0
@@ -88,7 +94,7 @@ export class SortedSet implements Collection {
     if (object.encoding === LISTPACK && !this.fitsListpack(member.length, limits)) object.encoding = SKIPLIST
   }
 
-  /** Gives a member that `score` has just found another score. */
+  /** Changes a member's score. REQUIRES: `score` has just found the member. */
   rescoreFound(member: Bytes, before: number, score: number): void {
     const { order } = this
     this.members.replace(score === 0 ? 0 : score)
@@ -98,7 +104,7 @@ export class SortedSet implements Collection {
     order.insert(key)
   }
 
-  /** Whether there was such a member. The set may be empty now. */
+  /** Removes a member. Returns false if it did not exist. The set may be empty afterwards. */
   remove(member: Bytes): boolean {
     const score = this.score(member)
     if (score === undefined) return false
@@ -107,7 +113,7 @@ export class SortedSet implements Collection {
     return true
   }
 
-  /** Fills a new set. The members are all different and come in byte order. */
+  /** Fills a new set. REQUIRES: the members are all different and in byte order. */
   load(members: readonly ScoredMember[], limits: SortedSetLimits): void {
     const keys: Bytes[] = []
     let longest = 0
@@ -121,28 +127,33 @@ export class SortedSet implements Collection {
     this.object.encoding = this.fitsListpack(longest, limits) ? LISTPACK : SKIPLIST
   }
 
-  /** From the least score; -1 where there is no such member. */
+  /** Returns the rank of a member, from the least score, or -1 if it does not exist. */
   rank(member: Bytes): number {
     const score = this.score(member)
     return score === undefined ? -1 : this.order.rankOf(orderKey(score, member))
   }
 
-  /** The rank of a member whose score is known. */
+  /** Returns the rank of a member whose score is known. */
   rankOf(member: Bytes, score: number): number {
     return this.order.rankOf(orderKey(score, member))
   }
 
-  /** The number of members below the range that begins here: the rank of its first. */
+  /** Returns the number of members below the range that begins here: the rank of its first. */
   rankFrom({ score, isExclusive }: ScoreBound): number {
     return this.order.lowerBound(isExclusive ? keyAfterScore(score) : orderKey(score, ''))
   }
 
-  /** The number of members in or below the range that ends here: the rank after its last. */
+  /**
+   * Returns the number of members in or below the range that ends here: the rank after its last.
+   */
   rankTo({ score, isExclusive }: ScoreBound): number {
     return this.order.lowerBound(isExclusive ? orderKey(score, '') : keyAfterScore(score))
   }
 
-  /** The same in byte order, whatever the scores are. */
+  /**
+   * Returns the number of members before the range that begins here, in byte order regardless of
+   * scores.
+   */
   lexFrom(bound: LexBound): number {
     if (typeof bound === 'string') return bound === 'least' ? 0 : this.size
     const { members } = this
@@ -157,24 +168,24 @@ export class SortedSet implements Collection {
     return members.rank + (isThere && !bound.isExclusive ? 1 : 0)
   }
 
-  /** Goes through the members in order, from this rank on, itself included. */
+  /** Returns a cursor over the members in order, which starts with this rank. */
   cursor(rank: number, direction: 'forward' | 'backward' = 'forward'): SortedSetCursor {
     return new SortedSetCursor(this.order.cursor(rank, direction))
   }
 
-  /** Goes through the members in byte order, from this rank in it on. */
+  /** Returns a cursor over the members in byte order, which starts with this rank in that order. */
   cursorByBytes(rank: number, direction: 'forward' | 'backward' = 'forward'): MemberCursor {
     return new MemberCursor(this.members.cursor(rank, direction))
   }
 
-  /** The member of a rank in byte order. */
+  /** Returns the member of a rank in byte order. */
   at(rank: number): ScoredMember {
     const { members } = this
     members.seek(rank)
     return { member: members.key, score: members.value as number }
   }
 
-  /** Takes out the member of a rank. The set may be empty now. */
+  /** Removes and returns the member of a rank. The set may be empty afterwards. */
   takeAt(rank: number): ScoredMember {
     const { order } = this
     order.seek(rank)
@@ -185,7 +196,9 @@ export class SortedSet implements Collection {
     return { member, score: scoreOfKey(key) }
   }
 
-  /** Takes out the members of the ranks from `from` to before `to`. The set may be empty now. */
+  /**
+   * Removes the members of the ranks from `from` to before `to`. The set may be empty afterwards.
+   */
   removeRanks(from: number, to: number): void {
     const { order, members } = this
     if (from >= to) return
@@ -194,7 +207,10 @@ export class SortedSet implements Collection {
     order.removeRange(from, to)
   }
 
-  /** Takes out members by their ranks in byte order, from `from` to before `to`. The set may be empty now. */
+  /**
+   * Removes members by their ranks in byte order, from `from` to before `to`. The set may be empty
+   * afterwards.
+   */
   removeByBytes(from: number, to: number): void {
     const { order, members } = this
     if (from >= to) return
@@ -208,7 +224,7 @@ export class SortedSet implements Collection {
   }
 }
 
-/** Members in the order of their scores, or backwards. */
+/** A cursor over members in the order of their scores, or backwards. */
 export class SortedSetCursor {
   private readonly keys: TreeCursor
 
@@ -220,7 +236,7 @@ export class SortedSetCursor {
     return this.keys.next()
   }
 
-  /** For a reply: it shares memory with what the tree has. */
+  /** The member for a reply: it shares memory with the tree's key. */
   get member(): Bytes {
     return memberOfKey(this.keys.key)
   }
@@ -235,7 +251,7 @@ export class SortedSetCursor {
   }
 }
 
-/** Members in byte order, or backwards. */
+/** A cursor over members in byte order, or backwards. */
 export class MemberCursor {
   private readonly keys: TreeCursor
 

@@ -1,5 +1,6 @@
 /**
- * A string value in either of its forms, bytes or rope, seen as one. Positions and lengths are in bytes; `value.length` is right for both.
+ * A string value in either of its forms, bytes or rope. Positions and lengths are in bytes;
+ * `value.length` is right for both.
  */
 import { type Bytes, EMPTY } from '../../base/bytes.ts'
 import type { Database } from '../keyspace/database.ts'
@@ -8,28 +9,31 @@ import { ROPE_MIN_BYTES, Rope } from './rope.ts'
 
 export type StringValue = Bytes | Rope
 
-/** Short strings are changed in here. */
+/** A scratch buffer in which short strings are changed. */
 const scratch = Buffer.allocUnsafeSlow(ROPE_MIN_BYTES)
 
-/** The bytes from start to before end, copied. */
+/** Returns a copy of the bytes from start to before end. */
 export function stringBuffer(value: StringValue, start = 0, end: number = value.length): Buffer {
   return typeof value === 'string' ? Buffer.from(value.slice(start, end), 'latin1') : value.read(start, end)
 }
 
-/** The bytes from start to before end in pieces, read only, valid until the next change. */
+/** Returns the bytes from start to before end in pieces, read only, valid until the next change. */
 export function stringPieces(value: StringValue, start: number, end: number): Iterable<Buffer> {
   if (start >= end) return []
   return typeof value === 'string' ? [stringBuffer(value, start, end)] : value.pieces(start, end)
 }
 
-/** One byte; 0 past the end. */
+/** Returns one byte; 0 past the end. */
 export function stringByteAt(value: StringValue, position: number): number {
   if (position >= value.length) return 0
   return typeof value === 'string' ? value.charCodeAt(position) : value.byteAt(position)
 }
 
-/** Writes bytes into the string of a key at a position, growing it with zeros where that lies past the end; makes the key where there is
- *  none (`entry` undefined). No bytes at a position grow the string to that length. The entry holds a string. */
+/**
+ * Writes bytes into a key's string at a position. A gap past the end is filled with zeros, so an
+ * empty write grows the string to that length. Creates the key if `entry` is undefined. REQUIRES:
+ * the entry holds a string.
+ */
 export function writeString(db: Database, key: Bytes, entry: Entry | undefined, position: number, bytes: Buffer): Entry {
   const value = entry === undefined ? EMPTY : (entry.value as StringValue)
   if (typeof value !== 'string') {
@@ -57,7 +61,7 @@ export function appendString(db: Database, entry: Entry, suffix: Bytes): void {
     writeString(db, entry.key, entry, value.length, Buffer.from(suffix, 'latin1'))
     return
   }
-  // Not `value + suffix`: that would keep both alive.
+  // `value + suffix` would keep both strings alive.
   scratch.latin1Write(value, 0)
   scratch.latin1Write(suffix, value.length)
   db.replace(entry, scratch.latin1Slice(0, length))

@@ -1,12 +1,15 @@
 /**
- * HyperLogLog in Redis's format, a string like any other: 16384 registers of 6 bits that estimate how many different elements were added.
+ * HyperLogLog in Redis's format, stored as an ordinary string: 16384 registers of 6 bits that
+ * estimate the number of different elements added.
  *
- *   "HYLL" encoding(1) zeros(3) cardinality(8, little endian; its highest bit: no longer valid) registers
+ *   "HYLL" encoding(1) zeros(3) cardinality(8) registers
+ *   cardinality          little endian; its highest bit: no longer valid
  *   encoding 0, dense    register i in the bits from 6i on, lowest bit of the lowest byte first
  *   encoding 1, sparse   runs of equal registers: see runs.ts
  *
- * An element's hash says which register is meant and how high it is to be at least. The estimate is Ertl's, arXiv:1702.01284, section 4.
- * It takes nothing but sums, products and square roots, which every machine computes alike, so that it may be replayed.
+ * An element's hash selects the register and its minimum height. The estimate is Ertl's,
+ * arXiv:1702.01284, section 4. It uses only sums, products and square roots, which every machine
+ * computes alike, so that it may be replayed.
  */
 import { type Bytes, detached } from '../../../base/bytes.ts'
 import { hashed, murmurHash64 } from './murmur.ts'
@@ -18,21 +21,27 @@ export const DENSE = 0
 const SPARSE = 1
 export const ENCODING_AT = 4
 const CARDINALITY_AT = 8
-/** Where the bit is that says that the cardinality is not valid. */
+/** The byte and the bit that mark the cardinality as not valid. */
 const INVALID_AT = 15
 const INVALID_BIT = 0x80
 
-/** No more than two bytes say something of a register. What is longer is none, whatever it begins with. */
+/**
+ * The maximum length: a register takes at most two bytes. A longer string is no HyperLogLog, even
+ * with the right head.
+ */
 export const LONGEST_BYTES = HEADER_BYTES + 2 * REGISTERS
 
 const INDEX_BITS = 14
 const HASH_BITS = 50
 const SEED = 0xadc83b19 | 0
 
-/** An empty one, whose cardinality is known. */
+/** An empty sketch, whose cardinality is known. */
 export const EMPTY_SKETCH: Bytes = detached(`HYLL\x01${'\0'.repeat(11)}\x7f\xff`)
 
-/** Whether a string of this length that has this head begins as one of them does and is as long as its encoding demands. */
+/**
+ * True if a string with this head and length is a HyperLogLog: the head is right, and the length is
+ * that of its encoding.
+ */
 export function isSketch(head: Bytes, length: number): boolean {
   if (length < HEADER_BYTES || !head.startsWith('HYLL')) return false
   const encoding = head.charCodeAt(ENCODING_AT)
@@ -43,20 +52,20 @@ export function isDense(sketch: Bytes): boolean {
   return sketch.charCodeAt(ENCODING_AT) === DENSE
 }
 
-/** An element's place: its register, and the height times REGISTERS. */
+/** Returns an element's register plus its height times REGISTERS. */
 export function placeOf(element: Bytes): number {
   murmurHash64(element, 0, SEED)
   const { low, high } = hashed
   return heightOf(low >>> INDEX_BITS, high) * REGISTERS + (low & (REGISTERS - 1))
 }
 
-/** One more than the zeros at the low end of what is left of the hash. */
+/** Returns one more than the number of zeros at the low end of the remaining hash. */
 function heightOf(rest: number, high: number): number {
   if (rest !== 0) return 32 - Math.clz32(rest & -rest)
   return high === 0 ? HASH_BITS + 1 : 32 - Math.clz32(high & -high) + (32 - INDEX_BITS)
 }
 
-/** One register of a dense one. */
+/** Returns one register of a dense sketch. */
 export function denseRegisterOf(sketch: Bytes, index: number): number {
   const bit = index * 6
   const at = HEADER_BYTES + (bit >>> 3)
@@ -64,7 +73,7 @@ export function denseRegisterOf(sketch: Bytes, index: number): number {
   return ((sketch.charCodeAt(at) | (next << 8)) >>> (bit & 7)) & 63
 }
 
-/** The same in a buffer, and how it is set. */
+/** Returns one register of a dense sketch in a buffer. */
 export function denseRegister(sketch: Uint8Array, index: number): number {
   const bit = index * 6
   const at = HEADER_BYTES + (bit >>> 3)
@@ -80,7 +89,7 @@ export function setDenseRegister(sketch: Uint8Array, index: number, height: numb
   if (shift > 2) sketch[at + 1] = ((sketch[at + 1] as number) & ~(63 >>> (8 - shift))) | (height >>> (8 - shift))
 }
 
-/** The cardinality that is kept in the header; null where it is not valid. */
+/** Returns the cardinality kept in the header, or null if it is not valid. */
 export function keptCardinality(sketch: Bytes): number | bigint | null {
   if ((sketch.charCodeAt(INVALID_AT) & INVALID_BIT) !== 0) return null
   let low = 0
@@ -105,7 +114,7 @@ export function invalidateCardinality(sketch: Uint8Array): void {
 /** The limit of 1 / (2 ln 2) to which the bias tends. */
 const ALPHA = 0.7213475204444817
 
-/** The estimate for registers of which `heights[h]` are of height h. */
+/** Returns the estimate for `heights[h]` registers of each height h. */
 export function estimate(heights: ArrayLike<number>): number {
   let sum = REGISTERS * tau((REGISTERS - (heights[HASH_BITS + 1] as number)) / REGISTERS)
   for (let height = HASH_BITS; height >= 1; height--) sum = (sum + (heights[height] as number)) * 0.5

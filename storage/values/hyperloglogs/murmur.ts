@@ -1,19 +1,19 @@
 /**
- * MurmurHash64A, https://github.com/aappleby/smhasher (MurmurHash2.cpp), on words of 32 bits: numbers here have no 64, and bigints cost a
- * hundred times as much.
+ * MurmurHash64A, https://github.com/aappleby/smhasher (MurmurHash2.cpp), on words of 32 bits:
+ * numbers cannot hold 64 bits, and bigints cost a hundred times as much.
  */
 import type { Bytes } from '../../../base/bytes.ts'
 
-/** The multiplier, 0xc6a4a7935bd1e995, in halves, and the lower one in halves again. */
+/** The multiplier, 0xc6a4a7935bd1e995, in halves, and the lower half in halves again. */
 const M_HIGH = 0xc6a4a793 | 0
 const M_LOW = 0x5bd1e995
 const M_LOW_UPPER = M_LOW >>> 16
 const M_LOW_LOWER = M_LOW & 0xffff
 
-/** What the last `murmurHash64` has come to, as signed words. */
+/** The result of the last `murmurHash64`, as signed words. */
 export const hashed = { high: 0, low: 0 }
 
-/** The upper word of the product of a word and the multiplier's lower half. */
+/** Returns the upper word of the product of a word and the multiplier's lower half. */
 function upperProduct(word: number): number {
   const upper = word >>> 16
   const lower = word & 0xffff

@@ -1,13 +1,14 @@
 /**
  * The sparse form of a HyperLogLog: runs of equal registers, from the first register to the last.
  *
- *   00LLLLLL            so many zeros and one
- *   01LLLLLL LLLLLLLL   the same, of up to 16384
- *   1HHHHHLL            registers of height H + 1, L + 1 of them
+ *   00LLLLLL            L + 1 registers of height 0
+ *   01LLLLLL LLLLLLLL   L + 1 registers of height 0, up to 16384
+ *   1HHHHHLL            L + 1 registers of height H + 1
  *
- * One set of registers can be written in many ways, and which one it is depends on the order in which elements came. So that values are the
- * same bytes here as on a Redis, runs are split, and put together again, exactly as there: where a register is raised its run is split in
- * up to three; then neighbours of one height, up to five runs from the one before, become one where that is short enough.
+ * One set of registers can be written in many ways, depending on the order in which elements came.
+ * Runs are split and joined exactly as in Redis, so that values have the same bytes. A raised
+ * register splits its run in up to three. Then neighbours of one height become one run if that is
+ * short enough, in up to five runs from the previous one on.
  */
 export const HIGHEST_IN_RUN = 32
 /** The longest run of one height, and of zeros in one byte. */
@@ -18,19 +19,19 @@ const RUNS_LOOKED_AT = 5
 const HEIGHT_BIT = 0x80
 const LONG_BIT = 0x40
 
-/** Bytes of the run at a position. */
+/** Returns the bytes of the run that begins with this code. */
 export function runBytes(code: number): 1 | 2 {
   return (code & 0xc0) === LONG_BIT ? 2 : 1
 }
 
-/** Registers of a run. */
+/** Returns the number of registers in a run. */
 export function runLength(runs: Uint8Array, at: number): number {
   const code = runs[at] as number
   if ((code & HEIGHT_BIT) !== 0) return (code & 3) + 1
   return (code & LONG_BIT) !== 0 ? (((code & 0x3f) << 8) | (runs[at + 1] as number)) + 1 : (code & 0x3f) + 1
 }
 
-/** Height of the registers of a run. */
+/** Returns the height of a run's registers. */
 export function runHeight(code: number): number {
   return (code & HEIGHT_BIT) !== 0 ? ((code >>> 2) & 31) + 1 : 0
 }
@@ -53,8 +54,8 @@ function writeZeros(into: Uint8Array, at: number, length: number): number {
 const split = new Uint8Array(5)
 
 /**
- * Raises one register of the run at a position, whose first register is `first`, and leaves what replaces the run in `replacement`.
- * Returns how many bytes that has.
+ * Raises one register of the run at a position, whose first register is `first`. Leaves the bytes
+ * that replace the run in `replacement` and returns their number.
  */
 export function splitRun(runs: Uint8Array, at: number, first: number, index: number, height: number): number {
   const code = runs[at] as number
@@ -74,7 +75,7 @@ export function splitRun(runs: Uint8Array, at: number, first: number, index: num
   return end
 }
 
-/** What `splitRun` has left. */
+/** The bytes that `splitRun` has left. */
 export const replacement: Uint8Array = split
 
 /** Joins neighbouring runs of one height from a position on. Returns the new end. */
@@ -98,7 +99,10 @@ export function joinRuns(runs: Uint8Array, from: number, end: number): number {
   return last
 }
 
-/** Raises registers to those that the runs spell. Returns whether they spell all registers, no more and no fewer. */
+/**
+ * Raises registers to the heights in the runs. Returns true if the runs cover exactly all
+ * registers.
+ */
 export function raiseFromRuns(runs: Uint8Array, from: number, end: number, registers: Uint8Array): boolean {
   let register = 0
   for (let at = from; at < end; ) {
@@ -115,7 +119,7 @@ export function raiseFromRuns(runs: Uint8Array, from: number, end: number, regis
   return register === registers.length
 }
 
-/** The runs as PFDEBUG DECODE shows them. */
+/** Returns the runs as PFDEBUG DECODE shows them. */
 export function describeRuns(runs: Uint8Array, from: number, end: number): string {
   const words: string[] = []
   for (let at = from; at < end; at += runBytes(runs[at] as number)) {

@@ -1,6 +1,7 @@
 /**
- * A HyperLogLog that is being worked on, in a buffer of its own; what it comes from changes only when its new value is put in place. One is
- * enough for all commands: they run one at a time. Values that a client has written as they should not be are found out and never trusted.
+ * A HyperLogLog that a command works on, in a buffer of its own; the value it was loaded from does
+ * not change. One Sketch is enough for all commands, because they run one at a time. Malformed
+ * values that a client has written are detected and never trusted.
  */
 import type { Bytes } from '../../../base/bytes.ts'
 import {
@@ -19,16 +20,18 @@ import { describeRuns, HIGHEST_IN_RUN, joinRuns, raiseFromRuns, replacement, run
 
 export type Raised = 'raised' | 'as it was' | 'corrupt'
 
-/** Heights of all registers, of unions and on the way from sparse to dense. */
+/** Heights of all registers, for unions and for the change from sparse to dense. */
 const unpacked = new Uint8Array(REGISTERS)
 
 export class Sketch {
-  /** Whether it has become dense because the sparse form would have grown too long. */
+  /** True if the sketch has become dense because the sparse form would have been too long. */
   outgrown = false
   private bytes: Buffer = Buffer.alloc(2 * DENSE_BYTES)
   private length = 0
-  /** For registers that come in order: a run before the last one that was changed, the register it begins with, and the least register that may
-   *  be looked for from there. */
+  /**
+   * A shortcut for registers raised in order: a run before the last one changed, its first
+   * register, and the least register for which a search may start there.
+   */
   private anchorAt = HEADER_BYTES
   private anchorFirst = 0
   private anchorMin = REGISTERS
@@ -41,7 +44,7 @@ export class Sketch {
     this.anchorMin = REGISTERS
   }
 
-  /** What it has become. */
+  /** The present value. */
   get value(): Bytes {
     return this.bytes.latin1Slice(0, this.length)
   }
@@ -50,7 +53,10 @@ export class Sketch {
     return this.bytes[ENCODING_AT] === DENSE
   }
 
-  /** Raises a register to a height at least. A sparse one that would be longer than so many bytes becomes dense. */
+  /**
+   * Raises a register to at least a height. A sparse sketch longer than `sparseMaxBytes` becomes
+   * dense.
+   */
   raise(index: number, height: number, sparseMaxBytes: number): Raised {
     if (this.isDense) {
       if (denseRegister(this.bytes, index) >= height) return 'as it was'
@@ -61,7 +67,7 @@ export class Sketch {
     return this.raiseSparse(index, height, sparseMaxBytes)
   }
 
-  /** Makes it dense. Returns whether it could be read. */
+  /** Makes the sketch dense. Returns false if it is corrupt. */
   makeDense(): boolean {
     if (this.isDense) return true
     unpacked.fill(0)
@@ -77,7 +83,7 @@ export class Sketch {
     return true
   }
 
-  /** Raises all these registers to its own. Returns whether it could be read. */
+  /** Raises the given registers to at least those of the sketch. Returns false if it is corrupt. */
   raiseInto(registers: Uint8Array): boolean {
     const { bytes } = this
     if (!this.isDense) return raiseFromRuns(bytes, HEADER_BYTES, this.length, registers)
@@ -91,7 +97,7 @@ export class Sketch {
     return true
   }
 
-  /** The runs of a sparse one as text. */
+  /** Returns the runs of a sparse sketch as text. */
   describe(): string {
     return describeRuns(this.bytes, HEADER_BYTES, this.length)
   }
@@ -147,7 +153,10 @@ export class Sketch {
     this.setLength(length + added)
   }
 
-  /** What is behind the end is a zero, so that a run of two bytes that lacks the second one reads alike everywhere. */
+  /**
+   * Sets the length and a zero behind the end, so that a two-byte run cut short reads alike
+   * everywhere.
+   */
   private setLength(length: number): void {
     this.length = length
     this.bytes[length] = 0

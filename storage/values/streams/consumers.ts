@@ -1,4 +1,4 @@
-/** Consumers of a stream's groups, as commands see them; what they are on disk is said in stream-records.ts. */
+/** Consumers of a stream's groups, as commands see them; records.ts describes their records. */
 import type { Bytes } from '../../../base/bytes.ts'
 import type { Group } from './groups.ts'
 import { MAX_UINT64, putUint64, ZERO_ID } from './id.ts'
@@ -6,7 +6,7 @@ import { CONSUMER, countBetween, GroupRange, NAME, numberKey, OWNED, ownerKey, p
 
 const scratch = Buffer.alloc(20)
 
-/** A consumer has few of its group's pending entries if it has less than one of so many. */
+/** A consumer has few of its group's pending entries if its share is less than one in this many. */
 const FEW = 16
 
 /** A consumer as its record has it. */
@@ -15,7 +15,7 @@ export class Consumer {
   readonly name: Bytes
   readonly number: number
   private recordedSeenAt: number
-  /** When it last got or claimed something, in ms since the epoch; -1 for never. */
+  /** The time when it last received or claimed an entry, in ms since the epoch; -1 for never. */
   activeAt: number
 
   constructor(group: Group, name: Bytes, number: number, seenAt: number, activeAt: number) {
@@ -26,12 +26,12 @@ export class Consumer {
     this.activeAt = activeAt
   }
 
-  /** When it last asked for something, in ms since the epoch. */
+  /** The time of its last request, in ms since the epoch. */
   get seenAt(): number {
     return this.group.stream.seen?.get(this.number) ?? this.recordedSeenAt
   }
 
-  /** It has asked for something: no change of the stream. */
+  /** Records a request of the consumer, which is no change of the stream. */
   see(now: number): void {
     if (this.seenAt === now) return
     const { stream } = this.group
@@ -39,7 +39,7 @@ export class Consumer {
     stream.seen.set(this.number, now)
   }
 
-  /** It has got or claimed something. */
+  /** Records that the consumer has received or claimed an entry. */
   act(now: number): void {
     this.group.stream.seen?.delete(this.number)
     if (this.recordedSeenAt === now && this.activeAt === now) return
@@ -62,14 +62,14 @@ export class Consumer {
     return countBetween(group.stream, ownerKey(OWNED, group.number, number, ''), ownerKey(OWNED, group.number, number + 1, ''))
   }
 
-  /** What it has pending from this id on; without details: those are the group's. */
+  /** Returns its pending entries from this id on; their details are in the group's list. */
   pendingFrom(id: Bytes): GroupRange {
     const { group, number } = this
     const from = ownerKey(OWNED, group.number, number, id)
     return new GroupRange(group.stream, from, ownerKey(OWNED, group.number, number + 1, ''))
   }
 
-  /** Deletes it with what it has pending. */
+  /** Deletes the consumer with its pending entries. */
   delete(): void {
     const { group, number } = this
     const { stream } = group
@@ -82,18 +82,21 @@ export class Consumer {
     stream.seen?.delete(number)
   }
 
-  /** Takes what it has pending off the group's list, entry by entry. */
+  /** Removes its pending entries from the group's list, one by one. */
   private forgetFew(): void {
     const { group } = this
     const tree = treeOf(group.stream)
     for (const owned = this.pendingFrom(''); owned.next(); ) tree.delete(pendingKey(group.number, owned.id))
   }
 
-  /** The same in one walk over the group's list: consumers have runs of entries. */
+  /**
+   * Removes its pending entries in one walk over the group's list, because consumers have runs of
+   * entries.
+   */
   private forgetMany(): void {
     const { group, number } = this
     const tree = treeOf(group.stream)
-    const ends: number[] = [] // ranks where runs of its own begin and end, in turn
+    const ends: number[] = [] // ranks at which runs of its own begin and end, in turn
     const range = group.pendingFrom(ZERO_ID)
     let rank = tree.lowerBound(pendingKey(group.number, ZERO_ID))
     for (; range.next(); rank++) if ((range.pending.consumer === number) !== (ends.length % 2 === 1)) ends.push(rank)

@@ -9,15 +9,18 @@ import { type Bytes, MAX_BYTES_LENGTH } from '../../../base/bytes.ts'
 import { DamageError } from '../../records/records.ts'
 
 const FORM = 1
-/** Of a length below 2^29, which is what a byte sequence can have. */
+/** The longest varint of a length below 2^29, the limit of a byte sequence. */
 const LONGEST_VARINT = 5
-/** Short words are copied byte by byte: that is faster than a call. */
+/** Words up to this length are copied byte by byte, which is faster than a call. */
 const SHORT_BYTES = 20
 const SCRATCH_BYTES = 16 * 1024
 
 const scratch = Buffer.allocUnsafeSlow(SCRATCH_BYTES)
 
-/** The words from position `from` on as an entry; null where they are more than one byte sequence can hold. */
+/**
+ * Returns the words from position `from` on as an entry, or null if they exceed the limit of one
+ * byte sequence.
+ */
 export function packEntry(words: readonly Bytes[], from: number): Bytes | null {
   let longest = 1 + LONGEST_VARINT
   for (let i = from; i < words.length; i++) longest += LONGEST_VARINT + (words[i] as Bytes).length
@@ -36,7 +39,7 @@ export function packEntry(words: readonly Bytes[], from: number): Bytes | null {
   return buffer.latin1Slice(0, at)
 }
 
-/** Fields and values in turn; they share the entry's memory. Throws DamageError. */
+/** Returns fields and values in turn; they share the entry's memory. Throws DamageError. */
 export function unpackEntry(entry: Bytes): Bytes[] {
   if (entry.charCodeAt(0) !== FORM) throw new DamageError('an entry of a stream of no known form')
   let at = 1

@@ -1,4 +1,4 @@
-/** Groups of a stream, as commands see them; what they are on disk is said in stream-records.ts. */
+/** Groups of a stream, as commands see them; records.ts describes their records. */
 import type { Bytes } from '../../../base/bytes.ts'
 import { Consumer } from './consumers.ts'
 import { increment, MAX_UINT64, plus, putUint64, type Uint64, uint32At, uint64At } from './id.ts'
@@ -31,7 +31,7 @@ export class Group {
   readonly name: Bytes
   readonly number: number
   lastId: Bytes
-  /** Entries up to lastId that have been added; -1 where that is not known. */
+  /** The number of entries ever added up to lastId; -1 if unknown. */
   entriesRead: Uint64
 
   constructor(stream: Stream, name: Bytes, number: number, lastId: Bytes, entriesRead: Uint64) {
@@ -49,7 +49,7 @@ export class Group {
     put(this.stream, GROUP + this.name, scratch.latin1Slice(0, 28))
   }
 
-  /** Moves it on to an entry that is delivered now. */
+  /** Moves the group on to an entry that is being delivered. */
   advance(id: Bytes): void {
     const { stream } = this
     if (this.entriesRead !== -1 && !stream.hasTombstonesFrom(id)) this.entriesRead = increment(this.entriesRead)
@@ -57,7 +57,7 @@ export class Group {
     this.lastId = id
   }
 
-  /** Entries that it has still to read; null where that is not known. */
+  /** The number of entries that the group has still to read; null if unknown. */
   get lag(): Uint64 | null {
     const { stream } = this
     if (stream.entriesAdded === 0) return 0
@@ -71,7 +71,7 @@ export class Group {
     return record === undefined ? undefined : consumerOf(this, name, record as Bytes)
   }
 
-  /** Makes a consumer that does not exist. */
+  /** Creates a consumer. REQUIRES: it does not exist. */
   createConsumer(name: Bytes, now: number): Consumer {
     const consumer = new Consumer(this, name, takeNumber(this.stream), now, -1)
     consumer.save()
@@ -99,7 +99,7 @@ export class Group {
     return countBetween(this.stream, numberKey(PENDING, this.number), numberKey(PENDING, this.number + 1))
   }
 
-  /** Least and greatest id that is pending; null where none is. */
+  /** The least and greatest pending id; null if there is none. */
   get pendingEnds(): readonly [first: Bytes, last: Bytes] | null {
     const tree = treeOf(this.stream)
     const from = tree.lowerBound(numberKey(PENDING, this.number))
@@ -112,12 +112,12 @@ export class Group {
     return record === undefined ? undefined : pendingOf(record as Bytes)
   }
 
-  /** What is pending from this id on. */
+  /** Returns the pending entries from this id on. */
   pendingFrom(id: Bytes): GroupRange {
     return new GroupRange(this.stream, pendingKey(this.number, id), numberKey(PENDING, this.number + 1))
   }
 
-  /** An entry is the consumer's now, whosever it was. */
+  /** Makes an entry pending for the consumer, and takes it from its former consumer. */
   assign(id: Bytes, consumer: Consumer, deliveredAt: number, deliveries: Uint64): void {
     const tree = treeOf(this.stream)
     const record = pendingRecord(consumer.number, deliveredAt, deliveries)
@@ -130,7 +130,7 @@ export class Group {
     tree.set(ownerKey(OWNED, this.number, consumer.number, id), '')
   }
 
-  /** Forgets that an entry is pending; whether it was. */
+  /** Acknowledges an entry. Returns false if it was not pending. */
   acknowledge(id: Bytes): boolean {
     const tree = treeOf(this.stream)
     if (!tree.find(pendingKey(this.number, id))) return false
@@ -140,7 +140,7 @@ export class Group {
     return true
   }
 
-  /** Deletes it with all that belongs to it. */
+  /** Deletes the group with all of its records. */
   destroy(): void {
     const { stream, number } = this
     if (stream.seen !== null) for (const consumer of this.consumers) stream.seen.delete(consumer.number)
@@ -154,14 +154,14 @@ export function findGroup(stream: Stream, name: Bytes): Group | undefined {
   return record === undefined ? undefined : groupOf(stream, name, record as Bytes)
 }
 
-/** Makes a group that does not exist. */
+/** Creates a group. REQUIRES: it does not exist. */
 export function createGroup(stream: Stream, name: Bytes, lastId: Bytes, entriesRead: Uint64): Group {
   const group = new Group(stream, name, takeNumber(stream), lastId, entriesRead)
   group.save()
   return group
 }
 
-/** In the order of their names. */
+/** Returns the groups in the order of their names. */
 export function groupsOf(stream: Stream): Group[] {
   const found: Group[] = []
   if (stream.object.trees[1] === undefined) return found

@@ -1,7 +1,9 @@
 /**
- * Stream ids, `ms-seq`, both unsigned 64-bit: 16 bytes, big-endian, so that ids compare as Bytes do.
+ * Stream ids, `ms-seq`, both unsigned 64-bit: 16 bytes, big-endian, so that ids compare as Bytes
+ * do.
  *
- * Numbers of 64 bits are plain numbers where those are exact and bigints beyond: a value has one form only, so `===` compares.
+ * Numbers of 64 bits are plain numbers where those are exact and bigints beyond. A value has one
+ * form only, so `===` compares.
  */
 import type { Bytes } from '../../../base/bytes.ts'
 
@@ -32,12 +34,12 @@ export function seqOf(id: Bytes): Uint64 {
   return uint64At(id, 8)
 }
 
-/** As clients write it. */
+/** Returns an id as clients write it. */
 export function idText(id: Bytes): Bytes {
   return `${uint64At(id, 0)}-${uint64At(id, 8)}`
 }
 
-/** The id after this one; null after the last. */
+/** Returns the id after this one, or null after the last. */
 export function nextId(id: Bytes): Bytes | null {
   const seq = seqOf(id)
   if (seq !== MAX_UINT64) return idOf(msOf(id), plus(seq, 1))
@@ -45,7 +47,7 @@ export function nextId(id: Bytes): Bytes | null {
   return ms === MAX_UINT64 ? null : idOf(plus(ms, 1), 0)
 }
 
-/** The id before this one; null before the first. */
+/** Returns the id before this one, or null before the first. */
 export function previousId(id: Bytes): Bytes | null {
   const seq = seqOf(id)
   if (seq !== 0) return idOf(msOf(id), plus(seq, -1))
@@ -53,7 +55,7 @@ export function previousId(id: Bytes): Bytes | null {
   return ms === 0 ? null : idOf(plus(ms, -1), MAX_UINT64)
 }
 
-/** The sum, in the one form that it has. */
+/** Returns the sum, in the one form that Uint64 gives it. */
 export function plus(a: Uint64, b: Uint64): Uint64 {
   if (typeof a === 'number' && typeof b === 'number') {
     const sum = a + b
@@ -62,12 +64,15 @@ export function plus(a: Uint64, b: Uint64): Uint64 {
   return uint64Of(BigInt(a) + BigInt(b))
 }
 
-/** One more of what is counted. Counts end where signed 64-bit integers do: clients are shown no more, and the log takes no more. */
+/**
+ * Returns the count plus one. Counts end where signed 64-bit integers do, as the replies to clients
+ * and the log do.
+ */
 export function increment(count: Uint64): Uint64 {
   return count === MAX_COUNT ? count : plus(count, 1)
 }
 
-/** A bigint in the one form that Uint64 gives it. */
+/** Returns a bigint in the one form that Uint64 gives it. */
 export function uint64Of(value: bigint): Uint64 {
   return value >= Number.MIN_SAFE_INTEGER && value <= Number.MAX_SAFE_INTEGER ? Number(value) : value
 }

@@ -1,15 +1,17 @@
 /**
- * The records of a stream's groups, their consumers, and the entries delivered but not acknowledged, in the stream's second tree, so that any of them may
- * be as many as there is disk for. On disk: never renumber.
+ * The records of a stream's groups, their consumers, and the entries delivered but not
+ * acknowledged. They lie in the stream's second tree, so that disk space is their only limit. On
+ * disk: never renumber.
  *
- *   'a' name                      -> group      number(4) lastId(16) entriesRead(8)
- *   'b' group(4) name             -> consumer   number(4) seenAt(8) activeAt(8)
- *   'c' group(4) consumer(4)      -> the consumer's name
- *   'd' group(4) id(16)           -> pending    consumer(4) deliveredAt(8) deliveries(8)
+ *   'a' name                        -> group      number(4) lastId(16) entriesRead(8)
+ *   'b' group(4) name               -> consumer   number(4) seenAt(8) activeAt(8)
+ *   'c' group(4) consumer(4)        -> the consumer's name
+ *   'd' group(4) id(16)             -> pending    consumer(4) deliveredAt(8) deliveries(8)
  *   'e' group(4) consumer(4) id(16) -> nothing
  *
- * Big-endian throughout; entriesRead and activeAt are all ones where unknown or never. Groups and consumers are known by numbers of the
- * stream. Invariant: 'b' and 'c', and 'd' and 'e', go in pairs.
+ * All integers are big-endian; entriesRead and activeAt are all ones if unknown or never. Groups
+ * and consumers are identified by numbers of the stream. Invariant: 'b' and 'c', and 'd' and 'e',
+ * come in pairs.
  */
 import { type Bytes, detached } from '../../../base/bytes.ts'
 import type { TreeCursor } from '../../tree/cursor.ts'
@@ -35,7 +37,7 @@ const scratch = Buffer.alloc(25)
 export class Pending {
   /** The number of its consumer. */
   readonly consumer: number
-  /** In ms since the epoch. */
+  /** The time of delivery in ms since the epoch. */
   readonly deliveredAt: number
   readonly deliveries: Uint64
 
@@ -46,7 +48,9 @@ export class Pending {
   }
 }
 
-/** Elements of the groups' tree between two keys; goes on when others come or go meanwhile. */
+/**
+ * The elements of the groups' tree between two keys. The range continues when elements come or go.
+ */
 export class GroupRange {
   private readonly cursor: TreeCursor
   private readonly end: Bytes
@@ -69,12 +73,12 @@ export class GroupRange {
     return this.cursor.value as Bytes
   }
 
-  /** The id that a pending or owned one's key ends with. */
+  /** The id at the end of a pending or owned entry's key. */
   get id(): Bytes {
     return this.key.slice(-ID_BYTES)
   }
 
-  /** Of a range of the group's. */
+  /** The pending entry. REQUIRES: the range covers a group's pending entries. */
   get pending(): Pending {
     return pendingOf(this.value)
   }
@@ -95,7 +99,7 @@ export function treeOf(stream: Stream): Tree {
   return stream.object.tree(1)
 }
 
-/** Sets a record whose key has been put together. */
+/** Sets a record. The key may be a concatenation. */
 export function put(stream: Stream, key: Bytes, record: Bytes): void {
   const tree = treeOf(stream)
   if (tree.find(key)) tree.replace(record)
@@ -125,7 +129,7 @@ export function pendingKey(group: number, id: Bytes): Bytes {
   return scratch.latin1Slice(0, PENDING_KEY_BYTES)
 }
 
-/** Without an id: what the keys of this consumer begin with. */
+/** Returns a consumer's key for an id; without an id, the prefix of all its keys. */
 export function ownerKey(tag: Bytes, group: number, consumer: number, id: Bytes): Bytes {
   scratch.latin1Write(tag, 0)
   scratch.writeUInt32BE(group, 1)

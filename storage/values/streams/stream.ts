@@ -1,10 +1,12 @@
 /**
- * A stream: entries by id in one tree, the groups that read them in the other (stream-records.ts). On disk: never renumber.
+ * A stream: entries by id in one tree, the groups that read them in the other (records.ts). On
+ * disk: never renumber.
  *
  *   header   version(1) lastId(16) maxDeletedId(16) entriesAdded(8) nextNumber(4), big-endian
- *   entries  id(16, stream-id.ts) -> entry (stream-entry.ts)
+ *   entries  id(16, id.ts) -> entry (entry.ts)
  *
- * Its length is the tree's count and its first id the tree's first key. A stream may be empty.
+ * The length of a stream is the tree's count, and its first id the tree's first key. A stream may
+ * be empty.
  */
 import type { Bytes } from '../../../base/bytes.ts'
 import { DamageError, KIND_STREAM } from '../../records/records.ts'
@@ -27,16 +29,18 @@ export class Stream {
   readonly kind = KIND_STREAM
   readonly object: TreeObject
   readonly entries: Tree
-  /** The greatest id that it has ever had, or was told to go on after. */
+  /** The greatest id that the stream has ever had, or that XSETID set. */
   lastId: Bytes = ZERO_ID
-  /** The greatest id that XDEL has taken out. */
+  /** The greatest id that XDEL has deleted. */
   maxDeletedId: Bytes = ZERO_ID
-  /** Entries ever added. */
+  /** The number of entries ever added. */
   entriesAdded: Uint64 = 0
-  /** What the next group or consumer is called inside; never used again. */
+  /** The internal number of the next group or consumer; never used again. */
   nextNumber = 1
-  /** When consumers were last seen, by their numbers, in ms since the epoch, where that is later than their records say: a consumer that asks
-   *  and gets nothing changes nothing. Not kept on disk. */
+  /**
+   * The time when consumers were last seen, by their numbers, in ms since the epoch, if later than
+   * their records say: a consumer that asks and gets nothing changes nothing. Not kept on disk.
+   */
   seen: Map<number, number> | null = null
 
   constructor(object: TreeObject, header: Bytes) {
@@ -67,18 +71,18 @@ export class Stream {
     return scratch.latin1Slice(0, HEADER_BYTES)
   }
 
-  /** Zero where it is empty. */
+  /** The id of the first entry; zero if there is none. */
   get firstId(): Bytes {
     return this.entries.count === 0 ? ZERO_ID : this.entries.keyAt(0)
   }
 
-  /** The last id that is there; zero where it is empty. */
+  /** The id of the last present entry; zero if there is none. */
   get lastPresentId(): Bytes {
     const { count } = this.entries
     return count === 0 ? ZERO_ID : this.entries.keyAt(count - 1)
   }
 
-  /** The number of entries up to this id. */
+  /** Returns the number of entries up to this id. */
   countUpTo(id: Bytes): number {
     const next = nextId(id)
     return next === null ? this.entries.count : this.entries.lowerBound(next)
@@ -92,7 +96,7 @@ export class Stream {
     this.entries.append(id, entry)
   }
 
-  /** Whether there was such an entry. */
+  /** Deletes an entry. Returns false if it did not exist. */
   delete(id: Bytes): boolean {
     if (!this.entries.find(id)) return false
     this.object.touch()
@@ -101,7 +105,7 @@ export class Stream {
     return true
   }
 
-  /** Takes out so many of the oldest entries. */
+  /** Removes this many of the oldest entries. */
   trim(count: number): void {
     this.entries.removeRange(0, count)
   }
@@ -113,13 +117,18 @@ export class Stream {
     this.maxDeletedId = maxDeletedId
   }
 
-  /** Whether an id from this one on has been deleted, where one before the first that is there does not count. */
+  /**
+   * True if an id from this one on has been deleted. Ids before the first present entry do not
+   * count.
+   */
   hasTombstonesFrom(id: Bytes): boolean {
     const { maxDeletedId } = this
     return id <= maxDeletedId && maxDeletedId !== ZERO_ID && this.entries.count > 0 && this.firstId <= maxDeletedId
   }
 
-  /** How many entries had been added when the one with this id was; -1 where that cannot be known. */
+  /**
+   * Returns the number of entries that had been added when this id was; -1 if that cannot be known.
+   */
   distanceOf(id: Bytes): Uint64 {
     const { count } = this.entries
     if (this.entriesAdded === 0) return 0
