@@ -1,6 +1,6 @@
 /**
- * A group: what units with one reading of the clock append to the binlog. The binlog is a Redis
- * replication stream, byte for byte. On disk: never change.
+ * A group: the commands that units with one reading of the clock append to the binlog. The binlog
+ * is a Redis replication stream, byte for byte. On disk: never change.
  *
  *   segment  = group*          file named after the offset of its first byte, 20 digits
  *   group    = head body

@@ -1,7 +1,7 @@
 /**
  * The owner of each object, for a check: ids, lengths of ropes and roots of collections, in arrays.
  * They take 20 bytes per object and a short string per collection. A rope is at least 64 KiB of
- * data and a collection in pages at least one page, so the arrays are small beside the data.
+ * data, a collection in pages at least one page: the arrays are small beside the data.
  */
 import type { Bytes } from '../../base/bytes.ts'
 import { KIND_ROPE, type Root } from '../records/records.ts'

@@ -5,13 +5,13 @@
  *   hash -> directory[top bits] -> segment -> slots from (low bits) on, linear probing
  *
  * Against V8's Map (1 M random 16-byte keys, fresh key strings) a lookup takes 2.6 µs instead of
- * 4.9 µs, because it touches fewer cache lines. The map has no limit of 16.7 million entries.
- * Growing costs the split of one segment, not a pause that grows with the map.
+ * 4.9 µs: it touches fewer cache lines. The map has no limit of 16.7 million entries. Growing costs
+ * the split of one segment, not a pause that grows with the map.
  *
  * The hash is keyed (key-hash.ts), so the hashes of keys that clients choose are spread evenly.
  * Work and memory are bounded even where they are not. An entry goes to an overflow Map if it finds
- * no slot near its home, or if its segment is full and may not be split. The directory grows only
- * in proportion to the entries.
+ * no slot near its home. So does an entry whose segment is full and may not be split. The directory
+ * grows only in proportion to the entries.
  *
  * Invariants:
  * - A slot's hash is 0 exactly when the slot is empty.

@@ -1,9 +1,9 @@
 /**
  * Verifies the files of a LevelDB directory before LevelDB opens it, and syncs them afterwards.
  *
- * LevelDB (1.20) trusts its directory. It makes a new database if CURRENT is missing, deletes
- * tables that an older copy of MANIFEST does not name, and reads a table only when a record in it
- * is read. Each of these shows less data without an error. The check reads CURRENT and MANIFEST as
+ * LevelDB (1.20) trusts its directory. It makes a new database if CURRENT is missing. It deletes
+ * tables that an older copy of MANIFEST does not name. It opens a table only when a record in it is
+ * read. Each of these shows less data without an error. The check reads CURRENT and MANIFEST as
  * LevelDB does and compares them with the files:
  *
  * - Each table of the last version exists, with the size that MANIFEST states.

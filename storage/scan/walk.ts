@@ -8,7 +8,7 @@
  * the epoch in one synchronous moment and reads. In a second synchronous moment it merges the
  * result with memory as it is then. If the epoch has moved, the step starts over. A batch may be
  * durable before its checkpoint has landed in memory. Its records are resident until then, its new
- * keys are listed, and its removals are tombstones, so the merge is the same with it and without.
+ * keys are listed, and its removals are tombstones: the merge is the same with it and without.
  *
  * A key that exists all through a walk is found exactly once. One that comes or goes meanwhile is
  * found at most once. No key becomes resident.

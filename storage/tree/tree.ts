@@ -8,8 +8,8 @@
  * gives up pages. Keys compare as bytes. Nodes split by bytes and by number; one element alone may
  * be of any size.
  *
- * Every change first touches the root record, the leaf and the inner nodes above it, so that a
- * checkpoint under way has them as they were.
+ * Every change first touches the root record, the leaf and the inner nodes above it. A checkpoint
+ * under way therefore has them as they were.
  */
 import type { Bytes } from '../../base/bytes.ts'
 import { DamageError, pageKey, readPage } from '../records/records.ts'

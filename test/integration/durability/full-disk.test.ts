@@ -32,8 +32,7 @@ test('with a full disk and a checkpoint that fails, what is on disk only is read
       await fillCold(server)
       assert.is(await server.call('SET', 'last', VALUE), 'OK')
       await keptFull(directory, async () => {
-        const cannotOpen = async () =>
-          (await server.call('SAVE')) instanceof WireError && server.log.includes('cannot reopen LevelDB')
+        const cannotOpen = async () => (await server.call('SAVE')) instanceof WireError && server.log.includes('cannot reopen LevelDB')
         await until('a checkpoint that fails, and no room to open LevelDB again', cannotOpen, 60_000)
         for (let i = 0; i < KEYS; i += 29) assert.is(await server.call('GET', `k${i}`), VALUE)
         assert.is(await server.call('DBSIZE'), KEYS + 1)
