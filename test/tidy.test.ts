@@ -13,7 +13,7 @@ import { importsOf, isProduct, LAYERS, matches, none, ROOT, slashed, sources } f
 const MAX_LINES = 400
 const MAX_COLUMNS = 100
 const MAX_OVERVIEW_LINES = 250
-const NARROW = /^((ARCHITECTURE|CONTRIBUTING)\.md|docs\/internals\/.*)$/
+const NARROW = /^((README|ARCHITECTURE|CONTRIBUTING)\.md|docs\/internals\/.*)$/
 
 /** What each layer may import. */
 const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {

@@ -30,11 +30,12 @@ const NOT_RUN: Readonly<Record<string, string>> = {
   'request = "REPLCONF" SP "ACK" SP applied SP "FACK" SP synced [ SP "ASKED" SP count ]': GRAMMAR,
   'client  > SET greeting hello': 'test/integration/replication/example.test.ts runs it',
   defaults: 'of HAProxy: test/interop/redis/haproxy.test.ts runs it',
-  '/** STRLEN key */': 'an example of code: it has to stand in the sources',
+  'const strlen = command({': 'an example of code: it has to stand in the sources',
   'data/': 'names of files',
   'haypile [file] [--name value ...]              serve': 'a grammar: it has to be what haypile help says',
   "haypile: /etc/haypile.conf:12: unknown configuration key 'prot', did you mean 'port'?":
     'messages: test/server/config/command-line.test.ts',
+  ' redis-cli, ioredis, bullmq ...          Sentinel, HAProxy          a Node program': 'a diagram',
   '   clients                           replicas                      a master': 'a diagram',
   'poll phase    sockets -> requests -> commands; replies gather per client, changes in the open group': 'a diagram',
   'freeze (O(1)) -> encode in slices -> sync the binlog up to P -> write one batch, synced -> landed': 'a diagram',
