@@ -20,6 +20,7 @@ interface Recording {
   bytes: Buffer
 }
 
+/** The connections that repeat old words or claim a node's address. */
 export class Ghosts {
   private readonly network: Network
   private recordings: Recording[] = []

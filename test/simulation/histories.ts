@@ -21,6 +21,7 @@ export const keyOf = ({ offset, crc }: BinlogPosition) => `${offset}:${crc.toStr
 
 const START: BinlogPosition = { offset: 0, crc: 0 }
 
+/** Every position of every node, with the history that leads to it. */
 export class Histories {
   private readonly known = new Map<string, Known>([[keyOf(START), { parent: null, digest: '', content: null }]])
 
@@ -67,6 +68,7 @@ function difference(a: string, b: string): string {
   return [...only(left, right, '<'), ...only(right, left, '>')].slice(0, 20).join('\n')
 }
 
+/** The positions in one node's binlog. */
 export class Track {
   /** Ascending. The first is the start of the log, or the position that a full sync left. */
   private positions: BinlogPosition[] = [START]

@@ -99,6 +99,7 @@ export class Socket {
   }
 }
 
+/** The machines' connections, and the faults between them. */
 export class Network {
   readonly schedule: Schedule
   readonly chance: Seeded

@@ -53,6 +53,7 @@ interface Found {
 
 export type Crash = 'kill' | 'power loss'
 
+/** A machine: its disk, its clock and the process that runs on it. */
 export class SimulatedNode {
   readonly name: string
   readonly ip: string

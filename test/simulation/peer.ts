@@ -34,6 +34,7 @@ export interface PeerHost {
   refused(peer: Peer, request: TrySyncRequest, reply: TrySyncReply): void
 }
 
+/** The server's end of a simulated connection. */
 export class Peer implements ReplicaConnection, SocketEvents {
   readonly id: number
   readonly remoteIp: string

@@ -23,6 +23,7 @@ export interface PipeHost {
   drained(): void
 }
 
+/** One direction of a connection. */
 export class Pipe {
   /** True once nothing arrives any more, without an error on either side. */
   isLost = false

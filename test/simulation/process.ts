@@ -54,6 +54,7 @@ export const BROKEN_COMMAND = 'a command breaks'
 const SYNC_EVERY_MS = 1000
 const ROOM_EVERY_MS = 1000
 
+/** One run of a server on a simulated node. */
 export class SimulatedProcess implements Party {
   readonly ip: string
   muted = false

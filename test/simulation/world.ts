@@ -23,6 +23,7 @@ const TICK_MS = 100
 /** Rounds of the event loop that disks get after an event. */
 const MAX_ROUNDS = 4
 
+/** A simulated cluster with its faults, its history and its checks. */
 export class World implements NodeHost {
   readonly seed: number
   readonly settings: WorldSettings

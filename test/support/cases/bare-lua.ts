@@ -2,6 +2,7 @@
 import { LuaModule } from '../../../lua/module.ts'
 import { LuaStack } from '../../../lua/stack.ts'
 
+/** A Lua state with the standard libraries only. */
 export class BareLua {
   readonly stack: LuaStack
   private readonly module = new LuaModule(64 * 2 ** 20, () => performance.now())

@@ -44,6 +44,7 @@ export function systemError(code: keyof typeof MESSAGES, syscall: string, path: 
   return Object.assign(new Error(`${code}: ${MESSAGES[code]}, ${syscall} '${path}'`), { code, syscall, path })
 }
 
+/** The rules by which operations fail. */
 export class Faults {
   private readonly rules = new Set<{ readonly rule: FaultRule; after: number; times: number }>()
 

@@ -9,6 +9,7 @@ import { type PowerLoss, survives } from './power-loss.ts'
 
 export type Node = Inode | Directory
 
+/** A directory: its current entries and its durable ones. */
 export class Directory {
   readonly entries = new Map<string, Node>()
   /**
@@ -29,6 +30,7 @@ interface JournalEntry {
   readonly changes: readonly NameChange[]
 }
 
+/** The tree of directories, with the journal of its unsynced changes. */
 export class Directories {
   readonly root: Directory
   private journal: JournalEntry[] = []

@@ -30,6 +30,7 @@ export interface MemoryFilesOptions {
 
 const DEFAULT_CAPACITY_BYTES = 2 ** 40
 
+/** A file system in memory that can crash, fill up and fail. */
 export class MemoryFiles implements Files {
   /**
    * The capacity of the disk. May change at any time; while it is below the used bytes, every

@@ -11,6 +11,7 @@ const ZEROS = Buffer.alloc(PAGE_BYTES)
 /** Null is a hole: zeros that take no space. */
 type Page = Buffer | null
 
+/** A file's pages and size, each with its versions. */
 export class Inode {
   private readonly pages: Versions<Page>[] = []
   private length = new Versions<number>(0)

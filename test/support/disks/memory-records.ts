@@ -51,6 +51,7 @@ export interface MemoryRecordsOptions {
 
 const CLEAR_PIECE_RECORDS = 16
 
+/** A record store in memory that can crash and fail like LevelDB. */
 export class MemoryRecords implements RecordStore {
   /** Called before and after a write is decided; a good moment to crash. */
   onWrite: (() => void) | undefined

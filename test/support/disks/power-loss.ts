@@ -30,6 +30,7 @@ export function survives({ random, loss }: PowerLoss): boolean {
   return random() >= loss
 }
 
+/** The versions of one cell of a simulated disk, from the durable to the current one. */
 export class Versions<T> {
   /** Oldest first. The first version is durable, the last is the one that reads return. */
   private readonly list: { readonly time: number; readonly value: T }[]

@@ -38,6 +38,7 @@ interface TwinEntry<V> {
   readonly expireAt: number
 }
 
+/** One database of a twin: keys with values and deadlines. */
 export class TwinDatabase<V> {
   readonly entries: Map<Bytes, TwinEntry<V>>
 
@@ -71,6 +72,7 @@ interface Unit {
   readonly reply: unknown
 }
 
+/** The twin of an engine: its databases, and the commands of each group. */
 export class CollectionTwin<V> {
   databases: TwinDatabase<V>[]
   private readonly type: TwinType<V>

@@ -26,6 +26,7 @@ interface TwinStream {
 const text = (id: number) => `${id}-0`
 const ascending = (ids: Iterable<number>) => [...ids].sort((a, b) => a - b)
 
+/** The expected content of streams, and the expected replies of their commands. */
 export class StreamTwin {
   now = 0
   private readonly streams = new Map<Bytes, TwinStream>()

@@ -13,6 +13,7 @@ interface TwinEntry {
 /** By index of the database. */
 export type TwinState = readonly ReadonlyMap<Bytes, TwinEntry>[]
 
+/** The expected state of an engine, now and after each group. */
 export class EngineModel {
   private databases: Map<Bytes, TwinEntry>[]
   /** The state after each group, by the offset of its end. */

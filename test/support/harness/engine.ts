@@ -144,6 +144,7 @@ class EngineClient extends ReplayClient {
   retryGate(): void {}
 }
 
+/** One process: storage on a disk, with an executor and one client. */
 export class Engine {
   readonly disk: Disk
   readonly storage: Storage

@@ -4,6 +4,7 @@ import type { KeyEvents } from '../../../storage/keyspace/key-events.ts'
 
 const ALL = 0xffff
 
+/** Collects keyspace events until the next call of `take`. */
 export class EventRecorder implements KeyEvents {
   readonly wanted: number
   private events: string[] = []

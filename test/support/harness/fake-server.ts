@@ -181,6 +181,7 @@ class FakeReplication implements ReplicationPort {
   }
 }
 
+/** A server port whose calls a test can inspect. */
 export class FakeServer implements ServerPort {
   readonly table: CommandTable
   readonly clock = new ManualClock()

@@ -3,6 +3,7 @@ import { openDefaultUser } from '../../../commands/acl/user.ts'
 import type { Message } from '../../../commands/core/reply.ts'
 import { type Peer, type Session, SessionState } from '../../../commands/core/session.ts'
 
+/** A session that records the messages pushed to it and the way it was closed. */
 export class FakeSession extends SessionState implements Session {
   readonly id: number
   peer: Peer = 'client'

@@ -26,6 +26,7 @@ export function shownScript(lua: Bytes): Bytes {
   return `${SHOW} return all(pcall(function() ${lua} end))`
 }
 
+/** A Lua machine with the libraries of a server. */
 export class LibraryMachine {
   private readonly machine: LuaMachine
 

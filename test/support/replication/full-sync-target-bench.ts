@@ -36,6 +36,7 @@ export function chunksOf({ records }: Source, perChunk: number, after: string | 
   return [...chunks, encodeEndChunk(chunks.length, rest.length)]
 }
 
+/** A replica's side of a full sync on a simulated disk. */
 export class TargetBench {
   readonly disk = new Disk()
   readonly clock = new ManualClock()

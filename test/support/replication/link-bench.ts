@@ -21,6 +21,7 @@ export const OWN_RUN = 'a'.repeat(40)
 export const MASTER_RUN = 'b'.repeat(40)
 export const MASTER_ID = '4'.repeat(40)
 
+/** The replica's end of a connection whose other end a test holds. */
 export class FakeWire implements Wire {
   readonly host: string
   readonly port: number
@@ -59,6 +60,7 @@ export interface LinkBenchOptions extends EngineOptions {
   readonly writes?: number
 }
 
+/** A replica's link, with its turns, ticks and connections in the hands of a test. */
 export class LinkBench {
   readonly engine: Engine
   readonly clock: ManualClock

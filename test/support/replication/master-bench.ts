@@ -25,6 +25,7 @@ export const OWN_RUN_ID = 'f'.repeat(40)
 /** A run id or another id that contains a number. */
 export const id = (number: number) => String(number).padStart(40, '0')
 
+/** A replica's connection that keeps the bytes sent on it. */
 export class FakeConnection implements ReplicaConnection {
   readonly id: number
   readonly remoteIp: string
@@ -64,6 +65,7 @@ export class FakeConnection implements ReplicaConnection {
   }
 }
 
+/** A master on a simulated disk, with its turns and ticks in the hands of a test. */
 export class MasterBench {
   readonly engine: Engine
   readonly clock: ManualClock

@@ -34,6 +34,7 @@ interface WritingClient {
   close(): Promise<void>
 }
 
+/** A writer that records which of its writes were confirmed. */
 export class ConfirmedWriter {
   /** Keys whose writes were confirmed; their value is their name. */
   readonly confirmed = new Set<string>()

@@ -10,6 +10,7 @@ import * as net from 'node:net'
 
 export type Direction = 'up' | 'down'
 
+/** One connection through the proxy. */
 export class ProxiedLink {
   /** The number of bytes passed on from the master. */
   downBytes = 0
@@ -112,6 +113,7 @@ interface Watch {
   readonly act: (link: ProxiedLink) => void
 }
 
+/** A TCP proxy in front of a master, whose links a test can break. */
 export class CutProxy {
   /** The number of bytes from the master after which the next link breaks. */
   cutAfter = Number.POSITIVE_INFINITY

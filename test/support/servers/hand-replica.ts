@@ -33,6 +33,7 @@ const START: BinlogPosition = { offset: 0, crc: 0 }
 /** A run id, or a replication id, that no server has. */
 export const anyId = () => randomHex(Math.random, 40)
 
+/** A replica's identity, which opens connections to a master. */
 export class HandReplica {
   readonly runId: string
   /** The port it announces. */

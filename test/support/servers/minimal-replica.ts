@@ -17,6 +17,7 @@ function crc32(bytes: Buffer, start = 0): number {
   return ~crc >>> 0
 }
 
+/** A connection to a master, read piece by piece. */
 export class Wire {
   readonly socket: net.Socket
   private bytes = Buffer.alloc(0)
@@ -135,6 +136,7 @@ export async function readGroup(wire: Wire, position: { offset: number; crc: str
   return { header, next: position.offset + 124 + body.length, crc: crc as string, commands }
 }
 
+/** A replica that follows a master and keeps its strings. */
 export class MinimalReplica {
   /** By "index key". */
   data = new Map<string, string>()

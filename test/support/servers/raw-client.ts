@@ -18,6 +18,7 @@ const ECHO: Ending = { request: ['ECHO', END], reply: `$${END.length}\r\n${END}\
 /** The ending for a busy server, which still answers RESET. */
 export const RESET: Ending = { request: ['RESET'], reply: '+RESET\r\n' }
 
+/** A connection that returns replies as raw bytes. */
 export class RawClient {
   private readonly socket: net.Socket
   private readonly ending: Ending

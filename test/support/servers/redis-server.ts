@@ -17,6 +17,7 @@ process.on('exit', () => {
   for (const child of running) child.kill('SIGKILL')
 })
 
+/** A process of redis-server. */
 export class RedisServer {
   readonly port: number
   private readonly child: ChildProcess

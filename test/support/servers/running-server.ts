@@ -92,6 +92,7 @@ export function runProgram(words: readonly string[], timeoutMs = READY_MS): Prom
   })
 }
 
+/** A process of the built server and its data directory. */
 export class RunningServer {
   readonly port: number
   readonly directory: string

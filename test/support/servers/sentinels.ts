@@ -146,6 +146,7 @@ function configuration(port: number, { port: master, more = [] }: SentinelSettin
   ].join('\n')
 }
 
+/** A group of sentinel processes around one master. */
 export class Sentinels {
   readonly all: readonly RunningSentinel[]
 

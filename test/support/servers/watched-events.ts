@@ -7,6 +7,7 @@ import type { Bytes } from '../../../base/bytes.ts'
 import { eventText } from '../harness/event-recorder.ts'
 import { WireClient, type WireReply } from './wire-client.ts'
 
+/** A server with a subscriber to its keyspace events. */
 export class WatchedEvents {
   readonly client: WireClient
   private readonly subscriber: WireClient

@@ -44,6 +44,7 @@ export function encodeCommand(...words: readonly (Bytes | number)[]): Buffer {
   return buffer
 }
 
+/** A connection that sends words and returns decoded replies. */
 export class WireClient {
   readonly socket: net.Socket
   /** Unrequested replies: push messages, and errors before the connection is closed. */
