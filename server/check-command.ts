@@ -1,4 +1,7 @@
-/** `haypile check DIR`: prints what the check of a data directory finds, with a progress bar on a terminal. */
+/**
+ * `haypile check DIR`: prints the findings of checking a data directory, with a progress bar on a
+ * terminal.
+ */
 import { statSync } from 'node:fs'
 import { SingleBar } from 'cli-progress'
 import { realFiles } from '../base/files.ts'
@@ -12,16 +15,16 @@ const LEVEL_SETTINGS = { writeBufferBytes: 4 * 1024 * 1024, blockCacheBytes: 32 
 export interface CheckCommandOptions {
   readonly repair?: Repair
   readonly output?: { out(text: string): void; error(text: string): void }
-  /** Whether to draw a progress bar on standard error; by default where that is a terminal. */
+  /** True draws a progress bar on standard error; by default if that is a terminal. */
   readonly bar?: boolean
 }
 
-/** Resolves to the exit status: 0 clean, 1 damaged, 2 could not be checked. */
+/** Resolves with the exit status: 0 clean, 1 damaged, 2 could not be checked. */
 export async function runCheck(directory: string, options: CheckCommandOptions = {}): Promise<number> {
   const output = options.output ?? { out: (text) => process.stdout.write(text), error: (text) => process.stderr.write(text) }
   const bar = new PhaseBar(options.bar ?? process.stderr.isTTY === true)
   try {
-    if (!statSync(directory).isDirectory()) throw new Error('it is no directory')
+    if (!statSync(directory).isDirectory()) throw new Error('not a directory')
     const report = await checkDirectory({
       files: realFiles,
       directory,
@@ -60,12 +63,12 @@ async function openExisting(path: string): Promise<RecordStore> {
 
 function reason(error: unknown): string {
   const { code, cause, message } = error as { code?: string; cause?: { code?: string; message?: string }; message?: string }
-  if (code === 'ENOENT') return 'there is no such directory'
+  if (code === 'ENOENT') return 'no such directory'
   if (cause?.code === 'LEVEL_LOCKED') return 'a server has it open'
   return cause?.message ?? message ?? String(error)
 }
 
-/** One bar after the other, a phase each. */
+/** A progress bar for each phase, one after the other. */
 class PhaseBar {
   private readonly shown: boolean
   private bar: SingleBar | null = null

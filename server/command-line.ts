@@ -1,8 +1,8 @@
 /**
  * The command line:
  *
- *   haypile [file | -] { --name value { value } }      serve; flags win over the file, `-` is standard input
- *   haypile check DIR [--cut | --new-identity]         verify a data directory that no server has open
+ *   haypile [file | -] { --name value { value } }      serve; flags win over the file, - is stdin
+ *   haypile check DIR [--cut | --new-identity]         verify a data directory, its server stopped
  *   haypile help [all | check], --help, --version
  *
  * Exit statuses are in docs/command-line.md.
@@ -20,15 +20,15 @@ const USAGE_STATUS = 2
 
 export interface CommandLineActions {
   readonly version: string
-  /** Serves. What it throws is the caller's to report. */
+  /** Starts a server. The caller reports its errors. */
   start(config: Config): Promise<void>
-  /** Verifies a data directory, and repairs it where that is asked for; the exit code. */
+  /** Verifies a data directory, and repairs it if asked to. Resolves with the exit status. */
   check(directory: string, options: { readonly repair: Repair }): Promise<number>
-  /** Standard output and error; the process's own unless given. */
+  /** Standard output and error; by default the process's own. */
   readonly output?: { out(text: string): void; error(text: string): void }
 }
 
-/** Does what the words after `haypile` ask for. Resolves to the exit code, which is 0 for a server that has been started. */
+/** Runs the command line. Resolves with the exit status, which is 0 once a server has started. */
 export async function runCommandLine(words: readonly string[], actions: CommandLineActions): Promise<number> {
   const output = actions.output ?? { out: (text) => process.stdout.write(text), error: (text) => process.stderr.write(text) }
   const machine = machineOfProgram()
@@ -64,7 +64,7 @@ export async function runCommandLine(words: readonly string[], actions: CommandL
       'replace a missing or unreadable identity.json: a node without a past, a master unless replicaof is configured',
     )
     .action(async (directory: string, { cut, newIdentity }: { cut?: boolean; newIdentity?: boolean }) => {
-      if (flags.length > 0) throw new ConfigError(['check takes no configuration, and stands before its directory'])
+      if (flags.length > 0) throw new ConfigError(['check takes no configuration keys, and precedes its directory'])
       exitCode = await actions.check(directory, { repair: newIdentity === true ? 'new identity' : cut === true ? 'cut binlog' : 'nothing' })
     })
   try {
@@ -81,7 +81,10 @@ export async function runCommandLine(words: readonly string[], actions: CommandL
   return exitCode
 }
 
-/** What `haypile help` and `--help` are asked about: `all`, `check`, or an empty text. Undefined where no help is wanted. Throws ConfigError. */
+/**
+ * Returns the topic of `haypile help` or `--help`: `all`, `check`, or an empty text. Undefined if
+ * no help is wanted. Throws ConfigError.
+ */
 function helpTopic(plain: readonly string[]): string | undefined {
   if (plain[0] !== 'help' && !plain.some((word) => word === '-h' || word === '--help')) return undefined
   const topics = plain.filter((word) => !['help', '-h', '--help'].includes(word))

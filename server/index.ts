@@ -15,20 +15,24 @@ import { createLogger } from './logging/log.ts'
 import { Node } from './node.ts'
 import { fitCacheToHeap } from './process/heap.ts'
 
-/** Configuration keys by name, as in the configuration file; numbers and flags may be given as such. */
+/** Configuration keys by name, as in the configuration file; numbers and flags may be typed. */
 export type StartOptions = Readonly<Record<string, string | number | boolean>>
 
 export interface RunningServer {
-  /** The TCP port: the one the system chose where 0 was asked for. */
+  /** The TCP port: the one the system chose for 0. */
   readonly port: number
-  /** Finishes what is under way, writes a checkpoint, closes every connection and the data directory. */
+  /**
+   * Finishes running commands, writes a checkpoint, and closes all connections and the data
+   * directory.
+   */
   close(): Promise<void>
 }
 
 /**
- * Starts a server. Rejects when the directory is in use, the port is taken, or the data is damaged. `port: 0` lets the system choose a port.
- * The option `warm-up` runs common commands on scratch data first, as the program does: the first clients meet compiled code.
- * What cannot be survived (a disk that fails to sync) ends the process with status 1, as it must.
+ * Starts a server. Rejects if the directory is in use, the port is taken, or the data is damaged.
+ * `port: 0` lets the system choose a port. The option `warm-up` runs common commands on scratch
+ * data first, as the program does, so that the first clients meet compiled code. A fatal error (a
+ * disk that fails to sync) ends the process with status 1.
  */
 export async function start(options: StartOptions = {}): Promise<RunningServer> {
   const config = new Config()

@@ -15,13 +15,13 @@ import { banner, hasColours, wantsBanner } from './terminal.ts'
 async function serve(config: Config): Promise<void> {
   restartIfHeapIsSmall(config)
   collectSooner()
-  const { Node } = await import('./node.ts') // most of the program, and not before a restart
+  const { Node } = await import('./node.ts') // the bulk of the program, loaded only after a restart
   process.umask(config.number('umask'))
   const log = openLog(config)
   logIneffective(config, log)
   fitCacheToHeap(config, log)
   process.on('uncaughtException', (error) => {
-    log.error({ error: error.stack }, 'a bug: ending now, to recover from what is on disk')
+    log.error({ error: error.stack }, 'unexpected error (a bug); exiting now, the next start recovers from the data on disk')
     process.exit(1)
   })
   let node: Awaited<ReturnType<typeof Node.start>>
@@ -39,7 +39,7 @@ async function serve(config: Config): Promise<void> {
       writePidFile(pidFile)
       process.on('exit', () => rmSync(pidFile, { force: true }))
     } catch (error) {
-      log.warn({ error: String(error) }, 'cannot write the pid file, going on without one')
+      log.warn({ error: String(error) }, 'cannot write the pid file, continuing without one')
     }
   }
   process.on('SIGHUP', () => log.reopen())
@@ -66,14 +66,17 @@ async function serve(config: Config): Promise<void> {
   }
 }
 
-/** Read by service managers and monitors of other users, as Redis's: whatever the umask, a file that it makes is theirs to read. */
+/**
+ * Writes the pid file. Like Redis's, a new one is readable by everyone despite the umask, for
+ * service managers and monitors of other users.
+ */
 function writePidFile(path: string): void {
   const isNew = !existsSync(path)
   writeFileSync(path, `${process.pid}\n`)
   if (isNew) chmodSync(path, 0o644)
 }
 
-/** What it mends holds what the server's files hold. */
+/** Sets a private umask: repaired files hold user data. */
 const checkPrivately: typeof runCheck = (...words) => {
   process.umask(0o077)
   return runCheck(...words)

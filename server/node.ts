@@ -1,6 +1,6 @@
 /**
- * A node: builds the parts and joins them. Start order: storage opened (which locks the directory), sockets bound, binlog replayed while
- * clients are told LOADING, then commands run.
+ * A node: builds the parts and connects them. At the start it opens the storage (which locks the
+ * directory), binds sockets, replays the binlog while clients get LOADING, then runs commands.
  */
 import { randomBytes } from 'node:crypto'
 import { type Bytes, textOf } from '../base/bytes.ts'
@@ -60,11 +60,11 @@ export interface NodeOptions {
   readonly clock: Clock
   /** Port 0 asks the system for a port instead of meaning none. */
   readonly anyPort: boolean
-  /** The node has closed by itself (SHUTDOWN), or must not go on (status 1). */
+  /** Called when the node has closed by itself (SHUTDOWN), or must not continue (status 1). */
   readonly exit: (status: number) => void
 }
 
-/** Everything that exists once the data directory is open. */
+/** The parts of a server whose data directory is open. */
 export class Node implements ServerPort {
   readonly config: Config
   readonly log: Logger
@@ -75,7 +75,7 @@ export class Node implements ServerPort {
   readonly version = HAYPILE_VERSION
   /** Wall time, ms. */
   readonly startedAtMs: number
-  /** The same by the monotonic clock. */
+  /** Monotonic time of the start, ms. */
   readonly startedMs: number
   readonly slowlog: Slowlog
   readonly latency: LatencyMonitor
@@ -94,7 +94,7 @@ export class Node implements ServerPort {
   port = 0
   tlsPort = 0
   recoveredKeys = 0
-  /** How far the binlog has been replayed, in bytes, while loading. */
+  /** Bytes of binlog replayed so far, while loading. */
   loaded = { offset: 0, end: 0 }
   readonly acceptor: Acceptor
   private readonly listener: Listener
@@ -173,7 +173,9 @@ export class Node implements ServerPort {
     engine.onExpired = (milliseconds) => this.latency.add('expire-cycle', milliseconds)
   }
 
-  /** Opens the data directory and listens; resolves when commands run. Rejects with a message for people. */
+  /**
+   * Opens the data directory and listens; resolves when commands run. Rejects with a line of text.
+   */
   static async start(options: NodeOptions): Promise<Node> {
     const { config, log, clock } = options
     warnOfPredictableHashes(log, process.versions.node)
@@ -205,7 +207,9 @@ export class Node implements ServerPort {
     return node
   }
 
-  /** Lets replicas catch up, finishes the turn, checkpoints, closes. Resolves to whether that was not called off (SHUTDOWN ABORT). */
+  /**
+   * Lets replicas catch up, ends the turn, checkpoints, closes. Resolves false if SHUTDOWN ABORT.
+   */
   close(save: 'save' | 'nosave' = 'save', how: 'in peace' | 'now' = 'in peace'): Promise<boolean> {
     if (how === 'now') this.drain.hurry()
     this.closing ??= this.shutDown(save, how)
@@ -224,7 +228,7 @@ export class Node implements ServerPort {
     if (this.engine.stalled !== null && !force) {
       this.log.error(
         { error: this.engine.stalled },
-        'SHUTDOWN refused: the last writes are not in the binlog; SHUTDOWN FORCE gives them up',
+        'SHUTDOWN refused: the last writes are not in the binlog; SHUTDOWN FORCE discards them',
       )
       return new ErrorReply('ERR Errors trying to SHUTDOWN. Check logs.')
     }
@@ -308,14 +312,14 @@ export class Node implements ServerPort {
     )
   }
 
-  /** While the log is replayed nobody is told of what it says: those who listened then have been told. */
+  /** Mutes notifications while the log is replayed: clients got them when the changes were made. */
   private setLoading(isLoading: boolean): void {
     this.gates.loading = isLoading
     this.pubsub.isMuted = isLoading
     this.gates.refresh()
   }
 
-  /** DEBUG RELOAD and LOADAOF. */
+  /** Reloads the data, for DEBUG RELOAD and LOADAOF. */
   private async reload(): Promise<void> {
     this.turn.end()
     this.setLoading(true)
@@ -328,7 +332,7 @@ export class Node implements ServerPort {
     }
   }
 
-  /** Nothing is to begin any more. */
+  /** True once nothing new may begin. */
   get isClosing(): boolean {
     return this.gates.closing
   }
@@ -338,7 +342,7 @@ export class Node implements ServerPort {
       this.closing = null
       return false
     }
-    // A script that is not done has changed memory, and the log has nothing of it: the next start is without it.
+    // An unfinished script has changed memory but not the log: the next start is without it.
     const save = this.executor.units.isSuspended ? 'nosave' : wanted
     this.listener.close()
     this.turn.end()
@@ -379,11 +383,14 @@ export class Node implements ServerPort {
         },
         renewClock: () => {
           this.turn.renewClock()
-          if (engine.stalled !== null) this.gates.refresh() // what the same client sends next must know of it
+          if (engine.stalled !== null) this.gates.refresh() // the client's next request must see it
         },
         broken: (error, changed) => {
           const stack = error instanceof Error ? error.stack : String(error)
-          this.log.error({ error: stack }, changed ? 'a command broke half way: ending now, to recover from the binlog' : 'a command broke')
+          this.log.error(
+            { error: stack },
+            changed ? 'a command failed half way; exiting now, the next start recovers from the binlog' : 'a command failed',
+          )
           if (changed) this.options.exit(1)
         },
       },

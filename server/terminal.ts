@@ -1,16 +1,25 @@
-/** What a person at a terminal sees besides the log: colours or none, and once the server is ready how to connect and how to stop. */
+/**
+ * Terminal output besides the log: colours, and a banner with how to connect and stop, printed once
+ * the server is ready.
+ */
 import type { Config } from './config/config.ts'
 
 const BOLD = '\u001b[1m'
 const PLAIN = '\u001b[0m'
 
-/** Whether text for this stream may have colours: a terminal has them where NO_COLOR (https://no-color.org) is not set. */
+/**
+ * True if text for this stream may have colours: the stream is a terminal, and NO_COLOR
+ * (https://no-color.org) is not set.
+ */
 export function hasColours(stream: { readonly isTTY?: boolean }, environment: NodeJS.ProcessEnv = process.env): boolean {
   const { NO_COLOR, TERM } = environment
   return stream.isTTY === true && (NO_COLOR ?? '') === '' && TERM !== 'dumb'
 }
 
-/** Whether the banner is for anybody: not in a file, in a pipe, or where JSON or nothing was asked for. */
+/**
+ * True if the banner is wanted: standard output is a terminal, and neither JSON nor silence is
+ * configured.
+ */
 export function wantsBanner(config: Config): boolean {
   return process.stdout.isTTY === true && config.text('logformat') !== 'json' && config.text('loglevel') !== 'nothing'
 }
@@ -22,7 +31,7 @@ export interface Served {
   readonly keys: number
 }
 
-/** The lines of the banner, each ended. */
+/** Returns the banner, with line ends. */
 export function banner(config: Config, served: Served, style: 'coloured' | 'plain'): string {
   const strong = (text: string) => (style === 'coloured' ? `${BOLD}${text}${PLAIN}` : text)
   const client = clientOf(config, served)
@@ -32,7 +41,7 @@ export function banner(config: Config, served: Served, style: 'coloured' | 'plai
   return `\n${lines.join('\n')}\n\n`
 }
 
-/** How redis-cli is called; null where nothing is listened on. */
+/** Returns the redis-cli command for this server; null if nothing listens. */
 function clientOf(config: Config, { port, tlsPort }: Served): string | null {
   const password = config.text('requirepass') === '' ? '' : ' --askpass'
   const socket = config.path('unixsocket')
@@ -41,7 +50,7 @@ function clientOf(config: Config, { port, tlsPort }: Served): string | null {
   return socket === '' ? null : `redis-cli -s ${socket}${password}`
 }
 
-/** The option for the host, where this machine's usual address is not listened on. */
+/** Returns redis-cli's host option; empty if this machine's usual address is bound. */
 function hostOf(config: Config): string {
   const addresses = (config.list('bind') as string[]).map((address) => address.replace(/^-/, ''))
   const isUsual = addresses.some((address) => ['*', '0.0.0.0', '127.0.0.1', 'localhost'].includes(address))

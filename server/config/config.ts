@@ -78,14 +78,14 @@ export class Config implements ConfigPort {
 
   number(name: string): number {
     const value = this.value(name)
-    if (typeof value !== 'number') throw new Error(`configuration key ${name} is no number`)
+    if (typeof value !== 'number') throw new Error(`configuration key ${name} is not a number`)
     return value
   }
 
   /** Returns bytes; use `path` for file names. */
   text(name: string): Bytes {
     const value = this.value(name)
-    if (typeof value !== 'string') throw new Error(`configuration key ${name} is no text`)
+    if (typeof value !== 'string') throw new Error(`configuration key ${name} is not text`)
     return value
   }
 
@@ -96,14 +96,14 @@ export class Config implements ConfigPort {
 
   flag(name: string): boolean {
     const value = this.value(name)
-    if (typeof value !== 'boolean') throw new Error(`configuration key ${name} is no flag`)
+    if (typeof value !== 'boolean') throw new Error(`configuration key ${name} is not a flag`)
     return value
   }
 
   /** Returns a list: addresses, shutdown options or percentiles. */
   list(name: string): readonly (Bytes | number)[] {
     const value = this.value(name)
-    if (!Array.isArray(value)) throw new Error(`configuration key ${name} is no list`)
+    if (!Array.isArray(value)) throw new Error(`configuration key ${name} is not a list`)
     return value
   }
 

@@ -36,7 +36,7 @@ const COMMON_KEYS = ['port', 'bind', 'dir', 'requirepass', 'appendfsync', 'cache
 /** Help that fits on one screen. */
 export function shortHelp(machine: Machine): string {
   const keys = COMMON_KEYS.map((name) => describe(requireConfigKey(name), machine)).join('\n')
-  return `${USAGE}\nThe flags that matter first (-p is --port; * can be changed by CONFIG SET):\n\n${keys}\n\nhaypile help all prints every flag. ${STATUS}\n`
+  return `${USAGE}\nThe most important flags (-p is --port; CONFIG SET changes those marked *):\n\n${keys}\n\nhaypile help all prints every flag. ${STATUS}\n`
 }
 
 /** Help for every configuration key. */

@@ -20,6 +20,6 @@ export function logIneffective(config: Config, log: Log): void {
   }
   for (const name of ['dbfilename', 'appenddirname']) {
     const path = join(config.path('dir'), config.path(name))
-    if (existsSync(path)) log.warn({ path }, 'the data directory holds data of a Redis, which is not read')
+    if (existsSync(path)) log.warn({ path }, 'the directory holds a Redis data file, which haypile does not read')
   }
 }

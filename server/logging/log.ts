@@ -1,10 +1,11 @@
 /**
- * The log, on pino: a line of JSON a message, or lines for people on a terminal. Everything is written at once in this thread, so that the
- * last words of a process that dies are there.
+ * The log, on pino: a line of JSON for each message, or readable lines on a terminal. Lines are
+ * written synchronously in this thread, so that the last ones of a dying process are kept.
  *
- * A log that cannot be written (a full disk, a reader that has gone) never stops the server. Lines wait in
- * memory, KEPT_BYTES of them at most, and are written when the log takes lines again; those beyond are
- * dropped and counted: INFO has the count (`log_lines_dropped`), and a warning says it when the log takes lines again.
+ * A log that cannot be written (a full disk, a reader that has gone) never stops the server. Up to
+ * KEPT_BYTES of lines wait in memory and are written once the log accepts lines again. Further
+ * lines are dropped and counted: INFO has the count (`log_lines_dropped`), and a later warning
+ * gives it.
  */
 import { closeSync, mkdirSync, openSync } from 'node:fs'
 import { dirname } from 'node:path'
@@ -16,17 +17,20 @@ import { hasColours } from '../terminal.ts'
 
 const LEVELS: Readonly<Record<string, string>> = { debug: 'debug', verbose: 'debug', notice: 'info', warning: 'warn', nothing: 'silent' }
 
-/** Bytes of lines that wait for a log that cannot be written. */
+/** Bytes of lines kept while the log cannot be written. */
 const KEPT_BYTES = 256 * 1024
 
 export interface Logger extends Log {
-  /** Opens the log file again, after something has moved it away. Keeps the old one where that fails. */
+  /** Opens the log file again after it was moved. Keeps the old one if that fails. */
   reopen(): void
-  /** Lines that were dropped since the start. */
+  /** Lines dropped since the start. */
   readonly droppedLines: number
 }
 
-/** A log by loglevel, logfile and logformat. Follows CONFIG SET loglevel. Throws when the file cannot be opened. */
+/**
+ * Creates a log by loglevel, logfile and logformat, and follows CONFIG SET loglevel. Throws if the
+ * file cannot be opened.
+ */
 export function createLogger(config: Config): Logger {
   const path = config.path('logfile')
   if (path !== '') requireWritable(path)
@@ -58,7 +62,7 @@ export function createLogger(config: Config): Logger {
   }
 }
 
-/** Throws where the file cannot be opened, with a line for people. */
+/** Throws if the file cannot be opened, with a line for the operator. */
 function requireWritable(path: string): void {
   try {
     mkdirSync(dirname(path), { recursive: true })
@@ -68,12 +72,14 @@ function requireWritable(path: string): void {
   }
 }
 
-/** Survives errors of writing. Calls `report` with the number of lines dropped once the log can be written again. Returns what counts all of
- *  them. */
+/**
+ * Ignores errors of writing. Calls `report` with the number of dropped lines once the log can be
+ * written again. Returns a function that returns the total.
+ */
 function countDropped(file: ReturnType<typeof pino.destination>, report: (lines: number) => void): () => number {
   let dropped = 0
   let all = 0
-  file.on('error', () => {}) // the line waits in memory, see above
+  file.on('error', () => {}) // the line stays in memory, see above
   file.on('drop', () => {
     dropped++
     all++
@@ -87,7 +93,7 @@ function countDropped(file: ReturnType<typeof pino.destination>, report: (lines:
   return () => all
 }
 
-/** pino-pretty's own stream would hand lines on later; its formatter is called here at once. */
+/** Formats each line synchronously; pino-pretty's own stream would write it later. */
 function prettyStream(destination: DestinationStream, colorize: boolean): DestinationStream {
   const format = prettyFactory({ colorize, ignore: 'pid', translateTime: 'SYS:HH:MM:ss.l', singleLine: true })
   return { write: (line) => destination.write(format(line)) }

@@ -1,11 +1,11 @@
-/** Takes passwords out of requests that are kept or shown. */
+/** Removes passwords from requests that are kept or shown. */
 import { type Bytes, lowerCase } from '../../base/bytes.ts'
 import { isToken } from '../../commands/parsing/args.ts'
 import { findConfigName } from '../config/table.ts'
 
 const REDACTED = '(redacted)'
 
-/** Says which words of a request are secret. */
+/** Decides which words of a request are secret. */
 type Secrets = (args: readonly Bytes[]) => (index: number) => boolean
 
 const from = (first: number) => (index: number) => index >= first
@@ -18,7 +18,7 @@ const RULES: ReadonlyMap<Bytes, Secrets> = new Map<Bytes, Secrets>([
   ['acl', (args) => (isToken(args[1], 'setuser') || isToken(args[1], 'deluser') || isToken(args[1], 'getuser') ? from(2) : none())],
 ])
 
-/** The request with every password replaced; the same array where there is none. */
+/** Returns the request with every password replaced; the original array if there is none. */
 export function redacted(args: readonly Bytes[]): readonly Bytes[] {
   const name = args[0]
   if (name === undefined || name.length > 7) return args
@@ -36,7 +36,7 @@ function isSecretKey(name: Bytes | undefined): boolean {
   return name !== undefined && findConfigName(name)?.key.secret === true
 }
 
-/** So many words after every occurrence of a keyword. */
+/** Marks the `count` words after every occurrence of a keyword. */
 function afterKeyword(keyword: Bytes, count: number): Secrets {
   return (args) => (index) => {
     for (let back = 1; back <= count; back++) if (index - back > 0 && isToken(args[index - back], keyword)) return true

@@ -24,12 +24,12 @@ export class Drain {
     if (links.laggards === 0) return true
     this.current = 'waiting'
     links.pauseWrites('shutdown', true)
-    log.info({ replicas: links.laggards, timeoutMs }, 'shutdown waits for replicas to get everything')
+    log.info({ replicas: links.laggards, timeoutMs }, 'shutdown waits for replicas to catch up')
     await this.drained(links, timeoutMs)
     const isAborted = this.isAborted
     this.current = 'none'
     if (isAborted) links.pauseWrites('shutdown', false)
-    else if (links.laggards > 0) log.warn({ replicas: links.laggards }, 'shutdown goes on though replicas lack something')
+    else if (links.laggards > 0) log.warn({ replicas: links.laggards }, 'shutdown continues although replicas have not caught up')
     return !isAborted
   }
 

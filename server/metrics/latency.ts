@@ -1,17 +1,18 @@
 /**
- * What LATENCY tells: spikes of events past a threshold, and how long each command takes.
+ * The figures of LATENCY: events above a threshold, and a histogram of each command's durations.
  *
- * A command's histogram is a row of counters in one typed array, so recording allocates nothing. Bucket b counts durations up to
- * (2^b * 1032 - 1) ns: powers of two of 1024 ns with the slack that Redis's histograms have, so that the bounds printed are Redis's.
+ * A histogram is a row of counters in one typed array, so recording allocates nothing. Bucket b
+ * counts durations up to (2^b * 1032 - 1) ns: powers of two of 1024 ns with the slack of Redis's
+ * histograms, so that the printed bounds are Redis's.
  */
 import { type Bytes, lowerCase } from '../../base/bytes.ts'
 import type { Clock } from '../../base/clock.ts'
 import type { LatencyPort } from '../../commands/core/ports.ts'
 import type { Config } from '../config/config.ts'
 
-/** Samples kept of an event, one a second at most. */
+/** Samples kept of an event; at most one a second is added. */
 const MAX_SAMPLES = 160
-/** Events kept; they are the server's own few. */
+/** Kinds of events kept. The server itself defines them, and there are few. */
 const MAX_EVENTS = 1000
 
 const BUCKETS = 32
@@ -23,7 +24,7 @@ interface Sample {
   /** Wall time. */
   readonly second: number
   readonly milliseconds: number
-  /** The same moment by the monotonic clock, for its age. */
+  /** Monotonic time of the same moment, for the sample's age. */
   readonly atMs: number
 }
 
@@ -55,7 +56,7 @@ export class LatencyMonitor implements LatencyPort {
     return this.thresholdMs !== Number.POSITIVE_INFINITY
   }
 
-  /** Records that an event took so long, if that is past the threshold. */
+  /** Records an event's duration if it reaches the threshold. */
   add(event: Bytes, milliseconds: number): void {
     if (milliseconds < this.thresholdMs) return
     const timeline = this.timelines.get(event) ?? { samples: [], worst: 0 }
@@ -100,7 +101,7 @@ export class LatencyMonitor implements LatencyPort {
     return forgotten
   }
 
-  /** Counts a run of a command (`get`, `config|set`) that took so many microseconds. */
+  /** Records the duration of one run of a command (`get`, `config|set`). */
   record(command: Bytes, micros: number): void {
     if (!this.tracking) return
     const row = this.rows.get(command) ?? this.addRow(command)
@@ -108,7 +109,7 @@ export class LatencyMonitor implements LatencyPort {
     this.counts[row + 32 - Math.clz32(units - 1)]! += 1
   }
 
-  /** Forgets the histograms: CONFIG RESETSTAT. */
+  /** Clears the histograms, for CONFIG RESETSTAT. */
   resetHistograms(): void {
     this.rows.clear()
     this.counts.fill(0)
@@ -127,12 +128,15 @@ export class LatencyMonitor implements LatencyPort {
     })
   }
 
-  /** The commands that have a histogram. */
+  /** Returns the commands that have a histogram. */
   commands(): Iterable<Bytes> {
     return this.rows.keys()
   }
 
-  /** The duration, µs, that so many percent of a command's runs do not pass; between the bounds of a bucket it is interpolated. */
+  /**
+   * Returns the duration, µs, that the given percentage of a command's runs does not exceed,
+   * interpolated within a bucket.
+   */
   percentile(command: Bytes, percent: number): number {
     const row = this.row(command)
     const total = row.reduce((sum, count) => sum + count, 0)
@@ -149,7 +153,10 @@ export class LatencyMonitor implements LatencyPort {
     return 0
   }
 
-  /** Recorded commands of these names, subcommands for their container; all of them without names. */
+  /**
+   * Returns the recorded commands of these names; a container stands for its subcommands. No names
+   * mean all commands.
+   */
   private recorded(names: readonly Bytes[]): Bytes[] {
     if (names.length === 0) return [...this.rows.keys()]
     const found = new Set<Bytes>()
@@ -182,7 +189,7 @@ export class LatencyMonitor implements LatencyPort {
   }
 }
 
-/** The upper bound of a bucket in whole microseconds. */
+/** Returns the upper bound of a bucket in whole microseconds. */
 function bucketMicros(bucket: number): number {
   return Math.floor((FIRST_BUCKET_NANOS * 2 ** bucket - 1) / 1000)
 }

@@ -1,4 +1,7 @@
-/** How fast a counter grows: the mean over its last sixteen samples, as Redis's instantaneous metrics. */
+/**
+ * The rate of a counter: the mean over its last sixteen samples, as in Redis's instantaneous
+ * metrics.
+ */
 
 const SAMPLES = 16
 
@@ -8,7 +11,10 @@ export class Rate {
   private lastCount = 0
   private lastMs = Number.NEGATIVE_INFINITY
 
-  /** The counter's value now. The first call, and one after it went back, only begin. */
+  /**
+   * Adds the counter's current value. The first call, and one after the counter went back, only set
+   * the starting point.
+   */
   sample(count: number, monotonicMs: number): void {
     const elapsedMs = monotonicMs - this.lastMs
     if (elapsedMs <= 0) return

@@ -1,4 +1,7 @@
-/** The last commands that took long, for SLOWLOG. Bounded by slowlog-max-len entries of at most 32 words of 128 bytes. */
+/**
+ * The last slow commands, for SLOWLOG. At most slowlog-max-len entries of at most 32 words of 128
+ * bytes.
+ */
 import { type Bytes, detached } from '../../base/bytes.ts'
 import type { SlowlogEntry, SlowlogPort } from '../../commands/core/ports.ts'
 import type { Session } from '../../commands/core/session.ts'
@@ -9,11 +12,13 @@ const MAX_WORDS = 32
 const MAX_WORD_BYTES = 128
 
 export class Slowlog implements SlowlogPort {
-  /** Commands that take at least so long are to be recorded; infinite while none are. */
+  /** Commands that take at least this long are recorded; infinite records none. */
   thresholdMicros = Number.POSITIVE_INFINITY
   private maxLength = 0
   private nextId = 0
-  /** Oldest first, from `start` on; what is before it has been dropped and is cut off now and then. */
+  /**
+   * Oldest first, from `start` on. Entries before `start` are dropped, and cut off now and then.
+   */
   private entries: (SlowlogEntry | null)[] = []
   private start = 0
 
@@ -59,7 +64,7 @@ export class Slowlog implements SlowlogPort {
   }
 }
 
-/** What is kept of a request's words. */
+/** Returns the words of a request that the log keeps. */
 function trimmed(args: readonly Bytes[]): Bytes[] {
   if (args.length <= MAX_WORDS) return args.map(trimmedWord)
   return [...args.slice(0, MAX_WORDS - 1).map(trimmedWord), `... (${args.length - MAX_WORDS + 1} more arguments)`]

@@ -1,6 +1,7 @@
 /**
- * Counters since the start or CONFIG RESETSTAT. What moves with every command or read is a plain field that its owner adds to: nothing is
- * looked up, nothing allocated. Rates are sampled ten times a second by `tick`, whoever may call it.
+ * Counters since the start or CONFIG RESETSTAT. A counter that changes with every command or read
+ * is a plain field that its owner increments, without look-up or allocation. `tick` samples the
+ * rates ten times a second.
  */
 import type { Bytes } from '../../base/bytes.ts'
 import type { Command } from '../../commands/core/command.ts'
@@ -8,7 +9,10 @@ import type { StatisticsPort } from '../../commands/core/ports.ts'
 import type { CommandCounters } from '../../commands/core/runtimes.ts'
 import { Rate } from './rate.ts'
 
-/** Error codes counted one by one. Later ones are counted together, so that made-up codes cannot grow the table. */
+/**
+ * Error codes counted separately. Later ones share one counter, so that invented codes cannot grow
+ * the table.
+ */
 const MAX_ERROR_CODES = 128
 const OTHER_ERRORS = 'ERRORSTATS_OVERFLOW'
 
@@ -25,10 +29,10 @@ interface KeyspaceCounters {
 export class Statistics implements StatisticsPort {
   connectionsReceived = 0
   rejectedConnections = 0
-  /** From this node's master, and to its replicas. */
+  /** Bytes from this node's master, and to its replicas. */
   replicationInputBytes = 0
   replicationOutputBytes = 0
-  /** Clients closed because they did not read their replies. */
+  /** Clients closed because of unread replies. */
   outputLimitDisconnections = 0
   queryBufferLimitDisconnections = 0
   /** Bytes from and to clients. */
@@ -38,7 +42,7 @@ export class Statistics implements StatisticsPort {
   reads = 0
   writes = 0
   errorReplies = 0
-  /** Turns of the event loop that have ended. */
+  /** Completed turns of the event loop. */
   turns = 0
   readonly keyspace: KeyspaceCounters
   readonly commandsPerSecond = new Rate()
@@ -53,13 +57,16 @@ export class Statistics implements StatisticsPort {
   private readonly errorCodes = new Map<Bytes, number>()
   private readonly onReset: () => void
 
-  /** `onReset` is for what is counted elsewhere and reset together with this. */
+  /** `onReset` resets what is counted elsewhere. */
   constructor(keyspace: KeyspaceCounters, onReset: () => void) {
     this.keyspace = keyspace
     this.onReset = onReset
   }
 
-  /** The counters of a command: the same object as long as the server runs, to be kept where it is run. */
+  /**
+   * Returns the counters of a command: one object for the server's lifetime, which callers may
+   * keep.
+   */
   counters(command: Command): CommandCounters {
     let counters = this.commands.get(command)
     if (counters === undefined) {
@@ -69,32 +76,32 @@ export class Statistics implements StatisticsPort {
     return counters
   }
 
-  /** Commands that have run, the failed ones included. */
+  /** Commands that have run, including failed ones. */
   get commandsProcessed(): number {
     let calls = 0
     for (const counters of this.commands.values()) calls += counters.calls
     return calls
   }
 
-  /** How long commands have run, in microseconds. */
+  /** Total run time of commands, in microseconds. */
   get commandMicros(): number {
     let micros = 0
     for (const counters of this.commands.values()) micros += counters.micros
     return micros
   }
 
-  /** How long the event loop was not waiting, in ms. */
+  /** Time in which the event loop did not wait, in ms. */
   get activeMs(): number {
     return performance.eventLoopUtilization().active - this.activeMsAtReset
   }
 
-  /** The mean length of the last turns. */
+  /** The mean duration of recent turns. */
   get microsPerTurn(): number {
     const { perSecond } = this.turnsPerSecond
     return perSecond === 0 ? 0 : (this.activePerSecond.perSecond * 1000) / perSecond
   }
 
-  /** Commands with anything to tell. */
+  /** Commands with a counter above zero. */
   *usedCommands(): Iterable<readonly [name: Bytes, counters: Readonly<CommandCounters>]> {
     for (const [command, counters] of this.commands) {
       if (counters.calls > 0 || counters.rejected > 0 || counters.failed > 0) yield [command.name, counters]
@@ -115,7 +122,7 @@ export class Statistics implements StatisticsPort {
     this.errorCodes.set(code, (this.errorCodes.get(code) ?? 0) + 1)
   }
 
-  /** To be called every 100 ms or so. */
+  /** To be called about every 100 ms. */
   tick(monotonicMs: number): void {
     this.commandsPerSecond.sample(this.commandsProcessed, monotonicMs)
     this.inputPerSecond.sample(this.netInputBytes, monotonicMs)
@@ -126,7 +133,7 @@ export class Statistics implements StatisticsPort {
     this.activePerSecond.sample(this.activeMs, monotonicMs)
   }
 
-  /** CONFIG RESETSTAT. Those who hold counters of a command go on with the same object. */
+  /** Resets all counters (CONFIG RESETSTAT). A command's counters stay the same object. */
   reset(): void {
     this.connectionsReceived = 0
     this.rejectedConnections = 0

@@ -374,13 +374,13 @@ export class Connection extends SessionState implements Client, TurnClient {
 
   private cutOff(bytes: number, limit: 'output' | 'query'): void {
     this.host.cutOff(limit)
-    this.host.log({ client: this.id, address: this.address, bytes, limit }, 'client closed: past its buffer limit')
+    this.host.log({ client: this.id, address: this.address, bytes, limit }, 'closing a client that exceeded a buffer limit')
     this.close('now')
   }
 
   private protocolError(error: unknown): void {
     if (!(error instanceof ProtocolError)) throw error
-    this.host.log({ client: this.id, address: this.address, error: error.message }, 'protocol error')
+    this.host.log({ client: this.id, address: this.address, error: error.message }, 'protocol error, closing the client')
     this.text(encodeError(`ERR ${error.message}`))
     this.close('after-reply')
   }

@@ -182,7 +182,7 @@ export class Listener {
 
   private pauseListening(reason: string): void {
     if (!this.isPaused) {
-      this.log.warn({ error: reason }, 'cannot accept connections: new ones are refused until that is over (see ulimit -n)')
+      this.log.warn({ error: reason }, 'cannot accept connections; refusing new ones, retrying every second (see ulimit -n)')
     }
     this.isPaused = true
     for (const { server } of this.servers) if (server.listening) server.close()
@@ -191,7 +191,7 @@ export class Listener {
   private resumed(): void {
     if (!this.isPaused || !this.servers.every(({ server }) => server.listening)) return
     this.isPaused = false
-    this.log.info({}, 'connections are accepted again')
+    this.log.info({}, 'accepting connections again')
   }
 
   private plain(socket: net.Socket, isUnix: boolean): void {

@@ -20,7 +20,7 @@ export class Strangers {
   met(stranger: Stranger, client: Client): void {
     const { address } = client
     if (stranger === 'http') {
-      this.log.warn({ address }, 'possible attack: HTTP was sent to this port; the connection is closed')
+      this.log.warn({ address }, 'possible attack: received HTTP on this port, closing the connection')
       client.close('now')
       return
     }

@@ -1,16 +1,17 @@
 /**
- * V8's heap: how much of the data fits into it, and how the program gets a heap that holds what is
- * configured.
+ * V8's heap: the amount of data that fits into it, and how the program gets a heap for the
+ * configured cache.
  *
- * V8 reads `--max-old-space-size` when the process starts; setting the flag later changes nothing, and a
- * process whose heap is full ends. So the program replaces itself by one that has the flag (`execve`, in
- * Node 22.15 and later: same process id, same standard streams). Where it cannot, as in Node 20, inside
- * another program, or where somebody has set the limit, `cache-memory` is lowered to what the heap holds.
+ * V8 reads `--max-old-space-size` when the process starts, ignores later changes of the flag, and
+ * ends a process whose heap is full. So the program replaces itself by one that has the flag
+ * (`execve`, in Node 22.15 and later: same process id, same standard streams). Without `execve`
+ * (Node 20, or inside another program), or with a limit that somebody has set, `cache-memory` is
+ * lowered to what the heap holds.
  *
- * V8 would also let the heap grow to twice what is in use before it collects. Pages come and go, so most
- * of that would be garbage (with cache-memory 256mb the process had 1,030 MB instead of 570). The program
- * tells it to collect sooner; no difference in speed could be measured. An embedded server leaves that
- * flag to its host, whose process it is.
+ * By default V8 lets the heap grow to twice its used size before it collects. Pages come and go, so
+ * most of that would be garbage (with cache-memory 256mb the process had 1,030 MB instead of 570).
+ * The program sets V8 to collect sooner; no difference in speed was measurable. An embedded server
+ * leaves that flag to its host process.
  */
 import { totalmem } from 'node:os'
 import { getHeapStatistics, setFlagsFromString } from 'node:v8'
@@ -20,13 +21,13 @@ import type { Config } from '../config/config.ts'
 import { defaultCacheBytes, type Machine } from '../config/key.ts'
 
 const MEBIBYTE = 1024 * 1024
-/** By how much more than is in use the heap grows before it is collected, percent. */
+/** Growth of the heap beyond its used size before it is collected, percent. */
 const GROWTH_PERCENT = 20
 /** Bytes of heap for each byte of the working set: its growth, and a checkpoint's records. */
 const HEAP_PER_CACHE = 2
-/** The server itself, scripts' values, and requests under way. */
+/** Heap for the server itself, scripts' values, and requests under way. */
 const MAX_BASE_BYTES = 512 * MEBIBYTE
-/** Share of a small heap that the server itself needs, where that is less than MAX_BASE_BYTES. */
+/** Share of a small heap for the server itself, if less than MAX_BASE_BYTES. */
 const BASE_SHARE = 0.4
 
 const HINT = 'for more, start node with --max-old-space-size=MEGABYTES; Node 22.15 and later need no flag'
@@ -35,36 +36,38 @@ const LIMIT_FLAG = /--max[-_]old[-_]space[-_]size(?:[-_]percentage)?\b/
 /** The limit of this process's heap, bytes. */
 const heapLimitBytes = () => getHeapStatistics().heap_size_limit
 
-/** Bytes of cache (or of changes that are not in LevelDB yet) that a heap of this limit holds. */
+/**
+ * Returns the bytes of cache (or of changes not yet in LevelDB) that fit into a heap of this limit.
+ */
 export function cacheBytesIn(limitBytes: number): number {
   const base = Math.min(MAX_BASE_BYTES, limitBytes * BASE_SHARE)
   return Math.floor((limitBytes - base) / HEAP_PER_CACHE / MEBIBYTE) * MEBIBYTE
 }
 
-/** The limit of a heap that holds so many bytes of cache, in V8's unit. */
+/** Returns the heap limit for this much cache, in V8's unit. */
 export function heapMebibytesFor(cacheBytes: number): number {
   return Math.ceil((cacheBytes * HEAP_PER_CACHE + MAX_BASE_BYTES) / MEBIBYTE)
 }
 
-/** Memory of the machine, or of the container where that is less. */
+/** Memory of the machine, or of the container if that is less. */
 function machineMemoryBytes(): number {
   const constrained = process.constrainedMemory() ?? 0
   return constrained > 0 ? Math.min(constrained, totalmem()) : totalmem()
 }
 
-/** The machine as the defaults see it, in a process whose heap is as it is. */
+/** The facts that defaults depend on, for a process that keeps its heap. */
 export function thisMachine(): Machine {
   return { memoryBytes: machineMemoryBytes(), heapCacheBytes: cacheBytesIn(heapLimitBytes()) }
 }
 
-/** The machine as the program's defaults see it: the program can still get the heap that it needs. */
+/** The facts that defaults depend on, for the program, which can still get a larger heap. */
 export function machineOfProgram(): Machine {
   return mayRestart() ? { memoryBytes: machineMemoryBytes() } : thisMachine()
 }
 
-/** Whether the program can replace itself, and nobody has set the limit of its heap. */
+/** True if the program can replace itself and its heap limit was not set by the operator. */
 function mayRestart(): boolean {
-  const readsStandardInput = process.argv.slice(2).includes('-') // which can be read once
+  const readsStandardInput = process.argv.slice(2).includes('-') // standard input can be read only once
   return typeof process.execve === 'function' && !isLimitChosen() && !readsStandardInput
 }
 
@@ -74,8 +77,8 @@ function isLimitChosen(): boolean {
 }
 
 /**
- * Replaces this process by one whose heap holds the configured cache, if its own does not; it does not
- * return then. REQUIRES: nothing is open yet.
+ * Replaces this process by one whose heap holds the configured cache, if its own does not; then it
+ * does not return. REQUIRES: nothing is open yet.
  */
 export function restartIfHeapIsSmall(config: Config): void {
   const wanted = Math.max(config.number('cache-memory'), config.number('dirty-limit'))
@@ -85,8 +88,8 @@ export function restartIfHeapIsSmall(config: Config): void {
 }
 
 /**
- * Lowers `cache-memory` and `dirty-limit` to what the heap holds, says so, and has CONFIG SET refuse more.
- * `heapBytes` is the heap's limit.
+ * Lowers `cache-memory` and `dirty-limit` to what the heap holds, logs that, and makes CONFIG SET
+ * refuse more. `heapBytes` is the heap's limit.
  */
 export function fitCacheToHeap(config: Config, log: Log, heapBytes = heapLimitBytes()): void {
   const holds = cacheBytesIn(heapBytes)
@@ -100,15 +103,15 @@ export function fitCacheToHeap(config: Config, log: Log, heapBytes = heapLimitBy
     })
 }
 
-/** Logs that the default of `cache-memory` is less than a quarter of the memory, where the heap is why. */
+/** Logs that the heap keeps the default of `cache-memory` below a quarter of the memory. */
 export function logSmallDefault(config: Config, log: Log): void {
   const heapBytes = heapLimitBytes()
   const cacheBytes = config.number('cache-memory')
   if (cacheBytes !== cacheBytesIn(heapBytes) || cacheBytes >= defaultCacheBytes({ memoryBytes: machineMemoryBytes() })) return
-  log.info({ cacheBytes, heapBytes }, `cache-memory is what the heap of this process holds; ${HINT}`)
+  log.info({ cacheBytes, heapBytes }, `cache-memory is limited by the heap of this process; ${HINT}`)
 }
 
-/** Has V8 collect sooner than it would by itself. A flag of the whole process. */
+/** Makes V8 collect sooner. The flag applies to the whole process. */
 export function collectSooner(): void {
   setFlagsFromString(`--heap-growing-percent=${GROWTH_PERCENT}`)
 }

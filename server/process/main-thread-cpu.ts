@@ -1,9 +1,12 @@
-/** CPU time of the main thread, from /proc: Node.js before 23.9 tells only that of the whole process. */
+/**
+ * CPU time of the main thread, from /proc: Node.js before 23.9 reports only that of the whole
+ * process.
+ */
 import { readFileSync } from 'node:fs'
 
-/** Linux counts in ticks of this length for everyone who reads /proc. */
+/** Linux reports times in /proc in ticks of this length. */
 const TICKS_PER_SECOND = 100
-/** Positions of fields behind the command's name, which may hold spaces. The state is at 0. */
+/** Field positions after the command's name, which may hold spaces. The state is field 0. */
 const USER_TICKS = 11
 const SYSTEM_TICKS = 12
 
@@ -12,7 +15,7 @@ export interface CpuSeconds {
   readonly system: number
 }
 
-/** Null where /proc is not there. */
+/** Returns null if there is no /proc. */
 export function mainThreadCpu(): CpuSeconds | null {
   try {
     const line = readFileSync(`/proc/self/task/${process.pid}/stat`, 'latin1')

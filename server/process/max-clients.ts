@@ -1,10 +1,16 @@
-/** `maxclients` and the limit on open files: lowered at the start, refused by CONFIG SET, in Redis's words. */
+/**
+ * `maxclients` and the limit on open files: lowered at the start, and refused by CONFIG SET with
+ * Redis's text.
+ */
 import type { Log } from '../../base/log.ts'
 import { keepBelow } from '../config/ceiling.ts'
 import type { Config } from '../config/config.ts'
 import type { FileBudget } from './open-files.ts'
 
-/** Lowers maxclients to what the limit allows, and keeps CONFIG SET within it. Throws where there is no room for any client. */
+/**
+ * Lowers maxclients to the limit's room, and keeps CONFIG SET within it. Throws if there is no room
+ * for any client.
+ */
 export function limitMaxClients(config: Config, budget: FileBudget, log: Log): void {
   const wanted = config.number('maxclients')
   const { limit } = budget

@@ -1,15 +1,15 @@
 /**
- * What the process takes up. Nothing here opens a file when it is asked: `process.memoryUsage()` does, and throws where every
- * descriptor is taken, which is when an operator looks.
+ * The process's memory. Nothing here opens a file when it is called. `process.memoryUsage()` does,
+ * and throws once every descriptor is in use, which is when an operator looks.
  */
 import { openSync, readSync } from 'node:fs'
 import { getHeapStatistics } from 'node:v8'
 
 export interface HeapUsage {
-  /** V8's heap, bytes in use and reserved. */
+  /** V8's heap: bytes in use; `totalBytes` are reserved. */
   readonly usedBytes: number
   readonly totalBytes: number
-  /** Outside of the heap and held by objects in it. */
+  /** Bytes outside the heap, held by objects in it. */
   readonly externalBytes: number
 }
 
@@ -19,12 +19,12 @@ export function heapUsage(): HeapUsage {
 }
 
 const content = Buffer.alloc(4096)
-/** Open for as long as the process runs; null where the system has no such file. */
+/** Open while the process runs; null on a system without this file. */
 const status = openStatus()
 
-/** Bytes of the process that are in memory. */
+/** Returns the resident bytes of the process. */
 export function residentBytes(): number {
-  if (status === null) return process.memoryUsage.rss() // takes no descriptor where there is no /proc
+  if (status === null) return process.memoryUsage.rss() // needs no descriptor without /proc
   const text = content.latin1Slice(0, readSync(status, content, 0, content.length, 0))
   return Number(/^VmRSS:\s+(\d+) kB/m.exec(text)?.[1] ?? 0) * 1024
 }

@@ -1,27 +1,34 @@
 /**
- * How many connections the limit on open files (`ulimit -n`) leaves room for. Node raises the soft limit to the hard one at its
- * start, so there is no more to be had.
+ * The number of connections that the limit on open files (`ulimit -n`) allows. Node raises the soft
+ * limit to the hard one when it starts, so it cannot grow further.
  *
- *   limit = connections + RESERVED_FILES (or more, where a host program has many files open)
+ *   limit = connections + RESERVED_FILES (or more, if a host program has many files open)
  *
- * LevelDB maps its first 1000 tables into memory, which takes no descriptor, and opens later ones, up to a fifth of the limit.
- * Where descriptors are scarce its table caches are made so small that two generations (a full sync fills the second) stay mapped.
+ * LevelDB maps its first 1000 tables into memory, which takes no descriptor. It opens later ones,
+ * up to a fifth of the limit. If descriptors are scarce, its table caches are so small that two
+ * data sets (a full sync fills the second) stay mapped.
  */
 import { readdirSync, readFileSync } from 'node:fs'
 
-/** Redis's 32 for what comes and goes, and 64 for the event loop, sockets that listen, LevelDB, binlog, links, replicas' readers. */
+/**
+ * 32 as in Redis for short-lived files, and 64 for the event loop, listening sockets, LevelDB,
+ * binlog, links and replicas' readers.
+ */
 export const RESERVED_FILES = 96
 /** A node opens at most this many files of its own after its start. */
 const GROWTH_FILES = 72
-/** LevelDB's max_open_files, ten of which are not tables: its default, and what keeps two generations mapped. */
+/**
+ * LevelDB's max_open_files, ten of which are not tables: its default, and the value that keeps two
+ * data sets mapped.
+ */
 const LEVEL_FILES = 1000
 const LEVEL_FILES_MAPPED = 510
 
-/** What is asked of the system. */
+/** The facts that the operating system reports. */
 export interface SystemFiles {
-  /** The soft limit on open files; Infinity where there is none or it cannot be told. */
+  /** The soft limit on open files; Infinity if there is none or it is unknown. */
   limit(): number
-  /** Files that are open now; 0 where that cannot be told. */
+  /** The number of open files; 0 if unknown. */
   openCount(): number
 }
 
@@ -35,28 +42,31 @@ export class FileBudget {
     this.reserved = Math.max(RESERVED_FILES, system.openCount() + GROWTH_FILES)
   }
 
-  /** The limit on open files as of now. */
+  /** The current limit on open files. */
   get limit(): number {
     return this.system.limit()
   }
 
-  /** Connections that there is room for, at most as many as wanted; less than one where the limit is too low for any. */
+  /**
+   * Returns the connections that fit, at most `wanted`; less than one if the limit is too low for
+   * any.
+   */
   clientsFor(wanted: number): number {
     return Math.min(wanted, this.limit - this.reserved)
   }
 
-  /** Files that connections and the server itself may need. */
+  /** Returns the files that connections and the server itself may need. */
   filesFor(clients: number): number {
     return clients + this.reserved
   }
 
-  /** Files that one LevelDB may hold open beside this many clients. */
+  /** Returns the files that one LevelDB may hold open beside this many clients. */
   levelFilesBeside(clients: number): number {
     return this.filesFor(clients) + LEVEL_FILES <= this.limit ? LEVEL_FILES : LEVEL_FILES_MAPPED
   }
 }
 
-/** The limit read last: at the limit itself it cannot be read again. */
+/** The limit read last: once every descriptor is in use it cannot be read again. */
 let knownLimit = Number.POSITIVE_INFINITY
 
 export const systemFiles: SystemFiles = {
@@ -74,7 +84,7 @@ export const systemFiles: SystemFiles = {
   },
 }
 
-/** Empty where there is no such file, or no descriptor left to read it with. */
+/** Returns an empty text if there is no such file, or no descriptor to read it with. */
 function contentOf(path: string): string {
   try {
     return readFileSync(path, 'latin1')

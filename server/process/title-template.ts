@@ -6,7 +6,10 @@ const VARIABLES = ['title', 'listen-addr', 'server-mode', 'port', 'tls-port', 'u
 
 export type TitleVariables = Readonly<Record<(typeof VARIABLES)[number], string>>
 
-/** The template with its variables filled in, without blanks around it; null for an unknown variable or a brace that is not closed. */
+/**
+ * Fills in the template's variables and trims the result. Returns null for an unknown variable or
+ * an unclosed brace.
+ */
 export function expandTitle(template: string, values: TitleVariables): string | null {
   let isKnown = true
   const title = template.replace(/\{([^}]*)(\}?)/g, (_, name: string, end: string) => {
@@ -17,7 +20,7 @@ export function expandTitle(template: string, values: TitleVariables): string | 
   return isKnown ? title.trim() : null
 }
 
-/** A template that is not empty without its title, as Redis asks. */
+/** A template that is not empty without its title, as in Redis. */
 export const titleTemplate: Kind<Bytes> = oneWord(
   'text',
   (word) => {

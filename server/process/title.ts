@@ -1,11 +1,14 @@
-/** What `ps` shows of the server: its configured title. Node.js cuts it to the length of the command line. */
+/** The process title that `ps` shows. Node.js cuts it to the length of the command line. */
 import { type Bytes, textOf } from '../../base/bytes.ts'
 import type { Node } from '../node.ts'
 import { expandTitle, type TitleVariables } from './title-template.ts'
 
 const TITLE = 'haypile'
 
-/** Keeps the process's title as the configuration has it, unless that says not to. Only for a process that is the server's own. */
+/**
+ * Sets the process title from the configuration now and after each change, unless set-proc-title is
+ * no. For a process that is the server's own.
+ */
 export function followProcessTitle(node: Node): void {
   const { config } = node
   if (!config.flag('set-proc-title')) return

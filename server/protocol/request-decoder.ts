@@ -101,7 +101,7 @@ export class RequestDecoder {
   feed(buffer: Buffer, length: number): void {
     if (this.broken) return
     if (this.position < this.end) {
-      if (!this.sourceIsOwn) throw new Error('fed before the last buffer was pulled to its end or retained')
+      if (!this.sourceIsOwn) throw new Error('feed() called before the last buffer was read to its end or retained')
       this.appendToSource(buffer, length)
       return
     }

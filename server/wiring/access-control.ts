@@ -1,8 +1,9 @@
 /**
- * The ACL joined to the configuration: `requirepass` is the default user's password, `userpass` and `userblacklist` make Pika's second user,
- * `user` lines or an ACL file name the others.
+ * Connects the ACL to the configuration. `requirepass` is the default user's password, `userpass`
+ * and `userblacklist` make Pika's second user, and `user` lines or an ACL file define the others.
  *
- * What a configuration key makes of a user is as good as the key: CONFIG REWRITE writes lines only for users that are otherwise.
+ * A user that follows from configuration keys needs no `user` line: CONFIG REWRITE writes lines
+ * only for users that differ from it.
  */
 import { resolve } from 'node:path'
 import { getSystemErrorMap } from 'node:util'
@@ -30,7 +31,10 @@ export interface AccessControlParts {
   readonly monotonicMs: () => number
 }
 
-/** The ACL of a node, its users as configured, kept in step with CONFIG SET. Throws an Error with a message for people. */
+/**
+ * Creates a node's ACL with the configured users, and applies every CONFIG SET to it. Throws an
+ * Error whose message is shown to the operator.
+ */
 export function accessControl(parts: AccessControlParts): Acl {
   const { config, log, table, clients, secretHex, monotonicMs } = parts
   const acl = new Acl({
@@ -72,14 +76,14 @@ function aclFile(config: Config, log: Log): AclFile | null {
         replaceFileSync(realFiles, fullPath, Buffer.from(text, 'latin1'))
         return true
       } catch (error) {
-        log.error({ path: fullPath, error: String(error) }, 'the ACL file cannot be written')
+        log.error({ path: fullPath, error: String(error) }, 'cannot write the ACL file; the users in memory are not saved')
         return false
       }
     },
   }
 }
 
-/** What C's strerror says, about. */
+/** Returns the text of an error number, close to that of C's strerror. */
 function systemMessage(error: unknown): Bytes {
   const { errno, message } = error as NodeJS.ErrnoException
   const [, text = message] = getSystemErrorMap().get(errno ?? 0) ?? []
@@ -93,8 +97,7 @@ function loadUsers(acl: Acl, config: Config): void {
     acl.replace(configuredUsers(lines, acl.environment), null)
     return
   }
-  if (lines.length > 0)
-    throw new Error('users are defined both in the configuration and in an ACL file: put them into the one or the other')
+  if (lines.length > 0) throw new Error('users are defined both in the configuration and in an ACL file: use only one of them')
   const text = file.read()
   if ('failure' in text) throw new Error(textOf(text.failure))
   const read = readUsers(text.content, file.path, acl.environment)
@@ -113,7 +116,7 @@ function configuredUsers(lines: readonly UserLine[], context: RuleContext): Map<
     try {
       applyRules(user, rules, context)
     } catch (error) {
-      // The rule may hold a password.
+      // Only the message is passed on, since the rule may hold a password.
       throw error instanceof RuleError ? new Error(`${shown}: ${error.message}`) : error
     }
     users.set(name, user)
@@ -121,14 +124,14 @@ function configuredUsers(lines: readonly UserLine[], context: RuleContext): Map<
   return users
 }
 
-/** The users that the configuration makes without naming them. */
+/** Returns the users that follow from configuration keys other than `user`. */
 function impliedUsers(config: Config, context: RuleContext): Map<Bytes, User> {
   const limited = limitedUser(config, context)
   const all = [defaultUser(config, context), ...(limited === null ? [] : [limited])]
   return new Map(all.map((user) => [user.name, user]))
 }
 
-/** The default user as `requirepass` has it. */
+/** Returns the default user with the password of `requirepass`. */
 function defaultUser(config: Config, context: RuleContext): User {
   const user = openDefaultUser()
   const password = config.text('requirepass')
@@ -136,7 +139,10 @@ function defaultUser(config: Config, context: RuleContext): User {
   return user
 }
 
-/** Pika's second user: what the default one may do, less the commands of `userblacklist`. Null without `userpass`. */
+/**
+ * Returns Pika's second user: the default user's permissions except the commands of
+ * `userblacklist`. Null without `userpass`.
+ */
 function limitedUser(config: Config, context: RuleContext): User | null {
   const password = config.text('userpass')
   if (password === '') return null
@@ -161,7 +167,7 @@ function followLimitedUser(acl: Acl, config: Config): void {
   else if (acl.find(LIMITED_USER) !== undefined) acl.remove([LIMITED_USER], null)
 }
 
-/** The users that a configuration file has to name, each as the words of its line. */
+/** Returns the users that a configuration file must define, each as the words of its line. */
 function namedUsers(acl: Acl, config: Config): Bytes[][] {
   const implied = impliedUsers(config, acl.environment)
   const isImplied = (user: User) => describeUser(implied.get(user.name) ?? NOBODY) === describeUser(user)

@@ -1,4 +1,7 @@
-/** What the executor tells the server of each command, beside what concerns connections. */
+/**
+ * Connects the executor to the slow log, latencies and statistics. Hooks for connections are passed
+ * through.
+ */
 import type { ExecutorHooks } from '../../commands/core/executor-hooks.ts'
 import type { LatencyMonitor } from '../metrics/latency.ts'
 import type { Slowlog } from '../metrics/slowlog.ts'
@@ -8,7 +11,7 @@ interface Recorders {
   readonly slowlog: Slowlog
   readonly latency: LatencyMonitor
   readonly statistics: Statistics
-  /** The turn's clock. */
+  /** The clock of the turn. */
   readonly keyspace: { readonly now: number }
 }
 

@@ -1,4 +1,4 @@
-/** The Lua machine of functions, joined to the node. */
+/** Connects the Lua machine of functions to the node. */
 import { LuaFunctions } from '../../commands/functions/engine.ts'
 import { FunctionLibraries } from '../../commands/functions/libraries.ts'
 import type { Node } from '../node.ts'

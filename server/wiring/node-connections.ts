@@ -1,11 +1,11 @@
-/** What a node gives to its clients' connections. */
+/** The node as the connections of its clients see it. */
 import type { Acl } from '../../commands/acl/acl.ts'
 import type { ConnectionHost } from '../network/connection-host.ts'
 import type { Node } from '../node.ts'
 import { Prefetcher } from '../protocol/prefetch.ts'
 import { type DecoderLimits, defaultDecoderLimits } from '../protocol/request-decoder.ts'
 
-/** Limits that follow the configuration. A class, so that compiled code knows all of them. */
+/** Limits that follow the configuration. A class, so that compiled code sees one object shape. */
 export class NodeLimits implements DecoderLimits {
   maxBulkBytes: number
   maxArguments: number

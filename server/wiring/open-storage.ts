@@ -1,4 +1,4 @@
-/** Opens the data directory with what the configuration and the limit on open files allow. */
+/** Opens the data directory, within the configuration and the limit on open files. */
 import type { Random } from '../../base/clock.ts'
 import { realFiles } from '../../base/files.ts'
 import { LevelRecords } from '../../storage/records/record-store.ts'
@@ -7,7 +7,7 @@ import { storageSettings } from '../config/settings.ts'
 import type { NodeOptions } from '../node.ts'
 import type { FileBudget } from '../process/open-files.ts'
 
-/** Locks the directory. Rejects with a message for people. */
+/** Locks the directory. Rejects with a message for the operator. */
 export async function openStorage({ config, log, clock, exit }: NodeOptions, budget: FileBudget, random: Random): Promise<Storage> {
   const directory = config.path('dir')
   const level = {
@@ -25,7 +25,7 @@ export async function openStorage({ config, log, clock, exit }: NodeOptions, bud
       log,
       settings: storageSettings(config),
       fatal: (error) => {
-        log.error({ error: String(error) }, 'the disk failed to take what was written: ending now, to recover from what is on it')
+        log.error({ error: String(error) }, 'cannot write to the disk; exiting now, the next start recovers from the data on disk')
         exit(1)
       },
     })
@@ -34,7 +34,7 @@ export async function openStorage({ config, log, clock, exit }: NodeOptions, bud
   }
 }
 
-/** Why a data directory could not be opened, in a line. */
+/** Describes in one line why a data directory could not be opened. */
 function openFailure(error: unknown, directory: string): string {
   const { message, cause } = error as { message: string; cause?: { code?: string; message?: string } }
   if (cause?.code === 'LEVEL_LOCKED') return `the data directory ${directory} is in use by another process`

@@ -1,4 +1,7 @@
-/** Clients without a connection: the one in whose name logged commands are run again, and the link to the master as CLIENT LIST shows it. */
+/**
+ * Clients without a connection: the one that replays logged commands, and the link to the master in
+ * CLIENT LIST.
+ */
 import type { Bytes } from '../../base/bytes.ts'
 import { SUPERUSER } from '../../commands/acl/user.ts'
 import type { Client, Executor } from '../../commands/core/executor.ts'
@@ -6,7 +9,7 @@ import { type Session, SessionState } from '../../commands/core/session.ts'
 import type { Keyspace } from '../../storage/keyspace/keyspace.ts'
 import type { Replayer } from '../../storage/recovery/recovery.ts'
 
-/** It is answered, and does not listen. */
+/** A client that discards its replies. */
 export class ReplayClient extends SessionState implements Client {
   readonly id: number
   readonly peer: Session['peer']

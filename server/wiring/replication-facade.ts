@@ -1,4 +1,7 @@
-/** Replication as commands and INFO see it: their words in, replies and Redis's error texts out. */
+/**
+ * Replication as commands and INFO see it: parses their words, and returns replies and Redis's
+ * error texts.
+ */
 import { networkInterfaces } from 'node:os'
 import type { Bytes } from '../../base/bytes.ts'
 import { ClientError } from '../../commands/core/errors.ts'
@@ -22,7 +25,7 @@ import type { Storage } from '../../storage/storage.ts'
 import type { Connection } from '../network/connection.ts'
 import type { ReplicaPeer } from '../network/replica-peer.ts'
 
-/** ROLE's word for what a replica is doing. */
+/** ROLE's word for each state of the link. */
 const ROLE_STATES: Readonly<Record<string, string>> = {
   none: 'none',
   connect: 'connect',
@@ -37,13 +40,18 @@ const ROLE_STATES: Readonly<Record<string, string>> = {
 
 export interface FacadeOptions {
   readonly engine: Storage
-  /** Ports that this server is reached on, and addresses that it announces. */
+  /**
+   * Ports on which clients reach this server; `ownAddresses` are the addresses that it announces.
+   */
   ownPorts(): readonly number[]
   ownAddresses(): readonly string[]
 }
 
 export class ReplicationFacade implements ReplicationPort {
-  /** Set once storage has recovered. Until then commands that need it are refused as loading. */
+  /**
+   * Set once storage has recovered. Until then, commands that need replication are refused as
+   * loading.
+   */
   replication: Replication | null = null
   private readonly options: FacadeOptions
 
@@ -85,7 +93,8 @@ export class ReplicationFacade implements ReplicationPort {
       return ['slave', master.host, master.port, ROLE_STATES[state] ?? state, this.replication?.link.isUp === true ? end : -1]
     }
     const online = this.replication?.master.online() ?? []
-    // Redis counts from its first replica on: a master that never had one, nor followed another, answers 0.
+    // Redis counts from its first replica on: a master that never had a replica or a master answers
+    // 0.
     const hadCompany = engine.identity.past.length > 0 || online.length > 0 || (this.replication?.master.absent().length ?? 0) > 0
     return ['master', hadCompany ? end : 0, online.map(({ ip, port, applied }) => [ip, String(port), String(applied)])]
   }
@@ -114,10 +123,10 @@ export class ReplicationFacade implements ReplicationPort {
   purgeLogsTo(offset: number): Reply {
     return this.attempt(() => {
       const { engine } = this.options
-      if (offset > engine.binlog.end.offset) throw new ClientError('ERR the binlog does not reach that far')
+      if (offset > engine.binlog.end.offset) throw new ClientError('ERR the offset is beyond the end of the binlog')
       engine.purgeTo(offset)
       if (engine.binlog.startOffset < offset && engine.binlog.segments.some(({ end }) => end <= offset)) {
-        throw new ClientError('ERR recovery or a replica still needs some of it; the rest has been removed')
+        throw new ClientError('ERR recovery or a replica still needs a part of these files; the others have been removed')
       }
       return OK
     })
@@ -141,7 +150,8 @@ export class ReplicationFacade implements ReplicationPort {
   }
 
   private conditionOf({ lastWriteAt }: Session, target: WaitTarget): WaitCondition {
-    const isOfThisLog = lastWriteAt <= this.options.engine.binlog.end.offset // a full sync since may have left a shorter one
+    // A full sync since then may have left a shorter log.
+    const isOfThisLog = lastWriteAt <= this.options.engine.binlog.end.offset
     return { ...target, after: isOfThisLog ? lastWriteAt : -1 }
   }
 
@@ -201,7 +211,7 @@ export class ReplicationFacade implements ReplicationPort {
   }
 
   private isSelf(host: Bytes, port: number): boolean {
-    if (port === 0 || !this.options.ownPorts().includes(port)) return false // 0 in the configuration means none
+    if (port === 0 || !this.options.ownPorts().includes(port)) return false // in the configuration, 0 means none
     const addresses = Object.values(networkInterfaces()).flatMap((list) => list?.map(({ address }) => address) ?? [])
     return ['localhost', ...addresses, ...this.options.ownAddresses()].includes(host.toLowerCase()) || host.startsWith('127.')
   }

@@ -1,4 +1,4 @@
-/** Joins replication to the node around it: sockets, gates, clients, configuration. */
+/** Connects replication to sockets, gates, clients and configuration. */
 import type { Bytes } from '../../base/bytes.ts'
 import type { Session } from '../../commands/core/session.ts'
 import { Refusal } from '../../replication/protocol/messages.ts'
@@ -9,10 +9,13 @@ import { dialer } from '../network/dialer.ts'
 import type { Node } from '../node.ts'
 import { ReplayClient, replayer } from './replay-client.ts'
 
-/** To be called when storage has recovered, before the first command runs: from then on a replica refuses writes. */
+/**
+ * To be called after recovery and before the first command: from then on a replica refuses writes.
+ */
 export function startReplication(node: Node): void {
   const { config, engine, executor, gates, clients, statistics, log } = node
-  // Whoever is blocked when this node begins to follow a master, or another one, is told so: as Redis does it.
+  // As in Redis, blocked clients are unblocked with an error when this node begins to follow a
+  // master, or another one.
   let followed = followedBy(node)
   const endBlocked = () => {
     const now = followedBy(node)
@@ -60,7 +63,10 @@ export function startReplication(node: Node): void {
     config.onChange(key, () => gates.refresh())
 }
 
-/** CONFIG has whom this node follows, whoever has said so; where nobody has, what the file says. */
+/**
+ * Stores the master in CONFIG, whichever command set it. Without a stored master, CONFIG keeps the
+ * file's.
+ */
 function showMaster({ config, engine }: Node): void {
   const { master } = engine.identity
   if (master === undefined) return
@@ -68,7 +74,7 @@ function showMaster({ config, engine }: Node): void {
   if (config.list('replicaof').join(' ') !== words.join(' ')) config.setByServer('replicaof', words)
 }
 
-/** Host and port of this node's master; empty where it has none. */
+/** Returns host and port of this node's master; empty if it has none. */
 function followedBy({ engine }: Node): Bytes {
   const { master } = engine.identity
   return master === undefined || master === null ? '' : `${master.host} ${master.port}`
@@ -101,12 +107,12 @@ function gate(node: Node, replication: Replication): ReplicationGate {
   }
 }
 
-/** Where this node's replicas are to say that they are: what clients reach it on. */
+/** Returns the port that this node announces as a replica: the one that clients use. */
 function announcedPort({ config, port, tlsPort }: Node): number {
   return config.flag('tls-replication') && tlsPort > 0 ? tlsPort : port > 0 ? port : tlsPort
 }
 
-/** Not one of the numbers that connections get. */
+/** Differs from all ids of connections. */
 const MASTER_SESSION_ID = 0
 
 function masterSession({ engine, links, clock }: Node): Session | null {

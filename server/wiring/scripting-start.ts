@@ -1,4 +1,7 @@
-/** Scripts joined to the node: their machine's memory and time, what a suspended one keeps from happening, and what stands in their way. */
+/**
+ * Connects scripts to the node: memory and time of the Lua machine, the effects of a suspended
+ * script, and the reasons that refuse a script.
+ */
 import { type Bytes, lowerCase, textOf } from '../../base/bytes.ts'
 import { openApi, type ScriptHost, type ScriptLogLevel } from '../../commands/scripting/api.ts'
 import { declaredFlags, flagsOf } from '../../commands/scripting/flags.ts'
@@ -8,7 +11,7 @@ import { LIBRARIES } from '../../lua/libraries/all.ts'
 import { LuaMachine } from '../../lua/machine.ts'
 import type { Node } from '../node.ts'
 
-/** How often it is looked whether LevelDB can be read again. */
+/** Interval of the check that LevelDB can be read again. */
 const REOPENING_MS = 10
 const LEVELS = { debug: 'debug', verbose: 'debug', notice: 'info', warning: 'warn' } as const
 
@@ -19,7 +22,7 @@ export function startScripting(node: Node): Scripting {
     executor: () => node.executor,
     monotonicMs: () => node.clock.monotonicMs(),
     later: (run) => goOn(node, run),
-    log: (level: ScriptLogLevel, message: Bytes) => log[LEVELS[level]]({ script: textOf(message) }, 'message of a script'),
+    log: (level: ScriptLogLevel, message: Bytes) => log[LEVELS[level]]({ script: textOf(message) }, 'message from a script'),
     refusalOf: (flags, how) => node.gates.refusalOfScript(flags, how),
     isStale: () => node.gates.isStale,
   })
@@ -45,7 +48,7 @@ export function startScripting(node: Node): Scripting {
   return scripting
 }
 
-/** Runs a slice of a script in a turn of its own, when it may read what it wants to. */
+/** Runs a slice of a script in a turn of its own, once LevelDB can be read. */
 function goOn(node: Node, run: () => void): void {
   setImmediate(() => {
     if (node.isClosing) return
@@ -58,7 +61,7 @@ function goOn(node: Node, run: () => void): void {
   })
 }
 
-/** A machine with all that scripts and functions are given. */
+/** Creates a Lua machine with the libraries and the API of scripts and functions. */
 export function scriptMachine({ config, clock }: Node, host: ScriptHost): LuaMachine {
   const machine = new LuaMachine({ limitBytes: config.number('lua-memory-limit'), nowMs: () => clock.monotonicMs(), libraries: LIBRARIES })
   openApi(machine, host)

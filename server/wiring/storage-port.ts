@@ -1,4 +1,4 @@
-/** What commands and INFO ask of the storage engine. */
+/** The storage engine as commands and INFO see it. */
 import type { StoragePort } from '../../commands/core/ports.ts'
 import type { Storage } from '../../storage/storage.ts'
 import { heapUsage, residentBytes } from '../process/memory.ts'
@@ -36,7 +36,10 @@ export class StorageFacade implements StoragePort {
     return this.reloadAll()
   }
 
-  /** Notes what memory holds now, in bytes, and answers it; to be called once after recovery and then now and then. */
+  /**
+   * Returns the memory in use, in bytes, and updates the peak. To be called after recovery and then
+   * periodically.
+   */
   sample(): number {
     const used = usedBytes()
     if (this.startupBytes === 0) this.startupBytes = used

@@ -1,9 +1,11 @@
 /**
- * Runs common requests before the server is ready, so that the first clients meet compiled code. V8 interprets a function until it has
- * run often: without this the first burst after a start takes several times as long.
+ * Runs common requests before the server is ready, so that the first clients meet compiled code. V8
+ * interprets a function until it has run often: without a warm-up the first burst takes several
+ * times as long.
  *
- * The requests go through the real connection, decoder, executor and encoder on a scratch keyspace of their own. Everything that they
- * change belongs to the scratch and goes with it: keyspace, group, counters, slow log, latencies, users. There is no disk and no network.
+ * The requests go through the real connection, decoder, executor and encoder, on a scratch
+ * keyspace. Everything they change belongs to the scratch: keyspace, group, counters, slow log,
+ * latencies, users. The scratch uses no disk and no network.
  */
 import { Socket } from 'node:net'
 import type { Bytes } from '../../base/bytes.ts'
@@ -30,15 +32,15 @@ import { accessControl } from './access-control.ts'
 import { executorHooks } from './executor-hooks.ts'
 import { NodeLimits } from './node-connections.ts'
 
-/** It ends after this, however slow the machine is, ms. */
+/** Limit of the warm-up in ms, for slow machines. */
 const BUDGET_MS = 70
-/** By then the common paths are compiled. */
+/** After this many rounds the common paths are compiled. */
 const ROUNDS = 100
 const CLIENTS = 4
 const KEYS = 200
 const VALUE = 'v'.repeat(64)
 
-/** The requests of one round: `n` is different each time. */
+/** Returns the requests of one round; `n` varies their keys. */
 function requestsOf(n: number): readonly Bytes[][] {
   const key = (kind: string, offset = 0) => `${kind}:${(n * 7 + offset) % KEYS}`
   const ten = Array.from({ length: 10 }, (_, offset) => key('string', offset))
@@ -74,10 +76,10 @@ export async function warmUp(table: CommandTable, clock: Clock): Promise<void> {
       for (const words of requests) end = writeCommand(words, buffer, end)
       connection.receive(buffer, end)
     }
-    await new Promise((resolve) => setImmediate(resolve)) // the end of the turn
+    await new Promise((resolve) => setImmediate(resolve)) // wait for the end of the turn
   }
   for (const connection of connections) connection.close('now')
-  if (statistics.errorReplies > 0) throw new Error('a request of the warm-up was refused')
+  if (statistics.errorReplies > 0) throw new Error('the server refused a request of the warm-up')
 }
 
 function scratch(table: CommandTable, clock: Clock): { connections: Connection[]; statistics: Statistics } {
@@ -156,14 +158,14 @@ function scratch(table: CommandTable, clock: Clock): { connections: Connection[]
   return { connections, statistics }
 }
 
-/** A socket that takes everything and sends nothing. */
+/** A socket that accepts everything and sends nothing. */
 function unconnected(): Socket {
   return Object.assign(new Socket(), { write: () => true, cork() {}, uncork() {} })
 }
 
 const silent: Log = { debug() {}, info() {}, warn() {}, error() {} }
 
-/** Everything of a scratch is in memory. */
+/** A scratch is in memory only. */
 const noRecords = new Proxy({} as RecordStore, {
   get() {
     throw new Error('a scratch has no records')

@@ -12,23 +12,29 @@ type Row = readonly [name: Bytes, kind: Kind, initial: Bytes, help: string, alia
 const count = integer(0, MAX_INT64)
 
 const ROWS: readonly Row[] = [
-  ['hash-max-listpack-entries', count, '512', 'a hash of at most so many fields is called a listpack', 'hash-max-ziplist-entries'],
-  ['hash-max-listpack-value', memory(0), '64', 'if none of its fields and values is longer', 'hash-max-ziplist-value'],
+  ['hash-max-listpack-entries', count, '512', 'hashes with at most this many fields report encoding listpack', 'hash-max-ziplist-entries'],
+  ['hash-max-listpack-value', memory(0), '64', 'and only if none of their fields and values is longer than this', 'hash-max-ziplist-value'],
   [
     'list-max-listpack-size',
     integer(-(2 ** 31), MAX_INT32),
     '-2',
-    'a list of at most so many elements is called a listpack; -1 to -5 are 4, 8, 16, 32 and 64 kb instead',
+    'lists with at most this many elements report encoding listpack; -1 to -5 mean 4, 8, 16, 32 and 64 kb instead',
     'list-max-ziplist-size',
   ],
-  ['set-max-intset-entries', count, '512', 'a set of at most so many integers is called an intset'],
-  ['set-max-listpack-entries', count, '128', 'a set of at most so many members is called a listpack'],
-  ['set-max-listpack-value', memory(0), '64', 'if none of its members is longer'],
-  ['zset-max-listpack-entries', count, '128', 'a sorted set of at most so many members is called a listpack', 'zset-max-ziplist-entries'],
-  ['zset-max-listpack-value', memory(0), '64', 'if none of its members is longer', 'zset-max-ziplist-value'],
-  ['stream-node-max-entries', count, '100', 'XADD and XTRIM with ~ trim streams by so many entries at a time; 0 for no limit of entries'],
-  ['stream-node-max-bytes', memory(0), '4kb', 'and by entries of so many bytes; 0 for no limit of bytes'],
-  ['hll-sparse-max-bytes', memory(0), '3000', 'a HyperLogLog in the sparse form that grows past this gets the dense one'],
+  ['set-max-intset-entries', count, '512', 'sets with at most this many integers report encoding intset'],
+  ['set-max-listpack-entries', count, '128', 'sets with at most this many members report encoding listpack'],
+  ['set-max-listpack-value', memory(0), '64', 'and only if none of their members is longer than this'],
+  [
+    'zset-max-listpack-entries',
+    count,
+    '128',
+    'sorted sets with at most this many members report encoding listpack',
+    'zset-max-ziplist-entries',
+  ],
+  ['zset-max-listpack-value', memory(0), '64', 'and only if none of their members is longer than this', 'zset-max-ziplist-value'],
+  ['stream-node-max-entries', count, '100', 'XADD and XTRIM with ~ trim streams in steps of this many entries; 0 for no limit of entries'],
+  ['stream-node-max-bytes', memory(0), '4kb', 'and in steps of this many bytes of entries; 0 for no limit of bytes'],
+  ['hll-sparse-max-bytes', memory(0), '3000', 'size beyond which a sparse HyperLogLog becomes dense'],
 ]
 
 export const collectionKeys: readonly ConfigKey[] = ROWS.map(([name, kind, initial, help, alias]) => ({

@@ -84,26 +84,26 @@ const persistence = inert('the binlog and LevelDB persist every write: see appen
 ]).map((key): ConfigKey => (key.name === 'key-load-delay' || key.name === 'rdb-key-save-delay' ? { ...key, hidden: true } : key))
 
 const replication: readonly ConfigKey[] = [
-  ...inert('the binlog is what replicas go on from: see binlog-retention-bytes and binlog-retention-seconds', [
+  ...inert('replicas continue from the binlog: see binlog-retention-bytes and binlog-retention-seconds', [
     ['repl-backlog-size', memory(1), '1mb'],
     ['repl-backlog-ttl', long, '3600'],
   ]),
-  ...inert('a full sync is sent from a snapshot and dumps nothing to disk; the replica serves its old data until it is whole', [
+  ...inert('a full sync is sent from a snapshot, without a dump on disk; the replica serves its old data until the new data is complete', [
     ['repl-diskless-sync', flag, 'yes'],
     ['repl-diskless-sync-delay', whole, '5'],
     ['repl-diskless-sync-max-replicas', whole, '0'],
     ['repl-diskless-load', choice('disabled', 'on-empty-db', 'swapdb'), 'disabled'],
     ['replica-lazy-flush', flag, 'no', 'slave-lazy-flush'],
   ]),
-  ...inert('a replica holds what its master does, and what it cannot write it does not acknowledge', [
+  ...inert('a replica holds the data of its master, and acknowledges nothing that it could not write', [
     ['replica-ignore-maxmemory', flag, 'yes', 'slave-ignore-maxmemory'],
     ['replica-ignore-disk-write-errors', flag, 'no'],
     ['propagation-error-behavior', choice('ignore', 'panic', 'panic-on-replicas'), 'ignore'],
   ]),
-  ...inert('what a turn of the event loop has to send goes out at once and together', [['repl-disable-tcp-nodelay', flag, 'no']]),
+  ...inert('the output of an event-loop turn is sent at once and together', [['repl-disable-tcp-nodelay', flag, 'no']]),
 ]
 
-const others = inert('taken for files and clients that set it', [
+const others = inert('accepted for files and clients that set it', [
   ['hz', whole, '10'],
   ['dynamic-hz', flag, 'yes'],
   ['active-expire-effort', integer(1, 10), '1'],
@@ -119,7 +119,7 @@ const others = inert('taken for files and clients that set it', [
     'no',
     null,
     'at start',
-    'haypile tells no supervisor that it is ready: a unit of systemd needs Type=exec, not Type=notify',
+    'haypile does not notify a supervisor when it is ready: a systemd unit needs Type=exec, not Type=notify',
   ],
   ['syslog-enabled', flag, 'no', null, 'at start', 'the log goes to logfile, or to standard output'],
   ['syslog-ident', text, 'redis', null, 'at start'],
@@ -144,7 +144,7 @@ const others = inert('taken for files and clients that set it', [
 ])
 
 /** Keys without effect, since there is no cluster mode; see cluster-enabled. */
-const cluster = inert('of cluster mode, which does not exist here', [
+const cluster = inert('belongs to cluster mode, which does not exist here', [
   ['cluster-config-file', text, 'nodes.conf', null, 'at start'],
   ['cluster-port', integer(0, 65535), '0', null, 'at start'],
   ['cluster-node-timeout', long, '15000'],
@@ -166,15 +166,15 @@ const cluster = inert('of cluster mode, which does not exist here', [
 ])
 
 /** Keys of older Redis versions, which Redis ignores, too. */
-const retired = inert('of older versions of Redis, which later ones pass over', [
+const retired = inert('a key of older versions of Redis, which later ones ignore', [
   ['list-max-ziplist-entries', text, ''],
   ['list-max-ziplist-value', text, ''],
   ['lua-replicate-commands', text, ''],
 ]).map((key): ConfigKey => ({ ...key, hidden: true }))
 
 /** Directives of a file that are not keys of CONFIG. */
-const refusedLines = inert('no line of it: what it asks for does not exist here', [
-  ['rename-command', none('no command has another name here; users (ACL) say who may run which'), ''],
+const refusedLines = inert('not accepted in a file: the feature does not exist here', [
+  ['rename-command', none('commands cannot be renamed; restrict them with users (ACL)'), ''],
   ['loadmodule', none('there are no modules'), ''],
 ]).map((key): ConfigKey => ({ ...key, withheld: true, hidden: true }))
 
@@ -182,7 +182,7 @@ const refusedLines = inert('no line of it: what it asks for does not exist here'
  * Keys that accept only their neutral value: ignoring another one would promise what does not
  * exist.
  */
-const refused: readonly ConfigKey[] = inert('only this value: what it asks for does not exist here', [
+const refused: readonly ConfigKey[] = inert('only this value is accepted: the feature does not exist here', [
   ['cluster-enabled', only('no', 'this version has no cluster mode'), 'no', null, 'at start'],
   ...[
     'bind-source-addr',

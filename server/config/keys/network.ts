@@ -20,7 +20,7 @@ const sockets: readonly ConfigKey[] = [
     kind: addresses,
     default: '* -::*',
     changes: 'at start',
-    help: 'addresses to listen on; * is any IPv4, ::* any IPv6, and one with a minus before it may be missing',
+    help: 'addresses to listen on; * is any IPv4 address, ::* any IPv6 address; an address after a minus may be missing',
   },
   {
     name: 'protected-mode',
@@ -54,7 +54,7 @@ const sockets: readonly ConfigKey[] = [
     unit: 'seconds',
     default: '0',
     changes: 'any time',
-    help: 'close clients idle for so long; 0 for never',
+    help: 'close a client that has been idle for this time; 0 for never',
   },
   {
     name: 'tcp-keepalive',
@@ -63,7 +63,7 @@ const sockets: readonly ConfigKey[] = [
     unit: 'seconds',
     default: '300',
     changes: 'any time',
-    help: 'probe silent connections so often; 0 for never',
+    help: 'interval of probes on a silent connection; 0 for none',
   },
 ]
 
@@ -84,7 +84,7 @@ const tls: readonly ConfigKey[] = [
     kind: text,
     default: '',
     changes: 'at start',
-    help: 'certificates of the authorities that peers must be certified by, PEM',
+    help: 'certificates of the authorities that must have signed the certificates of peers, PEM',
   },
   {
     name: 'tls-auth-clients',
@@ -103,7 +103,7 @@ const clients: readonly ConfigKey[] = [
     kind: integer(1, MAX_UINT32),
     default: '10000',
     changes: 'any time',
-    help: 'connections at the same time; lowered at the start to what the limit on open files (ulimit -n) leaves room for',
+    help: 'maximum number of connections; lowered at the start to the number that the limit on open files (ulimit -n) allows',
   },
   {
     name: 'client-output-buffer-limit',
@@ -111,7 +111,7 @@ const clients: readonly ConfigKey[] = [
     kind: bufferLimits,
     default: 'normal 0 0 0 replica 256mb 64mb 60 pubsub 32mb 8mb 60',
     changes: 'any time',
-    help: 'close a client whose unread replies pass the hard limit, or the soft one for so many seconds; by class: normal, replica, pubsub',
+    help: 'close a client whose unread replies exceed the hard limit, or the soft limit for the given seconds; by class: normal, replica, pubsub',
   },
   {
     name: 'notify-keyspace-events',
@@ -119,7 +119,7 @@ const clients: readonly ConfigKey[] = [
     kind: eventClasses,
     default: '',
     changes: 'any time',
-    help: 'keyspace events that are published: K and E for the two sorts of channels, and classes; A for most of these, empty for none',
+    help: 'keyspace events to publish: K and E select the two kinds of channels, other letters the classes of events; A is most classes, empty is none',
   },
   {
     name: 'tracking-table-max-keys',
@@ -127,7 +127,7 @@ const clients: readonly ConfigKey[] = [
     kind: integer(0, MAX_INT64),
     default: '1000000',
     changes: 'any time',
-    help: 'keys that are remembered for client-side caching (CLIENT TRACKING); past it clients are told to forget one; 0 for 8 million',
+    help: 'keys remembered for client-side caching (CLIENT TRACKING); beyond this one is invalidated at its clients; 0 for 8 million',
   },
   {
     name: 'client-query-buffer-limit',
@@ -160,7 +160,7 @@ const clients: readonly ConfigKey[] = [
     kind: choice('no', 'yes', 'local'),
     default: 'local',
     changes: 'at start',
-    help: 'whether DEBUG may be used: by nobody, by all, by clients of this machine',
+    help: 'clients that may use DEBUG: none, all, or those of this machine',
   },
 ]
 

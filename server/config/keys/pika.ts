@@ -15,7 +15,7 @@ const MEBIBYTE = 1024 * 1024
 /** Keys that accept any value. */
 const texts = (...names: readonly Bytes[]): Row[] => names.map((name) => [name, text, ''])
 
-const threads = inert("Pika's threads: commands run on one here", [
+const threads = inert("a setting of Pika's threads; haypile runs commands on one thread", [
   ['thread-num', whole, '1'],
   ['thread-pool-size', whole, '12'],
   ['sync-thread-num', whole, '6'],
@@ -23,7 +23,7 @@ const threads = inert("Pika's threads: commands run on one here", [
   ...texts('slow-cmd-pool', 'slow-cmd-thread-pool-size', 'slow-cmd-list', 'admin-thread-pool-size', 'admin-cmd-list', 'rtc-cache-read'),
 ])
 
-const files = inert("Pika's files: haypile has its data below dir and its log in logfile, and makes no dumps", [
+const files = inert("a setting of Pika's files; haypile keeps its data in dir and its log in logfile, and writes no dumps", [
   ['log-path', text, './log/'],
   ['dump-path', text, './dump/'],
   ['dump-prefix', text, ''],
@@ -32,18 +32,21 @@ const files = inert("Pika's files: haypile has its data below dir and its log in
   ...texts('log-retention-time'),
 ])
 
-const replication = inert("Pika's replication: haypile draws its own ids, and a full sync needs no directory and no threads", [
-  ['db-sync-path', text, './dbsync/'],
-  ['db-sync-speed', whole, '-1'],
-  ['rsync-timeout-ms', whole, '1000'],
-  ['max-rsync-parallel-num', whole, '4'],
-  ['server-id', whole, '1'],
-  ['replication-id', text, ''],
-  ['sync-window-size', long, '9000'],
-  ...texts('run-id', 'master-run-id', 'internal-used-unfinished-full-sync', 'wash-data'),
-])
+const replication = inert(
+  "a setting of Pika's replication; haypile chooses its own ids, and a full sync needs no directory and no threads",
+  [
+    ['db-sync-path', text, './dbsync/'],
+    ['db-sync-speed', whole, '-1'],
+    ['rsync-timeout-ms', whole, '1000'],
+    ['max-rsync-parallel-num', whole, '4'],
+    ['server-id', whole, '1'],
+    ['replication-id', text, ''],
+    ['sync-window-size', long, '9000'],
+    ...texts('run-id', 'master-run-id', 'internal-used-unfinished-full-sync', 'wash-data'),
+  ],
+)
 
-const rocks = inert('of RocksDB, which is LevelDB here: see level-block-cache and level-write-buffer', [
+const rocks = inert('a setting of RocksDB; haypile uses LevelDB: see level-block-cache and level-write-buffer', [
   ['target-file-size-base', memory(0), '20mb'],
   ['arena-block-size', memory(0), '0'],
   ['block-size', memory(0), '4kb'],
@@ -103,7 +106,7 @@ const rocks = inert('of RocksDB, which is LevelDB here: see level-block-cache an
   ),
 ])
 
-const cache = inert('of the Redis in which Pika caches: here cache-memory bounds what is held in memory', [
+const cache = inert('a setting of the Redis in which Pika caches; here cache-memory limits the data in memory', [
   ...texts(
     'cache-num',
     'cache-model',
@@ -117,13 +120,13 @@ const cache = inert('of the Redis in which Pika caches: here cache-memory bounds
   ),
 ])
 
-const clients = inert("of Pika's clients: see maxclients, client-output-buffer-limit, bind", [
+const clients = inert("a setting of Pika's clients: see maxclients, client-output-buffer-limit, bind", [
   ['root-connection-num', whole, '2'],
   ['network-interface', text, ''],
   ...texts('max-client-response-size'),
 ])
 
-const codis = inert('of Codis, which is not supported: only where it asks for no slots to be migrated', [
+const codis = inert('a setting of Codis, which is not supported: no slots can be migrated', [
   ['default-slot-num', whole, '1024'],
   ['slotmigrate', only('no', 'this version has no slots'), 'no'],
   ...texts('slotmigrate-thread-num', 'thread-migrate-keys-num'),
@@ -133,7 +136,7 @@ const codis = inert('of Codis, which is not supported: only where it asks for no
  * Keys that accept only their neutral value: ignoring another one would promise what does not
  * exist.
  */
-const refused = inert('only this value: what it asks for does not exist here', [
+const refused = inert('only this value is accepted: the feature does not exist here', [
   ['write-binlog', only('yes', 'the binlog is what recovery reads'), 'yes', null, 'at start'],
   ['instance-mode', only('classic', 'this version has no sharding'), 'classic', null, 'at start'],
   ['replication-num', only('0', 'this version has no quorum: see WAIT and min-replicas-to-write'), '0'],

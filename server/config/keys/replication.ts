@@ -13,7 +13,7 @@ const link: readonly ConfigKey[] = [
     default: '',
     changes: 'at start',
     aliases: ['slaveof'],
-    help: 'the master to follow, until SLAVEOF or FAILOVER says otherwise: what they say is kept beside the data, and counts from then on',
+    help: 'the master to follow; a master set by SLAVEOF or FAILOVER is stored beside the data and takes precedence',
   },
   {
     name: 'masterauth',
@@ -30,7 +30,7 @@ const link: readonly ConfigKey[] = [
     kind: text,
     default: '',
     changes: 'any time',
-    help: 'user that the password is of; empty for the default one',
+    help: 'user for masterauth; empty for the default user',
   },
   {
     name: 'tls-replication',
@@ -38,7 +38,7 @@ const link: readonly ConfigKey[] = [
     kind: flag,
     default: 'no',
     changes: 'any time',
-    help: 'speak TLS with the master, showing tls-cert-file',
+    help: 'connect to the master by TLS, with tls-cert-file as certificate',
   },
   {
     name: 'repl-timeout',
@@ -47,7 +47,7 @@ const link: readonly ConfigKey[] = [
     unit: 'seconds',
     default: '60',
     changes: 'any time',
-    help: 'a master or replica that has been silent for so long is gone',
+    help: 'time without a byte after which a master or replica counts as gone',
   },
   {
     name: 'repl-ping-replica-period',
@@ -57,7 +57,7 @@ const link: readonly ConfigKey[] = [
     default: '10',
     changes: 'any time',
     aliases: ['repl-ping-slave-period'],
-    help: 'an idle link carries a sign of life so often; to be less than repl-timeout',
+    help: 'seconds between heartbeats on an idle link; must be below repl-timeout',
   },
 ]
 
@@ -65,11 +65,11 @@ const asReplica: readonly ConfigKey[] = [
   {
     name: 'replica-read-only',
     section: 'replication',
-    kind: only('yes', 'a replica that takes writes would have another binlog than its master, and could never go on from it'),
+    kind: only('yes', 'a replica that accepts writes would have another binlog than its master, and could never continue from it'),
     default: 'yes',
     changes: 'any time',
     aliases: ['slave-read-only'],
-    help: 'replicas take no writes but from their master: one that did would have another binlog than it, and could never go on from it',
+    help: 'replicas accept writes only from their master; with others their binlog would differ, and they could never continue from it',
   },
   {
     name: 'replica-serve-stale-data',
@@ -78,7 +78,7 @@ const asReplica: readonly ConfigKey[] = [
     default: 'yes',
     changes: 'any time',
     aliases: ['slave-serve-stale-data'],
-    help: 'serve what there is while the master is not reached; no answers MASTERDOWN',
+    help: 'serve the data, which may be stale, while there is no link to the master; no replies MASTERDOWN',
   },
   {
     name: 'replica-priority',
@@ -95,7 +95,7 @@ const asReplica: readonly ConfigKey[] = [
     kind: flag,
     default: 'yes',
     changes: 'any time',
-    help: 'for Sentinel: whether it tells clients of this replica',
+    help: 'for Sentinel: whether it lists this replica to clients',
   },
   {
     name: 'replica-announce-ip',
@@ -104,7 +104,7 @@ const asReplica: readonly ConfigKey[] = [
     default: '',
     changes: 'any time',
     aliases: ['slave-announce-ip'],
-    help: 'address under which the master is to know this replica; empty for the one that it connects from',
+    help: 'address that the master shows for this replica; empty for the one it connects from',
   },
   {
     name: 'replica-announce-port',
@@ -113,7 +113,7 @@ const asReplica: readonly ConfigKey[] = [
     default: '0',
     changes: 'any time',
     aliases: ['slave-announce-port'],
-    help: 'port under which the master is to know this replica; 0 for the one that it listens on',
+    help: 'port that the master shows for this replica; 0 for the one it listens on',
   },
 ]
 
@@ -125,7 +125,7 @@ const asMaster: readonly ConfigKey[] = [
     default: '0',
     changes: 'any time',
     aliases: ['min-slaves-to-write'],
-    help: 'refuse writes with NOREPLICAS while fewer replicas are in step; 0 for no such condition',
+    help: 'refuse writes with NOREPLICAS while fewer replicas are in step; 0 for no condition',
   },
   {
     name: 'min-replicas-max-lag',
@@ -135,7 +135,7 @@ const asMaster: readonly ConfigKey[] = [
     default: '10',
     changes: 'any time',
     aliases: ['min-slaves-max-lag'],
-    help: 'a replica is in step that was heard of within so long; 0 for no such condition',
+    help: 'a replica is in step if it was heard from within this time; 0 for no condition',
   },
   {
     name: 'dbsync-rate-limit',
@@ -144,7 +144,7 @@ const asMaster: readonly ConfigKey[] = [
     default: '0',
     changes: 'any time',
     aliases: [{ name: 'throttle-bytes-per-second', times: 1 }],
-    help: 'bytes that all full syncs together send a second; 0 for as fast as it goes',
+    help: 'bytes a second that all full syncs together may send; 0 for no limit',
   },
   {
     name: 'replica-lag-limit',
@@ -152,7 +152,7 @@ const asMaster: readonly ConfigKey[] = [
     kind: memory(MEBIBYTE),
     default: '2gb',
     changes: 'any time',
-    help: 'binlog that is kept for an attached replica; one that is further behind is cut off, and will need a full sync',
+    help: 'binlog kept for an attached replica; one that is further behind is detached and needs a full sync',
   },
   {
     name: 'replica-forget-after',
@@ -161,7 +161,7 @@ const asMaster: readonly ConfigKey[] = [
     unit: 'seconds',
     default: '3600',
     changes: 'any time',
-    help: 'how long INFO still shows a replica that has left',
+    help: 'time for which INFO still shows a detached replica',
   },
 ]
 

@@ -11,7 +11,7 @@ export const serverKeys: readonly ConfigKey[] = [
     kind: choice('debug', 'verbose', 'notice', 'warning', 'nothing'),
     default: 'notice',
     changes: 'any time',
-    help: 'least weighty messages to log; debug and verbose are the same here',
+    help: 'lowest level to log; debug and verbose are the same here',
   },
   {
     name: 'logfile',
@@ -27,7 +27,7 @@ export const serverKeys: readonly ConfigKey[] = [
     kind: choice('auto', 'json', 'pretty'),
     default: 'auto',
     changes: 'at start',
-    help: 'auto is pretty on a terminal and a line of JSON a message elsewhere',
+    help: 'auto is pretty on a terminal and one line of JSON a message elsewhere',
   },
   {
     name: 'pidfile',
@@ -51,7 +51,7 @@ export const serverKeys: readonly ConfigKey[] = [
     kind: octal(0o77),
     default: '77',
     changes: 'at start',
-    help: 'what groups and others may not do with files that the program creates, octal: 77 nothing at all, 27 lets the group read; a Node program that embeds the server keeps its own umask',
+    help: 'permissions to withhold from files that the program creates, octal: 77 all of group and others, 27 lets the group read; a Node program that embeds the server keeps its own umask',
   },
   {
     name: 'busy-reply-threshold',
@@ -61,7 +61,7 @@ export const serverKeys: readonly ConfigKey[] = [
     default: '5000',
     changes: 'any time',
     aliases: ['lua-time-limit'],
-    help: 'how long a script may run before others are told BUSY and it can be killed; 0 means for ever',
+    help: 'time after which a running script can be killed and other clients get BUSY; 0 for never',
   },
   {
     name: 'lua-memory-limit',
@@ -69,7 +69,7 @@ export const serverKeys: readonly ConfigKey[] = [
     kind: memory(16 * 2 ** 20),
     default: '256mb',
     changes: 'at start',
-    help: 'memory of each of the two Lua machines, that of scripts and that of functions; as large may a reply of a script be, and the arguments of one of its calls',
+    help: 'memory limit of each of the two Lua machines, for scripts and for functions; also the limit of a reply of a script, and of the arguments of one call',
   },
   {
     name: 'set-proc-title',
@@ -85,7 +85,7 @@ export const serverKeys: readonly ConfigKey[] = [
     kind: titleTemplate,
     default: '{title} {listen-addr} {server-mode}',
     changes: 'any time',
-    help: 'what ps shows; {port}, {tls-port}, {unixsocket} and {config-file} may stand in it, too. Cut to the length of the command line',
+    help: 'process title for ps; {port}, {tls-port}, {unixsocket} and {config-file} are further variables; cut to the length of the command line',
   },
   {
     name: 'shutdown-timeout',
@@ -94,7 +94,7 @@ export const serverKeys: readonly ConfigKey[] = [
     unit: 'seconds',
     default: '10',
     changes: 'any time',
-    help: 'how long a shutdown waits for replicas to catch up',
+    help: 'time that a shutdown waits for replicas to catch up',
   },
   {
     name: 'shutdown-on-sigint',
@@ -119,7 +119,7 @@ export const serverKeys: readonly ConfigKey[] = [
     unit: 'µs',
     default: '10000',
     changes: 'any time',
-    help: 'commands that take at least so long go to SLOWLOG; -1 for none',
+    help: 'SLOWLOG records commands that take at least this long; -1 for none',
   },
   {
     name: 'slowlog-max-len',
@@ -127,7 +127,7 @@ export const serverKeys: readonly ConfigKey[] = [
     kind: integer(0, MAX_INT64),
     default: '128',
     changes: 'any time',
-    help: 'entries that SLOWLOG keeps',
+    help: 'maximum number of entries in SLOWLOG',
   },
   {
     name: 'latency-monitor-threshold',
@@ -136,7 +136,7 @@ export const serverKeys: readonly ConfigKey[] = [
     unit: 'ms',
     default: '0',
     changes: 'any time',
-    help: 'events that take at least so long go to LATENCY; 0 for none',
+    help: 'LATENCY records events that take at least this long; 0 for none',
   },
   {
     name: 'latency-tracking',

@@ -13,7 +13,7 @@ export const storageKeys: readonly ConfigKey[] = [
     default: './data',
     changes: 'at start',
     aliases: [{ name: 'db-path', times: 1 }],
-    help: 'directory of the data, made where it is missing',
+    help: 'directory of the data, created if it is missing',
   },
   {
     name: 'databases',
@@ -21,7 +21,7 @@ export const storageKeys: readonly ConfigKey[] = [
     kind: integer(1, MAX_INT32),
     default: '16',
     changes: 'at start',
-    help: 'numbered databases to SELECT from',
+    help: 'number of databases for SELECT',
   },
   {
     name: 'appendfsync',
@@ -29,7 +29,7 @@ export const storageKeys: readonly ConfigKey[] = [
     kind: choice('everysec', 'always', 'no'),
     default: 'everysec',
     changes: 'any time',
-    help: 'when the binlog is forced to disk: always is before every reply, no leaves it to the system',
+    help: 'when the binlog is fsynced: always before a reply, everysec once a second, no leaves it to the system',
   },
   {
     name: 'binlog-file-size',
@@ -37,7 +37,7 @@ export const storageKeys: readonly ConfigKey[] = [
     kind: memory(MEBIBYTE, 1024 * MEBIBYTE),
     default: '64mb',
     changes: 'any time',
-    help: 'begin a new binlog file at this size',
+    help: 'size at which a new binlog file begins',
   },
   {
     name: 'binlog-retention-bytes',
@@ -46,7 +46,7 @@ export const storageKeys: readonly ConfigKey[] = [
     default: '1gb',
     changes: 'any time',
     aliases: [{ name: 'expire-logs-nums', times: 64 * MEBIBYTE }],
-    help: 'remove old binlog files past this total; 0 keeps only what recovery needs (expire-logs-nums counts in 64 MiB)',
+    help: 'remove old binlog files beyond this total; 0 keeps only what recovery needs (expire-logs-nums counts in 64 MiB)',
   },
   {
     name: 'binlog-retention-seconds',
@@ -56,7 +56,7 @@ export const storageKeys: readonly ConfigKey[] = [
     default: String(7 * DAY_SECONDS),
     changes: 'any time',
     aliases: [{ name: 'expire-logs-days', times: DAY_SECONDS }],
-    help: 'remove binlog files older than this; 0 for no limit of age (expire-logs-days counts in days)',
+    help: 'remove binlog files older than this; 0 for no age limit (expire-logs-days counts in days)',
   },
   {
     name: 'checkpoint-binlog-bytes',
@@ -64,7 +64,7 @@ export const storageKeys: readonly ConfigKey[] = [
     kind: memory(MEBIBYTE, 16 * 1024 * MEBIBYTE),
     default: '64mb',
     changes: 'any time',
-    help: 'bring LevelDB up to date after so much binlog; also about what a restart has to replay',
+    help: 'write a checkpoint to LevelDB after this much binlog; a restart replays about as much',
   },
   {
     name: 'checkpoint-seconds',
@@ -73,7 +73,7 @@ export const storageKeys: readonly ConfigKey[] = [
     unit: 'seconds',
     default: '300',
     changes: 'any time',
-    help: 'and after this long, where anything changed',
+    help: 'write a checkpoint after this time if anything has changed',
   },
   {
     name: 'cache-memory',
@@ -81,7 +81,7 @@ export const storageKeys: readonly ConfigKey[] = [
     kind: memory(MIN_CACHE_BYTES),
     default: (machine) => memoryText(defaultCacheBytes(machine)),
     changes: 'any time',
-    help: "bytes of data kept in memory; by default a quarter of the machine's memory, or less where V8's heap holds less",
+    help: "bytes of data kept in memory; by default a quarter of the machine's memory, or less if V8's heap holds less",
   },
   {
     name: 'dirty-limit',
@@ -89,7 +89,7 @@ export const storageKeys: readonly ConfigKey[] = [
     kind: memory(0),
     default: '0',
     changes: 'any time',
-    help: 'stop reading from clients while more than this is not yet in LevelDB; 0 is automatic',
+    help: 'hold writes while more than this is not yet in LevelDB; 0 is automatic',
   },
   {
     name: 'level-block-cache',
@@ -98,7 +98,7 @@ export const storageKeys: readonly ConfigKey[] = [
     default: '32mb',
     changes: 'at start',
     aliases: [{ name: 'block-cache', times: 1 }],
-    help: "LevelDB's cache of blocks",
+    help: "size of LevelDB's block cache",
   },
   {
     name: 'level-write-buffer',
@@ -107,6 +107,6 @@ export const storageKeys: readonly ConfigKey[] = [
     default: '16mb',
     changes: 'at start',
     aliases: [{ name: 'write-buffer-size', times: 1 }],
-    help: "LevelDB's table in memory",
+    help: "size of LevelDB's table in memory",
   },
 ]

@@ -21,7 +21,7 @@ export const userKeys: readonly ConfigKey[] = [
     changes: 'at start',
     secret: true,
     withheld: true,
-    help: 'a user and its rules, as ACL LIST shows them; one a line. Not together with aclfile',
+    help: 'a user and its rules, as ACL LIST shows them, one user a line; not together with aclfile',
   },
   {
     name: 'aclfile',
@@ -29,7 +29,7 @@ export const userKeys: readonly ConfigKey[] = [
     kind: text,
     default: '',
     changes: 'at start',
-    help: 'file of users, which ACL LOAD reads and ACL SAVE writes; a path is relative to dir. Empty for none',
+    help: 'file of users for ACL LOAD and ACL SAVE, relative to dir; empty for none',
   },
   {
     name: 'acl-pubsub-default',
@@ -37,7 +37,7 @@ export const userKeys: readonly ConfigKey[] = [
     kind: choice('allchannels', 'resetchannels'),
     default: 'resetchannels',
     changes: 'any time',
-    help: 'whether new users may use all channels or none',
+    help: 'channels that a new user may use: all or none',
   },
   {
     name: 'acllog-max-len',
@@ -45,7 +45,7 @@ export const userKeys: readonly ConfigKey[] = [
     kind: integer(0, MAX_INT64),
     default: '128',
     changes: 'any time',
-    help: 'entries of ACL LOG that are kept',
+    help: 'maximum number of entries in ACL LOG',
   },
   {
     name: 'userpass',
@@ -54,7 +54,7 @@ export const userKeys: readonly ConfigKey[] = [
     default: '',
     changes: 'any time',
     secret: true,
-    help: "Pika's: password of a second user, limit, whom AUTH with a password alone may mean as well; empty for no such user",
+    help: "Pika's: password of a second user, limit; AUTH with a password alone tries it as well; empty for no such user",
   },
   {
     name: 'userblacklist',
@@ -62,6 +62,6 @@ export const userKeys: readonly ConfigKey[] = [
     kind: text,
     default: '',
     changes: 'any time',
-    help: "Pika's: commands that this second user may not run, separated by commas",
+    help: "Pika's: commands that the user limit may not run, separated by commas",
   },
 ]

@@ -113,9 +113,9 @@ test('check of what is no directory ends with status 2 and names it', async () =
   const file = join(directory, 'file')
   writeFileSync(file, '')
   const absent = await runProgram(['check', join(directory, 'none')])
-  assert.equal([absent.status, absent.output], [2, `haypile: ${directory}/none cannot be checked: there is no such directory\n`])
+  assert.equal([absent.status, absent.output], [2, `haypile: ${directory}/none cannot be checked: no such directory\n`])
   const plain = await runProgram(['check', file, '--cut'])
-  assert.equal([plain.status, plain.output], [2, `haypile: ${file} cannot be checked: it is no directory\n`])
+  assert.equal([plain.status, plain.output], [2, `haypile: ${file} cannot be checked: not a directory\n`])
   for (const words of [['check'], ['check', directory, directory], ['check', directory, '--cat']])
     assert.is((await runProgram(words)).status, 2, words.join(' '))
   const empty = await runProgram(['check', directory])
@@ -137,7 +137,7 @@ test('the pid file is there while the server is', async () => {
 test('a pid file that cannot be written is a warning', async () => {
   const server = await RunningServer.start({ flags: { pidfile: '/proc/no-such-directory/haypile.pid' } })
   assert.is(await server.call('PING'), 'PONG')
-  assert.match(server.log, /cannot write the pid file, going on without one/)
+  assert.match(server.log, /cannot write the pid file, continuing without one/)
   await server.stop()
 })
 

@@ -41,7 +41,7 @@ if (haveTools('the configuration of Redis', 'redis-server')) {
     const server = await RunningServer.start({ words: [path, '--supervised', 'systemd'], directory: data })
     assert.is(await server.call('SET', 'a', '1'), 'OK')
     const log = readFileSync(join(directory, 'log', 'redis-server.log'), 'utf8')
-    for (const warning of ['daemonize has no effect', 'supervised has no effect', 'data of a Redis, which is not read'])
+    for (const warning of ['daemonize has no effect', 'supervised has no effect', 'a Redis data file, which haypile does not read'])
       assert.ok(log.includes(warning), `${warning}:\n${log}`)
     assert.is(Number(readFileSync(join(directory, 'redis-server.pid'), 'utf8')), server.pid)
     await server.stop()

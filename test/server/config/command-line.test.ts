@@ -113,7 +113,7 @@ test('what the command line cannot mean ends with status 2 and a line that says 
     ['check a --cat', /^haypile: unknown option '--cat'\n$/],
     ['check a --port 1', /^haypile: unknown option '--port'\n$/],
     ['check a --cut --new-identity', /^haypile: option '--cut' cannot be used with option '--new-identity'\n$/],
-    ['--port 1 check a', /^haypile: check takes no configuration, and stands before its directory\n$/],
+    ['--port 1 check a', /^haypile: check takes no configuration keys, and precedes its directory\n$/],
   ]
   for (const [words, error] of told) {
     const ended = await run(...words.split(' '))

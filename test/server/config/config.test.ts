@@ -39,8 +39,8 @@ test('defaults are those of the table, the cache a quarter of the memory', () =>
 
 test('a getter of the wrong type, or for what does not exist, is a bug', () => {
   const config = made()
-  assert.throws(() => config.number('dir'), /no number/)
-  assert.throws(() => config.flag('port'), /no flag/)
+  assert.throws(() => config.number('dir'), /not a number/)
+  assert.throws(() => config.flag('port'), /not a flag/)
   assert.throws(() => config.text('prot'), /no configuration key/)
 })
 
