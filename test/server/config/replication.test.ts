@@ -96,7 +96,7 @@ test("the master stands in a file in Redis's form or Pika's, and is shown as hos
     assert.equal(config.list('replicaof'), ['10.0.0.1', '6380'])
   }
   assert.equal(loaded('slaveof :').config.list('replicaof'), [])
-  assert.throws(() => loaded('replicaof 10.0.0.1 65536'), /line 1 of .*Invalid master port/)
+  assert.throws(() => loaded('replicaof 10.0.0.1 65536'), /:1: .*Invalid master port/)
   assert.throws(() => loaded('replicaof 10.0.0.1'), /wrong number of arguments/)
 })
 
