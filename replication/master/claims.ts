@@ -6,9 +6,9 @@
  *   an earlier attempt than the last one of that run id       stale
  *   the last attempt of another process, repeated             stale while the holder is alive
  *   an unknown run id                                         granted at once: a restarted replica
- *   a known run id, while another holder is alive             conflict: the run id known for longer is
- *                                                             granted, the other refused until the
- *                                                             first one is gone
+ *   a known run id, while another holder is alive             conflict: the run id known for longer
+ *                                                             is granted, the other refused until
+ *                                                             the first one is gone
  *
  * A repeated last attempt may come from a process that is already dead.
  */

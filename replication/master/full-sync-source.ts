@@ -5,8 +5,8 @@
  * A snapshot is a checkpoint held in LevelDB; no dump is written for it. A transfer joins a
  * snapshot that is being made or is recent, else it waits for a new one. A snapshot is held while a
  * transfer uses it and for a minute after that. A transfer that was cut can then resume at the
- * record it had reached. The binlog from the offset of the snapshot on stays for each replica that
- * has begun with the snapshot and does not follow the binlog yet.
+ * record it had reached. A replica that has begun with a snapshot pins the binlog from its offset
+ * on, until it follows the binlog.
  */
 import type { Clock, Random } from '../../base/clock.ts'
 import type { Log } from '../../base/log.ts'

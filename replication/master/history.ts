@@ -2,9 +2,9 @@
  * The decision of TRYSYNC: can a replica continue from its offset?
  *
  * The replica names the histories that its data up to an offset belongs to, and the CRC at that
- * offset. The CRC is chained over all groups before it. The replica may continue if one of those
- * histories is also a history of this node up to that offset, and the CRC here is equal. Its log is
- * then a prefix of the log here, byte for byte. All other cases are a full sync with a reason.
+ * offset. The CRC is chained over all groups before it. The replica may continue if this node
+ * shares one of those histories up to that offset, and the CRC here is equal. Its log is then a
+ * prefix of the log here, byte for byte. All other cases are a full sync with a reason.
  */
 import type { BinlogPosition } from '../../storage/binlog/group.ts'
 import type { Identity, PastHistory } from '../../storage/directory/identity.ts'

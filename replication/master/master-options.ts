@@ -1,4 +1,4 @@
-/** What the side of the master is given, and what it calls. */
+/** The options of the side of the master, and its calls to the node. */
 import type { Clock, Random } from '../../base/clock.ts'
 import type { Log } from '../../base/log.ts'
 import type { Storage } from '../../storage/storage.ts'

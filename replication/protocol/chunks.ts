@@ -3,9 +3,9 @@
  * other versions of haypile read them.
  *
  *   chunk   = magic(4) kind(1) sequence(4) count(4) length(4) content crc(4)
- *   content = { keyLength(4) valueLength(4) key value }   kind 1: `count` LevelDB records in key order
- *           | total(8)                                    kind 2, the last: the number of records that
- *                                                         this transfer sent; count is 0
+ *   content = { keyLength(4) valueLength(4) key value }   kind 1: `count` LevelDB records by key
+ *           | total(8)                                    kind 2, the last chunk: the number of
+ *                                                         records that this transfer sent; count 0
  *
  * Integers are big-endian. sequence: number of the chunk in this transfer, from 0. length: bytes of
  * the content. crc: CRC-32 of all bytes before it. A sender fills a chunk to about CHUNK_BYTES. A

@@ -3,24 +3,24 @@
  * after AUTH. On the wire: other versions of haypile speak them.
  *
  *   METASYNC ip port run-id attempt version [FAILOVER | ASK]
- *     -> array of names and values (Meta). An empty ip stands for the address of the connection. ASK
- *        asks who is there and changes nothing: session is 0. Attempts are numbered up to 2^53 - 1.
- *        STALE names the greatest number seen of the run id; the next attempt of the replica is greater
+ *     -> array of names and values (Meta). An empty ip stands for the address of the connection.
+ *        ASK asks who is there and changes nothing: session is 0. STALE names the greatest attempt
+ *        seen of the run id; the next attempt of the replica is greater, up to 2^53 - 1
  *   TRYSYNC session replid offset crc [FAILOVER] [replid ...] [LEFT {replid until}]
  *     -> ["CONTINUE" replid offset {past-id until}] or ["FULLSYNC" code text]
- *        further replids name the same history: older ids that the replica has not left. LEFT: the ids
- *        that it has left, and where; sent to masters whose Meta has "accepts left", which name them in
- *        the reason of a full sync
+ *        Further replids name the same history: older ids that the replica has not left. LEFT: the
+ *        ids that it has left, and where; sent to masters whose Meta has "accepts left", which use
+ *        them in the reason of a full sync
  *   DBSYNC session snapshot after
- *     -> ["SNAPSHOT" id offset crc records bytes replid {past-id until}], then chunks (chunks.ts) as
- *        bulk strings, with +WAIT between them while the master has nothing to send. Snapshot "?" asks
- *        for any; after (hex of a record key, or "-") resumes after that record
+ *     -> ["SNAPSHOT" id offset crc records bytes replid {past-id until}], then chunks (chunks.ts)
+ *        as bulk strings, with +WAIT between them while the master has nothing to send. Snapshot
+ *        "?" asks for any; after (hex of a record key, or "-") resumes after that record
  *   BINLOGSYNC session offset
- *     -> the bytes of the binlog from there on, without any frame. Between groups: "\n" is a heartbeat,
- *        "?" asks for an ACK at once, and "-CODE text\r\n" ends the stream
+ *     -> the bytes of the binlog from there on, without any frame. Between groups: "\n" is a
+ *        heartbeat, "?" asks for an ACK at once, and "-CODE text\r\n" ends the stream
  *   REPLCONF ACK applied FACK synced [ASKED count]
- *     -> no reply. Two offsets, and the number of "?" read since BINLOGSYNC: this ACK answers them and
- *        was sent after them. Versions that do not count them leave the number out
+ *     -> no reply. Two offsets, and the number of "?" read since BINLOGSYNC: this ACK answers them
+ *        and was sent after them. Versions that do not count them leave the number out
  *
  * A refusal is an error reply whose first word is a RefusalCode. crc: 8 hexadecimal digits.
  */

@@ -1,5 +1,13 @@
-/** The delay before a link tries again. */
+/** The delays and time limits of a link. */
 import type { Random } from '../../base/clock.ts'
+
+/**
+ * The timeout of the connection and of replies that a master gives at once: AUTH, METASYNC,
+ * TRYSYNC.
+ */
+export const PROMPT_MS = 10_000
+/** A link up for longer is good: it is reopened at once, and earlier failures are forgotten. */
+export const STABLE_MS = 1000
 
 const FIRST_MS = 100
 const LONGEST_MS = 5000

@@ -1,13 +1,14 @@
 /**
- * The link of a replica to its master: owns the connection and does what the state machine (replica.ts) says.
+ * The link of a replica to its master: owns the connection and performs the actions of machine.ts.
  *
  *   bytes -> redis-parser -> replies -> machine          until BINLOGSYNC has been sent
  *   bytes -> group stream -> batches -> applier          from that moment on
  *   machine -> actions: dial, send, full-sync target, storage
  *
- * What comes of a connection that is not the present one is not heard. The connection is not read from while groups cannot be applied (too
- * much is dirty, memory is being loaded, LevelDB is being opened again) or a full sync waits for the disk; what has come by then is kept. While
- * clients are paused nothing is applied either, and a little more is read.
+ * Events of earlier connections are ignored. The connection is not read while groups cannot be
+ * applied or a full sync waits for the disk. Groups cannot be applied while too much is dirty,
+ * memory is being loaded or LevelDB is being reopened. Data that has arrived by then is kept. While
+ * clients are paused nothing is applied either, and up to 1 MiB more is read.
  */
 import RedisParser from 'redis-parser'
 import { type Bytes, MAX_BYTES_LENGTH } from '../../base/bytes.ts'
@@ -27,15 +28,16 @@ import type { LinkAction, LinkEvent, LinkState } from './machine-types.ts'
 export type { LinkReplayer } from './applier.ts'
 export type { Dial, Wire, WireEvents } from './link-options.ts'
 
-/** Of one reply: a chunk with the largest record that there can be. */
+/** The limit of one reply: a chunk with the largest possible record. */
 const MAX_REPLY_BYTES = MAX_BYTES_LENGTH + 1024 * 1024
 
-/** Of the stream, read while clients are paused. */
+/** The limit of stream bytes read while clients are paused. */
 const MAX_HELD_BYTES = 1024 * 1024
 
-/** What the disk, the network or the master can make fail. */
+/** The actions that the disk, the network or the master can make fail. */
 const MAY_FAIL: ReadonlySet<LinkAction['type']> = new Set(['dial', 'adopt history', 'failover done', 'chunk'] as const)
 
+/** The link of a replica to its master. */
 export class ReplicaLink {
   private readonly options: ReplicaLinkOptions
   private readonly machine: ReplicaMachine
@@ -43,18 +45,18 @@ export class ReplicaLink {
   private readonly acks = new AckClock()
   private readonly arrivals: Arrivals
   private wire: Wire | null = null
-  /** Whose events count. */
+  /** The present connection; events of others are ignored. */
   private source: WireEvents | null = null
   private parser: RedisParser | null = null
   private stream: GroupStream | null = null
-  /** What has come of the stream and is not dealt with yet. */
+  /** Received items of the stream that are not processed yet. */
   private items: StreamItem[] = []
-  /** Bytes since the last reply. */
+  /** Bytes received since the last reply. */
   private unparsedBytes = 0
   private isPaused = false
   private isSuspended = false
   private hasCopied = false
-  /** Why what is here must not be continued from, be that stored or not. */
+  /** Why the data here must not be continued from, stored or not. */
   private unfit: string | null = null
   private isClosed = false
   private isApplying = false
@@ -83,22 +85,22 @@ export class ReplicaLink {
     return this.machine.state
   }
 
-  /** The node that is followed has been asked to take over, and may have done so. */
+  /** True once the master was asked to take over: it may have done so. */
   get hasAskedToTakeOver(): boolean {
     return this.machine.hasAskedToTakeOver
   }
 
-  /** In step with the master, or about to be. */
+  /** True if the link is in step with the master, or about to be. */
   get isJoined(): boolean {
     return this.state === 'binlog_sync'
   }
 
-  /** In step with the master, which has begun to stream. */
+  /** True if the link is in step and the master has begun to stream. */
   get isUp(): boolean {
     return this.machine.isStreaming
   }
 
-  /** Run ids upstream as far as known: the master's first. */
+  /** The known run ids upstream, the master first. */
   get chain(): readonly string[] {
     return this.machine.chain
   }
@@ -108,30 +110,30 @@ export class ReplicaLink {
     return linkView(this.machine, this.target.progress, readOffset)
   }
 
-  /** The identity says so already. Begins at once, whatever was before. */
+  /** Follows a master at once, from any state. REQUIRES: the identity has the master already. */
   follow(master: MasterAddress): void {
     this.handle({ type: 'follow', master })
   }
 
-  /** `follow` at the start of a process: what the one before has received of a full sync counts. */
+  /** `follow` at the start of a process: resumes a full sync that the process before has begun. */
   followOn(master: MasterAddress): void {
     this.follow(master)
     if (!this.target.takeUp()) return
     const { bytes = 0, records = 0 } = this.target.progress ?? {}
-    this.options.log.info({ records, bytes }, 'a part of a full sync is here already')
+    this.options.log.info({ records, bytes }, 'resuming a full sync that an earlier process began')
   }
 
-  /** There is no master any more; an unfinished full sync is abandoned. */
+  /** Stops following. Abandons an unfinished full sync. */
   leave(): void {
     this.handle({ type: 'leave' })
   }
 
-  /** Drops the connection and makes another at once. */
+  /** Drops the connection and opens another one at once. */
   reconnect(reason: string): void {
     this.handle({ type: 'reconnect', reason })
   }
 
-  /** Nothing is applied until `resume`. */
+  /** Applies nothing until `resume`. */
   suspend(): void {
     this.isSuspended = true
     this.regulate()
@@ -143,14 +145,17 @@ export class ReplicaLink {
     this.goOn()
   }
 
-  /** At the end of a turn. In the middle of a batch, which is in the log and not in memory yet, it does nothing: that batch has a turn of its own. */
+  /**
+   * Called at the end of a turn. Does nothing within a batch, which is in the log and not in memory
+   * yet; that batch has its own turn.
+   */
   flush(): void {
     if (this.isClosed || this.isApplying) return
     this.goOn()
     this.acknowledge()
   }
 
-  /** Ten times a second. */
+  /** Called ten times a second. */
   tick(): void {
     if (this.isClosed) return
     this.arrivals.tick(this.options.clock.monotonicMs())
@@ -164,7 +169,7 @@ export class ReplicaLink {
     this.isClosed = true
   }
 
-  /** One event after the other: what an action brings about waits until the one before it is done. */
+  /** Handles events one after the other: an event raised by an action waits in a queue. */
   private handle(event: LinkEvent, source: WireEvents | null = null): void {
     if (this.isClosed) return
     this.events.push({ event, source })
@@ -177,7 +182,7 @@ export class ReplicaLink {
     this.regulate()
   }
 
-  /** Where one of them cannot be done, the rest is void. */
+  /** Performs actions. A failure cancels those after it. */
   private performAll(actions: readonly LinkAction[]): void {
     for (const action of actions) {
       try {
@@ -244,7 +249,10 @@ export class ReplicaLink {
     try {
       this.options.storage.saveIdentity({ fullSync: reason })
     } catch (error) {
-      this.options.log.warn({ error: String(error) }, 'that a full sync is needed could not be stored; this process knows it')
+      this.options.log.warn(
+        { error: String(error) },
+        'cannot persist the full-sync requirement; this process still does the full sync, a restart before it may skip it',
+      )
     }
   }
 
@@ -267,10 +275,10 @@ export class ReplicaLink {
       this.handle({ type: 'reply', reply }, source)
     }
     return new RedisParser({
-      returnBuffers: true, // nothing must pass through UTF-8
+      returnBuffers: true, // bytes must not pass through UTF-8
       returnReply: reply,
       returnError: reply,
-      returnFatalError: ({ message }) => this.handle({ type: 'failed', reason: `what the master sent is no reply: ${message}` }, source),
+      returnFatalError: ({ message }) => this.handle({ type: 'failed', reason: `the master sent an invalid reply: ${message}` }, source),
     })
   }
 
@@ -307,7 +315,7 @@ export class ReplicaLink {
     }
   }
 
-  /** Deals with what has come of the stream, as far as that is possible now. */
+  /** Processes the received items of the stream as far as possible now. */
   private goOn(): void {
     while (this.items.length > 0 && !this.isBlocked && !this.options.isHeld()) this.take(this.items.shift() as StreamItem)
     this.regulate()
@@ -321,7 +329,8 @@ export class ReplicaLink {
     else {
       this.acks.ask()
       const { clock, storage, wake } = this.options
-      if (this.acks.maySync(clock.monotonicMs())) storage.binlog.sync() // whoever asks may wait for just that
+      // a client of the master may be blocked on it
+      if (this.acks.maySync(clock.monotonicMs())) storage.binlog.sync()
       wake()
     }
   }
@@ -341,23 +350,23 @@ export class ReplicaLink {
   }
 
   private copied(): void {
-    this.hasCopied = this.isSuspended // nothing is put in place while memory is being loaded
+    this.hasCopied = this.isSuspended // not while memory is being loaded
     if (!this.hasCopied) this.handle({ type: 'copied' })
   }
 
-  /** Groups cannot be applied now. */
+  /** True while groups cannot be applied. */
   private get isBlocked(): boolean {
     const { storage } = this.options
     return this.isSuspended || storage.isReloading || storage.isOverloaded || storage.checkpointer.isReopening
   }
 
-  /** So much waits for a pause of clients to end that no more is wanted. */
+  /** True if enough data waits for the end of a pause of clients. */
   private get isHeldUp(): boolean {
     const { storage, isHeld } = this.options
     return isHeld() && (this.stream?.readOffset ?? 0) - storage.binlog.end.offset > MAX_HELD_BYTES
   }
 
-  /** Reads from the connection, or does not. */
+  /** Pauses or resumes reading from the connection. */
   private regulate(): void {
     const { wire } = this
     if (wire === null) return

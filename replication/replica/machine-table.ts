@@ -1,11 +1,14 @@
-/** What a link does with each event in each state. The table is whole or does not compile. */
+/**
+ * The transition table of a link, for each event in each state. An incomplete table does not
+ * compile.
+ */
 import { isWantOfRoom } from './copy-room.ts'
 import type { ReplicaMachine } from './machine.ts'
 import type { LinkEvent, LinkState } from './machine-types.ts'
 
 type Cells = { readonly [T in LinkEvent['type']]: (machine: ReplicaMachine, event: Extract<LinkEvent, { type: T }>) => void }
 
-/** Comes too late, or from something that is not under way in this state: changes nothing. */
+/** Ignores an event that comes too late or does not concern this state. */
 const nothing = () => {}
 
 const always = {
@@ -15,7 +18,7 @@ const always = {
 
 const copyFailed: Cells['copy failed'] = (machine, { reason }) => (isWantOfRoom(reason) ? machine.lackRoom() : machine.fail(reason))
 
-/** While there is nothing but this node. */
+/** The cells without a connection. */
 const alone: Cells = {
   ...always,
   reconnect: nothing,
@@ -33,7 +36,7 @@ const alone: Cells = {
   tick: nothing,
 }
 
-/** While there is a connection, or soon one. */
+/** The cells with a connection, or while one is being opened. */
 const wired: Cells = {
   ...alone,
   reconnect: (machine, { reason }) => machine.reconnect(reason),
@@ -60,7 +63,7 @@ export const TABLE: Readonly<Record<LinkState, Cells>> = {
   try_sync: {
     ...wired,
     reply: (machine, { reply }) => machine.syncReplied(reply),
-    // A node that is asked to take over answers when it has.
+    // A node that is asked to take over replies only after it has.
     tick: (machine) => (machine.isFailover ? machine.checkSilence() : machine.checkPrompt('no answer to TRYSYNC')),
   },
   db_sync: {

@@ -1,4 +1,4 @@
-/** What the replica's state machine (replica.ts) is told, what it may ask about its node, and what it wants done. */
+/** The events, facts and actions of the state machine of a replica (machine.ts). */
 import type { Bytes } from '../../base/bytes.ts'
 import type { Random } from '../../base/clock.ts'
 import type { BinlogPosition } from '../../storage/binlog/group.ts'
@@ -7,103 +7,104 @@ import type { LinkReply, SnapshotHead } from '../protocol/messages.ts'
 import type { ReplicationSettings } from '../settings.ts'
 
 /**
- * none: there is no master. connect: waits before it dials again. connecting ... try_sync: an answer is awaited. db_sync: a full sync comes
- * in. swapping: all of it is here and takes the old data's place. binlog_sync: in step, or about to be.
+ * none: no master. connect: waits for the next try. connecting ... try_sync: waits for a reply.
+ * db_sync: receives a full sync. swapping: installs the received data. binlog_sync: in step, or
+ * about to be.
  */
 export type LinkState = 'none' | 'connect' | 'connecting' | 'auth' | 'meta_sync' | 'try_sync' | 'db_sync' | 'swapping' | 'binlog_sync'
 
-/** Events of a connection that is no longer in use do not come. */
+/** REQUIRES: events of earlier connections are filtered out. */
 export type LinkEvent =
   | { readonly type: 'follow'; readonly master: MasterAddress }
   | { readonly type: 'leave' }
-  /** The connection is to be made anew. */
+  /** Replace the connection. */
   | { readonly type: 'reconnect'; readonly reason: string }
   | { readonly type: 'connected' }
   | { readonly type: 'closed'; readonly reason: string }
-  /** Something was heard of the master, which came in then or later. */
+  /** Data of the master arrived, at `atMs` or later. */
   | { readonly type: 'received'; readonly atMs: number }
   | { readonly type: 'reply'; readonly reply: LinkReply }
-  /** The first of the binlog's stream has come, and it is not a refusal. */
+  /** The stream of the binlog has begun, and not with a refusal. */
   | { readonly type: 'streaming' }
-  /** The master has ended the binlog's stream. */
+  /** The master has ended the stream of the binlog. */
   | { readonly type: 'ended'; readonly text: string }
-  /** What came is not what follows on this node's binlog. */
+  /** The received groups do not follow the binlog of this node. */
   | { readonly type: 'bad group'; readonly offset: number; readonly reason: string }
-  /** Something on this side. */
+  /** A failure of this node. */
   | { readonly type: 'failed'; readonly reason: string }
-  /** All records of the snapshot are here. */
+  /** All records of the snapshot are written. */
   | { readonly type: 'copied' }
-  /** What had come of it is void. */
+  /** The copy has failed, and its records are void. */
   | { readonly type: 'copy failed'; readonly reason: string }
   | { readonly type: 'swapped' }
-  /** Time passes. To come some ten times a second. */
+  /** Time has passed. Comes about ten times a second. */
   | { readonly type: 'tick' }
 
 export type LinkAction =
   | { readonly type: 'dial'; readonly host: string; readonly port: number }
   | { readonly type: 'send'; readonly words: readonly Bytes[] }
   | { readonly type: 'hang up' }
-  /** Go on under these ids. */
+  /** Continue under these ids. */
   | { readonly type: 'adopt history'; readonly replicationId: string; readonly past: readonly PastHistory[] }
-  /** The master has taken over, as it was asked to. */
+  /** The master has taken over, as requested. */
   | { readonly type: 'failover done' }
   | { readonly type: 'require full sync'; readonly reason: string }
-  /** What comes from now on is the binlog, from this offset. */
+  /** Parse the data that follows as binlog, from this offset on. */
   | { readonly type: 'stream'; readonly offset: number }
-  /** A snapshot begins to come in, or goes on. */
+  /** A snapshot begins to arrive, or resumes. */
   | { readonly type: 'copy'; readonly head: SnapshotHead }
   | { readonly type: 'chunk'; readonly chunk: Buffer }
   | { readonly type: 'abandon copy' }
   | { readonly type: 'swap' }
   | { readonly type: 'log'; readonly level: 'debug' | 'info' | 'warn'; readonly fields: object; readonly text: string }
-  /** State, chain or ids are others now. */
+  /** The state, the chain or the ids have changed. */
   | { readonly type: 'changed' }
 
-/** The node as it is when asked. */
+/** The state of the node at the time of the call. */
 export interface LinkFacts {
-  /** Monotonic. */
+  /** Monotonic time. */
   readonly nowMs: number
   readonly random: Random
   readonly settings: ReplicationSettings
   readonly runId: string
   readonly databases: number
-  /** What clients reach this node on. */
+  /** The port that clients use to reach this node. */
   readonly port: number
   readonly identity: Identity
-  /** Why what is here must not be continued from. */
+  /** Why the data here must not be continued from. */
   readonly fullSync: string | null
-  /** Of the binlog. */
+  /** The end of the binlog. */
   readonly end: BinlogPosition
-  /** No key, and none ever. */
+  /** True if this node has no key and never had one. */
   readonly isEmpty: boolean
-  /** An unfinished full sync, and the record key (hexadecimal) behind which it would go on. */
+  /** An unfinished full sync, and the record key (hexadecimal) after which it would resume. */
   readonly copy: { readonly snapshot: string; readonly after: string | null } | null
-  /** What has been written of that, and what is free on the disk, in bytes. */
+  /** Bytes written of that copy, and bytes free on the disk. */
   readonly copiedBytes: number
   readonly freeBytes: number
-  /** The connection is not being read from, for a reason of this node's. */
+  /** True while this node does not read the connection, for reasons of its own. */
   readonly isPaused: boolean
 }
 
-/** What is to be seen of a link. Times are monotonic, ms. */
+/** The visible state of a link. Times are monotonic, ms. */
 export interface LinkStatus {
   readonly state: LinkState
-  /** In `binlog_sync`: whether anything of the stream has come. Until then the master may refuse it. */
+  /** In `binlog_sync`: true once the stream has begun. Until then the master may refuse it. */
   readonly isStreaming: boolean
   readonly master: MasterAddress | null
-  /** Run ids: the master's, its master's, and so on, as far as known. */
+  /** The known run ids upstream: the master, its master, and so on. */
   readonly chain: readonly string[]
-  /** Of METASYNC, since the process began. */
+  /** The number of METASYNC requests since the start of the process. */
   readonly attempts: number
-  /** Completed. */
+  /** The numbers of completed syncs. */
   readonly fullSyncs: number
   readonly partialSyncs: number
-  /** Why there is no link, or was none until just now. */
+  /** Why the link is down, or was down until recently. */
   readonly reason: string | null
   readonly reasonSinceMs: number | null
-  /** In `connect`: when it is tried again. */
+  /** In `connect`: the time of the next try. */
   readonly retryAtMs: number
-  /** Null while it is up, and before it ever was. */
+  /** Null while it is up, and before it was ever up. */
   readonly downSinceMs: number | null
   readonly lastIoMs: number | null
 }

@@ -1,14 +1,15 @@
 /**
- * The replica's side of a link as a state machine: events in, actions out, nothing else.
+ * The state machine of the link to a master: events in, actions out, nothing else.
  *
  *   none -follow-> connecting -> [auth] -> meta_sync -> try_sync -> binlog_sync
  *                     ^                       |  ^          |           |
  *                     |                       |  '--------. v           |
  *                  connect <- any failure     '-> db_sync -> swapping -> try_sync
  *
- * No state is the last one. Whatever fails leads to `connect` with the reason, and from there on after a while; a request that a master answers
- * at once has ten seconds, and whatever else waits for the master ends when nothing has been heard for repl-timeout. The reason is logged when it is another than before, and forgotten when the link has
- * held for a while. What each state does with each event is in link-table.ts.
+ * No state is final. Any failure leads to `connect` with its reason, and to another try after a
+ * delay. Requests that a master answers at once time out after ten seconds, all others after
+ * repl-timeout without data. A new reason is logged, and forgotten once the link has held for a
+ * while. machine-table.ts has the action of each state on each event.
  */
 import type { MasterAddress } from '../../storage/directory/identity.ts'
 import { claimOf } from '../master/history.ts'
@@ -28,17 +29,13 @@ import {
   type TrySyncReply,
   trySyncWords,
 } from '../protocol/messages.ts'
-import { backoffMs } from './backoff.ts'
+import { backoffMs, PROMPT_MS, STABLE_MS } from './backoff.ts'
 import { CopyRoom } from './copy-room.ts'
 import { TABLE } from './machine-table.ts'
 import type { LinkAction, LinkEvent, LinkFacts, LinkState, LinkStatus } from './machine-types.ts'
 import { kindOf, ToldReasons } from './told-reasons.ts'
 
-/** For the connection, and for the answers that a master gives at once: to AUTH, METASYNC and TRYSYNC. */
-const PROMPT_MS = 10_000
-/** A link that has held for so long was a good one: its end is followed by a try at once, and what was wrong before is forgotten. */
-const STABLE_MS = 1000
-/** So often in a row may what the master sends not follow on what is here before a full sync is asked for. */
+/** Consecutive non-matching groups tolerated at one offset before a full sync is requested. */
 const MAX_BAD_GROUPS = 3
 
 const WAIT = Buffer.from('WAIT')
@@ -49,7 +46,7 @@ export class ReplicaMachine implements LinkStatus {
   master: MasterAddress | null = null
   chain: readonly string[] = []
   attempts = 0
-  /** The number of the last METASYNC; greater than every one that the master has seen of this process. */
+  /** The number of the last METASYNC; greater than all that masters have seen of this process. */
   private attempt = 0
   fullSyncs = 0
   partialSyncs = 0
@@ -59,9 +56,9 @@ export class ReplicaMachine implements LinkStatus {
   lastIoMs: number | null = null
   private readonly facts: LinkFacts
   private actions: LinkAction[] = []
-  /** In `swapping`: whether the connection is still there. */
+  /** In `swapping`: true while the connection is open. */
   private isWired = false
-  /** The node that is followed has been asked to take over, and may have done so. */
+  /** True once the master was asked to take over: it may have done so. */
   hasAskedToTakeOver = false
   private session = 0
   private accepts: readonly string[] | undefined
@@ -72,7 +69,7 @@ export class ReplicaMachine implements LinkStatus {
   private enteredMs = 0
   private readonly told = new ToldReasons()
   private readonly room = new CopyRoom()
-  /** Since when the master has been silent though it was listened to. */
+  /** Since when the master has been silent while this node was reading. */
   private quietSinceMs = 0
   private badGroup = { offset: -1, count: 0 }
 
@@ -80,7 +77,7 @@ export class ReplicaMachine implements LinkStatus {
     this.facts = facts
   }
 
-  /** What is to be done now, in this order. */
+  /** Handles an event. Returns the actions, in their order. */
   handle(event: LinkEvent): readonly LinkAction[] {
     const { state, chain, isStreaming } = this
     TABLE[this.state][event.type](this, event as never)
@@ -90,7 +87,7 @@ export class ReplicaMachine implements LinkStatus {
     return actions
   }
 
-  // What the table's cells do.
+  // The actions of the table.
 
   follow(master: MasterAddress): void {
     this.forget()
@@ -112,9 +109,9 @@ export class ReplicaMachine implements LinkStatus {
     this.actions.push({ type: 'dial', host, port })
   }
 
-  /** Drops the connection and makes another at once. */
+  /** Drops the connection and opens another one at once. */
   reconnect(reason: string): void {
-    this.log('info', { reason }, 'the connection to the master is made anew')
+    this.log('info', { reason }, 'reconnecting to the master')
     this.failures = 0
     this.hangUp()
     this.dial()
@@ -160,7 +157,7 @@ export class ReplicaMachine implements LinkStatus {
     const { fullSync, identity } = this.facts
     if (this.isFailover || identity.master?.failover === true) {
       this.master = { ...(this.master as MasterAddress), failover: false }
-      this.actions.push({ type: 'failover done' }) // again, where it could not be stored the last time
+      this.actions.push({ type: 'failover done' }) // repeated if it could not be stored last time
     }
     if (answer.type === 'full sync') this.dbSync(answer.text === '' ? answer.reason : answer.text)
     else if (fullSync !== null) this.dbSync(fullSync)
@@ -172,7 +169,7 @@ export class ReplicaMachine implements LinkStatus {
     if (reply instanceof Error) this.fail(`DBSYNC: ${reply.message}`)
     else if (!this.hasHead) this.copyBegins(reply)
     else if (Buffer.isBuffer(reply)) this.actions.push({ type: 'chunk', chunk: reply })
-    else this.fail('DBSYNC: a reply that is no chunk')
+    else this.fail('DBSYNC: a reply is not a chunk')
   }
 
   swap(): void {
@@ -184,7 +181,7 @@ export class ReplicaMachine implements LinkStatus {
     this.fullSyncs++
     this.hasSwapped = true
     this.room.reset()
-    this.log('info', { offset: this.facts.end.offset }, 'full sync done: the new data is in place')
+    this.log('info', { offset: this.facts.end.offset }, 'full sync done: the new data is installed')
     if (this.isWired) {
       this.heard()
       this.trySync()
@@ -221,14 +218,14 @@ export class ReplicaMachine implements LinkStatus {
     this.fail(`the master sent ${reason}`)
   }
 
-  /** The connection has ended, or is as good as dead. */
+  /** Handles a connection that is closed or dead. */
   lose(reason: string): void {
     const wasStable = this.isStreaming && this.facts.nowMs - this.enteredMs >= STABLE_MS
     this.failures = wasStable ? 0 : this.failures + 1
     this.drop(reason)
   }
 
-  /** Trying again at once would not help. */
+  /** Handles a failure that an immediate try would repeat. */
   fail(reason: string): void {
     this.failures++
     this.drop(reason)
@@ -238,7 +235,7 @@ export class ReplicaMachine implements LinkStatus {
     if (this.facts.nowMs >= this.retryAtMs || this.room.isThere(this.facts)) this.dial()
   }
 
-  /** `lack` is what has not come, in words. */
+  /** Times out a prompt reply. `lack` names the missing reply. */
   checkPrompt(lack: string): void {
     const limitMs = Math.min(PROMPT_MS, this.facts.settings.timeoutMs)
     if (this.facts.nowMs - this.enteredMs >= limitMs) this.lose(`${lack} within ${limitMs / 1000} s`)
@@ -247,7 +244,7 @@ export class ReplicaMachine implements LinkStatus {
   checkSilence(): void {
     const { nowMs, settings, isPaused } = this.facts
     if (isPaused) this.quietSinceMs = nowMs
-    if (nowMs - this.quietSinceMs >= settings.timeoutMs) this.lose(`nothing was heard of the master for ${settings.timeoutMs / 1000} s`)
+    if (nowMs - this.quietSinceMs >= settings.timeoutMs) this.lose(`nothing was heard from the master for ${settings.timeoutMs / 1000} s`)
   }
 
   checkLink(): void {
@@ -288,7 +285,7 @@ export class ReplicaMachine implements LinkStatus {
     this.enter('db_sync')
     this.hasHead = false
     const fields = copy === null ? { reason: why } : { reason: why, snapshot: copy.snapshot }
-    this.log(this.room.wasShort ? 'debug' : 'info', fields, 'a full sync is asked for')
+    this.log(this.room.wasShort ? 'debug' : 'info', fields, 'requesting a full sync')
     this.send(dbSyncWords({ session: this.session, snapshot: copy?.snapshot ?? null, after: copy?.after ?? null }))
   }
 
@@ -298,16 +295,17 @@ export class ReplicaMachine implements LinkStatus {
     const lack = this.room.lackFor(head, this.facts)
     if (lack !== null) {
       this.lackRoom(lack)
-      if (this.facts.copy?.snapshot !== head.id) this.actions.push({ type: 'abandon copy' }) // it is of no use any more, and takes room
+      // useless now, and it takes space
+      if (this.facts.copy?.snapshot !== head.id) this.actions.push({ type: 'abandon copy' })
       return
     }
     this.hasHead = true
     const fields = { offset: head.offset, records: head.records, bytes: head.bytes }
-    this.log('info', fields, this.facts.copy?.snapshot === head.id ? 'full sync goes on' : 'full sync begins')
+    this.log('info', fields, this.facts.copy?.snapshot === head.id ? 'full sync resumes' : 'full sync begins')
     this.actions.push({ type: 'copy', head })
   }
 
-  /** It is tried again late, or as soon as there is room. */
+  /** Tries again after a longer delay, or once there is space. */
   lackRoom(reason = this.room.fullReason): void {
     this.fail(reason)
     this.retryAtMs = this.facts.nowMs + this.room.waitMs(this.facts.random)
@@ -316,7 +314,7 @@ export class ReplicaMachine implements LinkStatus {
   private goOn({ offset, replicationId, past }: Extract<TrySyncReply, { type: 'continue' }>): void {
     const { end, copy } = this.facts
     if (offset !== end.offset) {
-      this.fail(`TRYSYNC: the master would go on at offset ${offset}, and this node is at ${end.offset}`)
+      this.fail(`TRYSYNC: the master would continue at offset ${offset}, and this node is at ${end.offset}`)
       return
     }
     if (copy !== null) this.actions.push({ type: 'abandon copy' })
@@ -327,7 +325,7 @@ export class ReplicaMachine implements LinkStatus {
     this.actions.push({ type: 'stream', offset })
   }
 
-  /** What the reply says, or null when the link has been dropped for it. */
+  /** Returns the content of the reply, or null after the link was dropped because of it. */
   private read<T>(request: string, reply: LinkReply, reader: (reply: LinkReply) => T): T | null {
     const read = interpret(request, reply, reader)
     if ('said' in read) return read.said
@@ -335,7 +333,7 @@ export class ReplicaMachine implements LinkStatus {
     return null
   }
 
-  /** Nothing of an earlier master counts any more. */
+  /** Forgets all state of an earlier master. */
   private forget(): void {
     this.hangUp()
     this.actions.push({ type: 'abandon copy' })
@@ -352,7 +350,7 @@ export class ReplicaMachine implements LinkStatus {
     this.lastIoMs = null
   }
 
-  /** Goes on without a connection, as a swap can. */
+  /** Closes the connection. A swap continues without one. */
   hangUp(): void {
     if (this.isWired) this.actions.push({ type: 'hang up' })
     this.isWired = false
@@ -364,7 +362,7 @@ export class ReplicaMachine implements LinkStatus {
   private tell(reason: string): void {
     if (!this.told.isNew(reason)) return
     const { host, port } = this.master as MasterAddress
-    this.log('warn', { master: `${host}:${port}`, state: this.state, reason }, 'no link to the master; trying on')
+    this.log('warn', { master: `${host}:${port}`, state: this.state, reason }, 'connection to master failed, retrying')
   }
 
   private drop(reason: string): void {

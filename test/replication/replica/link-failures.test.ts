@@ -21,7 +21,7 @@ test('what is no RESP, where replies are awaited, ends the connection with the r
   bench.says('HTTP/1.1 400 Bad Request\r\n\r\n')
   assert.ok(bench.wire.isClosed)
   assert.is(bench.link.state, 'connect')
-  assert.match(bench.link.view.reason ?? '', /what the master sent is no reply: Protocol error, got "H" as reply type byte/)
+  assert.match(bench.link.view.reason ?? '', /the master sent an invalid reply: Protocol error, got "H" as reply type byte/)
 })
 
 test('a reply without an end is not waited for for ever', async () => {

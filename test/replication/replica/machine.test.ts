@@ -237,7 +237,7 @@ test('an interrupted full sync goes on behind the last record, and is given up w
   const bench = new Bench().to('try_sync')
   bench.facts.copy = { snapshot: 'abc', after: '6b01' }
   assert.equal(sent(bench.reply(trySyncReplyWords({ type: 'full sync', reason: 'purged', text: '' }))), ['DBSYNC 7 abc 6b01'])
-  assert.match(logged(bench.reply(snapshotHeadWords(HEAD)), 'info')[0]?.text ?? '', /goes on/)
+  assert.match(logged(bench.reply(snapshotHeadWords(HEAD)), 'info')[0]?.text ?? '', /resumes/)
   const other = new Bench().to('try_sync')
   other.facts.copy = { snapshot: 'abc', after: null }
   assert.is(types(other.goOn())[0], 'abandon copy')

@@ -100,14 +100,14 @@ test('answers that are none end the connection', () => {
   assert.is(noHead.machine.state, 'connect')
   const noChunk = new Bench().to('db_sync')
   noChunk.do({ type: 'reply', reply: 5 })
-  assert.is(noChunk.machine.reason, 'DBSYNC: a reply that is no chunk')
+  assert.is(noChunk.machine.reason, 'DBSYNC: a reply is not a chunk')
 })
 
 test("CONTINUE at another offset than this node's end is an error", () => {
   const bench = new Bench().to('try_sync')
   bench.goOn(299)
   assert.is(bench.machine.state, 'connect')
-  assert.is(bench.machine.reason, 'TRYSYNC: the master would go on at offset 299, and this node is at 300')
+  assert.is(bench.machine.reason, 'TRYSYNC: the master would continue at offset 299, and this node is at 300')
 })
 
 test('waits grow from a tenth of a second to five seconds, and chance takes up to half of them', () => {
@@ -213,7 +213,7 @@ test('silence ends every wait', () => {
     bench.facts.nowMs += 1
     bench.do({ type: 'tick' })
     assert.is(bench.machine.state, state === 'binlog_sync' ? 'connecting' : 'connect')
-    assert.is(bench.machine.reason, 'nothing was heard of the master for 60 s')
+    assert.is(bench.machine.reason, 'nothing was heard from the master for 60 s')
   }
 })
 
