@@ -6,6 +6,7 @@
  * the script's making is raised by `raise`, which does not return. A host function must keep nothing that needs cleaning up across a
  * call that may raise: Lua's errors pass through it.
  */
+import { rethrowAssertion } from '../base/assert.ts'
 import type { Bytes } from '../base/bytes.ts'
 import {
   LUA_BOOLEAN,
@@ -254,6 +255,7 @@ export class LuaStack {
         return run(this)
       } catch (thrown) {
         if (isLuaError(thrown)) throw thrown
+        rethrowAssertion(thrown)
         this.state = state
         return this.raise(thrown instanceof Error ? thrown.message : String(thrown))
       } finally {

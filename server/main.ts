@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 /** The `haypile` program. */
 import { chmodSync, existsSync, rmSync, writeFileSync } from 'node:fs'
+import { endOnFailure } from '../base/assert.ts'
 import { systemClock } from '../base/clock.ts'
 import { HAYPILE_VERSION } from '../commands/core/version.ts'
 import { runCheck } from './check-command.ts'
@@ -20,10 +21,12 @@ async function serve(config: Config): Promise<void> {
   const log = openLog(config)
   logIneffective(config, log)
   fitCacheToHeap(config, log)
-  process.on('uncaughtException', (error) => {
+  const endForBug = (error: Error) => {
     log.error({ error: error.stack }, 'unexpected error (a bug); exiting now, the next start recovers from the data on disk')
     process.exit(1)
-  })
+  }
+  process.on('uncaughtException', endForBug)
+  endOnFailure(endForBug)
   let node: Awaited<ReturnType<typeof Node.start>>
   try {
     node = await Node.start({ config, log, clock: systemClock, anyPort: false, exit: (status) => process.exit(status) })

@@ -3,6 +3,7 @@
  * directory), binds sockets, replays the binlog while clients get LOADING, then runs commands.
  */
 import { randomBytes } from 'node:crypto'
+import { AssertionError } from '../base/assert.ts'
 import { type Bytes, textOf } from '../base/bytes.ts'
 import type { Clock } from '../base/clock.ts'
 import type { Acl } from '../commands/acl/acl.ts'
@@ -387,11 +388,10 @@ export class Node implements ServerPort {
         },
         broken: (error, changed) => {
           const stack = error instanceof Error ? error.stack : String(error)
-          this.log.error(
-            { error: stack },
-            changed ? 'a command failed half way; exiting now, the next start recovers from the binlog' : 'a command failed',
-          )
-          if (changed) this.options.exit(1)
+          const isFatal = changed || error instanceof AssertionError
+          const text = isFatal ? 'a command failed half way; exiting now, the next start recovers from the binlog' : 'a command failed'
+          this.log.error({ error: stack }, text)
+          if (isFatal) this.options.exit(1)
         },
       },
     )

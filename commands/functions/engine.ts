@@ -6,6 +6,7 @@
  * `redis` with register_function, log and the version constants. Functions keep the globals table
  * they were compiled with, so loading exchanges the table behind it (`__index`).
  */
+import { rethrowAssertion } from '../../base/assert.ts'
 import type { Bytes } from '../../base/bytes.ts'
 import { LUA_GLOBALS, LUA_REGISTRY } from '../../lua/api.ts'
 import type { LuaMachine } from '../../lua/machine.ts'
@@ -147,6 +148,7 @@ function guarded<T>(machine: LuaMachine, run: () => T): T | Bytes {
   try {
     return run()
   } catch (thrown) {
+    rethrowAssertion(thrown)
     machine.isBroken = true
     return `ERR ${thrown instanceof Error ? thrown.message : String(thrown)}`
   }

@@ -7,6 +7,7 @@
  *
  * The clock stands still for a script from its start to its end.
  */
+import { rethrowAssertion } from '../../base/assert.ts'
 import type { Bytes } from '../../base/bytes.ts'
 import type { FunctionReference, LuaMachine, RunState } from '../../lua/machine.ts'
 import type { LuaStack } from '../../lua/stack.ts'
@@ -244,6 +245,7 @@ export class ScriptRunner implements ScriptHost {
   }
 
   private broken(error: unknown): Reply {
+    rethrowAssertion(error)
     const { machine } = this.running as ScriptCall
     machine.isBroken = true
     this.running = null

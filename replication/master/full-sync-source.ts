@@ -8,6 +8,7 @@
  * record it had reached. A replica that has begun with a snapshot pins the binlog from its offset
  * on, until it follows the binlog.
  */
+import { rethrowAssertion } from '../../base/assert.ts'
 import type { Clock, Random } from '../../base/clock.ts'
 import type { Log } from '../../base/log.ts'
 import { randomHex } from '../../storage/directory/identity.ts'
@@ -185,6 +186,7 @@ export class FullSyncSource {
       data = await storage.snapshot()
       snapshot.totalBytes = await data.estimateBytes()
     } catch (error) {
+      rethrowAssertion(error)
       this.discard(snapshot, 'ERR', `no snapshot of the data could be made: ${String(error)}`)
       log.warn({ error: String(error) }, 'cannot make a snapshot for a full sync, replicas will retry')
     }

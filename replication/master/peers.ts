@@ -3,6 +3,7 @@
  * Streams begin at the end of a turn, after its replies. While no replica is fed, the binlog has no
  * follower, and the end of a turn costs one comparison.
  */
+import { assert, must, rethrowAssertion } from '../../base/assert.ts'
 import type { Storage } from '../../storage/storage.ts'
 import { Refusal, type RefusalCode } from '../protocol/messages.ts'
 import { Feed } from './feed.ts'
@@ -111,6 +112,8 @@ export class Peers {
       tail.reset(binlog.end.offset)
       binlog.follower = tail
     }
+    assert(peer.feed === null, 'a replica is fed by one stream')
+    assert(offset >= binlog.startOffset && offset <= binlog.end.offset, 'a replica is fed from an offset that the binlog has')
     peer.feed = new Feed({ connection: peer.connection, offset, tail, open: (from) => storage.openFeed(from) })
     peer.headStart = binlog.end.offset - offset
     this.feeding.add(peer)
@@ -122,11 +125,13 @@ export class Peers {
     if (this.isIdle) return false
     for (const transfer of this.beginning.splice(0)) transfer.begin()
     const before = this.options.feedLimit()
+    assert(before <= this.options.storage.binlog.end.offset, 'no more is sent than the binlog has')
     let hasMore = false
     for (const peer of this.feeding) {
       try {
-        if ((peer.feed as Feed).advance(before)) hasMore = true
+        if (must(peer.feed, 'a replica that is fed has a stream').advance(before)) hasMore = true
       } catch (error) {
+        rethrowAssertion(error)
         this.options.broken(peer, error)
       }
     }

@@ -8,6 +8,7 @@
  * A transfer reads while the connection and the rate limit have room, and blocks nothing. `pump`
  * resumes it. The one read that may be under way belongs to the transfer, and `ended` waits for it.
  */
+import { assert, rethrowAssertion } from '../../base/assert.ts'
 import type { DataSnapshot } from '../../storage/records/data-snapshot.ts'
 import type { RecordIterator } from '../../storage/records/record-store.ts'
 import { CHUNK_BYTES, type ChunkRecord, encodeChunk, encodeEndChunk, RECORD_FRAME_BYTES } from '../protocol/chunks.ts'
@@ -131,6 +132,7 @@ export class Transfer {
       this.iterator ??= data.read(this.after === null ? null : Buffer.from(this.after, 'hex'))
       while (this.mayRead) this.take(await this.iterator.next(RECORDS_PER_READ))
     } catch (error) {
+      rethrowAssertion(error)
       this.fail('ERR', `the snapshot could not be read: ${String(error)}`, error)
     }
     if (!this.isUnderWay) await this.closeIterator()
@@ -148,6 +150,7 @@ export class Transfer {
     if (this.now !== 'sending') return
     for (const record of records) {
       const bytes = RECORD_FRAME_BYTES + record[0].length + record[1].length
+      assert(record[0].length > 0, 'a record has a key')
       if (this.pendingBytes + bytes > CHUNK_BYTES) this.sendPending()
       this.pending.push(record)
       this.pendingBytes += bytes

@@ -6,6 +6,7 @@
  * memory between two groups. Then the binlog is cut back to its previous end, and the storage is
  * marked unfit: memory serves reads only until a full sync has replaced it.
  */
+import { assert, must, rethrowAssertion } from '../../base/assert.ts'
 import type { Bytes } from '../../base/bytes.ts'
 import { readCommand } from '../../storage/binlog/command-codec.ts'
 import { type BinlogPosition, GROUP_HEAD_BYTES, groupCrc } from '../../storage/binlog/group.ts'
@@ -36,20 +37,25 @@ export function applyBatch(storage: Storage, replayer: LinkReplayer, batch: Grou
   if ('reason' in decoded) return decoded
   const last = batch.headers.at(-1)
   if (last === undefined) return { type: 'applied' }
+  assert(verified.offset === before.offset + batch.bytes.length, 'a batch is of whole groups')
   try {
     binlog.appendGroups(batch.bytes, verified, batch.headers.length, last.clockMs)
   } catch (error) {
+    rethrowAssertion(error)
     storage.appendFailed(error)
     return { type: 'refused', reason: `the binlog cannot be written: ${textOf(error)}` }
   }
+  assert(binlog.end.offset === verified.offset && binlog.end.crc === verified.crc, 'the binlog ends where the batch ends')
   try {
     run(storage, replayer, batch, decoded.groups)
   } catch (error) {
+    rethrowAssertion(error) // memory is not what the log says, and the next start reads it from there
     const reason = `a group at or after offset ${before.offset} could not be applied: ${textOf(error)}`
     binlog.takeBack(before)
     storage.distrust(reason)
     return { type: 'broken', reason }
   }
+  assert(binlog.end.offset === verified.offset, 'groups that are run append nothing of their own')
   return { type: 'applied' }
 }
 
@@ -58,7 +64,7 @@ function verify({ bytes, headers, bodies }: GroupBatch, before: BinlogPosition):
   let { offset, crc } = before
   let at = 0
   for (const [index, header] of headers.entries()) {
-    const body = bodies[index] as Buffer
+    const body = must(bodies[index], 'each group has a body')
     const bad = (what: string) => ({ offset, reason: `${what} at offset ${offset}` })
     if (header.offset !== offset) return bad(`a group that says it belongs at offset ${header.offset}`)
     if (header.before !== crc) return bad('a group that does not follow on the one before')
@@ -75,7 +81,7 @@ function verify({ bytes, headers, bodies }: GroupBatch, before: BinlogPosition):
 function decode({ headers, bodies }: GroupBatch, replayer: LinkReplayer): (ApplyResult & { reason: string }) | { groups: Bytes[][][] } {
   const groups: Bytes[][][] = []
   for (const [index, body] of bodies.entries()) {
-    const { offset } = headers[index] as { offset: number }
+    const { offset } = must(headers[index], 'each group has a header')
     const commands: Bytes[][] = []
     for (let at = 0; at < body.length; ) {
       const read = readWhole(body, at)
@@ -106,7 +112,7 @@ function run({ keyspace }: Storage, replayer: LinkReplayer, { headers }: GroupBa
   try {
     for (const [index, header] of headers.entries()) {
       replayer.begin(header)
-      for (const args of groups[index] as readonly Bytes[][]) replayer.command(args)
+      for (const args of must(groups[index])) replayer.command(args)
       replayer.end()
     }
   } finally {

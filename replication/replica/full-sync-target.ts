@@ -9,6 +9,7 @@
  * written or installed is abandoned. A copy also outlives the process: the next process resumes
  * after the last recorded record (storage/directory/generations.ts).
  */
+import { assert, rethrowAssertion } from '../../base/assert.ts'
 import type { Clock } from '../../base/clock.ts'
 import type { NextGeneration } from '../../storage/directory/generations.ts'
 import type { Storage } from '../../storage/storage.ts'
@@ -188,9 +189,11 @@ export class FullSyncTarget {
       const { chunk, transfer } = next
       const copy = this.copy as Copy
       this.waitingBytes -= sizeOf(chunk)
+      assert(this.waitingBytes >= 0, 'chunks that wait take no negative memory')
       try {
         await this.writeOne(copy, chunk)
       } catch (error) {
+        rethrowAssertion(error)
         if (this.copy === copy) this.fail(`a full sync cannot be written: ${textOf(error)}`)
         continue
       }
@@ -223,6 +226,7 @@ export class FullSyncTarget {
     try {
       await this.options.storage.adopt(next, { offset, crc }, replicationId, past)
     } catch (error) {
+      rethrowAssertion(error)
       if (this.copy === copy) this.fail(`a full sync cannot be installed: ${textOf(error)}`)
       return
     }

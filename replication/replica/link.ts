@@ -11,6 +11,7 @@
  * clients are paused nothing is applied either, and up to 1 MiB more is read.
  */
 import RedisParser from 'redis-parser'
+import { rethrowAssertion } from '../../base/assert.ts'
 import { type Bytes, MAX_BYTES_LENGTH } from '../../base/bytes.ts'
 import { encodedLength, writeCommand } from '../../storage/binlog/command-codec.ts'
 import type { MasterAddress } from '../../storage/directory/identity.ts'
@@ -188,6 +189,7 @@ export class ReplicaLink {
       try {
         this.perform(action)
       } catch (error) {
+        rethrowAssertion(error)
         if (!MAY_FAIL.has(action.type)) throw error
         const reason = `${action.type}: ${error instanceof Error ? error.message : String(error)}`
         this.events.push({ event: { type: 'failed', reason }, source: this.source })

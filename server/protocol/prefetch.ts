@@ -6,6 +6,7 @@
  * A result is dropped if LevelDB or the database has changed since the request, or if the key has
  * become resident.
  */
+import { rethrowAssertion } from '../../base/assert.ts'
 import type { Bytes } from '../../base/bytes.ts'
 import { firstKeyOf } from '../../commands/core/key-finder.ts'
 import type { CommandTable } from '../../commands/core/table.ts'
@@ -67,7 +68,8 @@ export class Prefetcher {
         const key = keys[index] as Bytes
         if (record !== undefined && db.isUnknown(key)) db.install(key, record)
       }
-    } catch {
+    } catch (error) {
+      rethrowAssertion(error)
       // The commands read again and report the error.
     } finally {
       this.keysInFlight -= keys.length

@@ -10,6 +10,7 @@
  * - A new segment is created only when the old one is durable as a whole.
  * - A failed fsync is never retried: the process ends.
  */
+import { assert, must } from '../../base/assert.ts'
 import type { File, Files } from '../../base/files.ts'
 import type { Log } from '../../base/log.ts'
 import { type BinlogFeed, SegmentFeed } from './feed.ts'
@@ -89,7 +90,9 @@ export class Binlog {
     this.log = options.log
     this.fatal = options.fatal
     const last = this.segments.at(-1)
+    assert(this.syncedOffset <= this.position.offset, 'no more of the binlog is durable than there is')
     if (last === undefined) return
+    assert(last.end === this.position.offset, 'the last segment ends where the binlog ends')
     this.file = this.files.openSync(last.path, 'update')
     // A process that was killed may have made the file without making its name durable.
     this.files.syncDirectorySync(this.directory)
@@ -118,6 +121,7 @@ export class Binlog {
     const head = { replicationId: this.replicationId, offset, bodyLength: group.bodyLength, clockMs, synced: this.syncedOffset, before }
     const crc = writeGroupHead(group.head, head, body)
     const { whole } = group
+    assert(lengthOf(whole) === GROUP_HEAD_BYTES + group.bodyLength, 'a group is as long as its head says')
     this.write(segment, whole)
     this.grown({ offset: offset + GROUP_HEAD_BYTES + group.bodyLength, crc }, 1, clockMs, whole)
   }
@@ -129,7 +133,8 @@ export class Binlog {
    */
   appendGroups(bytes: Buffer, end: BinlogPosition, groups: number, clockMs: number): void {
     this.mustBeSound()
-    if (end.offset !== this.position.offset + bytes.length) throw new Error('groups that do not follow on the end of the binlog')
+    assert(end.offset === this.position.offset + bytes.length, 'groups follow on the end of the binlog')
+    assert(groups > 0 && bytes.length >= groups * GROUP_HEAD_BYTES, 'a batch has groups, each with a head')
     this.write(this.writableSegment(), [bytes])
     this.grown(end, groups, clockMs, [bytes])
   }
@@ -138,13 +143,15 @@ export class Binlog {
   takeBack(position: BinlogPosition): void {
     const segment = this.segments.at(-1)
     const { offset } = position
-    if (segment === undefined || offset < segment.start || offset > this.position.offset) throw new Error('no such place to go back to')
-    this.cutBack(this.file as File, offset - segment.start)
+    assert(segment !== undefined && offset >= segment.start, 'only what was appended to the last segment is taken back')
+    assert(offset <= this.position.offset, 'the binlog goes back, not forward')
+    this.cutBack(must(this.file), offset - segment.start)
     this.position = position
     segment.end = offset
     this.syncedOffset = Math.min(this.syncedOffset, offset)
     // the fsync does not cover the bytes that replace those cut off
     this.syncingTo = Math.min(this.syncingTo, offset)
+    this.mustBeOrdered()
     for (const waiter of this.waiters) waiter.offset = Math.min(waiter.offset, offset)
     this.wakeWaiters()
     this.follower?.appended(offset, [])
@@ -211,8 +218,9 @@ export class Binlog {
     const needed = Math.min(checkpointed, pinned)
     let removed = 0
     while (this.segments.length > 1) {
-      const oldest = this.segments[0] as Segment
+      const oldest = must(this.segments[0])
       if (oldest.end > needed) break
+      assert(oldest.end <= this.position.offset && oldest.end <= checkpointed, 'only what recovery does not need is purged')
       const kept = this.position.offset - oldest.start
       const withinSettings = kept <= this.settings.retentionBytes && wallMs - oldest.lastMs <= this.settings.retentionMs
       if (room === 'by settings' && withinSettings) break
@@ -270,7 +278,8 @@ export class Binlog {
 
   /** Writes after the end. Throws the file system's error and leaves the log as it was. */
   private write(segment: Segment, pieces: readonly Buffer[]): void {
-    const file = this.file as File
+    const file = must(this.file, 'a binlog that is appended to is open')
+    assert(segment.end === this.position.offset, 'a group is written to the end of the last segment')
     const at = this.position.offset - segment.start
     try {
       file.writeSync(pieces, at)
@@ -283,7 +292,8 @@ export class Binlog {
   /** Moves the end past bytes that have been written. */
   private grown(end: BinlogPosition, groups: number, clockMs: number, pieces: readonly Buffer[]): void {
     const { offset } = this.position
-    const segment = this.segments.at(-1) as Segment
+    const segment = must(this.segments.at(-1))
+    assert(end.offset > offset, 'the end of the binlog only grows')
     this.position = end
     segment.end = end.offset
     segment.lastMs = clockMs
@@ -334,8 +344,14 @@ export class Binlog {
     this.syncing = null
   }
 
+  private mustBeOrdered(): void {
+    assert(this.syncedOffset <= this.position.offset, 'no more of the binlog is durable than there is')
+    assert(this.syncingTo <= this.position.offset, 'no more of the binlog is being synced than there is')
+  }
+
   private setSynced(offset: number): void {
     if (offset <= this.syncedOffset) return
+    assert(offset <= this.position.offset, 'no more of the binlog is durable than there is')
     this.syncedOffset = offset
     this.syncedMoved = true
     this.wakeWaiters()
@@ -371,6 +387,8 @@ export class Binlog {
       return last
     }
     if (last !== undefined) this.syncNow()
+    assert(last === undefined || this.syncedOffset === offset, 'the old segment is durable before a new one is created')
+    assert(last === undefined || last.end === offset, 'segments follow on one another')
     const path = segmentPath(this.directory, offset)
     const file = this.files.openSync(path, 'create')
     try {
@@ -387,4 +405,10 @@ export class Binlog {
     this.rotationDue = false
     return segment
   }
+}
+
+function lengthOf(pieces: readonly Buffer[]): number {
+  let length = 0
+  for (const piece of pieces) length += piece.length
+  return length
 }

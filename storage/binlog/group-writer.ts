@@ -2,6 +2,7 @@
  * Appends the turn's group to the binlog. A group that cannot be written is held unchanged until it
  * can be. None of it has been acknowledged, and memory is ahead of the log by this group.
  */
+import { assert, rethrowAssertion } from '../../base/assert.ts'
 import type { Log } from '../../base/log.ts'
 import type { Keyspace } from '../keyspace/keyspace.ts'
 import type { Binlog } from './binlog.ts'
@@ -33,6 +34,7 @@ export class GroupWriter {
     try {
       binlog.append(this.group, now)
     } catch (error) {
+      rethrowAssertion(error) // the group is not what it should be: it is not written later either
       if (!this.makeRoom(error) || !this.appendAgain(binlog, now)) {
         this.stall(error)
         return 'stalled'
@@ -44,6 +46,7 @@ export class GroupWriter {
 
   /** Retries the held group. Returns true if it is written now. */
   retry(binlog: Binlog): boolean {
+    assert(this.stalled !== null, 'only a stalled group is tried again')
     if (!this.appendAgain(binlog, this.stalledClockMs)) return false
     this.group.reset()
     this.stalled = null
@@ -55,7 +58,8 @@ export class GroupWriter {
     try {
       binlog.append(this.group, clockMs)
       return true
-    } catch {
+    } catch (error) {
+      rethrowAssertion(error)
       return false
     }
   }

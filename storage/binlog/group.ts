@@ -24,6 +24,7 @@
  * histories therefore differ from their fork on, whatever they contain.
  */
 import { crc32 } from 'node:zlib'
+import { assert } from '../../base/assert.ts'
 
 const HEADER_LENGTH = 102
 const PREFIX = `*2\r\n$4\r\nPING\r\n$${HEADER_LENGTH}\r\n`
@@ -63,6 +64,9 @@ const SYNCED_AT = CLOCK_AT + 16
 const BEFORE_AT = SYNCED_AT + 21
 const CRC_AT = BEFORE_AT + 9
 const BILLION = 1_000_000_000
+assert(GROUP_HEAD_BYTES === 124 && TEMPLATE.length === GROUP_HEAD_BYTES, 'a group head has the length that is on disk')
+assert(CRC_AT + 8 + 2 === GROUP_HEAD_BYTES, 'the CRC is the last field of a group head')
+assert(GROUP_START.length === ID_AT, 'a group starts with all that is before its first field')
 
 /**
  * Writes a whole number below 10^18 so that its last digit stands before `end`. Bytes before its
@@ -93,6 +97,13 @@ function writeHex(buffer: Buffer, value: number, start: number): void {
  * turn.
  */
 export function writeGroupHead(head: Buffer, header: Omit<GroupHeader, 'crc'>, body: readonly Buffer[]): number {
+  assert(head.length === GROUP_HEAD_BYTES, 'a group head is written in front of its body')
+  assert(header.replicationId.length >= 8, 'a group names its history')
+  assert(header.offset >= 0 && header.offset <= Number.MAX_SAFE_INTEGER, 'an offset is a whole number')
+  assert(header.bodyLength >= 0 && header.bodyLength < 1e12, 'the length of a group fits into its field')
+  assert(header.clockMs >= 0 && header.clockMs < 1e15, 'the clock of a group fits into its field')
+  assert(header.synced >= 0 && header.synced <= header.offset, 'a group says of what precedes it that it is durable')
+  assert(header.before >= 0 && header.before < 2 ** 32, 'a CRC is of 32 bits')
   head.set(TEMPLATE, 0)
   for (let i = 0; i < 8; i++) head[ID_AT + i] = header.replicationId.charCodeAt(i)
   writeDigits(head, header.offset, LENGTH_AT - 1)

@@ -5,6 +5,7 @@
  * Small commands share one buffer. Only `writeSync` reads it, so the next group uses it again. A
  * command larger than it gets a buffer of its own.
  */
+import { assert } from '../../base/assert.ts'
 import type { Bytes } from '../../base/bytes.ts'
 import { encodedLength, writeCommand } from './command-codec.ts'
 import { GROUP_HEAD_BYTES } from './group.ts'
@@ -55,6 +56,7 @@ export class OpenGroup {
     if (source === null) return
     this.source = null
     const length = this.sourceEnd - this.sourceStart
+    assert(length > 0 && this.sourceEnd <= source.length, 'a command lies inside of its buffer')
     this.reserve(length + SELECT_MAX_BYTES)
     source.copy(this.buffer, this.end, this.sourceStart, this.sourceEnd)
     this.added(length)
@@ -85,6 +87,7 @@ export class OpenGroup {
     this.settle()
     this.reserve(SELECT_MAX_BYTES)
     if (this.selected !== 0) this.select(0)
+    assert(this.selected === 0 && this.source === null, 'a group ends in database 0, with all of it copied')
     return [...this.full, this.buffer.subarray(this.start, this.end)]
   }
 
@@ -112,6 +115,7 @@ export class OpenGroup {
   }
 
   private select(database: number): void {
+    assert(database >= 0, 'a database has an index')
     const index = String(database)
     const words = ['SELECT', index]
     writeCommand(words, this.buffer, this.end)
@@ -122,6 +126,7 @@ export class OpenGroup {
   private added(length: number): void {
     this.end += length
     this.bodyLength += length
+    assert(this.end <= this.buffer.length, 'a group is written inside of its buffer')
   }
 
   private reserve(length: number): void {

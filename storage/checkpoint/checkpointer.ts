@@ -4,6 +4,7 @@
  * the batch turns out to be missing, its records are dirty again, and the next checkpoint follows
  * after a delay.
  */
+import { assert, must, rethrowAssertion } from '../../base/assert.ts'
 import type { Clock } from '../../base/clock.ts'
 import type { Log } from '../../base/log.ts'
 import type { Binlog } from '../binlog/binlog.ts'
@@ -104,7 +105,7 @@ export class Checkpointer {
   slice(budgetMs: number, mayFreeze: boolean): boolean {
     if (this.phase === 'idle' && mayFreeze && this.isDue()) this.begin()
     if (this.phase !== 'encoding') return false
-    const checkpoint = this.current as Checkpoint
+    const checkpoint = must(this.current)
     // The budget grows with the binlog, because a restart has to replay the log after the
     // checkpoint.
     const behind = (this.binlog.end.offset - checkpoint.position.offset) / HASTE_BYTES
@@ -122,11 +123,12 @@ export class Checkpointer {
   /** Does one whole checkpoint without slices, for shutdown. `extra` adds records to the batch. */
   async runWhole(extra: (batch: RecordBatch) => void): Promise<void> {
     if (this.unsettled !== null) throw this.unsettled
+    assert(this.phase === 'idle', 'one checkpoint is under way at a time')
     const checkpoint = new Checkpoint(this.keyspace, this.binlog.end, extra)
     checkpoint.encodeSome(Number.POSITIVE_INFINITY)
-    await this.binlog.syncTo(checkpoint.position.offset)
+    await this.syncTo(checkpoint)
     const landing = await checkpoint.write()
-    this.landedOffset = landing.position.offset
+    this.moveLanded(landing)
   }
 
   /**
@@ -134,6 +136,8 @@ export class Checkpointer {
    * is under way.
    */
   moveTo(binlog: Binlog, landedOffset: number): void {
+    assert(this.phase === 'idle', 'no checkpoint of another data set is under way')
+    assert(landedOffset <= binlog.end.offset, 'LevelDB is never ahead of the binlog')
     this.binlog = binlog
     this.landedOffset = landedOffset
     this.startInterval()
@@ -182,6 +186,7 @@ export class Checkpointer {
   }
 
   private begin(): void {
+    assert(this.current === null && this.phase === 'idle', 'one checkpoint is under way at a time')
     this.waiters = this.nextWaiters
     this.nextWaiters = []
     this.phase = 'encoding'
@@ -193,9 +198,10 @@ export class Checkpointer {
     const { waiters } = this
     let failure: unknown
     try {
-      await this.binlog.syncTo(checkpoint.position.offset)
+      await this.syncTo(checkpoint)
       this.landed(await checkpoint.write())
     } catch (error) {
+      rethrowAssertion(error)
       this.phase = 'recovering'
       if (!(await this.recover(checkpoint, error))) failure = error
     }
@@ -204,8 +210,20 @@ export class Checkpointer {
     for (const waiter of waiters) failure === undefined ? waiter.resolve() : waiter.reject(failure)
   }
 
+  /** Makes the binlog durable up to the checkpoint: LevelDB is never ahead of it. */
+  private async syncTo({ position }: Checkpoint): Promise<void> {
+    await this.binlog.syncTo(position.offset)
+    assert(this.binlog.synced >= position.offset, 'a checkpoint is written after the binlog up to it is durable')
+  }
+
+  private moveLanded({ position }: CheckpointLanding): void {
+    assert(position.offset >= this.landedOffset, 'checkpoints land in order')
+    assert(position.offset <= this.binlog.synced, 'LevelDB is never ahead of the durable binlog')
+    this.landedOffset = position.offset
+  }
+
   private landed(landing: CheckpointLanding): void {
-    this.landedOffset = landing.position.offset
+    this.moveLanded(landing)
     this.startInterval()
     this.lastDurationMs = this.clock.monotonicMs() - this.startedMs
     this.lastError = null
@@ -230,6 +248,7 @@ export class Checkpointer {
     try {
       await this.onFailed(error)
     } catch (reason) {
+      rethrowAssertion(reason)
       this.unsettled = reason as Error
       return false // LevelDB stays closed: the next start finds out whether it holds the batch
     }

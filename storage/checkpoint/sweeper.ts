@@ -7,6 +7,7 @@
  * sweeper asks it to compact, range by range. Compactions that a stop of the server interrupts are
  * left to LevelDB's own.
  */
+import { assert, rethrowAssertion } from '../../base/assert.ts'
 import type { Log } from '../../base/log.ts'
 import type { Keyspace } from '../keyspace/keyspace.ts'
 import type { RecordStore } from '../records/record-store.ts'
@@ -86,6 +87,14 @@ export class Sweeper {
 
   /** Queues garbage. REQUIRES: the batch with these garbage records is durable. */
   add(objects: readonly number[], databases: readonly number[]): void {
+    assert(
+      objects.every((id) => id > 0),
+      'only an object with an id leaves garbage',
+    )
+    assert(
+      databases.every((id) => id > 0),
+      'only a database with an id leaves garbage',
+    )
     for (const id of objects) this.queue.push({ what: GARBAGE_OBJECT, id })
     for (const id of databases) this.queue.push({ what: GARBAGE_DATABASE, id })
     this.run()
@@ -123,6 +132,7 @@ export class Sweeper {
         batch.remove(garbageKey(garbage.what, garbage.id))
         await batch.write()
       } catch (error) {
+        rethrowAssertion(error)
         this.log.warn({ error: String(error) }, 'cannot clear dropped data, retrying after the next checkpoint')
         return
       }

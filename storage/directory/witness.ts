@@ -16,6 +16,7 @@
  */
 import { join } from 'node:path'
 import { crc32 } from 'node:zlib'
+import { assert, rethrowAssertion } from '../../base/assert.ts'
 import { bufferOf, bytesOf } from '../../base/bytes.ts'
 import type { Files } from '../../base/files.ts'
 import type { Log } from '../../base/log.ts'
@@ -47,8 +48,11 @@ export function readWitness(files: Files, directory: string): Testimony | null {
 }
 
 function encode({ generation, revision, offset }: Testimony): Buffer {
+  assert(revision >= 0 && offset >= 0, 'the witness speaks of a revision and an offset that there are')
   const content = `HPW1 ${generation} ${String(revision).padStart(12, '0')} ${String(offset).padStart(20, '0')} `
-  return bufferOf(`${content}${crc32(content).toString(16).padStart(8, '0')}\n`)
+  const line = bufferOf(`${content}${crc32(content).toString(16).padStart(8, '0')}\n`)
+  assert(line.length === LENGTH, 'each field of the witness has its width')
+  return line
 }
 
 /** Replaces the witness durably. For `haypile check`, which changes the files that it describes. */
@@ -104,12 +108,16 @@ export class Witness {
   }
 
   private say(testimony: Testimony): void {
+    const { generation, revision, offset } = this.testimony
+    assert(testimony.revision >= revision, 'the revision that the witness speaks of only grows')
+    assert(testimony.generation !== generation || testimony.offset >= offset, 'the offset that the witness speaks of only grows')
     this.testimony = testimony
     // identity.json is not stored yet: a witness without it would be refused
     if (testimony.revision === 0) return
     try {
       this.write(encode(testimony))
     } catch (error) {
+      rethrowAssertion(error)
       if (this.hasWarned) return
       this.hasWarned = true
       this.log.warn({ error: String(error) }, 'cannot write the file "witness": the next start may not notice files that are older copies')

@@ -7,6 +7,7 @@
  * list right, and count the change in `keyspace.changes`: the executor logs a command exactly when
  * that counter has moved.
  */
+import { assert, must } from '../../base/assert.ts'
 import type { Bytes } from '../../base/bytes.ts'
 import { KIND_ROPE, KIND_STRING, objectIdOf, type Root, readRoot, rootKey, ropeLengthOf } from '../records/records.ts'
 import { readCollection } from '../values/collection.ts'
@@ -112,6 +113,7 @@ export class Database {
     entry.accessedAt = this.keyspace.seconds
     this.entries.add(entry)
     this.residentCount++
+    assert(this.residentCount <= this.keyCount, 'resident keys are among the keys that exist')
     const { sizeBytes } = entry
     this.residents.add(entry, sizeBytes)
     this.keyspace.eviction.admit(sizeBytes)
@@ -183,7 +185,7 @@ export class Database {
    * `attach`.
    */
   detach(entry: Entry): Value {
-    const value = entry.value as Value
+    const value = must(entry.value, 'only a key that exists is deleted')
     this.touch(entry)
     if (typeof value === 'string') this.resize(-value.length)
     else {
@@ -196,6 +198,7 @@ export class Database {
     if (entry.expireAt !== 0) this.clearDeadline(entry)
     this.keyCount--
     this.residentCount--
+    assert(this.residentCount >= 0 && this.keyCount >= this.residentCount, 'resident keys are among the keys that exist')
     return value
   }
 
@@ -261,7 +264,9 @@ export class Database {
       entry.referenced = true // its pages are evicted first, one by one
       return
     }
+    assert(entry.generation <= this.keyspace.landedGeneration, 'only a clean entry leaves memory')
     if (value !== null) this.residentCount--
+    assert(this.residentCount >= 0, 'resident keys are not negative')
     this.forget(entry)
     this.keyspace.evictions++
   }
@@ -271,6 +276,7 @@ export class Database {
    * still a tombstone.
    */
   forgetTombstone(entry: Entry): void {
+    assert(entry.value === null, 'only a deleted key is a tombstone')
     if (entry.ringIndex >= 0) this.forget(entry)
   }
 
@@ -285,6 +291,7 @@ export class Database {
 
   /** Sets the counts that the checkpoint recorded. */
   restoreCounts(keys: number, volatile: number): void {
+    assert(volatile >= 0 && volatile <= keys, 'keys with a deadline are among the keys that exist')
     this.keyCount = keys
     this.volatileCount = volatile
   }
@@ -343,6 +350,7 @@ export class Database {
   private clearDeadline(entry: Entry): void {
     entry.expireAt = 0
     this.volatileCount--
+    assert(this.volatileCount >= 0, 'keys with a deadline are not negative')
     this.dueChanged(entry)
   }
 

@@ -11,6 +11,7 @@
  * it are poured into the heap (expiry.ts). Setting a deadline costs a push. A million volatile keys
  * a minute away cost the heap nothing.
  */
+import { assert } from '../../base/assert.ts'
 import type { Bytes } from '../../base/bytes.ts'
 import type { Entry } from './entry.ts'
 
@@ -102,6 +103,7 @@ export class Deadlines {
   }
 
   freeze(): void {
+    assert(this.frozenFar === null, 'one checkpoint is under way at a time')
     this.frozenFar = this.far
     this.far = new Map()
   }

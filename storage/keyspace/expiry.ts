@@ -6,6 +6,7 @@
  * Invariant: for every deadline before `deadlines.horizon`, the heap holds a hint of that time or
  * earlier, or one is being loaded into it.
  */
+import { rethrowAssertion } from '../../base/assert.ts'
 import type { Clock } from '../../base/clock.ts'
 import type { Log } from '../../base/log.ts'
 import type { RecordIterator } from '../records/record-store.ts'
@@ -66,6 +67,7 @@ export class Expiry {
         count -= this.expireOne(first, count)
         this.readError = ''
       } catch (error) {
+        rethrowAssertion(error)
         // a half-done deletion: memory no longer matches the log
         if (keyspace.changes !== before) throw error
         this.putOff(first, error)

@@ -19,6 +19,7 @@
  * - A segment of depth d holds the hashes that share its top d bits. The directory lists it
  * 2^(depth - d) times.
  */
+import { assert } from '../../base/assert.ts'
 import type { Bytes } from '../../base/bytes.ts'
 import type { Entry } from './entry.ts'
 import { hashOf } from './key-hash.ts'
@@ -35,6 +36,9 @@ const MAX_DEPTH = 24
 const MAX_PROBES = 512
 /** The directory has at most this many times the positions that evenly spread keys need. */
 const MAX_DIRECTORY_RATIO = 16
+assert((SEGMENT_SLOTS & (SEGMENT_SLOTS - 1)) === 0 && (FIRST_SLOTS & (FIRST_SLOTS - 1)) === 0, 'a segment has a power of two of slots')
+assert(FIRST_SLOTS <= SEGMENT_SLOTS && MAX_PROBES < SEGMENT_SLOTS, 'the limits of a segment are in order')
+assert(MAX_DEPTH < 32, 'a segment is found by the bits of a hash')
 
 class Segment<T extends Keyed> {
   readonly depth: number

@@ -14,6 +14,7 @@
  * Invariant: while `epoch` stays, LevelDB's roots stay. All keys that exist are then LevelDB's
  * keys, less resident tombstones, plus new keys.
  */
+import { assert, must } from '../../base/assert.ts'
 import type { Bytes } from '../../base/bytes.ts'
 import type { Clock } from '../../base/clock.ts'
 import type { FrozenBatch } from '../checkpoint/checkpoint.ts'
@@ -142,6 +143,7 @@ export class Keyspace {
 
   /** Forgets everything, as before `restore`. REQUIRES: no checkpoint is under way. */
   reset(): void {
+    assert(this.frozenGeneration === 0, 'nothing is forgotten while a checkpoint is under way')
     for (const observer of this.observers ?? []) observer.forgetsAll()
     this.landedGeneration = this.generation + 1
     this.generation += 2
@@ -171,9 +173,11 @@ export class Keyspace {
     this.nextObjectId = meta.nextObjectId
     this.nextDbId = meta.nextDbId
     this.libraries.restore(this.records, meta.libraries ?? [])
+    assert(this.nextObjectId > 0 && this.nextDbId > 0, 'the next ids are positive')
     for (const [index, { id, keys, volatile }] of meta.databases.entries()) {
       const db = new Database(this, id, index)
       db.restoreCounts(keys, volatile)
+      assert(id < this.nextDbId, 'the next database id is above all that are in use')
       this.databases[index] = db
     }
     for (let index = meta.databases.length; index < this.databases.length; index++) {
@@ -219,7 +223,9 @@ export class Keyspace {
   }
 
   takeObjectId(): number {
-    return this.nextObjectId++
+    const id = this.nextObjectId++
+    assert(id > 0 && id < Number.MAX_SAFE_INTEGER, 'an object id is a whole number')
+    return id
   }
 
   /** Marks a page dirty before it is changed. Entries go through `Database.touch`. */
@@ -228,10 +234,13 @@ export class Keyspace {
   }
 
   touchSlow(record: DirtyRecord, sizeBytes: number): void {
-    if (record.generation !== 0 && record.generation === this.frozenGeneration) record.encode(this.frozenBatch as FrozenBatch)
+    assert(record.generation < this.generation, 'no record is of a generation to come')
+    if (record.generation !== 0 && record.generation === this.frozenGeneration)
+      record.encode(must(this.frozenBatch, 'a frozen record has a batch'))
     record.generation = this.generation
     this.dirty.push(record)
     this.dirtyBytes += sizeBytes
+    assert(this.dirtyBytes >= 0, 'dirty records take no negative memory')
   }
 
   /** FLUSHDB, in O(1). The dropped database's records become garbage with the next checkpoint. */
@@ -240,6 +249,7 @@ export class Keyspace {
     for (const observer of this.observers ?? []) observer.replaces(index, null)
     this.changes++
     if (old.keyCount === 0 && old.residentEntries === 0) return
+    assert(old.droppedIn === 0, 'a database is dropped once')
     old.droppedIn = this.generation
     this.garbageDatabases.push(old.id)
     this.databases[index] = new Database(this, this.nextDbId++, index)
@@ -281,6 +291,10 @@ export class Keyspace {
 
   /** Hands everything dirty to a checkpoint, as of now. */
   freeze(batch: FrozenBatch): Frozen {
+    assert(this.frozenGeneration === 0 && this.frozenBatch === null, 'one checkpoint is under way at a time')
+    assert(!this.isUnitOpen, 'nothing is frozen in the middle of a unit')
+    assert(this.frozenBytes === 0 && this.dirtyBytes >= 0, 'dirty records take no negative memory')
+    assert(this.generation % 2 === 0 && this.landedGeneration < this.generation, 'only an even generation above the landed one is frozen')
     const frozen: Frozen = {
       generation: this.generation,
       dirty: this.dirty,
@@ -306,11 +320,17 @@ export class Keyspace {
     }
     this.deadlines.freeze()
     this.libraries.freeze(batch.batch)
+    assert(
+      this.landedGeneration < this.frozenGeneration && this.frozenGeneration < this.generation,
+      'generations go up: landed, frozen, present',
+    )
     return frozen
   }
 
   /** Marks the frozen records clean. REQUIRES: LevelDB has all of them. */
   landed(): void {
+    assert(this.frozenGeneration !== 0 && this.frozenBatch !== null, 'only what was frozen lands')
+    assert(this.landedGeneration < this.frozenGeneration, 'the landed generation only grows')
     this.landedGeneration = this.frozenGeneration + 1
     this.landedChanges = this.frozenChanges
     this.frozenGeneration = 0
@@ -320,6 +340,7 @@ export class Keyspace {
     for (const db of this.databases) db.frozenNewKeys = null
     this.deadlines.landed()
     this.libraries.landed()
+    assert(this.landedGeneration < this.generation, 'the present generation has not landed')
   }
 
   /**
@@ -327,9 +348,11 @@ export class Keyspace {
    * none of them.
    */
   thaw(frozen: Frozen): void {
+    assert(this.frozenGeneration === frozen.generation, 'only what was frozen last is thawed')
     this.frozenGeneration = 0
     this.frozenBatch = null
     this.dirtyBytes += this.frozenBytes
+    assert(this.dirtyBytes >= 0, 'dirty records take no negative memory')
     this.frozenBytes = 0
     this.epoch++
     for (const record of frozen.dirty) {

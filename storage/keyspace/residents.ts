@@ -3,6 +3,7 @@
  * and page of one database, in no order. Adding and removing is O(1); dropping a database drops its
  * ring.
  */
+import { assert, must } from '../../base/assert.ts'
 import type { Resident } from './entry.ts'
 
 export class Residents {
@@ -19,19 +20,22 @@ export class Residents {
   }
 
   add(resident: Resident, sizeBytes: number): void {
+    assert(resident.ringIndex < 0, 'a resident is added once')
     resident.ringIndex = this.ring.length
     this.ring.push(resident)
     this.bytes += sizeBytes
   }
 
   remove(resident: Resident, sizeBytes: number): void {
-    const last = this.ring.pop() as Resident
+    assert(this.ring[resident.ringIndex] === resident, 'a resident is removed from where it stands')
+    const last = must(this.ring.pop())
     if (last !== resident) {
       this.ring[resident.ringIndex] = last
       last.ringIndex = resident.ringIndex
     }
     resident.ringIndex = -1
     this.bytes -= sizeBytes
+    assert(this.bytes >= 0, 'residents take no negative memory')
   }
 
   /** The number of residents between the hand and the end of the ring. */

@@ -9,9 +9,9 @@
  *   the
  * node shrinks, so most pages stay more than a quarter full.
  */
+import { assert, must } from '../../base/assert.ts'
 import { type Bytes, detached } from '../../base/bytes.ts'
 import { CHILD_OVERHEAD, childBytes, elementBytes, elementOverhead, slotOf, TreeNode } from './node.ts'
-import type { Pages } from './pages.ts'
 import type { Tree } from './tree.ts'
 
 /**
@@ -22,6 +22,8 @@ import type { Tree } from './tree.ts'
 export function split(tree: Tree, node: TreeNode, changedAt: number): void {
   const { length } = node
   const at = changedAt === length - 1 ? length - 1 : changedAt === 0 ? 1 : middleOf(node)
+  assert(at > 0 && at < length, 'a split leaves no node empty')
+  assert(tree.isTouched(node), 'a node is touched before it is split')
   const right = new TreeNode(tree, node.level)
   const separator = separatorAt(node, at)
   const { memory } = node
@@ -34,8 +36,9 @@ export function split(tree: Tree, node: TreeNode, changedAt: number): void {
   node.filter = null
   node.measure()
   right.measure()
+  assert(node.length === at && right.length === length - at, 'a split keeps every entry')
   tree.object.account(node.memory - memory)
-  ;(tree.object.pages as Pages).adopt(right)
+  must(tree.object.pages).adopt(right)
   addRight(tree, node, right, separator)
   if (tree.isOver(node)) split(tree, node, -1)
   if (tree.isOver(right)) split(tree, right, -1)
@@ -83,18 +86,23 @@ function addRight(tree: Tree, node: TreeNode, right: TreeNode, separator: Bytes)
     parent.counts.push(0)
     if (isKeyed) parent.keys.push('')
     parent.measure()
-    ;(tree.object.pages as Pages).adopt(parent)
+    must(tree.object.pages).adopt(parent)
     node.parent = parent
     tree.root = parent
   }
   const slot = slotOf(parent, node)
+  const { total } = right
+  const whole = parent.length === 1 && parent.parent === null ? tree.count : parent.counts[slot]
   parent.counts[slot] = node.total
+  assert(whole === node.total + total, 'the counts of both parts add up to that of the node that was split')
+  assert(parent.level === node.level + 1 && right.level === node.level, 'a child is one level below its parent')
   parent.children.splice(slot + 1, 0, right)
-  parent.counts.splice(slot + 1, 0, right.total)
+  parent.counts.splice(slot + 1, 0, total)
   if (isKeyed) parent.keys.splice(slot + 1, 0, separator)
   right.parent = parent
   right.slot = slot + 1
   resize(parent, childBytes(separator), CHILD_OVERHEAD)
+  mustBeParallel(parent)
   if (tree.isOver(parent)) split(tree, parent, slot + 1)
 }
 
@@ -102,15 +110,25 @@ function resize(node: TreeNode, bytes: number, overhead: number): void {
   node.bytes += bytes
   node.memory += bytes + overhead
   node.tree.object.account(bytes + overhead)
+  assert(node.bytes >= 0 && node.memory > 0, 'the size of a node is not negative')
+}
+
+/** The arrays of an inner node are of one length. */
+function mustBeParallel({ children, counts, keys, tree }: TreeNode): void {
+  assert(counts.length === children.length, 'an inner node counts each child')
+  assert(!tree.layout.isKeyed || keys.length === children.length, 'an inner node has a separator for each child')
 }
 
 /**
  * Removes an empty node from its parent. REQUIRES: the node and those above it have been touched.
  */
 export function detachNode(tree: Tree, node: TreeNode): void {
-  const parent = node.parent as TreeNode
-  removeChild(parent, slotOf(parent, node))
-  ;(node.pages as Pages).remove(node)
+  const parent = must(node.parent, 'the root is never taken out of its tree')
+  assert(node.length === 0, 'only an empty node is taken out of its tree')
+  const slot = slotOf(parent, node)
+  assert(parent.counts[slot] === 0, 'nothing is counted below an empty node')
+  removeChild(parent, slot)
+  must(node.pages).remove(node)
   if (parent.length === 0) {
     if (parent.parent === null) replaceRoot(tree)
     else detachNode(tree, parent)
@@ -120,6 +138,8 @@ export function detachNode(tree: Tree, node: TreeNode): void {
 
 /** Removes a child. REQUIRES: the parent has been touched, and the counts above it are right. */
 function removeChild(parent: TreeNode, slot: number): void {
+  assert(slot >= 0 && slot < parent.length, 'a child is removed from where it stands')
+  assert(parent.tree.isTouched(parent), 'a node is touched before it loses a child')
   const separator = parent.tree.layout.isKeyed ? (parent.keys[slot] as Bytes) : ''
   parent.children.splice(slot, 1)
   parent.counts.splice(slot, 1)
@@ -131,6 +151,7 @@ function removeChild(parent: TreeNode, slot: number): void {
     }
   }
   resize(parent, -childBytes(separator), -CHILD_OVERHEAD)
+  mustBeParallel(parent)
 }
 
 /**
@@ -138,6 +159,7 @@ function removeChild(parent: TreeNode, slot: number): void {
  * touched.
  */
 function replaceRoot(tree: Tree): void {
+  assert(tree.count === 0, 'a tree is emptied only when nothing is counted in it')
   const old = tree.root
   const root = new TreeNode(tree, 0)
   tree.root = root
@@ -149,9 +171,11 @@ function replaceRoot(tree: Tree): void {
 
 /** Replaces an inner root that has one child by that child. REQUIRES: the root has been touched. */
 function lowerRoot(tree: Tree): void {
-  const pages = tree.object.pages as Pages
+  const pages = must(tree.object.pages)
   for (let { root } = tree; typeof root !== 'number' && root.level > 0 && root.length === 1; root = tree.root) {
     const child = tree.childAt(root, 0)
+    assert(child.level === root.level - 1, 'the only child of a root is one level below it')
+    assert(root.counts[0] === tree.count, 'the only child of a root holds all elements')
     tree.object.db.keyspace.touch(root, root.memory)
     pages.remove(root)
     child.parent = null
@@ -167,6 +191,7 @@ export function mergeSmall(tree: Tree, node: TreeNode): void {
   const { pageBytes, pageElements } = tree.object.db.keyspace.pageLimits
   const { parent } = node
   if (parent === null || node.bytes * 4 > pageBytes || node.length * 4 > pageElements) return
+  assert(node.length > 0, 'an empty node is taken out, not merged')
   const slot = slotOf(parent, node)
   for (const left of [slot, slot - 1]) {
     if (left < 0 || left + 1 >= parent.length) continue
@@ -179,11 +204,14 @@ export function mergeSmall(tree: Tree, node: TreeNode): void {
 }
 
 function merge(tree: Tree, parent: TreeNode, slot: number, first: TreeNode, second: TreeNode): void {
+  assert(first.level === second.level, 'only nodes of one level are merged')
+  assert(tree.isTouched(parent), 'a node is touched before its children are merged')
   const { keyspace } = tree.object.db
-  const pages = tree.object.pages as Pages
+  const pages = must(tree.object.pages)
   keyspace.touch(first, first.memory)
   keyspace.touch(second, second.memory)
   const { memory } = first
+  const length = first.length + second.length
   if (first.level > 0 && tree.layout.isKeyed) second.keys[0] = parent.keys[slot + 1] as Bytes
   // The page has been touched, so a checkpoint no longer needs its old content.
   for (const key of second.keys) first.keys.push(key)
@@ -196,7 +224,9 @@ function merge(tree: Tree, parent: TreeNode, slot: number, first: TreeNode, seco
   first.filter = null
   first.measure()
   tree.object.account(first.memory - memory)
+  assert(first.length === length, 'a merge keeps every entry')
   parent.counts[slot] = (parent.counts[slot] as number) + (parent.counts[slot + 1] as number)
+  assert(parent.counts[slot] === first.total, 'the counts of both nodes add up to that of the merged one')
   second.children = []
   pages.remove(second)
   removeChild(parent, slot + 1)
@@ -209,6 +239,7 @@ export function removeRange(tree: Tree, from: number, to: number): void {
   const root = tree.rootNode()
   removeBelow(tree, root, from, to)
   tree.count -= to - from
+  assert(tree.count >= 0 && root.total === tree.count, 'what is left of a range adds up to the count of the tree')
   if (tree.object.pages === null) return
   if (tree.count === 0) {
     if (root.level > 0) replaceRoot(tree)
@@ -243,6 +274,7 @@ function removeBelow(tree: Tree, node: TreeNode, from: number, to: number): void
   let before = 0
   for (let slot = 0; slot < node.length && before < to; ) {
     const count = node.counts[slot] as number
+    assert(count > 0, 'no child is empty')
     const first = Math.max(0, from - before)
     const last = Math.min(count, to - before)
     before += count
@@ -261,15 +293,17 @@ function removeBelow(tree: Tree, node: TreeNode, from: number, to: number): void
 function removeFromLeaf(tree: Tree, leaf: TreeNode, from: number, to: number): void {
   const { layout } = tree
   let bytes = 0
+  assert(from >= 0 && from < to && to <= leaf.length, 'a range lies inside of its leaf')
   for (let i = from; i < to; i++) bytes += elementBytes(layout, layout.isKeyed ? (leaf.keys[i] as Bytes) : '', leaf.values[i])
   if (leaf.keys.length > 0) leaf.keys.splice(from, to - from)
   if (leaf.values.length > 0) leaf.values.splice(from, to - from)
+  assert(tree.isTouched(leaf), 'a leaf is touched before it loses elements')
   resize(leaf, -bytes, -(to - from) * elementOverhead(layout))
 }
 
 /** Drops a whole subtree. Leaves that are not in memory are not read for it. */
 function dropBelow(tree: Tree, child: TreeNode | number, level: number): void {
-  const pages = tree.object.pages as Pages
+  const pages = must(tree.object.pages)
   const { keyspace } = tree.object.db
   let node: TreeNode
   if (typeof child !== 'number') node = child

@@ -11,6 +11,7 @@
  * `bytes` is the encoded size of the content (approximate for inner nodes), by which nodes are
  * split. `memory` is the approximate size in memory.
  */
+import { assert, must } from '../../base/assert.ts'
 import type { Bytes } from '../../base/bytes.ts'
 import type { FrozenBatch } from '../checkpoint/checkpoint.ts'
 import type { DirtyRecord, Resident } from '../keyspace/entry.ts'
@@ -154,10 +155,12 @@ export class TreeNode implements Resident, DirtyRecord, ReadPage {
   /** Evicts the node. REQUIRES: it is clean, and none of its children is in memory. */
   forget(): void {
     const { parent, tree } = this
+    assert(this.number > 0 && this.stored, 'a node leaves memory only if LevelDB has its page')
+    assert(!this.isGone, 'a node that is no longer part of its tree has left memory already')
     if (parent === null) tree.root = this.number
     else parent.children[slotOf(parent, this)] = this.number
     tree.left(this)
-    const { db } = this.pages as Pages
+    const { db } = must(this.pages, 'only a node with a page of its own leaves memory')
     db.residents.remove(this, this.memory)
     db.keyspace.evictions++
   }
@@ -171,7 +174,7 @@ export function slotOf(parent: TreeNode, node: TreeNode): number {
   if (slot < 0) slot = children.indexOf(node.number)
   // The node was evicted while a cursor stood in it, and its page has been read again.
   if (slot < 0) slot = children.findIndex((child) => typeof child !== 'number' && child.number === node.number)
-  if (slot < 0) throw new Error('a node that its parent does not know')
+  assert(slot >= 0, 'a parent knows each of its children')
   node.slot = slot
   return slot
 }

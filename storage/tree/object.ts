@@ -7,6 +7,7 @@
  *
  * A value may be filled before it belongs to a key. Until then, only its pages count as memory.
  */
+import { assert, must } from '../../base/assert.ts'
 import type { Database } from '../keyspace/database.ts'
 import type { Entry } from '../keyspace/entry.ts'
 import { type Layout, TreeNode } from './node.ts'
@@ -83,6 +84,7 @@ export class TreeObject {
   }
 
   makePagesIfLarge(): void {
+    assert(this.pages === null, 'only an inline object is given pages')
     const { keyspace } = this.db
     let bytes = 0
     for (const tree of this.trees) if (tree !== undefined) bytes += (tree.root as TreeNode).bytes
@@ -119,6 +121,7 @@ export class TreeObject {
         root.keys = old.keys.slice()
         root.values = old.values.slice()
       }
+      assert(root.length === tree.count, 'an inline leaf holds all elements of its tree')
       root.measure()
       tree.root = root
       tree.leaf = null
@@ -131,7 +134,7 @@ export class TreeObject {
    * million pages.
    */
   renumber(): void {
-    const old = this.pages as Pages
+    const old = must(this.pages, 'only an object with pages is numbered again')
     const { keyspace } = this.db
     this.touch()
     const pages = new Pages(this.db, keyspace.takeObjectId(), 1, false)

@@ -11,6 +11,7 @@
  *                                 [expireAt(8), little-endian double] bytes
  *   varint                        7 bits a byte, least significant first, up to 2^53
  */
+import { assert, at } from '../../base/assert.ts'
 import type { Bytes } from '../../base/bytes.ts'
 import { DamageError } from '../records/records.ts'
 import { BYTES_VALUES, FIELD_VALUES, FieldValue, NO_VALUES, SCORE_VALUES, TreeNode, type TreeValue } from './node.ts'
@@ -54,6 +55,7 @@ export class PageWriter {
   }
 
   varint(value: number): void {
+    assert(value >= 0 && value <= Number.MAX_SAFE_INTEGER, 'a varint is a whole number up to 2^53')
     this.reserve(8)
     const { buffer } = this
     let left = value
@@ -188,6 +190,11 @@ function layoutByte({ layout }: Tree): number {
 export function encodePage(writer: PageWriter, node: TreeNode): void {
   const { tree, level, length, keys } = node
   const { isKeyed, values: kind } = tree.layout
+  assert(level >= 0 && level < 256, 'a level is written in one byte')
+  assert(!isKeyed || keys.length === length, 'a node has a key for each entry')
+  assert(level > 0 || kind === NO_VALUES || node.values.length === length, 'a leaf has a value for each element')
+  assert(level === 0 || node.counts.length === length, 'an inner node counts each child')
+  assert(length > 0 || (level === 0 && node.parent === null), 'no node but a root leaf is empty')
   writer.byte(level)
   writer.byte(layoutByte(tree))
   writer.varint(length)
@@ -197,9 +204,13 @@ export function encodePage(writer: PageWriter, node: TreeNode): void {
     return
   }
   for (let i = 0; i < length; i++) {
-    const child = node.children[i] as TreeNode | number
-    writer.varint(typeof child === 'number' ? child : child.number)
-    writer.varint(node.counts[i] as number)
+    const child = at(node.children, i)
+    const number = typeof child === 'number' ? child : child.number
+    const count = at(node.counts, i)
+    assert(number > 0 && number < 2 ** 32, 'a child is a page of its own')
+    assert(count > 0, 'no child is empty')
+    writer.varint(number)
+    writer.varint(count)
   }
 }
 

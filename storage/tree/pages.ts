@@ -2,11 +2,13 @@
  * The pages of one object that is too large for its root record: the state that its nodes share.
  * Page numbers are never used again.
  */
+import { assert, must } from '../../base/assert.ts'
 import type { Database } from '../keyspace/database.ts'
 import type { TreeNode } from './node.ts'
 
 /** Numbers have four bytes. One change takes far fewer than the numbers beyond this limit. */
 const LAST_NUMBER = 2 ** 32 - 2 ** 16
+assert(LAST_NUMBER < 2 ** 32, 'a page number is written in four bytes')
 
 export class Pages {
   /** The database whose key holds the object. */
@@ -32,6 +34,8 @@ export class Pages {
 
   /** Takes a node over from other pages of the same tree. REQUIRES: the node has been touched. */
   takeOver(node: TreeNode): void {
+    assert(this.nextNumber > 0 && this.nextNumber < 2 ** 32, 'a page number fits into four bytes')
+    assert(node.generation === this.db.keyspace.generation, 'a node is touched before it gets another number')
     node.pages = this
     node.number = this.nextNumber++
     node.stored = false
@@ -39,6 +43,8 @@ export class Pages {
 
   /** Makes a node one of these pages, to be written. */
   adopt(node: TreeNode): void {
+    assert(this.nextNumber > 0 && this.nextNumber < 2 ** 32, 'a page number fits into four bytes')
+    assert(node.pages === null && !node.stored, 'only a node without a page gets its first number')
     node.pages = this
     node.number = this.nextNumber++
     this.db.residents.add(node, node.memory)
@@ -47,6 +53,8 @@ export class Pages {
 
   /** Removes a node that is no longer part of its tree. REQUIRES: the node has been touched. */
   remove(node: TreeNode): void {
+    assert(!node.isGone, 'a node is removed once')
+    assert(node.generation === this.db.keyspace.generation, 'a node is touched before it is removed')
     node.isGone = true
     if (!node.stored) node.generation = 0 // LevelDB has no record to remove
     this.db.residents.remove(node, node.memory)
@@ -58,6 +66,7 @@ export class Pages {
    */
   drop(roots: readonly (TreeNode | number)[]): void {
     const { keyspace } = this.db
+    assert(this.droppedIn === 0, 'an object is dropped once')
     this.droppedIn = keyspace.generation
     if (this.stored || keyspace.frozenGeneration !== 0) keyspace.garbageObjects.push(this.objectId)
     for (const root of roots) if (typeof root !== 'number') keyspace.dropped.push(root)
@@ -73,7 +82,7 @@ export function reap(dropped: TreeNode[], count: number): boolean {
     const node = dropped.pop()
     if (node === undefined) return false
     for (const child of node.children) if (typeof child !== 'number') dropped.push(child)
-    if (node.ringIndex >= 0) (node.pages as Pages).db.residents.remove(node, node.memory)
+    if (node.ringIndex >= 0) must(node.pages).db.residents.remove(node, node.memory)
   }
   return dropped.length > 0
 }

@@ -11,6 +11,7 @@
  * Every change first touches the root record, the leaf and the inner nodes above it. A checkpoint
  * under way therefore has them as they were.
  */
+import { assert, must } from '../../base/assert.ts'
 import type { Bytes } from '../../base/bytes.ts'
 import { DamageError, pageKey, readPage } from '../records/records.ts'
 import { detachNode, mergeSmall, removeRange, split } from './balance.ts'
@@ -18,7 +19,6 @@ import { TreeCursor } from './cursor.ts'
 import { elementBytes, elementOverhead, type Layout, NO_VALUES, slotOf, TreeNode, type TreeValue } from './node.ts'
 import type { TreeObject } from './object.ts'
 import { decodePage } from './page-codec.ts'
-import type { Pages } from './pages.ts'
 
 export type { TreeValue } from './node.ts'
 export { FieldValue } from './node.ts'
@@ -148,6 +148,7 @@ export class Tree {
   insert(key: Bytes, value?: TreeValue): void {
     const { layout, place: leaf, index } = this
     this.touch(leaf)
+    assert(index >= 0 && index <= leaf.length, 'an element is inserted inside of its leaf')
     if (layout.isKeyed) insertAt(leaf.keys, index, key)
     if (layout.values !== NO_VALUES) insertAt(leaf.values, index, value)
     const bytes = elementBytes(layout, key, value)
@@ -161,6 +162,7 @@ export class Tree {
   replace(value: TreeValue): void {
     const { layout, place: leaf, index } = this
     this.touch(leaf)
+    assert(index >= 0 && index < leaf.length, 'only an element that exists is replaced')
     const old = leaf.values[index]
     leaf.values[index] = value
     const key = layout.isKeyed ? (leaf.keys[index] as Bytes) : ''
@@ -178,6 +180,7 @@ export class Tree {
   /** Removes the element at the position. */
   remove(): void {
     const { layout, place: leaf, index } = this
+    assert(index >= 0 && index < leaf.length, 'only an element that exists is removed')
     const bytes = elementBytes(layout, layout.isKeyed ? (leaf.keys[index] as Bytes) : '', leaf.values[index])
     this.touch(leaf)
     if (layout.isKeyed) removeAt(leaf.keys, index)
@@ -301,6 +304,13 @@ export class Tree {
     for (let node: TreeNode | null = leaf; node !== null; node = node.parent) keyspace.touch(node, node.memory)
   }
 
+  /** True if the node and the root record may change: a checkpoint under way has them as they were. */
+  isTouched(node: TreeNode): boolean {
+    const { pages, entry, db } = this.object
+    const { generation } = db.keyspace
+    return (pages === null || node.generation === generation) && (entry === null || entry.generation === generation)
+  }
+
   isOver(node: TreeNode): boolean {
     if (this.object.pages === null) return false
     const { pageBytes, pageElements } = this.object.db.keyspace.pageLimits
@@ -315,15 +325,19 @@ export class Tree {
 
   /** Adjusts a leaf's sizes, and the counts above it. */
   private counted(leaf: TreeNode, elements: number, bytes: number, memory: number): void {
+    assert(this.isTouched(leaf), 'a leaf is touched before it changes')
     leaf.bytes += bytes
     leaf.memory += memory
+    assert(leaf.bytes >= 0 && leaf.memory > 0, 'the size of a leaf is not negative')
     this.object.account(memory)
     if (elements === 0) return
     this.version++
     this.count += elements
+    assert(this.count >= 0, 'the count of a tree is not negative')
     for (let node = leaf, { parent } = node; parent !== null; node = parent, parent = node.parent) {
       const slot = slotOf(parent, node)
       parent.counts[slot] = (parent.counts[slot] as number) + elements
+      assert((parent.counts[slot] as number) >= 0, 'no child counts fewer than no elements')
     }
   }
 
@@ -339,7 +353,7 @@ export class Tree {
    * damaged.
    */
   readPage(number: number): TreeNode {
-    const pages = this.object.pages as Pages
+    const pages = must(this.object.pages, 'only a tree with pages has any to read')
     const { db, objectId } = pages
     const record = db.keyspace.readRecord(pageKey(objectId, number))
     if (record === undefined) throw new DamageError(`page ${number} of object ${objectId} is missing`)
@@ -355,11 +369,12 @@ export class Tree {
     if (parent === null) this.root = node
     else {
       if (node.level !== parent.level - 1) throw new DamageError(`page ${number} is of the wrong level`)
+      if (node.total !== parent.counts[slot]) throw new DamageError(`page ${number} is not of the size that its parent counts`)
       parent.children[slot] = node
     }
     node.parent = parent
     node.slot = slot
-    const { residents, keyspace } = (node.pages as Pages).db
+    const { residents, keyspace } = must(node.pages).db
     residents.add(node, node.memory)
     if (node.level === 0) keyspace.eviction.admitPage(node, node.memory)
     else keyspace.eviction.admit(node.memory)

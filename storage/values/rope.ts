@@ -5,6 +5,7 @@
  *
  * Invariant: bytes past `length` in the last chunk are zeros.
  */
+import { assert } from '../../base/assert.ts'
 import type { Bytes } from '../../base/bytes.ts'
 import type { FrozenBatch } from '../checkpoint/checkpoint.ts'
 import type { Database } from '../keyspace/database.ts'
@@ -16,6 +17,8 @@ import { pageKey, readPage } from '../records/records.ts'
 export const ROPE_MIN_BYTES = 64 * 1024
 export const CHUNK_BYTES = 16 * 1024
 const CHUNK_SHIFT = 14
+assert(CHUNK_BYTES === 2 ** CHUNK_SHIFT, 'a chunk is as long as its shift says')
+assert(ROPE_MIN_BYTES % CHUNK_BYTES === 0, 'the shortest rope is of whole chunks')
 
 export const PAGE_OVERHEAD_BYTES = 200
 

@@ -103,7 +103,10 @@ test('groups that do not follow on the end are refused, and a write that fails l
   const bytes = bytesFrom(master.binlog, 0)
   const [, middle, end] = positions(bytes, { offset: 0, crc: 0 }) as [BinlogPosition, BinlogPosition, BinlogPosition]
   const { binlog, files } = made()
-  assert.throws(() => binlog.appendGroups(bytes.subarray(middle.offset), end, 1, 1), /do not follow/)
+  assert.throws(
+    () => binlog.appendGroups(bytes.subarray(middle.offset), end, 1, 1),
+    /assertion failed: groups follow on the end of the binlog/,
+  )
   files.fail({ operation: 'write', code: 'ENOSPC', shortWrite: true })
   assert.throws(() => binlog.appendGroups(bytes, end, 2, 1), /ENOSPC/)
   assert.is(binlog.end.offset, 0)

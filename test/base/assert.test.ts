@@ -1,0 +1,98 @@
+/** Assertions, and that no `catch` on the way to the disk takes a failed one for an error that it can go on after. */
+import { test } from 'uvu'
+import * as assert from 'uvu/assert'
+import { AssertionError, at, endOnFailure, must, rethrowAssertion, assert as truly } from '../../base/assert.ts'
+import type { Log } from '../../base/log.ts'
+import type { Binlog } from '../../storage/binlog/binlog.ts'
+import { GroupWriter } from '../../storage/binlog/group-writer.ts'
+import { OpenGroup } from '../../storage/binlog/open-group.ts'
+import type { Keyspace } from '../../storage/keyspace/keyspace.ts'
+
+const SILENT: Log = { debug() {}, info() {}, warn() {}, error() {} }
+
+function thrownBy(run: () => unknown): unknown {
+  try {
+    run()
+  } catch (error) {
+    return error
+  }
+  throw new Error('nothing was thrown')
+}
+
+test('an assertion that holds does nothing', () => {
+  truly(true, 'one is one')
+})
+
+test('an assertion that does not hold throws an error of its own class with its text', () => {
+  const error = thrownBy(() => truly(false, 'one is two'))
+  assert.instance(error, AssertionError)
+  assert.instance(error, Error)
+  assert.is((error as Error).name, 'AssertionError')
+  assert.is((error as Error).message, 'assertion failed: one is two')
+})
+
+test('must returns every value but undefined and null', () => {
+  for (const value of [0, '', false, 0n]) assert.is(must(value), value)
+  assert.instance(
+    thrownBy(() => must(undefined)),
+    AssertionError,
+  )
+  assert.match((thrownBy(() => must(null, 'the root has a child')) as Error).message, 'the root has a child')
+})
+
+test('at returns the element at an index that the array has', () => {
+  assert.is(at([5, 6], 1), 6)
+  for (const index of [-1, 2, 0.5])
+    assert.instance(
+      thrownBy(() => at([5, 6], index)),
+      AssertionError,
+    )
+})
+
+test('the handler of the program sees a failed assertion before anything can catch it', () => {
+  const seen: string[] = []
+  endOnFailure((error) => seen.push(error.message))
+  try {
+    truly(false, 'first')
+  } catch {
+    seen.push('caught')
+  } finally {
+    endOnFailure(() => {})
+  }
+  assert.equal(seen, ['assertion failed: first', 'caught'])
+})
+
+test('rethrowAssertion lets other errors pass', () => {
+  rethrowAssertion(new Error('the disk is full'))
+  rethrowAssertion(undefined)
+  const error = new AssertionError('a bug')
+  assert.is(
+    thrownBy(() => rethrowAssertion(error)),
+    error,
+  )
+})
+
+test('a group that fails an assertion is not kept to be written later', () => {
+  const keyspace = { now: 1, expiry: 'delete' } as Keyspace
+  const asked: unknown[] = []
+  const makeRoom = (error: unknown) => {
+    asked.push(error)
+    return true
+  }
+  const bug = new AssertionError('the end of the binlog only grows')
+  const binlog = {
+    append() {
+      throw bug
+    },
+  } as unknown as Binlog
+  const writer = new GroupWriter(new OpenGroup(), keyspace, SILENT, makeRoom)
+  assert.is(
+    thrownBy(() => writer.commit(binlog)),
+    bug,
+  )
+  assert.is(writer.stalled, null)
+  assert.equal(asked, [])
+  assert.is(keyspace.expiry, 'delete')
+})
+
+test.run()
