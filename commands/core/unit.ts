@@ -3,6 +3,7 @@
  * group and written to it when the unit ends. Several effects are wrapped in MULTI and EXEC. A turn
  * may therefore end in the middle of a script, and its group holds no part of it.
  */
+import { assert, at } from '../../base/assert.ts'
 import type { Bytes } from '../../base/bytes.ts'
 import type { OpenGroup } from '../../storage/binlog/open-group.ts'
 import type { ExpiryLog } from '../../storage/keyspace/keyspace.ts'
@@ -28,6 +29,7 @@ export class Unit implements ExpiryLog {
   }
 
   command(database: number, args: readonly Bytes[]): void {
+    assert(args.length > 0 && database >= 0, 'an effect is a command of a database')
     this.effects.push(args)
     this.databases.push(database)
     for (const word of args) this.bytes += word.length
@@ -45,10 +47,11 @@ export class Unit implements ExpiryLog {
   writeTo(group: OpenGroup): void {
     const { effects, databases } = this
     const count = effects.length
+    assert(databases.length === count, 'each effect has a database')
     if (count === 0) return
-    if (count > 1) group.command(databases[0] as number, BEGIN)
-    for (let i = 0; i < count; i++) group.command(databases[i] as number, effects[i] as Bytes[])
-    if (count > 1) group.command(databases[count - 1] as number, END)
+    if (count > 1) group.command(at(databases, 0), BEGIN)
+    for (let i = 0; i < count; i++) group.command(at(databases, i), at(effects, i))
+    if (count > 1) group.command(at(databases, count - 1), END)
     this.effects = []
     this.databases = []
     this.bytes = 0

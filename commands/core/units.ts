@@ -3,6 +3,7 @@
  * nested unit (a script in an EXEC) is part of it. During a unit nothing blocks, and everything
  * logged goes to it, including deletions of expired keys and fields.
  */
+import { assert } from '../../base/assert.ts'
 import type { Bytes } from '../../base/bytes.ts'
 import type { OpenGroup } from '../../storage/binlog/open-group.ts'
 import type { Keyspace } from '../../storage/keyspace/keyspace.ts'
@@ -103,15 +104,19 @@ export class Units {
   }
 
   begin(): void {
+    assert(this.depth >= 0 && this.depth > 0 === (this.current !== null), 'a unit is under way exactly while one is open')
     if (this.depth++ > 0) return
+    assert(this.unit.isEmpty && !this.keyspace.isUnitOpen, 'a unit begins empty, with none open')
     this.current = this.unit
     this.clockMs = this.keyspace.now
     this.keyspace.log = this.current
   }
 
   end(): void {
+    assert(this.depth > 0 && this.current !== null, 'only a unit that has begun ends')
     if (--this.depth > 0) return
     this.settle()
+    assert(this.unit.isEmpty, 'what a unit did is in the group when it ends')
     this.current = null
     this.keyspace.log = this.group
     if (!this.isSuspended) return
@@ -120,6 +125,7 @@ export class Units {
   }
 
   private suspend(): void {
+    assert(this.depth > 0, 'only a unit that has begun is suspended')
     this.keyspace.isUnitOpen = true
     if (this.isSuspended) return
     this.isSuspended = true

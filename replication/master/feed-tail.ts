@@ -6,6 +6,7 @@
  * so bytes handed to a socket never change. The one exception is a group that the binlog takes back
  * within its turn. Such a group is overwritten, and has never been handed to a socket.
  */
+import { assert, at, must } from '../../base/assert.ts'
 
 const BLOCK_BYTES = 64 * 1024
 const TAIL_BYTES = 4 * 1024 * 1024
@@ -48,11 +49,14 @@ export class FeedTail {
       return
     }
     const block = this.blockFor(length)
+    assert(block.start + block.used === start, 'what is appended follows on what is held')
+    assert(block.used + length <= block.bytes.length, 'what is appended fits into its block')
     for (const piece of pieces) {
       block.bytes.set(piece, block.used)
       block.used += piece.length
     }
     this.endOffset += length
+    assert(block.start + block.used === this.endOffset, 'what is held ends where the binlog ends')
   }
 
   /**
@@ -68,8 +72,8 @@ export class FeedTail {
   /** The block that holds an offset, searched from the newest: offsets are near the end. */
   private blockAt(offset: number): Block {
     let index = this.blocks.length - 1
-    while ((this.blocks[index] as Block).start > offset) index--
-    return this.blocks[index] as Block
+    while (at(this.blocks, index).start > offset) index--
+    return at(this.blocks, index)
   }
 
   private blockFor(length: number): Block {
@@ -78,7 +82,7 @@ export class FeedTail {
     const block = { start: this.endOffset, bytes: Buffer.allocUnsafeSlow(Math.max(BLOCK_BYTES, length)), used: 0 }
     this.blocks.push(block)
     this.sizeBytes += block.bytes.length
-    while (this.sizeBytes > TAIL_BYTES && this.blocks.length > 1) this.sizeBytes -= (this.blocks.shift() as Block).bytes.length
+    while (this.sizeBytes > TAIL_BYTES && this.blocks.length > 1) this.sizeBytes -= must(this.blocks.shift()).bytes.length
     return block
   }
 
@@ -88,10 +92,10 @@ export class FeedTail {
       this.reset(offset)
       return
     }
-    while (this.blocks.length > 0 && (this.blocks.at(-1) as Block).start >= offset)
-      this.sizeBytes -= (this.blocks.pop() as Block).bytes.length
+    while (this.blocks.length > 0 && must(this.blocks.at(-1)).start >= offset) this.sizeBytes -= must(this.blocks.pop()).bytes.length
     const last = this.blocks.at(-1)
     if (last !== undefined) last.used = offset - last.start
     this.endOffset = offset
+    assert(this.sizeBytes >= 0 && this.start <= this.endOffset, 'what is held begins before it ends')
   }
 }

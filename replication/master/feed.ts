@@ -3,6 +3,7 @@
  * else from the files. The back-pressure of the connection is the window. Bytes that are not binlog
  * (a heartbeat, "?", the line that ends the stream) go between groups only.
  */
+import { assert } from '../../base/assert.ts'
 import type { BinlogFeed } from '../../storage/binlog/feed.ts'
 import { ASK_FOR_ACK, type RefusalCode, SIGN_OF_LIFE } from '../protocol/messages.ts'
 import type { FeedTail } from './feed-tail.ts'
@@ -41,6 +42,7 @@ export class Feed {
 
   constructor(options: { connection: ReplicaConnection; offset: number; tail: FeedTail; open: (offset: number) => BinlogFeed }) {
     this.connection = options.connection
+    assert(options.offset >= 0, 'a stream begins at an offset')
     this.offset = options.offset
     this.border = options.offset
     this.tail = options.tail
@@ -66,6 +68,7 @@ export class Feed {
         if (piece === null) throw new Error(`the binlog has no bytes at offset ${this.offset}`)
         readBytes += piece.length
       }
+      assert(piece.length > 0 && this.offset + piece.length <= limit, 'a piece of the binlog ends before the limit')
       this.send(piece)
       this.offset += piece.length
     }

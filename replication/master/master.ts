@@ -8,6 +8,7 @@
  * refused and change nothing, and nothing is streamed to it. It is closed after repl-timeout.
  * Streams begin in `flush`, after the replies of the turn.
  */
+import { assert } from '../../base/assert.ts'
 import {
   type AckRequest,
   type DbSyncRequest,
@@ -166,6 +167,7 @@ export class Master {
     const applied = Math.min(ack.applied, peer.feed.offset)
     const synced = Math.min(ack.synced, applied)
     if (dateAck(item, peer.feed, ack.asked, this.options.settings, this.now)) this.options.wake()
+    assert(synced <= applied && applied <= this.options.storage.binlog.end.offset, 'no replica has more than the binlog')
     if (applied === item.applied && synced === item.synced) return
     item.applied = applied
     item.synced = synced

@@ -10,6 +10,7 @@
  * find no session and change nothing. The acknowledged and pinned offsets stay until the next
  * TRYSYNC. The same attempt on the same connection keeps its session.
  */
+import { assert } from '../../base/assert.ts'
 import { type Meta, type MetaSyncRequest, type RefusalCode, staleText } from '../protocol/messages.ts'
 import type { Question } from '../replica/liveness.ts'
 import { type Claimant, Claims } from './claims.ts'
@@ -161,6 +162,7 @@ export class SlaveItems {
     const fenced = item.connection === caller.id ? null : item.connection
     if (fenced !== null) this.bound.delete(fenced)
     this.bound.set(caller.id, item)
+    assert(this.bound.size <= this.items.size, 'each connection is bound to a replica of its own')
     this.endSession(item)
     item.session = ++this.sessions
     item.runId = runId

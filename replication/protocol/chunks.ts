@@ -12,6 +12,7 @@
  * larger record has a chunk of its own.
  */
 import { crc32 } from 'node:zlib'
+import { assert } from '../../base/assert.ts'
 
 export const CHUNK_BYTES = 128 * 1024
 /** Bytes of a chunk besides its records, and bytes of a record besides key and value. */
@@ -23,6 +24,8 @@ const HEAD_BYTES = CHUNK_FRAME_BYTES - 4
 const KIND_RECORDS = 1
 const KIND_END = 2
 const TOTAL_BYTES = 8
+assert(HEAD_BYTES === 4 + 1 + 4 + 4 + 4, 'the head of a chunk is its five fields')
+assert(CHUNK_BYTES > CHUNK_FRAME_BYTES + RECORD_FRAME_BYTES, 'a chunk has room for records')
 
 export type ChunkRecord = readonly [key: Buffer, value: Buffer]
 
@@ -47,10 +50,12 @@ export function encodeChunk(sequence: number, records: readonly ChunkRecord[]): 
     chunk.set(value, at + RECORD_FRAME_BYTES + key.length)
     at += RECORD_FRAME_BYTES + key.length + value.length
   }
+  assert(at === HEAD_BYTES + length, 'a chunk is as long as its head says')
   return sealChunk(chunk)
 }
 
 export function encodeEndChunk(sequence: number, totalRecords: number): Buffer {
+  assert(Number.isSafeInteger(totalRecords) && totalRecords >= 0, 'the records of a transfer are counted')
   const chunk = startChunk(KIND_END, sequence, 0, TOTAL_BYTES)
   chunk.writeBigUInt64BE(BigInt(totalRecords), HEAD_BYTES)
   return sealChunk(chunk)
@@ -90,6 +95,7 @@ function readRecords(chunk: Buffer, end: number, count: number): ChunkRecord[] {
 }
 
 function startChunk(kind: number, sequence: number, count: number, length: number): Buffer {
+  assert(sequence >= 0 && sequence < 2 ** 32 && count < 2 ** 32, 'the fields of a chunk are of four bytes')
   const chunk = Buffer.allocUnsafe(CHUNK_FRAME_BYTES + length)
   chunk.writeUInt32BE(MAGIC, 0)
   chunk[4] = kind

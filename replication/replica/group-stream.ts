@@ -7,11 +7,13 @@
  * them. A group larger than that is collected in pieces and joined once. This file checks form and
  * offset before it collects anything; the applier checks chain and CRC.
  */
+import { assert } from '../../base/assert.ts'
 import { GROUP_HEAD_BYTES, GROUP_START, type GroupHeader, readGroupHead } from '../../storage/binlog/group.ts'
 import { ASK_FOR_ACK, SIGN_OF_LIFE } from '../protocol/messages.ts'
 
 /** The limit of one group: a group that was logged as a whole fits in a buffer. */
 const MAX_GROUP_BYTES = 2 ** 32 - 1
+assert(GROUP_START.length < GROUP_HEAD_BYTES, 'a group is told by the start of its head')
 /** The limit of the line that ends the stream. */
 export const MAX_END_LINE_BYTES = 8192
 
@@ -116,6 +118,7 @@ export class GroupStream {
       at = end
     }
     if (headers.length === 0) return start
+    assert(offset - this.offset === at - start, 'the offset moves by what was cut')
     this.offset = offset
     const batch = { type: 'groups', batch: { bytes: buffer.subarray(start, at), headers, bodies } } as const
     const bad = this.isOver ? items.pop() : undefined // complete groups come before it
@@ -162,6 +165,7 @@ export class GroupStream {
   private keep(buffer: Buffer, at: number, needed: number): void {
     this.pieces = [buffer.subarray(at)]
     this.collected = buffer.length - at
+    assert(this.collected < needed, 'a part of a group is kept only until the rest comes')
     this.needed = needed
   }
 }

@@ -11,7 +11,7 @@
  * clients are paused nothing is applied either, and up to 1 MiB more is read.
  */
 import RedisParser from 'redis-parser'
-import { rethrowAssertion } from '../../base/assert.ts'
+import { assert, rethrowAssertion } from '../../base/assert.ts'
 import { type Bytes, MAX_BYTES_LENGTH } from '../../base/bytes.ts'
 import { encodedLength, writeCommand } from '../../storage/binlog/command-codec.ts'
 import type { MasterAddress } from '../../storage/directory/identity.ts'
@@ -385,6 +385,7 @@ export class ReplicaLink {
     const { state } = this
     const applied = storage.binlog.end.offset
     const ack = { applied, synced: Math.min(storage.binlog.synced, applied), asked: this.acks.asked }
+    assert(ack.synced <= ack.applied && applied <= storage.binlog.end.offset, 'only what is in the binlog is acknowledged')
     const now = clock.monotonicMs()
     const isDue =
       state === 'binlog_sync' ? this.acks.isDue(ack, now) : (state === 'db_sync' || state === 'swapping') && this.acks.isLifeDue(now)

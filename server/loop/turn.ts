@@ -8,6 +8,7 @@
  * it is durable. Messages that a suspended unit has caused wait for the unit's end, when its
  * changes enter the group.
  */
+import { assert } from '../../base/assert.ts'
 import type { Storage } from '../../storage/storage.ts'
 
 /** The part of the storage engine that a turn drives. */
@@ -102,6 +103,7 @@ export class Turn {
     this.serveBlocked()
     const moreToTell = this.tellClients()
     const outcome = storage.commit()
+    assert(this.scheduled, 'a turn ends once')
     this.scheduled = false
     const { touched } = this
     if (touched.length > 0) this.touched = []
@@ -118,6 +120,7 @@ export class Turn {
 
   /** Called when the group that could not be written is written. */
   unstall(): void {
+    assert(this.isStalled || this.stalled.length === 0, 'clients wait only for a group that could not be written')
     const { stalled } = this
     this.stalled = []
     this.isStalled = false
@@ -135,6 +138,7 @@ export class Turn {
     const clients = this.storage.keyspace.isUnitOpen ? this.withoutToldByUnit(touched) : touched
     const binlog = this.waitForSync && this.storage.isReady ? this.storage.binlog : null
     const offset = binlog?.end.offset ?? 0
+    assert(binlog === null || binlog.synced <= offset, 'no more of the binlog is durable than there is')
     if (binlog === null || binlog.synced >= offset) {
       for (const client of clients) client.flush()
       return

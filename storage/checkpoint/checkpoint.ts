@@ -9,6 +9,7 @@
  *
  * LevelDB does not change before the batch. The batch is durable before anything relies on it.
  */
+import { assert, must } from '../../base/assert.ts'
 import type { BinlogPosition } from '../binlog/group.ts'
 import type { Entry, Value } from '../keyspace/entry.ts'
 import type { Frozen, Keyspace } from '../keyspace/keyspace.ts'
@@ -27,7 +28,6 @@ import {
   stringRoot,
 } from '../records/records.ts'
 import type { TreeNode } from '../tree/node.ts'
-import type { Pages } from '../tree/pages.ts'
 import { collectionRoot, pageContent } from '../values/collection.ts'
 import { Rope, type RopePage } from '../values/rope.ts'
 import { hasStoredPages, objectIdOfValue } from '../values/value.ts'
@@ -52,6 +52,7 @@ export class FrozenBatch {
   encodeEntry(entry: Entry): void {
     const { db, key, value } = entry
     const { frozenGeneration } = this.keyspace
+    assert(frozenGeneration !== 0 && entry.generation === frozenGeneration, 'an entry is encoded once, as of its freeze')
     entry.generation = frozenGeneration + 1
     if (db.droppedIn !== 0 && db.droppedIn <= frozenGeneration) {
       this.encodeDropped(entry)
@@ -70,6 +71,7 @@ export class FrozenBatch {
 
   encodePage(page: RopePage): void {
     const { frozenGeneration } = this.keyspace
+    assert(frozenGeneration !== 0 && page.generation === frozenGeneration, 'a page is encoded once, as of its freeze')
     page.generation = frozenGeneration + 1
     const { db } = page.rope
     if (db.droppedIn !== 0 && db.droppedIn <= frozenGeneration) return
@@ -79,7 +81,9 @@ export class FrozenBatch {
 
   encodeNode(node: TreeNode): void {
     const { frozenGeneration } = this.keyspace
-    const pages = node.pages as Pages
+    const pages = must(node.pages, 'only a node with a page of its own is encoded by itself')
+    assert(frozenGeneration !== 0 && node.generation === frozenGeneration, 'a node is encoded once, as of its freeze')
+    assert(node.number > 0 && node.number < pages.nextNumber, 'a page has a number of its object')
     node.generation = frozenGeneration + 1
     if (pages.droppedIn !== 0 && pages.droppedIn <= frozenGeneration) return
     const { droppedIn } = pages.db
@@ -117,12 +121,14 @@ export class FrozenBatch {
     if (storedDueAt !== 0) this.batch.remove(deadlineKey(storedDueAt, db.id, key))
     if (value === null || typeof value === 'string' || !hasStoredPages(value)) return
     const objectId = objectIdOfValue(value)
+    assert(objectId > 0, 'a value with pages has an object id')
     this.batch.put(garbageKey(GARBAGE_OBJECT, objectId), EMPTY_VALUE)
     this.garbageObjects.push(objectId)
   }
 
   private moveDeadline(entry: Entry, dueAt: number): void {
     const { db, key, storedDueAt } = entry
+    assert(dueAt !== storedDueAt && dueAt >= 0, 'only a deadline that has changed is moved')
     if (storedDueAt !== 0) this.batch.remove(deadlineKey(storedDueAt, db.id, key))
     if (dueAt !== 0) this.batch.put(deadlineKey(dueAt, db.id, key), EMPTY_VALUE)
     this.movedDeadlines.push([entry, storedDueAt])
@@ -162,6 +168,7 @@ export class Checkpoint {
     for (const id of this.frozen.garbageObjects) batch.put(garbageKey(GARBAGE_OBJECT, id), EMPTY_VALUE)
     for (const id of this.frozen.garbageDatabases) batch.put(garbageKey(GARBAGE_DATABASE, id), EMPTY_VALUE)
     const { databases, nextObjectId, nextDbId, libraries } = this.frozen
+    for (const { id } of databases) assert(id < nextDbId, 'the next database id is above all that are in use')
     const { offset: binlogOffset, crc: binlogCrc } = position
     this.meta = encodeMeta({ format: 1, binlogOffset, binlogCrc, nextObjectId, nextDbId, databases, libraries, atMs: keyspace.now })
     batch.put(META_KEY, this.meta)
@@ -184,6 +191,8 @@ export class Checkpoint {
    * batch is in LevelDB.
    */
   async write(): Promise<CheckpointLanding> {
+    assert(this.next === this.frozen.dirty.length, 'a checkpoint is written as a whole')
+    assert(this.keyspace.frozenGeneration === this.frozen.generation, 'only what was frozen last is written')
     await this.frozenBatch.batch.write()
     return this.landed()
   }
@@ -205,6 +214,7 @@ export class Checkpoint {
   }
 
   private landed(): CheckpointLanding {
+    assert(this.keyspace.frozenGeneration === this.frozen.generation, 'only what was frozen last lands')
     this.keyspace.landed()
     this.frozenBatch.landed()
     const { batch } = this.frozenBatch

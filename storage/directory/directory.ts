@@ -21,6 +21,7 @@
  * before.
  */
 import { dirname, join } from 'node:path'
+import { assert } from '../../base/assert.ts'
 import { bufferOf, bytesOf } from '../../base/bytes.ts'
 import { type Files, replaceFileSync } from '../../base/files.ts'
 import { listSegments } from '../binlog/segments.ts'
@@ -136,6 +137,7 @@ export function currentName(files: Files, root: string): string {
 
 /** Makes a generation the one in use, durably. */
 export function nameCurrent(files: Files, root: string, name: string): void {
+  assert(GENERATION_NAME.test(name), 'CURRENT names a generation')
   replaceFileSync(files, join(root, 'CURRENT'), bufferOf(`${name}\n`))
 }
 

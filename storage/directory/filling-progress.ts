@@ -13,6 +13,7 @@
  * as good.
  */
 import { join } from 'node:path'
+import { assert } from '../../base/assert.ts'
 import { bufferOf } from '../../base/bytes.ts'
 import type { Files } from '../../base/files.ts'
 import { readJson } from './identity.ts'
@@ -28,6 +29,8 @@ export interface FillingProgress {
 const FILE_NAME = 'filling.json'
 
 export async function saveProgress(files: Files, directory: string, progress: FillingProgress): Promise<void> {
+  assert(isHex(progress.after) && (progress.meta === null || isHex(progress.meta)), 'a filling can be gone on with from a record')
+  assert(isCount(progress.records) && isCount(progress.bytes), 'what has come of a filling is counted')
   const path = join(directory, FILE_NAME)
   const file = files.openSync(`${path}.new`, 'create')
   try {

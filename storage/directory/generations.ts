@@ -14,6 +14,7 @@
  * history.
  */
 import { join } from 'node:path'
+import { assert } from '../../base/assert.ts'
 import { bufferOf } from '../../base/bytes.ts'
 import type { Clock } from '../../base/clock.ts'
 import { type Files, replaceFileSync } from '../../base/files.ts'
@@ -206,6 +207,7 @@ export class FillingGeneration implements NextGeneration {
     }
     for (const [key, value] of records) this.bytes += key.length + value.length
     this.recordCount += records.length
+    assert(this.bytes >= (this.progress?.bytes ?? 0), 'what was put only grows')
     const last = records.at(-1)
     if (last !== undefined) this.lastKey = Buffer.from(last[0])
   }
@@ -236,6 +238,7 @@ export class FillingGeneration implements NextGeneration {
     if (binlogOffset !== position.offset || binlogCrc !== position.crc) {
       throw new Error(`the data that was received is that of offset ${binlogOffset}, not of ${position.offset}`)
     }
+    assert(!this.isAdopted, 'a generation is sealed before it is adopted')
     await records.reopen()
     const batch = records.batch()
     batch.put(META_KEY, meta)

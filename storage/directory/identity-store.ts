@@ -1,5 +1,6 @@
 /** The identity in force. A change is durable before it is in force. */
 import { join } from 'node:path'
+import { assert } from '../../base/assert.ts'
 import type { Random } from '../../base/clock.ts'
 import type { Files } from '../../base/files.ts'
 import { DamageError, RESTORE_ADVICE } from '../records/records.ts'
@@ -103,6 +104,7 @@ export class IdentityStore {
       if (!this.makeRoom(error)) throw error
       this.store(identity)
     }
+    assert(identity.generation >= this.identity.generation, 'no generation comes back')
     this.identity = identity
     this.revision++
     this.options.witness.identityStored(identity.generation, this.revision)

@@ -13,6 +13,7 @@
  * part of it.
  */
 import { join } from 'node:path'
+import { assert } from '../../base/assert.ts'
 import { bufferOf, bytesOf } from '../../base/bytes.ts'
 import type { Random } from '../../base/clock.ts'
 import { contentOf, type Files, replaceFileSync } from '../../base/files.ts'
@@ -126,6 +127,7 @@ export function clearedIdentity(identity: Identity, random: Random): Identity {
 
 /** Begins another history at `end` and moves the present one to the past. */
 function newHistory(identity: Identity, end: number, random: Random): Pick<Identity, 'replicationId' | 'past'> {
+  assert(isOffset(end), 'a history ends at an offset')
   const past = trimmed([{ id: identity.replicationId, until: end }, ...identity.past], end)
   return { replicationId: randomHex(random, 40), past }
 }
@@ -180,6 +182,11 @@ export function loadIdentity(files: Files, directory: string): Identity | undefi
 }
 
 export function saveIdentity(files: Files, directory: string, identity: Identity, revision = 1): void {
+  assert(isReplicationId(identity.replicationId), 'a history has an id of 40 hexadecimal digits')
+  assert(isPast(identity.past), 'a past history has an id and an end')
+  assert(identity.cleanEnd === null || isOffset(identity.cleanEnd), 'a clean end is an offset')
+  assert(identity.ownFrom === null || isOffset(identity.ownFrom), 'what this node wrote begins at an offset')
+  assert(Number.isSafeInteger(revision) && revision > 0, 'each identity that is stored has a revision')
   replaceFileSync(files, identityPath(directory), bufferOf(`${JSON.stringify({ ...identity, revision }, null, 2)}\n`))
 }
 

@@ -11,6 +11,7 @@
  * the old data set, a crash after it the new one, whole in both cases. A failure before it leaves
  * everything as it was; a failure after it ends the process.
  */
+import { assert, at } from '../../base/assert.ts'
 import type { BinlogPosition } from '../binlog/group.ts'
 import { listSegments } from '../binlog/segments.ts'
 import type { Keyspace } from '../keyspace/keyspace.ts'
@@ -132,9 +133,12 @@ export class Swap {
     const { options, keyspace, scanCursors, identities } = this.host
     const parts = this.host.parts()
     const { replicationId, past } = history
+    assert(!keyspace.isUnitOpen && keyspace.frozenGeneration === 0, 'data is replaced between units, with no checkpoint under way')
+    assert(next.name !== parts.generation.name, 'a generation is not replaced by itself')
     identities.save(replacedIdentity(identities.current, next.name, replicationId, past))
     next.isAdopted = true
     const segments = listSegments(options.files, next.generation.binlog)
+    assert(segments.length === 1 && at(segments, 0).start === position.offset, 'the binlog of a full sync begins where its data ends')
     const binlog = openBinlog(options, next.generation, { segments, end: position, synced: position.offset, replicationId })
     binlog.succeed(parts.binlog)
     parts.binlog = binlog
@@ -145,6 +149,8 @@ export class Swap {
     loadMeta(keyspace, scanCursors)
     parts.checkpointer.moveTo(binlog, position.offset)
     parts.expiry.resume(options.clock.wallMs())
+    assert(binlog.end.offset === position.offset && binlog.synced === position.offset, 'the binlog of a full sync is empty and durable')
+    assert(identities.current.generation === next.name, 'the identity is that of the data in use')
     this.host.swapped()
   }
 

@@ -9,7 +9,7 @@
  */
 import { assert, must } from '../../base/assert.ts'
 import type { Bytes } from '../../base/bytes.ts'
-import { KIND_ROPE, KIND_STRING, objectIdOf, type Root, readRoot, rootKey, ropeLengthOf } from '../records/records.ts'
+import { DamageError, KIND_ROPE, KIND_STRING, objectIdOf, type Root, readRoot, rootKey, ropeLengthOf } from '../records/records.ts'
 import { readCollection } from '../values/collection.ts'
 import { Hash } from '../values/hash.ts'
 import { ROPE_MIN_BYTES, Rope } from '../values/rope.ts'
@@ -291,7 +291,7 @@ export class Database {
 
   /** Sets the counts that the checkpoint recorded. */
   restoreCounts(keys: number, volatile: number): void {
-    assert(volatile >= 0 && volatile <= keys, 'keys with a deadline are among the keys that exist')
+    if (volatile > keys) throw new DamageError('meta record: more keys with a deadline than keys')
     this.keyCount = keys
     this.volatileCount = volatile
   }

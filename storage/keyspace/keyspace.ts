@@ -20,6 +20,7 @@ import type { Clock } from '../../base/clock.ts'
 import type { FrozenBatch } from '../checkpoint/checkpoint.ts'
 import type { DatabaseMeta, Meta } from '../records/meta.ts'
 import type { RecordStore } from '../records/record-store.ts'
+import { DamageError } from '../records/records.ts'
 import type { TreeNode } from '../tree/node.ts'
 import { DEFAULT_PAGE_LIMITS, type PageLimits } from '../tree/tree.ts'
 import { Database } from './database.ts'
@@ -177,7 +178,7 @@ export class Keyspace {
     for (const [index, { id, keys, volatile }] of meta.databases.entries()) {
       const db = new Database(this, id, index)
       db.restoreCounts(keys, volatile)
-      assert(id < this.nextDbId, 'the next database id is above all that are in use')
+      if (id >= this.nextDbId) throw new DamageError('meta record: a database id that would be given again')
       this.databases[index] = db
     }
     for (let index = meta.databases.length; index < this.databases.length; index++) {

@@ -2,6 +2,7 @@
  * The meta record: the state that LevelDB as a whole holds. Written in one batch with the records
  * that it describes.
  */
+import { assert } from '../../base/assert.ts'
 import type { Bytes } from '../../base/bytes.ts'
 import { DamageError, readText, textRecord } from './records.ts'
 
@@ -28,6 +29,13 @@ export interface Meta {
 }
 
 export function encodeMeta(meta: Meta): Buffer {
+  assert(Number.isSafeInteger(meta.binlogOffset) && meta.binlogOffset >= 0, 'LevelDB is the state at an offset')
+  assert(meta.binlogCrc >= 0 && meta.binlogCrc < 2 ** 32, 'a CRC is of 32 bits')
+  assert(meta.nextObjectId > 0 && meta.nextDbId > 0, 'the next ids are positive')
+  for (const { id, keys, volatile } of meta.databases) {
+    assert(id > 0, 'a database has an id')
+    assert(volatile >= 0 && volatile <= keys, 'keys with a deadline are among the keys that exist')
+  }
   return textRecord(JSON.stringify(meta))
 }
 

@@ -19,6 +19,7 @@
  *   payload of kinds 3 to 7, collections: values/collection.ts; their pages: tree/page-codec.ts
  */
 import { crc32 } from 'node:zlib'
+import { assert } from '../../base/assert.ts'
 import type { Bytes } from '../../base/bytes.ts'
 
 const RECORD_VERSION = 1
@@ -46,6 +47,8 @@ const FORM_PAGES = 1
 const HEADER_INLINE_AT = 2
 const HEADER_IN_PAGES_AT = 14
 const FIELD_DEADLINE_BYTES = 8
+assert(OBJECT_ID_AT === HEADER_INLINE_AT, 'an object id stands where the header of an inline collection does')
+assert(HEADER_IN_PAGES_AT === OBJECT_ID_AT + 8 + 4, 'the header stands behind the object id and the next page number')
 
 const HAS_DEADLINE = 1
 
@@ -81,6 +84,7 @@ const pageKeyScratch = new Scratch()
 const valueScratch = new Scratch()
 
 function writeUint64(buffer: Buffer, value: number, offset: number): void {
+  assert(value >= 0 && value <= Number.MAX_SAFE_INTEGER, 'a number of eight bytes is a whole one')
   buffer.writeUInt32BE(Math.floor(value / 0x1_0000_0000), offset)
   buffer.writeUInt32BE(value >>> 0, offset + 4)
 }
@@ -120,6 +124,7 @@ export function deadlineKey(expireAt: number, dbId: number, key: Bytes): Buffer 
 }
 
 export function garbageKey(what: number, id: number): Buffer {
+  assert(what === GARBAGE_OBJECT || what === GARBAGE_DATABASE, 'garbage is an object or a database')
   const buffer = Buffer.allocUnsafe(10)
   buffer[0] = TAG_GARBAGE
   buffer[1] = what
@@ -155,6 +160,8 @@ export function ropeRoot(objectId: number, length: number, expireAt: number): Bu
 
 /** Returns the value of a collection's root, in a scratch buffer. */
 export function writeCollectionRoot(kind: number, payload: Buffer, expireAt: number): Buffer {
+  assert(kind >= KIND_HASH && kind <= KIND_STREAM, 'a collection is of one of the kinds 3 to 7')
+  assert(payload.length > OBJECT_ID_AT, 'the root of a collection has a head')
   const start = expireAt === 0 ? 3 : 11
   const buffer = valueScratch.take(start + payload.length + CRC_BYTES)
   writeRootHead(buffer, kind, expireAt)
@@ -189,6 +196,7 @@ export function textRecord(text: string): Buffer {
 
 /** Ends a record of this length with its CRC. */
 function seal(buffer: Buffer, length: number): Buffer {
+  assert(length > 0 && length + CRC_BYTES <= buffer.length, 'a record lies inside of its buffer')
   buffer.writeUInt32BE(crc32(buffer.subarray(0, length)), length)
   return buffer.subarray(0, length + CRC_BYTES)
 }
@@ -206,6 +214,7 @@ function unseal(value: Buffer, what: string): Buffer {
 }
 
 function writeRootHead(buffer: Buffer, kind: number, expireAt: number): void {
+  assert(expireAt >= 0, 'a deadline is not negative')
   buffer[0] = RECORD_VERSION
   buffer[1] = kind
   buffer[2] = expireAt === 0 ? 0 : HAS_DEADLINE

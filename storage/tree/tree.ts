@@ -45,6 +45,8 @@ const INNER_FEWEST = 4
 
 /** `bytes` reads at most this many pages. */
 const MEASURED_PAGES = 16
+assert(INNER_FEWEST >= 2 * 2, 'an inner node is split into two with two children each')
+assert(DEFAULT_PAGE_LIMITS.inlineBytes <= DEFAULT_PAGE_LIMITS.pageBytes, 'what is inline fits into a page')
 
 export class Tree {
   readonly object: TreeObject

@@ -11,6 +11,7 @@
  *   header   the type's data beside its trees, described at its class
  *   trees    the number that follow: a second one that has never held an element is left out
  */
+import { assert, at } from '../../base/assert.ts'
 import type { Bytes } from '../../base/bytes.ts'
 import type { Database } from '../keyspace/database.ts'
 import {
@@ -106,17 +107,22 @@ export function collectionRoot(value: Collection, expireAt: number): Buffer {
   let count = trees.length
   while (count > 1 && trees[count - 1] === undefined) count--
   writer.byte(count)
-  for (let index = 0; index < count; index++) encodeTree(trees[index] as Tree, pages)
+  for (let index = 0; index < count; index++) encodeTree(at(trees, index), pages)
   return writeCollectionRoot(value.kind, writer.content, expireAt)
 }
 
 function encodeTree(tree: Tree, pages: Pages | null): void {
   const { root } = tree
   if (pages === null) {
-    encodePage(writer, root as TreeNode)
+    assert(typeof root !== 'number' && root.level === 0, 'an inline tree is a leaf')
+    assert(tree.count === root.length, 'an inline leaf holds all elements of its tree')
+    encodePage(writer, root)
     return
   }
-  writer.uint32(typeof root === 'number' ? root : root.number)
+  const number = typeof root === 'number' ? root : root.number
+  assert(number > 0 && number < pages.nextNumber, 'the root of a tree is a page of its object')
+  assert(typeof root === 'number' || root.total === tree.count, 'the counts of a root add up to that of its tree')
+  writer.uint32(number)
   writer.varint(tree.count)
 }
 
