@@ -121,7 +121,6 @@ export class Binlog {
     const head = { replicationId: this.replicationId, offset, bodyLength: group.bodyLength, clockMs, synced: this.syncedOffset, before }
     const crc = writeGroupHead(group.head, head, body)
     const { whole } = group
-    assert(lengthOf(whole) === GROUP_HEAD_BYTES + group.bodyLength, 'a group is as long as its head says')
     this.write(segment, whole)
     this.grown({ offset: offset + GROUP_HEAD_BYTES + group.bodyLength, crc }, 1, clockMs, whole)
   }
@@ -134,7 +133,6 @@ export class Binlog {
   appendGroups(bytes: Buffer, end: BinlogPosition, groups: number, clockMs: number): void {
     this.mustBeSound()
     assert(end.offset === this.position.offset + bytes.length, 'groups follow on the end of the binlog')
-    assert(groups > 0 && bytes.length >= groups * GROUP_HEAD_BYTES, 'a batch has groups, each with a head')
     this.write(this.writableSegment(), [bytes])
     this.grown(end, groups, clockMs, [bytes])
   }
@@ -151,7 +149,7 @@ export class Binlog {
     this.syncedOffset = Math.min(this.syncedOffset, offset)
     // the fsync does not cover the bytes that replace those cut off
     this.syncingTo = Math.min(this.syncingTo, offset)
-    this.mustBeOrdered()
+    assert(this.syncedOffset <= this.position.offset, 'no more of the binlog is durable than there is')
     for (const waiter of this.waiters) waiter.offset = Math.min(waiter.offset, offset)
     this.wakeWaiters()
     this.follower?.appended(offset, [])
@@ -344,11 +342,6 @@ export class Binlog {
     this.syncing = null
   }
 
-  private mustBeOrdered(): void {
-    assert(this.syncedOffset <= this.position.offset, 'no more of the binlog is durable than there is')
-    assert(this.syncingTo <= this.position.offset, 'no more of the binlog is being synced than there is')
-  }
-
   private setSynced(offset: number): void {
     if (offset <= this.syncedOffset) return
     assert(offset <= this.position.offset, 'no more of the binlog is durable than there is')
@@ -387,8 +380,7 @@ export class Binlog {
       return last
     }
     if (last !== undefined) this.syncNow()
-    assert(last === undefined || this.syncedOffset === offset, 'the old segment is durable before a new one is created')
-    assert(last === undefined || last.end === offset, 'segments follow on one another')
+    assert(last === undefined || (this.syncedOffset === offset && last.end === offset), 'a segment follows on a durable one')
     const path = segmentPath(this.directory, offset)
     const file = this.files.openSync(path, 'create')
     try {
@@ -405,10 +397,4 @@ export class Binlog {
     this.rotationDue = false
     return segment
   }
-}
-
-function lengthOf(pieces: readonly Buffer[]): number {
-  let length = 0
-  for (const piece of pieces) length += piece.length
-  return length
 }

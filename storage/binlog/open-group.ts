@@ -5,7 +5,7 @@
  * Small commands share one buffer. Only `writeSync` reads it, so the next group uses it again. A
  * command larger than it gets a buffer of its own.
  */
-import { assert } from '../../base/assert.ts'
+import { assert, must } from '../../base/assert.ts'
 import type { Bytes } from '../../base/bytes.ts'
 import { encodedLength, writeCommand } from './command-codec.ts'
 import { GROUP_HEAD_BYTES } from './group.ts'
@@ -94,7 +94,11 @@ export class OpenGroup {
   /** The whole group with its head, in as few pieces as possible. REQUIRES: `close` came before. */
   get whole(): Buffer[] {
     const [first, ...rest] = [...this.full, this.buffer.subarray(this.start, this.end)]
-    return [this.shared.subarray(0, GROUP_HEAD_BYTES + (first as Buffer).length), ...rest]
+    const whole = [this.shared.subarray(0, GROUP_HEAD_BYTES + must(first).length), ...rest]
+    let length = 0
+    for (const piece of whole) length += piece.length
+    assert(length === GROUP_HEAD_BYTES + this.bodyLength, 'a group is as long as its head says')
+    return whole
   }
 
   /** The first GROUP_HEAD_BYTES of the group, for the caller to fill. */
