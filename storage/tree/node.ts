@@ -155,8 +155,6 @@ export class TreeNode implements Resident, DirtyRecord, ReadPage {
   /** Evicts the node. REQUIRES: it is clean, and none of its children is in memory. */
   forget(): void {
     const { parent, tree } = this
-    assert(this.number > 0 && this.stored, 'a node leaves memory only if LevelDB has its page')
-    assert(!this.isGone, 'a node that is no longer part of its tree has left memory already')
     if (parent === null) tree.root = this.number
     else parent.children[slotOf(parent, this)] = this.number
     tree.left(this)
