@@ -44,6 +44,7 @@ export interface LuaApi {
   lua_topointer(state: number, index: number): number
   lua_isnumber(state: number, index: number): number
   lua_isstring(state: number, index: number): number
+  lua_tothread(state: number, index: number): number
   lua_touserdata(state: number, index: number): number
   lua_newuserdata(state: number, bytes: number): number
   lua_concat(state: number, count: number): void
@@ -100,3 +101,11 @@ export const LUA_GLOBALS = -10_002
 export const LUA_OK = 0
 export const LUA_YIELDED = 1
 export const LUA_OUT_OF_MEMORY = 4
+
+/** Of lua_gc. */
+export const GC_COLLECT = 2
+export const GC_COUNT = 3
+export const GC_SET_PAUSE = 6
+export const GC_SET_STEP_MULTIPLIER = 7
+/** The step multiplier with which one step is a whole collection. */
+export const ONE_STEP = 0

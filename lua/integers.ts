@@ -9,15 +9,20 @@
  * and shifts is in integer-formats.ts and below.
  */
 import type { Bytes } from '../base/bytes.ts'
-import { LUA_STRING, type LuaApi } from './api.ts'
+import { GC_SET_STEP_MULTIPLIER, LUA_STRING, type LuaApi, ONE_STEP } from './api.ts'
 import { withWideIntegers } from './integer-formats.ts'
 import { integerOf, intOf, isNumeric, raiseOutOfMemory, readUnsigned } from './libraries/arguments.ts'
+import { ELEMENT_BYTES, MUCH_WORK } from './module.ts'
 import type { LuaStack } from './stack.ts'
 
+/** Results of string.rep longer than this are built by the host, bytes. */
+const LONG = 65_536
 const BARE_HEX = /^[ \t-\r]*[+-]?0[xX][ \t-\r]*$/
 
 type NativeFunction = (state: number) => number
 
+/** Lua's default, which scripts see. */
+const DEFAULT_STEP_MULTIPLIER = 200
 const INT_LIMIT = 2 ** 31
 
 const toInt = intOf
@@ -55,6 +60,17 @@ export function replaceIntegers(stack: LuaStack, nowMs: () => number): void {
       }),
     )
   }
+  replace(stack, null, 'collectgarbage', (native) =>
+    module.addFunction('ii', (state) => {
+      module.charge(MUCH_WORK)
+      api.lua_gc(state, GC_SET_STEP_MULTIPLIER, DEFAULT_STEP_MULTIPLIER) // collectgarbage('step') makes one small step
+      try {
+        return native(state)
+      } finally {
+        api.lua_gc(state, GC_SET_STEP_MULTIPLIER, ONE_STEP)
+      }
+    }),
+  )
   replace(stack, 'string', 'rep', (native) => stack.hostFunction((args) => repeat(args, native)))
   replace(stack, 'string', 'format', (native) =>
     stack.hostFunction((args) => {
@@ -107,7 +123,12 @@ function repeat(args: LuaStack, native: NativeFunction): number {
       args.pushString('')
       return 1
     }
-    if (length * args.number(2) > args.module.limitBytes) raiseOutOfMemory(args)
+    const count = Math.trunc(args.number(2))
+    if (length * count > args.module.limitBytes) raiseOutOfMemory(args)
+    if (length * count > LONG) {
+      args.pushRepeated(1, count)
+      return 1
+    }
   }
   return native(args.state)
 }
@@ -151,7 +172,10 @@ function insert(args: LuaStack, native: NativeFunction): number {
   if (args.top !== 3 || !args.isTable(1) || !isNumeric(args, 2)) return native(state)
   convertArgument(api, state, 2, toInt)
   const position = Math.trunc(args.number(2))
-  if (position > -MAX_SHIFTED_BELOW) return native(state)
+  if (position > -MAX_SHIFTED_BELOW) {
+    args.module.charge(Math.max(0, args.length(1) - position) * ELEMENT_BYTES)
+    return native(state)
+  }
   const keys = integerKeys(args, position, args.length(1))
   for (const [index, key] of keys.entries()) {
     args.rawGetAt(1, key)

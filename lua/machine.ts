@@ -3,21 +3,25 @@
  *
  *   start -> 'done' | 'failed' | 'suspended' -> resume -> ...
  *
- * Functions run in a thread of their own (`stack` is on it while they do), which is used again until one fails. A hook looks at the clock every
- * so many instructions. When a function has had its time it is suspended by a yield, wherever that is possible; where it is not (in a
- * metamethod, a comparator, a function that gsub calls) it goes on, and is ended when it has gone on for as long as it may run at first. What has
- * been told to stop is ended at the next instruction that counts.
+ * Functions run in a thread of their own (`stack` is on it while they do), which is reused until one
+ * fails. A hook looks at the clock every 1000 instructions and after much work of C (hook.ts). When a
+ * function has had its time, a yield suspends it where that is possible. In a metamethod, an iterator
+ * or a function that gsub calls it goes on; there it is ended after as much time again. What has been
+ * told to stop is ended when the hook is called next.
  *
  * When the machine is broken (see module.ts) it must be thrown away: `isBroken`.
  */
 import type { Bytes } from '../base/bytes.ts'
 import { LUA_GLOBALS, LUA_OK, LUA_REGISTRY, LUA_YIELDED } from './api.ts'
 import { type ErrorPlace, ErrorPlaces, SANDBOX } from './error-places.ts'
+import { Garbage } from './garbage.ts'
 import { guardHelpers } from './guards.ts'
+import { Hook } from './hook.ts'
 import { replaceIntegers } from './integers.ts'
 import { LuaModule } from './module.ts'
 import { PRELUDE } from './prelude.ts'
 import { replaceRandom } from './random48.ts'
+import { pushSortKind } from './sort.ts'
 import { loadSource } from './source-text.ts'
 import { type HostFunction, LuaStack } from './stack.ts'
 import { replaceSearch } from './string-search.ts'
@@ -36,23 +40,12 @@ export type RunState = 'done' | 'failed' | 'suspended'
 /** A function kept in the machine. */
 export type FunctionReference = number
 
-const HOOK_EVERY = 100_000
-const MASK_COUNT = 8
 /** Coroutines, pcall's included, inside of each other. Each is a call of C inside a call of C. */
 const MOST_NESTED = 150
 /** Of lua_State in this build: how many calls of C a thread is in, and how many when it was resumed. `checkLayout` makes sure. */
 const C_CALLS_AT = 52
 const BASE_C_CALLS_AT = 54
 const TOO_LONG = 'the script has run for too long inside a metamethod, a comparator or a function called by gsub'
-const GC_COLLECT = 2
-const GC_COUNT = 3
-const GC_SET_PAUSE = 6
-/** Collect when there is so much of what there was, in percent. */
-const PAUSE = 150
-/** Share of the memory from which on a function's end is followed by a collection. */
-const CROWDED = 0.25
-/** Of what was left by the last one, that there must be for another. */
-const MORE = 1.2
 
 export class LuaMachine {
   readonly stack: LuaStack
@@ -65,7 +58,7 @@ export class LuaMachine {
   isBroken = false
   private readonly module: LuaModule
   private readonly options: MachineOptions
-  private readonly hook: number
+  private readonly hook: Hook
   private readonly places: ErrorPlaces
   private readonly globalsReference: number
   private resetReference = 0
@@ -75,8 +68,7 @@ export class LuaMachine {
   private threadReference = 0
   private sliceEndMs = 0
   private stopReason: Bytes | null = null
-  /** What the last collection for want of memory has left. */
-  private keptBytes = 0
+  private readonly garbage: Garbage
   /** A yield of the hook is on its way out. */
   private isYielding = false
 
@@ -86,7 +78,7 @@ export class LuaMachine {
     const { api } = this.module
     this.main = api.luaL_newstate()
     this.stack = new LuaStack(this.module, this.main)
-    this.hook = this.module.addFunction('vii', (state) => this.look(state))
+    this.hook = new Hook(this.module, this.main, (state) => this.look(state))
     this.places = new ErrorPlaces(this.module)
     for (const open of [api.luaopen_base, api.luaopen_table, api.luaopen_string, api.luaopen_math, api.luaopen_os]) {
       this.stack.pushFunction(this.module.addFunction('ii', open))
@@ -104,15 +96,14 @@ export class LuaMachine {
       if (this.stack.top !== top + 1) throw new Error(`the library ${name} has not left its table`)
       this.setShared(name)
     }
-    api.lua_gc(this.main, GC_SET_PAUSE, PAUSE)
-    api.lua_sethook(this.main, this.hook, MASK_COUNT, HOOK_EVERY)
+    this.garbage = new Garbage(api, this.main, options.limitBytes)
     this.thread = this.newThread()
     this.checkLayout()
   }
 
   /** Bytes of Lua's memory in use. */
   get usedBytes(): number {
-    return this.isBroken ? 0 : this.module.api.lua_gc(this.main, GC_COUNT, 0) * 1024
+    return this.isBroken ? 0 : this.garbage.usedBytes
   }
 
   /** Takes the table on top of the stack and makes it a read-only global. */
@@ -179,10 +170,11 @@ export class LuaMachine {
     this.sliceEndMs = options.nowMs() + this.firstSliceMs
     this.stopReason = null
     this.isYielding = false
+    this.garbage.begin()
     try {
       stack.on(this.thread)
       stack.rawGetAt(LUA_REGISTRY, reference)
-      return this.ended(stack.api.lua_resume(this.thread, pushArguments(stack)))
+      return this.ended(this.hook.resume(this.thread, pushArguments(stack)))
     } catch (thrown) {
       throw this.broken(thrown)
     }
@@ -195,10 +187,15 @@ export class LuaMachine {
     this.isYielding = false
     try {
       stack.on(this.thread)
-      return this.ended(stack.api.lua_resume(this.thread, 0))
+      return this.ended(this.hook.resume(this.thread, 0))
     } catch (thrown) {
       throw this.broken(thrown)
     }
+  }
+
+  /** A function of the host has ended at this time. Has the hook called soon if the slice is over. */
+  noteTime(nowMs: number): void {
+    if (nowMs >= this.sliceEndMs) this.hook.callSoon()
   }
 
   /** Whether the slice that `start`, `resume` or `beginSlice` has begun is over. */
@@ -228,7 +225,7 @@ export class LuaMachine {
     const { api } = this.module
     try {
       api.lua_settop(this.thread, 0)
-      this.collectIfCrowded()
+      this.garbage.collectIfCrowded('over')
       if (state !== 'done') this.renew()
     } catch {
       this.isBroken = true // there is no memory left even for a new thread
@@ -242,14 +239,6 @@ export class LuaMachine {
     this.stack.on(this.main)
     this.stack.rawGetAt(LUA_REGISTRY, this.resetReference)
     api.lua_call(this.main, 0, 0)
-  }
-
-  /** Lua does not collect because memory is short, only because there is half as much again as there was. */
-  private collectIfCrowded(): void {
-    const { usedBytes } = this
-    if (usedBytes <= Math.max(this.options.limitBytes * CROWDED, this.keptBytes * MORE)) return
-    this.module.api.lua_gc(this.main, GC_COLLECT, 0)
-    this.keptBytes = this.usedBytes
   }
 
   private ended(status: number): RunState {
@@ -273,13 +262,13 @@ export class LuaMachine {
 
   /** The hook. */
   private look(state: number): void {
-    const { stack } = this
     if (this.stopReason !== null) this.raiseOn(state, this.stopReason)
+    this.garbage.collectIfCrowded('running')
     const now = this.options.nowMs()
-    if (now < this.sliceEndMs) return
+    if (now < this.sliceEndMs || this.isYielding) return // whoever passes a yield on must not be suspended in between
     if (this.mayYield(state)) {
       this.isYielding = true
-      stack.api.lua_yield(state, 0)
+      this.module.api.lua_yield(state, 0)
     } else this.checkPatience(state, now)
   }
 
@@ -337,6 +326,8 @@ export class LuaMachine {
 
   private helpers(): readonly (readonly [Bytes, HostFunction])[] {
     return [
+      ['resumer', (stack) => this.hook.pushResumer(stack)],
+      ['sortKind', pushSortKind],
       ['suspended', (stack) => this.answer(stack, this.isSuspended(stack.state))],
       ['mayYield', (stack) => this.answer(stack, this.mayYield(stack.state))],
       [

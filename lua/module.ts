@@ -14,6 +14,10 @@ import { type Imports, type WasmModule, type WasmTable, wasm } from './webassemb
 const EXPORTED = 'f'
 const PAGE_BYTES = 65_536
 const ENOSYS = -52
+/** Bytes that functions of C handle in a few milliseconds. */
+export const MUCH_WORK = 2 ** 21
+/** Bytes that a table's element counts as which is read or moved. */
+export const ELEMENT_BYTES = 8
 /** What a longjmp throws. */
 const LONGJMP = Number.POSITIVE_INFINITY
 
@@ -37,6 +41,9 @@ export class LuaModule {
   /** All of its memory. Replaced when that grows: not to be kept across calls of Lua. */
   bytes: Buffer
   readonly limitBytes: number
+  /** Called whenever functions of C have done MUCH_WORK since the last call. */
+  onMuchWork: () => void = () => {}
+  private work = 0
   private readonly table: WasmTable
 
   /** `nowMs` is a monotonic clock. Memory grows up to the limit; what asks for more fails with Lua's "not enough memory". */
@@ -65,6 +72,14 @@ export class LuaModule {
     return this.table.get(pointer) as (state: number) => number
   }
 
+  /** Adds to the work of functions of C, in bytes copied or read. Lua's count of instructions does not include that work. */
+  charge(bytes: number): void {
+    this.work += bytes
+    if (this.work < MUCH_WORK) return
+    this.work = 0
+    this.onMuchWork()
+  }
+
   private imports(nowMs: () => number): Imports {
     const fails = () => ENOSYS
     const env: Record<string, (...args: number[]) => unknown> = {
@@ -76,8 +91,10 @@ export class LuaModule {
         throw LONGJMP
       },
       emscripten_resize_heap: (bytes) => this.grow(bytes as number),
-      emscripten_memcpy_js: (to, from, count) =>
-        void this.bytes.copyWithin(to as number, from as number, (from as number) + (count as number)),
+      emscripten_memcpy_js: (to, from, count) => {
+        this.bytes.copyWithin(to as number, from as number, (from as number) + (count as number))
+        this.charge(count as number) // C's memcpy calls this for 512 bytes and more
+      },
       emscripten_date_now: nowMs,
       _emscripten_get_now_is_monotonic: () => 1,
       emscripten_get_now: nowMs,

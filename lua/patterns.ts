@@ -14,6 +14,10 @@ import type { Bytes } from '../base/bytes.ts'
 const MOST_STEPS = 20_000_000
 /** Up to this many steps in the worst case Lua's own matcher does it. */
 export const HARMLESS_STEPS = 2_000_000
+/** Lua's matcher may take this many times more steps where they grow only linearly with the subject: it is many times faster than this one. */
+const LINEAR = 32
+/** Work that a step here counts as, in bytes (see LuaModule.charge). */
+export const STEP_BYTES = 16
 const MOST_CAPTURES = 32
 const MOST_DEPTH = 5000
 const KNOWN_PATTERNS = 1000
@@ -86,11 +90,12 @@ function setEnd(pattern: Bytes, open: number): number {
   return i
 }
 
-/** Whether a match takes no more than a moment, whatever the subject. */
-export function isHarmless({ repeats, options, isAnchored, isSound }: PatternShape, length: number, steps: number): boolean {
-  if (!isSound) return false
-  const starts = isAnchored ? 0 : 1
-  return (repeats + starts) * Math.log2(length + 1) + options <= Math.log2(steps)
+/** Steps of Lua's matcher in the worst case for a subject of this length; infinite where that matcher must not do it at all. */
+export function worstCaseSteps({ repeats, options, isAnchored, isSound }: PatternShape, length: number, harmlessSteps: number): number {
+  if (!isSound) return Number.POSITIVE_INFINITY
+  const power = repeats + (isAnchored ? 0 : 1)
+  const steps = 2 ** options * (length + 1) ** power
+  return steps <= (power <= 1 ? harmlessSteps * LINEAR : harmlessSteps) ? steps : Number.POSITIVE_INFINITY
 }
 
 /** What a script can do wrong with a pattern; the text is Lua's. */
@@ -110,12 +115,14 @@ export class Matcher {
   private readonly subject: Bytes
   private readonly pattern: Bytes
   private captures: Capture[] = []
+  private readonly steps: number
   private stepsLeft: number
   private depth = 0
 
   constructor(subject: Bytes, pattern: Bytes, steps = MOST_STEPS) {
     this.subject = subject
     this.pattern = pattern
+    this.steps = steps
     this.stepsLeft = steps
   }
 
@@ -124,6 +131,11 @@ export class Matcher {
     this.captures = []
     this.depth = 0
     return this.match(start, from)
+  }
+
+  /** Steps that have been taken so far. */
+  get stepsTaken(): number {
+    return this.steps - this.stepsLeft
   }
 
   get captureCount(): number {

@@ -8,12 +8,14 @@
  * A hook suspends a script that has run for long, by a yield that must reach the host from inside any number of coroutines: pcall and xpcall,
  * which stock Lua's yields cannot cross, run what they protect in a coroutine of its own, and every resume passes such a yield on.
  */
+import { SORT } from './sort.ts'
+
 export const PRELUDE = `
 local host = ...
 local real = host.globals
 local error, type, tostring, pairs, select = error, type, tostring, pairs, select
 local rawset, next, setmetatable, getmetatable = rawset, next, setmetatable, getmetatable
-local create, rawresume, rawyield, rawstatus = coroutine.create, coroutine.resume, coroutine.yield, coroutine.status
+local create, rawresume, rawyield, rawstatus = coroutine.create, host.resumer(coroutine.resume), coroutine.yield, coroutine.status
 local suspended, mayYield, goOn, isNative, loadText = host.suspended, host.mayYield, host.goOn, host.isNative, host.loadText
 local concat = table.concat
 local rawpcall = pcall
@@ -38,13 +40,15 @@ setmetatable(real, {__index = missing, __metatable = false})
 rawset(real, '_G', globals)
 
 -- Going past metatables.
+local unguardedSort = real.table.sort
 host.behind = behind
 for kind, names in pairs({refuses = {'rawset', 'setmetatable'}, reads = {'rawget', 'next'}}) do
-  for _, name in pairs(names) do rawset(real, name, host.guarded(real[name], kind)) end
+  for _, name in pairs(names) do rawset(real, name, host.guarded(real[name], kind, name)) end
 end
 for kind, names in pairs({refuses = {'insert', 'remove', 'sort', 'setn'}, reads = {'foreach', 'foreachi', 'getn', 'maxn', 'concat'}}) do
-  for _, name in pairs(names) do real.table[name] = host.guarded(real.table[name], kind) end
+  for _, name in pairs(names) do real.table[name] = host.guarded(real.table[name], kind, name) end
 end
+${SORT}
 local following = real.next
 rawset(real, 'pairs', function(table)
   if type(table) ~= 'table' then error("bad argument #1 to 'pairs' (table expected, got " .. type(table) .. ')', 2) end
@@ -62,6 +66,7 @@ local function ofScript(co, before, ok, ...)
     letOthersRun()
     return ofScript(co, before, rawresume(co))
   end
+  sorting = sortingAt[nested]
   nested = nested - 1
   current = before
   return ok, ...
@@ -71,6 +76,7 @@ local function resume(co, ...)
   if nested >= MOST_NESTED then return false, 'C stack overflow' end
   local before = current
   nested = nested + 1
+  sortingAt[nested] = sorting
   current = co
   return ofScript(co, before, rawresume(co, ...))
 end
@@ -110,6 +116,7 @@ local function protected(co, ok, ...)
     return protected(co, rawresume(co))
   end
   if ok and rawstatus(co) == 'suspended' then return protected(co, rawresume(co, rawyield(...))) end
+  sorting = sortingAt[nested]
   nested = nested - 1
   return ok, ...
 end
@@ -123,10 +130,12 @@ local function try(body, ...)
   local co
   if type(body) == 'function' then
     if isNative(body) then return unlessStopped(rawpcall(body, ...)) end
+    if body == sort and not isSortable(...) then return unlessStopped(rawpcall(nativeSort, ...)) end
     co = create(body)
   elseif host.isCallable(body) then co = create(function(...) return body(...) end)
   else return false, 'attempt to call a ' .. type(body) .. ' value' end
   nested = nested + 1
+  sortingAt[nested] = sorting
   return protected(co, rawresume(co, ...))
 end
 -- Of an error that is a table, as those of redis.call are, pcall returns the text alone, so that scripts can add to it.
@@ -150,7 +159,7 @@ rawset(real, 'xpcall', function(body, ...)
   if select('#', ...) == 0 then error("bad argument #2 to 'xpcall' (value expected)", 2) end
   return handled((...), try(body))
 end)
-host.reset = function() nested = 0 current = nil end
+host.reset = function() nested = 0 current = nil sorting = 0 end
 
 -- The host compiles source text only, never bytecode.
 rawset(real, 'loadstring', function(text, name)

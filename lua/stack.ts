@@ -9,6 +9,8 @@
 import { rethrowAssertion } from '../base/assert.ts'
 import type { Bytes } from '../base/bytes.ts'
 import {
+  GC_COLLECT,
+  GC_COUNT,
   LUA_BOOLEAN,
   LUA_FUNCTION,
   LUA_GLOBALS,
@@ -28,6 +30,8 @@ export type LuaType = 'nil' | 'boolean' | 'lightuserdata' | 'number' | 'string' 
 export type HostFunction = (stack: LuaStack) => number
 
 const SCRATCH_BYTES = 64 * 1024
+/** Copies of strings count as work from this length on. */
+const LONG_BYTES = 512
 const TYPE_NAMES: Readonly<Record<number, LuaType>> = {
   [LUA_NIL]: 'nil',
   [LUA_BOOLEAN]: 'boolean',
@@ -118,7 +122,19 @@ export class LuaStack {
     if (pointer === 0) return null
     const { bytes } = this.module
     const length = bytes.readUInt32LE(this.lengthAt)
+    if (length >= LONG_BYTES) this.module.charge(length)
     return length === 0 ? '' : bytes.latin1Slice(pointer, pointer + length)
+  }
+
+  /** Pushes `count` copies of the string at `index` as one string. Lua's own needs three times the result's length and copies byte by byte. */
+  pushRepeated(index: number, count: number): void {
+    const pointer = this.api.lua_tolstring(this.state, index, this.lengthAt)
+    const length = this.module.bytes.readUInt32LE(this.lengthAt)
+    const whole = length * count
+    this.pushLarge(whole, (bytes, at) => {
+      bytes.copyWithin(at, pointer, pointer + length)
+      for (let done = length; done < whole; done *= 2) bytes.copyWithin(at + done, at, at + Math.min(done, whole - done))
+    })
   }
 
   /** The length of a string or of a table's array part. */
@@ -156,9 +172,15 @@ export class LuaStack {
     this.pushLarge(length, (bytes, at) => buffer.copy(bytes, at, 0, length))
   }
 
+  /** Pushes a string that `write` writes into Lua's memory at `at`. Needs twice its length; collects garbage if there is not as much. */
   private pushLarge(length: number, write: (bytes: Buffer, at: number) => void): void {
     const { api, state, module } = this
-    const pointer = api.malloc(length)
+    if (api.lua_gc(state, GC_COUNT, 0) * 1024 + 2 * length > module.limitBytes) api.lua_gc(state, GC_COLLECT, 0)
+    let pointer = api.malloc(length)
+    if (pointer === 0) {
+      api.lua_gc(state, GC_COLLECT, 0) // what is free may be in pieces
+      pointer = api.malloc(length)
+    }
     if (pointer === 0) this.raise('not enough memory')
     write(module.bytes, pointer)
     try {

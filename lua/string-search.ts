@@ -4,7 +4,7 @@
  */
 import type { Bytes } from '../base/bytes.ts'
 import { bytesArgument, FIRST_UPVALUE, optionalInteger, raiseAt, upToZero } from './libraries/arguments.ts'
-import { HARMLESS_STEPS, isHarmless, Matcher, PatternError, shapeOf } from './patterns.ts'
+import { HARMLESS_STEPS, Matcher, PatternError, STEP_BYTES, shapeOf, worstCaseSteps } from './patterns.ts'
 import type { HostFunction, LuaStack } from './stack.ts'
 
 const CARET = 94
@@ -16,15 +16,29 @@ const SPECIALS = /[\^$*+?.([%-]/
 /** Up to here Lua's own looks for a text. */
 const MOST_COMPARISONS = 1e8
 
-/** A pattern that cannot be worked on is an error of the script, in Lua's words. */
-const limited = (run: HostFunction) => (stack: LuaStack) => {
-  try {
-    return run(stack)
-  } catch (error) {
-    if (error instanceof PatternError) return raiseAt(stack, error.message)
-    throw error
+/** Work of gsub for each byte of the subject, beside the matcher's steps, in bytes. */
+const REPLACING_BYTES = 8
+
+/** A search of ours: `match` makes its one matcher. */
+type Search = (stack: LuaStack, match: (subject: Bytes, pattern: Bytes) => Matcher) => number
+
+/** Counts a search's steps as work, and raises what is wrong with a pattern as an error of the script, in Lua's words. */
+const limited =
+  (search: Search): HostFunction =>
+  (stack) => {
+    let matcher: Matcher | null = null
+    try {
+      return search(stack, (subject, pattern) => {
+        matcher = new Matcher(subject, pattern)
+        return matcher
+      })
+    } catch (error) {
+      if (error instanceof PatternError) return raiseAt(stack, error.message)
+      throw error
+    } finally {
+      stack.module.charge(((matcher as Matcher | null)?.stepsTaken ?? 0) * STEP_BYTES)
+    }
   }
-}
 
 function pushCaptures(stack: LuaStack, matcher: Matcher, start: number, end: number, subject: Bytes, whole: 'whole' | 'none'): number {
   const { captureCount } = matcher
@@ -48,12 +62,12 @@ function startOf(stack: LuaStack, length: number): number {
 }
 
 const searching = (how: 'find' | 'match') =>
-  limited((stack) => {
+  limited((stack, match) => {
     const subject = bytesArgument(stack, 1)
     if (how === 'find' && isPlain(stack, bytesArgument(stack, 2))) return findText(stack, subject, bytesArgument(stack, 2))
     const pattern = patternArgument(stack)
     const isAnchored = pattern.charCodeAt(0) === CARET
-    const matcher = new Matcher(subject, pattern)
+    const matcher = match(subject, pattern)
     for (let start = startOf(stack, subject.length); start <= subject.length; start++) {
       const end = matcher.matchAt(start, isAnchored ? 1 : 0)
       if (end >= 0) {
@@ -105,10 +119,10 @@ class LastIteration {
 
 /** What gmatch returns: its upvalues are subject, pattern, where the next match may begin, and the number of the iteration. */
 const following = (last: LastIteration) =>
-  limited((stack) => {
+  limited((stack, match) => {
     const { api, state } = stack
     const { subject, pattern } = last.of(stack)
-    const matcher = new Matcher(subject, pattern)
+    const matcher = match(subject, pattern)
     for (let start = stack.number(FIRST_UPVALUE - 2); start <= subject.length; start++) {
       const end = matcher.matchAt(start, 0)
       if (end < 0) continue
@@ -122,12 +136,12 @@ const following = (last: LastIteration) =>
   })
 
 /** gsub(subject, pattern, replacement [, most]). */
-const substituting = limited((stack) => {
+const substituting = limited((stack, match) => {
   const subject = bytesArgument(stack, 1)
   const pattern = patternArgument(stack)
   const isAnchored = pattern.charCodeAt(0) === CARET
   const most = optionalInteger(stack, 4, subject.length + 1)
-  const matcher = new Matcher(subject, pattern)
+  const matcher = match(subject, pattern)
   let result = ''
   let at = 0
   let count = 0
@@ -206,7 +220,15 @@ export function replaceSearch(stack: LuaStack, harmlessSteps = HARMLESS_STEPS): 
     stack.rawGetField(-1, name)
     const original = stack.module.nativeFunction(stack.api.lua_tocfunction(stack.state, -1))
     stack.pop()
-    stack.pushFunction(stack.hostFunction((args) => (isSafe(args, name, harmlessSteps) ? original(args.state) : run(args))))
+    const byteCost = name === 'gsub' ? REPLACING_BYTES : 0
+    stack.pushFunction(
+      stack.hostFunction((args) => {
+        const steps = stepsOfLua(args, name, harmlessSteps)
+        if (steps === Number.POSITIVE_INFINITY) return run(args)
+        stack.module.charge(steps + args.length(1) * byteCost)
+        return original(args.state)
+      }),
+    )
     stack.rawSetField(-2, name)
   }
   stack.rawGetField(-1, 'gmatch')
@@ -214,14 +236,17 @@ export function replaceSearch(stack: LuaStack, harmlessSteps = HARMLESS_STEPS): 
   stack.pop()
 }
 
-/** Whether Lua's own may do it, and so say what is wrong with the first arguments. */
-function isSafe(stack: LuaStack, name: Bytes, harmlessSteps: number): boolean {
+/** Steps that Lua's own takes in the worst case; infinite where it must not do it. It is left to say what is wrong with the first arguments. */
+function stepsOfLua(stack: LuaStack, name: Bytes, harmlessSteps: number): number {
   const { api, state } = stack
-  if (api.lua_isstring(state, 1) === 0 || api.lua_isstring(state, 2) === 0) return true
-  if (name === 'gsub' && !isReplacement(stack)) return true
+  if (api.lua_isstring(state, 1) === 0 || api.lua_isstring(state, 2) === 0) return 0
+  if (name === 'gsub' && !isReplacement(stack)) return 0
   const pattern = stack.string(2) as Bytes
-  if (name === 'find' && isPlain(stack, pattern)) return stack.length(1) * pattern.length < MOST_COMPARISONS
-  return isHarmless(shapeOf(upToZero(pattern)), stack.length(1), harmlessSteps)
+  if (name === 'find' && isPlain(stack, pattern)) {
+    const comparisons = stack.length(1) * pattern.length
+    return comparisons < MOST_COMPARISONS ? comparisons : Number.POSITIVE_INFINITY
+  }
+  return worstCaseSteps(shapeOf(upToZero(pattern)), stack.length(1), harmlessSteps)
 }
 
 /** Whether find looks for a text, not for a pattern. */

@@ -167,7 +167,9 @@ export class ScriptRunner implements ScriptHost {
       if (refusal !== null) return this.refuse(refusal)
       this.isWriting = true
     }
-    return executor.runPart(runtime, client, args)
+    const reply = executor.runPart(runtime, client, args)
+    this.running?.machine.noteTime(executor.partMs)
+    return reply
   }
 
   log(level: ScriptLogLevel, message: Bytes): void {

@@ -107,11 +107,12 @@ test('what load reads from, and what loadstring has made, is suspended as well',
   inSlices("return loadstring('local work = ... return work()')(work)", '300000')
 })
 
-test('a metamethod, a comparator or a function of gsub goes on for a while, and no longer', () => {
+test('a metamethod, an iterator or a function of gsub goes on for a while, and no longer', () => {
   for (const text of [
     'local t = setmetatable({}, {__index = function() while true do end end}) return t.x',
     "return ('x'):gsub('x', function() while true do end end)",
-    'table.sort({2, 1}, function() while true do end end)',
+    'table.sort(setmetatable({2, 1}, {}), function() while true do end end)',
+    'for _ in function() while true do end end do end',
     'return tostring(setmetatable({}, {__tostring = function() while true do end end}))',
     "while true do pcall(string.gsub, ('x'):rep(1e4), 'x', function() pcall(error, 'x') end) end",
   ]) {
@@ -119,7 +120,7 @@ test('a metamethod, a comparator or a function of gsub goes on for a while, and 
     assert.match(bench.run(text), /^\*the script has run for too long inside a metamethod/, text)
     assert.is(bench.run('return 1'), '1')
   }
-  const bench = new Bench(32 * MEGABYTE, 20)
+  const bench = new Bench(32 * MEGABYTE, 2000)
   // However long it has run before: for each call there is the same time.
   assert.is(bench.run(`${WORK}for i = 1, 20 do work() end return (('x'):gsub('x', function() return work() end))`), '300000')
 })
@@ -139,8 +140,10 @@ test('nothing catches a stop', () => {
     'while true do pcall(table.sort, {3, 2, 1}, function() pcall(error) return false end) end',
     'local t = setmetatable({}, {__index = function(t, k) pcall(error) return t[k + 1] end}) while true do pcall(function() return t[1] end) end',
     'while true do load(function() while true do end end) end',
+    'table.sort({2, 1}, function() while true do end end)',
+    'pcall(table.sort, {2, 1}, function() while true do end end) return 1',
   ]) {
-    const bench = new Bench()
+    const bench = new Bench(32 * MEGABYTE, 5000)
     const state = bench.start(text)
     assert.is(state, 'suspended', text)
     assert.is(bench.machine.resume(), 'suspended', text)
@@ -160,7 +163,7 @@ test('memory that is full is an error, can be caught, and is free again for the 
   assert.is(bench.run(`return pcall(function() ${bomb} end)`), 'false not enough memory')
   assert.is(bench.run("local s = 'x' while true do s = s .. s end"), '*not enough memory')
   assert.is(bench.run('return 1'), '1')
-  assert.ok(bench.machine.usedBytes < MEGABYTE, `${bench.machine.usedBytes} bytes in use`)
+  assert.ok(bench.machine.usedBytes < 2 * MEGABYTE, `${bench.machine.usedBytes} bytes in use`)
 })
 
 test('recursion without end is an error, whatever it goes through', () => {

@@ -1,0 +1,142 @@
+/**
+ * table.sort of the sandbox, in Lua: a script can be suspended in a comparator, which is impossible
+ * where a function of C calls it, and while very many elements are sorted.
+ *
+ * The algorithm is Lua 5.1's quicksort (ltablib.c), comparison by comparison: the result of an
+ * unstable sort and the errors of contradictory comparators depend on them.
+ */
+
+import { LUA_FUNCTION, LUA_NIL, LUA_NUMBER, LUA_STRING, LUA_TABLE } from './api.ts'
+import type { LuaStack } from './stack.ts'
+
+/** Without a comparator, tables of at least this many elements are sorted here. Lua's own takes a few milliseconds for fewer. */
+const MANY = 10_000
+
+/**
+ * Pushes the helper that takes the arguments of table.sort and returns true where `sortBy` does it,
+ * false where Lua's own does it in a few milliseconds, and nil for the rest: what has metatables,
+ * what has many elements, and wrong arguments.
+ */
+export function pushSortKind(stack: LuaStack): number {
+  const { api, module } = stack
+  stack.pushFunction(
+    module.addFunction('ii', (state) => {
+      if (api.lua_type(state, 1) !== LUA_TABLE || api.lua_getmetatable(state, 1) !== 0) return 0
+      const kind = api.lua_type(state, 2)
+      if (kind === LUA_FUNCTION && api.lua_iscfunction(state, 2) === 0) api.lua_pushboolean(state, 1)
+      else if (kind > LUA_NIL || api.lua_objlen(state, 1) >= MANY) return 0
+      else {
+        api.lua_rawgeti(state, 1, 1)
+        const first = api.lua_type(state, -1)
+        if (first !== LUA_NUMBER && first !== LUA_STRING) return 0
+        api.lua_pushboolean(state, 0)
+      }
+      return 1
+    }),
+  )
+  return 1
+}
+
+/** A function that sorts t[l] to t[u] and returns true, or nil where the comparisons contradict one another. */
+function sorter(name: string, less: (a: string, b: string) => string): string {
+  return `
+local function ${name}(t, l, u, less)
+  while l < u do
+    local low, high = t[l], t[u]
+    if ${less('high', 'low')} then t[l], t[u] = high, low end
+    if u - l == 1 then break end
+    local i = floor((l + u) / 2)
+    local middle = t[i]
+    low = t[l]
+    if ${less('middle', 'low')} then t[i], t[l] = low, middle
+    else
+      high = t[u]
+      if ${less('high', 'middle')} then t[i], t[u] = high, middle end
+    end
+    if u - l == 2 then break end
+    local pivot = t[i]
+    t[i], t[u - 1] = t[u - 1], pivot
+    i = l
+    local j = u - 1
+    while true do
+      i = i + 1
+      local first = t[i]
+      while ${less('first', 'pivot')} do
+        if i > u then return nil end
+        i = i + 1
+        first = t[i]
+      end
+      j = j - 1
+      local last = t[j]
+      while ${less('pivot', 'last')} do
+        if j < l then return nil end
+        j = j - 1
+        last = t[j]
+      end
+      if j < i then break end
+      t[i], t[j] = last, first
+    end
+    t[u - 1], t[i] = t[i], t[u - 1]
+    if i - l < u - i then
+      j, i, l = l, i - 1, i + 1
+    else
+      j, i, u = i + 1, u, i - 1
+    end
+    if not ${name}(t, j, i, less) then return nil end
+  end
+  return true
+end`
+}
+
+/** A part of the prelude. */
+export const SORT = `
+local floor = math.floor
+${sorter('sortBy', (a, b) => `less(${a}, ${b})`)}
+${sorter('sortPlain', (a, b) => `${a} < ${b}`)}
+local nativeSort, sortKind = real.table.sort, host.sortKind(nil)
+local function allAre(kind, t, count)
+  for i = 1, count do if type(t[i]) ~= kind then return false end end
+  return true
+end
+-- How many sorts are inside of each other's comparators, as Lua limits calls of C; and how many there were
+-- when each nested coroutine was entered, since an error leaves all that it passes.
+local sorting = 0
+local sortingAt = {}
+local INVALID = 'invalid order function for sorting'
+-- Lua's own, with the errors of a call by the script.
+local function natively(t, less)
+  local ok, message = rawpcall(nativeSort, t, less)
+  if ok then return end
+  suspended()
+  error(message, message == INVALID and 3 or 0)
+end
+-- Errors of arguments under pcall are left to Lua's own.
+local function isSortable(t, less) return type(t) == 'table' and (less == nil or type(less) == 'function') end
+local function sort(...)
+  local t, less = ...
+  local isOurs = sortKind(t, less)
+  if isOurs then
+    if sorting >= MOST_NESTED then error('C stack overflow', 0) end
+    sorting = sorting + 1
+    local isValid = sortBy(t, 1, #t, less)
+    sorting = sorting - 1
+    if not isValid then error(INVALID, 2) end
+    return
+  end
+  -- The only errors are of comparisons, which name no place: numbers and strings have no metamethods.
+  if isOurs == false then return unguardedSort(t) end
+  if type(t) ~= 'table' then
+    error("bad argument #1 to 'sort' (table expected, got " .. (select('#', ...) == 0 and 'no value' or type(t)) .. ')', 2)
+  end
+  if less ~= nil and type(less) ~= 'function' then error("bad argument #2 to 'sort' (function expected, got " .. type(less) .. ')', 2) end
+  if less == nil and getmetatable(t) == nil then
+    local kind, count = type(t[1]), #t
+    if (kind == 'number' or kind == 'string') and allAre(kind, t, count) then
+      sortPlain(t, 1, count)
+      return
+    end
+  end
+  natively(t, less)
+end
+rawset(real.table, 'sort', sort)
+`
