@@ -192,7 +192,7 @@ test('a replica takes over for its master: while the link is up for that process
     const { session } = replication.master.metaSync(connection, request)
     return replication.master.trySync(connection, { session, replicationIds: [replicationId], ...end, failover: true })
   }
-  assert.throws(ask, /not the master of this one/)
+  assert.throws(ask, /not the master of this node/)
   replication.link.reconnect('the master is restarted, and has another run id')
   assert.is(ask().type, 'continue')
   assert.is(storage.role, 'master')
