@@ -48,7 +48,7 @@ test('PURGELOGSTO removes segments that end at or before the offset, unless reco
 test('on a full disk what replicas need stays for one checkpoint, then it goes, and the log says so once', async () => {
   const engine = await logged({ reserveBytes: 100_000, binlog: { fileSizeBytes: 1000, retentionBytes: 2 ** 40, retentionMs: 2 ** 40 } })
   const { storage, disk } = engine
-  const warnings = () => engine.logged.filter(({ text }) => text.includes('replicas need is gone'))
+  const warnings = () => engine.logged.filter(({ text }) => text.includes('removed binlog that replicas need'))
   const pin = storage.binlog.segments[4]?.start as number
   storage.pinned = () => pin
   disk.files.capacityBytes = disk.files.usedBytes
