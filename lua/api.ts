@@ -102,7 +102,7 @@ export const LUA_OK = 0
 export const LUA_YIELDED = 1
 export const LUA_OUT_OF_MEMORY = 4
 
-/** Of lua_gc. */
+/** The options of lua_gc. */
 export const GC_COLLECT = 2
 export const GC_COUNT = 3
 export const GC_SET_PAUSE = 6

@@ -265,7 +265,7 @@ export class LuaMachine {
     if (this.stopReason !== null) this.raiseOn(state, this.stopReason)
     this.garbage.collectIfCrowded('running')
     const now = this.options.nowMs()
-    if (now < this.sliceEndMs || this.isYielding) return // whoever passes a yield on must not be suspended in between
+    if (now < this.sliceEndMs || this.isYielding) return // a yield that is passed on must not be suspended halfway
     if (this.mayYield(state)) {
       this.isYielding = true
       this.module.api.lua_yield(state, 0)
