@@ -61,7 +61,7 @@ async function seen(
   const { NO_COLOR, ...others } = process.env
   const port = await freePort()
   const words = [process.execPath, MAIN, '--port', String(port), '--dir', mkdtempSync(join(directory, 'data-')), ...flags]
-  const child = spawn('script', ['-qec', words.map((word) => `'${word}'`).join(' '), '/dev/null'], {
+  const child = spawn('script', ['-qec', `exec ${words.map((word) => `'${word}'`).join(' ')}`, '/dev/null'], {
     stdio: ['pipe', 'pipe', 'inherit'],
     env: { ...others, TERM: 'xterm', ...environment },
   })
