@@ -222,7 +222,12 @@ export class Node implements ServerPort {
   }
 
   info(sections: readonly Bytes[]): Bytes {
-    return nodeInfo(this, sections)
+    const { version, runId, startedAtMs, startedMs, port, tlsPort, recoveredKeys, config, log, clock, engine, links } = this
+    const { gates, statistics, latency, clients, acl, pubsub, scripting, functions } = this
+    const { blockedClients, tracking } = this.executor
+    const given = { version, runId, startedAtMs, startedMs, port, tlsPort, recoveredKeys, config, log, clock, gates, statistics, latency }
+    const parts = { clients, acl, pubsub, scripting, functions, blockedClients, tracking, handshakes: this.acceptor.handshakes }
+    return nodeInfo({ ...given, ...parts, storage: engine, memory: this.storage.memory(), replication: links }, sections)
   }
 
   async shutdown({ save, force, now }: ShutdownOptions): Promise<Reply> {
@@ -331,11 +336,6 @@ export class Node implements ServerPort {
       this.setLoading(false)
       this.links?.link.resume()
     }
-  }
-
-  /** True once nothing new may begin. */
-  get isClosing(): boolean {
-    return this.gates.closing
   }
 
   private async shutDown(wanted: 'save' | 'nosave', how: 'in peace' | 'now'): Promise<boolean> {

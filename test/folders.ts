@@ -147,7 +147,7 @@ export const FOLDERS: Readonly<Record<string, Folder>> = {
   'server/config/keys': folder('Every configuration key, by subject', 'base server/config server/process'),
   'server/info': folder(
     'INFO: figures gathered and printed',
-    'base commands/acl commands/core replication replication/master server server/process storage storage/binlog storage/directory',
+    'base commands/acl commands/core replication replication/master server/config server/loop server/metrics server/network server/process storage storage/binlog storage/directory',
   ),
   'server/logging': folder('The log, without passwords', 'base commands/parsing server server/config'),
   'server/loop': folder(
@@ -161,7 +161,7 @@ export const FOLDERS: Readonly<Record<string, Folder>> = {
     'base commands/acl commands/blocking commands/clients commands/core replication/master replication/replica server/config ' +
       'server/loop server/metrics server/protocol',
   ),
-  'server/process': folder('The process: heap, open files, title, memory', 'base server server/config'),
+  'server/process': folder('The process: heap, open files, title, memory', 'base server/config'),
   'server/protocol': folder(
     'Bytes to requests, replies to bytes, cold reads in one go',
     'base commands/core commands/parsing server/network storage/keyspace storage/records',
@@ -214,8 +214,6 @@ export const CYCLES: readonly (readonly string[])[] = [
   ['replication/master/slave-items.ts', 'replication/replica/liveness.ts'],
   ['server/config/ceiling.ts', 'server/config/config.ts', 'server/process/heap.ts'],
   [
-    'server/info/node-info.ts',
-    'server/info/replication-figures.ts',
     'server/loop/blocked-timer.ts',
     'server/loop/cron.ts',
     'server/loop/drain.ts',

@@ -1,8 +1,7 @@
-/** Gathers the figures of INFO from a node. */
+/** Gathers the figures of INFO from the parts of the server. */
 import * as os from 'node:os'
 import { type Bytes, bytesOfText } from '../../base/bytes.ts'
 import type { MemoryFigure } from '../../commands/core/ports.ts'
-import type { Node } from '../node.ts'
 import { mainThreadCpu } from '../process/main-thread-cpu.ts'
 import type {
   BinlogFigures,
@@ -19,53 +18,54 @@ import type {
 } from './figures.ts'
 import { infoText } from './info.ts'
 import { replicationFigures } from './replication-figures.ts'
+import type { InfoSource } from './source.ts'
 
-export function nodeInfo(node: Node, sections: readonly Bytes[]): Bytes {
-  const { config, engine, latency } = node
+export function nodeInfo(source: InfoSource, sections: readonly Bytes[]): Bytes {
+  const { config, storage, latency } = source
   const percents = config.list('latency-tracking-info-percentiles') as readonly number[]
   const figures: InfoFigures = {
-    server: serverFigures(node),
-    clients: clientFigures(node),
-    memory: node.storage.memory() as ReadonlyMap<MemoryFigure, number>,
+    server: serverFigures(source),
+    clients: clientFigures(source),
+    memory: source.memory as ReadonlyMap<MemoryFigure, number>,
     maxmemory: { bytes: config.number('maxmemory'), policy: config.text('maxmemory-policy'), systemBytes: os.totalmem() },
-    functions: functionFigures(node),
-    scripts: scriptFigures(node),
-    persistence: persistenceFigures(node),
-    stats: statsFigures(node),
-    replication: replicationFigures(node),
+    functions: functionFigures(source),
+    scripts: scriptFigures(source),
+    persistence: persistenceFigures(source),
+    stats: statsFigures(source),
+    replication: replicationFigures(source),
     cpu: cpuFigures(),
-    commands: node.statistics.usedCommands(),
-    errors: node.statistics.errors(),
+    commands: source.statistics.usedCommands(),
+    errors: source.statistics.errors(),
     latencies: [...latency.commands()].map(
       (name) => [name, percents.map((percent) => [percent, latency.percentile(name, percent)] as const)] as const,
     ),
-    keyspace: engine.keyspace.databases.map((db) => ({ index: db.index, keys: db.keyCount, volatile: db.volatileCount })),
-    binlog: binlogFigures(node),
-    storage: storageFigures(node),
+    keyspace: storage.keyspace.databases.map((db) => ({ index: db.index, keys: db.keyCount, volatile: db.volatileCount })),
+    binlog: binlogFigures(source),
+    storage: storageFigures(source),
   }
   return infoText(figures, sections)
 }
 
-function serverFigures(node: Node): ServerFigures {
+function serverFigures(source: InfoSource): ServerFigures {
   return {
-    version: node.version,
-    runId: node.runId,
+    version: source.version,
+    runId: source.runId,
     processId: process.pid,
-    port: node.port,
-    wallMs: node.clock.wallMs(),
-    uptimeMs: node.clock.monotonicMs() - node.startedMs,
+    port: source.port,
+    wallMs: source.clock.wallMs(),
+    uptimeMs: source.clock.monotonicMs() - source.startedMs,
     system: `${os.type()} ${os.release()} ${os.machine()}`,
     nodeVersion: process.version,
     v8Version: process.versions.v8,
     executable: process.execPath,
-    configFile: bytesOfText(node.config.filePath ?? ''),
-    directory: node.config.text('dir'),
-    logLinesDropped: node.log.droppedLines,
-    listeners: listenerFigures(node),
+    configFile: bytesOfText(source.config.filePath ?? ''),
+    directory: source.config.text('dir'),
+    logLinesDropped: source.log.droppedLines,
+    listeners: listenerFigures(source),
   }
 }
 
-function listenerFigures({ config, port, tlsPort }: Node): ListenerFigures[] {
+function listenerFigures({ config, port, tlsPort }: InfoSource): ListenerFigures[] {
   const addresses = config.list('bind') as readonly Bytes[]
   const path = config.text('unixsocket')
   const listeners: ListenerFigures[] = []
@@ -81,71 +81,71 @@ function cpuFigures(): CpuFigures {
   return { systemSeconds: system / 1e6, userSeconds: user / 1e6, mainSystemSeconds: main.system, mainUserSeconds: main.user }
 }
 
-function clientFigures(node: Node): ClientFigures {
-  const { blockedClients } = node.executor
-  const handshaking = node.acceptor.handshakes.count
+function clientFigures(source: InfoSource): ClientFigures {
+  const { blockedClients } = source
+  const handshaking = source.handshakes.count
   const awaited = blockedClients.keyCounts()
   let longestQueryBuffer = 0
   let longestOutput = 0
-  for (const client of node.clients.connections.values()) {
+  for (const client of source.clients.connections.values()) {
     longestQueryBuffer = Math.max(longestQueryBuffer, client.queryBufferBytes())
     longestOutput = Math.max(longestOutput, client.outputBufferBytes())
   }
   return {
-    connected: [...node.clients.connections.values()].filter(({ replica }) => replica === null).length + handshaking,
+    connected: [...source.clients.connections.values()].filter(({ replica }) => replica === null).length + handshaking,
     handshaking,
-    limit: node.config.number('maxclients'),
+    limit: source.config.number('maxclients'),
     longestQueryBuffer,
     longestOutput,
-    blocked: blockedClients.count + (node.links?.waiters.count ?? 0),
+    blocked: blockedClients.count + (source.replication?.waiters.count ?? 0),
     timed: blockedClients.timedCount,
     awaitedKeys: awaited.all,
     awaitedKeysOrGone: awaited.orGone,
-    subscribers: node.pubsub.subscribers.size,
-    tracking: node.executor.tracking.clientCount,
-    held: node.gates.heldCount,
+    subscribers: source.pubsub.subscribers.size,
+    tracking: source.tracking.clientCount,
+    held: source.gates.heldCount,
   }
 }
 
-function scriptFigures({ scripting }: Node): ScriptFigures {
+function scriptFigures({ scripting }: InfoSource): ScriptFigures {
   const { machine, scripts } = scripting.memory
   return { scripts: scripting.count, textBytes: scripts, machineBytes: machine }
 }
 
-function functionFigures({ functions }: Node): FunctionFigures {
+function functionFigures({ functions }: InfoSource): FunctionFigures {
   const { libraryCount, functionCount, codeBytes } = functions
   return { libraries: libraryCount, functions: functionCount, codeBytes, machineBytes: functions.engine.usedBytes }
 }
 
-function persistenceFigures(node: Node): PersistenceFigures {
-  const { gates, engine } = node
-  const { keyspace, stalled, diskLow } = engine
-  const checkpointer = engine.isReady ? engine.checkpointer : null
+function persistenceFigures(source: InfoSource): PersistenceFigures {
+  const { gates, storage } = source
+  const { keyspace, stalled, diskLow } = storage
+  const checkpointer = storage.isReady ? storage.checkpointer : null
   return {
     loading: gates.loading,
     dirtyRecords: keyspace.dirty.length,
     changes: keyspace.countedChanges - keyspace.landedChanges,
     checkpointRunning: checkpointer?.isRunning ?? false,
-    lastCheckpointMs: checkpointer?.lastLandedMs ?? node.startedAtMs,
+    lastCheckpointMs: checkpointer?.lastLandedMs ?? source.startedAtMs,
     lastDurationMs: checkpointer === null || checkpointer.completed === 0 ? null : checkpointer.lastDurationMs,
     lastFailed: checkpointer !== null && checkpointer.lastError !== null,
     checkpoints: checkpointer?.completed ?? 0,
-    recoveredKeys: node.recoveredKeys,
+    recoveredKeys: source.recoveredKeys,
     writeStatus: stalled === null && !diskLow ? 'ok' : 'err',
   }
 }
 
-function statsFigures({ statistics, engine, links, acl, pubsub, executor: { tracking } }: Node): StatsFigures {
-  const { keyspace } = engine
+function statsFigures({ statistics, storage, replication, acl, pubsub, tracking }: InfoSource): StatsFigures {
+  const { keyspace } = storage
   return {
     connectionsReceived: statistics.connectionsReceived,
     commandsProcessed: statistics.commandsProcessed,
     commandsPerSecond: statistics.commandsPerSecond.perSecond,
     netInputBytes: statistics.netInputBytes + statistics.replicationInputBytes,
     netOutputBytes: statistics.netOutputBytes + statistics.replicationOutputBytes,
-    fullSyncs: links?.master.fullSyncs ?? 0,
-    partialSyncs: links?.master.partialSyncs ?? 0,
-    partialSyncsRefused: links?.master.partialSyncsRefused ?? 0,
+    fullSyncs: replication?.master.fullSyncs ?? 0,
+    partialSyncs: replication?.master.partialSyncs ?? 0,
+    partialSyncsRefused: replication?.master.partialSyncsRefused ?? 0,
     replicationInputBytes: statistics.replicationInputBytes,
     replicationOutputBytes: statistics.replicationOutputBytes,
     replicationInputPerSecond: statistics.replicationInputPerSecond.perSecond,
@@ -179,8 +179,8 @@ function statsFigures({ statistics, engine, links, acl, pubsub, executor: { trac
   }
 }
 
-function binlogFigures({ engine, config }: Node): BinlogFigures {
-  const binlog = engine.isReady ? engine.binlog : null
+function binlogFigures({ storage, config }: InfoSource): BinlogFigures {
+  const binlog = storage.isReady ? storage.binlog : null
   const endOffset = binlog?.end.offset ?? 0
   return {
     startOffset: binlog?.segments[0]?.start ?? endOffset,
@@ -192,14 +192,14 @@ function binlogFigures({ engine, config }: Node): BinlogFigures {
     bytesWritten: binlog?.bytesWritten ?? 0,
     groupsWritten: binlog?.groupsWritten ?? 0,
     syncs: binlog?.syncs ?? 0,
-    stalled: engine.stalled === null ? null : bytesOfText(engine.stalled),
+    stalled: storage.stalled === null ? null : bytesOfText(storage.stalled),
   }
 }
 
-function storageFigures({ engine }: Node): StorageFigures {
-  const { keyspace, settings } = engine
-  const checkpointer = engine.isReady ? engine.checkpointer : null
-  const sweeper = engine.isReady ? engine.sweeper : null
+function storageFigures({ storage }: InfoSource): StorageFigures {
+  const { keyspace, settings } = storage
+  const checkpointer = storage.isReady ? storage.checkpointer : null
+  const sweeper = storage.isReady ? storage.sweeper : null
   return {
     checkpointOffset: checkpointer?.landedOffset ?? 0,
     checkpointBytesWritten: checkpointer?.bytesWritten ?? 0,
@@ -215,7 +215,7 @@ function storageFigures({ engine }: Node): StorageFigures {
     diskReads: keyspace.diskReads,
     garbageWaiting: sweeper?.waiting ?? 0,
     garbageSwept: sweeper?.swept ?? 0,
-    diskLow: engine.diskLow,
-    reopenError: engine.recordsFailure,
+    diskLow: storage.diskLow,
+    reopenError: storage.recordsFailure,
   }
 }

@@ -3,8 +3,8 @@ import type { ReplicaView } from '../../replication/master/replica-view.ts'
 import type { Replication } from '../../replication/replication.ts'
 import { previousOf } from '../../storage/directory/identity.ts'
 import type { Storage } from '../../storage/storage.ts'
-import type { Node } from '../node.ts'
 import type { LinkFigures, LinkState, ReplicaFigures, ReplicationFigures } from './figures.ts'
+import type { InfoSource } from './source.ts'
 
 /** INFO's word for each state of the link. */
 const STATES: Readonly<Record<Replication['link']['state'], LinkState>> = {
@@ -19,13 +19,13 @@ const STATES: Readonly<Record<Replication['link']['state'], LinkState>> = {
   binlog_sync: 'BINLOG_SYNC',
 }
 
-export function replicationFigures({ engine, config, links: replication, clock }: Node): ReplicationFigures {
-  const { identity } = engine
+export function replicationFigures({ storage, config, replication, clock }: InfoSource): ReplicationFigures {
+  const { identity } = storage
   const previous = previousOf(identity)
   const attached = replication?.master.attached() ?? []
-  const link = replication?.isReplica === true ? linkFigures(replication, engine, clock.monotonicMs()) : null
+  const link = replication?.isReplica === true ? linkFigures(replication, storage, clock.monotonicMs()) : null
   return {
-    role: engine.role,
+    role: storage.role,
     replicationId: identity.replicationId,
     previousId: previous.id,
     switchOffset: previous.offset,
@@ -53,7 +53,7 @@ export function replicationFigures({ engine, config, links: replication, clock }
     announced: config.flag('replica-announced'),
     goodReplicas: replication !== null && replication.minReplicas > 0 ? replication.master.goodReplicas() : null,
     failover: replication?.failover.state ?? 'no-failover',
-    purgeableTo: purgeableTo(engine, replication),
+    purgeableTo: purgeableTo(storage, replication),
     isElectable: identity.fullSync === null && link?.state !== 'DB_SYNC',
   }
 }
@@ -69,10 +69,10 @@ function replicaFigures({ ip, port, state, applied, synced, lagSeconds }: Replic
   }
 }
 
-function linkFigures({ link }: Replication, engine: Storage, now: number): LinkFigures {
+function linkFigures({ link }: Replication, storage: Storage, now: number): LinkFigures {
   const { view } = link
   const since = (thenMs: number | null) => (thenMs === null ? null : Math.max(0, now - thenMs))
-  const end = engine.isReady ? engine.binlog.end.offset : 0
+  const end = storage.isReady ? storage.binlog.end.offset : 0
   return {
     host: view.masterHost,
     port: view.masterPort,
@@ -94,10 +94,10 @@ function linkFigures({ link }: Replication, engine: Storage, now: number): LinkF
  * Returns the start of the newest segment before which neither recovery nor a replica needs
  * anything.
  */
-function purgeableTo(engine: Storage, replication: Replication | null): number | null {
-  if (!engine.isReady) return null
-  const needed = Math.min(engine.checkpointer.landedOffset, replication?.master.pinned ?? Number.POSITIVE_INFINITY)
-  const { segments } = engine.binlog
+function purgeableTo(storage: Storage, replication: Replication | null): number | null {
+  if (!storage.isReady) return null
+  const needed = Math.min(storage.checkpointer.landedOffset, replication?.master.pinned ?? Number.POSITIVE_INFINITY)
+  const { segments } = storage.binlog
   const last = segments.filter(({ start }) => start <= needed).at(-1)
   return last === undefined || last === segments[0] ? null : last.start
 }

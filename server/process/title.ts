@@ -1,24 +1,31 @@
 /** The process title that `ps` shows. Node.js cuts it to the length of the command line. */
 import { type Bytes, textOf } from '../../base/bytes.ts'
-import type { Node } from '../node.ts'
+import type { Config } from '../config/config.ts'
 import { expandTitle, type TitleVariables } from './title-template.ts'
 
 const TITLE = 'haypile'
+
+/** The configuration, and the ports that are bound; 0 for none. */
+interface TitleSource {
+  readonly config: Config
+  readonly port: number
+  readonly tlsPort: number
+}
 
 /**
  * Sets the process title from the configuration now and after each change, unless set-proc-title is
  * no. For a process that is the server's own.
  */
-export function followProcessTitle(node: Node): void {
-  const { config } = node
+export function followProcessTitle(source: TitleSource): void {
+  const { config } = source
   if (!config.flag('set-proc-title')) return
   config.follow<Bytes>('proc-title-template', (template) => {
-    const title = expandTitle(textOf(template), variablesOf(node))
+    const title = expandTitle(textOf(template), variablesOf(source))
     if (title !== null) process.title = title
   })
 }
 
-function variablesOf({ config, port, tlsPort }: Node): TitleVariables {
+function variablesOf({ config, port, tlsPort }: TitleSource): TitleVariables {
   const [address = '*'] = config.list('bind') as readonly Bytes[]
   const unixsocket = textOf(config.text('unixsocket'))
   const listening = port || tlsPort

@@ -51,7 +51,7 @@ export function startScripting(node: Node): Scripting {
 /** Runs a slice of a script in a turn of its own, once LevelDB can be read. */
 function goOn(node: Node, run: () => void): void {
   setImmediate(() => {
-    if (node.isClosing) return
+    if (node.gates.closing) return
     if (node.engine.checkpointer.isReopening) {
       setTimeout(() => goOn(node, run), REOPENING_MS)
       return

@@ -1,0 +1,46 @@
+/** The parts of the server whose state INFO shows. */
+import type { Clock } from '../../base/clock.ts'
+import type { Acl } from '../../commands/acl/acl.ts'
+import type { Executor } from '../../commands/core/executor.ts'
+import type { ServerPort, StoragePort } from '../../commands/core/ports.ts'
+import type { Replication } from '../../replication/replication.ts'
+import type { Storage } from '../../storage/storage.ts'
+import type { Config } from '../config/config.ts'
+import type { Gates } from '../loop/gates.ts'
+import type { LatencyMonitor } from '../metrics/latency.ts'
+import type { Statistics } from '../metrics/statistics.ts'
+import type { Acceptor } from '../network/acceptor.ts'
+import type { ClientRegistry } from '../network/client-registry.ts'
+
+/** One reading of the server for INFO, made anew for each call. */
+export interface InfoSource {
+  readonly version: string
+  readonly runId: string
+  /** Wall time of the start, ms. */
+  readonly startedAtMs: number
+  /** Monotonic time of the start, ms. */
+  readonly startedMs: number
+  /** The bound ports; 0 for none. */
+  readonly port: number
+  readonly tlsPort: number
+  /** The number of keys that the last recovery found. */
+  readonly recoveredKeys: number
+  readonly config: Config
+  readonly log: { readonly droppedLines: number }
+  readonly clock: Clock
+  readonly storage: Storage
+  readonly memory: ReturnType<StoragePort['memory']>
+  /** Null until the binlog has been replayed. */
+  readonly replication: Replication | null
+  readonly gates: Pick<Gates, 'loading' | 'heldCount'>
+  readonly statistics: Statistics
+  readonly latency: Pick<LatencyMonitor, 'commands' | 'percentile'>
+  readonly clients: Pick<ClientRegistry, 'connections'>
+  readonly handshakes: Pick<Acceptor['handshakes'], 'count'>
+  readonly blockedClients: Executor['blockedClients']
+  readonly tracking: Executor['tracking']
+  readonly acl: Pick<Acl, 'denials'>
+  readonly pubsub: ServerPort['pubsub']
+  readonly scripting: Pick<ServerPort['scripting'], 'memory' | 'count'>
+  readonly functions: ServerPort['functions']
+}
