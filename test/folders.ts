@@ -212,7 +212,6 @@ export const CYCLES: readonly (readonly string[])[] = [
     'commands/transactions/transactions.ts',
   ],
   ['replication/master/slave-items.ts', 'replication/replica/liveness.ts'],
-  ['server/config/ceiling.ts', 'server/config/config.ts', 'server/process/heap.ts'],
   [
     'server/loop/blocked-timer.ts',
     'server/loop/cron.ts',

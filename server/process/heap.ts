@@ -1,6 +1,6 @@
 /**
- * V8's heap: the amount of data that fits into it, and how the program gets a heap for the
- * configured cache.
+ * How the program gets a heap of V8 for the configured cache. See machine.ts for the amount of data
+ * that fits into a heap.
  *
  * V8 reads `--max-old-space-size` when the process starts, ignores later changes of the flag, and
  * ends a process whose heap is full. So the program replaces itself by one that has the flag
@@ -13,52 +13,18 @@
  * The program sets V8 to collect sooner; no difference in speed was measurable. An embedded server
  * leaves that flag to its host process.
  */
-import { totalmem } from 'node:os'
-import { getHeapStatistics, setFlagsFromString } from 'node:v8'
+import { setFlagsFromString } from 'node:v8'
 import type { Log } from '../../base/log.ts'
 import { keepBelow } from '../config/ceiling.ts'
 import type { Config } from '../config/config.ts'
 import { defaultCacheBytes, type Machine } from '../config/key.ts'
+import { cacheBytesIn, heapLimitBytes, heapMebibytesFor, machineMemoryBytes, thisMachine } from './machine.ts'
 
-const MEBIBYTE = 1024 * 1024
 /** Growth of the heap beyond its used size before it is collected, percent. */
 const GROWTH_PERCENT = 20
-/** Bytes of heap for each byte of the working set: its growth, and a checkpoint's records. */
-const HEAP_PER_CACHE = 2
-/** Heap for the server itself, scripts' values, and requests under way. */
-const MAX_BASE_BYTES = 512 * MEBIBYTE
-/** Share of a small heap for the server itself, if less than MAX_BASE_BYTES. */
-const BASE_SHARE = 0.4
 
 const HINT = 'for more, start node with --max-old-space-size=MEGABYTES; Node 22.15 and later need no flag'
 const LIMIT_FLAG = /--max[-_]old[-_]space[-_]size(?:[-_]percentage)?\b/
-
-/** The limit of this process's heap, bytes. */
-const heapLimitBytes = () => getHeapStatistics().heap_size_limit
-
-/**
- * Returns the bytes of cache (or of changes not yet in LevelDB) that fit into a heap of this limit.
- */
-export function cacheBytesIn(limitBytes: number): number {
-  const base = Math.min(MAX_BASE_BYTES, limitBytes * BASE_SHARE)
-  return Math.floor((limitBytes - base) / HEAP_PER_CACHE / MEBIBYTE) * MEBIBYTE
-}
-
-/** Returns the heap limit for this much cache, in V8's unit. */
-export function heapMebibytesFor(cacheBytes: number): number {
-  return Math.ceil((cacheBytes * HEAP_PER_CACHE + MAX_BASE_BYTES) / MEBIBYTE)
-}
-
-/** Memory of the machine, or of the container if that is less. */
-function machineMemoryBytes(): number {
-  const constrained = process.constrainedMemory() ?? 0
-  return constrained > 0 ? Math.min(constrained, totalmem()) : totalmem()
-}
-
-/** The facts that defaults depend on, for a process that keeps its heap. */
-export function thisMachine(): Machine {
-  return { memoryBytes: machineMemoryBytes(), heapCacheBytes: cacheBytesIn(heapLimitBytes()) }
-}
 
 /** The facts that defaults depend on, for the program, which can still get a larger heap. */
 export function machineOfProgram(): Machine {

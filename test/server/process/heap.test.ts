@@ -3,7 +3,8 @@ import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { silentLog } from '../../../base/log.ts'
 import { Config } from '../../../server/config/config.ts'
-import { cacheBytesIn, fitCacheToHeap, heapMebibytesFor } from '../../../server/process/heap.ts'
+import { fitCacheToHeap } from '../../../server/process/heap.ts'
+import { cacheBytesIn, heapMebibytesFor } from '../../../server/process/machine.ts'
 
 const MEBIBYTE = 2 ** 20
 
