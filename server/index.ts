@@ -10,13 +10,17 @@
  */
 import { systemClock } from '../base/clock.ts'
 import { Config } from './config/config.ts'
+import type { ConfigOptions } from './config/table.ts'
 import { logIneffective } from './config/warnings.ts'
 import { createLogger } from './logging/log.ts'
 import { Node } from './node.ts'
 import { fitCacheToHeap } from './process/heap.ts'
 
-/** Configuration keys by name, as in the configuration file; numbers and flags may be typed. */
-export type StartOptions = Readonly<Record<string, string | number | boolean>>
+/**
+ * Configuration keys by name or alias, with values as in the configuration file; numbers and flags
+ * may be typed.
+ */
+export type StartOptions = ConfigOptions
 
 export interface RunningServer {
   /** The TCP port: the one the system chose for 0. */

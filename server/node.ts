@@ -156,21 +156,21 @@ export class Node implements ServerPort {
     this.replication = new ReplicationFacade({
       engine,
       ownPorts: () => [this.port, this.tlsPort, config.number('replica-announce-port')],
-      ownAddresses: () => [config.text('replica-announce-ip'), ...(config.list('bind') as string[])],
+      ownAddresses: () => [config.text('replica-announce-ip'), ...config.list('bind')],
     })
     this.acceptor = new Acceptor({ config, clients: this.clients, statistics: this.statistics, host: connectionHost(this) })
     this.listener = new Listener(this.acceptor, log)
     this.cron = new Cron(this)
-    config.follow<Bytes>('appendfsync', (policy) => {
+    config.follow('appendfsync', (policy) => {
       this.turn.waitForSync = policy === 'always'
     })
     followStorageSettings(config, engine)
     const keyEvents = new KeyEventPublisher(this.pubsub)
     keyspace.events = keyEvents
-    config.follow<Bytes>('notify-keyspace-events', (letters) => keyEvents.configure(letters))
+    config.follow('notify-keyspace-events', (letters) => keyEvents.configure(letters))
     const { tracking } = this.executor
     this.turn.tellClients = () => tracking.isActive && tracking.endTurn()
-    config.follow<number>('tracking-table-max-keys', (keys) => tracking.table.setLimit(keys))
+    config.follow('tracking-table-max-keys', (keys) => tracking.table.setLimit(keys))
     engine.onExpired = (milliseconds) => this.latency.add('expire-cycle', milliseconds)
   }
 
@@ -266,7 +266,7 @@ export class Node implements ServerPort {
     const bound = await this.listener
       .listen(
         {
-          addresses: config.list('bind') as string[],
+          addresses: config.list('bind'),
           port: wanted,
           backlog: config.number('tcp-backlog'),
           unixSocket: config.path('unixsocket'),
@@ -278,7 +278,7 @@ export class Node implements ServerPort {
           certFile: config.path('tls-cert-file'),
           keyFile: config.path('tls-key-file'),
           caFile: config.path('tls-ca-cert-file'),
-          authClients: config.text('tls-auth-clients') as 'yes' | 'no' | 'optional',
+          authClients: config.text('tls-auth-clients'),
         },
         wanted > 0 || this.options.anyPort,
       )

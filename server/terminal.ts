@@ -52,7 +52,7 @@ function clientOf(config: Config, { port, tlsPort }: Served): string | null {
 
 /** Returns redis-cli's host option; empty if this machine's usual address is bound. */
 function hostOf(config: Config): string {
-  const addresses = (config.list('bind') as string[]).map((address) => address.replace(/^-/, ''))
+  const addresses = config.list('bind').map((address) => address.replace(/^-/, ''))
   const isUsual = addresses.some((address) => ['*', '0.0.0.0', '127.0.0.1', 'localhost'].includes(address))
   if (isUsual || addresses.length === 0) return ''
   const [first] = addresses as [string]

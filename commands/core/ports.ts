@@ -50,6 +50,28 @@ export interface ShutdownOptions {
   readonly force: boolean
 }
 
+/**
+ * The configuration keys that commands read. The server's table has each with a value of this type;
+ * otherwise its Config does not compile.
+ */
+type NumberKey =
+  | 'acllog-max-len'
+  | 'hash-max-listpack-entries'
+  | 'hash-max-listpack-value'
+  | 'hll-sparse-max-bytes'
+  | 'latency-monitor-threshold'
+  | 'list-max-listpack-size'
+  | 'proto-max-bulk-len'
+  | 'set-max-intset-entries'
+  | 'set-max-listpack-entries'
+  | 'set-max-listpack-value'
+  | 'slowlog-log-slower-than'
+  | 'stream-node-max-entries'
+  | 'zset-max-listpack-entries'
+  | 'zset-max-listpack-value'
+
+type TextKey = 'enable-debug-command' | 'enable-module-command' | 'userpass'
+
 export interface ConfigPort {
   /** Returns name and value of each key whose name matches one of the glob patterns. */
   match(patterns: readonly Bytes[]): readonly (readonly [name: Bytes, value: Bytes])[]
@@ -57,9 +79,8 @@ export interface ConfigPort {
   set(pairs: readonly (readonly [name: Bytes, value: Bytes])[]): void
   /** Writes the configuration file; throws a ClientError if there is none or writing fails. */
   rewrite(): void
-  number(name: string): number
-  text(name: string): string
-  flag(name: string): boolean
+  number(name: NumberKey): number
+  text(name: TextKey): Bytes
 }
 
 export interface ClientsPort {

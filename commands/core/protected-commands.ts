@@ -12,7 +12,7 @@ import type { Session } from './session.ts'
  * to the session.
  */
 export function requireEnabled({ server, session }: Context, command: 'DEBUG' | 'MODULE'): void {
-  const key = `enable-${command.toLowerCase()}-command`
+  const key = command === 'DEBUG' ? 'enable-debug-command' : 'enable-module-command'
   const setting = server.config.text(key)
   if (isToken(setting, 'yes') || (isToken(setting, 'local') && isLocal(session))) return
   throw clientError(

@@ -5,9 +5,10 @@
 import type { Log } from '../../base/log.ts'
 import type { Config } from './config.ts'
 import { ConfigRefused } from './kinds.ts'
+import type { ConfigNameOf } from './table.ts'
 
 export interface Ceiling {
-  readonly name: string
+  readonly name: ConfigNameOf<number>
   /** Returns the highest possible value up to `wanted`. */
   readonly allowed: (wanted: number) => number
   /** Returns the error text of CONFIG SET. */
@@ -29,7 +30,7 @@ export function keepBelow(config: Config, log: Log, { name, allowed, refusal, wh
     log.warn({ wanted, set, ...fields }, `${name} is lowered to ${set}: ${why}`)
   }
   config.onChange(name, (value) => {
-    const most = allowed(value as number)
-    if (most < (value as number)) throw new ConfigRefused(refusal(most))
+    const most = allowed(value)
+    if (most < value) throw new ConfigRefused(refusal(most))
   })
 }

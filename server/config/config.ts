@@ -9,16 +9,25 @@ import type { ConfigPort } from '../../commands/core/ports.ts'
 import { type Glob, globOf, isLiteral } from '../../commands/parsing/glob.ts'
 import { thisMachine } from '../process/machine.ts'
 import { ConfigError, type Item, readConfigFile, readText, type Setting } from './file.ts'
-import { type ConfigKey, type ConfigName, defaultOf, type Machine } from './key.ts'
-import { type BufferLimits, ConfigRefused, type ConfigValue } from './kinds.ts'
+import { type ConfigKey, defaultOf, type KeyName, type Machine } from './key.ts'
+import { ConfigRefused, type ConfigValue } from './kinds.ts'
 import { rewriteConfigText } from './rewrite.ts'
-import { configKeys, configNames, findConfigName, nearestConfigName, requireConfigKey } from './table.ts'
+import {
+  type ConfigName,
+  type ConfigNameOf,
+  type ConfigValues,
+  configKeys,
+  configNames,
+  findConfigName,
+  nearestConfigName,
+  requireConfigKey,
+} from './table.ts'
 
 /**
  * Notified of a new value. Throws ConfigRefused to undo the whole change; the client sees its
  * message.
  */
-export type ChangeListener<V extends ConfigValue = ConfigValue> = (value: V) => void
+type ChangeListener = (value: ConfigValue) => void
 
 type Values = Map<ConfigKey, ConfigValue>
 
@@ -27,6 +36,8 @@ export class Config implements ConfigPort {
   private readonly machine: Machine
   private values: Values
   private readonly listeners = new Map<ConfigKey, ChangeListener[]>()
+  /** Told of each key that is read while `apply` of followReads runs; null at other times. */
+  private noteRead: ((key: ConfigKey) => void) | null = null
   /** The file that CONFIG REWRITE writes; null if the server was started without one. */
   private file: string | null = null
   /**
@@ -76,58 +87,77 @@ export class Config implements ConfigPort {
     if (path !== undefined) this.file = path === '-' ? null : path
   }
 
-  number(name: string): number {
+  number(name: ConfigNameOf<number>): number {
     const value = this.value(name)
     if (typeof value !== 'number') throw new Error(`configuration key ${name} is not a number`)
     return value
   }
 
   /** Returns bytes; use `path` for file names. */
-  text(name: string): Bytes {
+  text<N extends ConfigNameOf<Bytes>>(name: N): ConfigValues[N] {
     const value = this.value(name)
     if (typeof value !== 'string') throw new Error(`configuration key ${name} is not text`)
     return value
   }
 
   /** The decoded text of a key that a person wrote, such as a path. */
-  path(name: string): string {
+  path(name: ConfigNameOf<Bytes>): string {
     return textOf(this.text(name))
   }
 
-  flag(name: string): boolean {
+  flag(name: ConfigNameOf<boolean>): boolean {
     const value = this.value(name)
     if (typeof value !== 'boolean') throw new Error(`configuration key ${name} is not a flag`)
     return value
   }
 
   /** Returns a list: addresses, shutdown options or percentiles. */
-  list(name: string): readonly (Bytes | number)[] {
+  list<N extends ConfigNameOf<readonly (Bytes | number)[]>>(name: N): ConfigValues[N] {
     const value = this.value(name)
     if (!Array.isArray(value)) throw new Error(`configuration key ${name} is not a list`)
     return value
   }
 
-  bufferLimits(): BufferLimits {
-    return this.value('client-output-buffer-limit') as BufferLimits
+  bufferLimits(): ConfigValues['client-output-buffer-limit'] {
+    return this.value('client-output-buffer-limit')
   }
 
   /**
    * Calls `listener` after each change, inside CONFIG SET. If a later listener refuses the value,
    * the earlier ones are called again with the old value.
    */
-  onChange(name: string, listener: ChangeListener): void {
-    const key = requireConfigKey(name)
-    this.listeners.set(key, [...(this.listeners.get(key) ?? []), listener])
+  onChange<N extends ConfigName>(name: N, listener: (value: ConfigValues[N]) => void): void {
+    this.listen(requireConfigKey(name), listener as ChangeListener)
   }
 
   /** Calls `listener` now with the current value, and after each change. */
-  follow<V extends ConfigValue>(name: string, listener: ChangeListener<V>): void {
-    listener(this.value(name) as V)
-    this.onChange(name, listener as ChangeListener)
+  follow<N extends ConfigName>(name: N, listener: (value: ConfigValues[N]) => void): void {
+    listener(this.value(name))
+    this.onChange(name, listener)
+  }
+
+  /**
+   * Calls `apply` now, and after each change of a key that `apply` has read so far. For settings
+   * that several keys decide.
+   */
+  followReads(apply: () => void): void {
+    const followed = new Set<ConfigKey>()
+    const run = () => {
+      this.noteRead = (key) => {
+        if (!followed.has(key)) this.listen(key, run)
+        followed.add(key)
+      }
+      try {
+        apply()
+      } finally {
+        this.noteRead = null
+      }
+    }
+    run()
   }
 
   match(patterns: readonly Bytes[]): (readonly [name: Bytes, value: Bytes])[] {
-    const matched = new Set<ConfigName>()
+    const matched = new Set<KeyName>()
     for (const pattern of patterns) {
       if (!isLiteral(pattern)) this.matchPattern(globOf(pattern, 'ignore case'), matched)
       else {
@@ -161,7 +191,7 @@ export class Config implements ConfigPort {
    * Stores what the server itself has changed: the master (SLAVEOF) and the users. Each argument
    * holds the words of one line of the file. CONFIG REWRITE writes them.
    */
-  setByServer(name: string, ...lines: readonly (readonly Bytes[])[]): void {
+  setByServer(name: ConfigName, ...lines: readonly (readonly Bytes[])[]): void {
     const key = requireConfigKey(name)
     const before = this.values
     const initial = key.kind.parse([defaultOf(key, this.machine)], undefined)
@@ -182,16 +212,22 @@ export class Config implements ConfigPort {
     }
   }
 
-  private value(name: string): ConfigValue {
-    return this.values.get(requireConfigKey(name)) as ConfigValue
+  private value<N extends ConfigName>(name: N): ConfigValues[N] {
+    const key = requireConfigKey(name)
+    if (this.noteRead !== null) this.noteRead(key)
+    return this.values.get(key) as ConfigValues[N]
   }
 
-  private print({ key, times }: ConfigName): Bytes {
+  private listen(key: ConfigKey, listener: ChangeListener): void {
+    this.listeners.set(key, [...(this.listeners.get(key) ?? []), listener])
+  }
+
+  private print({ key, times }: KeyName): Bytes {
     const value = this.values.get(key) as ConfigValue
     return times === 1 ? key.kind.print(value) : String(Math.floor((value as number) / times))
   }
 
-  private matchPattern(matches: Glob, into: Set<ConfigName>): void {
+  private matchPattern(matches: Glob, into: Set<KeyName>): void {
     for (const name of configNames.values()) if (!name.hidden && !name.key.withheld && matches(name.name)) into.add(name)
   }
 
@@ -222,7 +258,7 @@ export class Config implements ConfigPort {
     return values
   }
 
-  private tell(name: ConfigName, before: Values, told: (() => void)[]): void {
+  private tell(name: KeyName, before: Values, told: (() => void)[]): void {
     const { key } = name
     const was = before.get(key) as ConfigValue
     const is = this.values.get(key) as ConfigValue
@@ -242,12 +278,12 @@ function defaultValues(machine: Machine): Values {
  * The value that the first new value of a key builds on. Client classes without a new limit keep
  * theirs.
  */
-function keptBy(name: ConfigName, values: Values): ConfigValue | undefined {
+function keptBy(name: KeyName, values: Values): ConfigValue | undefined {
   return name.key.name === 'client-output-buffer-limit' ? values.get(name.key) : undefined
 }
 
 /** Throws ConfigRefused. */
-function parseAs({ key, times }: ConfigName, words: readonly Bytes[], previous: ConfigValue | undefined): ConfigValue {
+function parseAs({ key, times }: KeyName, words: readonly Bytes[], previous: ConfigValue | undefined): ConfigValue {
   if (times === 1) return key.kind.parse(words, previous)
   const [word] = words
   if (words.length !== 1 || word === undefined || !/^\d{1,9}$/.test(word))
@@ -255,7 +291,7 @@ function parseAs({ key, times }: ConfigName, words: readonly Bytes[], previous: 
   return key.kind.parse([String(Number(word) * times)], previous)
 }
 
-function wrongValue({ where, given, words }: Setting, { key }: ConfigName, why: string): string {
+function wrongValue({ where, given, words }: Setting, { key }: KeyName, why: string): string {
   const shown = key.secret ? ['"(redacted)"'] : words.map((word) => `"${textOf(word)}"`)
   return `${where}${[given, ...shown].join(' ')}: ${why}`
 }
@@ -269,8 +305,8 @@ function unknownKey({ where, given, name }: Setting): string {
  * Returns the names of a CONFIG SET. Throws a ClientError for the first that is unknown, immutable
  * or given twice.
  */
-function checkNames(pairs: readonly (readonly [name: Bytes, value: Bytes])[]): ConfigName[] {
-  const names: ConfigName[] = []
+function checkNames(pairs: readonly (readonly [name: Bytes, value: Bytes])[]): KeyName[] {
+  const names: KeyName[] = []
   for (const [given] of pairs) {
     const name = findConfigName(given)
     if (name === undefined || name.key.withheld)
@@ -282,12 +318,12 @@ function checkNames(pairs: readonly (readonly [name: Bytes, value: Bytes])[]): C
   return names
 }
 
-function setFailed(name: ConfigName, why: string) {
+function setFailed(name: KeyName, why: string) {
   return clientError(`ERR CONFIG SET failed (possibly related to argument '${name.name}') - ${bytesOfText(why)}`)
 }
 
 /** Runs `change` and turns a ConfigRefused into the client's error. */
-function refusing(name: ConfigName, change: () => void): void {
+function refusing(name: KeyName, change: () => void): void {
   try {
     change()
   } catch (error) {

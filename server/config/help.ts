@@ -2,7 +2,7 @@
 import type { ConfigKey, Section } from './key.ts'
 import { defaultOf, type Machine } from './key.ts'
 import { quoted } from './kinds.ts'
-import { configKeys, requireConfigKey } from './table.ts'
+import { type ConfigName, configKeys, requireConfigKey } from './table.ts'
 
 const TITLES: Readonly<Record<Exclude<Section, 'compatibility'>, string>> = {
   network: 'Network',
@@ -31,7 +31,7 @@ A Redis-compatible key-value server with its data on disk.
 const STATUS = 'Exit status: 0 done, 1 failed, 2 the command line or the configuration is wrong.'
 
 /** The keys that most people need first. */
-const COMMON_KEYS = ['port', 'bind', 'dir', 'requirepass', 'appendfsync', 'cache-memory', 'logfile', 'replicaof']
+const COMMON_KEYS: readonly ConfigName[] = ['port', 'bind', 'dir', 'requirepass', 'appendfsync', 'cache-memory', 'logfile', 'replicaof']
 
 /** Help that fits on one screen. */
 export function shortHelp(machine: Machine): string {

@@ -1,6 +1,6 @@
 /** The type of a configuration key. */
 import type { Bytes } from '../../base/bytes.ts'
-import type { Kind } from './kinds.ts'
+import type { ConfigValue, Kind } from './kinds.ts'
 
 export type Section =
   | 'network'
@@ -32,10 +32,10 @@ export function defaultCacheBytes({ memoryBytes, heapCacheBytes = Number.POSITIV
   return Math.max(MIN_CACHE_BYTES, Math.min(quarter, heapCacheBytes))
 }
 
-export interface ConfigKey {
-  readonly name: Bytes
+export interface ConfigKey<N extends Bytes = Bytes, V extends ConfigValue = ConfigValue, A extends Bytes = Bytes> {
+  readonly name: N
   readonly section: Section
-  readonly kind: Kind
+  readonly kind: Kind<V>
   /** The default, as a file would spell it. */
   readonly default: Bytes | ((machine: Machine) => Bytes)
   /** The unit of a number, unless its kind says it. */
@@ -46,7 +46,7 @@ export interface ConfigKey {
    * Other names. An alias with `times` counts in a unit of `times` of the key's units. CONFIG GET
    * shows such an alias only when a client asks for it by name.
    */
-  readonly aliases?: readonly (Bytes | { readonly name: Bytes; readonly times: number })[]
+  readonly aliases?: readonly (A | { readonly name: A; readonly times: number })[]
   /** A password: never logged, and shown by CONFIG GET alone. */
   readonly secret?: true
   /** CONFIG GET shows the key only by its own name, never for a pattern. */
@@ -63,13 +63,25 @@ export interface ConfigKey {
   readonly help: string
 }
 
-/** One name of a key. */
-export interface ConfigName {
+/** One name of a key: its own or an alias. */
+export interface KeyName {
   readonly name: Bytes
   readonly key: ConfigKey
   readonly times: number
   readonly hidden: boolean
 }
+
+/**
+ * A key whose table gives it as a tuple: name, kind, default, and an alias in the place that the
+ * table chooses.
+ */
+export type KeyOfRow<R extends readonly unknown[], A> = R extends readonly [
+  infer N extends Bytes,
+  Kind<infer V extends ConfigValue>,
+  ...unknown[],
+]
+  ? ConfigKey<N, V, Extract<A, Bytes>>
+  : never
 
 export function defaultOf(key: ConfigKey, machine: Machine): Bytes {
   return typeof key.default === 'string' ? key.default : key.default(machine)

@@ -175,7 +175,7 @@ export const directory: Kind<Bytes> = oneWord(
 )
 
 /** One word of a list. */
-export function choice(...words: readonly Bytes[]): Kind<Bytes> {
+export function choice<const W extends Bytes>(...words: readonly W[]): Kind<W> {
   return oneWord(
     words.join(', '),
     (word) => requireChoice(lowerCase(word), words),
@@ -183,14 +183,15 @@ export function choice(...words: readonly Bytes[]): Kind<Bytes> {
   )
 }
 
-export function requireChoice(word: Bytes, words: readonly Bytes[]): Bytes {
-  if (!words.includes(word)) throw new ConfigRefused(`argument(s) must be one of the following: ${words.join(', ')}`)
-  return word
+export function requireChoice<W extends Bytes>(word: Bytes, words: readonly W[]): W {
+  const found = words.find((one) => one === word)
+  if (found === undefined) throw new ConfigRefused(`argument(s) must be one of the following: ${words.join(', ')}`)
+  return found
 }
 
 /** For a feature that does not exist here: only the neutral value is accepted. */
-export function only(value: Bytes, why: string): Kind<Bytes> {
-  const kind = oneWord(
+export function only<const W extends Bytes>(value: W, why: string): Kind<W> {
+  const kind = oneWord<W>(
     value === '' ? 'empty' : `${value} only`,
     (word) => {
       if (lowerCase(word) !== value) throw new ConfigRefused(why)

@@ -5,6 +5,7 @@
 import { defaultReplicationSettings, type ReplicationSettings } from '../../replication/settings.ts'
 import type { Storage, StorageSettings } from '../../storage/storage.ts'
 import type { Config } from './config.ts'
+import type { ConfigNameOf } from './table.ts'
 
 const RESERVE_BYTES = 16 * 1024 * 1024
 const MIN_DIRTY_BYTES = 32 * 1024 * 1024
@@ -45,29 +46,19 @@ export function storageSettings(config: Config): StorageSettings {
 /** Applies every CONFIG SET to storage's settings. */
 export function followStorageSettings(config: Config, storage: Storage): void {
   const { settings } = storage
-  const apply = () => {
+  config.followReads(() => {
     const now = storageSettings(config)
     Object.assign(settings.binlog, now.binlog)
     Object.assign(settings.checkpoint, now.checkpoint)
     settings.cacheBytes = now.cacheBytes
-  }
-  const keys = [
-    'binlog-file-size',
-    'binlog-retention-bytes',
-    'binlog-retention-seconds',
-    'checkpoint-binlog-bytes',
-    'checkpoint-seconds',
-    'cache-memory',
-    'dirty-limit',
-  ]
-  for (const key of keys) config.onChange(key, apply)
+  })
 }
 
 /** Returns replication's settings, to which every CONFIG SET is applied. */
 export function replicationSettings(config: Config): ReplicationSettings {
   const settings = defaultReplicationSettings()
-  const seconds = (name: string) => config.number(name) * 1000
-  const apply = () => {
+  const seconds = (name: ConfigNameOf<number>) => config.number(name) * 1000
+  config.followReads(() => {
     const minReplicasMaxLagMs = seconds('min-replicas-max-lag')
     const now: ReplicationSettings = {
       timeoutMs: seconds('repl-timeout'),
@@ -84,21 +75,6 @@ export function replicationSettings(config: Config): ReplicationSettings {
       masterPassword: config.text('masterauth'),
     }
     Object.assign(settings, now)
-  }
-  apply()
-  const keys = [
-    'repl-timeout',
-    'repl-ping-replica-period',
-    'replica-lag-limit',
-    'replica-forget-after',
-    'dbsync-rate-limit',
-    'min-replicas-to-write',
-    'min-replicas-max-lag',
-    'replica-announce-ip',
-    'replica-announce-port',
-    'masteruser',
-    'masterauth',
-  ]
-  for (const key of keys) config.onChange(key, apply)
+  })
   return settings
 }

@@ -3,7 +3,7 @@
  * redaction of secrets read it. It joins the files of keys/ and refuses a bad definition at start.
  */
 import { type Bytes, lowerCase } from '../../base/bytes.ts'
-import { type ConfigKey, type ConfigName, defaultOf } from './key.ts'
+import { type ConfigKey, defaultOf, type KeyName } from './key.ts'
 import { collectionKeys } from './keys/collections.ts'
 import { compatibilityKeys } from './keys/compatibility.ts'
 import { networkKeys } from './keys/network.ts'
@@ -14,7 +14,7 @@ import { storageKeys } from './keys/storage.ts'
 import { userKeys } from './keys/users.ts'
 
 /** Every key, in the order in which `haypile help all` and CONFIG GET * show them. */
-export const configKeys: readonly ConfigKey[] = [
+const KEYS = [
   ...networkKeys,
   ...userKeys,
   ...serverKeys,
@@ -23,26 +23,58 @@ export const configKeys: readonly ConfigKey[] = [
   ...replicationKeys,
   ...compatibilityKeys,
   ...pikaKeys,
-]
+] as const
+
+export const configKeys: readonly ConfigKey[] = KEYS
+
+type Key = (typeof KEYS)[number]
+
+/** The type of each key's value. */
+export type ConfigValues = { readonly [K in Key as K['name']]: ReturnType<K['kind']['parse']> }
+
+type AliasOf<K> = K extends { readonly aliases?: readonly (infer A)[] }
+  ? A extends Bytes
+    ? A
+    : A extends { readonly name: infer N extends Bytes }
+      ? N
+      : never
+  : never
+
+/** A value as a program may give it. Every value may be spelled as in a file. */
+type OptionOf<V> =
+  | (string & Record<never, never>)
+  | (V extends number | boolean | Bytes ? V : never)
+  | (Bytes extends V ? number : 'yes' extends V ? boolean : never)
+
+/** Values by each key's name or alias, as a program gives them. */
+export type ConfigOptions = {
+  readonly [K in Key as K['name'] | AliasOf<K>]?: OptionOf<ReturnType<K['kind']['parse']>>
+}
+
+/** A key's own name. The code names keys by it. */
+export type ConfigName = keyof ConfigValues
+
+/** The names of the keys whose values are of the type. */
+export type ConfigNameOf<V> = { [N in ConfigName]: ConfigValues[N] extends V ? N : never }[ConfigName]
 
 /** Every name of every key; a key's aliases follow its own name. */
-export const configNames: ReadonlyMap<Bytes, ConfigName> = gather(configKeys)
+export const configNames: ReadonlyMap<Bytes, KeyName> = gather(configKeys)
 
 /** Finds a key by name, case-insensitive. */
-export function findConfigName(name: Bytes): ConfigName | undefined {
+export function findConfigName(name: Bytes): KeyName | undefined {
   return configNames.get(lowerCase(name))
 }
 
 /** Finds a key by a name that the code itself uses. Throws if there is none. */
-export function requireConfigKey(name: string): ConfigKey {
+export function requireConfigKey(name: ConfigName): ConfigKey {
   const found = configNames.get(name)
   if (found === undefined) throw new Error(`no configuration key is called ${name}`)
   return found.key
 }
 
-function gather(keys: readonly ConfigKey[]): Map<Bytes, ConfigName> {
-  const names = new Map<Bytes, ConfigName>()
-  const add = (name: ConfigName) => {
+function gather(keys: readonly ConfigKey[]): Map<Bytes, KeyName> {
+  const names = new Map<Bytes, KeyName>()
+  const add = (name: KeyName) => {
     if (!/^[a-z0-9_-]+$/.test(name.name)) throw new Error(`configuration key ${name.name}: bad name`)
     if (names.has(name.name)) throw new Error(`two configuration keys are called ${name.name}`)
     names.set(name.name, name)

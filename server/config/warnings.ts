@@ -18,7 +18,7 @@ export function logIneffective(config: Config, log: Log): void {
     const initial = key.kind.print(key.kind.parse([defaultOf(key, { memoryBytes: 0 })], undefined))
     if (value !== initial) log.warn({ value: textOf(value) }, `${key.name} has no effect: ${key.warning}`)
   }
-  for (const name of ['dbfilename', 'appenddirname']) {
+  for (const name of ['dbfilename', 'appenddirname'] as const) {
     const path = join(config.path('dir'), config.path(name))
     if (existsSync(path)) log.warn({ path }, 'the directory holds a Redis data file, which haypile does not read')
   }

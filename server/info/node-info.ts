@@ -22,7 +22,7 @@ import type { InfoSource } from './source.ts'
 
 export function nodeInfo(source: InfoSource, sections: readonly Bytes[]): Bytes {
   const { config, storage, latency } = source
-  const percents = config.list('latency-tracking-info-percentiles') as readonly number[]
+  const percents = config.list('latency-tracking-info-percentiles')
   const figures: InfoFigures = {
     server: serverFigures(source),
     clients: clientFigures(source),
@@ -66,7 +66,7 @@ function serverFigures(source: InfoSource): ServerFigures {
 }
 
 function listenerFigures({ config, port, tlsPort }: InfoSource): ListenerFigures[] {
-  const addresses = config.list('bind') as readonly Bytes[]
+  const addresses = config.list('bind')
   const path = config.text('unixsocket')
   const listeners: ListenerFigures[] = []
   if (port !== 0) listeners.push({ name: 'tcp', addresses, port })

@@ -44,10 +44,10 @@ export class LatencyMonitor implements LatencyPort {
 
   constructor(config: Config, clock: Clock) {
     this.clock = clock
-    config.follow<number>('latency-monitor-threshold', (milliseconds) => {
+    config.follow('latency-monitor-threshold', (milliseconds) => {
       this.thresholdMs = milliseconds === 0 ? Number.POSITIVE_INFINITY : milliseconds
     })
-    config.follow<boolean>('latency-tracking', (tracking) => {
+    config.follow('latency-tracking', (tracking) => {
       this.tracking = tracking
     })
   }

@@ -23,10 +23,10 @@ export class Slowlog implements SlowlogPort {
   private start = 0
 
   constructor(config: Config) {
-    config.follow<number>('slowlog-log-slower-than', (micros) => {
+    config.follow('slowlog-log-slower-than', (micros) => {
       this.thresholdMicros = micros < 0 ? Number.POSITIVE_INFINITY : micros
     })
-    config.follow<number>('slowlog-max-len', (length) => {
+    config.follow('slowlog-max-len', (length) => {
       this.maxLength = length
     })
   }

@@ -110,7 +110,7 @@ function connect(config: Config, host: string, port: number, connected: () => vo
 
 /** Throws the file system's error. */
 function tlsFiles(config: Config): tls.ConnectionOptions {
-  const [certificate, key, authority] = ['tls-cert-file', 'tls-key-file', 'tls-ca-cert-file'].map((name) => config.path(name))
+  const [certificate, key, authority] = (['tls-cert-file', 'tls-key-file', 'tls-ca-cert-file'] as const).map((name) => config.path(name))
   const read = (path: string | undefined) => (path === undefined || path === '' ? null : readFileSync(path))
   const [cert, keyContent, ca] = [read(certificate), read(key), read(authority)]
   return {

@@ -59,7 +59,7 @@ export function restartIfHeapIsSmall(config: Config): void {
  */
 export function fitCacheToHeap(config: Config, log: Log, heapBytes = heapLimitBytes()): void {
   const holds = cacheBytesIn(heapBytes)
-  for (const name of ['cache-memory', 'dirty-limit'])
+  for (const name of ['cache-memory', 'dirty-limit'] as const)
     keepBelow(config, log, {
       name,
       allowed: (bytes) => Math.min(bytes, holds),

@@ -1,5 +1,5 @@
 /** The process title that `ps` shows. Node.js cuts it to the length of the command line. */
-import { type Bytes, textOf } from '../../base/bytes.ts'
+import { textOf } from '../../base/bytes.ts'
 import type { Config } from '../config/config.ts'
 import { expandTitle, type TitleVariables } from './title-template.ts'
 
@@ -19,14 +19,14 @@ interface TitleSource {
 export function followProcessTitle(source: TitleSource): void {
   const { config } = source
   if (!config.flag('set-proc-title')) return
-  config.follow<Bytes>('proc-title-template', (template) => {
+  config.follow('proc-title-template', (template) => {
     const title = expandTitle(textOf(template), variablesOf(source))
     if (title !== null) process.title = title
   })
 }
 
 function variablesOf({ config, port, tlsPort }: TitleSource): TitleVariables {
-  const [address = '*'] = config.list('bind') as readonly Bytes[]
+  const [address = '*'] = config.list('bind')
   const unixsocket = textOf(config.text('unixsocket'))
   const listening = port || tlsPort
   return {

@@ -53,7 +53,7 @@ export function accessControl(parts: AccessControlParts): Acl {
     const { passwords, noPassword } = defaultUser(config, acl.environment)
     Object.assign(acl.defaultUser, { passwords, noPassword })
   })
-  for (const key of ['userpass', 'userblacklist']) config.onChange(key, () => followLimitedUser(acl, config))
+  for (const key of ['userpass', 'userblacklist'] as const) config.onChange(key, () => followLimitedUser(acl, config))
   config.beforeRewrite = () => config.setByServer('user', ...(acl.environment.file === null ? namedUsers(acl, config) : []))
   return acl
 }
@@ -92,7 +92,7 @@ function systemMessage(error: unknown): Bytes {
 
 function loadUsers(acl: Acl, config: Config): void {
   const { file } = acl.environment
-  const lines = config.list('user') as readonly UserLine[]
+  const lines = config.list('user')
   if (file === null) {
     acl.replace(configuredUsers(lines, acl.environment), null)
     return

@@ -28,10 +28,10 @@ export class NodeLimits implements DecoderLimits {
 export function connectionHost(node: Node): ConnectionHost {
   const { config, statistics, log, clients } = node
   const limits = new NodeLimits(node.acl)
-  config.follow<number>('proto-max-bulk-len', (bytes) => {
+  config.follow('proto-max-bulk-len', (bytes) => {
     limits.maxBulkBytes = bytes
   })
-  config.follow<number>('proto-inline-max', (bytes) => {
+  config.follow('proto-inline-max', (bytes) => {
     limits.maxInlineBytes = bytes
   })
   const host: ConnectionHost = {
@@ -78,7 +78,7 @@ export function connectionHost(node: Node): ConnectionHost {
       node.gates.begin(nowMs)
     },
   }
-  config.follow<number>('client-query-buffer-limit', (bytes) => {
+  config.follow('client-query-buffer-limit', (bytes) => {
     host.queryLimitBytes = bytes === 0 ? Number.POSITIVE_INFINITY : bytes
   })
   config.onChange('client-output-buffer-limit', () => {

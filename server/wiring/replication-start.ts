@@ -56,10 +56,10 @@ export function startReplication(node: Node): void {
     has: (session) => replication.waiters.has(session),
     end: (session, how) => replication.waiters.end(session, how === 'error' ? unblocked() : null),
   }
-  const [host, port] = config.list('replicaof') as string[]
+  const [host, port] = config.list('replicaof')
   replication.start(host === undefined || port === undefined ? null : { host, port: Number(port) })
   showMaster(node)
-  for (const key of ['min-replicas-to-write', 'min-replicas-max-lag', 'replica-serve-stale-data'])
+  for (const key of ['min-replicas-to-write', 'min-replicas-max-lag', 'replica-serve-stale-data'] as const)
     config.onChange(key, () => gates.refresh())
 }
 

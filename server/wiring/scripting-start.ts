@@ -26,7 +26,7 @@ export function startScripting(node: Node): Scripting {
     refusalOf: (flags, how) => node.gates.refusalOfScript(flags, how),
     isStale: () => node.gates.isStale,
   })
-  config.follow<number>('busy-reply-threshold', (milliseconds) => {
+  config.follow('busy-reply-threshold', (milliseconds) => {
     runner.thresholdMs = milliseconds
   })
   node.executor.units.onSuspension = (isSuspended) => {

@@ -4,14 +4,14 @@
  * once, and where XTRIM ~ trims.
  */
 import type { Bytes } from '../../../base/bytes.ts'
-import type { ConfigKey } from '../key.ts'
+import type { KeyOfRow } from '../key.ts'
 import { integer, type Kind, MAX_INT32, MAX_INT64, memory } from '../kinds.ts'
 
 type Row = readonly [name: Bytes, kind: Kind, initial: Bytes, help: string, alias?: Bytes]
 
 const count = integer(0, MAX_INT64)
 
-const ROWS: readonly Row[] = [
+const ROWS = [
   ['hash-max-listpack-entries', count, '512', 'hashes with at most this many fields report encoding listpack', 'hash-max-ziplist-entries'],
   ['hash-max-listpack-value', memory(0), '64', 'and only if none of their fields and values is longer than this', 'hash-max-ziplist-value'],
   [
@@ -35,14 +35,21 @@ const ROWS: readonly Row[] = [
   ['stream-node-max-entries', count, '100', 'XADD and XTRIM with ~ trim streams in steps of this many entries; 0 for no limit of entries'],
   ['stream-node-max-bytes', memory(0), '4kb', 'and in steps of this many bytes of entries; 0 for no limit of bytes'],
   ['hll-sparse-max-bytes', memory(0), '3000', 'size beyond which a sparse HyperLogLog becomes dense'],
-]
+] as const satisfies readonly Row[]
 
-export const collectionKeys: readonly ConfigKey[] = ROWS.map(([name, kind, initial, help, alias]) => ({
-  name,
-  section: 'collections',
-  kind,
-  default: initial,
-  changes: 'any time',
-  ...(alias === undefined ? {} : { aliases: [alias] }),
-  help,
-}))
+type CollectionKey<R extends Row> = R extends Row ? KeyOfRow<R, R[4]> : never
+
+function collection<R extends Row>(rows: readonly R[]): readonly CollectionKey<R>[] {
+  const keys = rows.map(([name, kind, initial, help, alias]) => ({
+    name,
+    section: 'collections',
+    kind,
+    default: initial,
+    changes: 'any time',
+    ...(alias === undefined ? {} : { aliases: [alias] }),
+    help,
+  }))
+  return keys as unknown as readonly CollectionKey<R>[]
+}
+
+export const collectionKeys = collection(ROWS)

@@ -5,7 +5,7 @@
  * neutral value.
  */
 import type { Bytes } from '../../../base/bytes.ts'
-import type { ConfigKey } from '../key.ts'
+import type { ConfigKey, KeyOfRow } from '../key.ts'
 import { choice, flag, integer, type Kind, MAX_INT32, MAX_INT64, MAX_UINT32, memory, none, only, text } from '../kinds.ts'
 import { memoryOrPercent, oomScores, savePoints } from '../kinds-special.ts'
 
@@ -14,8 +14,10 @@ export type Row = readonly [name: Bytes, kind: Kind, initial: Bytes, alias?: Byt
 const whole = integer(0, MAX_INT32)
 const long = integer(0, MAX_INT64)
 
-export function inert(help: string, rows: readonly Row[]): ConfigKey[] {
-  return rows.map(([name, kind, initial, alias, changes, warning]) => ({
+type InertKey<R extends Row> = R extends Row ? KeyOfRow<R, R[3]> : never
+
+export function inert<const R extends Row>(help: string, rows: readonly R[]): readonly InertKey<R>[] {
+  const keys = rows.map(([name, kind, initial, alias, changes, warning]) => ({
     name,
     section: 'compatibility',
     kind,
@@ -26,6 +28,17 @@ export function inert(help: string, rows: readonly Row[]): ConfigKey[] {
     inert: true,
     help,
   }))
+  return keys as unknown as readonly InertKey<R>[]
+}
+
+/** Keys that CONFIG GET shows only by their own names. */
+export function hidden<K extends ConfigKey>(keys: readonly K[]): readonly K[] {
+  return keys.map((key) => ({ ...key, hidden: true }))
+}
+
+/** Rows of keys that must stay empty. */
+function empty<const N extends Bytes>(why: string, ...names: readonly N[]) {
+  return names.map((name) => [name, only('', why), '', null, 'at start'] as const)
 }
 
 const encodings = inert('pages of lists are never compressed here', [['list-compress-depth', whole, '0']])
@@ -59,31 +72,41 @@ const memoryKeys = inert('data is on disk and never evicted: cache-memory bounds
   ['disable-thp', flag, 'yes', null, 'at start'],
 ])
 
-const persistence = inert('the binlog and LevelDB persist every write: see appendfsync', [
-  ['save', savePoints, ''],
-  ['appendonly', flag, 'yes'],
-  ['appendfilename', text, 'appendonly.aof', null, 'at start'],
-  ['appenddirname', text, 'appendonlydir', null, 'at start'],
-  ['dbfilename', text, 'dump.rdb'],
-  ['no-appendfsync-on-rewrite', flag, 'no'],
-  ['auto-aof-rewrite-percentage', whole, '100'],
-  ['auto-aof-rewrite-min-size', memory(0), '64mb'],
-  ['aof-load-truncated', flag, 'yes'],
-  ['aof-use-rdb-preamble', flag, 'yes'],
-  ['aof-timestamp-enabled', flag, 'no'],
-  ['aof-rewrite-incremental-fsync', flag, 'yes'],
-  ['aof-disable-auto-gc', flag, 'no'],
-  ['rdb-save-incremental-fsync', flag, 'yes'],
-  ['rdb-del-sync-files', flag, 'no'],
-  ['rdbcompression', flag, 'yes'],
-  ['rdbchecksum', flag, 'yes', null, 'at start'],
-  ['rdb-key-save-delay', integer(-(2 ** 31), MAX_INT32), '0'],
-  ['key-load-delay', integer(-(2 ** 31), MAX_INT32), '0'],
-  ['sanitize-dump-payload', choice('no', 'yes', 'clients'), 'no'],
-  ['stop-writes-on-bgsave-error', flag, 'yes'],
-]).map((key): ConfigKey => (key.name === 'key-load-delay' || key.name === 'rdb-key-save-delay' ? { ...key, hidden: true } : key))
+const PERSISTENCE = 'the binlog and LevelDB persist every write: see appendfsync'
 
-const replication: readonly ConfigKey[] = [
+const persistence = [
+  ...inert(PERSISTENCE, [
+    ['save', savePoints, ''],
+    ['appendonly', flag, 'yes'],
+    ['appendfilename', text, 'appendonly.aof', null, 'at start'],
+    ['appenddirname', text, 'appendonlydir', null, 'at start'],
+    ['dbfilename', text, 'dump.rdb'],
+    ['no-appendfsync-on-rewrite', flag, 'no'],
+    ['auto-aof-rewrite-percentage', whole, '100'],
+    ['auto-aof-rewrite-min-size', memory(0), '64mb'],
+    ['aof-load-truncated', flag, 'yes'],
+    ['aof-use-rdb-preamble', flag, 'yes'],
+    ['aof-timestamp-enabled', flag, 'no'],
+    ['aof-rewrite-incremental-fsync', flag, 'yes'],
+    ['aof-disable-auto-gc', flag, 'no'],
+    ['rdb-save-incremental-fsync', flag, 'yes'],
+    ['rdb-del-sync-files', flag, 'no'],
+    ['rdbcompression', flag, 'yes'],
+    ['rdbchecksum', flag, 'yes', null, 'at start'],
+  ]),
+  ...hidden(
+    inert(PERSISTENCE, [
+      ['rdb-key-save-delay', integer(-(2 ** 31), MAX_INT32), '0'],
+      ['key-load-delay', integer(-(2 ** 31), MAX_INT32), '0'],
+    ]),
+  ),
+  ...inert(PERSISTENCE, [
+    ['sanitize-dump-payload', choice('no', 'yes', 'clients'), 'no'],
+    ['stop-writes-on-bgsave-error', flag, 'yes'],
+  ]),
+] as const
+
+const replication = [
   ...inert('replicas continue from the binlog: see binlog-retention-bytes and binlog-retention-seconds', [
     ['repl-backlog-size', memory(1), '1mb'],
     ['repl-backlog-ttl', long, '3600'],
@@ -101,7 +124,7 @@ const replication: readonly ConfigKey[] = [
     ['propagation-error-behavior', choice('ignore', 'panic', 'panic-on-replicas'), 'ignore'],
   ]),
   ...inert('the output of an event-loop turn is sent at once and together', [['repl-disable-tcp-nodelay', flag, 'no']]),
-]
+] as const satisfies readonly ConfigKey[]
 
 const others = inert('accepted for files and clients that set it', [
   ['hz', whole, '10'],
@@ -166,38 +189,47 @@ const cluster = inert('belongs to cluster mode, which does not exist here', [
 ])
 
 /** Keys of older Redis versions, which Redis ignores, too. */
-const retired = inert('a key of older versions of Redis, which later ones ignore', [
-  ['list-max-ziplist-entries', text, ''],
-  ['list-max-ziplist-value', text, ''],
-  ['lua-replicate-commands', text, ''],
-]).map((key): ConfigKey => ({ ...key, hidden: true }))
+const retired = hidden(
+  inert('a key of older versions of Redis, which later ones ignore', [
+    ['list-max-ziplist-entries', text, ''],
+    ['list-max-ziplist-value', text, ''],
+    ['lua-replicate-commands', text, ''],
+  ]),
+)
 
 /** Directives of a file that are not keys of CONFIG. */
-const refusedLines = inert('not accepted in a file: the feature does not exist here', [
-  ['rename-command', none('commands cannot be renamed; restrict them with users (ACL)'), ''],
-  ['loadmodule', none('there are no modules'), ''],
-]).map((key): ConfigKey => ({ ...key, withheld: true, hidden: true }))
+const refusedLines = hidden(
+  inert('not accepted in a file: the feature does not exist here', [
+    ['rename-command', none('commands cannot be renamed; restrict them with users (ACL)'), ''],
+    ['loadmodule', none('there are no modules'), ''],
+  ]),
+).map((key) => ({ ...key, withheld: true as const }))
 
 /**
  * Keys that accept only their neutral value: ignoring another one would promise what does not
  * exist.
  */
-const refused: readonly ConfigKey[] = inert('only this value is accepted: the feature does not exist here', [
+const refused = inert('only this value is accepted: the feature does not exist here', [
   ['cluster-enabled', only('no', 'this version has no cluster mode'), 'no', null, 'at start'],
-  ...[
+  ...empty(
+    'not supported by this version',
     'bind-source-addr',
     'tls-ca-cert-dir',
     'tls-key-file-pass',
     'tls-client-cert-file',
     'tls-client-key-file',
     'tls-client-key-file-pass',
-  ].map((name): Row => [name, only('', 'not supported by this version'), '', null, 'at start']),
-  ...['tls-dh-params-file', 'tls-protocols', 'tls-ciphers', 'tls-ciphersuites'].map(
-    (name): Row => [name, only('', "not supported by this version: Node's defaults are used"), '', null, 'at start'],
+  ),
+  ...empty(
+    "not supported by this version: Node's defaults are used",
+    'tls-dh-params-file',
+    'tls-protocols',
+    'tls-ciphers',
+    'tls-ciphersuites',
   ),
 ])
 
-export const compatibilityKeys: readonly ConfigKey[] = [
+export const compatibilityKeys = [
   ...encodings,
   ...memoryKeys,
   ...persistence,
@@ -207,4 +239,4 @@ export const compatibilityKeys: readonly ConfigKey[] = [
   ...retired,
   ...refused,
   ...refusedLines,
-]
+] as const satisfies readonly ConfigKey[]

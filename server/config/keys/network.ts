@@ -5,7 +5,7 @@ import { addresses, bufferLimits, eventClasses, octal } from '../kinds-special.t
 
 const MEBIBYTE = 1024 * 1024
 
-const sockets: readonly ConfigKey[] = [
+const sockets = [
   {
     name: 'port',
     section: 'network',
@@ -65,9 +65,9 @@ const sockets: readonly ConfigKey[] = [
     changes: 'any time',
     help: 'interval of probes on a silent connection; 0 for none',
   },
-]
+] as const satisfies readonly ConfigKey[]
 
-const tls: readonly ConfigKey[] = [
+const tls = [
   {
     name: 'tls-port',
     section: 'tls',
@@ -94,9 +94,9 @@ const tls: readonly ConfigKey[] = [
     changes: 'at start',
     help: 'whether clients must show a certificate',
   },
-]
+] as const satisfies readonly ConfigKey[]
 
-const clients: readonly ConfigKey[] = [
+const clients = [
   {
     name: 'maxclients',
     section: 'clients',
@@ -162,6 +162,6 @@ const clients: readonly ConfigKey[] = [
     changes: 'at start',
     help: 'clients that may use DEBUG: none, all, or those of this machine',
   },
-]
+] as const satisfies readonly ConfigKey[]
 
-export const networkKeys: readonly ConfigKey[] = [...sockets, ...tls, ...clients]
+export const networkKeys = [...sockets, ...tls, ...clients] as const

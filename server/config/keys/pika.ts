@@ -4,16 +4,15 @@
  * of that key.
  */
 import type { Bytes } from '../../../base/bytes.ts'
-import type { ConfigKey } from '../key.ts'
 import { flag, integer, MAX_INT32, MAX_INT64, memory, only, text } from '../kinds.ts'
-import { inert, type Row } from './compatibility.ts'
+import { hidden, inert } from './compatibility.ts'
 
 const whole = integer(-1, MAX_INT32)
 const long = integer(0, MAX_INT64)
 const MEBIBYTE = 1024 * 1024
 
 /** Keys that accept any value. */
-const texts = (...names: readonly Bytes[]): Row[] => names.map((name) => [name, text, ''])
+const texts = <const N extends Bytes>(...names: readonly N[]) => names.map((name) => [name, text, ''] as const)
 
 const threads = inert("a setting of Pika's threads; haypile runs commands on one thread", [
   ['thread-num', whole, '1'],
@@ -143,13 +142,4 @@ const refused = inert('only this value is accepted: the feature does not exist h
   ['consensus-level', only('0', 'this version has no quorum: see WAIT and min-replicas-to-write'), '0'],
 ])
 
-export const pikaKeys: readonly ConfigKey[] = [
-  ...threads,
-  ...files,
-  ...replication,
-  ...rocks,
-  ...cache,
-  ...clients,
-  ...codis,
-  ...refused,
-].map((key): ConfigKey => ({ ...key, hidden: true }))
+export const pikaKeys = hidden([...threads, ...files, ...replication, ...rocks, ...cache, ...clients, ...codis, ...refused])

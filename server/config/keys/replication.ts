@@ -5,7 +5,7 @@ import { hostName, masterAddress } from '../kinds-special.ts'
 
 const MEBIBYTE = 1024 * 1024
 
-const link: readonly ConfigKey[] = [
+const link = [
   {
     name: 'replicaof',
     section: 'replication',
@@ -59,9 +59,9 @@ const link: readonly ConfigKey[] = [
     aliases: ['repl-ping-slave-period'],
     help: 'seconds between heartbeats on an idle link; must be below repl-timeout',
   },
-]
+] as const satisfies readonly ConfigKey[]
 
-const asReplica: readonly ConfigKey[] = [
+const asReplica = [
   {
     name: 'replica-read-only',
     section: 'replication',
@@ -115,9 +115,9 @@ const asReplica: readonly ConfigKey[] = [
     aliases: ['slave-announce-port'],
     help: 'port that the master shows for this replica; 0 for the one it listens on',
   },
-]
+] as const satisfies readonly ConfigKey[]
 
-const asMaster: readonly ConfigKey[] = [
+const asMaster = [
   {
     name: 'min-replicas-to-write',
     section: 'replication',
@@ -163,6 +163,6 @@ const asMaster: readonly ConfigKey[] = [
     changes: 'any time',
     help: 'time for which INFO still shows a detached replica',
   },
-]
+] as const satisfies readonly ConfigKey[]
 
-export const replicationKeys: readonly ConfigKey[] = [...link, ...asReplica, ...asMaster]
+export const replicationKeys = [...link, ...asReplica, ...asMaster] as const

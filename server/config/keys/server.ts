@@ -4,7 +4,7 @@ import type { ConfigKey } from '../key.ts'
 import { choice, flag, integer, MAX_INT64, memory, text } from '../kinds.ts'
 import { octal, percentiles, shutdownOptions } from '../kinds-special.ts'
 
-export const serverKeys: readonly ConfigKey[] = [
+export const serverKeys = [
   {
     name: 'loglevel',
     section: 'log',
@@ -154,4 +154,4 @@ export const serverKeys: readonly ConfigKey[] = [
     changes: 'any time',
     help: 'percentiles of those histograms that INFO latencystats shows',
   },
-]
+] as const satisfies readonly ConfigKey[]

@@ -5,7 +5,7 @@ import { choice, directory, integer, MAX_INT32, memory, memoryText } from '../ki
 const MEBIBYTE = 1024 * 1024
 const DAY_SECONDS = 24 * 60 * 60
 
-export const storageKeys: readonly ConfigKey[] = [
+export const storageKeys = [
   {
     name: 'dir',
     section: 'data',
@@ -109,4 +109,4 @@ export const storageKeys: readonly ConfigKey[] = [
     aliases: [{ name: 'write-buffer-size', times: 1 }],
     help: "size of LevelDB's table in memory",
   },
-]
+] as const satisfies readonly ConfigKey[]

@@ -3,7 +3,7 @@ import type { ConfigKey } from '../key.ts'
 import { choice, integer, MAX_INT64, text } from '../kinds.ts'
 import { userLines } from '../users.ts'
 
-export const userKeys: readonly ConfigKey[] = [
+export const userKeys = [
   {
     name: 'requirepass',
     section: 'users',
@@ -64,4 +64,4 @@ export const userKeys: readonly ConfigKey[] = [
     changes: 'any time',
     help: "Pika's: commands that the user limit may not run, separated by commas",
   },
-]
+] as const satisfies readonly ConfigKey[]

@@ -35,7 +35,7 @@ interface World extends Harness {
 
 async function world(): Promise<World> {
   const made = harness([...dataFamilies, scans, scripts, debug, pikaScans])
-  made.server.config.text = () => 'yes'
+  made.server.config.load([['enable-debug-command', 'yes']])
   const { run, keyspace, logged } = made
   const add = (command: string, key: string, words: (index: number) => readonly string[]) => {
     for (let from = 0; from < ELEMENTS; from += WORDS_AT_A_TIME) {

@@ -33,8 +33,7 @@ function start(setting = 'yes'): Harness {
     expiry,
     debug,
   ])
-  const text = made.server.config.text.bind(made.server.config)
-  made.server.config.text = (name) => (name === 'enable-debug-command' ? setting : text(name))
+  made.server.config.load([['enable-debug-command', setting]])
   return made
 }
 

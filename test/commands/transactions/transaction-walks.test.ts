@@ -107,7 +107,7 @@ test('with a checkpoint on its way, down but unheard of, and landed, KEYS is of 
 
 test('DEBUG DIGEST in a transaction is what it is outside, and what would need turns is refused', async () => {
   const made = await stored()
-  made.server.config.text = () => 'yes' // enable-debug-command
+  made.server.config.load([['enable-debug-command', 'yes']])
   const digest = shown(await made.runAsync('DEBUG', 'DIGEST'))
   const [before, , after, sample] = together(made, 'DEBUG DIGEST', 'SET a 2', 'DEBUG DIGEST', 'DEBUG JMAP')
   assert.is(before, digest)

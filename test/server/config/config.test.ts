@@ -37,11 +37,67 @@ test('defaults are those of the table, the cache a quarter of the memory', () =>
   assert.is(new Config({ machine: { memoryBytes: 1024 } }).number('cache-memory'), 16 * 2 ** 20)
 })
 
-test('a getter of the wrong type, or for what does not exist, is a bug', () => {
+test('a getter of the wrong type, or for what does not exist, does not compile, and is a bug', () => {
   const config = made()
+  // @ts-expect-error dir is text
   assert.throws(() => config.number('dir'), /not a number/)
+  // @ts-expect-error port is a number
   assert.throws(() => config.flag('port'), /not a flag/)
+  // @ts-expect-error a slip of the pen
   assert.throws(() => config.text('prot'), /no configuration key/)
+  // @ts-expect-error a slip of the pen
+  assert.throws(() => config.number('maxclinets'), /no configuration key/)
+  // @ts-expect-error a key of Pika's table that is text
+  assert.throws(() => config.number('compression'), /not a number/)
+  // @ts-expect-error a slip of the pen
+  assert.throws(() => config.onChange('hash-max-listpack-entires', () => {}), /no configuration key/)
+})
+
+test('the compiler knows the type of each value', () => {
+  const config = made()
+  const policy: 'everysec' | 'always' | 'no' = config.text('appendfsync')
+  const master: readonly string[] = config.list('replicaof')
+  const percents: readonly number[] = config.list('latency-tracking-info-percentiles')
+  assert.equal([policy, master, percents], ['everysec', [], [50, 99, 99.9]])
+  // @ts-expect-error not a policy
+  assert.not(config.text('appendfsync') === 'evrysec')
+  // @ts-expect-error addresses are text
+  assert.not(config.list('bind').includes(1))
+  config.follow('tcp-keepalive', (seconds: number) => assert.is(seconds, 300))
+  // @ts-expect-error a number of seconds, not text
+  config.follow('tcp-keepalive', (seconds: string) => assert.equal(seconds, 300))
+})
+
+test('settings follow the keys that they are made of, also one that they read later only', () => {
+  const config = made()
+  const seen: number[] = []
+  config.followReads(() => {
+    seen.push(config.number('min-replicas-max-lag') === 0 ? -1 : config.number('min-replicas-to-write'))
+  })
+  const set = (name: string, value: number) => config.set([[name, String(value)]])
+  set('timeout', 5)
+  set('min-replicas-to-write', 2)
+  set('min-replicas-max-lag', 0)
+  set('min-replicas-to-write', 3)
+  set('min-replicas-max-lag', 10)
+  assert.equal(seen, [0, 2, -1, -1, 3])
+  assert.is(config.number('tcp-keepalive'), 300)
+  set('tcp-keepalive', 5)
+  assert.is(seen.length, 5, 'a key that others read is not followed')
+})
+
+test('settings that begin without a key follow it from the time when they read it', () => {
+  const config = made()
+  config.set([['min-replicas-max-lag', '0']])
+  const seen: number[] = []
+  config.followReads(() => {
+    seen.push(config.number('min-replicas-max-lag') === 0 ? -1 : config.number('min-replicas-to-write'))
+  })
+  const set = (name: string, value: number) => config.set([[name, String(value)]])
+  set('min-replicas-to-write', 2)
+  set('min-replicas-max-lag', 10)
+  set('min-replicas-to-write', 3)
+  assert.equal(seen, [-1, 2, 3])
 })
 
 test('every key takes the value that it shows', () => {
@@ -150,7 +206,7 @@ test('CONFIG SET refuses with the texts of Redis and changes nothing', () => {
 test('a listener that refuses undoes the whole change', () => {
   const config = made()
   const told: string[] = []
-  config.follow<number>('timeout', (seconds) => told.push(`timeout ${seconds}`))
+  config.follow('timeout', (seconds) => told.push(`timeout ${seconds}`))
   config.onChange('tcp-keepalive', (seconds) => {
     if (seconds === 13) throw new ConfigRefused('unlucky')
   })

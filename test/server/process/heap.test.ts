@@ -42,7 +42,7 @@ test('what the heap holds stays as it is, without a word', () => {
 test('CONFIG SET refuses more than the heap holds, and nothing has changed then', () => {
   const { config } = fitted({ 'cache-memory': '64mb' }, 256)
   config.set([['cache-memory', '70mb']])
-  for (const name of ['cache-memory', 'dirty-limit']) {
+  for (const name of ['cache-memory', 'dirty-limit'] as const) {
     const before = config.number(name)
     assert.throws(
       () => config.set([[name, '512mb']]),
