@@ -18,6 +18,10 @@ export function clientError(text: Bytes): ClientError {
   return error
 }
 
+/** Texts that are also sent, or shown, without being thrown. */
+export const READ_ONLY_TEXT = "READONLY You can't write against a read only replica."
+export const LOADING_TEXT = 'LOADING Redis is loading the dataset in memory'
+
 export const syntaxError = () => clientError('ERR syntax error')
 export const wrongType = () => clientError('WRONGTYPE Operation against a key holding the wrong kind of value')
 export const noSuchKey = () => clientError('ERR no such key')

@@ -13,7 +13,7 @@ import { lowerCase } from '../../base/bytes.ts'
 import type { Steps } from '../../storage/scan/steps.ts'
 import { type Args, type Command, command, type KeyAccess } from '../core/command.ts'
 import type { Context } from '../core/context.ts'
-import { clientError } from '../core/errors.ts'
+import { clientError, READ_ONLY_TEXT } from '../core/errors.ts'
 import type { ServerPort } from '../core/ports.ts'
 import { requireEnabled } from '../core/protected-commands.ts'
 import { OK, type Reply, SimpleString } from '../core/reply.ts'
@@ -108,7 +108,7 @@ function populate(context: Context, args: Args): Reply {
   if (count < 0 || size < 0) throw notPositive()
   const prefix = args.length > 3 ? args[3] : 'key'
   const { db, server } = context
-  if (server.replication.isReplica) throw clientError("READONLY You can't write against a read only replica.")
+  if (server.replication.isReplica) throw clientError(READ_ONLY_TEXT)
   if (!context.session.user.isUnrestricted) {
     for (let number = 0; number < count; number++) server.acl.requireKey(context, debugCommand, args, `${prefix}:${number}`, INSERT)
   }

@@ -4,7 +4,7 @@
  */
 import { networkInterfaces } from 'node:os'
 import type { Bytes } from '../../base/bytes.ts'
-import { ClientError } from '../../commands/core/errors.ts'
+import { ClientError, LOADING_TEXT } from '../../commands/core/errors.ts'
 import type { FailoverOptions, ReplicationPort, WaitReached, WaitTarget } from '../../commands/core/ports.ts'
 import { NO_REPLY, OK, type Reply, SimpleString } from '../../commands/core/reply.ts'
 import type { Session } from '../../commands/core/session.ts'
@@ -145,7 +145,7 @@ export class ReplicationFacade implements ReplicationPort {
   }
 
   private mustBeReady(): Replication {
-    if (this.replication === null) throw new ClientError('LOADING Redis is loading the dataset in memory')
+    if (this.replication === null) throw new ClientError(LOADING_TEXT)
     return this.replication
   }
 
@@ -202,7 +202,7 @@ export class ReplicationFacade implements ReplicationPort {
   }
 
   private attempt(act: (replication: Replication) => Reply): Reply {
-    if (this.replication === null) throw new ClientError('LOADING Redis is loading the dataset in memory')
+    if (this.replication === null) throw new ClientError(LOADING_TEXT)
     try {
       return act(this.replication)
     } catch (error) {

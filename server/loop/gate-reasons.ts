@@ -1,0 +1,290 @@
+/**
+ * The reasons that hold or refuse a request, as one table. Its order is Redis's: the first reason
+ * that is present and has an answer decides. A reason appears twice where its answer to writes and
+ * its answer to other requests stand at different places of that order.
+ *
+ * To add a reason, add a row. The executor's field `gated`, the verdict on a request, the retry of
+ * held clients and INFO's `gate_reasons` follow from it. A row with `refuseScript` also has a place
+ * in SCRIPT_CHECKS, since Redis judges a script in another order just before it runs.
+ */
+import type { Bytes } from '../../base/bytes.ts'
+import { LOADING_TEXT, READ_ONLY_TEXT } from '../../commands/core/errors.ts'
+import type { ScriptFlags } from '../../commands/scripting/flags.ts'
+import type { Storage } from '../../storage/storage.ts'
+import { type GatedRequest, isHeldByPause, mayNeedRecords } from './gated-request.ts'
+import type { UnwrittenChanges } from './unwritten-changes.ts'
+
+/** The state of replication that decides about requests. */
+export interface ReplicationGate {
+  readonly isReplica: boolean
+  /** True for a replica that must not serve its data, which may be stale. */
+  readonly isMasterDown: boolean
+  /** True while min-replicas-to-write is not met. */
+  readonly lacksReplicas: boolean
+  /** Monotonic time up to which min-replicas-to-write is known to be met, or infinity. */
+  readonly writableUntilMs: number
+  /** True while FAILOVER pauses writes. */
+  readonly writesPaused: boolean
+  /**
+   * True while the role may still change: nothing expires before the first write, and `settle` is
+   * called before it. PUBLISH does not count as a write, since sentinels publish on every node.
+   */
+  readonly isUnsettled: boolean
+  settle(): void
+}
+
+/** The state of the node that decides about requests. */
+export interface GateState {
+  readonly loading: boolean
+  /** True during a shutdown: no further request runs. */
+  readonly closing: boolean
+  /** Clients that CLIENT PAUSE holds; null while there is no pause. */
+  readonly paused: 'all' | 'write' | null
+  /** Error text for all other clients while a script is suspended, or null. */
+  readonly busy: (() => Bytes) | null
+  readonly storage: Storage
+  readonly replication: ReplicationGate | null
+  readonly unwritten: UnwrittenChanges
+}
+
+/** A script that is about to run. */
+interface ScriptRun {
+  /** Null if the script declares none. */
+  readonly flags: ScriptFlags | null
+  /** `reading` for the `_ro` commands. */
+  readonly how: 'reading' | 'writing'
+}
+
+/** An error text that refuses, 'hold', or null to pass on to the next reason. */
+export type Verdict = Bytes | 'hold' | null
+
+interface Reason {
+  /** As INFO shows it. */
+  readonly name: string
+  /** Requests that must be judged while the reason is present. */
+  readonly concerns: 'writes' | 'all'
+  readonly isPresent: (state: GateState) => boolean
+  readonly answer: (request: GatedRequest, state: GateState) => Verdict
+  /** Returns the error that refuses a script, or null. REQUIRES: `isPresent`. */
+  readonly refuseScript?: (script: ScriptRun, state: GateState) => Bytes | null
+}
+
+const NO_REPLICAS = 'NOREPLICAS Not enough good replicas to write.'
+const NO_SPACE = 'No space left on device'
+const MASTER_DOWN = "MASTERDOWN Link with MASTER is down and replica-serve-stale-data is set to 'no'."
+const SCRIPT_MASTER_DOWN =
+  "MASTERDOWN Link with MASTER is down, replica-serve-stale-data is set to 'no' and 'allow-stale' flag is not set on the script."
+const SCRIPT_READ_ONLY = 'READONLY Can not run script with write flag on readonly replica'
+const SCRIPT_WRITES_READING = 'ERR Can not execute a script with write flag using *_ro command.'
+const diskError = (why: string): Bytes => `MISCONF Errors writing to the AOF file: ${why}`
+const scriptDiskError = (why: string): Bytes =>
+  `MISCONF Redis is configured to persist data to AOF, but it's currently unable to persist to disk. Writable scripts are blocked. Use 'no-writes' flag for read only scripts. AOF error: ${why}`
+
+const hold = (): Verdict => 'hold'
+const pass = (): Verdict => null
+
+const isStalled = ({ storage }: GateState) => storage.stalled !== null
+const isReopening = ({ storage }: GateState) => storage.isReady && storage.checkpointer.isReopening
+/** The operating system's reason why the group cannot be appended. REQUIRES: `isStalled`. */
+const stallOf = ({ storage }: GateState) => storage.stalled as string
+
+const CLOSING: Reason = { name: 'shutdown', concerns: 'all', isPresent: ({ closing }) => closing, answer: hold }
+
+const STALLED: Reason = {
+  name: 'log-stalled',
+  concerns: 'writes',
+  isPresent: isStalled,
+  answer: ({ isWrite }, state) => (isWrite ? diskError(stallOf(state)) : null),
+  refuseScript: (_, state) => scriptDiskError(stallOf(state)),
+}
+
+const DISK_FULL: Reason = {
+  name: 'disk-full',
+  concerns: 'writes',
+  isPresent: ({ storage }) => storage.diskLow,
+  answer: ({ isWrite }) => (isWrite ? diskError(NO_SPACE) : null),
+  refuseScript: () => scriptDiskError(NO_SPACE),
+}
+
+const FEW_REPLICAS: Reason = {
+  name: 'few-replicas',
+  concerns: 'writes',
+  isPresent: ({ replication }) => replication?.lacksReplicas === true,
+  answer: ({ isWrite }) => (isWrite ? NO_REPLICAS : null),
+  refuseScript: () => NO_REPLICAS,
+}
+
+const READ_ONLY: Reason = {
+  name: 'read-only',
+  concerns: 'writes',
+  isPresent: ({ replication }) => replication?.isReplica === true,
+  answer: ({ isWrite }) => (isWrite ? READ_ONLY_TEXT : null),
+  refuseScript: () => SCRIPT_READ_ONLY,
+}
+
+const MASTER_IS_DOWN: Reason = {
+  name: 'master-down',
+  concerns: 'all',
+  isPresent: ({ replication }) => replication?.isMasterDown === true,
+  answer: ({ flags, command }) => ((flags?.allowStale ?? command.flags.includes('stale')) ? null : MASTER_DOWN),
+  refuseScript: ({ flags }) => (flags === null ? MASTER_DOWN : flags.allowStale ? null : SCRIPT_MASTER_DOWN),
+}
+
+const LOADING: Reason = {
+  name: 'loading',
+  concerns: 'all',
+  isPresent: ({ loading }) => loading,
+  answer: ({ command }) => (command.flags.includes('loading') ? null : LOADING_TEXT),
+}
+
+/** Refuses scripts without flags that may write. STALLED has answered all other writes. */
+const STALLED_FOR_SCRIPTS: Reason = {
+  name: 'log-stalled',
+  concerns: 'writes',
+  isPresent: isStalled,
+  answer: ({ isLikeWrite }, state) => (isLikeWrite ? diskError(stallOf(state)) : null),
+}
+
+const PAUSED: Reason = {
+  name: 'paused',
+  concerns: 'all',
+  isPresent: ({ paused }) => paused !== null,
+  answer: (request, { paused }) => (isHeldByPause(request, paused) ? 'hold' : null),
+}
+
+const FAILOVER: Reason = {
+  name: 'failover',
+  concerns: 'all',
+  isPresent: ({ replication }) => replication?.writesPaused === true,
+  answer: ({ mayWrite }) => (mayWrite ? 'hold' : null),
+}
+
+const OVERLOADED: Reason = {
+  name: 'overloaded',
+  concerns: 'writes',
+  isPresent: ({ storage }) => storage.isOverloaded,
+  answer: ({ isLikeWrite }, { storage: { recordsFailure } }) => {
+    if (!isLikeWrite) return null
+    return recordsFailure === null ? 'hold' : diskError(recordsFailure)
+  },
+}
+
+/** Holds reads that would show changes of the unwritten group, which a crash would undo. */
+const STALLED_FOR_READS: Reason = {
+  name: 'log-stalled',
+  concerns: 'all',
+  isPresent: isStalled,
+  answer: (request, { unwritten }) => (!request.isLikeWrite && unwritten.isShownBy(request) ? 'hold' : null),
+}
+
+/** LevelDB is being reopened, and the first attempt may still succeed. */
+const REOPENING: Reason = {
+  name: 'reopening',
+  concerns: 'all',
+  isPresent: (state) => isReopening(state) && state.storage.recordsFailure === null,
+  answer: (request, { storage }) => (mayNeedRecords(request, storage) ? 'hold' : null),
+}
+
+/** LevelDB cannot be reopened. Clients that REOPENING held are retried now, and refused. */
+const UNREADABLE: Reason = {
+  name: 'unreadable',
+  concerns: 'all',
+  isPresent: (state) => isReopening(state) && state.storage.recordsFailure !== null,
+  answer: (request, { storage }) =>
+    mayNeedRecords(request, storage) ? `MISCONF The data on disk cannot be read: ${storage.recordsFailure}` : null,
+}
+
+/** `Gates.ask` answers BUSY: after every refusal, also of queued requests, and before every hold. */
+const BUSY_SCRIPT: Reason = { name: 'busy-script', concerns: 'all', isPresent: ({ busy }) => busy !== null, answer: pass }
+
+/** Refuses nothing: `Gates` settles the role before the first write. */
+const UNSETTLED: Reason = {
+  name: 'unsettled',
+  concerns: 'writes',
+  isPresent: ({ replication }) => replication?.isUnsettled === true,
+  answer: pass,
+}
+
+/** All reasons, in the order in which they answer. */
+const REASONS: readonly Reason[] = [
+  CLOSING,
+  STALLED,
+  DISK_FULL,
+  FEW_REPLICAS,
+  READ_ONLY,
+  MASTER_IS_DOWN,
+  LOADING,
+  STALLED_FOR_SCRIPTS,
+  PAUSED,
+  FAILOVER,
+  OVERLOADED,
+  STALLED_FOR_READS,
+  REOPENING,
+  UNREADABLE,
+  BUSY_SCRIPT,
+  UNSETTLED,
+]
+
+/** What is asked of a reason about a script that is about to run. */
+type ScriptCheck = Pick<Reason, 'concerns' | 'isPresent' | 'refuseScript'>
+
+/** No reason of the node's: EVAL_RO and its like run no script that is flagged as a writer. */
+const READING_COMMAND: ScriptCheck = {
+  concerns: 'writes',
+  isPresent: () => true,
+  refuseScript: ({ how }) => (how === 'reading' ? SCRIPT_WRITES_READING : null),
+}
+
+/** What refuses scripts, in Redis's order. Those that concern writes pass over scripts without flags. */
+const SCRIPT_CHECKS: readonly ScriptCheck[] = [MASTER_IS_DOWN, READ_ONLY, STALLED, DISK_FULL, READING_COMMAND, FEW_REPLICAS]
+
+/** A set of reasons: bit i stands for row i of REASONS. */
+export type ReasonBits = number
+
+const bitsOf = (isOf: (reason: Reason) => boolean): ReasonBits =>
+  REASONS.reduce((bits, reason, index) => (isOf(reason) ? bits | (1 << index) : bits), 0)
+const CONCERN_ALL = bitsOf(({ concerns }) => concerns === 'all')
+const ONLY_FEW_REPLICAS = bitsOf((reason) => reason === FEW_REPLICAS)
+
+/** Returns the reasons that are present. */
+export function presentReasons(state: GateState): ReasonBits {
+  let bits = 0
+  for (let i = 0; i < REASONS.length; i++) if ((REASONS[i] as Reason).isPresent(state)) bits |= 1 << i
+  return bits
+}
+
+/** Returns the requests that must be judged while the reasons are present. */
+export function gatedBy(reasons: ReasonBits): 'none' | 'writes' | 'all' {
+  return reasons === 0 ? 'none' : (reasons & CONCERN_ALL) === 0 ? 'writes' : 'all'
+}
+
+export const includesFewReplicas = (reasons: ReasonBits) => (reasons & ONLY_FEW_REPLICAS) !== 0
+
+/** Returns the names of reasons, each once, in the table's order. */
+export function namesOf(reasons: ReasonBits): string[] {
+  return [...new Set(REASONS.filter((_, index) => (reasons & (1 << index)) !== 0).map(({ name }) => name))]
+}
+
+/** Judges one request by the reasons that are present now. */
+export function verdictOn(request: GatedRequest, state: GateState): Verdict {
+  for (const reason of REASONS) {
+    const verdict = reason.isPresent(state) ? reason.answer(request, state) : null
+    if (verdict !== null) return verdict
+  }
+  return null
+}
+
+/**
+ * Returns the error that refuses a script, judged by its flags just before it runs, or null. A
+ * script on its own has passed `verdictOn`; in a transaction the state may have changed since.
+ */
+export function refusalOfScript(script: ScriptRun, state: GateState): Bytes | null {
+  const { flags } = script
+  const isWriter = flags !== null && !flags.noWrites
+  for (const check of SCRIPT_CHECKS) {
+    if (check.concerns === 'writes' && !isWriter) continue
+    const refusal = check.isPresent(state) ? check.refuseScript?.(script, state) : null
+    if (refusal !== null && refusal !== undefined) return refusal
+  }
+  return null
+}
