@@ -97,6 +97,8 @@ export interface ClientFigures {
   readonly tracking: number
   /** Clients held by CLIENT PAUSE or because the disk is too slow. Redis counts them as blocked. */
   readonly held: number
+  /** Names of the reasons that hold or refuse requests now. */
+  readonly gateReasons: readonly string[]
 }
 
 export interface PersistenceFigures {

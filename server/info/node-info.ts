@@ -104,6 +104,7 @@ function clientFigures(source: InfoSource): ClientFigures {
     subscribers: source.pubsub.subscribers.size,
     tracking: source.tracking.clientCount,
     held: source.gates.heldCount,
+    gateReasons: source.gates.presentNames(),
   }
 }
 

@@ -64,6 +64,7 @@ export function clientFields({ clients }: InfoFigures): Fields {
     ['total_blocking_keys_on_nokey', clients.awaitedKeysOrGone],
     ['held_clients', clients.held],
     ['handshaking_clients', clients.handshaking],
+    ['gate_reasons', clients.gateReasons.join(',')],
   ]
 }
 

@@ -32,7 +32,7 @@ export interface InfoSource {
   readonly memory: ReturnType<StoragePort['memory']>
   /** Null until the binlog has been replayed. */
   readonly replication: Replication | null
-  readonly gates: Pick<Gates, 'loading' | 'heldCount'>
+  readonly gates: Pick<Gates, 'loading' | 'heldCount' | 'presentNames'>
   readonly statistics: Statistics
   readonly latency: Pick<LatencyMonitor, 'commands' | 'percentile'>
   readonly clients: Pick<ClientRegistry, 'connections'>

@@ -128,6 +128,12 @@ test('clients that a pause holds are blocked clients, as in Redis', () => {
   assert.is(found.get('held_clients'), '3')
 })
 
+test('the reasons that hold or refuse requests are one field, empty where there is none', () => {
+  const clients = (gateReasons: string[]) => parse(info(['clients'], { clients: { ...infoFigures().clients, gateReasons } }))
+  assert.is(clients([]).get('gate_reasons'), '')
+  assert.is(clients(['read-only', 'paused']).get('gate_reasons'), 'read-only,paused')
+})
+
 test('a binlog that cannot be written says why', () => {
   const { binlog } = infoFigures()
   const found = parse(info(['binlog'], { binlog: { ...binlog, stalled: 'ENOSPC: no space left' } }))

@@ -162,4 +162,49 @@ test('the first write of a master whose role may still change settles it; reads,
   assert.is(isUnsettled, false, 'as a part of a transaction that runs')
 })
 
+test('the reasons that are present have names: in the order in which they answer, each once', () => {
+  const { gates, storage, executor } = made()
+  assert.equal(gates.presentNames(), [])
+  storage.stalled = 'EIO'
+  storage.diskLow = true
+  gates.replication = {
+    ...{ isReplica: true, isMasterDown: true, lacksReplicas: true, writesPaused: true, isUnsettled: true },
+    ...{ writableUntilMs: Number.POSITIVE_INFINITY, settle() {} },
+  }
+  gates.pause(1000, 'write')
+  gates.suspended(() => 'BUSY')
+  const present = ['log-stalled', 'disk-full', 'few-replicas', 'read-only', 'master-down', 'paused', 'failover', 'busy-script', 'unsettled']
+  assert.equal(gates.presentNames(), present)
+  gates.closing = true
+  gates.loading = true
+  storage.isOverloaded = true
+  assert.equal(gates.presentNames(), [
+    'shutdown',
+    ...present.slice(0, 5),
+    'loading',
+    ...present.slice(5, 7),
+    'overloaded',
+    ...present.slice(7),
+  ])
+  assert.is(executor.gated, 'all')
+})
+
+test("a request that LevelDB's reopening holds is tried again when that has failed, though the role may still change", () => {
+  const { gates, storage, clientOf } = made()
+  const databases: never[] = []
+  Object.assign(storage, { isReady: true, checkpointer: { isReopening: true }, keyspace: { databases }, holdExpiry() {}, expiry: {} })
+  gates.replication = {
+    ...{ isReplica: false, isMasterDown: false, lacksReplicas: false, writesPaused: false, isUnsettled: true },
+    ...{ writableUntilMs: Number.POSITIVE_INFINITY, settle() {} },
+  }
+  gates.refresh()
+  const steps = { isWrite: false, mayWrite: false, command: { name: 'scan', flags: ['readonly'], steps: () => null } }
+  const scanning = clientOf(steps as unknown as CommandRuntime)
+  assert.equal([scanning.verdict, gates.presentNames()], ['hold', ['reopening', 'unsettled']])
+  storage.recordsFailure = 'EMFILE'
+  gates.refresh()
+  assert.equal([scanning.tries, scanning.verdict], [1, 'MISCONF The data on disk cannot be read: EMFILE'])
+  assert.equal(gates.presentNames(), ['unreadable', 'unsettled'])
+})
+
 test.run()

@@ -34,6 +34,7 @@ export function infoFigures(): InfoFigures {
       subscribers: 0,
       tracking: 0,
       held: 0,
+      gateReasons: [],
       handshaking: 0,
     },
     memory: new Map([
