@@ -19,8 +19,7 @@ import { listMoves } from '../../commands/lists/moves.ts'
 import { strings } from '../../commands/strings/strings.ts'
 import { List } from '../../storage/values/list.ts'
 import { type Seeded, seeded } from '../support/generators/seed.ts'
-import { type BlockingHarness, blockingHarness, type TestClient } from '../support/harness/blocking-harness.ts'
-import { harness } from '../support/harness/executor-harness.ts'
+import { type Harness, harness, type TestClient } from '../support/harness/harness.ts'
 
 const FAMILIES = [connection, lists, listMoves, blockingLists, strings, keys, databases]
 const KEYS = ['a', 'b', 'c', 'd']
@@ -33,7 +32,7 @@ interface Waiting {
 }
 
 class World {
-  readonly server: BlockingHarness = blockingHarness(FAMILIES)
+  readonly server: Harness = harness(FAMILIES)
   private readonly seed: Seeded
   private readonly waiting: Waiting[] = []
   private readonly pushed: Bytes[] = []
@@ -95,7 +94,7 @@ class World {
   private push(): void {
     const { seed, server, pushed } = this
     const elements = Array.from({ length: 1 + seed.integer(3) }, (_, i) => `e${pushed.length + i}`)
-    const reply = server.run(seed.pick(['LPUSH', 'RPUSH']), seed.pick(KEYS), ...elements)
+    const reply = server.answer(seed.pick(['LPUSH', 'RPUSH']), seed.pick(KEYS), ...elements)
     if (!(reply instanceof ClientError)) pushed.push(...elements)
   }
 
@@ -103,10 +102,10 @@ class World {
     const { seed, server } = this
     const [from, to] = [seed.pick(KEYS), seed.pick(KEYS)]
     const kind = seed.integer(4)
-    if (kind === 0) server.run('RENAMENX', from, to)
-    else if (kind === 1) server.run('SETNX', from, 'no list')
-    else if (kind === 2) server.run('RPOPLPUSH', from, to)
-    else if (this.listOf(from).length === 0) server.run('DEL', from)
+    if (kind === 0) server.answer('RENAMENX', from, to)
+    else if (kind === 1) server.answer('SETNX', from, 'no list')
+    else if (kind === 2) server.answer('RPOPLPUSH', from, to)
+    else if (this.listOf(from).length === 0) server.answer('DEL', from)
   }
 
   private replaceClient(): void {

@@ -20,7 +20,7 @@ import { FieldValue } from '../../storage/tree/node.ts'
 import { deadlineKey, Hash } from '../../storage/values/hash.ts'
 import { type Seeded, seeded } from '../support/generators/seed.ts'
 import { checkStored } from '../support/harness/engine-invariants.ts'
-import { type Harness, harness } from '../support/harness/executor-harness.ts'
+import { type Harness, harness } from '../support/harness/harness.ts'
 import { checkTree } from '../support/harness/tree-check.ts'
 
 const { HAYPILE_ROUNDS: ROUNDS = '4' } = process.env

@@ -11,7 +11,7 @@ import { listMoves } from '../../commands/lists/moves.ts'
 import { listSearches } from '../../commands/lists/searches.ts'
 import { List } from '../../storage/values/list.ts'
 import { type Seeded, seeded } from '../support/generators/seed.ts'
-import { type Harness, harness } from '../support/harness/executor-harness.ts'
+import { type Harness, harness } from '../support/harness/harness.ts'
 import { checkTree } from '../support/harness/tree-check.ts'
 
 const start = () => harness([lists, listSearches, listMoves, keys])

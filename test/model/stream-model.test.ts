@@ -16,8 +16,7 @@ import { Stream } from '../../storage/values/streams/stream.ts'
 import { type Seeded, seeded } from '../support/generators/seed.ts'
 import { StreamTwin } from '../support/generators/stream-twin.ts'
 import { checkStored } from '../support/harness/engine-invariants.ts'
-import { type Harness, harness } from '../support/harness/executor-harness.ts'
-import { plain } from '../support/harness/run-command.ts'
+import { type Harness, harness, plain } from '../support/harness/harness.ts'
 import { checkTree } from '../support/harness/tree-check.ts'
 
 const { HAYPILE_ROUNDS = '4' } = process.env

@@ -14,7 +14,7 @@ import { keys } from '../../commands/keys/keys.ts'
 import { strings } from '../../commands/strings/strings.ts'
 import { transactions } from '../../commands/transactions/transactions.ts'
 import { type Seeded, seeded } from '../support/generators/seed.ts'
-import { blockingHarness, type TestClient } from '../support/harness/blocking-harness.ts'
+import { harness, type TestClient } from '../support/harness/harness.ts'
 
 const STEPS = 3000
 const KEYS = Array.from({ length: 12 }, (_, i) => `${i % 2 === 0 ? 'even' : 'odd'}:${i}`)
@@ -81,7 +81,7 @@ class Cacher {
 
 test('no cache holds what a key does not', () => {
   const chance = seeded('caches')
-  const world = blockingHarness([connection, clientCommands, strings, keys, expiry, databases, transactions])
+  const world = harness([connection, clientCommands, strings, keys, expiry, databases, transactions])
   const { executor, keyspace, server } = world
   const connect = () => {
     const made = world.client()

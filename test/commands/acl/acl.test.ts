@@ -10,12 +10,11 @@ import { lists } from '../../../commands/lists/lists.ts'
 import type { ChannelKind } from '../../../commands/pubsub/pub-sub.ts'
 import { strings } from '../../../commands/strings/strings.ts'
 import { transactions } from '../../../commands/transactions/transactions.ts'
-import { type BlockingHarness, blockingHarness, type TestClient } from '../../support/harness/blocking-harness.ts'
-import { plain } from '../../support/harness/run-command.ts'
+import { type Harness, harness, plain, type TestClient } from '../../support/harness/harness.ts'
 
 const FAMILIES = [aclCommands, connection, strings, lists, blockingLists, transactions]
 
-interface Bench extends BlockingHarness {
+interface Bench extends Harness {
   /** A client of the default user, among those that the server knows. */
   connect(): TestClient
 }
@@ -31,7 +30,7 @@ interface Logged {
 }
 
 function bench(): Bench {
-  const made = blockingHarness(FAMILIES)
+  const made = harness(FAMILIES)
   const { server, client } = made
   return {
     ...made,

@@ -12,7 +12,7 @@ import { families } from '../../../commands/families.ts'
 import { dataFamilies } from '../../support/generators/data-families.ts'
 import { FIELD_WRITES, makeRequest, READS, WRITES } from '../../support/generators/request-grammar.ts'
 import { seeded } from '../../support/generators/seed.ts'
-import { harness } from '../../support/harness/executor-harness.ts'
+import { harness } from '../../support/harness/harness.ts'
 
 const table = new CommandTable(families)
 const context = { table, channelDefault: () => 'no channels' as const, warn() {} }

@@ -13,9 +13,9 @@ import { blockingLists } from '../../../commands/lists/blocking.ts'
 import { lists } from '../../../commands/lists/lists.ts'
 import { listMoves } from '../../../commands/lists/moves.ts'
 import { strings } from '../../../commands/strings/strings.ts'
-import { blockingHarness, type TestClient } from '../../support/harness/blocking-harness.ts'
+import { harness, type TestClient } from '../../support/harness/harness.ts'
 
-const start = () => blockingHarness([connection, lists, listMoves, blockingLists, strings, keys, expiry, databases])
+const start = () => harness([connection, lists, listMoves, blockingLists, strings, keys, expiry, databases])
 
 function isRefused({ replies }: TestClient, text: Bytes): void {
   const reply = replies.at(-1)

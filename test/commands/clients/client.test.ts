@@ -2,28 +2,21 @@ import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { client } from '../../../commands/clients/client.ts'
 import { NO_REPLY, OK, type Reply, type Verbatim } from '../../../commands/core/reply.ts'
-import { FakeServer } from '../../support/harness/fake-server.ts'
 import { FakeSession } from '../../support/harness/fake-session.ts'
-import { runCommand } from '../../support/harness/run-command.ts'
+import { harness as commandHarness } from '../../support/harness/harness.ts'
 
 function harness() {
-  const server = new FakeServer([client])
-  const sessions = [1, 2, 3].map((id) => new FakeSession(id))
+  const made = commandHarness([client])
+  const { server, session: self } = made
+  const [second, third] = [new FakeSession(2), new FakeSession(3)]
+  const sessions = [self, second, third]
   for (const session of sessions) {
     session.address = `127.0.0.1:${50000 + session.id}`
     session.user = server.acl.defaultUser
   }
   server.clients.sessions.push(...sessions)
-  const [self, second, third] = sessions as [FakeSession, FakeSession, FakeSession]
-  const run = (...args: string[]): Reply => runCommand(server, self, ['CLIENT', ...args])
-  const refusal = (...args: string[]): string => {
-    try {
-      run(...args)
-    } catch (error) {
-      return (error as Error).message
-    }
-    return 'no error'
-  }
+  const run = (...args: string[]): Reply => made.run('CLIENT', ...args)
+  const refusal = (...args: string[]): string => made.error('CLIENT', ...args)
   const listed = (...args: string[]) =>
     [...(run('LIST', ...args) as Verbatim).text.matchAll(/^id=(\d+) /gm)].map((match) => Number(match[1]))
   const closed = () => sessions.filter((session) => session.closed !== null).map((session) => session.id)

@@ -3,26 +3,14 @@ import * as assert from 'uvu/assert'
 import { connection } from '../../../commands/clients/connection.ts'
 import { MapReply, OK, PONG, type Reply, SimpleString } from '../../../commands/core/reply.ts'
 import { REDIS_COMPATIBLE_VERSION } from '../../../commands/core/version.ts'
-import { FakeServer } from '../../support/harness/fake-server.ts'
-import { FakeSession } from '../../support/harness/fake-session.ts'
-import { runCommand } from '../../support/harness/run-command.ts'
+import { harness as commandHarness } from '../../support/harness/harness.ts'
 
 const WRONGPASS = 'WRONGPASS invalid username-password pair or user is disabled.'
 
 function harness(password = '') {
-  const server = new FakeServer([connection])
+  const { server, session, run, error: refusal } = commandHarness([connection], { session: { id: 7 } })
   if (password !== '') server.acl.setUser('default', ['resetpass', `>${Buffer.from(password, 'utf8').latin1Slice()}`], null)
-  const session = new FakeSession(7)
   server.acl.begin(session)
-  const run = (...args: string[]): Reply => runCommand(server, session, args)
-  const refusal = (...args: string[]): string => {
-    try {
-      run(...args)
-    } catch (error) {
-      return (error as Error).message
-    }
-    return 'no error'
-  }
   return { server, session, run, refusal }
 }
 

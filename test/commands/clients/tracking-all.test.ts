@@ -12,8 +12,8 @@ import { Hash } from '../../../storage/values/hash.ts'
 import { dataFamilies } from '../../support/generators/data-families.ts'
 import { FIELD_WRITES, KEY_KINDS, makeRequest, READS, WRITES } from '../../support/generators/request-grammar.ts'
 import { seeded } from '../../support/generators/seed.ts'
-import { type Harness, harness } from '../../support/harness/executor-harness.ts'
 import { FakeSession } from '../../support/harness/fake-session.ts'
+import { type Harness, harness } from '../../support/harness/harness.ts'
 
 const COMMANDS = 2000
 const DATABASES = 3

@@ -15,7 +15,7 @@ import { lists } from '../../../commands/lists/lists.ts'
 import { subscriptions } from '../../../commands/pubsub/subscriptions.ts'
 import { strings } from '../../../commands/strings/strings.ts'
 import { transactions } from '../../../commands/transactions/transactions.ts'
-import { blockingHarness, type TestClient } from '../../support/harness/blocking-harness.ts'
+import { harness, type TestClient } from '../../support/harness/harness.ts'
 
 const FAMILIES = [
   connection,
@@ -33,7 +33,7 @@ const FAMILIES = [
 ]
 
 function start() {
-  const world = blockingHarness(FAMILIES)
+  const world = harness(FAMILIES)
   return {
     ...world,
     /** A client whose messages come among its replies. `setting` is what it says at first. */

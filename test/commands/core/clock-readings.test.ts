@@ -8,8 +8,7 @@ import { blockingLists } from '../../../commands/lists/blocking.ts'
 import { lists } from '../../../commands/lists/lists.ts'
 import { transactions } from '../../../commands/transactions/transactions.ts'
 import { waitFor } from '../../../storage/scan/steps.ts'
-import { blockingHarness } from '../../support/harness/blocking-harness.ts'
-import { type Harness, harness } from '../../support/harness/executor-harness.ts'
+import { type Harness, harness } from '../../support/harness/harness.ts'
 import type { ManualClock } from '../../support/harness/manual-clock.ts'
 
 /** The clock of the harness that the commands run in. */
@@ -89,7 +88,7 @@ test('a command that waits ends the reading with what it does before it waits, a
 })
 
 test('each client that is served is a unit of its own: the next one gets nothing of a list that has expired meanwhile', () => {
-  const { client, run, keyspace, server } = blockingHarness([lists, expiry, [slowBlpop], transactions])
+  const { client, run, keyspace, server } = harness([lists, expiry, [slowBlpop], transactions])
   clock = server.clock
   keyspace.readClock(clock)
   const [first, second] = [client(), client()]

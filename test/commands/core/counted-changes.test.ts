@@ -3,7 +3,7 @@ import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import type { Bytes } from '../../../base/bytes.ts'
 import { dataFamilies } from '../../support/generators/data-families.ts'
-import { harness } from '../../support/harness/executor-harness.ts'
+import { harness } from '../../support/harness/harness.ts'
 import { inWorld } from '../../support/harness/world.ts'
 
 /** Requests in their order, each with the count that redis-server shows for it. */

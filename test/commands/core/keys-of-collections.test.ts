@@ -10,7 +10,7 @@ import { scans } from '../../../commands/keys/scan.ts'
 import { debug } from '../../../commands/server/debug.ts'
 import { memory } from '../../../commands/server/memory.ts'
 import { sets } from '../../../commands/sets/sets.ts'
-import { type Harness, harness } from '../../support/harness/executor-harness.ts'
+import { type Harness, harness } from '../../support/harness/harness.ts'
 
 const TINY = { inlineBytes: 60, pageBytes: 100, pageElements: 5 }
 const MANY = Array.from({ length: 300 }, (_, i) => `m${i}`)

@@ -12,7 +12,7 @@ import { dataFamilies } from '../../support/generators/data-families.ts'
 import { FIELD_WRITES, makeRequest, READS, WRITES } from '../../support/generators/request-grammar.ts'
 import { seeded } from '../../support/generators/seed.ts'
 import { SPOIL_DATA, spoil } from '../../support/generators/spoiled-requests.ts'
-import { harness } from '../../support/harness/executor-harness.ts'
+import { harness } from '../../support/harness/harness.ts'
 
 const ROUNDS = 40
 

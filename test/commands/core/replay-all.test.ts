@@ -13,7 +13,7 @@ import { ALL_KEYS, type WalkedKey, walkAll } from '../../../storage/scan/walk.ts
 import { dataFamilies } from '../../support/generators/data-families.ts'
 import { FIELD_WRITES, makeRequest, READS, WRITES } from '../../support/generators/request-grammar.ts'
 import { fromSeed, type Seeded, seeded } from '../../support/generators/seed.ts'
-import { type Harness, harness } from '../../support/harness/executor-harness.ts'
+import { type Harness, harness } from '../../support/harness/harness.ts'
 
 const FAMILIES = [...dataFamilies, connection]
 const WORLDS = 12

@@ -9,12 +9,12 @@ import { sortedSetRanges } from '../../../commands/sorted-sets/ranges.ts'
 import { sortedSets } from '../../../commands/sorted-sets/sorted-sets.ts'
 import { strings } from '../../../commands/strings/strings.ts'
 import { type Seeded, seeded } from '../../support/generators/seed.ts'
-import { type Harness, harness } from '../../support/harness/run-command.ts'
+import { type Harness, harness } from '../../support/harness/harness.ts'
 
 const WRONG_TYPE = 'WRONGTYPE Operation against a key holding the wrong kind of value'
 const LIMITS = { 'zset-max-listpack-entries': 128, 'zset-max-listpack-value': 64 }
 
-function made(options: { replay?: boolean } = {}) {
+function made(options: { isReplaying?: boolean } = {}) {
   return harness([strings, keys, sortedSets, sortedSetRanges, geo, geoQueries], { ...options, config: LIMITS })
 }
 
@@ -98,24 +98,24 @@ function searchEverywhere(seed: Seeded): void {
 }
 
 test('GEOADD changes what is there, and says how much', () => {
-  const { run, takeLogged } = sicily()
-  takeLogged()
+  const { run, logged } = sicily()
+  logged()
   assert.is(run('GEOADD', 'Sicily', '13.361389', '38.115556', 'Palermo'), 0)
   assert.is(run('GEOADD', 'Sicily', 'NX', '1', '1', 'Palermo'), 0)
   assert.is(run('GEOADD', 'Sicily', 'XX', '1', '1', 'Rome'), 0)
   assert.is(run('GEOADD', 'none', 'XX', '1', '1', 'Rome'), 0)
-  assert.equal(takeLogged(), [])
+  assert.equal(logged(), [])
   assert.is(run('EXISTS', 'none'), 0)
   assert.is(run('GEOADD', 'Sicily', 'XX', 'CH', '1', '1', 'Palermo'), 1)
   assert.is(run('GEOADD', 'Sicily', 'CH', '2', '2', 'Palermo', '3', '3', 'Rome'), 2)
   assert.is(run('GEOADD', 'Sicily', '4', '4', 'Rome'), 0)
-  assert.equal(takeLogged()[0], ['GEOADD', 'Sicily', 'XX', 'CH', '1', '1', 'Palermo'])
+  assert.equal(logged()[0], ['GEOADD', 'Sicily', 'XX', 'CH', '1', '1', 'Palermo'])
 })
 
 test('what a request has wrong is refused, and nothing changes', () => {
-  const { run, error, takeLogged } = sicily()
+  const { run, error, logged } = sicily()
   run('SET', 's', 'x')
-  takeLogged()
+  logged()
   for (const [text, ...words] of [
     ['ERR syntax error', 'GEOADD', 'g', 'NX', 'XX', '1', '1', 'a'],
     ['ERR syntax error', 'GEOADD', 'g', '1', '1', 'a', '1'],
@@ -163,25 +163,25 @@ test('what a request has wrong is refused, and nothing changes', () => {
   ] as [string, ...string[]][]) {
     assert.is(error(...words), text, words.join(' '))
   }
-  assert.equal(takeLogged(), [])
+  assert.equal(logged(), [])
 })
 
 test('what is stored is logged as the set that it makes', () => {
-  const { run, plain, takeLogged } = sicily()
+  const { run, plain, logged } = sicily()
   run('SET', 'to', 'x')
-  takeLogged()
+  logged()
   const words = ['FROMLONLAT', '15', '37', 'BYBOX', '400', '400', 'km', 'ASC']
   assert.is(run('GEOSEARCHSTORE', 'to', 'Sicily', ...words), 2)
-  assert.equal(takeLogged(), [
+  assert.equal(logged(), [
     ['DEL', 'to'],
     ['ZADD', 'to', '3479447370796909', 'Catania', '3479099956230698', 'Palermo'],
   ])
   assert.equal(plain('GEOSEARCH', 'to', 'FROMMEMBER', 'Catania', 'BYRADIUS', '1', 'm'), ['Catania'])
   assert.is(run('GEORADIUS', 'Sicily', '15', '37', '200', 'km', 'STOREDIST', 'distances', 'COUNT', '1'), 1)
-  const [[name, key, distance, member]] = takeLogged() as [[string, string, string, string]]
+  const [[name, key, distance, member]] = logged() as [[string, string, string, string]]
   assert.equal([name, key, member], ['ZADD', 'distances', 'Catania'])
   assert.ok(Math.abs(Number(distance) - 56.4413) < 0.0001, distance)
-  const again = made({ replay: true })
+  const again = made({ isReplaying: true })
   again.run('ZADD', key, distance, member)
   assert.equal(again.plain('ZRANGE', 'distances', '0', '-1', 'WITHSCORES'), plain('ZRANGE', 'distances', '0', '-1', 'WITHSCORES'))
   assert.is(run('GEORADIUSBYMEMBER', 'Sicily', 'Palermo', '1', 'm', 'STORE', 'Sicily'), 1)
@@ -189,16 +189,16 @@ test('what is stored is logged as the set that it makes', () => {
 })
 
 test('a search that finds nothing removes what was stored before', () => {
-  const { run, takeLogged } = sicily()
+  const { run, logged } = sicily()
   run('SET', 'to', 'x')
-  takeLogged()
+  logged()
   const far = ['FROMLONLAT', '0', '0', 'BYRADIUS', '1', 'm']
   assert.is(run('GEOSEARCHSTORE', 'to', 'Sicily', ...far), 0)
   assert.is(run('GEOSEARCHSTORE', 'to', 'Sicily', ...far), 0)
   assert.is(run('GEOSEARCHSTORE', 'to', 'none', ...far), 0)
-  assert.equal(takeLogged(), [['DEL', 'to']])
+  assert.equal(logged(), [['DEL', 'to']])
   assert.is(run('GEORADIUSBYMEMBER', 'none', 'x', 'y', 'z', 'STORE', 'Sicily'), 0)
-  assert.equal(takeLogged(), [['DEL', 'Sicily']])
+  assert.equal(logged(), [['DEL', 'Sicily']])
 })
 
 test('every score stands for a place, whoever has made it', () => {

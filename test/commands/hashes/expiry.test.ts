@@ -10,7 +10,7 @@ import { expiry } from '../../../commands/keys/expiry.ts'
 import { keys } from '../../../commands/keys/keys.ts'
 import { strings } from '../../../commands/strings/strings.ts'
 import { Hash } from '../../../storage/values/hash.ts'
-import { type Harness, harness } from '../../support/harness/executor-harness.ts'
+import { type Harness, harness } from '../../support/harness/harness.ts'
 
 const start = () => harness([hashes, hashNumbers, hashReading, hashExpiry, keys, expiry, strings])
 const throwsText = (run: () => unknown, text: string) => assert.throws(run, (error: Error) => error.message === text)

@@ -8,7 +8,7 @@ import { keys } from '../../../commands/keys/keys.ts'
 import { strings } from '../../../commands/strings/strings.ts'
 import type { Hash } from '../../../storage/values/hash.ts'
 import { fromSeed } from '../../support/generators/seed.ts'
-import { harness } from '../../support/harness/run-command.ts'
+import { harness } from '../../support/harness/harness.ts'
 
 const CONFIG = { 'hash-max-listpack-entries': 4, 'hash-max-listpack-value': 8 }
 const WRONGTYPE = 'WRONGTYPE Operation against a key holding the wrong kind of value'
@@ -17,15 +17,15 @@ const start = (session = {}) =>
   harness([hashes, hashNumbers, hashReading, keys, strings], { config: CONFIG, session, server: { random: fromSeed(1).random } })
 
 test('HSET counts new fields, HMSET answers OK; both are logged as they came', () => {
-  const { run, plain, takeLogged } = start()
+  const { run, plain, logged } = start()
   assert.is(run('HSET', 'h', 'a', '1', 'b', '2', 'a', '3'), 2)
   assert.is(plain('HMSET', 'h', 'b', '4', 'c', '5'), 'OK')
-  assert.equal(takeLogged(), [
+  assert.equal(logged(), [
     ['HSET', 'h', 'a', '1', 'b', '2', 'a', '3'],
     ['HMSET', 'h', 'b', '4', 'c', '5'],
   ])
   assert.is(run('HSET', 'h', 'a', '3'), 0)
-  assert.is(takeLogged().length, 1, 'the same value counts as a change, as in Redis')
+  assert.is(logged().length, 1, 'the same value counts as a change, as in Redis')
   assert.equal(plain('HGETALL', 'h'), ['a', '3', 'b', '4', 'c', '5'])
 })
 
@@ -36,12 +36,12 @@ test('a field without a value is refused, and changes nothing', () => {
 })
 
 test('HSETNX sets only what is not there', () => {
-  const { run, takeLogged } = start()
+  const { run, logged } = start()
   assert.is(run('HSETNX', 'h', 'a', '1'), 1)
-  takeLogged()
+  logged()
   assert.is(run('HSETNX', 'h', 'a', '2'), 0)
   assert.is(run('HGET', 'h', 'a'), '1')
-  assert.equal(takeLogged(), [])
+  assert.equal(logged(), [])
 })
 
 test('fields and values are bytes, the empty ones among them', () => {
@@ -83,12 +83,12 @@ test('HGETALL is a map in RESP3', () => {
 })
 
 test('HDEL counts what it deletes; the hash goes with its last field', () => {
-  const { run, takeLogged, keyspace } = start()
+  const { run, logged, keyspace } = start()
   run('HSET', 'h', 'a', '1', 'b', '2', 'c', '3')
-  takeLogged()
+  logged()
   assert.is(run('HDEL', 'h', 'x', 'y'), 0)
   assert.is(run('HDEL', 'x', 'a'), 0)
-  assert.equal(takeLogged(), [])
+  assert.equal(logged(), [])
   assert.is(run('HDEL', 'h', 'a', 'x', 'a'), 1)
   assert.is(run('HDEL', 'h', 'b', 'c', 'b'), 2)
   assert.equal([run('EXISTS', 'h'), keyspace.keyCount], [0, 0])
@@ -96,9 +96,9 @@ test('HDEL counts what it deletes; the hash goes with its last field', () => {
 })
 
 test('commands on another type are refused before anything else is done', () => {
-  const { run, error, takeLogged } = start()
+  const { run, error, logged } = start()
   run('SET', 's', 'x')
-  takeLogged()
+  logged()
   for (const words of [
     ['HSET', 's', 'a', '1'],
     ['HMSET', 's', 'a', '1'],
@@ -122,42 +122,42 @@ test('commands on another type are refused before anything else is done', () => 
   run('HSET', 'h', 'a', '1')
   assert.is(error('GET', 'h'), WRONGTYPE)
   assert.is(error('GETSET', 'h', 'x'), WRONGTYPE)
-  assert.equal(takeLogged(), [['HSET', 'h', 'a', '1']])
+  assert.equal(logged(), [['HSET', 'h', 'a', '1']])
 })
 
 test('HINCRBY: 64 bits, exact, with its errors', () => {
-  const { run, error, takeLogged } = start()
+  const { run, error, logged } = start()
   assert.is(run('HINCRBY', 'h', 'n', '5'), 5)
   assert.is(run('HINCRBY', 'h', 'n', '-7'), -2)
   run('HSET', 'h', 'big', '9223372036854775806', 'text', 'x', 'empty', '', 'space', ' 1')
   assert.is(run('HINCRBY', 'h', 'big', '1'), 9223372036854775807n)
   assert.is(run('HGET', 'h', 'big'), '9223372036854775807')
-  takeLogged()
+  logged()
   assert.is(error('HINCRBY', 'h', 'big', '1'), 'ERR increment or decrement would overflow')
   for (const field of ['text', 'empty', 'space']) assert.is(error('HINCRBY', 'h', field, '1'), 'ERR hash value is not an integer')
   for (const by of ['x', '1.5', '9223372036854775808', ''])
     assert.is(error('HINCRBY', 'h', 'n', by), 'ERR value is not an integer or out of range')
   assert.is(error('HINCRBY', 'x', 'n', 'x'), 'ERR value is not an integer or out of range')
-  assert.equal([run('EXISTS', 'x'), takeLogged()], [0, []])
+  assert.equal([run('EXISTS', 'x'), logged()], [0, []])
 })
 
 test('HINCRBYFLOAT: long doubles, logged as what they became', () => {
-  const { run, error, takeLogged } = start()
+  const { run, error, logged } = start()
   assert.is(run('HINCRBYFLOAT', 'h', 'n', '0.1'), '0.1')
   assert.is(run('HINCRBYFLOAT', 'h', 'n', '0.2'), '0.3')
   assert.is(run('HINCRBYFLOAT', 'h', 'm', '5.0e3'), '5000')
-  assert.equal(takeLogged(), [
+  assert.equal(logged(), [
     ['HSET', 'h', 'n', '0.1'],
     ['HSET', 'h', 'n', '0.3'],
     ['HSET', 'h', 'm', '5000'],
   ])
   run('HSET', 'h', 'text', 'x', 'inf', 'inf')
-  takeLogged()
+  logged()
   assert.is(error('HINCRBYFLOAT', 'h', 'text', '1'), 'ERR hash value is not a float')
   assert.is(error('HINCRBYFLOAT', 'h', 'inf', '1'), 'ERR increment would produce NaN or Infinity')
   for (const by of ['inf', '-inf']) assert.is(error('HINCRBYFLOAT', 'h', 'n', by), 'ERR value is NaN or Infinity')
   for (const by of ['nan', 'x', '', ' 1']) assert.is(error('HINCRBYFLOAT', 'h', 'n', by), 'ERR value is not a valid float')
-  assert.equal(takeLogged(), [])
+  assert.equal(logged(), [])
 })
 
 test('a hash is a listpack until it has outgrown that, and never again', () => {
@@ -183,10 +183,10 @@ test('a hash is a listpack until it has outgrown that, and never again', () => {
 })
 
 test('HRANDFIELD: one, so many, or so many times', () => {
-  const { run, plain, takeLogged } = start()
+  const { run, plain, logged } = start()
   const all = ['a', 'b', 'c', 'd', 'e', 'f']
   run('HSET', 'h', ...all.flatMap((field) => [field, `${field}!`]))
-  takeLogged()
+  logged()
   assert.is(run('HRANDFIELD', 'x'), null)
   assert.equal([run('HRANDFIELD', 'x', '5'), run('HRANDFIELD', 'x', '-5', 'WITHVALUES'), run('HRANDFIELD', 'h', '0')], [[], [], []])
   const seen = new Set<unknown>()
@@ -201,7 +201,7 @@ test('HRANDFIELD: one, so many, or so many times', () => {
   const often = plain('HRANDFIELD', 'h', '-20') as string[]
   assert.is(often.length, 20)
   assert.ok(new Set(often).size > 3)
-  assert.equal(takeLogged(), [])
+  assert.equal(logged(), [])
 })
 
 test('HRANDFIELD with values: flat in RESP2, pairs in RESP3', () => {

@@ -8,7 +8,7 @@ import { keys } from '../../../commands/keys/keys.ts'
 import { objects } from '../../../commands/keys/object.ts'
 import { strings } from '../../../commands/strings/strings.ts'
 import { seeded } from '../../support/generators/seed.ts'
-import { type Harness, type HarnessOptions, harness } from '../../support/harness/run-command.ts'
+import { type Harness, type HarnessOptions, harness } from '../../support/harness/harness.ts'
 
 const INVALID = 'WRONGTYPE Key is not a valid HyperLogLog string value.'
 const CORRUPT = 'INVALIDOBJ Corrupted HLL object detected'
@@ -55,12 +55,12 @@ test('values are the bytes that redis-server 7.0.15 has for the same commands', 
 })
 
 test('PFADD says whether an estimate may have changed, and a key that it makes counts', () => {
-  const { run, takeLogged } = made()
+  const { run, logged } = made()
   assert.is(run('PFADD', 'h'), 1)
   assert.is(run('PFADD', 'h'), 0)
   assert.is(run('PFADD', 'h', 'a'), 1)
   assert.is(run('PFADD', 'h', 'a', 'a'), 0)
-  assert.equal(takeLogged(), [
+  assert.equal(logged(), [
     ['PFADD', 'h'],
     ['PFADD', 'h', 'a'],
   ])
@@ -77,27 +77,27 @@ test('PFADD keeps the deadline of the key, and so does PFMERGE', () => {
 })
 
 test('PFCOUNT keeps what it has computed and logs that; another PFCOUNT changes nothing', () => {
-  const { run, takeLogged } = made()
+  const { run, logged } = made()
   run('PFADD', 'h', 'a', 'b', 'c')
-  takeLogged()
+  logged()
   assert.is(run('PFCOUNT', 'h'), 3)
-  assert.equal(takeLogged(), [['PFCOUNT', 'h']])
+  assert.equal(logged(), [['PFCOUNT', 'h']])
   assert.is(run('PFCOUNT', 'h'), 3)
   assert.is(run('PFCOUNT', 'h', 'h'), 3)
   assert.is(run('PFCOUNT', 'none'), 0)
-  assert.equal(takeLogged(), [])
+  assert.equal(logged(), [])
   run('PFADD', 'h', 'd')
   assert.is(run('PFCOUNT', 'h'), 4)
 })
 
 test('PFCOUNT changes nothing where nothing may be changed', () => {
-  const { run, context, takeLogged, plain } = made()
+  const { run, executor, logged, plain } = made()
   run('PFADD', 'h', 'a')
   const before = plain('GET', 'h')
-  takeLogged()
-  context.mayChange = false
+  logged()
+  executor.gated = 'writes'
   assert.is(run('PFCOUNT', 'h'), 1)
-  assert.equal(takeLogged(), [])
+  assert.equal(logged(), [])
   assert.is(plain('GET', 'h'), before)
 })
 
@@ -135,25 +135,25 @@ test('the order in which elements come does not change registers', () => {
 })
 
 test('one that grows past hll-sparse-max-bytes becomes dense, and the log says so', () => {
-  const { run, plain, takeLogged } = made({ config: { 'hll-sparse-max-bytes': 30 } })
+  const { run, plain, logged } = made({ config: { 'hll-sparse-max-bytes': 30 } })
   run('PFADD', 'h', 'a', 'b', 'c')
   assert.is(plain('PFDEBUG', 'ENCODING', 'h'), 'sparse')
-  takeLogged()
+  logged()
   run('PFADD', 'h', ...elements(20))
   assert.is(plain('PFDEBUG', 'ENCODING', 'h'), 'dense')
-  assert.equal(takeLogged(), [
+  assert.equal(logged(), [
     ['PFADD', 'h', ...elements(20)],
     ['PFDEBUG', 'TODENSE', 'h'],
   ])
   run('PFADD', 'h', 'one more')
-  assert.equal(takeLogged(), [['PFADD', 'h', 'one more']])
+  assert.equal(logged(), [['PFADD', 'h', 'one more']])
 })
 
 test('what is logged makes the same bytes under any configuration', () => {
   const { integer, random, pick } = seeded('hyperloglog log')
   let limit = 0
   const from = made({ server: { config: { number: () => limit } as unknown as ConfigPort } })
-  const to = made({ config: { 'hll-sparse-max-bytes': 0 }, replay: true })
+  const to = made({ config: { 'hll-sparse-max-bytes': 0 }, isReplaying: true })
   for (let step = 0; step < 400; step++) {
     const key = `k${integer(4)}`
     const some = elements(integer(random() < 0.2 ? 200 : 8), integer(100_000))
@@ -166,24 +166,24 @@ test('what is logged makes the same bytes under any configuration', () => {
       ['DEL', key],
     ])
     from.run(...words)
-    for (const logged of from.takeLogged()) to.run(...logged)
+    for (const logged of from.logged()) to.run(...logged)
     assert.is(to.plain('GET', key), from.plain('GET', key), `step ${step}: ${words[0]}`)
   }
 })
 
 test('PFMERGE makes a dense one when any of them is, and an empty one of nothing', () => {
-  const { run, plain, takeLogged } = made()
+  const { run, plain, logged } = made()
   run('PFMERGE', 'new')
   assert.is(plain('GET', 'new'), `HYLL\x01${'\0'.repeat(10)}\x80\x7f\xff`)
   run('PFADD', 'd', 'a')
   assert.is(run('PFDEBUG', 'TODENSE', 'd'), 1)
   assert.is(run('PFDEBUG', 'TODENSE', 'd'), 0)
   run('PFADD', 's', 'b')
-  takeLogged()
+  logged()
   run('PFMERGE', 's', 'd', 'none')
   assert.is(plain('PFDEBUG', 'ENCODING', 's'), 'dense')
   assert.is(run('PFCOUNT', 's'), 2)
-  assert.equal(takeLogged()[0], ['PFMERGE', 's', 'd', 'none'])
+  assert.equal(logged()[0], ['PFMERGE', 's', 'd', 'none'])
 })
 
 test('a register too high for the sparse form makes it dense whatever its length', () => {
@@ -200,11 +200,11 @@ test('a register too high for the sparse form makes it dense whatever its length
 })
 
 test('other strings and other types are refused, and nothing changes', () => {
-  const { run, error, plain, takeLogged } = made()
+  const { run, error, plain, logged } = made()
   for (const value of ['', 'x', '12', 'HYLL', `HYLL\x02${'\0'.repeat(30)}`, `HYLL\x00${'\0'.repeat(30)}`, `hyll\x01${'\0'.repeat(30)}`]) {
     run('SET', 's', value)
     run('PFADD', 'h', 'a')
-    takeLogged()
+    logged()
     for (const words of [
       ['PFADD', 's'],
       ['PFADD', 's', 'a'],
@@ -217,7 +217,7 @@ test('other strings and other types are refused, and nothing changes', () => {
       assert.is(error(...words), INVALID)
     }
     assert.is(plain('GET', 's'), value)
-    assert.equal(takeLogged(), [])
+    assert.equal(logged(), [])
   }
 })
 

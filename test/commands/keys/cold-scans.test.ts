@@ -9,7 +9,7 @@ import { scripts } from '../../../commands/scripting/scripts.ts'
 import { debug } from '../../../commands/server/debug.ts'
 import { cacheBytesAtMost } from '../../../storage/keyspace/eviction.ts'
 import { dataFamilies } from '../../support/generators/data-families.ts'
-import { type Harness, harness } from '../../support/harness/executor-harness.ts'
+import { type Harness, harness } from '../../support/harness/harness.ts'
 
 const CACHE_BYTES = 1024 * 1024
 const MOST_BYTES = cacheBytesAtMost(CACHE_BYTES)

@@ -8,7 +8,7 @@ import { sets } from '../../../commands/sets/sets.ts'
 import { strings } from '../../../commands/strings/strings.ts'
 import { ScanCursors } from '../../../storage/scan/scan-cursors.ts'
 import { seeded } from '../../support/generators/seed.ts'
-import { type Harness, harness } from '../../support/harness/executor-harness.ts'
+import { type Harness, harness } from '../../support/harness/harness.ts'
 
 const TINY_PAGES = { inlineBytes: 64, pageBytes: 96, pageElements: 4 }
 const WRONGTYPE = 'WRONGTYPE Operation against a key holding the wrong kind of value'

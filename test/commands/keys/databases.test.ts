@@ -3,7 +3,7 @@ import * as assert from 'uvu/assert'
 import { OK } from '../../../commands/core/reply.ts'
 import { databases } from '../../../commands/keys/databases.ts'
 import { strings } from '../../../commands/strings/strings.ts'
-import { harness } from '../../support/harness/executor-harness.ts'
+import { harness } from '../../support/harness/harness.ts'
 
 const start = () => harness([strings, databases])
 const throwsText = (run: () => unknown, text: string) => assert.throws(run, (error: Error) => error.message === text)

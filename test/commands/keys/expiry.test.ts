@@ -3,7 +3,7 @@ import * as assert from 'uvu/assert'
 import { expiry } from '../../../commands/keys/expiry.ts'
 import { keys } from '../../../commands/keys/keys.ts'
 import { strings } from '../../../commands/strings/strings.ts'
-import { harness } from '../../support/harness/executor-harness.ts'
+import { harness } from '../../support/harness/harness.ts'
 
 const start = () => harness([strings, keys, expiry])
 const throwsText = (run: () => unknown, text: string) => assert.throws(run, (error: Error) => error.message === text)

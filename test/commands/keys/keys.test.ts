@@ -5,7 +5,7 @@ import { keys } from '../../../commands/keys/keys.ts'
 import { stringRanges } from '../../../commands/strings/ranges.ts'
 import { strings } from '../../../commands/strings/strings.ts'
 import { Rope } from '../../../storage/values/rope.ts'
-import { harness } from '../../support/harness/executor-harness.ts'
+import { harness } from '../../support/harness/harness.ts'
 
 const start = () => harness([strings, stringRanges, keys])
 const throwsText = (run: () => unknown, text: string) => assert.throws(run, (error: Error) => error.message === text)

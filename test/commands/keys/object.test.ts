@@ -9,7 +9,7 @@ import { bitmaps } from '../../../commands/strings/bitmaps.ts'
 import { stringNumbers } from '../../../commands/strings/numbers.ts'
 import { stringRanges } from '../../../commands/strings/ranges.ts'
 import { strings } from '../../../commands/strings/strings.ts'
-import { harness } from '../../support/harness/executor-harness.ts'
+import { harness } from '../../support/harness/harness.ts'
 
 const start = () => harness([strings, objects])
 

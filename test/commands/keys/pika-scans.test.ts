@@ -8,7 +8,7 @@ import { keys } from '../../../commands/keys/keys.ts'
 import { pikaScans } from '../../../commands/keys/pika-scans.ts'
 import { strings } from '../../../commands/strings/strings.ts'
 import { seeded } from '../../support/generators/seed.ts'
-import { type Harness, harness } from '../../support/harness/executor-harness.ts'
+import { type Harness, harness } from '../../support/harness/harness.ts'
 
 const start = () => harness([strings, hashes, hashExpiry, keys, expiry, pikaScans])
 const outcome = (work: Promise<Reply>) => work.catch((error: Error) => error.message)

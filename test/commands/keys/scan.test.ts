@@ -5,7 +5,7 @@ import { keys } from '../../../commands/keys/keys.ts'
 import { scans } from '../../../commands/keys/scan.ts'
 import { strings } from '../../../commands/strings/strings.ts'
 import { seeded } from '../../support/generators/seed.ts'
-import { type Harness, harness } from '../../support/harness/executor-harness.ts'
+import { type Harness, harness } from '../../support/harness/harness.ts'
 
 const start = () => harness([strings, keys, databases, scans])
 

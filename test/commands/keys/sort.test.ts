@@ -12,8 +12,7 @@ import { sets } from '../../../commands/sets/sets.ts'
 import { strings } from '../../../commands/strings/strings.ts'
 import { SortedSet } from '../../../storage/values/sorted-set.ts'
 import { type Seeded, seeded } from '../../support/generators/seed.ts'
-import { type Harness, harness } from '../../support/harness/executor-harness.ts'
-import { plain } from '../../support/harness/run-command.ts'
+import { type Harness, harness, plain } from '../../support/harness/harness.ts'
 
 const WRONGTYPE = 'WRONGTYPE Operation against a key holding the wrong kind of value'
 const NOT_NUMBERS = "ERR One or more scores can't be converted into double"

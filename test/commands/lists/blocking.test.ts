@@ -13,9 +13,9 @@ import { listMoves } from '../../../commands/lists/moves.ts'
 import { writableAs } from '../../../commands/parsing/values.ts'
 import { strings } from '../../../commands/strings/strings.ts'
 import { List } from '../../../storage/values/list.ts'
-import { blockingHarness, type TestClient } from '../../support/harness/blocking-harness.ts'
+import { harness, type TestClient } from '../../support/harness/harness.ts'
 
-const start = () => blockingHarness([connection, lists, listMoves, blockingLists, strings, keys, expiry, databases])
+const start = () => harness([connection, lists, listMoves, blockingLists, strings, keys, expiry, databases])
 
 const WRONGTYPE = 'WRONGTYPE Operation against a key holding the wrong kind of value'
 

@@ -8,7 +8,7 @@ import { lists } from '../../../commands/lists/lists.ts'
 import { listMoves } from '../../../commands/lists/moves.ts'
 import { listSearches } from '../../../commands/lists/searches.ts'
 import { strings } from '../../../commands/strings/strings.ts'
-import { type Harness, harness } from '../../support/harness/executor-harness.ts'
+import { type Harness, harness } from '../../support/harness/harness.ts'
 
 const WRONGTYPE = 'WRONGTYPE Operation against a key holding the wrong kind of value'
 const NOT_AN_INTEGER = 'ERR value is not an integer or out of range'

@@ -9,8 +9,7 @@ import type { Reply } from '../../../commands/core/reply.ts'
 import { databasesDigest } from '../../../commands/server/debug-digest.ts'
 import { runLater } from '../../../storage/scan/steps.ts'
 import { dataFamilies } from '../../support/generators/data-families.ts'
-import { TestClient } from '../../support/harness/blocking-harness.ts'
-import { harness } from '../../support/harness/executor-harness.ts'
+import { harness, TestClient } from '../../support/harness/harness.ts'
 
 const MANY = 200_000
 const names = (prefix: Bytes) => Array.from({ length: MANY }, (_, i) => `${prefix}${i}`)

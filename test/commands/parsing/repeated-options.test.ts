@@ -14,7 +14,7 @@ import { families } from '../../../commands/families.ts'
 import { commandInfo } from '../../../commands/introspection/info.ts'
 import { dataFamilies } from '../../support/generators/data-families.ts'
 import { leavesOf } from '../../support/generators/table-requests.ts'
-import { harness } from '../../support/harness/executor-harness.ts'
+import { harness } from '../../support/harness/harness.ts'
 
 const table = new CommandTable(families)
 

@@ -9,9 +9,8 @@ import { Expiry } from '../../../storage/keyspace/expiry.ts'
 import { EVENT_GENERIC, EVENT_STRING } from '../../../storage/keyspace/key-events.ts'
 import { BLOCKED_CASES, EVENT_CASES } from '../../support/cases/event-cases.ts'
 import { dataFamilies } from '../../support/generators/data-families.ts'
-import { blockingHarness } from '../../support/harness/blocking-harness.ts'
 import { EventRecorder } from '../../support/harness/event-recorder.ts'
-import { type Harness, harness } from '../../support/harness/executor-harness.ts'
+import { type Harness, harness } from '../../support/harness/harness.ts'
 
 const NO_LOG = { debug() {}, info() {}, warn() {}, error() {} } as unknown as Log
 
@@ -115,7 +114,7 @@ test('on a replica a key past its deadline is missed, and what the log deletes i
 })
 
 test('what a blocked client gets is reported after what made its key ready', () => {
-  const { keyspace, run, client } = blockingHarness(families)
+  const { keyspace, run, client } = harness(families)
   const recorder = new EventRecorder()
   keyspace.events = recorder
   const after = (request: string) => {

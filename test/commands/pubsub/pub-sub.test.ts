@@ -11,10 +11,10 @@ import { subscriptions } from '../../../commands/pubsub/subscriptions.ts'
 import { strings } from '../../../commands/strings/strings.ts'
 import { transactions } from '../../../commands/transactions/transactions.ts'
 import { EVENT_EXPIRED, EVENT_KEY_MISS, EVENT_NEW, EVENT_STRING } from '../../../storage/keyspace/key-events.ts'
-import { blockingHarness, type TestClient } from '../../support/harness/blocking-harness.ts'
 import { FakeSession } from '../../support/harness/fake-session.ts'
+import { harness, type TestClient } from '../../support/harness/harness.ts'
 
-const start = () => blockingHarness([connection, strings, subscriptions, publishing, transactions])
+const start = () => harness([connection, strings, subscriptions, publishing, transactions])
 
 function shown(reply: Reply | ClientError): unknown {
   if (reply instanceof ClientError) return `-${reply.message}`
@@ -125,7 +125,7 @@ test('RESET and a client that goes end its subscriptions', () => {
 })
 
 test('PUBSUB tells of channels, patterns and shard channels', () => {
-  const { client, run } = start()
+  const { client, run, error } = start()
   say(client(), 'SUBSCRIBE news sport', 'PSUBSCRIBE a* b*', 'SSUBSCRIBE s')
   say(client(), 'SUBSCRIBE news', 'PSUBSCRIBE a*')
   assert.equal(run('PUBSUB', 'CHANNELS'), ['news', 'sport'])
@@ -134,8 +134,7 @@ test('PUBSUB tells of channels, patterns and shard channels', () => {
   assert.is(run('PUBSUB', 'NUMPAT'), 2)
   assert.equal(run('PUBSUB', 'SHARDCHANNELS'), ['s'])
   assert.equal(run('PUBSUB', 'SHARDNUMSUB', 's', 'news'), ['s', 1, 'news', 0])
-  const refused = run('PUBSUB', 'CHANNELS', 'a', 'b') as ClientError
-  assert.is(refused.message, "ERR unknown subcommand or wrong number of arguments for 'CHANNELS'. Try PUBSUB HELP.")
+  assert.is(error('PUBSUB', 'CHANNELS', 'a', 'b'), "ERR unknown subcommand or wrong number of arguments for 'CHANNELS'. Try PUBSUB HELP.")
 })
 
 test('what is published is logged while there are replicas, in a transaction as a part of it', () => {

@@ -3,7 +3,7 @@ import * as assert from 'uvu/assert'
 import { ClientError, clientError } from '../../../commands/core/errors.ts'
 import { NO_REPLY, OK } from '../../../commands/core/reply.ts'
 import { replicationMessages } from '../../../commands/replication/messages.ts'
-import { harness as executorHarness } from '../../support/harness/executor-harness.ts'
+import { harness as executorHarness } from '../../support/harness/harness.ts'
 
 const ID = 'a'.repeat(40)
 

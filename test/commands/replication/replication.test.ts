@@ -5,7 +5,7 @@ import { OK, type Reply } from '../../../commands/core/reply.ts'
 import { type ArgumentDoc, argumentsOf } from '../../../commands/introspection/docs.ts'
 import { failoverCommands } from '../../../commands/replication/failover.ts'
 import { replication } from '../../../commands/replication/replication.ts'
-import { harness as executorHarness } from '../../support/harness/executor-harness.ts'
+import { harness as executorHarness } from '../../support/harness/harness.ts'
 
 function harness() {
   const made = executorHarness([replication, failoverCommands])

@@ -8,9 +8,9 @@ import { strings } from '../../../commands/strings/strings.ts'
 import { OpenGroup } from '../../../storage/binlog/open-group.ts'
 import { Keyspace } from '../../../storage/keyspace/keyspace.ts'
 import { MemoryRecords } from '../../support/disks/memory-records.ts'
-import { harness } from '../../support/harness/executor-harness.ts'
 import { FakeServer } from '../../support/harness/fake-server.ts'
 import { FakeSession } from '../../support/harness/fake-session.ts'
+import { harness } from '../../support/harness/harness.ts'
 
 function made() {
   const { server, runAsync } = harness([waits])

@@ -10,8 +10,8 @@ import { scripts } from '../../../commands/scripting/scripts.ts'
 import { LIBRARIES } from '../../../lua/libraries/all.ts'
 import { LuaMachine } from '../../../lua/machine.ts'
 import { dataFamilies } from '../../support/generators/data-families.ts'
-import { blockingHarness } from '../../support/harness/blocking-harness.ts'
 import { until } from '../../support/harness/engine.ts'
+import { harness } from '../../support/harness/harness.ts'
 
 const MEGABYTE = 2 ** 20
 const LIMIT_BYTES = 24 * MEGABYTE
@@ -107,9 +107,9 @@ test('tables more than a thousand deep become an error in their place', () => {
 })
 
 test('a reply that is refused is counted as an error, and what the script has written stays', () => {
-  const { run, logged, server } = blockingHarness([scripts, connection, ...dataFamilies])
+  const { run, answer, logged, server } = harness([scripts, connection, ...dataFamilies])
   server.scripting.runner.thresholdMs = NEVER_MS
-  const reply = run('EVAL', `redis.call('SET', 'a', 1) ${LISTS}`, '0')
+  const reply = answer('EVAL', `redis.call('SET', 'a', 1) ${LISTS}`, '0')
   assert.is(textOf(reply), REPLY_TOO_LARGE)
   assert.equal(logged(), [['SET', 'a', '1']])
   assert.is(run('EVAL', 'return 1', '0'), 1)
@@ -117,7 +117,7 @@ test('a reply that is refused is counted as an error, and what the script has wr
 })
 
 test('a script is suspended and killed while its reply is converted', async () => {
-  const { client, run, server } = blockingHarness([scripts, connection, ...dataFamilies])
+  const { client, run, server } = harness([scripts, connection, ...dataFamilies])
   const { runner } = server.scripting
   runner.thresholdMs = 1e-6
   const many = client()
@@ -135,14 +135,14 @@ test('a script is suspended and killed while its reply is converted', async () =
 })
 
 test('the arguments of one call are limited together', () => {
-  const { run, server } = blockingHarness([scripts, connection, ...dataFamilies])
+  const { run, answer, server } = harness([scripts, connection, ...dataFamilies])
   server.scripting.runner.thresholdMs = NEVER_MS
   const refused = 'ERR the arguments of the call exceed lua-memory-limit'
   const many = "local s, t = ('x'):rep(1e6), {} for i = 1, 7000 do t[i] = s end"
-  const reply = run('EVAL', `${many} return redis.pcall('EXISTS', unpack(t))`, '0')
+  const reply = answer('EVAL', `${many} return redis.pcall('EXISTS', unpack(t))`, '0')
   assert.is(textOf(reply), refused)
   for (const lua of [`return redis.call('EXISTS', unpack(t))`, `redis.log(3, unpack(t))`, `redis.acl_check_cmd('EXISTS', unpack(t))`]) {
-    assert.ok(textOf(run('EVAL', `${many} ${lua}`, '0')).startsWith(`${refused} script: `), lua)
+    assert.ok(textOf(answer('EVAL', `${many} ${lua}`, '0')).startsWith(`${refused} script: `), lua)
   }
   assert.is(run('EVAL', `${many} return redis.call('EXISTS', unpack(t, 1, 20))`, '0'), 0)
 })

@@ -7,9 +7,9 @@ import { ClientError } from '../../../commands/core/errors.ts'
 import { ErrorReply, type Reply, SimpleString } from '../../../commands/core/reply.ts'
 import { scripts } from '../../../commands/scripting/scripts.ts'
 import { dataFamilies } from '../../support/generators/data-families.ts'
-import { blockingHarness } from '../../support/harness/blocking-harness.ts'
+import { harness } from '../../support/harness/harness.ts'
 
-const start = () => blockingHarness([scripts, connection, ...dataFamilies])
+const start = () => harness([scripts, connection, ...dataFamilies])
 
 function shown(reply: Reply | ClientError): unknown {
   if (reply instanceof ClientError) return `-${reply.message}`
@@ -31,8 +31,8 @@ test('what a script does is logged as one, and a single effect as it is; a scrip
 })
 
 test('what a script has done before it failed is logged, and done', () => {
-  const { run, logged } = start()
-  const reply = shown(run('EVAL', "redis.call('set', 'a', 1) redis.call('lpush', 'a', 1)", '0'))
+  const { run, answer, logged } = start()
+  const reply = shown(answer('EVAL', "redis.call('set', 'a', 1) redis.call('lpush', 'a', 1)", '0'))
   assert.match(String(reply), /^-WRONGTYPE .* script: [0-9a-f]{40}, on @user_script:1\.$/)
   assert.equal(logged(), [['set', 'a', '1']])
   assert.is(run('GET', 'a'), '1')
@@ -50,15 +50,15 @@ test('a database that a script selects is its own', () => {
 })
 
 test('scripts are known by their digests, in either case, until they are flushed', () => {
-  const { run } = start()
-  assert.is(shown(run('EVALSHA', DIGEST, '0')), '-NOSCRIPT No matching script. Please use EVAL.')
+  const { run, answer } = start()
+  assert.is(shown(answer('EVALSHA', DIGEST, '0')), '-NOSCRIPT No matching script. Please use EVAL.')
   assert.is(run('SCRIPT', 'LOAD', 'return 1'), DIGEST)
   assert.is(run('EVALSHA', DIGEST.toUpperCase(), '0'), 1)
   assert.is(run('SCRIPT', 'SHOW', DIGEST), 'return 1')
   assert.equal(run('SCRIPT', 'EXISTS', DIGEST, 'x'), [1, 0])
   run('SCRIPT', 'FLUSH', 'ASYNC')
   assert.equal(run('SCRIPT', 'EXISTS', DIGEST), [0])
-  assert.is(shown(run('SCRIPT', 'FLUSH', 'NOW')), '-ERR SCRIPT FLUSH only support SYNC|ASYNC option')
+  assert.is(shown(answer('SCRIPT', 'FLUSH', 'NOW')), '-ERR SCRIPT FLUSH only support SYNC|ASYNC option')
 })
 
 test('of scripts that were only evaluated the last five hundred are kept, and all that were loaded', () => {
@@ -72,20 +72,20 @@ test('of scripts that were only evaluated the last five hundred are kept, and al
 })
 
 test('a script that may not write is refused where it would', () => {
-  const { run, logged } = start()
+  const { answer, logged } = start()
   for (const words of [
     ['EVAL_RO', "return redis.call('set', 'a', 1)", '0'],
     ['EVAL', "#!lua flags=no-writes\nreturn redis.call('set', 'a', 1)", '0'],
   ]) {
-    assert.match(String(shown(run(...words))), /^-ERR Write commands are not allowed from read-only scripts\. script:/)
+    assert.match(String(shown(answer(...words))), /^-ERR Write commands are not allowed from read-only scripts\. script:/)
   }
   assert.equal(logged(), [])
 })
 
 test('nothing blocks in a script, and a read of streams that would is refused', () => {
-  const { run } = start()
+  const { run, answer } = start()
   assert.is(run('EVAL', "return redis.call('blpop', 'none', 0)", '0'), null)
-  const refused = shown(run('EVAL', "return redis.pcall('xread', 'BLOCK', 0, 'STREAMS', 's', '$')", '0'))
+  const refused = shown(answer('EVAL', "return redis.pcall('xread', 'BLOCK', 0, 'STREAMS', 's', '$')", '0'))
   assert.is(refused, '-ERR xread command is not allowed with BLOCK option from scripts')
 })
 
@@ -131,7 +131,7 @@ test('numbers become arguments as Redis 7.2 prints them', () => {
 })
 
 test('Lua and cjson print numbers with 14 digits where Redis leaves that to them', () => {
-  const { run } = start()
+  const { run, answer } = start()
   assert.equal(run('EVAL', "return {0.1 .. '', tostring(1/3), 2^53 .. '', cjson.encode(1/3), redis.sha1hex(0.1)}", '0'), [
     '0.1',
     '0.33333333333333',
@@ -139,12 +139,12 @@ test('Lua and cjson print numbers with 14 digits where Redis leaves that to them
     '0.33333333333333',
     '180505679cfe0cca79bae51fdda0296b7cd9c493',
   ])
-  assert.match(String(shown(run('EVAL', 'error({err = 0.1})', '0'))), /^-0\.1 script: [0-9a-f]{40}, on @user_script:1\.$/)
-  assert.match(String(shown(run('EVAL', 'error(0.1)', '0'))), /^-ERR user_script:1: 0\.1 script: /)
+  assert.match(String(shown(answer('EVAL', 'error({err = 0.1})', '0'))), /^-0\.1 script: [0-9a-f]{40}, on @user_script:1\.$/)
+  assert.match(String(shown(answer('EVAL', 'error(0.1)', '0'))), /^-ERR user_script:1: 0\.1 script: /)
 })
 
 test('what redis.log, redis.setresp and redis.set_repl take for a number is cast to an int, as C does', () => {
-  const { run } = start()
+  const { run, answer } = start()
   for (const given of ["redis.log(1.5, 'x')", "redis.log('2', 'x')", "redis.log(-0.5, 'x')", 'redis.log(3.9, 1)']) {
     assert.is(run('EVAL', given, '0'), null, given)
   }
@@ -158,12 +158,12 @@ test('what redis.log, redis.setresp and redis.set_repl take for a number is cast
     ['redis.setresp(2^32 + 3)', 'ERR RESP version must be 2 or 3.'],
     ['redis.set_repl(2^32 + 3)', 'ERR Invalid replication flags. Use REPL_AOF, REPL_REPLICA, REPL_ALL or REPL_NONE.'],
   ] as const) {
-    assert.ok(String(shown(run('EVAL', given, '0'))).startsWith(`-${refusal} script: `), given)
+    assert.ok(String(shown(answer('EVAL', given, '0'))).startsWith(`-${refusal} script: `), given)
   }
 })
 
 test('precompiled Lua is refused as a syntax error, wherever a script is compiled', () => {
-  const { run } = start()
+  const { run, answer } = start()
   const bytecode = run('EVAL', 'return string.dump(function() return 7 end)', '0') as Bytes
   assert.is(bytecode.slice(0, 4), '\x1bLua')
   const refusal = "user_script:1: unexpected symbol near 'char(27)'"
@@ -173,7 +173,7 @@ test('precompiled Lua is refused as a syntax error, wherever a script is compile
       ['EVAL_RO', text, '0'],
       ['SCRIPT', 'LOAD', text],
     ]) {
-      assert.is(shown(run(...words)), `-ERR Error compiling script (new function): ${refusal}`, words[0])
+      assert.is(shown(answer(...words)), `-ERR Error compiling script (new function): ${refusal}`, words[0])
     }
     const load =
       "local f, e = loadstring(ARGV[1]) local g, d = load(function() local t = ARGV[1] ARGV[1] = '' return t end) return {tostring(f), e, tostring(g), d}"
@@ -185,7 +185,7 @@ test('precompiled Lua is refused as a syntax error, wherever a script is compile
 })
 
 test('words that make no sense are refused before anything runs', () => {
-  const { run } = start()
+  const { answer } = start()
   for (const [words, text] of [
     [['EVAL', 'return 1', 'x'], 'ERR value is not an integer or out of range'],
     [['EVAL', 'return 1', '-1'], "ERR Number of keys can't be negative"],
@@ -196,7 +196,7 @@ test('words that make no sense are refused before anything runs', () => {
     [['SCRIPT', 'KILL'], 'NOTBUSY No scripts in execution right now.'],
     [['SCRIPT', 'DEBUG', 'yes'], 'ERR SCRIPT DEBUG is not supported by this server'],
   ] as const) {
-    assert.is(shown(run(...words)), `-${text}`, words.join(' '))
+    assert.is(shown(answer(...words)), `-${text}`, words.join(' '))
   }
 })
 

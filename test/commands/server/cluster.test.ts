@@ -2,11 +2,10 @@
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { clusterCommands } from '../../../commands/server/cluster.ts'
-import { blockingHarness } from '../../support/harness/blocking-harness.ts'
+import { harness } from '../../support/harness/harness.ts'
 
 test('every command of clusters is refused, with the right number of words and with the wrong one', () => {
-  const { run } = blockingHarness([clusterCommands])
-  const text = (...words: string[]) => String((run(...words) as Error).message)
+  const { error: text } = harness([clusterCommands])
   const subcommands = clusterCommands[0]?.subcommands ?? []
   assert.ok(subcommands.length > 20)
   for (const { name, arity } of subcommands) {

@@ -15,7 +15,7 @@ import { streamReads } from '../../../commands/streams/reads.ts'
 import { streams } from '../../../commands/streams/streams.ts'
 import { strings } from '../../../commands/strings/strings.ts'
 import { encodeReply } from '../../../server/protocol/reply-encoder.ts'
-import { type Harness, harness } from '../../support/harness/executor-harness.ts'
+import { type Harness, harness } from '../../support/harness/harness.ts'
 
 function start(setting = 'yes'): Harness {
   const made = harness([

@@ -6,7 +6,7 @@ import type { FunctionLibraries } from '../../../commands/functions/libraries.ts
 import type { Scripting } from '../../../commands/scripting/scripting.ts'
 import { diagnose, memory } from '../../../commands/server/memory.ts'
 import { FakeServer } from '../../support/harness/fake-server.ts'
-import { harness as commandHarness } from '../../support/harness/run-command.ts'
+import { harness as commandHarness } from '../../support/harness/harness.ts'
 
 const MEBIBYTE = 1024 * 1024
 

@@ -2,13 +2,12 @@
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { moduleCommands } from '../../../commands/server/modules.ts'
-import { FakeServer } from '../../support/harness/fake-server.ts'
-import { harness as commandHarness, plain } from '../../support/harness/run-command.ts'
+import { harness as commandHarness, plain } from '../../support/harness/harness.ts'
 
 function harness(setting: 'no' | 'yes' | 'local') {
-  const server = new FakeServer()
-  server.config.load([['enable-module-command', setting]])
-  return commandHarness([moduleCommands], { server, session: { address: '10.0.0.1:5' } })
+  const made = commandHarness([moduleCommands], { session: { address: '10.0.0.1:5' } })
+  made.server.config.load([['enable-module-command', setting]])
+  return made
 }
 
 const NOT_ALLOWED =

@@ -1,37 +1,16 @@
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
-import type { Args } from '../../../commands/core/command.ts'
-import { Context } from '../../../commands/core/context.ts'
-import { OK, type Reply, type SimpleString, type Verbatim } from '../../../commands/core/reply.ts'
+import { OK, type SimpleString, type Verbatim } from '../../../commands/core/reply.ts'
 import { drawHaypile } from '../../../commands/server/lolwut.ts'
 import { persistence } from '../../../commands/server/persistence.ts'
 import { server as serverCommands } from '../../../commands/server/server.ts'
-import type { Keyspace } from '../../../storage/keyspace/keyspace.ts'
-import { runLater } from '../../../storage/scan/steps.ts'
 import { fromSeed } from '../../support/generators/seed.ts'
-import { FakeServer } from '../../support/harness/fake-server.ts'
-import { FakeSession } from '../../support/harness/fake-session.ts'
-import { harness as commandHarness, runCommand } from '../../support/harness/run-command.ts'
+import { harness as commandHarness } from '../../support/harness/harness.ts'
 
 function harness() {
-  const server = new FakeServer([serverCommands, persistence])
-  const session = new FakeSession()
-  const run = (...args: string[]): Reply => runCommand(server, session, args)
-  const refusal = (...args: string[]): string => {
-    try {
-      run(...args)
-    } catch (error) {
-      return (error as Error).message
-    }
-    return 'no error'
-  }
-  const runAsync = async (...args: string[]): Promise<Reply | Error> => {
-    const found = server.table.find(args[0] as string)
-    const context = new Context({ now: 0 } as Keyspace, server)
-    context.session = session
-    if (found?.steps === undefined) throw new Error('it does not wait')
-    return runLater(found.steps(context, args as unknown as Args)).catch((error: Error) => error)
-  }
+  const made = commandHarness([serverCommands, persistence])
+  const { server, session, run, error: refusal } = made
+  const runAsync = (...args: string[]) => made.runAsync(...args).catch((error: Error) => error)
   return { server, session, run, refusal, runAsync }
 }
 
@@ -43,7 +22,7 @@ test('INFO passes its sections on in lower case and answers text', () => {
 })
 
 test('TIME is seconds and microseconds of the clock of the turn', () => {
-  const { run } = commandHarness([serverCommands], { now: 1_700_000_000_123 })
+  const { run } = commandHarness([serverCommands], { startMs: 1_700_000_000_123 })
   assert.equal(run('TIME'), ['1700000000', '123000'])
 })
 

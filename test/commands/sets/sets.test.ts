@@ -7,7 +7,7 @@ import { objects } from '../../../commands/keys/object.ts'
 import { sets } from '../../../commands/sets/sets.ts'
 import { strings } from '../../../commands/strings/strings.ts'
 import { seeded } from '../../support/generators/seed.ts'
-import { type Harness, harness } from '../../support/harness/executor-harness.ts'
+import { type Harness, harness } from '../../support/harness/harness.ts'
 
 const WRONGTYPE = 'WRONGTYPE Operation against a key holding the wrong kind of value'
 const TINY_PAGES = { inlineBytes: 64, pageBytes: 96, pageElements: 4 }

@@ -8,8 +8,7 @@ import { sortedSetRanges } from '../../../commands/sorted-sets/ranges.ts'
 import { sortedSetRemoval } from '../../../commands/sorted-sets/removal.ts'
 import { sortedSets } from '../../../commands/sorted-sets/sorted-sets.ts'
 import { strings } from '../../../commands/strings/strings.ts'
-import { blockingHarness, type TestClient } from '../../support/harness/blocking-harness.ts'
-import { type HarnessOptions, harness } from '../../support/harness/run-command.ts'
+import { type HarnessOptions, harness, type TestClient } from '../../support/harness/harness.ts'
 
 const CONFIG = { 'zset-max-listpack-entries': 4, 'zset-max-listpack-value': 8 }
 const WRONGTYPE = 'WRONGTYPE Operation against a key holding the wrong kind of value'
@@ -23,7 +22,7 @@ function filled(options: HarnessOptions = {}) {
   const line = (text: string) => made.run(...text.split(' '))
   line('ZADD z 1 a 2 b 3 c 4 d 5 e 6 f')
   line('SET s x')
-  made.takeLogged()
+  made.logged()
   return { ...made, line, refusal: (text: string) => made.error(...text.split(' ')) }
 }
 
@@ -36,7 +35,7 @@ test('ZPOPMIN and ZPOPMAX take members from either end, the outermost first', ()
   assert.equal(line('ZPOPMIN none'), [])
   assert.equal(line('ZPOPMAX z 9'), ['e', double(5), 'd', double(4)])
   assert.is(line('EXISTS z'), 0)
-  assert.equal(logged, [
+  assert.equal(logged(), [
     ['ZPOPMIN', 'z'],
     ['ZPOPMAX', 'z'],
     ['ZPOPMIN', 'z', '2'],
@@ -66,7 +65,7 @@ test('ZMPOP pops from the first key that there is, and is logged as the plain po
   assert.equal(line('ZMPOP 1 z max COUNT 2'), ['z', [pair('f', 6), pair('e', 5)]])
   assert.is(line('ZMPOP 2 none none MIN'), NULL_ARRAY)
   assert.equal(line('ZMPOP 1 z MIN COUNT 100'), ['z', [pair('b', 2), pair('c', 3), pair('d', 4)]])
-  assert.equal(logged, [
+  assert.equal(logged(), [
     ['ZPOPMIN', 'z', '1'],
     ['ZPOPMAX', 'z', '2'],
     ['ZPOPMIN', 'z', '3'],
@@ -101,11 +100,11 @@ test('what pops refuse changes nothing', () => {
     ['BZPOPMIN s z 0', WRONGTYPE],
   ] as const)
     assert.is(refusal(request), text, request)
-  assert.equal(logged, [])
+  assert.equal(logged(), [])
 })
 
 function start() {
-  const made = blockingHarness(FAMILIES)
+  const made = harness(FAMILIES)
   const line = (text: string) => made.run(...text.split(' '))
   const waiting = (text: string): TestClient => {
     const client = made.client()

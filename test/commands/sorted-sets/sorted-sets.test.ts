@@ -9,7 +9,7 @@ import { sortedSets } from '../../../commands/sorted-sets/sorted-sets.ts'
 import { strings } from '../../../commands/strings/strings.ts'
 import { ScanCursors } from '../../../storage/scan/scan-cursors.ts'
 import { fromSeed } from '../../support/generators/seed.ts'
-import { type HarnessOptions, harness } from '../../support/harness/run-command.ts'
+import { type HarnessOptions, harness } from '../../support/harness/harness.ts'
 
 const CONFIG = { 'zset-max-listpack-entries': 4, 'zset-max-listpack-value': 8 }
 const WRONGTYPE = 'WRONGTYPE Operation against a key holding the wrong kind of value'
@@ -25,14 +25,13 @@ const double = (value: number) => new Double(value)
 const flat = (...pairs: (Bytes | number)[]) => pairs.map((item) => (typeof item === 'number' ? double(item) : item))
 
 test('ZADD counts what is new, with CH what has changed, too, and logs what has changed anything', () => {
-  const { run, logged, takeLogged } = made()
+  const { run, logged } = made()
   assert.is(run('ZADD', 'z', '1', 'a', '2', 'b'), 2)
   assert.is(run('ZADD', 'z', '3', 'a', '2', 'b', '0', 'c'), 1)
   assert.is(run('ZADD', 'z', 'CH', '1', 'a', '2', 'b', '5', 'd'), 2)
-  assert.is(logged.length, 3)
-  takeLogged()
+  assert.is(logged().length, 3)
   assert.is(run('ZADD', 'z', 'ch', '1', 'a', '2', 'b'), 0)
-  assert.equal(logged, [])
+  assert.equal(logged(), [])
   assert.equal(run(...all('z')), flat('c', 0, 'a', 1, 'b', 2, 'd', 5))
 })
 
@@ -44,23 +43,23 @@ test('a member that stands twice gets the last score, and is new once', () => {
 })
 
 test('NX only adds, XX only changes, GT and LT only raise and lower', () => {
-  const { run, logged, takeLogged } = made()
+  const { run, logged } = made()
   assert.is(run('ZADD', 'z', 'XX', '1', 'a'), 0)
   assert.is(run('EXISTS', 'z'), 0)
-  assert.equal(logged, [])
+  assert.equal(logged(), [])
   assert.is(run('ZADD', 'z', 'NX', '1', 'a', '9', 'a'), 1)
   assert.is(run('ZADD', 'z', 'NX', 'CH', '2', 'a', '5', 'b'), 1)
   assert.is(run('ZADD', 'z', 'XX', 'CH', '2', 'a', '5', 'c'), 1)
   assert.is(run('ZADD', 'z', 'GT', 'CH', '1', 'a', '6', 'b', '0', 'c'), 2)
   assert.is(run('ZADD', 'z', 'LT', 'CH', '1', 'a', '7', 'b', '0', 'c'), 1)
   assert.equal(run(...all('z')), flat('c', 0, 'a', 1, 'b', 6))
-  takeLogged()
+  logged()
   assert.is(run('ZADD', 'z', 'GT', 'XX', 'CH', '1', 'a', '6', 'b', '7', 'new'), 0)
-  assert.equal(logged, [])
+  assert.equal(logged(), [])
 })
 
 test('INCR answers the new score, or nil where the options let nothing happen', () => {
-  const { run, error, logged, takeLogged } = made()
+  const { run, error, logged } = made()
   assert.is(run('ZADD', 'z', 'XX', 'INCR', '1', 'a'), null)
   assert.equal(run('ZADD', 'z', 'INCR', '1.5', 'a'), double(1.5))
   assert.equal(run('ZADD', 'z', 'INCR', '2', 'a'), double(3.5))
@@ -70,9 +69,9 @@ test('INCR answers the new score, or nil where the options let nothing happen', 
   assert.is(run('ZADD', 'z', 'GT', 'INCR', '-1', 'a'), null)
   assert.is(run('ZADD', 'z', 'LT', 'INCR', '0', 'a'), null)
   assert.equal(run('ZADD', 'z', 'LT', 'INCR', '-1', 'a'), double(-1.5))
-  takeLogged()
+  logged()
   assert.equal(run('ZINCRBY', 'z', '0', 'a'), double(-1.5))
-  assert.equal(logged, [])
+  assert.equal(logged(), [])
   run('ZADD', 'z', 'inf', 'a')
   assert.is(error('ZINCRBY', 'z', '-inf', 'a'), 'ERR resulting score is not a number (NaN)')
   assert.is(error('ZADD', 'z', 'INCR', '-inf', 'a'), 'ERR resulting score is not a number (NaN)')
@@ -80,10 +79,10 @@ test('INCR answers the new score, or nil where the options let nothing happen', 
 })
 
 test('what ZADD refuses changes nothing', () => {
-  const { run, error, logged, takeLogged } = made()
+  const { run, error, logged } = made()
   run('ZADD', 'z', '1', 'a')
   run('SET', 's', 'x')
-  takeLogged()
+  logged()
   const refused: [Bytes[], string][] = [
     [['z', '1', 'a', '2'], 'ERR syntax error'],
     [['z', 'NX', 'CH'], 'ERR syntax error'],
@@ -104,7 +103,7 @@ test('what ZADD refuses changes nothing', () => {
   assert.is(error('ZINCRBY', 'z', 'x', 'a'), NO_FLOAT)
   assert.equal(run(...all('z')), flat('a', 1))
   assert.is(run('EXISTS', 'new'), 0)
-  assert.equal(logged, [])
+  assert.equal(logged(), [])
 })
 
 test('scores are read as C reads doubles, and minus zero is zero', () => {
@@ -132,16 +131,16 @@ test('scores are read as C reads doubles, and minus zero is zero', () => {
 })
 
 test('ZREM counts what was there; the key goes with its last member', () => {
-  const { run, error, logged, takeLogged } = made()
+  const { run, error, logged } = made()
   run('ZADD', 'z', '1', 'a', '2', 'b', '3', 'c')
-  takeLogged()
+  logged()
   assert.is(run('ZREM', 'z', 'x', 'y'), 0)
   assert.is(run('ZREM', 'none', 'x'), 0)
-  assert.equal(logged, [])
+  assert.equal(logged(), [])
   assert.is(run('ZREM', 'z', 'a', 'x', 'a'), 1)
   assert.is(run('ZREM', 'z', 'b', 'c', 'd'), 2)
   assert.is(run('EXISTS', 'z'), 0)
-  assert.equal(takeLogged(), [
+  assert.equal(logged(), [
     ['ZREM', 'z', 'a', 'x', 'a'],
     ['ZREM', 'z', 'b', 'c', 'd'],
   ])
@@ -226,8 +225,8 @@ test('what was logged makes the same sorted set again', () => {
   first.run('ZINCRBY', 'z', '0.2', 'c')
   first.run('ZADD', 'z', 'GT', 'CH', '9', 'a', '1', 'b')
   first.run('ZREM', 'z', 'b')
-  const second = made({ replay: true })
-  for (const words of first.logged) second.run(...words)
+  const second = made({ isReplaying: true })
+  for (const words of first.logged()) second.run(...words)
   assert.equal(second.run(...all('z')), first.run(...all('z')))
 })
 

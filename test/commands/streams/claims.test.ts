@@ -8,7 +8,7 @@ import { streamInfo } from '../../../commands/streams/info.ts'
 import { streamReads } from '../../../commands/streams/reads.ts'
 import { streams } from '../../../commands/streams/streams.ts'
 import { strings } from '../../../commands/strings/strings.ts'
-import { type Harness, harness, START_MS } from '../../support/harness/run-command.ts'
+import { type Harness, harness, START_MS } from '../../support/harness/harness.ts'
 
 const NO_GROUP = "NOGROUP No such key 's' or consumer group 'none'"
 const families = [streams, streamReads, streamGroups, streamClaims, streamInfo, strings, keys]
@@ -19,7 +19,7 @@ function withPending(count: number, delivered: number): Harness {
   for (let ms = 1; ms <= count; ms++) h.run('XADD', 's', String(ms), 'f', String(ms))
   h.run('XGROUP', 'CREATE', 's', 'g', '0')
   if (delivered > 0) h.run('XREADGROUP', 'GROUP', 'g', 'c', 'COUNT', String(delivered), 'STREAMS', 's', '>')
-  h.takeLogged()
+  h.logged()
   return h
 }
 
@@ -31,23 +31,21 @@ test('XCLAIM takes over what has been idle for long enough', () => {
   const h = withPending(3, 2)
   h.keyspace.setClock(START_MS + 100)
   assert.equal(h.plain('XCLAIM', 's', 'g', 'd', '101', '1', '2'), [])
-  assert.equal(h.takeLogged(), [['XGROUP', 'CREATECONSUMER', 's', 'g', 'd']])
+  assert.equal(h.logged(), [['XGROUP', 'CREATECONSUMER', 's', 'g', 'd']])
   assert.equal(h.plain('XCLAIM', 's', 'g', 'd', '100', '1', '3', '9'), [['1-0', ['f', '1']]])
-  assert.equal(h.takeLogged(), [
-    ['XCLAIM', 's', 'g', 'd', '0', '1-0', 'TIME', at(100), 'RETRYCOUNT', '2', 'FORCE', 'JUSTID', 'LASTID', '2-0'],
-  ])
+  assert.equal(h.logged(), [['XCLAIM', 's', 'g', 'd', '0', '1-0', 'TIME', at(100), 'RETRYCOUNT', '2', 'FORCE', 'JUSTID', 'LASTID', '2-0']])
   assert.equal(pending(h), [
     ['1-0', 'd', 0, 2],
     ['2-0', 'c', 100, 1],
   ])
   assert.equal(h.plain('XCLAIM', 's', 'g', 'd', '100', '1'), [])
-  assert.equal(h.takeLogged(), [], 'it is not idle any more')
+  assert.equal(h.logged(), [], 'it is not idle any more')
 })
 
 test('JUSTID answers ids and counts no delivery', () => {
   const h = withPending(2, 2)
   assert.equal(h.plain('XCLAIM', 's', 'g', 'd', '0', '1-0', '2-0', 'justid'), ['1-0', '2-0'])
-  assert.equal(h.takeLogged(), [
+  assert.equal(h.logged(), [
     ['XCLAIM', 's', 'g', 'd', '0', '1-0', '2-0', 'TIME', at(0), 'RETRYCOUNT', '1', 'FORCE', 'JUSTID', 'LASTID', '2-0'],
   ])
   assert.equal(pending(h, 'd'), [
@@ -88,26 +86,24 @@ test('FORCE makes pending what is not, if it is there', () => {
 test('LASTID moves a group on, never back', () => {
   const h = withPending(3, 1)
   assert.equal(h.plain('XCLAIM', 's', 'g', 'c', '0', '9', 'LASTID', '2'), [])
-  assert.equal(h.takeLogged(), [['XGROUP', 'SETID', 's', 'g', '2-0', 'ENTRIESREAD', '1']])
+  assert.equal(h.logged(), [['XGROUP', 'SETID', 's', 'g', '2-0', 'ENTRIESREAD', '1']])
   assert.equal(h.plain('XCLAIM', 's', 'g', 'c', '0', '9', 'LASTID', '1'), [])
-  assert.equal(h.takeLogged(), [])
+  assert.equal(h.logged(), [])
   h.run('XCLAIM', 's', 'g', 'c', '0', '1', 'JUSTID', 'LASTID', '3')
-  assert.equal(h.takeLogged(), [
-    ['XCLAIM', 's', 'g', 'c', '0', '1-0', 'TIME', at(0), 'RETRYCOUNT', '1', 'FORCE', 'JUSTID', 'LASTID', '3-0'],
-  ])
+  assert.equal(h.logged(), [['XCLAIM', 's', 'g', 'c', '0', '1-0', 'TIME', at(0), 'RETRYCOUNT', '1', 'FORCE', 'JUSTID', 'LASTID', '3-0']])
 })
 
 test('claiming what has been deleted takes it off', () => {
   const h = withPending(4, 4)
   h.run('XDEL', 's', '2', '4')
-  h.takeLogged()
+  h.logged()
   assert.equal(h.plain('XCLAIM', 's', 'g', 'd', '0', '1', '2', 'JUSTID'), ['1-0'])
-  assert.equal(h.takeLogged(), [
+  assert.equal(h.logged(), [
     ['XCLAIM', 's', 'g', 'd', '0', '1-0', 'TIME', at(0), 'RETRYCOUNT', '1', 'FORCE', 'JUSTID', 'LASTID', '4-0'],
     ['XACK', 's', 'g', '2-0'],
   ])
   assert.equal(h.plain('XAUTOCLAIM', 's', 'g', 'd', '0', '3', 'JUSTID'), ['0-0', ['3-0'], ['4-0']])
-  assert.equal(h.takeLogged(), [
+  assert.equal(h.logged(), [
     ['XCLAIM', 's', 'g', 'd', '0', '3-0', 'TIME', at(0), 'RETRYCOUNT', '1', 'FORCE', 'JUSTID', 'LASTID', '4-0'],
     ['XACK', 's', 'g', '4-0'],
   ])
@@ -116,10 +112,10 @@ test('claiming what has been deleted takes it off', () => {
 test('entries that are not alike are logged one by one', () => {
   const h = withPending(3, 3)
   h.run('XCLAIM', 's', 'g', 'c', '0', '2')
-  h.takeLogged()
+  h.logged()
   h.run('XCLAIM', 's', 'g', 'd', '0', '1', '2', '3')
   assert.equal(
-    h.takeLogged().map((words) => words.slice(5, 10)),
+    h.logged().map((words) => words.slice(5, 10)),
     [
       ['1-0', 'TIME', at(0), 'RETRYCOUNT', '2'],
       ['2-0', 'TIME', at(0), 'RETRYCOUNT', '3'],
@@ -132,7 +128,7 @@ test('what is logged of many entries comes in commands of a thousand', () => {
   const h = withPending(2500, 0)
   h.run('XREADGROUP', 'GROUP', 'g', 'c', 'STREAMS', 's', '>')
   assert.equal(
-    h.takeLogged().map((words) => [words[0], words.length]),
+    h.logged().map((words) => [words[0], words.length]),
     [
       ['XCLAIM', 1013],
       ['XCLAIM', 1013],
@@ -166,11 +162,11 @@ test('XAUTOCLAIM goes through what is pending, with a cursor', () => {
   assert.equal(h.plain('XAUTOCLAIM', 's', 'g', 'd', '0', first, 'COUNT', '2', 'JUSTID'), ['13-0', ['11-0', '12-0'], []])
   assert.equal(h.plain('XAUTOCLAIM', 's', 'g', 'd', '0', '(24', 'JUSTID'), ['0-0', ['25-0'], []])
   h.keyspace.setClock(START_MS + 5)
-  h.takeLogged()
+  h.logged()
   assert.equal(h.plain('XAUTOCLAIM', 's', 'g', 'd', '10', '0', 'COUNT', '1'), ['11-0', [], []], 'ten are looked at for each that is wanted')
-  assert.equal(h.takeLogged(), [])
+  assert.equal(h.logged(), [])
   assert.equal(h.plain('XAUTOCLAIM', 's', 'g', 'new', '10', '0'), ['0-0', [], []])
-  assert.equal(h.takeLogged(), [['XGROUP', 'CREATECONSUMER', 's', 'g', 'new']])
+  assert.equal(h.logged(), [['XGROUP', 'CREATECONSUMER', 's', 'g', 'new']])
 })
 
 test('deleted entries count for XAUTOCLAIM', () => {

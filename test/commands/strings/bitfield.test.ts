@@ -4,7 +4,7 @@ import { bitfields } from '../../../commands/strings/bitfield.ts'
 import { bitmaps } from '../../../commands/strings/bitmaps.ts'
 import { strings } from '../../../commands/strings/strings.ts'
 import { seeded } from '../../support/generators/seed.ts'
-import { harness } from '../../support/harness/run-command.ts'
+import { harness } from '../../support/harness/harness.ts'
 
 const made = () => harness([strings, bitmaps, bitfields])
 
@@ -33,11 +33,11 @@ test('64-bit fields are exact', () => {
 })
 
 test('what writes the value that is there changes and logs nothing; growth and each write count as one change', () => {
-  const { plain, takeLogged, keyspace } = made()
+  const { plain, logged, keyspace } = made()
   const changesOf = (...words: string[]) => {
     const before = keyspace.changes
     plain('BITFIELD', ...words)
-    return [keyspace.changes - before, takeLogged().length]
+    return [keyspace.changes - before, logged().length]
   }
   assert.equal(changesOf('a', 'SET', 'i5', '0', '0'), [1, 1])
   assert.equal(changesOf('a', 'SET', 'i5', '0', '0'), [0, 0])
@@ -49,16 +49,16 @@ test('what writes the value that is there changes and logs nothing; growth and e
 })
 
 test('a write grows the string even where it fails; reads change and log nothing', () => {
-  const { plain, takeLogged } = made()
+  const { plain, logged } = made()
   assert.equal(plain('BITFIELD', 'a', 'GET', 'u8', '100'), [0])
   assert.equal(plain('BITFIELD', 'a'), [])
-  assert.equal(takeLogged(), [])
+  assert.equal(logged(), [])
   assert.is(plain('GET', 'a'), null)
   assert.equal(plain('BITFIELD', 'a', 'OVERFLOW', 'FAIL', 'SET', 'u8', '12', '256'), [null])
   assert.is(plain('GET', 'a'), '\x00\x00\x00')
-  assert.is(takeLogged().length, 1)
+  assert.is(logged().length, 1)
   assert.equal(plain('BITFIELD', 'a', 'OVERFLOW', 'FAIL', 'SET', 'u8', '0', '256'), [null])
-  assert.equal(takeLogged(), [])
+  assert.equal(logged(), [])
 })
 
 test('what makes no sense is refused before anything is changed', () => {
@@ -82,7 +82,7 @@ test('what makes no sense is refused before anything is changed', () => {
   ]
   for (const [words, text] of cases) assert.is(error('BITFIELD', 'a', 'SET', 'u8', '0', '1', ...words.split(' ')), text, words)
   assert.is(error('BITFIELD_RO', 'a', 'SET', 'u8', '0', '1'), 'ERR BITFIELD_RO only supports the GET subcommand')
-  assert.equal(logged, [])
+  assert.equal(logged(), [])
 })
 
 test('fields of every width at every offset read back, beside untouched neighbours', () => {

@@ -5,20 +5,20 @@ import { stringRanges } from '../../../commands/strings/ranges.ts'
 import { strings } from '../../../commands/strings/strings.ts'
 import { Rope } from '../../../storage/values/rope.ts'
 import { type Seeded, seeded } from '../../support/generators/seed.ts'
-import { harness } from '../../support/harness/run-command.ts'
+import { harness } from '../../support/harness/harness.ts'
 
 const made = () => harness([strings, stringRanges, bitmaps])
 const INVALID_OFFSET = 'ERR bit offset is not an integer or out of range'
 
 test('SETBIT answers the bit before, grows the string, and logs only changes', () => {
-  const { plain, takeLogged } = made()
+  const { plain, logged } = made()
   assert.is(plain('SETBIT', 'a', '7', '1'), 0)
   assert.is(plain('SETBIT', 'a', '7', '0'), 1)
-  takeLogged()
+  logged()
   assert.is(plain('SETBIT', 'a', '7', '0'), 0)
-  assert.equal(takeLogged(), [])
+  assert.equal(logged(), [])
   assert.is(plain('SETBIT', 'a', '16', '0'), 0)
-  assert.equal(takeLogged(), [['SETBIT', 'a', '16', '0']])
+  assert.equal(logged(), [['SETBIT', 'a', '16', '0']])
   assert.is(plain('GET', 'a'), '\x00\x00\x00')
 })
 
@@ -32,12 +32,12 @@ test('offsets and bits out of range are refused', () => {
 })
 
 test('the last bit of 512 MiB can be set without making 512 MiB', () => {
-  const { plain, context } = made()
+  const { plain, db } = made()
   assert.is(plain('SETBIT', 'a', '4294967295', '1'), 0)
   assert.is(plain('STRLEN', 'a'), 2 ** 29)
   assert.is(plain('GETBIT', 'a', '4294967295'), 1)
   assert.is(plain('GETBIT', 'a', '4294967294'), 0)
-  assert.ok((context.db.peek('a')!.value as Rope).residentBytes < 100_000)
+  assert.ok((db.peek('a')!.value as Rope).residentBytes < 100_000)
   assert.is(plain('BITPOS', 'a', '1'), 4294967295)
   assert.is(plain('BITCOUNT', 'a'), 1)
 })
@@ -112,7 +112,7 @@ test('BITCOUNT and BITPOS agree with a string of zeros and ones', () => {
 test('BITOP agrees with a loop over bytes', () => {
   const seed = seeded('bitop')
   const { integer, pick } = seed
-  const { plain, context } = made()
+  const { plain, db } = made()
   const operations = { AND: (a: number, b: number) => a & b, OR: (a: number, b: number) => a | b, XOR: (a: number, b: number) => a ^ b }
   for (let round = 0; round < 25; round++) {
     const sources = Array.from({ length: 1 + integer(4) }, () => randomString(seed))
@@ -127,7 +127,7 @@ test('BITOP agrees with a loop over bytes', () => {
     assert.is(plain('GET', target) ?? '', expected.latin1Slice())
     assert.is(plain('BITOP', 'NOT', 'inverse', target), length)
     assert.is(plain('GET', 'inverse') ?? '', Buffer.from(expected.map((byte) => ~byte)).latin1Slice())
-    const value = context.db.peek('inverse')?.value
+    const value = db.peek('inverse')?.value
     if (value instanceof Rope)
       assert.ok(
         value
@@ -139,12 +139,12 @@ test('BITOP agrees with a loop over bytes', () => {
 })
 
 test('BITOP of nothing deletes its target', () => {
-  const { plain, error, takeLogged } = made()
+  const { plain, error, logged } = made()
   plain('SET', 'a', 'x')
-  takeLogged()
+  logged()
   assert.is(plain('BITOP', 'AND', 'a', 'none'), 0)
   assert.is(plain('BITOP', 'AND', 'a', 'none'), 0)
-  assert.equal(takeLogged(), [['BITOP', 'AND', 'a', 'none']])
+  assert.equal(logged(), [['BITOP', 'AND', 'a', 'none']])
   assert.is(plain('GET', 'a'), null)
   assert.is(error('BITOP', 'NOT', 'a', 'b', 'c'), 'ERR BITOP NOT must be called with a single source key.')
   assert.is(error('BITOP', 'NAND', 'a', 'b'), 'ERR syntax error')

@@ -3,7 +3,7 @@ import * as assert from 'uvu/assert'
 import { lcsCommands } from '../../../commands/strings/lcs.ts'
 import { strings } from '../../../commands/strings/strings.ts'
 import { seeded } from '../../support/generators/seed.ts'
-import { harness } from '../../support/harness/run-command.ts'
+import { harness } from '../../support/harness/harness.ts'
 
 function made(a: string, b: string, config = {}) {
   const h = harness([strings, lcsCommands], { config })

@@ -3,14 +3,14 @@ import * as assert from 'uvu/assert'
 import { stringNumbers } from '../../../commands/strings/numbers.ts'
 import { strings } from '../../../commands/strings/strings.ts'
 import { seeded } from '../../support/generators/seed.ts'
-import { harness } from '../../support/harness/run-command.ts'
+import { harness } from '../../support/harness/harness.ts'
 
 const made = () => harness([strings, stringNumbers])
 const NOT_AN_INTEGER = 'ERR value is not an integer or out of range'
 const OVERFLOW = 'ERR increment or decrement would overflow'
 
 test('INCR, DECR, INCRBY and DECRBY count from 0 and keep the deadline', () => {
-  const { plain, context, logged } = made()
+  const { plain, db, logged } = made()
   assert.is(plain('INCR', 'a'), 1)
   assert.is(plain('INCRBY', 'a', '41'), 42)
   assert.is(plain('DECR', 'a'), 41)
@@ -18,8 +18,8 @@ test('INCR, DECR, INCRBY and DECRBY count from 0 and keep the deadline', () => {
   assert.is(plain('GET', 'a'), '50')
   plain('GETEX', 'a', 'EX', '100')
   plain('INCR', 'a')
-  assert.ok(context.db.peek('a')!.expireAt > 0)
-  assert.equal(logged.at(-1), ['INCR', 'a'])
+  assert.ok(db.peek('a')!.expireAt > 0)
+  assert.equal(logged().at(-1), ['INCR', 'a'])
 })
 
 test('64 bits are exact to their ends and no further', () => {
@@ -56,21 +56,21 @@ test('what is no integer in Redis is none here', () => {
   const { run, error, logged } = made()
   for (const value of ['', ' 1', '1 ', '+1', '01', '-0', '1.0', '0x10', 'abc', '9223372036854775808', '1'.repeat(70_000)]) {
     run('SET', 'a', value)
-    logged.splice(0)
+    logged()
     assert.is(error('INCR', 'a'), NOT_AN_INTEGER, value.slice(0, 30))
     assert.is(error('INCRBY', 'b', value), NOT_AN_INTEGER, value.slice(0, 30))
-    assert.equal(logged, [])
+    assert.equal(logged(), [])
   }
 })
 
 test('INCRBYFLOAT answers what Redis prints and logs the sum', () => {
-  const { plain, error, takeLogged } = made()
+  const { plain, error, logged } = made()
   assert.is(plain('INCRBYFLOAT', 'a', '0.1'), '0.1')
   assert.is(plain('INCRBYFLOAT', 'a', '0.2'), '0.3')
   assert.is(plain('INCRBYFLOAT', 'a', '5.0e3'), '5000.29999999999999982', 'as long double has it')
-  takeLogged()
+  logged()
   assert.is(plain('INCRBYFLOAT', 'a', '-5000.3'), '0')
-  assert.equal(takeLogged(), [['SET', 'a', '0', 'KEEPTTL']])
+  assert.equal(logged(), [['SET', 'a', '0', 'KEEPTTL']])
   assert.is(error('INCRBYFLOAT', 'a', 'abc'), 'ERR value is not a valid float')
   assert.is(error('INCRBYFLOAT', 'a', 'inf'), 'ERR increment would produce NaN or Infinity')
   plain('SET', 'b', ' 1')

@@ -12,11 +12,11 @@ import { strings } from '../../../commands/strings/strings.ts'
 import { ROPE_MIN_BYTES, Rope } from '../../../storage/values/rope.ts'
 import { stringBuffer } from '../../../storage/values/string.ts'
 import { type Seeded, seeded } from '../../support/generators/seed.ts'
-import { type Harness, harness, START_MS } from '../../support/harness/run-command.ts'
+import { type Harness, harness, START_MS } from '../../support/harness/harness.ts'
 
 const families = [strings, stringRanges, stringNumbers, bitmaps, bitfields]
 const made = () => harness(families)
-const deadline = ({ context }: Harness, key: Bytes) => context.db.peek(key)?.expireAt
+const deadline = ({ db }: Harness, key: Bytes) => db.peek(key)?.expireAt
 const LARGE = 'large '.repeat(20_000)
 
 test('SET, GET, and what is not there', () => {
@@ -24,7 +24,7 @@ test('SET, GET, and what is not there', () => {
   assert.is(plain('GET', 'a'), null)
   assert.is(plain('SET', 'a', '\x00\xff\r\n'), 'OK')
   assert.is(plain('GET', 'a'), '\x00\xff\r\n')
-  assert.equal(logged, [['SET', 'a', '\x00\xff\r\n']])
+  assert.equal(logged(), [['SET', 'a', '\x00\xff\r\n']])
 })
 
 test('SET replaces a deadline unless KEEPTTL is given', () => {
@@ -51,35 +51,35 @@ test('every way to set a relative deadline is logged with an absolute one', () =
     ['PSETEX', 'a', '5000', '1'],
   ]) {
     h.run(...words)
-    assert.equal(h.takeLogged(), [['SET', 'a', '1', 'PXAT', until]], words.join(' '))
+    assert.equal(h.logged(), [['SET', 'a', '1', 'PXAT', until]], words.join(' '))
   }
 })
 
 test('a deadline in the past deletes, and is logged as that', () => {
-  const { plain, run, takeLogged } = made()
+  const { plain, run, logged } = made()
   assert.is(plain('SET', 'a', '1', 'EXAT', '1'), 'OK')
-  assert.equal(takeLogged(), [])
+  assert.equal(logged(), [])
   run('SET', 'a', '1')
-  takeLogged()
+  logged()
   assert.is(plain('SET', 'a', '2', 'PXAT', '5', 'GET'), '1')
-  assert.equal(takeLogged(), [['DEL', 'a']])
+  assert.equal(logged(), [['DEL', 'a']])
   run('SET', 'a', '1')
-  takeLogged()
+  logged()
   assert.is(plain('GETEX', 'a', 'EXAT', '1'), '1')
-  assert.equal(takeLogged(), [['DEL', 'a']])
+  assert.equal(logged(), [['DEL', 'a']])
 })
 
 test('SET with conditions and GET', () => {
   const { plain, logged } = made()
   assert.is(plain('SET', 'a', '1', 'XX'), null)
   assert.is(plain('SET', 'a', '1', 'XX', 'GET'), null)
-  assert.equal(logged, [])
+  assert.equal(logged(), [])
   assert.is(plain('SET', 'a', '1', 'NX', 'GET'), null)
   assert.is(plain('SET', 'a', '2', 'NX'), null)
   assert.is(plain('SET', 'a', '2', 'get', 'nx'), '1')
   assert.is(plain('SET', 'a', '2', 'XX', 'GET'), '1')
   assert.is(plain('GET', 'a'), '2')
-  assert.is(logged.length, 2)
+  assert.is(logged().length, 2)
 })
 
 test('SET and GETEX refuse options that contradict each other', () => {
@@ -88,7 +88,7 @@ test('SET and GETEX refuse options that contradict each other', () => {
     assert.is(error('SET', 'a', '1', ...options.split(' ')), 'ERR syntax error', options)
   for (const options of ['EX 1 PX 1', 'PERSIST EX 1', 'EX 1 PERSIST', 'KEEPTTL', 'NX', 'EX'])
     assert.is(error('GETEX', 'a', ...options.split(' ')), 'ERR syntax error', options)
-  assert.equal(logged, [])
+  assert.equal(logged(), [])
 })
 
 test('times that are no times are refused, in the name of the command', () => {
@@ -106,37 +106,37 @@ test('times that are no times are refused, in the name of the command', () => {
 test('GETEX keeps, sets or removes the deadline and logs just that', () => {
   const h = made()
   h.run('SET', 'a', '1')
-  h.takeLogged()
+  h.logged()
   assert.is(h.plain('GETEX', 'a'), '1')
   assert.is(h.plain('GETEX', 'a', 'PERSIST'), '1')
-  assert.equal(h.takeLogged(), [])
+  assert.equal(h.logged(), [])
   h.run('GETEX', 'a', 'EX', '10')
-  assert.equal(h.takeLogged(), [['PEXPIREAT', 'a', String(START_MS + 10_000)]])
+  assert.equal(h.logged(), [['PEXPIREAT', 'a', String(START_MS + 10_000)]])
   h.run('GETEX', 'a', 'PERSIST')
-  assert.equal(h.takeLogged(), [['PERSIST', 'a']])
+  assert.equal(h.logged(), [['PERSIST', 'a']])
   assert.is(deadline(h, 'a'), 0)
   assert.is(h.plain('GETEX', 'none', 'EX', '10'), null)
 })
 
 test('GETSET, GETDEL, SETNX', () => {
-  const { plain, takeLogged } = made()
+  const { plain, logged } = made()
   assert.is(plain('GETSET', 'a', '1'), null)
   assert.is(plain('GETSET', 'a', '2'), '1')
   assert.is(plain('SETNX', 'a', '3'), 0)
-  takeLogged()
+  logged()
   assert.is(plain('GETDEL', 'a'), '2')
   assert.is(plain('GETDEL', 'a'), null)
-  assert.equal(takeLogged(), [['DEL', 'a']])
+  assert.equal(logged(), [['DEL', 'a']])
   assert.is(plain('SETNX', 'a', '3'), 1)
 })
 
 test('MGET, MSET, MSETNX', () => {
-  const { plain, error, takeLogged } = made()
+  const { plain, error, logged } = made()
   assert.is(plain('MSET', 'a', '1', 'b', '2', 'a', '3'), 'OK')
   assert.equal(plain('MGET', 'a', 'none', 'b'), ['3', null, '2'])
-  takeLogged()
+  logged()
   assert.is(plain('MSETNX', 'c', '1', 'b', '1'), 0)
-  assert.equal(takeLogged(), [])
+  assert.equal(logged(), [])
   assert.is(plain('MSETNX', 'c', '1', 'd', '1', 'c', '2'), 1)
   assert.is(plain('GET', 'c'), '2')
   assert.is(error('MSET', 'a', '1', 'b'), "ERR wrong number of arguments for 'mset' command")
@@ -144,26 +144,26 @@ test('MGET, MSET, MSETNX', () => {
 })
 
 test('an expired key is not there, and its deletion comes first in the log', () => {
-  const { plain, keyspace, takeLogged } = made()
+  const { plain, keyspace, logged } = made()
   plain('SET', 'a', '1', 'PX', '10')
-  takeLogged()
+  logged()
   keyspace.setClock(START_MS + 10)
   assert.is(plain('SET', 'a', '2', 'NX'), 'OK')
-  assert.equal(takeLogged(), [
+  assert.equal(logged(), [
     ['DEL', 'a'],
     ['SET', 'a', '2', 'NX'],
   ])
 })
 
 test('APPEND, STRLEN, GETRANGE, SETRANGE', () => {
-  const { plain, error, takeLogged } = made()
+  const { plain, error, logged } = made()
   assert.is(plain('APPEND', 'a', 'Hello'), 5)
   assert.is(plain('APPEND', 'a', ' World'), 11)
-  takeLogged()
+  logged()
   assert.is(plain('APPEND', 'a', ''), 11)
   assert.is(plain('SETRANGE', 'a', '100', ''), 11)
   assert.is(plain('SETRANGE', 'none', '0', ''), 0)
-  assert.equal(takeLogged(), [])
+  assert.equal(logged(), [])
   assert.is(plain('STRLEN', 'a'), 11)
   const ranges: readonly [string, string, string][] = [
     ['0', '-1', 'Hello World'],
@@ -190,13 +190,13 @@ test('no string grows past proto-max-bulk-len, unless the log says so', () => {
   assert.is(plain('APPEND', 'a', 'y'), 1000)
   assert.is(error('SETRANGE', 'a', '999', 'yy'), tooLong)
   assert.is(error('SETRANGE', 'a', '9223372036854775807', 'yy'), tooLong)
-  assert.is(harness(families, { config, replay: true }).plain('SETRANGE', 'a', '2000', 'y'), 2001)
+  assert.is(harness(families, { config, isReplaying: true }).plain('SETRANGE', 'a', '2000', 'y'), 2001)
 })
 
 test('a long string is a rope and answers the same', () => {
   const h = made()
   h.run('SET', 'a', LARGE)
-  assert.instance(h.context.db.peek('a')?.value, Rope)
+  assert.instance(h.db.peek('a')?.value, Rope)
   const reply = h.run('GET', 'a')
   assert.instance(reply, BulkChunks)
   assert.is(h.plain('APPEND', 'a', 'end'), LARGE.length + 3)
@@ -208,7 +208,7 @@ test('a long string is a rope and answers the same', () => {
 
 test('a string that grows to 64 KiB becomes a rope; zeros in between cost nothing', () => {
   const h = made()
-  const value = () => h.context.db.peek('a')?.value
+  const value = () => h.db.peek('a')?.value
   h.run('SET', 'a', 'x'.repeat(ROPE_MIN_BYTES - 1))
   assert.type(value(), 'string')
   h.run('APPEND', 'a', 'y')
@@ -221,9 +221,9 @@ test('a string that grows to 64 KiB becomes a rope; zeros in between cost nothin
 })
 
 /** All keys with values and deadlines. */
-function contents({ context }: Harness, keys: readonly Bytes[]) {
+function contents({ db }: Harness, keys: readonly Bytes[]) {
   return keys.map((key) => {
-    const entry = context.db.lookup(key)
+    const entry = db.lookup(key)
     return entry === undefined ? null : [stringBuffer(stringOf(entry)!).latin1Slice(), entry.expireAt]
   })
 }
@@ -263,7 +263,7 @@ test('the log, replayed later, gives the same keys', () => {
   const seed = seeded('strings log')
   const h = made()
   const { keyspace, run } = h
-  const replica = harness(families, { replay: true, now: START_MS + 1e9 })
+  const replica = harness(families, { isReplaying: true, startMs: START_MS + 1e9 })
   for (let step = 0; step < 3000; step++) {
     keyspace.setClock(keyspace.now + seed.integer(2))
     const words = randomCommand(seed, keyspace.now)
@@ -272,9 +272,9 @@ test('the log, replayed later, gives the same keys', () => {
     } catch (error) {
       if (!(error instanceof ClientError)) throw error
     }
-    for (const logged of h.takeLogged()) {
+    for (const logged of h.logged()) {
       const [name, key, time] = logged as [Bytes, Bytes, Bytes]
-      const { db } = replica.context
+      const { db } = replica
       // Those of the keys family.
       if (name === 'DEL') db?.delete(key)
       else if (name === 'PERSIST') db.setDeadline(db.find(key)!, 0)

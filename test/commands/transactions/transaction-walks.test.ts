@@ -15,7 +15,7 @@ import { sets } from '../../../commands/sets/sets.ts'
 import { strings } from '../../../commands/strings/strings.ts'
 import { transactions } from '../../../commands/transactions/transactions.ts'
 import { seeded } from '../../support/generators/seed.ts'
-import { type Harness, harness } from '../../support/harness/executor-harness.ts'
+import { type Harness, harness } from '../../support/harness/harness.ts'
 
 const FAMILIES = [connection, strings, sets, keys, databases, scans, pikaScans, debug, waits, persistence, transactions]
 

@@ -16,7 +16,7 @@ import { sets } from '../../../commands/sets/sets.ts'
 import { stringNumbers } from '../../../commands/strings/numbers.ts'
 import { strings } from '../../../commands/strings/strings.ts'
 import { transactions } from '../../../commands/transactions/transactions.ts'
-import { type BlockingHarness, blockingHarness, type TestClient } from '../../support/harness/blocking-harness.ts'
+import { type Harness, harness, type TestClient } from '../../support/harness/harness.ts'
 
 const FAMILIES = [
   transactions,
@@ -34,7 +34,7 @@ const FAMILIES = [
   databases,
 ]
 
-const start = () => blockingHarness(FAMILIES)
+const start = () => harness(FAMILIES)
 
 /** The replies of requests, each a line of words. */
 function say(client: TestClient, ...lines: string[]): unknown[] {
@@ -178,7 +178,7 @@ interface Case {
   readonly name: string
   readonly before?: readonly string[]
   readonly watched?: string
-  readonly change: (harness: BlockingHarness) => void
+  readonly change: (harness: Harness) => void
   readonly breaks: boolean
 }
 
@@ -327,8 +327,8 @@ test('a client that goes watches nothing any more', () => {
 })
 
 test('commands that may not be queued are refused and spoil the whole', () => {
-  const harness = blockingHarness([transactions, [{ ...strings[0]!, name: 'nope', flags: ['no_multi'] }]])
-  assert.equal(say(harness.client(), 'MULTI', 'NOPE a', 'EXEC').slice(1), [
+  const { client } = harness([transactions, [{ ...strings[0]!, name: 'nope', flags: ['no_multi'] }]])
+  assert.equal(say(client(), 'MULTI', 'NOPE a', 'EXEC').slice(1), [
     '-ERR Command not allowed inside a transaction',
     '-EXECABORT Transaction discarded because of previous errors.',
   ])

@@ -2,14 +2,11 @@ import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { MapReply, OK, type SimpleString } from '../../../commands/core/reply.ts'
 import { configCommands } from '../../../commands/server/config.ts'
-import { FakeServer } from '../../support/harness/fake-server.ts'
-import { FakeSession } from '../../support/harness/fake-session.ts'
-import { runOnFakes } from '../../support/harness/run-on-fakes.ts'
+import { harness } from '../../support/harness/harness.ts'
 
 function made() {
-  const server = new FakeServer([configCommands])
-  const session = new FakeSession()
-  return { server, run: (...args: string[]) => runOnFakes(server, session, ['config', ...args]) }
+  const { server, run } = harness([configCommands])
+  return { server, run: (...args: string[]) => run('config', ...args) }
 }
 
 test('GET answers a map of names and values, empty where nothing matches', () => {

@@ -12,7 +12,7 @@ import { Transaction } from '../../../commands/transactions/transaction.ts'
 import { Gates } from '../../../server/loop/gates.ts'
 import { encodedLength, writeCommand } from '../../../storage/binlog/command-codec.ts'
 import type { Storage } from '../../../storage/storage.ts'
-import { harness } from '../../support/harness/executor-harness.ts'
+import { harness } from '../../support/harness/harness.ts'
 
 /** Stands for EVAL and the like: it runs what it does not name. */
 const script = (name: string, ...flags: CommandFlag[]) =>

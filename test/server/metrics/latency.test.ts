@@ -3,17 +3,14 @@ import * as assert from 'uvu/assert'
 import { MapReply, Verbatim } from '../../../commands/core/reply.ts'
 import { latencyCommands } from '../../../commands/server/latency.ts'
 import { latencyGraph } from '../../../commands/server/latency-report.ts'
-import { FakeServer } from '../../support/harness/fake-server.ts'
-import { FakeSession } from '../../support/harness/fake-session.ts'
-import { runOnFakes } from '../../support/harness/run-on-fakes.ts'
+import { harness } from '../../support/harness/harness.ts'
 
 const SECOND = 1_700_000_000
 
 function made(thresholdMs = 10) {
-  const server = new FakeServer([latencyCommands])
+  const { server, run } = harness([latencyCommands])
   server.config.set([['latency-monitor-threshold', String(thresholdMs)]])
-  const session = new FakeSession()
-  return { server, latency: server.latency, run: (...args: string[]) => runOnFakes(server, session, ['latency', ...args]) }
+  return { server, latency: server.latency, run: (...args: string[]) => run('latency', ...args) }
 }
 
 test('events from the threshold on are kept, the worst of each second', () => {

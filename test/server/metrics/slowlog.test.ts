@@ -2,16 +2,13 @@ import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { slowlogCommands } from '../../../commands/server/slowlog.ts'
 import { redacted } from '../../../server/logging/redact.ts'
-import { FakeServer } from '../../support/harness/fake-server.ts'
-import { FakeSession } from '../../support/harness/fake-session.ts'
-import { runOnFakes } from '../../support/harness/run-on-fakes.ts'
+import { harness } from '../../support/harness/harness.ts'
 
 function made(...pairs: [string, string][]) {
-  const server = new FakeServer([slowlogCommands])
+  const { server, session, run } = harness([slowlogCommands])
   server.config.set([['slowlog-log-slower-than', '0'], ...pairs])
-  const session = new FakeSession()
   const record = (...args: string[]) => server.slowlog.record(args, 10, session, 5999)
-  return { server, session, record, run: (...args: string[]) => runOnFakes(server, session, args) }
+  return { server, session, record, run }
 }
 
 test('only what takes long enough is recorded, and nothing with -1', () => {

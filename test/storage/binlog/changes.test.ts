@@ -2,7 +2,7 @@ import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { strings } from '../../../commands/strings/strings.ts'
 import type { FrozenBatch } from '../../../storage/checkpoint/checkpoint.ts'
-import { harness } from '../../support/harness/executor-harness.ts'
+import { harness } from '../../support/harness/harness.ts'
 
 test('changes since the last checkpoint are counted from its frozen moment on, once it has landed', () => {
   const { run, keyspace } = harness([strings])

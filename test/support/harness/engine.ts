@@ -23,8 +23,8 @@ import type { PageLimits } from '../../../storage/tree/tree.ts'
 import { MemoryFiles } from '../disks/memory-files.ts'
 import { MemoryRecords } from '../disks/memory-records.ts'
 import { dataFamilies } from '../generators/data-families.ts'
+import { plain } from './harness.ts'
 import { ManualClock } from './manual-clock.ts'
-import { plain } from './run-command.ts'
 
 const select = command({
   name: 'select',
