@@ -7,7 +7,8 @@ import { SingleBar } from 'cli-progress'
 import { realFiles } from '../base/files.ts'
 import { checkDirectory, type Repair } from '../storage/check/check.ts'
 import type { CheckProgress } from '../storage/check/report.ts'
-import { LevelRecords, type RecordStore } from '../storage/records/record-store.ts'
+import { LevelRecords } from '../storage/records/level-records.ts'
+import type { RecordStore } from '../storage/records/record-store.ts'
 import { DamageError } from '../storage/records/records.ts'
 
 const LEVEL_SETTINGS = { writeBufferBytes: 4 * 1024 * 1024, blockCacheBytes: 32 * 1024 * 1024 }

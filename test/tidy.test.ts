@@ -34,7 +34,8 @@ const ONE_DOOR: Readonly<Record<string, (file: string) => boolean>> = {
   'node:net': (file) => file.startsWith('server/'),
   'node:tls': (file) => file.startsWith('server/'),
   'node:http': (file) => file.startsWith('server/'),
-  'classic-level': (file) => ['storage/records/record-store.ts', 'storage/records/record-reader-worker.ts'].includes(file),
+  'classic-level': (file) =>
+    ['storage/records/level-batch.ts', 'storage/records/level-records.ts', 'storage/records/record-reader-worker.ts'].includes(file),
 }
 
 /** Where the real clock and real chance are picked up and handed on. A hash's seed changes nothing that can be seen. */

@@ -1,7 +1,7 @@
 /** Opens the data directory, within the configuration and the limit on open files. */
 import type { Random } from '../../base/clock.ts'
 import { realFiles } from '../../base/files.ts'
-import { LevelRecords } from '../../storage/records/record-store.ts'
+import { LevelRecords } from '../../storage/records/level-records.ts'
 import { Storage } from '../../storage/storage.ts'
 import { storageSettings } from '../config/settings.ts'
 import type { NodeOptions } from '../node.ts'

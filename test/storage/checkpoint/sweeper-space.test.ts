@@ -7,7 +7,7 @@ import * as assert from 'uvu/assert'
 import type { Log } from '../../../base/log.ts'
 import { Sweeper } from '../../../storage/checkpoint/sweeper.ts'
 import { Keyspace } from '../../../storage/keyspace/keyspace.ts'
-import { LevelRecords } from '../../../storage/records/record-store.ts'
+import { LevelRecords } from '../../../storage/records/level-records.ts'
 import { GARBAGE_OBJECT, garbageKey, pageKey, pageValue } from '../../../storage/records/records.ts'
 
 const quiet = { debug() {}, info() {}, warn() {}, error() {} } as unknown as Log

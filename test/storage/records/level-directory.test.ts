@@ -7,7 +7,8 @@ import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { realFiles } from '../../../base/files.ts'
 import { checkLevelDirectory, readVersion, syncLevelDirectory } from '../../../storage/records/level-directory.ts'
-import { LevelRecords, type OpenMode } from '../../../storage/records/record-store.ts'
+import { LevelRecords } from '../../../storage/records/level-records.ts'
+import type { OpenMode } from '../../../storage/records/record-store.ts'
 import { MemoryFiles } from '../../support/disks/memory-files.ts'
 import { seeded } from '../../support/generators/seed.ts'
 
@@ -197,7 +198,7 @@ test('a directory that another process has is said to be in use, whatever is mis
   withDirectory(async (directory) => {
     const records = await LevelRecords.open(directory, SETTINGS, 'create')
     await fill(records, 20)
-    const script = `import { LevelRecords } from '${new URL('../../../storage/records/record-store.js', import.meta.url)}'
+    const script = `import { LevelRecords } from '${new URL('../../../storage/records/level-records.js', import.meta.url)}'
       await LevelRecords.open(process.argv[1], ${JSON.stringify(SETTINGS)}, 'existing').catch((error) =>
         console.log(error.cause?.code, error.message))`
     const words = ['--input-type=module', '-e', script, directory]

@@ -5,8 +5,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
+import { LevelRecords } from '../../../storage/records/level-records.ts'
 import { RecordReader } from '../../../storage/records/record-reader.ts'
-import { LevelRecords, type RecordRange } from '../../../storage/records/record-store.ts'
+import type { RecordRange } from '../../../storage/records/record-store.ts'
 import { MemoryRecords } from '../../support/disks/memory-records.ts'
 import { seeded } from '../../support/generators/seed.ts'
 
@@ -35,7 +36,7 @@ const keysOf = (level: LevelRecords, range: RecordRange = ALL, count = 100_000) 
 
 /** What another process says when it opens the directory. */
 function openElsewhere(directory: string): string {
-  const script = `import { LevelRecords } from '${new URL('../../../storage/records/record-store.js', import.meta.url)}'
+  const script = `import { LevelRecords } from '${new URL('../../../storage/records/level-records.js', import.meta.url)}'
     const records = await LevelRecords.open(process.argv[1], ${JSON.stringify(SETTINGS)}, 'create')
     console.log(records.readRangeSync({ from: Buffer.from(''), before: Buffer.from([255]) }, 100_000).length)`
   const { stdout, stderr, status, signal } = spawnSync(process.execPath, ['--input-type=module', '-e', script, directory], {

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { isDiskFull } from '../../../storage/directory/room.ts'
-import { LevelRecords } from '../../../storage/records/record-store.ts'
+import { LevelRecords } from '../../../storage/records/level-records.ts'
 import { emptyDisk, fillDisk, onSmallDisk } from '../../support/disks/small-disk.ts'
 import { seeded } from '../../support/generators/seed.ts'
 
