@@ -113,10 +113,7 @@ function asType<T extends Collection>(entry: Entry | undefined, type: Collection
  * was reported.
  */
 export function dropIfEmpty(value: Collection): void {
-  const { entry, db } = value.object
-  if (value.size !== 0 || entry === null) return
-  db.remove(entry)
-  db.keyspace.event(EVENT_GENERIC, 'del', db.index, entry.key)
+  if (value.size === 0) value.object.entry?.removeEmptied()
 }
 
 /** Deletes a key if it exists, and reports the event. Returns true if it existed. */

@@ -12,7 +12,6 @@
 import { createHash, type Hash as Sha } from 'node:crypto'
 import type { Bytes } from '../../base/bytes.ts'
 import type { Database } from '../../storage/keyspace/database.ts'
-import type { Value } from '../../storage/keyspace/entry.ts'
 import type { Keyspace } from '../../storage/keyspace/keyspace.ts'
 import { KIND_STREAM } from '../../storage/records/records.ts'
 import type { Steps } from '../../storage/scan/steps.ts'
@@ -21,6 +20,7 @@ import { FieldValue, type Tree, type TreeValue } from '../../storage/tree/tree.t
 import type { Collection } from '../../storage/values/collection.ts'
 import { Hash } from '../../storage/values/hash.ts'
 import { Rope } from '../../storage/values/rope.ts'
+import type { Value } from '../../storage/values/value.ts'
 
 const DIGEST_BYTES = 20
 /** Elements are gathered up to this many characters for one call of the hash function. */

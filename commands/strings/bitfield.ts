@@ -6,7 +6,8 @@
  */
 import type { Bytes } from '../../base/bytes.ts'
 import { EVENT_STRING } from '../../storage/keyspace/key-events.ts'
-import { type StringValue, stringBuffer, writeString } from '../../storage/values/string.ts'
+import { writeString } from '../../storage/keyspace/string-writes.ts'
+import { type StringValue, stringBuffer } from '../../storage/values/string.ts'
 import { type Args, type Command, command, firstKey } from '../core/command.ts'
 import type { Context } from '../core/context.ts'
 import { clientError, syntaxError } from '../core/errors.ts'

@@ -1,8 +1,9 @@
 /** Strings as arrays of bits. Bit 0 is the highest bit of the first byte. */
 import type { Bytes } from '../../base/bytes.ts'
 import { EVENT_STRING } from '../../storage/keyspace/key-events.ts'
+import { writeString } from '../../storage/keyspace/string-writes.ts'
 import { countOnes, firstBit } from '../../storage/values/bits.ts'
-import { type StringValue, stringByteAt, stringPieces, writeString } from '../../storage/values/string.ts'
+import { type StringValue, stringByteAt, stringPieces } from '../../storage/values/string.ts'
 import { type Args, type Command, command, firstKey } from '../core/command.ts'
 import type { Context } from '../core/context.ts'
 import { clientError, syntaxError } from '../core/errors.ts'

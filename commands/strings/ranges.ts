@@ -1,7 +1,7 @@
 /** Parts of strings: length, ranges, appending. */
 import { bufferOf } from '../../base/bytes.ts'
 import { EVENT_STRING } from '../../storage/keyspace/key-events.ts'
-import { appendString, writeString } from '../../storage/values/string.ts'
+import { appendString, writeString } from '../../storage/keyspace/string-writes.ts'
 import { type Args, type Command, command, firstKey } from '../core/command.ts'
 import type { Context } from '../core/context.ts'
 import { clientError } from '../core/errors.ts'

@@ -10,18 +10,20 @@
 import { assert, must } from '../../base/assert.ts'
 import type { Bytes } from '../../base/bytes.ts'
 import { DamageError, KIND_ROPE, KIND_STRING, objectIdOf, type Root, readRoot, rootKey, ropeLengthOf } from '../records/records.ts'
+import { Residents } from '../residents/residents.ts'
+import type { OwnerDatabase } from '../tree/owner.ts'
 import { readCollection } from '../values/collection.ts'
 import { Hash } from '../values/hash.ts'
 import { ROPE_MIN_BYTES, Rope } from '../values/rope.ts'
-import { belongTo, dropPages, entryBytesOf, hasResidentPages, moveTo } from '../values/value.ts'
-import { Entry, type Value } from './entry.ts'
-import { EVENT_EXPIRED, EVENT_GENERIC, EVENT_HASH, EVENT_KEY_MISS, EVENT_NEW } from './key-events.ts'
+import { belongTo, dropPages, entryBytesOf, hasResidentPages, moveTo, type Value } from '../values/value.ts'
+import { dueAtOf, expire, isOver } from './due.ts'
+import { Entry } from './entry.ts'
+import { EVENT_HASH, EVENT_KEY_MISS, EVENT_NEW } from './key-events.ts'
 import { KeyMap } from './key-map.ts'
 import type { Keyspace } from './keyspace.ts'
 import { NewKeys } from './new-keys.ts'
-import { Residents } from './residents.ts'
 
-export class Database {
+export class Database implements OwnerDatabase {
   readonly keyspace: Keyspace
   readonly id: number
   index: number
@@ -155,7 +157,7 @@ export class Database {
   private make(tombstone: Entry | undefined, key: Bytes, value: Value | Buffer): Entry {
     let entry = tombstone
     // An expired key that was only hidden is deleted before its successor is created.
-    if (entry !== undefined && entry.value !== null) this.expire(entry)
+    if (entry !== undefined && entry.value !== null) expire(entry)
     if (entry === undefined) {
       entry = new Entry(this, key, null)
       this.entries.add(entry)
@@ -359,38 +361,14 @@ export class Database {
    * a replica. Returns the entry if it still exists.
    */
   private met(entry: Entry): Entry | undefined {
-    if (!this.isOver(entry)) return entry
-    if (this.keyspace.expiry === 'delete') this.expire(entry)
+    if (!isOver(entry)) return entry
+    if (this.keyspace.expiry === 'delete') expire(entry)
     return undefined
   }
 
-  /** True if the key is past its deadline, or every field of its hash is. */
-  isOver({ value, expireAt }: Entry): boolean {
-    return (expireAt !== 0 && this.keyspace.isPast(expireAt)) || (value instanceof Hash && value.isOver)
-  }
-
-  /** Deletes and logs a key that is past its deadline, or whose fields all are. */
-  expire(entry: Entry): void {
+  fieldsExpired(key: Bytes, fields: readonly Bytes[]): void {
     const { keyspace, index } = this
-    const { changes } = keyspace
-    const { key } = entry
-    const isKeyDue = entry.expireAt !== 0 && keyspace.isPast(entry.expireAt)
-    if (isKeyDue) keyspace.expiredKeys++
-    else keyspace.expiredFields += (entry.value as Hash).size
-    keyspace.isEnding = true
-    this.remove(entry)
-    keyspace.isEnding = false
-    keyspace.changes = changes // the deletion is logged below, not as part of the running command
-    keyspace.log.deleted(index, key)
-    if (isKeyDue) keyspace.event(EVENT_EXPIRED, 'expired', index, key)
-    else {
-      keyspace.event(EVENT_HASH, 'hexpired', index, key)
-      keyspace.event(EVENT_GENERIC, 'del', index, key)
-    }
+    keyspace.log.fieldsDeleted(index, key, fields)
+    keyspace.event(EVENT_HASH, 'hexpired', index, key)
   }
-}
-
-function dueAtOf({ value, expireAt }: Entry): number {
-  if (!(value instanceof Hash) || value.nextDeadline === 0) return expireAt
-  return expireAt === 0 ? value.nextDeadline : Math.min(expireAt, value.nextDeadline)
 }

@@ -6,14 +6,14 @@
  *   stored           LevelDB holds a record of this key, or may after the checkpoint in flight
  *   generation       see keyspace.ts
  */
+import { must } from '../../base/assert.ts'
 import type { Bytes } from '../../base/bytes.ts'
-import type { FrozenBatch } from '../checkpoint/checkpoint.ts'
-import type { Collection } from '../values/collection.ts'
-import type { Rope } from '../values/rope.ts'
-import { entryBytesOf } from '../values/value.ts'
+import type { RecordSink } from '../records/record-store.ts'
+import type { DirtyRecord, Resident } from '../residents/resident.ts'
+import type { OwnerKey } from '../tree/owner.ts'
+import { entryBytesOf, type Value } from '../values/value.ts'
 import type { Database } from './database.ts'
-
-export type Value = Bytes | Rope | Collection
+import { EVENT_GENERIC } from './key-events.ts'
 
 /**
  * Bytes of memory that an entry costs beside its key and value, measured: the object, its slots in
@@ -21,23 +21,7 @@ export type Value = Bytes | Rope | Collection
  */
 export const ENTRY_OVERHEAD_BYTES = 232
 
-/** An object that the clock hand of eviction visits: an entry or a page. */
-export interface Resident {
-  /** The generation of the last change; the object is clean when that generation has landed. */
-  generation: number
-  ringIndex: number
-  referenced: boolean
-  /** Removes a clean resident from memory. */
-  evict(): void
-}
-
-/** An object that a checkpoint writes: an entry or a page. */
-export interface DirtyRecord {
-  generation: number
-  encode(batch: FrozenBatch): void
-}
-
-export class Entry implements Resident, DirtyRecord {
+export class Entry implements Resident, DirtyRecord, OwnerKey {
   // The fields that a lookup needs come first, so that they lie in one cache line.
   readonly key: Bytes
   value: Value | null
@@ -78,8 +62,22 @@ export class Entry implements Resident, DirtyRecord {
     return ENTRY_OVERHEAD_BYTES + this.key.length + bytes
   }
 
-  encode(batch: FrozenBatch): void {
-    batch.encodeEntry(this)
+  touch(): void {
+    this.db.touch(this)
+  }
+
+  dueChanged(): void {
+    this.db.dueChanged(this)
+  }
+
+  removeEmptied(): void {
+    const { db, key } = this
+    db.remove(this)
+    db.keyspace.event(EVENT_GENERIC, 'del', db.index, key)
+  }
+
+  encode(batch: RecordSink): void {
+    must(this.db.keyspace.frozenEntries, 'an entry is encoded while a checkpoint is under way').encode(this, batch)
   }
 
   evict(): void {

@@ -14,6 +14,8 @@
  * command calls `makeRoom`. Promise: clean records take at most `cacheBytesAtMost`, plus the
  * entries and pages that one command holds at once.
  */
+import type { ReadPage } from '../residents/resident.ts'
+import type { PageAdmission } from '../tree/owner.ts'
 import { reap } from '../tree/pages.ts'
 import type { Keyspace } from './keyspace.ts'
 
@@ -35,14 +37,6 @@ const SLICE_VISITS = 4096
 /** Nodes of dropped objects freed in one slice: well below a millisecond. */
 const REAP_STEPS = 1000
 
-/** A leaf, or a page of a rope. */
-export interface ReadPage {
-  /** Size in bytes of memory. */
-  readonly memory: number
-  /** Removes the page from memory if it is clean and no cursor stands in it. */
-  leaveBehind(landedGeneration: number): void
-}
-
 /** The bytes by which the working set may exceed the limit while the hand catches up. */
 function leewayOf(cacheBytes: number): number {
   return Math.max(MIN_LEEWAY_BYTES, cacheBytes / 16)
@@ -55,7 +49,7 @@ export function cacheBytesAtMost(cacheBytes: number): number {
   return cacheBytes + 2 * leewayOf(cacheBytes)
 }
 
-export class Eviction {
+export class Eviction implements PageAdmission {
   /** The owner of the limit, which may change at any time. */
   limits: { readonly cacheBytes: number } = { cacheBytes: Number.POSITIVE_INFINITY }
   private readonly keyspace: Keyspace

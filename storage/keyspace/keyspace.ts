@@ -17,16 +17,17 @@
 import { assert, must } from '../../base/assert.ts'
 import type { Bytes } from '../../base/bytes.ts'
 import type { Clock } from '../../base/clock.ts'
-import type { FrozenBatch } from '../checkpoint/checkpoint.ts'
 import type { DatabaseMeta, Meta } from '../records/meta.ts'
-import type { RecordStore } from '../records/record-store.ts'
+import type { RecordSink, RecordStore } from '../records/record-store.ts'
 import { DamageError } from '../records/records.ts'
+import type { DirtyRecord } from '../residents/resident.ts'
 import type { TreeNode } from '../tree/node.ts'
+import type { OwnerKeyspace } from '../tree/owner.ts'
 import { DEFAULT_PAGE_LIMITS, type PageLimits } from '../tree/tree.ts'
 import { Database } from './database.ts'
 import { Deadlines } from './deadlines.ts'
-import type { DirtyRecord } from './entry.ts'
 import { Eviction } from './eviction.ts'
+import { FrozenEntries } from './frozen-entries.ts'
 import { type KeyEvents, type KeyObserver, NO_EVENTS } from './key-events.ts'
 import { Libraries } from './libraries.ts'
 import { NewKeys } from './new-keys.ts'
@@ -54,6 +55,7 @@ export type ExpiryMode = 'delete' | 'hide' | 'ignore'
 export interface Frozen {
   readonly generation: number
   readonly dirty: DirtyRecord[]
+  readonly entries: FrozenEntries
   readonly garbageObjects: number[]
   readonly garbageDatabases: number[]
   readonly databases: readonly DatabaseMeta[]
@@ -62,7 +64,7 @@ export interface Frozen {
   readonly libraries: readonly Bytes[]
 }
 
-export class Keyspace {
+export class Keyspace implements OwnerKeyspace {
   readonly databases: Database[]
   /** A full sync replaces it: do not keep a reference. */
   records: RecordStore
@@ -133,7 +135,9 @@ export class Keyspace {
   droppedObjects = 0
   evictions = 0
   diskReads = 0
-  private frozenBatch: FrozenBatch | null = null
+  private frozenBatch: RecordSink | null = null
+  /** The entries that the checkpoint under way has encoded; null if none is under way. */
+  frozenEntries: FrozenEntries | null = null
 
   constructor(records: RecordStore, databaseCount: number, log: ExpiryLog) {
     this.records = records
@@ -291,7 +295,7 @@ export class Keyspace {
   }
 
   /** Hands everything dirty to a checkpoint, as of now. */
-  freeze(batch: FrozenBatch): Frozen {
+  freeze(batch: RecordSink): Frozen {
     assert(this.frozenGeneration === 0 && this.frozenBatch === null, 'one checkpoint is under way at a time')
     assert(!this.isUnitOpen, 'nothing is frozen in the middle of a unit')
     assert(this.frozenBytes === 0 && this.dirtyBytes >= 0, 'dirty records take no negative memory')
@@ -299,6 +303,7 @@ export class Keyspace {
     const frozen: Frozen = {
       generation: this.generation,
       dirty: this.dirty,
+      entries: new FrozenEntries(this),
       garbageObjects: this.garbageObjects,
       garbageDatabases: this.garbageDatabases,
       databases: this.databases.map((db) => ({ id: db.id, keys: db.keyCount, volatile: db.volatileCount })),
@@ -307,6 +312,7 @@ export class Keyspace {
       libraries: this.libraries.names(),
     }
     this.frozenBatch = batch
+    this.frozenEntries = frozen.entries
     this.frozenGeneration = this.generation
     this.frozenChanges = this.countedChanges
     this.frozenBytes = this.dirtyBytes
@@ -320,7 +326,7 @@ export class Keyspace {
       db.newKeys = new NewKeys()
     }
     this.deadlines.freeze()
-    this.libraries.freeze(batch.batch)
+    this.libraries.freeze(batch)
     assert(
       this.landedGeneration < this.frozenGeneration && this.frozenGeneration < this.generation,
       'generations go up: landed, frozen, present',
@@ -332,15 +338,18 @@ export class Keyspace {
   landed(): void {
     assert(this.frozenGeneration !== 0 && this.frozenBatch !== null, 'only what was frozen lands')
     assert(this.landedGeneration < this.frozenGeneration, 'the landed generation only grows')
+    const entries = must(this.frozenEntries)
     this.landedGeneration = this.frozenGeneration + 1
     this.landedChanges = this.frozenChanges
     this.frozenGeneration = 0
     this.frozenBytes = 0
     this.frozenBatch = null
+    this.frozenEntries = null
     this.epoch++
     for (const db of this.databases) db.frozenNewKeys = null
     this.deadlines.landed()
     this.libraries.landed()
+    entries.landed()
     assert(this.landedGeneration < this.generation, 'the present generation has not landed')
   }
 
@@ -350,8 +359,10 @@ export class Keyspace {
    */
   thaw(frozen: Frozen): void {
     assert(this.frozenGeneration === frozen.generation, 'only what was frozen last is thawed')
+    frozen.entries.undo()
     this.frozenGeneration = 0
     this.frozenBatch = null
+    this.frozenEntries = null
     this.dirtyBytes += this.frozenBytes
     assert(this.dirtyBytes >= 0, 'dirty records take no negative memory')
     this.frozenBytes = 0

@@ -7,7 +7,7 @@
  *                      -> landed, or thawed: changed again
  */
 import type { Bytes } from '../../base/bytes.ts'
-import type { RecordBatch, RecordStore } from '../records/record-store.ts'
+import type { RecordSink, RecordStore } from '../records/record-store.ts'
 import { DamageError, libraryKey, libraryRecord, readLibrary } from '../records/records.ts'
 
 export class Libraries {
@@ -61,7 +61,7 @@ export class Libraries {
   }
 
   /** Puts the changed libraries into a checkpoint's batch. */
-  freeze(batch: RecordBatch): void {
+  freeze(batch: RecordSink): void {
     for (const name of this.changed) {
       const content = this.contents.get(name)
       if (content === undefined) batch.remove(libraryKey(name))

@@ -16,7 +16,6 @@
 import type { Bytes } from '../../base/bytes.ts'
 import { detached } from '../../base/bytes.ts'
 import type { Database } from '../keyspace/database.ts'
-import type { Value } from '../keyspace/entry.ts'
 import type { NewKeys } from '../keyspace/new-keys.ts'
 import {
   KIND_HASH,
@@ -31,6 +30,7 @@ import {
   rootRange,
 } from '../records/records.ts'
 import { Rope } from '../values/rope.ts'
+import type { Value } from '../values/value.ts'
 import { READ_AHEAD_KEYS, type ReadAhead } from './read-ahead.ts'
 import { aTurn, readRange, type Steps, waitFor } from './steps.ts'
 

@@ -13,9 +13,8 @@
  */
 import { assert, must } from '../../base/assert.ts'
 import type { Bytes } from '../../base/bytes.ts'
-import type { FrozenBatch } from '../checkpoint/checkpoint.ts'
-import type { DirtyRecord, Resident } from '../keyspace/entry.ts'
-import type { ReadPage } from '../keyspace/eviction.ts'
+import type { RecordSink } from '../records/record-store.ts'
+import type { DirtyRecord, ReadPage, Resident } from '../residents/resident.ts'
 import { FILTER_BYTES, type LeafFilter } from './leaf-filter.ts'
 import type { Pages } from './pages.ts'
 import type { Tree } from './tree.ts'
@@ -118,8 +117,8 @@ export class TreeNode implements Resident, DirtyRecord, ReadPage {
     if (this.filter !== null) this.memory += FILTER_BYTES
   }
 
-  encode(batch: FrozenBatch): void {
-    batch.encodeNode(this)
+  encode(batch: RecordSink): void {
+    must(this.pages, 'only a node with a page of its own is encoded by itself').encode(this, batch)
   }
 
   evict(): void {

@@ -8,9 +8,8 @@
  * A value may be filled before it belongs to a key. Until then, only its pages count as memory.
  */
 import { assert, must } from '../../base/assert.ts'
-import type { Database } from '../keyspace/database.ts'
-import type { Entry } from '../keyspace/entry.ts'
 import { type Layout, TreeNode } from './node.ts'
+import type { OwnerDatabase, OwnerKey } from './owner.ts'
 import { Pages } from './pages.ts'
 import { Tree } from './tree.ts'
 
@@ -18,9 +17,9 @@ import { Tree } from './tree.ts'
 const OBJECT_BYTES = 320
 
 export class TreeObject {
-  db: Database
+  db: OwnerDatabase
   /** The key that owns the object; null while it is detached. */
-  entry: Entry | null = null
+  entry: OwnerKey | null = null
   readonly layouts: readonly Layout[]
   /** The trees that have ever held an element; the first always exists. */
   readonly trees: (Tree | undefined)[]
@@ -29,7 +28,7 @@ export class TreeObject {
   /** The encoding that OBJECT ENCODING reports: a byte that the value's type defines. */
   encoding = 0
 
-  constructor(db: Database, layouts: readonly Layout[]) {
+  constructor(db: OwnerDatabase, layouts: readonly Layout[]) {
     this.db = db
     this.layouts = layouts
     this.trees = layouts.map(() => undefined)
@@ -53,7 +52,7 @@ export class TreeObject {
 
   /** Marks the root record dirty. REQUIRES: called before any change of the object. */
   touch(): void {
-    if (this.entry !== null) this.db.touch(this.entry)
+    if (this.entry !== null) this.entry.touch()
   }
 
   /** Memory without that of its pages, in bytes. */
@@ -158,7 +157,7 @@ export class TreeObject {
   }
 
   /** Moves the object to another database, with its key. */
-  moveTo(db: Database): void {
+  moveTo(db: OwnerDatabase): void {
     const before = this.db
     if (db === before) return
     this.forEachResident((node) => {
@@ -170,7 +169,7 @@ export class TreeObject {
   }
 
   /** Returns a copy that no key owns yet. */
-  copyFor(db: Database): TreeObject {
+  copyFor(db: OwnerDatabase): TreeObject {
     const copy = new TreeObject(db, this.layouts)
     copy.encoding = this.encoding
     for (const [index, tree] of this.trees.entries()) {

@@ -187,6 +187,15 @@ function layoutByte({ layout }: Tree): number {
   return (layout.isKeyed ? 1 : 0) | (layout.values << 1)
 }
 
+const pageWriter = new PageWriter()
+
+/** Returns the content of a page, in a scratch buffer. */
+export function pageContent(node: TreeNode): Buffer {
+  pageWriter.begin()
+  encodePage(pageWriter, node)
+  return pageWriter.content
+}
+
 export function encodePage(writer: PageWriter, node: TreeNode): void {
   const { tree, level, length, keys } = node
   const { isKeyed, values: kind } = tree.layout

@@ -3,8 +3,11 @@
  * Page numbers are never used again.
  */
 import { assert, must } from '../../base/assert.ts'
-import type { Database } from '../keyspace/database.ts'
+import type { RecordSink } from '../records/record-store.ts'
+import { pageKey, pageValue } from '../records/records.ts'
 import type { TreeNode } from './node.ts'
+import type { OwnerDatabase } from './owner.ts'
+import { pageContent } from './page-codec.ts'
 
 /** Numbers have four bytes. One change takes far fewer than the numbers beyond this limit. */
 const LAST_NUMBER = 2 ** 32 - 2 ** 16
@@ -12,7 +15,7 @@ assert(LAST_NUMBER < 2 ** 32, 'a page number is written in four bytes')
 
 export class Pages {
   /** The database whose key holds the object. */
-  db: Database
+  db: OwnerDatabase
   readonly objectId: number
   nextNumber: number
   /** True if LevelDB has pages of this object, or may have some after the checkpoint in flight. */
@@ -20,7 +23,7 @@ export class Pages {
   /** The generation in which the object was dropped; 0 while it is in use. */
   droppedIn = 0
 
-  constructor(db: Database, objectId: number, nextNumber: number, stored: boolean) {
+  constructor(db: OwnerDatabase, objectId: number, nextNumber: number, stored: boolean) {
     this.db = db
     this.objectId = objectId
     this.nextNumber = nextNumber
@@ -58,6 +61,25 @@ export class Pages {
     node.isGone = true
     if (!node.stored) node.generation = 0 // LevelDB has no record to remove
     this.db.residents.remove(node, node.memory)
+  }
+
+  /** Writes or removes the page of a node, or neither if the object has been dropped. */
+  encode(node: TreeNode, batch: RecordSink): void {
+    const { db } = this
+    const { frozenGeneration } = db.keyspace
+    assert(frozenGeneration !== 0 && node.generation === frozenGeneration, 'a node is encoded once, as of its freeze')
+    assert(node.number > 0 && node.number < this.nextNumber, 'a page has a number of its object')
+    node.generation = frozenGeneration + 1
+    if (this.droppedIn !== 0 && this.droppedIn <= frozenGeneration) return
+    if (db.droppedIn !== 0 && db.droppedIn <= frozenGeneration) return
+    const key = pageKey(this.objectId, node.number)
+    if (node.isGone) {
+      batch.remove(key)
+      return
+    }
+    node.stored = true
+    this.stored = true
+    batch.put(key, pageValue(pageContent(node)))
   }
 
   /**

@@ -13,7 +13,6 @@
  */
 import { assert, at } from '../../base/assert.ts'
 import type { Bytes } from '../../base/bytes.ts'
-import type { Database } from '../keyspace/database.ts'
 import {
   DamageError,
   KIND_HASH,
@@ -25,8 +24,9 @@ import {
   type Root,
   writeCollectionRoot,
 } from '../records/records.ts'
-import type { Layout, TreeNode } from '../tree/node.ts'
+import type { Layout } from '../tree/node.ts'
 import { TreeObject } from '../tree/object.ts'
+import type { OwnerDatabase } from '../tree/owner.ts'
 import { decodeNode, encodePage, PageReader, PageWriter } from '../tree/page-codec.ts'
 import { Pages } from '../tree/pages.ts'
 import type { Tree } from '../tree/tree.ts'
@@ -74,23 +74,16 @@ function classOf(kind: number): CollectionClass<Collection> {
 }
 
 /** Returns a value that no key owns yet. */
-export function newCollection<T extends Collection>(db: Database, type: CollectionClass<T>): T {
+export function newCollection<T extends Collection>(db: OwnerDatabase, type: CollectionClass<T>): T {
   return new type(new TreeObject(db, type.layouts), '')
 }
 
-export function copyCollection(value: Collection, db: Database): Collection {
+export function copyCollection(value: Collection, db: OwnerDatabase): Collection {
   const copy = value.object.copyFor(db)
   return new (classOf(value.kind))(copy, value.encodeHeader?.() ?? '')
 }
 
 const writer = new PageWriter()
-
-/** Returns the content of a page, in a scratch buffer. */
-export function pageContent(node: TreeNode): Buffer {
-  writer.begin()
-  encodePage(writer, node)
-  return writer.content
-}
 
 /** Returns the value of a collection's root record, in a scratch buffer. */
 export function collectionRoot(value: Collection, expireAt: number): Buffer {
@@ -127,7 +120,7 @@ function encodeTree(tree: Tree, pages: Pages | null): void {
 }
 
 /** Returns the value that a root record holds. Throws DamageError. */
-export function readCollection(db: Database, root: Root): Collection {
+export function readCollection(db: OwnerDatabase, root: Root): Collection {
   const type = classOf(root.kind)
   const reader = new PageReader(root.payload)
   const object = new TreeObject(db, type.layouts)

@@ -15,7 +15,6 @@
  * the command is done.
  */
 import { type Bytes, MAX_BYTES_LENGTH } from '../../base/bytes.ts'
-import { EVENT_HASH } from '../keyspace/key-events.ts'
 import { KIND_HASH } from '../records/records.ts'
 import { FIELD_VALUES, FieldValue, type Layout, NO_VALUES, type TreeValue } from '../tree/node.ts'
 import type { TreeObject } from '../tree/object.ts'
@@ -230,14 +229,12 @@ export class Hash implements Collection {
     return !isLive
   }
 
-  /** Logs and counts the deletion of expired fields. */
+  /** Counts the deletion of expired fields, and logs it if a key owns the hash. */
   private expired(names: readonly Bytes[]): void {
     const { db, entry } = this.object
     this.deadlinesChanged()
     db.keyspace.expiredFields += names.length
-    if (entry === null) return
-    db.keyspace.log.fieldsDeleted(db.index, entry.key, names)
-    db.keyspace.event(EVENT_HASH, 'hexpired', db.index, entry.key)
+    if (entry !== null) db.fieldsExpired(entry.key, names)
   }
 
   private forgetDeadline(field: Bytes, expireAt: number): void {
@@ -249,7 +246,7 @@ export class Hash implements Collection {
     const deadlines = this.object.tree(1)
     this.nextDeadline = deadlines.count === 0 ? 0 : readDeadline(deadlines.keyAt(0))
     const { entry } = this.object
-    if (entry !== null) entry.db.dueChanged(entry)
+    if (entry !== null) entry.dueChanged()
   }
 }
 

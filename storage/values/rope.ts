@@ -7,11 +7,10 @@
  */
 import { assert } from '../../base/assert.ts'
 import type { Bytes } from '../../base/bytes.ts'
-import type { FrozenBatch } from '../checkpoint/checkpoint.ts'
-import type { Database } from '../keyspace/database.ts'
-import type { DirtyRecord, Resident } from '../keyspace/entry.ts'
-import type { ReadPage } from '../keyspace/eviction.ts'
-import { pageKey, readPage } from '../records/records.ts'
+import type { RecordSink } from '../records/record-store.ts'
+import { pageKey, pageValue, readPage } from '../records/records.ts'
+import type { DirtyRecord, ReadPage, Resident } from '../residents/resident.ts'
+import type { OwnerDatabase } from '../tree/owner.ts'
 
 /** A string becomes a rope when it has at least this length, in bytes. */
 export const ROPE_MIN_BYTES = 64 * 1024
@@ -39,8 +38,15 @@ export class RopePage implements Resident, DirtyRecord, ReadPage {
     this.content = content
   }
 
-  encode(batch: FrozenBatch): void {
-    batch.encodePage(this)
+  encode(batch: RecordSink): void {
+    const { rope } = this
+    const { db } = rope
+    const { frozenGeneration } = db.keyspace
+    assert(frozenGeneration !== 0 && this.generation === frozenGeneration, 'a page is encoded once, as of its freeze')
+    this.generation = frozenGeneration + 1
+    if (db.droppedIn !== 0 && db.droppedIn <= frozenGeneration) return
+    rope.stored = true
+    batch.put(pageKey(rope.objectId, this.index), pageValue(this.content))
   }
 
   evict(): void {
@@ -54,14 +60,14 @@ export class RopePage implements Resident, DirtyRecord, ReadPage {
 
 export class Rope {
   /** The database whose key holds this rope. */
-  db: Database
+  db: OwnerDatabase
   readonly objectId: number
   length: number
   /** True if LevelDB has pages of this object, or may have some after the checkpoint in flight. */
   stored: boolean
   private readonly pages = new Map<number, RopePage>()
 
-  constructor(db: Database, objectId: number, length: number, stored: boolean) {
+  constructor(db: OwnerDatabase, objectId: number, length: number, stored: boolean) {
     this.db = db
     this.objectId = objectId
     this.length = length
@@ -69,7 +75,7 @@ export class Rope {
   }
 
   /** Returns a new rope with these bytes. */
-  static of(db: Database, bytes: Bytes | Buffer): Rope {
+  static of(db: OwnerDatabase, bytes: Bytes | Buffer): Rope {
     const rope = new Rope(db, db.keyspace.takeObjectId(), 0, false)
     rope.write(0, typeof bytes === 'string' ? Buffer.from(bytes, 'latin1') : bytes)
     return rope
@@ -144,7 +150,7 @@ export class Rope {
   }
 
   /** Returns a copy with an object id of its own, for the same or another database. */
-  copyFor(db: Database): Rope {
+  copyFor(db: OwnerDatabase): Rope {
     const copy = new Rope(db, db.keyspace.takeObjectId(), 0, false)
     for (let index = 0; index < this.chunkCount; index++) {
       const chunk = this.chunk(index)
@@ -155,7 +161,7 @@ export class Rope {
   }
 
   /** Hands the resident pages over to another database, with the key that holds this rope. */
-  moveTo(db: Database): void {
+  moveTo(db: OwnerDatabase): void {
     if (db === this.db) return
     for (const page of this.pages.values()) {
       this.db.residents.remove(page, CHUNK_BYTES + PAGE_OVERHEAD_BYTES)

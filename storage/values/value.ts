@@ -1,10 +1,12 @@
 /** Operations common to ropes and collections: size, pages, ownership. */
 import type { Bytes } from '../../base/bytes.ts'
-import type { Database } from '../keyspace/database.ts'
-import type { Entry, Value } from '../keyspace/entry.ts'
+import type { OwnerDatabase, OwnerKey } from '../tree/owner.ts'
+import type { Collection } from './collection.ts'
 import { Rope } from './rope.ts'
 
-export type LargeValue = Exclude<Value, Bytes>
+export type Value = Bytes | Rope | Collection
+
+export type LargeValue = Rope | Collection
 
 /** Returns the bytes of memory beside those of its pages. */
 export function entryBytesOf(value: LargeValue): number {
@@ -32,16 +34,16 @@ export function objectIdOfValue(value: LargeValue): number {
 }
 
 /** Sets the entry that owns a collection; null detaches it. */
-export function belongTo(value: LargeValue, entry: Entry | null): void {
+export function belongTo(value: LargeValue, entry: OwnerKey | null): void {
   if (!(value instanceof Rope)) value.object.entry = entry
 }
 
-export function moveTo(value: LargeValue, db: Database): void {
+export function moveTo(value: LargeValue, db: OwnerDatabase): void {
   if (value instanceof Rope) value.moveTo(db)
   else value.object.moveTo(db)
 }
 
-function databaseOf(value: LargeValue): Database {
+function databaseOf(value: LargeValue): OwnerDatabase {
   return value instanceof Rope ? value.db : value.object.db
 }
 

@@ -15,6 +15,7 @@ import { lists } from '../../../commands/lists/lists.ts'
 import { subscriptions } from '../../../commands/pubsub/subscriptions.ts'
 import { strings } from '../../../commands/strings/strings.ts'
 import { transactions } from '../../../commands/transactions/transactions.ts'
+import { expire } from '../../../storage/keyspace/due.ts'
 import { harness, type TestClient } from '../../support/harness/harness.ts'
 
 const FAMILIES = [
@@ -257,7 +258,7 @@ test('a key that ends is a key that changes, whoever finds out', () => {
   const { 0: db } = keyspace.databases
   const entry = db?.resident('b')
   if (db === undefined || entry === undefined) throw new Error('the key is not there')
-  db.expire(entry)
+  expire(entry)
   assert.equal(heard(reader), ['> invalidate b'])
 })
 

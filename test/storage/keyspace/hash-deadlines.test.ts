@@ -136,7 +136,7 @@ test('a deadline that was moved or taken away since is no reason to delete', asy
   clock.advance(3000)
   engine.turn()
   assert.equal(engine.run('HKEYS', 'h'), ['kept', 'set'])
-  assert.is(hashAt(engine, 'h').object.entry?.dueAt, 0)
+  assert.is(engine.storage.keyspace.database(0).resident('h')?.dueAt, 0)
 })
 
 test('deadlines of fields that only LevelDB knows are met, hours after a restart', async () => {

@@ -4,7 +4,7 @@
  * ring.
  */
 import { assert, must } from '../../base/assert.ts'
-import type { Resident } from './entry.ts'
+import type { Resident } from './resident.ts'
 
 export class Residents {
   bytes = 0

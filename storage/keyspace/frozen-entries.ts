@@ -1,0 +1,90 @@
+/**
+ * The entries of one checkpoint: how their root records and deadlines get into its batch, and what
+ * is to be done with them once the batch is written, or is known to be missing.
+ */
+import { assert } from '../../base/assert.ts'
+import type { RecordSink } from '../records/record-store.ts'
+import { deadlineKey, GARBAGE_OBJECT, garbageKey, rootKey, ropeRoot, stringRoot } from '../records/records.ts'
+import { collectionRoot } from '../values/collection.ts'
+import { Rope } from '../values/rope.ts'
+import { hasStoredPages, objectIdOfValue, type Value } from '../values/value.ts'
+import type { Entry } from './entry.ts'
+import type { Keyspace } from './keyspace.ts'
+
+const EMPTY_VALUE = Buffer.alloc(0)
+
+export class FrozenEntries {
+  /** Objects whose garbage records are in the batch because their key's database was dropped. */
+  readonly garbageObjects: number[] = []
+  private readonly keyspace: Keyspace
+  private readonly tombstones: Entry[] = []
+  /** Entries whose `storedDueAt` was set ahead of the write, with the old value. */
+  private readonly movedDeadlines: [Entry, number][] = []
+
+  constructor(keyspace: Keyspace) {
+    this.keyspace = keyspace
+  }
+
+  /** Writes an entry's records into the batch. REQUIRES: the entry is of the frozen generation. */
+  encode(entry: Entry, batch: RecordSink): void {
+    const { db, key, value } = entry
+    const { frozenGeneration } = this.keyspace
+    assert(frozenGeneration !== 0 && entry.generation === frozenGeneration, 'an entry is encoded once, as of its freeze')
+    entry.generation = frozenGeneration + 1
+    if (db.droppedIn !== 0 && db.droppedIn <= frozenGeneration) {
+      this.encodeDropped(entry, batch)
+      return
+    }
+    const dueAt = value === null ? 0 : entry.dueAt
+    if (entry.storedDueAt !== dueAt) this.moveDeadline(entry, dueAt, batch)
+    if (value === null) {
+      if (entry.stored) batch.remove(rootKey(db.id, key))
+      this.tombstones.push(entry)
+      return
+    }
+    batch.put(rootKey(db.id, key), rootOf(value, entry.expireAt))
+    entry.stored = true
+  }
+
+  /** Removes unused tombstones from memory. REQUIRES: the batch has been written. */
+  landed(): void {
+    for (const entry of this.tombstones) {
+      if (entry.value === null && entry.generation <= this.keyspace.landedGeneration) entry.db.forgetTombstone(entry)
+    }
+  }
+
+  /** Restores the stored deadlines of a batch that was not written. */
+  undo(): void {
+    for (const [entry, storedDueAt] of this.movedDeadlines) entry.storedDueAt = storedDueAt
+  }
+
+  /**
+   * Encodes an entry of a dropped database. The sweeper later visits the roots that LevelDB holds
+   * of that database, for their pages and deadlines. No root that has changed since it was written
+   * may be among them: its value may have moved to another database.
+   */
+  private encodeDropped(entry: Entry, batch: RecordSink): void {
+    const { db, key, value, storedDueAt } = entry
+    if (entry.stored) batch.remove(rootKey(db.id, key))
+    if (storedDueAt !== 0) batch.remove(deadlineKey(storedDueAt, db.id, key))
+    if (value === null || typeof value === 'string' || !hasStoredPages(value)) return
+    const objectId = objectIdOfValue(value)
+    assert(objectId > 0, 'a value with pages has an object id')
+    batch.put(garbageKey(GARBAGE_OBJECT, objectId), EMPTY_VALUE)
+    this.garbageObjects.push(objectId)
+  }
+
+  private moveDeadline(entry: Entry, dueAt: number, batch: RecordSink): void {
+    const { db, key, storedDueAt } = entry
+    assert(dueAt !== storedDueAt && dueAt >= 0, 'only a deadline that has changed is moved')
+    if (storedDueAt !== 0) batch.remove(deadlineKey(storedDueAt, db.id, key))
+    if (dueAt !== 0) batch.put(deadlineKey(dueAt, db.id, key), EMPTY_VALUE)
+    this.movedDeadlines.push([entry, storedDueAt])
+    entry.storedDueAt = dueAt
+  }
+}
+
+function rootOf(value: Value, expireAt: number): Buffer {
+  if (typeof value === 'string') return stringRoot(value, expireAt)
+  return value instanceof Rope ? ropeRoot(value.objectId, value.length, expireAt) : collectionRoot(value, expireAt)
+}
