@@ -4,7 +4,7 @@
  */
 import { aclCommands } from './acl/commands.ts'
 import { clientCommands } from './clients/commands.ts'
-import type { Command } from './core/command.ts'
+import type { Command } from './contract/command.ts'
 import { geoCommands } from './geo/commands.ts'
 import { hashCommands } from './hashes/commands.ts'
 import { hyperLogLogCommands } from './hyperloglogs/commands.ts'

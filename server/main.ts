@@ -3,7 +3,7 @@
 import { chmodSync, existsSync, rmSync, writeFileSync } from 'node:fs'
 import { endOnFailure } from '../base/assert.ts'
 import { systemClock } from '../base/clock.ts'
-import { HAYPILE_VERSION } from '../commands/core/version.ts'
+import { HAYPILE_VERSION } from '../commands/contract/version.ts'
 import { runCheck } from './check-command.ts'
 import { runCommandLine } from './command-line.ts'
 import type { Config } from './config/config.ts'

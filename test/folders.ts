@@ -68,110 +68,114 @@ export const FOLDERS: Readonly<Record<string, Folder>> = {
   ),
   commands: folder(
     'The families of commands gathered',
-    'commands/acl commands/clients commands/core commands/geo commands/hashes commands/hyperloglogs commands/introspection ' +
+    'commands/acl commands/clients commands/contract commands/geo commands/hashes commands/hyperloglogs commands/introspection ' +
       'commands/keys commands/lists commands/pubsub commands/replication commands/scripting commands/server commands/sets ' +
       'commands/sorted-sets commands/streams commands/strings commands/transactions',
   ),
-  'commands/core': folder(
-    'What a command is, is given and answers; the executor; units of several commands',
-    'base commands/acl commands/blocking commands/clients commands/functions commands/parsing commands/pubsub commands/scripting ' +
-      'commands/transactions storage/binlog storage/keyspace storage/scan',
+  'commands/contract': folder(
+    'What a command is, is given and answers; interfaces of what surrounds it; start with `command`',
+    'base commands/parsing storage/keyspace storage/scan',
+  ),
+  'commands/execution': folder(
+    "A request's way through a command to its reply and its log; units of several commands; start with `executor`",
+    'base commands/blocking commands/clients commands/contract commands/transactions storage/binlog storage/keyspace storage/scan',
   ),
   'commands/parsing': folder(
     'Arguments, decimal numbers, patterns, typed access to values',
-    'base commands/core storage/keyspace storage/scan storage/values',
+    'base commands/contract storage/keyspace storage/scan storage/values',
   ),
-  'commands/strings': folder('Strings and bitmaps', 'base commands/core commands/parsing storage/keyspace storage/values'),
+  'commands/strings': folder('Strings and bitmaps', 'base commands/contract commands/parsing storage/keyspace storage/values'),
   'commands/lists': folder(
     'Lists',
-    'base commands/blocking commands/core commands/parsing storage/keyspace storage/records storage/values',
+    'base commands/blocking commands/contract commands/parsing storage/keyspace storage/records storage/values',
   ),
   'commands/hashes': folder(
     'Hashes and the deadlines of fields',
-    'base commands/core commands/keys commands/parsing storage/keyspace storage/values',
+    'base commands/contract commands/keys commands/parsing storage/keyspace storage/values',
   ),
-  'commands/sets': folder('Sets', 'base commands/core commands/keys commands/parsing storage/keyspace storage/tree storage/values'),
+  'commands/sets': folder('Sets', 'base commands/contract commands/keys commands/parsing storage/keyspace storage/tree storage/values'),
   'commands/sorted-sets': folder(
     'Sorted sets',
-    'base commands/blocking commands/core commands/keys commands/parsing commands/sets storage/keyspace storage/records ' +
+    'base commands/blocking commands/contract commands/keys commands/parsing commands/sets storage/keyspace storage/records ' +
       'storage/tree storage/values',
   ),
   'commands/geo': folder(
     'Positions on the earth, kept in sorted sets',
-    'base commands/core commands/parsing commands/sorted-sets storage/keyspace storage/values',
+    'base commands/contract commands/parsing commands/sorted-sets storage/keyspace storage/values',
   ),
-  'commands/hyperloglogs': folder('HyperLogLogs', 'base commands/core commands/parsing storage/keyspace storage/values/hyperloglogs'),
+  'commands/hyperloglogs': folder('HyperLogLogs', 'base commands/contract commands/parsing storage/keyspace storage/values/hyperloglogs'),
   'commands/streams': folder(
     'Streams',
-    'base commands/blocking commands/core commands/parsing storage/keyspace storage/records storage/values/streams',
+    'base commands/blocking commands/contract commands/parsing storage/keyspace storage/records storage/values/streams',
   ),
   'commands/keys': folder(
     'Keys of any type: expiry, databases, SCAN, SORT, OBJECT',
-    'base commands/acl commands/core commands/parsing storage/keyspace storage/scan storage/tree storage/values ' +
-      'storage/values/streams',
+    'base commands/contract commands/parsing storage/keyspace storage/scan storage/tree storage/values ' + 'storage/values/streams',
   ),
-  'commands/transactions': folder('MULTI, EXEC and WATCH', 'base commands/acl commands/core storage/keyspace'),
-  'commands/blocking': folder('Clients that wait for keys', 'base commands/core commands/parsing storage/keyspace storage/records'),
-  'commands/pubsub': folder('Channels, and keyspace events as messages', 'base commands/core commands/parsing storage/keyspace'),
+  'commands/transactions': folder('MULTI, EXEC and WATCH', 'base commands/contract storage/keyspace'),
+  'commands/blocking': folder('Clients that wait for keys', 'base commands/contract commands/parsing storage/keyspace storage/records'),
+  'commands/pubsub': folder('Channels, and keyspace events as messages', 'base commands/contract commands/parsing storage/keyspace'),
   'commands/scripting': folder(
     'EVAL and SCRIPT, FUNCTION and FCALL; running Lua in slices',
-    'base commands/acl commands/core commands/functions commands/parsing lua lua/libraries storage/keyspace',
+    'base commands/acl commands/contract commands/execution commands/functions commands/parsing lua lua/libraries ' + 'storage/keyspace',
   ),
   'commands/functions': folder(
     'Libraries of functions: loading, registering, DUMP and RESTORE',
-    'base commands/core commands/parsing commands/scripting lua storage/keyspace',
+    'base commands/contract commands/parsing commands/scripting lua storage/keyspace',
   ),
-  'commands/acl': folder('Users and permissions; the ACL command', 'base commands/core commands/parsing'),
+  'commands/acl': folder('Users and permissions; the ACL command', 'base commands/contract commands/parsing'),
   'commands/clients': folder(
     'Connections, CLIENT, client tracking',
-    'base commands/acl commands/core commands/parsing commands/transactions storage/keyspace',
+    'base commands/contract commands/parsing commands/transactions storage/keyspace',
   ),
-  'commands/introspection': folder('COMMAND, derived from the declarations', 'base commands/core commands/parsing'),
+  'commands/introspection': folder('COMMAND, derived from the declarations', 'base commands/contract commands/parsing'),
   'commands/replication': folder(
     'SLAVEOF, messages of replicas, WAIT, FAILOVER',
-    'base commands/blocking commands/core commands/parsing storage/scan',
+    'base commands/blocking commands/contract commands/parsing storage/scan',
   ),
   'commands/server': folder(
     'INFO, CONFIG, MEMORY, DEBUG and others about the server itself',
-    'base commands/core commands/keys commands/parsing storage/keyspace storage/records storage/scan storage/tree storage/values',
+    'base commands/contract commands/keys commands/parsing storage/keyspace storage/records storage/scan storage/tree storage/values',
   ),
   server: folder(
     "The program and the embedded server; the node's life from start to shutdown; start with `node`",
-    'base commands commands/acl commands/core commands/functions commands/pubsub commands/scripting replication server/config ' +
-      'server/info server/logging server/loop server/metrics server/network server/process server/wiring storage storage/check ' +
-      'storage/directory storage/records storage/scan',
+    'base commands commands/acl commands/contract commands/execution commands/functions commands/pubsub commands/scripting ' +
+      'replication server/config server/info server/logging server/loop server/metrics server/network server/process ' +
+      'server/wiring storage storage/check storage/directory storage/records storage/scan',
   ),
   'server/config': folder(
     'The configuration: values, kinds, files, rewriting',
-    'base commands/core commands/parsing replication server/config/keys server/process storage',
+    'base commands/contract commands/parsing replication server/config/keys server/process storage',
   ),
   'server/config/keys': folder('Every configuration key, by subject', 'base server/config server/process'),
   'server/info': folder(
     'INFO: figures gathered and printed',
-    'base commands/acl commands/core replication replication/master server/config server/loop server/metrics server/network server/process storage storage/binlog storage/directory',
+    'base commands/acl commands/contract commands/execution commands/functions commands/pubsub commands/scripting replication ' +
+      'replication/master server/config server/loop server/metrics server/network server/process storage storage/binlog ' +
+      'storage/directory',
   ),
   'server/logging': folder('The log, without passwords', 'base commands/parsing server server/config'),
   'server/loop': folder(
     "The turn of the event loop, what goes by the clock, what stands in a request's way",
-    'base commands/blocking commands/core commands/parsing commands/scripting replication server server/network storage ' +
-      'storage/binlog storage/keyspace storage/values',
+    'base commands/blocking commands/contract commands/execution commands/parsing commands/scripting replication server ' +
+      'server/network storage storage/binlog storage/keyspace storage/values',
   ),
-  'server/metrics': folder('Counters, rates, the slow log, latency', 'base commands/core server/config server/logging'),
+  'server/metrics': folder('Counters, rates, the slow log, latency', 'base commands/contract server/config server/logging'),
   'server/network': folder(
     'Sockets: who is let in, one client, all clients, replicas',
-    'base commands/acl commands/blocking commands/clients commands/core replication/master replication/replica server/config ' +
-      'server/loop server/metrics server/protocol',
+    'base commands/acl commands/blocking commands/contract commands/execution replication/master replication/replica ' +
+      'server/config server/loop server/metrics server/protocol',
   ),
   'server/process': folder('The process: heap, open files, title, memory', 'base server/config'),
   'server/protocol': folder(
     'Bytes to requests, replies to bytes, cold reads in one go',
-    'base commands/core commands/parsing server/network storage/keyspace storage/records',
+    'base commands/contract commands/parsing server/network storage/keyspace storage/records',
   ),
   'server/wiring': folder(
     'Parts joined to the node: replication, scripts, ACL, storage, families',
-    'base commands/acl commands/core commands/functions commands/pubsub commands/scripting lua lua/libraries replication ' +
-      'replication/protocol server server/config server/loop server/metrics server/network server/process server/protocol storage ' +
-      'storage/binlog storage/keyspace storage/records storage/recovery',
+    'base commands/acl commands/contract commands/execution commands/functions commands/pubsub commands/scripting lua ' +
+      'lua/libraries replication replication/protocol server server/config server/loop server/metrics server/network ' +
+      'server/process server/protocol storage storage/binlog storage/keyspace storage/records storage/recovery',
   ),
 }
 
@@ -180,38 +184,6 @@ export const FOLDERS: Readonly<Record<string, Folder>> = {
  * Cycles of values do not occur at all (Biome, noImportCycles).
  */
 export const CYCLES: readonly (readonly string[])[] = [
-  [
-    'commands/acl/absent-commands.ts',
-    'commands/acl/acl.ts',
-    'commands/acl/check.ts',
-    'commands/acl/log.ts',
-    'commands/acl/selector-rules.ts',
-    'commands/acl/selector.ts',
-    'commands/acl/user-rules.ts',
-    'commands/acl/user.ts',
-    'commands/blocking/blocked-clients.ts',
-    'commands/clients/broadcasts.ts',
-    'commands/clients/tracker.ts',
-    'commands/clients/tracking-table.ts',
-    'commands/clients/tracking.ts',
-    'commands/core/categories.ts',
-    'commands/core/command.ts',
-    'commands/core/context.ts',
-    'commands/core/executor-hooks.ts',
-    'commands/core/executor.ts',
-    'commands/core/key-finder.ts',
-    'commands/core/ports.ts',
-    'commands/core/runtimes.ts',
-    'commands/core/session.ts',
-    'commands/core/table.ts',
-    'commands/core/units.ts',
-    'commands/pubsub/pub-sub.ts',
-    'commands/scripting/client.ts',
-    'commands/scripting/runner.ts',
-    'commands/scripting/scripting.ts',
-    'commands/transactions/transaction.ts',
-    'commands/transactions/transactions.ts',
-  ],
   ['replication/master/slave-items.ts', 'replication/replica/liveness.ts'],
   [
     'server/loop/blocked-timer.ts',

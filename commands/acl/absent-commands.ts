@@ -3,7 +3,7 @@
  * Redis's ACL files load. They allow and forbid nothing.
  */
 import type { Bytes } from '../../base/bytes.ts'
-import { type Command, command } from '../core/command.ts'
+import { type Command, command } from '../contract/command.ts'
 
 const COMMANDS = ['dump', 'migrate', 'psync', 'restore', 'restore-asking', 'sync']
 

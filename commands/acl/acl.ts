@@ -5,18 +5,20 @@
  * A session is bound to its User object, so changed rules apply at once. Sessions of a user that is
  * deleted, or missing from a reloaded file, are closed.
  */
+
+import { assert } from '../../base/assert.ts'
 import type { Bytes } from '../../base/bytes.ts'
 import { detached } from '../../base/bytes.ts'
-import type { Command, KeyAccess } from '../core/command.ts'
-import type { Context } from '../core/context.ts'
-import { clientError } from '../core/errors.ts'
-import type { ClientsPort, ConfigPort } from '../core/ports.ts'
-import type { Session } from '../core/session.ts'
-import { checkRequest, type Denial, denialText, mayUseKey } from './check.ts'
-import { type AclContext, AclLog } from './log.ts'
+import type { AclContext, AclPort, AclRefusal, Credentials, SessionUser } from '../contract/access.ts'
+import type { Command, KeyAccess } from '../contract/command.ts'
+import type { Context } from '../contract/context.ts'
+import { clientError } from '../contract/errors.ts'
+import type { ClientsPort, ConfigPort, ServerPort } from '../contract/ports.ts'
+import type { Session } from '../contract/session.ts'
+import { denialText } from './denial-texts.ts'
+import { AclLog } from './log.ts'
 import { isOneOf } from './passwords.ts'
 import { RuleError } from './rule-error.ts'
-import { Request } from './selector.ts'
 import { hasSpaces, type RuleContext } from './selector-rules.ts'
 import { openDefaultUser, User } from './user.ts'
 import { applyRules } from './user-rules.ts'
@@ -55,16 +57,10 @@ export interface AclEnvironment extends RuleContext {
 /** The log keeps this many bytes of a refused key. */
 const MAX_OBJECT_BYTES = 4096
 
-/** The arguments of AUTH; its old form has no name. */
-export interface Credentials {
-  readonly name: Bytes | null
-  readonly password: Bytes
-}
-
 const wrongPassword = () => clientError('WRONGPASS invalid username-password pair or user is disabled.')
 
 /** The users of a node, their permissions, and the log of refusals. */
-export class Acl {
+export class Acl implements AclPort {
   readonly defaultUser = openDefaultUser()
   readonly log: AclLog
   readonly denials: DenialCounts = { auth: 0, command: 0, key: 0, channel: 0 }
@@ -123,7 +119,7 @@ export class Acl {
     const removed = [...new Set(names)].flatMap((name) => left.get(name) ?? [])
     for (const user of removed) left.delete(user.name)
     this.users = left
-    const gone = new Set(removed)
+    const gone = new Set<SessionUser>(removed)
     this.endSessions(({ user }) => gone.has(user), self)
     return removed.length
   }
@@ -134,7 +130,7 @@ export class Acl {
    */
   replace(users: ReadonlyMap<Bytes, User>, self: Session | null): void {
     const next = new Map<Bytes, User>()
-    const narrowed = new Set<User>()
+    const narrowed = new Set<SessionUser>()
     for (const draft of new Map([...this.environment.impliedUsers(this.environment), ...users]).values()) {
       const existing = this.users.get(draft.name)
       if (existing !== undefined && hasFewerChannels(existing, draft)) narrowed.add(existing)
@@ -183,7 +179,7 @@ export class Acl {
    * logs a refusal.
    */
   refusal(session: Session, command: Command, args: readonly Bytes[], context: AclContext, nowMs: number): AclRefusal | null {
-    const denial = checkRequest(session.user, command, args)
+    const denial = session.user.denialOf(command, args)
     if (denial === null) return null
     const { reason, object } = denial
     this.denials[reason]++
@@ -202,7 +198,7 @@ export class Acl {
     key: Bytes,
     access: readonly KeyAccess[],
   ): void {
-    if (session.user.isUnrestricted || mayUseKey(session.user, new Request(command, args), key, access)) return
+    if (session.user.mayUseKey(command, args, key, access)) return
     this.denials.key++
     const { id } = session // a script's session has its caller's id
     const client = [...this.environment.clients.all()].find((one) => one.id === id) ?? session
@@ -224,13 +220,15 @@ export class Acl {
   }
 
   /** Ends sessions of these users that are subscribed to channels they may no longer use. */
-  private dropSubscribers(users: ReadonlySet<User>, self: Session | null): void {
+  private dropSubscribers(users: ReadonlySet<SessionUser>, self: Session | null): void {
     if (users.size === 0) return
     this.endSessions(({ user, subscriptions }) => {
       if (subscriptions === null || !users.has(user)) return false
-      const may = (name: Bytes, kind: 'channel' | 'pattern') => user.selectors.some((selector) => selector.allowsChannel(name, kind))
       const { channel, shard, pattern } = subscriptions
-      return [...channel, ...shard].some((name) => !may(name, 'channel')) || [...pattern].some((name) => !may(name, 'pattern'))
+      return (
+        [...channel, ...shard].some((name) => !user.mayUseChannel(name, 'channel')) ||
+        [...pattern].some((name) => !user.mayUseChannel(name, 'pattern'))
+      )
     }, self)
   }
 
@@ -243,9 +241,10 @@ export class Acl {
   }
 }
 
-export interface AclRefusal extends Denial {
-  /** The text without a code word. For a script, `ACL failure in script: ` comes before it. */
-  readonly text: Bytes
+/** Returns the node's users with their administration, for the ACL command. */
+export function aclOf({ acl }: ServerPort): Acl {
+  assert(acl instanceof Acl, 'the users of a server are an Acl')
+  return acl
 }
 
 /** True if the user may have lost a channel. */

@@ -1,12 +1,12 @@
 /** ACL DRYRUN, LOG, LOAD, SAVE and HELP. The commands on users are in user-commands.ts. */
 import type { Bytes } from '../../base/bytes.ts'
-import { type Command, command } from '../core/command.ts'
-import { clientError } from '../core/errors.ts'
-import { Double, MapReply, OK, type Reply } from '../core/reply.ts'
+import { type Command, command } from '../contract/command.ts'
+import { clientError } from '../contract/errors.ts'
+import { Double, MapReply, OK, type Reply } from '../contract/reply.ts'
 import { isToken, requireClampedInteger } from '../parsing/args.ts'
 import { helpReply } from '../parsing/help.ts'
-import type { AclEnvironment } from './acl.ts'
-import { checkRequest, detailedDenial } from './check.ts'
+import { type AclEnvironment, aclOf } from './acl.ts'
+import { detailedDenial } from './denial-texts.ts'
 import type { AclLogEntry } from './log.ts'
 import { ADMINISTRATION, aclUsers, requireLastWord } from './user-commands.ts'
 import { readUsers, writeUsers } from './user-lines.ts'
@@ -22,8 +22,9 @@ const dryRun = command({
   syntax: 'ACL DRYRUN username command [arg [arg ...]]',
   arity: -4,
   flags: ADMINISTRATION,
-  run({ server: { acl, table } }, args) {
-    const user = acl.find(args[2])
+  run({ server }, args) {
+    const { table } = server
+    const user = aclOf(server).find(args[2])
     if (user === undefined) throw clientError(`ERR User '${args[2]}' not found`)
     const words = args.slice(3)
     const container = table.find(args[3])
@@ -32,7 +33,7 @@ const dryRun = command({
     if (found === undefined) throw clientError(`ERR Command '${args[3]}' not found`)
     if (found.arity > 0 ? words.length !== found.arity : words.length < -found.arity)
       throw clientError(`ERR wrong number of arguments for '${found.name}' command`)
-    const denial = checkRequest(user, found, words)
+    const denial = user.denialOf(found, words)
     return denial === null ? OK : detailedDenial(user, denial)
   },
 })
@@ -47,7 +48,8 @@ const log = command({
   history: [['7.2.0', 'Added entry ID, timestamp created, and timestamp last updated.']],
   arity: -2,
   flags: ADMINISTRATION,
-  run({ server: { acl } }, args) {
+  run({ server }, args) {
+    const acl = aclOf(server)
     const word = args.length === 2 ? String(LOGGED_ENTRIES_SHOWN) : requireLastWord(args)
     if (isToken(word, 'reset')) {
       acl.log.reset()
@@ -82,7 +84,8 @@ const load = command({
   syntax: 'ACL LOAD',
   arity: 2,
   flags: ADMINISTRATION,
-  run({ server: { acl }, session }) {
+  run({ server, session }) {
+    const acl = aclOf(server)
     const { environment } = acl
     const file = requireFile(environment)
     const text = file.read()
@@ -111,7 +114,8 @@ const save = command({
   tips: ['request_policy:all_nodes', 'response_policy:all_succeeded'],
   arity: 2,
   flags: ADMINISTRATION,
-  run({ server: { acl } }) {
+  run({ server }) {
+    const acl = aclOf(server)
     if (!requireFile(acl.environment).replace(writeUsers(acl.all())))
       throw clientError('ERR There was an error trying to save the ACLs. Please check the server logs for more information')
     return OK

@@ -3,10 +3,7 @@
  * entry's count instead of adding an entry.
  */
 import type { Bytes } from '../../base/bytes.ts'
-import type { Reason } from './selector.ts'
-
-/** Where the request came from. */
-export type AclContext = 'toplevel' | 'multi' | 'lua' | 'module'
+import type { AclContext, Reason } from '../contract/access.ts'
 
 export interface AclEvent {
   readonly reason: Reason | 'auth'

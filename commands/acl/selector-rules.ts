@@ -9,9 +9,9 @@
  * allcommands and nocommands.
  */
 import { type Bytes, lowerCase } from '../../base/bytes.ts'
-import { categoriesOf, categoryOf } from '../core/categories.ts'
-import type { Command } from '../core/command.ts'
-import type { CommandTable } from '../core/table.ts'
+import { categoriesOf, categoryOf } from '../contract/categories.ts'
+import type { Command } from '../contract/command.ts'
+import type { CommandTable } from '../contract/table.ts'
 import { absentCommand } from './absent-commands.ts'
 import { RuleError, ruleSyntaxError, unknownName } from './rule-error.ts'
 import { channelPattern, keyPattern, READ, type Selector, WRITE } from './selector.ts'

@@ -8,8 +8,9 @@
  */
 import type { Bytes } from '../../base/bytes.ts'
 import { lowerCase } from '../../base/bytes.ts'
-import type { Command, KeyAccess, KeyUse } from '../core/command.ts'
-import { keyUsesOf } from '../core/key-finder.ts'
+import type { Denial } from '../contract/access.ts'
+import type { Command, KeyAccess, KeyUse } from '../contract/command.ts'
+import { keyUsesOf } from '../contract/key-finder.ts'
 import { type Glob, globOf } from '../parsing/glob.ts'
 
 export const READ = 1
@@ -27,14 +28,8 @@ export interface ChannelPattern {
   readonly matches: Glob
 }
 
-/** The kinds of refusal, in Redis's order from least to most specific. */
-export type Reason = 'command' | 'key' | 'channel'
-
-/** A reason with the position of the refused word, 0 for the command. */
-export interface Refusal {
-  readonly reason: Reason
-  readonly position: number
-}
+/** Why a selector refuses a request, with the position of the refused word. */
+export type Refusal = Omit<Denial, 'object'>
 
 const COMMAND_REFUSED: Refusal = { reason: 'command', position: 0 }
 

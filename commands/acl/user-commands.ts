@@ -2,11 +2,12 @@
  * ACL SETUSER GETUSER DELUSER LIST USERS WHOAMI CAT GENPASS: the commands on users and their
  * permissions.
  */
-import { CATEGORIES, categoriesOf, categoryOf } from '../core/categories.ts'
-import { type Args, type Command, type CommandFlag, command } from '../core/command.ts'
-import { clientError, notAnInteger, wrongSubcommandWords } from '../core/errors.ts'
-import { MapReply, OK, type Reply, SetReply } from '../core/reply.ts'
+import { CATEGORIES, categoriesOf, categoryOf } from '../contract/categories.ts'
+import { type Args, type Command, type CommandFlag, command } from '../contract/command.ts'
+import { clientError, notAnInteger, wrongSubcommandWords } from '../contract/errors.ts'
+import { MapReply, OK, type Reply, SetReply } from '../contract/reply.ts'
 import { requireSafeInteger } from '../parsing/args.ts'
+import { aclOf } from './acl.ts'
 import { describeChannels, describeCommands, describeKeys, describeUser, flagsOf } from './describe.ts'
 import type { Selector } from './selector.ts'
 
@@ -30,8 +31,8 @@ const setUser = command({
   tips: ['request_policy:all_nodes', 'response_policy:all_succeeded'],
   arity: -3,
   flags: ADMINISTRATION,
-  run({ server: { acl }, session }, args) {
-    acl.setUser(args[2], args.slice(3), session)
+  run({ server, session }, args) {
+    aclOf(server).setUser(args[2], args.slice(3), session)
     return OK
   },
 })
@@ -49,8 +50,8 @@ const getUser = command({
   ],
   arity: 3,
   flags: ADMINISTRATION,
-  run({ server: { acl } }, args) {
-    const user = acl.find(args[2])
+  run({ server }, args) {
+    const user = aclOf(server).find(args[2])
     if (user === undefined) return null
     const [root, ...others] = user.selectors
     const selectors = others.map((selector) => new MapReply(permissionsOf(selector)))
@@ -72,7 +73,7 @@ const delUser = command({
   tips: ['request_policy:all_nodes', 'response_policy:all_succeeded'],
   arity: -3,
   flags: ADMINISTRATION,
-  run: ({ server: { acl }, session }, args) => acl.remove(args.slice(2), session),
+  run: ({ server, session }, args) => aclOf(server).remove(args.slice(2), session),
 })
 
 const list = command({
@@ -84,7 +85,10 @@ const list = command({
   syntax: 'ACL LIST',
   arity: 2,
   flags: ADMINISTRATION,
-  run: ({ server: { acl } }) => acl.all().map((user) => `user ${user.name} ${describeUser(user)}`),
+  run: ({ server }) =>
+    aclOf(server)
+      .all()
+      .map((user) => `user ${user.name} ${describeUser(user)}`),
 })
 
 const users = command({
@@ -96,7 +100,10 @@ const users = command({
   syntax: 'ACL USERS',
   arity: 2,
   flags: ADMINISTRATION,
-  run: ({ server: { acl } }) => acl.all().map((user) => user.name),
+  run: ({ server }) =>
+    aclOf(server)
+      .all()
+      .map((user) => user.name),
 })
 
 const whoAmI = command({
@@ -138,14 +145,14 @@ const genPass = command({
   syntax: 'ACL GENPASS [bits]',
   arity: -2,
   flags: OPEN_TO_ALL,
-  run({ server: { acl } }, args) {
+  run({ server }, args) {
     const bits = args.length === 2 ? 256 : requireSafeInteger(requireLastWord(args), -LONG, LONG, notAnInteger)
     if (bits <= 0 || bits > MAX_PASSWORD_BITS) {
       throw clientError(
         `ERR ACL GENPASS argument must be the number of bits for the output password, a positive number up to ${MAX_PASSWORD_BITS}`,
       )
     }
-    return acl.environment.secretHex(Math.ceil(bits / 4))
+    return aclOf(server).environment.secretHex(Math.ceil(bits / 4))
   },
 })
 

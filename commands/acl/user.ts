@@ -3,12 +3,16 @@
  * `take` copies a draft, to which all rules were applied, into an existing user.
  */
 import type { Bytes } from '../../base/bytes.ts'
-import { Selector } from './selector.ts'
+import type { Denial, Reason, SessionUser } from '../contract/access.ts'
+import type { Command, KeyAccess } from '../contract/command.ts'
+import { type Refusal, Request, Selector } from './selector.ts'
 
 export type ChannelDefault = 'all channels' | 'no channels'
 
+const RANK: Readonly<Record<Reason, number>> = { command: 1, key: 2, channel: 3 }
+
 /** A user of the ACL. Sessions hold the object itself. */
-export class User {
+export class User implements SessionUser {
   readonly name: Bytes
   isOn = false
   /** Any password is accepted, and the default user needs none. */
@@ -29,6 +33,44 @@ export class User {
 
   get root(): Selector {
     return this.selectors[0]
+  }
+
+  /**
+   * Returns null if one of the selectors allows the whole request. Otherwise returns the refusal of
+   * the selector that got furthest.
+   */
+  denialOf(command: Command, args: readonly Bytes[]): Denial | null {
+    if (this.isUnrestricted) return null
+    const request = new Request(command, args)
+    let worst: Refusal = { reason: 'command', position: 0 }
+    for (const selector of this.selectors) {
+      const refusal = selector.refusalOf(request)
+      if (refusal === null) return null
+      const further = RANK[refusal.reason] - RANK[worst.reason]
+      if (further > 0 || (further === 0 && refusal.position > worst.position)) worst = refusal
+    }
+    const object = worst.reason === 'command' ? command.name : (args[worst.position] as Bytes)
+    return { ...worst, object }
+  }
+
+  mayReadAllKeys(command: Command, args: readonly Bytes[]): boolean {
+    if (this.isUnrestricted) return true
+    const request = new Request(command, args)
+    return this.selectors.some((selector) => selector.refusalOf(request) === null && selector.mayReadAllKeys)
+  }
+
+  /**
+   * True if the user may use a key that no word of the request names, through a selector that
+   * allows the request itself.
+   */
+  mayUseKey(command: Command, args: readonly Bytes[], key: Bytes, access: readonly KeyAccess[]): boolean {
+    if (this.isUnrestricted) return true
+    const request = new Request(command, args)
+    return this.selectors.some((selector) => selector.allowsKey(key, access) && selector.refusalOf(request) === null)
+  }
+
+  mayUseChannel(channel: Bytes, kind: 'channel' | 'pattern'): boolean {
+    return this.selectors.some((selector) => selector.allowsChannel(channel, kind))
   }
 
   /** Returns a copy to which rules can be applied tentatively. */

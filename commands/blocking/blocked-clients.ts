@@ -11,9 +11,9 @@ import type { Bytes } from '../../base/bytes.ts'
 import type { Entry } from '../../storage/keyspace/entry.ts'
 import type { Awaited, Keyspace } from '../../storage/keyspace/keyspace.ts'
 import { KIND_LIST, KIND_SORTED_SET, KIND_STREAM } from '../../storage/records/records.ts'
-import type { Client } from '../core/executor.ts'
-import type { CommandRuntime } from '../core/runtimes.ts'
-import type { BlockOptions } from './blocking.ts'
+import type { BlockOptions } from '../contract/block-options.ts'
+import type { CommandRuntime } from '../contract/runtimes.ts'
+import type { Client } from '../contract/session.ts'
 import { TimeOuts } from './time-outs.ts'
 
 export interface BlockedClient {
@@ -35,7 +35,7 @@ interface KeyQueue {
   readonly key: Bytes
   readonly clients: Set<BlockedClient>
   /** The number of clients that also wait for the key's deletion. */
-  orGone: number
+  wakesOnDelete: number
   /** The queue is in `ready` or `postponed`. */
   isReady: boolean
 }
@@ -87,14 +87,14 @@ export class BlockedClients implements Awaited {
   }
 
   /** The number of awaited keys, and of those whose deletion is awaited. */
-  keyCounts(): { readonly all: number; readonly orGone: number } {
+  keyCounts(): { readonly all: number; readonly wakesOnDelete: number } {
     let all = 0
-    let orGone = 0
+    let wakesOnDelete = 0
     for (const queues of this.queues) {
       all += queues.size
-      for (const queue of queues.values()) if (queue.orGone > 0) orGone++
+      for (const queue of queues.values()) if (queue.wakesOnDelete > 0) wakesOnDelete++
     }
-    return { all, orGone }
+    return { all, wakesOnDelete }
   }
 
   /** The deadline of the next client to time out: monotonic, ms. */
@@ -124,7 +124,7 @@ export class BlockedClients implements Awaited {
       if (queue.clients.has(blocked)) continue // a key named twice
       queue.clients.add(blocked)
       queues.push(queue)
-      if (options.orGone === true) queue.orGone++
+      if (options.wakesOnDelete === true) queue.wakesOnDelete++
     }
     if (deadlineMs !== Number.POSITIVE_INFINITY) this.timeOuts.add(blocked)
     this.byClient.set(client, blocked)
@@ -210,20 +210,20 @@ export class BlockedClients implements Awaited {
   private serveQueue(queue: KeyQueue): void {
     queue.isReady = false
     let isPostponed = false
-    let leftWaiting = null as Set<Bytes> | null // labels (`alike`) of clients left blocked
+    let leftWaiting = null as Set<Bytes> | null // labels (`waitGroup`) of clients left blocked
     for (const blocked of queue.clients) {
-      const { alike } = blocked.options
-      if (alike !== undefined && leftWaiting?.has(alike) === true) continue
+      const { waitGroup } = blocked.options
+      if (waitGroup !== undefined && leftWaiting?.has(waitGroup) === true) continue
       if (!this.handler.isOpen(blocked)) {
         isPostponed = true
         continue
       }
       const entry = this.keyspace.database(queue.database).peek(queue.key)
       if (concerns(entry, blocked.options)) this.handler.runAgain(blocked)
-      else if (queue.orGone === 0 && !isAwaitable(entry)) break
-      if (alike !== undefined && queue.clients.has(blocked)) {
+      else if (queue.wakesOnDelete === 0 && !isAwaitable(entry)) break
+      if (waitGroup !== undefined && queue.clients.has(blocked)) {
         leftWaiting ??= new Set()
-        leftWaiting.add(alike)
+        leftWaiting.add(waitGroup)
       }
     }
     if (!isPostponed || queue.isReady) return
@@ -242,7 +242,7 @@ export class BlockedClients implements Awaited {
     const queues = this.queues[database] as Map<Bytes, KeyQueue>
     let queue = queues.get(key)
     if (queue === undefined) {
-      queue = { database, key, clients: new Set(), orGone: 0, isReady: false }
+      queue = { database, key, clients: new Set(), wakesOnDelete: 0, isReady: false }
       queues.set(key, queue)
     }
     return queue
@@ -253,7 +253,7 @@ export class BlockedClients implements Awaited {
     this.timeOuts.remove(blocked)
     for (const queue of blocked.queues) {
       queue.clients.delete(blocked)
-      if (blocked.options.orGone === true) queue.orGone--
+      if (blocked.options.wakesOnDelete === true) queue.wakesOnDelete--
       if (queue.clients.size === 0) this.queues[queue.database]?.delete(queue.key)
     }
     if (this.byClient.size === 0) this.keyspace.awaited = null
@@ -261,8 +261,8 @@ export class BlockedClients implements Awaited {
 }
 
 /** True if a key has the awaited type, or if its absence is awaited. */
-function concerns(entry: Entry | undefined, { kind, orGone }: BlockOptions): boolean {
-  return orGone === true || kindOf(entry) === kind
+function concerns(entry: Entry | undefined, { kind, wakesOnDelete }: BlockOptions): boolean {
+  return wakesOnDelete === true || kindOf(entry) === kind
 }
 
 /** True if commands exist that block on a value of this type. */

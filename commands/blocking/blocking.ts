@@ -1,35 +1,12 @@
 /**
- * How a command blocks its client. If its run function finds nothing, it returns
- * `context.block(...)`. When a key becomes ready, the function runs again (blocked-clients.ts).
- * Where blocking is not allowed, such as in replay, the command gives its time-out reply at once.
+ * The time-outs of commands that block. If such a command finds nothing, it returns
+ * `context.block(...)`. When a key becomes ready, it runs again (blocked-clients.ts). Where blocking
+ * is not allowed, such as in replay, the command gives its time-out reply at once.
  */
 import type { Bytes } from '../../base/bytes.ts'
-import { type ClientError, clientError } from '../core/errors.ts'
-import { NoReply, type Reply } from '../core/reply.ts'
+import { type ClientError, clientError } from '../contract/errors.ts'
 import { floatOf, MAX_INT64, requireInteger } from '../parsing/args.ts'
 import { longDoubleOf } from '../parsing/decimal.ts'
-
-export interface BlockOptions {
-  readonly keys: readonly Bytes[]
-  /** KIND_LIST and the like: a key of another type is not ready. */
-  readonly kind: number
-  /** 0: no time-out. */
-  readonly timeoutMs: number
-  /** The reply at the time-out. */
-  readonly onTimeout: Reply
-  /** The words to run again, if the request itself would have another meaning later. */
-  readonly args?: readonly Bytes[]
-  /** Also run again when a key is deleted or changes its type. */
-  readonly orGone?: true
-  /**
-   * Clients with the same label wait for the same thing (a consumer group): if one finds nothing,
-   * the others are not tried.
-   */
-  readonly alike?: Bytes
-}
-
-/** The reply of a run function that has blocked its client. */
-export const BLOCKED = new NoReply()
 
 /** About 2^63 ms after 1970, counted from now. */
 const MAX_TIMEOUT_MS = Number(MAX_INT64) - 2e12

@@ -3,11 +3,11 @@
  * changed since the last notification.
  */
 import type { Bytes } from '../../base/bytes.ts'
-import type { Session } from '../core/session.ts'
-import type { Tracker } from './tracker.ts'
+import type { Session } from '../contract/session.ts'
+import type { SessionTracker } from '../contract/tracking.ts'
 
 interface Prefix {
-  readonly trackers: Set<Tracker>
+  readonly trackers: Set<SessionTracker>
   /** Changed keys with the session that changed each last; null if no request did. */
   changed: Map<Bytes, Session | null>
 }
@@ -21,7 +21,7 @@ export class Broadcasts {
     return this.prefixes.size
   }
 
-  add(tracker: Tracker, name: Bytes): void {
+  add(tracker: SessionTracker, name: Bytes): void {
     let prefix = this.prefixes.get(name)
     if (prefix === undefined) {
       prefix = { trackers: new Set(), changed: new Map() }
@@ -31,7 +31,7 @@ export class Broadcasts {
     tracker.prefixes.add(name)
   }
 
-  remove(tracker: Tracker): void {
+  remove(tracker: SessionTracker): void {
     for (const name of tracker.prefixes) {
       const prefix = this.prefixes.get(name)
       prefix?.trackers.delete(tracker)
@@ -49,7 +49,7 @@ export class Broadcasts {
   }
 
   /** Notifies each client once for each prefix, in byte order, with the changed keys. */
-  tell(all: (trackers: readonly Tracker[], keys: readonly Bytes[]) => void): void {
+  tell(all: (trackers: readonly SessionTracker[], keys: readonly Bytes[]) => void): void {
     if (!this.hasChanged) return
     this.hasChanged = false
     for (const name of [...this.prefixes.keys()].sort()) {

@@ -1,10 +1,10 @@
 /** CLIENT LIST INFO KILL PAUSE UNPAUSE UNBLOCK: commands that read or act on all clients. */
 import type { Bytes } from '../../base/bytes.ts'
-import { type Command, type CommandFlag, command } from '../core/command.ts'
-import type { Context } from '../core/context.ts'
-import { clientError, syntaxError } from '../core/errors.ts'
-import { OK, Verbatim } from '../core/reply.ts'
-import type { Session } from '../core/session.ts'
+import { type Command, type CommandFlag, command } from '../contract/command.ts'
+import type { Context } from '../contract/context.ts'
+import { clientError, syntaxError } from '../contract/errors.ts'
+import { OK, Verbatim } from '../contract/reply.ts'
+import type { Session } from '../contract/session.ts'
 import { integerOf, isToken, MAX_INT64, requireInteger } from '../parsing/args.ts'
 import { readKillFilters, requireClientType, typeOf } from './filters.ts'
 

@@ -3,12 +3,12 @@
  * tracking.ts.
  */
 import type { Bytes } from '../../base/bytes.ts'
-import { type Command, type CommandFlag, command } from '../core/command.ts'
-import { clientError, syntaxError } from '../core/errors.ts'
-import type { ClientsPort } from '../core/ports.ts'
-import { MapReply, OK, SetReply } from '../core/reply.ts'
+import { type Command, type CommandFlag, command } from '../contract/command.ts'
+import { clientError, syntaxError } from '../contract/errors.ts'
+import type { ClientsPort } from '../contract/ports.ts'
+import { MapReply, OK, SetReply } from '../contract/reply.ts'
+import type { SessionTracker, TrackingOptions } from '../contract/tracking.ts'
 import { isToken, requireInteger } from '../parsing/args.ts'
-import type { Tracker, TrackingOptions } from './tracker.ts'
 
 const FLAGS: readonly CommandFlag[] = ['noscript', 'loading', 'stale']
 
@@ -51,7 +51,7 @@ function readRequest(args: readonly Bytes[], clients: ClientsPort): TrackingRequ
  * Returns the options. Throws Redis's errors if they contradict each other or the client's present
  * options.
  */
-function requireFitting({ prefixes, optin, optout, ...request }: TrackingRequest, tracker: Tracker | null): TrackingOptions {
+function requireFitting({ prefixes, optin, optout, ...request }: TrackingRequest, tracker: SessionTracker | null): TrackingOptions {
   const { redirect, isBroadcast, noLoop } = request
   if (!isBroadcast && prefixes.length > 0) throw clientError('ERR PREFIX option requires BCAST mode to be enabled')
   if (tracker !== null && tracker.options.isBroadcast !== isBroadcast) {
@@ -72,7 +72,7 @@ function requireFitting({ prefixes, optin, optout, ...request }: TrackingRequest
 }
 
 /** Throws if prefixes overlap: a client must not be notified twice of one key. */
-function requireDistinct(prefixes: readonly Bytes[], tracker: Tracker | null): void {
+function requireDistinct(prefixes: readonly Bytes[], tracker: SessionTracker | null): void {
   for (const [i, prefix] of prefixes.entries()) {
     const existing = [...(tracker?.prefixes ?? [])].sort().find((other) => overlap(other, prefix))
     if (existing !== undefined) throw overlapping(prefix, `an existing prefix '${existing}'`)
@@ -160,7 +160,7 @@ const trackingInfo = command({
     ]),
 })
 
-function flagsOf({ options, isCachingSaid, isRedirectBroken }: Tracker): Bytes[] {
+function flagsOf({ options, isCachingSaid, isRedirectBroken }: SessionTracker): Bytes[] {
   const flags = ['on']
   if (options.isBroadcast) flags.push('bcast')
   if (options.choice !== 'all') flags.push(options.choice)

@@ -3,9 +3,9 @@
  * and client-tracking.ts.
  */
 import type { Bytes } from '../../base/bytes.ts'
-import { type Command, type CommandFlag, command } from '../core/command.ts'
-import { clientError, syntaxError } from '../core/errors.ts'
-import { NO_REPLY, OK } from '../core/reply.ts'
+import { type Command, type CommandFlag, command } from '../contract/command.ts'
+import { clientError, syntaxError } from '../contract/errors.ts'
+import { NO_REPLY, OK } from '../contract/reply.ts'
 import { isToken } from '../parsing/args.ts'
 import { helpReply } from '../parsing/help.ts'
 import { clientConnections } from './client-connections.ts'

@@ -1,5 +1,5 @@
 /** The commands on connections and clients: the family's door. */
-import type { Command } from '../core/command.ts'
+import type { Command } from '../contract/command.ts'
 import { client } from './client.ts'
 import { connection } from './connection.ts'
 

@@ -1,8 +1,8 @@
 /** The filters of CLIENT LIST and CLIENT KILL. */
 import { type Bytes, lowerCase } from '../../base/bytes.ts'
-import type { Acl } from '../acl/acl.ts'
-import { clientError, syntaxError } from '../core/errors.ts'
-import type { Session } from '../core/session.ts'
+import type { AclPort } from '../contract/access.ts'
+import { clientError, syntaxError } from '../contract/errors.ts'
+import type { Session } from '../contract/session.ts'
 import { integerOf, isToken } from '../parsing/args.ts'
 
 type ClientType = 'normal' | 'master' | 'replica' | 'pubsub'
@@ -38,7 +38,7 @@ interface KillFilters {
  * Reads `option value` pairs from position 2 on. Every filter must match; the last pair of an
  * option wins, as in Redis.
  */
-export function readKillFilters(args: readonly Bytes[], acl: Acl): KillFilters {
+export function readKillFilters(args: readonly Bytes[], acl: AclPort): KillFilters {
   const filters = new Map<Bytes, ClientFilter>()
   let skipsSelf = true
   for (let i = 2; i < args.length; i += 2) {
@@ -52,7 +52,7 @@ export function readKillFilters(args: readonly Bytes[], acl: Acl): KillFilters {
   return { matches: (session) => last.every((filter) => filter(session)), skipsSelf }
 }
 
-function readKillFilter(option: Bytes, value: Bytes, acl: Acl): ClientFilter {
+function readKillFilter(option: Bytes, value: Bytes, acl: AclPort): ClientFilter {
   if (isToken(option, 'id')) {
     const id = integerOf(value)
     if (id === null || id < 1) throw clientError('ERR client-id should be greater than 0')

@@ -1,6 +1,6 @@
 import type { Bytes } from '../../base/bytes.ts'
 import { detached } from '../../base/bytes.ts'
-import { clientError } from '../core/errors.ts'
+import { clientError } from '../contract/errors.ts'
 
 /**
  * Client names are printable ASCII without blanks, because CLIENT LIST separates its fields with

@@ -1,23 +1,10 @@
 /** The CLIENT TRACKING state of a client that caches what it reads. */
 import type { Bytes } from '../../base/bytes.ts'
-import type { Session } from '../core/session.ts'
-
-export interface TrackingOptions {
-  /** The id of the client that gets the notifications instead; 0 for none. */
-  readonly redirect: number
-  /** True if notifications follow key prefixes instead of the keys that the client has read. */
-  readonly isBroadcast: boolean
-  /**
-   * Which of the keys it reads are remembered. 'optin': only if CLIENT CACHING says yes. 'optout':
-   * unless it says no.
-   */
-  readonly choice: 'all' | 'optin' | 'optout'
-  /** The client gets no notifications of its own changes. */
-  readonly noLoop: boolean
-}
+import type { Session } from '../contract/session.ts'
+import type { SessionTracker, TrackingOptions } from '../contract/tracking.ts'
 
 /** The CLIENT TRACKING state of one client. */
-export class Tracker {
+export class Tracker implements SessionTracker {
   readonly session: Session
   options: TrackingOptions
   /** The prefixes of a broadcast tracker. */

@@ -10,12 +10,12 @@
 import type { Bytes } from '../../base/bytes.ts'
 import type { Random } from '../../base/clock.ts'
 import { KeyMap } from '../../storage/keyspace/key-map.ts'
-import type { Tracker } from './tracker.ts'
+import type { SessionTracker } from '../contract/tracking.ts'
 
 interface TrackedKey {
   readonly key: Bytes
   /** One tracker or several; most keys have one. */
-  readers: Tracker | Set<Tracker>
+  readers: SessionTracker | Set<SessionTracker>
   /** Its index in `all`. */
   index: number
 }
@@ -58,7 +58,7 @@ export class TrackingTable {
     this.limit = keys === 0 ? MOST_KEYS : Math.min(keys, MOST_KEYS)
   }
 
-  add(key: Bytes, reader: Tracker): void {
+  add(key: Bytes, reader: SessionTracker): void {
     const tracked = this.byKey.get(key)
     if (tracked === undefined) {
       const added: TrackedKey = { key, readers: reader, index: this.all.length }
@@ -71,7 +71,7 @@ export class TrackingTable {
   }
 
   /** Removes a key and returns its readers to notify; null if the key is unknown. */
-  take(key: Bytes): readonly Tracker[] | null {
+  take(key: Bytes): readonly SessionTracker[] | null {
     const tracked = this.byKey.get(key)
     if (tracked === undefined) return null
     this.remove(tracked)
@@ -86,12 +86,12 @@ export class TrackingTable {
   }
 
   /** Records that a client stops tracking. */
-  leaves(reader: Tracker): void {
+  leaves(reader: SessionTracker): void {
     this.goneItems += reader.itemCount
   }
 
   /** Removes everything in O(readers). `readers` are the clients that keep tracking. */
-  clear(readers: Iterable<Tracker>): void {
+  clear(readers: Iterable<SessionTracker>): void {
     for (const reader of readers) reader.itemCount = 0
     this.byKey = new KeyMap()
     this.all = []
@@ -99,7 +99,7 @@ export class TrackingTable {
     this.goneItems = 0
   }
 
-  private drop(reader: Tracker): void {
+  private drop(reader: SessionTracker): void {
     this.items--
     reader.itemCount--
     if (reader.isOver) this.goneItems--
@@ -122,12 +122,12 @@ export class TrackingTable {
     if (left.length === readers.length) return
     for (const reader of readers) if (reader.isOver) this.drop(reader)
     if (left.length === 0) this.remove(tracked)
-    else tracked.readers = left.length === 1 ? (left[0] as Tracker) : new Set(left)
+    else tracked.readers = left.length === 1 ? (left[0] as SessionTracker) : new Set(left)
   }
 }
 
 /** Returns true if the reader was added, false if it was there. */
-function addReader(tracked: TrackedKey, reader: Tracker): boolean {
+function addReader(tracked: TrackedKey, reader: SessionTracker): boolean {
   const { readers } = tracked
   if (readers === reader) return false
   if (!(readers instanceof Set)) {
@@ -139,6 +139,6 @@ function addReader(tracked: TrackedKey, reader: Tracker): boolean {
   return true
 }
 
-function readersOf({ readers }: TrackedKey): readonly Tracker[] {
+function readersOf({ readers }: TrackedKey): readonly SessionTracker[] {
   return readers instanceof Set ? [...readers] : [readers]
 }

@@ -17,12 +17,13 @@ import type { Bytes } from '../../base/bytes.ts'
 import type { Random } from '../../base/clock.ts'
 import type { KeyObserver } from '../../storage/keyspace/key-events.ts'
 import type { Keyspace } from '../../storage/keyspace/keyspace.ts'
-import type { Command } from '../core/command.ts'
-import { keysOf } from '../core/key-finder.ts'
-import { Message } from '../core/reply.ts'
-import type { Session } from '../core/session.ts'
+import type { Command } from '../contract/command.ts'
+import { keysOf } from '../contract/key-finder.ts'
+import { Message } from '../contract/reply.ts'
+import type { Session } from '../contract/session.ts'
+import type { SessionTracker, TrackingOptions, TrackingPort } from '../contract/tracking.ts'
 import { Broadcasts } from './broadcasts.ts'
-import { Tracker, type TrackingOptions } from './tracker.ts'
+import { Tracker } from './tracker.ts'
 import { TrackingTable } from './tracking-table.ts'
 
 const CHANNEL = '__redis__:invalidate'
@@ -33,16 +34,16 @@ const CHANNEL = '__redis__:invalidate'
 const FORGOTTEN_A_TURN = 100
 
 /** Client-side caching: notifies clients of changes of keys that they have read. */
-export class Tracking implements KeyObserver {
+export class Tracking implements TrackingPort, KeyObserver {
   /** True if any client tracks. */
   isActive = false
   readonly table: TrackingTable
   readonly broadcasts = new Broadcasts()
   private readonly keyspace: Keyspace
   private readonly find: (id: number) => Session | undefined
-  private readonly trackers = new Set<Tracker>()
+  private readonly trackers = new Set<SessionTracker>()
   /** Trackers with pending notifications. */
-  private readonly owed = new Set<Tracker>()
+  private readonly owed = new Set<SessionTracker>()
   /** The session whose request runs. */
   private requester: Session | null = null
   /** All keys may have changed, and no client has been notified yet. */
@@ -173,7 +174,7 @@ export class Tracking implements KeyObserver {
     this.settle()
   }
 
-  private remember(key: Bytes, tracker: Tracker): void {
+  private remember(key: Bytes, tracker: SessionTracker): void {
     const { keyCount } = this.table
     this.table.add(key, tracker)
     if (this.table.isFull && this.table.keyCount > keyCount) this.forgetAny()
@@ -185,8 +186,8 @@ export class Tracking implements KeyObserver {
     this.tellReaders(this.table.take(key) ?? [], key)
   }
 
-  private tellReaders(readers: readonly Tracker[], key: Bytes): void {
-    const others: Tracker[] = []
+  private tellReaders(readers: readonly SessionTracker[], key: Bytes): void {
+    const others: SessionTracker[] = []
     for (const reader of readers) {
       if (reader.isOver || reader.options.isBroadcast) continue
       if (reader.session === this.requester) this.owe(reader, key)
@@ -195,12 +196,12 @@ export class Tracking implements KeyObserver {
     this.tell(others, [key])
   }
 
-  private owe(tracker: Tracker, key: Bytes | null): void {
+  private owe(tracker: SessionTracker, key: Bytes | null): void {
     tracker.pending.push(key)
     this.owed.add(tracker)
   }
 
-  private tellPending(tracker: Tracker): void {
+  private tellPending(tracker: SessionTracker): void {
     const { pending } = tracker
     tracker.pending = []
     this.owed.delete(tracker)
@@ -211,7 +212,7 @@ export class Tracking implements KeyObserver {
    * Notifies clients of changed keys; null means that all keys may have changed. Each form of the
    * message is built once for all.
    */
-  private tell(trackers: readonly Tracker[], keys: readonly Bytes[] | null): void {
+  private tell(trackers: readonly SessionTracker[], keys: readonly Bytes[] | null): void {
     let push: Message | null = null
     let published: Message | null = null
     for (const tracker of trackers) {
@@ -228,7 +229,7 @@ export class Tracking implements KeyObserver {
   }
 
   /** Returns the session to notify; null if the redirection target has disconnected. */
-  private targetOf(tracker: Tracker): Session | null {
+  private targetOf(tracker: SessionTracker): Session | null {
     const { session, options } = tracker
     if (options.redirect === 0) return session
     const target = this.find(options.redirect)

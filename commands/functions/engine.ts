@@ -10,7 +10,7 @@ import { rethrowAssertion } from '../../base/assert.ts'
 import type { Bytes } from '../../base/bytes.ts'
 import { LUA_GLOBALS, LUA_REGISTRY } from '../../lua/api.ts'
 import type { LuaMachine } from '../../lua/machine.ts'
-import { clientError } from '../core/errors.ts'
+import { clientError } from '../contract/errors.ts'
 import type { FunctionEngine, RegisteredFunction } from './libraries.ts'
 import { registerFunction } from './registering.ts'
 

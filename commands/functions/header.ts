@@ -1,6 +1,6 @@
 /** The first line of a library's code, which names the library: `#!lua name=mylib`. */
 import { type Bytes, detached, lowerCase } from '../../base/bytes.ts'
-import { clientError } from '../core/errors.ts'
+import { clientError } from '../contract/errors.ts'
 import { splitInline } from '../parsing/inline-words.ts'
 
 const ENGINE = 'lua'

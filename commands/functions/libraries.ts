@@ -9,11 +9,13 @@
  * restart only store, because the code has run where it was first loaded. Each use first compares
  * the compiled libraries with the stored ones and updates them.
  */
+import { assert } from '../../base/assert.ts'
 import type { Bytes } from '../../base/bytes.ts'
 import { lowerCase } from '../../base/bytes.ts'
 import type { LuaMachine } from '../../lua/machine.ts'
 import type { Libraries } from '../../storage/keyspace/libraries.ts'
-import { clientError } from '../core/errors.ts'
+import { clientError } from '../contract/errors.ts'
+import type { FunctionsPort, ServerPort } from '../contract/ports.ts'
 import { readLibraryHeader } from './header.ts'
 
 /** A function as its library has registered it. */
@@ -63,7 +65,7 @@ const LOAD_LIMIT_MS = 500
 const RELOAD_LIMIT_MS = 10_000
 
 /** The compiled function libraries, kept equal to the stored ones. */
-export class FunctionLibraries {
+export class FunctionLibraries implements FunctionsPort {
   private readonly stored: Libraries
   readonly engine: FunctionEngine
   private readonly warn: (message: string) => void
@@ -253,4 +255,10 @@ const functionExists = (name: Bytes) => clientError(`ERR Function ${name} alread
 export function storeLibraries(stored: Libraries, codes: readonly Bytes[], policy: RestorePolicy): void {
   if (policy === 'flush') stored.clear()
   for (const code of codes) stored.set(readLibraryHeader(code).name, code)
+}
+
+/** Returns the libraries of the node, for the commands that call and load functions. */
+export function functionsOf({ functions }: ServerPort): FunctionLibraries {
+  assert(functions instanceof FunctionLibraries, 'the functions of a server are FunctionLibraries')
+  return functions
 }

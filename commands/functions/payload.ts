@@ -12,7 +12,7 @@
  * Strings are written in the plain form and read in every form.
  */
 import { type Bytes, bufferOf, MAX_BYTES_LENGTH } from '../../base/bytes.ts'
-import { clientError } from '../core/errors.ts'
+import { clientError } from '../contract/errors.ts'
 import { crc64 } from './crc64.ts'
 import { lzfDecompressed } from './lzf.ts'
 

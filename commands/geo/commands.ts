@@ -1,5 +1,5 @@
 /** The commands on positions: the family's door. */
-import type { Command } from '../core/command.ts'
+import type { Command } from '../contract/command.ts'
 import { geo } from './geo.ts'
 import { geoQueries } from './queries.ts'
 

@@ -4,9 +4,9 @@
  */
 import { EVENT_SORTED_SET } from '../../storage/keyspace/key-events.ts'
 import { SortedSet } from '../../storage/values/sorted-set.ts'
-import { type Args, type Command, command, firstKey } from '../core/command.ts'
-import { syntaxError } from '../core/errors.ts'
-import { NULL_ARRAY, type Reply } from '../core/reply.ts'
+import { type Args, type Command, command, firstKey } from '../contract/command.ts'
+import { syntaxError } from '../contract/errors.ts'
+import { NULL_ARRAY, type Reply } from '../contract/reply.ts'
 import { isToken } from '../parsing/args.ts'
 import { findAs, readAs, writableAs } from '../parsing/values.ts'
 import { requireMember } from '../sorted-sets/words.ts'

@@ -1,9 +1,9 @@
 /** The search commands: GEOSEARCH and its predecessors. */
 import { SortedSet } from '../../storage/values/sorted-set.ts'
-import { type Args, type Command, command, firstKey, type KeySpec, keyRange } from '../core/command.ts'
-import type { Context } from '../core/context.ts'
-import { findRadiusKeys } from '../core/key-finder.ts'
-import type { Reply } from '../core/reply.ts'
+import { type Args, type Command, command, firstKey, type KeySpec, keyRange } from '../contract/command.ts'
+import type { Context } from '../contract/context.ts'
+import { findRadiusKeys } from '../contract/key-finder.ts'
+import type { Reply } from '../contract/reply.ts'
 import { readAs } from '../parsing/values.ts'
 import { answerSearch } from './search.ts'
 import { emptySearch, requireMember, requireRadius, takeRadiusOptions, takeSearchOptions } from './search-options.ts'

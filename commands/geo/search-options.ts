@@ -1,8 +1,8 @@
 /** The options of a search, read from the words of GEOSEARCH, GEORADIUS and their variants. */
 import type { Bytes } from '../../base/bytes.ts'
 import type { SortedSet } from '../../storage/values/sorted-set.ts'
-import type { Args } from '../core/command.ts'
-import { clientError, syntaxError } from '../core/errors.ts'
+import type { Args } from '../contract/command.ts'
+import { clientError, syntaxError } from '../contract/errors.ts'
 import { Options, requireFloat, requireInteger } from '../parsing/args.ts'
 import type { Shape, Size } from './areas.ts'
 import { type Position, positionOf } from './geohash.ts'

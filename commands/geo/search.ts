@@ -5,8 +5,8 @@
 import { type Bytes, detached } from '../../base/bytes.ts'
 import { EVENT_SORTED_SET } from '../../storage/keyspace/key-events.ts'
 import { type ScoredMember, SortedSet } from '../../storage/values/sorted-set.ts'
-import type { Context } from '../core/context.ts'
-import type { Reply } from '../core/reply.ts'
+import type { Context } from '../contract/context.ts'
+import type { Reply } from '../contract/reply.ts'
 import { deleteKey, newValue } from '../parsing/values.ts'
 import { cellsCovering, distanceWithin } from './areas.ts'
 import { firstScoreOf, type Position, positionOf, scoresPerCell } from './geohash.ts'
@@ -83,7 +83,7 @@ function store(context: Context, found: readonly Found[], key: Bytes, { storesDi
   if (isThere) context.effect('DEL', key)
   const words: Bytes[] = ['ZADD', key]
   for (const { member, score } of members) words.push(String(score), member)
-  context.effectOf(words)
+  context.effectList(words)
   members.sort((a, b) => (a.member < b.member ? -1 : 1))
   const set = newValue(db, SortedSet)
   set.load(members, server.config)

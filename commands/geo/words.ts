@@ -1,7 +1,7 @@
 /** Reading positions and distances from requests, and writing them into replies. */
 import type { Bytes } from '../../base/bytes.ts'
-import { clientError } from '../core/errors.ts'
-import { type Reply, WrittenDouble } from '../core/reply.ts'
+import { clientError } from '../contract/errors.ts'
+import { type Reply, WrittenDouble } from '../contract/reply.ts'
 import { isToken, requireFloat } from '../parsing/args.ts'
 import { MAX_LATITUDE, MAX_LONGITUDE, type Position } from './geohash.ts'
 

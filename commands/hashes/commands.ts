@@ -1,5 +1,5 @@
 /** The commands on hashes: the family's door. */
-import type { Command } from '../core/command.ts'
+import type { Command } from '../contract/command.ts'
 import { hashExpiry } from './expiry.ts'
 import { hashes } from './hashes.ts'
 import { hashNumbers } from './numbers.ts'

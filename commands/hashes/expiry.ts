@@ -5,9 +5,9 @@
 import type { Bytes } from '../../base/bytes.ts'
 import { EVENT_HASH } from '../../storage/keyspace/key-events.ts'
 import { Hash, MAX_ENDING_FIELD_BYTES } from '../../storage/values/hash.ts'
-import { type Args, type Command, command, firstKey } from '../core/command.ts'
-import type { Context } from '../core/context.ts'
-import { clientError, invalidExpireTime, stringTooLong } from '../core/errors.ts'
+import { type Args, type Command, command, firstKey } from '../contract/command.ts'
+import type { Context } from '../contract/context.ts'
+import { clientError, invalidExpireTime, stringTooLong } from '../contract/errors.ts'
 import { isToken, requireInteger, requireSafeInteger } from '../parsing/args.ts'
 import { dropIfEmpty, findAs, readAs } from '../parsing/values.ts'
 
@@ -94,11 +94,11 @@ function expire(context: Context, args: Args, name: Bytes, unitMs: 1 | 1000, fro
   }
   if (changed.length === 0) return replies
   if (isPast) {
-    context.effectOf(['HDEL', key, ...changed])
+    context.effectList(['HDEL', key, ...changed])
     context.notify(EVENT_HASH, 'hdel', key)
     dropIfEmpty(hash)
   } else {
-    context.effectOf(['HPEXPIREAT', key, String(deadline), 'FIELDS', String(changed.length), ...changed])
+    context.effectList(['HPEXPIREAT', key, String(deadline), 'FIELDS', String(changed.length), ...changed])
     context.notify(EVENT_HASH, 'hexpire', key)
   }
   return replies

@@ -4,11 +4,11 @@
 import type { Bytes } from '../../base/bytes.ts'
 import { EVENT_HASH } from '../../storage/keyspace/key-events.ts'
 import { Hash } from '../../storage/values/hash.ts'
-import { type Args, type Command, command, firstKey } from '../core/command.ts'
-import type { Context } from '../core/context.ts'
-import { wrongArity } from '../core/errors.ts'
-import type { ServerPort } from '../core/ports.ts'
-import { OK, type Reply } from '../core/reply.ts'
+import { type Args, type Command, command, firstKey } from '../contract/command.ts'
+import type { Context } from '../contract/context.ts'
+import { wrongArity } from '../contract/errors.ts'
+import type { ServerPort } from '../contract/ports.ts'
+import { OK, type Reply } from '../contract/reply.ts'
 import { dropIfEmpty, findAs, readAs, writableAs } from '../parsing/values.ts'
 
 /** Keeps OBJECT ENCODING as Redis would report it, now that a field has been set. */

@@ -1,8 +1,8 @@
 /** Hash fields as numbers: exact 64-bit integers, and long doubles. A field keeps its deadline. */
 import { EVENT_HASH } from '../../storage/keyspace/key-events.ts'
 import { Hash } from '../../storage/values/hash.ts'
-import { type Command, command, firstKey } from '../core/command.ts'
-import { clientError, notAFloat } from '../core/errors.ts'
+import { type Command, command, firstKey } from '../contract/command.ts'
+import { clientError, notAFloat } from '../contract/errors.ts'
 import { addInt64, integerOf, requireInteger } from '../parsing/args.ts'
 import { addLongDoubles, longDoubleOf, printLongDouble } from '../parsing/decimal.ts'
 import { findAs, writableAs } from '../parsing/values.ts'

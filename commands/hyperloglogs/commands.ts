@@ -1,5 +1,5 @@
 /** The commands on HyperLogLogs: the family's door. */
-import type { Command } from '../core/command.ts'
+import type { Command } from '../contract/command.ts'
 import { hyperLogLogs } from './hyperloglog.ts'
 
 export const hyperLogLogCommands: readonly Command[] = [...hyperLogLogs]

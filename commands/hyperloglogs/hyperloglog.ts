@@ -17,9 +17,9 @@ import {
   REGISTERS,
 } from '../../storage/values/hyperloglogs/hyperloglog.ts'
 import { type Raised, Sketch } from '../../storage/values/hyperloglogs/sketch.ts'
-import { type Args, type Command, command, firstKey, keyRange } from '../core/command.ts'
-import type { Context } from '../core/context.ts'
-import { OK, type Reply } from '../core/reply.ts'
+import { type Args, type Command, command, firstKey, keyRange } from '../contract/command.ts'
+import type { Context } from '../contract/context.ts'
+import { OK, type Reply } from '../contract/reply.ts'
 import { hyperLogLogDebug } from './debug.ts'
 import { cardinalityOf, cardinalityOfRegisters, corrupt, findSketch, requireSketch, storeSketch } from './values.ts'
 
@@ -31,7 +31,7 @@ function storeAndLog(context: Context, args: Args, entry: Entry | undefined): vo
   storeSketch(context.db, args[1], entry, sketch)
   context.notify(EVENT_STRING, 'pfadd', args[1])
   if (!sketch.outgrown) return
-  context.effectOf(args as unknown as Bytes[])
+  context.effectList(args as unknown as Bytes[])
   context.effect('PFDEBUG', 'TODENSE', args[1])
 }
 

@@ -4,7 +4,7 @@ import type { Database } from '../../storage/keyspace/database.ts'
 import type { Entry } from '../../storage/keyspace/entry.ts'
 import { EMPTY_SKETCH, estimate, HEADER_BYTES, isSketch, LONGEST_BYTES, REGISTERS } from '../../storage/values/hyperloglogs/hyperloglog.ts'
 import type { Sketch } from '../../storage/values/hyperloglogs/sketch.ts'
-import { clientError } from '../core/errors.ts'
+import { clientError } from '../contract/errors.ts'
 import { requireString } from '../parsing/values.ts'
 
 export const corrupt = () => clientError('INVALIDOBJ Corrupted HLL object detected')

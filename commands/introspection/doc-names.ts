@@ -2,7 +2,7 @@
  * The meaning of names in syntax lines: their types, and the names of choices and tokens. Only
  * docs.ts reads it.
  */
-import type { Command } from '../core/command.ts'
+import type { Command } from '../contract/command.ts'
 import type { ArgumentDoc, ArgumentType } from './docs.ts'
 
 /** Placeholders that are keys, in commands with key specs. */

@@ -15,7 +15,7 @@
  * Syntax lines are ours, not a client's. Even so, a slip in one must not stop a server: a
  * repetition of nothing becomes an optional argument, and a missing bracket is assumed.
  */
-import type { Command } from '../core/command.ts'
+import type { Command } from '../contract/command.ts'
 import { alternativesName, capitalPlaceholders, isTokenWord, keyNames, tokenName, typeOf, withEndsNamed } from './doc-names.ts'
 
 export type ArgumentType = 'string' | 'integer' | 'double' | 'key' | 'pattern' | 'unix-time' | 'pure-token' | 'oneof' | 'block'

@@ -1,7 +1,7 @@
 /** A declaration as COMMAND INFO and COMMAND DOCS show it, element by element as in Redis 7.2. */
-import { categoriesOf } from '../core/categories.ts'
-import type { Command, CommandFlag, KeyAccess, KeySpec } from '../core/command.ts'
-import { MapReply, type Reply, SetReply, SimpleString } from '../core/reply.ts'
+import { categoriesOf } from '../contract/categories.ts'
+import type { Command, CommandFlag, KeyAccess, KeySpec } from '../contract/command.ts'
+import { MapReply, type Reply, SetReply, SimpleString } from '../contract/reply.ts'
 import { type ArgumentDoc, argumentsOf } from './docs.ts'
 
 /** Redis's order of flags. Redis does not show `may_replicate`. */

@@ -1,5 +1,5 @@
 /** The commands on keys of any type: the family's door. */
-import type { Command } from '../core/command.ts'
+import type { Command } from '../contract/command.ts'
 import { databases } from './databases.ts'
 import { expiry } from './expiry.ts'
 import { keys } from './keys.ts'

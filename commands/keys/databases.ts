@@ -1,9 +1,9 @@
 /** Commands on whole databases: DBSIZE, FLUSHDB, FLUSHALL, SWAPDB. */
 import type { Bytes } from '../../base/bytes.ts'
 import type { Keyspace } from '../../storage/keyspace/keyspace.ts'
-import { type Command, command } from '../core/command.ts'
-import { clientError, syntaxError } from '../core/errors.ts'
-import { OK } from '../core/reply.ts'
+import { type Command, command } from '../contract/command.ts'
+import { clientError, syntaxError } from '../contract/errors.ts'
+import { OK } from '../contract/reply.ts'
 import { isToken, requireSafeInteger } from '../parsing/args.ts'
 
 const MIN_INT32 = -(2 ** 31)

@@ -6,9 +6,9 @@
  */
 import type { Bytes } from '../../base/bytes.ts'
 import { EVENT_GENERIC } from '../../storage/keyspace/key-events.ts'
-import { type Command, command, firstKey } from '../core/command.ts'
-import type { Context } from '../core/context.ts'
-import { clientError, invalidExpireTime } from '../core/errors.ts'
+import { type Command, command, firstKey } from '../contract/command.ts'
+import type { Context } from '../contract/context.ts'
+import { clientError, invalidExpireTime } from '../contract/errors.ts'
 import { isToken, MAX_INT64, MIN_INT64, requireInteger } from '../parsing/args.ts'
 import { observe } from './keys.ts'
 

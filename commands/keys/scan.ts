@@ -24,9 +24,9 @@ import {
   walk,
   walkAll,
 } from '../../storage/scan/walk.ts'
-import { type Command, command } from '../core/command.ts'
-import type { Context } from '../core/context.ts'
-import { clientError, syntaxError } from '../core/errors.ts'
+import { type Command, command } from '../contract/command.ts'
+import type { Context } from '../contract/context.ts'
+import { clientError, syntaxError } from '../contract/errors.ts'
 import { Options, requireClampedInteger } from '../parsing/args.ts'
 import { type Glob, globOf, isLiteral, literalPrefix } from '../parsing/glob.ts'
 import { reading } from '../parsing/reading.ts'

@@ -9,7 +9,7 @@ import type { Entry } from '../../storage/keyspace/entry.ts'
 import { List } from '../../storage/values/list.ts'
 import { SetValue } from '../../storage/values/set.ts'
 import { SortedSet } from '../../storage/values/sorted-set.ts'
-import { wrongType } from '../core/errors.ts'
+import { wrongType } from '../contract/errors.ts'
 import { lookUpPattern, type SortPattern, sortScoreOf, wholeOf } from './sort-patterns.ts'
 
 export type Sortable = List | SetValue | SortedSet

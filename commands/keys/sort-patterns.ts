@@ -8,7 +8,7 @@ import type { Database } from '../../storage/keyspace/database.ts'
 import { Hash } from '../../storage/values/hash.ts'
 import { Rope } from '../../storage/values/rope.ts'
 import type { StringValue } from '../../storage/values/string.ts'
-import { clientError } from '../core/errors.ts'
+import { clientError } from '../contract/errors.ts'
 import { floatOf } from '../parsing/args.ts'
 import { stringOf } from '../parsing/values.ts'
 

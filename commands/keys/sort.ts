@@ -6,12 +6,11 @@ import type { Bytes } from '../../base/bytes.ts'
 import type { Entry } from '../../storage/keyspace/entry.ts'
 import { EVENT_LIST } from '../../storage/keyspace/key-events.ts'
 import { List } from '../../storage/values/list.ts'
-import { mayReadAllKeys } from '../acl/check.ts'
-import { type Args, type Command, command, firstKey, type KeySpec } from '../core/command.ts'
-import type { Context } from '../core/context.ts'
-import { clientError, syntaxError } from '../core/errors.ts'
-import { findSortKeys } from '../core/key-finder.ts'
-import type { Reply } from '../core/reply.ts'
+import { type Args, type Command, command, firstKey, type KeySpec } from '../contract/command.ts'
+import type { Context } from '../contract/context.ts'
+import { clientError, syntaxError } from '../contract/errors.ts'
+import { findSortKeys } from '../contract/key-finder.ts'
+import type { Reply } from '../contract/reply.ts'
 import { Options, requireClampedInteger } from '../parsing/args.ts'
 import { deleteKey, newValue, stringReply } from '../parsing/values.ts'
 import { keptElements, requireSortable, type Sorting, sortedElements } from './sort-elements.ts'
@@ -79,7 +78,7 @@ const notPermitted = (option: string) => clientError(`ERR ${option} option of SO
 
 function sortKey(context: Context, args: Args, access: 'read' | 'write'): Reply {
   const { user } = context.session
-  const options = sortOptions(args, access, () => mayReadAllKeys(user, access === 'write' ? sort : sortRo, args))
+  const options = sortOptions(args, access, () => user.mayReadAllKeys(access === 'write' ? sort : sortRo, args))
   const elements = select(context, context.db.read(args[1]), options)
   if (options.destination !== null) return store(context, elements, options.get, options.destination)
   if (options.get.length === 0) return elements

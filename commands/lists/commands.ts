@@ -1,5 +1,5 @@
 /** The commands on lists: the family's door. */
-import type { Command } from '../core/command.ts'
+import type { Command } from '../contract/command.ts'
 import { blockingLists } from './blocking.ts'
 import { lists } from './lists.ts'
 import { listMoves } from './moves.ts'

@@ -3,7 +3,7 @@
  * parsing fails; the `require...` functions throw the client error that Redis sends.
  */
 import type { Bytes } from '../../base/bytes.ts'
-import { type ClientError, clientError, notAFloat, notAnInteger, syntaxError } from '../core/errors.ts'
+import { type ClientError, clientError, notAFloat, notAnInteger, syntaxError } from '../contract/errors.ts'
 import { hexadecimalDouble } from './decimal.ts'
 
 /**

@@ -6,7 +6,7 @@
  * decimals ("%.17Lf") without trailing zeros.
  */
 import type { Bytes } from '../../base/bytes.ts'
-import { clientError, notAFloat } from '../core/errors.ts'
+import { clientError, notAFloat } from '../contract/errors.ts'
 
 /**
  * A binary floating-point format: a mantissa of `bits` bits, times two to an exponent between the

@@ -1,5 +1,5 @@
 import type { Bytes } from '../../base/bytes.ts'
-import { type Reply, SimpleString } from '../core/reply.ts'
+import { type Reply, SimpleString } from '../contract/reply.ts'
 
 /**
  * The reply of `<CONTAINER> HELP` in Redis's layout: usage lines flush left, their descriptions

@@ -1,7 +1,7 @@
 /** The error that scanning commands give while the disk cannot be read. */
 import type { Steps } from '../../storage/scan/steps.ts'
 import { isStoreNotOpen } from '../../storage/scan/walk.ts'
-import { clientError } from '../core/errors.ts'
+import { clientError } from '../contract/errors.ts'
 
 /**
  * LevelDB closes for a moment while the server recovers from a full disk. Clients know to retry

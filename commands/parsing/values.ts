@@ -9,9 +9,9 @@ import { EVENT_GENERIC } from '../../storage/keyspace/key-events.ts'
 import { type Collection, type CollectionClass, newCollection } from '../../storage/values/collection.ts'
 import { Rope } from '../../storage/values/rope.ts'
 import { type StringValue, stringPieces } from '../../storage/values/string.ts'
-import type { Context } from '../core/context.ts'
-import { stringTooLong, wrongType } from '../core/errors.ts'
-import { BulkChunks, type Reply } from '../core/reply.ts'
+import type { Context } from '../contract/context.ts'
+import { stringTooLong, wrongType } from '../contract/errors.ts'
+import { BulkChunks, type Reply } from '../contract/reply.ts'
 
 /** Returns the string of an entry; null for other types. */
 export function stringOf({ value }: Entry): StringValue | null {

@@ -3,7 +3,7 @@
  * own: transactions and scripts refuse it.
  */
 import { type Steps, waitFor } from '../../storage/scan/steps.ts'
-import { clientError } from '../core/errors.ts'
+import { clientError } from '../contract/errors.ts'
 
 export function waitAlone<T>(later: () => Promise<T>): Steps<T> {
   return waitFor<T>({

@@ -1,5 +1,5 @@
 /** The commands on channels: the family's door. */
-import type { Command } from '../core/command.ts'
+import type { Command } from '../contract/command.ts'
 import { publishing } from './publishing.ts'
 import { subscriptions } from './subscriptions.ts'
 

@@ -4,14 +4,13 @@
  * a separate namespace without patterns.
  */
 import type { Bytes } from '../../base/bytes.ts'
-import { Message } from '../core/reply.ts'
-import type { Session } from '../core/session.ts'
+import { Message } from '../contract/reply.ts'
+import type { Session } from '../contract/session.ts'
+import type { ChannelKind, PubSubPort, SessionSubscriptions } from '../contract/subscriptions.ts'
 import { type Glob, globOf } from '../parsing/glob.ts'
 
-export type ChannelKind = 'channel' | 'pattern' | 'shard'
-
 /** The subscriptions of one session, in the order of subscription. */
-export class Subscriptions {
+class Subscriptions implements SessionSubscriptions {
   readonly channel = new Set<Bytes>()
   readonly pattern = new Set<Bytes>()
   readonly shard = new Set<Bytes>()
@@ -32,7 +31,7 @@ interface Pattern {
 }
 
 /** The subscriptions of all sessions, and the delivery of messages. */
-export class PubSub {
+export class PubSub implements PubSubPort {
   /** True while messages are not delivered: a replayed log was delivered before. */
   isMuted: boolean
   /** Sessions with a subscription of any kind. */

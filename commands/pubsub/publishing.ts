@@ -3,10 +3,10 @@
  * subscribers. Nothing else needs them there.
  */
 import type { Bytes } from '../../base/bytes.ts'
-import { type Command, type CommandFlag, command } from '../core/command.ts'
-import type { Context } from '../core/context.ts'
-import { clientError } from '../core/errors.ts'
-import type { Reply } from '../core/reply.ts'
+import { type Command, type CommandFlag, command } from '../contract/command.ts'
+import type { Context } from '../contract/context.ts'
+import { clientError } from '../contract/errors.ts'
+import type { Reply } from '../contract/reply.ts'
 import { helpReply } from '../parsing/help.ts'
 
 const FLAGS: readonly CommandFlag[] = ['pubsub', 'loading', 'stale', 'fast', 'may_replicate']

@@ -3,10 +3,10 @@
  * reply, which is a push in RESP3.
  */
 import type { Bytes } from '../../base/bytes.ts'
-import { type Args, type Command, type CommandFlag, command, type KeySpec } from '../core/command.ts'
-import type { Context } from '../core/context.ts'
-import { Message, NO_REPLY, type Reply, Sequence } from '../core/reply.ts'
-import type { ChannelKind } from './pub-sub.ts'
+import { type Args, type Command, type CommandFlag, command, type KeySpec } from '../contract/command.ts'
+import type { Context } from '../contract/context.ts'
+import { Message, NO_REPLY, type Reply, Sequence } from '../contract/reply.ts'
+import type { ChannelKind } from '../contract/subscriptions.ts'
 
 const FLAGS: readonly CommandFlag[] = ['pubsub', 'noscript', 'loading', 'stale']
 /** Specs of shard channels: not keys, but placed in a cluster as keys are. */

@@ -1,5 +1,5 @@
 /** The commands on replication: the family's door. */
-import type { Command } from '../core/command.ts'
+import type { Command } from '../contract/command.ts'
 import { failoverCommands } from './failover.ts'
 import { replicationMessages } from './messages.ts'
 import { replication } from './replication.ts'

@@ -1,8 +1,8 @@
 /** FAILOVER: this node hands its role over to one of its replicas. */
 import type { Bytes } from '../../base/bytes.ts'
-import { type Command, command } from '../core/command.ts'
-import { clientError, syntaxError } from '../core/errors.ts'
-import type { FailoverOptions } from '../core/ports.ts'
+import { type Command, command } from '../contract/command.ts'
+import { clientError, syntaxError } from '../contract/errors.ts'
+import type { FailoverOptions } from '../contract/ports.ts'
 import { hostOf, isToken, Options, requireInteger } from '../parsing/args.ts'
 
 /**
@@ -38,7 +38,7 @@ const failover = command({
   arity: -1,
   flags: ['admin', 'noscript', 'stale'],
   run({ server, units }, args) {
-    units.settle()
+    units.writeToGroup()
     if (args.length === 2 && isToken(args[1], 'abort')) return server.replication.abortFailover()
     return server.replication.failover(readOptions(args))
   },

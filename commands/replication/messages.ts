@@ -4,10 +4,10 @@
  * the server loads, because there is nothing to follow yet.
  */
 import type { Bytes } from '../../base/bytes.ts'
-import { type Args, type Command, type CommandFlag, command } from '../core/command.ts'
-import type { Context } from '../core/context.ts'
-import { clientError, syntaxError } from '../core/errors.ts'
-import { NO_REPLY, OK, type Reply } from '../core/reply.ts'
+import { type Args, type Command, type CommandFlag, command } from '../contract/command.ts'
+import type { Context } from '../contract/context.ts'
+import { clientError, syntaxError } from '../contract/errors.ts'
+import { NO_REPLY, OK, type Reply } from '../contract/reply.ts'
 import { integerOf, isToken, requireInteger, requireSafeInteger } from '../parsing/args.ts'
 
 const FLAGS: readonly CommandFlag[] = ['admin', 'noscript', 'no_multi', 'stale']

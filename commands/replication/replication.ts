@@ -4,10 +4,10 @@
  * none can follow its own master.
  */
 import type { Bytes } from '../../base/bytes.ts'
-import { type Args, type Command, type CommandFlag, command } from '../core/command.ts'
-import type { Context } from '../core/context.ts'
-import { clientError, syntaxError, wrongArity } from '../core/errors.ts'
-import type { Reply } from '../core/reply.ts'
+import { type Args, type Command, type CommandFlag, command } from '../contract/command.ts'
+import type { Context } from '../contract/context.ts'
+import { clientError, syntaxError, wrongArity } from '../contract/errors.ts'
+import type { Reply } from '../contract/reply.ts'
 import { hostOf, isToken, requireSafeInteger } from '../parsing/args.ts'
 
 const ADMINISTRATION: readonly CommandFlag[] = ['admin', 'noscript', 'stale', 'no_async_loading']
@@ -23,14 +23,14 @@ function follow(name: Bytes, { server, session, units }: Context, args: Args): R
   if (args.length > 4 || (isForced && !isToken(args[3], 'force'))) throw wrongArity(name)
   if (isToken(args[1], 'no') && isToken(args[2], 'one')) {
     if (isForced) throw syntaxError()
-    units.settle()
+    units.writeToGroup()
     return server.replication.leave()
   }
   if (session.peer === 'replica') throw clientError('ERR Command is not valid when client is a replica.')
   const port = requireSafeInteger(args[2], 0, 65535, invalidPort)
   const host = hostOf(args[1])
   if (host === null) throw clientError('ERR Invalid master host')
-  units.settle()
+  units.writeToGroup()
   return server.replication.follow(host, port, isForced ? 'full sync' : 'from where we are')
 }
 
@@ -90,7 +90,7 @@ const clearReplicationId = command({
   arity: 1,
   flags: ADMINISTRATION,
   run({ server, units }) {
-    units.settle()
+    units.writeToGroup()
     return server.replication.clearReplicationId()
   },
 })

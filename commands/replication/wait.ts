@@ -3,10 +3,10 @@
  */
 import { type Steps, waitFor } from '../../storage/scan/steps.ts'
 import { requireTimeoutMs } from '../blocking/blocking.ts'
-import { type Command, command } from '../core/command.ts'
-import { clientError } from '../core/errors.ts'
-import type { ServerPort, WaitReached, WaitTarget } from '../core/ports.ts'
-import type { Session } from '../core/session.ts'
+import { type Command, command } from '../contract/command.ts'
+import { clientError } from '../contract/errors.ts'
+import type { ServerPort, WaitReached, WaitTarget } from '../contract/ports.ts'
+import type { Session } from '../contract/session.ts'
 import { requireClampedInteger, requireSafeInteger } from '../parsing/args.ts'
 
 /**

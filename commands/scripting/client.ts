@@ -3,13 +3,13 @@
  * protocol, and discards replies.
  */
 import { SUPERUSER } from '../acl/user.ts'
-import type { Client } from '../core/executor.ts'
-import type { Message } from '../core/reply.ts'
-import { type Session, SessionState } from '../core/session.ts'
+import type { SessionUser } from '../contract/access.ts'
+import type { Message } from '../contract/reply.ts'
+import { type Client, type Session, SessionState } from '../contract/session.ts'
 
 /** The client that runs a script's commands and discards their replies. */
 export class ScriptClient extends SessionState implements Client {
-  user = SUPERUSER
+  user: SessionUser = SUPERUSER
   authenticated = true
   override isScript = true
   readonly address = 'lua'

@@ -1,5 +1,5 @@
 /** The commands on scripts and functions: the family's door. */
-import type { Command } from '../core/command.ts'
+import type { Command } from '../contract/command.ts'
 import { functionCalls } from './fcall.ts'
 import { functionCommands } from './functions.ts'
 import { scripts } from './scripts.ts'

@@ -1,11 +1,13 @@
 /** FCALL and FCALL_RO call functions of libraries. */
-import { type Args, type Command, command } from '../core/command.ts'
-import type { Context } from '../core/context.ts'
-import { clientError } from '../core/errors.ts'
-import type { Reply } from '../core/reply.ts'
+import { type Args, type Command, command } from '../contract/command.ts'
+import type { Context } from '../contract/context.ts'
+import { clientError } from '../contract/errors.ts'
+import type { Reply } from '../contract/reply.ts'
+import { functionsOf } from '../functions/libraries.ts'
 import { integerOf } from '../parsing/args.ts'
 import { flagsOf } from './flags.ts'
 import type { ScriptCall } from './runner.ts'
+import { scriptingOf } from './scripting.ts'
 import { READ_KEYS, READING, WRITING, WRITTEN_KEYS, withinArguments } from './scripts.ts'
 import { pushWords } from './values.ts'
 
@@ -13,11 +15,11 @@ const NUMBER_OF_KEYS_AT = 2
 const FIRST_KEY = 3
 
 function call(context: Context, args: Args, isReadOnly: boolean): Reply {
-  const { functions, scripting } = context.server
+  const functions = functionsOf(context.server)
   const found = functions.find(args[1])
   if (found === undefined) throw clientError('ERR Function not found')
   const { name, flags, reference } = found.function
-  return scripting.runner.run(context, {
+  return scriptingOf(context.server).runner.run(context, {
     machine: functions.engine.machine,
     reference,
     kind: 'function',

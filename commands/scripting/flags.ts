@@ -3,7 +3,7 @@
  * line follows the rules of Redis before 7.0.
  */
 import type { Bytes } from '../../base/bytes.ts'
-import { clientError } from '../core/errors.ts'
+import { clientError } from '../contract/errors.ts'
 import { splitInline } from '../parsing/inline-words.ts'
 
 export interface ScriptFlags {

@@ -4,14 +4,15 @@
  */
 import type { Bytes } from '../../base/bytes.ts'
 import { lowerCase } from '../../base/bytes.ts'
-import { type Args, type Command, command } from '../core/command.ts'
-import { clientError, wrongSubcommandWords } from '../core/errors.ts'
-import { MapReply, OK, type Reply, SetReply, SimpleString } from '../core/reply.ts'
-import { type Library, type RestorePolicy, storeLibraries } from '../functions/libraries.ts'
+import { type Args, type Command, command } from '../contract/command.ts'
+import { clientError, wrongSubcommandWords } from '../contract/errors.ts'
+import { MapReply, OK, type Reply, SetReply, SimpleString } from '../contract/reply.ts'
+import { functionsOf, type Library, type RestorePolicy, storeLibraries } from '../functions/libraries.ts'
 import { readPayload, writePayload } from '../functions/payload.ts'
 import { globMatchesIgnoringCase } from '../parsing/glob.ts'
 import { helpReply } from '../parsing/help.ts'
 import type { ScriptRunner } from './runner.ts'
+import { scriptingOf } from './scripting.ts'
 
 const HELP = helpReply('function', [
   'LOAD [REPLACE] <FUNCTION CODE>',
@@ -69,7 +70,7 @@ const remove = command({
   verbatim: true,
   run({ server, keyspace, isReplayed }, args) {
     if (isReplayed) keyspace.libraries.delete(args[2])
-    else server.functions.delete(args[2])
+    else functionsOf(server).delete(args[2])
     return OK
   },
 })
@@ -103,7 +104,7 @@ const flush = command({
     const mode = args.length === 3 ? lowerCase(args[2]) : 'sync'
     if (mode !== 'sync' && mode !== 'async') throw clientError('ERR FUNCTION FLUSH only supports SYNC|ASYNC option')
     if (isReplayed) keyspace.libraries.clear()
-    else server.functions.flush()
+    else functionsOf(server).flush()
     return OK
   },
 })
@@ -133,7 +134,7 @@ const list = command({
   run({ server }, args) {
     const { pattern, withCode } = listOptions(args)
     const replies: Reply[] = []
-    for (const library of server.functions.all()) {
+    for (const library of functionsOf(server).all()) {
       if (pattern === null || globMatchesIgnoringCase(pattern, library.name)) replies.push(describe(library, withCode))
     }
     return replies
@@ -183,7 +184,7 @@ const load = command({
       if (lowerCase(word) !== 'replace') throw clientError(`ERR Unknown option given: ${word}`)
       replaces = true
     }
-    if (!isReplayed) return server.functions.load(code, replaces)
+    if (!isReplayed) return functionsOf(server).load(code, replaces)
     storeLibraries(keyspace.libraries, [code], 'replace')
     return null
   },
@@ -206,7 +207,7 @@ const restore = command({
     if (!isPolicy(policy)) throw clientError('ERR Wrong restore policy given, value should be either FLUSH, APPEND or REPLACE.')
     const codes = readPayload(args[2])
     if (isReplayed) storeLibraries(keyspace.libraries, codes, policy)
-    else server.functions.restore(codes, policy)
+    else functionsOf(server).restore(codes, policy)
     return OK
   },
 })
@@ -223,7 +224,8 @@ const stats = command({
   syntax: 'FUNCTION STATS',
   arity: 2,
   flags: ['noscript', 'allow_busy'],
-  run({ server: { functions, scripting } }) {
+  run({ server }) {
+    const [functions, scripting] = [functionsOf(server), scriptingOf(server)]
     const { running } = scripting.runner
     if (running?.kind === 'script') throw clientError(scripting.runner.busyText)
     const counts = new MapReply(['libraries_count', functions.libraryCount, 'functions_count', functions.functionCount])
@@ -246,7 +248,7 @@ const kill = command({
   arity: 2,
   flags: ['noscript', 'allow_busy'],
   run({ server }) {
-    server.scripting.runner.kill('function')
+    scriptingOf(server).runner.kill('function')
     return OK
   },
 })

@@ -14,7 +14,7 @@
  */
 import type { Bytes } from '../../base/bytes.ts'
 import type { LuaStack } from '../../lua/stack.ts'
-import { BigNumber, Double, ErrorReply, MapReply, type Reply, SetReply, SimpleString, Verbatim } from '../core/reply.ts'
+import { BigNumber, Double, ErrorReply, MapReply, type Reply, SetReply, SimpleString, Verbatim } from '../contract/reply.ts'
 import { fitsInt64 } from './values.ts'
 
 /** Maximum nesting of tables. */

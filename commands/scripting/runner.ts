@@ -12,15 +12,13 @@ import type { Bytes } from '../../base/bytes.ts'
 import type { FunctionReference, LuaMachine, RunState } from '../../lua/machine.ts'
 import type { LuaStack } from '../../lua/stack.ts'
 import type { Keyspace } from '../../storage/keyspace/keyspace.ts'
-import { checkRequest } from '../acl/check.ts'
-import type { Context } from '../core/context.ts'
-import { clientError } from '../core/errors.ts'
-import type { Executor } from '../core/executor.ts'
-import type { ServerPort } from '../core/ports.ts'
-import { ErrorReply, type Reply } from '../core/reply.ts'
-import { hasRightArity } from '../core/runtimes.ts'
-import type { Session } from '../core/session.ts'
-import { SUSPENDED } from '../core/units.ts'
+import type { Context } from '../contract/context.ts'
+import { clientError } from '../contract/errors.ts'
+import type { ServerPort } from '../contract/ports.ts'
+import { ErrorReply, type Reply, SUSPENDED } from '../contract/reply.ts'
+import { hasRightArity } from '../contract/runtimes.ts'
+import type { Session } from '../contract/session.ts'
+import type { Executor } from '../execution/executor.ts'
 import type { ScriptHost, ScriptLogLevel } from './api.ts'
 import { ScriptClient } from './client.ts'
 import type { ScriptFlags } from './flags.ts'
@@ -180,7 +178,7 @@ export class ScriptRunner implements ScriptHost {
     const { client } = this
     const runtime = this.options.executor().runtimes.resolve(args)
     if (runtime === undefined || (runtime.command.subcommands !== undefined && args.length > 1)) return null
-    return checkRequest(client.user, runtime.command, args) === null
+    return client.user.denialOf(runtime.command, args) === null
   }
 
   /** SCRIPT KILL, FUNCTION KILL. Throws Redis's errors. */

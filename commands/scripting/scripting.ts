@@ -4,9 +4,11 @@
  * the last few hundred are kept, as in Redis 7.4. When a script has broken the machine, a new one
  * is created and scripts are compiled again on demand.
  */
+import { assert } from '../../base/assert.ts'
 import { type Bytes, detached } from '../../base/bytes.ts'
 import type { FunctionReference, LuaMachine } from '../../lua/machine.ts'
-import { clientError } from '../core/errors.ts'
+import { clientError } from '../contract/errors.ts'
+import type { ScriptingPort, ServerPort } from '../contract/ports.ts'
 import { sha1 } from './api.ts'
 import { readShebang, type ScriptFlags } from './flags.ts'
 import type { ScriptCall, ScriptRunner } from './runner.ts'
@@ -27,7 +29,7 @@ export interface Script {
 }
 
 /** The scripts of EVAL, and the Lua machine in which they are compiled. */
-export class Scripting {
+export class Scripting implements ScriptingPort {
   readonly runner: ScriptRunner
   private readonly makeMachine: () => LuaMachine
   private current: LuaMachine | null = null
@@ -148,4 +150,10 @@ export class Scripting {
       return
     }
   }
+}
+
+/** Returns the scripts of the node, for the commands that run and load them. */
+export function scriptingOf({ scripting }: ServerPort): Scripting {
+  assert(scripting instanceof Scripting, 'the scripts of a server are a Scripting')
+  return scripting
 }

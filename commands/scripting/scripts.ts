@@ -1,12 +1,12 @@
 /** EVAL EVALSHA EVAL_RO EVALSHA_RO SCRIPT */
 import { lowerCase } from '../../base/bytes.ts'
-import { type Args, type Command, type CommandFlag, command, type KeyAccess, type KeySpec } from '../core/command.ts'
-import type { Context } from '../core/context.ts'
-import { clientError } from '../core/errors.ts'
-import { OK, type Reply } from '../core/reply.ts'
+import { type Args, type Command, type CommandFlag, command, type KeyAccess, type KeySpec } from '../contract/command.ts'
+import type { Context } from '../contract/context.ts'
+import { clientError } from '../contract/errors.ts'
+import { OK, type Reply } from '../contract/reply.ts'
 import { isToken, requireSafeInteger } from '../parsing/args.ts'
 import { helpReply } from '../parsing/help.ts'
-import type { Script } from './scripting.ts'
+import { type Script, scriptingOf } from './scripting.ts'
 
 export const WRITING: readonly CommandFlag[] = ['noscript', 'stale', 'skip_monitor', 'may_replicate', 'no_mandatory_keys', 'movablekeys']
 export const READING: readonly CommandFlag[] = ['noscript', 'stale', 'skip_monitor', 'no_mandatory_keys', 'movablekeys', 'readonly']
@@ -40,7 +40,7 @@ export function withinArguments(args: Args, count: number): number {
 }
 
 function run(context: Context, args: Args, script: Script, keyCount: number, how: 'writing' | 'reading'): Reply {
-  const { scripting } = context.server
+  const scripting = scriptingOf(context.server)
   return scripting.runner.run(context, {
     machine: scripting.machine,
     reference: script.reference,
@@ -56,13 +56,13 @@ function run(context: Context, args: Args, script: Script, keyCount: number, how
 
 const evaluating = (how: 'writing' | 'reading') => (context: Context, args: Args) => {
   const keyCount = requireKeyCount(args)
-  return run(context, args, context.server.scripting.script(args[1]), keyCount, how)
+  return run(context, args, scriptingOf(context.server).script(args[1]), keyCount, how)
 }
 
 const evaluatingKnown = (how: 'writing' | 'reading') => (context: Context, args: Args) => {
   if (args[1].length !== DIGEST_LENGTH) throw clientError(NO_SCRIPT)
   const keyCount = requireKeyCount(args)
-  const script = context.server.scripting.find(lowerCase(args[1]))
+  const script = scriptingOf(context.server).find(lowerCase(args[1]))
   if (script === undefined) throw clientError(NO_SCRIPT)
   return run(context, args, script, keyCount, how)
 }
@@ -129,7 +129,7 @@ const load = command({
   tips: ['request_policy:all_nodes', 'response_policy:all_succeeded'],
   arity: 3,
   flags: ['noscript', 'stale'],
-  run: ({ server }, args) => server.scripting.load(args[2]).digest,
+  run: ({ server }, args) => scriptingOf(server).load(args[2]).digest,
 })
 
 const exists = command({
@@ -142,7 +142,7 @@ const exists = command({
   tips: ['request_policy:all_shards', 'response_policy:agg_logical_and'],
   arity: -3,
   flags: ['noscript'],
-  run: ({ server }, args) => args.slice(2).map((digest) => (server.scripting.has(lowerCase(digest)) ? 1 : 0)),
+  run: ({ server }, args) => args.slice(2).map((digest) => (scriptingOf(server).has(lowerCase(digest)) ? 1 : 0)),
 })
 
 /** Either way, V8 frees the memory when it collects garbage. */
@@ -161,7 +161,7 @@ const flush = command({
     if (args.length > 3 || (args.length === 3 && !isToken(args[2], 'async') && !isToken(args[2], 'sync'))) {
       throw clientError('ERR SCRIPT FLUSH only support SYNC|ASYNC option')
     }
-    server.scripting.flush()
+    scriptingOf(server).flush()
     return OK
   },
 })
@@ -177,7 +177,7 @@ const kill = command({
   arity: 2,
   flags: ['noscript', 'allow_busy'],
   run({ server }) {
-    server.scripting.runner.kill('script')
+    scriptingOf(server).runner.kill('script')
     return OK
   },
 })
@@ -210,7 +210,7 @@ const show = command({
   arity: 3,
   flags: ['noscript'],
   run({ server }, args) {
-    const script = server.scripting.find(lowerCase(args[2]))
+    const script = scriptingOf(server).find(lowerCase(args[2]))
     if (script === undefined) throw clientError(NO_SCRIPT)
     return script.text
   },

@@ -22,7 +22,7 @@ import {
   SimpleString,
   Verbatim,
   WrittenDouble,
-} from '../core/reply.ts'
+} from '../contract/reply.ts'
 import { formatDouble } from '../parsing/format-double.ts'
 
 const INT64_LIMIT = 2 ** 63

@@ -2,8 +2,8 @@
  * CLUSTER, READONLY, READWRITE, ASKING: commands for a Redis cluster. haypile is not a cluster and
  * answers like a Redis without cluster mode. Programs that check for a cluster then continue.
  */
-import { type Command, type CommandFlag, command } from '../core/command.ts'
-import { clientError } from '../core/errors.ts'
+import { type Command, type CommandFlag, command } from '../contract/command.ts'
+import { clientError } from '../contract/errors.ts'
 
 function refuse(): never {
   throw clientError('ERR This instance has cluster support disabled')

@@ -1,5 +1,5 @@
 /** The commands on the server itself: the family's door. */
-import type { Command } from '../core/command.ts'
+import type { Command } from '../contract/command.ts'
 import { clusterCommands } from './cluster.ts'
 import { configCommands } from './config.ts'
 import { debug } from './debug.ts'

@@ -1,8 +1,8 @@
 /** CONFIG: reading and changing the configuration. */
 import type { Bytes } from '../../base/bytes.ts'
-import { type Command, command } from '../core/command.ts'
-import { wrongArity } from '../core/errors.ts'
-import { MapReply, OK } from '../core/reply.ts'
+import { type Command, command } from '../contract/command.ts'
+import { wrongArity } from '../contract/errors.ts'
+import { MapReply, OK } from '../contract/reply.ts'
 import { helpReply } from '../parsing/help.ts'
 
 const HELP = helpReply('config', [

@@ -1,7 +1,7 @@
 /** DEBUG PROTOCOL: one reply of each kind, for tests of clients. */
 import { type Bytes, lowerCase } from '../../base/bytes.ts'
-import { clientError } from '../core/errors.ts'
-import { Attributes, BigNumber, Double, MapReply, Push, type Reply, Sequence, SetReply, Verbatim } from '../core/reply.ts'
+import { clientError } from '../contract/errors.ts'
+import { Attributes, BigNumber, Double, MapReply, Push, type Reply, Sequence, SetReply, Verbatim } from '../contract/reply.ts'
 
 const SAMPLES: Readonly<Record<string, Reply>> = {
   string: 'Hello World',

@@ -1,6 +1,6 @@
 /** LATENCY GRAPH and LATENCY DOCTOR: reports made from the samples of events. */
 import type { Bytes } from '../../base/bytes.ts'
-import type { ConfigPort, LatencyPort } from '../core/ports.ts'
+import type { ConfigPort, LatencyPort } from '../contract/ports.ts'
 
 type Samples = readonly (readonly [ageSeconds: number, milliseconds: number])[]
 

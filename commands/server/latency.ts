@@ -1,7 +1,7 @@
 /** LATENCY: spikes of the server's events, and durations of commands. */
-import { type Command, command } from '../core/command.ts'
-import { clientError } from '../core/errors.ts'
-import { MapReply, Verbatim } from '../core/reply.ts'
+import { type Command, command } from '../contract/command.ts'
+import { clientError } from '../contract/errors.ts'
+import { MapReply, Verbatim } from '../contract/reply.ts'
 import { helpReply } from '../parsing/help.ts'
 import { latencyDoctor, latencyGraph } from './latency-report.ts'
 

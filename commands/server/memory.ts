@@ -4,11 +4,11 @@
  * working set; V8 takes the rest.
  */
 import { residentBytesOf } from '../../storage/values/value.ts'
-import { type Command, command } from '../core/command.ts'
-import type { Context } from '../core/context.ts'
-import { notAnInteger, syntaxError } from '../core/errors.ts'
-import type { MemoryFigure } from '../core/ports.ts'
-import { Double, MapReply, OK, type Reply, Verbatim } from '../core/reply.ts'
+import { type Command, command } from '../contract/command.ts'
+import type { Context } from '../contract/context.ts'
+import { notAnInteger, syntaxError } from '../contract/errors.ts'
+import type { MemoryFigure } from '../contract/ports.ts'
+import { Double, MapReply, OK, type Reply, Verbatim } from '../contract/reply.ts'
 import { Options, requireSafeInteger } from '../parsing/args.ts'
 import { helpReply } from '../parsing/help.ts'
 

@@ -1,10 +1,10 @@
 /** MODULE, for programs that list modules: there are none. Loading one fails with Redis's error. */
-import { type Args, type Command, type CommandFlag, command } from '../core/command.ts'
-import type { Context } from '../core/context.ts'
-import { clientError } from '../core/errors.ts'
-import { requireEnabled } from '../core/protected-commands.ts'
-import type { Reply } from '../core/reply.ts'
+import { type Args, type Command, type CommandFlag, command } from '../contract/command.ts'
+import type { Context } from '../contract/context.ts'
+import { clientError } from '../contract/errors.ts'
+import type { Reply } from '../contract/reply.ts'
 import { helpReply } from '../parsing/help.ts'
+import { requireEnabled } from './protected-commands.ts'
 
 const HELP = helpReply('module', [
   'LIST',

@@ -2,10 +2,10 @@
  * SAVE BGSAVE BGREWRITEAOF LASTSAVE SHUTDOWN. The first three run a checkpoint: LevelDB is brought
  * up to date, and recovery no longer needs the binlog before it.
  */
-import { type Command, command } from '../core/command.ts'
-import { clientError, syntaxError } from '../core/errors.ts'
-import type { ShutdownOptions, StoragePort } from '../core/ports.ts'
-import { OK, SimpleString } from '../core/reply.ts'
+import { type Command, command } from '../contract/command.ts'
+import { clientError, syntaxError } from '../contract/errors.ts'
+import type { ShutdownOptions, StoragePort } from '../contract/ports.ts'
+import { OK, SimpleString } from '../contract/reply.ts'
 import { isToken } from '../parsing/args.ts'
 import { waitAlone } from '../parsing/wait-alone.ts'
 

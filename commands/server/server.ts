@@ -1,9 +1,9 @@
 /** INFO TIME LOLWUT MONITOR */
 import { lowerCase } from '../../base/bytes.ts'
-import { type Command, command } from '../core/command.ts'
-import { clientError } from '../core/errors.ts'
-import { OK, Verbatim } from '../core/reply.ts'
-import { REDIS_COMPATIBLE_VERSION } from '../core/version.ts'
+import { type Command, command } from '../contract/command.ts'
+import { clientError } from '../contract/errors.ts'
+import { OK, Verbatim } from '../contract/reply.ts'
+import { REDIS_COMPATIBLE_VERSION } from '../contract/version.ts'
 import { isToken, requireInteger } from '../parsing/args.ts'
 import { drawHaypile } from './lolwut.ts'
 

@@ -1,7 +1,7 @@
 /** SLOWLOG: the latest slow commands. */
-import { type Command, command } from '../core/command.ts'
-import { clientError, wrongSubcommandWords } from '../core/errors.ts'
-import { OK } from '../core/reply.ts'
+import { type Command, command } from '../contract/command.ts'
+import { clientError, wrongSubcommandWords } from '../contract/errors.ts'
+import { OK } from '../contract/reply.ts'
 import { requireSafeInteger } from '../parsing/args.ts'
 import { helpReply } from '../parsing/help.ts'
 

@@ -1,8 +1,8 @@
 /** Sets: commands on single members. algebra.ts combines several sets, random.ts draws members. */
 import { EVENT_SET } from '../../storage/keyspace/key-events.ts'
 import { SetValue } from '../../storage/values/set.ts'
-import { type Command, command, firstKey } from '../core/command.ts'
-import { type Reply, SetReply } from '../core/reply.ts'
+import { type Command, command, firstKey } from '../contract/command.ts'
+import { type Reply, SetReply } from '../contract/reply.ts'
 import { type CollectionScan, scanCollection } from '../keys/collection-scan.ts'
 import { dropIfEmpty, findAs, readAs, writableAs } from '../parsing/values.ts'
 

@@ -1,5 +1,5 @@
 /** The commands on sorted sets: the family's door. */
-import type { Command } from '../core/command.ts'
+import type { Command } from '../contract/command.ts'
 import { sortedSetAlgebra } from './algebra.ts'
 import { sortedSetRandoms } from './random.ts'
 import { sortedSetRanges } from './ranges.ts'

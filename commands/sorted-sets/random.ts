@@ -1,9 +1,9 @@
 /** Random members of a sorted set, drawn by their rank in O(log n), so each is equally likely. */
 import type { Random } from '../../base/clock.ts'
 import { type ScoredMember, SortedSet } from '../../storage/values/sorted-set.ts'
-import { type Args, type Command, command, firstKey } from '../core/command.ts'
-import { clientError, syntaxError } from '../core/errors.ts'
-import type { Reply } from '../core/reply.ts'
+import { type Args, type Command, command, firstKey } from '../contract/command.ts'
+import { clientError, syntaxError } from '../contract/errors.ts'
+import type { Reply } from '../contract/reply.ts'
 import { isToken, MAX_INT64, requireInteger } from '../parsing/args.ts'
 import { readAs } from '../parsing/values.ts'
 import { scoredReply } from './words.ts'

@@ -1,5 +1,5 @@
 /** The commands on streams: the family's door. */
-import type { Command } from '../core/command.ts'
+import type { Command } from '../contract/command.ts'
 import { streamClaims } from './claims.ts'
 import { streamGroups } from './groups.ts'
 import { streamInfo } from './info.ts'

@@ -11,7 +11,7 @@ import { EVENT_STREAM } from '../../storage/keyspace/key-events.ts'
 import type { Consumer } from '../../storage/values/streams/consumers.ts'
 import type { Group } from '../../storage/values/streams/groups.ts'
 import { idText, type Uint64 } from '../../storage/values/streams/id.ts'
-import type { Context } from '../core/context.ts'
+import type { Context } from '../contract/context.ts'
 
 /** The largest number of ids in one logged command. */
 const MOST_IDS = 1000
@@ -25,11 +25,11 @@ export function createConsumer(context: Context, key: Bytes, group: Group, name:
 
 /** Logs the position of a group. */
 export function logGroup(context: Context, key: Bytes, group: Group): void {
-  context.effectOf(['XGROUP', 'SETID', key, group.name, idText(group.lastId), 'ENTRIESREAD', String(group.entriesRead)])
+  context.effectList(['XGROUP', 'SETID', key, group.name, idText(group.lastId), 'ENTRIESREAD', String(group.entriesRead)])
 }
 
 export function logConsumer(context: Context, key: Bytes, consumer: Consumer): void {
-  context.effectOf(['XGROUP', 'CREATECONSUMER', key, consumer.group.name, consumer.name])
+  context.effectList(['XGROUP', 'CREATECONSUMER', key, consumer.group.name, consumer.name])
 }
 
 /** Gathers and logs the pending entries that one command has changed. */
@@ -83,7 +83,7 @@ export class PendingLog {
     for (const id of claimed) words.push(id)
     words.push('TIME', String(this.deliveredAt), 'RETRYCOUNT', String(this.deliveries))
     for (const option of this.options) words.push(option)
-    context.effectOf(words)
+    context.effectList(words)
     this.claimed = []
   }
 
@@ -92,7 +92,7 @@ export class PendingLog {
     if (dropped.length === 0) return
     const words = ['XACK', this.key, this.consumer.group.name]
     for (const id of dropped) words.push(id)
-    context.effectOf(words)
+    context.effectList(words)
     this.dropped = []
   }
 }

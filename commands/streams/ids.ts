@@ -1,7 +1,7 @@
 /** Reading ids and intervals of ids from requests. */
 import type { Bytes } from '../../base/bytes.ts'
 import { idOf, MAX_ID, MAX_UINT64, nextId, previousId, type Uint64, uint64Of, ZERO_ID } from '../../storage/values/streams/id.ts'
-import { clientError } from '../core/errors.ts'
+import { clientError } from '../contract/errors.ts'
 
 const invalidId = () => clientError('ERR Invalid stream ID specified as stream command argument')
 export const noGroup = (key: Bytes, group: Bytes) => clientError(`NOGROUP No such key '${key}' or consumer group '${group}'`)

@@ -12,11 +12,11 @@ import { findGroup, type Group } from '../../storage/values/streams/groups.ts'
 import { idText, increment, MAX_ID, nextId, ZERO_ID } from '../../storage/values/streams/id.ts'
 import { Stream } from '../../storage/values/streams/stream.ts'
 import { requireTimeoutMs } from '../blocking/blocking.ts'
-import { type Args, type Command, command } from '../core/command.ts'
-import type { Context } from '../core/context.ts'
-import { clientError, syntaxError } from '../core/errors.ts'
-import { findStreamKeys } from '../core/key-finder.ts'
-import { MapReply, NULL_ARRAY, type Reply } from '../core/reply.ts'
+import { type Args, type Command, command } from '../contract/command.ts'
+import type { Context } from '../contract/context.ts'
+import { clientError, syntaxError } from '../contract/errors.ts'
+import { findStreamKeys } from '../contract/key-finder.ts'
+import { MapReply, NULL_ARRAY, type Reply } from '../contract/reply.ts'
 import { isToken, requireClampedInteger } from '../parsing/args.ts'
 import { readAs } from '../parsing/values.ts'
 import { createConsumer, logConsumer, logGroup, PendingLog } from './effects.ts'
@@ -254,7 +254,7 @@ function wait(context: Context, args: Args, { timeoutMs, keysAt, keyCount, group
   if (timeoutMs < 0) return NULL_ARRAY
   const keys = args.slice(keysAt, keysAt + keyCount)
   const common = { keys, kind: KIND_STREAM, timeoutMs, onTimeout: NULL_ARRAY }
-  if (group !== null) return context.block({ ...common, orGone: true, alike: group })
+  if (group !== null) return context.block({ ...common, wakesOnDelete: true, waitGroup: group })
   return context.block({ ...common, args: [...args.slice(0, keysAt + keyCount), ...ids.map(idText)] })
 }
 

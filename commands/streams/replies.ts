@@ -3,7 +3,7 @@ import type { Bytes } from '../../base/bytes.ts'
 import { unpackEntry } from '../../storage/values/streams/entry.ts'
 import { idText } from '../../storage/values/streams/id.ts'
 import type { Stream } from '../../storage/values/streams/stream.ts'
-import type { Reply } from '../core/reply.ts'
+import type { Reply } from '../contract/reply.ts'
 
 /** An entry: its id, and its fields and values alternating. */
 export function entryReply(id: Bytes, entry: Bytes): Reply {

@@ -2,8 +2,8 @@
 import type { Bytes } from '../../base/bytes.ts'
 import { idText, ZERO_ID } from '../../storage/values/streams/id.ts'
 import type { Stream } from '../../storage/values/streams/stream.ts'
-import type { Context } from '../core/context.ts'
-import { clientError, syntaxError } from '../core/errors.ts'
+import type { Context } from '../contract/context.ts'
+import { clientError, syntaxError } from '../contract/errors.ts'
 import { isToken, requireInteger } from '../parsing/args.ts'
 import { requireStrictId, requireWantedId, type WantedId } from './ids.ts'
 

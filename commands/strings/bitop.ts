@@ -5,8 +5,8 @@ import { EVENT_STRING } from '../../storage/keyspace/key-events.ts'
 import { type BitOperation, combine, invert } from '../../storage/values/bits.ts'
 import { CHUNK_BYTES, ROPE_MIN_BYTES, Rope } from '../../storage/values/rope.ts'
 import type { StringValue } from '../../storage/values/string.ts'
-import { type Args, command, keyRange } from '../core/command.ts'
-import { clientError, syntaxError } from '../core/errors.ts'
+import { type Args, command, keyRange } from '../contract/command.ts'
+import { clientError, syntaxError } from '../contract/errors.ts'
 import { deleteKey, stringOrEmpty } from '../parsing/values.ts'
 
 export const bitop = command({

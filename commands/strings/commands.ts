@@ -1,5 +1,5 @@
 /** The commands on strings and bitmaps: the family's door. */
-import type { Command } from '../core/command.ts'
+import type { Command } from '../contract/command.ts'
 import { bitfields } from './bitfield.ts'
 import { bitmaps } from './bitmaps.ts'
 import { lcsCommands } from './lcs.ts'

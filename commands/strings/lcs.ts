@@ -3,10 +3,10 @@
  */
 import type { Entry } from '../../storage/keyspace/entry.ts'
 import { type StringValue, stringBuffer } from '../../storage/values/string.ts'
-import { type Args, type Command, command, keyRange } from '../core/command.ts'
-import type { Context } from '../core/context.ts'
-import { clientError, syntaxError } from '../core/errors.ts'
-import { MapReply, type Reply } from '../core/reply.ts'
+import { type Args, type Command, command, keyRange } from '../contract/command.ts'
+import type { Context } from '../contract/context.ts'
+import { clientError, syntaxError } from '../contract/errors.ts'
+import { MapReply, type Reply } from '../contract/reply.ts'
 import { Options, requireClampedInteger } from '../parsing/args.ts'
 import { stringOf } from '../parsing/values.ts'
 

@@ -1,9 +1,9 @@
 /** Strings as numbers: exact 64-bit integers, and long doubles. */
 import type { Bytes } from '../../base/bytes.ts'
 import { EVENT_STRING } from '../../storage/keyspace/key-events.ts'
-import { type Command, command, firstKey } from '../core/command.ts'
-import type { Context } from '../core/context.ts'
-import { clientError, notAFloat, notAnInteger } from '../core/errors.ts'
+import { type Command, command, firstKey } from '../contract/command.ts'
+import type { Context } from '../contract/context.ts'
+import { clientError, notAFloat, notAnInteger } from '../contract/errors.ts'
 import { addInt64, type Int64, integerOf, negateInt64, requireInteger } from '../parsing/args.ts'
 import { addFloatText } from '../parsing/decimal.ts'
 import { requireString } from '../parsing/values.ts'

@@ -1,7 +1,7 @@
 /** The options that SET and GETEX share, and the deadlines they name. */
 import type { Bytes } from '../../base/bytes.ts'
-import type { Context } from '../core/context.ts'
-import { invalidExpireTime, syntaxError } from '../core/errors.ts'
+import type { Context } from '../contract/context.ts'
+import { invalidExpireTime, syntaxError } from '../contract/errors.ts'
 import { MAX_INT64, Options, requireInteger } from '../parsing/args.ts'
 
 export type ExpiryUnit = 'ex' | 'px' | 'exat' | 'pxat'

@@ -1,11 +1,11 @@
 /** Whole strings: reading, setting, and setting with conditions and deadlines. */
 import type { Bytes } from '../../base/bytes.ts'
 import { EVENT_EXPIRED, EVENT_GENERIC, EVENT_NEW, EVENT_STRING } from '../../storage/keyspace/key-events.ts'
-import { type Args, type Command, command, firstKey, keyRange } from '../core/command.ts'
-import type { Context } from '../core/context.ts'
-import { wrongArity } from '../core/errors.ts'
-import { findSetKeys } from '../core/key-finder.ts'
-import { OK, type Reply } from '../core/reply.ts'
+import { type Args, type Command, command, firstKey, keyRange } from '../contract/command.ts'
+import type { Context } from '../contract/context.ts'
+import { wrongArity } from '../contract/errors.ts'
+import { findSetKeys } from '../contract/key-finder.ts'
+import { OK, type Reply } from '../contract/reply.ts'
 import { requireString, stringOf, stringReply } from '../parsing/values.ts'
 import { deadlineOf, type ExpiryUnit, getexOptionOf, setOptionsOf } from './set-options.ts'
 

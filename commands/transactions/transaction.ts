@@ -1,14 +1,10 @@
 /** The requests that a client has queued since MULTI. */
 import type { Bytes } from '../../base/bytes.ts'
-import type { CommandRuntime } from '../core/runtimes.ts'
-
-export interface QueuedRequest {
-  readonly runtime: CommandRuntime
-  readonly args: Bytes[]
-}
+import type { CommandRuntime } from '../contract/runtimes.ts'
+import type { QueuedRequest, SessionTransaction } from '../contract/transactions.ts'
 
 /** The requests that a client has queued since MULTI. */
-export class Transaction {
+export class Transaction implements SessionTransaction {
   readonly requests: QueuedRequest[] = []
   /** A request was refused since MULTI, so EXEC will refuse the transaction. */
   isSpoiled = false

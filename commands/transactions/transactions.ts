@@ -3,15 +3,15 @@
  * those that fail its checks. EXEC runs them as one unit: no other command comes between, and the
  * binlog has all of them or none.
  */
-import type { Reason } from '../acl/selector.ts'
-import { type Command, type CommandFlag, command, keyRange } from '../core/command.ts'
-import type { Context } from '../core/context.ts'
-import { clientError } from '../core/errors.ts'
-import { ErrorReply, NULL_ARRAY, OK, type Reply } from '../core/reply.ts'
-import type { Session } from '../core/session.ts'
-import { SUSPENDED } from '../core/units.ts'
-import { type QueuedRequest, Transaction } from './transaction.ts'
-import { Watch, type Watches } from './watches.ts'
+import type { Reason } from '../contract/access.ts'
+import { type Command, type CommandFlag, command, keyRange } from '../contract/command.ts'
+import type { Context } from '../contract/context.ts'
+import { clientError } from '../contract/errors.ts'
+import { ErrorReply, NULL_ARRAY, OK, type Reply, SUSPENDED } from '../contract/reply.ts'
+import type { Session } from '../contract/session.ts'
+import type { QueuedRequest, WatchesPort } from '../contract/transactions.ts'
+import { Transaction } from './transaction.ts'
+import { Watch } from './watches.ts'
 
 const FLAGS: readonly CommandFlag[] = ['noscript', 'loading', 'stale', 'fast', 'allow_busy']
 
@@ -94,7 +94,7 @@ const NO_LONGER: Readonly<Record<Reason, string>> = {
 }
 
 /** Ends the session's transaction and its watch. */
-export function endTransaction(session: Session, watches: Watches): void {
+export function endTransaction(session: Session, watches: WatchesPort): void {
   session.transaction = null
   if (session.watch === null) return
   watches.remove(session.watch)

@@ -9,30 +9,20 @@ import type { Bytes } from '../../base/bytes.ts'
 import { isOver } from '../../storage/keyspace/due.ts'
 import type { KeyObserver } from '../../storage/keyspace/key-events.ts'
 import type { Keyspace } from '../../storage/keyspace/keyspace.ts'
-
-interface WatchedKey {
-  readonly watch: Watch
-  readonly database: number
-  readonly key: Bytes
-  /**
-   * The key had already expired when WATCH ran, so its deletion must not break the watch. Only
-   * where keys are not deleted on expiry, as on a replica.
-   */
-  isOver: boolean
-}
+import type { SessionWatch, WatchedKey, WatchesPort } from '../contract/transactions.ts'
 
 /** The keys that one client watches. */
-export class Watch {
+export class Watch implements SessionWatch {
   readonly keys: WatchedKey[] = []
   isBroken = false
 }
 
 /** The keys that clients watch; a change breaks the watch. */
-export class Watches implements KeyObserver {
+export class Watches implements WatchesPort, KeyObserver {
   private readonly keyspace: Keyspace
   /** Watched keys of each database, by key. */
   private readonly watched: Map<Bytes, Set<WatchedKey>>[]
-  private readonly all = new Set<Watch>()
+  private readonly all = new Set<SessionWatch>()
 
   constructor(keyspace: Keyspace) {
     this.keyspace = keyspace
@@ -50,7 +40,7 @@ export class Watches implements KeyObserver {
     return this.all.size
   }
 
-  add(watch: Watch, database: number, key: Bytes): void {
+  add(watch: SessionWatch, database: number, key: Bytes): void {
     const ofDatabase = this.watched[database] as Map<Bytes, Set<WatchedKey>>
     const ofKey = ofDatabase.get(key) ?? new Set()
     for (const other of ofKey) if (other.watch === watch) return
@@ -61,7 +51,7 @@ export class Watches implements KeyObserver {
     this.keyspace.observe(this)
   }
 
-  remove(watch: Watch): void {
+  remove(watch: SessionWatch): void {
     for (const watchedKey of watch.keys) {
       const ofDatabase = this.watched[watchedKey.database] as Map<Bytes, Set<WatchedKey>>
       const ofKey = ofDatabase.get(watchedKey.key)
@@ -73,7 +63,7 @@ export class Watches implements KeyObserver {
   }
 
   /** True if one of its keys has changed or expired since WATCH. */
-  isBroken(watch: Watch): boolean {
+  isBroken(watch: SessionWatch): boolean {
     return watch.isBroken || watch.keys.some(({ database, key, isOver }) => !isOver && this.isOver(database, key))
   }
 

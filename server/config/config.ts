@@ -4,8 +4,8 @@
  */
 import { type Bytes, bytesOfText, textOf } from '../../base/bytes.ts'
 import { type Files, realFiles, replaceFileSync } from '../../base/files.ts'
-import { clientError } from '../../commands/core/errors.ts'
-import type { ConfigPort } from '../../commands/core/ports.ts'
+import { clientError } from '../../commands/contract/errors.ts'
+import type { ConfigPort } from '../../commands/contract/ports.ts'
 import { type Glob, globOf, isLiteral } from '../../commands/parsing/glob.ts'
 import { thisMachine } from '../process/machine.ts'
 import { ConfigError, type Item, readConfigFile, readText, type Setting } from './file.ts'

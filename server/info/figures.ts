@@ -4,8 +4,8 @@
  */
 import type { Bytes } from '../../base/bytes.ts'
 import type { DenialCounts } from '../../commands/acl/acl.ts'
-import type { MemoryFigure } from '../../commands/core/ports.ts'
-import type { CommandCounters } from '../../commands/core/runtimes.ts'
+import type { MemoryFigure } from '../../commands/contract/ports.ts'
+import type { CommandCounters } from '../../commands/contract/runtimes.ts'
 
 export interface InfoFigures {
   readonly server: ServerFigures

@@ -2,7 +2,7 @@
  * `# Memory`. `used_memory` is V8's used heap and the memory outside it; the dataset is the
  * resident part of the data.
  */
-import type { MemoryFigure } from '../../commands/core/ports.ts'
+import type { MemoryFigure } from '../../commands/contract/ports.ts'
 import { type Fields, humanBytes, percentage, ratio } from './fields.ts'
 import type { InfoFigures } from './figures.ts'
 

@@ -1,7 +1,7 @@
 /** Gathers the figures of INFO from the parts of the server. */
 import * as os from 'node:os'
 import { type Bytes, bytesOfText } from '../../base/bytes.ts'
-import type { MemoryFigure } from '../../commands/core/ports.ts'
+import type { MemoryFigure } from '../../commands/contract/ports.ts'
 import { mainThreadCpu } from '../process/main-thread-cpu.ts'
 import type {
   BinlogFigures,
@@ -100,7 +100,7 @@ function clientFigures(source: InfoSource): ClientFigures {
     blocked: blockedClients.count + (source.replication?.waiters.count ?? 0),
     timed: blockedClients.timedCount,
     awaitedKeys: awaited.all,
-    awaitedKeysOrGone: awaited.orGone,
+    awaitedKeysOrGone: awaited.wakesOnDelete,
     subscribers: source.pubsub.subscribers.size,
     tracking: source.tracking.clientCount,
     held: source.gates.heldCount,

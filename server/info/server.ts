@@ -1,5 +1,5 @@
 /** `# Server`, `# Clients`, `# Stats` and `# CPU`. */
-import { REDIS_COMPATIBLE_VERSION } from '../../commands/core/version.ts'
+import { REDIS_COMPATIBLE_VERSION } from '../../commands/contract/version.ts'
 import type { Fields } from './fields.ts'
 import type { InfoFigures, ListenerFigures } from './figures.ts'
 

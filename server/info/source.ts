@@ -1,8 +1,11 @@
 /** The parts of the server whose state INFO shows. */
 import type { Clock } from '../../base/clock.ts'
 import type { Acl } from '../../commands/acl/acl.ts'
-import type { Executor } from '../../commands/core/executor.ts'
-import type { ServerPort, StoragePort } from '../../commands/core/ports.ts'
+import type { StoragePort } from '../../commands/contract/ports.ts'
+import type { Executor } from '../../commands/execution/executor.ts'
+import type { FunctionLibraries } from '../../commands/functions/libraries.ts'
+import type { PubSub } from '../../commands/pubsub/pub-sub.ts'
+import type { Scripting } from '../../commands/scripting/scripting.ts'
 import type { Replication } from '../../replication/replication.ts'
 import type { Storage } from '../../storage/storage.ts'
 import type { Config } from '../config/config.ts'
@@ -40,7 +43,7 @@ export interface InfoSource {
   readonly blockedClients: Executor['blockedClients']
   readonly tracking: Executor['tracking']
   readonly acl: Pick<Acl, 'denials'>
-  readonly pubsub: ServerPort['pubsub']
-  readonly scripting: Pick<ServerPort['scripting'], 'memory' | 'count'>
-  readonly functions: ServerPort['functions']
+  readonly pubsub: Pick<PubSub, 'subscribers' | 'channelCount' | 'patternCount' | 'shardCount'>
+  readonly scripting: Pick<Scripting, 'memory' | 'count'>
+  readonly functions: Pick<FunctionLibraries, 'libraryCount' | 'functionCount' | 'codeBytes' | 'engine'>
 }

@@ -8,7 +8,7 @@
  * in SCRIPT_CHECKS, since Redis judges a script in another order just before it runs.
  */
 import type { Bytes } from '../../base/bytes.ts'
-import { LOADING_TEXT, READ_ONLY_TEXT } from '../../commands/core/errors.ts'
+import { LOADING_TEXT, READ_ONLY_TEXT } from '../../commands/contract/errors.ts'
 import type { ScriptFlags } from '../../commands/scripting/flags.ts'
 import type { Storage } from '../../storage/storage.ts'
 import { type GatedRequest, isHeldByPause, mayNeedRecords } from './gated-request.ts'

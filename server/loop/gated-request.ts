@@ -1,9 +1,9 @@
 /** What the gates must know of a request: what it may write, read and wait for. */
 import type { Bytes } from '../../base/bytes.ts'
-import type { Command } from '../../commands/core/command.ts'
-import type { Client } from '../../commands/core/executor.ts'
-import { keysOf } from '../../commands/core/key-finder.ts'
-import { type CommandRuntime, runsScript } from '../../commands/core/runtimes.ts'
+import type { Command } from '../../commands/contract/command.ts'
+import { keysOf } from '../../commands/contract/key-finder.ts'
+import { type CommandRuntime, runsScript } from '../../commands/contract/runtimes.ts'
+import type { Client } from '../../commands/contract/session.ts'
 import { isToken } from '../../commands/parsing/args.ts'
 import type { ScriptFlags } from '../../commands/scripting/flags.ts'
 import type { Entry } from '../../storage/keyspace/entry.ts'

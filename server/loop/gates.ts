@@ -7,10 +7,11 @@
  * Held requests are retried outside of any command, since a command may be what removes the reason.
  */
 import type { Bytes } from '../../base/bytes.ts'
-import type { Command } from '../../commands/core/command.ts'
-import type { Client, Executor } from '../../commands/core/executor.ts'
-import type { CommandRuntime } from '../../commands/core/runtimes.ts'
-import type { CommandTable } from '../../commands/core/table.ts'
+import type { Command } from '../../commands/contract/command.ts'
+import type { CommandRuntime } from '../../commands/contract/runtimes.ts'
+import type { Client } from '../../commands/contract/session.ts'
+import type { CommandTable } from '../../commands/contract/table.ts'
+import type { Executor } from '../../commands/execution/executor.ts'
 import type { ScriptFlags } from '../../commands/scripting/flags.ts'
 import type { Storage } from '../../storage/storage.ts'
 import type { Connection } from '../network/connection.ts'

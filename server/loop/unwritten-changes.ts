@@ -1,8 +1,8 @@
 /** The changes of the group that could not be written, and the reads that would show them. */
 import type { Bytes } from '../../base/bytes.ts'
-import { keysOf } from '../../commands/core/key-finder.ts'
-import { runsScript } from '../../commands/core/runtimes.ts'
-import type { CommandTable } from '../../commands/core/table.ts'
+import { keysOf } from '../../commands/contract/key-finder.ts'
+import { runsScript } from '../../commands/contract/runtimes.ts'
+import type { CommandTable } from '../../commands/contract/table.ts'
 import { readCommand } from '../../storage/binlog/command-codec.ts'
 import type { Storage } from '../../storage/storage.ts'
 import { type GatedRequest, namesItsKeys } from './gated-request.ts'

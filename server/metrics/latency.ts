@@ -7,7 +7,7 @@
  */
 import { type Bytes, lowerCase } from '../../base/bytes.ts'
 import type { Clock } from '../../base/clock.ts'
-import type { LatencyPort } from '../../commands/core/ports.ts'
+import type { LatencyPort } from '../../commands/contract/ports.ts'
 import type { Config } from '../config/config.ts'
 
 /** Samples kept of an event; at most one a second is added. */

@@ -3,8 +3,8 @@
  * bytes.
  */
 import { type Bytes, detached } from '../../base/bytes.ts'
-import type { SlowlogEntry, SlowlogPort } from '../../commands/core/ports.ts'
-import type { Session } from '../../commands/core/session.ts'
+import type { SlowlogEntry, SlowlogPort } from '../../commands/contract/ports.ts'
+import type { Session } from '../../commands/contract/session.ts'
 import type { Config } from '../config/config.ts'
 import { redacted } from '../logging/redact.ts'
 

@@ -4,9 +4,9 @@
  * rates ten times a second.
  */
 import type { Bytes } from '../../base/bytes.ts'
-import type { Command } from '../../commands/core/command.ts'
-import type { StatisticsPort } from '../../commands/core/ports.ts'
-import type { CommandCounters } from '../../commands/core/runtimes.ts'
+import type { Command } from '../../commands/contract/command.ts'
+import type { StatisticsPort } from '../../commands/contract/ports.ts'
+import type { CommandCounters } from '../../commands/contract/runtimes.ts'
 import { Rate } from './rate.ts'
 
 /**

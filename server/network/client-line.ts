@@ -3,8 +3,8 @@
  * Redis's value for none.
  */
 import type { Bytes } from '../../base/bytes.ts'
-import type { Tracker } from '../../commands/clients/tracker.ts'
-import type { Session } from '../../commands/core/session.ts'
+import type { Session } from '../../commands/contract/session.ts'
+import type { SessionTracker } from '../../commands/contract/tracking.ts'
 
 /**
  * Estimated bytes of a connection beside its buffers: socket, decoder and the objects around them.
@@ -76,7 +76,7 @@ function flagsOf(session: Session, state: 'blocked' | 'free'): string {
   return flags === '' ? 'N' : flags
 }
 
-function flagsOfTracker({ options, isRedirectBroken }: Tracker): string {
+function flagsOfTracker({ options, isRedirectBroken }: SessionTracker): string {
   return `t${isRedirectBroken ? 'R' : ''}${options.isBroadcast ? 'B' : ''}`
 }
 

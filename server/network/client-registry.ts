@@ -1,8 +1,8 @@
 /** The connected clients: look-up, MONITOR, and the actions of the CLIENT command. */
 import type { Bytes } from '../../base/bytes.ts'
 import type { BlockedClients } from '../../commands/blocking/blocked-clients.ts'
-import type { ClientsPort } from '../../commands/core/ports.ts'
-import type { Session } from '../../commands/core/session.ts'
+import type { ClientsPort } from '../../commands/contract/ports.ts'
+import type { Session } from '../../commands/contract/session.ts'
 import type { Gates } from '../loop/gates.ts'
 import { describeClient } from './client-line.ts'
 import type { Connection } from './connection.ts'

@@ -1,6 +1,6 @@
 /** The server as a connection sees it, and the limits of a client's unread replies. */
 import type { Acl } from '../../commands/acl/acl.ts'
-import type { Executor } from '../../commands/core/executor.ts'
+import type { Executor } from '../../commands/execution/executor.ts'
 import type { Turn } from '../loop/turn.ts'
 import type { Prefetcher } from '../protocol/prefetch.ts'
 import type { DecoderLimits } from '../protocol/request-decoder.ts'

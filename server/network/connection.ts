@@ -7,10 +7,10 @@
  */
 import type { Socket } from 'node:net'
 import type { Bytes } from '../../base/bytes.ts'
-import type { User } from '../../commands/acl/user.ts'
-import type { Client } from '../../commands/core/executor.ts'
-import type { Message, Reply } from '../../commands/core/reply.ts'
-import { SessionState } from '../../commands/core/session.ts'
+import type { SessionUser } from '../../commands/contract/access.ts'
+import type { Message, Reply } from '../../commands/contract/reply.ts'
+import type { Client } from '../../commands/contract/session.ts'
+import { SessionState } from '../../commands/contract/session.ts'
 import type { TurnClient } from '../loop/turn.ts'
 import { ColdRequests } from '../protocol/cold-requests.ts'
 import { type Chunks, ReplyBuffer, writeChunks } from '../protocol/reply-buffer.ts'
@@ -30,7 +30,7 @@ export class Connection extends SessionState implements Client, TurnClient {
   readonly localAddress: string
   readonly isUnix: boolean
   readonly createdAtMs: number
-  user: User
+  user: SessionUser
   lastActiveMs: number
   private readonly socket: Socket
   private readonly host: ConnectionHost

@@ -3,8 +3,8 @@
  * closes them.
  */
 import type { Log } from '../../base/log.ts'
-import type { Client } from '../../commands/core/executor.ts'
-import type { Stranger } from '../../commands/core/refusals.ts'
+import type { Client } from '../../commands/contract/session.ts'
+import type { Stranger } from '../../commands/execution/refusals.ts'
 
 /** Hosts whose attempts to replicate have been logged; a Redis retries every second. */
 const MAX_HOSTS = 100

@@ -4,7 +4,7 @@
  * it.
  */
 import type { Bytes } from '../../base/bytes.ts'
-import type { Reply } from '../../commands/core/reply.ts'
+import type { Reply } from '../../commands/contract/reply.ts'
 import { encodedBytesFrom, encodeFrom, type ReplySink } from '../protocol/reply-encoder.ts'
 
 /** An array that has been encoded up to an index. */

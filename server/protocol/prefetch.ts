@@ -8,8 +8,8 @@
  */
 import { rethrowAssertion } from '../../base/assert.ts'
 import type { Bytes } from '../../base/bytes.ts'
-import { firstKeyOf } from '../../commands/core/key-finder.ts'
-import type { CommandTable } from '../../commands/core/table.ts'
+import { firstKeyOf } from '../../commands/contract/key-finder.ts'
+import type { CommandTable } from '../../commands/contract/table.ts'
 import type { Keyspace } from '../../storage/keyspace/keyspace.ts'
 import { rootKey } from '../../storage/records/records.ts'
 

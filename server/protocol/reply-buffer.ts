@@ -5,7 +5,7 @@
  */
 import type { Socket } from 'node:net'
 import type { Bytes } from '../../base/bytes.ts'
-import type { Message, Reply } from '../../commands/core/reply.ts'
+import type { Message, Reply } from '../../commands/contract/reply.ts'
 import { TURN_OUTPUT_BYTES } from '../network/connection-limits.ts'
 import { SuspendedReply } from '../network/suspended-reply.ts'
 import { type Piece, ReplyArena } from './reply-arena.ts'

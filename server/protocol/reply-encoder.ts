@@ -20,7 +20,7 @@ import {
   SimpleString,
   Verbatim,
   WrittenDouble,
-} from '../../commands/core/reply.ts'
+} from '../../commands/contract/reply.ts'
 import { formatDouble } from '../../commands/parsing/format-double.ts'
 
 export { formatDouble }

@@ -10,7 +10,7 @@
  * get it one after the other.
  */
 import type { Bytes } from '../../base/bytes.ts'
-import type { Message } from '../../commands/core/reply.ts'
+import type { Message } from '../../commands/contract/reply.ts'
 import { encodeMessage } from './reply-encoder.ts'
 
 /** A longer text is sent as a Buffer even to one client: Node would copy it twice. */

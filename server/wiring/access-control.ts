@@ -17,8 +17,8 @@ import { hasSpaces, type RuleContext } from '../../commands/acl/selector-rules.t
 import { openDefaultUser, User } from '../../commands/acl/user.ts'
 import { readUsers } from '../../commands/acl/user-lines.ts'
 import { applyRules } from '../../commands/acl/user-rules.ts'
-import type { ClientsPort } from '../../commands/core/ports.ts'
-import type { CommandTable } from '../../commands/core/table.ts'
+import type { ClientsPort } from '../../commands/contract/ports.ts'
+import type { CommandTable } from '../../commands/contract/table.ts'
 import type { Config } from '../config/config.ts'
 import { type UserLine, wordsOfUserLine } from '../config/users.ts'
 

@@ -2,7 +2,7 @@
  * Connects the executor to the slow log, latencies and statistics. Hooks for connections are passed
  * through.
  */
-import type { ExecutorHooks } from '../../commands/core/executor-hooks.ts'
+import type { ExecutorHooks } from '../../commands/execution/executor-hooks.ts'
 import type { LatencyMonitor } from '../metrics/latency.ts'
 import type { Slowlog } from '../metrics/slowlog.ts'
 import type { Statistics } from '../metrics/statistics.ts'

@@ -4,10 +4,10 @@
  */
 import { networkInterfaces } from 'node:os'
 import type { Bytes } from '../../base/bytes.ts'
-import { ClientError, LOADING_TEXT } from '../../commands/core/errors.ts'
-import type { FailoverOptions, ReplicationPort, WaitReached, WaitTarget } from '../../commands/core/ports.ts'
-import { NO_REPLY, OK, type Reply, SimpleString } from '../../commands/core/reply.ts'
-import type { Session } from '../../commands/core/session.ts'
+import { ClientError, LOADING_TEXT } from '../../commands/contract/errors.ts'
+import type { FailoverOptions, ReplicationPort, WaitReached, WaitTarget } from '../../commands/contract/ports.ts'
+import { NO_REPLY, OK, type Reply, SimpleString } from '../../commands/contract/reply.ts'
+import type { Session } from '../../commands/contract/session.ts'
 import {
   type AckRequest,
   metaReply,

@@ -1,6 +1,6 @@
 /** Connects replication to sockets, gates, clients and configuration. */
 import type { Bytes } from '../../base/bytes.ts'
-import type { Session } from '../../commands/core/session.ts'
+import type { Session } from '../../commands/contract/session.ts'
 import { Refusal } from '../../replication/protocol/messages.ts'
 import { Replication } from '../../replication/replication.ts'
 import { replicationSettings } from '../config/settings.ts'

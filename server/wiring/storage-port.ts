@@ -1,5 +1,5 @@
 /** The storage engine as commands and INFO see it. */
-import type { StoragePort } from '../../commands/core/ports.ts'
+import type { StoragePort } from '../../commands/contract/ports.ts'
 import type { Storage } from '../../storage/storage.ts'
 import { heapUsage, residentBytes } from '../process/memory.ts'
 

@@ -5,7 +5,7 @@
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import type { Bytes } from '../../base/bytes.ts'
-import { ClientError } from '../../commands/core/errors.ts'
+import { ClientError } from '../../commands/contract/errors.ts'
 import { keys } from '../../commands/keys/keys.ts'
 import { streamClaims } from '../../commands/streams/claims.ts'
 import { streamGroups } from '../../commands/streams/groups.ts'

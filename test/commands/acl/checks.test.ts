@@ -2,12 +2,13 @@
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import type { Bytes } from '../../../base/bytes.ts'
-import { checkRequest, type Denial, denialText, detailedDenial, mayReadAllKeys } from '../../../commands/acl/check.ts'
+import { denialText, detailedDenial } from '../../../commands/acl/denial-texts.ts'
 import { openDefaultUser, SUPERUSER, User } from '../../../commands/acl/user.ts'
 import { applyRules } from '../../../commands/acl/user-rules.ts'
-import { type Command, command } from '../../../commands/core/command.ts'
-import { keyUsesOf } from '../../../commands/core/key-finder.ts'
-import { CommandTable } from '../../../commands/core/table.ts'
+import type { Denial } from '../../../commands/contract/access.ts'
+import { type Command, command } from '../../../commands/contract/command.ts'
+import { keyUsesOf } from '../../../commands/contract/key-finder.ts'
+import { CommandTable } from '../../../commands/contract/table.ts'
 import { families } from '../../../commands/families.ts'
 import { dataFamilies } from '../../support/generators/data-families.ts'
 import { FIELD_WRITES, makeRequest, READS, WRITES } from '../../support/generators/request-grammar.ts'
@@ -33,7 +34,7 @@ function find(...words: Bytes[]): Command {
 /** `ok`, or the reason with the object: `key a`. */
 function verdict(user: User, request: Bytes): string {
   const words = request.split(' ')
-  const denial = checkRequest(user, find(...words), words)
+  const denial = user.denialOf(find(...words), words)
   return denial === null ? 'ok' : `${denial.reason} ${denial.object}`
 }
 
@@ -124,7 +125,7 @@ test('channels must match a pattern, and patterns be among them word for word', 
   const own = new CommandTable([[subscribe, psubscribe, publish]])
   const user = new User('bob', 'no channels')
   applyRules(user, ['+@all', '&a*', '&exact', '(+publish &p)'], { ...context, table: own })
-  const told = (one: Command, ...names: Bytes[]) => checkRequest(user, one, [one.name, ...names])?.object ?? 'ok'
+  const told = (one: Command, ...names: Bytes[]) => user.denialOf(one, [one.name, ...names])?.object ?? 'ok'
   assert.is(told(subscribe, 'a1', 'exact'), 'ok')
   assert.is(told(subscribe, 'a1', 'b', 'c'), 'b')
   assert.is(told(psubscribe, 'a*', 'exact'), 'ok')
@@ -147,13 +148,13 @@ test('texts: names are told by DRYRUN only', () => {
 })
 
 test('reading what a request does not name wants all keys, in the selector that allows it', () => {
-  const may = (...rules: Bytes[]) => mayReadAllKeys(userOf(...rules), find('sort'), ['sort', 'a'])
+  const may = (...rules: Bytes[]) => userOf(...rules).mayReadAllKeys(find('sort'), ['sort', 'a'])
   assert.is(may('+sort', 'allkeys'), true)
   assert.is(may('+sort', '~a', '%R~*'), true)
   assert.is(may('+sort', '%R~a', '%W~*'), false)
   assert.is(may('+sort', '~a'), false)
   assert.is(may('+sort', '~a', '(+get ~*)'), false)
-  assert.is(mayReadAllKeys(SUPERUSER, find('sort'), ['sort', 'a']), true)
+  assert.is(SUPERUSER.mayReadAllKeys(find('sort'), ['sort', 'a']), true)
 })
 
 test('SORT by what other keys hold is refused to users who may not read them', () => {

@@ -2,7 +2,6 @@
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import type { Bytes } from '../../../base/bytes.ts'
-import { checkRequest } from '../../../commands/acl/check.ts'
 import { describeUser } from '../../../commands/acl/describe.ts'
 import { passwordHash } from '../../../commands/acl/passwords.ts'
 import { RuleError } from '../../../commands/acl/rule-error.ts'
@@ -11,7 +10,7 @@ import type { RuleContext } from '../../../commands/acl/selector-rules.ts'
 import { User } from '../../../commands/acl/user.ts'
 import { readUsers, writeUsers } from '../../../commands/acl/user-lines.ts'
 import { applyRules } from '../../../commands/acl/user-rules.ts'
-import { CommandTable } from '../../../commands/core/table.ts'
+import { CommandTable } from '../../../commands/contract/table.ts'
 import { families } from '../../../commands/families.ts'
 import { type Seeded, seeded } from '../../support/generators/seed.ts'
 
@@ -165,7 +164,7 @@ test('patterns in selectors that their grammar would read otherwise are shown in
 function allowed(user: User, ...words: Bytes[]): boolean {
   const container = table.find(words[0] as Bytes)!
   const command = container.subcommands === undefined ? container : table.findSubcommand(container, words[1] as Bytes)!
-  return checkRequest(user, command, words) === null
+  return user.denialOf(command, words) === null
 }
 
 /** The user that a file would hold. */

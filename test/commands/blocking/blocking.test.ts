@@ -4,8 +4,8 @@ import * as assert from 'uvu/assert'
 import type { Bytes } from '../../../base/bytes.ts'
 import { requireTimeout } from '../../../commands/blocking/blocking.ts'
 import { connection } from '../../../commands/clients/connection.ts'
-import { ClientError } from '../../../commands/core/errors.ts'
-import { NULL_ARRAY } from '../../../commands/core/reply.ts'
+import { ClientError } from '../../../commands/contract/errors.ts'
+import { NULL_ARRAY } from '../../../commands/contract/reply.ts'
 import { databases } from '../../../commands/keys/databases.ts'
 import { expiry } from '../../../commands/keys/expiry.ts'
 import { keys } from '../../../commands/keys/keys.ts'
@@ -130,7 +130,7 @@ test('a client that has gone takes nothing with it', () => {
   here.send('BLPOP', 'a', '0')
   gone.close('now')
   assert.is(blocked.timedCount, 0)
-  assert.equal(blocked.keyCounts(), { all: 1, orGone: 0 })
+  assert.equal(blocked.keyCounts(), { all: 1, wakesOnDelete: 0 })
   run('RPUSH', 'a', '1')
   assert.equal([gone.replies, here.replies], [[], [['a', '1']]])
 })

@@ -1,7 +1,7 @@
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { client } from '../../../commands/clients/client.ts'
-import { NO_REPLY, OK, type Reply, type Verbatim } from '../../../commands/core/reply.ts'
+import { NO_REPLY, OK, type Reply, type Verbatim } from '../../../commands/contract/reply.ts'
 import { FakeSession } from '../../support/harness/fake-session.ts'
 import { harness as commandHarness } from '../../support/harness/harness.ts'
 

@@ -1,8 +1,8 @@
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { connection } from '../../../commands/clients/connection.ts'
-import { MapReply, OK, PONG, type Reply, SimpleString } from '../../../commands/core/reply.ts'
-import { REDIS_COMPATIBLE_VERSION } from '../../../commands/core/version.ts'
+import { MapReply, OK, PONG, type Reply, SimpleString } from '../../../commands/contract/reply.ts'
+import { REDIS_COMPATIBLE_VERSION } from '../../../commands/contract/version.ts'
 import { harness as commandHarness } from '../../support/harness/harness.ts'
 
 const WRONGPASS = 'WRONGPASS invalid username-password pair or user is disabled.'

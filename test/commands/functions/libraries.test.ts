@@ -1,7 +1,7 @@
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import type { Bytes } from '../../../base/bytes.ts'
-import { clientError } from '../../../commands/core/errors.ts'
+import { clientError } from '../../../commands/contract/errors.ts'
 import {
   type FunctionEngine,
   FunctionLibraries,

@@ -1,6 +1,6 @@
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
-import { NULL_ARRAY, WrittenDouble } from '../../../commands/core/reply.ts'
+import { NULL_ARRAY, WrittenDouble } from '../../../commands/contract/reply.ts'
 import { geo } from '../../../commands/geo/geo.ts'
 import { distanceOf, type Position, positionOf, scoreOf } from '../../../commands/geo/geohash.ts'
 import { geoQueries } from '../../../commands/geo/queries.ts'

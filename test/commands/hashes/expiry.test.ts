@@ -1,7 +1,7 @@
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import type { Bytes } from '../../../base/bytes.ts'
-import { MapReply, type Reply } from '../../../commands/core/reply.ts'
+import { MapReply, type Reply } from '../../../commands/contract/reply.ts'
 import { hashExpiry } from '../../../commands/hashes/expiry.ts'
 import { hashes } from '../../../commands/hashes/hashes.ts'
 import { hashNumbers } from '../../../commands/hashes/numbers.ts'

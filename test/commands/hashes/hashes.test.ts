@@ -1,6 +1,6 @@
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
-import { MapReply } from '../../../commands/core/reply.ts'
+import { MapReply } from '../../../commands/contract/reply.ts'
 import { hashes } from '../../../commands/hashes/hashes.ts'
 import { hashNumbers } from '../../../commands/hashes/numbers.ts'
 import { hashReading } from '../../../commands/hashes/reading.ts'

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
-import type { ConfigPort } from '../../../commands/core/ports.ts'
+import type { ConfigPort } from '../../../commands/contract/ports.ts'
 import { hyperLogLogs } from '../../../commands/hyperloglogs/hyperloglog.ts'
 import { expiry } from '../../../commands/keys/expiry.ts'
 import { keys } from '../../../commands/keys/keys.ts'

@@ -1,6 +1,6 @@
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
-import { type Command, firstKey, keyRange } from '../../../commands/core/command.ts'
+import { type Command, firstKey, keyRange } from '../../../commands/contract/command.ts'
 import { type ArgumentDoc, argumentsOf } from '../../../commands/introspection/docs.ts'
 
 /** A short form: `name:type`, `TOKEN` before, then ? optional, + multiple, ! with its token; parts in brackets; @n the key spec. */

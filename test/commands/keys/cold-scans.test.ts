@@ -2,7 +2,7 @@
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import type { Bytes } from '../../../base/bytes.ts'
-import type { Reply } from '../../../commands/core/reply.ts'
+import type { Reply } from '../../../commands/contract/reply.ts'
 import { pikaScans } from '../../../commands/keys/pika-scans.ts'
 import { scans } from '../../../commands/keys/scan.ts'
 import { scripts } from '../../../commands/scripting/scripts.ts'

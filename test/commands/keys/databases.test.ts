@@ -1,6 +1,6 @@
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
-import { OK } from '../../../commands/core/reply.ts'
+import { OK } from '../../../commands/contract/reply.ts'
 import { databases } from '../../../commands/keys/databases.ts'
 import { strings } from '../../../commands/strings/strings.ts'
 import { harness } from '../../support/harness/harness.ts'

@@ -1,6 +1,6 @@
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
-import { OK, SimpleString } from '../../../commands/core/reply.ts'
+import { OK, SimpleString } from '../../../commands/contract/reply.ts'
 import { keys } from '../../../commands/keys/keys.ts'
 import { stringRanges } from '../../../commands/strings/ranges.ts'
 import { strings } from '../../../commands/strings/strings.ts'

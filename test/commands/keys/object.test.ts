@@ -1,7 +1,7 @@
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { connection } from '../../../commands/clients/connection.ts'
-import type { SimpleString } from '../../../commands/core/reply.ts'
+import type { SimpleString } from '../../../commands/contract/reply.ts'
 import { keys } from '../../../commands/keys/keys.ts'
 import { objects } from '../../../commands/keys/object.ts'
 import { bitfields } from '../../../commands/strings/bitfield.ts'

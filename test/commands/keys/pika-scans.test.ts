@@ -1,6 +1,6 @@
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
-import type { Reply } from '../../../commands/core/reply.ts'
+import type { Reply } from '../../../commands/contract/reply.ts'
 import { hashExpiry } from '../../../commands/hashes/expiry.ts'
 import { hashes } from '../../../commands/hashes/hashes.ts'
 import { expiry } from '../../../commands/keys/expiry.ts'

@@ -1,7 +1,7 @@
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import type { Bytes } from '../../../base/bytes.ts'
-import { findSortKeys } from '../../../commands/core/key-finder.ts'
+import { findSortKeys } from '../../../commands/contract/key-finder.ts'
 import { hashes } from '../../../commands/hashes/hashes.ts'
 import { expiry } from '../../../commands/keys/expiry.ts'
 import { keys } from '../../../commands/keys/keys.ts'

@@ -1,6 +1,6 @@
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
-import { clientError } from '../../../commands/core/errors.ts'
+import { clientError } from '../../../commands/contract/errors.ts'
 import {
   addInt64,
   floatOf,

@@ -5,11 +5,10 @@
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import type { Bytes } from '../../../base/bytes.ts'
-import { checkRequest } from '../../../commands/acl/check.ts'
 import { User } from '../../../commands/acl/user.ts'
 import { applyRules } from '../../../commands/acl/user-rules.ts'
-import { firstKeyOf, keyUsesOf } from '../../../commands/core/key-finder.ts'
-import { CommandTable } from '../../../commands/core/table.ts'
+import { firstKeyOf, keyUsesOf } from '../../../commands/contract/key-finder.ts'
+import { CommandTable } from '../../../commands/contract/table.ts'
 import { families } from '../../../commands/families.ts'
 import { commandInfo } from '../../../commands/introspection/info.ts'
 import { dataFamilies } from '../../support/generators/data-families.ts'
@@ -91,7 +90,7 @@ test('ACL checks the key that a repeated option names last', () => {
   applyRules(user, ['+@all', '~src', '~ok', '~streams'], { table, channelDefault: () => 'no channels', warn() {} })
   const denied = (request: string) => {
     const words = request.split(' ')
-    return checkRequest(user, find(words), words)?.object ?? 'nothing'
+    return user.denialOf(find(words), words)?.object ?? 'nothing'
   }
   assert.is(denied('georadius src 0 0 1 m STORE ok STORE dst'), 'dst')
   assert.is(denied('georadius src 0 0 1 m STOREDIST ok STORE dst'), 'dst')

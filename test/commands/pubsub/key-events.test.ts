@@ -2,7 +2,7 @@
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import type { Log } from '../../../base/log.ts'
-import { ClientError } from '../../../commands/core/errors.ts'
+import { ClientError } from '../../../commands/contract/errors.ts'
 import { objects } from '../../../commands/keys/object.ts'
 import { lcsCommands } from '../../../commands/strings/lcs.ts'
 import { Expiry } from '../../../storage/keyspace/expiry.ts'

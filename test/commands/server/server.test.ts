@@ -1,6 +1,6 @@
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
-import { OK, type SimpleString, type Verbatim } from '../../../commands/core/reply.ts'
+import { OK, type SimpleString, type Verbatim } from '../../../commands/contract/reply.ts'
 import { drawHaypile } from '../../../commands/server/lolwut.ts'
 import { persistence } from '../../../commands/server/persistence.ts'
 import { server as serverCommands } from '../../../commands/server/server.ts'

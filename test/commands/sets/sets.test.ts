@@ -1,7 +1,7 @@
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import type { Bytes } from '../../../base/bytes.ts'
-import { type Reply, SetReply } from '../../../commands/core/reply.ts'
+import { type Reply, SetReply } from '../../../commands/contract/reply.ts'
 import { keys } from '../../../commands/keys/keys.ts'
 import { objects } from '../../../commands/keys/object.ts'
 import { sets } from '../../../commands/sets/sets.ts'

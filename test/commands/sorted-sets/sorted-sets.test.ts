@@ -1,7 +1,7 @@
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import type { Bytes } from '../../../base/bytes.ts'
-import { Double, NULL_ARRAY } from '../../../commands/core/reply.ts'
+import { Double, NULL_ARRAY } from '../../../commands/contract/reply.ts'
 import { keys } from '../../../commands/keys/keys.ts'
 import { objects } from '../../../commands/keys/object.ts'
 import { sortedSetRanges } from '../../../commands/sorted-sets/ranges.ts'

@@ -1,7 +1,7 @@
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import type { Bytes } from '../../../base/bytes.ts'
-import { MapReply, NULL_ARRAY } from '../../../commands/core/reply.ts'
+import { MapReply, NULL_ARRAY } from '../../../commands/contract/reply.ts'
 import { keys } from '../../../commands/keys/keys.ts'
 import { streamClaims } from '../../../commands/streams/claims.ts'
 import { streamGroups } from '../../../commands/streams/groups.ts'

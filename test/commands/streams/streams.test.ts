@@ -1,7 +1,7 @@
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import type { Bytes } from '../../../base/bytes.ts'
-import { MapReply, NULL_ARRAY } from '../../../commands/core/reply.ts'
+import { MapReply, NULL_ARRAY } from '../../../commands/contract/reply.ts'
 import { keys } from '../../../commands/keys/keys.ts'
 import { objects } from '../../../commands/keys/object.ts'
 import { streamInfo } from '../../../commands/streams/info.ts'

@@ -2,7 +2,7 @@
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { connection } from '../../../commands/clients/connection.ts'
-import { ErrorReply, type Reply, SimpleString } from '../../../commands/core/reply.ts'
+import { ErrorReply, type Reply, SimpleString } from '../../../commands/contract/reply.ts'
 import { databases } from '../../../commands/keys/databases.ts'
 import { keys } from '../../../commands/keys/keys.ts'
 import { pikaScans } from '../../../commands/keys/pika-scans.ts'

@@ -2,8 +2,8 @@
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { connection } from '../../../commands/clients/connection.ts'
-import { ClientError } from '../../../commands/core/errors.ts'
-import { ErrorReply, NULL_ARRAY, type Reply, SimpleString } from '../../../commands/core/reply.ts'
+import { ClientError } from '../../../commands/contract/errors.ts'
+import { ErrorReply, NULL_ARRAY, type Reply, SimpleString } from '../../../commands/contract/reply.ts'
 import { hashExpiry } from '../../../commands/hashes/expiry.ts'
 import { hashes } from '../../../commands/hashes/hashes.ts'
 import { databases } from '../../../commands/keys/databases.ts'
@@ -348,7 +348,7 @@ test('what an earlier part does to the node stands in the way of later ones that
 
 test('where one transaction would write more than the binlog takes in one piece, the rest of its writes is refused', () => {
   const { client, executor, logged } = start()
-  executor.units.mostBytes = 20
+  executor.units.maxLoggedBytes = 20
   const one = client()
   const tooMuch = '-ERR transaction or script exceeds the maximum size of one binlog group'
   assert.equal(say(one, 'MULTI', 'SET a 0123456789', 'SET b 0123456789', 'SET c 1', 'GET c', 'EXEC').at(-1), ['+OK', '+OK', tooMuch, null])

@@ -1,6 +1,6 @@
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
-import { MapReply, OK, type SimpleString } from '../../../commands/core/reply.ts'
+import { MapReply, OK, type SimpleString } from '../../../commands/contract/reply.ts'
 import { configCommands } from '../../../commands/server/config.ts'
 import { harness } from '../../support/harness/harness.ts'
 

@@ -1,6 +1,6 @@
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
-import { REDIS_COMPATIBLE_VERSION } from '../../../commands/core/version.ts'
+import { REDIS_COMPATIBLE_VERSION } from '../../../commands/contract/version.ts'
 import { humanBytes } from '../../../server/info/fields.ts'
 import type { InfoFigures } from '../../../server/info/figures.ts'
 import { infoText } from '../../../server/info/info.ts'

@@ -1,8 +1,9 @@
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
-import type { Client, Executor } from '../../../commands/core/executor.ts'
-import type { CommandRuntime } from '../../../commands/core/runtimes.ts'
-import type { CommandTable } from '../../../commands/core/table.ts'
+import type { CommandRuntime } from '../../../commands/contract/runtimes.ts'
+import type { Client } from '../../../commands/contract/session.ts'
+import type { CommandTable } from '../../../commands/contract/table.ts'
+import type { Executor } from '../../../commands/execution/executor.ts'
 import { Gates } from '../../../server/loop/gates.ts'
 import type { Storage } from '../../../storage/storage.ts'
 

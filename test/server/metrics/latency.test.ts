@@ -1,6 +1,6 @@
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
-import { MapReply, Verbatim } from '../../../commands/core/reply.ts'
+import { MapReply, Verbatim } from '../../../commands/contract/reply.ts'
 import { latencyCommands } from '../../../commands/server/latency.ts'
 import { latencyGraph } from '../../../commands/server/latency-report.ts'
 import { harness } from '../../support/harness/harness.ts'

@@ -1,7 +1,7 @@
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { connection } from '../../../commands/clients/connection.ts'
-import type { Command } from '../../../commands/core/command.ts'
+import type { Command } from '../../../commands/contract/command.ts'
 import { Rate } from '../../../server/metrics/rate.ts'
 import { Statistics } from '../../../server/metrics/statistics.ts'
 

@@ -1,6 +1,6 @@
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
-import { BulkChunks, Double, MapReply, Message, type Reply, SetReply, SimpleString } from '../../../commands/core/reply.ts'
+import { BulkChunks, Double, MapReply, Message, type Reply, SetReply, SimpleString } from '../../../commands/contract/reply.ts'
 import { type Chunks, ReplyBuffer } from '../../../server/protocol/reply-buffer.ts'
 import { encodeMessage, encodeReply, encodeText } from '../../../server/protocol/reply-encoder.ts'
 import { seeded } from '../../support/generators/seed.ts'

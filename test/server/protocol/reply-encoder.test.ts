@@ -16,7 +16,7 @@ import {
   SimpleString,
   Verbatim,
   WrittenDouble,
-} from '../../../commands/core/reply.ts'
+} from '../../../commands/contract/reply.ts'
 import { encodeError, encodeReply, formatDouble } from '../../../server/protocol/reply-encoder.ts'
 import { seeded } from '../../support/generators/seed.ts'
 

@@ -1,6 +1,6 @@
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
-import { CommandTable } from '../../../commands/core/table.ts'
+import { CommandTable } from '../../../commands/contract/table.ts'
 import { strings } from '../../../commands/strings/strings.ts'
 import { Prefetcher } from '../../../server/protocol/prefetch.ts'
 import { ReadAhead } from '../../../storage/scan/read-ahead.ts'

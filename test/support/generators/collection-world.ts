@@ -7,7 +7,7 @@
 import * as assert from 'uvu/assert'
 import type { Bytes } from '../../../base/bytes.ts'
 import type { Clock } from '../../../base/clock.ts'
-import { Double, MapReply, NullArray, type Reply, SetReply } from '../../../commands/core/reply.ts'
+import { Double, MapReply, NullArray, type Reply, SetReply } from '../../../commands/contract/reply.ts'
 import { MemoryFiles } from '../disks/memory-files.ts'
 import { MemoryRecords } from '../disks/memory-records.ts'
 import { Disk, Engine, type EngineOptions, nextTurn } from '../harness/engine.ts'

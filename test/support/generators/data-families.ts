@@ -2,7 +2,7 @@
  * The families of commands on data, and those that combine commands into one unit. Engines and
  * simulated nodes run these, as they have no server around them.
  */
-import type { Command } from '../../../commands/core/command.ts'
+import type { Command } from '../../../commands/contract/command.ts'
 import { collectionFamilies } from '../../../commands/families.ts'
 import { databases } from '../../../commands/keys/databases.ts'
 import { expiry } from '../../../commands/keys/expiry.ts'

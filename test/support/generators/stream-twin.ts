@@ -3,7 +3,7 @@
  * milliseconds. Times are in ms.
  */
 import type { Bytes } from '../../../base/bytes.ts'
-import { NULL_ARRAY } from '../../../commands/core/reply.ts'
+import { NULL_ARRAY } from '../../../commands/contract/reply.ts'
 
 interface TwinPending {
   consumer: Bytes

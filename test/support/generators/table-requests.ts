@@ -4,7 +4,7 @@
  * twice. Words are valid often enough that most requests succeed.
  */
 import type { Bytes } from '../../../base/bytes.ts'
-import type { Command } from '../../../commands/core/command.ts'
+import type { Command } from '../../../commands/contract/command.ts'
 import { type ArgumentDoc, argumentsOf } from '../../../commands/introspection/docs.ts'
 import type { Seeded } from './seed.ts'
 

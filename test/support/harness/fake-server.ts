@@ -6,7 +6,7 @@ import type { Bytes } from '../../../base/bytes.ts'
 import type { Random } from '../../../base/clock.ts'
 import { Acl } from '../../../commands/acl/acl.ts'
 import { openDefaultUser } from '../../../commands/acl/user.ts'
-import type { Command } from '../../../commands/core/command.ts'
+import type { Command } from '../../../commands/contract/command.ts'
 import type {
   ClientsPort,
   FailoverOptions,
@@ -17,10 +17,10 @@ import type {
   StoragePort,
   WaitReached,
   WaitTarget,
-} from '../../../commands/core/ports.ts'
-import { NO_REPLY, OK, type Reply } from '../../../commands/core/reply.ts'
-import type { Session } from '../../../commands/core/session.ts'
-import { CommandTable } from '../../../commands/core/table.ts'
+} from '../../../commands/contract/ports.ts'
+import { NO_REPLY, OK, type Reply } from '../../../commands/contract/reply.ts'
+import type { Session } from '../../../commands/contract/session.ts'
+import { CommandTable } from '../../../commands/contract/table.ts'
 import type { FunctionLibraries } from '../../../commands/functions/libraries.ts'
 import { PubSub } from '../../../commands/pubsub/pub-sub.ts'
 import type { Scripting } from '../../../commands/scripting/scripting.ts'

@@ -1,7 +1,7 @@
 /** A session for commands, without a connection behind it. */
 import { openDefaultUser } from '../../../commands/acl/user.ts'
-import type { Message } from '../../../commands/core/reply.ts'
-import { type Peer, type Session, SessionState } from '../../../commands/core/session.ts'
+import type { Message } from '../../../commands/contract/reply.ts'
+import { type Peer, type Session, SessionState } from '../../../commands/contract/session.ts'
 
 /** A session that records the messages pushed to it and the way it was closed. */
 export class FakeSession extends SessionState implements Session {

@@ -2,7 +2,7 @@
  * Scripts on an executor without a server. The Lua machine is real, and the test decides when a
  * suspended script continues.
  */
-import type { Executor } from '../../../commands/core/executor.ts'
+import type { Executor } from '../../../commands/execution/executor.ts'
 import { openApi } from '../../../commands/scripting/api.ts'
 import { ScriptRunner } from '../../../commands/scripting/runner.ts'
 import { Scripting } from '../../../commands/scripting/scripting.ts'

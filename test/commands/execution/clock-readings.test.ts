@@ -1,8 +1,8 @@
 /** Which units share a reading of the clock, with commands that take as long as the test says. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
-import { type Command, command } from '../../../commands/core/command.ts'
-import { OK } from '../../../commands/core/reply.ts'
+import { type Command, command } from '../../../commands/contract/command.ts'
+import { OK } from '../../../commands/contract/reply.ts'
 import { expiry } from '../../../commands/keys/expiry.ts'
 import { blockingLists } from '../../../commands/lists/blocking.ts'
 import { lists } from '../../../commands/lists/lists.ts'

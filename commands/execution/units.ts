@@ -7,18 +7,15 @@ import { assert } from '../../base/assert.ts'
 import type { Bytes } from '../../base/bytes.ts'
 import type { OpenGroup } from '../../storage/binlog/open-group.ts'
 import type { Keyspace } from '../../storage/keyspace/keyspace.ts'
-import type { QueuedRequest } from '../transactions/transaction.ts'
+import type { Context } from '../contract/context.ts'
+import { type Reply, SUSPENDED } from '../contract/reply.ts'
+import type { CommandRuntime } from '../contract/runtimes.ts'
+import type { QueuedRequest, UnitsPort } from '../contract/transactions.ts'
 import { Watches } from '../transactions/watches.ts'
-import type { Context } from './context.ts'
-import { NoReply, type Reply } from './reply.ts'
-import type { CommandRuntime } from './runtimes.ts'
 import { Unit } from './unit.ts'
 
-/** The reply of a run function whose unit continues in later turns. */
-export const SUSPENDED = new NoReply()
-
 /** A unit is one piece of the binlog, which is read into memory whole. */
-const MOST_BYTES = 2 ** 30
+const MAX_UNIT_BYTES = 2 ** 30
 
 const TOO_MUCH = 'ERR transaction or script exceeds the maximum size of one binlog group'
 
@@ -26,12 +23,12 @@ const TOO_MUCH = 'ERR transaction or script exceeds the maximum size of one binl
 const NOTHING: Bytes[][] = []
 
 /** Runs one unit of several commands at a time. */
-export class Units {
+export class Units implements UnitsPort {
   readonly watches: Watches
   /** Runs a queued request for the session whose command runs. */
   readonly runQueued: (request: QueuedRequest) => Reply
   /** A unit that has logged more than this refuses further writes. */
-  mostBytes = MOST_BYTES
+  maxLoggedBytes = MAX_UNIT_BYTES
   /** The current unit; null if there is none. */
   current: Unit | null = null
   /**
@@ -100,7 +97,7 @@ export class Units {
 
   /** Why a part of the current unit is refused: the unit has written too much. Null lets it run. */
   refusalOf({ isWrite }: CommandRuntime): Bytes | null {
-    return isWrite && this.current !== null && this.current.bytes > this.mostBytes ? TOO_MUCH : null
+    return isWrite && this.current !== null && this.current.bytes > this.maxLoggedBytes ? TOO_MUCH : null
   }
 
   begin(): void {
@@ -115,7 +112,7 @@ export class Units {
   end(): void {
     assert(this.depth > 0 && this.current !== null, 'only a unit that has begun ends')
     if (--this.depth > 0) return
-    this.settle()
+    this.writeToGroup()
     assert(this.unit.isEmpty, 'what a unit did is in the group when it ends')
     this.current = null
     this.keyspace.log = this.group
@@ -136,7 +133,7 @@ export class Units {
    * Writes the current unit's effects so far to the group, before this node changes its role and
    * its log's history.
    */
-  settle(): void {
+  writeToGroup(): void {
     this.current?.writeTo(this.group)
     this.keyspace.isUnitOpen = false
   }

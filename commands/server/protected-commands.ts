@@ -2,10 +2,11 @@
  * Commands that run only if the configuration allows them: for everyone, or for clients of this
  * machine.
  */
+
+import type { Context } from '../contract/context.ts'
+import { clientError } from '../contract/errors.ts'
+import type { Session } from '../contract/session.ts'
 import { isToken } from '../parsing/args.ts'
-import type { Context } from './context.ts'
-import { clientError } from './errors.ts'
-import type { Session } from './session.ts'
 
 /**
  * Throws Redis's text unless `enable-debug-command` or `enable-module-command` allows the command

@@ -8,27 +8,20 @@ import type { OpenGroup } from '../../storage/binlog/open-group.ts'
 import type { Keyspace } from '../../storage/keyspace/keyspace.ts'
 import { runLater, runNow } from '../../storage/scan/steps.ts'
 import { type BlockedClient, BlockedClients, type BlockedHandler } from '../blocking/blocked-clients.ts'
-import { BLOCKED, type BlockOptions } from '../blocking/blocking.ts'
 import { Tracking } from '../clients/tracking.ts'
+import type { BlockOptions } from '../contract/block-options.ts'
+import { type Args, stepsOf } from '../contract/command.ts'
+import { Context } from '../contract/context.ts'
+import { ClientError, unknownSubcommand, wrongArity } from '../contract/errors.ts'
+import type { ServerPort } from '../contract/ports.ts'
+import { BLOCKED, ErrorReply, type Reply, SimpleString, SUSPENDED } from '../contract/reply.ts'
+import { type CommandRuntime, hasRightArity, Runtimes } from '../contract/runtimes.ts'
+import type { Client } from '../contract/session.ts'
 import { endTransaction } from '../transactions/transactions.ts'
-import { type Args, stepsOf } from './command.ts'
-import { Context } from './context.ts'
-import { ClientError, unknownSubcommand, wrongArity } from './errors.ts'
 import type { ExecutorHooks, ExecutorOptions, Gate, Outcome } from './executor-hooks.ts'
-import type { ServerPort } from './ports.ts'
 import { onlyForSubscribers, strangerOf, unknownCommand } from './refusals.ts'
-import { ErrorReply, type Reply, SimpleString } from './reply.ts'
-import { type CommandRuntime, hasRightArity, Runtimes } from './runtimes.ts'
-import type { Session } from './session.ts'
 import { isUnitMark } from './unit.ts'
-import { SUSPENDED, Units } from './units.ts'
-
-/** A session that receives replies. */
-export interface Client extends Session {
-  reply(reply: Reply): void
-  /** `text` begins with its code word. */
-  replyError(text: Bytes): void
-}
+import { Units } from './units.ts'
 
 /** A clock reading older than this at the end of a unit is replaced before the next unit. */
 const MAX_READING_MS = 1

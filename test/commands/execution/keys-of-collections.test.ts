@@ -1,6 +1,6 @@
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
-import type { MapReply, SimpleString } from '../../../commands/core/reply.ts'
+import type { MapReply, SimpleString } from '../../../commands/contract/reply.ts'
 import { hashExpiry } from '../../../commands/hashes/expiry.ts'
 import { hashes } from '../../../commands/hashes/hashes.ts'
 import { hashReading } from '../../../commands/hashes/reading.ts'

@@ -2,11 +2,11 @@
 import type { Bytes } from '../../base/bytes.ts'
 import type { OpenGroup } from '../../storage/binlog/open-group.ts'
 import type { Keyspace } from '../../storage/keyspace/keyspace.ts'
-import type { Command } from './command.ts'
-import type { Client } from './executor.ts'
-import type { ServerPort } from './ports.ts'
+import type { Command } from '../contract/command.ts'
+import type { ServerPort } from '../contract/ports.ts'
+import type { CommandCounters, CommandRuntime } from '../contract/runtimes.ts'
+import type { Client } from '../contract/session.ts'
 import type { Stranger } from './refusals.ts'
-import type { CommandCounters, CommandRuntime } from './runtimes.ts'
 
 /**
  * Says why a command cannot run now: the text of a refusal, or 'hold' to keep the request for

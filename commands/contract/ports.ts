@@ -5,22 +5,20 @@
 import type { Bytes } from '../../base/bytes.ts'
 import type { Random } from '../../base/clock.ts'
 import type { ScanCursors } from '../../storage/scan/scan-cursors.ts'
-import type { Acl } from '../acl/acl.ts'
-import type { FunctionLibraries } from '../functions/libraries.ts'
-import type { PubSub } from '../pubsub/pub-sub.ts'
-import type { Scripting } from '../scripting/scripting.ts'
+import type { AclPort } from './access.ts'
 import type { Reply } from './reply.ts'
 import type { Session } from './session.ts'
+import type { PubSubPort } from './subscriptions.ts'
 import type { CommandTable } from './table.ts'
 
 export interface ServerPort {
   readonly table: CommandTable
   readonly config: ConfigPort
   readonly clients: ClientsPort
-  readonly acl: Acl
-  readonly pubsub: PubSub
-  readonly functions: FunctionLibraries
-  readonly scripting: Scripting
+  readonly acl: AclPort
+  readonly pubsub: PubSubPort
+  readonly functions: FunctionsPort
+  readonly scripting: ScriptingPort
   readonly slowlog: SlowlogPort
   readonly latency: LatencyPort
   readonly statistics: StatisticsPort
@@ -42,6 +40,22 @@ export interface ServerPort {
   version: string
   /** The run id that LOLWUT and HELLO show. */
   readonly runId: string
+}
+
+/** The libraries of functions. `functions/libraries.ts` implements it and adds their commands' part. */
+export interface FunctionsPort {
+  /** Total size of the libraries' code. */
+  readonly codeBytes: number
+}
+
+/** The scripts of EVAL. `scripting/scripting.ts` implements it and adds their commands' part. */
+export interface ScriptingPort {
+  /** Bytes used by the machine and by the texts of scripts. */
+  readonly memory: { readonly machine: number; readonly scripts: number }
+  readonly runner: {
+    /** DEBUG SET-DISABLE-DENY-SCRIPTS */
+    deniesNothing: boolean
+  }
 }
 
 export interface ShutdownOptions {

@@ -176,3 +176,9 @@ export const OK = new SimpleString('OK')
 export const PONG = new SimpleString('PONG')
 export const NULL_ARRAY = new NullArray()
 export const NO_REPLY = new NoReply()
+
+/** The reply of a run function that has blocked its client. */
+export const BLOCKED = new NoReply()
+
+/** The reply of a run function whose unit continues in later turns. */
+export const SUSPENDED = new NoReply()

@@ -3,12 +3,11 @@
  * `server/network/connection.ts` implements it; tests use `test/support/harness/fake-session.ts`.
  */
 import type { Bytes } from '../../base/bytes.ts'
-import type { User } from '../acl/user.ts'
-import type { Tracker } from '../clients/tracker.ts'
-import type { Subscriptions } from '../pubsub/pub-sub.ts'
-import type { Transaction } from '../transactions/transaction.ts'
-import type { Watch } from '../transactions/watches.ts'
-import type { Message } from './reply.ts'
+import type { SessionUser } from './access.ts'
+import type { Message, Reply } from './reply.ts'
+import type { SessionSubscriptions } from './subscriptions.ts'
+import type { SessionTracker } from './tracking.ts'
+import type { SessionTransaction, SessionWatch } from './transactions.ts'
 
 export type ReplyMode = 'on' | 'off' | 'skip' | 'skip-next'
 
@@ -30,15 +29,15 @@ export class SessionState {
   /** True for the session that runs a script's commands. */
   isScript = false
   /** Null without subscriptions. */
-  subscriptions: Subscriptions | null = null
+  subscriptions: SessionSubscriptions | null = null
   /** CLIENT TRACKING state; null when off. */
-  tracker: Tracker | null = null
+  tracker: SessionTracker | null = null
   /** The connection is about to be closed. */
   isLeaving = false
   /** Set between MULTI and EXEC. */
-  transaction: Transaction | null = null
+  transaction: SessionTransaction | null = null
   /** The keys named by WATCH. */
-  watch: Watch | null = null
+  watch: SessionWatch | null = null
   /** Binlog offset of the group that holds the session's last write; -1 before the first write. */
   lastWriteAt = -1
   /** The last command run, such as `set` or `config|get`. */
@@ -49,7 +48,7 @@ export interface Session extends SessionState {
   readonly id: number
   readonly peer: Peer
   /** The authenticated user, whose rules apply. */
-  user: User
+  user: SessionUser
   /** True if the client gave a password or needed none at the start. */
   authenticated: boolean
   /** `ip:port`, `[ip]:port` or `path:0` for a Unix socket. */
@@ -69,4 +68,11 @@ export interface Session extends SessionState {
   push(message: Message): void
   /** Ends the connection: `now` drops unsent bytes, `after-reply` sends them first. */
   close(how: 'now' | 'after-reply'): void
+}
+
+/** A session that receives replies. */
+export interface Client extends Session {
+  reply(reply: Reply): void
+  /** `text` begins with its code word. */
+  replyError(text: Bytes): void
 }

@@ -6,12 +6,12 @@
 import type { Bytes } from '../../base/bytes.ts'
 import type { Database } from '../../storage/keyspace/database.ts'
 import type { Keyspace } from '../../storage/keyspace/keyspace.ts'
-import { BLOCKED, type BlockOptions } from '../blocking/blocking.ts'
-import type { Tracking } from '../clients/tracking.ts'
+import type { BlockOptions } from './block-options.ts'
 import type { ServerPort } from './ports.ts'
-import type { Reply } from './reply.ts'
+import { BLOCKED, type Reply } from './reply.ts'
 import type { Session } from './session.ts'
-import type { Units } from './units.ts'
+import type { TrackingPort } from './tracking.ts'
+import type { UnitsPort } from './transactions.ts'
 
 /** Where effects are logged: the turn's group, or a unit of several commands. */
 interface CommandLog {
@@ -24,8 +24,8 @@ export class Context {
   /** The database that the session has selected. */
   declare db: Database
   /** Runs several commands as one unit. */
-  declare units: Units
-  declare tracking: Tracking
+  declare units: UnitsPort
+  declare tracking: TrackingPort
   /** The commands logged instead of the request, in order; null if the request itself is logged. */
   effects: Bytes[][] | null = null
   /** The command is logged even if it changed nothing. */
@@ -97,14 +97,14 @@ export class Context {
 
   /** Logs this command instead of the request; may be called more than once. */
   effect(...args: Bytes[]): void {
-    this.effectOf(args)
+    this.effectList(args)
   }
 
   /**
    * Like `effect`, for argument lists too long to spread: a call with that many arguments may
    * overflow the stack.
    */
-  effectOf(words: Bytes[]): void {
+  effectList(words: Bytes[]): void {
     if (this.effects === null) this.effects = [words]
     else this.effects.push(words)
   }

@@ -1,0 +1,22 @@
+/** Why a command blocks its client, and until when. */
+import type { Bytes } from '../../base/bytes.ts'
+import type { Reply } from './reply.ts'
+
+export interface BlockOptions {
+  readonly keys: readonly Bytes[]
+  /** KIND_LIST and the like: a key of another type is not ready. */
+  readonly kind: number
+  /** 0: no time-out. */
+  readonly timeoutMs: number
+  /** The reply at the time-out. */
+  readonly onTimeout: Reply
+  /** The words to run again, if the request itself would have another meaning later. */
+  readonly args?: readonly Bytes[]
+  /** Also run again when a key is deleted or changes its type. */
+  readonly wakesOnDelete?: true
+  /**
+   * Clients with the same label wait for the same thing (a consumer group): if one finds nothing,
+   * the others are not tried.
+   */
+  readonly waitGroup?: Bytes
+}
