@@ -75,6 +75,7 @@ if (isLinux) {
   test('where not even a refusal can be accepted, the server stops listening for a moment instead of spinning or ending', async () => {
     const server = await RunningServer.start()
     const control = await server.connect()
+    assert.is(await control.call('PING'), 'PONG') // so that this connection has been accepted
     setLimit(server.pid, 5)
     const knocking = Array.from({ length: 3 }, () => newGreeting(server))
     await until('the server to say so', () => server.log.includes('cannot accept connections'), WAIT_MS)

@@ -163,13 +163,6 @@ export async function assertOneItem(master: RunningServer): Promise<void> {
   assert.is(info.get('offline_slave0'), undefined)
 }
 
-/** The time until a replica follows again, in ms. */
-export async function timeToLink(replica: RunningServer): Promise<number> {
-  const started = performance.now()
-  await linked(replica)
-  return performance.now() - started
-}
-
 /** Writes until the returned function is called or the connection breaks. */
 export async function writing(server: RunningServer): Promise<() => Promise<void>> {
   const client = await server.connect()
