@@ -34,7 +34,7 @@ async function serve(config: Config): Promise<void> {
     log.error({}, `haypile cannot start: ${(error as Error).message}`)
     process.exit(1)
   }
-  followProcessTitle(node)
+  followProcessTitle(config, node.parts.state)
   logSmallDefault(config, log)
   const pidFile = config.path('pidfile')
   if (pidFile !== '') {
@@ -64,8 +64,10 @@ async function serve(config: Config): Promise<void> {
     })
   }
   if (wantsBanner(config)) {
-    const { version, port, tlsPort, recoveredKeys: keys } = node
-    process.stdout.write(banner(config, { version, port, tlsPort, keys }, hasColours(process.stdout) ? 'coloured' : 'plain'))
+    const { port, tlsPort, recoveredKeys: keys } = node.parts.state
+    process.stdout.write(
+      banner(config, { version: HAYPILE_VERSION, port, tlsPort, keys }, hasColours(process.stdout) ? 'coloured' : 'plain'),
+    )
   }
 }
 

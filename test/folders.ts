@@ -138,10 +138,10 @@ export const FOLDERS: Readonly<Record<string, Folder>> = {
     'base commands/contract commands/keys commands/parsing storage/keyspace storage/records storage/scan storage/tree storage/values',
   ),
   server: folder(
-    "The program and the embedded server; the node's life from start to shutdown; start with `node`",
-    'base commands commands/acl commands/contract commands/execution commands/functions commands/pubsub commands/scripting ' +
-      'replication server/config server/info server/logging server/loop server/metrics server/network server/process ' +
-      'server/wiring storage storage/check storage/directory storage/records storage/scan',
+    "The program and the embedded server; its parts assembled, a node's life; start with `node`, `assemble`",
+    'base commands commands/acl commands/contract commands/execution commands/functions commands/pubsub ' +
+      'commands/scripting server/config server/info server/logging server/loop server/metrics server/network ' +
+      'server/process server/wiring storage storage/check storage/records',
   ),
   'server/config': folder(
     'The configuration: values, kinds, files, rewriting',
@@ -157,8 +157,9 @@ export const FOLDERS: Readonly<Record<string, Folder>> = {
   'server/logging': folder('The log, without passwords', 'base commands/parsing server server/config'),
   'server/loop': folder(
     "The turn of the event loop, what goes by the clock, what stands in a request's way",
-    'base commands/blocking commands/contract commands/execution commands/parsing commands/scripting replication server ' +
-      'server/network storage storage/binlog storage/keyspace storage/values',
+    'base commands/blocking commands/contract commands/execution commands/parsing commands/scripting replication ' +
+      'server/config server/logging server/metrics server/network storage storage/binlog storage/keyspace ' +
+      'storage/values',
   ),
   'server/metrics': folder('Counters, rates, the slow log, latency', 'base commands/contract server/config server/logging'),
   'server/network': folder(
@@ -172,10 +173,11 @@ export const FOLDERS: Readonly<Record<string, Folder>> = {
     'base commands/contract commands/parsing server/network storage/keyspace storage/records',
   ),
   'server/wiring': folder(
-    'Parts joined to the node: replication, scripts, ACL, storage, families',
-    'base commands/acl commands/contract commands/execution commands/functions commands/pubsub commands/scripting lua ' +
-      'lua/libraries replication replication/protocol server server/config server/loop server/metrics server/network ' +
-      'server/process server/protocol storage storage/binlog storage/keyspace storage/records storage/recovery',
+    'Parts joined to each other: replication, scripts, ACL, storage, sockets',
+    'base commands/acl commands/contract commands/execution commands/functions commands/pubsub commands/scripting ' +
+      'lua lua/libraries replication replication/protocol server/config server/logging server/loop server/metrics ' +
+      'server/network server/process server/protocol storage storage/binlog storage/directory storage/keyspace ' +
+      'storage/records storage/recovery',
   ),
 }
 
@@ -183,18 +185,4 @@ export const FOLDERS: Readonly<Record<string, Folder>> = {
  * Cycles of imports, types included, that leave a folder: each with its files. The list may only shrink.
  * Cycles of values do not occur at all (Biome, noImportCycles).
  */
-export const CYCLES: readonly (readonly string[])[] = [
-  ['replication/master/slave-items.ts', 'replication/replica/liveness.ts'],
-  [
-    'server/loop/blocked-timer.ts',
-    'server/loop/cron.ts',
-    'server/loop/drain.ts',
-    'server/node.ts',
-    'server/wiring/functions-start.ts',
-    'server/wiring/node-connections.ts',
-    'server/wiring/open-storage.ts',
-    'server/wiring/replication-start.ts',
-    'server/wiring/scripting-start.ts',
-    'server/wiring/warm-up.ts',
-  ],
-]
+export const CYCLES: readonly (readonly string[])[] = [['replication/master/slave-items.ts', 'replication/replica/liveness.ts']]

@@ -1,6 +1,7 @@
 /**
- * The interfaces through which commands use the surrounding server. `server/node.ts` implements
- * them; tests use `test/support/harness/fake-server.ts`. Commands import nothing from server/.
+ * The interfaces through which commands use the surrounding server. `server/server-port.ts`
+ * implements them; tests use `test/support/harness/fake-server.ts`. Commands import nothing from
+ * server/.
  */
 import type { Bytes } from '../../base/bytes.ts'
 import type { Random } from '../../base/clock.ts'

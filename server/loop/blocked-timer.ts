@@ -1,10 +1,6 @@
-/**
- * Connects blocked clients to the node: the turns that serve them, the gates that hold them, and
- * one timer for the first timeout to expire.
- */
+/** One timer for all blocked clients: it fires at the first timeout to expire. */
 import type { Clock } from '../../base/clock.ts'
 import type { BlockedClients } from '../../commands/blocking/blocked-clients.ts'
-import type { Node } from '../node.ts'
 import type { Turn } from './turn.ts'
 
 /**
@@ -12,15 +8,6 @@ import type { Turn } from './turn.ts'
  * hour.
  */
 const MAX_DELAY_MS = 3_600_000
-
-export function joinBlocked({ executor, gates, turn }: Node): void {
-  const { blockedClients } = executor
-  turn.serveBlocked = () => executor.endUnit()
-  gates.opened = () => blockedClients.retry()
-  // Deferred, since this is called in the middle of a unit, or while a master's group runs under
-  // another clock.
-  blockedClients.wake = () => queueMicrotask(() => turn.begin())
-}
 
 export class BlockedTimer {
   private readonly blockedClients: BlockedClients
@@ -31,8 +18,8 @@ export class BlockedTimer {
   private setFor = Number.POSITIVE_INFINITY
   private isStopped = false
 
-  constructor({ executor, turn, clock }: Node) {
-    this.blockedClients = executor.blockedClients
+  constructor(blockedClients: BlockedClients, turn: Turn, clock: Clock) {
+    this.blockedClients = blockedClients
     this.turn = turn
     this.clock = clock
   }

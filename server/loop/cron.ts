@@ -2,7 +2,14 @@
  * Periodic work. Ten times a second: fsync, retries, rates and timeouts. One more timer fires at
  * the next deadline, so that keys expire on time.
  */
-import type { Node } from '../node.ts'
+import type { Clock } from '../../base/clock.ts'
+import type { Replication } from '../../replication/replication.ts'
+import type { Storage } from '../../storage/storage.ts'
+import type { Config } from '../config/config.ts'
+import type { Statistics } from '../metrics/statistics.ts'
+import type { ClientRegistry } from '../network/client-registry.ts'
+import type { Gates } from './gates.ts'
+import type { Turn } from './turn.ts'
 
 const TICK_MS = 100
 const SYNC_EVERY_MS = 1000
@@ -10,8 +17,22 @@ const ROOM_EVERY_MS = 1000
 /** V8 needs time to report its memory use, so it is sampled rarely. */
 const SAMPLE_EVERY_MS = 10_000
 
+export interface CronParts {
+  readonly config: Config
+  readonly clock: Clock
+  readonly storage: Storage
+  readonly turn: Turn
+  readonly gates: Gates
+  readonly statistics: Statistics
+  readonly clients: Pick<ClientRegistry, 'connections'>
+  /** Samples the memory in use. */
+  readonly storagePort: { sample(): void }
+  /** Its replication is null until the binlog has been replayed. */
+  readonly state: { readonly replication: Replication | null }
+}
+
 export class Cron {
-  private readonly node: Node
+  private readonly parts: CronParts
   private ticker: NodeJS.Timeout | null = null
   private deadlineTimer: NodeJS.Timeout | null = null
   /** Wall time for which the deadline timer is set, ms. */
@@ -21,8 +42,8 @@ export class Cron {
   private lastRoomMs = Number.NEGATIVE_INFINITY
   private lastSampleMs = Number.NEGATIVE_INFINITY
 
-  constructor(node: Node) {
-    this.node = node
+  constructor(parts: CronParts) {
+    this.parts = parts
   }
 
   start(): void {
@@ -41,53 +62,53 @@ export class Cron {
    * timer's current one.
    */
   afterTurn(): void {
-    this.node.statistics.turns++
+    const { statistics, storage, clock, turn } = this.parts
+    statistics.turns++
     if (this.ticker === null) return
-    const first = this.node.engine.keyspace.deadlines.first
+    const first = storage.keyspace.deadlines.first
     if (first === undefined) return
-    const now = this.node.clock.wallMs()
+    const now = clock.wallMs()
     if (first.at > now + TICK_MS) return // the next tick comes first
     if (this.deadlineTimer !== null) {
       if (this.deadlineAt <= first.at) return
       clearTimeout(this.deadlineTimer)
     }
     this.deadlineAt = first.at
-    const delayMs = this.node.engine.expiry.delayMs(now)
-    if (!this.node.engine.expiry.active) return
+    const delayMs = storage.expiry.delayMs(now)
+    if (!storage.expiry.active) return
     this.deadlineTimer = setTimeout(() => {
       this.deadlineTimer = null
-      this.node.turn.begin()
+      turn.begin()
     }, delayMs)
   }
 
   private tick(): void {
-    const { node } = this
-    const { engine, turn, gates, statistics, clock } = node
+    const { storage, turn, gates, statistics, clock, config, state, storagePort } = this.parts
     const now = clock.monotonicMs()
     turn.begin()
     statistics.tick(now)
-    if (engine.stalled !== null && engine.retry()) turn.unstall()
+    if (storage.stalled !== null && storage.retry()) turn.unstall()
     if (now - this.lastRoomMs >= ROOM_EVERY_MS) {
       this.lastRoomMs = now
-      engine.recoverRoom()
+      storage.recoverRoom()
     }
     if (now - this.lastSampleMs >= SAMPLE_EVERY_MS) {
       this.lastSampleMs = now
-      node.storage.sample()
+      storagePort.sample()
     }
-    const policy = node.config.text('appendfsync')
+    const policy = config.text('appendfsync')
     if (policy === 'everysec' && now - this.lastSyncMs >= SYNC_EVERY_MS) {
       this.lastSyncMs = now
-      engine.binlog.sync()
+      storage.binlog.sync()
     }
-    if (!engine.checkpointer.isReopening) engine.expiry.lookAhead(clock.wallMs())
-    node.links?.tick()
+    if (!storage.checkpointer.isReopening) storage.expiry.lookAhead(clock.wallMs())
+    state.replication?.tick()
     gates.refresh(now)
     this.closeIdle(now)
   }
 
   private closeIdle(now: number): void {
-    const { config, clients } = this.node
+    const { config, clients } = this.parts
     const timeoutMs = config.number('timeout') * 1000
     for (const client of clients.connections.values()) {
       client.checkLimits()

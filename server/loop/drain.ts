@@ -3,33 +3,47 @@
  * shutdown-timeout has passed.
  */
 import type { Replication } from '../../replication/replication.ts'
-import type { Node } from '../node.ts'
+import type { Storage } from '../../storage/storage.ts'
+import type { Config } from '../config/config.ts'
+import type { Logger } from '../logging/log.ts'
+import type { Turn } from './turn.ts'
 
 const LOOK_EVERY_MS = 10
 
-export class Drain {
-  private readonly node: Node
-  private current: 'none' | 'waiting' | 'aborted' | 'hurried' = 'none'
+export interface DrainParts {
+  readonly config: Config
+  readonly log: Logger
+  readonly storage: Storage
+  readonly turn: Turn
+  /** Its replication is null until the binlog has been replayed. */
+  readonly state: { readonly replication: Replication | null }
+}
 
-  constructor(node: Node) {
-    this.node = node
+export class Drain {
+  private readonly parts: DrainParts
+  private current: 'none' | 'waiting' | 'aborted' | 'skipped' = 'none'
+
+  constructor(parts: DrainParts) {
+    this.parts = parts
   }
 
   /** Resolves with true if the shutdown is to continue, false if it was aborted. */
   async run(): Promise<boolean> {
-    const { links, config, engine, log } = this.node
+    const { config, storage, log, state } = this.parts
+    const { replication } = state
     const timeoutMs = config.number('shutdown-timeout') * 1000
-    if (links === null || timeoutMs === 0) return true
-    engine.commit() // so that replicas are also waited for with this turn's writes
-    if (links.laggards === 0) return true
+    if (replication === null || timeoutMs === 0) return true
+    storage.commit() // so that replicas are also waited for with this turn's writes
+    if (replication.laggards === 0) return true
     this.current = 'waiting'
-    links.pauseWrites('shutdown', true)
-    log.info({ replicas: links.laggards, timeoutMs }, 'shutdown waits for replicas to catch up')
-    await this.drained(links, timeoutMs)
+    replication.pauseWrites('shutdown', true)
+    log.info({ replicas: replication.laggards, timeoutMs }, 'shutdown waits for replicas to catch up')
+    await this.drained(replication, timeoutMs)
     const isAborted = this.isAborted
     this.current = 'none'
-    if (isAborted) links.pauseWrites('shutdown', false)
-    else if (links.laggards > 0) log.warn({ replicas: links.laggards }, 'shutdown continues although replicas have not caught up')
+    if (isAborted) replication.pauseWrites('shutdown', false)
+    else if (replication.laggards > 0)
+      log.warn({ replicas: replication.laggards }, 'shutdown continues although replicas have not caught up')
     return !isAborted
   }
 
@@ -41,22 +55,22 @@ export class Drain {
   }
 
   /** Ends the wait for replicas; the shutdown continues. */
-  hurry(): void {
-    if (this.current === 'waiting') this.current = 'hurried'
+  skip(): void {
+    if (this.current === 'waiting') this.current = 'skipped'
   }
 
   private get isAborted(): boolean {
     return this.current === 'aborted'
   }
 
-  private drained(links: Replication, timeoutMs: number): Promise<void> {
+  private drained(replication: Replication, timeoutMs: number): Promise<void> {
     let leftMs = timeoutMs
     return new Promise((resolve) => {
       const timer = setInterval(() => {
         leftMs -= LOOK_EVERY_MS
-        links.master.askForAcks()
-        this.node.turn.begin()
-        if (leftMs > 0 && this.current === 'waiting' && links.laggards > 0) return
+        replication.master.askForAcks()
+        this.parts.turn.begin()
+        if (leftMs > 0 && this.current === 'waiting' && replication.laggards > 0) return
         clearInterval(timer)
         resolve()
       }, LOOK_EVERY_MS)

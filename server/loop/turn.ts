@@ -29,19 +29,29 @@ export interface TurnClient {
   readonly isToldByUnit: boolean
 }
 
+/** The calls that a turn makes at its end, in this order. */
+export interface TurnEvents {
+  /**
+   * Before the group is appended, after keys have expired: serves blocked clients after changes
+   * outside of units, such as expired keys and groups from a master.
+   */
+  serveBlocked(): void
+  /**
+   * Before the group is appended, after blocked clients were served: sends clients the
+   * notifications collected in the turn. Returns true if another turn must go on.
+   */
+  tellClients(): boolean
+  /** After the group is appended and the replies are out: sends appended bytes to replicas. */
+  feedReplicas(): void
+  /** After the background work. */
+  ended(): void
+}
+
 export class Turn {
   /** True with appendfsync always. */
   waitForSync = false
-  /** Serves blocked clients after changes outside of units: expired keys, groups from a master. */
-  serveBlocked: () => void = () => {}
-  /**
-   * Sends clients the notifications collected in the turn, before replies leave. Returns true if
-   * another turn must go on.
-   */
-  tellClients: () => boolean = () => false
   private readonly storage: TurnStorage
-  private readonly feed: () => void
-  private readonly afterEnd: () => void
+  private readonly events: TurnEvents
   private touched: TurnClient[] = []
   /** True while a turn's group could not be written; the clients in `stalled` wait for it. */
   private isStalled = false
@@ -52,11 +62,9 @@ export class Turn {
   private scheduled = false
   private readonly endLater = () => this.end()
 
-  /** `feed` sends appended bytes to replicas. */
-  constructor(storage: TurnStorage, feed: () => void, afterEnd: () => void) {
+  constructor(storage: TurnStorage, events: TurnEvents) {
     this.storage = storage
-    this.feed = feed
-    this.afterEnd = afterEnd
+    this.events = events
   }
 
   /** To be called before anything runs; begins a turn unless one has begun. */
@@ -96,12 +104,12 @@ export class Turn {
 
   /** Ends the turn now. */
   end(): void {
-    const { storage } = this
+    const { storage, events } = this
     // Clients served now belong to this turn, since its group has one clock.
     this.scheduled = true
     const moreExpired = storage.expireDue()
-    this.serveBlocked()
-    const moreToTell = this.tellClients()
+    events.serveBlocked()
+    const moreToTell = events.tellClients()
     const outcome = storage.commit()
     assert(this.scheduled, 'a turn ends once')
     this.scheduled = false
@@ -112,9 +120,9 @@ export class Turn {
     this.showsUnwritten = false
     // Replicas also wait for changes that no client waits for: expired keys.
     if (this.waitForSync && storage.isReady) storage.binlog.sync()
-    this.feed()
+    events.feedReplicas()
     const moreWork = storage.background()
-    this.afterEnd()
+    events.ended()
     if (moreExpired || moreToTell || moreWork) this.begin()
   }
 

@@ -8,26 +8,35 @@ import { describeClient } from './client-line.ts'
 import type { Connection } from './connection.ts'
 
 /** The clients blocked in WAIT and WAITAOF. */
-interface WaitingClients {
+export interface WaitingClients {
   has(session: Session): boolean
   /** Ends a client's wait. Returns false if it was not waiting. */
   end(session: Session, how: 'timeout' | 'error'): boolean
+}
+
+export interface ClientRegistryOptions {
+  readonly blocked: BlockedClients
+  readonly waiters: WaitingClients
+  readonly gates: Gates
+  /** Called with the number of monitors when it has changed. */
+  readonly onMonitors: (count: number) => void
+  readonly monotonicMs: () => number
 }
 
 export class ClientRegistry implements ClientsPort {
   readonly connections = new Map<number, Connection>()
   /** The link to this node's master, which is not among the connections. */
   master: Session | null = null
-  /** Clients that wait for replicas or an fsync; set once replication has started. */
-  waiters: WaitingClients = { has: () => false, end: () => false }
   private readonly monitors = new Set<Connection>()
   private readonly blocked: BlockedClients
+  private readonly waiters: WaitingClients
   private readonly gates: Gates
   private readonly onMonitors: (count: number) => void
   private readonly monotonicMs: () => number
 
-  constructor(options: { blocked: BlockedClients; gates: Gates; onMonitors: (count: number) => void; monotonicMs: () => number }) {
+  constructor(options: ClientRegistryOptions) {
     this.blocked = options.blocked
+    this.waiters = options.waiters
     this.gates = options.gates
     this.onMonitors = options.onMonitors
     this.monotonicMs = options.monotonicMs

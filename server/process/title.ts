@@ -5,9 +5,8 @@ import { expandTitle, type TitleVariables } from './title-template.ts'
 
 const TITLE = 'haypile'
 
-/** The configuration, and the ports that are bound; 0 for none. */
-interface TitleSource {
-  readonly config: Config
+/** The bound ports; 0 for none. */
+interface BoundPorts {
   readonly port: number
   readonly tlsPort: number
 }
@@ -16,16 +15,15 @@ interface TitleSource {
  * Sets the process title from the configuration now and after each change, unless set-proc-title is
  * no. For a process that is the server's own.
  */
-export function followProcessTitle(source: TitleSource): void {
-  const { config } = source
+export function followProcessTitle(config: Config, bound: BoundPorts): void {
   if (!config.flag('set-proc-title')) return
   config.follow('proc-title-template', (template) => {
-    const title = expandTitle(textOf(template), variablesOf(source))
+    const title = expandTitle(textOf(template), variablesOf(config, bound))
     if (title !== null) process.title = title
   })
 }
 
-function variablesOf({ config, port, tlsPort }: TitleSource): TitleVariables {
+function variablesOf(config: Config, { port, tlsPort }: BoundPorts): TitleVariables {
   const [address = '*'] = config.list('bind')
   const unixsocket = textOf(config.text('unixsocket'))
   const listening = port || tlsPort

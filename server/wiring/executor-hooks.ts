@@ -2,10 +2,21 @@
  * Connects the executor to the slow log, latencies and statistics. Hooks for connections are passed
  * through.
  */
+import { AssertionError } from '../../base/assert.ts'
+import type { Clock } from '../../base/clock.ts'
+import type { Log } from '../../base/log.ts'
+import type { Executor } from '../../commands/execution/executor.ts'
 import type { ExecutorHooks } from '../../commands/execution/executor-hooks.ts'
+import type { Storage } from '../../storage/storage.ts'
+import { redacted } from '../logging/redact.ts'
+import type { Gates } from '../loop/gates.ts'
+import type { Turn } from '../loop/turn.ts'
 import type { LatencyMonitor } from '../metrics/latency.ts'
 import type { Slowlog } from '../metrics/slowlog.ts'
 import type { Statistics } from '../metrics/statistics.ts'
+import { type ClientRegistry, monitorLine } from '../network/client-registry.ts'
+import type { Connection } from '../network/connection.ts'
+import { Strangers } from '../network/strangers.ts'
 
 interface Recorders {
   readonly slowlog: Slowlog
@@ -15,9 +26,12 @@ interface Recorders {
   readonly keyspace: { readonly now: number }
 }
 
+/** The hooks that concern one client. */
+type ClientHooks = Pick<ExecutorHooks, 'met' | 'monitor' | 'resumed' | 'renewClock' | 'broken'>
+
 export function executorHooks(
   { slowlog, latency, statistics, keyspace }: Recorders,
-  { met, monitor, resumed, renewClock, broken }: Pick<ExecutorHooks, 'met' | 'monitor' | 'resumed' | 'renewClock' | 'broken'>,
+  { met, monitor, resumed, renewClock, broken }: ClientHooks,
 ): ExecutorHooks {
   return {
     counters: (command) => statistics.counters(command),
@@ -33,5 +47,48 @@ export function executorHooks(
     resumed,
     renewClock,
     broken,
+  }
+}
+
+/** The parts that the hooks of a client's commands use; the later ones are built on the executor. */
+export interface ClientHookParts {
+  readonly log: Log
+  readonly clock: Clock
+  readonly storage: Pick<Storage, 'stalled'>
+  /** Ends the process. */
+  readonly exit: (status: number) => void
+  readonly later: {
+    readonly value: {
+      readonly executor: Executor
+      readonly turn: Turn
+      readonly gates: Gates
+      readonly clients: ClientRegistry
+    }
+  }
+}
+
+/** Connects the executor to turns, gates, monitors and the log. */
+export function clientHooks({ log, clock, storage, exit, later }: ClientHookParts): ClientHooks {
+  const strangers = new Strangers(log)
+  return {
+    met: (stranger, client) => strangers.met(stranger, client),
+    monitor: (client, args) => later.value.clients.tellMonitors(monitorLine(clock.wallMs(), client as Connection, redacted(args))),
+    resumed: (client, hasWalked = false) => {
+      const { turn, executor } = later.value
+      if (hasWalked) turn.mayShowUnwritten()
+      ;(client as Connection).asyncDone(hasWalked && executor.units.isSuspended)
+    },
+    renewClock: () => {
+      const { turn, gates } = later.value
+      turn.renewClock()
+      if (storage.stalled !== null) gates.refresh() // the client's next request must see it
+    },
+    broken: (error, changed) => {
+      const stack = error instanceof Error ? error.stack : String(error)
+      const isFatal = changed || error instanceof AssertionError
+      const text = isFatal ? 'a command failed half way; exiting now, the next start recovers from the binlog' : 'a command failed'
+      log.error({ error: stack }, text)
+      if (isFatal) exit(1)
+    },
   }
 }

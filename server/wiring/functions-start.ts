@@ -1,11 +1,19 @@
-/** Connects the Lua machine of functions to the node. */
+/** Connects the Lua machine of functions to the server. */
+import type { Log } from '../../base/log.ts'
 import { LuaFunctions } from '../../commands/functions/engine.ts'
 import { FunctionLibraries } from '../../commands/functions/libraries.ts'
-import type { Node } from '../node.ts'
-import { scriptMachine } from './scripting-start.ts'
+import type { Scripting } from '../../commands/scripting/scripting.ts'
+import type { Keyspace } from '../../storage/keyspace/keyspace.ts'
+import { type MachineSettings, scriptMachine } from './scripting-start.ts'
 
-export function startFunctions(node: Node): FunctionLibraries {
-  const { log, engine } = node
-  const machines = new LuaFunctions(() => scriptMachine(node, node.scripting.runner))
-  return new FunctionLibraries(engine.keyspace.libraries, machines, (message) => log.warn({}, message))
+export interface FunctionParts extends MachineSettings {
+  readonly log: Log
+  readonly keyspace: Keyspace
+  readonly scripting: Scripting
+}
+
+export function startFunctions(parts: FunctionParts): FunctionLibraries {
+  const { log, keyspace, scripting } = parts
+  const machines = new LuaFunctions(() => scriptMachine(parts, scripting.runner))
+  return new FunctionLibraries(keyspace.libraries, machines, (message) => log.warn({}, message))
 }

@@ -1,9 +1,19 @@
-/** The node as the connections of its clients see it. */
+/** The server as the connections of its clients see it. */
+
+import type { Clock } from '../../base/clock.ts'
+import type { Log } from '../../base/log.ts'
 import type { Acl } from '../../commands/acl/acl.ts'
+import type { Executor } from '../../commands/execution/executor.ts'
+import type { Storage } from '../../storage/storage.ts'
+import type { Config } from '../config/config.ts'
+import type { Gates } from '../loop/gates.ts'
+import type { Turn } from '../loop/turn.ts'
+import type { Statistics } from '../metrics/statistics.ts'
+import type { ClientRegistry } from '../network/client-registry.ts'
 import type { ConnectionHost } from '../network/connection-host.ts'
-import type { Node } from '../node.ts'
 import { Prefetcher } from '../protocol/prefetch.ts'
 import { type DecoderLimits, defaultDecoderLimits } from '../protocol/request-decoder.ts'
+import type { NodeState } from './node-state.ts'
 
 /** Limits that follow the configuration. A class, so that compiled code sees one object shape. */
 export class NodeLimits implements DecoderLimits {
@@ -25,9 +35,24 @@ export class NodeLimits implements DecoderLimits {
   }
 }
 
-export function connectionHost(node: Node): ConnectionHost {
-  const { config, statistics, log, clients } = node
-  const limits = new NodeLimits(node.acl)
+export interface ConnectionParts {
+  readonly config: Config
+  readonly log: Log
+  readonly clock: Clock
+  readonly acl: Acl
+  readonly storage: Storage
+  readonly executor: Executor
+  readonly turn: Turn
+  readonly gates: Gates
+  readonly statistics: Statistics
+  readonly clients: ClientRegistry
+  readonly state: Pick<NodeState, 'replication'>
+}
+
+export function connectionHost(parts: ConnectionParts): ConnectionHost {
+  const { config, log, clock, acl, storage, executor, turn, gates, statistics, clients, state } = parts
+  const { keyspace } = storage
+  const limits = new NodeLimits(acl)
   config.follow('proto-max-bulk-len', (bytes) => {
     limits.maxBulkBytes = bytes
   })
@@ -35,11 +60,11 @@ export function connectionHost(node: Node): ConnectionHost {
     limits.maxInlineBytes = bytes
   })
   const host: ConnectionHost = {
-    executor: node.executor,
-    turn: node.turn,
-    prefetcher: new Prefetcher(node.engine.keyspace, node.table),
+    executor,
+    turn,
+    prefetcher: new Prefetcher(keyspace, acl.environment.table),
     limits,
-    acl: node.acl,
+    acl,
     queryLimitBytes: Number.POSITIVE_INFINITY,
     outputLimits: config.bufferLimits(),
     cutOff: (what) => {
@@ -58,24 +83,24 @@ export function connectionHost(node: Node): ConnectionHost {
       statistics.replicationOutputBytes += bytes
       statistics.writes++
     },
-    drained: (peer) => node.links?.master.drained(peer),
-    leaving: (connection) => node.executor.forget(connection),
+    drained: (peer) => state.replication?.master.drained(peer),
+    leaving: (connection) => executor.forget(connection),
     inputEnded: (connection) => {
-      node.links?.waiters.end(connection, null)
-      if (node.executor.blockedClients.has(connection)) connection.close('after-reply')
+      state.replication?.waiters.end(connection, null)
+      if (executor.blockedClients.has(connection)) connection.close('after-reply')
     },
     closed: (connection) => {
-      node.executor.forget(connection)
+      executor.forget(connection)
       clients.remove(connection)
-      node.links?.waiters.forget(connection)
-      if (connection.replica !== null) node.links?.master.closed(connection.replica)
+      state.replication?.waiters.forget(connection)
+      if (connection.replica !== null) state.replication?.master.closed(connection.replica)
     },
     log: (fields, text) => log.debug(fields, text),
-    monotonicMs: () => node.clock.monotonicMs(),
+    monotonicMs: () => clock.monotonicMs(),
     beginRequests: () => {
-      const nowMs = node.clock.monotonicMs()
-      node.executor.clockMs = nowMs
-      node.gates.begin(nowMs)
+      const nowMs = clock.monotonicMs()
+      executor.clockMs = nowMs
+      gates.begin(nowMs)
     },
   }
   config.follow('client-query-buffer-limit', (bytes) => {

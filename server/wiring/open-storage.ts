@@ -1,14 +1,25 @@
 /** Opens the data directory, within the configuration and the limit on open files. */
-import type { Random } from '../../base/clock.ts'
+import type { Clock, Random } from '../../base/clock.ts'
 import { realFiles } from '../../base/files.ts'
+import type { Log } from '../../base/log.ts'
 import { LevelRecords } from '../../storage/records/level-records.ts'
 import { Storage } from '../../storage/storage.ts'
+import type { Config } from '../config/config.ts'
 import { storageSettings } from '../config/settings.ts'
-import type { NodeOptions } from '../node.ts'
 import type { FileBudget } from '../process/open-files.ts'
 
+export interface OpenStorageOptions {
+  readonly config: Config
+  readonly log: Log
+  readonly clock: Clock
+  readonly random: Random
+  readonly budget: FileBudget
+  /** Ends the process. */
+  readonly exit: (status: number) => void
+}
+
 /** Locks the directory. Rejects with a message for the operator. */
-export async function openStorage({ config, log, clock, exit }: NodeOptions, budget: FileBudget, random: Random): Promise<Storage> {
+export async function openStorage({ config, log, clock, random, budget, exit }: OpenStorageOptions): Promise<Storage> {
   const directory = config.path('dir')
   const level = {
     writeBufferBytes: config.number('level-write-buffer'),

@@ -39,7 +39,12 @@ const ROLE_STATES: Readonly<Record<string, string>> = {
 }
 
 export interface FacadeOptions {
-  readonly engine: Storage
+  readonly storage: Storage
+  /**
+   * Its replication is null until storage has recovered. Until then, commands that need replication
+   * are refused as loading.
+   */
+  readonly state: { readonly replication: Replication | null }
   /**
    * Ports on which clients reach this server; `ownAddresses` are the addresses that it announces.
    */
@@ -48,24 +53,23 @@ export interface FacadeOptions {
 }
 
 export class ReplicationFacade implements ReplicationPort {
-  /**
-   * Set once storage has recovered. Until then, commands that need replication are refused as
-   * loading.
-   */
-  replication: Replication | null = null
   private readonly options: FacadeOptions
 
   constructor(options: FacadeOptions) {
     this.options = options
   }
 
+  private get replication(): Replication | null {
+    return this.options.state.replication
+  }
+
   get isReplica(): boolean {
-    return this.options.engine.role === 'replica'
+    return this.options.storage.role === 'replica'
   }
 
   get passesOn(): boolean {
-    const { engine } = this.options
-    if (this.replication === null || this.isReplica || engine.stalled !== null || engine.diskLow) return false
+    const { storage } = this.options
+    if (this.replication === null || this.isReplica || storage.stalled !== null || storage.diskLow) return false
     return this.replication.master.hasReplicas && !this.replication.writesPaused
   }
 
@@ -85,9 +89,9 @@ export class ReplicationFacade implements ReplicationPort {
   }
 
   role(): Reply {
-    const { engine } = this.options
-    const { master } = engine.identity
-    const end = engine.isReady ? engine.binlog.end.offset : 0
+    const { storage } = this.options
+    const { master } = storage.identity
+    const end = storage.isReady ? storage.binlog.end.offset : 0
     if (this.isReplica && master !== undefined && master !== null) {
       const state = this.replication?.link.view.state ?? 'connect'
       return ['slave', master.host, master.port, ROLE_STATES[state] ?? state, this.replication?.link.isUp === true ? end : -1]
@@ -95,7 +99,7 @@ export class ReplicationFacade implements ReplicationPort {
     const online = this.replication?.master.online() ?? []
     // Redis counts from its first replica on: a master that never had a replica or a master answers
     // 0.
-    const hadCompany = engine.identity.past.length > 0 || online.length > 0 || (this.replication?.master.absent().length ?? 0) > 0
+    const hadCompany = storage.identity.past.length > 0 || online.length > 0 || (this.replication?.master.absent().length ?? 0) > 0
     return ['master', hadCompany ? end : 0, online.map(({ ip, port, applied }) => [ip, String(port), String(applied)])]
   }
 
@@ -122,10 +126,10 @@ export class ReplicationFacade implements ReplicationPort {
 
   purgeLogsTo(offset: number): Reply {
     return this.attempt(() => {
-      const { engine } = this.options
-      if (offset > engine.binlog.end.offset) throw new ClientError('ERR the offset is beyond the end of the binlog')
-      engine.purgeTo(offset)
-      if (engine.binlog.startOffset < offset && engine.binlog.segments.some(({ end }) => end <= offset)) {
+      const { storage } = this.options
+      if (offset > storage.binlog.end.offset) throw new ClientError('ERR the offset is beyond the end of the binlog')
+      storage.purgeTo(offset)
+      if (storage.binlog.startOffset < offset && storage.binlog.segments.some(({ end }) => end <= offset)) {
         throw new ClientError('ERR recovery or a replica still needs a part of these files; the others have been removed')
       }
       return OK
@@ -151,7 +155,7 @@ export class ReplicationFacade implements ReplicationPort {
 
   private conditionOf({ lastWriteAt }: Session, target: WaitTarget): WaitCondition {
     // A full sync since then may have left a shorter log.
-    const isOfThisLog = lastWriteAt <= this.options.engine.binlog.end.offset
+    const isOfThisLog = lastWriteAt <= this.options.storage.binlog.end.offset
     return { ...target, after: isOfThisLog ? lastWriteAt : -1 }
   }
 

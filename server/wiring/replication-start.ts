@@ -1,36 +1,59 @@
 /** Connects replication to sockets, gates, clients and configuration. */
 import type { Bytes } from '../../base/bytes.ts'
+import type { Clock, Random } from '../../base/clock.ts'
+import type { Log } from '../../base/log.ts'
 import type { Session } from '../../commands/contract/session.ts'
+import type { Executor } from '../../commands/execution/executor.ts'
 import { Refusal } from '../../replication/protocol/messages.ts'
 import { Replication } from '../../replication/replication.ts'
+import type { Storage } from '../../storage/storage.ts'
+import type { Config } from '../config/config.ts'
 import { replicationSettings } from '../config/settings.ts'
 import type { ReplicationGate } from '../loop/gate-reasons.ts'
+import type { Gates } from '../loop/gates.ts'
+import type { Turn } from '../loop/turn.ts'
+import type { Statistics } from '../metrics/statistics.ts'
+import type { ClientRegistry, WaitingClients } from '../network/client-registry.ts'
 import { dialer } from '../network/dialer.ts'
-import type { Node } from '../node.ts'
+import type { NodeState } from './node-state.ts'
 import { ReplayClient, replayer } from './replay-client.ts'
+
+export interface ReplicationParts {
+  readonly config: Config
+  readonly log: Log
+  readonly clock: Clock
+  readonly random: Random
+  readonly storage: Storage
+  readonly executor: Executor
+  readonly turn: Turn
+  readonly gates: Gates
+  readonly clients: ClientRegistry
+  readonly statistics: Statistics
+  readonly state: NodeState
+}
 
 /**
  * To be called after recovery and before the first command: from then on a replica refuses writes.
  */
-export function startReplication(node: Node): void {
-  const { config, engine, executor, gates, clients, statistics, log } = node
+export function startReplication(parts: ReplicationParts): void {
+  const { config, log, clock, random, storage, executor, turn, gates, clients, statistics, state } = parts
   // As in Redis, blocked clients are unblocked with an error when this node begins to follow a
   // master, or another one.
-  let followed = followedBy(node)
+  let followed = followedBy(storage)
   const endBlocked = () => {
-    const now = followedBy(node)
+    const now = followedBy(storage)
     if (now !== followed && now !== '') executor.blockedClients.endAll()
     followed = now
   }
   const replication = new Replication({
-    storage: engine,
-    clock: node.clock,
-    random: node.random,
+    storage,
+    clock,
+    random,
     log,
     settings: replicationSettings(config),
-    runId: node.runId,
+    runId: state.runId,
     databases: config.number('databases'),
-    replayer: replayer(executor, engine.keyspace),
+    replayer: replayer(executor, storage.keyspace),
     dial: dialer(config, {
       received: (bytes) => {
         statistics.replicationInputBytes += bytes
@@ -39,51 +62,54 @@ export function startReplication(node: Node): void {
         statistics.netOutputBytes += bytes
       },
     }),
-    port: () => announcedPort(node),
-    syncAlways: () => node.turn.waitForSync,
+    port: () => announcedPort(config, state),
+    syncAlways: () => turn.waitForSync,
     isHeld: () => gates.isPaused,
-    wake: () => node.turn.begin(),
+    wake: () => turn.begin(),
     changed: () => {
-      showMaster(node)
+      showMaster(config, storage)
       endBlocked()
-      clients.master = masterSession(node)
+      clients.master = masterSession(parts)
       gates.refresh()
     },
   })
-  node.replication.replication = replication
-  gates.replication = gate(node, replication)
-  clients.waiters = {
-    has: (session) => replication.waiters.has(session),
-    end: (session, how) => replication.waiters.end(session, how === 'error' ? unblocked() : null),
-  }
+  state.replication = replication
+  gates.replication = gate(config, replication)
   const [host, port] = config.list('replicaof')
   replication.start(host === undefined || port === undefined ? null : { host, port: Number(port) })
-  showMaster(node)
+  showMaster(config, storage)
   for (const key of ['min-replicas-to-write', 'min-replicas-max-lag', 'replica-serve-stale-data'] as const)
     config.onChange(key, () => gates.refresh())
+}
+
+/** Returns the clients that wait for replicas or an fsync: none until replication has started. */
+export function waitingClients(state: Pick<NodeState, 'replication'>): WaitingClients {
+  return {
+    has: (session) => state.replication?.waiters.has(session) ?? false,
+    end: (session, how) => state.replication?.waiters.end(session, how === 'error' ? unblocked() : null) ?? false,
+  }
 }
 
 /**
  * Stores the master in CONFIG, whichever command set it. Without a stored master, CONFIG keeps the
  * file's.
  */
-function showMaster({ config, engine }: Node): void {
-  const { master } = engine.identity
+function showMaster(config: Config, storage: Storage): void {
+  const { master } = storage.identity
   if (master === undefined) return
   const words = master === null ? [] : [master.host, String(master.port)]
   if (config.list('replicaof').join(' ') !== words.join(' ')) config.setByServer('replicaof', words)
 }
 
 /** Returns host and port of this node's master; empty if it has none. */
-function followedBy({ engine }: Node): Bytes {
-  const { master } = engine.identity
+function followedBy(storage: Storage): Bytes {
+  const { master } = storage.identity
   return master === undefined || master === null ? '' : `${master.host} ${master.port}`
 }
 
 const unblocked = () => new Refusal('UNBLOCKED', 'client unblocked via CLIENT UNBLOCK')
 
-function gate(node: Node, replication: Replication): ReplicationGate {
-  const { config } = node
+function gate(config: Config, replication: Replication): ReplicationGate {
   return {
     get isReplica() {
       return replication.isReplica
@@ -108,17 +134,18 @@ function gate(node: Node, replication: Replication): ReplicationGate {
 }
 
 /** Returns the port that this node announces as a replica: the one that clients use. */
-function announcedPort({ config, port, tlsPort }: Node): number {
+function announcedPort(config: Config, { port, tlsPort }: NodeState): number {
   return config.flag('tls-replication') && tlsPort > 0 ? tlsPort : port > 0 ? port : tlsPort
 }
 
 /** Differs from all ids of connections. */
 const MASTER_SESSION_ID = 0
 
-function masterSession({ engine, links, clock }: Node): Session | null {
-  const { master } = engine.identity
-  if (links === null || !links.isReplica || master === undefined || master === null || !links.link.isUp) return null
-  const close = () => links.link.reconnect('killed by CLIENT KILL')
+function masterSession({ storage, state, clock }: ReplicationParts): Session | null {
+  const { master } = storage.identity
+  const { replication } = state
+  if (replication === null || !replication.isReplica || master === undefined || master === null || !replication.link.isUp) return null
+  const close = () => replication.link.reconnect('killed by CLIENT KILL')
   const session = new ReplayClient(MASTER_SESSION_ID, 'master', `${master.host}:${master.port}`, clock.monotonicMs(), close)
   session.lastActiveMs = session.createdAtMs
   return session

@@ -1,68 +1,102 @@
 /**
- * Connects scripts to the node: memory and time of the Lua machine, the effects of a suspended
+ * Connects scripts to the server: memory and time of the Lua machine, the effects of a suspended
  * script, and the reasons that refuse a script.
  */
 import { type Bytes, lowerCase, textOf } from '../../base/bytes.ts'
+import type { Clock } from '../../base/clock.ts'
+import type { Log } from '../../base/log.ts'
+import type { Command } from '../../commands/contract/command.ts'
+import type { Executor } from '../../commands/execution/executor.ts'
+import type { FunctionLibraries } from '../../commands/functions/libraries.ts'
 import { openApi, type ScriptHost, type ScriptLogLevel } from '../../commands/scripting/api.ts'
-import { declaredFlags, flagsOf } from '../../commands/scripting/flags.ts'
+import { declaredFlags, flagsOf, type ScriptFlags } from '../../commands/scripting/flags.ts'
 import { ScriptRunner } from '../../commands/scripting/runner.ts'
 import { Scripting } from '../../commands/scripting/scripting.ts'
 import { LIBRARIES } from '../../lua/libraries/all.ts'
 import { LuaMachine } from '../../lua/machine.ts'
-import type { Node } from '../node.ts'
+import type { Storage } from '../../storage/storage.ts'
+import type { Config } from '../config/config.ts'
+import type { Gates } from '../loop/gates.ts'
+import type { Turn } from '../loop/turn.ts'
+import type { NodeState } from './node-state.ts'
 
 /** Interval of the check that LevelDB can be read again. */
 const REOPENING_MS = 10
 const LEVELS = { debug: 'debug', verbose: 'debug', notice: 'info', warning: 'warn' } as const
 
-export function startScripting(node: Node): Scripting {
-  const { config, engine, log, turn } = node
+/** The settings of a Lua machine. */
+export interface MachineSettings {
+  readonly config: Config
+  readonly clock: Clock
+}
+
+export interface ScriptingParts extends MachineSettings {
+  readonly log: Log
+  readonly storage: Storage
+  readonly executor: Executor
+  readonly turn: Turn
+  readonly gates: Gates
+  readonly state: Pick<NodeState, 'replication'>
+}
+
+export function startScripting(parts: ScriptingParts): Scripting {
+  const { config, clock, log, storage, executor, turn, gates, state } = parts
   const runner = new ScriptRunner({
-    keyspace: engine.keyspace,
-    executor: () => node.executor,
-    monotonicMs: () => node.clock.monotonicMs(),
-    later: (run) => goOn(node, run),
+    keyspace: storage.keyspace,
+    executor: () => executor,
+    monotonicMs: () => clock.monotonicMs(),
+    later: (run) => runLater(parts, run),
     log: (level: ScriptLogLevel, message: Bytes) => log[LEVELS[level]]({ script: textOf(message) }, 'message from a script'),
-    refusalOf: (flags, how) => node.gates.refusalOfScript(flags, how),
-    isStale: () => node.gates.isStale,
+    refusalOf: (flags, how) => gates.refusalOfScript(flags, how),
+    isStale: () => gates.isStale,
   })
   config.follow('busy-reply-threshold', (milliseconds) => {
     runner.thresholdMs = milliseconds
   })
-  node.executor.units.onSuspension = (isSuspended) => {
-    if (isSuspended) node.links?.link.suspend()
+  executor.units.onSuspension = (isSuspended) => {
+    if (isSuspended) state.replication?.link.suspend()
     else {
-      node.links?.link.resume()
+      state.replication?.link.resume()
       turn.mayShowUnwritten()
     }
-    node.gates.suspended(isSuspended ? () => runner.busyText : null)
+    gates.suspended(isSuspended ? () => runner.busyText : null)
   }
-  const scripting = new Scripting(runner, () => scriptMachine(node, runner))
-  node.gates.flagsOfScript = ({ name }, args) => {
-    const called = args[1] as Bytes
-    if (name.startsWith('evalsha')) return scripting.flagsOf(lowerCase(called))
-    if (name.startsWith('eval')) return declaredFlags(called)
-    const found = node.functions.find(called)?.function.flags
-    return found === undefined ? null : flagsOf(found)
-  }
-  return scripting
+  return new Scripting(runner, () => scriptMachine(parts, runner))
+}
+
+/**
+ * Returns the flags that the script of an EVAL, EVALSHA or FCALL declares; null if it declares
+ * none.
+ */
+export function flagsOfScript(
+  scripting: Scripting,
+  functions: FunctionLibraries,
+  { name }: Command,
+  args: readonly Bytes[],
+): ScriptFlags | null {
+  const called = args[1] as Bytes
+  if (name.startsWith('evalsha')) return scripting.flagsOf(lowerCase(called))
+  if (name.startsWith('eval')) return declaredFlags(called)
+  const found = functions.find(called)?.function.flags
+  return found === undefined ? null : flagsOf(found)
 }
 
 /** Runs a slice of a script in a turn of its own, once LevelDB can be read. */
-function goOn(node: Node, run: () => void): void {
+function runLater(parts: ScriptingParts, run: () => void): void {
+  const { storage, turn, gates } = parts
   setImmediate(() => {
-    if (node.gates.closing) return
-    if (node.engine.checkpointer.isReopening) {
-      setTimeout(() => goOn(node, run), REOPENING_MS)
+    if (gates.closing) return
+    if (storage.checkpointer.isReopening) {
+      setTimeout(() => runLater(parts, run), REOPENING_MS)
       return
     }
-    node.turn.begin()
+    turn.begin()
     run()
   })
 }
 
 /** Creates a Lua machine with the libraries and the API of scripts and functions. */
-export function scriptMachine({ config, clock }: Node, host: ScriptHost): LuaMachine {
+export function scriptMachine({ config, clock }: MachineSettings, host: ScriptHost): LuaMachine {
   const machine = new LuaMachine({ limitBytes: config.number('lua-memory-limit'), nowMs: () => clock.monotonicMs(), libraries: LIBRARIES })
   openApi(machine, host)
   return machine

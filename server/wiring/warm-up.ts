@@ -126,11 +126,7 @@ function scratch(table: CommandTable, clock: Clock): { connections: Connection[]
     expireDue: () => false,
     background: () => false,
   }
-  const turn = new Turn(
-    storage,
-    () => {},
-    () => {},
-  )
+  const turn = new Turn(storage, { serveBlocked() {}, tellClients: () => false, feedReplicas() {}, ended() {} })
   const host: ConnectionHost = {
     executor,
     turn,

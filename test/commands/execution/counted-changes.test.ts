@@ -93,7 +93,7 @@ test('an LPUSH that a blocked client is served counts two changes, and SAVE begi
   await inWorld({}, async ({ client, other, node }) => {
     const changes = async () => Number(/rdb_changes_since_last_save:(\d+)/.exec(String(await other.call('INFO', 'persistence')))?.[1])
     const popped = client.call('BLPOP', 'l', '0')
-    while (node.executor.blockedClients.count === 0) await new Promise((resolve) => setImmediate(resolve))
+    while (node.parts.executor.blockedClients.count === 0) await new Promise((resolve) => setImmediate(resolve))
     assert.is(await other.call('LPUSH', 'l', 'a'), 1)
     assert.equal(await popped, ['l', 'a'])
     assert.is(await changes(), 2)

@@ -103,7 +103,7 @@ test('no command shows, reads or changes a value under a key that no pattern of 
       "#!lua name=l\nredis.register_function('readkey', function(keys) return redis.call('get', keys[1] or 'secret:str0') end)"
     await admin.call('FUNCTION', 'LOAD', library)
     assert.is(await bob.call('AUTH', 'bob', ''), 'OK')
-    const db = node.engine.keyspace.database(0)
+    const db = node.parts.storage.keyspace.database(0)
     const before = contentOf(db)
     const looked = watchLookups(db)
     let answered = 0

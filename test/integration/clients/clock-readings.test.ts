@@ -10,7 +10,7 @@ const FLAGS = { 'enable-debug-command': 'yes' }
 
 /** The clock of each group that is appended from now on, with how many commands it has. */
 function groupClocks({ node }: World): { clockMs: number; commands: number }[] {
-  const { binlog } = node.engine
+  const { binlog } = node.parts.storage
   const append = binlog.append.bind(binlog)
   const clocks: { clockMs: number; commands: number }[] = []
   binlog.append = (group, clockMs) => {
@@ -70,7 +70,7 @@ test('each reading within a turn has a group of its own, with the commands that 
     const { client, node } = world
     const clocks = groupClocks(world)
     const readings: number[] = []
-    const { keyspace } = node.engine
+    const { keyspace } = node.parts.storage
     await client.pipeline([
       ['SET', 'a', '1', 'PX', 1_000_000],
       ['DEBUG', 'SLEEP', '0.05'],
@@ -94,7 +94,7 @@ test('where the group cannot be written in the middle of a turn, the next write 
       ['DEBUG', 'SLEEP', '0.05'],
       ['SET', 'b', '1'],
     ])
-    await until('the stall', () => node.engine.stalled !== null)
+    await until('the stall', () => node.parts.storage.stalled !== null)
     writes()
     const [first, second, third] = await replies
     assert.equal([first, second], ['OK', 'OK'])
@@ -113,14 +113,14 @@ test('a transaction keeps its reading over a script of it that is suspended, and
       ['SET', 'b', '1', 'PX', 1_000_000],
       ['EXEC'],
     ])
-    const [a, b] = ['a', 'b'].map((key) => (node.engine.keyspace.database(0).lookup(key)?.expireAt ?? 0) - 1_000_000)
+    const [a, b] = ['a', 'b'].map((key) => (node.parts.storage.keyspace.database(0).lookup(key)?.expireAt ?? 0) - 1_000_000)
     assert.is(a, b)
     assert.equal(
       clocks.map(({ clockMs }) => clockMs),
       [a],
     )
     await client.call('SET', 'c', '1', 'PX', 1_000_000)
-    const c = (node.engine.keyspace.database(0).lookup('c')?.expireAt ?? 0) - 1_000_000
+    const c = (node.parts.storage.keyspace.database(0).lookup('c')?.expireAt ?? 0) - 1_000_000
     assert.ok(c - (a as number) >= 200, `${c} - ${a}`)
   }))
 

@@ -117,8 +117,8 @@ for (const [way, byMs] of [
         await until('the client to be blocked', async () => (await number(client, 'clients', 'blocked_clients')) === 1)
         clock.movedMs = byMs
         assert.is(await answer('the time-out', missed), null)
-        const end = world.node.engine.binlog.end.offset
-        await until('the sync of each second', () => world.node.engine.binlog.synced >= end)
+        const end = world.node.parts.storage.binlog.end.offset
+        await until('the sync of each second', () => world.node.parts.storage.binlog.synced >= end)
       },
       clock,
     )

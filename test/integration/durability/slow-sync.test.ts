@@ -11,7 +11,7 @@ test('what a subscriber is to be told when the disk has synced counts towards it
     void other.closed.then(() => {
       isClosed = true
     })
-    const { binlog } = node.engine
+    const { binlog } = node.parts.storage
     const syncTo = binlog.syncTo.bind(binlog)
     let goOn = () => {}
     const going = new Promise<void>((resolve) => {

@@ -9,7 +9,7 @@ import type { WireReply } from '../../support/servers/wire-client.ts'
 async function unwritten({ node, client }: World): Promise<() => void> {
   const writes = stallBinlog(node)
   void client.call('MSET', 'a', '2', 'w_1', '2').catch(() => {})
-  await until(() => node.engine.stalled !== null, 'the stall')
+  await until(() => node.parts.storage.stalled !== null, 'the stall')
   return writes
 }
 
@@ -49,7 +49,7 @@ test('a walk that was under way when the binlog could no longer be written is an
     assert.equal(await client.pipeline([['SET', 'a', '1'], ['SAVE']]), ['OK', 'OK'])
     const goOn = holdWalks(world)
     const reply = other.call('KEYS', '*')
-    await until(() => node.clients.find(2)?.lastCommand === 'keys', 'the walk')
+    await until(() => node.parts.clients.find(2)?.lastCommand === 'keys', 'the walk')
     const writes = await unwritten(world)
     goOn()
     const early = await isKeptWithin(300, reply)
@@ -62,7 +62,7 @@ test('a library that is not in the log is not shown', () =>
   inWorld({}, async ({ node, client, other }) => {
     const writes = stallBinlog(node)
     void client.call('FUNCTION', 'LOAD', LIBRARY).catch(() => {})
-    await until(() => node.engine.stalled !== null, 'the stall')
+    await until(() => node.parts.storage.stalled !== null, 'the stall')
     const reply = other.call('FUNCTION', 'LIST')
     const early = await isKeptWithin(300, reply)
     writes()
@@ -74,8 +74,8 @@ test('a server that is closed while the binlog cannot be written has confirmed n
   inWorld({}, async ({ node, client }) => {
     stallBinlog(node)
     const reply = client.call('SET', 'a', '2').catch((error: Error) => error.message)
-    await until(() => node.engine.stalled !== null, 'the stall')
-    await node.close('nosave', 'now')
+    await until(() => node.parts.storage.stalled !== null, 'the stall')
+    await node.close('nosave', 'immediate')
     assert.is(await reply, 'connection closed')
   }))
 

@@ -45,11 +45,11 @@ test('a transaction that makes a replica of a master refuses its scripts as Redi
 
 test('a script that has begun to write goes on writing when replicas are lacking', () =>
   inWorld({ 'busy-reply-threshold': '10' }, async ({ client, node }) => {
-    const { gates } = node
-    const { keyspace } = node.engine
+    const { gates, storage, executor } = node.parts
+    const { keyspace } = storage
     const script = "redis.call('SET', 'a', '1') while redis.call('EXISTS', 'end') == 0 do end return redis.call('SET', 'b', '1')"
     const reply = client.call('EVAL', script, '0')
-    await until(() => node.executor.units.isSuspended, 'the suspension')
+    await until(() => executor.units.isSuspended, 'the suspension')
     Object.defineProperty(gates.replication, 'lacksReplicas', { value: true, configurable: true })
     gates.refresh()
     keyspace.database(0).set('end', '1')

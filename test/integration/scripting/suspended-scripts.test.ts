@@ -12,14 +12,14 @@ const waiting = (before = '', after = "return 'done'") => `${before} while redis
 
 /** Lets it end, behind everybody's back. */
 function letEnd({ node }: World): void {
-  const { keyspace } = node.engine
+  const { keyspace } = node.parts.storage
   const { changes } = keyspace
   keyspace.database(0).set('end', '1')
   keyspace.changes = changes
 }
 
-const isSuspended = ({ node }: World) => until(() => node.executor.units.isSuspended, 'the suspension')
-const isOver = ({ node }: World) => until(() => !node.executor.units.isSuspended, 'the end of the script')
+const isSuspended = ({ node }: World) => until(() => node.parts.executor.units.isSuspended, 'the suspension')
+const isOver = ({ node }: World) => until(() => !node.parts.executor.units.isSuspended, 'the end of the script')
 
 /** So many turns of the event loop, in which what is not held back would be sent and arrive. */
 async function turns(count: number): Promise<void> {
@@ -43,7 +43,7 @@ test('after a script that was suspended, clients are blocked again where there i
     letEnd(world)
     assert.is(await reply, 'done')
     const popped = other.call('BLPOP', 'list', '0')
-    await until(() => node.executor.blockedClients.count === 1, 'the blocked client')
+    await until(() => node.parts.executor.blockedClients.count === 1, 'the blocked client')
     assert.is(await client.call('RPUSH', 'list', 'a'), 1)
     assert.equal(await popped, ['list', 'a'])
   }))
@@ -57,7 +57,7 @@ test('a script that is suspended when the binlog cannot be written is answered w
     client.raw(encodeCommand('SET', 'a', '1')) // in the group of the turn in which the script begins
     const reply = watched(client.call('EVAL', waiting("redis.call('SET', 'b', '2')", "return redis.call('MGET', 'a', 'b')"), '0'))
     await isSuspended(world)
-    await until(() => node.engine.stalled !== null, 'the stall')
+    await until(() => node.parts.storage.stalled !== null, 'the stall')
     letEnd(world)
     await isOver(world)
     await turns(20)
@@ -108,7 +108,7 @@ test('a key that has come to its end is there until the end of a script that beg
     assert.is(await client.call('SET', 'a', '1', 'PX', '100'), 'OK')
     const reply = client.call('EVAL', waiting('', "return redis.call('GET', 'a')"), '0')
     await isSuspended(world)
-    const deadline = node.engine.keyspace.database(0).lookup('a')?.expireAt ?? 0
+    const deadline = node.parts.storage.keyspace.database(0).lookup('a')?.expireAt ?? 0
     await until(() => Date.now() > deadline, 'the end of the key')
     assert.is(await other.call('WATCH', 'a'), 'OK')
     letEnd(world)
@@ -123,7 +123,7 @@ test('a suspended script does not go on while LevelDB is closed and opened again
     const { client, node } = world
     const reply = watched(client.call('EVAL', waiting(), '0'))
     await isSuspended(world)
-    const { checkpointer } = node.engine
+    const { checkpointer } = node.parts.storage
     Object.defineProperty(checkpointer, 'isReopening', { value: true, configurable: true })
     letEnd(world)
     await turns(20)
@@ -165,7 +165,7 @@ test('memory is not read again from disk while it has what a suspended script ha
     const { client, node } = world
     const reply = client.call('EVAL', waiting("redis.call('SET', 'a', '1')"), '0')
     await isSuspended(world)
-    const refusal = await node.storage.reload().then(
+    const refusal = await node.parts.storagePort.reload().then(
       () => null,
       (error: Error) => error.message,
     )
@@ -173,7 +173,7 @@ test('memory is not read again from disk while it has what a suspended script ha
     letEnd(world)
     assert.is(await reply, 'done')
     assert.is(await client.call('GET', 'a'), '1')
-    await node.storage.reload()
+    await node.parts.storagePort.reload()
     assert.is(await client.call('GET', 'a'), '1')
   }))
 
@@ -184,7 +184,7 @@ test('a walk that was under way when a script began shows what the script has do
     assert.is(await client.call('SAVE'), 'OK')
     const goOn = holdWalks(world)
     const keys = watched(other.call('KEYS', '*'))
-    await until(() => node.clients.find(2)?.lastCommand === 'keys', 'the walk')
+    await until(() => node.parts.clients.find(2)?.lastCommand === 'keys', 'the walk')
     const reply = client.call('EVAL', waiting("redis.call('SET', 'b', '1')"), '0')
     await isSuspended(world)
     goOn()
@@ -206,8 +206,8 @@ test('a change of role takes effect after a script that was suspended in the sam
     assert.equal([done, followed], ['done', 'OK'])
     assert.ok(refused instanceof WireError && refused.text.startsWith('READONLY '))
     assert.is(await client.call('SLAVEOF', 'NO', 'ONE'), 'OK')
-    assert.is(node.engine.keyspace.isUnitOpen, false)
-    await node.storage.reload()
+    assert.is(node.parts.storage.keyspace.isUnitOpen, false)
+    await node.parts.storagePort.reload()
     assert.is(await client.call('GET', 'a'), '1')
   }))
 

@@ -33,8 +33,8 @@ test('a command that breaks after it has changed something ends the process, and
   const { node, statuses } = await nodeIn(dir)
   const client = await WireClient.connect({ port: node.port })
   assert.is(await client.call('SET', 'a', '1'), 'OK')
-  const { offset } = node.engine.binlog.end
-  const db = node.engine.keyspace.database(0)
+  const { offset } = node.parts.storage.binlog.end
+  const db = node.parts.storage.keyspace.database(0)
   db.find = () => {
     throw new Error('a record fails its CRC')
   }
@@ -47,13 +47,13 @@ test('a command that breaks after it has changed something ends the process, and
   void client.call('APPEND', 'a', '2').catch(() => {})
   await until(() => statuses.length > 0, 'the end')
   assert.equal(statuses, [1])
-  node.turn.end()
-  assert.is(node.engine.binlog.end.offset, offset)
+  node.parts.turn.end()
+  assert.is(node.parts.storage.binlog.end.offset, offset)
   await client.close()
-  await node.close('nosave', 'now')
+  await node.close('nosave', 'immediate')
   const again = await nodeIn(dir)
-  assert.is(again.node.engine.keyspace.database(0).lookup('a')?.value, '1')
-  await again.node.close('nosave', 'now')
+  assert.is(again.node.parts.storage.keyspace.database(0).lookup('a')?.value, '1')
+  await again.node.close('nosave', 'immediate')
   rmSync(dir, { recursive: true })
 })
 

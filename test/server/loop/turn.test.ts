@@ -1,18 +1,16 @@
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
-import { Turn } from '../../../server/loop/turn.ts'
+import { Turn, type TurnEvents } from '../../../server/loop/turn.ts'
 import { Disk, Engine, until } from '../../support/harness/engine.ts'
 import { ManualClock } from '../../support/harness/manual-clock.ts'
+
+const noEvents: TurnEvents = { serveBlocked() {}, tellClients: () => false, feedReplicas() {}, ended() {} }
 
 test('with appendfsync always, what no client waits for is synced too: replicas get nothing that is not on the medium', async () => {
   const clock = new ManualClock()
   const engine = await Engine.open(new Disk(), { clock })
   const { storage } = engine
-  const turn = new Turn(
-    storage,
-    () => {},
-    () => {},
-  )
+  const turn = new Turn(storage, noEvents)
   turn.waitForSync = true
   engine.write('SET', 'a', '1', 'PX', '100')
   await storage.binlog.syncTo(storage.binlog.end.offset)
@@ -28,19 +26,17 @@ test('with appendfsync always, what no client waits for is synced too: replicas 
 test('who is served at the end of a turn belongs to it: its group has one clock', async () => {
   const clock = new ManualClock()
   const { storage } = await Engine.open(new Disk(), { clock })
-  const turn = new Turn(
-    storage,
-    () => {},
-    () => {},
-  )
   const readings: number[] = []
-  turn.serveBlocked = () => {
-    if (readings.length > 0) return
-    readings.push(storage.keyspace.now)
-    clock.advance(5)
-    turn.begin() // a reply does
-    readings.push(storage.keyspace.now)
-  }
+  const turn: Turn = new Turn(storage, {
+    ...noEvents,
+    serveBlocked() {
+      if (readings.length > 0) return
+      readings.push(storage.keyspace.now)
+      clock.advance(5)
+      turn.begin() // a reply does
+      readings.push(storage.keyspace.now)
+    },
+  })
   turn.begin()
   const began = storage.keyspace.now
   await until(() => readings.length > 0, 'the end of the turn')
@@ -54,11 +50,7 @@ test('turns that come while storage is being closed, and after, begin no checkpo
   const clock = new ManualClock()
   const engine = await Engine.open(new Disk(), { clock })
   const { storage } = engine
-  const turn = new Turn(
-    storage,
-    () => {},
-    () => {},
-  )
+  const turn = new Turn(storage, noEvents)
   engine.write('SET', 'a', '1', 'PX', '100')
   const { offset } = storage.binlog.end
   clock.advance(24 * 3_600_000)

@@ -31,14 +31,14 @@ export async function inWorld(
   try {
     await run({ node, client, other })
   } finally {
-    await Promise.all([client.close(), other.close(), node.close('nosave', 'now')]) // a client may wait for what never comes
+    await Promise.all([client.close(), other.close(), node.close('nosave', 'immediate')]) // a client may wait for what never comes
     rmSync(dir, { recursive: true })
   }
 }
 
 /** Makes appends to the binlog fail until the returned function is called. */
-export function stallBinlog({ engine }: Node): () => void {
-  const { binlog } = engine
+export function stallBinlog({ parts: { storage } }: Node): () => void {
+  const { binlog } = storage
   binlog.append = () => {
     throw systemError('EIO', 'write', 'binlog')
   }
@@ -50,14 +50,15 @@ export function stallBinlog({ engine }: Node): () => void {
 /**
  * Makes each turn keep its reading of the clock for its whole length, so that a turn is one group.
  */
-export function keepReadings({ engine: { keyspace } }: Node): void {
+export function keepReadings({ parts: { storage } }: Node): void {
+  const { keyspace } = storage
   keyspace.readAtMs = Number.POSITIVE_INFINITY
   keyspace.readClock = (clock) => keyspace.setClock(clock.wallMs())
 }
 
 /** Makes key walks wait for the disk until the returned function is called. */
 export function holdWalks({ node }: World): () => void {
-  const { records } = node.engine.keyspace
+  const { records } = node.parts.storage.keyspace
   let goOn = () => {}
   const going = new Promise<void>((resolve) => {
     goOn = resolve

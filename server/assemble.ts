@@ -1,0 +1,185 @@
+/**
+ * Builds the parts of a server on an open data directory, in the order of their dependencies. Each
+ * part is given what it names, and the compiler refuses a part that is used before it is built.
+ *
+ * Some calls go against the order: the executor, built early, tells turns, gates and clients what
+ * happens. They all go through one forward reference, `later`, which is resolved when everything
+ * is built.
+ */
+import type { Clock, Random } from '../base/clock.ts'
+import type { Acl } from '../commands/acl/acl.ts'
+import { HAYPILE_VERSION } from '../commands/contract/version.ts'
+import { Executor } from '../commands/execution/executor.ts'
+import type { FunctionLibraries } from '../commands/functions/libraries.ts'
+import { KeyEventPublisher } from '../commands/pubsub/key-event-publisher.ts'
+import { PubSub } from '../commands/pubsub/pub-sub.ts'
+import type { Scripting } from '../commands/scripting/scripting.ts'
+import type { Storage } from '../storage/storage.ts'
+import type { Config } from './config/config.ts'
+import { followStorageSettings } from './config/settings.ts'
+import { nodeInfo } from './info/node-info.ts'
+import type { InfoSource } from './info/source.ts'
+import type { Logger } from './logging/log.ts'
+import { BlockedTimer } from './loop/blocked-timer.ts'
+import { Cron } from './loop/cron.ts'
+import { Gates } from './loop/gates.ts'
+import { Turn } from './loop/turn.ts'
+import { LatencyMonitor } from './metrics/latency.ts'
+import { Slowlog } from './metrics/slowlog.ts'
+import { Statistics } from './metrics/statistics.ts'
+import { Acceptor } from './network/acceptor.ts'
+import { ClientRegistry } from './network/client-registry.ts'
+import { Listener } from './network/listener.ts'
+import { type LifeCycle, serverPort } from './server-port.ts'
+import { clientHooks, executorHooks } from './wiring/executor-hooks.ts'
+import type { Forward } from './wiring/forward.ts'
+import { startFunctions } from './wiring/functions-start.ts'
+import { connectionHost } from './wiring/node-connections.ts'
+import { NodeState } from './wiring/node-state.ts'
+import { ReplicationFacade } from './wiring/replication-facade.ts'
+import { waitingClients } from './wiring/replication-start.ts'
+import { flagsOfScript, startScripting } from './wiring/scripting-start.ts'
+import { StorageFacade } from './wiring/storage-port.ts'
+
+/** What is there before the first part is built. */
+export interface Foundations {
+  readonly config: Config
+  readonly log: Logger
+  readonly clock: Clock
+  readonly random: Random
+  /** Ends the process. */
+  readonly exit: (status: number) => void
+  readonly acl: Acl
+  /** REQUIRES: opened, not yet recovered. */
+  readonly storage: Storage
+}
+
+/** The parts of a server. */
+export interface Parts extends Omit<Foundations, 'exit'> {
+  readonly state: NodeState
+  readonly statistics: Statistics
+  readonly latency: LatencyMonitor
+  readonly pubsub: PubSub
+  readonly executor: Executor
+  readonly gates: Gates
+  readonly turn: Turn
+  readonly scripting: Scripting
+  readonly functions: FunctionLibraries
+  readonly clients: ClientRegistry
+  readonly storagePort: StorageFacade
+  readonly replicationPort: ReplicationFacade
+  readonly acceptor: Acceptor
+  readonly listener: Listener
+  readonly blockedTimer: BlockedTimer
+  readonly cron: Cron
+}
+
+/** What parts may reach through the forward reference: all parts, and the node's life cycle. */
+export interface Later extends Parts {
+  readonly life: LifeCycle
+}
+
+export function assemble(foundations: Foundations, later: Forward<Later>): Parts {
+  const { config, log, clock, random, exit, acl, storage } = foundations
+  const { keyspace, group } = storage
+  const { table } = acl.environment
+  const monotonicMs = () => clock.monotonicMs()
+  const state = new NodeState(clock, random)
+  const slowlog = new Slowlog(config)
+  const latency = new LatencyMonitor(config, clock)
+  const statistics = new Statistics(keyspace, () => latency.resetHistograms())
+  const pubsub = new PubSub('muted')
+  const port = serverPort(
+    { log, table, config, acl, pubsub, slowlog, latency, statistics, scanCursors: storage.scanCursors, random, runId: state.runId },
+    later,
+    (sections) => nodeInfo(infoSource(later.value), sections),
+  )
+  const executor = new Executor({
+    keyspace,
+    group,
+    server: port,
+    hooks: executorHooks({ slowlog, latency, statistics, keyspace }, clientHooks({ log, clock, storage, exit, later })),
+    monotonicMs,
+    groupStart: () => storage.binlog.end.offset,
+  })
+  const gates = new Gates(storage, executor, table)
+  const turn = new Turn(storage, {
+    serveBlocked: () => executor.endUnit(),
+    tellClients: () => executor.tracking.isActive && executor.tracking.endTurn(),
+    feedReplicas: () => state.replication?.flush(),
+    ended: () => {
+      later.value.cron.afterTurn()
+      later.value.blockedTimer.set()
+      gates.refresh()
+    },
+  })
+  // Deferred, since this is called in the middle of a unit, or while a master's group runs under
+  // another clock.
+  executor.blockedClients.wake = () => queueMicrotask(() => turn.begin())
+  const scripting = startScripting({ config, clock, log, storage, executor, turn, gates, state })
+  const functions = startFunctions({ config, clock, log, keyspace, scripting })
+  gates.flagsOfScript = (command, args) => flagsOfScript(scripting, functions, command, args)
+  gates.opened = () => executor.blockedClients.retry()
+  const clients = new ClientRegistry({
+    blocked: executor.blockedClients,
+    waiters: waitingClients(state),
+    gates,
+    onMonitors: (count) => {
+      executor.monitors = count
+    },
+    monotonicMs,
+  })
+  const storagePort = new StorageFacade({
+    storage,
+    wake: () => turn.begin(),
+    reload: () => later.value.life.reload(),
+    clientBytes: () => clients.bufferBytes,
+  })
+  const replicationPort = new ReplicationFacade({
+    storage,
+    state,
+    ownPorts: () => [state.port, state.tlsPort, config.number('replica-announce-port')],
+    ownAddresses: () => [config.text('replica-announce-ip'), ...config.list('bind')],
+  })
+  const host = connectionHost({ config, log, clock, acl, storage, executor, turn, gates, statistics, clients, state })
+  const acceptor = new Acceptor({ config, clients, statistics, host })
+  const listener = new Listener(acceptor, log)
+  const blockedTimer = new BlockedTimer(executor.blockedClients, turn, clock)
+  const cron = new Cron({ config, clock, storage, turn, gates, statistics, clients, storagePort, state })
+  followSettings({ config, storage, executor, turn, pubsub })
+  storage.availabilityChanged = () => gates.refresh()
+  storage.onExpired = (milliseconds) => latency.add('expire-cycle', milliseconds)
+  return {
+    ...{ config, log, clock, random, acl, storage, state, statistics, latency, pubsub, executor, gates, turn, scripting, functions },
+    ...{ clients, storagePort, replicationPort, acceptor, listener, blockedTimer, cron },
+  }
+}
+
+/** Applies the settings of parts that do not know the configuration, now and after each change. */
+function followSettings({
+  config,
+  storage,
+  executor,
+  turn,
+  pubsub,
+}: Pick<Parts, 'config' | 'storage' | 'executor' | 'turn' | 'pubsub'>): void {
+  config.follow('appendfsync', (policy) => {
+    turn.waitForSync = policy === 'always'
+  })
+  followStorageSettings(config, storage)
+  const keyEvents = new KeyEventPublisher(pubsub)
+  storage.keyspace.events = keyEvents
+  config.follow('notify-keyspace-events', (letters) => keyEvents.configure(letters))
+  config.follow('tracking-table-max-keys', (keys) => executor.tracking.table.setLimit(keys))
+}
+
+function infoSource(parts: Parts): InfoSource {
+  const { state, executor, acceptor, storagePort } = parts
+  const { runId, startedAtMs, startedMs, port, tlsPort, recoveredKeys, replication } = state
+  const { blockedClients, tracking } = executor
+  return {
+    ...parts,
+    ...{ version: HAYPILE_VERSION, runId, startedAtMs, startedMs, port, tlsPort, recoveredKeys, replication },
+    ...{ blockedClients, tracking, handshakes: acceptor.handshakes, memory: storagePort.memory() },
+  }
+}

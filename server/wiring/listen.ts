@@ -1,0 +1,39 @@
+/** Binds the sockets that the configuration names. */
+import type { Config } from '../config/config.ts'
+import type { Listener } from '../network/listener.ts'
+
+/**
+ * Returns the bound ports; 0 for none. `anyPort`: port 0 asks the system for a port instead of
+ * meaning none. Rejects with a line of text for the operator.
+ */
+export async function listenAsConfigured(
+  listener: Listener,
+  config: Config,
+  anyPort: boolean,
+): Promise<{ readonly port: number; readonly tlsPort: number }> {
+  const wanted = config.number('port')
+  try {
+    return await listener.listen(
+      {
+        addresses: config.list('bind'),
+        port: wanted,
+        backlog: config.number('tcp-backlog'),
+        unixSocket: config.path('unixsocket'),
+        unixPermissions: config.number('unixsocketperm'),
+        keepAliveSeconds: config.number('tcp-keepalive'),
+      },
+      {
+        port: config.number('tls-port'),
+        certFile: config.path('tls-cert-file'),
+        keyFile: config.path('tls-key-file'),
+        caFile: config.path('tls-ca-cert-file'),
+        authClients: config.text('tls-auth-clients'),
+      },
+      wanted > 0 || anyPort,
+    )
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException
+    if (code === 'EADDRINUSE') throw new Error(`port in use: ${message.replace(/^listen EADDRINUSE: /, '')}`)
+    throw new Error(`cannot listen: ${message}`)
+  }
+}
