@@ -1,27 +1,47 @@
 /**
- * Runs the test files whose paths contain one of the arguments (all of them without), each in a process of its own, two at a time, and
- * ends with a line `N passed, N failed`. A file that ends with another status than 0, prints no total, overruns its time or leaves a process
- * running has failed.
+ * Runs the test files whose paths contain one of the arguments (all of them without), each in a
+ * process of its own, and ends with a line `N passed, N failed`. A file that ends with another
+ * status than 0, prints no total, overruns its time or leaves a process running has failed.
+ *
+ * HAYPILE_OTHER_NODES names other Node programs, separated by colons. What runs in one process runs
+ * with each of them, too; it counts in the same total.
  */
-import { spawn } from 'node:child_process'
+import { execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { readdirSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
-import { join, relative } from 'node:path'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { SLOW_FILES } from './slow-files.ts'
 import { endGroup } from './support/servers/process-group.ts'
+
+interface Run {
+  readonly file: string
+  /** A Node program. */
+  readonly node: string
+  /** Its version; empty for the one that runs this program. */
+  readonly version: string
+}
 
 /** Far more than any file takes, also on a machine that is busy with other things. */
 const FILE_TIMEOUT_MS = 1_800_000
-/** A file whose tests are done and that has not ended by then has left something running, as one does that fails in the middle. */
+/**
+ * A file whose tests are done and that has not ended by then has left something running, as one
+ * does that fails in the middle.
+ */
 const END_TIMEOUT_MS = 30_000
+/** Files that start servers and other programs wait half of their time: one more runs than cores. */
+const MAX_LANES = 3
+/** Files that run with one Node only: they take long, and what depends on Node is in the others. */
+const WITH_ONE_NODE = /^(integration|interop|crash|simulation)\/|^tidy/
 
+const { HAYPILE_OTHER_NODES: otherNodes = '' } = process.env
 const root = fileURLToPath(new URL('.', import.meta.url))
 const wanted = process.argv.slice(2)
-const files = readdirSync(root, { recursive: true, encoding: 'utf8' })
-  .filter((name) => name.endsWith('.test.js'))
-  .filter((name) => wanted.length === 0 || wanted.some((word) => name.includes(word)))
-  .sort()
+const all = readdirSync(root, { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith('.test.js'))
+const files = all.filter((name) => wanted.length === 0 || wanted.some((word) => name.includes(word)))
+for (const name of Object.keys(SLOW_FILES))
+  if (!all.includes(`${name}.test.js`)) throw new Error(`test/slow-files.ts names ${name}, which is not there`)
 
 let passed = 0
 let failed = 0
@@ -36,10 +56,21 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
   })
 }
 
+/** All runs, the longest first. */
+function runs(): Run[] {
+  const seconds = ({ file }: Run) => SLOW_FILES[file.replace(/\.test\.js$/, '')] ?? 1
+  const made: Run[] = files.map((file) => ({ file, node: process.execPath, version: '' }))
+  for (const node of otherNodes.split(':').filter((path) => path !== '')) {
+    const version = execFileSync(node, ['--version'], { encoding: 'utf8' }).trim()
+    made.push(...files.filter((file) => !WITH_ONE_NODE.test(file)).map((file) => ({ file, node, version })))
+  }
+  return made.sort((a, b) => seconds(b) - seconds(a) || (a.file < b.file ? -1 : 1))
+}
+
 /** Runs one file and adds up its counts. */
-async function run(file: string): Promise<void> {
+async function run({ file, node, version }: Run): Promise<void> {
   const started = Date.now()
-  const child = spawn(process.execPath, ['--enable-source-maps', join(root, file)], {
+  const child = spawn(node, ['--enable-source-maps', join(root, file)], {
     stdio: ['ignore', 'pipe', 'pipe'],
     env: { ...process.env, NODE_ENV: 'test' },
     detached: true, // in a process group of its own
@@ -66,10 +97,10 @@ async function run(file: string): Promise<void> {
   groups.delete(group)
   await closed // all output is here
   for (const line of left) output += `\nleft running: ${line}\n`
-  report(file, output, status === 0 && left.length === 0, Date.now() - started)
+  report(version === '' ? file : `${version} ${file}`, output, status === 0 && left.length === 0, Date.now() - started)
 }
 
-function report(file: string, output: string, isClean: boolean, tookMs: number): void {
+function report(name: string, output: string, isClean: boolean, tookMs: number): void {
   // biome-ignore lint/suspicious/noControlCharactersInRegex: colours are what is taken away
   const plain = output.replace(/\u001b\[[0-9;]*m/g, '')
   const count = (what: string) => Number(new RegExp(`^\\s*${what}:\\s+(\\d+)`, 'm').exec(plain)?.[1] ?? 0)
@@ -79,16 +110,16 @@ function report(file: string, output: string, isClean: boolean, tookMs: number):
   failed += bad
   skipped += omitted
   const verdict = bad === 0 ? 'ok  ' : 'FAIL'
-  console.log(`${verdict} ${relative('.', file).padEnd(48)} ${String(good).padStart(4)} passed ${(tookMs / 1000).toFixed(1)} s`)
+  console.log(`${verdict} ${name.padEnd(56)} ${String(good).padStart(4)} passed ${(tookMs / 1000).toFixed(1)} s`)
   if (bad > 0) console.log(plain)
   else for (const line of plain.split('\n')) if (line.startsWith('SKIPPED')) console.log(`     ${line}`)
 }
 
-const queue = files.slice()
-async function worker(): Promise<void> {
-  for (let file = queue.shift(); file !== undefined; file = queue.shift()) await run(file)
+const queue = runs()
+async function lane(): Promise<void> {
+  for (let next = queue.shift(); next !== undefined; next = queue.shift()) await run(next)
 }
-await Promise.all(Array.from({ length: Math.min(2, availableParallelism()) }, worker))
+await Promise.all(Array.from({ length: Math.min(MAX_LANES, availableParallelism() + 1) }, lane))
 if (files.length === 0) console.log('no test file matches')
 if (skipped > 0) console.log(`${skipped} skipped`)
 console.log(`${passed} passed, ${failed} failed`)
