@@ -30,8 +30,8 @@ const FILE_TIMEOUT_MS = 1_800_000
  * does that fails in the middle.
  */
 const END_TIMEOUT_MS = 30_000
-/** Files that start servers and other programs wait half of their time: one more runs than cores. */
-const MAX_LANES = 3
+/** Files that start servers and other programs wait most of their time: two run to a core. */
+const MAX_LANES = 4
 /** Files that run with one Node only: they take long, and what depends on Node is in the others. */
 const WITH_ONE_NODE = /^(integration|interop|crash|simulation)\/|^tidy/
 
@@ -119,7 +119,7 @@ const queue = runs()
 async function lane(): Promise<void> {
   for (let next = queue.shift(); next !== undefined; next = queue.shift()) await run(next)
 }
-await Promise.all(Array.from({ length: Math.min(MAX_LANES, availableParallelism() + 1) }, lane))
+await Promise.all(Array.from({ length: Math.min(MAX_LANES, 2 * availableParallelism()) }, lane))
 if (files.length === 0) console.log('no test file matches')
 if (skipped > 0) console.log(`${skipped} skipped`)
 console.log(`${passed} passed, ${failed} failed`)

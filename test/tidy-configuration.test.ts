@@ -1,3 +1,4 @@
+/** docs/configuration.md is printed from the table of configuration keys. */
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'uvu'

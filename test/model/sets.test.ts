@@ -1,3 +1,4 @@
+/** Sets against JavaScript's while the engine checkpoints, evicts, crashes and restarts. */
 import { test } from 'uvu'
 import { sets } from '../support/generators/collection-set.ts'
 import { liveWorlds } from '../support/generators/collection-world.ts'

@@ -1,3 +1,4 @@
+/** Sorted sets against sorted arrays while the engine checkpoints, evicts and restarts. */
 import { test } from 'uvu'
 import { sortedSets } from '../support/generators/collection-sorted-set.ts'
 import { liveWorlds } from '../support/generators/collection-world.ts'

@@ -1,3 +1,4 @@
+/** FAILOVER on the master: waiting for a replica, handing the role over, giving up. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import type { Log } from '../../base/log.ts'

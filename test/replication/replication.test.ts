@@ -1,3 +1,4 @@
+/** Both sides of replication on one node: feeding, waiting, changes of role. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { FORMAT_VERSION, metaReply, trySyncReplyWords } from '../../replication/protocol/messages.ts'

@@ -1,3 +1,4 @@
+/** Waiting for a condition of replication with a time limit. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { type WaitCondition, Waiters, type WaitResult } from '../../replication/waiters.ts'

@@ -1,3 +1,4 @@
+/** CLIENT and its subcommands: names, lists, kills and modes of reply. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { client } from '../../../commands/clients/client.ts'

@@ -1,3 +1,4 @@
+/** PING, ECHO, SELECT, AUTH, HELLO, RESET and QUIT: replies, refusals, state of the session. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { connection } from '../../../commands/clients/connection.ts'

@@ -1,3 +1,4 @@
+/** Commands about keys whose values are collections: COPY, MOVE, RENAME and their like. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import type { MapReply, SimpleString } from '../../../commands/contract/reply.ts'

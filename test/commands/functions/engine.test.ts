@@ -1,3 +1,4 @@
+/** Loading libraries of functions on a Lua machine, and what is refused while they load. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { LuaFunctions } from '../../../commands/functions/engine.ts'

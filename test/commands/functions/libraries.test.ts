@@ -1,3 +1,4 @@
+/** The libraries of functions in memory: names, replacement, restoring all or none. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import type { Bytes } from '../../../base/bytes.ts'

@@ -1,3 +1,4 @@
+/** The payload of FUNCTION DUMP and RESTORE: its CRC, compression and refusals. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { bufferOf, bytesOf } from '../../../base/bytes.ts'

@@ -1,3 +1,4 @@
+/** GEO commands: positions, distances and searches give what redis-server gives. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { NULL_ARRAY, WrittenDouble } from '../../../commands/contract/reply.ts'

@@ -1,3 +1,4 @@
+/** Deadlines of hash fields: conditions, replies, what is logged and replayed. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import type { Bytes } from '../../../base/bytes.ts'

@@ -1,3 +1,4 @@
+/** Hash commands: replies, refusals and what is logged. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { MapReply } from '../../../commands/contract/reply.ts'

@@ -1,3 +1,4 @@
+/** PFADD, PFCOUNT and PFMERGE: the bytes of redis-server, and what is logged. */
 import { createHash } from 'node:crypto'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'

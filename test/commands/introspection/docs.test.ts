@@ -1,3 +1,4 @@
+/** Arguments of COMMAND DOCS, derived from the syntax line of a command. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { type Command, firstKey, keyRange } from '../../../commands/contract/command.ts'

@@ -1,3 +1,4 @@
+/** COMMAND and its subcommands: flags, key specifications and categories as Redis shows them. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { categoriesOf } from '../../../commands/contract/categories.ts'

@@ -1,3 +1,4 @@
+/** SSCAN, HSCAN and ZSCAN: each element once, cursors, COUNT and MATCH. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import type { Bytes } from '../../../base/bytes.ts'

@@ -1,3 +1,4 @@
+/** DBSIZE, FLUSHDB, FLUSHALL and SWAPDB: what they change and log. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { OK } from '../../../commands/contract/reply.ts'

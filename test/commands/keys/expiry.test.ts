@@ -1,3 +1,4 @@
+/** Deadlines of keys: conditions, replies, what is logged and replayed. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { expiry } from '../../../commands/keys/expiry.ts'

@@ -1,3 +1,4 @@
+/** DEL, EXISTS, TYPE, RENAME, COPY and MOVE: replies and what is logged. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { OK, SimpleString } from '../../../commands/contract/reply.ts'

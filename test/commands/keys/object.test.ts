@@ -1,3 +1,4 @@
+/** OBJECT: encodings, idle times and reference counts as Redis reports them. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { connection } from '../../../commands/clients/connection.ts'

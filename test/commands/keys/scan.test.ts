@@ -1,3 +1,4 @@
+/** SCAN, KEYS and RANDOMKEY over keys in memory and on disk. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { databases } from '../../../commands/keys/databases.ts'

@@ -1,3 +1,4 @@
+/** SORT: weights, patterns, LIMIT and STORE, and what is logged. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import type { Bytes } from '../../../base/bytes.ts'

@@ -1,3 +1,4 @@
+/** Reading arguments: exact integers of 64 bits, floats and the texts of refusals. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { clientError } from '../../../commands/contract/errors.ts'

@@ -1,3 +1,4 @@
+/** Sums of long doubles print what Redis prints. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { addFloatText, longDoubleOf, printLongDouble } from '../../../commands/parsing/decimal.ts'

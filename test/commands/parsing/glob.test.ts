@@ -1,3 +1,4 @@
+/** Glob patterns match as in Redis, in bounded time. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { globMatches, globMatchesIgnoringCase, globOf, isLiteral, literalPrefix } from '../../../commands/parsing/glob.ts'

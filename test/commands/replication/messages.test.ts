@@ -1,3 +1,4 @@
+/** METASYNC, TRYSYNC, DBSYNC and BINLOGSYNC as commands: arity, gates, the port they reach. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { ClientError, clientError } from '../../../commands/contract/errors.ts'

@@ -1,3 +1,4 @@
+/** SLAVEOF, REPLICAOF, ROLE and FAILOVER as commands: parsing and refusals. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { ClientError, clientError } from '../../../commands/contract/errors.ts'

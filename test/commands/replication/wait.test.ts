@@ -1,3 +1,4 @@
+/** WAIT and WAITAOF: arguments, refusals, and the write that a client waits for. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { clientError } from '../../../commands/contract/errors.ts'

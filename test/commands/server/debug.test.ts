@@ -1,3 +1,4 @@
+/** DEBUG and its subcommands, and the digest that compares data sets. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { OK, type Reply, type SimpleString } from '../../../commands/contract/reply.ts'

@@ -1,3 +1,4 @@
+/** MEMORY USAGE, STATS and DOCTOR: figures and advice. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import type { MemoryFigure } from '../../../commands/contract/ports.ts'

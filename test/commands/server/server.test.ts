@@ -1,3 +1,4 @@
+/** INFO, TIME, LOLWUT, MONITOR, SHUTDOWN and SAVE as commands: arguments and effects. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { OK, type SimpleString, type Verbatim } from '../../../commands/contract/reply.ts'

@@ -1,3 +1,4 @@
+/** Intersections, unions and differences of sets, and their STORE forms. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import type { Bytes } from '../../../base/bytes.ts'

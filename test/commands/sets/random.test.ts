@@ -1,3 +1,4 @@
+/** SPOP and SRANDMEMBER: what they choose, and what is logged of it. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import type { Bytes } from '../../../base/bytes.ts'

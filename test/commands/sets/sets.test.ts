@@ -1,3 +1,4 @@
+/** Set commands: replies, refusals and what is logged. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import type { Bytes } from '../../../base/bytes.ts'

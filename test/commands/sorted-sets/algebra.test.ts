@@ -1,3 +1,4 @@
+/** Unions, intersections and differences of sorted sets, and their STORE forms. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import type { Bytes } from '../../../base/bytes.ts'

@@ -1,3 +1,4 @@
+/** Ranges of sorted sets by rank, score and member. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import type { Bytes } from '../../../base/bytes.ts'

@@ -1,3 +1,4 @@
+/** Pops of sorted sets, blocking ones included: order, replies and what is logged. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { ClientError } from '../../../commands/contract/errors.ts'

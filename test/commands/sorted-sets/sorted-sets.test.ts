@@ -1,3 +1,4 @@
+/** Sorted set commands: ZADD and its options, scores, encodings and what is logged. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import type { Bytes } from '../../../base/bytes.ts'

@@ -1,3 +1,4 @@
+/** XREAD and XREADGROUP that wait: who is served, when, and with what. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { ClientError } from '../../../commands/contract/errors.ts'

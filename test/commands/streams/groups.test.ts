@@ -1,3 +1,4 @@
+/** XGROUP, XREADGROUP, XACK and XINFO: groups, consumers and what is logged. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import type { Bytes } from '../../../base/bytes.ts'

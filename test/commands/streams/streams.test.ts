@@ -1,3 +1,4 @@
+/** XADD, XRANGE, XREAD, XDEL and XTRIM: ids, trimming and what is logged. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import type { Bytes } from '../../../base/bytes.ts'

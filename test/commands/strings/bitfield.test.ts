@@ -1,3 +1,4 @@
+/** BITFIELD: widths, overflow, and what counts as a change. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { bitfields } from '../../../commands/strings/bitfield.ts'

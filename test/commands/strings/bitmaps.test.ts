@@ -1,3 +1,4 @@
+/** SETBIT, GETBIT, BITCOUNT, BITPOS and BITOP on short and huge strings. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { bitmaps } from '../../../commands/strings/bitmaps.ts'

@@ -1,3 +1,4 @@
+/** LCS: the subsequence, its matches and its limits. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { lcsCommands } from '../../../commands/strings/lcs.ts'

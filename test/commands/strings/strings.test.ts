@@ -1,3 +1,4 @@
+/** String commands: SET and its options, ranges, ropes and what is logged. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import type { Bytes } from '../../../base/bytes.ts'

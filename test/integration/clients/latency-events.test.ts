@@ -1,3 +1,4 @@
+/** LATENCY of a real server: which slices of work it records. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { RunningServer, until } from '../../support/servers/running-server.ts'

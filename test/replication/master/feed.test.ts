@@ -1,3 +1,4 @@
+/** The feed of replicas: from the files first, then as the log grows, one copy for all. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { FeedTail } from '../../../replication/master/feed-tail.ts'

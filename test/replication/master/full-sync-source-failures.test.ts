@@ -1,3 +1,4 @@
+/** A full sync that the master gives, when replicas vanish or stall or LevelDB reopens. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import type { SnapshotHead } from '../../../replication/protocol/messages.ts'

@@ -1,3 +1,4 @@
+/** A full sync that the master gives: its chunks, shared snapshots, and the stream after it. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import type { SnapshotHead } from '../../../replication/protocol/messages.ts'

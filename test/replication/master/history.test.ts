@@ -1,3 +1,4 @@
+/** Whether a replica may continue: histories, offsets and the reason for a full sync. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { claimOf, decideTrySync, type History, historyOf } from '../../../replication/master/history.ts'

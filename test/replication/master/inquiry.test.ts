@@ -1,3 +1,4 @@
+/** Asking an address which process answers there. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { INQUIRY_TIMEOUT_MS, Inquiry } from '../../../replication/master/inquiry.ts'

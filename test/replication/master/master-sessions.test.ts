@@ -1,3 +1,4 @@
+/** Sessions on the master: what TRYSYNC grants, take-overs, and nodes without their own master. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { id, MasterBench, refusal } from '../../support/replication/master-bench.ts'

@@ -1,3 +1,4 @@
+/** METASYNC on the master: repeated requests, refusals, and one item per replica. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import type { Meta } from '../../../replication/protocol/messages.ts'

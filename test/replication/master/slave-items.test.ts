@@ -1,3 +1,4 @@
+/** The table of attached replicas: attempts, bindings and fencing. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import type { Claimant } from '../../../replication/master/claims.ts'

@@ -1,3 +1,4 @@
+/** Chunks of a full sync: round trips, and damage that is refused. */
 import fc from 'fast-check'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'

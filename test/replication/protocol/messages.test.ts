@@ -1,3 +1,4 @@
+/** Messages between nodes: round trips, and malformed ones that are refused. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import {

@@ -1,3 +1,4 @@
+/** Applying a batch of groups: appended first, then run, all or nothing. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { applyBatch, type LinkReplayer } from '../../../replication/replica/applier.ts'

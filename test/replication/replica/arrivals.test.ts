@@ -1,3 +1,4 @@
+/** When bytes arrived, as far as the ticks of the event loop can tell. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { Arrivals } from '../../../replication/replica/arrivals.ts'

@@ -1,3 +1,4 @@
+/** A full sync that a replica receives: cuts, resumption and failed writes. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { encodeChunk, encodeEndChunk } from '../../../replication/protocol/chunks.ts'

@@ -1,3 +1,4 @@
+/** Cutting the stream into groups, whatever pieces it arrives in. */
 import fc from 'fast-check'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'

@@ -1,3 +1,4 @@
+/** Broken and malformed answers on the link: the reason, and the next attempt. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { encodeChunk } from '../../../replication/protocol/chunks.ts'

@@ -1,3 +1,4 @@
+/** What arrives behind a batch waits until the batch is applied. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { nextTurn, until } from '../../support/harness/engine.ts'

@@ -1,3 +1,4 @@
+/** The link from the dial to applied groups, cut at any byte. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { encodeChunk, encodeEndChunk } from '../../../replication/protocol/chunks.ts'

@@ -1,3 +1,4 @@
+/** The replica's state machine: a table of expected transitions, and walks through it. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { metaReply, snapshotHeadWords, trySyncReplyWords } from '../../../replication/protocol/messages.ts'

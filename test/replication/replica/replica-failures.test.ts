@@ -1,3 +1,4 @@
+/** The replica's state machine when the master refuses or answers badly. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { Bench, logged, MASTER, MASTER_RUN, type META, OWN_RUN, sent, silent, types } from '../../support/replication/replica-bench.ts'

@@ -1,3 +1,4 @@
+/** Flags of the command line become configuration keys. */
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'

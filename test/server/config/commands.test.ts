@@ -1,3 +1,4 @@
+/** CONFIG GET, SET, RESETSTAT, REWRITE and HELP. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { MapReply, OK, type SimpleString } from '../../../commands/contract/reply.ts'

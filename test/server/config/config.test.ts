@@ -1,3 +1,4 @@
+/** The configuration: defaults, typed access, CONFIG SET and its listeners. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { Config } from '../../../server/config/config.ts'

@@ -1,3 +1,4 @@
+/** Configuration files: both syntaxes, includes, aliases and errors with their place. */
 import { dirname } from 'node:path'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'

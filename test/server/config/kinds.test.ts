@@ -1,3 +1,4 @@
+/** Kinds of configuration values: what is accepted, printed and refused. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { splitInline } from '../../../commands/parsing/inline-words.ts'

@@ -1,3 +1,4 @@
+/** The configuration that replication receives, by default and after CONFIG SET. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { defaultReplicationSettings } from '../../../replication/settings.ts'

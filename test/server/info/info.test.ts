@@ -1,3 +1,4 @@
+/** INFO: sections, order and names of fields. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { REDIS_COMPATIBLE_VERSION } from '../../../commands/contract/version.ts'

@@ -1,3 +1,4 @@
+/** The replication section of INFO in every role and state. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import type { LinkFigures, ReplicaFigures, ReplicationFigures } from '../../../server/info/figures.ts'

@@ -1,3 +1,4 @@
+/** The log as configured: format, level, file and syslog. */
 import fs, { mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'

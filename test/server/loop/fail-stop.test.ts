@@ -1,3 +1,4 @@
+/** A command that breaks after a change ends the process before anything is written. */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'

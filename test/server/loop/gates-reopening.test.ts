@@ -1,3 +1,4 @@
+/** Which commands are held while LevelDB is reopened or a group waits to be written. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { type CommandFlag, command } from '../../../commands/contract/command.ts'

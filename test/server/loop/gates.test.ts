@@ -1,3 +1,4 @@
+/** Held clients: when they are tried again, and that none is forgotten. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import type { CommandRuntime } from '../../../commands/contract/runtimes.ts'

@@ -1,3 +1,4 @@
+/** The end of a turn: order of group, sync, replies and checkpoints. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { Turn, type TurnEvents } from '../../../server/loop/turn.ts'

@@ -1,3 +1,4 @@
+/** LATENCY: thresholds, samples, reset and report. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { MapReply, Verbatim } from '../../../commands/contract/reply.ts'

@@ -1,3 +1,4 @@
+/** SLOWLOG: what is recorded, trimmed and shown. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { slowlogCommands } from '../../../commands/server/slowlog.ts'

@@ -1,3 +1,4 @@
+/** Counters of commands, errors and traffic. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { connection } from '../../../commands/clients/connection.ts'

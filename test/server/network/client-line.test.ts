@@ -1,3 +1,4 @@
+/** The line of a client in CLIENT LIST. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { describeClient } from '../../../server/network/client-line.ts'

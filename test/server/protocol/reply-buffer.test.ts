@@ -1,3 +1,4 @@
+/** The reply buffer shared by clients: order, pieces and messages to many. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { BulkChunks, Double, MapReply, Message, type Reply, SetReply, SimpleString } from '../../../commands/contract/reply.ts'

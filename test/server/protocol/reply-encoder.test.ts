@@ -1,3 +1,4 @@
+/** Every kind of reply in RESP2 and RESP3. */
 import fc from 'fast-check'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'

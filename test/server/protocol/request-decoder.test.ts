@@ -1,3 +1,4 @@
+/** Decoding requests however the stream is split, and refusing garbage. */
 import fc from 'fast-check'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'

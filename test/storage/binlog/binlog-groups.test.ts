@@ -1,3 +1,4 @@
+/** Groups received from a master: appended byte for byte, refused, taken back. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { silentLog } from '../../../base/log.ts'

@@ -1,3 +1,4 @@
+/** The binlog: appending, rotating, syncing, reading and purging. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import type { Log } from '../../../base/log.ts'

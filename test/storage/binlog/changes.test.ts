@@ -1,3 +1,4 @@
+/** Counting the changes since the last checkpoint. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { strings } from '../../../commands/strings/strings.ts'

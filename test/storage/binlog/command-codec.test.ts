@@ -1,3 +1,4 @@
+/** Commands as canonical RESP: round trips and truncated ones. */
 import fc from 'fast-check'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'

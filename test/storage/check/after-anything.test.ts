@@ -1,3 +1,4 @@
+/** Collections of all types pass the checker after random work, faults and restarts. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { databasesDigest } from '../../../commands/server/debug-digest.ts'

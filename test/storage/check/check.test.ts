@@ -1,3 +1,4 @@
+/** `haypile check` on clean and damaged directories: what it finds and says. */
 import { crc32 } from 'node:zlib'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'

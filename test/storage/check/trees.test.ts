@@ -1,3 +1,4 @@
+/** `haypile check` on trees: missing, extra and wrong pages. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import type { Bytes } from '../../../base/bytes.ts'

@@ -1,3 +1,4 @@
+/** The space of dropped objects comes back on a real LevelDB. */
 import { randomBytes } from 'node:crypto'
 import { mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'

@@ -1,3 +1,4 @@
+/** Sweeping pages of dropped objects: order, interruption and survivors. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { GARBAGE_RANGE, type RecordKey, readRecordKey } from '../../../storage/records/records.ts'

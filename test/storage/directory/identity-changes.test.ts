@@ -1,3 +1,4 @@
+/** identity.json: round trips, older versions and impossible fields. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import {

@@ -1,3 +1,4 @@
+/** The replication id across clean shutdowns, crashes and power loss. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { loadIdentity, newIdentity, saveIdentity } from '../../../storage/directory/identity.ts'

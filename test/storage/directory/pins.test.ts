@@ -1,3 +1,4 @@
+/** Which binlog segments replicas, recovery and retention keep. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { Disk, Engine, type EngineOptions } from '../../support/harness/engine.ts'

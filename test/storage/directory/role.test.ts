@@ -1,3 +1,4 @@
+/** The stored role: durable before it takes effect, unchanged when it cannot be stored. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { loadIdentity } from '../../../storage/directory/identity.ts'

@@ -1,3 +1,4 @@
+/** The random generator of the tests against published numbers. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { fromSeed, xoshiro128 } from '../../support/generators/seed.ts'

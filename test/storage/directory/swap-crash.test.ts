@@ -1,3 +1,4 @@
+/** A crash at any moment of a full sync leaves the old data set or the new one. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { loadIdentity } from '../../../storage/directory/identity.ts'

@@ -1,3 +1,4 @@
+/** Checkpoints, sweeps, walks and prefetches that a full sync overtakes. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { CommandTable } from '../../../commands/contract/table.ts'

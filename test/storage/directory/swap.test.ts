@@ -1,3 +1,4 @@
+/** A full sync replaces data, log and history in one moment. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { BIG, checkDisk, clock, contentOf, lose, makeMaster, makeReplica } from '../../support/disks/swaps.ts'

@@ -1,3 +1,4 @@
+/** A database in memory: exact counts, memory and flushes. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { Disk, Engine } from '../../support/harness/engine.ts'

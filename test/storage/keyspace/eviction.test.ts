@@ -1,3 +1,4 @@
+/** Evicting checkpointed entries from memory down to the limit. */
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import { test } from 'uvu'

@@ -1,3 +1,4 @@
+/** Keys expire to the millisecond, and their deletion is logged first. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { replayer } from '../../../server/wiring/replay-client.ts'

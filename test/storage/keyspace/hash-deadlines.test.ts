@@ -1,3 +1,4 @@
+/** Hash fields expire to the millisecond, and a hash goes with its last field. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import type { Bytes } from '../../../base/bytes.ts'

@@ -1,3 +1,4 @@
+/** The hash of keys against published vectors and a plain twin. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { halfSipHash13, hashOf } from '../../../storage/keyspace/key-hash.ts'

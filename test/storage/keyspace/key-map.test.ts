@@ -1,3 +1,4 @@
+/** The key map against a Map, through doublings and splits. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import type { Database } from '../../../storage/keyspace/database.ts'

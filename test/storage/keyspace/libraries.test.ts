@@ -1,3 +1,4 @@
+/** Function libraries survive restarts, full syncs and crashes. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { type Command, command } from '../../../commands/contract/command.ts'

@@ -1,3 +1,4 @@
+/** The ordered list of keys that LevelDB does not have yet. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { NewKeys } from '../../../storage/keyspace/new-keys.ts'

@@ -1,3 +1,4 @@
+/** A snapshot is the state at its position, and a transfer can resume from any key. */
 import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'

@@ -1,3 +1,4 @@
+/** LevelDB records: round trips, and the order in which keys sort. */
 import { crc32 } from 'node:zlib'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'

@@ -1,3 +1,4 @@
+/** Writes that fail and full disks: refused, recovered, nothing acknowledged lost. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { Gates } from '../../../server/loop/gates.ts'

@@ -1,3 +1,4 @@
+/** A start that is killed at any step, and the start after it. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { BINLOG_DIRECTORY, Disk, Engine } from '../../support/harness/engine.ts'

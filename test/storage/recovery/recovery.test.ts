@@ -1,3 +1,4 @@
+/** Recovery after kills, torn tails and damage. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { command } from '../../../commands/contract/command.ts'

@@ -1,3 +1,4 @@
+/** Tokens of SCAN: their range, lifetime and reuse. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { DamageError } from '../../../storage/records/records.ts'

@@ -1,3 +1,4 @@
+/** Walking keys in order over memory and LevelDB, in bounded steps. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { Checkpoint } from '../../../storage/checkpoint/checkpoint.ts'

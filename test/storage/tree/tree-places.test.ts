@@ -1,3 +1,4 @@
+/** Cursors in a tree whose nodes change and leave memory. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import type { Bytes } from '../../../base/bytes.ts'

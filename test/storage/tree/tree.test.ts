@@ -1,3 +1,4 @@
+/** The counted B+tree against a sorted array. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import type { Bytes } from '../../../base/bytes.ts'

@@ -1,3 +1,4 @@
+/** Ropes against Buffers under writes, growth, checkpoints and eviction. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { Checkpoint } from '../../../storage/checkpoint/checkpoint.ts'

@@ -1,3 +1,4 @@
+/** The keys of a sorted set's tree: round trips and order. */
 import fc from 'fast-check'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'

@@ -1,3 +1,4 @@
+/** The simulated file system fails operations on demand. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { replaceFileSync } from '../../../base/files.ts'

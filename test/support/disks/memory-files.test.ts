@@ -1,3 +1,4 @@
+/** The simulated file system loses and tears what was not synced. */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'

@@ -1,3 +1,4 @@
+/** The simulated LevelDB does what LevelDB does, and fails on demand. */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'

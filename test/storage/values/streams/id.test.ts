@@ -1,3 +1,4 @@
+/** Stream ids: order, neighbours and spelling. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { packEntry, unpackEntry } from '../../../../storage/values/streams/entry.ts'
