@@ -13,8 +13,10 @@ import { streamInfo } from '../../commands/streams/info.ts'
 import { streamReads } from '../../commands/streams/reads.ts'
 import { streams } from '../../commands/streams/streams.ts'
 import { Stream } from '../../storage/values/streams/stream.ts'
+import { streams as streamType } from '../support/generators/collection-stream.ts'
+import { CollectionTwin, ERROR } from '../support/generators/collection-twin.ts'
+import { plainReply } from '../support/generators/collection-world.ts'
 import { type Seeded, seeded } from '../support/generators/seed.ts'
-import { StreamTwin } from '../support/generators/stream-twin.ts'
 import { checkStored } from '../support/harness/engine-invariants.ts'
 import { type Harness, harness, plain } from '../support/harness/harness.ts'
 import { checkTree } from '../support/harness/tree-check.ts'
@@ -79,7 +81,7 @@ function stateOf({ keyspace }: Harness, key: Bytes): unknown {
 
 function answerOf(made: Harness, words: Bytes[]): unknown {
   try {
-    return plain(made.run(...words))
+    return plainReply(plain(made.run(...words)))
   } catch (error) {
     if (error instanceof ClientError) return error
     throw error
@@ -92,17 +94,13 @@ test('streams do what their twins do, whatever happens to their pages, and so do
     const made = harness(families)
     const again = harness(families)
     made.keyspace.pageLimits = TINY
-    const twin = new StreamTwin()
+    const twin = new CollectionTwin(streamType, 1)
     for (let step = 0; step < STEPS; step++) {
-      twin.now = made.keyspace.now
       const words = randomCommand(seed, step)
-      const answer = answerOf(made, words)
-      // A key without a stream is an empty stream to the twin.
-      const isMissing = answer instanceof ClientError && /requires the key/.test(answer.message)
-      const expected = twin.run(words)
-      if (expected instanceof Error) assert.instance(answer, ClientError, `step ${step}: ${words.join(' ')}`)
-      else if (expected !== undefined && !isMissing && words[0] !== 'DEL')
-        assert.equal(answer, expected, `step ${step}: ${words.join(' ')}`)
+      const reply = answerOf(made, words)
+      const expected = twin.run({ now: made.keyspace.now, index: 0, words, reply })
+      if (expected === ERROR) assert.instance(reply, ClientError, `step ${step}: ${words.join(' ')}`)
+      else assert.equal(reply, expected, `step ${step}: ${words.join(' ')}`)
       again.keyspace.setClock(made.keyspace.now)
       again.replay(made.logged())
       if (seed.integer(10) === 0) for (const key of KEYS) assert.equal(stateOf(again, key), stateOf(made, key), `${key} after replay`)

@@ -28,6 +28,7 @@ interface StreamTwin {
 const fresh = (): StreamTwin => ({ lastId: 0, entries: new Map(), groups: new Map() })
 const text = (id: number) => `${id}-0`
 const ascending = (ids: Iterable<number>) => [...ids].sort((a, b) => a - b)
+const idOf = (word: Bytes) => (word === '-' ? 0 : word === '+' ? Number.POSITIVE_INFINITY : Number.parseInt(word, 10))
 const shownEntry = ([id, value]: readonly [number, Bytes]) => [text(id), ['f', value]]
 
 function command(chance: Seeded, db: TwinDatabase<StreamTwin>): Bytes[] {
@@ -65,30 +66,38 @@ function command(chance: Seeded, db: TwinDatabase<StreamTwin>): Bytes[] {
 }
 
 function run(db: TwinDatabase<StreamTwin>, words: readonly Bytes[], now: number): unknown {
-  const [name, first = '', second = '', third = '', fourth = '', fifth = ''] = words
+  const [name, first = '', second = '', third = '', , fifth = ''] = words
   if (name === 'XGROUP') return onGroup(db, words)
   if (name === 'XREADGROUP') return readGroup(db, words, now)
-  const there = db.get(first)
-  const stream = there ?? fresh()
+  const stream = db.get(first) ?? fresh()
   switch (name) {
     case 'XADD':
       return add(db, first, words)
     case 'XDEL':
-      return words.slice(2).filter((id) => stream.entries.delete(Number.parseInt(id, 10))).length
+      return words.slice(2).filter((id) => stream.entries.delete(idOf(id))).length
     case 'XTRIM':
-      return trimmed(stream, (id) => id < Number.parseInt(third, 10))
+      return second === 'MAXLEN' ? trimmedTo(stream, Number(third)) : trimmed(stream, (id) => id < idOf(third))
     case 'XLEN':
       return stream.entries.size
     case 'XRANGE':
-      return between(stream, Number.parseInt(second, 10), Number.parseInt(third, 10)).slice(0, Number(fifth))
+      return between(stream, idOf(second), idOf(third)).slice(0, Number(fifth))
     case 'XREVRANGE':
-      return between(stream, 0, Number.POSITIVE_INFINITY).reverse().slice(0, Number(fifth))
+      return between(stream, idOf(third), idOf(second)).reverse().slice(0, Number(fifth))
   }
-  const group = stream.groups.get(second)
-  if (name === 'XACK') return words.slice(3).filter((id) => group?.pending.delete(Number.parseInt(id, 10)) === true).length
+  return onPending(stream, words, now)
+}
+
+/** Runs a command on what a group has delivered. */
+function onPending(stream: StreamTwin, words: readonly Bytes[], now: number): unknown {
+  const [name, , groupName = '', third = '', fourth = '', fifth = '', sixth] = words
+  const group = stream.groups.get(groupName)
+  if (name === 'XACK') return words.slice(3).filter((id) => group?.pending.delete(idOf(id)) === true).length
   if (group === undefined) return ERROR
-  if (name === 'XCLAIM') return claim(stream, group, third, Number(fourth), words.slice(5, 7), now)
-  return shownPending(group, now).slice(0, Number(fifth))
+  const claim = { stream, group, consumer: third, idleMs: Number(fourth), justIds: words.at(-1) === 'JUSTID', now }
+  if (name === 'XCLAIM') return claimed(claim, words.slice(5, 7).map(idOf))
+  if (name === 'XAUTOCLAIM') return autoclaimed(claim, idOf(fifth), Number(words[7]))
+  const of = sixth === undefined ? group.pending : new Map([...group.pending].filter(([, { consumer }]) => consumer === sixth))
+  return shownPending(of, idOf(third), now).slice(0, Number(fifth))
 }
 
 function add(db: TwinDatabase<StreamTwin>, key: Bytes, words: readonly Bytes[]): unknown {
@@ -99,10 +108,7 @@ function add(db: TwinDatabase<StreamTwin>, key: Bytes, words: readonly Bytes[]):
   const stream = db.make(key, fresh)
   stream.lastId = id
   stream.entries.set(id, words.at(-1) as Bytes)
-  if (words[2] === 'MAXLEN') {
-    let excess = stream.entries.size - Number(words[3])
-    trimmed(stream, () => excess-- > 0)
-  }
+  if (words[2] === 'MAXLEN') trimmedTo(stream, Number(words[3]))
   return text(id)
 }
 
@@ -110,6 +116,11 @@ function trimmed({ entries }: StreamTwin, isGone: (id: number) => boolean): numb
   const { size } = entries
   for (const id of [...entries.keys()]) if (isGone(id)) entries.delete(id)
   return size - entries.size
+}
+
+function trimmedTo(stream: StreamTwin, length: number): number {
+  let excess = stream.entries.size - length
+  return trimmed(stream, () => excess-- > 0)
 }
 
 function between({ entries }: StreamTwin, from: number, to: number): unknown[] {
@@ -121,13 +132,16 @@ function onGroup(db: TwinDatabase<StreamTwin>, [, sub, key = '', name = '', last
   if (sub === 'CREATE') {
     if (there?.groups.has(name) === true) return ERROR
     const stream = db.make(key, fresh)
-    const lastId = last === '$' ? stream.lastId : Number.parseInt(last, 10)
-    stream.groups.set(name, { lastId, consumers: new Set(), pending: new Map() })
+    stream.groups.set(name, { lastId: last === '$' ? stream.lastId : idOf(last), consumers: new Set(), pending: new Map() })
     return 'OK'
   }
   const group = there?.groups.get(name)
   if (sub === 'DESTROY') return there === undefined ? ERROR : there.groups.delete(name) ? 1 : 0
-  if (group === undefined) return ERROR
+  if (there === undefined || group === undefined) return ERROR
+  if (sub === 'SETID') {
+    group.lastId = last === '$' ? there.lastId : idOf(last)
+    return 'OK'
+  }
   if (sub === 'CREATECONSUMER') {
     const { size } = group.consumers
     return group.consumers.add(last).size - size
@@ -139,11 +153,15 @@ function onGroup(db: TwinDatabase<StreamTwin>, [, sub, key = '', name = '', last
 }
 
 function readGroup(db: TwinDatabase<StreamTwin>, words: readonly Bytes[], now: number): unknown {
-  const [, , name = '', consumer = '', , count = '', , key = ''] = words
+  const [, , name = '', consumer = '', , count = '', , key = '', from = ''] = words
   const stream = db.get(key)
   const group = stream?.groups.get(name)
   if (stream === undefined || group === undefined) return ERROR
   group.consumers.add(consumer)
+  if (from !== '>') {
+    const owned = ascending(group.pending.keys()).filter((id) => id > idOf(from) && group.pending.get(id)?.consumer === consumer)
+    return [[key, owned.slice(0, Number(count)).map((id) => shownAgain(stream, group, id, now))]]
+  }
   const found = [...stream.entries].filter(([id]) => id > group.lastId).slice(0, Number(count))
   for (const [id] of found) {
     group.pending.set(id, { consumer, at: now, count: 1 })
@@ -152,23 +170,58 @@ function readGroup(db: TwinDatabase<StreamTwin>, words: readonly Bytes[], now: n
   return found.length === 0 ? null : [[key, found.map(shownEntry)]]
 }
 
-function claim(stream: StreamTwin, group: StreamGroup, consumer: Bytes, idleMs: number, words: readonly Bytes[], now: number): unknown {
-  group.consumers.add(consumer)
-  const claimed: Bytes[] = []
-  for (const id of words.map((word) => Number.parseInt(word, 10))) {
-    const pending = group.pending.get(id)
-    if (pending === undefined) continue
-    if (!stream.entries.has(id)) group.pending.delete(id)
-    else if (now - pending.at >= idleMs) {
-      group.pending.set(id, { consumer, at: now, count: pending.count })
-      claimed.push(text(id))
-    }
-  }
-  return claimed
+/** An entry of a consumer's history, which is delivered once more. */
+function shownAgain({ entries }: StreamTwin, { pending }: StreamGroup, id: number, now: number): unknown {
+  const value = entries.get(id)
+  if (value === undefined) return [text(id), null]
+  const { consumer, count } = pending.get(id) as Pending
+  pending.set(id, { consumer, at: now, count: count + 1 })
+  return shownEntry([id, value])
 }
 
-function shownPending({ pending }: StreamGroup, now: number): unknown[] {
-  return ascending(pending.keys()).map((id) => {
+interface Claim {
+  readonly stream: StreamTwin
+  readonly group: StreamGroup
+  readonly consumer: Bytes
+  readonly idleMs: number
+  /** Ids are answered instead of entries, and no delivery is counted. */
+  readonly justIds: boolean
+  readonly now: number
+}
+
+function claimed({ stream, group, consumer, idleMs, justIds, now }: Claim, ids: readonly number[]): unknown[] {
+  group.consumers.add(consumer)
+  const found: unknown[] = []
+  for (const id of ids) {
+    const pending = group.pending.get(id)
+    if (pending === undefined) continue
+    const value = stream.entries.get(id)
+    if (value === undefined) group.pending.delete(id)
+    else if (now - pending.at >= idleMs) {
+      group.pending.set(id, { consumer, at: now, count: pending.count + (justIds ? 0 : 1) })
+      found.push(justIds ? text(id) : shownEntry([id, value]))
+    }
+  }
+  return found
+}
+
+function autoclaimed(claim: Claim, from: number, count: number): unknown {
+  const { stream, group, consumer } = claim
+  group.consumers.add(consumer)
+  const ids = ascending(group.pending.keys()).filter((id) => id >= from)
+  const found: unknown[] = []
+  const deleted: unknown[] = []
+  for (let attempts = count * 10; attempts > 0 && found.length + deleted.length < count && ids.length > 0; attempts--) {
+    const id = ids.shift() as number
+    if (!stream.entries.has(id)) deleted.push(text(id))
+    found.push(...claimed(claim, [id]))
+  }
+  return [ids[0] === undefined ? '0-0' : text(ids[0]), found, deleted]
+}
+
+function shownPending(pending: StreamGroup['pending'], from: number, now: number): unknown[] {
+  const ids = ascending(pending.keys()).filter((id) => id >= from)
+  return ids.map((id) => {
     const { consumer, at, count } = pending.get(id) as Pending
     return [text(id), consumer, now - at, count]
   })

@@ -236,7 +236,7 @@ class World<V> {
 }
 
 /** Sorts sets, turns doubles into numbers, flattens maps, and turns every nil into null. */
-function plainReply(reply: unknown): unknown {
+export function plainReply(reply: unknown): unknown {
   if (reply instanceof SetReply) return reply.members.map(plainReply).sort()
   if (reply instanceof Double) return reply.value
   if (reply instanceof MapReply) return reply.flat.map(plainReply)
