@@ -15,8 +15,9 @@ import { Inquiry } from './master/inquiry.ts'
 import { Master } from './master/master.ts'
 import type { ReplicaView } from './master/replica-view.ts'
 import { FORMAT_VERSION, Refusal } from './protocol/messages.ts'
-import { type Dial, type LinkReplayer, ReplicaLink } from './replica/link.ts'
-import type { ReplicationSettings } from './settings.ts'
+import type { ReplicationSettings } from './protocol/settings.ts'
+import type { Dial } from './protocol/wire.ts'
+import { type LinkReplayer, ReplicaLink } from './replica/link.ts'
 import { type WaitCondition, Waiters } from './waiters.ts'
 
 export interface ReplicationOptions {

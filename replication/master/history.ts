@@ -7,9 +7,9 @@
  * prefix of the log here, byte for byte. All other cases are a full sync with a reason.
  */
 import type { BinlogPosition } from '../../storage/binlog/group.ts'
-import type { Identity, PastHistory } from '../../storage/directory/identity.ts'
+import type { PastHistory } from '../../storage/directory/identity.ts'
 import type { Storage } from '../../storage/storage.ts'
-import { crcText, type FullSyncReason, type Meta, Refusal, type TrySyncReply, type TrySyncRequest } from '../protocol/messages.ts'
+import { crcText, type FullSyncReason, Refusal, type TrySyncReply, type TrySyncRequest } from '../protocol/messages.ts'
 
 /** The histories and the binlog of this node. */
 export interface History {
@@ -38,15 +38,6 @@ export function historyOf({ identity, binlog, role }: Storage, isLinked: boolean
     }
   }
   return { replicationId, past, start: binlog.startOffset, end: binlog.end.offset, positionAt, role, isLinked }
-}
-
-/**
- * Returns the histories that a replica names for its data up to `offset`: its current one first. A
- * master that accepts `left` also gets the histories that the replica has left.
- */
-export function claimOf({ replicationId, past }: Pick<Identity, 'replicationId' | 'past'>, offset: number, accepts: Meta['accepts'] = []) {
-  const replicationIds = [replicationId, ...past.filter(({ until }) => until >= offset).map(({ id }) => id)]
-  return { replicationIds, ...(accepts.includes('left') ? { left: past.filter(({ until }) => until < offset) } : {}) }
 }
 
 /** Decides a TRYSYNC. Throws Refusal. */

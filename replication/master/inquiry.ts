@@ -7,8 +7,8 @@ import RedisParser from 'redis-parser'
 import type { Bytes } from '../../base/bytes.ts'
 import { encodedLength, writeCommand } from '../../storage/binlog/command-codec.ts'
 import { inquiryWords, type LinkReply, type MetaSyncRequest, Refusal, readMeta } from '../protocol/messages.ts'
-import type { Dial, Wire } from '../replica/link-options.ts'
-import type { ReplicationSettings } from '../settings.ts'
+import type { ReplicationSettings } from '../protocol/settings.ts'
+import type { Dial, Wire } from '../protocol/wire.ts'
 
 /** The time limit of an inquiry, with or without a timeout of FAILOVER. */
 export const INQUIRY_TIMEOUT_MS = 10_000

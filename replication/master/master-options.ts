@@ -2,7 +2,7 @@
 import type { Clock, Random } from '../../base/clock.ts'
 import type { Log } from '../../base/log.ts'
 import type { Storage } from '../../storage/storage.ts'
-import type { ReplicationSettings } from '../settings.ts'
+import type { ReplicationSettings } from '../protocol/settings.ts'
 
 export interface MasterOptions {
   readonly storage: Storage

@@ -9,6 +9,7 @@
  * Streams begin in `flush`, after the replies of the turn.
  */
 import { assert } from '../../base/assert.ts'
+import { Arrivals } from '../protocol/arrivals.ts'
 import {
   type AckRequest,
   type DbSyncRequest,
@@ -18,11 +19,10 @@ import {
   type TrySyncReply,
   type TrySyncRequest,
 } from '../protocol/messages.ts'
-import { Arrivals } from '../replica/arrivals.ts'
-import { dateAck, writableUntilMs } from '../replica/liveness.ts'
 import { FullSyncSource } from './full-sync-source.ts'
 import { decideTrySync, historyOf, mayGiveData } from './history.ts'
 import { checkSpeaker, metaOf } from './introduction.ts'
+import { dateAck, writableUntilMs } from './liveness.ts'
 import type { MasterOptions } from './master-options.ts'
 import { behind, cutOff, faultOf } from './peer-limits.ts'
 import { mustBeQuiet, type Peer, Peers, progressOf } from './peers.ts'

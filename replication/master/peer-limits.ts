@@ -1,6 +1,6 @@
 /** The limits on silence and lag, which the master checks on each connection ten times a second. */
 import type { Storage } from '../../storage/storage.ts'
-import type { ReplicationSettings } from '../settings.ts'
+import type { ReplicationSettings } from '../protocol/settings.ts'
 import { isReading, isStuck, type Peer } from './peers.ts'
 import type { SlaveItem } from './slave-items.ts'
 

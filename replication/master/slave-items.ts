@@ -12,11 +12,18 @@
  */
 import { assert } from '../../base/assert.ts'
 import { type Meta, type MetaSyncRequest, type RefusalCode, staleText } from '../protocol/messages.ts'
-import type { Question } from '../replica/liveness.ts'
 import { type Claimant, Claims } from './claims.ts'
 
 /** The limit of items, absent ones included. The item absent for longest makes room. */
 export const MAX_SLAVE_ITEMS = 1000
+
+/** A question to a replica whose ACK may be old. */
+interface Question {
+  /** The number of its "?" in the stream. */
+  readonly number: number
+  /** Monotonic time; the question was sent then or later. */
+  readonly sinceMs: number
+}
 
 export interface SlaveItem {
   readonly ip: string

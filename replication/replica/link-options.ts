@@ -1,31 +1,12 @@
-/** The options of a link, its connection, and its node as the state machine sees it. */
-import type { Bytes } from '../../base/bytes.ts'
+/** The options of a link, and its node as the state machine sees it. */
 import type { Clock, Random } from '../../base/clock.ts'
 import type { Log } from '../../base/log.ts'
 import type { Storage } from '../../storage/storage.ts'
-import type { ReplicationSettings } from '../settings.ts'
+import type { ReplicationSettings } from '../protocol/settings.ts'
+import type { Dial } from '../protocol/wire.ts'
 import type { LinkReplayer } from './applier.ts'
 import type { FullSyncTarget } from './full-sync-target.ts'
 import type { LinkFacts } from './machine-types.ts'
-
-/** A connection that is open or being opened. */
-export interface Wire {
-  send(data: Bytes | Buffer): void
-  /** Stops reading until `resume`. Some data may still arrive. */
-  pause(): void
-  resume(): void
-  close(): void
-}
-
-/** No event comes before `dial` returns or after `close`. */
-export interface WireEvents {
-  connected(): void
-  /** The receiver owns the buffer. */
-  data(buffer: Buffer): void
-  closed(reason: string): void
-}
-
-export type Dial = (host: string, port: number, events: WireEvents) => Wire
 
 export interface ReplicaLinkOptions {
   readonly storage: Storage

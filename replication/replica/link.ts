@@ -15,19 +15,19 @@ import { assert, rethrowAssertion } from '../../base/assert.ts'
 import { type Bytes, MAX_BYTES_LENGTH } from '../../base/bytes.ts'
 import { encodedLength, writeCommand } from '../../storage/binlog/command-codec.ts'
 import type { MasterAddress } from '../../storage/directory/identity.ts'
+import { Arrivals } from '../protocol/arrivals.ts'
 import { ackWords } from '../protocol/messages.ts'
+import type { Wire, WireEvents } from '../protocol/wire.ts'
 import { AckClock } from './ack-clock.ts'
 import { applyBatch } from './applier.ts'
-import { Arrivals } from './arrivals.ts'
 import { FullSyncTarget } from './full-sync-target.ts'
 import { type GroupBatch, GroupStream, type StreamItem } from './group-stream.ts'
-import { linkFacts, type ReplicaLinkOptions, type Wire, type WireEvents } from './link-options.ts'
+import { linkFacts, type ReplicaLinkOptions } from './link-options.ts'
 import { type LinkView, linkView } from './link-view.ts'
 import { ReplicaMachine } from './machine.ts'
 import type { LinkAction, LinkEvent, LinkState } from './machine-types.ts'
 
 export type { LinkReplayer } from './applier.ts'
-export type { Dial, Wire, WireEvents } from './link-options.ts'
 
 /** The limit of one reply: a chunk with the largest possible record. */
 const MAX_REPLY_BYTES = MAX_BYTES_LENGTH + 1024 * 1024

@@ -4,7 +4,7 @@ import type { Random } from '../../base/clock.ts'
 import type { BinlogPosition } from '../../storage/binlog/group.ts'
 import type { Identity, MasterAddress, PastHistory } from '../../storage/directory/identity.ts'
 import type { LinkReply, SnapshotHead } from '../protocol/messages.ts'
-import type { ReplicationSettings } from '../settings.ts'
+import type { ReplicationSettings } from '../protocol/settings.ts'
 
 /**
  * none: no master. connect: waits for the next try. connecting ... try_sync: waits for a reply.

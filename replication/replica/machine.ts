@@ -12,27 +12,24 @@
  * while. machine-table.ts has the action of each state on each event.
  */
 import type { MasterAddress } from '../../storage/directory/identity.ts'
-import { claimOf } from '../master/history.ts'
-import { chainAbove, objectionTo } from '../master/objection.ts'
 import {
   attemptSeen,
   binlogSyncWords,
   dbSyncWords,
-  FORMAT_VERSION,
   interpret,
   type LinkReply,
   MAX_ATTEMPT,
-  metaSyncWords,
   readMeta,
   readSnapshotHead,
   readTrySyncReply,
   type TrySyncReply,
-  trySyncWords,
 } from '../protocol/messages.ts'
 import { backoffMs, PROMPT_MS, STABLE_MS } from './backoff.ts'
 import { CopyRoom } from './copy-room.ts'
 import { TABLE } from './machine-table.ts'
 import type { LinkAction, LinkEvent, LinkFacts, LinkState, LinkStatus } from './machine-types.ts'
+import { chainAbove, objectionTo } from './objection.ts'
+import { continuation, fullSyncNeed, introduction } from './requests.ts'
 import { kindOf, ToldReasons } from './told-reasons.ts'
 
 /** Consecutive non-matching groups tolerated at one offset before a full sync is requested. */
@@ -145,8 +142,7 @@ export class ReplicaMachine implements LinkStatus {
     this.accepts = meta.accepts
     const chain = chainAbove(meta, this.facts.runId)
     if (chain.join() !== this.chain.join()) this.chain = chain
-    const { identity, fullSync, isEmpty } = this.facts
-    const why = fullSync ?? (isEmpty && !claimOf(identity, 0).replicationIds.includes(meta.replicationId) ? 'this node has no data' : null)
+    const why = fullSyncNeed(this.facts, meta)
     if (why === null || this.isFailover) this.trySync()
     else this.dbSync(why)
   }
@@ -264,20 +260,16 @@ export class ReplicaMachine implements LinkStatus {
   }
 
   private metaSync(): void {
-    const { settings, port, runId } = this.facts
     this.attempts++
     this.enter('meta_sync')
-    const announced = settings.announcePort === 0 ? port : settings.announcePort
     this.attempt = Math.min(this.attempt + 1, MAX_ATTEMPT)
-    const own = { ip: settings.announceIp, port: announced, runId, version: FORMAT_VERSION }
-    this.send(metaSyncWords({ ...own, attempt: this.attempt, failover: this.isFailover }))
+    this.send(introduction(this.facts, this.attempt, this.isFailover))
   }
 
   private trySync(): void {
-    const { identity, end } = this.facts
     this.enter('try_sync')
     if (this.isFailover) this.hasAskedToTakeOver = true
-    this.send(trySyncWords({ session: this.session, ...claimOf(identity, end.offset, this.accepts), ...end, failover: this.isFailover }))
+    this.send(continuation(this.facts, this.session, this.accepts, this.isFailover))
   }
 
   private dbSync(why: string): void {

@@ -2,7 +2,7 @@
  * The settings of storage and replication, computed from configuration keys at the start and on
  * every change.
  */
-import { defaultReplicationSettings, type ReplicationSettings } from '../../replication/settings.ts'
+import { defaultReplicationSettings, type ReplicationSettings } from '../../replication/protocol/settings.ts'
 import type { Storage, StorageSettings } from '../../storage/storage.ts'
 import type { Config } from './config.ts'
 import type { ConfigNameOf } from './table.ts'

@@ -4,7 +4,7 @@
 import { readFileSync } from 'node:fs'
 import * as net from 'node:net'
 import * as tls from 'node:tls'
-import type { Dial, Wire } from '../../replication/replica/link.ts'
+import type { Dial, Wire } from '../../replication/protocol/wire.ts'
 import type { Config } from '../config/config.ts'
 
 export interface DialerHooks {

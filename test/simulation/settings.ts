@@ -2,8 +2,8 @@
  * The settings of a simulated world, drawn from its seed, so that seeds differ in more than their
  * course.
  */
-import type { ReplicationSettings } from '../../replication/settings.ts'
-import { defaultReplicationSettings } from '../../replication/settings.ts'
+import type { ReplicationSettings } from '../../replication/protocol/settings.ts'
+import { defaultReplicationSettings } from '../../replication/protocol/settings.ts'
 import type { StorageSettings } from '../../storage/storage.ts'
 import { DEFAULT_PAGE_LIMITS, type PageLimits } from '../../storage/tree/tree.ts'
 import type { Seeded } from '../support/generators/seed.ts'

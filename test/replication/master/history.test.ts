@@ -1,8 +1,9 @@
 /** Whether a replica may continue: histories, offsets and the reason for a full sync. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
-import { claimOf, decideTrySync, type History, historyOf } from '../../../replication/master/history.ts'
+import { decideTrySync, type History, historyOf } from '../../../replication/master/history.ts'
 import type { TrySyncReply } from '../../../replication/protocol/messages.ts'
+import { namedHistories } from '../../../replication/replica/requests.ts'
 import { fromSeed } from '../../support/generators/seed.ts'
 import { Disk, Engine } from '../../support/harness/engine.ts'
 import { id, refusal } from '../../support/replication/master-bench.ts'
@@ -60,7 +61,7 @@ test('what cannot be continued is a full sync, with the reason', () => {
 })
 
 test('a replica that has left a history of this node tells where, and that is the reason', () => {
-  const { replicationIds, left = [] } = claimOf({ replicationId: id(9), past: [{ id: id(8), until: 90 }, { id: PAST, until: 70 }] }, 90, ['left']) // biome-ignore format: short
+  const { replicationIds, left = [] } = namedHistories({ replicationId: id(9), past: [{ id: id(8), until: 90 }, { id: PAST, until: 70 }] }, 90, ['left']) // biome-ignore format: short
   assert.equal([replicationIds, left], [[id(9), id(8)], [{ id: PAST, until: 70 }]]) // biome-ignore format: short
   const request = { session: 1, replicationIds, offset: 90, crc: 90, failover: false }
   const text = `the replica left history ${PAST} at offset 70 and continues to 90 under another id`

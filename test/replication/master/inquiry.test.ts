@@ -3,7 +3,7 @@ import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { INQUIRY_TIMEOUT_MS, Inquiry } from '../../../replication/master/inquiry.ts'
 import { metaReply } from '../../../replication/protocol/messages.ts'
-import { defaultReplicationSettings } from '../../../replication/settings.ts'
+import { defaultReplicationSettings } from '../../../replication/protocol/settings.ts'
 import { encodedLength, readCommand, writeCommand } from '../../../storage/binlog/command-codec.ts'
 import { FakeWire, MASTER_RUN, OWN_RUN } from '../../support/replication/link-bench.ts'
 

@@ -1,8 +1,8 @@
 /** A master whose role may still change writes nothing of itself: keys that are past their deadline are hidden. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
+import { defaultReplicationSettings } from '../../../replication/protocol/settings.ts'
 import { Replication, ROLE_SETTLES_MS } from '../../../replication/replication.ts'
-import { defaultReplicationSettings } from '../../../replication/settings.ts'
 import { replayer } from '../../../server/wiring/replay-client.ts'
 import { fromSeed } from '../../support/generators/seed.ts'
 import { Disk, Engine, until } from '../../support/harness/engine.ts'

@@ -1,7 +1,7 @@
 /** The configuration that replication receives, by default and after CONFIG SET. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
-import { defaultReplicationSettings } from '../../../replication/settings.ts'
+import { defaultReplicationSettings } from '../../../replication/protocol/settings.ts'
 import { Config } from '../../../server/config/config.ts'
 import { replicationSettings } from '../../../server/config/settings.ts'
 import { findConfigName } from '../../../server/config/table.ts'

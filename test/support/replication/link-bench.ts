@@ -10,8 +10,9 @@
  */
 import type { Bytes } from '../../../base/bytes.ts'
 import { type Meta, metaReply } from '../../../replication/protocol/messages.ts'
-import { ReplicaLink, type Wire, type WireEvents } from '../../../replication/replica/link.ts'
-import { defaultReplicationSettings } from '../../../replication/settings.ts'
+import { defaultReplicationSettings } from '../../../replication/protocol/settings.ts'
+import type { Wire, WireEvents } from '../../../replication/protocol/wire.ts'
+import { ReplicaLink } from '../../../replication/replica/link.ts'
 import { replayer } from '../../../server/wiring/replay-client.ts'
 import { readCommand } from '../../../storage/binlog/command-codec.ts'
 import { Disk, Engine, type EngineOptions, nextTurn, until } from '../harness/engine.ts'

@@ -15,7 +15,7 @@ import {
   Refusal,
   type TrySyncReply,
 } from '../../../replication/protocol/messages.ts'
-import { defaultReplicationSettings, type ReplicationSettings } from '../../../replication/settings.ts'
+import { defaultReplicationSettings, type ReplicationSettings } from '../../../replication/protocol/settings.ts'
 import type { BinlogPosition } from '../../../storage/binlog/group.ts'
 import { fromSeed } from '../generators/seed.ts'
 import { Disk, Engine, type EngineOptions } from '../harness/engine.ts'

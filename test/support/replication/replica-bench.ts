@@ -1,9 +1,9 @@
 /** The replica's state machine, driven by hand. */
 import * as assert from 'uvu/assert'
 import { metaReply, type SnapshotHead, snapshotHeadWords, trySyncReplyWords } from '../../../replication/protocol/messages.ts'
+import { defaultReplicationSettings } from '../../../replication/protocol/settings.ts'
 import { ReplicaMachine } from '../../../replication/replica/machine.ts'
 import type { LinkAction, LinkEvent, LinkFacts, LinkState } from '../../../replication/replica/machine-types.ts'
-import { defaultReplicationSettings } from '../../../replication/settings.ts'
 import { newIdentity } from '../../../storage/directory/identity.ts'
 
 export const OWN_RUN = 'a'.repeat(40)

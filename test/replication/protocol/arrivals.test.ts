@@ -1,7 +1,7 @@
 /** When bytes arrived, as far as the ticks of the event loop can tell. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
-import { Arrivals } from '../../../replication/replica/arrivals.ts'
+import { Arrivals } from '../../../replication/protocol/arrivals.ts'
 
 test('what is read came in just now while ticks come', () => {
   const arrivals = new Arrivals(0)

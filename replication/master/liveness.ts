@@ -6,17 +6,10 @@
  * So a gap between ACKs longer than min-replicas-max-lag raises a doubt: the replica is asked. Its
  * ACKs count as recent again once one of them answers that question in time.
  */
-import type { Feed } from '../master/feed.ts'
-import type { SlaveItem } from '../master/slave-items.ts'
-import type { ReplicationSettings } from '../settings.ts'
 
-/** A question to a replica whose ACK may be old. */
-export interface Question {
-  /** The number of its "?" in the stream. */
-  readonly number: number
-  /** Monotonic time; the question was sent then or later. */
-  readonly sinceMs: number
-}
+import type { ReplicationSettings } from '../protocol/settings.ts'
+import type { Feed } from './feed.ts'
+import type { SlaveItem } from './slave-items.ts'
 
 /**
  * Dates an ACK. `asked`: the number of questions that it answers, or null if the replica does not

@@ -1,5 +1,5 @@
 import { FORMAT_VERSION, type Meta } from '../protocol/messages.ts'
-import type { LinkFacts } from '../replica/machine-types.ts'
+import type { LinkFacts } from './machine-types.ts'
 
 /** Returns why this node does not follow a master, or null if it does. */
 export function objectionTo({ version, runId, databases, chain }: Meta, facts: LinkFacts, isFailover: boolean): string | null {
