@@ -1,59 +1,59 @@
 /**
- * The end of a world: all faults are over, one node becomes the master, and all others follow it,
+ * The end of a cluster: all faults are over, one node becomes the master, and all others follow it,
  * directly or in a chain. Then all nodes must become equal, and stay equal without warnings or
  * reconnects.
  */
 import { checkDirectory } from '../../storage/check/check.ts'
 import { checkMemory } from '../support/harness/engine-invariants.ts'
+import type { Cluster } from './cluster.ts'
 import { keyOf, readRange } from './histories.ts'
 import type { SimulatedNode } from './node.ts'
 import { PORT } from './settings.ts'
 import { writeSome } from './workload.ts'
-import type { World } from './world.ts'
 
 const START_MS = 10_000
 const CONVERGE_MS = 60_000
 const SILENCE_MS = 3000
 
-export async function end(world: World): Promise<void> {
-  heal(world)
-  await world.until(
-    () => world.nodes.every((node) => node.isUp && !world.isStopping(node) && !isBusy(node)),
+export async function end(cluster: Cluster): Promise<void> {
+  heal(cluster)
+  await cluster.until(
+    () => cluster.nodes.every((node) => node.isUp && !cluster.isStopping(node) && !isBusy(node)),
     START_MS,
     'that all are up',
-    () => view(world),
+    () => view(cluster),
   )
   // Reveals pending failures of LevelDB.
-  for (const { process } of world.nodes) process?.storage.checkpointer.request().catch(() => {})
-  await appoint(world)
-  await converge(world)
-  const master = masters(world)[0] as SimulatedNode
+  for (const { process } of cluster.nodes) process?.storage.checkpointer.request().catch(() => {})
+  await appoint(cluster)
+  await converge(cluster)
+  const master = masters(cluster)[0] as SimulatedNode
   for (let turns = 0; turns < 5; turns++) {
     master.process?.wake()
-    if (world.takesWrites(master))
-      writeSome(master.process as NonNullable<typeof master.process>, world.chance, master.clock.wallMs(), world.settings.writes)
-    await world.forMs(50)
+    if (cluster.takesWrites(master))
+      writeSome(master.process as NonNullable<typeof master.process>, cluster.chance, master.clock.wallMs(), cluster.settings.writes)
+    await cluster.forMs(50)
   }
-  await world.forMs(world.settings.replication.timeoutMs + 1000) // detects one-way links
-  await converge(world)
-  await stayQuiet(world)
-  await leaveAndReturn(world)
-  compare(world, master)
-  await close(world)
+  await cluster.forMs(cluster.settings.replication.timeoutMs + 1000) // detects one-way links
+  await converge(cluster)
+  await stayQuiet(cluster)
+  await leaveAndReturn(cluster)
+  compare(cluster, master)
+  await close(cluster)
 }
 
-function heal(world: World): void {
-  world.note('all troubles are over')
-  world.isHealed = true
-  world.network.heal()
-  world.ghosts.lay()
-  for (const { process } of world.nodes) {
+function heal(cluster: Cluster): void {
+  cluster.note('all troubles are over')
+  cluster.isHealed = true
+  cluster.network.heal()
+  cluster.strays.closeAll()
+  for (const { process } of cluster.nodes) {
     if (process === null) continue
     process.isClumsy = false
     process.unknownCommands = 0
   }
-  for (const lift of world.faults.splice(0)) lift()
-  for (const { disk, records } of world.nodes) {
+  for (const lift of cluster.faults.splice(0)) lift()
+  for (const { disk, records } of cluster.nodes) {
     disk.files.onOperation = undefined
     records?.mend()
     disk.files.capacityBytes = 2 ** 40
@@ -65,17 +65,17 @@ function heal(world: World): void {
 const isBusy = ({ process }: SimulatedNode) =>
   process?.isReloading === true || process?.storage.isReloading === true || process?.storage.stalled !== null
 
-const masters = (world: World) => world.nodes.filter(({ process }) => process?.replication?.isReplica === false)
+const masters = (cluster: Cluster) => cluster.nodes.filter(({ process }) => process?.replication?.isReplica === false)
 
-async function appoint(world: World): Promise<void> {
-  const { chance, nodes, settings } = world
-  const wait = (condition: () => boolean, what: string) => world.until(condition, CONVERGE_MS, what, () => view(world))
+async function appoint(cluster: Cluster): Promise<void> {
+  const { chance, nodes, settings } = cluster
+  const wait = (condition: () => boolean, what: string) => cluster.until(condition, CONVERGE_MS, what, () => view(cluster))
   if (settings.roles === 'failover') {
-    await wait(() => masters(world).length === 1 && nodes.every(hasNoFailover), 'one master')
+    await wait(() => masters(cluster).length === 1 && nodes.every(hasNoFailover), 'one master')
     return
   }
   if (settings.roles === 'fixed') {
-    chain(world, nodes[0] as SimulatedNode)
+    chain(cluster, nodes[0] as SimulatedNode)
     return
   }
   for (const { process } of nodes) {
@@ -84,53 +84,53 @@ async function appoint(world: World): Promise<void> {
   }
   const master = chance.pick(nodes)
   master.process?.replication?.leave()
-  chain(world, master)
+  chain(cluster, master)
 }
 
 const hasNoFailover = ({ process }: SimulatedNode) => process?.replication?.failover.state === 'no-failover'
 
 /** All follow the master, or one of its followers, to a depth of three. */
-function chain(world: World, master: SimulatedNode): void {
+function chain(cluster: Cluster, master: SimulatedNode): void {
   const placed: { readonly node: SimulatedNode; readonly depth: number }[] = [{ node: master, depth: 0 }]
-  for (const node of world.nodes.filter((other) => other !== master)) {
-    const { node: upstream, depth } = world.chance.pick(placed.filter((place) => place.depth < 3))
+  for (const node of cluster.nodes.filter((other) => other !== master)) {
+    const { node: upstream, depth } = cluster.chance.pick(placed.filter((place) => place.depth < 3))
     node.process?.wake()
     const outcome = node.process?.replication?.follow(upstream.ip, PORT, 'from where we are')
-    world.note(`${node.name} is to follow ${upstream.name}: ${outcome}`)
+    cluster.note(`${node.name} is to follow ${upstream.name}: ${outcome}`)
     placed.push({ node, depth: depth + 1 })
   }
 }
 
-async function converge(world: World): Promise<void> {
+async function converge(cluster: Cluster): Promise<void> {
   const isDone = () => {
-    const [first] = world.nodes
-    const replicas = world.nodes.filter(({ process }) => process?.replication?.isReplica === true)
-    if (first === undefined || replicas.length !== world.nodes.length - 1) return false
+    const [first] = cluster.nodes
+    const replicas = cluster.nodes.filter(({ process }) => process?.replication?.isReplica === true)
+    if (first === undefined || replicas.length !== cluster.nodes.length - 1) return false
     return (
       replicas.every(({ process }) => process?.replication?.link.isUp === true) &&
-      world.nodes.every(({ track }) => keyOf(track.end) === keyOf(first.track.end))
+      cluster.nodes.every(({ track }) => keyOf(track.end) === keyOf(first.track.end))
     )
   }
-  await world.until(isDone, CONVERGE_MS, 'that all are the same', () => view(world))
+  await cluster.until(isDone, CONVERGE_MS, 'that all are the same', () => view(cluster))
 }
 
 /** No node reconnects, and none logs a warning. */
-async function stayQuiet(world: World): Promise<void> {
-  const before = world.nodes.map(({ process }) => process?.dialled)
-  world.isQuiet = true
-  await world.forMs(SILENCE_MS)
-  world.isQuiet = false
-  for (const [index, node] of world.nodes.entries()) {
+async function stayQuiet(cluster: Cluster): Promise<void> {
+  const before = cluster.nodes.map(({ process }) => process?.dialled)
+  cluster.isQuiet = true
+  await cluster.forMs(SILENCE_MS)
+  cluster.isQuiet = false
+  for (const [index, node] of cluster.nodes.entries()) {
     if (node.process?.dialled !== before[index]) throw new Error(`${node.name} has connected anew though all is well`)
   }
-  await converge(world)
+  await converge(cluster)
 }
 
 /**
  * SLAVEOF NO ONE and back with nothing between: in step again within a second, without a full sync.
  */
-async function leaveAndReturn(world: World): Promise<void> {
-  const node = world.chance.pick(world.nodes.filter(({ process }) => process?.replication?.isReplica === true))
+async function leaveAndReturn(cluster: Cluster): Promise<void> {
+  const node = cluster.chance.pick(cluster.nodes.filter(({ process }) => process?.replication?.isReplica === true))
   const replication = node.process?.replication
   const master = node.process?.storage.identity.master
   if (replication === undefined || replication === null || master === undefined || master === null)
@@ -139,27 +139,27 @@ async function leaveAndReturn(world: World): Promise<void> {
   node.process?.wake()
   replication.leave()
   replication.follow(master.host, master.port, 'from where we are')
-  world.note(`${node.name} leaves and returns`)
-  await world.until(
+  cluster.note(`${node.name} leaves and returns`)
+  await cluster.until(
     () => replication.link.isUp,
     1000,
     `that ${node.name} is back`,
-    () => view(world),
+    () => view(cluster),
   )
-  await converge(world)
+  await converge(cluster)
   if (replication.link.view.fullSyncs !== fullSyncs) throw new Error(`${node.name} needed a full sync to come back`)
 }
 
-function compare(world: World, master: SimulatedNode): void {
-  for (const node of world.nodes) {
+function compare(cluster: Cluster, master: SimulatedNode): void {
+  for (const node of cluster.nodes) {
     node.compareContent()
     checkMemory((node.process as NonNullable<typeof node.process>).storage.keyspace)
     compareBytes(node, master)
   }
-  if (!world.isLossless) return
-  const kept = world.histories.ancestors(master.track.end)
-  const lost = world.acknowledged.filter((position) => !kept.has(position))
-  if (lost.length > 0) throw new Error(`acknowledged and lost: ${lost.slice(0, 10).join(', ')} of ${world.acknowledged.length}`)
+  if (!cluster.isLossless) return
+  const kept = cluster.histories.ancestors(master.track.end)
+  const lost = cluster.acknowledged.filter((position) => !kept.has(position))
+  if (lost.length > 0) throw new Error(`acknowledged and lost: ${lost.slice(0, 10).join(', ')} of ${cluster.acknowledged.length}`)
 }
 
 function compareBytes(node: SimulatedNode, master: SimulatedNode): void {
@@ -173,20 +173,20 @@ function compareBytes(node: SimulatedNode, master: SimulatedNode): void {
   if (!left.equals(right)) throw new Error(`the binlogs of ${node.name} and ${master.name} differ after ${from}`)
 }
 
-async function close(world: World): Promise<void> {
-  for (const node of world.nodes) {
+async function close(cluster: Cluster): Promise<void> {
+  for (const node of cluster.nodes) {
     const { process, disk } = node
     if (process === null) continue
     await process.stop('save')
-    world.network.kill(process)
-    const left = disk.kill(world.chance.random)
+    cluster.network.kill(process)
+    const left = disk.kill(cluster.chance.random)
     const report = await checkDirectory({ files: left.files, directory: '/data', openRecords: (path) => left.openRecords(path) })
     if (report.damages > 0) throw new Error(`${node.name}: ${JSON.stringify(report.findings)}`)
   }
 }
 
-function view(world: World): string {
-  return world.nodes
+function view(cluster: Cluster): string {
+  return cluster.nodes
     .map(({ name, process, track }) => {
       if (process === null || process.replication === null) return `${name}: not up`
       const { storage, replication } = process

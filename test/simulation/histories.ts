@@ -1,5 +1,5 @@
 /**
- * The binlog histories of a world: every position that any node has ever been at, with the SHA-1 of
+ * The binlog histories of a cluster: every position that any node has ever been at, with the SHA-1 of
  * everything before it. Nodes distinguish histories by offset and chained CRC; this shows whether
  * that is enough.
  *

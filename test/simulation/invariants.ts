@@ -1,28 +1,28 @@
 /** Invariants between nodes after every event. node.ts checks the invariants of a single node. */
 import type { AckRequest, TrySyncReply, TrySyncRequest } from '../../replication/protocol/messages.ts'
+import type { Cluster } from './cluster.ts'
 import { keyOf } from './histories.ts'
 import type { SimulatedNode } from './node.ts'
 import { Peer } from './peer.ts'
-import type { World } from './world.ts'
 
 /** The node that feeds a linked replica, if the stream has had no break since. */
-function masterOf(world: World, node: SimulatedNode): { readonly master: SimulatedNode; readonly peer: Peer } | null {
+function masterOf(cluster: Cluster, node: SimulatedNode): { readonly master: SimulatedNode; readonly peer: Peer } | null {
   const accepted = node.process?.dialled?.peer
   if (node.process?.dialled?.isOpen !== true || accepted?.isOpen !== true || !(accepted.events instanceof Peer)) return null
-  const master = world.nodes.find(({ process }) => process === accepted.party)
+  const master = cluster.nodes.find(({ process }) => process === accepted.party)
   return master?.isUp === true && accepted.events.streamingEpoch === master.process?.epoch ? { master, peer: accepted.events } : null
 }
 
 /** Making the list takes time, so the items are checked only once in this number of events. */
 const ITEMS_EVERY = 16
 
-export function checkWorld(world: World): void {
-  for (const node of world.nodes) {
+export function checkCluster(cluster: Cluster): void {
+  for (const node of cluster.nodes) {
     if (!node.isUp) continue
-    if (world.events % ITEMS_EVERY === 0) checkItems(node)
+    if (cluster.events % ITEMS_EVERY === 0) checkItems(node)
     const { process } = node
     if (process?.replication?.link.isUp !== true || process.storage.role !== 'replica') continue
-    const found = masterOf(world, node)
+    const found = masterOf(cluster, node)
     if (found !== null) checkPair(node, found.master, found.peer)
   }
 }
@@ -54,10 +54,10 @@ function checkItems({ name, process }: SimulatedNode): void {
 }
 
 /** Checks that an accepted ack is about the master's own history. */
-export function checkAck(world: World, master: SimulatedNode, peer: Peer, { applied }: AckRequest): void {
+export function checkAck(cluster: Cluster, master: SimulatedNode, peer: Peer, { applied }: AckRequest): void {
   const { process, track } = master
   const party = peer.socket.peer?.party
-  const replica = world.nodes.find((node) => node.process === party)
+  const replica = cluster.nodes.find((node) => node.process === party)
   if (replica === undefined || process === null || peer.streamingEpoch !== process.epoch || applied < track.start.offset) return
   const crc = track.crcAt(applied)
   if (crc === undefined) throw new Error(`${peer.remoteIp} acknowledges ${applied} to ${master.name}, where no group ends`)
@@ -67,12 +67,12 @@ export function checkAck(world: World, master: SimulatedNode, peer: Peer, { appl
 }
 
 /** Checks that a node gets no full sync if its change of roles has lost no client's write. */
-export function checkFullSync(world: World, master: SimulatedNode, peer: Peer, { offset }: TrySyncRequest, reply: TrySyncReply): void {
-  if (world.hasForgotten || reply.type !== 'full sync' || reply.reason === 'new' || reply.reason === 'purged') return
+export function checkFullSync(cluster: Cluster, master: SimulatedNode, peer: Peer, { offset }: TrySyncRequest, reply: TrySyncReply): void {
+  if (cluster.hasForgotten || reply.type !== 'full sync' || reply.reason === 'new' || reply.reason === 'purged') return
   const party = peer.socket.peer?.party
-  const replica = world.nodes.find((node) => node.process === party)
+  const replica = cluster.nodes.find((node) => node.process === party)
   if (replica === undefined || replica.track.end.offset !== offset) return
   const lost = replica.track.missingFrom(master.track)
-  if (lost?.every((position) => world.unasked.has(keyOf(position))) === true)
+  if (lost?.every((position) => cluster.unasked.has(keyOf(position))) === true)
     throw new Error(`${replica.name} is given a full sync by ${master.name} though no write is lost (${lost.length} groups): ${reply.text}`)
 }

@@ -16,7 +16,7 @@ import { type Histories, keyOf, Track } from './histories.ts'
 import type { Network } from './network.ts'
 import type { Peer } from './peer.ts'
 import { BROKEN_COMMAND, type ProcessHost, SimulatedProcess } from './process.ts'
-import type { WorldSettings } from './settings.ts'
+import type { ClusterSettings } from './settings.ts'
 
 /** Keyspaces are compared at one in this number of positions, the same positions on all nodes. */
 const CONTENT_EVERY = 6
@@ -24,7 +24,7 @@ const WALL_START_MS = 1_700_000_000_000
 
 export interface NodeHost {
   readonly network: Network
-  readonly settings: WorldSettings
+  readonly settings: ClusterSettings
   readonly histories: Histories
   readonly chance: Seeded
   note(text: string): void

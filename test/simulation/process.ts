@@ -1,7 +1,7 @@
 /**
  * One run of a simulated server: the storage engine on its machine's disk, commands on top,
  * replication, and the turn that joins them. It does the work of server/loop/turn.ts and
- * server/loop/cron.ts when the world says so.
+ * server/loop/cron.ts when the cluster says so.
  */
 import type { Bytes } from '../../base/bytes.ts'
 import type { Clock } from '../../base/clock.ts'
@@ -23,11 +23,11 @@ import type { Seeded } from '../support/generators/seed.ts'
 import type { Disk } from '../support/harness/engine.ts'
 import type { Network, Party, Socket, SocketEvents } from './network.ts'
 import { Peer } from './peer.ts'
-import { DATABASES, PORT, type WorldSettings } from './settings.ts'
+import { type ClusterSettings, DATABASES, PORT } from './settings.ts'
 
 export interface ProcessHost {
   readonly network: Network
-  readonly settings: WorldSettings
+  readonly settings: ClusterSettings
   readonly syncAlways: boolean
   note(text: string): void
   logged(level: string, text: string, fields: object): void

@@ -1,6 +1,7 @@
-/** Runs one world from beginning to end. */
+/** Runs one cluster from beginning to end. */
+
+import { Cluster } from './cluster.ts'
 import { end } from './ending.ts'
-import { World } from './world.ts'
 
 export interface Outcome {
   readonly seed: number
@@ -13,22 +14,22 @@ export interface Outcome {
 }
 
 export async function runSeed(seed: number, steps: number): Promise<Outcome> {
-  const world = new World(seed)
-  const catchAll = (error: unknown) => world.fail(error)
+  const cluster = new Cluster(seed)
+  const catchAll = (error: unknown) => cluster.fail(error)
   process.on('uncaughtException', catchAll)
   process.on('unhandledRejection', catchAll)
   let failure: Error | null = null
   try {
-    await world.begin()
-    await world.run(steps)
-    await end(world)
+    await cluster.begin()
+    await cluster.run(steps)
+    await end(cluster)
   } catch (error) {
     failure = error instanceof Error ? error : new Error(String(error))
   } finally {
-    for (const node of world.nodes) if (node.process !== null) world.network.kill(node.process)
+    for (const node of cluster.nodes) if (node.process !== null) cluster.network.kill(node.process)
     process.off('uncaughtException', catchAll)
     process.off('unhandledRejection', catchAll)
   }
-  const { history, historyDigest, events, schedule } = world
+  const { history, historyDigest, events, schedule } = cluster
   return { seed, history, historyDigest, events, simulatedMs: schedule.nowMs, failure }
 }

@@ -2,7 +2,7 @@
  * One queue of events in simulated time. Events of one moment run in the order of their scheduling.
  */
 export class Schedule {
-  /** The time since the beginning of the world, in ms with fractions. */
+  /** The time since the beginning of the cluster, in ms with fractions. */
   nowMs = 0
   private asked = 0
   /** A binary heap. */

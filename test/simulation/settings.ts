@@ -1,5 +1,5 @@
 /**
- * The settings of a simulated world, drawn from its seed, so that seeds differ in more than their
+ * The settings of a simulated cluster, drawn from its seed, so that seeds differ in more than their
  * course.
  */
 import type { ReplicationSettings } from '../../replication/protocol/settings.ts'
@@ -20,7 +20,7 @@ export const DATABASES = 3
  */
 type Roles = 'fixed' | 'failover' | 'free'
 
-export interface WorldSettings {
+export interface ClusterSettings {
   readonly nodes: number
   readonly roles: Roles
   /** Mixed draws a policy for each node. */
@@ -46,7 +46,7 @@ export interface WorldSettings {
 
 const KIBIBYTE = 1024
 
-export function drawSettings(chance: Seeded): WorldSettings {
+export function drawSettings(chance: Seeded): ClusterSettings {
   const roles = chance.pick<Roles>(['fixed', 'failover', 'free', 'free', 'free'])
   const rarely = () => chance.pick([0, 0.05, 0.15, 0.4])
   const writes = chance.random() < 0.15 ? 'uniform' : 'any'

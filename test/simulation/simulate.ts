@@ -1,5 +1,5 @@
 /**
- * Runs simulated worlds:
+ * Runs simulated clusters:
  *
  *   npm run simulate -- --seed 7 --steps 300       one; prints its history if it fails
  *                                                  (always with --verbose)
@@ -10,8 +10,8 @@ import { Command } from 'commander'
 import { runSeed } from './run-seed.ts'
 
 const options = new Command('simulate')
-  .option('--seed <number>', 'the first world', Number)
-  .option('--seeds <count>', 'how many worlds', Number, 1)
+  .option('--seed <number>', 'the first cluster', Number)
+  .option('--seeds <count>', 'how many clusters', Number, 1)
   .option('--steps <count>', 'how many things happen in each', Number, 150)
   .option('--verbose', 'print the history though nothing fails')
   .option('--go-on', 'do not stop at the first failure')
@@ -33,5 +33,5 @@ for (let seed = first; seed < first + options.seeds; seed++) {
   console.log(`again: npm run simulate -- --seed ${seed} --steps ${options.steps}`)
   if (options.goOn !== true) break
 }
-console.log(`${options.seeds} worlds from seed ${first}, ${options.steps} steps each: ${failures} failed`)
+console.log(`${options.seeds} clusters from seed ${first}, ${options.steps} steps each: ${failures} failed`)
 process.exitCode = failures > 0 ? 1 : 0

@@ -1,6 +1,6 @@
 /**
- * Simulated worlds (world.ts): a few hundred short ones from a seed of the day, and those in which
- * a bug was once found. `npm run simulate -- --seed N --steps N` repeats a world that failed.
+ * Simulated clusters (cluster.ts): a few hundred short ones from a seed of the day, and those in which
+ * a bug was once found. `npm run simulate -- --seed N --steps N` repeats a cluster that failed.
  */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
@@ -8,39 +8,39 @@ import { seeded } from '../support/generators/seed.ts'
 import { type Outcome, runSeed } from './run-seed.ts'
 
 const STEPS = 80
-/** The number of worlds, and the time limit for all: a slower machine runs fewer. */
-const WORLDS = 300
+/** The number of clusters, and the time limit for all: a slower machine runs fewer. */
+const CLUSTERS = 300
 const BUDGET_MS = 75_000
 const HISTORY_LINES = 120
 
-/** Worlds in which a bug was found, with a description. */
+/** Clusters in which a bug was found, with a description. */
 const FOUND: readonly (readonly [seed: number, steps: number, what: string])[] = []
 
 function mustBeWell({ seed, failure, history }: Outcome, steps: number): void {
   if (failure === null) return
   const lines = history.slice(-HISTORY_LINES).join('\n')
-  throw new Error(`${lines}\nworld ${seed} failed: ${failure.stack}\nagain: npm run simulate -- --seed ${seed} --steps ${steps}`)
+  throw new Error(`${lines}\ncluster ${seed} failed: ${failure.stack}\nagain: npm run simulate -- --seed ${seed} --steps ${steps}`)
 }
 
-test('the same seed is the same world', async () => {
-  const { seed } = seeded('the same world')
+test('the same seed is the same cluster', async () => {
+  const { seed } = seeded('the same cluster')
   const [first, second] = [await runSeed(seed, STEPS), await runSeed(seed, STEPS)]
   mustBeWell(first, STEPS)
   const at = first.history.findIndex((line, index) => line !== second.history[index])
-  assert.is(first.historyDigest, second.historyDigest, `world ${seed} went another way: ${first.history[at]} / ${second.history[at]}`)
+  assert.is(first.historyDigest, second.historyDigest, `cluster ${seed} went another way: ${first.history[at]} / ${second.history[at]}`)
 })
 
 for (const [seed, steps, what] of FOUND) {
   test(what, async () => mustBeWell(await runSeed(seed, steps), steps))
 }
 
-test(`nodes that write, fail, follow and lead end as one, in ${WORLDS} worlds`, async () => {
+test(`nodes that write, fail, follow and lead end as one, in ${CLUSTERS} clusters`, async () => {
   const { seed } = seeded('simulation')
   const started = process.hrtime.bigint()
   const elapsedMs = () => Number((process.hrtime.bigint() - started) / 1_000_000n)
-  let worlds = 0
-  for (; worlds < WORLDS && elapsedMs() < BUDGET_MS; worlds++) mustBeWell(await runSeed(seed + worlds, STEPS), STEPS)
-  console.log(`${worlds} worlds from seed ${seed}`)
+  let clusters = 0
+  for (; clusters < CLUSTERS && elapsedMs() < BUDGET_MS; clusters++) mustBeWell(await runSeed(seed + clusters, STEPS), STEPS)
+  console.log(`${clusters} clusters from seed ${seed}`)
 })
 
 test.run()

@@ -6,7 +6,7 @@ import type { Bytes } from '../../base/bytes.ts'
 import { randomCollectionCommand } from '../support/generators/random-collections.ts'
 import type { Seeded } from '../support/generators/seed.ts'
 import type { SimulatedProcess } from './process.ts'
-import { DATABASES, type WorldSettings } from './settings.ts'
+import { type ClusterSettings, DATABASES } from './settings.ts'
 
 const KEYS = 40
 /** Collections have keys with these names and small numbers: random-collections.ts. */
@@ -69,7 +69,7 @@ export function preload(process: SimulatedProcess, chance: Seeded, bytes: number
 }
 
 /** Runs some commands in one turn. Returns their number. */
-export function writeSome(process: SimulatedProcess, chance: Seeded, now: number, writes: WorldSettings['writes']): number {
+export function writeSome(process: SimulatedProcess, chance: Seeded, now: number, writes: ClusterSettings['writes']): number {
   if (writes === 'uniform') {
     process.run(0, 'SET', `key${10 + chance.integer(KEYS)}`, String(100_000 + chance.integer(900_000)))
     return 1

@@ -4,7 +4,7 @@ import * as assert from 'uvu/assert'
 import type { Bytes } from '../../../base/bytes.ts'
 import { dataFamilies } from '../../support/generators/data-families.ts'
 import { harness } from '../../support/harness/harness.ts'
-import { inWorld } from '../../support/harness/world.ts'
+import { withNode } from '../../support/harness/in-process-node.ts'
 
 /** Requests in their order, each with the count that redis-server shows for it. */
 const COUNTS: readonly (readonly [request: Bytes, count: number])[] = [
@@ -90,7 +90,7 @@ test('what a log brings is counted as it was where it was written', () => {
 })
 
 test('an LPUSH that a blocked client is served counts two changes, and SAVE begins anew', async () => {
-  await inWorld({}, async ({ client, other, node }) => {
+  await withNode({}, async ({ client, other, node }) => {
     const changes = async () => Number(/rdb_changes_since_last_save:(\d+)/.exec(String(await other.call('INFO', 'persistence')))?.[1])
     const popped = client.call('BLPOP', 'l', '0')
     while (node.parts.executor.blockedClients.count === 0) await new Promise((resolve) => setImmediate(resolve))

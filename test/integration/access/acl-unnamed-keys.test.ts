@@ -10,7 +10,7 @@ import { valueDigest } from '../../../commands/server/debug-digest.ts'
 import type { Database } from '../../../storage/keyspace/database.ts'
 import { type Seeded, seeded } from '../../support/generators/seed.ts'
 import { leavesOf, TABLE_KINDS, type TableKind, tableRequest } from '../../support/generators/table-requests.ts'
-import { inWorld } from '../../support/harness/world.ts'
+import { withNode } from '../../support/harness/in-process-node.ts'
 import { type WireClient, WireError } from '../../support/servers/wire-client.ts'
 
 const ROUNDS = 50
@@ -95,7 +95,7 @@ test('no command shows, reads or changes a value under a key that no pattern of 
     pattern: () => pick(['*', '#', 'secret:*', 'secret:str*', 'secret:hash*->a', 'own:str*', 'secret:str0', 'nosort']),
     script: () => pick(SCRIPTS),
   }
-  await inWorld({ 'enable-debug-command': 'yes' }, async ({ node, client: bob, other: admin }) => {
+  await withNode({ 'enable-debug-command': 'yes' }, async ({ node, client: bob, other: admin }) => {
     await admin.pipeline(dataOf(PROTECTED, MARK))
     const rules = ['on', 'nopass', `~${OWN}*`, '+@all', '-@admin', '+debug', '-flushall', '-flushdb', '-swapdb', '-client|reply']
     assert.is(await admin.call('ACL', 'SETUSER', 'bob', ...rules), 'OK')
@@ -131,7 +131,7 @@ test('no command shows, reads or changes a value under a key that no pattern of 
 })
 
 test('PKSCANRANGE with values is refused at the first key that its user may not read, and ACL LOG names that key', async () => {
-  await inWorld({ 'enable-debug-command': 'yes' }, async ({ client: bob, other: admin }) => {
+  await withNode({ 'enable-debug-command': 'yes' }, async ({ client: bob, other: admin }) => {
     await admin.call('MSET', 'a:1', 'one', 'a:2', 'two', 'b:secret', MARK)
     await admin.call('ACL', 'SETUSER', 'bob', 'on', 'nopass', '%R~a:*', '+pkscanrange', '+pkrscanrange', '+debug', '+multi', '+exec')
     await bob.call('AUTH', 'bob', '')
@@ -157,7 +157,7 @@ test('PKSCANRANGE with values is refused at the first key that its user may not 
 })
 
 test('a request with a spec that its arguments contradict is checked by its other keys', async () => {
-  await inWorld({}, async ({ client: bob, other: admin }) => {
+  await withNode({}, async ({ client: bob, other: admin }) => {
     await admin.call('PFADD', 'b:sketch', 'x')
     await admin.call('ACL', 'SETUSER', 'bob', 'on', 'nopass', '~a:*', '+@all')
     await bob.call('AUTH', 'bob', '')

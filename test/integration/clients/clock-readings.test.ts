@@ -2,14 +2,14 @@
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { CLOCK_CASES, poppedOfExpired, repliesOf } from '../../support/cases/clock-cases.ts'
-import { inWorld, stallBinlog, type World } from '../../support/harness/world.ts'
+import { type NodeWithClients, stallBinlog, withNode } from '../../support/harness/in-process-node.ts'
 import { RunningServer, until } from '../../support/servers/running-server.ts'
 import { WireError } from '../../support/servers/wire-client.ts'
 
 const FLAGS = { 'enable-debug-command': 'yes' }
 
 /** The clock of each group that is appended from now on, with how many commands it has. */
-function groupClocks({ node }: World): { clockMs: number; commands: number }[] {
+function groupClocks({ node }: NodeWithClients): { clockMs: number; commands: number }[] {
   const { binlog } = node.parts.storage
   const append = binlog.append.bind(binlog)
   const clocks: { clockMs: number; commands: number }[] = []
@@ -66,7 +66,7 @@ test('deadlines on both sides of a slow command are the same after kill -9 and o
 })
 
 test('each reading within a turn has a group of its own, with the commands that it served', () =>
-  inWorld(FLAGS, async (world) => {
+  withNode(FLAGS, async (world) => {
     const { client, node } = world
     const clocks = groupClocks(world)
     const readings: number[] = []
@@ -86,7 +86,7 @@ test('each reading within a turn has a group of its own, with the commands that 
   }))
 
 test('where the group cannot be written in the middle of a turn, the next write of the same packet is refused', () =>
-  inWorld(FLAGS, async (world) => {
+  withNode(FLAGS, async (world) => {
     const { client, node } = world
     const writes = stallBinlog(node)
     const replies = client.pipeline([
@@ -103,7 +103,7 @@ test('where the group cannot be written in the middle of a turn, the next write 
   }))
 
 test('a transaction keeps its reading over a script of it that is suspended, and its group has it', () =>
-  inWorld({ ...FLAGS, 'busy-reply-threshold': '10' }, async (world) => {
+  withNode({ ...FLAGS, 'busy-reply-threshold': '10' }, async (world) => {
     const { client, node } = world
     const clocks = groupClocks(world)
     await client.pipeline([

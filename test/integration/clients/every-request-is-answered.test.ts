@@ -9,7 +9,7 @@ import { families } from '../../../commands/families.ts'
 import { type Seeded, seeded } from '../../support/generators/seed.ts'
 import { SPOIL_DATA, spoil } from '../../support/generators/spoiled-requests.ts'
 import { leavesOf, type TableKind, tableRequest } from '../../support/generators/table-requests.ts'
-import { inWorld } from '../../support/harness/world.ts'
+import { withNode } from '../../support/harness/in-process-node.ts'
 import { pause } from '../../support/servers/running-server.ts'
 import { type WireClient, WireError, type WireReply } from '../../support/servers/wire-client.ts'
 
@@ -62,7 +62,7 @@ const broken = (reply: WireReply): boolean =>
 
 test('every request of every command is answered, and none with an internal error', async () => {
   const chance = seeded('every-request-is-answered')
-  await inWorld({ 'enable-debug-command': 'yes' }, async ({ client, other: admin }) => {
+  await withNode({ 'enable-debug-command': 'yes' }, async ({ client, other: admin }) => {
     const id = String(await client.call('CLIENT', 'ID'))
     for (let round = 0; round < ROUNDS; round++) {
       await admin.pipeline([['FLUSHALL'], ...SPOIL_DATA.map((line) => line.split(' '))])
@@ -78,7 +78,7 @@ test('every request of every command is answered, and none with an internal erro
 })
 
 test('SCANX and its kin answer a type that does not exist, by themselves and in a pipeline', async () => {
-  await inWorld({}, async ({ client, other: admin }) => {
+  await withNode({}, async ({ client, other: admin }) => {
     const id = String(await client.call('CLIENT', 'ID'))
     const wrong = new WireError("ERR invalid DB for 'foo'")
     const requests = [

@@ -2,7 +2,7 @@
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { systemClock } from '../../../base/clock.ts'
-import { inWorld, type World } from '../../support/harness/world.ts'
+import { type NodeWithClients, withNode } from '../../support/harness/in-process-node.ts'
 import { until } from '../../support/servers/running-server.ts'
 import { type WireClient, WireError, type WireReply } from '../../support/servers/wire-client.ts'
 
@@ -40,7 +40,7 @@ async function answer(what: string, call: Promise<WireReply>): Promise<WireReply
 const isShort = (seconds: number) => seconds >= 0 && seconds < HOUR_SECONDS
 
 /** Lets the server do what it does by the clock, a few times. */
-async function ticks({ client }: World): Promise<void> {
+async function ticks({ client }: NodeWithClients): Promise<void> {
   const cycles = () => number(client, 'stats', 'eventloop_cycles')
   const from = await cycles()
   const uptime = await number(client, 'server', 'uptime_in_seconds')
@@ -55,7 +55,7 @@ for (const [way, byMs] of [
   test(`a wall clock that is set ${way} by a day moves no duration`, async () => {
     const clock = new MovedClock()
     const settings = { timeout: String(HOUR_SECONDS), 'latency-monitor-threshold': '1', 'slowlog-log-slower-than': '0' }
-    await inWorld(
+    await withNode(
       settings,
       async (world) => {
         const { client, other } = world
@@ -88,7 +88,7 @@ for (const [way, byMs] of [
 
   test(`a wall clock that is set ${way} by a day neither ends nor prolongs what waits`, async () => {
     const clock = new MovedClock()
-    await inWorld(
+    await withNode(
       {},
       async (world) => {
         const { client, other } = world
@@ -126,10 +126,10 @@ for (const [way, byMs] of [
 
   test(`a wall clock that is set ${way} by a day moves nothing between a master and its replica`, async () => {
     const clock = new MovedClock()
-    await inWorld(
+    await withNode(
       {},
       (master) =>
-        inWorld(
+        withNode(
           { replicaof: `127.0.0.1 ${master.node.port}` },
           async (replica) => {
             const isUp = async () => (await field(replica.client, 'replication', 'master_link_status')) === 'up'

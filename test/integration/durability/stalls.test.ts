@@ -2,11 +2,11 @@
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { until } from '../../support/harness/engine.ts'
-import { holdWalks, inWorld, stallBinlog, type World } from '../../support/harness/world.ts'
+import { holdWalks, type NodeWithClients, stallBinlog, withNode } from '../../support/harness/in-process-node.ts'
 import type { WireReply } from '../../support/servers/wire-client.ts'
 
 /** Sets keys a and w of which the log knows nothing; the function ends the stall. */
-async function unwritten({ node, client }: World): Promise<() => void> {
+async function unwritten({ node, client }: NodeWithClients): Promise<() => void> {
   const writes = stallBinlog(node)
   void client.call('MSET', 'a', '2', 'w_1', '2').catch(() => {})
   await until(() => node.parts.storage.stalled !== null, 'the stall')
@@ -26,7 +26,7 @@ for (const [what, request] of [
   ['SORT_RO with a pattern', ['SORT_RO', 'list', 'BY', 'nosort', 'GET', 'w_*']],
 ] as const) {
   test(`${what} waits where it may read what is not in the log`, () =>
-    inWorld({}, async (world) => {
+    withNode({}, async (world) => {
       const { client, other } = world
       await client.pipeline([
         ['SET', 'a', '1'],
@@ -44,7 +44,7 @@ for (const [what, request] of [
 }
 
 test('a walk that was under way when the binlog could no longer be written is answered when it can', () =>
-  inWorld({}, async (world) => {
+  withNode({}, async (world) => {
     const { client, other, node } = world
     assert.equal(await client.pipeline([['SET', 'a', '1'], ['SAVE']]), ['OK', 'OK'])
     const goOn = holdWalks(world)
@@ -59,7 +59,7 @@ test('a walk that was under way when the binlog could no longer be written is an
   }))
 
 test('a library that is not in the log is not shown', () =>
-  inWorld({}, async ({ node, client, other }) => {
+  withNode({}, async ({ node, client, other }) => {
     const writes = stallBinlog(node)
     void client.call('FUNCTION', 'LOAD', LIBRARY).catch(() => {})
     await until(() => node.parts.storage.stalled !== null, 'the stall')
@@ -71,7 +71,7 @@ test('a library that is not in the log is not shown', () =>
   }))
 
 test('a server that is closed while the binlog cannot be written has confirmed nothing that is not in it', () =>
-  inWorld({}, async ({ node, client }) => {
+  withNode({}, async ({ node, client }) => {
     stallBinlog(node)
     const reply = client.call('SET', 'a', '2').catch((error: Error) => error.message)
     await until(() => node.parts.storage.stalled !== null, 'the stall')

@@ -2,7 +2,7 @@
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { until } from '../../support/harness/engine.ts'
-import { inWorld } from '../../support/harness/world.ts'
+import { withNode } from '../../support/harness/in-process-node.ts'
 import { WireError } from '../../support/servers/wire-client.ts'
 
 const READ_ONLY = "READONLY You can't write against a read only replica."
@@ -10,7 +10,7 @@ const MASTER_DOWN = "MASTERDOWN Link with MASTER is down and replica-serve-stale
 const NOWHERE = ['SLAVEOF', '127.0.0.1', '1'] as const
 
 test('a stale replica runs only scripts that declare that they may be run there, and in these only commands that may be', () =>
-  inWorld({ 'replica-serve-stale-data': 'no' }, async ({ client }) => {
+  withNode({ 'replica-serve-stale-data': 'no' }, async ({ client }) => {
     assert.is(await client.call(...NOWHERE), 'OK')
     const texts: unknown[] = []
     for (const script of [
@@ -27,7 +27,7 @@ test('a stale replica runs only scripts that declare that they may be run there,
   }))
 
 test('what a script declares counts before it runs, for commands that only read, too', () =>
-  inWorld({}, async ({ client }) => {
+  withNode({}, async ({ client }) => {
     const undeclared = await client.call('EVAL_RO', '#!lua\nreturn 1', '0')
     assert.equal(undeclared, new WireError('ERR Can not execute a script with write flag using *_ro command.'))
     assert.is(await client.call(...NOWHERE), 'OK')
@@ -38,13 +38,13 @@ test('what a script declares counts before it runs, for commands that only read,
   }))
 
 test('a transaction that makes a replica of a master refuses its scripts as Redis does', () =>
-  inWorld({}, async ({ client }) => {
+  withNode({}, async ({ client }) => {
     const replies = await client.pipeline([['MULTI'], NOWHERE, ['EVAL', '#!lua\nreturn 1', '0'], ['EXEC']])
     assert.equal(replies.at(-1), ['OK', new WireError('READONLY Can not run script with write flag on readonly replica')])
   }))
 
 test('a script that has begun to write goes on writing when replicas are lacking', () =>
-  inWorld({ 'busy-reply-threshold': '10' }, async ({ client, node }) => {
+  withNode({ 'busy-reply-threshold': '10' }, async ({ client, node }) => {
     const { gates, storage, executor } = node.parts
     const { keyspace } = storage
     const script = "redis.call('SET', 'a', '1') while redis.call('EXISTS', 'end') == 0 do end return redis.call('SET', 'b', '1')"

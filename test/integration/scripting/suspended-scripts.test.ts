@@ -2,7 +2,7 @@
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { until } from '../../support/harness/engine.ts'
-import { holdWalks, inWorld, keepReadings, stallBinlog, type World } from '../../support/harness/world.ts'
+import { holdWalks, keepReadings, type NodeWithClients, stallBinlog, withNode } from '../../support/harness/in-process-node.ts'
 import { encodeCommand, WireClient, WireError, type WireReply } from '../../support/servers/wire-client.ts'
 
 const SETTINGS = { 'busy-reply-threshold': '10' }
@@ -11,15 +11,15 @@ const SETTINGS = { 'busy-reply-threshold': '10' }
 const waiting = (before = '', after = "return 'done'") => `${before} while redis.call('EXISTS', 'end') == 0 do end ${after}`
 
 /** Lets it end, behind everybody's back. */
-function letEnd({ node }: World): void {
+function letEnd({ node }: NodeWithClients): void {
   const { keyspace } = node.parts.storage
   const { changes } = keyspace
   keyspace.database(0).set('end', '1')
   keyspace.changes = changes
 }
 
-const isSuspended = ({ node }: World) => until(() => node.parts.executor.units.isSuspended, 'the suspension')
-const isOver = ({ node }: World) => until(() => !node.parts.executor.units.isSuspended, 'the end of the script')
+const isSuspended = ({ node }: NodeWithClients) => until(() => node.parts.executor.units.isSuspended, 'the suspension')
+const isOver = ({ node }: NodeWithClients) => until(() => !node.parts.executor.units.isSuspended, 'the end of the script')
 
 /** So many turns of the event loop, in which what is not held back would be sent and arrive. */
 async function turns(count: number): Promise<void> {
@@ -36,7 +36,7 @@ function watched<T>(promise: Promise<T>): { isKept: boolean; promise: Promise<T>
 }
 
 test('after a script that was suspended, clients are blocked again where there is nothing for them', () =>
-  inWorld(SETTINGS, async (world) => {
+  withNode(SETTINGS, async (world) => {
     const { node, client, other } = world
     const reply = client.call('EVAL', waiting(), '0')
     await isSuspended(world)
@@ -49,7 +49,7 @@ test('after a script that was suspended, clients are blocked again where there i
   }))
 
 test('a script that is suspended when the binlog cannot be written is answered when it can', () =>
-  inWorld(SETTINGS, async (world) => {
+  withNode(SETTINGS, async (world) => {
     const { node, client } = world
     keepReadings(node) // or the SET's group would be found unwritable before the script begins
     const writes = stallBinlog(node)
@@ -68,7 +68,7 @@ test('a script that is suspended when the binlog cannot be written is answered w
   }))
 
 test('what a suspended script has said and done is told to others when it is over, and everybody else is answered meanwhile', () =>
-  inWorld({ ...SETTINGS, 'notify-keyspace-events': 'KEA' }, async (world) => {
+  withNode({ ...SETTINGS, 'notify-keyspace-events': 'KEA' }, async (world) => {
     const { node, client, other } = world
     const tracker = await WireClient.connect({ port: node.port })
     await tracker.call('HELLO', '3')
@@ -103,7 +103,7 @@ test('what a suspended script has said and done is told to others when it is ove
   }))
 
 test('a key that has come to its end is there until the end of a script that began before, whoever watches it', () =>
-  inWorld(SETTINGS, async (world) => {
+  withNode(SETTINGS, async (world) => {
     const { client, other, node } = world
     assert.is(await client.call('SET', 'a', '1', 'PX', '100'), 'OK')
     const reply = client.call('EVAL', waiting('', "return redis.call('GET', 'a')"), '0')
@@ -119,7 +119,7 @@ test('a key that has come to its end is there until the end of a script that beg
   }))
 
 test('a suspended script does not go on while LevelDB is closed and opened again', () =>
-  inWorld(SETTINGS, async (world) => {
+  withNode(SETTINGS, async (world) => {
     const { client, node } = world
     const reply = watched(client.call('EVAL', waiting(), '0'))
     await isSuspended(world)
@@ -133,7 +133,7 @@ test('a suspended script does not go on while LevelDB is closed and opened again
   }))
 
 test('a script whose reply takes long to convert is suspended and killed like one that runs', () =>
-  inWorld(SETTINGS, async (world) => {
+  withNode(SETTINGS, async (world) => {
     const { client, other } = world
     const reply = client.call('EVAL', 'local t = {1, 2} for i = 1, 40 do t = {t, t} end return t', '0')
     await isSuspended(world)
@@ -145,9 +145,9 @@ test('a script whose reply takes long to convert is suspended and killed like on
   }))
 
 test('after a suspended script that has written nothing WAIT waits for what was written before', () =>
-  inWorld(SETTINGS, async (world) => {
+  withNode(SETTINGS, async (world) => {
     const { client, other, node } = world
-    await inWorld({}, async (replica) => {
+    await withNode({}, async (replica) => {
       assert.is(await replica.client.call('SLAVEOF', '127.0.0.1', node.port), 'OK')
       assert.is(await client.call('SET', 'a', '1'), 'OK')
       assert.is(await client.call('WAIT', '1', '0'), 1)
@@ -161,7 +161,7 @@ test('after a suspended script that has written nothing WAIT waits for what was 
   }))
 
 test('memory is not read again from disk while it has what a suspended script has done', () =>
-  inWorld(SETTINGS, async (world) => {
+  withNode(SETTINGS, async (world) => {
     const { client, node } = world
     const reply = client.call('EVAL', waiting("redis.call('SET', 'a', '1')"), '0')
     await isSuspended(world)
@@ -178,7 +178,7 @@ test('memory is not read again from disk while it has what a suspended script ha
   }))
 
 test('a walk that was under way when a script began shows what the script has done when it is over', () =>
-  inWorld(SETTINGS, async (world) => {
+  withNode(SETTINGS, async (world) => {
     const { client, other, node } = world
     assert.is(await client.call('SET', 'a', '1'), 'OK')
     assert.is(await client.call('SAVE'), 'OK')
@@ -196,7 +196,7 @@ test('a walk that was under way when a script began shows what the script has do
   }))
 
 test('a change of role takes effect after a script that was suspended in the same transaction', () =>
-  inWorld(SETTINGS, async (world) => {
+  withNode(SETTINGS, async (world) => {
     const { client, node } = world
     await client.pipeline([['MULTI'], ['SET', 'a', '1'], ['EVAL', waiting(), '0'], ['SLAVEOF', '127.0.0.1', '1'], ['SET', 'b', '1']])
     const replies = client.call('EXEC')

@@ -3,7 +3,7 @@ import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import type { Bytes } from '../../../base/bytes.ts'
 import { LIBRARY, requests, SCRIPTS } from '../../support/cases/script-refusals.ts'
-import { inWorld } from '../../support/harness/world.ts'
+import { withNode } from '../../support/harness/in-process-node.ts'
 import { RawClient, RESET } from '../../support/servers/raw-client.ts'
 import { RedisServer } from '../../support/servers/redis-server.ts'
 import { freePort, RunningServer, until } from '../../support/servers/running-server.ts'
@@ -193,7 +193,7 @@ if (haveTools('refusals of scripts beside redis-server', 'redis-server')) {
   }
 
   test('scripts that declare what they do are refused while nothing can be written to disk', () =>
-    inWorld({}, async ({ node, client }) => {
+    withNode({}, async ({ node, client }) => {
       const redis = await RedisServer.start(['--appendonly', 'yes'], FILE_BLOCKS)
       try {
         const own = await redis.connect()

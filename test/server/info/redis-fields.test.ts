@@ -3,8 +3,8 @@ import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { infoText } from '../../../server/info/info.ts'
 import { mainThreadCpu } from '../../../server/process/main-thread-cpu.ts'
+import { withNode } from '../../support/harness/in-process-node.ts'
 import { infoFigures } from '../../support/harness/info-figures.ts'
-import { inWorld } from '../../support/harness/world.ts'
 
 const FIELDS: Readonly<Record<string, string>> = {
   server: `redis_version redis_git_sha1 redis_git_dirty redis_build_id redis_mode os arch_bits monotonic_clock multiplexing_api
@@ -81,7 +81,7 @@ test('what the allocator has in use is no more than what it holds', () => {
 
 test('what lies outside of the heap counts as held by the allocator, too', async () => {
   const held = Buffer.alloc(256 * 2 ** 20)
-  await inWorld({}, async ({ client }) => {
+  await withNode({}, async ({ client }) => {
     const text = String(await client.call('INFO', 'memory'))
     const value = (field: string) => Number(new RegExp(`^${field}:(\\d+)`, 'm').exec(text)?.[1])
     assert.ok(value('allocator_allocated') >= held.length)

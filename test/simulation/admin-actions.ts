@@ -2,19 +2,19 @@
  * The actions of clients and operators. An action that does not fit the moment returns null.
  */
 import { Refusal } from '../../replication/protocol/messages.ts'
+import type { Cluster } from './cluster.ts'
 import type { SimulatedNode } from './node.ts'
 import type { SimulatedProcess } from './process.ts'
 import { PORT } from './settings.ts'
 import { writeSome } from './workload.ts'
-import type { World } from './world.ts'
 
 /** Does something. Returns a description. */
-export type Act = (world: World) => string | null
+export type Act = (cluster: Cluster) => string | null
 
 /** A node that is up. */
-export function anyone(world: World): SimulatedNode | null {
-  const up = world.nodes.filter((node) => node.isUp && node.process?.isReloading === false)
-  return up.length === 0 ? null : world.chance.pick(up)
+export function anyone(cluster: Cluster): SimulatedNode | null {
+  const up = cluster.nodes.filter((node) => node.isUp && node.process?.isReloading === false)
+  return up.length === 0 ? null : cluster.chance.pick(up)
 }
 
 /** Runs an operator's request on a node. Returns a description of the outcome. */
@@ -31,35 +31,35 @@ function ask(node: SimulatedNode, what: string, action: (process: SimulatedProce
   }
 }
 
-export const write: Act = (world) => {
-  const { chance } = world
-  const writable = world.nodes.filter((node) => world.takesWrites(node))
+export const write: Act = (cluster) => {
+  const { chance } = cluster
+  const writable = cluster.nodes.filter((node) => cluster.takesWrites(node))
   if (writable.length === 0) return null
   const node = chance.pick(writable)
   const process = node.process as SimulatedProcess
   process.wake()
-  return `${node.name}: ${writeSome(process, chance, node.clock.wallMs(), world.settings.writes)} writes`
+  return `${node.name}: ${writeSome(process, chance, node.clock.wallMs(), cluster.settings.writes)} writes`
 }
 
 /** A write, and WAIT or WAITAOF for it: every replica that is counted must have it. */
-export const writeAndWait: Act = (world) => {
-  const { chance, nodes } = world
-  const writable = nodes.filter((node) => world.takesWrites(node))
+export const writeAndWait: Act = (cluster) => {
+  const { chance, nodes } = cluster
+  const writable = nodes.filter((node) => cluster.takesWrites(node))
   if (writable.length === 0) return null
   const node = chance.pick(writable)
   const process = node.process as SimulatedProcess
   process.endTurn()
-  if (!world.takesWrites(node)) return null
+  if (!cluster.takesWrites(node)) return null
   const after = process.storage.binlog.end.offset
   process.run(0, 'SET', 'await', String(100_000 + (after % 900_000)))
   const what = chance.pick(['applied', 'synced'] as const)
   const replicas = 1 + chance.integer(nodes.length - 1)
-  const lives = livesOf(world)
+  const lives = livesOf(cluster)
   const waiting = process.replication?.wait({}, { after, local: false, replicas, what, timeoutMs: 1 + chance.integer(2000) })
   waiting?.then(
     (result) => {
       node.note(`WAIT of ${after}: ${result.replicas} of ${replicas}, ${what}`)
-      if (livesOf(world) === lives) node.guarded(() => checkWait(world, node, after, result.replicas))
+      if (livesOf(cluster) === lives) node.guarded(() => checkWait(cluster, node, after, result.replicas))
     },
     (error: Error) => node.note(`WAIT of ${after}: ${error.message}`),
   )
@@ -70,9 +70,9 @@ export const writeAndWait: Act = (world) => {
  * Changes when a process ends or a node's data is replaced: acknowledged writes from before may be
  * gone.
  */
-const livesOf = ({ crashes, nodes }: World) => [crashes, ...nodes.map(({ process }) => `${process?.runId} ${process?.epoch}`)].join()
+const livesOf = ({ crashes, nodes }: Cluster) => [crashes, ...nodes.map(({ process }) => `${process?.runId} ${process?.epoch}`)].join()
 
-function checkWait({ nodes }: World, node: SimulatedNode, after: number, counted: number): void {
+function checkWait({ nodes }: Cluster, node: SimulatedNode, after: number, counted: number): void {
   const [group] = node.track.after(after)
   if (group === undefined) {
     if (counted > 0) throw new Error(`${node.name}: WAIT counts ${counted} for what is not in the binlog`)
@@ -86,52 +86,52 @@ function checkWait({ nodes }: World, node: SimulatedNode, after: number, counted
 }
 
 /** Sends PURGELOGSTO. */
-export const purge: Act = (world) => {
-  const node = anyone(world)
+export const purge: Act = (cluster) => {
+  const node = anyone(cluster)
   if (node === null) return null
   return ask(node, 'PURGELOGSTO', ({ storage }) => {
     const { startOffset, end } = storage.binlog
-    return `${storage.purgeTo(startOffset + world.chance.integer(end.offset - startOffset + 1))} segments`
+    return `${storage.purgeTo(startOffset + cluster.chance.integer(end.offset - startOffset + 1))} segments`
   })
 }
 
-export const slaveOf: Act = (world) => {
-  const { chance, settings } = world
-  const node = anyone(world)
-  if (node === null || settings.roles === 'failover' || (settings.roles === 'fixed' && node === world.nodes[0])) return null
-  const master = chance.pick(world.nodes)
+export const slaveOf: Act = (cluster) => {
+  const { chance, settings } = cluster
+  const node = anyone(cluster)
+  if (node === null || settings.roles === 'failover' || (settings.roles === 'fixed' && node === cluster.nodes[0])) return null
+  const master = chance.pick(cluster.nodes)
   if (settings.roles === 'fixed' && master === node) return null
   const how = chance.random() < 0.08 ? 'full sync' : 'from where we are'
   return ask(node, `SLAVEOF ${master.name}, ${how}`, ({ replication }) => replication?.follow(master.ip, PORT, how))
 }
 
 /** Leaves the master and returns with nothing between, which Pika's replicas did not survive. */
-export const leaveAndReturn: Act = (world) => {
-  const node = anyone(world)
+export const leaveAndReturn: Act = (cluster) => {
+  const node = anyone(cluster)
   const master = node?.process?.storage.identity.master
-  if (node === null || master === null || master === undefined || world.settings.roles === 'failover') return null
+  if (node === null || master === null || master === undefined || cluster.settings.roles === 'failover') return null
   return ask(node, `SLAVEOF NO ONE and back to ${master.host}`, ({ replication }) => {
     replication?.leave()
     return replication?.follow(master.host, master.port, 'from where we are')
   })
 }
 
-export const leave: Act = (world) => {
-  const node = anyone(world)
+export const leave: Act = (cluster) => {
+  const node = anyone(cluster)
   return node === null ? null : ask(node, 'SLAVEOF NO ONE', ({ replication }) => replication?.leave())
 }
 
-export const failover: Act = (world) => {
-  const { chance } = world
-  const masters = world.nodes.filter((node) => node.isUp && node.process?.replication?.isReplica === false)
+export const failover: Act = (cluster) => {
+  const { chance } = cluster
+  const masters = cluster.nodes.filter((node) => node.isUp && node.process?.replication?.isReplica === false)
   if (masters.length === 0) return null
   const node = chance.pick(masters)
-  const target = chance.random() < 0.5 ? null : chance.pick(world.nodes)
+  const target = chance.random() < 0.5 ? null : chance.pick(cluster.nodes)
   const to = target === null ? null : { host: target.ip, port: PORT }
-  const force = world.settings.roles === 'free' && to !== null && chance.random() < 0.2
+  const force = cluster.settings.roles === 'free' && to !== null && chance.random() < 0.2
   const timeoutMs = force || chance.random() < 0.7 ? 50 + chance.integer(3000) : 0
-  if (chance.random() < Math.min(0.5, world.settings.trouble.crashes)) {
-    const other = chance.pick(world.nodes)
+  if (chance.random() < Math.min(0.5, cluster.settings.trouble.crashes)) {
+    const other = chance.pick(cluster.nodes)
     other.crashAt(chance.pick(['kill', 'power loss'] as const), chance.integer(12))
   }
   return ask(node, `FAILOVER to ${target?.name ?? 'any'}${force ? ' FORCE' : ''} TIMEOUT ${timeoutMs}`, ({ replication }) =>
@@ -139,31 +139,31 @@ export const failover: Act = (world) => {
   )
 }
 
-export const abort: Act = (world) => {
-  const node = world.nodes.find(({ isUp, process }) => isUp && process?.replication?.failover.state !== 'no-failover')
+export const abort: Act = (cluster) => {
+  const node = cluster.nodes.find(({ isUp, process }) => isUp && process?.replication?.failover.state !== 'no-failover')
   return node === undefined ? null : ask(node, 'FAILOVER ABORT', ({ replication }) => replication?.abortFailover())
 }
 
-export const clearId: Act = (world) => {
-  const node = anyone(world)
-  world.hasForgotten = true
+export const clearId: Act = (cluster) => {
+  const node = anyone(cluster)
+  cluster.hasForgotten = true
   return node === null ? null : ask(node, 'CLEARREPLICATIONID', ({ replication }) => replication?.clearReplicationId())
 }
 
-export const checkpoint: Act = (world) => {
-  const node = anyone(world)
+export const checkpoint: Act = (cluster) => {
+  const node = anyone(cluster)
   if (node === null) return null
   return ask(node, 'SAVE', ({ storage }) => void storage.checkpointer.request().catch(() => {}))
 }
 
-export const reconnect: Act = (world) => {
-  const node = anyone(world)
+export const reconnect: Act = (cluster) => {
+  const node = anyone(cluster)
   if (node?.process?.replication?.isReplica !== true) return null
   return ask(node, 'CLIENT KILL TYPE master', ({ replication }) => replication?.link.reconnect('killed by CLIENT KILL'))
 }
 
-export const reload: Act = (world) => {
-  const node = anyone(world)
+export const reload: Act = (cluster) => {
+  const node = anyone(cluster)
   const storage = node?.process?.storage
   if (node === null || storage === undefined || storage.stalled !== null || storage.isReloading || storage.checkpointer.isReopening)
     return null
@@ -171,6 +171,6 @@ export const reload: Act = (world) => {
   process.endTurn()
   if (storage.stalled !== null) return null
   node.observe()
-  world.own(node, process.reload())
+  cluster.own(node, process.reload())
   return `${node.name}: DEBUG RELOAD`
 }

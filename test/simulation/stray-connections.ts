@@ -21,7 +21,7 @@ interface Recording {
 }
 
 /** The connections that repeat old words or claim a node's address. */
-export class Ghosts {
+export class StrayConnections {
   private readonly network: Network
   private recordings: Recording[] = []
   private sockets: Socket[] = []
@@ -48,11 +48,11 @@ export class Ghosts {
     const { ip, socket, bytes } = chance.pick(recordings)
     const part = bytes.subarray(0, 1 + chance.integer(bytes.length))
     const isTwice = chance.random() < 0.3
-    const ghost = this.dial(ip, to, (open) => {
+    const stray = this.dial(ip, to, (open) => {
       if (isTwice) open.send(bytes.subarray(0, readCommand(bytes, 0, bytes.length)?.end ?? 0))
       open.send(part)
     })
-    if (chance.random() < 0.7) schedule.after(chance.random() * 3000, () => ghost.close())
+    if (chance.random() < 0.7) schedule.after(chance.random() * 3000, () => stray.close())
     return `what connection ${socket} of ${ip} has said is said again to ${to}`
   }
 
@@ -74,8 +74,8 @@ export class Ghosts {
     return `${runId.slice(0, 8)} says ${tries} times to ${to} that it is at ${ip}`
   }
 
-  /** Closes all ghosts. */
-  lay(): void {
+  /** Closes all of them. */
+  closeAll(): void {
     this.isOver = true
     for (const socket of this.sockets) socket.close()
   }

@@ -1,6 +1,6 @@
 /**
  * A few machines, the network between them, and time. Everything is drawn from one seed and driven
- * by one queue of events, so a seed always gives the same world. After each event, the turns that
+ * by one queue of events, so a seed always gives the same cluster. After each event, the turns that
  * it began end, disks get a few rounds of the event loop, and all invariants are checked.
  */
 import { createHash } from 'node:crypto'
@@ -8,15 +8,15 @@ import type { AckRequest, TrySyncReply, TrySyncRequest } from '../../replication
 import type { BinlogPosition } from '../../storage/binlog/group.ts'
 import { fromSeed, type Seeded } from '../support/generators/seed.ts'
 import { actOnce } from './actions.ts'
-import { Ghosts } from './ghosts.ts'
 import { Histories, keyOf } from './histories.ts'
-import { checkAck, checkFullSync, checkWorld } from './invariants.ts'
+import { checkAck, checkCluster, checkFullSync } from './invariants.ts'
 import { Network } from './network.ts'
 import { type NodeHost, SimulatedNode } from './node.ts'
 import type { Peer } from './peer.ts'
 import type { SimulatedProcess } from './process.ts'
 import { Schedule } from './schedule.ts'
-import { drawSettings, PORT, type WorldSettings } from './settings.ts'
+import { type ClusterSettings, drawSettings, PORT } from './settings.ts'
+import { StrayConnections } from './stray-connections.ts'
 import { preload } from './workload.ts'
 
 const TICK_MS = 100
@@ -24,9 +24,9 @@ const TICK_MS = 100
 const MAX_ROUNDS = 4
 
 /** A simulated cluster with its faults, its history and its checks. */
-export class World implements NodeHost {
+export class Cluster implements NodeHost {
   readonly seed: number
-  readonly settings: WorldSettings
+  readonly settings: ClusterSettings
   readonly schedule = new Schedule()
   readonly network: Network
   readonly histories = new Histories()
@@ -42,7 +42,7 @@ export class World implements NodeHost {
   /** Each function removes an injected fault. */
   readonly faults: (() => void)[] = []
   /** Parties that are not nodes: their actions must not matter. */
-  readonly ghosts: Ghosts
+  readonly strays: StrayConnections
   /** The number of processes that have ended. */
   crashes = 0
   /** Ends of groups whose writes were acknowledged to clients. */
@@ -62,15 +62,15 @@ export class World implements NodeHost {
     this.chance = fromSeed(seed)
     this.settings = drawSettings(this.chance)
     this.network = new Network(this.schedule, fromSeed(this.chance.integer(2 ** 32)))
-    this.ghosts = new Ghosts(this.network)
+    this.strays = new StrayConnections(this.network)
     this.nodes = Array.from({ length: this.settings.nodes }, (_, index) => this.makeNode(index))
     const { roles, trouble } = this.settings
     const policies = this.nodes.map(({ name, syncAlways }) => `${name} ${syncAlways ? 'always' : 'everysec'}`)
-    this.note(`world ${seed}: roles ${roles}, ${policies.join(', ')}, trouble ${JSON.stringify(trouble)}`)
+    this.note(`cluster ${seed}: roles ${roles}, ${policies.join(', ')}, trouble ${JSON.stringify(trouble)}`)
     this.note(JSON.stringify({ ...this.settings.storage, ...this.settings.replication }))
   }
 
-  /** A digest of the whole history: equal for equal worlds. */
+  /** A digest of the whole history: equal for equal clusters. */
   get historyDigest(): string {
     return this.digest.copy().digest('hex')
   }
@@ -178,7 +178,7 @@ export class World implements NodeHost {
   }
 
   said(node: SimulatedNode, socket: number, bytes: Buffer): void {
-    this.ghosts.heard(node.ip, socket, bytes)
+    this.strays.heard(node.ip, socket, bytes)
   }
 
   acked(node: SimulatedNode, peer: Peer, ack: AckRequest): void {
@@ -198,7 +198,7 @@ export class World implements NodeHost {
     this.failure ??= error ?? new Error('something failed without an error')
   }
 
-  /** Runs one event with all that follows from it. Throws a failure of the world. */
+  /** Runs one event with all that follows from it. Throws a failure of the cluster. */
   async step(): Promise<void> {
     this.events++
     this.schedule.next()
@@ -208,7 +208,7 @@ export class World implements NodeHost {
       await new Promise((resolve) => setImmediate(resolve))
     }
     this.endTurns()
-    checkWorld(this)
+    checkCluster(this)
     if (this.failure !== null) throw this.failure
   }
 

@@ -12,18 +12,18 @@ import { Node } from '../../../server/node.ts'
 import { systemError } from '../disks/file-faults.ts'
 import { WireClient } from '../servers/wire-client.ts'
 
-export interface World {
+export interface NodeWithClients {
   readonly node: Node
   readonly client: WireClient
   readonly other: WireClient
 }
 
-export async function inWorld(
+export async function withNode(
   settings: Readonly<Record<string, string>>,
-  run: (world: World) => Promise<void>,
+  run: (world: NodeWithClients) => Promise<void>,
   clock: Clock = systemClock,
 ): Promise<void> {
-  const dir = mkdtempSync(join(tmpdir(), 'haypile-world-'))
+  const dir = mkdtempSync(join(tmpdir(), 'haypile-node-'))
   const config = new Config()
   config.load(Object.entries({ port: '0', dir, loglevel: 'nothing', ...settings }))
   const node = await Node.start({ config, log: createLogger(config), clock, anyPort: true, exit: () => {} })
@@ -57,7 +57,7 @@ export function keepReadings({ parts: { storage } }: Node): void {
 }
 
 /** Makes key walks wait for the disk until the returned function is called. */
-export function holdWalks({ node }: World): () => void {
+export function holdWalks({ node }: NodeWithClients): () => void {
   const { records } = node.parts.storage.keyspace
   let goOn = () => {}
   const going = new Promise<void>((resolve) => {
