@@ -138,6 +138,7 @@ export function assemble(foundations: Foundations, later: Forward<Later>): Parts
   const replicationPort = new ReplicationFacade({
     storage,
     state,
+    connections: clients.connections,
     ownPorts: () => [state.port, state.tlsPort, config.number('replica-announce-port')],
     ownAddresses: () => [config.text('replica-announce-ip'), ...config.list('bind')],
   })

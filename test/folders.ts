@@ -77,7 +77,7 @@ export const FOLDERS: Readonly<Record<string, Folder>> = {
   ),
   'commands/contract': folder(
     'What a command is, is given and answers; interfaces of what surrounds it; start with `command`',
-    'base commands/parsing storage/keyspace storage/scan',
+    'base commands/parsing replication/protocol storage/keyspace storage/scan',
   ),
   'commands/execution': folder(
     "A request's way through a command to its reply and its log; units of several commands; start with `executor`",
@@ -134,7 +134,7 @@ export const FOLDERS: Readonly<Record<string, Folder>> = {
   'commands/introspection': folder('COMMAND, derived from the declarations', 'base commands/contract commands/parsing'),
   'commands/replication': folder(
     'SLAVEOF, messages of replicas, WAIT, FAILOVER',
-    'base commands/blocking commands/contract commands/parsing storage/scan',
+    'base commands/blocking commands/contract commands/parsing replication/protocol storage/scan',
   ),
   'commands/server': folder(
     'INFO, CONFIG, MEMORY, DEBUG and others about the server itself',

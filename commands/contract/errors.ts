@@ -1,13 +1,7 @@
 import type { Bytes } from '../../base/bytes.ts'
+import { ClientError } from '../../base/client-error.ts'
 
-/**
- * An error that a client can cause. Its message is Redis's exact error text, code word first
- * ("WRONGTYPE Operation against ..."). A command throws it before it changes anything, and the
- * executor turns it into a reply.
- */
-export class ClientError extends Error {
-  override readonly name = 'ClientError'
-}
+export { ClientError } from '../../base/client-error.ts'
 
 /** Creates a ClientError without the cost of a stack trace. */
 export function clientError(text: Bytes): ClientError {

@@ -5,6 +5,15 @@
  */
 import type { Bytes } from '../../base/bytes.ts'
 import type { Random } from '../../base/clock.ts'
+import type {
+  AckRequest,
+  BinlogSyncRequest,
+  DbSyncRequest,
+  Meta,
+  MetaSyncRequest,
+  TrySyncReply,
+  TrySyncRequest,
+} from '../../replication/protocol/messages.ts'
 import type { ScanCursors } from '../../storage/scan/scan-cursors.ts'
 import type { AclPort } from './access.ts'
 import type { Reply } from './reply.ts'
@@ -225,19 +234,22 @@ export interface ReplicationPort {
   readonly isReplica: boolean
   /** True if published messages must be logged: there are replicas, and the log accepts writes. */
   readonly passesOn: boolean
-  /** SLAVEOF host port. Throws ClientError. */
-  follow(host: Bytes, port: number, how: 'from where we are' | 'full sync'): Reply
-  /** SLAVEOF NO ONE */
-  leave(): Reply
   role(): Reply
-  failover(options: FailoverOptions): Reply
-  abortFailover(): Reply
-  clearReplicationId(): Reply
+  /**
+   * SLAVEOF host port. Returns 'already' if this node follows that master. Like all methods below it
+   * throws ClientError, also while the server loads.
+   */
+  follow(host: Bytes, port: number, how: 'from where we are' | 'full sync'): 'started' | 'already'
+  /** SLAVEOF NO ONE */
+  leave(): void
+  failover(options: FailoverOptions): void
+  abortFailover(): void
+  clearReplicationId(): void
   /**
    * Removes binlog segments that end before the offset. Throws ClientError if something still needs
    * them.
    */
-  purgeLogsTo(offset: number): Reply
+  purgeLogsTo(offset: number): void
   /**
    * Resolves when everything that the session has written reaches the target, at the time-out, or
    * by CLIENT UNBLOCK. Rejects with a ClientError by CLIENT UNBLOCK ERROR, or if this node becomes
@@ -246,13 +258,13 @@ export interface ReplicationPort {
   wait(session: Session, target: WaitTarget): Promise<WaitReached>
   /** Returns how far local and remote copies are now. Throws ClientError. */
   reached(session: Session, target: WaitTarget): WaitReached
-  /** The messages of replicas, as they are sent. They throw ClientError. */
-  metaSync(session: Session, args: readonly Bytes[]): Reply
-  trySync(session: Session, args: readonly Bytes[]): Reply
-  dbSync(session: Session, args: readonly Bytes[]): Reply
-  binlogSync(session: Session, args: readonly Bytes[]): Reply
-  /**
-   * REPLCONF ACK applied FACK synced ASKED asked; `asked` is null if the replica does not send it.
-   */
-  acknowledge(session: Session, ack: { readonly applied: number; readonly synced: number; readonly asked: number | null }): void
+  /** METASYNC ASK, which changes nothing. */
+  answer(inquiry: MetaSyncRequest): Meta
+  /** METASYNC: from now on the session is a replica's. */
+  metaSync(session: Session, request: MetaSyncRequest): Meta
+  /** The requests of a replica. REQUIRES: METASYNC has made the session a replica's. */
+  trySync(session: Session, request: TrySyncRequest): TrySyncReply
+  dbSync(session: Session, request: DbSyncRequest): void
+  binlogSync(session: Session, request: BinlogSyncRequest): void
+  acknowledge(session: Session, ack: AckRequest): void
 }

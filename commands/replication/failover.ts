@@ -3,6 +3,7 @@ import type { Bytes } from '../../base/bytes.ts'
 import { type Command, command } from '../contract/command.ts'
 import { clientError, syntaxError } from '../contract/errors.ts'
 import type { FailoverOptions } from '../contract/ports.ts'
+import { OK } from '../contract/reply.ts'
 import { hostOf, isToken, Options, requireInteger } from '../parsing/args.ts'
 
 /**
@@ -39,8 +40,9 @@ const failover = command({
   flags: ['admin', 'noscript', 'stale'],
   run({ server, units }, args) {
     units.writeToGroup()
-    if (args.length === 2 && isToken(args[1], 'abort')) return server.replication.abortFailover()
-    return server.replication.failover(readOptions(args))
+    if (args.length === 2 && isToken(args[1], 'abort')) server.replication.abortFailover()
+    else server.replication.failover(readOptions(args))
+    return OK
   },
 })
 

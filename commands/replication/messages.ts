@@ -1,16 +1,31 @@
 /**
- * METASYNC TRYSYNC DBSYNC BINLOGSYNC REPLCONF: the requests of replicas. The server parses them by
- * the grammar in replication/protocol/messages.ts; this file only declares them. None runs while
- * the server loads, because there is nothing to follow yet.
+ * METASYNC TRYSYNC DBSYNC BINLOGSYNC REPLCONF: the requests of replicas, read by the grammar in
+ * replication/protocol/messages.ts. None runs while the server loads, because there is nothing to
+ * follow yet.
  */
 import type { Bytes } from '../../base/bytes.ts'
+import {
+  metaReply,
+  readBinlogSync,
+  readDbSync,
+  readInquiry,
+  readMetaSync,
+  readTrySync,
+  trySyncReplyWords,
+} from '../../replication/protocol/messages.ts'
 import { type Args, type Command, type CommandFlag, command } from '../contract/command.ts'
 import type { Context } from '../contract/context.ts'
 import { clientError, syntaxError } from '../contract/errors.ts'
 import { NO_REPLY, OK, type Reply } from '../contract/reply.ts'
+import type { Session } from '../contract/session.ts'
 import { integerOf, isToken, requireInteger, requireSafeInteger } from '../parsing/args.ts'
 
 const FLAGS: readonly CommandFlag[] = ['admin', 'noscript', 'no_multi', 'stale']
+
+/** Throws BADSESSION unless METASYNC has made the session a replica's. */
+function mustBeReplica({ peer }: Session): void {
+  if (peer !== 'replica') throw clientError('BADSESSION METASYNC has to come first on a connection')
+}
 
 const metasync = command({
   name: 'metasync',
@@ -22,7 +37,11 @@ const metasync = command({
   docFlags: ['syscmd'],
   arity: -6,
   flags: FLAGS,
-  run: ({ server, session }, args) => server.replication.metaSync(session, args),
+  run({ server, session }, args) {
+    const inquiry = readInquiry(args)
+    if (inquiry !== null) return metaReply(server.replication.answer(inquiry))
+    return metaReply(server.replication.metaSync(session, readMetaSync(args)))
+  },
 })
 
 /**
@@ -39,7 +58,10 @@ const trysync = command({
   docFlags: ['syscmd'],
   arity: -5,
   flags: FLAGS,
-  run: ({ server, session }, args) => server.replication.trySync(session, args),
+  run({ server, session }, args) {
+    mustBeReplica(session)
+    return trySyncReplyWords(server.replication.trySync(session, readTrySync(args)))
+  },
 })
 
 const dbsync = command({
@@ -52,7 +74,11 @@ const dbsync = command({
   docFlags: ['syscmd'],
   arity: 4,
   flags: FLAGS,
-  run: ({ server, session }, args) => server.replication.dbSync(session, args),
+  run({ server, session }, args) {
+    mustBeReplica(session)
+    server.replication.dbSync(session, readDbSync(args))
+    return NO_REPLY
+  },
 })
 
 const binlogsync = command({
@@ -65,7 +91,11 @@ const binlogsync = command({
   docFlags: ['syscmd'],
   arity: 3,
   flags: FLAGS,
-  run: ({ server, session }, args) => server.replication.binlogSync(session, args),
+  run({ server, session }, args) {
+    mustBeReplica(session)
+    server.replication.binlogSync(session, readBinlogSync(args))
+    return NO_REPLY
+  },
 })
 
 /**

@@ -7,10 +7,12 @@ import type { Bytes } from '../../base/bytes.ts'
 import { type Args, type Command, type CommandFlag, command } from '../contract/command.ts'
 import type { Context } from '../contract/context.ts'
 import { clientError, syntaxError, wrongArity } from '../contract/errors.ts'
-import type { Reply } from '../contract/reply.ts'
+import { OK, type Reply, SimpleString } from '../contract/reply.ts'
 import { hostOf, isToken, requireSafeInteger } from '../parsing/args.ts'
 
 const ADMINISTRATION: readonly CommandFlag[] = ['admin', 'noscript', 'stale', 'no_async_loading']
+
+const ALREADY = new SimpleString('OK Already connected to specified master')
 
 const invalidPort = () => clientError('ERR Invalid master port')
 
@@ -24,14 +26,16 @@ function follow(name: Bytes, { server, session, units }: Context, args: Args): R
   if (isToken(args[1], 'no') && isToken(args[2], 'one')) {
     if (isForced) throw syntaxError()
     units.writeToGroup()
-    return server.replication.leave()
+    server.replication.leave()
+    return OK
   }
   if (session.peer === 'replica') throw clientError('ERR Command is not valid when client is a replica.')
   const port = requireSafeInteger(args[2], 0, 65535, invalidPort)
   const host = hostOf(args[1])
   if (host === null) throw clientError('ERR Invalid master host')
   units.writeToGroup()
-  return server.replication.follow(host, port, isForced ? 'full sync' : 'from where we are')
+  const result = server.replication.follow(host, port, isForced ? 'full sync' : 'from where we are')
+  return result === 'already' ? ALREADY : OK
 }
 
 /** FORCE is Pika's: a full sync replaces the data of this node. */
@@ -91,7 +95,8 @@ const clearReplicationId = command({
   flags: ADMINISTRATION,
   run({ server, units }) {
     units.writeToGroup()
-    return server.replication.clearReplicationId()
+    server.replication.clearReplicationId()
+    return OK
   },
 })
 
@@ -121,7 +126,10 @@ const purgeLogsTo = command({
   syntax: 'PURGELOGSTO <segment | offset>',
   arity: 2,
   flags: ADMINISTRATION,
-  run: ({ server }, args) => server.replication.purgeLogsTo(segmentOffsetOf(args[1])),
+  run({ server }, args) {
+    server.replication.purgeLogsTo(segmentOffsetOf(args[1]))
+    return OK
+  },
 })
 
 export const replication: readonly Command[] = [slaveof, replicaof, role, clearReplicationId, purgeLogsTo]

@@ -25,6 +25,7 @@
  * A refusal is an error reply whose first word is a RefusalCode. crc: 8 hexadecimal digits.
  */
 import type { Bytes } from '../../base/bytes.ts'
+import { ClientError } from '../../base/client-error.ts'
 import type { PastHistory } from '../../storage/directory/identity.ts'
 
 /** The version of these messages, the chunks and the binlog together. */
@@ -42,14 +43,16 @@ export const ASK_FOR_ACK = 0x3f
  */
 export type RefusalCode = 'ERR' | 'STALE' | 'DUPLICATE' | 'CYCLE' | 'VERSION' | 'BADSESSION' | 'BEHIND' | 'NOMASTERLINK' | 'UNBLOCKED'
 
-/** A refused request of a peer. The peer gets the code and the message; nothing has changed. */
-export class Refusal extends Error {
+/** A refused request of a peer or a client, who gets the code and the reason. Nothing has changed. */
+export class Refusal extends ClientError {
   override readonly name = 'Refusal'
   readonly code: RefusalCode
+  readonly reason: string
 
-  constructor(code: RefusalCode, message: string) {
-    super(message)
+  constructor(code: RefusalCode, reason: string) {
+    super(`${code} ${reason}`)
     this.code = code
+    this.reason = reason
   }
 }
 
@@ -113,6 +116,12 @@ export interface DbSyncRequest {
   readonly after: string | null
 }
 
+export interface BinlogSyncRequest {
+  readonly session: number
+  /** The offset of the first byte that the replica lacks. */
+  readonly offset: number
+}
+
 export interface SnapshotHead {
   readonly id: string
   readonly offset: number
@@ -140,7 +149,7 @@ export function interpret<T>(request: string, reply: LinkReply, reader: (reply: 
     return reply instanceof Error ? { refusal: refusalOf(request, reply.message) } : { said: reader(reply) }
   } catch (error) {
     if (!(error instanceof Refusal)) throw error
-    return { refusal: `${request}: ${error.message}` }
+    return { refusal: `${request}: ${error.reason}` }
   }
 }
 
@@ -346,7 +355,7 @@ export function binlogSyncWords(session: number, offset: number): Bytes[] {
 }
 
 /** Throws Refusal. */
-export function readBinlogSync(words: readonly Bytes[]): { readonly session: number; readonly offset: number } {
+export function readBinlogSync(words: readonly Bytes[]): BinlogSyncRequest {
   return { session: readNumber(words[1], 'session'), offset: readNumber(words[2], 'offset') }
 }
 

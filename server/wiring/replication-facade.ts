@@ -1,54 +1,42 @@
-/**
- * Replication as commands and INFO see it: parses their words, and returns replies and Redis's
- * error texts.
- */
+/** Replication as commands see it: each session's connection, and what storage adds. */
 import { networkInterfaces } from 'node:os'
+import { must } from '../../base/assert.ts'
 import type { Bytes } from '../../base/bytes.ts'
 import { ClientError, LOADING_TEXT } from '../../commands/contract/errors.ts'
 import type { FailoverOptions, ReplicationPort, WaitReached, WaitTarget } from '../../commands/contract/ports.ts'
-import { NO_REPLY, OK, type Reply, SimpleString } from '../../commands/contract/reply.ts'
+import type { Reply } from '../../commands/contract/reply.ts'
 import type { Session } from '../../commands/contract/session.ts'
-import {
-  type AckRequest,
-  metaReply,
-  Refusal,
-  readBinlogSync,
-  readDbSync,
-  readInquiry,
-  readMetaSync,
-  readTrySync,
-  trySyncReplyWords,
+import type {
+  AckRequest,
+  BinlogSyncRequest,
+  DbSyncRequest,
+  Meta,
+  MetaSyncRequest,
+  TrySyncReply,
+  TrySyncRequest,
 } from '../../replication/protocol/messages.ts'
 import type { Replication } from '../../replication/replication.ts'
 import type { WaitCondition } from '../../replication/waiters.ts'
 import type { Storage } from '../../storage/storage.ts'
-import type { Connection } from '../network/connection.ts'
 import type { ReplicaPeer } from '../network/replica-peer.ts'
+import { roleReply } from './role-reply.ts'
 
-/** ROLE's word for each state of the link. */
-const ROLE_STATES: Readonly<Record<string, string>> = {
-  none: 'none',
-  connect: 'connect',
-  connecting: 'connecting',
-  auth: 'handshake',
-  meta_sync: 'handshake',
-  try_sync: 'handshake',
-  db_sync: 'sync',
-  swapping: 'sync',
-  binlog_sync: 'connected',
+/** A connection that may become a replica's. */
+interface ReplicaSocket {
+  /** Null until METASYNC was granted. */
+  replica: ReplicaPeer | null
+  asReplica(): ReplicaPeer
 }
 
 export interface FacadeOptions {
   readonly storage: Storage
-  /**
-   * Its replication is null until storage has recovered. Until then, commands that need replication
-   * are refused as loading.
-   */
+  /** Its replication is null until the binlog has been replayed. */
   readonly state: { readonly replication: Replication | null }
-  /**
-   * Ports on which clients reach this server; `ownAddresses` are the addresses that it announces.
-   */
+  /** The open connections by the ids of their sessions. */
+  readonly connections: ReadonlyMap<number, ReplicaSocket>
+  /** Ports on which clients reach this server. */
   ownPorts(): readonly number[]
+  /** The addresses that this server announces. */
   ownAddresses(): readonly string[]
 }
 
@@ -59,98 +47,100 @@ export class ReplicationFacade implements ReplicationPort {
     this.options = options
   }
 
-  private get replication(): Replication | null {
-    return this.options.state.replication
-  }
-
   get isReplica(): boolean {
     return this.options.storage.role === 'replica'
   }
 
   get passesOn(): boolean {
-    const { storage } = this.options
-    if (this.replication === null || this.isReplica || storage.stalled !== null || storage.diskLow) return false
-    return this.replication.master.hasReplicas && !this.replication.writesPaused
-  }
-
-  follow(host: Bytes, port: number, how: 'from where we are' | 'full sync'): Reply {
-    if (this.isSelf(host, port)) throw new ClientError('ERR The master ip:port and the slave ip:port are the same')
-    return this.attempt((replication) => {
-      if (replication.follow(host, port, how) === 'already') return new SimpleString('OK Already connected to specified master')
-      return OK
-    })
-  }
-
-  leave(): Reply {
-    return this.attempt((replication) => {
-      replication.leave()
-      return OK
-    })
+    const { storage, state } = this.options
+    if (state.replication === null || this.isReplica || storage.stalled !== null || storage.diskLow) return false
+    return state.replication.master.hasReplicas && !state.replication.writesPaused
   }
 
   role(): Reply {
+    return roleReply(this.options.storage, this.options.state.replication)
+  }
+
+  follow(host: Bytes, port: number, how: 'from where we are' | 'full sync'): 'started' | 'already' {
+    if (this.isSelf(host, port)) throw new ClientError('ERR The master ip:port and the slave ip:port are the same')
+    return this.started.follow(host, port, how)
+  }
+
+  leave(): void {
+    this.started.leave()
+  }
+
+  failover(options: FailoverOptions): void {
+    this.started.startFailover(options)
+  }
+
+  abortFailover(): void {
+    this.started.abortFailover()
+  }
+
+  clearReplicationId(): void {
+    this.started.clearReplicationId()
+  }
+
+  purgeLogsTo(offset: number): void {
+    if (this.options.state.replication === null) throw new ClientError(LOADING_TEXT)
     const { storage } = this.options
-    const { master } = storage.identity
-    const end = storage.isReady ? storage.binlog.end.offset : 0
-    if (this.isReplica && master !== undefined && master !== null) {
-      const state = this.replication?.link.view.state ?? 'connect'
-      return ['slave', master.host, master.port, ROLE_STATES[state] ?? state, this.replication?.link.isUp === true ? end : -1]
+    if (offset > storage.binlog.end.offset) throw new ClientError('ERR the offset is beyond the end of the binlog')
+    storage.purgeTo(offset)
+    if (storage.binlog.startOffset < offset && storage.binlog.segments.some(({ end }) => end <= offset)) {
+      throw new ClientError('ERR recovery or a replica still needs a part of these files; the others have been removed')
     }
-    const online = this.replication?.master.online() ?? []
-    // Redis counts from its first replica on: a master that never had a replica or a master answers
-    // 0.
-    const hadCompany = storage.identity.past.length > 0 || online.length > 0 || (this.replication?.master.absent().length ?? 0) > 0
-    return ['master', hadCompany ? end : 0, online.map(({ ip, port, applied }) => [ip, String(port), String(applied)])]
-  }
-
-  failover(options: FailoverOptions): Reply {
-    return this.attempt((replication) => {
-      replication.startFailover(options)
-      return OK
-    })
-  }
-
-  abortFailover(): Reply {
-    return this.attempt((replication) => {
-      replication.abortFailover()
-      return OK
-    })
-  }
-
-  clearReplicationId(): Reply {
-    return this.attempt((replication) => {
-      replication.clearReplicationId()
-      return OK
-    })
-  }
-
-  purgeLogsTo(offset: number): Reply {
-    return this.attempt(() => {
-      const { storage } = this.options
-      if (offset > storage.binlog.end.offset) throw new ClientError('ERR the offset is beyond the end of the binlog')
-      storage.purgeTo(offset)
-      if (storage.binlog.startOffset < offset && storage.binlog.segments.some(({ end }) => end <= offset)) {
-        throw new ClientError('ERR recovery or a replica still needs a part of these files; the others have been removed')
-      }
-      return OK
-    })
   }
 
   async wait(session: Session, target: WaitTarget): Promise<WaitReached> {
-    try {
-      return await this.mustBeReady().wait(session, this.conditionOf(session, target))
-    } catch (error) {
-      throw asClientError(error)
-    }
+    return await this.started.wait(session, this.conditionOf(session, target))
   }
 
   reached(session: Session, target: WaitTarget): WaitReached {
-    return this.mustBeReady().reached(this.conditionOf(session, target))
+    return this.started.reached(this.conditionOf(session, target))
   }
 
-  private mustBeReady(): Replication {
-    if (this.replication === null) throw new ClientError(LOADING_TEXT)
-    return this.replication
+  answer(inquiry: MetaSyncRequest): Meta {
+    return this.started.master.answer(inquiry)
+  }
+
+  metaSync(session: Session, request: MetaSyncRequest): Meta {
+    const connection = this.connectionOf(session)
+    const peer = connection.asReplica()
+    const meta = this.started.master.metaSync(peer, request)
+    connection.replica = peer
+    return meta
+  }
+
+  trySync(session: Session, request: TrySyncRequest): TrySyncReply {
+    return this.started.master.trySync(this.peerOf(session), request)
+  }
+
+  dbSync(session: Session, request: DbSyncRequest): void {
+    this.started.master.dbSync(this.peerOf(session), request)
+  }
+
+  binlogSync(session: Session, request: BinlogSyncRequest): void {
+    this.started.master.binlogSync(this.peerOf(session), request.session, request.offset)
+  }
+
+  acknowledge(session: Session, ack: AckRequest): void {
+    this.started.master.ack(this.peerOf(session), ack)
+  }
+
+  /** Throws LOADING until the binlog has been replayed. */
+  private get started(): Replication {
+    const { replication } = this.options.state
+    if (replication === null) throw new ClientError(LOADING_TEXT)
+    return replication
+  }
+
+  private connectionOf({ id }: Session): ReplicaSocket {
+    return must(this.options.connections.get(id), 'requests of replicas come on open connections')
+  }
+
+  private peerOf(session: Session): ReplicaPeer {
+    return must(this.connectionOf(session).replica, 'METASYNC comes before other requests of replicas')
   }
 
   private conditionOf({ lastWriteAt }: Session, target: WaitTarget): WaitCondition {
@@ -159,68 +149,9 @@ export class ReplicationFacade implements ReplicationPort {
     return { ...target, after: isOfThisLog ? lastWriteAt : -1 }
   }
 
-  metaSync(session: Session, args: readonly Bytes[]): Reply {
-    const connection = session as Connection
-    return this.attempt(({ master }) => {
-      const inquiry = readInquiry(args)
-      if (inquiry !== null) return metaReply(master.answer(inquiry))
-      const peer = connection.asReplica()
-      const meta = master.metaSync(peer, readMetaSync(args))
-      connection.replica = peer
-      return metaReply(meta)
-    })
-  }
-
-  trySync(session: Session, args: readonly Bytes[]): Reply {
-    return this.asReplica(session, (replication, peer) => trySyncReplyWords(replication.master.trySync(peer, readTrySync(args))))
-  }
-
-  dbSync(session: Session, args: readonly Bytes[]): Reply {
-    return this.asReplica(session, (replication, peer) => {
-      replication.master.dbSync(peer, readDbSync(args))
-      return NO_REPLY
-    })
-  }
-
-  binlogSync(session: Session, args: readonly Bytes[]): Reply {
-    return this.asReplica(session, (replication, peer) => {
-      const request = readBinlogSync(args)
-      replication.master.binlogSync(peer, request.session, request.offset)
-      return NO_REPLY
-    })
-  }
-
-  acknowledge(session: Session, ack: AckRequest): void {
-    this.asReplica(session, (replication, peer) => {
-      replication.master.ack(peer, ack)
-      return NO_REPLY
-    })
-  }
-
-  private asReplica(session: Session, act: (replication: Replication, peer: ReplicaPeer) => Reply): Reply {
-    const { replica } = session as Connection
-    return this.attempt((replication) => {
-      if (replica === null) throw new Refusal('BADSESSION', 'METASYNC has to come first on a connection')
-      return act(replication, replica)
-    })
-  }
-
-  private attempt(act: (replication: Replication) => Reply): Reply {
-    if (this.replication === null) throw new ClientError(LOADING_TEXT)
-    try {
-      return act(this.replication)
-    } catch (error) {
-      throw asClientError(error)
-    }
-  }
-
   private isSelf(host: Bytes, port: number): boolean {
     if (port === 0 || !this.options.ownPorts().includes(port)) return false // in the configuration, 0 means none
     const addresses = Object.values(networkInterfaces()).flatMap((list) => list?.map(({ address }) => address) ?? [])
     return ['localhost', ...addresses, ...this.options.ownAddresses()].includes(host.toLowerCase()) || host.startsWith('127.')
   }
-}
-
-function asClientError(error: unknown): unknown {
-  return error instanceof Refusal ? new ClientError(`${error.code} ${error.message}`) : error
 }

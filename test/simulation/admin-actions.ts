@@ -27,7 +27,7 @@ function ask(node: SimulatedNode, what: string, action: (process: SimulatedProce
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException
     if (!(error instanceof Refusal) && code !== 'ENOSPC') throw error
-    return `${node.name}: ${what}: refused, ${code} ${message}`
+    return `${node.name}: ${what}: refused, ${error instanceof Refusal ? message : `${code} ${message}`}`
   }
 }
 

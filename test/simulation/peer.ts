@@ -108,8 +108,9 @@ export class Peer implements ReplicaConnection, SocketEvents {
     } catch (error) {
       const { code, message } = error as NodeJS.ErrnoException
       if (!(error instanceof Refusal) && code !== 'ENOSPC') throw error
-      host.note(`refused connection ${this.id}: ${words[0]}: ${code} ${message}`)
-      this.refuse(error instanceof Refusal ? `${code} ${message}` : `ERR internal error: ${message}`)
+      const text = error instanceof Refusal ? message : `${code} ${message}`
+      host.note(`refused connection ${this.id}: ${words[0]}: ${text}`)
+      this.refuse(error instanceof Refusal ? text : `ERR internal error: ${message}`)
     }
   }
 

@@ -4,6 +4,7 @@ import * as assert from 'uvu/assert'
 import { ClientError, clientError } from '../../../commands/contract/errors.ts'
 import { NO_REPLY, OK } from '../../../commands/contract/reply.ts'
 import { replicationMessages } from '../../../commands/replication/messages.ts'
+import { metaReply, trySyncReplyWords } from '../../../replication/protocol/messages.ts'
 import { harness as executorHarness } from '../../support/harness/harness.ts'
 
 const ID = 'a'.repeat(40)
@@ -28,20 +29,36 @@ function harness() {
   }
 }
 
-test('the messages of replicas are handed on as they are', () => {
-  const { run, server } = harness()
-  const messages: [line: string, call: string][] = [
-    [`METASYNC 10.0.0.2 6380 ${ID} 1 1`, 'metaSync'],
-    [`metasync 10.0.0.2 6380 ${ID} 2 1 FAILOVER`, 'metaSync'],
-    [`TRYSYNC 5 ${ID} 100 0badcafe ${ID}`, 'trySync'],
-    ['DBSYNC 5 ? -', 'dbSync'],
-    ['BINLOGSYNC 5 100', 'binlogSync'],
-  ]
-  for (const [line] of messages) assert.is(run(line), OK)
-  assert.equal(
-    server.replication.calls,
-    messages.map(([line, call]) => [call, 1, line.split(' ')]),
-  )
+test('the messages of replicas reach the port as requests, and its answers are the replies', () => {
+  const { run, server, session } = harness()
+  const { replication } = server
+  const introduction = { ip: '10.0.0.2', port: 6380, runId: ID, version: 1 }
+  assert.equal(run(`METASYNC 10.0.0.2 6380 ${ID} 1 1`), metaReply(replication.meta))
+  assert.equal(run(`metasync 10.0.0.2 6380 ${ID} 2 1 FAILOVER`), metaReply(replication.meta))
+  assert.equal(run(`METASYNC 10.0.0.2 6380 ${ID} 3 1 ASK`), metaReply(replication.meta))
+  session.peer = 'replica'
+  assert.equal(run(`TRYSYNC 5 ${ID} 100 0badcafe ${ID}`), trySyncReplyWords({ type: 'full sync', reason: 'new', text: 'no data' }))
+  assert.is(run('DBSYNC 5 ? -'), NO_REPLY)
+  assert.is(run('BINLOGSYNC 5 100'), NO_REPLY)
+  assert.equal(replication.calls, [
+    ['metaSync', 1, { ...introduction, attempt: 1, failover: false }],
+    ['metaSync', 1, { ...introduction, attempt: 2, failover: true }],
+    ['answer', { ...introduction, attempt: 3, failover: false }],
+    ['trySync', 1, { session: 5, replicationIds: [ID, ID], offset: 100, crc: 0x0badcafe, failover: false }],
+    ['dbSync', 1, { session: 5, snapshot: null, after: null }],
+    ['binlogSync', 1, { session: 5, offset: 100 }],
+  ])
+})
+
+test('METASYNC comes first on a connection, and malformed words do not reach the port', () => {
+  const { refusal, server, session } = harness()
+  for (const line of [`TRYSYNC 5 ${ID} x 0badcafe`, 'DBSYNC x ? -', 'BINLOGSYNC x 100'])
+    assert.is(refusal(line), 'BADSESSION METASYNC has to come first on a connection', line)
+  session.peer = 'replica'
+  assert.is(refusal(`METASYNC ip x ${ID} 1 1`), 'ERR invalid port')
+  assert.is(refusal(`TRYSYNC 5 ${ID} x 0badcafe`), 'ERR invalid offset')
+  assert.is(refusal('BINLOGSYNC x 100'), 'ERR invalid session')
+  assert.equal(server.replication.calls, [])
 })
 
 test('messages with too few words, or too many, are not for the port', () => {

@@ -18,12 +18,20 @@ import type {
   WaitReached,
   WaitTarget,
 } from '../../../commands/contract/ports.ts'
-import { NO_REPLY, OK, type Reply } from '../../../commands/contract/reply.ts'
+import { NO_REPLY, type Reply } from '../../../commands/contract/reply.ts'
 import type { Session } from '../../../commands/contract/session.ts'
 import { CommandTable } from '../../../commands/contract/table.ts'
 import type { FunctionLibraries } from '../../../commands/functions/libraries.ts'
 import { PubSub } from '../../../commands/pubsub/pub-sub.ts'
 import type { Scripting } from '../../../commands/scripting/scripting.ts'
+import type {
+  BinlogSyncRequest,
+  DbSyncRequest,
+  Meta,
+  MetaSyncRequest,
+  TrySyncReply,
+  TrySyncRequest,
+} from '../../../replication/protocol/messages.ts'
 import { Config } from '../../../server/config/config.ts'
 import { LatencyMonitor } from '../../../server/metrics/latency.ts'
 import { Slowlog } from '../../../server/metrics/slowlog.ts'
@@ -111,35 +119,41 @@ class FakeReplication implements ReplicationPort {
   readonly calls: (readonly unknown[])[] = []
   /** An error that the next call throws. */
   refusal: Error | null = null
+  /** The master's answer to METASYNC. */
+  meta: Meta = {
+    ...{ session: 5, replicationId: 'b'.repeat(40), past: [], runId: 'c'.repeat(40), version: 1, databases: 16 },
+    ...{ binlogStart: 0, binlogEnd: 100, chain: ['c'.repeat(40)] },
+  }
   /** The result of WAIT. */
   waited: WaitReached = { local: 0, replicas: 0 }
 
-  follow(host: Bytes, port: number, how: 'from where we are' | 'full sync'): Reply {
-    return this.call('follow', host, port, how)
+  follow(host: Bytes, port: number, how: 'from where we are' | 'full sync'): 'started' {
+    this.call('follow', host, port, how)
+    return 'started'
   }
 
-  leave(): Reply {
-    return this.call('leave')
+  leave(): void {
+    this.call('leave')
   }
 
   role(): Reply {
     return ['master', 0, []]
   }
 
-  failover(options: FailoverOptions): Reply {
-    return this.call('failover', options)
+  failover(options: FailoverOptions): void {
+    this.call('failover', options)
   }
 
-  abortFailover(): Reply {
-    return this.call('abortFailover')
+  abortFailover(): void {
+    this.call('abortFailover')
   }
 
-  clearReplicationId(): Reply {
-    return this.call('clearReplicationId')
+  clearReplicationId(): void {
+    this.call('clearReplicationId')
   }
 
-  purgeLogsTo(offset: number): Reply {
-    return this.call('purgeLogsTo', offset)
+  purgeLogsTo(offset: number): void {
+    this.call('purgeLogsTo', offset)
   }
 
   async wait(session: Session, target: WaitTarget): Promise<WaitReached> {
@@ -152,32 +166,38 @@ class FakeReplication implements ReplicationPort {
     return this.waited
   }
 
-  metaSync(session: Session, args: readonly Bytes[]): Reply {
-    return this.call('metaSync', session.id, args)
+  answer(inquiry: MetaSyncRequest): Meta {
+    this.call('answer', inquiry)
+    return this.meta
   }
 
-  trySync(session: Session, args: readonly Bytes[]): Reply {
-    return this.call('trySync', session.id, args)
+  metaSync(session: Session, request: MetaSyncRequest): Meta {
+    this.call('metaSync', session.id, request)
+    return this.meta
   }
 
-  dbSync(session: Session, args: readonly Bytes[]): Reply {
-    return this.call('dbSync', session.id, args)
+  trySync(session: Session, request: TrySyncRequest): TrySyncReply {
+    this.call('trySync', session.id, request)
+    return { type: 'full sync', reason: 'new', text: 'no data' }
   }
 
-  binlogSync(session: Session, args: readonly Bytes[]): Reply {
-    return this.call('binlogSync', session.id, args)
+  dbSync(session: Session, request: DbSyncRequest): void {
+    this.call('dbSync', session.id, request)
+  }
+
+  binlogSync(session: Session, request: BinlogSyncRequest): void {
+    this.call('binlogSync', session.id, request)
   }
 
   acknowledge(session: Session, { applied, synced }: Parameters<ReplicationPort['acknowledge']>[1]): void {
     this.call('acknowledge', session.id, applied, synced)
   }
 
-  private call(...call: readonly unknown[]): Reply {
+  private call(...call: readonly unknown[]): void {
     this.calls.push(call)
     const { refusal } = this
     this.refusal = null
     if (refusal !== null) throw refusal
-    return OK
   }
 }
 

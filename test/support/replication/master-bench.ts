@@ -200,7 +200,7 @@ export function refusal(act: () => unknown): string {
   try {
     act()
   } catch (error) {
-    if (error instanceof Refusal) return `${error.code} ${error.message}`
+    if (error instanceof Refusal) return error.message
     throw error
   }
   throw new Error('it was not refused')
