@@ -2,7 +2,7 @@
 import type { Clock, Random } from '../base/clock.ts'
 import type { Files } from '../base/files.ts'
 import type { Log } from '../base/log.ts'
-import type { BinlogSettings } from './binlog/binlog.ts'
+import type { BinlogSettings } from './binlog/segments.ts'
 import type { CheckpointSettings } from './checkpoint/checkpointer.ts'
 import type { OpenMode, RecordStore } from './records/record-store.ts'
 import type { RecoveredLog } from './recovery/recovery.ts'

@@ -16,14 +16,7 @@ import type { Log } from '../../base/log.ts'
 import { type BinlogFeed, SegmentFeed } from './feed.ts'
 import { type BinlogPosition, GROUP_HEAD_BYTES, readGroupHead, writeGroupHead } from './group.ts'
 import type { OpenGroup } from './open-group.ts'
-import { type Segment, segmentAt, segmentPath } from './segments.ts'
-
-export interface BinlogSettings {
-  /** A segment that has grown to this many bytes is followed by a new one. */
-  fileSizeBytes: number
-  retentionBytes: number
-  retentionMs: number
-}
+import { type BinlogSettings, cutBack, type Segment, segmentAt, segmentPath } from './segments.ts'
 
 /** Notified of the bytes that are appended at the end of the log. */
 export interface BinlogFollower {
@@ -65,6 +58,8 @@ export class Binlog {
   private rotationDue = false
   private hasFailed = false
   private syncedMoved = false
+  /** Bytes were cut off behind the end that a power loss may bring back, or that are still there. */
+  private hasRest = false
   private readonly feeds = new Set<SegmentFeed>()
   private readonly waiters: { offset: number; resolve: () => void }[] = []
 
@@ -143,7 +138,8 @@ export class Binlog {
     const { offset } = position
     assert(segment !== undefined && offset >= segment.start, 'only what was appended to the last segment is taken back')
     assert(offset <= this.position.offset, 'the binlog goes back, not forward')
-    this.cutBack(must(this.file), offset - segment.start)
+    this.hasRest = true
+    cutBack(must(this.file), offset - segment.start, this.log)
     this.position = position
     segment.end = offset
     this.syncedOffset = Math.min(this.syncedOffset, offset)
@@ -190,12 +186,7 @@ export class Binlog {
   syncNow(): void {
     this.mustBeSound()
     if (this.syncedOffset >= this.position.offset || this.file === null) return
-    try {
-      this.file.datasyncSync()
-    } catch (error) {
-      this.fail(error)
-      throw error
-    }
+    this.syncFile(this.file)
     this.setSynced(this.position.offset)
   }
 
@@ -282,7 +273,8 @@ export class Binlog {
     try {
       file.writeSync(pieces, at)
     } catch (error) {
-      this.cutBack(file, at)
+      this.hasRest = true
+      cutBack(file, at, this.log)
       throw error
     }
   }
@@ -305,15 +297,12 @@ export class Binlog {
     this.tellSynced()
   }
 
-  /** Removes the rest of a failed write. If that fails too, the next append overwrites it. */
-  private cutBack(file: File, length: number): void {
+  private syncFile(file: File): void {
     try {
-      file.truncateSync(length)
+      file.datasyncSync()
     } catch (error) {
-      this.log.warn(
-        { error: String(error), file: file.path },
-        'cannot cut the binlog back after a failed write; the next append overwrites the rest',
-      )
+      this.fail(error)
+      throw error
     }
   }
 
@@ -354,8 +343,7 @@ export class Binlog {
     if (this.waiters.length === 0) return
     const ready = this.waiters.filter((waiter) => waiter.offset <= this.syncedOffset)
     const rest = this.waiters.filter((waiter) => waiter.offset > this.syncedOffset)
-    this.waiters.length = 0
-    this.waiters.push(...rest)
+    this.waiters.splice(0, this.waiters.length, ...rest)
     for (const waiter of ready) waiter.resolve()
   }
 
@@ -363,6 +351,15 @@ export class Binlog {
     if (!this.syncedMoved) return
     this.syncedMoved = false
     this.onSynced()
+  }
+
+  /** Makes a segment durable at its length. Behind it, recovery would take a rest for damage. */
+  private endSegment({ start, end }: Segment): void {
+    this.syncNow()
+    if (!this.hasRest || this.file === null) return
+    this.file.truncateSync(end - start)
+    this.syncFile(this.file)
+    this.hasRest = false
   }
 
   /**
@@ -379,7 +376,7 @@ export class Binlog {
       this.sync()
       return last
     }
-    if (last !== undefined) this.syncNow()
+    if (last !== undefined) this.endSegment(last)
     assert(last === undefined || (this.syncedOffset === offset && last.end === offset), 'a segment follows on a durable one')
     const path = segmentPath(this.directory, offset)
     const file = this.files.openSync(path, 'create')

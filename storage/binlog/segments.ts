@@ -3,8 +3,17 @@
  * Parts that recovery has cut off lie beside them as `<offset>.cut` files, which nothing reads.
  */
 import { join } from 'node:path'
-import type { Files } from '../../base/files.ts'
+import type { File, Files } from '../../base/files.ts'
+import type { Log } from '../../base/log.ts'
 import { GROUP_HEAD_BYTES, readGroupHead } from './group.ts'
+
+/** How large segments grow, and how long they are kept. */
+export interface BinlogSettings {
+  /** A segment that has grown to this many bytes is followed by a new one. */
+  fileSizeBytes: number
+  retentionBytes: number
+  retentionMs: number
+}
 
 export interface Segment {
   readonly start: number
@@ -41,4 +50,16 @@ export function listSegments(files: Files, directory: string): Segment[] {
  */
 export function segmentAt(segments: readonly Segment[], offset: number): Segment | undefined {
   return segments.findLast(({ start, end }) => offset >= start && offset < end)
+}
+
+/** Removes the rest of a failed write. If that fails too, the next append overwrites it. */
+export function cutBack(file: File, length: number, log: Log): void {
+  try {
+    file.truncateSync(length)
+  } catch (error) {
+    log.warn(
+      { error: String(error), file: file.path },
+      'cannot cut the binlog back after a failed write; the next append overwrites the rest',
+    )
+  }
 }

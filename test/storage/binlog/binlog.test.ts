@@ -2,11 +2,11 @@
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import type { Log } from '../../../base/log.ts'
-import { Binlog, type BinlogSettings } from '../../../storage/binlog/binlog.ts'
+import { Binlog } from '../../../storage/binlog/binlog.ts'
 import { readCommand } from '../../../storage/binlog/command-codec.ts'
 import { OpenGroup } from '../../../storage/binlog/open-group.ts'
 import { BinlogReader } from '../../../storage/binlog/reader.ts'
-import { listSegments } from '../../../storage/binlog/segments.ts'
+import { type BinlogSettings, listSegments } from '../../../storage/binlog/segments.ts'
 import { MemoryFiles } from '../../support/disks/memory-files.ts'
 import { fromSeed } from '../../support/generators/seed.ts'
 import { nextTurn } from '../../support/harness/engine.ts'
@@ -144,6 +144,29 @@ test('a group that did not fit is cut off again, and the log goes on as if it ha
     assert.throws(() => binlog.append(group, 1))
     binlog.append(group, 1) // the same group again
     assert.equal(read(files).commands.slice(2), ['SELECT 1', 'SET d 4', 'SELECT 0'])
+  }
+})
+
+test('a segment that is followed by another ends where that begins, though a failed write was cut off it and power fails', async () => {
+  for (let seed = 0; seed < 40; seed++) {
+    const files = new MemoryFiles({ directories: [DIRECTORY], random: fromSeed(seed).random })
+    const { binlog, write } = made({ fileSizeBytes: 500 }, files)
+    files.holdSyncs()
+    write('SET', 'a', 'x'.repeat(500)) // rotation due, once the segment is synced
+    files.fail({ operation: 'write', code: 'ENOSPC', shortWrite: true })
+    if (seed % 2 === 0) files.fail({ operation: 'truncate', code: 'EIO' })
+    assert.throws(() => binlog.appendGroups(Buffer.alloc(10_000), { offset: binlog.end.offset + 10_000, crc: 0 }, 1, 1), /ENOSPC/)
+    files.releaseSyncs()
+    await nextTurn()
+    await nextTurn()
+    write('SET', 'b', '2')
+    binlog.syncNow()
+    assert.is(binlog.segments.length, 2)
+    assert.equal(read(files.crash(fromSeed(seed).random)), {
+      commands: [`SET a ${'x'.repeat(500)}`, 'SET b 2'],
+      end: 'end',
+      offset: binlog.end.offset,
+    })
   }
 })
 
