@@ -38,10 +38,9 @@ const WITH_ONE_NODE = /^(integration|interop|crash|simulation)\/|^tidy/
 const { HAYPILE_OTHER_NODES: otherNodes = '' } = process.env
 const root = fileURLToPath(new URL('.', import.meta.url))
 const wanted = process.argv.slice(2)
-const all = readdirSync(root, { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith('.test.js'))
-const files = all.filter((name) => wanted.length === 0 || wanted.some((word) => name.includes(word)))
-for (const name of Object.keys(SLOW_FILES))
-  if (!all.includes(`${name}.test.js`)) throw new Error(`test/slow-files.ts names ${name}, which is not there`)
+const files = readdirSync(root, { recursive: true, encoding: 'utf8' })
+  .filter((name) => name.endsWith('.test.js'))
+  .filter((name) => wanted.length === 0 || wanted.some((word) => name.includes(word)))
 
 let passed = 0
 let failed = 0

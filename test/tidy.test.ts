@@ -6,6 +6,7 @@ import { existsSync, readFileSync } from 'node:fs'
 import { dirname, join, normalize } from 'node:path'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
+import { SLOW_FILES } from './slow-files.ts'
 import { callsOf } from './support/tidy/call-arguments.ts'
 import { documents } from './support/tidy/documents.ts'
 import { importsOf, isProduct, LAYERS, matches, none, ROOT, slashed, sources } from './support/tidy/sources.ts'
@@ -152,6 +153,22 @@ test('assert.throws is told what to expect by a pattern or a function, never by 
   assert.equal(
     told.map((code) => callsOf('call', code)[0]?.args.slice(1)),
     [["'text'"], ['text'], ['/,/'], ['failsWith(1)'], []],
+  )
+})
+
+test('every test file begins with a line of intent', () => {
+  const tests = files.filter(({ path }) => path.endsWith('.test.ts'))
+  none(
+    'files that begin with something else',
+    tests.filter(({ text }) => !text.startsWith('/**')).map(({ path }) => path),
+  )
+})
+
+test('the table of slow test files names files that are there', () => {
+  const names = Object.keys(SLOW_FILES).map((name) => `test/${name}.test.ts`)
+  none(
+    'files that are not there',
+    names.filter((path) => !existsSync(join(ROOT, path))),
   )
 })
 
