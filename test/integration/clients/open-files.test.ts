@@ -1,5 +1,4 @@
 /** A server whose descriptors run out: who is refused, and that nothing ends it. */
-import { execFileSync } from 'node:child_process'
 import { readdirSync } from 'node:fs'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
@@ -9,11 +8,6 @@ import { type WireClient, WireError } from '../../support/servers/wire-client.ts
 
 const FULL = new WireError('ERR max number of clients reached')
 const WAIT_MS = 180_000
-
-/** Sets the soft limit on open files of a running process. */
-function setLimit(pid: number, files: number): void {
-  execFileSync('prlimit', ['--pid', String(pid), `--nofile=${files}:`])
-}
 
 /** The first word that the server says on a connection: the reply to PING, or why it is refused. */
 async function greeting(client: WireClient): Promise<unknown> {
@@ -58,7 +52,7 @@ if (isLinux) {
     const control = await server.connect()
     assert.is(await control.call('SET', 'first', 'opens the binlog'), 'OK')
     const used = readdirSync(`/proc/${server.pid}/fd`).map(Number)
-    setLimit(server.pid, Math.max(...used.filter((fd) => fd < 200)) + 1)
+    server.limitOpenFiles(Math.max(...used.filter((fd) => fd < 200)) + 1)
     const connecting = await Promise.allSettled(Array.from({ length: 50 }, () => server.connect()))
     const clients = connecting.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []))
     const greetings = await Promise.all(clients.map(greeting))
@@ -66,7 +60,7 @@ if (isLinux) {
     assert.match((await control.call('INFO', 'everything')) as string, /^used_memory_rss:[1-9]\d{6,}\r$/m)
     for (let i = 0; i < 100; i++) assert.is(await control.call('SET', `k${i}`, 'v', 'PX', '10'), 'OK')
     await until('the keys to expire', async () => (await control.call('DBSIZE')) === 1, WAIT_MS)
-    setLimit(server.pid, 1024)
+    server.limitOpenFiles(1024)
     await until('new clients to be served', async () => (await newGreeting(server)) === 'PONG', WAIT_MS)
     await Promise.all([control, ...clients].map((client) => client.close()))
     await server.stop()
@@ -76,13 +70,13 @@ if (isLinux) {
     const server = await RunningServer.start()
     const control = await server.connect()
     assert.is(await control.call('PING'), 'PONG') // so that this connection has been accepted
-    setLimit(server.pid, 5)
+    server.limitOpenFiles(5)
     const knocking = Array.from({ length: 3 }, () => newGreeting(server))
     await until('the server to say so', () => server.log.includes('cannot accept connections'), WAIT_MS)
     await Promise.all(knocking)
     assert.is(await control.call('PING'), 'PONG')
     assert.is(server.logLines.filter(({ msg }) => msg.startsWith('cannot accept connections')).length, 1)
-    setLimit(server.pid, 1024)
+    server.limitOpenFiles(1024)
     await until('it to listen again', async () => (await newGreeting(server)) === 'PONG', WAIT_MS)
     await control.close()
     await server.stop()

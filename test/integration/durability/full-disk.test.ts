@@ -2,6 +2,7 @@
  * A server on a file system that is really full (a small tmpfs, which takes root to mount): what lies on disk only is read all the same,
  * or refused with an error, and never waited for.
  */
+import { readdirSync } from 'node:fs'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { emptyDisk, fillDisk, keptFull, onSmallDisk } from '../../support/disks/small-disk.ts'
@@ -33,7 +34,7 @@ test('with a full disk and a checkpoint that fails, what is on disk only is read
       assert.is(await server.call('SET', 'last', VALUE), 'OK')
       await keptFull(directory, async () => {
         const cannotOpen = async () => (await server.call('SAVE')) instanceof WireError && server.log.includes('cannot reopen LevelDB')
-        await until('a checkpoint that fails, and no room to open LevelDB again', cannotOpen, 60_000)
+        await until('a checkpoint that fails, and no room to open LevelDB again', cannotOpen)
         for (let i = 0; i < KEYS; i += 29) assert.is(await server.call('GET', `k${i}`), VALUE)
         assert.is(await server.call('DBSIZE'), KEYS + 1)
         assert.is(await server.call('EVAL_RO', "return redis.call('GET', KEYS[1])", 1, 'k1'), VALUE)
@@ -62,6 +63,42 @@ test('a start after kill -9 on a full disk serves reads, and takes writes once t
       assert.match(((await server.call('SET', 'b', '1')) as WireError).text, /^MISCONF /)
       emptyDisk(directory)
       await until('writes to go on', async () => (await server.call('SET', 'b', '1')) === 'OK')
+      await server.stop()
+    } finally {
+      await server.kill9()
+    }
+  }))
+
+test('with no descriptor left, what is on disk only is read or refused, and writes go on once there are some', () =>
+  onSmallDisk(160, async (directory) => {
+    const server = await RunningServer.start({ directory, flags: FLAGS })
+    try {
+      await fillCold(server)
+      const client = await server.connect()
+      assert.is(await client.call('PING'), 'PONG') // so that this connection has been accepted
+      const descriptors = readdirSync(`/proc/${server.pid}/fd`).map(Number)
+      const lowest = descriptors.sort((a, b) => a - b).findIndex((fd, i) => fd !== i)
+      server.limitOpenFiles(lowest === -1 ? descriptors.length : lowest)
+      const added: string[] = []
+      await until('a checkpoint that fails', async () => {
+        const keys = Array.from({ length: 100 }, (_, i) => `added${added.length + i}`) // beyond the write buffer: LevelDB needs another file
+        assert.ok((await client.pipeline(keys.map((key) => ['SET', key, VALUE]))).every((reply) => reply === 'OK'))
+        added.push(...keys)
+        return (await client.call('SAVE')) instanceof WireError
+      })
+      let refused = 0
+      for (let i = 0; i < KEYS; i += 29) {
+        const value = await client.call('GET', `k${i}`)
+        if (value instanceof WireError) refused++
+        else assert.is(value, VALUE)
+      }
+      console.log(`${refused} reads of ${Math.ceil(KEYS / 29)} were refused`)
+      server.limitOpenFiles(1024)
+      await until('writes to go on', async () => (await client.call('SET', 'a', '1')) === 'OK')
+      await until('a checkpoint', async () => (await client.call('SAVE')) === 'OK', 60_000)
+      for (let i = 0; i < KEYS; i += 29) assert.is(await client.call('GET', `k${i}`), VALUE)
+      for (const key of added) assert.is(await client.call('GET', key), VALUE)
+      await client.close()
       await server.stop()
     } finally {
       await server.kill9()

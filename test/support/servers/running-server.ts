@@ -2,7 +2,7 @@
  * A process of the built server on a free port, in a temporary directory. `stop` verifies that its
  * data is clean.
  */
-import { type ChildProcess, spawn } from 'node:child_process'
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import * as net from 'node:net'
 import { tmpdir } from 'node:os'
@@ -118,6 +118,11 @@ export class RunningServer {
 
   get pid(): number {
     return this.child?.pid ?? 0
+  }
+
+  /** Sets the soft limit on open files of the running process (Linux). */
+  limitOpenFiles(files: number): void {
+    execFileSync('prlimit', ['--pid', String(this.pid), `--nofile=${files}:`])
   }
 
   get isRunning(): boolean {
