@@ -37,7 +37,7 @@ import { startFunctions } from './wiring/functions-start.ts'
 import { connectionHost } from './wiring/node-connections.ts'
 import { NodeState } from './wiring/node-state.ts'
 import { ReplicationFacade } from './wiring/replication-facade.ts'
-import { waitingClients } from './wiring/replication-start.ts'
+import { replicationGate, waitingClients } from './wiring/replication-start.ts'
 import { flagsOfScript, startScripting } from './wiring/scripting-start.ts'
 import { StorageFacade } from './wiring/storage-port.ts'
 
@@ -102,7 +102,11 @@ export function assemble(foundations: Foundations, later: Forward<Later>): Parts
     monotonicMs,
     groupStart: () => storage.binlog.end.offset,
   })
-  const gates = new Gates(storage, executor, table)
+  const gates = new Gates(storage, executor, table, {
+    replication: replicationGate(config, state),
+    flagsOfScript: (command, args) => flagsOfScript(later.value.scripting, later.value.functions, command, args),
+    opened: () => executor.blockedClients.retry(),
+  })
   const turn = new Turn(storage, {
     serveBlocked: () => executor.endUnit(),
     tellClients: () => executor.tracking.isActive && executor.tracking.endTurn(),
@@ -118,8 +122,6 @@ export function assemble(foundations: Foundations, later: Forward<Later>): Parts
   executor.blockedClients.wake = () => queueMicrotask(() => turn.begin())
   const scripting = startScripting({ config, clock, log, storage, executor, turn, gates, state })
   const functions = startFunctions({ config, clock, log, keyspace, scripting })
-  gates.flagsOfScript = (command, args) => flagsOfScript(scripting, functions, command, args)
-  gates.opened = () => executor.blockedClients.retry()
   const clients = new ClientRegistry({
     blocked: executor.blockedClients,
     waiters: waitingClients(state),

@@ -30,18 +30,24 @@ import {
 import { gatedRequest, runsBesideScript } from './gated-request.ts'
 import { UnwrittenChanges } from './unwritten-changes.ts'
 
+/** What the gates ask of other parts, and tell them. */
+export interface GateHooks {
+  /** Returns the state of replication; null until the binlog has been replayed. */
+  replication(): ReplicationGate | null
+  /** Returns the flags that the request's script declares, null if it declares none. */
+  flagsOfScript(command: Command, args: readonly Bytes[]): ScriptFlags | null
+  /** Called when a reason has gone, outside of any command. */
+  opened(): void
+}
+
 export class Gates implements GateState {
   loading = true
   /** True during a shutdown: no further request runs. */
   closing = false
-  replication: ReplicationGate | null = null
-  /** Returns the flags that the request's script declares, null if it declares none. */
-  flagsOfScript: (command: Command, args: readonly Bytes[]) => ScriptFlags | null = () => null
-  /** Called when a reason has gone, outside of any command. */
-  opened: () => void = () => {}
   readonly storage: Storage
   readonly unwritten: UnwrittenChanges
   private readonly executor: Executor
+  private readonly hooks: GateHooks
   private readonly held = new Set<Connection>()
   private activeExpire = true
   /** Monotonic; 0 while there is no pause. */
@@ -57,15 +63,26 @@ export class Gates implements GateState {
   private readonly later: (run: () => void) => void
   private isRetryDue = false
 
-  constructor(storage: Storage, executor: Executor, table: CommandTable, later: (run: () => void) => void = setImmediate) {
+  constructor(
+    storage: Storage,
+    executor: Executor,
+    table: CommandTable,
+    hooks: GateHooks,
+    later: (run: () => void) => void = setImmediate,
+  ) {
     this.storage = storage
     this.executor = executor
+    this.hooks = hooks
     this.unwritten = new UnwrittenChanges(storage, table)
     this.later = later
     executor.gate = (runtime, args, client) => this.ask(runtime, args, client)
     executor.refusal = (runtime, args, client) => this.refusal(runtime, args, client)
     executor.isOpen = (runtime, args, client) => this.isOpen(runtime, args, client)
     executor.gated = 'all'
+  }
+
+  get replication(): ReplicationGate | null {
+    return this.hooks.replication()
   }
 
   get heldCount(): number {
@@ -158,7 +175,7 @@ export class Gates implements GateState {
     const clients = [...this.held]
     this.held.clear()
     for (const client of clients) client.retryGate()
-    this.opened()
+    this.hooks.opened()
   }
 
   forget(client: Connection): void {
@@ -212,6 +229,9 @@ export class Gates implements GateState {
   }
 
   private verdict(runtime: CommandRuntime, args: readonly Bytes[], client: Client): Verdict {
-    return verdictOn(gatedRequest(runtime, args, client, this.flagsOfScript), this)
+    return verdictOn(
+      gatedRequest(runtime, args, client, (command, words) => this.hooks.flagsOfScript(command, words)),
+      this,
+    )
   }
 }

@@ -1,4 +1,5 @@
 /** Connects replication to sockets, gates, clients and configuration. */
+import { must } from '../../base/assert.ts'
 import type { Bytes } from '../../base/bytes.ts'
 import type { Clock, Random } from '../../base/clock.ts'
 import type { Log } from '../../base/log.ts'
@@ -74,7 +75,6 @@ export function startReplication(parts: ReplicationParts): void {
     },
   })
   state.replication = replication
-  gates.replication = gate(config, replication)
   const [host, port] = config.list('replicaof')
   replication.start(host === undefined || port === undefined ? null : { host, port: Number(port) })
   showMaster(config, storage)
@@ -109,28 +109,32 @@ function followedBy(storage: Storage): Bytes {
 
 const unblocked = () => new Refusal('UNBLOCKED', 'client unblocked via CLIENT UNBLOCK')
 
-function gate(config: Config, replication: Replication): ReplicationGate {
-  return {
+/** Returns the state of replication for the gates: null until the binlog has been replayed. */
+export function replicationGate(config: Config, state: Pick<NodeState, 'replication'>): () => ReplicationGate | null {
+  const started = () => must(state.replication)
+  const gate: ReplicationGate = {
     get isReplica() {
-      return replication.isReplica
+      return started().isReplica
     },
     get isMasterDown() {
-      return replication.isReplica && !replication.link.isUp && !config.flag('replica-serve-stale-data')
+      const { isReplica, link } = started()
+      return isReplica && !link.isUp && !config.flag('replica-serve-stale-data')
     },
     get lacksReplicas() {
-      return replication.lacksReplicas
+      return started().lacksReplicas
     },
     get writableUntilMs() {
-      return replication.writableUntilMs
+      return started().writableUntilMs
     },
     get isUnsettled() {
-      return replication.isUnsettled
+      return started().isUnsettled
     },
-    settle: () => replication.settle(),
+    settle: () => started().settle(),
     get writesPaused() {
-      return replication.writesPaused
+      return started().writesPaused
     },
   }
+  return () => (state.replication === null ? null : gate)
 }
 
 /** Returns the port that this node announces as a replica: the one that clients use. */

@@ -11,7 +11,7 @@ import { keys } from '../../../commands/keys/keys.ts'
 import { sorts } from '../../../commands/keys/sort.ts'
 import { sets } from '../../../commands/sets/sets.ts'
 import { Transaction } from '../../../commands/transactions/transaction.ts'
-import { Gates } from '../../../server/loop/gates.ts'
+import { type GateHooks, Gates } from '../../../server/loop/gates.ts'
 import { encodedLength, writeCommand } from '../../../storage/binlog/command-codec.ts'
 import type { Storage } from '../../../storage/storage.ts'
 import { harness } from '../../support/harness/harness.ts'
@@ -36,7 +36,8 @@ const CLIENT = { peer: 'client', database: 0, transaction: null, retryGate() {} 
 function made(storage: object, client: object = CLIENT) {
   const table = new CommandTable(families)
   const executor = { units: { current: null } } as unknown as { gate: Executor['gate']; gated: Executor['gated'] }
-  const gates = new Gates(storage as unknown as Storage, executor as Executor, table, (run) => run())
+  const hooks: GateHooks = { replication: () => null, flagsOfScript: () => null, opened() {} }
+  const gates = new Gates(storage as unknown as Storage, executor as Executor, table, hooks, (run) => run())
   gates.loading = false
   return (...words: string[]) => {
     const found = table.find(words[0] as string)

@@ -5,7 +5,8 @@ import type { CommandRuntime } from '../../../commands/contract/runtimes.ts'
 import type { Client } from '../../../commands/contract/session.ts'
 import type { CommandTable } from '../../../commands/contract/table.ts'
 import type { Executor } from '../../../commands/execution/executor.ts'
-import { Gates } from '../../../server/loop/gates.ts'
+import type { ReplicationGate } from '../../../server/loop/gate-reasons.ts'
+import { type GateHooks, Gates } from '../../../server/loop/gates.ts'
 import type { Storage } from '../../../storage/storage.ts'
 
 const WRITE = { isWrite: true, mayWrite: true, command: { flags: ['write'] } } as unknown as CommandRuntime
@@ -26,7 +27,9 @@ function made() {
     isOpen: Executor['isOpen']
     gated: Executor['gated']
   }
-  const gates = new Gates(storage as unknown as Storage, executor as Executor, {} as CommandTable, (run) => run())
+  const around = { replication: null as ReplicationGate | null, opened: 0 }
+  const hooks: GateHooks = { replication: () => around.replication, flagsOfScript: () => null, opened: () => around.opened++ }
+  const gates = new Gates(storage as unknown as Storage, executor as Executor, {} as CommandTable, hooks, (run) => run())
   gates.loading = false
   gates.refresh()
   const clientOf = (runtime: CommandRuntime) => {
@@ -49,7 +52,7 @@ function made() {
     client.ask()
     return client
   }
-  return { storage, executor, gates, clientOf }
+  return { storage, executor, gates, around, clientOf }
 }
 
 test('while a pause lasts held clients are not tried again, turn after turn; when it ends they are', () => {
@@ -99,30 +102,28 @@ test('a reason that comes and goes between two looks leaves nobody behind', () =
 })
 
 test('whether a command that has waited for its keys can run is asked without holding anybody, and when it can is told', () => {
-  const { gates, executor, storage } = made()
+  const { gates, executor, storage, around } = made()
   const client = { peer: 'client' } as unknown as Client
   const canRun = (runtime: CommandRuntime) => executor.isOpen(runtime, [], client)
-  let opened = 0
-  gates.opened = () => opened++
   assert.equal([canRun(WRITE), canRun(READ)], [true, true])
   storage.diskLow = true // not looked at since
   assert.equal([canRun(WRITE), canRun(READ), gates.heldCount], [false, true, 0])
   for (let turn = 0; turn < 3; turn++) gates.refresh()
-  assert.is(opened, 0)
+  assert.is(around.opened, 0)
   storage.diskLow = false
   gates.refresh()
-  assert.equal([canRun(WRITE), opened], [true, 1])
+  assert.equal([canRun(WRITE), around.opened], [true, 1])
   gates.pause(1000, 'all')
   assert.equal([canRun(WRITE), canRun(READ)], [false, false])
   gates.unpause()
-  assert.is(opened, 2)
+  assert.is(around.opened, 2)
 })
 
 test('min-replicas-to-write is asked about anew where it may not be met any more, though nobody has looked since', () => {
-  const { gates, clientOf } = made()
+  const { gates, clientOf, around } = made()
   let nowMs = 0
   const writableUntilMs = 3000
-  gates.replication = {
+  around.replication = {
     ...{ isReplica: false, isMasterDown: false, writesPaused: false, writableUntilMs, isUnsettled: false, settle() {} },
     get lacksReplicas() {
       return nowMs > writableUntilMs
@@ -138,9 +139,9 @@ test('min-replicas-to-write is asked about anew where it may not be met any more
 })
 
 test('the first write of a master whose role may still change settles it; reads, PUBLISH and what is queued do not', () => {
-  const { gates, executor, clientOf } = made()
+  const { gates, executor, clientOf, around } = made()
   let isUnsettled = true
-  gates.replication = {
+  around.replication = {
     ...{ isReplica: false, isMasterDown: false, writesPaused: false, lacksReplicas: false, writableUntilMs: Number.POSITIVE_INFINITY },
     get isUnsettled() {
       return isUnsettled
@@ -165,11 +166,11 @@ test('the first write of a master whose role may still change settles it; reads,
 })
 
 test('the reasons that are present have names: in the order in which they answer, each once', () => {
-  const { gates, storage, executor } = made()
+  const { gates, storage, executor, around } = made()
   assert.equal(gates.presentNames(), [])
   storage.stalled = 'EIO'
   storage.diskLow = true
-  gates.replication = {
+  around.replication = {
     ...{ isReplica: true, isMasterDown: true, lacksReplicas: true, writesPaused: true, isUnsettled: true },
     ...{ writableUntilMs: Number.POSITIVE_INFINITY, settle() {} },
   }
@@ -192,10 +193,10 @@ test('the reasons that are present have names: in the order in which they answer
 })
 
 test("a request that LevelDB's reopening holds is tried again when that has failed, though the role may still change", () => {
-  const { gates, storage, clientOf } = made()
+  const { gates, storage, clientOf, around } = made()
   const databases: never[] = []
   Object.assign(storage, { isReady: true, checkpointer: { isReopening: true }, keyspace: { databases }, holdExpiry() {}, expiry: {} })
-  gates.replication = {
+  around.replication = {
     ...{ isReplica: false, isMasterDown: false, lacksReplicas: false, writesPaused: false, isUnsettled: true },
     ...{ writableUntilMs: Number.POSITIVE_INFINITY, settle() {} },
   }

@@ -1,7 +1,7 @@
 /** Writes that fail and full disks: refused, recovered, nothing acknowledged lost. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
-import { Gates } from '../../../server/loop/gates.ts'
+import { type GateHooks, Gates } from '../../../server/loop/gates.ts'
 import type { WriteFault } from '../../support/disks/memory-records.ts'
 import { BINLOG_DIRECTORY, Disk, Engine, type EngineOptions, until } from '../../support/harness/engine.ts'
 import { checkMemory, checkStored, liveContent } from '../../support/harness/engine-invariants.ts'
@@ -10,7 +10,8 @@ import { until as waitUntil } from '../../support/servers/running-server.ts'
 
 async function gated(options: EngineOptions = {}): Promise<{ engine: Engine; gates: Gates }> {
   const engine = await Engine.open(new Disk(), options)
-  const gates = new Gates(engine.storage, engine.executor, engine.table, (run) => run())
+  const hooks: GateHooks = { replication: () => null, flagsOfScript: () => null, opened() {} }
+  const gates = new Gates(engine.storage, engine.executor, engine.table, hooks, (run) => run())
   gates.loading = false
   gates.refresh()
   return { engine, gates }
