@@ -6,7 +6,6 @@ import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import type { Bytes } from '../../base/bytes.ts'
 import type { Log } from '../../base/log.ts'
-import { MapReply } from '../../commands/contract/reply.ts'
 import { hashExpiry } from '../../commands/hashes/expiry.ts'
 import { hashes } from '../../commands/hashes/hashes.ts'
 import { hashNumbers } from '../../commands/hashes/numbers.ts'
@@ -18,6 +17,9 @@ import { Checkpoint } from '../../storage/checkpoint/checkpoint.ts'
 import { Expiry } from '../../storage/keyspace/expiry.ts'
 import { FieldValue } from '../../storage/tree/node.ts'
 import { deadlineKey, Hash } from '../../storage/values/hash.ts'
+import { hashes as hashType } from '../support/generators/collection-hash.ts'
+import { CollectionTwin } from '../support/generators/collection-twin.ts'
+import { plainReply } from '../support/generators/collection-world.ts'
 import { type Seeded, seeded } from '../support/generators/seed.ts'
 import { checkStored } from '../support/harness/engine-invariants.ts'
 import { type Harness, harness } from '../support/harness/harness.ts'
@@ -28,85 +30,6 @@ const STEPS = 400
 const TINY = { inlineBytes: 60, pageBytes: 100, pageElements: 5 }
 const KEYS = ['h', 'g', 'k']
 const NO_LOG = { debug() {}, info() {}, warn() {}, error() {} } as unknown as Log
-
-interface TwinField {
-  value: Bytes
-  /** 0 for no deadline. */
-  expireAt: number
-}
-
-class Twin {
-  now = 0
-  readonly hashes = new Map<Bytes, Map<Bytes, TwinField>>()
-
-  /** The live fields of a key. */
-  fields(key: Bytes): Map<Bytes, TwinField> {
-    const fields = this.hashes.get(key) ?? new Map<Bytes, TwinField>()
-    for (const [field, { expireAt }] of fields) if (expireAt !== 0 && expireAt <= this.now) fields.delete(field)
-    this.hashes.set(key, fields)
-    return fields
-  }
-
-  listed(key: Bytes): Bytes[] {
-    return [...this.fields(key)].sort(([a], [b]) => (a < b ? -1 : 1)).flatMap(([field, { value }]) => [field, value])
-  }
-
-  /** Runs a command. Returns its expected reply. */
-  run([name, key = '', ...words]: readonly Bytes[]): unknown {
-    const fields = this.fields(key)
-    const [first = '', second = ''] = words
-    const last = words.at(-1) as Bytes
-    const old = fields.get(first)
-    switch (name) {
-      case 'HSET':
-        fields.set(first, { value: second, expireAt: 0 })
-        return old === undefined ? 1 : 0
-      case 'HSETNX':
-        if (old === undefined) fields.set(first, { value: second, expireAt: 0 })
-        return old === undefined ? 1 : 0
-      case 'HINCRBY': {
-        const value = Number(old?.value ?? '0') + Number(second)
-        fields.set(first, { value: String(value), expireAt: old?.expireAt ?? 0 })
-        return value
-      }
-      case 'HDEL':
-        return words.filter((field) => fields.delete(field)).length
-      case 'HPEXPIRE': {
-        const field = fields.get(last)
-        if (field === undefined) return [-2]
-        field.expireAt = this.now + Number(first)
-        return [Number(first) === 0 ? 2 : 1]
-      }
-      case 'HPERSIST': {
-        const field = fields.get(last)
-        const answer = field === undefined ? -2 : field.expireAt === 0 ? -1 : 1
-        if (field !== undefined) field.expireAt = 0
-        return [answer]
-      }
-      case 'HGET':
-        return old?.value ?? null
-      case 'HLEN':
-        return fields.size
-      case 'HPTTL': {
-        const field = fields.get(last)
-        return [field === undefined ? -2 : field.expireAt === 0 ? -1 : field.expireAt - this.now]
-      }
-      case 'HGETALL':
-        return new MapReply(this.listed(key))
-      case 'COPY':
-        return this.copy(fields, first)
-      default:
-        fields.clear()
-        return undefined
-    }
-  }
-
-  private copy(from: ReadonlyMap<Bytes, TwinField>, to: Bytes): number {
-    if (from.size === 0) return 0
-    this.hashes.set(to, new Map([...from].map(([field, { value, expireAt }]) => [field, { value, expireAt }])))
-    return 1
-  }
-}
 
 function randomCommand({ pick, integer }: Seeded): Bytes[] {
   const key = pick(KEYS)
@@ -173,15 +96,14 @@ test('hashes do what their twins do, whatever happens to their pages, and so doe
     keyspace.pageLimits = TINY
     const active = new Expiry(keyspace, NO_LOG)
     active.lookAhead(keyspace.now)
-    const twin = new Twin()
+    const twin = new CollectionTwin(hashType, 1)
     const log: Bytes[][] = []
     let under: Checkpoint | null = null
     for (let step = 0; step < STEPS; step++) {
-      twin.now = keyspace.now
       const words = randomCommand(seed)
-      const expected = twin.run(words)
-      const reply = made.run(...words)
-      if (expected !== undefined) assert.equal(reply, expected, `step ${step}: ${words.join(' ')}`)
+      const reply = plainReply(made.run(...words))
+      const expected = twin.run({ now: keyspace.now, index: 0, words, reply })
+      assert.equal(reply, expected, `step ${step}: ${words.join(' ')}`)
       for (const key of KEYS) stateOf(made, key)
       if (seed.integer(4) === 0) made.advance(seed.integer(30))
       if (seed.integer(8) === 0) active.expireSome(1 + seed.integer(5))

@@ -63,11 +63,17 @@ function run(db: TwinDatabase<Fields>, words: readonly Bytes[], now: number, rep
       db.make(key, fresh).set(first, { value, expireAt: fields.get(first)?.expireAt ?? 0 })
       return Number(value)
     }
-    case 'HPEXPIREAT':
-      return rest.slice(-2).map((field) => expire(fields, field, Number(first), rest.length > 5 ? second : '', now))
+    case 'HPEXPIRE':
+    case 'HPEXPIREAT': {
+      const deadline = Number(first) + (name === 'HPEXPIRE' ? now : 0)
+      return named(rest).map((field) => expire(fields, field, deadline, second === 'FIELDS' ? '' : second, now))
+    }
     case 'HPERSIST':
+      return named(rest).map((field) => persist(fields, field))
     case 'HPEXPIRETIME':
-      return rest.slice(-2).map((field) => (name === 'HPERSIST' ? persist(fields, field) : deadlineOf(fields, field)))
+      return named(rest).map((field) => deadlineOf(fields, field))
+    case 'HPTTL':
+      return named(rest).map((field) => leftOf(deadlineOf(fields, field), now))
     case 'HGET':
       return fields.get(first)?.value ?? null
     case 'HMGET':
@@ -83,6 +89,9 @@ function run(db: TwinDatabase<Fields>, words: readonly Bytes[], now: number, rep
   }
   return ERROR
 }
+
+/** The fields that stand behind FIELDS and their number. */
+const named = (words: readonly Bytes[]) => words.slice(words.indexOf('FIELDS') + 2)
 
 function set(fields: Fields, words: readonly Bytes[], name: Bytes): number {
   if (name === 'HSETNX' && fields.has(words[0] as Bytes)) return 0
@@ -122,6 +131,8 @@ function deadlineOf(fields: Fields, name: Bytes): number {
   const field = fields.get(name)
   return field === undefined ? -2 : field.expireAt || -1
 }
+
+const leftOf = (deadline: number, now: number) => (deadline < 0 ? deadline : deadline - now)
 
 function drawn(fields: Fields, count: number, reply: readonly Bytes[]): readonly Bytes[] {
   assert.is(reply.length, Math.min(count, fields.size), 'fields drawn')
