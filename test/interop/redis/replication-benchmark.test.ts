@@ -13,7 +13,7 @@ if (haveTools('redis-benchmark with replicas', 'redis-benchmark')) {
     await inStep(master, replica, last)
     for (const words of [
       ['-t', 'set,incr,mset', '-n', 20_000, '-r', 10_000, '-c', 20],
-      ['-t', 'set,incr', '-n', 100_000, '-r', 20_000, '-P', 16, '-d', 200],
+      ['-t', 'set,incr', '-n', 40_000, '-r', 20_000, '-P', 16, '-d', 200],
     ]) {
       const { status, out, error } = await run('redis-benchmark', ['-p', master.port, '-q', ...words])
       assert.is(status, 0, error)
