@@ -39,7 +39,7 @@ export interface Files {
 }
 
 /** The most bytes of one read: the system reads less than 2 GiB at a time. */
-const READ_MOST_BYTES = 2 ** 30
+const MAX_READ_BYTES = 2 ** 30
 
 class RealFile implements File {
   readonly path: string
@@ -62,7 +62,7 @@ class RealFile implements File {
     const buffer = Buffer.allocUnsafe(length)
     let done = 0
     while (done < length) {
-      const count = fs.readSync(this.fd, buffer, done, Math.min(length - done, READ_MOST_BYTES), position + done)
+      const count = fs.readSync(this.fd, buffer, done, Math.min(length - done, MAX_READ_BYTES), position + done)
       if (count === 0) break
       done += count
     }

@@ -126,7 +126,7 @@ export class Replication {
     })
     this.origin = this.currentOrigin
     storage.pinned = () => this.master.pinned
-    storage.onSwapped = () => this.master.dropSessions('a full sync has replaced the data', 'discard')
+    storage.onInstalled = () => this.master.dropSessions('a full sync has replaced the data', 'discard')
     storage.onSynced = () => this.synced()
   }
 

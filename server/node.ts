@@ -142,7 +142,7 @@ export class Node implements LifeCycle {
     this.setLoading(false)
     storagePort.sample()
     cron.start()
-    const { groups, commands, milliseconds, cutBytes } = recovery
+    const { groups, commands, durationMs: milliseconds, cutBytes } = recovery
     log.info(
       {
         version: HAYPILE_VERSION,

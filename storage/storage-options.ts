@@ -18,7 +18,7 @@ export interface StorageSettings {
 export interface StorageOptions {
   readonly directory: string
   readonly files: Files
-  /** Opens the record store of a generation, by the path of its directory. */
+  /** Opens the record store of a data set, by the path of its directory. */
   readonly openRecords: (path: string, mode: OpenMode) => Promise<RecordStore>
   readonly clock: Clock
   readonly random: Random
@@ -30,5 +30,5 @@ export interface StorageOptions {
 
 export interface Recovery extends RecoveredLog {
   readonly checkpointOffset: number
-  readonly milliseconds: number
+  readonly durationMs: number
 }

@@ -7,29 +7,29 @@
  * always, once `binlog.synced` has passed the turn's end. After 'stalled' they wait for `retry`.
  *
  * The role, master or replica, is part of it and stored before it counts. A replica's groups come
- * from its master (`binlog.appendGroups`). A full sync replaces this data set by another (swap.ts).
+ * from its master (`binlog.appendGroups`). A full sync installs another (installer.ts).
  */
 import type { Binlog } from './binlog/binlog.ts'
-import type { BinlogFeed } from './binlog/feed.ts'
 import type { BinlogPosition } from './binlog/group.ts'
 import { GroupWriter } from './binlog/group-writer.ts'
 import { OpenGroup } from './binlog/open-group.ts'
+import type { TailReader } from './binlog/tail-reader.ts'
 import type { Checkpointer } from './checkpoint/checkpointer.ts'
 import type { Sweeper } from './checkpoint/sweeper.ts'
-import type { Generation } from './directory/directory.ts'
-import type { NextGeneration } from './directory/generations.ts'
+import type { IncomingDataSet } from './directory/data-sets.ts'
+import type { DataSet } from './directory/directory.ts'
+import { DiskSpace, isDiskFull } from './directory/disk-space.ts'
 import { type Identity, type MasterAddress, type PastHistory, type Role, startedIdentity } from './directory/identity.ts'
+import { DataSetInstaller } from './directory/installer.ts'
 import { type ExpiryHold, NodeRole } from './directory/node-role.ts'
-import { isDiskFull, Room } from './directory/room.ts'
-import { Swap } from './directory/swap.ts'
 import type { Witness } from './directory/witness.ts'
 import type { Expiry } from './keyspace/expiry.ts'
 import { Keyspace } from './keyspace/keyspace.ts'
 import { type DataSnapshot, takeSnapshot } from './records/data-snapshot.ts'
 import type { RecordBatch } from './records/record-store.ts'
 import { CURSORS_KEY, DamageError } from './records/records.ts'
+import { type EngineParts, makeEngineParts, readDisk, resumeBackground, stopBackground } from './recovery/engine-parts.ts'
 import { type OpenedDirectory, openDirectory } from './recovery/opening.ts'
-import { makeParts, type Parts, readDisk, resumeBackground, stopBackground } from './recovery/parts.ts'
 import type { Replayer } from './recovery/recovery.ts'
 import { ScanCursors } from './scan/scan-cursors.ts'
 import type { Recovery, StorageOptions, StorageSettings } from './storage-options.ts'
@@ -45,49 +45,49 @@ export class Storage {
   readonly settings: StorageSettings
   recovery: Recovery | null = null
   /** Called when `checkpointer.isReopening` or `recordsFailure` has changed. */
-  availabilityChanged: () => void = () => {}
+  onAvailabilityChanged: () => void = () => {}
   /** Called with the time of each slice of active expiry that deleted something. */
-  onExpired: (milliseconds: number) => void = () => {}
+  onExpired: (durationMs: number) => void = () => {}
   /** The lowest offset that attached replicas need; Infinity if there are none. */
   pinned: () => number = () => Number.POSITIVE_INFINITY
   /** Called in the synchronous moment in which another data set has replaced this one. */
-  onSwapped: () => void = () => {}
+  onInstalled: () => void = () => {}
   /** Called when the binlog's synced offset has moved. */
   onSynced: () => void = () => {}
   private readonly options: StorageOptions
-  private readonly generation: Generation
+  private readonly dataSet: DataSet
   private readonly witness: Witness
-  private readonly standing: NodeRole
-  readonly room: Room
+  private readonly nodeRole: NodeRole
+  readonly diskSpace: DiskSpace
   private readonly writer: GroupWriter
-  private readonly swap: Swap
-  private started: Parts | null = null
+  private readonly installer: DataSetInstaller
+  private started: EngineParts | null = null
   /** True while memory differs from the disk: no checkpoint may be made of it. */
-  private reloading = false
-  private closing = false
+  private isReloadUnderWay = false
+  private isClosing = false
 
-  private constructor(options: StorageOptions, { generation, records, identities, witness, unfinished, isDiskLow }: OpenedDirectory) {
+  private constructor(options: StorageOptions, { dataSet, records, identities, witness, unfinished, isDiskLow }: OpenedDirectory) {
     const { files, directory, settings, random, clock, log } = options
     this.options = options
     this.settings = settings
-    this.generation = generation
+    this.dataSet = dataSet
     this.witness = witness
     identities.makeRoom = (error) => this.appendFailed(error)
     this.scanCursors = new ScanCursors(random)
-    this.room = new Room(files, directory, settings.reserveBytes, log, isDiskLow)
+    this.diskSpace = new DiskSpace(files, directory, settings.reserveBytes, log, isDiskLow)
     this.keyspace = new Keyspace(records, settings.databases, this.group)
     this.keyspace.eviction.limits = settings
     this.keyspace.setClock(clock.wallMs())
-    this.standing = new NodeRole({ ...options, identities, keyspace: this.keyspace })
+    this.nodeRole = new NodeRole({ ...options, identities, keyspace: this.keyspace })
     this.writer = new GroupWriter(this.group, this.keyspace, log, (error) => this.appendFailed(error))
-    const swapped = () => {
-      this.standing.distrusted = null
+    const onInstalled = () => {
+      this.nodeRole.distrusted = null
       witness.binlogSynced(this.binlog.synced)
-      this.onSwapped()
+      this.onInstalled()
     }
     const { keyspace, scanCursors } = this
-    const host = { options, keyspace, scanCursors, identities, parts: () => this.parts, refusal: () => this.swapRefusal, swapped }
-    this.swap = new Swap(host, unfinished)
+    const host = { options, keyspace, scanCursors, identities, parts: () => this.parts, refusal: () => this.installRefusal, onInstalled }
+    this.installer = new DataSetInstaller(host, unfinished)
   }
 
   /** Opens the directory and its LevelDB, which locks it. `recover` comes next. */
@@ -117,15 +117,15 @@ export class Storage {
 
   /** True while memory is read again from disk: nothing may be applied to it. */
   get isReloading(): boolean {
-    return this.reloading
+    return this.isReloadUnderWay
   }
 
   get identity(): Identity {
-    return this.standing.identity
+    return this.nodeRole.identity
   }
 
   get role(): Role {
-    return this.standing.role
+    return this.nodeRole.role
   }
 
   /** The reason why the held group could not be written; null if none is held. */
@@ -139,32 +139,32 @@ export class Storage {
   }
 
   /** True if writes are refused for lack of space, though the last group was written. */
-  get diskLow(): boolean {
-    return this.room.isLow
+  get isDiskLow(): boolean {
+    return this.diskSpace.isLow
   }
 
-  private get parts(): Parts {
+  private get parts(): EngineParts {
     if (this.started === null) throw new Error('storage has not been recovered yet')
     return this.started
   }
 
   /** Brings memory to the end of the binlog and starts the background work. */
   async recover(replayer: Replayer, progress: (offset: number, end: number) => void = () => {}): Promise<Recovery> {
-    const { options, keyspace, generation } = this
+    const { options, keyspace, dataSet } = this
     const { clock } = options
     const startedMs = clock.monotonicMs()
-    const { from, recovered } = await this.readDisk(generation, replayer, progress)
-    this.standing.save(startedIdentity(this.identity, recovered.end.offset, options.random))
+    const { from, recovered } = await this.readDisk(dataSet, replayer, progress)
+    this.nodeRole.save(startedIdentity(this.identity, recovered.end.offset, options.random))
     const log = { ...recovered, synced: from.offset, replicationId: this.identity.replicationId }
-    const parts = makeParts(options, keyspace, generation, log, {
-      landed: () => {
+    const parts = makeEngineParts(options, keyspace, dataSet, log, {
+      onLanded: () => {
         this.purge()
-        this.room.checkpointEnded()
+        this.diskSpace.checkpointEnded()
       },
-      failed: (error) => this.room.checkpointFailed(error),
-      availabilityChanged: () => this.availabilityChanged(),
-      isClosing: () => this.closing,
-      synced: () => {
+      onFailed: (error) => this.diskSpace.checkpointFailed(error),
+      onAvailabilityChanged: () => this.onAvailabilityChanged(),
+      isClosing: () => this.isClosing,
+      onSynced: () => {
         this.witness.binlogSynced(this.binlog.synced)
         this.onSynced()
       },
@@ -172,8 +172,8 @@ export class Storage {
     this.started = parts
     await parts.sweeper.start()
     parts.expiry.lookAhead(clock.wallMs())
-    if (!this.room.take() && this.room.isLow) parts.checkpointer.request().catch(() => {})
-    this.recovery = { ...recovered, checkpointOffset: from.offset, milliseconds: clock.monotonicMs() - startedMs }
+    if (!this.diskSpace.acquireReserve() && this.diskSpace.isLow) parts.checkpointer.request().catch(() => {})
+    this.recovery = { ...recovered, checkpointOffset: from.offset, durationMs: clock.monotonicMs() - startedMs }
     return this.recovery
   }
 
@@ -181,21 +181,21 @@ export class Storage {
   async reload(replayer: Replayer): Promise<void> {
     const { parts } = this
     this.mustBeSettled() // memory would miss writes that are not in the binlog
-    this.reloading = true
-    await this.swap.idle()
+    this.isReloadUnderWay = true
+    await this.installer.idle()
     await parts.checkpointer.idle()
     await stopBackground(parts)
     await parts.binlog.syncTo(parts.binlog.end.offset)
     this.keyspace.reset()
     try {
-      const { recovered } = await this.readDisk(parts.generation, replayer, () => {})
+      const { recovered } = await this.readDisk(parts.dataSet, replayer, () => {})
       if (recovered.end.offset !== parts.binlog.end.offset) throw new DamageError(`the binlog is damaged at offset ${recovered.end.offset}`)
     } catch (error) {
       this.options.fatal(error) // memory is incomplete: no checkpoint may be made of it
       throw error
     }
-    this.reloading = false
-    this.standing.distrusted = null
+    this.isReloadUnderWay = false
+    this.nodeRole.distrusted = null
     resumeBackground(parts, this.options.clock.wallMs())
   }
 
@@ -214,16 +214,16 @@ export class Storage {
   retry(): boolean {
     if (this.stalled === null) return true
     if (!this.writer.retry(this.binlog)) return false
-    this.keyspace.expiry = this.standing.restingExpiry
+    this.keyspace.expiry = this.nodeRole.restingExpiry
     return true
   }
 
   /** Makes room and takes the reserve back after a full disk. Called at intervals. */
   recoverRoom(): void {
-    const { room } = this
-    if (this.stalled !== null || this.started === null || room.isAsItShould || room.take() || !room.isLow) return
+    const { diskSpace } = this
+    if (this.stalled !== null || this.started === null || diskSpace.hasReserve || diskSpace.acquireReserve() || !diskSpace.isLow) return
     this.purge()
-    room.take()
+    diskSpace.acquireReserve()
   }
 
   /**
@@ -231,15 +231,16 @@ export class Storage {
    * REQUIRES: called between units, with no open group.
    */
   background(): boolean {
-    if (this.started === null || this.reloading || this.closing) return false
-    const mayFreeze = this.unsettled === null && !this.swap.isUnderWay && this.standing.distrusted === null
+    if (this.started === null || this.isReloadUnderWay || this.isClosing) return false
+    const mayFreeze = this.unsettled === null && !this.installer.isUnderWay && this.nodeRole.distrusted === null
     const more = this.checkpointer.slice(SLICE_MS, mayFreeze)
     return this.keyspace.eviction.slice() || more
   }
 
   /** Deletes due keys and fields, in a group of the present turn. Returns true if more are due. */
   expireDue(): boolean {
-    if (this.stalled !== null || this.started === null || this.reloading || this.closing || this.checkpointer.isReopening) return false
+    if (this.stalled !== null || this.started === null || this.isReloadUnderWay || this.isClosing || this.checkpointer.isReopening)
+      return false
     const { clock } = this.options
     const before = this.keyspace.expiredKeys + this.keyspace.expiredFields
     const startedMs = clock.monotonicMs()
@@ -255,59 +256,59 @@ export class Storage {
 
   /** Stores changes durably. Throws the file system's error and keeps the old identity. */
   saveIdentity(changes: Partial<Identity>): void {
-    this.standing.save({ ...this.identity, ...changes })
+    this.nodeRole.save({ ...this.identity, ...changes })
   }
 
   /** Makes this node a replica. REQUIRES: the open group is in the binlog. */
   becomeReplica(master: MasterAddress): void {
     this.mustBeSettled()
-    this.standing.follow(this.binlog, master)
+    this.nodeRole.follow(this.binlog, master)
   }
 
   /** Makes this node a master, of a history that others may continue up to here. */
   promote(): void {
     this.mustBeSettled()
-    this.standing.promote(this.binlog)
+    this.nodeRole.promote(this.binlog)
     this.expiry.lookAhead(this.options.clock.wallMs())
     this.onSynced()
   }
 
   /** Holds expiry: a master hides expired keys as a replica does, and deletes them afterwards. */
   holdExpiry(why: ExpiryHold, isHeld: boolean): void {
-    this.standing.holdExpiry(why, isHeld)
-    if (this.stalled === null && !this.reloading) this.keyspace.expiry = this.standing.restingExpiry
+    this.nodeRole.holdExpiry(why, isHeld)
+    if (this.stalled === null && !this.isReloadUnderWay) this.keyspace.expiry = this.nodeRole.restingExpiry
   }
 
   /** Continues a replica's history under its master's ids. */
   adoptHistory(replicationId: string, past: readonly PastHistory[]): void {
-    this.standing.adopt(this.binlog, replicationId, past)
+    this.nodeRole.adopt(this.binlog, replicationId, past)
   }
 
   /** CLEARREPLICATIONID: makes the present data a history of its own. */
   clearHistory(): void {
-    this.standing.clear(this.binlog)
+    this.nodeRole.clear(this.binlog)
   }
 
   /** Marks memory as read-only, until a full sync or a reload replaces it. */
   distrust(reason: string): void {
-    this.standing.distrust(reason)
-    this.checkpointer.dismiss(new Error(reason))
+    this.nodeRole.distrust(reason)
+    this.checkpointer.rejectWaiters(new Error(reason))
   }
 
   /** Releases the reserve if an error means a full disk. Returns true if a retry is worthwhile. */
   appendFailed(error: unknown): boolean {
-    if (!isDiskFull(error) || !this.room.giveBack()) return false
+    if (!isDiskFull(error) || !this.diskSpace.releaseReserve()) return false
     this.started?.checkpointer.request().catch(() => {})
     return true
   }
 
-  openFeed(offset: number): BinlogFeed {
-    return this.binlog.openFeed(offset)
+  openTailReader(offset: number): TailReader {
+    return this.binlog.openTailReader(offset)
   }
 
   /** Resolves when a checkpoint begun after this call has landed. Rejects if it fails. */
   async checkpoint(): Promise<void> {
-    const refusal = this.standing.distrusted ?? this.recordsFailure
+    const refusal = this.nodeRole.distrusted ?? this.recordsFailure
     if (refusal !== null) throw new Error(refusal)
     await this.checkpointer.request()
   }
@@ -317,18 +318,18 @@ export class Storage {
   }
 
   /** The full sync that an earlier process has left unfinished, as found at the start. */
-  get unfinished(): NextGeneration | null {
-    return this.swap.unfinished
+  get unfinished(): IncomingDataSet | null {
+    return this.installer.unfinished
   }
 
   /** Returns an empty data set. With a `source`, the next process finds it as `unfinished`. */
-  nextGeneration(source: readonly string[] | null = null): Promise<NextGeneration> {
-    return this.swap.nextGeneration(source)
+  beginDataSet(source: readonly string[] | null = null): Promise<IncomingDataSet> {
+    return this.installer.beginDataSet(source)
   }
 
   /** Replaces the data set in use, or rejects and leaves everything as it was. */
-  adopt(next: NextGeneration, position: BinlogPosition, replicationId: string, past: readonly PastHistory[]): Promise<void> {
-    return this.swap.adopt(next, position, { replicationId, past })
+  installDataSet(next: IncomingDataSet, position: BinlogPosition, replicationId: string, past: readonly PastHistory[]): Promise<void> {
+    return this.installer.install(next, position, { replicationId, past })
   }
 
   /** Removes segments that end at or before an offset, unless needed. Returns their number. */
@@ -340,19 +341,19 @@ export class Storage {
   /** Writes a last checkpoint (unless 'nosave'), records the clean end, closes everything. */
   async close(how: 'save' | 'nosave'): Promise<void> {
     const { log } = this.options
-    if (this.started === null) return this.swap.close().then(() => this.keyspace.records.close())
+    if (this.started === null) return this.installer.close().then(() => this.keyspace.records.close())
     const { parts, binlog, checkpointer } = this
     this.commit()
-    this.closing = true
-    await this.swap.close()
+    this.isClosing = true
+    await this.installer.close()
     await checkpointer.idle()
-    checkpointer.dismiss(new Error('the server is shutting down'))
+    checkpointer.rejectWaiters(new Error('the server is shutting down'))
     await stopBackground(parts)
     if (this.stalled !== null) {
       log.error({ error: this.stalled }, 'closing with a group that could not be written; its writes were never acknowledged')
       await binlog.close()
     } else {
-      if (how === 'save' && this.standing.distrusted === null) {
+      if (how === 'save' && this.nodeRole.distrusted === null) {
         try {
           await checkpointer.runWhole((batch: RecordBatch) => batch.put(CURSORS_KEY, this.scanCursors.encode()))
           this.purge()
@@ -361,39 +362,39 @@ export class Storage {
         }
       }
       await binlog.close()
-      this.standing.noteCleanEnd(binlog.end.offset)
+      this.nodeRole.noteCleanEnd(binlog.end.offset)
     }
     await this.keyspace.records.close()
   }
 
-  private async readDisk(generation: Generation, replayer: Replayer, progress: (offset: number, end: number) => void) {
-    const { keyspace, scanCursors, options, standing } = this
-    const { ownFrom, cleanEnd } = standing.identity
+  private async readDisk(dataSet: DataSet, replayer: Replayer, progress: (offset: number, end: number) => void) {
+    const { keyspace, scanCursors, options, nodeRole } = this
+    const { ownFrom, cleanEnd } = nodeRole.identity
     const durable = Math.max(cleanEnd ?? 0, this.witness.offset)
     const makeRoom = (error: unknown) => this.appendFailed(error)
-    const read = await readDisk(options, { keyspace, scanCursors, generation, ownFrom, durable, makeRoom }, replayer, progress)
-    keyspace.expiry = standing.restingExpiry
+    const read = await readDisk(options, { keyspace, scanCursors, generation: dataSet, ownFrom, durable, makeRoom }, replayer, progress)
+    keyspace.expiry = nodeRole.restingExpiry
     keyspace.setClock(options.clock.wallMs())
     return read
   }
 
   /** The reason why memory differs from the binlog; null if it does not. */
   private get unsettled(): string | null {
-    if (this.reloading) return 'memory is being read again from disk'
-    return this.stalled === null && this.group.isEmpty && !this.keyspace.isUnitOpen ? null : 'the last writes are not in the binlog'
+    if (this.isReloadUnderWay) return 'memory is being read again from disk'
+    return this.stalled === null && this.group.isEmpty && !this.keyspace.isUnitSuspended ? null : 'the last writes are not in the binlog'
   }
 
   private mustBeSettled(): void {
     if (this.unsettled !== null) throw new Error(this.unsettled)
   }
 
-  private get swapRefusal(): string | null {
-    if (this.closing) return 'the data is being closed'
+  private get installRefusal(): string | null {
+    if (this.isClosing) return 'the data is being closed'
     return this.role === 'master' ? 'this node is a master' : this.unsettled
   }
 
   private purge(): void {
     const { binlog, checkpointer } = this
-    this.room.purge(binlog, { checkpointed: checkpointer.landedOffset, pinned: this.pinned() }, this.options.clock.wallMs())
+    this.diskSpace.purge(binlog, { checkpointed: checkpointer.landedOffset, pinned: this.pinned() }, this.options.clock.wallMs())
   }
 }

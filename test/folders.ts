@@ -29,7 +29,7 @@ export const FOLDERS: Readonly<Record<string, Folder>> = {
     'base storage/binlog storage/keyspace storage/records',
   ),
   'storage/directory': folder(
-    "The data directory: identity, role, generations, full sync's swap, room on the disk",
+    "The data directory: identity, role, data sets, installing a full sync's, room on the disk",
     'base storage storage/binlog storage/keyspace storage/records storage/recovery storage/scan',
   ),
   'storage/keyspace': folder(

@@ -155,7 +155,7 @@ export class Tracking implements TrackingPort, KeyObserver {
   }
 
   changes(_database: number, key: Bytes): void {
-    const by = this.keyspace.isEnding ? null : this.requester
+    const by = this.keyspace.isExpiring ? null : this.requester
     if (this.broadcasts.prefixCount > 0) this.broadcasts.note(key, by)
     const readers = this.table.take(key)
     if (readers !== null)

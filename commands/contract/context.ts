@@ -54,7 +54,7 @@ export class Context {
    * The unit's reading of the clock, ms since the epoch. Commands derive every stored time from it.
    */
   get now(): number {
-    return this.keyspace.now
+    return this.keyspace.nowMs
   }
 
   get hasEffects(): boolean {

@@ -118,7 +118,7 @@ export class Executor {
 
   /** Copies what the log needs of `raw` requests. REQUIRES: called before the buffer changes. */
   settle(): void {
-    this.group.settle()
+    this.group.copyBorrowed()
   }
 
   private dispatch(runtime: CommandRuntime, client: Client, args: Bytes[], raw: Buffer | null, start: number, end: number): Outcome {
@@ -194,7 +194,7 @@ export class Executor {
   private refusalByAcl({ command }: CommandRuntime, client: Client, args: readonly Bytes[]): Bytes | null {
     const context = client.transaction === null ? 'toplevel' : 'multi'
     client.lastCommand = command.name // ACL LOG shows it
-    const refusal = this.server.acl.refusal(client, command, args, context, this.keyspace.now)
+    const refusal = this.server.acl.refusal(client, command, args, context, this.keyspace.nowMs)
     return refusal === null ? null : `NOPERM ${refusal.text}`
   }
 
@@ -300,7 +300,7 @@ export class Executor {
     const { keyspace, context } = this
     const { command } = runtime
     const before = keyspace.changes
-    keyspace.touching = !client.noTouch
+    keyspace.isUseCounted = !client.noTouch
     context.begin(client, keyspace.database(client.database))
     context.mayChange = this.gated === 'none'
     const { index } = context.db

@@ -103,9 +103,9 @@ export class Units implements UnitsPort {
   begin(): void {
     assert(this.depth >= 0 && this.depth > 0 === (this.current !== null), 'a unit is under way exactly while one is open')
     if (this.depth++ > 0) return
-    assert(this.unit.isEmpty && !this.keyspace.isUnitOpen, 'a unit begins empty, with none open')
+    assert(this.unit.isEmpty && !this.keyspace.isUnitSuspended, 'a unit begins empty, with none open')
     this.current = this.unit
-    this.clockMs = this.keyspace.now
+    this.clockMs = this.keyspace.nowMs
     this.keyspace.log = this.current
   }
 
@@ -123,7 +123,7 @@ export class Units implements UnitsPort {
 
   private suspend(): void {
     assert(this.depth > 0, 'only a unit that has begun is suspended')
-    this.keyspace.isUnitOpen = true
+    this.keyspace.isUnitSuspended = true
     if (this.isSuspended) return
     this.isSuspended = true
     this.onSuspension(true)
@@ -135,6 +135,6 @@ export class Units implements UnitsPort {
    */
   writeToGroup(): void {
     this.current?.writeTo(this.group)
-    this.keyspace.isUnitOpen = false
+    this.keyspace.isUnitSuspended = false
   }
 }

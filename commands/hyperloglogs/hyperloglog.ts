@@ -30,7 +30,7 @@ function storeAndLog(context: Context, args: Args, entry: Entry | undefined): vo
   sketch.invalidate()
   storeSketch(context.db, args[1], entry, sketch)
   context.notify(EVENT_STRING, 'pfadd', args[1])
-  if (!sketch.outgrown) return
+  if (!sketch.isOutgrown) return
   context.effectList(args as unknown as Bytes[])
   context.effect('PFDEBUG', 'TODENSE', args[1])
 }

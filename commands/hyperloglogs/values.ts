@@ -2,7 +2,14 @@
 import type { Bytes } from '../../base/bytes.ts'
 import type { Database } from '../../storage/keyspace/database.ts'
 import type { Entry } from '../../storage/keyspace/entry.ts'
-import { EMPTY_SKETCH, estimate, HEADER_BYTES, isSketch, LONGEST_BYTES, REGISTERS } from '../../storage/values/hyperloglogs/hyperloglog.ts'
+import {
+  EMPTY_SKETCH,
+  estimate,
+  HEADER_BYTES,
+  isSketch,
+  MAX_SKETCH_BYTES,
+  REGISTERS,
+} from '../../storage/values/hyperloglogs/hyperloglog.ts'
 import type { Sketch } from '../../storage/values/hyperloglogs/sketch.ts'
 import { clientError } from '../contract/errors.ts'
 import { requireString } from '../parsing/values.ts'
@@ -17,7 +24,7 @@ export function requireSketch(entry: Entry): Bytes {
   const value = requireString(entry)
   const head = typeof value === 'string' ? value : value.read(0, HEADER_BYTES).latin1Slice()
   if (!isSketch(head, value.length)) throw clientError('WRONGTYPE Key is not a valid HyperLogLog string value.')
-  if (value.length > LONGEST_BYTES) throw corrupt()
+  if (value.length > MAX_SKETCH_BYTES) throw corrupt()
   return value as Bytes
 }
 
@@ -33,10 +40,10 @@ export function findSketch(db: Database, key: Bytes): { readonly entry: Entry | 
 /** Stores the sketch's value at a key, which keeps its deadline. */
 export function storeSketch(db: Database, key: Bytes, entry: Entry | undefined, sketch: Sketch): void {
   const { value } = sketch
-  if (entry === undefined) db.create(key, value).rewritten = true
+  if (entry === undefined) db.create(key, value).isModifiedInPlace = true
   else {
     db.replace(entry, value)
-    entry.rewritten = true
+    entry.isModifiedInPlace = true
   }
 }
 

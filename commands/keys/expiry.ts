@@ -67,7 +67,7 @@ function expire(context: Context, args: readonly Bytes[], name: Bytes, unitMs: 1
   const deadline = deadlineOf(name, args[2] as Bytes, unitMs, from === 'now' ? context.now : 0)
   const key = args[1] as Bytes
   const entry = db.find(key)
-  if (entry === undefined || !permits(conditions, entry.expireAt, deadline)) return 0
+  if (entry === undefined || !permits(conditions, entry.expireAtMs, deadline)) return 0
   if (keyspace.isPast(deadline)) {
     db.remove(entry)
     context.effect('DEL', key)
@@ -133,7 +133,7 @@ const setters = [
 function deadlineReply(context: Context, key: Bytes, answer: (deadlineMs: number) => number): number {
   const entry = observe(context, key)
   if (entry === undefined) return -2
-  return entry.expireAt === 0 ? -1 : answer(entry.expireAt)
+  return entry.expireAtMs === 0 ? -1 : answer(entry.expireAtMs)
 }
 
 const left = (context: Context, deadlineMs: number) => Math.max(0, deadlineMs - context.now)
@@ -196,7 +196,7 @@ const persist = command({
   verbatim: true,
   run(context, args) {
     const entry = context.db.find(args[1])
-    if (entry === undefined || entry.expireAt === 0) return 0
+    if (entry === undefined || entry.expireAtMs === 0) return 0
     context.db.setDeadline(entry, 0)
     context.notify(EVENT_GENERIC, 'persist', args[1])
     return 1

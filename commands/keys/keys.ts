@@ -147,10 +147,10 @@ const touch = command({
 
 /** Moves the value and deadline of an entry to another key, replacing that key's own. */
 function moveValue(from: Entry, db: Database, key: Bytes): void {
-  const { expireAt, rewritten } = from
+  const { expireAtMs, isModifiedInPlace } = from
   const value = from.db.detach(from)
   db.delete(key)
-  db.attach(key, value, expireAt).rewritten = rewritten
+  db.attach(key, value, expireAtMs).isModifiedInPlace = isModifiedInPlace
 }
 
 function moveAndNotify(context: Context, entry: Entry, key: Bytes): void {
@@ -247,8 +247,8 @@ const copy = command({
     const destination = db.find(args[2])
     if (destination !== undefined && !replaces) return 0
     const entry = db.set(args[2], copyOf(source, db))
-    entry.rewritten = source.rewritten
-    if (source.expireAt !== 0) db.setDeadline(entry, source.expireAt)
+    entry.isModifiedInPlace = source.isModifiedInPlace
+    if (source.expireAtMs !== 0) db.setDeadline(entry, source.expireAtMs)
     // The replaced key counts as deleted first.
     if (destination !== undefined) context.keyspace.event(EVENT_NEW, 'new', db.index, args[2])
     context.keyspace.event(EVENT_GENERIC, 'copy_to', db.index, args[2])

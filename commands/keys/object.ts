@@ -25,10 +25,10 @@ const SHARED_REFCOUNT = 2 ** 31 - 1
  * changed.
  */
 export function encodingOf(entry: Entry): Bytes {
-  const { value, rewritten } = entry
+  const { value, isModifiedInPlace } = entry
   if (value === null || value instanceof Rope) return 'raw'
   if (typeof value !== 'string') return value.encodingName
-  if (rewritten) return 'raw'
+  if (isModifiedInPlace) return 'raw'
   if (integerOf(value) !== null) return 'int'
   return value.length <= EMBEDDED_MAX_BYTES ? 'embstr' : 'raw'
 }
@@ -108,8 +108,8 @@ const help = command({
 function idleSeconds({ keyspace, db }: Context, key: Bytes): number {
   const entry = db.peek(key)
   if (entry === undefined) return 0
-  if (entry.accessedAt === 0) entry.accessedAt = keyspace.seconds
-  return Math.max(0, keyspace.seconds - entry.accessedAt)
+  if (entry.accessedAtSeconds === 0) entry.accessedAtSeconds = keyspace.monotonicSeconds
+  return Math.max(0, keyspace.monotonicSeconds - entry.accessedAtSeconds)
 }
 
 const idleTime = command({

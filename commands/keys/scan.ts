@@ -79,11 +79,11 @@ export function rangeOf(pattern: Bytes | null, from: Bytes): KeyRange {
 function lookUp(db: Database, key: Bytes): readonly WalkedKey[] {
   const entry = db.lookup(key)
   if (entry === undefined || entry.value === null || isPast(entry)) return []
-  return [{ key, expireAt: entry.expireAt, type: typeNameOf(entry.value) }]
+  return [{ key, expireAtMs: entry.expireAtMs, type: typeNameOf(entry.value) }]
 }
 
-function isPast({ db, expireAt }: Entry): boolean {
-  return expireAt !== 0 && db.keyspace.isPast(expireAt)
+function isPast({ db, expireAtMs }: Entry): boolean {
+  return expireAtMs !== 0 && db.keyspace.isPast(expireAtMs)
 }
 
 /**

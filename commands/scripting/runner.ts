@@ -106,7 +106,7 @@ export class ScriptRunner implements ScriptHost {
     this.client.become(context.session)
     this.mayWrite = !call.isReadOnly && call.flags?.noWrites !== true
     this.isWriting = false
-    this.clockMs = keyspace.now
+    this.clockMs = keyspace.nowMs
     this.startedMs = this.options.executor().clockMs
     this.changesBefore = keyspace.changes
     this.isKilled = false
@@ -156,7 +156,7 @@ export class ScriptRunner implements ScriptHost {
     const isGated = executor.gated !== 'none'
     if (isGated && !runtime.command.flags.includes('stale') && this.options.isStale()) return this.refuse(STALE)
     if (!client.user.isUnrestricted) {
-      const denial = server.acl.refusal(client.caller as Session, runtime.command, args, 'lua', this.options.keyspace.now)
+      const denial = server.acl.refusal(client.caller as Session, runtime.command, args, 'lua', this.options.keyspace.nowMs)
       if (denial !== null) return this.refuse(`ERR ACL failure in script: ${denial.text}`)
     }
     if (!mayWrite && runtime.mayWrite) return this.refuse(NO_WRITES)
@@ -213,10 +213,10 @@ export class ScriptRunner implements ScriptHost {
   private slice(): void {
     if (this.running === null) return
     const { keyspace } = this.options
-    const { now } = keyspace
+    const { nowMs } = keyspace
     keyspace.setClock(this.clockMs)
     const reply = this.result === null ? this.ended(this.next) : this.convertFurther(this.result)
-    keyspace.setClock(now)
+    keyspace.setClock(nowMs)
     if (reply !== SUSPENDED) this.options.executor().partEnded(reply)
   }
 

@@ -52,7 +52,7 @@ function addKey(total: Buffer, db: Database, key: Bytes): void {
   db.keyspace.eviction.makeRoom()
   const entry = db.lookup(key)
   if (entry === undefined || entry.value === null || isOver(entry.value)) return
-  const hash = createHash('sha1').update(`${db.index} ${key.length} ${entry.expireAt === 0 ? '' : 'volatile'}\n${key}`, 'latin1')
+  const hash = createHash('sha1').update(`${db.index} ${key.length} ${entry.expireAtMs === 0 ? '' : 'volatile'}\n${key}`, 'latin1')
   const digest = addValue(hash, entry.value).digest()
   for (let i = 0; i < DIGEST_BYTES; i++) total[i] = (total[i] as number) ^ (digest[i] as number)
 }
@@ -88,7 +88,7 @@ function addTree(hash: Sha, tree: Tree | undefined): Sha {
   const { isKeyed } = tree.layout
   const { keyspace } = tree.object.db
   for (const cursor = tree.cursor(0); cursor.next(); ) {
-    if (cursor.value instanceof FieldValue && keyspace.isPast(cursor.value.expireAt)) continue
+    if (cursor.value instanceof FieldValue && keyspace.isPast(cursor.value.expireAtMs)) continue
     if (isKeyed) piece += `${cursor.key.length}:${cursor.key}`
     piece += describe(cursor.value)
     if (piece.length < PIECE_CHARACTERS) continue
@@ -103,5 +103,5 @@ function describe(value: TreeValue): Bytes {
   if (value === undefined) return ''
   if (typeof value === 'string') return `=${value.length}:${value}`
   if (typeof value === 'number') return `=${value}`
-  return value instanceof FieldValue ? `=${value.value.length}:${value.value}@${value.expireAt}` : ''
+  return value instanceof FieldValue ? `=${value.value.length}:${value.value}@${value.expireAtMs}` : ''
 }

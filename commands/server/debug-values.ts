@@ -48,10 +48,10 @@ function shapeOf(tree: Tree): Shape {
 
 /** Returns the encoded size of a tree's elements in bytes; an estimate for a large tree. */
 function encodedBytes(tree: Tree): number {
-  const { bytes, count } = tree
-  if (bytes !== Number.POSITIVE_INFINITY) return bytes
+  const { encodedBytes, count } = tree
+  if (encodedBytes !== Number.POSITIVE_INFINITY) return encodedBytes
   const leaf = tree.cursor(0).nextRun()?.leaf
-  return leaf === undefined ? 0 : Math.round((leaf.bytes / leaf.length) * count)
+  return leaf === undefined ? 0 : Math.round((leaf.encodedBytes / leaf.length) * count)
 }
 
 /**
@@ -97,7 +97,7 @@ function collectionOf({ value }: Entry): Collection | null {
 function describeObject(context: Context, args: Args): Reply {
   const entry = requireEntry(context, args[2])
   const encoding = encodingOf(entry)
-  const idle = entry.accessedAt === 0 ? 0 : Math.max(0, context.keyspace.seconds - entry.accessedAt)
+  const idle = entry.accessedAtSeconds === 0 ? 0 : Math.max(0, context.keyspace.monotonicSeconds - entry.accessedAtSeconds)
   const accessedAt = Math.floor(context.now / 1000) - idle
   const more = encoding === 'quicklist' ? quicklistFields(context, entry.value as Collection) : ''
   return new SimpleString(

@@ -6,7 +6,7 @@
  */
 import type { Bytes } from '../../base/bytes.ts'
 import type { Consumer } from '../../storage/values/streams/consumers.ts'
-import { findGroup, type Group } from '../../storage/values/streams/groups.ts'
+import { type ConsumerGroup, findGroup } from '../../storage/values/streams/groups.ts'
 import { idText, increment, type Uint64, ZERO_ID } from '../../storage/values/streams/id.ts'
 import { Stream } from '../../storage/values/streams/stream.ts'
 import { type Args, type Command, command, firstKey } from '../contract/command.ts'
@@ -60,7 +60,7 @@ function pendingQueryOf(args: Args): PendingQuery {
   return { idleMs, start, end: requireEnd(args[at + 1] as Bytes), count, consumer: args[at + 3] }
 }
 
-function pendingSummary(group: Group): Reply {
+function pendingSummary(group: ConsumerGroup): Reply {
   const ends = group.pendingEnds
   if (ends === null) return [0, null, null, NULL_ARRAY]
   const consumers: Reply[] = []
@@ -71,7 +71,7 @@ function pendingSummary(group: Group): Reply {
   return [group.pendingCount, idText(ends[0]), idText(ends[1]), consumers]
 }
 
-function pendingEntries(group: Group, { idleMs, start, end, count, consumer: name }: PendingQuery, now: number): Reply {
+function pendingEntries(group: ConsumerGroup, { idleMs, start, end, count, consumer: name }: PendingQuery, now: number): Reply {
   const consumer = name === undefined ? undefined : group.consumer(name)
   const replies: Reply[] = []
   if (name !== undefined && consumer === undefined) return replies
@@ -81,7 +81,7 @@ function pendingEntries(group: Group, { idleMs, start, end, count, consumer: nam
     if (id > end) break
     const pending = consumer === undefined ? range.pending : group.pending(id)
     if (pending === undefined) continue
-    const elapsed = now - pending.deliveredAt
+    const elapsed = now - pending.deliveredAtMs
     if (idleMs > 0 && elapsed < idleMs) continue
     const owner = consumer === undefined ? group.consumerName(pending.consumer) : consumer.name
     replies.push([idText(id), owner, Math.max(0, elapsed), pending.deliveries])
@@ -196,7 +196,7 @@ function claim(context: Context, key: Bytes, consumer: Consumer, options: Claim)
     }
     const entry = entries.value as Bytes
     if (pending === undefined && !options.isForced) continue
-    if (pending !== undefined && options.minIdleMs > 0 && now - pending.deliveredAt < options.minIdleMs) continue
+    if (pending !== undefined && options.minIdleMs > 0 && now - pending.deliveredAtMs < options.minIdleMs) continue
     const before = pending?.deliveries ?? 1 // created by FORCE: counts as delivered once, as in Redis
     const deliveries = options.deliveries ?? (options.isJustId ? before : increment(before))
     group.assign(id, consumer, options.deliveredAt, deliveries)
@@ -278,7 +278,7 @@ function autoclaim(context: Context, key: Bytes, consumer: Consumer, options: Au
       deleted.push(idText(id))
       continue
     }
-    if (options.minIdleMs > 0 && now - pending.deliveredAt < options.minIdleMs) continue
+    if (options.minIdleMs > 0 && now - pending.deliveredAtMs < options.minIdleMs) continue
     const deliveries = options.isJustId ? pending.deliveries : increment(pending.deliveries)
     claimed.push(options.isJustId ? idText(id) : entryReply(id, entries.value as Bytes))
     group.assign(id, consumer, now, deliveries)

@@ -9,7 +9,7 @@
 import type { Bytes } from '../../base/bytes.ts'
 import { EVENT_STREAM } from '../../storage/keyspace/key-events.ts'
 import type { Consumer } from '../../storage/values/streams/consumers.ts'
-import type { Group } from '../../storage/values/streams/groups.ts'
+import type { ConsumerGroup } from '../../storage/values/streams/groups.ts'
 import { idText, type Uint64 } from '../../storage/values/streams/id.ts'
 import type { Context } from '../contract/context.ts'
 
@@ -17,14 +17,14 @@ import type { Context } from '../contract/context.ts'
 const MOST_IDS = 1000
 
 /** Creates a consumer and notifies of it, for every command that creates one. */
-export function createConsumer(context: Context, key: Bytes, group: Group, name: Bytes): Consumer {
+export function createConsumer(context: Context, key: Bytes, group: ConsumerGroup, name: Bytes): Consumer {
   const consumer = group.createConsumer(name, context.now)
   context.notify(EVENT_STREAM, 'xgroup-createconsumer', key)
   return consumer
 }
 
 /** Logs the position of a group. */
-export function logGroup(context: Context, key: Bytes, group: Group): void {
+export function logGroup(context: Context, key: Bytes, group: ConsumerGroup): void {
   context.effectList(['XGROUP', 'SETID', key, group.name, idText(group.lastId), 'ENTRIESREAD', String(group.entriesRead)])
 }
 

@@ -1,7 +1,7 @@
 /** Consumer groups: creating and deleting groups and consumers, and acknowledging entries. */
 import { type Bytes, MAX_BYTES_LENGTH } from '../../base/bytes.ts'
 import { EVENT_STREAM } from '../../storage/keyspace/key-events.ts'
-import { createGroup, findGroup, type Group } from '../../storage/values/streams/groups.ts'
+import { type ConsumerGroup, createGroup, findGroup } from '../../storage/values/streams/groups.ts'
 import { ZERO_ID } from '../../storage/values/streams/id.ts'
 import { Stream } from '../../storage/values/streams/stream.ts'
 import { type Args, type Command, command, firstKey, keyRange } from '../contract/command.ts'
@@ -46,7 +46,7 @@ function requireStream({ db }: Context, key: Bytes): Stream {
   )
 }
 
-function requireGroup(context: Context, args: Args): Group {
+function requireGroup(context: Context, args: Args): ConsumerGroup {
   const group = findGroup(requireStream(context, args[2]), args[3])
   if (group === undefined) throw clientError(`NOGROUP No such consumer group '${args[3]}' for key name '${args[2]}'`)
   return group

@@ -6,7 +6,7 @@
  */
 import type { Bytes } from '../../base/bytes.ts'
 import type { Consumer } from '../../storage/values/streams/consumers.ts'
-import { findGroup, type Group, groupCountOf, groupsOf } from '../../storage/values/streams/groups.ts'
+import { type ConsumerGroup, findGroup, groupCountOf, groupsOf } from '../../storage/values/streams/groups.ts'
 import { idText, ZERO_ID } from '../../storage/values/streams/id.ts'
 import { Stream } from '../../storage/values/streams/stream.ts'
 import { type Args, type Command, command, keyRange } from '../contract/command.ts'
@@ -77,11 +77,11 @@ function fullInfo(stream: Stream, count: number): Reply {
   return new MapReply([...commonInfo(stream), 'entries', entries, 'groups', groups])
 }
 
-function readOf({ entriesRead }: Group): Reply {
+function readOf({ entriesRead }: ConsumerGroup): Reply {
   return entriesRead === -1 ? null : entriesRead
 }
 
-function fullGroup(group: Group, count: number): Reply {
+function fullGroup(group: ConsumerGroup, count: number): Reply {
   const names = new Map<number, Bytes>()
   const { consumers } = group
   for (const consumer of consumers) names.set(consumer.number, consumer.name)
@@ -89,7 +89,7 @@ function fullGroup(group: Group, count: number): Reply {
   const range = group.pendingFrom(ZERO_ID)
   while (pending.length < count && range.next()) {
     const { id, pending: record } = range
-    pending.push([idText(id), names.get(record.consumer) as Bytes, record.deliveredAt, record.deliveries])
+    pending.push([idText(id), names.get(record.consumer) as Bytes, record.deliveredAtMs, record.deliveries])
   }
   return new MapReply([
     ...['name', group.name, 'last-delivered-id', idText(group.lastId), 'entries-read', readOf(group), 'lag', group.lag],
@@ -102,10 +102,10 @@ function fullConsumer(consumer: Consumer, count: number): Reply {
   const range = consumer.pendingFrom(ZERO_ID)
   while (pending.length < count && range.next()) {
     const record = consumer.group.pending(range.id)
-    if (record !== undefined) pending.push([idText(range.id), record.deliveredAt, record.deliveries])
+    if (record !== undefined) pending.push([idText(range.id), record.deliveredAtMs, record.deliveries])
   }
   return new MapReply([
-    ...['name', consumer.name, 'seen-time', consumer.seenAt, 'active-time', consumer.activeAt],
+    ...['name', consumer.name, 'seen-time', consumer.seenAtMs, 'active-time', consumer.activeAtMs],
     ...['pel-count', consumer.pendingCount, 'pending', pending],
   ])
 }
@@ -140,8 +140,8 @@ const infoOfConsumers = command({
     if (group === undefined) throw clientError(`NOGROUP No such consumer group '${args[3]}' for key name '${args[2]}'`)
     const { now } = context
     return group.consumers.map((consumer) => {
-      const inactive = consumer.activeAt === -1 ? -1 : Math.max(0, now - consumer.activeAt)
-      const idle = Math.max(0, now - consumer.seenAt)
+      const inactive = consumer.activeAtMs === -1 ? -1 : Math.max(0, now - consumer.activeAtMs)
+      const idle = Math.max(0, now - consumer.seenAtMs)
       return new MapReply(['name', consumer.name, 'pending', consumer.pendingCount, 'idle', idle, 'inactive', inactive])
     })
   },

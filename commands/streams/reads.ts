@@ -8,7 +8,7 @@
 import type { Bytes } from '../../base/bytes.ts'
 import { KIND_STREAM } from '../../storage/records/records.ts'
 import type { Consumer } from '../../storage/values/streams/consumers.ts'
-import { findGroup, type Group } from '../../storage/values/streams/groups.ts'
+import { type ConsumerGroup, findGroup } from '../../storage/values/streams/groups.ts'
 import { idText, increment, MAX_ID, nextId, ZERO_ID } from '../../storage/values/streams/id.ts'
 import { Stream } from '../../storage/values/streams/stream.ts'
 import { requireTimeoutMs } from '../blocking/blocking.ts'
@@ -140,7 +140,7 @@ const xreadgroup = command({
     const name = options.group as Bytes
     // A stream that is named twice has one group, so the entries delivered for the first name are
     // gone for the second.
-    const groups: Group[] = []
+    const groups: ConsumerGroup[] = []
     const ids: Bytes[] = []
     for (let i = 0; i < keyCount; i++) {
       const key = args[keysAt + i] as Bytes
@@ -153,14 +153,14 @@ const xreadgroup = command({
     const served: Reply[] = []
     for (let i = 0; i < keyCount; i++) {
       const key = args[keysAt + i] as Bytes
-      const entries = serveGroup(context, key, groups[i] as Group, ids[i] as Bytes, options)
+      const entries = serveGroup(context, key, groups[i] as ConsumerGroup, ids[i] as Bytes, options)
       if (entries !== null) served.push(key, entries)
     }
     return served.length > 0 ? streamsReply(context, served) : wait(context, args, options, [])
   },
 })
 
-function sameStream(groups: readonly Group[], stream: Stream): Group | undefined {
+function sameStream(groups: readonly ConsumerGroup[], stream: Stream): ConsumerGroup | undefined {
   for (const group of groups) if (group.stream === stream) return group
   return undefined
 }
@@ -175,7 +175,7 @@ function requireGroupId(word: Bytes): Bytes {
 }
 
 /** The entries that a consumer gets from one stream; null if there are no new ones. */
-function serveGroup(context: Context, key: Bytes, group: Group, id: Bytes, options: ReadOptions): Reply[] | null {
+function serveGroup(context: Context, key: Bytes, group: ConsumerGroup, id: Bytes, options: ReadOptions): Reply[] | null {
   const { now } = context
   const found = group.consumer(options.consumer)
   const consumer = found ?? createConsumer(context, key, group, options.consumer)

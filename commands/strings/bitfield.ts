@@ -149,7 +149,7 @@ function change(context: Context, key: Bytes, operations: readonly Operation[]):
     if (grows || after !== before) changed++
   }
   if (stringOrEmpty(entry).length < length) entry = writeString(db, key, entry, length, Buffer.alloc(0))
-  if (entry !== undefined) entry.rewritten = true
+  if (entry !== undefined) entry.isModifiedInPlace = true
   if (changed > 0) context.notify(EVENT_STRING, 'setbit', key)
   context.countChanges(changed)
   return replies

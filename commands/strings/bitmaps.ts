@@ -57,7 +57,7 @@ const setbit = command({
     if (before === bit && position < value.length) return before
     const mask = 1 << (7 - (offset % 8))
     oneByte[0] = (stringByteAt(value, position) & ~mask) | (bit === 1 ? mask : 0)
-    writeString(db, key, entry, position, oneByte).rewritten = true
+    writeString(db, key, entry, position, oneByte).isModifiedInPlace = true
     context.notify(EVENT_STRING, 'setbit', key)
     return before
   },

@@ -3,7 +3,7 @@ import { EMPTY, lowerCase } from '../../base/bytes.ts'
 import type { Database } from '../../storage/keyspace/database.ts'
 import { EVENT_STRING } from '../../storage/keyspace/key-events.ts'
 import { type BitOperation, combine, invert } from '../../storage/values/bits.ts'
-import { CHUNK_BYTES, ROPE_MIN_BYTES, Rope } from '../../storage/values/rope.ts'
+import { CHUNK_BYTES, MIN_ROPE_BYTES, Rope } from '../../storage/values/rope.ts'
 import type { StringValue } from '../../storage/values/string.ts'
 import { type Args, command, keyRange } from '../contract/command.ts'
 import { clientError, syntaxError } from '../contract/errors.ts'
@@ -56,7 +56,7 @@ const operandWords = new Int32Array(operand.buffer)
 const zeros = Buffer.alloc(CHUNK_BYTES)
 
 function resultOf(db: Database, operation: BitOperation | 'not', sources: readonly StringValue[], length: number): Rope | Buffer {
-  const rope = length < ROPE_MIN_BYTES ? null : Rope.of(db, EMPTY)
+  const rope = length < MIN_ROPE_BYTES ? null : Rope.of(db, EMPTY)
   const short = Buffer.allocUnsafe(rope === null ? length : 0)
   for (let start = 0; start < length; start += CHUNK_BYTES) {
     combineChunk(operation, sources, start)

@@ -71,7 +71,7 @@ const append = command({
     requireStringLength(context, length)
     if (suffix.length > 0) {
       appendString(db, entry, suffix)
-      entry.rewritten = true
+      entry.isModifiedInPlace = true
     }
     context.notify(EVENT_STRING, 'append', key)
     return length
@@ -139,7 +139,7 @@ const setrange = command({
     const { length } = stringOrEmpty(entry)
     if (part.length === 0) return length
     requireStringLength(context, offset + part.length)
-    writeString(db, key, entry, offset, bufferOf(part)).rewritten = true
+    writeString(db, key, entry, offset, bufferOf(part)).isModifiedInPlace = true
     context.notify(EVENT_STRING, 'setrange', key)
     return Math.max(length, offset + part.length)
   },

@@ -217,7 +217,7 @@ const getex = command({
     if (entry === undefined) return null
     const value = stringReply(requireString(entry))
     if (option === 'persist') {
-      if (entry.expireAt === 0) return value
+      if (entry.expireAtMs === 0) return value
       db.setDeadline(entry, 0)
       context.effect('PERSIST', key)
       context.notify(EVENT_GENERIC, 'persist', key)

@@ -134,7 +134,7 @@ const watch = command({
     for (let i = 1; i < args.length; i++) {
       const key = args[i] as string
       keyspace.eviction.makeRoom()
-      if (!keyspace.isUnitOpen) db.peek(key) // deletes an expired key before it is watched
+      if (!keyspace.isUnitSuspended) db.peek(key) // deletes an expired key before it is watched
       units.watches.add(session.watch, db.index, key)
     }
     return OK

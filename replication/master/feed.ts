@@ -4,7 +4,7 @@
  * (a heartbeat, "?", the line that ends the stream) go between groups only.
  */
 import { assert } from '../../base/assert.ts'
-import type { BinlogFeed } from '../../storage/binlog/feed.ts'
+import type { TailReader } from '../../storage/binlog/tail-reader.ts'
 import { ASK_FOR_ACK, type RefusalCode, SIGN_OF_LIFE } from '../protocol/messages.ts'
 import type { FeedTail } from './feed-tail.ts'
 import type { ReplicaConnection } from './replica-connection.ts'
@@ -29,8 +29,8 @@ export class Feed {
   asked = 0
   private readonly connection: ReplicaConnection
   private readonly tail: FeedTail
-  private readonly open: (offset: number) => BinlogFeed
-  private reader: BinlogFeed | null = null
+  private readonly open: (offset: number) => TailReader
+  private reader: TailReader | null = null
   /** The last offset known to lie between groups. */
   private border: number
   private hasSent = false
@@ -40,7 +40,7 @@ export class Feed {
    */
   private sentMs = Number.NEGATIVE_INFINITY
 
-  constructor(options: { connection: ReplicaConnection; offset: number; tail: FeedTail; open: (offset: number) => BinlogFeed }) {
+  constructor(options: { connection: ReplicaConnection; offset: number; tail: FeedTail; open: (offset: number) => TailReader }) {
     this.connection = options.connection
     assert(options.offset >= 0, 'a stream begins at an offset')
     this.offset = options.offset

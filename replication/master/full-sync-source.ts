@@ -54,7 +54,7 @@ interface Snapshot {
 type Wanted = Pick<DbSyncRequest, 'snapshot' | 'after'>
 
 export interface FullSyncSourceOptions {
-  readonly storage: Pick<Storage, 'snapshot' | 'binlog' | 'identity' | 'diskLow'>
+  readonly storage: Pick<Storage, 'snapshot' | 'binlog' | 'identity' | 'isDiskLow'>
   readonly clock: Clock
   readonly random: Random
   readonly log: Log
@@ -254,8 +254,8 @@ export class FullSyncSource {
     const { settings, storage } = this.options
     const isTooFar = this.behind(snapshot) > settings.lagLimitBytes
     if (snapshot.users.size > 0) {
-      if (isTooFar && storage.diskLow) this.discard(snapshot, 'ERR', 'the disk is full, and a full sync pins the binlog')
-    } else if (snapshot.data !== null && (nowMs - snapshot.idleSinceMs >= HOLD_MS || isTooFar || storage.diskLow)) {
+      if (isTooFar && storage.isDiskLow) this.discard(snapshot, 'ERR', 'the disk is full, and a full sync pins the binlog')
+    } else if (snapshot.data !== null && (nowMs - snapshot.idleSinceMs >= HOLD_MS || isTooFar || storage.isDiskLow)) {
       this.discard(snapshot, 'ERR', '')
     }
   }

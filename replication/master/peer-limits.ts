@@ -41,7 +41,7 @@ function lagOf(options: LimitsOptions, peer: Peer, item: SlaveItem): Fault | nul
   const has = peer.feed === null ? item.pinned : item.applied
   const lag = behind(options, has)
   if (lag <= settings.lagLimitBytes) peer.headStart = 0
-  else if (has < cutOff(options, peer) || storage.diskLow) {
+  else if (has < cutOff(options, peer) || storage.isDiskLow) {
     return { reason: `it is ${lag} bytes behind, more than replica-lag-limit, ${settings.lagLimitBytes}` }
   }
   return null

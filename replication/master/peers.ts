@@ -114,7 +114,7 @@ export class Peers {
     }
     assert(peer.feed === null, 'a replica is fed by one stream')
     assert(offset >= binlog.startOffset && offset <= binlog.end.offset, 'a replica is fed from an offset that the binlog has')
-    peer.feed = new Feed({ connection: peer.connection, offset, tail, open: (from) => storage.openFeed(from) })
+    peer.feed = new Feed({ connection: peer.connection, offset, tail, open: (from) => storage.openTailReader(from) })
     peer.headStart = binlog.end.offset - offset
     this.feeding.add(peer)
     this.isIdle = false

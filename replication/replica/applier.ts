@@ -107,7 +107,7 @@ function readWhole(body: Buffer, at: number): { args: Bytes[]; end: number } | s
 }
 
 function run({ keyspace }: Storage, replayer: LinkReplayer, { headers }: GroupBatch, groups: readonly (readonly Bytes[][])[]): void {
-  const { now } = keyspace
+  const { nowMs } = keyspace
   keyspace.expiry = 'ignore'
   try {
     for (const [index, header] of headers.entries()) {
@@ -117,7 +117,7 @@ function run({ keyspace }: Storage, replayer: LinkReplayer, { headers }: GroupBa
     }
   } finally {
     keyspace.expiry = 'hide'
-    keyspace.setClock(now)
+    keyspace.setClock(nowMs)
   }
 }
 

@@ -2,16 +2,16 @@
  * Receives a full sync. The chunks of a snapshot are written, in their order, to a generation
  * beside the data in use, which is served meanwhile.
  *
- *   begin -> add ... add -> (all written) onCopied -> swap -> onSwapped
+ *   begin -> add ... add -> (all written) onCopied -> swap -> onInstalled
  *
  * A copy outlives its connection: received records are kept, and the next request resumes after
  * them. If the master has another snapshot by then, the copy starts over. A copy that cannot be
  * written or installed is abandoned. A copy also outlives the process: the next process resumes
- * after the last recorded record (storage/directory/generations.ts).
+ * after the last recorded record (storage/directory/data-sets.ts).
  */
 import { assert, rethrowAssertion } from '../../base/assert.ts'
 import type { Clock } from '../../base/clock.ts'
-import type { NextGeneration } from '../../storage/directory/generations.ts'
+import type { IncomingDataSet } from '../../storage/directory/data-sets.ts'
 import type { Storage } from '../../storage/storage.ts'
 import { type Chunk, readChunk } from '../protocol/chunks.ts'
 import { readSnapshotHead, type SnapshotHead, snapshotHeadWords } from '../protocol/messages.ts'
@@ -52,7 +52,7 @@ interface Copy {
    * too.
    */
   head: SnapshotHead
-  next: NextGeneration | null
+  next: IncomingDataSet | null
   /** The key of the last record received. */
   lastKey: Buffer | null
   /** Bytes and records written. */
@@ -172,7 +172,7 @@ export class FullSyncTarget {
     next?.abandon().catch(() => {})
   }
 
-  private forget(): NextGeneration | null {
+  private forget(): IncomingDataSet | null {
     const { copy } = this
     this.copy = null
     this.transfer = null
@@ -208,7 +208,7 @@ export class FullSyncTarget {
 
   private async writeOne(copy: Copy, chunk: Chunk): Promise<void> {
     if (copy.next === null) {
-      const next = await this.options.storage.nextGeneration(snapshotHeadWords(copy.head))
+      const next = await this.options.storage.beginDataSet(snapshotHeadWords(copy.head))
       if (this.copy !== copy) {
         await next.abandon()
         return
@@ -221,10 +221,10 @@ export class FullSyncTarget {
     copy.bytes += sizeOf(chunk)
   }
 
-  private async replace(copy: Copy, next: NextGeneration): Promise<void> {
+  private async replace(copy: Copy, next: IncomingDataSet): Promise<void> {
     const { offset, crc, replicationId, past } = copy.head
     try {
-      await this.options.storage.adopt(next, { offset, crc }, replicationId, past)
+      await this.options.storage.installDataSet(next, { offset, crc }, replicationId, past)
     } catch (error) {
       rethrowAssertion(error)
       if (this.copy === copy) this.fail(`a full sync cannot be installed: ${textOf(error)}`)

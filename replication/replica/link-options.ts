@@ -64,7 +64,7 @@ export function linkFacts(
       return target.progress?.bytes ?? 0
     },
     get freeBytes() {
-      return storage.room.freeBytes
+      return storage.diskSpace.freeBytes
     },
     get isPaused() {
       return link.isPaused()

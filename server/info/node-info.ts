@@ -120,7 +120,7 @@ function functionFigures({ functions }: InfoSource): FunctionFigures {
 
 function persistenceFigures(source: InfoSource): PersistenceFigures {
   const { gates, storage } = source
-  const { keyspace, stalled, diskLow } = storage
+  const { keyspace, stalled, isDiskLow } = storage
   const checkpointer = storage.isReady ? storage.checkpointer : null
   return {
     loading: gates.loading,
@@ -132,7 +132,7 @@ function persistenceFigures(source: InfoSource): PersistenceFigures {
     lastFailed: checkpointer !== null && checkpointer.lastError !== null,
     checkpoints: checkpointer?.completed ?? 0,
     recoveredKeys: source.recoveredKeys,
-    writeStatus: stalled === null && !diskLow ? 'ok' : 'err',
+    writeStatus: stalled === null && !isDiskLow ? 'ok' : 'err',
   }
 }
 
@@ -216,7 +216,7 @@ function storageFigures({ storage }: InfoSource): StorageFigures {
     diskReads: keyspace.diskReads,
     garbageWaiting: sweeper?.waiting ?? 0,
     garbageSwept: sweeper?.swept ?? 0,
-    diskLow: storage.diskLow,
+    diskLow: storage.isDiskLow,
     reopenError: storage.recordsFailure,
   }
 }

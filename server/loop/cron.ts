@@ -68,14 +68,14 @@ export class Cron {
     const first = storage.keyspace.deadlines.first
     if (first === undefined) return
     const now = clock.wallMs()
-    if (first.at > now + TICK_MS) return // the next tick comes first
+    if (first.dueAtMs > now + TICK_MS) return // the next tick comes first
     if (this.deadlineTimer !== null) {
-      if (this.deadlineAt <= first.at) return
+      if (this.deadlineAt <= first.dueAtMs) return
       clearTimeout(this.deadlineTimer)
     }
-    this.deadlineAt = first.at
+    this.deadlineAt = first.dueAtMs
     const delayMs = storage.expiry.delayMs(now)
-    if (!storage.expiry.active) return
+    if (!storage.expiry.isActive) return
     this.deadlineTimer = setTimeout(() => {
       this.deadlineTimer = null
       turn.begin()

@@ -101,7 +101,7 @@ const STALLED: Reason = {
 const DISK_FULL: Reason = {
   name: 'disk-full',
   concerns: 'writes',
-  isPresent: ({ storage }) => storage.diskLow,
+  isPresent: ({ storage }) => storage.isDiskLow,
   answer: ({ isWrite }) => (isWrite ? diskError(NO_SPACE) : null),
   refuseScript: () => scriptDiskError(NO_SPACE),
 }

@@ -124,7 +124,7 @@ export class Gates implements GateState {
   /** Sets what DEBUG SET-ACTIVE-EXPIRE asks for. */
   setActiveExpire(active: boolean): void {
     this.activeExpire = active
-    this.storage.expiry.active = active && !this.isExpiryHeld
+    this.storage.expiry.isActive = active && !this.isExpiryHeld
   }
 
   /** Takes the error text for other clients while a script is suspended; null ends it. */
@@ -167,7 +167,7 @@ export class Gates implements GateState {
     if (isPaused === this.isExpiryHeld || !this.storage.isReady || this.executor.units.current !== null) return
     this.isExpiryHeld = isPaused
     this.storage.holdExpiry('clients', isPaused)
-    this.storage.expiry.active = this.activeExpire && !isPaused
+    this.storage.expiry.isActive = this.activeExpire && !isPaused
   }
 
   private retry(): void {

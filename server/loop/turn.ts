@@ -143,7 +143,7 @@ export class Turn {
   }
 
   private flush(touched: TurnClient[]): void {
-    const clients = this.storage.keyspace.isUnitOpen ? this.withoutToldByUnit(touched) : touched
+    const clients = this.storage.keyspace.isUnitSuspended ? this.withoutToldByUnit(touched) : touched
     const binlog = this.waitForSync && this.storage.isReady ? this.storage.binlog : null
     const offset = binlog?.end.offset ?? 0
     assert(binlog === null || binlog.synced <= offset, 'no more of the binlog is durable than there is')

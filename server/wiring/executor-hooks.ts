@@ -23,7 +23,7 @@ interface Recorders {
   readonly latency: LatencyMonitor
   readonly statistics: Statistics
   /** The clock of the turn. */
-  readonly keyspace: { readonly now: number }
+  readonly keyspace: { readonly nowMs: number }
 }
 
 /** The hooks that concern one client. */
@@ -38,7 +38,7 @@ export function executorHooks(
     ran: (runtime, client, args, micros) => {
       const { command } = runtime
       latency.record(command.name, micros)
-      if (micros >= slowlog.thresholdMicros && !command.flags.includes('skip_slowlog')) slowlog.record(args, micros, client, keyspace.now)
+      if (micros >= slowlog.thresholdMicros && !command.flags.includes('skip_slowlog')) slowlog.record(args, micros, client, keyspace.nowMs)
       if (latency.enabled) latency.add(command.flags.includes('fast') ? 'fast-command' : 'command', micros / 1000)
     },
     met,

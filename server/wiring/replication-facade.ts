@@ -53,7 +53,7 @@ export class ReplicationFacade implements ReplicationPort {
 
   get passesOn(): boolean {
     const { storage, state } = this.options
-    if (state.replication === null || this.isReplica || storage.stalled !== null || storage.diskLow) return false
+    if (state.replication === null || this.isReplica || storage.stalled !== null || storage.isDiskLow) return false
     return state.replication.master.hasReplicas && !state.replication.writesPaused
   }
 

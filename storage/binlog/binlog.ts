@@ -13,10 +13,10 @@
 import { assert, must } from '../../base/assert.ts'
 import type { File, Files } from '../../base/files.ts'
 import type { Log } from '../../base/log.ts'
-import { type BinlogFeed, SegmentFeed } from './feed.ts'
 import { type BinlogPosition, GROUP_HEAD_BYTES, readGroupHead, writeGroupHead } from './group.ts'
 import type { OpenGroup } from './open-group.ts'
 import { type BinlogSettings, cutBack, type Segment, segmentAt, segmentPath } from './segments.ts'
+import { SegmentTailReader, type TailReader } from './tail-reader.ts'
 
 /** Notified of the bytes that are appended at the end of the log. */
 export interface BinlogFollower {
@@ -54,13 +54,13 @@ export class Binlog {
   private syncing: Promise<void> | null = null
   /** The offset up to which the fsync under way makes the log durable. */
   private syncingTo = 0
-  private syncWanted = false
-  private rotationDue = false
+  private isSyncWanted = false
+  private isRotationDue = false
   private hasFailed = false
-  private syncedMoved = false
+  private hasSyncedMoved = false
   /** Bytes were cut off behind the end that a power loss may bring back, or that are still there. */
   private hasRest = false
-  private readonly feeds = new Set<SegmentFeed>()
+  private readonly tailReaders = new Set<SegmentTailReader>()
   private readonly waiters: { offset: number; resolve: () => void }[] = []
 
   constructor(options: {
@@ -109,7 +109,7 @@ export class Binlog {
 
   /** Appends a group. Throws the file system's error and leaves the log as it was. */
   append(group: OpenGroup, clockMs: number): void {
-    this.mustBeSound()
+    this.throwIfFailed()
     const body = group.close()
     const { offset, crc: before } = this.position
     const segment = this.writableSegment()
@@ -117,7 +117,7 @@ export class Binlog {
     const crc = writeGroupHead(group.head, head, body)
     const { whole } = group
     this.write(segment, whole)
-    this.grown({ offset: offset + GROUP_HEAD_BYTES + group.bodyLength, crc }, 1, clockMs, whole)
+    this.commitAppend({ offset: offset + GROUP_HEAD_BYTES + group.bodyLength, crc }, 1, clockMs, whole)
   }
 
   /**
@@ -126,10 +126,10 @@ export class Binlog {
    * `end`.
    */
   appendGroups(bytes: Buffer, end: BinlogPosition, groups: number, clockMs: number): void {
-    this.mustBeSound()
+    this.throwIfFailed()
     assert(end.offset === this.position.offset + bytes.length, 'groups follow on the end of the binlog')
     this.write(this.writableSegment(), [bytes])
-    this.grown(end, groups, clockMs, [bytes])
+    this.commitAppend(end, groups, clockMs, [bytes])
   }
 
   /** Cuts off the groups that `appendGroups` has added in this turn. */
@@ -169,22 +169,22 @@ export class Binlog {
   }
 
   /** Returns a feed of the log's bytes from an offset on, read from its files. */
-  openFeed(offset: number): BinlogFeed {
-    const feed = new SegmentFeed(this.files, this.segments, offset, () => this.feeds.delete(feed))
-    this.feeds.add(feed)
+  openTailReader(offset: number): TailReader {
+    const feed = new SegmentTailReader(this.files, this.segments, offset, () => this.tailReaders.delete(feed))
+    this.tailReaders.add(feed)
     return feed
   }
 
   /** Starts an fsync of all appended bytes, unless one that covers them is under way. */
   sync(): void {
     if (this.syncedOffset === this.position.offset || this.file === null || this.hasFailed) return
-    if (this.syncing !== null) this.syncWanted ||= this.syncingTo < this.position.offset
+    if (this.syncing !== null) this.isSyncWanted ||= this.syncingTo < this.position.offset
     else this.syncing = this.syncOnce(this.file)
   }
 
   /** Makes all appended bytes durable before it returns. Does not call `onSynced`. */
   syncNow(): void {
-    this.mustBeSound()
+    this.throwIfFailed()
     if (this.syncedOffset >= this.position.offset || this.file === null) return
     this.syncFile(this.file)
     this.setSynced(this.position.offset)
@@ -213,7 +213,7 @@ export class Binlog {
       const kept = this.position.offset - oldest.start
       const withinSettings = kept <= this.settings.retentionBytes && wallMs - oldest.lastMs <= this.settings.retentionMs
       if (room === 'by settings' && withinSettings) break
-      for (const feed of this.feeds) feed.leave(oldest)
+      for (const feed of this.tailReaders) feed.leave(oldest)
       this.files.removeSync(oldest.path)
       this.segments.shift()
       // without this, a power loss could restore this segment and lose the next: a gap
@@ -237,7 +237,7 @@ export class Binlog {
   }
 
   /** Takes over counters and listeners of the binlog that it replaces. */
-  succeed(other: Binlog): void {
+  inheritFrom(other: Binlog): void {
     this.bytesWritten = other.bytesWritten
     this.groupsWritten = other.groupsWritten
     this.syncs = other.syncs
@@ -250,18 +250,18 @@ export class Binlog {
     this.follower = null
     this.onSynced = () => {}
     for (const { resolve } of this.waiters.splice(0)) resolve()
-    this.syncWanted = false
+    this.isSyncWanted = false
     await this.syncing
     this.closeFiles()
   }
 
   private closeFiles(): void {
-    for (const feed of [...this.feeds]) feed.close()
+    for (const feed of [...this.tailReaders]) feed.close()
     this.file?.closeSync()
     this.file = null
   }
 
-  private mustBeSound(): void {
+  private throwIfFailed(): void {
     if (this.hasFailed) throw new Error('the binlog could not be synced; the process is ending')
   }
 
@@ -280,7 +280,7 @@ export class Binlog {
   }
 
   /** Moves the end past bytes that have been written. */
-  private grown(end: BinlogPosition, groups: number, clockMs: number, pieces: readonly Buffer[]): void {
+  private commitAppend(end: BinlogPosition, groups: number, clockMs: number, pieces: readonly Buffer[]): void {
     const { offset } = this.position
     const segment = must(this.segments.at(-1))
     assert(end.offset > offset, 'the end of the binlog only grows')
@@ -289,8 +289,8 @@ export class Binlog {
     segment.lastMs = clockMs
     this.bytesWritten += end.offset - offset
     this.groupsWritten += groups
-    if (segment.end - segment.start >= this.settings.fileSizeBytes && !this.rotationDue) {
-      this.rotationDue = true
+    if (segment.end - segment.start >= this.settings.fileSizeBytes && !this.isRotationDue) {
+      this.isRotationDue = true
       this.sync() // makes most of the old segment durable before a turn has to wait for the rest
     }
     this.follower?.appended(offset, pieces)
@@ -324,8 +324,8 @@ export class Binlog {
       this.syncs++
       this.setSynced(this.syncingTo)
       this.tellSynced()
-      if (!this.syncWanted || this.file === null) break
-      this.syncWanted = false
+      if (!this.isSyncWanted || this.file === null) break
+      this.isSyncWanted = false
       file = this.file
     }
     this.syncing = null
@@ -335,7 +335,7 @@ export class Binlog {
     if (offset <= this.syncedOffset) return
     assert(offset <= this.position.offset, 'no more of the binlog is durable than there is')
     this.syncedOffset = offset
-    this.syncedMoved = true
+    this.hasSyncedMoved = true
     this.wakeWaiters()
   }
 
@@ -348,8 +348,8 @@ export class Binlog {
   }
 
   private tellSynced(): void {
-    if (!this.syncedMoved) return
-    this.syncedMoved = false
+    if (!this.hasSyncedMoved) return
+    this.hasSyncedMoved = false
     this.onSynced()
   }
 
@@ -368,7 +368,7 @@ export class Binlog {
    */
   private writableSegment(): Segment {
     const last = this.segments.at(-1)
-    if (last !== undefined && !(this.rotationDue && this.syncing === null)) return last
+    if (last !== undefined && !(this.isRotationDue && this.syncing === null)) return last
     const { offset } = this.position
     const isHuge = last !== undefined && offset - last.start > 2 * this.settings.fileSizeBytes
     if (last !== undefined && !isHuge && offset - this.syncedOffset > ROTATION_TAIL_BYTES) {
@@ -391,7 +391,7 @@ export class Binlog {
     this.file = file
     const segment = { start: offset, end: offset, path, lastMs: 0 }
     this.segments.push(segment)
-    this.rotationDue = false
+    this.isRotationDue = false
     return segment
   }
 }

@@ -30,12 +30,12 @@ export class GroupWriter {
   /** Ends the turn's group and appends it. */
   commit(binlog: Binlog): 'written' | 'stalled' {
     if (this.stalled !== null) return 'stalled'
-    const { now } = this.keyspace
+    const { nowMs } = this.keyspace
     try {
-      binlog.append(this.group, now)
+      binlog.append(this.group, nowMs)
     } catch (error) {
       rethrowAssertion(error) // the group is not what it should be: it is not written later either
-      if (!this.makeRoom(error) || !this.appendAgain(binlog, now)) {
+      if (!this.makeRoom(error) || !this.appendAgain(binlog, nowMs)) {
         this.stall(error)
         return 'stalled'
       }
@@ -66,7 +66,7 @@ export class GroupWriter {
 
   private stall(error: unknown): void {
     this.stalled = error instanceof Error ? error.message : String(error)
-    this.stalledClockMs = this.keyspace.now
+    this.stalledClockMs = this.keyspace.nowMs
     this.keyspace.expiry = 'hide'
     this.log.error(
       { error: this.stalled },

@@ -11,7 +11,7 @@ import { encodedLength, writeCommand } from './command-codec.ts'
 import { GROUP_HEAD_BYTES } from './group.ts'
 
 const BUFFER_BYTES = 1024 * 1024
-const SELECT_MAX_BYTES = 64
+const MAX_SELECT_BYTES = 64
 
 export class OpenGroup {
   /** Bytes of the body so far. */
@@ -33,8 +33,8 @@ export class OpenGroup {
   }
 
   /**
-   * Adds a command that stands encoded in a buffer, which must not change before `settle`. Commands
-   * that are adjacent there are copied in one go.
+   * Adds a command that stands encoded in a buffer, which must not change before `copyBorrowed`.
+   * Commands that are adjacent there are copied in one go.
    */
   raw(database: number, source: Buffer, start: number, end: number): void {
     this.commands++
@@ -42,8 +42,8 @@ export class OpenGroup {
       this.sourceEnd = end
       return
     }
-    this.settle()
-    this.reserve(SELECT_MAX_BYTES)
+    this.copyBorrowed()
+    this.reserve(MAX_SELECT_BYTES)
     if (database !== this.selected) this.select(database)
     this.source = source
     this.sourceStart = start
@@ -51,21 +51,21 @@ export class OpenGroup {
   }
 
   /** Copies the bytes that `raw` has left in the caller's buffer. */
-  settle(): void {
+  copyBorrowed(): void {
     const { source } = this
     if (source === null) return
     this.source = null
     const length = this.sourceEnd - this.sourceStart
     assert(length > 0 && this.sourceEnd <= source.length, 'a command lies inside of its buffer')
-    this.reserve(length + SELECT_MAX_BYTES)
+    this.reserve(length + MAX_SELECT_BYTES)
     source.copy(this.buffer, this.end, this.sourceStart, this.sourceEnd)
     this.added(length)
   }
 
   command(database: number, args: readonly Bytes[]): void {
-    this.settle()
+    this.copyBorrowed()
     const length = encodedLength(args)
-    this.reserve(length + SELECT_MAX_BYTES)
+    this.reserve(length + MAX_SELECT_BYTES)
     if (database !== this.selected) this.select(database)
     writeCommand(args, this.buffer, this.end)
     this.added(length)
@@ -84,8 +84,8 @@ export class OpenGroup {
    * Ends the body and returns its pieces. The start of the first buffer stays free for the head.
    */
   close(): Buffer[] {
-    this.settle()
-    this.reserve(SELECT_MAX_BYTES)
+    this.copyBorrowed()
+    this.reserve(MAX_SELECT_BYTES)
     if (this.selected !== 0) this.select(0)
     assert(this.selected === 0 && this.source === null, 'a group ends in database 0, with all of it copied')
     return [...this.full, this.buffer.subarray(this.start, this.end)]

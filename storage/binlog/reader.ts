@@ -26,7 +26,7 @@ export class BinlogReader {
   private readonly segments: readonly Segment[]
   private position: BinlogPosition
   /** True if the CRC of the preceding group is known, so that the chain can be checked. */
-  private chained: boolean
+  private isChained: boolean
   private segment: Segment | undefined
   private file: File | undefined
   private window: Buffer = Buffer.alloc(0)
@@ -40,7 +40,7 @@ export class BinlogReader {
     this.files = files
     this.segments = segments
     this.position = position ?? { offset: segments[0]?.start ?? 0, crc: 0 }
-    this.chained = position !== null
+    this.isChained = position !== null
   }
 
   /**
@@ -59,14 +59,14 @@ export class BinlogReader {
     const header = readGroupHead(head, 0)
     if (header === undefined) return this.bad(head.length < GROUP_HEAD_BYTES ? 'group head cut short' : 'no group head')
     if (header.offset !== position.offset) return this.bad(`group says it belongs at offset ${header.offset}`)
-    if (this.chained && header.before !== position.crc) return this.bad('group does not follow on the one before')
+    if (this.isChained && header.before !== position.crc) return this.bad('group does not follow on the one before')
     const length = GROUP_HEAD_BYTES + header.bodyLength
     if (position.offset + length > segment.end) return this.bad('group body cut short')
     const whole = this.bytes(position.offset, length)
     const body = whole.subarray(GROUP_HEAD_BYTES)
     if (groupCrc(whole, body, header.before) !== header.crc) return this.bad('group fails its CRC')
     this.position = { offset: position.offset + length, crc: header.crc }
-    this.chained = true
+    this.isChained = true
     return { type: 'group', header, body, end: this.position }
   }
 

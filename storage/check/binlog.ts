@@ -22,7 +22,7 @@ export interface BinlogSummary {
   /**
    * The offset at which the log cannot be followed further; null if it can be followed to its end.
    */
-  readonly damagedAt: number | null
+  readonly damagedOffset: number | null
 }
 
 export function checkBinlog(
@@ -40,17 +40,17 @@ export function checkBinlog(
   if (first === undefined) {
     const known = Math.max(checkpoint.offset, start.durable)
     if (known > 0) findings.damage(directory, `no segments, though the log was durable up to ${known}`)
-    return { segments, groups: 0, commands: 0, end: 0, damagedAt: null }
+    return { segments, groups: 0, commands: 0, end: 0, damagedOffset: null }
   }
   const walk = walkLog(files, segments, null, start, findings, progress)
   if (first.start > checkpoint.offset)
     findings.damage(first.path, `the log begins at ${first.start}, behind the checkpoint at ${checkpoint.offset}: part of it is missing`)
-  if (walk.damagedAt !== null && walk.damagedAt < checkpoint.offset) {
+  if (walk.damagedOffset !== null && walk.damagedOffset < checkpoint.offset) {
     const rest = walkLog(files, segments, checkpoint, start, findings, progress)
-    if (rest.damagedAt === null) findings.note(directory, `from the checkpoint at ${checkpoint.offset} on, the log is whole`)
+    if (rest.damagedOffset === null) findings.note(directory, `from the checkpoint at ${checkpoint.offset} on, the log is whole`)
   } else if (walk.end < checkpoint.offset) {
     findings.damage(directory, `the log ends at ${walk.end}, before the checkpoint at ${checkpoint.offset}: part of it is missing`)
-  } else if (walk.damagedAt === null && walk.end < start.durable) {
+  } else if (walk.damagedOffset === null && walk.end < start.durable) {
     findings.damage(directory, `the log ends at ${walk.end}, and was once synced up to ${start.durable}: part of it is missing`)
   }
   return { segments, ...walk }
@@ -74,7 +74,7 @@ function walkLog(
   try {
     for (;;) {
       const result = reader.next()
-      if (result.type === 'end') return { groups, commands, end, damagedAt: null }
+      if (result.type === 'end') return { groups, commands, end, damagedOffset: null }
       if (result.type === 'bad') {
         const place = `binlog offset ${result.at.offset}`
         // A loss of power may tear bytes that were never known to be durable: the next start cuts
@@ -82,7 +82,7 @@ function walkLog(
         if (result.at.offset < Math.max(synced, durable, checkpoint.offset, reader.syncedBehind(ownFrom)))
           findings.damage(place, result.reason)
         else findings.note(place, `${result.reason}; never known to be synced, the next start cuts the log here`)
-        return { groups, commands, end, damagedAt: result.at.offset }
+        return { groups, commands, end, damagedOffset: result.at.offset }
       }
       const { header } = result
       checkPosition({ offset: header.offset, crc: header.before }, checkpoint, findings)

@@ -13,7 +13,7 @@
  * new identity is requested.
  */
 import type { Files } from '../../base/files.ts'
-import { currentGeneration, type Generation } from '../directory/directory.ts'
+import { currentDataSet, type DataSet } from '../directory/directory.ts'
 import { type Identity, identityPath, previousOf, roleOf, saveIdentity, undrawnIdentity } from '../directory/identity.ts'
 import { storedIdentity } from '../directory/identity-store.ts'
 import { readWitness, replaceWitness } from '../directory/witness.ts'
@@ -59,24 +59,24 @@ export async function checkDirectory(options: CheckOptions): Promise<CheckReport
   const progress = options.progress ?? (() => {})
   const findings = new Findings()
   let records: RecordCounts = { roots: 0, volatile: 0, pages: 0, garbage: 0 }
-  let binlog: BinlogSummary = { segments: [], groups: 0, commands: 0, end: 0, damagedAt: null }
+  let binlog: BinlogSummary = { segments: [], groups: 0, commands: 0, end: 0, damagedOffset: null }
   const repairs: string[] = []
   await guarded(findings, directory, async () => {
-    const generation = currentGeneration(files, directory)
-    const checked = await checkStore(options, generation, findings, progress)
+    const dataSet = currentDataSet(files, directory)
+    const checked = await checkStore(options, dataSet, findings, progress)
     records = checked.counts
-    const identity = readIdentity(files, directory, generation, findings)
+    const identity = readIdentity(files, directory, dataSet, findings)
     const witness = readWitness(files, directory)
-    const durable = witness?.generation === generation.name ? witness.offset : 0
+    const durable = witness?.generation === dataSet.name ? witness.offset : 0
     const start = { from: checked.checkpoint, ownFrom: typeof identity === 'string' ? 0 : identity.ownFrom, durable }
-    binlog = checkBinlog(files, generation.binlog, start, findings, progress)
+    binlog = checkBinlog(files, dataSet.binlog, start, findings, progress)
     if (identity !== 'unreadable') checkIdentity(identity, directory, binlog, findings)
     if (options.repair === 'cut binlog') {
       const { offset } = checked.checkpoint
-      repairs.push(...cutDamage(files, generation.binlog, binlog, offset))
-      takeBinlogAsItIs(options, generation, Math.max(offset, Math.min(binlog.end, binlog.damagedAt ?? binlog.end)))
+      repairs.push(...cutDamage(files, dataSet.binlog, binlog, offset))
+      takeBinlogAsItIs(options, dataSet, Math.max(offset, Math.min(binlog.end, binlog.damagedOffset ?? binlog.end)))
     }
-    if (options.repair === 'new identity') repairs.push(replaceIdentity(options, generation, identity))
+    if (options.repair === 'new identity') repairs.push(replaceIdentity(options, dataSet, identity))
   })
   const { damage: damages, note: notes } = findings.counts
   return { findings: findings.list, damages, notes, records, binlog: { ...binlog, segments: binlog.segments.length }, repairs }
@@ -92,8 +92,8 @@ async function guarded(findings: Findings, place: string, action: () => Promise<
   }
 }
 
-async function checkStore(options: CheckOptions, generation: Generation, findings: Findings, progress: (progress: CheckProgress) => void) {
-  const store = await options.openRecords(generation.db)
+async function checkStore(options: CheckOptions, dataSet: DataSet, findings: Findings, progress: (progress: CheckProgress) => void) {
+  const store = await options.openRecords(dataSet.db)
   try {
     const { meta, counts } = await checkRecords(store, findings, progress)
     return { counts, checkpoint: { offset: meta?.binlogOffset ?? 0, crc: meta?.binlogCrc ?? 0 } }
@@ -102,9 +102,9 @@ async function checkStore(options: CheckOptions, generation: Generation, finding
   }
 }
 
-function readIdentity(files: Files, directory: string, generation: Generation, findings: Findings): Identity | 'missing' | 'unreadable' {
+function readIdentity(files: Files, directory: string, dataSet: DataSet, findings: Findings): Identity | 'missing' | 'unreadable' {
   try {
-    return storedIdentity(files, directory, generation.name)?.identity ?? 'missing'
+    return storedIdentity(files, directory, dataSet.name)?.identity ?? 'missing'
   } catch (error) {
     if (!(error instanceof DamageError)) throw error
     findings.damage(directory, error.message)
@@ -119,7 +119,7 @@ function checkIdentity(identity: Identity | 'missing', directory: string, binlog
   }
   const { cleanEnd } = identity
   const { offset: switchOffset } = previousOf(identity)
-  if (binlog.damagedAt !== null) return
+  if (binlog.damagedOffset !== null) return
   if (roleOf(identity) === 'master' && switchOffset > binlog.end)
     findings.damage('identity.json', `its switch offset ${switchOffset} lies behind the end of the log, ${binlog.end}`)
   if (cleanEnd !== null && cleanEnd !== binlog.end)
@@ -127,16 +127,16 @@ function checkIdentity(identity: Identity | 'missing', directory: string, binlog
 }
 
 /** Adjusts the witness and the clean end after a cut, so that they do not demand the lost part. */
-function takeBinlogAsItIs({ files, directory }: CheckOptions, generation: Generation, end: number): void {
+function takeBinlogAsItIs({ files, directory }: CheckOptions, dataSet: DataSet, end: number): void {
   const witness = readWitness(files, directory)
-  const stored = storedIdentity(files, directory, generation.name, witness)
+  const stored = storedIdentity(files, directory, dataSet.name, witness)
   if (stored !== undefined && (stored.identity.cleanEnd ?? 0) > end)
     saveIdentity(files, directory, { ...stored.identity, cleanEnd: null }, stored.revision + 1)
   if (witness !== null && witness.offset > end) replaceWitness(files, directory, { ...witness, offset: end })
 }
 
 /** Replaces an unknown identity by one without a past. */
-function replaceIdentity(options: CheckOptions, { name }: Generation, found: Identity | 'missing' | 'unreadable'): string {
+function replaceIdentity(options: CheckOptions, { name }: DataSet, found: Identity | 'missing' | 'unreadable'): string {
   const { files, directory } = options
   const path = identityPath(directory)
   if (typeof found !== 'string') return `${path} is left as it is: nothing is wrong with it`

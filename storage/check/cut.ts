@@ -14,12 +14,12 @@ import { cutLog } from '../recovery/recovery.ts'
 import type { BinlogSummary } from './binlog.ts'
 
 export function cutDamage(files: Files, directory: string, summary: BinlogSummary, checkpointOffset: number): string[] {
-  const { damagedAt, segments, end } = summary
-  if (damagedAt !== null && damagedAt >= checkpointOffset) {
-    const bytes = cutLog(files, directory, segments, damagedAt)
-    return [`binlog cut at offset ${damagedAt}: ${bytes} bytes set aside in .cut files; writes logged there are lost`]
+  const { damagedOffset, segments, end } = summary
+  if (damagedOffset !== null && damagedOffset >= checkpointOffset) {
+    const bytes = cutLog(files, directory, segments, damagedOffset)
+    return [`binlog cut at offset ${damagedOffset}: ${bytes} bytes set aside in .cut files; writes logged there are lost`]
   }
-  if (damagedAt === null && end >= checkpointOffset && (segments[0]?.start ?? 0) <= checkpointOffset) return []
+  if (damagedOffset === null && end >= checkpointOffset && (segments[0]?.start ?? 0) <= checkpointOffset) return []
   return beginAt(files, directory, segments, checkpointOffset)
 }
 

@@ -18,10 +18,10 @@ export function checkHeader(value: Collection, edgesOf: (index: number) => Edges
   if (value instanceof Stream) checkStream(value, edgesOf(0), place, findings)
 }
 
-function checkNextDeadline({ nextDeadline }: Hash, deadlines: Edges | null, place: string, findings: Findings): void {
+function checkNextDeadline({ nextDeadlineMs }: Hash, deadlines: Edges | null, place: string, findings: Findings): void {
   const first = deadlines === null ? 0 : Number(bufferOf(deadlines.first.slice(0, DEADLINE_BYTES)).readBigUInt64BE())
-  if (nextDeadline !== first)
-    findings.damage(place, `says that its next field ends at ${nextDeadline}; the first that does so ends at ${first}`)
+  if (nextDeadlineMs !== first)
+    findings.damage(place, `says that its next field ends at ${nextDeadlineMs}; the first that does so ends at ${first}`)
 }
 
 function checkStream({ lastId, maxDeletedId, entriesAdded, size }: Stream, entries: Edges | null, place: string, findings: Findings): void {

@@ -32,7 +32,7 @@ export class ObjectTable {
   private tails = new Uint16Array(FIRST_CAPACITY)
   private payloads: Bytes[] = []
   private count = 0
-  private sorted = true
+  private isSorted = true
   private cursor = 0
 
   get size(): number {
@@ -63,7 +63,7 @@ export class ObjectTable {
     this.chunks = Uint32Array.from(order, (index) => this.chunks[index] as number)
     this.tails = Uint16Array.from(order, (index) => this.tails[index] as number)
     this.payloads = Array.from(order, (index) => this.payloads[index] as Bytes)
-    this.sorted = true
+    this.isSorted = true
     this.cursor = 0
     const twice: number[] = []
     for (let i = 1; i < count; i++) if (this.ids[i] === this.ids[i - 1]) twice.push(this.ids[i] as number)
@@ -75,7 +75,7 @@ export class ObjectTable {
    * REQUIRES: ids are requested in ascending order, each once.
    */
   find(id: number, passed: (object: OwnedObject) => void): OwnedObject | undefined {
-    if (!this.sorted) throw new Error('sort first')
+    if (!this.isSorted) throw new Error('sort first')
     while (this.cursor < this.count && (this.ids[this.cursor] as number) < id) this.pass(passed)
     if (this.cursor === this.count || this.ids[this.cursor] !== id) return undefined
     const found = this.at(this.cursor)
@@ -109,7 +109,7 @@ export class ObjectTable {
     this.kinds[this.count] = kind
     this.payloads.push(payload)
     this.count++
-    this.sorted = false
+    this.isSorted = false
   }
 
   private enlarge(): void {

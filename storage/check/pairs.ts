@@ -60,7 +60,7 @@ export class PairBalance {
   }
 
   private addField(field: Bytes, value: TreeValue): void {
-    if (value instanceof FieldValue) this.addOne(deadlineKey(value.expireAt, field))
+    if (value instanceof FieldValue) this.addOne(deadlineKey(value.expireAtMs, field))
   }
 
   private addGroupRecord(key: Bytes, value: Bytes): void {

@@ -10,7 +10,7 @@
 import type { Bytes } from '../../base/bytes.ts'
 import type { Database } from '../keyspace/database.ts'
 import { Keyspace } from '../keyspace/keyspace.ts'
-import { decodeMeta, type Meta } from '../records/meta.ts'
+import { decodeMeta, type StoreMeta } from '../records/meta.ts'
 import type { RecordStore } from '../records/record-store.ts'
 import {
   ALL_RECORDS,
@@ -31,7 +31,7 @@ import {
   ropeLengthOf,
 } from '../records/records.ts'
 import { ScanCursors } from '../scan/scan-cursors.ts'
-import { ROPE_MIN_BYTES } from '../values/rope.ts'
+import { MIN_ROPE_BYTES } from '../values/rope.ts'
 import { ObjectTable } from './objects.ts'
 import { PageCheck } from './pages.ts'
 import { type CheckProgress, damageText, type Findings, shownRoot } from './report.ts'
@@ -58,7 +58,7 @@ export async function checkRecords(
   records: RecordStore,
   findings: Findings,
   progress: (progress: CheckProgress) => void,
-): Promise<{ readonly meta: Meta | null; readonly counts: RecordCounts }> {
+): Promise<{ readonly meta: StoreMeta | null; readonly counts: RecordCounts }> {
   const meta = readMeta(records, findings)
   const check = new RecordCheck(records, findings, meta)
   const total = (meta?.databases ?? []).reduce((sum, db) => sum + db.keys + db.volatile, 0)
@@ -80,7 +80,7 @@ export async function checkRecords(
   return { meta, counts: check.counts }
 }
 
-function readMeta(records: RecordStore, findings: Findings): Meta | null {
+function readMeta(records: RecordStore, findings: Findings): StoreMeta | null {
   const record = records.getSync(META_KEY)
   if (record === undefined) return null
   try {
@@ -109,7 +109,7 @@ class RecordCheck {
   readonly counts: RecordCounts = { roots: 0, volatile: 0, pages: 0, garbage: 0 }
   private readonly records: RecordStore
   private readonly findings: Findings
-  private readonly meta: Meta | null
+  private readonly meta: StoreMeta | null
   private readonly objects = new ObjectTable()
   private readonly tallies = new Map<number, Tally>()
   private readonly libraries = new Set<Bytes>()
@@ -120,7 +120,7 @@ class RecordCheck {
   /** An empty database, for reading values. */
   private readonly db: Database
 
-  constructor(records: RecordStore, findings: Findings, meta: Meta | null) {
+  constructor(records: RecordStore, findings: Findings, meta: StoreMeta | null) {
     this.records = records
     this.findings = findings
     this.meta = meta
@@ -236,17 +236,17 @@ class RecordCheck {
     tally.keys++
     try {
       const root = readRoot(value)
-      if (root.expireAt !== 0) {
+      if (root.expireAtMs !== 0) {
         this.counts.volatile++
         tally.volatile++
       }
-      const dueAt = dueAtOf(root)
-      if (dueAt !== 0) {
-        const what = dueAt === root.expireAt ? 'ends' : 'has a field that ends'
+      const dueAtMs = dueAtOf(root)
+      if (dueAtMs !== 0) {
+        const what = dueAtMs === root.expireAtMs ? 'ends' : 'has a field that ends'
         this.lookups.push({
-          recordKey: Buffer.from(deadlineKey(dueAt, dbId, key)),
+          recordKey: Buffer.from(deadlineKey(dueAtMs, dbId, key)),
           judge: (found) => {
-            if (found === undefined) this.findings.damage(place, `${what} at ${dueAt}, but the deadline index does not say so`)
+            if (found === undefined) this.findings.damage(place, `${what} at ${dueAtMs}, but the deadline index does not say so`)
           },
         })
       }
@@ -260,7 +260,7 @@ class RecordCheck {
     const objectId = objectIdOf(root)
     if (objectId === 0) {
       if (root.kind !== KIND_STRING) checkInline(this.db, root, place, this.findings)
-      else if (root.payload.length >= ROPE_MIN_BYTES) this.findings.damage(place, `an inline string of ${root.payload.length} bytes`)
+      else if (root.payload.length >= MIN_ROPE_BYTES) this.findings.damage(place, `an inline string of ${root.payload.length} bytes`)
       return
     }
     const isGarbage = this.garbageDatabases.has(dbId)
@@ -283,8 +283,8 @@ class RecordCheck {
     return this.pages
   }
 
-  private deadline({ expireAt, dbId, key }: DeadlineKey, value: Buffer): void {
-    const place = `deadline ${expireAt} of ${shownRoot(dbId, key)}`
+  private deadline({ expireAtMs, dbId, key }: DeadlineKey, value: Buffer): void {
+    const place = `deadline ${expireAtMs} of ${shownRoot(dbId, key)}`
     if (value.length > 0) this.findings.damage(place, 'has a value')
     this.lookups.push({
       recordKey: Buffer.from(rootKey(dbId, key)),
@@ -295,7 +295,7 @@ class RecordCheck {
         }
         try {
           const actual = dueAtOf(readRoot(found))
-          if (actual !== expireAt) this.findings.damage(place, `the key ends at ${actual === 0 ? 'no time' : actual}`)
+          if (actual !== expireAtMs) this.findings.damage(place, `the key ends at ${actual === 0 ? 'no time' : actual}`)
         } catch {
           // The unreadable root has been reported already.
         }

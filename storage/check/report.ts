@@ -43,12 +43,14 @@ export interface CheckProgress {
   readonly total: number
 }
 
-const SHOWN_KEY_BYTES = 80
+const MAX_SHOWN_KEY_BYTES = 80
 
 /** Returns a key for people: quoted, unprintable bytes as \xNN, long keys cut. */
 function shownKey(key: Bytes): string {
-  const cut = key.length > SHOWN_KEY_BYTES ? `... (${key.length} bytes)` : ''
-  const text = key.slice(0, SHOWN_KEY_BYTES).replace(/[^ !#-[\]-~]/g, (char) => `\\x${char.charCodeAt(0).toString(16).padStart(2, '0')}`)
+  const cut = key.length > MAX_SHOWN_KEY_BYTES ? `... (${key.length} bytes)` : ''
+  const text = key
+    .slice(0, MAX_SHOWN_KEY_BYTES)
+    .replace(/[^ !#-[\]-~]/g, (char) => `\\x${char.charCodeAt(0).toString(16).padStart(2, '0')}`)
   return `"${text}"${cut}`
 }
 

@@ -118,7 +118,7 @@ export class TreeCheck {
 
   private read(db: Database, kind: number, payload: Bytes): Collection | null {
     try {
-      const value = readCollection(db, { kind, expireAt: 0, payload: bufferOf(payload) })
+      const value = readCollection(db, { kind, expireAtMs: 0, payload: bufferOf(payload) })
       for (const layout of value.object.layouts) this.decoders.set(layoutByteOf(layout), new Tree(value.object, layout))
       this.layouts = value.object.layouts.map(layoutByteOf)
       return value

@@ -47,7 +47,7 @@ export class Checkpoint {
     const { databases, nextObjectId, nextDbId, libraries } = this.frozen
     for (const { id } of databases) assert(id < nextDbId, 'the next database id is above all that are in use')
     const { offset: binlogOffset, crc: binlogCrc } = position
-    this.meta = encodeMeta({ format: 1, binlogOffset, binlogCrc, nextObjectId, nextDbId, databases, libraries, atMs: keyspace.now })
+    this.meta = encodeMeta({ format: 1, binlogOffset, binlogCrc, nextObjectId, nextDbId, databases, libraries, atMs: keyspace.nowMs })
     batch.put(META_KEY, this.meta)
     extra?.(batch)
   }
@@ -64,22 +64,22 @@ export class Checkpoint {
   }
 
   /**
-   * Writes the encoded batch. Rejects if LevelDB refuses; then only `settle` can say whether the
-   * batch is in LevelDB.
+   * Writes the encoded batch. Rejects if LevelDB refuses; then only `resolveFailedWrite` can say
+   * whether the batch is in LevelDB.
    */
   async write(): Promise<CheckpointLanding> {
     assert(this.next === this.frozen.dirty.length, 'a checkpoint is written as a whole')
     assert(this.keyspace.frozenGeneration === this.frozen.generation, 'only what was frozen last is written')
     await this.batch.write()
-    return this.landed()
+    return this.landing()
   }
 
   /**
    * Finds out whether a failed write has reached LevelDB's log all the same. If not, thaws the
    * frozen records and returns null. REQUIRES: LevelDB is open again.
    */
-  settle(): CheckpointLanding | null {
-    if (this.keyspace.records.getSync(META_KEY)?.equals(this.meta) === true) return this.landed()
+  resolveFailedWrite(): CheckpointLanding | null {
+    if (this.keyspace.records.getSync(META_KEY)?.equals(this.meta) === true) return this.landing()
     this.abandon()
     return null
   }
@@ -89,9 +89,9 @@ export class Checkpoint {
     this.keyspace.thaw(this.frozen)
   }
 
-  private landed(): CheckpointLanding {
+  private landing(): CheckpointLanding {
     assert(this.keyspace.frozenGeneration === this.frozen.generation, 'only what was frozen last lands')
-    this.keyspace.landed()
+    this.keyspace.releaseFrozen()
     const { batch } = this
     const { garbageDatabases, entries } = this.frozen
     const garbageObjects = [...this.frozen.garbageObjects, ...entries.garbageObjects]

@@ -15,8 +15,8 @@ import { Checkpoint, type CheckpointLanding } from './checkpoint.ts'
 const RECORDS_PER_STEP = 16
 /** A slice takes its time again for each of these steps of binlog growth since the freeze. */
 const HASTE_BYTES = 8 * 1024 * 1024
-const RETRY_MIN_MS = 500
-const RETRY_MAX_MS = 30_000
+const MIN_RETRY_MS = 500
+const MAX_RETRY_MS = 30_000
 
 export interface CheckpointSettings {
   /** A checkpoint starts when the binlog has grown by this many bytes since the last one. */
@@ -51,7 +51,7 @@ export class Checkpointer {
   private startedMs = 0
   private intervalFromMs = 0
   private retryAtMs = 0
-  private retryDelayMs = RETRY_MIN_MS
+  private retryDelayMs = MIN_RETRY_MS
   /** The error that left the last batch in doubt; no batch can follow it. */
   private unsettled: Error | null = null
   private waiters: { resolve: () => void; reject: (error: unknown) => void }[] = []
@@ -145,7 +145,7 @@ export class Checkpointer {
   }
 
   /** Rejects the callers that wait for the next checkpoint, because none will follow. */
-  dismiss(reason: Error): void {
+  rejectWaiters(reason: Error): void {
     for (const { reject } of this.nextWaiters.splice(0)) reject(reason)
   }
 
@@ -155,7 +155,7 @@ export class Checkpointer {
    */
   dismissAll(reason: Error): void {
     for (const { reject } of this.waiters.splice(0)) reject(reason)
-    this.dismiss(reason)
+    this.rejectWaiters(reason)
   }
 
   /** Resolves when no checkpoint is under way. */
@@ -199,11 +199,11 @@ export class Checkpointer {
     let failure: unknown
     try {
       await this.syncTo(checkpoint)
-      this.landed(await checkpoint.write())
+      this.applyLanding(await checkpoint.write())
     } catch (error) {
       rethrowAssertion(error)
       this.phase = 'recovering'
-      if (!(await this.recover(checkpoint, error))) failure = error
+      if (!(await this.handleFailedBatch(checkpoint, error))) failure = error
     }
     this.current = null
     this.phase = 'idle'
@@ -222,12 +222,12 @@ export class Checkpointer {
     this.landedOffset = position.offset
   }
 
-  private landed(landing: CheckpointLanding): void {
+  private applyLanding(landing: CheckpointLanding): void {
     this.moveLanded(landing)
     this.startInterval()
     this.lastDurationMs = this.clock.monotonicMs() - this.startedMs
     this.lastError = null
-    this.retryDelayMs = RETRY_MIN_MS
+    this.retryDelayMs = MIN_RETRY_MS
     this.completed++
     this.bytesWritten += landing.bytes
     this.log.debug(
@@ -238,13 +238,13 @@ export class Checkpointer {
   }
 
   /** Reopens LevelDB after a failed batch. Returns true if the batch has landed all the same. */
-  private async recover(checkpoint: Checkpoint, error: unknown): Promise<boolean> {
+  private async handleFailedBatch(checkpoint: Checkpoint, error: unknown): Promise<boolean> {
     this.failed++
     const text = error instanceof Error ? error.message : String(error)
     if (this.lastError !== text) this.log.error({ error: text }, 'checkpoint failed, retrying; no data is lost')
     this.lastError = text
     this.retryAtMs = this.clock.monotonicMs() + this.retryDelayMs
-    this.retryDelayMs = Math.min(RETRY_MAX_MS, this.retryDelayMs * 2)
+    this.retryDelayMs = Math.min(MAX_RETRY_MS, this.retryDelayMs * 2)
     try {
       await this.onFailed(error)
     } catch (reason) {
@@ -252,8 +252,8 @@ export class Checkpointer {
       this.unsettled = reason as Error
       return false // LevelDB stays closed: the next start finds out whether it holds the batch
     }
-    const landing = checkpoint.settle()
-    if (landing !== null) this.landed(landing)
+    const landing = checkpoint.resolveFailedWrite()
+    if (landing !== null) this.applyLanding(landing)
     return landing !== null
   }
 }

@@ -36,9 +36,9 @@ const COMPACTED_PAGES = 16_384
  * A range is compacted for small objects only if they make up at least one part in this many of it.
  * Otherwise it is left to LevelDB.
  */
-const SPARSEST = 4
+const MAX_SPARSENESS = 4
 
-interface Garbage {
+interface GarbageItem {
   readonly what: number
   readonly id: number
 }
@@ -47,10 +47,10 @@ export class Sweeper {
   swept = 0
   private readonly keyspace: Keyspace
   private readonly log: Log
-  private readonly queue: Garbage[] = []
+  private readonly queue: GarbageItem[] = []
   private running: Promise<void> | null = null
   private small = { bytes: 0, first: Number.POSITIVE_INFINITY, last: 0 }
-  private stopped = false
+  private isStopped = false
 
   constructor(keyspace: Keyspace, log: Log) {
     this.keyspace = keyspace
@@ -68,7 +68,7 @@ export class Sweeper {
   /** Queues the garbage that earlier runs left in the present records. */
   async start(): Promise<void> {
     this.queue.length = 0
-    this.stopped = false
+    this.isStopped = false
     const iterator = this.records.iterate(GARBAGE_RANGE)
     try {
       for (;;) {
@@ -102,12 +102,12 @@ export class Sweeper {
 
   /** Stops after the step under way; `resume` continues. */
   async stop(): Promise<void> {
-    this.stopped = true
+    this.isStopped = true
     await this.running
   }
 
   resume(): void {
-    this.stopped = false
+    this.isStopped = false
     this.run()
   }
 
@@ -117,14 +117,14 @@ export class Sweeper {
   }
 
   private run(): void {
-    if (this.running !== null || this.stopped || this.queue.length === 0) return
+    if (this.running !== null || this.isStopped || this.queue.length === 0) return
     this.running = this.sweepAll().finally(() => {
       this.running = null
     })
   }
 
   private async sweepAll(): Promise<void> {
-    for (let garbage = this.queue[0]; garbage !== undefined && !this.stopped; garbage = this.queue[0]) {
+    for (let garbage = this.queue[0]; garbage !== undefined && !this.isStopped; garbage = this.queue[0]) {
       try {
         const done = garbage.what === GARBAGE_OBJECT ? await this.sweepObject(garbage.id) : await this.sweepDatabase(garbage.id)
         if (!done) return
@@ -146,7 +146,7 @@ export class Sweeper {
     const bytes = await this.records.approximateSize(range)
     const lastPage = bytes >= COMPACTED_BYTES ? await this.lastPageOf(id) : 0
     await this.records.clear(range)
-    for (let page = 0; page < lastPage && !this.stopped; page += COMPACTED_PAGES) {
+    for (let page = 0; page < lastPage && !this.isStopped; page += COMPACTED_PAGES) {
       await this.records.compact({ from: pageRange(id, page).from, before: pageRange(id, page + COMPACTED_PAGES).from })
     }
     if (bytes < COMPACTED_BYTES) await this.compactTogether(id, bytes)
@@ -165,7 +165,7 @@ export class Sweeper {
     if (small.bytes < COMPACTED_BYTES) return
     this.small = { bytes: 0, first: Number.POSITIVE_INFINITY, last: 0 }
     const range = { from: pageRange(small.first).from, before: pageRange(small.last).before }
-    if ((await this.records.approximateSize(range)) <= small.bytes * SPARSEST) await this.records.compact(range)
+    if ((await this.records.approximateSize(range)) <= small.bytes * MAX_SPARSENESS) await this.records.compact(range)
   }
 
   private async lastPageOf(id: number): Promise<number> {
@@ -179,13 +179,13 @@ export class Sweeper {
     const range = rootRange(id, '')
     const bytes = await this.records.approximateSize(range)
     if (!(await this.sweepRoots(id))) return false
-    if (bytes >= COMPACTED_BYTES && !this.stopped) await this.records.compact(range)
+    if (bytes >= COMPACTED_BYTES && !this.isStopped) await this.records.compact(range)
     return true
   }
 
   private async sweepRoots(id: number): Promise<boolean> {
     for (;;) {
-      if (this.stopped) return false
+      if (this.isStopped) return false
       const iterator = this.records.iterate({ ...rootRange(id, ''), limit: ROOTS_PER_BATCH })
       const roots = await iterator.next(ROOTS_PER_BATCH).finally(() => iterator.close())
       if (roots.length === 0) return true
@@ -195,8 +195,8 @@ export class Sweeper {
         const root = readRoot(value)
         const objectId = objectIdOf(root)
         if (objectId !== 0) await this.sweepObject(objectId)
-        const dueAt = dueAtOf(root)
-        if (dueAt !== 0) batch.remove(deadlineKey(dueAt, id, key))
+        const dueAtMs = dueAtOf(root)
+        if (dueAtMs !== 0) batch.remove(deadlineKey(dueAtMs, id, key))
         batch.remove(recordKey)
       }
       await batch.write()

@@ -1,21 +1,21 @@
 /**
  * The data directory.
  *
- *   CURRENT             name of the generation in use, one line; replaced by rename
+ *   CURRENT             name of the data set in use, one line; replaced by rename
  *   identity.json       identity.ts
  *   witness             the minimum that the other files must hold (witness.ts)
  *   generation-NNNNNN/  db/      LevelDB
  *                       binlog/  segments
- *                       history.json  the history of a generation that a full sync filled
- *                                     (generations.ts)
+ *                       history.json  the history of a data set that a full sync filled
+ *                                     (data-sets.ts)
  *                       filling.json  how far a full sync has filled it (filling-progress.ts)
  *   reserve             bytes to release when the disk is full (reserve.ts)
  *
- * A generation is a whole data set. A full sync fills the next one and then changes CURRENT.
- * Generations that CURRENT does not name are left over from an interrupted full sync. A replica
+ * A data set is all data of a node. A full sync fills the next one and then changes CURRENT.
+ * Data sets that CURRENT does not name are left over from an interrupted full sync. A replica
  * continues the sync if filling.json says how far it came.
  *
- * A first start makes the generation with its LevelDB, then CURRENT, then identity.json, then the
+ * A first start makes the data set with its LevelDB, then CURRENT, then identity.json, then the
  * witness and segments; each is durable before the next is made. A directory without identity.json,
  * witness and segments was therefore never ready. Any other directory has everything that comes
  * before.
@@ -29,7 +29,7 @@ import { DamageError, RESTORE_ADVICE } from '../records/records.ts'
 import { identityPath } from './identity.ts'
 import { WITNESS_FILE } from './witness.ts'
 
-export interface Generation {
+export interface DataSet {
   readonly name: string
   readonly db: string
   readonly binlog: string
@@ -38,28 +38,28 @@ export interface Generation {
 const GENERATION_NAME = /^generation-\d{6}$/
 const FIRST_GENERATION = 'generation-000001'
 
-export function generationOf(root: string, name: string): Generation {
+export function dataSetOf(root: string, name: string): DataSet {
   return { name, db: join(root, name, 'db'), binlog: join(root, name, 'binlog') }
 }
 
-/** Returns the names of all generations in order, the one in use included. */
-export function generationNames(files: Files, root: string): string[] {
+/** Returns the names of all data sets in order, the one in use included. */
+export function dataSetNames(files: Files, root: string): string[] {
   return files.listSync(root).filter((name) => GENERATION_NAME.test(name))
 }
 
 /**
- * Returns the generation in use. In a new directory, creates the first one, which the caller names
+ * Returns the data set in use. In a new directory, creates the first one, which the caller names
  * with `nameCurrent` once its database is durable.
  */
-export function findGeneration(files: Files, root: string): { readonly generation: Generation; readonly isNew: boolean } {
-  if (!isNewDirectory(files, root)) return { generation: currentGeneration(files, root), isNew: false }
+export function findDataSet(files: Files, root: string): { readonly generation: DataSet; readonly isNew: boolean } {
+  if (!isNewDirectory(files, root)) return { generation: currentDataSet(files, root), isNew: false }
   makeDurable(files, root)
-  const generation = generationOf(root, FIRST_GENERATION)
-  files.makeDirectorySync(generation.db)
-  files.makeDirectorySync(generation.binlog)
-  files.syncDirectorySync(join(root, generation.name))
+  const dataSet = dataSetOf(root, FIRST_GENERATION)
+  files.makeDirectorySync(dataSet.db)
+  files.makeDirectorySync(dataSet.binlog)
+  files.syncDirectorySync(join(root, dataSet.name))
   files.syncDirectorySync(root)
-  return { generation, isNew: true }
+  return { generation: dataSet, isNew: true }
 }
 
 /**
@@ -70,8 +70,8 @@ function isNewDirectory(files: Files, root: string): boolean {
   if (!files.existsSync(root)) return true
   if (files.existsSync(identityPath(root)) || files.existsSync(join(root, WITNESS_FILE))) return false
   if (files.existsSync(join(root, 'CURRENT')) && currentName(files, root) !== FIRST_GENERATION) return false
-  return generationNames(files, root).every((name) => {
-    const { binlog } = generationOf(root, name)
+  return dataSetNames(files, root).every((name) => {
+    const { binlog } = dataSetOf(root, name)
     return name === FIRST_GENERATION && (!files.existsSync(binlog) || listSegments(files, binlog).length === 0)
   })
 }
@@ -95,33 +95,33 @@ function makeDurable(files: Files, path: string): void {
 }
 
 /**
- * Returns the generation that CURRENT names. Throws DamageError if CURRENT or the generation is
+ * Returns the data set that CURRENT names. Throws DamageError if CURRENT or the data set is
  * missing.
  */
-export function currentGeneration(files: Files, root: string): Generation {
+export function currentDataSet(files: Files, root: string): DataSet {
   const pointer = join(root, 'CURRENT')
   if (!files.existsSync(pointer)) throw new DamageError(withoutPointer(files, root, pointer))
   const name = currentName(files, root)
   if (!GENERATION_NAME.test(name)) throw new DamageError(`${pointer} does not name a generation; ${pointerAdvice(files, root)}`)
-  const found = generationOf(root, name)
+  const found = dataSetOf(root, name)
   if (!files.existsSync(found.db) || !files.existsSync(found.binlog))
     throw new DamageError(`${pointer} names ${name}, which is not there as a whole; ${pointerAdvice(files, root)}`)
   return found
 }
 
 function withoutPointer(files: Files, root: string, pointer: string): string {
-  const isEmpty = !files.existsSync(root) || generationNames(files, root).length === 0
+  const isEmpty = !files.existsSync(root) || dataSetNames(files, root).length === 0
   if (isEmpty && !(files.existsSync(identityPath(root)) || files.existsSync(join(root, WITNESS_FILE))))
     return `${root} holds no data: there is no file CURRENT in it`
   return `${pointer} is missing; ${pointerAdvice(files, root)}`
 }
 
 /**
- * With several generations, one may be half of a full sync: only a person can say which one is
+ * With several data sets, one may be half of a full sync: only a person can say which one is
  * whole.
  */
 function pointerAdvice(files: Files, root: string): string {
-  const names = generationNames(files, root)
+  const names = dataSetNames(files, root)
   return names.length === 1 ? `there is only ${names[0]}: put that name into the file, as one line` : RESTORE_ADVICE
 }
 
@@ -135,16 +135,16 @@ export function currentName(files: Files, root: string): string {
   }
 }
 
-/** Makes a generation the one in use, durably. */
+/** Makes a data set the one in use, durably. */
 export function nameCurrent(files: Files, root: string, name: string): void {
   assert(GENERATION_NAME.test(name), 'CURRENT names a generation')
   replaceFileSync(files, join(root, 'CURRENT'), bufferOf(`${name}\n`))
 }
 
 /**
- * Removes the generations that interrupted full syncs left. REQUIRES: the current generation's
+ * Removes the data sets that interrupted full syncs left. REQUIRES: the current data set's
  * database is open, and so locked.
  */
-export function removeOtherGenerations(files: Files, root: string, kept: readonly (string | undefined)[]): void {
-  for (const name of generationNames(files, root)) if (!kept.includes(name)) files.removeTreeSync(join(root, name))
+export function removeOtherDataSets(files: Files, root: string, kept: readonly (string | undefined)[]): void {
+  for (const name of dataSetNames(files, root)) if (!kept.includes(name)) files.removeTreeSync(join(root, name))
 }

@@ -1,5 +1,5 @@
 /**
- * The progress of a full sync that fills a generation, in a file of its own, so that the next
+ * The progress of a full sync that fills a data set, in a file of its own, so that the next
  * process can continue it.
  *
  *   filling.json   JSON: source   strings with which the filler asks for the rest

@@ -4,7 +4,7 @@ import { assert } from '../../base/assert.ts'
 import type { Random } from '../../base/clock.ts'
 import type { Files } from '../../base/files.ts'
 import { DamageError, RESTORE_ADVICE } from '../records/records.ts'
-import { readHistory } from './generations.ts'
+import { readHistory } from './data-sets.ts'
 import {
   drawnIdentity,
   IDENTITY_ADVICE,
@@ -19,7 +19,7 @@ import {
 import { readWitness, type Testimony, type Witness } from './witness.ts'
 
 /**
- * Returns the stored identity as of the generation in use: the process may have ended between the
+ * Returns the stored identity as of the data set in use: the process may have ended between the
  * change of CURRENT by a full sync and the change of identity.json. Returns undefined if none is
  * stored. Throws DamageError if a file that it depends on is missing or an older copy.
  */

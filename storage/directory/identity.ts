@@ -44,7 +44,7 @@ export interface Identity {
    * its own disk; null: none.
    */
   readonly ownFrom: number | null
-  /** The data generation of this history; empty if an older version has written the file. */
+  /** The data set of this history; empty if an older version has written the file. */
   readonly generation: string
   /**
    * The reason why the data must not be continued: the next sync is a full one. Null without one.
@@ -114,7 +114,7 @@ export function adoptedIdentity(identity: Identity, replicationId: string, past:
 }
 
 /**
- * Returns the identity of a replica whose data its master's has replaced, in another generation.
+ * Returns the identity of a replica whose data its master's has replaced, in another data set.
  */
 export function replacedIdentity(identity: Identity, generation: string, replicationId: string, past: readonly PastHistory[]): Identity {
   return { ...adoptedIdentity(identity, replicationId, past), generation, cleanEnd: null, ownFrom: null, fullSync: null }
@@ -183,7 +183,7 @@ export function loadIdentity(files: Files, directory: string): Identity | undefi
 
 export function saveIdentity(files: Files, directory: string, identity: Identity, revision = 1): void {
   assert(isReplicationId(identity.replicationId), 'a history has an id of 40 hexadecimal digits')
-  assert(isPast(identity.past), 'a past history has an id and an end')
+  assert(arePastHistories(identity.past), 'a past history has an id and an end')
   assert(identity.cleanEnd === null || isOffset(identity.cleanEnd), 'a clean end is an offset')
   assert(identity.ownFrom === null || isOffset(identity.ownFrom), 'what this node wrote begins at an offset')
   assert(Number.isSafeInteger(revision) && revision > 0, 'each identity that is stored has a revision')
@@ -208,7 +208,7 @@ export function isReplicationId(id: unknown): id is string {
   return typeof id === 'string' && /^[0-9a-f]{40}$/.test(id)
 }
 
-export function isPast(past: unknown): past is readonly PastHistory[] {
+export function arePastHistories(past: unknown): past is readonly PastHistory[] {
   return Array.isArray(past) && past.every((each) => isReplicationId(each?.id) && isOffset(each.until))
 }
 
@@ -228,7 +228,7 @@ function isMaster(master: unknown): master is MasterAddress | null | undefined {
  */
 function identityOf(read: Readonly<Record<string, unknown>>): Identity | null {
   const { replicationId, master, cleanEnd = null, generation = '', fullSync = null, past = pastOfOld(read), ownFrom = 0 } = read
-  if (!isReplicationId(replicationId) || !isPast(past) || !isMaster(master)) return null
+  if (!isReplicationId(replicationId) || !arePastHistories(past) || !isMaster(master)) return null
   if ((cleanEnd !== null && !isOffset(cleanEnd)) || (ownFrom !== null && !isOffset(ownFrom))) return null
   if (typeof generation !== 'string' || (fullSync !== null && typeof fullSync !== 'string')) return null
   return { replicationId, past, cleanEnd, master, ownFrom, generation, fullSync }

@@ -12,7 +12,7 @@ export class Reserve {
   private readonly directory: string
   private readonly path: string
   private readonly sizeBytes: number
-  private present = false
+  private isPresent = false
 
   constructor(files: Files, directory: string, sizeBytes: number) {
     this.files = files
@@ -22,23 +22,23 @@ export class Reserve {
   }
 
   get isHeld(): boolean {
-    return this.present || this.sizeBytes === 0
+    return this.isPresent || this.sizeBytes === 0
   }
 
   /**
    * Takes the space if the disk keeps as much free besides. Returns true if the reserve is held.
    */
-  take(): boolean {
+  acquire(): boolean {
     if (this.isHeld) return true
     try {
-      this.present = this.isThere()
-      if (this.present) return true
+      this.isPresent = this.isThere()
+      if (this.isPresent) return true
       if (this.files.freeBytesSync(this.directory) < 2 * this.sizeBytes) return false
     } catch {
       return false // the file may exist, and stays
     }
-    this.present = this.make()
-    return this.present
+    this.isPresent = this.make()
+    return this.isPresent
   }
 
   private make(): boolean {
@@ -71,7 +71,7 @@ export class Reserve {
 
   /** Releases the space. Returns true if there was any. */
   release(): boolean {
-    this.present = false
+    this.isPresent = false
     if (!this.files.existsSync(this.path)) return false
     try {
       this.files.removeSync(this.path)

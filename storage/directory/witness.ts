@@ -5,9 +5,9 @@
  *
  *   witness  = "HPW1 " generation(17) " " revision(12) " " offset(20) " " crc(8) "\n"
  *
- *   generation  the one in use
+ *   generation  the name of the data set in use
  *   revision    of identity.json, decimal
- *   offset      everything before it in the generation's binlog is durable, decimal
+ *   offset      everything before it in the data set's binlog is durable, decimal
  *   crc         CRC-32 of the bytes before it, hex
  *
  * Each value is written only after its subject is durable, so an older witness is true as well. The
@@ -88,13 +88,13 @@ export class Witness {
     this.testimony = { generation, revision: 0, offset: this.found?.generation === generation ? this.found.offset : 0 }
   }
 
-  /** The offset that the binlog of the generation in use must reach at least. */
+  /** The offset that the binlog of the data set in use must reach at least. */
   get offset(): number {
     return this.testimony.offset
   }
 
   /**
-   * Records a generation and a revision of identity.json. REQUIRES: they and the binlog's start are
+   * Records a data set and a revision of identity.json. REQUIRES: they and the binlog's start are
    * durable.
    */
   identityStored(generation: string, revision: number): void {
@@ -102,7 +102,7 @@ export class Witness {
     this.say({ generation, revision, offset })
   }
 
-  /** Records an offset up to which the binlog of the generation in use is durable. */
+  /** Records an offset up to which the binlog of the data set in use is durable. */
   binlogSynced(offset: number): void {
     if (offset > this.testimony.offset) this.say({ ...this.testimony, offset })
   }

@@ -14,8 +14,8 @@ import { Residents } from '../residents/residents.ts'
 import type { OwnerDatabase } from '../tree/owner.ts'
 import { readCollection } from '../values/collection.ts'
 import { Hash } from '../values/hash.ts'
-import { ROPE_MIN_BYTES, Rope } from '../values/rope.ts'
-import { belongTo, dropPages, entryBytesOf, hasResidentPages, moveTo, type Value } from '../values/value.ts'
+import { MIN_ROPE_BYTES, Rope } from '../values/rope.ts'
+import { dropPages, entryBytesOf, hasResidentPages, moveTo, setOwner, type Value } from '../values/value.ts'
 import { dueAtOf, expire, isOver } from './due.ts'
 import { Entry } from './entry.ts'
 import { EVENT_HASH, EVENT_KEY_MISS, EVENT_NEW } from './key-events.ts'
@@ -67,14 +67,14 @@ export class Database implements OwnerDatabase {
   /** Returns the live entry of a key. Deletes an expired one first; a replica hides it instead. */
   find(key: Bytes): Entry | undefined {
     const entry = this.peek(key)
-    if (entry !== undefined && this.keyspace.touching) entry.accessedAt = this.keyspace.seconds
+    if (entry !== undefined && this.keyspace.isUseCounted) entry.accessedAtSeconds = this.keyspace.monotonicSeconds
     return entry
   }
 
   /** Like `find`, without counting as use: for TYPE, TTL, OBJECT and the like. */
   peek(key: Bytes): Entry | undefined {
     const entry = this.lookup(key)
-    return entry !== undefined && entry.dueAt !== 0 && this.keyspace.isPast(entry.dueAt) ? this.met(entry) : entry
+    return entry !== undefined && entry.dueAtMs !== 0 && this.keyspace.isPast(entry.dueAtMs) ? this.expireOrHide(entry) : entry
   }
 
   /** True if only a read from disk can say whether the key exists. */
@@ -94,7 +94,7 @@ export class Database implements OwnerDatabase {
   lookup(key: Bytes): Entry | undefined {
     const entry = this.entries.get(key)
     if (entry !== undefined) {
-      entry.referenced = true
+      entry.isReferenced = true
       return entry.value === null ? undefined : entry
     }
     if (this.keyCount === this.residentCount) return undefined // every existing key is resident
@@ -107,12 +107,12 @@ export class Database implements OwnerDatabase {
     const root = readRoot(record)
     const value = this.valueOf(root)
     const entry = new Entry(this, key, value)
-    if (typeof value !== 'string') belongTo(value, entry)
-    entry.stored = true
-    entry.expireAt = root.expireAt
-    entry.dueAt = dueAtOf(entry)
-    entry.storedDueAt = entry.dueAt
-    entry.accessedAt = this.keyspace.seconds
+    if (typeof value !== 'string') setOwner(value, entry)
+    entry.isStored = true
+    entry.expireAtMs = root.expireAtMs
+    entry.dueAtMs = dueAtOf(entry)
+    entry.storedDueAtMs = entry.dueAtMs
+    entry.accessedAtSeconds = this.keyspace.monotonicSeconds
     this.entries.add(entry)
     this.residentCount++
     assert(this.residentCount <= this.keyCount, 'resident keys are among the keys that exist')
@@ -129,16 +129,16 @@ export class Database implements OwnerDatabase {
     const resident = this.entries.get(key)
     if (resident === undefined) {
       if (this.keyCount === this.residentCount) return this.make(undefined, key, value)
-    } else if (resident.value !== null && resident.expireAt === 0) {
-      resident.referenced = true
-      resident.accessedAt = this.keyspace.seconds
+    } else if (resident.value !== null && resident.expireAtMs === 0) {
+      resident.isReferenced = true
+      resident.accessedAtSeconds = this.keyspace.monotonicSeconds
       this.replace(resident, value)
       return resident
     }
     const entry = this.find(key)
     if (entry === undefined) return this.create(key, value)
     this.replace(entry, value)
-    if (entry.expireAt !== 0) this.clearDeadline(entry)
+    if (entry.expireAtMs !== 0) this.clearDeadline(entry)
     return entry
   }
 
@@ -164,11 +164,11 @@ export class Database implements OwnerDatabase {
       this.residents.add(entry, entry.sizeBytes)
     }
     // The checkpoint in flight may be about to remove a deleted key's record from LevelDB.
-    const mayBeMissing = !entry.stored || this.keyspace.frozenGeneration !== 0
+    const mayBeMissing = !entry.isStored || this.keyspace.frozenGeneration !== 0
     if (mayBeMissing && entry.generation !== this.keyspace.generation) this.newKeys.add(key)
     this.touch(entry)
     this.assign(entry, value)
-    entry.accessedAt = this.keyspace.seconds
+    entry.accessedAtSeconds = this.keyspace.monotonicSeconds
     this.keyCount++
     this.residentCount++
     this.keyspace.event(EVENT_NEW, 'new', this.index, key)
@@ -192,12 +192,12 @@ export class Database implements OwnerDatabase {
     if (typeof value === 'string') this.resize(-value.length)
     else {
       this.resize(-entryBytesOf(value))
-      belongTo(value, null)
+      setOwner(value, null)
     }
     entry.value = null
-    entry.dueAt = 0
+    entry.dueAtMs = 0
     this.signal(entry.key)
-    if (entry.expireAt !== 0) this.clearDeadline(entry)
+    if (entry.expireAtMs !== 0) this.clearDeadline(entry)
     this.keyCount--
     this.residentCount--
     assert(this.residentCount >= 0 && this.keyCount >= this.residentCount, 'resident keys are among the keys that exist')
@@ -208,10 +208,10 @@ export class Database implements OwnerDatabase {
    * Creates a key from a value that `detach` took from another key. REQUIRES: the key does not
    * exist.
    */
-  attach(key: Bytes, value: Value, expireAt: number): Entry {
+  attach(key: Bytes, value: Value, expireAtMs: number): Entry {
     if (typeof value !== 'string') moveTo(value, this)
     const entry = this.create(key, value)
-    if (expireAt !== 0) this.setDeadline(entry, expireAt)
+    if (expireAtMs !== 0) this.setDeadline(entry, expireAtMs)
     return entry
   }
 
@@ -224,31 +224,31 @@ export class Database implements OwnerDatabase {
   }
 
   /** Sets the deadline of an existing key in ms since the epoch; 0 removes it. */
-  setDeadline(entry: Entry, expireAt: number): void {
-    if (expireAt === 0) {
-      if (entry.expireAt !== 0) {
+  setDeadline(entry: Entry, expireAtMs: number): void {
+    if (expireAtMs === 0) {
+      if (entry.expireAtMs !== 0) {
         this.touch(entry)
         this.clearDeadline(entry)
       }
       return
     }
     this.touch(entry)
-    if (entry.expireAt === 0) this.volatileCount++
-    entry.expireAt = expireAt
+    if (entry.expireAtMs === 0) this.volatileCount++
+    entry.expireAtMs = expireAtMs
     this.dueChanged(entry)
   }
 
   /**
-   * Recomputes `dueAt` after the deadline of the key or of its hash's next field has changed.
+   * Recomputes `dueAtMs` after the deadline of the key or of its hash's next field has changed.
    * REQUIRES: the entry has been touched.
    */
   dueChanged(entry: Entry): void {
-    const before = entry.dueAt
-    const dueAt = dueAtOf(entry)
-    entry.dueAt = dueAt
+    const before = entry.dueAtMs
+    const dueAtMs = dueAtOf(entry)
+    entry.dueAtMs = dueAtMs
     // A later deadline needs no new hint, because the earlier hint leads to it. A deadline that is
     // refreshed again and again therefore keeps one hint.
-    if (dueAt !== 0 && (before === 0 || dueAt < before)) this.keyspace.deadlines.add(entry)
+    if (dueAtMs !== 0 && (before === 0 || dueAtMs < before)) this.keyspace.deadlines.add(entry)
   }
 
   /** Marks an entry dirty. REQUIRES: called before every change of its value in place. */
@@ -263,7 +263,7 @@ export class Database implements OwnerDatabase {
   evict(entry: Entry): void {
     const { value } = entry
     if (value !== null && typeof value !== 'string' && hasResidentPages(value)) {
-      entry.referenced = true // its pages are evicted first, one by one
+      entry.isReferenced = true // its pages are evicted first, one by one
       return
     }
     assert(entry.generation <= this.keyspace.landedGeneration, 'only a clean entry leaves memory')
@@ -305,25 +305,25 @@ export class Database implements OwnerDatabase {
 
   private assign(entry: Entry, value: Value | Buffer): void {
     const old = entry.value
-    entry.rewritten = false
+    entry.isModifiedInPlace = false
     if (typeof old === 'string') this.resize(-old.length)
     else if (old !== null && old !== value) {
       this.resize(-entryBytesOf(old))
-      belongTo(old, null)
+      setOwner(old, null)
       dropPages(old)
     }
     if (typeof value === 'string') {
-      if (value.length < ROPE_MIN_BYTES) {
+      if (value.length < MIN_ROPE_BYTES) {
         entry.value = value
         this.resize(value.length)
       } else entry.value = Rope.of(this, value)
     } else if (Buffer.isBuffer(value)) entry.value = this.ofBuffer(value)
     else if (old !== value) {
       entry.value = value
-      belongTo(value, entry)
+      setOwner(value, entry)
       this.resize(entryBytesOf(value))
     }
-    if (entry.dueAt !== entry.expireAt || entry.value instanceof Hash) this.dueChanged(entry)
+    if (entry.dueAtMs !== entry.expireAtMs || entry.value instanceof Hash) this.dueChanged(entry)
     this.signal(entry.key)
   }
 
@@ -338,7 +338,7 @@ export class Database implements OwnerDatabase {
   }
 
   private ofBuffer(value: Buffer): Value {
-    if (value.length >= ROPE_MIN_BYTES) return Rope.of(this, value)
+    if (value.length >= MIN_ROPE_BYTES) return Rope.of(this, value)
     this.resize(value.length)
     return value.latin1Slice()
   }
@@ -350,7 +350,7 @@ export class Database implements OwnerDatabase {
   }
 
   private clearDeadline(entry: Entry): void {
-    entry.expireAt = 0
+    entry.expireAtMs = 0
     this.volatileCount--
     assert(this.volatileCount >= 0, 'keys with a deadline are not negative')
     this.dueChanged(entry)
@@ -360,7 +360,7 @@ export class Database implements OwnerDatabase {
    * Handles a lookup of a key that is due, or whose fields are: deletes it on a master, hides it on
    * a replica. Returns the entry if it still exists.
    */
-  private met(entry: Entry): Entry | undefined {
+  private expireOrHide(entry: Entry): Entry | undefined {
     if (!isOver(entry)) return entry
     if (this.keyspace.expiry === 'delete') expire(entry)
     return undefined

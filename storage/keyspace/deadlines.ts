@@ -18,7 +18,7 @@ import type { Entry } from './entry.ts'
 const BUCKET_MS = 60_000
 
 export interface Deadline {
-  readonly at: number
+  readonly dueAtMs: number
   readonly dbId: number
   readonly key: Bytes
 }
@@ -27,16 +27,16 @@ type Buckets = Map<number, Deadline[]>
 
 export class Deadlines {
   /** The heap knows every deadline before this time, in ms; a multiple of a minute. */
-  horizon = 0
+  horizonMs = 0
   private readonly heap: Deadline[] = []
   private far: Buckets = new Map()
   private frozenFar: Buckets | null = null
 
   add(entry: Entry): void {
-    const deadline = { at: entry.dueAt, dbId: entry.db.id, key: entry.key }
-    if (deadline.at < this.horizon) this.push(deadline)
+    const deadline = { dueAtMs: entry.dueAtMs, dbId: entry.db.id, key: entry.key }
+    if (deadline.dueAtMs < this.horizonMs) this.push(deadline)
     else {
-      const bucket = Math.floor(deadline.at / BUCKET_MS)
+      const bucket = Math.floor(deadline.dueAtMs / BUCKET_MS)
       const list = this.far.get(bucket)
       if (list === undefined) this.far.set(bucket, [deadline])
       else list.push(deadline)
@@ -58,9 +58,9 @@ export class Deadlines {
     for (;;) {
       let child = 2 * index + 1
       if (child >= heap.length) break
-      if (child + 1 < heap.length && (heap[child + 1] as Deadline).at < (heap[child] as Deadline).at) child++
+      if (child + 1 < heap.length && (heap[child + 1] as Deadline).dueAtMs < (heap[child] as Deadline).dueAtMs) child++
       const candidate = heap[child] as Deadline
-      if (candidate.at >= last.at) break
+      if (candidate.dueAtMs >= last.dueAtMs) break
       heap[index] = candidate
       index = child
     }
@@ -74,7 +74,7 @@ export class Deadlines {
     while (index > 0) {
       const parentIndex = (index - 1) >>> 1
       const parent = heap[parentIndex] as Deadline
-      if (parent.at <= deadline.at) break
+      if (parent.dueAtMs <= deadline.dueAtMs) break
       heap[index] = parent
       index = parentIndex
     }
@@ -92,11 +92,11 @@ export class Deadlines {
         buckets.delete(bucket)
       }
     }
-    this.horizon = end * BUCKET_MS
+    this.horizonMs = end * BUCKET_MS
   }
 
   clear(): void {
-    this.horizon = 0
+    this.horizonMs = 0
     this.heap.length = 0
     this.far = new Map()
     this.frozenFar = null
@@ -108,7 +108,7 @@ export class Deadlines {
     this.far = new Map()
   }
 
-  landed(): void {
+  releaseFrozen(): void {
     this.frozenFar = null
   }
 

@@ -26,26 +26,27 @@ export class Entry implements Resident, DirtyRecord, OwnerKey {
   readonly key: Bytes
   value: Value | null
   /** The key's deadline in ms since the epoch; 0 means none. */
-  expireAt = 0
+  expireAtMs = 0
   /**
    * The time of the next deletion, of the key or of the first field of its hash that expires, in ms
    * since the epoch. 0 means none. `Database.dueChanged` keeps it.
    */
-  dueAt = 0
+  dueAtMs = 0
   generation = 0
-  /** The keyspace's `seconds` at the last access; 0 if unknown. */
-  accessedAt = 0
-  referenced = true
-  stored = false
+  /** The keyspace's `monotonicSeconds` at the last access; 0 if unknown. */
+  accessedAtSeconds = 0
+  isReferenced = true
+  isStored = false
   /**
    * True if the string's bytes have been changed since it was set. Only OBJECT ENCODING cares; the
    * flag is lost when the key leaves memory.
    */
-  rewritten = false
+  isModifiedInPlace = false
   /**
-   * The value of `dueAt` in LevelDB's deadline index, or in the checkpoint in flight; 0 means none.
+   * The value of `dueAtMs` in LevelDB's deadline index, or in the checkpoint in flight; 0 means
+   * none.
    */
-  storedDueAt = 0
+  storedDueAtMs = 0
   ringIndex = -1
   readonly db: Database
 

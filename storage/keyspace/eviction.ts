@@ -134,7 +134,7 @@ export class Eviction implements PageAdmission {
     const isOver = keyspace.residentBytes > this.limits.cacheBytes
     while (this.readBytes > BEHIND_BYTES && read.length - this.readFrom > BEHIND_PAGES) {
       const page = read[this.readFrom++] as ReadPage
-      this.readBytes -= page.memory
+      this.readBytes -= page.memoryBytes
       if (isOver) page.leaveBehind(keyspace.landedGeneration)
     }
     if (this.readFrom > BEHIND_BYTES / 1024) {

@@ -3,7 +3,7 @@
  * work is done between turns, in slices. A million deadlines in one second, even of one hash, are
  * spread over many slices and delay no client.
  *
- * Invariant: for every deadline before `deadlines.horizon`, the heap holds a hint of that time or
+ * Invariant: for every deadline before `deadlines.horizonMs`, the heap holds a hint of that time or
  * earlier, or one is being loaded into it.
  */
 import { rethrowAssertion } from '../../base/assert.ts'
@@ -27,8 +27,8 @@ const UNREADABLE_RETRY_MS = 1000
 const MAX_DELAY_MS = 1000
 
 export class Expiry {
-  active = true
-  private stopped = false
+  isActive = true
+  private isStopped = false
   private readonly keyspace: Keyspace
   private readonly log: Log
   private loading: Promise<void> | null = null
@@ -57,11 +57,11 @@ export class Expiry {
    */
   expireSome(count: number): boolean {
     const { keyspace } = this
-    if (!this.active || keyspace.expiry !== 'delete' || keyspace.isUnitOpen) return false
-    const { deadlines, now } = keyspace
+    if (!this.isActive || keyspace.expiry !== 'delete' || keyspace.isUnitSuspended) return false
+    const { deadlines, nowMs } = keyspace
     while (count > 0) {
       const first = deadlines.first
-      if (first === undefined || first.at > now) return false
+      if (first === undefined || first.dueAtMs > nowMs) return false
       deadlines.pop()
       const before = keyspace.changes
       try {
@@ -83,11 +83,11 @@ export class Expiry {
    * deletions that this counts for.
    */
   private expireOne(hint: Deadline, count: number): number {
-    const { deadlines, now } = this.keyspace
+    const { deadlines, nowMs } = this.keyspace
     const db = this.databaseOf(hint.dbId)
     const entry = db?.lookup(hint.key)
-    if (db === undefined || entry === undefined || entry.dueAt === 0) return 1
-    if (entry.dueAt > now) {
+    if (db === undefined || entry === undefined || entry.dueAtMs === 0) return 1
+    if (entry.dueAtMs > nowMs) {
       deadlines.add(entry) // the deadline was moved to later
       return 1
     }
@@ -96,7 +96,7 @@ export class Expiry {
       return 1
     }
     const expired = (entry.value as Hash).expireFields(count)
-    if (entry.dueAt !== 0) deadlines.add(entry) // its hint is used up; the next field's is later
+    if (entry.dueAtMs !== 0) deadlines.add(entry) // its hint is used up; the next field's is later
     return expired
   }
 
@@ -104,7 +104,7 @@ export class Expiry {
    * Retries a key that LevelDB could not read later. A client that asks for the key gets the error.
    */
   private putOff(hint: Deadline, error: unknown): void {
-    this.keyspace.deadlines.push({ ...hint, at: this.keyspace.now + UNREADABLE_RETRY_MS })
+    this.keyspace.deadlines.push({ ...hint, dueAtMs: this.keyspace.nowMs + UNREADABLE_RETRY_MS })
     const text = String(error)
     if (text !== this.readError) this.log.warn({ error: text }, 'cannot read a key that is due, retrying its deletion every second')
     this.readError = text
@@ -114,8 +114,8 @@ export class Expiry {
   delayMs(wallMs: number): number {
     const { deadlines, expiry } = this.keyspace
     const { first } = deadlines
-    if (first === undefined || !this.active || expiry !== 'delete') return MAX_DELAY_MS
-    return Math.max(0, Math.min(MAX_DELAY_MS, first.at - wallMs))
+    if (first === undefined || !this.isActive || expiry !== 'delete') return MAX_DELAY_MS
+    return Math.max(0, Math.min(MAX_DELAY_MS, first.dueAtMs - wallMs))
   }
 
   /**
@@ -125,8 +125,8 @@ export class Expiry {
   lookAhead(wallMs: number): void {
     const { deadlines, expiry } = this.keyspace
     const horizon = minuteAfter(wallMs + LOOK_AHEAD_MS)
-    if (this.stopped || this.loading !== null || expiry !== 'delete' || deadlines.horizon >= horizon) return
-    const from = deadlines.horizon
+    if (this.isStopped || this.loading !== null || expiry !== 'delete' || deadlines.horizonMs >= horizon) return
+    const from = deadlines.horizonMs
     // One synchronous moment: the deadlines in memory are poured in, and the iterator sees every
     // checkpoint that has landed.
     deadlines.advance(horizon)
@@ -136,13 +136,13 @@ export class Expiry {
 
   /** Stops reading from LevelDB. `resume` starts the interrupted load again. */
   async stop(): Promise<void> {
-    this.stopped = true
+    this.isStopped = true
     await this.iterator?.close()
     await this.loading
   }
 
   resume(wallMs: number): void {
-    this.stopped = false
+    this.isStopped = false
     this.lookAhead(wallMs)
   }
 
@@ -154,11 +154,12 @@ export class Expiry {
         if (records.length === 0) break
         for (const [recordKey] of records) {
           const deadline = readRecordKey(recordKey)
-          if (deadline.type === 'deadline') keyspace.deadlines.push({ at: deadline.expireAt, dbId: deadline.dbId, key: deadline.key })
+          if (deadline.type === 'deadline')
+            keyspace.deadlines.push({ dueAtMs: deadline.expireAtMs, dbId: deadline.dbId, key: deadline.key })
         }
       }
     } catch (error) {
-      keyspace.deadlines.horizon = from // the next attempt loads all of it again
+      keyspace.deadlines.horizonMs = from // the next attempt loads all of it again
       this.log.debug({ error: String(error) }, 'cannot load deadlines from LevelDB, retrying')
     } finally {
       await iterator.close().catch(() => {})

@@ -35,19 +35,19 @@ export class FrozenEntries {
       this.encodeDropped(entry, batch)
       return
     }
-    const dueAt = value === null ? 0 : entry.dueAt
-    if (entry.storedDueAt !== dueAt) this.moveDeadline(entry, dueAt, batch)
+    const dueAtMs = value === null ? 0 : entry.dueAtMs
+    if (entry.storedDueAtMs !== dueAtMs) this.moveDeadline(entry, dueAtMs, batch)
     if (value === null) {
-      if (entry.stored) batch.remove(rootKey(db.id, key))
+      if (entry.isStored) batch.remove(rootKey(db.id, key))
       this.tombstones.push(entry)
       return
     }
-    batch.put(rootKey(db.id, key), rootOf(value, entry.expireAt))
-    entry.stored = true
+    batch.put(rootKey(db.id, key), rootOf(value, entry.expireAtMs))
+    entry.isStored = true
   }
 
   /** Removes unused tombstones from memory. REQUIRES: the batch has been written. */
-  landed(): void {
+  markStored(): void {
     for (const entry of this.tombstones) {
       if (entry.value === null && entry.generation <= this.keyspace.landedGeneration) entry.db.forgetTombstone(entry)
     }
@@ -55,7 +55,7 @@ export class FrozenEntries {
 
   /** Restores the stored deadlines of a batch that was not written. */
   undo(): void {
-    for (const [entry, storedDueAt] of this.movedDeadlines) entry.storedDueAt = storedDueAt
+    for (const [entry, storedDueAt] of this.movedDeadlines) entry.storedDueAtMs = storedDueAt
   }
 
   /**
@@ -64,9 +64,9 @@ export class FrozenEntries {
    * may be among them: its value may have moved to another database.
    */
   private encodeDropped(entry: Entry, batch: RecordSink): void {
-    const { db, key, value, storedDueAt } = entry
-    if (entry.stored) batch.remove(rootKey(db.id, key))
-    if (storedDueAt !== 0) batch.remove(deadlineKey(storedDueAt, db.id, key))
+    const { db, key, value, storedDueAtMs } = entry
+    if (entry.isStored) batch.remove(rootKey(db.id, key))
+    if (storedDueAtMs !== 0) batch.remove(deadlineKey(storedDueAtMs, db.id, key))
     if (value === null || typeof value === 'string' || !hasStoredPages(value)) return
     const objectId = objectIdOfValue(value)
     assert(objectId > 0, 'a value with pages has an object id')
@@ -74,17 +74,17 @@ export class FrozenEntries {
     this.garbageObjects.push(objectId)
   }
 
-  private moveDeadline(entry: Entry, dueAt: number, batch: RecordSink): void {
-    const { db, key, storedDueAt } = entry
-    assert(dueAt !== storedDueAt && dueAt >= 0, 'only a deadline that has changed is moved')
-    if (storedDueAt !== 0) batch.remove(deadlineKey(storedDueAt, db.id, key))
-    if (dueAt !== 0) batch.put(deadlineKey(dueAt, db.id, key), EMPTY_VALUE)
-    this.movedDeadlines.push([entry, storedDueAt])
-    entry.storedDueAt = dueAt
+  private moveDeadline(entry: Entry, dueAtMs: number, batch: RecordSink): void {
+    const { db, key, storedDueAtMs } = entry
+    assert(dueAtMs !== storedDueAtMs && dueAtMs >= 0, 'only a deadline that has changed is moved')
+    if (storedDueAtMs !== 0) batch.remove(deadlineKey(storedDueAtMs, db.id, key))
+    if (dueAtMs !== 0) batch.put(deadlineKey(dueAtMs, db.id, key), EMPTY_VALUE)
+    this.movedDeadlines.push([entry, storedDueAtMs])
+    entry.storedDueAtMs = dueAtMs
   }
 }
 
-function rootOf(value: Value, expireAt: number): Buffer {
-  if (typeof value === 'string') return stringRoot(value, expireAt)
-  return value instanceof Rope ? ropeRoot(value.objectId, value.length, expireAt) : collectionRoot(value, expireAt)
+function rootOf(value: Value, expireAtMs: number): Buffer {
+  if (typeof value === 'string') return stringRoot(value, expireAtMs)
+  return value instanceof Rope ? ropeRoot(value.objectId, value.length, expireAtMs) : collectionRoot(value, expireAtMs)
 }

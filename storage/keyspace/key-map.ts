@@ -40,7 +40,7 @@ assert((SEGMENT_SLOTS & (SEGMENT_SLOTS - 1)) === 0 && (FIRST_SLOTS & (FIRST_SLOT
 assert(FIRST_SLOTS <= SEGMENT_SLOTS && MAX_PROBES < SEGMENT_SLOTS, 'the limits of a segment are in order')
 assert(MAX_DEPTH < 32, 'a segment is found by the bits of a hash')
 
-class Segment<T extends Keyed> {
+class MapSegment<T extends Keyed> {
   readonly depth: number
   hashes: Int32Array
   entries: (T | undefined)[]
@@ -111,9 +111,9 @@ class Segment<T extends Keyed> {
 export class KeyMap<T extends Keyed = Entry> {
   private readonly segmentSlots: number
   private readonly hash: (key: Bytes) => number
-  private readonly first = new Segment<T>(0, FIRST_SLOTS)
+  private readonly first = new MapSegment<T>(0, FIRST_SLOTS)
   /** The directory has at least two positions, so that the shift stays below 32. */
-  private directory: Segment<T>[] = [this.first, this.first]
+  private directory: MapSegment<T>[] = [this.first, this.first]
   private depth = 1
   private shift = 31
   private entryCount = 0
@@ -136,7 +136,7 @@ export class KeyMap<T extends Keyed = Entry> {
 
   get(key: Bytes): T | undefined {
     const hash = this.hash(key)
-    const { hashes, entries, mask } = this.directory[hash >>> this.shift] as Segment<T>
+    const { hashes, entries, mask } = this.directory[hash >>> this.shift] as MapSegment<T>
     for (let slot = hash & mask; ; slot = (slot + 1) & mask) {
       const found = hashes[slot] as number
       if (found === hash) {
@@ -149,7 +149,7 @@ export class KeyMap<T extends Keyed = Entry> {
   /** Adds an entry. REQUIRES: the key is not in the map. */
   add(entry: T): void {
     const hash = this.hash(entry.key)
-    let segment = this.directory[hash >>> this.shift] as Segment<T>
+    let segment = this.directory[hash >>> this.shift] as MapSegment<T>
     this.entryCount++
     while (segment.isFull) {
       if (segment.hashes.length < this.segmentSlots) segment.double(this.addToOverflow)
@@ -158,14 +158,14 @@ export class KeyMap<T extends Keyed = Entry> {
         this.addToOverflow(entry)
         return
       }
-      segment = this.directory[hash >>> this.shift] as Segment<T>
+      segment = this.directory[hash >>> this.shift] as MapSegment<T>
     }
     if (!segment.put(hash, entry)) this.addToOverflow(entry)
   }
 
   delete(key: Bytes): void {
     const hash = this.hash(key)
-    const segment = this.directory[hash >>> this.shift] as Segment<T>
+    const segment = this.directory[hash >>> this.shift] as MapSegment<T>
     const { hashes, entries, mask } = segment
     for (let slot = hash & mask; hashes[slot] !== 0; slot = (slot + 1) & mask) {
       if (hashes[slot] !== hash || (entries[slot] as T).key !== key) continue
@@ -188,21 +188,21 @@ export class KeyMap<T extends Keyed = Entry> {
    * more positions than its entries need: the segment's hashes are alike then, and splits would not
    * separate them.
    */
-  private maySplit(segment: Segment<T>): boolean {
+  private maySplit(segment: MapSegment<T>): boolean {
     if (segment.depth < this.depth) return true
     const places = 2 ** (this.depth + 1)
     return this.depth < MAX_DEPTH && places * this.segmentSlots <= MAX_DIRECTORY_RATIO * (this.entryCount + this.segmentSlots)
   }
 
   /** Replaces a segment by two that share one bit more each. */
-  private split(segment: Segment<T>, hash: number): void {
+  private split(segment: MapSegment<T>, hash: number): void {
     if (segment.depth === this.depth) {
       this.directory = this.directory.flatMap((shared) => [shared, shared])
       this.depth++
       this.shift--
     }
     const depth = segment.depth + 1
-    const halves = [new Segment<T>(depth, this.segmentSlots), new Segment<T>(depth, this.segmentSlots)] as const
+    const halves = [new MapSegment<T>(depth, this.segmentSlots), new MapSegment<T>(depth, this.segmentSlots)] as const
     const { hashes, entries } = segment
     for (let slot = 0; slot < hashes.length; slot++) {
       const found = hashes[slot] as number

@@ -17,7 +17,7 @@
 import { assert, must } from '../../base/assert.ts'
 import type { Bytes } from '../../base/bytes.ts'
 import type { Clock } from '../../base/clock.ts'
-import type { DatabaseMeta, Meta } from '../records/meta.ts'
+import type { DatabaseMeta, StoreMeta } from '../records/meta.ts'
 import type { RecordSink, RecordStore } from '../records/record-store.ts'
 import { DamageError } from '../records/records.ts'
 import type { DirtyRecord } from '../residents/resident.ts'
@@ -71,15 +71,15 @@ export class Keyspace implements OwnerKeyspace {
   log: ExpiryLog
   expiry: ExpiryMode = 'delete'
   /** The reading of the clock that units share, in ms since the epoch. */
-  now = 0
+  nowMs = 0
   /** Monotonic time of that reading in whole seconds, from 1 on; dates the last use of keys. */
-  seconds = 1
+  monotonicSeconds = 1
   /** Monotonic time of that reading in ms; Infinity if the reading does not age. */
   readAtMs = Number.POSITIVE_INFINITY
   /** True if lookups count as use; CLIENT NO-TOUCH turns it off for its own. */
-  touching = true
+  isUseCounted = true
   /** True while expiry deletes: observers must not attribute the change to the running command. */
-  isEnding = false
+  isExpiring = false
 
   generation = 2
   frozenGeneration = 0
@@ -99,7 +99,7 @@ export class Keyspace implements OwnerKeyspace {
    * True while a unit of several commands is suspended halfway and takes turns of its own for the
    * rest. Nothing may be frozen or expired meanwhile.
    */
-  isUnitOpen = false
+  isUnitSuspended = false
   /** The observers of changed keys; null if there are none. */
   observers: readonly KeyObserver[] | null = null
   /**
@@ -174,7 +174,7 @@ export class Keyspace implements OwnerKeyspace {
    * Restores the state in the meta record. Databases beyond this server's number are kept in
    * LevelDB, but no command can reach them.
    */
-  restore(meta: Meta): void {
+  restore(meta: StoreMeta): void {
     this.nextObjectId = meta.nextObjectId
     this.nextDbId = meta.nextDbId
     this.libraries.restore(this.records, meta.libraries ?? [])
@@ -191,13 +191,13 @@ export class Keyspace implements OwnerKeyspace {
   }
 
   readClock(clock: Clock): void {
-    this.now = clock.wallMs()
+    this.nowMs = clock.wallMs()
     this.readAtMs = clock.monotonicMs()
-    this.seconds = 1 + Math.floor(this.readAtMs / 1000)
+    this.monotonicSeconds = 1 + Math.floor(this.readAtMs / 1000)
   }
 
   setClock(wallMs: number): void {
-    this.now = wallMs
+    this.nowMs = wallMs
   }
 
   /** Reports an event of a key if its class is wanted. */
@@ -214,8 +214,8 @@ export class Keyspace implements OwnerKeyspace {
     this.observers = left.length === 0 ? null : left
   }
 
-  isPast(deadline: number): boolean {
-    return deadline <= this.now && this.expiry !== 'ignore'
+  isPast(deadlineMs: number): boolean {
+    return deadlineMs <= this.nowMs && this.expiry !== 'ignore'
   }
 
   database(index: number): Database {
@@ -297,7 +297,7 @@ export class Keyspace implements OwnerKeyspace {
   /** Hands everything dirty to a checkpoint, as of now. */
   freeze(batch: RecordSink): Frozen {
     assert(this.frozenGeneration === 0 && this.frozenBatch === null, 'one checkpoint is under way at a time')
-    assert(!this.isUnitOpen, 'nothing is frozen in the middle of a unit')
+    assert(!this.isUnitSuspended, 'nothing is frozen in the middle of a unit')
     assert(this.frozenBytes === 0 && this.dirtyBytes >= 0, 'dirty records take no negative memory')
     assert(this.generation % 2 === 0 && this.landedGeneration < this.generation, 'only an even generation above the landed one is frozen')
     const frozen: Frozen = {
@@ -335,7 +335,7 @@ export class Keyspace implements OwnerKeyspace {
   }
 
   /** Marks the frozen records clean. REQUIRES: LevelDB has all of them. */
-  landed(): void {
+  releaseFrozen(): void {
     assert(this.frozenGeneration !== 0 && this.frozenBatch !== null, 'only what was frozen lands')
     assert(this.landedGeneration < this.frozenGeneration, 'the landed generation only grows')
     const entries = must(this.frozenEntries)
@@ -347,9 +347,9 @@ export class Keyspace implements OwnerKeyspace {
     this.frozenEntries = null
     this.epoch++
     for (const db of this.databases) db.frozenNewKeys = null
-    this.deadlines.landed()
-    this.libraries.landed()
-    entries.landed()
+    this.deadlines.releaseFrozen()
+    this.libraries.releaseFrozen()
+    entries.markStored()
     assert(this.landedGeneration < this.generation, 'the present generation has not landed')
   }
 

@@ -71,7 +71,7 @@ export class Libraries {
     this.changed = new Set()
   }
 
-  landed(): void {
+  releaseFrozen(): void {
     this.frozen.clear()
   }
 

@@ -1,6 +1,6 @@
 /**
  * The keys of one database that LevelDB does not have yet, for walks in key order (SCAN, KEYS).
- * Creating a key costs an array push. The walks sort, piece by piece: `settle` moves a bounded
+ * Creating a key costs an array push. The walks sort, piece by piece: `sortPending` moves a bounded
  * number of keys into ordered blocks.
  *
  * A key stays listed until the checkpoint that writes it has landed. The walk finds out if the key
@@ -25,7 +25,7 @@ export class NewKeys {
   }
 
   /** Sorts up to `count` of the unsorted keys. Returns true if all are sorted now. */
-  settle(count: number): boolean {
+  sortPending(count: number): boolean {
     for (let left = Math.min(count, this.pending.length); left > 0; left--) this.insert(this.pending.pop() as Bytes)
     return this.pending.length === 0
   }

@@ -1,15 +1,15 @@
 /**
- * Changes of the string that a key holds. A string becomes a rope when it reaches `ROPE_MIN_BYTES`.
+ * Changes of the string that a key holds. A string becomes a rope when it reaches `MIN_ROPE_BYTES`.
  * Positions and lengths are in bytes.
  */
 import { type Bytes, EMPTY } from '../../base/bytes.ts'
-import { ROPE_MIN_BYTES, Rope } from '../values/rope.ts'
+import { MIN_ROPE_BYTES, Rope } from '../values/rope.ts'
 import type { StringValue } from '../values/string.ts'
 import type { Database } from './database.ts'
 import type { Entry } from './entry.ts'
 
 /** A scratch buffer in which short strings are changed. */
-const scratch = Buffer.allocUnsafeSlow(ROPE_MIN_BYTES)
+const scratch = Buffer.allocUnsafeSlow(MIN_ROPE_BYTES)
 
 /**
  * Writes bytes into a key's string at a position. A gap past the end is filled with zeros, so an
@@ -24,7 +24,7 @@ export function writeString(db: Database, key: Bytes, entry: Entry | undefined, 
     return entry as Entry
   }
   const length = Math.max(value.length, position + bytes.length)
-  if (length >= ROPE_MIN_BYTES) {
+  if (length >= MIN_ROPE_BYTES) {
     const rope = Rope.of(db, value)
     rope.write(position, bytes)
     return store(db, key, entry, rope)
@@ -39,7 +39,7 @@ export function writeString(db: Database, key: Bytes, entry: Entry | undefined, 
 export function appendString(db: Database, entry: Entry, suffix: Bytes): void {
   const value = entry.value as StringValue
   const length = value.length + suffix.length
-  if (typeof value !== 'string' || length >= ROPE_MIN_BYTES) {
+  if (typeof value !== 'string' || length >= MIN_ROPE_BYTES) {
     writeString(db, entry.key, entry, value.length, Buffer.from(suffix, 'latin1'))
     return
   }

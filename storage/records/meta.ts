@@ -12,7 +12,7 @@ export interface DatabaseMeta {
   readonly volatile: number
 }
 
-export interface Meta {
+export interface StoreMeta {
   readonly format: 1
   /** LevelDB is the state after the binlog up to this offset, in bytes. */
   readonly binlogOffset: number
@@ -28,7 +28,7 @@ export interface Meta {
   readonly atMs: number
 }
 
-export function encodeMeta(meta: Meta): Buffer {
+export function encodeMeta(meta: StoreMeta): Buffer {
   assert(Number.isSafeInteger(meta.binlogOffset) && meta.binlogOffset >= 0, 'LevelDB is the state at an offset')
   assert(meta.binlogCrc >= 0 && meta.binlogCrc < 2 ** 32, 'a CRC is of 32 bits')
   assert(meta.nextObjectId > 0 && meta.nextDbId > 0, 'the next ids are positive')
@@ -39,11 +39,11 @@ export function encodeMeta(meta: Meta): Buffer {
   return textRecord(JSON.stringify(meta))
 }
 
-export function decodeMeta(record: Buffer): Meta {
+export function decodeMeta(record: Buffer): StoreMeta {
   const text = readText(record, 'meta')
-  let meta: Meta
+  let meta: StoreMeta
   try {
-    meta = JSON.parse(text) as Meta
+    meta = JSON.parse(text) as StoreMeta
   } catch {
     throw new DamageError('meta record: not JSON')
   }

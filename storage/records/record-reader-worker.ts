@@ -16,10 +16,16 @@ const level = new ClassicLevel<Buffer, Buffer>(path, {
   createIfMissing: false,
 })
 
-async function read({ from, before, reverse, limit, count }: ReaderRequest): Promise<[Buffer, Buffer][]> {
+async function read({ from, before, isReverse, limit, count }: ReaderRequest): Promise<[Buffer, Buffer][]> {
   const found: [Buffer, Buffer][] = []
   await level.open()
-  const iterator = level.iterator({ gte: Buffer.from(from), lt: Buffer.from(before), reverse, limit, highWaterMarkBytes: READ_BYTES })
+  const iterator = level.iterator({
+    gte: Buffer.from(from),
+    lt: Buffer.from(before),
+    reverse: isReverse,
+    limit,
+    highWaterMarkBytes: READ_BYTES,
+  })
   try {
     while (found.length < count) {
       const records = await iterator.nextv(limit < 0 ? count - found.length : limit - found.length)

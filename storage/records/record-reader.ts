@@ -24,7 +24,7 @@ export interface ReaderRequest {
   readonly id: number
   readonly from: Uint8Array
   readonly before: Uint8Array
-  readonly reverse: boolean
+  readonly isReverse: boolean
   /** The limit of the range; -1: none. */
   readonly limit: number
   readonly count: number
@@ -39,7 +39,7 @@ export interface ReaderAnswer {
 export type RecordPair = readonly [key: Buffer, value: Buffer]
 
 /** The time limit of a read in ms: longer than any working disk takes. */
-const PATIENCE_MS = 60_000
+const MAX_READ_MS = 60_000
 
 interface Reader {
   readonly worker: Worker
@@ -54,7 +54,7 @@ export class RecordReader {
   private ending: Promise<unknown> = Promise.resolve()
   private lastId = 0
 
-  constructor(path: string, patienceMs = PATIENCE_MS) {
+  constructor(path: string, patienceMs = MAX_READ_MS) {
     this.path = path
     this.patienceMs = patienceMs
   }
@@ -70,8 +70,8 @@ export class RecordReader {
    */
   read(range: RecordRange, count: number): readonly RecordPair[] {
     this.reader ??= this.start()
-    const { from, before, reverse = false, limit = 0 } = range
-    const request: ReaderRequest = { id: ++this.lastId, from, before, reverse, limit: limit === 0 ? -1 : limit, count }
+    const { from, before, reverse: isReverse = false, limit = 0 } = range
+    const request: ReaderRequest = { id: ++this.lastId, from, before, isReverse, limit: limit === 0 ? -1 : limit, count }
     this.reader.port.postMessage(request)
     const { records, error } = this.answer(this.reader, request.id)
     if (error !== null) throw Object.assign(new Error(error.message), error.code === undefined ? {} : { code: error.code })

@@ -4,9 +4,9 @@
  *
  *   meta      'm'                            -> version(1) JSON text of Meta (meta.ts) crc(4)
  *   root      'k' dbId(4) key                -> version(1) kind(1) flags(1)
- *                                               [expireAt(8) if flags & 1] payload crc(4)
+ *                                               [expireAtMs(8) if flags & 1] payload crc(4)
  *   page      'p' objectId(8) pageNumber(4)  -> version(1) bytes crc(4)
- *   deadline  'x' expireAt(8) dbId(4) key    -> empty
+ *   deadline  'x' expireAtMs(8) dbId(4) key    -> empty
  *   garbage   'g' what(1) id(8)              -> empty        what: 0 an object, 1 a database
  *   cursors   'c'                            -> version(1) JSON text of the SCAN cursors crc(4);
  *                                               written at shutdown
@@ -72,7 +72,7 @@ export const GARBAGE_DATABASE = 1
 class Scratch {
   private buffer = Buffer.allocUnsafeSlow(1024)
 
-  take(length: number): Buffer {
+  bufferFor(length: number): Buffer {
     if (length > this.buffer.length) this.buffer = Buffer.allocUnsafeSlow(length * 2)
     return this.buffer
   }
@@ -96,7 +96,7 @@ function readUint64(buffer: Buffer, offset: number): number {
 /** Returns the key of a root record, in a scratch buffer. */
 export function rootKey(dbId: number, key: Bytes): Buffer {
   const length = 5 + key.length
-  const buffer = rootKeyScratch.take(length)
+  const buffer = rootKeyScratch.bufferFor(length)
   buffer[0] = TAG_ROOT
   buffer.writeUInt32BE(dbId, 1)
   buffer.latin1Write(key, 5)
@@ -105,7 +105,7 @@ export function rootKey(dbId: number, key: Bytes): Buffer {
 
 /** Returns the key of a page record, in a scratch buffer. */
 export function pageKey(objectId: number, pageNumber: number): Buffer {
-  const buffer = pageKeyScratch.take(13)
+  const buffer = pageKeyScratch.bufferFor(13)
   buffer[0] = TAG_PAGE
   writeUint64(buffer, objectId, 1)
   buffer.writeUInt32BE(pageNumber, 9)
@@ -113,11 +113,11 @@ export function pageKey(objectId: number, pageNumber: number): Buffer {
 }
 
 /** Returns the key of a deadline record, in a scratch buffer. */
-export function deadlineKey(expireAt: number, dbId: number, key: Bytes): Buffer {
+export function deadlineKey(expireAtMs: number, dbId: number, key: Bytes): Buffer {
   const length = 13 + key.length
-  const buffer = deadlineKeyScratch.take(length)
+  const buffer = deadlineKeyScratch.bufferFor(length)
   buffer[0] = TAG_DEADLINE
-  writeUint64(buffer, expireAt, 1)
+  writeUint64(buffer, expireAtMs, 1)
   buffer.writeUInt32BE(dbId, 9)
   buffer.latin1Write(key, 13)
   return buffer.subarray(0, length)
@@ -139,39 +139,39 @@ export function libraryKey(name: Bytes): Buffer {
   return buffer
 }
 
-/** Returns the value of an inline string's root, in a scratch buffer. `expireAt` 0 means none. */
-export function stringRoot(value: Bytes, expireAt: number): Buffer {
-  const start = expireAt === 0 ? 3 : 11
-  const buffer = valueScratch.take(start + value.length + CRC_BYTES)
-  writeRootHead(buffer, KIND_STRING, expireAt)
+/** Returns the value of an inline string's root, in a scratch buffer. `expireAtMs` 0 means none. */
+export function stringRoot(value: Bytes, expireAtMs: number): Buffer {
+  const start = expireAtMs === 0 ? 3 : 11
+  const buffer = valueScratch.bufferFor(start + value.length + CRC_BYTES)
+  writeRootHead(buffer, KIND_STRING, expireAtMs)
   buffer.latin1Write(value, start)
   return seal(buffer, start + value.length)
 }
 
 /** Returns the value of a rope's root, in a scratch buffer. */
-export function ropeRoot(objectId: number, length: number, expireAt: number): Buffer {
-  const start = expireAt === 0 ? 3 : 11
-  const buffer = valueScratch.take(start + 16 + CRC_BYTES)
-  writeRootHead(buffer, KIND_ROPE, expireAt)
+export function ropeRoot(objectId: number, length: number, expireAtMs: number): Buffer {
+  const start = expireAtMs === 0 ? 3 : 11
+  const buffer = valueScratch.bufferFor(start + 16 + CRC_BYTES)
+  writeRootHead(buffer, KIND_ROPE, expireAtMs)
   writeUint64(buffer, objectId, start)
   writeUint64(buffer, length, start + 8)
   return seal(buffer, start + 16)
 }
 
 /** Returns the value of a collection's root, in a scratch buffer. */
-export function writeCollectionRoot(kind: number, payload: Buffer, expireAt: number): Buffer {
+export function writeCollectionRoot(kind: number, payload: Buffer, expireAtMs: number): Buffer {
   assert(kind >= KIND_HASH && kind <= KIND_STREAM, 'a collection is of one of the kinds 3 to 7')
   assert(payload.length > OBJECT_ID_AT, 'the root of a collection has a head')
-  const start = expireAt === 0 ? 3 : 11
-  const buffer = valueScratch.take(start + payload.length + CRC_BYTES)
-  writeRootHead(buffer, kind, expireAt)
+  const start = expireAtMs === 0 ? 3 : 11
+  const buffer = valueScratch.bufferFor(start + payload.length + CRC_BYTES)
+  writeRootHead(buffer, kind, expireAtMs)
   payload.copy(buffer, start)
   return seal(buffer, start + payload.length)
 }
 
 /** Returns the value of a page, in a scratch buffer. */
 export function pageValue(content: Buffer): Buffer {
-  const buffer = valueScratch.take(1 + content.length + CRC_BYTES)
+  const buffer = valueScratch.bufferFor(1 + content.length + CRC_BYTES)
   buffer[0] = RECORD_VERSION
   content.copy(buffer, 1)
   return seal(buffer, 1 + content.length)
@@ -213,12 +213,12 @@ function unseal(value: Buffer, what: string): Buffer {
   return value.subarray(0, length)
 }
 
-function writeRootHead(buffer: Buffer, kind: number, expireAt: number): void {
-  assert(expireAt >= 0, 'a deadline is not negative')
+function writeRootHead(buffer: Buffer, kind: number, expireAtMs: number): void {
+  assert(expireAtMs >= 0, 'a deadline is not negative')
   buffer[0] = RECORD_VERSION
   buffer[1] = kind
-  buffer[2] = expireAt === 0 ? 0 : HAS_DEADLINE
-  if (expireAt !== 0) writeUint64(buffer, expireAt, 3)
+  buffer[2] = expireAtMs === 0 ? 0 : HAS_DEADLINE
+  if (expireAtMs !== 0) writeUint64(buffer, expireAtMs, 3)
 }
 
 /**
@@ -227,7 +227,7 @@ function writeRootHead(buffer: Buffer, kind: number, expireAt: number): void {
  */
 export interface Root {
   readonly kind: number
-  readonly expireAt: number
+  readonly expireAtMs: number
   readonly payload: Buffer
 }
 
@@ -248,7 +248,7 @@ export function readRoot(record: Buffer): Root {
   const start = flags & HAS_DEADLINE ? 11 : 3
   if (value.length < start) throw new DamageError('root record: cut short')
   if (kind === KIND_ROPE && value.length !== start + 16) throw new DamageError('root record: a rope of the wrong size')
-  return { kind, expireAt: start === 11 ? readUint64(value, 3) : 0, payload: value.subarray(start) }
+  return { kind, expireAtMs: start === 11 ? readUint64(value, 3) : 0, payload: value.subarray(start) }
 }
 
 /** Returns the object id in a root's payload, or 0 if the value has no pages. */
@@ -261,16 +261,16 @@ export function objectIdOf(root: Root): number {
 }
 
 /**
- * Returns the time of the first deletion in a root, as `Entry.dueAt` has it: of the key, or of its
- * hash's next field. 0 means never.
+ * Returns the time of the first deletion in a root, as `Entry.dueAtMs` has it: of the key, or of
+ * its hash's next field. 0 means never.
  */
 export function dueAtOf(root: Root): number {
-  const { kind, expireAt, payload } = root
-  if (kind !== KIND_HASH) return expireAt
+  const { kind, expireAtMs, payload } = root
+  if (kind !== KIND_HASH) return expireAtMs
   const at = payload[FORM_AT] === FORM_PAGES ? HEADER_IN_PAGES_AT : HEADER_INLINE_AT
-  if (payload[at] !== FIELD_DEADLINE_BYTES || payload.length < at + 1 + FIELD_DEADLINE_BYTES) return expireAt
-  const nextDeadline = readUint64(payload, at + 1)
-  return expireAt === 0 ? nextDeadline : Math.min(expireAt, nextDeadline)
+  if (payload[at] !== FIELD_DEADLINE_BYTES || payload.length < at + 1 + FIELD_DEADLINE_BYTES) return expireAtMs
+  const nextDeadlineMs = readUint64(payload, at + 1)
+  return expireAtMs === 0 ? nextDeadlineMs : Math.min(expireAtMs, nextDeadlineMs)
 }
 
 export function ropeLengthOf(root: Root): number {
@@ -297,7 +297,7 @@ export type RecordKey =
   | { readonly type: 'library'; readonly name: Bytes }
   | { readonly type: 'root'; readonly dbId: number; readonly key: Bytes }
   | { readonly type: 'page'; readonly objectId: number; readonly pageNumber: number }
-  | { readonly type: 'deadline'; readonly expireAt: number; readonly dbId: number; readonly key: Bytes }
+  | { readonly type: 'deadline'; readonly expireAtMs: number; readonly dbId: number; readonly key: Bytes }
   | { readonly type: 'garbage'; readonly what: number; readonly id: number }
 
 export function readRecordKey(buffer: Buffer): RecordKey {
@@ -318,7 +318,7 @@ export function readRecordKey(buffer: Buffer): RecordKey {
       break
     case TAG_DEADLINE:
       if (buffer.length >= 13)
-        return { type: 'deadline', expireAt: readUint64(buffer, 1), dbId: buffer.readUInt32BE(9), key: buffer.latin1Slice(13) }
+        return { type: 'deadline', expireAtMs: readUint64(buffer, 1), dbId: buffer.readUInt32BE(9), key: buffer.latin1Slice(13) }
       break
     case TAG_GARBAGE:
       if (buffer.length === 10) return { type: 'garbage', what: buffer[1] as number, id: readUint64(buffer, 2) }

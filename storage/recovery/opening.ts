@@ -1,26 +1,26 @@
 /**
- * Opens a data directory: finds the generation in use, opens its records (which locks it), reads
+ * Opens a data directory: finds the data set in use, opens its records (which locks it), reads
  * the identity of this node, and checks that nothing is missing.
  */
 import { listSegments } from '../binlog/segments.ts'
-import { findGeneration, type Generation, nameCurrent, removeOtherGenerations } from '../directory/directory.ts'
-import { FillingGeneration } from '../directory/generations.ts'
+import { FillingDataSet } from '../directory/data-sets.ts'
+import { type DataSet, findDataSet, nameCurrent, removeOtherDataSets } from '../directory/directory.ts'
+import { isDiskFull } from '../directory/disk-space.ts'
 import { roleOf } from '../directory/identity.ts'
 import { IdentityStore } from '../directory/identity-store.ts'
 import { Reserve } from '../directory/reserve.ts'
-import { isDiskFull } from '../directory/room.ts'
 import { Witness } from '../directory/witness.ts'
 import type { RecordStore } from '../records/record-store.ts'
 import { META_KEY } from '../records/records.ts'
 import type { StorageOptions } from '../storage-options.ts'
 
 export interface OpenedDirectory {
-  readonly generation: Generation
+  readonly dataSet: DataSet
   readonly records: RecordStore
   readonly identities: IdentityStore
   readonly witness: Witness
-  /** The generation that an interrupted full sync was filling, on a replica. */
-  readonly unfinished: FillingGeneration | null
+  /** The data set that an interrupted full sync was filling, on a replica. */
+  readonly unfinished: FillingDataSet | null
   /** True if the disk is full and the reserve has been released. */
   readonly isDiskLow: boolean
 }
@@ -46,18 +46,18 @@ export async function openDirectory(options: StorageOptions): Promise<OpenedDire
  */
 async function openOnce(options: StorageOptions): Promise<Omit<OpenedDirectory, 'isDiskLow'>> {
   const { files, directory, random, fatal, log } = options
-  const { generation, isNew } = findGeneration(files, directory)
-  const records = await options.openRecords(generation.db, isNew ? 'create' : 'existing')
-  let unfinished: FillingGeneration | null = null
+  const { generation: dataSet, isNew } = findDataSet(files, directory)
+  const records = await options.openRecords(dataSet.db, isNew ? 'create' : 'existing')
+  let unfinished: FillingDataSet | null = null
   try {
-    if (isNew) nameCurrent(files, directory, generation.name)
-    const witness = new Witness(files, directory, generation.name, log)
+    if (isNew) nameCurrent(files, directory, dataSet.name)
+    const witness = new Witness(files, directory, dataSet.name, log)
     // Another process may have initialized the directory since the check above.
-    const isStillNew = isNew && records.getSync(META_KEY) === undefined && listSegments(files, generation.binlog).length === 0
-    const identities = IdentityStore.open({ files, directory, generation: generation.name, random, fatal, witness, isNew: isStillNew })
-    unfinished = roleOf(identities.current) === 'replica' ? await findUnfinished(options, generation) : null
-    removeOtherGenerations(files, directory, [generation.name, unfinished?.name])
-    return { generation, records, identities, witness, unfinished }
+    const isStillNew = isNew && records.getSync(META_KEY) === undefined && listSegments(files, dataSet.binlog).length === 0
+    const identities = IdentityStore.open({ files, directory, generation: dataSet.name, random, fatal, witness, isNew: isStillNew })
+    unfinished = roleOf(identities.current) === 'replica' ? await findUnfinished(options, dataSet) : null
+    removeOtherDataSets(files, directory, [dataSet.name, unfinished?.name])
+    return { dataSet, records, identities, witness, unfinished }
   } catch (error) {
     await unfinished?.keep()
     await records.close()
@@ -65,10 +65,10 @@ async function openOnce(options: StorageOptions): Promise<Omit<OpenedDirectory, 
   }
 }
 
-/** Returns the unfinished generation of a full sync. One that cannot be read is received again. */
-async function findUnfinished(options: StorageOptions, { name }: Generation): Promise<FillingGeneration | null> {
+/** Returns the unfinished data set of a full sync. One that cannot be read is received again. */
+async function findUnfinished(options: StorageOptions, { name }: DataSet): Promise<FillingDataSet | null> {
   try {
-    return await FillingGeneration.find(options, name)
+    return await FillingDataSet.find(options, name)
   } catch (error) {
     options.log.warn({ error: String(error) }, 'cannot read the data of the interrupted full sync; the sync starts over')
     return null

@@ -23,7 +23,7 @@ import { readCommand } from '../binlog/command-codec.ts'
 import type { BinlogPosition, GroupHeader } from '../binlog/group.ts'
 import { BinlogReader, trustedSynced } from '../binlog/reader.ts'
 import { listSegments, type Segment, segmentPath } from '../binlog/segments.ts'
-import type { Generation } from '../directory/directory.ts'
+import type { DataSet } from '../directory/directory.ts'
 import { DamageError, RESTORE_ADVICE } from '../records/records.ts'
 
 export interface RecoveredLog {
@@ -64,16 +64,16 @@ const SLICE_MS = 10
  */
 export async function replayLog(
   files: Files,
-  generation: Generation,
+  dataSet: DataSet,
   { from, ownFrom, durable }: LogStart,
   replayer: Replayer,
   log: Log,
   clock: Clock,
   progress: (offset: number, end: number) => void,
 ): Promise<RecoveredLog> {
-  const directory = generation.binlog
+  const directory = dataSet.binlog
   const segments = listSegments(files, directory)
-  mustBeWhole(files, generation, segments, { from, durable })
+  mustBeWhole(files, dataSet, segments, { from, durable })
   const last = segments.at(-1)
   const reader = new BinlogReader(files, segments, from)
   let synced = Math.max(from.offset, last?.start ?? 0, durable)
@@ -123,11 +123,11 @@ export async function replayLog(
  */
 function mustBeWhole(
   files: Files,
-  generation: Generation,
+  dataSet: DataSet,
   segments: readonly Segment[],
   { from, durable }: Pick<LogStart, 'from' | 'durable'>,
 ): void {
-  const { binlog, db } = generation
+  const { binlog, db } = dataSet
   const [first] = segments
   if (first !== undefined && first.start > from.offset) {
     const logs = files.listSync(db).filter((name) => name.endsWith('.log'))

@@ -22,9 +22,9 @@ export interface ReopeningHost {
   resumeBackground(): void
   isClosing(): boolean
   /** LevelDB can no longer be read, can be read again, or `failure` has changed. */
-  changed(): void
+  onAvailabilityChanged(): void
   /** LevelDB cannot be opened for now. */
-  failed(reason: Error): void
+  onFailed(reason: Error): void
 }
 
 export class Reopening {
@@ -50,7 +50,7 @@ export class Reopening {
         await this.attempt()
         if (attempts > 1) host.log.info({}, 'LevelDB is open again')
         this.failure = null
-        host.changed()
+        host.onAvailabilityChanged()
         return
       } catch (error) {
         if (host.isClosing()) throw error
@@ -70,7 +70,7 @@ export class Reopening {
     await host.stopBackground()
     try {
       const reopened = records.reopen()
-      host.changed() // nothing can be read from here on
+      host.onAvailabilityChanged() // nothing can be read from here on
       await reopened
     } finally {
       if (records.isOpen) host.resumeBackground()
@@ -86,7 +86,7 @@ export class Reopening {
       host.log.error({ error: text }, `cannot reopen LevelDB, retrying every second: ${outcome}`)
     }
     this.failure = text
-    host.failed(new Error(text))
-    host.changed()
+    host.onFailed(new Error(text))
+    host.onAvailabilityChanged()
   }
 }

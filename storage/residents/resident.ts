@@ -6,7 +6,7 @@ export interface Resident {
   /** The generation of the last change; the object is clean when that generation has landed. */
   generation: number
   ringIndex: number
-  referenced: boolean
+  isReferenced: boolean
   /** Removes a clean resident from memory. */
   evict(): void
 }
@@ -24,7 +24,7 @@ export interface DirtyRecord {
 /** A leaf, or a page of a rope. */
 export interface ReadPage {
   /** Size in bytes of memory. */
-  readonly memory: number
+  readonly memoryBytes: number
   /** Removes the page from memory if it is clean and no cursor stands in it. */
   leaveBehind(landedGeneration: number): void
 }

@@ -58,8 +58,8 @@ export class Residents {
       if (this.hand >= this.ring.length) this.hand = 0
       const resident = this.ring[this.hand] as Resident
       if (resident.generation > landedGeneration) this.hand++
-      else if (resident.referenced && spared === 'used') {
-        resident.referenced = false
+      else if (resident.isReferenced && spared === 'used') {
+        resident.isReferenced = false
         this.hand++
       } else {
         const { length } = this.ring

@@ -11,7 +11,7 @@ import type { KeyRange, WalkedKey } from './walk.ts'
 export const READ_AHEAD_KEYS = 500
 const MAX_PIECES = 16
 
-interface Piece {
+interface ReadPiece {
   /** A weak reference: the piece must not keep a dropped database in memory. */
   readonly db: WeakRef<Database>
   readonly epoch: number
@@ -23,7 +23,7 @@ interface Piece {
 
 export class ReadAhead {
   /** In order of use, the last used at the end. */
-  private pieces: Piece[] = []
+  private pieces: ReadPiece[] = []
 
   get count(): number {
     return this.pieces.length

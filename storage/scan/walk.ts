@@ -40,7 +40,7 @@ export type TypeName = 'string' | 'hash' | 'list' | 'set' | 'zset' | 'stream'
 export interface WalkedKey {
   readonly key: Bytes
   /** The deadline in ms since the epoch; 0 means none. */
-  readonly expireAt: number
+  readonly expireAtMs: number
   readonly type: TypeName
 }
 
@@ -58,7 +58,7 @@ export interface WalkStep {
   readonly next: Bytes | null
 }
 
-type Order = 'forward' | 'backward'
+type WalkOrder = 'forward' | 'backward'
 
 /** LevelDB is closed, or being closed and opened again: nothing can be read for now. */
 export class StoreNotOpenError extends Error {
@@ -69,7 +69,7 @@ export const ALL_KEYS: KeyRange = { from: '' }
 const END: WalkStep = { keys: [], next: null }
 
 /** Keys sorted before other work gets a turn: about 2 ms. */
-const SETTLE_KEYS = 2000
+const SORTED_KEYS_PER_SLICE = 2000
 /** Keys visited in one step of a whole walk. */
 export const WALK_KEYS = 1000
 
@@ -123,14 +123,14 @@ export function walkBack(db: Database, range: KeyRange, count: number): Steps<Wa
   return walkOneStep(db, range, count, 'backward')
 }
 
-function* walkOneStep(db: Database, range: KeyRange, count: number, order: Order, ahead?: ReadAhead): Steps<WalkStep> {
+function* walkOneStep(db: Database, range: KeyRange, count: number, order: WalkOrder, ahead?: ReadAhead): Steps<WalkStep> {
   const { keyspace } = db
-  let piece = SETTLE_KEYS
+  let piece = SORTED_KEYS_PER_SLICE
   while (db.droppedIn === 0 && db.keyCount > 0) {
-    if (!settle(db, piece)) {
+    if (!sortPending(db, piece)) {
       const before = db.newKeys.pendingCount
       yield* waitFor(aTurn)
-      piece = SETTLE_KEYS + Math.max(0, db.newKeys.pendingCount - before)
+      piece = SORTED_KEYS_PER_SLICE + Math.max(0, db.newKeys.pendingCount - before)
       continue
     }
     // There is no pause between the last key sorted, the epoch and the snapshot.
@@ -148,9 +148,9 @@ function* walkOneStep(db: Database, range: KeyRange, count: number, order: Order
 }
 
 /** Sorts up to `count` new keys, frozen ones included. Returns true if all are sorted. */
-function settle(db: Database, count: number): boolean {
-  const frozenSettled = db.frozenNewKeys?.settle(count) ?? true
-  return db.newKeys.settle(count) && frozenSettled
+function sortPending(db: Database, count: number): boolean {
+  const frozenSettled = db.frozenNewKeys?.sortPending(count) ?? true
+  return db.newKeys.sortPending(count) && frozenSettled
 }
 
 /** Does all steps of a walk and passes the keys of each to `visit`. */
@@ -177,7 +177,7 @@ export function* storedEdges(db: Database): Steps<readonly [first: Bytes, last: 
  * Returns the first `count` roots of the range (the last, backwards), and up to `most` if they are
  * at hand; fewer only at its end. Returns null if LevelDB was closed meanwhile.
  */
-function* readStored(db: Database, range: KeyRange, count: number, most: number, order: Order): Steps<readonly WalkedKey[] | null> {
+function* readStored(db: Database, range: KeyRange, count: number, most: number, order: WalkOrder): Steps<readonly WalkedKey[] | null> {
   const bounds = rootRange(db.id, range.from, range.before)
   const limited = { ...bounds, limit: most, ...(order === 'backward' ? { reverse: true as const } : {}) }
   try {
@@ -192,7 +192,7 @@ function* readStored(db: Database, range: KeyRange, count: number, most: number,
 function storedKeyOf(recordKey: Buffer, value: Buffer): WalkedKey {
   const { key } = readRecordKey(recordKey) as { readonly key: Bytes }
   const root = readRoot(value)
-  return { key, expireAt: root.expireAt, type: typeNameOfKind(root.kind) }
+  return { key, expireAtMs: root.expireAtMs, type: typeNameOfKind(root.kind) }
 }
 
 /** True if a read failed because LevelDB was closed, for good or for a moment. */
@@ -210,7 +210,7 @@ function isNotOpen(error: unknown): boolean {
  * `count` keys only at their end. Hence the first of the three heads is the next key, until `count`
  * keys are visited.
  */
-function merge(db: Database, range: KeyRange, count: number, stored: readonly WalkedKey[], order: Order): WalkStep {
+function merge(db: Database, range: KeyRange, count: number, stored: readonly WalkedKey[], order: WalkOrder): WalkStep {
   const created = listed(db.newKeys, range, count, order)
   const frozen = db.frozenNewKeys === null ? [] : listed(db.frozenNewKeys, range, count, order)
   const keys: WalkedKey[] = []
@@ -235,12 +235,12 @@ function merge(db: Database, range: KeyRange, count: number, stored: readonly Wa
   return { keys, next: order === 'forward' ? keyAfter(last) : last }
 }
 
-function listed(keys: NewKeys, range: KeyRange, count: number, order: Order): readonly Bytes[] {
+function listed(keys: NewKeys, range: KeyRange, count: number, order: WalkOrder): readonly Bytes[] {
   return order === 'forward' ? keys.following(range.from, count) : keys.preceding(range.before, count)
 }
 
 /** Returns the key that a walk visits first. */
-function earlier(a: Bytes | undefined, b: Bytes | undefined, order: Order): Bytes | undefined {
+function earlier(a: Bytes | undefined, b: Bytes | undefined, order: WalkOrder): Bytes | undefined {
   if (a === undefined || b === undefined) return a ?? b
   return a < b === (order === 'forward') ? a : b
 }
@@ -251,12 +251,12 @@ function earlier(a: Bytes | undefined, b: Bytes | undefined, order: Order): Byte
 function describe(db: Database, key: Bytes, root: WalkedKey | undefined): WalkedKey | undefined {
   const entry = db.resident(key)
   if (entry !== undefined) {
-    if (entry.value === null || isPast(db, entry.expireAt)) return undefined
-    return { key, expireAt: entry.expireAt, type: typeNameOf(entry.value) }
+    if (entry.value === null || isPast(db, entry.expireAtMs)) return undefined
+    return { key, expireAtMs: entry.expireAtMs, type: typeNameOf(entry.value) }
   }
-  return root === undefined || isPast(db, root.expireAt) ? undefined : root
+  return root === undefined || isPast(db, root.expireAtMs) ? undefined : root
 }
 
-function isPast(db: Database, expireAt: number): boolean {
-  return expireAt !== 0 && db.keyspace.isPast(expireAt)
+function isPast(db: Database, expireAtMs: number): boolean {
+  return expireAtMs !== 0 && db.keyspace.isPast(expireAtMs)
 }

@@ -19,14 +19,14 @@ import type { Tree } from './tree.ts'
  * which a leaf has grown, or -1 if unknown: runs of insertions at one end leave full pages behind.
  * REQUIRES: the node and those above it have been touched.
  */
-export function split(tree: Tree, node: TreeNode, changedAt: number): void {
+export function split(tree: Tree, node: TreeNode, changedIndex: number): void {
   const { length } = node
-  const at = changedAt === length - 1 ? length - 1 : changedAt === 0 ? 1 : middleOf(node)
+  const at = changedIndex === length - 1 ? length - 1 : changedIndex === 0 ? 1 : middleOf(node)
   assert(at > 0 && at < length, 'a split leaves no node empty')
   assert(tree.isTouched(node), 'a node is touched before it is split')
   const right = new TreeNode(tree, node.level)
   const separator = separatorAt(node, at)
-  const { memory } = node
+  const { memoryBytes } = node
   right.keys = tail(node.keys, at)
   right.values = tail(node.values, at)
   right.children = tail(node.children, at)
@@ -37,7 +37,7 @@ export function split(tree: Tree, node: TreeNode, changedAt: number): void {
   node.measure()
   right.measure()
   assert(node.length === at && right.length === length - at, 'a split keeps every entry')
-  tree.object.account(node.memory - memory)
+  tree.object.account(node.memoryBytes - memoryBytes)
   must(tree.object.pages).adopt(right)
   addRight(tree, node, right, separator)
   if (tree.isOver(node)) split(tree, node, -1)
@@ -55,7 +55,7 @@ function tail<T>(list: T[], at: number): T[] {
 function middleOf(node: TreeNode): number {
   const { layout } = node.tree
   const { length } = node
-  let left = node.bytes / 2
+  let left = node.encodedBytes / 2
   let at = 0
   while (at < length - 1 && left > 0) {
     const key = layout.isKeyed ? (node.keys[at] as Bytes) : ''
@@ -107,10 +107,10 @@ function addRight(tree: Tree, node: TreeNode, right: TreeNode, separator: Bytes)
 }
 
 function resize(node: TreeNode, bytes: number, overhead: number): void {
-  node.bytes += bytes
-  node.memory += bytes + overhead
+  node.encodedBytes += bytes
+  node.memoryBytes += bytes + overhead
   node.tree.object.account(bytes + overhead)
-  assert(node.bytes >= 0 && node.memory > 0, 'the size of a node is not negative')
+  assert(node.encodedBytes >= 0 && node.memoryBytes > 0, 'the size of a node is not negative')
 }
 
 /** The arrays of an inner node are of one length. */
@@ -176,7 +176,7 @@ function lowerRoot(tree: Tree): void {
     const child = tree.childAt(root, 0)
     assert(child.level === root.level - 1, 'the only child of a root is one level below it')
     assert(root.counts[0] === tree.count, 'the only child of a root holds all elements')
-    tree.object.db.keyspace.touch(root, root.memory)
+    tree.object.db.keyspace.touch(root, root.memoryBytes)
     pages.remove(root)
     child.parent = null
     tree.root = child
@@ -190,14 +190,14 @@ function lowerRoot(tree: Tree): void {
 export function mergeSmall(tree: Tree, node: TreeNode): void {
   const { pageBytes, pageElements } = tree.object.db.keyspace.pageLimits
   const { parent } = node
-  if (parent === null || node.bytes * 4 > pageBytes || node.length * 4 > pageElements) return
+  if (parent === null || node.encodedBytes * 4 > pageBytes || node.length * 4 > pageElements) return
   assert(node.length > 0, 'an empty node is taken out, not merged')
   const slot = slotOf(parent, node)
   for (const left of [slot, slot - 1]) {
     if (left < 0 || left + 1 >= parent.length) continue
     const first = tree.childAt(parent, left)
     const second = tree.childAt(parent, left + 1)
-    if ((first.bytes + second.bytes) * 4 > pageBytes * 3 || (first.length + second.length) * 4 > pageElements * 3) continue
+    if ((first.encodedBytes + second.encodedBytes) * 4 > pageBytes * 3 || (first.length + second.length) * 4 > pageElements * 3) continue
     merge(tree, parent, left, first, second)
     return
   }
@@ -208,9 +208,9 @@ function merge(tree: Tree, parent: TreeNode, slot: number, first: TreeNode, seco
   assert(tree.isTouched(parent), 'a node is touched before its children are merged')
   const { keyspace } = tree.object.db
   const pages = must(tree.object.pages)
-  keyspace.touch(first, first.memory)
-  keyspace.touch(second, second.memory)
-  const { memory } = first
+  keyspace.touch(first, first.memoryBytes)
+  keyspace.touch(second, second.memoryBytes)
+  const { memoryBytes } = first
   const length = first.length + second.length
   if (first.level > 0 && tree.layout.isKeyed) second.keys[0] = parent.keys[slot + 1] as Bytes
   // The page has been touched, so a checkpoint no longer needs its old content.
@@ -223,7 +223,7 @@ function merge(tree: Tree, parent: TreeNode, slot: number, first: TreeNode, seco
   }
   first.filter = null
   first.measure()
-  tree.object.account(first.memory - memory)
+  tree.object.account(first.memoryBytes - memoryBytes)
   assert(first.length === length, 'a merge keeps every entry')
   parent.counts[slot] = (parent.counts[slot] as number) + (parent.counts[slot + 1] as number)
   assert(parent.counts[slot] === first.total, 'the counts of both nodes add up to that of the merged one')
@@ -266,7 +266,7 @@ function mergeSeam(tree: Tree, rank: number): void {
 }
 
 function removeBelow(tree: Tree, node: TreeNode, from: number, to: number): void {
-  if (node.pages !== null) tree.object.db.keyspace.touch(node, node.memory)
+  if (node.pages !== null) tree.object.db.keyspace.touch(node, node.memoryBytes)
   if (node.level === 0) {
     removeFromLeaf(tree, node, from, to)
     return
@@ -312,10 +312,10 @@ function dropBelow(tree: Tree, child: TreeNode | number, level: number): void {
     node = new TreeNode(tree, 0) // stands for the record to be removed
     node.number = child
     node.pages = pages
-    node.stored = true
+    node.isStored = true
   }
   for (const below of node.children) dropBelow(tree, below, level - 1)
-  keyspace.touch(node, node.memory)
+  keyspace.touch(node, node.memoryBytes)
   if (node.ringIndex >= 0) pages.remove(node)
   else node.isGone = true
 }

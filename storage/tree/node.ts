@@ -8,8 +8,8 @@
  *                    keys[i] is not after any key below children[i] and after all below
  *                    children[i - 1]; keys[0] stands for the least
  *
- * `bytes` is the encoded size of the content (approximate for inner nodes), by which nodes are
- * split. `memory` is the approximate size in memory.
+ * `encodedBytes` is the encoded size of the content (approximate for inner nodes), by which nodes
+ * are split. `memoryBytes` is the approximate size in memory.
  */
 import { assert, must } from '../../base/assert.ts'
 import type { Bytes } from '../../base/bytes.ts'
@@ -22,11 +22,11 @@ import type { Tree } from './tree.ts'
 /** The value of a hash field that has a deadline, in ms since the epoch. */
 export class FieldValue {
   readonly value: Bytes
-  readonly expireAt: number
+  readonly expireAtMs: number
 
-  constructor(value: Bytes, expireAt: number) {
+  constructor(value: Bytes, expireAtMs: number) {
     this.value = value
-    this.expireAt = expireAt
+    this.expireAtMs = expireAtMs
   }
 }
 
@@ -48,9 +48,9 @@ export interface Layout {
 
 const NODE_BYTES = 240
 const INNER_CHILD_BYTES = 12
-const INNER_CHILD_MEMORY = 56
+const INNER_CHILD_MEMORY_BYTES = 56
 /** Memory of a string's header and its slot in the array. */
-const STRING_MEMORY = 24
+const STRING_MEMORY_BYTES = 24
 
 const NOTHING: never[] = []
 
@@ -67,13 +67,13 @@ export class TreeNode implements Resident, DirtyRecord, ReadPage {
   values: TreeValue[]
   children: (TreeNode | number)[]
   counts: number[]
-  bytes = 0
-  memory = NODE_BYTES
+  encodedBytes = 0
+  memoryBytes = NODE_BYTES
   generation = 0
   ringIndex = -1
-  referenced = true
+  isReferenced = true
   /** True if LevelDB has a record of this page, or may have one after the checkpoint in flight. */
-  stored = false
+  isStored = false
   /** True if the node is no longer part of the tree: its record is to be removed. */
   isGone = false
   /**
@@ -112,9 +112,9 @@ export class TreeNode implements Resident, DirtyRecord, ReadPage {
     let bytes = 0
     if (this.level === 0) for (let i = 0; i < length; i++) bytes += elementBytes(layout, this.keys[i] as Bytes, this.values[i])
     else for (let i = 0; i < length; i++) bytes += childBytes(layout.isKeyed ? (this.keys[i] as Bytes) : '')
-    this.bytes = bytes
-    this.memory = NODE_BYTES + bytes + length * (this.level === 0 ? elementOverhead(layout) : INNER_CHILD_MEMORY)
-    if (this.filter !== null) this.memory += FILTER_BYTES
+    this.encodedBytes = bytes
+    this.memoryBytes = NODE_BYTES + bytes + length * (this.level === 0 ? elementOverhead(layout) : INNER_CHILD_MEMORY_BYTES)
+    if (this.filter !== null) this.memoryBytes += FILTER_BYTES
   }
 
   encode(batch: RecordSink): void {
@@ -123,7 +123,7 @@ export class TreeNode implements Resident, DirtyRecord, ReadPage {
 
   evict(): void {
     if (this.level > 0 && this.children.some((child) => typeof child !== 'number'))
-      this.referenced = true // the children are evicted first
+      this.isReferenced = true // the children are evicted first
     else this.forget()
   }
 
@@ -156,9 +156,9 @@ export class TreeNode implements Resident, DirtyRecord, ReadPage {
     const { parent, tree } = this
     if (parent === null) tree.root = this.number
     else parent.children[slotOf(parent, this)] = this.number
-    tree.left(this)
+    tree.onNodeEvicted(this)
     const { db } = must(this.pages, 'only a node with a page of its own leaves memory')
-    db.residents.remove(this, this.memory)
+    db.residents.remove(this, this.memoryBytes)
     db.keyspace.evictions++
   }
 }
@@ -200,7 +200,7 @@ export function childBytes(separator: Bytes): number {
 
 /** Returns the memory of an element beyond its encoded bytes. */
 export function elementOverhead({ isKeyed, values }: Layout): number {
-  return (isKeyed ? STRING_MEMORY : 0) + (values === NO_VALUES ? 0 : STRING_MEMORY)
+  return (isKeyed ? STRING_MEMORY_BYTES : 0) + (values === NO_VALUES ? 0 : STRING_MEMORY_BYTES)
 }
 
-export const CHILD_OVERHEAD = INNER_CHILD_MEMORY
+export const CHILD_OVERHEAD = INNER_CHILD_MEMORY_BYTES

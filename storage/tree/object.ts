@@ -45,7 +45,7 @@ export class TreeObject {
       tree = new Tree(this, this.layouts[index] as Layout)
       this.trees[index] = tree
       if (this.pages !== null) this.pages.adopt(tree.root as TreeNode)
-      else this.account((tree.root as TreeNode).memory)
+      else this.account((tree.root as TreeNode).memoryBytes)
     }
     return tree
   }
@@ -59,7 +59,7 @@ export class TreeObject {
   get entryBytes(): number {
     let bytes = OBJECT_BYTES
     if (this.pages !== null) return bytes
-    for (const tree of this.trees) if (tree !== undefined) bytes += (tree.root as TreeNode).memory
+    for (const tree of this.trees) if (tree !== undefined) bytes += (tree.root as TreeNode).memoryBytes
     return bytes
   }
 
@@ -67,7 +67,7 @@ export class TreeObject {
   get residentBytes(): number {
     let bytes = 0
     this.forEachResident((node) => {
-      bytes += node.memory
+      bytes += node.memoryBytes
     })
     return bytes
   }
@@ -86,9 +86,9 @@ export class TreeObject {
     assert(this.pages === null, 'only an inline object is given pages')
     const { keyspace } = this.db
     let bytes = 0
-    for (const tree of this.trees) if (tree !== undefined) bytes += (tree.root as TreeNode).bytes
+    for (const tree of this.trees) if (tree !== undefined) bytes += (tree.root as TreeNode).encodedBytes
     if (bytes <= keyspace.pageLimits.inlineBytes) return
-    for (const tree of this.trees) if (tree !== undefined) this.account(-(tree.root as TreeNode).memory)
+    for (const tree of this.trees) if (tree !== undefined) this.account(-(tree.root as TreeNode).memoryBytes)
     const pages = new Pages(this.db, keyspace.takeObjectId(), 1, false)
     this.pages = pages
     for (const tree of this.trees) if (tree !== undefined) pages.adopt(tree.root as TreeNode)
@@ -106,7 +106,7 @@ export class TreeObject {
       const { root } = tree
       // A tree that is not in memory has not shrunk.
       if (typeof root === 'number' ? tree.count > 0 : root.level > 0) return
-      if (typeof root !== 'number') bytes += root.bytes
+      if (typeof root !== 'number') bytes += root.encodedBytes
     }
     if (bytes * 2 > this.db.keyspace.pageLimits.inlineBytes) return
     pages.drop(this.trees.map((tree) => tree?.root ?? 0))
@@ -124,7 +124,7 @@ export class TreeObject {
       root.measure()
       tree.root = root
       tree.leaf = null
-      this.account(root.memory)
+      this.account(root.memoryBytes)
     }
   }
 
@@ -143,7 +143,7 @@ export class TreeObject {
       const waiting = [tree.rootNode()]
       for (let node = waiting.pop(); node !== undefined; node = waiting.pop()) {
         for (let slot = 0; slot < node.children.length; slot++) waiting.push(tree.childAt(node, slot))
-        keyspace.touch(node, node.memory)
+        keyspace.touch(node, node.memoryBytes)
         pages.takeOver(node)
       }
     }
@@ -161,8 +161,8 @@ export class TreeObject {
     const before = this.db
     if (db === before) return
     this.forEachResident((node) => {
-      before.residents.remove(node, node.memory)
-      db.residents.add(node, node.memory)
+      before.residents.remove(node, node.memoryBytes)
+      db.residents.add(node, node.memoryBytes)
     })
     this.db = db
     if (this.pages !== null) this.pages.db = db

@@ -51,10 +51,10 @@ export interface OwnerKeyspace {
   readRecord(recordKey: Buffer): Buffer | undefined
   touch(record: DirtyRecord, sizeBytes: number): void
 
-  readonly now: number
+  readonly nowMs: number
   readonly expiry: 'delete' | 'hide' | 'ignore'
-  isEnding: boolean
-  isPast(deadline: number): boolean
+  isExpiring: boolean
+  isPast(deadlineMs: number): boolean
 }
 
 /** Counts pages that have been read from disk (`Eviction`). */

@@ -8,7 +8,7 @@
  *   key, bytes value              length(varint) bytes
  *   score value                   IEEE double(8), little-endian
  *   field value                   varint(length * 2 + hasDeadline)
- *                                 [expireAt(8), little-endian double] bytes
+ *                                 [expireAtMs(8), little-endian double] bytes
  *   varint                        7 bits a byte, least significant first, up to 2^53
  */
 import { assert, at } from '../../base/assert.ts'
@@ -232,7 +232,7 @@ function encodeValue(writer: PageWriter, kind: number, value: TreeValue): void {
   } else {
     const field = value as FieldValue
     writer.varint(field.value.length * 2 + 1)
-    writer.double(field.expireAt)
+    writer.double(field.expireAtMs)
     writer.raw(field.value)
   }
 }
@@ -272,6 +272,6 @@ function decodeValue(reader: PageReader, kind: number): TreeValue {
   if (kind !== FIELD_VALUES) throw new DamageError('page: values of no known kind')
   const head = reader.varint()
   if (head % 2 === 0) return reader.raw(head / 2)
-  const expireAt = reader.double()
-  return new FieldValue(reader.raw((head - 1) / 2), expireAt)
+  const expireAtMs = reader.double()
+  return new FieldValue(reader.raw((head - 1) / 2), expireAtMs)
 }

@@ -10,8 +10,8 @@ import type { OwnerDatabase } from './owner.ts'
 import { pageContent } from './page-codec.ts'
 
 /** Numbers have four bytes. One change takes far fewer than the numbers beyond this limit. */
-const LAST_NUMBER = 2 ** 32 - 2 ** 16
-assert(LAST_NUMBER < 2 ** 32, 'a page number is written in four bytes')
+const MAX_PAGE_NUMBER = 2 ** 32 - 2 ** 16
+assert(MAX_PAGE_NUMBER < 2 ** 32, 'a page number is written in four bytes')
 
 export class Pages {
   /** The database whose key holds the object. */
@@ -19,20 +19,20 @@ export class Pages {
   readonly objectId: number
   nextNumber: number
   /** True if LevelDB has pages of this object, or may have some after the checkpoint in flight. */
-  stored: boolean
+  isStored: boolean
   /** The generation in which the object was dropped; 0 while it is in use. */
   droppedIn = 0
 
-  constructor(db: OwnerDatabase, objectId: number, nextNumber: number, stored: boolean) {
+  constructor(db: OwnerDatabase, objectId: number, nextNumber: number, isStored: boolean) {
     this.db = db
     this.objectId = objectId
     this.nextNumber = nextNumber
-    this.stored = stored
+    this.isStored = isStored
   }
 
   /** True if few numbers are left, so that the object needs another id. */
   get isUsedUp(): boolean {
-    return this.nextNumber > LAST_NUMBER
+    return this.nextNumber > MAX_PAGE_NUMBER
   }
 
   /** Takes a node over from other pages of the same tree. REQUIRES: the node has been touched. */
@@ -41,17 +41,17 @@ export class Pages {
     assert(node.generation === this.db.keyspace.generation, 'a node is touched before it gets another number')
     node.pages = this
     node.number = this.nextNumber++
-    node.stored = false
+    node.isStored = false
   }
 
   /** Makes a node one of these pages, to be written. */
   adopt(node: TreeNode): void {
     assert(this.nextNumber > 0 && this.nextNumber < 2 ** 32, 'a page number fits into four bytes')
-    assert(node.pages === null && !node.stored, 'only a node without a page gets its first number')
+    assert(node.pages === null && !node.isStored, 'only a node without a page gets its first number')
     node.pages = this
     node.number = this.nextNumber++
-    this.db.residents.add(node, node.memory)
-    this.db.keyspace.touch(node, node.memory)
+    this.db.residents.add(node, node.memoryBytes)
+    this.db.keyspace.touch(node, node.memoryBytes)
   }
 
   /** Removes a node that is no longer part of its tree. REQUIRES: the node has been touched. */
@@ -59,8 +59,8 @@ export class Pages {
     assert(!node.isGone, 'a node is removed once')
     assert(node.generation === this.db.keyspace.generation, 'a node is touched before it is removed')
     node.isGone = true
-    if (!node.stored) node.generation = 0 // LevelDB has no record to remove
-    this.db.residents.remove(node, node.memory)
+    if (!node.isStored) node.generation = 0 // LevelDB has no record to remove
+    this.db.residents.remove(node, node.memoryBytes)
   }
 
   /** Writes or removes the page of a node, or neither if the object has been dropped. */
@@ -77,8 +77,8 @@ export class Pages {
       batch.remove(key)
       return
     }
-    node.stored = true
-    this.stored = true
+    node.isStored = true
+    this.isStored = true
     batch.put(key, pageValue(pageContent(node)))
   }
 
@@ -90,7 +90,7 @@ export class Pages {
     const { keyspace } = this.db
     assert(this.droppedIn === 0, 'an object is dropped once')
     this.droppedIn = keyspace.generation
-    if (this.stored || keyspace.frozenGeneration !== 0) keyspace.garbageObjects.push(this.objectId)
+    if (this.isStored || keyspace.frozenGeneration !== 0) keyspace.garbageObjects.push(this.objectId)
     for (const root of roots) if (typeof root !== 'number') keyspace.dropped.push(root)
     reap(keyspace.dropped, REAP_AT_ONCE)
   }
@@ -104,7 +104,7 @@ export function reap(dropped: TreeNode[], count: number): boolean {
     const node = dropped.pop()
     if (node === undefined) return false
     for (const child of node.children) if (typeof child !== 'number') dropped.push(child)
-    if (node.ringIndex >= 0) must(node.pages).db.residents.remove(node, node.memory)
+    if (node.ringIndex >= 0) must(node.pages).db.residents.remove(node, node.memoryBytes)
   }
   return dropped.length > 0
 }

@@ -40,12 +40,12 @@ export const DEFAULT_PAGE_LIMITS: PageLimits = { inlineBytes: 2048, pageBytes: 4
  * A node with fewer entries is never split: splitting an inner node into single children would make
  * the tree grow without end.
  */
-const LEAF_FEWEST = 2
-const INNER_FEWEST = 4
+const MIN_LEAF_ENTRIES = 2
+const MIN_INNER_CHILDREN = 4
 
-/** `bytes` reads at most this many pages. */
-const MEASURED_PAGES = 16
-assert(INNER_FEWEST >= 2 * 2, 'an inner node is split into two with two children each')
+/** `encodedBytes` reads at most this many pages. */
+const MAX_MEASURED_PAGES = 16
+assert(MIN_INNER_CHILDREN >= 2 * 2, 'an inner node is split into two with two children each')
 assert(DEFAULT_PAGE_LIMITS.inlineBytes <= DEFAULT_PAGE_LIMITS.pageBytes, 'what is inline fits into a page')
 
 export class Tree {
@@ -66,12 +66,12 @@ export class Tree {
   }
 
   /** Encoded bytes of all elements; Infinity for more than a few pages. */
-  get bytes(): number {
+  get encodedBytes(): number {
     const root = this.rootNode()
-    if (root.level === 0) return root.bytes
-    if (root.level > 1 || root.length > MEASURED_PAGES) return Number.POSITIVE_INFINITY
+    if (root.level === 0) return root.encodedBytes
+    if (root.level > 1 || root.length > MAX_MEASURED_PAGES) return Number.POSITIVE_INFINITY
     let sum = 0
-    for (let slot = 0; slot < root.length; slot++) sum += this.childAt(root, slot).bytes
+    for (let slot = 0; slot < root.length; slot++) sum += this.childAt(root, slot).encodedBytes
     return sum
   }
 
@@ -154,7 +154,7 @@ export class Tree {
     if (layout.isKeyed) insertAt(leaf.keys, index, key)
     if (layout.values !== NO_VALUES) insertAt(leaf.values, index, value)
     const bytes = elementBytes(layout, key, value)
-    this.counted(leaf, 1, bytes, bytes + elementOverhead(layout))
+    this.adjustCounts(leaf, 1, bytes, bytes + elementOverhead(layout))
     if (this.object.pages === null) this.object.makePagesIfLarge()
     if (this.isOver(leaf)) split(this, leaf, index)
     this.leaf = null
@@ -170,8 +170,8 @@ export class Tree {
     const key = layout.isKeyed ? (leaf.keys[index] as Bytes) : ''
     const bytes = elementBytes(layout, key, value) - elementBytes(layout, key, old)
     if (bytes === 0) return
-    this.counted(leaf, 0, bytes, bytes)
-    if (bytes < 0) this.shrunk(leaf)
+    this.adjustCounts(leaf, 0, bytes, bytes)
+    if (bytes < 0) this.rebalanceAfterShrink(leaf)
     else {
       if (this.object.pages === null) this.object.makePagesIfLarge()
       if (this.isOver(leaf)) split(this, leaf, -1)
@@ -187,8 +187,8 @@ export class Tree {
     this.touch(leaf)
     if (layout.isKeyed) removeAt(leaf.keys, index)
     if (layout.values !== NO_VALUES) removeAt(leaf.values, index)
-    this.counted(leaf, -1, -bytes, -bytes - elementOverhead(layout))
-    this.shrunk(leaf)
+    this.adjustCounts(leaf, -1, -bytes, -bytes - elementOverhead(layout))
+    this.rebalanceAfterShrink(leaf)
     this.leaf = null
   }
 
@@ -281,14 +281,14 @@ export class Tree {
   rootNode(): TreeNode {
     const { root } = this
     if (typeof root === 'number') return this.load(null, 0, root)
-    root.referenced = true
+    root.isReferenced = true
     return root
   }
 
   childAt(node: TreeNode, slot: number): TreeNode {
     const child = node.children[slot] as TreeNode | number
     if (typeof child === 'number') return this.load(node, slot, child)
-    child.referenced = true
+    child.isReferenced = true
     child.slot = slot
     return child
   }
@@ -303,7 +303,7 @@ export class Tree {
     if (object.pages === null) return
     if (object.pages.isUsedUp) object.renumber()
     const { keyspace } = object.db
-    for (let node: TreeNode | null = leaf; node !== null; node = node.parent) keyspace.touch(node, node.memory)
+    for (let node: TreeNode | null = leaf; node !== null; node = node.parent) keyspace.touch(node, node.memoryBytes)
   }
 
   /** True if the node and the root record may change: a checkpoint under way has them as they were. */
@@ -317,21 +317,21 @@ export class Tree {
     if (this.object.pages === null) return false
     const { pageBytes, pageElements } = this.object.db.keyspace.pageLimits
     const { length } = node
-    return length >= (node.level === 0 ? LEAF_FEWEST : INNER_FEWEST) && (node.bytes > pageBytes || length > pageElements)
+    return length >= (node.level === 0 ? MIN_LEAF_ENTRIES : MIN_INNER_CHILDREN) && (node.encodedBytes > pageBytes || length > pageElements)
   }
 
   /** Called when a node has been evicted. */
-  left(node: TreeNode): void {
+  onNodeEvicted(node: TreeNode): void {
     if (this.leaf === node) this.leaf = null
   }
 
   /** Adjusts a leaf's sizes, and the counts above it. */
-  private counted(leaf: TreeNode, elements: number, bytes: number, memory: number): void {
+  private adjustCounts(leaf: TreeNode, elements: number, bytes: number, memoryBytes: number): void {
     assert(this.isTouched(leaf), 'a leaf is touched before it changes')
-    leaf.bytes += bytes
-    leaf.memory += memory
-    assert(leaf.bytes >= 0 && leaf.memory > 0, 'the size of a leaf is not negative')
-    this.object.account(memory)
+    leaf.encodedBytes += bytes
+    leaf.memoryBytes += memoryBytes
+    assert(leaf.encodedBytes >= 0 && leaf.memoryBytes > 0, 'the size of a leaf is not negative')
+    this.object.account(memoryBytes)
     if (elements === 0) return
     this.version++
     this.count += elements
@@ -343,7 +343,7 @@ export class Tree {
     }
   }
 
-  private shrunk(leaf: TreeNode): void {
+  private rebalanceAfterShrink(leaf: TreeNode): void {
     if (this.object.pages === null) return
     if (leaf.length === 0 && leaf.parent !== null) detachNode(this, leaf)
     else mergeSmall(this, leaf)
@@ -362,7 +362,7 @@ export class Tree {
     const node = decodePage(this, readPage(record))
     node.pages = pages
     node.number = number
-    node.stored = true
+    node.isStored = true
     return node
   }
 
@@ -377,9 +377,9 @@ export class Tree {
     node.parent = parent
     node.slot = slot
     const { residents, keyspace } = must(node.pages).db
-    residents.add(node, node.memory)
-    if (node.level === 0) keyspace.eviction.admitPage(node, node.memory)
-    else keyspace.eviction.admit(node.memory)
+    residents.add(node, node.memoryBytes)
+    if (node.level === 0) keyspace.eviction.admitPage(node, node.memoryBytes)
+    else keyspace.eviction.admit(node.memoryBytes)
     return node
   }
 }

@@ -86,7 +86,7 @@ export function copyCollection(value: Collection, db: OwnerDatabase): Collection
 const writer = new PageWriter()
 
 /** Returns the value of a collection's root record, in a scratch buffer. */
-export function collectionRoot(value: Collection, expireAt: number): Buffer {
+export function collectionRoot(value: Collection, expireAtMs: number): Buffer {
   const { object } = value
   const { pages, trees } = object
   writer.begin()
@@ -101,7 +101,7 @@ export function collectionRoot(value: Collection, expireAt: number): Buffer {
   while (count > 1 && trees[count - 1] === undefined) count--
   writer.byte(count)
   for (let index = 0; index < count; index++) encodeTree(at(trees, index), pages)
-  return writeCollectionRoot(value.kind, writer.content, expireAt)
+  return writeCollectionRoot(value.kind, writer.content, expireAtMs)
 }
 
 function encodeTree(tree: Tree, pages: Pages | null): void {

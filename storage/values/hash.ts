@@ -2,13 +2,13 @@
  * A hash: fields with their values and deadlines.
  *
  *   tree 0   field -> value, a FieldValue for a field with a deadline
- *   tree 1   expireAt(8) field -> nothing: the fields with deadlines, in order of deadline; exists
+ *   tree 1   expireAtMs(8) field -> nothing: the fields with deadlines, by deadline; exists
  *            once a field has had one
- *   header   nextDeadline(8), the earliest of them; empty if no field has one
+ *   header   nextDeadlineMs(8), the earliest of them; empty if no field has one
  *
- * The key is due when its hash's next field is (`Entry.dueAt`), so the deadline index leads to it.
- * A command that meets an expired field deletes it at once, logged before the command. A replica
- * hides the field, and replay ignores its deadline.
+ * The key is due when its hash's next field is (`Entry.dueAtMs`), so the deadline index leads to
+ * it. A command that meets an expired field deletes it at once, logged before the command. A
+ * replica hides the field, and replay ignores its deadline.
  *
  * A hash whose fields are all expired does not exist for lookups (`Database.peek`). A hash that a
  * command was given therefore has a live field, and deleting expired fields never empties it before
@@ -43,16 +43,16 @@ export class Hash implements Collection {
   readonly object: TreeObject
   readonly fields: Tree
   /** The earliest deadline of its fields in ms since the epoch; 0 if none has one. */
-  nextDeadline: number
+  nextDeadlineMs: number
 
   constructor(object: TreeObject, header: Bytes) {
     this.object = object
     this.fields = object.tree(0)
-    this.nextDeadline = header === '' ? 0 : readDeadline(header)
+    this.nextDeadlineMs = header === '' ? 0 : readDeadline(header)
   }
 
   encodeHeader(): Bytes {
-    return this.nextDeadline === 0 ? '' : deadlineKey(this.nextDeadline, '')
+    return this.nextDeadlineMs === 0 ? '' : deadlineKey(this.nextDeadlineMs, '')
   }
 
   /** The number of fields, including expired fields that are not deleted yet. */
@@ -68,13 +68,13 @@ export class Hash implements Collection {
   /** The number of expired fields. */
   get dueCount(): number {
     const { keyspace } = this.object.db
-    if (this.nextDeadline === 0 || !keyspace.isPast(this.nextDeadline)) return 0
-    return this.object.tree(1).lowerBound(deadlineKey(keyspace.now + 1, ''))
+    if (this.nextDeadlineMs === 0 || !keyspace.isPast(this.nextDeadlineMs)) return 0
+    return this.object.tree(1).lowerBound(deadlineKey(keyspace.nowMs + 1, ''))
   }
 
   /** True if all fields are expired. */
   get isOver(): boolean {
-    return this.nextDeadline !== 0 && this.object.tree(1).count === this.fields.count && this.dueCount === this.fields.count
+    return this.nextDeadlineMs !== 0 && this.object.tree(1).count === this.fields.count && this.dueCount === this.fields.count
   }
 
   get encodingName(): Bytes {
@@ -109,7 +109,7 @@ export class Hash implements Collection {
   deadlineOf(field: Bytes): number | undefined {
     const value = this.fields.get(field)
     if (typeof value !== 'object') return value === undefined ? undefined : 0
-    return this.meet(field, value) ? value.expireAt : undefined
+    return this.meet(field, value) ? value.expireAtMs : undefined
   }
 
   /**
@@ -118,7 +118,7 @@ export class Hash implements Collection {
    */
   liveValue(value: TreeValue): Bytes | undefined {
     if (typeof value !== 'object') return value as Bytes
-    return this.object.db.keyspace.isPast(value.expireAt) ? undefined : value.value
+    return this.object.db.keyspace.isPast(value.expireAtMs) ? undefined : value.value
   }
 
   /** Sets a field, without a deadline. Returns true if it is new. */
@@ -142,7 +142,7 @@ export class Hash implements Collection {
       return
     }
     const old = fields.value
-    fields.replace(typeof old === 'object' ? new FieldValue(value, old.expireAt) : value)
+    fields.replace(typeof old === 'object' ? new FieldValue(value, old.expireAtMs) : value)
   }
 
   /** Deletes a field. Returns false if it did not exist. The hash may be empty afterwards. */
@@ -152,7 +152,7 @@ export class Hash implements Collection {
     const { value } = fields
     if (typeof value === 'object') {
       if (!this.meet(field, value)) return false
-      this.forgetDeadline(field, value.expireAt)
+      this.forgetDeadline(field, value.expireAtMs)
       fields.find(field)
     }
     fields.remove()
@@ -160,17 +160,17 @@ export class Hash implements Collection {
   }
 
   /** Sets a live field's deadline, in ms since the epoch. */
-  setDeadline(field: Bytes, expireAt: number): void {
-    const { fields, nextDeadline } = this
+  setDeadline(field: Bytes, expireAtMs: number): void {
+    const { fields, nextDeadlineMs } = this
     if (!fields.find(field)) throw new Error('a deadline for no field')
     const old = fields.value
     const isEnding = typeof old === 'object'
-    fields.replace(new FieldValue(isEnding ? old.value : (old as Bytes), expireAt))
+    fields.replace(new FieldValue(isEnding ? old.value : (old as Bytes), expireAtMs))
     const deadlines = this.object.tree(1)
-    if (isEnding) deadlines.delete(deadlineKey(old.expireAt, field))
-    deadlines.set(deadlineKey(expireAt, field))
+    if (isEnding) deadlines.delete(deadlineKey(old.expireAtMs, field))
+    deadlines.set(deadlineKey(expireAtMs, field))
     if (this.object.encoding === LISTPACK) this.object.encoding = LISTPACK_WITH_DEADLINES
-    if (nextDeadline === 0 || expireAt < nextDeadline || (isEnding && old.expireAt === nextDeadline)) this.deadlinesChanged()
+    if (nextDeadlineMs === 0 || expireAtMs < nextDeadlineMs || (isEnding && old.expireAtMs === nextDeadlineMs)) this.deadlinesChanged()
   }
 
   /** Removes a live field's deadline. Returns false if it had none. */
@@ -178,7 +178,7 @@ export class Hash implements Collection {
     const old = this.fields.get(field)
     if (typeof old !== 'object') return false
     this.fields.replace(old.value)
-    this.forgetDeadline(field, old.expireAt)
+    this.forgetDeadline(field, old.expireAtMs)
     return true
   }
 
@@ -205,16 +205,16 @@ export class Hash implements Collection {
   /**
    * Deletes or hides an expired field that a command has met. Returns true if the field is live.
    */
-  private meet(field: Bytes, { expireAt }: FieldValue): boolean {
+  private meet(field: Bytes, { expireAtMs }: FieldValue): boolean {
     const { keyspace } = this.object.db
-    if (!keyspace.isPast(expireAt)) return true
+    if (!keyspace.isPast(expireAtMs)) return true
     if (keyspace.expiry !== 'delete') return false
     const { changes } = keyspace
-    keyspace.isEnding = true
+    keyspace.isExpiring = true
     this.fields.delete(field)
-    this.object.tree(1).delete(deadlineKey(expireAt, field))
+    this.object.tree(1).delete(deadlineKey(expireAtMs, field))
     this.expired([field])
-    keyspace.isEnding = false
+    keyspace.isExpiring = false
     keyspace.changes = changes // the deletion is logged above, not as part of the running command
     return false
   }
@@ -224,7 +224,7 @@ export class Hash implements Collection {
     const isLive = this.meet(field, old)
     if (this.fields.find(field)) {
       this.fields.replace(value)
-      this.forgetDeadline(field, old.expireAt)
+      this.forgetDeadline(field, old.expireAtMs)
     } else this.fields.insert(field, value)
     return !isLive
   }
@@ -237,14 +237,14 @@ export class Hash implements Collection {
     if (entry !== null) db.fieldsExpired(entry.key, names)
   }
 
-  private forgetDeadline(field: Bytes, expireAt: number): void {
-    this.object.tree(1).delete(deadlineKey(expireAt, field))
-    if (expireAt === this.nextDeadline) this.deadlinesChanged()
+  private forgetDeadline(field: Bytes, expireAtMs: number): void {
+    this.object.tree(1).delete(deadlineKey(expireAtMs, field))
+    if (expireAtMs === this.nextDeadlineMs) this.deadlinesChanged()
   }
 
   private deadlinesChanged(): void {
     const deadlines = this.object.tree(1)
-    this.nextDeadline = deadlines.count === 0 ? 0 : readDeadline(deadlines.keyAt(0))
+    this.nextDeadlineMs = deadlines.count === 0 ? 0 : readDeadline(deadlines.keyAt(0))
     const { entry } = this.object
     if (entry !== null) entry.dueChanged()
   }
@@ -253,11 +253,11 @@ export class Hash implements Collection {
 const scratch = Buffer.allocUnsafeSlow(4096)
 
 /** Returns the key of a field in tree 1. */
-export function deadlineKey(expireAt: number, field: Bytes): Bytes {
+export function deadlineKey(expireAtMs: number, field: Bytes): Bytes {
   const length = DEADLINE_BYTES + field.length
   const buffer = length <= scratch.length ? scratch : Buffer.allocUnsafeSlow(length)
-  buffer.writeUInt32BE(Math.floor(expireAt / 0x1_0000_0000), 0)
-  buffer.writeUInt32BE(expireAt >>> 0, 4)
+  buffer.writeUInt32BE(Math.floor(expireAtMs / 0x1_0000_0000), 0)
+  buffer.writeUInt32BE(expireAtMs >>> 0, 4)
   buffer.latin1Write(field, DEADLINE_BYTES)
   return buffer.latin1Slice(0, length)
 }

@@ -15,7 +15,7 @@ import type { List } from './list.ts'
  */
 const FILTERS_PER_SEARCH = 500
 /** A smaller leaf is compared as fast as its filter would be checked. */
-const FILTERED_MIN_ELEMENTS = 16
+const MIN_FILTERED_ELEMENTS = 16
 
 export interface SearchOptions {
   readonly from: 'head' | 'tail'
@@ -30,18 +30,18 @@ export interface SearchOptions {
 /** Returns the positions of elements equal to the value, in the order in which they are found. */
 export function searchList(list: List, value: Bytes, options: SearchOptions): number[] {
   if (options.count <= 0 || list.size === 0) return []
-  const search = new Search(list, value, options)
+  const search = new ListSearch(list, value, options)
   search.node(list.elements.rootNode(), 0)
   list.isSearched = true
   return search.found
 }
 
-class Search {
+class ListSearch {
   readonly found: number[] = []
   private readonly list: List
   private readonly value: Bytes
   private readonly hash: number
-  private readonly forward: boolean
+  private readonly isForward: boolean
   private readonly count: number
   private skip: number
   private filtersLeft: number
@@ -54,12 +54,12 @@ class Search {
     this.list = list
     this.value = value
     this.hash = hashOf(value)
-    this.forward = from === 'head'
+    this.isForward = from === 'head'
     this.skip = skip
     this.filtersLeft = list.isSearched ? FILTERS_PER_SEARCH : 0
     this.count = count
-    this.low = this.forward ? 0 : Math.max(0, size - length)
-    this.high = this.forward ? Math.min(size, length) : size
+    this.low = this.isForward ? 0 : Math.max(0, size - length)
+    this.high = this.isForward ? Math.min(size, length) : size
   }
 
   private get isDone(): boolean {
@@ -69,7 +69,7 @@ class Search {
   /** Searches a node; `before` is the number of elements before it. */
   node(node: TreeNode, before: number): void {
     if (node.level === 0) this.leaf(node, before)
-    else if (this.forward) this.childrenForward(node, before)
+    else if (this.isForward) this.childrenForward(node, before)
     else this.childrenBackward(node, before)
   }
 
@@ -111,11 +111,11 @@ class Search {
     const values = leaf.values as Bytes[]
     const first = Math.max(0, this.low - before)
     const last = Math.min(values.length, this.high - before)
-    if (leaf.filter === null && this.filtersLeft > 0 && leaf.pages !== null && values.length >= FILTERED_MIN_ELEMENTS) {
+    if (leaf.filter === null && this.filtersLeft > 0 && leaf.pages !== null && values.length >= MIN_FILTERED_ELEMENTS) {
       this.filtersLeft--
       addFilter(leaf)
     }
-    if (this.forward) {
+    if (this.isForward) {
       for (let i = values.indexOf(value, first); i >= 0 && i < last && !this.isDone; i = values.indexOf(value, i + 1)) {
         if (this.skip > 0) this.skip--
         else found.push(before + i)
@@ -138,7 +138,7 @@ function addFilter(leaf: TreeNode): void {
   const filter = new LeafFilter()
   for (const value of leaf.values as Bytes[]) filter.add(value)
   leaf.filter = filter
-  leaf.memory += FILTER_BYTES
+  leaf.memoryBytes += FILTER_BYTES
   db.residents.bytes += FILTER_BYTES
   if (leaf.generation === db.keyspace.generation) db.keyspace.dirtyBytes += FILTER_BYTES
 }

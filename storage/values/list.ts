@@ -78,7 +78,7 @@ export class List implements Collection {
     elements.seek(index)
     elements.leaf?.filter?.add(value)
     elements.insert('', value)
-    if (object.encoding === LISTPACK) this.grown(limits)
+    if (object.encoding === LISTPACK) this.leaveListpackIfLarge(limits)
   }
 
   pop(end: ListEnd, limits: ListLimits): Bytes {
@@ -86,7 +86,7 @@ export class List implements Collection {
     elements.seek(end === 'left' ? 0 : elements.count - 1)
     const value = elements.value as Bytes
     elements.remove()
-    this.shrunk(limits)
+    this.becomeListpackIfSmall(limits)
     return value
   }
 
@@ -106,14 +106,14 @@ export class List implements Collection {
     elements.seek(index)
     elements.leaf?.filter?.add(value)
     elements.replace(value)
-    if (object.encoding === LISTPACK) this.grown(limits)
-    else this.shrunk(limits)
+    if (object.encoding === LISTPACK) this.leaveListpackIfLarge(limits)
+    else this.becomeListpackIfSmall(limits)
   }
 
   removeRange(from: number, to: number, limits: ListLimits): void {
     if (from >= to) return
     this.elements.removeRange(from, to)
-    this.shrunk(limits)
+    this.becomeListpackIfSmall(limits)
   }
 
   private sliceRuns(from: number, to: number): Bytes[] {
@@ -130,7 +130,7 @@ export class List implements Collection {
   }
 
   /** Called after a change that may have made the list too large for a listpack. */
-  private grown(limits: ListLimits): void {
+  private leaveListpackIfLarge(limits: ListLimits): void {
     if (!this.fits(limits.number('list-max-listpack-size'), 1)) this.object.encoding = QUICKLIST
   }
 
@@ -138,7 +138,7 @@ export class List implements Collection {
    * Called after a change that may have made the list small enough for a listpack: half of its
    * limit.
    */
-  private shrunk(limits: ListLimits): void {
+  private becomeListpackIfSmall(limits: ListLimits): void {
     if (this.object.encoding !== LISTPACK && this.fits(limits.number('list-max-listpack-size'), 2)) this.object.encoding = LISTPACK
   }
 
@@ -149,19 +149,19 @@ export class List implements Collection {
     const most = isCounted ? SAFETY_BYTES : KIBIBYTE << Math.min(1 - limit, 6)
     if (isCounted && count > Math.trunc(Math.max(limit, 1) / divisor)) return false
     const bytes = isCounted ? most : most / divisor
-    return count * MIN_ELEMENT_BYTES <= bytes && this.takes(bytes - LISTPACK_BYTES - count * ELEMENT_BYTES)
+    return count * MIN_ELEMENT_BYTES <= bytes && this.isAtMost(bytes - LISTPACK_BYTES - count * ELEMENT_BYTES)
   }
 
   /**
    * True if the elements take at most this many bytes. Reads no page after the limit is exceeded.
    */
-  private takes(bytes: number): boolean {
+  private isAtMost(bytes: number): boolean {
     const { elements } = this
     const root = elements.rootNode()
-    if (root.level === 0) return root.bytes <= bytes
+    if (root.level === 0) return root.encodedBytes <= bytes
     if (root.level > 1) return false // hundreds of pages
     let left = bytes
-    for (let slot = 0; slot < root.length && left >= 0; slot++) left -= elements.childAt(root, slot).bytes
+    for (let slot = 0; slot < root.length && left >= 0; slot++) left -= elements.childAt(root, slot).encodedBytes
     return left >= 0
   }
 }

@@ -13,24 +13,24 @@ import type { DirtyRecord, ReadPage, Resident } from '../residents/resident.ts'
 import type { OwnerDatabase } from '../tree/owner.ts'
 
 /** A string becomes a rope when it has at least this length, in bytes. */
-export const ROPE_MIN_BYTES = 64 * 1024
+export const MIN_ROPE_BYTES = 64 * 1024
 export const CHUNK_BYTES = 16 * 1024
 const CHUNK_SHIFT = 14
 assert(CHUNK_BYTES === 2 ** CHUNK_SHIFT, 'a chunk is as long as its shift says')
-assert(ROPE_MIN_BYTES % CHUNK_BYTES === 0, 'the shortest rope is of whole chunks')
+assert(MIN_ROPE_BYTES % CHUNK_BYTES === 0, 'the shortest rope is of whole chunks')
 
 export const PAGE_OVERHEAD_BYTES = 200
 
 const ZEROS = Buffer.alloc(CHUNK_BYTES)
 
 export class RopePage implements Resident, DirtyRecord, ReadPage {
-  readonly memory = CHUNK_BYTES + PAGE_OVERHEAD_BYTES
+  readonly memoryBytes = CHUNK_BYTES + PAGE_OVERHEAD_BYTES
   readonly rope: Rope
   readonly index: number
   readonly content: Buffer
   generation = 0
   ringIndex = -1
-  referenced = true
+  isReferenced = true
 
   constructor(rope: Rope, index: number, content: Buffer) {
     this.rope = rope
@@ -45,7 +45,7 @@ export class RopePage implements Resident, DirtyRecord, ReadPage {
     assert(frozenGeneration !== 0 && this.generation === frozenGeneration, 'a page is encoded once, as of its freeze')
     this.generation = frozenGeneration + 1
     if (db.droppedIn !== 0 && db.droppedIn <= frozenGeneration) return
-    rope.stored = true
+    rope.isStored = true
     batch.put(pageKey(rope.objectId, this.index), pageValue(this.content))
   }
 
@@ -64,14 +64,14 @@ export class Rope {
   readonly objectId: number
   length: number
   /** True if LevelDB has pages of this object, or may have some after the checkpoint in flight. */
-  stored: boolean
+  isStored: boolean
   private readonly pages = new Map<number, RopePage>()
 
-  constructor(db: OwnerDatabase, objectId: number, length: number, stored: boolean) {
+  constructor(db: OwnerDatabase, objectId: number, length: number, isStored: boolean) {
     this.db = db
     this.objectId = objectId
     this.length = length
-    this.stored = stored
+    this.isStored = isStored
   }
 
   /** Returns a new rope with these bytes. */
@@ -182,7 +182,7 @@ export class Rope {
       if (page.generation === keyspace.generation) page.generation = 0
     }
     this.pages.clear()
-    if (this.stored || keyspace.frozenGeneration !== 0) keyspace.garbageObjects.push(this.objectId)
+    if (this.isStored || keyspace.frozenGeneration !== 0) keyspace.garbageObjects.push(this.objectId)
   }
 
   /** Memory of the resident pages, in bytes. */
@@ -199,14 +199,14 @@ export class Rope {
   private page(index: number): RopePage | undefined {
     const resident = this.pages.get(index)
     if (resident !== undefined) {
-      resident.referenced = true
+      resident.isReferenced = true
       return resident
     }
-    if (!this.stored) return undefined
+    if (!this.isStored) return undefined
     const value = this.db.keyspace.readRecord(pageKey(this.objectId, index))
     if (value === undefined) return undefined
     const page = this.keep(new RopePage(this, index, Buffer.from(readPage(value))))
-    this.db.keyspace.eviction.admitPage(page, page.memory)
+    this.db.keyspace.eviction.admitPage(page, page.memoryBytes)
     return page
   }
 

@@ -19,7 +19,7 @@ const HASHTABLE = 2
 const NAMES: readonly Bytes[] = ['intset', 'listpack', 'hashtable']
 
 /** The length of "-9223372036854775808". */
-const LONGEST_INTEGER = 20
+const MAX_INTEGER_LENGTH = 20
 /** Integers with up to this many digits always fit into 64 bits. */
 const SAFE_DIGITS = 18
 const MIN_INT64 = -(2n ** 63n)
@@ -92,7 +92,7 @@ export class SetValue implements Collection {
     const maxBytes = limits.number('set-max-listpack-value')
     if (this.size > limits.number('set-max-listpack-entries') || member.length > maxBytes) return HASHTABLE
     // The integers so far have not been measured, and become part of the listpack, too.
-    return encoding === INTSET && maxBytes < LONGEST_INTEGER && this.longest() > maxBytes ? HASHTABLE : LISTPACK
+    return encoding === INTSET && maxBytes < MAX_INTEGER_LENGTH && this.longest() > maxBytes ? HASHTABLE : LISTPACK
   }
 
   private longest(): number {
@@ -104,7 +104,7 @@ export class SetValue implements Collection {
 
 /** True if the bytes are a 64-bit integer in the one form that Redis accepts. */
 function isInteger(bytes: Bytes): boolean {
-  if (bytes.length > LONGEST_INTEGER || !INTEGER.test(bytes)) return false
+  if (bytes.length > MAX_INTEGER_LENGTH || !INTEGER.test(bytes)) return false
   if (bytes.length <= SAFE_DIGITS) return true
   const value = BigInt(bytes)
   return value >= MIN_INT64 && value <= MAX_INT64

@@ -25,7 +25,7 @@ export function hasResidentPages(value: LargeValue): boolean {
 
 /** True if LevelDB has pages of the value, or may have some after the checkpoint in flight. */
 export function hasStoredPages(value: LargeValue): boolean {
-  return value instanceof Rope ? value.stored : value.object.pages?.stored === true
+  return value instanceof Rope ? value.isStored : value.object.pages?.isStored === true
 }
 
 /** Returns the object id, or 0 if the value has no pages. */
@@ -34,7 +34,7 @@ export function objectIdOfValue(value: LargeValue): number {
 }
 
 /** Sets the entry that owns a collection; null detaches it. */
-export function belongTo(value: LargeValue, entry: OwnerKey | null): void {
+export function setOwner(value: LargeValue, entry: OwnerKey | null): void {
   if (!(value instanceof Rope)) value.object.entry = entry
 }
 

@@ -73,7 +73,7 @@ test('rethrowAssertion lets other errors pass', () => {
 })
 
 test('a group that fails an assertion is not kept to be written later', () => {
-  const keyspace = { now: 1, expiry: 'delete' } as Keyspace
+  const keyspace = { nowMs: 1, expiry: 'delete' } as Keyspace
   const asked: unknown[] = []
   const makeRoom = (error: unknown) => {
     asked.push(error)

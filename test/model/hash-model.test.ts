@@ -62,10 +62,10 @@ function stateOf({ keyspace }: Harness, key: Bytes): unknown {
   const fields = checkTree(hash.object.tree(0))
   const deadlines = checkTree(hash.object.tree(1)).map(([name]) => name)
   const ending = fields.filter(([, value]) => value instanceof FieldValue)
-  assert.equal(deadlines, ending.map(([field, value]) => deadlineKey((value as FieldValue).expireAt, field)).sort(), 'deadlines')
-  const earliest = Math.min(...ending.map(([, value]) => (value as FieldValue).expireAt))
-  assert.is(hash.nextDeadline, ending.length === 0 ? 0 : earliest, 'the next deadline')
-  assert.is(entry.dueAt, hash.nextDeadline)
+  assert.equal(deadlines, ending.map(([field, value]) => deadlineKey((value as FieldValue).expireAtMs, field)).sort(), 'deadlines')
+  const earliest = Math.min(...ending.map(([, value]) => (value as FieldValue).expireAtMs))
+  assert.is(hash.nextDeadlineMs, ending.length === 0 ? 0 : earliest, 'the next deadline')
+  assert.is(entry.dueAtMs, hash.nextDeadlineMs)
   assert.ok(fields.length > 0, 'an empty hash')
   return fields
 }
@@ -95,14 +95,14 @@ test('hashes do what their twins do, whatever happens to their pages, and so doe
     const { keyspace } = made
     keyspace.pageLimits = TINY
     const active = new Expiry(keyspace, NO_LOG)
-    active.lookAhead(keyspace.now)
+    active.lookAhead(keyspace.nowMs)
     const twin = new CollectionTwin(hashType, 1)
     const log: Bytes[][] = []
     let under: Checkpoint | null = null
     for (let step = 0; step < STEPS; step++) {
       const words = randomCommand(seed)
       const reply = plainReply(made.run(...words))
-      const expected = twin.run({ now: keyspace.now, index: 0, words, reply })
+      const expected = twin.run({ now: keyspace.nowMs, index: 0, words, reply })
       assert.equal(reply, expected, `step ${step}: ${words.join(' ')}`)
       for (const key of KEYS) stateOf(made, key)
       if (seed.integer(4) === 0) made.advance(seed.integer(30))

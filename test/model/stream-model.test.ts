@@ -98,10 +98,10 @@ test('streams do what their twins do, whatever happens to their pages, and so do
     for (let step = 0; step < STEPS; step++) {
       const words = randomCommand(seed, step)
       const reply = answerOf(made, words)
-      const expected = twin.run({ now: made.keyspace.now, index: 0, words, reply })
+      const expected = twin.run({ now: made.keyspace.nowMs, index: 0, words, reply })
       if (expected === ERROR) assert.instance(reply, ClientError, `step ${step}: ${words.join(' ')}`)
       else assert.equal(reply, expected, `step ${step}: ${words.join(' ')}`)
-      again.keyspace.setClock(made.keyspace.now)
+      again.keyspace.setClock(made.keyspace.nowMs)
       again.replay(made.logged())
       if (seed.integer(10) === 0) for (const key of KEYS) assert.equal(stateOf(again, key), stateOf(made, key), `${key} after replay`)
       if (seed.integer(4) === 0) made.advance(seed.integer(30))

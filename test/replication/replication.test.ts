@@ -128,7 +128,7 @@ test("when a full sync has replaced this node's data, its own replicas have to b
   const { engine, storage, replication, online } = await node()
   engine.write('SET', 'a', '1')
   const connection = online()
-  storage.onSwapped()
+  storage.onInstalled()
   assert.match(connection.takeText(), /^-BADSESSION .*full sync/)
   assert.equal(replication.master.online(), [])
   await storage.close('nosave')

@@ -7,7 +7,7 @@ import type { Clock } from '../../base/clock.ts'
 import type { AckRequest, TrySyncReply, TrySyncRequest } from '../../replication/protocol/messages.ts'
 import { readCommand } from '../../storage/binlog/command-codec.ts'
 import type { BinlogPosition } from '../../storage/binlog/group.ts'
-import { currentGeneration } from '../../storage/directory/directory.ts'
+import { currentDataSet } from '../../storage/directory/directory.ts'
 import type { MemoryRecords } from '../support/disks/memory-records.ts'
 import { fromSeed, type Seeded } from '../support/generators/seed.ts'
 import { Disk } from '../support/harness/engine.ts'
@@ -226,7 +226,7 @@ export class SimulatedNode {
 
   /** LevelDB of the data in use, if any. */
   get records(): MemoryRecords | null {
-    return this.generation() === null ? null : this.disk.recordsAt(currentGeneration(this.disk.files, '/data').db)
+    return this.generation() === null ? null : this.disk.recordsAt(currentDataSet(this.disk.files, '/data').db)
   }
 
   note(text: string): void {
@@ -262,7 +262,7 @@ export class SimulatedNode {
   /** The name of the data in CURRENT. */
   private generation(): string | null {
     const { files } = this.disk
-    return this.quietly(() => (files.existsSync('/data/CURRENT') ? currentGeneration(files, '/data').name : null))
+    return this.quietly(() => (files.existsSync('/data/CURRENT') ? currentDataSet(files, '/data').name : null))
   }
 
   private restartTrack({ epoch, storage }: SimulatedProcess): void {

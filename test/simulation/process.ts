@@ -184,7 +184,7 @@ export class SimulatedProcess implements Party {
     if (storage === null || replication === null || this.muted || this.isReloading) return false
     if (replication.isReplica || replication.writesPaused || replication.lacksReplicas) return false
     return (
-      storage.stalled === null && !storage.diskLow && !storage.isReloading && !storage.checkpointer.isReopening && !storage.isOverloaded
+      storage.stalled === null && !storage.isDiskLow && !storage.isReloading && !storage.checkpointer.isReopening && !storage.isOverloaded
     )
   }
 
@@ -276,11 +276,11 @@ export class SimulatedProcess implements Party {
       wake: () => this.wake(),
       changed() {},
     })
-    const { onSwapped } = storage
-    storage.onSwapped = () => {
+    const { onInstalled } = storage
+    storage.onInstalled = () => {
       this.epoch++
       if (!this.muted) host.swapped()
-      onSwapped()
+      onInstalled()
     }
     return replication
   }

@@ -29,7 +29,7 @@ const INVALID_BIT = 0x80
  * The maximum length: a register takes at most two bytes. A longer string is no HyperLogLog, even
  * with the right head.
  */
-export const LONGEST_BYTES = HEADER_BYTES + 2 * REGISTERS
+export const MAX_SKETCH_BYTES = HEADER_BYTES + 2 * REGISTERS
 
 const INDEX_BITS = 14
 const HASH_BITS = 50

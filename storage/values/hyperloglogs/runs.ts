@@ -10,11 +10,11 @@
  * register splits its run in up to three. Then neighbours of one height become one run if that is
  * short enough, in up to five runs from the previous one on.
  */
-export const HIGHEST_IN_RUN = 32
+export const MAX_RUN_HEIGHT = 32
 /** The longest run of one height, and of zeros in one byte. */
-const LONGEST_RUN = 4
-const LONGEST_SHORT_ZEROS = 64
-const RUNS_LOOKED_AT = 5
+const MAX_RUN_LENGTH = 4
+const MAX_SHORT_ZEROS = 64
+const MAX_RUNS_SEARCHED = 5
 
 const HEIGHT_BIT = 0x80
 const LONG_BIT = 0x40
@@ -41,7 +41,7 @@ function heightRun(height: number, length: number): number {
 }
 
 function writeZeros(into: Uint8Array, at: number, length: number): number {
-  if (length <= LONGEST_SHORT_ZEROS) {
+  if (length <= MAX_SHORT_ZEROS) {
     into[at] = length - 1
     return at + 1
   }
@@ -82,7 +82,7 @@ export const replacement: Uint8Array = split
 export function joinRuns(runs: Uint8Array, from: number, end: number): number {
   let last = end
   let at = from
-  for (let looked = 0; at < last && looked < RUNS_LOOKED_AT; looked++) {
+  for (let looked = 0; at < last && looked < MAX_RUNS_SEARCHED; looked++) {
     const code = runs[at] as number
     if ((code & HEIGHT_BIT) === 0) {
       at += runBytes(code)
@@ -90,7 +90,7 @@ export function joinRuns(runs: Uint8Array, from: number, end: number): number {
     }
     const next = at + 1 < last ? (runs[at + 1] as number) : 0
     const length = (code & 3) + (next & 3) + 2
-    if ((code & ~3) === (next & ~3) && length <= LONGEST_RUN) {
+    if ((code & ~3) === (next & ~3) && length <= MAX_RUN_LENGTH) {
       runs[at + 1] = heightRun(runHeight(code), length)
       runs.copyWithin(at, at + 1, last)
       last--

@@ -16,7 +16,7 @@ import {
   REGISTERS,
   setDenseRegister,
 } from './hyperloglog.ts'
-import { describeRuns, HIGHEST_IN_RUN, joinRuns, raiseFromRuns, replacement, runBytes, runHeight, runLength, splitRun } from './runs.ts'
+import { describeRuns, joinRuns, MAX_RUN_HEIGHT, raiseFromRuns, replacement, runBytes, runHeight, runLength, splitRun } from './runs.ts'
 
 export type Raised = 'raised' | 'as it was' | 'corrupt'
 
@@ -25,7 +25,7 @@ const unpacked = new Uint8Array(REGISTERS)
 
 export class Sketch {
   /** True if the sketch has become dense because the sparse form would have been too long. */
-  outgrown = false
+  isOutgrown = false
   private bytes: Buffer = Buffer.alloc(2 * DENSE_BYTES)
   private length = 0
   /**
@@ -40,7 +40,7 @@ export class Sketch {
     this.reserve(value.length)
     this.bytes.latin1Write(value)
     this.setLength(value.length)
-    this.outgrown = false
+    this.isOutgrown = false
     this.anchorMin = REGISTERS
   }
 
@@ -63,7 +63,7 @@ export class Sketch {
       setDenseRegister(this.bytes, index, height)
       return 'raised'
     }
-    if (height > HIGHEST_IN_RUN) return this.raiseDense(index, height)
+    if (height > MAX_RUN_HEIGHT) return this.raiseDense(index, height)
     return this.raiseSparse(index, height, sparseMaxBytes)
   }
 
@@ -133,7 +133,7 @@ export class Sketch {
     if (runHeight(code) >= height) return 'as it was'
     const added = splitRun(bytes, at, first, index, height) - runBytes(code)
     if (added > 0 && length + added > sparseMaxBytes) {
-      this.outgrown = true
+      this.isOutgrown = true
       return this.raiseDense(index, height)
     }
     this.reserve(length + added)

@@ -1,6 +1,6 @@
 /** Consumers of a stream's groups, as commands see them; records.ts describes their records. */
 import type { Bytes } from '../../../base/bytes.ts'
-import type { Group } from './groups.ts'
+import type { ConsumerGroup } from './groups.ts'
 import { MAX_UINT64, putUint64, ZERO_ID } from './id.ts'
 import { CONSUMER, countBetween, GroupRange, NAME, numberKey, OWNED, ownerKey, pendingKey, put, removeBetween, treeOf } from './records.ts'
 
@@ -11,48 +11,48 @@ const FEW = 16
 
 /** A consumer as its record has it. */
 export class Consumer {
-  readonly group: Group
+  readonly group: ConsumerGroup
   readonly name: Bytes
   readonly number: number
-  private recordedSeenAt: number
+  private recordedSeenAtMs: number
   /** The time when it last received or claimed an entry, in ms since the epoch; -1 for never. */
-  activeAt: number
+  activeAtMs: number
 
-  constructor(group: Group, name: Bytes, number: number, seenAt: number, activeAt: number) {
+  constructor(group: ConsumerGroup, name: Bytes, number: number, seenAtMs: number, activeAtMs: number) {
     this.group = group
     this.name = name
     this.number = number
-    this.recordedSeenAt = seenAt
-    this.activeAt = activeAt
+    this.recordedSeenAtMs = seenAtMs
+    this.activeAtMs = activeAtMs
   }
 
   /** The time of its last request, in ms since the epoch. */
-  get seenAt(): number {
-    return this.group.stream.seen?.get(this.number) ?? this.recordedSeenAt
+  get seenAtMs(): number {
+    return this.group.stream.seen?.get(this.number) ?? this.recordedSeenAtMs
   }
 
   /** Records a request of the consumer, which is no change of the stream. */
-  see(now: number): void {
-    if (this.seenAt === now) return
+  see(nowMs: number): void {
+    if (this.seenAtMs === nowMs) return
     const { stream } = this.group
     stream.seen ??= new Map()
-    stream.seen.set(this.number, now)
+    stream.seen.set(this.number, nowMs)
   }
 
   /** Records that the consumer has received or claimed an entry. */
-  act(now: number): void {
+  act(nowMs: number): void {
     this.group.stream.seen?.delete(this.number)
-    if (this.recordedSeenAt === now && this.activeAt === now) return
-    this.recordedSeenAt = now
-    this.activeAt = now
+    if (this.recordedSeenAtMs === nowMs && this.activeAtMs === nowMs) return
+    this.recordedSeenAtMs = nowMs
+    this.activeAtMs = nowMs
     this.save()
   }
 
   save(): void {
     const { group } = this
     scratch.writeUInt32BE(this.number, 0)
-    putUint64(scratch, 4, this.recordedSeenAt)
-    putUint64(scratch, 12, this.activeAt === -1 ? MAX_UINT64 : this.activeAt)
+    putUint64(scratch, 4, this.recordedSeenAtMs)
+    putUint64(scratch, 12, this.activeAtMs === -1 ? MAX_UINT64 : this.activeAtMs)
     const record = scratch.latin1Slice(0, 20)
     put(group.stream, numberKey(CONSUMER, group.number) + this.name, record)
   }

@@ -10,7 +10,7 @@ import { DamageError } from '../../records/records.ts'
 
 const FORM = 1
 /** The longest varint of a length below 2^29, the limit of a byte sequence. */
-const LONGEST_VARINT = 5
+const MAX_VARINT_BYTES = 5
 /** Words up to this length are copied byte by byte, which is faster than a call. */
 const SHORT_BYTES = 20
 const SCRATCH_BYTES = 16 * 1024
@@ -22,8 +22,8 @@ const scratch = Buffer.allocUnsafeSlow(SCRATCH_BYTES)
  * byte sequence.
  */
 export function packEntry(words: readonly Bytes[], from: number): Bytes | null {
-  let longest = 1 + LONGEST_VARINT
-  for (let i = from; i < words.length; i++) longest += LONGEST_VARINT + (words[i] as Bytes).length
+  let longest = 1 + MAX_VARINT_BYTES
+  for (let i = from; i < words.length; i++) longest += MAX_VARINT_BYTES + (words[i] as Bytes).length
   if (longest > MAX_BYTES_LENGTH) return null
   const buffer = longest <= SCRATCH_BYTES ? scratch : Buffer.allocUnsafeSlow(longest)
   buffer[0] = FORM

@@ -26,7 +26,7 @@ import type { Stream } from './stream.ts'
 const scratch = Buffer.alloc(28)
 
 /** A group as its record has it; `save` writes it back. */
-export class Group {
+export class ConsumerGroup {
   readonly stream: Stream
   readonly name: Bytes
   readonly number: number
@@ -72,8 +72,8 @@ export class Group {
   }
 
   /** Creates a consumer. REQUIRES: it does not exist. */
-  createConsumer(name: Bytes, now: number): Consumer {
-    const consumer = new Consumer(this, name, takeNumber(this.stream), now, -1)
+  createConsumer(name: Bytes, nowMs: number): Consumer {
+    const consumer = new Consumer(this, name, takeNumber(this.stream), nowMs, -1)
     consumer.save()
     treeOf(this.stream).set(ownerKey(NAME, this.number, consumer.number, ''), name)
     return consumer
@@ -118,9 +118,9 @@ export class Group {
   }
 
   /** Makes an entry pending for the consumer, and takes it from its former consumer. */
-  assign(id: Bytes, consumer: Consumer, deliveredAt: number, deliveries: Uint64): void {
+  assign(id: Bytes, consumer: Consumer, deliveredAtMs: number, deliveries: Uint64): void {
     const tree = treeOf(this.stream)
-    const record = pendingRecord(consumer.number, deliveredAt, deliveries)
+    const record = pendingRecord(consumer.number, deliveredAtMs, deliveries)
     if (tree.find(pendingKey(this.number, id))) {
       const before = uint32At(tree.value as Bytes, 0)
       tree.replace(record)
@@ -149,21 +149,21 @@ export class Group {
   }
 }
 
-export function findGroup(stream: Stream, name: Bytes): Group | undefined {
+export function findGroup(stream: Stream, name: Bytes): ConsumerGroup | undefined {
   const record = stream.object.trees[1]?.get(GROUP + name)
   return record === undefined ? undefined : groupOf(stream, name, record as Bytes)
 }
 
 /** Creates a group. REQUIRES: it does not exist. */
-export function createGroup(stream: Stream, name: Bytes, lastId: Bytes, entriesRead: Uint64): Group {
-  const group = new Group(stream, name, takeNumber(stream), lastId, entriesRead)
+export function createGroup(stream: Stream, name: Bytes, lastId: Bytes, entriesRead: Uint64): ConsumerGroup {
+  const group = new ConsumerGroup(stream, name, takeNumber(stream), lastId, entriesRead)
   group.save()
   return group
 }
 
 /** Returns the groups in the order of their names. */
-export function groupsOf(stream: Stream): Group[] {
-  const found: Group[] = []
+export function groupsOf(stream: Stream): ConsumerGroup[] {
+  const found: ConsumerGroup[] = []
   if (stream.object.trees[1] === undefined) return found
   for (const range = new GroupRange(stream, GROUP, CONSUMER); range.next(); ) found.push(groupOf(stream, range.key.slice(1), range.value))
   return found
@@ -173,12 +173,12 @@ export function groupCountOf(stream: Stream): number {
   return stream.object.trees[1] === undefined ? 0 : countBetween(stream, GROUP, CONSUMER)
 }
 
-function groupOf(stream: Stream, name: Bytes, record: Bytes): Group {
+function groupOf(stream: Stream, name: Bytes, record: Bytes): ConsumerGroup {
   const entriesRead = uint64At(record, 20)
-  return new Group(stream, name, uint32At(record, 0), record.slice(4, 20), entriesRead === MAX_UINT64 ? -1 : entriesRead)
+  return new ConsumerGroup(stream, name, uint32At(record, 0), record.slice(4, 20), entriesRead === MAX_UINT64 ? -1 : entriesRead)
 }
 
-function consumerOf(group: Group, name: Bytes, record: Bytes): Consumer {
+function consumerOf(group: ConsumerGroup, name: Bytes, record: Bytes): Consumer {
   const activeAt = uint64At(record, 12)
   return new Consumer(group, name, uint32At(record, 0), Number(uint64At(record, 4)), activeAt === MAX_UINT64 ? -1 : Number(activeAt))
 }

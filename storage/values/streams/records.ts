@@ -4,12 +4,12 @@
  * disk: never renumber.
  *
  *   'a' name                        -> group      number(4) lastId(16) entriesRead(8)
- *   'b' group(4) name               -> consumer   number(4) seenAt(8) activeAt(8)
+ *   'b' group(4) name               -> consumer   number(4) seenAtMs(8) activeAtMs(8)
  *   'c' group(4) consumer(4)        -> the consumer's name
- *   'd' group(4) id(16)             -> pending    consumer(4) deliveredAt(8) deliveries(8)
+ *   'd' group(4) id(16)             -> pending    consumer(4) deliveredAtMs(8) deliveries(8)
  *   'e' group(4) consumer(4) id(16) -> nothing
  *
- * All integers are big-endian; entriesRead and activeAt are all ones if unknown or never. Groups
+ * All integers are big-endian; entriesRead and activeAtMs are all ones if unknown or never. Groups
  * and consumers are identified by numbers of the stream. Invariant: 'b' and 'c', and 'd' and 'e',
  * come in pairs.
  */
@@ -38,12 +38,12 @@ export class Pending {
   /** The number of its consumer. */
   readonly consumer: number
   /** The time of delivery in ms since the epoch. */
-  readonly deliveredAt: number
+  readonly deliveredAtMs: number
   readonly deliveries: Uint64
 
-  constructor(consumer: number, deliveredAt: number, deliveries: Uint64) {
+  constructor(consumer: number, deliveredAtMs: number, deliveries: Uint64) {
     this.consumer = consumer
-    this.deliveredAt = deliveredAt
+    this.deliveredAtMs = deliveredAtMs
     this.deliveries = deliveries
   }
 }
@@ -88,9 +88,9 @@ export function pendingOf(record: Bytes): Pending {
   return new Pending(uint32At(record, 0), Number(uint64At(record, 4)), uint64At(record, 12))
 }
 
-export function pendingRecord(consumer: number, deliveredAt: number, deliveries: Uint64): Bytes {
+export function pendingRecord(consumer: number, deliveredAtMs: number, deliveries: Uint64): Bytes {
   scratch.writeUInt32BE(consumer, 0)
-  putUint64(scratch, 4, deliveredAt)
+  putUint64(scratch, 4, deliveredAtMs)
   putUint64(scratch, 12, deliveries)
   return scratch.latin1Slice(0, 20)
 }

@@ -40,16 +40,16 @@ const HASH_MARK = 'hash '
 /** Value and deadline of each key. */
 function contentOf({ keyspace }: Harness): Map<Bytes, Bytes> {
   const content = new Map<Bytes, Bytes>()
-  const { touching } = keyspace
-  keyspace.touching = false
+  const { isUseCounted } = keyspace
+  keyspace.isUseCounted = false
   for (const db of keyspace.databases.slice(0, DATABASES)) {
     for (const key of KEYS) {
       const digest = valueDigest(db, key)
       const entry = db.lookup(key)
-      content.set(`${db.index} ${key}`, `${entry?.value instanceof Hash ? HASH_MARK : ''}${digest} ${entry?.expireAt ?? 0}`)
+      content.set(`${db.index} ${key}`, `${entry?.value instanceof Hash ? HASH_MARK : ''}${digest} ${entry?.expireAtMs ?? 0}`)
     }
   }
-  keyspace.touching = touching
+  keyspace.isUseCounted = isUseCounted
   return content
 }
 

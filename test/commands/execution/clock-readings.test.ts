@@ -65,26 +65,26 @@ function started(): Harness {
 
 test('units share a reading until one of them ends more than a millisecond after it', () => {
   const { run, keyspace } = started()
-  const { now } = keyspace
-  assert.equal([run('TAKE', '0.5'), run('TAKE', '0.5'), run('TAKE', '0.5'), run('TAKE', '0')], [now, now, now, now + 1])
-  assert.equal([run('TAKE', '250'), run('TAKE', '0')], [now + 1, now + 251])
+  const { nowMs } = keyspace
+  assert.equal([run('TAKE', '0.5'), run('TAKE', '0.5'), run('TAKE', '0.5'), run('TAKE', '0')], [nowMs, nowMs, nowMs, nowMs + 1])
+  assert.equal([run('TAKE', '250'), run('TAKE', '0')], [nowMs + 1, nowMs + 251])
 })
 
 test('the parts of a transaction share the reading of its beginning', () => {
   const { run, keyspace } = started()
-  const { now } = keyspace
+  const { nowMs } = keyspace
   for (const words of [['MULTI'], ['TAKE', '5'], ['TAKE', '5']]) run(...words)
-  assert.equal(run('EXEC'), [now, now])
-  assert.is(run('TAKE', '0'), now + 10)
+  assert.equal(run('EXEC'), [nowMs, nowMs])
+  assert.is(run('TAKE', '0'), nowMs + 10)
 })
 
 test('a command that waits ends the reading with what it does before it waits, and with its end', async () => {
   const { run, runAsync, keyspace } = started()
-  const { now } = keyspace
+  const { nowMs } = keyspace
   const walk = runAsync('TAKEAROUND', '5', '20')
-  assert.is(keyspace.now, now + 5)
+  assert.is(keyspace.nowMs, nowMs + 5)
   await walk
-  assert.is(run('TAKE', '0'), now + 25)
+  assert.is(run('TAKE', '0'), nowMs + 25)
 })
 
 test('each client that is served is a unit of its own: the next one gets nothing of a list that has expired meanwhile', () => {

@@ -30,7 +30,7 @@ async function contentOf({ keyspace }: Harness): Promise<Bytes> {
   const deadlines: Bytes[] = []
   for (const db of keyspace.databases.slice(0, DATABASES)) {
     const note = (keys: readonly WalkedKey[]) => {
-      for (const { key } of keys) deadlines.push(`${db.index} ${key} ${db.lookup(key)?.expireAt}`)
+      for (const { key } of keys) deadlines.push(`${db.index} ${key} ${db.lookup(key)?.expireAtMs}`)
     }
     await runLater(walkAll(db, ALL_KEYS, note))
   }

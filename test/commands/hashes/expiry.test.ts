@@ -35,15 +35,15 @@ const left = ({ run }: Harness, ...fields: Bytes[]): Reply => run('HPTTL', 'h', 
 
 test('deadlines are logged as absolute ones in ms, of those fields alone that have got one', () => {
   const { run, keyspace, logged } = filled()
-  const { now } = keyspace
+  const { nowMs } = keyspace
   assert.equal(run('HEXPIRE', 'h', '10', 'FIELDS', '2', 'a', 'x'), [1, -2])
   assert.equal(run('HPEXPIRE', 'h', '1500', 'NX', 'FIELDS', '2', 'a', 'b'), [0, 1])
   assert.equal(run('HEXPIREAT', 'h', '4000000000', 'FIELDS', '1', 'a'), [1])
   assert.equal(run('hpexpireat', 'h', '4000000000123', 'xx', 'fields', '3', 'a', 'b', 'c'), [1, 1, 0])
   assert.equal(run('HPEXPIREAT', 'h', '4000000000123', 'NX', 'FIELDS', '1', 'a'), [0])
   assert.equal(logged(), [
-    ['HPEXPIREAT', 'h', String(now + 10_000), 'FIELDS', '1', 'a'],
-    ['HPEXPIREAT', 'h', String(now + 1500), 'FIELDS', '1', 'b'],
+    ['HPEXPIREAT', 'h', String(nowMs + 10_000), 'FIELDS', '1', 'a'],
+    ['HPEXPIREAT', 'h', String(nowMs + 1500), 'FIELDS', '1', 'b'],
     ['HPEXPIREAT', 'h', '4000000000000', 'FIELDS', '1', 'a'],
     ['HPEXPIREAT', 'h', '4000000000123', 'FIELDS', '2', 'a', 'b'],
   ])
@@ -51,12 +51,12 @@ test('deadlines are logged as absolute ones in ms, of those fields alone that ha
 
 test('what is left is answered in ms and in seconds, begun ones counted; deadlines likewise', () => {
   const { run, keyspace, advance } = filled()
-  const { now } = keyspace
+  const { nowMs } = keyspace
   run('HPEXPIRE', 'h', '1001', 'FIELDS', '1', 'a')
   assert.equal(run('HPTTL', 'h', 'FIELDS', '3', 'a', 'b', 'x'), [1001, -1, -2])
   assert.equal(run('HTTL', 'h', 'FIELDS', '3', 'a', 'b', 'x'), [2, -1, -2])
-  assert.equal(run('HPEXPIRETIME', 'h', 'FIELDS', '3', 'a', 'b', 'x'), [now + 1001, -1, -2])
-  assert.equal(run('HEXPIRETIME', 'h', 'FIELDS', '1', 'a'), [Math.ceil((now + 1001) / 1000)])
+  assert.equal(run('HPEXPIRETIME', 'h', 'FIELDS', '3', 'a', 'b', 'x'), [nowMs + 1001, -1, -2])
+  assert.equal(run('HEXPIRETIME', 'h', 'FIELDS', '1', 'a'), [Math.ceil((nowMs + 1001) / 1000)])
   advance(1)
   assert.equal([run('HPTTL', 'h', 'FIELDS', '1', 'a'), run('HTTL', 'h', 'FIELDS', '1', 'a')], [[1000], [1]])
   for (const name of ['HTTL', 'HPTTL', 'HEXPIRETIME', 'HPEXPIRETIME', 'HPERSIST'])
@@ -130,7 +130,7 @@ test('arguments that make no sense are refused in the order in which Redis does 
     ['ERR invalid expire time, must be >= 0', 'HEXPIRE', 'h', '-1', 'FIELDS', '1', 'a'],
     ['ERR invalid expire time, must be >= 0', 'HPEXPIREAT', 'x', '-9223372036854775808', 'FIELDS', '1', 'a'],
     ["ERR invalid expire time in 'hexpire' command", 'HEXPIRE', 'h', '70368744178', 'FIELDS', '1', 'a'],
-    ["ERR invalid expire time in 'hpexpire' command", 'HPEXPIRE', 'h', String(2 ** 46 - keyspace.now), 'FIELDS', '1', 'a'],
+    ["ERR invalid expire time in 'hpexpire' command", 'HPEXPIRE', 'h', String(2 ** 46 - keyspace.nowMs), 'FIELDS', '1', 'a'],
     ["ERR invalid expire time in 'hpexpireat' command", 'HPEXPIREAT', 'x', '70368744177664', 'FIELDS', '1', 'a'],
     ["ERR invalid expire time in 'hexpireat' command", 'HEXPIREAT', 'h', '9223372036854775807', 'FIELDS', '1', 'a'],
     [noFields, 'HEXPIRE', 'h', '10', 'a', '1', 'a'],
@@ -166,7 +166,7 @@ test('HSET and HMSET take the deadline away, HINCRBY and HINCRBYFLOAT keep it', 
   assert.equal(left(made, 'c'), [5000])
   assert.equal(logged(), [
     ['HSET', 'h', 'c', '4.5'],
-    ['HPEXPIREAT', 'h', String(made.keyspace.now + 5000), 'FIELDS', '1', 'c'],
+    ['HPEXPIREAT', 'h', String(made.keyspace.nowMs + 5000), 'FIELDS', '1', 'c'],
   ])
 })
 
@@ -197,7 +197,7 @@ test('a field past its deadline is deleted when a command meets it, logged befor
     assert.equal(logged(), [['HDEL', 'h', 'a'], ...effects], words.join(' '))
     if (effects.length === 0) assert.is(keyspace.changes, changes, words.join(' '))
     assert.is(keyspace.expiredFields, 1)
-    if (words[0] !== 'HDEL') assert.is(hashAt(made).nextDeadline, 0)
+    if (words[0] !== 'HDEL') assert.is(hashAt(made).nextDeadlineMs, 0)
     assert.is(run('EXISTS', 'h'), words.length === 5 && words[0] === 'HDEL' ? 0 : 1)
   }
 })
@@ -267,7 +267,7 @@ test('a replica hides fields past their deadline and deletes nothing', () => {
   assert.equal(run('HMGET', 'h', 'a', 'b', 'c'), [null, null, '3'])
   assert.equal([run('HLEN', 'h'), run('HEXISTS', 'h', 'a'), run('HTTL', 'h', 'FIELDS', '1', 'a')], [1, 0, [-2]])
   assert.equal(run('HKEYS', 'h'), ['c'])
-  made.replay([['HPEXPIREAT', 'h', String(keyspace.now), 'FIELDS', '1', 'c']])
+  made.replay([['HPEXPIREAT', 'h', String(keyspace.nowMs), 'FIELDS', '1', 'c']])
   assert.equal([run('EXISTS', 'h'), run('HLEN', 'h'), run('HGET', 'h', 'c')], [0, 0, null])
   assert.equal([hashAt(made).size, logged()], [3, []])
 })
@@ -280,7 +280,7 @@ test('replay takes no notice of deadlines', () => {
     ['HINCRBY', 'h', 'a', '4'],
     ['HPEXPIREAT', 'h', '1600000000001', 'FIELDS', '1', 'a'],
   ])
-  assert.equal([hashAt(made).size, hashAt(made).nextDeadline], [2, 1_600_000_000_001])
+  assert.equal([hashAt(made).size, hashAt(made).nextDeadlineMs], [2, 1_600_000_000_001])
   assert.equal(made.run('HKEYS', 'h'), ['b'])
 })
 
@@ -307,12 +307,12 @@ test('a log with fields that end comes to the same hash when it is replayed', ()
   }
   const again = start()
   again.replay(log)
-  again.advance(made.keyspace.now - again.keyspace.now)
+  again.advance(made.keyspace.nowMs - again.keyspace.nowMs)
   for (const key of ['r', 'copy']) {
     const there = hashAt(again, key)
     const here = hashAt(made, key)
     assert.equal(again.run('HGETALL', key), run('HGETALL', key))
-    assert.equal([there.size, there.nextDeadline], [here.size, here.nextDeadline], key)
+    assert.equal([there.size, there.nextDeadlineMs], [here.size, here.nextDeadlineMs], key)
   }
 })
 
@@ -321,18 +321,18 @@ test('deadlines go with the hash: COPY, RENAME, MOVE, and away with it', () => {
   const { run, keyspace } = made
   const db = keyspace.database(0)
   run('HPEXPIRE', 'h', '1000', 'FIELDS', '1', 'a')
-  const due = keyspace.now + 1000
+  const due = keyspace.nowMs + 1000
   run('COPY', 'h', 'copy')
   run('RENAME', 'h', 'r')
-  assert.equal([db.resident('copy')!.dueAt, db.resident('r')!.dueAt, db.resident('h')!.dueAt], [due, due, 0])
+  assert.equal([db.resident('copy')!.dueAtMs, db.resident('r')!.dueAtMs, db.resident('h')!.dueAtMs], [due, due, 0])
   run('PEXPIRE', 'r', '500')
-  assert.is(db.resident('r')!.dueAt, keyspace.now + 500)
+  assert.is(db.resident('r')!.dueAtMs, keyspace.nowMs + 500)
   run('PERSIST', 'r')
-  assert.is(db.resident('r')!.dueAt, due)
+  assert.is(db.resident('r')!.dueAtMs, due)
   run('MOVE', 'r', '1')
-  assert.equal([keyspace.database(1).resident('r')!.dueAt, db.resident('r')!.dueAt], [due, 0])
+  assert.equal([keyspace.database(1).resident('r')!.dueAtMs, db.resident('r')!.dueAtMs], [due, 0])
   run('SET', 'copy', 'x')
-  assert.is(db.resident('copy')!.dueAt, 0)
+  assert.is(db.resident('copy')!.dueAtMs, 0)
 })
 
 test('OBJECT ENCODING tells a small hash with deadlines from one without', () => {
@@ -353,7 +353,7 @@ test('deadlines of fields come back from disk', async () => {
   assert.is(keyspace.database(0).resident('h'), undefined)
   assert.equal(left(made, 'a', 'b', 'c'), [2000, 1000, -1])
   const entry = keyspace.database(0).resident('h')!
-  assert.equal([entry.dueAt, entry.storedDueAt], [keyspace.now + 1000, keyspace.now + 1000])
+  assert.equal([entry.dueAtMs, entry.storedDueAtMs], [keyspace.nowMs + 1000, keyspace.nowMs + 1000])
   advance(1000)
   assert.equal(run('HKEYS', 'h'), ['a', 'c'])
 })

@@ -90,7 +90,7 @@ test('deadlines of fields', () => {
 test('what ends by itself is reported in the order of its time, fields that end together at once', () => {
   const { events, advance, keyspace, recorder } = world()
   const expiry = new Expiry(keyspace, NO_LOG)
-  expiry.lookAhead(keyspace.now)
+  expiry.lookAhead(keyspace.nowMs)
   for (const request of ['SET b 1 PX 20', 'SET a 1 PX 30', 'HSET h a 1 b 2 c 3', 'HSET i a 1']) events(request)
   for (const request of ['HPEXPIRE h 10 FIELDS 2 a b', 'HPEXPIRE h 40 FIELDS 1 c', 'HPEXPIRE i 25 FIELDS 1 a']) events(request)
   advance(30)

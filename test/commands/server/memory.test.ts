@@ -46,10 +46,10 @@ test('MEMORY USAGE of a large string counts the pages that are in memory', () =>
 test('MEMORY USAGE is no use of the key and reads its options strictly', () => {
   const { db, keyspace, run, refusal } = harness()
   const entry = db.set('a', 'x')
-  const { accessedAt } = entry
-  keyspace.seconds += 90
+  const { accessedAtSeconds } = entry
+  keyspace.monotonicSeconds += 90
   run('USAGE', 'a')
-  assert.is(entry.accessedAt, accessedAt)
+  assert.is(entry.accessedAtSeconds, accessedAtSeconds)
   for (const words of [['SAMPLES'], ['SAMPLES', '-1'], ['FOO', '1']]) assert.is(refusal('USAGE', 'a', ...words), 'ERR syntax error')
   assert.is(refusal('USAGE', 'a', 'SAMPLES', 'x'), 'ERR value is not an integer or out of range')
 })

@@ -19,7 +19,7 @@ test('INCR, DECR, INCRBY and DECRBY count from 0 and keep the deadline', () => {
   assert.is(plain('GET', 'a'), '50')
   plain('GETEX', 'a', 'EX', '100')
   plain('INCR', 'a')
-  assert.ok(db.peek('a')!.expireAt > 0)
+  assert.ok(db.peek('a')!.expireAtMs > 0)
   assert.equal(logged().at(-1), ['INCR', 'a'])
 })
 

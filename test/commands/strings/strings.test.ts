@@ -10,14 +10,14 @@ import { bitmaps } from '../../../commands/strings/bitmaps.ts'
 import { stringNumbers } from '../../../commands/strings/numbers.ts'
 import { stringRanges } from '../../../commands/strings/ranges.ts'
 import { strings } from '../../../commands/strings/strings.ts'
-import { ROPE_MIN_BYTES, Rope } from '../../../storage/values/rope.ts'
+import { MIN_ROPE_BYTES, Rope } from '../../../storage/values/rope.ts'
 import { stringBuffer } from '../../../storage/values/string.ts'
 import { type Seeded, seeded } from '../../support/generators/seed.ts'
 import { type Harness, harness, START_MS } from '../../support/harness/harness.ts'
 
 const families = [strings, stringRanges, stringNumbers, bitmaps, bitfields]
 const made = () => harness(families)
-const deadline = ({ db }: Harness, key: Bytes) => db.peek(key)?.expireAt
+const deadline = ({ db }: Harness, key: Bytes) => db.peek(key)?.expireAtMs
 const LARGE = 'large '.repeat(20_000)
 
 test('SET, GET, and what is not there', () => {
@@ -210,7 +210,7 @@ test('a long string is a rope and answers the same', () => {
 test('a string that grows to 64 KiB becomes a rope; zeros in between cost nothing', () => {
   const h = made()
   const value = () => h.db.peek('a')?.value
-  h.run('SET', 'a', 'x'.repeat(ROPE_MIN_BYTES - 1))
+  h.run('SET', 'a', 'x'.repeat(MIN_ROPE_BYTES - 1))
   assert.type(value(), 'string')
   h.run('APPEND', 'a', 'y')
   assert.instance(value(), Rope)
@@ -225,7 +225,7 @@ test('a string that grows to 64 KiB becomes a rope; zeros in between cost nothin
 function contents({ db }: Harness, keys: readonly Bytes[]) {
   return keys.map((key) => {
     const entry = db.lookup(key)
-    return entry === undefined ? null : [stringBuffer(stringOf(entry)!).latin1Slice(), entry.expireAt]
+    return entry === undefined ? null : [stringBuffer(stringOf(entry)!).latin1Slice(), entry.expireAtMs]
   })
 }
 
@@ -266,8 +266,8 @@ test('the log, replayed later, gives the same keys', () => {
   const { keyspace, run } = h
   const replica = harness(families, { isReplaying: true, startMs: START_MS + 1e9 })
   for (let step = 0; step < 3000; step++) {
-    keyspace.setClock(keyspace.now + seed.integer(2))
-    const words = randomCommand(seed, keyspace.now)
+    keyspace.setClock(keyspace.nowMs + seed.integer(2))
+    const words = randomCommand(seed, keyspace.nowMs)
     try {
       run(...words)
     } catch (error) {

@@ -62,7 +62,7 @@ const SCRIPTS = [
 
 /** What of the protected keys can change: value and deadline. */
 function contentOf(db: Database): Bytes {
-  return PROTECTED_KEYS.map((key) => `${key} ${valueDigest(db, key)} ${db.lookup(key)?.expireAt ?? 'none'}`).join('\n')
+  return PROTECTED_KEYS.map((key) => `${key} ${valueDigest(db, key)} ${db.lookup(key)?.expireAtMs ?? 'none'}`).join('\n')
 }
 
 function watchLookups(db: Database): Set<Bytes> {

@@ -78,7 +78,7 @@ test('each reading within a turn has a group of its own, with the commands that 
       ['DEBUG', 'SLEEP', '0.05'],
       ['GET', 'b'],
     ])
-    for (const key of ['a', 'b']) readings.push((keyspace.database(0).lookup(key)?.expireAt ?? 0) - 1_000_000)
+    for (const key of ['a', 'b']) readings.push((keyspace.database(0).lookup(key)?.expireAtMs ?? 0) - 1_000_000)
     assert.equal(
       clocks,
       readings.map((clockMs) => ({ clockMs, commands: 1 })),
@@ -113,14 +113,14 @@ test('a transaction keeps its reading over a script of it that is suspended, and
       ['SET', 'b', '1', 'PX', 1_000_000],
       ['EXEC'],
     ])
-    const [a, b] = ['a', 'b'].map((key) => (node.parts.storage.keyspace.database(0).lookup(key)?.expireAt ?? 0) - 1_000_000)
+    const [a, b] = ['a', 'b'].map((key) => (node.parts.storage.keyspace.database(0).lookup(key)?.expireAtMs ?? 0) - 1_000_000)
     assert.is(a, b)
     assert.equal(
       clocks.map(({ clockMs }) => clockMs),
       [a],
     )
     await client.call('SET', 'c', '1', 'PX', 1_000_000)
-    const c = (node.parts.storage.keyspace.database(0).lookup('c')?.expireAt ?? 0) - 1_000_000
+    const c = (node.parts.storage.keyspace.database(0).lookup('c')?.expireAtMs ?? 0) - 1_000_000
     assert.ok(c - (a as number) >= 200, `${c} - ${a}`)
   }))
 

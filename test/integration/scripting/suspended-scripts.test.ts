@@ -108,7 +108,7 @@ test('a key that has come to its end is there until the end of a script that beg
     assert.is(await client.call('SET', 'a', '1', 'PX', '100'), 'OK')
     const reply = client.call('EVAL', waiting('', "return redis.call('GET', 'a')"), '0')
     await isSuspended(world)
-    const deadline = node.parts.storage.keyspace.database(0).lookup('a')?.expireAt ?? 0
+    const deadline = node.parts.storage.keyspace.database(0).lookup('a')?.expireAtMs ?? 0
     await until(() => Date.now() > deadline, 'the end of the key')
     assert.is(await other.call('WATCH', 'a'), 'OK')
     letEnd(world)
@@ -206,7 +206,7 @@ test('a change of role takes effect after a script that was suspended in the sam
     assert.equal([done, followed], ['done', 'OK'])
     assert.ok(refused instanceof WireError && refused.text.startsWith('READONLY '))
     assert.is(await client.call('SLAVEOF', 'NO', 'ONE'), 'OK')
-    assert.is(node.parts.storage.keyspace.isUnitOpen, false)
+    assert.is(node.parts.storage.keyspace.isUnitSuspended, false)
     await node.parts.storagePort.reload()
     assert.is(await client.call('GET', 'a'), '1')
   }))

@@ -206,7 +206,7 @@ if (haveTools('refusals of scripts beside redis-server', 'redis-server')) {
           return String(await own.call('INFO', 'persistence')).includes('aof_last_write_status:err')
         })
         await own.close()
-        Object.defineProperty(node.parts.storage, 'diskLow', { value: true })
+        Object.defineProperty(node.parts.storage, 'isDiskLow', { value: true })
         node.parts.gates.refresh()
         const clients = await Promise.all([redis.port, node.port].map((port) => RawClient.connect(port)))
         const comparison = new Comparison(clients, (reply) => reply.replaceAll('File too large', 'No space left on device'))

@@ -302,7 +302,7 @@ test('a replica that is let catch up is cut off when the disk is full and it kee
   const connection = bench.online(START)
   bench.pass(100)
   assert.is(connection.isClosed, false)
-  Object.defineProperty(bench.engine.storage, 'diskLow', { get: () => true })
+  Object.defineProperty(bench.engine.storage, 'isDiskLow', { get: () => true })
   bench.pass(100)
   assert.is(connection.isClosed, true)
   await bench.close()

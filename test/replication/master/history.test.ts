@@ -116,7 +116,7 @@ test('two forked logs of equal length with equal last bodies under one id are to
   assert.is(here.engine.storage.identity.replicationId, there.engine.storage.identity.replicationId)
   assert.is(here.end.offset, there.end.offset)
   const lastBody = ({ engine, after, end }: typeof here) => {
-    const feed = engine.storage.openFeed(after.offset)
+    const feed = engine.storage.openTailReader(after.offset)
     const group = feed.read(2 ** 20, end.offset) as Buffer
     feed.close()
     return group.subarray(124).latin1Slice()

@@ -30,7 +30,14 @@ function batchOf(...groups: readonly Group[]): GroupBatch {
 /** What must be as it was when a batch has not been taken in. */
 function standing({ storage, client }: Engine) {
   const { end, sizeBytes } = storage.binlog
-  return { end, sizeBytes, keys: storage.keyspace.keyCount, expiry: storage.keyspace.expiry, now: storage.keyspace.now, last: client.last }
+  return {
+    end,
+    sizeBytes,
+    keys: storage.keyspace.keyCount,
+    expiry: storage.keyspace.expiry,
+    now: storage.keyspace.nowMs,
+    last: client.last,
+  }
 }
 
 function content(engine: Engine): Buffer {
@@ -82,7 +89,7 @@ test("groups are run under their own clocks without expiry, and the turn's clock
   const watched: LinkReplayer = {
     ...replaying(engine),
     command: (args) => {
-      clocks.push(keyspace.now)
+      clocks.push(keyspace.nowMs)
       modes.add(keyspace.expiry)
       replaying(engine).command(args)
     },
@@ -100,7 +107,7 @@ test("groups are run under their own clocks without expiry, and the turn's clock
   assert.equal(clocks, [NOW - 10_000, NOW - 4000, NOW - 4000])
   assert.equal([...modes], ['ignore'])
   assert.is(keyspace.expiry, 'hide')
-  assert.is(keyspace.now, NOW)
+  assert.is(keyspace.nowMs, NOW)
   assert.is(engine.run('GET', 'k'), null, 'hidden')
   assert.is(keyspace.keyCount, 2, 'and not deleted')
 })
@@ -170,7 +177,7 @@ test('without room on the disk nothing is taken in, the reserve is given back, a
   assert.is(result.type, 'refused')
   assert.match((result as { reason: string }).reason, /^the binlog cannot be written: .*ENOSPC/)
   assert.equal(standing(engine), before)
-  assert.ok(engine.storage.diskLow)
+  assert.ok(engine.storage.isDiskLow)
   files.capacityBytes = 2 ** 40
   assert.equal(applied(engine, batch), { type: 'applied' })
   assert.is(engine.run('STRLEN', 'b'), 200_000)
@@ -194,7 +201,7 @@ test('a command that fails takes the whole batch back, and what is in memory is 
   assert.equal(storage.binlog.end, good.end)
   assert.is(storage.identity.fullSync, (result as { reason: string }).reason)
   assert.is(storage.keyspace.expiry, 'hide')
-  assert.is(storage.keyspace.now, NOW)
+  assert.is(storage.keyspace.nowMs, NOW)
   await storage.close('save')
   const again = await Engine.open(engine.disk)
   assert.is(again.run('GET', 'a'), '1')

@@ -76,7 +76,7 @@ test('who asks again for a snapshot is told its size as LevelDB has it by then',
 async function unfinished(source: readonly string[]): Promise<Engine> {
   const engine = await Engine.open(new Disk())
   engine.storage.becomeReplica({ host: 'master', port: 1, failover: false })
-  const next = await engine.storage.nextGeneration(source)
+  const next = await engine.storage.beginDataSet(source)
   await next.put([[Buffer.from('k1'), Buffer.from('v1')]])
   await engine.storage.close('save')
   return await Engine.open(engine.disk)

@@ -53,7 +53,7 @@ test('while LevelDB is being reopened commands are held whose keys may lie in pa
   const verdict = made({
     isReady: true,
     stalled: null,
-    diskLow: false,
+    isDiskLow: false,
     isOverloaded: false,
     recordsFailure: null,
     keyspace,
@@ -86,7 +86,7 @@ test('while a group waits to be written reads are held that name what it has cha
   const { keyspace } = harness(families)
   const client = { peer: 'client', database: 3, transaction: null as Transaction | null, retryGate() {} }
   const verdict = made(
-    { isReady: false, stalled: 'EIO', diskLow: false, isOverloaded: false, recordsFailure: null, group, keyspace },
+    { isReady: false, stalled: 'EIO', isDiskLow: false, isOverloaded: false, recordsFailure: null, group, keyspace },
     client,
   )
   assert.equal([verdict('SCARD', 'changed'), verdict('SCARD', 'same')], ['hold', null])

@@ -32,18 +32,18 @@ test('who is served at the end of a turn belongs to it: its group has one clock'
     ...noEvents,
     serveBlocked() {
       if (readings.length > 0) return
-      readings.push(storage.keyspace.now)
+      readings.push(storage.keyspace.nowMs)
       clock.advance(5)
       turn.begin() // a reply does
-      readings.push(storage.keyspace.now)
+      readings.push(storage.keyspace.nowMs)
     },
   })
   turn.begin()
-  const began = storage.keyspace.now
+  const began = storage.keyspace.nowMs
   await until(() => readings.length > 0, 'the end of the turn')
   assert.equal(readings, [began, began])
   turn.begin()
-  assert.is(storage.keyspace.now, began + 5)
+  assert.is(storage.keyspace.nowMs, began + 5)
   await storage.close('nosave')
 })
 

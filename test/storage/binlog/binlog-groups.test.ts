@@ -44,7 +44,7 @@ function made(settings: Partial<BinlogSettings> = {}, position: BinlogPosition =
 }
 
 function bytesFrom(binlog: Binlog, offset: number, maxBytes = 100): Buffer {
-  const feed = binlog.openFeed(offset)
+  const feed = binlog.openTailReader(offset)
   const pieces: Buffer[] = []
   for (let bytes = feed.read(maxBytes, ALL); bytes !== null; bytes = feed.read(maxBytes, ALL)) pieces.push(bytes)
   feed.close()
@@ -196,7 +196,7 @@ test('a log that begins at an offset knows that one, and no earlier', () => {
 
 test('a feed reads on over the ends of segments, waits at the end and goes on when there is more', async () => {
   const { binlog, write } = made({ fileSizeBytes: 300 })
-  const feed = binlog.openFeed(0)
+  const feed = binlog.openTailReader(0)
   assert.is(feed.read(1000, ALL), null)
   const pieces: Buffer[] = []
   for (let i = 0; i < 10; i++) {
@@ -223,13 +223,13 @@ test('a feed whose part of the log has been purged says so, and holds no file op
     write('SET', `k${i}`, 'x'.repeat(90))
     await synced(binlog)
   }
-  const feed = binlog.openFeed(0)
+  const feed = binlog.openTailReader(0)
   assert.is((feed.read(10, ALL) as Buffer).length, 10)
   const before = files.usedBytes
   binlog.purge(binlog.end.offset, ALL, 0)
   assert.ok(files.usedBytes < before)
   assert.throws(() => feed.read(10, ALL), /purged/)
-  const rest = binlog.openFeed(binlog.startOffset)
+  const rest = binlog.openTailReader(binlog.startOffset)
   assert.ok(rest.read(10, ALL))
   await binlog.discard()
   assert.throws(() => rest.read(10, ALL), /closed/)

@@ -17,7 +17,7 @@ test('changes since the last checkpoint are counted from its frozen moment on, o
   keyspace.freeze(batch)
   run('SET', 'b', '1')
   assert.is(since(), 3)
-  keyspace.landed()
+  keyspace.releaseFrozen()
   assert.is(since(), 1)
   keyspace.reset()
   assert.is(since(), 0)

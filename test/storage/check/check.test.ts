@@ -48,7 +48,7 @@ test('a directory that was shut down is clean', async () => {
   assert.equal(report.records, { roots: 21, volatile: 7, pages: 7, garbage: 0 })
   assert.ok(report.binlog.segments > 3)
   assert.is(report.binlog.groups, 41)
-  assert.is(report.binlog.damagedAt, null)
+  assert.is(report.binlog.damagedOffset, null)
 })
 
 test('a new directory is clean, and one without CURRENT is not', async () => {
@@ -207,7 +207,7 @@ test('a byte turned over in the log is found wherever it is', async () => {
     world.flip(offset)
     const { damages, notes, binlog } = await world.check()
     assert.ok(damages + notes > 0, `byte ${offset} of ${end}`)
-    assert.ok(binlog.damagedAt !== null && binlog.damagedAt <= offset, `byte ${offset} of ${end}`)
+    assert.ok(binlog.damagedOffset !== null && binlog.damagedOffset <= offset, `byte ${offset} of ${end}`)
   }
 })
 
@@ -236,7 +236,7 @@ test('a cut behind the checkpoint keeps what is before the damage', async () => 
   assert.match(report.repairs[0] ?? '', /binlog cut at offset \d+: \d+ bytes set aside/)
   const after = await world.check()
   assert.is(after.binlog.end, start)
-  assert.is(after.binlog.damagedAt, null)
+  assert.is(after.binlog.damagedOffset, null)
   assert.ok(world.files.listSync(CHECKED_BINLOG).some((name) => name.endsWith('.cut')))
   await (await world.open()).close('save')
 })
@@ -252,7 +252,7 @@ test('a cut before the checkpoint loses nothing', async () => {
   assert.ok(report.repairs.length > 0)
   const after = await world.check()
   assert.is(after.damages, 0)
-  assert.is(after.binlog.damagedAt, null)
+  assert.is(after.binlog.damagedOffset, null)
   assert.is(after.binlog.end, end)
   const storage = await world.open()
   assert.is(storage.recovery?.groups, 20)

@@ -258,7 +258,7 @@ test('a sorted set whose trees do not agree', async () => {
 test('a hash whose deadlines of fields do not agree with its fields', async () => {
   const fields = (twin: (index: number) => Bytes) => {
     const value = newCollection(scratch(), Hash)
-    value.nextDeadline = FAR + 1
+    value.nextDeadlineMs = FAR + 1
     for (let i = 0; i < 3; i++) value.object.tree(0).append(name(i), i === 0 ? 'stays' : new FieldValue('ends', FAR + i))
     for (let i = 1; i < 3; i++) value.object.tree(1).append(twin(i))
     return value
@@ -277,7 +277,7 @@ test('a header that does not agree with what it is the header of', async () => {
   await expectDamage(
     'hash',
     async (opened) => {
-      ;(opened.value as Hash).nextDeadline = FAR + 5
+      ;(opened.value as Hash).nextDeadlineMs = FAR + 5
       await opened.saveRoot()
     },
     /^damage object \d+: says that its next field ends at 2000000000005; the first that does so ends at 2000000000000$/m,

@@ -1,8 +1,8 @@
 /** A generation that a full sync was filling, found by the next process: after a clean end, a kill, and a loss of power. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
+import type { IncomingDataSet } from '../../../storage/directory/data-sets.ts'
 import { readProgress } from '../../../storage/directory/filling-progress.ts'
-import type { NextGeneration } from '../../../storage/directory/generations.ts'
 import { type Seeded, seeded } from '../../support/generators/seed.ts'
 import { DIRECTORY, Disk, Engine } from '../../support/harness/engine.ts'
 import { ManualClock } from '../../support/harness/manual-clock.ts'
@@ -22,7 +22,7 @@ async function replica(disk = new Disk(), clock = new ManualClock()): Promise<En
 }
 
 /** Puts records in pieces of some size, with time passing in between. Returns how many. */
-async function fillIn(next: NextGeneration, clock: ManualClock, chance: Seeded): Promise<number> {
+async function fillIn(next: IncomingDataSet, clock: ManualClock, chance: Seeded): Promise<number> {
   let count = 0
   for (let pieces = 1 + chance.integer(12); pieces > 0; pieces--) {
     const size = 1 + chance.integer(20)
@@ -34,7 +34,7 @@ async function fillIn(next: NextGeneration, clock: ManualClock, chance: Seeded):
 }
 
 /** All records up to the one that is named are there. */
-async function mustHold(disk: Disk, { progress }: NextGeneration): Promise<number> {
+async function mustHold(disk: Disk, { progress }: IncomingDataSet): Promise<number> {
   const records = disk.recordsAt(`${NEXT}/db`)
   const count = progress?.records ?? 0
   assert.is(progress?.after, keyOf(count - 1).toString('hex'))
@@ -46,17 +46,17 @@ async function mustHold(disk: Disk, { progress }: NextGeneration): Promise<numbe
 test('after a clean end the next process finds all that was put', async () => {
   const clock = new ManualClock()
   const engine = await replica(new Disk(), clock)
-  const next = await engine.storage.nextGeneration(SOURCE)
+  const next = await engine.storage.beginDataSet(SOURCE)
   await next.put(pairs(0, 30))
   assert.is(next.progress, null, 'it is neither much nor long ago')
   await engine.storage.close('save')
   const again = await replica(engine.disk, clock)
-  const found = again.storage.unfinished as NextGeneration
+  const found = again.storage.unfinished as IncomingDataSet
   assert.is(await mustHold(engine.disk, found), 30)
   await found.put(pairs(30, 50))
   await again.storage.close('save')
   const third = await replica(engine.disk, clock)
-  assert.is(await mustHold(engine.disk, third.storage.unfinished as NextGeneration), 50)
+  assert.is(await mustHold(engine.disk, third.storage.unfinished as IncomingDataSet), 50)
   await third.storage.close('save')
 })
 
@@ -66,7 +66,7 @@ test('whatever a kill or a loss of power leaves, all is there up to the record t
   for (let round = 0; round < 150; round++) {
     const clock = new ManualClock()
     const engine = await replica(new Disk(), clock)
-    const next = await engine.storage.nextGeneration(SOURCE)
+    const next = await engine.storage.beginDataSet(SOURCE)
     const before = await fillIn(next, clock, chance)
     const isKilled = chance.integer(2) === 0
     const disk = isKilled ? engine.disk.kill(chance.random) : engine.disk.crash(chance.random)
@@ -81,7 +81,7 @@ test('whatever a kill or a loss of power leaves, all is there up to the record t
       await found.put(pairs(count, before + 5))
       await again.storage.close('nosave')
       const third = await replica(disk, clock)
-      assert.is(await mustHold(disk, third.storage.unfinished as NextGeneration), before + 5)
+      assert.is(await mustHold(disk, third.storage.unfinished as IncomingDataSet), before + 5)
       await third.storage.close('nosave')
     } else {
       assert.not(disk.files.existsSync(NEXT))
@@ -95,7 +95,7 @@ test('whatever a kill or a loss of power leaves, all is there up to the record t
 test('a sync that fails ends the recording: what was recorded before still holds', async () => {
   const clock = new ManualClock()
   const engine = await replica(new Disk(), clock)
-  const next = await engine.storage.nextGeneration(SOURCE)
+  const next = await engine.storage.beginDataSet(SOURCE)
   clock.advance(1000)
   await next.put(pairs(0, 10))
   assert.is(next.progress?.records, 10)
@@ -107,14 +107,14 @@ test('a sync that fails ends the recording: what was recorded before still holds
   assert.is(next.progress?.records, 10)
   await engine.storage.close('save')
   const again = await replica(engine.disk, clock)
-  assert.is(await mustHold(engine.disk, again.storage.unfinished as NextGeneration), 10)
+  assert.is(await mustHold(engine.disk, again.storage.unfinished as IncomingDataSet), 10)
   await again.storage.close('save')
 })
 
 test('a master, and one whose progress or records cannot be read, have nothing to go on with, and remove it', async () => {
   for (const spoil of ['progress', 'records', 'nothing']) {
     const engine = await replica()
-    const next = await engine.storage.nextGeneration(SOURCE)
+    const next = await engine.storage.beginDataSet(SOURCE)
     await next.put(pairs(0, 30))
     await engine.storage.close('save')
     const { files } = engine.disk
@@ -127,7 +127,7 @@ test('a master, and one whose progress or records cannot be read, have nothing t
     await again.storage.close('save')
   }
   const engine = await replica()
-  const next = await engine.storage.nextGeneration(SOURCE)
+  const next = await engine.storage.beginDataSet(SOURCE)
   await next.put(pairs(0, 30))
   engine.storage.promote()
   await engine.storage.close('save')
@@ -139,12 +139,12 @@ test('a master, and one whose progress or records cannot be read, have nothing t
 
 test('one without a source, or without a record, is removed at the end', async () => {
   const engine = await replica()
-  const nameless = await engine.storage.nextGeneration()
+  const nameless = await engine.storage.beginDataSet()
   await nameless.put(pairs(0, 30))
   await engine.storage.close('save')
   assert.not(engine.disk.files.existsSync(NEXT))
   const again = await replica(engine.disk)
-  await again.storage.nextGeneration(SOURCE)
+  await again.storage.beginDataSet(SOURCE)
   await again.storage.close('save')
   assert.not(engine.disk.files.existsSync(NEXT))
 })

@@ -54,7 +54,7 @@ test('on a full disk what replicas need stays for one checkpoint, then it goes, 
   storage.pinned = () => pin
   disk.files.capacityBytes = disk.files.usedBytes
   engine.turn(() => engine.run('SET', 'more', 'x'.repeat(20_000)))
-  assert.ok(storage.diskLow)
+  assert.ok(storage.isDiskLow)
   disk.files.capacityBytes = 0 // whatever is removed, it is not enough
   for (let i = 0; i < 3; i++) storage.recoverRoom()
   assert.is(storage.binlog.startOffset, 0, 'the checkpoint has not come')
@@ -69,7 +69,7 @@ test('on a full disk what replicas need stays for one checkpoint, then it goes, 
   assert.is(warnings().length, 1)
   disk.files.capacityBytes = 2 ** 40
   storage.recoverRoom()
-  assert.not.ok(storage.diskLow)
+  assert.not.ok(storage.isDiskLow)
   const start = storage.binlog.startOffset
   storage.pinned = () => start
   for (let i = 0; i < 10; i++) engine.write('SET', 'a', 'x'.repeat(500))
@@ -84,7 +84,7 @@ test('a replica that has room enough keeps its reserve; one that has not gives i
   assert.ok(engine.disk.files.existsSync('/data/reserve'))
   assert.ok(engine.storage.appendFailed(failure))
   assert.not.ok(engine.disk.files.existsSync('/data/reserve'))
-  assert.ok(engine.storage.diskLow)
+  assert.ok(engine.storage.isDiskLow)
   assert.not.ok(engine.storage.appendFailed(failure), 'there is none left')
 })
 

@@ -69,7 +69,7 @@ test('on a full disk the reserve makes room for a change of role', async () => {
   engine.disk.files.capacityBytes = engine.disk.files.usedBytes
   engine.storage.becomeReplica(MASTER)
   assert.is(engine.storage.role, 'replica')
-  assert.ok(engine.storage.diskLow)
+  assert.ok(engine.storage.isDiskLow)
 })
 
 test('with a group that is not in the binlog there is no change of role', async () => {

@@ -17,7 +17,7 @@ async function swapWithEvents(replica: Engine, master: Engine, event: (step: num
   replica.disk.files.onOperation = () => event(step++)
   records.onWrite = () => event(step++)
   try {
-    await replica.storage.adopt(next, snapshot.position, master.storage.identity.replicationId, [])
+    await replica.storage.installDataSet(next, snapshot.position, master.storage.identity.replicationId, [])
     await replica.settle()
   } finally {
     replica.disk.files.onOperation = undefined
@@ -82,7 +82,7 @@ test('a failure before the moment leaves everything as it was, one after it ends
       const next = await fill(replica, snapshot)
       const lift = replica.disk.files.fail({ operation, after, code: 'EIO' })
       let outcome = ''
-      replica.storage.adopt(next, snapshot.position, master.storage.identity.replicationId, []).then(
+      replica.storage.installDataSet(next, snapshot.position, master.storage.identity.replicationId, []).then(
         () => (outcome = 'adopted'),
         () => (outcome = 'failed'),
       )

@@ -20,10 +20,10 @@ async function adopted(replica: Engine, master: Engine, act: (hasSwapped: boolea
   await before()
   let hasSwapped = false
   let isDone = false
-  replica.storage.onSwapped = () => {
+  replica.storage.onInstalled = () => {
     hasSwapped = true
   }
-  const adopting = replica.storage.adopt(next, snapshot.position, master.storage.identity.replicationId, []).finally(() => {
+  const adopting = replica.storage.installDataSet(next, snapshot.position, master.storage.identity.replicationId, []).finally(() => {
     isDone = true
   })
   while (!isDone) {

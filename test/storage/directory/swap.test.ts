@@ -12,7 +12,7 @@ test('a full sync replaces data, log and history in one moment, and the node goe
   replica.storage.saveIdentity({ fullSync: 'it has diverged' })
   const token = replica.storage.scanCursors.issue(1, 'k')
   let swapped = 0
-  replica.storage.onSwapped = () => {
+  replica.storage.onInstalled = () => {
     swapped++
     assert.is(contentOf(replica), contentOf(master))
   }
@@ -22,7 +22,7 @@ test('a full sync replaces data, log and history in one moment, and the node goe
   assert.ok((await snapshot.estimateBytes()) > 70_000)
   const next = await fill(replica, snapshot)
   assert.is(contentOf(replica), before, 'the old data is served')
-  await replica.storage.adopt(next, snapshot.position, master.storage.identity.replicationId, [{ id: 'c'.repeat(40), until: 9 }])
+  await replica.storage.installDataSet(next, snapshot.position, master.storage.identity.replicationId, [{ id: 'c'.repeat(40), until: 9 }])
   assert.is(swapped, 1)
   assert.equal(replica.storage.binlog.end, snapshot.position)
   assert.is(replica.storage.binlog.startOffset, snapshot.position.offset)
@@ -54,7 +54,7 @@ test('what is read while a full sync is put in place is the old data or the new,
   const next = await fill(replica, snapshot)
   let done = false
   const seen = new Set<string>()
-  const adopting = replica.storage.adopt(next, snapshot.position, master.storage.identity.replicationId, []).then(() => {
+  const adopting = replica.storage.installDataSet(next, snapshot.position, master.storage.identity.replicationId, []).then(() => {
     done = true
   })
   for (let turns = 0; !done; turns++) {
@@ -76,7 +76,7 @@ test('a disk that is full while a generation is filled or put in place changes n
   const [master, replica] = [await makeMaster(), await makeReplica()]
   const old = contentOf(replica)
   const snapshot = await snapshotOf(master)
-  const next = await replica.storage.nextGeneration()
+  const next = await replica.storage.beginDataSet()
   const records = replica.disk.recordsAt(`/data/${next.name}/db`)
   const iterator = snapshot.read(null)
   for (let part = await iterator.next(5), chunk = 0; part.length > 0; part = await iterator.next(5), chunk++) {
@@ -93,7 +93,7 @@ test('a disk that is full while a generation is filled or put in place changes n
     await next.put(part)
   }
   replica.disk.files.capacityBytes = replica.disk.files.usedBytes
-  const adopt = () => replica.storage.adopt(next, snapshot.position, master.storage.identity.replicationId, [])
+  const adopt = () => replica.storage.installDataSet(next, snapshot.position, master.storage.identity.replicationId, [])
   await adopt().then(
     () => assert.unreachable(),
     (error: Error) => assert.match(error.message, /ENOSPC/),
@@ -115,19 +115,19 @@ test('data that is not that of the position, or has no meta record, is not put i
     { offset: offset + 1, crc },
     { offset, crc: crc ^ 1 },
   ]) {
-    await replica.storage.adopt(next, position, replicationId, []).then(
+    await replica.storage.installDataSet(next, position, replicationId, []).then(
       () => assert.unreachable(),
       (error: Error) => assert.match(error.message, /is that of offset/),
     )
   }
-  const empty = await replica.storage.nextGeneration()
-  await replica.storage.adopt(empty, snapshot.position, replicationId, []).then(
+  const empty = await replica.storage.beginDataSet()
+  await replica.storage.installDataSet(empty, snapshot.position, replicationId, []).then(
     () => assert.unreachable(),
     (error: Error) => assert.match(error.message, /no meta record/),
   )
-  await replica.storage.adopt(next, snapshot.position, replicationId, []).then(
+  await replica.storage.installDataSet(next, snapshot.position, replicationId, []).then(
     () => assert.unreachable(),
-    (error: Error) => assert.match(error.message, /not the generation/),
+    (error: Error) => assert.match(error.message, /not the data set/),
   )
   const generations = replica.disk.files.listSync('/data').filter((name) => name.startsWith('generation'))
   assert.equal(generations, ['generation-000001', empty.name], 'asking for a generation removes the one before')
@@ -147,7 +147,7 @@ for (const [what, meddle] of [
       const snapshot = await snapshotOf(master)
       const next = await fill(replica, snapshot)
       let outcome = ''
-      const adopting = replica.storage.adopt(next, snapshot.position, master.storage.identity.replicationId, []).then(
+      const adopting = replica.storage.installDataSet(next, snapshot.position, master.storage.identity.replicationId, []).then(
         () => {
           outcome = 'adopted'
         },
@@ -156,7 +156,7 @@ for (const [what, meddle] of [
         },
       )
       let isNew = false
-      replica.storage.onSwapped = () => {
+      replica.storage.onInstalled = () => {
         isNew = true
       }
       for (let turns = 0; turns < at && outcome === ''; turns++) await nextTurn()
@@ -184,7 +184,7 @@ test('a full sync that is given up while it waits for a checkpoint is not opened
   const snapshot = await snapshotOf(master)
   const next = await fill(replica, snapshot)
   const records = replica.disk.recordsAt(`/data/${next.name}/db`)
-  const adopting = replica.storage.adopt(next, snapshot.position, master.storage.identity.replicationId, []).then(
+  const adopting = replica.storage.installDataSet(next, snapshot.position, master.storage.identity.replicationId, []).then(
     () => 'adopted',
     (error: Error) => error.message,
   )
@@ -208,7 +208,7 @@ test('a shutdown in the middle of a full sync keeps the old data; a checkpoint t
   const old = contentOf(replica)
   const snapshot = await snapshotOf(master)
   const next = await fill(replica, snapshot)
-  const adopting = replica.storage.adopt(next, snapshot.position, master.storage.identity.replicationId, []).then(
+  const adopting = replica.storage.installDataSet(next, snapshot.position, master.storage.identity.replicationId, []).then(
     () => 'adopted',
     (error: Error) => error.message,
   )
@@ -233,7 +233,7 @@ test('a checkpoint under way ends before the data is replaced, and evicted keys 
   const snapshot = await snapshotOf(master)
   const next = await fill(replica, snapshot)
   const watched = replica.storage.keyspace.database(0)
-  const adopting = replica.storage.adopt(next, snapshot.position, master.storage.identity.replicationId, [])
+  const adopting = replica.storage.installDataSet(next, snapshot.position, master.storage.identity.replicationId, [])
   for (let turns = 0; turns < 50; turns++) await nextTurn()
   assert.ok(replica.storage.checkpointer.isRunning)
   assert.is(watched.droppedIn, 0)
@@ -258,14 +258,14 @@ test('what waits for the log to be on the medium does not wait for the next one'
   void binlog.syncTo(offset).then(() => {
     isSynced = replica.storage.binlog.synced >= offset
   })
-  replica.storage.onSwapped = () => assert.ok(isSynced)
+  replica.storage.onInstalled = () => assert.ok(isSynced)
   await fullSync(replica, master)
   assert.ok(isSynced)
 })
 
 test('a full sync that is in place is so, though the first look at the new data fails', async () => {
   const [master, replica] = [await makeMaster(), await makeReplica()]
-  replica.storage.onSwapped = () => {
+  replica.storage.onInstalled = () => {
     replica.storage.keyspace.records.iterate = () => {
       throw new Error('EIO')
     }

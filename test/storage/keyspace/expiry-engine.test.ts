@@ -46,7 +46,7 @@ test('keys go when their time has come, to the millisecond, and their deletion i
 test('one clock reading serves a whole turn', async () => {
   const { engine, clock } = await started()
   const start = clock.wallMs()
-  engine.storage.expiry.active = false
+  engine.storage.expiry.isActive = false
   engine.turn(() => {
     engine.run('SET', 'a', '1', 'PX', '10')
     clock.advance(50)
@@ -61,7 +61,7 @@ test('one clock reading serves a whole turn', async () => {
 
 test('a command that finds a key past its deadline logs its deletion before its own effect', async () => {
   const { engine, clock } = await started()
-  engine.storage.expiry.active = false
+  engine.storage.expiry.isActive = false
   engine.turn(() => {
     engine.runIn(2, 'SET', 'a', '1', 'PX', '10')
     engine.runIn(2, 'SET', 'b', '1', 'PX', '10')

@@ -137,7 +137,7 @@ test('a deadline that was moved or taken away since is no reason to delete', asy
   clock.advance(3000)
   engine.turn()
   assert.equal(engine.run('HKEYS', 'h'), ['kept', 'set'])
-  assert.is(engine.storage.keyspace.database(0).resident('h')?.dueAt, 0)
+  assert.is(engine.storage.keyspace.database(0).resident('h')?.dueAtMs, 0)
 })
 
 test('deadlines of fields that only LevelDB knows are met, hours after a restart', async () => {
@@ -223,7 +223,7 @@ test('what the log says of fields that have gone is recovered', async () => {
   engine.write('HPEXPIRE', 'h', '2000', 'FIELDS', '1', 'kept-field00000')
   clock.advance(1000)
   engine.turn()
-  engine.storage.expiry.active = false
+  engine.storage.expiry.isActive = false
   clock.advance(1000)
   engine.turn(() => assert.is(engine.run('HINCRBY', 'h', 'kept-field00000', '5'), 5))
   const again = await started(
@@ -232,7 +232,7 @@ test('what the log says of fields that have gone is recovered', async () => {
   )
   assert.equal(again.engine.run('HGETALL', 'h'), engine.run('HGETALL', 'h'))
   assert.is(hashAt(again.engine, 'h').size, 30)
-  assert.is(hashAt(again.engine, 'h').nextDeadline, 0)
+  assert.is(hashAt(again.engine, 'h').nextDeadlineMs, 0)
 })
 
 test.run()

@@ -71,7 +71,7 @@ test('a full sync brings the libraries of the master in place of those before', 
   master.write('LIBRARY', 'SET', 'a', 'of the master')
   const { revision } = replica.storage.keyspace.libraries
   const snapshot = await snapshotOf(master)
-  await replica.storage.adopt(await fill(replica, snapshot), snapshot.position, master.storage.identity.replicationId, [])
+  await replica.storage.installDataSet(await fill(replica, snapshot), snapshot.position, master.storage.identity.replicationId, [])
   assert.equal(librariesOf(replica), [['a', 'of the master']])
   assert.ok(replica.storage.keyspace.libraries.revision > revision)
   await replica.settle()

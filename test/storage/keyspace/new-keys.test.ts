@@ -7,7 +7,7 @@ import { seeded } from '../../support/generators/seed.ts'
 function settled(keys: readonly string[]): NewKeys {
   const list = new NewKeys()
   for (const key of keys) list.add(key)
-  while (!list.settle(100));
+  while (!list.sortPending(100));
   return list
 }
 
@@ -49,10 +49,10 @@ test('the empty key and bytes above ASCII have their place in order', () => {
 test('settling takes no more than it is told to at a time', () => {
   const list = new NewKeys()
   for (let i = 0; i < 10; i++) list.add(`k${i}`)
-  assert.is(list.settle(4), false)
+  assert.is(list.sortPending(4), false)
   assert.is(list.pendingCount, 6)
   assert.is(list.following('', 99).length, 4)
-  assert.is(list.settle(6), true)
+  assert.is(list.sortPending(6), true)
 })
 
 test('what another one holds is taken over, sorted in or not', () => {
@@ -60,7 +60,7 @@ test('what another one holds is taken over, sorted in or not', () => {
   other.add('b')
   const list = settled(['b', 'd'])
   list.absorb(other)
-  while (!list.settle(100));
+  while (!list.sortPending(100));
   assert.equal(list.following('', 9), ['a', 'b', 'c', 'd'])
 })
 

@@ -44,7 +44,7 @@ test('a snapshot is the state at its position, whatever is written, checkpointed
   assert.is(snapshot.keys, master.storage.keyspace.keyCount)
   const replica = await Engine.open(new Disk())
   replica.storage.becomeReplica(MASTER)
-  const next = await replica.storage.nextGeneration()
+  const next = await replica.storage.beginDataSet()
   const iterator = snapshot.read(null)
   for (let part = await iterator.next(3); part.length > 0; part = await iterator.next(3)) {
     await next.put(part)
@@ -53,7 +53,7 @@ test('a snapshot is the state at its position, whatever is written, checkpointed
     await nextTurn()
   }
   await iterator.close()
-  await replica.storage.adopt(next, snapshot.position, master.storage.identity.replicationId, [])
+  await replica.storage.installDataSet(next, snapshot.position, master.storage.identity.replicationId, [])
   assert.is(liveContent(replica.storage.keyspace, 0), atSnapshot)
   receive(replica, master)
   assert.is(liveContent(replica.storage.keyspace, 0), liveContent(master.storage.keyspace, 0))
@@ -147,11 +147,11 @@ test('with LevelDB and a real directory: a full sync is put in place, read back 
     while (master.background()) await nextTurn()
     await checkpoint
     assert.ok((await snapshot.estimateBytes()) > 0)
-    const next = await replica.nextGeneration()
+    const next = await replica.beginDataSet()
     const rows = await rowsOf(snapshot, null, 1000)
     assert.is(rows.length, 3001)
     for (let at = 0; at < rows.length; at += 300) await next.put(rows.slice(at, at + 300))
-    await replica.adopt(next, snapshot.position, master.identity.replicationId, [])
+    await replica.installDataSet(next, snapshot.position, master.identity.replicationId, [])
     assert.is(replica.keyspace.database(0).find('k2999')?.value, 'x'.repeat(500))
     assert.is(replica.keyspace.database(0).find('old'), undefined)
     await snapshot.close()

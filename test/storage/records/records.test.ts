@@ -2,7 +2,7 @@
 import { crc32 } from 'node:zlib'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
-import { decodeMeta, encodeMeta, type Meta } from '../../../storage/records/meta.ts'
+import { decodeMeta, encodeMeta, type StoreMeta } from '../../../storage/records/meta.ts'
 import * as records from '../../../storage/records/records.ts'
 import { fromSeed } from '../../support/generators/seed.ts'
 
@@ -29,7 +29,7 @@ test('every record key is read back as what it was', () => {
   for (let round = 0; round < 500; round++) {
     const [key, number, dbId, page] = [someKey(), someNumber(), integer(2 ** 32), integer(2 ** 32)]
     assert.equal(records.readRecordKey(records.rootKey(dbId, key)), { type: 'root', dbId, key })
-    assert.equal(records.readRecordKey(records.deadlineKey(number, dbId, key)), { type: 'deadline', expireAt: number, dbId, key })
+    assert.equal(records.readRecordKey(records.deadlineKey(number, dbId, key)), { type: 'deadline', expireAtMs: number, dbId, key })
     assert.equal(records.readRecordKey(records.pageKey(number, page)), { type: 'page', objectId: number, pageNumber: page })
     assert.equal(records.readRecordKey(records.libraryKey(key)), { type: 'library', name: key })
     assert.is(records.readLibrary(records.libraryRecord(key)), key)
@@ -55,9 +55,9 @@ test('every root is read back as what it was', () => {
   for (let round = 0; round < 300; round++) {
     const [value, expireAt, id, length] = [someKey(), someNumber(), someNumber(), someNumber()]
     const string = records.readRoot(copy(records.stringRoot(value, expireAt)))
-    assert.equal([string.kind, string.expireAt, string.payload.latin1Slice()], [records.KIND_STRING, expireAt, value])
+    assert.equal([string.kind, string.expireAtMs, string.payload.latin1Slice()], [records.KIND_STRING, expireAt, value])
     const rope = records.readRoot(copy(records.ropeRoot(id, length, expireAt)))
-    assert.equal([rope.expireAt, records.objectIdOf(rope), records.ropeLengthOf(rope)], [expireAt, id, length])
+    assert.equal([rope.expireAtMs, records.objectIdOf(rope), records.ropeLengthOf(rope)], [expireAt, id, length])
   }
 })
 
@@ -108,7 +108,7 @@ test('what no version has written is damage', () => {
 })
 
 test('the meta record is read back as what it was', () => {
-  const meta: Meta = {
+  const meta: StoreMeta = {
     format: 1,
     binlogOffset: 2 ** 40,
     binlogCrc: 0xffffffff,

@@ -69,7 +69,7 @@ test('a full disk gives the reserve back, refuses writes, frees binlog and goes 
   assert.ok(reserve())
   disk.files.capacityBytes = disk.files.usedBytes + 2_500_000
   let turns = 0
-  for (; !storage.diskLow && turns < 1000; turns++) {
+  for (; !storage.isDiskLow && turns < 1000; turns++) {
     engine.write('SET', `k${turns % 5}`, 'x'.repeat(10_000))
     if (turns % 3 === 0) await storage.binlog.syncTo(storage.binlog.end.offset)
   }
@@ -84,7 +84,7 @@ test('a full disk gives the reserve back, refuses writes, frees binlog and goes 
   assert.is(storage.checkpointer.landedOffset, storage.binlog.end.offset)
   assert.ok(storage.binlog.sizeBytes < before, 'binlog that no recovery needs is gone, whatever retention says')
   storage.recoverRoom()
-  assert.not.ok(storage.diskLow)
+  assert.not.ok(storage.isDiskLow)
   assert.ok(reserve())
   gates.refresh()
   assert.is(engine.write('SET', 'a', '1'), 'OK')
@@ -109,7 +109,7 @@ test('an error that is not for want of room leaves reserve and retained binlog a
     'stalled',
   )
   assert.ok(engine.disk.files.existsSync('/data/reserve'))
-  assert.not.ok(engine.storage.diskLow)
+  assert.not.ok(engine.storage.isDiskLow)
 })
 
 test('a stall while a segment is rotated ends by itself', async () => {
@@ -171,10 +171,10 @@ test('a start that finds the disk full gives the reserve back, and refuses write
   }
   const again = await Engine.open(disk, options)
   assert.is(again.run('GET', 'a'), '1')
-  assert.ok(again.storage.diskLow)
+  assert.ok(again.storage.isDiskLow)
   disk.files.capacityBytes = Number.POSITIVE_INFINITY
   again.storage.recoverRoom()
-  assert.not.ok(again.storage.diskLow)
+  assert.not.ok(again.storage.isDiskLow)
   assert.ok(disk.files.existsSync('/data/reserve'))
 })
 
@@ -193,7 +193,7 @@ test('a torn end of the binlog is set aside on a full disk with the room of the 
   assert.is(again.storage.recovery?.cutBytes, 1000)
   const cuts = disk.files.listSync(BINLOG_DIRECTORY).filter((name) => name.includes('.cut'))
   assert.is(cuts.length, 1, 'no half of a file is left')
-  assert.ok(again.storage.diskLow)
+  assert.ok(again.storage.isDiskLow)
 })
 
 test('a reserve that cannot be looked at stays', async () => {
@@ -204,7 +204,7 @@ test('a reserve that cannot be looked at stays', async () => {
   const engine = await Engine.open(found, { reserveBytes: 100_000 })
   assert.ok(found.files.existsSync('/data/reserve'))
   engine.storage.recoverRoom()
-  assert.not.ok(engine.storage.diskLow)
+  assert.not.ok(engine.storage.isDiskLow)
   await engine.storage.close('save')
 })
 
@@ -217,7 +217,7 @@ async function afterFailure(fault: WriteFault, onChange: (engine: Engine) => voi
   await engine.checkpoint()
   await until(() => storage.background() || storage.keyspace.database(0).residentKeys === 0, 'the eviction')
   engine.write('SET', 'warm', '2')
-  storage.availabilityChanged = () => {
+  storage.onAvailabilityChanged = () => {
     gates.refresh()
     onChange(engine)
   }
@@ -277,7 +277,7 @@ test('writes are refused, and do not wait, where too much is dirty and no checkp
   const { engine } = await afterFailure({ noRoom: Number.POSITIVE_INFINITY })
   engine.storage.settings.checkpoint.dirtyLimitBytes = 1
   engine.write('SET', 'more', '3')
-  engine.storage.availabilityChanged()
+  engine.storage.onAvailabilityChanged()
   assert.match(String(engine.run('SET', 'more', '4')), /MISCONF Errors writing to the AOF file: no room/)
   await engine.storage.close('save')
 })
@@ -288,10 +288,10 @@ test('a checkpoint that finds the disk full gives the reserve back', async () =>
   engine.write('SET', 'a', '1')
   disk.records.failWrites()
   await engine.checkpoint().catch(() => {})
-  assert.ok(storage.diskLow)
+  assert.ok(storage.isDiskLow)
   assert.not.ok(disk.files.existsSync('/data/reserve'))
   storage.recoverRoom()
-  assert.not.ok(storage.diskLow)
+  assert.not.ok(storage.isDiskLow)
 })
 
 test.run()

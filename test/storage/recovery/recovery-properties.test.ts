@@ -115,7 +115,7 @@ class Round {
   private compare(engine: Engine, when: string): void {
     const { storage } = engine
     if (storage.checkpointer.isReopening) return
-    assert.is(liveContent(storage.keyspace, storage.keyspace.now), this.model.live(storage.keyspace.now), when)
+    assert.is(liveContent(storage.keyspace, storage.keyspace.nowMs), this.model.live(storage.keyspace.nowMs), when)
     checkMemoryWhile(Reflect.get(storage.expiry, 'loading') !== null, storage.keyspace)
   }
 
@@ -179,12 +179,12 @@ class Round {
   private unit(engine: Engine): void {
     const { chance, model } = this
     const database = chance.integer(DATABASES)
-    const words = this.words(engine.storage.keyspace.now, database)
+    const words = this.words(engine.storage.keyspace.nowMs, database)
     if (words === null) return
     const reply = engine.runIn(database, ...words)
     const isExpected = !(reply instanceof Error) || reply.message === 'ERR no such key'
     assert.ok(isExpected, `${words.map((word) => word.slice(0, 40)).join(' ')}: ${reply}`)
-    model.run(engine.storage.keyspace.now, database, words)
+    model.run(engine.storage.keyspace.nowMs, database, words)
   }
 
   private words(now: number, database: number): Bytes[] | null {

@@ -97,7 +97,7 @@ test('keys past their deadline are left out, in memory and on disk', async () =>
   evictAll(keyspace)
   assert.equal(await keysOf(db), ['later', 'never'])
   const { keys } = await walked(db, ALL_KEYS, 9)
-  assert.equal(keys[0], { key: 'later', expireAt: NOW + 1000, type: 'string' })
+  assert.equal(keys[0], { key: 'later', expireAtMs: NOW + 1000, type: 'string' })
 })
 
 test('a prefix bounds a walk, whatever bytes it is of', async () => {

@@ -245,7 +245,7 @@ test('a field with a deadline goes though the hash moves into its root record wi
   assert.ok(hash.object.pages === null)
   assert.equal(checkTree(hash.fields).map(([field]) => field), ['a', 'b', 'c']) // biome-ignore format: one line
   assert.equal(checkTree(hash.object.tree(1)), [])
-  assert.is(hash.nextDeadline, 0)
+  assert.is(hash.nextDeadlineMs, 0)
 })
 
 for (const type of [Stream, List, SortedSet] as const) {

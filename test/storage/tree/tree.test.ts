@@ -33,9 +33,9 @@ function checkAccounts(keyspace: Keyspace): void {
   for (const db of keyspace.databases) {
     let bytes = 0
     for (let i = 0; i < db.residents.length; i++) {
-      const resident = db.residents.at(i) as unknown as { memory?: number; sizeBytes?: number; ringIndex: number }
+      const resident = db.residents.at(i) as unknown as { memoryBytes?: number; sizeBytes?: number; ringIndex: number }
       assert.is(resident.ringIndex, i)
-      bytes += resident.memory ?? (resident.sizeBytes as number)
+      bytes += resident.memoryBytes ?? (resident.sizeBytes as number)
     }
     assert.is(db.residents.bytes, bytes, 'bytes of what is resident')
   }
@@ -245,7 +245,7 @@ test('a value may be filled before it is a key’s', () => {
 function reapAll(keyspace: Keyspace): void {
   for (let node = keyspace.dropped.pop(); node !== undefined; node = keyspace.dropped.pop()) {
     for (const child of node.children) if (typeof child !== 'number') keyspace.dropped.push(child)
-    keyspace.database(0).residents.remove(node, node.memory)
+    keyspace.database(0).residents.remove(node, node.memoryBytes)
   }
 }
 

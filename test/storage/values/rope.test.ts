@@ -6,7 +6,7 @@ import type { Database } from '../../../storage/keyspace/database.ts'
 import { Keyspace } from '../../../storage/keyspace/keyspace.ts'
 import { decodeMeta } from '../../../storage/records/meta.ts'
 import { META_KEY } from '../../../storage/records/records.ts'
-import { CHUNK_BYTES, ROPE_MIN_BYTES, Rope } from '../../../storage/values/rope.ts'
+import { CHUNK_BYTES, MIN_ROPE_BYTES, Rope } from '../../../storage/values/rope.ts'
 import { MemoryRecords } from '../../support/disks/memory-records.ts'
 import { type Seeded, seeded } from '../../support/generators/seed.ts'
 
@@ -54,7 +54,7 @@ test('a rope equals a Buffer under random writes, growth, checkpoints and evicti
   const seed = seeded('rope')
   const { integer, pick } = seed
   const { keyspace, records, db } = made()
-  let twin: Buffer = Buffer.alloc(ROPE_MIN_BYTES, 'ab')
+  let twin: Buffer = Buffer.alloc(MIN_ROPE_BYTES, 'ab')
   db.create('k', Rope.of(db, twin))
   let running: Checkpoint | null = null
   for (let step = 0; step < 1500; step++) {
@@ -90,7 +90,7 @@ test('a rope equals a Buffer under random writes, growth, checkpoints and evicti
       db.create('copy', rope.copyFor(db))
       assertSame(ropeOf(db, 'copy'), twin)
     } else if (action === 18 && integer(20) === 0) {
-      twin = Buffer.alloc(ROPE_MIN_BYTES + integer(1000), 'xyz')
+      twin = Buffer.alloc(MIN_ROPE_BYTES + integer(1000), 'xyz')
       db.set('k', twin)
     } else assertSame(rope, twin)
   }
@@ -129,23 +129,23 @@ test('absent chunks cost neither memory nor records', async () => {
 test('a rope that moves to another database takes its pages with it', () => {
   const { keyspace, db } = made()
   const other = keyspace.database(1)
-  const entry = db.create('k', Buffer.alloc(ROPE_MIN_BYTES, 'a'))
-  const { expireAt } = entry
+  const entry = db.create('k', Buffer.alloc(MIN_ROPE_BYTES, 'a'))
+  const { expireAtMs } = entry
   const held = db.residents.bytes
   const value = db.detach(entry)
-  other.attach('k', value, expireAt)
-  assert.ok(db.residents.bytes < held - ROPE_MIN_BYTES)
-  assert.ok(other.residents.bytes > ROPE_MIN_BYTES)
-  assert.is(ropeOf(other).length, ROPE_MIN_BYTES)
+  other.attach('k', value, expireAtMs)
+  assert.ok(db.residents.bytes < held - MIN_ROPE_BYTES)
+  assert.ok(other.residents.bytes > MIN_ROPE_BYTES)
+  assert.is(ropeOf(other).length, MIN_ROPE_BYTES)
 })
 
 test('a dropped rope leaves memory, and its pages on disk become garbage', async () => {
   const { keyspace, db } = made()
-  db.create('k', Buffer.alloc(ROPE_MIN_BYTES, 'a'))
+  db.create('k', Buffer.alloc(MIN_ROPE_BYTES, 'a'))
   const { objectId } = ropeOf(db)
   db.delete('k')
   assert.equal(keyspace.garbageObjects, [], 'nothing of it is on disk')
-  db.create('k', Buffer.alloc(ROPE_MIN_BYTES, 'b'))
+  db.create('k', Buffer.alloc(MIN_ROPE_BYTES, 'b'))
   const second = ropeOf(db).objectId
   assert.is.not(second, objectId)
   await checkpoint(keyspace)

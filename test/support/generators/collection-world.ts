@@ -206,14 +206,14 @@ class World<V> {
 
   private unit(engine: Engine): void {
     const { chance, twin, type } = this
-    const { now } = engine.storage.keyspace
+    const { nowMs } = engine.storage.keyspace
     const index = chance.integer(chance.integer(4) === 0 ? DATABASES : 1)
-    twin.expire(now)
+    twin.expire(nowMs)
     const db = twin.databases[index] as (typeof twin.databases)[0]
-    const words = chance.random() < 0.12 ? keyCommand(chance, type.keys, index, DATABASES, now) : type.command(chance, db, now)
+    const words = chance.random() < 0.12 ? keyCommand(chance, type.keys, index, DATABASES, nowMs) : type.command(chance, db, nowMs)
     const reply = plainReply(engine.runIn(index, ...words))
-    this.note(`${now} ${index}: ${words.map((word) => word.slice(0, 30)).join(' ')} -> ${JSON.stringify(reply)?.slice(0, 80)}`)
-    const expected = twin.run({ now, index, words, reply })
+    this.note(`${nowMs} ${index}: ${words.map((word) => word.slice(0, 30)).join(' ')} -> ${JSON.stringify(reply)?.slice(0, 80)}`)
+    const expected = twin.run({ now: nowMs, index, words, reply })
     if (expected === ERROR) assert.instance(reply, Error)
     else assert.equal(reply, expected, words.join(' '))
   }
@@ -222,12 +222,12 @@ class World<V> {
     const { type, twin } = this
     const { storage } = engine
     this.take(engine, () => {
-      const { now } = storage.keyspace
-      twin.expire(now)
+      const { nowMs } = storage.keyspace
+      twin.expire(nowMs)
       for (const [index, db] of twin.databases.entries()) {
         for (const key of type.keys) {
           const reply = plainReply(engine.runIn(index, ...type.read(key)))
-          assert.equal(type.seen === undefined ? reply : type.seen(reply), type.shown(db.get(key), now), `${key} in database ${index}`)
+          assert.equal(type.seen === undefined ? reply : type.seen(reply), type.shown(db.get(key), nowMs), `${key} in database ${index}`)
         }
       }
     })

@@ -136,7 +136,7 @@ export class KeyStorm {
     }
     if (!this.inFlight.encodeSome(1 + integer(60))) return
     const checkpoint = this.inFlight
-    if (integer(5) === 0) assert.is(checkpoint.settle(), null)
+    if (integer(5) === 0) assert.is(checkpoint.resolveFailedWrite(), null)
     else {
       this.records.holdWrites()
       const landing = checkpoint.write()

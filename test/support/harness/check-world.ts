@@ -1,7 +1,7 @@
 import type { Bytes } from '../../../base/bytes.ts'
 import { silentLog } from '../../../base/log.ts'
 import { checkDirectory } from '../../../storage/check/check.ts'
-import { decodeMeta, encodeMeta, type Meta } from '../../../storage/records/meta.ts'
+import { decodeMeta, encodeMeta, type StoreMeta } from '../../../storage/records/meta.ts'
 import { META_KEY } from '../../../storage/records/records.ts'
 import { Storage } from '../../../storage/storage.ts'
 import { MemoryFiles } from '../disks/memory-files.ts'
@@ -65,7 +65,7 @@ export class CheckWorld {
     await store.close()
   }
 
-  async meta(change: (meta: Meta) => Meta): Promise<void> {
+  async meta(change: (meta: StoreMeta) => StoreMeta): Promise<void> {
     const store = await this.store()
     const meta = decodeMeta(store.getSync(META_KEY) as Buffer)
     await store.close()

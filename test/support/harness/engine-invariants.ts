@@ -36,7 +36,7 @@ import { describe } from './engine-model.ts'
 interface StoredRoot {
   readonly value: Bytes
   readonly expireAt: number
-  /** See `Entry.dueAt`. */
+  /** See `Entry.dueAtMs`. */
   readonly dueAt: number
 }
 
@@ -61,14 +61,14 @@ function storedRoots({ records: store, databases }: Keyspace): {
   const deadlines: Deadline[] = []
   for (const [bytes, value] of privateOf<readonly (readonly [Bytes, Buffer])[]>(records, 'rows')) {
     const key = readRecordKey(Buffer.from(bytes, 'latin1'))
-    if (key.type === 'deadline') deadlines.push({ at: key.expireAt, dbId: key.dbId, key: key.key })
+    if (key.type === 'deadline') deadlines.push({ dueAtMs: key.expireAtMs, dbId: key.dbId, key: key.key })
     if (key.type !== 'root') continue
     const root = readRoot(value)
     const db = roots.get(key.dbId) ?? new Map<Bytes, StoredRoot>()
     roots.set(key.dbId, db)
     const owner = databases.find(({ id }) => id === key.dbId)
     const text = owner === undefined ? '' : storedText(records, owner, root)
-    db.set(key.key, { value: text, expireAt: root.expireAt, dueAt: dueAtOf(root) })
+    db.set(key.key, { value: text, expireAt: root.expireAtMs, dueAt: dueAtOf(root) })
   }
   return { roots, deadlines }
 }
@@ -98,7 +98,7 @@ function ropeText(records: MemoryRecords, rope: Rope): Bytes {
   const pages = privateOf<Map<number, RopePage>>(rope, 'pages')
   const chunks: Buffer[] = []
   for (let index = 0; index < rope.chunkCount; index++) {
-    const page = rope.stored ? records.getSync(pageKey(rope.objectId, index)) : undefined
+    const page = rope.isStored ? records.getSync(pageKey(rope.objectId, index)) : undefined
     chunks.push(pages.get(index)?.content ?? (page === undefined ? Buffer.alloc(CHUNK_BYTES) : readPage(page)))
   }
   return Buffer.concat(chunks).latin1Slice(0, rope.length)
@@ -113,9 +113,9 @@ function contentOf(keyspace: Keyspace): readonly ReadonlyMap<Bytes, StoredRoot>[
   const { roots } = storedRoots(keyspace)
   return keyspace.databases.map((db) => {
     const content = new Map<Bytes, StoredRoot>(roots.get(db.id) ?? [])
-    for (const { key, value, expireAt, dueAt } of entriesOf(db)) {
+    for (const { key, value, expireAtMs, dueAtMs } of entriesOf(db)) {
       if (value === null) content.delete(key)
-      else content.set(key, { value: textOf(records, value), expireAt, dueAt })
+      else content.set(key, { value: textOf(records, value), expireAt: expireAtMs, dueAt: dueAtMs })
     }
     return content
   })
@@ -152,7 +152,7 @@ export function checkMemory(keyspace: Keyspace): void {
       assert.ok(listed.has(key) || stored.roots.get(db.id)?.has(key) === true, `${place}: a walk would not find ${key}`)
       if (dueAt === 0) continue
       const known = (hints.get(`${db.id} ${key}`) ?? Number.POSITIVE_INFINITY) <= dueAt
-      assert.ok(known || isLoading, `${place}: expiry would miss that ${key} is due at ${dueAt}, horizon ${keyspace.deadlines.horizon}`)
+      assert.ok(known || isLoading, `${place}: expiry would miss that ${key} is due at ${dueAt}, horizon ${keyspace.deadlines.horizonMs}`)
     }
   }
   assert.ok(keyspace.dirtyBytes >= dirtyBytes, `dirty: ${keyspace.dirtyBytes} bytes are known of ${dirtyBytes}`)
@@ -183,11 +183,11 @@ function checkResidents(db: Database, entries: readonly Entry[], dirty: Readonly
     if (value instanceof Rope) for (const page of privateOf<Map<number, RopePage>>(value, 'pages').values()) expected.set(page, PAGE_BYTES)
     else {
       assert.is(value.object.entry, entry, `the value of ${entry.key} is another key's`)
-      for (const node of residentNodes(value.object)) expected.set(node, node.memory)
+      for (const node of residentNodes(value.object)) expected.set(node, node.memoryBytes)
     }
   }
   // Nodes of dropped objects leave memory in the background.
-  for (const node of nodesBelow(db.keyspace.dropped)) if (node.pages?.db === db && node.ringIndex >= 0) expected.set(node, node.memory)
+  for (const node of nodesBelow(db.keyspace.dropped)) if (node.pages?.db === db && node.ringIndex >= 0) expected.set(node, node.memoryBytes)
   assert.is(db.residents.length, expected.size, 'residents in the ring')
   let bytes = 0
   let dirtyBytes = 0
@@ -214,12 +214,12 @@ function listedKeys(newKeys: NewKeys): Bytes[] {
  * horizon on.
  */
 function deadlineHints({ deadlines }: Keyspace, stored: readonly Deadline[]): ReadonlyMap<string, number> {
-  const lists = [privateOf<Deadline[]>(deadlines, 'heap'), stored.filter(({ at }) => at >= deadlines.horizon)]
+  const lists = [privateOf<Deadline[]>(deadlines, 'heap'), stored.filter(({ dueAtMs }) => dueAtMs >= deadlines.horizonMs)]
   for (const field of ['far', 'frozenFar']) lists.push(...(privateOf<Map<number, Deadline[]> | null>(deadlines, field)?.values() ?? []))
   const earliest = new Map<string, number>()
-  for (const { at, dbId, key } of lists.flat()) {
+  for (const { dueAtMs, dbId, key } of lists.flat()) {
     const name = `${dbId} ${key}`
-    earliest.set(name, Math.min(at, earliest.get(name) ?? at))
+    earliest.set(name, Math.min(dueAtMs, earliest.get(name) ?? dueAtMs))
   }
   return earliest
 }

@@ -19,7 +19,7 @@ export function checkTree(tree: Tree): [Bytes, TreeValue][] {
 }
 
 function checkNode(tree: Tree, node: TreeNode, from: Bytes, before: Bytes | null, elements: [Bytes, TreeValue][]): number {
-  const { bytes, memory } = node
+  const { encodedBytes, memoryBytes } = node
   assert.not(node.isGone, 'a node of the tree has gone')
   if (tree.object.pages !== null) assert.is(node.pages, tree.object.pages, 'the pages of a node')
   const { isKeyed } = tree.layout
@@ -51,7 +51,7 @@ function checkNode(tree: Tree, node: TreeNode, from: Bytes, before: Bytes | null
     }
   }
   node.measure()
-  assert.is(node.bytes, bytes, 'the bytes of a node')
-  assert.is(node.memory, memory, 'the memory of a node')
+  assert.is(node.encodedBytes, encodedBytes, 'the bytes of a node')
+  assert.is(node.memoryBytes, memoryBytes, 'the memory of a node')
   return node.total
 }

@@ -182,7 +182,7 @@ export class MasterBench {
 
   /** The bytes of the binlog from an offset on. */
   binlog(from: number, to = this.engine.storage.binlog.end.offset): Buffer {
-    const feed = this.engine.storage.openFeed(from)
+    const feed = this.engine.storage.openTailReader(from)
     const parts: Buffer[] = []
     for (let part = feed.read(2 ** 20, to); part !== null; part = feed.read(2 ** 20, to)) parts.push(part)
     feed.close()

@@ -4,7 +4,7 @@
 import { replayer } from '../../../server/wiring/replay-client.ts'
 import { readCommand } from '../../../storage/binlog/command-codec.ts'
 import { type BinlogPosition, GROUP_HEAD_BYTES, type GroupHeader, readGroupHead } from '../../../storage/binlog/group.ts'
-import type { NextGeneration } from '../../../storage/directory/generations.ts'
+import type { IncomingDataSet } from '../../../storage/directory/data-sets.ts'
 import type { MasterAddress } from '../../../storage/directory/identity.ts'
 import type { DataSnapshot } from '../../../storage/records/data-snapshot.ts'
 import { type Engine, nextTurn } from '../harness/engine.ts'
@@ -24,7 +24,7 @@ export function receive(
   batches = Number.POSITIVE_INFINITY,
 ): number {
   const { binlog } = replica.storage
-  const feed = master.storage.openFeed(binlog.end.offset)
+  const feed = master.storage.openTailReader(binlog.end.offset)
   const pieces: Buffer[] = []
   for (let bytes = feed.read(FEED_BYTES, Number.POSITIVE_INFINITY); bytes !== null; bytes = feed.read(FEED_BYTES, Number.POSITIVE_INFINITY))
     pieces.push(bytes)
@@ -52,7 +52,7 @@ function apply({ storage, executor }: Engine, bytes: Buffer, headers: readonly G
   const last = headers.at(-1) as GroupHeader
   const end: BinlogPosition = { offset: last.offset + GROUP_HEAD_BYTES + last.bodyLength, crc: last.crc }
   binlog.appendGroups(bytes, end, headers.length, last.clockMs)
-  const { now, expiry } = keyspace
+  const { nowMs, expiry } = keyspace
   keyspace.expiry = 'ignore'
   const replay = replayer(executor, keyspace)
   let at = 0
@@ -68,7 +68,7 @@ function apply({ storage, executor }: Engine, bytes: Buffer, headers: readonly G
     replay.end()
   }
   keyspace.expiry = expiry
-  keyspace.setClock(now)
+  keyspace.setClock(nowMs)
 }
 
 /** A snapshot, with the turns that its checkpoint takes. */
@@ -90,8 +90,8 @@ export async function snapshotOf(master: Engine): Promise<DataSnapshot> {
 }
 
 /** Fills a generation of the replica with a snapshot. */
-export async function fill(replica: Engine, snapshot: DataSnapshot, chunk = 50): Promise<NextGeneration> {
-  const next = await replica.storage.nextGeneration()
+export async function fill(replica: Engine, snapshot: DataSnapshot, chunk = 50): Promise<IncomingDataSet> {
+  const next = await replica.storage.beginDataSet()
   const iterator = snapshot.read(null)
   for (let records = await iterator.next(chunk); records.length > 0; records = await iterator.next(chunk)) await next.put(records)
   await iterator.close()
@@ -106,13 +106,13 @@ export async function fullSync(replica: Engine, master: Engine): Promise<void> {
   const snapshot = await snapshotOf(master)
   const next = await fill(replica, snapshot)
   const { replicationId, past } = master.storage.identity
-  await replica.storage.adopt(next, snapshot.position, replicationId, past)
+  await replica.storage.installDataSet(next, snapshot.position, replicationId, past)
   await snapshot.close()
 }
 
 /** All existing bytes of a log. */
 export function logOf({ storage }: Engine, from = storage.binlog.startOffset): Buffer {
-  const feed = storage.openFeed(from)
+  const feed = storage.openTailReader(from)
   const pieces: Buffer[] = []
   for (let bytes = feed.read(1000, Number.POSITIVE_INFINITY); bytes !== null; bytes = feed.read(1000, Number.POSITIVE_INFINITY))
     pieces.push(bytes)

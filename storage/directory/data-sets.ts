@@ -1,6 +1,6 @@
 /**
- * The data generation that a full sync fills beside the one in use, and the removal of old
- * generations.
+ * The data set that a full sync fills beside the one in use, and the removal of old
+ * data sets.
  *
  *   put (not durable) ... -> seal: LevelDB is closed and opened again, which makes tables of its
  *     logs and syncs them; the meta record last; an empty segment at the position; history.json;
@@ -10,7 +10,7 @@
  * (filling-progress.ts). The next process continues from there. A record that it receives again has
  * the same value.
  *
- * Invariant: a generation that CURRENT has ever named holds all of its data durably, and knows its
+ * Invariant: a data set that CURRENT has ever named holds all of its data durably, and knows its
  * history.
  */
 import { join } from 'node:path'
@@ -24,16 +24,16 @@ import { decodeMeta } from '../records/meta.ts'
 import type { RecordStore } from '../records/record-store.ts'
 import { DamageError, META_KEY } from '../records/records.ts'
 import type { StorageOptions } from '../storage-options.ts'
-import { type Generation, generationNames, generationOf } from './directory.ts'
+import { type DataSet, dataSetNames, dataSetOf } from './directory.ts'
 import { type FillingProgress, readProgress, removeProgress, saveProgress } from './filling-progress.ts'
-import { isPast, isReplicationId, type PastHistory, readJson } from './identity.ts'
+import { arePastHistories, isReplicationId, type PastHistory, readJson } from './identity.ts'
 
-export interface History {
+export interface DataSetHistory {
   readonly replicationId: string
   readonly past: readonly PastHistory[]
 }
 
-export interface NextGeneration {
+export interface IncomingDataSet {
   readonly name: string
   /**
    * Adds records of another node's snapshot, which are not durable yet. Rejects if there is no
@@ -43,7 +43,7 @@ export interface NextGeneration {
   /** The progress known to be durable; null before it was first recorded. */
   readonly progress: FillingProgress | null
   /**
-   * Removes the generation, unless it has been adopted. Never rejects: the next start removes the
+   * Removes the data set, unless it has been adopted. Never rejects: the next start removes the
    * files that cannot be removed now.
    */
   abandon(): Promise<void>
@@ -59,13 +59,13 @@ const RECORD_MS = 1000
 
 type Pair = readonly [key: Buffer, value: Buffer]
 
-/** The options of the storage that a generation needs. */
+/** The options of the storage that a data set needs. */
 export type FillingOptions = Pick<StorageOptions, 'files' | 'directory' | 'openRecords' | 'clock'>
 
-export class FillingGeneration implements NextGeneration {
-  readonly generation: Generation
+export class FillingDataSet implements IncomingDataSet {
+  readonly dataSet: DataSet
   readonly records: RecordStore
-  isAdopted = false
+  isInstalled = false
   progress: FillingProgress | null
   private readonly files: Files
   private readonly root: string
@@ -86,14 +86,14 @@ export class FillingGeneration implements NextGeneration {
 
   private constructor(
     { files, directory, clock }: FillingOptions,
-    generation: Generation,
+    dataSet: DataSet,
     records: RecordStore,
     from: { readonly source: readonly string[] | null; readonly progress: FillingProgress | null },
   ) {
     this.files = files
     this.root = directory
     this.clock = clock
-    this.generation = generation
+    this.dataSet = dataSet
     this.records = records
     this.source = from.source
     this.progress = from.progress
@@ -104,38 +104,38 @@ export class FillingGeneration implements NextGeneration {
   }
 
   /**
-   * Creates an empty generation with a new number. Without a source, only this process can continue
+   * Creates an empty data set with a new number. Without a source, only this process can continue
    * it.
    */
-  static async create(options: FillingOptions, source: readonly string[] | null): Promise<FillingGeneration> {
+  static async create(options: FillingOptions, source: readonly string[] | null): Promise<FillingDataSet> {
     const { files, directory, openRecords } = options
-    const highest = generationNames(files, directory).at(-1)?.slice(-6) ?? '0'
-    const generation = generationOf(directory, `generation-${String(Number(highest) + 1).padStart(6, '0')}`)
+    const highest = dataSetNames(files, directory).at(-1)?.slice(-6) ?? '0'
+    const dataSet = dataSetOf(directory, `generation-${String(Number(highest) + 1).padStart(6, '0')}`)
     try {
-      files.makeDirectorySync(generation.db)
-      files.makeDirectorySync(generation.binlog)
-      return new FillingGeneration(options, generation, await openRecords(generation.db, 'create'), { source, progress: null })
+      files.makeDirectorySync(dataSet.db)
+      files.makeDirectorySync(dataSet.binlog)
+      return new FillingDataSet(options, dataSet, await openRecords(dataSet.db, 'create'), { source, progress: null })
     } catch (error) {
-      await removeGeneration(files, directory, generation.name)
+      await removeDataSet(files, directory, dataSet.name)
       throw error
     }
   }
 
   /**
-   * Returns the generation that an earlier process was filling, or null if none can be continued.
+   * Returns the data set that an earlier process was filling, or null if none can be continued.
    * Rejects if it cannot be opened.
    */
-  static async find(options: FillingOptions, current: string): Promise<FillingGeneration | null> {
+  static async find(options: FillingOptions, current: string): Promise<FillingDataSet | null> {
     const { files, directory, openRecords } = options
-    const name = generationNames(files, directory).findLast((name) => name !== current)
+    const name = dataSetNames(files, directory).findLast((name) => name !== current)
     const progress = name === undefined ? null : readProgress(files, join(directory, name))
     if (name === undefined || progress === null) return null
-    const generation = generationOf(directory, name)
-    return new FillingGeneration(options, generation, await openRecords(generation.db, 'existing'), { source: progress.source, progress })
+    const dataSet = dataSetOf(directory, name)
+    return new FillingDataSet(options, dataSet, await openRecords(dataSet.db, 'existing'), { source: progress.source, progress })
   }
 
   get name(): string {
-    return this.generation.name
+    return this.dataSet.name
   }
 
   put(records: readonly Pair[]): Promise<void> {
@@ -146,42 +146,42 @@ export class FillingGeneration implements NextGeneration {
     })
   }
 
-  /** Makes the whole generation durable, as the state at a position of a history. */
-  seal(position: BinlogPosition, history: History): Promise<void> {
+  /** Makes the whole data set durable, as the state at a position of a history. */
+  seal(position: BinlogPosition, history: DataSetHistory): Promise<void> {
     return this.do(async () => {
       await this.record()
       await this.sealAll(position, history)
     })
   }
 
-  /** Throws if the generation has been abandoned. */
+  /** Throws if the data set has been abandoned. */
   mustBeWanted(): void {
     if (this.ending !== null) throw new Error('the full sync was given up')
   }
 
   async abandon(): Promise<void> {
-    if (this.isAdopted) return
+    if (this.isInstalled) return
     this.ending ??= this.remove().catch(() => {})
     await this.ending
   }
 
   /**
-   * Closes the generation for the next process if its progress is recorded, else removes it. Never
+   * Closes the data set for the next process if its progress is recorded, else removes it. Never
    * rejects.
    */
   async keep(): Promise<void> {
-    if (this.isAdopted) return
+    if (this.isInstalled) return
     this.ending ??= this.closeRecorded().catch(() => {})
     await this.ending
   }
 
-  /** Forgets the progress of an adopted generation, which needs no continuing. */
+  /** Forgets the progress of an adopted data set, which needs no continuing. */
   forgetProgress(): void {
     removeProgress(this.files, join(this.root, this.name))
   }
 
   /**
-   * Runs a step, unless the generation is being removed or closed. A later step would open LevelDB
+   * Runs a step, unless the data set is being removed or closed. A later step would open LevelDB
    * again in a directory that is about to go, and hold its lock for good.
    */
   private async do(step: () => Promise<void>): Promise<void> {
@@ -231,26 +231,26 @@ export class FillingGeneration implements NextGeneration {
     }
   }
 
-  private async sealAll(position: BinlogPosition, history: History): Promise<void> {
-    const { files, generation, meta, records } = this
+  private async sealAll(position: BinlogPosition, history: DataSetHistory): Promise<void> {
+    const { files, dataSet, meta, records } = this
     if (meta === null) throw new Error('the data that was received has no meta record')
     const { binlogOffset, binlogCrc } = decodeMeta(meta)
     if (binlogOffset !== position.offset || binlogCrc !== position.crc) {
       throw new Error(`the data that was received is that of offset ${binlogOffset}, not of ${position.offset}`)
     }
-    assert(!this.isAdopted, 'a generation is sealed before it is adopted')
+    assert(!this.isInstalled, 'a data set is sealed before it is installed')
     await records.reopen()
     const batch = records.batch()
     batch.put(META_KEY, meta)
     await batch.write()
-    const segment = files.openSync(segmentPath(generation.binlog, position.offset), 'create')
+    const segment = files.openSync(segmentPath(dataSet.binlog, position.offset), 'create')
     try {
       segment.datasyncSync()
     } finally {
       segment.closeSync()
     }
-    replaceFileSync(files, join(this.root, generation.name, HISTORY_FILE), bufferOf(`${JSON.stringify(history)}\n`))
-    for (const path of [generation.binlog, generation.db, this.root]) files.syncDirectorySync(path)
+    replaceFileSync(files, join(this.root, dataSet.name, HISTORY_FILE), bufferOf(`${JSON.stringify(history)}\n`))
+    for (const path of [dataSet.binlog, dataSet.db, this.root]) files.syncDirectorySync(path)
   }
 
   private async closeRecorded(): Promise<void> {
@@ -263,24 +263,24 @@ export class FillingGeneration implements NextGeneration {
   private async remove(): Promise<void> {
     await this.work
     await this.records.close()
-    await removeGeneration(this.files, this.root, this.name)
+    await removeDataSet(this.files, this.root, this.name)
   }
 }
 
 /**
- * Returns the history that a generation was filled from, or null for a generation that began on
+ * Returns the history that a data set was filled from, or null for a data set that began on
  * this node.
  */
-export function readHistory(files: Files, root: string, name: string): History | null {
+export function readHistory(files: Files, root: string, name: string): DataSetHistory | null {
   const path = join(root, name, HISTORY_FILE)
   if (!files.existsSync(path)) return null
   const { replicationId, past } = readJson(files, path) ?? {}
-  if (!isReplicationId(replicationId) || !isPast(past)) throw new DamageError(`${path} does not hold a history`)
+  if (!isReplicationId(replicationId) || !arePastHistories(past)) throw new DamageError(`${path} does not hold a history`)
   return { replicationId, past }
 }
 
-/** Removes a generation file by file, with a turn for other work after each. */
-export async function removeGeneration(files: Files, root: string, name: string): Promise<void> {
+/** Removes a data set file by file, with a turn for other work after each. */
+export async function removeDataSet(files: Files, root: string, name: string): Promise<void> {
   for (const part of ['db', 'binlog']) {
     const path = join(root, name, part)
     if (!files.existsSync(path)) continue

@@ -1,11 +1,11 @@
 /**
  * A full sync replaces the data set in use by another one:
  *
- *   a generation is filled beside it -> no checkpoint, no background work
+ *   a data set is filled beside it -> no checkpoint, no background work
  *     -> sealed: all of it durable
  *     -> in one synchronous moment: CURRENT names it, the identity follows, memory is emptied and
  *        reads the new records
- *     -> the old records are closed, and the old generation is removed file by file
+ *     -> the old records are closed, and the old data set is removed file by file
  *
  * Until that moment the old data is served. The rename of CURRENT decides. A crash before it leaves
  * the old data set, a crash after it the new one, whole in both cases. A failure before it leaves
@@ -15,37 +15,37 @@ import { assert, at } from '../../base/assert.ts'
 import type { BinlogPosition } from '../binlog/group.ts'
 import { listSegments } from '../binlog/segments.ts'
 import type { Keyspace } from '../keyspace/keyspace.ts'
-import { loadMeta, openBinlog, type Parts, resumeBackground, stopBackground } from '../recovery/parts.ts'
+import { type EngineParts, loadMeta, openBinlog, resumeBackground, stopBackground } from '../recovery/engine-parts.ts'
 import type { ScanCursors } from '../scan/scan-cursors.ts'
 import type { StorageOptions } from '../storage-options.ts'
+import { type DataSetHistory, FillingDataSet, type IncomingDataSet, removeDataSet } from './data-sets.ts'
 import { currentName, nameCurrent } from './directory.ts'
-import { FillingGeneration, type History, type NextGeneration, removeGeneration } from './generations.ts'
 import { replacedIdentity } from './identity.ts'
 import type { IdentityStore } from './identity-store.ts'
 
-export interface SwapHost {
+export interface InstallerHost {
   readonly options: StorageOptions
   readonly keyspace: Keyspace
   readonly scanCursors: ScanCursors
   readonly identities: IdentityStore
-  parts(): Parts
+  parts(): EngineParts
   /** Returns the reason why the data may not be replaced now, or null. */
   refusal(): string | null
-  swapped(): void
+  onInstalled(): void
 }
 
 const SLICE_MS = 1
 
-export class Swap {
-  /** The generation that an earlier process has left to be continued. */
-  readonly unfinished: NextGeneration | null
-  private readonly host: SwapHost
-  private next: FillingGeneration | null
+export class DataSetInstaller {
+  /** The data set that an earlier process has left to be continued. */
+  readonly unfinished: IncomingDataSet | null
+  private readonly host: InstallerHost
+  private next: FillingDataSet | null
   private underWay: Promise<void> | null = null
   private hasFailed = false
   private removing: Promise<void> = Promise.resolve()
 
-  constructor(host: SwapHost, unfinished: FillingGeneration | null) {
+  constructor(host: InstallerHost, unfinished: FillingDataSet | null) {
     this.host = host
     this.unfinished = unfinished
     this.next = unfinished
@@ -56,16 +56,16 @@ export class Swap {
     return this.underWay !== null || this.hasFailed
   }
 
-  async nextGeneration(source: readonly string[] | null): Promise<NextGeneration> {
+  async beginDataSet(source: readonly string[] | null): Promise<IncomingDataSet> {
     await this.idle()
     await this.next?.abandon()
-    this.next = await FillingGeneration.create(this.host.options, source)
+    this.next = await FillingDataSet.create(this.host.options, source)
     return this.next
   }
 
-  async adopt(next: NextGeneration, position: BinlogPosition, history: History): Promise<void> {
-    if (next !== this.next || this.next.isAdopted) throw new Error('not the generation that is being filled')
-    if (this.underWay !== null) throw new Error('the generation is being adopted')
+  async install(next: IncomingDataSet, position: BinlogPosition, history: DataSetHistory): Promise<void> {
+    if (next !== this.next || this.next.isInstalled) throw new Error('not the data set that is being filled')
+    if (this.underWay !== null) throw new Error('the data set is being installed')
     this.underWay = this.replace(this.next, position, history).finally(() => {
       this.underWay = null
     })
@@ -74,11 +74,11 @@ export class Swap {
 
   /** Resolves when no data set is being installed. */
   async idle(): Promise<void> {
-    await this.underWay?.catch(() => {}) // the caller of `adopt` gets the error
+    await this.underWay?.catch(() => {}) // the caller of `install` gets the error
   }
 
   /**
-   * Waits for the work under way. Keeps the generation being filled if the next process can
+   * Waits for the work under way. Keeps the data set being filled if the next process can
    * continue it.
    */
   async close(): Promise<void> {
@@ -87,11 +87,11 @@ export class Swap {
     await this.removing
   }
 
-  private async replace(next: FillingGeneration, position: BinlogPosition, history: History): Promise<void> {
+  private async replace(next: FillingDataSet, position: BinlogPosition, history: DataSetHistory): Promise<void> {
     const { options, keyspace } = this.host
     const parts = this.host.parts()
     const { files, directory, clock, fatal } = options
-    const old = { generation: parts.generation, binlog: parts.binlog, records: keyspace.records }
+    const old = { generation: parts.dataSet, binlog: parts.binlog, records: keyspace.records }
     await this.checkpointIdle()
     await stopBackground(parts)
     try {
@@ -122,27 +122,27 @@ export class Swap {
     await old.records.close()
     try {
       next.forgetProgress()
-    } catch {} // the generation in use never reads the file
-    this.removing = removeGeneration(files, directory, old.generation.name).catch((error: unknown) => {
+    } catch {} // the data set in use never reads the file
+    this.removing = removeDataSet(files, directory, old.generation.name).catch((error: unknown) => {
       options.log.warn({ error: String(error) }, 'cannot remove the data from before the full sync; the next start removes it')
     })
   }
 
   /** The synchronous moment of the replacement. */
-  private moveTo(next: FillingGeneration, position: BinlogPosition, history: History): void {
+  private moveTo(next: FillingDataSet, position: BinlogPosition, history: DataSetHistory): void {
     const { options, keyspace, scanCursors, identities } = this.host
     const parts = this.host.parts()
     const { replicationId, past } = history
-    assert(!keyspace.isUnitOpen && keyspace.frozenGeneration === 0, 'data is replaced between units, with no checkpoint under way')
-    assert(next.name !== parts.generation.name, 'a generation is not replaced by itself')
+    assert(!keyspace.isUnitSuspended && keyspace.frozenGeneration === 0, 'data is replaced between units, with no checkpoint under way')
+    assert(next.name !== parts.dataSet.name, 'a data set is not replaced by itself')
     identities.save(replacedIdentity(identities.current, next.name, replicationId, past))
-    next.isAdopted = true
-    const segments = listSegments(options.files, next.generation.binlog)
+    next.isInstalled = true
+    const segments = listSegments(options.files, next.dataSet.binlog)
     assert(segments.length === 1 && at(segments, 0).start === position.offset, 'the binlog of a full sync begins where its data ends')
-    const binlog = openBinlog(options, next.generation, { segments, end: position, synced: position.offset, replicationId })
-    binlog.succeed(parts.binlog)
+    const binlog = openBinlog(options, next.dataSet, { segments, end: position, synced: position.offset, replicationId })
+    binlog.inheritFrom(parts.binlog)
     parts.binlog = binlog
-    parts.generation = next.generation
+    parts.dataSet = next.dataSet
     keyspace.reset()
     keyspace.records = next.records
     scanCursors.clear()
@@ -151,10 +151,10 @@ export class Swap {
     parts.expiry.resume(options.clock.wallMs())
     assert(binlog.end.offset === position.offset && binlog.synced === position.offset, 'the binlog of a full sync is empty and durable')
     assert(identities.current.generation === next.name, 'the identity is that of the data in use')
-    this.host.swapped()
+    this.host.onInstalled()
   }
 
-  private mayBeNamed(next: FillingGeneration): boolean {
+  private mayBeNamed(next: FillingDataSet): boolean {
     const { files, directory } = this.host.options
     try {
       return currentName(files, directory) === next.name

@@ -7,7 +7,7 @@ import type { BinlogPosition } from '../binlog/group.ts'
 import type { Segment } from '../binlog/segments.ts'
 import { Checkpointer } from '../checkpoint/checkpointer.ts'
 import { Sweeper } from '../checkpoint/sweeper.ts'
-import type { Generation } from '../directory/directory.ts'
+import type { DataSet } from '../directory/directory.ts'
 import { Expiry } from '../keyspace/expiry.ts'
 import type { Keyspace } from '../keyspace/keyspace.ts'
 import { decodeMeta } from '../records/meta.ts'
@@ -17,9 +17,9 @@ import type { StorageOptions } from '../storage-options.ts'
 import { type RecoveredLog, type Replayer, replayLog } from './recovery.ts'
 import { Reopening } from './reopening.ts'
 
-export interface Parts {
+export interface EngineParts {
   /** A full sync replaces both of these. */
-  generation: Generation
+  dataSet: DataSet
   binlog: Binlog
   readonly checkpointer: Checkpointer
   readonly expiry: Expiry
@@ -36,29 +36,35 @@ interface FoundLog {
 }
 
 /** The owner of the parts, which they notify. */
-export interface PartsHost {
+export interface EngineHost {
   /** A checkpoint has landed. */
-  landed(): void
+  onLanded(): void
   /** A checkpoint could not be written. LevelDB is about to be opened again. */
-  failed(error: unknown): void
+  onFailed(error: unknown): void
   /**
    * LevelDB can no longer be read, can be read again, or has another reason why it cannot be
    * opened.
    */
-  availabilityChanged(): void
+  onAvailabilityChanged(): void
   isClosing(): boolean
-  synced(): void
+  onSynced(): void
 }
 
-export function openBinlog(options: StorageOptions, generation: Generation, { end, ...found }: FoundLog): Binlog {
+export function openBinlog(options: StorageOptions, dataSet: DataSet, { end, ...found }: FoundLog): Binlog {
   const { files, settings, log, fatal } = options
-  return new Binlog({ ...found, position: end, files, directory: generation.binlog, settings: settings.binlog, log, fatal })
+  return new Binlog({ ...found, position: end, files, directory: dataSet.binlog, settings: settings.binlog, log, fatal })
 }
 
-export function makeParts(options: StorageOptions, keyspace: Keyspace, generation: Generation, found: FoundLog, host: PartsHost): Parts {
+export function makeEngineParts(
+  options: StorageOptions,
+  keyspace: Keyspace,
+  dataSet: DataSet,
+  found: FoundLog,
+  host: EngineHost,
+): EngineParts {
   const { clock, log, settings } = options
-  const binlog = openBinlog(options, generation, found)
-  binlog.onSynced = () => host.synced()
+  const binlog = openBinlog(options, dataSet, found)
+  binlog.onSynced = () => host.onSynced()
   const sweeper = new Sweeper(keyspace, log)
   const expiry = new Expiry(keyspace, log)
   const checkpointer = new Checkpointer({
@@ -71,10 +77,10 @@ export function makeParts(options: StorageOptions, keyspace: Keyspace, generatio
     onLanded: ({ garbageObjects, garbageDatabases }) => {
       sweeper.resume()
       sweeper.add(garbageObjects, garbageDatabases)
-      host.landed()
+      host.onLanded()
     },
     onFailed: (error) => {
-      host.failed(error)
+      host.onFailed(error)
       return reopening.run()
     },
   })
@@ -84,10 +90,10 @@ export function makeParts(options: StorageOptions, keyspace: Keyspace, generatio
     stopBackground: () => stopBackground(parts),
     resumeBackground: () => resumeBackground(parts, clock.wallMs()),
     isClosing: () => host.isClosing(),
-    changed: () => host.availabilityChanged(),
-    failed: (reason) => checkpointer.dismissAll(reason),
+    onAvailabilityChanged: () => host.onAvailabilityChanged(),
+    onFailed: (reason) => checkpointer.dismissAll(reason),
   })
-  const parts: Parts = { generation, binlog, checkpointer, expiry, sweeper, reopening }
+  const parts: EngineParts = { dataSet, binlog, checkpointer, expiry, sweeper, reopening }
   return parts
 }
 
@@ -112,7 +118,7 @@ export async function readDisk(
   into: {
     keyspace: Keyspace
     scanCursors: ScanCursors
-    generation: Generation
+    generation: DataSet
     ownFrom: number | null
     durable: number
     makeRoom(error: unknown): boolean
@@ -120,11 +126,11 @@ export async function readDisk(
   replayer: Replayer,
   progress: (offset: number, end: number) => void,
 ): Promise<{ readonly from: BinlogPosition; readonly recovered: RecoveredLog }> {
-  const { keyspace, scanCursors, generation, ownFrom, durable, makeRoom } = into
+  const { keyspace, scanCursors, generation: dataSet, ownFrom, durable, makeRoom } = into
   const read = async () => {
     const from = loadMeta(keyspace, scanCursors)
     keyspace.expiry = 'ignore'
-    return { from, recovered: await replayLog(files, generation, { from, ownFrom, durable }, replayer, log, clock, progress) }
+    return { from, recovered: await replayLog(files, dataSet, { from, ownFrom, durable }, replayer, log, clock, progress) }
   }
   try {
     return await read()
@@ -139,12 +145,12 @@ export async function readDisk(
  * Stops all reads and writes of records in the background. REQUIRES: no checkpoint is under way,
  * because its end would resume them.
  */
-export async function stopBackground({ expiry, sweeper }: Parts): Promise<void> {
+export async function stopBackground({ expiry, sweeper }: EngineParts): Promise<void> {
   await expiry.stop()
   await sweeper.stop()
 }
 
-export function resumeBackground({ expiry, sweeper }: Parts, wallMs: number): void {
+export function resumeBackground({ expiry, sweeper }: EngineParts, wallMs: number): void {
   expiry.resume(wallMs)
   sweeper.resume()
 }

@@ -18,7 +18,7 @@ export interface Needed {
   readonly pinned: number
 }
 
-export class Room {
+export class DiskSpace {
   /** True after the reserve has been released, until there is room to take it again. */
   isLow: boolean
   private readonly files: Files
@@ -28,7 +28,7 @@ export class Room {
   /**
    * True if a checkpoint since the disk is low has made no room while replicas' segments were kept.
    */
-  private pinsWereHonoured = false
+  private hasHonouredPins = false
   private hasWarned = false
 
   constructor(files: Files, directory: string, reserveBytes: number, log: Log, isLow: boolean) {
@@ -48,23 +48,23 @@ export class Room {
     }
   }
 
-  get isAsItShould(): boolean {
+  get hasReserve(): boolean {
     return !this.isLow && this.reserve.isHeld
   }
 
   /** Takes the reserve if there is room for it. Returns true if it is held. */
-  take(): boolean {
-    if (!this.reserve.take()) return false
+  acquireReserve(): boolean {
+    if (!this.reserve.acquire()) return false
     if (this.isLow) this.log.info({}, 'the disk has space again; writes are accepted')
     this.isLow = false
     return true
   }
 
   /** Releases the reserve because the disk is full. Returns true if there was one. */
-  giveBack(): boolean {
+  releaseReserve(): boolean {
     if (!this.reserve.release()) return false
     this.isLow = true
-    this.pinsWereHonoured = false
+    this.hasHonouredPins = false
     this.hasWarned = false
     this.log.error({}, 'disk full: released the reserve, writes are refused until space is free')
     return true
@@ -72,18 +72,18 @@ export class Room {
 
   /** Called after a checkpoint has landed and the purge that it allows is done. */
   checkpointEnded(): void {
-    this.pinsWereHonoured = this.isLow
+    this.hasHonouredPins = this.isLow
   }
 
   /** Called after a failed checkpoint: with a full disk, none lands before there is room. */
   checkpointFailed(error: unknown): void {
-    if (isDiskFull(error)) this.giveBack()
+    if (isDiskFull(error)) this.releaseReserve()
     this.checkpointEnded()
   }
 
   /** Removes segments that no one needs, as settings or lack of space demand. */
   purge(binlog: Binlog, { checkpointed, pinned }: Needed, wallMs: number): void {
-    const ignorePins = this.isLow && this.pinsWereHonoured
+    const ignorePins = this.isLow && this.hasHonouredPins
     try {
       binlog.purge(checkpointed, ignorePins ? Number.POSITIVE_INFINITY : pinned, wallMs, this.isLow ? 'none' : 'by settings')
     } catch (error) {

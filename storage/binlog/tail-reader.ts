@@ -4,7 +4,7 @@
 import type { File, Files } from '../../base/files.ts'
 import { type Segment, segmentAt } from './segments.ts'
 
-export interface BinlogFeed {
+export interface TailReader {
   /** The offset of the next read. */
   readonly offset: number
   /**
@@ -16,7 +16,7 @@ export interface BinlogFeed {
   close(): void
 }
 
-export class SegmentFeed implements BinlogFeed {
+export class SegmentTailReader implements TailReader {
   offset: number
   private readonly files: Files
   private readonly segments: readonly Segment[]
