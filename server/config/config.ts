@@ -40,10 +40,7 @@ export class Config implements ConfigPort {
   private noteRead: ((key: ConfigKey) => void) | null = null
   /** The file that CONFIG REWRITE writes; null if the server was started without one. */
   private file: string | null = null
-  /**
-   * Called before CONFIG REWRITE, so that settings kept elsewhere (users) are brought up to date.
-   */
-  beforeRewrite: () => void = () => {}
+  private readonly rewriteListeners: (() => void)[] = []
 
   get filePath(): string | null {
     return this.file
@@ -136,6 +133,11 @@ export class Config implements ConfigPort {
     this.onChange(name, listener)
   }
 
+  /** Calls `listener` before each CONFIG REWRITE: it brings settings kept elsewhere up to date. */
+  beforeRewrite(listener: () => void): void {
+    this.rewriteListeners.push(listener)
+  }
+
   /**
    * Calls `apply` now, and after each change of a key that `apply` has read so far. For settings
    * that several keys decide.
@@ -203,7 +205,7 @@ export class Config implements ConfigPort {
 
   rewrite(): void {
     if (this.file === null) throw clientError('ERR The server is running without a config file')
-    this.beforeRewrite()
+    for (const listener of this.rewriteListeners) listener()
     try {
       const text = rewriteConfigText(readText(this.files, this.file), this.file, this.values, (items) => this.valuesOf(items), this.files)
       replaceFileSync(this.files, this.file, Buffer.from(text, 'latin1'))

@@ -54,7 +54,7 @@ export function accessControl(parts: AccessControlParts): Acl {
     Object.assign(acl.defaultUser, { passwords, noPassword })
   })
   for (const key of ['userpass', 'userblacklist'] as const) config.onChange(key, () => followLimitedUser(acl, config))
-  config.beforeRewrite = () => config.setByServer('user', ...(acl.environment.file === null ? namedUsers(acl, config) : []))
+  config.beforeRewrite(() => config.setByServer('user', ...(acl.environment.file === null ? namedUsers(acl, config) : [])))
   return acl
 }
 
