@@ -17,7 +17,7 @@ function made() {
   const storage = {
     isReady: false,
     stalled: null as string | null,
-    diskLow: false,
+    isDiskLow: false,
     isOverloaded: false,
     recordsFailure: null as string | null,
   }
@@ -106,11 +106,11 @@ test('whether a command that has waited for its keys can run is asked without ho
   const client = { peer: 'client' } as unknown as Client
   const canRun = (runtime: CommandRuntime) => executor.isOpen(runtime, [], client)
   assert.equal([canRun(WRITE), canRun(READ)], [true, true])
-  storage.diskLow = true // not looked at since
+  storage.isDiskLow = true // not looked at since
   assert.equal([canRun(WRITE), canRun(READ), gates.heldCount], [false, true, 0])
   for (let turn = 0; turn < 3; turn++) gates.refresh()
   assert.is(around.opened, 0)
-  storage.diskLow = false
+  storage.isDiskLow = false
   gates.refresh()
   assert.equal([canRun(WRITE), around.opened], [true, 1])
   gates.pause(1000, 'all')
@@ -169,7 +169,7 @@ test('the reasons that are present have names: in the order in which they answer
   const { gates, storage, executor, around } = made()
   assert.equal(gates.presentNames(), [])
   storage.stalled = 'EIO'
-  storage.diskLow = true
+  storage.isDiskLow = true
   around.replication = {
     ...{ isReplica: true, isMasterDown: true, lacksReplicas: true, writesPaused: true, isUnsettled: true },
     ...{ writableUntilMs: Number.POSITIVE_INFINITY, settle() {} },
