@@ -17,7 +17,7 @@ import type { Scripting } from '../commands/scripting/scripting.ts'
 import type { Storage } from '../storage/storage.ts'
 import type { Config } from './config/config.ts'
 import { followStorageSettings } from './config/settings.ts'
-import { nodeInfo } from './info/node-info.ts'
+import { infoText } from './info/info.ts'
 import type { InfoSource } from './info/source.ts'
 import type { Logger } from './logging/log.ts'
 import { BlockedTimer } from './loop/blocked-timer.ts'
@@ -92,7 +92,7 @@ export function assemble(foundations: Foundations, later: Forward<Later>): Parts
   const port = serverPort(
     { log, table, config, acl, pubsub, slowlog, latency, statistics, scanCursors: storage.scanCursors, random, runId: state.runId },
     later,
-    (sections) => nodeInfo(infoSource(later.value), sections),
+    (sections) => infoText(infoSource(later.value), sections),
   )
   const executor = new Executor({
     keyspace,

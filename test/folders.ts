@@ -152,7 +152,7 @@ export const FOLDERS: Readonly<Record<string, Folder>> = {
   ),
   'server/config/keys': folder('Every configuration key, by subject', 'base server/config server/process'),
   'server/info': folder(
-    'INFO: figures gathered and printed',
+    'INFO: a table of fields for each section',
     'base commands/acl commands/contract commands/execution commands/functions commands/pubsub commands/scripting replication ' +
       'replication/master server/config server/loop server/metrics server/network server/process storage storage/binlog ' +
       'storage/directory',

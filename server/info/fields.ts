@@ -1,14 +1,71 @@
-/** Formats the lines of INFO. */
+/**
+ * INFO as tables. A row is a field's name, and its value or the function that reads it from the
+ * parts of the server. Where rows share what takes work to find, `group` prepares it once for them.
+ */
 import type { Bytes } from '../../base/bytes.ts'
+import type { InfoSource } from './source.ts'
 
-export type Fields = readonly (readonly [name: Bytes, value: Bytes | number])[]
+/** One field. A value of null leaves it out. */
+type Row<S> = readonly [name: Bytes, value: Bytes | number | ((source: S) => Bytes | number | null)]
 
-export function fields(list: Fields): Bytes {
-  return list.map(([name, value]) => `${name}:${value}\r\n`).join('')
+/** Returns any number of lines as text. */
+type Lines<S> = (source: S) => Bytes
+
+/** A section's fields in order; a function in the place of a row returns lines. */
+export type Rows<S = InfoSource> = readonly (Row<S> | Lines<S>)[]
+
+/** Part of a section: text that never changes, or a field's name with its colon and its value. */
+type Part<S> = Bytes | { readonly name: Bytes; readonly read: (source: S) => Bytes | number | null } | Lines<S>
+
+/** Returns the rows as one function. Values that never change become text here, once. */
+export function linesOf<S>(rows: Rows<S>): Lines<S> {
+  const parts: Part<S>[] = []
+  for (const row of rows) {
+    const part = typeof row === 'function' ? row : partOf(row)
+    const last = parts.at(-1)
+    if (typeof part === 'string' && typeof last === 'string') parts[parts.length - 1] = last + part
+    else parts.push(part)
+  }
+  return (source) => {
+    let text = ''
+    for (const part of parts) {
+      if (typeof part === 'string') text += part
+      else if (typeof part === 'function') text += part(source)
+      else {
+        const value = part.read(source)
+        if (value !== null) text += `${part.name}${value}\r\n`
+      }
+    }
+    return text
+  }
+}
+
+function partOf<S>([name, value]: Row<S>): Part<S> {
+  return typeof value === 'function' ? { name: `${name}:`, read: value } : line(name, value)
+}
+
+/** Returns the lines of rows with a source of their own, which `prepare` makes; null for none. */
+export function group<S, T>(prepare: (source: S) => T | null, rows: Rows<T>): Lines<S> {
+  const lines = linesOf(rows)
+  return (source) => {
+    const prepared = prepare(source)
+    return prepared === null ? '' : lines(prepared)
+  }
+}
+
+/** Returns one field as INFO writes it. */
+export const line = (name: Bytes, value: Bytes | number): Bytes => `${name}:${value}\r\n`
+
+/** Returns a line for each item. */
+export function each<T>(items: Iterable<T>, lineOf: (item: T, index: number) => Bytes): Bytes {
+  return Array.from(items, lineOf).join('')
 }
 
 /** Formats a flag as INFO writes it. */
 export const flag = (is: boolean) => (is ? 1 : 0)
+
+/** Formats a duration in whole seconds; null, for none, is -1. */
+export const seconds = (milliseconds: number | null) => (milliseconds === null ? -1 : Math.max(0, Math.floor(milliseconds / 1000)))
 
 /** Replaces characters that would break a line or a field, in names that clients can choose. */
 export function safe(name: Bytes): Bytes {

@@ -5,23 +5,29 @@
  * Replica lines begin with Redis's fields, for clients that read them by position.
  */
 import type { Bytes } from '../../base/bytes.ts'
+import type { ConflictView, ReplicaView } from '../../replication/master/replica-view.ts'
+import type { Replication } from '../../replication/replication.ts'
 import { segmentPath } from '../../storage/binlog/segments.ts'
-import { type Fields, flag } from './fields.ts'
-import type {
-  AbsentReplicaFigures,
-  ConflictFigures,
-  FullSyncFigures,
-  GivenFullSyncFigures,
-  InfoFigures,
-  LinkFigures,
-  ReplicaFigures,
-  ReplicationFigures,
-} from './figures.ts'
+import { previousOf } from '../../storage/directory/identity.ts'
+import { each, flag, group, line, type Rows, seconds } from './fields.ts'
+import type { InfoSource } from './source.ts'
+import { binlogOf } from './storage.ts'
 
 /** The replication id that means none. */
 const NO_ID = '0'.repeat(40)
 
-const seconds = (milliseconds: number | null) => (milliseconds === null ? -1 : Math.max(0, Math.floor(milliseconds / 1000)))
+/** INFO's word for each state of the link. CONNECT: connecting, or waiting to connect again. */
+const STATES = {
+  none: 'CONNECT',
+  connect: 'CONNECT',
+  connecting: 'CONNECT',
+  auth: 'AUTH',
+  meta_sync: 'META_SYNC',
+  try_sync: 'TRY_SYNC',
+  db_sync: 'DB_SYNC',
+  swapping: 'DB_SYNC',
+  binlog_sync: 'BINLOG_SYNC',
+} as const satisfies Readonly<Record<Replication['link']['state'], string>>
 
 /** Makes a text safe for a line with commas and equals signs. */
 const item = (text: Bytes) => oneLine(text).replace(/[,=]/g, '_')
@@ -32,171 +38,192 @@ const item = (text: Bytes) => oneLine(text).replace(/[,=]/g, '_')
  */
 const oneLine = (text: Bytes) => text.replace(/[\r\n]/g, '_')
 
-export function replicationFields(figures: InfoFigures): Fields {
-  return [...redisFields(figures), ...pikaFields(figures), ...ownFields(figures)]
+type LinkSource = ReturnType<typeof linkOf>
+
+/** The link to the master, and the parts of the server that its fields need. */
+function linkOf({ config, storage, clock }: InfoSource, { link }: Replication) {
+  const nowMs = clock.monotonicMs()
+  const { view } = link
+  const state = STATES[view.state]
+  return {
+    config,
+    view,
+    state,
+    isUp: state === 'BINLOG_SYNC',
+    end: storage.isReady ? storage.binlog.end.offset : 0,
+    nowMs,
+    /** Milliseconds since a moment; null before the first such event. */
+    since: (thenMs: number | null) => (thenMs === null ? null : Math.max(0, nowMs - thenMs)),
+  }
 }
 
-function redisFields({ replication, binlog }: InfoFigures): Fields {
-  const { role, link, replicas, goodReplicas } = replication
-  const history = binlog.endOffset - binlog.startOffset
-  return [
-    ['role', role === 'master' ? 'master' : 'slave'],
-    ...(link === null ? [] : linkFields(link, replication)),
-    ['connected_slaves', replicas.length],
-    ...(goodReplicas === null ? [] : ([['min_slaves_good_slaves', goodReplicas]] as const)),
-    ...replicas.map((replica, i) => [`slave${i}`, replicaLine(replica, binlog.endOffset)] as const),
-    ['master_failover_state', replication.failover],
-    ['master_replid', replication.replicationId],
-    ['master_replid2', replication.previousId === '' ? NO_ID : replication.previousId],
-    ['master_repl_offset', binlog.endOffset],
-    // Redis numbers a stream's first byte 1, and gives a switch the offset of the first byte after
-    // it.
-    ['second_repl_offset', replication.switchOffset < 0 ? -1 : replication.switchOffset + 1],
-    ['repl_backlog_active', 1],
-    ['repl_backlog_size', binlog.retentionBytes],
-    ['repl_backlog_first_byte_offset', history > 0 ? binlog.startOffset + 1 : 0],
-    ['repl_backlog_histlen', history],
-  ]
-}
-
-function linkFields(link: LinkFigures, { priority, announced }: ReplicationFigures): Fields {
-  const isUp = link.state === 'BINLOG_SYNC'
-  return [
-    ['master_host', oneLine(link.host)],
-    ['master_port', link.port],
-    ['master_link_status', isUp ? 'up' : 'down'],
-    ['master_last_io_seconds_ago', seconds(isUp ? link.silentMs : null)],
-    ['master_sync_in_progress', flag(link.state === 'DB_SYNC')],
-    ['slave_read_repl_offset', link.receivedOffset],
-    ['slave_repl_offset', link.appliedOffset],
-    ...(link.fullSync === null ? [] : transferFields(link.fullSync)),
-    ...(isUp ? [] : ([['master_link_down_since_seconds', seconds(link.downMs)]] as const)),
-    ['slave_priority', priority],
-    ['slave_read_only', 1],
-    ['replica_announced', flag(announced)],
-  ]
+/** Both sides of replication, and the binlog. */
+function replicationOf(source: InfoSource) {
+  const { storage, replication } = source
+  return {
+    source,
+    binlog: binlogOf(source),
+    identity: storage.identity,
+    master: replication?.master ?? null,
+    previous: previousOf(storage.identity),
+    /** Null on a master. */
+    link: replication?.isReplica === true ? linkOf(source, replication) : null,
+    attached: replication?.master.attached() ?? [],
+    pin: replication?.master.pin ?? null,
+  }
 }
 
 /**
  * Returns the progress of a full sync. The total is an estimate, raised to the received bytes if it
- * is lower.
+ * is lower. Null if there is no full sync.
  */
-function progress({ bytes, totalBytes, bytesPerSecond }: FullSyncFigures) {
+function progressOf({ view, since }: LinkSource) {
+  if (view.fullSync === null) return null
+  const { bytes, totalBytes, bytesPerSecond } = view.fullSync
   const total = Math.max(bytes, totalBytes)
   const left = total - bytes
   return {
+    bytes,
     total,
     left,
-    percent: (total === 0 ? 0 : (bytes / total) * 100).toFixed(2),
+    bytesPerSecond,
+    percent: percentOf(bytes, total),
     etaSeconds: bytesPerSecond > 0 ? Math.ceil(left / bytesPerSecond) : -1,
+    silentMs: since(view.lastIoMs) ?? 0,
   }
 }
 
-function transferFields(fullSync: FullSyncFigures): Fields {
-  const { total, left, percent } = progress(fullSync)
-  return [
-    ['master_sync_total_bytes', total],
-    ['master_sync_read_bytes', fullSync.bytes],
-    ['master_sync_left_bytes', left],
-    ['master_sync_perc', percent],
-    ['master_sync_last_io_seconds_ago', seconds(fullSync.silentMs)],
-  ]
+const percentOf = (part: number, total: number) => (total === 0 ? 0 : (part / total) * 100).toFixed(2)
+
+const linkRows: Rows<LinkSource> = [
+  ['master_host', ({ view }) => oneLine(view.masterHost)],
+  ['master_port', ({ view }) => view.masterPort],
+  ['master_link_status', ({ isUp }) => (isUp ? 'up' : 'down')],
+  ['master_last_io_seconds_ago', ({ isUp, view, since }) => seconds(isUp ? since(view.lastIoMs) : null)],
+  ['master_sync_in_progress', ({ state }) => flag(state === 'DB_SYNC')],
+  ['slave_read_repl_offset', ({ view, end }) => Math.max(end, view.readOffset)],
+  ['slave_repl_offset', ({ end }) => end],
+  group(progressOf, [
+    ['master_sync_total_bytes', ({ total }) => total],
+    ['master_sync_read_bytes', ({ bytes }) => bytes],
+    ['master_sync_left_bytes', ({ left }) => left],
+    ['master_sync_perc', ({ percent }) => percent],
+    ['master_sync_last_io_seconds_ago', ({ silentMs }) => seconds(silentMs)],
+  ]),
+  ['master_link_down_since_seconds', ({ isUp, view, since }) => (isUp ? null : seconds(since(view.downSinceMs)))],
+  ['slave_priority', ({ config }) => config.number('replica-priority')],
+  ['slave_read_only', 1],
+  ['replica_announced', ({ config }) => flag(config.flag('replica-announced'))],
+]
+
+const ownLinkRows: Rows<LinkSource> = [
+  ['repl_state', ({ state }) => state],
+  ['repl_last_error', ({ view }) => oneLine(view.reason ?? '')],
+  ['repl_last_error_seconds_ago', ({ view, since }) => seconds(since(view.reasonSinceMs))],
+  ['repl_next_try_seconds', ({ view, nowMs }) => (view.nextTryMs === null ? null : seconds(view.nextTryMs - nowMs))],
+  group(progressOf, [
+    ['repl_full_sync_percent', ({ percent }) => percent],
+    ['repl_full_sync_bytes', ({ bytes }) => bytes],
+    ['repl_full_sync_bytes_total', ({ total }) => total],
+    ['repl_full_sync_bytes_per_second', ({ bytesPerSecond }) => Math.round(bytesPerSecond)],
+    ['repl_full_sync_eta_seconds', ({ etaSeconds }) => etaSeconds],
+  ]),
+  ['repl_full_syncs', ({ view }) => view.fullSyncs],
+  ['repl_partial_syncs', ({ view }) => view.partialSyncs],
+]
+
+export const replicationRows: Rows = [
+  group(replicationOf, [
+    ['role', ({ source }) => (source.storage.role === 'master' ? 'master' : 'slave')],
+    group(({ link }) => link, linkRows),
+    ['connected_slaves', ({ attached }) => attached.length],
+    ['min_slaves_good_slaves', ({ source: { replication } }) => goodReplicas(replication)],
+    ({ attached, binlog }) => each(attached, (view, i) => line(`slave${i}`, replicaLine(view, binlog.end))),
+    ['master_failover_state', ({ source }) => source.replication?.failover.state ?? 'no-failover'],
+    ['master_replid', ({ identity }) => identity.replicationId],
+    ['master_replid2', ({ previous }) => (previous.id === '' ? NO_ID : previous.id)],
+    ['master_repl_offset', ({ binlog }) => binlog.end],
+    // Redis numbers a stream's first byte 1, and gives a switch the offset of the first byte after
+    // it.
+    ['second_repl_offset', ({ previous }) => (previous.offset < 0 ? -1 : previous.offset + 1)],
+    ['repl_backlog_active', 1],
+    ['repl_backlog_size', ({ source }) => source.config.number('binlog-retention-bytes')],
+    ['repl_backlog_first_byte_offset', ({ binlog }) => (binlog.size > 0 ? binlog.start + 1 : 0)],
+    ['repl_backlog_histlen', ({ binlog }) => binlog.size],
+    ['ReplicationID', ({ identity }) => identity.replicationId],
+    ['slave_repl_offset', ({ link, binlog }) => (link === null ? binlog.end : null)],
+    ['repl_connect_status', ({ link }) => (link === null ? null : pikaState(link))],
+    // True if the data set is complete. False from the beginning of the first full sync to its end.
+    ['is_eligible_for_master_election', ({ identity, link }) => String(identity.fullSync === null && link?.state !== 'DB_SYNC')],
+    // Pika's line of db0. Pika has a log for each database; here all databases share one, shown as
+    // that of db0 in its file 0. Pika calls the line `db0`, and puts a replica's state into another
+    // line of that name. Exporters would take both for a database of the keyspace.
+    ['pika_db0', ({ source, binlog }) => `binlog_offset=0 ${binlog.end},safety_purge=${safetyPurge(source)}`],
+    group(({ link }) => link, ownLinkRows),
+    ({ master, binlog }) => each(master?.absent() ?? [], (view, i) => line(`offline_slave${i}`, absentLine(view, binlog.end))),
+    ({ master }) => each(master?.conflicts() ?? [], (view, i) => line(`repl_conflict${i}`, conflictLine(view))),
+    ({ attached }) => each(attached.flatMap(givenLine), (given, i) => line(`repl_full_sync_to${i}`, given)),
+    ['repl_pinned_offset', ({ pin }) => pin?.offset ?? null],
+    ['repl_pinned_by', ({ pin }) => (pin === null ? null : oneLine(pin.by))],
+  ]),
+]
+
+/** Returns the number of replicas in step; null unless min-replicas-to-write is set. */
+function goodReplicas(replication: Replication | null): number | null {
+  return replication !== null && replication.minReplicas > 0 ? replication.master.goodReplicas() : null
 }
 
-function replicaLine(replica: ReplicaFigures, endOffset: number): Bytes {
-  const { ip, port, state, appliedOffset, syncedOffset, silentMs } = replica
-  const lag = state === 'online' ? seconds(silentMs) : 0
-  const redis = `ip=${item(ip)},port=${port},state=${state},offset=${appliedOffset},lag=${lag}`
-  return `${redis},lag_bytes=${Math.max(0, endOffset - appliedOffset)},synced=${syncedOffset}`
+function replicaLine({ ip, port, state, applied, synced, lagSeconds }: ReplicaView, end: number): Bytes {
+  const lag = state === 'online' ? Math.max(0, lagSeconds) : 0
+  const redis = `ip=${item(ip)},port=${port},state=${state === 'handshake' ? 'wait_bgsave' : state},offset=${applied},lag=${lag}`
+  return `${redis},lag_bytes=${Math.max(0, end - applied)},synced=${synced}`
 }
 
-/**
- * Pika's line of db0. Pika has a log for each database; here all databases share one, shown as that
- * of db0 in its file 0. Pika calls the line `db0`, and puts a replica's state into another line of
- * that name. Exporters would take both for a database of the keyspace.
- */
-function pikaFields({ replication, binlog }: InfoFigures): Fields {
-  const { link, purgeableTo } = replication
-  const safetyPurge = purgeableTo === null ? 'none' : segmentPath('', purgeableTo)
-  return [
-    ['ReplicationID', replication.replicationId],
-    ...(link === null ? ([['slave_repl_offset', binlog.endOffset]] as const) : connectFields(link)),
-    ['is_eligible_for_master_election', String(replication.isElectable)],
-    ['pika_db0', `binlog_offset=0 ${binlog.endOffset},safety_purge=${safetyPurge}`],
-  ]
-}
-
-function connectFields(link: LinkFigures): Fields {
-  return [['repl_connect_status', pikaState(link)]]
-}
-
-function pikaState({ state, fullSync, lastError }: LinkFigures): string {
+function pikaState({ state, view }: LinkSource): string {
   switch (state) {
     case 'CONNECT':
-      return lastError === null ? 'no_connect' : 'error'
+      return view.reason === null ? 'no_connect' : 'error'
     case 'AUTH':
     case 'META_SYNC':
       return 'connecting'
     case 'TRY_SYNC':
       return 'try_to_incr_sync'
     case 'DB_SYNC':
-      return fullSync === null ? 'try_to_full_sync' : 'syncing_full'
+      return view.fullSync === null ? 'try_to_full_sync' : 'syncing_full'
     case 'BINLOG_SYNC':
       return 'connected'
   }
 }
 
-function ownFields({ replication, binlog }: InfoFigures): Fields {
-  const { link, absent, conflicts, given, pin } = replication
-  return [
-    ...(link === null ? [] : stateFields(link)),
-    ...absent.map((replica, i) => [`offline_slave${i}`, absentLine(replica, binlog.endOffset)] as const),
-    ...conflicts.map((conflict, i) => [`repl_conflict${i}`, conflictLine(conflict)] as const),
-    ...given.map((fullSync, i) => [`repl_full_sync_to${i}`, givenLine(fullSync)] as const),
-    ...(pin === null
-      ? []
-      : ([
-          ['repl_pinned_offset', pin.offset],
-          ['repl_pinned_by', oneLine(pin.by)],
-        ] as const)),
-  ]
+/**
+ * Returns the name of the newest segment before which neither recovery nor a replica needs
+ * anything, which PURGELOGSTO accepts; `none` if every segment is needed.
+ */
+function safetyPurge({ storage, replication }: InfoSource): string {
+  if (!storage.isReady) return 'none'
+  const needed = Math.min(storage.checkpointer.landedOffset, replication?.master.pinned ?? Number.POSITIVE_INFINITY)
+  const { segments } = storage.binlog
+  const last = segments.filter(({ start }) => start <= needed).at(-1)
+  return last === undefined || last === segments[0] ? 'none' : segmentPath('', last.start)
 }
 
-function stateFields(link: LinkFigures): Fields {
-  return [
-    ['repl_state', link.state],
-    ['repl_last_error', oneLine(link.lastError ?? '')],
-    ['repl_last_error_seconds_ago', seconds(link.lastErrorMs)],
-    ...(link.nextTryMs === null ? [] : ([['repl_next_try_seconds', seconds(link.nextTryMs)]] as const)),
-    ...(link.fullSync === null ? [] : fullSyncFields(link.fullSync)),
-    ['repl_full_syncs', link.fullSyncs],
-    ['repl_partial_syncs', link.partialSyncs],
-  ]
+function absentLine({ ip, port, applied, synced, goneMs }: ReplicaView, end: number): Bytes {
+  const offsets = `offset=${applied},lag_bytes=${Math.max(0, end - applied)},synced=${synced}`
+  return `ip=${item(ip)},port=${port},${offsets},gone=${seconds(goneMs ?? 0)}`
 }
 
-function fullSyncFields(fullSync: FullSyncFigures): Fields {
-  const { total, percent, etaSeconds } = progress(fullSync)
-  return [
-    ['repl_full_sync_percent', percent],
-    ['repl_full_sync_bytes', fullSync.bytes],
-    ['repl_full_sync_bytes_total', total],
-    ['repl_full_sync_bytes_per_second', Math.round(fullSync.bytesPerSecond)],
-    ['repl_full_sync_eta_seconds', etaSeconds],
-  ]
-}
-
-function absentLine({ ip, port, appliedOffset, syncedOffset, goneMs }: AbsentReplicaFigures, endOffset: number): Bytes {
-  const offsets = `offset=${appliedOffset},lag_bytes=${Math.max(0, endOffset - appliedOffset)},synced=${syncedOffset}`
-  return `ip=${item(ip)},port=${port},${offsets},gone=${seconds(goneMs)}`
-}
-
-function conflictLine({ ip, port, runId, address, refusedRunId, refusedAddress, refusedMs }: ConflictFigures): Bytes {
-  const holder = `run_id=${runId},addr=${item(address)}`
+function conflictLine({ ip, port, holderRunId, holderAddress, refusedRunId, refusedAddress, refusedMs }: ConflictView): Bytes {
+  const holder = `run_id=${holderRunId},addr=${item(holderAddress)}`
   return `ip=${item(ip)},port=${port},${holder},refused_run_id=${refusedRunId},refused_addr=${item(refusedAddress)},refused=${seconds(refusedMs)}`
 }
 
-function givenLine({ ip, port, reason, isResumed, sentBytes, totalBytes }: GivenFullSyncFigures): Bytes {
+/** Returns the line of the full sync that the replica is given, if there is one. */
+function givenLine({ ip, port, fullSync }: ReplicaView): Bytes[] {
+  if (fullSync === null) return []
+  const { reason, isResumed, sentBytes, totalBytes } = fullSync
   const total = Math.max(sentBytes, totalBytes)
-  const percent = (total === 0 ? 0 : (sentBytes / total) * 100).toFixed(2)
-  return `ip=${item(ip)},port=${port},reason=${reason},resumed=${flag(isResumed)},bytes=${sentBytes},bytes_total=${total},percent=${percent}`
+  const address = `ip=${item(ip)},port=${port}`
+  return [
+    `${address},reason=${reason},resumed=${flag(isResumed)},bytes=${sentBytes},bytes_total=${total},percent=${percentOf(sentBytes, total)}`,
+  ]
 }

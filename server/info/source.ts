@@ -35,15 +35,15 @@ export interface InfoSource {
   readonly memory: ReturnType<StoragePort['memory']>
   /** Null until the binlog has been replayed. */
   readonly replication: Replication | null
-  readonly gates: Pick<Gates, 'loading' | 'heldCount' | 'presentNames'>
+  readonly gates: Gates
   readonly statistics: Statistics
-  readonly latency: Pick<LatencyMonitor, 'commands' | 'percentile'>
-  readonly clients: Pick<ClientRegistry, 'connections'>
-  readonly handshakes: Pick<Acceptor['handshakes'], 'count'>
+  readonly latency: LatencyMonitor
+  readonly clients: ClientRegistry
+  readonly handshakes: Acceptor['handshakes']
   readonly blockedClients: Executor['blockedClients']
   readonly tracking: Executor['tracking']
-  readonly acl: Pick<Acl, 'denials'>
-  readonly pubsub: Pick<PubSub, 'subscribers' | 'channelCount' | 'patternCount' | 'shardCount'>
-  readonly scripting: Pick<Scripting, 'memory' | 'count'>
-  readonly functions: Pick<FunctionLibraries, 'libraryCount' | 'functionCount' | 'codeBytes' | 'engine'>
+  readonly acl: Acl
+  readonly pubsub: PubSub
+  readonly scripting: Scripting
+  readonly functions: FunctionLibraries
 }

@@ -2,7 +2,7 @@
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { infoText } from '../../../server/info/info.ts'
-import { infoFigures } from '../../support/harness/info-figures.ts'
+import { infoSource } from '../../support/harness/info-source.ts'
 
 /** Fields that show the machine, the process or the version. */
 const OF_MACHINE =
@@ -296,7 +296,7 @@ garbage_swept:0
 `
 
 test('INFO everything shows each field of a server, in order', () => {
-  const text = infoText(infoFigures(), ['everything'])
+  const text = infoText(infoSource(), ['everything'])
   assert.is(text.replaceAll('\r\n', '\n').replaceAll(OF_MACHINE, '$1:(machine)'), EVERYTHING)
   assert.is(text.split('\n').length, text.split('\r\n').length)
 })

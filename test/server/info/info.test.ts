@@ -3,9 +3,8 @@ import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { REDIS_COMPATIBLE_VERSION } from '../../../commands/contract/version.ts'
 import { humanBytes } from '../../../server/info/fields.ts'
-import type { InfoFigures } from '../../../server/info/figures.ts'
 import { infoText } from '../../../server/info/info.ts'
-import { infoFigures } from '../../support/harness/info-figures.ts'
+import { infoSource, type SomeParts } from '../../support/harness/info-source.ts'
 
 const titles = (text: string) => [...text.matchAll(/^# (\w+)\r$/gm)].map((match) => match[1])
 
@@ -21,7 +20,7 @@ function parse(text: string): Map<string, string> {
   return found
 }
 
-const info = (sections: string[], changes: Partial<InfoFigures> = {}) => infoText({ ...infoFigures(), ...changes }, sections)
+const info = (sections: string[], changes: SomeParts = {}) => infoText(infoSource(changes), sections)
 
 const DEFAULT = [
   'Server',
@@ -81,7 +80,10 @@ test('commands, errors, latencies and databases have lines as in Redis', () => {
 })
 
 test('what clients can make up breaks no line', () => {
-  assert.is(info(['errorstats'], { errors: new Map([['A:B#\r\nC', 1]]) }), '# Errorstats\r\nerrorstat_A_B___C:count=1\r\n')
+  assert.is(
+    info(['errorstats'], { statistics: { errors: () => new Map([['A:B#\r\nC', 1]]) } }),
+    '# Errorstats\r\nerrorstat_A_B___C:count=1\r\n',
+  )
 })
 
 test('syncs and the bytes of replication are counted among the statistics', () => {
@@ -99,21 +101,17 @@ test('the binlog is the replication backlog and the AOF', () => {
   assert.is(found.get('repl_backlog_histlen'), '4000')
   assert.is(found.get('second_repl_offset'), '3001')
   assert.is(found.get('aof_current_size'), '4000')
-  assert.is(
-    parse(info(['replication'], { replication: { ...infoFigures().replication, switchOffset: -1 } })).get('second_repl_offset'),
-    '-1',
-  )
+  assert.is(parse(info(['replication'], { storage: { identity: { past: [] } } })).get('second_repl_offset'), '-1')
 })
 
 test('a checkpoint shows as a background save and as a rewrite, with what came of the last', () => {
-  const { persistence } = infoFigures()
   const quiet = parse(info(['persistence']))
   assert.is(quiet.get('rdb_bgsave_in_progress'), '0')
   assert.is(quiet.get('rdb_last_bgsave_status'), 'ok')
   assert.is(quiet.get('rdb_last_bgsave_time_sec'), '-1')
   const busy = parse(
     info(['persistence'], {
-      persistence: { ...persistence, checkpointRunning: true, lastFailed: true, lastDurationMs: 2500, writeStatus: 'err' },
+      storage: { stalled: 'EIO', checkpointer: { isRunning: true, lastError: 'EIO', completed: 1, lastDurationMs: 2500 } },
     }),
   )
   assert.is(busy.get('rdb_bgsave_in_progress'), '1')
@@ -124,20 +122,19 @@ test('a checkpoint shows as a background save and as a rewrite, with what came o
 })
 
 test('clients that a pause holds are blocked clients, as in Redis', () => {
-  const found = parse(info(['clients'], { clients: { ...infoFigures().clients, blocked: 2, held: 3 } }))
+  const found = parse(info(['clients'], { blockedClients: { count: 2 }, gates: { heldCount: 3 } }))
   assert.is(found.get('blocked_clients'), '5')
   assert.is(found.get('held_clients'), '3')
 })
 
 test('the reasons that hold or refuse requests are one field, empty where there is none', () => {
-  const clients = (gateReasons: string[]) => parse(info(['clients'], { clients: { ...infoFigures().clients, gateReasons } }))
+  const clients = (names: string[]) => parse(info(['clients'], { gates: { presentNames: () => names } }))
   assert.is(clients([]).get('gate_reasons'), '')
   assert.is(clients(['read-only', 'paused']).get('gate_reasons'), 'read-only,paused')
 })
 
 test('a binlog that cannot be written says why', () => {
-  const { binlog } = infoFigures()
-  const found = parse(info(['binlog'], { binlog: { ...binlog, stalled: 'ENOSPC: no space left' } }))
+  const found = parse(info(['binlog'], { storage: { stalled: 'ENOSPC: no space left' } }))
   assert.is(found.get('binlog_status'), 'stalled')
   assert.is(found.get('binlog_stall_reason'), 'ENOSPC_ no space left')
 })

@@ -4,7 +4,7 @@ import * as assert from 'uvu/assert'
 import { infoText } from '../../../server/info/info.ts'
 import { mainThreadCpu } from '../../../server/process/main-thread-cpu.ts'
 import { withNode } from '../../support/harness/in-process-node.ts'
-import { infoFigures } from '../../support/harness/info-figures.ts'
+import { infoSource } from '../../support/harness/info-source.ts'
 
 const FIELDS: Readonly<Record<string, string>> = {
   server: `redis_version redis_git_sha1 redis_git_dirty redis_build_id redis_mode os arch_bits monotonic_clock multiplexing_api
@@ -44,7 +44,7 @@ const FIELDS: Readonly<Record<string, string>> = {
   cpu: 'used_cpu_sys used_cpu_user used_cpu_sys_children used_cpu_user_children used_cpu_sys_main_thread used_cpu_user_main_thread',
 }
 
-const section = (name: string) => infoText(infoFigures(), [name]).split('\r\n').slice(1, -1)
+const section = (name: string) => infoText(infoSource(), [name]).split('\r\n').slice(1, -1)
 
 for (const [name, list] of Object.entries(FIELDS)) {
   test(`INFO ${name} has the fields of Redis 7.2 in its order`, () => {
@@ -58,7 +58,7 @@ for (const [name, list] of Object.entries(FIELDS)) {
 }
 
 test('no line but those of the keyspace looks like a database', () => {
-  const all = infoText(infoFigures(), ['everything']).split('\r\n')
+  const all = infoText(infoSource(), ['everything']).split('\r\n')
   assert.equal(
     all.filter((line) => /^db\d/.test(line)),
     ['db0:keys=3,expires=1,avg_ttl=0'],

@@ -1,35 +1,51 @@
 /** The replication section of INFO in every role and state. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
-import type { LinkFigures, ReplicaFigures, ReplicationFigures } from '../../../server/info/figures.ts'
+import type { ReplicaView } from '../../../replication/master/replica-view.ts'
+import type { LinkView } from '../../../replication/replica/link-view.ts'
 import { infoText } from '../../../server/info/info.ts'
-import { infoFigures } from '../../support/harness/info-figures.ts'
+import { infoSource, NOW_MS, type SomeParts } from '../../support/harness/info-source.ts'
 
-const LINK: LinkFigures = {
-  host: '10.0.0.1',
-  port: 6380,
-  state: 'BINLOG_SYNC',
-  silentMs: 2500,
-  downMs: null,
-  receivedOffset: 5000,
-  appliedOffset: 5000,
+const LINK: LinkView = {
+  masterHost: '10.0.0.1',
+  masterPort: 6380,
+  state: 'binlog_sync',
+  isUp: true,
+  attempts: 1,
+  lastIoMs: NOW_MS - 2500,
+  downSinceMs: null,
+  readOffset: 5000,
   fullSync: null,
   fullSyncs: 1,
   partialSyncs: 2,
-  lastError: null,
-  lastErrorMs: null,
+  reason: null,
+  reasonSinceMs: null,
   nextTryMs: null,
 }
 
-const REPLICA: ReplicaFigures = { ip: '10.0.0.2', port: 6381, state: 'online', appliedOffset: 4990, syncedOffset: 4000, silentMs: 1999 }
+const NO_PROGRESS = { bytes: 0, totalBytes: 0, records: 0, bytesPerSecond: 0, etaSeconds: null }
 
-function lines(changes: Partial<ReplicationFigures>): string[] {
-  const figures = infoFigures()
-  const text = infoText({ ...figures, replication: { ...figures.replication, ...changes } }, ['replication'])
-  return text.split('\r\n').slice(1, -1)
+const REPLICA: ReplicaView = {
+  ip: '10.0.0.2',
+  port: 6381,
+  runId: '',
+  address: '',
+  state: 'online',
+  applied: 4990,
+  synced: 4000,
+  lagBytes: 10,
+  lagSeconds: 1,
+  fullSync: null,
+  goneMs: null,
 }
 
-const asReplica = (changes: Partial<LinkFigures> = {}) => lines({ role: 'replica', link: { ...LINK, ...changes } })
+function lines(changes: SomeParts): string[] {
+  return infoText(infoSource(changes), ['replication']).split('\r\n').slice(1, -1)
+}
+
+const replicaOf = (view: LinkView, master: NonNullable<SomeParts['replication']>['master'] = {}) =>
+  lines({ storage: { role: 'replica' }, replication: { isReplica: true, link: { view }, master } })
+const asReplica = (changes: Partial<LinkView> = {}) => replicaOf({ ...LINK, ...changes })
 const valueIn = (all: readonly string[], name: string) => all.find((line) => line.startsWith(`${name}:`))?.slice(name.length + 1)
 const valuesIn = (all: readonly string[], ...names: string[]) => names.map((name) => valueIn(all, name))
 
@@ -93,12 +109,12 @@ test('a replica in step: the fields of Redis 7.2 in its order, then those of Pik
 
 test('a link that is down says since when and why', () => {
   const all = asReplica({
-    state: 'CONNECT',
-    silentMs: null,
-    downMs: 61_000,
-    lastError: 'connect ECONNREFUSED\r\nrole:master',
-    lastErrorMs: 900,
-    nextTryMs: 2900,
+    state: 'connect',
+    lastIoMs: null,
+    downSinceMs: NOW_MS - 61_000,
+    reason: 'connect ECONNREFUSED\r\nrole:master',
+    reasonSinceMs: NOW_MS - 900,
+    nextTryMs: NOW_MS + 2900,
   })
   assert.equal(valuesIn(all, 'master_link_status', 'master_last_io_seconds_ago', 'master_link_down_since_seconds'), ['down', '-1', '61'])
   assert.equal(valuesIn(all, 'repl_state', 'repl_last_error', 'repl_last_error_seconds_ago', 'repl_next_try_seconds'), [
@@ -107,13 +123,13 @@ test('a link that is down says since when and why', () => {
     '0',
     '2',
   ])
-  assert.is(valueIn(asReplica({ state: 'CONNECT' }), 'master_link_down_since_seconds'), '-1')
+  assert.is(valueIn(asReplica({ state: 'connect' }), 'master_link_down_since_seconds'), '-1')
   assert.is(all.indexOf('master_link_down_since_seconds:61'), all.indexOf('slave_priority:100') - 1)
 })
 
 test('a full sync shows what has come in, what is left and how long that may take', () => {
-  const fullSync = { bytes: 250, totalBytes: 1000, bytesPerSecond: 100, silentMs: 3000 }
-  const all = asReplica({ state: 'DB_SYNC', downMs: 5000, fullSync })
+  const fullSync = { ...NO_PROGRESS, bytes: 250, totalBytes: 1000, bytesPerSecond: 100 }
+  const all = asReplica({ state: 'db_sync', downSinceMs: NOW_MS - 5000, lastIoMs: NOW_MS - 3000, fullSync })
   assert.equal(all.slice(3, 15), [
     'master_link_status:down',
     'master_last_io_seconds_ago:-1',
@@ -141,29 +157,27 @@ test('a full sync shows what has come in, what is left and how long that may tak
 })
 
 test('an estimate that was too low makes no more than a hundred per cent, and without a rate there is no end in sight', () => {
-  const progress = (fullSync: LinkFigures['fullSync']) =>
-    valuesIn(asReplica({ state: 'DB_SYNC', fullSync }), 'master_sync_left_bytes', 'repl_full_sync_percent', 'repl_full_sync_eta_seconds')
-  assert.equal(progress({ bytes: 1200, totalBytes: 1000, bytesPerSecond: 5, silentMs: 0 }), ['0', '100.00', '0'])
-  assert.equal(progress({ bytes: 0, totalBytes: 0, bytesPerSecond: 0, silentMs: 0 }), ['0', '0.00', '-1'])
+  const progress = (fullSync: LinkView['fullSync']) =>
+    valuesIn(asReplica({ state: 'db_sync', fullSync }), 'master_sync_left_bytes', 'repl_full_sync_percent', 'repl_full_sync_eta_seconds')
+  assert.equal(progress({ ...NO_PROGRESS, bytes: 1200, totalBytes: 1000, bytesPerSecond: 5 }), ['0', '100.00', '0'])
+  assert.equal(progress(NO_PROGRESS), ['0', '0.00', '-1'])
 })
 
 test("Pika's word for each state", () => {
-  const word = (changes: Partial<LinkFigures>) => valueIn(asReplica(changes), 'repl_connect_status')
-  assert.is(word({ state: 'CONNECT' }), 'no_connect')
-  assert.is(word({ state: 'CONNECT', lastError: 'x' }), 'error')
-  assert.is(word({ state: 'AUTH' }), 'connecting')
-  assert.is(word({ state: 'META_SYNC' }), 'connecting')
-  assert.is(word({ state: 'TRY_SYNC' }), 'try_to_incr_sync')
-  assert.is(word({ state: 'DB_SYNC' }), 'try_to_full_sync')
-  assert.is(word({ state: 'DB_SYNC', fullSync: { bytes: 0, totalBytes: 0, bytesPerSecond: 0, silentMs: 0 } }), 'syncing_full')
-  assert.is(word({ state: 'BINLOG_SYNC' }), 'connected')
+  const word = (changes: Partial<LinkView>) => valueIn(asReplica(changes), 'repl_connect_status')
+  assert.is(word({ state: 'connect' }), 'no_connect')
+  assert.is(word({ state: 'connect', reason: 'x' }), 'error')
+  assert.is(word({ state: 'auth' }), 'connecting')
+  assert.is(word({ state: 'meta_sync' }), 'connecting')
+  assert.is(word({ state: 'try_sync' }), 'try_to_incr_sync')
+  assert.is(word({ state: 'db_sync' }), 'try_to_full_sync')
+  assert.is(word({ state: 'db_sync', fullSync: NO_PROGRESS }), 'syncing_full')
+  assert.is(word({ state: 'binlog_sync' }), 'connected')
 })
 
 test('replicas have lines as in Redis, and what Redis does not tell behind that', () => {
-  const all = lines({
-    replicas: [REPLICA, { ...REPLICA, ip: 'fe80::1', port: 1, state: 'send_bulk', appliedOffset: 0, syncedOffset: 0 }],
-    goodReplicas: 1,
-  })
+  const attached = () => [REPLICA, { ...REPLICA, ip: 'fe80::1', port: 1, state: 'send_bulk' as const, applied: 0, synced: 0 }]
+  const all = lines({ replication: { minReplicas: 1, master: { attached, goodReplicas: () => 1 } } })
   assert.equal(all.slice(0, 6), [
     'role:master',
     'connected_slaves:2',
@@ -175,21 +189,38 @@ test('replicas have lines as in Redis, and what Redis does not tell behind that'
 })
 
 test('a replica may have replicas', () => {
-  const all = lines({ role: 'replica', link: LINK, replicas: [REPLICA] })
+  const all = replicaOf(LINK, { attached: () => [REPLICA] })
   assert.equal(valuesIn(all, 'role', 'connected_slaves'), ['slave', '1'])
 })
 
 test('replicas that have left and processes that announce one address come last', () => {
   const all = lines({
-    absent: [{ ip: '10.0.0.3', port: 7, appliedOffset: 100, syncedOffset: 90, goneMs: 12_345 }],
-    conflicts: [
-      { ip: '10.0.0.4', port: 8, runId: A, address: '10.0.0.4:5001', refusedRunId: B, refusedAddress: '[::1]:5002', refusedMs: 1000 },
-    ],
-    given: [
-      { ip: '10.0.0.5', port: 9, reason: 'purged', isResumed: true, sentBytes: 250, totalBytes: 1000 },
-      { ip: '10.0.0.6', port: 9, reason: 'new', isResumed: false, sentBytes: 0, totalBytes: 0 },
-    ],
-    pin: { offset: 100, by: 'full sync of 10.0.0.5:9' },
+    replication: {
+      master: {
+        absent: () => [{ ...REPLICA, ip: '10.0.0.3', port: 7, applied: 100, synced: 90, goneMs: 12_345 }],
+        conflicts: () => [
+          {
+            ip: '10.0.0.4',
+            port: 8,
+            holderRunId: A,
+            holderAddress: '10.0.0.4:5001',
+            refusedRunId: B,
+            refusedAddress: '[::1]:5002',
+            refusedMs: 1000,
+          },
+        ],
+        attached: () => [
+          {
+            ...REPLICA,
+            ip: '10.0.0.5',
+            port: 9,
+            fullSync: { reason: 'purged', isResumed: true, sentBytes: 250, totalBytes: 1000 },
+          },
+          { ...REPLICA, ip: '10.0.0.6', port: 9, fullSync: { reason: 'new', isResumed: false, sentBytes: 0, totalBytes: 0 } },
+        ],
+        pin: { offset: 100, by: 'full sync of 10.0.0.5:9' },
+      },
+    },
   })
   assert.equal(all.slice(-6), [
     'offline_slave0:ip=10.0.0.3,port=7,offset=100,lag_bytes=4900,synced=90,gone=12',
@@ -202,12 +233,12 @@ test('replicas that have left and processes that announce one address come last'
 })
 
 test('an announced address breaks no line', () => {
-  const [, , line] = lines({ replicas: [{ ...REPLICA, ip: 'a,b=c\r\nd' }] })
+  const [, , line] = lines({ replication: { master: { attached: () => [{ ...REPLICA, ip: 'a,b=c\r\nd' }] } } })
   assert.match(line as string, /^slave0:ip=a_b_c__d,port=6381,/)
 })
 
 test('a segment up to which the binlog may go is called by its name, and an id that is none by zeros', () => {
-  const all = lines({ purgeableTo: 4096, previousId: '', switchOffset: -1, isElectable: false })
+  const all = lines({ storage: { identity: { past: [], fullSync: 'generation-000002' }, checkpointer: { landedOffset: 4200 } } })
   assert.ok(all.includes('pika_db0:binlog_offset=0 5000,safety_purge=00000000000000004096.log'))
   assert.equal(valuesIn(all, 'master_replid2', 'second_repl_offset', 'is_eligible_for_master_election'), ['0'.repeat(40), '-1', 'false'])
 })
