@@ -6,45 +6,16 @@
  * receives. Its own replicas stay attached while its history stays the same. When the history gets
  * another id, this node drops them, and they reconnect at once under the new id.
  */
-import type { Clock, Random } from '../base/clock.ts'
-import type { Log } from '../base/log.ts'
 import type { MasterAddress } from '../storage/directory/identity.ts'
-import type { Storage } from '../storage/storage.ts'
+import type { StorageEvents } from '../storage/storage.ts'
 import { Failover, type FailoverRequest, isTarget } from './failover.ts'
 import { Inquiry } from './master/inquiry.ts'
 import { Master } from './master/master.ts'
 import type { ReplicaView } from './master/replica-view.ts'
 import { FORMAT_VERSION, Refusal } from './protocol/messages.ts'
-import type { ReplicationSettings } from './protocol/settings.ts'
-import type { Dial } from './protocol/wire.ts'
-import { type LinkReplayer, ReplicaLink } from './replica/link.ts'
+import { ReplicaLink } from './replica/link.ts'
+import type { ReplicationOptions } from './replication-options.ts'
 import { type WaitCondition, Waiters } from './waiters.ts'
-
-export interface ReplicationOptions {
-  /** REQUIRES: the storage is recovered. */
-  readonly storage: Storage
-  readonly clock: Clock
-  readonly random: Random
-  readonly log: Log
-  readonly settings: ReplicationSettings
-  readonly runId: string
-  readonly databases: number
-  readonly replayer: LinkReplayer
-  readonly dial: Dial
-  /** The port that clients reach this node on. */
-  port(): number
-  /**
-   * True with appendfsync always: only durable groups are fed, and received groups are fsynced at
-   * once.
-   */
-  syncAlways(): boolean
-  /** True while CLIENT PAUSE holds writes: received groups wait as well. */
-  isHeld(): boolean
-  /** Requests a turn. Called before anything changes. */
-  wake(): void
-  /** Called after the role, the link or the pause of writes has changed. */
-  changed(): void
-}
 
 /**
  * How long the role of a master stays unsettled after its start or promotion. In that time a
@@ -62,6 +33,8 @@ export class Replication {
   readonly link: ReplicaLink
   readonly waiters: Waiters
   readonly failover: Failover
+  /** The answers to events of the storage; whoever has opened the storage passes the events on. */
+  readonly storageEvents: Pick<StorageEvents, 'pinned' | 'onInstalled' | 'onSynced'>
   /** The address check of a FAILOVER that is under way. */
   private inquiry: Inquiry | null = null
   /** The reasons to hold writes back. */
@@ -125,9 +98,11 @@ export class Replication {
       isLinked: () => this.link.isJoined,
     })
     this.origin = this.currentOrigin
-    storage.pinned = () => this.master.pinned
-    storage.onInstalled = () => this.master.dropSessions('a full sync has replaced the data', 'discard')
-    storage.onSynced = () => this.synced()
+    this.storageEvents = {
+      pinned: () => this.master.pinned,
+      onInstalled: () => this.master.dropSessions('a full sync has replaced the data', 'discard'),
+      onSynced: () => this.synced(),
+    }
   }
 
   get writesPaused(): boolean {

@@ -150,8 +150,6 @@ export function assemble(foundations: Foundations, later: Forward<Later>): Parts
   const blockedTimer = new BlockedTimer(executor.blockedClients, turn, clock)
   const cron = new Cron({ config, clock, storage, turn, gates, statistics, clients, storagePort, state })
   followSettings({ config, storage, executor, turn, pubsub })
-  storage.onAvailabilityChanged = () => gates.refresh()
-  storage.onExpired = (milliseconds) => latency.add('expire-cycle', milliseconds)
   return {
     ...{ config, log, clock, random, acl, storage, state, statistics, latency, pubsub, executor, gates, turn, scripting, functions },
     ...{ clients, storagePort, replicationPort, acceptor, listener, blockedTimer, cron },

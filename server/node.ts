@@ -23,6 +23,7 @@ import { listenAsConfigured } from './wiring/listen.ts'
 import { openStorage } from './wiring/open-storage.ts'
 import { replayer } from './wiring/replay-client.ts'
 import { startReplication } from './wiring/replication-start.ts'
+import { storageEvents } from './wiring/storage-events.ts'
 import { warmUp } from './wiring/warm-up.ts'
 
 export interface NodeOptions {
@@ -74,7 +75,7 @@ export class Node implements LifeCycle {
     const budget = new FileBudget(systemFiles)
     limitMaxClients(config, budget, log)
     if (config.flag('warm-up')) await warmUp(acl.environment.table, clock)
-    const storage = await openStorage({ config, log, clock, random, budget, exit })
+    const storage = await openStorage({ config, log, clock, random, budget, events: storageEvents(later), exit })
     const parts = assemble({ config, log, clock, random, exit, acl, storage }, later)
     const node = new Node(parts, exit)
     later.resolve({ ...parts, life: node })

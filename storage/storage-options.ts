@@ -1,4 +1,4 @@
-/** The settings of a storage engine. */
+/** The settings of a storage engine, and its owner as it sees it. */
 import type { Clock, Random } from '../base/clock.ts'
 import type { Files } from '../base/files.ts'
 import type { Log } from '../base/log.ts'
@@ -15,6 +15,23 @@ export interface StorageSettings {
   readonly reserveBytes: number
 }
 
+/**
+ * The owner of a storage engine. It is told what happens, and asked what it needs. No call comes
+ * before `recover`.
+ */
+export interface StorageEvents {
+  /** `checkpointer.isReopening` or `recordsFailure` has changed. */
+  onAvailabilityChanged(): void
+  /** A slice of active expiry has deleted something, in this time. */
+  onExpired(durationMs: number): void
+  /** Called in the synchronous moment in which another data set has replaced this one. */
+  onInstalled(): void
+  /** The binlog's synced offset has moved; or a replica has become a master. */
+  onSynced(): void
+  /** Returns the lowest offset that attached replicas need; Infinity if there are none. */
+  pinned(): number
+}
+
 export interface StorageOptions {
   readonly directory: string
   readonly files: Files
@@ -24,6 +41,7 @@ export interface StorageOptions {
   readonly random: Random
   readonly log: Log
   readonly settings: StorageSettings
+  readonly events: StorageEvents
   /** Ends the process: only the data on disk counts. */
   readonly fatal: (error: unknown) => void
 }

@@ -20,6 +20,7 @@ import type { IncomingDataSet } from './directory/data-sets.ts'
 import type { DataSet } from './directory/directory.ts'
 import { DiskSpace, isDiskFull } from './directory/disk-space.ts'
 import { type Identity, type MasterAddress, type PastHistory, type Role, startedIdentity } from './directory/identity.ts'
+import { IdentityStore } from './directory/identity-store.ts'
 import { DataSetInstaller } from './directory/installer.ts'
 import { type ExpiryHold, NodeRole } from './directory/node-role.ts'
 import type { Witness } from './directory/witness.ts'
@@ -32,9 +33,9 @@ import { type EngineParts, makeEngineParts, readDisk, resumeBackground, stopBack
 import { type OpenedDirectory, openDirectory } from './recovery/opening.ts'
 import type { Replayer } from './recovery/recovery.ts'
 import { ScanCursors } from './scan/scan-cursors.ts'
-import type { Recovery, StorageOptions, StorageSettings } from './storage-options.ts'
+import type { Recovery, StorageEvents, StorageOptions, StorageSettings } from './storage-options.ts'
 
-export type { Recovery, StorageOptions, StorageSettings } from './storage-options.ts'
+export type { Recovery, StorageEvents, StorageOptions, StorageSettings } from './storage-options.ts'
 
 const SLICE_MS = 1
 
@@ -44,17 +45,8 @@ export class Storage {
   readonly scanCursors: ScanCursors
   readonly settings: StorageSettings
   recovery: Recovery | null = null
-  /** Called when `checkpointer.isReopening` or `recordsFailure` has changed. */
-  onAvailabilityChanged: () => void = () => {}
-  /** Called with the time of each slice of active expiry that deleted something. */
-  onExpired: (durationMs: number) => void = () => {}
-  /** The lowest offset that attached replicas need; Infinity if there are none. */
-  pinned: () => number = () => Number.POSITIVE_INFINITY
-  /** Called in the synchronous moment in which another data set has replaced this one. */
-  onInstalled: () => void = () => {}
-  /** Called when the binlog's synced offset has moved. */
-  onSynced: () => void = () => {}
   private readonly options: StorageOptions
+  private readonly events: StorageEvents
   private readonly dataSet: DataSet
   private readonly witness: Witness
   private readonly nodeRole: NodeRole
@@ -66,24 +58,26 @@ export class Storage {
   private isReloadUnderWay = false
   private isClosing = false
 
-  private constructor(options: StorageOptions, { dataSet, records, identities, witness, unfinished, isDiskLow }: OpenedDirectory) {
-    const { files, directory, settings, random, clock, log } = options
+  private constructor(options: StorageOptions, { dataSet, records, stored, witness, unfinished, isDiskLow }: OpenedDirectory) {
+    const { files, directory, settings, random, clock, log, fatal } = options
     this.options = options
+    this.events = options.events
     this.settings = settings
     this.dataSet = dataSet
     this.witness = witness
-    identities.makeRoom = (error) => this.appendFailed(error)
+    const makeRoom = (error: unknown) => this.appendFailed(error)
+    const identities = new IdentityStore({ files, directory, generation: dataSet.name, fatal, witness, makeRoom }, stored)
     this.scanCursors = new ScanCursors(random)
     this.diskSpace = new DiskSpace(files, directory, settings.reserveBytes, log, isDiskLow)
     this.keyspace = new Keyspace(records, settings.databases, this.group)
     this.keyspace.eviction.limits = settings
     this.keyspace.setClock(clock.wallMs())
     this.nodeRole = new NodeRole({ ...options, identities, keyspace: this.keyspace })
-    this.writer = new GroupWriter(this.group, this.keyspace, log, (error) => this.appendFailed(error))
+    this.writer = new GroupWriter(this.group, this.keyspace, log, makeRoom)
     const onInstalled = () => {
       this.nodeRole.distrusted = null
       witness.binlogSynced(this.binlog.synced)
-      this.onInstalled()
+      this.events.onInstalled()
     }
     const { keyspace, scanCursors } = this
     const host = { options, keyspace, scanCursors, identities, parts: () => this.parts, refusal: () => this.installRefusal, onInstalled }
@@ -162,11 +156,11 @@ export class Storage {
         this.diskSpace.checkpointEnded()
       },
       onFailed: (error) => this.diskSpace.checkpointFailed(error),
-      onAvailabilityChanged: () => this.onAvailabilityChanged(),
+      onAvailabilityChanged: () => this.events.onAvailabilityChanged(),
       isClosing: () => this.isClosing,
       onSynced: () => {
         this.witness.binlogSynced(this.binlog.synced)
-        this.onSynced()
+        this.events.onSynced()
       },
     })
     this.started = parts
@@ -245,7 +239,7 @@ export class Storage {
     const before = this.keyspace.expiredKeys + this.keyspace.expiredFields
     const startedMs = clock.monotonicMs()
     const more = this.expiry.expireUntil(startedMs + SLICE_MS, clock)
-    if (this.keyspace.expiredKeys + this.keyspace.expiredFields !== before) this.onExpired(clock.monotonicMs() - startedMs)
+    if (this.keyspace.expiredKeys + this.keyspace.expiredFields !== before) this.events.onExpired(clock.monotonicMs() - startedMs)
     return more
   }
 
@@ -270,7 +264,7 @@ export class Storage {
     this.mustBeSettled()
     this.nodeRole.promote(this.binlog)
     this.expiry.lookAhead(this.options.clock.wallMs())
-    this.onSynced()
+    this.events.onSynced()
   }
 
   /** Holds expiry: a master hides expired keys as a replica does, and deletes them afterwards. */
@@ -335,7 +329,7 @@ export class Storage {
   /** Removes segments that end at or before an offset, unless needed. Returns their number. */
   purgeTo(offset: number): number {
     const { binlog, checkpointer } = this.parts
-    return binlog.purge(Math.min(offset, checkpointer.landedOffset), this.pinned(), this.options.clock.wallMs(), 'none')
+    return binlog.purge(Math.min(offset, checkpointer.landedOffset), this.events.pinned(), this.options.clock.wallMs(), 'none')
   }
 
   /** Writes a last checkpoint (unless 'nosave'), records the clean end, closes everything. */
@@ -395,6 +389,6 @@ export class Storage {
 
   private purge(): void {
     const { binlog, checkpointer } = this
-    this.diskSpace.purge(binlog, { checkpointed: checkpointer.landedOffset, pinned: this.pinned() }, this.options.clock.wallMs())
+    this.diskSpace.purge(binlog, { checkpointed: checkpointer.landedOffset, pinned: this.events.pinned() }, this.options.clock.wallMs())
   }
 }

@@ -3,7 +3,7 @@ import type { Clock, Random } from '../../base/clock.ts'
 import { realFiles } from '../../base/files.ts'
 import type { Log } from '../../base/log.ts'
 import { LevelRecords } from '../../storage/records/level-records.ts'
-import { Storage } from '../../storage/storage.ts'
+import { Storage, type StorageEvents } from '../../storage/storage.ts'
 import type { Config } from '../config/config.ts'
 import { storageSettings } from '../config/settings.ts'
 import type { FileBudget } from '../process/open-files.ts'
@@ -14,12 +14,13 @@ export interface OpenStorageOptions {
   readonly clock: Clock
   readonly random: Random
   readonly budget: FileBudget
+  readonly events: StorageEvents
   /** Ends the process. */
   readonly exit: (status: number) => void
 }
 
 /** Locks the directory. Rejects with a message for the operator. */
-export async function openStorage({ config, log, clock, random, budget, exit }: OpenStorageOptions): Promise<Storage> {
+export async function openStorage({ config, log, clock, random, budget, events, exit }: OpenStorageOptions): Promise<Storage> {
   const directory = config.path('dir')
   const level = {
     writeBufferBytes: config.number('level-write-buffer'),
@@ -35,6 +36,7 @@ export async function openStorage({ config, log, clock, random, budget, exit }: 
       random,
       log,
       settings: storageSettings(config),
+      events,
       fatal: (error) => {
         log.error({ error: String(error) }, 'cannot write to the disk; exiting now, the next start recovers from the data on disk')
         exit(1)

@@ -15,17 +15,9 @@ import type { File, Files } from '../../base/files.ts'
 import type { Log } from '../../base/log.ts'
 import { type BinlogPosition, GROUP_HEAD_BYTES, readGroupHead, writeGroupHead } from './group.ts'
 import type { OpenGroup } from './open-group.ts'
+import type { BinlogFollower, BinlogOptions } from './options.ts'
 import { type BinlogSettings, cutBack, type Segment, segmentAt, segmentPath } from './segments.ts'
 import { SegmentTailReader, type TailReader } from './tail-reader.ts'
-
-/** Notified of the bytes that are appended at the end of the log. */
-export interface BinlogFollower {
-  /**
-   * The pieces are valid during the call only. A start before the end of the last notification
-   * means that the log has been cut back to that start.
-   */
-  appended(start: number, pieces: readonly Buffer[]): void
-}
 
 /**
  * At most this many bytes of the old segment may be undurable when a turn starts a new one, because
@@ -42,12 +34,12 @@ export class Binlog {
   groupsWritten = 0
   syncs = 0
   follower: BinlogFollower | null = null
-  /** Called when `synced` has moved; never in the middle of an append. */
-  onSynced: () => void = () => {}
   private readonly files: Files
   private readonly directory: string
   private readonly log: Log
   private readonly fatal: (error: unknown) => void
+  private readonly onSynced: () => void
+  private isDiscarded = false
   private position: BinlogPosition
   private syncedOffset: number
   private file: File | null = null
@@ -63,18 +55,7 @@ export class Binlog {
   private readonly tailReaders = new Set<SegmentTailReader>()
   private readonly waiters: { offset: number; resolve: () => void }[] = []
 
-  constructor(options: {
-    files: Files
-    directory: string
-    settings: BinlogSettings
-    segments: Segment[]
-    position: BinlogPosition
-    synced: number
-    replicationId: string
-    log: Log
-    /** Called once when an fsync has failed: the process must end. */
-    fatal: (error: unknown) => void
-  }) {
+  constructor(options: BinlogOptions) {
     this.files = options.files
     this.directory = options.directory
     this.settings = options.settings
@@ -84,6 +65,7 @@ export class Binlog {
     this.replicationId = options.replicationId
     this.log = options.log
     this.fatal = options.fatal
+    this.onSynced = options.onSynced
     const last = this.segments.at(-1)
     assert(this.syncedOffset <= this.position.offset, 'no more of the binlog is durable than there is')
     if (last === undefined) return
@@ -236,19 +218,18 @@ export class Binlog {
     this.closeFiles()
   }
 
-  /** Takes over counters and listeners of the binlog that it replaces. */
+  /** Takes over the counters and the follower of the binlog that it replaces. */
   inheritFrom(other: Binlog): void {
     this.bytesWritten = other.bytesWritten
     this.groupsWritten = other.groupsWritten
     this.syncs = other.syncs
     this.follower = other.follower
-    this.onSynced = other.onSynced
   }
 
   /** Closes a log that is no longer in use. Callers that wait for an fsync are released. */
   async discard(): Promise<void> {
     this.follower = null
-    this.onSynced = () => {}
+    this.isDiscarded = true
     for (const { resolve } of this.waiters.splice(0)) resolve()
     this.isSyncWanted = false
     await this.syncing
@@ -348,7 +329,7 @@ export class Binlog {
   }
 
   private tellSynced(): void {
-    if (!this.hasSyncedMoved) return
+    if (!this.hasSyncedMoved || this.isDiscarded) return
     this.hasSyncedMoved = false
     this.onSynced()
   }

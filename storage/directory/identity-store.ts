@@ -51,42 +51,40 @@ export interface IdentityStoreOptions {
   readonly files: Files
   readonly directory: string
   readonly generation: string
-  readonly random: Random
   readonly fatal: (error: unknown) => void
   readonly witness: Witness
-  /** True for a directory without data, in which no identity can have been lost. */
-  readonly isNew: boolean
-}
-
-export class IdentityStore {
   /**
    * Called when an identity could not be stored. Returns true if an immediate retry is worthwhile.
    */
-  makeRoom: (error: unknown) => boolean = () => false
+  makeRoom(error: unknown): boolean
+}
+
+/**
+ * Returns the stored identity, or in a new directory a drawn one, which the first change stores.
+ * `isNew`: the directory has no data, so no identity can have been lost. Throws DamageError if it
+ * is missing.
+ */
+export function openIdentity(
+  { files, directory, generation, random, witness }: Omit<IdentityStoreOptions, 'fatal' | 'makeRoom'> & { readonly random: Random },
+  isNew: boolean,
+): StoredIdentity {
+  const stored = storedIdentity(files, directory, generation, witness.found)
+  if (stored === undefined && !isNew) {
+    throw new DamageError(`${identityPath(directory)} is missing: whether this was a master or a replica is not known; ${IDENTITY_ADVICE}`)
+  }
+  const { identity, revision } = stored ?? { identity: newIdentity(random, generation), revision: 0 }
+  return { identity: drawnIdentity(identity, random), revision }
+}
+
+export class IdentityStore {
   private readonly options: IdentityStoreOptions
   private identity: Identity
   private revision: number
 
-  private constructor(options: IdentityStoreOptions, { identity, revision }: StoredIdentity) {
+  constructor(options: IdentityStoreOptions, { identity, revision }: StoredIdentity) {
     this.options = options
     this.identity = identity
     this.revision = revision
-  }
-
-  /**
-   * Opens the stored identity, or in a new directory draws one, which the first change stores.
-   * Throws DamageError if it is missing.
-   */
-  static open(options: IdentityStoreOptions): IdentityStore {
-    const { files, directory, generation, random, witness, isNew } = options
-    const stored = storedIdentity(files, directory, generation, witness.found)
-    if (stored === undefined && !isNew) {
-      throw new DamageError(
-        `${identityPath(directory)} is missing: whether this was a master or a replica is not known; ${IDENTITY_ADVICE}`,
-      )
-    }
-    const { identity, revision } = stored ?? { identity: newIdentity(random, generation), revision: 0 }
-    return new IdentityStore(options, { identity: drawnIdentity(identity, random), revision })
   }
 
   get current(): Identity {
@@ -101,7 +99,7 @@ export class IdentityStore {
     try {
       this.store(identity)
     } catch (error) {
-      if (!this.makeRoom(error)) throw error
+      if (!this.options.makeRoom(error)) throw error
       this.store(identity)
     }
     assert(identity.generation >= this.identity.generation, 'no generation comes back')

@@ -15,7 +15,7 @@ import { assert, at } from '../../base/assert.ts'
 import type { BinlogPosition } from '../binlog/group.ts'
 import { listSegments } from '../binlog/segments.ts'
 import type { Keyspace } from '../keyspace/keyspace.ts'
-import { type EngineParts, loadMeta, openBinlog, resumeBackground, stopBackground } from '../recovery/engine-parts.ts'
+import { type EngineParts, loadMeta, resumeBackground, stopBackground } from '../recovery/engine-parts.ts'
 import type { ScanCursors } from '../scan/scan-cursors.ts'
 import type { StorageOptions } from '../storage-options.ts'
 import { type DataSetHistory, FillingDataSet, type IncomingDataSet, removeDataSet } from './data-sets.ts'
@@ -139,7 +139,7 @@ export class DataSetInstaller {
     next.isInstalled = true
     const segments = listSegments(options.files, next.dataSet.binlog)
     assert(segments.length === 1 && at(segments, 0).start === position.offset, 'the binlog of a full sync begins where its data ends')
-    const binlog = openBinlog(options, next.dataSet, { segments, end: position, synced: position.offset, replicationId })
+    const binlog = parts.openBinlog(next.dataSet, { segments, end: position, synced: position.offset, replicationId })
     binlog.inheritFrom(parts.binlog)
     parts.binlog = binlog
     parts.dataSet = next.dataSet

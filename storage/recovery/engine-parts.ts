@@ -25,6 +25,8 @@ export interface EngineParts {
   readonly expiry: Expiry
   readonly sweeper: Sweeper
   readonly reopening: Reopening
+  /** Opens the binlog of another data set, for the same owner. */
+  openBinlog(dataSet: DataSet, found: FoundLog): Binlog
 }
 
 /** A log as recovery has found it, or as a full sync has made it. */
@@ -50,11 +52,6 @@ export interface EngineHost {
   onSynced(): void
 }
 
-export function openBinlog(options: StorageOptions, dataSet: DataSet, { end, ...found }: FoundLog): Binlog {
-  const { files, settings, log, fatal } = options
-  return new Binlog({ ...found, position: end, files, directory: dataSet.binlog, settings: settings.binlog, log, fatal })
-}
-
 export function makeEngineParts(
   options: StorageOptions,
   keyspace: Keyspace,
@@ -62,9 +59,11 @@ export function makeEngineParts(
   found: FoundLog,
   host: EngineHost,
 ): EngineParts {
-  const { clock, log, settings } = options
-  const binlog = openBinlog(options, dataSet, found)
-  binlog.onSynced = () => host.onSynced()
+  const { clock, files, log, settings, fatal } = options
+  const onSynced = () => host.onSynced()
+  const openBinlog = ({ binlog: directory }: DataSet, { end, ...rest }: FoundLog) =>
+    new Binlog({ ...rest, position: end, files, directory, settings: settings.binlog, log, fatal, onSynced })
+  const binlog = openBinlog(dataSet, found)
   const sweeper = new Sweeper(keyspace, log)
   const expiry = new Expiry(keyspace, log)
   const checkpointer = new Checkpointer({
@@ -93,7 +92,7 @@ export function makeEngineParts(
     onAvailabilityChanged: () => host.onAvailabilityChanged(),
     onFailed: (reason) => checkpointer.dismissAll(reason),
   })
-  const parts: EngineParts = { dataSet, binlog, checkpointer, expiry, sweeper, reopening }
+  const parts: EngineParts = { dataSet, binlog, checkpointer, expiry, sweeper, reopening, openBinlog }
   return parts
 }
 

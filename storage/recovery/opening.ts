@@ -6,8 +6,8 @@ import { listSegments } from '../binlog/segments.ts'
 import { FillingDataSet } from '../directory/data-sets.ts'
 import { type DataSet, findDataSet, nameCurrent, removeOtherDataSets } from '../directory/directory.ts'
 import { isDiskFull } from '../directory/disk-space.ts'
-import { roleOf } from '../directory/identity.ts'
-import { IdentityStore } from '../directory/identity-store.ts'
+import { roleOf, type StoredIdentity } from '../directory/identity.ts'
+import { openIdentity } from '../directory/identity-store.ts'
 import { Reserve } from '../directory/reserve.ts'
 import { Witness } from '../directory/witness.ts'
 import type { RecordStore } from '../records/record-store.ts'
@@ -17,7 +17,7 @@ import type { StorageOptions } from '../storage-options.ts'
 export interface OpenedDirectory {
   readonly dataSet: DataSet
   readonly records: RecordStore
-  readonly identities: IdentityStore
+  readonly stored: StoredIdentity
   readonly witness: Witness
   /** The data set that an interrupted full sync was filling, on a replica. */
   readonly unfinished: FillingDataSet | null
@@ -45,7 +45,7 @@ export async function openDirectory(options: StorageOptions): Promise<OpenedDire
  * that owns the directory.
  */
 async function openOnce(options: StorageOptions): Promise<Omit<OpenedDirectory, 'isDiskLow'>> {
-  const { files, directory, random, fatal, log } = options
+  const { files, directory, random, log } = options
   const { generation: dataSet, isNew } = findDataSet(files, directory)
   const records = await options.openRecords(dataSet.db, isNew ? 'create' : 'existing')
   let unfinished: FillingDataSet | null = null
@@ -54,10 +54,10 @@ async function openOnce(options: StorageOptions): Promise<Omit<OpenedDirectory, 
     const witness = new Witness(files, directory, dataSet.name, log)
     // Another process may have initialized the directory since the check above.
     const isStillNew = isNew && records.getSync(META_KEY) === undefined && listSegments(files, dataSet.binlog).length === 0
-    const identities = IdentityStore.open({ files, directory, generation: dataSet.name, random, fatal, witness, isNew: isStillNew })
-    unfinished = roleOf(identities.current) === 'replica' ? await findUnfinished(options, dataSet) : null
+    const stored = openIdentity({ files, directory, generation: dataSet.name, random, witness }, isStillNew)
+    unfinished = roleOf(stored.identity) === 'replica' ? await findUnfinished(options, dataSet) : null
     removeOtherDataSets(files, directory, [dataSet.name, unfinished?.name])
-    return { dataSet, records, identities, witness, unfinished }
+    return { dataSet, records, stored, witness, unfinished }
   } catch (error) {
     await unfinished?.keep()
     await records.close()

@@ -38,6 +38,7 @@ async function node(always = false) {
     wake: () => storage.beginTurn(),
     changed: nothing,
   })
+  Object.assign(engine.events, replication.storageEvents)
   const online = () => {
     const connection = new FakeConnection(1)
     const { end, replicationId } = { end: storage.binlog.end, replicationId: storage.identity.replicationId }
@@ -128,7 +129,7 @@ test("when a full sync has replaced this node's data, its own replicas have to b
   const { engine, storage, replication, online } = await node()
   engine.write('SET', 'a', '1')
   const connection = online()
-  storage.onInstalled()
+  engine.events.onInstalled()
   assert.match(connection.takeText(), /^-BADSESSION .*full sync/)
   assert.equal(replication.master.online(), [])
   await storage.close('nosave')

@@ -17,7 +17,7 @@ import { Replication, ROLE_SETTLES_MS } from '../../replication/replication.ts'
 import { ReplayClient, replayer } from '../../server/wiring/replay-client.ts'
 import type { BinlogPosition } from '../../storage/binlog/group.ts'
 import { randomHex } from '../../storage/directory/identity.ts'
-import { Storage } from '../../storage/storage.ts'
+import { Storage, type StorageEvents } from '../../storage/storage.ts'
 import { dataFamilies } from '../support/generators/data-families.ts'
 import type { Seeded } from '../support/generators/seed.ts'
 import type { Disk } from '../support/harness/engine.ts'
@@ -62,6 +62,8 @@ export class SimulatedProcess implements Party {
   readonly disk: Disk
   /** Null until recovery has finished. */
   replication: Replication | null = null
+  /** Stays when `replication` goes: the last checkpoint still asks for pins. */
+  private answers: Replication['storageEvents'] | null = null
   /** Grows with every change of the data other than a new group. */
   epoch = 0
   /** The connection that it dialled last. */
@@ -116,6 +118,7 @@ export class SimulatedProcess implements Party {
       random: this.chance.random,
       log: this.log(),
       settings: structuredClone(settings.storage),
+      events: this.storageEvents(),
       fatal: (error) => {
         if (!this.muted) this.host.fatal(error)
       },
@@ -126,6 +129,7 @@ export class SimulatedProcess implements Party {
     this.opened = storage
     if (this.muted) return
     this.replication = this.makeReplication(storage)
+    this.answers = this.replication.storageEvents
     this.wake()
     this.replication.start(null)
   }
@@ -276,13 +280,21 @@ export class SimulatedProcess implements Party {
       wake: () => this.wake(),
       changed() {},
     })
-    const { onInstalled } = storage
-    storage.onInstalled = () => {
-      this.epoch++
-      if (!this.muted) host.swapped()
-      onInstalled()
-    }
     return replication
+  }
+
+  private storageEvents(): StorageEvents {
+    return {
+      onAvailabilityChanged() {},
+      onExpired() {},
+      onInstalled: () => {
+        this.epoch++
+        if (!this.muted) this.host.swapped()
+        this.answers?.onInstalled()
+      },
+      onSynced: () => this.answers?.onSynced(),
+      pinned: () => this.answers?.pinned() ?? Number.POSITIVE_INFINITY,
+    }
   }
 
   private linkReplayer(inner: LinkReplayer): LinkReplayer {

@@ -314,7 +314,7 @@ test('a replica whose place in the binlog has been purged is cut off, and the ot
   const slow = bench.online()
   const quick = bench.online(undefined, { port: 7002, runId: id(2) })
   slow.isTaking = false
-  storage.pinned = () => Number.POSITIVE_INFINITY
+  bench.engine.events.pinned = () => Number.POSITIVE_INFINITY
   for (let i = 0; i < 100; i++) {
     bench.write('SET', 'key', 'x'.repeat(100_000))
     await bench.engine.settle()

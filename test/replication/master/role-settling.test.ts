@@ -32,6 +32,7 @@ async function started() {
     wake: () => storage.beginTurn(),
     changed: nothing,
   })
+  Object.assign(engine.events, replication.storageEvents)
   replication.start(null)
   const { end } = storage.binlog
   /** Turns in which nothing is written, for so long. */

@@ -20,7 +20,7 @@ interface Made {
   write(...words: string[]): void
 }
 
-function made(settings: Partial<BinlogSettings> = {}, position: BinlogPosition = { offset: 0, crc: 0 }): Made {
+function made(settings: Partial<BinlogSettings> = {}, position: BinlogPosition = { offset: 0, crc: 0 }, onSynced = () => {}): Made {
   const files = new MemoryFiles({ directories: [DIRECTORY], random: fromSeed(7).random })
   const fatal: unknown[] = []
   const group = new OpenGroup()
@@ -34,6 +34,7 @@ function made(settings: Partial<BinlogSettings> = {}, position: BinlogPosition =
     replicationId: 'a'.repeat(40),
     log: silentLog,
     fatal: (error) => fatal.push(error),
+    onSynced,
   })
   const write = (...words: string[]) => {
     group.command(0, words)
@@ -256,13 +257,12 @@ test('a follower is told every byte at the end of each append', async () => {
 })
 
 test('whoever follows the synced offset is told when it has moved, and never in the middle of an append', async () => {
-  const { binlog, write } = made({ fileSizeBytes: 300 })
   const seen: number[] = []
   let appended = 0
-  binlog.onSynced = () => {
+  const { binlog, write } = made({ fileSizeBytes: 300 }, undefined, () => {
     assert.is(binlog.end.offset, appended, 'the append is over')
     seen.push(binlog.synced)
-  }
+  })
   binlog.follower = {
     appended: (start, pieces) => {
       appended = start + pieces.reduce((sum, piece) => sum + piece.length, 0)

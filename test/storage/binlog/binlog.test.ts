@@ -38,6 +38,7 @@ function made(
     replicationId: 'abcdef0123456789abcdef0123456789abcdef01',
     log: silent,
     fatal: (error) => fatal.push(error),
+    onSynced() {},
   })
   const write = (...words: string[]) => {
     group.command(0, words)

@@ -19,10 +19,10 @@ test('what replicas need stays, whatever retention says; what they have all got 
   const engine = await logged()
   const { storage } = engine
   const [, , third] = storage.binlog.segments
-  storage.pinned = () => (third?.start as number) + 5
+  engine.events.pinned = () => (third?.start as number) + 5
   await engine.checkpoint()
   assert.is(storage.binlog.startOffset, third?.start)
-  storage.pinned = () => Number.POSITIVE_INFINITY
+  engine.events.pinned = () => Number.POSITIVE_INFINITY
   engine.write('SET', 'a', '1')
   await engine.checkpoint()
   assert.is(storage.binlog.segments.length, 1)
@@ -38,10 +38,10 @@ test('PURGELOGSTO removes segments that end at or before the offset, unless reco
   const [first, second, third, fourth] = storage.binlog.segments
   assert.is(storage.purgeTo((second?.end as number) - 1), 1)
   assert.is(storage.binlog.startOffset, first?.end)
-  storage.pinned = () => third?.end as number
+  engine.events.pinned = () => third?.end as number
   assert.is(storage.purgeTo(end.offset), 2)
   assert.is(storage.binlog.startOffset, fourth?.start)
-  storage.pinned = () => Number.POSITIVE_INFINITY
+  engine.events.pinned = () => Number.POSITIVE_INFINITY
   assert.ok(storage.purgeTo(end.offset) > 0)
   assert.is(storage.binlog.segments.length, 1)
 })
@@ -51,7 +51,7 @@ test('on a full disk what replicas need stays for one checkpoint, then it goes, 
   const { storage, disk } = engine
   const warnings = () => engine.logged.filter(({ text }) => text.includes('removed binlog that replicas need'))
   const pin = storage.binlog.segments[4]?.start as number
-  storage.pinned = () => pin
+  engine.events.pinned = () => pin
   disk.files.capacityBytes = disk.files.usedBytes
   engine.turn(() => engine.run('SET', 'more', 'x'.repeat(20_000)))
   assert.ok(storage.isDiskLow)
@@ -71,7 +71,7 @@ test('on a full disk what replicas need stays for one checkpoint, then it goes, 
   storage.recoverRoom()
   assert.not.ok(storage.isDiskLow)
   const start = storage.binlog.startOffset
-  storage.pinned = () => start
+  engine.events.pinned = () => start
   for (let i = 0; i < 10; i++) engine.write('SET', 'a', 'x'.repeat(500))
   await engine.checkpoint()
   assert.is(storage.binlog.startOffset, start, 'pins count again')

@@ -89,7 +89,7 @@ test('a promoted replica goes on as a master: another id, the old one past, its 
   const { end } = replica.storage.binlog
   assert.ok(replica.storage.binlog.synced < end.offset)
   let told = 0
-  replica.storage.onSynced = () => {
+  replica.events.onSynced = () => {
     told++
   }
   replica.storage.promote()

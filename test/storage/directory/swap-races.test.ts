@@ -20,7 +20,7 @@ async function adopted(replica: Engine, master: Engine, act: (hasSwapped: boolea
   await before()
   let hasSwapped = false
   let isDone = false
-  replica.storage.onInstalled = () => {
+  replica.events.onInstalled = () => {
     hasSwapped = true
   }
   const adopting = replica.storage.installDataSet(next, snapshot.position, master.storage.identity.replicationId, []).finally(() => {

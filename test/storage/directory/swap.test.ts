@@ -12,7 +12,7 @@ test('a full sync replaces data, log and history in one moment, and the node goe
   replica.storage.saveIdentity({ fullSync: 'it has diverged' })
   const token = replica.storage.scanCursors.issue(1, 'k')
   let swapped = 0
-  replica.storage.onInstalled = () => {
+  replica.events.onInstalled = () => {
     swapped++
     assert.is(contentOf(replica), contentOf(master))
   }
@@ -156,7 +156,7 @@ for (const [what, meddle] of [
         },
       )
       let isNew = false
-      replica.storage.onInstalled = () => {
+      replica.events.onInstalled = () => {
         isNew = true
       }
       for (let turns = 0; turns < at && outcome === ''; turns++) await nextTurn()
@@ -258,14 +258,14 @@ test('what waits for the log to be on the medium does not wait for the next one'
   void binlog.syncTo(offset).then(() => {
     isSynced = replica.storage.binlog.synced >= offset
   })
-  replica.storage.onInstalled = () => assert.ok(isSynced)
+  replica.events.onInstalled = () => assert.ok(isSynced)
   await fullSync(replica, master)
   assert.ok(isSynced)
 })
 
 test('a full sync that is in place is so, though the first look at the new data fails', async () => {
   const [master, replica] = [await makeMaster(), await makeReplica()]
-  replica.storage.onInstalled = () => {
+  replica.events.onInstalled = () => {
     replica.storage.keyspace.records.iterate = () => {
       throw new Error('EIO')
     }

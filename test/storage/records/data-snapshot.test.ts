@@ -16,6 +16,7 @@ import { Storage } from '../../../storage/storage.ts'
 import { seeded } from '../../support/generators/seed.ts'
 import { Disk, Engine, nextTurn } from '../../support/harness/engine.ts'
 import { liveContent } from '../../support/harness/engine-invariants.ts'
+import { idleEvents } from '../../support/harness/storage-events.ts'
 import { MASTER, receive, snapshotOf } from '../../support/replication/received.ts'
 
 type Row = readonly [key: Buffer, value: Buffer]
@@ -121,6 +122,7 @@ test('with LevelDB and a real directory: a full sync is put in place, read back 
         databases: 2,
         reserveBytes: 0,
       },
+      events: idleEvents(),
       fatal: (error) => {
         throw error
       },

@@ -217,7 +217,7 @@ async function afterFailure(fault: WriteFault, onChange: (engine: Engine) => voi
   await engine.checkpoint()
   await until(() => storage.background() || storage.keyspace.database(0).residentKeys === 0, 'the eviction')
   engine.write('SET', 'warm', '2')
-  storage.onAvailabilityChanged = () => {
+  engine.events.onAvailabilityChanged = () => {
     gates.refresh()
     onChange(engine)
   }
@@ -277,7 +277,7 @@ test('writes are refused, and do not wait, where too much is dirty and no checkp
   const { engine } = await afterFailure({ noRoom: Number.POSITIVE_INFINITY })
   engine.storage.settings.checkpoint.dirtyLimitBytes = 1
   engine.write('SET', 'more', '3')
-  engine.storage.onAvailabilityChanged()
+  engine.events.onAvailabilityChanged()
   assert.match(String(engine.run('SET', 'more', '4')), /MISCONF Errors writing to the AOF file: no room/)
   await engine.storage.close('save')
 })

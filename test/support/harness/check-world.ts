@@ -8,6 +8,7 @@ import { MemoryFiles } from '../disks/memory-files.ts'
 import { MemoryRecords } from '../disks/memory-records.ts'
 import { fromSeed } from '../generators/seed.ts'
 import { ManualClock } from './manual-clock.ts'
+import { idleEvents } from './storage-events.ts'
 
 const DIRECTORY = '/data'
 export const CHECKED_BINLOG = '/data/generation-000001/binlog'
@@ -34,6 +35,7 @@ export class CheckWorld {
         databases: 4,
         reserveBytes: 0,
       },
+      events: idleEvents(),
       fatal: (error) => {
         throw error
       },

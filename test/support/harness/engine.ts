@@ -18,13 +18,14 @@ import type { ExecutorHooks } from '../../../commands/execution/executor-hooks.t
 import { ReplayClient, replayer } from '../../../server/wiring/replay-client.ts'
 import type { OpenMode } from '../../../storage/records/record-store.ts'
 import { DamageError } from '../../../storage/records/records.ts'
-import { Storage, type StorageSettings } from '../../../storage/storage.ts'
+import { Storage, type StorageEvents, type StorageSettings } from '../../../storage/storage.ts'
 import type { PageLimits } from '../../../storage/tree/tree.ts'
 import { MemoryFiles } from '../disks/memory-files.ts'
 import { MemoryRecords } from '../disks/memory-records.ts'
 import { dataFamilies } from '../generators/data-families.ts'
 import { plain } from './harness.ts'
 import { ManualClock } from './manual-clock.ts'
+import { idleEvents } from './storage-events.ts'
 
 const select = command({
   name: 'select',
@@ -148,6 +149,8 @@ class EngineClient extends ReplayClient {
 export class Engine {
   readonly disk: Disk
   readonly storage: Storage
+  /** What storage calls; a test may replace each. */
+  readonly events: StorageEvents
   readonly executor: Executor
   readonly logged: { readonly level: string; readonly text: string }[]
   /** Errors that storage reported as fatal: the process would have ended. */
@@ -157,9 +160,17 @@ export class Engine {
   readonly client = new EngineClient()
   readonly table: CommandTable
 
-  private constructor(disk: Disk, storage: Storage, logged: Engine['logged'], fatal: unknown[], options: EngineOptions) {
+  private constructor(
+    disk: Disk,
+    storage: Storage,
+    events: StorageEvents,
+    logged: Engine['logged'],
+    fatal: unknown[],
+    options: EngineOptions,
+  ) {
     this.disk = disk
     this.storage = storage
+    this.events = events
     this.logged = logged
     this.fatal = fatal
     this.table = new CommandTable(options.families ?? FAMILIES)
@@ -205,6 +216,7 @@ export class Engine {
     const note = (level: string) => (_fields: object, text?: string) => void logged.push({ level, text: text ?? '' })
     const log = { debug: note('debug'), info: note('info'), warn: note('warn'), error: note('error') } as unknown as Log
     const fatal: unknown[] = []
+    const events = idleEvents()
     const storage = await Storage.open({
       directory: DIRECTORY,
       files: disk.files,
@@ -213,9 +225,10 @@ export class Engine {
       random: options.random ?? (() => 0.5),
       log,
       settings: settingsOf(options),
+      events,
       fatal: (error) => fatal.push(error),
     })
-    return new Engine(disk, storage, logged, fatal, options)
+    return new Engine(disk, storage, events, logged, fatal, options)
   }
 
   /**

@@ -99,7 +99,7 @@ export class LinkBench {
       syncAlways: () => this.syncAlways,
       isHeld: () => this.isHeld,
     })
-    storage.onSynced = () => this.link.flush()
+    engine.events.onSynced = () => this.link.flush()
   }
 
   static async open(options: LinkBenchOptions = {}): Promise<LinkBench> {

@@ -1,0 +1,29 @@
+/** The options of a binlog, and who follows what is appended to it. */
+import type { Files } from '../../base/files.ts'
+import type { Log } from '../../base/log.ts'
+import type { BinlogPosition } from './group.ts'
+import type { BinlogSettings, Segment } from './segments.ts'
+
+/** Notified of the bytes that are appended at the end of the log. */
+export interface BinlogFollower {
+  /**
+   * The pieces are valid during the call only. A start before the end of the last notification
+   * means that the log has been cut back to that start.
+   */
+  appended(start: number, pieces: readonly Buffer[]): void
+}
+
+export interface BinlogOptions {
+  readonly files: Files
+  readonly directory: string
+  readonly settings: BinlogSettings
+  readonly segments: Segment[]
+  readonly position: BinlogPosition
+  readonly synced: number
+  readonly replicationId: string
+  readonly log: Log
+  /** Called once when an fsync has failed: the process must end. */
+  readonly fatal: (error: unknown) => void
+  /** Called when `synced` has moved; never in the middle of an append. */
+  readonly onSynced: () => void
+}
