@@ -127,7 +127,7 @@ export function assemble(foundations: Foundations, later: Forward<Later>): Parts
     waiters: waitingClients(state),
     gates,
     onMonitors: (count) => {
-      executor.monitors = count
+      executor.recorder.monitors = count
     },
     monotonicMs,
   })

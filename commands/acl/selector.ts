@@ -34,7 +34,7 @@ export type Refusal = Omit<Denial, 'object'>
 const COMMAND_REFUSED: Refusal = { reason: 'command', position: 0 }
 
 /** A request as checks see it: its keys are found once for all selectors. */
-export class Request {
+export class CheckedRequest {
   readonly command: Command
   readonly args: readonly Bytes[]
   private found: readonly KeyUse[] | null = null
@@ -84,7 +84,7 @@ export class Selector {
   }
 
   /** Returns why a request may not run; null if it may. */
-  refusalOf(request: Request): Refusal | null {
+  refusalOf(request: CheckedRequest): Refusal | null {
     if (!this.allCommands && !this.allowsCommand(request)) return COMMAND_REFUSED
     if (!this.allKeys && request.command.keys !== undefined) {
       for (const { position, access } of request.keys) {
@@ -114,13 +114,13 @@ export class Selector {
     return this.channels.some(({ pattern, matches }) => (kind === 'pattern' ? pattern === channel : matches(channel)))
   }
 
-  private allowsCommand({ command, args }: Request): boolean {
+  private allowsCommand({ command, args }: CheckedRequest): boolean {
     if (this.commands.has(command) || command.flags.includes('no_auth')) return true
     const words = this.firstWords.get(command)
     return words !== undefined && args[1] !== undefined && words.includes(lowerCase(args[1]))
   }
 
-  private channelRefusal({ command, args }: Request): Refusal | null {
+  private channelRefusal({ command, args }: CheckedRequest): Refusal | null {
     const { channels } = command
     if (channels === undefined) return null
     const end = channels.count === 'one' ? Math.min(2, args.length) : args.length

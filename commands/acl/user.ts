@@ -5,7 +5,7 @@
 import type { Bytes } from '../../base/bytes.ts'
 import type { Denial, Reason, SessionUser } from '../contract/access.ts'
 import type { Command, KeyAccess } from '../contract/command.ts'
-import { type Refusal, Request, Selector } from './selector.ts'
+import { CheckedRequest, type Refusal, Selector } from './selector.ts'
 
 export type ChannelDefault = 'all channels' | 'no channels'
 
@@ -41,7 +41,7 @@ export class User implements SessionUser {
    */
   denialOf(command: Command, args: readonly Bytes[]): Denial | null {
     if (this.isUnrestricted) return null
-    const request = new Request(command, args)
+    const request = new CheckedRequest(command, args)
     let worst: Refusal = { reason: 'command', position: 0 }
     for (const selector of this.selectors) {
       const refusal = selector.refusalOf(request)
@@ -55,7 +55,7 @@ export class User implements SessionUser {
 
   mayReadAllKeys(command: Command, args: readonly Bytes[]): boolean {
     if (this.isUnrestricted) return true
-    const request = new Request(command, args)
+    const request = new CheckedRequest(command, args)
     return this.selectors.some((selector) => selector.refusalOf(request) === null && selector.mayReadAllKeys)
   }
 
@@ -65,7 +65,7 @@ export class User implements SessionUser {
    */
   mayUseKey(command: Command, args: readonly Bytes[], key: Bytes, access: readonly KeyAccess[]): boolean {
     if (this.isUnrestricted) return true
-    const request = new Request(command, args)
+    const request = new CheckedRequest(command, args)
     return this.selectors.some((selector) => selector.allowsKey(key, access) && selector.refusalOf(request) === null)
   }
 

@@ -12,15 +12,16 @@ import type { Entry } from '../../storage/keyspace/entry.ts'
 import type { Awaited, Keyspace } from '../../storage/keyspace/keyspace.ts'
 import { KIND_LIST, KIND_SORTED_SET, KIND_STREAM } from '../../storage/records/records.ts'
 import type { BlockOptions } from '../contract/block-options.ts'
-import type { CommandRuntime } from '../contract/runtimes.ts'
+import { Request } from '../contract/request.ts'
 import type { Client } from '../contract/session.ts'
 import { TimeOuts } from './time-outs.ts'
 
 export interface BlockedClient {
   readonly client: Client
-  readonly runtime: CommandRuntime
   /** The client's request. */
-  readonly args: Bytes[]
+  readonly request: Request
+  /** What runs when a key is ready: the request, or its command with other words. */
+  readonly retry: Request
   readonly options: BlockOptions
   readonly queues: readonly KeyQueue[]
   /** Monotonic, ms; Infinity without a time-out. */
@@ -45,9 +46,9 @@ export interface BlockedHandler {
   /** Runs the command again. Unless it stays blocked, answers it and calls `finish`. */
   runAgain(blocked: BlockedClient): void
   /** True if the gates let the command run now. */
-  isOpen(blocked: BlockedClient): boolean
+  mayServe(blocked: BlockedClient): boolean
   /** Called when the client has been answered. */
-  ended(blocked: BlockedClient): void
+  finished(blocked: BlockedClient): void
   fail(blocked: BlockedClient, text: Bytes): void
 }
 
@@ -114,11 +115,13 @@ export class BlockedClients implements Awaited {
    * Blocks the client of a command that answered BLOCKED. A client that is already blocked keeps
    * its place.
    */
-  block(client: Client, runtime: CommandRuntime, args: Bytes[], options: BlockOptions): void {
+  block(request: Request, options: BlockOptions): void {
+    const { client } = request
     if (this.byClient.has(client)) return
+    const retry = options.args === undefined ? request : new Request(client, options.args as Bytes[], request.runtime)
     const queues: KeyQueue[] = []
     const deadlineMs = options.timeoutMs === 0 ? Number.POSITIVE_INFINITY : this.monotonicMs() + options.timeoutMs
-    const blocked: BlockedClient = { client, runtime, args, options, queues, deadlineMs, heapIndex: -1, micros: 0 }
+    const blocked: BlockedClient = { client, request, retry, options, queues, deadlineMs, heapIndex: -1, micros: 0 }
     for (const key of options.keys) {
       const queue = this.queueOf(client.database, key)
       if (queue.clients.has(blocked)) continue // a key named twice
@@ -194,7 +197,7 @@ export class BlockedClients implements Awaited {
   finish(blocked: BlockedClient): void {
     this.remove(blocked)
     blocked.client.lastActiveMs = this.monotonicMs()
-    this.handler.ended(blocked)
+    this.handler.finished(blocked)
   }
 
   private timeOut(blocked: BlockedClient): void {
@@ -214,7 +217,7 @@ export class BlockedClients implements Awaited {
     for (const blocked of queue.clients) {
       const { waitGroup } = blocked.options
       if (waitGroup !== undefined && leftWaiting?.has(waitGroup) === true) continue
-      if (!this.handler.isOpen(blocked)) {
+      if (!this.handler.mayServe(blocked)) {
         isPostponed = true
         continue
       }

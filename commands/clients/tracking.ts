@@ -94,10 +94,10 @@ export class Tracking implements TrackingPort, KeyObserver {
   }
 
   /**
-   * Called before a request runs. The result is for `ran`: true if the request is not part of
+   * Called before a request runs. The result is for `afterCommand`: true if the request is not part of
    * another.
    */
-  begin(session: Session): boolean {
+  beginRequest(session: Session): boolean {
     if (this.requester !== null) return false
     this.requester = session
     return true
@@ -107,17 +107,17 @@ export class Tracking implements TrackingPort, KeyObserver {
    * Called after a request has run and before its reply. `isWhole` is true if it is neither part of
    * another request nor suspended.
    */
-  ran(command: Command, args: readonly Bytes[], isWhole: boolean): void {
+  afterCommand(command: Command, args: readonly Bytes[], isWhole: boolean): void {
     const tracker = this.requester?.tracker ?? null
     if (tracker?.remembers === true && isRead(command)) {
       for (const position of keysOf(command, args)) this.remember(args[position] as Bytes, tracker)
     }
-    this.settle()
+    this.invalidateAllIfNeeded()
     if (isWhole) this.requester = null
   }
 
   /** Called after a request was answered, whether it ran or not. */
-  answered(session: Session, command: Command | null): void {
+  afterReply(session: Session, command: Command | null): void {
     const { tracker } = session
     if (tracker === null) return
     if (tracker.isCachingSaid && session.transaction === null && command?.name.startsWith('client|') !== true) tracker.isCachingSaid = false
@@ -125,13 +125,13 @@ export class Tracking implements TrackingPort, KeyObserver {
   }
 
   /** Called after a suspended request was answered. */
-  ended(session: Session, command: Command): void {
+  afterSuspension(session: Session, command: Command): void {
     this.requester = null
-    this.answered(session, command)
+    this.afterReply(session, command)
   }
 
   /** Called after every command: notifies all trackers if all keys may have changed. */
-  settle(): void {
+  invalidateAllIfNeeded(): void {
     if (!this.isAllChanged) return
     this.isAllChanged = false
     this.table.clear(this.trackers)
@@ -145,7 +145,7 @@ export class Tracking implements TrackingPort, KeyObserver {
    * Called after the last command of a turn. Returns true if another turn must continue the work.
    */
   endTurn(): boolean {
-    this.settle()
+    this.invalidateAllIfNeeded()
     // A suspended request is answered before its own notifications are sent.
     for (const tracker of this.owed) if (tracker.session !== this.requester) this.tellPending(tracker)
     this.broadcasts.tell((trackers, keys) => this.tell(trackers, keys))
@@ -171,7 +171,7 @@ export class Tracking implements TrackingPort, KeyObserver {
 
   forgetsAll(): void {
     this.isAllChanged = true
-    this.settle()
+    this.invalidateAllIfNeeded()
   }
 
   private remember(key: Bytes, tracker: SessionTracker): void {

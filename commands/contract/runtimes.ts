@@ -102,6 +102,12 @@ function runtimeOf(command: Command, statistics: CommandCounters): CommandRuntim
   }
 }
 
+/** The command of a request that names none. */
+export const UNKNOWN_COMMAND: CommandRuntime = runtimeOf(
+  { name: '', group: 'generic', since: '', summary: '', syntax: '', arity: -1, flags: [] },
+  { calls: 0, micros: 0, rejected: 0, failed: 0 },
+)
+
 /** True if a command runs others that it does not name. */
 export function runsScript({ group, flags }: Command): boolean {
   return group === 'scripting' && flags.includes('no_mandatory_keys')

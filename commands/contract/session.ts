@@ -42,6 +42,12 @@ export class SessionState {
   lastWriteAt = -1
   /** The last command run, such as `set` or `config|get`. */
   lastCommand: Bytes = ''
+
+  /** Advances CLIENT REPLY SKIP when a reply is not sent. */
+  protected skipReply(): void {
+    if (this.replyMode === 'skip') this.replyMode = 'on'
+    else if (this.replyMode === 'skip-next') this.replyMode = 'skip'
+  }
 }
 
 export interface Session extends SessionState {

@@ -1,21 +1,16 @@
 /** Transactions and units of several commands, as sessions and families see them. */
 import type { Bytes } from '../../base/bytes.ts'
 import type { Reply } from './reply.ts'
-import type { CommandRuntime } from './runtimes.ts'
-
-export interface QueuedRequest {
-  readonly runtime: CommandRuntime
-  readonly args: Bytes[]
-}
+import type { Request } from './request.ts'
 
 /** The requests that a client has queued since MULTI. */
 export interface SessionTransaction {
-  readonly requests: readonly QueuedRequest[]
+  readonly requests: readonly Request[]
   /** A request was refused since MULTI, so EXEC will refuse the transaction. */
   isSpoiled: boolean
   /** Total size of the queued words. */
   readonly bytes: number
-  queue(runtime: CommandRuntime, args: Bytes[]): void
+  queue(request: Request): void
 }
 
 export interface WatchedKey {
@@ -47,7 +42,7 @@ export interface WatchesPort {
 export interface UnitsPort {
   readonly watches: WatchesPort
   /** Runs a queued request for the session whose command runs. */
-  readonly runQueued: (request: QueuedRequest) => Reply
+  readonly runQueued: (request: Request) => Reply
   /**
    * Continues a suspended unit. It takes the reply of the part that suspended it and returns the
    * whole reply, or SUSPENDED again.

@@ -9,14 +9,8 @@ import type { Client } from '../contract/session.ts'
 import type { Stranger } from './refusals.ts'
 
 /**
- * Says why a command cannot run now: the text of a refusal, or 'hold' to keep the request for
- * later. Null lets it run.
- */
-export type Gate = (runtime: CommandRuntime, args: readonly Bytes[], client: Client) => Bytes | 'hold' | null
-
-/**
  * The result of a request. 'held': the request has not run and must be offered again. 'waiting':
- * the reply comes later, and `resumed` announces it.
+ * the reply comes later, and `onResume` announces it.
  */
 export type Outcome = 'done' | 'held' | 'waiting'
 
@@ -34,26 +28,26 @@ export interface ExecutorHooks {
   /** Creates the counters of a command; called once per command. */
   counters(command: Command): CommandCounters
   /** Called after each command, with its duration in microseconds. */
-  ran(runtime: CommandRuntime, client: Client, args: readonly Bytes[], micros: number): void
+  onCommand(runtime: CommandRuntime, client: Client, args: readonly Bytes[], micros: number): void
   /**
    * Called when a client expects another kind of server on this port. An HTTP connection must end
    * before its body can be read as commands.
    */
-  met(stranger: Stranger, client: Client): void
+  onStranger(stranger: Stranger, client: Client): void
   /** Called for every error reply. */
-  failed(text: Bytes): void
+  onErrorReply(text: Bytes): void
   /** Called while there are monitors: after each command, but before a script, as in Redis. */
   monitor(client: Client, args: readonly Bytes[]): void
   /**
    * Called between units when a waiting command is done and its client may go on. `hasWalked` is
    * true if the command read in several steps, with other units in between.
    */
-  resumed(client: Client, hasWalked?: boolean): void
+  onResume(client: Client, hasWalked?: boolean): void
   /** Appends the open group and reads the clock again. Called between units. */
   renewClock(): void
   /**
    * Called when a command fails by a bug or by damage. If it had changed something, memory cannot
    * be trusted but the binlog can: the process must end.
    */
-  broken(error: unknown, changed: boolean): void
+  onBug(error: unknown, hasChanged: boolean): void
 }

@@ -9,8 +9,9 @@ import type { OpenGroup } from '../../storage/binlog/open-group.ts'
 import type { Keyspace } from '../../storage/keyspace/keyspace.ts'
 import type { Context } from '../contract/context.ts'
 import { type Reply, SUSPENDED } from '../contract/reply.ts'
+import type { Request } from '../contract/request.ts'
 import type { CommandRuntime } from '../contract/runtimes.ts'
-import type { QueuedRequest, UnitsPort } from '../contract/transactions.ts'
+import type { UnitsPort } from '../contract/transactions.ts'
 import { Watches } from '../transactions/watches.ts'
 import { Unit } from './unit.ts'
 
@@ -26,7 +27,7 @@ const NOTHING: Bytes[][] = []
 export class Units implements UnitsPort {
   readonly watches: Watches
   /** Runs a queued request for the session whose command runs. */
-  readonly runQueued: (request: QueuedRequest) => Reply
+  readonly runQueued: (request: Request) => Reply
   /** A unit that has logged more than this refuses further writes. */
   maxLoggedBytes = MAX_UNIT_BYTES
   /** The current unit; null if there is none. */
@@ -52,7 +53,7 @@ export class Units implements UnitsPort {
   private readonly group: OpenGroup
   private readonly context: Context
 
-  constructor(options: { keyspace: Keyspace; group: OpenGroup; context: Context; runQueued: (request: QueuedRequest) => Reply }) {
+  constructor(options: { keyspace: Keyspace; group: OpenGroup; context: Context; runQueued: (request: Request) => Reply }) {
     this.keyspace = options.keyspace
     this.group = options.group
     this.context = options.context

@@ -16,6 +16,7 @@ import type { Context } from '../contract/context.ts'
 import { clientError } from '../contract/errors.ts'
 import type { ServerPort } from '../contract/ports.ts'
 import { ErrorReply, type Reply, SUSPENDED } from '../contract/reply.ts'
+import { Request } from '../contract/request.ts'
 import { hasRightArity } from '../contract/runtimes.ts'
 import type { Session } from '../contract/session.ts'
 import type { Executor } from '../execution/executor.ts'
@@ -107,29 +108,29 @@ export class ScriptRunner implements ScriptHost {
     this.mayWrite = !call.isReadOnly && call.flags?.noWrites !== true
     this.isWriting = false
     this.clockMs = keyspace.nowMs
-    this.startedMs = this.options.executor().clockMs
+    this.startedMs = this.options.executor().clock.startMs
     this.changesBefore = keyspace.changes
     this.isKilled = false
-    return context.units.runTogether(this.start)
+    return context.units.runTogether(this.beginUnit)
   }
 
-  private readonly start = (): Reply => {
+  private readonly beginUnit = (): Reply => {
     const { machine } = this.running as ScriptCall
     machine.firstSliceMs = this.thresholdMs > 0 ? this.thresholdMs : Number.POSITIVE_INFINITY
-    return this.ended(this.first)
+    return this.runSlice(this.startFunction)
   }
 
-  private readonly first = (): RunState => {
+  private readonly startFunction = (): RunState => {
     const call = this.running as ScriptCall
-    return call.machine.start(call.reference, this.push)
+    return call.machine.start(call.reference, this.pushArguments)
   }
 
-  private readonly push = (): number => {
+  private readonly pushArguments = (): number => {
     const call = this.running as ScriptCall
     return call.pushArguments(call)
   }
 
-  private readonly next = (): RunState => {
+  private readonly continueOrStop = (): RunState => {
     const { machine } = this.running as ScriptCall
     return this.isKilled ? machine.stop(KILLED) : machine.resume()
   }
@@ -153,7 +154,7 @@ export class ScriptRunner implements ScriptHost {
     }
     if (!hasRightArity(runtime, args.length)) return this.refuse('ERR Wrong number of args calling Redis command from script')
     if (runtime.isForbiddenInScripts && !this.deniesNothing) return this.refuse('ERR This Redis command is not allowed from script')
-    const isGated = executor.gated !== 'none'
+    const isGated = executor.gating.gated !== 'none'
     if (isGated && !runtime.command.flags.includes('stale') && this.options.isStale()) return this.refuse(STALE)
     if (!client.user.isUnrestricted) {
       const denial = server.acl.refusal(client.caller as Session, runtime.command, args, 'lua', this.options.keyspace.nowMs)
@@ -161,12 +162,12 @@ export class ScriptRunner implements ScriptHost {
     }
     if (!mayWrite && runtime.mayWrite) return this.refuse(NO_WRITES)
     if (runtime.isWrite && !this.isWriting) {
-      const refusal = isGated ? executor.refusal(runtime, args, client) : null
+      const refusal = isGated ? executor.gating.refusal(runtime, args, client) : null
       if (refusal !== null) return this.refuse(refusal)
       this.isWriting = true
     }
-    const reply = executor.runPart(runtime, client, args)
-    this.running?.machine.noteTime(executor.partMs)
+    const reply = executor.runPart(new Request(client, args, runtime))
+    this.running?.machine.noteTime(executor.clock.partStartMs)
     return reply
   }
 
@@ -215,13 +216,13 @@ export class ScriptRunner implements ScriptHost {
     const { keyspace } = this.options
     const { nowMs } = keyspace
     keyspace.setClock(this.clockMs)
-    const reply = this.result === null ? this.ended(this.next) : this.convertFurther(this.result)
+    const reply = this.result === null ? this.runSlice(this.continueOrStop) : this.convertFurther(this.result)
     keyspace.setClock(nowMs)
-    if (reply !== SUSPENDED) this.options.executor().partEnded(reply)
+    if (reply !== SUSPENDED) this.options.executor().endPart(reply)
   }
 
   /** Runs a slice and handles its result. */
-  private ended(run: () => RunState): Reply {
+  private runSlice(run: () => RunState): Reply {
     const running = this.running as ScriptCall
     try {
       const state = run()

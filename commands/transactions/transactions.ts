@@ -8,8 +8,9 @@ import { type Command, type CommandFlag, command, keyRange } from '../contract/c
 import type { Context } from '../contract/context.ts'
 import { clientError } from '../contract/errors.ts'
 import { ErrorReply, NULL_ARRAY, OK, type Reply, SUSPENDED } from '../contract/reply.ts'
+import type { Request } from '../contract/request.ts'
 import type { Session } from '../contract/session.ts'
-import type { QueuedRequest, WatchesPort } from '../contract/transactions.ts'
+import type { WatchesPort } from '../contract/transactions.ts'
 import { Transaction } from './transaction.ts'
 import { Watch } from './watches.ts'
 
@@ -56,10 +57,10 @@ const exec = command({
  * Runs the remaining requests, starting after the last reply. A script among them may suspend the
  * unit; the rest runs after it.
  */
-function runQueue(context: Context, requests: readonly QueuedRequest[], replies: Reply[]): Reply {
+function runQueue(context: Context, requests: readonly Request[], replies: Reply[]): Reply {
   const { session, units } = context
   while (replies.length < requests.length) {
-    const request = requests[replies.length] as QueuedRequest
+    const request = requests[replies.length] as Request
     const reply = refusalByAcl(context, request) ?? units.runQueued(request)
     if (reply === SUSPENDED) {
       units.continuation = (last) => {
@@ -78,7 +79,7 @@ function runQueue(context: Context, requests: readonly QueuedRequest[], replies:
  * Returns EXEC's error for a request that the user's ACL allowed when it was queued, but no longer
  * allows. Null if it is allowed.
  */
-function refusalByAcl({ session, server, now }: Context, { runtime, args }: QueuedRequest): ErrorReply | null {
+function refusalByAcl({ session, server, now }: Context, { runtime, args }: Request): ErrorReply | null {
   if (session.user.isUnrestricted) return null
   const refusal = server.acl.refusal(session, runtime.command, args, 'multi', now)
   if (refusal === null) return null

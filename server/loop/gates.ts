@@ -75,10 +75,10 @@ export class Gates implements GateState {
     this.hooks = hooks
     this.unwritten = new UnwrittenChanges(storage, table)
     this.later = later
-    executor.gate = (runtime, args, client) => this.ask(runtime, args, client)
-    executor.refusal = (runtime, args, client) => this.refusal(runtime, args, client)
-    executor.isOpen = (runtime, args, client) => this.isOpen(runtime, args, client)
-    executor.gated = 'all'
+    executor.gating.gate = (runtime, args, client) => this.ask(runtime, args, client)
+    executor.gating.refusal = (runtime, args, client) => this.refusal(runtime, args, client)
+    executor.gating.isOpen = (runtime, args, client) => this.isOpen(runtime, args, client)
+    executor.gating.gated = 'all'
   }
 
   get replication(): ReplicationGate | null {
@@ -148,7 +148,7 @@ export class Gates implements GateState {
     this.reasons = presentReasons(this)
     const untilMs = this.replication?.writableUntilMs ?? Number.POSITIVE_INFINITY
     this.validUntilMs = includesFewReplicas(this.reasons) ? Number.POSITIVE_INFINITY : untilMs
-    this.executor.gated = gatedBy(this.reasons)
+    this.executor.gating.gated = gatedBy(this.reasons)
     // Retries held clients only when a reason has gone, not every turn: each retry begins a turn.
     if ((before & ~this.reasons) === 0 || this.isRetryDue) return
     this.isRetryDue = true

@@ -9,8 +9,8 @@ import type { Socket } from 'node:net'
 import type { Bytes } from '../../base/bytes.ts'
 import type { SessionUser } from '../../commands/contract/access.ts'
 import type { Message, Reply } from '../../commands/contract/reply.ts'
-import type { Client } from '../../commands/contract/session.ts'
-import { SessionState } from '../../commands/contract/session.ts'
+import { Request } from '../../commands/contract/request.ts'
+import { type Client, SessionState } from '../../commands/contract/session.ts'
 import type { TurnClient } from '../loop/turn.ts'
 import { ColdRequests } from '../protocol/cold-requests.ts'
 import { type Chunks, ReplyBuffer, writeChunks } from '../protocol/reply-buffer.ts'
@@ -37,8 +37,9 @@ export class Connection extends SessionState implements Client, TurnClient {
   private readonly decoder: RequestDecoder
   private readonly holds = new Set<HoldReason>()
   isHeld = false
-  /** A request that a gate holds. */
-  private kept: Bytes[] | null = null
+  private readonly request: Request = new Request(this)
+  /** A gate holds the request. */
+  private isRequestKept = false
   private readonly cold = new ColdRequests()
   private readonly replies = new ReplyBuffer()
   private readonly sealed = new SealedReplies()
@@ -115,12 +116,12 @@ export class Connection extends SessionState implements Client, TurnClient {
       if (!this.touched) this.touch()
       this.replies.reply(reply, this.resp)
       if (this.replies.isSuspended) this.holdFor('rest')
-    } else this.muted()
+    } else this.skipReply()
   }
 
   replyError(text: Bytes): void {
     if (this.replyMode === 'on') this.text(encodeError(text))
-    else this.muted()
+    else this.skipReply()
   }
 
   push(message: Message): void {
@@ -138,12 +139,6 @@ export class Connection extends SessionState implements Client, TurnClient {
   text(part: Bytes): void {
     if (!this.touched) this.touch()
     this.replies.follow(part)
-  }
-
-  /** Advances CLIENT REPLY SKIP, which suppresses the reply to the next command. */
-  private muted(): void {
-    if (this.replyMode === 'skip') this.replyMode = 'on'
-    else if (this.replyMode === 'skip-next') this.replyMode = 'skip'
   }
 
   flush(): void {
@@ -264,8 +259,7 @@ export class Connection extends SessionState implements Client, TurnClient {
   }
 
   private pump(): void {
-    const { host, decoder } = this
-    const { executor } = host
+    const { host, decoder, request } = this
     host.beginRequests()
     if (this.replyMode === 'on' && host.prefetcher.isCold(this.database)) {
       this.pumpCold()
@@ -275,13 +269,15 @@ export class Connection extends SessionState implements Client, TurnClient {
       while (!this.isHeld && this.closing === 'no') {
         const args = decoder.next()
         if (args === null) return
-        this.run(args, decoder.rawBuffer, decoder.rawStart, decoder.rawEnd)
+        request.fill(args, decoder.rawBuffer, decoder.rawStart, decoder.rawEnd)
+        this.run()
       }
     } catch (error) {
       this.protocolError(error)
       return
     } finally {
-      executor.settle() // before the next read overwrites the buffer
+      host.executor.releaseReadBuffer() // before the next read overwrites the buffer
+      if (!this.isHeld) request.clear()
     }
     this.keepInput()
   }
@@ -307,20 +303,20 @@ export class Connection extends SessionState implements Client, TurnClient {
 
   private runCold(): void {
     const mayRun = () => !this.isHeld && this.closing === 'no'
-    if (!this.cold.run(mayRun, (args) => this.run(args, null, 0, 0))) return
+    if (!this.cold.run(this.request, mayRun, () => this.run())) return
     this.holdFor('async') // continues without growing the stack
     setImmediate(() => this.asyncDone())
   }
 
-  private run(args: Bytes[], raw: Buffer | null, start: number, end: number): void {
-    const { host } = this
+  private run(): void {
+    const { host, request } = this
     this.isRunning = true
-    const outcome = host.executor.execute(this, args, raw, start, end)
+    const outcome = host.executor.execute(request)
     this.isRunning = false
     if (this.pushes.length > 0) for (const message of this.pushes.splice(0)) this.push(message)
     if (outcome === 'waiting') this.holdFor('async')
     else if (outcome === 'held') {
-      this.kept = args
+      this.isRequestKept = true
       this.holdFor('gate')
     } else if (this.replies.bytes > TURN_OUTPUT_BYTES) this.holdFor('turn')
   }
@@ -337,9 +333,9 @@ export class Connection extends SessionState implements Client, TurnClient {
     if (this.closing !== 'no') return
     this.host.turn.begin()
     this.host.beginRequests()
-    const { kept } = this
-    this.kept = null
-    if (kept !== null) this.run(kept, null, 0, 0)
+    const wasKept = this.isRequestKept
+    this.isRequestKept = false
+    if (wasKept) this.run()
     if (this.cold.requests.length > 0 && !this.isHeld) this.runCold()
     if (this.isHeld) return
     if (this.readingPaused) {

@@ -1,5 +1,6 @@
 /** Decoded requests of one client that wait until their keys have been read from disk. */
 import type { Bytes } from '../../base/bytes.ts'
+import type { Request } from '../../commands/contract/request.ts'
 import type { RequestDecoder } from './request-decoder.ts'
 
 export class ColdRequests {
@@ -20,14 +21,17 @@ export class ColdRequests {
   }
 
   /**
-   * Runs requests in order while `mayRun` allows. Returns true if the decoder holds more that may
+   * Runs requests in order, each in `request`, while `mayRun` allows. Returns true if the decoder holds more that may
    * run now.
    */
-  run(mayRun: () => boolean, run: (args: Bytes[]) => void): boolean {
+  run(request: Request, mayRun: () => boolean, run: () => void): boolean {
     const { requests } = this
     this.requests = []
     let next = 0
-    while (next < requests.length && mayRun()) run(requests[next++] as Bytes[])
+    while (next < requests.length && mayRun()) {
+      request.fill(requests[next++] as Bytes[], null, 0, 0)
+      run()
+    }
     if (next < requests.length) this.requests = requests.slice(next)
     else if (this.isMoreToDecode && mayRun()) {
       this.isMoreToDecode = false

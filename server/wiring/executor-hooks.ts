@@ -27,26 +27,26 @@ interface Recorders {
 }
 
 /** The hooks that concern one client. */
-type ClientHooks = Pick<ExecutorHooks, 'met' | 'monitor' | 'resumed' | 'renewClock' | 'broken'>
+type ClientHooks = Pick<ExecutorHooks, 'onStranger' | 'monitor' | 'onResume' | 'renewClock' | 'onBug'>
 
 export function executorHooks(
   { slowlog, latency, statistics, keyspace }: Recorders,
-  { met, monitor, resumed, renewClock, broken }: ClientHooks,
+  { onStranger, monitor, onResume, renewClock, onBug }: ClientHooks,
 ): ExecutorHooks {
   return {
     counters: (command) => statistics.counters(command),
-    ran: (runtime, client, args, micros) => {
+    onCommand: (runtime, client, args, micros) => {
       const { command } = runtime
       latency.record(command.name, micros)
       if (micros >= slowlog.thresholdMicros && !command.flags.includes('skip_slowlog')) slowlog.record(args, micros, client, keyspace.nowMs)
       if (latency.enabled) latency.add(command.flags.includes('fast') ? 'fast-command' : 'command', micros / 1000)
     },
-    met,
-    failed: (text) => statistics.error(text),
+    onStranger,
+    onErrorReply: (text) => statistics.error(text),
     monitor,
-    resumed,
+    onResume,
     renewClock,
-    broken,
+    onBug,
   }
 }
 
@@ -71,9 +71,9 @@ export interface ClientHookParts {
 export function clientHooks({ log, clock, storage, exit, later }: ClientHookParts): ClientHooks {
   const strangers = new Strangers(log)
   return {
-    met: (stranger, client) => strangers.met(stranger, client),
+    onStranger: (stranger, client) => strangers.met(stranger, client),
     monitor: (client, args) => later.value.clients.tellMonitors(monitorLine(clock.wallMs(), client as Connection, redacted(args))),
-    resumed: (client, hasWalked = false) => {
+    onResume: (client, hasWalked = false) => {
       const { turn, executor } = later.value
       if (hasWalked) turn.mayShowUnwritten()
       ;(client as Connection).asyncDone(hasWalked && executor.units.isSuspended)
@@ -83,9 +83,9 @@ export function clientHooks({ log, clock, storage, exit, later }: ClientHookPart
       turn.renewClock()
       if (storage.stalled !== null) gates.refresh() // the client's next request must see it
     },
-    broken: (error, changed) => {
+    onBug: (error, hasChanged) => {
       const stack = error instanceof Error ? error.stack : String(error)
-      const isFatal = changed || error instanceof AssertionError
+      const isFatal = hasChanged || error instanceof AssertionError
       const text = isFatal ? 'a command failed half way; exiting now, the next start recovers from the binlog' : 'a command failed'
       log.error({ error: stack }, text)
       if (isFatal) exit(1)

@@ -99,7 +99,7 @@ export function connectionHost(parts: ConnectionParts): ConnectionHost {
     monotonicMs: () => clock.monotonicMs(),
     beginRequests: () => {
       const nowMs = clock.monotonicMs()
-      executor.clockMs = nowMs
+      executor.clock.startMs = nowMs
       gates.begin(nowMs)
     },
   }

@@ -4,8 +4,7 @@
  */
 import type { Bytes } from '../../base/bytes.ts'
 import { SUPERUSER } from '../../commands/acl/user.ts'
-import type { Client } from '../../commands/contract/session.ts'
-import { type Session, SessionState } from '../../commands/contract/session.ts'
+import { type Client, type Session, SessionState } from '../../commands/contract/session.ts'
 import type { Executor } from '../../commands/execution/executor.ts'
 import type { Keyspace } from '../../storage/keyspace/keyspace.ts'
 import type { Replayer } from '../../storage/recovery/recovery.ts'

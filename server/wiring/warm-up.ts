@@ -99,11 +99,11 @@ function scratch(table: CommandTable, clock: Clock): { connections: Connection[]
   const hooks = executorHooks(
     { slowlog: new Slowlog(config), latency: new LatencyMonitor(config, clock), statistics, keyspace },
     {
-      met() {},
+      onStranger() {},
       monitor() {},
-      resumed() {},
+      onResume() {},
       renewClock: () => turn.renewClock(),
-      broken(error) {
+      onBug(error) {
         throw error
       },
     },
@@ -146,7 +146,7 @@ function scratch(table: CommandTable, clock: Clock): { connections: Connection[]
     log() {},
     monotonicMs,
     beginRequests: () => {
-      executor.clockMs = monotonicMs()
+      executor.clock.startMs = monotonicMs()
     },
   }
   const address = { remote: '', local: '', isUnix: false }

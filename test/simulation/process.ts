@@ -8,6 +8,7 @@ import type { Clock } from '../../base/clock.ts'
 import type { Log } from '../../base/log.ts'
 import { connection } from '../../commands/clients/connection.ts'
 import type { ServerPort } from '../../commands/contract/ports.ts'
+import { Request } from '../../commands/contract/request.ts'
 import { CommandTable } from '../../commands/contract/table.ts'
 import { Executor } from '../../commands/execution/executor.ts'
 import type { ExecutorHooks } from '../../commands/execution/executor-hooks.ts'
@@ -200,7 +201,7 @@ export class SimulatedProcess implements Party {
     client.database = database
     this.replication?.settle()
     this.history = { ...this.currentHistory(), isWritten: true }
-    executor.execute(client, words, null, 0, 0)
+    executor.execute(new Request(client, words))
   }
 
   /** Does DEBUG RELOAD as the server does. */
@@ -319,13 +320,13 @@ export class SimulatedProcess implements Party {
     const counters = { calls: 0, micros: 0, rejected: 0, failed: 0 }
     const hooks: ExecutorHooks = {
       counters: () => counters,
-      ran() {},
-      met() {},
-      failed() {},
+      onCommand() {},
+      onStranger() {},
+      onErrorReply() {},
       monitor() {},
-      resumed() {},
+      onResume() {},
       renewClock() {},
-      broken: (error) => this.host.fatal(error),
+      onBug: (error) => this.host.fatal(error),
     }
     return new Executor({ keyspace: storage.keyspace, group: storage.group, server, hooks, monotonicMs: () => 0, groupStart: () => 0 })
   }

@@ -151,8 +151,8 @@ test('while something stands in the way of writes nobody is served, and then all
   first.send('BLPOP', 'a', '0')
   second.send('BLPOP', 'a', '0')
   const isOpen = { now: true }
-  executor.gated = 'writes'
-  executor.isOpen = () => isOpen.now
+  executor.gating.gated = 'writes'
+  executor.gating.isOpen = () => isOpen.now
   isOpen.now = false
   run('RPUSH', 'a', '1', '2') // the gate that the harness has lets it pass
   assert.equal([first.replies, second.replies], [[], []])
@@ -167,12 +167,12 @@ test('someone whose time is up while something stands in the way leaves the elem
   const { client, run, executor, advance, blocked } = start()
   const waiting = client()
   waiting.send('BLPOP', 'a', '0.1')
-  executor.gated = 'writes'
-  executor.isOpen = () => false
+  executor.gating.gated = 'writes'
+  executor.gating.isOpen = () => false
   run('RPUSH', 'a', '1')
   advance(100)
   assert.equal(waiting.replies, [NULL_ARRAY])
-  executor.gated = 'none'
+  executor.gating.gated = 'none'
   blocked.retry()
   executor.endUnit()
   assert.is(run('LLEN', 'a'), 1)

@@ -96,7 +96,7 @@ test('PFCOUNT changes nothing where nothing may be changed', () => {
   run('PFADD', 'h', 'a')
   const before = plain('GET', 'h')
   logged()
-  executor.gated = 'writes'
+  executor.gating.gated = 'writes'
   assert.is(run('PFCOUNT', 'h'), 1)
   assert.equal(logged(), [])
   assert.is(plain('GET', 'h'), before)

@@ -6,6 +6,7 @@ import { type Bytes, MAX_BYTES_LENGTH } from '../../../base/bytes.ts'
 import { connection } from '../../../commands/clients/connection.ts'
 import { ClientError } from '../../../commands/contract/errors.ts'
 import type { Reply } from '../../../commands/contract/reply.ts'
+import { Request } from '../../../commands/contract/request.ts'
 import { databasesDigest } from '../../../commands/server/debug-digest.ts'
 import { runLater } from '../../../storage/scan/steps.ts'
 import { dataFamilies } from '../../support/generators/data-families.ts'
@@ -23,7 +24,7 @@ function world() {
     master,
     client,
     run(words: Bytes[]): Reply {
-      master.executor.execute(client, words, null, 0, 0)
+      master.executor.execute(new Request(client, words))
       const reply = client.replies.pop()
       if (reply === undefined || reply instanceof ClientError) throw reply ?? new Error(`${words[0]} has not answered`)
       return reply
@@ -88,7 +89,7 @@ test('a client that waits for very many keys, and for each of them more than onc
   const { run, master, client } = world()
   const keys = names('k')
   const waiting = new TestClient(2, master.executor)
-  master.executor.execute(waiting, ['BLPOP', ...keys, ...keys, '0'], null, 0, 0)
+  master.executor.execute(new Request(waiting, ['BLPOP', ...keys, ...keys, '0']))
   const { blockedClients } = master.executor
   assert.is(blockedClients.keyCounts().all, MANY)
   run(['RPUSH', `k${MANY - 1}`, 'v'])

@@ -3,6 +3,7 @@ import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { clientError } from '../../../commands/contract/errors.ts'
 import type { Reply } from '../../../commands/contract/reply.ts'
+import { Request } from '../../../commands/contract/request.ts'
 import { Executor } from '../../../commands/execution/executor.ts'
 import { waits } from '../../../commands/replication/wait.ts'
 import { strings } from '../../../commands/strings/strings.ts'
@@ -90,13 +91,13 @@ test("a client's last write is where the group begins that holds it; reads and f
   const keyspace = new Keyspace(new MemoryRecords(), 16, group)
   const hooks = {
     counters: () => ({ calls: 0, micros: 0, rejected: 0, failed: 0 }),
-    ran() {},
-    met() {},
-    failed() {},
+    onCommand() {},
+    onStranger() {},
+    onErrorReply() {},
     monitor() {},
-    resumed() {},
+    onResume() {},
     renewClock() {},
-    broken() {},
+    onBug() {},
   }
   let groupStart = 500
   const executor = new Executor({
@@ -108,7 +109,7 @@ test("a client's last write is where the group begins that holds it; reads and f
     hooks,
   })
   const client = Object.assign(new FakeSession(), { reply(_reply: Reply) {}, replyError() {} })
-  const run = (...words: string[]) => executor.execute(client, words, null, 0, 0)
+  const run = (...words: string[]) => executor.execute(new Request(client, words))
   assert.is(client.lastWriteAt, -1)
   run('GET', 'a')
   assert.is(client.lastWriteAt, -1)

@@ -338,11 +338,11 @@ test('what an earlier part does to the node stands in the way of later ones that
   const { client, executor, run } = start()
   const one = client()
   say(one, 'MULTI', 'SET a 1', 'SELECT 1', 'SET b 2', 'GET b', 'SELECT 0', 'GET a')
-  executor.gate = () => null
-  executor.gated = 'writes'
-  executor.refusal = (_runtime, args, { database }) => (database === 1 ? `READONLY no ${args[0]} here` : null)
+  executor.gating.gate = () => null
+  executor.gating.gated = 'writes'
+  executor.gating.refusal = (_runtime, args, { database }) => (database === 1 ? `READONLY no ${args[0]} here` : null)
   assert.equal(say(one, 'EXEC'), [['+OK', '+OK', '-READONLY no SET here', null, '+OK', '1']])
-  executor.gated = 'none'
+  executor.gating.gated = 'none'
   assert.is(run('GET', 'a'), '1')
 })
 

@@ -6,6 +6,7 @@ import type { CommandRuntime } from '../../../commands/contract/runtimes.ts'
 import type { Client } from '../../../commands/contract/session.ts'
 import { CommandTable } from '../../../commands/contract/table.ts'
 import type { Executor } from '../../../commands/execution/executor.ts'
+import { Gating } from '../../../commands/execution/gating.ts'
 import { databases } from '../../../commands/keys/databases.ts'
 import { keys } from '../../../commands/keys/keys.ts'
 import { sorts } from '../../../commands/keys/sort.ts'
@@ -35,16 +36,16 @@ const CLIENT = { peer: 'client', database: 0, transaction: null, retryGate() {} 
 
 function made(storage: object, client: object = CLIENT) {
   const table = new CommandTable(families)
-  const executor = { units: { current: null } } as unknown as { gate: Executor['gate']; gated: Executor['gated'] }
+  const executor = { units: { current: null }, gating: new Gating() } as unknown as Executor
   const hooks: GateHooks = { replication: () => null, flagsOfScript: () => null, opened() {} }
-  const gates = new Gates(storage as unknown as Storage, executor as Executor, table, hooks, (run) => run())
+  const gates = new Gates(storage as unknown as Storage, executor, table, hooks, (run) => run())
   gates.loading = false
   return (...words: string[]) => {
     const found = table.find(words[0] as string)
     assert.ok(found !== undefined)
     const isWrite = found.flags.includes('write')
     const runtime = { command: found, isWrite, mayWrite: isWrite || found.flags.includes('may_replicate') }
-    return executor.gate(runtime as unknown as CommandRuntime, words, client as Client)
+    return executor.gating.gate(runtime as unknown as CommandRuntime, words, client as Client)
   }
 }
 

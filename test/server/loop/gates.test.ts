@@ -5,6 +5,7 @@ import type { CommandRuntime } from '../../../commands/contract/runtimes.ts'
 import type { Client } from '../../../commands/contract/session.ts'
 import type { CommandTable } from '../../../commands/contract/table.ts'
 import type { Executor } from '../../../commands/execution/executor.ts'
+import { Gating } from '../../../commands/execution/gating.ts'
 import type { ReplicationGate } from '../../../server/loop/gate-reasons.ts'
 import { type GateHooks, Gates } from '../../../server/loop/gates.ts'
 import type { Storage } from '../../../storage/storage.ts'
@@ -21,12 +22,7 @@ function made() {
     isOverloaded: false,
     recordsFailure: null as string | null,
   }
-  const executor = { units: { current: null } } as unknown as {
-    gate: Executor['gate']
-    refusal: Executor['refusal']
-    isOpen: Executor['isOpen']
-    gated: Executor['gated']
-  }
+  const executor = { units: { current: null }, gating: new Gating() } as Pick<Executor, 'units' | 'gating'>
   const around = { replication: null as ReplicationGate | null, opened: 0 }
   const hooks: GateHooks = { replication: () => around.replication, flagsOfScript: () => null, opened: () => around.opened++ }
   const gates = new Gates(storage as unknown as Storage, executor as Executor, {} as CommandTable, hooks, (run) => run())
@@ -40,8 +36,8 @@ function made() {
       verdict: null as unknown,
       ask() {
         this.verdict =
-          executor.gated === 'all' || (executor.gated === 'writes' && runtime.isWrite)
-            ? executor.gate(runtime, [], this as unknown as Client)
+          executor.gating.gated === 'all' || (executor.gating.gated === 'writes' && runtime.isWrite)
+            ? executor.gating.gate(runtime, [], this as unknown as Client)
             : null
       },
       retryGate() {
@@ -64,7 +60,7 @@ test('while a pause lasts held clients are not tried again, turn after turn; whe
   for (let turn = 0; turn < 10; turn++) gates.refresh(999)
   assert.is(writer.tries, 0)
   gates.refresh(1000)
-  assert.equal([writer.tries, writer.verdict, gates.heldCount, executor.gated], [1, null, 0, 'none'])
+  assert.equal([writer.tries, writer.verdict, gates.heldCount, executor.gating.gated], [1, null, 0, 'none'])
 })
 
 test('a client held for one reason is tried when that goes, and held on for another', () => {
@@ -104,7 +100,7 @@ test('a reason that comes and goes between two looks leaves nobody behind', () =
 test('whether a command that has waited for its keys can run is asked without holding anybody, and when it can is told', () => {
   const { gates, executor, storage, around } = made()
   const client = { peer: 'client' } as unknown as Client
-  const canRun = (runtime: CommandRuntime) => executor.isOpen(runtime, [], client)
+  const canRun = (runtime: CommandRuntime) => executor.gating.isOpen(runtime, [], client)
   assert.equal([canRun(WRITE), canRun(READ)], [true, true])
   storage.isDiskLow = true // not looked at since
   assert.equal([canRun(WRITE), canRun(READ), gates.heldCount], [false, true, 0])
@@ -152,16 +148,16 @@ test('the first write of a master whose role may still change settles it; reads,
     },
   }
   gates.refresh()
-  assert.is(executor.gated, 'writes', 'reads ask nothing')
+  assert.is(executor.gating.gated, 'writes', 'reads ask nothing')
   clientOf(READ)
-  executor.gate({ ...WRITE, isWrite: false }, [], { transaction: null } as unknown as Client)
-  executor.gate(WRITE, [], { transaction: { requests: [] } } as unknown as Client)
+  executor.gating.gate({ ...WRITE, isWrite: false }, [], { transaction: null } as unknown as Client)
+  executor.gating.gate(WRITE, [], { transaction: { requests: [] } } as unknown as Client)
   assert.is(isUnsettled, true)
-  assert.is(executor.gate(WRITE, [], { transaction: null } as unknown as Client), null)
-  assert.equal([isUnsettled, executor.gated], [false, 'none'])
+  assert.is(executor.gating.gate(WRITE, [], { transaction: null } as unknown as Client), null)
+  assert.equal([isUnsettled, executor.gating.gated], [false, 'none'])
   isUnsettled = true
   gates.refresh()
-  assert.is(executor.refusal(WRITE, [], { transaction: { requests: [] } } as unknown as Client), null)
+  assert.is(executor.gating.refusal(WRITE, [], { transaction: { requests: [] } } as unknown as Client), null)
   assert.is(isUnsettled, false, 'as a part of a transaction that runs')
 })
 
@@ -189,7 +185,7 @@ test('the reasons that are present have names: in the order in which they answer
     'overloaded',
     ...present.slice(7),
   ])
-  assert.is(executor.gated, 'all')
+  assert.is(executor.gating.gated, 'all')
 })
 
 test("a request that LevelDB's reopening holds is tried again when that has failed, though the role may still change", () => {

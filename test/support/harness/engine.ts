@@ -12,6 +12,7 @@ import type { Log } from '../../../base/log.ts'
 import { type Command, command } from '../../../commands/contract/command.ts'
 import type { ServerPort } from '../../../commands/contract/ports.ts'
 import type { Reply } from '../../../commands/contract/reply.ts'
+import { Request } from '../../../commands/contract/request.ts'
 import { CommandTable } from '../../../commands/contract/table.ts'
 import { Executor } from '../../../commands/execution/executor.ts'
 import type { ExecutorHooks } from '../../../commands/execution/executor-hooks.ts'
@@ -181,13 +182,13 @@ export class Engine {
     const counters = { calls: 0, micros: 0, rejected: 0, failed: 0 }
     const hooks: ExecutorHooks = {
       counters: () => counters,
-      ran() {},
-      met() {},
-      failed() {},
+      onCommand() {},
+      onStranger() {},
+      onErrorReply() {},
       monitor() {},
-      resumed() {},
+      onResume() {},
       renewClock() {},
-      broken: (error, changed) => this.broken.push({ error, changed }),
+      onBug: (error, changed) => this.broken.push({ error, changed }),
     }
     this.executor = new Executor({
       keyspace: storage.keyspace,
@@ -237,7 +238,7 @@ export class Engine {
    */
   run(...words: Bytes[]): unknown {
     this.client.last = null
-    const outcome = this.executor.execute(this.client, words, null, 0, 0)
+    const outcome = this.executor.execute(new Request(this.client, words))
     return outcome === 'held' ? outcome : this.client.last
   }
 

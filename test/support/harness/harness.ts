@@ -17,6 +17,7 @@ import type { Command } from '../../../commands/contract/command.ts'
 import { ClientError } from '../../../commands/contract/errors.ts'
 import type { ServerPort } from '../../../commands/contract/ports.ts'
 import { BulkChunks, MapReply, type Reply, SimpleString } from '../../../commands/contract/reply.ts'
+import { Request } from '../../../commands/contract/request.ts'
 import type { Client } from '../../../commands/contract/session.ts'
 import { Executor } from '../../../commands/execution/executor.ts'
 import { encodedLength, readCommand, writeCommand } from '../../../storage/binlog/command-codec.ts'
@@ -81,7 +82,7 @@ export class TestClient extends FakeSession implements Client {
     while (!this.isHeld) {
       const words = this.queue.shift()
       if (words === undefined) return
-      this.isHeld = this.executor.execute(this, words, null, 0, 0) !== 'done'
+      this.isHeld = this.executor.execute(new Request(this, words)) !== 'done'
     }
   }
 }
@@ -162,15 +163,15 @@ export function harness(families: readonly (readonly Command[])[], options: Harn
         counters.set(name, made)
         return made
       },
-      ran() {},
-      met() {},
-      failed() {},
+      onCommand() {},
+      onStranger() {},
+      onErrorReply() {},
       monitor() {},
-      resumed: (client) => {
+      onResume: (client) => {
         if (client instanceof TestClient) client.goOn()
       },
       renewClock: () => keyspace.readClock(server.clock),
-      broken(error, changed) {
+      onBug(error, changed) {
         throw changed && error instanceof ClientError ? new Error(`failed after a change: ${error.message}`) : error
       },
     },
@@ -183,7 +184,9 @@ export function harness(families: readonly (readonly Command[])[], options: Harn
     writeCommand(words, raw, 0)
     session.answered = answered
     const before = keyspace.changes
-    const outcome = executor.execute(session, words, raw, 0, raw.length)
+    const request = new Request(session)
+    request.fill(words, raw, 0, raw.length)
+    const outcome = executor.execute(request)
     if (outcome === 'held') throw new Error('the command was held')
     const { effects, isLogged } = executor.context
     if (outcome === 'done' && effects !== null && effects.length > 0 && keyspace.changes === before && !isLogged)

@@ -1,0 +1,42 @@
+/**
+ * A request on its way through the executor: the words of a client and the command that they name.
+ * A connection has one Request and fills it again for each request that arrives. The requests of a
+ * transaction and the calls of a script have a Request of their own, because they run while the
+ * client's is on its way. So has a blocked command whose words change.
+ */
+import type { Bytes } from '../../base/bytes.ts'
+import { type CommandRuntime, UNKNOWN_COMMAND } from './runtimes.ts'
+import type { Client } from './session.ts'
+
+const NO_WORDS: Bytes[] = []
+
+/** The words of a client and the command that they name. */
+export class Request {
+  readonly client: Client
+  args: Bytes[]
+  /** The executor sets it when it has found the command. */
+  runtime: CommandRuntime
+  /** The buffer that holds the request's canonical encoding from `start` to `end`; null for none. */
+  raw: Buffer | null = null
+  start = 0
+  end = 0
+
+  constructor(client: Client, args: Bytes[] = NO_WORDS, runtime: CommandRuntime = UNKNOWN_COMMAND) {
+    this.client = client
+    this.args = args
+    this.runtime = runtime
+  }
+
+  fill(args: Bytes[], raw: Buffer | null, start: number, end: number): void {
+    this.args = args
+    this.raw = raw
+    this.start = start
+    this.end = end
+  }
+
+  /** Drops the words, which may be large. */
+  clear(): void {
+    this.args = NO_WORDS
+    this.raw = null
+  }
+}

@@ -1,0 +1,127 @@
+/**
+ * The first stage: finds a request's command and decides whether it runs. A request may be refused
+ * (unknown, arity, authentication, permissions, gates), held by a gate, or queued after MULTI.
+ */
+import type { Bytes } from '../../base/bytes.ts'
+import { unknownSubcommand, wrongArity } from '../contract/errors.ts'
+import { SimpleString } from '../contract/reply.ts'
+import { Request } from '../contract/request.ts'
+import { hasRightArity, UNKNOWN_COMMAND } from '../contract/runtimes.ts'
+import { endTransaction } from '../transactions/transactions.ts'
+import type { Outcome } from './executor-hooks.ts'
+import { onlyForSubscribers, strangerOf, unknownCommand } from './refusals.ts'
+import type { Shared } from './shared.ts'
+
+const QUEUED = new SimpleString('QUEUED')
+
+type Surroundings = Pick<Shared, 'clock' | 'gating' | 'hooks' | 'keyspace' | 'recorder' | 'runtimes' | 'server' | 'tracking' | 'units'>
+
+/** Decides whether a request runs. */
+export class Admission {
+  private readonly clock: Shared['clock']
+  private readonly gating: Shared['gating']
+  private readonly hooks: Shared['hooks']
+  private readonly keyspace: Shared['keyspace']
+  private readonly recorder: Shared['recorder']
+  private readonly runtimes: Shared['runtimes']
+  private readonly server: Shared['server']
+  private readonly tracking: Shared['tracking']
+  private readonly units: Shared['units']
+
+  constructor({ clock, gating, hooks, keyspace, recorder, runtimes, server, tracking, units }: Surroundings) {
+    this.clock = clock
+    this.gating = gating
+    this.hooks = hooks
+    this.keyspace = keyspace
+    this.recorder = recorder
+    this.runtimes = runtimes
+    this.server = server
+    this.tracking = tracking
+    this.units = units
+  }
+
+  /** Returns null if the request is to run; otherwise what became of it. */
+  admit(request: Request): Outcome | null {
+    const { client, args } = request
+    const found = this.runtimes.find(args[0] as Bytes)
+    if (found === undefined || found.command.subcommands !== undefined) {
+      const outcome = this.findRare(request)
+      if (outcome !== null) return outcome
+    } else request.runtime = found
+    const { runtime } = request
+    if (!hasRightArity(runtime, args.length)) return this.refuse(request, wrongArity(runtime.command.name).message)
+    if (!client.authenticated && !runtime.noAuth && !this.server.acl.isOpen) return this.refuse(request, 'NOAUTH Authentication required.')
+    if (!client.user.isUnrestricted) {
+      const denial = this.denialOf(request)
+      if (denial !== null) return this.refuse(request, denial)
+    }
+    if (client.subscriptions !== null && client.resp === 2 && !runtime.isForSubscribers)
+      return this.refuse(request, onlyForSubscribers(runtime.command.name))
+    if (this.gating.gated !== 'none') {
+      const verdict = this.gating.verdictOn(request)
+      if (verdict === 'hold') return this.hold(request)
+      if (verdict !== null) return this.refuse(request, verdict)
+    }
+    if (client.transaction !== null && !runtime.isForTransactions) return this.queue(request)
+    client.lastCommand = runtime.command.name
+    client.lastActiveMs = this.clock.startMs
+    return null
+  }
+
+  /** Refuses a request, which spoils an open transaction; a refused EXEC ends it. */
+  refuse({ runtime, client }: Request, reason: Bytes): Outcome {
+    let text = reason
+    if (runtime.command.name === 'exec') {
+      endTransaction(client, this.units.watches)
+      text = `EXECABORT Transaction discarded because of: ${reason.replace(/^ERR /, '')}`
+    } else if (client.transaction !== null) client.transaction.isSpoiled = true
+    this.recorder.refused(runtime, text)
+    client.replyError(text)
+    if (this.tracking.isActive) this.tracking.afterReply(client, runtime.command)
+    return 'done'
+  }
+
+  /** Returns why the client's user may not run the request; null if it may. */
+  denialOf({ runtime: { command }, client, args }: Request): Bytes | null {
+    if (client.user.isUnrestricted) return null
+    const context = client.transaction === null ? 'toplevel' : 'multi'
+    client.lastCommand = command.name // ACL LOG shows it
+    const refusal = this.server.acl.refusal(client, command, args, context, this.keyspace.nowMs)
+    return refusal === null ? null : `NOPERM ${refusal.text}`
+  }
+
+  /** Leaves a request to its client, which offers it again later. */
+  private hold(request: Request): Outcome {
+    request.raw = null // the next read overwrites the buffer
+    return 'held'
+  }
+
+  /** Queues a request between MULTI and EXEC. */
+  private queue(request: Request): Outcome {
+    const { client, args, runtime } = request
+    if (runtime.noMulti) return this.refuse(request, 'ERR Command not allowed inside a transaction')
+    client.lastActiveMs = this.clock.startMs
+    client.transaction?.queue(new Request(client, args, runtime))
+    client.reply(QUEUED)
+    return 'done'
+  }
+
+  /** Finds a container's command. Returns null if there is one, or else what became of the request. */
+  private findRare(request: Request): Outcome | null {
+    const { args, client } = request
+    const runtime = this.runtimes.resolve(args)
+    request.runtime = UNKNOWN_COMMAND
+    request.raw = null
+    if (runtime === undefined) {
+      const stranger = strangerOf(args[0] as Bytes)
+      if (stranger !== null) this.hooks.onStranger(stranger, client)
+      return stranger === 'http' ? 'done' : this.refuse(request, unknownCommand(args))
+    }
+    const { command } = runtime
+    if (command.subcommands !== undefined && args.length >= 2)
+      return this.refuse(request, unknownSubcommand(args[1] as Bytes, command.name).message)
+    request.runtime = runtime
+    const runs = command.subcommands === undefined || command.run !== undefined || command.steps !== undefined
+    return runs ? null : this.refuse(request, wrongArity(command.name).message)
+  }
+}

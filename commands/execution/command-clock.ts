@@ -1,0 +1,49 @@
+/**
+ * Times commands, and replaces a reading of the wall clock that has become old. The units of a turn
+ * share one reading until one of them ends more than a millisecond after it.
+ */
+import type { Keyspace } from '../../storage/keyspace/keyspace.ts'
+import type { ExecutorHooks } from './executor-hooks.ts'
+
+/** A clock reading older than this at the end of a unit is replaced before the next unit. */
+const MAX_READING_MS = 1
+
+/** Times commands by the monotonic clock. */
+export class CommandClock {
+  /** Start of the running or the next command, which is the end of the last one: monotonic, ms. */
+  startMs = 0
+  /** Start of a unit's next part: monotonic, ms. A caller that works between parts sets it. */
+  partStartMs = 0
+  readonly monotonicMs: () => number
+  private readonly keyspace: Keyspace
+  private readonly hooks: ExecutorHooks
+
+  constructor(options: { keyspace: Keyspace; hooks: ExecutorHooks; monotonicMs: () => number }) {
+    this.keyspace = options.keyspace
+    this.hooks = options.hooks
+    this.monotonicMs = options.monotonicMs
+  }
+
+  /** Ends a command. Returns its time in microseconds. */
+  endCommand(): number {
+    const now = this.monotonicMs()
+    const micros = (now - this.startMs) * 1000
+    this.startMs = now
+    return micros
+  }
+
+  /** Ends a part of a unit. Returns its time in microseconds. */
+  endPart(): number {
+    const now = this.monotonicMs()
+    const micros = (now - this.partStartMs) * 1000
+    this.partStartMs = now
+    return micros
+  }
+
+  /** Replaces an old reading of the wall clock. REQUIRES: called between units. */
+  renewIfOld(nowMs: number): void {
+    if (nowMs - this.keyspace.readAtMs <= MAX_READING_MS) return
+    this.hooks.renewClock()
+    this.startMs = this.monotonicMs() // the renewal counts for no command
+  }
+}

@@ -1,0 +1,45 @@
+/** The parts of a unit: the requests of an EXEC, and the commands that a script calls. */
+import { ErrorReply, type Reply } from '../contract/reply.ts'
+import type { Request } from '../contract/request.ts'
+import type { Invocation } from './invocation.ts'
+import type { Shared } from './shared.ts'
+
+type Surroundings = Pick<Shared, 'clock' | 'context' | 'gating' | 'recorder' | 'units'>
+
+/** Runs the parts of a unit. */
+export class Parts {
+  private readonly clock: Shared['clock']
+  private readonly context: Shared['context']
+  private readonly gating: Shared['gating']
+  private readonly recorder: Shared['recorder']
+  private readonly units: Shared['units']
+  private readonly invocation: Invocation
+
+  constructor({ clock, context, gating, recorder, units }: Surroundings, invocation: Invocation) {
+    this.clock = clock
+    this.context = context
+    this.gating = gating
+    this.recorder = recorder
+    this.units = units
+    this.invocation = invocation
+  }
+
+  /** Runs a request as part of the current unit. An error is a normal reply here. */
+  run(request: Request): Reply {
+    const { runtime, args, client } = request
+    const gate = runtime.isWrite && this.gating.gated !== 'none' && !client.isScript ? this.gating.refusal(runtime, args, client) : null
+    const refusal = gate ?? this.units.refusalOf(runtime)
+    if (refusal !== null) {
+      this.recorder.refused(runtime, refusal)
+      return new ErrorReply(refusal)
+    }
+    this.recorder.show(request, 'before')
+    const { mayBlock } = this.context
+    this.context.mayBlock = false
+    const reply = this.invocation.invoke(request)
+    this.context.mayBlock = mayBlock
+    this.recorder.ran(request, this.clock.endPart())
+    this.recorder.show(request, 'after')
+    return reply
+  }
+}

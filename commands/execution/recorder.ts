@@ -1,0 +1,40 @@
+/** Counts and times requests, and shows them to monitors. */
+import type { Bytes } from '../../base/bytes.ts'
+import type { Request } from '../contract/request.ts'
+import type { CommandRuntime } from '../contract/runtimes.ts'
+import type { ExecutorHooks } from './executor-hooks.ts'
+
+/** Counts and times requests, and shows them to monitors. */
+export class Recorder {
+  /** The number of clients that MONITOR. */
+  monitors = 0
+  private readonly hooks: ExecutorHooks
+
+  constructor(hooks: ExecutorHooks) {
+    this.hooks = hooks
+  }
+
+  /** Records a command that has run. */
+  ran({ runtime, client, args }: Request, micros: number): void {
+    runtime.statistics.calls++
+    runtime.statistics.micros += micros
+    this.hooks.onCommand(runtime, client, args, micros)
+  }
+
+  /** Records a command that was refused. */
+  refused({ statistics }: CommandRuntime, text: Bytes): void {
+    statistics.rejected++
+    this.hooks.onErrorReply(text)
+  }
+
+  /** Records a command that has failed. */
+  failed({ statistics }: CommandRuntime, text: Bytes): void {
+    statistics.failed++
+    this.hooks.onErrorReply(text)
+  }
+
+  /** Shows a request to the monitors if this is the moment for it. */
+  show({ runtime, client, args }: Request, when: CommandRuntime['shown']): void {
+    if (this.monitors > 0 && runtime.shown === when) this.hooks.monitor(client, args)
+  }
+}
