@@ -6,8 +6,10 @@
  * the script's making is raised by `raise`, which does not return. A host function must keep nothing that needs cleaning up across a
  * call that may raise: Lua's errors pass through it.
  */
+
 import { rethrowAssertion } from '../base/assert.ts'
 import type { Bytes } from '../base/bytes.ts'
+import { errorText } from '../base/error-text.ts'
 import {
   GC_COLLECT,
   GC_COUNT,
@@ -279,7 +281,7 @@ export class LuaStack {
         if (isLuaError(thrown)) throw thrown
         rethrowAssertion(thrown)
         this.state = state
-        return this.raise(thrown instanceof Error ? thrown.message : String(thrown))
+        return this.raise(errorText(thrown))
       } finally {
         this.state = before
       }

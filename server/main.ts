@@ -4,6 +4,7 @@ import { chmodSync, existsSync, rmSync, writeFileSync } from 'node:fs'
 import { endOnFailure } from '../base/assert.ts'
 import { systemClock } from '../base/clock.ts'
 import { HAYPILE_VERSION } from '../commands/contract/version.ts'
+import { errorText } from '../base/error-text.ts'
 import { runCheck } from './check-command.ts'
 import { runCommandLine } from './command-line.ts'
 import type { Config } from './config/config.ts'
@@ -31,7 +32,7 @@ async function serve(config: Config): Promise<void> {
   try {
     node = await Node.start({ config, log, clock: systemClock, anyPort: false, exit: (status) => process.exit(status) })
   } catch (error) {
-    log.error({}, `haypile cannot start: ${(error as Error).message}`)
+    log.error({}, `haypile cannot start: ${errorText(error)}`)
     process.exit(1)
   }
   followProcessTitle(config, node.parts.state)
@@ -91,7 +92,7 @@ function openLog(config: Config): Logger {
   try {
     return createLogger(config)
   } catch (error) {
-    process.stderr.write(`haypile: ${(error as Error).message}\n`)
+    process.stderr.write(`haypile: ${errorText(error)}\n`)
     process.exit(1)
   }
 }

@@ -6,8 +6,10 @@
  * `redis` with register_function, log and the version constants. Functions keep the globals table
  * they were compiled with, so loading exchanges the table behind it (`__index`).
  */
+
 import { rethrowAssertion } from '../../base/assert.ts'
 import type { Bytes } from '../../base/bytes.ts'
+import { errorText } from '../../base/error-text.ts'
 import { LUA_GLOBALS, LUA_REGISTRY } from '../../lua/api.ts'
 import type { LuaMachine } from '../../lua/machine.ts'
 import { clientError } from '../contract/errors.ts'
@@ -82,7 +84,7 @@ export class LuaFunctions implements FunctionEngine {
     this.exchangeGlobals(machine, this.loadingGlobals)
     let state = machine.start(chunk)
     if (state === 'suspended') state = machine.stop('FUNCTION LOAD timeout')
-    const failure = state === 'done' ? null : errorText(machine)
+    const failure = state === 'done' ? null : luaErrorText(machine)
     machine.finish(state)
     this.exchangeGlobals(machine, this.callingGlobals)
     machine.release(chunk)
@@ -150,7 +152,7 @@ function guarded<T>(machine: LuaMachine, run: () => T): T | Bytes {
   } catch (thrown) {
     rethrowAssertion(thrown)
     machine.isBroken = true
-    return `ERR ${thrown instanceof Error ? thrown.message : String(thrown)}`
+    return `ERR ${errorText(thrown)}`
   }
 }
 
@@ -158,7 +160,7 @@ function guarded<T>(machine: LuaMachine, run: () => T): T | Bytes {
  * Returns the error on top of the stack in Redis's words: a table's `err`, or the text after a code
  * word.
  */
-function errorText({ stack }: LuaMachine): Bytes {
+function luaErrorText({ stack }: LuaMachine): Bytes {
   if (stack.isTable(-1)) {
     stack.rawGetField(-1, 'err')
     return stack.string(-1) ?? 'ERR unknown error'

@@ -12,6 +12,7 @@
 import { assert } from '../../base/assert.ts'
 import type { Bytes } from '../../base/bytes.ts'
 import { lowerCase } from '../../base/bytes.ts'
+import { errorText } from '../../base/error-text.ts'
 import type { LuaMachine } from '../../lua/machine.ts'
 import type { Libraries } from '../../storage/keyspace/libraries.ts'
 import { clientError } from '../contract/errors.ts'
@@ -234,9 +235,7 @@ export class FunctionLibraries implements FunctionsPort {
         // The code compiled where it was loaded, so it stays stored although it cannot be called
         // here.
         this.unusable.set(name, code)
-        this.warn(
-          `cannot load function library '${name}', its functions are unavailable: ${error instanceof Error ? error.message : String(error)}`,
-        )
+        this.warn(`cannot load function library '${name}', its functions are unavailable: ${errorText(error)}`)
         if (this.losses !== this.engine.losses) {
           this.refresh() // a broken machine loses all compiled code
           return

@@ -7,8 +7,10 @@
  *
  * The clock stands still for a script from its start to its end.
  */
+
 import { rethrowAssertion } from '../../base/assert.ts'
 import type { Bytes } from '../../base/bytes.ts'
+import { errorText } from '../../base/error-text.ts'
 import type { FunctionReference, LuaMachine, RunState } from '../../lua/machine.ts'
 import type { LuaStack } from '../../lua/stack.ts'
 import type { Keyspace } from '../../storage/keyspace/keyspace.ts'
@@ -251,7 +253,7 @@ export class ScriptRunner implements ScriptHost {
     machine.isBroken = true
     this.running = null
     this.result = null
-    return this.refuse(`ERR the script broke the machine it ran in: ${error instanceof Error ? error.message : error}`)
+    return this.refuse(`ERR the script broke the machine it ran in: ${errorText(error)}`)
   }
 
   private beginResult({ machine: { stack } }: ScriptCall): ScriptResult {

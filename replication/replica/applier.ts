@@ -6,8 +6,10 @@
  * memory between two groups. Then the binlog is cut back to its previous end, and the storage is
  * marked unfit: memory serves reads only until a full sync has replaced it.
  */
+
 import { assert, must, rethrowAssertion } from '../../base/assert.ts'
 import type { Bytes } from '../../base/bytes.ts'
+import { errorText } from '../../base/error-text.ts'
 import { readCommand } from '../../storage/binlog/command-codec.ts'
 import { type BinlogPosition, GROUP_HEAD_BYTES, groupCrc } from '../../storage/binlog/group.ts'
 import type { Replayer } from '../../storage/recovery/recovery.ts'
@@ -43,14 +45,14 @@ export function applyBatch(storage: Storage, replayer: LinkReplayer, batch: Grou
   } catch (error) {
     rethrowAssertion(error)
     storage.appendFailed(error)
-    return { type: 'refused', reason: `the binlog cannot be written: ${textOf(error)}` }
+    return { type: 'refused', reason: `the binlog cannot be written: ${errorText(error)}` }
   }
   assert(binlog.end.offset === verified.offset && binlog.end.crc === verified.crc, 'the binlog ends where the batch ends')
   try {
     run(storage, replayer, batch, decoded.groups)
   } catch (error) {
     rethrowAssertion(error) // memory is not what the log says, and the next start reads it from there
-    const reason = `a group at or after offset ${before.offset} could not be applied: ${textOf(error)}`
+    const reason = `a group at or after offset ${before.offset} could not be applied: ${errorText(error)}`
     binlog.takeBack(before)
     storage.distrust(reason)
     return { type: 'broken', reason }
@@ -102,7 +104,7 @@ function readWhole(body: Buffer, at: number): { args: Bytes[]; end: number } | s
   try {
     return readCommand(body, at, body.length) ?? 'a command cut short'
   } catch (error) {
-    return textOf(error)
+    return errorText(error)
   }
 }
 
@@ -127,5 +129,3 @@ const SHOWN_NAME = 64
 function shown(args: readonly Bytes[]): string {
   return JSON.stringify(args.slice(0, 2).join(' ').slice(0, SHOWN_NAME))
 }
-
-const textOf = (error: unknown) => (error instanceof Error ? error.message : String(error))

@@ -9,8 +9,10 @@
  * written or installed is abandoned. A copy also outlives the process: the next process resumes
  * after the last recorded record (storage/directory/data-sets.ts).
  */
+
 import { assert, rethrowAssertion } from '../../base/assert.ts'
 import type { Clock } from '../../base/clock.ts'
+import { errorText } from '../../base/error-text.ts'
 import type { IncomingDataSet } from '../../storage/directory/data-sets.ts'
 import type { Storage } from '../../storage/storage.ts'
 import { type Chunk, readChunk } from '../protocol/chunks.ts'
@@ -194,7 +196,7 @@ export class FullSyncTarget {
         await this.writeOne(copy, chunk)
       } catch (error) {
         rethrowAssertion(error)
-        if (this.copy === copy) this.fail(`a full sync cannot be written: ${textOf(error)}`)
+        if (this.copy === copy) this.fail(`a full sync cannot be written: ${textWithCause(error)}`)
         continue
       }
       if (chunk.kind === 'end' && this.transfer === transfer) this.options.onCopied()
@@ -227,7 +229,7 @@ export class FullSyncTarget {
       await this.options.storage.installDataSet(next, { offset, crc }, replicationId, past)
     } catch (error) {
       rethrowAssertion(error)
-      if (this.copy === copy) this.fail(`a full sync cannot be installed: ${textOf(error)}`)
+      if (this.copy === copy) this.fail(`a full sync cannot be installed: ${textWithCause(error)}`)
       return
     }
     if (this.copy !== copy) return
@@ -248,7 +250,7 @@ function sizeOf({ records }: Chunk): number {
 }
 
 /** Includes the cause: LevelDB itself reports only that it failed to open. */
-function textOf(error: unknown): string {
-  if (!(error instanceof Error)) return String(error)
-  return error.cause instanceof Error ? `${error.message}: ${error.cause.message}` : error.message
+function textWithCause(error: unknown): string {
+  const text = errorText(error)
+  return error instanceof Error && error.cause instanceof Error ? `${text}: ${error.cause.message}` : text
 }

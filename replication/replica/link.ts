@@ -13,6 +13,7 @@
 import RedisParser from 'redis-parser'
 import { assert, rethrowAssertion } from '../../base/assert.ts'
 import { type Bytes, MAX_BYTES_LENGTH } from '../../base/bytes.ts'
+import { errorText } from '../../base/error-text.ts'
 import { encodedLength, writeCommand } from '../../storage/binlog/command-codec.ts'
 import type { MasterAddress } from '../../storage/directory/identity.ts'
 import { Arrivals } from '../protocol/arrivals.ts'
@@ -191,7 +192,7 @@ export class ReplicaLink {
       } catch (error) {
         rethrowAssertion(error)
         if (!MAY_FAIL.has(action.type)) throw error
-        const reason = `${action.type}: ${error instanceof Error ? error.message : String(error)}`
+        const reason = `${action.type}: ${errorText(error)}`
         this.events.push({ event: { type: 'failed', reason }, source: this.source })
         return
       }

@@ -2,7 +2,9 @@
  * The configuration in force. Values are kept parsed. A part of the server that must react to a
  * change registers a listener. A listener may refuse the value, which undoes the whole CONFIG SET.
  */
+
 import { type Bytes, bytesOfText, textOf } from '../../base/bytes.ts'
+import { errorText } from '../../base/error-text.ts'
 import { type Files, realFiles, replaceFileSync } from '../../base/files.ts'
 import { clientError } from '../../commands/contract/errors.ts'
 import type { ConfigPort } from '../../commands/contract/ports.ts'
@@ -210,7 +212,7 @@ export class Config implements ConfigPort {
       const text = rewriteConfigText(readText(this.files, this.file), this.file, this.values, (items) => this.valuesOf(items), this.files)
       replaceFileSync(this.files, this.file, Buffer.from(text, 'latin1'))
     } catch (error) {
-      throw clientError(`ERR Rewriting config file: ${bytesOfText((error as Error).message.replace(/[\r\n]+/g, ' '))}`)
+      throw clientError(`ERR Rewriting config file: ${bytesOfText(errorText(error).replace(/[\r\n]+/g, ' '))}`)
     }
   }
 

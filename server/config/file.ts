@@ -11,6 +11,7 @@
 import { readFileSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import { type Bytes, bytesOf, lowerCase, textOf } from '../../base/bytes.ts'
+import { errorText } from '../../base/error-text.ts'
 import { contentOf, type Files } from '../../base/files.ts'
 import { splitInline } from '../../commands/parsing/inline-words.ts'
 import { includedPaths } from './include-paths.ts'
@@ -69,7 +70,7 @@ export function includedSettings(files: Files, path: string, included: string, w
     return includedPaths(files, pattern).flatMap((one) => readAt(files, one, where, depth + 1))
   } catch (error) {
     if (error instanceof ConfigError) throw error
-    return [{ problem: `${where}cannot look for the configuration files ${pattern}: ${(error as Error).message}` }]
+    return [{ problem: `${where}cannot look for the configuration files ${pattern}: ${errorText(error)}` }]
   }
 }
 
@@ -79,7 +80,7 @@ function readAt(files: Files, path: string, where: string, depth: number): Item[
   try {
     text = readText(files, path)
   } catch (error) {
-    return [{ problem: `${where}cannot read the configuration file ${path}: ${(error as Error).message}` }]
+    return [{ problem: `${where}cannot read the configuration file ${path}: ${errorText(error)}` }]
   }
   return parseConfigText(text, path, (included, place) => includedSettings(files, path, included, place, depth))
 }

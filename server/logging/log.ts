@@ -11,6 +11,7 @@ import { closeSync, mkdirSync, openSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { type DestinationStream, pino } from 'pino'
 import { prettyFactory } from 'pino-pretty'
+import { errorText } from '../../base/error-text.ts'
 import type { Log } from '../../base/log.ts'
 import type { Config } from '../config/config.ts'
 import { hasColours } from '../terminal.ts'
@@ -68,7 +69,7 @@ function requireWritable(path: string): void {
     mkdirSync(dirname(path), { recursive: true })
     closeSync(openSync(path, 'a'))
   } catch (error) {
-    throw new Error(`cannot open the log file ${path}: ${(error as Error).message}`)
+    throw new Error(`cannot open the log file ${path}: ${errorText(error)}`)
   }
 }
 

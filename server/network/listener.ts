@@ -7,6 +7,7 @@ import { chmodSync, closeSync, openSync, readFileSync, rmSync } from 'node:fs'
 import * as net from 'node:net'
 import { devNull } from 'node:os'
 import * as tls from 'node:tls'
+import { errorText } from '../../base/error-text.ts'
 import type { Log } from '../../base/log.ts'
 import type { Handshakes } from './handshakes.ts'
 
@@ -224,7 +225,7 @@ function descriptorError(): string | null {
     closeSync(openSync(devNull, 'r'))
     return null
   } catch (error) {
-    return (error as Error).message
+    return errorText(error)
   }
 }
 

@@ -2,7 +2,9 @@
  * Appends the turn's group to the binlog. A group that cannot be written is held unchanged until it
  * can be. None of it has been acknowledged, and memory is ahead of the log by this group.
  */
+
 import { assert, rethrowAssertion } from '../../base/assert.ts'
+import { errorText } from '../../base/error-text.ts'
 import type { Log } from '../../base/log.ts'
 import type { Keyspace } from '../keyspace/keyspace.ts'
 import type { Binlog } from './binlog.ts'
@@ -65,7 +67,7 @@ export class GroupWriter {
   }
 
   private stall(error: unknown): void {
-    this.stalled = error instanceof Error ? error.message : String(error)
+    this.stalled = errorText(error)
     this.stalledClockMs = this.keyspace.nowMs
     this.keyspace.expiry = 'hide'
     this.log.error(

@@ -5,6 +5,7 @@
  * checkpoint on.
  */
 import { join } from 'node:path'
+import { errorText } from '../../base/error-text.ts'
 import type { Files } from '../../base/files.ts'
 import { readCommand } from '../binlog/command-codec.ts'
 import type { BinlogPosition, GroupHeader } from '../binlog/group.ts'
@@ -123,7 +124,7 @@ function checkBody(header: GroupHeader, body: Buffer, findings: Findings): numbe
       at = command.end
     }
   } catch (error) {
-    findings.damage(place, error instanceof Error ? error.message : String(error))
+    findings.damage(place, errorText(error))
     return count
   }
   if (count === 0) findings.damage(place, 'the group is empty')

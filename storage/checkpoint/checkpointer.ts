@@ -4,8 +4,10 @@
  * the batch turns out to be missing, its records are dirty again, and the next checkpoint follows
  * after a delay.
  */
+
 import { assert, must, rethrowAssertion } from '../../base/assert.ts'
 import type { Clock } from '../../base/clock.ts'
+import { errorText } from '../../base/error-text.ts'
 import type { Log } from '../../base/log.ts'
 import type { Binlog } from '../binlog/binlog.ts'
 import type { Keyspace } from '../keyspace/keyspace.ts'
@@ -240,7 +242,7 @@ export class Checkpointer {
   /** Reopens LevelDB after a failed batch. Returns true if the batch has landed all the same. */
   private async handleFailedBatch(checkpoint: Checkpoint, error: unknown): Promise<boolean> {
     this.failed++
-    const text = error instanceof Error ? error.message : String(error)
+    const text = errorText(error)
     if (this.lastError !== text) this.log.error({ error: text }, 'checkpoint failed, retrying; no data is lost')
     this.lastError = text
     this.retryAtMs = this.clock.monotonicMs() + this.retryDelayMs
