@@ -283,10 +283,18 @@ export class Replication {
     const { dial, settings, clock, runId: ownRunId, port: ownPort } = this.options
     this.inquiry?.close()
     this.inquiry = new Inquiry({
-      ...{ dial, settings, host: ip, port, runId, nowMs: clock.monotonicMs() },
+      dial,
+      settings,
+      host: ip,
+      port,
+      runId,
+      nowMs: clock.monotonicMs(),
       introduction: {
-        ...{ ip: settings.announceIp, port: settings.announcePort === 0 ? ownPort() : settings.announcePort },
-        ...{ runId: ownRunId, attempt: 0, version: FORMAT_VERSION },
+        ip: settings.announceIp,
+        port: settings.announcePort === 0 ? ownPort() : settings.announcePort,
+        runId: ownRunId,
+        attempt: 0,
+        version: FORMAT_VERSION,
       },
       answered: (failure) => {
         answered(failure)

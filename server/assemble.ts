@@ -79,7 +79,20 @@ export interface Later extends Parts {
   readonly life: LifeCycle
 }
 
+/** The parts that clients and their connections are built on. */
+type Core = Omit<Parts, keyof Outside>
+type Outside = Pick<Parts, 'clients' | 'storagePort' | 'replicationPort' | 'acceptor' | 'listener' | 'blockedTimer' | 'cron'>
+
 export function assemble(foundations: Foundations, later: Forward<Later>): Parts {
+  const core = assembleCore(foundations, later)
+  const { config, storage, executor, turn, pubsub } = core
+  const outside = assembleOutside(core, later)
+  followSettings({ config, storage, executor, turn, pubsub })
+  return { ...core, ...outside }
+}
+
+/** Builds what runs requests: the executor, the gates, the turn, scripts and functions. */
+function assembleCore(foundations: Foundations, later: Forward<Later>): Core {
   const { config, log, clock, random, exit, acl, storage } = foundations
   const { keyspace, group } = storage
   const { table } = acl.environment
@@ -122,6 +135,12 @@ export function assemble(foundations: Foundations, later: Forward<Later>): Parts
   executor.blockedClients.wake = () => queueMicrotask(() => turn.begin())
   const scripting = startScripting({ config, clock, log, storage, executor, turn, gates, state })
   const functions = startFunctions({ config, clock, log, keyspace, scripting })
+  return { config, log, clock, random, acl, storage, state, statistics, latency, pubsub, executor, gates, turn, scripting, functions }
+}
+
+/** Builds what stands between the core and the world: clients, ports, sockets, and what runs by the clock. */
+function assembleOutside(core: Core, later: Forward<Later>): Outside {
+  const { config, log, clock, acl, storage, state, statistics, executor, gates, turn } = core
   const clients = new ClientRegistry({
     blocked: executor.blockedClients,
     waiters: waitingClients(state),
@@ -129,7 +148,7 @@ export function assemble(foundations: Foundations, later: Forward<Later>): Parts
     onMonitors: (count) => {
       executor.recorder.monitors = count
     },
-    monotonicMs,
+    monotonicMs: () => clock.monotonicMs(),
   })
   const storagePort = new StorageFacade({
     storage,
@@ -149,11 +168,7 @@ export function assemble(foundations: Foundations, later: Forward<Later>): Parts
   const listener = new Listener(acceptor, log)
   const blockedTimer = new BlockedTimer(executor.blockedClients, turn, clock)
   const cron = new Cron({ config, clock, storage, turn, gates, statistics, clients, storagePort, state })
-  followSettings({ config, storage, executor, turn, pubsub })
-  return {
-    ...{ config, log, clock, random, acl, storage, state, statistics, latency, pubsub, executor, gates, turn, scripting, functions },
-    ...{ clients, storagePort, replicationPort, acceptor, listener, blockedTimer, cron },
-  }
+  return { clients, storagePort, replicationPort, acceptor, listener, blockedTimer, cron }
 }
 
 /** Applies the settings of parts that do not know the configuration, now and after each change. */
@@ -180,7 +195,17 @@ function infoSource(parts: Parts): InfoSource {
   const { blockedClients, tracking } = executor
   return {
     ...parts,
-    ...{ version: HAYPILE_VERSION, runId, startedAtMs, startedMs, port, tlsPort, recoveredKeys, replication },
-    ...{ blockedClients, tracking, handshakes: acceptor.handshakes, memory: storagePort.memory() },
+    version: HAYPILE_VERSION,
+    runId,
+    startedAtMs,
+    startedMs,
+    port,
+    tlsPort,
+    recoveredKeys,
+    replication,
+    blockedClients,
+    tracking,
+    handshakes: acceptor.handshakes,
+    memory: storagePort.memory(),
   }
 }

@@ -20,8 +20,14 @@ export function checkSpeaker(ownRunId: string, { version, runId }: Pick<MetaSync
 export function metaOf({ storage, runId, databases, chain }: OwnIntroduction, session: number, { failover }: MetaSyncRequest): Meta {
   const { identity, binlog } = storage
   return {
-    ...{ session, replicationId: identity.replicationId, past: identity.past, runId, version: FORMAT_VERSION, databases },
-    ...{ binlogStart: binlog.startOffset, binlogEnd: binlog.end.offset },
+    session,
+    replicationId: identity.replicationId,
+    past: identity.past,
+    runId,
+    version: FORMAT_VERSION,
+    databases,
+    binlogStart: binlog.startOffset,
+    binlogEnd: binlog.end.offset,
     accepts: ['left'],
     // a master that hands its role over is no longer upstream
     chain: failover ? [runId] : [runId, ...chain()],

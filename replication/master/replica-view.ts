@@ -74,7 +74,14 @@ export interface ViewMoment {
 export function replicaView(item: SlaveItem, { state, fullSync }: ReplicaProgress, { nowMs, end }: ViewMoment): ReplicaView {
   const { ip, port, runId, address, applied, synced, ackedMs, leftMs } = item
   return {
-    ...{ ip, port, runId, address, state, applied, synced, fullSync },
+    ip,
+    port,
+    runId,
+    address,
+    state,
+    applied,
+    synced,
+    fullSync,
     lagBytes: Math.max(0, end - applied),
     lagSeconds: state === 'online' ? Math.floor((nowMs - ackedMs) / 1000) : 0,
     goneMs: leftMs === null ? null : nowMs - leftMs,
@@ -85,7 +92,12 @@ export function conflictViews({ ip, port, claims }: SlaveItem, { nowMs }: ViewMo
   const { holder } = claims
   if (holder === null) return []
   return claims.refused.map(({ runId, address, refusedSinceMs }) => ({
-    ...{ ip, port, holderRunId: holder.runId, holderAddress: holder.address, refusedRunId: runId, refusedAddress: address },
+    ip,
+    port,
+    holderRunId: holder.runId,
+    holderAddress: holder.address,
+    refusedRunId: runId,
+    refusedAddress: address,
     refusedMs: nowMs - (refusedSinceMs as number),
   }))
 }

@@ -184,17 +184,23 @@ export class SlaveItems {
   private create(ip: string, port: number, nowMs: number): SlaveItem | null {
     if (this.items.size >= MAX_SLAVE_ITEMS && !this.makeRoom()) return null
     const item: SlaveItem = {
-      ...{ ip, port, claims: new Claims(), runId: '', attempt: 0, session: 0, meta: null, connection: null, address: '' },
-      ...{
-        continued: null,
-        applied: 0,
-        synced: 0,
-        pinned: Number.POSITIVE_INFINITY,
-        heardMs: nowMs,
-        ackedMs: nowMs,
-        doubt: null,
-        leftMs: null,
-      },
+      ip,
+      port,
+      claims: new Claims(),
+      runId: '',
+      attempt: 0,
+      session: 0,
+      meta: null,
+      connection: null,
+      address: '',
+      continued: null,
+      applied: 0,
+      synced: 0,
+      pinned: Number.POSITIVE_INFINITY,
+      heardMs: nowMs,
+      ackedMs: nowMs,
+      doubt: null,
+      leftMs: null,
     }
     this.items.set(keyOf(item), item)
     return item

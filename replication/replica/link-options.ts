@@ -38,7 +38,10 @@ export function linkFacts(
 ): LinkFacts {
   const { storage, clock, random, settings, runId, databases } = options
   return {
-    ...{ random, settings, runId, databases },
+    random,
+    settings,
+    runId,
+    databases,
     get nowMs() {
       return clock.monotonicMs()
     },

@@ -32,7 +32,19 @@ export function linkView(status: LinkStatus, fullSync: FullSyncProgress | null, 
   const state = status.state === 'binlog_sync' && !isStreaming ? 'try_sync' : status.state
   const nextTryMs = state === 'connect' ? retryAtMs : null
   return {
-    ...{ state, isUp: isStreaming, masterHost: master?.host ?? '', masterPort: master?.port ?? 0 },
-    ...{ lastIoMs, reason, reasonSinceMs, nextTryMs, downSinceMs, attempts, fullSyncs, partialSyncs, fullSync, readOffset },
+    state,
+    isUp: isStreaming,
+    masterHost: master?.host ?? '',
+    masterPort: master?.port ?? 0,
+    lastIoMs,
+    reason,
+    reasonSinceMs,
+    nextTryMs,
+    downSinceMs,
+    attempts,
+    fullSyncs,
+    partialSyncs,
+    fullSync,
+    readOffset,
   }
 }

@@ -24,7 +24,12 @@ async function node(always = false) {
   let events: WireEvents | null = null
   const nothing = () => {}
   const replication = new Replication({
-    ...{ storage, clock, random, settings: defaultReplicationSettings(), runId: id(9), databases: 4 },
+    storage,
+    clock,
+    random,
+    settings: defaultReplicationSettings(),
+    runId: id(9),
+    databases: 4,
     log: { debug: nothing, info: nothing, warn: nothing, error: nothing },
     replayer: replayer(engine.executor, storage.keyspace),
     dial(_host, _port, wireEvents) {
@@ -44,7 +49,12 @@ async function node(always = false) {
     const { end, replicationId } = { end: storage.binlog.end, replicationId: storage.identity.replicationId }
     const { master } = replication
     const { session } = master.metaSync(connection, {
-      ...{ ip: '', port: 7001, runId: id(1), attempt: 1, version: FORMAT_VERSION, failover: false },
+      ip: '',
+      port: 7001,
+      runId: id(1),
+      attempt: 1,
+      version: FORMAT_VERSION,
+      failover: false,
     })
     master.trySync(connection, { session, replicationIds: [replicationId], ...end, failover: false })
     master.binlogSync(connection, session, end.offset)
@@ -62,7 +72,7 @@ async function node(always = false) {
     const { offset } = storage.binlog.end
     events?.connected()
     const place = { binlogStart: 0, binlogEnd: offset, chain: [id(2)] }
-    answer(metaReply({ ...{ session: 1, replicationId, past, runId: id(2), version: FORMAT_VERSION, databases: 4 }, ...place }))
+    answer(metaReply({ session: 1, replicationId, past, runId: id(2), version: FORMAT_VERSION, databases: 4, ...place }))
     answer(trySyncReplyWords({ type: 'continue', replicationId, offset, past }))
   }
   return { engine, storage, replication, dialled, online, takenOn }

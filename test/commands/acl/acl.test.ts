@@ -172,8 +172,15 @@ test('LOG groups what happens again within a minute, newest first, and forgets w
   const { 'client-info': client, ...rest } = again as Logged
   assert.match(client, /^id=\d+ addr=/)
   assert.equal(rest, {
-    ...{ count: 2, reason: 'key', context: 'toplevel', object: 'a', username: 'bob', 'age-seconds': rest['age-seconds'] },
-    ...{ 'entry-id': 0, 'timestamp-created': server.clock.wallMs() - 1500, 'timestamp-last-updated': server.clock.wallMs() },
+    count: 2,
+    reason: 'key',
+    context: 'toplevel',
+    object: 'a',
+    username: 'bob',
+    'age-seconds': rest['age-seconds'],
+    'entry-id': 0,
+    'timestamp-created': server.clock.wallMs() - 1500,
+    'timestamp-last-updated': server.clock.wallMs(),
   })
   assert.equal([auth?.reason, auth?.object, auth?.username], ['auth', 'Auth', 'nobody'])
   assert.equal([set?.reason, set?.object], ['command', 'set'])

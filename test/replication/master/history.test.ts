@@ -124,7 +124,9 @@ test('two forked logs of equal length with equal last bodies under one id are to
   assert.is(lastBody(here), lastBody(there))
   const history = historyOf(here.engine.storage, false)
   const request = (position: { offset: number; crc: number }) => ({
-    ...{ session: 1, replicationIds: [here.engine.storage.identity.replicationId], failover: false },
+    session: 1,
+    replicationIds: [here.engine.storage.identity.replicationId],
+    failover: false,
     ...position,
   })
   const reply = decideTrySync(history, request(there.end))

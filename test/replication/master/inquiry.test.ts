@@ -8,7 +8,14 @@ import { encodedLength, readCommand, writeCommand } from '../../../storage/binlo
 import { FakeWire, MASTER_RUN, OWN_RUN } from '../../support/replication/link-bench.ts'
 
 const META = {
-  ...{ session: 0, replicationId: '4'.repeat(40), past: [], runId: MASTER_RUN, version: 1, databases: 16, binlogStart: 0, binlogEnd: 500 },
+  session: 0,
+  replicationId: '4'.repeat(40),
+  past: [],
+  runId: MASTER_RUN,
+  version: 1,
+  databases: 16,
+  binlogStart: 0,
+  binlogEnd: 500,
   chain: [MASTER_RUN],
 }
 
@@ -22,7 +29,10 @@ function asked(settings: { masterUser?: string; masterPassword?: string } = {}) 
       return wire
     },
     settings: { ...defaultReplicationSettings(), ...settings },
-    ...{ host: '10.0.0.1', port: 7001, runId: MASTER_RUN, nowMs: 0 },
+    host: '10.0.0.1',
+    port: 7001,
+    runId: MASTER_RUN,
+    nowMs: 0,
     introduction: { ip: '', port: 6379, runId: OWN_RUN, attempt: 0, version: 1 },
     answered: (failure) => answers.push(failure),
   })

@@ -57,7 +57,9 @@ test('a replica that hands its role over is let in though this node follows it, 
   assert.equal(taken, [{ runId: id(50), offset: old.end.offset }])
   assert.is(storage.role, 'master')
   assert.equal(reply, {
-    ...{ type: 'continue', offset: old.end.offset, replicationId: storage.identity.replicationId },
+    type: 'continue',
+    offset: old.end.offset,
+    replicationId: storage.identity.replicationId,
     past: [{ id: old.replicationId, until: old.end.offset }],
   })
   assert.is(other.takeText(), '-BADSESSION this node has become a master\r\n')

@@ -35,8 +35,15 @@ test('the meta is what this node is', async () => {
   bench.write('SET', 'key', '1')
   const { identity, binlog } = bench.engine.storage
   assert.equal(bench.metaSync(bench.connect()), {
-    ...{ session: 1, replicationId: identity.replicationId, past: [], runId: OWN_RUN_ID, version: 1, databases: 4 },
-    ...{ binlogStart: 0, binlogEnd: binlog.end.offset, chain: [OWN_RUN_ID, id(50), id(51)] },
+    session: 1,
+    replicationId: identity.replicationId,
+    past: [],
+    runId: OWN_RUN_ID,
+    version: 1,
+    databases: 4,
+    binlogStart: 0,
+    binlogEnd: binlog.end.offset,
+    chain: [OWN_RUN_ID, id(50), id(51)],
     accepts: ['left'],
   })
   await bench.close()

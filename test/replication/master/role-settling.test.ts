@@ -22,7 +22,12 @@ async function started() {
   const { storage } = engine
   const nothing = () => {}
   const replication = new Replication({
-    ...{ storage, clock, random, settings: defaultReplicationSettings(), runId: id(9), databases: 4 },
+    storage,
+    clock,
+    random,
+    settings: defaultReplicationSettings(),
+    runId: id(9),
+    databases: 4,
     log: { debug: nothing, info: nothing, warn: nothing, error: nothing },
     replayer: replayer(engine.executor, storage.keyspace),
     dial: () => ({ send: nothing, pause: nothing, resume: nothing, close: nothing }),

@@ -47,7 +47,14 @@ test('every message comes back as it was', () => {
 
 test('every reply comes back as it was', () => {
   const meta: Meta = {
-    ...{ session: 7, replicationId: A, past, runId: B, version: 1, databases: 16, binlogStart: 0, binlogEnd: 99 },
+    session: 7,
+    replicationId: A,
+    past,
+    runId: B,
+    version: 1,
+    databases: 16,
+    binlogStart: 0,
+    binlogEnd: 99,
     chain: [B, A],
   }
   assert.equal(readMeta(parsed(metaReply(meta))), meta)
@@ -86,7 +93,14 @@ test('words that are not in order are refused before anything is done', () => {
 
 test('a reply of a later version with more names is read', () => {
   const meta = metaReply({
-    ...{ session: 1, replicationId: A, past: [], runId: B, version: 2, databases: 16, binlogStart: 0, binlogEnd: 0 },
+    session: 1,
+    replicationId: A,
+    past: [],
+    runId: B,
+    version: 2,
+    databases: 16,
+    binlogStart: 0,
+    binlogEnd: 0,
     chain: [B],
   })
   assert.is(readMeta(parsed(['colour', 'green', ...meta])).version, 2)

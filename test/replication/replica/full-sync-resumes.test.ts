@@ -85,8 +85,12 @@ async function unfinished(source: readonly string[]): Promise<Engine> {
 const targetOf = ({ storage }: Engine) => {
   const nothing = () => {}
   return new FullSyncTarget({
-    ...{ storage, clock: new ManualClock() },
-    ...{ onCopied: nothing, onSwapped: nothing, onFailed: nothing, onRoom: nothing },
+    storage,
+    clock: new ManualClock(),
+    onCopied: nothing,
+    onSwapped: nothing,
+    onFailed: nothing,
+    onRoom: nothing,
   })
 }
 

@@ -120,7 +120,12 @@ test('min-replicas-to-write is asked about anew where it may not be met any more
   let nowMs = 0
   const writableUntilMs = 3000
   around.replication = {
-    ...{ isReplica: false, isMasterDown: false, writesPaused: false, writableUntilMs, isUnsettled: false, settle() {} },
+    isReplica: false,
+    isMasterDown: false,
+    writesPaused: false,
+    writableUntilMs,
+    isUnsettled: false,
+    settle() {},
     get lacksReplicas() {
       return nowMs > writableUntilMs
     },
@@ -138,7 +143,11 @@ test('the first write of a master whose role may still change settles it; reads,
   const { gates, executor, clientOf, around } = made()
   let isUnsettled = true
   around.replication = {
-    ...{ isReplica: false, isMasterDown: false, writesPaused: false, lacksReplicas: false, writableUntilMs: Number.POSITIVE_INFINITY },
+    isReplica: false,
+    isMasterDown: false,
+    writesPaused: false,
+    lacksReplicas: false,
+    writableUntilMs: Number.POSITIVE_INFINITY,
     get isUnsettled() {
       return isUnsettled
     },
@@ -167,8 +176,13 @@ test('the reasons that are present have names: in the order in which they answer
   storage.stalled = 'EIO'
   storage.isDiskLow = true
   around.replication = {
-    ...{ isReplica: true, isMasterDown: true, lacksReplicas: true, writesPaused: true, isUnsettled: true },
-    ...{ writableUntilMs: Number.POSITIVE_INFINITY, settle() {} },
+    isReplica: true,
+    isMasterDown: true,
+    lacksReplicas: true,
+    writesPaused: true,
+    isUnsettled: true,
+    writableUntilMs: Number.POSITIVE_INFINITY,
+    settle() {},
   }
   gates.pause(1000, 'write')
   gates.suspended(() => 'BUSY')
@@ -193,8 +207,13 @@ test("a request that LevelDB's reopening holds is tried again when that has fail
   const databases: never[] = []
   Object.assign(storage, { isReady: true, checkpointer: { isReopening: true }, keyspace: { databases }, holdExpiry() {}, expiry: {} })
   around.replication = {
-    ...{ isReplica: false, isMasterDown: false, lacksReplicas: false, writesPaused: false, isUnsettled: true },
-    ...{ writableUntilMs: Number.POSITIVE_INFINITY, settle() {} },
+    isReplica: false,
+    isMasterDown: false,
+    lacksReplicas: false,
+    writesPaused: false,
+    isUnsettled: true,
+    writableUntilMs: Number.POSITIVE_INFINITY,
+    settle() {},
   }
   gates.refresh()
   const steps = { isWrite: false, mayWrite: false, command: { name: 'scan', flags: ['readonly'], steps: () => null } }

@@ -121,8 +121,15 @@ class FakeReplication implements ReplicationPort {
   refusal: Error | null = null
   /** The master's answer to METASYNC. */
   meta: Meta = {
-    ...{ session: 5, replicationId: 'b'.repeat(40), past: [], runId: 'c'.repeat(40), version: 1, databases: 16 },
-    ...{ binlogStart: 0, binlogEnd: 100, chain: ['c'.repeat(40)] },
+    session: 5,
+    replicationId: 'b'.repeat(40),
+    past: [],
+    runId: 'c'.repeat(40),
+    version: 1,
+    databases: 16,
+    binlogStart: 0,
+    binlogEnd: 100,
+    chain: ['c'.repeat(40)],
   }
   /** The result of WAIT. */
   waited: WaitReached = { local: 0, replicas: 0 }

@@ -184,7 +184,14 @@ export class LinkBench {
 }
 
 export const META: Meta = {
-  ...{ session: 7, replicationId: MASTER_ID, past: [], runId: MASTER_RUN, version: 1, databases: 4, binlogStart: 0, binlogEnd: 0 },
+  session: 7,
+  replicationId: MASTER_ID,
+  past: [],
+  runId: MASTER_RUN,
+  version: 1,
+  databases: 4,
+  binlogStart: 0,
+  binlogEnd: 0,
   chain: [MASTER_RUN],
 }
 

@@ -144,7 +144,12 @@ export class MasterBench {
 
   metaSync(connection: FakeConnection, request: Partial<MetaSyncRequest> = {}): Meta {
     return this.master.metaSync(connection, {
-      ...{ ip: '', port: 7001, runId: id(1), attempt: 1, version: FORMAT_VERSION, failover: false },
+      ip: '',
+      port: 7001,
+      runId: id(1),
+      attempt: 1,
+      version: FORMAT_VERSION,
+      failover: false,
       ...request,
     })
   }

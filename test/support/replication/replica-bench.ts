@@ -15,7 +15,14 @@ export const OLDER_ID = '3'.repeat(40)
 export const MASTER_ID = '4'.repeat(40)
 export const MASTER = { host: 'upstream', port: 6380, failover: false }
 export const META = {
-  ...{ session: 7, replicationId: MASTER_ID, past: [], runId: MASTER_RUN, version: 1, databases: 16, binlogStart: 0, binlogEnd: 500 },
+  session: 7,
+  replicationId: MASTER_ID,
+  past: [],
+  runId: MASTER_RUN,
+  version: 1,
+  databases: 16,
+  binlogStart: 0,
+  binlogEnd: 500,
   chain: [MASTER_RUN, UPPER_RUN],
 }
 export const HEAD: SnapshotHead = { id: 'abc', offset: 900, crc: 5, records: 10, bytes: 1000, replicationId: MASTER_ID, past: [] }
