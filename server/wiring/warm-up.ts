@@ -11,9 +11,10 @@ import { Socket } from 'node:net'
 import type { Bytes } from '../../base/bytes.ts'
 import type { Clock } from '../../base/clock.ts'
 import type { Log } from '../../base/log.ts'
-import type { ServerPort } from '../../commands/contract/ports.ts'
-import type { CommandTable } from '../../commands/contract/table.ts'
+import { type ServerPort } from '../../commands/contract/ports.ts'
+import { type CommandTable } from '../../commands/contract/table.ts'
 import { Executor } from '../../commands/execution/executor.ts'
+import { type Acl } from '../../commands/acl/acl.ts'
 import { KeyEventPublisher } from '../../commands/pubsub/key-event-publisher.ts'
 import { PubSub } from '../../commands/pubsub/pub-sub.ts'
 import { encodedLength, writeCommand } from '../../storage/binlog/command-codec.ts'
@@ -111,44 +112,9 @@ function scratch(table: CommandTable, clock: Clock): { connections: Connection[]
   const server: Partial<ServerPort> = { table, config, acl, pubsub: new PubSub('muted'), random: () => 0.5 }
   const monotonicMs = () => clock.monotonicMs()
   const executor = new Executor({ keyspace, group, server: server as ServerPort, hooks, monotonicMs, groupStart: () => 0 })
-  const storage: TurnStorage = {
-    keyspace,
-    isReady: false,
-    get binlog(): never {
-      throw new Error('a scratch has no binlog')
-    },
-    beginTurn: () => keyspace.readClock(clock),
-    commit: () => {
-      group.close()
-      group.reset()
-      return 'written'
-    },
-    expireDue: () => false,
-    background: () => false,
-  }
-  const turn = new Turn(storage, { serveBlocked() {}, tellClients: () => false, feedReplicas() {}, ended() {} })
-  const host: ConnectionHost = {
-    executor,
-    turn,
-    prefetcher: new Prefetcher(keyspace, table),
-    limits: new NodeLimits(acl),
-    acl,
-    queryLimitBytes: Number.POSITIVE_INFINITY,
-    outputLimits: config.bufferLimits(),
-    cutOff() {},
-    received() {},
-    sent() {},
-    fed() {},
-    drained() {},
-    leaving: (connection) => executor.forget(connection),
-    inputEnded() {},
-    closed() {},
-    log() {},
-    monotonicMs,
-    beginRequests: () => {
-      executor.clock.startMs = monotonicMs()
-    },
-  }
+  const hooksOfTurn = { serveBlocked() {}, tellClients: () => false, feedReplicas() {}, ended() {} }
+  const turn = new Turn(scratchStorage(keyspace, group, clock), hooksOfTurn)
+  const host = scratchHost(executor, turn, { config, acl, prefetcher: new Prefetcher(keyspace, table), monotonicMs })
   const address = { remote: '', local: '', isUnix: false }
   const connections = Array.from({ length: CLIENTS }, (_, id) => new Connection(unconnected(), id, host, address))
   return { connections, statistics }
@@ -167,3 +133,52 @@ const noRecords = new Proxy({} as RecordStore, {
     throw new Error('a scratch has no records')
   },
 })
+
+/** Takes the writes of the warm-up and throws them away. */
+function scratchStorage(keyspace: Keyspace, group: OpenGroup, clock: Clock): TurnStorage {
+  return {
+    keyspace,
+    isReady: false,
+    get binlog(): never {
+      throw new Error('a scratch has no binlog')
+    },
+    beginTurn: () => keyspace.readClock(clock),
+    commit: () => {
+      group.close()
+      group.reset()
+      return 'written'
+    },
+    expireDue: () => false,
+    background: () => false,
+  }
+}
+
+/** Gives connections what they need, without limits, log or registry. */
+function scratchHost(
+  executor: Executor,
+  turn: Turn,
+  { config, acl, prefetcher, monotonicMs }: { config: Config; acl: Acl; prefetcher: Prefetcher; monotonicMs: () => number },
+): ConnectionHost {
+  return {
+    executor,
+    turn,
+    prefetcher,
+    limits: new NodeLimits(acl),
+    acl,
+    queryLimitBytes: Number.POSITIVE_INFINITY,
+    outputLimits: config.bufferLimits(),
+    cutOff() {},
+    received() {},
+    sent() {},
+    fed() {},
+    drained() {},
+    leaving: (connection) => executor.forget(connection),
+    inputEnded() {},
+    closed() {},
+    log() {},
+    monotonicMs,
+    beginRequests: () => {
+      executor.clock.startMs = monotonicMs()
+    },
+  }
+}
