@@ -14,6 +14,7 @@
  */
 import type { Log } from '../base/log.ts'
 import type { ReplicaView } from './master/replica-view.ts'
+import { Refusal } from './protocol/messages.ts'
 
 export type FailoverState = 'no-failover' | 'waiting-for-sync' | 'failover-in-progress'
 
@@ -205,6 +206,18 @@ export class Failover {
   }
 }
 
-export function isTarget({ ip, port }: ReplicaView, { to }: FailoverRequest): boolean {
+function isTarget({ ip, port }: ReplicaView, { to }: FailoverRequest): boolean {
   return to === null || (to.host === ip && to.port === port)
+}
+
+/** Throws Refusal, in Redis's words, if no attached replica can take over as the request asks. */
+export function refuseImpossible(request: FailoverRequest, attached: readonly ReplicaView[]): void {
+  if (attached.length === 0) throw new Refusal('ERR', 'FAILOVER requires connected replicas.')
+  if (request.force && (request.timeoutMs === 0 || request.to === null)) {
+    throw new Refusal('ERR', 'FAILOVER with force option requires both a timeout and target HOST and IP.')
+  }
+  if (request.to === null) return
+  const target = attached.find((replica) => isTarget(replica, request))
+  if (target === undefined) throw new Refusal('ERR', 'FAILOVER target HOST and PORT is not a replica.')
+  if (target.state !== 'online') throw new Refusal('ERR', 'FAILOVER target replica is not online.')
 }

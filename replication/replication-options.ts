@@ -26,6 +26,8 @@ export interface ReplicationOptions {
   syncAlways(): boolean
   /** True while CLIENT PAUSE holds writes: received groups wait as well. */
   isHeld(): boolean
+  /** Creates the error of WAIT for when this node stops being the master. */
+  waitFailure(): Error
   /** Requests a turn. Called before anything changes. */
   wake(): void
   /** Called after the role, the link or the pause of writes has changed. */

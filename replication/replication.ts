@@ -8,7 +8,7 @@
  */
 import type { MasterAddress } from '../storage/directory/identity.ts'
 import type { StorageEvents } from '../storage/storage.ts'
-import { Failover, type FailoverRequest, isTarget } from './failover.ts'
+import { Failover, type FailoverRequest, refuseImpossible } from './failover.ts'
 import { Inquiry } from './master/inquiry.ts'
 import { Master } from './master/master.ts'
 import type { ReplicaView } from './master/replica-view.ts'
@@ -23,9 +23,6 @@ import { type WaitCondition, Waiters } from './waiters.ts'
  * unsettled master deletes no expired key on its own: expired keys are only hidden.
  */
 export const ROLE_SETTLES_MS = 30_000
-
-/** Error of WAIT when its node stops being the master, in the words of Redis. */
-const UNBLOCKED = 'UNBLOCKED force unblock from blocking operation, instance state changed (master -> replica?)'
 
 /** Joins the master side, the link to a master, FAILOVER and WAIT of one node. */
 export class Replication {
@@ -185,16 +182,7 @@ export class Replication {
   startFailover(request: FailoverRequest): void {
     if (this.failover.state !== 'no-failover') throw new Refusal('ERR', 'FAILOVER already in progress.')
     if (this.isReplica) throw new Refusal('ERR', 'FAILOVER is not valid when server is a replica.')
-    const attached = this.master.attached()
-    if (attached.length === 0) throw new Refusal('ERR', 'FAILOVER requires connected replicas.')
-    if (request.force && (request.timeoutMs === 0 || request.to === null)) {
-      throw new Refusal('ERR', 'FAILOVER with force option requires both a timeout and target HOST and IP.')
-    }
-    if (request.to !== null) {
-      const target = attached.find((replica) => isTarget(replica, request))
-      if (target === undefined) throw new Refusal('ERR', 'FAILOVER target HOST and PORT is not a replica.')
-      if (target.state !== 'online') throw new Refusal('ERR', 'FAILOVER target replica is not online.')
-    }
+    refuseImpossible(request, this.master.attached())
     this.commit()
     this.failover.start(request, this.options.clock.monotonicMs())
   }
@@ -308,7 +296,7 @@ export class Replication {
     const { host, port } = address
     storage.becomeReplica(address)
     this.settle()
-    this.waiters.failAll(new Refusal('UNBLOCKED', UNBLOCKED.slice('UNBLOCKED '.length)))
+    this.waiters.failAll(this.options.waitFailure())
     log.info({ master: `${host}:${port}`, offset: storage.binlog.end.offset }, 'this node is a replica')
     this.link.follow(address)
     this.options.changed()

@@ -88,10 +88,7 @@ export const FOLDERS: Readonly<Record<string, Folder>> = {
     'base commands/contract storage/keyspace storage/scan storage/values',
   ),
   'commands/strings': folder('Strings and bitmaps', 'base commands/contract commands/parsing storage/keyspace storage/values'),
-  'commands/lists': folder(
-    'Lists',
-    'base commands/blocking commands/contract commands/parsing storage/keyspace storage/records storage/values',
-  ),
+  'commands/lists': folder('Lists', 'base commands/contract commands/parsing storage/keyspace storage/records storage/values'),
   'commands/hashes': folder(
     'Hashes and the deadlines of fields',
     'base commands/contract commands/keys commands/parsing storage/keyspace storage/values',
@@ -99,24 +96,20 @@ export const FOLDERS: Readonly<Record<string, Folder>> = {
   'commands/sets': folder('Sets', 'base commands/contract commands/keys commands/parsing storage/keyspace storage/tree storage/values'),
   'commands/sorted-sets': folder(
     'Sorted sets',
-    'base commands/blocking commands/contract commands/keys commands/parsing commands/sets storage/keyspace storage/records ' +
-      'storage/tree storage/values',
+    'base commands/contract commands/keys commands/parsing commands/sets storage/keyspace storage/records ' + 'storage/tree storage/values',
   ),
   'commands/geo': folder(
     'Positions on the earth, kept in sorted sets',
     'base commands/contract commands/parsing commands/sorted-sets storage/keyspace storage/values',
   ),
   'commands/hyperloglogs': folder('HyperLogLogs', 'base commands/contract commands/parsing storage/keyspace storage/values/hyperloglogs'),
-  'commands/streams': folder(
-    'Streams',
-    'base commands/blocking commands/contract commands/parsing storage/keyspace storage/records storage/values/streams',
-  ),
+  'commands/streams': folder('Streams', 'base commands/contract commands/parsing storage/keyspace storage/records storage/values/streams'),
   'commands/keys': folder(
     'Keys of any type: expiry, databases, SCAN, SORT, OBJECT',
     'base commands/contract commands/parsing storage/keyspace storage/scan storage/tree storage/values ' + 'storage/values/streams',
   ),
   'commands/transactions': folder('MULTI, EXEC and WATCH', 'base commands/contract storage/keyspace'),
-  'commands/blocking': folder('Clients that wait for keys', 'base commands/contract commands/parsing storage/keyspace storage/records'),
+  'commands/blocking': folder('Clients that wait for keys', 'base commands/contract storage/keyspace storage/records'),
   'commands/pubsub': folder('Channels, and keyspace events as messages', 'base commands/contract commands/parsing storage/keyspace'),
   'commands/scripting': folder(
     'EVAL and SCRIPT, FUNCTION and FCALL; running Lua in slices',
@@ -134,7 +127,7 @@ export const FOLDERS: Readonly<Record<string, Folder>> = {
   'commands/introspection': folder('COMMAND, derived from the declarations', 'base commands/contract commands/parsing'),
   'commands/replication': folder(
     'SLAVEOF, messages of replicas, WAIT, FAILOVER',
-    'base commands/blocking commands/contract commands/parsing replication/protocol storage/scan',
+    'base commands/contract commands/parsing replication/protocol storage/scan',
   ),
   'commands/server': folder(
     'INFO, CONFIG, MEMORY, DEBUG and others about the server itself',

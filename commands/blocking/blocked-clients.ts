@@ -7,11 +7,13 @@
  * A client that is served or times out continues with its next request in a microtask, outside of
  * every unit. Databases count by index, as SELECT does.
  */
+
 import type { Bytes } from '../../base/bytes.ts'
 import type { Entry } from '../../storage/keyspace/entry.ts'
 import type { Awaited, Keyspace } from '../../storage/keyspace/keyspace.ts'
 import { KIND_LIST, KIND_SORTED_SET, KIND_STREAM } from '../../storage/records/records.ts'
 import type { BlockOptions } from '../contract/block-options.ts'
+import { UNBLOCKED_BY_CLIENT_TEXT, UNBLOCKED_BY_ROLE_TEXT } from '../contract/errors.ts'
 import { Request } from '../contract/request.ts'
 import type { Client } from '../contract/session.ts'
 import { TimeOuts } from './time-outs.ts'
@@ -51,9 +53,6 @@ export interface BlockedHandler {
   finished(blocked: BlockedClient): void
   fail(blocked: BlockedClient, text: Bytes): void
 }
-
-const UNBLOCKED = 'UNBLOCKED client unblocked via CLIENT UNBLOCK'
-const ROLE_CHANGED = 'UNBLOCKED force unblock from blocking operation, instance state changed (master -> replica?)'
 
 /** The clients blocked on keys, with a queue for each key. */
 export class BlockedClients implements Awaited {
@@ -174,14 +173,14 @@ export class BlockedClients implements Awaited {
     const blocked = this.byClient.get(client)
     if (blocked === undefined) return false
     if (how === 'timeout') this.timeOut(blocked)
-    else this.fail(blocked, UNBLOCKED)
+    else this.fail(blocked, UNBLOCKED_BY_CLIENT_TEXT)
     return true
   }
 
   /** Fails and disconnects all blocked clients, because the node has become a replica. */
   endAll(): void {
     for (const blocked of [...this.byClient.values()]) {
-      this.fail(blocked, ROLE_CHANGED)
+      this.fail(blocked, UNBLOCKED_BY_ROLE_TEXT)
       blocked.client.close('after-reply')
     }
   }

@@ -1,11 +1,13 @@
 /** CLIENT LIST INFO KILL PAUSE UNPAUSE UNBLOCK: commands that read or act on all clients. */
+
 import type { Bytes } from '../../base/bytes.ts'
 import { type Command, type CommandFlag, command } from '../contract/command.ts'
 import type { Context } from '../contract/context.ts'
 import { clientError, syntaxError } from '../contract/errors.ts'
 import { OK, Verbatim } from '../contract/reply.ts'
 import type { Session } from '../contract/session.ts'
-import { integerOf, isToken, MAX_INT64, requireInteger } from '../parsing/args.ts'
+import { integerOf, isToken, requireInteger } from '../parsing/args.ts'
+import { requireTimeoutMs } from '../parsing/timeouts.ts'
 import { readKillFilters, requireClientType, typeOf } from './filters.ts'
 
 const ADMINISTRATION: readonly CommandFlag[] = ['admin', 'noscript', 'loading', 'stale']
@@ -134,10 +136,7 @@ const pause = command({
     let what: 'all' | 'write' = 'all'
     if (isToken(args[3], 'write')) what = 'write'
     else if (args.length === 4 && !isToken(args[3], 'all')) throw clientError('ERR CLIENT PAUSE mode must be WRITE or ALL')
-    const timeoutMs = requireInteger(args[2], () => clientError('ERR timeout is not an integer or out of range'))
-    if (timeoutMs < 0) throw clientError('ERR timeout is negative')
-    if (timeoutMs > MAX_INT64 - BigInt(context.now)) throw clientError('ERR timeout is out of range')
-    context.server.clients.pause(Number(timeoutMs), what)
+    context.server.clients.pause(requireTimeoutMs(args[2], context.now), what)
     return OK
   },
 })

@@ -2,7 +2,7 @@
 import type { Bytes } from '../../base/bytes.ts'
 import type { Credentials } from '../contract/access.ts'
 import { type Command, type CommandFlag, command } from '../contract/command.ts'
-import { clientError, syntaxError, wrongArity } from '../contract/errors.ts'
+import { clientError, databaseOutOfRange, syntaxError, wrongArity } from '../contract/errors.ts'
 import { MapReply, OK, PONG, SimpleString } from '../contract/reply.ts'
 import { REDIS_COMPATIBLE_VERSION } from '../contract/version.ts'
 import { integerOf, isToken, requireSafeInteger } from '../parsing/args.ts'
@@ -55,7 +55,7 @@ const select = command({
   flags: ['loading', 'stale', 'fast'],
   run({ keyspace, session }, args) {
     const index = requireSafeInteger(args[1], MIN_INT32, MAX_INT32)
-    if (index < 0 || index >= keyspace.databases.length) throw clientError('ERR DB index is out of range')
+    if (index < 0 || index >= keyspace.databases.length) throw databaseOutOfRange()
     session.database = index
     return OK
   },

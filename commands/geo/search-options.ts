@@ -2,7 +2,7 @@
 import type { Bytes } from '../../base/bytes.ts'
 import type { SortedSet } from '../../storage/values/sorted-set.ts'
 import type { Args } from '../contract/command.ts'
-import { clientError, syntaxError } from '../contract/errors.ts'
+import { clientError, notAResultCount, syntaxError } from '../contract/errors.ts'
 import { Options, requireFloat, requireInteger } from '../parsing/args.ts'
 import type { Shape, Size } from './areas.ts'
 import { type Position, positionOf } from './geohash.ts'
@@ -79,7 +79,7 @@ function takeCommon(options: Options, search: GeoSearch): boolean {
 
 function requireCount(word: Bytes): number {
   const count = requireInteger(word)
-  if (count <= 0) throw clientError('ERR COUNT must be > 0')
+  if (count <= 0) throw notAResultCount()
   return Number(count)
 }
 

@@ -2,7 +2,7 @@
 import { EVENT_HASH } from '../../storage/keyspace/key-events.ts'
 import { Hash } from '../../storage/values/hash.ts'
 import { type Command, command, firstKey } from '../contract/command.ts'
-import { clientError, notAFloat } from '../contract/errors.ts'
+import { clientError, incrementNotFinite, incrementOverflows, notAFloat } from '../contract/errors.ts'
 import { addInt64, integerOf, requireInteger } from '../parsing/args.ts'
 import { addLongDoubles, longDoubleOf, printLongDouble } from '../parsing/decimal.ts'
 import { findAs, writableAs } from '../parsing/values.ts'
@@ -32,7 +32,7 @@ const hincrby = command({
     const before = value === undefined ? 0 : integerOf(value)
     if (before === null) throw clientError('ERR hash value is not an integer')
     const after = addInt64(before, by)
-    if (after === null) throw clientError('ERR increment or decrement would overflow')
+    if (after === null) throw incrementOverflows()
     const hash = existing ?? writableAs(db, key, Hash)
     const text = String(after)
     hash.update(field, text)
@@ -58,7 +58,7 @@ const hincrbyfloat = command({
     const before = longDoubleOf(existing?.get(field) ?? '0')
     if (before === null) throw clientError('ERR hash value is not a float')
     const after = addLongDoubles(before, by)
-    if (after === null) throw clientError('ERR increment would produce NaN or Infinity')
+    if (after === null) throw incrementNotFinite()
     const hash = existing ?? writableAs(db, key, Hash)
     const text = printLongDouble(after)
     hash.update(field, text)

@@ -7,7 +7,7 @@ import type { Random } from '../../base/clock.ts'
 import { Hash } from '../../storage/values/hash.ts'
 import { type Args, type Command, command, firstKey } from '../contract/command.ts'
 import type { Context } from '../contract/context.ts'
-import { clientError, syntaxError } from '../contract/errors.ts'
+import { belowLongRange, syntaxError, valueOutOfRange } from '../contract/errors.ts'
 import { MapReply, type Reply } from '../contract/reply.ts'
 import { type CollectionScan, scanCollection } from '../keys/collection-scan.ts'
 import { isToken, MAX_INT64, requireInteger } from '../parsing/args.ts'
@@ -100,7 +100,7 @@ function drawMany(context: Context, args: Args): Reply {
   const withValues = args.length > 3
   const hash = readAs(context.db, args[1], Hash)
   if (hash === undefined || count === 0) return []
-  if (-count > MAX_DRAWN) throw clientError('ERR value is out of range')
+  if (-count > MAX_DRAWN) throw valueOutOfRange()
   const { random } = context.server
   const drawn = count < 0 ? drawAgainAndAgain(hash, -count, random) : drawDistinct(hash, count, random)
   const reply: Reply[] = []
@@ -119,10 +119,10 @@ function drawMany(context: Context, args: Args): Reply {
 function countOf(args: Args): number {
   const count = requireInteger(args[2])
   if (count < -MAX_INT64) {
-    throw clientError(`ERR value is out of range, value must between -${MAX_INT64} and ${MAX_INT64}`)
+    throw belowLongRange()
   }
   if (args.length > 4 || (args.length === 4 && !isToken(args[3], 'withvalues'))) throw syntaxError()
-  if (args.length === 4 && (count < -MAX_INT64 / 2n || count > MAX_INT64 / 2n)) throw clientError('ERR value is out of range')
+  if (args.length === 4 && (count < -MAX_INT64 / 2n || count > MAX_INT64 / 2n)) throw valueOutOfRange()
   return Number(count)
 }
 

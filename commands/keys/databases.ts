@@ -2,7 +2,7 @@
 import type { Bytes } from '../../base/bytes.ts'
 import type { Keyspace } from '../../storage/keyspace/keyspace.ts'
 import { type Command, command } from '../contract/command.ts'
-import { clientError, syntaxError } from '../contract/errors.ts'
+import { clientError, databaseOutOfRange, syntaxError } from '../contract/errors.ts'
 import { OK } from '../contract/reply.ts'
 import { isToken, requireSafeInteger } from '../parsing/args.ts'
 
@@ -105,7 +105,7 @@ function requireInt32(word: Bytes, error: Bytes): number {
 }
 
 function checkIndex(keyspace: Keyspace, index: number): void {
-  if (keyspace.databases[index] === undefined) throw clientError('ERR DB index is out of range')
+  if (keyspace.databases[index] === undefined) throw databaseOutOfRange()
 }
 
 export const databases: readonly Command[] = [dbsize, flushdb, flushall, swapdb]

@@ -14,7 +14,7 @@ import { Stream } from '../../storage/values/streams/stream.ts'
 import type { Value } from '../../storage/values/value.ts'
 import { type Command, command, firstKey, keyRange } from '../contract/command.ts'
 import type { Context } from '../contract/context.ts'
-import { clientError, noSuchKey, syntaxError } from '../contract/errors.ts'
+import { clientError, databaseOutOfRange, noSuchKey, syntaxError } from '../contract/errors.ts'
 import { OK, SimpleString } from '../contract/reply.ts'
 import { isToken, requireSafeInteger } from '../parsing/args.ts'
 import { deleteKey } from '../parsing/values.ts'
@@ -24,7 +24,6 @@ const MAX_INT32 = 2 ** 31 - 1
 const OVER_SHARDS = ['request_policy:multi_shard', 'response_policy:agg_sum']
 
 const sameObjects = () => clientError('ERR source and destination objects are the same')
-const indexOutOfRange = () => clientError('ERR DB index is out of range')
 
 /** The live entry of a key. Counts as a hit or a miss, but not as a use of the key. */
 export function observe({ keyspace, db }: Context, key: Bytes): Entry | undefined {
@@ -37,7 +36,7 @@ export function observe({ keyspace, db }: Context, key: Bytes): Entry | undefine
 /** The database that a word names. Throws for an invalid index. */
 function requireDatabase(keyspace: Keyspace, word: Bytes): Database {
   const db = keyspace.databases[requireSafeInteger(word, MIN_INT32, MAX_INT32)]
-  if (db === undefined) throw indexOutOfRange()
+  if (db === undefined) throw databaseOutOfRange()
   return db
 }
 

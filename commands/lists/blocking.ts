@@ -2,13 +2,14 @@
  * Blocking list commands: BLPOP, BRPOP, BLMOVE, BRPOPLPUSH, BLMPOP. Each is logged as the
  * non-blocking command that does the same.
  */
+
 import type { Bytes } from '../../base/bytes.ts'
 import { KIND_LIST } from '../../storage/records/records.ts'
 import { List, type ListEnd } from '../../storage/values/list.ts'
-import { requireTimeout } from '../blocking/blocking.ts'
 import { type Args, type Command, command, type KeySpec, keyRange } from '../contract/command.ts'
 import type { Context } from '../contract/context.ts'
 import { NULL_ARRAY, type Reply } from '../contract/reply.ts'
+import { requireTimeout } from '../parsing/timeouts.ts'
 import { findAs } from '../parsing/values.ts'
 import { notifyOfPop } from './lists.ts'
 import { countedKeys, moveElement, moveKeys, multiPopOf, popFirst, requireEnd } from './moves.ts'

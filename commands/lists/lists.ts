@@ -7,7 +7,7 @@ import { EVENT_LIST } from '../../storage/keyspace/key-events.ts'
 import { List, type ListEnd } from '../../storage/values/list.ts'
 import { type Args, type Command, command, firstKey } from '../contract/command.ts'
 import type { Context } from '../contract/context.ts'
-import { clientError, noSuchKey, wrongArity } from '../contract/errors.ts'
+import { clientError, noSuchKey, notPositive, wrongArity } from '../contract/errors.ts'
 import { NULL_ARRAY, OK, type Reply } from '../contract/reply.ts'
 import { requireClampedInteger } from '../parsing/args.ts'
 import { dropIfEmpty, findAs, readAs, writableAs } from '../parsing/values.ts'
@@ -97,8 +97,6 @@ const rpushx = command({
   verbatim: true,
   run: (context, args) => pushToExisting(context, 'right', args),
 })
-
-const notPositive = () => clientError('ERR value is out of range, must be positive')
 
 /** The count of LPOP and RPOP: 0 or more. */
 function requireCount(word: Bytes): number {

@@ -7,7 +7,7 @@ import { EVENT_LIST } from '../../storage/keyspace/key-events.ts'
 import { List, type ListEnd } from '../../storage/values/list.ts'
 import { type Command, command, firstKey, type KeySpec, keyRange } from '../contract/command.ts'
 import type { Context } from '../contract/context.ts'
-import { type ClientError, clientError, syntaxError } from '../contract/errors.ts'
+import { type ClientError, notAKeyCount, notAnElementCount, syntaxError } from '../contract/errors.ts'
 import { NULL_ARRAY, type Reply } from '../contract/reply.ts'
 import { isToken, Options, requireClampedInteger } from '../parsing/args.ts'
 import { findAs, writableAs } from '../parsing/values.ts'
@@ -88,9 +88,6 @@ export interface MultiPop {
   readonly count: number
 }
 
-const badKeyCount = () => clientError('ERR numkeys should be greater than 0')
-const badCount = () => clientError('ERR count should be greater than 0')
-
 /** A 64-bit integer above zero. */
 function requirePositive(word: Bytes, error: () => ClientError): number {
   const value = requireClampedInteger(word, error)
@@ -100,14 +97,14 @@ function requirePositive(word: Bytes, error: () => ClientError): number {
 
 /** Reads `numkeys key [key ...] <LEFT | RIGHT> [COUNT count]` from a position on. */
 export function multiPopOf(args: readonly Bytes[], at: number): MultiPop {
-  const keyCount = requirePositive(args[at]!, badKeyCount)
+  const keyCount = requirePositive(args[at]!, notAKeyCount)
   const endAt = at + 1 + keyCount
   const end = requireEnd(args[endAt])
   let count = -1
   const options = new Options(args, endAt + 1)
   while (options.more) {
     if (count > 0 || !options.take('count')) throw syntaxError()
-    count = requirePositive(options.value(), badCount)
+    count = requirePositive(options.value(), notAnElementCount)
   }
   return { keys: args.slice(at + 1, endAt), end, count: Math.max(1, count) }
 }

@@ -4,7 +4,7 @@ import { EVENT_LIST } from '../../storage/keyspace/key-events.ts'
 import { List } from '../../storage/values/list.ts'
 import { searchList } from '../../storage/values/list-search.ts'
 import { type Args, type Command, command, firstKey } from '../contract/command.ts'
-import { clientError, syntaxError } from '../contract/errors.ts'
+import { belowLongRange, clientError, syntaxError } from '../contract/errors.ts'
 import { isToken, Options, requireClampedInteger, requireInteger } from '../parsing/args.ts'
 import { dropIfEmpty, findAs, readAs } from '../parsing/values.ts'
 
@@ -12,11 +12,10 @@ const ZERO_RANK = () =>
   clientError(
     "ERR RANK can't be zero: use 1 to start from the first match, 2 from the second ... or use negative to start from the end of the list",
   )
-const RANK_RANGE = () => clientError('ERR value is out of range, value must between -9223372036854775807 and 9223372036854775807')
 
 /** The match that is wanted first: 1 is the first from the head, -1 the first from the tail. */
 function requireRank(word: Bytes): number {
-  if (requireInteger(word) === -(2n ** 63n)) throw RANK_RANGE()
+  if (requireInteger(word) === -(2n ** 63n)) throw belowLongRange()
   const rank = requireClampedInteger(word)
   if (rank === 0) throw ZERO_RANK()
   return rank

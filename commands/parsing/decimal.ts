@@ -6,7 +6,7 @@
  * decimals ("%.17Lf") without trailing zeros.
  */
 import type { Bytes } from '../../base/bytes.ts'
-import { clientError, notAFloat } from '../contract/errors.ts'
+import { incrementNotFinite, notAFloat } from '../contract/errors.ts'
 
 /**
  * A binary floating-point format: a mantissa of `bits` bits, times two to an exponent between the
@@ -90,7 +90,7 @@ export function addFloatText(a: Bytes, b: Bytes): Bytes {
   const right = longDoubleOf(b)
   if (left === null || right === null) throw notAFloat()
   const sum = addLongDoubles(left, right)
-  if (sum === null) throw clientError('ERR increment would produce NaN or Infinity')
+  if (sum === null) throw incrementNotFinite()
   return printLongDouble(sum)
 }
 

@@ -12,6 +12,7 @@ import {
   readMetaSync,
   readTrySync,
   trySyncReplyWords,
+  withoutSession,
 } from '../../replication/protocol/messages.ts'
 import { type Args, type Command, type CommandFlag, command } from '../contract/command.ts'
 import type { Context } from '../contract/context.ts'
@@ -24,7 +25,7 @@ const FLAGS: readonly CommandFlag[] = ['admin', 'noscript', 'no_multi', 'stale']
 
 /** Throws BADSESSION unless METASYNC has made the session a replica's. */
 function mustBeReplica({ peer }: Session): void {
-  if (peer !== 'replica') throw clientError('BADSESSION METASYNC has to come first on a connection')
+  if (peer !== 'replica') throw withoutSession()
 }
 
 const metasync = command({
@@ -44,10 +45,6 @@ const metasync = command({
   },
 })
 
-/**
- * TRYSYNC session replication-id offset crc [FAILOVER] [replication-id ...] [LEFT replication-id
- * offset ...]
- */
 const trysync = command({
   name: 'trysync',
   group: 'server',

@@ -54,7 +54,6 @@ const slaveof = command({
   run: (context, args) => follow('slaveof', context, args),
 })
 
-/** REPLICAOF host port [FORCE] | NO ONE */
 const replicaof = command({
   name: 'replicaof',
   group: 'server',

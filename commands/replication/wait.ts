@@ -1,13 +1,14 @@
 /**
  * WAIT WAITAOF: block the client until replicas have applied its writes, or until they are durable.
  */
+
 import { type Steps, waitFor } from '../../storage/scan/steps.ts'
-import { requireTimeoutMs } from '../blocking/blocking.ts'
 import { type Command, command } from '../contract/command.ts'
-import { clientError } from '../contract/errors.ts'
+import { clientError, notPositive } from '../contract/errors.ts'
 import type { ServerPort, WaitReached, WaitTarget } from '../contract/ports.ts'
 import type { Session } from '../contract/session.ts'
 import { requireClampedInteger, requireSafeInteger } from '../parsing/args.ts'
+import { requireTimeoutMs } from '../parsing/timeouts.ts'
 
 /**
  * Inside a transaction or a script nothing blocks. The reply counts the copies of the client's
@@ -41,8 +42,6 @@ const wait = command({
     return reached.replicas
   },
 })
-
-const notPositive = () => clientError('ERR value is out of range, must be positive')
 
 /** WAITAOF waits for the binlog's fdatasync, on this node and on the replicas. */
 const waitaof = command({

@@ -204,8 +204,7 @@ export class ScriptRunner implements ScriptHost {
 
   /** The error for other clients while a script is suspended. */
   get busyText(): Bytes {
-    const kill = this.running?.kind === 'function' ? 'FUNCTION KILL' : 'SCRIPT KILL'
-    return `BUSY Redis is busy running a script. You can only call ${kill} or SHUTDOWN NOSAVE.`
+    return `BUSY Redis is busy running a script. You can only call ${this.running?.kind === 'function' ? 'FUNCTION' : 'SCRIPT'} KILL or SHUTDOWN NOSAVE.`
   }
 
   /** Schedules the next slice in a turn of its own. */

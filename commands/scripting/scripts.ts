@@ -2,7 +2,7 @@
 import { lowerCase } from '../../base/bytes.ts'
 import { type Args, type Command, type CommandFlag, command, type KeyAccess, type KeySpec } from '../contract/command.ts'
 import type { Context } from '../contract/context.ts'
-import { clientError } from '../contract/errors.ts'
+import { clientError, tooManyKeys } from '../contract/errors.ts'
 import { OK, type Reply } from '../contract/reply.ts'
 import { isToken, requireSafeInteger } from '../parsing/args.ts'
 import { helpReply } from '../parsing/help.ts'
@@ -34,7 +34,7 @@ function requireKeyCount(args: Args): number {
 
 /** Returns a number of keys. Throws if it exceeds the number of words. */
 export function withinArguments(args: Args, count: number): number {
-  if (count > args.length - 3) throw clientError("ERR Number of keys can't be greater than number of args")
+  if (count > args.length - 3) throw tooManyKeys()
   if (count < 0) throw clientError("ERR Number of keys can't be negative")
   return count
 }

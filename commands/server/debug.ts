@@ -13,7 +13,7 @@ import { lowerCase } from '../../base/bytes.ts'
 import type { Steps } from '../../storage/scan/steps.ts'
 import { type Args, type Command, command, type KeyAccess } from '../contract/command.ts'
 import type { Context } from '../contract/context.ts'
-import { clientError, READ_ONLY_TEXT } from '../contract/errors.ts'
+import { clientError, notPositive, READ_ONLY_TEXT } from '../contract/errors.ts'
 import type { ServerPort } from '../contract/ports.ts'
 import { OK, type Reply, SimpleString } from '../contract/reply.ts'
 import { isToken, requireClampedInteger } from '../parsing/args.ts'
@@ -102,7 +102,6 @@ function* loadAgain({ storage }: ServerPort): Steps<Reply> {
  * `size`. Existing keys stay.
  */
 function populate(context: Context, args: Args): Reply {
-  const notPositive = () => clientError('ERR value is out of range, must be positive')
   const count = requireClampedInteger(args[2], notPositive)
   const size = args.length > 4 ? requireClampedInteger(args[4], notPositive) : 0
   if (count < 0 || size < 0) throw notPositive()

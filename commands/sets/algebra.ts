@@ -8,7 +8,7 @@ import { EVENT_SET } from '../../storage/keyspace/key-events.ts'
 import { SetValue } from '../../storage/values/set.ts'
 import { type Args, type Command, command, firstKey, type KeySpec, keyRange } from '../contract/command.ts'
 import type { Context } from '../contract/context.ts'
-import { clientError, syntaxError } from '../contract/errors.ts'
+import { negativeLimit, notAKeyCount, syntaxError, tooManyKeys } from '../contract/errors.ts'
 import { type Reply, SetReply } from '../contract/reply.ts'
 import { isToken, requireClampedInteger, requireInteger } from '../parsing/args.ts'
 import { deleteKey, newValue, readAs } from '../parsing/values.ts'
@@ -95,9 +95,6 @@ const sinterstore = command({
   run: (context, args) => store(context, args, intersectionOf, 'sinterstore'),
 })
 
-const notANumberOfKeys = () => clientError('ERR numkeys should be greater than 0')
-const negativeLimit = () => clientError("ERR LIMIT can't be negative")
-
 const sintercard = command({
   name: 'sintercard',
   group: 'set',
@@ -109,9 +106,9 @@ const sintercard = command({
   flags: ['readonly'],
   keys: [{ access: ['RO', 'access'], begin: { index: 1 }, find: { countIndex: 0, first: 1, step: 1 } }],
   run({ db }, args) {
-    const keys = requireInteger(args[1], notANumberOfKeys)
-    if (keys < 1) throw notANumberOfKeys()
-    if (keys > args.length - 2) throw clientError("ERR Number of keys can't be greater than number of args")
+    const keys = requireInteger(args[1], notAKeyCount)
+    if (keys < 1) throw notAKeyCount()
+    if (keys > args.length - 2) throw tooManyKeys()
     const end = 2 + Number(keys)
     let limit = 0
     for (let i = end; i < args.length; i += 2) {

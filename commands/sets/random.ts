@@ -11,7 +11,7 @@ import { EVENT_SET } from '../../storage/keyspace/key-events.ts'
 import { SetValue } from '../../storage/values/set.ts'
 import { type Command, command, firstKey } from '../contract/command.ts'
 import type { Context } from '../contract/context.ts'
-import { clientError, syntaxError } from '../contract/errors.ts'
+import { belowLongRange, notPositive, syntaxError, valueOutOfRange } from '../contract/errors.ts'
 import { type Reply, SetReply } from '../contract/reply.ts'
 import { requireInteger } from '../parsing/args.ts'
 import { deleteKey, dropIfEmpty, findAs, readAs } from '../parsing/values.ts'
@@ -26,10 +26,7 @@ const MAX_REPEATED = 2 ** 24
 /** The largest number of members in one logged SREM, as in Redis. */
 const LOGGED_MEMBERS = 1024
 
-const notPositive = () => clientError('ERR value is out of range, must be positive')
-const outOfRange = () => clientError('ERR value is out of range')
 const MAX_COUNT = 9_223_372_036_854_775_807n
-const notACount = () => clientError(`ERR value is out of range, value must between -${MAX_COUNT} and ${MAX_COUNT}`)
 
 function rankBelow(size: number, random: Random): number {
   return Math.floor(random() * size)
@@ -134,7 +131,7 @@ const srandmember = command({
  */
 function readCount(word: Bytes): number {
   const count = requireInteger(word)
-  if (count < -MAX_COUNT) throw notACount()
+  if (count < -MAX_COUNT) throw belowLongRange()
   return Number(count)
 }
 
@@ -153,7 +150,7 @@ function everyMember(set: SetValue): Bytes[] {
 }
 
 function repeated({ members, size }: SetValue, count: number, random: Random): Bytes[] {
-  if (count > MAX_REPEATED) throw outOfRange()
+  if (count > MAX_REPEATED) throw valueOutOfRange()
   const drawn: Bytes[] = []
   while (drawn.length < count) drawn.push(members.keyAt(rankBelow(size, random)))
   return drawn

@@ -8,7 +8,7 @@ import { SetValue } from '../../storage/values/set.ts'
 import { type ScoredMember, SortedSet } from '../../storage/values/sorted-set.ts'
 import { type Args, type Command, command, firstKey, type KeySpec } from '../contract/command.ts'
 import type { Context } from '../contract/context.ts'
-import { clientError, syntaxError, wrongType } from '../contract/errors.ts'
+import { clientError, negativeLimit, syntaxError, wrongType } from '../contract/errors.ts'
 import type { Reply } from '../contract/reply.ts'
 import { Options, requireClampedInteger, requireFloat, requireInteger } from '../parsing/args.ts'
 import { type Aggregate, type Merge, ScoredDifference, ScoredIntersection, ScoredUnion, type Source } from './merge.ts'
@@ -63,7 +63,6 @@ function readValue(db: Database, key: Bytes): Value | undefined {
 }
 
 const notAWeight = () => clientError('ERR weight value is not a float')
-const badLimit = () => clientError("ERR LIMIT can't be negative")
 
 function takeWeights(options: Options, count: number): number[] {
   const weights: number[] = []
@@ -79,8 +78,8 @@ function takeAggregate(options: Options): Aggregate {
 }
 
 function takeLimit(options: Options): number {
-  const limit = requireClampedInteger(options.value(), badLimit)
-  if (limit < 0) throw badLimit()
+  const limit = requireClampedInteger(options.value(), negativeLimit)
+  if (limit < 0) throw negativeLimit()
   return limit
 }
 

@@ -2,7 +2,7 @@
 import type { Random } from '../../base/clock.ts'
 import { type ScoredMember, SortedSet } from '../../storage/values/sorted-set.ts'
 import { type Args, type Command, command, firstKey } from '../contract/command.ts'
-import { clientError, syntaxError } from '../contract/errors.ts'
+import { belowLongRange, syntaxError, valueOutOfRange } from '../contract/errors.ts'
 import type { Reply } from '../contract/reply.ts'
 import { isToken, MAX_INT64, requireInteger } from '../parsing/args.ts'
 import { readAs } from '../parsing/values.ts'
@@ -35,7 +35,7 @@ const zrandmember = command({
     const count = requireCount(args)
     const set = readAs(db, args[1], SortedSet)
     if (set === undefined || count === 0) return []
-    if (-count > MAX_DRAWN) throw clientError('ERR value is out of range')
+    if (-count > MAX_DRAWN) throw valueOutOfRange()
     const drawn = count < 0 ? drawAgainAndAgain(set, -count, random) : drawDistinct(set, count, random)
     return args.length > 3 ? scoredReply(drawn, session.resp) : drawn.map(memberOf)
   },
@@ -47,9 +47,9 @@ const zrandmember = command({
  */
 function requireCount(args: Args): number {
   const count = requireInteger(args[2])
-  if (count < -MAX_INT64) throw clientError(`ERR value is out of range, value must between -${MAX_INT64} and ${MAX_INT64}`)
+  if (count < -MAX_INT64) throw belowLongRange()
   if (args.length > 4 || (args.length === 4 && !isToken(args[3], 'withscores'))) throw syntaxError()
-  if (args.length === 4 && (count < -MAX_INT64 / 2n || count > MAX_INT64 / 2n)) throw clientError('ERR value is out of range')
+  if (args.length === 4 && (count < -MAX_INT64 / 2n || count > MAX_INT64 / 2n)) throw valueOutOfRange()
   return Number(count)
 }
 

@@ -2,16 +2,17 @@
  * Removing members of sorted sets: by range, and the least or greatest members, with blocking
  * variants.
  */
+
 import type { Bytes } from '../../base/bytes.ts'
 import { EVENT_SORTED_SET } from '../../storage/keyspace/key-events.ts'
 import { KIND_SORTED_SET } from '../../storage/records/records.ts'
 import { type ScoredMember, SortedSet } from '../../storage/values/sorted-set.ts'
-import { requireTimeout } from '../blocking/blocking.ts'
 import { type Args, type Command, command, firstKey, type KeySpec, keyRange } from '../contract/command.ts'
 import type { Context } from '../contract/context.ts'
-import { type ClientError, clientError, syntaxError } from '../contract/errors.ts'
+import { type ClientError, notAKeyCount, notAnElementCount, notPositive, syntaxError } from '../contract/errors.ts'
 import { Double, NULL_ARRAY, type Reply } from '../contract/reply.ts'
 import { Options, requireClampedInteger, requireInteger } from '../parsing/args.ts'
+import { requireTimeout } from '../parsing/timeouts.ts'
 import { deleteKey, dropIfEmpty, findAs } from '../parsing/values.ts'
 import { type Range, ranksOf, requireRange, scoredReply } from './words.ts'
 
@@ -127,8 +128,6 @@ const zpopmax = command({
   run: (context, args) => popReply(context, args, 'max'),
 })
 
-const notPositive = () => clientError('ERR value is out of range, must be positive')
-
 function popReply(context: Context, args: Args, end: End): Reply {
   if (args.length > 3) throw syntaxError()
   const count = args.length === 3 ? requireClampedInteger(args[2], notPositive) : 1
@@ -197,7 +196,7 @@ interface PopRequest {
  * Reads `numkeys key [key ...] MIN|MAX [COUNT count]` from position `at` on. Throws Redis's errors.
  */
 function popRequest(args: Args, at: number): PopRequest {
-  const numkeys = requireAtLeastOne(args[at]!, () => clientError('ERR numkeys should be greater than 0'))
+  const numkeys = requireAtLeastOne(args[at]!, notAKeyCount)
   const last = at + numkeys
   if (last + 1 >= args.length) throw syntaxError()
   const options = new Options(args, last + 1)
@@ -206,7 +205,7 @@ function popRequest(args: Args, at: number): PopRequest {
   let count = 0
   while (options.more) {
     if (count > 0 || !options.take('count')) throw syntaxError()
-    count = requireAtLeastOne(options.value(), () => clientError('ERR count should be greater than 0'))
+    count = requireAtLeastOne(options.value(), notAnElementCount)
   }
   return { keys: args.slice(at + 1, last + 1), end, count: count === 0 ? 1 : count }
 }

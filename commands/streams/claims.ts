@@ -11,7 +11,7 @@ import { idText, increment, type Uint64, ZERO_ID } from '../../storage/values/st
 import { Stream } from '../../storage/values/streams/stream.ts'
 import { type Args, type Command, command, firstKey } from '../contract/command.ts'
 import type { Context } from '../contract/context.ts'
-import { clientError, syntaxError } from '../contract/errors.ts'
+import { clientError, notAResultCount, syntaxError } from '../contract/errors.ts'
 import { NULL_ARRAY, type Reply } from '../contract/reply.ts'
 import { isToken, requireClampedInteger, requireInteger } from '../parsing/args.ts'
 import { readAs } from '../parsing/values.ts'
@@ -248,9 +248,8 @@ function autoclaimOf(args: Args): Autoclaim {
   let isJustId = false
   for (let at = 6; at < args.length; at++) {
     if (isToken(args[at], 'count') && at + 1 < args.length) {
-      const outOfRange = () => clientError('ERR COUNT must be > 0')
-      const given = requireInteger(args[++at] as Bytes, outOfRange)
-      if (given < 1 || given > MOST_CLAIMS) throw outOfRange()
+      const given = requireInteger(args[++at] as Bytes, notAResultCount)
+      if (given < 1 || given > MOST_CLAIMS) throw notAResultCount()
       count = Number(given)
     } else if (isToken(args[at], 'justid')) isJustId = true
     else throw syntaxError()

@@ -12,7 +12,7 @@ import { type Int64, isToken, requireInteger } from '../parsing/args.ts'
 import { helpReply } from '../parsing/help.ts'
 import { findAs, readAs, writableAs } from '../parsing/values.ts'
 import { createConsumer } from './effects.ts'
-import { requireId, requireStrictId } from './ids.ts'
+import { noGroupOfKey, requireId, requireStrictId } from './ids.ts'
 
 const shared = { group: 'stream', complexity: 'O(1)' } as const
 
@@ -48,7 +48,7 @@ function requireStream({ db }: Context, key: Bytes): Stream {
 
 function requireGroup(context: Context, args: Args): ConsumerGroup {
   const group = findGroup(requireStream(context, args[2]), args[3])
-  if (group === undefined) throw clientError(`NOGROUP No such consumer group '${args[3]}' for key name '${args[2]}'`)
+  if (group === undefined) throw noGroupOfKey(args[2], args[3])
   return group
 }
 

@@ -4,6 +4,7 @@ import { idOf, MAX_ID, MAX_UINT64, nextId, previousId, type Uint64, uint64Of, ZE
 import { clientError } from '../contract/errors.ts'
 
 const invalidId = () => clientError('ERR Invalid stream ID specified as stream command argument')
+export const noGroupOfKey = (key: Bytes, group: Bytes) => clientError(`NOGROUP No such consumer group '${group}' for key name '${key}'`)
 export const noGroup = (key: Bytes, group: Bytes) => clientError(`NOGROUP No such key '${key}' or consumer group '${group}'`)
 
 const ZERO = 48

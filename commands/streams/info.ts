@@ -16,6 +16,7 @@ import { MapReply, type Reply } from '../contract/reply.ts'
 import { isToken, requireClampedInteger } from '../parsing/args.ts'
 import { helpReply } from '../parsing/help.ts'
 import { readAs } from '../parsing/values.ts'
+import { noGroupOfKey } from './ids.ts'
 import { entriesReply } from './replies.ts'
 
 const shared = { group: 'stream', complexity: 'O(1)' } as const
@@ -137,7 +138,7 @@ const infoOfConsumers = command({
   history: [['7.2.0', 'Added the `inactive` field.']],
   run(context, args) {
     const group = findGroup(requireStream(context, args[2]), args[3])
-    if (group === undefined) throw clientError(`NOGROUP No such consumer group '${args[3]}' for key name '${args[2]}'`)
+    if (group === undefined) throw noGroupOfKey(args[2], args[3])
     const { now } = context
     return group.consumers.map((consumer) => {
       const inactive = consumer.activeAtMs === -1 ? -1 : Math.max(0, now - consumer.activeAtMs)

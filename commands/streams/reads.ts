@@ -5,19 +5,20 @@
  * Difference from Redis: a consumer that reads its own history again changes the entries' times and
  * counts. That is logged, so it survives a restart and reaches replicas.
  */
+
 import type { Bytes } from '../../base/bytes.ts'
 import { KIND_STREAM } from '../../storage/records/records.ts'
 import type { Consumer } from '../../storage/values/streams/consumers.ts'
 import { type ConsumerGroup, findGroup } from '../../storage/values/streams/groups.ts'
 import { idText, increment, MAX_ID, nextId, ZERO_ID } from '../../storage/values/streams/id.ts'
 import { Stream } from '../../storage/values/streams/stream.ts'
-import { requireTimeoutMs } from '../blocking/blocking.ts'
 import { type Args, type Command, command } from '../contract/command.ts'
 import type { Context } from '../contract/context.ts'
 import { clientError, syntaxError } from '../contract/errors.ts'
 import { findStreamKeys } from '../contract/key-finder.ts'
 import { MapReply, NULL_ARRAY, type Reply } from '../contract/reply.ts'
 import { isToken, requireClampedInteger } from '../parsing/args.ts'
+import { requireTimeoutMs } from '../parsing/timeouts.ts'
 import { readAs } from '../parsing/values.ts'
 import { createConsumer, logConsumer, logGroup, PendingLog } from './effects.ts'
 import { requireStrictId } from './ids.ts'

@@ -3,7 +3,7 @@ import type { Bytes } from '../../base/bytes.ts'
 import { EVENT_STRING } from '../../storage/keyspace/key-events.ts'
 import { type Command, command, firstKey } from '../contract/command.ts'
 import type { Context } from '../contract/context.ts'
-import { clientError, notAFloat, notAnInteger } from '../contract/errors.ts'
+import { clientError, incrementOverflows, notAFloat, notAnInteger } from '../contract/errors.ts'
 import { addInt64, type Int64, integerOf, negateInt64, requireInteger } from '../parsing/args.ts'
 import { addFloatText } from '../parsing/decimal.ts'
 import { requireString } from '../parsing/values.ts'
@@ -29,7 +29,7 @@ function increment(context: Context, key: Bytes, by: Int64): Int64 {
   const before = typeof value === 'string' ? integerOf(value) : null
   if (before === null) throw notAnInteger()
   const after = addInt64(before, by)
-  if (after === null) throw clientError('ERR increment or decrement would overflow')
+  if (after === null) throw incrementOverflows()
   db.replace(entry, String(after))
   context.notify(EVENT_STRING, 'incrby', key)
   return after

@@ -5,7 +5,7 @@
  */
 import { assert } from '../../base/assert.ts'
 import type { TailReader } from '../../storage/binlog/tail-reader.ts'
-import { ASK_FOR_ACK, type RefusalCode, SIGN_OF_LIFE } from '../protocol/messages.ts'
+import { ASK_FOR_ACK, type RefusalCode, refusalLine, SIGN_OF_LIFE } from '../protocol/messages.ts'
 import type { FeedTail } from './feed-tail.ts'
 import type { ReplicaConnection } from './replica-connection.ts'
 
@@ -101,7 +101,7 @@ export class Feed {
   end(code: RefusalCode, text: string): boolean {
     this.close()
     if (!this.isBetweenGroups) return false
-    this.connection.send(Buffer.from(`-${code} ${text.replace(/[\r\n]/g, ' ')}\r\n`))
+    this.connection.send(refusalLine(code, text))
     return true
   }
 

@@ -18,6 +18,7 @@ import {
   Refusal,
   type TrySyncReply,
   type TrySyncRequest,
+  withoutSession,
 } from '../protocol/messages.ts'
 import { FullSyncSource } from './full-sync-source.ts'
 import { decideTrySync, historyOf, mayGiveData } from './history.ts'
@@ -314,7 +315,7 @@ export class Master {
 
   private inSession(connection: ReplicaConnection, session: number): { item: SlaveItem; peer: Peer } {
     const peer = this.peers.get(connection.id)
-    if (peer === undefined) throw new Refusal('BADSESSION', 'METASYNC has to come first on a connection')
+    if (peer === undefined) throw withoutSession()
     if (peer.over !== null) throw new Refusal('BADSESSION', `session ${peer.session} is over: ${peer.over.reason}`)
     const item = this.items.withSession(session, connection.id)
     if (item === undefined) throw new Refusal('BADSESSION', `session ${session} is not this connection's, which has ${peer.session}`)

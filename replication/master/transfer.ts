@@ -12,7 +12,7 @@ import { assert, rethrowAssertion } from '../../base/assert.ts'
 import type { DataSnapshot } from '../../storage/records/data-snapshot.ts'
 import type { RecordIterator } from '../../storage/records/record-store.ts'
 import { CHUNK_BYTES, type ChunkRecord, encodeChunk, encodeEndChunk, RECORD_FRAME_BYTES } from '../protocol/chunks.ts'
-import type { RefusalCode } from '../protocol/messages.ts'
+import { type RefusalCode, refusalLine } from '../protocol/messages.ts'
 import type { RateLimit } from './rate-limit.ts'
 import type { ReplicaConnection } from './replica-connection.ts'
 
@@ -109,7 +109,7 @@ export class Transfer {
   /** Ends the transfer with an error reply: the replica asks again. */
   fail(code: RefusalCode, text: string, error: unknown = null): void {
     if (!this.isUnderWay) return
-    this.connection.send(Buffer.from(`-${code} ${text.replace(/[\r\n]/g, ' ')}\r\n`))
+    this.connection.send(refusalLine(code, text))
     this.end('failed', error)
   }
 

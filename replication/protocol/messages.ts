@@ -38,10 +38,9 @@ export const ASK_FOR_ACK = 0x3f
  * STALE: a later attempt has been seen. DUPLICATE: another process announces this address. CYCLE:
  * the master follows the replica. VERSION: the formats differ. BADSESSION: the session is over or
  * belongs to another connection. BEHIND: the master is a replica and lacks data that this replica
- * has. NOMASTERLINK: the master is a replica and has no data to give yet. UNBLOCKED: a client was
- * blocked on a condition that cannot be met any more. ERR: malformed words.
+ * has. NOMASTERLINK: the master is a replica and has no data to give yet. ERR: malformed words.
  */
-export type RefusalCode = 'ERR' | 'STALE' | 'DUPLICATE' | 'CYCLE' | 'VERSION' | 'BADSESSION' | 'BEHIND' | 'NOMASTERLINK' | 'UNBLOCKED'
+export type RefusalCode = 'ERR' | 'STALE' | 'DUPLICATE' | 'CYCLE' | 'VERSION' | 'BADSESSION' | 'BEHIND' | 'NOMASTERLINK'
 
 /** A refused request of a peer or a client, who gets the code and the reason. Nothing has changed. */
 export class Refusal extends ClientError {
@@ -54,6 +53,14 @@ export class Refusal extends ClientError {
     this.code = code
     this.reason = reason
   }
+}
+
+/** Refuses a message of a session on a connection that has none. */
+export const withoutSession = () => new Refusal('BADSESSION', 'METASYNC has to come first on a connection')
+
+/** Encodes the error reply that ends a stream or a transfer. */
+export function refusalLine(code: RefusalCode, text: string): Buffer {
+  return Buffer.from(`-${code} ${text.replace(/[\r\n]/g, ' ')}\r\n`)
 }
 
 export interface MetaSyncRequest {

@@ -3,9 +3,9 @@ import { must } from '../../base/assert.ts'
 import type { Bytes } from '../../base/bytes.ts'
 import type { Clock, Random } from '../../base/clock.ts'
 import type { Log } from '../../base/log.ts'
+import { ClientError, UNBLOCKED_BY_CLIENT_TEXT, UNBLOCKED_BY_ROLE_TEXT } from '../../commands/contract/errors.ts'
 import type { Session } from '../../commands/contract/session.ts'
 import type { Executor } from '../../commands/execution/executor.ts'
-import { Refusal } from '../../replication/protocol/messages.ts'
 import { Replication } from '../../replication/replication.ts'
 import type { Storage } from '../../storage/storage.ts'
 import type { Config } from '../config/config.ts'
@@ -66,6 +66,7 @@ export function startReplication(parts: ReplicationParts): void {
     port: () => announcedPort(config, state),
     syncAlways: () => turn.waitForSync,
     isHeld: () => gates.isPaused,
+    waitFailure: () => new ClientError(UNBLOCKED_BY_ROLE_TEXT),
     wake: () => turn.begin(),
     changed: () => {
       showMaster(config, storage)
@@ -86,7 +87,8 @@ export function startReplication(parts: ReplicationParts): void {
 export function waitingClients(state: Pick<NodeState, 'replication'>): WaitingClients {
   return {
     has: (session) => state.replication?.waiters.has(session) ?? false,
-    end: (session, how) => state.replication?.waiters.end(session, how === 'error' ? unblocked() : null) ?? false,
+    end: (session, how) =>
+      state.replication?.waiters.end(session, how === 'error' ? new ClientError(UNBLOCKED_BY_CLIENT_TEXT) : null) ?? false,
   }
 }
 
@@ -106,8 +108,6 @@ function followedBy(storage: Storage): Bytes {
   const { master } = storage.identity
   return master === undefined || master === null ? '' : `${master.host} ${master.port}`
 }
-
-const unblocked = () => new Refusal('UNBLOCKED', 'client unblocked via CLIENT UNBLOCK')
 
 /** Returns the state of replication for the gates: null until the binlog has been replayed. */
 export function replicationGate(config: Config, state: Pick<NodeState, 'replication'>): () => ReplicationGate | null {

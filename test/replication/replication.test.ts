@@ -40,6 +40,7 @@ async function node(always = false) {
     port: () => 6379,
     syncAlways: () => always,
     isHeld: () => false,
+    waitFailure: () => new Error('UNBLOCKED'),
     wake: () => storage.beginTurn(),
     changed: nothing,
   })

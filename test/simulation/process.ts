@@ -278,6 +278,7 @@ export class SimulatedProcess implements Party {
       port: () => PORT,
       syncAlways: () => host.syncAlways,
       isHeld: () => false,
+      waitFailure: () => new Error('UNBLOCKED'),
       wake: () => this.wake(),
       changed() {},
     })

@@ -34,6 +34,7 @@ async function started() {
     port: () => 6379,
     syncAlways: () => false,
     isHeld: () => false,
+    waitFailure: () => new Error('UNBLOCKED'),
     wake: () => storage.beginTurn(),
     changed: nothing,
   })

@@ -1,22 +1,20 @@
-/**
- * The time-outs of commands that block. If such a command finds nothing, it returns
- * `context.block(...)`. When a key becomes ready, it runs again (blocked-clients.ts). Where blocking
- * is not allowed, such as in replay, the command gives its time-out reply at once.
- */
+/** Reads time-outs, with Redis's errors. */
 import type { Bytes } from '../../base/bytes.ts'
-import { type ClientError, clientError } from '../contract/errors.ts'
-import { floatOf, MAX_INT64, requireInteger } from '../parsing/args.ts'
-import { longDoubleOf } from '../parsing/decimal.ts'
+import { clientError } from '../contract/errors.ts'
+import { floatOf, MAX_INT64, requireInteger } from './args.ts'
+import { longDoubleOf } from './decimal.ts'
 
 /** About 2^63 ms after 1970, counted from now. */
 const MAX_TIMEOUT_MS = Number(MAX_INT64) - 2e12
+const notAnInteger = () => clientError('ERR timeout is not an integer or out of range')
+const isNegative = () => clientError('ERR timeout is negative')
 const outOfRange = () => clientError('ERR timeout is out of range')
 
 /** Reads a time-out in seconds, with fractions, and returns ms; 0 means none. */
 export function requireTimeout(word: Bytes): number {
   const timeoutMs = Math.ceil(secondsOf(word) * 1000)
   if (timeoutMs > MAX_TIMEOUT_MS) throw outOfRange()
-  if (timeoutMs < 0) throw clientError('ERR timeout is negative')
+  if (timeoutMs < 0) throw isNegative()
   return timeoutMs + 0 // turns -0 into 0
 }
 
@@ -32,10 +30,8 @@ function secondsOf(word: Bytes): number {
 
 /** Reads a time-out in whole ms; 0 means none. */
 export function requireTimeoutMs(word: Bytes, nowMs: number): number {
-  const timeout = requireInteger(word, notAnIntegerTimeout)
-  if (timeout < 0) throw clientError('ERR timeout is negative')
+  const timeout = requireInteger(word, notAnInteger)
+  if (timeout < 0) throw isNegative()
   if (timeout > MAX_INT64 - BigInt(nowMs)) throw outOfRange()
   return Number(timeout)
 }
-
-const notAnIntegerTimeout = (): ClientError => clientError('ERR timeout is not an integer or out of range')
