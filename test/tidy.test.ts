@@ -9,7 +9,7 @@ import * as assert from 'uvu/assert'
 import { SLOW_FILES } from './slow-files.ts'
 import { callsOf } from './support/tidy/call-arguments.ts'
 import { documents } from './support/tidy/documents.ts'
-import { importsOf, isProduct, LAYERS, matches, none, ROOT, slashed, sources } from './support/tidy/sources.ts'
+import { importsOf, isProduct, LAYERS, matches, none, ROOT, type Source, slashed, sources } from './support/tidy/sources.ts'
 
 const MAX_LINES = 400
 const MAX_COLUMNS = 100
@@ -169,6 +169,50 @@ test('the table of slow test files names files that are there', () => {
   none(
     'files that are not there',
     names.filter((path) => !existsSync(join(ROOT, path))),
+  )
+})
+
+test('an object literal is written out, not spread from literals to save lines', () => {
+  none('literals that are spread', matches(files, /\.\.\.[{]/))
+})
+
+test('what a caught value says is read by errorText', () => {
+  const product = files.filter((file) => isProduct(file) && file.path !== 'base/error-text.ts')
+  none('other ways', matches(product, /(\w+) instanceof Error \? \1\.message : (String\(\1\)|\1\b)|\(\w+ as Error\)\.message/))
+})
+
+/** Literals of a file that begin like an error reply: a code word, a space, and a text that is no syntax. */
+function errorTextsOf({ text }: Source): string[] {
+  const code = text.replace(/\/\*[\s\S]*?\*\//g, '')
+  const literals = code.matchAll(/'((?:[^'\\\n]|\\.)*)'|"((?:[^"\\\n]|\\.)*)"|`((?:[^`\\]|\\.)*)`/g)
+  return [...literals].map((match) => (match[1] ?? match[2] ?? match[3]) as string).filter((one) => /^-?[A-Z]{2,} [^<[]*[a-z]{2}/.test(one))
+}
+
+test('each error text has one home', () => {
+  const homes = new Map<string, Set<string>>()
+  for (const file of files.filter(isProduct)) {
+    for (const text of errorTextsOf(file)) homes.set(text, (homes.get(text) ?? new Set()).add(file.path))
+  }
+  assert.ok(homes.has('ERR syntax error'))
+  none(
+    'texts in several files',
+    [...homes].filter(([, paths]) => paths.size > 1).map(([text, paths]) => `${text}: ${[...paths].join(', ')}`),
+  )
+})
+
+test('the comment above a command is a sentence, not its syntax again', () => {
+  const declarations = files
+    .filter(({ path }) => path.startsWith('commands/'))
+    .flatMap(({ path, text }) =>
+      [...text.matchAll(/\/\*\*((?:(?!\*\/)[\s\S])*)\*\/\s*(?:export )?(?:const (\w+) = )?command\(\{/g)].map((match) => ({
+        name: `${path}: ${match[2]}`,
+        comment: (match[1] as string).replace(/\s*\n\s*\*\s*/g, ' ').trim(),
+      })),
+    )
+  assert.ok(declarations.length > 20)
+  none(
+    'comments that are no sentence',
+    declarations.filter(({ comment }) => !comment.endsWith('.')).map(({ name, comment }) => `${name}: ${comment}`),
   )
 })
 
