@@ -1,5 +1,7 @@
 /** The second stage: runs a command on its database, and logs its effects. */
+
 import type { Bytes } from '../../base/bytes.ts'
+import { errorText } from '../../base/error-text.ts'
 import { runNow } from '../../storage/scan/steps.ts'
 import { type Args, stepsOf } from '../contract/command.ts'
 import { ClientError } from '../contract/errors.ts'
@@ -46,7 +48,7 @@ export class Invocation {
   /** Returns the reply of a command that has thrown. Only a bug throws after a change. */
   failure(runtime: CommandRuntime, error: unknown, hasChanged: boolean): ErrorReply {
     const isRefusal = error instanceof ClientError && !hasChanged
-    const text: Bytes = isRefusal ? error.message : `ERR internal error: ${error instanceof Error ? error.message : String(error)}`
+    const text: Bytes = isRefusal ? error.message : `ERR internal error: ${errorText(error)}`
     this.recorder.failed(runtime, text)
     if (!isRefusal) this.hooks.onBug(error, hasChanged)
     return new ErrorReply(text)
