@@ -1,9 +1,11 @@
 /**
- * Assertions say what only a bug can make false. They are always on: a bug ends the process before damage is written.
+ * Assertions say what only a bug can make false. They are always on: a bug ends the process before
+ * damage is written.
  *
- * A failed assertion is never caught to go on. The program ends where it fails (`endOnFailure`). In an embedded server the
- * error goes the way of any bug, and each `catch` that goes on after other errors calls `rethrowAssertion` first.
- * What a client, a peer or the disk can cause is no assertion: ClientError, a refusal, DamageError.
+ * A failed assertion is never caught to go on. The program ends where it fails (`endOnFailure`). In
+ * an embedded server the error goes the way of any bug, and each `catch` that goes on after other
+ * errors calls `rethrowAssertion` first. What a client, a peer or the disk can cause is no
+ * assertion: ClientError, a refusal, DamageError.
  */
 export class AssertionError extends Error {
   override readonly name = 'AssertionError'
@@ -11,12 +13,18 @@ export class AssertionError extends Error {
 
 let end: (error: AssertionError) => void = () => {}
 
-/** Sets what runs at a failed assertion, before its error is thrown. For the program, which has no host to spare. */
+/**
+ * Sets what runs at a failed assertion, before its error is thrown. For the program, which has no
+ * host to spare.
+ */
 export function endOnFailure(handler: (error: AssertionError) => void): void {
   end = handler
 }
 
-/** Throws AssertionError unless the condition holds. The text is constant, so that it costs nothing where the condition holds. */
+/**
+ * Throws AssertionError unless the condition holds. The text is constant, so that it costs nothing
+ * where the condition holds.
+ */
 export function assert(condition: boolean, text: string): asserts condition {
   if (!condition) fail(text)
 }
@@ -32,7 +40,10 @@ export function at<T>(array: readonly T[], index: number): NonNullable<T> {
   return must(array[index], 'an index is outside of its array')
 }
 
-/** Throws an AssertionError on; returns for any other error. The first line of a `catch` that goes on. */
+/**
+ * Throws an AssertionError on; returns for any other error. The first line of a `catch` that goes
+ * on.
+ */
 export function rethrowAssertion(error: unknown): void {
   if (error instanceof AssertionError) throw error
 }

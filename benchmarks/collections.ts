@@ -1,13 +1,17 @@
 /**
- * Collections, beside redis-server (AOF everysec) where it can do the same, as Markdown on standard output.
+ * Measures collections beside redis-server (AOF everysec) where Redis can do the same. Prints
+ * Markdown.
  *
- *   npm run bench:collections -- [--rounds N] [--quick] [--json] [--throughput] [--huge] [--growth] [--middle] [--all]
- *                                [--elements N] [--cache-memory MIB] [--value-bytes N] [--only WORD,WORD] [--order random]
+ *   npm run bench:collections -- [--rounds N] [--quick] [--json] [--throughput] [--huge] [--growth]
+ *                                [--middle] [--all] [--elements N] [--cache-memory MIB]
+ *                                [--value-bytes N] [--only WORD,WORD] [--order random]
  *
- * Without one of the parts, throughput alone. `--elements` are those of the large collections: ten million for --huge, and for --growth at most; a
- * million for --middle. `--only` takes tests of throughput and types, such as `lpush,hset` or `hash,list`. --huge puts elements in in ascending
- * order unless told otherwise: in random order each of them changes another page, which takes far longer where the cache holds few of them.
- * Figures are comparable only on a machine that does nothing else.
+ * Without the name of a part, throughput alone. `--elements` is the size of the large collections:
+ * ten million for --huge, at most ten million for --growth, a million for --middle. `--only` names
+ * throughput tests and types, such as `lpush,hset` or `hash,list`. --huge adds elements in
+ * ascending order by default. In random order each element changes another page, which takes far
+ * longer where the cache holds few of them. Figures are comparable only on a machine that does
+ * nothing else.
  */
 import { parseArgs } from 'node:util'
 import { type GrowthResult, growth } from './collections/growth.ts'

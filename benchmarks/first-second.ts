@@ -1,4 +1,7 @@
-/** The first second after a start: a burst of MSETs from many clients meets a server that has run nothing yet, and one client sends PINGs. */
+/**
+ * Measures the first second after a start. A burst of MSETs from many clients meets a server that
+ * has run nothing yet, and one client sends PINGs.
+ */
 import * as net from 'node:net'
 import { encode } from './support/connection.ts'
 import { endProgram, type ProgramName, startProgram } from './support/programs.ts'
@@ -15,7 +18,7 @@ const OK_BYTES = '+OK\r\n'.length
 export interface FirstSecond {
   readonly name: ProgramName
   readonly startMs: number
-  /** From the burst's begin to the first reply of the client that waited longest, ms. */
+  /** Time from the begin of the burst to the first reply of the client that waited longest. */
   readonly slowestFirstReplyMs: number
   readonly longestPingMs: number
   readonly requests: number
@@ -66,7 +69,7 @@ function connect(port: number): Promise<net.Socket> {
   })
 }
 
-/** Pipelines of one client, of keys that differ from those of others. */
+/** Returns the pipelines of one client. Its keys differ from those of other clients. */
 function piecesOf(client: number): Buffer[] {
   return Array.from({ length: 4 }, (_, piece) => {
     let text = ''
@@ -94,7 +97,7 @@ function burst(socket: net.Socket, pieces: readonly Buffer[], from: number): Pro
   })
 }
 
-/** The longest that a PING waited, ms. */
+/** Resolves to the longest time that a PING waited, in milliseconds. */
 function pingUntil(socket: net.Socket, untilMs: number): Promise<number> {
   return new Promise((resolve) => {
     let longest = 0

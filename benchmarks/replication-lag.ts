@@ -1,4 +1,7 @@
-/** How long after a master's acknowledgement a write is to be seen on a replica, sampled from a thread of its own while others load the master. */
+/**
+ * Measures how long after a master's acknowledgement a write is visible on a replica. A thread of
+ * its own takes the samples while others load the master.
+ */
 import * as net from 'node:net'
 import { fileURLToPath } from 'node:url'
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads'

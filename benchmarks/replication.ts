@@ -1,10 +1,11 @@
 /**
- * Replication of haypile beside that of redis-server, as Markdown on standard output: what replicas cost the master, how late they are, how
- * long a full sync takes, and how long catching up does.
+ * Measures replication beside redis-server and prints Markdown: what replicas cost the master,
+ * their lag, and the time of a full sync and of catching up.
  *
  *   npm run bench:replication -- [--rounds N] [--quick] [--part throughput|lag|full-sync|catch-up]
  *
- * Master, replicas and load share the machine's cores. Figures are comparable only on a machine that does nothing else.
+ * Master, replicas and load share the machine's cores. Figures are comparable only on a machine
+ * that does nothing else.
  */
 import { parseArgs } from 'node:util'
 import { type LagResult, measureLag } from './replication-lag.ts'
@@ -45,7 +46,10 @@ async function startCluster(name: ProgramName, replicas: number): Promise<Cluste
   return { master, replicas: started }
 }
 
-/** Redis holds a full sync back for more replicas to come, five seconds by default. */
+/**
+ * Starts a replica. Redis delays a full sync by five seconds by default, to wait for more replicas;
+ * this turns the delay off.
+ */
 async function startReplica(name: ProgramName, master: Program): Promise<Program> {
   if (name === 'redis') await ask(master.port, 'CONFIG SET repl-diskless-sync-delay 0')
   const replica = await startProgram(name)
@@ -57,7 +61,10 @@ async function endCluster({ master, replicas }: Cluster): Promise<void> {
   for (const program of [...replicas, master]) await endProgram(program)
 }
 
-/** Waits until the replica's link is up and it has all that the master has; the time that took, ms. */
+/**
+ * Waits until the replica's link is up and has all of the master's data. Returns the time in
+ * milliseconds.
+ */
 async function caughtUp(master: Program, replica: Program): Promise<number> {
   const startedAt = performance.now()
   for (;;) {

@@ -1,4 +1,4 @@
-/** Scripts and functions against both servers alternately, by redis-benchmark. */
+/** Measures scripts and functions with redis-benchmark, on both servers alternately. */
 import { Connection } from './support/connection.ts'
 import { loadKeys } from './support/load.ts'
 import { endProgram, type Program, startProgram } from './support/programs.ts'

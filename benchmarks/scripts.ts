@@ -1,9 +1,12 @@
 /**
- * What programs build on commands: scripts, functions, transactions, messages, beside redis-server (AOF everysec), as Markdown on standard output.
+ * Measures scripts, functions, transactions and messages beside redis-server (AOF everysec). Prints
+ * Markdown.
  *
- *   npm run bench:scripts -- [--rounds N] [--quick] [--json] [--scripts] [--transactions] [--publish]
+ *   npm run bench:scripts -- [--rounds N] [--quick] [--json] [--scripts] [--transactions]
+ *                            [--publish]
  *
- * Without one of the parts, all of them. Figures are comparable only on a machine that does nothing else.
+ * Without the name of a part, all of them. Figures are comparable only on a machine that does
+ * nothing else.
  */
 import { parseArgs } from 'node:util'
 import { scriptsThroughput } from './scripts-throughput.ts'

@@ -1,9 +1,11 @@
 /**
- * haypile beside redis-server (AOF everysec), as Markdown on standard output.
+ * Measures haypile beside redis-server (AOF everysec). Prints Markdown.
  *
- *   npm run bench -- [--rounds N] [--quick] [--json] [--big] [--startup] [--first-second] [--small-cache] [--all]
+ *   npm run bench -- [--rounds N] [--quick] [--json] [--big] [--startup] [--first-second]
+ *                    [--small-cache] [--all]
  *
- * Without one of the last five, throughput alone. Figures are comparable only on a machine that does nothing else.
+ * Without one of the last five, throughput alone. Figures are comparable only on a machine that
+ * does nothing else.
  */
 import { parseArgs } from 'node:util'
 import { type FirstSecond, firstSecond, firstSecondTable } from './first-second.ts'

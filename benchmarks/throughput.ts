@@ -1,4 +1,7 @@
-/** redis-benchmark against both servers alternately, so that what else the machine does falls on both. */
+/**
+ * Runs redis-benchmark against both servers alternately, so that other work on the machine slows
+ * both down.
+ */
 import { loadKeys } from './support/load.ts'
 import { ask, diskBytesWritten, endProgram, type Program, type ProgramName, residentBytes, startProgram } from './support/programs.ts'
 import { type Load, type Measurement, redisBenchmark } from './support/redis-benchmark.ts'
@@ -24,7 +27,7 @@ export interface Footprint {
   readonly name: ProgramName
   readonly version: string
   readonly residentBytes: number | null
-  /** Bytes to disk for a byte of key or value set. */
+  /** Bytes written to disk for each byte of keys and values. */
   readonly writtenPerByte: number | null
 }
 
@@ -63,8 +66,8 @@ async function measure(programs: readonly Program[], test: string, pipeline: num
 }
 
 /**
- * Medians of rounds in which each server has its turn, after one that warms up: compilers, caches, key tables. `prepare` comes before each
- * turn, the first included.
+ * Returns medians over rounds in which each server has its turn. A first round warms up compilers,
+ * caches and key tables and does not count. `prepare` runs before each turn.
  */
 export async function alternately(
   programs: readonly Program[],
@@ -76,7 +79,7 @@ export async function alternately(
   for (let round = 0; round <= rounds; round++) {
     for (const program of programs) {
       await prepare?.(program)
-      // The last: before LRANGE comes what redis-benchmark fills the list with.
+      // Takes the last row: before LRANGE redis-benchmark reports how it filled the list.
       const measurement = (await redisBenchmark(program.port, round === 0 ? { ...load, requests: Math.ceil(load.requests / 2) } : load)).at(
         -1,
       )
@@ -101,14 +104,14 @@ function medians(measurements: readonly Measurement[]): Figures {
   }
 }
 
-/** Memory after the runs, and what setting keys costs on disk, checkpoint included. */
+/** Measures memory after the runs, and the disk bytes of setting keys, checkpoint included. */
 async function footprint(program: Program, options: ThroughputOptions): Promise<Footprint> {
   const resident = residentBytes(program)
   const before = diskBytesWritten(program)
   let userBytes = 0
   for (let pass = 0; pass < 3; pass++) userBytes += await loadKeys(program.port, options.keys, options.valueBytes)
   if (program.name === 'haypile') await ask(program.port, 'SAVE')
-  else await new Promise((resolve) => setTimeout(resolve, 2000)) // its everysec
+  else await new Promise((resolve) => setTimeout(resolve, 2000)) // Redis syncs its AOF every second
   const after = diskBytesWritten(program)
   const writtenPerByte = before === null || after === null || after === before ? null : (after - before) / userBytes
   return { name: program.name, version: program.version, residentBytes: resident, writtenPerByte }

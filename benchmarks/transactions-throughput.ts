@@ -1,6 +1,7 @@
 /**
- * MULTI, ten SETs, EXEC against both servers alternately, each transaction sent as one piece. The answers to one have a known length, so they are
- * counted and not parsed: the client is no part of what is measured, as far as that goes.
+ * Measures MULTI, ten SETs, EXEC on both servers alternately. Each transaction is sent as one
+ * piece. Its answers have a known length, so they are counted and not parsed: the client costs as
+ * little as possible.
  */
 import { encode, sendPieces } from './support/connection.ts'
 import { endProgram, type Program, type ProgramName, startProgram } from './support/programs.ts'
@@ -52,7 +53,7 @@ async function measure(programs: readonly Program[], pipeline: number, options: 
   return row
 }
 
-/** Transactions a second. */
+/** Resolves to transactions a second. */
 async function run(port: number, transactions: number, pipeline: number, { keys, valueBytes }: Options): Promise<number> {
   const each = Math.ceil(transactions / CONNECTIONS / pipeline)
   const value = 'x'.repeat(valueBytes)

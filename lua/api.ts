@@ -1,6 +1,6 @@
 /**
- * What the wasm file of Lua 5.1 exports, as far as it is used here. Names and meaning are those of Lua's own reference manual, section 3; a state,
- * a pointer or a length is a number.
+ * The exports of Lua 5.1's wasm file that are used here. Names and meaning are those of section 3
+ * of Lua's reference manual. A state, a pointer or a length is a number.
  */
 import type { WasmMemory, WasmTable } from './webassembly.ts'
 

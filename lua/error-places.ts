@@ -1,19 +1,21 @@
-/** Where in a script an error was raised: the innermost frame that is neither C's nor the sandbox's. */
+/**
+ * Where in a script an error was raised: the innermost frame that is neither C's nor the sandbox's.
+ */
 import type { Bytes } from '../base/bytes.ts'
 import type { LuaModule } from './module.ts'
 
 /** The prelude's chunk name. */
 export const SANDBOX = '=sandbox'
 
-/** Where a function failed. */
+/** The place in a script where a function failed. */
 export interface ErrorPlace {
   readonly source: Bytes
   readonly line: number
 }
 
-/** What Lua names the place of a frame that is gone. */
+/** Lua's name for the place of a frame that a tail call has replaced. */
 const TAIL_CALL = '=(tail call)'
-/** Of lua_Debug. */
+/** Size of the C structure lua_Debug. */
 const RECORD_BYTES = 112
 const WHAT_AT = 12
 const SOURCE_AT = 16
@@ -22,7 +24,7 @@ const LINE_AT = 20
 export class ErrorPlaces {
   private readonly module: LuaModule
   private readonly record: number
-  /** What is asked of a frame: its source and its line. */
+  /** Pointer to the letters that ask lua_getinfo for a frame's source and line. */
   private readonly question: number
 
   constructor(module: LuaModule) {
@@ -32,7 +34,9 @@ export class ErrorPlaces {
     module.bytes.latin1Write('Sl\0', this.question)
   }
 
-  /** Where a thread that has failed was, looked for in so many frames. Null where that is not known. */
+  /**
+   * Returns where a failed thread was, or null where that is not known. Looks at `frames` frames.
+   */
   find(thread: number, frames: number): ErrorPlace | null {
     for (let level = 0; level < frames; level++) {
       const place = this.at(thread, level)
@@ -41,7 +45,10 @@ export class ErrorPlaces {
     return null
   }
 
-  /** 'elsewhere': in C, or in the sandbox. Null: there is no such frame. */
+  /**
+   * Returns 'elsewhere' for a frame in C or in the sandbox, and null for a frame that does not
+   * exist.
+   */
   private at(thread: number, level: number): ErrorPlace | 'elsewhere' | null {
     const { api, bytes } = this.module
     if (api.lua_getstack(thread, level, this.record) === 0) return null

@@ -9,9 +9,12 @@ import { GC_COLLECT, GC_COUNT, GC_SET_PAUSE, GC_SET_STEP_MULTIPLIER, type LuaApi
 
 /** Lua starts a collection at this percentage of what the last one left. */
 const PAUSE = 150
-/** Share of the limit above which this collects: after a function has ended, and while one runs. */
+/**
+ * Collects above this share of the limit: `over` after a function has ended, `running` while one
+ * runs.
+ */
 const CROWDED = { over: 0.25, running: 0.5 } as const
-/** The next such collection waits until memory has grown by this factor. */
+/** The next collection above that share waits until memory has grown by this factor. */
 const GROWTH = 1.2
 
 export class Garbage {
@@ -34,7 +37,7 @@ export class Garbage {
     return this.api.lua_gc(this.main, GC_COUNT, 0) * 1024
   }
 
-  /** A function begins to run. */
+  /** Notes that a function begins to run. */
   begin(): void {
     this.kept.running = 0
   }

@@ -1,22 +1,31 @@
 /**
- * What the sandbox (prelude.ts) is helped with, of what is the same in all machines: what functions are, and those of Lua's own that go past
- * metatables, where its shared tables hide behind others. Of these each is called in the place of the function here, so that its errors name it
- * and the line of the script.
+ * Helpers of the sandbox (prelude.ts) that are the same in all machines. They tell what a function
+ * is, and they guard Lua's functions that go past metatables, where a shared table hides behind
+ * another one.
+ *
+ * Each guarded function is called in the place of the function here. So its errors name it and the
+ * line of the script.
  */
 import type { Bytes } from '../base/bytes.ts'
 import { LUA_REGISTRY, LUA_TABLE } from './api.ts'
 import { ELEMENT_BYTES } from './module.ts'
 import type { HostFunction, LuaStack } from './stack.ts'
 
-/** What a function does with a table that hides another. */
+/** How a function treats a table that hides another: it refuses it, or reads the hidden one. */
 type GuardKind = 'refuses' | 'reads'
 
 const READ_ONLY = 'Attempt to modify a readonly table'
 
-/** Functions that read or move all elements of a table when called with at least this many arguments. */
+/**
+ * Functions that read or move all elements of a table when called with at least this many
+ * arguments.
+ */
 const READING: Readonly<Record<Bytes, number>> = { concat: 1, maxn: 1, sort: 1, remove: 2 }
 
-/** `behind` is the reference of the table that says what hides behind what. */
+/**
+ * Returns the helpers. `behind` returns the reference of the table that maps a front to the table
+ * hidden behind it.
+ */
 export function guardHelpers(behind: () => number): readonly (readonly [Bytes, HostFunction])[] {
   return [
     [
@@ -45,7 +54,7 @@ export function guardHelpers(behind: () => number): readonly (readonly [Bytes, H
   ]
 }
 
-/** The pointer of a function that takes the place of the first argument. */
+/** Returns the pointer of a function that takes the place of the first argument. */
 function guarded(stack: LuaStack, kind: GuardKind, name: Bytes, behind: () => number): number {
   const { api, module } = stack
   const native = module.nativeFunction(api.lua_tocfunction(stack.state, 1))

@@ -1,11 +1,12 @@
 /**
- * The hook of a machine: what Lua calls every so many instructions, and soon after functions of C
- * have done much work. It must be set on the Lua thread that runs, so this keeps track of that one.
+ * The hook of a machine: a function that Lua calls every EVERY instructions, and soon after
+ * functions of C have done much work. It must be set on the Lua thread that runs, so this class
+ * keeps track of that thread.
  */
 import type { LuaModule } from './module.ts'
 import type { LuaStack } from './stack.ts'
 
-/** Instructions: about 10 µs. A call of the hook takes about 0.1 µs. */
+/** Instructions between two calls: about 10 µs. A call of the hook takes about 0.1 µs. */
 const EVERY = 1000
 const MASK_COUNT = 8
 

@@ -1,6 +1,7 @@
 /**
- * The integers of string.format with 64 bits: `%d %i %u %o %x %X %c`. Lua's own function formats everything. Where a number does not fit in
- * 32 bits, the directive becomes `%s` and the argument its text, so that what is said of other arguments stays right.
+ * string.format for integers of 64 bits: `%d %i %u %o %x %X %c`. Lua's own function formats
+ * everything. Where a number does not fit in 32 bits, its directive becomes `%s` and the argument
+ * becomes its text. So errors still name the right argument.
  */
 import type { Bytes } from '../base/bytes.ts'
 import { integerOf, isNumeric } from './libraries/arguments.ts'
@@ -8,7 +9,10 @@ import type { LuaStack } from './stack.ts'
 
 const INT_LIMIT = 2 ** 31
 const PERCENT = '%'
-/** After the sign of percent: flags, width, precision, conversion. Further digits are an error of Lua's. */
+/**
+ * Matches a directive behind its percent sign: flags, width, precision, conversion. Lua refuses
+ * further digits.
+ */
 const DIRECTIVE = /([-+ #0]*)(\d{0,2})(?:\.(\d{0,2}))?(?!\d)(.)/sy
 const MAX_FLAGS = 5
 const BASES: Readonly<Record<string, number>> = { u: 10, o: 8, x: 16, X: 16 }
@@ -21,12 +25,12 @@ interface Directive {
   readonly conversion: string
 }
 
-/** Changes format and arguments of a call where a number among them needs it. */
+/** Changes the format and the arguments of a call where a number among them needs 64 bits. */
 export function withWideIntegers(args: LuaStack): void {
   const { api, state } = args
   let fits = true
   for (let i = api.lua_gettop(state); i > 1 && fits; i--) {
-    const value = api.lua_tonumber(state, i) // 0 of what is no number
+    const value = api.lua_tonumber(state, i) // 0 for anything that is no number
     fits = value >= 0 && value < INT_LIMIT
   }
   if (fits || api.lua_isstring(state, 1) === 0) return
@@ -37,7 +41,7 @@ export function withWideIntegers(args: LuaStack): void {
   api.lua_replace(state, 1)
 }
 
-/** The format for the arguments as they are changed. What is wrong with a format is left for Lua to find. */
+/** Returns the format for the changed arguments. Errors in a format are left for Lua to find. */
 function rewritten(args: LuaStack, format: Bytes): Bytes {
   let text = ''
   let kept = 0
@@ -70,7 +74,7 @@ function directiveOf([, flags, width, precision, conversion]: RegExpExecArray): 
   }
 }
 
-/** Puts the text of an argument in its place where Lua would lose some of it. */
+/** Replaces an argument by its text where Lua would lose some of it. Returns true if it did. */
 function isReplaced(args: LuaStack, index: number, directive: Directive): boolean {
   const { conversion } = directive
   const isSigned = conversion === 'd' || conversion === 'i'
@@ -79,7 +83,7 @@ function isReplaced(args: LuaStack, index: number, directive: Directive): boolea
   const value = args.number(index)
   if (value < INT_LIMIT && value >= (base === undefined ? -INT_LIMIT : 0)) return false
   if (conversion === 'c')
-    put(args, index, 0) // no `int`, and C makes the least of it, whose low byte is zero
+    put(args, index, 0) // C converts it to the least `int`, whose low byte is zero
   else put(args, index, isSigned ? signed(value, directive) : unsigned(value, base as number, directive))
   return conversion !== 'c'
 }
@@ -100,7 +104,8 @@ function unsigned(value: number, base: number, directive: Directive): Bytes {
   const digits = unsignedOf(value).toString(base)
   const isAlternate = flags.includes('#')
   if (base === 8 && isAlternate) {
-    const precision = directive.precision === 0 ? 1 : directive.precision // there is a zero, whatever the number
+    // A zero is printed for any number.
+    const precision = directive.precision === 0 ? 1 : directive.precision
     return laidOut('', digits === '0' ? digits : `0${digits}`, { ...directive, precision })
   }
   const prefix = base === 16 && isAlternate && digits !== '0' ? '0x' : ''
@@ -108,7 +113,7 @@ function unsigned(value: number, base: number, directive: Directive): Bytes {
   return conversion === 'X' ? text.toUpperCase() : text
 }
 
-/** A double as an unsigned 64-bit integer, as the processor converts it. */
+/** Converts a double to an unsigned 64-bit integer as the processor does. */
 function unsignedOf(value: number): bigint {
   if (value >= 2 ** 64) return 0n
   return value >= 2 ** 63 ? BigInt(value) : BigInt.asUintN(64, BigInt(integerOf(value)))

@@ -1,12 +1,14 @@
 /**
- * Functions of Lua's libraries that convert numbers to C's integers. Here `long` and `ptrdiff_t` have 32 bits; where Redis runs they have 64.
- * Each function is called through one that looks at its numbers first, and gives it others where 32 bits are too few:
+ * Functions of Lua's libraries that convert numbers to C's integers. `long` and `ptrdiff_t` have 32
+ * bits here, and 64 where Redis runs. Each function is wrapped: the wrapper looks at the numbers
+ * first, and converts those for which 32 bits are too few.
  *
  *   'int'      luaL_checkint: the low 32 bits of the 64-bit integer
- *   'position' luaL_checkinteger, a position in a string: beyond 32 bits as good as beyond the string
+ *   'position' luaL_checkinteger, a position in a string: any beyond 32 bits is beyond the string
  *
- * The functions are called in the place of the function here, so that their errors name them and the line of the script. What formats, reads
- * and shifts is in integer-formats.ts and below.
+ * The native functions are called in the place of the wrapper. So their errors name them and the
+ * line of the script. integer-formats.ts has string.format; the functions that read and shift are
+ * below.
  */
 import type { Bytes } from '../base/bytes.ts'
 import { GC_SET_STEP_MULTIPLIER, LUA_STRING, type LuaApi, ONE_STEP } from './api.ts'
@@ -15,20 +17,20 @@ import { integerOf, intOf, isNumeric, raiseOutOfMemory, readUnsigned } from './l
 import { ELEMENT_BYTES, MUCH_WORK } from './module.ts'
 import type { LuaStack } from './stack.ts'
 
-/** Results of string.rep longer than this are built by the host, bytes. */
+/** The host builds results of string.rep that are longer than this, in bytes. */
 const LONG = 65_536
 const BARE_HEX = /^[ \t-\r]*[+-]?0[xX][ \t-\r]*$/
 
 type NativeFunction = (state: number) => number
 
-/** Lua's default, which scripts see. */
+/** Lua's default of setstepmul, which scripts see. */
 const DEFAULT_STEP_MULTIPLIER = 200
 const INT_LIMIT = 2 ** 31
 
 const toInt = intOf
 const toPosition = (value: number): number => Math.min(INT_LIMIT - 1, Math.max(-INT_LIMIT, integerOf(value)))
 
-/** Library (null: the globals), name, conversion, first and last position of the arguments that are converted. */
+/** A row is library (null for the globals), name, conversion, first and last converted argument. */
 const CONVERTED: readonly (readonly [Bytes | null, Bytes, (value: number) => number, number, number])[] = [
   [null, 'select', toInt, 1, 1],
   [null, 'unpack', toInt, 2, 3],
@@ -45,10 +47,10 @@ const CONVERTED: readonly (readonly [Bytes | null, Bytes, (value: number) => num
   ['math', 'ldexp', toInt, 2, 2],
 ]
 
-/** Further below a table's first element nothing is shifted one by one. */
+/** Elements further below a table's first one are not shifted one by one. */
 const MAX_SHIFTED_BELOW = 1_000_000
 
-/** Puts functions that answer as on 64 bits in the place of those that do not. `nowMs` is a monotonic clock. */
+/** Replaces functions by ones that answer as on 64 bits. `nowMs` is a monotonic clock. */
 export function replaceIntegers(stack: LuaStack, nowMs: () => number): void {
   const { api, module } = stack
   for (const [library, name, convert, first, last] of CONVERTED) {
@@ -63,7 +65,8 @@ export function replaceIntegers(stack: LuaStack, nowMs: () => number): void {
   replace(stack, null, 'collectgarbage', (native) =>
     module.addFunction('ii', (state) => {
       module.charge(MUCH_WORK)
-      api.lua_gc(state, GC_SET_STEP_MULTIPLIER, DEFAULT_STEP_MULTIPLIER) // collectgarbage('step') makes one small step
+      // One call of collectgarbage('step') makes one small step.
+      api.lua_gc(state, GC_SET_STEP_MULTIPLIER, DEFAULT_STEP_MULTIPLIER)
       try {
         return native(state)
       } finally {
@@ -87,13 +90,13 @@ export function replaceIntegers(stack: LuaStack, nowMs: () => number): void {
   replace(stack, 'math', 'frexp', (native) => module.addFunction('ii', (state) => frexp(api, state, native)))
   replace(stack, 'os', 'clock', () =>
     stack.hostFunction((args) => {
-      args.push(nowMs() / 1000) // C's clock_t has 32 bits here: it would end after 36 minutes
+      args.push(nowMs() / 1000) // C's clock_t has 32 bits here and would overflow after 36 minutes
       return 1
     }),
   )
 }
 
-/** Puts what `make` makes of a function in its place. */
+/** Replaces a function by the one that `make` returns for it. */
 function replace(stack: LuaStack, library: Bytes | null, name: Bytes, make: (native: NativeFunction) => number): void {
   const { api, module, top } = stack
   if (library === null) stack.pushGlobals()
@@ -106,15 +109,18 @@ function replace(stack: LuaStack, library: Bytes | null, name: Bytes, make: (nat
   stack.top = top
 }
 
-/** Replaces an argument that is a number, or a string that is one, by what becomes of it. Most fit as they are. */
+/** Converts an argument that is a number, or a string that is one. Most fit as they are. */
 function convertArgument(api: LuaApi, state: number, position: number, convert: (value: number) => number): void {
-  const value = api.lua_tonumber(state, position) // 0 of what is no number
+  const value = api.lua_tonumber(state, position) // 0 for anything that is no number
   if (value >= -INT_LIMIT && value < INT_LIMIT) return
   api.lua_pushnumber(state, convert(value))
   api.lua_replace(state, position)
 }
 
-/** string.rep(text, count). Lua would copy nothing two thousand million times, and fill the memory to find that it is too small. */
+/**
+ * string.rep(text, count). Lua would append nothing two thousand million times, and would fill the
+ * memory before it finds that the memory is too small.
+ */
 function repeat(args: LuaStack, native: NativeFunction): number {
   convertArgument(args.api, args.state, 2, toInt)
   if (args.api.lua_isstring(args.state, 1) !== 0 && isNumeric(args, 2)) {
@@ -133,7 +139,10 @@ function repeat(args: LuaStack, native: NativeFunction): number {
   return native(args.state)
 }
 
-/** math.frexp(number). C's library leaves the exponent as it was where there is none; there it is 0, as in Redis. */
+/**
+ * math.frexp(number). Where there is no exponent, C's library here leaves it unchanged; in Redis it
+ * is 0.
+ */
 function frexp(api: LuaApi, state: number, native: NativeFunction): number {
   const value = api.lua_tonumber(state, 1)
   if (Number.isFinite(value)) return native(state)
@@ -142,7 +151,10 @@ function frexp(api: LuaApi, state: number, native: NativeFunction): number {
   return 2
 }
 
-/** tonumber(text). C's library here takes `0x` without digits for 0; where Redis runs it is no number. */
+/**
+ * tonumber(text). C's library here reads `0x` without digits as 0; where Redis runs it is no
+ * number.
+ */
 function decimalNumber(stack: LuaStack, state: number, native: NativeFunction): number {
   const { api } = stack
   const count = native(state)
@@ -164,8 +176,8 @@ function basedNumber(args: LuaStack, native: NativeFunction): number {
 }
 
 /**
- * table.insert(table, position, value). Lua shifts all between the position and the end, whether there is
- * something or not. Where the position is far below the table's elements only these are shifted here.
+ * table.insert(table, position, value). Lua shifts every position up to the end, occupied or not.
+ * Where the position is far below the table's elements, only these are shifted here.
  */
 function insert(args: LuaStack, native: NativeFunction): number {
   const { api, state } = args
@@ -188,7 +200,9 @@ function insert(args: LuaStack, native: NativeFunction): number {
   return 0
 }
 
-/** Keys of the table at 1 that are integers from `least` to `greatest`, the greatest first. */
+/**
+ * Returns the integer keys from `least` to `greatest` of the table at index 1, the greatest first.
+ */
 function integerKeys(args: LuaStack, least: number, greatest: number): number[] {
   const keys: number[] = []
   args.push(null)

@@ -1,15 +1,17 @@
 /**
- * A Lua machine for scripts: the sandbox, compiled functions, and one that runs at a time, in slices.
+ * A Lua machine for scripts: the sandbox, compiled functions, and one function at a time that runs
+ * in slices.
  *
  *   start -> 'done' | 'failed' | 'suspended' -> resume -> ...
  *
- * Functions run in a thread of their own (`stack` is on it while they do), which is reused until one
- * fails. A hook looks at the clock every 1000 instructions and after much work of C (hook.ts). When a
- * function has had its time, a yield suspends it where that is possible. In a metamethod, an iterator
- * or a function that gsub calls it goes on; there it is ended after as much time again. What has been
- * told to stop is ended when the hook is called next.
+ * Functions run in a Lua thread of their own, which is reused until one fails; `stack` is on that
+ * thread meanwhile. A hook looks at the clock every 1000 instructions and after much work of C
+ * (hook.ts). When a slice is over, a yield suspends the function where that is possible. It is not
+ * possible in a metamethod, in an iterator, or in a function that gsub calls: there the function
+ * goes on, and is ended after as much time again. A function that was told to stop ends when the
+ * hook is called next.
  *
- * When the machine is broken (see module.ts) it must be thrown away: `isBroken`.
+ * A broken machine (see module.ts) must be thrown away: `isBroken`.
  */
 import type { Bytes } from '../base/bytes.ts'
 import { LUA_GLOBALS, LUA_OK, LUA_REGISTRY, LUA_YIELDED } from './api.ts'
@@ -27,11 +29,11 @@ import { type HostFunction, LuaStack } from './stack.ts'
 import { replaceSearch } from './string-search.ts'
 
 export interface MachineOptions {
-  /** Of Lua's memory, bytes. */
+  /** Limit of Lua's memory. */
   readonly limitBytes: number
-  /** Monotonic, ms. */
+  /** A monotonic clock. */
   readonly nowMs: () => number
-  /** Libraries beside Lua's own: each leaves its table on the stack. They become read-only. */
+  /** Libraries beside Lua's own. Each pushes its table, which becomes read-only. */
   readonly libraries: readonly (readonly [name: Bytes, open: (stack: LuaStack) => void])[]
 }
 
@@ -40,9 +42,15 @@ export type RunState = 'done' | 'failed' | 'suspended'
 /** A function kept in the machine. */
 export type FunctionReference = number
 
-/** Coroutines, pcall's included, inside of each other. Each is a call of C inside a call of C. */
+/**
+ * Coroutines inside of each other at most, those of pcall included. Each is a call of C inside a
+ * call of C.
+ */
 const MOST_NESTED = 150
-/** Of lua_State in this build: how many calls of C a thread is in, and how many when it was resumed. `checkLayout` makes sure. */
+/**
+ * Offset in this build's lua_State of two counts: how many calls of C a thread is in, and how many
+ * it was in when it was resumed. `checkLayout` verifies it.
+ */
 const C_CALLS_AT = 52
 const BASE_C_CALLS_AT = 54
 const TOO_LONG = 'the script has run for too long inside a metamethod, a comparator or a function called by gsub'
@@ -51,10 +59,12 @@ export class LuaMachine {
   readonly stack: LuaStack
   /** The main thread. */
   readonly main: number
-  /** How long a function may run before it is suspended, and each time after that, ms. */
+  /**
+   * Milliseconds that a function may run before it is first suspended, and before each later time.
+   */
   firstSliceMs = Number.POSITIVE_INFINITY
   sliceMs = 10
-  /** It can do nothing any more. */
+  /** True once the machine can run nothing any more. */
   isBroken = false
   private readonly module: LuaModule
   private readonly options: MachineOptions
@@ -69,7 +79,7 @@ export class LuaMachine {
   private sliceEndMs = 0
   private stopReason: Bytes | null = null
   private readonly garbage: Garbage
-  /** A yield of the hook is on its way out. */
+  /** True while a yield of the hook is on its way out. */
   private isYielding = false
 
   constructor(options: MachineOptions) {
@@ -106,13 +116,13 @@ export class LuaMachine {
     return this.isBroken ? 0 : this.garbage.usedBytes
   }
 
-  /** Takes the table on top of the stack and makes it a read-only global. */
+  /** Pops the table on top of the stack and makes it a read-only global. */
   setShared(name: Bytes): void {
     this.hide()
     this.setGlobal(name)
   }
 
-  /** Puts the read-only front of the table on top of the stack in its place. */
+  /** Replaces the table on top of the stack by its read-only front. */
   hide(): void {
     const { stack } = this
     const { api } = stack
@@ -121,7 +131,7 @@ export class LuaMachine {
     api.lua_call(stack.state, 1, 1)
   }
 
-  /** Takes the value on top of the stack and makes it a global of all functions. */
+  /** Pops the value on top of the stack and makes it a global of all functions. */
   setGlobal(name: Bytes): void {
     const { stack } = this
     stack.rawGetAt(LUA_REGISTRY, this.globalsReference)
@@ -130,12 +140,14 @@ export class LuaMachine {
     stack.pop()
   }
 
-  /** Pushes the table of the globals, to be written to past what protects it. */
+  /** Pushes the table of the globals itself, so that it can be written past its protection. */
   pushGlobals(): void {
     this.stack.rawGetAt(LUA_REGISTRY, this.globalsReference)
   }
 
-  /** A string kept in the machine, to be pushed by `pushKept`: cheaper than the string itself. */
+  /**
+   * Keeps a string in the machine for `pushKept`, which is cheaper than pushing the string itself.
+   */
   keep(text: Bytes): number {
     this.stack.pushString(text)
     return this.stack.api.luaL_ref(this.stack.state, LUA_REGISTRY)
@@ -149,7 +161,10 @@ export class LuaMachine {
     return this.stack.hostFunction(run)
   }
 
-  /** Compiles source text; its chunk name is as Lua wants it (`@name`). Returns a reference, or the error's text. */
+  /**
+   * Compiles source text. The chunk name is in Lua's form (`@name`). Returns a reference, or the
+   * error's text.
+   */
   compile(text: Bytes, chunkName: Bytes): FunctionReference | Bytes {
     const { stack } = this
     stack.on(this.main)
@@ -164,7 +179,7 @@ export class LuaMachine {
     if (!this.isBroken) this.module.api.luaL_unref(this.main, LUA_REGISTRY, reference)
   }
 
-  /** Runs a function with what `pushArguments` pushes, which returns how many that are. */
+  /** Runs a function with the arguments that `pushArguments` pushes. It returns their number. */
   start(reference: FunctionReference, pushArguments: (stack: LuaStack) => number = () => 0): RunState {
     const { stack, options } = this
     this.sliceEndMs = options.nowMs() + this.firstSliceMs
@@ -180,7 +195,7 @@ export class LuaMachine {
     }
   }
 
-  /** Goes on with what was suspended. */
+  /** Resumes the suspended function. */
   resume(): RunState {
     const { stack, options } = this
     this.sliceEndMs = options.nowMs() + this.sliceMs
@@ -193,34 +208,40 @@ export class LuaMachine {
     }
   }
 
-  /** A function of the host has ended at this time. Has the hook called soon if the slice is over. */
+  /**
+   * Has the hook called soon if the slice is over. Host functions call it with the time at their
+   * end.
+   */
   noteTime(nowMs: number): void {
     if (nowMs >= this.sliceEndMs) this.hook.callSoon()
   }
 
-  /** Whether the slice that `start`, `resume` or `beginSlice` has begun is over. */
+  /** True once the slice that `start`, `resume` or `beginSlice` began is over. */
   get isSliceOver(): boolean {
     return this.options.nowMs() >= this.sliceEndMs
   }
 
-  /** Begins a slice for work of the host on the stack of a function that is done. */
+  /** Begins a slice for work of the host on the stack of a finished function. */
   beginSlice(): void {
     this.sliceEndMs = this.options.nowMs() + this.sliceMs
     this.stack.on(this.thread)
   }
 
-  /** Ends what is suspended, by an error that nothing in it can catch. */
+  /** Ends the suspended function by an error that nothing in it can catch. */
   stop(reason: Bytes): RunState {
     this.stopReason = reason
     return this.resume()
   }
 
-  /** After 'failed', with the error on top of the stack: where the function was. Null where that is not known. */
+  /**
+   * Returns where the function failed, or null where that is not known. REQUIRES: the state is
+   * 'failed' and the error is on top of the stack.
+   */
   errorPlace(): ErrorPlace | null {
     return this.places.find(this.thread, MOST_NESTED)
   }
 
-  /** To be called when results or errors have been taken from the stack. */
+  /** Ends a run. Call it when the results or the error have been taken from the stack. */
   finish(state: RunState): void {
     const { api } = this.module
     try {
@@ -228,7 +249,7 @@ export class LuaMachine {
       this.garbage.collectIfCrowded('over')
       if (state !== 'done') this.renew()
     } catch {
-      this.isBroken = true // there is no memory left even for a new thread
+      this.isBroken = true // no memory left even for a new thread
     }
   }
 
@@ -260,12 +281,13 @@ export class LuaMachine {
     return thrown instanceof Error ? thrown : new Error(String(thrown))
   }
 
-  /** The hook. */
+  /** The hook's function: looks at the clock, and suspends or ends what runs. */
   private look(state: number): void {
     if (this.stopReason !== null) this.raiseOn(state, this.stopReason)
     this.garbage.collectIfCrowded('running')
     const now = this.options.nowMs()
-    if (now < this.sliceEndMs || this.isYielding) return // a yield that is passed on must not be suspended halfway
+    // A yield must not be suspended while it is passed on.
+    if (now < this.sliceEndMs || this.isYielding) return
     if (this.mayYield(state)) {
       this.isYielding = true
       this.module.api.lua_yield(state, 0)
@@ -274,7 +296,7 @@ export class LuaMachine {
 
   private checkPatience(state: number, now: number): void {
     if (now - this.sliceEndMs < this.firstSliceMs) return
-    this.stopReason = TOO_LONG // what could be caught could be raised and caught for ever
+    this.stopReason = TOO_LONG // an error that can be caught could be raised and caught for ever
     this.raiseOn(state, TOO_LONG)
   }
 
@@ -297,7 +319,7 @@ export class LuaMachine {
     return thread
   }
 
-  /** Runs the prelude, which hides what is shared, and puts what it returns in the place of the globals. */
+  /** Runs the prelude, which hides the shared tables, and installs the globals that it returns. */
   private buildSandbox(): void {
     const { stack } = this
     const { api } = stack
@@ -351,7 +373,11 @@ export class LuaMachine {
     ]
   }
 
-  /** Asked whenever something protected has returned: an error that ends the script goes through all of it. */
+  /**
+   * Returns true while a yield of the hook is on its way out. Raises the error that ends the script
+   * again, so that it passes every protected call. The prelude asks whenever a protected call has
+   * returned.
+   */
   private isSuspended(state: number): boolean {
     if (this.stopReason !== null) this.raiseOn(state, this.stopReason)
     return this.isYielding
@@ -362,7 +388,7 @@ export class LuaMachine {
     return 1
   }
 
-  /** Whether a thread's calls of C are where they are thought to be: one inside of gsub is one more than one that is not. */
+  /** Checks that C_CALLS_AT is right: a thread inside of gsub is in one more call of C. */
   private checkLayout(): void {
     const reference = this.compile(
       "local here, there = probe(), nil ('x'):gsub('x', function() there = probe() end) return here, there",

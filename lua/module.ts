@@ -1,24 +1,26 @@
 /**
- * Lua 5.1 as WebAssembly, in one instance with a memory of its own. The library's wasm file is used as it is, without the JavaScript around it:
- * Lua is given a clock and a way to grow its memory up to a limit, and nothing else of the world. Every system call fails.
+ * Lua 5.1 as WebAssembly, in one instance with a memory of its own. The library's wasm file is used
+ * as it is, without the JavaScript around it. Lua gets a clock and a way to grow its memory up to a
+ * limit, and nothing else of the world. Every system call fails.
  *
- * Lua's errors are longjmps, which emscripten makes of exceptions: what `lua_error` throws must pass through JavaScript untouched, up to the
- * `invoke` that caught the setjmp. Anything else that is thrown (a trap, a stack that overflows) leaves the instance in no state to be used.
+ * Lua's errors are longjmps, which emscripten turns into exceptions. An exception of `lua_error`
+ * must pass through JavaScript untouched, up to the `invoke` that caught the setjmp. Any other
+ * exception (a trap, a stack that overflows) breaks the instance: it must not be used again.
  */
 import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import type { LuaApi } from './api.ts'
 import { type Imports, type WasmModule, type WasmTable, wasm } from './webassembly.ts'
 
-/** The name of what a trampoline imports and exports. */
+/** The name of a trampoline's import and export. */
 const EXPORTED = 'f'
 const PAGE_BYTES = 65_536
 const ENOSYS = -52
-/** Bytes that functions of C handle in a few milliseconds. */
+/** Work that functions of C do in a few milliseconds, in bytes. */
 export const MUCH_WORK = 2 ** 21
-/** Bytes that a table's element counts as which is read or moved. */
+/** Bytes of work for each table element that is read or moved. */
 export const ELEMENT_BYTES = 8
-/** What a longjmp throws. */
+/** The value that a longjmp throws. */
 const LONGJMP = Number.POSITIVE_INFINITY
 
 let compiled: WasmModule | null = null
@@ -28,17 +30,22 @@ function compile(): WasmModule {
   return compiled
 }
 
-/** `ii`: what Lua calls as a function, taking its state and returning the number of results. `vii`: a hook, taking state and activation record. */
+/**
+ * `ii` is a function that Lua calls: it takes its state and returns the number of results. `vii` is
+ * a hook, which takes state and activation record.
+ */
 export type Signature = 'ii' | 'vii'
 
-/** Whether something thrown is Lua's own, on its way to where it will be caught. */
+/** Returns true for an error that is Lua's own, on its way to where it will be caught. */
 export function isLuaError(thrown: unknown): boolean {
   return thrown === LONGJMP
 }
 
 export class LuaModule {
   readonly api: LuaApi
-  /** All of its memory. Replaced when that grows: not to be kept across calls of Lua. */
+  /**
+   * All of Lua's memory. It is another buffer after growing, so do not keep it across calls of Lua.
+   */
   bytes: Buffer
   readonly limitBytes: number
   /** Called whenever functions of C have done MUCH_WORK since the last call. */
@@ -46,7 +53,10 @@ export class LuaModule {
   private work = 0
   private readonly table: WasmTable
 
-  /** `nowMs` is a monotonic clock. Memory grows up to the limit; what asks for more fails with Lua's "not enough memory". */
+  /**
+   * `nowMs` is a monotonic clock. Memory grows up to the limit; past it, allocations fail with
+   * Lua's "not enough memory".
+   */
   constructor(limitBytes: number, nowMs: () => number) {
     this.limitBytes = limitBytes
     const instance = new wasm.Instance(compile(), this.imports(nowMs))
@@ -57,7 +67,10 @@ export class LuaModule {
     this.api.__wasm_call_ctors()
   }
 
-  /** A pointer to a function, as Lua takes them. It is the instance's for good. */
+  /**
+   * Makes a JavaScript function callable by Lua and returns its pointer. The instance keeps it for
+   * good.
+   */
   addFunction(signature: 'ii', run: (state: number) => number): number
   addFunction(signature: 'vii', run: (state: number, record: number) => void): number
   addFunction(signature: Signature, run: (state: number, record: number) => unknown): number {
@@ -67,12 +80,18 @@ export class LuaModule {
     return index
   }
 
-  /** The function of Lua's own that a pointer stands for. Called with the state of a function that Lua has called, it is in that one's place. */
+  /**
+   * Returns Lua's own function behind a pointer. Called with the state of a function that Lua has
+   * called, it runs in the place of that function.
+   */
   nativeFunction(pointer: number): (state: number) => number {
     return this.table.get(pointer) as (state: number) => number
   }
 
-  /** Adds to the work of functions of C, in bytes copied or read. Lua's count of instructions does not include that work. */
+  /**
+   * Adds to the work of functions of C, in bytes copied or read. Lua's count of instructions does
+   * not include that work.
+   */
   charge(bytes: number): void {
     this.work += bytes
     if (this.work < MUCH_WORK) return
@@ -84,7 +103,7 @@ export class LuaModule {
     const fails = () => ENOSYS
     const env: Record<string, (...args: number[]) => unknown> = {
       exit() {
-        throw new Error('not enough memory') // what else could go wrong does so where it is caught
+        throw new Error('not enough memory') // any other failure is caught where it happens
       },
       invoke_vii: (index, first, second) => this.invoke(index as number, first as number, second as number),
       _emscripten_throw_longjmp() {
@@ -107,7 +126,7 @@ export class LuaModule {
     return { env, wasi_snapshot_preview1: wasi }
   }
 
-  /** Calls what may longjmp. */
+  /** Calls a function that may longjmp. */
   private invoke(index: number, first: number, second: number): void {
     const { api } = this
     const stack = api.stackSave()
@@ -125,7 +144,7 @@ export class LuaModule {
     const { memory } = this.api
     const present = memory.buffer.byteLength
     if (wanted > this.limitBytes) return 0
-    // By a fifth at least, so that growing is rare.
+    // Grows by a fifth at least, so that growing is rare.
     const target = Math.min(this.limitBytes, Math.max(wanted, present + present / 5))
     try {
       memory.grow(Math.ceil((target - present) / PAGE_BYTES))
@@ -137,7 +156,9 @@ export class LuaModule {
   }
 }
 
-/** A module that imports a function and exports it: only what a module exports may stand in a table. */
+/**
+ * Builds a module that imports a function and exports it: a table takes only exported functions.
+ */
 function trampoline(type: readonly number[]): Uint8Array<ArrayBuffer> {
   const section = (id: number, content: readonly number[]) => [id, content.length, ...content]
   const name = (text: string) => [text.length, ...Buffer.from(text)]

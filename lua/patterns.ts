@@ -1,22 +1,28 @@
 /**
- * Lua's patterns, with a limit to how much work one match may be. Lua's own matcher backtracks without any, and nothing can interrupt a function of
- * C: one call of string.find can take longer than the universe has. So a pattern is looked at first, and where its worst case is harmless for
- * the subject at hand, Lua's matcher does it; else the one here, step by step.
+ * Lua's patterns, with a limit on the work of one match. Lua's own matcher backtracks without a
+ * limit, and nothing can interrupt a function of C: one call of string.find can take longer than
+ * the universe has. So a pattern is examined first. Lua's matcher runs where its worst case is
+ * harmless for the subject; elsewhere the matcher here runs, which counts its steps.
  *
- *   item    = class [ "*" | "+" | "-" | "?" ] | "%b" x y | "%f" set | "%" digit | "(" | ")"       class = char | "." | "%" letter | set
+ *   item    = class [ "*" | "+" | "-" | "?" ] | "%b" x y | "%f" set | "%" digit | "(" | ")"
+ *   class   = char | "." | "%" letter | set
  *   pattern = [ "^" ] { item } [ "$" ]
  *
- * Worst case: where a match may begin, times the length of the subject for every quantifier that repeats, times two for every "?".
+ * The worst case is the number of places where a match may begin, times the length of the subject
+ * for every quantifier that repeats, times two for every "?".
  */
 import type { Bytes } from '../base/bytes.ts'
 
-/** Steps that a match may take: about half a second. */
+/** Steps of one match at most: about half a second. */
 const MOST_STEPS = 20_000_000
-/** Up to this many steps in the worst case Lua's own matcher does it. */
+/** Lua's own matcher runs if its worst case has at most this many steps. */
 export const HARMLESS_STEPS = 2_000_000
-/** Lua's matcher may take this many times more steps where they grow only linearly with the subject: it is many times faster than this one. */
+/**
+ * Lua's matcher may take this many times more steps where they grow only linearly with the subject:
+ * it is many times faster than the one here.
+ */
 const LINEAR = 32
-/** Work that a step here counts as, in bytes (see LuaModule.charge). */
+/** Bytes of work that one step here counts as (see LuaModule.charge). */
 export const STEP_BYTES = 16
 const MOST_CAPTURES = 32
 const MOST_DEPTH = 5000
@@ -39,13 +45,18 @@ interface PatternShape {
   readonly repeats: number
   readonly options: number
   readonly isAnchored: boolean
-  /** Nothing can be wrong with it, whatever the subject. What may be is for the matcher here to find out, and to say. */
+  /**
+   * True if the pattern has no error for any subject. The matcher here finds and reports errors.
+   */
   readonly isSound: boolean
 }
 
 const shapes = new Map<Bytes, PatternShape>()
 
-/** What the costs of a pattern depend on. Quantifiers are counted generously: a wrong one costs time, not truth. */
+/**
+ * Returns the figures that a pattern's cost depends on. Quantifiers are counted generously: a wrong
+ * count costs time, and no result depends on it.
+ */
 export function shapeOf(pattern: Bytes): PatternShape {
   let shape = shapes.get(pattern)
   if (shape !== undefined) return shape
@@ -57,7 +68,7 @@ export function shapeOf(pattern: Bytes): PatternShape {
   return shape
 }
 
-/** Goes through a pattern; whether it is one at all. */
+/** Counts the parts of a pattern. Returns false if it is malformed. */
 function count(pattern: Bytes, counts: { repeats: number; options: number; captures: number; open: number }): boolean {
   for (let i = 0; i < pattern.length; i++) {
     const code = pattern.charCodeAt(i)
@@ -79,7 +90,7 @@ function count(pattern: Bytes, counts: { repeats: number; options: number; captu
   return true
 }
 
-/** Where the bracket stands that closes a set; -1 where none does. */
+/** Returns the offset of the bracket that closes a set, or -1 for none. */
 function setEnd(pattern: Bytes, open: number): number {
   let i = open + 1
   if (pattern.charCodeAt(i) === CARET) i++
@@ -90,7 +101,10 @@ function setEnd(pattern: Bytes, open: number): number {
   return i
 }
 
-/** Steps of Lua's matcher in the worst case for a subject of this length; infinite where that matcher must not do it at all. */
+/**
+ * Returns the steps of Lua's matcher in the worst case for a subject of this length. Infinite where
+ * that matcher must not run at all.
+ */
 export function worstCaseSteps({ repeats, options, isAnchored, isSound }: PatternShape, length: number, harmlessSteps: number): number {
   if (!isSound) return Number.POSITIVE_INFINITY
   const power = repeats + (isAnchored ? 0 : 1)
@@ -98,12 +112,14 @@ export function worstCaseSteps({ repeats, options, isAnchored, isSound }: Patter
   return steps <= (power <= 1 ? harmlessSteps * LINEAR : harmlessSteps) ? steps : Number.POSITIVE_INFINITY
 }
 
-/** What a script can do wrong with a pattern; the text is Lua's. */
+/** An error that a script makes with a pattern. The text is Lua's. */
 export class PatternError extends Error {
   override readonly name = 'PatternError'
 }
 
-/** Where a capture begins, and its length; POSITION for `()`, OPENED while it has no end. */
+/**
+ * Start and length of a capture. The length is POSITION for `()`, and OPENED while it has no end.
+ */
 interface Capture {
   start: number
   length: number
@@ -126,14 +142,14 @@ export class Matcher {
     this.stepsLeft = steps
   }
 
-  /** Where a match that begins at `start` ends, the pattern being read from `from` on; -1 for none. */
+  /** Returns where a match that begins at `start` ends, or -1. Reads the pattern from `from` on. */
   matchAt(start: number, from: number): number {
     this.captures = []
     this.depth = 0
     return this.match(start, from)
   }
 
-  /** Steps that have been taken so far. */
+  /** Steps taken by this matcher. */
   get stepsTaken(): number {
     return this.steps - this.stepsLeft
   }
@@ -142,7 +158,7 @@ export class Matcher {
     return this.captures.length
   }
 
-  /** A capture: its text, or a position counted from 1. */
+  /** Returns a capture: its text, or a position counted from 1. */
   capture(index: number): Bytes | number {
     const capture = this.captures[index]
     if (capture === undefined) throw new PatternError('invalid capture index')
@@ -250,7 +266,7 @@ export class Matcher {
     return -1
   }
 
-  /** Returns where the pattern goes on, or -1. */
+  /** Returns the offset in the pattern where matching continues, or -1. */
   private matchFrontier(s: number, p: number): number {
     const { subject, pattern } = this
     if (pattern.charCodeAt(p) !== OPEN_SET) throw new PatternError("missing '[' after '%f' in pattern")
@@ -312,7 +328,10 @@ export class Matcher {
     return first === OPEN_SET ? this.isOfSet(code, p, end - 1) : first === code
   }
 
-  /** `last` is where the closing bracket stands. */
+  /**
+   * Returns true for a character that is in the set at `p`. `last` is the offset of the closing
+   * bracket.
+   */
   private isOfSet(code: number, p: number, last: number): boolean {
     const { pattern } = this
     let i = p + 1
@@ -335,7 +354,7 @@ const between = (code: number, low: number, high: number) => code >= low && code
 const isAlpha = (code: number) => between(code | 32, 97, 122)
 const isDigit = (code: number) => between(code, 48, 57)
 
-/** By lower-case letter, in C's locale. */
+/** Character classes by their lower-case letter, in C's locale. */
 const LETTERS: Readonly<Record<string, (code: number) => boolean>> = {
   a: isAlpha,
   c: (code) => code < 32 || code === 127,

@@ -1,12 +1,15 @@
 /**
- * The sandbox, in Lua. It is run once on a new machine, with the host's helpers as arguments, and returns what stands for the globals.
+ * The sandbox, in Lua. A new machine runs it once with the host's helpers as arguments. It returns
+ * the table that scripts get as their globals.
  *
- * What scripts share must not be changed by one of them, and stock Lua has no read-only tables. So each shared table (`string`, `redis`, the
- * globals themselves) is hidden behind an empty one: reading falls through to it, writing raises, and the functions that would go past
- * metatables (rawset, next, table.insert ...) know about it.
+ * No script may change what all scripts share, and stock Lua has no read-only tables. So each
+ * shared table (`string`, `redis`, the globals themselves) is hidden behind an empty one. Reading
+ * falls through to it, and writing raises an error. The functions that would go past metatables
+ * (rawset, next, table.insert ...) know about it.
  *
- * A hook suspends a script that has run for long, by a yield that must reach the host from inside any number of coroutines: pcall and xpcall,
- * which stock Lua's yields cannot cross, run what they protect in a coroutine of its own, and every resume passes such a yield on.
+ * A hook suspends a long-running script by a yield, which must reach the host from inside any
+ * number of coroutines. Stock Lua's yields cannot cross pcall and xpcall. So these run the function
+ * that they protect in a coroutine of its own, and every resume passes such a yield on.
  */
 import { SORT } from './sort.ts'
 

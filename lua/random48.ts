@@ -1,6 +1,7 @@
 /**
- * The 48-bit linear congruential generator that POSIX calls lrand48, which is behind math.random in Redis's scripts: the numbers are the same on every
- * machine, and begin where POSIX begins when no seed was given.
+ * The 48-bit linear congruential generator that POSIX calls lrand48. Redis's scripts have it behind
+ * math.random. The numbers are the same on every machine, and without a seed they begin where POSIX
+ * begins.
  */
 import { argumentError, intOf, numberArgument, raiseAt } from './libraries/arguments.ts'
 import type { LuaStack } from './stack.ts'
@@ -20,7 +21,7 @@ class Random48 {
     this.low = ((value & 0xff) << 16) | 0x330e
   }
 
-  /** A whole number of 31 bits. */
+  /** Returns a whole number of 31 bits. */
   next(): number {
     const low = this.low * MULTIPLIER_LOW + INCREMENT
     const high = this.high * MULTIPLIER_LOW + this.low * MULTIPLIER_HIGH + Math.floor(low / LOW)
@@ -32,7 +33,7 @@ class Random48 {
 
 const intArgument = (stack: LuaStack, position: number) => intOf(numberArgument(stack, position))
 
-/** Puts math.random and math.randomseed upon it. */
+/** Replaces math.random and math.randomseed. */
 export function replaceRandom(stack: LuaStack): void {
   const random = new Random48()
   const functions = {

@@ -1,21 +1,24 @@
 /**
- * table.sort of the sandbox, in Lua: a script can be suspended in a comparator, which is impossible
- * where a function of C calls it, and while very many elements are sorted.
+ * table.sort of the sandbox, in Lua. It can be suspended in a comparator, which is impossible where
+ * a function of C calls the comparator, and while very many elements are sorted.
  *
- * The algorithm is Lua 5.1's quicksort (ltablib.c), comparison by comparison: the result of an
- * unstable sort and the errors of contradictory comparators depend on them.
+ * The algorithm is the quicksort of Lua 5.1 (ltablib.c), comparison by comparison. The result of an
+ * unstable sort and the errors of contradictory comparators depend on it.
  */
 
 import { LUA_FUNCTION, LUA_NIL, LUA_NUMBER, LUA_STRING, LUA_TABLE } from './api.ts'
 import type { LuaStack } from './stack.ts'
 
-/** Without a comparator, tables of at least this many elements are sorted here. Lua's own takes a few milliseconds for fewer. */
+/**
+ * Tables of at least this many elements are sorted here even without a comparator. Lua's own sort
+ * takes a few milliseconds for fewer.
+ */
 const MANY = 10_000
 
 /**
- * Pushes the helper that takes the arguments of table.sort and returns true where `sortBy` does it,
- * false where Lua's own does it in a few milliseconds, and nil for the rest: what has metatables,
- * what has many elements, and wrong arguments.
+ * Pushes the helper that decides about the arguments of table.sort. It returns true where `sortBy`
+ * sorts, and false where Lua's own sort does it in a few milliseconds. It returns nil for the rest:
+ * tables with metatables, very many elements, and wrong arguments.
  */
 export function pushSortKind(stack: LuaStack): number {
   const { api, module } = stack
@@ -37,7 +40,10 @@ export function pushSortKind(stack: LuaStack): number {
   return 1
 }
 
-/** A function that sorts t[l] to t[u] and returns true, or nil where the comparisons contradict one another. */
+/**
+ * Returns the source of a function that sorts t[l] to t[u]. The function returns true, or nil where
+ * comparisons contradict one another.
+ */
 function sorter(name: string, less: (a: string, b: string) => string): string {
   return `
 local function ${name}(t, l, u, less)
@@ -88,7 +94,7 @@ local function ${name}(t, l, u, less)
 end`
 }
 
-/** A part of the prelude. */
+/** The part of the prelude that defines the sort. */
 export const SORT = `
 local floor = math.floor
 ${sorter('sortBy', (a, b) => `less(${a}, ${b})`)}

@@ -1,15 +1,19 @@
-/** The one place where text is compiled. Source text only: Lua runs bytecode unchecked, and bytecode can read all of Lua's memory. */
+/**
+ * The one place that compiles Lua, and it takes source text only: Lua runs bytecode unchecked, and
+ * bytecode can read all of Lua's memory.
+ */
 import type { Bytes } from '../base/bytes.ts'
 import { LUA_OUT_OF_MEMORY } from './api.ts'
 import type { LuaStack } from './stack.ts'
 
-/** First byte of what string.dump makes. */
+/** The first byte of string.dump's output. */
 const BYTECODE_MARK = '\x1b'
 
 /** Pushes the compiled function, or the error's text. Returns Lua's status. */
 export function loadSource(stack: LuaStack, given: Bytes, chunkName: Bytes): number {
   const { api, module } = stack
-  const text = given.startsWith(BYTECODE_MARK) ? ` ${given}` : given // behind a space the mark is a syntax error
+  // Behind a space the mark is a syntax error.
+  const text = given.startsWith(BYTECODE_MARK) ? ` ${given}` : given
   const pointer = api.malloc(text.length + chunkName.length + 1)
   if (pointer === 0) {
     stack.push('not enough memory')

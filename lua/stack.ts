@@ -1,10 +1,12 @@
 /**
- * A Lua thread's stack, seen from JavaScript: values pushed, looked at and taken. Indexes are Lua's (1 is the first argument of a host function, -1
- * the top). Strings are Bytes both ways. One object serves one thread at a time; `on` moves it to another of the same machine.
+ * A Lua thread's stack, seen from JavaScript. Indexes are Lua's: 1 is the first argument of a host
+ * function, -1 is the top. Strings are Bytes both ways. One object serves one thread at a time;
+ * `on` moves it to another thread of the same machine.
  *
- * A host function is a TypeScript function that finds its arguments on the stack, pushes its results and returns their number. An error of
- * the script's making is raised by `raise`, which does not return. A host function must keep nothing that needs cleaning up across a
- * call that may raise: Lua's errors pass through it.
+ * A host function is a TypeScript function that finds its arguments on the stack, pushes its
+ * results and returns their number. `raise` raises an error of the script and does not return.
+ * Lua's errors pass through a host function, so it must hold nothing that needs cleaning up across
+ * a call that may raise.
  */
 
 import { rethrowAssertion } from '../base/assert.ts'
@@ -28,7 +30,10 @@ import { isLuaError, type LuaModule } from './module.ts'
 
 export type LuaType = 'nil' | 'boolean' | 'lightuserdata' | 'number' | 'string' | 'table' | 'function' | 'userdata' | 'thread'
 
-/** Its arguments are on the stack from 1 on; what it returns says how many results it has pushed. */
+/**
+ * A function that Lua calls. Its arguments are on the stack from 1 on; it returns the number of
+ * results that it has pushed.
+ */
 export type HostFunction = (stack: LuaStack) => number
 
 const SCRATCH_BYTES = 64 * 1024
@@ -46,11 +51,11 @@ const TYPE_NAMES: Readonly<Record<number, LuaType>> = {
 }
 
 export class LuaStack {
-  /** The thread: a lua_State. */
+  /** The thread: a pointer to its lua_State. */
   state: number
   readonly module: LuaModule
   readonly api: LuaApi
-  /** Where short strings are put before Lua copies them, and where Lua writes lengths. */
+  /** Lua's memory for short strings before Lua copies them, and for lengths that Lua returns. */
   private readonly scratch: number
   private readonly lengthAt: number
 
@@ -79,7 +84,7 @@ export class LuaStack {
     this.api.lua_settop(this.state, -count - 1)
   }
 
-  /** Makes room for so many more values; raises Lua's error where there is none. */
+  /** Makes room for `count` more values. Raises Lua's error if there is none. */
   reserve(count: number): void {
     if (this.api.lua_checkstack(this.state, count) === 0) this.raise('stack overflow')
   }
@@ -113,12 +118,15 @@ export class LuaStack {
     return this.api.lua_toboolean(this.state, index) !== 0
   }
 
-  /** A number, or a string that is one; 0 for others. */
+  /** Returns a number, or the number that a string contains. Returns 0 for others. */
   number(index: number): number {
     return this.api.lua_tonumber(this.state, index)
   }
 
-  /** A string, or a number as Lua prints it, which replaces it on the stack; null for others. */
+  /**
+   * Returns a string, or a number as Lua prints it, which replaces the number on the stack. Returns
+   * null for others.
+   */
   string(index: number): Bytes | null {
     const pointer = this.api.lua_tolstring(this.state, index, this.lengthAt)
     if (pointer === 0) return null
@@ -128,7 +136,10 @@ export class LuaStack {
     return length === 0 ? '' : bytes.latin1Slice(pointer, pointer + length)
   }
 
-  /** Pushes `count` copies of the string at `index` as one string. Lua's own needs three times the result's length and copies byte by byte. */
+  /**
+   * Pushes `count` copies of the string at `index` as one string. Lua's own string.rep needs three
+   * times the result's length and copies byte by byte.
+   */
   pushRepeated(index: number, count: number): void {
     const pointer = this.api.lua_tolstring(this.state, index, this.lengthAt)
     const length = this.module.bytes.readUInt32LE(this.lengthAt)
@@ -139,7 +150,7 @@ export class LuaStack {
     })
   }
 
-  /** The length of a string or of a table's array part. */
+  /** Returns the length of a string or of a table's array part. */
   length(index: number): number {
     return this.api.lua_objlen(this.state, index)
   }
@@ -163,7 +174,7 @@ export class LuaStack {
     this.pushLarge(length, (bytes, at) => bytes.latin1Write(value, at, length))
   }
 
-  /** A string of the first bytes of a buffer. */
+  /** Pushes the first `length` bytes of a buffer as a string. */
   pushBuffer(buffer: Buffer, length: number): void {
     const { api, state, module } = this
     if (length <= SCRATCH_BYTES) {
@@ -174,13 +185,16 @@ export class LuaStack {
     this.pushLarge(length, (bytes, at) => buffer.copy(bytes, at, 0, length))
   }
 
-  /** Pushes a string that `write` writes into Lua's memory at `at`. Needs twice its length; collects garbage if there is not as much. */
+  /**
+   * Pushes a string that `write` writes into Lua's memory at `at`. This needs twice the string's
+   * length, and collects garbage if less is free.
+   */
   private pushLarge(length: number, write: (bytes: Buffer, at: number) => void): void {
     const { api, state, module } = this
     if (api.lua_gc(state, GC_COUNT, 0) * 1024 + 2 * length > module.limitBytes) api.lua_gc(state, GC_COLLECT, 0)
     let pointer = api.malloc(length)
     if (pointer === 0) {
-      api.lua_gc(state, GC_COLLECT, 0) // what is free may be in pieces
+      api.lua_gc(state, GC_COLLECT, 0) // free memory may be in pieces
       pointer = api.malloc(length)
     }
     if (pointer === 0) this.raise('not enough memory')
@@ -188,11 +202,11 @@ export class LuaStack {
     try {
       api.lua_pushlstring(state, pointer, length)
     } finally {
-      api.free(pointer) // also where there is no memory for Lua's own copy
+      api.free(pointer) // also if Lua has no memory for its own copy
     }
   }
 
-  /** A copy of a value that is on the stack. */
+  /** Pushes a copy of a value that is on the stack. */
   pushCopy(index: number): void {
     this.api.lua_pushvalue(this.state, index)
   }
@@ -210,12 +224,12 @@ export class LuaStack {
     this.api.lua_createtable(this.state, elements, fields)
   }
 
-  /** A function of ours, for Lua to call. Made once for each: see `hostFunction`. */
+  /** Pushes a host function for Lua to call. `hostFunction` returned the pointer. */
   pushFunction(pointer: number): void {
     this.api.lua_pushcclosure(this.state, pointer, 0)
   }
 
-  /** table[name] = the value on top, which is taken; without metamethods. */
+  /** Pops the value on top into table[name], without metamethods. */
   rawSetField(table: number, name: Bytes): void {
     const absolute = this.absolute(table)
     this.pushString(name)
@@ -223,24 +237,27 @@ export class LuaStack {
     this.api.lua_rawset(this.state, absolute)
   }
 
-  /** Pushes table[name]; without metamethods. */
+  /** Pushes table[name], without metamethods. */
   rawGetField(table: number, name: Bytes): void {
     const absolute = this.absolute(table)
     this.pushString(name)
     this.api.lua_rawget(this.state, absolute)
   }
 
-  /** table[position] = the value on top, which is taken; without metamethods. */
+  /** Pops the value on top into table[position], without metamethods. */
   rawSetAt(table: number, position: number): void {
     this.api.lua_rawseti(this.state, table, position)
   }
 
-  /** Pushes table[position]; without metamethods. */
+  /** Pushes table[position], without metamethods. */
   rawGetAt(table: number, position: number): void {
     this.api.lua_rawgeti(this.state, table, position)
   }
 
-  /** With the key before on top (nil at first): replaces it by the next key and its value, or takes it and returns false at the end. */
+  /**
+   * Replaces the key on top (nil at first) by the next key and its value. At the end, pops the key
+   * and returns false.
+   */
   next(table: number): boolean {
     return this.api.lua_next(this.state, table) !== 0
   }
@@ -265,12 +282,15 @@ export class LuaStack {
     throw new Error('lua_error has returned')
   }
 
-  /** The same position from the bottom. */
+  /** Returns the index from the bottom that names the position of `index`. */
   absolute(index: number): number {
     return index > 0 || index <= -10_000 ? index : this.top + index + 1
   }
 
-  /** Makes a function of ours one of Lua's; whatever it throws that is not Lua's own becomes an error of the script. */
+  /**
+   * Makes a host function callable by Lua and returns its pointer. An exception that is not Lua's
+   * own becomes an error of the script.
+   */
   hostFunction(run: HostFunction): number {
     return this.module.addFunction('ii', (state) => {
       const before = this.state

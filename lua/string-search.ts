@@ -1,6 +1,7 @@
 /**
- * string.find, match, gmatch and gsub of the sandbox: Lua's own where a pattern is harmless for its subject, else ours (patterns.ts), whose work is
- * limited. The functions here are given what Lua's would be given, and answer as they do.
+ * string.find, match, gmatch and gsub of the sandbox. Lua's own functions run where a pattern is
+ * harmless for its subject; elsewhere ours run (patterns.ts), whose work is limited. Both take the
+ * arguments of Lua's functions and answer alike.
  */
 import type { Bytes } from '../base/bytes.ts'
 import { bytesArgument, FIRST_UPVALUE, optionalInteger, raiseAt, upToZero } from './libraries/arguments.ts'
@@ -8,21 +9,24 @@ import { HARMLESS_STEPS, Matcher, PatternError, STEP_BYTES, shapeOf, worstCaseSt
 import type { HostFunction, LuaStack } from './stack.ts'
 
 const CARET = 94
-/** Upvalue of what gmatch returns. */
+/** Index of an upvalue of gmatch's iterator: the number of the iteration. */
 const NUMBER = FIRST_UPVALUE - 3
 const PERCENT = 37
-/** What makes a pattern of a text. */
+/** Characters that make a text a pattern. */
 const SPECIALS = /[\^$*+?.([%-]/
-/** Up to here Lua's own looks for a text. */
+/** Lua's own function looks for a text up to this many comparisons. */
 const MOST_COMPARISONS = 1e8
 
-/** Work of gsub for each byte of the subject, beside the matcher's steps, in bytes. */
+/** Bytes of work of gsub for each byte of the subject, beside the matcher's steps. */
 const REPLACING_BYTES = 8
 
-/** A search of ours: `match` makes its one matcher. */
+/** One of our searches. `match` makes its only matcher. */
 type Search = (stack: LuaStack, match: (subject: Bytes, pattern: Bytes) => Matcher) => number
 
-/** Counts a search's steps as work, and raises what is wrong with a pattern as an error of the script, in Lua's words. */
+/**
+ * Counts a search's steps as work, and raises errors in a pattern as errors of the script, in Lua's
+ * words.
+ */
 const limited =
   (search: Search): HostFunction =>
   (stack) => {
@@ -54,7 +58,7 @@ function pushCaptures(stack: LuaStack, matcher: Matcher, start: number, end: num
 /** A pattern ends at its first zero byte, as it does for Lua 5.1. */
 const patternArgument = (stack: LuaStack): Bytes => upToZero(bytesArgument(stack, 2))
 
-/** Where a search begins, counted from 0. */
+/** Returns where a search begins, counted from 0. */
 function startOf(stack: LuaStack, length: number): number {
   const wanted = optionalInteger(stack, 3, 1)
   const start = wanted < 0 ? Math.max(0, length + wanted) : Math.max(0, wanted - 1)
@@ -82,7 +86,7 @@ const searching = (how: 'find' | 'match') =>
     return 1
   })
 
-/** V8 looks for long texts without going back as far as Lua does. */
+/** Finds a text. V8's search backtracks less over long texts than Lua's. */
 function findText(stack: LuaStack, subject: Bytes, text: Bytes): number {
   const found = subject.indexOf(text, startOf(stack, subject.length))
   if (found < 0) {
@@ -100,7 +104,7 @@ interface Iteration {
   readonly pattern: Bytes
 }
 
-/** Of the iteration under way, so that its subject is not copied for each match. */
+/** The iteration under way, kept so that its subject is not copied out of Lua for each match. */
 class LastIteration {
   private last: Iteration | null = null
 
@@ -117,7 +121,10 @@ class LastIteration {
   }
 }
 
-/** What gmatch returns: its upvalues are subject, pattern, where the next match may begin, and the number of the iteration. */
+/**
+ * The iterator that gmatch returns. Its upvalues are subject, pattern, where the next match may
+ * begin, and the number of the iteration.
+ */
 const following = (last: LastIteration) =>
   limited((stack, match) => {
     const { api, state } = stack
@@ -179,7 +186,7 @@ function replacement(stack: LuaStack, matcher: Matcher, start: number, end: numb
   return text
 }
 
-/** A replacement string with what stands for captures in it. */
+/** Returns a replacement string with its captures filled in. */
 function written(template: Bytes, matcher: Matcher, whole: Bytes): Bytes {
   if (!template.includes('%')) return template
   let text = ''
@@ -190,7 +197,7 @@ function written(template: Bytes, matcher: Matcher, whole: Bytes): Bytes {
     else {
       i++
       if (i === template.length)
-        text += '\0' // what Lua finds behind the end
+        text += '\0' // Lua finds its zero byte behind the end
       else if (!(next >= 48 && next <= 57)) text += template.charAt(i)
       else if (next === 48 || (next === 49 && matcher.captureCount === 0)) text += whole
       else text += matcher.capture(next - 49)
@@ -199,7 +206,10 @@ function written(template: Bytes, matcher: Matcher, whole: Bytes): Bytes {
   return text
 }
 
-/** Puts these functions into the table `string`, each before Lua's own of the same name, which does what takes no more than so many steps. */
+/**
+ * Wraps these functions of the table `string`. Lua's own function runs where it takes at most
+ * `harmlessSteps` steps.
+ */
 export function replaceSearch(stack: LuaStack, harmlessSteps = HARMLESS_STEPS): void {
   const iterator = stack.hostFunction(following(new LastIteration()))
   let iterations = 0
@@ -236,7 +246,10 @@ export function replaceSearch(stack: LuaStack, harmlessSteps = HARMLESS_STEPS): 
   stack.pop()
 }
 
-/** Steps that Lua's own takes in the worst case; infinite where it must not do it. It is left to say what is wrong with the first arguments. */
+/**
+ * Returns the steps that Lua's own function takes in the worst case; infinite where it must not
+ * run. Lua's function reports errors in the first arguments.
+ */
 function stepsOfLua(stack: LuaStack, name: Bytes, harmlessSteps: number): number {
   const { api, state } = stack
   if (api.lua_isstring(state, 1) === 0 || api.lua_isstring(state, 2) === 0) return 0
@@ -249,7 +262,7 @@ function stepsOfLua(stack: LuaStack, name: Bytes, harmlessSteps: number): number
   return worstCaseSteps(shapeOf(upToZero(pattern)), stack.length(1), harmlessSteps)
 }
 
-/** Whether find looks for a text, not for a pattern. */
+/** Returns true if find looks for a text and not for a pattern. */
 function isPlain(stack: LuaStack, pattern: Bytes): boolean {
   return stack.boolean(4) || !SPECIALS.test(upToZero(pattern))
 }

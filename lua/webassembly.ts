@@ -1,4 +1,7 @@
-/** As much of WebAssembly's own interface as is used here: Node's types leave it to those of browsers. */
+/**
+ * The part of WebAssembly's interface that is used here: Node's types leave it to those of
+ * browsers.
+ */
 export type Imports = Record<string, Record<string, unknown>>
 
 export interface WasmModule {
@@ -17,7 +20,7 @@ export interface WasmMemory {
 export interface WasmTable {
   get(index: number): unknown
   set(index: number, value: unknown): void
-  /** Returns where the new places begin. */
+  /** Grows the table by `count` places. Returns the index of the first new one. */
   grow(count: number): number
 }
 

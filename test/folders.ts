@@ -1,6 +1,7 @@
 /**
- * The folders of the product. Each has one subject, at most 20 files, and imports from the folders that are named and no others.
- * ARCHITECTURE.md's map is printed from this table: `HAYPILE_WRITE_DOCS=1 node dist/test/tidy-folders.test.js`.
+ * The folders of the product. Each has one subject, at most 20 files, and imports from the folders
+ * that are named and no others. ARCHITECTURE.md's map is printed from this table:
+ * `HAYPILE_WRITE_DOCS=1 node dist/test/tidy-folders.test.js`.
  */
 export interface Folder {
   readonly purpose: string
@@ -178,7 +179,7 @@ export const FOLDERS: Readonly<Record<string, Folder>> = {
 }
 
 /**
- * Cycles of imports, types included, that leave a folder: each with its files. The list may only shrink.
- * Cycles of values do not occur at all (Biome, noImportCycles).
+ * Cycles of imports, types included, that leave a folder: each with its files. The list may only
+ * shrink. Cycles of values do not occur at all (Biome, noImportCycles).
  */
 export const CYCLES: readonly (readonly string[])[] = []

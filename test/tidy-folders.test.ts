@@ -1,4 +1,7 @@
-/** The folders of the product are those of `FOLDERS`: what lies in them, what they import, and the map that ARCHITECTURE.md prints of them. */
+/**
+ * The folders of the product are those of `FOLDERS`: what lies in them, what they import, and the
+ * map that ARCHITECTURE.md prints of them.
+ */
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join, normalize } from 'node:path'
 import { test } from 'uvu'

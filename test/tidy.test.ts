@@ -1,6 +1,7 @@
 /**
- * The house rules that a machine can judge and no other tool does: who may import whom, where time and chance come from, how long a file
- * may be, words that have no place in finished code, and documents that name files which are not there.
+ * The house rules that a machine can judge and no other tool does: who may import whom, where time
+ * and chance come from, how long a file may be, words that have no place in finished code, and
+ * documents that name files which are not there.
  */
 import { existsSync, readFileSync } from 'node:fs'
 import { dirname, join, normalize } from 'node:path'
@@ -30,7 +31,9 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   benchmarks: ['benchmarks', 'server', 'test'],
 }
 
-/** Node's modules that only the files named may import: the disk and the network have one door each. */
+/**
+ * Node's modules that only the files named may import: the disk and the network have one door each.
+ */
 const ONE_DOOR: Readonly<Record<string, (file: string) => boolean>> = {
   'node:fs': (file) => file === 'base/files.ts' || file === 'lua/module.ts' || file.startsWith('server/'),
   'node:fs/promises': (file) => file.startsWith('server/'),
@@ -41,7 +44,10 @@ const ONE_DOOR: Readonly<Record<string, (file: string) => boolean>> = {
     ['storage/records/level-batch.ts', 'storage/records/level-records.ts', 'storage/records/record-reader-worker.ts'].includes(file),
 }
 
-/** Where the real clock and real chance are picked up and handed on. A hash's seed changes nothing that can be seen. */
+/**
+ * Where the real clock and real chance are picked up and handed on. A hash's seed changes nothing
+ * that can be seen.
+ */
 const CLOCKS = ['base/clock.ts']
 const CHANCE = ['server/node.ts', 'storage/keyspace/key-hash.ts']
 
@@ -249,7 +255,9 @@ test('the documents name no file that is not there', () => {
   none('files that are not there', wrong)
 })
 
-/** The lines of a document that are wider than the limit. A table's row and a block of code may be. */
+/**
+ * The lines of a document that are wider than the limit. A table's row and a block of code may be.
+ */
 function wideLines(document: string, text: string): string[] {
   const blank = (block: string) => block.replace(/[^\n]/g, '')
   return text

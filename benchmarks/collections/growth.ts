@@ -1,4 +1,7 @@
-/** What an operation costs in collections of a thousand elements to ten million: it must grow like log n. */
+/**
+ * Measures an operation in collections of a thousand to ten million elements: its time must grow
+ * like log n.
+ */
 import type { ParsedReply } from 'redis-parser'
 import { type Batch, batchesOf, Connection, encode } from '../support/connection.ts'
 import { endProgram, residentBytes, startProgram } from '../support/programs.ts'
@@ -7,7 +10,9 @@ import { load } from './huge.ts'
 import { takeBack } from './latency.ts'
 import type { Kind, Operation } from './operations.ts'
 
-/** Those that say something about the tree. PING says what a request costs that does nothing. */
+/**
+ * Operations that show the cost of the tree. PING shows the cost of a request that does nothing.
+ */
 const OPERATIONS = [
   'HGET',
   'HSET, field new',
@@ -30,7 +35,7 @@ const ROUNDS = 3
 export interface GrowthOptions {
   readonly kinds: readonly Kind[]
   readonly elements: number
-  /** For a figure. */
+  /** Requests behind each figure. */
   readonly requests: number
   readonly note: (text: string) => void
 }
@@ -39,7 +44,7 @@ export interface GrowthResult {
   readonly sizes: readonly number[]
   /** Microseconds for each size. */
   readonly rows: readonly { readonly operation: string; readonly microseconds: readonly number[] }[]
-  /** With the largest size. */
+  /** Memory with the largest collection of each type. */
   readonly residentBytes: readonly { readonly kind: string; readonly bytes: number | null }[]
 }
 
@@ -57,7 +62,7 @@ export async function growth(options: GrowthOptions): Promise<GrowthResult> {
       const connection = await Connection.open(program.port)
       for (const [index, size] of sizes.entries()) {
         await load(connection, kind, sizes[index - 1] ?? 0, size, 'random')
-        // The compilers of a server that has just started are busy.
+        // Warms up: the compilers of a server that has just started are busy.
         if (index === 0) for (const operation of operations) await cost(connection, operation, size, options.requests)
         for (const operation of operations) {
           const microseconds = await cost(connection, operation, size, options.requests)
@@ -77,8 +82,9 @@ export async function growth(options: GrowthOptions): Promise<GrowthResult> {
 const PING: Operation = { name: 'PING', request: () => encode(['PING']) }
 
 /**
- * Microseconds for one of many pipelined requests, the median of rounds after one that warms up. What puts in or takes out is taken back after each
- * half of the elements at the latest, so the size is never far from what it should be.
+ * Returns microseconds for one of many pipelined requests: the median over rounds after one that
+ * warms up. Additions and removals are undone after half of the elements at the latest, so the size
+ * stays near the nominal one.
  */
 async function cost(connection: Connection, operation: Operation, size: number, requests: number): Promise<number> {
   const atOnce = operation.takeBack === undefined ? requests : Math.min(requests, size / 2)
@@ -92,7 +98,10 @@ async function cost(connection: Connection, operation: Operation, size: number, 
   return median(rounds)
 }
 
-/** Milliseconds of the requests from `from` to before `to`, encoded before; they are taken back after it. */
+/**
+ * Returns the milliseconds that the requests `from` to before `to` take. They are encoded before
+ * and undone afterwards.
+ */
 async function timeOf(connection: Connection, operation: Operation, size: number, from: number, to: number): Promise<number> {
   const requests = function* () {
     for (let k = from; k < to; k++) yield operation.request(k, size)

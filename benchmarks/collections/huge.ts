@@ -1,4 +1,7 @@
-/** Collections far larger than `cache-memory`: what loading them costs, single requests, memory, and what is left when they go. */
+/**
+ * Measures collections far larger than `cache-memory`: loading, single requests, memory, and the
+ * space left after a removal.
+ */
 import { batchesOf, Connection } from '../support/connection.ts'
 import { endProgram, type Program, peakResidentBytes, residentBytes, startProgram } from '../support/programs.ts'
 import { type LatencyRow, measureLatency } from './latency.ts'
@@ -7,10 +10,13 @@ import { type Removal, removals } from './removal.ts'
 
 const COMMANDS_PER_WRITE = 10
 const WINDOW = 50
-/** Reads of another collection that drive a collection's pages out: one for each page that the cache can hold at most. */
+/**
+ * Bytes of a page. A collection's pages are evicted by reads of another one: as many reads as the
+ * cache can hold pages.
+ */
 const PAGE_BYTES = 4096
 const READS_PER_WRITE = 100
-/** Numbers of requests that no measurement has. */
+/** Request numbers from here on are in no measurement. */
 const ELSEWHERE = 10_000_000
 
 export interface HugeOptions {
@@ -19,14 +25,14 @@ export interface HugeOptions {
   readonly order: Order
   readonly cacheBytes: number
   readonly samples: number
-  /** After each removal, PING is measured for so long. */
+  /** Time for which PING is measured after each removal. */
   readonly watchMs: number
   readonly note: (text: string) => void
 }
 
 interface Phase {
   readonly name: string
-  /** Null where nothing was loaded in it. */
+  /** Null if nothing was loaded in this order. */
   readonly elementsPerSecond: number | null
   readonly residentBytes: number | null
   readonly peakBytes: number | null
@@ -71,7 +77,7 @@ export async function huge(options: HugeOptions): Promise<HugeResult> {
   }
 }
 
-/** Elements a second. Fails where they are not all there at the end. */
+/** Loads elements and returns how many a second. Throws if some are missing at the end. */
 export async function load(connection: Connection, kind: Kind, from: number, to: number, order: Order): Promise<number> {
   const startedAt = performance.now()
   await connection.pipeline(batchesOf(loadRequests(kind, from, to, order), COMMANDS_PER_WRITE), WINDOW)
@@ -81,7 +87,7 @@ export async function load(connection: Connection, kind: Kind, from: number, to:
   return (to - from) / seconds
 }
 
-/** Has the server read another collection all over until none of this one's pages can be in memory. */
+/** Has the server read another collection until no page of this one can be in memory. */
 async function displace(connection: Connection, kind: Kind, { kinds, elements, cacheBytes }: HugeOptions): Promise<void> {
   const read = kinds.find((each) => each !== kind)?.operations[0]
   if (read === undefined) return

@@ -1,4 +1,4 @@
-/** How long single requests take over one connection that sends nothing else. */
+/** Measures single requests over one connection that sends nothing else. */
 import type { ParsedReply } from 'redis-parser'
 import { batchesOf, type Connection } from '../support/connection.ts'
 import { percentile } from '../support/tables.ts'
@@ -16,9 +16,9 @@ export interface Latencies {
 export interface LatencyRow {
   readonly kind: string
   readonly operation: string
-  /** When other parts of the data were used last. */
+  /** Latencies right after other parts of the data were used. */
   readonly cold: Latencies
-  /** The same requests again. */
+  /** Latencies of the same requests, sent again. */
   readonly warm: Latencies
 }
 
@@ -46,7 +46,7 @@ export async function timeEach(connection: Connection, requests: readonly string
   return { latencies, replies }
 }
 
-/** Takes back what an operation did that got these replies, the first of them to its request number `from`. */
+/** Undoes an operation that got these replies. The first reply is that of request number `from`. */
 export async function takeBack(
   connection: Connection,
   operation: Operation,
@@ -56,7 +56,7 @@ export async function takeBack(
 ): Promise<void> {
   const { takeBack } = operation
   if (takeBack === undefined) return
-  // Backwards: what was popped goes back to where it was.
+  // Backwards: a popped element returns to its place.
   const requests = replies.map((reply, k) => takeBack(from + k, size, reply)).reverse()
   await connection.pipeline(batchesOf(requests, REQUESTS_PER_WRITE), WINDOW)
 }

@@ -1,4 +1,4 @@
-/** In the middle of a long list, on both servers. */
+/** Measures operations in the middle of a long list, on both servers. */
 import { Connection, encode } from '../support/connection.ts'
 import { endProgram, type ProgramName, startProgram } from '../support/programs.ts'
 import { load } from './huge.ts'
@@ -17,7 +17,7 @@ export interface MiddleOptions {
   readonly note: (text: string) => void
 }
 
-/** The k-th request of `samples`, whose element `at` is among the middle tenth, another one each time. */
+/** Operations, with their words for the k-th request. `at` is an element of the middle tenth, another one each time. */
 const OPERATIONS: readonly { readonly name: string; readonly words: (at: number, k: number) => readonly (string | number)[] }[] = [
   { name: 'LINDEX', words: (at) => ['LINDEX', list.key, at] },
   { name: 'LSET', words: (at, k) => ['LSET', list.key, at, `new:${k}`] },
@@ -27,7 +27,7 @@ const OPERATIONS: readonly { readonly name: string; readonly words: (at: number,
   { name: 'LREM, from the end', words: (at) => ['LREM', list.key, -1, element(at + 4)] },
   { name: 'LPOS of what is not there', words: (_at, k) => ['LPOS', list.key, `absent:${k}`] },
 ]
-/** No two operations look for the same element. */
+/** Distance between elements, so that no two operations look for the same one. */
 const APART = 8
 
 export async function middle({ elements, samples, names, note }: MiddleOptions): Promise<MiddleRow[]> {

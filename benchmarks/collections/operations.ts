@@ -1,13 +1,16 @@
 /**
- * Large collections, and what is asked of them. Elements have numbers. A collection of n has the elements 0 to n - 1, and their names
- * are in this order. Of a list, element i is at position i.
+ * Large collections and the operations on them. Elements have numbers: a collection of n has the
+ * elements 0 to n - 1, and their names sort in that order. In a list, element i is at index i.
  */
 import type { ParsedReply } from 'redis-parser'
 import { encode } from '../support/connection.ts'
 
 type KindName = 'hash' | 'list' | 'set' | 'sorted set'
 
-/** The k-th request to a collection of `size` elements. What takes back takes back what the k-th request did, which got `reply`. */
+/**
+ * One operation. `request` returns the k-th request to a collection of `size` elements, and
+ * `takeBack` returns the request that undoes the k-th one, which got `reply`.
+ */
 export interface Operation {
   readonly name: string
   readonly request: (k: number, size: number) => string
@@ -18,22 +21,25 @@ export interface Kind {
   readonly name: KindName
   readonly key: string
   readonly operations: readonly Operation[]
-  /** The number of elements. */
+  /** The command that returns the number of elements. */
   readonly count: string
-  /** The command that puts elements into it, and what it says of each. */
+  /** The command that adds elements, and its arguments for each element. */
   readonly load: readonly string[]
   readonly words: (number: number) => readonly (string | number)[]
 }
 
 const ELEMENTS_PER_COMMAND = 100
 
-/** The order in which elements are put in; lists have one only. */
+/** The order in which elements are added; lists have only one. */
 export type Order = 'ascending' | 'random'
 
-/** A prime: its multiples modulo a number that it does not divide are all numbers below that, in no order to speak of. */
+/**
+ * A prime. Its multiples modulo a number that it does not divide are all numbers below that one, in
+ * an order that looks random.
+ */
 const STRIDE = 7_368_787
 
-/** A bijection of the 32-bit integers: the finalizer of MurmurHash3. */
+/** A bijection of the 32-bit integers: the finalizer of MurmurHash3 (Appleby, smhasher). */
 export function scramble(number: number): number {
   let hash = number | 0
   hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b)
@@ -41,24 +47,27 @@ export function scramble(number: number): number {
   return (hash ^ (hash >>> 16)) >>> 0
 }
 
-/** 20 bytes. In a sorted set its number is its score. */
+/** Returns a name of 20 bytes. In a sorted set the number is the score. */
 export const element = (number: number) => `element:${String(number).padStart(12, '0')}`
-/** 20 bytes that hardly compress, as LevelDB would have it. */
+/** Returns 20 bytes that hardly compress. */
 const value = (number: number) => `${word(3 * number)}${word(3 * number + 1)}${word(3 * number + 2).slice(1)}`
-/** 7 letters and digits. */
+/** Returns 7 letters and digits. */
 const word = (number: number) =>
   scramble(number ^ 0x5bd1e995)
     .toString(36)
     .padStart(7, '0')
 
-/** The number of an element for the k-th request; each operation has its own `salt`, so that it does not find in memory what another one read. */
+/**
+ * Returns the number of an element for the k-th request. Each operation has its own `salt`, so it
+ * does not find in memory what another one has read.
+ */
 const some = (k: number, salt: number, size: number) => scramble(k ^ scramble(salt)) % size
-/** One that is not there, anywhere among them. */
+/** Returns the name of an element that is absent and sorts anywhere among the others. */
 const newElement = (k: number, salt: number, size: number) => `${element(some(k, salt, size))}.${k}`
 const middle = (size: number) => size >> 1
 const textOf = (reply: ParsedReply) => (reply as Buffer).latin1Slice()
 
-/** Commands that put the elements `from` to before `to` into it. */
+/** Yields the commands that add the elements `from` to before `to`. */
 export function* loadRequests(kind: Kind, from: number, to: number, order: Order): Generator<string> {
   const stride = order === 'ascending' || kind === list ? 1 : STRIDE
   for (let at = from; at < to; at += ELEMENTS_PER_COMMAND) {

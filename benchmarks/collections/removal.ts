@@ -1,24 +1,33 @@
-/** DEL and UNLINK of huge collections: how long they take, what others feel of the cleaning up, and when the disk space is back. */
+/**
+ * Measures DEL and UNLINK of huge collections: their time, the latency of others while pages are
+ * cleared, and when the disk space is free.
+ */
 import { type Connection, encode } from '../support/connection.ts'
 import { startProbe } from '../support/load.ts'
 import { ask, infoField, levelBytes, type Program } from '../support/programs.ts'
 import type { Kind } from './operations.ts'
 
-/** What is dropped is cleared after the next checkpoint, which otherwise may be five minutes away. */
+/**
+ * Dropped pages are cleared after the next checkpoint, which would otherwise be up to five minutes
+ * away.
+ */
 const CHECKPOINT_SECONDS = 10
 const LOOK_EVERY_MS = 250
-/** The disk space does not shrink any more when it has not for so long. */
+/** The disk space counts as free once it has not shrunk for this long. */
 const SETTLED_MS = 5000
 const PATIENCE_MS = 300_000
 
 export interface Removal {
   readonly command: string
   readonly microseconds: number
-  /** While it was cleared away. */
+  /** The longest PING while the pages were cleared. */
   readonly longestPingMs: number
   readonly bytesBefore: number
   readonly bytesAfter: number
-  /** From the command until its pages were cleared, and until LevelDB's files had shrunk as far as they did; null where that was not seen. */
+  /**
+   * Times from the command until its pages were cleared, and until LevelDB's files had shrunk. Null
+   * if that was not seen.
+   */
   readonly clearedMs: number | null
   readonly backMs: number | null
 }
@@ -29,13 +38,13 @@ interface Watched {
   readonly watchMs: number
 }
 
-/** DEL and UNLINK in turn. */
+/** Measures DEL and UNLINK in turn. */
 export async function removals(
   program: Program,
   connection: Connection,
   { kinds, watchMs }: { readonly kinds: readonly Kind[]; readonly watchMs: number },
 ): Promise<Removal[]> {
-  // One that is under way already has SAVE refused.
+  // SAVE is refused while another checkpoint is under way.
   while (!(await ask(program.port, 'SAVE')).startsWith('+OK')) await new Promise((resolve) => setTimeout(resolve, LOOK_EVERY_MS))
   await connection.ask('CONFIG', 'SET', 'checkpoint-seconds', CHECKPOINT_SECONDS)
   const found: Removal[] = []
@@ -65,7 +74,7 @@ async function remove(program: Program, connection: Connection, command: string,
   }
 }
 
-/** At least `watchMs`, and until the space is back. */
+/** Watches for at least `watchMs`, and until the space is free. */
 async function watch({ program, sweptBefore, watchMs }: Watched): Promise<{ clearedMs: number | null; backMs: number | null }> {
   const startedAt = performance.now()
   let clearedMs: number | null = null

@@ -1,4 +1,4 @@
-/** The results of `collections.ts` as tables. */
+/** Formats the results of `collections.ts` as tables. */
 import { mebibytes, milliseconds, perSecond, table } from '../support/tables.ts'
 import type { GrowthResult } from './growth.ts'
 import type { HugeResult } from './huge.ts'

@@ -1,4 +1,7 @@
-/** redis-benchmark's tests of collections against both servers alternately; each begins with a collection that is as large as it needs. */
+/**
+ * Runs redis-benchmark's tests of collections against both servers alternately. Each test begins
+ * with a collection of the size that it needs.
+ */
 import { batchesOf, Connection, encode } from '../support/connection.ts'
 import { endProgram, type Program, startProgram } from '../support/programs.ts'
 import { alternately, type ThroughputOptions, type ThroughputRow } from '../throughput.ts'
@@ -8,9 +11,12 @@ type Fill = 'list' | 'set' | 'sorted set'
 
 interface Test {
   readonly name: string
-  /** Of the requests that a plain test has: those with large replies have fewer. */
+  /** Share of the requests of a plain test: tests with large replies have fewer. */
   readonly share: number
-  /** What a test that takes elements out must find. Before LRANGE redis-benchmark fills the list itself. */
+  /**
+   * The collection that a test removes elements from. Before LRANGE redis-benchmark fills the list
+   * itself.
+   */
   readonly fill?: Fill
 }
 
@@ -30,7 +36,7 @@ const TESTS: readonly Test[] = [
   { name: 'lrange_600', share: 0.1 },
   { name: 'mset', share: 0.2 },
 ]
-/** Of redis-benchmark's tests. */
+/** Keys of redis-benchmark's tests. */
 const KEYS = ['mylist', 'myset', 'myhash', 'myzset']
 
 const ELEMENTS_PER_COMMAND = 100
@@ -38,7 +44,10 @@ const COMMANDS_PER_WRITE = 10
 const WINDOW = 100
 
 export async function collectionsThroughput(
-  options: ThroughputOptions & { /** Names of tests; null: all. */ readonly only: readonly string[] | null },
+  options: ThroughputOptions & {
+    /** Names of tests; null: all. */
+    readonly only: readonly string[] | null
+  },
 ): Promise<ThroughputRow[]> {
   const programs: Program[] = []
   try {
@@ -59,7 +68,8 @@ function measure(programs: readonly Program[], test: Test, pipeline: number, opt
   const { clients, valueBytes, keys } = options
   const requests = Math.ceil((pipeline === 1 ? options.requests : options.pipelinedRequests) * test.share)
   const load = { tests: [test.name], requests, pipeline, clients, valueBytes, keys }
-  // redis-benchmark sends whole pipelines, so a little more than it is asked for.
+  // Adds a margin: redis-benchmark sends whole pipelines, and so a few more requests than asked
+  // for.
   const elements = requests + clients * pipeline
   return alternately(programs, load, options, (program) => prepare(program, test.fill, elements, valueBytes))
 }

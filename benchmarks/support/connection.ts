@@ -1,8 +1,11 @@
-/** One connection to a server under measurement: single requests, or many with a limit to how many are unanswered. */
+/**
+ * One connection to a server under measurement. It sends single requests, or many with a limit on
+ * the unanswered ones.
+ */
 import * as net from 'node:net'
 import RedisParser, { type ParsedReply } from 'redis-parser'
 
-/** Requests encoded ahead of their time, which go out in one write. */
+/** Requests encoded in advance, which are sent in one write. */
 export interface Batch {
   readonly text: string
   readonly requests: number
@@ -18,8 +21,8 @@ export function encode(words: readonly (string | number)[]): string {
 }
 
 /**
- * Sends so many pieces, in their order and around, from the one at `start` on, each when that before it is answered. An answer has a known length;
- * it is counted, and not parsed but for errors.
+ * Sends `count` pieces, cyclically from the one at `start` on. Each is sent when the one before is
+ * answered. An answer has a known length: it is counted, and examined only for errors.
  */
 export function sendPieces(port: number, pieces: readonly Buffer[], start: number, count: number, answerBytes: number): Promise<void> {
   return new Promise((resolve, reject) => {
@@ -58,7 +61,7 @@ export function* batchesOf(requests: Iterable<string>, perBatch: number): Genera
 export class Connection {
   private readonly socket: net.Socket
   private unanswered = 0
-  /** Goes on when no more than so many are unanswered. */
+  /** Sending continues when at most this many requests are unanswered. */
   private threshold = 0
   private waiting: { resolve: () => void; reject: (error: Error) => void } | null = null
   private failure: Error | null = null
@@ -89,7 +92,7 @@ export class Connection {
     })
   }
 
-  /** Resolves to the reply; rejects where that is an error. */
+  /** Resolves to the reply. Rejects if it is an error. */
   async request(encoded: string): Promise<ParsedReply> {
     this.send(encoded, 1)
     await this.untilUnanswered(0)
@@ -100,7 +103,7 @@ export class Connection {
     return this.request(encode(words))
   }
 
-  /** Resolves when all are answered. Replies go into `replies`, where it is given. */
+  /** Resolves when all requests are answered. Appends the replies to `replies`, if it is given. */
   async pipeline(batches: Iterable<Batch>, window: number, replies: ParsedReply[] | null = null): Promise<void> {
     this.collected = replies
     for (const batch of batches) {

@@ -1,15 +1,21 @@
-/** Puts numbered keys into a server, each once, as fast as one connection takes them; and a probe of how long it keeps others waiting. */
+/**
+ * Loads numbered keys into a server as fast as one connection takes them. A probe measures how long
+ * other clients wait meanwhile.
+ */
 import * as net from 'node:net'
 import { fileURLToPath } from 'node:url'
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads'
 
 const COMMANDS_PER_WRITE = 1000
-/** Commands sent and not yet answered, at most. */
+/** Unanswered commands at most. */
 const WINDOW = 10_000
 const OK_BYTES = 5
 const PROBE_EVERY_MS = 5
 
-/** `SET key:000000000000 <value>` for each number below `count`. Bytes of keys and values are the result. */
+/**
+ * Sends `SET key:000000000000 <value>` for each number below `count`. Resolves to the bytes of keys
+ * and values.
+ */
 export function loadKeys(port: number, count: number, valueBytes: number): Promise<number> {
   const value = 'x'.repeat(valueBytes)
   return new Promise((resolve, reject) => {
@@ -44,7 +50,7 @@ export function loadKeys(port: number, count: number, valueBytes: number): Promi
 }
 
 export interface Probe {
-  /** Ends the probe; the longest that a PING has taken, ms. */
+  /** Ends the probe. Resolves to the longest time of a PING, in milliseconds. */
   stop(): Promise<number>
 }
 

@@ -1,4 +1,6 @@
-/** The servers under measurement, as processes of their own on free ports in temporary directories. */
+/**
+ * The servers under measurement, as processes of their own on free ports in temporary directories.
+ */
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
 import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs'
 import * as net from 'node:net'
@@ -17,7 +19,7 @@ export interface Program {
   readonly port: number
   readonly directory: string
   readonly process: ChildProcess
-  /** From the start of the process to its first answer. */
+  /** Time from the start of the process to its first answer. */
   readonly startMs: number
 }
 
@@ -35,7 +37,10 @@ export function isInstalled(program: string): boolean {
   }
 }
 
-/** Starts a server and waits for its first PONG. `directory` is one it ran in before, or a new one. */
+/**
+ * Starts a server and waits for its first PONG. `directory` is one that it ran in before, or a new
+ * one.
+ */
 export async function startProgram(name: ProgramName, flags: readonly string[] = [], directory?: string): Promise<Program> {
   const port = await freePort()
   const dir = directory ?? mkdtempSync(join(tmpdir(), `haypile-bench-${name}-`))
@@ -62,7 +67,7 @@ export async function startProgram(name: ProgramName, flags: readonly string[] =
   return { name, version, port, directory: dir, process: child, startMs }
 }
 
-/** Ends a server and takes its directory away, unless that is to be used again. */
+/** Ends a server. Removes its directory unless that is used again. */
 export async function endProgram(
   program: Program,
   signal: 'SIGTERM' | 'SIGKILL' = 'SIGKILL',
@@ -74,10 +79,14 @@ export async function endProgram(
     child.kill(signal)
     await ended
   }
-  if (directory === 'remove') rmSync(program.directory, { recursive: true, force: true, maxRetries: 20, retryDelay: 100 }) // a child of Redis may still write
+  // A child of Redis may still write.
+  if (directory === 'remove') rmSync(program.directory, { recursive: true, force: true, maxRetries: 20, retryDelay: 100 })
 }
 
-/** Sends one inline command and resolves to what comes back at first: whole for what fits one read. */
+/**
+ * Sends one inline command. Resolves to the first piece that comes back: the whole reply if it fits
+ * in one read.
+ */
 export function ask(port: number, line: string): Promise<string> {
   return new Promise((resolve, reject) => {
     const socket = net.connect(port, '127.0.0.1', () => socket.write(`${line}\r\n`))
@@ -94,28 +103,31 @@ export function ask(port: number, line: string): Promise<string> {
   })
 }
 
-/** A number in a section of INFO; -1 where it is not there. */
+/** Returns a number of a section of INFO, or -1 if the field is missing. */
 export async function infoField(program: Program, section: string, field: string): Promise<number> {
   const info = await ask(program.port, `INFO ${section}`)
   return Number(new RegExp(`^${field}:(-?\\d+)`, 'm').exec(info)?.[1] ?? -1)
 }
 
-/** Resident memory in bytes, or null where /proc is not there. */
+/** Returns resident memory in bytes, or null without /proc. */
 export function residentBytes(program: Program): number | null {
   return procField(program, 'status', /^VmRSS:\s+(\d+) kB/m, 1024)
 }
 
-/** The most resident memory so far in bytes. */
+/** Returns the peak of resident memory in bytes. */
 export function peakResidentBytes(program: Program): number | null {
   return procField(program, 'status', /^VmHWM:\s+(\d+) kB/m, 1024)
 }
 
-/** Bytes that the process has caused to be written to disk. */
+/** Returns the bytes that the process has caused to be written to disk. */
 export function diskBytesWritten(program: Program): number | null {
   return procField(program, 'io', /^write_bytes: (\d+)/m, 1)
 }
 
-/** What LevelDB takes of haypile's disk, in bytes of blocks; the binlog, which is kept for replicas, aside. */
+/**
+ * Returns the disk space of haypile's LevelDB in bytes, counted in blocks. The binlog does not
+ * count: it is kept for replicas.
+ */
 export function levelBytes(program: Program): number {
   let bytes = 0
   for (const entry of readdirSync(program.directory, { recursive: true, withFileTypes: true })) {
@@ -124,7 +136,7 @@ export function levelBytes(program: Program): number {
   return bytes
 }
 
-/** None for a file that has just gone. */
+/** Returns 0 for a file that was removed meanwhile. */
 function blockBytes(path: string): number {
   return (statSync(path, { throwIfNoEntry: false })?.blocks ?? 0) * 512
 }

@@ -1,6 +1,7 @@
 /**
- * PUBLISH to a number of subscribers, against both servers alternately: from the first request until the last subscriber has the last message, so
- * that what a server puts off counts. Answers and messages have known lengths and are counted, not parsed.
+ * Measures PUBLISH to a number of subscribers, on both servers alternately. The time ends when the
+ * last subscriber has the last message, so delayed work counts. Answers and messages have known
+ * lengths and are counted, not parsed.
  */
 import * as net from 'node:net'
 import { encode, sendPieces } from './connection.ts'
@@ -15,14 +16,14 @@ export interface PublishRow {
   readonly subscribers: number
   /** Requests that a publisher sends before it waits for answers. */
   readonly pipeline: number
-  /** Messages published and delivered to all, a second. */
+  /** Messages a second that were published and delivered to all subscribers. */
   readonly haypile: number
   readonly redis: number | null
 }
 
 interface Options {
   readonly rounds: number
-  /** Messages delivered in a run, over all subscribers, at most; and published, at most. */
+  /** Limits of a run: messages delivered over all subscribers, and messages published. */
   readonly deliveries: number
   readonly messages: number
   readonly valueBytes: number
@@ -58,7 +59,7 @@ async function measure(programs: readonly Program[], subscribers: number, pipeli
   return row
 }
 
-/** Messages a second. */
+/** Resolves to messages a second. */
 async function run(port: number, subscribers: number, pipeline: number, messages: number, value: string): Promise<number> {
   const each = Math.ceil(messages / PUBLISHERS / pipeline)
   const count = each * pipeline * PUBLISHERS
@@ -74,7 +75,10 @@ async function run(port: number, subscribers: number, pipeline: number, messages
   return count / seconds
 }
 
-/** Resolves when the server has confirmed; `done` when so many bytes have come after that. */
+/**
+ * Resolves when the server has confirmed the subscription. `done` resolves when `bytes` more bytes
+ * have arrived.
+ */
 function subscribe(port: number, bytes: number): Promise<{ readonly socket: net.Socket; readonly done: Promise<void> }> {
   const confirmation = `*3\r\n$9\r\nsubscribe\r\n$${CHANNEL.length}\r\n${CHANNEL}\r\n:1\r\n`.length
   return new Promise((resolve, reject) => {

@@ -2,7 +2,7 @@
 import { spawn } from 'node:child_process'
 
 export interface Measurement {
-  /** As redis-benchmark names it, such as `MSET (10 keys)`. */
+  /** The test's name in redis-benchmark, such as `MSET (10 keys)`. */
   readonly test: string
   readonly requestsPerSecond: number
   readonly p50Ms: number
@@ -10,7 +10,10 @@ export interface Measurement {
   readonly maxMs: number
 }
 
-/** What redis-benchmark sends: tests of its own, or one command, in which __rand_int__ stands for a random number of a key. */
+/**
+ * The requests that redis-benchmark sends: tests of its own, or one command. In a command,
+ * __rand_int__ stands for a random key number.
+ */
 export interface Load {
   readonly tests: readonly string[]
   readonly command?: { readonly title: string; readonly words: readonly string[] }
@@ -23,7 +26,7 @@ export interface Load {
 
 const TIMEOUT_MS = 300_000
 
-/** Rejects when it ends with an error, or has nothing to say. */
+/** Runs redis-benchmark. Rejects if it fails or reports nothing. */
 export async function redisBenchmark(port: number, load: Load): Promise<Measurement[]> {
   const words = ['-p', port, '-n', load.requests, '-P', load.pipeline, '-c', load.clients, '-d', load.valueBytes, '-r', load.keys, '--csv']
   const what = load.command?.words ?? ['-t', load.tests.join(',')]

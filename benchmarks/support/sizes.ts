@@ -1,4 +1,4 @@
-/** Measurements of size and time with many keys. */
+/** Measures memory and times with many keys. */
 import { loadKeys, startProbe } from './load.ts'
 import { endProgram, type Program, type ProgramName, peakResidentBytes, residentBytes, startProgram } from './programs.ts'
 import { redisBenchmark } from './redis-benchmark.ts'
@@ -11,14 +11,14 @@ export interface BigResult {
   readonly loadPerSecond: number
   readonly residentBytes: number | null
   readonly peakBytes: number | null
-  /** The longest PING while the keys were put in, and while they were read and written at random, ms. */
+  /** The longest PING during the load, and during random reads and writes, in milliseconds. */
   readonly longestLoadMs: number
   readonly longestRunMs: number
   readonly getPerSecond: number
   readonly setPerSecond: number
 }
 
-/** Many keys in memory: what they take, and the longest pause. */
+/** Measures many keys in memory: their size, and the longest pause. */
 export async function big(name: ProgramName, keys: number): Promise<BigResult> {
   const program = await startProgram(name, name === 'haypile' ? ['--cache-memory', '2gb'] : [])
   try {
@@ -47,7 +47,10 @@ export interface StartupResult {
   readonly afterShutdownMs: number
 }
 
-/** From the start of the process to its first answer, with keys on disk, after kill -9 and after a clean end. */
+/**
+ * Measures the time from the start of the process to its first answer, with keys on disk: after
+ * kill -9 and after a clean shutdown.
+ */
 export async function startup(name: ProgramName, keys: number): Promise<StartupResult> {
   let program: Program = await startProgram(name)
   try {
@@ -72,7 +75,7 @@ export interface SmallCacheResult {
   readonly getPerSecond: number
 }
 
-/** Far more keys than the cache holds. */
+/** Measures far more keys than the cache holds. */
 export async function smallCache(keys: number): Promise<SmallCacheResult> {
   const program = await startProgram('haypile', ['--cache-memory', '64mb'])
   try {

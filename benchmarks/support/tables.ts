@@ -1,7 +1,7 @@
-/** Tables in Markdown, and what stands in them. */
+/** Markdown tables, and the formats of their cells. */
 import { cpus, totalmem } from 'node:os'
 
-/** Columns are aligned; the first to the left, the others to the right. */
+/** Returns a table with aligned columns: the first to the left, the others to the right. */
 export function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
   const widths = head.map((title, column) => Math.max(title.length, 3, ...rows.map((row) => (row[column] ?? '').length)))
   const cell = (text: string, column: number) => (column === 0 ? text.padEnd(widths[column] ?? 0) : text.padStart(widths[column] ?? 0))
@@ -14,17 +14,17 @@ export const perSecond = (value: number) => Math.round(value).toLocaleString('en
 export const milliseconds = (value: number) => value.toFixed(value < 10 ? 2 : 0)
 export const mebibytes = (bytes: number | null) => (bytes === null ? '?' : `${Math.round(bytes / 2 ** 20)} MiB`)
 
-/** The middle one; of two middle ones, their mean. */
+/** Returns the middle value, or the mean of the two middle ones. */
 export function median(values: readonly number[]): number {
   const sorted = [...values].sort((a, b) => a - b)
   const middle = sorted.length >> 1
   return sorted.length % 2 === 1 ? (sorted[middle] as number) : ((sorted[middle - 1] as number) + (sorted[middle] as number)) / 2
 }
 
-/** Of values in ascending order, that below which a share of them lies. */
+/** Returns the value below which a share of the sorted values lies. */
 export function percentile(sorted: readonly number[], share: number): number {
   return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? 0
 }
 
-/** What the figures were measured on. */
+/** Describes the machine that the figures were measured on. */
 export const machine = () => `${cpus().length} x ${cpus()[0]?.model ?? '?'}, ${mebibytes(totalmem())}, Node ${process.version}`

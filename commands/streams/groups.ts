@@ -65,7 +65,8 @@ const create = command({
   verbatim: true,
   run(context, args) {
     const { makesStream, entriesRead } = optionsOf(args, 'mkstream')
-    if (args[3].length >= MAX_BYTES_LENGTH) throw stringTooLong() // storage puts a tag in front of the name
+    // Storage puts a tag in front of the name.
+    if (args[3].length >= MAX_BYTES_LENGTH) throw stringTooLong()
     const found = makesStream ? findAs(context.db, args[2], Stream) : requireStream(context, args[2])
     if (args.length > 8) throw wrongSubcommand(args[1])
     const id = args[4] === '$' ? (found?.lastId ?? ZERO_ID) : requireStrictId(args[4])

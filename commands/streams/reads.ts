@@ -182,7 +182,8 @@ function serveGroup(context: Context, key: Bytes, group: ConsumerGroup, id: Byte
   const consumer = found ?? createConsumer(context, key, group, options.consumer)
   const hasNews = id === MAX_ID && group.lastId < group.stream.lastPresentId
   const delivers = hasNews && !options.isAcknowledged
-  if (found === undefined && !delivers) logConsumer(context, key, consumer) // otherwise XCLAIM creates it
+  // Otherwise XCLAIM creates it.
+  if (found === undefined && !delivers) logConsumer(context, key, consumer)
   consumer.see(now)
   if (id !== MAX_ID) return history(context, key, consumer, id, options.count)
   return hasNews ? news(context, key, consumer, options) : null

@@ -35,7 +35,8 @@ const lcs = command({
   keys: [keyRange(1, 2, 1, 'RO', 'access')],
   run(context, args) {
     const { db } = context
-    const [one, other] = [db.read(args[1]), db.read(args[2])] // both are read before either is checked
+    // Both are read before either is checked.
+    const [one, other] = [db.read(args[1]), db.read(args[2])]
     const first = operand(one)
     const second = operand(other)
     const options = optionsOf(args)

@@ -1,6 +1,7 @@
 /**
- * What Lua's auxiliary library does for C functions, for ours: arguments looked at strictly, and errors with its texts. Integers are those of a
- * 64-bit machine, where Redis runs, whatever the size of this one's: a double without its fraction, and out of range the least of all.
+ * Lua's auxiliary library, which checks arguments of C functions, for ours: strict checks, and
+ * errors with its texts. Integers are those of a 64-bit machine, where Redis runs: a double loses
+ * its fraction, and one out of range becomes the least integer.
  */
 import type { Bytes } from '../../base/bytes.ts'
 import { LUA_GLOBALS } from '../api.ts'
@@ -8,13 +9,13 @@ import type { LuaStack } from '../stack.ts'
 
 const OUT_OF_MEMORY = 'not enough memory'
 
-/** The least 64-bit integer: what C makes of a double that is too large, or no number. */
+/** The least 64-bit integer. C makes it of a double that is too large or NaN. */
 export const LEAST_INTEGER = -(2 ** 63)
 
-/** Where a function finds its first upvalue. */
+/** The index of a function's first upvalue. */
 export const FIRST_UPVALUE = LUA_GLOBALS - 1
 
-/** Raises an error that says where in the script it was: before the message stands `user_script:1: `. */
+/** Raises an error with its place in the script, `user_script:1: `, before the message. */
 export function raiseAt(stack: LuaStack, message: Bytes): never {
   stack.api.luaL_where(stack.state, 1)
   stack.pushString(message)
@@ -26,49 +27,52 @@ export function raiseOutOfMemory(stack: LuaStack): never {
   return stack.raise(OUT_OF_MEMORY)
 }
 
-/** `bad argument #1 to 'pack' (message)`. */
+/** Raises `bad argument #1 to 'pack' (message)`. */
 export function argumentError(stack: LuaStack, position: number, message: Bytes): never {
-  stack.pushString(message) // ends with a zero byte there, and stays where it is
+  stack.pushString(message) // Lua ends it with a zero byte, and does not move it
   stack.api.luaL_argerror(stack.state, position, stack.api.lua_tolstring(stack.state, -1, 0))
   throw new Error('luaL_argerror has returned')
 }
 
-/** `bad argument #1 to 'pack' (number expected, got nil)`. */
+/** Raises `bad argument #1 to 'pack' (number expected, got nil)`. */
 export function typeError(stack: LuaStack, position: number, expected: Bytes): never {
   return argumentError(stack, position, `${expected} expected, got ${typeName(stack, position)}`)
 }
 
-/** The type of a value as Lua names it in messages. */
+/** Returns the type of a value as Lua names it in messages. */
 export function typeName(stack: LuaStack, index: number): Bytes {
   const type = stack.typeOf(index)
   if (type === 'none') return 'no value'
   return type === 'lightuserdata' ? 'userdata' : type
 }
 
-/** A number, or a string that is one. */
+/** Returns an argument that is a number, or the number that a string contains. */
 export function numberArgument(stack: LuaStack, position: number): number {
   const value = stack.number(position)
   if (value === 0 && !isNumeric(stack, position)) typeError(stack, position, 'number')
   return value
 }
 
-/** A string, or a number as Lua prints it. */
+/** Returns an argument that is a string, or a number as Lua prints it. */
 export function bytesArgument(stack: LuaStack, position: number): Bytes {
   return stack.string(position) ?? typeError(stack, position, 'string')
 }
 
-/** Where Lua has a string, or a number as it prints it. Strings do not move, but memory does: see `LuaModule.bytes`. */
+/**
+ * Returns the address of a string, or of a number as Lua prints it. Strings do not move, but memory
+ * does: see `LuaModule.bytes`.
+ */
 export function pointerArgument(stack: LuaStack, position: number): number {
   const pointer = stack.api.lua_tolstring(stack.state, position, 0)
   return pointer === 0 ? typeError(stack, position, 'string') : pointer
 }
 
-/** A string up to its first zero byte, which is where it ends for C. */
+/** Returns a string up to its first zero byte, which is where it ends for C. */
 export function textArgument(stack: LuaStack, position: number): Bytes {
   return upToZero(bytesArgument(stack, position))
 }
 
-/** A 64-bit integer; beyond 2^53 one that a double can hold. */
+/** Returns a 64-bit integer; beyond 2^53, one that a double can hold. */
 export function integerArgument(stack: LuaStack, position: number): number {
   return integerOf(numberArgument(stack, position))
 }
@@ -81,22 +85,25 @@ export function isNumeric(stack: LuaStack, index: number): boolean {
   return stack.api.lua_isnumber(stack.state, index) !== 0
 }
 
-/** A double as a signed 64-bit integer, as the processor converts it. */
+/** Converts a double to a signed 64-bit integer as the processor does. */
 export function integerOf(value: number): number {
   return Math.abs(value) < 2 ** 63 ? Math.trunc(value) + 0 : LEAST_INTEGER
 }
 
-/** The low 32 bits of a double made a 64-bit integer: what is left of one in an `int`. */
+/** Converts a double to a 64-bit integer, and that to an `int`: its low 32 bits. */
 export function intOf(value: number): number {
   return integerOf(value) | 0
 }
 
 const UNSIGNED_LIMIT = 2n ** 64n
 const BASED = /^[ \t\n\v\f\r]*([-+]?)([\da-z]+)[ \t\n\v\f\r]*$/i
-/** Digits of base 36 or less whose value a double holds exactly. */
+/** A double holds any number of so few digits exactly, in any base up to 36. */
 const EXACT_DIGITS = 10
 
-/** An integer in a base, as strtoul reads it with 64 bits; null where the text is something else. */
+/**
+ * Reads an integer in a base as strtoul does with 64 bits. Returns null if the text is anything
+ * else.
+ */
 export function readUnsigned(text: Bytes, base: number): number | null {
   const match = BASED.exec(upToZero(text))
   if (match === null) return null
@@ -118,7 +125,7 @@ export function readUnsigned(text: Bytes, base: number): number | null {
   return Number(sign === '-' ? BigInt.asUintN(64, -value) : value)
 }
 
-/** Null where one is no digit of the base. */
+/** Returns the number that the digits write, or null if one is no digit of the base. */
 function digitsValue(digits: Bytes, base: number): number | null {
   let value = 0
   for (const digit of digits) {
@@ -129,7 +136,7 @@ function digitsValue(digits: Bytes, base: number): number | null {
   return value
 }
 
-/** Makes room for so many more values on the stack. */
+/** Makes room for `count` more values on the stack. */
 export function reserve(stack: LuaStack, count: number, message: Bytes): void {
   if (stack.api.lua_checkstack(stack.state, count) === 0) raiseAt(stack, `stack overflow (${message})`)
 }

@@ -1,11 +1,15 @@
 /**
- * bit, as BitOp 1.0.2 has it: operations on 32 bits. An argument is rounded to the nearest integer and wrapped, results are signed.
+ * bit, as in BitOp 1.0.2: operations on 32 bits. An argument is rounded to the nearest integer and
+ * wrapped. Results are signed.
  */
 import type { HostFunction, LuaStack } from '../stack.ts'
 import { isNumeric, typeError } from './arguments.ts'
 import { pushLibrary } from './library.ts'
 
-/** Added to a double, it moves the 32 low bits of its integer to the end of the mantissa, rounded and wrapped: 2^52 + 2^51. */
+/**
+ * 2^52 + 2^51. Added to a double, it moves the 32 low bits of the rounded and wrapped integer to
+ * the end of the mantissa.
+ */
 const TO_BITS = 6_755_399_441_055_744
 const asDouble = new Float64Array(1)
 const asWords = new Uint32Array(asDouble.buffer)
@@ -23,7 +27,7 @@ function bits(stack: LuaStack, position: number): number {
   return word
 }
 
-/** Of one argument. */
+/** Returns the Lua function for an operation on one argument. */
 function unary(operate: (value: number) => number): HostFunction {
   return (stack) => {
     stack.push(operate(bits(stack, 1)))
@@ -31,7 +35,10 @@ function unary(operate: (value: number) => number): HostFunction {
   }
 }
 
-/** Of any number of arguments; after the first they are looked at from the last on. */
+/**
+ * Returns the Lua function that folds any number of arguments. After the first, it checks them from
+ * the last on.
+ */
 function folded(operate: (value: number, other: number) => number): HostFunction {
   return (stack) => {
     let value = bits(stack, 1)
@@ -41,7 +48,7 @@ function folded(operate: (value: number, other: number) => number): HostFunction
   }
 }
 
-/** Of a value and by how much, of which five bits count. */
+/** Returns the Lua function that shifts a value. Five bits of the distance count. */
 function shift(operate: (value: number, by: number) => number): HostFunction {
   return (stack) => {
     const value = bits(stack, 1)

@@ -1,6 +1,7 @@
 /**
- * cjson.decode: JSON into Lua, null into the light userdata NULL, empty arrays into empty tables. As in encoding, what is open is a list here, and
- * no nesting comes near the end of the stack.
+ * cjson.decode: JSON into Lua. null becomes the light userdata NULL, and an empty array an empty
+ * table. Open values are kept in a list, without recursion: no nesting comes near the end of
+ * JavaScript's stack.
  */
 import type { Bytes } from '../../base/bytes.ts'
 import type { LuaStack } from '../stack.ts'
@@ -8,7 +9,7 @@ import { argumentError, bytesArgument, raiseAt } from './arguments.ts'
 import { setting } from './cjson-settings.ts'
 import { JsonScanner, type Token } from './json-scanner.ts'
 
-/** What stands in `positions` for an object. */
+/** The mark of an object in `positions`. */
 const OBJECT = -1
 
 /** cjson.decode(text) */
@@ -23,10 +24,12 @@ export function decode(stack: LuaStack): number {
 class Decoder {
   private readonly stack: LuaStack
   private readonly scanner: JsonScanner
-  /** Where Lua has the text, which does not move: parts of it are copied from there. */
+  /**
+   * Address of the text in Lua's memory, where it does not move. Parts of it are copied from there.
+   */
   private readonly pointer: number
   private readonly maxDepth: number
-  /** Of each array that is open: where its next element goes; OBJECT for each object. */
+  /** One item for each open value: an array's next position, or OBJECT. */
   private readonly positions: number[] = []
 
   constructor(stack: LuaStack, text: Bytes) {
@@ -36,7 +39,7 @@ class Decoder {
     this.maxDepth = setting(stack, 'decodeMaxDepth')
   }
 
-  /** Pushes what the text says. */
+  /** Pushes the value that the text describes. */
   decode(): void {
     let token: Token | null = this.scanner.next()
     while (token !== null || this.positions.length > 0) token = token === null ? this.store() : this.begin(token)
@@ -44,7 +47,10 @@ class Decoder {
     if (last !== 'T_END') this.unexpected('the end', last)
   }
 
-  /** Begins a value with its first token. Returns the token that begins the next, or null when a whole value is on top of the stack. */
+  /**
+   * Begins a value with its first token. Returns the token that begins the next value, or null when
+   * a whole value is on top of the stack.
+   */
   private begin(token: Token): Token | null {
     if (token === 'T_OBJ_BEGIN') {
       const first = this.enter(OBJECT, 3)
@@ -58,7 +64,7 @@ class Decoder {
     return null
   }
 
-  /** Puts the value on top into what it belongs to. Returns as `begin` does. */
+  /** Puts the value on top into the innermost open one. Returns as `begin` does. */
   private store(): Token | null {
     const { stack, positions } = this
     const innermost = positions.length - 1

@@ -1,6 +1,7 @@
 /**
- * cjson.encode: a table whose keys are all positive integers is an array, every other an object, an empty one too. The tables that are being
- * written are a list here and not calls of one another, so that no nesting comes near the end of the stack.
+ * cjson.encode. A table whose keys are all positive integers is an array; every other table is an
+ * object, and so is an empty one. Open tables are kept in a list, without recursion: no nesting
+ * comes near the end of JavaScript's stack.
  */
 import type { Bytes } from '../../base/bytes.ts'
 import { LUA_BOOLEAN, LUA_LIGHT_USERDATA, LUA_NIL, LUA_NUMBER, LUA_STRING, LUA_TABLE } from '../api.ts'
@@ -15,7 +16,7 @@ const COMMA = 0x2c
 const COLON = 0x3a
 
 const GREATEST_INT = 2 ** 31 - 1
-/** What C makes of a double that is no `int`. */
+/** C makes this of a double that does not fit in an `int`. */
 const NO_INT = -(2 ** 31)
 
 const SHORT_ESCAPES: Readonly<Record<string, Bytes>> = {
@@ -29,7 +30,7 @@ const SHORT_ESCAPES: Readonly<Record<string, Bytes>> = {
   '\\': '\\\\',
 }
 
-/** How each byte stands in a JSON string, where that is not as itself. */
+/** The escape of each byte in a JSON string; undefined for a byte that is written as it is. */
 const ESCAPES: ReadonlyArray<Bytes | undefined> = Array.from({ length: 256 }, (_, code) => escapeOf(code))
 
 function escapeOf(code: number): Bytes | undefined {
@@ -51,13 +52,16 @@ class Encoder {
   private readonly precision: number
   private readonly invalidNumbers: number
   private readonly maxDepth: number
-  /** Of each table that is being written: the length of an array, or 0 for an object. */
+  /** One item for each open table: the length of an array, or 0 for an object. */
   private readonly lengths: number[] = []
-  /** Of each: how many of its elements were begun. */
+  /** One item for each open table: the number of elements begun. */
   private readonly counts: number[] = []
-  /** Of each: how many of its elements `output` has counted when it was measured. */
+  /**
+   * One item for each open table: the number of elements that `output` counted when it was
+   * measured.
+   */
   private readonly measured: number[] = []
-  /** How many elements the last call of `arrayLength` has looked at. */
+  /** The number of elements that the last call of `arrayLength` examined. */
   private elements = 0
 
   constructor(stack: LuaStack) {
@@ -76,7 +80,7 @@ class Encoder {
     this.output.push()
   }
 
-  /** Writes the value on top of the stack and takes it, or enters it if it is a table. */
+  /** Writes the value on top of the stack and pops it. If it is a table, enters it. */
   private begin(): void {
     const { stack, output } = this
     const type = stack.api.lua_type(stack.state, -1)
@@ -92,7 +96,7 @@ class Encoder {
     this.end()
   }
 
-  /** Takes a value that is written from the stack; the one that was asked for stays. */
+  /** Pops a written value. The outermost one stays on the stack. */
   private end(): void {
     if (this.lengths.length > 0) this.stack.pop()
   }
@@ -100,11 +104,12 @@ class Encoder {
   private enter(): void {
     const { stack, lengths } = this
     const depth = lengths.length + 1
-    // Room for a key, its value and a message.
+    // Makes room for a key, its value and a message.
     if (depth > this.maxDepth || stack.api.lua_checkstack(stack.state, 3) === 0)
       raiseAt(stack, `Cannot serialise, excessive nesting (${depth})`)
     const length = Math.max(0, this.arrayLength())
-    if (length > this.elements) this.output.count(length - this.elements) // places without a value are written, too
+    // Positions without a value are written, too.
+    if (length > this.elements) this.output.count(length - this.elements)
     lengths.push(length)
     this.counts.push(0)
     this.measured.push(Math.max(length, this.elements))
@@ -138,7 +143,7 @@ class Encoder {
     this.begin()
   }
 
-  /** The key below the top, with a colon. */
+  /** Writes the key below the top, and a colon. */
   private addKey(): void {
     const type = this.stack.api.lua_type(this.stack.state, -2)
     if (type === LUA_STRING) this.addString(-2)
@@ -173,7 +178,10 @@ class Encoder {
     return generalFormat(value, this.precision)
   }
 
-  /** The greatest key of the table on top if all are positive integers, else -1; 0 of an empty one. In C's arithmetic of `int`. */
+  /**
+   * Returns the greatest key of the table on top if all keys are positive integers, else -1.
+   * Returns 0 for an empty table. Computes as C does with `int`.
+   */
   private arrayLength(): number {
     const { stack } = this
     let greatest = 0

@@ -1,6 +1,7 @@
 /**
- * The settings of one cjson: nine 32-bit integers in a userdata that its functions have as their upvalue, so that they live and end with what
- * `cjson.new()` made. The library's own functions read and change them.
+ * The settings of one cjson: nine 32-bit integers in a userdata. Its functions have the userdata as
+ * an upvalue, so the settings live as long as what `cjson.new()` returned. The library's own
+ * functions read and change them.
  */
 import type { Bytes } from '../../base/bytes.ts'
 import type { HostFunction, LuaStack } from '../stack.ts'
@@ -8,20 +9,22 @@ import { argumentError, FIRST_UPVALUE, integerArgument, intOf, textArgument } fr
 
 const GREATEST_INT = 2 ** 31 - 1
 
-/** Each with its place in the userdata, in integers, and what it is at first. */
+/** Each setting with its index in the userdata and its initial value. */
 const SETTINGS = {
-  /** Whether a sparse array becomes an object; it is an error otherwise. */
+  /** 1 if a sparse array becomes an object; 0 if it is an error. */
   sparseConvert: { at: 0, initial: 0 },
-  /** An array is sparse when it has a position beyond so many times its elements; 0 when none ever is. */
+  /**
+   * An array is sparse when its greatest position exceeds its elements times this ratio. 0: never.
+   */
   sparseRatio: { at: 1, initial: 2 },
   /** Up to this position no array is sparse. */
   sparseSafe: { at: 2, initial: 10 },
   encodeMaxDepth: { at: 3, initial: 1000 },
-  /** What becomes of infinities and NaN: an error, what C prints, or null. */
+  /** The treatment of infinities and NaN: an error, C's text, or null. */
   encodeInvalidNumbers: { at: 4, initial: 0 },
   /** Significant digits of a number that is no integer. */
   numberPrecision: { at: 5, initial: 14 },
-  /** Known and without effect: there is no buffer to keep. */
+  /** Accepted without effect: there is no buffer to keep. */
   keepBuffer: { at: 6, initial: 1 },
   decodeInvalidNumbers: { at: 7, initial: 1 },
   decodeMaxDepth: { at: 8, initial: 1000 },
@@ -37,7 +40,7 @@ export function pushSettings(stack: LuaStack): void {
   for (const { at, initial } of Object.values(SETTINGS)) stack.module.bytes.writeInt32LE(initial, pointer + 4 * at)
 }
 
-/** A setting of the cjson whose function is running. */
+/** Returns a setting of the cjson whose function is running. */
 export function setting(stack: LuaStack, name: Setting): number {
   return stack.module.bytes.readInt32LE(placeOf(stack, name))
 }
@@ -50,7 +53,7 @@ function placeOf(stack: LuaStack, name: Setting): number {
   return stack.api.lua_touserdata(stack.state, FIRST_UPVALUE) + 4 * SETTINGS[name].at
 }
 
-/** Each takes what is to be set, or nothing, and returns what is set now. */
+/** Functions that set a setting, if they are given a value, and return the value in force. */
 export const SETTING_FUNCTIONS: Readonly<Record<string, HostFunction>> = {
   encode_sparse_array(stack) {
     padArguments(stack, 3)
@@ -85,7 +88,7 @@ function choiceFunction(name: Setting, words: readonly Bytes[]): HostFunction {
   }
 }
 
-/** So many arguments at most, and nil for those that are not there. */
+/** Refuses more than `count` arguments, and adds nil for missing ones. */
 function padArguments(stack: LuaStack, count: number): void {
   if (stack.top > count) argumentError(stack, count + 1, 'found too many arguments')
   stack.top = count
@@ -94,14 +97,14 @@ function padArguments(stack: LuaStack, count: number): void {
 function integer(stack: LuaStack, position: number, name: Setting, least: number, greatest: number): void {
   if (!stack.isNil(position)) {
     const value = intOf(integerArgument(stack, position))
-    // Whatever the argument's position, Redis's cjson complains about the first.
+    // Redis's cjson names the first argument, whatever the argument's position.
     if (value < least || value > greatest) argumentError(stack, 1, `expected integer between ${least} and ${greatest}`)
     set(stack, name, value)
   }
   stack.push(setting(stack, name))
 }
 
-/** One of some words, the first two of which may be given, and are returned, as false and true. */
+/** Sets one of some words. The first two may be given as false and true, and are returned so. */
 function choice(stack: LuaStack, position: number, name: Setting, words: readonly Bytes[]): void {
   if (!stack.isNil(position)) set(stack, name, chosen(stack, position, words))
   const value = setting(stack, name)

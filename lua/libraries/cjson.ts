@@ -1,6 +1,6 @@
 /**
- * cjson 2.1.0: encode, decode and what sets them up. `cjson.new()` makes another one with settings of its own; the functions are the same, their
- * upvalue differs.
+ * cjson 2.1.0: encode, decode and their settings. `cjson.new()` makes another cjson with settings
+ * of its own: the same functions with another upvalue.
  */
 import type { Bytes } from '../../base/bytes.ts'
 import type { HostFunction, LuaStack } from '../stack.ts'

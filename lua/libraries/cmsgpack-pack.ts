@@ -1,6 +1,7 @@
 /**
- * cmsgpack.pack: each value in the shortest form that MessagePack has for it, integers among the doubles as integers. Tables with the keys 1 to n are
- * arrays, an empty one too. Tables within sixteen others, and whatever has no form, become nil.
+ * cmsgpack.pack: each value in the shortest form of MessagePack, and a double without a fraction as
+ * an integer. Tables with the keys 1 to n are arrays, and so is an empty one. Tables inside of
+ * sixteen others become nil, and so do values that have no form.
  */
 import { LUA_BOOLEAN, LUA_NUMBER, LUA_STRING, LUA_TABLE } from '../api.ts'
 import type { LuaStack } from '../stack.ts'
@@ -34,7 +35,7 @@ class Packer {
     this.output = new Output(stack)
   }
 
-  /** Takes the value on top of the stack, which lies in so many tables. */
+  /** Packs and pops the value on top of the stack, which lies inside of `depth` tables. */
   packTop(depth: number): void {
     const { stack, output } = this
     const type = stack.api.lua_type(stack.state, -1)
@@ -81,7 +82,7 @@ class Packer {
     }
   }
 
-  /** How many entries the table on top has, and whether their keys are 1 to that number. */
+  /** Counts the entries of the table on top. It is an array if its keys are 1 to that number. */
   private measure(): { readonly entries: number; readonly isArray: boolean } {
     const { stack } = this
     let entries = 0
@@ -124,20 +125,20 @@ class Packer {
     else this.sized(0xd3, value, 8)
   }
 
-  /** As a float where that is the same. */
+  /** Writes a float where it holds the value exactly, else a double. */
   private packDouble(value: number): void {
     const isFloat = Math.fround(value) === value
     this.output.byte(isFloat ? 0xca : 0xcb)
     this.output.place(isFloat ? 4 : 8, (bytes, at) => (isFloat ? bytes.writeFloatBE(value, at) : bytes.writeDoubleBE(value, at)))
   }
 
-  /** A length in two bytes after a first byte, or in four after the one that follows it in value. */
+  /** Writes a length: two bytes behind `first`, or four bytes behind the byte `first + 1`. */
   private lengthHead(first: number, length: number): void {
     if (length <= 0xffff) this.sized(first, length, 2)
     else this.sized(first + 1, length, 4)
   }
 
-  /** A first byte and an integer of so many bytes, in two's complement. */
+  /** Writes a first byte and an integer of `size` bytes in two's complement. */
   private sized(first: number, value: number, size: number): void {
     const { output } = this
     output.byte(first)

@@ -1,6 +1,7 @@
 /**
- * cmsgpack.unpack and what reads only some of a text's values. Binaries and extensions of later MessagePack are unknown. What is open is a list here
- * and not calls of one another: nesting ends where Lua's stack does.
+ * cmsgpack.unpack and its variants that read only some of a text's values. Binaries and extensions
+ * of later MessagePack are unknown. Open tables are kept in a list, without recursion: nesting ends
+ * where Lua's stack does.
  */
 import type { LuaStack } from '../stack.ts'
 import { integerArgument, intOf, optionalInteger, pointerArgument, raiseAt, reserve } from './arguments.ts'
@@ -10,14 +11,17 @@ export function unpack(stack: LuaStack): number {
   return unpackSome(stack, 0, 0)
 }
 
-/** cmsgpack.unpack_one(text [, offset]): where to go on, and a value. */
+/** cmsgpack.unpack_one(text [, offset]): the offset of the next value, and a value. */
 export function unpackOne(stack: LuaStack): number {
   const offset = optionalInteger(stack, 2, 0)
   if (stack.top > 1) stack.top = 1
   return unpackSome(stack, 1, offset)
 }
 
-/** cmsgpack.unpack_limit(text, limit [, offset]): where to go on, and so many values at most. */
+/**
+ * cmsgpack.unpack_limit(text, limit [, offset]): the offset of the next value, and at most `limit`
+ * values.
+ */
 export function unpackLimit(stack: LuaStack): number {
   const limit = integerArgument(stack, 2)
   const offset = optionalInteger(stack, 3, 0)
@@ -25,11 +29,14 @@ export function unpackLimit(stack: LuaStack): number {
   return unpackSome(stack, limit, offset)
 }
 
-/** Where both are 0 all values are wanted, and no place to go on. That place is -1 at the end of the text. */
+/**
+ * Pushes the next offset, which is -1 at the end of the text, and values. If `limit` and `offset`
+ * are both 0, pushes all values and no offset.
+ */
 function unpackSome(stack: LuaStack, limit: number, offset: number): number {
   const pointer = pointerArgument(stack, 1)
   const length = stack.length(1)
-  // The limit that the message gives is the length in Redis.
+  // Redis prints the text's length as the message's limit.
   if (offset < 0 || limit < 0) raiseAt(stack, `Invalid request to unpack with offset of ${intOf(offset)} and limit of ${length}.`)
   if (offset > length) raiseAt(stack, `Start offset ${intOf(offset)} greater than input length ${length}.`)
   const isAll = limit === 0 && offset === 0
@@ -43,20 +50,26 @@ function unpackSome(stack: LuaStack, limit: number, offset: number): number {
   return count + 1
 }
 
-/** A table that is being filled: so many values are still to come, keys and values of a map counted both. */
+/**
+ * A table that is being filled. `left` values are still to come; a map's keys and values both
+ * count.
+ */
 interface Open {
   readonly isArray: boolean
   left: number
-  /** Of an array: where the next element goes. */
+  /** An array's next position. */
   position: number
 }
 
 class Unpacker {
-  /** From the text's beginning. */
+  /** Offset from the text's beginning. */
   position: number
   private readonly stack: LuaStack
   private readonly length: number
-  /** Where Lua has the text, which does not move. Its memory does: `bytes` is looked up anew whenever something was pushed. */
+  /**
+   * Address of the text in Lua's memory, where it does not move. The memory itself does: `bytes` is
+   * read again after every push.
+   */
   private readonly pointer: number
   private readonly open: Open[] = []
 
@@ -77,7 +90,9 @@ class Unpacker {
     while (!isWhole || this.open.length > 0) isWhole = isWhole ? this.store() : this.begin()
   }
 
-  /** Reads one value or the head of a table. Whether a whole value is on top of the stack now. */
+  /**
+   * Reads one value or the head of a table. Returns true if a whole value is on top of the stack.
+   */
   private begin(): boolean {
     const { stack } = this
     this.need(1)
@@ -91,7 +106,7 @@ class Unpacker {
     return this.beginLong(first)
   }
 
-  /** What has a first byte of its own. */
+  /** Reads a value whose first byte holds only its type. */
   private beginLong(first: number): boolean {
     switch (first) {
       case 0xc0:
@@ -113,7 +128,7 @@ class Unpacker {
         return this.pushSigned(1 << (first - 0xd0))
       case 0xcf:
       case 0xd3:
-        // Unsigned ones too are signed where Lua's integers are of 64 bits.
+        // Unsigned integers are signed, too, where Lua's integers have 64 bits.
         return this.pushLong()
       case 0xd9:
       case 0xda:
@@ -130,7 +145,9 @@ class Unpacker {
     }
   }
 
-  /** Puts the value on top into what it belongs to. Whether that is whole now. */
+  /**
+   * Puts the value on top into the innermost open table. Returns true if that table is whole now.
+   */
   private store(): boolean {
     const { stack, open } = this
     const innermost = open.at(-1) as Open
@@ -204,13 +221,13 @@ class Unpacker {
     return true
   }
 
-  /** The unsigned integer of so many bytes behind the first. */
+  /** Reads the unsigned integer of `size` bytes behind the first byte. */
   private lengthOf(size: number): number {
     this.need(1 + size)
     return this.stack.module.bytes.readUIntBE(this.at, size)
   }
 
-  /** Where what follows the first byte lies. */
+  /** Address of the bytes behind the first byte. */
   private get at(): number {
     return this.pointer + this.position + 1
   }

@@ -1,6 +1,6 @@
 /**
- * JSON's tokens as cjson reads them: a zero byte ends the text, numbers are what strtod takes, and the names of the tokens are those of its
- * messages.
+ * JSON's tokens as cjson reads them. A zero byte ends the text, and every number of strtod is one.
+ * The tokens have the names that cjson's messages use.
  */
 import { type Bytes, bytesOfText } from '../../base/bytes.ts'
 import { readNumber } from './number-text.ts'
@@ -25,7 +25,7 @@ const MINUS = 0x2d
 const ZERO = 0x30
 const NINE = 0x39
 const BACKSLASH = 0x5c
-/** The digits of an integer that a double holds for certain. */
+/** A double holds any integer of so few digits exactly. */
 const SAFE_DIGITS = 15
 
 const SINGLE: ReadonlyMap<number, Token> = new Map<number, Token>([
@@ -43,23 +43,29 @@ const TOKENS: ReadonlyArray<Token | undefined> = Array.from({ length: 256 }, (_,
 
 const ESCAPED: Readonly<Record<string, Bytes>> = { '"': '"', '\\': '\\', '/': '/', b: '\b', t: '\t', n: '\n', f: '\f', r: '\r' }
 
-/** Words that begin like a token of many characters, right or wrong; what begins otherwise is wrong at once. */
+/**
+ * First characters of tokens with several characters. Any other first character is an error at
+ * once.
+ */
 const WORD_BEGINNINGS = new Set(['f', 'i', 'I', 'n', 'N', 't', '+'].map((letter) => letter.charCodeAt(0)))
 
 export class JsonScanner {
-  /** Where the next token is looked for. */
+  /** Offset where the next token is looked for. */
   position = 0
-  /** Where the last token began; of an error, where it is. */
+  /** Offset where the last token began; for an error, its place. */
   index = 0
-  /** Of T_NUMBER. */
+  /** Value of a T_NUMBER. */
   number = 0
-  /** Of T_BOOLEAN. */
+  /** Value of a T_BOOLEAN. */
   boolean = false
-  /** Of T_STRING: where it lies in the text without its quotes, if it has no escapes; else `start` is -1 and `string` is its content. */
+  /**
+   * Where a T_STRING without escapes lies in the text, quotes excluded. With escapes, `start` is -1
+   * and `string` is its content.
+   */
   start = -1
   end = 0
   string: Bytes = ''
-  /** Of T_ERROR: what was found. */
+  /** Description of what a T_ERROR found. */
   problem: Bytes = ''
   private readonly text: Bytes
   private readonly takesInvalidNumbers: boolean
@@ -100,7 +106,7 @@ export class JsonScanner {
     return token
   }
 
-  /** A number that begins with a digit: most are short integers. */
+  /** Reads a number that begins with a digit: most are short integers. */
   private nextDigits(): Token {
     const { text, position } = this
     let value = 0
@@ -124,7 +130,10 @@ export class JsonScanner {
     return 'T_NUMBER'
   }
 
-  /** Whether this is a number to strtod that JSON does not have: with a plus, hexadecimal, with leading zeros, an infinity or NaN. */
+  /**
+   * Returns true for a number of strtod that JSON does not have: with a plus, hexadecimal, with
+   * leading zeros, an infinity or NaN.
+   */
   private isInvalidNumber(): boolean {
     const { text } = this
     if (text.charCodeAt(this.position) === PLUS) return true
@@ -157,7 +166,7 @@ export class JsonScanner {
     return 'T_STRING'
   }
 
-  /** What the escape here stands for; null where it stands for nothing. */
+  /** Returns the text that the escape stands for, or null if it is no escape. */
   private nextEscape(): Bytes | null {
     const letter = this.text.charAt(this.position + 1)
     if (letter === 'u') return this.nextUnicodeEscape()
@@ -185,7 +194,7 @@ export class JsonScanner {
     return bytesOfText(String.fromCharCode(first, second))
   }
 
-  /** The number in an escape of the form \uXXXX, or null. */
+  /** Returns the number in an escape of the form \uXXXX, or null. */
   private codeUnit(position: number): number | null {
     const written = this.text.slice(position, position + 6)
     return /^\\u[\da-fA-F]{4}$/.test(written) ? Number.parseInt(written.slice(2), 16) : null
@@ -198,7 +207,7 @@ export class JsonScanner {
   }
 }
 
-/** A character of the basic plane in UTF-8. */
+/** Encodes a character of the basic plane in UTF-8. */
 function utf8(code: number): Bytes {
   return code < 0x80 ? String.fromCharCode(code) : bytesOfText(String.fromCharCode(code))
 }

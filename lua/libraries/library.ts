@@ -4,7 +4,7 @@ import type { HostFunction, LuaStack } from '../stack.ts'
 /** Pushes the table of a library. */
 export type Library = (stack: LuaStack) => void
 
-/** Pushes a table of functions of ours and of constants. */
+/** Pushes a table of host functions and constants. */
 export function pushLibrary(
   stack: LuaStack,
   functions: Readonly<Record<Bytes, HostFunction>>,

@@ -1,22 +1,32 @@
 /**
- * Numbers as C prints and reads them: `%.Ng` of printf, and the longest beginning of a text that is a number to strtod, in the C locale.
+ * Numbers as C prints and reads them, in the C locale: `%.Ng` of printf, and strtod, which reads
+ * the longest beginning of a text that is a number.
  */
 import type { Bytes } from '../../base/bytes.ts'
 
-/** Further digits that tell a tie from what only looks like one: no double that is not n digits long comes that near to n digits. */
+/**
+ * Digits that tell a tie from a value near one. A double that is no tie at n digits differs from
+ * the tie within this many digits.
+ */
 const DIGITS_OF_DOUBT = 40
 
-/** Of ten. Below the last C prints an integer's every digit, and JavaScript prints no exponent. */
+/**
+ * Powers of ten. Below the last one C prints an integer's every digit, and JavaScript prints no
+ * exponent.
+ */
 const POWERS: readonly number[] = Array.from({ length: 16 }, (_, exponent) => 10 ** exponent)
 
-/** The value with so many significant digits (1 to 15), as `%.{precision}g` prints it. */
+/**
+ * Returns the value with `precision` significant digits (1 to 15), as `%.{precision}g` prints it.
+ */
 export function generalFormat(value: number, precision: number): Bytes {
   if (value === 0) return Object.is(value, -0) ? '-0' : '0'
   if (!Number.isFinite(value)) return Number.isNaN(value) ? 'nan' : value < 0 ? '-inf' : 'inf'
   const magnitude = Math.abs(value)
   if (magnitude >= 1e-4 && magnitude < (POWERS[precision] as number)) {
     if (Number.isInteger(value)) return String(value)
-    // JavaScript's digits are the fewest that tell the double from others: where they are few enough, they are C's too.
+    // JavaScript prints the fewest digits that tell the double from others. If these are few
+    // enough, C prints the same ones.
     const shortest = String(value)
     if (shortest.length <= precision + 1) return shortest
   }
@@ -40,7 +50,7 @@ function positional(digits: string, exponent: number): string {
   return digits.length > exponent + 1 ? `${whole}.${digits.slice(exponent + 1)}` : whole
 }
 
-/** As toExponential, but ties go to the even digit, as in C, and not to the larger one. */
+/** Like toExponential, but rounds ties to the even digit, as C does. */
 function roundedDigits(value: number, precision: number): string {
   const longer = value.toExponential(precision)
   const mark = longer.indexOf('e')
@@ -54,7 +64,7 @@ function roundedDigits(value: number, precision: number): string {
   return (kept.endsWith('.') ? kept.slice(0, -1) : kept) + longer.slice(mark)
 }
 
-/** What strtod took: the number, and where the text goes on behind it. */
+/** The result of strtod: the number, and the offset behind it. */
 export interface NumberRead {
   readonly value: number
   readonly end: number
@@ -65,7 +75,9 @@ const HEXADECIMAL = /([-+]?)0x(?:([\da-f]+)\.?([\da-f]*)|\.([\da-f]+))(?:p([-+]?
 const INFINITE = /([-+]?)inf(?:inity)?/iy
 const NOT_A_NUMBER = /[-+]?nan(?:\(\w*\))?/iy
 
-/** The number that begins at a position, or null if none does. Leading white space is not passed over. */
+/**
+ * Reads the number that begins at a position; null if none does. Does not skip leading white space.
+ */
 export function readNumber(text: Bytes, position: number): NumberRead | null {
   const hexadecimal = matchAt(HEXADECIMAL, text, position)
   if (hexadecimal !== null) return { value: hexadecimalValue(hexadecimal), end: HEXADECIMAL.lastIndex }
@@ -89,7 +101,10 @@ function hexadecimalValue([, sign, whole = '', fraction = '', onlyFraction = '',
   return sign === '-' ? -value : value
 }
 
-/** In steps, for a power of two may be too large or too small for a double where the product is not. */
+/**
+ * Multiplies in steps: a power of two may be too large or too small for a double although the
+ * product is not.
+ */
 function timesPowerOfTwo(value: number, exponent: number): number {
   let product = value
   let left = exponent

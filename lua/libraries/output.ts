@@ -1,18 +1,19 @@
 /**
- * Bytes that are put together from many small pieces. Libraries share one buffer, which nothing of a script's runs between; what an error leaves in
- * it is passed over by the next to use it. Two limits keep a script from taking all memory and all time with a few tables that contain one another
- * again and again: the bytes that Lua may have, and a number of values.
+ * A buffer for a result that is put together from many small pieces. All libraries share one, which
+ * works because no script runs while one is in use. What an error leaves in it is ignored by the
+ * next user. Two limits keep a script from taking all memory and all time with a few tables that
+ * contain one another again and again: Lua's memory, and a number of values.
  */
 import type { Bytes } from '../../base/bytes.ts'
 import type { LuaStack } from '../stack.ts'
 import { raiseAt, raiseOutOfMemory } from './arguments.ts'
 
 const INITIAL_BYTES = 64 * 1024
-/** A buffer that has grown beyond this is not kept. */
+/** A buffer larger than this is not kept. */
 const KEPT_BYTES = 2 ** 20
-/** In one call. */
+/** Values in one call at most. */
 const MOST_VALUES = 2 ** 22
-/** Up to here a loop is faster than a copy. */
+/** A loop is faster than a copy up to this many bytes. */
 const SHORT_BYTES = 24
 
 let kept = Buffer.allocUnsafe(INITIAL_BYTES)
@@ -32,13 +33,13 @@ export class Output {
     this.bytes[this.length++] = value
   }
 
-  /** A few bytes. */
+  /** Adds a short text. */
   text(text: Bytes): void {
     if (this.length + text.length > this.bytes.length) this.grow(text.length)
     for (let i = 0; i < text.length; i++) this.bytes[this.length++] = text.charCodeAt(i)
   }
 
-  /** A part of Lua's memory. */
+  /** Adds a part of Lua's memory. */
   copy(from: number, to: number): void {
     const count = to - from
     if (this.length + count > this.bytes.length) this.grow(count)
@@ -52,7 +53,7 @@ export class Output {
     for (let i = 0; i < count; i++) this.byte(0)
   }
 
-  /** Room for so many bytes that the caller writes into the buffer it is given, at the position it is given. */
+  /** Adds `count` bytes, which `write` writes into the buffer at the position that it is given. */
   place(count: number, write: (bytes: Buffer, at: number) => void): void {
     if (this.length + count > this.bytes.length) this.grow(count)
     write(this.bytes, this.length)
@@ -60,8 +61,9 @@ export class Output {
   }
 
   /**
-   * Called for each value, as soon as it has been looked at: a table's are when it is measured. A large
-   * table that holds itself is measured again on each level, long before its second element is written.
+   * Counts values; call it as soon as they are examined. A table's elements are counted when it is
+   * measured: a large table that contains itself is measured again on each level, long before its
+   * second element is written.
    */
   count(values = 1): void {
     this.values += values

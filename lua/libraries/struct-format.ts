@@ -1,8 +1,9 @@
 /**
- * A format of struct, read option by option. The sizes are those of 64-bit Linux, where Redis runs: short 2, int 4, long and size_t 8.
+ * A format of struct, read option by option. The sizes are those of 64-bit Linux, where Redis runs:
+ * short 2, int 4, long and size_t 8.
  *
  *     >  <            big, little endian          f  d      float, double
- *     ![n]            aligned to at most n        c[n]      n bytes; all, or as many as the number before says, where n is 0
+ *     ![n]            aligned to at most n        c[n]      n bytes; 0: all, or by the number before
  *     b B h H l L T   integers, small is signed   s         a string and a zero byte
  *     i[n] I[n]       integers of n bytes         x         a byte of padding
  */
@@ -18,7 +19,9 @@ const SIZES: Readonly<Record<string, number>> = { B: 1, b: 1, H: 2, h: 2, L: 8, 
 
 export class StructFormat {
   isLittleEndian = true
-  /** The option that was read last, and its bytes: 0 where they follow from the value, or where it is no element. */
+  /**
+   * The last option and its bytes. They are 0 if the value decides, or if the option is no element.
+   */
   option: Bytes = ''
   size = 0
   private alignment = 1
@@ -31,7 +34,7 @@ export class StructFormat {
     this.text = text
   }
 
-  /** Reads the next option; false at the end. */
+  /** Reads the next option. Returns false at the end. */
   next(): boolean {
     if (this.position >= this.text.length) return false
     this.option = this.text.charAt(this.position++)
@@ -39,14 +42,14 @@ export class StructFormat {
     return true
   }
 
-  /** Bytes of padding before the element at an offset. */
+  /** Returns the bytes of padding before the element at an offset. */
   padding(offset: number): number {
     if (this.size === 0 || this.option === 'c') return 0
     const size = Math.min(this.size, this.alignment)
     return (size - (offset & (size - 1))) & (size - 1)
   }
 
-  /** Follows an option that is not an element but says how those after it lie. */
+  /** Applies an option that is no element but sets the layout of those after it. */
   control(): void {
     switch (this.option) {
       case ' ':
@@ -73,7 +76,7 @@ export class StructFormat {
     return size
   }
 
-  /** The number that stands here, if one does. */
+  /** Reads the number at the current place, or returns `otherwise` if there is none. */
   private number(otherwise: number): number {
     const start = this.position
     let value = 0

@@ -1,13 +1,16 @@
 /**
- * Integers of 0 to 32 bytes in either order. Only 64 bits of them have a value, as in Redis's struct: longer ones are filled up with zeros, and of them the
- * low 64 bits are read.
+ * Integers of 0 to 32 bytes in either byte order. As in Redis's struct, only 64 bits have a value:
+ * longer integers are padded with zeros, and their low 64 bits are read.
  */
 import { integerOf, LEAST_INTEGER } from './arguments.ts'
 import type { Output } from './output.ts'
 
 const WORD = 2 ** 32
 
-/** Writes a double without its fraction: in two's complement if negative, and as the processor converts it if too large. */
+/**
+ * Writes a double without its fraction. A negative one is in two's complement; one that is too
+ * large is converted as the processor does.
+ */
 export function packInteger(output: Output, value: number, size: number, isLittleEndian: boolean): void {
   const integer = value < 0 ? integerOf(value) : unsignedOf(value)
   const low = integer >>> 0
@@ -18,13 +21,16 @@ export function packInteger(output: Output, value: number, size: number, isLittl
   }
 }
 
-/** A double as an unsigned 64-bit integer, as the processor converts it; less than 0 stands for one beyond every length. */
+/**
+ * Converts a double to an unsigned 64-bit integer as the processor does. A result below 0 stands
+ * for a number beyond every length.
+ */
 export function unsignedOf(value: number): number {
   if (value < WORD * WORD) return Math.trunc(value)
   return Number.isNaN(value) ? LEAST_INTEGER : 0
 }
 
-/** The integer of so many bytes that begins at a position. */
+/** Reads the integer of `size` bytes that begins at a position. */
 export function unpackedInteger(bytes: Buffer, position: number, size: number, isLittleEndian: boolean, isSigned: boolean): number {
   let low = 0
   let high = 0
@@ -39,7 +45,10 @@ export function unpackedInteger(bytes: Buffer, position: number, size: number, i
   return ((high << (64 - 8 * size)) >> (64 - 8 * size)) * WORD + (low >>> 0)
 }
 
-/** The sign of more than eight bytes is looked for where C's shift by too many bits looks: as many bits too far as there are beyond 64. */
+/**
+ * Finds the sign of an integer of more than eight bytes where C's overlong shift finds it: as many
+ * bits too far as there are beyond 64.
+ */
 function signedOfMany(low: number, high: number, size: number): number {
   const value = (BigInt(high >>> 0) << 32n) | BigInt(low >>> 0)
   const mask = BigInt.asUintN(64, -1n << BigInt((size * 8 - 1) & 63))

@@ -1,4 +1,4 @@
-/** struct: values to and from the layouts of C. */
+/** struct: converts values to and from the layouts of C. */
 import type { Bytes } from '../../base/bytes.ts'
 import type { LuaStack } from '../stack.ts'
 import { argumentError, isNumeric, numberArgument, optionalInteger, pointerArgument, raiseAt, reserve, textArgument } from './arguments.ts'
@@ -13,7 +13,7 @@ const INTEGERS = 'bBhHlLTiI'
 function pack(stack: LuaStack): number {
   const format = new StructFormat(stack, textArgument(stack, 1))
   const output = new Output(stack)
-  // An argument that is missing is nil in Redis, which keeps a mark behind the last.
+  // A missing argument is nil in Redis, which keeps a mark behind the last argument.
   stack.push(null)
   let position = 2
   while (format.next()) {
@@ -24,7 +24,9 @@ function pack(stack: LuaStack): number {
   return 1
 }
 
-/** Writes the element that the format is at, if it is at one. Whether it has taken an argument. */
+/**
+ * Writes the element of the current option, if it is one. Returns true if it has used an argument.
+ */
 function packElement(stack: LuaStack, format: StructFormat, output: Output, position: number): boolean {
   const { option, size, isLittleEndian } = format
   if (INTEGERS.includes(option)) {
@@ -77,12 +79,12 @@ function unpack(stack: LuaStack): number {
 }
 
 class Unpacker {
-  /** Where the next element lies, from 0. */
+  /** Offset of the next element, from 0. */
   position: number
   results = 0
   private readonly stack: LuaStack
   private readonly format: StructFormat
-  /** Where Lua has the data, which does not move. */
+  /** Address of the data in Lua's memory, where it does not move. */
   private readonly pointer: number
   private readonly length: number
 
@@ -94,7 +96,7 @@ class Unpacker {
     this.length = stack.length(2)
   }
 
-  /** The option that the format is at. */
+  /** Reads the element of the current option. */
   read(): void {
     const { stack, format } = this
     const { option, size } = format
@@ -106,7 +108,9 @@ class Unpacker {
     this.position += taken ?? 0
   }
 
-  /** Pushes an element and returns the bytes it takes, or follows an option that is none and returns null. */
+  /**
+   * Pushes an element and returns its bytes. Applies an option that is no element and returns null.
+   */
   private push(option: Bytes, size: number): number | null {
     const { stack, format, position } = this
     const at = this.pointer + position
@@ -141,13 +145,13 @@ class Unpacker {
 
   private pushTerminated(): number {
     const { stack, pointer, position, length } = this
-    // Lua ends every string with a zero byte of its own, so that one is found.
+    // Lua ends every string with a zero byte of its own, so the search always finds one.
     const zero = stack.module.bytes.indexOf(0, pointer + position) - pointer
     if (zero >= length) raiseAt(stack, 'unfinished string in data')
     return this.pushBytes(zero - position) + 1
   }
 
-  /** Takes the number that was unpacked last: the length of what follows. */
+  /** Pops the number that was unpacked last: the length of the next element. */
   private sizeBefore(): number {
     const { stack } = this
     if (this.results === 0 || !isNumeric(stack, -1)) raiseAt(stack, `format 'c0' needs a previous size`)
@@ -172,7 +176,7 @@ function size(stack: LuaStack): number {
     total += format.padding(total)
     if (format.option === 's') argumentError(stack, 1, "option 's' has no fixed size")
     if (format.option === 'c' && format.size === 0) argumentError(stack, 1, "option 'c0' has no fixed size")
-    // Letters and digits that mean nothing are passed over here, and only here.
+    // Meaningless letters and digits are ignored here, and only here.
     if (!/[a-zA-Z0-9]/.test(format.option)) format.control()
     total += format.size
   }

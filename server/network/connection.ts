@@ -199,7 +199,8 @@ export class Connection extends SessionState implements Client, TurnClient {
     if (this.socket.destroyed) return Promise.resolve()
     return new Promise((resolve) => {
       this.socket.once('close', () => resolve())
-      if (!this.holds.has('stall') && !this.isToldByUnit) this.flush() // a client must not see what is not logged
+      // A client must not see what is not logged.
+      if (!this.holds.has('stall') && !this.isToldByUnit) this.flush()
       if (this.closing === 'closed') return
       this.closing = 'closed'
       this.socket.end(() => this.socket.destroy())
@@ -247,7 +248,8 @@ export class Connection extends SessionState implements Client, TurnClient {
 
   /** Checks output limits: called by cron for the soft limit, and while much is pushed. */
   checkLimits(): void {
-    if (this.replica === null) this.isPastOutputLimit(this.outputBufferBytes()) // a replica's buffer is limited by its feed
+    // A replica's buffer is limited by its feed.
+    if (this.replica === null) this.isPastOutputLimit(this.outputBufferBytes())
   }
 
   private drained(): void {

@@ -33,7 +33,8 @@ export function machineOfProgram(): Machine {
 
 /** True if the program can replace itself and its heap limit was not set by the operator. */
 function mayRestart(): boolean {
-  const readsStandardInput = process.argv.slice(2).includes('-') // standard input can be read only once
+  // Standard input can be read only once.
+  const readsStandardInput = process.argv.slice(2).includes('-')
   return typeof process.execve === 'function' && !isLimitChosen() && !readsStandardInput
 }
 

@@ -64,7 +64,8 @@ export class Prefetcher {
       if (keyspace.epoch !== epoch || db.droppedIn !== 0) return
       for (const [index, record] of records.entries()) {
         eviction.makeRoom()
-        if (eviction.isFull) return // keys read for other clients must not be evicted before they are used
+        // Keys read for other clients must not be evicted before they are used.
+        if (eviction.isFull) return
         const key = keys[index] as Bytes
         if (record !== undefined && db.isUnknown(key)) db.install(key, record)
       }

@@ -150,7 +150,8 @@ export class ReplicationFacade implements ReplicationPort {
   }
 
   private isSelf(host: Bytes, port: number): boolean {
-    if (port === 0 || !this.options.ownPorts().includes(port)) return false // in the configuration, 0 means none
+    // In the configuration, 0 means none.
+    if (port === 0 || !this.options.ownPorts().includes(port)) return false
     const addresses = Object.values(networkInterfaces()).flatMap((list) => list?.map(({ address }) => address) ?? [])
     return ['localhost', ...addresses, ...this.options.ownAddresses()].includes(host.toLowerCase()) || host.startsWith('127.')
   }

@@ -306,7 +306,9 @@ export class Tree {
     for (let node: TreeNode | null = leaf; node !== null; node = node.parent) keyspace.touch(node, node.memoryBytes)
   }
 
-  /** True if the node and the root record may change: a checkpoint under way has them as they were. */
+  /**
+   * True if the node and the root record may change: a checkpoint under way has them as they were.
+   */
   isTouched(node: TreeNode): boolean {
     const { pages, entry, db } = this.object
     const { generation } = db.keyspace

@@ -4,7 +4,10 @@ import { execFileSync, spawn } from 'node:child_process'
 const { HAYPILE_REQUIRE_INTEROP } = process.env
 const RUN_MS = 300_000
 
-/** Whether all of the programs are there. Where one is missing: a loud line, or the end where they are required. */
+/**
+ * Whether all of the programs are there. Where one is missing: a loud line, or the end where they
+ * are required.
+ */
 export function haveTools(what: string, ...programs: readonly string[]): boolean {
   const missing = programs.filter((program) => !isInstalled(program))
   if (missing.length === 0) return true
@@ -57,7 +60,8 @@ export function run(program: string, words: readonly (string | number)[], option
     })
     if (Array.isArray(input)) for (const part of input) child.stdin.write(part)
     else if (input !== undefined) child.stdin.write(input as string | Buffer)
-    // Without input of its own a program sees an open pipe: redis-cli waits on an end of file for some of its modes.
+    // Without input of its own a program sees an open pipe: redis-cli waits on an end of file for
+    // some of its modes.
     if (input !== undefined || untilOutput === undefined) child.stdin.end()
   })
 }

@@ -1,4 +1,7 @@
-/** Numbers beyond 32 bits in Lua's own libraries: they come to what they do on 64 bits, where Redis runs. Beside native Lua in interop/native-lua. */
+/**
+ * Numbers beyond 32 bits in Lua's own libraries: they come to what they do on 64 bits, where Redis
+ * runs. Beside native Lua in interop/native-lua.
+ */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { LuaMachine } from '../../lua/machine.ts'

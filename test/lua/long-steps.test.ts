@@ -1,4 +1,7 @@
-/** Steps of a script that take long in themselves: what runs is suspended after each, and their garbage makes room. */
+/**
+ * Steps of a script that take long in themselves: what runs is suspended after each, and their
+ * garbage makes room.
+ */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import type { Bytes } from '../../base/bytes.ts'
@@ -15,7 +18,10 @@ interface Ran {
   readonly result: Bytes
 }
 
-/** A machine whose clock advances by 1 ms at each look, so that each look of the hook suspends what runs. */
+/**
+ * A machine whose clock advances by 1 ms at each look, so that each look of the hook suspends what
+ * runs.
+ */
 function newMachine(): LuaMachine {
   let ms = 0
   const machine = new LuaMachine({ limitBytes: 64 * MEGABYTE, nowMs: () => ms++, libraries: LIBRARIES })

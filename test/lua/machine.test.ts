@@ -1,5 +1,8 @@
-/** The machine: what runs is suspended and goes on, whatever it is in the middle of; it is ended where nothing catches that; and what one script
- *  does to memory is over with it. What the sandbox shows and refuses is in test/lua/libraries/cases.test.ts. */
+/**
+ * The machine: what runs is suspended and goes on, whatever it is in the middle of; it is ended
+ * where nothing catches that; and what one script  does to memory is over with it. What the sandbox
+ * shows and refuses is in test/lua/libraries/cases.test.ts.
+ */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import type { Bytes } from '../../base/bytes.ts'
@@ -8,7 +11,10 @@ import { LuaMachine, type RunState } from '../../lua/machine.ts'
 
 const MEGABYTE = 2 ** 20
 
-/** A machine whose clock goes on by 1 ms whenever it is looked at, so that each look of the hook suspends what runs. */
+/**
+ * A machine whose clock goes on by 1 ms whenever it is looked at, so that each look of the hook
+ * suspends what runs.
+ */
 class Bench {
   readonly machine: LuaMachine
   slices = 0

@@ -1,4 +1,7 @@
-/** Our matcher beside Lua's own, on random patterns, sound and unsound; and what would take for ever, which ends. */
+/**
+ * Our matcher beside Lua's own, on random patterns, sound and unsound; and what would take for
+ * ever, which ends.
+ */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { LUA_OK } from '../../lua/api.ts'

@@ -1,4 +1,7 @@
-/** string.find and the like beside Lua's own: the same results and the same errors; and what Lua's would never end with ends. */
+/**
+ * string.find and the like beside Lua's own: the same results and the same errors; and what Lua's
+ * would never end with ends.
+ */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { LUA_OK } from '../../lua/api.ts'

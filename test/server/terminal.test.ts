@@ -1,4 +1,7 @@
-/** What a person at a terminal sees: colours, the banner, Ctrl-C. Real terminals are made by script(1). */
+/**
+ * What a person at a terminal sees: colours, the banner, Ctrl-C. Real terminals are made by
+ * script(1).
+ */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { existsSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'

@@ -1,4 +1,7 @@
-/** ACL and AUTH as commands: what they answer, whom they cut off, what is logged, and what the executor refuses. */
+/**
+ * ACL and AUTH as commands: what they answer, whom they cut off, what is logged, and what the
+ * executor refuses.
+ */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { aclCommands } from '../../../commands/acl/commands.ts'

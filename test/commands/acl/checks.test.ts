@@ -171,7 +171,10 @@ test('SORT by what other keys hold is refused to users who may not read them', (
 })
 
 const REQUESTS = 6000
-/** Changes what only reads are declared of, as in Redis: groups of a stream, and how a sketch keeps its count. */
+/**
+ * Changes what only reads are declared of, as in Redis: groups of a stream, and how a sketch keeps
+ * its count.
+ */
 const CHANGES_UNSEEN = new Set(['xreadgroup', 'pfcount'])
 
 /** They go through all keys, or none. */

@@ -1,4 +1,7 @@
-/** What holds of every command that blocks: databases, time-outs, ends of waiting, and what stands in the way. */
+/**
+ * What holds of every command that blocks: databases, time-outs, ends of waiting, and what stands
+ * in the way.
+ */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import type { Bytes } from '../../../base/bytes.ts'

@@ -1,6 +1,7 @@
 /**
- * Nothing changes that trackers are not told of: commands of every kind run by chance, and after each every key is compared with what it was. What
- * only reads tells nothing. The same of what ends, and of the log as a replica runs it.
+ * Nothing changes that trackers are not told of: commands of every kind run by chance, and after
+ * each every key is compared with what it was. What only reads tells nothing. The same of what
+ * ends, and of the log as a replica runs it.
  */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
@@ -57,7 +58,10 @@ function changedKeys(before: Map<Bytes, Bytes>, after: Map<Bytes, Bytes>): Bytes
   return [...after].filter(([name, what]) => before.get(name) !== what).map(([name]) => name.slice(2))
 }
 
-/** Whether a key is a hash in one of the databases: RENAME and COPY give hashes the names of other kinds. */
+/**
+ * Whether a key is a hash in one of the databases: RENAME and COPY give hashes the names of other
+ * kinds.
+ */
 function isHash(content: Map<Bytes, Bytes>, key: Bytes): boolean {
   return [...content].some(([name, what]) => name.slice(2) === key && what.startsWith(HASH_MARK))
 }

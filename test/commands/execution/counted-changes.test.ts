@@ -1,4 +1,6 @@
-/** What INFO counts as changes since the last save: as many as Redis 7.2 does, command by command. */
+/**
+ * What INFO counts as changes since the last save: as many as Redis 7.2 does, command by command.
+ */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import type { Bytes } from '../../../base/bytes.ts'

@@ -1,4 +1,7 @@
-/** A command that fails changes nothing and logs nothing, whatever is wrong with it; and nothing goes wrong but what the client is told. */
+/**
+ * A command that fails changes nothing and logs nothing, whatever is wrong with it; and nothing
+ * goes wrong but what the client is told.
+ */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import type { Bytes } from '../../../base/bytes.ts'

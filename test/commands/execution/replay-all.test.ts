@@ -1,6 +1,7 @@
 /**
- * What is logged does the same elsewhere: commands of every kind run on one keyspace and their log on another, which has other
- * configuration, pages of other sizes, other chance and another mixture of memory and disk. Both hold the same at any time.
+ * What is logged does the same elsewhere: commands of every kind run on one keyspace and their log
+ * on another, which has other configuration, pages of other sizes, other chance and another mixture
+ * of memory and disk. Both hold the same at any time.
  */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'

@@ -144,7 +144,8 @@ test('code that does not end is ended', () => {
 })
 
 test('code that wants all memory is refused, and the machine is good or made anew', () => {
-  const { load, call, engine } = makeLibraries(() => 0) // no time passes: the time limit does not come first
+  // No time passes: the time limit does not come first.
+  const { load, call, engine } = makeLibraries(() => 0)
   assert.is(load("redis.register_function('f', function() return 'still there' end)"), 'lib')
   assert.match(load('local t = {} local i = 0 while true do i = i + 1 t[i] = {{}} end', 'other'), `${FAILED} not enough memory`)
   assert.is(call('f'), 'still there')

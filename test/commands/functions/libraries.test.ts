@@ -14,7 +14,10 @@ import type { LuaMachine } from '../../../lua/machine.ts'
 import { Libraries } from '../../../storage/keyspace/libraries.ts'
 import { seeded } from '../../support/generators/seed.ts'
 
-/** Code is the names of functions, one a line; `!` does not compile, and `!!` breaks the machine, too. Counts what is compiled and not released. */
+/**
+ * Code is the names of functions, one a line; `!` does not compile, and `!!` breaks the machine,
+ * too. Counts what is compiled and not released.
+ */
 class FakeEngine implements FunctionEngine {
   losses = 0
   readonly usedBytes = 0

@@ -86,7 +86,8 @@ function searchEverywhere(seed: Seeded): void {
   }
   for (let search = 0; search < 10; search++) {
     const center = randomPosition(seed)
-    // As in Redis, the nine cells of a large area reach neither round a pole nor over the line where longitudes begin again.
+    // As in Redis, the nine cells of a large area reach neither round a pole nor over the line
+    // where longitudes begin again.
     if (Math.abs(center.latitude) > 60 || Math.abs(center.longitude) > 150) continue
     const radius = seed.random() * seed.pick([10, 1000, 100_000, 1_000_000])
     const near = [...all].filter(([, position]) => distanceOf(center, position) <= radius).map(([member]) => member)

@@ -4,7 +4,10 @@ import * as assert from 'uvu/assert'
 import { type Command, firstKey, keyRange } from '../../../commands/contract/command.ts'
 import { type ArgumentDoc, argumentsOf } from '../../../commands/introspection/docs.ts'
 
-/** A short form: `name:type`, `TOKEN` before, then ? optional, + multiple, ! with its token; parts in brackets; @n the key spec. */
+/**
+ * A short form: `name:type`, `TOKEN` before, then ? optional, + multiple, ! with its token; parts
+ * in brackets; @n the key spec.
+ */
 function short(argument: ArgumentDoc): string {
   const token = argument.token === undefined || argument.type === 'pure-token' ? '' : `${argument.token} `
   const key = argument.keySpecIndex === undefined ? '' : `@${argument.keySpecIndex}`

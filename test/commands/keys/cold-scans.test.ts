@@ -1,4 +1,7 @@
-/** Reading data that is far larger than the cache, all of it cold, by every sort of command: the cache keeps within its promise at every moment. */
+/**
+ * Reading data that is far larger than the cache, all of it cold, by every sort of command: the
+ * cache keeps within its promise at every moment.
+ */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import type { Bytes } from '../../../base/bytes.ts'

@@ -1,4 +1,7 @@
-/** Commands that wait for lists: who gets which element. What holds of every command that blocks is in blocking.test.ts. */
+/**
+ * Commands that wait for lists: who gets which element. What holds of every command that blocks is
+ * in blocking.test.ts.
+ */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import type { Bytes } from '../../../base/bytes.ts'

@@ -1,5 +1,7 @@
-/** Requests of as many words as a client may send, more than a call can have arguments: what is logged of them does the same elsewhere. And words of
- *  any length. */
+/**
+ * Requests of as many words as a client may send, more than a call can have arguments: what is
+ * logged of them does the same elsewhere. And words of  any length.
+ */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { type Bytes, MAX_BYTES_LENGTH } from '../../../base/bytes.ts'

@@ -1,6 +1,6 @@
 /**
- * Options that stand twice, and values that read as options: the keys that ACL, tracking, prefetching and COMMAND GETKEYS see are those that the
- * command uses.
+ * Options that stand twice, and values that read as options: the keys that ACL, tracking,
+ * prefetching and COMMAND GETKEYS see are those that the command uses.
  */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'

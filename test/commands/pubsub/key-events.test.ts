@@ -1,4 +1,7 @@
-/** Keyspace events: which are reported, how many, and in what order. The cases are compared with Redis in test/interop/redis/key-events.test.ts. */
+/**
+ * Keyspace events: which are reported, how many, and in what order. The cases are compared with
+ * Redis in test/interop/redis/key-events.test.ts.
+ */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import type { Log } from '../../../base/log.ts'

@@ -1,4 +1,7 @@
-/** Who is told what, and in which order; subscribing, publishing and PUBSUB; keyspace events as messages. */
+/**
+ * Who is told what, and in which order; subscribing, publishing and PUBSUB; keyspace events as
+ * messages.
+ */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { connection } from '../../../commands/clients/connection.ts'

@@ -1,4 +1,7 @@
-/** What scripts return, as replies: converted in steps, within limits, and killed as the script can be. */
+/**
+ * What scripts return, as replies: converted in steps, within limits, and killed as the script can
+ * be.
+ */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import type { Bytes } from '../../../base/bytes.ts'

@@ -1,4 +1,7 @@
-/** EVAL and its like on an executor without a server: what is logged, what scripts may call, and what is known of them. */
+/**
+ * EVAL and its like on an executor without a server: what is logged, what scripts may call, and
+ * what is known of them.
+ */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import type { Bytes } from '../../../base/bytes.ts'

@@ -1,4 +1,7 @@
-/** CLUSTER and its like say that there is no cluster, in the same words for all of them, and know their arguments. */
+/**
+ * CLUSTER and its like say that there is no cluster, in the same words for all of them, and know
+ * their arguments.
+ */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { clusterCommands } from '../../../commands/server/cluster.ts'

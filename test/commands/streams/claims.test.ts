@@ -14,7 +14,9 @@ import { type Harness, harness, START_MS } from '../../support/harness/harness.t
 const NO_GROUP = "NOGROUP No such key 's' or consumer group 'none'"
 const families = [streams, streamReads, streamGroups, streamClaims, streamInfo, strings, keys]
 
-/** A stream s of so many entries 1-0 ..., of which consumer c of group g has read the first ones. */
+/**
+ * A stream s of so many entries 1-0 ..., of which consumer c of group g has read the first ones.
+ */
 function withPending(count: number, delivered: number): Harness {
   const h = harness(families, { config: { 'stream-node-max-entries': 100 } })
   for (let ms = 1; ms <= count; ms++) h.run('XADD', 's', String(ms), 'f', String(ms))

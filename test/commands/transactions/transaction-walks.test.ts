@@ -1,4 +1,7 @@
-/** Commands that wait by nature, as part of a transaction: they run at one go, see what was done before them and nothing else. */
+/**
+ * Commands that wait by nature, as part of a transaction: they run at one go, see what was done
+ * before them and nothing else.
+ */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { connection } from '../../../commands/clients/connection.ts'

@@ -1,4 +1,7 @@
-/** MULTI, EXEC, DISCARD, WATCH and UNWATCH: what is queued, what is refused, what the log has of it, and what breaks a watch. */
+/**
+ * MULTI, EXEC, DISCARD, WATCH and UNWATCH: what is queued, what is refused, what the log has of it,
+ * and what breaks a watch.
+ */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { connection } from '../../../commands/clients/connection.ts'

@@ -1,6 +1,7 @@
 /**
- * No command shows, reads or changes a value under a key that its user's patterns do not cover: every command of the table, with requests made
- * from its own syntax, sent by itself, in a transaction and by a script.
+ * No command shows, reads or changes a value under a key that its user's patterns do not cover:
+ * every command of the table, with requests made from its own syntax, sent by itself, in a
+ * transaction and by a script.
  */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
@@ -40,7 +41,10 @@ const OF_CONNECTION = new Set(
     ' ',
   ),
 )
-/** Redis asks for no keys here either: docs/compatibility.md says so. They are about whole databases, or for operators. */
+/**
+ * Redis asks for no keys here either: docs/compatibility.md says so. They are about whole
+ * databases, or for operators.
+ */
 const ABOUT_ALL = new Set(['flushall', 'flushdb', 'swapdb', 'monitor'])
 /** Show names of keys, as in Redis; to find one by its whole name they look at it. */
 const SHOW_NAMES = new Set(['keys', 'scan', 'scanx', 'randomkey', 'pkscanrange', 'pkrscanrange', 'memory|stats'])

@@ -1,4 +1,7 @@
-/** Users in files: the ACL file, lines of the configuration, Pika's keys; and passwords where they must not be. */
+/**
+ * Users in files: the ACL file, lines of the configuration, Pika's keys; and passwords where they
+ * must not be.
+ */
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'

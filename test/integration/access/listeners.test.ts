@@ -191,7 +191,8 @@ else {
     await until('the one who is quick to be served', () => accepted.length === 1)
     assert.is(handshakes.count, 0)
     const slow = connectSilently(tlsPort)
-    const hello = [0x16, 3, 1, 0x3f, 0xff, 1, 0, 0x3f, 0xfb, 3, 3] // a record of 16 KiB, and the handshake in it
+    // A record of 16 KiB, and the handshake in it.
+    const hello = [0x16, 3, 1, 0x3f, 0xff, 1, 0, 0x3f, 0xfb, 3, 3]
     const drip = setInterval(() => slow.write(Buffer.from([hello.shift() ?? 0])), 10)
     await until('the handshake', () => handshakes.count === 1)
     await until('its end', () => slow.closed)

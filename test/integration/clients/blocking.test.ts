@@ -1,4 +1,7 @@
-/** Clients that wait for lists, as they are seen from outside: who waits, who is served, and who is gone. */
+/**
+ * Clients that wait for lists, as they are seen from outside: who waits, who is served, and who is
+ * gone.
+ */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { RunningServer, until } from '../../support/servers/running-server.ts'

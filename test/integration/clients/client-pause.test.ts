@@ -1,4 +1,7 @@
-/** CLIENT PAUSE: what waits, what does not, and that nothing is deleted meanwhile because its time has come. */
+/**
+ * CLIENT PAUSE: what waits, what does not, and that nothing is deleted meanwhile because its time
+ * has come.
+ */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { follow, infoOf, inStep, offsetOf, stopAll } from '../../support/servers/replicated-servers.ts'

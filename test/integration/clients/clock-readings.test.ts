@@ -1,4 +1,6 @@
-/** Commands of a real server see the same time as in Redis, also after a restart and on a replica. */
+/**
+ * Commands of a real server see the same time as in Redis, also after a restart and on a replica.
+ */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { CLOCK_CASES, poppedOfExpired, repliesOf } from '../../support/cases/clock-cases.ts'

@@ -1,6 +1,7 @@
 /**
- * Every request is answered, whatever is wrong with its arguments: each command of the table, by itself, between MULTI and EXEC, and from a script.
- * A request that may wait is unblocked until its answer comes.
+ * Every request is answered, whatever is wrong with its arguments: each command of the table, by
+ * itself, between MULTI and EXEC, and from a script. A request that may wait is unblocked until its
+ * answer comes.
  */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
@@ -17,7 +18,10 @@ const ROUNDS = 20
 const LIMIT_MS = 60_000
 const POLL_MS = 20
 
-/** They end the connection or the server, answer more or less than once, or make another node of this one. */
+/**
+ * They end the connection or the server, answer more or less than once, or make another node of
+ * this one.
+ */
 const UNFIT = new Set(
   `quit hello subscribe psubscribe ssubscribe unsubscribe punsubscribe sunsubscribe monitor client|reply client|kill client|pause client|tracking
   shutdown slaveof replicaof failover metasync trysync dbsync binlogsync multi exec discard acl|setuser`.split(/\s+/),
@@ -29,7 +33,9 @@ const DEBUG_WORDS: readonly Bytes[] = [
 const leaves = leavesOf(families).filter(({ name }) => !UNFIT.has(name))
 const SCRIPTS = ['return 1', 'return redis.call(KEYS[1])', 'x', "return redis.call('scanx', 'foo', 0)", 'return {1,{2,{}}}']
 
-/** Requests of every command: right ones, and some with words that are wrong, missing or too many. */
+/**
+ * Requests of every command: right ones, and some with words that are wrong, missing or too many.
+ */
 function requestsOf(chance: Seeded): Bytes[][] {
   const { pick, random, integer } = chance
   const pools = {
@@ -43,7 +49,10 @@ function requestsOf(chance: Seeded): Bytes[][] {
   return spoiled.filter((words) => !(/^debug$/i.test(words[0] ?? '') && words.some((word) => word.length > 12 && /^\d+$/.test(word))))
 }
 
-/** The answers to requests sent in one write. Throws, naming them, where one does not come though its client is unblocked. */
+/**
+ * The answers to requests sent in one write. Throws, naming them, where one does not come though
+ * its client is unblocked.
+ */
 async function answersTo(client: WireClient, admin: WireClient, requests: readonly (readonly Bytes[])[], id: string): Promise<WireReply[]> {
   const answered = client.pipeline(requests).catch((error: Error) => {
     throw new Error(`${JSON.stringify(requests)}: ${error.message}`)

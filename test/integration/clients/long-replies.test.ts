@@ -1,4 +1,7 @@
-/** Long replies to clients that do not read them: little is encoded ahead, and what is read later is what the command saw. */
+/**
+ * Long replies to clients that do not read them: little is encoded ahead, and what is read later is
+ * what the command saw.
+ */
 import * as net from 'node:net'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
@@ -114,7 +117,8 @@ for (const appendfsync of ['everysec', 'always']) {
         for (const hello of name === 'HGETALL' || name === 'EXEC' ? ['', encode('HELLO', '3')] : ['']) {
           const reader = new SlowReader(server)
           await reader.connected()
-          const before = (bytes: Buffer) => bytes.subarray(bytes.indexOf('\n*') + 1) // HELLO's reply has the client's id
+          // HELLO's reply has the client's id.
+          const before = (bytes: Buffer) => bytes.subarray(bytes.indexOf('\n*') + 1)
           const expected = before(await whole(server, hello, request))
           reader.socket.write(hello + request + END)
           await until(`${name} to wait for its reader`, async () => ((await waiting(client)).get(reader.port) ?? 0) > 0)

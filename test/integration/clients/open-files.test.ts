@@ -15,7 +15,10 @@ async function greeting(client: WireClient): Promise<unknown> {
   return client.reply().catch(() => 'closed')
 }
 
-/** The same of a new connection. A server without a descriptor to spare stops listening for a moment. */
+/**
+ * The same of a new connection. A server without a descriptor to spare stops listening for a
+ * moment.
+ */
 const newGreeting = (server: RunningServer) => server.connect().then(greeting, () => 'refused')
 
 const isLinux = process.platform === 'linux'

@@ -1,4 +1,6 @@
-/** Publish and subscribe over sockets: order among replies, slow subscribers, replicas, restarts. */
+/**
+ * Publish and subscribe over sockets: order among replies, slow subscribers, replicas, restarts.
+ */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { RunningServer, until } from '../../support/servers/running-server.ts'

@@ -1,4 +1,7 @@
-/** Client-side caching over sockets: order among replies, deadlines, replicas, full syncs, and a client library that caches. */
+/**
+ * Client-side caching over sockets: order among replies, deadlines, replicas, full syncs, and a
+ * client library that caches.
+ */
 import { createClient } from 'redis'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
@@ -189,7 +192,10 @@ test('a client that caches and one that writes agree in the end, whatever the tw
     await client.call('CLIENT', 'TRACKING', 'ON')
     const cache = new Map<string, unknown>()
     const names = Array.from({ length: 20 }, (_, i) => `k${i}`)
-    /** Keeps what GET answers; what messages name is dropped. A GET's answer is the next reply that is no message. */
+    /**
+     * Keeps what GET answers; what messages name is dropped. A GET's answer is the next reply that
+     * is no message.
+     */
     const get = async (key: string) => {
       client.raw(`GET ${key}\r\n`)
       for (;;) {

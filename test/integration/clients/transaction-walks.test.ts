@@ -1,4 +1,7 @@
-/** Walks over the keys inside transactions of a real server: beside writers and checkpoints, after a restart, a full sync and a reload. */
+/**
+ * Walks over the keys inside transactions of a real server: beside writers and checkpoints, after a
+ * restart, a full sync and a reload.
+ */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { fill, follow, fullSyncs, inStep, stopAll } from '../../support/servers/replicated-servers.ts'

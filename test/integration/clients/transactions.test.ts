@@ -1,4 +1,7 @@
-/** Transactions as they are seen from outside: what stands in their way, and how a client in one is shown. */
+/**
+ * Transactions as they are seen from outside: what stands in their way, and how a client in one is
+ * shown.
+ */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { assertEqual, fieldOf, follow, fullSyncs, inStep, startReplica, stopAll } from '../../support/servers/replicated-servers.ts'

@@ -1,4 +1,7 @@
-/** The wall clock is set forwards and back by a day: whatever lasts for a time, or shows for how long it has, goes on as if nothing had been. */
+/**
+ * The wall clock is set forwards and back by a day: whatever lasts for a time, or shows for how
+ * long it has, goes on as if nothing had been.
+ */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { systemClock } from '../../../base/clock.ts'

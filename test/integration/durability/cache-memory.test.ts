@@ -1,4 +1,7 @@
-/** A server whose data is larger than its cache, cold after a restart: what pipelines and walks bring in keeps within the promise. */
+/**
+ * A server whose data is larger than its cache, cold after a restart: what pipelines and walks
+ * bring in keeps within the promise.
+ */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { cacheBytesAtMost } from '../../../storage/keyspace/eviction.ts'

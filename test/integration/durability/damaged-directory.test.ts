@@ -1,7 +1,8 @@
 /**
- * A real data directory in which one file is missing, empty or an older copy of itself: the start is refused with a message that names the
- * file and a way out, or it recovers exactly the state of the undamaged directory. Images are copied while the server stands still, which
- * is what `kill -9` leaves.
+ * A real data directory in which one file is missing, empty or an older copy of itself: the start
+ * is refused with a message that names the file and a way out, or it recovers exactly the state of
+ * the undamaged directory. Images are copied while the server stands still, which is what `kill -9`
+ * leaves.
  */
 import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, truncateSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -65,7 +66,10 @@ async function write(client: WireClient, from: number, to: number): Promise<void
   await Promise.all(calls)
 }
 
-/** Names, sizes and times of all files: equal before and after a copy where nothing has changed meanwhile. */
+/**
+ * Names, sizes and times of all files: equal before and after a copy where nothing has changed
+ * meanwhile.
+ */
 function listingOf(directory: string): string {
   const names = readdirSync(directory, { recursive: true, encoding: 'utf8' }).sort()
   return names
@@ -76,7 +80,10 @@ function listingOf(directory: string): string {
     .join('\n')
 }
 
-/** Copies a directory as of one moment. LevelDB removes and renames files in the background, after the server has answered. */
+/**
+ * Copies a directory as of one moment. LevelDB removes and renames files in the background, after
+ * the server has answered.
+ */
 async function copyAtRest(from: string, to: string): Promise<void> {
   await until(`${from} to stand still while it is copied`, async () => {
     try {
@@ -159,7 +166,10 @@ function damage(copy: string, file: string, kind: Damage, older: string | undefi
   return true
 }
 
-/** Whether a refusal names the file. A segment that is gone leaves its name to nobody: its directory is named then. */
+/**
+ * Whether a refusal names the file. A segment that is gone leaves its name to nobody: its directory
+ * is named then.
+ */
 function isNamed(refusal: string, file: string, kind: Damage): boolean {
   const isGone = kind === 'removed' && file.includes('/binlog/')
   return REFUSAL.test(refusal) && (refusal.includes(basename(file)) || (isGone && refusal.includes(dirname(file))))

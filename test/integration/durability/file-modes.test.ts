@@ -1,4 +1,7 @@
-/** The modes of all files and directories that a server creates, whatever the umask that it was started with. */
+/**
+ * The modes of all files and directories that a server creates, whatever the umask that it was
+ * started with.
+ */
 import { mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -11,13 +14,17 @@ import { WireError } from '../../support/servers/wire-client.ts'
 function modesIn(root: string): Map<string, string> {
   const modes = new Map<string, string>()
   for (const name of readdirSync(root, { recursive: true }) as string[]) {
-    const found = statSync(join(root, name), { throwIfNoEntry: false }) // the old data is removed in the background
+    // The old data is removed in the background.
+    const found = statSync(join(root, name), { throwIfNoEntry: false })
     if (found !== undefined) modes.set(name, `${found.isDirectory() ? 'd' : ''}${(found.mode & 0o777).toString(8)}`)
   }
   return modes
 }
 
-/** Runs a master and a replica that create every kind of file there is. Returns the modes while they run. */
+/**
+ * Runs a master and a replica that create every kind of file there is. Returns the modes while they
+ * run.
+ */
 async function modesOf(root: string, umask: string | null): Promise<Map<string, string>> {
   const conf = join(root, 'haypile.conf')
   writeFileSync(conf, `port 0\naclfile ${join(root, 'users.acl')}\n`)

@@ -1,6 +1,6 @@
 /**
- * A server on a file system that is really full (a small tmpfs, which takes root to mount): what lies on disk only is read all the same,
- * or refused with an error, and never waited for.
+ * A server on a file system that is really full (a small tmpfs, which takes root to mount): what
+ * lies on disk only is read all the same, or refused with an error, and never waited for.
  */
 import { readdirSync } from 'node:fs'
 import { test } from 'uvu'

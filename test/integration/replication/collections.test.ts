@@ -1,4 +1,7 @@
-/** Collections of all types on a master and its replicas: full syncs of large ones while clients write, cuts, and both sides the same at the end. */
+/**
+ * Collections of all types on a master and its replicas: full syncs of large ones while clients
+ * write, cuts, and both sides the same at the end.
+ */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { dataset } from '../../support/generators/dataset.ts'

@@ -66,7 +66,9 @@ class Exchange {
     return text.replace(/\{([\w-]+)\}/g, (name, word: string) => this.names.get(word) ?? name)
   }
 
-  /** Names that stand here for the first time stand for anything; all others for the same as before. */
+  /**
+   * Names that stand here for the first time stand for anything; all others for the same as before.
+   */
   private matches(text: string, heard: string): void {
     const names: string[] = []
     const pattern = this.filled(text)

@@ -1,4 +1,7 @@
-/** Keys that expire while the role changes: no node writes a history of its own for them, and so nobody needs a full sync. */
+/**
+ * Keys that expire while the role changes: no node writes a history of its own for them, and so
+ * nobody needs a full sync.
+ */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import {

@@ -6,7 +6,9 @@ import { RunningServer, until } from '../../support/servers/running-server.ts'
 
 const receivedBytes = async (replica: RunningServer) => Number(await fieldOf(replica, 'repl_full_sync_bytes'))
 
-/** Of the full syncs that a server has given so far: which of them went on with what had arrived. */
+/**
+ * Of the full syncs that a server has given so far: which of them went on with what had arrived.
+ */
 const resumptions = (server: RunningServer) =>
   (linesOf(server) as readonly { readonly msg: string; readonly resumed?: boolean }[])
     .filter(({ msg }) => msg === 'a full sync begins')
@@ -21,7 +23,8 @@ test('a full sync goes on when the chain above changes and when the node above b
   await inStep(top, middle)
   const last = await startReplica(middle.port)
   await until('a part of the full sync', async () => (await receivedBytes(last)) > 300_000)
-  // The same node under another name: the middle one dials again, and its chain is empty for a moment.
+  // The same node under another name: the middle one dials again, and its chain is empty for a
+  // moment.
   assert.is(await middle.call('SLAVEOF', 'localhost', top.port), 'OK')
   await until('the full sync to go on', () => resumptions(middle).length > 1)
   await inStep(top, middle)

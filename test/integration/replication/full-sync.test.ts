@@ -1,4 +1,7 @@
-/** Full syncs: while clients write, of several replicas at once, after a cut and a crash, down a chain. */
+/**
+ * Full syncs: while clients write, of several replicas at once, after a cut and a crash, down a
+ * chain.
+ */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { CutProxy } from '../../support/servers/cut-proxy.ts'

@@ -24,7 +24,8 @@ async function assertHoldsAll(master: RunningServer, replica: MinimalReplica): P
 test('it takes a full sync, follows, survives a cut link by an incremental sync, and holds what the master holds', async () => {
   const master = await RunningServer.start()
   const client = await master.connect()
-  await client.call('SETRANGE', 'holes', 100_000, 'x'.repeat(30_000)) // pages, and some that are not there
+  // Pages, and some that are not there.
+  await client.call('SETRANGE', 'holes', 100_000, 'x'.repeat(30_000))
   for (let i = 0; i < 3000; i++) await client.call('SET', `key${i}`, `value ${i} \x00\xff`)
   await client.call('SELECT', 5)
   await client.call('SET', 'key1', 'of another database', 'PX', 1_000_000)

@@ -1,4 +1,7 @@
-/** Who may go on from where it is, and who needs a full sync: decided by content, and never by a person. */
+/**
+ * Who may go on from where it is, and who needs a full sync: decided by content, and never by a
+ * person.
+ */
 import { cpSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'

@@ -1,4 +1,7 @@
-/** Links between real servers that break in every way: each time the replica is back in step by itself, and one SlaveItem stands for it. */
+/**
+ * Links between real servers that break in every way: each time the replica is back in step by
+ * itself, and one SlaveItem stands for it.
+ */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { CutProxy } from '../../support/servers/cut-proxy.ts'

@@ -1,4 +1,7 @@
-/** METASYNC is idempotent: a SlaveItem that exists is normal, whoever was behind it, and what is left of an old connection disturbs nothing. */
+/**
+ * METASYNC is idempotent: a SlaveItem that exists is normal, whoever was behind it, and what is
+ * left of an old connection disturbs nothing.
+ */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { FORMAT_VERSION, metaSyncWords } from '../../../replication/protocol/messages.ts'
@@ -123,7 +126,8 @@ test('a connection that is being streamed to gets nothing more when its replica 
   old.ack()
   await until('the old stream to end', () => old.ending !== null)
   assert.match(old.ending as string, /^BADSESSION .*has come on another connection/)
-  // A fenced connection that stays open is closed after repl-timeout, and that is no news of the replica.
+  // A fenced connection that stays open is closed after repl-timeout, and that is no news of the
+  // replica.
   const alive = setInterval(() => link.ack(), 200)
   await old.client.closed
   clearInterval(alive)
@@ -234,7 +238,8 @@ test('two processes that announce one address: who was there first has it, and t
   const first = newReplica()
   const second = new HandReplica(first.port)
   await (await first.attach(master.port)).follow()
-  const intruder = await second.attach(master.port) // a run id never seen: a restart, for all that is known
+  // A run id never seen: a restart, for all that is known.
+  const intruder = await second.attach(master.port)
   await intruder.follow()
   const link = await first.attach(master.port) // but the first one lives
   await link.follow()

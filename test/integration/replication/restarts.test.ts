@@ -1,4 +1,7 @@
-/** Cuts and restarts at every stage of a link, of replicas and masters: each time the replica is back in step by itself, and one SlaveItem stands for it. */
+/**
+ * Cuts and restarts at every stage of a link, of replicas and masters: each time the replica is
+ * back in step by itself, and one SlaveItem stands for it.
+ */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { CutProxy } from '../../support/servers/cut-proxy.ts'

@@ -1,4 +1,6 @@
-/** What replicas, clients and operators can do that nobody expects of them, against real servers. */
+/**
+ * What replicas, clients and operators can do that nobody expects of them, against real servers.
+ */
 import * as net from 'node:net'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'

@@ -1,4 +1,7 @@
-/** Nothing of replication is said before AUTH; passwords, users and TLS between a replica and its master. */
+/**
+ * Nothing of replication is said before AUTH; passwords, users and TLS between a replica and its
+ * master.
+ */
 import { execFileSync } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'

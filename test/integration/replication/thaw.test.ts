@@ -1,4 +1,7 @@
-/** A master that the operating system has stopped for a while (SIGSTOP, a suspended machine), and what waits in its sockets then. */
+/**
+ * A master that the operating system has stopped for a while (SIGSTOP, a suspended machine), and
+ * what waits in its sockets then.
+ */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { inStep, startReplica, stopAll } from '../../support/servers/replicated-servers.ts'

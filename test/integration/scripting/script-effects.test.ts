@@ -1,4 +1,7 @@
-/** What scripts have done is the same on a replica, and after kill -9: random scripts of random writes, suspended or not. */
+/**
+ * What scripts have done is the same on a replica, and after kill -9: random scripts of random
+ * writes, suspended or not.
+ */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { type Seeded, seeded } from '../../support/generators/seed.ts'
@@ -48,7 +51,9 @@ function randomCommand(chance: Seeded): string {
   ])()
 }
 
-/** Some end with an error half way, some take long, some write what chance or the clock has said. */
+/**
+ * Some end with an error half way, some take long, some write what chance or the clock has said.
+ */
 function randomScript(chance: Seeded): string {
   const lines = Array.from({ length: 1 + chance.integer(8) }, () => `redis.pcall(${randomCommand(chance)})`)
   if (chance.random() < 0.1) lines.push("error('enough')")

@@ -1,4 +1,7 @@
-/** Scripts that a server's state forbids. `test/interop/redis/script-refusals.test.ts` compares all of it with redis-server. */
+/**
+ * Scripts that a server's state forbids. `test/interop/redis/script-refusals.test.ts` compares all
+ * of it with redis-server.
+ */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { until } from '../../support/harness/engine.ts'

@@ -1,4 +1,7 @@
-/** Scripts that take long, as all others see them: who is told what meanwhile, how they are ended, and what is left of them. */
+/**
+ * Scripts that take long, as all others see them: who is told what meanwhile, how they are ended,
+ * and what is left of them.
+ */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { BUSY, FOREVER, isBusy, takes } from '../../support/cases/long-scripts.ts'

@@ -54,7 +54,8 @@ test('a script that is suspended when the binlog cannot be written is answered w
     keepReadings(node) // or the SET's group would be found unwritable before the script begins
     const writes = stallBinlog(node)
     client.raw(encodeCommand('CLIENT', 'REPLY', 'SKIP'))
-    client.raw(encodeCommand('SET', 'a', '1')) // in the group of the turn in which the script begins
+    // In the group of the turn in which the script begins.
+    client.raw(encodeCommand('SET', 'a', '1'))
     const reply = watched(client.call('EVAL', waiting("redis.call('SET', 'b', '2')", "return redis.call('MGET', 'a', 'b')"), '0'))
     await isSuspended(world)
     await until(() => node.parts.storage.stalled !== null, 'the stall')

@@ -1,4 +1,7 @@
-/** Bull, on which many still are: other scripts than BullMQ's, messages for its events, and an older ioredis beneath. */
+/**
+ * Bull, on which many still are: other scripts than BullMQ's, messages for its events, and an older
+ * ioredis beneath.
+ */
 import Bull from 'bull'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'

@@ -38,7 +38,9 @@ export class Parts {
     return ready(new Worker(name, work, { connection: this.connection, ...options }))
   }
 
-  /** Events from the beginning: those since now would begin a moment after the listener is ready. */
+  /**
+   * Events from the beginning: those since now would begin a moment after the listener is ready.
+   */
   events(name: string): QueueEvents {
     return ready(new QueueEvents(name, { connection: this.connection, lastEventId: '0' }))
   }
@@ -48,7 +50,10 @@ export class Parts {
   }
 }
 
-/** Connections that break while a server starts again say so by `error` events, which would end the process if nobody listened. */
+/**
+ * Connections that break while a server starts again say so by `error` events, which would end the
+ * process if nobody listened.
+ */
 function ready<T extends { on(event: 'error', listener: () => void): unknown; close(): Promise<void> }>(part: T): T {
   part.on('error', () => {})
   return opened(part, () => part.close())

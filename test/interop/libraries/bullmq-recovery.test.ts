@@ -1,4 +1,7 @@
-/** BullMQ when what it relies on goes away: workers that are killed, and the server itself. No job may be lost. */
+/**
+ * BullMQ when what it relies on goes away: workers that are killed, and the server itself. No job
+ * may be lost.
+ */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'

@@ -1,4 +1,7 @@
-/** BullMQ's queues, which are Lua scripts over lists, sorted sets, hashes and streams, doing what they are used for. */
+/**
+ * BullMQ's queues, which are Lua scripts over lists, sorted sets, hashes and streams, doing what
+ * they are used for.
+ */
 import { type Job, type Queue, UnrecoverableError } from 'bullmq'
 import { createClient } from 'redis'
 import { test } from 'uvu'
@@ -138,7 +141,8 @@ test('a rate limit holds for all workers together', async () => {
   await untilCounts(queue, { completed: 18 })
   assert.is(starts.length, 18)
   const took = (starts[17] as number) - (starts[0] as number)
-  // There are four pauses; one is left for a worker that is late in taking down when the first job began.
+  // There are four pauses; one is left for a worker that is late in taking down when the first job
+  // began.
   assert.ok(took >= 3 * 200, `18 jobs, 4 each 200 ms, took ${took} ms`)
 })
 

@@ -1,4 +1,7 @@
-/** Scripts and functions as the clients `ioredis` and `redis` wrap them: as commands, by their hash, and anew when the server has lost them. */
+/**
+ * Scripts and functions as the clients `ioredis` and `redis` wrap them: as commands, by their hash,
+ * and anew when the server has lost them.
+ */
 import { Redis, type RedisOptions } from 'ioredis'
 import { type CommandParser, createClient, defineScript, RESP_TYPES } from 'redis'
 import { test } from 'uvu'

@@ -1,4 +1,6 @@
-/** What a test has opened: closed when it is over, the last first, whatever has become of the test. */
+/**
+ * What a test has opened: closed when it is over, the last first, whatever has become of the test.
+ */
 
 type Close = () => unknown
 
@@ -10,7 +12,10 @@ export function opened<T>(what: T, close: (what: T) => unknown): T {
   return what
 }
 
-/** Connects a client of `redis`, of whatever type: that type depends on its protocol, scripts and functions. */
+/**
+ * Connects a client of `redis`, of whatever type: that type depends on its protocol, scripts and
+ * functions.
+ */
 export async function open<T extends { on(event: 'error', listener: () => void): unknown; connect(): Promise<unknown>; destroy(): void }>(
   client: T,
 ): Promise<T> {

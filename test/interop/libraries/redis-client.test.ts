@@ -1,4 +1,7 @@
-/** What programs do with the `redis` client beyond single commands: both protocols, caching, transactions, messages, streams. */
+/**
+ * What programs do with the `redis` client beyond single commands: both protocols, caching,
+ * transactions, messages, streams.
+ */
 import { BasicClientSideCache, createClient, createClientPool, ErrorReply, WatchError } from 'redis'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'

@@ -9,7 +9,8 @@ import { closeOpened, opened } from './opened.ts'
 let servers: RunningServer[] = []
 test.before(async () => {
   servers = await Promise.all([RunningServer.start(), RunningServer.start(), RunningServer.start()])
-  // Where a server has not got the script yet, an attempt that fails is taken back before the script itself has come, and stays.
+  // Where a server has not got the script yet, an attempt that fails is taken back before the
+  // script itself has come, and stays.
   for (const server of servers) await (await locks([server]).acquire(['first'], 10_000)).release()
   await closeOpened()
 })
@@ -42,8 +43,8 @@ async function isFree(redlock: Redlock, ...resources: string[]): Promise<boolean
 }
 
 /**
- * Waits for a lock as long as it takes. The retries of redlock itself keep what an attempt has got of a minority, so that each of several
- * could hold one server; an attempt that ends lets go.
+ * Waits for a lock as long as it takes. The retries of redlock itself keep what an attempt has got
+ * of a minority, so that each of several could hold one server; an attempt that ends lets go.
  */
 async function acquire(redlock: Redlock, ...resources: string[]): Promise<Lock> {
   for (;;) {

@@ -1,4 +1,7 @@
-/** socket.io on two servers, joined by each of its adapters for Redis: publish and subscribe, sharded channels, and a stream. */
+/**
+ * socket.io on two servers, joined by each of its adapters for Redis: publish and subscribe,
+ * sharded channels, and a stream.
+ */
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { createAdapter, createShardedAdapter } from '@socket.io/redis-adapter'
@@ -99,7 +102,10 @@ async function openWorld(adapter: () => Promise<Adapter>, options: Partial<Serve
   return world
 }
 
-/** Waits until people have heard all that was said, which marks from both servers show, and takes it. */
+/**
+ * Waits until people have heard all that was said, which marks from both servers show, and takes
+ * it.
+ */
 async function heard({ one, other, people }: World): Promise<unknown[][][]> {
   one.emit('end')
   other.emit('end')

@@ -1,6 +1,7 @@
 /**
- * The same ACL requests to redis-server and to haypile, their answers compared. What 7.2 says otherwise than 7.0, which may be the one that is
- * installed, is made the same first: it names the user, shows sanitize-payload, and keeps the rules of commands in the order given.
+ * The same ACL requests to redis-server and to haypile, their answers compared. What 7.2 says
+ * otherwise than 7.0, which may be the one that is installed, is made the same first: it names the
+ * user, shows sanitize-payload, and keeps the rules of commands in the order given.
  */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'

@@ -1,4 +1,7 @@
-/** redis-server gives the values that test/integration/clients/clock-readings.test.ts asks of haypile. */
+/**
+ * redis-server gives the values that test/integration/clients/clock-readings.test.ts asks of
+ * haypile.
+ */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { CLOCK_CASES, poppedOfExpired, repliesOf } from '../../support/cases/clock-cases.ts'

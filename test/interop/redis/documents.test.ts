@@ -1,6 +1,6 @@
 /**
- * What the documents say can be done is done: each block of code is run on servers of its own, with other ports and paths, and what it
- * shows has to be what comes.
+ * What the documents say can be done is done: each block of code is run on servers of its own, with
+ * other ports and paths, and what it shows has to be what comes.
  */
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
 import { chmodSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
@@ -179,7 +179,9 @@ if (haveTools('the documents', 'redis-server', 'redis-sentinel', 'redis-cli')) {
     await master.stop()
   })
 
-  /** A directory for PATH with a redis-cli that shows what it shows on a terminal, on other ports. */
+  /**
+   * A directory for PATH with a redis-cli that shows what it shows on a terminal, on other ports.
+   */
   function clientFor(ports: Readonly<Record<string, number>>): string {
     const bin = mkdtempSync(join(directory, 'bin-'))
     const cases = Object.entries(ports).map(([from, to]) => `    ${from}) set -- "$@" ${to} ;;`)

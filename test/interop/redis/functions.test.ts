@@ -1,4 +1,7 @@
-/** Functions of Redis 7: the same requests are answered with the same bytes, and what one server dumps the other restores. */
+/**
+ * Functions of Redis 7: the same requests are answered with the same bytes, and what one server
+ * dumps the other restores.
+ */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import type { Bytes } from '../../../base/bytes.ts'

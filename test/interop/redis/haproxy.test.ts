@@ -1,4 +1,7 @@
-/** HAProxy with the configuration that docs/high-availability.md gives: it finds the master, and finds it again. */
+/**
+ * HAProxy with the configuration that docs/high-availability.md gives: it finds the master, and
+ * finds it again.
+ */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -11,7 +14,10 @@ import { freePort, RunningServer, until } from '../../support/servers/running-se
 import { WireClient, WireError, type WireReply } from '../../support/servers/wire-client.ts'
 import { haveTools } from '../tools.ts'
 
-/** Connections one after the other that have to lead to the same server: more than there are servers to take turns. */
+/**
+ * Connections one after the other that have to lead to the same server: more than there are servers
+ * to take turns.
+ */
 const IN_ROW = 10
 
 const PAGE = fileURLToPath(new URL('../../../../docs/high-availability.md', import.meta.url))
@@ -70,7 +76,10 @@ class HaProxy {
     }
   }
 
-  /** Waits until clients reach this server and nobody else: until its checks are through, HAProxy takes every server for one that is up. */
+  /**
+   * Waits until clients reach this server and nobody else: until its checks are through, HAProxy
+   * takes every server for one that is up.
+   */
   async leadsTo(server: RunningServer): Promise<void> {
     let run = 0
     let inRow = 0

@@ -1,4 +1,7 @@
-/** The keyspace events of Redis: the same requests, one after the other, report the same there and here, in the same order. */
+/**
+ * The keyspace events of Redis: the same requests, one after the other, report the same there and
+ * here, in the same order.
+ */
 import { spawn } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -71,9 +74,10 @@ function watched(): (words: readonly Bytes[]) => Promise<string[]> {
 }
 
 /**
- * Forms whose events are the same on the two whatever happened before. Left out is what depends on the time, on how Redis keeps values in nodes,
- * and on the scores in ranges of members; what waits, since it takes Redis up to a tenth of a second; and XSETID, which Redis 7.2 refuses where
- * 7.0 did not.
+ * Forms whose events are the same on the two whatever happened before. Left out is what depends on
+ * the time, on how Redis keeps values in nodes, and on the scores in ranges of members; what waits,
+ * since it takes Redis up to a tenth of a second; and XSETID, which Redis 7.2 refuses where 7.0 did
+ * not.
  */
 const FORMS = [...WRITES, ...WRITES, ...READS]
   .filter((form) => !/PX\|PXAT| ~ |BYLEX|0\.001|BLOCK|^KEYS|^XSETID/.test(form))
@@ -106,7 +110,9 @@ function randomRequests(chance: Seeded): Bytes[][] {
   }
 }
 
-/** SORT looks up what patterns name in the order of the elements, and those of a set are in none. */
+/**
+ * SORT looks up what patterns name in the order of the elements, and those of a set are in none.
+ */
 function comparable(words: readonly Bytes[], events: readonly string[]): readonly string[] {
   return words[0]?.startsWith('SORT') === true ? [...events].sort() : events
 }

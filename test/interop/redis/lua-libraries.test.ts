@@ -1,4 +1,7 @@
-/** cjson, cmsgpack, struct and bit of scripts: the same pieces of Lua come to the same in redis-server, values and messages alike. */
+/**
+ * cjson, cmsgpack, struct and bit of scripts: the same pieces of Lua come to the same in
+ * redis-server, values and messages alike.
+ */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { LIBRARY_CASES } from '../../support/cases/library-cases.ts'

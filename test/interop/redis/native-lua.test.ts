@@ -1,6 +1,7 @@
 /**
- * Lua's own libraries beside native Lua 5.1 and redis-server's EVAL: random pieces of Lua, many of them with numbers at the edges of C's integers,
- * come to the same here, values and messages alike. Both run on 64 bits, ours on 32.
+ * Lua's own libraries beside native Lua 5.1 and redis-server's EVAL: random pieces of Lua, many of
+ * them with numbers at the edges of C's integers, come to the same here, values and messages alike.
+ * Both run on 64 bits, ours on 32.
  */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
@@ -16,7 +17,10 @@ const BATCH = 100
 /** Doubles that do not fit are cast to integers otherwise on other processors. */
 const IS_X64 = process.arch === 'x64'
 
-/** What native Lua is given before the scripts, which are read from standard input behind their lengths. */
+/**
+ * What native Lua is given before the scripts, which are read from standard input behind their
+ * lengths.
+ */
 const DRIVER = [
   'cjson = {null = {}}',
   'for line in io.lines() do',

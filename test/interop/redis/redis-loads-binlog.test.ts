@@ -1,4 +1,7 @@
-/** The binlog is a Redis append-only file: redis-check-aof passes it, and a redis-server that loads it holds the same data. */
+/**
+ * The binlog is a Redis append-only file: redis-check-aof passes it, and a redis-server that loads
+ * it holds the same data.
+ */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'

@@ -1,4 +1,7 @@
-/** Scripts that are refused, or of which a part is: the same bytes as Redis answers, whatever the state of the server and however the script is run. */
+/**
+ * Scripts that are refused, or of which a part is: the same bytes as Redis answers, whatever the
+ * state of the server and however the script is run.
+ */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import type { Bytes } from '../../../base/bytes.ts'
@@ -219,7 +222,9 @@ if (haveTools('refusals of scripts beside redis-server', 'redis-server')) {
     }))
 }
 
-/** What EXEC answers for each of many requests that were queued before the server came into a state. */
+/**
+ * What EXEC answers for each of many requests that were queued before the server came into a state.
+ */
 async function queuedBefore(pair: Pair, state: State): Promise<Bytes[]> {
   await enter(pair, MASTER)
   const queued: { readonly request: Request; readonly client: WireClient }[] = []

@@ -1,4 +1,7 @@
-/** Redis Sentinel, unmodified: three sentinels watch a master and two replicas, and clients find through them who the master is. */
+/**
+ * Redis Sentinel, unmodified: three sentinels watch a master and two replicas, and clients find
+ * through them who the master is.
+ */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { type ConfirmedWriter, ioredisWriter, redisWriter } from '../../support/servers/confirmed-writers.ts'
@@ -117,7 +120,8 @@ if (haveTools('Sentinel', 'redis-sentinel')) {
       assert.equal([replica.get('slave-priority'), replica.get('replica-announced')], ['50', '1'])
       assert.ok(Number(replica.get('slave-repl-offset')) > 0)
     }
-    // The old master does not know at once, nor does its other replica, which would go on confirming what the new master never gets.
+    // The old master does not know at once, nor does its other replica, which would go on
+    // confirming what the new master never gets.
     const options = { password: 'secret', replicas: 2 }
     const writers = [ioredisWriter(sentinels.addresses, options), await redisWriter(sentinels.addresses, options)]
     await confirmMore(writers)

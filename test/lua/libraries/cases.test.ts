@@ -1,4 +1,7 @@
-/** The libraries of scripts answer, and complain, as redis-server's do. test/interop/redis/lua-libraries.test.ts asks it whether that is so. */
+/**
+ * The libraries of scripts answer, and complain, as redis-server's do.
+ * test/interop/redis/lua-libraries.test.ts asks it whether that is so.
+ */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { LIBRARY_CASES } from '../../support/cases/library-cases.ts'

@@ -1,4 +1,7 @@
-/** What a hostile script asks of the libraries ends in an error of its own, after a while that is bounded, and the machine goes on. */
+/**
+ * What a hostile script asks of the libraries ends in an error of its own, after a while that is
+ * bounded, and the machine goes on.
+ */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { LibraryMachine } from '../../support/harness/library-machine.ts'
@@ -41,7 +44,8 @@ test('a large table that holds itself is refused while it is measured, level by 
 test('as many values as may be are written, whatever they lie in', () => {
   const machine = new LibraryMachine()
   const count = 2 ** 22
-  // 4095 arrays of 1024 values, themselves included; two objects, of which one is first taken for an array; and what fills it up.
+  // 4095 arrays of 1024 values, themselves included; two objects, of which one is first taken for
+  // an array; and what fills it up.
   const table = (ones: number) =>
     'local u, t = {}, {} for i = 1, 1023 do u[i] = 1 end for i = 1, 4095 do t[i] = u end ' +
     `t[4096], t[4097] = {a = 1, b = 2}, {[1] = 1, x = 2} for i = 1, ${ones} do t[4097 + i] = 1 end`

@@ -1,4 +1,7 @@
-/** An ACK says that a replica was alive when it was sent, not when it is read: it may have lain in the socket for long. */
+/**
+ * An ACK says that a replica was alive when it was sent, not when it is read: it may have lain in
+ * the socket for long.
+ */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { MasterBench } from '../../support/replication/master-bench.ts'

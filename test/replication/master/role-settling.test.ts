@@ -1,4 +1,7 @@
-/** A master whose role may still change writes nothing of itself: keys that are past their deadline are hidden. */
+/**
+ * A master whose role may still change writes nothing of itself: keys that are past their deadline
+ * are hidden.
+ */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { defaultReplicationSettings } from '../../../replication/protocol/settings.ts'

@@ -1,4 +1,7 @@
-/** A full sync goes on after the node that gives it has begun another history, and after a restart of the one that gets it. */
+/**
+ * A full sync goes on after the node that gives it has begun another history, and after a restart
+ * of the one that gets it.
+ */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { type SnapshotHead, snapshotHeadWords } from '../../../replication/protocol/messages.ts'

@@ -8,7 +8,10 @@ import { infoSource, type SomeParts } from '../../support/harness/info-source.ts
 
 const titles = (text: string) => [...text.matchAll(/^# (\w+)\r$/gm)].map((match) => match[1])
 
-/** A section's fields by name, Pika's lines of its database left out; throws where a line is no field. */
+/**
+ * A section's fields by name, Pika's lines of its database left out; throws where a line is no
+ * field.
+ */
 function parse(text: string): Map<string, string> {
   const found = new Map<string, string>()
   for (const line of text.split('\r\n')) {

@@ -13,7 +13,10 @@ import type { Storage } from '../../../storage/storage.ts'
 const WRITE = { isWrite: true, mayWrite: true, command: { flags: ['write'] } } as unknown as CommandRuntime
 const READ = { isWrite: false, mayWrite: false, command: { flags: ['readonly'] } } as unknown as CommandRuntime
 
-/** A client that counts how often it was told to try again, and then asks the gate about its request as a connection does. */
+/**
+ * A client that counts how often it was told to try again, and then asks the gate about its request
+ * as a connection does.
+ */
 function made() {
   const storage = {
     isReady: false,

@@ -23,7 +23,10 @@ interface Setting {
   watch?: (decoder: RequestDecoder, fed: number) => void
 }
 
-/** Feeds pieces of these sizes (the last one again and again) through one shared buffer that is overwritten after each. */
+/**
+ * Feeds pieces of these sizes (the last one again and again) through one shared buffer that is
+ * overwritten after each.
+ */
 function decode(stream: Bytes, sizes: readonly number[], { limits, authenticated = true, watch }: Setting = {}): Outcome {
   const decoder = new RequestDecoder({ ...defaultDecoderLimits(), ...limits })
   decoder.authenticated = authenticated

@@ -73,7 +73,8 @@ test('received groups make the same log, byte for byte, in whatever batches they
   const master = made({ fileSizeBytes: 700 })
   for (let i = 0; i < 40; i++) {
     master.write('SET', `k${i}`, 'x'.repeat(chance.integer(300)))
-    if (chance.integer(3) === 0 || i % 5 === 4) await synced(master.binlog) // a segment ends only where the log is synced
+    // A segment ends only where the log is synced.
+    if (chance.integer(3) === 0 || i % 5 === 4) await synced(master.binlog)
   }
   assert.ok(master.binlog.segments.length > 3)
   const bytes = bytesFrom(master.binlog, 0, 1 + chance.integer(500))

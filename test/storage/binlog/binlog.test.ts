@@ -90,7 +90,8 @@ test('a rotation syncs the old segment, creates the new one and syncs the direct
   write('SET', 'a', 'x'.repeat(500))
   await nextTurn()
   await nextTurn()
-  write('SET', 'b', '1') // while the sync of most of it is through, part of the old segment is not synced
+  // While the sync of most of it is through, part of the old segment is not synced.
+  write('SET', 'b', '1')
   files.holdSyncs()
   const order: string[] = []
   files.onOperation = (operation, path) => order.push(`${operation} ${path.split('/').pop()}`)

@@ -17,7 +17,9 @@ const LIMITS = [
   { inlineBytes: 300, pageBytes: 600, pageElements: 20 },
 ]
 
-/** An engine that is written to, closed, killed and opened again, with trees of many small pages. */
+/**
+ * An engine that is written to, closed, killed and opened again, with trees of many small pages.
+ */
 class Life {
   private disk = new Disk()
   private readonly clock = new ManualClock()
@@ -88,7 +90,10 @@ class Life {
     disk.records.mend()
   }
 
-  /** What has been written is there again as it was, but for a power loss; and nothing is found wrong on disk. */
+  /**
+   * What has been written is there again as it was, but for a power loss; and nothing is found
+   * wrong on disk.
+   */
   private async restart(how: 'close' | 'kill' | 'power loss'): Promise<void> {
     const { seed } = this
     this.engine.turn()

@@ -22,7 +22,10 @@ import { CHECKED_BINLOG, CheckWorld, landCheckpoint, setKey } from '../../suppor
 
 const FAR = 2_000_000_000_000
 
-/** Keys with and without deadlines, a rope, two databases, several segments; a checkpoint in the middle, and the log going on behind it. */
+/**
+ * Keys with and without deadlines, a rope, two databases, several segments; a checkpoint in the
+ * middle, and the log going on behind it.
+ */
 async function filled(): Promise<CheckWorld> {
   const world = new CheckWorld()
   const storage = await world.open()

@@ -216,7 +216,8 @@ test('pages of another level, of the other tree, of no tree, and past the last n
   await expectDamage(
     'set',
     async (opened) => {
-      const rootNumber = opened.numberOf(opened.root()) // the encoder asserts that this one is below the next
+      // The encoder asserts that this one is below the next.
+      const rootNumber = opened.numberOf(opened.root())
       ;(opened.value.object.pages as { nextNumber: number }).nextNumber = rootNumber + 1
       await opened.saveRoot()
     },

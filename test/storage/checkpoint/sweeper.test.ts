@@ -68,7 +68,10 @@ function storageCheckpoint(engine: Engine): Promise<void> {
   return engine.checkpoint()
 }
 
-/** What happens to a value of a database before that is flushed, all of it since the last checkpoint. */
+/**
+ * What happens to a value of a database before that is flushed, all of it since the last
+ * checkpoint.
+ */
 const MOVES: Record<string, (engine: Engine) => void> = {
   'moved to another database': (engine) => engine.run('MOVE', 'k', '1'),
   'renamed, then moved': (engine) => {

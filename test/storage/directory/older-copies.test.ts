@@ -1,4 +1,7 @@
-/** Files of the root of a data directory that are missing, empty or older copies of themselves, on a simulated disk, with two generations. */
+/**
+ * Files of the root of a data directory that are missing, empty or older copies of themselves, on a
+ * simulated disk, with two generations.
+ */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { bufferOf, bytesOf } from '../../../base/bytes.ts'
@@ -222,7 +225,8 @@ test('a binlog that does not reach the checkpoint begins anew there when it is c
     const disk = kill(engine.disk)
     for (const name of lost) disk.files.removeSync(`${BINLOG_DIRECTORY}/${name}`)
     const outcome = await open(kill(disk)).then(contentOf, (error: Error) => error.message)
-    if (outcome === expected) continue // the checkpoint is behind all that is lost, and nothing shows that it was not purged
+    // The checkpoint is behind all that is lost, and nothing shows that it was not purged.
+    if (outcome === expected) continue
     if (lost[0] === names[1]) assert.match(outcome, `${BINLOG_DIRECTORY}/${names[1]} is missing`, 'replicas may need what was there')
     refusals.push(outcome)
     assert.match(outcome, /haypile check DIR --cut/)

@@ -1,6 +1,7 @@
 /**
- * A replica through random lives: it receives, syncs, checkpoints, is filled anew, promoted, demoted, and loses power at any moment. What it
- * recovers is always what its log says, its log is always its master's up to some group, and nothing that was once synced is missing.
+ * A replica through random lives: it receives, syncs, checkpoints, is filled anew, promoted,
+ * demoted, and loses power at any moment. What it recovers is always what its log says, its log is
+ * always its master's up to some group, and nothing that was once synced is missing.
  */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'

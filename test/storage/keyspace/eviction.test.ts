@@ -107,7 +107,8 @@ test('the pages of a rope go before its root, one by one', async () => {
   const rope = db.lookup('large')?.value as Rope
   const pages = () => rope.residentBytes
   const all = pages()
-  db.residents.sweep(db.residents.length + 1, storage.keyspace.landedGeneration, 1) // once round: takes the marks of use away
+  // Once round: takes the marks of use away.
+  db.residents.sweep(db.residents.length + 1, storage.keyspace.landedGeneration, 1)
   db.residents.sweep(3, storage.keyspace.landedGeneration, 1)
   assert.ok(pages() < all && pages() > 0)
   assert.is(db.resident('large')?.value, rope)
@@ -137,7 +138,10 @@ test('what is used stays longer than what is not', async () => {
 test('a small value that came in a large group keeps none of it alive', async () => {
   setFlagsFromString('--expose-gc')
   const collect = runInNewContext('gc') as () => void
-  /** What is left when nothing more goes: memory outside of the heap follows a while after what held it. */
+  /**
+   * What is left when nothing more goes: memory outside of the heap follows a while after what held
+   * it.
+   */
   const used = async () => {
     let least = Number.POSITIVE_INFINITY
     for (let round = 0; round < 10; round++) {

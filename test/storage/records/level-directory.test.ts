@@ -34,7 +34,10 @@ async function fill(records: LevelRecords, batches: number): Promise<void> {
   }
 }
 
-/** A copy of an open directory as of one moment: LevelDB's own thread may make and delete files meanwhile, and then it is taken again. */
+/**
+ * A copy of an open directory as of one moment: LevelDB's own thread may make and delete files
+ * meanwhile, and then it is taken again.
+ */
 async function copyAtOnce(directory: string, image: string): Promise<void> {
   const sizeOf = (name: string) => statSync(join(directory, name), { throwIfNoEntry: false })?.size
   const state = () => JSON.stringify(readdirSync(directory).map((name) => [name, sizeOf(name)]))
@@ -260,7 +263,8 @@ test('whenever a synced batch is written, the name of the log that it is in is d
       const records = await LevelRecords.open(directory, SETTINGS, 'create')
       for (let i = 0; i < 200; i++) {
         const batch = records.batch()
-        batch.put(noise(20), noise(5000)) // less than the write buffer: LevelDB begins a log before a batch, not after it
+        // Less than the write buffer: LevelDB begins a log before a batch, not after it.
+        batch.put(noise(20), noise(5000))
         await batch.write()
         for (const name of named(directory, /\.log$/)) {
           assert.ok(durable.has(name), `${name} after batch ${i}`)

@@ -1,4 +1,7 @@
-/** LevelDB on a file system that is really full: what it has is read, and nothing is written behind a record that is torn. */
+/**
+ * LevelDB on a file system that is really full: what it has is read, and nothing is written behind
+ * a record that is torn.
+ */
 import { cpSync, mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'uvu'

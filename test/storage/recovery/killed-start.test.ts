@@ -6,7 +6,10 @@ import { BINLOG_DIRECTORY, Disk, Engine } from '../../support/harness/engine.ts'
 /** Of what was not synced, a power loss takes all (power-loss.ts). */
 const lose = () => 1 / 8
 
-/** The disk as it is when a first start that writes a key is killed just before it syncs a directory. */
+/**
+ * The disk as it is when a first start that writes a key is killed just before it syncs a
+ * directory.
+ */
 async function killedBeforeSync(path: string): Promise<Disk> {
   const disk = new Disk()
   let killed: Disk | null = null

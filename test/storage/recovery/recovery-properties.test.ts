@@ -1,6 +1,7 @@
 /**
- * Whatever happens to the disk, what is recovered is the state at some group boundary, at or after the last synced one (after a kill: the
- * last written one). Rounds of random turns, checkpoints, faults and crashes, several in a row, against a plain twin.
+ * Whatever happens to the disk, what is recovered is the state at some group boundary, at or after
+ * the last synced one (after a kill: the last written one). Rounds of random turns, checkpoints,
+ * faults and crashes, several in a row, against a plain twin.
  *
  * HAYPILE_ROUNDS sets the number of rounds, HAYPILE_SEED repeats one run.
  */
@@ -31,7 +32,10 @@ class TickingClock extends ManualClock implements Clock {
   }
 }
 
-/** What a crash has left, the offset that recovery must not go below, and the one that no further power loss may take. */
+/**
+ * What a crash has left, the offset that recovery must not go below, and the one that no further
+ * power loss may take.
+ */
 interface Found {
   readonly disk: Disk
   readonly atLeast: number
@@ -86,7 +90,8 @@ class Round {
     const { chance } = this
     this.found = null
     this.engine = null
-    // Some lives end between two operations on files, of the start, too; the others between two turns.
+    // Some lives end between two operations on files, of the start, too; the others between two
+    // turns.
     this.operationsLeft = chance.integer(2) === 0 ? Math.floor(400 * chance.random() ** 3) : Number.POSITIVE_INFINITY
     disk.files.onOperation = () => {
       if (--this.operationsLeft === 0) this.crash(disk)

@@ -122,7 +122,8 @@ test('damage in any segment but the last refuses to start, as segments are synce
   const segments = segmentsOf(disk)
   damage(disk, (segments.at(-2)?.end as number) - 10)
   const last = segments.at(-1) as Segment
-  disk.files.openSync(last.path, 'update').truncateSync(0) // as just created: no group of it says what was synced
+  // As just created: no group of it says what was synced.
+  disk.files.openSync(last.path, 'update').truncateSync(0)
   assert.match(await refusal(disk, options), `which was once synced up to ${last.start}`)
 })
 

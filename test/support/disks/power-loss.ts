@@ -58,7 +58,8 @@ export class Versions<T> {
    */
   settle(time: number): void {
     let index = this.list.length - 1
-    while (index > 0 && this.list[index]!.time > time) index-- // a sync called later may have ended earlier
+    // A sync called later may have ended earlier.
+    while (index > 0 && this.list[index]!.time > time) index--
     if (this.list[index]!.time > this.abandonedUntil) this.list.splice(0, index)
   }
 
