@@ -90,7 +90,7 @@ function walkLog(
       if (header.offset < checkpoint.offset && result.end.offset > checkpoint.offset)
         findings.damage(`binlog offset ${header.offset}`, `the checkpoint at ${checkpoint.offset} lies within this group`)
       commands += checkBody(header, result.body, findings)
-      if (header.synced > header.offset) findings.damage(`binlog offset ${header.offset}`, `claims to be synced up to ${header.synced}`)
+      if (header.synced > header.offset) findings.damage(`binlog offset ${header.offset}`, `the head says that the log is durable up to ${header.synced}, past this offset`)
       synced = Math.max(synced, trustedSynced(header, ownFrom))
       end = result.end.offset
       checkPosition(result.end, checkpoint, findings)
@@ -105,7 +105,7 @@ function walkLog(
 
 function checkPosition(position: BinlogPosition, checkpoint: BinlogPosition, findings: Findings): void {
   if (position.offset !== checkpoint.offset || position.crc === checkpoint.crc || position.offset === 0) return
-  findings.damage(`binlog offset ${position.offset}`, 'the checkpoint was taken of another history: its CRC differs')
+  findings.damage(`binlog offset ${position.offset}`, 'the checkpoint belongs to another history: its CRC differs')
 }
 
 /** Returns the number of commands in a group, which must be canonical and end in database 0. */

@@ -121,7 +121,7 @@ function checkIdentity(identity: Identity | 'missing', directory: string, binlog
   const { offset: switchOffset } = previousOf(identity)
   if (binlog.damagedOffset !== null) return
   if (roleOf(identity) === 'master' && switchOffset > binlog.end)
-    findings.damage('identity.json', `its switch offset ${switchOffset} lies behind the end of the log, ${binlog.end}`)
+    findings.damage('identity.json', `its switch offset ${switchOffset} is past the end of the log, ${binlog.end}`)
   if (cleanEnd !== null && cleanEnd !== binlog.end)
     findings.damage('identity.json', `the log ended at ${cleanEnd} when the server was shut down, and ends at ${binlog.end} now`)
 }
@@ -139,8 +139,8 @@ function takeBinlogAsItIs({ files, directory }: CheckOptions, dataSet: DataSet, 
 function replaceIdentity(options: CheckOptions, { name }: DataSet, found: Identity | 'missing' | 'unreadable'): string {
   const { files, directory } = options
   const path = identityPath(directory)
-  if (typeof found !== 'string') return `${path} is left as it is: nothing is wrong with it`
+  if (typeof found !== 'string') return `${path} is valid and was left unchanged`
   const revision = (readWitness(files, directory)?.revision ?? 0) + 1
   saveIdentity(files, directory, undrawnIdentity(name), revision)
-  return `${path} is new: the next start is a master's unless the configuration has replicaof`
+  return `${path} was replaced: the next start is as a master unless replicaof is configured`
 }

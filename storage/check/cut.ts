@@ -30,15 +30,15 @@ function beginAt(files: Files, directory: string, segments: readonly Segment[], 
     if (segment.start >= checkpointOffset) break
     if (segment.end > checkpointOffset) {
       copyTail(files, directory, segment, checkpointOffset)
-      done.push(`what follows the checkpoint copied to ${segmentPath(directory, checkpointOffset)}`)
+      done.push(`the log behind the checkpoint copied to ${segmentPath(directory, checkpointOffset)}`)
     }
     done.push(setAside(files, segment, `it lies before the checkpoint at ${checkpointOffset}, so nothing is lost`))
   }
   const left = listSegments(files, directory)
   if (left[0]?.start !== checkpointOffset) {
-    for (const segment of left) done.push(setAside(files, segment, 'it does not follow on the checkpoint; writes logged there are lost'))
+    for (const segment of left) done.push(setAside(files, segment, 'it does not continue from the checkpoint; writes logged there are lost'))
     files.openSync(segmentPath(directory, checkpointOffset), 'create').closeSync()
-    done.push(`the binlog begins anew at the checkpoint, offset ${checkpointOffset}`)
+    done.push(`an empty binlog begins at the checkpoint, offset ${checkpointOffset}`)
   }
   files.syncDirectorySync(directory)
   return done

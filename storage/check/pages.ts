@@ -59,7 +59,7 @@ export class PageCheck {
     this.owner = this.objects.find(objectId, this.isMissing)
     if (this.garbage.has(objectId)) this.owner = undefined
     else if (this.owner === undefined)
-      this.findings.damage(`page ${pageNumber} of object ${objectId}`, 'of an object that no key has and that is not garbage')
+      this.findings.damage(`page ${pageNumber} of object ${objectId}`, 'belongs to an object that no key owns and that is not garbage')
     else if (isCollection(this.owner)) this.trees = new TreeCheck(this.db, this.findings, this.owner)
   }
 
@@ -72,6 +72,6 @@ export class PageCheck {
     if (content.length !== CHUNK_BYTES) this.findings.damage(place, `holds ${content.length} bytes instead of ${CHUNK_BYTES}`)
     if (pageNumber >= chunks) this.findings.damage(place, `lies past the end of the value, which has ${chunks} pages`)
     else if (pageNumber === chunks - 1 && content.subarray(tailBytes).some((byte) => byte !== 0))
-      this.findings.damage(place, 'holds other bytes than zeros past the end of the value')
+      this.findings.damage(place, 'holds bytes other than zero past the end of the value')
   }
 }

@@ -16,7 +16,7 @@ import type { Findings } from './report.ts'
 
 const NAMES: Readonly<Record<number, readonly [one: string, other: string]>> = {
   [KIND_SORTED_SET]: ['members', 'members in the order of their scores'],
-  [KIND_HASH]: ['fields that end', 'deadlines of fields'],
+  [KIND_HASH]: ['fields with a deadline', 'deadlines of fields'],
   [KIND_STREAM]: ['consumers and pending entries by name and id', 'consumers and pending entries by consumer'],
 }
 
@@ -56,7 +56,7 @@ export class PairBalance {
     const names = NAMES[kind]
     if (names === undefined) return
     if (this.ones !== this.others) findings.damage(place, `has ${this.ones} ${names[0]}, and ${this.others} ${names[1]}`)
-    else if (this.low !== 0 || this.high !== 0) findings.damage(place, `its ${names[0]} are not its ${names[1]}`)
+    else if (this.low !== 0 || this.high !== 0) findings.damage(place, `its ${names[0]} and its ${names[1]} disagree`)
   }
 
   private addField(field: Bytes, value: TreeValue): void {

@@ -183,7 +183,7 @@ class RecordCheck {
       if (seen.has(id)) this.findings.damage(place, 'another database has the same id')
       seen.add(id)
       if (id >= this.meta.nextDbId) this.findings.damage(place, `its id is not below the next one, ${this.meta.nextDbId}`)
-      if (this.garbageDatabases.has(id)) this.findings.damage(place, 'in use, and named as garbage')
+      if (this.garbageDatabases.has(id)) this.findings.damage(place, 'in use, but listed as garbage')
       const tally = this.tallies.get(id) ?? { keys: 0, volatile: 0 }
       if (tally.keys !== keys) this.findings.damage(place, `holds ${tally.keys} keys; the meta record says ${keys}`)
       if (tally.volatile !== volatile)
@@ -220,7 +220,7 @@ class RecordCheck {
     if (value.length > 0) this.findings.damage(place, 'has a value')
     if (what === GARBAGE_OBJECT) this.garbageObjects.add(id)
     else if (what === GARBAGE_DATABASE) this.garbageDatabases.add(id)
-    else this.findings.damage(place, 'of no known kind')
+    else this.findings.damage(place, 'its kind is unknown')
     const next = what === GARBAGE_OBJECT ? this.meta?.nextObjectId : this.meta?.nextDbId
     if (next !== undefined && id >= next) this.findings.damage(place, `its id is not below the next one, ${next}`)
   }
@@ -266,7 +266,7 @@ class RecordCheck {
     const isGarbage = this.garbageDatabases.has(dbId)
     if (this.meta !== null && objectId >= this.meta.nextObjectId)
       this.findings.damage(place, `its object ${objectId} is not below the next one, ${this.meta.nextObjectId}`)
-    if (this.garbageObjects.has(objectId) && !isGarbage) this.findings.damage(place, `its object ${objectId} is named as garbage`)
+    if (this.garbageObjects.has(objectId) && !isGarbage) this.findings.damage(place, `its object ${objectId} is listed as garbage`)
     if (root.kind === KIND_ROPE) this.objects.addRope(objectId, ropeLengthOf(root))
     else if (isGarbage) this.objects.addUnchecked(objectId)
     else this.objects.addCollection(objectId, root)

@@ -2,11 +2,10 @@
  * Verifies the trees of one collection in pages. A summary of each page is kept until all of them
  * have been read; then the trees are followed from their roots down:
  *
- * - Exactly one parent leads to every page, and no parent to a missing one. The level, the kind of
- *   tree and the number of elements of a page are those that its parent states.
+ * - Exactly one parent refers to every page, and none to a missing one. The level, the kind of tree
+ *   and the number of elements of a page are those that its parent states.
  * - Keys ascend within a page, and lie within the separators above it. The number of elements is
- *   that of the
- * root record.
+ *   that of the root record.
  * - No page is empty but the one leaf of an empty tree, and no inner root has only one child.
  * - Facts stored twice agree, such as members with scores (pairs.ts), and the header agrees
  *   (headers.ts).
@@ -81,7 +80,7 @@ export class TreeCheck {
     const layout = content[LAYOUT_AT] as number
     const tree = this.decoders.get(layout)
     if (tree === undefined) {
-      this.findings.damage(place, "of another kind of tree than its object's")
+      this.findings.damage(place, 'is of a kind of tree that its object does not have')
       this.unreadables.add(number)
       return
     }
@@ -108,7 +107,7 @@ export class TreeCheck {
       if (root === 0 && tree.count === 0) continue
       this.follow(root, index, { level: null, count: tree.count, from: '', before: null, above: 'the root record' })
     }
-    for (const [number, { tree }] of this.pages) if (tree === null) this.findings.damage(this.placeOf(number), 'no page leads to it')
+    for (const [number, { tree }] of this.pages) if (tree === null) this.findings.damage(this.placeOf(number), 'no page refers to it')
     if (value.kind !== KIND_STREAM && value.size === 0) this.findings.damage(`object ${this.id}`, 'holds no elements')
     if (this.findings.counts.damage > before || this.unreadables.size > 0) return
     const place = `object ${this.id}`
@@ -137,7 +136,7 @@ export class TreeCheck {
       if ((keys[i - 1] as Bytes) < (keys[i] as Bytes)) continue
       this.findings.damage(
         place,
-        level === 0 ? `key ${i} does not come after the one before it` : `separator ${i} is not after the one before it`,
+        level === 0 ? `key ${i} is not after the one before it` : `separator ${i} is not after the one before it`,
       )
       break
     }
@@ -151,11 +150,11 @@ export class TreeCheck {
     const page = this.pages.get(number)
     const place = this.placeOf(number)
     if (page === undefined) {
-      if (!this.unreadables.has(number)) this.findings.damage(place, `is missing; ${expected.above} leads to it`)
+      if (!this.unreadables.has(number)) this.findings.damage(place, `is missing; ${expected.above} refers to it`)
       return
     }
     if (page.tree !== null) {
-      this.findings.damage(place, `${expected.above} leads to it, and something else does, too`)
+      this.findings.damage(place, `${expected.above} refers to it, and so does another parent`)
       return
     }
     page.tree = tree
@@ -176,22 +175,22 @@ export class TreeCheck {
   private judge(page: Summary, expected: Expected, place: string): void {
     const damage = (text: string) => this.findings.damage(place, text)
     const { level, count, above } = expected
-    if (page.layout !== this.layouts[page.tree as number]) damage('of the other tree of its object')
-    if (level !== null && page.level !== level) damage(`of level ${page.level}; ${above} leads to it as one of level ${level}`)
+    if (page.layout !== this.layouts[page.tree as number]) damage('belongs to the other tree of its object')
+    if (level !== null && page.level !== level) damage(`has level ${page.level}; ${above} states level ${level}`)
     if (page.total !== count) damage(`holds ${page.total} elements; ${above} counts ${count}`)
     if (page.length === 0 && (level !== null || page.inner !== null)) damage('is empty')
-    if (level === null && page.inner !== null && page.length === 1) damage('is a root that leads to one page alone')
+    if (level === null && page.inner !== null && page.length === 1) damage('is an inner root with only one child')
     this.judgeKeys(page, expected, damage)
   }
 
   private judgeKeys({ inner, first, last, length, layout }: Summary, { from, before }: Expected, damage: (text: string) => void): void {
     if ((layout & 1) === 0 || length === 0) return
     if (inner === null) {
-      if (first < from) damage('its first key lies before the separator above it')
-      if (before !== null && last >= before) damage('its last key does not lie before the next separator above it')
+      if (first < from) damage('its first key is before the separator above it')
+      if (before !== null && last >= before) damage('its last key is not before the next separator above it')
     } else if (length > 1) {
-      if ((inner.keys[1] as Bytes) < from) damage('its separators begin before the one above it')
-      if (before !== null && (inner.keys.at(-1) as Bytes) >= before) damage('its separators reach past the next one above it')
+      if ((inner.keys[1] as Bytes) < from) damage('its first separator is before the one above it')
+      if (before !== null && (inner.keys.at(-1) as Bytes) >= before) damage('its last separator is not before the next one above it')
     }
   }
 
@@ -230,7 +229,7 @@ export function checkInline(db: Database, root: Root, place: string, findings: F
     if (value.kind !== KIND_STREAM || index === 1) balance.addLeaf(value.kind, leaf)
     for (let i = 1; i < keys.length; i++) {
       if ((keys[i - 1] as Bytes) < (keys[i] as Bytes)) continue
-      findings.damage(place, `key ${i} of its tree ${index} does not come after the one before it`)
+      findings.damage(place, `key ${i} of its tree ${index} is not after the one before it`)
       return
     }
   }

@@ -121,7 +121,7 @@ test('counts that do not agree', async () => {
   )
   await expectDamage(
     (world) => world.tamper((batch) => batch.put(rootKey(1, 'key2'), stringRoot('v', FAR))),
-    /key "key2" .*the deadline index does not say so(.|\n)*holds 5 keys with a deadline; the meta record says 4/,
+    /key "key2" .*the deadline index has no record of it(.|\n)*holds 5 keys with a deadline; the meta record says 4/,
   )
   await expectDamage(
     (world) => world.tamper((batch) => batch.put(rootKey(3, '\x00"'), stringRoot('v', 0))),
@@ -132,7 +132,7 @@ test('counts that do not agree', async () => {
 test('a deadline index that does not agree', async () => {
   await expectDamage(
     (world) => world.tamper((batch) => batch.remove(deadlineKey(FAR, 1, 'key0'))),
-    /key "key0" .*the deadline index does not say so/,
+    /key "key0" .*the deadline index has no record of it/,
   )
   await expectDamage(
     (world) => world.tamper((batch) => batch.put(deadlineKey(FAR, 1, 'none'), Buffer.alloc(0))),
@@ -140,7 +140,7 @@ test('a deadline index that does not agree', async () => {
   )
   await expectDamage(
     (world) => world.tamper((batch) => batch.put(deadlineKey(FAR + 7, 1, 'key0'), Buffer.alloc(0))),
-    /deadline 2000000000007 of key "key0" .*the key ends at 2000000000000/,
+    /deadline 2000000000007 of key "key0" .*the key's deadline is 2000000000000/,
   )
 })
 
@@ -148,12 +148,12 @@ test('pages that nobody owns, or that lie past the end', async () => {
   const page = pageValue(Buffer.alloc(CHUNK_BYTES))
   await expectDamage(
     (world) => world.tamper((batch) => batch.put(pageKey(99, 0), page)),
-    /page 0 of object 99: of an object that no key has/,
+    /page 0 of object 99: belongs to an object that no key owns/,
   )
   await expectDamage((world) => world.tamper((batch) => batch.put(pageKey(1, 7), page)), /page 7 of object 1: lies past the end/)
   await expectDamage(
     (world) => world.tamper((batch) => batch.put(pageKey(1, 6), pageValue(Buffer.alloc(CHUNK_BYTES, 1)))),
-    /other bytes than zeros/,
+    /bytes other than zero/,
   )
   await expectDamage(
     (world) => world.tamper((batch) => batch.put(pageKey(1, 0), pageValue(Buffer.alloc(5)))),
@@ -172,10 +172,10 @@ test('ids past the next, and garbage that is in use', async () => {
     (world) => world.meta((meta) => ({ ...meta, nextDbId: 2 })),
     /database 3 \(id 4\): its id is not below the next one, 2/,
   )
-  await expectDamage((world) => world.tamper((batch) => batch.put(garbageKey(GARBAGE_DATABASE, 1), empty)), /in use, and named as garbage/)
+  await expectDamage((world) => world.tamper((batch) => batch.put(garbageKey(GARBAGE_DATABASE, 1), empty)), /in use, but listed as garbage/)
   await expectDamage(
     (world) => world.tamper((batch) => batch.put(garbageKey(GARBAGE_OBJECT, 1), empty)),
-    /its object 1 is named as garbage/,
+    /its object 1 is listed as garbage/,
   )
   await expectDamage(
     (world) => world.meta((meta) => ({ ...meta, databases: meta.databases.slice(1) })),
@@ -188,7 +188,7 @@ test('a checkpoint that is not at the end of a group, of another history, or out
   await expectDamage((world) => world.meta((meta) => ({ ...meta, binlogOffset: meta.binlogOffset - 1 })), /lies within this group/)
   await expectDamage(
     (world) => world.meta((meta) => ({ ...meta, binlogCrc: (meta.binlogCrc ^ 1) >>> 0 })),
-    /of another history: its CRC differs/,
+    /belongs to another history: its CRC differs/,
   )
   await expectDamage(
     (world) => world.meta((meta) => ({ ...meta, binlogOffset: 1e9 })),

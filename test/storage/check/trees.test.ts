@@ -45,13 +45,13 @@ test('a page that is missing, and one that nothing leads to', async () => {
   await expectDamage(
     'zset',
     async (opened) => opened.remove(opened.numberOf(opened.leaf(opened.root()))),
-    /^damage page \d+ of object \d+: is missing; page \d+ leads to it$/,
+    /^damage page \d+ of object \d+: is missing; page \d+ refers to it$/,
   )
   await expectDamage(
     'set',
     async (opened) => opened.remove(opened.numberOf(opened.root())),
-    /page \d+ of object \d+: is missing; the root record leads to it/,
-    /page \d+ of object \d+: no page leads to it/,
+    /page \d+ of object \d+: is missing; the root record refers to it/,
+    /page \d+ of object \d+: no page refers to it/,
   )
   await expectDamage(
     'list',
@@ -62,7 +62,7 @@ test('a page that is missing, and one that nothing leads to', async () => {
       await opened.saveRoot()
       await opened.put(stray, opened.leaf(opened.root()))
     },
-    /^damage page \d+ of object \d+: no page leads to it$/,
+    /^damage page \d+ of object \d+: no page refers to it$/,
   )
 })
 
@@ -70,7 +70,7 @@ test('an object of which no page is there', async () => {
   const world = await filledWithCollections()
   const opened = await OpenedCollection.of(world, 'set')
   for (const number of opened.pages.keys()) await opened.remove(number)
-  assert.match(await world.findings(), /^damage page \d+ of object \d+: is missing; the root record leads to it$/)
+  assert.match(await world.findings(), /^damage page \d+ of object \d+: is missing; the root record refers to it$/)
 })
 
 test('a page that is led to twice', async () => {
@@ -81,8 +81,8 @@ test('a page that is led to twice', async () => {
       root.children[1] = root.children[0] as number
       await opened.save(root)
     },
-    /page \d+ of object \d+: page \d+ leads to it, and something else does, too/,
-    /no page leads to it/,
+    /page \d+ of object \d+: page \d+ refers to it, and so does another parent/,
+    /no page refers to it/,
   )
 })
 
@@ -94,7 +94,7 @@ test('keys out of order in a page, and separators', async () => {
       leaf.keys.reverse()
       await opened.save(leaf)
     },
-    /page \d+ of object \d+: key 1 does not come after the one before it/,
+    /page \d+ of object \d+: key 1 is not after the one before it/,
   )
   await expectDamage(
     'set',
@@ -117,7 +117,7 @@ test('keys beyond the separators above them', async () => {
       leaf.keys[0] = '\0'
       await opened.save(leaf)
     },
-    /^damage page \d+ of object \d+: its first key lies before the separator above it$/,
+    /^damage page \d+ of object \d+: its first key is before the separator above it$/,
   )
   await expectDamage(
     'set',
@@ -126,7 +126,7 @@ test('keys beyond the separators above them', async () => {
       leaf.keys[leaf.length - 1] = '\xff'
       await opened.save(leaf)
     },
-    /^damage page \d+ of object \d+: its last key does not lie before the next separator above it$/,
+    /^damage page \d+ of object \d+: its last key is not before the next separator above it$/,
   )
   await expectDamage(
     'set',
@@ -135,7 +135,7 @@ test('keys beyond the separators above them', async () => {
       inner.keys[inner.length - 1] = '\xff'
       await opened.save(inner)
     },
-    /its separators reach past the next one above it/,
+    /its last separator is not before the next one above it/,
   )
   await expectDamage(
     'set',
@@ -144,7 +144,7 @@ test('keys beyond the separators above them', async () => {
       inner.keys[1] = '\0'
       await opened.save(inner)
     },
-    /its separators begin before the one above it/,
+    /its first separator is before the one above it/,
   )
 })
 
@@ -188,7 +188,7 @@ test('pages that are empty, and a root that leads to one page alone', async () =
       root.counts.length = 1
       await opened.save(root)
     },
-    /page \d+ of object \d+: is a root that leads to one page alone/,
+    /page \d+ of object \d+: is an inner root with only one child/,
   )
 })
 
@@ -200,18 +200,18 @@ test('pages of another level, of the other tree, of no tree, and past the last n
       root.children[0] = opened.numberOf(opened.leaf(root))
       await opened.save(root)
     },
-    /page \d+ of object \d+: of level 0; page \d+ leads to it as one of level \d/,
+    /page \d+ of object \d+: has level 0; page \d+ states level \d/,
   )
   await expectDamage(
     'zset',
     async (opened) => opened.put(opened.numberOf(opened.leaf(opened.root(0))), opened.leaf(opened.root(1))),
-    /page \d+ of object \d+: of the other tree of its object/,
+    /page \d+ of object \d+: belongs to the other tree of its object/,
   )
   const list = await OpenedCollection.of(await filledWithCollections(), 'list')
   await expectDamage(
     'set',
     async (opened) => opened.put(opened.numberOf(opened.leaf(opened.root())), list.leaf(list.root())),
-    /^damage page \d+ of object \d+: of another kind of tree than its object's$/,
+    /^damage page \d+ of object \d+: is of a kind of tree that its object does not have$/,
   )
   await expectDamage(
     'set',
@@ -241,7 +241,7 @@ test('a sorted set whose trees do not agree', async () => {
       leaf.values[0] = 3.5
       await opened.save(leaf)
     },
-    /^damage object \d+: its members are not its members in the order of their scores$/,
+    /^damage object \d+: its members and its members in the order of their scores disagree$/,
   )
   const world = await filledWithCollections()
   const storage = await world.open()
@@ -271,7 +271,7 @@ test('a hash whose deadlines of fields do not agree with its fields', async () =
   }
   assert.equal(await findingsFor(fields((i) => deadlineFieldKey(FAR + i, name(i)))), [])
   const [found = ''] = await findingsFor(fields((i) => deadlineFieldKey(FAR + i, name(i + 5))))
-  assert.match(found, /key "hash" .*: its fields that end are not its deadlines of fields/)
+  assert.match(found, /key "hash" .*: its fields with a deadline and its deadlines of fields disagree/)
 })
 
 test('a header that does not agree with what it is the header of', async () => {
@@ -281,7 +281,7 @@ test('a header that does not agree with what it is the header of', async () => {
       ;(opened.value as Hash).nextDeadlineMs = FAR + 5
       await opened.saveRoot()
     },
-    /^damage object \d+: says that its next field ends at 2000000000005; the first that does so ends at 2000000000000$/m,
+    /^damage object \d+: its header gives 2000000000005 as the first deadline of its fields; the fields give 2000000000000$/m,
   )
 })
 
@@ -295,9 +295,9 @@ test('a stream whose header or groups do not agree', async () => {
       stream.entriesAdded = 7
       await opened.saveRoot()
     },
-    /^damage object \d+: holds an entry 300-0 after its last id, 299-5$/m,
-    /^damage object \d+: has deleted an entry 400-0 after its last id, 299-5$/m,
-    /^damage object \d+: holds 300 entries, of 7 ever added$/m,
+    /^damage object \d+: holds the entry 300-0, which is past its last id, 299-5$/m,
+    /^damage object \d+: its greatest deleted id, 400-0, is past its last id, 299-5$/m,
+    /^damage object \d+: holds 300 entries, although only 7 were ever added$/m,
   )
   const world = await filledWithCollections()
   const value = streamOf(scratch(), 2)
@@ -316,7 +316,7 @@ test('a stream whose header or groups do not agree', async () => {
     found,
     /key "stream:small" .*: has 3 consumers and pending entries by name and id, and 2 consumers and pending entries by consumer$/m,
   )
-  assert.match(found, /key "set:small" .*: its consumers and pending entries by name and id are not its/)
+  assert.match(found, /key "set:small" .*: its consumers and pending entries by name and id and its/)
 })
 
 test('inline collections out of order, without elements, or cut short', async () => {
@@ -329,7 +329,7 @@ test('inline collections out of order, without elements, or cut short', async ()
     batch.put(rootKey(DB_ID, 'list:small'), Buffer.from(collectionRoot(newCollection(scratch(), List), 0)))
   })
   const found = await world.findings()
-  assert.match(found, /key "set:small" .*: key 1 of its tree 0 does not come after the one before it/)
+  assert.match(found, /key "set:small" .*: key 1 of its tree 0 is not after the one before it/)
   assert.match(found, /key "list:small" .*: a collection without elements/)
 })
 

@@ -80,7 +80,7 @@ test('a replica whose identity.json is missing or empty does not come up as a ma
   put(emptied, 'identity.json', Buffer.alloc(0))
   assert.match(await refusal(emptied), /identity.json is not JSON; .*--new-identity/)
   for (const disk of [removed, emptied]) {
-    assert.match((await repair(disk, 'new identity')).join(), /identity.json is new/)
+    assert.match((await repair(disk, 'new identity')).join(), /identity.json was replaced/)
     const again = await open(disk)
     assert.is(contentOf(again), contentOf(replica))
     assert.is(again.storage.identity.master, undefined, 'the configuration counts')
