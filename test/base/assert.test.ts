@@ -1,7 +1,4 @@
-/**
- * Assertions, and that no `catch` on the way to the disk takes a failed one for an error that it
- * can go on after.
- */
+/** Assertions, and every `catch` on the way to the disk: none goes on after a failed assertion. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { AssertionError, at, endOnFailure, must, rethrowAssertion, assert as truly } from '../../base/assert.ts'

@@ -1,6 +1,6 @@
 /**
- * Numbers beyond 32 bits in Lua's own libraries: they come to what they do on 64 bits, where Redis
- * runs. Beside native Lua in interop/native-lua.
+ * Numbers beyond 32 bits in Lua's own libraries give the results of 64 bits, where Redis runs.
+ * test/interop/redis/native-lua.test.ts compares them with native Lua.
  */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
@@ -9,7 +9,7 @@ import { LibraryMachine } from '../support/harness/library-machine.ts'
 
 const machine = new LibraryMachine()
 
-/** Each piece of Lua with what it returns. */
+/** Asserts the result of each piece of Lua. */
 function returns(cases: Readonly<Record<string, string>>): void {
   for (const [lua, expected] of Object.entries(cases)) assert.is(machine.show(`return ${lua}`), expected, lua)
 }

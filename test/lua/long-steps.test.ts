@@ -1,6 +1,6 @@
 /**
- * Steps of a script that take long in themselves: what runs is suspended after each, and their
- * garbage makes room.
+ * Single steps of a script that take long: the script is suspended after each one, and the garbage
+ * of the steps is collected.
  */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
@@ -14,13 +14,13 @@ const MEGABYTE = 2 ** 20
 
 interface Ran {
   readonly slices: number
-  /** What it returns, or its error behind a star. */
+  /** The script's result, or its error behind a star. */
   readonly result: Bytes
 }
 
 /**
- * A machine whose clock advances by 1 ms at each look, so that each look of the hook suspends what
- * runs.
+ * Returns a machine whose clock advances by 1 ms at each reading, so that each call of the hook
+ * suspends the script.
  */
 function newMachine(): LuaMachine {
   let ms = 0

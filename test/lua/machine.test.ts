@@ -1,7 +1,7 @@
 /**
- * The machine: what runs is suspended and goes on, whatever it is in the middle of; it is ended
- * where nothing catches that; and what one script  does to memory is over with it. What the sandbox
- * shows and refuses is in test/lua/libraries/cases.test.ts.
+ * The machine suspends and resumes a script in the middle of anything, and ends it where nothing
+ * can catch that. Memory that one script has used is free for the next. Tests of the sandbox itself
+ * are in test/lua/libraries/cases.test.ts.
  */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
@@ -12,8 +12,8 @@ import { LuaMachine, type RunState } from '../../lua/machine.ts'
 const MEGABYTE = 2 ** 20
 
 /**
- * A machine whose clock goes on by 1 ms whenever it is looked at, so that each look of the hook
- * suspends what runs.
+ * A machine whose clock advances by 1 ms at each reading, so that each call of the hook suspends
+ * the script.
  */
 class Bench {
   readonly machine: LuaMachine
@@ -35,7 +35,7 @@ class Bench {
     return state
   }
 
-  /** Goes on until it is over. */
+  /** Resumes a script until it has ended. */
   end(first: RunState): RunState {
     let state = first
     while (state === 'suspended') {
@@ -45,7 +45,7 @@ class Bench {
     return state
   }
 
-  /** What comes of it, on one line; an error has a star before it. */
+  /** Returns a script's results on one line; an error has a star before it. */
   take(state: RunState): Bytes {
     const { machine } = this
     const { stack } = machine
@@ -62,7 +62,7 @@ class Bench {
   }
 }
 
-/** As much as is suspended several times. */
+/** Work that is suspended several times. */
 const WORK = 'local function work() local n = 0 for i = 1, 3e5 do n = n + 1 end return n end '
 
 function inSlices(text: Bytes, expected: Bytes): void {

@@ -1,6 +1,6 @@
 /**
- * Our matcher beside Lua's own, on random patterns, sound and unsound; and what would take for
- * ever, which ends.
+ * Our matcher and Lua's own agree on random patterns, sound and unsound. Matches that would take
+ * for ever in Lua's end in ours.
  */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
@@ -11,7 +11,7 @@ import { type Seeded, seeded } from '../support/generators/seed.ts'
 
 const ROUNDS = 20_000
 
-/** Stock Lua, or with our matcher doing what needs more than so many steps. */
+/** Returns stock Lua, or Lua with our matcher for matches of more than `harmlessSteps` steps. */
 function lua(harmlessSteps: number | null): (code: string) => string {
   const bare = new BareLua((stack) => {
     if (harmlessSteps !== null) replaceSearch(stack, harmlessSteps)

@@ -1,4 +1,4 @@
-/** Strings that are pushed where Lua's memory ends. */
+/** Strings that are pushed when Lua's memory is almost full. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { LUA_OUT_OF_MEMORY } from '../../lua/api.ts'
@@ -7,11 +7,11 @@ import { type HostFunction, LuaStack } from '../../lua/stack.ts'
 
 const MEGABYTE = 2 ** 20
 const BLOCK_BYTES = 64 * 1024
-/** What is pushed: in room for more than one copy of it, and less than two. */
+/** Size of the pushed string. There is room for more than one copy of it, and for less than two. */
 const TEXT_BYTES = MEGABYTE
 const ROOM_BYTES = 1.5 * MEGABYTE
 
-/** Pushes in a machine whose memory is full but for the room, and says how Lua ended it. */
+/** Runs a push in a machine whose memory is full but for that room. Returns how Lua ended it. */
 function pushWithoutRoom(push: HostFunction): { readonly status: number; readonly hasRoomAgain: boolean } {
   const module = new LuaModule(16 * MEGABYTE, () => 0)
   const { api } = module

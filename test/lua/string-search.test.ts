@@ -1,6 +1,5 @@
 /**
- * string.find and the like beside Lua's own: the same results and the same errors; and what Lua's
- * would never end with ends.
+ * string.find and its relatives give Lua's results and errors, and end where Lua's own would not.
  */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
@@ -10,7 +9,7 @@ import { replaceSearch } from '../../lua/string-search.ts'
 import { BareLua } from '../support/cases/bare-lua.ts'
 import { seeded } from '../support/generators/seed.ts'
 
-/** Runs Lua code with two strings as arguments; what it returns as text, be it an error. */
+/** Runs Lua code with two strings as arguments. Returns its results, or its error, as text. */
 type Run = (code: string, first: string, second: string) => string
 
 function makeLua(prepare: (stack: LuaStack) => void): Run {

@@ -7,7 +7,7 @@ import type { ReplicaView } from '../../replication/master/replica-view.ts'
 
 const log = { debug() {}, info() {}, warn() {}, error() {} } as unknown as Log
 
-/** A node in outline, and what failover has done to it. */
+/** Returns a node in outline that records the actions of a failover. */
 function node() {
   const done: string[] = []
   const state = {
@@ -15,7 +15,7 @@ function node() {
     replicas: [] as { ip: string; port: number; runId?: string; applied?: number; synced: number }[],
     linked: false,
     isDiskBroken: false,
-    /** What a replica answers on its address; undefined: nothing yet. */
+    /** A replica's answer at its address; undefined while there is none. */
     answer: null as string | null | undefined,
     mayTakeBack: true,
   }

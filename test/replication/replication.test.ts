@@ -13,7 +13,7 @@ import { DIRECTORY, Disk, Engine, nextTurn, until } from '../support/harness/eng
 import { ManualClock } from '../support/harness/manual-clock.ts'
 import { FakeConnection, id } from '../support/replication/master-bench.ts'
 
-/** Replication on a simulated disk; with `always`, as under appendfsync always. */
+/** Returns replication on a simulated disk. `always` stands for appendfsync always. */
 async function node(always = false) {
   const clock = new ManualClock()
   const { random } = fromSeed(4)
@@ -63,12 +63,12 @@ async function node(always = false) {
     connection.take()
     return connection
   }
-  /** The master answers what this node has asked last. */
+  /** Answers the last request of this node as its master. */
   const answer = (words: readonly string[]) => {
     const bulk = words.map((word) => `$${word.length}\r\n${word}\r\n`)
     events?.data(Buffer.from(`*${words.length}\r\n${bulk.join('')}`, 'latin1'))
   }
-  /** A master of this history takes this node on where it is. */
+  /** Accepts this node, at its own offset, as the master of this history. */
   const takenOn = (replicationId: string, past: readonly PastHistory[]) => {
     const { offset } = storage.binlog.end
     events?.connected()

@@ -10,7 +10,7 @@ function condition(changes: Partial<WaitCondition> = {}): WaitCondition {
   return { after: 100, local: false, replicas: 1, what: 'applied', timeoutMs: 0, ...changes }
 }
 
-/** Waiters over figures that a test sets, and what each has been answered. */
+/** Returns waiters over figures that a test sets, and the answer that each waiter got. */
 function waiters() {
   const state: WaitResult & { local: number; replicas: number } = { local: 0, replicas: 0 }
   const all = new Waiters(() => ({ ...state }))

@@ -1,7 +1,4 @@
-/**
- * What a person at a terminal sees: colours, the banner, Ctrl-C. Real terminals are made by
- * script(1).
- */
+/** A server at a terminal: colours, the banner, Ctrl-C. script(1) makes real terminals. */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { existsSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -55,7 +52,10 @@ test('the banner says where to connect and how to stop', () => {
   assert.is(client({}, 0), undefined)
 })
 
-/** What a terminal shows of a server from its start until `end` has ended it, and its status. */
+/**
+ * Returns what a server prints on a terminal from its start until `end` has ended it, and its
+ * status.
+ */
 async function seen(
   environment: Readonly<Record<string, string>>,
   flags: readonly string[],

@@ -1,6 +1,6 @@
 /**
- * The libraries of scripts answer, and complain, as redis-server's do.
- * test/interop/redis/lua-libraries.test.ts asks it whether that is so.
+ * The libraries of scripts return the results and errors of redis-server.
+ * test/interop/redis/lua-libraries.test.ts runs the same cases on it.
  */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'

@@ -1,7 +1,4 @@
-/**
- * What a hostile script asks of the libraries ends in an error of its own, after a while that is
- * bounded, and the machine goes on.
- */
+/** Hostile use of the libraries ends in an error after a bounded time, and the machine goes on. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { LibraryMachine } from '../../support/harness/library-machine.ts'

@@ -1,4 +1,4 @@
-/** Numbers are printed and read as C does it: compared with the C library that Lua brings. */
+/** Numbers are printed and read as in C: compared with the C library inside of Lua's wasm file. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { generalFormat, readNumber } from '../../../lua/libraries/number-text.ts'

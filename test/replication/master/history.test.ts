@@ -12,7 +12,7 @@ const CURRENT = id(1)
 const PAST = id(2)
 const OLDER = id(3)
 
-/** Groups begin every ten bytes; the CRC at an offset is the offset. */
+/** A history whose groups begin every ten bytes. The CRC at an offset is the offset. */
 const base: History = {
   replicationId: CURRENT,
   past: [
@@ -97,7 +97,10 @@ test('a replica without a link to its master lets others go on, and gives none o
   assert.is(reasonOf(ask([CURRENT], 30, { role: 'replica', isLinked: true })), 'purged')
 })
 
-/** Logs of two nodes under one id: the same up to a point, then forked, and then the same again. */
+/**
+ * Returns the logs of two nodes with one replication id: equal up to a point, then forked, then
+ * with equal commands again.
+ */
 async function forked() {
   const fork = async (word: string) => {
     const engine = await Engine.open(new Disk(), { random: fromSeed(7).random })

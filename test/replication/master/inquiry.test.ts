@@ -19,7 +19,7 @@ const META = {
   chain: [MASTER_RUN],
 }
 
-/** One that is under way to 10.0.0.1:7001, and what it has come to. */
+/** Returns an inquiry that is under way to 10.0.0.1:7001, and its outcome. */
 function asked(settings: { masterUser?: string; masterPassword?: string } = {}) {
   const answers: (string | null)[] = []
   let wire: FakeWire | undefined

@@ -1,6 +1,6 @@
 /**
- * An ACK says that a replica was alive when it was sent, not when it is read: it may have lain in
- * the socket for long.
+ * An ACK shows that a replica was alive when it sent the ACK, not when the master reads it: the ACK
+ * may have lain in the socket for long.
  */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
@@ -8,7 +8,7 @@ import { MasterBench } from '../../support/replication/master-bench.ts'
 
 const LAG = { minReplicas: 1, minReplicasMaxLagMs: 3000 }
 
-/** What a frozen process has slept through: no tick comes. */
+/** Freezes the process: time passes without a tick. */
 function freeze(bench: MasterBench, milliseconds: number): void {
   bench.clock.advance(milliseconds)
 }

@@ -1,6 +1,6 @@
 /**
- * A master whose role may still change writes nothing of itself: keys that are past their deadline
- * are hidden.
+ * A master whose role may still change writes nothing of its own: it hides expired keys and does
+ * not delete them.
  */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
@@ -12,7 +12,7 @@ import { Disk, Engine, until } from '../../support/harness/engine.ts'
 import { ManualClock } from '../../support/harness/manual-clock.ts'
 import { id } from '../../support/replication/master-bench.ts'
 
-/** A master that has begun with a key that is past its deadline. */
+/** Returns a master that has started with an expired key. */
 async function started() {
   const clock = new ManualClock()
   const { random } = fromSeed(4)
@@ -44,7 +44,7 @@ async function started() {
   Object.assign(engine.events, replication.storageEvents)
   replication.start(null)
   const { end } = storage.binlog
-  /** Turns in which nothing is written, for so long. */
+  /** Runs turns for some time in which nothing is written. */
   const idle = (milliseconds: number) => {
     for (let left = milliseconds; left > 0; left -= 1000) {
       clock.advance(Math.min(1000, left))

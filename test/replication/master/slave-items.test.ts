@@ -11,7 +11,7 @@ const A = id(1)
 const B = id(2)
 const C = id(3)
 
-/** The registry with a clock, and connections by their numbers. */
+/** Returns the registry with a clock, and connections by their numbers. */
 function registry() {
   const items = new SlaveItems()
   const state = { now: 0 }

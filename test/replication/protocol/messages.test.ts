@@ -25,7 +25,7 @@ const A = 'a'.repeat(40)
 const B = 'b'.repeat(40)
 const past = [{ id: B, until: 17 }]
 
-/** As redis-parser gives a reply: bulk strings as Buffers. */
+/** Returns a reply as redis-parser does: bulk strings are Buffers. */
 const parsed = (words: readonly string[]): LinkReply => words.map((word) => Buffer.from(word, 'latin1'))
 
 test('every message comes back as it was', () => {

@@ -27,7 +27,7 @@ function batchOf(...groups: readonly Group[]): GroupBatch {
   return item.batch
 }
 
-/** What must be as it was when a batch has not been taken in. */
+/** Returns the state that a refused batch must leave unchanged. */
 function standing({ storage, client }: Engine) {
   const { end, sizeBytes } = storage.binlog
   return {

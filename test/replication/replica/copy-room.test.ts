@@ -7,11 +7,11 @@ import { DIRECTORY } from '../../support/harness/engine.ts'
 import { array, bulk, META as LINK_META, LinkBench, MASTER_ID } from '../../support/replication/link-bench.ts'
 import { Bench, HEAD, logged, META, sent, silent } from '../../support/replication/replica-bench.ts'
 
-/** LevelDB has it in its log and in a table for a while. */
+/** LevelDB holds the data twice for a while: in its log and in a table. */
 const needed = 2 * HEAD.bytes
 const FULL = 'a full sync cannot be written: IO error: 000005.log: No space left on device'
 
-/** From waiting for the next attempt to the head of a snapshot. Returns all that was done. */
+/** Runs one attempt, from the wait before it to the head of a snapshot. Returns the actions. */
 function attempt(bench: Bench, head = HEAD) {
   return [
     ...bench.do({ type: 'tick' }),

@@ -1,6 +1,6 @@
 /**
- * A full sync goes on after the node that gives it has begun another history, and after a restart
- * of the one that gets it.
+ * A full sync resumes after its source has begun another history, and after its target has
+ * restarted.
  */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
@@ -75,7 +75,7 @@ test('who asks again for a snapshot is told its size as LevelDB has it by then',
   await bench.close()
 })
 
-/** A replica as a process leaves it that was filling a generation from some source. */
+/** Returns a replica whose last process ended while it filled a generation from some source. */
 async function unfinished(source: readonly string[]): Promise<Engine> {
   const engine = await Engine.open(new Disk())
   engine.storage.becomeReplica({ host: 'master', port: 1, failover: false })

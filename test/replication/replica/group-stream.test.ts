@@ -9,7 +9,7 @@ import { groupOf, groupOfBody, groupsOf, START } from '../../support/replication
 const SET = (value: string) => [['SET', 'k', value]]
 const text = (value: string) => Buffer.from(value, 'latin1')
 
-/** What comes out, feeding in pieces of a size. */
+/** Feeds data in pieces of one size. Returns the items of the stream. */
 function fed(data: Buffer, pieceBytes: number, stream = new GroupStream(0)): StreamItem[] {
   const items: StreamItem[] = []
   for (let at = 0; at < data.length; at += pieceBytes) items.push(...stream.push(Buffer.from(data.subarray(at, at + pieceBytes))))
@@ -18,7 +18,10 @@ function fed(data: Buffer, pieceBytes: number, stream = new GroupStream(0)): Str
 
 const batches = (items: readonly StreamItem[]): GroupBatch[] => items.flatMap((item) => (item.type === 'groups' ? [item.batch] : []))
 
-/** Batches joined, signs in their places: what does not depend on how the bytes came. */
+/**
+ * Joins batches and keeps heartbeats in their places. The result does not depend on the pieces that
+ * the bytes came in.
+ */
 function gist(items: readonly StreamItem[]): string[] {
   const words: string[] = []
   for (const item of items) {

@@ -7,7 +7,7 @@ import { Engine } from '../../support/harness/engine.ts'
 import { groupOf, groupsOf } from '../../support/replication/groups.ts'
 import { array, bulk, LinkBench, MASTER_ID, META } from '../../support/replication/link-bench.ts'
 
-/** In step, with one key of its own. */
+/** Returns a link that is in step, with one key. */
 async function inStep(options: Parameters<typeof LinkBench.open>[0] = {}): Promise<LinkBench> {
   const bench = await LinkBench.open({ writes: 1, ...options })
   bench.follow()

@@ -17,7 +17,7 @@ function binlogOf(engine: Engine): Buffer {
   return bytes
 }
 
-/** What a master with ten keys would send. */
+/** Returns the data of a master with ten keys, as it would send it. */
 async function masterData() {
   const master = await Engine.open(new Disk())
   for (let i = 0; i < 10; i++) master.write('SET', `k${i}`, '\xff\x00'.repeat(i))

@@ -55,7 +55,9 @@ const FOLLOW = 'connecting: hang up abandon copy dial changed'
 const LEAVE = 'none: hang up abandon copy changed'
 const BACK = 'connect: hang up changed'
 
-/** Where each event leads from each state, and what is done; what is not here changes nothing. */
+/**
+ * The next state and the actions for each state and event. Pairs that are missing change nothing.
+ */
 const EXPECTED: Readonly<Record<LinkState, Partial<Record<LinkEvent['type'], string>>>> = {
   none: { follow: 'connecting: abandon copy dial changed' },
   connect: { follow: 'connecting: abandon copy dial changed', leave: 'none: abandon copy changed', reconnect: 'connecting: dial changed' },

@@ -39,7 +39,7 @@ test('what the master refuses is the reason, word for word, and is tried again',
   assert.is(ended.machine.reason, 'the master ended the stream: BADSESSION the data was replaced')
 })
 
-/** The next try of a link that has failed: the METASYNC that it sends. */
+/** Returns the METASYNC that a failed link sends in its next attempt. */
 function nextTry(bench: Bench): readonly string[] {
   Object.assign(bench.facts, { nowMs: bench.facts.nowMs + 60_000 })
   bench.do({ type: 'tick' })

@@ -1,4 +1,4 @@
-/** What becomes of configuration files that were written for Redis or Pika. */
+/** Configuration files that were written for Redis or Pika. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { silentLog } from '../../../base/log.ts'
@@ -8,7 +8,7 @@ import { configKeys, findConfigName } from '../../../server/config/table.ts'
 import { logIneffective } from '../../../server/config/warnings.ts'
 import { PIKA_COMMENTED, PIKA_SET } from '../../support/tidy/pika-configuration.ts'
 
-/** The configuration of a file with these lines, with what is warned of at the start. */
+/** Returns the configuration of a file with these lines, and the warnings at the start. */
 function started(...lines: readonly string[]) {
   const config = new Config({ machine: { memoryBytes: 8 * 2 ** 30 } })
   config.loadAll(

@@ -1,10 +1,10 @@
-/** What a program may give to `start`: judged by the compiler, and by the table when it runs. */
+/** The options of `start`: checked by the compiler, and by the table at run time. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { Config } from '../../../server/config/config.ts'
 import type { StartOptions } from '../../../server/index.ts'
 
-/** Returns the error text, or undefined if the options are taken. */
+/** Returns the error text, or undefined if the options are valid. */
 function problem(options: StartOptions): string | undefined {
   try {
     new Config().load(Object.entries(options).map(([name, value]) => [name, value === true ? 'yes' : String(value)] as const))

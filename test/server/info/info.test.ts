@@ -9,8 +9,8 @@ import { infoSource, type SomeParts } from '../../support/harness/info-source.ts
 const titles = (text: string) => [...text.matchAll(/^# (\w+)\r$/gm)].map((match) => match[1])
 
 /**
- * A section's fields by name, Pika's lines of its database left out; throws where a line is no
- * field.
+ * Returns a section's fields by name, without Pika's lines of its database. Throws for a line that
+ * is no field.
  */
 function parse(text: string): Map<string, string> {
   const found = new Map<string, string>()

@@ -1,7 +1,4 @@
-/**
- * Every field of INFO that Redis 7.2 has is here, in its order: monitoring tools look for them by
- * name.
- */
+/** INFO has every field of Redis 7.2, in its order: monitoring tools look for them by name. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { infoText } from '../../../server/info/info.ts'

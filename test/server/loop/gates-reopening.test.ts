@@ -17,7 +17,7 @@ import { encodedLength, writeCommand } from '../../../storage/binlog/command-cod
 import type { Storage } from '../../../storage/storage.ts'
 import { harness } from '../../support/harness/harness.ts'
 
-/** Stands for EVAL and the like: it runs what it does not name. */
+/** Declares a script command: like EVAL, it runs commands that its arguments do not name. */
 const script = (name: string, ...flags: CommandFlag[]) =>
   command({
     name,

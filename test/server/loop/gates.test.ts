@@ -14,8 +14,8 @@ const WRITE = { isWrite: true, mayWrite: true, command: { flags: ['write'] } } a
 const READ = { isWrite: false, mayWrite: false, command: { flags: ['readonly'] } } as unknown as CommandRuntime
 
 /**
- * A client that counts how often it was told to try again, and then asks the gate about its request
- * as a connection does.
+ * Returns a client that counts how often it was told to try again. Each time it asks the gate about
+ * its request, as a connection does.
  */
 function made() {
   const storage = {

@@ -1,4 +1,4 @@
-/** What of the data V8's heap can hold, and what becomes of settings that want more. */
+/** The data that V8's heap can hold, and settings that want more. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { silentLog } from '../../../base/log.ts'
@@ -8,7 +8,7 @@ import { cacheBytesIn, heapMebibytesFor } from '../../../server/process/machine.
 
 const MEBIBYTE = 2 ** 20
 
-/** A configuration fitted to a heap, with the warnings. */
+/** Returns a configuration fitted to a heap, and the warnings. */
 function fitted(settings: Readonly<Record<string, string>>, heapMebibytes: number) {
   const config = new Config({ machine: { memoryBytes: 8 * 2 ** 30 } })
   config.load(Object.entries(settings))

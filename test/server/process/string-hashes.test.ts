@@ -1,4 +1,4 @@
-/** On which Node clients can prepare names that collide in V8's maps. */
+/** Versions of Node on which clients can prepare names that collide in V8's maps. */
 import { readFileSync } from 'node:fs'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'

@@ -99,7 +99,7 @@ test('those who are told the same are sent the same memory', () => {
   for (const other of others) assert.ok(other.length === 1 && other[0] === first?.[0])
 })
 
-/** A reply of any shape, some elements of it long. */
+/** Returns a reply of any shape with some long elements. */
 function randomReply(integer: (limit: number) => number, depth: number): Reply {
   const kind = integer(depth > 0 ? 12 : 7)
   const some = () => Array.from({ length: integer(40) }, () => randomReply(integer, depth - 1))

@@ -19,13 +19,13 @@ interface Outcome {
 interface Setting {
   limits?: Partial<DecoderLimits>
   authenticated?: boolean
-  /** Called after each piece is pulled to its end. */
+  /** Called after each piece has been decoded to its end. */
   watch?: (decoder: RequestDecoder, fed: number) => void
 }
 
 /**
- * Feeds pieces of these sizes (the last one again and again) through one shared buffer that is
- * overwritten after each.
+ * Feeds pieces of these sizes (the last size again and again) through one shared buffer that is
+ * overwritten after each piece.
  */
 function decode(stream: Bytes, sizes: readonly number[], { limits, authenticated = true, watch }: Setting = {}): Outcome {
   const decoder = new RequestDecoder({ ...defaultDecoderLimits(), ...limits })

@@ -1,4 +1,4 @@
-/** The warm-up before the server is ready: it runs where it is asked for, and leaves no trace. */
+/** The warm-up before the server is ready: it runs where it is configured, and leaves no trace. */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -12,7 +12,7 @@ import { RequestDecoder } from '../../../server/protocol/request-decoder.ts'
 import { warmUp } from '../../../server/wiring/warm-up.ts'
 import { RunningServer } from '../../support/servers/running-server.ts'
 
-/** Reads of any connection while something runs. */
+/** Counts the reads of all connections while `run` runs. */
 async function readsDuring(run: () => Promise<void>): Promise<number> {
   const { feed } = RequestDecoder.prototype
   let reads = 0

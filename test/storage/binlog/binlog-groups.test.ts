@@ -52,7 +52,7 @@ function bytesFrom(binlog: Binlog, offset: number, maxBytes = 100): Buffer {
   return Buffer.concat(pieces)
 }
 
-/** The positions between groups, from the start on. */
+/** Returns the positions between groups, from `first` on. */
 function positions(bytes: Buffer, first: BinlogPosition): BinlogPosition[] {
   const found = [first]
   for (let at = 0; at < bytes.length; ) {

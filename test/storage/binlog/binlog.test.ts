@@ -48,7 +48,7 @@ function made(
   return { files, binlog, fatal, group, write }
 }
 
-/** The commands of every whole group, and how the log ends. */
+/** Returns the commands of every whole group, and how the log ends. */
 function read(files: MemoryFiles): { readonly commands: string[]; readonly end: string; readonly offset: number } {
   const reader = new BinlogReader(files, listSegments(files, DIRECTORY), { offset: 0, crc: 0 })
   const commands: string[] = []

@@ -18,7 +18,7 @@ const LIMITS = [
 ]
 
 /**
- * An engine that is written to, closed, killed and opened again, with trees of many small pages.
+ * An engine with trees of many small pages, which is written to, closed, killed and opened again.
  */
 class Life {
   private disk = new Disk()
@@ -39,7 +39,7 @@ class Life {
     this.engine = await Engine.open(this.disk, { clock, pageLimits, config, random: seed.random })
   }
 
-  /** One random thing happens. */
+  /** Does one random thing. */
   async act(): Promise<void> {
     const { integer } = this.seed
     const dice = integer(100)
@@ -73,7 +73,7 @@ class Life {
     for (const db of keyspace.databases) db.residents.sweep(this.seed.integer(300), keyspace.landedGeneration, Number.POSITIVE_INFINITY)
   }
 
-  /** With writes while it is under way. */
+  /** Runs a checkpoint, with writes meanwhile. */
   private async checkpoint(outcome: 'lands' | 'fails'): Promise<void> {
     const { disk, clock, seed } = this
     const { checkpointer } = this.engine.storage
@@ -91,8 +91,8 @@ class Life {
   }
 
   /**
-   * What has been written is there again as it was, but for a power loss; and nothing is found
-   * wrong on disk.
+   * Restarts the engine. Its data must be there again, except after a power loss, and the check
+   * must find nothing wrong on disk.
    */
   private async restart(how: 'close' | 'kill' | 'power loss'): Promise<void> {
     const { seed } = this

@@ -23,8 +23,8 @@ import { CHECKED_BINLOG, CheckWorld, landCheckpoint, setKey } from '../../suppor
 const FAR = 2_000_000_000_000
 
 /**
- * Keys with and without deadlines, a rope, two databases, several segments; a checkpoint in the
- * middle, and the log going on behind it.
+ * Returns a directory with two databases, keys with and without deadlines, a rope, and several
+ * segments. A checkpoint lies in the middle of the log.
  */
 async function filled(): Promise<CheckWorld> {
   const world = new CheckWorld()
@@ -97,7 +97,7 @@ test('a key deleted just before its database is flushed leaves no deadline behin
   assert.is(await world.findings(), '')
 })
 
-/** A record's content with the CRC that it should have. */
+/** Returns a record's content with its correct CRC. */
 function sealed(content: readonly number[]): Buffer {
   const crc = Buffer.alloc(4)
   crc.writeUInt32BE(crc32(Buffer.from(content)))

@@ -9,7 +9,7 @@ import { Disk, Engine, nextTurn, until } from '../../support/harness/engine.ts'
 import { checkMemory, checkStored, liveContent } from '../../support/harness/engine-invariants.ts'
 import { ManualClock } from '../../support/harness/manual-clock.ts'
 
-/** Passes by being looked at, so that a slice is one step of records. */
+/** A clock that advances at each reading, so that a slice is one step of records. */
 class TickingClock extends ManualClock {
   private ticks = 0
 
@@ -22,7 +22,7 @@ class TickingClock extends ManualClock {
 const NOW = new ManualClock().wallMs()
 const LARGE = 'large '.repeat(20_000)
 
-/** What LevelDB holds, seen by a keyspace of its own. */
+/** Returns LevelDB's content as a new keyspace reads it. */
 function stored(records: MemoryRecords): string {
   const keyspace = new Keyspace(records, 4, { deleted() {}, fieldsDeleted() {} })
   keyspace.restore(decodeMeta(records.getSync(META_KEY) as Buffer))

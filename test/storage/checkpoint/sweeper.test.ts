@@ -11,7 +11,7 @@ import { ManualClock } from '../../support/harness/manual-clock.ts'
 const LARGE = 'large '.repeat(60_000)
 const NOW = new ManualClock().wallMs()
 
-/** How many records there are of each kind. */
+/** The number of records of each kind. */
 type Kinds = Partial<Record<RecordKey['type'], number>>
 
 function kinds(records: MemoryRecords): Kinds {
@@ -68,10 +68,7 @@ function storageCheckpoint(engine: Engine): Promise<void> {
   return engine.checkpoint()
 }
 
-/**
- * What happens to a value of a database before that is flushed, all of it since the last
- * checkpoint.
- */
+/** Changes to a value between the last checkpoint and a flush of its database. */
 const MOVES: Record<string, (engine: Engine) => void> = {
   'moved to another database': (engine) => engine.run('MOVE', 'k', '1'),
   'renamed, then moved': (engine) => {

@@ -1,6 +1,6 @@
 /**
- * A generation that a full sync was filling, found by the next process: after a clean end, a kill,
- * and a loss of power.
+ * A generation that a full sync was filling, found by the next process after a clean shutdown, a
+ * kill and a loss of power.
  */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'

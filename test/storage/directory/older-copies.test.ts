@@ -1,6 +1,6 @@
 /**
- * Files of the root of a data directory that are missing, empty or older copies of themselves, on a
- * simulated disk, with two generations.
+ * Files in the root of a data directory that are missing, empty or older copies, on a simulated
+ * disk with two generations.
  */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
@@ -42,7 +42,7 @@ async function repair(disk: Disk, how: Repair): Promise<readonly string[]> {
   return (await checkDirectory({ files: disk.files, directory: DIRECTORY, openRecords, repair: how })).repairs
 }
 
-/** A replica that a full sync has filled, and what its files were before. */
+/** Returns a replica that a full sync has filled, and its files from before the full sync. */
 async function filled(): Promise<{ replica: Engine; before: Map<string, Buffer> }> {
   const master = await makeMaster()
   const replica = await makeReplica()

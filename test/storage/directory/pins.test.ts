@@ -5,7 +5,9 @@ import { Disk, Engine, type EngineOptions } from '../../support/harness/engine.t
 
 const SEGMENTS: EngineOptions = { binlog: { fileSizeBytes: 1000, retentionBytes: 0, retentionMs: 0 } }
 
-/** A log of several segments, all of it checkpointed but what is asked for. */
+/**
+ * Returns a log of several segments. Unless the options say otherwise, a checkpoint covers it all.
+ */
 async function logged(options: EngineOptions = SEGMENTS): Promise<Engine> {
   const engine = await Engine.open(new Disk(), options)
   for (let i = 0; i < 30; i++) {

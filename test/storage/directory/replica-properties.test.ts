@@ -1,7 +1,7 @@
 /**
  * A replica through random lives: it receives, syncs, checkpoints, is filled anew, promoted,
- * demoted, and loses power at any moment. What it recovers is always what its log says, its log is
- * always its master's up to some group, and nothing that was once synced is missing.
+ * demoted, and loses power at any moment. The recovered data is always that of the recovered log.
+ * The log is always a prefix of its master's, at a group boundary, and no synced group is missing.
  */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
@@ -75,7 +75,7 @@ class World {
     else engine.write('APPEND', key, value)
   }
 
-  /** It is filled with what the master has, or was already in step. */
+  /** Joins a master: by a full sync, or in step where its own log allows it. */
   private async join(): Promise<void> {
     const { master, replica } = this
     if (replica.storage.role === 'master') replica.storage.becomeReplica(MASTER)
@@ -83,7 +83,7 @@ class World {
     this.compare()
   }
 
-  /** For a while it is a master of its own. */
+  /** Leaves the master and is a master of its own for a while. */
   private async leave(): Promise<void> {
     const { chance } = this
     this.replica.storage.promote()

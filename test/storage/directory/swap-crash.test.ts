@@ -8,10 +8,7 @@ import { DIRECTORY, type Disk, Engine, until } from '../../support/harness/engin
 import { checkMemory } from '../../support/harness/engine-invariants.ts'
 import { fill, fullSync, receive, snapshotOf } from '../../support/replication/received.ts'
 
-/**
- * The steps of a swap at which something may happen: each operation on files, each write of
- * records.
- */
+/** Runs a swap, and calls `event` at each step: each operation on files, each write of records. */
 async function swapWithEvents(replica: Engine, master: Engine, event: (step: number) => void): Promise<void> {
   const snapshot = await snapshotOf(master)
   const next = await fill(replica, snapshot)

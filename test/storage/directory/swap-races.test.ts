@@ -13,9 +13,7 @@ import { Disk, Engine, nextTurn } from '../../support/harness/engine.ts'
 import { checkMemory, checkStored } from '../../support/harness/engine-invariants.ts'
 import { fill, MASTER, receive, snapshotOf } from '../../support/replication/received.ts'
 
-/**
- * Puts the master's data in the place of the replica's, with something done in each of its turns.
- */
+/** Installs the master's data on the replica, and calls `act` in each turn of that. */
 async function adopted(replica: Engine, master: Engine, act: (hasSwapped: boolean) => void, before = async () => {}): Promise<void> {
   const snapshot = await snapshotOf(master)
   const next = await fill(replica, snapshot)

@@ -9,7 +9,7 @@ import { checkMemory, liveContent } from '../../support/harness/engine-invariant
 
 const LARGE = 'large '.repeat(60_000)
 
-/** Background work until nothing more is evicted. */
+/** Runs background work until nothing more is evicted. */
 function evictAll({ storage }: Engine): void {
   for (let before = -1; before !== storage.keyspace.residentBytes; ) {
     before = storage.keyspace.residentBytes
@@ -139,8 +139,8 @@ test('a small value that came in a large group keeps none of it alive', async ()
   setFlagsFromString('--expose-gc')
   const collect = runInNewContext('gc') as () => void
   /**
-   * What is left when nothing more goes: memory outside of the heap follows a while after what held
-   * it.
+   * Returns the bytes in use once they no longer shrink: memory outside of the heap is freed a
+   * while after its owner.
    */
   const used = async () => {
     let least = Number.POSITIVE_INFINITY

@@ -11,7 +11,7 @@ import { ManualClock } from '../../support/harness/manual-clock.ts'
 
 const MINUTE = 60_000
 
-/** All logged commands but SELECT, and the clock of each one's group. */
+/** Returns all logged commands except SELECT, and the clock of each one's group. */
 function logged({ disk }: Engine): { readonly words: string; readonly clockMs: number }[] {
   const reader = new BinlogReader(disk.files, listSegments(disk.files, BINLOG_DIRECTORY), null)
   const result: { words: string; clockMs: number }[] = []

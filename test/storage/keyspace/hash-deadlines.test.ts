@@ -12,7 +12,7 @@ import { ManualClock } from '../../support/harness/manual-clock.ts'
 
 const MINUTE = 60_000
 
-/** All logged commands but SELECT. */
+/** Returns all logged commands except SELECT. */
 function logged({ disk }: Engine): Bytes[][] {
   const reader = new BinlogReader(disk.files, listSegments(disk.files, BINLOG_DIRECTORY), null)
   const commands: Bytes[][] = []
@@ -33,7 +33,7 @@ async function started(disk = new Disk(), clock = new ManualClock()): Promise<{ 
 
 const names = (count: number, prefix = 'field') => Array.from({ length: count }, (_, i) => `${prefix}${String(i).padStart(5, '0')}`)
 
-/** A hash of many fields that end after so many ms, and as many that do not. */
+/** Fills a hash with fields that expire after `milliseconds`, and with equally many that do not. */
 function fill(engine: Engine, key: Bytes, fields: readonly Bytes[], milliseconds: number): void {
   engine.write('HSET', key, ...fields.flatMap((field) => [field, 'value', `kept-${field}`, 'value']))
   engine.write('HPEXPIRE', key, String(milliseconds), 'FIELDS', String(fields.length), ...fields)

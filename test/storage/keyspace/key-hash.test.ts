@@ -4,7 +4,7 @@ import * as assert from 'uvu/assert'
 import { halfSipHash13, hashOf } from '../../../storage/keyspace/key-hash.ts'
 import { seeded } from '../../support/generators/seed.ts'
 
-/** HalfSipHash-c-d as its description has it, on bigints. */
+/** HalfSipHash-c-d (Aumasson and Bernstein, "SipHash: a fast short-input PRF", 2012) on bigints. */
 function halfSipHash(bytes: string, low: number, high: number, c: number, d: number): number {
   const mask = 0xffff_ffffn
   const rotated = (x: bigint, by: bigint) => ((x << by) | (x >> (32n - by))) & mask

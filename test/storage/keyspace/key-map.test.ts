@@ -52,7 +52,7 @@ test('deleting what is not there changes nothing', () => {
   assert.ok(map.get('a'))
 })
 
-/** Hashes that are not spread: what an attacker wants, or what chance may bring. */
+/** Hash functions that spread badly: by an attacker's choice of keys, or by chance. */
 const unevenHashes: Readonly<Record<string, (key: string) => number>> = {
   'all equal': () => 7,
   'equal in the low bits': (key) => (hashOf(key) & ~0xffff) | 1,

@@ -12,7 +12,9 @@ import { Disk, Engine } from '../../support/harness/engine.ts'
 import { ManualClock } from '../../support/harness/manual-clock.ts'
 import { fill, snapshotOf } from '../../support/replication/received.ts'
 
-/** LIBRARY SET name content | DELETE name | CLEAR: what FUNCTION does to storage, without Lua. */
+/**
+ * LIBRARY SET name content | DELETE name | CLEAR: the effects of FUNCTION on storage, without Lua.
+ */
 const library = command({
   name: 'library',
   group: 'scripting',

@@ -1,4 +1,6 @@
-/** What is found missing in a LevelDB directory before LevelDB opens it, with real databases. */
+/**
+ * Missing files that are found in a LevelDB directory before LevelDB opens it, with real databases.
+ */
 import { spawnSync } from 'node:child_process'
 import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -25,7 +27,7 @@ async function withDirectory(run: (directory: string) => Promise<void>): Promise
   }
 }
 
-/** Keys of 3000 bytes make a MANIFEST of many blocks, whose records go across them. */
+/** Fills a database. Keys of 3000 bytes make a MANIFEST of many blocks, and records span them. */
 async function fill(records: LevelRecords, batches: number): Promise<void> {
   for (let i = 0; i < batches; i++) {
     const batch = records.batch()
@@ -35,8 +37,8 @@ async function fill(records: LevelRecords, batches: number): Promise<void> {
 }
 
 /**
- * A copy of an open directory as of one moment: LevelDB's own thread may make and delete files
- * meanwhile, and then it is taken again.
+ * Copies an open directory as of one moment. LevelDB's own thread may make and delete files
+ * meanwhile; then the copy is taken again.
  */
 async function copyAtOnce(directory: string, image: string): Promise<void> {
   const sizeOf = (name: string) => statSync(join(directory, name), { throwIfNoEntry: false })?.size

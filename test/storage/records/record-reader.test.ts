@@ -1,4 +1,4 @@
-/** Ranges of a real LevelDB read while everything stands still. */
+/** Ranges of a real LevelDB, read while the main thread is blocked. */
 import { spawnSync } from 'node:child_process'
 import { mkdtempSync, rmSync, symlinkSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -34,7 +34,7 @@ async function fill(level: LevelRecords, from: number, to: number): Promise<void
 const keysOf = (level: LevelRecords, range: RecordRange = ALL, count = 100_000) =>
   level.readRangeSync(range, count).map(([key]) => key.latin1Slice())
 
-/** What another process says when it opens the directory. */
+/** Returns the output of another process that opens the directory. */
 function openElsewhere(directory: string): string {
   const script = `import { LevelRecords } from '${new URL('../../../storage/records/level-records.js', import.meta.url)}'
     const records = await LevelRecords.open(process.argv[1], ${JSON.stringify(SETTINGS)}, 'create')

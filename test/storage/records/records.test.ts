@@ -10,13 +10,13 @@ const { integer, pick } = fromSeed(17)
 const copy = (buffer: Buffer) => Buffer.from(buffer)
 const someKey = () => String.fromCharCode(...Array.from({ length: pick([0, 1, 5, 300]) }, () => integer(256)))
 const someNumber = () => pick([0, 1, 255, 2 ** 32 - 1, 2 ** 32, Date.UTC(2026), Number.MAX_SAFE_INTEGER, integer(2 ** 31)])
-/** A record with the CRC that it should have. */
+/** Returns a record with its correct CRC. */
 const sealed = (content: Buffer) => {
   const crc = Buffer.alloc(4)
   crc.writeUInt32BE(crc32(content))
   return Buffer.concat([content, crc])
 }
-/** A record with one bit turned over. */
+/** Returns a record with one bit flipped. */
 const flipped = (record: Buffer) => {
   const damaged = copy(record)
   const at = integer(damaged.length)

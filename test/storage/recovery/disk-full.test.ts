@@ -208,7 +208,7 @@ test('a reserve that cannot be looked at stays', async () => {
   await engine.storage.close('save')
 })
 
-/** One key is on disk only, and a checkpoint has failed. */
+/** Returns an engine with one key on disk only and a failed checkpoint behind it. */
 async function afterFailure(fault: WriteFault, onChange: (engine: Engine) => void = () => {}): Promise<{ engine: Engine; gates: Gates }> {
   const clock = new ManualClock()
   const { engine, gates } = await gated({ cacheBytes: 0, clock })

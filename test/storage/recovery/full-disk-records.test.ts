@@ -1,6 +1,6 @@
 /**
- * LevelDB on a file system that is really full: what it has is read, and nothing is written behind
- * a record that is torn.
+ * LevelDB on a file system that is really full: its data can be read, and nothing is written behind
+ * a torn record.
  */
 import { cpSync, mkdirSync } from 'node:fs'
 import { join } from 'node:path'

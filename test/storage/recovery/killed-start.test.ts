@@ -3,11 +3,11 @@ import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { BINLOG_DIRECTORY, Disk, Engine } from '../../support/harness/engine.ts'
 
-/** Of what was not synced, a power loss takes all (power-loss.ts). */
+/** Has a power loss take everything that was not synced (power-loss.ts). */
 const lose = () => 1 / 8
 
 /**
- * The disk as it is when a first start that writes a key is killed just before it syncs a
+ * Returns the disk of a first start that wrote a key and was killed just before it synced a
  * directory.
  */
 async function killedBeforeSync(path: string): Promise<Disk> {
@@ -23,7 +23,7 @@ async function killedBeforeSync(path: string): Promise<Disk> {
   return killed
 }
 
-/** What is synced after the next start is there after a power loss. */
+/** Asserts that data synced after the next start survives a power loss. */
 async function survives(disk: Disk): Promise<void> {
   const engine = await Engine.open(disk)
   engine.write('SET', 'second', '2')

@@ -1,7 +1,7 @@
 /**
- * Whatever happens to the disk, what is recovered is the state at some group boundary, at or after
- * the last synced one (after a kill: the last written one). Rounds of random turns, checkpoints,
- * faults and crashes, several in a row, against a plain twin.
+ * Whatever happens to the disk, recovery gives the state at a group boundary. The group is at or
+ * after the last synced one; after a kill, it is the last written one. Rounds of random turns,
+ * checkpoints, faults and crashes, several in a row, run against a plain twin.
  *
  * HAYPILE_ROUNDS sets the number of rounds, HAYPILE_SEED repeats one run.
  */
@@ -22,7 +22,7 @@ const ROUNDS = Number(HAYPILE_ROUNDS ?? 100)
 const DATABASES = 3
 const KEYS = 40
 
-/** Monotonic time passes by being looked at, so that slices end. */
+/** A clock whose monotonic time advances at each reading, so that slices end. */
 class TickingClock extends ManualClock implements Clock {
   private ticks = 0
 
@@ -33,8 +33,8 @@ class TickingClock extends ManualClock implements Clock {
 }
 
 /**
- * What a crash has left, the offset that recovery must not go below, and the one that no further
- * power loss may take.
+ * The result of a crash: the disk, the least offset that recovery must reach, and the offset that
+ * no further power loss may take away.
  */
 interface Found {
   readonly disk: Disk
@@ -85,7 +85,7 @@ class Round {
     await checkStored(disk.records.crash(chance.random))
   }
 
-  /** From one start to one crash or shutdown. */
+  /** Runs from one start to one crash or shutdown. */
   private async live(disk: Disk): Promise<Found> {
     const { chance } = this
     this.found = null
@@ -164,7 +164,7 @@ class Round {
     assert.equal(engine.fatal, [], 'fatal errors')
   }
 
-  /** Things that happen to the disk and around it. */
+  /** Disturbs the disk or the engine in a random way. */
   private disturb({ disk, storage }: Engine): void {
     const { integer, pick } = this.chance
     const action = integer(20)
@@ -240,7 +240,7 @@ class Round {
     }
   }
 
-  /** Mostly short, now and then a rope. */
+  /** Returns a random text: mostly a short one, now and then a rope. */
   private text(): Bytes {
     const { integer } = this.chance
     const unit = `${this.value++},`

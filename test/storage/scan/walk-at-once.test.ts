@@ -1,4 +1,4 @@
-/** Walks that run at one go see the keys of that moment, whatever a checkpoint is doing. */
+/** Walks that run at one go see the keys of that moment, in any phase of a checkpoint. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import type { Database } from '../../../storage/keyspace/database.ts'
@@ -18,7 +18,7 @@ import { MemoryRecords } from '../../support/disks/memory-records.ts'
 import { KeyStorm, newKeyspace } from '../../support/generators/key-storm.ts'
 import { type Seeded, seeded } from '../../support/generators/seed.ts'
 
-/** All keys by steps of random size, ascending. */
+/** Returns all keys in ascending order, walked in steps of random size. */
 function walkedNow(db: Database, chance: Seeded, ahead: ReadAhead): string[] {
   const isBack = chance.integer(3) === 0
   const known = chance.integer(2) === 0 ? ahead : undefined

@@ -40,7 +40,7 @@ function made<T extends Collection>(keyspace: Keyspace, type: CollectionClass<T>
   return value
 }
 
-/** What an element of such a tree may have. */
+/** Returns a random value for an element of such a tree. */
 function element(type: CollectionClass<Collection>): TreeValue {
   return type === SortedSet ? 1.5 : type === SetValue ? undefined : 'v'
 }
@@ -56,14 +56,14 @@ async function land(keyspace: Keyspace): Promise<Checkpoint> {
   return checkpoint
 }
 
-/** All that is clean leaves memory; the value comes back with its key. */
+/** Evicts everything clean. The value is read again with its key. */
 function evictAll(keyspace: Keyspace): void {
   for (const { residents } of keyspace.databases) {
     for (let round = 0; round < 20; round++) residents.sweep(10_000, keyspace.landedGeneration, Number.POSITIVE_INFINITY)
   }
 }
 
-/** A set of so many members of which nothing is in memory. */
+/** Returns a set of `count` members of which nothing is in memory. */
 async function coldSet(count: number): Promise<{ keyspace: Keyspace; tree: Tree }> {
   const keyspace = opened(new MemoryRecords())
   made(keyspace, SetValue, count)

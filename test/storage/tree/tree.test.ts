@@ -28,7 +28,7 @@ function made(records = new MemoryRecords()) {
   return keyspace
 }
 
-/** What memory says it holds is what it holds. */
+/** Asserts that the accounted memory is the memory in use. */
 function checkAccounts(keyspace: Keyspace): void {
   for (const db of keyspace.databases) {
     let bytes = 0
@@ -62,7 +62,7 @@ function placeIn(twin: Twin, key: Bytes): number {
   return index
 }
 
-/** One random act on a tree by key and on its twin. */
+/** Makes one random change, by key, to a tree and its twin. */
 function actByKey({ tree, twin, seed }: Act): void {
   const { integer, random } = seed
   const known = twin.length > 0 && random() < 0.5

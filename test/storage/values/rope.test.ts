@@ -25,13 +25,13 @@ async function checkpoint(keyspace: Keyspace): Promise<void> {
   await running.write()
 }
 
-/** Forgets all that is clean. */
+/** Evicts everything clean. */
 function evict(keyspace: Keyspace): void {
   for (const db of keyspace.databases)
     for (let round = 0; round < 4; round++) db.residents.sweep(10_000, keyspace.landedGeneration, Number.POSITIVE_INFINITY)
 }
 
-/** A position near the borders of chunks more often than not. */
+/** Returns a position that is often near the border of a chunk. */
 function somewhere({ integer, pick }: Seeded, limit: number): number {
   const chunk = integer(Math.ceil(limit / CHUNK_BYTES)) * CHUNK_BYTES
   return Math.max(0, Math.min(limit, pick([integer(limit + 1), chunk, chunk - 1, chunk + 1])))

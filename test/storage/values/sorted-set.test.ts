@@ -90,7 +90,7 @@ function assertSame(set: SortedSet, twin: ReadonlyMap<Bytes, number>): void {
   for (const tree of set.object.trees) checkTree(tree!)
 }
 
-/** One random change of both, or a question to both. */
+/** Makes one random change to both, or asks both one question. */
 function act(set: SortedSet, twin: Map<Bytes, number>, { integer, pick }: Seeded): void {
   const member = `${integer(80)}`.repeat(1 + integer(3))
   const score = pick([integer(10), integer(10) / 8, -integer(5), POSITIVE_INFINITY, NEGATIVE_INFINITY])
