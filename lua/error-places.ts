@@ -21,6 +21,7 @@ const WHAT_AT = 12
 const SOURCE_AT = 16
 const LINE_AT = 20
 
+/** Finds the place in a script where an error was raised. */
 export class ErrorPlaces {
   private readonly module: LuaModule
   private readonly record: number

@@ -17,6 +17,7 @@ const CROWDED = { over: 0.25, running: 0.5 } as const
 /** The next collection above that share waits until memory has grown by this factor. */
 const GROWTH = 1.2
 
+/** Collects the garbage of one machine. */
 export class Garbage {
   private readonly api: LuaApi
   private readonly main: number

@@ -10,6 +10,7 @@ import type { LuaStack } from './stack.ts'
 const EVERY = 1000
 const MASK_COUNT = 8
 
+/** Sets the hook on the Lua thread that runs. */
 export class Hook {
   private readonly module: LuaModule
   private readonly main: number

@@ -55,6 +55,7 @@ const C_CALLS_AT = 52
 const BASE_C_CALLS_AT = 54
 const TOO_LONG = 'the script has run for too long inside a metamethod, a comparator or a function called by gsub'
 
+/** A sandboxed Lua machine that runs one function at a time, in slices. */
 export class LuaMachine {
   readonly stack: LuaStack
   /** The main thread. */

@@ -41,6 +41,7 @@ export function isLuaError(thrown: unknown): boolean {
   return thrown === LONGJMP
 }
 
+/** One instance of the wasm file: its memory, its clock and its table of functions. */
 export class LuaModule {
   readonly api: LuaApi
   /**

@@ -127,6 +127,7 @@ interface Capture {
 const OPENED = -1
 const POSITION = -2
 
+/** Matches one pattern against one subject within a limit of steps. */
 export class Matcher {
   private readonly subject: Bytes
   private readonly pattern: Bytes

@@ -50,6 +50,7 @@ const TYPE_NAMES: Readonly<Record<number, LuaType>> = {
   [LUA_THREAD]: 'thread',
 }
 
+/** The stack of a Lua thread. Host functions get their arguments and push their results here. */
 export class LuaStack {
   /** The thread: a pointer to its lua_State. */
   state: number

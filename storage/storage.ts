@@ -39,6 +39,7 @@ export type { Recovery, StorageEvents, StorageOptions, StorageSettings } from '.
 
 const SLICE_MS = 1
 
+/** One open data directory. */
 export class Storage {
   readonly keyspace: Keyspace
   readonly group = new OpenGroup()

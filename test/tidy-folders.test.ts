@@ -27,7 +27,7 @@ const imported = new Map(
   }),
 )
 
-/** What each folder imports. */
+/** The folders that each folder imports. */
 const arrows = new Map<string, Set<string>>()
 for (const [path, targets] of imported) {
   const from = dirname(path)

@@ -1,7 +1,7 @@
 /**
- * The house rules that a machine can judge and no other tool does: who may import whom, where time
- * and chance come from, how long a file may be, words that have no place in finished code, and
- * documents that name files which are not there.
+ * The house rules that a machine can judge and no other tool does. They say who may import whom,
+ * where time and chance come from, and how long a file may be. They find words that have no place
+ * in finished code, and documents that name missing files.
  */
 import { existsSync, readFileSync } from 'node:fs'
 import { dirname, join, normalize } from 'node:path'
@@ -19,7 +19,7 @@ const MAX_OVERVIEW_LINES = 250
 const ALSO_IMPORTS: Readonly<Record<string, readonly string[]>> = { commands: ['replication/protocol'] }
 const NARROW = /^((README|ARCHITECTURE|CONTRIBUTING)\.md|docs\/internals\/.*)$/
 
-/** What each layer may import. */
+/** The layers that each layer may import. */
 const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   base: ['base'],
   storage: ['base', 'storage'],

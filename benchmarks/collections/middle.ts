@@ -17,7 +17,10 @@ export interface MiddleOptions {
   readonly note: (text: string) => void
 }
 
-/** Operations, with their words for the k-th request. `at` is an element of the middle tenth, another one each time. */
+/**
+ * Operations, with their words for the k-th request. `at` is an element of the middle tenth,
+ * another one each time.
+ */
 const OPERATIONS: readonly { readonly name: string; readonly words: (at: number, k: number) => readonly (string | number)[] }[] = [
   { name: 'LINDEX', words: (at) => ['LINDEX', list.key, at] },
   { name: 'LSET', words: (at, k) => ['LSET', list.key, at, `new:${k}`] },

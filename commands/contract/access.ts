@@ -40,7 +40,9 @@ export interface SessionUser {
   readonly noPassword: boolean
   /** Returns why the user may not run a request; null if it may. */
   denialOf(command: Command, args: readonly Bytes[]): Denial | null
-  /** True if the user may run a request that reads keys not named by its words: SORT's BY and GET. */
+  /**
+   * True if the user may run a request that reads keys not named by its words: SORT's BY and GET.
+   */
   mayReadAllKeys(command: Command, args: readonly Bytes[]): boolean
   /** True if the user may use a key that no word of the request names. */
   mayUseKey(command: Command, args: readonly Bytes[], key: Bytes, access: readonly KeyAccess[]): boolean
@@ -53,7 +55,9 @@ export interface AclPort {
   /** True if clients need no password and are the default user. */
   readonly isOpen: boolean
   find(name: Bytes): SessionUser | undefined
-  /** AUTH and HELLO (`word`, as the client wrote it): binds the session to a user. Throws WRONGPASS. */
+  /**
+   * AUTH and HELLO (`word`, as the client wrote it): binds the session to a user. Throws WRONGPASS.
+   */
   authenticate(context: Context, word: Bytes, credentials: Credentials): void
   /** Binds a new session to the default user, who may have to authenticate first. */
   begin(session: Session): void

@@ -52,7 +52,9 @@ export interface ServerPort {
   readonly runId: string
 }
 
-/** The libraries of functions. `functions/libraries.ts` implements it and adds their commands' part. */
+/**
+ * The libraries of functions. `functions/libraries.ts` implements it and adds their commands' part.
+ */
 export interface FunctionsPort {
   /** Total size of the libraries' code. */
   readonly codeBytes: number

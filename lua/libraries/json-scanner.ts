@@ -49,6 +49,7 @@ const ESCAPED: Readonly<Record<string, Bytes>> = { '"': '"', '\\': '\\', '/': '/
  */
 const WORD_BEGINNINGS = new Set(['f', 'i', 'I', 'n', 'N', 't', '+'].map((letter) => letter.charCodeAt(0)))
 
+/** Splits a text into tokens. */
 export class JsonScanner {
   /** Offset where the next token is looked for. */
   position = 0

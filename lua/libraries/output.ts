@@ -18,6 +18,7 @@ const SHORT_BYTES = 24
 
 let kept = Buffer.allocUnsafe(INITIAL_BYTES)
 
+/** Collects the bytes of a result in a buffer. */
 export class Output {
   length = 0
   private bytes = kept

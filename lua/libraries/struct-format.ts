@@ -3,7 +3,7 @@
  * short 2, int 4, long and size_t 8.
  *
  *     >  <            big, little endian          f  d      float, double
- *     ![n]            aligned to at most n        c[n]      n bytes; 0: all, or by the number before
+ *     ![n]            aligned to at most n        c[n]      n bytes; 0: all, or the last number
  *     b B h H l L T   integers, small is signed   s         a string and a zero byte
  *     i[n] I[n]       integers of n bytes         x         a byte of padding
  */
@@ -17,6 +17,7 @@ const GREATEST_ALIGNMENT = 8
 
 const SIZES: Readonly<Record<string, number>> = { B: 1, b: 1, H: 2, h: 2, L: 8, l: 8, T: 8, f: 4, d: 8, x: 1 }
 
+/** Reads a format option by option. */
 export class StructFormat {
   isLittleEndian = true
   /**

@@ -1,7 +1,7 @@
 /**
- * Dates the last sign of life of a replica. An ACK is sent before it is read: while this node did
- * not run, or the network was cut, the ACK waited in a socket. Its replica may follow another
- * master by now.
+ * Dates the moment in which a replica was last known to be alive. An ACK is sent before it is read:
+ * while this node did not run, or the network was cut, the ACK waited in a socket. Its replica may
+ * follow another master by now.
  *
  * So a gap between ACKs longer than min-replicas-max-lag raises a doubt: the replica is asked. Its
  * ACKs count as recent again once one of them answers that question in time.

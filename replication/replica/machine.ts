@@ -37,6 +37,7 @@ const MAX_BAD_GROUPS = 3
 
 const WAIT = Buffer.from('WAIT')
 
+/** The state machine of the link to a master. It turns events into actions and does no I/O. */
 export class ReplicaMachine implements LinkStatus {
   state: LinkState = 'none'
   isStreaming = false

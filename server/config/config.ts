@@ -33,12 +33,13 @@ type ChangeListener = (value: ConfigValue) => void
 
 type Values = Map<ConfigKey, ConfigValue>
 
+/** The configuration in force, with parsed values and listeners for changes. */
 export class Config implements ConfigPort {
   private readonly files: Files
   private readonly machine: Machine
   private values: Values
   private readonly listeners = new Map<ConfigKey, ChangeListener[]>()
-  /** Told of each key that is read while `apply` of followReads runs; null at other times. */
+  /** Notes each key that is read while `apply` of followReads runs; null at other times. */
   private noteRead: ((key: ConfigKey) => void) | null = null
   /** The file that CONFIG REWRITE writes; null if the server was started without one. */
   private file: string | null = null

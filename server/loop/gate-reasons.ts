@@ -194,7 +194,9 @@ const UNREADABLE: Reason = {
     mayNeedRecords(request, storage) ? `MISCONF The data on disk cannot be read: ${storage.recordsFailure}` : null,
 }
 
-/** `Gates.ask` answers BUSY: after every refusal, also of queued requests, and before every hold. */
+/**
+ * `Gates.ask` answers BUSY: after every refusal, also of queued requests, and before every hold.
+ */
 const BUSY_SCRIPT: Reason = { name: 'busy-script', concerns: 'all', isPresent: ({ busy }) => busy !== null, answer: pass }
 
 /** Refuses nothing: `Gates` settles the role before the first write. */
@@ -225,7 +227,7 @@ const REASONS: readonly Reason[] = [
   UNSETTLED,
 ]
 
-/** What is asked of a reason about a script that is about to run. */
+/** The part of a reason that concerns a script which is about to run. */
 type ScriptCheck = Pick<Reason, 'concerns' | 'isPresent' | 'refuseScript'>
 
 /** No reason of the node's: EVAL_RO and its like run no script that is flagged as a writer. */
@@ -235,7 +237,10 @@ const READING_COMMAND: ScriptCheck = {
   refuseScript: ({ how }) => (how === 'reading' ? SCRIPT_WRITES_READING : null),
 }
 
-/** What refuses scripts, in Redis's order. Those that concern writes pass over scripts without flags. */
+/**
+ * The reasons that refuse scripts, in Redis's order. Reasons that concern writes do not refuse
+ * scripts without flags.
+ */
 const SCRIPT_CHECKS: readonly ScriptCheck[] = [MASTER_IS_DOWN, READ_ONLY, STALLED, DISK_FULL, READING_COMMAND, FEW_REPLICAS]
 
 /** A set of reasons: bit i stands for row i of REASONS. */

@@ -1,4 +1,4 @@
-/** What the gates must know of a request: what it may write, read and wait for. */
+/** The facts of a request that gates judge: its possible writes, reads and waits. */
 import type { Bytes } from '../../base/bytes.ts'
 import type { Command } from '../../commands/contract/command.ts'
 import { keysOf } from '../../commands/contract/key-finder.ts'
@@ -69,7 +69,8 @@ export function mayNeedRecords({ command, args, isWriteCommand }: GatedRequest, 
   if (runsScript(command)) return true
   if (!isWriteCommand && !command.flags.includes('readonly')) return false
   if (command.steps !== undefined) return true
-  if (command.keys === undefined && !isWriteCommand) return false // DBSIZE: the counts are in memory
+  // DBSIZE: the counts are in memory.
+  if (command.keys === undefined && !isWriteCommand) return false
   if (databases.some((db) => db.keyCount !== db.residentKeys)) return true
   if (command.keys === undefined) return false
   if (!namesItsKeys(command)) return true

@@ -34,6 +34,7 @@ interface Event {
   worst: number
 }
 
+/** Records the durations of commands and of other events. */
 export class LatencyMonitor implements LatencyPort {
   private readonly clock: Clock
   private thresholdMs = Number.POSITIVE_INFINITY

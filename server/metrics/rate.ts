@@ -5,6 +5,7 @@
 
 const SAMPLES = 16
 
+/** The rate of one counter. */
 export class Rate {
   private readonly samples = new Float64Array(SAMPLES)
   private next = 0

@@ -11,6 +11,7 @@ import { redacted } from '../logging/redact.ts'
 const MAX_WORDS = 32
 const MAX_WORD_BYTES = 128
 
+/** The entries of SLOWLOG, the newest first. */
 export class Slowlog implements SlowlogPort {
   /** Commands that take at least this long are recorded; infinite records none. */
   thresholdMicros = Number.POSITIVE_INFINITY

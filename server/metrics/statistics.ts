@@ -26,6 +26,7 @@ interface KeyspaceCounters {
   evictions: number
 }
 
+/** The counters of a node. */
 export class Statistics implements StatisticsPort {
   connectionsReceived = 0
   rejectedConnections = 0

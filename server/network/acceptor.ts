@@ -15,6 +15,7 @@ const PROTECTED =
   '-DENIED haypile is running in protected mode: no password is set, and so only connections from this host are accepted. Set a password ' +
   '(requirepass), or turn protected mode off from this host (CONFIG SET protected-mode no), or bind to addresses of your choice (bind).\r\n'
 
+/** Accepts or refuses new connections. */
 export class Acceptor implements Door {
   readonly handshakes = new Handshakes()
   private readonly config: Config

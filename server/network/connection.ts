@@ -1,9 +1,11 @@
 /**
  * One client's socket: bytes to requests, replies to bytes. Decoded requests run at once, in the
  * poll phase. Replies collect as text and leave in one write at the end of the turn.
- * A held connection runs no requests: while its own asynchronous command runs, a gate holds its
- * next request, the turn's group cannot be written, its client does not read, or a reply is sent in
- * parts. Input that arrives meanwhile stays in the decoder, and beyond a limit in the kernel.
+ *
+ * A held connection runs no requests. It is held while its own asynchronous command runs, while a
+ * gate holds its next request, and while the turn's group cannot be written. A client that does not
+ * read holds it too, and so does a reply that is sent in parts. Input that arrives meanwhile stays
+ * in the decoder, and beyond a limit in the kernel.
  */
 import type { Socket } from 'node:net'
 import type { Bytes } from '../../base/bytes.ts'
@@ -23,6 +25,7 @@ import { ReplicaPeer } from './replica-peer.ts'
 
 type HoldReason = 'async' | 'gate' | 'stall' | 'output' | 'turn' | 'rest'
 
+/** One client's socket, with its session. */
 export class Connection extends SessionState implements Client, TurnClient {
   readonly id: number
   replica: ReplicaPeer | null = null

@@ -13,6 +13,7 @@ interface Handshake {
   readonly timer: NodeJS.Timeout
 }
 
+/** TLS connections whose handshake is under way. */
 export class Handshakes {
   private readonly limitMs: number
   private readonly underWay = new Map<string, Handshake>()

@@ -76,6 +76,7 @@ function withSharedBuffer(socket: net.Socket, onData: (buffer: Buffer, length: n
   return taken
 }
 
+/** The listening sockets of a node. */
 export class Listener {
   private readonly servers: { readonly server: net.Server; readonly options: net.ListenOptions }[] = []
   private readonly door: Door

@@ -9,6 +9,7 @@ export interface PeerHooks {
   fed(bytes: number): void
 }
 
+/** A replica's connection, for replication to send binlog to. */
 export class ReplicaPeer implements ReplicaConnection {
   readonly id: number
   readonly address: string

@@ -9,6 +9,7 @@ import type { Stranger } from '../../commands/execution/refusals.ts'
 /** Hosts whose attempts to replicate have been logged; a Redis retries every second. */
 const MAX_HOSTS = 100
 
+/** Recognises clients that take this port for another kind of server. */
 export class Strangers {
   private readonly log: Log
   private readonly hosts = new Set<string>()

@@ -13,6 +13,7 @@ interface Frame {
   readonly next: number
 }
 
+/** The unsent rest of a long reply. */
 export class SuspendedReply {
   readonly resp: 2 | 3
   /** Bytes of the replies that follow. */

@@ -32,6 +32,7 @@ export interface SystemFiles {
   openCount(): number
 }
 
+/** Divides the limit on open files between connections and LevelDB. */
 export class FileBudget {
   private readonly system: SystemFiles
   private readonly reserved: number

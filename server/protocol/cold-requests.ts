@@ -3,6 +3,7 @@ import type { Bytes } from '../../base/bytes.ts'
 import type { Request } from '../../commands/contract/request.ts'
 import type { RequestDecoder } from './request-decoder.ts'
 
+/** Decoded requests of one client that wait until their keys have been read from disk. */
 export class ColdRequests {
   requests: Bytes[][] = []
   /** `fill` stopped at its limit: the decoder holds more. */

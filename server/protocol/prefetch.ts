@@ -21,6 +21,7 @@ const WORTHWHILE_KEYS = 8
 /** Keys being read at a time, for all clients together. */
 const MOST_KEYS = 4096
 
+/** Reads the roots for a batch of requests in one asynchronous read. */
 export class Prefetcher {
   /** Requests decoded ahead at most. */
   readonly maxRequests = 256

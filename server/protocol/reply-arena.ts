@@ -11,6 +11,7 @@ const PIECE_BYTES = 256 * 1024
 /** Free pieces that are kept for reuse. */
 const MAX_SPARE = 64
 
+/** One buffer of the arena. */
 export class Piece {
   readonly buffer: Buffer
   /** Regions that have not been released. */
@@ -21,6 +22,7 @@ export class Piece {
   }
 }
 
+/** The pieces in which replies with many strings are assembled. */
 export class ReplyArena {
   piece = new Piece(PIECE_BYTES)
   /** End of the current region. */

@@ -31,6 +31,7 @@ const arena = new ReplyArena()
 /** The start of a turn's messages, by protocol. */
 const ROOTS = { 2: SharedText.root(2), 3: SharedText.root(3) } as const
 
+/** One client's encoded replies that have not been sent. */
 export class ReplyBuffer implements ReplySink {
   /** The content, while it consists of messages only. */
   private shared: SharedText | null = null

@@ -63,6 +63,7 @@ const HIDDEN_BY_NUL = -2
 
 const NOTHING: Buffer = Buffer.alloc(0)
 
+/** Turns one client's bytes into requests. */
 export class RequestDecoder {
   /** False limits the client to 10 arguments of 16 KiB. */
   authenticated = true

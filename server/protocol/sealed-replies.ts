@@ -4,6 +4,7 @@
  */
 import type { Chunks } from './reply-buffer.ts'
 
+/** One client's replies that wait for an fsync. */
 export class SealedReplies {
   /** Bytes of all sealed replies. */
   bytes = 0

@@ -5,7 +5,7 @@
  *   root -> message 1 -> message 2 -> message 3
  *                           A            B, C     B and C get all three, in one and the same Buffer
  *
- * A client that has got nothing else in the turn stands at a node, and moves to the next with each
+ * A client that gets nothing else in the turn stands at a node, and moves to the next with each
  * message. Each node keeps one successor, the last one asked for: the clients that get a message
  * get it one after the other.
  */
@@ -16,6 +16,7 @@ import { encodeMessage } from './reply-encoder.ts'
 /** A longer text is sent as a Buffer even to one client: Node would copy it twice. */
 const LONG_BYTES = 16 * 1024
 
+/** The messages of a turn, encoded once for all clients that get them. */
 export class SharedText {
   readonly resp: 2 | 3
   /** All text from the root to this node. */

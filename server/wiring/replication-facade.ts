@@ -40,6 +40,7 @@ export interface FacadeOptions {
   ownAddresses(): readonly string[]
 }
 
+/** Replication as commands and INFO see it. */
 export class ReplicationFacade implements ReplicationPort {
   private readonly options: FacadeOptions
 

@@ -3,6 +3,8 @@ import type { StoragePort } from '../../commands/contract/ports.ts'
 import type { Storage } from '../../storage/storage.ts'
 import { heapUsage, residentBytes } from '../process/memory.ts'
 
+/** The storage engine as commands and INFO see it. */
+/** The storage engine as commands and INFO see it. */
 export class StorageFacade implements StoragePort {
   private readonly storage: Storage
   private readonly wake: () => void

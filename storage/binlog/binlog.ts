@@ -25,6 +25,7 @@ import { SegmentTailReader, type TailReader } from './tail-reader.ts'
  */
 const ROTATION_TAIL_BYTES = 1024 * 1024
 
+/** The write-ahead log of one data directory. */
 export class Binlog {
   readonly settings: BinlogSettings
   readonly segments: Segment[]

@@ -10,6 +10,7 @@ import type { Keyspace } from '../keyspace/keyspace.ts'
 import type { Binlog } from './binlog.ts'
 import type { OpenGroup } from './open-group.ts'
 
+/** Appends the turn's group, and holds a group that cannot be written. */
 export class GroupWriter {
   /** The reason why the held group could not be written; null if none is held. */
   stalled: string | null = null

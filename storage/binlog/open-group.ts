@@ -13,6 +13,7 @@ import { GROUP_HEAD_BYTES } from './group.ts'
 const BUFFER_BYTES = 1024 * 1024
 const MAX_SELECT_BYTES = 64
 
+/** The group that is being filled in this turn. */
 export class OpenGroup {
   /** Bytes of the body so far. */
   bodyLength = 0

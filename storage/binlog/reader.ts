@@ -21,6 +21,7 @@ export function trustedSynced(header: GroupHeader, ownFrom: number | null): numb
   return ownFrom !== null && header.offset >= ownFrom ? header.synced : 0
 }
 
+/** Reads and verifies groups in order, from a position on. */
 export class BinlogReader {
   private readonly files: Files
   private readonly segments: readonly Segment[]

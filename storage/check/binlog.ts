@@ -90,7 +90,8 @@ function walkLog(
       if (header.offset < checkpoint.offset && result.end.offset > checkpoint.offset)
         findings.damage(`binlog offset ${header.offset}`, `the checkpoint at ${checkpoint.offset} lies within this group`)
       commands += checkBody(header, result.body, findings)
-      if (header.synced > header.offset) findings.damage(`binlog offset ${header.offset}`, `the head says that the log is durable up to ${header.synced}, past this offset`)
+      if (header.synced > header.offset)
+        findings.damage(`binlog offset ${header.offset}`, `the head says that the log is durable up to ${header.synced}, past this offset`)
       synced = Math.max(synced, trustedSynced(header, ownFrom))
       end = result.end.offset
       checkPosition(result.end, checkpoint, findings)

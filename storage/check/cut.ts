@@ -36,7 +36,8 @@ function beginAt(files: Files, directory: string, segments: readonly Segment[], 
   }
   const left = listSegments(files, directory)
   if (left[0]?.start !== checkpointOffset) {
-    for (const segment of left) done.push(setAside(files, segment, 'it does not continue from the checkpoint; writes logged there are lost'))
+    for (const segment of left)
+      done.push(setAside(files, segment, 'it does not continue from the checkpoint; writes logged there are lost'))
     files.openSync(segmentPath(directory, checkpointOffset), 'create').closeSync()
     done.push(`an empty binlog begins at the checkpoint, offset ${checkpointOffset}`)
   }

@@ -27,6 +27,7 @@ function checkNextDeadline({ nextDeadlineMs }: Hash, deadlines: Edges | null, pl
 function checkStream({ lastId, maxDeletedId, entriesAdded, size }: Stream, entries: Edges | null, place: string, findings: Findings): void {
   if (entries !== null && entries.last > lastId)
     findings.damage(place, `holds the entry ${idText(entries.last)}, which is past its last id, ${idText(lastId)}`)
-  if (maxDeletedId > lastId) findings.damage(place, `its greatest deleted id, ${idText(maxDeletedId)}, is past its last id, ${idText(lastId)}`)
+  if (maxDeletedId > lastId)
+    findings.damage(place, `its greatest deleted id, ${idText(maxDeletedId)}, is past its last id, ${idText(lastId)}`)
   if (entriesAdded < size) findings.damage(place, `holds ${size} entries, although only ${entriesAdded} were ever added`)
 }

@@ -25,6 +25,7 @@ export interface OwnedObject {
   readonly payload: Bytes
 }
 
+/** The owners of objects, by object id. */
 export class ObjectTable {
   private ids = new Float64Array(FIRST_CAPACITY)
   private kinds = new Uint8Array(FIRST_CAPACITY)

@@ -9,6 +9,7 @@ import { isCollection, isUnchecked, type ObjectTable, type OwnedObject } from '.
 import { damageText, type Findings } from './report.ts'
 import { TreeCheck } from './trees.ts'
 
+/** Verifies page records, object by object. */
 export class PageCheck {
   private readonly db: Database
   private readonly findings: Findings

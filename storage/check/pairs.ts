@@ -23,6 +23,7 @@ const NAMES: Readonly<Record<number, readonly [one: string, other: string]>> = {
 /** Bytes of a number in a stream's groups' tree. */
 const NUMBER_BYTES = 4
 
+/** Adds up the two sides of facts that are stored twice. A sound object comes to zero. */
 export class PairBalance {
   private ones = 0
   private others = 0

@@ -17,6 +17,7 @@ export interface Finding {
 
 const MAX_FINDINGS = 1000
 
+/** The findings of one check. */
 export class Findings {
   readonly list: Finding[] = []
   /** The number of findings, those past the limit included. */

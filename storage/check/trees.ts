@@ -55,6 +55,7 @@ interface Expected {
 /** The byte of a page that says which kind of tree it is part of. */
 const LAYOUT_AT = 1
 
+/** Verifies the trees of one collection in pages. */
 export class TreeCheck {
   private readonly findings: Findings
   private readonly id: number
@@ -134,10 +135,7 @@ export class TreeCheck {
     // The first separator of an inner page bounds nothing.
     for (let i = level === 0 ? 1 : 2; i < keys.length; i++) {
       if ((keys[i - 1] as Bytes) < (keys[i] as Bytes)) continue
-      this.findings.damage(
-        place,
-        level === 0 ? `key ${i} is not after the one before it` : `separator ${i} is not after the one before it`,
-      )
+      this.findings.damage(place, level === 0 ? `key ${i} is not after the one before it` : `separator ${i} is not after the one before it`)
       break
     }
     const isLeaf = level === 0

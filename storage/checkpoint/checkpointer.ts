@@ -32,6 +32,7 @@ export interface CheckpointSettings {
   dirtyLimitBytes: number
 }
 
+/** Decides when to checkpoint, and drives one checkpoint at a time. */
 export class Checkpointer {
   readonly settings: CheckpointSettings
   landedOffset: number

@@ -43,6 +43,7 @@ interface GarbageItem {
   readonly id: number
 }
 
+/** Clears the records of dropped objects and databases in the background. */
 export class Sweeper {
   swept = 0
   private readonly keyspace: Keyspace

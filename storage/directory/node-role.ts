@@ -36,6 +36,7 @@ export interface NodeRoleOptions {
  */
 export type ExpiryHold = 'replication' | 'clients' | 'role'
 
+/** The role of the node and its stored history. */
 export class NodeRole {
   /** The reason why memory differs from the log; null if it does not. */
   distrusted: string | null = null

@@ -7,6 +7,7 @@ import type { Files } from '../../base/files.ts'
 
 const PIECE_BYTES = 1024 * 1024
 
+/** A file whose space is released when the disk is full. */
 export class Reserve {
   private readonly files: Files
   private readonly directory: string

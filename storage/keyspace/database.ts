@@ -23,6 +23,7 @@ import { KeyMap } from './key-map.ts'
 import type { Keyspace } from './keyspace.ts'
 import { NewKeys } from './new-keys.ts'
 
+/** One logical database: its resident keys, and the way to the keys in LevelDB. */
 export class Database implements OwnerDatabase {
   readonly keyspace: Keyspace
   readonly id: number

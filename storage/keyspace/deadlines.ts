@@ -25,6 +25,7 @@ export interface Deadline {
 
 type Buckets = Map<number, Deadline[]>
 
+/** Hints of the deadlines that are due soon. */
 export class Deadlines {
   /** The heap knows every deadline before this time, in ms; a multiple of a minute. */
   horizonMs = 0

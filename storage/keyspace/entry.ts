@@ -21,6 +21,7 @@ import { EVENT_GENERIC } from './key-events.ts'
  */
 export const ENTRY_OVERHEAD_BYTES = 232
 
+/** One resident key with its value and deadline, or its tombstone. */
 export class Entry implements Resident, DirtyRecord, OwnerKey {
   // The fields that a lookup needs come first, so that they lie in one cache line.
   readonly key: Bytes

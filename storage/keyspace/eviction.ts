@@ -49,6 +49,7 @@ export function cacheBytesAtMost(cacheBytes: number): number {
   return cacheBytes + 2 * leewayOf(cacheBytes)
 }
 
+/** Keeps the working set within `cache-memory`. */
 export class Eviction implements PageAdmission {
   /** The owner of the limit, which may change at any time. */
   limits: { readonly cacheBytes: number } = { cacheBytes: Number.POSITIVE_INFINITY }

@@ -26,6 +26,7 @@ const UNREADABLE_RETRY_MS = 1000
 /** The longest wait of a timer: wall time may jump, and setTimeout past 2^31 ms fires at once. */
 const MAX_DELAY_MS = 1000
 
+/** Deletes keys and fields whose deadlines have passed. */
 export class Expiry {
   isActive = true
   private isStopped = false

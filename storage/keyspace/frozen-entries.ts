@@ -13,6 +13,7 @@ import type { Keyspace } from './keyspace.ts'
 
 const EMPTY_VALUE = Buffer.alloc(0)
 
+/** The entries that one checkpoint writes. */
 export class FrozenEntries {
   /** Objects whose garbage records are in the batch because their key's database was dropped. */
   readonly garbageObjects: number[] = []

@@ -108,6 +108,7 @@ class MapSegment<T extends Keyed> {
   }
 }
 
+/** A map from key to entry, by extendible hashing. */
 export class KeyMap<T extends Keyed = Entry> {
   private readonly segmentSlots: number
   private readonly hash: (key: Bytes) => number

@@ -64,6 +64,7 @@ export interface Frozen {
   readonly libraries: readonly Bytes[]
 }
 
+/** All databases of a node, and the protocol between commands and checkpoints. */
 export class Keyspace implements OwnerKeyspace {
   readonly databases: Database[]
   /** A full sync replaces it: do not keep a reference. */

@@ -10,6 +10,7 @@ import type { Bytes } from '../../base/bytes.ts'
 import type { RecordSink, RecordStore } from '../records/record-store.ts'
 import { DamageError, libraryKey, libraryRecord, readLibrary } from '../records/records.ts'
 
+/** The stored libraries of functions, by name. */
 export class Libraries {
   /**
    * Goes up whenever a library may have changed, including when the libraries are read from disk

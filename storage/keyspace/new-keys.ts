@@ -10,6 +10,7 @@ import type { Bytes } from '../../base/bytes.ts'
 
 const BLOCK_KEYS = 512
 
+/** The keys of one database that LevelDB does not have yet. */
 export class NewKeys {
   private pending: Bytes[] = []
   /** Blocks of ascending keys, in ascending order. Only a single block may be empty. */

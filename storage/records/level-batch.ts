@@ -25,6 +25,7 @@ export function iterateLevel(level: ClassicLevel<Buffer, Buffer>, range: RecordR
 /** Makes a write, or refuses it after a failed one. */
 type Attempt = (write: () => Promise<void>) => Promise<void>
 
+/** One atomic write to LevelDB. */
 export class LevelBatch implements RecordBatch {
   sizeBytes = 0
   count = 0

@@ -30,6 +30,7 @@ const PROBE_BYTES = 4096
  */
 const openPaths = new Set<string>()
 
+/** The record store in LevelDB. */
 export class LevelRecords implements RecordStore {
   private readonly path: string
   private readonly settings: LevelSettings

@@ -47,6 +47,7 @@ interface Reader {
   readonly signal: Int32Array<SharedArrayBuffer>
 }
 
+/** Reads ranges of LevelDB synchronously, through a thread. */
 export class RecordReader {
   private readonly path: string
   private readonly patienceMs: number

@@ -13,7 +13,7 @@ export interface RecordRange {
   readonly limit?: number
 }
 
-/** The part of a batch that whoever encodes records needs. */
+/** The part of a batch that an encoder of records needs. */
 export interface RecordSink {
   /** Copies key and value, so the caller may reuse its buffers. */
   put(key: Buffer, value: Buffer): void

@@ -27,6 +27,7 @@ export interface ReopeningHost {
   onFailed(reason: Error): void
 }
 
+/** Closes and opens LevelDB after a failed write, and retries every second. */
 export class Reopening {
   /**
    * The error of the last failed attempt; null before the first one, and when LevelDB is open

@@ -1,4 +1,6 @@
-/** Objects in memory as eviction and checkpoints see them: entries, nodes of trees, pages of ropes. */
+/**
+ * Objects in memory as eviction and checkpoints see them: entries, nodes of trees, pages of ropes.
+ */
 import type { RecordSink } from '../records/record-store.ts'
 
 /** An object that the clock hand of eviction visits: an entry or a page. */
@@ -15,8 +17,8 @@ export interface Resident {
 export interface DirtyRecord {
   generation: number
   /**
-   * Writes the record into the batch of the checkpoint under way, and marks it as encoded. REQUIRES:
-   * the record belongs to the frozen generation.
+   * Writes the record into the batch of the checkpoint under way, and marks it as encoded.
+   * REQUIRES: the record belongs to the frozen generation.
    */
   encode(batch: RecordSink): void
 }

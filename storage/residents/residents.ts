@@ -6,6 +6,7 @@
 import { assert, must } from '../../base/assert.ts'
 import type { Resident } from './resident.ts'
 
+/** The ring of resident entries and pages of one database, for the clock hand. */
 export class Residents {
   bytes = 0
   private readonly ring: Resident[] = []

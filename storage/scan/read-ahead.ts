@@ -21,6 +21,7 @@ interface ReadPiece {
   readonly isWhole: boolean
 }
 
+/** Keys that SCANs have read from LevelDB ahead of need. */
 export class ReadAhead {
   /** In order of use, the last used at the end. */
   private pieces: ReadPiece[] = []

@@ -30,6 +30,7 @@ export interface CursorPosition {
 
 type StoredCursor = readonly [token: Bytes, dbId: number, from: Bytes, key?: Bytes]
 
+/** The cursors of all scans, by token. */
 export class ScanCursors {
   readonly ahead = new ReadAhead()
   private readonly maxCount: number

@@ -10,6 +10,7 @@ import type { Bytes } from '../../base/bytes.ts'
 import { slotOf, type TreeNode } from './node.ts'
 import type { Tree, TreeValue } from './tree.ts'
 
+/** Goes through a tree element by element. */
 export class TreeCursor {
   key: Bytes = ''
   value: TreeValue = undefined

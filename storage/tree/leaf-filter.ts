@@ -24,6 +24,7 @@ export function hashOf(value: Bytes): number {
   return hash ^ (hash >>> 16)
 }
 
+/** A Bloom filter over the values of one leaf. */
 export class LeafFilter {
   private readonly words = new Int32Array(BITS / 32)
 

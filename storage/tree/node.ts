@@ -54,6 +54,7 @@ const STRING_MEMORY_BYTES = 24
 
 const NOTHING: never[] = []
 
+/** One node of a tree. */
 export class TreeNode implements Resident, DirtyRecord, ReadPage {
   readonly tree: Tree
   /** The object's pages; null while the node lies inside the root record. */

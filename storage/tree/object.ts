@@ -16,6 +16,7 @@ import { Tree } from './tree.ts'
 /** Approximate bytes of the object, its first tree and that tree's leaf, without their content. */
 const OBJECT_BYTES = 320
 
+/** One key's collection: its trees, inline or in pages. */
 export class TreeObject {
   db: OwnerDatabase
   /** The key that owns the object; null while it is detached. */

@@ -1,6 +1,6 @@
 /**
- * What owns a large value, as trees and ropes see it: the key, its database and the keyspace. The
- * keyspace's classes implement these interfaces, so that values and trees import none of them.
+ * The owners of a large value, as trees and ropes see them: the key, its database and the keyspace.
+ * The keyspace's classes implement these interfaces, so that values and trees import none of them.
  */
 import type { Bytes } from '../../base/bytes.ts'
 import type { DirtyRecord, ReadPage } from '../residents/resident.ts'
@@ -14,7 +14,9 @@ export interface OwnerKey {
   readonly generation: number
   /** Marks the root record dirty. REQUIRES: called before every change of the value in place. */
   touch(): void
-  /** Reports that the deadline of the value's next field has changed. REQUIRES: `touch` came before. */
+  /**
+   * Reports that the deadline of the value's next field has changed. REQUIRES: `touch` came before.
+   */
   dueChanged(): void
   /** Deletes the key because its collection has lost its last element, and reports that. */
   removeEmptied(): void
@@ -32,7 +34,9 @@ export interface OwnerDatabase {
   fieldsExpired(key: Bytes, fields: readonly Bytes[]): void
 }
 
-/** The members of `Keyspace` that pages and fields with deadlines need; they are explained there. */
+/**
+ * The members of `Keyspace` that pages and fields with deadlines need; they are explained there.
+ */
 export interface OwnerKeyspace {
   readonly generation: number
   readonly frozenGeneration: number

@@ -13,6 +13,7 @@ import { pageContent } from './page-codec.ts'
 const MAX_PAGE_NUMBER = 2 ** 32 - 2 ** 16
 assert(MAX_PAGE_NUMBER < 2 ** 32, 'a page number is written in four bytes')
 
+/** The page numbers and the shared state of one object in pages. */
 export class Pages {
   /** The database whose key holds the object. */
   db: OwnerDatabase

@@ -48,6 +48,7 @@ const MAX_MEASURED_PAGES = 16
 assert(MIN_INNER_CHILDREN >= 2 * 2, 'an inner node is split into two with two children each')
 assert(DEFAULT_PAGE_LIMITS.inlineBytes <= DEFAULT_PAGE_LIMITS.pageBytes, 'what is inline fits into a page')
 
+/** One counted B+tree, keyed or by position. */
 export class Tree {
   readonly object: TreeObject
   readonly layout: Layout

@@ -36,6 +36,7 @@ export const DEADLINE_BYTES = 8
  */
 export const MAX_ENDING_FIELD_BYTES = MAX_BYTES_LENGTH - DEADLINE_BYTES
 
+/** A hash. */
 export class Hash implements Collection {
   static readonly kind = KIND_HASH
   static readonly layouts: readonly Layout[] = [FIELDS, DEADLINES]

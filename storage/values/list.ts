@@ -31,6 +31,7 @@ export interface ListLimits {
 
 export type ListEnd = 'left' | 'right'
 
+/** A list. */
 export class List implements Collection {
   static readonly kind = KIND_LIST
   static readonly layouts: readonly Layout[] = [{ isKeyed: false, values: BYTES_VALUES }]

@@ -23,6 +23,7 @@ export const PAGE_OVERHEAD_BYTES = 200
 
 const ZEROS = Buffer.alloc(CHUNK_BYTES)
 
+/** One chunk of a rope. */
 export class RopePage implements Resident, DirtyRecord, ReadPage {
   readonly memoryBytes = CHUNK_BYTES + PAGE_OVERHEAD_BYTES
   readonly rope: Rope
@@ -58,6 +59,7 @@ export class RopePage implements Resident, DirtyRecord, ReadPage {
   }
 }
 
+/** A large string in chunks. */
 export class Rope {
   /** The database whose key holds this rope. */
   db: OwnerDatabase

@@ -31,6 +31,7 @@ export interface SetLimits {
   number(name: 'set-max-intset-entries' | 'set-max-listpack-entries' | 'set-max-listpack-value'): number
 }
 
+/** A set. */
 export class SetValue implements Collection {
   static readonly kind = KIND_SET
   static readonly layouts: readonly Layout[] = [{ isKeyed: true, values: NO_VALUES }]

@@ -43,6 +43,7 @@ export interface ScoreBound {
 /** One end of a range of members in byte order. */
 export type LexBound = 'least' | 'greatest' | { readonly member: Bytes; readonly isExclusive: boolean }
 
+/** A sorted set. */
 export class SortedSet implements Collection {
   static readonly kind = KIND_SORTED_SET
   static readonly layouts: readonly Layout[] = [

@@ -1,12 +1,12 @@
-/** Real programs of others, where they are installed. */
+/** Programs of others, where they are installed. */
 import { execFileSync, spawn } from 'node:child_process'
 
 const { HAYPILE_REQUIRE_INTEROP } = process.env
 const RUN_MS = 300_000
 
 /**
- * Whether all of the programs are there. Where one is missing: a loud line, or the end where they
- * are required.
+ * Returns true if all programs are installed. If one is missing, prints a line that cannot be
+ * overlooked, or throws where programs are required.
  */
 export function haveTools(what: string, ...programs: readonly string[]): boolean {
   const missing = programs.filter((program) => !isInstalled(program))
@@ -32,9 +32,12 @@ export interface Ran {
 }
 
 export interface RunOptions {
-  /** Standard input, in full. */
+  /** All of standard input. */
   readonly input?: string | Buffer | readonly Buffer[]
-  /** Ends the program with SIGINT when its output is so: for those that go on for ever. */
+  /**
+   * Returns true when the output is complete; the program is then ended with SIGINT. For programs
+   * that run for ever.
+   */
   readonly untilOutput?: (out: string) => boolean
 }
 

@@ -23,6 +23,7 @@ export type Raised = 'raised' | 'as it was' | 'corrupt'
 /** Heights of all registers, for unions and for the change from sparse to dense. */
 const unpacked = new Uint8Array(REGISTERS)
 
+/** A HyperLogLog in a buffer that commands work on. */
 export class Sketch {
   /** True if the sketch has become dense because the sparse form would have been too long. */
   isOutgrown = false

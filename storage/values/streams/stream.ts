@@ -20,6 +20,7 @@ const HEADER_BYTES = 45
 
 const scratch = Buffer.alloc(HEADER_BYTES)
 
+/** A stream. */
 export class Stream {
   static readonly kind = KIND_STREAM
   static readonly layouts: readonly Layout[] = [

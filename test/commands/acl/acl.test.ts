@@ -1,6 +1,6 @@
 /**
- * ACL and AUTH as commands: what they answer, whom they cut off, what is logged, and what the
- * executor refuses.
+ * ACL and AUTH as commands: their replies, the clients that they disconnect, the ACL log, and the
+ * requests that the executor refuses.
  */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
@@ -18,7 +18,7 @@ import { type Harness, harness, plain, type TestClient } from '../../support/har
 const FAMILIES = [aclCommands, connection, strings, lists, blockingLists, transactions]
 
 interface Bench extends Harness {
-  /** A client of the default user, among those that the server knows. */
+  /** Returns a client of the default user, which the server knows. */
   connect(): TestClient
 }
 
@@ -46,7 +46,7 @@ function bench(): Bench {
   }
 }
 
-/** What a request is answered: maps as flat lists, errors with a minus before. */
+/** Returns the reply to a request: maps as flat lists, errors with a minus before. */
 function say(client: TestClient, ...words: string[]): unknown {
   client.send(...words)
   return shown(client.replies.pop())

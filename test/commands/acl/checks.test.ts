@@ -1,4 +1,4 @@
-/** What a user may run, and what is said where not. */
+/** The requests that a user may run, and the reasons for refusals. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import type { Bytes } from '../../../base/bytes.ts'
@@ -31,7 +31,7 @@ function find(...words: Bytes[]): Command {
   return found
 }
 
-/** `ok`, or the reason with the object: `key a`. */
+/** Returns `ok`, or the reason with its object: `key a`. */
 function verdict(user: User, request: Bytes): string {
   const words = request.split(' ')
   const denial = user.denialOf(find(...words), words)
@@ -172,12 +172,12 @@ test('SORT by what other keys hold is refused to users who may not read them', (
 
 const REQUESTS = 6000
 /**
- * Changes what only reads are declared of, as in Redis: groups of a stream, and how a sketch keeps
- * its count.
+ * Commands that change what they declare as read only, as in Redis: groups of a stream, and a
+ * sketch's cached count.
  */
 const CHANGES_UNSEEN = new Set(['xreadgroup', 'pfcount'])
 
-/** They go through all keys, or none. */
+/** Commands without key arguments: they affect all keys, or none. */
 const WITHOUT_KEYS = new Set(['keys', 'dbsize', 'flushdb', 'swapdb'])
 
 test('property: no command looks at or changes a key that its check does not see', () => {

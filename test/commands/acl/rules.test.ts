@@ -1,4 +1,4 @@
-/** Rules into permissions, and permissions into the text that ACL LIST shows. */
+/** Rules turned into permissions, and permissions into the text that ACL LIST shows. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import type { Bytes } from '../../../base/bytes.ts'
@@ -24,7 +24,7 @@ function userOf(...rules: Bytes[]): User {
   return user
 }
 
-/** The text of a user that is on and has no password, without these two. */
+/** Returns the text of an enabled user without a password, leaving out these two words. */
 const shown = (...rules: Bytes[]) => describeUser(userOf(...rules)).replace(/^off sanitize-payload /, '')
 
 function refusal(...rules: Bytes[]): string {
@@ -167,7 +167,7 @@ function allowed(user: User, ...words: Bytes[]): boolean {
   return user.denialOf(command, words) === null
 }
 
-/** The user that a file would hold. */
+/** Returns the user as it is read back from an ACL file. */
 function reread(user: User): User {
   const read = readUsers(writeUsers([user]), 'users.acl', context)
   if ('errors' in read) throw new Error(read.errors)

@@ -1,6 +1,6 @@
 /**
- * What holds of every command that blocks: databases, time-outs, ends of waiting, and what stands
- * in the way.
+ * Rules for every blocking command: databases, timeouts, the ends of waiting, and the states of the
+ * server that stand in the way.
  */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'

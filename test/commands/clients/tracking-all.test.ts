@@ -1,7 +1,7 @@
 /**
- * Nothing changes that trackers are not told of: commands of every kind run by chance, and after
- * each every key is compared with what it was. What only reads tells nothing. The same of what
- * ends, and of the log as a replica runs it.
+ * No change escapes client tracking. Random commands of every kind run, and after each one every
+ * key is compared with its former value. Commands that only read invalidate nothing. Expiry and the
+ * log, as a replica replays it, are compared, too.
  */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
@@ -20,13 +20,13 @@ const COMMANDS = 2000
 const DATABASES = 3
 const KEYS = KEY_KINDS.flatMap((kind) => [0, 1, 2, 3].map((number) => `${kind}${number}`))
 
-/** Told of every key. */
+/** Returns a client that tracks every key. */
 function listenerOf({ executor }: Harness) {
   const session = new FakeSession(99)
   session.resp = 3
   executor.tracking.enable(session, { redirect: 0, isBroadcast: true, choice: 'all', noLoop: false }, [])
   return {
-    /** Keys told of since the last call; null for all of them. */
+    /** Returns the keys invalidated since the last call; null for all keys. */
     told(): ReadonlySet<Bytes> | null {
       executor.tracking.endTurn()
       const messages = session.pushed.splice(0).map(({ items }) => items[1] as readonly Bytes[] | null)
@@ -35,10 +35,10 @@ function listenerOf({ executor }: Harness) {
   }
 }
 
-/** Before the digest of a hash, whatever its key is called. */
+/** Stands before the digest of a hash. */
 const HASH_MARK = 'hash '
 
-/** Value and deadline of each key. */
+/** Returns value and deadline of each key. */
 function contentOf({ keyspace }: Harness): Map<Bytes, Bytes> {
   const content = new Map<Bytes, Bytes>()
   const { isUseCounted } = keyspace
@@ -59,8 +59,8 @@ function changedKeys(before: Map<Bytes, Bytes>, after: Map<Bytes, Bytes>): Bytes
 }
 
 /**
- * Whether a key is a hash in one of the databases: RENAME and COPY give hashes the names of other
- * kinds.
+ * Returns true for the name of a hash in one of the databases: RENAME and COPY give hashes the
+ * names of other types.
  */
 function isHash(content: Map<Bytes, Bytes>, key: Bytes): boolean {
   return [...content].some(([name, what]) => name.slice(2) === key && what.startsWith(HASH_MARK))
@@ -76,7 +76,7 @@ test('whatever a command changes is told, and what only reads tells nothing', as
   let [before, replicaBefore] = [contentOf(master), contentOf(replica)]
   let changes = 0
   const forms = [...WRITES, ...WRITES, ...FIELD_WRITES, ...READS]
-  /** What is found to be over by looking at everything, told. */
+  /** Reads every key, so that expired ones are found, and returns the keys invalidated by that. */
   const pass = () => {
     contentOf(master)
     return onMaster.told()
@@ -90,7 +90,7 @@ test('whatever a command changes is told, and what only reads tells nothing', as
       master.advance(time)
       replica.advance(time)
       const told = pass()
-      // Fields that are over are gone for who looks, and told of when they are deleted.
+      // Expired fields are hidden from readers, and invalidated when they are deleted.
       const ended = changedKeys(before, contentOf(master)).filter((key) => !isHash(before, key))
       for (const key of ended) assert.ok(told?.has(key), `${key} has ended`)
       before = contentOf(master)

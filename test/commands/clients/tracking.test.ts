@@ -1,4 +1,4 @@
-/** Client-side caching: which clients are told of which changes, in which form, and when. */
+/** Client-side caching: which clients get a message for a change, in which form, and when. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { client as clientCommands } from '../../../commands/clients/client.ts'
@@ -37,7 +37,7 @@ function start() {
   const world = harness(FAMILIES)
   return {
     ...world,
-    /** A client whose messages come among its replies. `setting` is what it says at first. */
+    /** Returns a client whose messages arrive among its replies. `setting` is its first command. */
     client(...setting: string[]): TestClient {
       const made = world.client()
       world.server.clients.sessions.push(made)
@@ -59,10 +59,10 @@ function shown(reply: Reply | ClientError): unknown {
   return Array.isArray(reply) ? reply.map(shown) : reply
 }
 
-/** What a client has been told since it was last asked. */
+/** Returns the messages to a client since the last call. */
 const heard = (client: TestClient) => client.replies.splice(0).map(shown)
 
-/** Sends lines and gives what comes back. */
+/** Sends lines and returns the replies. */
 function say(client: TestClient, ...lines: string[]): unknown[] {
   for (const line of lines) client.send(...line.split(' '))
   return heard(client)

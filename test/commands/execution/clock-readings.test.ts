@@ -1,4 +1,4 @@
-/** Which units share a reading of the clock, with commands that take as long as the test says. */
+/** Units that share a reading of the clock. Commands of the test take a given time. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { type Command, command } from '../../../commands/contract/command.ts'
@@ -11,12 +11,12 @@ import { waitFor } from '../../../storage/scan/steps.ts'
 import { type Harness, harness } from '../../support/harness/harness.ts'
 import type { ManualClock } from '../../support/harness/manual-clock.ts'
 
-/** The clock of the harness that the commands run in. */
+/** The clock of the harness in which the commands run. */
 let clock: ManualClock
 
 const declared = { group: 'server', since: '1.0.0', summary: 'Takes time.', flags: [] } as const
 
-/** TAKE milliseconds: takes so long and answers its reading. */
+/** TAKE milliseconds: takes that time and answers its reading of the clock. */
 const take = command({
   ...declared,
   name: 'take',
@@ -28,7 +28,10 @@ const take = command({
   },
 })
 
-/** TAKEAROUND before meanwhile: takes so long before its first wait, and during that wait. */
+/**
+ * TAKEAROUND before meanwhile: takes the first time before its first wait, and the second during
+ * it.
+ */
 const takeAround = command({
   ...declared,
   name: 'takearound',

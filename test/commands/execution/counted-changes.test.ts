@@ -1,6 +1,4 @@
-/**
- * What INFO counts as changes since the last save: as many as Redis 7.2 does, command by command.
- */
+/** INFO counts changes since the last save as Redis 7.2 does, command by command. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import type { Bytes } from '../../../base/bytes.ts'
@@ -8,7 +6,7 @@ import { dataFamilies } from '../../support/generators/data-families.ts'
 import { harness } from '../../support/harness/harness.ts'
 import { withNode } from '../../support/harness/in-process-node.ts'
 
-/** Requests in their order, each with the count that redis-server shows for it. */
+/** Requests in their order, with the count that redis-server shows after each. */
 const COUNTS: readonly (readonly [request: Bytes, count: number])[] = [
   ['SET a 1', 1],
   ['SET a 2 EX 100', 1],

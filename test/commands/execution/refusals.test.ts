@@ -1,6 +1,6 @@
 /**
- * A command that fails changes nothing and logs nothing, whatever is wrong with it; and nothing
- * goes wrong but what the client is told.
+ * A command that fails changes nothing and logs nothing, for any reason, and it fails only with an
+ * error that its client gets.
  */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
@@ -27,7 +27,7 @@ function world() {
   return made
 }
 
-/** A word put into a SORT may make it one that stores. */
+/** Returns true for a SORT into which a random word may put STORE. */
 const storesSorted = (request: readonly Bytes[]) => /^sort$/i.test(request[0] ?? '') && request.some((word) => /^store$/i.test(word))
 
 function check(name: Bytes, forms: readonly Bytes[], digestEach: 'failure' | 'request'): void {

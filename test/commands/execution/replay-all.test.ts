@@ -1,7 +1,7 @@
 /**
- * What is logged does the same elsewhere: commands of every kind run on one keyspace and their log
- * on another, which has other configuration, pages of other sizes, other chance and another mixture
- * of memory and disk. Both hold the same at any time.
+ * The log has the same effects elsewhere. Commands of every kind run on one keyspace and their log
+ * on another one, which differs in configuration, page sizes, chance, and the share that is in
+ * memory. Both hold the same data at any time.
  */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
@@ -22,11 +22,11 @@ const COMMANDS = 3000
 const DATABASES = 3
 const TINY_PAGES = { inlineBytes: 60, pageBytes: 100, pageElements: 5 }
 
-/** Which forms come, and how often. What empties everything comes seldom. */
+/** Forms of requests with their weights. Those that empty everything are rare. */
 const FORMS = [...WRITES, ...WRITES, ...FIELD_WRITES, ...FIELD_WRITES, ...READS]
 const isDrastic = (form: Bytes) => /^(FLUSHDB|SWAPDB|DEL)/.test(form)
 
-/** The digest of a keyspace and, which that leaves out, when its keys end. */
+/** Returns the digest of a keyspace and the deadlines of its keys, which the digest leaves out. */
 async function contentOf({ keyspace }: Harness): Promise<Bytes> {
   const deadlines: Bytes[] = []
   for (const db of keyspace.databases.slice(0, DATABASES)) {
@@ -38,7 +38,7 @@ async function contentOf({ keyspace }: Harness): Promise<Bytes> {
   return `${await runLater(databasesDigest(keyspace))}\n${deadlines.join('\n')}`
 }
 
-/** One that follows a log: under a configuration of its own. */
+/** Returns a keyspace that follows a log under a configuration of its own. */
 function follower(chance: Seeded): Harness {
   const made = harness(FAMILIES)
   const small = () => String(1 + chance.integer(5))

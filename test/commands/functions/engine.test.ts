@@ -8,7 +8,7 @@ import { Libraries } from '../../../storage/keyspace/libraries.ts'
 
 const LIMIT_BYTES = 16 * 2 ** 20
 
-/** One whose `redis` has what is needed to tell the two times apart. */
+/** Returns a machine whose `redis` table tells loading from calling. */
 function makeMachine(nowMs: () => number): LuaMachine {
   return new LuaMachine({
     limitBytes: LIMIT_BYTES,

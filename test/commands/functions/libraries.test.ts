@@ -15,8 +15,8 @@ import { Libraries } from '../../../storage/keyspace/libraries.ts'
 import { seeded } from '../../support/generators/seed.ts'
 
 /**
- * Code is the names of functions, one a line; `!` does not compile, and `!!` breaks the machine,
- * too. Counts what is compiled and not released.
+ * An engine whose code is a list of function names, one a line. `!` does not compile, and `!!`
+ * breaks the machine, too. Counts functions that are compiled and not released.
  */
 class FakeEngine implements FunctionEngine {
   losses = 0

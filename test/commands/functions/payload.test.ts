@@ -7,7 +7,7 @@ import { lzfDecompressed } from '../../../commands/functions/lzf.ts'
 import { readPayload, writePayload } from '../../../commands/functions/payload.ts'
 import { seeded } from '../../support/generators/seed.ts'
 
-/** A payload with the footer that it should have. */
+/** Returns a payload with its correct footer. */
 const sealed = (body: Buffer | string, version = 10) => {
   const content = Buffer.concat([Buffer.from(body as string, 'latin1'), Buffer.from([version, 0])])
   return bytesOf(Buffer.concat([content, crc64(content, content.length)]))

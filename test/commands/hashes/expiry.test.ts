@@ -16,7 +16,7 @@ import { type Harness, harness } from '../../support/harness/harness.ts'
 const start = () => harness([hashes, hashNumbers, hashReading, hashExpiry, keys, expiry, strings])
 const throwsText = (run: () => unknown, text: string) => assert.throws(run, (error: Error) => error.message === text)
 
-/** What runs against a hash h of the fields a, b and c, without deadlines. */
+/** Returns a server with a hash h of the fields a, b and c, without deadlines. */
 function filled(): Harness {
   const made = start()
   made.run('HSET', 'h', 'a', '1', 'b', '2', 'c', '3')
@@ -30,7 +30,7 @@ const hashAt = ({ keyspace }: Harness, key = 'h'): Hash => {
   return value
 }
 
-/** HPTTL of these fields. */
+/** Returns HPTTL of these fields. */
 const left = ({ run }: Harness, ...fields: Bytes[]): Reply => run('HPTTL', 'h', 'FIELDS', String(fields.length), ...fields)
 
 test('deadlines are logged as absolute ones in ms, of those fields alone that have got one', () => {

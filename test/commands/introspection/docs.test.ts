@@ -5,8 +5,8 @@ import { type Command, firstKey, keyRange } from '../../../commands/contract/com
 import { type ArgumentDoc, argumentsOf } from '../../../commands/introspection/docs.ts'
 
 /**
- * A short form: `name:type`, `TOKEN` before, then ? optional, + multiple, ! with its token; parts
- * in brackets; @n the key spec.
+ * Returns a short form: `name:type`, a TOKEN before it, then ? optional, + multiple, ! with its
+ * token. Parts are in brackets; @n is the key spec.
  */
 function short(argument: ArgumentDoc): string {
   const token = argument.token === undefined || argument.type === 'pure-token' ? '' : `${argument.token} `

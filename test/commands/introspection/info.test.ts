@@ -133,7 +133,7 @@ const family: readonly Command[] = [set, substr, mset, mget, bitop, bitfield, ev
 const table = new CommandTable([family, commandInfo])
 const context = { server: { table } } as unknown as Context
 
-/** Runs COMMAND with these words as a client's line has them. */
+/** Runs COMMAND with the words of a client's line. */
 function ask(line: string): Reply {
   const words = line.split(' ').filter((word) => word !== '')
   const all = commandInfo[0]!
@@ -141,7 +141,7 @@ function ask(line: string): Reply {
   return found.run!(context, ['COMMAND', ...words] as unknown as Args)
 }
 
-/** RESP3 as plain values: sets as {set}, maps as {map}, simple strings as +text. */
+/** Returns RESP3 as plain values: sets as {set}, maps as {map}, simple strings as +text. */
 function plain(reply: unknown): unknown {
   if (reply instanceof SimpleString) return `+${reply.text}`
   if (reply instanceof SetReply) return { set: reply.members.map(plain) }
@@ -261,7 +261,7 @@ test('COMMAND LIST filters by pattern, ACL category and module', () => {
   for (const line of ['LIST x', 'LIST FILTERBY x', 'LIST FILTERBY x y']) assert.throws(() => ask(line), /^ERR syntax error$/)
 })
 
-/** Requests, and the keys and flags that Redis 7.0.15 finds in them. */
+/** Requests with the keys and flags that Redis 7.0.15 finds in them. */
 const KEYS: readonly (readonly [request: string, keys: string])[] = [
   ['set k v', 'k:OW,update'],
   ['set k v EX 10 GET', 'k:RW,access,update'],

@@ -1,6 +1,6 @@
 /**
- * Reading data that is far larger than the cache, all of it cold, by every sort of command: the
- * cache keeps within its promise at every moment.
+ * Every sort of command reads cold data that is far larger than the cache. The cache stays within
+ * its limit at every moment.
  */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
@@ -28,11 +28,11 @@ const range = (count: number) => Array.from({ length: count }, (_, index) => ind
 const allKeys = range(KEYS).map(keyOf)
 const allElements = range(ELEMENTS).map(elementOf)
 
-/** In an order that comes to another page each time. */
+/** Indexes in an order that reaches another page each time. */
 const scattered = range(ELEMENTS).map((index) => (index * 7919) % ELEMENTS)
 
 interface World extends Harness {
-  /** The most bytes that were resident when something was read from disk, or afterwards. */
+  /** The most resident bytes seen during or after a read from disk. */
   mostBytes: number
 }
 
@@ -67,7 +67,7 @@ async function world(): Promise<World> {
   return watched
 }
 
-/** Nothing is in memory. */
+/** Evicts everything. */
 async function makeCold({ keyspace, checkpoint }: World): Promise<void> {
   await checkpoint()
   const { residents } = keyspace.database(0)

@@ -22,7 +22,7 @@ function start(): Harness {
 
 const names = (count: number, prefix = 'member:') => Array.from({ length: count }, (_, i) => `${prefix}${i}`).sort()
 
-/** A set that Redis would have as a hashtable. */
+/** Returns a server with a set that Redis would keep as a hashtable. */
 function filled(count = 200): Harness {
   const server = start()
   server.run('SADD', 's', ...names(count))

@@ -14,7 +14,7 @@ import { type Harness, harness } from '../../support/harness/harness.ts'
 const start = () => harness([strings, hashes, hashExpiry, keys, expiry, pikaScans])
 const outcome = (work: Promise<Reply>) => work.catch((error: Error) => error.message)
 
-/** Strings a to e, hashes h1 to h3 among them, half of all on disk. */
+/** Returns a server with strings a to e and hashes h1 to h3, half of all on disk. */
 async function filled(): Promise<Harness> {
   const made = start()
   for (const key of ['a', 'c', 'e']) made.run('SET', key, `value of ${key}`)

@@ -18,7 +18,7 @@ async function rejectsText(work: Promise<unknown>, text: string): Promise<void> 
   assert.is(outcome, text)
 }
 
-/** A whole scan: all keys, and the number of calls. */
+/** Runs a whole scan. Returns all keys and the number of calls. */
 async function scanAll({ runAsync }: Harness, ...options: string[]): Promise<{ keys: string[]; calls: number }> {
   const found: string[] = []
   let calls = 0

@@ -32,7 +32,7 @@ function addSortedSet({ keyspace, server }: Harness, key: Bytes, members: Readon
   db.set(key, value)
 }
 
-/** A list l, a set s, a sorted set z, weights and objects. */
+/** Returns a server with a list l, a set s, a sorted set z, weights and objects. */
 function filled(): Harness {
   const server = start()
   server.run('RPUSH', 'l', '3', '10', '1', '2')
@@ -236,7 +236,7 @@ test('errors come in the order of Redis, and change nothing', () => {
   assert.equal(server.logged(), [])
 })
 
-/** The elements of a new list or set k. */
+/** Makes a new list or set k of random elements and returns them. */
 function drawElements(server: Harness, { integer }: Seeded): readonly Bytes[] {
   const drawn = Array.from({ length: 1 + integer(60) }, () => String(integer(80) - 20))
   const isList = integer(2) === 0

@@ -1,6 +1,6 @@
 /**
- * Commands that wait for lists: who gets which element. What holds of every command that blocks is
- * in blocking.test.ts.
+ * Commands that wait for lists: which client gets which element.
+ * test/commands/blocking/blocking.test.ts has the rules for every blocking command.
  */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'

@@ -16,7 +16,7 @@ const NOT_AN_INTEGER = 'ERR value is not an integer or out of range'
 
 const start = () => harness([lists, listSearches, listMoves, keys, objects, strings])
 
-/** A server with a list `l` of these elements and nothing logged. */
+/** Returns a server with a list `l` of these elements and an empty log. */
 function withList(...elements: Bytes[]): Harness {
   const server = start()
   server.run('RPUSH', 'l', ...elements)
@@ -26,7 +26,7 @@ function withList(...elements: Bytes[]): Harness {
 
 const all = ({ run }: Harness, key = 'l') => run('LRANGE', key, '0', '-1')
 
-/** The command answers this error, changes nothing and logs nothing. */
+/** Asserts that a command answers this error, changes nothing and logs nothing. */
 function refuses(server: Harness, text: string, ...words: Bytes[]): void {
   const { changes } = server.keyspace
   assert.throws(

@@ -3,7 +3,7 @@ import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { addFloatText, longDoubleOf, printLongDouble } from '../../../commands/parsing/decimal.ts'
 
-/** Value, increment, and what Redis 7.0.15 on x86-64 answers to INCRBYFLOAT. */
+/** Value, increment, and the reply of Redis 7.0.15 on x86-64 to INCRBYFLOAT. */
 const SUMS: readonly (readonly [value: string, increment: string, sum: string])[] = [
   ['0', '3.0e3', '3000'],
   ['3.0e3', '200', '3200'],

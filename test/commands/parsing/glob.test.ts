@@ -4,7 +4,7 @@ import * as assert from 'uvu/assert'
 import { globMatches, globMatchesIgnoringCase, globOf, isLiteral, literalPrefix } from '../../../commands/parsing/glob.ts'
 import { seeded } from '../../support/generators/seed.ts'
 
-/** Pattern, subject, whether Redis 7.0.15 matches them (asked with KEYS). */
+/** Pattern, subject, and true if Redis 7.0.15 matches them (asked with KEYS). */
 const CASES: readonly (readonly [pattern: string, subject: string, matches: boolean])[] = [
   ['abc', 'abc', true],
   ['abc', 'abcd', false],

@@ -1,6 +1,6 @@
 /**
- * Requests of as many words as a client may send, more than a call can have arguments: what is
- * logged of them does the same elsewhere. And words of  any length.
+ * Requests of as many words as a client may send, which is more than a call can have arguments.
+ * Their log has the same effects elsewhere. Also words of any length.
  */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
@@ -17,7 +17,7 @@ import { harness, TestClient } from '../../support/harness/harness.ts'
 const MANY = 200_000
 const names = (prefix: Bytes) => Array.from({ length: MANY }, (_, i) => `${prefix}${i}`)
 
-/** Two keyspaces, of which one follows the other's log. */
+/** Returns two keyspaces, of which one follows the other's log. */
 function world() {
   const [master, other] = [harness([...dataFamilies, connection]), harness([...dataFamilies, connection])]
   other.keyspace.expiry = 'hide'

@@ -1,6 +1,6 @@
 /**
- * Options that stand twice, and values that read as options: the keys that ACL, tracking,
- * prefetching and COMMAND GETKEYS see are those that the command uses.
+ * Repeated options, and values that look like options. ACL, tracking, prefetching and COMMAND
+ * GETKEYS see the keys that the command uses.
  */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
@@ -17,7 +17,7 @@ import { harness } from '../../support/harness/harness.ts'
 
 const table = new CommandTable(families)
 
-/** Requests, and the keys in them; a key that is written has a star. */
+/** Requests with their keys. A star marks a key that is written. */
 const KEYS: Readonly<Record<string, string>> = {
   'georadius src 0 0 1 m STORE ok STORE dst': 'src dst*',
   'georadius src 0 0 1 m STORE ok STOREDIST dst': 'src dst*',

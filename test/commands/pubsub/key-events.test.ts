@@ -1,6 +1,6 @@
 /**
- * Keyspace events: which are reported, how many, and in what order. The cases are compared with
- * Redis in test/interop/redis/key-events.test.ts.
+ * Keyspace events: which are reported, how many, and in what order.
+ * test/interop/redis/key-events.test.ts compares the cases with Redis.
  */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
@@ -21,7 +21,7 @@ const families = [...dataFamilies, lcsCommands, objects]
 
 interface World extends Harness {
   readonly recorder: EventRecorder
-  /** What a request, refused or not, has reported. */
+  /** Returns the events of a request, refused or not. */
   events(request: string): string[]
 }
 

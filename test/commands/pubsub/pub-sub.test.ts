@@ -1,6 +1,5 @@
 /**
- * Who is told what, and in which order; subscribing, publishing and PUBSUB; keyspace events as
- * messages.
+ * Messages and their order: subscribing, publishing and PUBSUB, and keyspace events as messages.
  */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'

@@ -1,5 +1,5 @@
 /**
- * What scripts return, as replies: converted in steps, within limits, and killed as the script can
+ * Results of scripts as replies: converted in steps, within limits, and killed as the script can
  * be.
  */
 import { test } from 'uvu'
@@ -24,7 +24,7 @@ const NEVER_MS = 3_600_000
 
 const textOf = (reply: Reply | ClientError): Bytes => (reply instanceof ClientError ? reply.message : (reply as ErrorReply).text)
 
-/** The reply that a piece of Lua comes to, and in how many steps. */
+/** Returns the reply of a piece of Lua and the number of steps that its conversion took. */
 function converted(lua: Bytes, resp: 2 | 3 = 2): { readonly reply: Reply; readonly steps: number } {
   const machine = new LuaMachine({ limitBytes: LIMIT_BYTES, nowMs: () => 0, libraries: LIBRARIES })
   const reference = machine.compile(lua, '@user_script')

@@ -1,6 +1,6 @@
 /**
- * EVAL and its like on an executor without a server: what is logged, what scripts may call, and
- * what is known of them.
+ * EVAL and its relatives on an executor without a server: their log, the commands that scripts may
+ * call, and SCRIPT.
  */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'

@@ -1,6 +1,6 @@
 /**
- * CLUSTER and its like say that there is no cluster, in the same words for all of them, and know
- * their arguments.
+ * CLUSTER and its relatives check their arguments and answer that cluster support is disabled, all
+ * in the same words.
  */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'

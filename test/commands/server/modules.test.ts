@@ -1,4 +1,4 @@
-/** MODULE: what programs ask that look for modules. */
+/** MODULE, for programs that look for modules. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { moduleCommands } from '../../../commands/server/modules.ts'

@@ -21,7 +21,7 @@ function start(): Harness {
   return server
 }
 
-/** The sets a, b and c, and a string k. */
+/** Returns a server with the sets a, b and c, and a string k. */
 function filled(): Harness {
   const server = start()
   server.run('SADD', 'a', '1', '2', '3', '4')
@@ -165,7 +165,7 @@ test("SINTERCARD's errors", () => {
   for (const limit of ['-1', 'x', '']) refuses(server, "ERR LIMIT can't be negative", 'SINTERCARD', '1', 'a', 'LIMIT', limit)
 })
 
-/** Sets of very different sizes, so that both ways of comparing them come up. */
+/** Makes sets of very different sizes, so that both algorithms of comparing them run. */
 function randomSets(server: Harness, { integer, pick }: Seeded): Map<Bytes, Set<Bytes>> {
   const twins = new Map<Bytes, Set<Bytes>>()
   for (const key of ['s0', 's1', 's2', 's3', 's4']) {

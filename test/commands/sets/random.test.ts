@@ -152,7 +152,7 @@ test('SRANDMEMBER refuses bad counts', () => {
   refuses(server, WRONGTYPE, 'SRANDMEMBER', 'k', '1')
 })
 
-/** How often each of the names came up. */
+/** Returns how often each of the names was drawn. */
 function tally(count: number, drawn: readonly Reply[]): number[] {
   const counts = new Map<Reply, number>()
   for (const name of drawn) counts.set(name, (counts.get(name) ?? 0) + 1)

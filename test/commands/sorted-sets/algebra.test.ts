@@ -24,7 +24,7 @@ const CONFIG = {
 const WRONGTYPE = 'WRONGTYPE Operation against a key holding the wrong kind of value'
 const FAMILIES = [sortedSets, sortedSetRanges, sortedSetAlgebra, sortedSetRandoms, sets, strings, keys, objects]
 
-/** x: a1 b2 c3 d4, y: c10 d20 e30, set: a d e with no scores. */
+/** Returns a server with x: a1 b2 c3 d4, y: c10 d20 e30, and a set: a d e without scores. */
 function filled(options: HarnessOptions = {}) {
   const made = harness(FAMILIES, { config: CONFIG, ...options, server: { random: fromSeed(7).random } })
   const line = (text: string) => made.run(...text.split(' '))
@@ -36,7 +36,7 @@ function filled(options: HarnessOptions = {}) {
   return { ...made, line, refusal: (text: string) => made.error(...text.split(' ')) }
 }
 
-/** `a1 b2` as WITHSCORES answers it in RESP2. */
+/** Returns `a1 b2` as the reply to WITHSCORES in RESP2. */
 function scored(text: string) {
   return text.split(' ').flatMap((item) => (item === '' ? [] : [item.slice(0, 1), new Double(Number(item.slice(1)))]))
 }

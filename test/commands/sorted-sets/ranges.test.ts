@@ -23,7 +23,7 @@ function made(options: HarnessOptions = {}) {
   return { ...made, line: (text: string) => made.run(...text.split(' ')), refusal: (text: string) => made.error(...text.split(' ')) }
 }
 
-/** z: a to f with scores 1 to 6; lex: a to f with score 0. */
+/** Returns a server with z: a to f with scores 1 to 6, and lex: a to f with score 0. */
 function filled(options: HarnessOptions = {}) {
   const world = made(options)
   world.line('ZADD z 1 a 2 b 3 c 4 d 5 e 6 f')

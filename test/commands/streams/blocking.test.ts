@@ -14,7 +14,7 @@ import { harness } from '../../support/harness/harness.ts'
 
 const made = () => harness([streams, streamReads, streamGroups, streamClaims, keys, strings, databases])
 
-/** With a stream s and its group g. */
+/** Returns a server with a stream s and its group g. */
 function withGroup() {
   const h = made()
   h.run('XGROUP', 'CREATE', 's', 'g', '$', 'MKSTREAM')

@@ -15,7 +15,8 @@ const NO_GROUP = "NOGROUP No such key 's' or consumer group 'none'"
 const families = [streams, streamReads, streamGroups, streamClaims, streamInfo, strings, keys]
 
 /**
- * A stream s of so many entries 1-0 ..., of which consumer c of group g has read the first ones.
+ * Returns a server with a stream s of `count` entries 1-0 and so on. Consumer c of group g has read
+ * the first ones.
  */
 function withPending(count: number, delivered: number): Harness {
   const h = harness(families, { config: { 'stream-node-max-entries': 100 } })

@@ -19,7 +19,7 @@ const NO_GROUP = "NOGROUP No such key 's' or consumer group 'none'"
 const families = [streams, streamReads, streamGroups, streamClaims, streamInfo, strings, keys]
 const made = () => harness(families, { config: { 'stream-node-max-entries': 100 } })
 
-/** A stream s with entries 1-0 ... and a group g that has read none. */
+/** Returns a server with a stream s of entries 1-0 and so on, and a group g that has read none. */
 function withGroup(count: number): Harness {
   const h = made()
   for (let ms = 1; ms <= count; ms++) h.run('XADD', 's', String(ms), 'f', String(ms))
@@ -28,13 +28,13 @@ function withGroup(count: number): Harness {
   return h
 }
 
-/** Reads news for a consumer; the ids that came. */
+/** Reads new entries for a consumer and returns their ids. */
 function read(h: Harness, consumer: Bytes, ...options: Bytes[]): Bytes[] {
   const reply = h.plain('XREADGROUP', 'GROUP', 'g', consumer, ...options, 'STREAMS', 's', '>')
   return Array.isArray(reply) ? (reply as [Bytes, [Bytes, unknown][]][])[0]![1].map(([id]) => id) : []
 }
 
-/** Maps of XINFO GROUPS and the like as objects. */
+/** Returns maps of XINFO GROUPS and its relatives as objects. */
 function maps(h: Harness, ...words: Bytes[]): Record<string, unknown>[] {
   return (h.plain(...words) as unknown[][]).map((flat) => {
     const pairs: [string, unknown][] = []

@@ -20,7 +20,7 @@ const LAST = '18446744073709551615'
 const made = (nodeEntries = 100, isReplaying = false) =>
   harness([streams, streamReads, streamInfo, strings, keys, objects], { config: { 'stream-node-max-entries': nodeEntries }, isReplaying })
 
-/** Adds entries 1-0, 2-0 ... to the stream s. */
+/** Adds entries 1-0, 2-0 and so on to the stream s. */
 function fill({ run, logged }: Harness, count: number): void {
   for (let ms = 1; ms <= count; ms++) run('XADD', 's', String(ms), 'f', String(ms))
   logged()

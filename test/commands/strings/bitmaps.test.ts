@@ -62,7 +62,7 @@ test('BITPOS knows the zeros after the end only where no end is given', () => {
   assert.is(plain('BITPOS', 'none', '0', '1', '2', 'WORD'), 0)
 })
 
-/** A string of random density, now and then a long one. */
+/** Returns a string of random density, now and then a long one. */
 function randomString({ integer, pick }: Seeded): string {
   const byte = pick([() => integer(256), () => 0, () => 255, () => (integer(50) === 0 ? integer(256) : 0)])
   const bytes = Buffer.alloc(pick([0, integer(10), integer(300), integer(300), 16_384, 65_536 + integer(40_000)]))
@@ -72,7 +72,7 @@ function randomString({ integer, pick }: Seeded): string {
 
 const bitsOf = (text: string) => Array.from(text, (byte) => byte.charCodeAt(0).toString(2).padStart(8, '0')).join('')
 
-/** Positions as Redis takes them: from the start to the end, both inclusive. */
+/** Cuts by positions as in Redis: from the start to the end, both inclusive. */
 function cut(bits: string, first: number, last: number, unit: number): { start: number; bits: string } {
   const length = bits.length / unit
   const start = Math.max(first < 0 ? first + length : first, 0)

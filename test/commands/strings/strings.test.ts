@@ -221,7 +221,7 @@ test('a string that grows to 64 KiB becomes a rope; zeros in between cost nothin
   assert.is(h.plain('GETRANGE', 'a', '-4', '-1'), '\x00end')
 })
 
-/** All keys with values and deadlines. */
+/** Returns all keys with values and deadlines. */
 function contents({ db }: Harness, keys: readonly Bytes[]) {
   return keys.map((key) => {
     const entry = db.lookup(key)

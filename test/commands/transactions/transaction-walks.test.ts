@@ -1,6 +1,6 @@
 /**
- * Commands that wait by nature, as part of a transaction: they run at one go, see what was done
- * before them and nothing else.
+ * Commands that may wait for the disk, as part of a transaction: they run at one go, and see all
+ * effects of the commands before them and nothing else.
  */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
@@ -27,14 +27,14 @@ const shown = (reply: Reply): unknown => {
   return reply instanceof SimpleString ? reply.text : reply
 }
 
-/** The replies of a transaction of these requests, each a line of words. */
+/** Returns the replies of a transaction of these requests, each a line of words. */
 function together({ run }: Harness, ...lines: string[]): unknown[] {
   run('MULTI')
   for (const line of lines) run(...line.split(' '))
   return (run('EXEC') as Reply[]).map(shown)
 }
 
-/** Keys a to j, on disk only. */
+/** Returns a server with keys a to j that are on disk only. */
 async function stored(): Promise<Harness> {
   const made = harness(FAMILIES)
   for (const key of 'abcdefghij') made.run('SET', key, key)

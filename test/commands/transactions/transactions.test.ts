@@ -1,6 +1,6 @@
 /**
- * MULTI, EXEC, DISCARD, WATCH and UNWATCH: what is queued, what is refused, what the log has of it,
- * and what breaks a watch.
+ * MULTI, EXEC, DISCARD, WATCH and UNWATCH: queued and refused requests, their log, and the changes
+ * that abort a watching transaction.
  */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
@@ -39,7 +39,7 @@ const FAMILIES = [
 
 const start = () => harness(FAMILIES)
 
-/** The replies of requests, each a line of words. */
+/** Returns the replies to requests, each a line of words. */
 function say(client: TestClient, ...lines: string[]): unknown[] {
   client.replies.length = 0
   for (const line of lines) client.send(...line.split(' '))

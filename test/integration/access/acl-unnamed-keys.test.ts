@@ -1,7 +1,7 @@
 /**
- * No command shows, reads or changes a value under a key that its user's patterns do not cover:
- * every command of the table, with requests made from its own syntax, sent by itself, in a
- * transaction and by a script.
+ * No command shows, reads or changes a value under a key that its user's patterns do not cover.
+ * Every command of the table is tried, with requests made from its own syntax, by itself, in a
+ * transaction and from a script.
  */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
@@ -35,18 +35,20 @@ const dataOf = (prefix: Bytes, mark: Bytes): readonly (readonly Bytes[])[] => [
 
 const PROTECTED_KEYS = TABLE_KINDS.map((kind) => `${PROTECTED}${kind}0`).concat(`${PROTECTED}str1`)
 
-/** Commands of the connection itself, which would end the test's own state. */
+/** Commands on the connection itself, which would break the test's own state. */
 const OF_CONNECTION = new Set(
   'auth hello reset quit select multi exec discard subscribe psubscribe ssubscribe unsubscribe punsubscribe sunsubscribe client|reply client|tracking'.split(
     ' ',
   ),
 )
 /**
- * Redis asks for no keys here either: docs/compatibility.md says so. They are about whole
- * databases, or for operators.
+ * Commands on whole databases or for operators: they need no permission for keys, as in Redis
+ * (docs/compatibility.md).
  */
 const ABOUT_ALL = new Set(['flushall', 'flushdb', 'swapdb', 'monitor'])
-/** Show names of keys, as in Redis; to find one by its whole name they look at it. */
+/**
+ * Commands that show names of keys, as in Redis. To find one by its whole name, they look it up.
+ */
 const SHOW_NAMES = new Set(['keys', 'scan', 'scanx', 'randomkey', 'pkscanrange', 'pkrscanrange', 'memory|stats'])
 
 const leaves = leavesOf(families).filter(
@@ -64,7 +66,7 @@ const SCRIPTS = [
   "return redis.pcall('sort', 'own:list0', 'by', 'nosort', 'get', 'secret:str*')",
 ]
 
-/** What of the protected keys can change: value and deadline. */
+/** Returns value and deadline of the protected keys. */
 function contentOf(db: Database): Bytes {
   return PROTECTED_KEYS.map((key) => `${key} ${valueDigest(db, key)} ${db.lookup(key)?.expireAtMs ?? 'none'}`).join('\n')
 }
@@ -79,7 +81,7 @@ function watchLookups(db: Database): Set<Bytes> {
   return seen
 }
 
-/** A request as it is, in a transaction, or by a script. */
+/** Sends a request by itself, in a transaction, or from a script. */
 async function send(client: WireClient, words: readonly Bytes[], chance: Seeded): Promise<unknown> {
   const how = chance.integer(3)
   if (how === 0) return client.call(...words)

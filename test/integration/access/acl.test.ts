@@ -1,6 +1,6 @@
 /**
- * Users in files: the ACL file, lines of the configuration, Pika's keys; and passwords where they
- * must not be.
+ * Users in files: the ACL file, lines of the configuration and Pika's keys. Also passwords, and the
+ * places where they must not appear.
  */
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -23,7 +23,7 @@ function startOn(config: string, ...password: string[]): Promise<RunningServer> 
   return RunningServer.start({ words: [configPath], ...(password.length > 0 ? { password } : {}) })
 }
 
-/** The output of a start that must fail. */
+/** Returns the output of a start that must fail. */
 async function failure(config: string): Promise<string> {
   writeFileSync(configPath, config)
   const { status, output } = await runProgram([configPath, '--port', String(await freePort()), '--dir', join(directory, 'never')])

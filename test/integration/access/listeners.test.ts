@@ -89,7 +89,7 @@ function makeCertificates(): boolean {
 const file = (name: string) => join(directory, name)
 const read = (name: string) => readFileSync(file(name))
 
-/** A connection that says nothing of itself. */
+/** Opens a connection that sends nothing on its own. */
 function connectSilently(port: number): net.Socket {
   const socket = net.connect(port, '127.0.0.1')
   socket.on('error', () => {})

@@ -1,4 +1,4 @@
-/** Whatever comes in over a socket, the server stays up and its memory bounded. */
+/** The server stays up and its memory stays bounded, whatever a socket delivers. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { bytesOf } from '../../../base/bytes.ts'
@@ -21,7 +21,7 @@ function randomBytes(chance: Seeded, length: number): Buffer {
   return Buffer.from(Array.from({ length }, () => chance.integer(256)))
 }
 
-/** What a broken or hostile client may send. */
+/** Returns bytes that a broken or hostile client may send. */
 function garbage(chance: Seeded): Buffer {
   const command = encodeCommand('SET', `garbage${chance.integer(10)}`, 'v'.repeat(chance.integer(2000)))
   switch (chance.integer(7)) {

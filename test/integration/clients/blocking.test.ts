@@ -1,7 +1,4 @@
-/**
- * Clients that wait for lists, as they are seen from outside: who waits, who is served, and who is
- * gone.
- */
+/** Clients that wait for lists, from outside: which wait, which are served, and which are gone. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { RunningServer, until } from '../../support/servers/running-server.ts'
@@ -20,7 +17,7 @@ async function infoField(server: RunningServer, section: string, field: string):
 
 const blockedCount = async (server: RunningServer) => Number(await infoField(server, 'clients', 'blocked_clients'))
 
-/** A client that has sent a blocking command and is waiting; the reply to come. */
+/** Returns a client that waits in a blocking command, and the promise of its reply. */
 async function waiting(server: RunningServer, ...words: (string | number)[]): Promise<{ client: WireClient; reply: Promise<WireReply> }> {
   const before = await blockedCount(server)
   const client = await server.connect()

@@ -1,7 +1,4 @@
-/**
- * CLIENT PAUSE: what waits, what does not, and that nothing is deleted meanwhile because its time
- * has come.
- */
+/** CLIENT PAUSE: requests that wait, requests that do not, and no expiry while it lasts. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { follow, infoOf, inStep, offsetOf, stopAll } from '../../support/servers/replicated-servers.ts'

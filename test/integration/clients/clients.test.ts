@@ -1,4 +1,4 @@
-/** What a client may do to the server and to other clients. */
+/** Effects of one client on the server and on other clients. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { pause, RunningServer, until } from '../../support/servers/running-server.ts'
@@ -17,7 +17,7 @@ async function infoField(server: RunningServer, section: string, field: string):
   return Number(new RegExp(`^${field}:(.*)\r$`, 'm').exec(info)?.[1])
 }
 
-/** Sends as long as the kernel takes it, reading nothing. */
+/** Sends while the kernel accepts more, and reads nothing. */
 async function flood(client: WireClient, command: Buffer, times: number): Promise<void> {
   client.socket.pause()
   for (let i = 0; i < times && !client.socket.destroyed; i++) {

@@ -1,6 +1,6 @@
 /**
  * Every request is answered, whatever is wrong with its arguments: each command of the table, by
- * itself, between MULTI and EXEC, and from a script. A request that may wait is unblocked until its
+ * itself, between MULTI and EXEC, and from a script. A request that blocks is unblocked until its
  * answer comes.
  */
 import { test } from 'uvu'
@@ -19,8 +19,8 @@ const LIMIT_MS = 60_000
 const POLL_MS = 20
 
 /**
- * They end the connection or the server, answer more or less than once, or make another node of
- * this one.
+ * Commands that end the connection or the server, answer more or less than once, or change the
+ * role.
  */
 const UNFIT = new Set(
   `quit hello subscribe psubscribe ssubscribe unsubscribe punsubscribe sunsubscribe monitor client|reply client|kill client|pause client|tracking
@@ -34,7 +34,8 @@ const leaves = leavesOf(families).filter(({ name }) => !UNFIT.has(name))
 const SCRIPTS = ['return 1', 'return redis.call(KEYS[1])', 'x', "return redis.call('scanx', 'foo', 0)", 'return {1,{2,{}}}']
 
 /**
- * Requests of every command: right ones, and some with words that are wrong, missing or too many.
+ * Returns requests of every command: valid ones, and some with words that are wrong, missing or too
+ * many.
  */
 function requestsOf(chance: Seeded): Bytes[][] {
   const { pick, random, integer } = chance
@@ -50,8 +51,8 @@ function requestsOf(chance: Seeded): Bytes[][] {
 }
 
 /**
- * The answers to requests sent in one write. Throws, naming them, where one does not come though
- * its client is unblocked.
+ * Returns the answers to requests sent in one write. Throws, naming the request, if an answer does
+ * not come although its client is unblocked.
  */
 async function answersTo(client: WireClient, admin: WireClient, requests: readonly (readonly Bytes[])[], id: string): Promise<WireReply[]> {
   const answered = client.pipeline(requests).catch((error: Error) => {

@@ -1,4 +1,4 @@
-/** Keyspace events as subscribers get them, from the server and from a replica of it. */
+/** Keyspace events as subscribers receive them, from a server and from its replica. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { EVENT_CASES } from '../../support/cases/event-cases.ts'

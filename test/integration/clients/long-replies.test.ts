@@ -1,6 +1,6 @@
 /**
- * Long replies to clients that do not read them: little is encoded ahead, and what is read later is
- * what the command saw.
+ * Long replies to clients that do not read them. Little is encoded ahead, and what is read later
+ * shows the data as the command saw it.
  */
 import * as net from 'node:net'
 import { test } from 'uvu'
@@ -10,7 +10,10 @@ import type { WireClient } from '../../support/servers/wire-client.ts'
 
 const ELEMENTS = 8000
 const ELEMENT = 'e'.repeat(2000)
-/** What the socket holds of a part, and the next part before the client is known not to read. */
+/**
+ * Bytes at most: a part in the socket, and the next part, encoded before the server sees that the
+ * client does not read.
+ */
 const MOST_BYTES = 2.5 * 2 ** 20
 const CLIENTS = 20
 
@@ -56,7 +59,7 @@ const WHEN_SYNCED = { HGETALL: REQUESTS.HGETALL, EXEC: REQUESTS.EXEC }
 const END = encode('ECHO', 'the end')
 const ENDED = '$7\r\nthe end\r\n'
 
-/** A client of which the test says when it reads. */
+/** A client that reads when the test says so. */
 class SlowReader {
   readonly socket: net.Socket
   private readonly parts: Buffer[] = []
@@ -75,7 +78,7 @@ class SlowReader {
     return new Promise((resolve) => this.socket.once('connect', resolve))
   }
 
-  /** Everything up to the end. */
+  /** Reads everything up to the end. */
   read(): Promise<Buffer> {
     return new Promise((resolve, reject) => {
       let tail = ''
@@ -99,7 +102,7 @@ async function whole(server: RunningServer, hello: string, request: string): Pro
   return bytes
 }
 
-/** Bytes that wait for each client, by its port. */
+/** Returns the bytes that wait for each client, by its port. */
 async function waiting(client: WireClient): Promise<Map<number, number>> {
   const lines = String(await client.call('CLIENT', 'LIST'))
     .trim()

@@ -16,7 +16,7 @@ async function greeting(client: WireClient): Promise<unknown> {
 }
 
 /**
- * The same of a new connection. A server without a descriptor to spare stops listening for a
+ * Like `greeting`, on a new connection. A server without a spare descriptor stops listening for a
  * moment.
  */
 const newGreeting = (server: RunningServer) => server.connect().then(greeting, () => 'refused')

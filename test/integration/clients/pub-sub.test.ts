@@ -18,7 +18,7 @@ async function subscriber(server: RunningServer, ...words: string[]): Promise<Wi
   return client
 }
 
-/** The next `count` replies. */
+/** Returns the next `count` replies. */
 async function next(client: WireClient, count: number): Promise<WireReply[]> {
   const replies: WireReply[] = []
   while (replies.length < count) replies.push(await client.reply())

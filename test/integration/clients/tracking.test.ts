@@ -15,7 +15,7 @@ async function withServer(run: (server: RunningServer) => Promise<void>, flags: 
   await server.stop()
 }
 
-/** A client of RESP3 that tracks. */
+/** Returns a RESP3 client that tracks. */
 async function reader(server: RunningServer, ...options: string[]): Promise<WireClient> {
   const client = await server.connect()
   await client.call('HELLO', '3')
@@ -193,8 +193,8 @@ test('a client that caches and one that writes agree in the end, whatever the tw
     const cache = new Map<string, unknown>()
     const names = Array.from({ length: 20 }, (_, i) => `k${i}`)
     /**
-     * Keeps what GET answers; what messages name is dropped. A GET's answer is the next reply that
-     * is no message.
+     * Caches the reply to GET; an invalidation message drops it. The reply to a GET is the next one
+     * that is no message.
      */
     const get = async (key: string) => {
       client.raw(`GET ${key}\r\n`)

@@ -1,6 +1,6 @@
 /**
- * Transactions as they are seen from outside: what stands in their way, and how a client in one is
- * shown.
+ * Transactions from outside: the states of the server that stand in their way, and how a client in
+ * one is listed.
  */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'

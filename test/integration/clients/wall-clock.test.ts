@@ -1,6 +1,6 @@
 /**
- * The wall clock is set forwards and back by a day: whatever lasts for a time, or shows for how
- * long it has, goes on as if nothing had been.
+ * The wall clock is set forwards and back by a day. Timeouts and displayed durations go on as if
+ * nothing had happened.
  */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
@@ -10,7 +10,7 @@ import { until } from '../../support/servers/running-server.ts'
 import { type WireClient, WireError, type WireReply } from '../../support/servers/wire-client.ts'
 
 const DAY_MS = 86_400_000
-/** More than a test takes, and far less than the wall clock is moved by. */
+/** Longer than a test takes, and far less than the wall clock is moved by. */
 const HOUR_SECONDS = 3600
 
 class MovedClock {
@@ -30,7 +30,7 @@ async function denied(client: WireClient): Promise<void> {
   assert.instance(await client.call('AUTH', 'nobody', 'x'), WireError)
 }
 
-/** What is answered, if that is within the time that `until` gives. */
+/** Returns a reply. Fails if it takes longer than `until` allows. */
 async function answer(what: string, call: Promise<WireReply>): Promise<WireReply | undefined> {
   let reply: WireReply | undefined
   void call.then((value) => {

@@ -1,6 +1,6 @@
 /**
- * A server whose data is larger than its cache, cold after a restart: what pipelines and walks
- * bring in keeps within the promise.
+ * A server whose data is larger than its cache, cold after a restart. Memory stays within the limit
+ * while pipelines and walks read the data.
  */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'

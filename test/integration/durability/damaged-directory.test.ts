@@ -1,8 +1,8 @@
 /**
- * A real data directory in which one file is missing, empty or an older copy of itself: the start
- * is refused with a message that names the file and a way out, or it recovers exactly the state of
- * the undamaged directory. Images are copied while the server stands still, which is what `kill -9`
- * leaves.
+ * A real data directory in which one file is missing, empty or an older copy of itself. Either the
+ * start is refused with a message that names the file and a way out, or it recovers exactly the
+ * state of the undamaged directory. Images are copied while the server is idle, which is what `kill
+ * -9` leaves.
  */
 import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, truncateSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -15,7 +15,7 @@ import { WireClient, type WireReply } from '../../support/servers/wire-client.ts
 
 type Damage = 'removed' | 'emptied' | 'older'
 
-/** What a start finds in a directory: its data and its role; or why it refuses. */
+/** The result of a start on a directory: its data and role, or the refusal. */
 type Outcome = { readonly digest: WireReply; readonly role: string } | { readonly refusal: string }
 
 const FLAGS = {
@@ -29,13 +29,13 @@ const FLAGS = {
   'shutdown-timeout': 0,
 }
 
-/** How long a copied directory must stay as it was for the copy to count. */
+/** A copy counts if its source was unchanged for this long. */
 const REST_MS = 20
 
-/** Files that say nothing about the data. */
+/** Files whose content has no effect on the data. */
 const MEANS_NOTHING = /\/(LOCK|LOG|LOG\.old)$|^reserve$/
 
-/** A message that says what to do. */
+/** Matches a message that says what to do. */
 const REFUSAL = /restore|put|remove|check/
 
 async function open(dir: string, retention: string): Promise<{ server: RunningServer; client: WireClient }> {
@@ -67,8 +67,8 @@ async function write(client: WireClient, from: number, to: number): Promise<void
 }
 
 /**
- * Names, sizes and times of all files: equal before and after a copy where nothing has changed
- * meanwhile.
+ * Returns names, sizes and times of all files. The list is equal before and after a copy if nothing
+ * has changed meanwhile.
  */
 function listingOf(directory: string): string {
   const names = readdirSync(directory, { recursive: true, encoding: 'utf8' }).sort()
@@ -99,7 +99,7 @@ async function copyAtRest(from: string, to: string): Promise<void> {
   })
 }
 
-/** The images that the damages are done to, in the order in which they were taken. */
+/** Makes the images to damage, in the order in which they were taken. */
 async function makeImages(root: string, retention: string): Promise<string[]> {
   const live = join(root, 'live')
   const images: string[] = []
@@ -144,14 +144,14 @@ function filesOf(image: string): string[] {
   return names.filter((name) => statSync(join(image, name)).isFile()).sort()
 }
 
-/** What may happen to a file: each older content of it once. */
+/** Returns the damages of a file, with each older content of it once. */
 function damagesOf(file: string, before: readonly string[]): [Damage, string?][] {
   const older = before.filter((image) => existsSync(join(image, file)))
   const contents = new Map(older.map((image) => [readFileSync(join(image, file), 'latin1'), image]))
   return [['removed'], ['emptied'], ...[...contents.values()].map((image): [Damage, string] => ['older', image])]
 }
 
-/** Does a damage to a copy of an image; false where it would change nothing. */
+/** Damages a copy of an image. Returns false if that would change nothing. */
 function damage(copy: string, file: string, kind: Damage, older: string | undefined): boolean {
   const path = join(copy, file)
   if (kind === 'removed') rmSync(path)
@@ -167,18 +167,17 @@ function damage(copy: string, file: string, kind: Damage, older: string | undefi
 }
 
 /**
- * Whether a refusal names the file. A segment that is gone leaves its name to nobody: its directory
- * is named then.
+ * Returns true if a refusal names the file. A missing segment cannot be named, so its directory is.
  */
 function isNamed(refusal: string, file: string, kind: Damage): boolean {
   const isGone = kind === 'removed' && file.includes('/binlog/')
   return REFUSAL.test(refusal) && (refusal.includes(basename(file)) || (isGone && refusal.includes(dirname(file))))
 }
 
-/** Where a file lies, as far as the kind of outcome depends on it. */
+/** Returns the place of a file as far as the kind of outcome depends on it. */
 const kindOf = (file: string) => file.replace(/\d{6,}/g, 'N')
 
-/** What is wrong with an outcome; empty where it is what it has to be. */
+/** Returns the fault of an outcome, or an empty text if it is as expected. */
 function faultOf(outcome: Outcome, expected: Outcome, file: string, kind: Damage): string {
   if ('refusal' in outcome) return isNamed(outcome.refusal, file, kind) && !MEANS_NOTHING.test(file) ? '' : outcome.refusal
   const [found, wanted] = [JSON.stringify(outcome), JSON.stringify(expected)]

@@ -1,7 +1,4 @@
-/**
- * The modes of all files and directories that a server creates, whatever the umask that it was
- * started with.
- */
+/** Modes of all files and directories that a server creates, under any umask. */
 import { mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -10,7 +7,10 @@ import * as assert from 'uvu/assert'
 import { RunningServer, runProgram, until } from '../../support/servers/running-server.ts'
 import { WireError } from '../../support/servers/wire-client.ts'
 
-/** Paths below a directory with their modes in octal, behind a `d` those of directories. */
+/**
+ * Returns paths below a directory with their modes in octal. A directory's mode has a `d` before
+ * it.
+ */
 function modesIn(root: string): Map<string, string> {
   const modes = new Map<string, string>()
   for (const name of readdirSync(root, { recursive: true }) as string[]) {
@@ -21,10 +21,7 @@ function modesIn(root: string): Map<string, string> {
   return modes
 }
 
-/**
- * Runs a master and a replica that create every kind of file there is. Returns the modes while they
- * run.
- */
+/** Runs a master and a replica that create every kind of file. Returns the modes while they run. */
 async function modesOf(root: string, umask: string | null): Promise<Map<string, string>> {
   const conf = join(root, 'haypile.conf')
   writeFileSync(conf, `port 0\naclfile ${join(root, 'users.acl')}\n`)

@@ -1,6 +1,6 @@
 /**
- * A server on a file system that is really full (a small tmpfs, which takes root to mount): what
- * lies on disk only is read all the same, or refused with an error, and never waited for.
+ * A server on a file system that is really full (a small tmpfs, which root may mount). Data that is
+ * only on disk is read, or refused with an error; the client never waits for ever.
  */
 import { readdirSync } from 'node:fs'
 import { test } from 'uvu'
@@ -17,7 +17,7 @@ const FLAGS = { 'cache-memory': '16mb', 'checkpoint-seconds': 10_000, 'level-wri
 const residentKeys = async (server: RunningServer) =>
   Number(/storage_resident_keys:(\d+)/.exec(String(await server.call('INFO', 'storage')))?.[1])
 
-/** Data that is on disk and only in part in memory. */
+/** Fills a server with data of which only a part is in memory. */
 async function fillCold(server: RunningServer): Promise<void> {
   const client = await server.connect()
   for (let i = 0; i < KEYS; i += 100) await client.pipeline(Array.from({ length: 100 }, (_, j) => ['SET', `k${i + j}`, VALUE]))

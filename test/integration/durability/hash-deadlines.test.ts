@@ -1,4 +1,4 @@
-/** Fields that end, by the clock of a real server, on its replica and through kills. */
+/** Fields with deadlines, by the clock of a real server, on its replica and through kills. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { assertEqual, fieldOf, inStep, startReplica, stopAll } from '../../support/servers/replicated-servers.ts'
@@ -7,7 +7,7 @@ import type { WireReply } from '../../support/servers/wire-client.ts'
 
 const FIELDS = Array.from({ length: 500 }, (_, i) => `field${i}`)
 
-/** A hash of 1000 fields, half of which end after so many ms. */
+/** Fills a hash of 1000 fields, half of which expire after `milliseconds`. */
 async function fill(server: RunningServer, key: string, milliseconds: number): Promise<void> {
   await server.call('HSET', key, ...FIELDS.flatMap((field) => [field, 'value', `kept-${field}`, 'value']))
   await server.call('HPEXPIRE', key, milliseconds, 'FIELDS', FIELDS.length, ...FIELDS)

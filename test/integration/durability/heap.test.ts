@@ -1,4 +1,4 @@
-/** Servers whose configuration wants more than their heap holds. */
+/** Servers whose configuration needs more than their heap holds. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { RunningServer } from '../../support/servers/running-server.ts'

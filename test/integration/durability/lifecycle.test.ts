@@ -1,4 +1,4 @@
-/** Starting and ending: what a person or a service manager sees. */
+/** Starts and shutdowns as a person or a service manager sees them. */
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import * as net from 'node:net'
 import { tmpdir } from 'node:os'

@@ -1,4 +1,4 @@
-/** With appendfsync always, while the disk takes its time. */
+/** appendfsync always on a slow disk. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { until } from '../../support/harness/engine.ts'

@@ -1,4 +1,4 @@
-/** While the binlog cannot be written: nobody sees what may never have happened. */
+/** While the binlog cannot be written, no client sees a change that may get lost. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { until } from '../../support/harness/engine.ts'

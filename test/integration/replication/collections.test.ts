@@ -1,6 +1,6 @@
 /**
  * Collections of all types on a master and its replicas: full syncs of large ones while clients
- * write, cuts, and both sides the same at the end.
+ * write, broken links, and equal data at the end.
  */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
@@ -13,7 +13,7 @@ import { RunningServer, until } from '../../support/servers/running-server.ts'
 const ELEMENTS = 40_000
 const BATCH = 500
 
-/** Larger than the cache of those who hold them. */
+/** Fills collections that are larger than the cache of each node. */
 async function fillCollections(server: RunningServer): Promise<void> {
   const client = await server.connect()
   for (let from = 0; from < ELEMENTS; from += BATCH) {
@@ -34,7 +34,7 @@ async function fillCollections(server: RunningServer): Promise<void> {
   await client.close()
 }
 
-/** Random commands until it is told to stop. */
+/** Sends random commands until the returned function stops it. */
 function writing(server: RunningServer, chance: Seeded): () => Promise<void> {
   let isOver = false
   const large = (): Words =>

@@ -1,4 +1,4 @@
-/** What clients see of replication: refusals, waiting, roles, deadlines. */
+/** Replication as clients see it: refusals, waiting, roles, deadlines. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { CutProxy } from '../../support/servers/cut-proxy.ts'
@@ -35,7 +35,7 @@ test.after(async () => {
   await stopAll(replica, master)
 })
 
-/** A client that has written, and its id. */
+/** Returns a client that has written, and its id. */
 async function writer(): Promise<{ client: WireClient; id: number }> {
   const client = await master.connect()
   await client.call('INCR', 'written')

@@ -1,4 +1,4 @@
-/** The exchange that docs/replication.md shows is what a server says. */
+/** A server says what the exchange in docs/replication.md shows. */
 import { readFileSync } from 'node:fs'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
@@ -7,7 +7,7 @@ import { RunningServer } from '../../support/servers/running-server.ts'
 
 const DOCUMENT = new URL('../../../../docs/replication.md', import.meta.url)
 
-/** Bytes as the document writes them. */
+/** Returns bytes as the document writes them. */
 const shown = (bytes: Buffer) =>
   bytes.toString('latin1').replace(/[^\x20-\x7e]/g, (byte) => `\\x${byte.charCodeAt(0).toString(16).padStart(2, '0')}`)
 
@@ -38,7 +38,7 @@ class Exchange {
     for (const { socket } of Object.values(this.wires)) socket.destroy()
   }
 
-  /** What the server has said. */
+  /** Returns what the server has sent. */
   private async heard(who: string): Promise<string> {
     const wire = this.wires[who]
     if (wire !== undefined) return JSON.stringify(await past(wire))
@@ -67,7 +67,8 @@ class Exchange {
   }
 
   /**
-   * Names that stand here for the first time stand for anything; all others for the same as before.
+   * Matches a text with the document. A name matches anything the first time, and the same text
+   * later.
    */
   private matches(text: string, heard: string): void {
     const names: string[] = []

@@ -1,6 +1,6 @@
 /**
- * Keys that expire while the role changes: no node writes a history of its own for them, and so
- * nobody needs a full sync.
+ * Keys that expire while roles change. No node adds to a history of its own because of them, so no
+ * full sync is needed.
  */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'

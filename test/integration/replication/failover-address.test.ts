@@ -1,4 +1,6 @@
-/** FAILOVER to a replica that nobody reaches on the address that it announces: nothing changes. */
+/**
+ * FAILOVER to a replica that cannot be reached at the address that it announces changes nothing.
+ */
 import { readFileSync } from 'node:fs'
 import * as net from 'node:net'
 import { join } from 'node:path'
@@ -11,14 +13,17 @@ const master = await RunningServer.start()
 const stranger = await RunningServer.start()
 test.after(() => stopAll(stranger, master))
 
-/** What is stored about who the master is. */
+/** Returns the stored identity, which names the master. */
 const identity = () => readFileSync(join(master.directory, 'identity.json'), 'utf8')
 
 async function isOver(): Promise<void> {
   await until('FAILOVER to be over', async () => (await fieldOf(master, 'master_failover_state')) === 'no-failover')
 }
 
-/** A replica that announces a port; FAILOVER with these words; and that nothing has come of it. */
+/**
+ * Runs FAILOVER with these words while a replica announces a port. Asserts that nothing has
+ * changed.
+ */
 async function changesNothing(announced: number, reason: RegExp, ...words: readonly (string | number)[]): Promise<void> {
   const replica = await startReplica(master.port, { flags: { 'replica-announce-port': String(announced) } })
   await inStep(master, replica)

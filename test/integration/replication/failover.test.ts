@@ -1,4 +1,4 @@
-/** FAILOVER: a master hands its role over, and loses nothing by it. */
+/** FAILOVER: a master hands its role over without losing a write. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { CutProxy } from '../../support/servers/cut-proxy.ts'

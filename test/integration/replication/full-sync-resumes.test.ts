@@ -1,4 +1,4 @@
-/** What had arrived of a full sync is kept: when a node above changes its role. */
+/** Data that has arrived in a full sync is kept when a node above changes its role. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { assertEqual, fieldOf, fill, follow, inStep, linesOf, startReplica, stopAll } from '../../support/servers/replicated-servers.ts'
@@ -6,9 +6,7 @@ import { RunningServer, until } from '../../support/servers/running-server.ts'
 
 const receivedBytes = async (replica: RunningServer) => Number(await fieldOf(replica, 'repl_full_sync_bytes'))
 
-/**
- * Of the full syncs that a server has given so far: which of them went on with what had arrived.
- */
+/** Returns, for each full sync that a server has given, whether it resumed an earlier one. */
 const resumptions = (server: RunningServer) =>
   (linesOf(server) as readonly { readonly msg: string; readonly resumed?: boolean }[])
     .filter(({ msg }) => msg === 'a full sync begins')

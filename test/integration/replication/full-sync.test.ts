@@ -1,6 +1,6 @@
 /**
- * Full syncs: while clients write, of several replicas at once, after a cut and a crash, down a
- * chain.
+ * Full syncs: while clients write, to several replicas at once, after a broken link and a crash,
+ * and down a chain.
  */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
@@ -26,7 +26,7 @@ import { RunningServer, until } from '../../support/servers/running-server.ts'
 const SLOW = '1mb'
 const linesSaying = (server: RunningServer, text: string) => linesOf(server).filter(({ msg }) => msg === text)
 
-/** A server with about `megabytes` of incompressible values. */
+/** Starts a server with about `megabytes` of incompressible values. */
 async function startFilled(megabytes: number, flags: Readonly<Record<string, string | number>> = {}): Promise<RunningServer> {
   const server = await RunningServer.start({ flags: { loglevel: 'debug', ...flags } })
   await fill(server, 'big', megabytes * 1000, 1000)

@@ -1,4 +1,4 @@
-/** A replica that was written from the documented grammar alone holds what its master holds. */
+/** A replica written from the documented grammar alone holds the data of its master. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { MinimalReplica } from '../../support/servers/minimal-replica.ts'
@@ -6,7 +6,7 @@ import { RunningServer, until } from '../../support/servers/running-server.ts'
 
 const numberIn = (text: unknown, field: string) => Number(new RegExp(`${field}:(\\d+)`).exec(String(text))?.[1])
 
-/** Waits until the replica is where the master is, and compares all strings of all databases. */
+/** Waits until the replica has its master's offset, and compares all strings of all databases. */
 async function assertHoldsAll(master: RunningServer, replica: MinimalReplica): Promise<void> {
   const offset = numberIn(await master.call('INFO', 'replication'), 'master_repl_offset')
   await until('the replica to have everything', () => replica.position.offset >= offset)

@@ -1,7 +1,4 @@
-/**
- * Who may go on from where it is, and who needs a full sync: decided by content, and never by a
- * person.
- */
+/** Partial or full sync: decided by the content of the logs, without an operator. */
 import { cpSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -26,7 +23,7 @@ test.after(() => {
   for (const directory of directories) rmSync(directory, { recursive: true, force: true })
 })
 
-/** A server on a copy of another one's data, which is not running. */
+/** Starts a server on a copy of the data of another one, which is not running. */
 function startCopy(of: RunningServer): Promise<RunningServer> {
   const directory = mkdtempSync(join(tmpdir(), 'haypile-copy-'))
   directories.push(directory)
@@ -34,13 +31,13 @@ function startCopy(of: RunningServer): Promise<RunningServer> {
   return RunningServer.start({ directory })
 }
 
-/** The reasons for which a master has refused to let replicas go on. */
+/** Returns the reasons for which a master has refused a partial sync. */
 function reasonsOf(master: RunningServer): (string | undefined)[] {
   const lines = master.logLines as readonly { msg: string; reason?: string }[]
   return lines.filter(({ msg }) => msg === 'a replica needs a full sync').map(({ reason }) => reason)
 }
 
-/** Two masters with the same history and data. */
+/** Starts two masters with the same history and data. */
 async function twins(): Promise<[RunningServer, RunningServer]> {
   const one = await RunningServer.start()
   await fill(one, 'common', 100)

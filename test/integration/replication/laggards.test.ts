@@ -41,7 +41,7 @@ test('a replica that falls behind by more than replica-lag-limit is cut off, onc
   await stopAll(replica, master)
 })
 
-/** A file system of its own, or null where we may not mount one. */
+/** Mounts a small file system. Returns null where mounting is not permitted. */
 function mountSmall(bytes: number): string | null {
   const directory = mkdtempSync(join(tmpdir(), 'haypile-small-'))
   try {
@@ -55,7 +55,7 @@ function mountSmall(bytes: number): string | null {
 
 const MEBIBYTE = 1024 * 1024
 
-/** Leaves less room than the data of this test takes. */
+/** Fills the disk up, so that less is free than this test's data takes. */
 function fillUp(directory: string, filler: string): void {
   const { bavail, bsize } = statfsSync(directory)
   writeFileSync(filler, Buffer.alloc(bavail * bsize - 12 * MEBIBYTE))

@@ -1,6 +1,6 @@
 /**
- * Links between real servers that break in every way: each time the replica is back in step by
- * itself, and one SlaveItem stands for it.
+ * Links between real servers that break in every way. Each time the replica gets back in step by
+ * itself, and has exactly one SlaveItem.
  */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
@@ -95,7 +95,7 @@ for (const direction of ['up', 'down', 'both'] as const) {
     }
     await assertEqual(master, replica)
     await assertOneItem(master)
-    link.cut() // late: it is nobody's any more
+    link.cut() // late: no replica uses it any more
     await assertEqual(master, replica)
     await assertOneItem(master)
     assert.is(await fullSyncs(master), full)

@@ -1,6 +1,6 @@
 /**
- * METASYNC is idempotent: a SlaveItem that exists is normal, whoever was behind it, and what is
- * left of an old connection disturbs nothing.
+ * METASYNC is idempotent: an existing SlaveItem is normal, whatever process it belonged to, and the
+ * remains of an old connection disturb nothing.
  */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
@@ -16,12 +16,12 @@ const master = await RunningServer.start({ flags: { loglevel: 'debug', 'repl-tim
 test.after(async () => await master.stop())
 
 let port = 20_000
-/** Of a replica that no other test knows. */
+/** Returns a replica with a port that no other test uses. */
 const newReplica = () => new HandReplica(++port)
 
 const metaSyncLines = (from: number) => linesOf(master, from).filter(({ msg }) => msg === 'METASYNC')
 
-/** The SlaveItems that are shown for a port: attached ones, and those that have left. */
+/** Returns the SlaveItems shown for a port: attached ones and detached ones. */
 async function slaveItems(announced: number): Promise<{ attached: ReadonlyMap<string, string>[]; absent: number }> {
   const info = await infoOf(master)
   const named = (pattern: RegExp) => [...info].filter(([name]) => pattern.test(name)).map(([, line]) => itemsOf(line))

@@ -1,6 +1,6 @@
 /**
- * Cuts and restarts at every stage of a link, of replicas and masters: each time the replica is
- * back in step by itself, and one SlaveItem stands for it.
+ * Broken links and restarts at every stage, of replicas and masters. Each time the replica gets
+ * back in step by itself, and has exactly one SlaveItem.
  */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'

@@ -1,6 +1,4 @@
-/**
- * What replicas, clients and operators can do that nobody expects of them, against real servers.
- */
+/** Unexpected acts of replicas, clients and operators, against real servers. */
 import * as net from 'node:net'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
@@ -28,7 +26,7 @@ test.after(() => stopAll(master))
 const textOf = (reply: WireReply) => (reply instanceof WireError ? reply.text : reply)
 const configured = async (server: RunningServer, name: string) => ((await server.call('CONFIG', 'GET', name)) as readonly string[])[1]
 
-/** A replica driven by hand that follows from the beginning of the binlog. */
+/** Returns a replica driven by hand that follows from the beginning of the binlog. */
 async function handReplica(server: RunningServer) {
   const link = await new HandReplica(await freePort()).attach(server.port)
   await link.follow()
@@ -203,7 +201,7 @@ test('SHUTDOWN NOW cuts short the waiting of an earlier one', async () => {
   await stopAll(server)
 })
 
-/** A replica that is asked to take over, and does not say whether it has. */
+/** Returns a replica that is asked to take over and does not say whether it has. */
 async function silentTarget(server: RunningServer) {
   let isAsked = false
   const sockets: net.Socket[] = []

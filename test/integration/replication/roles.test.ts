@@ -1,4 +1,4 @@
-/** Roles outlast restarts; binlog is kept for who needs it. */
+/** Roles survive restarts, and binlog is kept for the replicas that need it. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { HandReplica } from '../../support/servers/hand-replica.ts'

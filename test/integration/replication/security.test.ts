@@ -1,6 +1,6 @@
 /**
- * Nothing of replication is said before AUTH; passwords, users and TLS between a replica and its
- * master.
+ * A master says nothing of replication before AUTH. Passwords, users and TLS between a replica and
+ * its master.
  */
 import { execFileSync } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'

@@ -1,6 +1,6 @@
 /**
  * A master that the operating system has stopped for a while (SIGSTOP, a suspended machine), and
- * what waits in its sockets then.
+ * the data that waits in its sockets then.
  */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
@@ -16,7 +16,7 @@ test.after(() => stopAll(replica, master))
 
 const wallSeconds = async () => Number(((await replica.call('TIME')) as readonly string[])[0])
 
-/** Until the replica has sent ACKs for longer than the lag. */
+/** Waits until the replica has sent ACKs for longer than the lag. */
 async function acksLieInTheSocket(): Promise<void> {
   const frozenAt = await wallSeconds()
   await until('ACKs to be sent for longer than the lag', async () => (await wallSeconds()) > frozenAt + 4)
@@ -28,7 +28,7 @@ async function replicaCounts(): Promise<void> {
   await inStep(master, replica)
 }
 
-/** Writes wait in the sockets of a frozen master behind ACKs; it is thawed then. */
+/** Sends writes that wait behind ACKs in the sockets of a frozen master, and thaws it. */
 async function thawed(between: () => unknown): Promise<readonly WireReply[]> {
   const clients = await Promise.all([1, 2, 3].map(() => master.connect()))
   process.kill(master.pid, 'SIGSTOP')

@@ -1,4 +1,6 @@
-/** Libraries of functions outlive what data outlives, and are where data is. */
+/**
+ * Libraries of functions survive wherever data survives, and are copied wherever data is copied.
+ */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { assertEqual, follow, fullSyncs, inStep, startReplica, stopAll } from '../../support/servers/replicated-servers.ts'
@@ -8,7 +10,7 @@ import { WireError, type WireReply } from '../../support/servers/wire-client.ts'
 const codeOf = (library: string, name: string, value: string) =>
   `#!lua name=${library}\nredis.register_function('${name}', function() return '${value}' end)`
 
-/** Names and code of all libraries. */
+/** Returns names and code of all libraries. */
 async function librariesOf(server: RunningServer): Promise<WireReply> {
   const listed = (await server.call('FUNCTION', 'LIST', 'WITHCODE')) as readonly (readonly WireReply[])[]
   return listed.map((library) => [library[1] as string, library[7] as string]).sort()

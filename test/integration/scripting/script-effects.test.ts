@@ -1,6 +1,6 @@
 /**
- * What scripts have done is the same on a replica, and after kill -9: random scripts of random
- * writes, suspended or not.
+ * Effects of scripts are the same on a replica and after kill -9: random scripts of random writes,
+ * some of them suspended.
  */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
@@ -11,14 +11,14 @@ import { WireError } from '../../support/servers/wire-client.ts'
 
 const SCRIPTS = 400
 const ROUNDS = 3
-/** Of each script, so that some are suspended. */
+/** A low threshold, so that some scripts are suspended. */
 const FLAGS = { 'busy-reply-threshold': 5, appendfsync: 'always' }
 
-/** So that time changes nothing any more. */
+/** Removes all deadlines, so that time changes nothing any more. */
 const KEEP_ALL =
   "for db = 0, 2 do redis.call('SELECT', db) for _, key in ipairs(redis.call('KEYS', '*')) do redis.call('PERSIST', key) end end"
 
-/** A command, as words of Lua. Many go wrong, since keys are of other types. */
+/** Returns a command as Lua code. Many fail, since keys have other types. */
 function randomCommand(chance: Seeded): string {
   const key = () => `'k${chance.integer(30)}'`
   const word = () => chance.pick(["'a'", "'b'", "'c'", 'tostring(i)', "('x'):rep(i * 50)"])
@@ -52,7 +52,8 @@ function randomCommand(chance: Seeded): string {
 }
 
 /**
- * Some end with an error half way, some take long, some write what chance or the clock has said.
+ * Returns a script. Some end with an error half way, some take long, some write random numbers or
+ * the time.
  */
 function randomScript(chance: Seeded): string {
   const lines = Array.from({ length: 1 + chance.integer(8) }, () => `redis.pcall(${randomCommand(chance)})`)

@@ -1,6 +1,6 @@
 /**
- * Scripts that a server's state forbids. `test/interop/redis/script-refusals.test.ts` compares all
- * of it with redis-server.
+ * Scripts that a server's state forbids. test/interop/redis/script-refusals.test.ts compares all of
+ * it with redis-server.
  */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'

@@ -1,6 +1,6 @@
 /**
- * Scripts that take long, as all others see them: who is told what meanwhile, how they are ended,
- * and what is left of them.
+ * Slow scripts as all other clients see them: what they are told meanwhile, how the script is
+ * ended, and what is left of it.
  */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
@@ -29,7 +29,7 @@ async function withServer(run: (server: RunningServer, client: WireClient) => Pr
   else server.remove()
 }
 
-/** An error of a script that was killed, without its digest and place. */
+/** Asserts the error of a killed script, without its digest and place. */
 function assertKilled(reply: unknown): void {
   assert.ok(reply instanceof WireError)
   assert.match(reply.text, /^ERR Script killed by user with SCRIPT KILL\.\.\. script: /)
@@ -134,7 +134,7 @@ test('EXEC with a script in it that takes long is suspended as a whole, and logg
     assert.equal(exec.slice(0, 3), ['OK', 3, null])
     assert.match((exec[3] as WireError).text, /^ERR Unknown Redis command called from script/)
     assert.is(exec[4], 2)
-    assert.is(await client.call('GET', 'a'), '34') // SELECT in a script is over with it
+    assert.is(await client.call('GET', 'a'), '34') // SELECT in a script ends with the script
     const log = binlogOf(server).bytes.toString('latin1')
     assert.is(log.split('$5\r\nMULTI\r\n').length, 2, 'one MULTI')
     assert.is(log.split('$4\r\nEXEC\r\n').length, 2, 'one EXEC')

@@ -1,4 +1,6 @@
-/** Scripts that take longer than busy-reply-threshold, beside everything that goes on meanwhile. */
+/**
+ * Scripts that run longer than busy-reply-threshold, and everything else that happens meanwhile.
+ */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { until } from '../../support/harness/engine.ts'
@@ -7,7 +9,7 @@ import { encodeCommand, WireClient, WireError, type WireReply } from '../../supp
 
 const SETTINGS = { 'busy-reply-threshold': '10' }
 
-/** A script that waits for a key: what stands before is run once. */
+/** Returns a script that waits for a key. `before` runs once before that. */
 const waiting = (before = '', after = "return 'done'") => `${before} while redis.call('EXISTS', 'end') == 0 do end ${after}`
 
 /** Lets it end, behind everybody's back. */
@@ -21,12 +23,15 @@ function letEnd({ node }: NodeWithClients): void {
 const isSuspended = ({ node }: NodeWithClients) => until(() => node.parts.executor.units.isSuspended, 'the suspension')
 const isOver = ({ node }: NodeWithClients) => until(() => !node.parts.executor.units.isSuspended, 'the end of the script')
 
-/** So many turns of the event loop, in which what is not held back would be sent and arrive. */
+/**
+ * Runs `count` turns of the event loop, in which anything that is not held back would be sent and
+ * arrive.
+ */
 async function turns(count: number): Promise<void> {
   for (let i = 0; i < count; i++) await new Promise((resolve) => setTimeout(resolve, 1))
 }
 
-/** Whether a promise has been kept by now. */
+/** Returns a promise with a flag that says whether it has been fulfilled. */
 function watched<T>(promise: Promise<T>): { isKept: boolean; promise: Promise<T> } {
   const state = { isKept: false, promise }
   void promise.then(() => {

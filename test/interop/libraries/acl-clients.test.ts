@@ -1,6 +1,6 @@
 /**
- * Users of the npm clients `redis` and `ioredis`: they sign in, manage users, and are told what
- * they may not do.
+ * Users of the npm clients `redis` and `ioredis`: they sign in, manage users, and get the refusals
+ * of what they may not do.
  */
 import { Redis } from 'ioredis'
 import { createClient } from 'redis'

@@ -1,6 +1,6 @@
 /**
- * Bull, on which many still are: other scripts than BullMQ's, messages for its events, and an older
- * ioredis beneath.
+ * Bull, the predecessor of BullMQ that many still use: other scripts, messages for its events, and
+ * an older ioredis beneath.
  */
 import Bull from 'bull'
 import { test } from 'uvu'
@@ -25,7 +25,7 @@ function openQueue(name: string, options: Bull.QueueOptions = {}): Bull.Queue<Da
   return opened(queue, () => queue.close())
 }
 
-/** Starts doing jobs, which goes on until the queue is closed. */
+/** Starts a worker, which does jobs until the queue is closed. */
 function process(
   queue: Bull.Queue<Data>,
   concurrency: number,

@@ -12,12 +12,12 @@ import {
 } from 'bullmq'
 import { opened } from './opened.ts'
 
-/** Locks and looks for stalled jobs are short, so that a test sees them. */
+/** Short times for locks and for the search of stalled jobs, so that a test sees both. */
 export const STALL_OPTIONS = { lockDuration: 600, stalledInterval: 250, maxStalledCount: 1 } as const
 
 let queues = 0
 
-/** A name that no other test uses. */
+/** Returns a name that no other test uses. */
 export function queueName(): string {
   return `jobs-${++queues}`
 }
@@ -25,7 +25,7 @@ export function queueName(): string {
 export class Parts {
   readonly connection: ConnectionOptions
 
-  /** A port, for connections of ioredis, or a client to work over. */
+  /** Takes a port, for connections of ioredis, or a client to work over. */
   constructor(server: number | RedisConnectionClient) {
     this.connection = typeof server === 'number' ? { host: '127.0.0.1', port: server, maxRetriesPerRequest: null } : server
   }
@@ -39,7 +39,8 @@ export class Parts {
   }
 
   /**
-   * Events from the beginning: those since now would begin a moment after the listener is ready.
+   * Listens to events from the beginning: new ones alone would begin a moment after the listener is
+   * ready.
    */
   events(name: string): QueueEvents {
     return ready(new QueueEvents(name, { connection: this.connection, lastEventId: '0' }))
@@ -51,8 +52,8 @@ export class Parts {
 }
 
 /**
- * Connections that break while a server starts again say so by `error` events, which would end the
- * process if nobody listened.
+ * Adds a listener for `error` events, which would end the process otherwise. Connections emit them
+ * when they break while a server restarts.
  */
 function ready<T extends { on(event: 'error', listener: () => void): unknown; close(): Promise<void> }>(part: T): T {
   part.on('error', () => {})

@@ -1,7 +1,4 @@
-/**
- * BullMQ when what it relies on goes away: workers that are killed, and the server itself. No job
- * may be lost.
- */
+/** BullMQ when workers are killed, and when the server is. No job may be lost. */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
@@ -37,7 +34,7 @@ async function kill9(child: ChildProcess): Promise<void> {
 
 const isAtWork = (job: Job) => job.getState().then((state) => state === 'active' && job.progress !== 0)
 
-/** Waits until jobs are all in the hands of a worker. */
+/** Waits until each job is in the hands of a worker. */
 async function untilBegun(queue: Queue, jobs: readonly Job[]): Promise<void> {
   await until('the jobs to be begun', async () => {
     const fresh = await Promise.all(jobs.map((job) => queue.getJob(job.id as string)))

@@ -1,6 +1,6 @@
 /**
- * A worker in a process of its own, which a test kills while it has work: `bullmq-worker.js PORT
- * QUEUE`.
+ * A worker in a process of its own, which a test kills in the middle of a job: `bullmq-worker.js
+ * PORT QUEUE`.
  */
 import { Worker } from 'bullmq'
 import { STALL_OPTIONS } from './bullmq-parts.ts'
@@ -9,8 +9,7 @@ const [port, queue] = process.argv.slice(2) as [string, string]
 const connection = { host: '127.0.0.1', port: Number(port), maxRetriesPerRequest: null }
 
 /**
- * The first jobs are done; those named `endless` are begun, which their progress tells, and never
- * end.
+ * Does jobs. Those named `endless` report that they have begun, by their progress, and never end.
  */
 new Worker(
   queue,

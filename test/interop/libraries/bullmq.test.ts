@@ -1,6 +1,5 @@
 /**
- * BullMQ's queues, which are Lua scripts over lists, sorted sets, hashes and streams, doing what
- * they are used for.
+ * BullMQ in ordinary use. Its queues are Lua scripts over lists, sorted sets, hashes and streams.
  */
 import { type Job, type Queue, UnrecoverableError } from 'bullmq'
 import { createClient } from 'redis'
@@ -21,7 +20,7 @@ test.after.each(closeOpened)
 
 const range = (count: number) => Array.from({ length: count }, (_, i) => i)
 
-/** How many jobs of a queue are in each state, those with none left out. */
+/** Returns the number of jobs of a queue in each state, without empty states. */
 async function counts(queue: Queue): Promise<Record<string, number>> {
   return Object.fromEntries(Object.entries(await queue.getJobCounts()).filter(([, count]) => count > 0))
 }
@@ -31,7 +30,7 @@ async function untilCounts(queue: Queue, wanted: Record<string, number>): Promis
   await until(`${queue.name} to have ${text}`, async () => JSON.stringify(await counts(queue)) === text)
 }
 
-/** A worker that writes down the numbers of the jobs it has done. */
+/** Returns a worker that records the numbers of the jobs it has done. */
 function recorder(queue: Queue, options: Parameters<Parts['worker']>[2] = {}): number[] {
   const done: number[] = []
   parts.worker(

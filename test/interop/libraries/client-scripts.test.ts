@@ -1,6 +1,6 @@
 /**
  * Scripts and functions as the clients `ioredis` and `redis` wrap them: as commands, by their hash,
- * and anew when the server has lost them.
+ * and sent again when the server has lost them.
  */
 import { Redis, type RedisOptions } from 'ioredis'
 import { type CommandParser, createClient, defineScript, RESP_TYPES } from 'redis'
@@ -29,7 +29,7 @@ function connect(options: Omit<RedisOptions, 'replyMapping'>): Redis {
 
 type Run<Result> = (...args: readonly (string | number | Buffer)[]) => Result
 
-/** The commands that a test defines, on a client or on a pipeline. */
+/** Commands that a test defines on a client or a pipeline. */
 interface Defined<Result = Promise<unknown>> {
   readonly move: Run<Result>
   readonly echo: Run<Result>

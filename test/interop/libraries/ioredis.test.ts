@@ -1,4 +1,4 @@
-/** What programs do with ioredis beyond single commands, in both protocols. */
+/** Uses of ioredis beyond single commands, in both protocols. */
 import { Redis, type RedisOptions } from 'ioredis'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'

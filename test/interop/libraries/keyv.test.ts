@@ -1,4 +1,4 @@
-/** A cache of keyv in @keyv/redis, which brings a client of its own. */
+/** A cache of keyv with @keyv/redis, which has a client of its own. */
 import KeyvRedis, { createKeyv } from '@keyv/redis'
 import { Keyv } from 'keyv'
 import { test } from 'uvu'

@@ -1,19 +1,20 @@
 /**
- * What a test has opened: closed when it is over, the last first, whatever has become of the test.
+ * Registers what a test opens, and closes it when the test is over, passed or failed, the last
+ * first.
  */
 
 type Close = () => unknown
 
 const closers: Close[] = []
 
-/** Remembers how to close something, and returns it. */
+/** Registers a function that closes `what`, and returns `what`. */
 export function opened<T>(what: T, close: (what: T) => unknown): T {
   closers.push(() => close(what))
   return what
 }
 
 /**
- * Connects a client of `redis`, of whatever type: that type depends on its protocol, scripts and
+ * Connects a client of `redis` of any type: the type depends on its protocol, scripts and
  * functions.
  */
 export async function open<T extends { on(event: 'error', listener: () => void): unknown; connect(): Promise<unknown>; destroy(): void }>(

@@ -1,4 +1,7 @@
-/** Limits of rate-limiter-flexible, over both clients: a script, and transactions. */
+/**
+ * Limits of rate-limiter-flexible over both clients: one works by a script, the other by
+ * transactions.
+ */
 import { Redis } from 'ioredis'
 import {
   BurstyRateLimiter,
@@ -30,7 +33,7 @@ const CLIENTS: Record<string, () => Promise<Pick<IRateLimiterRedisOptions, 'stor
   },
 }
 
-/** What became of as many requests at once. */
+/** Sends requests at the same time and returns the outcomes. */
 async function requests(count: number, consume: () => Promise<RateLimiterRes>): Promise<{ allowed: number; refused: number }> {
   let allowed = 0
   let refused = 0

@@ -1,6 +1,6 @@
 /**
- * What programs do with the `redis` client beyond single commands: both protocols, caching,
- * transactions, messages, streams.
+ * Uses of the `redis` client beyond single commands: both protocols, caching, transactions,
+ * messages, streams.
  */
 import { BasicClientSideCache, createClient, createClientPool, ErrorReply, WatchError } from 'redis'
 import { test } from 'uvu'

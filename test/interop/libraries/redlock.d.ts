@@ -1,4 +1,4 @@
-/** What the tests use of redlock, whose package has types that its `exports` hide. */
+/** Types of redlock that the tests use: the package has types, but its `exports` hide them. */
 declare module 'redlock' {
   import type { Redis } from 'ioredis'
 
@@ -12,7 +12,7 @@ declare module 'redlock' {
 
   export interface Settings {
     readonly retryCount: number
-    /** In milliseconds, as is the next. */
+    /** Milliseconds, as in the next field. */
     readonly retryDelay: number
     readonly retryJitter: number
     readonly automaticExtensionThreshold: number

@@ -1,4 +1,4 @@
-/** Locks of redlock, on one server and on the majority of three. */
+/** Locks of redlock on one server, and on the majority of three. */
 import { Redis } from 'ioredis'
 import Redlock, { ExecutionError, type Lock, type Settings } from 'redlock'
 import { test } from 'uvu'
@@ -31,7 +31,7 @@ function locks(over: readonly RunningServer[], settings: Partial<Settings> = PAT
   return new Redlock(clients, settings).on('error', () => {})
 }
 
-/** Whether nobody else holds the resources at the moment. */
+/** Returns true if nobody holds the resources at the moment. */
 async function isFree(redlock: Redlock, ...resources: string[]): Promise<boolean> {
   try {
     await (await redlock.acquire(resources, 10_000, ONCE)).release()
@@ -43,8 +43,8 @@ async function isFree(redlock: Redlock, ...resources: string[]): Promise<boolean
 }
 
 /**
- * Waits for a lock as long as it takes. The retries of redlock itself keep what an attempt has got
- * of a minority, so that each of several could hold one server; an attempt that ends lets go.
+ * Waits for a lock without a limit. Each attempt ends and releases its locks. redlock's own retries
+ * keep the locks of a minority, so that several clients could hold one server each for ever.
  */
 async function acquire(redlock: Redlock, ...resources: string[]): Promise<Lock> {
   for (;;) {

@@ -1,4 +1,4 @@
-/** Sessions of an express application in connect-redis, by real requests over HTTP. */
+/** Sessions of an express application in connect-redis, by real HTTP requests. */
 import type { AddressInfo } from 'node:net'
 import { RedisStore } from 'connect-redis'
 import express from 'express'
@@ -60,7 +60,7 @@ async function startApplication(cookie: session.CookieOptions = {}): Promise<App
   return { store, url: `http://127.0.0.1:${(http.address() as AddressInfo).port}` }
 }
 
-/** A person's browser: it keeps the cookie. */
+/** A browser that keeps its cookie. */
 class Browser {
   cookie = ''
 

@@ -1,6 +1,6 @@
 /**
- * socket.io on two servers, joined by each of its adapters for Redis: publish and subscribe,
- * sharded channels, and a stream.
+ * socket.io on two servers, joined by each of its adapters for Redis: pub/sub, sharded channels,
+ * and a stream.
  */
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
@@ -52,7 +52,7 @@ const ADAPTERS: Record<string, () => Promise<Adapter>> = {
 
 interface Person {
   readonly socket: Socket
-  /** Everything that was heard since it was last taken. */
+  /** Messages heard since the last call of `heard`. */
   heard: unknown[][]
 }
 
@@ -82,7 +82,7 @@ async function openPerson(url: string): Promise<Person> {
   return person
 }
 
-/** Two servers that hear each other, with two people each. */
+/** Starts two servers that hear each other, with two people each. */
 async function openWorld(adapter: () => Promise<Adapter>, options: Partial<ServerOptions> = {}): Promise<World> {
   const [one, other] = [await openServer(await adapter(), options), await openServer(await adapter(), options)]
   const people = await Promise.all([one, one, other, other].map(({ url }) => openPerson(url)))
@@ -103,8 +103,8 @@ async function openWorld(adapter: () => Promise<Adapter>, options: Partial<Serve
 }
 
 /**
- * Waits until people have heard all that was said, which marks from both servers show, and takes
- * it.
+ * Waits until everybody has heard everything, which marks from both servers show. Returns the
+ * messages.
  */
 async function heard({ one, other, people }: World): Promise<unknown[][][]> {
   one.emit('end')

@@ -1,7 +1,7 @@
 /**
- * The same ACL requests to redis-server and to haypile, their answers compared. What 7.2 says
- * otherwise than 7.0, which may be the one that is installed, is made the same first: it names the
- * user, shows sanitize-payload, and keeps the rules of commands in the order given.
+ * Equal ACL requests to redis-server and to haypile get equal answers. Redis 7.0 may be
+ * installed, so the differences of 7.2 are removed first: it names the user, shows
+ * sanitize-payload, and keeps the given order of command rules.
  */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
@@ -18,7 +18,7 @@ import { haveTools } from '../tools.ts'
 const directory = mkdtempSync(join(tmpdir(), 'haypile-acl-redis-'))
 const aclPath = join(directory, 'users.acl')
 
-/** A reply in which nothing is left that the versions say differently. */
+/** Returns a reply without the differences between the versions. */
 function normal(reply: WireReply): unknown {
   if (reply instanceof WireError) return `-${normalText(reply.text)}`
   if (Array.isArray(reply)) return reply.map(normal).filter((one) => one !== 'sanitize-payload')
@@ -119,7 +119,7 @@ const RULES = [
   ],
 ]
 
-/** Rules whose commands 7.0 shows as 7.2 does: it has an order of its own. */
+/** Rules whose commands 7.0 shows as 7.2 does; others it shows in an order of its own. */
 const SHOWN = [
   ['on', '>pw', '~a', '%R~b', '%W~c', '&x', '&y*'],
   ['nopass', 'allkeys', 'allchannels', '+@all'],
@@ -222,7 +222,7 @@ function randomSelector(chance: Seeded): string[] {
 
 const USERS = 40
 const REQUESTS = 150
-/** Commands, and forms of commands, that 7.0 has not got or declares otherwise. */
+/** Commands and forms of commands that 7.0 does not have or declares otherwise. */
 const NEWER = /^(H?P?EXPIRE\w* .* FIELDS|OBJECT|XAUTOCLAIM)/
 
 async function compareVerdicts(pair: Pair): Promise<void> {

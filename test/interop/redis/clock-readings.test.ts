@@ -1,5 +1,5 @@
 /**
- * redis-server gives the values that test/integration/clients/clock-readings.test.ts asks of
+ * redis-server gives the values that test/integration/clients/clock-readings.test.ts expects of
  * haypile.
  */
 import { test } from 'uvu'

@@ -1,6 +1,6 @@
 /**
- * What the documents say can be done is done: each block of code is run on servers of its own, with
- * other ports and paths, and what it shows has to be what comes.
+ * The documents are true: each block of code runs on servers of its own, with other ports and
+ * paths, and prints what it shows.
  */
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
 import { chmodSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
@@ -17,7 +17,10 @@ import { haveTools, run } from '../tools.ts'
 
 const GRAMMAR = 'the protocol of replication: test/integration/replication/grammar.test.ts has a replica that is written from it'
 
-/** Blocks that are not run, by the first line, with the reason. What can be checked of them is. */
+/**
+ * Blocks that are not run, by their first line, with the reason. Parts of them are checked
+ * otherwise.
+ */
 const NOT_RUN: Readonly<Record<string, string>> = {
   'METASYNC -> TRYSYNC -> CONTINUE ------------------------> BINLOGSYNC -> binlog, until the connection ends': GRAMMAR,
   'request = "METASYNC" SP ip SP port SP run-id SP attempt SP version [ SP ( "FAILOVER" / "ASK" ) ]': GRAMMAR,
@@ -48,7 +51,7 @@ const NOT_RUN: Readonly<Record<string, string>> = {
 const MAIN = join(ROOT, 'dist', 'server', 'main.js')
 const START_MS = 60_000
 const directory = mkdtempSync(join(tmpdir(), 'haypile-documents-'))
-/** Below the repository, so that its packages and its own name are found. */
+/** Lies below the repository, so that its packages and its own name are found. */
 const modules = mkdtempSync(join(ROOT, 'dist', 'documents-'))
 const servers = new Set<RunningServer>()
 const processes = new Set<ChildProcess>()
@@ -180,7 +183,7 @@ if (haveTools('the documents', 'redis-server', 'redis-sentinel', 'redis-cli')) {
   })
 
   /**
-   * A directory for PATH with a redis-cli that shows what it shows on a terminal, on other ports.
+   * Makes a directory for PATH with a redis-cli that prints as on a terminal and uses other ports.
    */
   function clientFor(ports: Readonly<Record<string, number>>): string {
     const bin = mkdtempSync(join(directory, 'bin-'))

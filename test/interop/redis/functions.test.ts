@@ -1,6 +1,6 @@
 /**
- * Functions of Redis 7: the same requests are answered with the same bytes, and what one server
- * dumps the other restores.
+ * Functions of Redis 7: requests get answers with the same bytes, and each server restores the
+ * dumps of the other.
  */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
@@ -154,7 +154,7 @@ const CALLS = [
   ['FCALL', 'f', '99999999999999999999'],
 ]
 
-/** What a function does, called with two keys and two arguments. */
+/** Bodies of functions, which are called with two keys and two arguments. */
 const BODIES = [
   'return {KEYS, ARGV}',
   'return {#KEYS, #ARGV}',

@@ -1,6 +1,6 @@
 /**
- * HAProxy with the configuration that docs/high-availability.md gives: it finds the master, and
- * finds it again.
+ * HAProxy with the configuration in docs/high-availability.md finds the master, and finds the next
+ * one after a failover.
  */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
@@ -15,14 +15,14 @@ import { WireClient, WireError, type WireReply } from '../../support/servers/wir
 import { haveTools } from '../tools.ts'
 
 /**
- * Connections one after the other that have to lead to the same server: more than there are servers
- * to take turns.
+ * This many connections in a row must reach the same server: more than there are servers to take
+ * turns.
  */
 const IN_ROW = 10
 
 const PAGE = fileURLToPath(new URL('../../../../docs/high-availability.md', import.meta.url))
 
-/** The page's configuration with other addresses in it. */
+/** Returns the page's configuration with other addresses. */
 function configuration(port: number, servers: readonly RunningServer[], changes: readonly (readonly [string, string])[]): string {
   let text = /```haproxy\n(.*?)```/s.exec(readFileSync(PAGE, 'utf8'))?.[1] ?? ''
   const put = (from: string, to: string) => {
@@ -62,7 +62,7 @@ class HaProxy {
     return new HaProxy(port, configuration(port, servers, changes))
   }
 
-  /** One command on a connection of its own; null where that is closed. */
+  /** Sends one command on a connection of its own. Returns null if that is closed. */
   async call(...words: readonly (string | number)[]): Promise<WireReply> {
     try {
       const client = await WireClient.connect({ port: this.port })
@@ -77,8 +77,8 @@ class HaProxy {
   }
 
   /**
-   * Waits until clients reach this server and nobody else: until its checks are through, HAProxy
-   * takes every server for one that is up.
+   * Waits until clients reach this server only. HAProxy takes every server for healthy until its
+   * checks have run.
    */
   async leadsTo(server: RunningServer): Promise<void> {
     let run = 0

@@ -1,5 +1,5 @@
 /**
- * The keyspace events of Redis: the same requests, one after the other, report the same there and
+ * Keyspace events: the same requests, one after the other, report the same events in Redis and
  * here, in the same order.
  */
 import { spawn } from 'node:child_process'
@@ -56,7 +56,7 @@ async function startRedis(): Promise<WatchedRedis> {
   }
 }
 
-/** The same of our own commands. */
+/** Returns a function that runs a command here and returns its events. */
 function watched(): (words: readonly Bytes[]) => Promise<string[]> {
   const { keyspace, executor, runAsync } = harness([...dataFamilies, lcsCommands, objects])
   const recorder = new EventRecorder()
@@ -74,10 +74,10 @@ function watched(): (words: readonly Bytes[]) => Promise<string[]> {
 }
 
 /**
- * Forms whose events are the same on the two whatever happened before. Left out is what depends on
- * the time, on how Redis keeps values in nodes, and on the scores in ranges of members; what waits,
- * since it takes Redis up to a tenth of a second; and XSETID, which Redis 7.2 refuses where 7.0 did
- * not.
+ * Forms of requests whose events are equal whatever happened before. Some are left out: events that
+ * depend on the time, on Redis's nodes of values, and on scores in ranges of members. Waiting
+ * commands are left out since they take Redis up to a tenth of a second, and XSETID since Redis 7.2
+ * refuses what 7.0 did not.
  */
 const FORMS = [...WRITES, ...WRITES, ...READS]
   .filter((form) => !/PX\|PXAT| ~ |BYLEX|0\.001|BLOCK|^KEYS|^XSETID/.test(form))
@@ -89,7 +89,7 @@ const FORMS = [...WRITES, ...WRITES, ...READS]
       .replace('[LIMIT $small $count] [BY', '[BY'),
   )
 
-/** A request, with others before and after it that level what would differ. */
+/** Returns a random request, with others around it that remove known differences. */
 function randomRequests(chance: Seeded): Bytes[][] {
   const words = makeRequest(chance.pick(FORMS), chance)
   switch (words[0]) {
@@ -97,7 +97,7 @@ function randomRequests(chance: Seeded): Bytes[][] {
       return [words, ['DEL', words[1] as Bytes]]
     case 'SORT': // equal weights are in no order
       return words.includes('STORE') ? [words, ['DEL', words.at(-1) as Bytes]] : [words]
-    case 'XCLAIM': // Redis 7.2 makes a consumer whatever comes of it, Redis 7.0 does not
+    case 'XCLAIM': // Redis 7.2 makes a consumer in any case, Redis 7.0 does not
     case 'XAUTOCLAIM':
       return [['XGROUP', 'CREATECONSUMER', ...(words.slice(1, 4) as Bytes[])], words]
     case 'XREADGROUP': {
@@ -110,9 +110,7 @@ function randomRequests(chance: Seeded): Bytes[][] {
   }
 }
 
-/**
- * SORT looks up what patterns name in the order of the elements, and those of a set are in none.
- */
+/** Sorts events of SORT: it looks up patterns in the order of the elements, and a set has none. */
 function comparable(words: readonly Bytes[], events: readonly string[]): readonly string[] {
   return words[0]?.startsWith('SORT') === true ? [...events].sort() : events
 }

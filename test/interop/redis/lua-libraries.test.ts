@@ -1,6 +1,6 @@
 /**
- * cjson, cmsgpack, struct and bit of scripts: the same pieces of Lua come to the same in
- * redis-server, values and messages alike.
+ * cjson, cmsgpack, struct and bit of scripts: the same pieces of Lua give the same values and
+ * messages in redis-server.
  */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'

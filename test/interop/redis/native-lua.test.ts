@@ -1,7 +1,7 @@
 /**
- * Lua's own libraries beside native Lua 5.1 and redis-server's EVAL: random pieces of Lua, many of
- * them with numbers at the edges of C's integers, come to the same here, values and messages alike.
- * Both run on 64 bits, ours on 32.
+ * Lua's own libraries beside native Lua 5.1 and redis-server's EVAL. Random pieces of Lua give the
+ * same values and messages here. Many have numbers at the edges of C's integers: native Lua has 64
+ * bits, ours has 32.
  */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
@@ -14,13 +14,10 @@ import { haveTools, run } from '../tools.ts'
 
 const ROUNDS = 10_000
 const BATCH = 100
-/** Doubles that do not fit are cast to integers otherwise on other processors. */
+/** Other processors convert doubles that do not fit to other integers. */
 const IS_X64 = process.arch === 'x64'
 
-/**
- * What native Lua is given before the scripts, which are read from standard input behind their
- * lengths.
- */
+/** The program of native Lua: it reads scripts from standard input, each behind its length. */
 const DRIVER = [
   'cjson = {null = {}}',
   'for line in io.lines() do',

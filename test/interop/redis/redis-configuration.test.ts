@@ -1,4 +1,7 @@
-/** The configuration of a real Redis: its file as Debian installs it, and the keys that it has. */
+/**
+ * The configuration of a real Redis: the file that Debian installs, and the keys that the server
+ * has.
+ */
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'

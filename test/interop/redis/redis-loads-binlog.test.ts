@@ -74,7 +74,7 @@ if (haveTools('redis-server loads the binlog', 'redis-server', 'redis-check-aof'
   })
 }
 
-/** A redis-server with these bytes as its append-only file. */
+/** Starts a redis-server with these bytes as its append-only file. */
 async function startRedisOn(parts: readonly Buffer[]): Promise<{ client: WireClient; stop: () => Promise<void> }> {
   const directory = mkdtempSync(join(tmpdir(), 'haypile-redis-'))
   mkdirSync(join(directory, 'appendonlydir'))

@@ -1,4 +1,4 @@
-/** redis-benchmark against a master with replicas attached: afterwards all sides compare equal. */
+/** redis-benchmark against a master with replicas: afterwards all nodes hold equal data. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { assertEqual, fullSyncs, inStep, startReplica, stopAll } from '../../support/servers/replicated-servers.ts'

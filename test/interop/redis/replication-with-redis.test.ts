@@ -1,4 +1,4 @@
-/** A haypile and a redis-server told to follow one another: neither can, and both say why. */
+/** A haypile and a redis-server that shall follow one another: neither can, and both say why. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { RedisServer } from '../../support/servers/redis-server.ts'

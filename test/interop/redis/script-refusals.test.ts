@@ -1,6 +1,6 @@
 /**
- * Scripts that are refused, or of which a part is: the same bytes as Redis answers, whatever the
- * state of the server and however the script is run.
+ * Scripts that are refused as a whole or in part: the answers have the same bytes as Redis's, in
+ * any state of the server and for any way to run a script.
  */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
@@ -15,9 +15,9 @@ import { haveTools } from '../tools.ts'
 
 const MOST_SHOWN = 20
 const AT_ONCE = 50
-/** Of the requests that are queued on a connection each. */
+/** Queues every eleventh request, each on a connection of its own. */
 const EVERY = 11
-/** As long as redis-server's files may be, in blocks of 512 bytes. */
+/** Size limit of redis-server's files, in blocks of 512 bytes. */
 const FILE_BLOCKS = 2000
 
 type Request = readonly Bytes[]
@@ -27,15 +27,15 @@ interface Pair {
   readonly port: number
   readonly client: WireClient
   readonly masterPort: number
-  /** A port where nobody listens. */
+  /** A port without a listener. */
   readonly nowhere: number
 }
 
 interface State {
   readonly name: string
-  /** What brings a server, which has the library, into the state. */
+  /** Returns the requests that bring a server, which has the library, into the state. */
   readonly enter: (pair: Pair) => readonly Request[]
-  /** Whether it follows its master in that state. */
+  /** True if the server follows its master in that state. */
   readonly isLinked?: true
 }
 
@@ -51,7 +51,7 @@ const STATES: readonly State[] = [
   { name: 'master that lacks replicas', enter: () => [set('min-replicas-to-write', '1')] },
 ]
 
-/** Out of any of the states. */
+/** Requests that leave any of the states. */
 const LEAVING: readonly Request[] = [['REPLICAOF', 'NO', 'ONE'], set('replica-serve-stale-data', 'yes'), set('min-replicas-to-write', '0')]
 
 const ORDINARY: readonly Request[] = [...LEAVING, ['SCRIPT', 'FLUSH'], ['FUNCTION', 'FLUSH'], ['DEL', 'k'], ['FUNCTION', 'LOAD', LIBRARY]]
@@ -85,13 +85,13 @@ async function enter(pair: Pair, state: State): Promise<void> {
   await come(pair, state)
 }
 
-/** A server that has everything comes into a state. */
+/** Brings a server that has everything into a state. */
 async function come(pair: Pair, { enter: requestsOf, isLinked }: State): Promise<void> {
   for (const request of requestsOf(pair)) await pair.client.call(...request)
   if (isLinked) await until('the link', async () => String(await pair.client.call('INFO', 'replication')).includes('master_link_status:up'))
 }
 
-/** Says where two servers answer otherwise. */
+/** Compares the answers of two servers and reports differences. */
 class Comparison {
   private readonly clients: readonly RawClient[]
   private readonly differences: Bytes[] = []
@@ -107,7 +107,7 @@ class Comparison {
     return new Comparison(await Promise.all(pairs.map(({ port }) => RawClient.connect(port, ending))))
   }
 
-  /** Asks many things in one write, each of them being some requests in a row. */
+  /** Sends many questions in one write. Each is a row of requests. */
   async ask(state: Bytes, asked: readonly (readonly Request[])[]): Promise<void> {
     for (let from = 0; from < asked.length; from += AT_ONCE) {
       const requests = asked.slice(from, from + AT_ONCE).flat()
@@ -122,7 +122,7 @@ class Comparison {
     }
   }
 
-  /** Waits until both are. */
+  /** Waits until both servers are busy. */
   async untilBusy(): Promise<void> {
     for (const client of this.clients) await until('the server to be busy', async () => (await client.ask('PING')).startsWith('-BUSY '))
   }
@@ -223,7 +223,8 @@ if (haveTools('refusals of scripts beside redis-server', 'redis-server')) {
 }
 
 /**
- * What EXEC answers for each of many requests that were queued before the server came into a state.
+ * Returns EXEC's answer for each of many requests that were queued before the server entered a
+ * state.
  */
 async function queuedBefore(pair: Pair, state: State): Promise<Bytes[]> {
   await enter(pair, MASTER)

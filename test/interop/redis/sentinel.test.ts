@@ -1,6 +1,6 @@
 /**
- * Redis Sentinel, unmodified: three sentinels watch a master and two replicas, and clients find
- * through them who the master is.
+ * Unmodified Redis Sentinel: three sentinels watch a master and two replicas, and clients find the
+ * master through them.
  */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
@@ -12,7 +12,7 @@ import { startWatched, type WatchedServers } from '../../support/servers/watched
 import { WireError, type WireReply } from '../../support/servers/wire-client.ts'
 import { haveTools } from '../tools.ts'
 
-/** So many writes each client must have had confirmed before and after something happens. */
+/** Confirmed writes that each client must have before and after an event. */
 const ENOUGH = 200
 const CONFIRM_MS = 45_000
 
@@ -27,7 +27,7 @@ async function confirmMore(writers: readonly ConfirmedWriter[]): Promise<void> {
   }
 }
 
-/** Every confirmed write is there. */
+/** Asserts that every confirmed write is there. */
 async function assertKept(server: RunningServer, writers: readonly ConfirmedWriter[]): Promise<void> {
   const client = await server.connect()
   for (const { name, confirmed } of writers) {
@@ -38,7 +38,10 @@ async function assertKept(server: RunningServer, writers: readonly ConfirmedWrit
   await client.close()
 }
 
-/** All follow this master, by INFO, by their configuration files, and by what is in them. */
+/**
+ * Asserts that all servers follow this master: by INFO, by their configuration files, and by their
+ * data.
+ */
 async function assertFollowed(servers: WatchedServers, master: RunningServer): Promise<void> {
   const replicas = servers.besides(master)
   await assertEqual(master, ...replicas)
@@ -52,7 +55,7 @@ async function assertFollowed(servers: WatchedServers, master: RunningServer): P
   }
 }
 
-/** Ports of sentinels that say hello through a server. */
+/** Waits until every sentinel has announced itself through a server. */
 async function hellos(server: RunningServer, sentinels: Sentinels): Promise<void> {
   const client = await server.connect()
   assert.equal(await client.call('SUBSCRIBE', HELLO), ['subscribe', HELLO, 1])

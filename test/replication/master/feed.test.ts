@@ -29,7 +29,7 @@ test('a replica is sent the binlog byte for byte: from the files first, then as 
   const bench = await MasterBench.open({ binlog: { fileSizeBytes: 4096, retentionBytes: 2 ** 30, retentionMs: 2 ** 40 } })
   for (let i = 0; i < 100; i++) {
     bench.write('SET', `key${i}`, 'x'.repeat(i * 10))
-    await bench.engine.settle() // a segment is followed by another when it is on the medium
+    await bench.engine.settle() // a segment is followed by another once it is durable
   }
   assert.ok(bench.engine.storage.binlog.segments.length > 5)
   const connection = bench.online(START)

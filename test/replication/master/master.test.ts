@@ -219,7 +219,7 @@ test('a replica that was let go on and does not begin keeps no more binlog than 
   assert.is(bench.trySync(connection, session, position).type, 'continue')
   for (let written = 0; written < lagLimitBytes; written += 1000) bench.write('SET', 'key', 'v'.repeat(1000))
   assert.ok(bench.master.pinned >= bench.engine.storage.binlog.end.offset - lagLimitBytes)
-  bench.ack(connection, 0) // a sign of life
+  bench.ack(connection, 0) // a heartbeat
   bench.pass(100)
   assert.is(connection.isClosed, true)
   assert.match(bench.levels('warn')[0] as string, /more than replica-lag-limit/)

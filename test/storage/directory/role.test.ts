@@ -224,7 +224,7 @@ test("a replica that loses unsynced groups in the middle cuts its log there: its
   const rounds = 12
   for (let i = 0; i < rounds; i++) {
     master.write('SET', `k${i}`, 'x'.repeat(3000))
-    // The next group says that all before it is on the medium.
+    // The next group says that all before it is durable.
     await master.storage.binlog.syncTo(master.storage.binlog.end.offset)
   }
   receive(replica, master, 1)
