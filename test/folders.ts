@@ -12,11 +12,11 @@ export interface Folder {
 const folder = (purpose: string, imports: string): Folder => ({ purpose, imports: imports === '' ? [] : imports.split(' ') })
 
 export const FOLDERS: Readonly<Record<string, Folder>> = {
-  base: folder('Ground floor: bytes as strings, the clock, the file system and the log as interfaces', ''),
+  base: folder('The lowest layer: bytes as strings, the clock, the file system and the log as interfaces', ''),
   lua: folder('Lua 5.1 as WebAssembly: the sandbox, its stack, its patterns and integers; start with `machine`', 'base lua/libraries'),
   'lua/libraries': folder('cjson, cmsgpack, struct and bit, written for the sandbox', 'base lua'),
   storage: folder(
-    'The engine put together; what the server drives turn by turn; start with `storage`',
+    'The storage engine, which the server drives turn by turn; start with `storage`',
     'base storage/binlog storage/checkpoint storage/directory storage/keyspace storage/records storage/recovery storage/scan',
   ),
   'storage/binlog': folder('The log of all writes: groups, segments, reading, syncing, purging; commands as RESP', 'base storage/keyspace'),
@@ -26,7 +26,7 @@ export const FOLDERS: Readonly<Record<string, Folder>> = {
       'storage/values storage/values/streams',
   ),
   'storage/checkpoint': folder(
-    'Freezing what is dirty, writing it to LevelDB, sweeping what dropped objects left',
+    'Freezing dirty records, writing them to LevelDB, clearing the pages of dropped objects',
     'base storage/binlog storage/keyspace storage/records',
   ),
   'storage/directory': folder(
@@ -55,7 +55,7 @@ export const FOLDERS: Readonly<Record<string, Folder>> = {
   'storage/values/hyperloglogs': folder('HyperLogLogs, which are strings: the format and its arithmetic', 'base'),
   'storage/values/streams': folder('Streams: ids, packed entries, groups, consumers', 'base storage/records storage/tree'),
   replication: folder(
-    'Both sides joined on a node, changes of role, FAILOVER, WAIT; start with `replication`',
+    'Both sides together on a node: changes of role, FAILOVER, WAIT; start with `replication`',
     'base replication/master replication/protocol replication/replica storage storage/directory',
   ),
   'replication/protocol': folder(
@@ -71,7 +71,7 @@ export const FOLDERS: Readonly<Record<string, Folder>> = {
     'base replication/protocol storage storage/binlog storage/directory storage/recovery',
   ),
   commands: folder(
-    'The families of commands gathered',
+    'The list of all families of commands',
     'commands/acl commands/clients commands/contract commands/geo commands/hashes commands/hyperloglogs commands/introspection ' +
       'commands/keys commands/lists commands/pubsub commands/replication commands/scripting commands/server commands/sets ' +
       'commands/sorted-sets commands/streams commands/strings commands/transactions',
@@ -100,7 +100,7 @@ export const FOLDERS: Readonly<Record<string, Folder>> = {
     'base commands/contract commands/keys commands/parsing commands/sets storage/keyspace storage/records ' + 'storage/tree storage/values',
   ),
   'commands/geo': folder(
-    'Positions on the earth, kept in sorted sets',
+    'Geographic positions, kept in sorted sets',
     'base commands/contract commands/parsing commands/sorted-sets storage/keyspace storage/values',
   ),
   'commands/hyperloglogs': folder('HyperLogLogs', 'base commands/contract commands/parsing storage/keyspace storage/values/hyperloglogs'),
@@ -166,7 +166,7 @@ export const FOLDERS: Readonly<Record<string, Folder>> = {
   ),
   'server/process': folder('The process: heap, open files, title, memory', 'base server/config'),
   'server/protocol': folder(
-    'Bytes to requests, replies to bytes, cold reads in one go',
+    'Bytes to requests, replies to bytes, and one read for many cold keys',
     'base commands/contract commands/parsing server/network storage/keyspace storage/records',
   ),
   'server/wiring': folder(
