@@ -42,15 +42,9 @@ export type RunState = 'done' | 'failed' | 'suspended'
 /** A function kept in the machine. */
 export type FunctionReference = number
 
-/**
- * Coroutines inside of each other at most, those of pcall included. Each is a call of C inside a
- * call of C.
- */
+/** Nested coroutines at most, those of pcall included. Each is a call of C inside a call of C. */
 const MOST_NESTED = 150
-/**
- * Offset in this build's lua_State of two counts: how many calls of C a thread is in, and how many
- * it was in when it was resumed. `checkLayout` verifies it.
- */
+/** Offsets in lua_State: calls of C now, and when the thread was resumed. See `checkLayout`. */
 const C_CALLS_AT = 52
 const BASE_C_CALLS_AT = 54
 const TOO_LONG = 'the script has run for too long inside a metamethod, a comparator or a function called by gsub'
@@ -60,9 +54,7 @@ export class LuaMachine {
   readonly stack: LuaStack
   /** The main thread. */
   readonly main: number
-  /**
-   * Milliseconds that a function may run before it is first suspended, and before each later time.
-   */
+  /** Milliseconds of a function's first slice; `sliceMs` is for the later ones. */
   firstSliceMs = Number.POSITIVE_INFINITY
   sliceMs = 10
   /** True once the machine can run nothing any more. */
@@ -146,9 +138,7 @@ export class LuaMachine {
     this.stack.rawGetAt(LUA_REGISTRY, this.globalsReference)
   }
 
-  /**
-   * Keeps a string in the machine for `pushKept`, which is cheaper than pushing the string itself.
-   */
+  /** Keeps a string in the machine for `pushKept`, which is cheaper than pushing the string. */
   keep(text: Bytes): number {
     this.stack.pushString(text)
     return this.stack.api.luaL_ref(this.stack.state, LUA_REGISTRY)
@@ -209,10 +199,7 @@ export class LuaMachine {
     }
   }
 
-  /**
-   * Has the hook called soon if the slice is over. Host functions call it with the time at their
-   * end.
-   */
+  /** Has the hook called soon if the slice is over. Called with the time when a function ends. */
   noteTime(nowMs: number): void {
     if (nowMs >= this.sliceEndMs) this.hook.callSoon()
   }

@@ -1,11 +1,7 @@
 /**
- * One client's socket: bytes to requests, replies to bytes. Decoded requests run at once, in the
- * poll phase. Replies collect as text and leave in one write at the end of the turn.
- *
- * A held connection runs no requests. It is held while its own asynchronous command runs, while a
- * gate holds its next request, and while the turn's group cannot be written. A client that does not
- * read holds it too, and so does a reply that is sent in parts. Input that arrives meanwhile stays
- * in the decoder, and beyond a limit in the kernel.
+ * One client's socket: bytes to requests, replies to bytes. Requests run at once, in the poll phase.
+ * Replies leave in one write at the end of the turn. A held connection runs no requests; its input
+ * stays in the decoder, and beyond a limit in the kernel.
  */
 import type { Socket } from 'node:net'
 import type { Bytes } from '../../base/bytes.ts'
