@@ -156,7 +156,7 @@ function repeated({ members, size }: SetValue, count: number, random: Random): B
   return drawn
 }
 
-/** Draws different ranks, each set of them equally likely (R. Floyd's algorithm). */
+/** Draws different ranks, each set of them equally likely ("A Sample of Brilliance", 1987). */
 function drawDistinct({ members, size }: SetValue, count: number, random: Random): Bytes[] {
   const ranks = new Set<number>()
   for (let last = size - count; last < size; last++) {
@@ -168,7 +168,7 @@ function drawDistinct({ members, size }: SetValue, count: number, random: Random
   return drawn
 }
 
-/** Selection sampling (Knuth's algorithm S): one walk decides about each member. */
+/** Selection sampling (Knuth, volume 2, algorithm S): one walk decides about each member. */
 function pickByWalk({ members, size }: SetValue, count: number, random: Random): Bytes[] {
   const picked: Bytes[] = []
   const cursor = members.cursor(0)

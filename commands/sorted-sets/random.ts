@@ -71,7 +71,7 @@ function drawDistinct(set: SortedSet, count: number, random: Random): ScoredMemb
   return count < set.size * WALK_FROM ? drawRanks(set, count, random) : pickByWalk(set, count, random)
 }
 
-/** Draws different ranks, each set of them equally likely (R. Floyd's algorithm). */
+/** Draws different ranks, each set of them equally likely ("A Sample of Brilliance", 1987). */
 function drawRanks(set: SortedSet, count: number, random: Random): ScoredMember[] {
   const ranks = new Set<number>()
   for (let last = set.size - count; last < set.size; last++) {
@@ -83,7 +83,7 @@ function drawRanks(set: SortedSet, count: number, random: Random): ScoredMember[
   return drawn
 }
 
-/** Selection sampling (Knuth's algorithm S): one walk decides about each member. */
+/** Selection sampling (Knuth, volume 2, algorithm S): one walk decides about each member. */
 function pickByWalk(set: SortedSet, count: number, random: Random): ScoredMember[] {
   const picked: ScoredMember[] = []
   const cursor = set.cursorByBytes(0)

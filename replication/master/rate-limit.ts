@@ -3,7 +3,10 @@
 /** The most that may be sent at once after a pause, in seconds of the rate. */
 const BURST_SECONDS = 0.2
 
-/** A token bucket in bytes. It may go negative by one chunk. */
+/**
+ * A token bucket (Turner, "New Directions in Communications", 1986) in bytes. It may go negative by
+ * one chunk.
+ */
 export class RateLimit {
   private readonly bytesPerSecond: () => number
   private left = 0

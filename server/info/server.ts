@@ -7,7 +7,7 @@ import { each, group, line, type Rows } from './fields.ts'
 import type { InfoSource } from './source.ts'
 
 const SECONDS_PER_DAY = 86_400
-/** Redis keeps its LRU clock in 24 bits of seconds. */
+/** Redis keeps its LRU clock in 24 bits of seconds (LRU_BITS in its server.h). */
 const LRU_CLOCK_SECONDS = 2 ** 24
 
 const uptimeSeconds = ({ clock, startedMs }: InfoSource) => Math.floor((clock.monotonicMs() - startedMs) / 1000)

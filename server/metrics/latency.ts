@@ -3,7 +3,7 @@
  *
  * A histogram is a row of counters in one typed array, so recording allocates nothing. Bucket b
  * counts durations up to (2^b * 1032 - 1) ns: powers of two of 1024 ns with the slack of Redis's
- * histograms, so that the printed bounds are Redis's.
+ * histograms, which are HdrHistograms (Tene). So the printed bounds are Redis's.
  */
 import { type Bytes, lowerCase } from '../../base/bytes.ts'
 import type { Clock } from '../../base/clock.ts'

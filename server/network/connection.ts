@@ -1,7 +1,6 @@
 /**
- * One client's socket: bytes to requests, replies to bytes. Requests run at once, in the poll phase.
- * Replies leave in one write at the end of the turn. A held connection runs no requests; its input
- * stays in the decoder, and beyond a limit in the kernel.
+ * One client's socket: requests run in the poll phase, replies leave in one write at the end of the
+ * turn. A held connection runs no requests: its input waits in the decoder and in the kernel.
  */
 import type { Socket } from 'node:net'
 import type { Bytes } from '../../base/bytes.ts'

@@ -20,8 +20,8 @@
  *   crc             CRC-32, hex: with `before` as zlib's start value, of the header up to the crc
  *                   field and the body
  *
- * The CRCs are chained: a group proves itself, and `before` ties it to its predecessor. Two
- * histories therefore differ from their fork on, whatever they contain.
+ * The CRCs are chained, as in etcd's write-ahead log: `before` ties a group to its predecessor.
+ * Two histories therefore differ from their fork on, whatever they contain.
  */
 import { crc32 } from 'node:zlib'
 import { assert } from '../../base/assert.ts'

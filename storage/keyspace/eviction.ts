@@ -1,7 +1,7 @@
 /**
- * Keeps the working set within `cache-memory`, with the CLOCK algorithm (Corbató 1969). Work is
- * measured in bytes and visits, never in time: each unit evicts as many bytes as it brings in, even
- * on a busy machine.
+ * Keeps the working set within `cache-memory`, with the CLOCK algorithm (Corbató, "A Paging
+ * Experiment with the Multics System", 1969). Work is measured in bytes and visits, never in time:
+ * each unit evicts as many bytes as it brings in, even on a busy machine.
  *
  *   clock hand   visits the residents of all databases in turn; one that was used since the last
  *                visit stays for another round

@@ -1,6 +1,6 @@
 /**
  * A map from key to resident entry, or to another object that has a key: extendible hashing (Fagin
- * et al. 1979) over open-addressed segments.
+ * et al., "Extendible Hashing", 1979) over open-addressed segments.
  *
  *   hash -> directory[top bits] -> segment -> slots from (low bits) on, linear probing
  *

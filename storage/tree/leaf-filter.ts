@@ -1,7 +1,7 @@
 /**
- * The values that a leaf of a list may hold: a Bloom filter (Bloom 1970). A search for a value
- * among a million elements compares few of them. The filter may name removed values, and never
- * misses a value that the leaf holds.
+ * The values that a leaf of a list may hold: a Bloom filter (Bloom, "Space/Time Trade-offs in Hash
+ * Coding with Allowable Errors", 1970). A search for a value among a million elements compares few
+ * of them. The filter may name removed values, and never misses a value that the leaf holds.
  */
 import type { Bytes } from '../../base/bytes.ts'
 

@@ -1,7 +1,7 @@
 /**
  * A counted B+tree (a B+tree whose inner nodes know the number of elements below each child): an
  * ordered map over Bytes, or a list by position. An element is found by its rank, and a rank by its
- * element, in O(log n).
+ * element, in O(log n). See Comer, "The Ubiquitous B-Tree" (1979), and Tatham, "Counted B-Trees".
  *
  * `find` and `seek` leave a *position* (`place` in the code), an element or a gap between two; the
  * methods that follow work on it. A position holds until the tree changes, is searched again, or

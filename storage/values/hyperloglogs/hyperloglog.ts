@@ -1,6 +1,6 @@
 /**
- * HyperLogLog in Redis's format, stored as an ordinary string: 16384 registers of 6 bits that
- * estimate the number of different elements added.
+ * HyperLogLog (Flajolet et al. 2007) in Redis's format, stored as an ordinary string: 16384
+ * registers of 6 bits that estimate the number of different elements added.
  *
  *   "HYLL" encoding(1) zeros(3) cardinality(8) registers
  *   cardinality          little endian; its highest bit: no longer valid
