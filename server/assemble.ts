@@ -41,7 +41,7 @@ import { replicationGate, waitingClients } from './wiring/replication-start.ts'
 import { flagsOfScript, startScripting } from './wiring/scripting-start.ts'
 import { StorageFacade } from './wiring/storage-port.ts'
 
-/** What is there before the first part is built. */
+/** The inputs of the assembly, which exist before the first part. */
 export interface Foundations {
   readonly config: Config
   readonly log: Logger
@@ -74,7 +74,10 @@ export interface Parts extends Omit<Foundations, 'exit'> {
   readonly cron: Cron
 }
 
-/** What parts may reach through the forward reference: all parts, and the node's life cycle. */
+/**
+ * The objects that parts may reach through the forward reference: all parts, and the node's life
+ * cycle.
+ */
 export interface Later extends Parts {
   readonly life: LifeCycle
 }

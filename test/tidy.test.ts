@@ -15,7 +15,10 @@ import { importsOf, isProduct, LAYERS, matches, none, ROOT, type Source, slashed
 const MAX_LINES = 400
 const MAX_COLUMNS = 100
 const MAX_OVERVIEW_LINES = 250
-/** Folders that a layer may import besides: replicas speak to commands, so commands know the grammar of their messages. */
+/**
+ * Folders that a layer may import besides: replicas speak to commands, so commands know the grammar
+ * of their messages.
+ */
 const ALSO_IMPORTS: Readonly<Record<string, readonly string[]>> = { commands: ['replication/protocol'] }
 const NARROW = /^((README|ARCHITECTURE|CONTRIBUTING)\.md|docs\/internals\/.*)$/
 

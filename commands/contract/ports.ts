@@ -238,8 +238,8 @@ export interface ReplicationPort {
   readonly passesOn: boolean
   role(): Reply
   /**
-   * SLAVEOF host port. Returns 'already' if this node follows that master. Like all methods below it
-   * throws ClientError, also while the server loads.
+   * SLAVEOF host port. Returns 'already' if this node follows that master. Like all methods below
+   * it throws ClientError, also while the server loads.
    */
   follow(host: Bytes, port: number, how: 'from where we are' | 'full sync'): 'started' | 'already'
   /** SLAVEOF NO ONE */

@@ -1,4 +1,4 @@
-/** What a replica says of itself and of its data in METASYNC and TRYSYNC. */
+/** The statements of a replica about itself and its data in METASYNC and TRYSYNC. */
 import type { Bytes } from '../../base/bytes.ts'
 import type { Identity } from '../../storage/directory/identity.ts'
 import { FORMAT_VERSION, type Meta, metaSyncWords, trySyncWords } from '../protocol/messages.ts'

@@ -31,6 +31,7 @@ export interface CronParts {
   readonly state: { readonly replication: Replication | null }
 }
 
+/** Runs the periodic work of a node. */
 export class Cron {
   private readonly parts: CronParts
   private ticker: NodeJS.Timeout | null = null

@@ -19,6 +19,7 @@ export interface DrainParts {
   readonly state: { readonly replication: Replication | null }
 }
 
+/** Feeds the replicas before a shutdown, until they have everything or the time is up. */
 export class Drain {
   private readonly parts: DrainParts
   private current: 'none' | 'waiting' | 'aborted' | 'skipped' = 'none'

@@ -47,6 +47,7 @@ export interface TurnEvents {
   ended(): void
 }
 
+/** Runs the turns of the event loop: groups, replies, feeds and background work. */
 export class Turn {
   /** True with appendfsync always. */
   waitForSync = false

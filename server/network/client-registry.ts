@@ -23,6 +23,8 @@ export interface ClientRegistryOptions {
   readonly monotonicMs: () => number
 }
 
+/** The connected clients by id. */
+/** The connected clients by id. */
 export class ClientRegistry implements ClientsPort {
   readonly connections = new Map<number, Connection>()
   /** The link to this node's master, which is not among the connections. */

@@ -50,7 +50,9 @@ export function executorHooks(
   }
 }
 
-/** The parts that the hooks of a client's commands use; the later ones are built on the executor. */
+/**
+ * The parts that the hooks of a client's commands use; the later ones are built on the executor.
+ */
 export interface ClientHookParts {
   readonly log: Log
   readonly clock: Clock

@@ -1,4 +1,6 @@
-/** The facts that a node learns while it starts. Its life cycle writes them, other parts read them. */
+/**
+ * The facts that a node learns while it starts. Its life cycle writes them, other parts read them.
+ */
 import type { Clock, Random } from '../../base/clock.ts'
 import type { Replication } from '../../replication/replication.ts'
 import { randomHex } from '../../storage/directory/identity.ts'

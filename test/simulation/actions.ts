@@ -1,6 +1,6 @@
 /**
- * The actions in a cluster and their frequencies. An action that does not fit the moment gives way to
- * another one.
+ * The actions in a cluster and their frequencies. An action that does not fit the moment gives way
+ * to another one.
  */
 
 import type { Act } from './admin-actions.ts'

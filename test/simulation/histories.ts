@@ -1,7 +1,7 @@
 /**
- * The binlog histories of a cluster: every position that any node has ever been at, with the SHA-1 of
- * everything before it. Nodes distinguish histories by offset and chained CRC; this shows whether
- * that is enough.
+ * The binlog histories of a cluster: every position that any node has ever been at, with the SHA-1
+ * of everything before it. Nodes distinguish histories by offset and chained CRC; this shows
+ * whether that is enough.
  *
  * A track is the content of one node's binlog in these terms, group by group, read from its files.
  */

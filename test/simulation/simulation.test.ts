@@ -1,6 +1,7 @@
 /**
- * Simulated clusters (cluster.ts): a few hundred short ones from a seed of the day, and those in which
- * a bug was once found. `npm run simulate -- --seed N --steps N` repeats a cluster that failed.
+ * Simulated clusters (cluster.ts): a few hundred short ones from a seed of the day, and those in
+ * which a bug was once found. `npm run simulate -- --seed N --steps N` repeats a cluster that
+ * failed.
  */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'

@@ -23,7 +23,10 @@ import { freePort, RunningServer, until } from '../../support/servers/running-se
 
 const TOGGLES = 100
 
-/** The replica's time-out is short. The master's is longer than any wait here, so no test can pass because it has run out. */
+/**
+ * The replica's time-out is short. The master's is longer than any wait here, so no test can pass
+ * because it has run out.
+ */
 const QUICK = { 'repl-timeout': 2, 'repl-ping-replica-period': 1 }
 
 const master = await RunningServer.start({ flags: { loglevel: 'debug', 'repl-ping-replica-period': 1, 'repl-timeout': 3600 } })

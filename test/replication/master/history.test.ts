@@ -1,4 +1,4 @@
-/** Whether a replica may continue: histories, offsets and the reason for a full sync. */
+/** Partial or full sync: histories, offsets and the reason for a full sync. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { decideTrySync, type History, historyOf } from '../../../replication/master/history.ts'

@@ -1,4 +1,4 @@
-/** What arrives behind a batch waits until the batch is applied. */
+/** Items that arrive behind a batch wait until the batch is applied. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { nextTurn, until } from '../../support/harness/engine.ts'

@@ -31,7 +31,8 @@ export async function withNode(
   try {
     await run({ node, client, other })
   } finally {
-    await Promise.all([client.close(), other.close(), node.close('nosave', 'immediate')]) // a client may wait for what never comes
+    // A client may wait for what never comes.
+    await Promise.all([client.close(), other.close(), node.close('nosave', 'immediate')])
     rmSync(dir, { recursive: true })
   }
 }
