@@ -1,7 +1,16 @@
 /** The rules for comments that a machine can judge, each with an example that it catches. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
-import { absentFiles, bareClasses, dialect, longSentences, MAX_WORDS, openings, wideComments } from './support/tidy/comment-rules.ts'
+import {
+  absentFiles,
+  bareClasses,
+  dialect,
+  dialectInTitles,
+  longSentences,
+  MAX_WORDS,
+  openings,
+  wideComments,
+} from './support/tidy/comment-rules.ts'
 import { commentsOf, sentencesOf } from './support/tidy/comments.ts'
 import { isProduct, none, type Source, sources } from './support/tidy/sources.ts'
 
@@ -69,6 +78,12 @@ test('comments have no phrases of the house dialect', () => {
     "a.ts:4: Nobody's",
   ])
   none('dialect', files.flatMap(dialect))
+})
+
+test('titles of tests have no phrases of the house dialect', () => {
+  const text = "test('a key, whoever reads it', () => {\n  test(named(`so many bytes`), () => {})\n})\ntest('bytes', () => {})\n"
+  assert.equal(dialectInTitles(example(text)), ['a.ts:1: whoever', 'a.ts:2: so many'])
+  none('dialect', files.flatMap(dialectInTitles))
 })
 
 test('comments name no source that is not there', () => {

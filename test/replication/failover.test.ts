@@ -81,7 +81,7 @@ test('what a replica has applied and not synced does not count: it could come ba
   assert.is(failover.state, 'failover-in-progress')
 })
 
-test('the replica that was named is waited for, whoever else is ready', () => {
+test('FAILOVER waits for the named replica even if another one is ready', () => {
   const { failover, state, done } = node()
   state.replicas = [
     { ip: '10.0.0.1', port: 1, synced: 100 },

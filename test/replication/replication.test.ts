@@ -79,7 +79,7 @@ async function node(always = false) {
   return { engine, storage, replication, dialled, online, takenOn }
 }
 
-test('replicas are fed what is in the log at the end of the turn, and with appendfsync always what is on the medium', async () => {
+test('replicas are fed the log at the end of the turn; with appendfsync always, once it is durable', async () => {
   for (const always of [false, true]) {
     const { engine, storage, replication, online } = await node(always)
     const connection = online()
@@ -101,7 +101,7 @@ test('replicas are fed what is in the log at the end of the turn, and with appen
   }
 })
 
-test('WAIT counts what replicas have applied, WAITAOF what they have on the medium', async () => {
+test('WAIT counts replicas that have applied, WAITAOF replicas whose log is durable', async () => {
   const { engine, storage, replication, online } = await node()
   const connection = online()
   engine.write('SET', 'a', '1')
@@ -124,7 +124,7 @@ test('WAIT counts what replicas have applied, WAITAOF what they have on the medi
   await storage.close('nosave')
 })
 
-test('a role is on the medium before anything comes of it', async () => {
+test('a role is durable before it has any effect', async () => {
   const { engine, storage, replication, dialled } = await node()
   replication.follow('10.0.0.1', 7001, 'from where we are')
   assert.equal(dialled, [7001])
@@ -191,7 +191,7 @@ test('a node that was restarted while it hands its role over is told by SLAVEOF 
   await storage.close('nosave')
 })
 
-test('a replica takes over for its master: while the link is up for that process only, else for whoever is of its history; once is enough', async () => {
+test('a replica takes over for its master: while the link is up for that process only, else for any process of its history, and only once', async () => {
   const { engine, storage, replication, takenOn } = await node()
   engine.write('SET', 'a', '1')
   const { replicationId } = storage.identity

@@ -95,7 +95,7 @@ test('an element that comes before the time-out is looked at is not lost', () =>
   assert.equal(next.replies, [['a', '2']])
 })
 
-test('a client goes on with its next request after the unit, not in it', async () => {
+test("a client's next request runs after the unit, not in it", async () => {
   const { client, run, logged } = start()
   const waiting = client()
   waiting.send('BLPOP', 'a', '0')

@@ -137,7 +137,7 @@ test('CLIENT KILL refuses what it cannot read and then ends nobody', () => {
   assert.equal(closed(), [])
 })
 
-test('CLIENT PAUSE holds all commands or writes for so long, UNPAUSE ends that', () => {
+test('CLIENT PAUSE holds all commands or writes for a time, UNPAUSE ends that', () => {
   const { server, run, refusal } = harness()
   assert.is(run('PAUSE', '100'), OK)
   assert.equal(server.clients.paused, { durationMs: 100, what: 'all' })

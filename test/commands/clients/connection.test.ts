@@ -109,7 +109,7 @@ test('QUIT is answered and then closes', () => {
   assert.is(session.closed, 'after-reply')
 })
 
-test('RESET makes the connection as it was, but for its library', () => {
+test("RESET restores a new connection's state, except for its library", () => {
   const { server, session, run } = harness('pw')
   Object.assign(session, {
     authenticated: true,

@@ -248,7 +248,7 @@ test('FLUSHALL, FLUSHDB and SWAPDB tell everybody once that all keys may have ch
   assert.equal(heard(reader), ['> invalidate a'])
 })
 
-test('a key that ends is a key that changes, whoever finds out', () => {
+test('expiry of a key counts as a change, however it is found', () => {
   const { client, run, advance, keyspace } = start()
   const reader = client('HELLO 3', 'CLIENT TRACKING ON')
   for (const key of ['a', 'b']) run('SET', key, '1', 'PX', '100')
@@ -287,7 +287,7 @@ test('NOLOOP is about what a client changes, not about what ends or is forgotten
   assert.is(say(reader, 'GET x', 'GET y').length, 4, 'each pushes another out, and is told so')
 })
 
-test('what comes from a master is told as well, and what a reload or full sync brings', () => {
+test('changes from a master, a reload or a full sync invalidate as well', () => {
   const { client, executor, keyspace } = start()
   const reader = client('HELLO 3', 'CLIENT TRACKING ON', 'GET a')
   const stream = client()

@@ -81,7 +81,7 @@ test('a transaction counts what its commands change, and FLUSHALL the keys that 
   assert.is(counted('FLUSHALL'), 3)
 })
 
-test('what a log brings is counted as it was where it was written', () => {
+test('replayed changes are counted as they were where they were written', () => {
   const master = harness(dataFamilies)
   const replica = harness(dataFamilies)
   for (const request of ['SADD s a b c', 'LPUSH l 1 2', 'SET a 1', 'DEL s l']) master.run(...request.split(' '))

@@ -99,7 +99,7 @@ function searchEverywhere(seed: Seeded): void {
   }
 }
 
-test('GEOADD changes what is there, and says how much', () => {
+test('GEOADD changes existing members, and returns how many', () => {
   const { run, logged } = sicily()
   logged()
   assert.is(run('GEOADD', 'Sicily', '13.361389', '38.115556', 'Palermo'), 0)
@@ -203,7 +203,7 @@ test('a search that finds nothing removes what was stored before', () => {
   assert.equal(logged(), [['DEL', 'Sicily']])
 })
 
-test('every score stands for a place, whoever has made it', () => {
+test('every score stands for a position, also one that ZADD has set', () => {
   const { run, plain } = made()
   for (const score of ['-5', '1e300', '-1e300', 'inf', '-inf', '3.7', '4503599627370496', '9007199254740993', '18446744073709551615']) {
     run('ZADD', 'g', score, `m${score}`)

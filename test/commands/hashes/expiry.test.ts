@@ -202,7 +202,7 @@ test('a field past its deadline is deleted when a command meets it, logged befor
   }
 })
 
-test('enumerations pass over fields past their deadline and delete nothing', () => {
+test('enumerations skip expired fields and delete nothing', () => {
   const { run, advance, logged } = filled()
   run('HPEXPIRE', 'h', '10', 'FIELDS', '2', 'a', 'c')
   run('HPEXPIRE', 'h', '11', 'FIELDS', '1', 'b')

@@ -183,7 +183,7 @@ test('a hash is a listpack until it has outgrown that, and never again', () => {
   }
 })
 
-test('HRANDFIELD: one, so many, or so many times', () => {
+test('HRANDFIELD: one field, different fields, or fields with repetition', () => {
   const { run, plain, logged } = start()
   const all = ['a', 'b', 'c', 'd', 'e', 'f']
   run('HSET', 'h', ...all.flatMap((field) => [field, `${field}!`]))

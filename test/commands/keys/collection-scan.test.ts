@@ -104,7 +104,7 @@ test('a literal prefix bounds the walk, and a literal is one look-up', () => {
   assert.equal(scanAll(server, 'MATCH', '', 'COUNT', '1'), { members: [], calls: 1 })
 })
 
-test('what is there all the while comes exactly once, whatever comes and goes', async () => {
+test('elements that exist throughout are returned exactly once, while others are added and removed', async () => {
   const { integer } = seeded('scan of a changing set')
   const server = filled()
   const stays = names(200).filter((_, i) => i % 2 === 0)

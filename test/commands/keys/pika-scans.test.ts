@@ -115,7 +115,7 @@ test('PKHSCANRANGE and PKHRSCANRANGE answer fields and values, HSCANX from a fie
   assert.equal(run('PKHSCANRANGE', 'none', '', ''), ['', []])
 })
 
-test('fields past their deadline are passed over', () => {
+test('expired fields are skipped', () => {
   const { run, advance } = start()
   run('HSET', 'h', 'a', '1', 'b', '2', 'c', '3')
   run('HPEXPIRE', 'h', '100', 'FIELDS', '1', 'b')

@@ -119,7 +119,7 @@ test('a cursor that was not given out, or is of another database, is an error an
   await rejectsText(server.runAsync('SCAN', cursor), 'ERR invalid cursor')
 })
 
-test('a cursor goes on with another pattern where that one is still to come', async () => {
+test('a cursor continues with another pattern whose matches are still ahead', async () => {
   const server = start()
   fill(server, 30)
   server.run('MSET', 'a', '1', 'z', '1')

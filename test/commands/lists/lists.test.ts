@@ -50,7 +50,7 @@ test('LPUSH and RPUSH add at either end, one after the other, and are logged as 
   ])
 })
 
-test('LPUSHX and RPUSHX add to what is there and make nothing', () => {
+test('LPUSHX and RPUSHX add to an existing list and create none', () => {
   const server = withList('a')
   assert.is(server.run('LPUSHX', 'l', 'b', 'c'), 3)
   assert.is(server.run('RPUSHX', 'l', 'd'), 4)
@@ -145,7 +145,7 @@ test('LINSERT puts an element beside the first that is equal to the pivot', () =
   refuses(server, 'ERR syntax error', 'LINSERT', 'l', 'BESIDE', 'a', 'x')
 })
 
-test('LREM takes out so many from the head, from the tail, or all', () => {
+test('LREM removes a number of elements from the head, from the tail, or all', () => {
   const server = withList(...'abababa')
   assert.is(server.run('LREM', 'l', '2', 'a'), 2)
   assert.equal(all(server), [...'bbaba'])

@@ -59,7 +59,7 @@ test('many stars cost no more than pattern times subject', () => {
   assert.ok(globMatches(`${'a*'.repeat(50)}a`, subject))
 })
 
-test('a literal prefix is what stands before the first special byte, escapes resolved', () => {
+test('a literal prefix ends before the first special byte, escapes resolved', () => {
   assert.is(literalPrefix('user:*'), 'user:')
   assert.is(literalPrefix('a\\*b?c'), 'a*b')
   assert.is(literalPrefix('[ab]c'), '')

@@ -47,7 +47,7 @@ for (const [family, cases] of Object.entries(EVENT_CASES)) {
   })
 }
 
-test('a key past its deadline is reported as expired by whoever meets it, and then as missed or new', () => {
+test('the first access to an expired key reports it as expired, and then as missed or new', () => {
   const { events, advance } = world()
   events('SET a 1 PX 10')
   events('SADD b 1')

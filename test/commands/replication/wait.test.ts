@@ -36,7 +36,7 @@ test('WAIT asks for replicas that have applied what the client wrote, and answer
   ])
 })
 
-test('WAITAOF asks for what is on the medium, here and on replicas', async () => {
+test('WAITAOF waits until the log is durable, here and on replicas', async () => {
   const { server, run } = made()
   server.replication.waited = { local: 1, replicas: 2 }
   assert.equal(await run('WAITAOF 1 2 100'), [1, 2])

@@ -25,7 +25,7 @@ function withGroup() {
 const entries = (key: string, ...ids: string[]) => [[key, ids.map((id) => [id, ['f', 'v']])]]
 const texts = (replies: readonly unknown[]) => replies.map((reply) => (reply instanceof ClientError ? reply.message : reply))
 
-test('all who read a stream get what comes, each after its own id', () => {
+test('all blocked readers of a stream get new entries, each after its own id', () => {
   const h = made()
   h.run('XADD', 's', '1', 'f', 'v')
   const [first, second, third] = [h.client(), h.client(), h.client()]

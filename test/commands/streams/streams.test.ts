@@ -239,7 +239,7 @@ test('XRANGE and XREVRANGE: intervals, open ends, counts', () => {
   assert.is(h.error('XRANGE', 'string', '-', '+'), WRONGTYPE)
 })
 
-test('XDEL takes out what is there, and checks all ids first', () => {
+test('XDEL removes existing entries, and checks all ids first', () => {
   const h = made()
   fill(h, 4)
   assert.is(h.error('XDEL', 's', '1', 'x'), INVALID_ID)

@@ -9,7 +9,7 @@ import { harness } from '../../support/harness/harness.ts'
 
 const made = () => harness([strings, bitmaps, bitfields])
 
-test('SET answers the old value, INCRBY the new one, GET what is there by then', () => {
+test('SET answers the old value, INCRBY the new one, GET the current one', () => {
   const { plain } = made()
   const words = 'SET u8 0 255 GET u8 0 INCRBY u8 0 10 SET i5 #3 -1 GET u4 17'.split(' ')
   assert.equal(plain('BITFIELD', 'a', ...words), [0, 255, 9, 0, 14])

@@ -171,7 +171,7 @@ test('a slow command of one client holds only that client', () =>
     assert.is(((await walk) as unknown[]).length, 20_000)
   }))
 
-test('with appendfsync always, what is answered is on the medium', () =>
+test('with appendfsync always, an answered write is durable', () =>
   withServer({ appendfsync: 'always' }, async (server) => {
     const clients = await Promise.all(Array.from({ length: 10 }, () => server.connect()))
     await Promise.all(

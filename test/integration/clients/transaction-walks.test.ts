@@ -14,7 +14,7 @@ async function together(client: WireClient, ...lines: string[]): Promise<WireRep
   return (await client.call('EXEC')) as WireReply[]
 }
 
-test('KEYS in a transaction counts what DBSIZE counts, whoever writes and however many checkpoints there are', async () => {
+test('KEYS in a transaction agrees with DBSIZE, with any writers and checkpoints at the same time', async () => {
   const server = await RunningServer.start({ flags: { 'checkpoint-binlog-bytes': '1mb' } })
   const [writer, saver, walker] = [await server.connect(), await server.connect(), await server.connect()]
   const count = 3000

@@ -116,7 +116,7 @@ test('a transaction is logged once, and replayed and replicated as a whole', asy
   await master.stop()
 })
 
-test('SLAVEOF in a transaction: what came before it is of the master, what comes after it is refused, and the binlogs agree', async () => {
+test('SLAVEOF in a transaction: writes before it belong to the old history, writes after it are refused, and the binlogs agree', async () => {
   const one = await RunningServer.start()
   const two = await startReplica(one.port)
   await inStep(one, two)

@@ -89,7 +89,7 @@ async function withEndless(run: (server: RunningServer) => Promise<void>): Promi
 
 const isBusy = (server: RunningServer) => async () => (await server.call('PING')) instanceof WireError
 
-test('others are told of a function that does not end, FUNCTION STATS shows it, and FUNCTION KILL ends it', async () => {
+test('other clients get BUSY while a function does not end, FUNCTION STATS shows it, and FUNCTION KILL ends it', async () => {
   const server = await withEndless(async (server) => {
     const client = await server.connect()
     const answered = client.call('FCALL', 'f', '0', 'an argument')

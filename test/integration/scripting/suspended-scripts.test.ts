@@ -108,7 +108,7 @@ test('what a suspended script has said and done is told to others when it is ove
     await Promise.all([third.close(), tracker.close()])
   }))
 
-test('a key that has come to its end is there until the end of a script that began before, whoever watches it', () =>
+test('an expired key stays until the end of a script that began before, watched or not', () =>
   withNode(SETTINGS, async (world) => {
     const { client, other, node } = world
     assert.is(await client.call('SET', 'a', '1', 'PX', '100'), 'OK')

@@ -190,7 +190,7 @@ test('a flow does children before parents and hands their results up', async () 
   assert.equal(await tree.job.getDependenciesCount({ processed: true, unprocessed: true }), { processed: 3, unprocessed: 0 })
 })
 
-test('a child that fails fails its parent where that is wished, and is passed over where not', async () => {
+test('a failed child fails its parent if asked to, and is ignored otherwise', async () => {
   const children = parts.queue()
   const parents = parts.queue()
   parts.worker(children.name, async (job) => {

@@ -111,7 +111,7 @@ for (const protocol of [2, 3] as const) {
     assert.ok(retries > 0, 'they got in each other’s way')
   })
 
-  test(named('messages by channel and pattern, and of shards, reach whoever has subscribed'), async () => {
+  test(named('messages by channel and pattern, and of shards, reach every subscriber'), async () => {
     const [publisher, subscriber] = [connect({ protocol }), connect({ protocol })]
     const got: unknown[] = []
     subscriber.on('message', (channel, message) => got.push([channel, message]))

@@ -30,7 +30,7 @@ if (haveTools('the configuration of Redis', 'redis-server')) {
     )
   })
 
-  test('a haypile starts on the file that Debian installs, and warns of what it passes over', async () => {
+  test('a haypile starts on the file that Debian installs, and warns of the keys that it ignores', async () => {
     if (!existsSync(DEBIAN)) return console.log(`SKIPPED the file of Debian: ${DEBIAN} is not there or cannot be read`)
     const path = join(directory, 'redis.conf')
     const data = join(directory, 'data')

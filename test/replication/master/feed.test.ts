@@ -62,7 +62,7 @@ test('a turn is one send to each replica, of one copy', async () => {
   await bench.close()
 })
 
-test('a replica is fed up to the limit only: with appendfsync always, what is on the medium', async () => {
+test('a replica is fed up to the limit only: with appendfsync always, durable groups', async () => {
   const bench = await MasterBench.open()
   const connection = bench.online()
   bench.feedLimit = 0
@@ -143,7 +143,7 @@ test('groups that the binlog has taken back are never sent', async () => {
   await other.close()
 })
 
-test('an idle stream carries a sign of life in each ping period, one that is used carries none', async () => {
+test('an idle stream carries a heartbeat in each ping period, a busy one carries none', async () => {
   const bench = await MasterBench.open({ settings: { pingPeriodMs: 1000, timeoutMs: 60_000 } })
   const connection = bench.online()
   bench.pass(100)
@@ -172,7 +172,7 @@ test('an ACK is asked for behind the group of the turn', async () => {
   await bench.close()
 })
 
-test('signs of life, questions and the end of a session stay out of groups', async () => {
+test('heartbeats, questions and the end of a session stay out of groups', async () => {
   const bench = await MasterBench.open({ settings: { pingPeriodMs: 100 } })
   bench.write('SET', 'key', 'x'.repeat(5 * MEBIBYTE))
   const connection = bench.connect()

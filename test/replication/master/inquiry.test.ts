@@ -96,7 +96,7 @@ test('it authenticates as a replica does, and a refusal of that is no answer', (
   assert.equal(refused.answers, ['answers AUTH with: WRONGPASS no'])
 })
 
-test('it waits for so long, and when it is closed nobody is told', () => {
+test('it waits until its timeout, and reports nothing once closed', () => {
   const silent = asked()
   silent.inquiry.tick(INQUIRY_TIMEOUT_MS - 1)
   assert.equal(silent.answers, [])

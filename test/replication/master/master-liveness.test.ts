@@ -35,7 +35,7 @@ test('after a gap longer than min-replicas-max-lag ACKs from the socket count fo
   await bench.close()
 })
 
-test('the same after a gap in what comes from the replica, while this node was awake', async () => {
+test('the same after a gap in the ACKs of the replica, while this node was awake', async () => {
   const bench = await MasterBench.open({ settings: LAG })
   const connection = bench.online()
   bench.pass(3100)

@@ -72,7 +72,7 @@ test('a replica that hands its role over is let in though this node follows it, 
   await bench.close()
 })
 
-test('a take-over that is refused leaves everything as it was', async () => {
+test('a refused take-over changes nothing', async () => {
   const bench = await MasterBench.open()
   const { storage } = bench.engine
   storage.becomeReplica({ host: 'old-master', port: 1, failover: false })
@@ -136,7 +136,7 @@ test('a replica that is silent for repl-timeout is closed, whatever it is at, an
   await bench.close()
 })
 
-test('a replica that has got everything and applies none of it for repl-timeout is cut off, one that is slow is not', async () => {
+test('a replica that applies nothing for repl-timeout is disconnected, a slow one is not', async () => {
   const bench = await MasterBench.open()
   const connection = bench.online()
   const { offset } = bench.engine.storage.binlog.end

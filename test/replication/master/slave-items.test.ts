@@ -230,7 +230,7 @@ test('a connection that announces another address leaves the one before', () => 
   assert.is(items.attachedCount, 1)
 })
 
-test('an item is forgotten so long after its replica has left, and not before', () => {
+test('an item is forgotten a fixed time after its replica has detached, and not before', () => {
   const { items, state, metaSync } = registry()
   metaSync(1, A)
   state.now = 100
@@ -248,7 +248,7 @@ test('an item whose replica has come back is not forgotten', () => {
   assert.equal(items.forget(0, 10 ** 9), [])
 })
 
-test('items are so many at most: the one that has been away longest makes room, and where none is away a new one is refused', () => {
+test('the number of items is limited: the one detached longest makes room, and if none is detached a new one is refused', () => {
   const { items, state, metaSync } = registry()
   for (let port = 1; port <= MAX_SLAVE_ITEMS; port++) bound(metaSync(port, id(port), 1, port))
   assert.is(refused(metaSync(5000, A, 1, 5000)), 'ERR 1000 replicas are attached')

@@ -28,7 +28,7 @@ const past = [{ id: B, until: 17 }]
 /** Returns a reply as redis-parser does: bulk strings are Buffers. */
 const parsed = (words: readonly string[]): LinkReply => words.map((word) => Buffer.from(word, 'latin1'))
 
-test('every message comes back as it was', () => {
+test('every message survives a round trip', () => {
   for (const failover of [false, true]) {
     const metaSync = { ip: failover ? '' : '10.0.0.1', port: 6379, runId: A, attempt: 3, version: 1, failover }
     assert.equal(readMetaSync(metaSyncWords(metaSync)), metaSync)
@@ -45,7 +45,7 @@ test('every message comes back as it was', () => {
   assert.equal(readBinlogSync(binlogSyncWords(4, 900)), { session: 4, offset: 900 })
 })
 
-test('every reply comes back as it was', () => {
+test('every reply survives a round trip', () => {
   const meta: Meta = {
     session: 7,
     replicationId: A,

@@ -112,7 +112,7 @@ test("groups are run under their own clocks without expiry, and the turn's clock
   assert.is(keyspace.keyCount, 2, 'and not deleted')
 })
 
-test('a group that is bad, elsewhere or does not follow is refused with what stands behind it, and nothing is changed', async () => {
+test('a bad, misplaced or unchained group is refused with everything behind it, and nothing changes', async () => {
   const engine = await replica()
   const [first, second, third] = groupsOf(START, [[['SET', 'a', '1']], [['SET', 'a', '2']], [['SET', 'a', '3']]]) as [Group, Group, Group]
   assert.equal(applied(engine, batchOf(first)), { type: 'applied' })

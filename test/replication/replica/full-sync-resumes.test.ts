@@ -97,7 +97,7 @@ const targetOf = ({ storage }: Engine) => {
   })
 }
 
-test('the next process asks for what comes behind the last record that was recorded', async () => {
+test('the next process asks for the records behind the last recorded one', async () => {
   const head = { id: 'a1', offset: 7, crc: 8, records: 9, bytes: 10, replicationId: 'e'.repeat(40), past: [] }
   const engine = await unfinished(snapshotHeadWords(head))
   const target = targetOf(engine)

@@ -45,7 +45,7 @@ test('a full sync that is cut after any chunk goes on behind the last record tha
   }
 })
 
-test('a cut while chunks wait for the disk: they are written, and what comes next follows on them', async () => {
+test('a broken link while chunks wait for the disk: they are written, and the next chunk continues them', async () => {
   const from = await master()
   const source = await sourceOf(from, 'a1')
   const bench = await TargetBench.open()
@@ -206,7 +206,7 @@ test('a generation that cannot be opened is a failure like any other', async () 
   await bench.finish(source)
 })
 
-test('given up at any moment, the data stays as it was and nothing is heard any more', async () => {
+test('abandoned at any moment, it leaves the data unchanged and reports nothing more', async () => {
   const source = await sourceOf(await master(), 'a1')
   const moments: ((bench: TargetBench) => Promise<unknown>)[] = [
     async () => {},

@@ -33,7 +33,7 @@ function gist(items: readonly StreamItem[]): string[] {
   return words
 }
 
-test('groups side by side come out as one batch with the very bytes, signs of life are passed over', () => {
+test('adjacent groups come out as one batch of the same bytes, and heartbeats are ignored', () => {
   const groups = groupsOf(START, [SET('1'), SET('22'), [], SET('4')])
   const bytes = Buffer.concat(groups.map((group) => group.bytes))
   const [batch, ...rest] = batches(new GroupStream(0).push(Buffer.concat([text('\n\n'), bytes, text('\n')])))

@@ -122,7 +122,7 @@ test('a connection that is cut at any byte of the way is made again, and all end
   }
 })
 
-test('what comes of a connection that is no longer in use is not heard', async () => {
+test('events of a replaced connection are ignored', async () => {
   const bench = await LinkBench.open({ writes: 1 })
   bench.follow()
   const old = bench.wire

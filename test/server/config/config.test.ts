@@ -227,7 +227,7 @@ test('a listener that refuses undoes the whole change', () => {
   assert.is(told.length, 3, 'the same value again is no change')
 })
 
-test('a listener sees every value of the change that it is told of', () => {
+test('a listener sees every value of a change', () => {
   const config = made()
   let seen = 0
   config.onChange('timeout', () => {

@@ -112,7 +112,7 @@ test('errors name the file, the line and the nearest key', () => {
   )
 })
 
-test('every wrong line of a file and of those that it includes is told of at once', () => {
+test('every wrong line of a file and of its includes is reported at once', () => {
   const text = 'port x\ntimeout 5\nprot 1\ninclude conf.d/*.conf none.conf\ndir "open\ntimeout -1\nmaxclients 0\n'
   const problems = failure(() => loaded(text, { '/etc/conf.d/1.conf': '\nhz fast\n', '/etc/conf.d/2.conf': 'appendfsync : never\n' }))
   assert.equal(
@@ -130,7 +130,7 @@ test('every wrong line of a file and of those that it includes is told of at onc
   )
 })
 
-test('of many wrong lines the first fifty are told of and the others counted', () => {
+test('the first fifty wrong lines are reported and the others counted', () => {
   const lines = failure(() => loaded('nonsense 1\n'.repeat(70))).split('\n')
   assert.is(lines.length, 51)
   assert.match(lines[49] as string, /^\/etc\/haypile.conf:50: /)

@@ -7,7 +7,7 @@ import { ManualClock } from '../../support/harness/manual-clock.ts'
 
 const noEvents: TurnEvents = { serveBlocked() {}, tellClients: () => false, feedReplicas() {}, ended() {} }
 
-test('with appendfsync always, what no client waits for is synced too: replicas get nothing that is not on the medium', async () => {
+test('with appendfsync always, groups that no client waits for are synced too: replicas get durable groups only', async () => {
   const clock = new ManualClock()
   const engine = await Engine.open(new Disk(), { clock })
   const { storage } = engine

@@ -25,7 +25,7 @@ test('the counters of a command are the same object all the time', () => {
   assert.is(statistics.commandsProcessed, 3)
 })
 
-test('commands that were never tried are not told of', () => {
+test('commands that were never tried are not listed', () => {
   const { statistics } = harness()
   statistics.counters(ping)
   statistics.counters(echo).rejected++

@@ -220,7 +220,7 @@ test('authentication and limits changed between two requests of one read hold fo
   )
 })
 
-test('empty requests are passed over', () => {
+test('empty requests are ignored', () => {
   const stream = `*0\r\n*-1\r\n*-10\r\n*-9223372036854775808\r\n\r\n\n   \r\nPING\r\n*0\r\n${encode([''])}`
   for (const way of [whole, byteByByte]) assert.equal(way(stream), { requests: [['PING'], ['']], error: null })
 })

@@ -99,7 +99,7 @@ test('received groups make the same log, byte for byte, in whatever batches they
   for (const place of places) assert.equal(replica.binlog.positionAt(place.offset), place)
 })
 
-test('groups that do not follow on the end are refused, and a write that fails leaves the log as it was', () => {
+test('groups that do not continue the log are refused, and a failed write leaves the log unchanged', () => {
   const master = made()
   master.write('SET', 'a', '1')
   master.write('SET', 'b', '2')
@@ -118,7 +118,7 @@ test('groups that do not follow on the end are refused, and a write that fails l
   assert.is(files.openSync(binlog.segments[0]?.path as string, 'read').sizeSync(), bytes.length)
 })
 
-test('what was just appended can be taken back, and what comes in its place is not taken for synced', async () => {
+test('the last append can be taken back, and its replacement does not count as synced', async () => {
   const master = made()
   for (const key of ['a', 'b', 'c']) master.write('SET', key, '1')
   const bytes = bytesFrom(master.binlog, 0)

@@ -111,7 +111,7 @@ test('a rotation syncs the old segment, creates the new one and syncs the direct
   assert.equal(order, [`open ${third}`, 'syncDirectory binlog', `write ${third}`, `write ${third}`])
 })
 
-test('a rotation syncs what its old segment has got since the last sync', async () => {
+test('a rotation syncs the bytes that its old segment gained since the last sync', async () => {
   const { files, binlog, write } = made({ fileSizeBytes: 500 })
   files.holdSyncs()
   write('SET', 'a', 'x'.repeat(500)) // rotation due; most of the segment is being synced

@@ -87,7 +87,7 @@ test('a checkpoint is the state at its freeze, whatever commands do while it is 
   await checkStored(disk.records)
 })
 
-test('LevelDB keeps the state before until the batch is down, and the binlog is on the medium first', async () => {
+test('LevelDB keeps the old state until the batch is written, and the binlog is durable before that', async () => {
   const engine = await filled(new ManualClock())
   const { storage, disk } = engine
   disk.files.holdSyncs()

@@ -42,7 +42,7 @@ function written(fields: object): Identity | undefined {
   return loadIdentity(files, '/data')
 }
 
-test('an identity is read back as it was saved, its master said, denied or never spoken of', () => {
+test('an identity is read back as saved, with a master, without one, or with the role never set', () => {
   const files = new MemoryFiles({ directories: ['/data'] })
   for (const master of [undefined, null, MASTER, { ...MASTER, failover: true }]) {
     const saved = identity({ master, fullSync: 'it has diverged', ownFrom: null, cleanEnd: 7 })
@@ -142,7 +142,7 @@ test('starts without a write between them do not push histories out that replica
   assert.is(now.past.length, 8)
 })
 
-test('INFO is told of the history before, or of none', () => {
+test('INFO shows the previous history, or none', () => {
   assert.equal(previousOf(identity()), { id: B, offset: 500 })
   assert.equal(previousOf(newIdentity(random)), { id: '0'.repeat(40), offset: -1 })
 })

@@ -53,7 +53,7 @@ test('what is saved outlives a power loss at once, and one during the save leave
   }
 })
 
-test('the new id is on the medium before the node is ready', async () => {
+test('the new id is durable before the node is ready', async () => {
   for (let round = 0; round < 20; round++) {
     const engine = await Engine.open(new Disk(), { random })
     assert.is(loadIdentity(engine.disk.files.crash(random), DIRECTORY)?.replicationId, engine.storage.identity.replicationId)

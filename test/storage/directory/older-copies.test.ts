@@ -166,7 +166,7 @@ test('a witness that is missing, empty, torn or older changes nothing', async ()
   }
 })
 
-test('a witness that cannot be written is logged once, and nothing else comes of it', async () => {
+test('a witness that cannot be written is logged once and has no other effect', async () => {
   const engine = await open(new Disk())
   engine.disk.files.fail({ operation: 'write', path: /witness$/, code: 'EIO', times: 3 })
   for (let i = 0; i < 3; i++) {

@@ -35,7 +35,7 @@ test('a node is a replica from the moment that is stored, and still is after a c
   }
 })
 
-test('what a master has acknowledged is on the medium before it is a replica', async () => {
+test('writes acknowledged by a master are durable before it becomes a replica', async () => {
   const engine = await Engine.open(new Disk())
   const { storage, disk } = engine
   engine.write('SET', 'a', '1')
@@ -82,7 +82,7 @@ test('with a group that is not in the binlog there is no change of role', async 
   engine.storage.becomeReplica(MASTER)
 })
 
-test('a promoted replica goes on as a master: another id, the old one past, its log on the medium', async () => {
+test('a promoted replica is a master with a new id and the old one in its past, and its log is durable', async () => {
   const { master, replica } = await pair()
   for (let i = 0; i < 10; i++) master.write('SET', `k${i}`, String(i))
   receive(replica, master, 3)

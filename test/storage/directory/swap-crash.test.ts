@@ -69,7 +69,7 @@ test('a crash at any moment of a full sync leaves the old data set or the new on
   assert.equal(outcomes, new Set(['old', 'new']))
 })
 
-test('a failure before the moment leaves everything as it was, one after it ends the process; the next full sync succeeds', async () => {
+test('a failure before the swap changes nothing, one after it ends the process, and the next full sync succeeds', async () => {
   const master = await makeMaster()
   let steps = 0
   await swapWithEvents(await makeReplica(), master, () => steps++)

@@ -247,7 +247,7 @@ test('a checkpoint under way ends before the data is replaced, and evicted keys 
   checkMemory(replica.storage.keyspace)
 })
 
-test('what waits for the log to be on the medium does not wait for the next one', async () => {
+test('waiters for a sync of the old log do not wait for the new log', async () => {
   const [master, replica] = [await makeMaster(), await Engine.open(new Disk())]
   replica.storage.becomeReplica(MASTER)
   receive(replica, await makeMaster())

@@ -145,7 +145,7 @@ test('what is overdue at the start goes at once', async () => {
   assert.is(engine.storage.keyspace.keyCount, 0)
 })
 
-test('deadlines of a flushed database are passed over', async () => {
+test('deadlines of a flushed database are ignored', async () => {
   const { engine, clock } = await started()
   engine.write('SET', 'a', '1', 'PX', '1000')
   engine.write('FLUSHDB')

@@ -187,7 +187,7 @@ test('a log that MANIFEST names and that is missing is named', () =>
     assert.match(await fails(directory), new RegExp(`MANIFEST-\\d+ names ${log}, which is missing`))
   }))
 
-test('a torn record at the end of MANIFEST is passed over, as LevelDB does', async () => {
+test('a torn record at the end of MANIFEST is ignored, as in LevelDB', async () => {
   for (const tail of [Buffer.alloc(500), Buffer.from([1, 2, 3]), Buffer.concat([noise(4), Buffer.from([200, 1, 1]), noise(20)])]) {
     await withDirectory(async (directory) => {
       await makeDatabase(directory)

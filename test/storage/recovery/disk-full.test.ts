@@ -227,7 +227,7 @@ async function afterFailure(fault: WriteFault, onChange: (engine: Engine) => voi
   return { engine, gates }
 }
 
-test('while there is no room to open LevelDB again, everything is read, and whoever asks for a checkpoint is refused', async () => {
+test('while there is no room to open LevelDB again, reads continue, and requests for a checkpoint are refused', async () => {
   const { engine } = await afterFailure({ noRoom: Number.POSITIVE_INFINITY })
   const { storage, disk } = engine
   assert.is(storage.recordsFailure, 'no room')

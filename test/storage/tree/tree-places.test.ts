@@ -77,7 +77,7 @@ for (const [name, isReadAgain] of [
   ['', false],
   [' and that was read again', true],
 ] as const) {
-  test(`a cursor goes on from a leaf that another one has let go of${name}`, async () => {
+  test(`a cursor continues from a leaf that another cursor has evicted${name}`, async () => {
     const { tree } = await coldSet(100)
     const first = tree.cursor(0)
     assert.ok(first.next())

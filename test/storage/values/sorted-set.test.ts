@@ -47,7 +47,7 @@ test('keys come in the order of scores, then of members, as bytes', () => {
   )
 })
 
-test('what comes after a score comes before the next one', () => {
+test('the successor of a score is before the next score', () => {
   fc.assert(
     fc.property(scores, members, (score, member) => {
       assert.ok(orderKey(score, member) < keyAfterScore(score))

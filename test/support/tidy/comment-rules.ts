@@ -37,6 +37,7 @@ const DIALECT = new RegExp(
   ].join('|')})\\b`,
   'i',
 )
+const TITLE = /^ *test\((?:\w+\()?(['"`].*)$/gm
 const FILE = /(?<![\w*{}<>.-])(?:[\w-]+\/)*[\w-]+(?:\.[\w-]+)*\.ts\b/g
 
 const at = ({ path }: Source, line: number, text: string) => `${path}:${line}: ${text}`
@@ -68,6 +69,14 @@ export function dialect(source: Source): string[] {
   return commentsOf(source.text).flatMap((comment) => {
     const found = DIALECT.exec(startOf(comment))
     return found === null ? [] : [at(source, comment.line, found[0])]
+  })
+}
+
+/** Titles of tests with phrases of the house dialect. */
+export function dialectInTitles(source: Source): string[] {
+  return [...source.text.matchAll(TITLE)].flatMap(({ 1: title, index }) => {
+    const found = DIALECT.exec(title as string)
+    return found === null ? [] : [at(source, source.text.slice(0, index).split('\n').length, found[0])]
   })
 }
 
