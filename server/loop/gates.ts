@@ -40,6 +40,8 @@ export interface GateHooks {
   opened(): void
 }
 
+/** Judges requests while a reason to hold or refuse them applies. */
+/** Judges requests while a reason to hold or refuse them applies. */
 export class Gates implements GateState {
   loading = true
   /** True during a shutdown: no further request runs. */

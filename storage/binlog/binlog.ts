@@ -51,7 +51,9 @@ export class Binlog {
   private isRotationDue = false
   private hasFailed = false
   private hasSyncedMoved = false
-  /** Bytes were cut off behind the end that a power loss may bring back, or that are still there. */
+  /**
+   * Bytes were cut off behind the end that a power loss may bring back, or that are still there.
+   */
   private hasRest = false
   private readonly tailReaders = new Set<SegmentTailReader>()
   private readonly waiters: { offset: number; resolve: () => void }[] = []

@@ -18,6 +18,7 @@ export interface Needed {
   readonly pinned: number
 }
 
+/** Disk space: releases the reserve and purges binlog segments. */
 export class DiskSpace {
   /** True after the reserve has been released, until there is room to take it again. */
   isLow: boolean
