@@ -221,10 +221,7 @@ export class Storage {
     diskSpace.acquireReserve()
   }
 
-  /**
-   * Does about 1 ms of background work. Returns true if more is left.
-   * REQUIRES: called between units, with no open group.
-   */
+  /** Works about 1 ms. Returns true if more is left. REQUIRES: between units, no open group. */
   background(): boolean {
     if (this.started === null || this.isReloadUnderWay || this.isClosing) return false
     const mayFreeze = this.unsettled === null && !this.installer.isUnderWay && this.nodeRole.distrusted === null

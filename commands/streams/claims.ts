@@ -197,7 +197,8 @@ function claim(context: Context, key: Bytes, consumer: Consumer, options: Claim)
     const entry = entries.value as Bytes
     if (pending === undefined && !options.isForced) continue
     if (pending !== undefined && options.minIdleMs > 0 && now - pending.deliveredAtMs < options.minIdleMs) continue
-    const before = pending?.deliveries ?? 1 // created by FORCE: counts as delivered once, as in Redis
+    // Created by FORCE: counts as delivered once, as in Redis.
+    const before = pending?.deliveries ?? 1
     const deliveries = options.deliveries ?? (options.isJustId ? before : increment(before))
     group.assign(id, consumer, options.deliveredAt, deliveries)
     log.claim(id, options.deliveredAt, deliveries)

@@ -30,7 +30,7 @@ import {
 import { gatedRequest, runsBesideScript } from './gated-request.ts'
 import { UnwrittenChanges } from './unwritten-changes.ts'
 
-/** What the gates ask of other parts, and tell them. */
+/** The other parts as the gates use them. */
 export interface GateHooks {
   /** Returns the state of replication; null until the binlog has been replayed. */
   replication(): ReplicationGate | null

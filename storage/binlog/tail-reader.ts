@@ -16,6 +16,7 @@ export interface TailReader {
   close(): void
 }
 
+/** Reads the binlog's bytes in order from its segments. */
 export class SegmentTailReader implements TailReader {
   offset: number
   private readonly files: Files

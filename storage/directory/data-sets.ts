@@ -62,6 +62,7 @@ type Pair = readonly [key: Buffer, value: Buffer]
 /** The options of the storage that a data set needs. */
 export type FillingOptions = Pick<StorageOptions, 'files' | 'directory' | 'openRecords' | 'clock'>
 
+/** The data set that a full sync fills. */
 export class FillingDataSet implements IncomingDataSet {
   readonly dataSet: DataSet
   readonly records: RecordStore

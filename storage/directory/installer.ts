@@ -36,6 +36,7 @@ export interface InstallerHost {
 
 const SLICE_MS = 1
 
+/** Replaces the data set in use by one that a full sync has filled. */
 export class DataSetInstaller {
   /** The data set that an earlier process has left to be continued. */
   readonly unfinished: IncomingDataSet | null

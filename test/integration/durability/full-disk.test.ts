@@ -90,7 +90,8 @@ test('with no descriptor left, what is on disk only is read or refused, and writ
       server.limitOpenFiles(lowest === -1 ? descriptors.length : lowest)
       const added: string[] = []
       await until('a checkpoint that fails', async () => {
-        const keys = Array.from({ length: 100 }, (_, i) => `added${added.length + i}`) // beyond the write buffer: LevelDB needs another file
+        // Beyond the write buffer: LevelDB needs another file.
+        const keys = Array.from({ length: 100 }, (_, i) => `added${added.length + i}`)
         assert.ok((await client.pipeline(keys.map((key) => ['SET', key, VALUE]))).every((reply) => reply === 'OK'))
         added.push(...keys)
         return (await client.call('SAVE')) instanceof WireError
