@@ -1,4 +1,4 @@
-/** What replication is given by the node that it runs on. */
+/** The settings and parts that a node gives to replication. */
 import type { Clock, Random } from '../base/clock.ts'
 import type { Log } from '../base/log.ts'
 import type { Storage } from '../storage/storage.ts'

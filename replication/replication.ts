@@ -30,7 +30,7 @@ export class Replication {
   readonly link: ReplicaLink
   readonly waiters: Waiters
   readonly failover: Failover
-  /** The answers to events of the storage; whoever has opened the storage passes the events on. */
+  /** The answers to events of the storage; the opener of the storage passes them on. */
   readonly storageEvents: Pick<StorageEvents, 'pinned' | 'onInstalled' | 'onSynced'>
   /** The address check of a FAILOVER that is under way. */
   private inquiry: Inquiry | null = null

@@ -26,10 +26,10 @@ function sizesOf(source: InfoSource) {
     dataset: figure('dataset'),
     heap: figure('heap'),
     limit: config.number('maxmemory'),
-    /** Of EVAL's Lua machine and of the texts that it has compiled. */
+    /** Memory of EVAL's Lua machine and of its compiled texts. */
     scriptMachine: scripts.machine,
     scriptTexts: scripts.scripts,
-    /** Of both Lua machines, and of all code that they have compiled. */
+    /** Memory of both Lua machines and of all their compiled code. */
     machines: scripts.machine + functions.engine.usedBytes,
     codes: scripts.scripts + functions.codeBytes,
     functionCount,

@@ -56,7 +56,7 @@ function listenerLines({ config, port, tlsPort }: InfoSource): Bytes {
   return each(listeners, (listener, i) => line(`listener${i}`, listener))
 }
 
-/** What one walk over the clients finds. */
+/** The figures of one walk over the clients. */
 function walkClients(source: InfoSource) {
   const { clients, handshakes, blockedClients } = source
   /** Includes connections in a TLS handshake. */

@@ -1,4 +1,6 @@
-/** What the server does when storage reports something. Storage is opened before all other parts. */
+/**
+ * The reactions of the server to reports of storage. Storage is opened before all other parts.
+ */
 import type { StorageEvents } from '../../storage/storage.ts'
 import type { Gates } from '../loop/gates.ts'
 import type { LatencyMonitor } from '../metrics/latency.ts'

@@ -76,6 +76,8 @@ export function openIdentity(
   return { identity: drawnIdentity(identity, random), revision }
 }
 
+/** The identity in force, and its file. */
+/** The identity in force, and its file. */
 export class IdentityStore {
   private readonly options: IdentityStoreOptions
   private identity: Identity

@@ -37,7 +37,8 @@ test('with a full disk and a checkpoint that fails, what is on disk only is read
         await until('a checkpoint that fails, and no room to open LevelDB again', cannotOpen).catch((error) => {
           throw new Error(`${error.message}\n${server.log}`)
         })
-        // Room that was there for a moment may have let the server close LevelDB, which then cannot be opened.
+        // Room that was there for a moment may have let the server close LevelDB, which then cannot
+        // be opened.
         const isClosed = server.log.includes('requests that need it are refused')
         const mayBe = (reply: unknown, expected: unknown) =>
           isClosed && reply instanceof WireError

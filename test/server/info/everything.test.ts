@@ -1,4 +1,7 @@
-/** The whole text of INFO, byte by byte: a server's state on one side, what clients get on the other. */
+/**
+ * The whole text of INFO, byte by byte: a server's state on one side, what clients get on the
+ * other.
+ */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { infoText } from '../../../server/info/info.ts'

@@ -257,7 +257,7 @@ test('a follower is told every byte at the end of each append', async () => {
   assert.ok(Buffer.concat(told).equals(bytesFrom(binlog, 0, 2 ** 20)))
 })
 
-test('whoever follows the synced offset is told when it has moved, and never in the middle of an append', async () => {
+test('followers of the synced offset are notified when it has moved, and never in the middle of an append', async () => {
   const seen: number[] = []
   let appended = 0
   const { binlog, write } = made({ fileSizeBytes: 300 }, undefined, () => {

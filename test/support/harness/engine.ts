@@ -150,7 +150,7 @@ class EngineClient extends ReplayClient {
 export class Engine {
   readonly disk: Disk
   readonly storage: Storage
-  /** What storage calls; a test may replace each. */
+  /** The functions that storage calls; a test may replace each. */
   readonly events: StorageEvents
   readonly executor: Executor
   readonly logged: { readonly level: string; readonly text: string }[]

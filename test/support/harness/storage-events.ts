@@ -1,4 +1,7 @@
-/** The owner of a storage engine that waits for nothing and needs nothing. Tests put their own functions in. */
+/**
+ * The owner of a storage engine that waits for nothing and needs nothing. Tests put their own
+ * functions in.
+ */
 import type { StorageEvents } from '../../../storage/storage.ts'
 
 export function idleEvents(): StorageEvents {
