@@ -48,7 +48,7 @@ export function checkBinlog(
     findings.damage(first.path, `the log begins at ${first.start}, behind the checkpoint at ${checkpoint.offset}: part of it is missing`)
   if (walk.damagedOffset !== null && walk.damagedOffset < checkpoint.offset) {
     const rest = walkLog(files, segments, checkpoint, start, findings, progress)
-    if (rest.damagedOffset === null) findings.note(directory, `from the checkpoint at ${checkpoint.offset} on, the log is whole`)
+    if (rest.damagedOffset === null) findings.note(directory, `the log is whole from the checkpoint at ${checkpoint.offset} on`)
   } else if (walk.end < checkpoint.offset) {
     findings.damage(directory, `the log ends at ${walk.end}, before the checkpoint at ${checkpoint.offset}: part of it is missing`)
   } else if (walk.damagedOffset === null && walk.end < start.durable) {
@@ -82,7 +82,7 @@ function walkLog(
         // them.
         if (result.at.offset < Math.max(synced, durable, checkpoint.offset, reader.syncedBehind(ownFrom)))
           findings.damage(place, result.reason)
-        else findings.note(place, `${result.reason}; never known to be synced, the next start cuts the log here`)
+        else findings.note(place, `${result.reason}; not known to be durable, so the next start cuts the log here`)
         return { groups, commands, end, damagedOffset: result.at.offset }
       }
       const { header } = result

@@ -21,7 +21,7 @@ export function checkHeader(value: Collection, edgesOf: (index: number) => Edges
 function checkNextDeadline({ nextDeadlineMs }: Hash, deadlines: Edges | null, place: string, findings: Findings): void {
   const first = deadlines === null ? 0 : Number(bufferOf(deadlines.first.slice(0, DEADLINE_BYTES)).readBigUInt64BE())
   if (nextDeadlineMs !== first)
-    findings.damage(place, `says that its next field ends at ${nextDeadlineMs}; the first that does so ends at ${first}`)
+    findings.damage(place, `its header gives ${nextDeadlineMs} as the first deadline of its fields; the fields give ${first}`)
 }
 
 function checkStream({ lastId, maxDeletedId, entriesAdded, size }: Stream, entries: Edges | null, place: string, findings: Findings): void {

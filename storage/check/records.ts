@@ -242,11 +242,11 @@ class RecordCheck {
       }
       const dueAtMs = dueAtOf(root)
       if (dueAtMs !== 0) {
-        const what = dueAtMs === root.expireAtMs ? 'ends' : 'has a field that ends'
+        const what = dueAtMs === root.expireAtMs ? 'expires' : 'has a field that expires'
         this.lookups.push({
           recordKey: Buffer.from(deadlineKey(dueAtMs, dbId, key)),
           judge: (found) => {
-            if (found === undefined) this.findings.damage(place, `${what} at ${dueAtMs}, but the deadline index does not say so`)
+            if (found === undefined) this.findings.damage(place, `${what} at ${dueAtMs}, but the deadline index has no record of it`)
           },
         })
       }
@@ -260,7 +260,8 @@ class RecordCheck {
     const objectId = objectIdOf(root)
     if (objectId === 0) {
       if (root.kind !== KIND_STRING) checkInline(this.db, root, place, this.findings)
-      else if (root.payload.length >= MIN_ROPE_BYTES) this.findings.damage(place, `an inline string of ${root.payload.length} bytes`)
+      else if (root.payload.length >= MIN_ROPE_BYTES)
+        this.findings.damage(place, `an inline string of ${root.payload.length} bytes, which must be in pages`)
       return
     }
     const isGarbage = this.garbageDatabases.has(dbId)
@@ -295,7 +296,7 @@ class RecordCheck {
         }
         try {
           const actual = dueAtOf(readRoot(found))
-          if (actual !== expireAtMs) this.findings.damage(place, `the key ends at ${actual === 0 ? 'no time' : actual}`)
+          if (actual !== expireAtMs) this.findings.damage(place, `the key's deadline is ${actual === 0 ? 'none' : actual}`)
         } catch {
           // The unreadable root has been reported already.
         }
