@@ -22,7 +22,7 @@ export interface BlockedClient {
   readonly client: Client
   /** The client's request. */
   readonly request: Request
-  /** What runs when a key is ready: the request, or its command with other words. */
+  /** The work to run when a key is ready: the request, or its command with other words. */
   readonly retry: Request
   readonly options: BlockOptions
   readonly queues: readonly KeyQueue[]

@@ -94,8 +94,8 @@ export class Tracking implements TrackingPort, KeyObserver {
   }
 
   /**
-   * Called before a request runs. The result is for `afterCommand`: true if the request is not part of
-   * another.
+   * Called before a request runs. The result is for `afterCommand`: true if the request is not part
+   * of another.
    */
   beginRequest(session: Session): boolean {
     if (this.requester !== null) return false

@@ -16,7 +16,9 @@ export class Request {
   args: Bytes[]
   /** The executor sets it when it has found the command. */
   runtime: CommandRuntime
-  /** The buffer that holds the request's canonical encoding from `start` to `end`; null for none. */
+  /**
+   * The buffer that holds the request's canonical encoding from `start` to `end`; null for none.
+   */
   raw: Buffer | null = null
   start = 0
   end = 0

@@ -106,7 +106,9 @@ export class Admission {
     return 'done'
   }
 
-  /** Finds a container's command. Returns null if there is one, or else what became of the request. */
+  /**
+   * Finds a container's command. Returns null if there is one, or else what became of the request.
+   */
   private findRare(request: Request): Outcome | null {
     const { args, client } = request
     const runtime = this.runtimes.resolve(args)

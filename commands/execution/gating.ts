@@ -1,4 +1,6 @@
-/** What the executor asks the server's gates. While nothing is gated, that is one comparison. */
+/**
+ * The executor's questions to the server's gates. While nothing is gated, that is one comparison.
+ */
 import type { Bytes } from '../../base/bytes.ts'
 import type { Request } from '../contract/request.ts'
 import type { CommandRuntime } from '../contract/runtimes.ts'

@@ -1,4 +1,4 @@
-/** What the stages of a request's way share; each names what it uses of it. */
+/** The state that the stages of a request share. Each stage names the part that it uses. */
 import type { OpenGroup } from '../../storage/binlog/open-group.ts'
 import type { Keyspace } from '../../storage/keyspace/keyspace.ts'
 import type { Tracking } from '../clients/tracking.ts'
@@ -11,7 +11,7 @@ import type { Gating } from './gating.ts'
 import type { Recorder } from './recorder.ts'
 import type { Units } from './units.ts'
 
-/** What the stages of a request's way share. */
+/** The state that the stages of a request share. */
 export interface Shared {
   readonly keyspace: Keyspace
   readonly group: OpenGroup

@@ -22,8 +22,8 @@ export class ColdRequests {
   }
 
   /**
-   * Runs requests in order, each in `request`, while `mayRun` allows. Returns true if the decoder holds more that may
-   * run now.
+   * Runs requests in order, each in `request`, while `mayRun` allows. Returns true if the decoder
+   * holds more that may run now.
    */
   run(request: Request, mayRun: () => boolean, run: () => void): boolean {
     const { requests } = this
