@@ -141,7 +141,7 @@ function assembleCore(foundations: Foundations, later: Forward<Later>): Core {
   return { config, log, clock, random, acl, storage, state, statistics, latency, pubsub, executor, gates, turn, scripting, functions }
 }
 
-/** Builds what stands between the core and the world: clients, ports, sockets, and what runs by the clock. */
+/** Builds the parts around the core: clients, ports, sockets, timers. */
 function assembleOutside(core: Core, later: Forward<Later>): Outside {
   const { config, log, clock, acl, storage, state, statistics, executor, gates, turn } = core
   const clients = new ClientRegistry({

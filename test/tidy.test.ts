@@ -190,7 +190,10 @@ test('what a caught value says is read by errorText', () => {
   none('other ways', matches(product, /(\w+) instanceof Error \? \1\.message : (String\(\1\)|\1\b)|\(\w+ as Error\)\.message/))
 })
 
-/** Literals of a file that begin like an error reply: a code word, a space, and a text that is no syntax. */
+/**
+ * Returns the literals of a file that begin like an error reply: a code word, a space, and a text
+ * that is no syntax.
+ */
 function errorTextsOf({ text }: Source): string[] {
   const code = text.replace(/\/\*[\s\S]*?\*\//g, '')
   const literals = code.matchAll(/'((?:[^'\\\n]|\\.)*)'|"((?:[^"\\\n]|\\.)*)"|`((?:[^`\\]|\\.)*)`/g)

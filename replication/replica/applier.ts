@@ -51,7 +51,8 @@ export function applyBatch(storage: Storage, replayer: LinkReplayer, batch: Grou
   try {
     run(storage, replayer, batch, decoded.groups)
   } catch (error) {
-    rethrowAssertion(error) // memory is not what the log says, and the next start reads it from there
+    // Memory differs from the log after a bug; the next start reads the log.
+    rethrowAssertion(error)
     const reason = `a group at or after offset ${before.offset} could not be applied: ${errorText(error)}`
     binlog.takeBack(before)
     storage.distrust(reason)
