@@ -43,7 +43,7 @@ export type RunState = 'done' | 'failed' | 'suspended'
 export type FunctionReference = number
 
 /** Nested coroutines at most, those of pcall included. Each is a call of C inside a call of C. */
-const MOST_NESTED = 150
+const MAX_NESTED_CALLS = 150
 /** Offsets in lua_State: calls of C now, and when the thread was resumed. See `checkLayout`. */
 const C_CALLS_AT = 52
 const BASE_C_CALLS_AT = 54
@@ -226,7 +226,7 @@ export class LuaMachine {
    * 'failed' and the error is on top of the stack.
    */
   errorPlace(): ErrorPlace | null {
-    return this.places.find(this.thread, MOST_NESTED)
+    return this.places.find(this.thread, MAX_NESTED_CALLS)
   }
 
   /** Ends a run. Call it when the results or the error have been taken from the stack. */
@@ -273,17 +273,17 @@ export class LuaMachine {
   private look(state: number): void {
     if (this.stopReason !== null) this.raiseOn(state, this.stopReason)
     this.garbage.collectIfCrowded('running')
-    const now = this.options.nowMs()
+    const nowMs = this.options.nowMs()
     // A yield must not be suspended while it is passed on.
-    if (now < this.sliceEndMs || this.isYielding) return
+    if (nowMs < this.sliceEndMs || this.isYielding) return
     if (this.mayYield(state)) {
       this.isYielding = true
       this.module.api.lua_yield(state, 0)
-    } else this.checkPatience(state, now)
+    } else this.checkPatience(state, nowMs)
   }
 
-  private checkPatience(state: number, now: number): void {
-    if (now - this.sliceEndMs < this.firstSliceMs) return
+  private checkPatience(state: number, nowMs: number): void {
+    if (nowMs - this.sliceEndMs < this.firstSliceMs) return
     this.stopReason = TOO_LONG // an error that can be caught could be raised and caught for ever
     this.raiseOn(state, TOO_LONG)
   }
@@ -315,7 +315,7 @@ export class LuaMachine {
     stack.pushTable()
     stack.pushCopy(LUA_GLOBALS)
     stack.rawSetField(-2, 'globals')
-    stack.push(MOST_NESTED)
+    stack.push(MAX_NESTED_CALLS)
     stack.rawSetField(-2, 'mostNested')
     for (const [name, run] of this.helpers()) {
       stack.pushFunction(this.hostFunction(run))

@@ -14,7 +14,7 @@
 import type { Bytes } from '../base/bytes.ts'
 
 /** Steps of one match at most: about half a second. */
-const MOST_STEPS = 20_000_000
+const MAX_STEPS = 20_000_000
 /** Lua's own matcher runs if its worst case has at most this many steps. */
 export const HARMLESS_STEPS = 2_000_000
 /**
@@ -24,8 +24,8 @@ export const HARMLESS_STEPS = 2_000_000
 const LINEAR = 32
 /** Bytes of work that one step here counts as (see LuaModule.charge). */
 export const STEP_BYTES = 16
-const MOST_CAPTURES = 32
-const MOST_DEPTH = 5000
+const MAX_CAPTURES = 32
+const MAX_PATTERN_DEPTH = 5000
 const KNOWN_PATTERNS = 1000
 
 const PERCENT = 37
@@ -61,7 +61,7 @@ export function shapeOf(pattern: Bytes): PatternShape {
   let shape = shapes.get(pattern)
   if (shape !== undefined) return shape
   const counts = { repeats: 0, options: 0, captures: 0, open: 0 }
-  const isSound = count(pattern, counts) && counts.open === 0 && counts.captures <= MOST_CAPTURES
+  const isSound = count(pattern, counts) && counts.open === 0 && counts.captures <= MAX_CAPTURES
   shape = { repeats: counts.repeats, options: counts.options, isAnchored: pattern.charCodeAt(0) === CARET, isSound }
   if (shapes.size >= KNOWN_PATTERNS) shapes.clear()
   shapes.set(pattern, shape)
@@ -136,7 +136,7 @@ export class Matcher {
   private stepsLeft: number
   private depth = 0
 
-  constructor(subject: Bytes, pattern: Bytes, steps = MOST_STEPS) {
+  constructor(subject: Bytes, pattern: Bytes, steps = MAX_STEPS) {
     this.subject = subject
     this.pattern = pattern
     this.steps = steps
@@ -169,7 +169,7 @@ export class Matcher {
   }
 
   private match(start: number, from: number): number {
-    if (++this.depth > MOST_DEPTH) throw new PatternError('pattern too complex')
+    if (++this.depth > MAX_PATTERN_DEPTH) throw new PatternError('pattern too complex')
     try {
       return this.matchItems(start, from)
     } finally {
@@ -234,7 +234,7 @@ export class Matcher {
 
   private matchOpen(s: number, p: number): number {
     const isPosition = this.pattern.charCodeAt(p + 1) === CLOSE
-    if (this.captures.length >= MOST_CAPTURES) throw new PatternError('too many captures')
+    if (this.captures.length >= MAX_CAPTURES) throw new PatternError('too many captures')
     this.captures.push({ start: s, length: isPosition ? POSITION : OPENED })
     const found = this.match(s, isPosition ? p + 2 : p + 1)
     if (found < 0) this.captures.pop()

@@ -58,14 +58,14 @@ export class LuaStack {
   readonly api: LuaApi
   /** Lua's memory for short strings before Lua copies them, and for lengths that Lua returns. */
   private readonly scratch: number
-  private readonly lengthAt: number
+  private readonly lengthOffset: number
 
   constructor(module: LuaModule, state: number) {
     this.module = module
     this.api = module.api
     this.state = state
     this.scratch = this.api.malloc(SCRATCH_BYTES + 8)
-    this.lengthAt = this.scratch + SCRATCH_BYTES
+    this.lengthOffset = this.scratch + SCRATCH_BYTES
   }
 
   on(state: number): this {
@@ -129,10 +129,10 @@ export class LuaStack {
    * null for others.
    */
   string(index: number): Bytes | null {
-    const pointer = this.api.lua_tolstring(this.state, index, this.lengthAt)
+    const pointer = this.api.lua_tolstring(this.state, index, this.lengthOffset)
     if (pointer === 0) return null
     const { bytes } = this.module
-    const length = bytes.readUInt32LE(this.lengthAt)
+    const length = bytes.readUInt32LE(this.lengthOffset)
     if (length >= LONG_BYTES) this.module.charge(length)
     return length === 0 ? '' : bytes.latin1Slice(pointer, pointer + length)
   }
@@ -142,8 +142,8 @@ export class LuaStack {
    * times the result's length and copies byte by byte.
    */
   pushRepeated(index: number, count: number): void {
-    const pointer = this.api.lua_tolstring(this.state, index, this.lengthAt)
-    const length = this.module.bytes.readUInt32LE(this.lengthAt)
+    const pointer = this.api.lua_tolstring(this.state, index, this.lengthOffset)
+    const length = this.module.bytes.readUInt32LE(this.lengthOffset)
     const whole = length * count
     this.pushLarge(whole, (bytes, at) => {
       bytes.copyWithin(at, pointer, pointer + length)

@@ -15,7 +15,7 @@ const PERCENT = 37
 /** Characters that make a text a pattern. */
 const SPECIALS = /[\^$*+?.([%-]/
 /** Lua's own function looks for a text up to this many comparisons. */
-const MOST_COMPARISONS = 1e8
+const MAX_COMPARISONS = 1e8
 
 /** Bytes of work of gsub for each byte of the subject, beside the matcher's steps. */
 const REPLACING_BYTES = 8
@@ -257,7 +257,7 @@ function stepsOfLua(stack: LuaStack, name: Bytes, harmlessSteps: number): number
   const pattern = stack.string(2) as Bytes
   if (name === 'find' && isPlain(stack, pattern)) {
     const comparisons = stack.length(1) * pattern.length
-    return comparisons < MOST_COMPARISONS ? comparisons : Number.POSITIVE_INFINITY
+    return comparisons < MAX_COMPARISONS ? comparisons : Number.POSITIVE_INFINITY
   }
   return worstCaseSteps(shapeOf(upToZero(pattern)), stack.length(1), harmlessSteps)
 }

@@ -102,7 +102,7 @@ export class Replication {
     }
   }
 
-  get writesPaused(): boolean {
+  get isWritingPaused(): boolean {
     return this.pauses.size > 0
   }
 
@@ -112,7 +112,7 @@ export class Replication {
   pauseWrites(why: 'failover' | 'shutdown', isPaused: boolean): void {
     if (isPaused) this.pauses.add(why)
     else this.pauses.delete(why)
-    this.options.storage.holdExpiry('replication', this.writesPaused)
+    this.options.storage.holdExpiry('replication', this.isWritingPaused)
     this.options.changed()
   }
 
@@ -157,12 +157,12 @@ export class Replication {
   }
 
   /** SLAVEOF host port. Throws Refusal. */
-  follow(host: string, port: number, how: 'from where we are' | 'full sync'): 'started' | 'already' {
+  follow(host: string, port: number, how: 'partial' | 'full sync'): 'started' | 'already' {
     const { storage } = this.options
     if (this.failover.state !== 'no-failover') throw new Refusal('ERR', 'REPLICAOF not allowed while failing over.')
     const current = storage.identity.master
     const isSame = current !== undefined && current !== null && current.host.toLowerCase() === host.toLowerCase() && current.port === port
-    if (isSame && !current.failover && how === 'from where we are') return 'already'
+    if (isSame && !current.failover && how === 'partial') return 'already'
     this.commit()
     if (how === 'full sync') storage.saveIdentity({ fullSync: 'requested by SLAVEOF FORCE' })
     this.becomeReplica({ host, port, failover: false })

@@ -183,7 +183,7 @@ function followSettings({
   pubsub,
 }: Pick<Parts, 'config' | 'storage' | 'executor' | 'turn' | 'pubsub'>): void {
   config.follow('appendfsync', (policy) => {
-    turn.waitForSync = policy === 'always'
+    turn.mustWaitForSync = policy === 'always'
   })
   followStorageSettings(config, storage)
   const keyEvents = new KeyEventPublisher(pubsub)

@@ -161,7 +161,7 @@ export class Node implements LifeCycle {
   /** Mutes notifications while the log is replayed: clients got them when the changes were made. */
   private setLoading(isLoading: boolean): void {
     const { gates, pubsub } = this.parts
-    gates.loading = isLoading
+    gates.isLoading = isLoading
     pubsub.isMuted = isLoading
     gates.refresh()
   }
@@ -176,12 +176,12 @@ export class Node implements LifeCycle {
     const save = executor.units.isSuspended ? 'nosave' : wanted
     listener.close()
     turn.end()
-    gates.closing = true
+    gates.isClosing = true
     gates.refresh()
     cron.stop()
     blockedTimer.stop()
     await state.replication?.close()
-    if (turn.waitForSync && storage.stalled === null) await storage.binlog.syncTo(storage.binlog.end.offset)
+    if (turn.mustWaitForSync && storage.stalled === null) await storage.binlog.syncTo(storage.binlog.end.offset)
     await storage.close(save)
     await Promise.all([...clients.connections.values()].map((client) => client.end()))
     log.info({ offset: storage.binlog.end.offset, keys: storage.keyspace.keyCount }, 'haypile closed')

@@ -107,7 +107,7 @@ export class Acl implements AclPort {
     if (existing === undefined) this.users = new Map(this.users).set(draft.name, draft)
     else {
       const isNarrower = hasFewerChannels(existing, draft)
-      existing.take(draft)
+      existing.copyFrom(draft)
       if (isNarrower) this.dropSubscribers(new Set([existing]), self)
     }
   }
@@ -134,7 +134,7 @@ export class Acl implements AclPort {
     for (const draft of new Map([...this.environment.impliedUsers(this.environment), ...users]).values()) {
       const existing = this.users.get(draft.name)
       if (existing !== undefined && hasFewerChannels(existing, draft)) narrowed.add(existing)
-      existing?.take(draft)
+      existing?.copyFrom(draft)
       next.set(draft.name, existing ?? draft)
     }
     const before = this.users
@@ -147,18 +147,18 @@ export class Acl implements AclPort {
    * AUTH and HELLO (`word`, as the client wrote it): binds the session to a user. A null name means
    * the default user, or Pika's if configured. Throws WRONGPASS and leaves the session unchanged.
    */
-  authenticate({ session, mayBlock, now }: Context, word: Bytes, { name, password }: Credentials): void {
+  authenticate({ session, mayBlock, nowMs }: Context, word: Bytes, { name, password }: Credentials): void {
     let user = this.authenticated(name ?? this.defaultUser.name, password)
     if (user === null && name === null && this.environment.config.text('userpass') !== '') user = this.authenticated(LIMITED_USER, password)
     if (user === null) {
       this.denials.auth++
       const username = name ?? this.defaultUser.name
       // `mayBlock` is false only in an EXEC here, because scripts do not authenticate.
-      this.addToLog(session, { reason: 'auth', object: word, username }, mayBlock ? 'toplevel' : 'multi', now)
+      this.addToLog(session, { reason: 'auth', object: word, username }, mayBlock ? 'toplevel' : 'multi', nowMs)
       throw wrongPassword()
     }
     session.user = user
-    session.authenticated = true
+    session.isAuthenticated = true
   }
 
   private authenticated(name: Bytes, password: Bytes): User | null {
@@ -171,7 +171,7 @@ export class Acl implements AclPort {
   /** Binds a new session to the default user, who may have to authenticate first. */
   begin(session: Session): void {
     session.user = this.defaultUser
-    session.authenticated = this.isOpen
+    session.isAuthenticated = this.isOpen
   }
 
   /**
@@ -192,7 +192,7 @@ export class Acl implements AclPort {
    * other denials, if the session's user lacks this access.
    */
   requireKey(
-    { session, mayBlock, now }: Context,
+    { session, mayBlock, nowMs }: Context,
     command: Command,
     args: readonly Bytes[],
     key: Bytes,
@@ -203,7 +203,7 @@ export class Acl implements AclPort {
     const { id } = session // a script's session has its caller's id
     const client = [...this.environment.clients.all()].find((one) => one.id === id) ?? session
     const from = session.isScript ? 'lua' : mayBlock ? 'toplevel' : 'multi'
-    this.addToLog(client, { reason: 'key', object: key, username: session.user.name }, from, now)
+    this.addToLog(client, { reason: 'key', object: key, username: session.user.name }, from, nowMs)
     throw clientError('NOPERM No permissions to access a key')
   }
 
@@ -235,7 +235,7 @@ export class Acl implements AclPort {
   private endSessions(isChosen: (session: Session) => boolean, self: Session | null): void {
     for (const session of [...this.environment.clients.all()].filter(isChosen)) {
       session.user = this.defaultUser
-      session.authenticated = false
+      session.isAuthenticated = false
       session.close(session === self ? 'after-reply' : 'now')
     }
   }

@@ -29,9 +29,9 @@ export interface ChannelPattern {
 }
 
 /** Why a selector refuses a request, with the position of the refused word. */
-export type Refusal = Omit<Denial, 'object'>
+export type SelectorRefusal = Omit<Denial, 'object'>
 
-const COMMAND_REFUSED: Refusal = { reason: 'command', position: 0 }
+const COMMAND_REFUSED: SelectorRefusal = { reason: 'command', position: 0 }
 
 /** A request as checks see it: its keys are found once for all selectors. */
 export class CheckedRequest {
@@ -84,7 +84,7 @@ export class Selector {
   }
 
   /** Returns why a request may not run; null if it may. */
-  refusalOf(request: CheckedRequest): Refusal | null {
+  refusalOf(request: CheckedRequest): SelectorRefusal | null {
     if (!this.allCommands && !this.allowsCommand(request)) return COMMAND_REFUSED
     if (!this.allKeys && request.command.keys !== undefined) {
       for (const { position, access } of request.keys) {
@@ -120,7 +120,7 @@ export class Selector {
     return words !== undefined && args[1] !== undefined && words.includes(lowerCase(args[1]))
   }
 
-  private channelRefusal({ command, args }: CheckedRequest): Refusal | null {
+  private channelRefusal({ command, args }: CheckedRequest): SelectorRefusal | null {
     const { channels } = command
     if (channels === undefined) return null
     const end = channels.count === 'one' ? Math.min(2, args.length) : args.length

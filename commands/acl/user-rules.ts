@@ -24,7 +24,7 @@ export function applyUserRule(user: User, rule: Bytes, context: RuleContext): vo
     if (rule.startsWith('(') && rule.endsWith(')')) user.selectors = [...user.selectors, readSelector(rule.slice(1, -1), context)]
     else applySelectorRule(user.root, detached(rule), context)
   }
-  user.settle()
+  user.refreshUnrestricted()
 }
 
 /** Applies a rule that is one fixed word; returns false for other rules. */

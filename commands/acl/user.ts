@@ -1,11 +1,11 @@
 /**
  * A user. Sessions hold the object itself, so changed rules apply to connected clients at once:
- * `take` copies a draft, to which all rules were applied, into an existing user.
+ * `copyFrom` copies a draft, to which all rules were applied, into an existing user.
  */
 import type { Bytes } from '../../base/bytes.ts'
 import type { Denial, Reason, SessionUser } from '../contract/access.ts'
 import type { Command, KeyAccess } from '../contract/command.ts'
-import { CheckedRequest, type Refusal, Selector } from './selector.ts'
+import { CheckedRequest, Selector, type SelectorRefusal } from './selector.ts'
 
 export type ChannelDefault = 'all channels' | 'no channels'
 
@@ -42,7 +42,7 @@ export class User implements SessionUser {
   denialOf(command: Command, args: readonly Bytes[]): Denial | null {
     if (this.isUnrestricted) return null
     const request = new CheckedRequest(command, args)
-    let worst: Refusal = { reason: 'command', position: 0 }
+    let worst: SelectorRefusal = { reason: 'command', position: 0 }
     for (const selector of this.selectors) {
       const refusal = selector.refusalOf(request)
       if (refusal === null) return null
@@ -76,21 +76,21 @@ export class User implements SessionUser {
   /** Returns a copy to which rules can be applied tentatively. */
   draft(): User {
     const draft = new User(this.name, 'no channels')
-    draft.take(this)
+    draft.copyFrom(this)
     return draft
   }
 
   /** Copies everything but the name from another user. */
-  take(other: User): void {
+  copyFrom(other: User): void {
     const { isOn, noPassword, skipsSanitizing, passwords } = other
     Object.assign(this, { isOn, noPassword, skipsSanitizing, passwords })
     const [root, ...others] = other.selectors
     this.selectors = [root.copy(), ...others.map((selector) => selector.copy())]
-    this.settle()
+    this.refreshUnrestricted()
   }
 
   /** Updates `isUnrestricted`. REQUIRES: called after any change of the selectors. */
-  settle(): void {
+  refreshUnrestricted(): void {
     this.isUnrestricted = this.selectors.some((selector) => selector.isUnrestricted)
   }
 }
@@ -102,7 +102,7 @@ function unrestricted(name: Bytes): User {
   const user = new User(name, 'all channels')
   Object.assign(user, { isOn: true, noPassword: true })
   Object.assign(user.root, { allKeys: true, allCommands: true, futureCommands: true })
-  user.settle()
+  user.refreshUnrestricted()
   return user
 }
 

@@ -164,8 +164,8 @@ export class BlockedClients implements Awaited {
 
   /** Answers clients that have timed out. REQUIRES: called in a turn, between units. */
   expire(): void {
-    const now = this.monotonicMs()
-    for (let { first } = this.timeOuts; first !== undefined && first.deadlineMs <= now; first = this.timeOuts.first) this.timeOut(first)
+    const nowMs = this.monotonicMs()
+    for (let { first } = this.timeOuts; first !== undefined && first.deadlineMs <= nowMs; first = this.timeOuts.first) this.timeOut(first)
   }
 
   /** CLIENT UNBLOCK; returns true if the client was blocked. */

@@ -136,7 +136,7 @@ const pause = command({
     let what: 'all' | 'write' = 'all'
     if (isToken(args[3], 'write')) what = 'write'
     else if (args.length === 4 && !isToken(args[3], 'all')) throw clientError('ERR CLIENT PAUSE mode must be WRITE or ALL')
-    context.server.clients.pause(requireTimeoutMs(args[2], context.now), what)
+    context.server.clients.pause(requireTimeoutMs(args[2], context.nowMs), what)
     return OK
   },
 })

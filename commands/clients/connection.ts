@@ -129,7 +129,7 @@ const hello = command({
     const version = args.length >= 2 ? readProtocolVersion(args[1]) : session.resp
     const { credentials, name } = readHelloOptions(args)
     if (credentials !== null) server.acl.authenticate(context, args[0], credentials)
-    if (!session.authenticated && !server.acl.isOpen) {
+    if (!session.isAuthenticated && !server.acl.isOpen) {
       throw clientError(
         'NOAUTH HELLO must be called with the client already authenticated, otherwise the HELLO <proto> AUTH <user> <pass> option can be used to authenticate the client and select the RESP protocol version at the same time',
       )
@@ -172,7 +172,7 @@ const reset = command({
   flags: ENTRY,
   run({ session, server, units, tracking }) {
     if (session.peer !== 'client') throw clientError('ERR can only reset normal client connections')
-    if (session.monitoring) server.clients.stopMonitoring(session)
+    if (session.isMonitoring) server.clients.stopMonitoring(session)
     endTransaction(session, units.watches)
     server.pubsub.forget(session)
     tracking.disable(session)

@@ -26,7 +26,7 @@ export class Tracker implements SessionTracker {
   }
 
   /** True if the keys read by the current request are to be remembered. */
-  get remembers(): boolean {
+  get mayRemember(): boolean {
     const { isBroadcast, choice } = this.options
     if (isBroadcast) return false
     return choice === 'all' || (choice === 'optin') === this.isCachingSaid

@@ -21,7 +21,7 @@ interface TrackedKey {
 }
 
 /** The limit that stands for "no limit": a table of this size always fits in memory. */
-const MOST_KEYS = 8_000_000
+const MAX_TRACKED_KEYS = 8_000_000
 
 /** A bounded table of the clients that have read each key. */
 export class TrackingTable {
@@ -29,7 +29,7 @@ export class TrackingTable {
   /** Unordered. */
   private all: TrackedKey[] = []
   private readonly random: Random
-  private limit = MOST_KEYS
+  private limit = MAX_TRACKED_KEYS
   private items = 0
   /** Items whose readers no longer track. */
   private goneItems = 0
@@ -53,9 +53,9 @@ export class TrackingTable {
     return this.all.length > this.limit
   }
 
-  /** Sets the maximum number of keys; 0 means MOST_KEYS. */
+  /** Sets the maximum number of keys; 0 means MAX_TRACKED_KEYS. */
   setLimit(keys: number): void {
-    this.limit = keys === 0 ? MOST_KEYS : Math.min(keys, MOST_KEYS)
+    this.limit = keys === 0 ? MAX_TRACKED_KEYS : Math.min(keys, MAX_TRACKED_KEYS)
   }
 
   add(key: Bytes, reader: SessionTracker): void {
@@ -67,11 +67,11 @@ export class TrackingTable {
     } else if (!addReader(tracked, reader)) return
     this.items++
     reader.itemCount++
-    for (let i = 0; i < 2 && this.goneItems > 0; i++) this.lookForGone()
+    for (let i = 0; i < 2 && this.goneItems > 0; i++) this.collectDeadReaders()
   }
 
   /** Removes a key and returns its readers to notify; null if the key is unknown. */
-  take(key: Bytes): readonly SessionTracker[] | null {
+  removeKey(key: Bytes): readonly SessionTracker[] | null {
     const tracked = this.byKey.get(key)
     if (tracked === undefined) return null
     this.remove(tracked)
@@ -81,12 +81,12 @@ export class TrackingTable {
   }
 
   /** Returns a random key. REQUIRES: the table is not empty. */
-  any(): Bytes {
+  randomKey(): Bytes {
     return (this.all[Math.floor(this.random() * this.all.length)] as TrackedKey).key
   }
 
   /** Records that a client stops tracking. */
-  leaves(reader: SessionTracker): void {
+  noteReaderGone(reader: SessionTracker): void {
     this.goneItems += reader.itemCount
   }
 
@@ -114,7 +114,7 @@ export class TrackingTable {
     this.byKey.delete(key)
   }
 
-  private lookForGone(): void {
+  private collectDeadReaders(): void {
     this.nextLook = this.nextLook === 0 ? this.all.length - 1 : Math.min(this.nextLook, this.all.length) - 1
     const tracked = this.all[this.nextLook] as TrackedKey
     const readers = readersOf(tracked)

@@ -85,7 +85,7 @@ export class Tracking implements TrackingPort, KeyObserver {
     this.broadcasts.remove(tracker)
     this.trackers.delete(tracker)
     this.owed.delete(tracker)
-    this.table.leaves(tracker)
+    this.table.noteReaderGone(tracker)
     if (this.trackers.size > 0) return
     this.isActive = false
     this.requester = null
@@ -109,7 +109,7 @@ export class Tracking implements TrackingPort, KeyObserver {
    */
   afterCommand(command: Command, args: readonly Bytes[], isWhole: boolean): void {
     const tracker = this.requester?.tracker ?? null
-    if (tracker?.remembers === true && isRead(command)) {
+    if (tracker?.mayRemember === true && isRead(command)) {
       for (const position of keysOf(command, args)) this.remember(args[position] as Bytes, tracker)
     }
     this.invalidateAllIfNeeded()
@@ -157,7 +157,7 @@ export class Tracking implements TrackingPort, KeyObserver {
   changes(_database: number, key: Bytes): void {
     const by = this.keyspace.isExpiring ? null : this.requester
     if (this.broadcasts.prefixCount > 0) this.broadcasts.note(key, by)
-    const readers = this.table.take(key)
+    const readers = this.table.removeKey(key)
     if (readers !== null)
       this.tellReaders(
         readers.filter(({ session, options }) => !options.noLoop || session !== by),
@@ -182,8 +182,8 @@ export class Tracking implements TrackingPort, KeyObserver {
 
   /** Removes a random key as if it had changed by itself; NOLOOP does not apply. */
   private forgetAny(): void {
-    const key = this.table.any()
-    this.tellReaders(this.table.take(key) ?? [], key)
+    const key = this.table.randomKey()
+    this.tellReaders(this.table.removeKey(key) ?? [], key)
   }
 
   private tellReaders(readers: readonly SessionTracker[], key: Bytes): void {

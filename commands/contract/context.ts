@@ -53,7 +53,7 @@ export class Context {
   /**
    * The unit's reading of the clock, ms since the epoch. Commands derive every stored time from it.
    */
-  get now(): number {
+  get nowMs(): number {
     return this.keyspace.nowMs
   }
 

@@ -9,7 +9,7 @@ import type {
   AckRequest,
   BinlogSyncRequest,
   DbSyncRequest,
-  Meta,
+  MetaSyncReply,
   MetaSyncRequest,
   TrySyncReply,
   TrySyncRequest,
@@ -43,7 +43,7 @@ export interface ServerPort {
   /** SHUTDOWN ABORT. Returns true if a shutdown was under way. */
   abortShutdown(): boolean
   /** Blocks the whole server, as DEBUG SLEEP does. */
-  sleepSync(milliseconds: number): void
+  sleepSync(durationMs: number): void
   setActiveExpire(mode: 'on' | 'off'): void
   /** Writes a client's message to the server's log, as DEBUG LOG does. */
   writeLog(message: Bytes): void
@@ -152,7 +152,7 @@ export interface LatencyPort {
   latest(): readonly (readonly [Bytes, number, number, number])[]
   /** Forgets these events, or all of them if none are named. Returns the number forgotten. */
   reset(events: readonly Bytes[]): number
-  add(event: Bytes, milliseconds: number): void
+  add(event: Bytes, durationMs: number): void
   events(): readonly Bytes[]
   /**
    * Returns per command its calls and the cumulative distribution in powers of two: [micros, number
@@ -170,7 +170,7 @@ export interface StatisticsPort {
 export interface StoragePort {
   /** Brings LevelDB up to date with memory. Resolves when the checkpoint is durable. */
   checkpoint(): Promise<void>
-  readonly checkpointRunning: boolean
+  readonly isCheckpointRunning: boolean
   /** Unix seconds of the last checkpoint. */
   readonly lastCheckpointSeconds: number
   /** Drops everything in memory and recovers from disk, as a restart would. */
@@ -241,7 +241,7 @@ export interface ReplicationPort {
    * SLAVEOF host port. Returns 'already' if this node follows that master. Like all methods below
    * it throws ClientError, also while the server loads.
    */
-  follow(host: Bytes, port: number, how: 'from where we are' | 'full sync'): 'started' | 'already'
+  follow(host: Bytes, port: number, how: 'partial' | 'full sync'): 'started' | 'already'
   /** SLAVEOF NO ONE */
   leave(): void
   failover(options: FailoverOptions): void
@@ -261,9 +261,9 @@ export interface ReplicationPort {
   /** Returns how far local and remote copies are now. Throws ClientError. */
   reached(session: Session, target: WaitTarget): WaitReached
   /** METASYNC ASK, which changes nothing. */
-  answer(inquiry: MetaSyncRequest): Meta
+  answer(inquiry: MetaSyncRequest): MetaSyncReply
   /** METASYNC: from now on the session is a replica's. */
-  metaSync(session: Session, request: MetaSyncRequest): Meta
+  metaSync(session: Session, request: MetaSyncRequest): MetaSyncReply
   /** The requests of a replica. REQUIRES: METASYNC has made the session a replica's. */
   trySync(session: Session, request: TrySyncRequest): TrySyncReply
   dbSync(session: Session, request: DbSyncRequest): void

@@ -21,10 +21,10 @@ export interface CommandRuntime {
    * order.
    */
   readonly shown: 'before' | 'after' | 'never'
-  readonly noAuth: boolean
+  readonly mayRunUnauthenticated: boolean
   /** True if it runs at once between MULTI and EXEC instead of being queued. */
   readonly isForTransactions: boolean
-  readonly noMulti: boolean
+  readonly isForbiddenInMulti: boolean
   readonly isForbiddenInScripts: boolean
   /** True if a RESP2 client with subscriptions may run it. */
   readonly isForSubscribers: boolean
@@ -91,9 +91,9 @@ function runtimeOf(command: Command, statistics: CommandCounters): CommandRuntim
     mayWrite: has('write') || has('may_replicate'),
     concernsWrites: has('write') || has('may_replicate') || runsScript(command),
     shown: has('admin') ? 'never' : has('skip_monitor') ? 'before' : 'after',
-    noAuth: has('no_auth'),
+    mayRunUnauthenticated: has('no_auth'),
     isForTransactions: FOR_TRANSACTIONS.has(command.name),
-    noMulti: has('no_multi'),
+    isForbiddenInMulti: has('no_multi'),
     isForbiddenInScripts: has('noscript'),
     isForSubscribers: FOR_SUBSCRIBERS.has(command.name),
     minimum: Math.abs(command.arity),

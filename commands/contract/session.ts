@@ -25,7 +25,7 @@ export class SessionState {
   replyMode: ReplyMode = 'on'
   noEvict = false
   noTouch = false
-  monitoring = false
+  isMonitoring = false
   /** True for the session that runs a script's commands. */
   isScript = false
   /** Null without subscriptions. */
@@ -39,7 +39,7 @@ export class SessionState {
   /** The keys named by WATCH. */
   watch: SessionWatch | null = null
   /** Binlog offset of the group that holds the session's last write; -1 before the first write. */
-  lastWriteAt = -1
+  lastWriteOffset = -1
   /** The last command run, such as `set` or `config|get`. */
   lastCommand: Bytes = ''
 
@@ -56,7 +56,7 @@ export interface Session extends SessionState {
   /** The authenticated user, whose rules apply. */
   user: SessionUser
   /** True if the client gave a password or needed none at the start. */
-  authenticated: boolean
+  isAuthenticated: boolean
   /** `ip:port`, `[ip]:port` or `path:0` for a Unix socket. */
   readonly address: string
   readonly localAddress: string

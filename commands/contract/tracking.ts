@@ -33,7 +33,7 @@ export interface SessionTracker {
   /** Notifications to send after the reply of its own request: keys, or null for all keys. */
   pending: (Bytes | null)[]
   /** True if the keys read by the current request are to be remembered. */
-  readonly remembers: boolean
+  readonly mayRemember: boolean
 }
 
 /** Client-side caching of the node. */

@@ -21,7 +21,7 @@ export interface WatchedKey {
    * The key had already expired when WATCH ran, so its deletion must not break the watch. Only
    * where keys are not deleted on expiry, as on a replica.
    */
-  isOver: boolean
+  isExpiredAlready: boolean
 }
 
 /** The keys that one client watches. */

@@ -50,7 +50,8 @@ export class Admission {
     } else request.runtime = found
     const { runtime } = request
     if (!hasRightArity(runtime, args.length)) return this.refuse(request, wrongArity(runtime.command.name).message)
-    if (!client.authenticated && !runtime.noAuth && !this.server.acl.isOpen) return this.refuse(request, 'NOAUTH Authentication required.')
+    if (!client.isAuthenticated && !runtime.mayRunUnauthenticated && !this.server.acl.isOpen)
+      return this.refuse(request, 'NOAUTH Authentication required.')
     if (!client.user.isUnrestricted) {
       const denial = this.denialOf(request)
       if (denial !== null) return this.refuse(request, denial)
@@ -99,7 +100,7 @@ export class Admission {
   /** Queues a request between MULTI and EXEC. */
   private queue(request: Request): Outcome {
     const { client, args, runtime } = request
-    if (runtime.noMulti) return this.refuse(request, 'ERR Command not allowed inside a transaction')
+    if (runtime.isForbiddenInMulti) return this.refuse(request, 'ERR Command not allowed inside a transaction')
     client.lastActiveMs = this.clock.startMs
     client.transaction?.queue(new Request(client, args, runtime))
     client.reply(QUEUED)

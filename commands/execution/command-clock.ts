@@ -26,17 +26,17 @@ export class CommandClock {
 
   /** Ends a command. Returns its time in microseconds. */
   endCommand(): number {
-    const now = this.monotonicMs()
-    const micros = (now - this.startMs) * 1000
-    this.startMs = now
+    const nowMs = this.monotonicMs()
+    const micros = (nowMs - this.startMs) * 1000
+    this.startMs = nowMs
     return micros
   }
 
   /** Ends a part of a unit. Returns its time in microseconds. */
   endPart(): number {
-    const now = this.monotonicMs()
-    const micros = (now - this.partStartMs) * 1000
-    this.partStartMs = now
+    const nowMs = this.monotonicMs()
+    const micros = (nowMs - this.partStartMs) * 1000
+    this.partStartMs = nowMs
     return micros
   }
 

@@ -73,7 +73,7 @@ export class Completion implements BlockedHandler {
     if (reply === SUSPENDED || suspended === null) return
     const { runtime, client } = suspended
     this.suspended = null
-    if (hasWritten) client.lastWriteAt = start
+    if (hasWritten) client.lastWriteOffset = start
     client.reply(reply)
     if (this.tracking.isActive) this.tracking.afterSuspension(client, runtime.command)
     this.recorder.ran(suspended, (this.clock.monotonicMs() - this.clock.partStartMs) * 1000)
@@ -97,10 +97,10 @@ export class Completion implements BlockedHandler {
     }
     const started = clock.monotonicMs()
     const outcome = this.answer(retry, this.invocation.invoke(retry))
-    const now = clock.monotonicMs()
-    blocked.micros += (now - started) * 1000
+    const nowMs = clock.monotonicMs()
+    blocked.micros += (nowMs - started) * 1000
     if (outcome === 'done') this.blockedClients.finish(blocked)
-    clock.renewIfOld(now)
+    clock.renewIfOld(nowMs)
   }
 
   fail({ request, client }: BlockedClient, text: string): void {

@@ -70,7 +70,7 @@ export class Invocation {
       return this.failure(runtime, error, keyspace.changes !== before)
     }
     if (keyspace.changes !== before || context.isLogged) {
-      if (this.units.current === null) client.lastWriteAt = this.groupStart() // units: at their end
+      if (this.units.current === null) client.lastWriteOffset = this.groupStart() // units: at their end
       if (keyspace.changes !== before) context.countOnce()
       const log = this.units.current ?? this.group
       if (context.hasEffects) context.logEffects(log, index)

@@ -38,18 +38,18 @@ export class Walks {
       // The first step is a unit of this turn; after the first wait the command must change
       // nothing.
       if (keyspace.changes !== before) {
-        client.lastWriteAt = groupStart()
+        client.lastWriteOffset = groupStart()
         context.logEffects(group, context.db.index)
       }
       client.reply(await reply)
     } catch (error) {
       client.replyError(this.invocation.failure(runtime, error, false).text)
     }
-    const now = clock.monotonicMs()
-    recorder.ran(request, (now - started) * 1000)
+    const nowMs = clock.monotonicMs()
+    recorder.ran(request, (nowMs - started) * 1000)
     if (tracking.isActive) tracking.afterReply(client, runtime.command)
     recorder.show(request, 'after')
-    clock.renewIfOld(now)
+    clock.renewIfOld(nowMs)
     hooks.onResume(client, runtime.command.flags.includes('readonly'))
   }
 }

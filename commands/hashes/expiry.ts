@@ -26,9 +26,9 @@ type Condition = 'nx' | 'xx' | 'gt' | 'lt' | null
 function deadlineOf(name: Bytes, word: Bytes, unitMs: 1 | 1000, baseMs: number): number {
   const amount = requireInteger(word)
   if (amount < 0) throw clientError('ERR invalid expire time, must be >= 0')
-  const deadline = Number(amount) * unitMs + baseMs
-  if (deadline > MAX_DEADLINE_MS) throw invalidExpireTime(name)
-  return deadline
+  const deadlineMs = Number(amount) * unitMs + baseMs
+  if (deadlineMs > MAX_DEADLINE_MS) throw invalidExpireTime(name)
+  return deadlineMs
 }
 
 function conditionOf(word: Bytes): Condition {
@@ -39,16 +39,16 @@ function conditionOf(word: Bytes): Condition {
 }
 
 /** True if a deadline may replace the current one. 0 means no deadline, which is later than any. */
-function permits(condition: Condition, current: number, deadline: number): boolean {
+function permits(condition: Condition, current: number, deadlineMs: number): boolean {
   switch (condition) {
     case 'nx':
       return current === 0
     case 'xx':
       return current !== 0
     case 'gt':
-      return current !== 0 && deadline > current
+      return current !== 0 && deadlineMs > current
     case 'lt':
-      return current === 0 || deadline < current
+      return current === 0 || deadlineMs < current
     case null:
       return true
   }
@@ -72,22 +72,22 @@ function expire(context: Context, args: Args, name: Bytes, unitMs: 1 | 1000, fro
   const { db, keyspace } = context
   const key = args[1]
   const hash = findAs(db, key, Hash)
-  const deadline = Math.max(1, deadlineOf(name, args[2], unitMs, from === 'now' ? context.now : 0))
+  const deadlineMs = Math.max(1, deadlineOf(name, args[2], unitMs, from === 'now' ? context.nowMs : 0))
   const condition = conditionOf(args[3])
   const first = fieldsFrom(args, condition === null ? 3 : 4, badCountOfExpire)
   for (let i = first; i < args.length; i++) if (args[i]!.length > MAX_ENDING_FIELD_BYTES) throw stringTooLong()
   if (hash === undefined) return new Array(args.length - first).fill(NO_FIELD)
-  const isPast = keyspace.isPast(deadline)
+  const isPast = keyspace.isPast(deadlineMs)
   const replies: number[] = []
   const changed: Bytes[] = []
   for (let i = first; i < args.length; i++) {
     const field = args[i]!
     const current = hash.deadlineOf(field)
     if (current === undefined) replies.push(NO_FIELD)
-    else if (!permits(condition, current, deadline)) replies.push(NOT_MET)
+    else if (!permits(condition, current, deadlineMs)) replies.push(NOT_MET)
     else {
       if (isPast) hash.delete(field)
-      else hash.setDeadline(field, deadline)
+      else hash.setDeadline(field, deadlineMs)
       replies.push(isPast ? DELETED : DONE)
       changed.push(field)
     }
@@ -98,7 +98,7 @@ function expire(context: Context, args: Args, name: Bytes, unitMs: 1 | 1000, fro
     context.notify(EVENT_HASH, 'hdel', key)
     dropIfEmpty(hash)
   } else {
-    context.effectList(['HPEXPIREAT', key, String(deadline), 'FIELDS', String(changed.length), ...changed])
+    context.effectList(['HPEXPIREAT', key, String(deadlineMs), 'FIELDS', String(changed.length), ...changed])
     context.notify(EVENT_HASH, 'hexpire', key)
   }
   return replies
@@ -152,8 +152,8 @@ function deadlineReplies({ db }: Context, args: Args, answer: (deadlineMs: numbe
   const hash = readAs(db, args[1], Hash)
   const replies: number[] = []
   for (let i = fieldsFrom(args, 2, badCount); i < args.length; i++) {
-    const deadline = hash?.deadlineOf(args[i]!)
-    replies.push(deadline === undefined ? NO_FIELD : deadline === 0 ? NO_DEADLINE : answer(deadline))
+    const deadlineMs = hash?.deadlineOf(args[i]!)
+    replies.push(deadlineMs === undefined ? NO_FIELD : deadlineMs === 0 ? NO_DEADLINE : answer(deadlineMs))
   }
   return replies
 }
@@ -176,14 +176,14 @@ const getters = [
     name: 'httl',
     summary: 'Returns the TTL in seconds of a hash field.',
     syntax: 'HTTL key FIELDS numfields field [field ...]',
-    run: (context, args) => deadlineReplies(context, args, (deadline) => wholeSeconds(deadline - context.now)),
+    run: (context, args) => deadlineReplies(context, args, (deadlineMs) => wholeSeconds(deadlineMs - context.nowMs)),
   }),
   command({
     ...countdown,
     name: 'hpttl',
     summary: 'Returns the TTL in milliseconds of a hash field.',
     syntax: 'HPTTL key FIELDS numfields field [field ...]',
-    run: (context, args) => deadlineReplies(context, args, (deadline) => deadline - context.now),
+    run: (context, args) => deadlineReplies(context, args, (deadlineMs) => deadlineMs - context.nowMs),
   }),
   command({
     ...getter,
@@ -197,7 +197,7 @@ const getters = [
     name: 'hpexpiretime',
     summary: 'Returns the expiration time of a hash field as a Unix timestamp, in msec.',
     syntax: 'HPEXPIRETIME key FIELDS numfields field [field ...]',
-    run: (context, args) => deadlineReplies(context, args, (deadline) => deadline),
+    run: (context, args) => deadlineReplies(context, args, (deadlineMs) => deadlineMs),
   }),
 ]
 
@@ -217,8 +217,8 @@ const hpersist = command({
     const replies: number[] = []
     let isChanged = false
     for (let i = fieldsFrom(args, 2, badCount); i < args.length; i++) {
-      const deadline = hash?.deadlineOf(args[i]!)
-      if (deadline === undefined) replies.push(NO_FIELD)
+      const deadlineMs = hash?.deadlineOf(args[i]!)
+      if (deadlineMs === undefined) replies.push(NO_FIELD)
       else if (hash?.persist(args[i]!) !== true) replies.push(NO_DEADLINE)
       else {
         replies.push(DONE)

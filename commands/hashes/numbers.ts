@@ -65,8 +65,8 @@ const hincrbyfloat = command({
     noteSize(hash, server, field, text)
     context.effect('HSET', key, field, text)
     // The logged HSET drops the deadline on replicas and at replay.
-    const deadline = hash.deadlineOf(field) ?? 0
-    if (deadline !== 0) context.effect('HPEXPIREAT', key, String(deadline), 'FIELDS', '1', field)
+    const deadlineMs = hash.deadlineOf(field) ?? 0
+    if (deadlineMs !== 0) context.effect('HPEXPIREAT', key, String(deadlineMs), 'FIELDS', '1', field)
     context.notify(EVENT_HASH, 'hincrbyfloat', key)
     return text
   },

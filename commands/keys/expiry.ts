@@ -45,8 +45,8 @@ function conditionsOf(args: readonly Bytes[]): Conditions {
  */
 function deadlineOf(name: Bytes, word: Bytes, unitMs: 1 | 1000, baseMs: number): number {
   const amount = requireInteger(word)
-  const deadline = Number(amount) * unitMs + baseMs
-  if (Number.isSafeInteger(deadline) && deadline < MAX_DEADLINE_MS / 2) return deadline
+  const deadlineMs = Number(amount) * unitMs + baseMs
+  if (Number.isSafeInteger(deadlineMs) && deadlineMs < MAX_DEADLINE_MS / 2) return deadlineMs
   const scaled = BigInt(amount) * BigInt(unitMs)
   if (scaled > MAX_INT64 || scaled < MIN_INT64 || scaled > MAX_INT64 - BigInt(baseMs)) throw invalidExpireTime(name)
   const exact = scaled + BigInt(baseMs)
@@ -54,27 +54,27 @@ function deadlineOf(name: Bytes, word: Bytes, unitMs: 1 | 1000, baseMs: number):
 }
 
 /** True if a deadline may replace the current one. 0 means no deadline, which is later than any. */
-function permits({ nx, xx, gt, lt }: Conditions, current: number, deadline: number): boolean {
+function permits({ nx, xx, gt, lt }: Conditions, current: number, deadlineMs: number): boolean {
   if (nx && current !== 0) return false
   if (xx && current === 0) return false
-  if (gt && (current === 0 || deadline <= current)) return false
-  return !(lt && current !== 0 && deadline >= current)
+  if (gt && (current === 0 || deadlineMs <= current)) return false
+  return !(lt && current !== 0 && deadlineMs >= current)
 }
 
 function expire(context: Context, args: readonly Bytes[], name: Bytes, unitMs: 1 | 1000, from: 'now' | 'epoch'): number {
   const { db, keyspace } = context
   const conditions = conditionsOf(args)
-  const deadline = deadlineOf(name, args[2] as Bytes, unitMs, from === 'now' ? context.now : 0)
+  const deadlineMs = deadlineOf(name, args[2] as Bytes, unitMs, from === 'now' ? context.nowMs : 0)
   const key = args[1] as Bytes
   const entry = db.find(key)
-  if (entry === undefined || !permits(conditions, entry.expireAtMs, deadline)) return 0
-  if (keyspace.isPast(deadline)) {
+  if (entry === undefined || !permits(conditions, entry.expireAtMs, deadlineMs)) return 0
+  if (keyspace.isPast(deadlineMs)) {
     db.remove(entry)
     context.effect('DEL', key)
     context.notify(EVENT_GENERIC, 'del', key)
   } else {
-    db.setDeadline(entry, Math.max(1, deadline))
-    context.effect('PEXPIREAT', key, String(deadline))
+    db.setDeadline(entry, Math.max(1, deadlineMs))
+    context.effect('PEXPIREAT', key, String(deadlineMs))
     context.notify(EVENT_GENERIC, 'expire', key)
   }
   return 1
@@ -136,7 +136,7 @@ function deadlineReply(context: Context, key: Bytes, answer: (deadlineMs: number
   return entry.expireAtMs === 0 ? -1 : answer(entry.expireAtMs)
 }
 
-const left = (context: Context, deadlineMs: number) => Math.max(0, deadlineMs - context.now)
+const left = (context: Context, deadlineMs: number) => Math.max(0, deadlineMs - context.nowMs)
 const wholeSeconds = (milliseconds: number) => Math.floor((milliseconds + 500) / 1000)
 
 const getter = {
@@ -155,7 +155,7 @@ const getters = [
     since: '1.0.0',
     summary: 'Returns the expiration time in seconds of a key.',
     syntax: 'TTL key',
-    run: (context, args) => deadlineReply(context, args[1], (deadline) => wholeSeconds(left(context, deadline))),
+    run: (context, args) => deadlineReply(context, args[1], (deadlineMs) => wholeSeconds(left(context, deadlineMs))),
   }),
   command({
     ...countdown,
@@ -163,7 +163,7 @@ const getters = [
     since: '2.6.0',
     summary: 'Returns the expiration time in milliseconds of a key.',
     syntax: 'PTTL key',
-    run: (context, args) => deadlineReply(context, args[1], (deadline) => left(context, deadline)),
+    run: (context, args) => deadlineReply(context, args[1], (deadlineMs) => left(context, deadlineMs)),
   }),
   command({
     ...getter,
@@ -179,7 +179,7 @@ const getters = [
     since: '7.0.0',
     summary: 'Returns the expiration time of a key as a Unix milliseconds timestamp.',
     syntax: 'PEXPIRETIME key',
-    run: (context, args) => deadlineReply(context, args[1], (deadline) => deadline),
+    run: (context, args) => deadlineReply(context, args[1], (deadlineMs) => deadlineMs),
   }),
 ]
 

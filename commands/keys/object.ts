@@ -15,7 +15,7 @@ import type { Reply } from '../contract/reply.ts'
 import { integerOf } from '../parsing/args.ts'
 import { helpReply } from '../parsing/help.ts'
 
-const EMBEDDED_MAX_BYTES = 44
+const MAX_EMBEDDED_BYTES = 44
 /** Redis shares one object for each integer from 0 to below this. */
 const SHARED_INTEGERS = 10_000
 const SHARED_REFCOUNT = 2 ** 31 - 1
@@ -30,7 +30,7 @@ export function encodingOf(entry: Entry): Bytes {
   if (typeof value !== 'string') return value.encodingName
   if (isModifiedInPlace) return 'raw'
   if (integerOf(value) !== null) return 'int'
-  return value.length <= EMBEDDED_MAX_BYTES ? 'embstr' : 'raw'
+  return value.length <= MAX_EMBEDDED_BYTES ? 'embstr' : 'raw'
 }
 
 export function referenceCountOf(entry: Entry): number {

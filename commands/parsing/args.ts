@@ -18,7 +18,7 @@ export const MAX_INT64 = 2n ** 63n - 1n
 /** An integer of at most this many digits is always a safe integer. */
 const SAFE_DIGITS = 15
 /** "-9223372036854775808" */
-const LONGEST_INTEGER = 20
+const MAX_INTEGER_LENGTH = 20
 
 const ZERO = 48
 const ONE = 49
@@ -31,7 +31,7 @@ const MINUS = 45
  */
 export function integerOf(bytes: Bytes): Int64 | null {
   const length = bytes.length
-  if (length === 0 || length > LONGEST_INTEGER) return null
+  if (length === 0 || length > MAX_INTEGER_LENGTH) return null
   const negative = bytes.charCodeAt(0) === MINUS
   const from = negative ? 1 : 0
   const first = bytes.charCodeAt(from)

@@ -37,17 +37,17 @@ const HEXADECIMAL = /^([+-]?)0x([0-9a-f]*)(?:\.([0-9a-f]*))?(?:p([+-]?\d+))?$/i
 const INFINITE = /^([+-]?)inf(?:inity)?$/i
 
 /** The size in bytes of the buffer in which Redis parses a long double, without its final NUL. */
-const LONGEST_TEXT = 5 * 1024 - 1
+const MAX_DECIMAL_LENGTH = 5 * 1024 - 1
 /** Beyond these powers of ten, both formats overflow or underflow. */
-const LARGEST_POWER = 4940
-const SMALLEST_POWER = -4980
+const MAX_POWER = 4940
+const MIN_POWER = -4980
 
 /**
  * Redis's string2ld: returns the long double that a text spells. Returns null for other texts,
  * overflow and underflow to zero.
  */
 export function longDoubleOf(bytes: Bytes): LongDouble | null {
-  if (bytes.length > LONGEST_TEXT) return null
+  if (bytes.length > MAX_DECIMAL_LENGTH) return null
   const infinite = INFINITE.exec(bytes)
   if (infinite !== null) return infinite[1] === '-' ? '-inf' : 'inf'
   const written = writtenOf(bytes)
@@ -126,8 +126,8 @@ function round(written: Written, format: Format): Rounded | 'too large' | 'too s
   if (digits === 0n) return { mantissa: 0n, exponent: 0 }
   // Checked before computing any power: 1e999999999 must cost nothing.
   const powerOfTen = digits.toString(16).length * Math.log10(16) + written.exponent * Math.log10(base)
-  if (powerOfTen > LARGEST_POWER) return 'too large'
-  if (powerOfTen < SMALLEST_POWER) return 'too small'
+  if (powerOfTen > MAX_POWER) return 'too large'
+  if (powerOfTen < MIN_POWER) return 'too small'
   const scale = BigInt(base) ** BigInt(Math.abs(written.exponent))
   const numerator = written.exponent >= 0 ? digits * scale : digits
   const denominator = written.exponent >= 0 ? 1n : scale

@@ -47,12 +47,12 @@ export function stringReply(value: StringValue): Reply {
 }
 
 /** A part of a rope is answered in chunks from this size on. */
-const CHUNKS_MIN_BYTES = 16 * 1024
+const MIN_CHUNKED_BYTES = 16 * 1024
 
 /** Returns the part of a string from `start` to before `end` as a reply. */
 export function sliceReply(value: StringValue, start: number, end: number): Reply {
   if (typeof value === 'string') return value.slice(start, end)
-  return end - start < CHUNKS_MIN_BYTES ? value.read(start, end) : chunksReply(value, start, end)
+  return end - start < MIN_CHUNKED_BYTES ? value.read(start, end) : chunksReply(value, start, end)
 }
 
 const ZEROS = Buffer.alloc(16 * 1024)

@@ -30,14 +30,14 @@ const wait = command({
   categories: ['connection'],
   arity: 3,
   flags: [],
-  *steps({ server, session, now }, args) {
+  *steps({ server, session, nowMs }, args) {
     if (server.replication.isReplica) {
       throw clientError(
         'ERR WAIT cannot be used with replica instances. Please also note that since Redis 4.0 if a replica is configured to be writable (which is not the default) writes to replicas are just local and are not propagated.',
       )
     }
     const replicas = Math.max(0, requireClampedInteger(args[1]))
-    const timeoutMs = requireTimeoutMs(args[2], now)
+    const timeoutMs = requireTimeoutMs(args[2], nowMs)
     const reached = yield* reach(server, session, { local: false, replicas, what: 'applied', timeoutMs })
     return reached.replicas
   },
@@ -56,11 +56,11 @@ const waitaof = command({
   categories: ['connection'],
   arity: 4,
   flags: ['noscript'],
-  *steps({ server, session, now }, args) {
+  *steps({ server, session, nowMs }, args) {
     const local = requireSafeInteger(args[1], 0, 1) === 1
     const replicas = requireClampedInteger(args[2], notPositive)
     if (replicas < 0) throw notPositive()
-    const timeoutMs = requireTimeoutMs(args[3], now)
+    const timeoutMs = requireTimeoutMs(args[3], nowMs)
     if (server.replication.isReplica) {
       throw clientError(
         'ERR WAITAOF cannot be used with replica instances. Please also note that writes to replicas are just local and are not propagated.',

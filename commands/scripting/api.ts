@@ -24,8 +24,8 @@ export interface ScriptHost {
 const LEVELS: readonly ScriptLogLevel[] = ['debug', 'verbose', 'notice', 'warning']
 const TOO_LARGE = 'ERR the arguments of the call exceed lua-memory-limit'
 const NOT_ARGUMENTS = 'ERR Lua redis lib command arguments must be strings or integers'
-const LEAST_INT = -(2 ** 31)
-const GREATEST_INT = 2 ** 31 - 1
+const MIN_INT = -(2 ** 31)
+const MAX_INT = 2 ** 31 - 1
 const VERSION = REDIS_COMPATIBLE_VERSION.split('.').map(Number)
 
 const CONSTANTS: Readonly<Record<string, number | Bytes>> = {
@@ -121,7 +121,7 @@ function functionsOf(host: ScriptHost): Readonly<Record<string, HostFunction>> {
 /** Returns a number as C casts it to `int`: truncated, or the minimum if out of range. */
 function intAt(stack: LuaStack, index: number): number {
   const whole = Math.trunc(stack.number(index))
-  return whole >= LEAST_INT && whole <= GREATEST_INT ? whole + 0 : LEAST_INT
+  return whole >= MIN_INT && whole <= MAX_INT ? whole + 0 : MIN_INT
 }
 
 function called(stack: LuaStack, host: ScriptHost): Reply {

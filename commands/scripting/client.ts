@@ -10,7 +10,7 @@ import { type Client, type Session, SessionState } from '../contract/session.ts'
 /** The client that runs a script's commands and discards their replies. */
 export class ScriptClient extends SessionState implements Client {
   user: SessionUser = SUPERUSER
-  authenticated = true
+  isAuthenticated = true
   override isScript = true
   readonly address = 'lua'
   readonly localAddress = ''
@@ -25,7 +25,7 @@ export class ScriptClient extends SessionState implements Client {
     this.user = caller.user
     this.database = caller.database
     this.noTouch = caller.noTouch
-    this.lastWriteAt = caller.lastWriteAt
+    this.lastWriteOffset = caller.lastWriteOffset
     this.resp = 2
   }
 

@@ -16,7 +16,7 @@ import { pushWords } from './values.ts'
 
 const CHUNK_NAME = '@user_script'
 /** The number of kept scripts that SCRIPT LOAD did not load. */
-const MOST_EVALUATED = 500
+const MAX_EVALUATED_SCRIPTS = 500
 
 export interface Script {
   readonly text: Bytes
@@ -125,7 +125,7 @@ export class Scripting implements ScriptingPort {
     this.byText.set(text, script)
     this.byDigest.set(script.digest, script)
     this.evaluated++
-    if (this.evaluated > MOST_EVALUATED) this.evict()
+    if (this.evaluated > MAX_EVALUATED_SCRIPTS) this.evict()
     return script
   }
 

@@ -98,7 +98,7 @@ function describeObject(context: Context, args: Args): Reply {
   const entry = requireEntry(context, args[2])
   const encoding = encodingOf(entry)
   const idle = entry.accessedAtSeconds === 0 ? 0 : Math.max(0, context.keyspace.monotonicSeconds - entry.accessedAtSeconds)
-  const accessedAt = Math.floor(context.now / 1000) - idle
+  const accessedAt = Math.floor(context.nowMs / 1000) - idle
   const more = encoding === 'quicklist' ? quicklistFields(context, entry.value as Collection) : ''
   return new SimpleString(
     `Value at:0x000000000000 refcount:${referenceCountOf(entry)} encoding:${encoding} serializedlength:${serializedLength(entry)} lru:${accessedAt & 0xffffff} lru_seconds_idle:${idle}${more}`,

@@ -39,7 +39,7 @@ const save = command({
   arity: 1,
   flags: ['admin', 'noscript', 'no_async_loading', 'no_multi'],
   *steps({ server: { storage } }) {
-    if (storage.checkpointRunning) throw alreadySaving()
+    if (storage.isCheckpointRunning) throw alreadySaving()
     yield* waitAlone(() => checkpointOrRefuse(storage))
     return OK
   },
@@ -58,7 +58,7 @@ const bgsave = command({
   run({ server: { storage } }, args) {
     const isScheduled = args.length > 1
     if (isScheduled && (args.length > 2 || !isToken(args[1], 'schedule'))) throw syntaxError()
-    const running = storage.checkpointRunning
+    const running = storage.isCheckpointRunning
     if (running && !isScheduled) throw alreadySaving()
     checkpointInBackground(storage)
     return new SimpleString(running ? 'Background saving scheduled' : 'Background saving started')
@@ -78,7 +78,7 @@ const bgrewriteaof = command({
   arity: 1,
   flags: ['admin', 'noscript', 'no_async_loading'],
   run({ server: { storage } }) {
-    const running = storage.checkpointRunning
+    const running = storage.isCheckpointRunning
     checkpointInBackground(storage)
     return new SimpleString(`Background append only file rewriting ${running ? 'scheduled' : 'started'}`)
   },

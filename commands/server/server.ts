@@ -33,7 +33,7 @@ const time = command({
   tips: ['nondeterministic_output'],
   arity: 1,
   flags: ['loading', 'stale', 'fast'],
-  run: ({ now }) => [String(Math.floor(now / 1000)), String((now % 1000) * 1000)],
+  run: ({ nowMs }) => [String(Math.floor(nowMs / 1000)), String((nowMs % 1000) * 1000)],
 })
 
 /**
@@ -64,7 +64,7 @@ const monitor = command({
   flags: ['admin', 'noscript', 'loading', 'stale'],
   run({ server, session, mayBlock }) {
     if (!mayBlock) throw clientError("ERR MONITOR isn't allowed for DENY BLOCKING client")
-    if (!session.monitoring) server.clients.monitor(session)
+    if (!session.isMonitoring) server.clients.monitor(session)
     return OK
   },
 })

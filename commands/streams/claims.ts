@@ -37,7 +37,7 @@ const xpending = command({
     const stream = readAs(context.db, args[1], Stream)
     const group = stream === undefined ? undefined : findGroup(stream, args[2])
     if (group === undefined) throw noGroup(args[1], args[2])
-    return query === null ? pendingSummary(group) : pendingEntries(group, query, context.now)
+    return query === null ? pendingSummary(group) : pendingEntries(group, query, context.nowMs)
   },
 })
 
@@ -71,7 +71,7 @@ function pendingSummary(group: ConsumerGroup): Reply {
   return [group.pendingCount, idText(ends[0]), idText(ends[1]), consumers]
 }
 
-function pendingEntries(group: ConsumerGroup, { idleMs, start, end, count, consumer: name }: PendingQuery, now: number): Reply {
+function pendingEntries(group: ConsumerGroup, { idleMs, start, end, count, consumer: name }: PendingQuery, nowMs: number): Reply {
   const consumer = name === undefined ? undefined : group.consumer(name)
   const replies: Reply[] = []
   if (name !== undefined && consumer === undefined) return replies
@@ -81,7 +81,7 @@ function pendingEntries(group: ConsumerGroup, { idleMs, start, end, count, consu
     if (id > end) break
     const pending = consumer === undefined ? range.pending : group.pending(id)
     if (pending === undefined) continue
-    const elapsed = now - pending.deliveredAtMs
+    const elapsed = nowMs - pending.deliveredAtMs
     if (idleMs > 0 && elapsed < idleMs) continue
     const owner = consumer === undefined ? group.consumerName(pending.consumer) : consumer.name
     replies.push([idText(id), owner, Math.max(0, elapsed), pending.deliveries])
@@ -109,7 +109,7 @@ const xclaim = command({
     const stream = readAs(context.db, args[1], Stream)
     const group = stream === undefined ? undefined : findGroup(stream, args[2])
     if (group === undefined) throw noGroup(args[1], args[2])
-    const options = claimOf(args, context.now)
+    const options = claimOf(args, context.nowMs)
     const movesOn = options.lastId !== null && options.lastId > group.lastId
     const found = group.consumer(args[3])
     if (movesOn) {
@@ -117,7 +117,7 @@ const xclaim = command({
       group.save()
     }
     const consumer = found ?? createConsumer(context, args[1], group, args[3])
-    consumer.see(context.now)
+    consumer.see(context.nowMs)
     const { replies, claimed } = claim(context, args[1], consumer, options)
     if (claimed === 0) {
       if (found === undefined) logConsumer(context, args[1], consumer)
@@ -127,10 +127,10 @@ const xclaim = command({
   },
 })
 
-interface Claim {
+interface PendingClaim {
   readonly ids: readonly Bytes[]
   readonly minIdleMs: number
-  readonly deliveredAt: number
+  readonly deliveredAtMs: number
   /** Null for one more; with JUSTID for no change. */
   readonly deliveries: Uint64 | null
   readonly isForced: boolean
@@ -138,7 +138,7 @@ interface Claim {
   readonly lastId: Bytes | null
 }
 
-function claimOf(args: Args, now: number): Claim {
+function claimOf(args: Args, nowMs: number): PendingClaim {
   const idle = requireClampedInteger(args[4], () => clientError('ERR Invalid min-idle-time argument for XCLAIM'))
   const ids: Bytes[] = []
   let at = 5
@@ -147,7 +147,7 @@ function claimOf(args: Args, now: number): Claim {
     if (id === null) break
     ids.push(id)
   }
-  let deliveredAt = -1
+  let deliveredAtMs = -1
   let deliveries: Uint64 | null = null
   let isForced = false
   let isJustId = false
@@ -160,8 +160,8 @@ function claimOf(args: Args, now: number): Claim {
     else if (value === undefined) throw unknownClaimOption(word)
     else {
       at++
-      if (isToken(word, 'idle')) deliveredAt = now - requireClampedInteger(value, badClaimOption('IDLE'))
-      else if (isToken(word, 'time')) deliveredAt = requireClampedInteger(value, badClaimOption('TIME'))
+      if (isToken(word, 'idle')) deliveredAtMs = nowMs - requireClampedInteger(value, badClaimOption('IDLE'))
+      else if (isToken(word, 'time')) deliveredAtMs = requireClampedInteger(value, badClaimOption('TIME'))
       else if (isToken(word, 'retrycount')) {
         const given = requireInteger(value, badClaimOption('RETRYCOUNT'))
         deliveries = given < 0 ? null : given
@@ -170,17 +170,17 @@ function claimOf(args: Args, now: number): Claim {
     }
   }
   // Clients use clocks of their own. An impossible time counts as now.
-  if (deliveredAt < 0 || deliveredAt > now) deliveredAt = now
-  return { ids, minIdleMs: Math.max(0, idle), deliveredAt, deliveries, isForced, isJustId, lastId }
+  if (deliveredAtMs < 0 || deliveredAtMs > nowMs) deliveredAtMs = nowMs
+  return { ids, minIdleMs: Math.max(0, idle), deliveredAtMs, deliveries, isForced, isJustId, lastId }
 }
 
 const unknownClaimOption = (word: Bytes) => clientError(`ERR Unrecognized XCLAIM option '${word}'`)
 const badClaimOption = (name: Bytes) => () => clientError(`ERR Invalid ${name} option argument for XCLAIM`)
 
-function claim(context: Context, key: Bytes, consumer: Consumer, options: Claim): { replies: Reply[]; claimed: number } {
+function claim(context: Context, key: Bytes, consumer: Consumer, options: PendingClaim): { replies: Reply[]; claimed: number } {
   const { group } = consumer
   const { entries } = group.stream
-  const { now } = context
+  const { nowMs } = context
   // A replayed XCLAIM without LASTID is of entries that their consumer read again, which does not
   // count as activity (effects.ts).
   const isHistory = context.keyspace.expiry === 'ignore' && options.lastId === null
@@ -196,15 +196,15 @@ function claim(context: Context, key: Bytes, consumer: Consumer, options: Claim)
     }
     const entry = entries.value as Bytes
     if (pending === undefined && !options.isForced) continue
-    if (pending !== undefined && options.minIdleMs > 0 && now - pending.deliveredAtMs < options.minIdleMs) continue
+    if (pending !== undefined && options.minIdleMs > 0 && nowMs - pending.deliveredAtMs < options.minIdleMs) continue
     // Created by FORCE: counts as delivered once, as in Redis.
     const before = pending?.deliveries ?? 1
     const deliveries = options.deliveries ?? (options.isJustId ? before : increment(before))
-    group.assign(id, consumer, options.deliveredAt, deliveries)
-    log.claim(id, options.deliveredAt, deliveries)
+    group.assign(id, consumer, options.deliveredAtMs, deliveries)
+    log.claim(id, options.deliveredAtMs, deliveries)
     replies.push(options.isJustId ? idText(id) : entryReply(id, entry))
   }
-  if (replies.length > 0 && !isHistory) consumer.act(now)
+  if (replies.length > 0 && !isHistory) consumer.act(nowMs)
   log.finish()
   return { replies, claimed: replies.length }
 }
@@ -226,14 +226,14 @@ const xautoclaim = command({
     if (group === undefined) throw noGroup(args[1], args[2])
     const found = group.consumer(args[3])
     const consumer = found ?? createConsumer(context, args[1], group, args[3])
-    consumer.see(context.now)
+    consumer.see(context.nowMs)
     return autoclaim(context, args[1], consumer, options, found === undefined ? 'new' : 'known')
   },
 })
 
 /** XAUTOCLAIM looks at this many pending entries for each entry of its COUNT. */
 const ATTEMPTS = 10
-const MOST_CLAIMS = (2n ** 63n - 1n) / 16n
+const MAX_CLAIMS = (2n ** 63n - 1n) / 16n
 
 interface Autoclaim {
   readonly minIdleMs: number
@@ -250,7 +250,7 @@ function autoclaimOf(args: Args): Autoclaim {
   for (let at = 6; at < args.length; at++) {
     if (isToken(args[at], 'count') && at + 1 < args.length) {
       const given = requireInteger(args[++at] as Bytes, notAResultCount)
-      if (given < 1 || given > MOST_CLAIMS) throw notAResultCount()
+      if (given < 1 || given > MAX_CLAIMS) throw notAResultCount()
       count = Number(given)
     } else if (isToken(args[at], 'justid')) isJustId = true
     else throw syntaxError()
@@ -261,7 +261,7 @@ function autoclaimOf(args: Args): Autoclaim {
 function autoclaim(context: Context, key: Bytes, consumer: Consumer, options: Autoclaim, state: 'new' | 'known'): Reply {
   const { group } = consumer
   const { entries } = group.stream
-  const { now } = context
+  const { nowMs } = context
   const log = new PendingLog(context, key, consumer, group.lastId)
   const claimed: Reply[] = []
   const deleted: Reply[] = []
@@ -278,13 +278,13 @@ function autoclaim(context: Context, key: Bytes, consumer: Consumer, options: Au
       deleted.push(idText(id))
       continue
     }
-    if (options.minIdleMs > 0 && now - pending.deliveredAtMs < options.minIdleMs) continue
+    if (options.minIdleMs > 0 && nowMs - pending.deliveredAtMs < options.minIdleMs) continue
     const deliveries = options.isJustId ? pending.deliveries : increment(pending.deliveries)
     claimed.push(options.isJustId ? idText(id) : entryReply(id, entries.value as Bytes))
-    group.assign(id, consumer, now, deliveries)
-    log.claim(id, now, deliveries)
+    group.assign(id, consumer, nowMs, deliveries)
+    log.claim(id, nowMs, deliveries)
   }
-  if (claimed.length > 0) consumer.act(now)
+  if (claimed.length > 0) consumer.act(nowMs)
   log.finish()
   if (claimed.length === 0 && state === 'new') logConsumer(context, key, consumer)
   return [idText(range.next() ? range.id : ZERO_ID), claimed, deleted]

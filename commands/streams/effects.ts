@@ -14,11 +14,11 @@ import { idText, type Uint64 } from '../../storage/values/streams/id.ts'
 import type { Context } from '../contract/context.ts'
 
 /** The largest number of ids in one logged command. */
-const MOST_IDS = 1000
+const MAX_LOGGED_IDS = 1000
 
 /** Creates a consumer and notifies of it, for every command that creates one. */
 export function createConsumer(context: Context, key: Bytes, group: ConsumerGroup, name: Bytes): Consumer {
-  const consumer = group.createConsumer(name, context.now)
+  const consumer = group.createConsumer(name, context.nowMs)
   context.notify(EVENT_STREAM, 'xgroup-createconsumer', key)
   return consumer
 }
@@ -40,7 +40,7 @@ export class PendingLog {
   private readonly options: readonly Bytes[]
   private claimed: Bytes[] = []
   private dropped: Bytes[] = []
-  private deliveredAt = 0
+  private deliveredAtMs = 0
   private deliveries: Uint64 = 0
 
   /**
@@ -55,18 +55,18 @@ export class PendingLog {
   }
 
   /** The consumer now owns the entry. */
-  claim(id: Bytes, deliveredAt: number, deliveries: Uint64): void {
-    if (deliveries !== this.deliveries || deliveredAt !== this.deliveredAt || this.claimed.length === MOST_IDS) {
+  claim(id: Bytes, deliveredAtMs: number, deliveries: Uint64): void {
+    if (deliveries !== this.deliveries || deliveredAtMs !== this.deliveredAtMs || this.claimed.length === MAX_LOGGED_IDS) {
       this.flushClaimed()
       this.deliveries = deliveries
-      this.deliveredAt = deliveredAt
+      this.deliveredAtMs = deliveredAtMs
     }
     this.claimed.push(idText(id))
   }
 
   /** The entry is no longer pending. */
   drop(id: Bytes): void {
-    if (this.dropped.length === MOST_IDS) this.flushDropped()
+    if (this.dropped.length === MAX_LOGGED_IDS) this.flushDropped()
     this.dropped.push(idText(id))
   }
 
@@ -81,7 +81,7 @@ export class PendingLog {
     if (claimed.length === 0) return
     const words = ['XCLAIM', this.key, consumer.group.name, consumer.name, '0']
     for (const id of claimed) words.push(id)
-    words.push('TIME', String(this.deliveredAt), 'RETRYCOUNT', String(this.deliveries))
+    words.push('TIME', String(this.deliveredAtMs), 'RETRYCOUNT', String(this.deliveries))
     for (const option of this.options) words.push(option)
     context.effectList(words)
     this.claimed = []

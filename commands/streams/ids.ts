@@ -13,7 +13,7 @@ const DASH = 45
 /** A number of at most this many digits is a safe integer. */
 const SAFE_DIGITS = 15
 /** The longest id that Redis accepts, in bytes. */
-const LONGEST_ID = 127
+const MAX_ID_LENGTH = 127
 
 /** A number without a minus, as C's strtoull accepts it. */
 const SPELLED = /^[ \t\n\v\f\r]*\+?(\d+)$/
@@ -42,7 +42,7 @@ function uint64OfWord(word: Bytes): Uint64 | null {
 
 /** Reads `ms-seq`, or `ms` with `missingSeq` as its sequence number; null for any other word. */
 function idOfWord(word: Bytes, missingSeq: Uint64): Bytes | null {
-  if (word.length > LONGEST_ID) return null
+  if (word.length > MAX_ID_LENGTH) return null
   const nul = word.indexOf('\x00') // Redis reads a C string
   const text = nul < 0 ? word : word.slice(0, nul)
   const dash = text.indexOf('-')
@@ -102,7 +102,7 @@ export interface WantedId {
 
 export function requireWantedId(word: Bytes): WantedId {
   if (word.length > 2 && word.charCodeAt(word.length - 2) === DASH && word[word.length - 1] === '*') {
-    const ms = word.length > LONGEST_ID ? null : uint64OfWord(word.slice(0, -2))
+    const ms = word.length > MAX_ID_LENGTH ? null : uint64OfWord(word.slice(0, -2))
     if (ms === null) throw invalidId()
     return { ms, id: null }
   }

@@ -139,10 +139,10 @@ const infoOfConsumers = command({
   run(context, args) {
     const group = findGroup(requireStream(context, args[2]), args[3])
     if (group === undefined) throw noGroupOfKey(args[2], args[3])
-    const { now } = context
+    const { nowMs } = context
     return group.consumers.map((consumer) => {
-      const inactive = consumer.activeAtMs === -1 ? -1 : Math.max(0, now - consumer.activeAtMs)
-      const idle = Math.max(0, now - consumer.seenAtMs)
+      const inactive = consumer.activeAtMs === -1 ? -1 : Math.max(0, nowMs - consumer.activeAtMs)
+      const idle = Math.max(0, nowMs - consumer.seenAtMs)
       return new MapReply(['name', consumer.name, 'pending', consumer.pendingCount, 'idle', idle, 'inactive', inactive])
     })
   },

@@ -33,12 +33,12 @@ interface ReadOptions {
   readonly group: Bytes | null
   readonly consumer: Bytes
   /** The position of the first key. As many ids as keys follow the keys. */
-  readonly keysAt: number
+  readonly firstKeyIndex: number
   readonly keyCount: number
 }
 
 /** Reads the words before the keys. */
-function optionsOf({ session, now }: Context, args: Args, name: 'xread' | 'xreadgroup'): ReadOptions {
+function optionsOf({ session, nowMs }: Context, args: Args, name: 'xread' | 'xreadgroup'): ReadOptions {
   const isGroup = name === 'xreadgroup'
   let count = Number.POSITIVE_INFINITY
   let timeoutMs = -1
@@ -50,7 +50,7 @@ function optionsOf({ session, now }: Context, args: Args, name: 'xread' | 'xread
     const left = args.length - 1 - i
     if (left > 0 && isToken(word, 'block')) {
       if (session.isScript) throw clientError(`ERR ${args[0]} command is not allowed with BLOCK option from scripts`)
-      timeoutMs = requireTimeoutMs(args[++i] as Bytes, now)
+      timeoutMs = requireTimeoutMs(args[++i] as Bytes, nowMs)
     } else if (left > 0 && isToken(word, 'count')) {
       const given = requireClampedInteger(args[++i] as Bytes)
       count = given <= 0 ? Number.POSITIVE_INFINITY : given
@@ -60,7 +60,7 @@ function optionsOf({ session, now }: Context, args: Args, name: 'xread' | 'xread
         throw clientError(`ERR Unbalanced '${name}' list of streams: for each stream key an ID or '${last}' must be specified.`)
       }
       if (isGroup && group === null) throw clientError('ERR Missing GROUP option for XREADGROUP')
-      return { count, timeoutMs, isAcknowledged, group, consumer, keysAt: i + 1, keyCount: left / 2 }
+      return { count, timeoutMs, isAcknowledged, group, consumer, firstKeyIndex: i + 1, keyCount: left / 2 }
     } else if (left > 1 && isToken(word, 'group')) {
       if (!isGroup) throw clientError('ERR The GROUP option is only supported by XREADGROUP. You called XREAD instead.')
       group = args[i + 1] as Bytes
@@ -92,26 +92,26 @@ const xread = command({
   findKeys: findStreamKeys,
   run(context, args) {
     const options = optionsOf(context, args, 'xread')
-    const { keysAt, keyCount, count } = options
+    const { firstKeyIndex, keyCount, count } = options
     const streams: (Stream | undefined)[] = []
     const ids: Bytes[] = []
     for (let i = 0; i < keyCount; i++) {
-      const stream = readAs(context.db, args[keysAt + i] as Bytes, Stream)
+      const stream = readAs(context.db, args[firstKeyIndex + i] as Bytes, Stream)
       streams.push(stream)
-      ids.push(requireReadId(args[keysAt + keyCount + i] as Bytes, stream))
+      ids.push(requireReadId(args[firstKeyIndex + keyCount + i] as Bytes, stream))
     }
     const served: Reply[] = []
     for (let i = 0; i < keyCount; i++) {
       const stream = streams[i]
       const id = ids[i] as Bytes
       if (stream === undefined) {
-        context.db.missed(args[keysAt + i] as Bytes) // counts a second miss: Redis looks twice
+        context.db.missed(args[firstKeyIndex + i] as Bytes) // counts a second miss: Redis looks twice
         continue
       }
       // An id from the last present entry on finds nothing yet, even if `lastId` is higher.
       if (stream.size === 0 || id >= stream.lastId || id >= stream.lastPresentId) continue
       const rank = stream.countUpTo(id)
-      served.push(args[keysAt + i] as Bytes, entriesReply(stream, rank, Math.min(count, stream.size - rank), 'forward'))
+      served.push(args[firstKeyIndex + i] as Bytes, entriesReply(stream, rank, Math.min(count, stream.size - rank), 'forward'))
     }
     return served.length > 0 ? streamsReply(context, served) : wait(context, args, options, ids)
   },
@@ -137,23 +137,23 @@ const xreadgroup = command({
   findKeys: findStreamKeys,
   run(context, args) {
     const options = optionsOf(context, args, 'xreadgroup')
-    const { keysAt, keyCount } = options
+    const { firstKeyIndex, keyCount } = options
     const name = options.group as Bytes
     // A stream that is named twice has one group, so the entries delivered for the first name are
     // gone for the second.
     const groups: ConsumerGroup[] = []
     const ids: Bytes[] = []
     for (let i = 0; i < keyCount; i++) {
-      const key = args[keysAt + i] as Bytes
+      const key = args[firstKeyIndex + i] as Bytes
       const stream = readAs(context.db, key, Stream)
       const group = stream === undefined ? undefined : (sameStream(groups, stream) ?? findGroup(stream, name))
       if (group === undefined) throw clientError(`NOGROUP No such key '${key}' or consumer group '${name}' in XREADGROUP with GROUP option`)
       groups.push(group)
-      ids.push(requireGroupId(args[keysAt + keyCount + i] as Bytes))
+      ids.push(requireGroupId(args[firstKeyIndex + keyCount + i] as Bytes))
     }
     const served: Reply[] = []
     for (let i = 0; i < keyCount; i++) {
-      const key = args[keysAt + i] as Bytes
+      const key = args[firstKeyIndex + i] as Bytes
       const entries = serveGroup(context, key, groups[i] as ConsumerGroup, ids[i] as Bytes, options)
       if (entries !== null) served.push(key, entries)
     }
@@ -177,14 +177,14 @@ function requireGroupId(word: Bytes): Bytes {
 
 /** The entries that a consumer gets from one stream; null if there are no new ones. */
 function serveGroup(context: Context, key: Bytes, group: ConsumerGroup, id: Bytes, options: ReadOptions): Reply[] | null {
-  const { now } = context
+  const { nowMs } = context
   const found = group.consumer(options.consumer)
   const consumer = found ?? createConsumer(context, key, group, options.consumer)
   const hasNews = id === MAX_ID && group.lastId < group.stream.lastPresentId
   const delivers = hasNews && !options.isAcknowledged
   // Otherwise XCLAIM creates it.
   if (found === undefined && !delivers) logConsumer(context, key, consumer)
-  consumer.see(now)
+  consumer.see(nowMs)
   if (id !== MAX_ID) return history(context, key, consumer, id, options.count)
   return hasNews ? news(context, key, consumer, options) : null
 }
@@ -210,10 +210,10 @@ function news(context: Context, key: Bytes, consumer: Consumer, { count, isAckno
   if (!isAcknowledged) {
     const log = new PendingLog(context, key, consumer, group.lastId)
     for (const id of ids) {
-      group.assign(id, consumer, context.now, 1)
-      log.claim(id, context.now, 1)
+      group.assign(id, consumer, context.nowMs, 1)
+      log.claim(id, context.nowMs, 1)
     }
-    consumer.act(context.now)
+    consumer.act(context.nowMs)
     log.finish()
   }
   logGroup(context, key, group)
@@ -223,7 +223,7 @@ function news(context: Context, key: Bytes, consumer: Consumer, { count, isAckno
 /** The consumer's own pending entries after an id; entries deleted since have no fields. */
 function history(context: Context, key: Bytes, consumer: Consumer, id: Bytes, count: number): Reply[] {
   const { group } = consumer
-  const { now } = context
+  const { nowMs } = context
   const replies: Reply[] = []
   const log = new PendingLog(context, key, consumer, null)
   const range = consumer.pendingFrom(nextId(id) as Bytes)
@@ -233,8 +233,8 @@ function history(context: Context, key: Bytes, consumer: Consumer, id: Bytes, co
     const pending = entry === undefined ? undefined : group.pending(range.id)
     if (pending === undefined) continue
     const deliveries = increment(pending.deliveries)
-    group.assign(range.id, consumer, now, deliveries)
-    log.claim(range.id, now, deliveries)
+    group.assign(range.id, consumer, nowMs, deliveries)
+    log.claim(range.id, nowMs, deliveries)
   }
   log.finish()
   return replies
@@ -252,12 +252,12 @@ function streamsReply({ session }: Context, served: readonly Reply[]): Reply {
  * Blocks the client, or answers nil without BLOCK. `ids` has the resolved ids: `$` must not move
  * while the client is blocked.
  */
-function wait(context: Context, args: Args, { timeoutMs, keysAt, keyCount, group }: ReadOptions, ids: readonly Bytes[]): Reply {
+function wait(context: Context, args: Args, { timeoutMs, firstKeyIndex, keyCount, group }: ReadOptions, ids: readonly Bytes[]): Reply {
   if (timeoutMs < 0) return NULL_ARRAY
-  const keys = args.slice(keysAt, keysAt + keyCount)
+  const keys = args.slice(firstKeyIndex, firstKeyIndex + keyCount)
   const common = { keys, kind: KIND_STREAM, timeoutMs, onTimeout: NULL_ARRAY }
   if (group !== null) return context.block({ ...common, wakesOnDelete: true, waitGroup: group })
-  return context.block({ ...common, args: [...args.slice(0, keysAt + keyCount), ...ids.map(idText)] })
+  return context.block({ ...common, args: [...args.slice(0, firstKeyIndex + keyCount), ...ids.map(idText)] })
 }
 
 export const streamReads: readonly Command[] = [xread, xreadgroup]

@@ -44,7 +44,7 @@ function add(context: Context, args: Args): Reply {
   if (found === undefined && makesNoStream) return null
   const last = found === undefined ? ZERO_ID : found.lastId
   if (last === MAX_ID) throw clientError('ERR The stream has exhausted the last possible ID, unable to add more items')
-  const id = idAfter(last, wanted, context.now)
+  const id = idAfter(last, wanted, context.nowMs)
   if (id === null || id <= last) throw clientError('ERR The ID specified in XADD is equal or smaller than the target stream top item')
   const entry = packEntry(args, from)
   if (entry === null) throw clientError('ERR Elements are too large to be stored')
@@ -70,8 +70,8 @@ function add(context: Context, args: Args): Reply {
 }
 
 /** The id of a new entry; null if no higher id is left for the requested milliseconds. */
-function idAfter(last: Bytes, wanted: WantedId | null, now: number): Bytes | null {
-  if (wanted === null) return now > msOf(last) ? idOf(now, 0) : nextId(last)
+function idAfter(last: Bytes, wanted: WantedId | null, nowMs: number): Bytes | null {
+  if (wanted === null) return nowMs > msOf(last) ? idOf(nowMs, 0) : nextId(last)
   if (wanted.id !== null) return wanted.id
   if (wanted.ms !== msOf(last)) return idOf(wanted.ms, 0)
   const seq = seqOf(last)

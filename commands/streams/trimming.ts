@@ -26,11 +26,12 @@ export interface Trim {
  */
 const DEFAULT_NODE_ENTRIES = 100
 /**
- * Without LIMIT, rough trimming removes at most this many nodes, and at most LARGEST_LIMIT entries.
+ * Without LIMIT, rough trimming removes at most this many nodes, and at most MAX_TRIM_LIMIT
+ * entries.
  */
 const LIMIT_NODES = 100
 const DEFAULT_LIMIT = 10_000
-const LARGEST_LIMIT = 1_000_000
+const MAX_TRIM_LIMIT = 1_000_000
 
 /** The options before XADD's id, or those of XTRIM. */
 export class TrimOptions {
@@ -59,7 +60,7 @@ export class TrimOptions {
         break
       }
     }
-    options.settle(context, limit)
+    options.checkTogether(context, limit)
     return options
   }
 
@@ -73,7 +74,7 @@ export class TrimOptions {
       limit = options.takeLimit(args)
     }
     if (options.trim === null) throw limit ? limitAlone() : clientError('ERR syntax error, XTRIM must be called with a trimming strategy')
-    options.settle(context, limit)
+    options.checkTogether(context, limit)
     return options
   }
 
@@ -102,7 +103,7 @@ export class TrimOptions {
     return Number(limit)
   }
 
-  private settle({ keyspace, server }: Context, limit: number | null): void {
+  private checkTogether({ keyspace, server }: Context, limit: number | null): void {
     const { trim } = this
     if (limit !== null && limit > 0 && trim === null) throw limitAlone()
     if (keyspace.expiry === 'ignore') return // the logged trimming is exact
@@ -111,7 +112,7 @@ export class TrimOptions {
       this.limit = limit
     } else if (trim?.isRough === true) {
       const wanted = LIMIT_NODES * server.config.number('stream-node-max-entries')
-      this.limit = wanted <= 0 ? DEFAULT_LIMIT : Math.min(wanted, LARGEST_LIMIT)
+      this.limit = wanted <= 0 ? DEFAULT_LIMIT : Math.min(wanted, MAX_TRIM_LIMIT)
     }
   }
 }

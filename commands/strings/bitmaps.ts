@@ -79,9 +79,9 @@ const getbit = command({
   },
 })
 
-type Unit = 'byte' | 'bit'
+type RangeUnit = 'byte' | 'bit'
 
-function requireUnit(word: Bytes | undefined): Unit {
+function requireUnit(word: Bytes | undefined): RangeUnit {
   if (word === undefined || isToken(word, 'byte')) return 'byte'
   if (isToken(word, 'bit')) return 'bit'
   throw syntaxError()

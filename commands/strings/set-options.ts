@@ -73,7 +73,7 @@ export function deadlineOf(context: Context, time: Bytes, unit: ExpiryUnit, comm
   const value = requireInteger(time)
   if (value <= 0) throw invalidExpireTime(commandName)
   const scale = unit === 'ex' || unit === 'exat' ? 1000 : 1
-  const origin = unit === 'ex' || unit === 'px' ? context.now : 0
+  const origin = unit === 'ex' || unit === 'px' ? context.nowMs : 0
   if (value < SURELY_SAFE) return Number(value) * scale + origin
   const exact = BigInt(value) * BigInt(scale)
   if (exact > MAX_INT64 - BigInt(origin)) throw invalidExpireTime(commandName)

@@ -75,9 +75,9 @@ function setWithOptions(context: Context, args: Args): Reply {
  * Sets a key's value and its deadline in ms. A deadline in the past deletes the key, which is
  * notified as in Redis: set, then expired.
  */
-function setUntil(context: Context, key: Bytes, value: Bytes, deadline: number): void {
+function setUntil(context: Context, key: Bytes, value: Bytes, deadlineMs: number): void {
   const { db, keyspace } = context
-  if (keyspace.isPast(deadline)) {
+  if (keyspace.isPast(deadlineMs)) {
     if (db.delete(key)) context.effect('DEL', key)
     else context.notify(EVENT_NEW, 'new', key)
     context.notify(EVENT_STRING, 'set', key)
@@ -86,12 +86,12 @@ function setUntil(context: Context, key: Bytes, value: Bytes, deadline: number):
     return
   }
   const entry = db.find(key)
-  if (entry === undefined) db.setDeadline(db.create(key, value), deadline)
+  if (entry === undefined) db.setDeadline(db.create(key, value), deadlineMs)
   else {
     db.replace(entry, value)
-    db.setDeadline(entry, deadline)
+    db.setDeadline(entry, deadlineMs)
   }
-  context.effect('SET', key, value, 'PXAT', String(deadline))
+  context.effect('SET', key, value, 'PXAT', String(deadlineMs))
   context.notify(EVENT_STRING, 'set', key)
   context.notify(EVENT_GENERIC, 'expire', key)
 }
@@ -222,14 +222,14 @@ const getex = command({
       context.effect('PERSIST', key)
       context.notify(EVENT_GENERIC, 'persist', key)
     } else if (option !== null) {
-      const deadline = deadlineOf(context, option.time, option.unit, 'getex')
-      if (keyspace.isPast(deadline)) {
+      const deadlineMs = deadlineOf(context, option.time, option.unit, 'getex')
+      if (keyspace.isPast(deadlineMs)) {
         db.remove(entry)
         context.effect('DEL', key)
         context.notify(EVENT_GENERIC, 'del', key)
       } else {
-        db.setDeadline(entry, deadline)
-        context.effect('PEXPIREAT', key, String(deadline))
+        db.setDeadline(entry, deadlineMs)
+        context.effect('PEXPIREAT', key, String(deadlineMs))
         context.notify(EVENT_GENERIC, 'expire', key)
       }
     }

@@ -79,9 +79,9 @@ function runQueue(context: Context, requests: readonly Request[], replies: Reply
  * Returns EXEC's error for a request that the user's ACL allowed when it was queued, but no longer
  * allows. Null if it is allowed.
  */
-function refusalByAcl({ session, server, now }: Context, { runtime, args }: Request): ErrorReply | null {
+function refusalByAcl({ session, server, nowMs }: Context, { runtime, args }: Request): ErrorReply | null {
   if (session.user.isUnrestricted) return null
-  const refusal = server.acl.refusal(session, runtime.command, args, 'multi', now)
+  const refusal = server.acl.refusal(session, runtime.command, args, 'multi', nowMs)
   if (refusal === null) return null
   const text = `NOPERM ACLs rules changed between the moment the transaction was accumulated and the EXEC call. This command is no longer allowed for the following reason: ${NO_LONGER[refusal.reason]}`
   server.statistics.error(text)

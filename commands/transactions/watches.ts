@@ -44,7 +44,7 @@ export class Watches implements WatchesPort, KeyObserver {
     const ofDatabase = this.watched[database] as Map<Bytes, Set<WatchedKey>>
     const ofKey = ofDatabase.get(key) ?? new Set()
     for (const other of ofKey) if (other.watch === watch) return
-    const watchedKey = { watch, database, key, isOver: this.isOver(database, key) }
+    const watchedKey = { watch, database, key, isExpiredAlready: this.hasExpired(database, key) }
     watch.keys.push(watchedKey)
     ofDatabase.set(key, ofKey.add(watchedKey))
     this.all.add(watch)
@@ -64,7 +64,7 @@ export class Watches implements WatchesPort, KeyObserver {
 
   /** True if one of its keys has changed or expired since WATCH. */
   isBroken(watch: SessionWatch): boolean {
-    return watch.isBroken || watch.keys.some(({ database, key, isOver }) => !isOver && this.isOver(database, key))
+    return watch.isBroken || watch.keys.some(({ database, key, isExpiredAlready }) => !isExpiredAlready && this.hasExpired(database, key))
   }
 
   changes(database: number, key: Bytes): void {
@@ -76,10 +76,10 @@ export class Watches implements WatchesPort, KeyObserver {
       this.keyspace.eviction.makeRoom()
       const goes = this.keyspace.database(database).lookup(key) !== undefined
       const comes = by !== null && this.keyspace.database(by).lookup(key) !== undefined
-      const comesOver = comes && this.isOver(by, key)
+      const comesOver = comes && this.hasExpired(by, key)
       for (const watchedKey of ofKey) {
-        if ((comes && !comesOver) || (goes && !watchedKey.isOver)) watchedKey.watch.isBroken = true
-        watchedKey.isOver = comesOver
+        if ((comes && !comesOver) || (goes && !watchedKey.isExpiredAlready)) watchedKey.watch.isBroken = true
+        watchedKey.isExpiredAlready = comesOver
       }
     }
   }
@@ -88,7 +88,7 @@ export class Watches implements WatchesPort, KeyObserver {
     for (const watch of this.all) watch.isBroken = true
   }
 
-  private isOver(database: number, key: Bytes): boolean {
+  private hasExpired(database: number, key: Bytes): boolean {
     const db = this.keyspace.database(database)
     this.keyspace.eviction.makeRoom()
     const entry = db.lookup(key)
@@ -97,6 +97,6 @@ export class Watches implements WatchesPort, KeyObserver {
 }
 
 function change(watched: WatchedKey): void {
-  if (watched.isOver) watched.isOver = false
+  if (watched.isExpiredAlready) watched.isExpiredAlready = false
   else watched.watch.isBroken = true
 }

@@ -10,7 +10,7 @@ import type { LuaStack } from '../stack.ts'
 const OUT_OF_MEMORY = 'not enough memory'
 
 /** The least 64-bit integer. C makes it of a double that is too large or NaN. */
-export const LEAST_INTEGER = -(2 ** 63)
+export const MIN_INTEGER = -(2 ** 63)
 
 /** The index of a function's first upvalue. */
 export const FIRST_UPVALUE = LUA_GLOBALS - 1
@@ -87,7 +87,7 @@ export function isNumeric(stack: LuaStack, index: number): boolean {
 
 /** Converts a double to a signed 64-bit integer as the processor does. */
 export function integerOf(value: number): number {
-  return Math.abs(value) < 2 ** 63 ? Math.trunc(value) + 0 : LEAST_INTEGER
+  return Math.abs(value) < 2 ** 63 ? Math.trunc(value) + 0 : MIN_INTEGER
 }
 
 /** Converts a double to a 64-bit integer, and that to an `int`: its low 32 bits. */

@@ -15,7 +15,7 @@ const QUOTE = 0x22
 const COMMA = 0x2c
 const COLON = 0x3a
 
-const GREATEST_INT = 2 ** 31 - 1
+const MAX_INT = 2 ** 31 - 1
 /** C makes this of a double that does not fit in an `int`. */
 const NO_INT = -(2 ** 31)
 
@@ -193,7 +193,7 @@ class Encoder {
         stack.pop(2)
         return -1
       }
-      if (key > greatest) greatest = key > GREATEST_INT ? NO_INT : key
+      if (key > greatest) greatest = key > MAX_INT ? NO_INT : key
       this.elements++
       this.output.count()
       stack.pop()

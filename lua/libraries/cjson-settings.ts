@@ -7,7 +7,7 @@ import type { Bytes } from '../../base/bytes.ts'
 import type { HostFunction, LuaStack } from '../stack.ts'
 import { argumentError, FIRST_UPVALUE, integerArgument, intOf, textArgument } from './arguments.ts'
 
-const GREATEST_INT = 2 ** 31 - 1
+const MAX_INT = 2 ** 31 - 1
 
 /** Each setting with its index in the userdata and its initial value. */
 const SETTINGS = {
@@ -58,12 +58,12 @@ export const SETTING_FUNCTIONS: Readonly<Record<string, HostFunction>> = {
   encode_sparse_array(stack) {
     padArguments(stack, 3)
     choice(stack, 1, 'sparseConvert', OFF_ON)
-    integer(stack, 2, 'sparseRatio', 0, GREATEST_INT)
-    integer(stack, 3, 'sparseSafe', 0, GREATEST_INT)
+    integer(stack, 2, 'sparseRatio', 0, MAX_INT)
+    integer(stack, 3, 'sparseSafe', 0, MAX_INT)
     return 3
   },
-  encode_max_depth: integerFunction('encodeMaxDepth', GREATEST_INT),
-  decode_max_depth: integerFunction('decodeMaxDepth', GREATEST_INT),
+  encode_max_depth: integerFunction('encodeMaxDepth', MAX_INT),
+  decode_max_depth: integerFunction('decodeMaxDepth', MAX_INT),
   encode_number_precision: integerFunction('numberPrecision', 14),
   encode_keep_buffer: choiceFunction('keepBuffer', ['off', 'on']),
   encode_invalid_numbers: choiceFunction('encodeInvalidNumbers', ['off', 'on', 'null']),

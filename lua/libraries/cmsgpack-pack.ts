@@ -8,7 +8,7 @@ import type { LuaStack } from '../stack.ts'
 import { argumentError, reserve } from './arguments.ts'
 import { Output } from './output.ts'
 
-const DEEPEST = 16
+const MAX_DEPTH = 16
 
 /** cmsgpack.pack(value, ...): the values one after another. */
 export function pack(stack: LuaStack): number {
@@ -42,7 +42,7 @@ class Packer {
     if (type === LUA_STRING) this.packString()
     else if (type === LUA_NUMBER) this.packNumber(stack.number(-1))
     else if (type === LUA_BOOLEAN) output.byte(stack.boolean(-1) ? 0xc3 : 0xc2)
-    else if (type === LUA_TABLE && depth < DEEPEST) this.packTable(depth)
+    else if (type === LUA_TABLE && depth < MAX_DEPTH) this.packTable(depth)
     else output.byte(0xc0)
     stack.pop()
   }

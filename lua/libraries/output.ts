@@ -12,7 +12,7 @@ const INITIAL_BYTES = 64 * 1024
 /** A buffer larger than this is not kept. */
 const KEPT_BYTES = 2 ** 20
 /** Values in one call at most. */
-const MOST_VALUES = 2 ** 22
+const MAX_VALUES = 2 ** 22
 /** A loop is faster than a copy up to this many bytes. */
 const SHORT_BYTES = 24
 
@@ -68,7 +68,7 @@ export class Output {
    */
   count(values = 1): void {
     this.values += values
-    if (this.values > MOST_VALUES) raiseAt(this.stack, `Cannot serialise more than ${MOST_VALUES} values`)
+    if (this.values > MAX_VALUES) raiseAt(this.stack, `Cannot serialise more than ${MAX_VALUES} values`)
   }
 
   /** Pushes everything as a string. */

@@ -11,9 +11,9 @@ import type { Bytes } from '../../base/bytes.ts'
 import type { LuaStack } from '../stack.ts'
 import { argumentError, raiseAt } from './arguments.ts'
 
-const GREATEST_INT = 2 ** 31 - 1
-const LONGEST_INTEGER = 32
-const GREATEST_ALIGNMENT = 8
+const MAX_INT = 2 ** 31 - 1
+const MAX_INTEGER_BYTES = 32
+const MAX_ALIGNMENT = 8
 
 const SIZES: Readonly<Record<string, number>> = { B: 1, b: 1, H: 2, h: 2, L: 8, l: 8, T: 8, f: 4, d: 8, x: 1 }
 
@@ -60,7 +60,7 @@ export class StructFormat {
         this.isLittleEndian = this.option === '<'
         return
       case '!':
-        this.alignment = this.number(GREATEST_ALIGNMENT)
+        this.alignment = this.number(MAX_ALIGNMENT)
         if (this.alignment === 0 || (this.alignment & (this.alignment - 1)) !== 0)
           raiseAt(this.stack, `alignment ${this.alignment} is not a power of 2`)
         return
@@ -73,7 +73,7 @@ export class StructFormat {
     if (option === 'c') return this.number(1)
     if (option !== 'i' && option !== 'I') return SIZES[option] ?? 0
     const size = this.number(4)
-    if (size > LONGEST_INTEGER) raiseAt(this.stack, `integral size ${size} is larger than limit of ${LONGEST_INTEGER}`)
+    if (size > MAX_INTEGER_BYTES) raiseAt(this.stack, `integral size ${size} is larger than limit of ${MAX_INTEGER_BYTES}`)
     return size
   }
 
@@ -85,7 +85,7 @@ export class StructFormat {
       const digit = this.text.charCodeAt(this.position) - 48
       if (!(digit >= 0 && digit <= 9)) return this.position === start ? otherwise : value
       value = value * 10 + digit
-      if (value > GREATEST_INT) raiseAt(this.stack, 'integral size overflow')
+      if (value > MAX_INT) raiseAt(this.stack, 'integral size overflow')
     }
   }
 }

@@ -2,7 +2,7 @@
  * Integers of 0 to 32 bytes in either byte order. As in Redis's struct, only 64 bits have a value:
  * longer integers are padded with zeros, and their low 64 bits are read.
  */
-import { integerOf, LEAST_INTEGER } from './arguments.ts'
+import { integerOf, MIN_INTEGER } from './arguments.ts'
 import type { Output } from './output.ts'
 
 const WORD = 2 ** 32
@@ -27,7 +27,7 @@ export function packInteger(output: Output, value: number, size: number, isLittl
  */
 export function unsignedOf(value: number): number {
   if (value < WORD * WORD) return Math.trunc(value)
-  return Number.isNaN(value) ? LEAST_INTEGER : 0
+  return Number.isNaN(value) ? MIN_INTEGER : 0
 }
 
 /** Reads the integer of `size` bytes that begins at a position. */

@@ -26,7 +26,7 @@ export interface Claimant {
   seenMs: number
 }
 
-export type Claim =
+export type AddressClaim =
   /**
    * `evicted`: the process that loses the address to one known for longer; a conflict begins.
    * `wasRefused`: this process was refused before; its conflict has ended.
@@ -51,7 +51,7 @@ export class Claims {
     return this.claimants.filter(({ refusedSinceMs }) => refusedSinceMs !== null)
   }
 
-  claim(runId: string, attempt: number, address: string, isHolderAlive: boolean, nowMs: number): Claim {
+  claim(runId: string, attempt: number, address: string, isHolderAlive: boolean, nowMs: number): AddressClaim {
     const known = this.claimants.find((claimant) => claimant.runId === runId)
     const isOther = known !== this.current && isHolderAlive
     if (known !== undefined && (attempt < known.attempt || (attempt === known.attempt && isOther)))
@@ -79,7 +79,7 @@ export class Claims {
   /**
    * Ends conflicts whose refused process has been silent for `silentMs`. Returns those processes.
    */
-  settle(silentMs: number, nowMs: number): readonly Claimant[] {
+  expireConflicts(silentMs: number, nowMs: number): readonly Claimant[] {
     const settled = this.refused.filter(({ seenMs }) => nowMs - seenMs > silentMs)
     for (const claimant of settled) claimant.refusedSinceMs = null
     return settled

@@ -19,7 +19,7 @@ import type { ReplicationSettings } from '../protocol/settings.ts'
 import { RateLimit } from './rate-limit.ts'
 import type { ReplicaConnection } from './replica-connection.ts'
 import type { BinlogPin } from './replica-view.ts'
-import { Transfer } from './transfer.ts'
+import { SnapshotTransfer } from './transfer.ts'
 
 /**
  * Snapshots further behind the end of the binlog are not joined: the replica would have to catch
@@ -40,7 +40,7 @@ interface Snapshot {
   totalBytes: number
   /** Replicas of this snapshot need the binlog from this offset on. */
   offset: number
-  readonly users: Set<Transfer>
+  readonly users: Set<SnapshotTransfer>
   /** Replicas that have begun with this snapshot and have not continued from its offset yet. */
   readonly awaited: Set<string>
   idleSinceMs: number
@@ -67,7 +67,7 @@ export class FullSyncSource {
   private readonly limit: RateLimit
   /** Oldest first. */
   private snapshots: Snapshot[] = []
-  private readonly transfers = new Set<Transfer>()
+  private readonly transfers = new Set<SnapshotTransfer>()
   /** Work that `close` waits for. */
   private readonly endings = new Set<Promise<void>>()
 
@@ -77,12 +77,17 @@ export class FullSyncSource {
   }
 
   /** Returns a transfer to a replica. The transfer sends nothing until `begin`. */
-  open(connection: ReplicaConnection, replica: string, { snapshot: id, after }: Wanted, onDone: (offset: number) => void): Transfer {
+  open(
+    connection: ReplicaConnection,
+    replica: string,
+    { snapshot: id, after }: Wanted,
+    onDone: (offset: number) => void,
+  ): SnapshotTransfer {
     const held = this.snapshots.find((snapshot) => snapshot.id === id && snapshot.data !== null && this.canFollow(snapshot))
     const snapshot = held ?? this.joinable() ?? this.create()
     this.settled(replica)
     snapshot.awaited.add(replica)
-    const transfer = new Transfer({
+    const transfer = new SnapshotTransfer({
       connection,
       after: held === undefined ? null : after,
       limit: this.limit,
@@ -206,7 +211,7 @@ export class FullSyncSource {
     return snapshotHeadWords({ id, ...position, records: keys, bytes: totalBytes, replicationId, past })
   }
 
-  private ended(transfer: Transfer, snapshot: Snapshot, error: unknown): void {
+  private ended(transfer: SnapshotTransfer, snapshot: Snapshot, error: unknown): void {
     const { log, clock } = this.options
     this.transfers.delete(transfer)
     snapshot.users.delete(transfer)

@@ -12,7 +12,7 @@ import type { Storage } from '../../storage/storage.ts'
 import { crcText, type FullSyncReason, Refusal, type TrySyncReply, type TrySyncRequest } from '../protocol/messages.ts'
 
 /** The histories and the binlog of this node. */
-export interface History {
+export interface NodeHistory {
   readonly replicationId: string
   readonly past: readonly PastHistory[]
   /** Start offset of the binlog. */
@@ -28,7 +28,7 @@ export interface History {
   readonly isLinked: boolean
 }
 
-export function historyOf({ identity, binlog, role }: Storage, isLinked: boolean): History {
+export function historyOf({ identity, binlog, role }: Storage, isLinked: boolean): NodeHistory {
   const { replicationId, past } = identity
   const positionAt = (offset: number) => {
     try {
@@ -41,7 +41,7 @@ export function historyOf({ identity, binlog, role }: Storage, isLinked: boolean
 }
 
 /** Decides a TRYSYNC. Throws Refusal. */
-export function decideTrySync(history: History, request: TrySyncRequest): TrySyncReply {
+export function decideTrySync(history: NodeHistory, request: TrySyncRequest): TrySyncReply {
   const { replicationId, past, start, end } = history
   const { offset, crc } = request
   const ids = request.replicationIds
@@ -64,7 +64,7 @@ export function decideTrySync(history: History, request: TrySyncRequest): TrySyn
   return { type: 'continue', replicationId, offset, past }
 }
 
-function whyUnknown({ replicationId, past, end }: History, request: TrySyncRequest): [FullSyncReason, string] {
+function whyUnknown({ replicationId, past, end }: NodeHistory, request: TrySyncRequest): [FullSyncReason, string] {
   const { replicationIds, offset, left: leftThere = [] } = request
   const left = past.find(({ id }) => replicationIds.includes(id))
   const shared = leftThere.find(({ id }) => id === replicationId || past.some((history) => history.id === id))
@@ -81,11 +81,11 @@ function whyUnknown({ replicationId, past, end }: History, request: TrySyncReque
  * True if this node may give full syncs. A replica without a link may have less data than its own
  * replicas, so it gives none.
  */
-export function mayGiveData({ role, isLinked }: Pick<History, 'role' | 'isLinked'>): boolean {
+export function mayGiveData({ role, isLinked }: Pick<NodeHistory, 'role' | 'isLinked'>): boolean {
   return role === 'master' || isLinked
 }
 
-function fullSync(history: History, reason: FullSyncReason, text: string): TrySyncReply {
+function fullSync(history: NodeHistory, reason: FullSyncReason, text: string): TrySyncReply {
   if (!mayGiveData(history))
     throw new Refusal('NOMASTERLINK', `a full sync is needed (${text}), and this node has no link to its own master`)
   return { type: 'full sync', reason, text }

@@ -1,6 +1,6 @@
 /** The reply to METASYNC: what this node is. */
 import type { Storage } from '../../storage/storage.ts'
-import { FORMAT_VERSION, type Meta, type MetaSyncRequest, Refusal } from '../protocol/messages.ts'
+import { FORMAT_VERSION, type MetaSyncReply, type MetaSyncRequest, Refusal } from '../protocol/messages.ts'
 
 export interface OwnIntroduction {
   readonly storage: Storage
@@ -17,7 +17,11 @@ export function checkSpeaker(ownRunId: string, { version, runId }: Pick<MetaSync
 }
 
 /** The METASYNC reply for a session; session 0 answers an inquiry. */
-export function metaOf({ storage, runId, databases, chain }: OwnIntroduction, session: number, { failover }: MetaSyncRequest): Meta {
+export function metaOf(
+  { storage, runId, databases, chain }: OwnIntroduction,
+  session: number,
+  { failover }: MetaSyncRequest,
+): MetaSyncReply {
   const { identity, binlog } = storage
   return {
     session,

@@ -13,7 +13,7 @@ import { Arrivals } from '../protocol/arrivals.ts'
 import {
   type AckRequest,
   type DbSyncRequest,
-  type Meta,
+  type MetaSyncReply,
   type MetaSyncRequest,
   Refusal,
   type TrySyncReply,
@@ -26,7 +26,7 @@ import { checkSpeaker, metaOf } from './introduction.ts'
 import { dateAck, writableUntilMs } from './liveness.ts'
 import type { MasterOptions } from './master-options.ts'
 import { behind, cutOff, faultOf } from './peer-limits.ts'
-import { mustBeQuiet, type Peer, Peers, progressOf } from './peers.ts'
+import { mustBeQuiet, Peers, progressOf, type ReplicaLinkPeer } from './peers.ts'
 import type { ReplicaConnection } from './replica-connection.ts'
 import { type BinlogPin, type ConflictView, conflictViews, type ReplicaView, replicaView } from './replica-view.ts'
 import { keyOf, type SlaveItem, SlaveItems } from './slave-items.ts'
@@ -45,7 +45,7 @@ export class Master {
   private readonly arrivals: Arrivals
   private readonly source: FullSyncSource
   /** The peer that asked this node to take over. Its session survives the change of role. */
-  private handingOver: Peer | null = null
+  private handingOver: ReplicaLinkPeer | null = null
 
   constructor(options: MasterOptions) {
     this.options = options
@@ -61,7 +61,7 @@ export class Master {
   /**
    * Grants or refuses METASYNC. A repeat on one connection gets the same answer. Throws Refusal.
    */
-  metaSync(connection: ReplicaConnection, request: MetaSyncRequest): Meta {
+  metaSync(connection: ReplicaConnection, request: MetaSyncRequest): MetaSyncReply {
     this.checkMetaSync(connection, request)
     const { log, settings } = this.options
     const ip = request.ip === '' ? connection.remoteIp : request.ip
@@ -74,7 +74,7 @@ export class Master {
       throw new Refusal(binding.code, binding.text)
     }
     const { item } = binding
-    if (binding.type === 'same') return item.meta as Meta
+    if (binding.type === 'same') return item.meta as MetaSyncReply
     const { evicted, fenced, wasRefused } = binding
     if (wasRefused) log.info({ replica, runId }, 'an address conflict has ended: the process refused before holds the address now')
     if (evicted !== null) {
@@ -89,7 +89,7 @@ export class Master {
   }
 
   /** Answers METASYNC ASK, which changes nothing. Throws Refusal. */
-  answer(request: MetaSyncRequest): Meta {
+  answer(request: MetaSyncRequest): MetaSyncReply {
     checkSpeaker(this.options.runId, request)
     return metaOf(this.options, 0, request)
   }
@@ -179,7 +179,7 @@ export class Master {
   /** Called for every connection that was a peer, whichever side closed it. */
   closed(connection: ReplicaConnection): void {
     if (this.peers.remove(connection) === undefined) return
-    const item = this.items.left(connection.id, this.now)
+    const item = this.items.detach(connection.id, this.now)
     if (item !== undefined) this.options.log.info({ replica: keyOf(item), offset: item.applied }, 'a replica has disconnected')
   }
 
@@ -202,7 +202,7 @@ export class Master {
     this.arrivals.tick(now)
     this.source.tick(now)
     for (const peer of this.peers.all) this.check(peer, now)
-    this.settle(now)
+    this.forgetAbsent(now)
   }
 
   /**
@@ -313,7 +313,7 @@ export class Master {
     if (peer !== undefined) mustBeQuiet(peer)
   }
 
-  private inSession(connection: ReplicaConnection, session: number): { item: SlaveItem; peer: Peer } {
+  private inSession(connection: ReplicaConnection, session: number): { item: SlaveItem; peer: ReplicaLinkPeer } {
     const peer = this.peers.get(connection.id)
     if (peer === undefined) throw withoutSession()
     if (peer.over !== null) throw new Refusal('BADSESSION', `session ${peer.session} is over: ${peer.over.reason}`)
@@ -323,7 +323,7 @@ export class Master {
     return { item, peer }
   }
 
-  private takeOver(peer: Peer, { runId }: SlaveItem, { replicationIds, offset }: TrySyncRequest): void {
+  private takeOver(peer: ReplicaLinkPeer, { runId }: SlaveItem, { replicationIds, offset }: TrySyncRequest): void {
     const { storage } = this.options
     if (storage.role === 'master') return // already done: the answer was lost
     const { replicationId, past } = storage.identity
@@ -341,7 +341,7 @@ export class Master {
     }
   }
 
-  private check(peer: Peer, now: number): void {
+  private check(peer: ReplicaLinkPeer, now: number): void {
     if (peer.over !== null) {
       if (now - peer.over.sinceMs > this.options.settings.timeoutMs) this.closePeer(peer)
       return
@@ -360,23 +360,23 @@ export class Master {
     this.closePeer(peer)
   }
 
-  private cut(peer: Peer, reason: string): void {
+  private cut(peer: ReplicaLinkPeer, reason: string): void {
     const item = this.items.of(peer.connection.id) as SlaveItem
     this.options.log.warn({ replica: keyOf(item) }, `a replica is cut off and has to connect again: ${reason}`)
     this.peers.dismiss(peer, 'BADSESSION', reason, this.now)
     this.closePeer(peer)
   }
 
-  private closePeer(peer: Peer): void {
+  private closePeer(peer: ReplicaLinkPeer): void {
     peer.connection.close()
     this.closed(peer.connection)
   }
 
-  private settle(now: number): void {
+  private forgetAbsent(now: number): void {
     const { log, settings } = this.options
     for (const item of this.items.forget(settings.forgetAfterMs, now)) log.debug({ replica: keyOf(item) }, 'forgetting a replica that left')
     for (const item of this.items.all) {
-      for (const { runId } of item.claims.settle(settings.timeoutMs, now)) {
+      for (const { runId } of item.claims.expireConflicts(settings.timeoutMs, now)) {
         log.info({ replica: keyOf(item), runId }, 'an address conflict has ended: the refused process is silent')
       }
     }

@@ -1,7 +1,7 @@
 /** The limits on silence and lag, which the master checks on each connection ten times a second. */
 import type { Storage } from '../../storage/storage.ts'
 import type { ReplicationSettings } from '../protocol/settings.ts'
-import { isReading, isStuck, type Peer } from './peers.ts'
+import { isReading, isStuck, type ReplicaLinkPeer } from './peers.ts'
 import type { SlaveItem } from './slave-items.ts'
 
 export interface LimitsOptions {
@@ -21,12 +21,12 @@ export function behind({ storage }: LimitsOptions, offset: number): number {
 }
 
 /** Returns the lowest offset that is within the lag limit and the allowance of the peer. */
-export function cutOff({ storage, settings }: LimitsOptions, { headStart }: Peer): number {
+export function cutOff({ storage, settings }: LimitsOptions, { headStart }: ReplicaLinkPeer): number {
   return storage.binlog.end.offset - settings.lagLimitBytes - headStart
 }
 
 /** Returns why a peer is dropped, or null. Sends a heartbeat on an idle stream. */
-export function faultOf(options: LimitsOptions, peer: Peer, item: SlaveItem, nowMs: number): Fault | null {
+export function faultOf(options: LimitsOptions, peer: ReplicaLinkPeer, item: SlaveItem, nowMs: number): Fault | null {
   const { timeoutMs, pingPeriodMs } = options.settings
   if (isReading(peer)) item.heardMs = nowMs
   if (nowMs - item.heardMs > timeoutMs) return 'silent'
@@ -35,7 +35,7 @@ export function faultOf(options: LimitsOptions, peer: Peer, item: SlaveItem, now
   return lagOf(options, peer, item)
 }
 
-function lagOf(options: LimitsOptions, peer: Peer, item: SlaveItem): Fault | null {
+function lagOf(options: LimitsOptions, peer: ReplicaLinkPeer, item: SlaveItem): Fault | null {
   const { storage, settings } = options
   // before the stream the pinned offset counts
   const has = peer.feed === null ? item.pinned : item.applied

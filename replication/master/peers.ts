@@ -10,13 +10,13 @@ import { Feed } from './feed.ts'
 import { FeedTail } from './feed-tail.ts'
 import type { ReplicaConnection } from './replica-connection.ts'
 import type { FullSyncReason, ReplicaProgress } from './replica-view.ts'
-import type { Transfer } from './transfer.ts'
+import type { SnapshotTransfer } from './transfer.ts'
 
-export interface Peer {
+export interface ReplicaLinkPeer {
   readonly connection: ReplicaConnection
   readonly session: number
   feed: Feed | null
-  transfer: Transfer | null
+  transfer: SnapshotTransfer | null
   /** Reason of the full sync: from TRYSYNC, or `requested` if the replica skipped TRYSYNC. */
   fullSyncReason: FullSyncReason
   /** Bytes of a full sync that the socket had sent at the last check. */
@@ -37,16 +37,16 @@ export interface PeersOptions {
   /** The end of what may be sent: an offset between groups. */
   feedLimit(): number
   /** Called when the binlog cannot be read at the offset of a peer. */
-  broken(peer: Peer, error: unknown): void
+  broken(peer: ReplicaLinkPeer, error: unknown): void
 }
 
 /** The connections with a granted METASYNC, and their streams. */
 export class Peers {
   private readonly options: PeersOptions
-  private readonly peers = new Map<number, Peer>()
-  private readonly feeding = new Set<Peer>()
+  private readonly peers = new Map<number, ReplicaLinkPeer>()
+  private readonly feeding = new Set<ReplicaLinkPeer>()
   private readonly tail = new FeedTail()
-  private beginning: Transfer[] = []
+  private beginning: SnapshotTransfer[] = []
   private isIdle = true
 
   constructor(options: PeersOptions) {
@@ -54,16 +54,16 @@ export class Peers {
   }
 
   /** All peers. Peers may be removed during the iteration. */
-  get all(): Iterable<Peer> {
+  get all(): Iterable<ReplicaLinkPeer> {
     return this.peers.values()
   }
 
   /** The peers that are sent the binlog. */
-  get fed(): ReadonlySet<Peer> {
+  get fed(): ReadonlySet<ReplicaLinkPeer> {
     return this.feeding
   }
 
-  get(connection: number): Peer | undefined {
+  get(connection: number): ReplicaLinkPeer | undefined {
     return this.peers.get(connection)
   }
 
@@ -83,7 +83,7 @@ export class Peers {
   }
 
   /** Returns the removed peer, or undefined if the connection had none. */
-  remove(connection: ReplicaConnection): Peer | undefined {
+  remove(connection: ReplicaConnection): ReplicaLinkPeer | undefined {
     const peer = this.peers.get(connection.id)
     if (peer === undefined) return undefined
     this.peers.delete(connection.id)
@@ -96,7 +96,7 @@ export class Peers {
   }
 
   /** Sends a full sync to a peer, from the next flush on. */
-  transfer(peer: Peer, transfer: Transfer): void {
+  transfer(peer: ReplicaLinkPeer, transfer: SnapshotTransfer): void {
     peer.transfer = transfer
     peer.takenBytes = 0
     this.beginning.push(transfer)
@@ -104,7 +104,7 @@ export class Peers {
   }
 
   /** Streams the binlog to a peer, from the next flush on. */
-  feed(peer: Peer, offset: number): void {
+  feed(peer: ReplicaLinkPeer, offset: number): void {
     const { tail } = this
     const { storage } = this.options
     const { binlog } = storage
@@ -140,7 +140,7 @@ export class Peers {
   }
 
   /** Ends a session and its stream. The replica learns of it on its next request. */
-  fence(peer: Peer, reason: string, nowMs: number): void {
+  fence(peer: ReplicaLinkPeer, reason: string, nowMs: number): void {
     peer.over ??= { reason, sinceMs: nowMs, isTorn: peer.feed?.isBetweenGroups === false }
     this.stopStream(peer)
   }
@@ -149,7 +149,7 @@ export class Peers {
    * Ends a session and sends the reason. Returns false if the stream is within a group, where no
    * line can be sent.
    */
-  dismiss(peer: Peer, code: RefusalCode, reason: string, nowMs: number): boolean {
+  dismiss(peer: ReplicaLinkPeer, code: RefusalCode, reason: string, nowMs: number): boolean {
     const { feed, transfer } = peer
     transfer?.fail(code, reason)
     const isTold = feed === null || feed.end(code, reason)
@@ -157,7 +157,7 @@ export class Peers {
     return isTold
   }
 
-  private stopStream(peer: Peer): void {
+  private stopStream(peer: ReplicaLinkPeer): void {
     peer.transfer?.stop()
     peer.feed?.close()
     peer.feed = null
@@ -168,7 +168,7 @@ export class Peers {
 }
 
 /** Throws Refusal while a stream is under way: a reply would be read as a part of it. */
-export function mustBeQuiet({ feed, transfer }: Peer): void {
+export function mustBeQuiet({ feed, transfer }: ReplicaLinkPeer): void {
   if (feed !== null) throw new Refusal('ERR', 'this connection carries the binlog')
   if (transfer?.isUnderWay === true) throw new Refusal('ERR', 'this connection carries a full sync')
 }
@@ -177,7 +177,7 @@ export function mustBeQuiet({ feed, transfer }: Peer): void {
  * True if the socket has sent bytes of a full sync since the last check, or has none left. A
  * replica that receives a full sync sends little, but it reads.
  */
-export function isReading(peer: Peer): boolean {
+export function isReading(peer: ReplicaLinkPeer): boolean {
   const { transfer, connection } = peer
   if (transfer === null || !transfer.isUnderWay) return false
   const { unsentBytes } = connection
@@ -192,7 +192,7 @@ export function isReading(peer: Peer): boolean {
  * waits for the end of a group whose length was damaged on the way. All that comes is read as a
  * part of that group, so the replica cannot notice the damage.
  */
-export function isStuck(peer: Peer, applied: number, timeoutMs: number, nowMs: number): boolean {
+export function isStuck(peer: ReplicaLinkPeer, applied: number, timeoutMs: number, nowMs: number): boolean {
   const { feed, connection, stuck } = peer
   const isWaiting = feed !== null && feed.offset > applied && connection.unsentBytes === 0
   if (isWaiting && stuck.applied === applied) return nowMs - stuck.sinceMs > timeoutMs
@@ -200,7 +200,7 @@ export function isStuck(peer: Peer, applied: number, timeoutMs: number, nowMs: n
   return false
 }
 
-export function progressOf(peer: Peer | undefined): ReplicaProgress {
+export function progressOf(peer: ReplicaLinkPeer | undefined): ReplicaProgress {
   if (peer === undefined || peer.over !== null) return { state: 'handshake', fullSync: null }
   if (peer.feed !== null) return { state: 'online', fullSync: null }
   const { transfer, fullSyncReason: reason } = peer

@@ -9,27 +9,27 @@ const BURST_SECONDS = 0.2
  */
 export class RateLimit {
   private readonly bytesPerSecond: () => number
-  private left = 0
+  private tokensBytes = 0
   private refilledMs: number
 
   /** `bytesPerSecond` is called on each use because CONFIG SET changes it; 0 means no limit. */
   constructor(bytesPerSecond: () => number, nowMs: number) {
     this.bytesPerSecond = bytesPerSecond
     this.refilledMs = nowMs
-    this.left = bytesPerSecond() * BURST_SECONDS
+    this.tokensBytes = bytesPerSecond() * BURST_SECONDS
   }
 
   get isOpen(): boolean {
-    return this.left > 0 || this.bytesPerSecond() === 0
+    return this.tokensBytes > 0 || this.bytesPerSecond() === 0
   }
 
-  take(bytes: number): void {
-    if (this.bytesPerSecond() > 0) this.left -= bytes
+  consume(bytes: number): void {
+    if (this.bytesPerSecond() > 0) this.tokensBytes -= bytes
   }
 
   refill(nowMs: number): void {
     const rate = this.bytesPerSecond()
-    this.left = rate === 0 ? 0 : Math.min(rate * BURST_SECONDS, this.left + (rate * (nowMs - this.refilledMs)) / 1000)
+    this.tokensBytes = rate === 0 ? 0 : Math.min(rate * BURST_SECONDS, this.tokensBytes + (rate * (nowMs - this.refilledMs)) / 1000)
     this.refilledMs = nowMs
   }
 }

@@ -11,7 +11,7 @@
  * TRYSYNC. The same attempt on the same connection keeps its session.
  */
 import { assert } from '../../base/assert.ts'
-import { type Meta, type MetaSyncRequest, type RefusalCode, staleText } from '../protocol/messages.ts'
+import { type MetaSyncReply, type MetaSyncRequest, type RefusalCode, staleText } from '../protocol/messages.ts'
 import { type Claimant, Claims } from './claims.ts'
 
 /** The limit of items, absent ones included. The item absent for longest makes room. */
@@ -34,7 +34,7 @@ export interface SlaveItem {
   /** The session; 0 means none: METASYNC has to come first. */
   session: number
   /** The reply to the METASYNC of this session. */
-  meta: Meta | null
+  meta: MetaSyncReply | null
   /** Id of its connection; null after the replica has left. */
   connection: number | null
   address: string
@@ -145,7 +145,7 @@ export class SlaveItems {
   }
 
   /** Handles a closed connection. Returns the item that was still bound to it. */
-  left(connection: number, nowMs: number): SlaveItem | undefined {
+  detach(connection: number, nowMs: number): SlaveItem | undefined {
     const item = this.bound.get(connection)
     if (item === undefined) return undefined
     this.bound.delete(connection)
@@ -165,7 +165,7 @@ export class SlaveItems {
   private bind(item: SlaveItem, { runId, attempt }: MetaSyncRequest, caller: Caller, nowMs: number): number | null {
     const other = this.bound.get(caller.id)
     // this replica announces another address now
-    if (other !== undefined && other !== item) this.left(caller.id, nowMs)
+    if (other !== undefined && other !== item) this.detach(caller.id, nowMs)
     const fenced = item.connection === caller.id ? null : item.connection
     if (fenced !== null) this.bound.delete(fenced)
     this.bound.set(caller.id, item)

@@ -27,7 +27,7 @@ const LINE_END = Buffer.from('\r\n')
 export type TransferState = 'waiting' | 'sending' | 'done' | 'failed' | 'stopped'
 
 /** One full sync to one replica. */
-export class Transfer {
+export class SnapshotTransfer {
   /** Bytes and number of the records sent. */
   sentBytes = 0
   sentRecords = 0
@@ -38,7 +38,7 @@ export class Transfer {
   readonly after: string | null
   private readonly connection: ReplicaConnection
   private readonly limit: RateLimit
-  private readonly onEnd: (transfer: Transfer, error: unknown) => void
+  private readonly onEnd: (transfer: SnapshotTransfer, error: unknown) => void
   private now: TransferState = 'waiting'
   /** True once the replies before the transfer are out. */
   private hasBegun = false
@@ -57,7 +57,7 @@ export class Transfer {
     /** The last record key that an earlier transfer sent, in hexadecimal; null: none. */
     after: string | null
     limit: RateLimit
-    onEnd: (transfer: Transfer, error: unknown) => void
+    onEnd: (transfer: SnapshotTransfer, error: unknown) => void
   }) {
     this.connection = options.connection
     this.after = options.after
@@ -171,7 +171,7 @@ export class Transfer {
   }
 
   private sendChunk(chunk: Buffer): void {
-    this.limit.take(chunk.length)
+    this.limit.consume(chunk.length)
     this.send(Buffer.concat([Buffer.from(`$${chunk.length}\r\n`), chunk, LINE_END]))
   }
 

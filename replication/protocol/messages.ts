@@ -77,7 +77,7 @@ export interface MetaSyncRequest {
   readonly failover: boolean
 }
 
-export interface Meta {
+export interface MetaSyncReply {
   readonly session: number
   readonly replicationId: string
   readonly past: readonly PastHistory[]
@@ -240,7 +240,7 @@ function readPast(words: readonly Bytes[]): PastHistory[] {
   return past
 }
 
-export function metaReply(meta: Meta): Bytes[] {
+export function metaReply(meta: MetaSyncReply): Bytes[] {
   return [
     ...['session', String(meta.session), 'replid', meta.replicationId, 'past', pastWords(meta.past).join(' ')],
     ...['run-id', meta.runId, 'version', String(meta.version), 'databases', String(meta.databases)],
@@ -263,7 +263,7 @@ function wordsOf(reply: LinkReply, what: string): Bytes[] {
 const split = (text: string | undefined) => (text === undefined || text === '' ? [] : text.split(' '))
 
 /** Reads a METASYNC reply; unknown names are ignored. Throws Refusal. */
-export function readMeta(reply: LinkReply): Meta {
+export function readMeta(reply: LinkReply): MetaSyncReply {
   const words = wordsOf(reply, 'METASYNC reply')
   const fields = new Map<string, string>()
   for (let i = 0; i + 1 < words.length; i += 2) fields.set(words[i] as string, words[i + 1] as string)

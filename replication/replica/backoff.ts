@@ -10,7 +10,7 @@ export const PROMPT_MS = 10_000
 export const STABLE_MS = 1000
 
 const FIRST_MS = 100
-const LONGEST_MS = 5000
+const MAX_BACKOFF_MS = 5000
 
 /**
  * Returns a delay that doubles with each failure in a row, up to five seconds. Up to half of it is
@@ -18,6 +18,6 @@ const LONGEST_MS = 5000
  */
 export function backoffMs(failures: number, random: Random): number {
   if (failures <= 0) return 0
-  const delay = Math.min(LONGEST_MS, FIRST_MS * 2 ** Math.min(failures - 1, 30))
+  const delay = Math.min(MAX_BACKOFF_MS, FIRST_MS * 2 ** Math.min(failures - 1, 30))
   return delay * (0.5 + 0.5 * random())
 }

@@ -23,19 +23,19 @@ export class ByteRate {
   }
 
   add(bytes: number): void {
-    this.settle()
+    this.closeWindow()
     this.bytes += bytes
   }
 
   get perSecond(): number {
-    this.settle()
+    this.closeWindow()
     if (this.smoothed !== null) return Math.round(this.smoothed)
     const elapsedMs = this.clock.monotonicMs() - this.startedMs
     return elapsedMs > 0 ? Math.round((this.bytes * 1000) / elapsedMs) : 0
   }
 
   /** Adds a completed second to the average. */
-  private settle(): void {
+  private closeWindow(): void {
     const now = this.clock.monotonicMs()
     const elapsedMs = now - this.startedMs
     if (elapsedMs < SAMPLE_MS) return

@@ -17,7 +17,7 @@ const WRITE_BUFFER_BYTES = 16 * 1024 * 1024
 const MORE = 1.1
 
 const FIRST_MS = 1000
-const LONGEST_MS = 300_000
+const MAX_WAIT_MS = 300_000
 
 /** Tracks whether the disk has room for a full sync, and how long to wait if not. */
 export class CopyRoom {
@@ -60,7 +60,7 @@ export class CopyRoom {
   waitMs(random: Random): number {
     this.failures++
     if (this.neededBytes === null && this.freeBytes !== null) this.neededBytes = this.freeBytes * MORE
-    return Math.min(LONGEST_MS, FIRST_MS * 2 ** Math.min(this.failures - 1, 30)) * (0.5 + 0.5 * random())
+    return Math.min(MAX_WAIT_MS, FIRST_MS * 2 ** Math.min(this.failures - 1, 30)) * (0.5 + 0.5 * random())
   }
 
   /** True if the space that was missing is free now. */

@@ -77,7 +77,7 @@ export class ReplicaLink {
         this.unfit = null
         this.handle({ type: 'swapped' })
       },
-      onFailed: (reason) => this.handle({ type: 'copy failed', reason }),
+      onFailed: (reason) => this.handle({ type: 'copy-failed', reason }),
       onRoom: () => this.regulate(),
     })
     this.machine = new ReplicaMachine(linkFacts(options, this.target, { isPaused: () => this.isPaused, unfit: () => this.unfit }))
@@ -320,15 +320,15 @@ export class ReplicaLink {
 
   /** Processes the received items of the stream as far as possible now. */
   private goOn(): void {
-    while (this.items.length > 0 && !this.isBlocked && !this.options.isHeld()) this.take(this.items.shift() as StreamItem)
+    while (this.items.length > 0 && !this.isBlocked && !this.options.isHeld()) this.process(this.items.shift() as StreamItem)
     this.regulate()
   }
 
-  private take(item: StreamItem): void {
+  private process(item: StreamItem): void {
     const { source } = this
     if (item.type === 'groups') this.apply(item.batch)
     else if (item.type === 'ended') this.handle({ type: 'ended', text: item.text }, source)
-    else if (item.type === 'bad') this.handle({ type: 'bad group', offset: item.offset, reason: item.reason }, source)
+    else if (item.type === 'bad') this.handle({ type: 'bad-group', offset: item.offset, reason: item.reason }, source)
     else {
       this.acks.ask()
       const { clock, storage, wake } = this.options
@@ -345,7 +345,7 @@ export class ReplicaLink {
     this.isApplying = true
     const result = applyBatch(storage, replayer, batch)
     this.isApplying = false
-    if (result.type === 'bad') this.handle({ type: 'bad group', offset: result.offset, reason: result.reason }, source)
+    if (result.type === 'bad') this.handle({ type: 'bad-group', offset: result.offset, reason: result.reason }, source)
     else if (result.type !== 'applied') {
       if (result.type === 'broken') this.unfit = result.reason
       this.handle({ type: 'failed', reason: result.reason }, source)

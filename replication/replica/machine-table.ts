@@ -16,7 +16,7 @@ const always = {
   leave: (machine) => machine.leave(),
 } satisfies Partial<Cells>
 
-const copyFailed: Cells['copy failed'] = (machine, { reason }) => (isWantOfRoom(reason) ? machine.lackRoom() : machine.fail(reason))
+const copyFailed: Cells['copy-failed'] = (machine, { reason }) => (isWantOfRoom(reason) ? machine.lackRoom() : machine.fail(reason))
 
 /** The cells without a connection. */
 const alone: Cells = {
@@ -28,10 +28,10 @@ const alone: Cells = {
   reply: nothing,
   streaming: nothing,
   ended: nothing,
-  'bad group': nothing,
+  'bad-group': nothing,
   failed: nothing,
   copied: nothing,
-  'copy failed': nothing,
+  'copy-failed': nothing,
   swapped: nothing,
   tick: nothing,
 }
@@ -70,7 +70,7 @@ export const TABLE: Readonly<Record<LinkState, Cells>> = {
     ...wired,
     reply: (machine, { reply }) => machine.copyReplied(reply),
     copied: (machine) => machine.swap(),
-    'copy failed': copyFailed,
+    'copy-failed': copyFailed,
   },
   swapping: {
     ...wired,
@@ -79,7 +79,7 @@ export const TABLE: Readonly<Record<LinkState, Cells>> = {
     reply: (machine, { reply }) => {
       if (reply instanceof Error) machine.hangUp()
     },
-    'copy failed': copyFailed,
+    'copy-failed': copyFailed,
     swapped: (machine) => machine.swapped(),
     tick: nothing,
   },
@@ -88,7 +88,7 @@ export const TABLE: Readonly<Record<LinkState, Cells>> = {
     reply: (machine) => machine.fail('the master sent a reply behind BINLOGSYNC'),
     streaming: (machine) => machine.streamBegins(),
     ended: (machine, { text }) => machine.streamEnded(text),
-    'bad group': (machine, { offset, reason }) => machine.badGroupCame(offset, reason),
+    'bad-group': (machine, { offset, reason }) => machine.badGroupCame(offset, reason),
     tick: (machine) => machine.checkLink(),
   },
 }

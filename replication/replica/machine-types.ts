@@ -29,13 +29,13 @@ export type LinkEvent =
   /** The master has ended the stream of the binlog. */
   | { readonly type: 'ended'; readonly text: string }
   /** The received groups do not follow the binlog of this node. */
-  | { readonly type: 'bad group'; readonly offset: number; readonly reason: string }
+  | { readonly type: 'bad-group'; readonly offset: number; readonly reason: string }
   /** A failure of this node. */
   | { readonly type: 'failed'; readonly reason: string }
   /** All records of the snapshot are written. */
   | { readonly type: 'copied' }
   /** The copy has failed, and its records are void. */
-  | { readonly type: 'copy failed'; readonly reason: string }
+  | { readonly type: 'copy-failed'; readonly reason: string }
   | { readonly type: 'swapped' }
   /** Time has passed. Comes about ten times a second. */
   | { readonly type: 'tick' }

@@ -1,7 +1,7 @@
 /** The statements of a replica about itself and its data in METASYNC and TRYSYNC. */
 import type { Bytes } from '../../base/bytes.ts'
 import type { Identity } from '../../storage/directory/identity.ts'
-import { FORMAT_VERSION, type Meta, metaSyncWords, trySyncWords } from '../protocol/messages.ts'
+import { FORMAT_VERSION, type MetaSyncReply, metaSyncWords, trySyncWords } from '../protocol/messages.ts'
 import type { LinkFacts } from './machine-types.ts'
 
 /**
@@ -11,7 +11,7 @@ import type { LinkFacts } from './machine-types.ts'
 export function namedHistories(
   { replicationId, past }: Pick<Identity, 'replicationId' | 'past'>,
   offset: number,
-  accepts: Meta['accepts'] = [],
+  accepts: MetaSyncReply['accepts'] = [],
 ) {
   const replicationIds = [replicationId, ...past.filter(({ until }) => until >= offset).map(({ id }) => id)]
   return { replicationIds, ...(accepts.includes('left') ? { left: past.filter(({ until }) => until < offset) } : {}) }
@@ -23,12 +23,17 @@ export function introduction({ settings, port, runId }: LinkFacts, attempt: numb
 }
 
 /** Returns the request to continue from the end of the binlog here. */
-export function continuation({ identity, end }: LinkFacts, session: number, accepts: Meta['accepts'], failover: boolean): readonly Bytes[] {
+export function continuation(
+  { identity, end }: LinkFacts,
+  session: number,
+  accepts: MetaSyncReply['accepts'],
+  failover: boolean,
+): readonly Bytes[] {
   return trySyncWords({ session, ...namedHistories(identity, end.offset, accepts), ...end, failover })
 }
 
 /** Returns why this node asks for a full sync without a TRYSYNC; null if it may continue. */
-export function fullSyncNeed({ identity, fullSync, isEmpty }: LinkFacts, { replicationId }: Meta): string | null {
+export function fullSyncNeed({ identity, fullSync, isEmpty }: LinkFacts, { replicationId }: MetaSyncReply): string | null {
   const isUnrelated = isEmpty && !namedHistories(identity, 0).replicationIds.includes(replicationId)
   return fullSync ?? (isUnrelated ? 'this node has no data' : null)
 }

@@ -35,7 +35,7 @@ function checkpointsOf(source: InfoSource) {
 
 export const persistenceRows: Rows = [
   group(checkpointsOf, [
-    ['loading', ({ source }) => flag(source.gates.loading)],
+    ['loading', ({ source }) => flag(source.gates.isLoading)],
     ['async_loading', 0],
     ['current_cow_peak', 0],
     ['current_cow_size', 0],

@@ -37,7 +37,7 @@ export class Cron {
   private ticker: NodeJS.Timeout | null = null
   private deadlineTimer: NodeJS.Timeout | null = null
   /** Wall time for which the deadline timer is set, ms. */
-  private deadlineAt = 0
+  private nextDeadlineMs = 0
   /** When each was last done: monotonic, ms. */
   private lastSyncMs = Number.NEGATIVE_INFINITY
   private lastRoomMs = Number.NEGATIVE_INFINITY
@@ -68,14 +68,14 @@ export class Cron {
     if (this.ticker === null) return
     const first = storage.keyspace.deadlines.first
     if (first === undefined) return
-    const now = clock.wallMs()
-    if (first.dueAtMs > now + TICK_MS) return // the next tick comes first
+    const nowMs = clock.wallMs()
+    if (first.dueAtMs > nowMs + TICK_MS) return // the next tick comes first
     if (this.deadlineTimer !== null) {
-      if (this.deadlineAt <= first.dueAtMs) return
+      if (this.nextDeadlineMs <= first.dueAtMs) return
       clearTimeout(this.deadlineTimer)
     }
-    this.deadlineAt = first.dueAtMs
-    const delayMs = storage.expiry.delayMs(now)
+    this.nextDeadlineMs = first.dueAtMs
+    const delayMs = storage.expiry.delayMs(nowMs)
     if (!storage.expiry.isActive) return
     this.deadlineTimer = setTimeout(() => {
       this.deadlineTimer = null
@@ -85,38 +85,38 @@ export class Cron {
 
   private tick(): void {
     const { storage, turn, gates, statistics, clock, config, state, storagePort } = this.parts
-    const now = clock.monotonicMs()
+    const nowMs = clock.monotonicMs()
     turn.begin()
-    statistics.tick(now)
+    statistics.tick(nowMs)
     if (storage.stalled !== null && storage.retry()) turn.unstall()
-    if (now - this.lastRoomMs >= ROOM_EVERY_MS) {
-      this.lastRoomMs = now
+    if (nowMs - this.lastRoomMs >= ROOM_EVERY_MS) {
+      this.lastRoomMs = nowMs
       storage.recoverRoom()
     }
-    if (now - this.lastSampleMs >= SAMPLE_EVERY_MS) {
-      this.lastSampleMs = now
+    if (nowMs - this.lastSampleMs >= SAMPLE_EVERY_MS) {
+      this.lastSampleMs = nowMs
       storagePort.sample()
     }
     const policy = config.text('appendfsync')
-    if (policy === 'everysec' && now - this.lastSyncMs >= SYNC_EVERY_MS) {
-      this.lastSyncMs = now
+    if (policy === 'everysec' && nowMs - this.lastSyncMs >= SYNC_EVERY_MS) {
+      this.lastSyncMs = nowMs
       storage.binlog.sync()
     }
     if (!storage.checkpointer.isReopening) storage.expiry.lookAhead(clock.wallMs())
     state.replication?.tick()
-    gates.refresh(now)
-    this.closeIdle(now)
+    gates.refresh(nowMs)
+    this.closeIdle(nowMs)
   }
 
-  private closeIdle(now: number): void {
+  private closeIdle(nowMs: number): void {
     const { config, clients } = this.parts
     const timeoutMs = config.number('timeout') * 1000
     for (const client of clients.connections.values()) {
       client.checkLimits()
       if (
         timeoutMs > 0 &&
-        now - client.lastActiveMs > timeoutMs &&
-        !client.monitoring &&
+        nowMs - client.lastActiveMs > timeoutMs &&
+        !client.isMonitoring &&
         client.subscriptions === null &&
         !client.isHeld &&
         client.replica === null

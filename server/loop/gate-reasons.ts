@@ -35,9 +35,9 @@ export interface ReplicationGate {
 
 /** The state of the node that decides about requests. */
 export interface GateState {
-  readonly loading: boolean
+  readonly isLoading: boolean
   /** True during a shutdown: no further request runs. */
-  readonly closing: boolean
+  readonly isClosing: boolean
   /** Clients that CLIENT PAUSE holds; null while there is no pause. */
   readonly paused: 'all' | 'write' | null
   /** Error text for all other clients while a script is suspended, or null. */
@@ -58,7 +58,7 @@ interface ScriptRun {
 /** An error text that refuses, 'hold', or null to pass on to the next reason. */
 export type Verdict = Bytes | 'hold' | null
 
-interface Reason {
+interface GateReason {
   /** As INFO shows it. */
   readonly name: string
   /** Requests that must be judged while the reason is present. */
@@ -88,9 +88,9 @@ const isReopening = ({ storage }: GateState) => storage.isReady && storage.check
 /** The operating system's reason why the group cannot be appended. REQUIRES: `isStalled`. */
 const stallOf = ({ storage }: GateState) => storage.stalled as string
 
-const CLOSING: Reason = { name: 'shutdown', concerns: 'all', isPresent: ({ closing }) => closing, answer: hold }
+const CLOSING: GateReason = { name: 'shutdown', concerns: 'all', isPresent: ({ isClosing }) => isClosing, answer: hold }
 
-const STALLED: Reason = {
+const STALLED: GateReason = {
   name: 'log-stalled',
   concerns: 'writes',
   isPresent: isStalled,
@@ -98,7 +98,7 @@ const STALLED: Reason = {
   refuseScript: (_, state) => scriptDiskError(stallOf(state)),
 }
 
-const DISK_FULL: Reason = {
+const DISK_FULL: GateReason = {
   name: 'disk-full',
   concerns: 'writes',
   isPresent: ({ storage }) => storage.isDiskLow,
@@ -106,7 +106,7 @@ const DISK_FULL: Reason = {
   refuseScript: () => scriptDiskError(NO_SPACE),
 }
 
-const FEW_REPLICAS: Reason = {
+const FEW_REPLICAS: GateReason = {
   name: 'few-replicas',
   concerns: 'writes',
   isPresent: ({ replication }) => replication?.lacksReplicas === true,
@@ -114,7 +114,7 @@ const FEW_REPLICAS: Reason = {
   refuseScript: () => NO_REPLICAS,
 }
 
-const READ_ONLY: Reason = {
+const READ_ONLY: GateReason = {
   name: 'read-only',
   concerns: 'writes',
   isPresent: ({ replication }) => replication?.isReplica === true,
@@ -122,7 +122,7 @@ const READ_ONLY: Reason = {
   refuseScript: () => SCRIPT_READ_ONLY,
 }
 
-const MASTER_IS_DOWN: Reason = {
+const MASTER_IS_DOWN: GateReason = {
   name: 'master-down',
   concerns: 'all',
   isPresent: ({ replication }) => replication?.isMasterDown === true,
@@ -130,36 +130,36 @@ const MASTER_IS_DOWN: Reason = {
   refuseScript: ({ flags }) => (flags === null ? MASTER_DOWN : flags.allowStale ? null : SCRIPT_MASTER_DOWN),
 }
 
-const LOADING: Reason = {
+const LOADING: GateReason = {
   name: 'loading',
   concerns: 'all',
-  isPresent: ({ loading }) => loading,
+  isPresent: ({ isLoading }) => isLoading,
   answer: ({ command }) => (command.flags.includes('loading') ? null : LOADING_TEXT),
 }
 
 /** Refuses scripts without flags that may write. STALLED has answered all other writes. */
-const STALLED_FOR_SCRIPTS: Reason = {
+const STALLED_FOR_SCRIPTS: GateReason = {
   name: 'log-stalled',
   concerns: 'writes',
   isPresent: isStalled,
   answer: ({ isLikeWrite }, state) => (isLikeWrite ? diskError(stallOf(state)) : null),
 }
 
-const PAUSED: Reason = {
+const PAUSED: GateReason = {
   name: 'paused',
   concerns: 'all',
   isPresent: ({ paused }) => paused !== null,
   answer: (request, { paused }) => (isHeldByPause(request, paused) ? 'hold' : null),
 }
 
-const FAILOVER: Reason = {
+const FAILOVER: GateReason = {
   name: 'failover',
   concerns: 'all',
   isPresent: ({ replication }) => replication?.writesPaused === true,
   answer: ({ mayWrite }) => (mayWrite ? 'hold' : null),
 }
 
-const OVERLOADED: Reason = {
+const OVERLOADED: GateReason = {
   name: 'overloaded',
   concerns: 'writes',
   isPresent: ({ storage }) => storage.isOverloaded,
@@ -170,7 +170,7 @@ const OVERLOADED: Reason = {
 }
 
 /** Holds reads that would show changes of the unwritten group, which a crash would undo. */
-const STALLED_FOR_READS: Reason = {
+const STALLED_FOR_READS: GateReason = {
   name: 'log-stalled',
   concerns: 'all',
   isPresent: isStalled,
@@ -178,7 +178,7 @@ const STALLED_FOR_READS: Reason = {
 }
 
 /** LevelDB is being reopened, and the first attempt may still succeed. */
-const REOPENING: Reason = {
+const REOPENING: GateReason = {
   name: 'reopening',
   concerns: 'all',
   isPresent: (state) => isReopening(state) && state.storage.recordsFailure === null,
@@ -186,7 +186,7 @@ const REOPENING: Reason = {
 }
 
 /** LevelDB cannot be reopened. Clients that REOPENING held are retried now, and refused. */
-const UNREADABLE: Reason = {
+const UNREADABLE: GateReason = {
   name: 'unreadable',
   concerns: 'all',
   isPresent: (state) => isReopening(state) && state.storage.recordsFailure !== null,
@@ -197,10 +197,10 @@ const UNREADABLE: Reason = {
 /**
  * `Gates.ask` answers BUSY: after every refusal, also of queued requests, and before every hold.
  */
-const BUSY_SCRIPT: Reason = { name: 'busy-script', concerns: 'all', isPresent: ({ busy }) => busy !== null, answer: pass }
+const BUSY_SCRIPT: GateReason = { name: 'busy-script', concerns: 'all', isPresent: ({ busy }) => busy !== null, answer: pass }
 
 /** Refuses nothing: `Gates` settles the role before the first write. */
-const UNSETTLED: Reason = {
+const UNSETTLED: GateReason = {
   name: 'unsettled',
   concerns: 'writes',
   isPresent: ({ replication }) => replication?.isUnsettled === true,
@@ -208,7 +208,7 @@ const UNSETTLED: Reason = {
 }
 
 /** All reasons, in the order in which they answer. */
-const REASONS: readonly Reason[] = [
+const REASONS: readonly GateReason[] = [
   CLOSING,
   STALLED,
   DISK_FULL,
@@ -228,7 +228,7 @@ const REASONS: readonly Reason[] = [
 ]
 
 /** The part of a reason that concerns a script which is about to run. */
-type ScriptCheck = Pick<Reason, 'concerns' | 'isPresent' | 'refuseScript'>
+type ScriptCheck = Pick<GateReason, 'concerns' | 'isPresent' | 'refuseScript'>
 
 /** No reason of the node's: EVAL_RO and its like run no script that is flagged as a writer. */
 const READING_COMMAND: ScriptCheck = {
@@ -246,7 +246,7 @@ const SCRIPT_CHECKS: readonly ScriptCheck[] = [MASTER_IS_DOWN, READ_ONLY, STALLE
 /** A set of reasons: bit i stands for row i of REASONS. */
 export type ReasonBits = number
 
-const bitsOf = (isOf: (reason: Reason) => boolean): ReasonBits =>
+const bitsOf = (isOf: (reason: GateReason) => boolean): ReasonBits =>
   REASONS.reduce((bits, reason, index) => (isOf(reason) ? bits | (1 << index) : bits), 0)
 const CONCERN_ALL = bitsOf(({ concerns }) => concerns === 'all')
 const ONLY_FEW_REPLICAS = bitsOf((reason) => reason === FEW_REPLICAS)
@@ -254,7 +254,7 @@ const ONLY_FEW_REPLICAS = bitsOf((reason) => reason === FEW_REPLICAS)
 /** Returns the reasons that are present. */
 export function presentReasons(state: GateState): ReasonBits {
   let bits = 0
-  for (let i = 0; i < REASONS.length; i++) if ((REASONS[i] as Reason).isPresent(state)) bits |= 1 << i
+  for (let i = 0; i < REASONS.length; i++) if ((REASONS[i] as GateReason).isPresent(state)) bits |= 1 << i
   return bits
 }
 

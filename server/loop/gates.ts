@@ -43,15 +43,15 @@ export interface GateHooks {
 /** Judges requests while a reason to hold or refuse them applies. */
 /** Judges requests while a reason to hold or refuse them applies. */
 export class Gates implements GateState {
-  loading = true
+  isLoading = true
   /** True during a shutdown: no further request runs. */
-  closing = false
+  isClosing = false
   readonly storage: Storage
   readonly unwritten: UnwrittenChanges
   private readonly executor: Executor
   private readonly hooks: GateHooks
   private readonly held = new Set<Connection>()
-  private activeExpire = true
+  private mayExpireActively = true
   /** Monotonic; 0 while there is no pause. */
   private pausedUntilMs = 0
   private isExpiryHeld = false
@@ -125,7 +125,7 @@ export class Gates implements GateState {
 
   /** Sets what DEBUG SET-ACTIVE-EXPIRE asks for. */
   setActiveExpire(active: boolean): void {
-    this.activeExpire = active
+    this.mayExpireActively = active
     this.storage.expiry.isActive = active && !this.isExpiryHeld
   }
 
@@ -169,7 +169,7 @@ export class Gates implements GateState {
     if (isPaused === this.isExpiryHeld || !this.storage.isReady || this.executor.units.current !== null) return
     this.isExpiryHeld = isPaused
     this.storage.holdExpiry('clients', isPaused)
-    this.storage.expiry.isActive = this.activeExpire && !isPaused
+    this.storage.expiry.isActive = this.mayExpireActively && !isPaused
   }
 
   private retry(): void {

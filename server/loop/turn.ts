@@ -50,7 +50,7 @@ export interface TurnEvents {
 /** Runs the turns of the event loop: groups, replies, feeds and background work. */
 export class Turn {
   /** True with appendfsync always. */
-  waitForSync = false
+  mustWaitForSync = false
   private readonly storage: TurnStorage
   private readonly events: TurnEvents
   private touched: TurnClient[] = []
@@ -58,9 +58,9 @@ export class Turn {
   private isStalled = false
   private stalled: TurnClient[] = []
   /** True if a client may be sent something in this turn that is not written. */
-  private showsUnwritten = false
+  private hasExposedUncommitted = false
   private sealed = new Set<TurnClient>()
-  private scheduled = false
+  private isScheduled = false
   private readonly endLater = () => this.end()
 
   constructor(storage: TurnStorage, events: TurnEvents) {
@@ -70,8 +70,8 @@ export class Turn {
 
   /** To be called before anything runs; begins a turn unless one has begun. */
   begin(): void {
-    if (this.scheduled) return
-    this.scheduled = true
+    if (this.isScheduled) return
+    this.isScheduled = true
     this.storage.beginTurn()
     setImmediate(this.endLater)
   }
@@ -95,7 +95,7 @@ export class Turn {
    * group that could not be written meanwhile.
    */
   mayShowUnwritten(): void {
-    this.showsUnwritten = true
+    this.hasExposedUncommitted = true
   }
 
   /** Forgets a client that has disconnected. */
@@ -107,20 +107,20 @@ export class Turn {
   end(): void {
     const { storage, events } = this
     // Clients served now belong to this turn, since its group has one clock.
-    this.scheduled = true
+    this.isScheduled = true
     const moreExpired = storage.expireDue()
     events.serveBlocked()
     const moreToTell = events.tellClients()
     const outcome = storage.commit()
-    assert(this.scheduled, 'a turn ends once')
-    this.scheduled = false
+    assert(this.isScheduled, 'a turn ends once')
+    this.isScheduled = false
     const { touched } = this
     if (touched.length > 0) this.touched = []
-    if (outcome === 'stalled' && (!this.isStalled || this.showsUnwritten)) this.keepStalled(touched)
+    if (outcome === 'stalled' && (!this.isStalled || this.hasExposedUncommitted)) this.keepStalled(touched)
     else if (touched.length > 0) this.flush(touched)
-    this.showsUnwritten = false
+    this.hasExposedUncommitted = false
     // Replicas also wait for changes that no client waits for: expired keys.
-    if (this.waitForSync && storage.isReady) storage.binlog.sync()
+    if (this.mustWaitForSync && storage.isReady) storage.binlog.sync()
     events.feedReplicas()
     const moreWork = storage.background()
     events.ended()
@@ -145,7 +145,7 @@ export class Turn {
 
   private flush(touched: TurnClient[]): void {
     const clients = this.storage.keyspace.isUnitSuspended ? this.withoutToldByUnit(touched) : touched
-    const binlog = this.waitForSync && this.storage.isReady ? this.storage.binlog : null
+    const binlog = this.mustWaitForSync && this.storage.isReady ? this.storage.binlog : null
     const offset = binlog?.end.offset ?? 0
     assert(binlog === null || binlog.synced <= offset, 'no more of the binlog is durable than there is')
     if (binlog === null || binlog.synced >= offset) {

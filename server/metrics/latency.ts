@@ -23,7 +23,7 @@ const LAST_BUCKET_UNITS = 2 ** (BUCKETS - 1)
 interface Sample {
   /** Wall time. */
   readonly second: number
-  readonly milliseconds: number
+  readonly durationMs: number
   /** Monotonic time of the same moment, for the sample's age. */
   readonly atMs: number
 }
@@ -58,21 +58,21 @@ export class LatencyMonitor implements LatencyPort {
   }
 
   /** Records an event's duration if it reaches the threshold. */
-  add(event: Bytes, milliseconds: number): void {
-    if (milliseconds < this.thresholdMs) return
+  add(event: Bytes, durationMs: number): void {
+    if (durationMs < this.thresholdMs) return
     const timeline = this.timelines.get(event) ?? { samples: [], worst: 0 }
     if (!this.timelines.has(event)) {
       if (this.timelines.size >= MAX_EVENTS) return
       this.timelines.set(event, timeline)
     }
     const { samples } = timeline
-    const took = Math.round(milliseconds)
+    const took = Math.round(durationMs)
     const second = Math.floor(this.clock.wallMs() / 1000)
     const last = samples.at(-1)
     const atMs = this.clock.monotonicMs()
     timeline.worst = Math.max(timeline.worst, took)
-    if (last?.second === second) samples[samples.length - 1] = { second, milliseconds: Math.max(last.milliseconds, took), atMs }
-    else samples.push({ second, milliseconds: took, atMs })
+    if (last?.second === second) samples[samples.length - 1] = { second, durationMs: Math.max(last.durationMs, took), atMs }
+    else samples.push({ second, durationMs: took, atMs })
     if (samples.length > MAX_SAMPLES) samples.shift()
   }
 
@@ -81,18 +81,18 @@ export class LatencyMonitor implements LatencyPort {
   }
 
   history(event: Bytes): readonly (readonly [number, number])[] {
-    return this.samplesOf(event).map(({ second, milliseconds }) => [second, milliseconds])
+    return this.samplesOf(event).map(({ second, durationMs }) => [second, durationMs])
   }
 
   aged(event: Bytes): readonly (readonly [number, number])[] {
-    const now = this.clock.monotonicMs()
-    return this.samplesOf(event).map(({ milliseconds, atMs }) => [Math.floor((now - atMs) / 1000), milliseconds])
+    const nowMs = this.clock.monotonicMs()
+    return this.samplesOf(event).map(({ durationMs, atMs }) => [Math.floor((nowMs - atMs) / 1000), durationMs])
   }
 
   latest(): (readonly [Bytes, number, number, number])[] {
     return [...this.timelines].map(([event, { samples, worst }]) => {
-      const { second, milliseconds } = samples.at(-1) as Sample
-      return [event, second, milliseconds, worst]
+      const { second, durationMs } = samples.at(-1) as Sample
+      return [event, second, durationMs, worst]
     })
   }
 

@@ -62,7 +62,7 @@ function secondsSince(thenMs: number, nowMs: number): number {
  */
 function flagsOf(session: Session, state: 'blocked' | 'free'): string {
   let flags = ''
-  if (session.monitoring) flags += 'O'
+  if (session.isMonitoring) flags += 'O'
   else if (session.peer === 'replica') flags += 'S'
   if (session.peer === 'master') flags += 'M'
   if (session.subscriptions !== null) flags += 'P'

@@ -85,7 +85,7 @@ export class ClientRegistry implements ClientsPort {
   monitor(session: Session): void {
     const connection = this.connections.get(session.id)
     if (connection === undefined) return
-    connection.monitoring = true
+    connection.isMonitoring = true
     this.monitors.add(connection)
     this.onMonitors(this.monitors.size)
   }
@@ -93,7 +93,7 @@ export class ClientRegistry implements ClientsPort {
   stopMonitoring(session: Session): void {
     const connection = this.connections.get(session.id)
     if (connection === undefined) return
-    connection.monitoring = false
+    connection.isMonitoring = false
     if (this.monitors.delete(connection)) this.onMonitors(this.monitors.size)
   }
 

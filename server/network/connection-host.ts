@@ -54,7 +54,7 @@ export interface ConnectionHost {
 export class OutputLimit {
   private readonly host: ConnectionHost
   /** Monotonic time since which the soft limit is exceeded, ms; 0 while it is not. */
-  private softSince = 0
+  private softSinceMs = 0
 
   constructor(host: ConnectionHost) {
     this.host = host
@@ -73,14 +73,14 @@ export class OutputLimit {
 
   private isPassed(what: 'normal' | 'pubsub', unsentBytes: number): boolean {
     const { hard, soft, softSeconds } = this.host.outputLimits[what]
-    const now = this.host.monotonicMs()
-    if (soft > 0 && unsentBytes > soft) this.softSince ||= now
-    else this.softSince = 0
-    return (hard > 0 && unsentBytes > hard) || (this.softSince !== 0 && now - this.softSince > softSeconds * 1000)
+    const nowMs = this.host.monotonicMs()
+    if (soft > 0 && unsentBytes > soft) this.softSinceMs ||= nowMs
+    else this.softSinceMs = 0
+    return (hard > 0 && unsentBytes > hard) || (this.softSinceMs !== 0 && nowMs - this.softSinceMs > softSeconds * 1000)
   }
 
   /** To be called when everything has been sent. */
   reset(): void {
-    this.softSince = 0
+    this.softSinceMs = 0
   }
 }

@@ -41,10 +41,10 @@ export class Connection extends SessionState implements Client, TurnClient {
   private readonly cold = new ColdRequests()
   private readonly replies = new ReplyBuffer()
   private readonly sealed = new SealedReplies()
-  private touched = false
+  private isTouched = false
   private closing: 'no' | 'after-reply' | 'closed' = 'no'
-  private ended = false
-  private readingPaused = false
+  private isEnded = false
+  private isReadingPaused = false
   private readonly outputLimit: OutputLimit
   /** True while a request of this client runs; pushes to it then follow the reply. */
   private isRunning = false
@@ -64,19 +64,19 @@ export class Connection extends SessionState implements Client, TurnClient {
     this.createdAtMs = host.monotonicMs()
     this.lastActiveMs = this.createdAtMs
     this.decoder = new RequestDecoder(host.limits)
-    this.authenticated = host.acl.isOpen
+    this.isAuthenticated = host.acl.isOpen
     socket.on('drain', () => this.drained())
     socket.on('error', () => this.close('now'))
     socket.on('end', () => this.inputEnded())
     socket.on('close', () => this.gone())
   }
 
-  get authenticated(): boolean {
-    return this.decoder.authenticated
+  get isAuthenticated(): boolean {
+    return this.decoder.isAuthenticated
   }
 
-  set authenticated(value: boolean) {
-    this.decoder.authenticated = value
+  set isAuthenticated(value: boolean) {
+    this.decoder.isAuthenticated = value
   }
 
   get peer(): 'client' | 'replica' {
@@ -111,7 +111,7 @@ export class Connection extends SessionState implements Client, TurnClient {
 
   reply(reply: Reply): void {
     if (this.replyMode === 'on') {
-      if (!this.touched) this.touch()
+      if (!this.isTouched) this.touch()
       this.replies.reply(reply, this.resp)
       if (this.replies.isSuspended) this.holdFor('rest')
     } else this.skipReply()
@@ -127,7 +127,7 @@ export class Connection extends SessionState implements Client, TurnClient {
       this.pushes.push(message)
       return
     }
-    if (!this.touched) this.touch()
+    if (!this.isTouched) this.touch()
     if (this.host.executor.units.current !== null) this.isToldByUnit = true
     this.replies.message(message, this.resp)
     if (this.replies.bytes > TURN_OUTPUT_BYTES) this.checkLimits()
@@ -135,19 +135,19 @@ export class Connection extends SessionState implements Client, TurnClient {
 
   /** Adds encoded text: replies, pushes, monitor lines. */
   text(part: Bytes): void {
-    if (!this.touched) this.touch()
+    if (!this.isTouched) this.touch()
     this.replies.follow(part)
   }
 
   flush(): void {
-    this.touched = false
+    this.isTouched = false
     this.isToldByUnit = false
     if (this.sealed.count > 0) this.seal(0)
-    else if (this.write(this.replies.take(), 'from the arena')) this.goOn()
+    else if (this.write(this.replies.drain(), 'from the arena')) this.goOn()
   }
 
   seal(offset: number): void {
-    this.touched = false
+    this.isTouched = false
     this.isToldByUnit = false
     this.sealed.add(offset, this.replies.takeToKeep())
     if (this.closing !== 'after-reply' && this.sealed.count > MAX_SEALED_TURNS) this.holdFor('output')
@@ -185,7 +185,7 @@ export class Connection extends SessionState implements Client, TurnClient {
     this.host.leaving(this)
     if (how === 'after-reply') {
       this.closing = 'after-reply'
-      if (!this.touched) this.touch()
+      if (!this.isTouched) this.touch()
       return
     }
     this.closing = 'closed'
@@ -211,7 +211,7 @@ export class Connection extends SessionState implements Client, TurnClient {
     if (this.closing === 'closed') return false
     if (this.isPastOutputLimit(chunks.reduce((sum, chunk) => sum + chunk.length, this.socket.writableLength))) return false
     if (chunks.length > 0) writeChunks(this.socket, chunks, this.host)
-    if (origin === 'from the arena') this.replies.settle(this.socket.writableLength)
+    if (origin === 'from the arena') this.replies.releasePieces(this.socket.writableLength)
     return true
   }
 
@@ -234,7 +234,7 @@ export class Connection extends SessionState implements Client, TurnClient {
   private encodeMore(): void {
     if (!this.replies.isSuspended || this.closing === 'closed') return
     this.replies.resume()
-    if (!this.touched) this.touch()
+    if (!this.isTouched) this.touch()
     if (!this.replies.isSuspended) this.unhold('rest')
   }
 
@@ -324,7 +324,7 @@ export class Connection extends SessionState implements Client, TurnClient {
   private holdFor(reason: HoldReason): void {
     this.holds.add(reason)
     this.isHeld = true
-    if (this.ended) this.host.inputEnded(this)
+    if (this.isEnded) this.host.inputEnded(this)
   }
 
   private unhold(reason: HoldReason): void {
@@ -338,25 +338,25 @@ export class Connection extends SessionState implements Client, TurnClient {
     if (wasKept) this.run()
     if (this.cold.requests.length > 0 && !this.isHeld) this.runCold()
     if (this.isHeld) return
-    if (this.readingPaused) {
-      this.readingPaused = false
+    if (this.isReadingPaused) {
+      this.isReadingPaused = false
       this.socket.resume()
     }
     this.pump()
-    if (this.ended && !this.isHeld) this.close('after-reply')
+    if (this.isEnded && !this.isHeld) this.close('after-reply')
   }
 
   /** Called at the end of input. Requests already received are still run and answered. */
   private inputEnded(): void {
-    this.ended = true
+    this.isEnded = true
     if (this.isHeld) this.host.inputEnded(this)
     else this.close('after-reply')
   }
 
   private keepInput(): void {
     this.decoder.retain()
-    if (this.decoder.bufferedBytes > HELD_INPUT_BYTES && !this.readingPaused) {
-      this.readingPaused = true
+    if (this.decoder.bufferedBytes > HELD_INPUT_BYTES && !this.isReadingPaused) {
+      this.isReadingPaused = true
       this.socket.pause()
     }
   }
@@ -382,7 +382,7 @@ export class Connection extends SessionState implements Client, TurnClient {
   }
 
   private touch(): void {
-    this.touched = true
+    this.isTouched = true
     this.host.turn.begin()
     this.host.turn.touch(this)
   }

@@ -6,14 +6,14 @@
 import type { Bytes } from '../../base/bytes.ts'
 
 const SLOTS = 1024
-const LONGEST_KEPT = 24
+const MAX_KEPT_LENGTH = 24
 
 const slots: Bytes[] = new Array<Bytes>(SLOTS).fill('')
 
 /** Returns bytes [start, end) of `buffer` as a string that shares no memory with it. */
 export function commandWord(buffer: Buffer, start: number, end: number): Bytes {
   const length = end - start
-  if (length === 0 || length > LONGEST_KEPT) return buffer.latin1Slice(start, end)
+  if (length === 0 || length > MAX_KEPT_LENGTH) return buffer.latin1Slice(start, end)
   const slot = (length * 131 + buffer[start]! * 31 + buffer[start + (length >> 1)]! * 7 + buffer[end - 1]!) & (SLOTS - 1)
   const known = slots[slot]!
   if (known.length === length) {

@@ -19,7 +19,7 @@ import { rootKey } from '../../storage/records/records.ts'
  */
 const WORTHWHILE_KEYS = 8
 /** Keys being read at a time, for all clients together. */
-const MOST_KEYS = 4096
+const MAX_PREFETCHED_KEYS = 4096
 
 /** Reads the roots for a batch of requests in one asynchronous read. */
 export class Prefetcher {
@@ -42,7 +42,7 @@ export class Prefetcher {
 
   /** Starts reading, or returns null if that is not worthwhile. Never rejects. */
   start(database: number, requests: readonly Bytes[][]): Promise<void> | null {
-    if (requests.length < WORTHWHILE_KEYS || this.keysInFlight >= MOST_KEYS) return null
+    if (requests.length < WORTHWHILE_KEYS || this.keysInFlight >= MAX_PREFETCHED_KEYS) return null
     const db = this.keyspace.database(database)
     const missing = new Set<Bytes>()
     for (const args of requests) {

@@ -202,9 +202,9 @@ export class ReplyBuffer implements ReplySink {
 
   /**
    * Takes everything, in order, to be sent now; the buffer is empty then. To be followed by
-   * `settle`.
+   * `releasePieces`.
    */
-  take(): Chunks {
+  drain(): Chunks {
     this.endShared()
     this.endRegion()
     const { chunks } = this
@@ -217,8 +217,8 @@ export class ReplyBuffer implements ReplySink {
     return chunks
   }
 
-  /** Releases the pieces of the last `take` if nothing is unsent; else the socket keeps them. */
-  settle(unsentBytes: number): void {
+  /** Releases the pieces of the last `drain` if nothing is unsent; else the socket keeps them. */
+  releasePieces(unsentBytes: number): void {
     const { pieces } = this
     if (pieces.length === 0) return
     if (unsentBytes === 0) for (const piece of pieces) arena.release(piece)
@@ -227,8 +227,8 @@ export class ReplyBuffer implements ReplySink {
 
   /** Takes everything, to be sent later. */
   takeToKeep(): Chunks {
-    const chunks = this.take()
-    this.settle(1)
+    const chunks = this.drain()
+    this.releasePieces(1)
     return chunks
   }
 

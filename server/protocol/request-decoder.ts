@@ -66,7 +66,7 @@ const NOTHING: Buffer = Buffer.alloc(0)
 /** Turns one client's bytes into requests. */
 export class RequestDecoder {
   /** False limits the client to 10 arguments of 16 KiB. */
-  authenticated = true
+  isAuthenticated = true
   /**
    * The bytes of the request just returned, until the next call; null if they are split or not
    * canonical.
@@ -79,8 +79,8 @@ export class RequestDecoder {
   private source = NOTHING
   private position = 0
   private end = 0
-  private sourceIsOwn = false
-  private broken = false
+  private isSourceOwn = false
+  private isBroken = false
 
   private words: Bytes[] | null = null
   private wordsBytes = 0
@@ -100,14 +100,14 @@ export class RequestDecoder {
    * input is ignored.
    */
   feed(buffer: Buffer, length: number): void {
-    if (this.broken) return
+    if (this.isBroken) return
     if (this.position < this.end) {
-      if (!this.sourceIsOwn) throw new Error('feed() called before the last buffer was read to its end or retained')
+      if (!this.isSourceOwn) throw new Error('feed() called before the last buffer was read to its end or retained')
       this.appendToSource(buffer, length)
       return
     }
     this.source = buffer
-    this.sourceIsOwn = false
+    this.isSourceOwn = false
     this.position = 0
     this.end = length
   }
@@ -127,7 +127,7 @@ export class RequestDecoder {
       if (words === null) this.release()
       return words
     } catch (error) {
-      this.broken = true
+      this.isBroken = true
       this.release()
       this.dropCarry()
       this.words = null
@@ -140,11 +140,11 @@ export class RequestDecoder {
    * Copies the unread input, so that the lent buffer may be reused; next() continues with the copy.
    */
   retain(): void {
-    if (this.sourceIsOwn || this.position === this.end) return
+    if (this.isSourceOwn || this.position === this.end) return
     const rest = Buffer.allocUnsafeSlow(this.end - this.position)
     this.source.copy(rest, 0, this.position, this.end)
     this.source = rest
-    this.sourceIsOwn = true
+    this.isSourceOwn = true
     this.end = rest.length
     this.position = 0
     this.rawBuffer = null
@@ -176,7 +176,7 @@ export class RequestDecoder {
     const buffer = this.source
     const end = this.end
     let at = this.position
-    if (at >= end || buffer[at] !== ASTERISK || !this.authenticated) return null
+    if (at >= end || buffer[at] !== ASTERISK || !this.isAuthenticated) return null
     const maxBulkBytes = Math.min(this.limits.maxBulkBytes, MAX_BYTES_LENGTH)
 
     // Bytes past `end` may be read (left from earlier reads, or undefined): the check before a
@@ -265,7 +265,7 @@ export class RequestDecoder {
   }
 
   private get isStranger(): boolean {
-    return !this.authenticated && !this.limits.isOpen
+    return !this.isAuthenticated && !this.limits.isOpen
   }
 
   private parseCount(header: Bytes): number {
@@ -371,7 +371,7 @@ export class RequestDecoder {
 
   private release(): void {
     this.source = NOTHING
-    this.sourceIsOwn = false
+    this.isSourceOwn = false
     this.position = 0
     this.end = 0
   }

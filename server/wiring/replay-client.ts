@@ -16,7 +16,7 @@ export class ReplayClient extends SessionState implements Client {
   readonly address: Bytes
   readonly createdAtMs: number
   user = SUPERUSER
-  authenticated = true
+  isAuthenticated = true
   readonly localAddress = ''
   lastActiveMs = 0
   queryBufferBytes = () => 0

@@ -10,7 +10,7 @@ import type {
   AckRequest,
   BinlogSyncRequest,
   DbSyncRequest,
-  Meta,
+  MetaSyncReply,
   MetaSyncRequest,
   TrySyncReply,
   TrySyncRequest,
@@ -55,14 +55,14 @@ export class ReplicationFacade implements ReplicationPort {
   get passesOn(): boolean {
     const { storage, state } = this.options
     if (state.replication === null || this.isReplica || storage.stalled !== null || storage.isDiskLow) return false
-    return state.replication.master.hasReplicas && !state.replication.writesPaused
+    return state.replication.master.hasReplicas && !state.replication.isWritingPaused
   }
 
   role(): Reply {
     return roleReply(this.options.storage, this.options.state.replication)
   }
 
-  follow(host: Bytes, port: number, how: 'from where we are' | 'full sync'): 'started' | 'already' {
+  follow(host: Bytes, port: number, how: 'partial' | 'full sync'): 'started' | 'already' {
     if (this.isSelf(host, port)) throw new ClientError('ERR The master ip:port and the slave ip:port are the same')
     return this.started.follow(host, port, how)
   }
@@ -101,11 +101,11 @@ export class ReplicationFacade implements ReplicationPort {
     return this.started.reached(this.conditionOf(session, target))
   }
 
-  answer(inquiry: MetaSyncRequest): Meta {
+  answer(inquiry: MetaSyncRequest): MetaSyncReply {
     return this.started.master.answer(inquiry)
   }
 
-  metaSync(session: Session, request: MetaSyncRequest): Meta {
+  metaSync(session: Session, request: MetaSyncRequest): MetaSyncReply {
     const connection = this.connectionOf(session)
     const peer = connection.asReplica()
     const meta = this.started.master.metaSync(peer, request)
@@ -144,10 +144,10 @@ export class ReplicationFacade implements ReplicationPort {
     return must(this.connectionOf(session).replica, 'METASYNC comes before other requests of replicas')
   }
 
-  private conditionOf({ lastWriteAt }: Session, target: WaitTarget): WaitCondition {
+  private conditionOf({ lastWriteOffset }: Session, target: WaitTarget): WaitCondition {
     // A full sync since then may have left a shorter log.
-    const isOfThisLog = lastWriteAt <= this.options.storage.binlog.end.offset
-    return { ...target, after: isOfThisLog ? lastWriteAt : -1 }
+    const isOfThisLog = lastWriteOffset <= this.options.storage.binlog.end.offset
+    return { ...target, after: isOfThisLog ? lastWriteOffset : -1 }
   }
 
   private isSelf(host: Bytes, port: number): boolean {

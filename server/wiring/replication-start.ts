@@ -64,7 +64,7 @@ export function startReplication(parts: ReplicationParts): void {
       },
     }),
     port: () => announcedPort(config, state),
-    syncAlways: () => turn.waitForSync,
+    syncAlways: () => turn.mustWaitForSync,
     isHeld: () => gates.isPaused,
     waitFailure: () => new ClientError(UNBLOCKED_BY_ROLE_TEXT),
     wake: () => turn.begin(),
@@ -131,7 +131,7 @@ export function replicationGate(config: Config, state: Pick<NodeState, 'replicat
     },
     settle: () => started().settle(),
     get writesPaused() {
-      return started().writesPaused
+      return started().isWritingPaused
     },
   }
   return () => (state.replication === null ? null : gate)

@@ -85,7 +85,7 @@ export function flagsOfScript(
 function runLater(parts: ScriptingParts, run: () => void): void {
   const { storage, turn, gates } = parts
   setImmediate(() => {
-    if (gates.closing) return
+    if (gates.isClosing) return
     if (storage.checkpointer.isReopening) {
       setTimeout(() => runLater(parts, run), REOPENING_MS)
       return

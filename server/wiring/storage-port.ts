@@ -26,7 +26,7 @@ export class StorageFacade implements StoragePort {
     return landed
   }
 
-  get checkpointRunning(): boolean {
+  get isCheckpointRunning(): boolean {
     return this.storage.checkpointer.isRunning
   }
 

@@ -126,7 +126,7 @@ test('WAIT counts replicas that have applied, WAITAOF replicas whose log is dura
 
 test('a role is durable before it has any effect', async () => {
   const { engine, storage, replication, dialled } = await node()
-  replication.follow('10.0.0.1', 7001, 'from where we are')
+  replication.follow('10.0.0.1', 7001, 'partial')
   assert.equal(dialled, [7001])
   replication.follow('10.0.0.1', 7002, 'full sync')
   assert.equal(dialled, [7001, 7002])
@@ -151,7 +151,7 @@ test('when its master goes on under another id, a replica sends its own replicas
   engine.write('SET', 'a', '1')
   const { replicationId } = storage.identity
   const { offset } = storage.binlog.end
-  replication.follow('10.0.0.1', 7001, 'from where we are')
+  replication.follow('10.0.0.1', 7001, 'partial')
   takenOn(replicationId, [])
   assert.is(replication.link.state, 'binlog_sync')
   const connection = online()
@@ -170,7 +170,7 @@ test('when its master goes on under another id, a replica sends its own replicas
 
 test('a replica that cannot store that it is a master goes on following', async () => {
   const { engine, storage, replication, dialled } = await node()
-  replication.follow('10.0.0.1', 7001, 'from where we are')
+  replication.follow('10.0.0.1', 7001, 'partial')
   engine.disk.files.fail({ operation: 'write', path: /identity/, code: 'EIO' })
   assert.throws(() => replication.leave(), /EIO/)
   assert.is(storage.role, 'replica')
@@ -184,9 +184,9 @@ test('a node that was restarted while it hands its role over is told by SLAVEOF 
   const { storage, replication } = await node()
   storage.becomeReplica({ host: '10.0.0.1', port: 7001, failover: true })
   replication.start(null)
-  assert.is(replication.follow('10.0.0.1', 7001, 'from where we are'), 'started')
+  assert.is(replication.follow('10.0.0.1', 7001, 'partial'), 'started')
   assert.is(storage.identity.master?.failover, false)
-  assert.is(replication.follow('10.0.0.1', 7001, 'from where we are'), 'already')
+  assert.is(replication.follow('10.0.0.1', 7001, 'partial'), 'already')
   replication.leave()
   await storage.close('nosave')
 })
@@ -196,7 +196,7 @@ test('a replica takes over for its master: while the link is up for that process
   engine.write('SET', 'a', '1')
   const { replicationId } = storage.identity
   const { end } = storage.binlog
-  replication.follow('10.0.0.1', 7001, 'from where we are')
+  replication.follow('10.0.0.1', 7001, 'partial')
   takenOn(replicationId, [])
   let attempt = 0
   const ask = () => {
@@ -209,7 +209,7 @@ test('a replica takes over for its master: while the link is up for that process
   replication.link.reconnect('the master is restarted, and has another run id')
   assert.is(ask().type, 'continue')
   assert.is(storage.role, 'master')
-  replication.follow('10.0.0.1', 7002, 'from where we are')
+  replication.follow('10.0.0.1', 7002, 'partial')
   assert.is(ask().type, 'continue', 'it has taken over, and handed the role on')
   assert.is(storage.role, 'replica')
   replication.leave()

@@ -101,7 +101,7 @@ export const slaveOf: Act = (cluster) => {
   if (node === null || settings.roles === 'failover' || (settings.roles === 'fixed' && node === cluster.nodes[0])) return null
   const master = chance.pick(cluster.nodes)
   if (settings.roles === 'fixed' && master === node) return null
-  const how = chance.random() < 0.08 ? 'full sync' : 'from where we are'
+  const how = chance.random() < 0.08 ? 'full sync' : 'partial'
   return ask(node, `SLAVEOF ${master.name}, ${how}`, ({ replication }) => replication?.follow(master.ip, PORT, how))
 }
 
@@ -112,7 +112,7 @@ export const leaveAndReturn: Act = (cluster) => {
   if (node === null || master === null || master === undefined || cluster.settings.roles === 'failover') return null
   return ask(node, `SLAVEOF NO ONE and back to ${master.host}`, ({ replication }) => {
     replication?.leave()
-    return replication?.follow(master.host, master.port, 'from where we are')
+    return replication?.follow(master.host, master.port, 'partial')
   })
 }
 

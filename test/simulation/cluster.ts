@@ -95,7 +95,7 @@ export class Cluster implements NodeHost {
     for (const [index, node] of others.entries()) {
       const master = index > 0 && this.chance.random() < 0.3 ? (others[index - 1] as SimulatedNode) : first
       node.process?.wake()
-      node.process?.replication?.follow(master.ip, PORT, 'from where we are')
+      node.process?.replication?.follow(master.ip, PORT, 'partial')
       this.note(`${node.name} follows ${master.name}`)
     }
     if (this.settings.preloadBytes > 0) preload(first.process as SimulatedProcess, this.chance, this.settings.preloadBytes)

@@ -95,7 +95,7 @@ function chain(cluster: Cluster, master: SimulatedNode): void {
   for (const node of cluster.nodes.filter((other) => other !== master)) {
     const { node: upstream, depth } = cluster.chance.pick(placed.filter((place) => place.depth < 3))
     node.process?.wake()
-    const outcome = node.process?.replication?.follow(upstream.ip, PORT, 'from where we are')
+    const outcome = node.process?.replication?.follow(upstream.ip, PORT, 'partial')
     cluster.note(`${node.name} is to follow ${upstream.name}: ${outcome}`)
     placed.push({ node, depth: depth + 1 })
   }
@@ -138,7 +138,7 @@ async function leaveAndReturn(cluster: Cluster): Promise<void> {
   const { fullSyncs } = replication.link.view
   node.process?.wake()
   replication.leave()
-  replication.follow(master.host, master.port, 'from where we are')
+  replication.follow(master.host, master.port, 'partial')
   cluster.note(`${node.name} leaves and returns`)
   await cluster.until(
     () => replication.link.isUp,
@@ -195,7 +195,7 @@ function view(cluster: Cluster): string {
       return [
         `${name}: ${storage.role} at ${keyOf(track.end)}, id ${storage.identity.replicationId.slice(0, 8)}, master ${JSON.stringify(storage.identity.master)}`,
         `  link ${JSON.stringify(link.view)}`,
-        `  replicas: ${replicas.join('; ')}; ${failover.state}; stalled: ${storage.stalled}; writes paused: ${replication.writesPaused}`,
+        `  replicas: ${replicas.join('; ')}; ${failover.state}; stalled: ${storage.stalled}; writes paused: ${replication.isWritingPaused}`,
       ].join('\n')
     })
     .join('\n')

@@ -7,7 +7,7 @@ import type { Master } from '../../replication/master/master.ts'
 import type { ReplicaConnection } from '../../replication/master/replica-connection.ts'
 import type { AckRequest } from '../../replication/protocol/messages.ts'
 import {
-  type Meta,
+  type MetaSyncReply,
   metaReply,
   Refusal,
   readBinlogSync,
@@ -145,7 +145,7 @@ export class Peer implements ReplicaConnection, SocketEvents {
     }
   }
 
-  private noted(meta: Meta): Meta {
+  private noted(meta: MetaSyncReply): MetaSyncReply {
     this.host.note(`meta to connection ${this.id}: session ${meta.session}, id ${meta.replicationId.slice(0, 8)}, end ${meta.binlogEnd}`)
     return meta
   }

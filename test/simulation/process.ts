@@ -187,7 +187,7 @@ export class SimulatedProcess implements Party {
   get takesWrites(): boolean {
     const { opened: storage, replication } = this
     if (storage === null || replication === null || this.muted || this.isReloading) return false
-    if (replication.isReplica || replication.writesPaused || replication.lacksReplicas) return false
+    if (replication.isReplica || replication.isWritingPaused || replication.lacksReplicas) return false
     return (
       storage.stalled === null && !storage.isDiskLow && !storage.isReloading && !storage.checkpointer.isReopening && !storage.isOverloaded
     )

@@ -92,7 +92,7 @@ test('DELUSER counts whom it has deleted, cuts them off, and leaves the default 
   assert.is(two.closed, null)
   assert.is(say(one, 'ACL', 'DELUSER', 'bob', 'bob', 'nobody'), 1)
   assert.is(two.closed, 'now')
-  assert.is(two.authenticated, false)
+  assert.is(two.isAuthenticated, false)
   assert.is(one.closed, null)
 })
 
@@ -271,7 +271,7 @@ test('SAVE and LOAD: a file that is wrong in anything changes nothing, and a goo
   assert.is(bob.closed, null)
   assert.is(say(bob, 'SET', 'a', '1'), "-NOPERM User bob has no permissions to run the 'set' command")
   assert.is(eve.closed, 'now')
-  assert.is(eve.authenticated, false)
+  assert.is(eve.isAuthenticated, false)
 })
 
 test('subscribers lose their connection when they lose a channel, and only then', () => {

@@ -219,7 +219,7 @@ test('property: what is shown of a user makes the same user again, however often
         assert.instance(error, RuleError, rule)
         continue
       }
-      user.take(draft)
+      user.copyFrom(draft)
     }
     selectors += user.selectors.length - 1
     const again = reread(user)

@@ -50,9 +50,9 @@ test('AUTH lets in with the right password only, whatever its length or bytes', 
   const password = Buffer.from('s\xe9cret', 'utf8').latin1Slice()
   for (const wrong of ['', 'x', `${password}x`, password.slice(0, -1), password.repeat(100)]) assert.is(refusal('AUTH', wrong), WRONGPASS)
   assert.is(refusal('AUTH', 'other', password), WRONGPASS)
-  assert.is(session.authenticated, false)
+  assert.is(session.isAuthenticated, false)
   assert.is(run('AUTH', password), OK)
-  assert.is(session.authenticated, true)
+  assert.is(session.isAuthenticated, true)
   assert.is(run('AUTH', 'default', password), OK)
 })
 
@@ -99,7 +99,7 @@ test('HELLO can authenticate, and must where a password is configured', () => {
   assert.is(session.resp, 2)
   assert.is(refusal('HELLO', '3', 'AUTH', 'default', 'no'), WRONGPASS)
   assert.instance(run('hello', '3', 'auth', 'default', 'pw'), MapReply)
-  assert.ok(session.authenticated)
+  assert.ok(session.isAuthenticated)
   assert.is(session.resp, 3)
 })
 
@@ -122,14 +122,14 @@ test("RESET restores a new connection's state, except for its library", () => {
     libraryName: 'lib',
   })
   server.clients.monitor(session)
-  session.monitoring = true
+  session.isMonitoring = true
   const reply = run('RESET') as SimpleString
   assert.instance(reply, SimpleString)
   assert.is(reply.text, 'RESET')
   assert.is(server.clients.monitors.size, 0)
-  const { authenticated, database, resp, name, replyMode, noEvict, noTouch, libraryName } = session
+  const { isAuthenticated, database, resp, name, replyMode, noEvict, noTouch, libraryName } = session
   assert.equal(
-    { authenticated, database, resp, name, replyMode, noEvict, noTouch, libraryName },
+    { authenticated: isAuthenticated, database, resp, name, replyMode, noEvict, noTouch, libraryName },
     { authenticated: false, database: 0, resp: 2, name: '', replyMode: 'on', noEvict: false, noTouch: false, libraryName: 'lib' },
   )
 })

@@ -22,9 +22,9 @@ const take = command({
   name: 'take',
   syntax: 'TAKE milliseconds',
   arity: 2,
-  run({ now }, args) {
+  run({ nowMs }, args) {
     clock.advance(Number(args[1]))
-    return now
+    return nowMs
   },
 })
 

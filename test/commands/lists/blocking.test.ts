@@ -58,7 +58,7 @@ test('who came first is served first, one element each, and what they took is lo
   assert.is(run('RPUSH', 'a', '1', '2'), 2)
   assert.equal([first.replies, second.replies, third.replies], [[['a', '1']], [['a', '2']], []])
   assert.is(blocked.count, 1)
-  assert.is(first.lastWriteAt, 7)
+  assert.is(first.lastWriteOffset, 7)
   assert.is(run('EXISTS', 'a'), 0)
   assert.equal(logged(), [
     ['RPUSH', 'a', '1', '2'],

@@ -36,10 +36,10 @@ test('SLAVEOF and REPLICAOF follow a master, from where this node is or with a f
   assert.is(run('REPLICAOF master.example 65535'), OK)
   assert.is(run('REPLICAOF [::1] 6379'), OK)
   assert.equal(server.replication.calls, [
-    ['follow', '10.0.0.1', 6380, 'from where we are'],
+    ['follow', '10.0.0.1', 6380, 'partial'],
     ['follow', 'fe80::1', 1, 'full sync'],
-    ['follow', 'master.example', 65535, 'from where we are'],
-    ['follow', '::1', 6379, 'from where we are'],
+    ['follow', 'master.example', 65535, 'partial'],
+    ['follow', '::1', 6379, 'partial'],
   ])
 })
 

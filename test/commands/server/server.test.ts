@@ -50,7 +50,7 @@ test('SAVE waits for a checkpoint, and is refused while one runs', async () => {
   const { server, runAsync } = harness()
   assert.is(await runAsync('SAVE'), OK)
   assert.is(server.storage.checkpoints, 1)
-  server.storage.checkpointRunning = true
+  server.storage.isCheckpointRunning = true
   assert.is(((await runAsync('SAVE')) as Error).message, 'ERR Background save already in progress')
   assert.is(server.storage.checkpoints, 1)
 })
@@ -71,7 +71,7 @@ test('BGSAVE and BGREWRITEAOF start a checkpoint, or let one follow that which i
   assert.is(text('BGSAVE'), 'Background saving started')
   assert.is(text('BGSAVE', 'schedule'), 'Background saving started')
   assert.is(text('BGREWRITEAOF'), 'Background append only file rewriting started')
-  server.storage.checkpointRunning = true
+  server.storage.isCheckpointRunning = true
   assert.is(refusal('BGSAVE'), 'ERR Background save already in progress')
   assert.is(text('BGSAVE', 'SCHEDULE'), 'Background saving scheduled')
   assert.is(text('BGREWRITEAOF'), 'Background append only file rewriting scheduled')

@@ -147,7 +147,7 @@ test('SAVE and SHUTDOWN are not queued', async () => {
 test('MONITOR is refused in a transaction', () => {
   const made = harness([...FAMILIES, serverCommands])
   assert.equal(together(made, 'MONITOR', 'PING'), ["-ERR MONITOR isn't allowed for DENY BLOCKING client", 'PONG'])
-  assert.not(made.session.monitoring)
+  assert.not(made.session.isMonitoring)
 })
 
 test('while LevelDB is closed a walk in a transaction is refused and the rest runs', async () => {

@@ -94,7 +94,7 @@ test('an EXEC that is refused itself ends the transaction and says why', () => {
   ])
   say(one, 'MULTI')
   server.acl.setUser('default', ['resetpass'], null)
-  one.authenticated = false
+  one.isAuthenticated = false
   assert.equal(say(one, 'EXEC'), ['-EXECABORT Transaction discarded because of: NOAUTH Authentication required.'])
   assert.is(one.transaction, null)
 })

@@ -1,7 +1,7 @@
 /** Partial or full sync: histories, offsets and the reason for a full sync. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
-import { decideTrySync, type History, historyOf } from '../../../replication/master/history.ts'
+import { decideTrySync, historyOf, type NodeHistory } from '../../../replication/master/history.ts'
 import type { TrySyncReply } from '../../../replication/protocol/messages.ts'
 import { namedHistories } from '../../../replication/replica/requests.ts'
 import { fromSeed } from '../../support/generators/seed.ts'
@@ -13,7 +13,7 @@ const PAST = id(2)
 const OLDER = id(3)
 
 /** A history whose groups begin every ten bytes. The CRC at an offset is the offset. */
-const base: History = {
+const base: NodeHistory = {
   replicationId: CURRENT,
   past: [
     { id: PAST, until: 80 },
@@ -26,7 +26,7 @@ const base: History = {
   isLinked: false,
 }
 
-function ask(ids: string[], offset: number, changes: Partial<History> = {}, crc = offset): TrySyncReply {
+function ask(ids: string[], offset: number, changes: Partial<NodeHistory> = {}, crc = offset): TrySyncReply {
   return decideTrySync({ ...base, ...changes }, { session: 1, replicationIds: ids, offset, crc, failover: false })
 }
 

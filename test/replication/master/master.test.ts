@@ -1,7 +1,7 @@
 /** METASYNC on the master: repeated requests, refusals, and one item per replica. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
-import type { Meta } from '../../../replication/protocol/messages.ts'
+import type { MetaSyncReply } from '../../../replication/protocol/messages.ts'
 import { id, MasterBench, OWN_RUN_ID, refusal } from '../../support/replication/master-bench.ts'
 
 test('the same METASYNC a thousand times on one connection is answered the same, while the binlog grows', async () => {
@@ -20,7 +20,7 @@ test('the same METASYNC a thousand times on one connection is answered the same,
 
 test('the same METASYNC on a thousand connections is granted each time, and there is one replica', async () => {
   const bench = await MasterBench.open()
-  const metas: Meta[] = []
+  const metas: MetaSyncReply[] = []
   for (let i = 0; i < 1000; i++) metas.push(bench.metaSync(bench.connect()))
   assert.is(new Set(metas.map(({ session }) => session)).size, 1000)
   for (const meta of metas) assert.equal({ ...meta, session: 0 }, { ...metas[0], session: 0 })

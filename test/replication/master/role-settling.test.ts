@@ -84,7 +84,7 @@ test('the first write settles it: what it finds is what there is then', async ()
 test('a node made master and back without a write has added nothing, and each promotion begins anew', async () => {
   const { engine, storage, replication, idle, end } = await started()
   replication.settle()
-  replication.follow('10.0.0.1', 6379, 'from where we are')
+  replication.follow('10.0.0.1', 6379, 'partial')
   assert.is(replication.isUnsettled, false)
   idle(1000)
   for (let i = 0; i < 3; i++) {
@@ -92,7 +92,7 @@ test('a node made master and back without a write has added nothing, and each pr
     assert.is(replication.isUnsettled, true)
     idle(5000)
     engine.turn(() => assert.is(engine.run('GET', 'short'), null))
-    replication.follow('10.0.0.1', 6379, 'from where we are')
+    replication.follow('10.0.0.1', 6379, 'partial')
     idle(1000)
   }
   assert.equal([storage.binlog.end, keyCount(engine)], [end, 1])
@@ -100,7 +100,7 @@ test('a node made master and back without a write has added nothing, and each pr
 
 test('a promotion that cannot be stored leaves a replica, which is not unsettled', async () => {
   const { engine, replication } = await started()
-  replication.follow('10.0.0.1', 6379, 'from where we are')
+  replication.follow('10.0.0.1', 6379, 'partial')
   engine.disk.files.fail({ operation: 'rename', path: /identity/, code: 'EIO' })
   assert.throws(() => replication.leave(), /EIO/)
   assert.equal([replication.isReplica, replication.isUnsettled], [true, false])

@@ -86,7 +86,7 @@ test('a late close of a fenced connection changes nothing', () => {
   const { items, metaSync } = registry()
   metaSync(1, A)
   const item = bound(metaSync(2, A, 2))
-  assert.is(items.left(1, 0), undefined)
+  assert.is(items.detach(1, 0), undefined)
   assert.is(item.connection, 2)
   assert.is(item.leftMs, null)
 })
@@ -104,11 +104,11 @@ test('what was acknowledged and pinned stays when the item is bound to another c
 test('the last attempt of a dead process, said again, does not take the address from its live successor', () => {
   const { items, metaSync } = registry()
   bound(metaSync(1, A, 3))
-  items.left(1, 0)
+  items.detach(1, 0)
   const successor = bound(metaSync(2, B, 1))
   assert.is(refused(metaSync(3, A, 3)), `STALE attempt 3 of ${A} comes after its attempt 3`)
   assert.is(successor.connection, 2)
-  items.left(2, 0)
+  items.detach(2, 0)
   assert.is(bound(metaSync(4, A, 3)).connection, 4)
 })
 
@@ -118,7 +118,7 @@ test('an attempt that comes after a later one is stale and fences nothing', () =
   assert.is(refused(metaSync(1, A, 6)), `STALE attempt 6 of ${A} comes after its attempt 7`)
   assert.is(item.connection, 2)
   assert.ok(items.withSession(item.session, 2))
-  items.left(2, 0)
+  items.detach(2, 0)
   assert.match(refused(metaSync(3, A, 6)), /^STALE/)
 })
 
@@ -160,7 +160,7 @@ test('the newcomer gets the address when the first one closes, and when it falls
     metaSync(2, B)
     const item = bound(metaSync(3, A, 2))
     assert.match(refused(metaSync(4, B, 2)), /^DUPLICATE/)
-    if (end === 'close') items.left(3, state.now)
+    if (end === 'close') items.detach(3, state.now)
     else state.now += TIMEOUT_MS
     if (end === 'silence') {
       assert.match(refused(metaSync(4, B, 3)), /^DUPLICATE/)
@@ -177,9 +177,9 @@ test('the newcomer gets the address when the first one closes, and when it falls
 test('a process that took over from one that is gone keeps the address when yet another restart takes it', () => {
   const { items, metaSync } = registry()
   metaSync(1, A)
-  items.left(1, 0)
+  items.detach(1, 0)
   metaSync(2, B)
-  items.left(2, 0)
+  items.detach(2, 0)
   const item = bound(metaSync(3, C))
   assert.is(item.runId, C)
   assert.equal(item.claims.refused, [])
@@ -191,11 +191,11 @@ test('a conflict is over when the one that is refused has not asked for repl-tim
   metaSync(2, B)
   const item = bound(metaSync(3, A, 2))
   state.now = TIMEOUT_MS
-  assert.equal(item.claims.settle(TIMEOUT_MS, state.now), [])
+  assert.equal(item.claims.expireConflicts(TIMEOUT_MS, state.now), [])
   state.now = TIMEOUT_MS + 1
   item.heardMs = state.now
   assert.equal(
-    item.claims.settle(TIMEOUT_MS, state.now).map(({ runId }) => runId),
+    item.claims.expireConflicts(TIMEOUT_MS, state.now).map(({ runId }) => runId),
     [B],
   )
   assert.equal(item.claims.refused, [])
@@ -234,7 +234,7 @@ test('an item is forgotten a fixed time after its replica has detached, and not 
   const { items, state, metaSync } = registry()
   metaSync(1, A)
   state.now = 100
-  assert.ok(items.left(1, state.now))
+  assert.ok(items.detach(1, state.now))
   assert.equal(items.forget(1000, 1099), [])
   assert.is(items.forget(1000, 1100).length, 1)
   assert.is(items.count, 0)
@@ -243,7 +243,7 @@ test('an item is forgotten a fixed time after its replica has detached, and not 
 test('an item whose replica has come back is not forgotten', () => {
   const { items, metaSync } = registry()
   metaSync(1, A)
-  items.left(1, 0)
+  items.detach(1, 0)
   metaSync(2, A, 2)
   assert.equal(items.forget(0, 10 ** 9), [])
 })
@@ -253,9 +253,9 @@ test('the number of items is limited: the one detached longest makes room, and i
   for (let port = 1; port <= MAX_SLAVE_ITEMS; port++) bound(metaSync(port, id(port), 1, port))
   assert.is(refused(metaSync(5000, A, 1, 5000)), 'ERR 1000 replicas are attached')
   state.now = 1
-  items.left(20, state.now)
+  items.detach(20, state.now)
   state.now = 2
-  items.left(10, state.now)
+  items.detach(10, state.now)
   bound(metaSync(5000, A, 1, 5000))
   assert.is(items.count, MAX_SLAVE_ITEMS)
   assert.equal(
@@ -275,7 +275,7 @@ test('whatever happens in whatever order, an item has one connection at most, a 
       state.now += integer(20_000)
       const connection = integer(12)
       const runId = id(integer(4))
-      if (integer(4) === 0) items.left(connection, state.now)
+      if (integer(4) === 0) items.detach(connection, state.now)
       else if (integer(20) === 0) items.forget(integer(100_000), state.now)
       else {
         const attempt = (attempts.get(runId) ?? 0) + pick([-1, 0, 1, 1])

@@ -5,7 +5,7 @@ import {
   binlogSyncWords,
   dbSyncWords,
   type LinkReply,
-  type Meta,
+  type MetaSyncReply,
   metaReply,
   metaSyncWords,
   Refusal,
@@ -46,7 +46,7 @@ test('every message survives a round trip', () => {
 })
 
 test('every reply survives a round trip', () => {
-  const meta: Meta = {
+  const meta: MetaSyncReply = {
     session: 7,
     replicationId: A,
     past,

@@ -97,7 +97,7 @@ test('a disk that is found full on the way makes it wait as long; any other fail
   for (const state of ['db_sync', 'swapping'] as const) {
     const bench = new Bench().to(state)
     for (const waitMs of [1000, 2000, 4000]) {
-      bench.do({ type: 'copy failed', reason: FULL })
+      bench.do({ type: 'copy-failed', reason: FULL })
       assert.is(bench.machine.retryAtMs - bench.facts.nowMs, waitMs)
       bench.facts.nowMs = bench.machine.retryAtMs
       attempt(bench)
@@ -106,7 +106,7 @@ test('a disk that is found full on the way makes it wait as long; any other fail
     }
   }
   const full = new Bench().to('db_sync')
-  full.do({ type: 'copy failed', reason: FULL })
+  full.do({ type: 'copy-failed', reason: FULL })
   full.facts.freeBytes *= 1.05
   full.do({ type: 'tick' })
   assert.is(full.machine.state, 'connect')
@@ -114,7 +114,7 @@ test('a disk that is found full on the way makes it wait as long; any other fail
   full.do({ type: 'tick' })
   assert.is(full.machine.state, 'connecting', 'there is more room than when it began')
   const bench = new Bench().to('db_sync')
-  bench.do({ type: 'copy failed', reason: 'a full sync cannot be written: IO error: EIO' })
+  bench.do({ type: 'copy-failed', reason: 'a full sync cannot be written: IO error: EIO' })
   assert.is(bench.machine.retryAtMs - bench.facts.nowMs, 100)
 })
 

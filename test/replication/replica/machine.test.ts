@@ -42,10 +42,10 @@ const EVENTS: readonly LinkEvent[] = [
   { type: 'received', atMs: 0 },
   { type: 'reply', reply: new Error('ERR no') },
   { type: 'ended', text: 'BADSESSION over' },
-  { type: 'bad group', offset: 300, reason: 'rubbish' },
+  { type: 'bad-group', offset: 300, reason: 'rubbish' },
   { type: 'failed', reason: 'no room' },
   { type: 'copied' },
-  { type: 'copy failed', reason: 'no room' },
+  { type: 'copy-failed', reason: 'no room' },
   { type: 'swapped' },
   { type: 'tick' },
 ]
@@ -80,7 +80,7 @@ const EXPECTED: Readonly<Record<LinkState, Partial<Record<LinkEvent['type'], str
     reply: BACK,
     failed: BACK,
     copied: 'swapping: swap changed',
-    'copy failed': BACK,
+    'copy-failed': BACK,
   },
   swapping: {
     follow: FOLLOW,
@@ -89,7 +89,7 @@ const EXPECTED: Readonly<Record<LinkState, Partial<Record<LinkEvent['type'], str
     closed: 'swapping: hang up',
     reply: 'swapping: hang up',
     failed: BACK,
-    'copy failed': BACK,
+    'copy-failed': BACK,
     swapped: 'try_sync: send changed',
   },
   binlog_sync: {
@@ -99,7 +99,7 @@ const EXPECTED: Readonly<Record<LinkState, Partial<Record<LinkEvent['type'], str
     closed: BACK,
     reply: BACK,
     ended: BACK,
-    'bad group': BACK,
+    'bad-group': BACK,
     failed: BACK,
   },
 }

@@ -283,7 +283,7 @@ test('time in which this node did not listen is not silence', () => {
 test('what does not follow three times in a row at one place leads to a full sync', () => {
   const bench = new Bench().to('binlog_sync')
   const bad = (offset: number) => {
-    const actions = bench.do({ type: 'bad group', offset, reason: `rubbish at offset ${offset}` })
+    const actions = bench.do({ type: 'bad-group', offset, reason: `rubbish at offset ${offset}` })
     bench.facts.nowMs += 5000
     bench.do({ type: 'tick' })
     bench.do({ type: 'connected' })

@@ -39,7 +39,7 @@ function made(storage: object, client: object = CLIENT) {
   const executor = { units: { current: null }, gating: new Gating() } as unknown as Executor
   const hooks: GateHooks = { replication: () => null, flagsOfScript: () => null, opened() {} }
   const gates = new Gates(storage as unknown as Storage, executor, table, hooks, (run) => run())
-  gates.loading = false
+  gates.isLoading = false
   return (...words: string[]) => {
     const found = table.find(words[0] as string)
     assert.ok(found !== undefined)

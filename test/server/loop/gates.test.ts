@@ -29,7 +29,7 @@ function made() {
   const around = { replication: null as ReplicationGate | null, opened: 0 }
   const hooks: GateHooks = { replication: () => around.replication, flagsOfScript: () => null, opened: () => around.opened++ }
   const gates = new Gates(storage as unknown as Storage, executor as Executor, {} as CommandTable, hooks, (run) => run())
-  gates.loading = false
+  gates.isLoading = false
   gates.refresh()
   const clientOf = (runtime: CommandRuntime) => {
     const client = {
@@ -191,8 +191,8 @@ test('the reasons that are present have names: in the order in which they answer
   gates.suspended(() => 'BUSY')
   const present = ['log-stalled', 'disk-full', 'few-replicas', 'read-only', 'master-down', 'paused', 'failover', 'busy-script', 'unsettled']
   assert.equal(gates.presentNames(), present)
-  gates.closing = true
-  gates.loading = true
+  gates.isClosing = true
+  gates.isLoading = true
   storage.isOverloaded = true
   assert.equal(gates.presentNames(), [
     'shutdown',

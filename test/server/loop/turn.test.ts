@@ -12,7 +12,7 @@ test('with appendfsync always, groups that no client waits for are synced too: r
   const engine = await Engine.open(new Disk(), { clock })
   const { storage } = engine
   const turn = new Turn(storage, noEvents)
-  turn.waitForSync = true
+  turn.mustWaitForSync = true
   engine.write('SET', 'a', '1', 'PX', '100')
   await storage.binlog.syncTo(storage.binlog.end.offset)
   const { offset } = storage.binlog.end

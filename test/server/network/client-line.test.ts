@@ -24,7 +24,7 @@ test('a line has the fields of Redis 7.2 in its order', () => {
 test('flags say what a client is', () => {
   const flags = (changes: Partial<FakeSession>) => field(describeClient(session(changes), 9000), 'flags')
   assert.is(flags({}), 'N')
-  assert.is(flags({ monitoring: true }), 'O')
+  assert.is(flags({ isMonitoring: true }), 'O')
   assert.is(flags({ peer: 'replica' }), 'S')
   assert.is(flags({ peer: 'master' }), 'M')
   assert.is(flags({ localAddress: '/tmp/s.sock:0' }), 'U')

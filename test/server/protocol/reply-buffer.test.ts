@@ -31,12 +31,12 @@ test('what several clients write by turns comes out whole and in order, whatever
       client.expected += 'xyz'
     } else {
       assert.is(buffer.bytes, client.expected.length)
-      const chunks = buffer.take()
+      const chunks = buffer.drain()
       if (random() < 0.8) {
         assert.ok(joined(chunks) === client.expected)
-        buffer.settle(0)
+        buffer.releasePieces(0)
       } else {
-        buffer.settle(1)
+        buffer.releasePieces(1)
         kept.push({ chunks, expected: client.expected })
       }
       client.expected = ''
@@ -51,7 +51,7 @@ test('nested arrays are gathered with what is around them', () => {
   const nested = Array.from({ length: 20 }, (_, i) => [`id${i}`, ['field', `value${i}`]])
   encodeReply(nested, 2, buffer)
   const expected = `*20\r\n${nested.map(([id, fields]) => `*2\r\n$${(id as string).length}\r\n${id}\r\n${encoded(fields as string[])}`).join('')}`
-  assert.is(joined(buffer.take()), expected)
+  assert.is(joined(buffer.drain()), expected)
 })
 
 test('messages to many are told to each in order, alone or among replies, in either protocol', () => {
@@ -59,7 +59,7 @@ test('messages to many are told to each in order, alone or among replies, in eit
   const clients = Array.from({ length: 8 }, (_, i) => ({ buffer: new ReplyBuffer(), resp: i < 5 ? 2 : (3 as 2 | 3), expected: '' }))
   const take = (client: (typeof clients)[number]) => {
     assert.is(client.buffer.bytes, client.expected.length)
-    assert.ok(joined(client.buffer.take()) === client.expected)
+    assert.ok(joined(client.buffer.drain()) === client.expected)
     client.expected = ''
   }
   for (let step = 0; step < 3000; step++) {
@@ -93,7 +93,7 @@ test('those who are told the same are sent the same memory', () => {
     const message = new Message(['message', 'channel', String(i)])
     for (const buffer of buffers) buffer.message(message, 2)
   }
-  const [first, ...others] = buffers.map((buffer) => buffer.take())
+  const [first, ...others] = buffers.map((buffer) => buffer.drain())
   assert.is(first?.length, 1)
   assert.ok(Buffer.isBuffer(first?.[0]))
   for (const other of others) assert.ok(other.length === 1 && other[0] === first?.[0])
@@ -131,13 +131,13 @@ test('a reply that is encoded in parts is the same as in one, and comes before w
       expected += `${encodeMessage(message, resp)}+late\r\n`
     }
     assert.is(buffer.bytes + buffer.restBytes, expected.length)
-    let sent = joined(buffer.take())
-    buffer.settle(0)
+    let sent = joined(buffer.drain())
+    buffer.releasePieces(0)
     while (buffer.isSuspended) {
       resumed++
       buffer.resume()
-      sent += joined(buffer.take())
-      buffer.settle(0)
+      sent += joined(buffer.drain())
+      buffer.releasePieces(0)
     }
     assert.ok(sent === expected, `round ${round}`)
   }
@@ -151,8 +151,8 @@ test('no more than a part and an element are encoded ahead of a long array', () 
   for (;;) {
     assert.ok(buffer.bytes <= partBytes + 32 * 1024, `${buffer.bytes} bytes`) // asked every 16 KiB
     if (!buffer.isSuspended) break
-    buffer.take()
-    buffer.settle(0)
+    buffer.drain()
+    buffer.releasePieces(0)
     buffer.resume()
   }
 })

@@ -29,7 +29,7 @@ interface Setting {
  */
 function decode(stream: Bytes, sizes: readonly number[], { limits, authenticated = true, watch }: Setting = {}): Outcome {
   const decoder = new RequestDecoder({ ...defaultDecoderLimits(), ...limits })
-  decoder.authenticated = authenticated
+  decoder.isAuthenticated = authenticated
   const bytes = bufferOf(stream)
   const shared = Buffer.alloc(Math.max(1, bytes.length))
   const outcome: Outcome = { requests: [], error: null }
@@ -206,12 +206,12 @@ test('a client that has not authenticated gets 10 arguments of 16 KiB', () => {
 test('authentication and limits changed between two requests of one read hold for the second', () => {
   const limits = defaultDecoderLimits()
   const decoder = new RequestDecoder(limits)
-  decoder.authenticated = false
+  decoder.isAuthenticated = false
   const many = Array<Bytes>(20).fill('a')
   const stream = bufferOf(`${encode(['AUTH', 'x'])}${encode(many)}${encode(['ECHO', 'abcd'])}`)
   decoder.feed(stream, stream.length)
   assert.equal(decoder.next(), ['AUTH', 'x'])
-  decoder.authenticated = true
+  decoder.isAuthenticated = true
   assert.equal(decoder.next(), many)
   limits.maxBulkBytes = 3
   assert.throws(

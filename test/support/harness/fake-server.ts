@@ -27,7 +27,7 @@ import type { Scripting } from '../../../commands/scripting/scripting.ts'
 import type {
   BinlogSyncRequest,
   DbSyncRequest,
-  Meta,
+  MetaSyncReply,
   MetaSyncRequest,
   TrySyncReply,
   TrySyncRequest,
@@ -92,7 +92,7 @@ class FakeStatistics implements StatisticsPort {
 }
 
 class FakeStorage implements StoragePort {
-  checkpointRunning = false
+  isCheckpointRunning = false
   lastCheckpointSeconds = 1_700_000_000
   checkpoints = 0
   reloads = 0
@@ -120,7 +120,7 @@ class FakeReplication implements ReplicationPort {
   /** An error that the next call throws. */
   refusal: Error | null = null
   /** The master's answer to METASYNC. */
-  meta: Meta = {
+  meta: MetaSyncReply = {
     session: 5,
     replicationId: 'b'.repeat(40),
     past: [],
@@ -134,7 +134,7 @@ class FakeReplication implements ReplicationPort {
   /** The result of WAIT. */
   waited: WaitReached = { local: 0, replicas: 0 }
 
-  follow(host: Bytes, port: number, how: 'from where we are' | 'full sync'): 'started' {
+  follow(host: Bytes, port: number, how: 'partial' | 'full sync'): 'started' {
     this.call('follow', host, port, how)
     return 'started'
   }
@@ -173,12 +173,12 @@ class FakeReplication implements ReplicationPort {
     return this.waited
   }
 
-  answer(inquiry: MetaSyncRequest): Meta {
+  answer(inquiry: MetaSyncRequest): MetaSyncReply {
     this.call('answer', inquiry)
     return this.meta
   }
 
-  metaSync(session: Session, request: MetaSyncRequest): Meta {
+  metaSync(session: Session, request: MetaSyncRequest): MetaSyncReply {
     this.call('metaSync', session.id, request)
     return this.meta
   }

@@ -8,7 +8,7 @@ export class FakeSession extends SessionState implements Session {
   readonly id: number
   peer: Peer = 'client'
   user = openDefaultUser()
-  authenticated = true
+  isAuthenticated = true
   address = '127.0.0.1:50000'
   localAddress = '127.0.0.1:6379'
   createdAtMs = 0

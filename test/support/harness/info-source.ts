@@ -128,7 +128,7 @@ function server(): SomeParts {
         goodReplicas: () => 1,
       },
     },
-    gates: { loading: false, heldCount: 0, presentNames: () => [] },
+    gates: { isLoading: false, heldCount: 0, presentNames: () => [] },
     statistics: {
       connectionsReceived: 9,
       commandsProcessed: 100,

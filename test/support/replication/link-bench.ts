@@ -9,7 +9,7 @@
  *   bench.says('+OK\r\n')
  */
 import type { Bytes } from '../../../base/bytes.ts'
-import { type Meta, metaReply } from '../../../replication/protocol/messages.ts'
+import { type MetaSyncReply, metaReply } from '../../../replication/protocol/messages.ts'
 import { defaultReplicationSettings } from '../../../replication/protocol/settings.ts'
 import type { Wire, WireEvents } from '../../../replication/protocol/wire.ts'
 import { ReplicaLink } from '../../../replication/replica/link.ts'
@@ -183,7 +183,7 @@ export class LinkBench {
   }
 }
 
-export const META: Meta = {
+export const META: MetaSyncReply = {
   session: 7,
   replicationId: MASTER_ID,
   past: [],

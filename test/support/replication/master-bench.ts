@@ -10,7 +10,7 @@ import { Master, type ReplicaConnection } from '../../../replication/master/mast
 import {
   type AckRequest,
   FORMAT_VERSION,
-  type Meta,
+  type MetaSyncReply,
   type MetaSyncRequest,
   Refusal,
   type TrySyncReply,
@@ -142,7 +142,7 @@ export class MasterBench {
     }
   }
 
-  metaSync(connection: FakeConnection, request: Partial<MetaSyncRequest> = {}): Meta {
+  metaSync(connection: FakeConnection, request: Partial<MetaSyncRequest> = {}): MetaSyncReply {
     return this.master.metaSync(connection, {
       ip: '',
       port: 7001,

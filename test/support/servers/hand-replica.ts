@@ -11,7 +11,7 @@ import {
   dbSyncWords,
   FORMAT_VERSION,
   type LinkReply,
-  type Meta,
+  type MetaSyncReply,
   type MetaSyncRequest,
   metaSyncWords,
   readMeta,
@@ -68,7 +68,7 @@ export class HandLink {
   readonly client: WireClient
   /** The session from METASYNC. */
   session = 0
-  meta: Meta | null = null
+  meta: MetaSyncReply | null = null
   /** The binlog received, whole groups only. */
   binlog: Buffer[] = []
   /** All bytes received after BINLOGSYNC. */
@@ -95,7 +95,7 @@ export class HandLink {
   }
 
   /** Throws if it is refused. */
-  async metaSync(changes: Partial<MetaSyncRequest> = {}): Promise<Meta> {
+  async metaSync(changes: Partial<MetaSyncRequest> = {}): Promise<MetaSyncReply> {
     const meta = readMeta(accepted(await this.sayMetaSync(changes)))
     this.meta = meta
     this.session = meta.session
