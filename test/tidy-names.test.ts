@@ -1,0 +1,263 @@
+/**
+ * House rules about names: limits begin with MAX or MIN, flags are questions, times and sizes end
+ * in their unit, and one word has one meaning: few methods share a name, no two types do.
+ */
+import { test } from 'uvu'
+import * as assert from 'uvu/assert'
+import { declaredIn } from './support/tidy/declared-names.ts'
+import { isProduct, none, sources } from './support/tidy/sources.ts'
+
+const SUPERLATIVE = /(?:^|_)(?:MOST|FEWEST|LEAST|LONGEST|SHORTEST|LARGEST|SMALLEST|GREATEST|HIGHEST|LOWEST|DEEPEST|SPARSEST)(?:_|$)/
+const LIMIT_BEHIND = /_(?:MAX|MIN)(?:_|$)/
+const QUESTION = /^(?:is|has|may|must|can|should|needs)[A-Z]/
+const MEASURED = /(?:At|[tT]imeout|[bB]ytes|[mM]emory)$|^now$/
+const UNIT = /(?:Ms|Seconds|Micros|Nanos|Bytes|Count|Offset|Index)$|^bytes$/
+const MAX_FILES_OF_A_METHOD = 5
+
+/**
+ * Flags with another name: Redis's words, fields that are stored as JSON, and some that are still to
+ * be renamed. This list only shrinks.
+ */
+const FLAGS: readonly string[] = [
+  'Changes.everything',
+  'CheckCommandOptions.bar',
+  'Command.verbatim',
+  'CommandRuntime.concernsWrites',
+  'Conditions.gt',
+  'Conditions.lt',
+  'Conditions.nx',
+  'Conditions.xx',
+  'CopyOptions.replaces',
+  'CountingSink.gathers',
+  'Encoding.signed',
+  'FailoverOptions.force',
+  'FailoverRequest.force',
+  'GeoSearch.any',
+  'GeoSearch.storesDistance',
+  'GeoSearch.withDistance',
+  'GeoSearch.withHash',
+  'GeoSearch.withPosition',
+  'GroupNode.optional',
+  'GroupOptions.makesStream',
+  'JsonScanner.boolean',
+  'JsonScanner.takesInvalidNumbers',
+  'KeyEventPublisher.toKeyEvent',
+  'KeyEventPublisher.toKeyspace',
+  'KeyName.hidden',
+  'KeyScan.withValues',
+  'KillFilters.skipsSelf',
+  'LatencyMonitor.tracking',
+  'LcsOptions.withLength',
+  'LegacyRange.movable',
+  'MasterAddress.failover',
+  'MergeRequest.withScores',
+  'MetaSyncRequest.failover',
+  'NodeOptions.anyPort',
+  'PhaseBar.shown',
+  'RangeRequest.withScores',
+  'ReplicationGate.lacksReplicas',
+  'ReplicationGate.writesPaused',
+  'ReplicationPort.passesOn',
+  'ReplyBuffer.gathers',
+  'ReplySink.gathers',
+  'ScriptFlags.allowStale',
+  'ScriptFlags.noWrites',
+  'ScriptRunner.deniesNothing',
+  'Selector.allChannels',
+  'Selector.allCommands',
+  'Selector.allKeys',
+  'Selector.futureCommands',
+  'SessionState.noEvict',
+  'SessionState.noTouch',
+  'SessionUser.noPassword',
+  'SetOptions.get',
+  'ShutdownOptions.force',
+  'ShutdownOptions.now',
+  'TextSink.gathers',
+  'TrackingOptions.noLoop',
+  'TrackingRequest.noLoop',
+  'TrackingRequest.optin',
+  'TrackingRequest.optout',
+  'TrimOptions.makesNoStream',
+  'TrySyncRequest.failover',
+  'User.noPassword',
+  'User.skipsSanitizing',
+  'WaitCondition.local',
+  'WaitTarget.local',
+  'Written.negative',
+]
+
+/** Verbs that every reader knows: any number of files may declare a method of this name. */
+const VERBS: readonly string[] = [
+  'add',
+  'clear',
+  'close',
+  'delete',
+  'encode',
+  'evict',
+  'fail',
+  'find',
+  'flush',
+  'get',
+  'has',
+  'load',
+  'next',
+  'open',
+  'push',
+  'put',
+  'read',
+  'release',
+  'remove',
+  'reset',
+  'resume',
+  'run',
+  'send',
+  'set',
+  'start',
+  'stop',
+  'tick',
+  'write',
+]
+
+/** Methods of several meanings under one name. This list only shrinks. */
+const CROWDED_VERBS: readonly string[] = [
+  'advance',
+  'answer',
+  'begin',
+  'drop',
+  'end',
+  'follow',
+  'forget',
+  'keep',
+  'leave',
+  'number',
+  'take',
+  'text',
+  'touch',
+]
+
+/** Types that several files declare under one name. This list only shrinks. */
+const SHARED_TYPES: readonly string[] = [
+  'FullSyncReason',
+  'Library',
+  'Node',
+  'Operation',
+  'Part',
+  'Parts',
+  'Range',
+  'Reader',
+  'Row',
+  'ScanOptions',
+  'Section',
+  'Setting',
+  'Shape',
+  'Surroundings',
+  'Unpacker',
+  'Value',
+  'Values',
+]
+
+const product = sources()
+  .filter(isProduct)
+  .map(({ path, code }) => ({ path, ...declaredIn(code) }))
+
+const isWrongLimit = (name: string) => SUPERLATIVE.test(name) || LIMIT_BEHIND.test(name)
+const memberOf = (name: string) => name.slice(name.indexOf('.') + 1)
+const isWrongFlag = (name: string) => !QUESTION.test(memberOf(name))
+const isWrongMeasure = (name: string) => MEASURED.test(memberOf(name)) && !UNIT.test(memberOf(name))
+
+/** Returns the names that more files than the limit declare. */
+function shared(files: readonly { readonly path: string; readonly names: readonly string[] }[], limit: number): Map<string, string[]> {
+  const places = new Map<string, string[]>()
+  for (const { path, names } of files) for (const name of new Set(names)) places.set(name, [...(places.get(name) ?? []), path])
+  return new Map([...places].filter(([, paths]) => paths.length > limit))
+}
+
+/** Fails for names that are not excused, and for excuses that nothing needs. */
+function judge(what: string, found: readonly string[], excused: readonly string[]): void {
+  none(
+    what,
+    found.filter((name) => !excused.includes(name)),
+  )
+  none(
+    `${what}: excused for nothing`,
+    excused.filter((name) => !found.includes(name)),
+  )
+}
+
+test('declared names are read from the code', () => {
+  const code = `export const MAX_KEYS = 5
+export class Room {
+  isLow = false
+  private readonly leftAt: number | null = null
+  get sizeBytes(): number {
+    isWide = true
+  }
+  async take<T>(n: number): Promise<void> {}
+}
+interface Door {
+  readonly open: boolean
+  close(): void
+}
+type Pair = readonly [string, string]
+function f() {
+  found = true
+}
+`
+  assert.equal(declaredIn(code), {
+    types: ['Room', 'Door', 'Pair'],
+    constants: ['MAX_KEYS'],
+    fields: [
+      { name: 'Room.isLow', kind: 'boolean' },
+      { name: 'Room.leftAt', kind: 'number' },
+      { name: 'Door.open', kind: 'boolean' },
+    ],
+    methods: ['take', 'close'],
+  })
+})
+
+test('limits begin with MAX or MIN', () => {
+  assert.equal(['MOST_KEYS', 'LONGEST', 'KEY_MAX_BYTES', 'MAX_KEYS', 'MIN_AT', 'ALMOST_KEYS'].filter(isWrongLimit), [
+    'MOST_KEYS',
+    'LONGEST',
+    'KEY_MAX_BYTES',
+  ])
+  none(
+    'limits',
+    product.flatMap(({ path, constants }) => constants.filter(isWrongLimit).map((name) => `${path}: ${name}`)),
+  )
+})
+
+test('flags are questions', () => {
+  assert.equal(['A.isOpen', 'A.open', 'A.mayRun', 'A.island', 'A.needsKey'].filter(isWrongFlag), ['A.open', 'A.island'])
+  const flags = product.flatMap(({ fields }) => fields.filter(({ kind }) => kind === 'boolean').map(({ name }) => name))
+  judge('flags', [...new Set(flags.filter(isWrongFlag))], FLAGS)
+})
+
+test('fields that hold a time or a size end in its unit', () => {
+  assert.equal(['A.sentAt', 'A.now', 'A.nowMs', 'A.timeout', 'A.timeoutMs', 'A.memory', 'A.bytes', 'A.format'].filter(isWrongMeasure), [
+    'A.sentAt',
+    'A.now',
+    'A.timeout',
+    'A.memory',
+  ])
+  const measures = product.flatMap(({ fields }) => fields.filter(({ kind }) => kind === 'number').map(({ name }) => name))
+  none('times and sizes without a unit', measures.filter(isWrongMeasure))
+})
+
+test(`a method name that more than ${MAX_FILES_OF_A_METHOD} files declare is a well-known verb`, () => {
+  const twice = [
+    { path: 'a.ts', names: ['add', 'add', 'settle'] },
+    { path: 'b.ts', names: ['add'] },
+  ]
+  assert.equal([...shared(twice, 1)], [['add', ['a.ts', 'b.ts']]])
+  const files = product.map(({ path, methods }) => ({ path, names: methods }))
+  judge('method names', [...shared(files, MAX_FILES_OF_A_METHOD).keys()].sort(), [...VERBS, ...CROWDED_VERBS])
+})
+
+test('a type name is declared in one file', () => {
+  const files = product.map(({ path, types }) => ({ path, names: types }))
+  judge('types', [...shared(files, 1).keys()].sort(), SHARED_TYPES)
+})
+
+test.run()
