@@ -121,7 +121,7 @@ function assembleCore(foundations: Foundations, later: Forward<Later>): Core {
   const gates = new Gates(storage, executor, table, {
     replication: replicationGate(config, state),
     flagsOfScript: (command, args) => flagsOfScript(later.value.scripting, later.value.functions, command, args),
-    opened: () => executor.blockedClients.retry(),
+    opened: () => executor.blockedClients.retryPostponed(),
   })
   const turn = new Turn(storage, {
     serveBlocked: () => executor.endUnit(),

@@ -15,8 +15,8 @@ const UNIT = /(?:Ms|Seconds|Micros|Nanos|Bytes|Count|Offset|Index)$|^bytes$/
 const MAX_FILES_OF_A_METHOD = 5
 
 /**
- * Flags with another name: Redis's words, fields that are stored as JSON, and some that are still to
- * be renamed. This list only shrinks.
+ * Flags with another name: Redis's words, fields that are stored as JSON, and some that are still
+ * to be renamed. This list only shrinks.
  */
 const FLAGS: readonly string[] = [
   'Changes.everything',
@@ -151,7 +151,6 @@ const SHARED_TYPES: readonly string[] = [
   'Section',
   'Setting',
   'Shape',
-  'Surroundings',
   'Unpacker',
   'Value',
   'Values',

@@ -5,7 +5,7 @@
  * keeps its client blocked. Its changes may make other keys ready.
  *
  * A client that is served or times out continues with its next request in a microtask, outside of
- * every unit. Databases count by index, as SELECT does.
+ * every unit. A client waits in the database with its index, also after SWAPDB.
  */
 
 import type { Bytes } from '../../base/bytes.ts'
@@ -22,7 +22,7 @@ export interface BlockedClient {
   readonly client: Client
   /** The client's request. */
   readonly request: Request
-  /** The work to run when a key is ready: the request, or its command with other words. */
+  /** The request to run when a key is ready: the client's, or its command with other words. */
   readonly retry: Request
   readonly options: BlockOptions
   readonly queues: readonly KeyQueue[]
@@ -38,12 +38,12 @@ interface KeyQueue {
   readonly key: Bytes
   readonly clients: Set<BlockedClient>
   /** The number of clients that also wait for the key's deletion. */
-  wakesOnDelete: number
-  /** The queue is in `ready` or `postponed`. */
+  deletionWaiters: number
+  /** The queue is in `ready` or `postponed`, so it must not be added again. */
   isReady: boolean
 }
 
-/** The executor's actions on blocked clients. */
+/** The executor's part in serving blocked clients. */
 export interface BlockedHandler {
   /** Runs the command again. Unless it stays blocked, answers it and calls `finish`. */
   runAgain(blocked: BlockedClient): void
@@ -66,7 +66,7 @@ export class BlockedClients implements Awaited {
   private readonly queues: Map<Bytes, KeyQueue>[]
   private readonly timeOuts = new TimeOuts<BlockedClient>()
   private ready: KeyQueue[] = []
-  /** Ready queues with commands that the gates refuse at present. */
+  /** Ready queues with commands that the gates do not let run at present. */
   private postponed: KeyQueue[] = []
   private isServing = false
 
@@ -87,14 +87,14 @@ export class BlockedClients implements Awaited {
   }
 
   /** The number of awaited keys, and of those whose deletion is awaited. */
-  keyCounts(): { readonly all: number; readonly wakesOnDelete: number } {
+  keyCounts(): { readonly all: number; readonly forDeletion: number } {
     let all = 0
-    let wakesOnDelete = 0
+    let forDeletion = 0
     for (const queues of this.queues) {
       all += queues.size
-      for (const queue of queues.values()) if (queue.wakesOnDelete > 0) wakesOnDelete++
+      for (const queue of queues.values()) if (queue.deletionWaiters > 0) forDeletion++
     }
-    return { all, wakesOnDelete }
+    return { all, forDeletion }
   }
 
   /** The deadline of the next client to time out: monotonic, ms. */
@@ -126,7 +126,7 @@ export class BlockedClients implements Awaited {
       if (queue.clients.has(blocked)) continue // a key named twice
       queue.clients.add(blocked)
       queues.push(queue)
-      if (options.wakesOnDelete === true) queue.wakesOnDelete++
+      if (options.wakesOnDelete === true) queue.deletionWaiters++
     }
     if (deadlineMs !== Number.POSITIVE_INFINITY) this.timeOuts.add(blocked)
     this.byClient.set(client, blocked)
@@ -155,7 +155,7 @@ export class BlockedClients implements Awaited {
   }
 
   /** Makes postponed queues ready again, after a gate has opened. */
-  retry(): void {
+  retryPostponed(): void {
     if (this.postponed.length === 0) return
     this.ready = this.ready.concat(this.postponed)
     this.postponed = []
@@ -222,7 +222,8 @@ export class BlockedClients implements Awaited {
       }
       const entry = this.keyspace.database(queue.database).peek(queue.key)
       if (concerns(entry, blocked.options)) this.handler.runAgain(blocked)
-      else if (queue.wakesOnDelete === 0 && !isAwaitable(entry)) break
+      // No other client of the queue can be served either.
+      else if (queue.deletionWaiters === 0 && !isAwaitable(entry)) break
       if (waitGroup !== undefined && queue.clients.has(blocked)) {
         leftWaiting ??= new Set()
         leftWaiting.add(waitGroup)
@@ -244,7 +245,7 @@ export class BlockedClients implements Awaited {
     const queues = this.queues[database] as Map<Bytes, KeyQueue>
     let queue = queues.get(key)
     if (queue === undefined) {
-      queue = { database, key, clients: new Set(), wakesOnDelete: 0, isReady: false }
+      queue = { database, key, clients: new Set(), deletionWaiters: 0, isReady: false }
       queues.set(key, queue)
     }
     return queue
@@ -255,14 +256,14 @@ export class BlockedClients implements Awaited {
     this.timeOuts.remove(blocked)
     for (const queue of blocked.queues) {
       queue.clients.delete(blocked)
-      if (blocked.options.wakesOnDelete === true) queue.wakesOnDelete--
+      if (blocked.options.wakesOnDelete === true) queue.deletionWaiters--
       if (queue.clients.size === 0) this.queues[queue.database]?.delete(queue.key)
     }
     if (this.byClient.size === 0) this.keyspace.awaited = null
   }
 }
 
-/** True if a key has the awaited type, or if its absence is awaited. */
+/** True if a key has the awaited type, or if the client also waits for its deletion. */
 function concerns(entry: Entry | undefined, { kind, wakesOnDelete }: BlockOptions): boolean {
   return wakesOnDelete === true || kindOf(entry) === kind
 }

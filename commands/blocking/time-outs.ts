@@ -25,7 +25,7 @@ export class TimeOuts<T extends TimeLimited> {
   add(item: T): void {
     item.heapIndex = this.heap.length
     this.heap.push(item)
-    this.rise(item)
+    this.siftUp(item)
   }
 
   remove(item: T): void {
@@ -36,11 +36,11 @@ export class TimeOuts<T extends TimeLimited> {
     const last = heap.pop() as T
     if (last === item) return
     this.put(last, index)
-    this.rise(last)
-    this.sink(last)
+    this.siftUp(last)
+    this.siftDown(last)
   }
 
-  private rise(item: T): void {
+  private siftUp(item: T): void {
     while (item.heapIndex > 0) {
       const at = item.heapIndex
       const parent = this.heap[(at - 1) >>> 1] as T
@@ -50,7 +50,7 @@ export class TimeOuts<T extends TimeLimited> {
     }
   }
 
-  private sink(item: T): void {
+  private siftDown(item: T): void {
     const { heap } = this
     for (;;) {
       const at = item.heapIndex

@@ -36,7 +36,7 @@ export interface SessionUser {
   readonly name: Bytes
   /** True if nothing must be checked. Every request reads it. */
   readonly isUnrestricted: boolean
-  /** Any password is accepted, and the default user needs none. */
+  /** AUTH accepts any password (`nopass`). If the default user has it, clients need no AUTH. */
   readonly noPassword: boolean
   /** Returns why the user may not run a request; null if it may. */
   denialOf(command: Command, args: readonly Bytes[]): Denial | null

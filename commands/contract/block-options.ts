@@ -4,13 +4,13 @@ import type { Reply } from './reply.ts'
 
 export interface BlockOptions {
   readonly keys: readonly Bytes[]
-  /** KIND_LIST and the like: a key of another type is not ready. */
+  /** The awaited type, such as KIND_LIST: a key of another type is not ready. */
   readonly kind: number
   /** 0: no time-out. */
   readonly timeoutMs: number
   /** The reply at the time-out. */
   readonly onTimeout: Reply
-  /** The words to run again, if the request itself would have another meaning later. */
+  /** The words to run again instead of the request's. XREAD's `$` becomes an id, for example. */
   readonly args?: readonly Bytes[]
   /** Also run again when a key is deleted or changes its type. */
   readonly wakesOnDelete?: true

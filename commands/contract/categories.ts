@@ -33,7 +33,7 @@ export const CATEGORIES = [
 
 export type Category = (typeof CATEGORIES)[number]
 
-const OF_GROUP: Readonly<Record<Group, Category | null>> = {
+const CATEGORY_OF_GROUP: Readonly<Record<Group, Category | null>> = {
   generic: 'keyspace',
   string: 'string',
   bitmap: 'bitmap',
@@ -49,10 +49,10 @@ const OF_GROUP: Readonly<Record<Group, Category | null>> = {
   transactions: 'transaction',
   scripting: 'scripting',
   cluster: null,
-  pubsub: null, // Follows from the flag; commands like HELP lack it
+  pubsub: null, // the flag `pubsub` decides: PUBSUB HELP lacks it
 }
 
-const GROUP_CATEGORIES = new Set<string | null>(Object.values(OF_GROUP))
+const GROUP_CATEGORIES = new Set<string | null>(Object.values(CATEGORY_OF_GROUP))
 
 /** Returns the category with this name (any case, without the @); null if there is none. */
 export function categoryOf(name: Bytes): Category | null {
@@ -63,8 +63,8 @@ export function categoryOf(name: Bytes): Category | null {
 export function categoriesOf(command: Command): readonly Category[] {
   const found = new Set<string>(command.categories)
   const declared = command.categories?.some((category) => GROUP_CATEGORIES.has(category)) ?? false
-  const own = OF_GROUP[command.group]
-  // A container without a run function belongs to no group category, as in Redis.
+  const own = CATEGORY_OF_GROUP[command.group]
+  // A container belongs to no group category, as in Redis; its subcommands do.
   if (own !== null && !declared && command.subcommands === undefined) found.add(own)
   const { flags } = command
   if (flags.includes('write')) found.add('write')

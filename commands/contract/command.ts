@@ -1,11 +1,12 @@
 /**
- * A command is data: dispatch, COMMAND, ACL and the documentation all read its declaration. Its run
- * function is synchronous.
+ * A command is data: dispatch, COMMAND, ACL and the documentation all read its declaration.
  *
  * `syntax` is the usage line as Redis prints it; COMMAND DOCS derives the argument tree from it
- * (docs.ts). A unit (a command, an EXEC or a script) runs from start to end without suspending. A
- * few commands wait by nature, mostly for the disk, and declare `steps`. Run alone, such a command
- * holds only its own client. As part of a larger unit it runs at one go, and everything else waits.
+ * (introspection/docs.ts).
+ *
+ * `run` is synchronous. A few commands must wait, mostly for the disk, and declare `steps` instead.
+ * Run alone, such a command holds only its own client. As part of an EXEC or a script it runs
+ * without a pause, and everything else waits.
  */
 import type { Bytes } from '../../base/bytes.ts'
 import type { Steps } from '../../storage/scan/steps.ts'
@@ -107,8 +108,8 @@ export interface Command {
   readonly flags: readonly CommandFlag[]
   readonly keys?: readonly KeySpec[]
   /**
-   * Finds the keys where the specs cannot: SORT's STORE, or accesses that depend on options.
-   * Returns null for arguments that make no sense.
+   * Finds the keys instead of the specs, if these cannot: SORT's STORE, or accesses that depend on
+   * options. Returns null for invalid arguments.
    */
   readonly findKeys?: (args: readonly Bytes[]) => readonly KeyUse[] | null
   /** The words after the name that are channels or patterns of channels: only the first, or all. */
@@ -129,7 +130,7 @@ export interface Command {
    */
   readonly verbatim?: boolean
   readonly subcommands?: readonly Command[]
-  /** Containers without a run function answer through their subcommands only. */
+  /** A container may lack it: then only its subcommands can be called. */
   readonly run?: (context: Context, args: Args) => Reply
   readonly steps?: (context: Context, args: Args) => Steps<Reply>
 }

@@ -1,7 +1,7 @@
 /**
- * The input of a run function besides its arguments. One Context lives as long as the executor and
- * is filled in before each command, so a synchronous run function must not keep it. An asynchronous
- * one gets its own copy.
+ * The input of a run function besides its arguments. The executor has one Context and fills it in
+ * before each command, so a run function must not keep it. A command that runs in steps gets a
+ * Context of its own.
  */
 import type { Bytes } from '../../base/bytes.ts'
 import type { Database } from '../../storage/keyspace/database.ts'
@@ -57,6 +57,7 @@ export class Context {
     return this.keyspace.nowMs
   }
 
+  /** True if `effects` replaces the request in the log. The list may be empty, as for EXEC. */
   get hasEffects(): boolean {
     return this.effects !== null
   }
@@ -71,8 +72,8 @@ export class Context {
   }
 
   /**
-   * Counts a change of the running command. EXEC, EVAL and FCALL count nothing here: their parts
-   * were logged and counted.
+   * Counts one change of the running command. EXEC, EVAL and FCALL count nothing here, because
+   * their parts have been counted.
    */
   countOnce(): void {
     if (this.effects === null || this.effects.length > 0) this.keyspace.countedChanges++
@@ -90,7 +91,7 @@ export class Context {
     this.keyspace.event(eventClass, event, this.db.index, key)
   }
 
-  /** Sets how many changes INFO counts for the running command. The default is one. */
+  /** Counts `count` changes of the running command in INFO instead of one. */
   countChanges(count: number): void {
     if (count > 1) this.keyspace.countedChanges += count - 1
   }

@@ -1,3 +1,4 @@
+/** Errors that a client can cause, with Redis's texts. */
 import type { Bytes } from '../../base/bytes.ts'
 import { ClientError } from '../../base/client-error.ts'
 
@@ -12,7 +13,7 @@ export function clientError(text: Bytes): ClientError {
   return error
 }
 
-/** Texts that are also sent, or shown, without being thrown. */
+/** These texts are also sent or shown without being thrown. */
 export const READ_ONLY_TEXT = "READONLY You can't write against a read only replica."
 export const LOADING_TEXT = 'LOADING Redis is loading the dataset in memory'
 export const UNBLOCKED_BY_CLIENT_TEXT = 'UNBLOCKED client unblocked via CLIENT UNBLOCK'

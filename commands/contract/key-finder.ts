@@ -21,8 +21,8 @@ import type { Command, KeyAccess, KeySpec, KeyUse } from './command.ts'
 export function firstKeyOf(command: Command, args: readonly Bytes[]): number {
   const spec = command.keys?.[0]
   if (spec === undefined) return 0
-  // If a command has its own finder, its first key is still where a first spec with a fixed
-  // position says.
+  // A first spec with a fixed position holds for the first key even if the command has its own
+  // finder.
   if (!('index' in spec.begin && 'last' in spec.find && isKey(spec))) return keysOf(command, args)[0] ?? 0
   return spec.begin.index < args.length ? spec.begin.index : 0
 }
@@ -58,7 +58,7 @@ export function takesKeys(command: Command): boolean {
   return command.keys?.some(isKey) ?? false
 }
 
-/** Shard channels have specs too, but are not keys. */
+/** True if a spec finds keys; some specs find shard channels instead. */
 function isKey(spec: KeySpec): boolean {
   return !spec.access.includes('not_key')
 }

@@ -53,19 +53,23 @@ export interface ServerPort {
 }
 
 /**
- * The libraries of functions. `functions/libraries.ts` implements it and adds their commands' part.
+ * The libraries of functions, for other families. `functions/libraries.ts` implements it and adds
+ * what the commands on functions need.
  */
 export interface FunctionsPort {
   /** Total size of the libraries' code. */
   readonly codeBytes: number
 }
 
-/** The scripts of EVAL. `scripting/scripting.ts` implements it and adds their commands' part. */
+/**
+ * The scripts of EVAL, for other families. `scripting/scripting.ts` implements it and adds what the
+ * commands on scripts need.
+ */
 export interface ScriptingPort {
   /** Bytes used by the machine and by the texts of scripts. */
   readonly memory: { readonly machine: number; readonly scripts: number }
   readonly runner: {
-    /** DEBUG SET-DISABLE-DENY-SCRIPTS */
+    /** Scripts may call commands with the flag `noscript` (DEBUG SET-DISABLE-DENY-SCRIPTS). */
     deniesNothing: boolean
   }
 }
@@ -209,15 +213,15 @@ export interface FailoverOptions {
   /** Null: any replica that is in step. */
   readonly to: { readonly host: Bytes; readonly port: number } | null
   /**
-   * Hand over at the time-out even if the replica is behind. The port refuses it without `to` and a
-   * timeout, after all other checks.
+   * Hand over at the time-out even if the replica is behind. Requires `to` and `timeoutMs`, which
+   * `failover` checks last.
    */
   readonly force: boolean
   /** 0: no limit. */
   readonly timeoutMs: number
 }
 
-/** The target that WAIT and WAITAOF wait for. */
+/** The number of copies that WAIT and WAITAOF wait for. */
 export interface WaitTarget {
   /** The write must be durable on this node (WAITAOF 1). */
   readonly local: boolean
@@ -238,8 +242,8 @@ export interface ReplicationPort {
   readonly passesOn: boolean
   role(): Reply
   /**
-   * SLAVEOF host port. Returns 'already' if this node follows that master. Like all methods below
-   * it throws ClientError, also while the server loads.
+   * SLAVEOF host port. Returns 'already' if this node follows that master. This method and those
+   * below throw ClientError, for example while the server loads.
    */
   follow(host: Bytes, port: number, how: 'partial' | 'full sync'): 'started' | 'already'
   /** SLAVEOF NO ONE */

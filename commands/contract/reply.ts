@@ -44,7 +44,10 @@ export class SimpleString {
   }
 }
 
-/** An error inside a larger reply. An error that is the whole reply is thrown as a ClientError. */
+/**
+ * An error as a reply. A run function returns it inside a larger reply only; if the whole command
+ * fails, it throws a ClientError, which the executor turns into an ErrorReply.
+ */
 export class ErrorReply {
   readonly text: Bytes
 

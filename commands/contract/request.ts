@@ -1,8 +1,9 @@
 /**
  * A request on its way through the executor: the words of a client and the command that they name.
- * A connection has one Request and fills it again for each request that arrives. The requests of a
- * transaction and the calls of a script have a Request of their own, because they run while the
- * client's is on its way. So has a blocked command whose words change.
+ *
+ * A connection has one Request and refills it for each request that arrives. Each queued request of
+ * a transaction and each call of a script has a Request of its own, because it runs while the
+ * connection's Request is in use. So does a blocked command that runs again with other words.
  */
 import type { Bytes } from '../../base/bytes.ts'
 import { type CommandRuntime, UNKNOWN_COMMAND } from './runtimes.ts'

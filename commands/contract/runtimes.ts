@@ -1,6 +1,6 @@
 /**
- * The executor's record of each command while the server runs, and the lookup from a request's
- * words to it.
+ * A CommandRuntime holds what the executor needs of a command at each request: its flags as
+ * booleans, and its counters. `Runtimes` finds it by the words of a request.
  */
 import { type Bytes, lowerCase } from '../../base/bytes.ts'
 import type { Command, CommandFlag } from './command.ts'
@@ -9,11 +9,11 @@ import type { CommandTable } from './table.ts'
 export interface CommandRuntime {
   readonly command: Command
   readonly isWrite: boolean
-  /** True if it may write although it is not a write command: scripts, PFCOUNT, PUBLISH. */
+  /** True for write commands, and for others that may be logged: scripts, PFCOUNT, PUBLISH. */
   readonly mayWrite: boolean
   /**
-   * True if a gate against writes may stop it: commands that may write, and scripts run by
-   * read-only commands, whose own flags decide.
+   * True if the gates must be asked while writes are gated: for commands that may write, and for
+   * EVAL_RO and the like, because a script's own flags decide.
    */
   readonly concernsWrites: boolean
   /**
@@ -29,7 +29,7 @@ export interface CommandRuntime {
   /** True if a RESP2 client with subscriptions may run it. */
   readonly isForSubscribers: boolean
   readonly minimum: number
-  /** Exact number of words, or -1. */
+  /** The exact number of words; -1 if there may be more than `minimum`. */
   readonly exact: number
   readonly statistics: CommandCounters
 }
@@ -41,7 +41,8 @@ export interface CommandCounters {
   failed: number
 }
 
-const KNOWN_SPELLINGS = 2000
+/** Spellings of names kept for the next request; a client may send any mix of cases. */
+const MAX_SPELLINGS = 2000
 const FOR_TRANSACTIONS = new Set(['multi', 'exec', 'discard', 'watch', 'quit', 'reset'])
 const SUBSCRIBING = ['subscribe', 'psubscribe', 'ssubscribe', 'unsubscribe', 'punsubscribe', 'sunsubscribe']
 const FOR_SUBSCRIBERS = new Set([...SUBSCRIBING, 'ping', 'quit', 'reset'])
@@ -59,7 +60,7 @@ export class Runtimes {
 
   /** Finds a command or a container by a request's first word. */
   find(name: Bytes): CommandRuntime | undefined {
-    return this.spellings.get(name) ?? this.findOtherwise(name)
+    return this.spellings.get(name) ?? this.findAnyCase(name)
   }
 
   /**
@@ -73,12 +74,12 @@ export class Runtimes {
     return subcommand === undefined ? runtime : this.byCommand.get(subcommand)
   }
 
-  private findOtherwise(name: Bytes): CommandRuntime | undefined {
+  private findAnyCase(name: Bytes): CommandRuntime | undefined {
     if (name.length > 64 || name.includes('|')) return undefined
     const command = this.table.byName.get(lowerCase(name))
     if (command === undefined) return undefined
     const runtime = this.byCommand.get(command)
-    if (runtime !== undefined && this.spellings.size < KNOWN_SPELLINGS) this.spellings.set(name, runtime)
+    if (runtime !== undefined && this.spellings.size < MAX_SPELLINGS) this.spellings.set(name, runtime)
     return runtime
   }
 }

@@ -1,14 +1,16 @@
-/** Gathers the families and refuses a bad definition at start. */
+/** The table of all commands, which refuses a bad declaration at the start. */
 import { type Bytes, lowerCase } from '../../base/bytes.ts'
 import type { Command } from './command.ts'
+
+/** Spellings kept for the next look-up. */
+const MAX_SPELLINGS = 1000
 
 /** All commands by name; throws for a bad declaration. */
 export class CommandTable {
   /** Lower-case name to command, including containers and their subcommands (`config|get`). */
   readonly byName = new Map<Bytes, Command>()
   /**
-   * Every spelling that clients have used. A name has 2 to the power of its length spellings; the
-   * map stops at a thousand.
+   * Spellings that clients have used, up to MAX_SPELLINGS. A name of n letters has 2^n spellings.
    */
   private readonly spellings = new Map<Bytes, Command>()
 
@@ -18,7 +20,7 @@ export class CommandTable {
 
   /** Returns the command of a request's first word in any case, ignoring subcommands. */
   find(name: Bytes): Command | undefined {
-    return this.spellings.get(name) ?? this.findOtherwise(name)
+    return this.spellings.get(name) ?? this.findAnyCase(name)
   }
 
   /** Returns the subcommand that a container's second word names. */
@@ -31,10 +33,10 @@ export class CommandTable {
     for (const command of this.byName.values()) if (!command.name.includes('|')) yield command
   }
 
-  private findOtherwise(name: Bytes): Command | undefined {
+  private findAnyCase(name: Bytes): Command | undefined {
     if (name.length > 64 || name.includes('|')) return undefined
     const found = this.byName.get(lowerCase(name))
-    if (found !== undefined && this.spellings.size < 1000) this.spellings.set(name, found)
+    if (found !== undefined && this.spellings.size < MAX_SPELLINGS) this.spellings.set(name, found)
     return found
   }
 

@@ -14,7 +14,10 @@ import type { Shared } from './shared.ts'
 
 const QUEUED = new SimpleString('QUEUED')
 
-type Surroundings = Pick<Shared, 'clock' | 'gating' | 'hooks' | 'keyspace' | 'recorder' | 'runtimes' | 'server' | 'tracking' | 'units'>
+type AdmissionDependencies = Pick<
+  Shared,
+  'clock' | 'gating' | 'hooks' | 'keyspace' | 'recorder' | 'runtimes' | 'server' | 'tracking' | 'units'
+>
 
 /** Decides whether a request runs. */
 export class Admission {
@@ -28,7 +31,7 @@ export class Admission {
   private readonly tracking: Shared['tracking']
   private readonly units: Shared['units']
 
-  constructor({ clock, gating, hooks, keyspace, recorder, runtimes, server, tracking, units }: Surroundings) {
+  constructor({ clock, gating, hooks, keyspace, recorder, runtimes, server, tracking, units }: AdmissionDependencies) {
     this.clock = clock
     this.gating = gating
     this.hooks = hooks
@@ -45,7 +48,7 @@ export class Admission {
     const { client, args } = request
     const found = this.runtimes.find(args[0] as Bytes)
     if (found === undefined || found.command.subcommands !== undefined) {
-      const outcome = this.findRare(request)
+      const outcome = this.resolve(request)
       if (outcome !== null) return outcome
     } else request.runtime = found
     const { runtime } = request
@@ -93,7 +96,7 @@ export class Admission {
 
   /** Leaves a request to its client, which offers it again later. */
   private hold(request: Request): Outcome {
-    request.raw = null // the next read overwrites the buffer
+    request.raw = null // the next read overwrites the buffer, and the request must outlive that
     return 'held'
   }
 
@@ -108,9 +111,10 @@ export class Admission {
   }
 
   /**
-   * Finds a container's command. Returns null if there is one, or else what became of the request.
+   * Finds the command of a request whose first word names a container or nothing. Returns null if
+   * there is one; otherwise what became of the request.
    */
-  private findRare(request: Request): Outcome | null {
+  private resolve(request: Request): Outcome | null {
     const { args, client } = request
     const runtime = this.runtimes.resolve(args)
     request.runtime = UNKNOWN_COMMAND

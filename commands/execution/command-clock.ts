@@ -5,7 +5,7 @@
 import type { Keyspace } from '../../storage/keyspace/keyspace.ts'
 import type { ExecutorHooks } from './executor-hooks.ts'
 
-/** A clock reading older than this at the end of a unit is replaced before the next unit. */
+/** A clock reading that is older at the end of a unit is replaced before the next unit. */
 const MAX_READING_MS = 1
 
 /** Times commands by the monotonic clock. */
@@ -26,24 +26,27 @@ export class CommandClock {
 
   /** Ends a command. Returns its time in microseconds. */
   endCommand(): number {
-    const nowMs = this.monotonicMs()
-    const micros = (nowMs - this.startMs) * 1000
-    this.startMs = nowMs
+    const endMs = this.monotonicMs()
+    const micros = (endMs - this.startMs) * 1000
+    this.startMs = endMs
     return micros
   }
 
   /** Ends a part of a unit. Returns its time in microseconds. */
   endPart(): number {
-    const nowMs = this.monotonicMs()
-    const micros = (nowMs - this.partStartMs) * 1000
-    this.partStartMs = nowMs
+    const endMs = this.monotonicMs()
+    const micros = (endMs - this.partStartMs) * 1000
+    this.partStartMs = endMs
     return micros
   }
 
-  /** Replaces an old reading of the wall clock. REQUIRES: called between units. */
-  renewIfOld(nowMs: number): void {
-    if (nowMs - this.keyspace.readAtMs <= MAX_READING_MS) return
+  /**
+   * Replaces the reading of the wall clock if it was old when the last unit ended (monotonic, ms).
+   * REQUIRES: called between units.
+   */
+  renewIfOld(endMs: number): void {
+    if (endMs - this.keyspace.readAtMs <= MAX_READING_MS) return
     this.hooks.renewClock()
-    this.startMs = this.monotonicMs() // the renewal counts for no command
+    this.startMs = this.monotonicMs() // the time of the renewal counts for no command
   }
 }

@@ -1,6 +1,6 @@
 /**
  * The last stage: answers a request, records it, and serves the clients whose keys it has made
- * ready. A command may answer later: a blocked one when its keys are ready, a suspended one when
+ * ready. Some commands are answered later: a blocked one when a key is ready, a suspended one when
  * its unit is over.
  */
 import type { BlockedClient, BlockedHandler } from '../blocking/blocked-clients.ts'
@@ -59,15 +59,18 @@ export class Completion implements BlockedHandler {
     if (this.blockedClients.hasReady && this.units.current === null) this.blockedClients.serve()
   }
 
-  /** Ends the part that suspended a unit. The unit keeps its clock, so it gets its own group. */
+  /**
+   * Ends the part that suspended a unit, and answers the client if the unit is over. The unit keeps
+   * its clock reading, so its effects get a group of their own.
+   */
   endPart(part: Reply): void {
     const { group, groupStart, hooks, keyspace } = this.shared
     hooks.renewClock()
-    const { commands } = group
+    const before = group.commands
     const start = groupStart()
     keyspace.setClock(this.units.clockMs)
     const reply = this.units.partEnded(part)
-    const hasWritten = group.commands !== commands
+    const hasWritten = group.commands !== before
     hooks.renewClock()
     const { suspended } = this
     if (reply === SUSPENDED || suspended === null) return
@@ -97,10 +100,10 @@ export class Completion implements BlockedHandler {
     }
     const started = clock.monotonicMs()
     const outcome = this.answer(retry, this.invocation.invoke(retry))
-    const nowMs = clock.monotonicMs()
-    blocked.micros += (nowMs - started) * 1000
+    const endMs = clock.monotonicMs()
+    blocked.micros += (endMs - started) * 1000
     if (outcome === 'done') this.blockedClients.finish(blocked)
-    clock.renewIfOld(nowMs)
+    clock.renewIfOld(endMs)
   }
 
   fail({ request, client }: BlockedClient, text: string): void {

@@ -1,4 +1,4 @@
-/** The interface between the executor and the server: events, questions and results. */
+/** The executor's options, the results of its requests, and the server's hooks that it calls. */
 import type { Bytes } from '../../base/bytes.ts'
 import type { OpenGroup } from '../../storage/binlog/open-group.ts'
 import type { Keyspace } from '../../storage/keyspace/keyspace.ts'

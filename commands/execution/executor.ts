@@ -1,12 +1,13 @@
 /**
- * A command's life, one stage after the other:
+ * Runs requests in three stages:
  *
  *   admission    finds the command and checks: arity, authentication, permissions, gates, MULTI
  *   invocation   runs it on the database and logs its effects
  *   completion   replies, counts, shows it to monitors, serves blocked clients
  *
  * A few commands run in steps instead (walks.ts). An EXEC and a script run their commands as parts
- * of one unit (parts.ts), and the log's commands are run again without admission (replay.ts).
+ * of one unit (parts.ts). Recovery and replicas run logged commands again, without any check
+ * (replay.ts).
  */
 import type { Bytes } from '../../base/bytes.ts'
 import type { BlockedClients } from '../blocking/blocked-clients.ts'
@@ -87,12 +88,12 @@ export class Executor {
     return this.completion.complete(request, reply)
   }
 
-  /** Runs a request as part of the current unit. An error is a normal reply here. */
+  /** Runs a request as a part of the current unit. If it fails, the reply is an ErrorReply. */
   runPart(request: Request): Reply {
     return this.parts.run(request)
   }
 
-  /** Ends the part that suspended the current unit. */
+  /** Ends the part that suspended the current unit, with the part's reply. */
   endPart(reply: Reply): void {
     this.completion.endPart(reply)
   }
@@ -107,12 +108,15 @@ export class Executor {
     this.completion.serveBlocked()
   }
 
-  /** Copies what the log needs of `raw` requests. REQUIRES: called before the buffer changes. */
+  /**
+   * Copies the requests that the open group holds as bytes of the read buffer. REQUIRES: called
+   * before the buffer changes.
+   */
   releaseReadBuffer(): void {
     this.shared.group.copyBorrowed()
   }
 
-  /** Removes a leaving client from blocking, watching, tracking and publishing. */
+  /** Ends a client's blocking, watching, tracking and subscriptions when it disconnects. */
   forget(client: Client): void {
     client.isLeaving = true
     this.tracking.disable(client)

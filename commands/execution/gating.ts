@@ -1,5 +1,6 @@
 /**
- * The executor's questions to the server's gates. While nothing is gated, that is one comparison.
+ * Asks the server's gates whether a command may run now. While nothing is gated, that takes one
+ * comparison.
  */
 import type { Bytes } from '../../base/bytes.ts'
 import type { Request } from '../contract/request.ts'
@@ -12,14 +13,14 @@ import type { Client } from '../contract/session.ts'
  */
 export type Gate = (runtime: CommandRuntime, args: readonly Bytes[], client: Client) => Bytes | 'hold' | null
 
-/** The questions of the executor to the server's gates, which answer them. */
+/** The server's gates as the executor asks them. The server sets `gated` and the functions. */
 export class Gating {
   /** The commands before which `gate` must be asked. */
   gated: 'none' | 'writes' | 'all' = 'none'
   gate: Gate = () => null
   /** Like `gate`, without holding: true if a command whose keys became ready can run now. */
   isOpen: (runtime: CommandRuntime, args: readonly Bytes[], client: Client) => boolean = () => true
-  /** Why a unit's part is refused; null lets it run. Inside a unit nothing is held. */
+  /** Returns why a part of a unit is refused; null lets it run. A part is never held. */
   refusal: (runtime: CommandRuntime, args: readonly Bytes[], client: Client) => Bytes | null = () => null
 
   /** Asks the gate before a request runs. */

@@ -10,7 +10,10 @@ import type { Request } from '../contract/request.ts'
 import type { CommandRuntime } from '../contract/runtimes.ts'
 import type { Shared } from './shared.ts'
 
-type Surroundings = Pick<Shared, 'context' | 'gating' | 'group' | 'groupStart' | 'hooks' | 'keyspace' | 'recorder' | 'tracking' | 'units'>
+type InvocationDependencies = Pick<
+  Shared,
+  'context' | 'gating' | 'group' | 'groupStart' | 'hooks' | 'keyspace' | 'recorder' | 'tracking' | 'units'
+>
 
 /** Runs commands and logs their effects. */
 export class Invocation {
@@ -24,7 +27,7 @@ export class Invocation {
   private readonly tracking: Shared['tracking']
   private readonly units: Shared['units']
 
-  constructor({ context, gating, group, groupStart, hooks, keyspace, recorder, tracking, units }: Surroundings) {
+  constructor({ context, gating, group, groupStart, hooks, keyspace, recorder, tracking, units }: InvocationDependencies) {
     this.context = context
     this.gating = gating
     this.group = group
@@ -70,10 +73,12 @@ export class Invocation {
       return this.failure(runtime, error, keyspace.changes !== before)
     }
     if (keyspace.changes !== before || context.isLogged) {
-      if (this.units.current === null) client.lastWriteOffset = this.groupStart() // units: at their end
+      // For a part, the end of its unit sets the offset.
+      if (this.units.current === null) client.lastWriteOffset = this.groupStart()
       if (keyspace.changes !== before) context.countOnce()
       const log = this.units.current ?? this.group
       if (context.hasEffects) context.logEffects(log, index)
+      // A part has no `raw`, so these bytes never belong to a larger unit.
       else if (request.raw !== null && command.verbatim === true) this.group.raw(index, request.raw, request.start, request.end)
       else log.command(index, args)
     }

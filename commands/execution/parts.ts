@@ -1,10 +1,10 @@
-/** The parts of a unit: the requests of an EXEC, and the commands that a script calls. */
+/** Runs the parts of a unit: the requests of an EXEC, and the commands that a script calls. */
 import { ErrorReply, type Reply } from '../contract/reply.ts'
 import type { Request } from '../contract/request.ts'
 import type { Invocation } from './invocation.ts'
 import type { Shared } from './shared.ts'
 
-type Surroundings = Pick<Shared, 'clock' | 'context' | 'gating' | 'recorder' | 'units'>
+type PartsDependencies = Pick<Shared, 'clock' | 'context' | 'gating' | 'recorder' | 'units'>
 
 /** Runs the parts of a unit. */
 export class Parts {
@@ -15,7 +15,7 @@ export class Parts {
   private readonly units: Shared['units']
   private readonly invocation: Invocation
 
-  constructor({ clock, context, gating, recorder, units }: Surroundings, invocation: Invocation) {
+  constructor({ clock, context, gating, recorder, units }: PartsDependencies, invocation: Invocation) {
     this.clock = clock
     this.context = context
     this.gating = gating
@@ -24,7 +24,7 @@ export class Parts {
     this.invocation = invocation
   }
 
-  /** Runs a request as part of the current unit. An error is a normal reply here. */
+  /** Runs a request as a part of the current unit. If it fails, the reply is an ErrorReply. */
   run(request: Request): Reply {
     const { runtime, args, client } = request
     const gate = runtime.isWrite && this.gating.gated !== 'none' && !client.isScript ? this.gating.refusal(runtime, args, client) : null

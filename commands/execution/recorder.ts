@@ -1,4 +1,4 @@
-/** Counts and times requests, and shows them to monitors. */
+/** Records requests: calls, times and errors for INFO and SLOWLOG, and MONITOR's lines. */
 import type { Bytes } from '../../base/bytes.ts'
 import type { Request } from '../contract/request.ts'
 import type { CommandRuntime } from '../contract/runtimes.ts'
@@ -33,7 +33,7 @@ export class Recorder {
     this.hooks.onErrorReply(text)
   }
 
-  /** Shows a request to the monitors if this is the moment for it. */
+  /** Shows a request to the monitors if its command is shown at this moment. */
   show({ runtime, client, args }: Request, when: CommandRuntime['shown']): void {
     if (this.monitors > 0 && runtime.shown === when) this.hooks.monitor(client, args)
   }

@@ -1,4 +1,4 @@
-/** Redis's texts for requests that are not run. */
+/** Error texts for requests that are not run, and clients that expect another kind of server. */
 import { type Bytes, lowerCase } from '../../base/bytes.ts'
 
 export const onlyForSubscribers = (name: Bytes): Bytes =>
@@ -10,14 +10,17 @@ export const onlyForSubscribers = (name: Bytes): Bytes =>
  */
 export type Stranger = 'http' | 'redis'
 
-/** Recognizes HTTP by the first words that can arrive: POST and `Host:`. */
+/** Recognizes HTTP by the words that begin its lines: POST and `Host:`. */
 export function strangerOf(name: Bytes): Stranger | null {
   const word = lowerCase(name)
   if (word === 'post' || word === 'host:') return 'http'
   return word === 'psync' || word === 'sync' ? 'redis' : null
 }
 
-/** Shows the name and the arguments, each cut to 128 bytes in all. */
+/**
+ * Returns the error for an unknown command. Shows at most 128 bytes of the name, and at most 128
+ * bytes of the arguments together.
+ */
 export function unknownCommand(args: readonly Bytes[]): Bytes {
   const name = (args[0] as Bytes).slice(0, 128)
   if (strangerOf(name) === 'redis')

@@ -11,7 +11,7 @@ export function replay(
   client: Client,
   args: Bytes[],
 ): void {
-  if (isUnitMark(args)) return // groups run whole, so marks mean nothing
+  if (isUnitMark(args)) return // a group is replayed whole, so it needs no marks
   const run = runtimes.resolve(args)?.command.run
   if (run === undefined) throw new Error(`the binlog holds a command that is unknown or cannot be replayed: ${args[0]}`)
   context.begin(client, keyspace.database(client.database))

@@ -1,4 +1,4 @@
-/** The state that the stages of a request share. Each stage names the part that it uses. */
+/** Objects that the stages of the executor share. A stage picks the members that it uses. */
 import type { OpenGroup } from '../../storage/binlog/open-group.ts'
 import type { Keyspace } from '../../storage/keyspace/keyspace.ts'
 import type { Tracking } from '../clients/tracking.ts'
@@ -11,7 +11,7 @@ import type { Gating } from './gating.ts'
 import type { Recorder } from './recorder.ts'
 import type { Units } from './units.ts'
 
-/** The state that the stages of a request share. */
+/** Objects that the stages of the executor share. */
 export interface Shared {
   readonly keyspace: Keyspace
   readonly group: OpenGroup

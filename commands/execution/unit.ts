@@ -1,7 +1,7 @@
 /**
- * A unit of several commands: an EXEC or a script. Its effects are collected apart from the turn's
- * group and written to it when the unit ends. Several effects are wrapped in MULTI and EXEC. A turn
- * may therefore end in the middle of a script, and its group holds no part of it.
+ * A unit of several commands: an EXEC, a script or a function. A Unit collects their effects and
+ * writes them to the open group when the unit ends; several effects are wrapped in MULTI and EXEC.
+ * So a turn can end while a script is suspended, and its group holds none of the script's effects.
  */
 import { assert, at } from '../../base/assert.ts'
 import type { Bytes } from '../../base/bytes.ts'
@@ -16,9 +16,9 @@ export function isUnitMark(args: readonly Bytes[]): boolean {
   return args[0] === 'MULTI' || args[0] === 'EXEC'
 }
 
-/** Collects the effects of an EXEC or a script until the unit ends. */
+/** Collects the effects of a unit of several commands until it ends. */
 export class Unit implements ExpiryLog {
-  /** Commands and, at the same indices, their databases. */
+  /** Logged commands, with their databases at the same indices. */
   private effects: (readonly Bytes[])[] = []
   private databases: number[] = []
   /** Total size of the commands' words. */

@@ -1,7 +1,7 @@
 /**
- * The executor's units of several commands. One unit runs at a time, from `begin` to `end`; a
- * nested unit (a script in an EXEC) is part of it. During a unit nothing blocks, and everything
- * logged goes to it, including deletions of expired keys and fields.
+ * Runs units of several commands, one at a time, each from `begin` to `end`. A nested unit, such as
+ * a script in an EXEC, belongs to the outer one. Meanwhile nothing blocks, and everything logged
+ * goes to the unit, including deletions of expired keys and fields.
  */
 import { assert } from '../../base/assert.ts'
 import type { Bytes } from '../../base/bytes.ts'
@@ -15,13 +15,13 @@ import type { UnitsPort } from '../contract/transactions.ts'
 import { Watches } from '../transactions/watches.ts'
 import { Unit } from './unit.ts'
 
-/** A unit is one piece of the binlog, which is read into memory whole. */
+/** Recovery reads the group of a unit into memory whole, so a unit must be limited. */
 const MAX_UNIT_BYTES = 2 ** 30
 
-const TOO_MUCH = 'ERR transaction or script exceeds the maximum size of one binlog group'
+const UNIT_TOO_LARGE = 'ERR transaction or script exceeds the maximum size of one binlog group'
 
 /** EXEC, EVAL and FCALL log nothing of their own: their parts were logged. */
-const NOTHING: Bytes[][] = []
+const NO_EFFECTS: Bytes[][] = []
 
 /** Runs one unit of several commands at a time. */
 export class Units implements UnitsPort {
@@ -48,6 +48,7 @@ export class Units implements UnitsPort {
   private readonly unit = new Unit()
   /** The clock reading that all parts of the current unit share, ms since the epoch. */
   clockMs = 0
+  /** The number of nested `begin` calls that `end` has not closed. */
   private depth = 0
   private readonly keyspace: Keyspace
   private readonly group: OpenGroup
@@ -78,7 +79,7 @@ export class Units implements UnitsPort {
       else this.end()
       context.session = session
       context.db = db
-      context.effects = NOTHING
+      context.effects = NO_EFFECTS
     }
   }
 
@@ -87,7 +88,7 @@ export class Units implements UnitsPort {
    * the unit goes on.
    */
   partEnded(reply: Reply): Reply {
-    this.end()
+    this.end() // `runTogether` left it open when the part suspended the unit
     const { continuation } = this
     this.continuation = null
     if (continuation === null) return reply
@@ -96,13 +97,13 @@ export class Units implements UnitsPort {
     return whole
   }
 
-  /** Why a part of the current unit is refused: the unit has written too much. Null lets it run. */
+  /** Returns the error for a write if the current unit has logged too much; null lets it run. */
   refusalOf({ isWrite }: CommandRuntime): Bytes | null {
-    return isWrite && this.current !== null && this.current.bytes > this.maxLoggedBytes ? TOO_MUCH : null
+    return isWrite && this.current !== null && this.current.bytes > this.maxLoggedBytes ? UNIT_TOO_LARGE : null
   }
 
   begin(): void {
-    assert(this.depth >= 0 && this.depth > 0 === (this.current !== null), 'a unit is under way exactly while one is open')
+    assert(this.depth >= 0 && this.depth > 0 === (this.current !== null), 'a unit is open exactly while the depth is above 0')
     if (this.depth++ > 0) return
     assert(this.unit.isEmpty && !this.keyspace.isUnitSuspended, 'a unit begins empty, with none open')
     this.current = this.unit

@@ -1,4 +1,7 @@
-/** Commands that run in steps, with waits for the disk between them and other units meanwhile. */
+/**
+ * Runs commands that declare `steps`. Such a command waits for the disk between its steps; other
+ * units run meanwhile.
+ */
 import { runLater } from '../../storage/scan/steps.ts'
 import { stepsOf } from '../contract/command.ts'
 import { Context } from '../contract/context.ts'
@@ -6,14 +9,14 @@ import type { Request } from '../contract/request.ts'
 import type { Invocation } from './invocation.ts'
 import type { Shared } from './shared.ts'
 
-type Surroundings = Pick<Shared, 'clock' | 'group' | 'groupStart' | 'hooks' | 'keyspace' | 'recorder' | 'server' | 'tracking'>
+type WalksDependencies = Pick<Shared, 'clock' | 'group' | 'groupStart' | 'hooks' | 'keyspace' | 'recorder' | 'server' | 'tracking'>
 
-/** Runs commands in steps. */
+/** Runs commands that declare `steps`. */
 export class Walks {
-  private readonly shared: Surroundings
+  private readonly shared: WalksDependencies
   private readonly invocation: Invocation
 
-  constructor(shared: Surroundings, invocation: Invocation) {
+  constructor(shared: WalksDependencies, invocation: Invocation) {
     this.shared = shared
     this.invocation = invocation
   }
@@ -35,8 +38,8 @@ export class Walks {
     const before = keyspace.changes
     try {
       const reply = runLater(stepsOf(runtime.command, context, args))
-      // The first step is a unit of this turn; after the first wait the command must change
-      // nothing.
+      // The first step is a unit of this turn. After its first wait a command must change nothing,
+      // so its log is complete here.
       if (keyspace.changes !== before) {
         client.lastWriteOffset = groupStart()
         context.logEffects(group, context.db.index)
@@ -45,11 +48,11 @@ export class Walks {
     } catch (error) {
       client.replyError(this.invocation.failure(runtime, error, false).text)
     }
-    const nowMs = clock.monotonicMs()
-    recorder.ran(request, (nowMs - started) * 1000)
+    const endMs = clock.monotonicMs()
+    recorder.ran(request, (endMs - started) * 1000)
     if (tracking.isActive) tracking.afterReply(client, runtime.command)
     recorder.show(request, 'after')
-    clock.renewIfOld(nowMs)
+    clock.renewIfOld(endMs)
     hooks.onResume(client, runtime.command.flags.includes('readonly'))
   }
 }

@@ -105,7 +105,8 @@ const xread = command({
       const stream = streams[i]
       const id = ids[i] as Bytes
       if (stream === undefined) {
-        context.db.missed(args[firstKeyIndex + i] as Bytes) // counts a second miss: Redis looks twice
+        // Counts a second miss, because Redis looks up the key twice.
+        context.db.missed(args[firstKeyIndex + i] as Bytes)
         continue
       }
       // An id from the last present entry on finds nothing yet, even if `lastId` is higher.

@@ -133,7 +133,7 @@ test('a client that has gone takes nothing with it', () => {
   here.send('BLPOP', 'a', '0')
   gone.close('now')
   assert.is(blocked.timedCount, 0)
-  assert.equal(blocked.keyCounts(), { all: 1, wakesOnDelete: 0 })
+  assert.equal(blocked.keyCounts(), { all: 1, forDeletion: 0 })
   run('RPUSH', 'a', '1')
   assert.equal([gone.replies, here.replies], [[], [['a', '1']]])
 })
@@ -161,7 +161,7 @@ test('while something stands in the way of writes nobody is served, and then all
   assert.equal([first.replies, second.replies], [[], []])
   assert.is(run('LLEN', 'a'), 2)
   isOpen.now = true
-  blocked.retry()
+  blocked.retryPostponed()
   executor.endUnit()
   assert.equal([first.replies, second.replies], [[['a', '1']], [['a', '2']]])
 })
@@ -176,7 +176,7 @@ test('someone whose time is up while something stands in the way leaves the elem
   advance(100)
   assert.equal(waiting.replies, [NULL_ARRAY])
   executor.gating.gated = 'none'
-  blocked.retry()
+  blocked.retryPostponed()
   executor.endUnit()
   assert.is(run('LLEN', 'a'), 1)
 })

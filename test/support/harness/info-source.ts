@@ -166,7 +166,7 @@ function server(): SomeParts {
       ]) as unknown as InfoSource['clients']['connections'],
     },
     handshakes: { count: 0 },
-    blockedClients: { count: 0, timedCount: 0, keyCounts: () => ({ all: 0, wakesOnDelete: 0 }) },
+    blockedClients: { count: 0, timedCount: 0, keyCounts: () => ({ all: 0, forDeletion: 0 }) },
     tracking: { clientCount: 0, table: { keyCount: 0, itemCount: 0 }, broadcasts: { prefixCount: 0 } },
     acl: { denials: { auth: 1, command: 2, key: 3, channel: 4 } },
     pubsub: { subscribers: { size: 0 }, channelCount: 0, patternCount: 0, shardCount: 0 },
