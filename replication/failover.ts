@@ -1,11 +1,11 @@
 /**
  * FAILOVER: a master hands its role over to one of its replicas and loses no write.
  *
- *   none -> waiting -> handing over -> none
+ *   no-failover -> waiting-for-sync -> failover-in-progress -> no-failover
  *
- * waiting: writes are paused until the replica has everything and has answered on its announced
- * address. handing over: this node follows the replica and asks it to take over (METASYNC and
- * TRYSYNC with FAILOVER).
+ * waiting-for-sync: writes are paused until the replica has everything and has answered on its
+ * announced address. failover-in-progress: this node follows the replica and asks it to take over
+ * (METASYNC and TRYSYNC with FAILOVER).
  *
  * A failover that times out or is aborted leaves this node the master. Nothing is stored before the
  * replica has answered, so an unreachable address changes nothing. The role is stored before the
@@ -119,11 +119,11 @@ export class Failover {
     }
     const { request } = current
     const candidates = host.online().filter((replica) => isTarget(replica, request) && !this.unreachable.has(replica.runId))
-    // A crash of the replica could lose what it has applied but not synced, and it would still be
-    // promoted.
+    // The data must be durable there. Else a crash of the replica during the promotion loses
+    // writes.
     const replica = candidates.find(({ synced }) => synced >= host.end())
     if (replica !== undefined && this.hasAnswered(replica)) this.handOver(replica.ip, replica.port)
-    else if (nowMs >= current.deadlineMs) this.timeIsUp(request, nowMs)
+    else if (nowMs >= current.deadlineMs) this.onTimeout(request, nowMs)
     else {
       const toAsk = replica ?? (request.to === null ? undefined : candidates[0])
       if (toAsk !== undefined) this.inquire(toAsk)
@@ -139,15 +139,15 @@ export class Failover {
     this.host.inquire(replica, (failure) => {
       if (this.asked !== asked || this.phase !== 'waiting-for-sync') return
       asked.hasAnswered = failure === null
-      if (failure !== null) this.refused(runId, `${ip}:${port} ${failure}`)
+      if (failure !== null) this.skip(runId, `${ip}:${port} ${failure}`)
     })
   }
 
   /**
-   * The announced address does not lead to the replica. If the request named none, another may take
-   * over.
+   * Skips a replica that its announced address does not lead to. Aborts if the request named that
+   * replica, or if none is left.
    */
-  private refused(runId: string, reason: string): void {
+  private skip(runId: string, reason: string): void {
     const { current, host } = this
     this.asked = null
     this.unreachable.add(runId)
@@ -163,7 +163,7 @@ export class Failover {
     return this.asked?.runId === runId && this.asked.hasAnswered
   }
 
-  private timeIsUp(request: FailoverRequest, nowMs: number): void {
+  private onTimeout(request: FailoverRequest, nowMs: number): void {
     const { force, to } = request
     if (force && to !== null && this.asked?.hasAnswered === true) {
       this.host.log.warn({}, 'failover: timeout reached, FORCE promotes the replica with the data that it has')

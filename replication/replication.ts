@@ -130,7 +130,7 @@ export class Replication {
         const stored = `${master.host}:${master.port}`
         log.warn({ stored }, 'ignoring configured replicaof: the stored master takes precedence; REPLICAOF changes it')
       }
-      this.link.followOn(master)
+      this.link.followAtStart(master)
     }
     if (!this.isReplica) this.unsettle()
   }

@@ -138,7 +138,6 @@ const CROWDED_VERBS: readonly string[] = [
 
 /** Types that several files declare under one name. This list only shrinks. */
 const SHARED_TYPES: readonly string[] = [
-  'FullSyncReason',
   'Library',
   'Node',
   'Operation',

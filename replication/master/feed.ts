@@ -5,7 +5,7 @@
  */
 import { assert } from '../../base/assert.ts'
 import type { TailReader } from '../../storage/binlog/tail-reader.ts'
-import { ASK_FOR_ACK, type RefusalCode, refusalLine, SIGN_OF_LIFE } from '../protocol/messages.ts'
+import { ASK_FOR_ACK, HEARTBEAT, type RefusalCode, refusalLine } from '../protocol/messages.ts'
 import type { FeedTail } from './feed-tail.ts'
 import type { ReplicaConnection } from './replica-connection.ts'
 
@@ -17,7 +17,7 @@ const UNSENT_BYTES = 1024 * 1024
 const READ_BYTES = 256 * 1024
 
 const QUESTION = Buffer.from([ASK_FOR_ACK])
-const LIFE = Buffer.from([SIGN_OF_LIFE])
+const NEWLINE = Buffer.from([HEARTBEAT])
 
 /** The stream of binlog bytes to one replica. */
 export class Feed {
@@ -31,8 +31,8 @@ export class Feed {
   private readonly tail: FeedTail
   private readonly open: (offset: number) => TailReader
   private reader: TailReader | null = null
-  /** The last offset known to lie between groups. */
-  private border: number
+  /** The last offset sent that is known to lie between groups. */
+  private boundary: number
   private hasSent = false
   /**
    * Time of the last send. -Infinity makes the first heartbeat due at once: it shows the replica
@@ -44,7 +44,7 @@ export class Feed {
     this.connection = options.connection
     assert(options.offset >= 0, 'a stream begins at an offset')
     this.offset = options.offset
-    this.border = options.offset
+    this.boundary = options.offset
     this.tail = options.tail
     this.open = options.open
   }
@@ -61,7 +61,7 @@ export class Feed {
       let piece = this.tail.read(this.offset, limit)
       if (piece !== null) {
         this.close()
-        this.border = this.offset + piece.length
+        this.boundary = this.offset + piece.length
       } else {
         this.reader ??= this.open(this.offset)
         piece = this.reader.read(READ_BYTES, limit)
@@ -72,7 +72,7 @@ export class Feed {
       this.send(piece)
       this.offset += piece.length
     }
-    if (this.offset === limit) this.border = limit
+    if (this.offset === limit) this.boundary = limit
     if (this.mustAsk && this.isBetweenGroups && this.hasRoom) {
       this.mustAsk = false
       this.asked++
@@ -82,15 +82,15 @@ export class Feed {
   }
 
   get isBetweenGroups(): boolean {
-    return this.offset === this.border
+    return this.offset === this.boundary
   }
 
   /** Sends a heartbeat if nothing was sent for `periodMs`. Called on ticks. */
-  showLife(periodMs: number, nowMs: number): void {
+  sendHeartbeatIfIdle(periodMs: number, nowMs: number): void {
     if (this.hasSent) this.sentMs = nowMs
     this.hasSent = false
     if (nowMs - this.sentMs < periodMs || !this.isBetweenGroups || !this.hasRoom) return
-    this.connection.send(LIFE)
+    this.connection.send(NEWLINE)
     this.sentMs = nowMs
   }
 

@@ -85,7 +85,7 @@ export class FullSyncSource {
   ): SnapshotTransfer {
     const held = this.snapshots.find((snapshot) => snapshot.id === id && snapshot.data !== null && this.canFollow(snapshot))
     const snapshot = held ?? this.joinable() ?? this.create()
-    this.settled(replica)
+    this.releaseReplica(replica)
     snapshot.awaited.add(replica)
     const transfer = new SnapshotTransfer({
       connection,
@@ -102,8 +102,11 @@ export class FullSyncSource {
     return transfer
   }
 
-  /** A replica continues in the binlog: removes its claims on snapshots. */
-  settled(replica: string): void {
+  /**
+   * Stops pinning binlog for the snapshots of a replica: it follows the binlog now, or begins
+   * another full sync.
+   */
+  releaseReplica(replica: string): void {
     for (const { awaited } of this.snapshots) awaited.delete(replica)
   }
 
@@ -128,9 +131,9 @@ export class FullSyncSource {
     const { settings } = this.options
     this.limit.refill(nowMs)
     for (const transfer of [...this.transfers]) {
-      // each transfer that finds the rate limit open sends a chunk, then all of them wait
+      // Each transfer that finds the rate limit open sends one chunk. Then all of them wait.
       transfer.pump()
-      transfer.showLife(settings.pingPeriodMs, nowMs)
+      transfer.sendHeartbeatIfIdle(settings.pingPeriodMs, nowMs)
     }
     for (const snapshot of [...this.snapshots]) this.check(snapshot, nowMs)
   }
@@ -178,7 +181,7 @@ export class FullSyncSource {
       isDiscarded: false,
     }
     this.snapshots.push(snapshot)
-    // `close` does not wait for this: a checkpoint may need turns that never come
+    // `close` does not wait for this: the checkpoint needs turns, and a closing node has none.
     void this.make(snapshot)
     return snapshot
   }
@@ -235,7 +238,7 @@ export class FullSyncSource {
   private async estimate(snapshot: Snapshot, data: DataSnapshot): Promise<void> {
     try {
       snapshot.totalBytes = await data.estimateBytes()
-    } catch {} // the store is closed: the snapshot is void
+    } catch {} // the store is closed, and the snapshot with it
   }
 
   /** Stops offering a snapshot and makes its users ask again. */

@@ -1,4 +1,4 @@
-/** The reply to METASYNC: what this node is. */
+/** The reply to METASYNC, in which this node introduces itself. */
 import type { Storage } from '../../storage/storage.ts'
 import { FORMAT_VERSION, type MetaSyncReply, type MetaSyncRequest, Refusal } from '../protocol/messages.ts'
 
@@ -10,8 +10,8 @@ export interface OwnIntroduction {
   chain(): readonly string[]
 }
 
-/** Throws Refusal if the speaker has another format version or is this node itself. */
-export function checkSpeaker(ownRunId: string, { version, runId }: Pick<MetaSyncRequest, 'version' | 'runId'>): void {
+/** Throws Refusal if the requester has another format version or is this node itself. */
+export function checkRequester(ownRunId: string, { version, runId }: Pick<MetaSyncRequest, 'version' | 'runId'>): void {
   if (version !== FORMAT_VERSION) throw new Refusal('VERSION', `this master speaks format ${FORMAT_VERSION}, the replica ${version}`)
   if (runId === ownRunId) throw new Refusal('CYCLE', `${runId} is this node itself`)
 }
@@ -33,7 +33,7 @@ export function metaOf(
     binlogStart: binlog.startOffset,
     binlogEnd: binlog.end.offset,
     accepts: ['left'],
-    // a master that hands its role over is no longer upstream
+    // The requester hands its role over, so this node has no master above it any more.
     chain: failover ? [runId] : [runId, ...chain()],
   }
 }

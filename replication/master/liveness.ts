@@ -1,10 +1,10 @@
 /**
- * Dates the moment in which a replica was last known to be alive. An ACK is sent before it is read:
- * while this node did not run, or the network was cut, the ACK waited in a socket. Its replica may
- * follow another master by now.
+ * Dates ACKs: when was a replica last known to be alive? An ACK may be older than the moment in
+ * which it is read. While this node was stopped, or the network was cut, it waited in a socket. Its
+ * replica may follow another master by now.
  *
- * So a gap between ACKs longer than min-replicas-max-lag raises a doubt: the replica is asked. Its
- * ACKs count as recent again once one of them answers that question in time.
+ * So after a gap longer than min-replicas-max-lag the master asks the replica with a numbered
+ * question. ACKs count as recent again once one of them answers that question.
  */
 
 import type { ReplicationSettings } from '../protocol/settings.ts'
@@ -16,28 +16,28 @@ import type { SlaveItem } from './slave-items.ts'
  * count them. Returns true, and sets `feed.mustAsk`, if the replica has to be asked.
  */
 export function dateAck(item: SlaveItem, feed: Feed, asked: number | null, settings: ReplicationSettings, nowMs: number): boolean {
-  const { doubt } = item
+  const { openQuestion } = item
   const limitMs = settings.minReplicasMaxLagMs === 0 ? settings.timeoutMs : settings.minReplicasMaxLagMs
-  if (doubt !== null) {
+  if (openQuestion !== null) {
     if (asked === null) {
-      if (nowMs - doubt.sinceMs < limitMs) return false
-      item.ackedMs = nowMs // all that was in the socket has been read long ago
-    } else if (asked < doubt.number) return false
-    else item.ackedMs = doubt.sinceMs
-    item.doubt = null
+      if (nowMs - openQuestion.sinceMs < limitMs) return false
+      item.ackedMs = nowMs // ACKs that had waited in the socket have all been read by now
+    } else if (asked < openQuestion.number) return false
+    else item.ackedMs = openQuestion.sinceMs
+    item.openQuestion = null
   }
   if (nowMs - item.ackedMs <= limitMs) {
     item.ackedMs = nowMs
     return false
   }
-  item.doubt = { number: feed.asked + 1, sinceMs: nowMs }
+  item.openQuestion = { number: feed.asked + 1, sinceMs: nowMs }
   feed.mustAsk = true
   return true
 }
 
 /**
- * Returns the monotonic time until which min-replicas-to-write of these ACK dates are recent
- * enough; Infinity if they never become too old.
+ * Returns the monotonic time until which at least min-replicas-to-write of these ACKs are recent
+ * enough. Infinity: none becomes too old. -Infinity: there are too few.
  */
 export function writableUntilMs(ackedMs: readonly number[], { minReplicas, minReplicasMaxLagMs }: ReplicationSettings): number {
   if (minReplicas === 0) return Number.POSITIVE_INFINITY

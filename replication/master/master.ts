@@ -22,10 +22,10 @@ import {
 } from '../protocol/messages.ts'
 import { FullSyncSource } from './full-sync-source.ts'
 import { decideTrySync, historyOf, mayGiveData } from './history.ts'
-import { checkSpeaker, metaOf } from './introduction.ts'
+import { checkRequester, metaOf } from './introduction.ts'
 import { dateAck, writableUntilMs } from './liveness.ts'
 import type { MasterOptions } from './master-options.ts'
-import { behind, cutOff, faultOf } from './peer-limits.ts'
+import { behind, faultOf, minAllowedOffset } from './peer-limits.ts'
 import { mustBeQuiet, Peers, progressOf, type ReplicaLinkPeer } from './peers.ts'
 import type { ReplicaConnection } from './replica-connection.ts'
 import { type BinlogPin, type ConflictView, conflictViews, type ReplicaView, replicaView } from './replica-view.ts'
@@ -90,7 +90,7 @@ export class Master {
 
   /** Answers METASYNC ASK, which changes nothing. Throws Refusal. */
   answer(request: MetaSyncRequest): MetaSyncReply {
-    checkSpeaker(this.options.runId, request)
+    checkRequester(this.options.runId, request)
     return metaOf(this.options, 0, request)
   }
 
@@ -104,15 +104,15 @@ export class Master {
     peer.transfer = null
     peer.fullSyncReason = reply.type === 'continue' ? 'requested' : reply.reason
     const goesOn = reply.type === 'continue'
-    item.continued = goesOn ? request.offset : null
+    item.grantedOffset = goesOn ? request.offset : null
     item.ackedMs = this.now // BINLOGSYNC confirms this reply
     item.applied = goesOn ? request.offset : 0
     item.synced = Math.min(item.synced, item.applied)
     item.pinned = goesOn ? request.offset : Number.POSITIVE_INFINITY
-    peer.headStart = behind(this.options, item.pinned)
+    peer.lagAllowanceBytes = behind(this.options, item.pinned)
     if (goesOn) {
       this.partialSyncs++
-      this.source.settled(keyOf(item))
+      this.source.releaseReplica(keyOf(item))
     } else {
       if (reply.reason !== 'new') this.partialSyncsRefused++
       log.info({ replica: keyOf(item), offset: request.offset, reason: reply.reason, text: reply.text }, 'a replica needs a full sync')
@@ -128,12 +128,12 @@ export class Master {
     if (!mayGiveData({ role: storage.role, isLinked: isLinked() })) {
       throw new Refusal('NOMASTERLINK', 'this node is a replica itself and has no link to its master')
     }
-    item.continued = null
+    item.grantedOffset = null
     item.pinned = Number.POSITIVE_INFINITY // the snapshot has its own pin
     const transfer = this.source.open(connection, keyOf(item), request, (offset) => {
       log.info({ replica: keyOf(item), offset }, 'a full sync has been sent')
-      // until the TRYSYNC that follows
-      if (peer.over === null) [item.pinned, peer.headStart] = [offset, behind(this.options, offset)]
+      // Pins the binlog until the TRYSYNC that follows.
+      if (peer.over === null) [item.pinned, peer.lagAllowanceBytes] = [offset, behind(this.options, offset)]
     })
     this.peers.transfer(peer, transfer)
     this.fullSyncs++
@@ -145,14 +145,14 @@ export class Master {
     const { log } = this.options
     const { item, peer } = this.inSession(connection, session)
     mustBeQuiet(peer)
-    if (item.continued !== offset) {
-      const allowed = item.continued === null ? 'no offset yet' : `offset ${item.continued}`
+    if (item.grantedOffset !== offset) {
+      const allowed = item.grantedOffset === null ? 'no offset yet' : `offset ${item.grantedOffset}`
       throw new Refusal('ERR', `BINLOGSYNC at offset ${offset}: TRYSYNC has let this session continue at ${allowed}`)
     }
-    item.continued = null
-    item.doubt = null
+    item.grantedOffset = null
+    item.openQuestion = null
     this.peers.feed(peer, offset)
-    log.info({ replica: keyOf(item), offset, behind: peer.headStart }, 'a replica is online')
+    log.info({ replica: keyOf(item), offset, behind: peer.lagAllowanceBytes }, 'a replica is online')
   }
 
   /**
@@ -160,11 +160,11 @@ export class Master {
    */
   ack(connection: ReplicaConnection, ack: AckRequest): void {
     const peer = this.peers.get(connection.id)
-    // a reply would be read as a part of the torn group
+    // The replica would read a refusal as a part of the group that was cut off.
     if (peer?.over?.isTorn === true) peer.connection.close()
     const { item } = this.inSession(connection, peer?.session ?? 0)
     if (peer === undefined || peer.feed === null) return
-    // a replica cannot have more than it was sent
+    // No replica has more than it was sent, whatever its ACK says.
     const applied = Math.min(ack.applied, peer.feed.offset)
     const synced = Math.min(ack.synced, applied)
     if (dateAck(item, peer.feed, ack.asked, this.options.settings, this.now)) this.options.wake()
@@ -207,7 +207,7 @@ export class Master {
 
   /**
    * Ends all sessions after a change of history or data: every replica starts again with METASYNC.
-   * `keep` lets snapshots of the same data serve on.
+   * `keep` leaves snapshots in use, since they are of the same data.
    */
   dropSessions(reason: string, snapshots: 'keep' | 'discard'): void {
     if (snapshots === 'discard') this.source.discardAll('BADSESSION', reason)
@@ -279,7 +279,7 @@ export class Master {
     let { pin } = this.source
     for (const item of this.items.attached) {
       const peer = this.peers.get(item.connection as number) // undefined after `close`
-      const offset = peer === undefined ? item.pinned : Math.max(item.pinned, cutOff(this.options, peer))
+      const offset = peer === undefined ? item.pinned : Math.max(item.pinned, minAllowedOffset(this.options, peer))
       if (offset < (pin?.offset ?? Number.POSITIVE_INFINITY)) pin = { offset, by: `replica ${keyOf(item)}` }
     }
     return pin
@@ -307,7 +307,7 @@ export class Master {
   private checkMetaSync(connection: ReplicaConnection, request: MetaSyncRequest): void {
     const { options } = this
     const { runId, failover } = request
-    checkSpeaker(options.runId, request)
+    checkRequester(options.runId, request)
     if (!failover && options.chain().includes(runId)) throw new Refusal('CYCLE', `this node follows ${runId} itself`)
     const peer = this.peers.get(connection.id)
     if (peer !== undefined) mustBeQuiet(peer)

@@ -10,8 +10,8 @@ export interface LimitsOptions {
 }
 
 /**
- * Why a replica is dropped. `silent`: no message for repl-timeout, so a reason would not be read
- * either; otherwise the reason that the replica gets.
+ * Why a replica is dropped. A `silent` one has sent nothing for repl-timeout, and is sent no
+ * reason. Any other gets the reason.
  */
 export type Fault = 'silent' | { readonly reason: string }
 
@@ -20,9 +20,9 @@ export function behind({ storage }: LimitsOptions, offset: number): number {
   return Math.max(0, storage.binlog.end.offset - offset)
 }
 
-/** Returns the lowest offset that is within the lag limit and the allowance of the peer. */
-export function cutOff({ storage, settings }: LimitsOptions, { headStart }: ReplicaLinkPeer): number {
-  return storage.binlog.end.offset - settings.lagLimitBytes - headStart
+/** Returns the lowest offset that is within replica-lag-limit and the allowance of the peer. */
+export function minAllowedOffset({ storage, settings }: LimitsOptions, { lagAllowanceBytes }: ReplicaLinkPeer): number {
+  return storage.binlog.end.offset - settings.lagLimitBytes - lagAllowanceBytes
 }
 
 /** Returns why a peer is dropped, or null. Sends a heartbeat on an idle stream. */
@@ -30,18 +30,18 @@ export function faultOf(options: LimitsOptions, peer: ReplicaLinkPeer, item: Sla
   const { timeoutMs, pingPeriodMs } = options.settings
   if (isReading(peer)) item.heardMs = nowMs
   if (nowMs - item.heardMs > timeoutMs) return 'silent'
-  peer.feed?.showLife(pingPeriodMs, nowMs)
+  peer.feed?.sendHeartbeatIfIdle(pingPeriodMs, nowMs)
   if (isStuck(peer, item.applied, timeoutMs, nowMs)) return { reason: 'it has received all groups and applies none of them' }
   return lagOf(options, peer, item)
 }
 
 function lagOf(options: LimitsOptions, peer: ReplicaLinkPeer, item: SlaveItem): Fault | null {
   const { storage, settings } = options
-  // before the stream the pinned offset counts
+  // Before the stream begins, the replica acknowledges nothing: its pinned offset counts.
   const has = peer.feed === null ? item.pinned : item.applied
   const lag = behind(options, has)
-  if (lag <= settings.lagLimitBytes) peer.headStart = 0
-  else if (has < cutOff(options, peer) || storage.isDiskLow) {
+  if (lag <= settings.lagLimitBytes) peer.lagAllowanceBytes = 0
+  else if (has < minAllowedOffset(options, peer) || storage.isDiskLow) {
     return { reason: `it is ${lag} bytes behind, more than replica-lag-limit, ${settings.lagLimitBytes}` }
   }
   return null

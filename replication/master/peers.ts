@@ -9,26 +9,27 @@ import { Refusal, type RefusalCode } from '../protocol/messages.ts'
 import { Feed } from './feed.ts'
 import { FeedTail } from './feed-tail.ts'
 import type { ReplicaConnection } from './replica-connection.ts'
-import type { FullSyncReason, ReplicaProgress } from './replica-view.ts'
+import type { GivenFullSyncReason, ReplicaProgress } from './replica-view.ts'
 import type { SnapshotTransfer } from './transfer.ts'
 
+/** A connection with a granted METASYNC. */
 export interface ReplicaLinkPeer {
   readonly connection: ReplicaConnection
   readonly session: number
   feed: Feed | null
   transfer: SnapshotTransfer | null
   /** Reason of the full sync: from TRYSYNC, or `requested` if the replica skipped TRYSYNC. */
-  fullSyncReason: FullSyncReason
+  fullSyncReason: GivenFullSyncReason
   /** Bytes of a full sync that the socket had sent at the last check. */
   takenBytes: number
-  /** The applied offset while the replica makes no progress (-1: it does), and since when. */
+  /** The applied offset at which the replica seems to be stuck, and since when; -1: it is not. */
   stuck: { readonly applied: number; readonly sinceMs: number }
   /**
-   * Lag in bytes granted on top of replica-lag-limit, measured when the stream or snapshot began.
-   * Reset to 0 once the replica has caught up.
+   * Bytes by which the replica may exceed replica-lag-limit: its lag when the stream or snapshot
+   * began. 0 once it has been within the limit.
    */
-  headStart: number
-  /** Why the session is over. isTorn: the stream ended in the middle of a group. */
+  lagAllowanceBytes: number
+  /** The end of the session; null while it lasts. `isTorn`: the stream ended within a group. */
   over: { readonly reason: string; readonly sinceMs: number; readonly isTorn: boolean } | null
 }
 
@@ -68,7 +69,7 @@ export class Peers {
   }
 
   /** Adds a peer, or replaces the one that the connection had. */
-  add(connection: ReplicaConnection, session: number, headStart: number): void {
+  add(connection: ReplicaConnection, session: number, lagAllowanceBytes: number): void {
     this.peers.set(connection.id, {
       connection,
       session,
@@ -77,7 +78,7 @@ export class Peers {
       fullSyncReason: 'requested',
       takenBytes: 0,
       stuck: { applied: -1, sinceMs: 0 },
-      headStart,
+      lagAllowanceBytes,
       over: null,
     })
   }
@@ -115,7 +116,7 @@ export class Peers {
     assert(peer.feed === null, 'a replica is fed by one stream')
     assert(offset >= binlog.startOffset && offset <= binlog.end.offset, 'a replica is fed from an offset that the binlog has')
     peer.feed = new Feed({ connection: peer.connection, offset, tail, open: (from) => storage.openTailReader(from) })
-    peer.headStart = binlog.end.offset - offset
+    peer.lagAllowanceBytes = binlog.end.offset - offset
     this.feeding.add(peer)
     this.isIdle = false
   }

@@ -1,5 +1,5 @@
 /** The replicas of this node as INFO and ROLE show them. Durations in ms. */
-import type { TrySyncReply } from '../protocol/messages.ts'
+import type { FullSyncReason } from '../protocol/messages.ts'
 import type { SlaveItem } from './slave-items.ts'
 
 /**
@@ -29,12 +29,12 @@ export interface ReplicaView {
   readonly goneMs: number | null
 }
 
-/** The reason of a full sync: from TRYSYNC, or `requested`. */
-export type FullSyncReason = Extract<TrySyncReply, { type: 'full sync' }>['reason'] | 'requested'
+/** The reason of a full sync as the master shows it; `requested`: the replica skipped TRYSYNC. */
+export type GivenFullSyncReason = FullSyncReason | 'requested'
 
 /** Progress of a full sync. The total is an estimate, and 0 before there is one. */
 interface GivenFullSync {
-  readonly reason: FullSyncReason
+  readonly reason: GivenFullSyncReason
   /** True if it resumes a transfer that was cut. */
   readonly isResumed: boolean
   readonly sentBytes: number

@@ -39,17 +39,20 @@ export interface SlaveItem {
   connection: number | null
   address: string
   /** The offset that TRYSYNC granted, until BINLOGSYNC uses it. */
-  continued: number | null
-  /** The acknowledged offsets. */
+  grantedOffset: number | null
+  /** The acknowledged offset up to which the replica has applied the binlog. */
   applied: number
+  /** The acknowledged offset up to which its binlog is durable. */
   synced: number
   /** The binlog from this offset on must stay; Infinity if none is needed. */
   pinned: number
+  /** Monotonic time of the last message, or of the last progress of a full sync. */
   heardMs: number
   /** Monotonic time when it was last known to be alive as a replica of this node. */
   ackedMs: number
-  /** The open question that decides whether its ACKs are recent; null if there is no doubt. */
-  doubt: Question | null
+  /** The unanswered question that decides whether its ACKs are recent; null if there is none. */
+  openQuestion: Question | null
+  /** Monotonic time when it left; null while it is attached. */
   leftMs: number | null
 }
 
@@ -141,7 +144,7 @@ export class SlaveItems {
   endSession(item: SlaveItem): void {
     item.session = 0
     item.meta = null
-    item.continued = null
+    item.grantedOffset = null
   }
 
   /** Handles a closed connection. Returns the item that was still bound to it. */
@@ -193,13 +196,13 @@ export class SlaveItems {
       meta: null,
       connection: null,
       address: '',
-      continued: null,
+      grantedOffset: null,
       applied: 0,
       synced: 0,
       pinned: Number.POSITIVE_INFINITY,
       heardMs: nowMs,
       ackedMs: nowMs,
-      doubt: null,
+      openQuestion: null,
       leftMs: null,
     }
     this.items.set(keyOf(item), item)

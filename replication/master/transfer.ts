@@ -39,7 +39,7 @@ export class SnapshotTransfer {
   private readonly connection: ReplicaConnection
   private readonly limit: RateLimit
   private readonly onEnd: (transfer: SnapshotTransfer, error: unknown) => void
-  private now: TransferState = 'waiting'
+  private current: TransferState = 'waiting'
   /** True once the replies before the transfer are out. */
   private hasBegun = false
   private source: { readonly head: Buffer; readonly data: DataSnapshot } | null = null
@@ -66,11 +66,11 @@ export class SnapshotTransfer {
   }
 
   get state(): TransferState {
-    return this.now
+    return this.current
   }
 
   get isUnderWay(): boolean {
-    return this.now === 'waiting' || this.now === 'sending'
+    return this.current === 'waiting' || this.current === 'sending'
   }
 
   /** Allows the transfer to send. */
@@ -89,15 +89,15 @@ export class SnapshotTransfer {
   /** Resumes the transfer if there is room. */
   pump(): void {
     if (!this.hasBegun || this.source === null || this.reading !== null || !this.isUnderWay) return
-    if (this.now === 'waiting') {
-      this.now = 'sending'
+    if (this.current === 'waiting') {
+      this.current = 'sending'
       this.send(this.source.head)
     }
     if (this.mayRead) this.reading = this.readOn(this.source.data)
   }
 
   /** Sends a heartbeat if nothing was sent for `periodMs`. Called on ticks. */
-  showLife(periodMs: number, nowMs: number): void {
+  sendHeartbeatIfIdle(periodMs: number, nowMs: number): void {
     if (this.hasSent) this.sentMs = nowMs
     this.hasSent = false
     if (!this.hasBegun || !this.isUnderWay || nowMs - this.sentMs < periodMs || this.connection.unsentBytes > 0) return
@@ -124,7 +124,7 @@ export class SnapshotTransfer {
   }
 
   private get mayRead(): boolean {
-    return this.now === 'sending' && this.connection.unsentBytes < UNSENT_BYTES && this.limit.isOpen
+    return this.current === 'sending' && this.connection.unsentBytes < UNSENT_BYTES && this.limit.isOpen
   }
 
   private async readOn(data: DataSnapshot): Promise<void> {
@@ -147,7 +147,7 @@ export class SnapshotTransfer {
   }
 
   private take(records: readonly ChunkRecord[]): void {
-    if (this.now !== 'sending') return
+    if (this.current !== 'sending') return
     for (const record of records) {
       const bytes = RECORD_FRAME_BYTES + record[0].length + record[1].length
       assert(record[0].length > 0, 'a record has a key')
@@ -182,7 +182,7 @@ export class SnapshotTransfer {
   }
 
   private end(state: TransferState, error: unknown): void {
-    this.now = state
+    this.current = state
     this.pending = []
     this.reading ??= this.closeIterator() // else the read under way closes it on return
     this.onEnd(this, error)

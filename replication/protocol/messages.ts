@@ -31,7 +31,9 @@ import type { PastHistory } from '../../storage/directory/identity.ts'
 /** The version of these messages, the chunks and the binlog together. */
 export const FORMAT_VERSION = 1
 
-export const SIGN_OF_LIFE = 0x0a
+/** The byte between two groups that shows the replica that its master is alive: a newline. */
+export const HEARTBEAT = 0x0a
+/** The byte between two groups that asks the replica for an ACK at once: a question mark. */
 export const ASK_FOR_ACK = 0x3f
 
 /**
@@ -57,7 +59,7 @@ export class Refusal extends ClientError {
   }
 }
 
-/** Refuses a message of a session on a connection that has none. */
+/** Returns the refusal of a request on a connection without a session. */
 export const withoutSession = () => new Refusal('BADSESSION', 'METASYNC has to come first on a connection')
 
 /** Encodes the error reply that ends a stream or a transfer. */
@@ -192,7 +194,7 @@ export function metaSyncWords(request: MetaSyncRequest): Bytes[] {
   return ['METASYNC', ip, String(port), runId, String(attempt), String(version), ...(failover ? ['FAILOVER'] : [])]
 }
 
-/** The words of an inquiry, which begins nothing. */
+/** The words of METASYNC ASK, which begins no session. */
 export function inquiryWords(request: Omit<MetaSyncRequest, 'failover'>): Bytes[] {
   return [...metaSyncWords({ ...request, failover: false }), 'ASK']
 }

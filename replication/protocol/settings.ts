@@ -16,17 +16,17 @@ export interface ReplicationSettings {
   forgetAfterMs: number
   /** dbsync-rate-limit: bytes per second of all full syncs together; 0 is no limit. */
   fullSyncBytesPerSecond: number
-  /** min-replicas-to-write and min-replicas-max-lag; 0 replicas switch the condition off. */
+  /** min-replicas-to-write; 0 switches the condition off. */
   minReplicas: number
+  /** min-replicas-max-lag, ms. 0 switches the condition off; minReplicas is 0 then. */
   minReplicasMaxLagMs: number
-  /**
-   * replica-announce-ip and -port. Empty and 0: the address of the connection and the listening
-   * port.
-   */
+  /** replica-announce-ip; empty: the master takes the address of the connection. */
   announceIp: string
+  /** replica-announce-port; 0: the listening port. */
   announcePort: number
-  /** masteruser and masterauth; empty: no AUTH. */
+  /** masteruser; empty: AUTH is sent with the password alone. */
   masterUser: string
+  /** masterauth; empty: no AUTH is sent. */
   masterPassword: string
 }
 

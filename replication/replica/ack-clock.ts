@@ -1,15 +1,14 @@
 /** Decides when a replica sends an ACK to its master. */
 import type { AckRequest } from '../protocol/messages.ts'
 
-/**
- * The least interval of ACKs while the applied offset moves, and the interval while it does not.
- */
+/** The least interval between ACKs while the applied offset moves. */
 const MOVING_MS = 100
+/** The interval between ACKs while the applied offset stands still, and between heartbeats. */
 const IDLE_MS = 1000
-/** The least interval between fsyncs that questions of the master cause. */
+/** The least interval between fsyncs that are made because the master asked for an ACK. */
 const SYNC_MS = 100
 
-/** The schedule of ACKs: at once on a question, else by what has moved and by time. */
+/** The schedule of ACKs: at once if the master asked, else by time and by the offset that moved. */
 export class AckClock {
   /** True while a question of the master is unanswered. */
   isAsked = false
@@ -54,7 +53,7 @@ export class AckClock {
   }
 
   /** Returns true if a heartbeat is due, and then counts it as sent. */
-  isLifeDue(nowMs: number): boolean {
+  isHeartbeatDue(nowMs: number): boolean {
     if (nowMs - this.sentMs < IDLE_MS) return false
     this.sentMs = nowMs
     return true

@@ -9,7 +9,7 @@ export const PROMPT_MS = 10_000
 /** A link up for longer is good: it is reopened at once, and earlier failures are forgotten. */
 export const STABLE_MS = 1000
 
-const FIRST_MS = 100
+const FIRST_WAIT_MS = 100
 const MAX_BACKOFF_MS = 5000
 
 /**
@@ -18,6 +18,6 @@ const MAX_BACKOFF_MS = 5000
  */
 export function backoffMs(failures: number, random: Random): number {
   if (failures <= 0) return 0
-  const delay = Math.min(MAX_BACKOFF_MS, FIRST_MS * 2 ** Math.min(failures - 1, 30))
+  const delay = Math.min(MAX_BACKOFF_MS, FIRST_WAIT_MS * 2 ** Math.min(failures - 1, 30))
   return delay * (0.5 + 0.5 * random())
 }

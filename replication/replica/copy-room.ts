@@ -1,8 +1,9 @@
 /**
  * Checks the disk space of the replica for a full sync. The size that the master announces is
  * compared with the free space before anything is received. If there is too little, or the disk
- * fills up on the way, each wait is longer than the one before. A try costs the master a snapshot,
- * and the network carries all that fits on the disk. The wait ends as soon as there is room.
+ * fills up on the way, the replica waits. Each wait is longer than the one before, since each try
+ * costs the master a snapshot and the network all bytes that fit on the disk. A wait ends early
+ * once there is room.
  */
 import type { Random } from '../../base/clock.ts'
 import type { SnapshotHead } from '../protocol/messages.ts'
@@ -13,10 +14,13 @@ import type { LinkFacts } from './machine-types.ts'
  * of level-write-buffer.
  */
 const WRITE_BUFFER_BYTES = 16 * 1024 * 1024
-/** After a full disk, the next try is at once only with this factor more free space than before. */
-const MORE = 1.1
+/**
+ * After a copy that filled the disk, a try before the end of the wait needs this factor more free
+ * space than that copy began with.
+ */
+const MIN_GROWTH = 1.1
 
-const FIRST_MS = 1000
+const FIRST_WAIT_MS = 1000
 const MAX_WAIT_MS = 300_000
 
 /** Tracks whether the disk has room for a full sync, and how long to wait if not. */
@@ -27,8 +31,8 @@ export class CopyRoom {
   /** Free bytes when the present copy began. */
   private freeBytes: number | null = null
 
-  /** True if the last full sync failed for lack of space. */
-  get wasShort(): boolean {
+  /** True if the last try failed for lack of space. */
+  get hasFailed(): boolean {
     return this.failures > 0
   }
 
@@ -46,8 +50,8 @@ export class CopyRoom {
   }
 
   /**
-   * The reason for a disk that filled up on the way, independent of the file that could not be
-   * written.
+   * The reason of a failure that filled the disk. It names no file, so a repeated failure has the
+   * same text and is logged once.
    */
   get fullReason(): string {
     return `no room for a full sync: the disk was full before its end, with ${this.freeBytes ?? 0} bytes free at its beginning`
@@ -59,27 +63,27 @@ export class CopyRoom {
    */
   waitMs(random: Random): number {
     this.failures++
-    if (this.neededBytes === null && this.freeBytes !== null) this.neededBytes = this.freeBytes * MORE
-    return Math.min(MAX_WAIT_MS, FIRST_MS * 2 ** Math.min(this.failures - 1, 30)) * (0.5 + 0.5 * random())
+    if (this.neededBytes === null && this.freeBytes !== null) this.neededBytes = this.freeBytes * MIN_GROWTH
+    return Math.min(MAX_WAIT_MS, FIRST_WAIT_MS * 2 ** Math.min(this.failures - 1, 30)) * (0.5 + 0.5 * random())
   }
 
   /** True if the space that was missing is free now. */
-  isThere({ freeBytes }: Pick<LinkFacts, 'freeBytes'>): boolean {
+  isFree({ freeBytes }: Pick<LinkFacts, 'freeBytes'>): boolean {
     return this.neededBytes !== null && this.neededBytes <= freeBytes
   }
 
-  /** Starts another try, whose size is not announced yet. */
-  tried(): void {
+  /** Begins another try: forgets the sizes of the last one. */
+  beginTry(): void {
     this.neededBytes = null
     this.freeBytes = null
   }
 
   /** Forgets failures: a full sync is installed, or none is needed. */
   reset(): void {
-    this.tried()
+    this.beginTry()
     this.failures = 0
   }
 }
 
 /** True if a copy failed because the disk or the quota is full. */
-export const isWantOfRoom = (reason: string) => /no space left on device|ENOSPC|EDQUOT|disk quota exceeded/i.test(reason)
+export const isOutOfSpace = (reason: string) => /no space left on device|ENOSPC|EDQUOT|disk quota exceeded/i.test(reason)

@@ -1,8 +1,8 @@
 /**
- * Receives a full sync. The chunks of a snapshot are written, in their order, to a generation
- * beside the data in use, which is served meanwhile.
+ * Receives a full sync. The chunks of a snapshot are written, in their order, to a data set
+ * beside the one in use, which is served meanwhile.
  *
- *   begin -> add ... add -> (all written) onCopied -> swap -> onInstalled
+ *   begin -> add ... add -> (all written) onCopied -> install -> onInstalled
  *
  * A copy outlives its connection: received records are kept, and the next request resumes after
  * them. If the master has another snapshot by then, the copy starts over. A copy that cannot be
@@ -41,7 +41,7 @@ export interface FullSyncTargetOptions {
   readonly clock: Clock
   /** Called once all records are written. */
   onCopied(): void
-  onSwapped(): void
+  onInstalled(): void
   /** Called after the copy was abandoned. */
   onFailed(reason: string): void
   /** Called when `isFull` may have changed. */
@@ -50,8 +50,8 @@ export interface FullSyncTargetOptions {
 
 interface Copy {
   /**
-   * The last head received. The master may have another history by then; the snapshot belongs to it
-   * too.
+   * The last head received. A resumed transfer may name a newer history, to which the snapshot
+   * belongs as well.
    */
   head: SnapshotHead
   next: IncomingDataSet | null
@@ -62,21 +62,21 @@ interface Copy {
   records: number
 }
 
-/** The part of a copy that one connection brings. */
+/** The part of a copy that arrives on one connection. */
 interface Transfer {
   sequence: number
   records: number
   hasEnded: boolean
 }
 
-/** Receives a full sync into a generation beside the data in use. */
+/** Receives a full sync into a data set beside the one in use. */
 export class FullSyncTarget {
   /** True above the high-water mark: the connection should not be read. */
   isFull = false
   private readonly options: FullSyncTargetOptions
   private readonly rate: ByteRate
   private copy: Copy | null = null
-  /** Null while no connection brings records. */
+  /** Null while no connection carries records. */
   private transfer: Transfer | null = null
   private waiting: { readonly chunk: Chunk; readonly transfer: Transfer }[] = []
   private waitingBytes = 0
@@ -107,7 +107,7 @@ export class FullSyncTarget {
   }
 
   /** Adopts the copy of an earlier process. Returns true if there is one. */
-  takeUp(): boolean {
+  adopt(): boolean {
     const { unfinished } = this.options.storage
     if (unfinished === null || unfinished.progress === null || this.copy !== null) return false
     const { source, after, bytes, records } = unfinished.progress
@@ -162,15 +162,15 @@ export class FullSyncTarget {
   }
 
   /** Installs the copy in place of the data in use. */
-  swap(): void {
+  install(): void {
     if (this.copy?.next !== null && this.copy?.next !== undefined) void this.replace(this.copy, this.copy.next)
   }
 
   /** Drops the copy, which cannot be installed any more. */
   abandon(): void {
     const next = this.forget()
-    // The next start removes what cannot be removed now. Opening another generation reports a
-    // faulty disk.
+    // The next start removes what cannot be removed now. A faulty disk is reported when another
+    // data set is opened.
     next?.abandon().catch(() => {})
   }
 
@@ -234,7 +234,7 @@ export class FullSyncTarget {
     }
     if (this.copy !== copy) return
     this.copy = null
-    this.options.onSwapped()
+    this.options.onInstalled()
   }
 
   private fail(reason: string): void {

@@ -9,7 +9,7 @@
  */
 import { assert } from '../../base/assert.ts'
 import { GROUP_HEAD_BYTES, GROUP_START, type GroupHeader, readGroupHead } from '../../storage/binlog/group.ts'
-import { ASK_FOR_ACK, SIGN_OF_LIFE } from '../protocol/messages.ts'
+import { ASK_FOR_ACK, HEARTBEAT } from '../protocol/messages.ts'
 
 /** The limit of one group: a group that was logged as a whole fits in a buffer. */
 const MAX_GROUP_BYTES = 2 ** 32 - 1
@@ -76,7 +76,7 @@ export class GroupStream {
     let at = 0
     while (at < buffer.length) {
       const byte = buffer[at] as number
-      if (byte === SIGN_OF_LIFE) {
+      if (byte === HEARTBEAT) {
         this.hasBegun = true
         at++
       } else if (byte === ASK_FOR_ACK) {

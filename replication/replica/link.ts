@@ -58,7 +58,7 @@ export class ReplicaLink {
   private isPaused = false
   private isSuspended = false
   private hasCopied = false
-  /** Why the data here must not be continued from, stored or not. */
+  /** Why this node needs a full sync, also if that could not be stored; null if it needs none. */
   private unfit: string | null = null
   private isClosed = false
   private isApplying = false
@@ -73,9 +73,9 @@ export class ReplicaLink {
       storage,
       clock,
       onCopied: () => this.copied(),
-      onSwapped: () => {
+      onInstalled: () => {
         this.unfit = null
-        this.handle({ type: 'swapped' })
+        this.handle({ type: 'installed' })
       },
       onFailed: (reason) => this.handle({ type: 'copy-failed', reason }),
       onRoom: () => this.regulate(),
@@ -117,10 +117,12 @@ export class ReplicaLink {
     this.handle({ type: 'follow', master })
   }
 
-  /** `follow` at the start of a process: resumes a full sync that the process before has begun. */
-  followOn(master: MasterAddress): void {
+  /**
+   * Follows a master at the start of a process, and resumes the full sync of an earlier process.
+   */
+  followAtStart(master: MasterAddress): void {
     this.follow(master)
-    if (!this.target.takeUp()) return
+    if (!this.target.adopt()) return
     const { bytes = 0, records = 0 } = this.target.progress ?? {}
     this.options.log.info({ records, bytes }, 'resuming a full sync that an earlier process began')
   }
@@ -144,16 +146,16 @@ export class ReplicaLink {
   resume(): void {
     this.isSuspended = false
     if (this.hasCopied) this.copied()
-    this.goOn()
+    this.processItems()
   }
 
   /**
-   * Called at the end of a turn. Does nothing within a batch, which is in the log and not in memory
-   * yet; that batch has its own turn.
+   * Called at the end of a turn. Does nothing while a batch is applied: it is in the log and not
+   * yet in memory, and must not be acknowledged.
    */
   flush(): void {
     if (this.isClosed || this.isApplying) return
-    this.goOn()
+    this.processItems()
     this.acknowledge()
   }
 
@@ -235,8 +237,8 @@ export class ReplicaLink {
         this.hasCopied = false
         this.target.abandon()
         break
-      case 'swap':
-        this.target.swap()
+      case 'install':
+        this.target.install()
         break
       case 'log':
         log[action.level](action.fields, action.text)
@@ -309,7 +311,7 @@ export class ReplicaLink {
     if (stream !== null) {
       this.items.push(...stream.push(buffer))
       if (stream.hasBegun && !this.machine.isStreaming) this.handle({ type: 'streaming' }, source)
-      this.goOn()
+      this.processItems()
     } else if (parser !== null) {
       this.unparsedBytes += buffer.length
       parser.execute(buffer)
@@ -319,7 +321,7 @@ export class ReplicaLink {
   }
 
   /** Processes the received items of the stream as far as possible now. */
-  private goOn(): void {
+  private processItems(): void {
     while (this.items.length > 0 && !this.isBlocked && !this.options.isHeld()) this.process(this.items.shift() as StreamItem)
     this.regulate()
   }
@@ -332,7 +334,7 @@ export class ReplicaLink {
     else {
       this.acks.ask()
       const { clock, storage, wake } = this.options
-      // a client of the master may be blocked on it
+      // A client of the master may be blocked in WAITAOF until this node has synced.
       if (this.acks.maySync(clock.monotonicMs())) storage.binlog.sync()
       wake()
     }
@@ -353,7 +355,7 @@ export class ReplicaLink {
   }
 
   private copied(): void {
-    this.hasCopied = this.isSuspended // not while memory is being loaded
+    this.hasCopied = this.isSuspended // `resume` installs the copy once memory is loaded
     if (!this.hasCopied) this.handle({ type: 'copied' })
   }
 
@@ -363,7 +365,7 @@ export class ReplicaLink {
     return this.isSuspended || storage.isReloading || storage.isOverloaded || storage.checkpointer.isReopening
   }
 
-  /** True if enough data waits for the end of a pause of clients. */
+  /** True while clients are paused and MAX_HELD_BYTES of the stream wait. */
   private get isHeldUp(): boolean {
     const { storage, isHeld } = this.options
     return isHeld() && (this.stream?.readOffset ?? 0) - storage.binlog.end.offset > MAX_HELD_BYTES
@@ -389,7 +391,7 @@ export class ReplicaLink {
     assert(ack.synced <= ack.applied && applied <= storage.binlog.end.offset, 'only what is in the binlog is acknowledged')
     const now = clock.monotonicMs()
     const isDue =
-      state === 'binlog_sync' ? this.acks.isDue(ack, now) : (state === 'db_sync' || state === 'swapping') && this.acks.isLifeDue(now)
+      state === 'binlog_sync' ? this.acks.isDue(ack, now) : (state === 'db_sync' || state === 'installing') && this.acks.isHeartbeatDue(now)
     if (isDue) this.send(ackWords(ack))
   }
 }

@@ -2,7 +2,7 @@
  * The transition table of a link, for each event in each state. An incomplete table does not
  * compile.
  */
-import { isWantOfRoom } from './copy-room.ts'
+import { isOutOfSpace } from './copy-room.ts'
 import type { ReplicaMachine } from './machine.ts'
 import type { LinkEvent, LinkState } from './machine-types.ts'
 
@@ -16,9 +16,9 @@ const always = {
   leave: (machine) => machine.leave(),
 } satisfies Partial<Cells>
 
-const copyFailed: Cells['copy-failed'] = (machine, { reason }) => (isWantOfRoom(reason) ? machine.lackRoom() : machine.fail(reason))
+const copyFailed: Cells['copy-failed'] = (machine, { reason }) => (isOutOfSpace(reason) ? machine.waitForRoom() : machine.fail(reason))
 
-/** The cells without a connection. */
+/** The cells of a state without a connection. */
 const alone: Cells = {
   ...always,
   reconnect: nothing,
@@ -32,11 +32,11 @@ const alone: Cells = {
   failed: nothing,
   copied: nothing,
   'copy-failed': nothing,
-  swapped: nothing,
+  installed: nothing,
   tick: nothing,
 }
 
-/** The cells with a connection, or while one is being opened. */
+/** The cells of a state that has a connection or is opening one. */
 const wired: Cells = {
   ...alone,
   reconnect: (machine, { reason }) => machine.reconnect(reason),
@@ -63,16 +63,17 @@ export const TABLE: Readonly<Record<LinkState, Cells>> = {
   try_sync: {
     ...wired,
     reply: (machine, { reply }) => machine.syncReplied(reply),
-    // A node that is asked to take over replies only after it has.
+    // A node that is asked to take over replies once it has, which may take longer than a prompt
+    // reply.
     tick: (machine) => (machine.isFailover ? machine.checkSilence() : machine.checkPrompt('no answer to TRYSYNC')),
   },
   db_sync: {
     ...wired,
     reply: (machine, { reply }) => machine.copyReplied(reply),
-    copied: (machine) => machine.swap(),
+    copied: (machine) => machine.install(),
     'copy-failed': copyFailed,
   },
-  swapping: {
+  installing: {
     ...wired,
     reconnect: (machine) => machine.hangUp(),
     closed: (machine) => machine.hangUp(),
@@ -80,7 +81,7 @@ export const TABLE: Readonly<Record<LinkState, Cells>> = {
       if (reply instanceof Error) machine.hangUp()
     },
     'copy-failed': copyFailed,
-    swapped: (machine) => machine.swapped(),
+    installed: (machine) => machine.installed(),
     tick: nothing,
   },
   binlog_sync: {

@@ -8,10 +8,10 @@ import type { ReplicationSettings } from '../protocol/settings.ts'
 
 /**
  * none: no master. connect: waits for the next try. connecting ... try_sync: waits for a reply.
- * db_sync: receives a full sync. swapping: installs the received data. binlog_sync: in step, or
+ * db_sync: receives a full sync. installing: installs the received data. binlog_sync: in step, or
  * about to be.
  */
-export type LinkState = 'none' | 'connect' | 'connecting' | 'auth' | 'meta_sync' | 'try_sync' | 'db_sync' | 'swapping' | 'binlog_sync'
+export type LinkState = 'none' | 'connect' | 'connecting' | 'auth' | 'meta_sync' | 'try_sync' | 'db_sync' | 'installing' | 'binlog_sync'
 
 /** REQUIRES: events of earlier connections are filtered out. */
 export type LinkEvent =
@@ -34,9 +34,9 @@ export type LinkEvent =
   | { readonly type: 'failed'; readonly reason: string }
   /** All records of the snapshot are written. */
   | { readonly type: 'copied' }
-  /** The copy has failed, and its records are void. */
+  /** The copy has failed; its records are discarded. */
   | { readonly type: 'copy-failed'; readonly reason: string }
-  | { readonly type: 'swapped' }
+  | { readonly type: 'installed' }
   /** Time has passed. Comes about ten times a second. */
   | { readonly type: 'tick' }
 
@@ -55,7 +55,7 @@ export type LinkAction =
   | { readonly type: 'copy'; readonly head: SnapshotHead }
   | { readonly type: 'chunk'; readonly chunk: Buffer }
   | { readonly type: 'abandon copy' }
-  | { readonly type: 'swap' }
+  | { readonly type: 'install' }
   | { readonly type: 'log'; readonly level: 'debug' | 'info' | 'warn'; readonly fields: object; readonly text: string }
   /** The state, the chain or the ids have changed. */
   | { readonly type: 'changed' }
@@ -71,7 +71,7 @@ export interface LinkFacts {
   /** The port that clients use to reach this node. */
   readonly port: number
   readonly identity: Identity
-  /** Why the data here must not be continued from. */
+  /** Why this node needs a full sync; null if it needs none. */
   readonly fullSync: string | null
   /** The end of the binlog. */
   readonly end: BinlogPosition

@@ -4,7 +4,7 @@
  *   none -follow-> connecting -> [auth] -> meta_sync -> try_sync -> binlog_sync
  *                     ^                       |  ^          |           |
  *                     |                       |  '--------. v           |
- *                  connect <- any failure     '-> db_sync -> swapping -> try_sync
+ *                  connect <- any failure     '-> db_sync -> installing -> try_sync
  *
  * No state is final. Any failure leads to `connect` with its reason, and to another try after a
  * delay. Requests that a master answers at once time out after ten seconds, all others after
@@ -45,7 +45,7 @@ export class ReplicaMachine implements LinkStatus {
   chain: readonly string[] = []
   attempts = 0
   /** The number of the last METASYNC; greater than all that masters have seen of this process. */
-  private attempt = 0
+  private lastAttempt = 0
   fullSyncs = 0
   partialSyncs = 0
   reason: string | null = null
@@ -54,14 +54,14 @@ export class ReplicaMachine implements LinkStatus {
   lastIoMs: number | null = null
   private readonly facts: LinkFacts
   private actions: LinkAction[] = []
-  /** In `swapping`: true while the connection is open. */
+  /** In `installing`: true while the connection is open. */
   private isWired = false
   /** True once the master was asked to take over: it may have done so. */
   hasAskedToTakeOver = false
   private session = 0
   private accepts: readonly string[] | undefined
   private hasHead = false
-  private hasSwapped = false
+  private hasInstalled = false
   private failures = 0
   retryAtMs = 0
   private enteredMs = 0
@@ -102,7 +102,7 @@ export class ReplicaMachine implements LinkStatus {
   dial(): void {
     const { host, port } = this.master as MasterAddress
     this.enter('connecting')
-    this.room.tried()
+    this.room.beginTry()
     this.isWired = true
     this.actions.push({ type: 'dial', host, port })
   }
@@ -131,7 +131,7 @@ export class ReplicaMachine implements LinkStatus {
   }
 
   metaReplied(reply: LinkReply): void {
-    if (reply instanceof Error) this.attempt = Math.max(this.attempt, attemptSeen(reply.message))
+    if (reply instanceof Error) this.lastAttempt = Math.max(this.lastAttempt, attemptSeen(reply.message))
     const meta = this.read('METASYNC', reply, readMeta)
     if (meta === null) return
     const objection = objectionTo(meta, this.facts, this.isFailover)
@@ -158,7 +158,7 @@ export class ReplicaMachine implements LinkStatus {
     }
     if (answer.type === 'full sync') this.dbSync(answer.text === '' ? answer.reason : answer.text)
     else if (fullSync !== null) this.dbSync(fullSync)
-    else this.goOn(answer)
+    else this.continueStream(answer)
   }
 
   copyReplied(reply: LinkReply): void {
@@ -169,14 +169,14 @@ export class ReplicaMachine implements LinkStatus {
     else this.fail('DBSYNC: a reply is not a chunk')
   }
 
-  swap(): void {
-    this.enter('swapping')
-    this.actions.push({ type: 'swap' })
+  install(): void {
+    this.enter('installing')
+    this.actions.push({ type: 'install' })
   }
 
-  swapped(): void {
+  installed(): void {
     this.fullSyncs++
-    this.hasSwapped = true
+    this.hasInstalled = true
     this.room.reset()
     this.log('info', { offset: this.facts.end.offset }, 'full sync done: the new data is installed')
     if (this.isWired) {
@@ -195,8 +195,8 @@ export class ReplicaMachine implements LinkStatus {
     this.isStreaming = true
     this.enteredMs = this.facts.nowMs
     this.downSinceMs = null
-    if (!this.hasSwapped) this.partialSyncs++
-    this.hasSwapped = false
+    if (!this.hasInstalled) this.partialSyncs++
+    this.hasInstalled = false
     if (this.reason === null) this.logUp()
   }
 
@@ -215,24 +215,24 @@ export class ReplicaMachine implements LinkStatus {
     this.fail(`the master sent ${reason}`)
   }
 
-  /** Handles a connection that is closed or dead. */
+  /** Drops the link after its connection broke. A link that was stable is dialled again at once. */
   lose(reason: string): void {
     const wasStable = this.isStreaming && this.facts.nowMs - this.enteredMs >= STABLE_MS
     this.failures = wasStable ? 0 : this.failures + 1
     this.drop(reason)
   }
 
-  /** Handles a failure that an immediate try would repeat. */
+  /** Drops the link after a failure that an immediate try would repeat. */
   fail(reason: string): void {
     this.failures++
     this.drop(reason)
   }
 
   dialWhenDue(): void {
-    if (this.facts.nowMs >= this.retryAtMs || this.room.isThere(this.facts)) this.dial()
+    if (this.facts.nowMs >= this.retryAtMs || this.room.isFree(this.facts)) this.dial()
   }
 
-  /** Times out a prompt reply. `lack` names the missing reply. */
+  /** Drops the link if a prompt reply is overdue. `lack` says what is missing, for the reason. */
   checkPrompt(lack: string): void {
     const limitMs = Math.min(PROMPT_MS, this.facts.settings.timeoutMs)
     if (this.facts.nowMs - this.enteredMs >= limitMs) this.lose(`${lack} within ${limitMs / 1000} s`)
@@ -263,8 +263,8 @@ export class ReplicaMachine implements LinkStatus {
   private metaSync(): void {
     this.attempts++
     this.enter('meta_sync')
-    this.attempt = Math.min(this.attempt + 1, MAX_ATTEMPT)
-    this.send(introduction(this.facts, this.attempt, this.isFailover))
+    this.lastAttempt = Math.min(this.lastAttempt + 1, MAX_ATTEMPT)
+    this.send(introduction(this.facts, this.lastAttempt, this.isFailover))
   }
 
   private trySync(): void {
@@ -278,7 +278,7 @@ export class ReplicaMachine implements LinkStatus {
     this.enter('db_sync')
     this.hasHead = false
     const fields = copy === null ? { reason: why } : { reason: why, snapshot: copy.snapshot }
-    this.log(this.room.wasShort ? 'debug' : 'info', fields, 'requesting a full sync')
+    this.log(this.room.hasFailed ? 'debug' : 'info', fields, 'requesting a full sync')
     this.send(dbSyncWords({ session: this.session, snapshot: copy?.snapshot ?? null, after: copy?.after ?? null }))
   }
 
@@ -287,8 +287,8 @@ export class ReplicaMachine implements LinkStatus {
     if (head === null) return
     const lack = this.room.lackFor(head, this.facts)
     if (lack !== null) {
-      this.lackRoom(lack)
-      // useless now, and it takes space
+      this.waitForRoom(lack)
+      // The copy of another snapshot cannot be resumed, and it takes space.
       if (this.facts.copy?.snapshot !== head.id) this.actions.push({ type: 'abandon copy' })
       return
     }
@@ -298,13 +298,13 @@ export class ReplicaMachine implements LinkStatus {
     this.actions.push({ type: 'copy', head })
   }
 
-  /** Tries again after a longer delay, or once there is space. */
-  lackRoom(reason = this.room.fullReason): void {
+  /** Drops the link for lack of space. Tries again after a delay, or once there is room. */
+  waitForRoom(reason = this.room.fullReason): void {
     this.fail(reason)
     this.retryAtMs = this.facts.nowMs + this.room.waitMs(this.facts.random)
   }
 
-  private goOn({ offset, replicationId, past }: Extract<TrySyncReply, { type: 'continue' }>): void {
+  private continueStream({ offset, replicationId, past }: Extract<TrySyncReply, { type: 'continue' }>): void {
     const { end, copy } = this.facts
     if (offset !== end.offset) {
       this.fail(`TRYSYNC: the master would continue at offset ${offset}, and this node is at ${end.offset}`)
@@ -334,7 +334,7 @@ export class ReplicaMachine implements LinkStatus {
     if (this.chain.length > 0) this.chain = []
     this.failures = 0
     this.badGroup = { offset: -1, count: 0 }
-    this.hasSwapped = false
+    this.hasInstalled = false
     this.reason = null
     this.told.clear()
     this.room.reset()
@@ -343,7 +343,7 @@ export class ReplicaMachine implements LinkStatus {
     this.lastIoMs = null
   }
 
-  /** Closes the connection. A swap continues without one. */
+  /** Closes the connection. An installation continues without one. */
   hangUp(): void {
     if (this.isWired) this.actions.push({ type: 'hang up' })
     this.isWired = false

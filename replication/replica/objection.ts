@@ -1,3 +1,4 @@
+/** The checks of a replica on the master that it has reached. */
 import { FORMAT_VERSION, type MetaSyncReply } from '../protocol/messages.ts'
 import type { LinkFacts } from './machine-types.ts'
 

@@ -25,7 +25,7 @@ const STATES = {
   meta_sync: 'META_SYNC',
   try_sync: 'TRY_SYNC',
   db_sync: 'DB_SYNC',
-  swapping: 'DB_SYNC',
+  installing: 'DB_SYNC',
   binlog_sync: 'BINLOG_SYNC',
 } as const satisfies Readonly<Record<Replication['link']['state'], string>>
 

@@ -12,7 +12,7 @@ const STATES: Readonly<Record<string, string>> = {
   meta_sync: 'handshake',
   try_sync: 'handshake',
   db_sync: 'sync',
-  swapping: 'sync',
+  installing: 'sync',
   binlog_sync: 'connected',
 }
 

@@ -291,7 +291,7 @@ test('whatever happens in whatever order, an item has one connection at most, a 
       for (const item of items.all) {
         const isBound = item.connection !== null
         if (isBound) assert.is(items.of(item.connection as number), item)
-        else assert.equal([item.session, item.continued], [0, null])
+        else assert.equal([item.session, item.grantedOffset], [0, null])
         assert.is(item.leftMs === null, isBound)
         assert.is(item.claims.refused.includes(item.claims.holder as Claimant), false)
       }

@@ -74,7 +74,7 @@ test('as soon as there is room it is tried again', () => {
   assert.ok(silent(attempt(bench)).includes('copy'))
   assert.is(bench.machine.state, 'db_sync')
   bench.do({ type: 'copied' })
-  bench.do({ type: 'swapped' })
+  bench.do({ type: 'installed' })
   bench.facts.fullSync = null
   bench.goOn()
   assert.is(bench.machine.state, 'binlog_sync')
@@ -94,14 +94,14 @@ test('of a full sync that goes on, only the rest needs room; what there is of an
 })
 
 test('a disk that is found full on the way makes it wait as long; any other failure does not', () => {
-  for (const state of ['db_sync', 'swapping'] as const) {
+  for (const state of ['db_sync', 'installing'] as const) {
     const bench = new Bench().to(state)
     for (const waitMs of [1000, 2000, 4000]) {
       bench.do({ type: 'copy-failed', reason: FULL })
       assert.is(bench.machine.retryAtMs - bench.facts.nowMs, waitMs)
       bench.facts.nowMs = bench.machine.retryAtMs
       attempt(bench)
-      if (state === 'swapping') bench.do({ type: 'copied' })
+      if (state === 'installing') bench.do({ type: 'copied' })
       assert.is(bench.machine.state, state)
     }
   }

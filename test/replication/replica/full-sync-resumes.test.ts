@@ -91,7 +91,7 @@ const targetOf = ({ storage }: Engine) => {
     storage,
     clock: new ManualClock(),
     onCopied: nothing,
-    onSwapped: nothing,
+    onInstalled: nothing,
     onFailed: nothing,
     onRoom: nothing,
   })
@@ -102,7 +102,7 @@ test('the next process asks for the records behind the last recorded one', async
   const engine = await unfinished(snapshotHeadWords(head))
   const target = targetOf(engine)
   assert.is(target.resume, null)
-  assert.is(target.takeUp(), true)
+  assert.is(target.adopt(), true)
   assert.equal(target.resume, { snapshot: 'a1', after: Buffer.from('k1').toString('hex') })
   assert.is(target.progress?.bytes, 4)
   assert.is(target.progress?.records, 1)
@@ -114,7 +114,7 @@ test('the next process asks for the records behind the last recorded one', async
 test('what another version has left of a full sync is removed', async () => {
   const engine = await unfinished(['SNAPSHOT', 'of another form'])
   const target = targetOf(engine)
-  assert.is(target.takeUp(), false)
+  assert.is(target.adopt(), false)
   assert.is(target.resume, null)
   await until(() => !engine.disk.files.existsSync(`${DIRECTORY}/generation-000002`), 'it to be removed')
   await engine.storage.close('save')

@@ -16,8 +16,8 @@ test('what was sent takes the place of what was there, which is served until the
   assert.is(bench.engine.run('GET', 'old'), 'data')
   assert.equal(bench.generations, ['generation-000001', 'generation-000002'])
   assert.is(bench.target.progress?.records, source.records.length)
-  bench.target.swap()
-  await bench.hears('swapped')
+  bench.target.install()
+  await bench.hears('installed')
   bench.mustEqual(from)
   assert.is(bench.target.progress, null)
   assert.is(bench.target.resume, null)
@@ -63,9 +63,9 @@ test('a broken link while chunks wait for the disk: they are written, and the ne
   bench.addAll(rest.slice(2))
   await bench.hears('copied')
   assert.is(bench.target.progress?.records, source.records.length)
-  bench.target.swap()
-  await bench.hears('swapped')
-  assert.equal(bench.told, ['copied', 'swapped'])
+  bench.target.install()
+  await bench.hears('installed')
+  assert.equal(bench.told, ['copied', 'installed'])
   bench.mustEqual(from)
 })
 
@@ -107,8 +107,8 @@ test('the master has another snapshot by then: it starts over', async () => {
   bench.addAll(chunksOf(second, 5, null))
   await bench.hears('copied')
   assert.equal(bench.generations.length, 2, 'the first one is gone')
-  bench.target.swap()
-  await bench.hears('swapped')
+  bench.target.install()
+  await bench.hears('installed')
   bench.mustEqual(from)
 })
 
@@ -126,8 +126,8 @@ test('the master has another history by then, and the same snapshot: it goes on,
   assert.is(after, source.records[19]?.[0].toString('hex'))
   bench.addAll(chunksOf(source, 5, after))
   await bench.hears('copied')
-  bench.target.swap()
-  await bench.hears('swapped')
+  bench.target.install()
+  await bench.hears('installed')
   assert.is(bench.engine.storage.identity.replicationId, MASTER_ID)
   assert.equal(bench.engine.storage.identity.past, past)
 })
@@ -215,11 +215,11 @@ test('abandoned at any moment, it leaves the data unchanged and reports nothing 
     (bench) => bench.hears('copied'),
     async (bench) => {
       await bench.hears('copied')
-      bench.target.swap()
+      bench.target.install()
     },
     async (bench) => {
       await bench.hears('copied')
-      bench.target.swap()
+      bench.target.install()
       await nextTurn()
     },
   ]
@@ -247,7 +247,7 @@ test('data that is not of the position it is said to be of is not put in place',
   bench.target.begin({ ...source.head, offset: source.head.offset + 1 })
   bench.addAll(chunksOf(source, 5, null))
   await bench.hears('copied')
-  bench.target.swap()
+  bench.target.install()
   await bench.hears('failed')
   assert.match(bench.told.at(-1) ?? '', /a full sync cannot be installed: the data that was received is that of offset/)
   assert.is(bench.engine.run('GET', 'old'), 'data')

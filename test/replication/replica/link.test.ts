@@ -87,7 +87,7 @@ test('a full sync: the old data is served while it comes in, then the new, and t
       Buffer.concat([bulk(encodeChunk(1, records.slice(4))), Buffer.from('+WAIT\r\n'), bulk(encodeEndChunk(2, records.length))]),
       size,
     )
-    await until(() => link.state === 'try_sync', 'the swap')
+    await until(() => link.state === 'try_sync', 'the installation')
     assert.equal(bench.takes(), [`TRYSYNC 7 ${MASTER_ID} ${offset} ${crcText(crc)}`])
     assert.is(engine.run('GET', 'own0'), null)
     for (let i = 0; i < 10; i++) assert.is(engine.run('GET', `k${i}`), '\xff\x00'.repeat(i))
@@ -97,7 +97,7 @@ test('a full sync: the old data is served while it comes in, then the new, and t
     assert.is(engine.run('GET', 'k0'), 'new')
     const { fullSyncs, partialSyncs, fullSync, isUp } = link.view
     assert.equal({ fullSyncs, partialSyncs, fullSync, isUp }, { fullSyncs: 1, partialSyncs: 0, fullSync: null, isUp: true })
-    assert.equal(bench.states, ['connecting', 'meta_sync', 'try_sync', 'db_sync', 'swapping', 'try_sync', 'binlog_sync', 'binlog_sync'])
+    assert.equal(bench.states, ['connecting', 'meta_sync', 'try_sync', 'db_sync', 'installing', 'try_sync', 'binlog_sync', 'binlog_sync'])
   }
 })
 
@@ -270,7 +270,7 @@ test('no full sync is put in place while the link is suspended', async () => {
   await bench.settled()
   assert.is(link.state, 'db_sync')
   link.resume()
-  await until(() => link.state === 'try_sync', 'the swap')
+  await until(() => link.state === 'try_sync', 'the installation')
   assert.equal(engine.storage.binlog.end, { offset, crc })
 })
 

@@ -29,7 +29,7 @@ const STATES: readonly LinkState[] = [
   'meta_sync',
   'try_sync',
   'db_sync',
-  'swapping',
+  'installing',
   'binlog_sync',
 ]
 const EVENTS: readonly LinkEvent[] = [
@@ -46,7 +46,7 @@ const EVENTS: readonly LinkEvent[] = [
   { type: 'failed', reason: 'no room' },
   { type: 'copied' },
   { type: 'copy-failed', reason: 'no room' },
-  { type: 'swapped' },
+  { type: 'installed' },
   { type: 'tick' },
 ]
 
@@ -79,18 +79,18 @@ const EXPECTED: Readonly<Record<LinkState, Partial<Record<LinkEvent['type'], str
     closed: BACK,
     reply: BACK,
     failed: BACK,
-    copied: 'swapping: swap changed',
+    copied: 'installing: install changed',
     'copy-failed': BACK,
   },
-  swapping: {
+  installing: {
     follow: FOLLOW,
     leave: LEAVE,
-    reconnect: 'swapping: hang up',
-    closed: 'swapping: hang up',
-    reply: 'swapping: hang up',
+    reconnect: 'installing: hang up',
+    closed: 'installing: hang up',
+    reply: 'installing: hang up',
     failed: BACK,
     'copy-failed': BACK,
-    swapped: 'try_sync: send changed',
+    installed: 'try_sync: send changed',
   },
   binlog_sync: {
     follow: FOLLOW,
@@ -216,7 +216,7 @@ test("a node without data that has its master's history already goes on from the
   assert.equal(sent(bench.to('meta_sync').meta()), [`TRYSYNC 7 ${MASTER_ID} 0 00000000`])
 })
 
-test('TRYSYNC refused for any reason: a full sync, and after the swap TRYSYNC from there on the same connection', () => {
+test('TRYSYNC refused for any reason: a full sync, and after the installation TRYSYNC from there on the same connection', () => {
   for (const reason of ['new', 'unknown', 'purged', 'ahead', 'diverged'] as const) {
     const bench = new Bench().to('try_sync')
     const { machine, facts } = bench
@@ -227,9 +227,9 @@ test('TRYSYNC refused for any reason: a full sync, and after the swap TRYSYNC fr
     assert.equal(bench.reply(Buffer.from('WAIT')), [])
     const chunk = Buffer.from('a chunk')
     assert.equal(bench.reply(chunk), [{ type: 'chunk', chunk }])
-    assert.equal(types(bench.do({ type: 'copied' })), ['swap', 'changed'])
+    assert.equal(types(bench.do({ type: 'copied' })), ['install', 'changed'])
     Object.assign(facts, { identity: { ...facts.identity, replicationId: MASTER_ID }, end: { offset: 900, crc: 5 } })
-    assert.equal(sent(bench.do({ type: 'swapped' })), [`TRYSYNC 7 ${MASTER_ID} 900 00000005`])
+    assert.equal(sent(bench.do({ type: 'installed' })), [`TRYSYNC 7 ${MASTER_ID} 900 00000005`])
     assert.ok(types(bench.goOn()).includes('stream'))
     assert.is(machine.fullSyncs, 1)
     assert.is(machine.partialSyncs, 0)
@@ -246,11 +246,11 @@ test('an interrupted full sync goes on behind the last record, and is given up w
   assert.is(types(other.goOn())[0], 'abandon copy')
 })
 
-test('a swap ends without a connection: the master is dialled again then', () => {
-  const bench = new Bench().to('swapping')
+test('an installation ends without a connection: the master is dialled again then', () => {
+  const bench = new Bench().to('installing')
   assert.equal(types(bench.do({ type: 'closed', reason: 'cut' })), ['hang up'])
   assert.equal(bench.do({ type: 'tick' }), [])
-  assert.equal(silent(bench.do({ type: 'swapped' })), ['dial', 'changed'])
+  assert.equal(silent(bench.do({ type: 'installed' })), ['dial', 'changed'])
 })
 
 test('FAILOVER is asked for in METASYNC and TRYSYNC, once, and does not mind a cycle', () => {

@@ -50,7 +50,7 @@ export class TargetBench {
       storage: engine.storage,
       clock: this.clock,
       onCopied: () => this.told.push('copied'),
-      onSwapped: () => this.told.push('swapped'),
+      onInstalled: () => this.told.push('installed'),
       onFailed: (reason) => this.told.push(`failed: ${reason}`),
       onRoom: () => this.told.push('room'),
     })
@@ -77,8 +77,8 @@ export class TargetBench {
     this.target.begin(source.head)
     this.addAll(chunksOf(source, perChunk, this.target.resume?.after ?? null))
     await this.hears('copied')
-    this.target.swap()
-    await this.hears('swapped')
+    this.target.install()
+    await this.hears('installed')
   }
 
   get generations(): string[] {

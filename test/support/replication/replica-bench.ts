@@ -75,10 +75,10 @@ export class Bench {
     else {
       if (state === 'auth') facts.settings.masterPassword = 'secret'
       this.do({ type: 'connected' })
-      if (state === 'db_sync' || state === 'swapping') facts.fullSync = 'asked for'
+      if (state === 'db_sync' || state === 'installing') facts.fullSync = 'asked for'
       if (state !== 'auth' && state !== 'meta_sync') this.meta()
-      if (state === 'db_sync' || state === 'swapping') this.reply(snapshotHeadWords(HEAD))
-      if (state === 'swapping') this.do({ type: 'copied' })
+      if (state === 'db_sync' || state === 'installing') this.reply(snapshotHeadWords(HEAD))
+      if (state === 'installing') this.do({ type: 'copied' })
       if (state === 'binlog_sync') {
         this.goOn()
         this.do({ type: 'streaming' })
