@@ -98,7 +98,8 @@ export class Node implements LifeCycle {
   }
 
   /**
-   * Lets replicas catch up, ends the turn, checkpoints, closes. Resolves false if SHUTDOWN ABORT.
+   * Lets replicas catch up, ends the turn, writes a checkpoint and closes. Resolves with false if
+   * SHUTDOWN ABORT stopped it.
    */
   close(save: 'save' | 'nosave' = 'save', how: 'graceful' | 'immediate' = 'graceful'): Promise<boolean> {
     if (how === 'immediate') this.drain.skip()
@@ -158,7 +159,10 @@ export class Node implements LifeCycle {
     )
   }
 
-  /** Mutes notifications while the log is replayed: clients got them when the changes were made. */
+  /**
+   * Answers LOADING while the log is replayed. Notifications are muted then, since clients got them
+   * when the changes were made.
+   */
   private setLoading(isLoading: boolean): void {
     const { gates, pubsub } = this.parts
     gates.isLoading = isLoading

@@ -1,9 +1,8 @@
 /**
  * The server as commands see it.
  *
- * The executor runs every command on this port, and parts of the port are built on the executor.
- * Here the circle is closed: the port exists before the executor, and reads the parts that come
- * after it through getters, at run time.
+ * The executor passes this port to every command, and parts of the port are built on the executor.
+ * So the port is built first. Its getters read the later parts when a command asks for them.
  */
 import { type Bytes, textOf } from '../base/bytes.ts'
 import type { ServerPort } from '../commands/contract/ports.ts'

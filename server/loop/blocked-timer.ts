@@ -9,7 +9,7 @@ import type { Turn } from './turn.ts'
  */
 const MAX_DELAY_MS = 3_600_000
 
-/** Serves and times out the blocked clients of a node. */
+/** Ends the waits of blocked clients at their timeouts. */
 export class BlockedTimer {
   private readonly blockedClients: BlockedClients
   private readonly turn: Turn

@@ -1,6 +1,6 @@
 /**
- * Periodic work. Ten times a second: fsync, retries, rates and timeouts. One more timer fires at
- * the next deadline, so that keys expire on time.
+ * Periodic work. Ten times a second: retries, rates and timeouts; once a second the fsync of
+ * `appendfsync everysec`. One more timer fires at the next deadline, so that keys expire on time.
  */
 import type { Clock } from '../../base/clock.ts'
 import type { Replication } from '../../replication/replication.ts'
@@ -38,9 +38,11 @@ export class Cron {
   private deadlineTimer: NodeJS.Timeout | null = null
   /** Wall time for which the deadline timer is set, ms. */
   private nextDeadlineMs = 0
-  /** When each was last done: monotonic, ms. */
+  /** Monotonic time of the last fsync that the tick began, ms. */
   private lastSyncMs = Number.NEGATIVE_INFINITY
+  /** Monotonic time of the last check of the disk for room, ms. */
   private lastRoomMs = Number.NEGATIVE_INFINITY
+  /** Monotonic time of the last sample of memory, ms. */
   private lastSampleMs = Number.NEGATIVE_INFINITY
 
   constructor(parts: CronParts) {

@@ -26,8 +26,9 @@ export interface ReplicationGate {
   /** True while FAILOVER pauses writes. */
   readonly writesPaused: boolean
   /**
-   * True while the role may still change: nothing expires before the first write, and `settle` is
-   * called before it. PUBLISH does not count as a write, since sentinels publish on every node.
+   * True for a master that may still be demoted, soon after its start or promotion. It deletes no
+   * expired key until its first write, before which the gates call `settle`. PUBLISH does not count
+   * as a write, since sentinels publish on every node.
    */
   readonly isUnsettled: boolean
   settle(): void
@@ -195,7 +196,8 @@ const UNREADABLE: GateReason = {
 }
 
 /**
- * `Gates.ask` answers BUSY: after every refusal, also of queued requests, and before every hold.
+ * Makes the executor ask while a script is suspended. `Gates.ask` itself answers BUSY: every
+ * refusal comes before it, those of queued requests included, and every hold after it.
  */
 const BUSY_SCRIPT: GateReason = { name: 'busy-script', concerns: 'all', isPresent: ({ busy }) => busy !== null, answer: pass }
 
@@ -230,7 +232,10 @@ const REASONS: readonly GateReason[] = [
 /** The part of a reason that concerns a script which is about to run. */
 type ScriptCheck = Pick<GateReason, 'concerns' | 'isPresent' | 'refuseScript'>
 
-/** No reason of the node's: EVAL_RO and its like run no script that is flagged as a writer. */
+/**
+ * Refuses a script that is flagged as a writer in EVAL_RO and its like. This check depends on the
+ * command alone, so it is no row of REASONS.
+ */
 const READING_COMMAND: ScriptCheck = {
   concerns: 'writes',
   isPresent: () => true,
@@ -246,8 +251,8 @@ const SCRIPT_CHECKS: readonly ScriptCheck[] = [MASTER_IS_DOWN, READ_ONLY, STALLE
 /** A set of reasons: bit i stands for row i of REASONS. */
 export type ReasonBits = number
 
-const bitsOf = (isOf: (reason: GateReason) => boolean): ReasonBits =>
-  REASONS.reduce((bits, reason, index) => (isOf(reason) ? bits | (1 << index) : bits), 0)
+const bitsOf = (isIncluded: (reason: GateReason) => boolean): ReasonBits =>
+  REASONS.reduce((bits, reason, index) => (isIncluded(reason) ? bits | (1 << index) : bits), 0)
 const CONCERN_ALL = bitsOf(({ concerns }) => concerns === 'all')
 const ONLY_FEW_REPLICAS = bitsOf((reason) => reason === FEW_REPLICAS)
 

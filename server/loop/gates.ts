@@ -41,7 +41,6 @@ export interface GateHooks {
 }
 
 /** Judges requests while a reason to hold or refuse them applies. */
-/** Judges requests while a reason to hold or refuse them applies. */
 export class Gates implements GateState {
   isLoading = true
   /** True during a shutdown: no further request runs. */
@@ -184,8 +183,9 @@ export class Gates implements GateState {
     this.held.delete(client)
   }
 
+  /** Judges a request before it runs. A held client is retried when a reason has gone. */
   private ask(runtime: CommandRuntime, args: readonly Bytes[], client: Client): Verdict {
-    const verdict = this.verdictOf(runtime, args, client)
+    const verdict = this.judgeWithQueued(runtime, args, client)
     if (verdict !== null && verdict !== 'hold') return verdict
     if (this.busy !== null && !runsBesideScript(runtime.command, args)) return this.busy()
     if (verdict === null) return null
@@ -194,9 +194,10 @@ export class Gates implements GateState {
     return 'hold'
   }
 
+  /** True if the request of a client that was blocked on keys may run now. */
   private isOpen(runtime: CommandRuntime, args: readonly Bytes[], client: Client): boolean {
     if (this.busy !== null) return false
-    if (this.verdictOf(runtime, args, client) === null) return true
+    if (this.judgeWithQueued(runtime, args, client) === null) return true
     this.noteReasons()
     return false
   }
@@ -206,8 +207,9 @@ export class Gates implements GateState {
     return refusalOfScript({ flags, how }, this)
   }
 
+  /** Returns the error that refuses a part of a unit, or null. A part is never held. */
   private refusal(runtime: CommandRuntime, args: readonly Bytes[], client: Client): Bytes | null {
-    const verdict = this.verdict(runtime, args, client)
+    const verdict = this.judge(runtime, args, client)
     if (verdict !== null && verdict !== 'hold') return verdict
     if (runtime.isWrite) this.replication?.settle()
     return null
@@ -218,19 +220,23 @@ export class Gates implements GateState {
     this.reasons |= presentReasons(this)
   }
 
-  /** Judges a request. EXEC is refused or held if one of its queued requests is. */
-  private verdictOf(runtime: CommandRuntime, args: readonly Bytes[], client: Client): Verdict {
-    const verdict = this.verdict(runtime, args, client)
+  /**
+   * Judges a request, and for EXEC the queued requests: one that is refused or held decides.
+   * Settles the role before a write.
+   */
+  private judgeWithQueued(runtime: CommandRuntime, args: readonly Bytes[], client: Client): Verdict {
+    const verdict = this.judge(runtime, args, client)
     if (verdict === null && runtime.isWrite && client.transaction === null) this.replication?.settle()
     if (verdict !== null || runtime.command.name !== 'exec') return verdict
     for (const queued of client.transaction?.requests ?? []) {
-      const ofQueued = this.verdict(queued.runtime, queued.args, client)
+      const ofQueued = this.judge(queued.runtime, queued.args, client)
       if (ofQueued !== null) return ofQueued
     }
     return null
   }
 
-  private verdict(runtime: CommandRuntime, args: readonly Bytes[], client: Client): Verdict {
+  /** Judges one request by the reasons that are present now. */
+  private judge(runtime: CommandRuntime, args: readonly Bytes[], client: Client): Verdict {
     return verdictOn(
       gatedRequest(runtime, args, client, (command, words) => this.hooks.flagsOfScript(command, words)),
       this,

@@ -25,7 +25,7 @@ export interface TurnClient {
   /** Stops running requests until `release`. */
   hold(): void
   release(): void
-  /** True if the client was sent something that a unit did which has not ended. */
+  /** True if unsent messages or replies may show changes of a unit that has not ended. */
   readonly isToldByUnit: boolean
 }
 

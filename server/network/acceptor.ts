@@ -8,7 +8,7 @@ import type { ClientRegistry } from './client-registry.ts'
 import { Connection } from './connection.ts'
 import type { ConnectionHost } from './connection-host.ts'
 import { Handshakes } from './handshakes.ts'
-import type { Accepted, Door } from './listener.ts'
+import type { Accepted, Admitter } from './listener.ts'
 
 const FULL = '-ERR max number of clients reached\r\n'
 const PROTECTED =
@@ -16,7 +16,7 @@ const PROTECTED =
   '(requirepass), or turn protected mode off from this host (CONFIG SET protected-mode no), or bind to addresses of your choice (bind).\r\n'
 
 /** Accepts or refuses new connections. */
-export class Acceptor implements Door {
+export class Acceptor implements Admitter {
   readonly handshakes = new Handshakes()
   private readonly config: Config
   private readonly clients: ClientRegistry

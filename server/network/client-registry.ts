@@ -24,7 +24,6 @@ export interface ClientRegistryOptions {
 }
 
 /** The connected clients by id. */
-/** The connected clients by id. */
 export class ClientRegistry implements ClientsPort {
   readonly connections = new Map<number, Connection>()
   /** The link to this node's master, which is not among the connections. */

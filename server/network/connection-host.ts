@@ -61,17 +61,17 @@ export class OutputLimit {
   }
 
   /**
-   * Returns the bytes of all unsent replies if they exceed a limit; else 0. Replies not encoded yet
-   * are counted as well, but only if there is a limit.
+   * Returns the bytes of all unsent replies, encoded or not, if they exceed a limit; else 0.
+   * Counting the others takes O(elements), so without a limit they are not counted.
    */
-  passedBy(what: 'normal' | 'pubsub', encodedBytes: number, replies: { readonly restBytes: number }): number {
+  unsentBytesPastLimit(what: 'normal' | 'pubsub', encodedBytes: number, replies: { readonly restBytes: number }): number {
     const { hard, soft } = this.host.outputLimits[what]
     if (hard === 0 && soft === 0) return 0
     const unsent = encodedBytes + replies.restBytes
-    return this.isPassed(what, unsent) ? unsent : 0
+    return this.isExceeded(what, unsent) ? unsent : 0
   }
 
-  private isPassed(what: 'normal' | 'pubsub', unsentBytes: number): boolean {
+  private isExceeded(what: 'normal' | 'pubsub', unsentBytes: number): boolean {
     const { hard, soft, softSeconds } = this.host.outputLimits[what]
     const nowMs = this.host.monotonicMs()
     if (soft > 0 && unsentBytes > soft) this.softSinceMs ||= nowMs

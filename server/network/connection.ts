@@ -16,9 +16,8 @@ import { ProtocolError, RequestDecoder } from '../protocol/request-decoder.ts'
 import { SealedReplies } from '../protocol/sealed-replies.ts'
 import { type ConnectionHost, OutputLimit } from './connection-host.ts'
 import { CLOSE_TIMEOUT_MS, HELD_INPUT_BYTES, MAX_SEALED_TURNS, TURN_OUTPUT_BYTES, UNSENT_BYTES } from './connection-limits.ts'
+import type { HoldReason } from './hold-reason.ts'
 import { ReplicaPeer } from './replica-peer.ts'
-
-type HoldReason = 'async' | 'gate' | 'stall' | 'output' | 'turn' | 'rest'
 
 /** One client's socket, with its session. */
 export class Connection extends SessionState implements Client, TurnClient {
@@ -43,7 +42,7 @@ export class Connection extends SessionState implements Client, TurnClient {
   private readonly sealed = new SealedReplies()
   private isTouched = false
   private closing: 'no' | 'after-reply' | 'closed' = 'no'
-  private isEnded = false
+  private hasInputEnded = false
   private isReadingPaused = false
   private readonly outputLimit: OutputLimit
   /** True while a request of this client runs; pushes to it then follow the reply. */
@@ -103,10 +102,10 @@ export class Connection extends SessionState implements Client, TurnClient {
     host.received(length)
     host.turn.begin()
     this.decoder.feed(buffer, length)
-    if (this.isPastQueryLimit()) return
+    if (this.enforceQueryLimit()) return
     if (this.isHeld) this.keepInput()
     else this.pump()
-    this.isPastQueryLimit()
+    this.enforceQueryLimit()
   }
 
   reply(reply: Reply): void {
@@ -143,7 +142,7 @@ export class Connection extends SessionState implements Client, TurnClient {
     this.isTouched = false
     this.isToldByUnit = false
     if (this.sealed.count > 0) this.seal(0)
-    else if (this.write(this.replies.drain(), 'from the arena')) this.goOn()
+    else if (this.write(this.replies.drain(), 'from the arena')) this.afterWrite()
   }
 
   seal(offset: number): void {
@@ -155,7 +154,7 @@ export class Connection extends SessionState implements Client, TurnClient {
 
   unseal(offset: number): void {
     for (let chunks = this.sealed.take(offset); chunks !== undefined; chunks = this.sealed.take(offset))
-      if (this.write(chunks, 'kept')) this.goOn()
+      if (this.write(chunks, 'kept')) this.afterWrite()
     if (this.holds.has('output') && this.sealed.count === 0 && !this.socket.writableNeedDrain) this.unhold('output')
   }
 
@@ -167,8 +166,7 @@ export class Connection extends SessionState implements Client, TurnClient {
     this.unhold('stall')
   }
 
-  /** Retries the kept request. Deferred, since a command may have opened the gate: it is logged by
-   *  the changes made while it runs. */
+  /** Runs the request that a gate holds, once the command that may have opened it has ended. */
   retryGate(): void {
     queueMicrotask(() => this.unhold('gate'))
   }
@@ -209,14 +207,14 @@ export class Connection extends SessionState implements Client, TurnClient {
   /** Returns false if the connection is closed. Releases the arena before the next encoding. */
   private write(chunks: Chunks, origin: 'from the arena' | 'kept'): boolean {
     if (this.closing === 'closed') return false
-    if (this.isPastOutputLimit(chunks.reduce((sum, chunk) => sum + chunk.length, this.socket.writableLength))) return false
+    if (this.enforceOutputLimit(chunks.reduce((sum, chunk) => sum + chunk.length, this.socket.writableLength))) return false
     if (chunks.length > 0) writeChunks(this.socket, chunks, this.host)
     if (origin === 'from the arena') this.replies.releasePieces(this.socket.writableLength)
     return true
   }
 
-  /** Called after replies have been written. */
-  private goOn(): void {
+  /** Continues after replies were written: ends the connection, holds or releases the client. */
+  private afterWrite(): void {
     const { socket } = this
     if (this.closing === 'after-reply' && this.sealed.count === 0 && !this.replies.isSuspended) {
       this.closing = 'closed'
@@ -238,8 +236,9 @@ export class Connection extends SessionState implements Client, TurnClient {
     if (!this.replies.isSuspended) this.unhold('rest')
   }
 
-  private isPastOutputLimit(encodedBytes: number): boolean {
-    const unsent = this.outputLimit.passedBy(this.subscriptions === null ? 'normal' : 'pubsub', encodedBytes, this.replies)
+  /** Closes the client if its unsent replies exceed a limit. Returns true if so. */
+  private enforceOutputLimit(encodedBytes: number): boolean {
+    const unsent = this.outputLimit.unsentBytesPastLimit(this.subscriptions === null ? 'normal' : 'pubsub', encodedBytes, this.replies)
     if (unsent > 0) this.cutOff(unsent, 'output')
     return unsent > 0
   }
@@ -247,7 +246,7 @@ export class Connection extends SessionState implements Client, TurnClient {
   /** Checks output limits: called by cron for the soft limit, and while much is pushed. */
   checkLimits(): void {
     // A replica's buffer is limited by its feed.
-    if (this.replica === null) this.isPastOutputLimit(this.outputBufferBytes())
+    if (this.replica === null) this.enforceOutputLimit(this.outputBufferBytes())
   }
 
   private drained(): void {
@@ -324,7 +323,7 @@ export class Connection extends SessionState implements Client, TurnClient {
   private holdFor(reason: HoldReason): void {
     this.holds.add(reason)
     this.isHeld = true
-    if (this.isEnded) this.host.inputEnded(this)
+    if (this.hasInputEnded) this.host.inputEnded(this)
   }
 
   private unhold(reason: HoldReason): void {
@@ -343,12 +342,12 @@ export class Connection extends SessionState implements Client, TurnClient {
       this.socket.resume()
     }
     this.pump()
-    if (this.isEnded && !this.isHeld) this.close('after-reply')
+    if (this.hasInputEnded && !this.isHeld) this.close('after-reply')
   }
 
   /** Called at the end of input. Requests already received are still run and answered. */
   private inputEnded(): void {
-    this.isEnded = true
+    this.hasInputEnded = true
     if (this.isHeld) this.host.inputEnded(this)
     else this.close('after-reply')
   }
@@ -361,7 +360,8 @@ export class Connection extends SessionState implements Client, TurnClient {
     }
   }
 
-  private isPastQueryLimit(): boolean {
+  /** Closes the client if its input and queued requests exceed the limit. Returns true if so. */
+  private enforceQueryLimit(): boolean {
     const buffered = this.decoder.limitedBytes + (this.transaction?.bytes ?? 0)
     const isPast = buffered > this.host.queryLimitBytes
     if (isPast) this.cutOff(buffered, 'query')

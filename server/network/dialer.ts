@@ -22,10 +22,10 @@ const NO_HANDSHAKE = `no TLS handshake within ${HANDSHAKE_LIMIT_MS / 1000} s: th
 /** The first byte of a TLS alert. */
 const TLS_ALERT = 0x15
 /**
- * Explanations of an end without data. In TLS 1.3 a rejected client certificate shows in this way,
- * and so does plain text sent to a TLS server.
+ * The reasons given when the master closes a connection before it has sent anything. A TLS 1.3
+ * server that rejects the client certificate does so, and so does one that receives plain text.
  */
-const ENDED_UNHEARD = {
+const ENDED_BEFORE_DATA = {
   tls: `${ENDED} without a word: it may not trust tls-cert-file`,
   plain: `${ENDED} without a word: it may speak TLS, check tls-replication`,
 }
@@ -53,7 +53,7 @@ export function dialer(config: Config, hooks: DialerHooks): Dial {
         if (open) limit = setTimeout(() => closed(NO_HANDSHAKE), HANDSHAKE_LIMIT_MS)
       })
     }
-    const ended = () => closed(hasHeard ? ENDED : ENDED_UNHEARD[isSecure ? 'tls' : 'plain'])
+    const ended = () => closed(hasHeard ? ENDED : ENDED_BEFORE_DATA[isSecure ? 'tls' : 'plain'])
     socket.on('error', (error: NodeJS.ErrnoException) => {
       if (error.code === 'ECONNRESET' && !isSecure && !hasHeard) ended()
       else closed(reasonOf(error))

@@ -23,8 +23,8 @@ export interface Accepted {
   onData: (buffer: Buffer, length: number) => void
 }
 
-/** Decides about connections and takes them over. */
-export interface Door {
+/** Decides which connections are admitted, and takes over those that are. */
+export interface Admitter {
   readonly handshakes: Handshakes
   /** Returns false if there is no room for another client. To be called before its handshake. */
   hasRoom(): boolean
@@ -79,14 +79,14 @@ function withSharedBuffer(socket: net.Socket, onData: (buffer: Buffer, length: n
 /** The listening sockets of a node. */
 export class Listener {
   private readonly servers: { readonly server: net.Server; readonly options: net.ListenOptions }[] = []
-  private readonly door: Door
+  private readonly admitter: Admitter
   private readonly log: Pick<Log, 'warn' | 'info'>
   private watcher: NodeJS.Timeout | null = null
   private isPaused = false
   private unixPath = ''
 
-  constructor(door: Door, log: Pick<Log, 'warn' | 'info'>) {
-    this.door = door
+  constructor(admitter: Admitter, log: Pick<Log, 'warn' | 'info'>) {
+    this.admitter = admitter
     this.log = log
   }
 
@@ -121,7 +121,7 @@ export class Listener {
     if (this.watcher !== null) clearInterval(this.watcher)
     for (const { server } of this.servers) if (server.listening) server.close()
     this.servers.length = 0
-    this.door.handshakes.close()
+    this.admitter.handshakes.close()
     if (this.unixPath !== '') rmSync(this.unixPath, { force: true })
     this.unixPath = ''
   }
@@ -199,24 +199,24 @@ export class Listener {
   private plain(socket: net.Socket, isUnix: boolean): void {
     const accepted: { socket: net.Socket; isUnix: boolean; onData: Accepted['onData'] } = { socket, isUnix, onData: () => {} }
     accepted.socket = withSharedBuffer(socket, (buffer, length) => accepted.onData(buffer, length))
-    this.door.accept(accepted)
+    this.admitter.accept(accepted)
   }
 
   /** As in Redis, a client beyond maxclients is closed before the handshake. */
   private shakeHands(socket: net.Socket, secure: tls.Server): void {
-    if (!this.door.hasRoom()) {
+    if (!this.admitter.hasRoom()) {
       socket.destroy()
       return
     }
-    this.door.handshakes.begin(socket)
+    this.admitter.handshakes.begin(socket)
     secure.emit('connection', socket)
   }
 
   private secure(socket: tls.TLSSocket): void {
-    this.door.handshakes.end(socket)
+    this.admitter.handshakes.end(socket)
     const accepted: Accepted = { socket, isUnix: false, onData: () => {} }
     socket.on('data', (data: Buffer) => accepted.onData(data, data.length))
-    this.door.accept(accepted)
+    this.admitter.accept(accepted)
   }
 }
 

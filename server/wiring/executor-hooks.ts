@@ -1,6 +1,6 @@
 /**
- * Connects the executor to the slow log, latencies and statistics. Hooks for connections are passed
- * through.
+ * The executor's hooks. `executorHooks` connects it to the slow log, latencies and statistics,
+ * `clientHooks` to turns, gates, monitors and the log.
  */
 import { AssertionError } from '../../base/assert.ts'
 import type { Clock } from '../../base/clock.ts'
@@ -88,7 +88,9 @@ export function clientHooks({ log, clock, storage, exit, later }: ClientHookPart
     onBug: (error, hasChanged) => {
       const stack = error instanceof Error ? error.stack : String(error)
       const isFatal = hasChanged || error instanceof AssertionError
-      const text = isFatal ? 'a command failed half way; exiting now, the next start recovers from the binlog' : 'a command failed'
+      const text = isFatal
+        ? 'a command failed half way; exiting now, the next start recovers from the binlog'
+        : 'a command failed because of a bug; it changed nothing, and its client got an error'
       log.error({ error: stack }, text)
       if (isFatal) exit(1)
     },

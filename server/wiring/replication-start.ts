@@ -93,8 +93,8 @@ export function waitingClients(state: Pick<NodeState, 'replication'>): WaitingCl
 }
 
 /**
- * Stores the master in CONFIG, whichever command set it. Without a stored master, CONFIG keeps the
- * file's.
+ * Shows the stored master in CONFIG, whichever command set it. Without a stored role, CONFIG keeps
+ * the value of the configuration file.
  */
 function showMaster(config: Config, storage: Storage): void {
   const { master } = storage.identity

@@ -1,9 +1,8 @@
-/** The storage engine as commands and INFO see it. */
+/** Implements the port through which commands and INFO reach the storage engine. */
 import type { StoragePort } from '../../commands/contract/ports.ts'
 import type { Storage } from '../../storage/storage.ts'
 import { heapUsage, residentBytes } from '../process/memory.ts'
 
-/** The storage engine as commands and INFO see it. */
 /** The storage engine as commands and INFO see it. */
 export class StorageFacade implements StoragePort {
   private readonly storage: Storage

@@ -77,7 +77,6 @@ export function openIdentity(
 }
 
 /** The identity in force, and its file. */
-/** The identity in force, and its file. */
 export class IdentityStore {
   private readonly options: IdentityStoreOptions
   private identity: Identity
