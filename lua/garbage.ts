@@ -1,13 +1,13 @@
 /**
- * When a machine's garbage is collected. Lua 5.1 starts a collection when memory has grown by half
- * and never looks at the limit, so this also collects when memory is short.
+ * Decides when a machine's garbage is collected. Lua 5.1 starts a collection when memory has grown
+ * by half and never looks at the limit, so this class also collects when memory is short.
  *
  * A collection runs in one step. Lua's incremental steps do work in proportion to the number of
  * allocations: a few large strings would fill the memory before a collection ended.
  */
 import { GC_COLLECT, GC_COUNT, GC_SET_PAUSE, GC_SET_STEP_MULTIPLIER, type LuaApi, ONE_STEP } from './api.ts'
 
-/** Lua starts a collection at this percentage of what the last one left. */
+/** Lua starts a collection when memory reaches this percentage of what the last one left. */
 const PAUSE = 150
 /**
  * Collects above this share of the limit: `over` after a function has ended, `running` while one

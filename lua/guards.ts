@@ -1,26 +1,26 @@
 /**
- * Helpers of the sandbox (prelude.ts) that are the same in all machines. They tell what a function
- * is, and they guard Lua's functions that go past metatables, where a shared table hides behind
- * another one.
+ * Helpers of the sandbox (prelude.ts) that are the same in all machines. Some tell what a function
+ * is. The others guard Lua's functions that bypass metatables, because a shared table is hidden
+ * behind an empty front.
  *
- * Each guarded function is called in the place of the function here. So its errors name it and the
- * line of the script.
+ * A guard calls Lua's own function in its own call frame. So errors name that function and the line
+ * of the script.
  */
 import type { Bytes } from '../base/bytes.ts'
 import { LUA_REGISTRY, LUA_TABLE } from './api.ts'
 import { ELEMENT_BYTES } from './module.ts'
 import type { HostFunction, LuaStack } from './stack.ts'
 
-/** How a function treats a table that hides another: it refuses it, or reads the hidden one. */
+/** How a guarded function treats a front: it raises an error, or reads the hidden table. */
 type GuardKind = 'refuses' | 'reads'
 
 const READ_ONLY = 'Attempt to modify a readonly table'
 
 /**
  * Functions that read or move all elements of a table when called with at least this many
- * arguments.
+ * arguments. Their work is charged.
  */
-const READING: Readonly<Record<Bytes, number>> = { concat: 1, maxn: 1, sort: 1, remove: 2 }
+const MIN_CHARGED_ARGUMENTS: Readonly<Record<Bytes, number>> = { concat: 1, maxn: 1, sort: 1, remove: 2 }
 
 /**
  * Returns the helpers. `behind` returns the reference of the table that maps a front to the table
@@ -54,7 +54,7 @@ export function guardHelpers(behind: () => number): readonly (readonly [Bytes, H
   ]
 }
 
-/** Returns the pointer of a function that takes the place of the first argument. */
+/** Returns a pointer to the guard of the Lua function at index 1. */
 function guarded(stack: LuaStack, kind: GuardKind, name: Bytes, behind: () => number): number {
   const { api, module } = stack
   const native = module.nativeFunction(api.lua_tocfunction(stack.state, 1))
@@ -67,13 +67,13 @@ function guarded(stack: LuaStack, kind: GuardKind, name: Bytes, behind: () => nu
     if (isHidden) api.lua_replace(state, 1)
     api.lua_settop(state, isHidden ? -2 : -3)
   }
-  const leastArguments = READING[name] ?? Number.POSITIVE_INFINITY
+  const minArguments = MIN_CHARGED_ARGUMENTS[name] ?? Number.POSITIVE_INFINITY
   return module.addFunction('ii', (state) => {
     if (api.lua_getmetatable(state, 1) !== 0) {
       api.lua_settop(state, -2)
       look(state)
     }
-    if (leastArguments < Number.POSITIVE_INFINITY && api.lua_gettop(state) >= leastArguments && api.lua_type(state, 1) === LUA_TABLE)
+    if (minArguments < Number.POSITIVE_INFINITY && api.lua_gettop(state) >= minArguments && api.lua_type(state, 1) === LUA_TABLE)
       module.charge(api.lua_objlen(state, 1) * ELEMENT_BYTES)
     return native(state)
   })

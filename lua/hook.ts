@@ -1,13 +1,13 @@
 /**
- * The hook of a machine: a function that Lua calls every EVERY instructions, and soon after
- * functions of C have done much work. It must be set on the Lua thread that runs, so this class
- * keeps track of that thread.
+ * The hook of a machine: a function that Lua calls every HOOK_INTERVAL instructions, and soon after
+ * functions of C have done much work. Lua has one hook for each thread, so this class keeps track
+ * of the thread that runs.
  */
 import type { LuaModule } from './module.ts'
 import type { LuaStack } from './stack.ts'
 
-/** Instructions between two calls: about 10 µs. A call of the hook takes about 0.1 µs. */
-const EVERY = 1000
+/** Instructions between two calls of the hook: about 10 µs. A call takes about 0.1 µs. */
+const HOOK_INTERVAL = 1000
 const MASK_COUNT = 8
 
 /** Sets the hook on the Lua thread that runs. */
@@ -24,10 +24,10 @@ export class Hook {
     this.main = main
     this.running = main
     this.pointer = module.addFunction('vii', (state) => {
-      this.set(state, EVERY)
+      this.set(state, HOOK_INTERVAL)
       look(state)
     })
-    this.set(main, EVERY)
+    this.set(main, HOOK_INTERVAL)
     module.onMuchWork = () => this.callSoon()
   }
 
@@ -44,7 +44,7 @@ export class Hook {
     return status
   }
 
-  /** Pushes a function that takes the place of Lua's coroutine.resume, which is the argument. */
+  /** Pushes a replacement of Lua's coroutine.resume, which is the argument at index 1. */
   pushResumer(stack: LuaStack): number {
     const { api } = this.module
     const native = this.module.nativeFunction(api.lua_tocfunction(stack.state, 1))

@@ -1,14 +1,13 @@
 /**
  * Functions of Lua's libraries that convert numbers to C's integers. `long` and `ptrdiff_t` have 32
- * bits here, and 64 where Redis runs. Each function is wrapped: the wrapper looks at the numbers
- * first, and converts those for which 32 bits are too few.
+ * bits here, and 64 where Redis runs. Each function is wrapped: the wrapper first converts the
+ * numbers that do not fit in 32 bits.
  *
  *   'int'      luaL_checkint: the low 32 bits of the 64-bit integer
  *   'position' luaL_checkinteger, a position in a string: any beyond 32 bits is beyond the string
  *
- * The native functions are called in the place of the wrapper. So their errors name them and the
- * line of the script. integer-formats.ts has string.format; the functions that read and shift are
- * below.
+ * A wrapper calls the native function in its own call frame. So errors name that function and the
+ * line of the script. integer-formats.ts has string.format.
  */
 import type { Bytes } from '../base/bytes.ts'
 import { GC_SET_STEP_MULTIPLIER, LUA_STRING, type LuaApi, ONE_STEP } from './api.ts'
@@ -17,8 +16,8 @@ import { integerOf, intOf, isNumeric, raiseOutOfMemory, readUnsigned } from './l
 import { ELEMENT_BYTES, MUCH_WORK } from './module.ts'
 import type { LuaStack } from './stack.ts'
 
-/** The host builds results of string.rep that are longer than this, in bytes. */
-const LONG = 65_536
+/** Results of string.rep that are longer are built by the host. */
+const MAX_NATIVE_REP_BYTES = 65_536
 const BARE_HEX = /^[ \t-\r]*[+-]?0[xX][ \t-\r]*$/
 
 type NativeFunction = (state: number) => number
@@ -118,8 +117,8 @@ function convertArgument(api: LuaApi, state: number, position: number, convert: 
 }
 
 /**
- * string.rep(text, count). Lua would append nothing two thousand million times, and would fill the
- * memory before it finds that the memory is too small.
+ * string.rep(text, count). Lua's own function would loop `count` times over an empty text. It would
+ * also fill the memory before it notices that a result is too large.
  */
 function repeat(args: LuaStack, native: NativeFunction): number {
   convertArgument(args.api, args.state, 2, toInt)
@@ -131,7 +130,7 @@ function repeat(args: LuaStack, native: NativeFunction): number {
     }
     const count = Math.trunc(args.number(2))
     if (length * count > args.module.limitBytes) raiseOutOfMemory(args)
-    if (length * count > LONG) {
+    if (length * count > MAX_NATIVE_REP_BYTES) {
       args.pushRepeated(1, count)
       return 1
     }
@@ -140,8 +139,8 @@ function repeat(args: LuaStack, native: NativeFunction): number {
 }
 
 /**
- * math.frexp(number). Where there is no exponent, C's library here leaves it unchanged; in Redis it
- * is 0.
+ * math.frexp(number). An infinity or NaN has no exponent: in Redis it is 0, and C's library here
+ * leaves it unset.
  */
 function frexp(api: LuaApi, state: number, native: NativeFunction): number {
   const value = api.lua_tonumber(state, 1)
@@ -152,8 +151,7 @@ function frexp(api: LuaApi, state: number, native: NativeFunction): number {
 }
 
 /**
- * tonumber(text). C's library here reads `0x` without digits as 0; where Redis runs it is no
- * number.
+ * tonumber(text). `0x` without digits is 0 for C's library here, and no number where Redis runs.
  */
 function decimalNumber(stack: LuaStack, state: number, native: NativeFunction): number {
   const { api } = stack

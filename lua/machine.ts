@@ -4,14 +4,14 @@
  *
  *   start -> 'done' | 'failed' | 'suspended' -> resume -> ...
  *
- * Functions run in a Lua thread of their own, which is reused until one fails; `stack` is on that
- * thread meanwhile. A hook looks at the clock every 1000 instructions and after much work of C
- * (hook.ts). When a slice is over, a yield suspends the function where that is possible. It is not
- * possible in a metamethod, in an iterator, or in a function that gsub calls: there the function
- * goes on, and is ended after as much time again. A function that was told to stop ends when the
- * hook is called next.
+ * Functions run in a Lua thread of their own, which is reused until one fails. While a function
+ * runs, `stack` is on that thread. A hook looks at the clock every 1000 instructions and after much
+ * work in C (hook.ts). When a slice is over, the hook suspends the function by a yield.
  *
- * A broken machine (see module.ts) must be thrown away: `isBroken`.
+ * Lua cannot yield in a metamethod, in an iterator, or in a function that gsub calls. There the
+ * function goes on. It fails once it has overrun its slice by `firstSliceMs`.
+ *
+ * A machine with `isBroken` must be thrown away (see module.ts).
  */
 import type { Bytes } from '../base/bytes.ts'
 import { LUA_GLOBALS, LUA_OK, LUA_REGISTRY, LUA_YIELDED } from './api.ts'
@@ -42,9 +42,9 @@ export type RunState = 'done' | 'failed' | 'suspended'
 /** A function kept in the machine. */
 export type FunctionReference = number
 
-/** Nested coroutines at most, those of pcall included. Each is a call of C inside a call of C. */
+/** The maximum nesting of coroutines, including those of pcall. Each nests another call of C. */
 const MAX_NESTED_CALLS = 150
-/** Offsets in lua_State: calls of C now, and when the thread was resumed. See `checkLayout`. */
+/** Offsets in lua_State of the nesting of C calls: now, and when the thread was resumed. */
 const C_CALLS_AT = 52
 const BASE_C_CALLS_AT = 54
 const TOO_LONG = 'the script has run for too long inside a metamethod, a comparator or a function called by gsub'
@@ -54,7 +54,7 @@ export class LuaMachine {
   readonly stack: LuaStack
   /** The main thread. */
   readonly main: number
-  /** Milliseconds of a function's first slice; `sliceMs` is for the later ones. */
+  /** The length of a function's first slice; `sliceMs` is the length of each later one. */
   firstSliceMs = Number.POSITIVE_INFINITY
   sliceMs = 10
   /** True once the machine can run nothing any more. */
@@ -64,6 +64,7 @@ export class LuaMachine {
   private readonly hook: Hook
   private readonly places: ErrorPlaces
   private readonly globalsReference: number
+  /** References to the prelude's functions `reset` and `hidden`, and to its table `behind`. */
   private resetReference = 0
   private hiddenReference = 0
   private behindReference = 0
@@ -81,7 +82,7 @@ export class LuaMachine {
     const { api } = this.module
     this.main = api.luaL_newstate()
     this.stack = new LuaStack(this.module, this.main)
-    this.hook = new Hook(this.module, this.main, (state) => this.look(state))
+    this.hook = new Hook(this.module, this.main, (state) => this.checkTime(state))
     this.places = new ErrorPlaces(this.module)
     for (const open of [api.luaopen_base, api.luaopen_table, api.luaopen_string, api.luaopen_math, api.luaopen_os]) {
       this.stack.pushFunction(this.module.addFunction('ii', open))
@@ -115,7 +116,7 @@ export class LuaMachine {
     this.setGlobal(name)
   }
 
-  /** Replaces the table on top of the stack by its read-only front. */
+  /** Hides the table on top of the stack: replaces it by a read-only front (prelude.ts). */
   hide(): void {
     const { stack } = this
     const { api } = stack
@@ -133,7 +134,7 @@ export class LuaMachine {
     stack.pop()
   }
 
-  /** Pushes the table of the globals itself, so that it can be written past its protection. */
+  /** Pushes the hidden table of globals itself, which the host can write. */
   pushGlobals(): void {
     this.stack.rawGetAt(LUA_REGISTRY, this.globalsReference)
   }
@@ -199,7 +200,7 @@ export class LuaMachine {
     }
   }
 
-  /** Has the hook called soon if the slice is over. Called with the time when a function ends. */
+  /** Has the hook called soon if the slice is over at `nowMs`, which the host has just read. */
   noteTime(nowMs: number): void {
     if (nowMs >= this.sliceEndMs) this.hook.callSoon()
   }
@@ -215,7 +216,7 @@ export class LuaMachine {
     this.stack.on(this.thread)
   }
 
-  /** Ends the suspended function by an error that nothing in it can catch. */
+  /** Makes the suspended function fail with an error that no pcall in it can catch. */
   stop(reason: Bytes): RunState {
     this.stopReason = reason
     return this.resume()
@@ -237,7 +238,7 @@ export class LuaMachine {
       this.garbage.collectIfCrowded('over')
       if (state !== 'done') this.renew()
     } catch {
-      this.isBroken = true // no memory left even for a new thread
+      this.isBroken = true // no memory left, not even for a new thread
     }
   }
 
@@ -269,22 +270,23 @@ export class LuaMachine {
     return thrown instanceof Error ? thrown : new Error(String(thrown))
   }
 
-  /** The hook's function: looks at the clock, and suspends or ends what runs. */
-  private look(state: number): void {
+  /** The hook's function: suspends the function if its slice is over, or makes it fail. */
+  private checkTime(state: number): void {
     if (this.stopReason !== null) this.raiseOn(state, this.stopReason)
     this.garbage.collectIfCrowded('running')
     const nowMs = this.options.nowMs()
-    // A yield must not be suspended while it is passed on.
+    // While the prelude passes a yield on, its own code must not be suspended.
     if (nowMs < this.sliceEndMs || this.isYielding) return
     if (this.mayYield(state)) {
       this.isYielding = true
       this.module.api.lua_yield(state, 0)
-    } else this.checkPatience(state, nowMs)
+    } else this.failIfOverdue(state, nowMs)
   }
 
-  private checkPatience(state: number, nowMs: number): void {
+  /** Makes a function fail that cannot be suspended and has overrun its slice too far. */
+  private failIfOverdue(state: number, nowMs: number): void {
     if (nowMs - this.sliceEndMs < this.firstSliceMs) return
-    this.stopReason = TOO_LONG // an error that can be caught could be raised and caught for ever
+    this.stopReason = TOO_LONG // otherwise the script could catch the error and go on for ever
     this.raiseOn(state, TOO_LONG)
   }
 
@@ -344,7 +346,7 @@ export class LuaMachine {
         'goOn',
         (stack) => {
           this.isYielding = false
-          this.checkPatience(stack.state, this.options.nowMs())
+          this.failIfOverdue(stack.state, this.options.nowMs())
           return 0
         },
       ],
@@ -376,7 +378,7 @@ export class LuaMachine {
     return 1
   }
 
-  /** Checks that C_CALLS_AT is right: a thread inside of gsub is in one more call of C. */
+  /** Checks C_CALLS_AT and BASE_C_CALLS_AT: inside gsub a thread is in one more call of C. */
   private checkLayout(): void {
     const reference = this.compile(
       "local here, there = probe(), nil ('x'):gsub('x', function() there = probe() end) return here, there",

@@ -82,8 +82,8 @@ export class LuaModule {
   }
 
   /**
-   * Returns Lua's own function behind a pointer. Called with the state of a function that Lua has
-   * called, it runs in the place of that function.
+   * Returns Lua's own function for a pointer. A host function can call it with its own state: it
+   * runs in the same call frame, so it sees the same arguments, and its errors name the same line.
    */
   nativeFunction(pointer: number): (state: number) => number {
     return this.table.get(pointer) as (state: number) => number

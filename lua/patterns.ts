@@ -1,8 +1,8 @@
 /**
  * Lua's patterns, with a limit on the work of one match. Lua's own matcher backtracks without a
- * limit, and nothing can interrupt a function of C: one call of string.find can take longer than
- * the universe has. So a pattern is examined first. Lua's matcher runs where its worst case is
- * harmless for the subject; elsewhere the matcher here runs, which counts its steps.
+ * limit, and nothing can interrupt a function of C: one call of string.find may practically never
+ * end. So a pattern is examined first. Lua's matcher runs if its worst case is harmless for the
+ * subject. Otherwise the matcher here runs, which counts its steps.
  *
  *   item    = class [ "*" | "+" | "-" | "?" ] | "%b" x y | "%f" set | "%" digit | "(" | ")"
  *   class   = char | "." | "%" letter | set
@@ -13,7 +13,7 @@
  */
 import type { Bytes } from '../base/bytes.ts'
 
-/** Steps of one match at most: about half a second. */
+/** The maximum number of steps of one match: about half a second. */
 const MAX_STEPS = 20_000_000
 /** Lua's own matcher runs if its worst case has at most this many steps. */
 export const HARMLESS_STEPS = 2_000_000

@@ -3,13 +3,13 @@
  * the table that scripts get as their globals.
  *
  * No script may change what all scripts share, and stock Lua has no read-only tables. So each
- * shared table (`string`, `redis`, the globals themselves) is hidden behind an empty one. Reading
- * falls through to it, and writing raises an error. The functions that would go past metatables
- * (rawset, next, table.insert ...) know about it.
+ * shared table (`string`, `redis`, the globals themselves) is hidden behind an empty table, its
+ * *front*. Reads fall through to the hidden table, and writes raise an error. Functions that bypass
+ * metatables (rawset, next, table.insert ...) are guarded.
  *
- * A hook suspends a long-running script by a yield, which must reach the host from inside any
- * number of coroutines. Stock Lua's yields cannot cross pcall and xpcall. So these run the function
- * that they protect in a coroutine of its own, and every resume passes such a yield on.
+ * The hook suspends a long-running script by a yield, which must reach the host through any number
+ * of coroutines. Stock Lua's yields cannot cross pcall and xpcall. So these run the function that
+ * they protect in a coroutine of its own, and every resume passes the hook's yields on.
  */
 import { SORT } from './sort.ts'
 
@@ -24,17 +24,17 @@ local concat = table.concat
 local rawpcall = pcall
 local MOST_NESTED = host.mostNested
 
--- From what scripts see to what it stands for.
+-- Maps each front that scripts see to the table hidden behind it.
 local behind = setmetatable({}, {__mode = 'k'})
 local function refuse() error('Attempt to modify a readonly table', 2) end
 local function missing(_, name) error("Script attempted to access nonexistent global variable '" .. tostring(name) .. "'", 2) end
 local function hidden(table)
   local front = {}
   behind[front] = table
-  local shown = {}
-  behind[shown] = {__index = table == real and missing or nil}
-  setmetatable(shown, {__newindex = refuse, __metatable = false})
-  setmetatable(front, {__index = table, __newindex = refuse, __metatable = shown})
+  local shownMeta = {}
+  behind[shownMeta] = {__index = table == real and missing or nil}
+  setmetatable(shownMeta, {__newindex = refuse, __metatable = false})
+  setmetatable(front, {__index = table, __newindex = refuse, __metatable = shownMeta})
   return front
 end
 
@@ -42,7 +42,7 @@ local globals = hidden(real)
 setmetatable(real, {__index = missing, __metatable = false})
 rawset(real, '_G', globals)
 
--- Going past metatables.
+-- Functions that bypass metatables refuse a front, or read the hidden table.
 local unguardedSort = real.table.sort
 host.behind = behind
 for kind, names in pairs({refuses = {'rawset', 'setmetatable'}, reads = {'rawget', 'next'}}) do
@@ -59,15 +59,15 @@ rawset(real, 'pairs', function(table)
   return next, table, nil
 end)
 
--- Coroutines. nested counts those that are being resumed inside of each other; current is the one that the script made.
+-- Coroutines. nested: how many are resumed inside one another; current: the innermost that the script itself has created.
 local nested = 0
 local current = nil
-local function letOthersRun() if mayYield() then rawyield() else goOn() end end
+local function passYieldOn() if mayYield() then rawyield() else goOn() end end
 
-local function ofScript(co, before, ok, ...)
+local function afterResume(co, before, ok, ...)
   if suspended() then
-    letOthersRun()
-    return ofScript(co, before, rawresume(co))
+    passYieldOn()
+    return afterResume(co, before, rawresume(co))
   end
   sorting = sortingAt[nested]
   nested = nested - 1
@@ -81,9 +81,9 @@ local function resume(co, ...)
   nested = nested + 1
   sortingAt[nested] = sorting
   current = co
-  return ofScript(co, before, rawresume(co, ...))
+  return afterResume(co, before, rawresume(co, ...))
 end
--- The place of an error is that of whoever called what wrap has made; two calls are between, of which one is a tail call.
+-- Level 3 is the caller of the function that wrap has returned: one of the two calls in between is a tail call.
 local function unwrapped(ok, ...)
   if not ok then
     local message = ...
@@ -112,10 +112,10 @@ rawset(real, 'coroutine', {
   end,
 })
 
--- A yield of the script's own goes through pcall as well.
+-- Passes the script's own yields on through pcall, too.
 local function protected(co, ok, ...)
   if suspended() then
-    letOthersRun()
+    passYieldOn()
     return protected(co, rawresume(co))
   end
   if ok and rawstatus(co) == 'suspended' then return protected(co, rawresume(co, rawyield(...))) end
@@ -127,7 +127,7 @@ local function unlessStopped(...)
   suspended()
   return ...
 end
--- Nothing can be suspended inside of a function that is not Lua, so that Lua's own pcall does, and messages of errors are as they should be.
+-- The hook cannot suspend a native function, so Lua's own pcall calls it. That also keeps its error messages right.
 local function try(body, ...)
   if nested >= MOST_NESTED then return false, 'stack overflow' end
   local co
@@ -141,8 +141,8 @@ local function try(body, ...)
   sortingAt[nested] = sorting
   return protected(co, rawresume(co, ...))
 end
--- Of an error that is a table, as those of redis.call are, pcall returns the text alone, so that scripts can add to it.
-local function shown(ok, ...)
+-- If an error is a table, as those of redis.call are, pcall returns its text only, so that scripts can append to it.
+local function withErrorText(ok, ...)
   if ok then return ok, ... end
   local message = ...
   if type(message) == 'table' then
@@ -157,7 +157,7 @@ local function handled(handler, ok, ...)
   if not handles then message = 'error in error handling' end
   return false, message
 end
-rawset(real, 'pcall', function(...) return shown(try(...)) end)
+rawset(real, 'pcall', function(...) return withErrorText(try(...)) end)
 rawset(real, 'xpcall', function(body, ...)
   if select('#', ...) == 0 then error("bad argument #2 to 'xpcall' (value expected)", 2) end
   return handled((...), try(body))

@@ -1,7 +1,7 @@
 /**
- * string.find, match, gmatch and gsub of the sandbox. Lua's own functions run where a pattern is
- * harmless for its subject; elsewhere ours run (patterns.ts), whose work is limited. Both take the
- * arguments of Lua's functions and answer alike.
+ * string.find, match, gmatch and gsub of the sandbox. Lua's own functions run if a pattern is
+ * harmless for its subject. Otherwise the functions here run, which use the limited matcher of
+ * patterns.ts. Both take the same arguments and return the same results.
  */
 import type { Bytes } from '../base/bytes.ts'
 import { bytesArgument, FIRST_UPVALUE, optionalInteger, raiseAt, upToZero } from './libraries/arguments.ts'
@@ -20,7 +20,7 @@ const MAX_COMPARISONS = 1e8
 /** Bytes of work of gsub for each byte of the subject, beside the matcher's steps. */
 const REPLACING_BYTES = 8
 
-/** One of our searches. `match` makes its only matcher. */
+/** A search of this file. `match` creates its only matcher. */
 type Search = (stack: LuaStack, match: (subject: Bytes, pattern: Bytes) => Matcher) => number
 
 /**

@@ -102,7 +102,7 @@ function drawMany(context: Context, args: Args): Reply {
   if (hash === undefined || count === 0) return []
   if (-count > MAX_DRAWN) throw valueOutOfRange()
   const { random } = context.server
-  const drawn = count < 0 ? drawAgainAndAgain(hash, -count, random) : drawDistinct(hash, count, random)
+  const drawn = count < 0 ? drawWithReplacement(hash, -count, random) : drawWithoutReplacement(hash, count, random)
   const reply: Reply[] = []
   for (const { field, value } of drawn) {
     if (!withValues) reply.push(field)
@@ -138,14 +138,14 @@ function drawOne(hash: Hash, random: Random): Drawn {
   return live[Math.floor(random() * live.length)]!
 }
 
-function drawAgainAndAgain(hash: Hash, count: number, random: Random): Drawn[] {
+function drawWithReplacement(hash: Hash, count: number, random: Random): Drawn[] {
   const drawn: Drawn[] = []
   while (drawn.length < count) drawn.push(drawOne(hash, random))
   return drawn
 }
 
 /** Returns up to `count` different fields; every live field if there are no more. */
-function drawDistinct(hash: Hash, count: number, random: Random): Drawn[] {
+function drawWithoutReplacement(hash: Hash, count: number, random: Random): Drawn[] {
   const { fields, liveSize } = hash
   if (count >= liveSize) return liveFields(hash)
   if (liveSize < fields.count || count > liveSize * WALK_FROM) return chosen(hash, count, random)

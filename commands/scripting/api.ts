@@ -1,4 +1,4 @@
-/** The table `redis` of scripts and functions. Names, arguments and error texts are Redis's. */
+/** The Lua table `redis` of scripts and functions. Names, arguments and error texts are Redis's. */
 import { createHash } from 'node:crypto'
 import type { Bytes } from '../../base/bytes.ts'
 import { isNumeric } from '../../lua/libraries/arguments.ts'
@@ -12,7 +12,7 @@ export type ScriptLogLevel = 'debug' | 'verbose' | 'notice' | 'warning'
 
 /** The server's services for scripts. */
 export interface ScriptHost {
-  /** Runs a command for the current script; an error is a normal reply. */
+  /** Runs a command for the current script. If it fails, the reply is an ErrorReply. */
   call(args: Bytes[]): Reply
   /** The protocol whose types the script wants in replies. */
   resp: 2 | 3
@@ -133,8 +133,8 @@ function called(stack: LuaStack, host: ScriptHost): Reply {
 
 /**
  * Returns the arguments of a call, or why they are invalid. Their total size is limited to Lua's
- * memory limit. Larger arguments repeat one string, which Lua holds once, while each argument
- * copies it here.
+ * memory limit. Only arguments that repeat a string can exceed it: Lua holds the string once, and
+ * each argument here is a copy.
  */
 function argumentsOf(stack: LuaStack): Bytes[] | 'no text' | 'too large' {
   const { top } = stack

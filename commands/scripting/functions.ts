@@ -1,6 +1,6 @@
 /**
- * FUNCTION: libraries of functions. They are stored like data: logged, replicated and in
- * checkpoints.
+ * FUNCTION: the commands on libraries of functions. Libraries are data: they are logged, replicated
+ * and written by checkpoints. The folder functions/ holds them; fcall.ts calls their functions.
  */
 import type { Bytes } from '../../base/bytes.ts'
 import { lowerCase } from '../../base/bytes.ts'
@@ -87,7 +87,7 @@ const dump = command({
   run: ({ keyspace }) => writePayload([...keyspace.libraries.entries()].map(([, code]) => code)),
 })
 
-/** ASYNC and SYNC are equal: neither takes long. */
+/** ASYNC and SYNC do the same, because neither takes long. */
 const flush = command({
   name: 'function|flush',
   group: 'scripting',

@@ -8,9 +8,9 @@
  * can be suspended and killed like the script. The open tables are a list here and also stand on
  * Lua's stack, the innermost on top.
  *
- * A few tables that repeatedly contain one another stand for a reply of exponential size. A reply
- * is therefore limited to the size of Lua's memory: each value counts VALUE_BYTES plus its own
- * bytes. Tables that do not share their contents never come near that limit.
+ * A few tables that contain one another several times stand for a reply of exponential size. A
+ * reply is therefore limited to the size of Lua's memory: each value counts VALUE_BYTES plus its
+ * own bytes. Tables that do not share their contents never come near that limit.
  */
 import type { Bytes } from '../../base/bytes.ts'
 import type { LuaStack } from '../../lua/stack.ts'
@@ -24,7 +24,8 @@ const VALUES_PER_ADVANCE = 2000
 /** Counted for each value in addition to its bytes: about its cost in a reply. */
 const VALUE_BYTES = 32
 /**
- * V8 allocates this many places for an array that grows from empty. A copy has exactly its length.
+ * V8 reserves room for this many elements in an array that grows from empty. A shorter list is
+ * copied to drop the unused room.
  */
 const GROWN_LENGTH = 17
 /** Room on Lua's stack for a key, its value, a copy and a name. */
@@ -106,7 +107,7 @@ export class ScriptResult {
     this.takeTop()
   }
 
-  /** Ends a table and pops this many values, including the table, from the stack. */
+  /** Ends a table. Pops `values` values from the stack, including the table. */
   private endTable({ kind, replies: grown }: OpenTable, values: number): void {
     this.stack.pop(values)
     this.tables.pop()

@@ -2,7 +2,7 @@
  * Runs scripts and functions: one at a time, each as one unit, and in slices if it is slow.
  *
  *   run -> reply                                     or, after busy-reply-threshold,
- *   run -> SUSPENDED, slice, slice ... -> finished   with the unit open meanwhile: other clients
+ *   run -> SUSPENDED, slice, slice ... -> endPart    with the unit open meanwhile: other clients
  *                                                    get BUSY, and the log holds nothing of it
  *
  * The clock stands still for a script from its start to its end.
@@ -40,7 +40,7 @@ export interface ScriptCall {
   readonly flags: ScriptFlags | null
   /** True for the commands EVAL_RO, EVALSHA_RO and FCALL_RO. */
   readonly isReadOnly: boolean
-  /** The request, for FUNCTION STATS. */
+  /** The words of the request: they hold the keys and arguments, and FUNCTION STATS shows them. */
   readonly request: readonly Bytes[]
   /** The number of words from position 3 on that are keys. */
   readonly keyCount: number
@@ -48,15 +48,18 @@ export interface ScriptCall {
   readonly pushArguments: (call: ScriptCall) => number
 }
 
-/** The surroundings of a runner. */
+/** The runner's dependencies. */
 export interface RunnerOptions {
   readonly keyspace: Keyspace
   readonly executor: () => Executor
   readonly monotonicMs: () => number
-  /** Runs something in a turn of its own. */
+  /** Runs a function in a later turn. */
   readonly later: (run: () => void) => void
   readonly log: (level: ScriptLogLevel, message: Bytes) => void
-  /** Why a script with these flags (null: none declared) must not start now; null if it may. */
+  /**
+   * Returns why a script with these flags must not start now; null if it may start. `flags` is null
+   * if the script declares none.
+   */
   readonly refusalOf: (flags: ScriptFlags | null, how: 'reading' | 'writing') => Bytes | null
   /** True on a replica that must not serve its data. */
   readonly isStale: () => boolean
@@ -80,16 +83,16 @@ export class ScriptRunner implements ScriptHost {
   private changesBefore = 0
   private mayWrite = true
   /**
-   * The script was allowed to write. Later refusals no longer apply, so that it is not cut off
+   * The gates have let the script write. They are not asked again, so that it is not cut off
    * half-way.
    */
-  private isWriting = false
+  private hasBegunWriting = false
   private readonly client = new ScriptClient()
   private server: ServerPort | null = null
-  /** DEBUG SET-DISABLE-DENY-SCRIPTS */
+  /** Scripts may call commands with the flag `noscript` (DEBUG SET-DISABLE-DENY-SCRIPTS). */
   deniesNothing = false
   private isKilled = false
-  /** The conversion of the script's return value, while it is suspended. */
+  /** The conversion of the return value, if that was suspended; null while the script runs. */
   private result: ScriptResult | null = null
   /** The script returned the error of a command, which has been counted. */
   private isResultCounted = false
@@ -108,7 +111,7 @@ export class ScriptRunner implements ScriptHost {
     this.server = context.server
     this.client.become(context.session)
     this.mayWrite = !call.isReadOnly && call.flags?.noWrites !== true
-    this.isWriting = false
+    this.hasBegunWriting = false
     this.clockMs = keyspace.nowMs
     this.startedMs = this.options.executor().clock.startMs
     this.changesBefore = keyspace.changes
@@ -137,7 +140,7 @@ export class ScriptRunner implements ScriptHost {
     return this.isKilled ? machine.stop(KILLED) : machine.resume()
   }
 
-  /** The protocol set by redis.setresp, whose types the script's commands answer in. */
+  /** The protocol of the replies that the script gets, as set by redis.setresp. */
   get resp(): 2 | 3 {
     return this.client.resp
   }
@@ -152,21 +155,21 @@ export class ScriptRunner implements ScriptHost {
     const executor = this.options.executor()
     const runtime = executor.runtimes.resolve(args)
     if (runtime === undefined || (runtime.command.subcommands !== undefined && args.length > 1)) {
-      return this.refuse('ERR Unknown Redis command called from script')
+      return this.countedError('ERR Unknown Redis command called from script')
     }
-    if (!hasRightArity(runtime, args.length)) return this.refuse('ERR Wrong number of args calling Redis command from script')
-    if (runtime.isForbiddenInScripts && !this.deniesNothing) return this.refuse('ERR This Redis command is not allowed from script')
+    if (!hasRightArity(runtime, args.length)) return this.countedError('ERR Wrong number of args calling Redis command from script')
+    if (runtime.isForbiddenInScripts && !this.deniesNothing) return this.countedError('ERR This Redis command is not allowed from script')
     const isGated = executor.gating.gated !== 'none'
-    if (isGated && !runtime.command.flags.includes('stale') && this.options.isStale()) return this.refuse(STALE)
+    if (isGated && !runtime.command.flags.includes('stale') && this.options.isStale()) return this.countedError(STALE)
     if (!client.user.isUnrestricted) {
       const denial = server.acl.refusal(client.caller as Session, runtime.command, args, 'lua', this.options.keyspace.nowMs)
-      if (denial !== null) return this.refuse(`ERR ACL failure in script: ${denial.text}`)
+      if (denial !== null) return this.countedError(`ERR ACL failure in script: ${denial.text}`)
     }
-    if (!mayWrite && runtime.mayWrite) return this.refuse(NO_WRITES)
-    if (runtime.isWrite && !this.isWriting) {
+    if (!mayWrite && runtime.mayWrite) return this.countedError(NO_WRITES)
+    if (runtime.isWrite && !this.hasBegunWriting) {
       const refusal = isGated ? executor.gating.refusal(runtime, args, client) : null
-      if (refusal !== null) return this.refuse(refusal)
-      this.isWriting = true
+      if (refusal !== null) return this.countedError(refusal)
+      this.hasBegunWriting = true
     }
     const reply = executor.runPart(new Request(client, args, runtime))
     this.running?.machine.noteTime(executor.clock.partStartMs)
@@ -208,16 +211,16 @@ export class ScriptRunner implements ScriptHost {
   }
 
   /** Schedules the next slice in a turn of its own. */
-  private goOn(): void {
-    this.options.later(() => this.slice())
+  private scheduleSlice(): void {
+    this.options.later(() => this.runNextSlice())
   }
 
-  private slice(): void {
+  private runNextSlice(): void {
     if (this.running === null) return
     const { keyspace } = this.options
     const { nowMs } = keyspace
     keyspace.setClock(this.clockMs)
-    const reply = this.result === null ? this.runSlice(this.continueOrStop) : this.convertFurther(this.result)
+    const reply = this.result === null ? this.runSlice(this.continueOrStop) : this.continueConversion(this.result)
     keyspace.setClock(nowMs)
     if (reply !== SUSPENDED) this.options.executor().endPart(reply)
   }
@@ -228,31 +231,34 @@ export class ScriptRunner implements ScriptHost {
     try {
       const state = run()
       if (state === 'suspended') return this.suspend()
-      return state === 'done' ? this.convert(this.beginResult(running)) : this.over(state, this.failure(running))
+      return state === 'done' ? this.convert(this.beginResult(running)) : this.endRun(state, this.failure(running))
     } catch (error) {
-      return this.broken(error)
+      return this.abandonMachine(error)
     }
   }
 
+  /** Leaves the unit suspended until the next slice. */
   private suspend(): Reply {
-    this.goOn()
+    this.scheduleSlice()
     return SUSPENDED
   }
 
-  private over(state: RunState, reply: Reply): Reply {
+  /** Ends the run; `state` tells the machine whether the function failed. */
+  private endRun(state: RunState, reply: Reply): Reply {
     this.running?.machine.finish(state)
     this.running = null
     this.result = null
     return reply
   }
 
-  private broken(error: unknown): Reply {
+  /** Marks the machine as broken and returns the error for the client. */
+  private abandonMachine(error: unknown): Reply {
     rethrowAssertion(error)
     const { machine } = this.running as ScriptCall
     machine.isBroken = true
     this.running = null
     this.result = null
-    return this.refuse(`ERR the script broke the machine it ran in: ${errorText(error)}`)
+    return this.countedError(`ERR the script broke the machine it ran in: ${errorText(error)}`)
   }
 
   private beginResult({ machine: { stack } }: ScriptCall): ScriptResult {
@@ -272,22 +278,22 @@ export class ScriptRunner implements ScriptHost {
         return this.suspend()
       }
     } catch (error) {
-      if (error instanceof ReplyTooLarge) return this.over('done', this.refuse(REPLY_TOO_LARGE))
+      if (error instanceof ReplyTooLarge) return this.endRun('done', this.countedError(REPLY_TOO_LARGE))
       throw error
     }
     const { reply } = result
     if (reply instanceof ErrorReply && !this.isResultCounted) this.count(reply.text)
-    return this.over('done', reply)
+    return this.endRun('done', reply)
   }
 
-  private convertFurther(result: ScriptResult): Reply {
+  private continueConversion(result: ScriptResult): Reply {
     const { machine, name } = this.running as ScriptCall
-    if (this.isKilled) return this.over('done', this.refuse(`ERR ${KILLED} script: ${name}`))
+    if (this.isKilled) return this.endRun('done', this.countedError(`ERR ${KILLED} script: ${name}`))
     machine.beginSlice()
     try {
       return this.convert(result)
     } catch (error) {
-      return this.broken(error)
+      return this.abandonMachine(error)
     }
   }
 
@@ -305,11 +311,11 @@ export class ScriptRunner implements ScriptHost {
     const place = machine.errorPlace()
     const where = place === null ? '' : `, on ${place.source}:${place.line}.`
     const whole = `${text ?? 'ERR unknown error'} script: ${name}${where}`
-    return isCounted ? new ErrorReply(whole) : this.refuse(whole)
+    return isCounted ? new ErrorReply(whole) : this.countedError(whole)
   }
 
   /** Counts an error and returns it as a reply. */
-  private refuse(text: Bytes): ErrorReply {
+  private countedError(text: Bytes): ErrorReply {
     this.count(text)
     return new ErrorReply(text)
   }

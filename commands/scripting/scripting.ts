@@ -1,8 +1,8 @@
 /**
  * The scripts of EVAL: their Lua machine and the scripts compiled in it. The SHA-1 digest of its
- * text identifies a script. Scripts of SCRIPT LOAD stay until SCRIPT FLUSH. Of the scripts of EVAL
- * the last few hundred are kept, as in Redis 7.4. When a script has broken the machine, a new one
- * is created and scripts are compiled again on demand.
+ * text identifies a script. A script of SCRIPT LOAD stays until SCRIPT FLUSH. Of the others, the
+ * last MAX_EVALUATED_SCRIPTS are kept, as in Redis 7.4. When a script has broken the machine, the
+ * next run creates a new one, and scripts are compiled again on demand.
  */
 import { assert } from '../../base/assert.ts'
 import { type Bytes, detached } from '../../base/bytes.ts'
@@ -15,15 +15,16 @@ import type { ScriptCall, ScriptRunner } from './runner.ts'
 import { pushWords } from './values.ts'
 
 const CHUNK_NAME = '@user_script'
-/** The number of kept scripts that SCRIPT LOAD did not load. */
+/** The maximum number of scripts that SCRIPT LOAD has not loaded. */
 const MAX_EVALUATED_SCRIPTS = 500
 
 export interface Script {
   readonly text: Bytes
   readonly digest: Bytes
   readonly flags: ScriptFlags | null
+  /** SCRIPT LOAD has loaded it, so it stays until SCRIPT FLUSH. */
   isLoaded: boolean
-  /** The machine in which it is compiled. */
+  /** The machine in which it is compiled; null before the first time. */
   machine: LuaMachine | null
   reference: FunctionReference
 }
@@ -33,11 +34,12 @@ export class Scripting implements ScriptingPort {
   readonly runner: ScriptRunner
   private readonly makeMachine: () => LuaMachine
   private current: LuaMachine | null = null
-  /** The machine's references to two names. */
+  /** References in the machine to the strings `KEYS` and `ARGV`. */
   private keysName = 0
   private argvName = 0
   private readonly byText = new Map<Bytes, Script>()
   private readonly byDigest = new Map<Bytes, Script>()
+  /** The number of scripts that SCRIPT LOAD has not loaded. */
   private evaluated = 0
 
   constructor(runner: ScriptRunner, makeMachine: () => LuaMachine) {
@@ -139,7 +141,7 @@ export class Scripting implements ScriptingPort {
     return script
   }
 
-  /** Evicts the script that was evaluated first. */
+  /** Evicts the oldest script that SCRIPT LOAD has not loaded. */
   private evict(): void {
     for (const script of this.byText.values()) {
       if (script.isLoaded) continue

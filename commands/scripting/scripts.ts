@@ -1,4 +1,4 @@
-/** EVAL EVALSHA EVAL_RO EVALSHA_RO SCRIPT */
+/** The commands EVAL, EVALSHA, EVAL_RO, EVALSHA_RO and SCRIPT. scripting.ts keeps the scripts. */
 import { lowerCase } from '../../base/bytes.ts'
 import { type Args, type Command, type CommandFlag, command, type KeyAccess, type KeySpec } from '../contract/command.ts'
 import type { Context } from '../contract/context.ts'
@@ -32,7 +32,7 @@ function requireKeyCount(args: Args): number {
   return withinArguments(args, requireSafeInteger(args[2], Number.MIN_SAFE_INTEGER, Number.MAX_SAFE_INTEGER))
 }
 
-/** Returns a number of keys. Throws if it exceeds the number of words. */
+/** Returns `count`, a number of keys. Throws if it is negative or exceeds the words from 3 on. */
 export function withinArguments(args: Args, count: number): number {
   if (count > args.length - 3) throw tooManyKeys()
   if (count < 0) throw clientError("ERR Number of keys can't be negative")
@@ -145,7 +145,7 @@ const exists = command({
   run: ({ server }, args) => args.slice(2).map((digest) => (scriptingOf(server).has(lowerCase(digest)) ? 1 : 0)),
 })
 
-/** Either way, V8 frees the memory when it collects garbage. */
+/** ASYNC and SYNC do the same: V8 frees the memory when it collects garbage. */
 const flush = command({
   name: 'script|flush',
   group: 'scripting',

@@ -1,6 +1,6 @@
 /**
- * Unions, intersections and differences of sorted sets; sets take part with score 1. All keys are
- * checked before the options.
+ * Unions, intersections and differences of sorted sets. A plain set may take part; its members have
+ * score 1. The types of all keys are checked before the options.
  */
 import type { Bytes } from '../../base/bytes.ts'
 import type { Database } from '../../storage/keyspace/database.ts'
@@ -132,9 +132,9 @@ const storing = {
   keys: [...firstKey('OW', 'update'), numkeysAt(2)],
   verbatim: true,
 } as const
-const subtracting =
+const differenceComplexity =
   'O(L + (N-K)log(N)) worst case where L is the total number of elements in all the sets, N is the size of the first set, and K is the size of the result set.'
-const intersecting =
+const intersectionComplexity =
   'O(N*K)+O(M*log(M)) worst case with N being the smallest input sorted set, K being the number of input sorted sets and M being the number of elements in the resulting sorted set.'
 
 const zunion = command({
@@ -151,7 +151,7 @@ const zinter = command({
   ...shared,
   name: 'zinter',
   summary: 'Returns the intersect of multiple sorted sets.',
-  complexity: intersecting,
+  complexity: intersectionComplexity,
   syntax: 'ZINTER numkeys key [key ...] [WEIGHTS weight [weight ...]] [AGGREGATE <SUM | MIN | MAX>] [WITHSCORES]',
   run: (context, args) => reply(context, args, 'intersection', 'zinter'),
 })
@@ -160,7 +160,7 @@ const zdiff = command({
   ...shared,
   name: 'zdiff',
   summary: 'Returns the difference between multiple sorted sets.',
-  complexity: subtracting,
+  complexity: differenceComplexity,
   syntax: 'ZDIFF numkeys key [key ...] [WITHSCORES]',
   run: (context, args) => reply(context, args, 'difference', 'zdiff'),
 })
@@ -179,7 +179,7 @@ const zinterstore = command({
   ...storing,
   name: 'zinterstore',
   summary: 'Stores the intersect of multiple sorted sets in a key.',
-  complexity: intersecting,
+  complexity: intersectionComplexity,
   syntax: 'ZINTERSTORE destination numkeys key [key ...] [WEIGHTS weight [weight ...]] [AGGREGATE <SUM | MIN | MAX>]',
   run: (context, args) => store(context, args, 'intersection', 'zinterstore'),
 })
@@ -189,7 +189,7 @@ const zdiffstore = command({
   name: 'zdiffstore',
   since: '6.2.0',
   summary: 'Stores the difference of multiple sorted sets in a key.',
-  complexity: subtracting,
+  complexity: differenceComplexity,
   syntax: 'ZDIFFSTORE destination numkeys key [key ...]',
   run: (context, args) => store(context, args, 'difference', 'zdiffstore'),
 })

@@ -2,9 +2,9 @@
  * The union, intersection and difference of sorted sets and sets, member by member in byte order,
  * with the resulting scores.
  *
- * As in Redis the smaller sets come first, and of equal ones the earlier. The order decides how
- * scores are added up, and sums of doubles depend on it. A score becomes 0 if a weight times
- * infinity is no number, or if infinities cancel out.
+ * As in Redis, smaller sets come first, and sets of equal size keep their order. Scores are added
+ * in that order, on which sums of doubles depend. A score that would be NaN is 0: 0 times infinity,
+ * or infinity minus infinity.
  */
 import type { Bytes } from '../../base/bytes.ts'
 import type { TreeCursor } from '../../storage/tree/cursor.ts'
@@ -21,8 +21,8 @@ export interface Source {
 export type Aggregate = 'sum' | 'min' | 'max'
 
 /**
- * The members of a result in ascending order, each with its score. Each `next` moves to the
- * following member, at first to the first one.
+ * A cursor over the members of a result in byte order, with their scores. The first `next` moves to
+ * the first member. `next` returns false at the end.
  */
 export interface Merge {
   readonly member: Bytes
@@ -40,7 +40,7 @@ function zeroForNaN(score: number): number {
 
 function aggregated(before: number, score: number, aggregate: Aggregate): number {
   if (aggregate === 'sum') return zeroForNaN(before + score)
-  // Not Math.min: a score that is not a number is never taken.
+  // Not Math.min, which returns NaN if either is: a NaN must never be taken.
   const isTaken = aggregate === 'min' ? score < before : score > before
   return isTaken ? score : before
 }
@@ -112,7 +112,7 @@ export class ScoredDifference implements Merge {
 
   constructor(first: Source, others: readonly Source[]) {
     this.first = first.value.members.cursor(0)
-    // The larger sets are likelier to have a member, so they come first.
+    // Larger sets are asked first, because they are more likely to have the member.
     this.others = bySize(others)
       .reverse()
       .map((source) => new ScoreProbe(source, first.value.size))

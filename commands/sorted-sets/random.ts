@@ -8,11 +8,11 @@ import { isToken, MAX_INT64, requireInteger } from '../parsing/args.ts'
 import { readAs } from '../parsing/values.ts'
 import { scoredReply } from './words.ts'
 
-/** Above this part of a set, a walk is cheaper than drawing. */
+/** From this share of a set on, one walk through the set is cheaper than drawing ranks. */
 const WALK_FROM = 1 / 3
 /**
- * The largest number of members in one call, because the reply must fit in memory. Redis has no
- * limit.
+ * The maximum number of members drawn with replacement, because the reply must fit in memory. Redis
+ * has no limit.
  */
 const MAX_DRAWN = 10_000_000
 
@@ -36,7 +36,7 @@ const zrandmember = command({
     const set = readAs(db, args[1], SortedSet)
     if (set === undefined || count === 0) return []
     if (-count > MAX_DRAWN) throw valueOutOfRange()
-    const drawn = count < 0 ? drawAgainAndAgain(set, -count, random) : drawDistinct(set, count, random)
+    const drawn = count < 0 ? drawWithReplacement(set, -count, random) : drawWithoutReplacement(set, count, random)
     return args.length > 3 ? scoredReply(drawn, session.resp) : drawn.map(memberOf)
   },
 })
@@ -61,13 +61,13 @@ function drawOne(set: SortedSet, random: Random): ScoredMember {
   return set.at(Math.floor(random() * set.size))
 }
 
-function drawAgainAndAgain(set: SortedSet, count: number, random: Random): ScoredMember[] {
+function drawWithReplacement(set: SortedSet, count: number, random: Random): ScoredMember[] {
   const drawn: ScoredMember[] = []
   while (drawn.length < count) drawn.push(drawOne(set, random))
   return drawn
 }
 
-function drawDistinct(set: SortedSet, count: number, random: Random): ScoredMember[] {
+function drawWithoutReplacement(set: SortedSet, count: number, random: Random): ScoredMember[] {
   return count < set.size * WALK_FROM ? drawRanks(set, count, random) : pickByWalk(set, count, random)
 }
 

@@ -2,7 +2,7 @@
  * Ranges of sorted sets by rank, by score, or by member if all scores are equal: counted, returned,
  * stored.
  *
- * Difference from Redis: a range of members is in byte order also if the scores differ; Redis does
+ * Difference from Redis: a range of members is in byte order even if the scores differ. Redis does
  * not define that case.
  */
 import type { Bytes } from '../../base/bytes.ts'
@@ -16,14 +16,25 @@ import { Options, requireClampedInteger } from '../parsing/args.ts'
 import { readAs } from '../parsing/values.ts'
 import { pushScored, type Range, ranksOf, requireRange, storeMembers } from './words.ts'
 
-/** Properties that the command's name decides; null if its options do. */
+/** The properties of a range that follow from the command's name. */
 interface RangeKind {
+  /** Null if options decide. */
   readonly by: Range['by'] | null
+  /** Null if options decide. */
   readonly direction: Direction | null
-  readonly scores: 'may be asked for' | 'are stored'
+  /** Only a reply has the option WITHSCORES. */
+  readonly purpose: 'reply' | 'store'
 }
 
 type Direction = 'forward' | 'backward'
+
+const ANY: RangeKind = { by: null, direction: null, purpose: 'reply' }
+const STORED: RangeKind = { ...ANY, purpose: 'store' }
+const BACKWARD: RangeKind = { ...ANY, by: 'rank', direction: 'backward' }
+const BY_SCORE: RangeKind = { ...ANY, by: 'score', direction: 'forward' }
+const BY_SCORE_BACKWARD: RangeKind = { ...ANY, by: 'score', direction: 'backward' }
+const BY_LEX: RangeKind = { ...ANY, by: 'lex', direction: 'forward' }
+const BY_LEX_BACKWARD: RangeKind = { ...ANY, by: 'lex', direction: 'backward' }
 
 interface RangeRequest {
   readonly range: Range
@@ -42,7 +53,7 @@ function rangeRequest(args: Args, at: number, kind: RangeKind): RangeRequest {
   let offset = 0
   let limit = -1
   while (options.more) {
-    if (kind.scores === 'may be asked for' && options.take('withscores')) withScores = true
+    if (kind.purpose === 'reply' && options.take('withscores')) withScores = true
     else if (options.left > 2 && options.take('limit')) {
       offset = requireClampedInteger(options.value())
       limit = requireClampedInteger(options.value())
@@ -64,7 +75,7 @@ function rangeRequest(args: Args, at: number, kind: RangeKind): RangeRequest {
 }
 
 /** A cursor over members with their scores. */
-interface ScoredMembers {
+interface ScoredMemberCursor {
   readonly member: Bytes
   readonly detachedMember: Bytes
   readonly score: number
@@ -72,11 +83,11 @@ interface ScoredMembers {
 }
 
 interface Selection {
-  readonly cursor: ScoredMembers
+  readonly cursor: ScoredMemberCursor
   readonly count: number
 }
 
-/** The part of a set that a request selects; undefined if it is empty. */
+/** Returns the members that a request selects; undefined if there are none. */
 function select(set: SortedSet, { range, direction, offset, limit }: RangeRequest): Selection | undefined {
   const isBackward = direction === 'backward'
   let { from, to } = ranksOf(set, range)
@@ -101,8 +112,8 @@ function answer({ db, session }: Context, args: Args, kind: RangeKind): Reply {
 }
 
 const shared = { group: 'sorted-set', arity: -4, flags: ['readonly'], keys: firstKey('RO', 'access') } as const
-const answering = 'O(log(N)+M) with N being the number of elements in the sorted set and M the number of elements returned.'
-const limited =
+const rangeComplexity = 'O(log(N)+M) with N being the number of elements in the sorted set and M the number of elements returned.'
+const limitedComplexity =
   'O(log(N)+M) with N being the number of elements in the sorted set and M the number of elements being returned. If M is constant (e.g. always asking for the first 10 elements with LIMIT), you can consider it O(log(N)).'
 const deprecated = { ...shared, docFlags: ['deprecated'], deprecatedSince: '6.2.0' } as const
 
@@ -111,26 +122,18 @@ const zrange = command({
   name: 'zrange',
   since: '1.2.0',
   summary: 'Returns members in a sorted set within a range of indexes.',
-  complexity: answering,
+  complexity: rangeComplexity,
   syntax: 'ZRANGE key start stop [BYSCORE | BYLEX] [REV] [LIMIT offset count] [WITHSCORES]',
   history: [['6.2.0', 'Added the `REV`, `BYSCORE`, `BYLEX` and `LIMIT` options.']],
   run: (context, args) => answer(context, args, ANY),
 })
-
-const ANY: RangeKind = { by: null, direction: null, scores: 'may be asked for' }
-const STORED: RangeKind = { ...ANY, scores: 'are stored' }
-const BACKWARD: RangeKind = { ...ANY, by: 'rank', direction: 'backward' }
-const BY_SCORE: RangeKind = { ...ANY, by: 'score', direction: 'forward' }
-const BY_SCORE_BACKWARD: RangeKind = { ...ANY, by: 'score', direction: 'backward' }
-const BY_LEX: RangeKind = { ...ANY, by: 'lex', direction: 'forward' }
-const BY_LEX_BACKWARD: RangeKind = { ...ANY, by: 'lex', direction: 'backward' }
 
 const zrevrange = command({
   ...deprecated,
   name: 'zrevrange',
   since: '1.2.0',
   summary: 'Returns members in a sorted set within a range of indexes in reverse order.',
-  complexity: answering,
+  complexity: rangeComplexity,
   syntax: 'ZREVRANGE key start stop [WITHSCORES]',
   replacedBy: '`ZRANGE` with the `REV` argument',
   run: (context, args) => answer(context, args, BACKWARD),
@@ -141,7 +144,7 @@ const zrangebyscore = command({
   name: 'zrangebyscore',
   since: '1.0.5',
   summary: 'Returns members in a sorted set within a range of scores.',
-  complexity: limited,
+  complexity: limitedComplexity,
   syntax: 'ZRANGEBYSCORE key min max [WITHSCORES] [LIMIT offset count]',
   history: [['2.0.0', 'Added the `WITHSCORES` modifier.']],
   replacedBy: '`ZRANGE` with the `BYSCORE` argument',
@@ -153,7 +156,7 @@ const zrevrangebyscore = command({
   name: 'zrevrangebyscore',
   since: '2.2.0',
   summary: 'Returns members in a sorted set within a range of scores in reverse order.',
-  complexity: limited,
+  complexity: limitedComplexity,
   syntax: 'ZREVRANGEBYSCORE key max min [WITHSCORES] [LIMIT offset count]',
   history: [['2.1.6', '`min` and `max` can be exclusive.']],
   replacedBy: '`ZRANGE` with the `REV` and `BYSCORE` arguments',
@@ -165,7 +168,7 @@ const zrangebylex = command({
   name: 'zrangebylex',
   since: '2.8.9',
   summary: 'Returns members in a sorted set within a lexicographical range.',
-  complexity: limited,
+  complexity: limitedComplexity,
   syntax: 'ZRANGEBYLEX key min max [LIMIT offset count]',
   replacedBy: '`ZRANGE` with the `BYLEX` argument',
   run: (context, args) => answer(context, args, BY_LEX),
@@ -176,7 +179,7 @@ const zrevrangebylex = command({
   name: 'zrevrangebylex',
   since: '2.8.9',
   summary: 'Returns members in a sorted set within a lexicographical range in reverse order.',
-  complexity: limited,
+  complexity: limitedComplexity,
   syntax: 'ZREVRANGEBYLEX key max min [LIMIT offset count]',
   replacedBy: '`ZRANGE` with the `REV` and `BYLEX` arguments',
   run: (context, args) => answer(context, args, BY_LEX_BACKWARD),

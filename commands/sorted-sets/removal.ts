@@ -1,6 +1,6 @@
 /**
- * Removing members of sorted sets: by range, and the least or greatest members, with blocking
- * variants.
+ * Commands that remove members of sorted sets: ZREMRANGEBY... by range, ZPOPMIN and the like from
+ * an end, some of them blocking. ZREM is in sorted-sets.ts.
  */
 
 import type { Bytes } from '../../base/bytes.ts'
@@ -138,8 +138,8 @@ function popReply(context: Context, args: Args, end: End): Reply {
   return scoredReply(popped, args.length === 3 ? context.session.resp : 2)
 }
 
-/** The first key that exists. Throws WRONGTYPE if it holds no sorted set. */
-function firstThere({ db }: Context, keys: readonly Bytes[]): { readonly key: Bytes; readonly set: SortedSet } | undefined {
+/** Returns the first key that exists. Throws WRONGTYPE if it holds no sorted set. */
+function firstExisting({ db }: Context, keys: readonly Bytes[]): { readonly key: Bytes; readonly set: SortedSet } | undefined {
   for (const key of keys) {
     db.keyspace.eviction.makeRoom()
     const set = findAs(db, key, SortedSet)
@@ -151,7 +151,7 @@ function firstThere({ db }: Context, keys: readonly Bytes[]): { readonly key: By
 const numkeysFrom = (position: number): readonly KeySpec[] => [
   { access: ['RW', 'access', 'delete'], begin: { index: position }, find: { countIndex: 0, first: 1, step: 1 } },
 ]
-const manyPops =
+const mpopComplexity =
   'O(K) + O(M*log(N)) where K is the number of provided keys, N being the number of elements in the sorted set, and M being the number of elements popped.'
 
 const zmpop = command({
@@ -160,7 +160,7 @@ const zmpop = command({
   since: '7.0.0',
   summary:
     'Returns the highest- or lowest-scoring members from one or more sorted sets after removing them. Deletes the sorted set if the last member was popped.',
-  complexity: manyPops,
+  complexity: mpopComplexity,
   syntax: 'ZMPOP numkeys key [key ...] <MIN | MAX> [COUNT count]',
   arity: -4,
   flags: ['write'],
@@ -174,7 +174,7 @@ const bzmpop = command({
   since: '7.0.0',
   summary:
     'Removes and returns a member by score from one or more sorted sets. Blocks until a member is available otherwise. Deletes the sorted set if the last element was popped.',
-  complexity: manyPops,
+  complexity: mpopComplexity,
   syntax: 'BZMPOP timeout numkeys key [key ...] <MIN | MAX> [COUNT count]',
   arity: -5,
   flags: ['write', 'blocking'],
@@ -218,7 +218,7 @@ function requireAtLeastOne(word: Bytes, error: () => ClientError): number {
 
 /** Returns `[key, [[member, score] ...]]`; undefined if none of the keys exists. */
 function popMany(context: Context, { keys, end, count }: PopRequest): Reply | undefined {
-  const found = firstThere(context, keys)
+  const found = firstExisting(context, keys)
   if (found === undefined) return undefined
   const { key, set } = found
   const popped = pop(context, key, set, end, count)
@@ -258,7 +258,7 @@ const bzpopmax = command({
 function popOrWait(context: Context, args: Args, end: End): Reply {
   const timeoutMs = requireTimeout(args[args.length - 1]!)
   const keys = args.slice(1, -1)
-  const found = firstThere(context, keys)
+  const found = firstExisting(context, keys)
   if (found === undefined) return wait(context, keys, timeoutMs)
   const { key, set } = found
   const [popped] = pop(context, key, set, end, 1)

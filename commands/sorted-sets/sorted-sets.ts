@@ -1,6 +1,6 @@
 /**
- * Sorted sets: commands on single members. ranges.ts has the ranges, algebra.ts combines several
- * sets.
+ * Sorted sets: commands on single members, ZCARD and ZSCAN. ranges.ts has the ranges, removal.ts
+ * removes ranges and pops members, algebra.ts combines several sets.
  *
  * Difference from Redis: a score of -0 is 0, as it is in Redis's listpacks, but not in its
  * skiplists.
@@ -18,7 +18,7 @@ import { formatDouble } from '../parsing/format-double.ts'
 import { dropIfEmpty, findAs, readAs, writableAs } from '../parsing/values.ts'
 import { requireMember, requireScore } from './words.ts'
 
-/** ZADD's options, one bit each. */
+/** The options of ZADD, one bit each. */
 const NX = 1
 const XX = 2
 const GT = 4
@@ -79,7 +79,7 @@ function requirePossible(options: number, words: number): void {
   if ((options & INCR) !== 0 && words > 2) throw clientError('ERR INCR option supports a single increment-element pair')
 }
 
-/** Returns the number of new members, with CH plus those whose score changed. */
+/** Returns the number of new members; with CH, of new members and of changed scores. */
 function add(context: Context, args: Args, from: number, options: number): Reply {
   const { db, server } = context
   const scores: number[] = []
@@ -87,7 +87,7 @@ function add(context: Context, args: Args, from: number, options: number): Reply
     scores.push(requireScore(args[i]!))
     requireMember(args[i + 1]!)
   }
-  // A new set gets its first pair regardless of GT and LT.
+  // A set that is created here is never left empty: GT and LT do not apply to new members.
   const set = (options & XX) === 0 ? writableAs(db, args[1], SortedSet) : findAs(db, args[1], SortedSet)
   if (set === undefined) return 0
   let added = 0

@@ -1,6 +1,6 @@
 /**
- * Reading the words of sorted set commands (scores; ranges of ranks, scores and members), and
- * writing members into replies.
+ * Parses the words of sorted set commands: scores, and ranges of ranks, scores and members. Also
+ * writes members into replies and stores them at a key.
  */
 import type { Bytes } from '../../base/bytes.ts'
 import { EVENT_SORTED_SET } from '../../storage/keyspace/key-events.ts'
@@ -47,7 +47,7 @@ export type Range =
   | { readonly by: 'score'; readonly min: ScoreBound; readonly max: ScoreBound }
   | { readonly by: 'lex'; readonly min: LexBound; readonly max: LexBound }
 
-/** The range between two words. Throws Redis's error for words that are no bounds of this kind. */
+/** Parses the two bounds of a range. Throws Redis's error for an invalid bound. */
 export function requireRange(by: Range['by'], min: Bytes, max: Bytes): Range {
   if (by === 'rank') return { by, start: requireClampedInteger(min), stop: requireClampedInteger(max) }
   if (by === 'score') return { by, min: scoreBound(min), max: scoreBound(max) }
@@ -81,8 +81,8 @@ function lexBound(word: Bytes): LexBound {
 }
 
 /**
- * Ranks from `from` to before `to`: by score, or in byte order for ranges of members. Empty unless
- * `to` is above `from`.
+ * A half-open interval of ranks: `from` is included, `to` is not. The ranks are those in score
+ * order, or in byte order for ranges of members. The interval is empty if `to` is at most `from`.
  */
 export interface Ranks {
   from: number

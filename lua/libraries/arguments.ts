@@ -1,7 +1,7 @@
 /**
- * Lua's auxiliary library, which checks arguments of C functions, for ours: strict checks, and
- * errors with its texts. Integers are those of a 64-bit machine, where Redis runs: a double loses
- * its fraction, and one out of range becomes the least integer.
+ * Checks the arguments of host functions as Lua's auxiliary library (lauxlib.c) checks those of C
+ * functions, with its error texts. Integers have 64 bits, as where Redis runs: a double loses its
+ * fraction, and one out of range becomes the least integer.
  */
 import type { Bytes } from '../../base/bytes.ts'
 import { LUA_GLOBALS } from '../api.ts'
@@ -9,7 +9,7 @@ import type { LuaStack } from '../stack.ts'
 
 const OUT_OF_MEMORY = 'not enough memory'
 
-/** The least 64-bit integer. C makes it of a double that is too large or NaN. */
+/** The least 64-bit integer. C converts a double that is too large or NaN to it. */
 export const MIN_INTEGER = -(2 ** 63)
 
 /** The index of a function's first upvalue. */

@@ -1,6 +1,6 @@
 /**
- * JSON's tokens as cjson reads them. A zero byte ends the text, and every number of strtod is one.
- * The tokens have the names that cjson's messages use.
+ * Splits JSON into tokens as cjson does. A zero byte ends the text. Every number that C's strtod
+ * reads is a number. The tokens have the names that cjson's messages use.
  */
 import { type Bytes, bytesOfText } from '../../base/bytes.ts'
 import { readNumber } from './number-text.ts'
@@ -132,8 +132,8 @@ export class JsonScanner {
   }
 
   /**
-   * Returns true for a number of strtod that JSON does not have: with a plus, hexadecimal, with
-   * leading zeros, an infinity or NaN.
+   * Returns true for a number that strtod reads and JSON does not allow: with a plus, hexadecimal,
+   * with leading zeros, an infinity or NaN.
    */
   private isInvalidNumber(): boolean {
     const { text } = this

@@ -1,8 +1,9 @@
 /**
- * A buffer for a result that is put together from many small pieces. All libraries share one, which
- * works because no script runs while one is in use. What an error leaves in it is ignored by the
- * next user. Two limits keep a script from taking all memory and all time with a few tables that
- * contain one another again and again: Lua's memory, and a number of values.
+ * A buffer for a result that is built from many small pieces. All libraries share one: no script
+ * runs while a library fills it, and the next user ignores what an error has left in it.
+ *
+ * A few tables that contain one another several times stand for a result of exponential size. So a
+ * result is limited to the size of Lua's memory and to MAX_VALUES values.
  */
 import type { Bytes } from '../../base/bytes.ts'
 import type { LuaStack } from '../stack.ts'
@@ -11,7 +12,7 @@ import { raiseAt, raiseOutOfMemory } from './arguments.ts'
 const INITIAL_BYTES = 64 * 1024
 /** A buffer larger than this is not kept. */
 const KEPT_BYTES = 2 ** 20
-/** Values in one call at most. */
+/** The maximum number of values in one call. */
 const MAX_VALUES = 2 ** 22
 /** A loop is faster than a copy up to this many bytes. */
 const SHORT_BYTES = 24

@@ -4,7 +4,7 @@
  *
  *     >  <            big, little endian          f  d      float, double
  *     ![n]            aligned to at most n        c[n]      n bytes; 0: all, or the last number
- *     b B h H l L T   integers, small is signed   s         a string and a zero byte
+ *     b B h H l L T   integers; lower = signed    s         a string and a zero byte
  *     i[n] I[n]       integers of n bytes         x         a byte of padding
  */
 import type { Bytes } from '../../base/bytes.ts'

@@ -46,8 +46,8 @@ export function unpackedInteger(bytes: Buffer, position: number, size: number, i
 }
 
 /**
- * Finds the sign of an integer of more than eight bytes where C's overlong shift finds it: as many
- * bits too far as there are beyond 64.
+ * Extends the sign of an integer of more than eight bytes as Redis's struct does. C shifts there by
+ * 64 bits or more, which a processor takes modulo 64: so bit (8 * size - 1) % 64 is the sign.
  */
 function signedOfMany(low: number, high: number, size: number): number {
   const value = (BigInt(high >>> 0) << 32n) | BigInt(low >>> 0)
