@@ -1,4 +1,4 @@
-/** The settings of a storage engine, and its owner as it sees it. */
+/** The input of a storage engine: settings, surroundings, and the owner that it calls. */
 import type { Clock, Random } from '../base/clock.ts'
 import type { Files } from '../base/files.ts'
 import type { Log } from '../base/log.ts'
@@ -16,17 +16,17 @@ export interface StorageSettings {
 }
 
 /**
- * The owner of a storage engine. It is told what happens, and asked what it needs. No call comes
- * before `recover`.
+ * The owner of a storage engine, which calls it when something has happened or has to be known. No
+ * call comes before `recover`.
  */
 export interface StorageEvents {
-  /** `checkpointer.isReopening` or `recordsFailure` has changed. */
+  /** Called when `checkpointer.isReopening` or `recordsFailure` has changed. */
   onAvailabilityChanged(): void
-  /** A slice of active expiry has deleted something, in this time. */
+  /** Called after a slice of active expiry that has deleted something, with its duration. */
   onExpired(durationMs: number): void
   /** Called in the synchronous moment in which another data set has replaced this one. */
   onInstalled(): void
-  /** The binlog's synced offset has moved; or a replica has become a master. */
+  /** Called when the binlog's synced offset has moved, or when a replica has become a master. */
   onSynced(): void
   /** Returns the lowest offset that attached replicas need; Infinity if there are none. */
   pinned(): number

@@ -1,13 +1,15 @@
 /**
  * The storage engine put together: one open data directory. The server drives it turn by turn:
  *
- *   beginTurn(wall clock) -> units change `keyspace` and fill `group` -> commit() -> background()
+ *   beginTurn() -> units change `keyspace` and fill `group` -> commit() -> background()
  *
- * After `commit` has returned 'written', the replies of the turn may go out; with appendfsync
- * always, once `binlog.synced` has passed the turn's end. After 'stalled' they wait for `retry`.
+ * A turn longer than a millisecond repeats `commit` and `beginTurn`, to read the clock again. After
+ * `commit` has returned 'written', the replies of the turn may go out; with appendfsync always,
+ * once `binlog.synced` has passed the turn's end. After 'stalled' they wait for `retry`.
  *
- * The role, master or replica, is part of it and stored before it counts. A replica's groups come
- * from its master (`binlog.appendGroups`). A full sync installs another (installer.ts).
+ * The engine holds the node's role, master or replica, and stores a new role before it counts. A
+ * replica's groups come from its master (`binlog.appendGroups`). A full sync installs another data
+ * set (installer.ts).
  */
 import type { Binlog } from './binlog/binlog.ts'
 import type { BinlogPosition } from './binlog/group.ts'
@@ -175,7 +177,7 @@ export class Storage {
   /** Forgets everything in memory and recovers from disk. REQUIRES: nothing else runs meanwhile. */
   async reload(replayer: Replayer): Promise<void> {
     const { parts } = this
-    this.mustBeSettled() // memory would miss writes that are not in the binlog
+    this.mustBeCommitted() // memory would miss writes that are not in the binlog
     this.isReloadUnderWay = true
     await this.installer.idle()
     await parts.checkpointer.idle()
@@ -224,7 +226,7 @@ export class Storage {
   /** Works about 1 ms. Returns true if more is left. REQUIRES: between units, no open group. */
   background(): boolean {
     if (this.started === null || this.isReloadUnderWay || this.isClosing) return false
-    const mayFreeze = this.unsettled === null && !this.installer.isUnderWay && this.nodeRole.distrusted === null
+    const mayFreeze = this.uncommitted === null && !this.installer.isUnderWay && this.nodeRole.distrusted === null
     const more = this.checkpointer.slice(SLICE_MS, mayFreeze)
     return this.keyspace.eviction.slice() || more
   }
@@ -253,13 +255,13 @@ export class Storage {
 
   /** Makes this node a replica. REQUIRES: the open group is in the binlog. */
   becomeReplica(master: MasterAddress): void {
-    this.mustBeSettled()
+    this.mustBeCommitted()
     this.nodeRole.follow(this.binlog, master)
   }
 
   /** Makes this node a master, of a history that others may continue up to here. */
   promote(): void {
-    this.mustBeSettled()
+    this.mustBeCommitted()
     this.nodeRole.promote(this.binlog)
     this.expiry.lookAhead(this.options.clock.wallMs())
     this.events.onSynced()
@@ -364,25 +366,25 @@ export class Storage {
     const { ownFrom, cleanEnd } = nodeRole.identity
     const durable = Math.max(cleanEnd ?? 0, this.witness.offset)
     const makeRoom = (error: unknown) => this.appendFailed(error)
-    const read = await readDisk(options, { keyspace, scanCursors, generation: dataSet, ownFrom, durable, makeRoom }, replayer, progress)
+    const read = await readDisk(options, { keyspace, scanCursors, dataSet, ownFrom, durable, makeRoom }, replayer, progress)
     keyspace.expiry = nodeRole.restingExpiry
     keyspace.setClock(options.clock.wallMs())
     return read
   }
 
-  /** The reason why memory differs from the binlog; null if it does not. */
-  private get unsettled(): string | null {
+  /** The reason why memory is not the state at the binlog's end just now; null if it is. */
+  private get uncommitted(): string | null {
     if (this.isReloadUnderWay) return 'memory is being read again from disk'
     return this.stalled === null && this.group.isEmpty && !this.keyspace.isUnitSuspended ? null : 'the last writes are not in the binlog'
   }
 
-  private mustBeSettled(): void {
-    if (this.unsettled !== null) throw new Error(this.unsettled)
+  private mustBeCommitted(): void {
+    if (this.uncommitted !== null) throw new Error(this.uncommitted)
   }
 
   private get installRefusal(): string | null {
     if (this.isClosing) return 'the data is being closed'
-    return this.role === 'master' ? 'this node is a master' : this.unsettled
+    return this.role === 'master' ? 'this node is a master' : this.uncommitted
   }
 
   private purge(): void {

@@ -68,7 +68,7 @@ export class Prefetcher {
         // Keys read for other clients must not be evicted before they are used.
         if (eviction.isFull) return
         const key = keys[index] as Bytes
-        if (record !== undefined && db.isUnknown(key)) db.install(key, record)
+        if (record !== undefined && db.isUnknown(key)) db.makeResident(key, record)
       }
     } catch (error) {
       rethrowAssertion(error)

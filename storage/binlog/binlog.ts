@@ -1,8 +1,8 @@
 /**
- * The write-ahead log: one group appended per turn, segments, fsyncs, retention.
+ * The write-ahead log: appending groups, segments, fsyncs, retention.
  *
- *   end      offset after the last group appended (in the kernel)
- *   synced   everything before it is durable
+ *   end      the position after the last group that the kernel has taken
+ *   synced   the offset before which everything is durable
  *
  * Invariants:
  * - `end` only grows, except by `takeBack`.
@@ -52,9 +52,10 @@ export class Binlog {
   private hasFailed = false
   private hasSyncedMoved = false
   /**
-   * Bytes were cut off behind the end that a power loss may bring back, or that are still there.
+   * True if the last segment may hold leftover bytes after its end. They come from a failed append
+   * or from `takeBack`, and a power loss may bring them back.
    */
-  private hasRest = false
+  private hasLeftover = false
   private readonly tailReaders = new Set<SegmentTailReader>()
   private readonly waiters: { offset: number; resolve: () => void }[] = []
 
@@ -123,7 +124,7 @@ export class Binlog {
     const { offset } = position
     assert(segment !== undefined && offset >= segment.start, 'only what was appended to the last segment is taken back')
     assert(offset <= this.position.offset, 'the binlog goes back, not forward')
-    this.hasRest = true
+    this.hasLeftover = true
     cutBack(must(this.file), offset - segment.start, this.log)
     this.position = position
     segment.end = offset
@@ -153,11 +154,11 @@ export class Binlog {
     }
   }
 
-  /** Returns a feed of the log's bytes from an offset on, read from its files. */
+  /** Returns a reader of the log's bytes from an offset on, for a replica. */
   openTailReader(offset: number): TailReader {
-    const feed = new SegmentTailReader(this.files, this.segments, offset, () => this.tailReaders.delete(feed))
-    this.tailReaders.add(feed)
-    return feed
+    const reader = new SegmentTailReader(this.files, this.segments, offset, () => this.tailReaders.delete(reader))
+    this.tailReaders.add(reader)
+    return reader
   }
 
   /** Starts an fsync of all appended bytes, unless one that covers them is under way. */
@@ -186,9 +187,10 @@ export class Binlog {
 
   /**
    * Deletes segments that recovery does not need (before the checkpointed offset), that no one has
-   * pinned, and that exceed retention. Returns the number of deleted segments.
+   * pinned, and that exceed retention. With `retention` 'none', none is kept for its age or size.
+   * Returns the number of deleted segments.
    */
-  purge(checkpointed: number, pinned: number, wallMs: number, room: 'by settings' | 'none' = 'by settings'): number {
+  purge(checkpointed: number, pinned: number, wallMs: number, retention: 'by settings' | 'none' = 'by settings'): number {
     const needed = Math.min(checkpointed, pinned)
     let removed = 0
     while (this.segments.length > 1) {
@@ -197,8 +199,8 @@ export class Binlog {
       assert(oldest.end <= this.position.offset && oldest.end <= checkpointed, 'only what recovery does not need is purged')
       const kept = this.position.offset - oldest.start
       const withinSettings = kept <= this.settings.retentionBytes && wallMs - oldest.lastMs <= this.settings.retentionMs
-      if (room === 'by settings' && withinSettings) break
-      for (const feed of this.tailReaders) feed.leave(oldest)
+      if (retention === 'by settings' && withinSettings) break
+      for (const reader of this.tailReaders) reader.closeSegment(oldest)
       this.files.removeSync(oldest.path)
       this.segments.shift()
       // without this, a power loss could restore this segment and lose the next: a gap
@@ -240,7 +242,7 @@ export class Binlog {
   }
 
   private closeFiles(): void {
-    for (const feed of [...this.tailReaders]) feed.close()
+    for (const reader of [...this.tailReaders]) reader.close()
     this.file?.closeSync()
     this.file = null
   }
@@ -257,7 +259,7 @@ export class Binlog {
     try {
       file.writeSync(pieces, at)
     } catch (error) {
-      this.hasRest = true
+      this.hasLeftover = true
       cutBack(file, at, this.log)
       throw error
     }
@@ -337,13 +339,16 @@ export class Binlog {
     this.onSynced()
   }
 
-  /** Makes a segment durable at its length. Behind it, recovery would take a rest for damage. */
+  /**
+   * Makes a segment durable at its length. If another segment followed leftover bytes, recovery
+   * would take them for damage.
+   */
   private endSegment({ start, end }: Segment): void {
     this.syncNow()
-    if (!this.hasRest || this.file === null) return
+    if (!this.hasLeftover || this.file === null) return
     this.file.truncateSync(end - start)
     this.syncFile(this.file)
-    this.hasRest = false
+    this.hasLeftover = false
   }
 
   /**

@@ -32,7 +32,7 @@ const PREFIX = `*2\r\n$4\r\nPING\r\n$${HEADER_LENGTH}\r\n`
 export const GROUP_HEAD_BYTES = PREFIX.length + HEADER_LENGTH + 2
 const MAGIC = 'HPL1 '
 const HEADER_PATTERN = /^HPL1 ([0-9a-f]{8}) (\d{20}) (\d{12}) (\d{15}) (\d{20}) ([0-9a-f]{8}) ([0-9a-f]{8})$/
-/** The first bytes of every group, for finding the next one behind damage. */
+/** The first bytes of every group, for finding the next one after damage. */
 export const GROUP_START = Buffer.from(PREFIX + MAGIC, 'latin1')
 
 /** A position between groups: the offset of the next group and the CRC of the previous one. */
@@ -92,10 +92,7 @@ function writeHex(buffer: Buffer, value: number, start: number): void {
   for (let i = 0; i < 8; i++) buffer[start + i] = HEX_DIGITS[(value >>> (28 - 4 * i)) & 15] as number
 }
 
-/**
- * Writes a group's head, of GROUP_HEAD_BYTES, for its body. Returns the group's CRC. Runs once per
- * turn.
- */
+/** Writes a group's head, of GROUP_HEAD_BYTES, for its body. Returns the group's CRC. */
 export function writeGroupHead(head: Buffer, header: Omit<GroupHeader, 'crc'>, body: readonly Buffer[]): number {
   assert(head.length === GROUP_HEAD_BYTES, 'a group head is written in front of its body')
   assert(header.replicationId.length >= 8, 'a group names its history')

@@ -72,10 +72,10 @@ export class BinlogReader {
   }
 
   /**
-   * Returns the highest trusted synced watermark of whole groups after the position: an offset up
-   * to which the log was once known to be durable.
+   * Returns the highest trusted synced watermark of the whole groups after a damaged one: an offset
+   * up to which the log was once known to be durable. REQUIRES: `next` has returned a bad group.
    */
-  syncedBehind(ownFrom: number | null): number {
+  syncedAfterDamage(ownFrom: number | null): number {
     let synced = 0
     for (const segment of this.segments) {
       if (segment.end <= this.position.offset) continue

@@ -51,7 +51,7 @@ export class SegmentTailReader implements TailReader {
   }
 
   /** Closes a segment that is about to be removed: an open file would keep its space. */
-  leave(segment: Segment): void {
+  closeSegment(segment: Segment): void {
     if (this.segment !== segment) return
     this.file?.closeSync()
     this.file = null
@@ -61,13 +61,13 @@ export class SegmentTailReader implements TailReader {
   close(): void {
     if (this.isClosed) return
     this.isClosed = true
-    if (this.segment !== undefined) this.leave(this.segment)
+    if (this.segment !== undefined) this.closeSegment(this.segment)
     this.onClosed()
   }
 
   private open(segment: Segment): File {
     if (this.segment === segment && this.file !== null) return this.file
-    if (this.segment !== undefined) this.leave(this.segment)
+    if (this.segment !== undefined) this.closeSegment(this.segment)
     this.file = this.files.openSync(segment.path, 'read')
     this.segment = segment
     return this.file

@@ -1,8 +1,8 @@
 /**
  * Verifies a binlog from its first segment to its end: the form, offset, chain, CRC and commands of
- * every group; no gap; the checkpoint at the end of a group. The log cannot be followed behind
- * damage. If the damage lies before the checkpoint, the part that recovery needs is read from the
- * checkpoint on.
+ * every group; no gap; the checkpoint at the end of a group. The log cannot be followed past
+ * damage. If the damage lies before the checkpoint, a second pass reads the part that recovery
+ * needs, which begins at the checkpoint.
  */
 import { join } from 'node:path'
 import { errorText } from '../../base/error-text.ts'
@@ -80,7 +80,7 @@ function walkLog(
         const place = `binlog offset ${result.at.offset}`
         // A loss of power may tear bytes that were never known to be durable: the next start cuts
         // them.
-        if (result.at.offset < Math.max(synced, durable, checkpoint.offset, reader.syncedBehind(ownFrom)))
+        if (result.at.offset < Math.max(synced, durable, checkpoint.offset, reader.syncedAfterDamage(ownFrom)))
           findings.damage(place, result.reason)
         else findings.note(place, `${result.reason}; not known to be durable, so the next start cuts the log here`)
         return { groups, commands, end, damagedOffset: result.at.offset }

@@ -2,9 +2,9 @@
  * `haypile check --cut`: removes the parts of a binlog that cannot be followed, and keeps all of
  * them in `.cut` files.
  *
- *   damage behind the checkpoint          the log ends there; the writes behind it are lost
- *   damage before it                      the beginning is set aside; no data is lost, replicas
- *                                         that need that part are filled anew
+ *   damage after the checkpoint           the log ends at the damage; the writes after it are lost
+ *   damage before the checkpoint          the log up to the checkpoint is set aside; no data is
+ *                                         lost, but replicas that need that part are filled anew
  *   the log does not hold the checkpoint  all of it is set aside, and an empty segment begins at
  *                                         the checkpoint
  */

@@ -84,7 +84,7 @@ export class Checkpoint {
     return null
   }
 
-  /** Gives up before or instead of writing: the frozen records are dirty again. */
+  /** Gives up a checkpoint that has not been written: its frozen records are dirty again. */
   abandon(): void {
     this.keyspace.thaw(this.frozen)
   }

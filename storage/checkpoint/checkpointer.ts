@@ -15,7 +15,7 @@ import type { RecordBatch } from '../records/record-store.ts'
 import { Checkpoint, type CheckpointLanding } from './checkpoint.ts'
 
 const RECORDS_PER_STEP = 16
-/** A slice takes its time again for each of these steps of binlog growth since the freeze. */
+/** Each of these steps of binlog growth since the freeze adds the budget of a slice once more. */
 const HASTE_BYTES = 8 * 1024 * 1024
 const MIN_RETRY_MS = 500
 const MAX_RETRY_MS = 30_000
@@ -36,7 +36,7 @@ export interface CheckpointSettings {
 export class Checkpointer {
   readonly settings: CheckpointSettings
   landedOffset: number
-  /** Wall time, for people. */
+  /** Wall time in ms of the last landing; before the first one, of the start. For INFO. */
   lastLandedMs = 0
   lastError: string | null = null
   completed = 0
@@ -55,8 +55,8 @@ export class Checkpointer {
   private intervalFromMs = 0
   private retryAtMs = 0
   private retryDelayMs = MIN_RETRY_MS
-  /** The error that left the last batch in doubt; no batch can follow it. */
-  private unsettled: Error | null = null
+  /** The error that left the last batch in doubt; no batch may follow it. */
+  private batchInDoubt: Error | null = null
   private waiters: { resolve: () => void; reject: (error: unknown) => void }[] = []
   private nextWaiters: { resolve: () => void; reject: (error: unknown) => void }[] = []
 
@@ -125,7 +125,7 @@ export class Checkpointer {
 
   /** Does one whole checkpoint without slices, for shutdown. `extra` adds records to the batch. */
   async runWhole(extra: (batch: RecordBatch) => void): Promise<void> {
-    if (this.unsettled !== null) throw this.unsettled
+    if (this.batchInDoubt !== null) throw this.batchInDoubt
     assert(this.phase === 'idle', 'one checkpoint is under way at a time')
     const checkpoint = new Checkpoint(this.keyspace, this.binlog.end, extra)
     checkpoint.encodeSome(Number.POSITIVE_INFINITY)
@@ -161,7 +161,7 @@ export class Checkpointer {
     this.rejectWaiters(reason)
   }
 
-  /** Resolves when no checkpoint is under way. */
+  /** Encodes the rest of a checkpoint under way. Resolves when none is under way. */
   async idle(): Promise<void> {
     while (this.phase === 'encoding') {
       this.slice(1000, false)
@@ -252,7 +252,7 @@ export class Checkpointer {
       await this.onFailed(error)
     } catch (reason) {
       rethrowAssertion(reason)
-      this.unsettled = reason as Error
+      this.batchInDoubt = reason as Error
       return false // LevelDB stays closed: the next start finds out whether it holds the batch
     }
     const landing = checkpoint.resolveFailedWrite()

@@ -4,8 +4,8 @@
  * an interrupted sweep is repeated.
  *
  * LevelDB frees space only when it compacts, which may be much later. After large sweeps the
- * sweeper asks it to compact, range by range. Compactions that a stop of the server interrupts are
- * left to LevelDB's own.
+ * sweeper asks it to compact, range by range. It does not repeat the compactions that a stop of the
+ * server has interrupted: LevelDB compacts these ranges in its own time.
  */
 import { assert, rethrowAssertion } from '../../base/assert.ts'
 import type { Log } from '../../base/log.ts'
@@ -33,8 +33,8 @@ const ROOTS_PER_BATCH = 500
 const COMPACTED_BYTES = 8 * 1024 * 1024
 const COMPACTED_PAGES = 16_384
 /**
- * A range is compacted for small objects only if they make up at least one part in this many of it.
- * Otherwise it is left to LevelDB.
+ * The maximum ratio of a range's bytes to the bytes of the small objects cleared in it. A range
+ * with a higher ratio is not compacted for them.
  */
 const MAX_SPARSENESS = 4
 
@@ -112,7 +112,7 @@ export class Sweeper {
     this.run()
   }
 
-  /** Resolves when nothing is left to sweep. */
+  /** Resolves when no sweep runs: all garbage is cleared, or a sweep has stopped or failed. */
   async idle(): Promise<void> {
     while (this.running !== null) await this.running
   }

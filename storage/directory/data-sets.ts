@@ -1,6 +1,5 @@
 /**
- * The data set that a full sync fills beside the one in use, and the removal of old
- * data sets.
+ * The data set that a full sync fills beside the one in use, and the removal of old data sets.
  *
  *   put (not durable) ... -> seal: LevelDB is closed and opened again, which makes tables of its
  *     logs and syncs them; the meta record last; an empty segment at the position; history.json;
@@ -43,7 +42,7 @@ export interface IncomingDataSet {
   /** The progress known to be durable; null before it was first recorded. */
   readonly progress: FillingProgress | null
   /**
-   * Removes the data set, unless it has been adopted. Never rejects: the next start removes the
+   * Removes the data set, unless it has been installed. Never rejects: the next start removes the
    * files that cannot be removed now.
    */
   abandon(): Promise<void>
@@ -51,11 +50,9 @@ export interface IncomingDataSet {
 
 const HISTORY_FILE = 'history.json'
 
-/**
- * Records that were put are made durable once they reach this size, or once this time has passed.
- */
-const RECORD_BYTES = 32 * 1024 * 1024
-const RECORD_MS = 1000
+/** The progress is recorded once this many bytes were put, or once this time has passed. */
+const PROGRESS_BYTES = 32 * 1024 * 1024
+const PROGRESS_MS = 1000
 
 type Pair = readonly [key: Buffer, value: Buffer]
 
@@ -78,6 +75,7 @@ export class FillingDataSet implements IncomingDataSet {
   private lastKey: Buffer | null = null
   private recordCount: number
   private bytes: number
+  /** Monotonic time of the last attempt to record the progress. */
   private recordedMs: number
   /** True after a failed write: LevelDB takes no more until it is opened again. */
   private isBroken = false
@@ -142,20 +140,20 @@ export class FillingDataSet implements IncomingDataSet {
   put(records: readonly Pair[]): Promise<void> {
     return this.do(async () => {
       await this.putAll(records)
-      const isDue = this.bytes - (this.progress?.bytes ?? 0) >= RECORD_BYTES || this.clock.monotonicMs() - this.recordedMs >= RECORD_MS
-      if (isDue) await this.record()
+      const isDue = this.bytes - (this.progress?.bytes ?? 0) >= PROGRESS_BYTES || this.clock.monotonicMs() - this.recordedMs >= PROGRESS_MS
+      if (isDue) await this.recordProgress()
     })
   }
 
   /** Makes the whole data set durable, as the state at a position of a history. */
   seal(position: BinlogPosition, history: DataSetHistory): Promise<void> {
     return this.do(async () => {
-      await this.record()
+      await this.recordProgress()
       await this.sealAll(position, history)
     })
   }
 
-  /** Throws if the data set has been abandoned. */
+  /** Throws if the data set is being removed or closed. */
   mustBeWanted(): void {
     if (this.ending !== null) throw new Error('the full sync was given up')
   }
@@ -176,7 +174,7 @@ export class FillingDataSet implements IncomingDataSet {
     await this.ending
   }
 
-  /** Forgets the progress of an adopted data set, which needs no continuing. */
+  /** Removes the recorded progress of an installed data set, which no process continues. */
   forgetProgress(): void {
     removeProgress(this.files, join(this.root, this.name))
   }
@@ -214,10 +212,10 @@ export class FillingDataSet implements IncomingDataSet {
   }
 
   /**
-   * Makes all records put so far durable and stores the progress. A failure fails nothing: those
-   * records are only received again after a restart.
+   * Makes all records put so far durable and stores the progress. Never rejects: after a failure,
+   * the process that continues the full sync only receives more records again.
    */
-  private async record(): Promise<void> {
+  private async recordProgress(): Promise<void> {
     const { files, root, name, source, lastKey, meta, recordCount, bytes } = this
     this.recordedMs = this.clock.monotonicMs()
     if (source === null || lastKey === null || this.isBroken) return
@@ -256,7 +254,7 @@ export class FillingDataSet implements IncomingDataSet {
 
   private async closeRecorded(): Promise<void> {
     await this.work
-    await this.record()
+    await this.recordProgress()
     if (this.progress === null) await this.remove()
     else await this.records.close()
   }
@@ -269,8 +267,8 @@ export class FillingDataSet implements IncomingDataSet {
 }
 
 /**
- * Returns the history that a data set was filled from, or null for a data set that began on
- * this node.
+ * Returns the history that a data set was filled from, or null for a data set that began on this
+ * node.
  */
 export function readHistory(files: Files, root: string, name: string): DataSetHistory | null {
   const path = join(root, name, HISTORY_FILE)

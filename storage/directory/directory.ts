@@ -29,14 +29,15 @@ import { DamageError, RESTORE_ADVICE } from '../records/records.ts'
 import { identityPath } from './identity.ts'
 import { WITNESS_FILE } from './witness.ts'
 
+/** One data set: its name, such as `generation-000001`, and the paths of its two directories. */
 export interface DataSet {
   readonly name: string
   readonly db: string
   readonly binlog: string
 }
 
-const GENERATION_NAME = /^generation-\d{6}$/
-const FIRST_GENERATION = 'generation-000001'
+const DATA_SET_NAME = /^generation-\d{6}$/
+const FIRST_DATA_SET = 'generation-000001'
 
 export function dataSetOf(root: string, name: string): DataSet {
   return { name, db: join(root, name, 'db'), binlog: join(root, name, 'binlog') }
@@ -44,35 +45,35 @@ export function dataSetOf(root: string, name: string): DataSet {
 
 /** Returns the names of all data sets in order, the one in use included. */
 export function dataSetNames(files: Files, root: string): string[] {
-  return files.listSync(root).filter((name) => GENERATION_NAME.test(name))
+  return files.listSync(root).filter((name) => DATA_SET_NAME.test(name))
 }
 
 /**
  * Returns the data set in use. In a new directory, creates the first one, which the caller names
  * with `nameCurrent` once its database is durable.
  */
-export function findDataSet(files: Files, root: string): { readonly generation: DataSet; readonly isNew: boolean } {
-  if (!isNewDirectory(files, root)) return { generation: currentDataSet(files, root), isNew: false }
+export function findDataSet(files: Files, root: string): { readonly dataSet: DataSet; readonly isNew: boolean } {
+  if (!isNewDirectory(files, root)) return { dataSet: currentDataSet(files, root), isNew: false }
   makeDurable(files, root)
-  const dataSet = dataSetOf(root, FIRST_GENERATION)
+  const dataSet = dataSetOf(root, FIRST_DATA_SET)
   files.makeDirectorySync(dataSet.db)
   files.makeDirectorySync(dataSet.binlog)
   files.syncDirectorySync(join(root, dataSet.name))
   files.syncDirectorySync(root)
-  return { generation: dataSet, isNew: true }
+  return { dataSet, isNew: true }
 }
 
 /**
- * True if no start has ever been ready here: the directory is missing, or holds at most the files
- * of a first start that was killed.
+ * True if no start has ever completed here: the directory is missing, or holds at most the files of
+ * a first start that was killed.
  */
 function isNewDirectory(files: Files, root: string): boolean {
   if (!files.existsSync(root)) return true
   if (files.existsSync(identityPath(root)) || files.existsSync(join(root, WITNESS_FILE))) return false
-  if (files.existsSync(join(root, 'CURRENT')) && currentName(files, root) !== FIRST_GENERATION) return false
+  if (files.existsSync(join(root, 'CURRENT')) && currentName(files, root) !== FIRST_DATA_SET) return false
   return dataSetNames(files, root).every((name) => {
     const { binlog } = dataSetOf(root, name)
-    return name === FIRST_GENERATION && (!files.existsSync(binlog) || listSegments(files, binlog).length === 0)
+    return name === FIRST_DATA_SET && (!files.existsSync(binlog) || listSegments(files, binlog).length === 0)
   })
 }
 
@@ -100,27 +101,27 @@ function makeDurable(files: Files, path: string): void {
  */
 export function currentDataSet(files: Files, root: string): DataSet {
   const pointer = join(root, 'CURRENT')
-  if (!files.existsSync(pointer)) throw new DamageError(withoutPointer(files, root, pointer))
+  if (!files.existsSync(pointer)) throw new DamageError(missingCurrentText(files, root, pointer))
   const name = currentName(files, root)
-  if (!GENERATION_NAME.test(name)) throw new DamageError(`${pointer} does not name a generation; ${pointerAdvice(files, root)}`)
+  if (!DATA_SET_NAME.test(name)) throw new DamageError(`${pointer} does not name a generation; ${currentAdvice(files, root)}`)
   const found = dataSetOf(root, name)
   if (!files.existsSync(found.db) || !files.existsSync(found.binlog))
-    throw new DamageError(`${pointer} names ${name}, which is not there as a whole; ${pointerAdvice(files, root)}`)
+    throw new DamageError(`${pointer} names ${name}, which is not there as a whole; ${currentAdvice(files, root)}`)
   return found
 }
 
-function withoutPointer(files: Files, root: string, pointer: string): string {
+function missingCurrentText(files: Files, root: string, pointer: string): string {
   const isEmpty = !files.existsSync(root) || dataSetNames(files, root).length === 0
   if (isEmpty && !(files.existsSync(identityPath(root)) || files.existsSync(join(root, WITNESS_FILE))))
     return `${root} holds no data: there is no file CURRENT in it`
-  return `${pointer} is missing; ${pointerAdvice(files, root)}`
+  return `${pointer} is missing; ${currentAdvice(files, root)}`
 }
 
 /**
- * With several data sets, one may be half of a full sync: only a person can say which one is
- * whole.
+ * Returns the way out if CURRENT is missing or wrong. With several data sets, one may be half of a
+ * full sync, and only a person can say which one is whole.
  */
-function pointerAdvice(files: Files, root: string): string {
+function currentAdvice(files: Files, root: string): string {
   const names = dataSetNames(files, root)
   return names.length === 1 ? `there is only ${names[0]}: put that name into the file, as one line` : RESTORE_ADVICE
 }
@@ -137,7 +138,7 @@ export function currentName(files: Files, root: string): string {
 
 /** Makes a data set the one in use, durably. */
 export function nameCurrent(files: Files, root: string, name: string): void {
-  assert(GENERATION_NAME.test(name), 'CURRENT names a generation')
+  assert(DATA_SET_NAME.test(name), 'CURRENT names a generation')
   replaceFileSync(files, join(root, 'CURRENT'), bufferOf(`${name}\n`))
 }
 

@@ -27,7 +27,8 @@ export class DiskSpace {
   private readonly reserve: Reserve
   private readonly log: Log
   /**
-   * True if a checkpoint since the disk is low has made no room while replicas' segments were kept.
+   * True if a checkpoint has ended since the disk became low: the segments that replicas need have
+   * stayed for one checkpoint, so the next purge may remove them.
    */
   private hasHonouredPins = false
   private hasWarned = false

@@ -2,7 +2,7 @@
  * The progress of a full sync that fills a data set, in a file of its own, so that the next
  * process can continue it.
  *
- *   filling.json   JSON: source   strings with which the filler asks for the rest
+ *   filling.json   JSON: source   strings with which the replica asks its master for the rest
  *                        after    key of a record, in hexadecimal: the records up to it are durable
  *                        meta     the meta record if it has come, in hexadecimal; else null
  *                        records, bytes   number of records received; bytes of their keys and

@@ -1,4 +1,4 @@
-/** The identity in force. A change is durable before it is in force. */
+/** The identity that this node acts by. A change counts only once it is durable. */
 import { join } from 'node:path'
 import { assert } from '../../base/assert.ts'
 import type { Random } from '../../base/clock.ts'
@@ -19,9 +19,9 @@ import {
 import { readWitness, type Testimony, type Witness } from './witness.ts'
 
 /**
- * Returns the stored identity as of the data set in use: the process may have ended between the
- * change of CURRENT by a full sync and the change of identity.json. Returns undefined if none is
- * stored. Throws DamageError if a file that it depends on is missing or an older copy.
+ * Returns the stored identity, brought up to the data set in use, whose name is `generation`. A
+ * full sync that was killed may have changed CURRENT and not identity.json. Returns undefined if no
+ * identity is stored. Throws DamageError if a file that it depends on is missing or an older copy.
  */
 export function storedIdentity(
   files: Files,
@@ -50,6 +50,7 @@ export function storedIdentity(
 export interface IdentityStoreOptions {
   readonly files: Files
   readonly directory: string
+  /** The name of the data set in use. */
   readonly generation: string
   readonly fatal: (error: unknown) => void
   readonly witness: Witness
@@ -60,9 +61,9 @@ export interface IdentityStoreOptions {
 }
 
 /**
- * Returns the stored identity, or in a new directory a drawn one, which the first change stores.
- * `isNew`: the directory has no data, so no identity can have been lost. Throws DamageError if it
- * is missing.
+ * Returns the stored identity. A new directory has none: there it returns an identity with a random
+ * replication id, which the first `save` stores. Throws DamageError if the identity is missing
+ * although the directory is not new.
  */
 export function openIdentity(
   { files, directory, generation, random, witness }: Omit<IdentityStoreOptions, 'fatal' | 'makeRoom'> & { readonly random: Random },

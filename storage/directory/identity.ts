@@ -44,7 +44,7 @@ export interface Identity {
    * its own disk; null: none.
    */
   readonly ownFrom: number | null
-  /** The data set of this history; empty if an older version has written the file. */
+  /** The name of this history's data set; empty if an older version has written the file. */
   readonly generation: string
   /**
    * The reason why the data must not be continued: the next sync is a full one. Null without one.
@@ -80,13 +80,14 @@ export function newIdentity(random: Random, generation = ''): Identity {
 }
 
 /**
- * Returns an identity without a past, for data of unknown history. The next start draws its
- * replication id.
+ * Returns an identity without a past and without a replication id, for data of unknown history. The
+ * next start gives it a random id.
  */
 export function undrawnIdentity(generation: string): Identity {
   return { replicationId: NO_REPLICATION_ID, past: [], cleanEnd: null, master: undefined, ownFrom: null, generation, fullSync: null }
 }
 
+/** Returns the identity, with a random replication id if it had none. */
 export function drawnIdentity(identity: Identity, random: Random): Identity {
   return identity.replicationId === NO_REPLICATION_ID ? { ...identity, replicationId: randomHex(random, 40) } : identity
 }

@@ -92,7 +92,7 @@ export class DataSetInstaller {
     const { options, keyspace } = this.host
     const parts = this.host.parts()
     const { files, directory, clock, fatal } = options
-    const old = { generation: parts.dataSet, binlog: parts.binlog, records: keyspace.records }
+    const old = { dataSet: parts.dataSet, binlog: parts.binlog, records: keyspace.records }
     await this.checkpointIdle()
     await stopBackground(parts)
     try {
@@ -124,7 +124,7 @@ export class DataSetInstaller {
     try {
       next.forgetProgress()
     } catch {} // the data set in use never reads the file
-    this.removing = removeDataSet(files, directory, old.generation.name).catch((error: unknown) => {
+    this.removing = removeDataSet(files, directory, old.dataSet.name).catch((error: unknown) => {
       options.log.warn({ error: String(error) }, 'cannot remove the data from before the full sync; the next start removes it')
     })
   }

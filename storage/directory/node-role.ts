@@ -30,15 +30,21 @@ export interface NodeRoleOptions {
 }
 
 /**
- * The reason to hold back expiry. `clients`: writes are paused by a handover, a shutdown or CLIENT
- * PAUSE. `role`: this node may not stay the master, and a deletion that it logs by itself would
- * make its log differ from the other's.
+ * The reason for which a master deletes no expired keys for now.
+ *
+ * - `replication`: FAILOVER or a shutdown has paused writes.
+ * - `clients`: CLIENT PAUSE has paused them.
+ * - `role`: this node may not stay the master. A deletion that it logs by itself would make its log
+ *   differ from that of the next master.
  */
 export type ExpiryHold = 'replication' | 'clients' | 'role'
 
 /** The role of the node and its stored history. */
 export class NodeRole {
-  /** The reason why memory differs from the log; null if it does not. */
+  /**
+   * The reason why memory cannot be trusted to match the log; null if it can. Only a full sync or a
+   * reload clears it.
+   */
   distrusted: string | null = null
   /** The reasons to delete nothing for now, for either role. */
   private readonly expiryHolds = new Set<ExpiryHold>()

@@ -1,6 +1,6 @@
 /**
- * A file that takes up space in advance. When the disk is full, its space lets the held group be
- * written and the checkpoint run that frees binlog.
+ * A file that takes up space in advance. When the disk is full, the file is removed. Its space
+ * serves to write the held group, and the checkpoint after which binlog can be purged.
  */
 import { join } from 'node:path'
 import type { Files } from '../../base/files.ts'
@@ -27,7 +27,7 @@ export class Reserve {
   }
 
   /**
-   * Takes the space if the disk keeps as much free besides. Returns true if the reserve is held.
+   * Takes the space if as much again stays free on the disk. Returns true if the reserve is held.
    */
   acquire(): boolean {
     if (this.isHeld) return true

@@ -100,11 +100,11 @@ export class Database implements OwnerDatabase {
     }
     if (this.keyCount === this.residentCount) return undefined // every existing key is resident
     const record = this.keyspace.readRecord(rootKey(this.id, key))
-    return record === undefined ? undefined : this.install(key, record)
+    return record === undefined ? undefined : this.makeResident(key, record)
   }
 
   /** Makes a key resident from its root record. REQUIRES: the key is not resident. */
-  install(key: Bytes, record: Buffer): Entry {
+  makeResident(key: Bytes, record: Buffer): Entry {
     const root = readRoot(record)
     const value = this.valueOf(root)
     const entry = new Entry(this, key, value)
@@ -260,11 +260,14 @@ export class Database implements OwnerDatabase {
     if (entry.generation !== keyspace.generation) keyspace.touchSlow(entry, entry.sizeBytes)
   }
 
-  /** Removes a clean entry from memory. If its value has resident pages, they are evicted first. */
+  /**
+   * Removes a clean entry from memory. An entry whose value has resident pages stays for another
+   * round, because its pages leave memory first.
+   */
   evict(entry: Entry): void {
     const { value } = entry
     if (value !== null && typeof value !== 'string' && hasResidentPages(value)) {
-      entry.isReferenced = true // its pages are evicted first, one by one
+      entry.isReferenced = true // spares it in the next round
       return
     }
     assert(entry.generation <= this.keyspace.landedGeneration, 'only a clean entry leaves memory')

@@ -82,7 +82,7 @@ export class Deadlines {
     heap[index] = deadline
   }
 
-  /** Moves the horizon and adds the deadlines set in memory for the time between to the heap. */
+  /** Moves the horizon and pours the far deadlines before it into the heap. */
   advance(horizon: number): void {
     const end = Math.ceil(horizon / BUCKET_MS)
     for (const buckets of [this.far, this.frozenFar]) {

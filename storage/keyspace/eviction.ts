@@ -10,9 +10,9 @@
  *   behind       a command that has changed nothing drops the oldest leaves and rope pages that it
  *                has read
  *
- * Invariant: entries leave memory only where no command holds one: between units, and where a
- * command calls `makeRoom`. Promise: clean records take at most `cacheBytesAtMost`, plus the
- * entries and pages that one command holds at once.
+ * Invariant: entries leave memory only where no command holds one: between units, between the parts
+ * of a unit, and where a command calls `makeRoom`. Promise: clean records take at most
+ * `cacheBytesAtMost`, plus the entries and pages that one command holds at once.
  */
 import type { ReadPage } from '../residents/resident.ts'
 import type { PageAdmission } from '../tree/owner.ts'
@@ -60,8 +60,9 @@ export class Eviction implements PageAdmission {
   private leftBytes = 0
   /** The index of the database that the hand is in. */
   private database = 0
-  /** Visits since the last eviction, and the landed generation in which they were counted. */
+  /** Visits since the last eviction. */
   private fruitless = 0
+  /** The landed generation in which `fruitless` was counted. */
   private fruitlessIn = 0
   /** Visits made while the working set exceeds limit and leeway. */
   private visitsOver = 0
@@ -92,8 +93,8 @@ export class Eviction implements PageAdmission {
   }
 
   /**
-   * Evicts in commands that go through many keys. REQUIRES: the caller holds no entry, value,
-   * position or cursor.
+   * Evicts within a command that goes through many keys. REQUIRES: the caller holds no entry,
+   * value, place or cursor.
    */
   makeRoom(): void {
     if (this.admittedBytes >= ADMITTED_BYTES) this.sweep(0)

@@ -1,6 +1,6 @@
 /**
  * Active expiry: deletes keys and fields of hashes when their time has come, without sampling. The
- * work is done between turns, in slices. A million deadlines in one second, even of one hash, are
+ * work is done between units, in slices. A million deadlines in one second, even of one hash, are
  * spread over many slices and delay no client.
  *
  * Invariant: for every deadline before `deadlines.horizonMs`, the heap holds a hint of that time or
@@ -53,8 +53,8 @@ export class Expiry {
   }
 
   /**
-   * Deletes up to `count` keys and fields that are due by the turn's clock. Returns true if more
-   * are due. REQUIRES: called between units.
+   * Deletes up to `count` keys and fields that are due by the turn's clock. A hint that leads to
+   * nothing due counts as one. Returns true if more may be due. REQUIRES: called between units.
    */
   expireSome(count: number): boolean {
     const { keyspace } = this
@@ -72,7 +72,7 @@ export class Expiry {
         rethrowAssertion(error)
         // a half-done deletion: memory no longer matches the log
         if (keyspace.changes !== before) throw error
-        this.putOff(first, error)
+        this.retryLater(first, error)
         return false
       }
     }
@@ -80,8 +80,8 @@ export class Expiry {
   }
 
   /**
-   * Deletes the expired part of one key, at most `count` fields of a hash. Returns the number of
-   * deletions that this counts for.
+   * Deletes what has expired of one key: the key, or at most `count` fields of its hash. Returns
+   * the number of deletions, or 1 if the hint led to nothing due.
    */
   private expireOne(hint: Deadline, count: number): number {
     const { deadlines, nowMs } = this.keyspace
@@ -102,9 +102,10 @@ export class Expiry {
   }
 
   /**
-   * Retries a key that LevelDB could not read later. A client that asks for the key gets the error.
+   * Schedules a retry for a key that LevelDB could not read. Until then, a client that asks for the
+   * key gets the error.
    */
-  private putOff(hint: Deadline, error: unknown): void {
+  private retryLater(hint: Deadline, error: unknown): void {
     this.keyspace.deadlines.push({ ...hint, dueAtMs: this.keyspace.nowMs + UNREADABLE_RETRY_MS })
     const text = String(error)
     if (text !== this.readError) this.log.warn({ error: text }, 'cannot read a key that is due, retrying its deletion every second')

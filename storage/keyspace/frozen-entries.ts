@@ -19,7 +19,7 @@ export class FrozenEntries {
   readonly garbageObjects: number[] = []
   private readonly keyspace: Keyspace
   private readonly tombstones: Entry[] = []
-  /** Entries whose `storedDueAt` was set ahead of the write, with the old value. */
+  /** Entries whose `storedDueAtMs` was set ahead of the write, with the old value. */
   private readonly movedDeadlines: [Entry, number][] = []
 
   constructor(keyspace: Keyspace) {
@@ -47,8 +47,11 @@ export class FrozenEntries {
     entry.isStored = true
   }
 
-  /** Removes unused tombstones from memory. REQUIRES: the batch has been written. */
-  markStored(): void {
+  /**
+   * Removes tombstones from memory, except those changed since. REQUIRES: the batch has been
+   * written.
+   */
+  forgetTombstones(): void {
     for (const entry of this.tombstones) {
       if (entry.value === null && entry.generation <= this.keyspace.landedGeneration) entry.db.forgetTombstone(entry)
     }
@@ -56,7 +59,7 @@ export class FrozenEntries {
 
   /** Restores the stored deadlines of a batch that was not written. */
   undo(): void {
-    for (const [entry, storedDueAt] of this.movedDeadlines) entry.storedDueAtMs = storedDueAt
+    for (const [entry, before] of this.movedDeadlines) entry.storedDueAtMs = before
   }
 
   /**

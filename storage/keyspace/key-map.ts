@@ -17,7 +17,7 @@
  * - A slot's hash is 0 exactly when the slot is empty.
  * - No empty slot lies between an entry and its home slot.
  * - A segment of depth d holds the hashes that share its top d bits. The directory lists it
- * 2^(depth - d) times.
+ *   2^(depth - d) times.
  */
 import { assert } from '../../base/assert.ts'
 import type { Bytes } from '../../base/bytes.ts'

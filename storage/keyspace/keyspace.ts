@@ -9,7 +9,7 @@
  *
  * `touch` comes before every change of an entry or page. If the record belongs to the frozen
  * generation and is not encoded yet, `touch` encodes it as it was (copy-on-write). Freezing is
- * O(1): the dirty list changes hands and the generation goes up by two.
+ * O(1) in the dirty records: their list changes hands and the generation goes up by two.
  *
  * Invariant: while `epoch` stays, LevelDB's roots stay. All keys that exist are then LevelDB's
  * keys, less resident tombstones, plus new keys.
@@ -40,8 +40,9 @@ export interface ExpiryLog {
 
 /** The owner of the clients that are blocked on keys. */
 export interface Awaited {
+  /** Called when a key has come, gone or got another value. */
   changed(database: number, key: Bytes): void
-  /** Notifies of a database in which any key may have come, gone or changed. */
+  /** Called when any key of a database may have come, gone or changed. */
   replaced(database: number): void
 }
 
@@ -77,7 +78,7 @@ export class Keyspace implements OwnerKeyspace {
   monotonicSeconds = 1
   /** Monotonic time of that reading in ms; Infinity if the reading does not age. */
   readAtMs = Number.POSITIVE_INFINITY
-  /** True if lookups count as use; CLIENT NO-TOUCH turns it off for its own. */
+  /** True if lookups count as use. CLIENT NO-TOUCH turns it off for the commands of its client. */
   isUseCounted = true
   /** True while expiry deletes: observers must not attribute the change to the running command. */
   isExpiring = false
@@ -91,22 +92,20 @@ export class Keyspace implements OwnerKeyspace {
   dropped: TreeNode[] = []
   pageLimits: PageLimits = DEFAULT_PAGE_LIMITS
   /**
-   * Notified of keys that come, go or get another value while clients are blocked on keys; else
-   * null.
+   * Receives the keys that come, go or get another value. Null while no client is blocked on keys.
    */
   awaited: Awaited | null = null
   events: KeyEvents = NO_EVENTS
   /**
-   * True while a unit of several commands is suspended halfway and takes turns of its own for the
-   * rest. Nothing may be frozen or expired meanwhile.
+   * True while a unit of several commands is suspended and continues in later turns. Nothing may be
+   * frozen or expired meanwhile.
    */
   isUnitSuspended = false
   /** The observers of changed keys; null if there are none. */
   observers: readonly KeyObserver[] | null = null
-  /**
-   * Memory in bytes of the dirty records and of the frozen ones, including pages dropped meanwhile.
-   */
+  /** Bytes of memory of the dirty records, without frozen ones, with pages dropped meanwhile. */
   dirtyBytes = 0
+  /** `dirtyBytes` as of the freeze while a checkpoint is under way, else 0. */
   frozenBytes = 0
   garbageObjects: number[] = []
   garbageDatabases: number[] = []
@@ -117,7 +116,7 @@ export class Keyspace implements OwnerKeyspace {
   readonly libraries = new Libraries(() => {
     this.changes++
   })
-  /** The number of changes. It moves exactly when a command has changed something. */
+  /** The number of changes by commands. The executor logs a command if this number has moved. */
   changes = 0
   /**
    * The changes as INFO shows them and Redis counts them: one per command, or one per element where
@@ -147,7 +146,7 @@ export class Keyspace implements OwnerKeyspace {
     this.databases = Array.from({ length: databaseCount }, (_, index) => new Database(this, this.nextDbId++, index))
   }
 
-  /** Forgets everything, as before `restore`. REQUIRES: no checkpoint is under way. */
+  /** Empties memory; `restore` may follow. REQUIRES: no checkpoint is under way. */
   reset(): void {
     assert(this.frozenGeneration === 0, 'nothing is forgotten while a checkpoint is under way')
     for (const observer of this.observers ?? []) observer.forgetsAll()
@@ -350,7 +349,7 @@ export class Keyspace implements OwnerKeyspace {
     for (const db of this.databases) db.frozenNewKeys = null
     this.deadlines.releaseFrozen()
     this.libraries.releaseFrozen()
-    entries.markStored()
+    entries.forgetTombstones()
     assert(this.landedGeneration < this.generation, 'the present generation has not landed')
   }
 

@@ -42,7 +42,7 @@ export class LevelRecords implements RecordStore {
   private isAway = false
   /**
    * The error after which no write is accepted until a reopening. LevelDB itself would write on
-   * after a torn record in its log, and would read nothing behind that record at the next opening.
+   * after a torn record in its log, and would read nothing after that record at the next opening.
    */
   private failure: Error | null = null
 

@@ -40,12 +40,11 @@ export const KIND_STREAM = 7
 export const OBJECT_ID_AT = 2
 const FORM_AT = 0
 const FORM_PAGES = 1
-/**
- * The offsets of a collection's header, whose first byte is its length, and the length of a hash's
- * header with a deadline: values/hash.ts.
- */
+/** The offset of the header's length in the payload of an inline collection. */
 const HEADER_INLINE_AT = 2
+/** The offset of the header's length in the payload of a collection with pages. */
 const HEADER_IN_PAGES_AT = 14
+/** The header's length in a hash whose fields have deadlines (values/hash.ts); else it is 0. */
 const FIELD_DEADLINE_BYTES = 8
 assert(OBJECT_ID_AT === HEADER_INLINE_AT, 'an object id stands where the header of an inline collection does')
 assert(HEADER_IN_PAGES_AT === OBJECT_ID_AT + 8 + 4, 'the header stands behind the object id and the next page number')

@@ -18,8 +18,9 @@ import { type RecoveredLog, type Replayer, replayLog } from './recovery.ts'
 import { Reopening } from './reopening.ts'
 
 export interface EngineParts {
-  /** A full sync replaces both of these. */
+  /** The data set in use, which a full sync replaces. */
   dataSet: DataSet
+  /** The binlog of the data set in use. */
   binlog: Binlog
   readonly checkpointer: Checkpointer
   readonly expiry: Expiry
@@ -39,13 +40,13 @@ interface FoundLog {
 
 /** The owner of the parts, which they notify. */
 export interface EngineHost {
-  /** A checkpoint has landed. */
+  /** Called when a checkpoint has landed. */
   onLanded(): void
-  /** A checkpoint could not be written. LevelDB is about to be opened again. */
+  /** Called when a checkpoint could not be written, before LevelDB is opened again. */
   onFailed(error: unknown): void
   /**
-   * LevelDB can no longer be read, can be read again, or has another reason why it cannot be
-   * opened.
+   * Called when LevelDB can no longer be read, when it can be read again, and when the reason why
+   * it cannot be opened has changed.
    */
   onAvailabilityChanged(): void
   isClosing(): boolean
@@ -117,7 +118,7 @@ export async function readDisk(
   into: {
     keyspace: Keyspace
     scanCursors: ScanCursors
-    generation: DataSet
+    dataSet: DataSet
     ownFrom: number | null
     durable: number
     makeRoom(error: unknown): boolean
@@ -125,7 +126,7 @@ export async function readDisk(
   replayer: Replayer,
   progress: (offset: number, end: number) => void,
 ): Promise<{ readonly from: BinlogPosition; readonly recovered: RecoveredLog }> {
-  const { keyspace, scanCursors, generation: dataSet, ownFrom, durable, makeRoom } = into
+  const { keyspace, scanCursors, dataSet, ownFrom, durable, makeRoom } = into
   const read = async () => {
     const from = loadMeta(keyspace, scanCursors)
     keyspace.expiry = 'ignore'

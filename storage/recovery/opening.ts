@@ -46,7 +46,7 @@ export async function openDirectory(options: StorageOptions): Promise<OpenedDire
  */
 async function openOnce(options: StorageOptions): Promise<Omit<OpenedDirectory, 'isDiskLow'>> {
   const { files, directory, random, log } = options
-  const { generation: dataSet, isNew } = findDataSet(files, directory)
+  const { dataSet, isNew } = findDataSet(files, directory)
   const records = await options.openRecords(dataSet.db, isNew ? 'create' : 'existing')
   let unfinished: FillingDataSet | null = null
   try {

@@ -1,14 +1,12 @@
 /**
- * Restores the state before the end of the process. LevelDB is the state at offset P; the groups
+ * Restores the state in which the last process ended. LevelDB is the state at offset P; the groups
  * after P are run again through the ordinary commands.
  *
- * - The first bad group ends the log if nothing shows that it was ever durable as a whole. That
- *   group and
- * all bytes after it are set aside and cut.
- * - A bad group before the known synced watermark is damage: the start is refused.
+ * - A bad group at or after the known synced watermark was never known to be durable. The log ends
+ *   there: that group and all bytes after it are set aside and cut.
+ * - A bad group before the watermark is damage: the start is refused.
  * - A gap is damage too. A segment begins only when the one before is durable, and the segment that
- *   holds
- * the checkpoint's offset is never deleted.
+ *   holds the checkpoint's offset is never deleted.
  * - A log that ends before the known durable offset was cut short or replaced by an older copy.
  *
  * Only groups that this node wrote as a master prove what was durable here; received groups carry
@@ -97,7 +95,7 @@ export async function replayLog(
         continue
       }
       if (result.type === 'end') return { segments, end: result.at, groups, commands, cutBytes: 0 }
-      synced = Math.max(synced, reader.syncedBehind(ownFrom))
+      synced = Math.max(synced, reader.syncedAfterDamage(ownFrom))
       if (result.at.offset < synced) {
         throw new DamageError(
           `the binlog is damaged at offset ${result.at.offset} (${result.reason}) in ${result.segment?.path ?? directory}, ` +

@@ -21,9 +21,9 @@ export interface ReopeningHost {
   stopBackground(): Promise<void>
   resumeBackground(): void
   isClosing(): boolean
-  /** LevelDB can no longer be read, can be read again, or `failure` has changed. */
+  /** Called when LevelDB can no longer be read, can be read again, or `failure` has changed. */
   onAvailabilityChanged(): void
-  /** LevelDB cannot be opened for now. */
+  /** Called when an attempt to open LevelDB has failed. */
   onFailed(reason: Error): void
 }
 

@@ -7,9 +7,14 @@ import type { RecordSink } from '../records/record-store.ts'
 export interface Resident {
   /** The generation of the last change; the object is clean when that generation has landed. */
   generation: number
+  /** The index in the ring of its database; -1 if it is not in memory. */
   ringIndex: number
+  /** True if it was used since the clock hand's last visit. */
   isReferenced: boolean
-  /** Removes a clean resident from memory. */
+  /**
+   * Removes the resident from memory. One with resident pages below it stays, marked as used.
+   * REQUIRES: the resident is clean.
+   */
   evict(): void
 }
 
@@ -23,10 +28,9 @@ export interface DirtyRecord {
   encode(batch: RecordSink): void
 }
 
-/** A leaf, or a page of a rope. */
+/** A leaf, or a page of a rope, that a command has read from disk. */
 export interface ReadPage {
-  /** Size in bytes of memory. */
   readonly memoryBytes: number
-  /** Removes the page from memory if it is clean and no cursor stands in it. */
+  /** Removes the page from memory if it is clean and its tree's place does not lie in it. */
   leaveBehind(landedGeneration: number): void
 }

@@ -1,61 +1,62 @@
 /**
- * Work with pauses, written once and run in one of two ways: asynchronously, with turns for other
- * work during a pause, or at once, as part of a unit of several commands. The work is a generator
- * that yields its pauses.
+ * Work that waits now and then, written once and run in one of two ways. Run asynchronously, it
+ * gives turns to other work while it waits. Run in one go, as part of a unit of several commands,
+ * it blocks the process instead. The work is a generator that yields its waits.
  */
 import type { RecordPair } from '../records/record-reader.ts'
 import type { RecordRange, RecordStore } from '../records/record-store.ts'
 
-/** A pause, for both ways to run. */
-export interface Pause<T = unknown> {
-  /** Begins in the synchronous moment in which the pause is yielded. */
+/** One wait, for both ways to run. */
+export interface Wait<T = unknown> {
+  /** Waits asynchronously. Begins in the synchronous moment in which the wait is yielded. */
   later(): Promise<T>
+  /** Blocks the process instead of waiting. */
   now(): T
 }
 
-export type Steps<T> = Generator<Pause, T, unknown>
+export type Steps<T> = Generator<Wait, T, unknown>
 
-/** Runs steps with turns for other work during the pauses. Rejects with the error of a step. */
+/** Runs steps with turns for other work during the waits. Rejects with the error of a step. */
 export async function runLater<T>(steps: Steps<T>): Promise<T> {
   let step = steps.next()
-  while (step.done !== true) step = await afterwards(steps, step.value)
+  while (step.done !== true) step = await afterWaiting(steps, step.value)
   return step.value
 }
 
-async function afterwards<T>(steps: Steps<T>, pause: Pause): Promise<IteratorResult<Pause, T>> {
+async function afterWaiting<T>(steps: Steps<T>, wait: Wait): Promise<IteratorResult<Wait, T>> {
   let waited: unknown
   try {
-    waited = await pause.later()
+    waited = await wait.later()
   } catch (error) {
     return steps.throw(error)
   }
   return steps.next(waited)
 }
 
-/** Runs steps at once; no other work runs meanwhile. */
+/** Runs steps in one go; no other work runs meanwhile. */
 export function runNow<T>(steps: Steps<T>): T {
   let step = steps.next()
-  while (step.done !== true) step = atOnce(steps, step.value)
+  while (step.done !== true) step = afterBlocking(steps, step.value)
   return step.value
 }
 
-function atOnce<T>(steps: Steps<T>, pause: Pause): IteratorResult<Pause, T> {
+function afterBlocking<T>(steps: Steps<T>, wait: Wait): IteratorResult<Wait, T> {
   let waited: unknown
   try {
-    waited = pause.now()
+    waited = wait.now()
   } catch (error) {
     return steps.throw(error)
   }
   return steps.next(waited)
 }
 
-/** Waits for a pause, in the way the steps are run. */
-export function* waitFor<T>(pause: Pause<T>): Steps<T> {
-  return (yield pause) as T
+/** Waits in the way in which the steps are run. */
+export function* waitFor<T>(wait: Wait<T>): Steps<T> {
+  return (yield wait) as T
 }
 
-/** Gives other work a turn, if the steps are run asynchronously. */
-export const aTurn: Pause<void> = {
+/** A wait that gives other work a turn, if the steps are run asynchronously. */
+export const aTurn: Wait<void> = {
   later: () => new Promise((resolve) => setImmediate(resolve)),
   now() {},
 }

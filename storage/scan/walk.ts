@@ -110,9 +110,9 @@ export function keyAfter(key: Bytes): Bytes {
  * Does one step: visits up to `count` keys, live or not. A dropped database has no keys. Throws
  * StoreNotOpenError.
  *
- * New keys are sorted first, with turns for other work in between. That ends although clients
- * create more keys, because each piece also makes up for the keys of the turn before. With `ahead`,
- * small steps share what they read.
+ * New keys are sorted first, in pieces, with turns for other work in between. Each piece is larger
+ * by the number of keys that clients created in the turn before it, so the sorting ends. With
+ * `ahead`, small steps share what they read.
  */
 export function walk(db: Database, range: KeyRange, count: number, ahead?: ReadAhead): Steps<WalkStep> {
   return walkOneStep(db, range, count, 'forward', ahead)
@@ -133,7 +133,7 @@ function* walkOneStep(db: Database, range: KeyRange, count: number, order: WalkO
       piece = SORTED_KEYS_PER_SLICE + Math.max(0, db.newKeys.pendingCount - before)
       continue
     }
-    // There is no pause between the last key sorted, the epoch and the snapshot.
+    // Nothing waits between the last key sorted, the epoch and the snapshot.
     const { epoch } = keyspace
     const known = ahead?.find(db, range, count) ?? null
     if (known !== null) return merge(db, range, count, known, order)

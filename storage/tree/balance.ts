@@ -6,8 +6,7 @@
  * - No node but the root leaf is empty.
  * - An inner root has at least two children.
  * - A node that has become small does not fit into one page with a neighbour. A merge is tried when
- *   the
- * node shrinks, so most pages stay more than a quarter full.
+ *   the node shrinks, so most pages stay more than a quarter full.
  */
 import { assert, must } from '../../base/assert.ts'
 import { type Bytes, detached } from '../../base/bytes.ts'
@@ -15,9 +14,10 @@ import { CHILD_OVERHEAD, childBytes, elementBytes, elementOverhead, slotOf, Tree
 import type { Tree } from './tree.ts'
 
 /**
- * Splits a node of a tree with pages until its parts are small enough. `changedAt` is the index at
- * which a leaf has grown, or -1 if unknown: runs of insertions at one end leave full pages behind.
- * REQUIRES: the node and those above it have been touched.
+ * Splits a node of a tree with pages until its parts are small enough. `changedIndex` is the index
+ * at which the node has grown, or -1 if unknown. After growth at one end, only the entry there
+ * moves to another node, so a run of insertions at one end leaves full pages. REQUIRES: the node
+ * and those above it have been touched.
  */
 export function split(tree: Tree, node: TreeNode, changedIndex: number): void {
   const { length } = node
@@ -301,7 +301,7 @@ function removeFromLeaf(tree: Tree, leaf: TreeNode, from: number, to: number): v
   resize(leaf, -bytes, -(to - from) * elementOverhead(layout))
 }
 
-/** Drops a whole subtree. Leaves that are not in memory are not read for it. */
+/** Drops a whole subtree. Reads its inner nodes, but no leaf. */
 function dropBelow(tree: Tree, child: TreeNode | number, level: number): void {
   const pages = must(tree.object.pages)
   const { keyspace } = tree.object.db

@@ -106,7 +106,7 @@ export class TreeNode implements Resident, DirtyRecord, ReadPage {
     return sum
   }
 
-  /** Sets bytes and memory from the content. */
+  /** Computes `encodedBytes` and `memoryBytes` from the content. */
   measure(): void {
     const { layout } = this.tree
     const { length } = this

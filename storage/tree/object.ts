@@ -3,7 +3,7 @@
  * pages of their own.
  *
  *   inline   each tree is one leaf; together they take at most `inlineBytes`
- *   pages    since it was larger than that; inline again once it takes half or less
+ *   pages    each node is a page; begins past `inlineBytes`, ends at half of it
  *
  * A value may be filled before it belongs to a key. Until then, only its pages count as memory.
  */
@@ -130,8 +130,8 @@ export class TreeObject {
   }
 
   /**
-   * Gives all pages new numbers under another object id. A queue needs this after four thousand
-   * million pages.
+   * Gives all pages new numbers under another object id. A queue needs this after four billion
+   * pages.
    */
   renumber(): void {
     const old = must(this.pages, 'only an object with pages is numbered again')

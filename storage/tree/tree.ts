@@ -3,10 +3,10 @@
  * ordered map over Bytes, or a list by position. An element is found by its rank, and a rank by its
  * element, in O(log n). See Comer, "The Ubiquitous B-Tree" (1979), and Tatham, "Counted B-Trees".
  *
- * `find` and `seek` leave a *position* (`place` in the code), an element or a gap between two; the
- * methods that follow work on it. A position holds until the tree changes, is searched again, or
- * gives up pages. Keys compare as bytes. Nodes split by bytes and by number; one element alone may
- * be of any size.
+ * `find` and `seek` leave a *place*, an element or a gap between two, in `leaf` and `index`. The
+ * methods that follow work on it. A place holds until the tree changes, is searched again, or
+ * evicts pages. Keys compare as bytes. Nodes split by bytes and by number; one element alone may be
+ * of any size.
  *
  * Every change first touches the root record, the leaf and the inner nodes above it. A checkpoint
  * under way therefore has them as they were.
@@ -56,8 +56,9 @@ export class Tree {
   root: TreeNode | number
   /** Goes up when an element is added or removed. */
   version = 0
-  /** The position. */
+  /** The leaf of the place; null if there is no place. */
   leaf: TreeNode | null = null
+  /** The index of the place in its leaf. */
   index = 0
 
   constructor(object: TreeObject, layout: Layout) {
@@ -103,7 +104,7 @@ export class Tree {
     return low < keys.length && keys[low] === key
   }
 
-  /** Moves to the element of a rank from 0 to count; count is the position after the last. */
+  /** Moves to the element of a rank. The rank `count` is the place after the last element. */
   seek(rank: number): void {
     if (!(rank >= 0 && rank <= this.count)) throw new Error(`no rank ${rank} in a tree of ${this.count}`)
     let node = this.rootNode()
@@ -126,18 +127,18 @@ export class Tree {
     this.leaf = node
   }
 
-  /** The key at the current position. REQUIRES: `find` or `seek` came before. */
+  /** The key at the place. REQUIRES: `find` or `seek` came before. */
   get key(): Bytes {
-    return this.place.keys[this.index] as Bytes
+    return this.placeLeaf.keys[this.index] as Bytes
   }
 
   get value(): TreeValue {
-    return this.place.values[this.index]
+    return this.placeLeaf.values[this.index]
   }
 
   get rank(): number {
     let rank = this.index
-    for (let node = this.place, { parent } = node; parent !== null; node = parent, parent = node.parent) {
+    for (let node = this.placeLeaf, { parent } = node; parent !== null; node = parent, parent = node.parent) {
       const slot = slotOf(parent, node)
       for (let before = 0; before < slot; before++) rank += parent.counts[before] as number
     }
@@ -145,11 +146,11 @@ export class Tree {
   }
 
   /**
-   * Inserts an element before the position. In a keyed tree the position must be the one that
-   * `find` left; lists pass '' as the key.
+   * Inserts an element at the place, before the element there. In a keyed tree the place must be
+   * the one that `find` left; lists pass '' as the key.
    */
   insert(key: Bytes, value?: TreeValue): void {
-    const { layout, place: leaf, index } = this
+    const { layout, placeLeaf: leaf, index } = this
     this.touch(leaf)
     assert(index >= 0 && index <= leaf.length, 'an element is inserted inside of its leaf')
     if (layout.isKeyed) insertAt(leaf.keys, index, key)
@@ -161,9 +162,9 @@ export class Tree {
     this.leaf = null
   }
 
-  /** Replaces the value of the element at the position. */
+  /** Replaces the value of the element at the place. */
   replace(value: TreeValue): void {
-    const { layout, place: leaf, index } = this
+    const { layout, placeLeaf: leaf, index } = this
     this.touch(leaf)
     assert(index >= 0 && index < leaf.length, 'only an element that exists is replaced')
     const old = leaf.values[index]
@@ -180,9 +181,9 @@ export class Tree {
     this.leaf = null
   }
 
-  /** Removes the element at the position. */
+  /** Removes the element at the place. */
   remove(): void {
-    const { layout, place: leaf, index } = this
+    const { layout, placeLeaf: leaf, index } = this
     assert(index >= 0 && index < leaf.length, 'only an element that exists is removed')
     const bytes = elementBytes(layout, layout.isKeyed ? (leaf.keys[index] as Bytes) : '', leaf.values[index])
     this.touch(leaf)
@@ -246,8 +247,8 @@ export class Tree {
   }
 
   /**
-   * Removes the elements of the ranks from `from` to before `to`. Pages wholly within the range are
-   * not read.
+   * Removes the elements of the ranks from `from` to before `to`. Leaves wholly within the range
+   * are not read.
    */
   removeRange(from: number, to: number): void {
     if (from >= to) return
@@ -273,8 +274,7 @@ export class Tree {
     return new TreeCursor(this, rank, direction)
   }
 
-  /** The leaf of the position. */
-  private get place(): TreeNode {
+  private get placeLeaf(): TreeNode {
     if (this.leaf === null) throw new Error('no place in the tree')
     return this.leaf
   }

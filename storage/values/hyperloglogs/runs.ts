@@ -50,8 +50,11 @@ function writeZeros(into: Uint8Array, at: number, length: number): number {
   return at + 2
 }
 
-/** Up to two bytes of zeros, one of a height, two of zeros. */
-const split = new Uint8Array(5)
+/**
+ * The bytes that `splitRun` has left: up to two for the registers before the raised one, one for
+ * it, up to two for those after it.
+ */
+export const replacement: Uint8Array = new Uint8Array(5)
 
 /**
  * Raises one register of the run at a position, whose first register is `first`. Leaves the bytes
@@ -64,19 +67,16 @@ export function splitRun(runs: Uint8Array, at: number, first: number, index: num
   const old = runHeight(code)
   let end = 0
   if (before > 0) {
-    if (old === 0) end = writeZeros(split, end, before)
-    else split[end++] = heightRun(old, before)
+    if (old === 0) end = writeZeros(replacement, end, before)
+    else replacement[end++] = heightRun(old, before)
   }
-  split[end++] = heightRun(height, 1)
+  replacement[end++] = heightRun(height, 1)
   if (after > 0) {
-    if (old === 0) end = writeZeros(split, end, after)
-    else split[end++] = heightRun(old, after)
+    if (old === 0) end = writeZeros(replacement, end, after)
+    else replacement[end++] = heightRun(old, after)
   }
   return end
 }
-
-/** The bytes that `splitRun` has left. */
-export const replacement: Uint8Array = split
 
 /** Joins neighbouring runs of one height from a position on. Returns the new end. */
 export function joinRuns(runs: Uint8Array, from: number, end: number): number {

@@ -155,8 +155,8 @@ export class Sketch {
   }
 
   /**
-   * Sets the length and a zero behind the end, so that a two-byte run cut short reads alike
-   * everywhere.
+   * Sets the length and writes a zero after the end. A two-byte run that is cut short at the end
+   * then reads the same in every buffer.
    */
   private setLength(length: number): void {
     this.length = length

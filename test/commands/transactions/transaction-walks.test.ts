@@ -1,5 +1,5 @@
 /**
- * Commands that may wait for the disk, as part of a transaction: they run at one go, and see all
+ * Commands that may wait for the disk, as part of a transaction: they run in one go, and see all
  * effects of the commands before them and nothing else.
  */
 import { test } from 'uvu'

@@ -1,4 +1,4 @@
-/** Walks that run at one go see the keys of that moment, in any phase of a checkpoint. */
+/** Walks that run in one go see the keys of that moment, in any phase of a checkpoint. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import type { Database } from '../../../storage/keyspace/database.ts'
@@ -33,7 +33,7 @@ function walkedNow(db: Database, chance: Seeded, ahead: ReadAhead): string[] {
   return isBack ? keys.reverse() : keys
 }
 
-test('a walk at one go finds exactly the keys that there are, with a checkpoint anywhere on its way', async () => {
+test('a walk in one go finds exactly the keys that there are, with a checkpoint anywhere on its way', async () => {
   const chance = seeded('walks at one go')
   let inFlight = 0
   for (let round = 0; round < 40; round++) {
@@ -62,7 +62,7 @@ test('a walk at one go finds exactly the keys that there are, with a checkpoint 
   assert.ok(inFlight > 100, `${inFlight} walks while a batch was on its way`)
 })
 
-test('a walk at one go reads what a walk with turns has read ahead, and the other way round', async () => {
+test('a walk in one go reads what a walk with turns has read ahead, and the other way round', async () => {
   const db = newKeyspace().database(0)
   for (let i = 0; i < 100; i++) db.set(`k${100 + i}`, '')
   const step = (from: string, ahead: ReadAhead) => walk(db, { from }, 10, ahead)
@@ -78,7 +78,7 @@ test('a walk at one go reads what a walk with turns has read ahead, and the othe
   )
 })
 
-test('a walk at one go while LevelDB is closed says so', async () => {
+test('a walk in one go while LevelDB is closed says so', async () => {
   const records = new MemoryRecords()
   const keyspace = newKeyspace(records)
   keyspace.database(0).set('k', '')
