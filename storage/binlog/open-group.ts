@@ -2,8 +2,8 @@
  * The group being filled in this turn. Commands are copied in as bytes. SELECT precedes a command
  * in another database, and the body ends in database 0, so that every group can be read on its own.
  *
- * Small commands share one buffer. Only `writeSync` reads it, so the next group uses it again. A
- * command larger than it gets a buffer of its own.
+ * Commands fill one buffer, which every group uses again: only `writeSync` reads it. A command that
+ * does not fit any more begins another buffer, which is as large or larger, and this group's own.
  */
 import { assert, must } from '../../base/assert.ts'
 import type { Bytes } from '../../base/bytes.ts'
@@ -20,11 +20,13 @@ export class OpenGroup {
   commands = 0
   private readonly shared = Buffer.allocUnsafeSlow(BUFFER_BYTES)
   private buffer = this.shared
+  /** The body's part of `buffer` lies from `start` to before `end`. */
   private start = GROUP_HEAD_BYTES
   private end = GROUP_HEAD_BYTES
+  /** The parts of the body in the buffers before this one. */
   private full: Buffer[] = []
   private selected = 0
-  /** The buffer of the bytes that belong to the body and are not copied yet. */
+  /** The caller's buffer with bytes of the body that are not copied yet; null if all are copied. */
   private source: Buffer | null = null
   private sourceStart = 0
   private sourceEnd = 0
@@ -34,8 +36,8 @@ export class OpenGroup {
   }
 
   /**
-   * Adds a command that stands encoded in a buffer, which must not change before `copyBorrowed`.
-   * Commands that are adjacent there are copied in one go.
+   * Adds a command that is already encoded. Its bytes stay in the caller's buffer, which must not
+   * change before `copyBorrowed`. Adjacent commands are copied in one go.
    */
   raw(database: number, source: Buffer, start: number, end: number): void {
     this.commands++

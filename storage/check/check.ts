@@ -1,8 +1,7 @@
 /**
  * Verifies every invariant of a data directory that no server has open:
  *
- *   CURRENT and identity can be read and agree with the witness; the clean end, if any, is the
- *   log's end
+ *   CURRENT, identity.json   can be read and agree with the witness; a clean end is the log's end
  *   records     decode; counts per database agree with the meta record; the deadline index agrees
  *               with the roots both ways; every page belongs to one live value and lies within
  *               it, or to garbage; ids are below the next ones
@@ -74,7 +73,7 @@ export async function checkDirectory(options: CheckOptions): Promise<CheckReport
     if (options.repair === 'cut binlog') {
       const { offset } = checked.checkpoint
       repairs.push(...cutDamage(files, dataSet.binlog, binlog, offset))
-      takeBinlogAsItIs(options, dataSet, Math.max(offset, Math.min(binlog.end, binlog.damagedOffset ?? binlog.end)))
+      acceptCut(options, dataSet, Math.max(offset, Math.min(binlog.end, binlog.damagedOffset ?? binlog.end)))
     }
     if (options.repair === 'new identity') repairs.push(replaceIdentity(options, dataSet, identity))
   })
@@ -127,7 +126,7 @@ function checkIdentity(identity: Identity | 'missing', directory: string, binlog
 }
 
 /** Adjusts the witness and the clean end after a cut, so that they do not demand the lost part. */
-function takeBinlogAsItIs({ files, directory }: CheckOptions, dataSet: DataSet, end: number): void {
+function acceptCut({ files, directory }: CheckOptions, dataSet: DataSet, end: number): void {
   const witness = readWitness(files, directory)
   const stored = storedIdentity(files, directory, dataSet.name, witness)
   if (stored !== undefined && (stored.identity.cleanEnd ?? 0) > end)

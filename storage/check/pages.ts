@@ -50,22 +50,22 @@ export class PageCheck {
   end(): void {
     this.trees?.end()
     this.trees = null
-    this.objects.end(this.isMissing)
+    this.objects.end(this.checkWithoutPages)
   }
 
   private enter(objectId: number, pageNumber: number): void {
     this.trees?.end()
     this.trees = null
     this.objectId = objectId
-    this.owner = this.objects.find(objectId, this.isMissing)
+    this.owner = this.objects.find(objectId, this.checkWithoutPages)
     if (this.garbage.has(objectId)) this.owner = undefined
     else if (this.owner === undefined)
       this.findings.damage(`page ${pageNumber} of object ${objectId}`, 'belongs to an object that no key owns and that is not garbage')
     else if (isCollection(this.owner)) this.trees = new TreeCheck(this.db, this.findings, this.owner)
   }
 
-  /** Handles an object without pages: a rope may be all zeros. */
-  private readonly isMissing = (object: OwnedObject) => {
+  /** Verifies an object without any page. A rope may have none, because it may be all zeros. */
+  private readonly checkWithoutPages = (object: OwnedObject) => {
     if (isCollection(object) && !this.garbage.has(object.id)) new TreeCheck(this.db, this.findings, object).end()
   }
 

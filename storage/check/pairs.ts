@@ -10,7 +10,7 @@
 import type { Bytes } from '../../base/bytes.ts'
 import { KIND_HASH, KIND_SORTED_SET, KIND_STREAM } from '../records/records.ts'
 import { FieldValue, NO_VALUES, type TreeNode, type TreeValue } from '../tree/node.ts'
-import { deadlineKey } from '../values/hash.ts'
+import { fieldDeadlineKey } from '../values/hash.ts'
 import { orderKey } from '../values/score.ts'
 import type { Findings } from './report.ts'
 
@@ -61,7 +61,7 @@ export class PairBalance {
   }
 
   private addField(field: Bytes, value: TreeValue): void {
-    if (value instanceof FieldValue) this.addOne(deadlineKey(value.expireAtMs, field))
+    if (value instanceof FieldValue) this.addOne(fieldDeadlineKey(value.expireAtMs, field))
   }
 
   private addGroupRecord(key: Bytes, value: Bytes): void {

@@ -15,7 +15,6 @@ import type { RecordStore } from '../records/record-store.ts'
 import {
   ALL_RECORDS,
   deadlineKey,
-  dueAtOf,
   GARBAGE_DATABASE,
   GARBAGE_OBJECT,
   KIND_ROPE,
@@ -27,6 +26,7 @@ import {
   readLibrary,
   readRecordKey,
   readRoot,
+  rootDueAtOf,
   rootKey,
   ropeLengthOf,
 } from '../records/records.ts'
@@ -240,7 +240,7 @@ class RecordCheck {
         this.counts.volatile++
         tally.volatile++
       }
-      const dueAtMs = dueAtOf(root)
+      const dueAtMs = rootDueAtOf(root)
       if (dueAtMs !== 0) {
         const what = dueAtMs === root.expireAtMs ? 'expires' : 'has a field that expires'
         this.lookups.push({
@@ -295,7 +295,7 @@ class RecordCheck {
           return
         }
         try {
-          const actual = dueAtOf(readRoot(found))
+          const actual = rootDueAtOf(readRoot(found))
           if (actual !== expireAtMs) this.findings.damage(place, `the key's deadline is ${actual === 0 ? 'none' : actual}`)
         } catch {
           // The unreadable root has been reported already.

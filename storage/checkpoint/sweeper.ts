@@ -13,7 +13,6 @@ import type { Keyspace } from '../keyspace/keyspace.ts'
 import type { RecordStore } from '../records/record-store.ts'
 import {
   deadlineKey,
-  dueAtOf,
   GARBAGE_DATABASE,
   GARBAGE_OBJECT,
   GARBAGE_RANGE,
@@ -22,6 +21,7 @@ import {
   pageRange,
   readRecordKey,
   readRoot,
+  rootDueAtOf,
   rootRange,
 } from '../records/records.ts'
 
@@ -196,7 +196,7 @@ export class Sweeper {
         const root = readRoot(value)
         const objectId = objectIdOf(root)
         if (objectId !== 0) await this.sweepObject(objectId)
-        const dueAtMs = dueAtOf(root)
+        const dueAtMs = rootDueAtOf(root)
         if (dueAtMs !== 0) batch.remove(deadlineKey(dueAtMs, id, key))
         batch.remove(recordKey)
       }

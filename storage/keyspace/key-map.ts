@@ -191,8 +191,8 @@ export class KeyMap<T extends Keyed = Entry> {
    */
   private maySplit(segment: MapSegment<T>): boolean {
     if (segment.depth < this.depth) return true
-    const places = 2 ** (this.depth + 1)
-    return this.depth < MAX_DEPTH && places * this.segmentSlots <= MAX_DIRECTORY_RATIO * (this.entryCount + this.segmentSlots)
+    const positions = 2 ** (this.depth + 1)
+    return this.depth < MAX_DEPTH && positions * this.segmentSlots <= MAX_DIRECTORY_RATIO * (this.entryCount + this.segmentSlots)
   }
 
   /** Replaces a segment by two that share one bit more each. */
@@ -212,8 +212,8 @@ export class KeyMap<T extends Keyed = Entry> {
       if (!halves[((found >>> (32 - depth)) & 1) as 0 | 1].put(found, entry)) this.addToOverflow(entry)
     }
     // The positions of the segment are those that share its top bits.
-    const places = 2 ** (this.depth - segment.depth)
-    const start = Math.floor((hash >>> this.shift) / places) * places
-    for (let place = 0; place < places; place++) this.directory[start + place] = halves[place < places / 2 ? 0 : 1]
+    const positions = 2 ** (this.depth - segment.depth)
+    const start = Math.floor((hash >>> this.shift) / positions) * positions
+    for (let i = 0; i < positions; i++) this.directory[start + i] = halves[i < positions / 2 ? 0 : 1]
   }
 }

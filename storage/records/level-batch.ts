@@ -22,7 +22,7 @@ export function iterateLevel(level: ClassicLevel<Buffer, Buffer>, range: RecordR
   }
 }
 
-/** Makes a write, or refuses it after a failed one. */
+/** Runs a write, or rejects because an earlier one has failed. */
 type Attempt = (write: () => Promise<void>) => Promise<void>
 
 /** One atomic write to LevelDB. */

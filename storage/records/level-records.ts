@@ -64,7 +64,7 @@ export class LevelRecords implements RecordStore {
     openPaths.add(path)
     try {
       if (mode === 'existing') await mustBeWhole(path)
-      else await forgetUnfinished(path)
+      else await removeUnfinishedPointer(path)
       const records = new LevelRecords(path, settings, mode)
       await records.level.open()
       try {
@@ -168,7 +168,7 @@ export class LevelRecords implements RecordStore {
     throw Object.assign(new Error(`ENOSPC: no space left on device: opening LevelDB needs ${neededBytes} bytes`), { code: 'ENOSPC' })
   }
 
-  /** Makes a write. Rejects, too, if another has failed meanwhile: it may have torn the log. */
+  /** Runs a write. Rejects also if another has failed meanwhile, which may have torn the log. */
   private async attempt(level: ClassicLevel<Buffer, Buffer>, write: () => Promise<void>): Promise<void> {
     if (this.failure !== null) throw this.failure
     try {
@@ -230,7 +230,7 @@ async function mustBeWhole(path: string): Promise<void> {
  * Removes the CURRENT of an interrupted first start, which may name a missing file. Without
  * CURRENT, LevelDB creates a new database.
  */
-async function forgetUnfinished(path: string): Promise<void> {
+async function removeUnfinishedPointer(path: string): Promise<void> {
   const pointer = join(path, 'CURRENT')
   if (!realFiles.existsSync(pointer) || holdsRecords(path)) return
   try {

@@ -39,7 +39,7 @@ export interface ReaderAnswer {
 export type RecordPair = readonly [key: Buffer, value: Buffer]
 
 /** The time limit of a read in ms: longer than any working disk takes. */
-const MAX_READ_MS = 60_000
+const READ_TIMEOUT_MS = 60_000
 
 interface Reader {
   readonly worker: Worker
@@ -50,14 +50,14 @@ interface Reader {
 /** Reads ranges of LevelDB synchronously, through a thread. */
 export class RecordReader {
   private readonly path: string
-  private readonly patienceMs: number
+  private readonly timeoutMs: number
   private reader: Reader | null = null
   private ending: Promise<unknown> = Promise.resolve()
   private lastId = 0
 
-  constructor(path: string, patienceMs = MAX_READ_MS) {
+  constructor(path: string, timeoutMs = READ_TIMEOUT_MS) {
     this.path = path
-    this.patienceMs = patienceMs
+    this.timeoutMs = timeoutMs
   }
 
   get isRunning(): boolean {
@@ -93,11 +93,11 @@ export class RecordReader {
     const reader = { worker, port, signal }
     worker.unref()
     // If the thread dies, the read that waits for it times out, and the next read starts another.
-    const gone = () => {
+    const onGone = () => {
       if (this.reader === reader) this.stop()
     }
-    worker.on('error', gone)
-    worker.on('exit', gone)
+    worker.on('error', onGone)
+    worker.on('exit', onGone)
     return reader
   }
 
@@ -115,9 +115,9 @@ export class RecordReader {
       const answer = receiveMessageOnPort(port)?.message as ReaderAnswer | undefined
       if (answer?.id === id) return answer
       if (answer !== undefined) continue
-      if (Atomics.wait(signal, 0, seen, this.patienceMs) !== 'timed-out') continue
+      if (Atomics.wait(signal, 0, seen, this.timeoutMs) !== 'timed-out') continue
       this.stop()
-      throw new Error(`LevelDB has not been read within ${this.patienceMs} ms`)
+      throw new Error(`LevelDB has not been read within ${this.timeoutMs} ms`)
     }
   }
 }

@@ -263,7 +263,7 @@ export function objectIdOf(root: Root): number {
  * Returns the time of the first deletion in a root, as `Entry.dueAtMs` has it: of the key, or of
  * its hash's next field. 0 means never.
  */
-export function dueAtOf(root: Root): number {
+export function rootDueAtOf(root: Root): number {
   const { kind, expireAtMs, payload } = root
   if (kind !== KIND_HASH) return expireAtMs
   const at = payload[FORM_AT] === FORM_PAGES ? HEADER_IN_PAGES_AT : HEADER_INLINE_AT

@@ -37,8 +37,9 @@ export class ScanCursors {
   private readonly maxBytes: number
   private nextToken: number
   private bytes = 0
-  /** Tokens by time of last use, oldest first: the open ones, and those already continued from. */
+  /** Tokens that no step has continued from yet, in the order of their last use. */
   private readonly open = new Map<Bytes, CursorPosition>()
+  /** Tokens that a step has continued from, in the order of their last use. */
   private readonly spent = new Map<Bytes, CursorPosition>()
 
   constructor(random: Random, maxCount = MAX_CURSORS, maxBytes = MAX_CURSOR_BYTES) {
@@ -51,7 +52,7 @@ export class ScanCursors {
     return this.open.size + this.spent.size
   }
 
-  /** Returns the position of a token. */
+  /** Returns the position of a token, or undefined if it is unknown. Counts as use. */
   find(token: Bytes): CursorPosition | undefined {
     const map = this.open.has(token) ? this.open : this.spent
     const position = map.get(token)

@@ -11,8 +11,8 @@ const HASHED_BYTES = 32
 /** Memory of a filter in bytes. */
 export const FILTER_BYTES = BITS / 8 + 160
 
-/** Returns a hash of 32 bits. */
-export function hashOf(value: Bytes): number {
+/** Returns the 32-bit hash by which filters know a value. */
+export function filterHashOf(value: Bytes): number {
   const { length } = value
   let hash = length
   const head = length <= 2 * HASHED_BYTES ? length : HASHED_BYTES
@@ -29,7 +29,7 @@ export class LeafFilter {
   private readonly words = new Int32Array(BITS / 32)
 
   add(value: Bytes): void {
-    const hash = hashOf(value)
+    const hash = filterHashOf(value)
     this.mark(hash)
     this.mark(hash >>> 12)
     this.mark(Math.imul(hash, 0x9e3779b1) >>> 20)

@@ -124,7 +124,7 @@ export class TreeNode implements Resident, DirtyRecord, ReadPage {
 
   evict(): void {
     if (this.level > 0 && this.children.some((child) => typeof child !== 'number'))
-      this.isReferenced = true // the children are evicted first
+      this.isReferenced = true // spares it in the next round: its children leave memory first
     else this.forget()
   }
 

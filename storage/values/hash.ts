@@ -53,7 +53,7 @@ export class Hash implements Collection {
   }
 
   encodeHeader(): Bytes {
-    return this.nextDeadlineMs === 0 ? '' : deadlineKey(this.nextDeadlineMs, '')
+    return this.nextDeadlineMs === 0 ? '' : fieldDeadlineKey(this.nextDeadlineMs, '')
   }
 
   /** The number of fields, including expired fields that are not deleted yet. */
@@ -70,7 +70,7 @@ export class Hash implements Collection {
   get dueCount(): number {
     const { keyspace } = this.object.db
     if (this.nextDeadlineMs === 0 || !keyspace.isPast(this.nextDeadlineMs)) return 0
-    return this.object.tree(1).lowerBound(deadlineKey(keyspace.nowMs + 1, ''))
+    return this.object.tree(1).lowerBound(fieldDeadlineKey(keyspace.nowMs + 1, ''))
   }
 
   /** True if all fields are expired. */
@@ -165,13 +165,13 @@ export class Hash implements Collection {
     const { fields, nextDeadlineMs } = this
     if (!fields.find(field)) throw new Error('a deadline for no field')
     const old = fields.value
-    const isEnding = typeof old === 'object'
-    fields.replace(new FieldValue(isEnding ? old.value : (old as Bytes), expireAtMs))
+    const hasDeadline = typeof old === 'object'
+    fields.replace(new FieldValue(hasDeadline ? old.value : (old as Bytes), expireAtMs))
     const deadlines = this.object.tree(1)
-    if (isEnding) deadlines.delete(deadlineKey(old.expireAtMs, field))
-    deadlines.set(deadlineKey(expireAtMs, field))
+    if (hasDeadline) deadlines.delete(fieldDeadlineKey(old.expireAtMs, field))
+    deadlines.set(fieldDeadlineKey(expireAtMs, field))
     if (this.object.encoding === LISTPACK) this.object.encoding = LISTPACK_WITH_DEADLINES
-    if (nextDeadlineMs === 0 || expireAtMs < nextDeadlineMs || (isEnding && old.expireAtMs === nextDeadlineMs)) this.deadlinesChanged()
+    if (nextDeadlineMs === 0 || expireAtMs < nextDeadlineMs || (hasDeadline && old.expireAtMs === nextDeadlineMs)) this.deadlinesChanged()
   }
 
   /** Removes a live field's deadline. Returns false if it had none. */
@@ -198,7 +198,7 @@ export class Hash implements Collection {
     while (names.length < count && cursor.next()) names.push(cursor.key.slice(DEADLINE_BYTES))
     for (const field of names) this.fields.delete(field)
     deadlines.removeRange(0, count)
-    this.expired(names)
+    this.noteExpired(names)
     keyspace.changes = changes
     return count
   }
@@ -213,8 +213,8 @@ export class Hash implements Collection {
     const { changes } = keyspace
     keyspace.isExpiring = true
     this.fields.delete(field)
-    this.object.tree(1).delete(deadlineKey(expireAtMs, field))
-    this.expired([field])
+    this.object.tree(1).delete(fieldDeadlineKey(expireAtMs, field))
+    this.noteExpired([field])
     keyspace.isExpiring = false
     keyspace.changes = changes // the deletion is logged above, not as part of the running command
     return false
@@ -231,7 +231,7 @@ export class Hash implements Collection {
   }
 
   /** Counts the deletion of expired fields, and logs it if a key owns the hash. */
-  private expired(names: readonly Bytes[]): void {
+  private noteExpired(names: readonly Bytes[]): void {
     const { db, entry } = this.object
     this.deadlinesChanged()
     db.keyspace.expiredFields += names.length
@@ -239,7 +239,7 @@ export class Hash implements Collection {
   }
 
   private forgetDeadline(field: Bytes, expireAtMs: number): void {
-    this.object.tree(1).delete(deadlineKey(expireAtMs, field))
+    this.object.tree(1).delete(fieldDeadlineKey(expireAtMs, field))
     if (expireAtMs === this.nextDeadlineMs) this.deadlinesChanged()
   }
 
@@ -254,7 +254,7 @@ export class Hash implements Collection {
 const scratch = Buffer.allocUnsafeSlow(4096)
 
 /** Returns the key of a field in tree 1. */
-export function deadlineKey(expireAtMs: number, field: Bytes): Bytes {
+export function fieldDeadlineKey(expireAtMs: number, field: Bytes): Bytes {
   const length = DEADLINE_BYTES + field.length
   const buffer = length <= scratch.length ? scratch : Buffer.allocUnsafeSlow(length)
   buffer.writeUInt32BE(Math.floor(expireAtMs / 0x1_0000_0000), 0)

@@ -4,7 +4,7 @@
  * searched. Leaves that were read from disk and hold no match are evicted again.
  */
 import type { Bytes } from '../../base/bytes.ts'
-import { FILTER_BYTES, hashOf, LeafFilter } from '../tree/leaf-filter.ts'
+import { FILTER_BYTES, filterHashOf, LeafFilter } from '../tree/leaf-filter.ts'
 import type { TreeNode } from '../tree/node.ts'
 import type { Pages } from '../tree/pages.ts'
 import type { List } from './list.ts'
@@ -53,7 +53,7 @@ class ListSearch {
     const { size } = list
     this.list = list
     this.value = value
-    this.hash = hashOf(value)
+    this.hash = filterHashOf(value)
     this.isForward = from === 'head'
     this.skip = skip
     this.filtersLeft = list.isSearched ? FILTERS_PER_SEARCH : 0

@@ -15,16 +15,20 @@ import type { Collection } from './collection.ts'
 const LISTPACK = 0
 const QUICKLIST = 1
 
-/** The bytes of a listpack's head and end, and of an element beside its length and content. */
+/** Bytes of a listpack's head and end. */
 const LISTPACK_BYTES = 7
+/** Bytes of an element beside its length and content. */
 const ELEMENT_BYTES = 1
-/** The minimum bytes of an element. */
+/** The minimum bytes of an element in all. */
 const MIN_ELEMENT_BYTES = 2
-/** The limit of bytes when the limit of the configuration counts elements. */
+/** The limit of bytes if the configured limit counts elements. */
 const SAFETY_BYTES = 8192
 const KIBIBYTE = 1024
 
-/** The limit up to which Redis keeps a list small: elements, or from -1 to -5, 4 to 64 KiB. */
+/**
+ * The limit up to which Redis keeps a list as a listpack. A positive limit counts elements; -1 to
+ * -5 stand for 4 to 64 KiB.
+ */
 export interface ListLimits {
   number(name: 'list-max-listpack-size'): number
 }

@@ -139,21 +139,21 @@ export class SortedSet implements Collection {
     return this.order.rankOf(orderKey(score, member))
   }
 
-  /** Returns the number of members below the range that begins here: the rank of its first. */
+  /** Returns the rank of the first member of a range of scores that begins here. */
   rankFrom({ score, isExclusive }: ScoreBound): number {
     return this.order.lowerBound(isExclusive ? keyAfterScore(score) : orderKey(score, ''))
   }
 
   /**
-   * Returns the number of members in or below the range that ends here: the rank after its last.
+   * Returns the rank after the last member of a range of scores that ends here.
    */
   rankTo({ score, isExclusive }: ScoreBound): number {
     return this.order.lowerBound(isExclusive ? orderKey(score, '') : keyAfterScore(score))
   }
 
   /**
-   * Returns the number of members before the range that begins here, in byte order regardless of
-   * scores.
+   * Returns the rank in byte order, regardless of scores, of the first member of a range that
+   * begins here.
    */
   lexFrom(bound: LexBound): number {
     if (typeof bound === 'string') return bound === 'least' ? 0 : this.size
@@ -162,6 +162,7 @@ export class SortedSet implements Collection {
     return members.rank + (isThere && bound.isExclusive ? 1 : 0)
   }
 
+  /** Returns the rank in byte order after the last member of a range that ends here. */
   lexTo(bound: LexBound): number {
     if (typeof bound === 'string') return bound === 'least' ? 0 : this.size
     const { members } = this
@@ -186,7 +187,7 @@ export class SortedSet implements Collection {
     return { member: members.key, score: members.value as number }
   }
 
-  /** Removes and returns the member of a rank. The set may be empty afterwards. */
+  /** Removes and returns the member of a rank by score. The set may be empty afterwards. */
   takeAt(rank: number): ScoredMember {
     const { order } = this
     order.seek(rank)
@@ -198,7 +199,8 @@ export class SortedSet implements Collection {
   }
 
   /**
-   * Removes the members of the ranks from `from` to before `to`. The set may be empty afterwards.
+   * Removes the members whose ranks by score go from `from` to before `to`. The set may be empty
+   * afterwards.
    */
   removeRanks(from: number, to: number): void {
     const { order, members } = this

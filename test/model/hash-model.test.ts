@@ -16,7 +16,7 @@ import { strings } from '../../commands/strings/strings.ts'
 import { Checkpoint } from '../../storage/checkpoint/checkpoint.ts'
 import { Expiry } from '../../storage/keyspace/expiry.ts'
 import { FieldValue } from '../../storage/tree/node.ts'
-import { deadlineKey, Hash } from '../../storage/values/hash.ts'
+import { fieldDeadlineKey, Hash } from '../../storage/values/hash.ts'
 import { hashes as hashType } from '../support/generators/collection-hash.ts'
 import { CollectionTwin } from '../support/generators/collection-twin.ts'
 import { plainReply } from '../support/generators/collection-world.ts'
@@ -62,7 +62,7 @@ function stateOf({ keyspace }: Harness, key: Bytes): unknown {
   const fields = checkTree(hash.object.tree(0))
   const deadlines = checkTree(hash.object.tree(1)).map(([name]) => name)
   const ending = fields.filter(([, value]) => value instanceof FieldValue)
-  assert.equal(deadlines, ending.map(([field, value]) => deadlineKey((value as FieldValue).expireAtMs, field)).sort(), 'deadlines')
+  assert.equal(deadlines, ending.map(([field, value]) => fieldDeadlineKey((value as FieldValue).expireAtMs, field)).sort(), 'deadlines')
   const earliest = Math.min(...ending.map(([, value]) => (value as FieldValue).expireAtMs))
   assert.is(hash.nextDeadlineMs, ending.length === 0 ? 0 : earliest, 'the next deadline')
   assert.is(entry.dueAtMs, hash.nextDeadlineMs)

@@ -29,12 +29,11 @@ export class Sketch {
   isOutgrown = false
   private bytes: Buffer = Buffer.alloc(2 * DENSE_BYTES)
   private length = 0
-  /**
-   * A shortcut for registers raised in order: a run before the last one changed, its first
-   * register, and the least register for which a search may start there.
-   */
+  /** A shortcut for registers raised in order: the offset of a run before the last one changed. */
   private anchorAt = HEADER_BYTES
+  /** The first register of the run at `anchorAt`. */
   private anchorFirst = 0
+  /** The least register for which a search may start at `anchorAt`. */
   private anchorMin = REGISTERS
 
   load(value: Bytes = EMPTY_SKETCH): void {
@@ -146,7 +145,7 @@ export class Sketch {
     return 'raised'
   }
 
-  /** Puts the replacement in the place of a run. */
+  /** Replaces a run by the bytes that `splitRun` has left. */
   private put(at: number, oldBytes: number, added: number): void {
     const { bytes, length } = this
     if (added !== 0) bytes.copyWithin(at + oldBytes + added, at + oldBytes, length)

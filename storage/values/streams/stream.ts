@@ -39,8 +39,9 @@ export class Stream {
   /** The internal number of the next group or consumer; never used again. */
   nextNumber = 1
   /**
-   * The time when consumers were last seen, by their numbers, in ms since the epoch, if later than
-   * their records say: a consumer that asks and gets nothing changes nothing. Not kept on disk.
+   * The times when consumers were last seen, by their numbers, in ms since the epoch, where these
+   * are later than their records say. In memory only: a consumer that asks and gets nothing changes
+   * nothing.
    */
   seen: Map<number, number> | null = null
 
@@ -119,8 +120,8 @@ export class Stream {
   }
 
   /**
-   * True if an id from this one on has been deleted. Ids before the first present entry do not
-   * count.
+   * True if XDEL has deleted an id from this one on. Ids before the first present entry do not
+   * count. (A tombstone in Redis's sense, not one of the keyspace.)
    */
   hasTombstonesFrom(id: Bytes): boolean {
     const { maxDeletedId } = this

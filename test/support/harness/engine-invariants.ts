@@ -14,7 +14,6 @@ import type { KeyMap } from '../../../storage/keyspace/key-map.ts'
 import type { Keyspace } from '../../../storage/keyspace/keyspace.ts'
 import type { NewKeys } from '../../../storage/keyspace/new-keys.ts'
 import {
-  dueAtOf,
   KIND_ROPE,
   KIND_STRING,
   objectIdOf,
@@ -23,6 +22,7 @@ import {
   readPage,
   readRecordKey,
   readRoot,
+  rootDueAtOf,
   ropeLengthOf,
 } from '../../../storage/records/records.ts'
 import type { Resident } from '../../../storage/residents/resident.ts'
@@ -68,7 +68,7 @@ function storedRoots({ records: store, databases }: Keyspace): {
     roots.set(key.dbId, db)
     const owner = databases.find(({ id }) => id === key.dbId)
     const text = owner === undefined ? '' : storedText(records, owner, root)
-    db.set(key.key, { value: text, expireAt: root.expireAtMs, dueAt: dueAtOf(root) })
+    db.set(key.key, { value: text, expireAt: root.expireAtMs, dueAt: rootDueAtOf(root) })
   }
   return { roots, deadlines }
 }
