@@ -167,7 +167,7 @@ export const FOLDERS: Readonly<Record<string, Folder>> = {
   'server/process': folder('The process: heap, open files, title, memory', 'base server/config'),
   'server/protocol': folder(
     'Bytes to requests, replies to bytes, and one read for many cold keys',
-    'base commands/contract commands/parsing server/network storage/keyspace storage/records',
+    'base commands/contract commands/parsing storage/keyspace storage/records',
   ),
   'server/wiring': folder(
     'Parts joined to each other: replication, scripts, ACL, storage, sockets',

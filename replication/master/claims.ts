@@ -51,6 +51,10 @@ export class Claims {
     return this.claimants.filter(({ refusedSinceMs }) => refusedSinceMs !== null)
   }
 
+  /**
+   * Decides one METASYNC and records it. A holder is alive if its connection is open and not
+   * silent.
+   */
   claim(runId: string, attempt: number, address: string, isHolderAlive: boolean, nowMs: number): AddressClaim {
     const known = this.claimants.find((claimant) => claimant.runId === runId)
     const isOther = known !== this.current && isHolderAlive
@@ -80,9 +84,9 @@ export class Claims {
    * Ends conflicts whose refused process has been silent for `silentMs`. Returns those processes.
    */
   expireConflicts(silentMs: number, nowMs: number): readonly Claimant[] {
-    const settled = this.refused.filter(({ seenMs }) => nowMs - seenMs > silentMs)
-    for (const claimant of settled) claimant.refusedSinceMs = null
-    return settled
+    const ended = this.refused.filter(({ seenMs }) => nowMs - seenMs > silentMs)
+    for (const claimant of ended) claimant.refusedSinceMs = null
+    return ended
   }
 
   private add(runId: string): Claimant {

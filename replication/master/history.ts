@@ -64,16 +64,17 @@ export function decideTrySync(history: NodeHistory, request: TrySyncRequest): Tr
   return { type: 'continue', replicationId, offset, past }
 }
 
+/** Explains why no history is shared up to the replica's offset. */
 function whyUnknown({ replicationId, past, end }: NodeHistory, request: TrySyncRequest): [FullSyncReason, string] {
   const { replicationIds, offset, left: leftThere = [] } = request
-  const left = past.find(({ id }) => replicationIds.includes(id))
+  const leftHere = past.find(({ id }) => replicationIds.includes(id))
   const shared = leftThere.find(({ id }) => id === replicationId || past.some((history) => history.id === id))
-  if (left === undefined && shared !== undefined)
+  if (leftHere === undefined && shared !== undefined)
     return ['diverged', `the replica left history ${shared.id} at offset ${shared.until} and continues to ${offset} under another id`]
-  if (left === undefined) return offset === 0 ? ['new', 'there is no data yet'] : ['unknown', 'none of its histories is known here']
+  if (leftHere === undefined) return offset === 0 ? ['new', 'there is no data yet'] : ['unknown', 'none of its histories is known here']
   return [
     offset > end ? 'ahead' : 'diverged',
-    `this node left history ${left.id} at offset ${left.until}, the replica continues it to ${offset}`,
+    `this node left history ${leftHere.id} at offset ${leftHere.until}, the replica continues it to ${offset}`,
   ]
 }
 

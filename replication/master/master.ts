@@ -33,6 +33,8 @@ import { keyOf, type SlaveItem, SlaveItems } from './slave-items.ts'
 
 export type { ReplicaConnection } from './replica-connection.ts'
 
+const CONFLICT_ADVICE = 'give one of them another replica-announce-ip or replica-announce-port'
+
 /** The side of the master: sessions, full syncs, streams and acknowledgements of its replicas. */
 export class Master {
   /** Counters since the start: sync_full, sync_partial_ok and sync_partial_err of INFO. */
@@ -70,7 +72,7 @@ export class Master {
     const binding = this.items.metaSync(request, ip, connection, settings.timeoutMs, this.now)
     log.debug({ replica, runId, attempt, connection: connection.address, outcome: binding.type }, 'METASYNC')
     if (binding.type === 'refused') {
-      if (binding.conflict?.isNew === true) log.warn({ replica, refused: runId }, binding.text)
+      if (binding.conflict?.isNew === true) log.warn({ replica, refused: runId }, `${binding.text}; ${CONFLICT_ADVICE}`)
       throw new Refusal(binding.code, binding.text)
     }
     const { item } = binding
@@ -79,7 +81,7 @@ export class Master {
     if (wasRefused) log.info({ replica, runId }, 'an address conflict has ended: the process refused before holds the address now')
     if (evicted !== null) {
       const text = `two processes announce ${replica}: ${runId} at ${connection.address} takes it back, ${evicted.runId} at ${evicted.address} is refused`
-      log.warn({ replica, refused: evicted.runId }, text)
+      log.warn({ replica, refused: evicted.runId }, `${text}; ${CONFLICT_ADVICE}`)
     }
     const old = fenced === null ? undefined : this.peers.get(fenced)
     if (old !== undefined) this.peers.fence(old, `${replica} has come on another connection, ${connection.address}`, this.now)

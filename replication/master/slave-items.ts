@@ -112,6 +112,7 @@ export class SlaveItems {
     return this.bound.get(connection)
   }
 
+  /** Binds the item of the announced address to the caller's connection, or refuses. */
   metaSync(request: MetaSyncRequest, ip: string, caller: Caller, timeoutMs: number, nowMs: number): Binding {
     const { port, runId, attempt } = request
     const key = `${ip}:${port}`
@@ -165,9 +166,10 @@ export class SlaveItems {
     return forgotten
   }
 
+  /** Begins a session on a connection. Returns the connection that had the item before, or null. */
   private bind(item: SlaveItem, { runId, attempt }: MetaSyncRequest, caller: Caller, nowMs: number): number | null {
     const other = this.bound.get(caller.id)
-    // this replica announces another address now
+    // The replica on this connection announces another address than before.
     if (other !== undefined && other !== item) this.detach(caller.id, nowMs)
     const fenced = item.connection === caller.id ? null : item.connection
     if (fenced !== null) this.bound.delete(fenced)
@@ -184,6 +186,7 @@ export class SlaveItems {
     return fenced
   }
 
+  /** Returns a new item; null if all of MAX_SLAVE_ITEMS are attached. */
   private create(ip: string, port: number, nowMs: number): SlaveItem | null {
     if (this.items.size >= MAX_SLAVE_ITEMS && !this.makeRoom()) return null
     const item: SlaveItem = {

@@ -9,7 +9,7 @@ const GAP_MS = 1000
 /** Bytes that were in a socket at the end of a pause have been read after this time. */
 const DRAIN_MS = 1000
 
-/** Dates received bytes; recognizes pauses of the process by missing ticks. */
+/** Dates received bytes. Missing ticks show that the process was paused. */
 export class Arrivals {
   private tickedMs: number
   private gap = { startMs: 0, endMs: Number.NEGATIVE_INFINITY }
@@ -26,7 +26,7 @@ export class Arrivals {
 
   /** Returns the arrival date of bytes read now; monotonic. */
   dateOf(nowMs: number): number {
-    // the first tick after the pause is still to come
+    // No tick has come since the pause, which began at the last tick or later.
     if (nowMs - this.tickedMs > GAP_MS) return this.tickedMs
     return nowMs - this.gap.endMs < DRAIN_MS ? this.gap.startMs : nowMs
   }

@@ -51,7 +51,7 @@ export function applyBatch(storage: Storage, replayer: LinkReplayer, batch: Grou
   try {
     run(storage, replayer, batch, decoded.groups)
   } catch (error) {
-    // Memory differs from the log after a bug; the next start reads the log.
+    // A failed assertion ends the process: the next start recovers memory from the log.
     rethrowAssertion(error)
     const reason = `a group at or after offset ${before.offset} could not be applied: ${errorText(error)}`
     binlog.takeBack(before)
@@ -124,9 +124,9 @@ function run({ keyspace }: Storage, replayer: LinkReplayer, { headers }: GroupBa
   }
 }
 
-const SHOWN_NAME = 64
+const MAX_SHOWN_CHARACTERS = 64
 
 /** Returns name and subcommand, quoted and cut short, for a log line. */
 function shown(args: readonly Bytes[]): string {
-  return JSON.stringify(args.slice(0, 2).join(' ').slice(0, SHOWN_NAME))
+  return JSON.stringify(args.slice(0, 2).join(' ').slice(0, MAX_SHOWN_CHARACTERS))
 }

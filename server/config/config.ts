@@ -142,7 +142,7 @@ export class Config implements ConfigPort {
   }
 
   /**
-   * Calls `apply` now, and after each change of a key that `apply` has read so far. For settings
+   * Calls `apply` now, and after each change of a key that it has read in any call. For settings
    * that several keys decide.
    */
   followReads(apply: () => void): void {
@@ -179,15 +179,17 @@ export class Config implements ConfigPort {
     const after: Values = new Map(before)
     for (const [i, name] of changes.entries()) {
       const value = (pairs[i] as readonly Bytes[])[1] as Bytes
-      refusing(name, () => after.set(name.key, parseAs(name, [value], name.key.kind.takes === 'many' ? keptBy(name, before) : undefined)))
+      refusing(name, () =>
+        after.set(name.key, parseAs(name, [value], name.key.kind.takes === 'many' ? inheritedValue(name, before) : undefined)),
+      )
     }
     this.values = after
-    const told: (() => void)[] = []
+    const undos: (() => void)[] = []
     try {
-      for (const name of changes) refusing(name, () => this.tell(name, before, told))
+      for (const name of changes) refusing(name, () => this.notify(name, before, undos))
     } catch (error) {
       this.values = before
-      for (const undo of told.reverse()) undo()
+      for (const undo of undos.reverse()) undo()
       throw error
     }
   }
@@ -203,7 +205,7 @@ export class Config implements ConfigPort {
     const value =
       lines.length === 0 ? initial : lines.reduce<ConfigValue | undefined>((done, words) => key.kind.parse(words, done), undefined)
     this.values = new Map(before).set(key, value as ConfigValue)
-    this.tell({ name: key.name, key, times: 1, hidden: false }, before, [])
+    this.notify({ name: key.name, key, times: 1, hidden: false }, before, [])
   }
 
   rewrite(): void {
@@ -251,7 +253,7 @@ export class Config implements ConfigPort {
       else {
         const { key } = name
         try {
-          values.set(key, parseAs(name, item.words, seen.has(key) ? values.get(key) : keptBy(name, values)))
+          values.set(key, parseAs(name, item.words, seen.has(key) ? values.get(key) : inheritedValue(name, values)))
         } catch (error) {
           if (!(error instanceof ConfigRefused)) throw error
           problems.push(wrongValue(item, name, error.message))
@@ -263,14 +265,15 @@ export class Config implements ConfigPort {
     return values
   }
 
-  private tell(name: KeyName, before: Values, told: (() => void)[]): void {
+  /** Calls the listeners of a key that has changed, and adds to `undos` what reverts each call. */
+  private notify(name: KeyName, before: Values, undos: (() => void)[]): void {
     const { key } = name
-    const was = before.get(key) as ConfigValue
-    const is = this.values.get(key) as ConfigValue
-    if (key.kind.print(was) === key.kind.print(is)) return
+    const oldValue = before.get(key) as ConfigValue
+    const newValue = this.values.get(key) as ConfigValue
+    if (key.kind.print(oldValue) === key.kind.print(newValue)) return
     for (const listener of this.listeners.get(key) ?? []) {
-      listener(is)
-      told.push(() => listener(was))
+      listener(newValue)
+      undos.push(() => listener(oldValue))
     }
   }
 }
@@ -280,10 +283,10 @@ function defaultValues(machine: Machine): Values {
 }
 
 /**
- * The value that the first new value of a key builds on. Client classes without a new limit keep
- * theirs.
+ * Returns the value that a new one builds on, if any. Client classes that a new value of
+ * client-output-buffer-limit does not name keep their limits.
  */
-function keptBy(name: KeyName, values: Values): ConfigValue | undefined {
+function inheritedValue(name: KeyName, values: Values): ConfigValue | undefined {
   return name.key.name === 'client-output-buffer-limit' ? values.get(name.key) : undefined
 }
 

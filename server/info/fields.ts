@@ -1,6 +1,6 @@
 /**
  * INFO as tables. A row is a field's name, and its value or the function that reads it from the
- * parts of the server. Where rows share what takes work to find, `group` prepares it once for them.
+ * parts of the server. `group` computes once what several rows read.
  */
 import type { Bytes } from '../../base/bytes.ts'
 import type { InfoSource } from './source.ts'
@@ -44,7 +44,7 @@ function partOf<S>([name, value]: Row<S>): Part<S> {
   return typeof value === 'function' ? { name: `${name}:`, read: value } : line(name, value)
 }
 
-/** Returns the lines of rows with a source of their own, which `prepare` makes; null for none. */
+/** Returns the lines of rows that read what `prepare` returns; no lines if that is null. */
 export function group<S, T>(prepare: (source: S) => T | null, rows: Rows<T>): Lines<S> {
   const lines = linesOf(rows)
   return (source) => {

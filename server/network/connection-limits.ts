@@ -1,10 +1,5 @@
 /** Limits of the memory that one connection uses. */
 
-/**
- * Replies of one turn beyond this hold the client until the turn ends. A longer reply is encoded in
- * parts of this size.
- */
-export const TURN_OUTPUT_BYTES = 1024 * 1024
 /** Unsent replies beyond this hold the client until it has read them. */
 export const UNSENT_BYTES = 1024 * 1024
 /** Turns whose replies may wait for an fsync. Beyond this the client is held. */

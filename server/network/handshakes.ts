@@ -28,7 +28,7 @@ export class Handshakes {
 
   /** Owns the TCP connection until `end`, or until it is closed. */
   begin(socket: Socket): void {
-    const key = ends(socket)
+    const key = endpointsOf(socket)
     const timer = setTimeout(() => socket.destroy(), this.limitMs)
     this.underWay.set(key, { socket, timer })
     socket.once('close', () => {
@@ -36,9 +36,9 @@ export class Handshakes {
     })
   }
 
-  /** Called when the handshake on the connection between these ends is done. */
+  /** Forgets the TCP connection under a TLS socket, whose handshake is done. */
   end(socket: Socket): void {
-    this.forget(ends(socket))
+    this.forget(endpointsOf(socket))
   }
 
   /** Closes all of them. */
@@ -57,6 +57,6 @@ export class Handshakes {
  * Identifies a connection by its two ends: equal for a TCP socket and the TLS socket on it, and for
  * no other pair of open sockets.
  */
-function ends({ remoteAddress, remotePort, localAddress, localPort }: Socket): string {
+function endpointsOf({ remoteAddress, remotePort, localAddress, localPort }: Socket): string {
   return `${remoteAddress} ${remotePort} ${localAddress} ${localPort}`
 }

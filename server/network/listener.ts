@@ -26,7 +26,10 @@ export interface Accepted {
 /** Decides which connections are admitted, and takes over those that are. */
 export interface Admitter {
   readonly handshakes: Handshakes
-  /** Returns false if there is no room for another client. To be called before its handshake. */
+  /**
+   * Returns false, and counts a rejected connection, if there is no room for another client. To be
+   * called before its handshake.
+   */
   hasRoom(): boolean
   accept(accepted: Accepted): void
 }
@@ -171,10 +174,10 @@ export class Listener {
   }
 
   /**
-   * Pauses listening while no descriptor is free, and resumes it afterwards. libuv closes a
-   * connection for which it has no descriptor with the help of a spare one. Without the spare one
-   * the connection stays in the queue, and libuv silently meets it again in every turn. Closing the
-   * listening socket empties the queue.
+   * Pauses listening while no descriptor is free, and resumes it afterwards. libuv keeps a spare
+   * descriptor to accept and close a connection that it has no other descriptor for. Once the spare
+   * one is gone, the connection stays in the queue, and libuv retries it in every turn without an
+   * error. Closing the listening socket empties the queue.
    */
   private watch(): void {
     const error = descriptorError()

@@ -17,11 +17,9 @@ import { readdirSync, readFileSync } from 'node:fs'
 export const RESERVED_FILES = 96
 /** A node opens at most this many files of its own after its start. */
 const GROWTH_FILES = 72
-/**
- * LevelDB's max_open_files, ten of which are not tables: its default, and the value that keeps two
- * data sets mapped.
- */
+/** The default of LevelDB's max_open_files, ten of which are not tables. */
 const LEVEL_FILES = 1000
+/** The max_open_files with which the tables of two data sets stay mapped. */
 const LEVEL_FILES_MAPPED = 510
 
 /** The facts that the operating system reports. */

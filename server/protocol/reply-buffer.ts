@@ -1,19 +1,25 @@
 /**
- * Encoded replies that have not been sent, in order. While there are only messages that other
- * clients get as well, they share one text. Then come joined text and Buffers. From the first long
- * array of strings on, replies go into regions of the arena that all clients share.
+ * Encoded replies that have not been sent, in order. A buffer goes through up to three modes:
+ *
+ *   shared    it holds only messages that other clients get as well: they share one text
+ *   plain     it holds other replies: joined text and Buffers
+ *   gathers   from the first long array of strings on, replies go into regions of the arena
  */
 import type { Socket } from 'node:net'
 import type { Bytes } from '../../base/bytes.ts'
 import type { Message, Reply } from '../../commands/contract/reply.ts'
-import { TURN_OUTPUT_BYTES } from '../network/connection-limits.ts'
-import { SuspendedReply } from '../network/suspended-reply.ts'
 import { type Piece, ReplyArena } from './reply-arena.ts'
 import { encodeMessage, encodeReply, encodeText, type ReplySink } from './reply-encoder.ts'
 import { SharedText } from './shared-text.ts'
+import { SuspendedReply } from './suspended-reply.ts'
 
 export type Chunks = (Bytes | Buffer)[]
 
+/**
+ * Replies of one turn beyond this hold the client until the turn ends. A longer reply is encoded in
+ * parts of this size.
+ */
+export const TURN_OUTPUT_BYTES = 1024 * 1024
 /** Strings of this size or more are not copied into the arena. */
 const LARGE_BYTES = 16 * 1024
 /** Shorter strings are copied byte by byte, which is faster than a call. */
@@ -35,14 +41,14 @@ const ROOTS = { 2: SharedText.root(2), 3: SharedText.root(3) } as const
 export class ReplyBuffer implements ReplySink {
   /** The content, while it consists of messages only. */
   private shared: SharedText | null = null
-  /** True while text is joined: it neither goes into the arena nor follows messages. */
+  /** True in the plain mode: text is joined. */
   private isPlain = true
   private out = ''
   private chunks: Chunks = []
   private chunkBytes = 0
   /** True while text goes into the arena. */
   gathers = false
-  /** Bulk strings to be copied into the arena next, without the last line end. */
+  /** Encoded bulk strings that are copied into the arena in one go, without the last line end. */
   private run = ''
   /** Start of this buffer's region at the arena's end; -1 if it has none. */
   private start = -1
@@ -134,9 +140,9 @@ export class ReplyBuffer implements ReplySink {
     this.shared = null
     this.isPlain = true
     ROOTS[shared.resp].forget()
-    const told = shared.take()
-    if (typeof told === 'string') this.out = told
-    else this.push(told)
+    const taken = shared.take()
+    if (typeof taken === 'string') this.out = taken
+    else this.push(taken)
   }
 
   chunk(buffer: Buffer): void {

@@ -264,14 +264,14 @@ export class RequestDecoder {
     return true
   }
 
-  private get isStranger(): boolean {
+  private get isUnauthenticated(): boolean {
     return !this.isAuthenticated && !this.limits.isOpen
   }
 
   private parseCount(header: Bytes): number {
     const count = parseInteger(header.slice(1))
     if (count === null || count > this.limits.maxArguments) throw new ProtocolError('invalid multibulk length')
-    if (count > UNAUTHENTICATED_ARGUMENTS && this.isStranger) throw new ProtocolError('unauthenticated multibulk length')
+    if (count > UNAUTHENTICATED_ARGUMENTS && this.isUnauthenticated) throw new ProtocolError('unauthenticated multibulk length')
     return count
   }
 
@@ -281,7 +281,7 @@ export class RequestDecoder {
     if (length === null || length < 0 || length > Math.min(this.limits.maxBulkBytes, MAX_BYTES_LENGTH)) {
       throw new ProtocolError('invalid bulk length')
     }
-    if (length > UNAUTHENTICATED_BULK_BYTES && this.isStranger) throw new ProtocolError('unauthenticated bulk length')
+    if (length > UNAUTHENTICATED_BULK_BYTES && this.isUnauthenticated) throw new ProtocolError('unauthenticated bulk length')
     return length
   }
 

@@ -5,7 +5,7 @@
  */
 import type { Bytes } from '../../base/bytes.ts'
 import type { Reply } from '../../commands/contract/reply.ts'
-import { encodedBytesFrom, encodeFrom, type ReplySink } from '../protocol/reply-encoder.ts'
+import { encodedBytesFrom, encodeFrom, type ReplySink } from './reply-encoder.ts'
 
 /** An array that has been encoded up to an index. */
 interface Frame {
