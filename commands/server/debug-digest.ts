@@ -51,15 +51,15 @@ export function* databasesDigest(keyspace: Keyspace): Steps<Bytes> {
 function addKey(total: Buffer, db: Database, key: Bytes): void {
   db.keyspace.eviction.makeRoom()
   const entry = db.lookup(key)
-  if (entry === undefined || entry.value === null || isOver(entry.value)) return
+  if (entry === undefined || entry.value === null || isExpired(entry.value)) return
   const hash = createHash('sha1').update(`${db.index} ${key.length} ${entry.expireAtMs === 0 ? '' : 'volatile'}\n${key}`, 'latin1')
   const digest = addValue(hash, entry.value).digest()
   for (let i = 0; i < DIGEST_BYTES; i++) total[i] = (total[i] as number) ^ (digest[i] as number)
 }
 
 /** A hash in which every field has expired does not exist. */
-function isOver(value: Value): boolean {
-  return value instanceof Hash && value.isOver
+function isExpired(value: Value): boolean {
+  return value instanceof Hash && value.isExpired
 }
 
 function addValue(hash: Sha, value: Value): Sha {

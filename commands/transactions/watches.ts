@@ -6,7 +6,7 @@
  * Keys count by database index, as SELECT does. Without watches the keyspace is not observed.
  */
 import type { Bytes } from '../../base/bytes.ts'
-import { isOver } from '../../storage/keyspace/due.ts'
+import { isExpired } from '../../storage/keyspace/due.ts'
 import type { KeyObserver } from '../../storage/keyspace/key-events.ts'
 import type { Keyspace } from '../../storage/keyspace/keyspace.ts'
 import type { SessionWatch, WatchedKey, WatchesPort } from '../contract/transactions.ts'
@@ -92,7 +92,7 @@ export class Watches implements WatchesPort, KeyObserver {
     const db = this.keyspace.database(database)
     this.keyspace.eviction.makeRoom()
     const entry = db.lookup(key)
-    return entry !== undefined && isOver(entry)
+    return entry !== undefined && isExpired(entry)
   }
 }
 

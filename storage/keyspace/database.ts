@@ -16,7 +16,7 @@ import { readCollection } from '../values/collection.ts'
 import { Hash } from '../values/hash.ts'
 import { MIN_ROPE_BYTES, Rope } from '../values/rope.ts'
 import { dropPages, entryBytesOf, hasResidentPages, moveTo, setOwner, type Value } from '../values/value.ts'
-import { dueAtOf, expire, isOver } from './due.ts'
+import { dueAtOf, expire, isExpired } from './due.ts'
 import { Entry } from './entry.ts'
 import { EVENT_HASH, EVENT_KEY_MISS, EVENT_NEW } from './key-events.ts'
 import { KeyMap } from './key-map.ts'
@@ -365,7 +365,7 @@ export class Database implements OwnerDatabase {
    * a replica. Returns the entry if it still exists.
    */
   private expireOrHide(entry: Entry): Entry | undefined {
-    if (!isOver(entry)) return entry
+    if (!isExpired(entry)) return entry
     if (this.keyspace.expiry === 'delete') expire(entry)
     return undefined
   }

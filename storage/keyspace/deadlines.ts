@@ -33,6 +33,7 @@ export class Deadlines {
   private far: Buckets = new Map()
   private frozenFar: Buckets | null = null
 
+  /** Adds a hint of an entry's deadline, to the heap or to the far buckets. */
   add(entry: Entry): void {
     const deadline = { dueAtMs: entry.dueAtMs, dbId: entry.db.id, key: entry.key }
     if (deadline.dueAtMs < this.horizonMs) this.push(deadline)
@@ -69,6 +70,7 @@ export class Deadlines {
     return first
   }
 
+  /** Adds a hint to the heap. */
   push(deadline: Deadline): void {
     const { heap } = this
     let index = heap.length

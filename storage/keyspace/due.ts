@@ -10,8 +10,8 @@ export function dueAtOf({ value, expireAtMs }: Entry): number {
 }
 
 /** True if the key is past its deadline, or every field of its hash is. */
-export function isOver({ db, value, expireAtMs }: Entry): boolean {
-  return (expireAtMs !== 0 && db.keyspace.isPast(expireAtMs)) || (value instanceof Hash && value.isOver)
+export function isExpired({ db, value, expireAtMs }: Entry): boolean {
+  return (expireAtMs !== 0 && db.keyspace.isPast(expireAtMs)) || (value instanceof Hash && value.isExpired)
 }
 
 /** Deletes and logs a key that is past its deadline, or whose fields all are. */

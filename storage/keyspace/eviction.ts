@@ -54,9 +54,9 @@ export class Eviction implements PageAdmission {
   /** The owner of the limit, which may change at any time. */
   limits: { readonly cacheBytes: number } = { cacheBytes: Number.POSITIVE_INFINITY }
   private readonly keyspace: Keyspace
-  /** Bytes read from disk since the last sweep. */
+  /** Bytes read from disk since `evictExcess` last ran. */
   private admittedBytes = 0
-  /** Resident bytes after the last sweep. */
+  /** Resident bytes when `evictExcess` last ended. */
   private leftBytes = 0
   /** The index of the database that the hand is in. */
   private database = 0
@@ -97,7 +97,7 @@ export class Eviction implements PageAdmission {
    * value, place or cursor.
    */
   makeRoom(): void {
-    if (this.admittedBytes >= ADMITTED_BYTES) this.sweep(0)
+    if (this.admittedBytes >= ADMITTED_BYTES) this.evictExcess(0)
   }
 
   /** Counts an entry or an inner node that has been read from disk. */
@@ -122,7 +122,7 @@ export class Eviction implements PageAdmission {
   /** Does a slice of background work, between units. Returns true if there is more to evict. */
   slice(): boolean {
     if (this.keyspace.dropped.length > 0) reap(this.keyspace.dropped, REAP_STEPS)
-    return this.sweep(SLICE_VISITS)
+    return this.evictExcess(SLICE_VISITS)
   }
 
   private leaveBehind(): void {
@@ -133,11 +133,11 @@ export class Eviction implements PageAdmission {
       this.readBytes = 0
       return
     }
-    const isOver = keyspace.residentBytes > this.limits.cacheBytes
+    const isOverLimit = keyspace.residentBytes > this.limits.cacheBytes
     while (this.readBytes > BEHIND_BYTES && read.length - this.readFrom > BEHIND_PAGES) {
       const page = read[this.readFrom++] as ReadPage
       this.readBytes -= page.memoryBytes
-      if (isOver) page.leaveBehind(keyspace.landedGeneration)
+      if (isOverLimit) page.leaveBehind(keyspace.landedGeneration)
     }
     if (this.readFrom > BEHIND_BYTES / 1024) {
       this.read = read.slice(this.readFrom)
@@ -149,7 +149,7 @@ export class Eviction implements PageAdmission {
    * Moves the hand over at least `visits` residents while the working set exceeds the limit.
    * Returns true if it still does and there are residents left to try.
    */
-  private sweep(visits: number): boolean {
+  private evictExcess(visits: number): boolean {
     const { keyspace } = this
     const { landedGeneration, residentBytes } = keyspace
     const { cacheBytes } = this.limits
@@ -167,12 +167,12 @@ export class Eviction implements PageAdmission {
     if (this.fruitless > rounds) return false
     const leeway = leewayOf(cacheBytes)
     const grown = Math.min(leeway, Math.max(0, residentBytes - Math.max(this.leftBytes, cacheBytes)))
-    this.move(visits + Math.ceil((rounds * grown) / leeway), rounds, leeway)
+    this.moveHand(visits + Math.ceil((rounds * grown) / leeway), rounds, leeway)
     this.leftBytes = keyspace.residentBytes
     return this.leftBytes > cacheBytes && this.fruitless <= rounds
   }
 
-  private move(visits: number, rounds: number, leeway: number): void {
+  private moveHand(visits: number, rounds: number, leeway: number): void {
     const { keyspace } = this
     const { databases, landedGeneration } = keyspace
     let excess = keyspace.residentBytes - this.limits.cacheBytes

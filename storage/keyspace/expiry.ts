@@ -14,7 +14,7 @@ import { deadlineRange, readRecordKey } from '../records/records.ts'
 import type { Hash } from '../values/hash.ts'
 import type { Database } from './database.ts'
 import { type Deadline, minuteAfter } from './deadlines.ts'
-import { expire, isOver } from './due.ts'
+import { expire, isExpired } from './due.ts'
 import type { Keyspace } from './keyspace.ts'
 
 /** How far ahead of the clock the heap knows LevelDB's deadlines, in ms. */
@@ -92,7 +92,7 @@ export class Expiry {
       deadlines.add(entry) // the deadline was moved to later
       return 1
     }
-    if (isOver(entry)) {
+    if (isExpired(entry)) {
       expire(entry)
       return 1
     }

@@ -83,9 +83,13 @@ export class Keyspace implements OwnerKeyspace {
   /** True while expiry deletes: observers must not attribute the change to the running command. */
   isExpiring = false
 
+  /** Even. Changes made now belong to it. */
   generation = 2
+  /** The generation of the checkpoint under way, else 0. */
   frozenGeneration = 0
+  /** Records at or below it are clean. */
   landedGeneration = 1
+  /** Moves when LevelDB's roots may have changed. */
   epoch = 0
   dirty: DirtyRecord[] = []
   /** Nodes of dropped objects that are still in memory. */

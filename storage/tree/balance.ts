@@ -40,8 +40,8 @@ export function split(tree: Tree, node: TreeNode, changedIndex: number): void {
   tree.object.account(node.memoryBytes - memoryBytes)
   must(tree.object.pages).adopt(right)
   addRight(tree, node, right, separator)
-  if (tree.isOver(node)) split(tree, node, -1)
-  if (tree.isOver(right)) split(tree, right, -1)
+  if (tree.isTooLarge(node)) split(tree, node, -1)
+  if (tree.isTooLarge(right)) split(tree, right, -1)
 }
 
 /** Cuts a list in two and returns the second part. The shared empty array of absent lists stays. */
@@ -103,7 +103,7 @@ function addRight(tree: Tree, node: TreeNode, right: TreeNode, separator: Bytes)
   right.slot = slot + 1
   resize(parent, childBytes(separator), CHILD_OVERHEAD)
   mustBeParallel(parent)
-  if (tree.isOver(parent)) split(tree, parent, slot + 1)
+  if (tree.isTooLarge(parent)) split(tree, parent, slot + 1)
 }
 
 function resize(node: TreeNode, bytes: number, overhead: number): void {

@@ -158,7 +158,7 @@ export class Tree {
     const bytes = elementBytes(layout, key, value)
     this.adjustCounts(leaf, 1, bytes, bytes + elementOverhead(layout))
     if (this.object.pages === null) this.object.makePagesIfLarge()
-    if (this.isOver(leaf)) split(this, leaf, index)
+    if (this.isTooLarge(leaf)) split(this, leaf, index)
     this.leaf = null
   }
 
@@ -176,7 +176,7 @@ export class Tree {
     if (bytes < 0) this.rebalanceAfterShrink(leaf)
     else {
       if (this.object.pages === null) this.object.makePagesIfLarge()
-      if (this.isOver(leaf)) split(this, leaf, -1)
+      if (this.isTooLarge(leaf)) split(this, leaf, -1)
     }
     this.leaf = null
   }
@@ -316,7 +316,7 @@ export class Tree {
     return (pages === null || node.generation === generation) && (entry === null || entry.generation === generation)
   }
 
-  isOver(node: TreeNode): boolean {
+  isTooLarge(node: TreeNode): boolean {
     if (this.object.pages === null) return false
     const { pageBytes, pageElements } = this.object.db.keyspace.pageLimits
     const { length } = node

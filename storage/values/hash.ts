@@ -74,7 +74,7 @@ export class Hash implements Collection {
   }
 
   /** True if all fields are expired. */
-  get isOver(): boolean {
+  get isExpired(): boolean {
     return this.nextDeadlineMs !== 0 && this.object.tree(1).count === this.fields.count && this.dueCount === this.fields.count
   }
 
