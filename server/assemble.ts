@@ -11,8 +11,8 @@ import type { Acl } from '../commands/acl/acl.ts'
 import { HAYPILE_VERSION } from '../commands/contract/version.ts'
 import { Executor } from '../commands/execution/executor.ts'
 import type { FunctionLibraries } from '../commands/functions/libraries.ts'
-import { KeyEventPublisher } from '../commands/pubsub/key-event-publisher.ts'
-import { PubSub } from '../commands/pubsub/pub-sub.ts'
+import type { KeyEventPublisher } from '../commands/pubsub/key-event-publisher.ts'
+import type { PubSub } from '../commands/pubsub/pub-sub.ts'
 import type { Scripting } from '../commands/scripting/scripting.ts'
 import type { Storage } from '../storage/storage.ts'
 import type { Config } from './config/config.ts'
@@ -30,8 +30,9 @@ import { Statistics } from './metrics/statistics.ts'
 import { Acceptor } from './network/acceptor.ts'
 import { ClientRegistry } from './network/client-registry.ts'
 import { Listener } from './network/listener.ts'
+import { Monitors } from './network/monitors.ts'
 import { type LifeCycle, serverPort } from './server-port.ts'
-import { clientHooks, executorHooks } from './wiring/executor-hooks.ts'
+import { clientHooks, executorHooks, requestGates } from './wiring/executor-hooks.ts'
 import type { Forward } from './wiring/forward.ts'
 import { startFunctions } from './wiring/functions-start.ts'
 import { connectionHost } from './wiring/node-connections.ts'
@@ -50,6 +51,9 @@ export interface Foundations {
   /** Ends the process. */
   readonly exit: (status: number) => void
   readonly acl: Acl
+  readonly pubsub: PubSub
+  /** Publishes the keyspace events that storage reports. */
+  readonly keyEvents: KeyEventPublisher
   /** REQUIRES: opened, not yet recovered. */
   readonly storage: Storage
 }
@@ -59,7 +63,7 @@ export interface Parts extends Omit<Foundations, 'exit'> {
   readonly state: NodeState
   readonly statistics: Statistics
   readonly latency: LatencyMonitor
-  readonly pubsub: PubSub
+  readonly monitors: Monitors
   readonly executor: Executor
   readonly gates: Gates
   readonly turn: Turn
@@ -88,15 +92,15 @@ type Outside = Pick<Parts, 'clients' | 'storagePort' | 'replicationPort' | 'acce
 
 export function assemble(foundations: Foundations, later: Forward<Later>): Parts {
   const core = assembleCore(foundations, later)
-  const { config, storage, executor, turn, pubsub } = core
   const outside = assembleOutside(core, later)
-  followSettings({ config, storage, executor, turn, pubsub })
+  followSettings(core)
   return { ...core, ...outside }
 }
 
 /** Builds what runs requests: the executor, the gates, the turn, scripts and functions. */
 function assembleCore(foundations: Foundations, later: Forward<Later>): Core {
-  const { config, log, clock, random, exit, acl, storage } = foundations
+  const { exit, ...kept } = foundations
+  const { config, log, clock, random, acl, storage, pubsub } = kept
   const { keyspace, group } = storage
   const { table } = acl.environment
   const monotonicMs = () => clock.monotonicMs()
@@ -104,7 +108,7 @@ function assembleCore(foundations: Foundations, later: Forward<Later>): Core {
   const slowlog = new Slowlog(config)
   const latency = new LatencyMonitor(config, clock)
   const statistics = new Statistics(keyspace, () => latency.resetHistograms())
-  const pubsub = new PubSub('muted')
+  const monitors = new Monitors(clock)
   const port = serverPort(
     { log, table, config, acl, pubsub, slowlog, latency, statistics, scanCursors: storage.scanCursors, random, runId: state.runId },
     later,
@@ -114,7 +118,8 @@ function assembleCore(foundations: Foundations, later: Forward<Later>): Core {
     keyspace,
     group,
     server: port,
-    hooks: executorHooks({ slowlog, latency, statistics, keyspace }, clientHooks({ log, clock, storage, exit, later })),
+    hooks: executorHooks({ slowlog, latency, statistics, keyspace }, clientHooks({ log, monitors, storage, exit, later })),
+    gates: requestGates(later),
     monotonicMs,
     groupStart: () => storage.binlog.end.offset,
   })
@@ -133,24 +138,19 @@ function assembleCore(foundations: Foundations, later: Forward<Later>): Core {
       gates.refresh()
     },
   })
-  // Deferred, since this is called in the middle of a unit, or while a master's group runs under
-  // another clock.
-  executor.blockedClients.wake = () => queueMicrotask(() => turn.begin())
-  const scripting = startScripting({ config, clock, log, storage, executor, turn, gates, state })
+  const scripting = startScripting({ config, clock, log, storage, executor, turn, gates })
   const functions = startFunctions({ config, clock, log, keyspace, scripting })
-  return { config, log, clock, random, acl, storage, state, statistics, latency, pubsub, executor, gates, turn, scripting, functions }
+  return { ...kept, state, statistics, latency, monitors, executor, gates, turn, scripting, functions }
 }
 
 /** Builds the parts around the core: clients, ports, sockets, timers. */
 function assembleOutside(core: Core, later: Forward<Later>): Outside {
-  const { config, log, clock, acl, storage, state, statistics, executor, gates, turn } = core
+  const { config, log, clock, acl, storage, state, statistics, monitors, executor, gates, turn } = core
   const clients = new ClientRegistry({
     blocked: executor.blockedClients,
     waiters: waitingClients(state),
     gates,
-    onMonitors: (count) => {
-      executor.recorder.monitors = count
-    },
+    monitors,
     monotonicMs: () => clock.monotonicMs(),
   })
   const storagePort = new StorageFacade({
@@ -175,19 +175,11 @@ function assembleOutside(core: Core, later: Forward<Later>): Outside {
 }
 
 /** Applies the settings of parts that do not know the configuration, now and after each change. */
-function followSettings({
-  config,
-  storage,
-  executor,
-  turn,
-  pubsub,
-}: Pick<Parts, 'config' | 'storage' | 'executor' | 'turn' | 'pubsub'>): void {
+function followSettings({ config, storage, executor, turn, keyEvents }: Core): void {
   config.follow('appendfsync', (policy) => {
     turn.mustWaitForSync = policy === 'always'
   })
   followStorageSettings(config, storage)
-  const keyEvents = new KeyEventPublisher(pubsub)
-  storage.keyspace.events = keyEvents
   config.follow('notify-keyspace-events', (letters) => keyEvents.configure(letters))
   config.follow('tracking-table-max-keys', (keys) => executor.tracking.table.setLimit(keys))
 }

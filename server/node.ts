@@ -9,6 +9,8 @@ import { ErrorReply, NO_REPLY, type Reply } from '../commands/contract/reply.ts'
 import { CommandTable } from '../commands/contract/table.ts'
 import { HAYPILE_VERSION } from '../commands/contract/version.ts'
 import { families } from '../commands/families.ts'
+import { KeyEventPublisher } from '../commands/pubsub/key-event-publisher.ts'
+import { PubSub } from '../commands/pubsub/pub-sub.ts'
 import { assemble, type Later, type Parts } from './assemble.ts'
 import type { Config } from './config/config.ts'
 import type { Logger } from './logging/log.ts'
@@ -75,8 +77,10 @@ export class Node implements LifeCycle {
     const budget = new FileBudget(systemFiles)
     limitMaxClients(config, budget, log)
     if (config.flag('warm-up')) await warmUp(acl.environment.table, clock)
-    const storage = await openStorage({ config, log, clock, random, budget, events: storageEvents(later), exit })
-    const parts = assemble({ config, log, clock, random, exit, acl, storage }, later)
+    const pubsub = new PubSub('muted')
+    const keyEvents = new KeyEventPublisher(pubsub)
+    const storage = await openStorage({ config, log, clock, random, budget, events: storageEvents(later), keyEvents, exit })
+    const parts = assemble({ config, log, clock, random, exit, acl, pubsub, keyEvents, storage }, later)
     const node = new Node(parts, exit)
     later.resolve({ ...parts, life: node })
     try {

@@ -4,6 +4,7 @@ import type { Files } from '../base/files.ts'
 import type { Log } from '../base/log.ts'
 import type { BinlogSettings } from './binlog/segments.ts'
 import type { CheckpointSettings } from './checkpoint/checkpointer.ts'
+import type { KeyEvents } from './keyspace/key-events.ts'
 import type { OpenMode, RecordStore } from './records/record-store.ts'
 import type { RecoveredLog } from './recovery/recovery.ts'
 
@@ -42,6 +43,8 @@ export interface StorageOptions {
   readonly log: Log
   readonly settings: StorageSettings
   readonly events: StorageEvents
+  /** The subscriber of keyspace events; none if absent. */
+  readonly keyEvents?: KeyEvents
   /** Ends the process: only the data on disk counts. */
   readonly fatal: (error: unknown) => void
 }

@@ -162,7 +162,7 @@ export const FOLDERS: Readonly<Record<string, Folder>> = {
   'server/network': folder(
     'Sockets: who is let in, one client, all clients, replicas',
     'base commands/acl commands/blocking commands/contract commands/execution replication/master replication/protocol ' +
-      'server/config server/loop server/metrics server/protocol',
+      'server/config server/logging server/loop server/metrics server/protocol',
   ),
   'server/process': folder('The process: heap, open files, title, memory', 'base server/config'),
   'server/protocol': folder(
@@ -172,7 +172,7 @@ export const FOLDERS: Readonly<Record<string, Folder>> = {
   'server/wiring': folder(
     'Parts joined to each other: replication, scripts, ACL, storage, sockets',
     'base commands/acl commands/contract commands/execution commands/functions commands/pubsub commands/scripting ' +
-      'lua lua/libraries replication replication/protocol server/config server/logging server/loop server/metrics ' +
+      'lua lua/libraries replication replication/protocol server/config server/loop server/metrics ' +
       'server/network server/process server/protocol storage storage/binlog storage/directory storage/keyspace ' +
       'storage/records storage/recovery',
   ),

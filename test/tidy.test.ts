@@ -55,6 +55,17 @@ const CLOCKS = ['base/clock.ts']
 const CHANCE = ['server/node.ts', 'storage/keyspace/key-hash.ts']
 
 const files = sources()
+/**
+ * Public fields that hold functions: state that changes while the server runs, and the hook of a
+ * Lua module, which is built on the module. This list only shrinks.
+ */
+const SET_FUNCTIONS: readonly string[] = [
+  'commands/contract/transactions.ts continuation',
+  'commands/execution/units.ts continuation',
+  'lua/module.ts onMuchWork',
+  'server/loop/gates.ts busy',
+]
+
 test('the sources are found at all', () => {
   for (const layer of ['storage', 'commands', 'server', 'test'])
     assert.ok(
@@ -116,6 +127,13 @@ test('no file has more than 400 lines', () => {
     'files that are two',
     long.map(({ path, lines }) => `${path}: ${lines} lines`),
   )
+})
+
+test('what is called back is given at construction: no field of a class or an interface is a function that others set', () => {
+  const field = /^ {2}(?:override |public )?\w+\??: \(.*=> .*[^,{]$/
+  assert.ok(field.test('  wake: () => void = () => {}') && !field.test('  readonly wake: () => void'))
+  const found = matches(files.filter(isProduct), field).map((line) => line.replace(/:\d+: (?:override )?(\w+).*/, ' $1'))
+  assert.equal(found.sort(), SET_FUNCTIONS)
 })
 
 test('file names are words joined by hyphens', () => {

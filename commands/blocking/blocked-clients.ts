@@ -45,6 +45,8 @@ interface KeyQueue {
 
 /** The executor's part in serving blocked clients. */
 export interface BlockedHandler {
+  /** Called when keys become ready, possibly outside of a turn. */
+  wake(): void
   /** Runs the command again. Unless it stays blocked, answers it and calls `finish`. */
   runAgain(blocked: BlockedClient): void
   /** True if the gates let the command run now. */
@@ -56,8 +58,6 @@ export interface BlockedHandler {
 
 /** The clients blocked on keys, with a queue for each key. */
 export class BlockedClients implements Awaited {
-  /** Called when keys become ready, possibly outside of a turn. */
-  wake: () => void = () => {}
   private readonly keyspace: Keyspace
   private readonly handler: BlockedHandler
   private readonly monotonicMs: () => number
@@ -159,7 +159,7 @@ export class BlockedClients implements Awaited {
     if (this.postponed.length === 0) return
     this.ready = this.ready.concat(this.postponed)
     this.postponed = []
-    this.wake()
+    this.handler.wake()
   }
 
   /** Answers clients that have timed out. REQUIRES: called in a turn, between units. */
@@ -238,7 +238,7 @@ export class BlockedClients implements Awaited {
     if (queue.isReady) return
     queue.isReady = true
     this.ready.push(queue)
-    if (this.ready.length === 1 && !this.isServing) this.wake()
+    if (this.ready.length === 1 && !this.isServing) this.handler.wake()
   }
 
   private queueOf(database: number, key: Bytes): KeyQueue {

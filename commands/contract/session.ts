@@ -81,4 +81,11 @@ export interface Client extends Session {
   reply(reply: Reply): void
   /** `text` begins with its code word. */
   replyError(text: Bytes): void
+  /** Offers the request that a gate holds again, outside of any command. */
+  retryGate(): void
+  /**
+   * Continues after a command that waited. `mayShowUnit` is true if the reply may show changes of
+   * an open unit.
+   */
+  asyncDone(mayShowUnit?: boolean): void
 }

@@ -84,6 +84,10 @@ export class Completion implements BlockedHandler {
     this.serveBlocked()
   }
 
+  wake(): void {
+    this.shared.hooks.onKeysReady()
+  }
+
   mayServe({ retry }: BlockedClient): boolean {
     return this.shared.gating.mayServe(retry)
   }

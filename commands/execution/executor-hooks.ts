@@ -6,6 +6,7 @@ import type { Command } from '../contract/command.ts'
 import type { ServerPort } from '../contract/ports.ts'
 import type { CommandCounters, CommandRuntime } from '../contract/runtimes.ts'
 import type { Client } from '../contract/session.ts'
+import type { RequestGates } from './gating.ts'
 import type { Stranger } from './refusals.ts'
 
 /**
@@ -19,12 +20,21 @@ export interface ExecutorOptions {
   readonly group: OpenGroup
   readonly server: ServerPort
   readonly hooks: ExecutorHooks
+  readonly gates: RequestGates
   readonly monotonicMs: () => number
   /** Returns the binlog offset at which the open group will begin. */
   readonly groupStart: () => number
 }
 
+/** The clients that MONITOR. */
+export interface MonitorsPort {
+  readonly count: number
+  /** Called while there are any: after each command, but before a script, as in Redis. */
+  show(client: Client, args: readonly Bytes[]): void
+}
+
 export interface ExecutorHooks {
+  readonly monitors: MonitorsPort
   /** Creates the counters of a command; called once per command. */
   counters(command: Command): CommandCounters
   /** Called after each command, with its duration in microseconds. */
@@ -36,13 +46,18 @@ export interface ExecutorHooks {
   onStranger(stranger: Stranger, client: Client): void
   /** Called for every error reply. */
   onErrorReply(text: Bytes): void
-  /** Called while there are monitors: after each command, but before a script, as in Redis. */
-  monitor(client: Client, args: readonly Bytes[]): void
   /**
    * Called between units when a waiting command is done and its client may go on. `hasWalked` is
    * true if the command read in several steps, with other units in between.
    */
   onResume(client: Client, hasWalked?: boolean): void
+  /**
+   * Called when keys become ready that blocked clients await: possibly in the middle of a unit, or
+   * outside of a turn.
+   */
+  onKeysReady(): void
+  /** Called when the suspension of a unit begins and when it ends. */
+  onSuspension(isSuspended: boolean): void
   /** Appends the open group and reads the clock again. Called between units. */
   renewClock(): void
   /**

@@ -33,7 +33,7 @@ import { Walks } from './walks.ts'
 
 /** Runs requests: admission, invocation, completion. */
 export class Executor {
-  readonly gating = new Gating()
+  readonly gating: Gating
   readonly clock: CommandClock
   readonly recorder: Recorder
   readonly context: Context
@@ -48,17 +48,24 @@ export class Executor {
   private readonly walks: Walks
   private readonly shared: Shared
 
-  constructor({ keyspace, group, server, hooks, monotonicMs, groupStart }: ExecutorOptions) {
-    const { gating } = this
+  constructor({ keyspace, group, server, hooks, gates, monotonicMs, groupStart }: ExecutorOptions) {
+    const gating = new Gating(gates)
     const clock = new CommandClock({ keyspace, hooks, monotonicMs })
     const recorder = new Recorder(hooks)
     const context = new Context(keyspace, server)
-    const units = new Units({ keyspace, group, context, runQueued: (request) => this.parts.run(request) })
+    const units = new Units({
+      keyspace,
+      group,
+      context,
+      runQueued: (request) => this.parts.run(request),
+      onSuspension: (isSuspended) => hooks.onSuspension(isSuspended),
+    })
     const tracking = new Tracking(keyspace, server.random, (id) => server.clients.find(id))
     const runtimes = new Runtimes(server.table, hooks.counters)
     context.mayBlock = true
     context.units = units
     context.tracking = tracking
+    this.gating = gating
     this.clock = clock
     this.recorder = recorder
     this.context = context

@@ -4,33 +4,46 @@
  */
 import type { Bytes } from '../../base/bytes.ts'
 import type { Request } from '../contract/request.ts'
-import type { CommandRuntime } from '../contract/runtimes.ts'
-import type { Client } from '../contract/session.ts'
 
-/**
- * Says why a command cannot run now: the text of a refusal, or 'hold' to keep the request for
- * later. Null lets it run.
- */
-export type Gate = (runtime: CommandRuntime, args: readonly Bytes[], client: Client) => Bytes | 'hold' | null
-
-/** The server's gates as the executor asks them. The server sets `gated` and the functions. */
-export class Gating {
-  /** The commands before which `gate` must be asked. */
-  gated: 'none' | 'writes' | 'all' = 'none'
-  gate: Gate = () => null
-  /** Like `gate`, without holding: true if a command whose keys became ready can run now. */
-  isOpen: (runtime: CommandRuntime, args: readonly Bytes[], client: Client) => boolean = () => true
+/** The server's gates, which judge requests while anything is gated. */
+export interface RequestGates {
+  /**
+   * Says why a request cannot run now: the text of a refusal, or 'hold' to keep it for later. Null
+   * lets it run.
+   */
+  ask(request: Request): Bytes | 'hold' | null
+  /** Like `ask`, without holding: true if a command whose keys became ready can run now. */
+  isOpen(request: Request): boolean
   /** Returns why a part of a unit is refused; null lets it run. A part is never held. */
-  refusal: (runtime: CommandRuntime, args: readonly Bytes[], client: Client) => Bytes | null = () => null
+  refusal(request: Request): Bytes | null
+}
 
-  /** Asks the gate before a request runs. */
-  verdictOn({ runtime, args, client }: Request): Bytes | 'hold' | null {
-    if (this.gated === 'writes' && !runtime.concernsWrites && client.transaction === null) return null
-    return this.gate(runtime, args, client)
+/** Gates that let every request run. */
+export const OPEN_GATES: RequestGates = { ask: () => null, isOpen: () => true, refusal: () => null }
+
+/** The server's gates as the executor asks them. */
+export class Gating {
+  /** The requests that the gates must judge. The gates set it after each change of state. */
+  gated: 'none' | 'writes' | 'all' = 'none'
+  private readonly gates: RequestGates
+
+  constructor(gates: RequestGates) {
+    this.gates = gates
+  }
+
+  /** Asks the gates before a request runs. */
+  verdictOn(request: Request): Bytes | 'hold' | null {
+    if (this.gated === 'writes' && !request.runtime.concernsWrites && request.client.transaction === null) return null
+    return this.gates.ask(request)
   }
 
   /** True if a blocked command can run now. */
-  mayServe({ runtime, args, client }: Request): boolean {
-    return this.gated === 'none' || (this.gated === 'writes' && !runtime.isWrite) || this.isOpen(runtime, args, client)
+  mayServe(request: Request): boolean {
+    return this.gated === 'none' || (this.gated === 'writes' && !request.runtime.isWrite) || this.gates.isOpen(request)
+  }
+
+  /** Returns why a part of a unit is refused; null lets it run. */
+  refusal(request: Request): Bytes | null {
+    return this.gated === 'none' ? null : this.gates.refusal(request)
   }
 }

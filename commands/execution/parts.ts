@@ -26,8 +26,8 @@ export class Parts {
 
   /** Runs a request as a part of the current unit. If it fails, the reply is an ErrorReply. */
   run(request: Request): Reply {
-    const { runtime, args, client } = request
-    const gate = runtime.isWrite && this.gating.gated !== 'none' && !client.isScript ? this.gating.refusal(runtime, args, client) : null
+    const { runtime } = request
+    const gate = runtime.isWrite && !request.client.isScript ? this.gating.refusal(request) : null
     const refusal = gate ?? this.units.refusalOf(runtime)
     if (refusal !== null) {
       this.recorder.refused(runtime, refusal)

@@ -2,16 +2,16 @@
 import type { Bytes } from '../../base/bytes.ts'
 import type { Request } from '../contract/request.ts'
 import type { CommandRuntime } from '../contract/runtimes.ts'
-import type { ExecutorHooks } from './executor-hooks.ts'
+import type { ExecutorHooks, MonitorsPort } from './executor-hooks.ts'
 
 /** Counts and times requests, and shows them to monitors. */
 export class Recorder {
-  /** The number of clients that MONITOR. */
-  monitors = 0
   private readonly hooks: ExecutorHooks
+  private readonly monitors: MonitorsPort
 
   constructor(hooks: ExecutorHooks) {
     this.hooks = hooks
+    this.monitors = hooks.monitors
   }
 
   /** Records a command that has run. */
@@ -35,6 +35,6 @@ export class Recorder {
 
   /** Shows a request to the monitors if its command is shown at this moment. */
   show({ runtime, client, args }: Request, when: CommandRuntime['shown']): void {
-    if (this.monitors > 0 && runtime.shown === when) this.hooks.monitor(client, args)
+    if (this.monitors.count > 0 && runtime.shown === when) this.monitors.show(client, args)
   }
 }

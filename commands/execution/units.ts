@@ -23,6 +23,16 @@ const UNIT_TOO_LARGE = 'ERR transaction or script exceeds the maximum size of on
 /** EXEC, EVAL and FCALL log nothing of their own: their parts were logged. */
 const NO_EFFECTS: Bytes[][] = []
 
+export interface UnitsOptions {
+  readonly keyspace: Keyspace
+  readonly group: OpenGroup
+  readonly context: Context
+  /** Runs a queued request for the session whose command runs. */
+  readonly runQueued: (request: Request) => Reply
+  /** Called when a suspension begins and when it ends. */
+  readonly onSuspension: (isSuspended: boolean) => void
+}
+
 /** Runs one unit of several commands at a time. */
 export class Units implements UnitsPort {
   readonly watches: Watches
@@ -37,8 +47,6 @@ export class Units implements UnitsPort {
    * its changes.
    */
   isSuspended = false
-  /** Called when a suspension begins and when it ends. */
-  onSuspension: (isSuspended: boolean) => void = () => {}
   /**
    * Continues a suspended unit. It takes the reply of the part that suspended it and returns the
    * whole reply, or SUSPENDED again.
@@ -53,12 +61,14 @@ export class Units implements UnitsPort {
   private readonly keyspace: Keyspace
   private readonly group: OpenGroup
   private readonly context: Context
+  private readonly onSuspension: (isSuspended: boolean) => void
 
-  constructor(options: { keyspace: Keyspace; group: OpenGroup; context: Context; runQueued: (request: Request) => Reply }) {
+  constructor(options: UnitsOptions) {
     this.keyspace = options.keyspace
     this.group = options.group
     this.context = options.context
     this.runQueued = options.runQueued
+    this.onSuspension = options.onSuspension
     this.watches = new Watches(this.keyspace)
   }
 

@@ -55,4 +55,6 @@ export class ScriptClient extends SessionState implements Client {
 
   reply(): void {}
   replyError(): void {}
+  retryGate(): void {}
+  asyncDone(): void {}
 }

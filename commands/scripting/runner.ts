@@ -159,19 +159,20 @@ export class ScriptRunner implements ScriptHost {
     }
     if (!hasRightArity(runtime, args.length)) return this.countedError('ERR Wrong number of args calling Redis command from script')
     if (runtime.isForbiddenInScripts && !this.deniesNothing) return this.countedError('ERR This Redis command is not allowed from script')
-    const isGated = executor.gating.gated !== 'none'
-    if (isGated && !runtime.command.flags.includes('stale') && this.options.isStale()) return this.countedError(STALE)
+    if (executor.gating.gated !== 'none' && !runtime.command.flags.includes('stale') && this.options.isStale())
+      return this.countedError(STALE)
     if (!client.user.isUnrestricted) {
       const denial = server.acl.refusal(client.caller as Session, runtime.command, args, 'lua', this.options.keyspace.nowMs)
       if (denial !== null) return this.countedError(`ERR ACL failure in script: ${denial.text}`)
     }
     if (!mayWrite && runtime.mayWrite) return this.countedError(NO_WRITES)
+    const request = new Request(client, args, runtime)
     if (runtime.isWrite && !this.hasBegunWriting) {
-      const refusal = isGated ? executor.gating.refusal(runtime, args, client) : null
+      const refusal = executor.gating.refusal(request)
       if (refusal !== null) return this.countedError(refusal)
       this.hasBegunWriting = true
     }
-    const reply = executor.runPart(new Request(client, args, runtime))
+    const reply = executor.runPart(request)
     this.running?.machine.noteTime(executor.clock.partStartMs)
     return reply
   }

@@ -2,7 +2,8 @@
 import type { Bytes } from '../../base/bytes.ts'
 import type { Command } from '../../commands/contract/command.ts'
 import { keysOf } from '../../commands/contract/key-finder.ts'
-import { type CommandRuntime, runsScript } from '../../commands/contract/runtimes.ts'
+import type { Request } from '../../commands/contract/request.ts'
+import { runsScript } from '../../commands/contract/runtimes.ts'
 import type { Client } from '../../commands/contract/session.ts'
 import { isToken } from '../../commands/parsing/args.ts'
 import type { ScriptFlags } from '../../commands/scripting/flags.ts'
@@ -28,11 +29,10 @@ export interface GatedRequest {
 }
 
 export function gatedRequest(
-  { command, isWrite: isWriteCommand, mayWrite: mayCommandWrite }: CommandRuntime,
-  args: readonly Bytes[],
-  client: Client,
+  { runtime, args, client }: Request,
   flagsOfScript: (command: Command, args: readonly Bytes[]) => ScriptFlags | null,
 ): GatedRequest {
+  const { command, isWrite: isWriteCommand, mayWrite: mayCommandWrite } = runtime
   const isScript = runsScript(command)
   const flags = isScript ? flagsOfScript(command, args) : null
   const isWrite = flags === null ? isWriteCommand : !flags.noWrites

@@ -8,13 +8,13 @@
  */
 import type { Bytes } from '../../base/bytes.ts'
 import type { Command } from '../../commands/contract/command.ts'
-import type { CommandRuntime } from '../../commands/contract/runtimes.ts'
+import type { Request } from '../../commands/contract/request.ts'
 import type { Client } from '../../commands/contract/session.ts'
 import type { CommandTable } from '../../commands/contract/table.ts'
 import type { Executor } from '../../commands/execution/executor.ts'
+import type { RequestGates } from '../../commands/execution/gating.ts'
 import type { ScriptFlags } from '../../commands/scripting/flags.ts'
 import type { Storage } from '../../storage/storage.ts'
-import type { Connection } from '../network/connection.ts'
 import {
   type GateState,
   gatedBy,
@@ -41,7 +41,7 @@ export interface GateHooks {
 }
 
 /** Judges requests while a reason to hold or refuse them applies. */
-export class Gates implements GateState {
+export class Gates implements GateState, RequestGates {
   isLoading = true
   /** True during a shutdown: no further request runs. */
   isClosing = false
@@ -49,7 +49,7 @@ export class Gates implements GateState {
   readonly unwritten: UnwrittenChanges
   private readonly executor: Executor
   private readonly hooks: GateHooks
-  private readonly held = new Set<Connection>()
+  private readonly held = new Set<Client>()
   private mayExpireActively = true
   /** Monotonic; 0 while there is no pause. */
   private pausedUntilMs = 0
@@ -76,9 +76,6 @@ export class Gates implements GateState {
     this.hooks = hooks
     this.unwritten = new UnwrittenChanges(storage, table)
     this.later = later
-    executor.gating.gate = (runtime, args, client) => this.ask(runtime, args, client)
-    executor.gating.refusal = (runtime, args, client) => this.refusal(runtime, args, client)
-    executor.gating.isOpen = (runtime, args, client) => this.isOpen(runtime, args, client)
     executor.gating.gated = 'all'
   }
 
@@ -179,25 +176,25 @@ export class Gates implements GateState {
     this.hooks.opened()
   }
 
-  forget(client: Connection): void {
+  forget(client: Client): void {
     this.held.delete(client)
   }
 
   /** Judges a request before it runs. A held client is retried when a reason has gone. */
-  private ask(runtime: CommandRuntime, args: readonly Bytes[], client: Client): Verdict {
-    const verdict = this.judgeWithQueued(runtime, args, client)
+  ask(request: Request): Verdict {
+    const verdict = this.judgeWithQueued(request)
     if (verdict !== null && verdict !== 'hold') return verdict
-    if (this.busy !== null && !runsBesideScript(runtime.command, args)) return this.busy()
+    if (this.busy !== null && !runsBesideScript(request.runtime.command, request.args)) return this.busy()
     if (verdict === null) return null
     this.noteReasons()
-    this.held.add(client as Connection)
+    this.held.add(request.client)
     return 'hold'
   }
 
   /** True if the request of a client that was blocked on keys may run now. */
-  private isOpen(runtime: CommandRuntime, args: readonly Bytes[], client: Client): boolean {
+  isOpen(request: Request): boolean {
     if (this.busy !== null) return false
-    if (this.judgeWithQueued(runtime, args, client) === null) return true
+    if (this.judgeWithQueued(request) === null) return true
     this.noteReasons()
     return false
   }
@@ -208,10 +205,10 @@ export class Gates implements GateState {
   }
 
   /** Returns the error that refuses a part of a unit, or null. A part is never held. */
-  private refusal(runtime: CommandRuntime, args: readonly Bytes[], client: Client): Bytes | null {
-    const verdict = this.judge(runtime, args, client)
+  refusal(request: Request): Bytes | null {
+    const verdict = this.judge(request)
     if (verdict !== null && verdict !== 'hold') return verdict
-    if (runtime.isWrite) this.replication?.settle()
+    if (request.runtime.isWrite) this.replication?.settle()
     return null
   }
 
@@ -224,21 +221,22 @@ export class Gates implements GateState {
    * Judges a request, and for EXEC the queued requests: one that is refused or held decides.
    * Settles the role before a write.
    */
-  private judgeWithQueued(runtime: CommandRuntime, args: readonly Bytes[], client: Client): Verdict {
-    const verdict = this.judge(runtime, args, client)
+  private judgeWithQueued(request: Request): Verdict {
+    const { runtime, client } = request
+    const verdict = this.judge(request)
     if (verdict === null && runtime.isWrite && client.transaction === null) this.replication?.settle()
     if (verdict !== null || runtime.command.name !== 'exec') return verdict
     for (const queued of client.transaction?.requests ?? []) {
-      const ofQueued = this.judge(queued.runtime, queued.args, client)
+      const ofQueued = this.judge(queued)
       if (ofQueued !== null) return ofQueued
     }
     return null
   }
 
   /** Judges one request by the reasons that are present now. */
-  private judge(runtime: CommandRuntime, args: readonly Bytes[], client: Client): Verdict {
+  private judge(request: Request): Verdict {
     return verdictOn(
-      gatedRequest(runtime, args, client, (command, words) => this.hooks.flagsOfScript(command, words)),
+      gatedRequest(request, (command, words) => this.hooks.flagsOfScript(command, words)),
       this,
     )
   }

@@ -8,7 +8,7 @@ import type { ClientRegistry } from './client-registry.ts'
 import { Connection } from './connection.ts'
 import type { ConnectionHost } from './connection-host.ts'
 import { Handshakes } from './handshakes.ts'
-import type { Accepted, Admitter } from './listener.ts'
+import type { Accepted, Admitter, OnData } from './listener.ts'
 
 const FULL = '-ERR max number of clients reached\r\n'
 const PROTECTED =
@@ -40,22 +40,21 @@ export class Acceptor implements Admitter {
     return false
   }
 
-  accept(accepted: Accepted): void {
-    const { socket, isUnix } = accepted
+  accept({ socket, isUnix }: Accepted): OnData | null {
     const { clients, statistics } = this
     statistics.connectionsReceived++
     const refusal = this.isFull ? FULL : this.isUnprotected(socket.remoteAddress, isUnix) ? PROTECTED : null
     if (refusal !== null) {
       statistics.rejectedConnections++
       refuse(socket, refusal)
-      return
+      return null
     }
     const address = isUnix
-      ? { remote: `${bytesOfText(this.unixPath)}:0`, local: `${bytesOfText(this.unixPath)}:0`, isUnix }
-      : { remote: addressText(socket.remoteAddress, socket.remotePort), local: addressText(socket.localAddress, socket.localPort), isUnix }
+      ? { remote: `${bytesOfText(this.unixPath)}:0`, local: `${bytesOfText(this.unixPath)}:0` }
+      : { remote: addressText(socket.remoteAddress, socket.remotePort), local: addressText(socket.localAddress, socket.localPort) }
     const connection = new Connection(socket, this.nextId++, this.host, address)
     clients.add(connection)
-    accepted.onData = (buffer, length) => connection.receive(buffer, length)
+    return (buffer, length) => connection.receive(buffer, length)
   }
 
   private get isFull(): boolean {

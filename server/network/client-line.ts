@@ -81,6 +81,6 @@ function flagsOfTracker({ options, isRedirectBroken }: SessionTracker): string {
 }
 
 /** Addresses of Unix sockets end in port 0, which no TCP client has. */
-function isUnix(session: Session): boolean {
+export function isUnix(session: Session): boolean {
   return session.localAddress.endsWith(':0')
 }

@@ -1,4 +1,4 @@
-/** The connected clients: look-up, MONITOR, and the actions of the CLIENT command. */
+/** The connected clients: look-up, monitors, and the actions of the CLIENT command. */
 import type { Bytes } from '../../base/bytes.ts'
 import type { BlockedClients } from '../../commands/blocking/blocked-clients.ts'
 import type { ClientsPort } from '../../commands/contract/ports.ts'
@@ -6,6 +6,7 @@ import type { Session } from '../../commands/contract/session.ts'
 import type { Gates } from '../loop/gates.ts'
 import { describeClient } from './client-line.ts'
 import type { Connection } from './connection.ts'
+import type { Monitors } from './monitors.ts'
 
 /** The clients blocked in WAIT and WAITAOF. */
 export interface WaitingClients {
@@ -18,8 +19,7 @@ export interface ClientRegistryOptions {
   readonly blocked: BlockedClients
   readonly waiters: WaitingClients
   readonly gates: Gates
-  /** Called with the number of monitors when it has changed. */
-  readonly onMonitors: (count: number) => void
+  readonly monitors: Monitors
   readonly monotonicMs: () => number
 }
 
@@ -28,18 +28,17 @@ export class ClientRegistry implements ClientsPort {
   readonly connections = new Map<number, Connection>()
   /** The link to this node's master, which is not among the connections. */
   master: Session | null = null
-  private readonly monitors = new Set<Connection>()
+  private readonly monitors: Monitors
   private readonly blocked: BlockedClients
   private readonly waiters: WaitingClients
   private readonly gates: Gates
-  private readonly onMonitors: (count: number) => void
   private readonly monotonicMs: () => number
 
   constructor(options: ClientRegistryOptions) {
     this.blocked = options.blocked
     this.waiters = options.waiters
     this.gates = options.gates
-    this.onMonitors = options.onMonitors
+    this.monitors = options.monitors
     this.monotonicMs = options.monotonicMs
   }
 
@@ -65,7 +64,7 @@ export class ClientRegistry implements ClientsPort {
   remove(connection: Connection): void {
     this.connections.delete(connection.id)
     this.gates.forget(connection)
-    if (this.monitors.delete(connection)) this.onMonitors(this.monitors.size)
+    this.monitors.delete(connection)
   }
 
   describe(session: Session): Bytes {
@@ -86,49 +85,16 @@ export class ClientRegistry implements ClientsPort {
     if (connection === undefined) return
     connection.isMonitoring = true
     this.monitors.add(connection)
-    this.onMonitors(this.monitors.size)
   }
 
   stopMonitoring(session: Session): void {
     const connection = this.connections.get(session.id)
     if (connection === undefined) return
     connection.isMonitoring = false
-    if (this.monitors.delete(connection)) this.onMonitors(this.monitors.size)
-  }
-
-  /** Sends a line to all monitors. */
-  tellMonitors(line: Bytes): void {
-    for (const connection of this.monitors) connection.text(line)
+    this.monitors.delete(connection)
   }
 
   unblock(session: Session, how: 'timeout' | 'error'): boolean {
     return this.blocked.unblock(session, how) || this.waiters.end(session, how)
   }
-}
-
-/** Formats the line of MONITOR: time, database, address, quoted words. */
-export function monitorLine(atMs: number, client: Connection, args: readonly Bytes[]): Bytes {
-  const address = client.isUnix ? `unix:${client.address.replace(/:0$/, '')}` : client.address
-  const time = `${Math.floor(atMs / 1000)}.${String(atMs % 1000).padStart(3, '0')}000`
-  return `+${time} [${client.database} ${address}] ${args.map(quoted).join(' ')}\r\n`
-}
-
-const ESCAPES: Readonly<Record<string, string>> = {
-  '\n': '\\n',
-  '\r': '\\r',
-  '\t': '\\t',
-  '\x07': '\\a',
-  '\b': '\\b',
-  '"': '\\"',
-  '\\': '\\\\',
-}
-
-/** Quotes bytes as Redis does: printable ASCII unchanged, the rest escaped. */
-function quoted(bytes: Bytes): Bytes {
-  let result = '"'
-  for (const char of bytes) {
-    const code = char.charCodeAt(0)
-    result += ESCAPES[char] ?? (code >= 32 && code < 127 ? char : `\\x${code.toString(16).padStart(2, '0')}`)
-  }
-  return `${result}"`
 }

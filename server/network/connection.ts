@@ -25,7 +25,6 @@ export class Connection extends SessionState implements Client, TurnClient {
   replica: ReplicaPeer | null = null
   readonly address: string
   readonly localAddress: string
-  readonly isUnix: boolean
   readonly createdAtMs: number
   user: SessionUser
   lastActiveMs: number
@@ -50,7 +49,7 @@ export class Connection extends SessionState implements Client, TurnClient {
   private readonly pushes: Message[] = []
   isToldByUnit = false
 
-  constructor(socket: Socket, id: number, host: ConnectionHost, address: { remote: string; local: string; isUnix: boolean }) {
+  constructor(socket: Socket, id: number, host: ConnectionHost, address: { remote: string; local: string }) {
     super()
     this.socket = socket
     this.id = id
@@ -59,7 +58,6 @@ export class Connection extends SessionState implements Client, TurnClient {
     this.outputLimit = new OutputLimit(host)
     this.address = address.remote
     this.localAddress = address.local
-    this.isUnix = address.isUnix
     this.createdAtMs = host.monotonicMs()
     this.lastActiveMs = this.createdAtMs
     this.decoder = new RequestDecoder(host.limits)

@@ -19,9 +19,12 @@ const WATCH_EVERY_MS = 1000
 export interface Accepted {
   readonly socket: net.Socket
   readonly isUnix: boolean
-  /** Receives the bytes read; set by the acceptor. */
-  onData: (buffer: Buffer, length: number) => void
 }
+
+/** Receives bytes that were read: `length` bytes of a buffer that the next read overwrites. */
+export type OnData = (buffer: Buffer, length: number) => void
+
+const IGNORE: OnData = () => {}
 
 /** Decides which connections are admitted, and takes over those that are. */
 export interface Admitter {
@@ -31,7 +34,8 @@ export interface Admitter {
    * called before its handshake.
    */
   hasRoom(): boolean
-  accept(accepted: Accepted): void
+  /** Returns the receiver of the connection's bytes, or null if it is refused. */
+  accept(accepted: Accepted): OnData | null
 }
 
 export interface ListenSettings {
@@ -200,9 +204,9 @@ export class Listener {
   }
 
   private plain(socket: net.Socket, isUnix: boolean): void {
-    const accepted: { socket: net.Socket; isUnix: boolean; onData: Accepted['onData'] } = { socket, isUnix, onData: () => {} }
-    accepted.socket = withSharedBuffer(socket, (buffer, length) => accepted.onData(buffer, length))
-    this.admitter.accept(accepted)
+    let onData = IGNORE
+    const reading = withSharedBuffer(socket, (buffer, length) => onData(buffer, length))
+    onData = this.admitter.accept({ socket: reading, isUnix }) ?? IGNORE
   }
 
   /** As in Redis, a client beyond maxclients is closed before the handshake. */
@@ -217,9 +221,9 @@ export class Listener {
 
   private secure(socket: tls.TLSSocket): void {
     this.admitter.handshakes.end(socket)
-    const accepted: Accepted = { socket, isUnix: false, onData: () => {} }
-    socket.on('data', (data: Buffer) => accepted.onData(data, data.length))
-    this.admitter.accept(accepted)
+    let onData = IGNORE
+    socket.on('data', (data: Buffer) => onData(data, data.length))
+    onData = this.admitter.accept({ socket, isUnix: false }) ?? IGNORE
   }
 }
 

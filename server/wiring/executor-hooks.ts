@@ -3,20 +3,20 @@
  * `clientHooks` to turns, gates, monitors and the log.
  */
 import { AssertionError } from '../../base/assert.ts'
-import type { Clock } from '../../base/clock.ts'
 import type { Log } from '../../base/log.ts'
 import type { Executor } from '../../commands/execution/executor.ts'
 import type { ExecutorHooks } from '../../commands/execution/executor-hooks.ts'
+import type { RequestGates } from '../../commands/execution/gating.ts'
+import type { Scripting } from '../../commands/scripting/scripting.ts'
 import type { Storage } from '../../storage/storage.ts'
-import { redacted } from '../logging/redact.ts'
 import type { Gates } from '../loop/gates.ts'
 import type { Turn } from '../loop/turn.ts'
 import type { LatencyMonitor } from '../metrics/latency.ts'
 import type { Slowlog } from '../metrics/slowlog.ts'
 import type { Statistics } from '../metrics/statistics.ts'
-import { type ClientRegistry, monitorLine } from '../network/client-registry.ts'
-import type { Connection } from '../network/connection.ts'
+import type { Monitors } from '../network/monitors.ts'
 import { Strangers } from '../network/strangers.ts'
+import type { NodeState } from './node-state.ts'
 
 interface Recorders {
   readonly slowlog: Slowlog
@@ -27,11 +27,11 @@ interface Recorders {
 }
 
 /** The hooks that concern one client. */
-type ClientHooks = Pick<ExecutorHooks, 'onStranger' | 'monitor' | 'onResume' | 'renewClock' | 'onBug'>
+type ClientHooks = Pick<ExecutorHooks, 'onStranger' | 'monitors' | 'onResume' | 'onKeysReady' | 'onSuspension' | 'renewClock' | 'onBug'>
 
 export function executorHooks(
   { slowlog, latency, statistics, keyspace }: Recorders,
-  { onStranger, monitor, onResume, renewClock, onBug }: ClientHooks,
+  { onStranger, monitors, onResume, onKeysReady, onSuspension, renewClock, onBug }: ClientHooks,
 ): ExecutorHooks {
   return {
     counters: (command) => statistics.counters(command),
@@ -43,8 +43,10 @@ export function executorHooks(
     },
     onStranger,
     onErrorReply: (text) => statistics.error(text),
-    monitor,
+    monitors,
     onResume,
+    onKeysReady,
+    onSuspension,
     renewClock,
     onBug,
   }
@@ -55,7 +57,7 @@ export function executorHooks(
  */
 export interface ClientHookParts {
   readonly log: Log
-  readonly clock: Clock
+  readonly monitors: Monitors
   readonly storage: Pick<Storage, 'stalled'>
   /** Ends the process. */
   readonly exit: (status: number) => void
@@ -64,21 +66,43 @@ export interface ClientHookParts {
       readonly executor: Executor
       readonly turn: Turn
       readonly gates: Gates
-      readonly clients: ClientRegistry
+      readonly scripting: Scripting
+      readonly state: Pick<NodeState, 'replication'>
     }
   }
 }
 
+/** Returns the gates, which are built on the executor, for the executor. */
+export function requestGates(later: { readonly value: { readonly gates: Gates } }): RequestGates {
+  return {
+    ask: (request) => later.value.gates.ask(request),
+    isOpen: (request) => later.value.gates.isOpen(request),
+    refusal: (request) => later.value.gates.refusal(request),
+  }
+}
+
 /** Connects the executor to turns, gates, monitors and the log. */
-export function clientHooks({ log, clock, storage, exit, later }: ClientHookParts): ClientHooks {
+export function clientHooks({ log, monitors, storage, exit, later }: ClientHookParts): ClientHooks {
   const strangers = new Strangers(log)
   return {
     onStranger: (stranger, client) => strangers.met(stranger, client),
-    monitor: (client, args) => later.value.clients.tellMonitors(monitorLine(clock.wallMs(), client as Connection, redacted(args))),
+    monitors,
     onResume: (client, hasWalked = false) => {
       const { turn, executor } = later.value
       if (hasWalked) turn.mayShowUnwritten()
-      ;(client as Connection).asyncDone(hasWalked && executor.units.isSuspended)
+      client.asyncDone(hasWalked && executor.units.isSuspended)
+    },
+    // Deferred, since it comes in the middle of a unit, or while a master's group runs under
+    // another clock.
+    onKeysReady: () => queueMicrotask(() => later.value.turn.begin()),
+    onSuspension: (isSuspended) => {
+      const { turn, gates, scripting, state } = later.value
+      if (isSuspended) state.replication?.link.suspend()
+      else {
+        state.replication?.link.resume()
+        turn.mayShowUnwritten()
+      }
+      gates.suspended(isSuspended ? () => scripting.runner.busyText : null)
     },
     renewClock: () => {
       const { turn, gates } = later.value

@@ -2,6 +2,7 @@
 import type { Clock, Random } from '../../base/clock.ts'
 import { realFiles } from '../../base/files.ts'
 import type { Log } from '../../base/log.ts'
+import type { KeyEvents } from '../../storage/keyspace/key-events.ts'
 import { LevelRecords } from '../../storage/records/level-records.ts'
 import { Storage, type StorageEvents } from '../../storage/storage.ts'
 import type { Config } from '../config/config.ts'
@@ -15,12 +16,13 @@ export interface OpenStorageOptions {
   readonly random: Random
   readonly budget: FileBudget
   readonly events: StorageEvents
+  readonly keyEvents: KeyEvents
   /** Ends the process. */
   readonly exit: (status: number) => void
 }
 
 /** Locks the directory. Rejects with a message for the operator. */
-export async function openStorage({ config, log, clock, random, budget, events, exit }: OpenStorageOptions): Promise<Storage> {
+export async function openStorage({ config, log, clock, random, budget, events, keyEvents, exit }: OpenStorageOptions): Promise<Storage> {
   const directory = config.path('dir')
   const level = {
     writeBufferBytes: config.number('level-write-buffer'),
@@ -37,6 +39,7 @@ export async function openStorage({ config, log, clock, random, budget, events, 
       log,
       settings: storageSettings(config),
       events,
+      keyEvents,
       fatal: (error) => {
         log.error({ error: String(error) }, 'cannot write to the disk; exiting now, the next start recovers from the data on disk')
         exit(1)

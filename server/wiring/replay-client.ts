@@ -35,6 +35,8 @@ export class ReplayClient extends SessionState implements Client {
   push(): void {}
   reply(): void {}
   replyError(): void {}
+  retryGate(): void {}
+  asyncDone(): void {}
 }
 
 /** Feeds recovered or received groups to the executor, each under its own clock. */

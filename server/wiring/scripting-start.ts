@@ -1,5 +1,5 @@
 /**
- * Connects scripts to the server: memory and time of the Lua machine, the effects of a suspended
+ * Connects scripts to the server: memory and time of the Lua machine, the slices of a suspended
  * script, and the reasons that refuse a script.
  */
 import { type Bytes, lowerCase, textOf } from '../../base/bytes.ts'
@@ -18,7 +18,6 @@ import type { Storage } from '../../storage/storage.ts'
 import type { Config } from '../config/config.ts'
 import type { Gates } from '../loop/gates.ts'
 import type { Turn } from '../loop/turn.ts'
-import type { NodeState } from './node-state.ts'
 
 /** Interval of the check that LevelDB can be read again. */
 const REOPENING_MS = 10
@@ -36,11 +35,10 @@ export interface ScriptingParts extends MachineSettings {
   readonly executor: Executor
   readonly turn: Turn
   readonly gates: Gates
-  readonly state: Pick<NodeState, 'replication'>
 }
 
 export function startScripting(parts: ScriptingParts): Scripting {
-  const { config, clock, log, storage, executor, turn, gates, state } = parts
+  const { config, clock, log, storage, executor, gates } = parts
   const runner = new ScriptRunner({
     keyspace: storage.keyspace,
     executor: () => executor,
@@ -53,14 +51,6 @@ export function startScripting(parts: ScriptingParts): Scripting {
   config.follow('busy-reply-threshold', (milliseconds) => {
     runner.thresholdMs = milliseconds
   })
-  executor.units.onSuspension = (isSuspended) => {
-    if (isSuspended) state.replication?.link.suspend()
-    else {
-      state.replication?.link.resume()
-      turn.mayShowUnwritten()
-    }
-    gates.suspended(isSuspended ? () => runner.busyText : null)
-  }
   return new Scripting(runner, () => scriptMachine(parts, runner))
 }
 

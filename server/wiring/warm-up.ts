@@ -15,6 +15,7 @@ import type { Acl } from '../../commands/acl/acl.ts'
 import type { ServerPort } from '../../commands/contract/ports.ts'
 import type { CommandTable } from '../../commands/contract/table.ts'
 import { Executor } from '../../commands/execution/executor.ts'
+import { OPEN_GATES } from '../../commands/execution/gating.ts'
 import { KeyEventPublisher } from '../../commands/pubsub/key-event-publisher.ts'
 import { PubSub } from '../../commands/pubsub/pub-sub.ts'
 import { encodedLength, writeCommand } from '../../storage/binlog/command-codec.ts'
@@ -94,15 +95,17 @@ function scratch(table: CommandTable, clock: Clock): { connections: Connection[]
     monotonicMs: () => clock.monotonicMs(),
   })
   const group = new OpenGroup()
-  const keyspace = new Keyspace(noRecords, config.number('databases'), group)
-  keyspace.events = new KeyEventPublisher(new PubSub('muted'))
+  const keyEvents = new KeyEventPublisher(new PubSub('muted'))
+  const keyspace = new Keyspace(noRecords, config.number('databases'), group, keyEvents)
   const statistics = new Statistics(keyspace, () => {})
   const hooks = executorHooks(
     { slowlog: new Slowlog(config), latency: new LatencyMonitor(config, clock), statistics, keyspace },
     {
       onStranger() {},
-      monitor() {},
+      monitors: { count: 0, show() {} },
       onResume() {},
+      onKeysReady() {},
+      onSuspension() {},
       renewClock: () => turn.renewClock(),
       onBug(error) {
         throw error
@@ -111,11 +114,12 @@ function scratch(table: CommandTable, clock: Clock): { connections: Connection[]
   )
   const server: Partial<ServerPort> = { table, config, acl, pubsub: new PubSub('muted'), random: () => 0.5 }
   const monotonicMs = () => clock.monotonicMs()
-  const executor = new Executor({ keyspace, group, server: server as ServerPort, hooks, monotonicMs, groupStart: () => 0 })
+  const gates = OPEN_GATES
+  const executor = new Executor({ keyspace, group, server: server as ServerPort, hooks, gates, monotonicMs, groupStart: () => 0 })
   const hooksOfTurn = { serveBlocked() {}, tellClients: () => false, feedReplicas() {}, ended() {} }
   const turn = new Turn(scratchStorage(keyspace, group, clock), hooksOfTurn)
   const host = scratchHost(executor, turn, { config, acl, prefetcher: new Prefetcher(keyspace, table), monotonicMs })
-  const address = { remote: '', local: '', isUnix: false }
+  const address = { remote: '', local: '' }
   const connections = Array.from({ length: CLIENTS }, (_, id) => new Connection(unconnected(), id, host, address))
   return { connections, statistics }
 }

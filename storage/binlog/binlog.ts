@@ -34,6 +34,7 @@ export class Binlog {
   bytesWritten = 0
   groupsWritten = 0
   syncs = 0
+  /** Gets every appended group. It is attached while there are replicas, else null. */
   follower: BinlogFollower | null = null
   private readonly files: Files
   private readonly directory: string

@@ -1,7 +1,7 @@
 /**
  * Keyspace events: changes of keys, in the classes of notify-keyspace-events. Commands and expiry
- * report them by `keyspace.event`; the subscriber sets `keyspace.events`. While no class is wanted,
- * a report costs one comparison.
+ * report them by `keyspace.event`; the keyspace passes them to its subscriber. While no class is
+ * wanted, a report costs one comparison.
  */
 import type { Bytes } from '../../base/bytes.ts'
 

@@ -96,16 +96,17 @@ export class Keyspace implements OwnerKeyspace {
   dropped: TreeNode[] = []
   pageLimits: PageLimits = DEFAULT_PAGE_LIMITS
   /**
-   * Receives the keys that come, go or get another value. Null while no client is blocked on keys.
+   * Receives the keys that come, go or get another value. Attached while clients
+   * are blocked on keys; null otherwise.
    */
   awaited: Awaited | null = null
-  events: KeyEvents = NO_EVENTS
+  readonly events: KeyEvents
   /**
    * True while a unit of several commands is suspended and continues in later turns. Nothing may be
    * frozen or expired meanwhile.
    */
   isUnitSuspended = false
-  /** The observers of changed keys; null if there are none. */
+  /** The observers of changed keys, as `observe` attached them; null if there are none. */
   observers: readonly KeyObserver[] | null = null
   /** Bytes of memory of the dirty records, without frozen ones, with pages dropped meanwhile. */
   dirtyBytes = 0
@@ -143,9 +144,10 @@ export class Keyspace implements OwnerKeyspace {
   /** The entries that the checkpoint under way has encoded; null if none is under way. */
   frozenEntries: FrozenEntries | null = null
 
-  constructor(records: RecordStore, databaseCount: number, log: ExpiryLog) {
+  constructor(records: RecordStore, databaseCount: number, log: ExpiryLog, events: KeyEvents = NO_EVENTS) {
     this.records = records
     this.log = log
+    this.events = events
     this.eviction = new Eviction(this)
     this.databases = Array.from({ length: databaseCount }, (_, index) => new Database(this, this.nextDbId++, index))
   }

@@ -3,6 +3,7 @@
  * replication, and the turn that joins them. It does the work of server/loop/turn.ts and
  * server/loop/cron.ts when the cluster says so.
  */
+
 import type { Bytes } from '../../base/bytes.ts'
 import type { Clock } from '../../base/clock.ts'
 import type { Log } from '../../base/log.ts'
@@ -11,7 +12,7 @@ import type { ServerPort } from '../../commands/contract/ports.ts'
 import { Request } from '../../commands/contract/request.ts'
 import { CommandTable } from '../../commands/contract/table.ts'
 import { Executor } from '../../commands/execution/executor.ts'
-import type { ExecutorHooks } from '../../commands/execution/executor-hooks.ts'
+import { OPEN_GATES } from '../../commands/execution/gating.ts'
 import type { AckRequest, TrySyncReply, TrySyncRequest } from '../../replication/protocol/messages.ts'
 import type { LinkReplayer } from '../../replication/replica/link.ts'
 import { Replication, ROLE_SETTLES_MS } from '../../replication/replication.ts'
@@ -22,6 +23,7 @@ import { Storage, type StorageEvents } from '../../storage/storage.ts'
 import { dataFamilies } from '../support/generators/data-families.ts'
 import type { Seeded } from '../support/generators/seed.ts'
 import type { Disk } from '../support/harness/engine.ts'
+import { quietHooks } from '../support/harness/quiet-hooks.ts'
 import type { Network, Party, Socket, SocketEvents } from './network.ts'
 import { Peer } from './peer.ts'
 import { type ClusterSettings, DATABASES, PORT } from './settings.ts'
@@ -318,18 +320,9 @@ export class SimulatedProcess implements Party {
     const number = (name: string) => (name === 'proto-max-bulk-len' ? 2 ** 29 : limit)
     const { random } = this.chance
     const server = { table: this.table, config: { number }, random } as unknown as ServerPort
-    const counters = { calls: 0, micros: 0, rejected: 0, failed: 0 }
-    const hooks: ExecutorHooks = {
-      counters: () => counters,
-      onCommand() {},
-      onStranger() {},
-      onErrorReply() {},
-      monitor() {},
-      onResume() {},
-      renewClock() {},
-      onBug: (error) => this.host.fatal(error),
-    }
-    return new Executor({ keyspace: storage.keyspace, group: storage.group, server, hooks, monotonicMs: () => 0, groupStart: () => 0 })
+    const hooks = quietHooks({ onBug: (error) => this.host.fatal(error) })
+    const { keyspace, group } = storage
+    return new Executor({ keyspace, group, server, hooks, gates: OPEN_GATES, monotonicMs: () => 0, groupStart: () => 0 })
   }
 
   private log(): Log {

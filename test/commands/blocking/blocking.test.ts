@@ -2,12 +2,14 @@
  * Rules for every blocking command: databases, timeouts, the ends of waiting, and the states of the
  * server that stand in the way.
  */
+
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import type { Bytes } from '../../../base/bytes.ts'
 import { connection } from '../../../commands/clients/connection.ts'
 import { ClientError } from '../../../commands/contract/errors.ts'
 import { NULL_ARRAY } from '../../../commands/contract/reply.ts'
+import { OPEN_GATES } from '../../../commands/execution/gating.ts'
 import { databases } from '../../../commands/keys/databases.ts'
 import { expiry } from '../../../commands/keys/expiry.ts'
 import { keys } from '../../../commands/keys/keys.ts'
@@ -149,13 +151,13 @@ test('when the node becomes a replica all are told so and sent away', () => {
 })
 
 test('while something stands in the way of writes nobody is served, and then all are in their order', () => {
-  const { client, run, executor, blocked } = start()
+  const { client, run, executor, gates, blocked } = start()
   const [first, second] = [client(), client()]
   first.send('BLPOP', 'a', '0')
   second.send('BLPOP', 'a', '0')
   const isOpen = { now: true }
   executor.gating.gated = 'writes'
-  executor.gating.isOpen = () => isOpen.now
+  gates.current = { ...OPEN_GATES, isOpen: () => isOpen.now }
   isOpen.now = false
   run('RPUSH', 'a', '1', '2') // the gate that the harness has lets it pass
   assert.equal([first.replies, second.replies], [[], []])
@@ -167,11 +169,11 @@ test('while something stands in the way of writes nobody is served, and then all
 })
 
 test('someone whose time is up while something stands in the way leaves the element where it is', () => {
-  const { client, run, executor, advance, blocked } = start()
+  const { client, run, executor, gates, advance, blocked } = start()
   const waiting = client()
   waiting.send('BLPOP', 'a', '0.1')
   executor.gating.gated = 'writes'
-  executor.gating.isOpen = () => false
+  gates.current = { ...OPEN_GATES, isOpen: () => false }
   run('RPUSH', 'a', '1')
   advance(100)
   assert.equal(waiting.replies, [NULL_ARRAY])

@@ -25,10 +25,9 @@ interface World extends Harness {
   events(request: string): string[]
 }
 
-function world(): World {
-  const made = harness(families)
-  const recorder = new EventRecorder()
-  made.keyspace.events = recorder
+function world(wanted?: number): World {
+  const recorder = new EventRecorder(wanted)
+  const made = harness(families, { keyEvents: recorder })
   const events = (request: string) => {
     try {
       made.run(...request.split(' '))
@@ -117,9 +116,7 @@ test('on a replica a key past its deadline is missed, and what the log deletes i
 })
 
 test('what a blocked client gets is reported after what made its key ready', () => {
-  const { keyspace, run, client } = harness(families)
-  const recorder = new EventRecorder()
-  keyspace.events = recorder
+  const { recorder, run, client } = world()
   const after = (request: string) => {
     run(...request.split(' '))
     return recorder.take()
@@ -135,16 +132,14 @@ test('what a blocked client gets is reported after what made its key ready', () 
 })
 
 test('only the classes that are wanted are reported', () => {
-  const { keyspace, run } = world()
-  const recorder = new EventRecorder(EVENT_GENERIC)
-  keyspace.events = recorder
+  const { recorder, run } = world(EVENT_GENERIC)
   run('SET', 'a', '1', 'EX', '10')
   run('GET', 'none')
   run('DEL', 'a')
   assert.equal(recorder.take(), ['expire a', 'del a'])
-  keyspace.events = new EventRecorder(EVENT_STRING)
+  recorder.wanted = EVENT_STRING
   run('SET', 'a', '1', 'EX', '10')
-  assert.equal((keyspace.events as EventRecorder).take(), ['set a'])
+  assert.equal(recorder.take(), ['set a'])
 })
 
 test.run()

@@ -1,10 +1,12 @@
 /** WAIT and WAITAOF: arguments, refusals, and the write that a client waits for. */
+
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { clientError } from '../../../commands/contract/errors.ts'
 import type { Reply } from '../../../commands/contract/reply.ts'
 import { Request } from '../../../commands/contract/request.ts'
 import { Executor } from '../../../commands/execution/executor.ts'
+import { OPEN_GATES } from '../../../commands/execution/gating.ts'
 import { waits } from '../../../commands/replication/wait.ts'
 import { strings } from '../../../commands/strings/strings.ts'
 import { OpenGroup } from '../../../storage/binlog/open-group.ts'
@@ -13,6 +15,7 @@ import { MemoryRecords } from '../../support/disks/memory-records.ts'
 import { FakeServer } from '../../support/harness/fake-server.ts'
 import { FakeSession } from '../../support/harness/fake-session.ts'
 import { harness } from '../../support/harness/harness.ts'
+import { quietHooks } from '../../support/harness/quiet-hooks.ts'
 
 function made() {
   const { server, runAsync } = harness([waits])
@@ -89,16 +92,6 @@ test('an error that ends the waiting is the reply', async () => {
 test("a client's last write is where the group begins that holds it; reads and failures are none", () => {
   const group = new OpenGroup()
   const keyspace = new Keyspace(new MemoryRecords(), 16, group)
-  const hooks = {
-    counters: () => ({ calls: 0, micros: 0, rejected: 0, failed: 0 }),
-    onCommand() {},
-    onStranger() {},
-    onErrorReply() {},
-    monitor() {},
-    onResume() {},
-    renewClock() {},
-    onBug() {},
-  }
   let groupStart = 500
   const executor = new Executor({
     keyspace,
@@ -106,7 +99,8 @@ test("a client's last write is where the group begins that holds it; reads and f
     server: new FakeServer([strings]),
     monotonicMs: () => 0,
     groupStart: () => groupStart,
-    hooks,
+    hooks: quietHooks(),
+    gates: OPEN_GATES,
   })
   const client = Object.assign(new FakeSession(), { reply(_reply: Reply) {}, replyError() {} })
   const run = (...words: string[]) => executor.execute(new Request(client, words))

@@ -2,11 +2,13 @@
  * MULTI, EXEC, DISCARD, WATCH and UNWATCH: queued and refused requests, their log, and the changes
  * that abort a watching transaction.
  */
+
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { connection } from '../../../commands/clients/connection.ts'
 import { ClientError } from '../../../commands/contract/errors.ts'
 import { ErrorReply, NULL_ARRAY, type Reply, SimpleString } from '../../../commands/contract/reply.ts'
+import { OPEN_GATES } from '../../../commands/execution/gating.ts'
 import { hashExpiry } from '../../../commands/hashes/expiry.ts'
 import { hashes } from '../../../commands/hashes/hashes.ts'
 import { databases } from '../../../commands/keys/databases.ts'
@@ -338,12 +340,11 @@ test('commands that may not be queued are refused and spoil the whole', () => {
 })
 
 test('what an earlier part does to the node stands in the way of later ones that write, and of none that read', () => {
-  const { client, executor, run } = start()
+  const { client, executor, gates, run } = start()
   const one = client()
   say(one, 'MULTI', 'SET a 1', 'SELECT 1', 'SET b 2', 'GET b', 'SELECT 0', 'GET a')
-  executor.gating.gate = () => null
+  gates.current = { ...OPEN_GATES, refusal: ({ args, client: { database } }) => (database === 1 ? `READONLY no ${args[0]} here` : null) }
   executor.gating.gated = 'writes'
-  executor.gating.refusal = (_runtime, args, { database }) => (database === 1 ? `READONLY no ${args[0]} here` : null)
   assert.equal(say(one, 'EXEC'), [['+OK', '+OK', '-READONLY no SET here', null, '+OK', '1']])
   executor.gating.gated = 'none'
   assert.is(run('GET', 'a'), '1')

@@ -182,7 +182,11 @@ else {
     const tlsPort = await freePort()
     const handshakes = new Handshakes(300)
     const accepted: Accepted[] = []
-    const door = { handshakes, hasRoom: () => true, accept: (one: Accepted) => accepted.push(one) }
+    const accept = (one: Accepted) => {
+      accepted.push(one)
+      return null
+    }
+    const door = { handshakes, hasRoom: () => true, accept }
     const listener = new Listener(door, { warn() {}, info() {} })
     const settings = { addresses: ['127.0.0.1'], port: 0, backlog: 10, unixSocket: '', unixPermissions: 0, keepAliveSeconds: 0 }
     const { 'tls-cert-file': certFile, 'tls-key-file': keyFile } = certificates

@@ -58,9 +58,8 @@ async function startRedis(): Promise<WatchedRedis> {
 
 /** Returns a function that runs a command here and returns its events. */
 function watched(): (words: readonly Bytes[]) => Promise<string[]> {
-  const { keyspace, executor, runAsync } = harness([...dataFamilies, lcsCommands, objects])
   const recorder = new EventRecorder()
-  keyspace.events = recorder
+  const { keyspace, executor, runAsync } = harness([...dataFamilies, lcsCommands, objects], { keyEvents: recorder })
   executor.context.mayBlock = false
   keyspace.setClock(Date.now())
   return async (words) => {

@@ -2,11 +2,12 @@
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { type CommandFlag, command } from '../../../commands/contract/command.ts'
+import { Request } from '../../../commands/contract/request.ts'
 import type { CommandRuntime } from '../../../commands/contract/runtimes.ts'
 import type { Client } from '../../../commands/contract/session.ts'
 import { CommandTable } from '../../../commands/contract/table.ts'
 import type { Executor } from '../../../commands/execution/executor.ts'
-import { Gating } from '../../../commands/execution/gating.ts'
+import { Gating, OPEN_GATES } from '../../../commands/execution/gating.ts'
 import { databases } from '../../../commands/keys/databases.ts'
 import { keys } from '../../../commands/keys/keys.ts'
 import { sorts } from '../../../commands/keys/sort.ts'
@@ -36,7 +37,7 @@ const CLIENT = { peer: 'client', database: 0, transaction: null, retryGate() {} 
 
 function made(storage: object, client: object = CLIENT) {
   const table = new CommandTable(families)
-  const executor = { units: { current: null }, gating: new Gating() } as unknown as Executor
+  const executor = { units: { current: null }, gating: new Gating(OPEN_GATES) } as unknown as Executor
   const hooks: GateHooks = { replication: () => null, flagsOfScript: () => null, opened() {} }
   const gates = new Gates(storage as unknown as Storage, executor, table, hooks, (run) => run())
   gates.isLoading = false
@@ -45,7 +46,7 @@ function made(storage: object, client: object = CLIENT) {
     assert.ok(found !== undefined)
     const isWrite = found.flags.includes('write')
     const runtime = { command: found, isWrite, mayWrite: isWrite || found.flags.includes('may_replicate') }
-    return executor.gating.gate(runtime as unknown as CommandRuntime, words, client as Client)
+    return gates.ask(new Request(client as Client, words, runtime as unknown as CommandRuntime))
   }
 }
 

@@ -1,11 +1,12 @@
 /** Held clients: when they are tried again, and that none is forgotten. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
+import { Request } from '../../../commands/contract/request.ts'
 import type { CommandRuntime } from '../../../commands/contract/runtimes.ts'
 import type { Client } from '../../../commands/contract/session.ts'
 import type { CommandTable } from '../../../commands/contract/table.ts'
 import type { Executor } from '../../../commands/execution/executor.ts'
-import { Gating } from '../../../commands/execution/gating.ts'
+import { Gating, OPEN_GATES } from '../../../commands/execution/gating.ts'
 import type { ReplicationGate } from '../../../server/loop/gate-reasons.ts'
 import { type GateHooks, Gates } from '../../../server/loop/gates.ts'
 import type { Storage } from '../../../storage/storage.ts'
@@ -25,7 +26,7 @@ function made() {
     isOverloaded: false,
     recordsFailure: null as string | null,
   }
-  const executor = { units: { current: null }, gating: new Gating() } as Pick<Executor, 'units' | 'gating'>
+  const executor = { units: { current: null }, gating: new Gating(OPEN_GATES) } as Pick<Executor, 'units' | 'gating'>
   const around = { replication: null as ReplicationGate | null, opened: 0 }
   const hooks: GateHooks = { replication: () => around.replication, flagsOfScript: () => null, opened: () => around.opened++ }
   const gates = new Gates(storage as unknown as Storage, executor as Executor, {} as CommandTable, hooks, (run) => run())
@@ -40,7 +41,7 @@ function made() {
       ask() {
         this.verdict =
           executor.gating.gated === 'all' || (executor.gating.gated === 'writes' && runtime.isWrite)
-            ? executor.gating.gate(runtime, [], this as unknown as Client)
+            ? gates.ask(new Request(this as unknown as Client, [], runtime))
             : null
       },
       retryGate() {
@@ -101,9 +102,9 @@ test('a reason that comes and goes between two looks leaves nobody behind', () =
 })
 
 test('whether a command that has waited for its keys can run is asked without holding anybody, and when it can is told', () => {
-  const { gates, executor, storage, around } = made()
+  const { gates, storage, around } = made()
   const client = { peer: 'client' } as unknown as Client
-  const canRun = (runtime: CommandRuntime) => executor.gating.isOpen(runtime, [], client)
+  const canRun = (runtime: CommandRuntime) => gates.isOpen(new Request(client, [], runtime))
   assert.equal([canRun(WRITE), canRun(READ)], [true, true])
   storage.isDiskLow = true // not looked at since
   assert.equal([canRun(WRITE), canRun(READ), gates.heldCount], [false, true, 0])
@@ -162,14 +163,14 @@ test('the first write of a master whose role may still change settles it; reads,
   gates.refresh()
   assert.is(executor.gating.gated, 'writes', 'reads ask nothing')
   clientOf(READ)
-  executor.gating.gate({ ...WRITE, isWrite: false }, [], { transaction: null } as unknown as Client)
-  executor.gating.gate(WRITE, [], { transaction: { requests: [] } } as unknown as Client)
+  gates.ask(new Request({ transaction: null } as unknown as Client, [], { ...WRITE, isWrite: false }))
+  gates.ask(new Request({ transaction: { requests: [] } } as unknown as Client, [], WRITE))
   assert.is(isUnsettled, true)
-  assert.is(executor.gating.gate(WRITE, [], { transaction: null } as unknown as Client), null)
+  assert.is(gates.ask(new Request({ transaction: null } as unknown as Client, [], WRITE)), null)
   assert.equal([isUnsettled, executor.gating.gated], [false, 'none'])
   isUnsettled = true
   gates.refresh()
-  assert.is(executor.gating.refusal(WRITE, [], { transaction: { requests: [] } } as unknown as Client), null)
+  assert.is(gates.refusal(new Request({ transaction: { requests: [] } } as unknown as Client, [], WRITE)), null)
   assert.is(isUnsettled, false, 'as a part of a transaction that runs')
 })
 

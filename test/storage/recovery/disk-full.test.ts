@@ -12,6 +12,7 @@ async function gated(options: EngineOptions = {}): Promise<{ engine: Engine; gat
   const engine = await Engine.open(new Disk(), options)
   const hooks: GateHooks = { replication: () => null, flagsOfScript: () => null, opened() {} }
   const gates = new Gates(engine.storage, engine.executor, engine.table, hooks, (run) => run())
+  engine.gates.current = gates
   gates.isLoading = false
   gates.refresh()
   return { engine, gates }

@@ -6,6 +6,7 @@
  *   engine.turn(() => engine.run('SET', 'a', '1'))     // 'written'
  *   const again = await Engine.open(engine.disk.crash(random))
  */
+
 import type { Bytes } from '../../../base/bytes.ts'
 import type { Clock, Random } from '../../../base/clock.ts'
 import type { Log } from '../../../base/log.ts'
@@ -15,7 +16,6 @@ import type { Reply } from '../../../commands/contract/reply.ts'
 import { Request } from '../../../commands/contract/request.ts'
 import { CommandTable } from '../../../commands/contract/table.ts'
 import { Executor } from '../../../commands/execution/executor.ts'
-import type { ExecutorHooks } from '../../../commands/execution/executor-hooks.ts'
 import { ReplayClient, replayer } from '../../../server/wiring/replay-client.ts'
 import type { OpenMode } from '../../../storage/records/record-store.ts'
 import { DamageError } from '../../../storage/records/records.ts'
@@ -26,6 +26,7 @@ import { MemoryRecords } from '../disks/memory-records.ts'
 import { dataFamilies } from '../generators/data-families.ts'
 import { plain } from './harness.ts'
 import { ManualClock } from './manual-clock.ts'
+import { quietHooks, ReplaceableGates } from './quiet-hooks.ts'
 import { idleEvents } from './storage-events.ts'
 
 const select = command({
@@ -141,9 +142,6 @@ class EngineClient extends ReplayClient {
   override replyError(text?: Bytes): void {
     this.last = new Error(text)
   }
-
-  /** Gates call this on held clients. */
-  retryGate(): void {}
 }
 
 /** One process: storage on a disk, with an executor and one client. */
@@ -153,6 +151,7 @@ export class Engine {
   /** The functions that storage calls; a test may replace each. */
   readonly events: StorageEvents
   readonly executor: Executor
+  readonly gates = new ReplaceableGates()
   readonly logged: { readonly level: string; readonly text: string }[]
   /** Errors that storage reported as fatal: the process would have ended. */
   readonly fatal: unknown[]
@@ -179,22 +178,13 @@ export class Engine {
     if (pageLimits !== undefined) storage.keyspace.pageLimits = pageLimits
     const number = (name: string) => config[name] ?? 512 * MEBIBYTE
     const server = { table: this.table, config: { number }, random } as unknown as ServerPort
-    const counters = { calls: 0, micros: 0, rejected: 0, failed: 0 }
-    const hooks: ExecutorHooks = {
-      counters: () => counters,
-      onCommand() {},
-      onStranger() {},
-      onErrorReply() {},
-      monitor() {},
-      onResume() {},
-      renewClock() {},
-      onBug: (error, changed) => this.broken.push({ error, changed }),
-    }
+    const hooks = quietHooks({ onBug: (error, changed) => this.broken.push({ error, changed }) })
     this.executor = new Executor({
       keyspace: storage.keyspace,
       group: storage.group,
       server,
       hooks,
+      gates: this.gates,
       monotonicMs: () => 0,
       groupStart: () => 0,
     })

@@ -6,7 +6,7 @@ const ALL = 0xffff
 
 /** Collects keyspace events until the next call of `take`. */
 export class EventRecorder implements KeyEvents {
-  readonly wanted: number
+  wanted: number
   private events: string[] = []
 
   constructor(wanted = ALL) {

@@ -28,6 +28,9 @@ export class FakeSession extends SessionState implements Session {
     this.pushed.push(message)
   }
 
+  retryGate(): void {}
+  asyncDone(): void {}
+
   queryBufferBytes(): number {
     return 0
   }

@@ -24,10 +24,12 @@ import { encodedLength, readCommand, writeCommand } from '../../../storage/binlo
 import { OpenGroup } from '../../../storage/binlog/open-group.ts'
 import { Checkpoint } from '../../../storage/checkpoint/checkpoint.ts'
 import type { Database } from '../../../storage/keyspace/database.ts'
+import type { KeyEvents } from '../../../storage/keyspace/key-events.ts'
 import { Keyspace } from '../../../storage/keyspace/keyspace.ts'
 import { MemoryRecords } from '../disks/memory-records.ts'
 import { FakeServer } from './fake-server.ts'
 import { FakeSession } from './fake-session.ts'
+import { quietHooks, ReplaceableGates } from './quiet-hooks.ts'
 import { scriptingOn } from './scripting.ts'
 
 /** The client that `run` and `runAsync` speak for. It passes each reply to the caller. */
@@ -95,6 +97,7 @@ export interface HarnessOptions {
   readonly startMs?: number
   /** The log is being replayed, so that no key expires. */
   readonly isReplaying?: boolean
+  readonly keyEvents?: KeyEvents
   /** Other parts of the server than the fake's. */
   readonly server?: Partial<ServerPort>
   /** Fields of the session that `run` and `runAsync` speak for. */
@@ -110,6 +113,7 @@ export interface Harness {
   /** The session that `run` and `runAsync` speak for. */
   readonly session: FakeSession & Client
   readonly executor: Executor
+  readonly gates: ReplaceableGates
   readonly blocked: BlockedClients
   /** Calls and failures by command. */
   readonly counters: ReadonlyMap<Bytes, { calls: number; rejected: number; failed: number }>
@@ -146,27 +150,25 @@ export function harness(families: readonly (readonly Command[])[], options: Harn
   const server = fakeServer(families, options)
   const records = options.records ?? new MemoryRecords()
   const group = new OpenGroup()
-  const keyspace = new Keyspace(records, DATABASES, group)
+  const keyspace = new Keyspace(records, DATABASES, group, options.keyEvents)
   keyspace.readClock(server.clock)
   if (options.isReplaying === true) keyspace.expiry = 'ignore'
   const session = Object.assign(new CallingClient(), options.session)
   const counters = new Map<Bytes, { calls: number; micros: number; rejected: number; failed: number }>()
+  const gates = new ReplaceableGates()
   const executor: Executor = new Executor({
     keyspace,
     group,
     server,
     monotonicMs: () => server.clock.monotonicMs(),
     groupStart: () => GROUP_START,
-    hooks: {
+    gates,
+    hooks: quietHooks({
       counters({ name }) {
         const made = { calls: 0, micros: 0, rejected: 0, failed: 0 }
         counters.set(name, made)
         return made
       },
-      onCommand() {},
-      onStranger() {},
-      onErrorReply() {},
-      monitor() {},
       onResume: (client) => {
         if (client instanceof TestClient) client.goOn()
       },
@@ -174,7 +176,7 @@ export function harness(families: readonly (readonly Command[])[], options: Harn
       onBug(error, changed) {
         throw changed && error instanceof ClientError ? new Error(`failed after a change: ${error.message}`) : error
       },
-    },
+    }),
   })
   server.scripting ??= scriptingOn(keyspace, () => executor)
 
@@ -224,6 +226,7 @@ export function harness(families: readonly (readonly Command[])[], options: Harn
     server,
     session,
     executor,
+    gates,
     blocked: executor.blockedClients,
     counters,
     client: () => new TestClient(++lastId, executor),
