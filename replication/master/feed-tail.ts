@@ -76,6 +76,7 @@ export class FeedTail {
     return at(this.blocks, index)
   }
 
+  /** Returns a block with room for one append. Drops the oldest blocks past TAIL_BYTES. */
   private blockFor(length: number): Block {
     const last = this.blocks.at(-1)
     if (last !== undefined && last.used + length <= last.bytes.length) return last

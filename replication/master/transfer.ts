@@ -127,6 +127,7 @@ export class SnapshotTransfer {
     return this.current === 'sending' && this.connection.unsentBytes < UNSENT_BYTES && this.limit.isOpen
   }
 
+  /** Reads and sends records while there is room. Never rejects, except for assertions. */
   private async readOn(data: DataSnapshot): Promise<void> {
     try {
       this.iterator ??= data.read(this.after === null ? null : Buffer.from(this.after, 'hex'))
@@ -142,10 +143,11 @@ export class SnapshotTransfer {
   private async closeIterator(): Promise<void> {
     const { iterator } = this
     this.iterator = null
-    // an iterator that cannot be closed was closed with its database
+    // Closing fails only if the database was closed before, and the iterator with it.
     await iterator?.close().catch(() => {})
   }
 
+  /** Packs records into chunks. No records mean that the snapshot has no more. */
   private take(records: readonly ChunkRecord[]): void {
     if (this.current !== 'sending') return
     for (const record of records) {

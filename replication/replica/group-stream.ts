@@ -71,6 +71,7 @@ export class GroupStream {
     return this.cut(buffer)
   }
 
+  /** Returns the complete items of a buffer, and keeps the incomplete rest. */
   private cut(buffer: Buffer): StreamItem[] {
     const items: StreamItem[] = []
     let at = 0
@@ -96,8 +97,8 @@ export class GroupStream {
   }
 
   /**
-   * Cuts adjacent groups and returns their end. Returns `start` if the buffer has no more complete
-   * item.
+   * Cuts adjacent groups into one batch. Returns where the next item begins, or `start` if nothing
+   * more can be cut: the rest is incomplete, or not a group.
    */
   private cutGroups(buffer: Buffer, start: number, items: StreamItem[]): number {
     const headers: GroupHeader[] = []
@@ -142,6 +143,7 @@ export class GroupStream {
     return header
   }
 
+  /** Cuts the line that ends the stream. */
   private cutEnd(buffer: Buffer, at: number, items: StreamItem[]): void {
     if (buffer[at] !== MINUS) {
       this.bad(items, this.offset, `byte ${buffer[at]} between groups`)
@@ -155,6 +157,7 @@ export class GroupStream {
     else this.keep(buffer, at, buffer.length - at + 1)
   }
 
+  /** Ends the parsing: adds the item that says what is wrong and where. */
   private bad(items: StreamItem[], offset: number, reason: string): null {
     this.isOver = true
     items.push({ type: 'bad', offset, reason: `${reason} at offset ${offset}` })
