@@ -21,7 +21,7 @@ export type FailoverState = 'no-failover' | 'waiting-for-sync' | 'failover-in-pr
 export interface FailoverRequest {
   /** Null: the first replica that has everything. */
   readonly to: { readonly host: string; readonly port: number } | null
-  readonly force: boolean
+  readonly isForced: boolean
   /** 0: no limit. */
   readonly timeoutMs: number
 }
@@ -164,12 +164,12 @@ export class Failover {
   }
 
   private onTimeout(request: FailoverRequest, nowMs: number): void {
-    const { force, to } = request
-    if (force && to !== null && this.asked?.hasAnswered === true) {
+    const { isForced, to } = request
+    if (isForced && to !== null && this.asked?.hasAnswered === true) {
       this.host.log.warn({}, 'failover: timeout reached, FORCE promotes the replica with the data that it has')
       this.current = { request, deadlineMs: nowMs + FORCED_MS }
       this.handOver(to.host, to.port)
-    } else if (force) this.abort('the time was up before the replica had answered on its address')
+    } else if (isForced) this.abort('the time was up before the replica had answered on its address')
     else this.abort('the time was up before the replica had everything')
   }
 
@@ -213,7 +213,7 @@ function isTarget({ ip, port }: ReplicaView, { to }: FailoverRequest): boolean {
 /** Throws Refusal, in Redis's words, if no attached replica can take over as the request asks. */
 export function refuseImpossible(request: FailoverRequest, attached: readonly ReplicaView[]): void {
   if (attached.length === 0) throw new Refusal('ERR', 'FAILOVER requires connected replicas.')
-  if (request.force && (request.timeoutMs === 0 || request.to === null)) {
+  if (request.isForced && (request.timeoutMs === 0 || request.to === null)) {
     throw new Refusal('ERR', 'FAILOVER with force option requires both a timeout and target HOST and IP.')
   }
   if (request.to === null) return

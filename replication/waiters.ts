@@ -7,7 +7,7 @@
  */
 export interface WaitCondition {
   readonly after: number
-  readonly local: boolean
+  readonly mustBeDurableHere: boolean
   readonly replicas: number
   readonly what: 'applied' | 'synced'
   /** 0: no limit. */
@@ -48,7 +48,7 @@ export class Waiters {
 
   /** True if a client waits for an fsync on this node. */
   get wantSync(): boolean {
-    return this.waiting.some(({ condition }) => condition.local)
+    return this.waiting.some(({ condition }) => condition.mustBeDurableHere)
   }
 
   /** Resolves at once if the condition holds. `owner` is the client, for `forget` and `end`. */
@@ -105,6 +105,6 @@ export class Waiters {
   }
 }
 
-function isMet({ local, replicas }: WaitCondition, result: WaitResult): boolean {
-  return result.replicas >= replicas && (!local || result.local > 0)
+function isMet({ mustBeDurableHere, replicas }: WaitCondition, result: WaitResult): boolean {
+  return result.replicas >= replicas && (!mustBeDurableHere || result.local > 0)
 }

@@ -17,13 +17,13 @@ export interface CheckCommandOptions {
   readonly repair?: Repair
   readonly output?: { out(text: string): void; error(text: string): void }
   /** True draws a progress bar on standard error; by default if that is a terminal. */
-  readonly bar?: boolean
+  readonly hasProgressBar?: boolean
 }
 
 /** Resolves with the exit status: 0 clean, 1 damaged, 2 could not be checked. */
 export async function runCheck(directory: string, options: CheckCommandOptions = {}): Promise<number> {
   const output = options.output ?? { out: (text) => process.stdout.write(text), error: (text) => process.stderr.write(text) }
-  const bar = new PhaseBar(options.bar ?? process.stderr.isTTY === true)
+  const bar = new PhaseBar(options.hasProgressBar ?? process.stderr.isTTY === true)
   try {
     if (!statSync(directory).isDirectory()) throw new Error('not a directory')
     const report = await checkDirectory({
@@ -71,16 +71,16 @@ function reason(error: unknown): string {
 
 /** A progress bar for each phase, one after the other. */
 class PhaseBar {
-  private readonly shown: boolean
+  private readonly isShown: boolean
   private bar: SingleBar | null = null
   private phase = ''
 
   constructor(shown: boolean) {
-    this.shown = shown
+    this.isShown = shown
   }
 
   update({ phase, done, total }: CheckProgress): void {
-    if (!this.shown) return
+    if (!this.isShown) return
     if (phase !== this.phase) {
       this.stop()
       this.phase = phase

@@ -52,7 +52,7 @@ export async function start(options: StartOptions = {}): Promise<RunningServer> 
     config,
     log,
     clock: systemClock,
-    anyPort: config.number('port') === 0,
+    mayUseAnyPort: config.number('port') === 0,
     exit: (status) => {
       closed = true
       if (status !== 0) process.exit(status)

@@ -33,7 +33,7 @@ export interface NodeOptions {
   readonly log: Logger
   readonly clock: Clock
   /** Port 0 asks the system for a port instead of meaning none. */
-  readonly anyPort: boolean
+  readonly mayUseAnyPort: boolean
   /** Called when the node has closed by itself (SHUTDOWN), or must not continue (status 1). */
   readonly exit: (status: number) => void
 }
@@ -57,7 +57,7 @@ export class Node implements LifeCycle {
    * Opens the data directory and listens; resolves when commands run. Rejects with a line of text.
    */
   static async start(options: NodeOptions): Promise<Node> {
-    const { config, log, clock, anyPort, exit } = options
+    const { config, log, clock, mayUseAnyPort, exit } = options
     warnOfPredictableHashes(log, process.versions.node)
     const later = new Forward<Later>()
     const acl = accessControl({
@@ -84,7 +84,7 @@ export class Node implements LifeCycle {
     const node = new Node(parts, exit)
     later.resolve({ ...parts, life: node })
     try {
-      const bound = await listenAsConfigured(parts.listener, config, anyPort)
+      const bound = await listenAsConfigured(parts.listener, config, mayUseAnyPort)
       parts.state.port = bound.port
       parts.state.tlsPort = bound.tlsPort
       await node.load()
@@ -111,13 +111,13 @@ export class Node implements LifeCycle {
     return this.closing
   }
 
-  async shutdown({ save, force, now }: ShutdownOptions): Promise<Reply> {
+  async shutdown({ save, isForced, isImmediate }: ShutdownOptions): Promise<Reply> {
     const { storage, log } = this.parts
-    if (storage.stalled !== null && !force) {
+    if (storage.stalled !== null && !isForced) {
       log.error({ error: storage.stalled }, 'SHUTDOWN refused: the last writes are not in the binlog; SHUTDOWN FORCE discards them')
       return new ErrorReply('ERR Errors trying to SHUTDOWN. Check logs.')
     }
-    const closed = await this.close(save === 'nosave' ? 'nosave' : 'save', now ? 'immediate' : 'graceful')
+    const closed = await this.close(save === 'nosave' ? 'nosave' : 'save', isImmediate ? 'immediate' : 'graceful')
     if (!closed) return new ErrorReply('ERR Errors trying to SHUTDOWN. Check logs.')
     this.exit(0)
     return NO_REPLY

@@ -74,7 +74,7 @@ export class Acl implements AclPort {
 
   /** True if clients need no password and are the default user. */
   get isOpen(): boolean {
-    return this.defaultUser.isOn && this.defaultUser.noPassword
+    return this.defaultUser.isOn && this.defaultUser.needsNoPassword
   }
 
   find(name: Bytes): User | undefined {
@@ -165,7 +165,7 @@ export class Acl implements AclPort {
     const user = this.users.get(name)
     // An unknown user takes the time of a known one.
     const matches = isOneOf(user?.passwords ?? [], password)
-    return user?.isOn && (user.noPassword || matches) ? user : null
+    return user?.isOn && (user.needsNoPassword || matches) ? user : null
   }
 
   /** Binds a new session to the default user, who may have to authenticate first. */
@@ -249,7 +249,7 @@ export function aclOf({ acl }: ServerPort): Acl {
 
 /** True if the user may have lost a channel. */
 function hasFewerChannels(before: User, after: User): boolean {
-  if (after.selectors.some(({ allChannels }) => allChannels)) return false
+  if (after.selectors.some(({ hasAllChannels }) => hasAllChannels)) return false
   const kept = new Set(after.selectors.flatMap(({ channels }) => channels.map(({ pattern }) => pattern)))
-  return before.selectors.some(({ allChannels, channels }) => allChannels || channels.some(({ pattern }) => !kept.has(pattern)))
+  return before.selectors.some(({ hasAllChannels, channels }) => hasAllChannels || channels.some(({ pattern }) => !kept.has(pattern)))
 }

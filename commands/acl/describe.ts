@@ -25,28 +25,28 @@ function quotedPatterns(selector: Selector): Selector {
 
 export function flagsOf(user: User): Bytes[] {
   const flags = [user.isOn ? 'on' : 'off']
-  if (user.noPassword) flags.push('nopass')
-  flags.push(user.skipsSanitizing ? 'skip-sanitize-payload' : 'sanitize-payload')
+  if (user.needsNoPassword) flags.push('nopass')
+  flags.push(user.maySkipSanitizing ? 'skip-sanitize-payload' : 'sanitize-payload')
   return flags
 }
 
 /** `+@all -get`, `-@all +@read`. */
-export function describeCommands({ futureCommands, commandRules }: Selector): Bytes {
-  return [futureCommands ? '+@all' : '-@all', ...commandRules].join(' ')
+export function describeCommands({ hasFutureCommands, commandRules }: Selector): Bytes {
+  return [hasFutureCommands ? '+@all' : '-@all', ...commandRules].join(' ')
 }
 
-export function describeKeys({ allKeys, keys }: Selector): Bytes {
-  return allKeys ? '~*' : keys.map(describeKeyPattern).join(' ')
+export function describeKeys({ hasAllKeys, keys }: Selector): Bytes {
+  return hasAllKeys ? '~*' : keys.map(describeKeyPattern).join(' ')
 }
 
-export function describeChannels({ allChannels, channels }: Selector): Bytes {
-  return allChannels ? '&*' : channels.map(({ pattern }) => `&${pattern}`).join(' ')
+export function describeChannels({ hasAllChannels, channels }: Selector): Bytes {
+  return hasAllChannels ? '&*' : channels.map(({ pattern }) => `&${pattern}`).join(' ')
 }
 
 function describeSelector(selector: Selector): Bytes {
   const keys = describeKeys(selector)
   const channels = describeChannels(selector)
-  const words = [keys, selector.allChannels ? channels : `resetchannels ${channels}`.trimEnd(), describeCommands(selector)]
+  const words = [keys, selector.hasAllChannels ? channels : `resetchannels ${channels}`.trimEnd(), describeCommands(selector)]
   return words.filter((word) => word !== '').join(' ')
 }
 

@@ -62,33 +62,33 @@ function changeCommands(selector: Selector, rule: Bytes, context: RuleContext): 
 }
 
 function setKeys(selector: Selector, all: boolean): void {
-  selector.allKeys = all
+  selector.hasAllKeys = all
   selector.keys = []
 }
 
 function setChannels(selector: Selector, all: boolean): void {
-  selector.allChannels = all
+  selector.hasAllChannels = all
   selector.channels = []
 }
 
 function allowAll(selector: Selector): void {
-  selector.allCommands = true
-  selector.futureCommands = true
+  selector.hasAllCommands = true
+  selector.hasFutureCommands = true
   selector.commands.clear()
   selector.firstWords.clear()
   selector.commandRules = []
 }
 
 function allowNone(selector: Selector): void {
-  selector.allCommands = false
-  selector.futureCommands = false
+  selector.hasAllCommands = false
+  selector.hasFutureCommands = false
   selector.commands.clear()
   selector.firstWords.clear()
   selector.commandRules = []
 }
 
 function addKeyPattern(selector: Selector, rule: Bytes): void {
-  if (selector.allKeys) {
+  if (selector.hasAllKeys) {
     throw new RuleError(
       "Adding a pattern after the * pattern (or the 'allkeys' flag) is not valid and does not have any effect. Try 'resetkeys' to start with an empty list of patterns",
     )
@@ -116,7 +116,7 @@ function grantsOf(letters: Bytes | undefined): number {
 }
 
 function addChannelPattern(selector: Selector, pattern: Bytes): void {
-  if (selector.allChannels) {
+  if (selector.hasAllChannels) {
     throw new RuleError(
       "Adding a pattern after the * pattern (or the 'allchannels' flag) is not valid and does not have any effect. Try 'resetchannels' to start with an empty list of channels",
     )
@@ -164,8 +164,8 @@ function allowPart(selector: Selector, name: Bytes, { table, warn }: RuleContext
 }
 
 function changeCommand(selector: Selector, command: Command, allowed: boolean, table: CommandTable): void {
-  if (!allowed && selector.allCommands) {
-    selector.allCommands = false
+  if (!allowed && selector.hasAllCommands) {
+    selector.hasAllCommands = false
     for (const one of table.byName.values()) selector.commands.add(one)
   }
   for (const one of [command, ...(command.subcommands ?? [])]) {

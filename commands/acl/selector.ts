@@ -3,8 +3,8 @@
  * root, and may have more, any of which suffices.
  *
  * Commands are allowed one by one: a rule for a category or a container applies to the commands
- * that it stood for. `allCommands` is true if nothing was removed since `+@all`. `futureCommands`
- * is true if `+@all` came after `-@all`.
+ * that it stood for. `hasAllCommands` is true if nothing was removed since `+@all`.
+ * `hasFutureCommands` is true if `+@all` came after `-@all`.
  */
 import type { Bytes } from '../../base/bytes.ts'
 import { lowerCase } from '../../base/bytes.ts'
@@ -53,12 +53,12 @@ export class CheckedRequest {
 
 /** A set of permissions that must together allow a whole request. */
 export class Selector {
-  allKeys = false
+  hasAllKeys = false
   keys: readonly KeyPattern[] = []
-  allChannels: boolean
+  hasAllChannels: boolean
   channels: readonly ChannelPattern[] = []
-  allCommands = false
-  futureCommands = false
+  hasAllCommands = false
+  hasFutureCommands = false
   /** Used only if not all commands are allowed. */
   readonly commands = new Set<Command>()
   /** Commands allowed only with one of these first arguments (lower case). */
@@ -67,42 +67,50 @@ export class Selector {
   commandRules: readonly Bytes[] = []
 
   constructor(channels: 'all channels' | 'no channels') {
-    this.allChannels = channels === 'all channels'
+    this.hasAllChannels = channels === 'all channels'
   }
 
   copy(): Selector {
     const copy = new Selector('no channels')
-    const { allKeys, keys, allChannels, channels, allCommands, futureCommands, commandRules } = this
-    Object.assign(copy, { allKeys, keys, allChannels, channels, allCommands, futureCommands, commandRules })
+    const { hasAllKeys, keys, hasAllChannels, channels, hasAllCommands, hasFutureCommands, commandRules } = this
+    Object.assign(copy, {
+      hasAllKeys,
+      keys,
+      hasAllChannels,
+      channels,
+      hasAllCommands,
+      hasFutureCommands,
+      commandRules,
+    })
     for (const command of this.commands) copy.commands.add(command)
     for (const [command, words] of this.firstWords) copy.firstWords.set(command, words)
     return copy
   }
 
   get isUnrestricted(): boolean {
-    return this.allCommands && this.allKeys && this.allChannels
+    return this.hasAllCommands && this.hasAllKeys && this.hasAllChannels
   }
 
   /** Returns why a request may not run; null if it may. */
   refusalOf(request: CheckedRequest): SelectorRefusal | null {
-    if (!this.allCommands && !this.allowsCommand(request)) return COMMAND_REFUSED
-    if (!this.allKeys && request.command.keys !== undefined) {
+    if (!this.hasAllCommands && !this.allowsCommand(request)) return COMMAND_REFUSED
+    if (!this.hasAllKeys && request.command.keys !== undefined) {
       for (const { position, access } of request.keys) {
         if (!this.allowsKey(request.args[position] as Bytes, access)) return { reason: 'key', position }
       }
     }
-    return this.allChannels ? null : this.channelRefusal(request)
+    return this.hasAllChannels ? null : this.channelRefusal(request)
   }
 
   allowsKey(key: Bytes, access: readonly KeyAccess[]): boolean {
-    if (this.allKeys) return true
+    if (this.hasAllKeys) return true
     const needs = needsOf(access)
     for (const pattern of this.keys) if ((needs & ~pattern.grants) === 0 && pattern.matches(key)) return true
     return false
   }
 
   get mayReadAllKeys(): boolean {
-    return this.allKeys || this.keys.some(({ pattern, grants }) => (grants & READ) !== 0 && pattern === '*')
+    return this.hasAllKeys || this.keys.some(({ pattern, grants }) => (grants & READ) !== 0 && pattern === '*')
   }
 
   /**
@@ -110,7 +118,7 @@ export class Selector {
    * byte by byte.
    */
   allowsChannel(channel: Bytes, kind: 'channel' | 'pattern'): boolean {
-    if (this.allChannels) return true
+    if (this.hasAllChannels) return true
     return this.channels.some(({ pattern, matches }) => (kind === 'pattern' ? pattern === channel : matches(channel)))
   }
 

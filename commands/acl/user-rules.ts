@@ -36,18 +36,18 @@ function applyWord(user: User, word: Bytes, context: RuleContext): boolean {
       return true
     case 'nopass':
     case 'resetpass':
-      user.noPassword = word === 'nopass'
+      user.needsNoPassword = word === 'nopass'
       user.passwords = []
       return true
     case 'sanitize-payload':
     case 'skip-sanitize-payload':
-      user.skipsSanitizing = word === 'skip-sanitize-payload'
+      user.maySkipSanitizing = word === 'skip-sanitize-payload'
       return true
     case 'clearselectors':
       user.selectors = [user.root]
       return true
     case 'reset':
-      Object.assign(user, { isOn: false, noPassword: false, passwords: [], skipsSanitizing: false })
+      Object.assign(user, { isOn: false, needsNoPassword: false, passwords: [], maySkipSanitizing: false })
       user.selectors = [new Selector(context.channelDefault())]
       return true
     default:
@@ -61,7 +61,7 @@ function applyPassword(user: User, rule: Bytes): boolean {
   if (sign === '>' || sign === '#') {
     const hash = hashOf(rule)
     if (!user.passwords.includes(hash)) user.passwords = [...user.passwords, hash]
-    user.noPassword = false
+    user.needsNoPassword = false
     return true
   }
   if (sign !== '<' && sign !== '!') return false

@@ -16,9 +16,9 @@ export class User implements SessionUser {
   readonly name: Bytes
   isOn = false
   /** Any password is accepted, and the default user needs none. */
-  noPassword = false
+  needsNoPassword = false
   /** RESTORE skips verification for this user. */
-  skipsSanitizing = false
+  maySkipSanitizing = false
   /** Hashes, in the order in which they were given. */
   passwords: readonly Bytes[] = []
   /** The first is the root, to which rules outside of parentheses apply. */
@@ -82,8 +82,8 @@ export class User implements SessionUser {
 
   /** Copies everything but the name from another user. */
   copyFrom(other: User): void {
-    const { isOn, noPassword, skipsSanitizing, passwords } = other
-    Object.assign(this, { isOn, noPassword, skipsSanitizing, passwords })
+    const { isOn, needsNoPassword, maySkipSanitizing, passwords } = other
+    Object.assign(this, { isOn, needsNoPassword, maySkipSanitizing, passwords })
     const [root, ...others] = other.selectors
     this.selectors = [root.copy(), ...others.map((selector) => selector.copy())]
     this.refreshUnrestricted()
@@ -100,8 +100,8 @@ export const SUPERUSER = unrestricted('(superuser)')
 
 function unrestricted(name: Bytes): User {
   const user = new User(name, 'all channels')
-  Object.assign(user, { isOn: true, noPassword: true })
-  Object.assign(user.root, { allKeys: true, allCommands: true, futureCommands: true })
+  Object.assign(user, { isOn: true, needsNoPassword: true })
+  Object.assign(user.root, { hasAllKeys: true, hasAllCommands: true, hasFutureCommands: true })
   user.refreshUnrestricted()
   return user
 }

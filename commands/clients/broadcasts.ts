@@ -59,11 +59,11 @@ export class Broadcasts {
       prefix.changed = new Map()
       const keys = [...changed.keys()].sort()
       all(
-        [...trackers].filter(({ options }) => !options.noLoop),
+        [...trackers].filter(({ options }) => !options.mustSkipOwn),
         keys,
       )
       for (const tracker of trackers) {
-        if (!tracker.options.noLoop) continue
+        if (!tracker.options.mustSkipOwn) continue
         const ofOthers = keys.filter((key) => changed.get(key) !== tracker.session)
         if (ofOthers.length > 0) all([tracker], ofOthers)
       }

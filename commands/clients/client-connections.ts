@@ -106,8 +106,8 @@ const kill = command({
       if (end(context, (session) => session.address === args[2]) === 0) throw clientError('ERR No such client')
       return OK
     }
-    const { matches, skipsSelf } = readKillFilters(args, context.server.acl)
-    return end(context, (session) => (!skipsSelf || session.id !== context.session.id) && matches(session))
+    const { matches, mustSkipSelf } = readKillFilters(args, context.server.acl)
+    return end(context, (session) => (!mustSkipSelf || session.id !== context.session.id) && matches(session))
   },
 })
 

@@ -16,9 +16,9 @@ interface TrackingRequest {
   readonly redirect: number
   readonly prefixes: readonly Bytes[]
   readonly isBroadcast: boolean
-  readonly optin: boolean
-  readonly optout: boolean
-  readonly noLoop: boolean
+  readonly isOptIn: boolean
+  readonly isOptOut: boolean
+  readonly mustSkipOwn: boolean
 }
 
 const SWITCHES = ['bcast', 'optin', 'optout', 'noloop'] as const
@@ -43,32 +43,32 @@ function readRequest(args: readonly Bytes[], clients: ClientsPort): TrackingRequ
       i++
     } else throw syntaxError()
   }
-  const [isBroadcast, optin, optout, noLoop] = SWITCHES.map((name) => switches.has(name)) as [boolean, boolean, boolean, boolean]
-  return { redirect, prefixes, isBroadcast, optin, optout, noLoop }
+  const [isBroadcast, isOptIn, isOptOut, mustSkipOwn] = SWITCHES.map((name) => switches.has(name)) as [boolean, boolean, boolean, boolean]
+  return { redirect, prefixes, isBroadcast, isOptIn, isOptOut, mustSkipOwn }
 }
 
 /**
  * Returns the options. Throws Redis's errors if they contradict each other or the client's present
  * options.
  */
-function requireFitting({ prefixes, optin, optout, ...request }: TrackingRequest, tracker: SessionTracker | null): TrackingOptions {
-  const { redirect, isBroadcast, noLoop } = request
+function requireFitting({ prefixes, isOptIn, isOptOut, ...request }: TrackingRequest, tracker: SessionTracker | null): TrackingOptions {
+  const { redirect, isBroadcast, mustSkipOwn } = request
   if (!isBroadcast && prefixes.length > 0) throw clientError('ERR PREFIX option requires BCAST mode to be enabled')
   if (tracker !== null && tracker.options.isBroadcast !== isBroadcast) {
     throw clientError(
       "ERR You can't switch BCAST mode on/off before disabling tracking for this client, and then re-enabling it with a different mode.",
     )
   }
-  if (isBroadcast && (optin || optout)) throw clientError('ERR OPTIN and OPTOUT are not compatible with BCAST')
-  if (optin && optout) throw clientError("ERR You can't specify both OPTIN mode and OPTOUT mode")
+  if (isBroadcast && (isOptIn || isOptOut)) throw clientError('ERR OPTIN and OPTOUT are not compatible with BCAST')
+  if (isOptIn && isOptOut) throw clientError("ERR You can't specify both OPTIN mode and OPTOUT mode")
   const before = tracker?.options.choice
-  if ((optin && before === 'optout') || (optout && before === 'optin')) {
+  if ((isOptIn && before === 'optout') || (isOptOut && before === 'optin')) {
     throw clientError(
       "ERR You can't switch OPTIN/OPTOUT mode before disabling tracking for this client, and then re-enabling it with a different mode.",
     )
   }
   if (isBroadcast) requireDistinct(prefixes, tracker)
-  return { redirect, isBroadcast, noLoop, choice: optin ? 'optin' : optout ? 'optout' : 'all' }
+  return { redirect, isBroadcast, mustSkipOwn, choice: isOptIn ? 'optin' : isOptOut ? 'optout' : 'all' }
 }
 
 /** Throws if prefixes overlap: a client must not be notified twice of one key. */
@@ -165,7 +165,7 @@ function flagsOf({ options, isCachingSaid, isRedirectBroken }: SessionTracker): 
   if (options.isBroadcast) flags.push('bcast')
   if (options.choice !== 'all') flags.push(options.choice)
   if (options.choice !== 'all' && isCachingSaid) flags.push(options.choice === 'optin' ? 'caching-yes' : 'caching-no')
-  if (options.noLoop) flags.push('noloop')
+  if (options.mustSkipOwn) flags.push('noloop')
   if (isRedirectBroken) flags.push('broken_redirect')
   return flags
 }

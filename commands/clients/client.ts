@@ -104,7 +104,7 @@ const noEvict = command({
   arity: 3,
   flags: ['admin', ...OWN],
   run({ session }, args) {
-    session.noEvict = requireOnOrOff(args[2])
+    session.isEvictionExempt = requireOnOrOff(args[2])
     return OK
   },
 })
@@ -119,7 +119,7 @@ const noTouch = command({
   arity: 3,
   flags: OWN,
   run({ session }, args) {
-    session.noTouch = requireOnOrOff(args[2])
+    session.mustNotTouch = requireOnOrOff(args[2])
     return OK
   },
 })

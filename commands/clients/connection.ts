@@ -74,7 +74,7 @@ const auth = command({
   run(context, args) {
     const { acl } = context.server
     if (args.length > 3) throw syntaxError()
-    if (args.length === 2 && acl.defaultUser.noPassword) {
+    if (args.length === 2 && acl.defaultUser.needsNoPassword) {
       throw clientError(
         'ERR AUTH <password> called without any password configured for the default user. Are you sure your configuration is correct?',
       )
@@ -180,8 +180,8 @@ const reset = command({
     session.resp = 2
     session.name = ''
     session.replyMode = 'on'
-    session.noEvict = false
-    session.noTouch = false
+    session.isEvictionExempt = false
+    session.mustNotTouch = false
     server.acl.begin(session)
     return new SimpleString('RESET')
   },

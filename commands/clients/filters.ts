@@ -31,7 +31,7 @@ export function typeOf({ peer, subscriptions }: Session): ClientType {
 interface KillFilters {
   readonly matches: ClientFilter
   /** True if the calling client is spared. */
-  readonly skipsSelf: boolean
+  readonly mustSkipSelf: boolean
 }
 
 /**
@@ -40,16 +40,16 @@ interface KillFilters {
  */
 export function readKillFilters(args: readonly Bytes[], acl: AclPort): KillFilters {
   const filters = new Map<Bytes, ClientFilter>()
-  let skipsSelf = true
+  let mustSkipSelf = true
   for (let i = 2; i < args.length; i += 2) {
     const option = args[i] as Bytes
     const value = args[i + 1]
     if (value === undefined) throw syntaxError()
-    if (isToken(option, 'skipme')) skipsSelf = requireYesOrNo(value)
+    if (isToken(option, 'skipme')) mustSkipSelf = requireYesOrNo(value)
     else filters.set(lowerCase(option), readKillFilter(option, value, acl))
   }
   const last = [...filters.values()]
-  return { matches: (session) => last.every((filter) => filter(session)), skipsSelf }
+  return { matches: (session) => last.every((filter) => filter(session)), mustSkipSelf }
 }
 
 function readKillFilter(option: Bytes, value: Bytes, acl: AclPort): ClientFilter {

@@ -160,7 +160,7 @@ export class Tracking implements TrackingPort, KeyObserver {
     const readers = this.table.removeKey(key)
     if (readers !== null)
       this.tellReaders(
-        readers.filter(({ session, options }) => !options.noLoop || session !== by),
+        readers.filter(({ session, options }) => !options.mustSkipOwn || session !== by),
         key,
       )
   }

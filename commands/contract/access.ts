@@ -37,7 +37,7 @@ export interface SessionUser {
   /** True if nothing must be checked. Every request reads it. */
   readonly isUnrestricted: boolean
   /** AUTH accepts any password (`nopass`). If the default user has it, clients need no AUTH. */
-  readonly noPassword: boolean
+  readonly needsNoPassword: boolean
   /** Returns why the user may not run a request; null if it may. */
   denialOf(command: Command, args: readonly Bytes[]): Denial | null
   /**

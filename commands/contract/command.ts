@@ -128,7 +128,7 @@ export interface Command {
   /**
    * The effect depends on arguments and keyspace alone, so the request's own bytes may be logged.
    */
-  readonly verbatim?: boolean
+  readonly isVerbatim?: boolean
   readonly subcommands?: readonly Command[]
   /** A container may lack it: then only its subcommands can be called. */
   readonly run?: (context: Context, args: Args) => Reply

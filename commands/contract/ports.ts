@@ -70,14 +70,14 @@ export interface ScriptingPort {
   readonly memory: { readonly machine: number; readonly scripts: number }
   readonly runner: {
     /** Scripts may call commands with the flag `noscript` (DEBUG SET-DISABLE-DENY-SCRIPTS). */
-    deniesNothing: boolean
+    mayRunNoscript: boolean
   }
 }
 
 export interface ShutdownOptions {
   readonly save: 'save' | 'nosave' | 'default'
-  readonly now: boolean
-  readonly force: boolean
+  readonly isImmediate: boolean
+  readonly isForced: boolean
 }
 
 /**
@@ -216,7 +216,7 @@ export interface FailoverOptions {
    * Hand over at the time-out even if the replica is behind. Requires `to` and `timeoutMs`, which
    * `failover` checks last.
    */
-  readonly force: boolean
+  readonly isForced: boolean
   /** 0: no limit. */
   readonly timeoutMs: number
 }
@@ -224,7 +224,7 @@ export interface FailoverOptions {
 /** The number of copies that WAIT and WAITAOF wait for. */
 export interface WaitTarget {
   /** The write must be durable on this node (WAITAOF 1). */
-  readonly local: boolean
+  readonly mustBeDurableHere: boolean
   readonly replicas: number
   readonly what: 'applied' | 'synced'
   /** 0: no limit. */
@@ -239,7 +239,7 @@ export interface WaitReached {
 export interface ReplicationPort {
   readonly isReplica: boolean
   /** True if published messages must be logged: there are replicas, and the log accepts writes. */
-  readonly passesOn: boolean
+  readonly mustLogMessages: boolean
   role(): Reply
   /**
    * SLAVEOF host port. Returns 'already' if this node follows that master. This method and those

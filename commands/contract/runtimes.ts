@@ -15,7 +15,7 @@ export interface CommandRuntime {
    * True if the gates must be asked while writes are gated: for commands that may write, and for
    * EVAL_RO and the like, because a script's own flags decide.
    */
-  readonly concernsWrites: boolean
+  readonly isWriteGated: boolean
   /**
    * When MONITOR shows a request. Scripts come before their commands, so that the output reads in
    * order.
@@ -90,7 +90,7 @@ function runtimeOf(command: Command, statistics: CommandCounters): CommandRuntim
     command,
     isWrite: has('write'),
     mayWrite: has('write') || has('may_replicate'),
-    concernsWrites: has('write') || has('may_replicate') || runsScript(command),
+    isWriteGated: has('write') || has('may_replicate') || runsScript(command),
     shown: has('admin') ? 'never' : has('skip_monitor') ? 'before' : 'after',
     mayRunUnauthenticated: has('no_auth'),
     isForTransactions: FOR_TRANSACTIONS.has(command.name),

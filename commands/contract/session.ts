@@ -23,8 +23,8 @@ export class SessionState {
   libraryName: Bytes = ''
   libraryVersion: Bytes = ''
   replyMode: ReplyMode = 'on'
-  noEvict = false
-  noTouch = false
+  isEvictionExempt = false
+  mustNotTouch = false
   isMonitoring = false
   /** True for the session that runs a script's commands. */
   isScript = false

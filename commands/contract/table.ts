@@ -49,7 +49,7 @@ export class CommandTable {
       throw new Error(`command ${command.name}: declare exactly one of run and steps`)
     if (command.flags.includes('write') && command.flags.includes('readonly'))
       throw new Error(`command ${command.name}: flags write and readonly exclude each other`)
-    if (command.verbatim && !command.flags.includes('write')) throw new Error(`command ${command.name}: verbatim requires the write flag`)
+    if (command.isVerbatim && !command.flags.includes('write')) throw new Error(`command ${command.name}: verbatim requires the write flag`)
     this.byName.set(command.name, command)
     for (const subcommand of command.subcommands ?? []) {
       if (!subcommand.name.startsWith(`${command.name}|`)) throw new Error(`subcommand ${subcommand.name} must begin with ${command.name}|`)

@@ -13,7 +13,7 @@ export interface TrackingOptions {
    */
   readonly choice: 'all' | 'optin' | 'optout'
   /** The client gets no notifications of its own changes. */
-  readonly noLoop: boolean
+  readonly mustSkipOwn: boolean
 }
 
 /** The CLIENT TRACKING state of one client. */

@@ -33,7 +33,7 @@ export class Gating {
 
   /** Asks the gates before a request runs. */
   verdictOn(request: Request): Bytes | 'hold' | null {
-    if (this.gated === 'writes' && !request.runtime.concernsWrites && request.client.transaction === null) return null
+    if (this.gated === 'writes' && !request.runtime.isWriteGated && request.client.transaction === null) return null
     return this.gates.ask(request)
   }
 

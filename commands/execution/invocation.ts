@@ -62,7 +62,7 @@ export class Invocation {
     const { runtime, client, args } = request
     const { command } = runtime
     const before = keyspace.changes
-    keyspace.isUseCounted = !client.noTouch
+    keyspace.isUseCounted = !client.mustNotTouch
     context.begin(client, keyspace.database(client.database))
     context.mayChange = this.gating.gated === 'none'
     const { index } = context.db
@@ -79,7 +79,7 @@ export class Invocation {
       const log = this.units.current ?? this.group
       if (context.hasEffects) context.logEffects(log, index)
       // A part has no `raw`, so these bytes never belong to a larger unit.
-      else if (request.raw !== null && command.verbatim === true) this.group.raw(index, request.raw, request.start, request.end)
+      else if (request.raw !== null && command.isVerbatim === true) this.group.raw(index, request.raw, request.start, request.end)
       else log.command(index, args)
     }
     return reply

@@ -46,7 +46,7 @@ const geoadd = command({
   flags: ['write', 'denyoom'],
   keys: firstKey('RW', 'update'),
   history: [['6.2.0', 'Added the `CH`, `NX` and `XX` options.']],
-  verbatim: true,
+  isVerbatim: true,
   run(context, args) {
     const { db, server } = context
     const { condition, counts, first } = geoaddOptionsOf(args)

@@ -17,14 +17,14 @@ export interface GeoSearch {
   /** The largest number of results; 0 for all. */
   count: number
   /** True for ANY: the first results found are enough, not the nearest. */
-  any: boolean
-  withDistance: boolean
-  withHash: boolean
-  withPosition: boolean
+  mayStopEarly: boolean
+  mustShowDistance: boolean
+  mustShowHash: boolean
+  mustShowPosition: boolean
   /** The key that the result is stored in; null for a reply. */
   store: Bytes | null
   /** True if distances become the stored scores. */
-  storesDistance: boolean
+  mustStoreDistance: boolean
   /** The event that storing the result is notified as. */
   readonly storeEvent: Bytes
 }
@@ -39,12 +39,12 @@ export function emptySearch(store: Bytes | null): GeoSearch {
     unit: 1,
     order: null,
     count: 0,
-    any: false,
-    withDistance: false,
-    withHash: false,
-    withPosition: false,
+    mayStopEarly: false,
+    mustShowDistance: false,
+    mustShowHash: false,
+    mustShowPosition: false,
     store,
-    storesDistance: false,
+    mustStoreDistance: false,
     storeEvent: store === null ? 'georadiusstore' : 'geosearchstore',
   }
 }
@@ -66,10 +66,10 @@ export function requireMember(source: SortedSet, member: Bytes): Position {
 
 /** Reads an option that all searches share. Returns true if there was one. */
 function takeCommon(options: Options, search: GeoSearch): boolean {
-  if (options.take('withdist')) search.withDistance = true
-  else if (options.take('withhash')) search.withHash = true
-  else if (options.take('withcoord')) search.withPosition = true
-  else if (options.take('any')) search.any = true
+  if (options.take('withdist')) search.mustShowDistance = true
+  else if (options.take('withhash')) search.mustShowHash = true
+  else if (options.take('withcoord')) search.mustShowPosition = true
+  else if (options.take('any')) search.mayStopEarly = true
   else if (options.take('asc')) search.order = 'asc'
   else if (options.take('desc')) search.order = 'desc'
   else if (options.left > 1 && options.take('count')) search.count = requireCount(options.value())
@@ -92,7 +92,7 @@ export function takeRadiusOptions(args: Args, from: number, search: GeoSearch, m
     const storesDistance = options.take('storedist')
     if (!storesDistance && !options.take('store')) throw syntaxError()
     search.store = options.value()
-    search.storesDistance = storesDistance
+    search.mustStoreDistance = storesDistance
   }
   requireSense(search, 'STORE option in GEORADIUS')
   requireAnyWithCount(search)
@@ -120,7 +120,7 @@ export function takeSearchOptions(args: Args, from: number, search: GeoSearch, s
       size = { kind: 'circle', radius: requireRadius(search, options.value(), options.value()) }
     } else if (options.left > 3 && size?.kind !== 'circle' && options.take('bybox')) {
       size = requireBox(search, options)
-    } else if (search.store !== null && options.take('storedist')) search.storesDistance = true
+    } else if (search.store !== null && options.take('storedist')) search.mustStoreDistance = true
     else throw syntaxError()
   }
   requireSense(search, 'GEOSEARCHSTORE')
@@ -139,11 +139,11 @@ function requireBox(search: GeoSearch, options: Options): Size {
 }
 
 /** Throws if the search both stores its result and asks for details in the reply. */
-function requireSense({ store, withDistance, withHash, withPosition }: GeoSearch, what: Bytes): void {
-  if (store !== null && (withDistance || withHash || withPosition))
+function requireSense({ store, mustShowDistance, mustShowHash, mustShowPosition }: GeoSearch, what: Bytes): void {
+  if (store !== null && (mustShowDistance || mustShowHash || mustShowPosition))
     throw clientError(`ERR ${what} is not compatible with WITHDIST, WITHHASH and WITHCOORD options`)
 }
 
-function requireAnyWithCount({ any, count }: GeoSearch): void {
-  if (any && count === 0) throw clientError('ERR the ANY argument requires COUNT argument')
+function requireAnyWithCount({ mayStopEarly, count }: GeoSearch): void {
+  if (mayStopEarly && count === 0) throw clientError('ERR the ANY argument requires COUNT argument')
 }

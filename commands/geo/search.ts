@@ -28,10 +28,10 @@ export function answerSearch(context: Context, source: SortedSet | undefined, se
   return found.map((each) => shown(each, search))
 }
 
-function find(source: SortedSet, { shape, count, any, order }: GeoSearch): Found[] {
+function find(source: SortedSet, { shape, count, mayStopEarly, order }: GeoSearch): Found[] {
   if (shape === null) return []
   const found: Found[] = []
-  const limit = any ? count : Number.POSITIVE_INFINITY
+  const limit = mayStopEarly ? count : Number.POSITIVE_INFINITY
   for (const cell of cellsCovering(shape)) {
     if (found.length >= limit) break
     const first = firstScoreOf(cell)
@@ -46,18 +46,18 @@ function find(source: SortedSet, { shape, count, any, order }: GeoSearch): Found
     }
   }
   // COUNT without ANY means the nearest results, so they are sorted even without an order.
-  const wanted = order ?? (count > 0 && !any ? 'asc' : null)
+  const wanted = order ?? (count > 0 && !mayStopEarly ? 'asc' : null)
   if (wanted === 'asc') found.sort((a, b) => a.distance - b.distance)
   else if (wanted === 'desc') found.sort((a, b) => b.distance - a.distance)
   return count > 0 && count < found.length ? found.slice(0, count) : found
 }
 
-function shown({ member, score, position, distance }: Found, { withDistance, withHash, withPosition, unit }: GeoSearch): Reply {
-  if (!withDistance && !withHash && !withPosition) return member
+function shown({ member, score, position, distance }: Found, { mustShowDistance, mustShowHash, mustShowPosition, unit }: GeoSearch): Reply {
+  if (!mustShowDistance && !mustShowHash && !mustShowPosition) return member
   const reply: Reply[] = [member]
-  if (withDistance) reply.push(distanceReply(distance / unit))
-  if (withHash) reply.push(hashReply(score))
-  if (withPosition) reply.push(positionReply(position))
+  if (mustShowDistance) reply.push(distanceReply(distance / unit))
+  if (mustShowHash) reply.push(hashReply(score))
+  if (mustShowPosition) reply.push(positionReply(position))
   return reply
 }
 
@@ -66,7 +66,7 @@ function hashReply(score: number): Reply {
   return Number.isSafeInteger(Math.trunc(score)) ? Math.trunc(score) : BigInt(score)
 }
 
-function store(context: Context, found: readonly Found[], key: Bytes, { storesDistance, storeEvent, unit }: GeoSearch): Reply {
+function store(context: Context, found: readonly Found[], key: Bytes, { mustStoreDistance, storeEvent, unit }: GeoSearch): Reply {
   const { db, server } = context
   const isThere = db.find(key) !== undefined
   if (found.length === 0) {
@@ -78,7 +78,7 @@ function store(context: Context, found: readonly Found[], key: Bytes, { storesDi
   }
   const members: ScoredMember[] = found.map(({ member, score, distance }) => ({
     member: detached(member),
-    score: storesDistance ? distance / unit : score,
+    score: mustStoreDistance ? distance / unit : score,
   }))
   if (isThere) context.effect('DEL', key)
   const words: Bytes[] = ['ZADD', key]

@@ -211,7 +211,7 @@ const hpersist = command({
   arity: -5,
   flags: ['write', 'fast'],
   keys: firstKey('RW', 'update'),
-  verbatim: true,
+  isVerbatim: true,
   run(context, args) {
     const hash = findAs(context.db, args[1], Hash)
     const replies: number[] = []

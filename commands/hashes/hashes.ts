@@ -46,7 +46,7 @@ const hset = command({
   flags: ['write', 'denyoom', 'fast'],
   keys: firstKey('RW', 'update'),
   history: [['4.0.0', 'Accepts multiple `field` and `value` arguments.']],
-  verbatim: true,
+  isVerbatim: true,
   run(context, args) {
     if (args.length % 2 !== 0) throw wrongArity('hset')
     return setPairs(context, args)
@@ -66,7 +66,7 @@ const hmset = command({
   docFlags: ['deprecated'],
   deprecatedSince: '4.0.0',
   replacedBy: '`HSET` with multiple field-value pairs',
-  verbatim: true,
+  isVerbatim: true,
   run(context, args) {
     if (args.length % 2 !== 0) throw wrongArity('hmset')
     setPairs(context, args)
@@ -84,7 +84,7 @@ const hsetnx = command({
   arity: 4,
   flags: ['write', 'denyoom', 'fast'],
   keys: firstKey('RW', 'insert'),
-  verbatim: true,
+  isVerbatim: true,
   run(context, args) {
     const { db, server } = context
     const [, key, field, value] = args
@@ -142,7 +142,7 @@ const hdel = command({
   flags: ['write', 'fast'],
   keys: firstKey('RW', 'delete'),
   history: [['2.4.0', 'Accepts multiple `field` arguments.']],
-  verbatim: true,
+  isVerbatim: true,
   run(context, args) {
     const hash = findAs(context.db, args[1], Hash)
     if (hash === undefined) return 0

@@ -22,7 +22,7 @@ const hincrby = command({
   since: '2.0.0',
   summary: "Increments the integer value of a field in a hash by a number. Uses 0 as initial value if the field doesn't exist.",
   syntax: 'HINCRBY key field increment',
-  verbatim: true,
+  isVerbatim: true,
   run(context, args) {
     const { db, server } = context
     const [, key, field] = args

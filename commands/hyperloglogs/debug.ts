@@ -22,7 +22,7 @@ const pfdebug = command({
   flags: ['write', 'denyoom', 'admin'],
   keys: [keyRange(2, 2, 1, 'RW', 'access')],
   docFlags: ['syscmd'],
-  verbatim: true,
+  isVerbatim: true,
   run(context, args) {
     const { entry, value } = findSketch(context.db, args[2])
     if (entry === undefined) throw clientError('ERR The specified key does not exist')

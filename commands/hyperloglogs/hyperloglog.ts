@@ -49,7 +49,7 @@ const pfadd = command({
   arity: -2,
   flags: ['write', 'denyoom', 'fast'],
   keys: firstKey('RW', 'insert'),
-  verbatim: true,
+  isVerbatim: true,
   run(context, args) {
     const entry = context.db.find(args[1])
     const before = entry === undefined ? EMPTY_SKETCH : requireSketch(entry)
@@ -159,7 +159,7 @@ const pfmerge = command({
   arity: -2,
   flags: ['write', 'denyoom'],
   keys: [keyRange(1, 1, 1, 'RW', 'access', 'insert'), keyRange(2, -1, 1, 'RO', 'access')],
-  verbatim: true,
+  isVerbatim: true,
   run(context, args) {
     registers.fill(0)
     let isAnyDense = false

@@ -39,7 +39,7 @@ export function argumentsOf(command: Command): readonly ArgumentDoc[] {
   const parser: Parser = { words, at: command.name.split('|').length }
   const build = new Builder(command)
   const { alternatives } = parseAlternatives(parser, '')
-  return alternatives.length === 1 ? build.sequence(alternatives[0]!) : [build.group({ alternatives, optional: false })]
+  return alternatives.length === 1 ? build.sequence(alternatives[0]!) : [build.group({ alternatives, isOptional: false })]
 }
 
 interface Parser {
@@ -49,7 +49,7 @@ interface Parser {
 
 interface GroupNode {
   readonly alternatives: readonly (readonly Node[])[]
-  readonly optional: boolean
+  readonly isOptional: boolean
 }
 
 /** A word, a group, or a repetition. */
@@ -67,16 +67,16 @@ function parseAlternatives(parser: Parser, close: string): { alternatives: Node[
       current = []
       alternatives.push(current)
     } else if (word === '...') repeats = true
-    else if (word === '<') current.push({ alternatives: parseAlternatives(parser, '>').alternatives, optional: false })
+    else if (word === '<') current.push({ alternatives: parseAlternatives(parser, '>').alternatives, isOptional: false })
     else if (word === '[') {
       const inner = parseAlternatives(parser, ']')
-      if (!inner.repeats) current.push({ alternatives: inner.alternatives, optional: true })
+      if (!inner.repeats) current.push({ alternatives: inner.alternatives, isOptional: true })
       else if (inner.alternatives.length === 1) repeatTail(current, inner.alternatives[0]!)
       else if (same(alternatives, inner.alternatives)) {
         // `A | B [A | B ...]` repeats the choice, not its last alternative.
-        current = [{ repeated: [{ alternatives: inner.alternatives, optional: false }] }]
+        current = [{ repeated: [{ alternatives: inner.alternatives, isOptional: false }] }]
         alternatives = [current]
-      } else current.push({ alternatives: [[{ repeated: [{ alternatives: inner.alternatives, optional: false }] }]], optional: true })
+      } else current.push({ alternatives: [[{ repeated: [{ alternatives: inner.alternatives, isOptional: false }] }]], isOptional: true })
     } else current.push(word)
   }
   return { alternatives, repeats }
@@ -85,7 +85,7 @@ function parseAlternatives(parser: Parser, close: string): { alternatives: Node[
 /** Turns the end of a sequence into a repetition, if it equals the repeated items. */
 function repeatTail(sequence: Node[], repeated: readonly Node[]): void {
   if (same(sequence.slice(-repeated.length), repeated)) sequence.splice(-repeated.length, repeated.length, { repeated })
-  else sequence.push({ alternatives: [[{ repeated }]], optional: true })
+  else sequence.push({ alternatives: [[{ repeated }]], isOptional: true })
 }
 
 function same(a: unknown, b: unknown): boolean {
@@ -120,7 +120,7 @@ class Builder {
   group(group: GroupNode): ArgumentDoc {
     const parts = group.alternatives.map((nodes) => this.oneOf(this.sequence(nodes)))
     const document: ArgumentDoc = parts.length === 1 ? parts[0]! : { name: alternativesName(parts), type: 'oneof', parts }
-    return group.optional ? { ...document, optional: true } : document
+    return group.isOptional ? { ...document, optional: true } : document
   }
 
   private single(node: Node): ArgumentDoc {
@@ -162,5 +162,5 @@ function isPlaceholder(node: Node): boolean {
 }
 
 function isChoice(node: Node | undefined): boolean {
-  return typeof node === 'object' && 'alternatives' in node && !node.optional && node.alternatives.length > 1
+  return typeof node === 'object' && 'alternatives' in node && !node.isOptional && node.alternatives.length > 1
 }

@@ -49,7 +49,7 @@ const NO_SUBCOMMANDS = new SetReply([])
 export function infoOf(command: Command): Reply {
   const range = legacyRange(command.keys ?? [])
   const flags = new Set(command.flags)
-  if (range.movable) flags.add('movablekeys')
+  if (range.isMovable) flags.add('movablekeys')
   return [
     command.name,
     command.arity,
@@ -129,7 +129,7 @@ interface LegacyRange {
   readonly last: number
   readonly step: number
   /** Some keys are outside the range. */
-  readonly movable: boolean
+  readonly isMovable: boolean
 }
 
 /**
@@ -138,19 +138,19 @@ interface LegacyRange {
  * zero if there is no such range.
  */
 function legacyRange(specs: readonly KeySpec[]): LegacyRange {
-  let movable = false
+  let isMovable = false
   const ranges: { first: number; last: number; step: number }[] = []
   for (const { begin, find, access } of specs) {
-    if (access.includes('incomplete')) movable = true
+    if (access.includes('incomplete')) isMovable = true
     if ('index' in begin && 'last' in find)
       ranges.push({ first: begin.index, last: find.last < 0 ? find.last : begin.index + find.last, step: find.step })
-    else movable = true
+    else isMovable = true
   }
-  if (specs.length === 1 && ranges[0] !== undefined) return { ...ranges[0], movable }
+  if (specs.length === 1 && ranges[0] !== undefined) return { ...ranges[0], isMovable }
   let joined: { first: number; last: number; step: number } | undefined
   for (const range of ranges) {
-    if (range.step !== 1 || (joined !== undefined && joined.last !== range.first - 1)) movable = true
+    if (range.step !== 1 || (joined !== undefined && joined.last !== range.first - 1)) isMovable = true
     else joined = joined === undefined ? range : { ...joined, last: range.last }
   }
-  return { ...(joined ?? { first: 0, last: 0, step: 0 }), movable }
+  return { ...(joined ?? { first: 0, last: 0, step: 0 }), isMovable }
 }

@@ -89,7 +89,7 @@ const swapdb = command({
   syntax: 'SWAPDB index1 index2',
   arity: 3,
   flags: ['write', 'fast'],
-  verbatim: true,
+  isVerbatim: true,
   run({ keyspace }, args) {
     const first = requireInt32(args[1], 'ERR invalid first DB index')
     const second = requireInt32(args[2], 'ERR invalid second DB index')

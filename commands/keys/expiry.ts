@@ -15,27 +15,27 @@ import { observe } from './keys.ts'
 const MAX_DEADLINE_MS = Number.MAX_SAFE_INTEGER
 
 interface Conditions {
-  readonly nx: boolean
-  readonly xx: boolean
-  readonly gt: boolean
-  readonly lt: boolean
+  readonly mustBePersistent: boolean
+  readonly mustHaveDeadline: boolean
+  readonly mustBeLater: boolean
+  readonly mustBeEarlier: boolean
 }
 
-const ALWAYS: Conditions = { nx: false, xx: false, gt: false, lt: false }
+const ALWAYS: Conditions = { mustBePersistent: false, mustHaveDeadline: false, mustBeLater: false, mustBeEarlier: false }
 
 function conditionsOf(args: readonly Bytes[]): Conditions {
   if (args.length === 3) return ALWAYS
   const found = { ...ALWAYS }
   for (const word of args.slice(3)) {
-    if (isToken(word, 'nx')) found.nx = true
-    else if (isToken(word, 'xx')) found.xx = true
-    else if (isToken(word, 'gt')) found.gt = true
-    else if (isToken(word, 'lt')) found.lt = true
+    if (isToken(word, 'nx')) found.mustBePersistent = true
+    else if (isToken(word, 'xx')) found.mustHaveDeadline = true
+    else if (isToken(word, 'gt')) found.mustBeLater = true
+    else if (isToken(word, 'lt')) found.mustBeEarlier = true
     else throw clientError(`ERR Unsupported option ${word}`)
   }
-  if (found.nx && (found.xx || found.gt || found.lt))
+  if (found.mustBePersistent && (found.mustHaveDeadline || found.mustBeLater || found.mustBeEarlier))
     throw clientError('ERR NX and XX, GT or LT options at the same time are not compatible')
-  if (found.gt && found.lt) throw clientError('ERR GT and LT options at the same time are not compatible')
+  if (found.mustBeLater && found.mustBeEarlier) throw clientError('ERR GT and LT options at the same time are not compatible')
   return found
 }
 
@@ -54,11 +54,15 @@ function deadlineOf(name: Bytes, word: Bytes, unitMs: 1 | 1000, baseMs: number):
 }
 
 /** True if a deadline may replace the current one. 0 means no deadline, which is later than any. */
-function permits({ nx, xx, gt, lt }: Conditions, current: number, deadlineMs: number): boolean {
-  if (nx && current !== 0) return false
-  if (xx && current === 0) return false
-  if (gt && (current === 0 || deadlineMs <= current)) return false
-  return !(lt && current !== 0 && deadlineMs >= current)
+function permits(
+  { mustBePersistent, mustHaveDeadline, mustBeLater, mustBeEarlier }: Conditions,
+  current: number,
+  deadlineMs: number,
+): boolean {
+  if (mustBePersistent && current !== 0) return false
+  if (mustHaveDeadline && current === 0) return false
+  if (mustBeLater && (current === 0 || deadlineMs <= current)) return false
+  return !(mustBeEarlier && current !== 0 && deadlineMs >= current)
 }
 
 function expire(context: Context, args: readonly Bytes[], name: Bytes, unitMs: 1 | 1000, from: 'now' | 'epoch'): number {
@@ -193,7 +197,7 @@ const persist = command({
   arity: 2,
   flags: ['write', 'fast'],
   keys: firstKey('RW', 'update'),
-  verbatim: true,
+  isVerbatim: true,
   run(context, args) {
     const entry = context.db.find(args[1])
     if (entry === undefined || entry.expireAtMs === 0) return 0

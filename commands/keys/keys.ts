@@ -62,7 +62,7 @@ const del = command({
   flags: ['write'],
   keys: [keyRange(1, -1, 1, 'RM', 'delete')],
   tips: OVER_SHARDS,
-  verbatim: true,
+  isVerbatim: true,
   run: deleteAll,
 })
 
@@ -81,7 +81,7 @@ const unlink = command({
   flags: ['write', 'fast'],
   keys: [keyRange(1, -1, 1, 'RM', 'delete')],
   tips: OVER_SHARDS,
-  verbatim: true,
+  isVerbatim: true,
   run: deleteAll,
 })
 
@@ -168,7 +168,7 @@ const rename = command({
   arity: 3,
   flags: ['write'],
   keys: [keyRange(1, 1, 1, 'RW', 'access', 'delete'), keyRange(2, 2, 1, 'OW', 'update')],
-  verbatim: true,
+  isVerbatim: true,
   run(context, args) {
     const entry = context.db.find(args[1])
     if (entry === undefined) throw noSuchKey()
@@ -188,7 +188,7 @@ const renamenx = command({
   arity: 3,
   flags: ['write', 'fast'],
   keys: [keyRange(1, 1, 1, 'RW', 'access', 'delete'), keyRange(2, 2, 1, 'OW', 'insert')],
-  verbatim: true,
+  isVerbatim: true,
   run(context, args) {
     const { db } = context
     const entry = db.find(args[1])
@@ -201,21 +201,21 @@ const renamenx = command({
 
 interface CopyOptions {
   readonly db: Database
-  readonly replaces: boolean
+  readonly mayReplace: boolean
 }
 
 function copyOptions({ keyspace, db: selected }: Context, args: readonly Bytes[]): CopyOptions {
   let db = selected
-  let replaces = false
+  let mayReplace = false
   for (let i = 3; i < args.length; i++) {
     const next = args[i + 1]
-    if (isToken(args[i], 'replace')) replaces = true
+    if (isToken(args[i], 'replace')) mayReplace = true
     else if (isToken(args[i], 'db') && next !== undefined) {
       db = requireDatabase(keyspace, next)
       i++
     } else throw syntaxError()
   }
-  return { db, replaces }
+  return { db, mayReplace }
 }
 
 /** A copy of an entry's value for a key of this database. */
@@ -237,14 +237,14 @@ const copy = command({
   arity: -3,
   flags: ['write', 'denyoom'],
   keys: [keyRange(1, 1, 1, 'RO', 'access'), keyRange(2, 2, 1, 'OW', 'update')],
-  verbatim: true,
+  isVerbatim: true,
   run(context, args) {
-    const { db, replaces } = copyOptions(context, args)
+    const { db, mayReplace } = copyOptions(context, args)
     if (db === context.db && args[1] === args[2]) throw sameObjects()
     const source = context.db.read(args[1])
     if (source === undefined) return 0
     const destination = db.find(args[2])
-    if (destination !== undefined && !replaces) return 0
+    if (destination !== undefined && !mayReplace) return 0
     const entry = db.set(args[2], copyOf(source, db))
     entry.isModifiedInPlace = source.isModifiedInPlace
     if (source.expireAtMs !== 0) db.setDeadline(entry, source.expireAtMs)
@@ -265,7 +265,7 @@ const move = command({
   arity: 3,
   flags: ['write', 'fast'],
   keys: firstKey('RW', 'access', 'update'),
-  verbatim: true,
+  isVerbatim: true,
   run(context, args) {
     const { keyspace, db } = context
     const target = requireDatabase(keyspace, args[2])

@@ -69,7 +69,7 @@ function requireType(word: Bytes): TypeName {
 
 interface KeyScan extends ScanOptions {
   readonly type: TypeName
-  readonly withValues: boolean
+  readonly mustShowValues: boolean
   /** Called before a key's value is read. Throws if the user may not read it. */
   readonly requireReadable: (key: Bytes) => void
 }
@@ -86,7 +86,7 @@ function* scanKeys({ db }: Context, range: KeyRange, order: Order, scan: KeyScan
       if (type !== scan.type) continue
       if (left-- <= 0) return [key, found]
       if (scan.matches !== null && !scan.matches(key)) continue
-      if (!scan.withValues) found.push(key)
+      if (!scan.mustShowValues) found.push(key)
       else {
         scan.requireReadable(key)
         db.keyspace.eviction.makeRoom()
@@ -102,13 +102,13 @@ function* scanKeys({ db }: Context, range: KeyRange, order: Order, scan: KeyScan
 }
 
 function scanKeyRange(context: Context, args: Args, order: Order): Steps<Reply> {
-  const withValues = isToken(args[1], 'string_with_value')
-  const type = withValues ? 'string' : requireType(args[1])
+  const mustShowValues = isToken(args[1], 'string_with_value')
+  const type = mustShowValues ? 'string' : requireType(args[1])
   const options = scanOptions(args, 4, 'limit')
   const range = rangeBetween(args[2], args[3], order)
   const scanned = order === 'forward' ? pkscanrange : pkrscanrange
   const requireReadable = (key: Bytes) => context.server.acl.requireKey(context, scanned, args, key, READ_VALUE)
-  return reading(scanKeys(context, range, order, { ...options, type, withValues, requireReadable }))
+  return reading(scanKeys(context, range, order, { ...options, type, mustShowValues, requireReadable }))
 }
 
 /** Returns `[next, [field, value ...]]`. */
@@ -167,7 +167,7 @@ const scanx = command({
   steps(context, args) {
     const type = requireType(args[1])
     const options = scanOptions(args, 3, 'count')
-    const scan = { ...options, type, withValues: false, requireReadable() {} }
+    const scan = { ...options, type, mustShowValues: false, requireReadable() {} }
     return reading(scanKeys(context, { from: args[2] }, 'forward', scan))
   },
 })

@@ -44,7 +44,7 @@ const lpush = command({
   arity: -3,
   flags: ['write', 'denyoom', 'fast'],
   keys: firstKey('RW', 'insert'),
-  verbatim: true,
+  isVerbatim: true,
   run: (context, args) => pushAll(context, writableAs(context.db, args[1], List), 'left', args),
 })
 
@@ -59,7 +59,7 @@ const rpush = command({
   arity: -3,
   flags: ['write', 'denyoom', 'fast'],
   keys: firstKey('RW', 'insert'),
-  verbatim: true,
+  isVerbatim: true,
   run: (context, args) => pushAll(context, writableAs(context.db, args[1], List), 'right', args),
 })
 
@@ -79,7 +79,7 @@ const lpushx = command({
   arity: -3,
   flags: ['write', 'denyoom', 'fast'],
   keys: firstKey('RW', 'insert'),
-  verbatim: true,
+  isVerbatim: true,
   run: (context, args) => pushToExisting(context, 'left', args),
 })
 
@@ -94,7 +94,7 @@ const rpushx = command({
   arity: -3,
   flags: ['write', 'denyoom', 'fast'],
   keys: firstKey('RW', 'insert'),
-  verbatim: true,
+  isVerbatim: true,
   run: (context, args) => pushToExisting(context, 'right', args),
 })
 
@@ -137,7 +137,7 @@ const lpop = command({
   arity: -2,
   flags: ['write', 'fast'],
   keys: firstKey('RW', 'access', 'delete'),
-  verbatim: true,
+  isVerbatim: true,
   run: (context, args) => popFrom(context, 'left', args),
 })
 
@@ -152,7 +152,7 @@ const rpop = command({
   arity: -2,
   flags: ['write', 'fast'],
   keys: firstKey('RW', 'access', 'delete'),
-  verbatim: true,
+  isVerbatim: true,
   run: (context, args) => popFrom(context, 'right', args),
 })
 
@@ -224,7 +224,7 @@ const lset = command({
   arity: 4,
   flags: ['write', 'denyoom'],
   keys: firstKey('RW', 'update'),
-  verbatim: true,
+  isVerbatim: true,
   run(context, args) {
     const list = findAs(context.db, args[1], List)
     if (list === undefined) throw noSuchKey()
@@ -246,7 +246,7 @@ const ltrim = command({
   arity: 4,
   flags: ['write'],
   keys: firstKey('RW', 'delete'),
-  verbatim: true,
+  isVerbatim: true,
   run(context, args) {
     const { config } = context.server
     const start = requireClampedInteger(args[2])

@@ -56,7 +56,7 @@ const lmove = command({
   arity: 5,
   flags: ['write', 'denyoom'],
   keys: moveKeys,
-  verbatim: true,
+  isVerbatim: true,
   run(context, args) {
     const from = requireEnd(args[3])
     const to = requireEnd(args[4])
@@ -78,7 +78,7 @@ const rpoplpush = command({
   arity: 3,
   flags: ['write', 'denyoom'],
   keys: moveKeys,
-  verbatim: true,
+  isVerbatim: true,
   run: (context, args) => moveElement(context, args[1], args[2], 'right', 'left'),
 })
 

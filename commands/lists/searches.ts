@@ -80,7 +80,7 @@ const lrem = command({
   arity: 4,
   flags: ['write'],
   keys: firstKey('RW', 'delete'),
-  verbatim: true,
+  isVerbatim: true,
   run(context, args) {
     const count = requireClampedInteger(args[2])
     const list = findAs(context.db, args[1], List)
@@ -117,7 +117,7 @@ const linsert = command({
   arity: 5,
   flags: ['write', 'denyoom'],
   keys: firstKey('RW', 'insert'),
-  verbatim: true,
+  isVerbatim: true,
   run(context, args) {
     const isAfter = isToken(args[2], 'after')
     if (!isAfter && !isToken(args[2], 'before')) throw syntaxError()

@@ -26,7 +26,7 @@ export type LongDouble = { readonly mantissa: bigint; readonly exponent: number 
 
 /** digits * base^exponent; the digits are unsigned. */
 interface Written {
-  readonly negative: boolean
+  readonly isNegative: boolean
   readonly digits: bigint
   readonly base: 2 | 10
   readonly exponent: number
@@ -61,7 +61,7 @@ export function addLongDoubles(a: LongDouble, b: LongDouble): LongDouble | null 
   if (typeof a === 'string' || typeof b === 'string') return null
   const exponent = Math.min(a.exponent, b.exponent)
   const sum = (a.mantissa << BigInt(a.exponent - exponent)) + (b.mantissa << BigInt(b.exponent - exponent))
-  const rounded = round({ negative: sum < 0n, digits: sum < 0n ? -sum : sum, base: 2, exponent }, LONG_DOUBLE)
+  const rounded = round({ isNegative: sum < 0n, digits: sum < 0n ? -sum : sum, base: 2, exponent }, LONG_DOUBLE)
   return rounded === 'too large' || rounded === 'too small' ? null : rounded
 }
 
@@ -103,7 +103,7 @@ export function hexadecimalDouble(bytes: Bytes): number | null {
   const written = writtenOf(bytes)
   const rounded = written === null ? 'too large' : round(written, DOUBLE)
   if (written === null || rounded === 'too large' || rounded === 'too small') return null
-  if (rounded.mantissa === 0n) return written.negative ? -0 : 0
+  if (rounded.mantissa === 0n) return written.isNegative ? -0 : 0
   return Number(rounded.mantissa) * 2 ** rounded.exponent
 }
 
@@ -113,16 +113,16 @@ function writtenOf(bytes: Bytes): Written | null {
   if (match === null) return null
   const [, sign, whole = '', fraction = '', power = '0'] = match
   if (whole === '' && fraction === '') return null
-  const negative = sign === '-'
-  if (decimal !== null) return { negative, digits: BigInt(whole + fraction), base: 10, exponent: Number(power) - fraction.length }
-  return { negative, digits: BigInt(`0x${whole}${fraction}`), base: 2, exponent: Number(power) - 4 * fraction.length }
+  const isNegative = sign === '-'
+  if (decimal !== null) return { isNegative, digits: BigInt(whole + fraction), base: 10, exponent: Number(power) - fraction.length }
+  return { isNegative, digits: BigInt(`0x${whole}${fraction}`), base: 2, exponent: Number(power) - 4 * fraction.length }
 }
 
 type Rounded = { readonly mantissa: bigint; readonly exponent: number }
 
 /** Rounds to the nearest value of the format, ties to the even mantissa. */
 function round(written: Written, format: Format): Rounded | 'too large' | 'too small' {
-  const { digits, base, negative } = written
+  const { digits, base, isNegative } = written
   if (digits === 0n) return { mantissa: 0n, exponent: 0 }
   // Checked before computing any power: 1e999999999 must cost nothing.
   const powerOfTen = digits.toString(16).length * Math.log10(16) + written.exponent * Math.log10(base)
@@ -145,7 +145,7 @@ function round(written: Written, format: Format): Rounded | 'too large' | 'too s
   }
   if (mantissa === 0n) return 'too small'
   if (shifted > format.maxExponent) return 'too large'
-  return { mantissa: negative ? -mantissa : mantissa, exponent: shifted }
+  return { mantissa: isNegative ? -mantissa : mantissa, exponent: shifted }
 }
 
 /**

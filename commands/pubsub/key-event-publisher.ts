@@ -40,8 +40,8 @@ const ALL = 'g$lshzxt'
 /** Publishes keyspace events on the channels of notify-keyspace-events. */
 export class KeyEventPublisher implements KeyEvents {
   wanted = 0
-  private toKeyspace = false
-  private toKeyEvent = false
+  private mustPublishByKey = false
+  private mustPublishByEvent = false
   private readonly pubsub: PubSub
 
   constructor(pubsub: PubSub) {
@@ -50,17 +50,17 @@ export class KeyEventPublisher implements KeyEvents {
 
   /** Sets the value of notify-keyspace-events. Without K or E nothing is published. */
   configure(letters: Bytes): void {
-    this.toKeyspace = letters.includes('K')
-    this.toKeyEvent = letters.includes('E')
+    this.mustPublishByKey = letters.includes('K')
+    this.mustPublishByEvent = letters.includes('E')
     this.wanted = 0
-    if (!this.toKeyspace && !this.toKeyEvent) return
+    if (!this.mustPublishByKey && !this.mustPublishByEvent) return
     for (const letter of letters.replace('A', ALL)) this.wanted |= CLASSES[letter] ?? 0
   }
 
   happened(database: number, event: Bytes, key: Bytes): void {
     const { pubsub } = this
     if (!pubsub.hasListeners) return
-    if (this.toKeyspace) pubsub.publish(`__keyspace@${database}__:${key}`, event)
-    if (this.toKeyEvent) pubsub.publish(`__keyevent@${database}__:${event}`, key)
+    if (this.mustPublishByKey) pubsub.publish(`__keyspace@${database}__:${key}`, event)
+    if (this.mustPublishByEvent) pubsub.publish(`__keyevent@${database}__:${event}`, key)
   }
 }

@@ -32,7 +32,7 @@ const publish = command({
   channels: { kind: 'channel', count: 'one' },
   flags: FLAGS,
   run(context, args) {
-    context.isLogged = args[1] !== HELLO && context.server.replication.passesOn
+    context.isLogged = args[1] !== HELLO && context.server.replication.mustLogMessages
     return context.server.pubsub.publish(args[1], args[2])
   },
 })
@@ -49,7 +49,7 @@ const spublish = command({
   flags: FLAGS,
   keys: [{ access: ['not_key'], begin: { index: 1 }, find: { last: 0, step: 1, limit: 0 } }],
   run(context, args) {
-    context.isLogged = context.server.replication.passesOn
+    context.isLogged = context.server.replication.mustLogMessages
     return context.server.pubsub.publishToShard(args[1], args[2])
   },
 })

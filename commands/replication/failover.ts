@@ -13,7 +13,7 @@ import { hostOf, isToken, Options, requireInteger } from '../parsing/args.ts'
 function readOptions(args: readonly Bytes[]): FailoverOptions {
   const options = new Options(args, 1)
   let to: FailoverOptions['to'] = null
-  let force = false
+  let isForced = false
   let timeoutMs = 0
   while (options.more) {
     if (timeoutMs === 0 && options.left >= 2 && options.take('timeout')) {
@@ -23,10 +23,10 @@ function readOptions(args: readonly Bytes[]): FailoverOptions {
       const word = options.value()
       const host = hostOf(word) ?? word
       to = { host, port: Number(requireInteger(options.value())) }
-    } else if (!force && options.take('force')) force = true
+    } else if (!isForced && options.take('force')) isForced = true
     else throw syntaxError()
   }
-  return { to, force, timeoutMs }
+  return { to, isForced, timeoutMs }
 }
 
 const failover = command({

@@ -38,7 +38,7 @@ const wait = command({
     }
     const replicas = Math.max(0, requireClampedInteger(args[1]))
     const timeoutMs = requireTimeoutMs(args[2], nowMs)
-    const reached = yield* reach(server, session, { local: false, replicas, what: 'applied', timeoutMs })
+    const reached = yield* reach(server, session, { mustBeDurableHere: false, replicas, what: 'applied', timeoutMs })
     return reached.replicas
   },
 })
@@ -57,7 +57,7 @@ const waitaof = command({
   arity: 4,
   flags: ['noscript'],
   *steps({ server, session, nowMs }, args) {
-    const local = requireSafeInteger(args[1], 0, 1) === 1
+    const mustBeDurableHere = requireSafeInteger(args[1], 0, 1) === 1
     const replicas = requireClampedInteger(args[2], notPositive)
     if (replicas < 0) throw notPositive()
     const timeoutMs = requireTimeoutMs(args[3], nowMs)
@@ -66,7 +66,7 @@ const waitaof = command({
         'ERR WAITAOF cannot be used with replica instances. Please also note that writes to replicas are just local and are not propagated.',
       )
     }
-    const reached = yield* reach(server, session, { local, replicas, what: 'synced', timeoutMs })
+    const reached = yield* reach(server, session, { mustBeDurableHere, replicas, what: 'synced', timeoutMs })
     return [reached.local, reached.replicas]
   },
 })

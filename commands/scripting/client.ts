@@ -24,7 +24,7 @@ export class ScriptClient extends SessionState implements Client {
     this.caller = caller
     this.user = caller.user
     this.database = caller.database
-    this.noTouch = caller.noTouch
+    this.mustNotTouch = caller.mustNotTouch
     this.lastWriteOffset = caller.lastWriteOffset
     this.resp = 2
   }

@@ -7,8 +7,8 @@ import { clientError } from '../contract/errors.ts'
 import { splitInline } from '../parsing/inline-words.ts'
 
 export interface ScriptFlags {
-  readonly noWrites: boolean
-  readonly allowStale: boolean
+  readonly mustNotWrite: boolean
+  readonly mayRunStale: boolean
 }
 
 /** All flags that Redis knows, in its order. */
@@ -17,7 +17,7 @@ export const SCRIPT_FLAGS: readonly Bytes[] = ['no-writes', 'allow-oom', 'allow-
 const FLAGS_EQUAL = 'flags='
 
 export function flagsOf(names: readonly Bytes[]): ScriptFlags {
-  return { noWrites: names.includes('no-writes'), allowStale: names.includes('allow-stale') }
+  return { mustNotWrite: names.includes('no-writes'), mayRunStale: names.includes('allow-stale') }
 }
 
 /** Returns the flags that a script declares; null without a declaration or for an invalid one. */

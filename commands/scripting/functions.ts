@@ -67,7 +67,7 @@ const remove = command({
   syntax: 'FUNCTION DELETE library-name',
   arity: 3,
   flags: ['write', 'noscript'],
-  verbatim: true,
+  isVerbatim: true,
   run({ server, keyspace, isReplayed }, args) {
     if (isReplayed) keyspace.libraries.delete(args[2])
     else functionsOf(server).delete(args[2])
@@ -98,7 +98,7 @@ const flush = command({
   syntax: 'FUNCTION FLUSH [ASYNC | SYNC]',
   arity: -2,
   flags: ['write', 'noscript'],
-  verbatim: true,
+  isVerbatim: true,
   run({ server, keyspace, isReplayed }, args) {
     if (args.length > 3) throw wrongSubcommandWords('function', args[1])
     const mode = args.length === 3 ? lowerCase(args[2]) : 'sync'
@@ -176,7 +176,7 @@ const load = command({
   syntax: 'FUNCTION LOAD [REPLACE] function-code',
   arity: -3,
   flags: ['write', 'denyoom', 'noscript'],
-  verbatim: true,
+  isVerbatim: true,
   run({ server, keyspace, isReplayed }, args) {
     const code = args.at(-1) as Bytes
     let replaces = false
@@ -200,7 +200,7 @@ const restore = command({
   syntax: 'FUNCTION RESTORE serialized-value [FLUSH | APPEND | REPLACE]',
   arity: -3,
   flags: ['write', 'denyoom', 'noscript'],
-  verbatim: true,
+  isVerbatim: true,
   run({ server, keyspace, isReplayed }, args) {
     if (args.length > 4) throw wrongSubcommandWords('function', args[1])
     const policy = args.length === 4 ? lowerCase(args[3]) : 'append'

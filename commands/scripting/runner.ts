@@ -90,7 +90,7 @@ export class ScriptRunner implements ScriptHost {
   private readonly client = new ScriptClient()
   private server: ServerPort | null = null
   /** Scripts may call commands with the flag `noscript` (DEBUG SET-DISABLE-DENY-SCRIPTS). */
-  deniesNothing = false
+  mayRunNoscript = false
   private isKilled = false
   /** The conversion of the return value, if that was suspended; null while the script runs. */
   private result: ScriptResult | null = null
@@ -110,7 +110,7 @@ export class ScriptRunner implements ScriptHost {
     this.running = call
     this.server = context.server
     this.client.become(context.session)
-    this.mayWrite = !call.isReadOnly && call.flags?.noWrites !== true
+    this.mayWrite = !call.isReadOnly && call.flags?.mustNotWrite !== true
     this.hasBegunWriting = false
     this.clockMs = keyspace.nowMs
     this.startedMs = this.options.executor().clock.startMs
@@ -158,7 +158,7 @@ export class ScriptRunner implements ScriptHost {
       return this.countedError('ERR Unknown Redis command called from script')
     }
     if (!hasRightArity(runtime, args.length)) return this.countedError('ERR Wrong number of args calling Redis command from script')
-    if (runtime.isForbiddenInScripts && !this.deniesNothing) return this.countedError('ERR This Redis command is not allowed from script')
+    if (runtime.isForbiddenInScripts && !this.mayRunNoscript) return this.countedError('ERR This Redis command is not allowed from script')
     if (executor.gating.gated !== 'none' && !runtime.command.flags.includes('stale') && this.options.isStale())
       return this.countedError(STALE)
     if (!client.user.isUnrestricted) {

@@ -190,7 +190,7 @@ const SUBCOMMANDS: Readonly<Record<string, DebugSubcommand>> = {
   'set-disable-deny-scripts': {
     arity: 3,
     run({ server }, args) {
-      server.scripting.runner.deniesNothing = args[2] !== '0'
+      server.scripting.runner.mayRunNoscript = args[2] !== '0'
       return OK
     },
   },

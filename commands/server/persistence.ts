@@ -115,7 +115,7 @@ function readShutdownWords(args: readonly string[]): ReadonlySet<ShutdownWord> {
 
 function shutdownOptions(words: ReadonlySet<ShutdownWord>): ShutdownOptions {
   const save = words.has('save') ? 'save' : words.has('nosave') ? 'nosave' : 'default'
-  return { save, now: words.has('now'), force: words.has('force') }
+  return { save, isImmediate: words.has('now'), isForced: words.has('force') }
 }
 
 /**

@@ -91,7 +91,7 @@ const sinterstore = command({
   arity: -3,
   flags: ['write', 'denyoom'],
   keys: [...firstKey('RW', 'update'), keyRange(2, -1, 1, 'RO', 'access')],
-  verbatim: true,
+  isVerbatim: true,
   run: (context, args) => store(context, args, intersectionOf, 'sinterstore'),
 })
 
@@ -156,7 +156,7 @@ const sunionstore = command({
   arity: -3,
   flags: ['write', 'denyoom'],
   keys: [...firstKey('OW', 'update'), keyRange(2, -1, 1, 'RO', 'access')],
-  verbatim: true,
+  isVerbatim: true,
   run: (context, args) => store(context, args, unionOf, 'sunionstore'),
 })
 
@@ -184,7 +184,7 @@ const sdiffstore = command({
   arity: -3,
   flags: ['write', 'denyoom'],
   keys: [...firstKey('OW', 'update'), keyRange(2, -1, 1, 'RO', 'access')],
-  verbatim: true,
+  isVerbatim: true,
   run: (context, args) => store(context, args, differenceOf, 'sdiffstore'),
 })
 

@@ -17,7 +17,7 @@ const sadd = command({
   arity: -3,
   flags: ['write', 'denyoom', 'fast'],
   keys: firstKey('RW', 'insert'),
-  verbatim: true,
+  isVerbatim: true,
   run(context, args) {
     const { config } = context.server
     const set = writableAs(context.db, args[1], SetValue)
@@ -40,7 +40,7 @@ const srem = command({
   arity: -3,
   flags: ['write', 'fast'],
   keys: firstKey('RW', 'delete'),
-  verbatim: true,
+  isVerbatim: true,
   run(context, args) {
     const set = findAs(context.db, args[1], SetValue)
     if (set === undefined) return 0
@@ -128,7 +128,7 @@ const smove = command({
   arity: 4,
   flags: ['write', 'fast'],
   keys: [...firstKey('RW', 'access', 'delete'), { access: ['RW', 'insert'], begin: { index: 2 }, find: { last: 0, step: 1, limit: 0 } }],
-  verbatim: true,
+  isVerbatim: true,
   run(context, args) {
     const { db, server } = context
     const [, from, to, member] = args

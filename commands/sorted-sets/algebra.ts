@@ -22,7 +22,7 @@ interface MergeRequest {
   readonly values: readonly (Value | undefined)[]
   readonly weights: readonly number[]
   readonly aggregate: Aggregate
-  readonly withScores: boolean
+  readonly mustShowScores: boolean
   /** 0 for no limit. */
   readonly limit: number
 }
@@ -42,16 +42,16 @@ function mergeRequest(db: Database, args: Args, at: number, operation: Operation
   const isWeighted = operation !== 'difference' && purpose !== 'count'
   let weights: readonly number[] = []
   let aggregate: Aggregate = 'sum'
-  let withScores = false
+  let mustShowScores = false
   let limit = 0
   while (options.more) {
     if (isWeighted && options.left > count && options.take('weights')) weights = takeWeights(options, count)
     else if (isWeighted && options.left > 1 && options.take('aggregate')) aggregate = takeAggregate(options)
-    else if (purpose === 'reply' && options.take('withscores')) withScores = true
+    else if (purpose === 'reply' && options.take('withscores')) mustShowScores = true
     else if (purpose === 'count' && options.left > 1 && options.take('limit')) limit = takeLimit(options)
     else throw syntaxError()
   }
-  return { values, weights, aggregate, withScores, limit }
+  return { values, weights, aggregate, mustShowScores, limit }
 }
 
 function readValue(db: Database, key: Bytes): Value | undefined {
@@ -108,7 +108,7 @@ function byScore(a: ScoredMember, b: ScoredMember): number {
 function reply({ db, session }: Context, args: Args, operation: Operation, name: Bytes): Reply {
   const request = mergeRequest(db, args, 1, operation, 'reply', name)
   const members = gather(merge(request, operation)).sort(byScore)
-  return request.withScores ? scoredReply(members, session.resp) : members.map(({ member }) => member)
+  return request.mustShowScores ? scoredReply(members, session.resp) : members.map(({ member }) => member)
 }
 
 /** Stores the result at the key in position 1; deletes the key if the result is empty. */

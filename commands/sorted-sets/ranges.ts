@@ -39,7 +39,7 @@ const BY_LEX_BACKWARD: RangeKind = { ...ANY, by: 'lex', direction: 'backward' }
 interface RangeRequest {
   readonly range: Range
   readonly direction: Direction
-  readonly withScores: boolean
+  readonly mustShowScores: boolean
   readonly offset: number
   /** Negative for no limit. */
   readonly limit: number
@@ -49,11 +49,11 @@ interface RangeRequest {
 function rangeRequest(args: Args, at: number, kind: RangeKind): RangeRequest {
   const options = new Options(args, at + 2)
   let { by, direction } = kind
-  let withScores = false
+  let mustShowScores = false
   let offset = 0
   let limit = -1
   while (options.more) {
-    if (kind.purpose === 'reply' && options.take('withscores')) withScores = true
+    if (kind.purpose === 'reply' && options.take('withscores')) mustShowScores = true
     else if (options.left > 2 && options.take('limit')) {
       offset = requireClampedInteger(options.value())
       limit = requireClampedInteger(options.value())
@@ -68,10 +68,10 @@ function rangeRequest(args: Args, at: number, kind: RangeKind): RangeRequest {
     throw clientError('ERR syntax error, LIMIT is only supported in combination with either BYSCORE or BYLEX')
   }
   if (by === 'rank') offset = 0 // Redis accepts LIMIT 5 -1 and ignores it
-  if (withScores && by === 'lex') throw clientError('ERR syntax error, WITHSCORES not supported in combination with BYLEX')
+  if (mustShowScores && by === 'lex') throw clientError('ERR syntax error, WITHSCORES not supported in combination with BYLEX')
   const [first, second] = [args[at]!, args[at + 1]!]
   const isSwapped = direction === 'backward' && by !== 'rank'
-  return { range: isSwapped ? requireRange(by, second, first) : requireRange(by, first, second), direction, withScores, offset, limit }
+  return { range: isSwapped ? requireRange(by, second, first) : requireRange(by, first, second), direction, mustShowScores, offset, limit }
 }
 
 /** A cursor over members with their scores. */
@@ -106,7 +106,7 @@ function answer({ db, session }: Context, args: Args, kind: RangeKind): Reply {
   const reply: Reply[] = []
   if (selection === undefined) return reply
   const { cursor, count } = selection
-  if (request.withScores) for (let i = 0; i < count && cursor.next(); i++) pushScored(reply, cursor.member, cursor.score, session.resp)
+  if (request.mustShowScores) for (let i = 0; i < count && cursor.next(); i++) pushScored(reply, cursor.member, cursor.score, session.resp)
   else for (let i = 0; i < count && cursor.next(); i++) reply.push(cursor.member)
   return reply
 }
@@ -196,7 +196,7 @@ const zrangestore = command({
   arity: -5,
   flags: ['write', 'denyoom'],
   keys: [keyRange(1, 1, 1, 'OW', 'update'), keyRange(2, 2, 1, 'RO', 'access')],
-  verbatim: true,
+  isVerbatim: true,
   run(context, args) {
     const request = rangeRequest(args, 3, STORED)
     const members = stored(context.db, args[2], request)

@@ -41,7 +41,7 @@ const zadd = command({
     ['3.0.2', 'Added the `XX`, `NX`, `CH` and `INCR` options.'],
     ['6.2.0', 'Added the `GT` and `LT` options.'],
   ],
-  verbatim: true,
+  isVerbatim: true,
   run(context, args) {
     let options = 0
     let from = 2
@@ -152,7 +152,7 @@ const zincrby = command({
   arity: 4,
   flags: ['write', 'denyoom', 'fast'],
   keys: firstKey('RW', 'access', 'update'),
-  verbatim: true,
+  isVerbatim: true,
   run: (context, args) => increment(context, args[1], args[2], args[3], INCR),
 })
 
@@ -167,7 +167,7 @@ const zrem = command({
   flags: ['write', 'fast'],
   keys: firstKey('RW', 'delete'),
   history: [['2.4.0', 'Accepts multiple elements.']],
-  verbatim: true,
+  isVerbatim: true,
   run(context, args) {
     const set = findAs(context.db, args[1], SortedSet)
     if (set === undefined) return 0

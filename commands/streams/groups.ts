@@ -20,22 +20,22 @@ const wrongSubcommand = (name: Bytes) =>
   clientError(`ERR unknown subcommand or wrong number of arguments for '${name.slice(0, 128)}'. Try XGROUP HELP.`)
 
 interface GroupOptions {
-  readonly makesStream: boolean
+  readonly mayMakeStream: boolean
   readonly entriesRead: Int64
 }
 
 /** Reads the options after the id of CREATE and SETID. */
 function optionsOf(args: Args, takesMkstream: 'mkstream' | 'no mkstream'): GroupOptions {
-  let makesStream = false
+  let mayMakeStream = false
   let entriesRead: Int64 = -1
   for (let i = 5; i < args.length; i++) {
-    if (takesMkstream === 'mkstream' && isToken(args[i], 'mkstream')) makesStream = true
+    if (takesMkstream === 'mkstream' && isToken(args[i], 'mkstream')) mayMakeStream = true
     else if (isToken(args[i], 'entriesread') && i + 1 < args.length) {
       entriesRead = requireInteger(args[++i] as Bytes)
       if (entriesRead < -1) throw clientError('ERR value for ENTRIESREAD must be positive or -1')
     } else throw wrongSubcommand(args[1])
   }
-  return { makesStream, entriesRead }
+  return { mayMakeStream, entriesRead }
 }
 
 function requireStream({ db }: Context, key: Bytes): Stream {
@@ -62,12 +62,12 @@ const create = command({
   flags: ['write', 'denyoom'],
   keys: [keyRange(2, 2, 1, 'RW', 'insert')],
   history: [['7.0.0', 'Added the `entries_read` named argument.']],
-  verbatim: true,
+  isVerbatim: true,
   run(context, args) {
-    const { makesStream, entriesRead } = optionsOf(args, 'mkstream')
+    const { mayMakeStream, entriesRead } = optionsOf(args, 'mkstream')
     // Storage puts a tag in front of the name.
     if (args[3].length >= MAX_BYTES_LENGTH) throw stringTooLong()
-    const found = makesStream ? findAs(context.db, args[2], Stream) : requireStream(context, args[2])
+    const found = mayMakeStream ? findAs(context.db, args[2], Stream) : requireStream(context, args[2])
     if (args.length > 8) throw wrongSubcommand(args[1])
     const id = args[4] === '$' ? (found?.lastId ?? ZERO_ID) : requireStrictId(args[4])
     if (found !== undefined && findGroup(found, args[3]) !== undefined) throw clientError('BUSYGROUP Consumer Group name already exists')
@@ -87,7 +87,7 @@ const setId = command({
   flags: ['write'],
   keys: [keyRange(2, 2, 1, 'RW', 'update')],
   history: [['7.0.0', 'Added the optional `entries_read` argument.']],
-  verbatim: true,
+  isVerbatim: true,
   run(context, args) {
     const { entriesRead } = optionsOf(args, 'no mkstream')
     const group = requireGroup(context, args)
@@ -110,7 +110,7 @@ const destroy = command({
   arity: 4,
   flags: ['write'],
   keys: [keyRange(2, 2, 1, 'RW', 'delete')],
-  verbatim: true,
+  isVerbatim: true,
   run(context, args) {
     const group = findGroup(requireStream(context, args[2]), args[3])
     if (group === undefined) return 0
@@ -130,7 +130,7 @@ const addConsumer = command({
   arity: 5,
   flags: ['write', 'denyoom'],
   keys: [keyRange(2, 2, 1, 'RW', 'insert')],
-  verbatim: true,
+  isVerbatim: true,
   run(context, args) {
     const group = requireGroup(context, args)
     if (group.consumer(args[4]) !== undefined) return 0
@@ -148,7 +148,7 @@ const deleteConsumer = command({
   arity: 5,
   flags: ['write'],
   keys: [keyRange(2, 2, 1, 'RW', 'delete')],
-  verbatim: true,
+  isVerbatim: true,
   run(context, args) {
     const consumer = requireGroup(context, args).consumer(args[4])
     if (consumer === undefined) return 0
@@ -208,7 +208,7 @@ const xack = command({
   arity: -4,
   flags: ['write', 'fast'],
   keys: firstKey('RW', 'update'),
-  verbatim: true,
+  isVerbatim: true,
   run({ db }, args) {
     const stream = readAs(db, args[1], Stream)
     const group = stream === undefined ? undefined : findGroup(stream, args[2])

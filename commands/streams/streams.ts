@@ -29,19 +29,19 @@ const xadd = command({
     ['6.2.0', 'Added the `NOMKSTREAM` option, `MINID` trimming strategy and the `LIMIT` option.'],
     ['7.0.0', 'Added support for the `<ms>-*` explicit ID form.'],
   ],
-  verbatim: true,
+  isVerbatim: true,
   run: add,
 })
 
 function add(context: Context, args: Args): Reply {
   const { db } = context
   const key = args[1]
-  const { trim, limit, wanted, makesNoStream, at } = TrimOptions.ofAddition(context, args)
+  const { trim, limit, wanted, mustExist, at } = TrimOptions.ofAddition(context, args)
   const from = at + 1
   if (args.length - from < 2 || (args.length - from) % 2 !== 0) throw wrongArity('xadd')
   if (wanted?.id === ZERO_ID) throw clientError('ERR The ID specified in XADD must be greater than 0-0')
   const found = findAs(db, key, Stream)
-  if (found === undefined && makesNoStream) return null
+  if (found === undefined && mustExist) return null
   const last = found === undefined ? ZERO_ID : found.lastId
   if (last === MAX_ID) throw clientError('ERR The stream has exhausted the last possible ID, unable to add more items')
   const id = idAfter(last, wanted, context.nowMs)
@@ -154,7 +154,7 @@ const xdel = command({
   arity: -3,
   flags: ['write', 'fast'],
   keys: firstKey('RW', 'delete'),
-  verbatim: true,
+  isVerbatim: true,
   run(context, args) {
     const stream = findAs(context.db, args[1], Stream)
     if (stream === undefined) return 0
@@ -181,7 +181,7 @@ const xtrim = command({
   keys: firstKey('RW', 'delete'),
   tips: ['nondeterministic_output'],
   history: [['6.2.0', 'Added the `MINID` trimming strategy and the `LIMIT` option.']],
-  verbatim: true,
+  isVerbatim: true,
   run(context, args) {
     const { trim, limit } = TrimOptions.ofTrimming(context, args)
     const stream = findAs(context.db, args[1], Stream)
@@ -211,7 +211,7 @@ const xsetid = command({
   flags: ['write', 'denyoom', 'fast'],
   keys: firstKey('RW', 'update'),
   history: [['7.0.0', 'Added the `entries_added` and `max_deleted_entry_id` arguments.']],
-  verbatim: true,
+  isVerbatim: true,
   run(context, args) {
     const id = requireStrictId(args[2])
     let entriesAdded: Int64 = -1

@@ -38,7 +38,7 @@ export class TrimOptions {
   trim: Trim | null = null
   /** The largest number of entries to remove; 0 for no limit. */
   limit = 0
-  makesNoStream = false
+  mustExist = false
   /** The id in an XADD request; null if the stream chooses it. */
   wanted: WantedId | null = null
   /** The position of the word after the options. */
@@ -54,7 +54,7 @@ export class TrimOptions {
       if (word === '*') break
       if (options.takeTrim(args, left)) continue
       if (isToken(word, 'limit') && left > 0) limit = options.takeLimit(args)
-      else if (isToken(word, 'nomkstream')) options.makesNoStream = true
+      else if (isToken(word, 'nomkstream')) options.mustExist = true
       else {
         options.wanted = requireWantedId(word)
         break

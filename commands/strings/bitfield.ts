@@ -20,7 +20,7 @@ import { requireBitOffset } from './bitmaps.ts'
 type Overflow = 'wrap' | 'sat' | 'fail'
 
 interface Encoding {
-  readonly signed: boolean
+  readonly isSigned: boolean
   /** 1 to 63; for a signed field up to 64. */
   readonly bits: number
 }
@@ -52,7 +52,7 @@ const bitfieldCommand = command({
     },
   ],
   findKeys: findBitfieldKeys,
-  verbatim: true,
+  isVerbatim: true,
   run(context, args) {
     const operations = operationsOf(context, args)
     return operations.some((operation) => operation.kind !== 'get')
@@ -111,12 +111,12 @@ function fieldOf(context: Context, options: Options): Field {
 }
 
 function encodingOf(word: Bytes): Encoding {
-  const signed = word.startsWith('i')
-  const bits = signed || word.startsWith('u') ? integerOf(word.slice(1)) : null
-  if (typeof bits !== 'number' || bits < 1 || bits > (signed ? 64 : 63)) {
+  const isSigned = word.startsWith('i')
+  const bits = isSigned || word.startsWith('u') ? integerOf(word.slice(1)) : null
+  if (typeof bits !== 'number' || bits < 1 || bits > (isSigned ? 64 : 63)) {
     throw clientError('ERR Invalid bitfield type. Use something like i16 u8. Note that u64 is not supported but i64 is.')
   }
-  return { signed, bits }
+  return { isSigned, bits }
 }
 
 function read({ db }: Context, key: Bytes, operations: readonly Operation[]): Reply {
@@ -158,14 +158,14 @@ function change(context: Context, key: Bytes, operations: readonly Operation[]):
 /** The value of a field after a write; null if the write fails. */
 function valueAfter(operation: Exclude<Operation, { kind: 'get' }>, before: bigint): bigint | null {
   const { field, overflow } = operation
-  const { signed, bits } = field
+  const { isSigned, bits } = field
   // As in Redis, SET takes a negative value for one above the range of every unsigned field.
-  const given = operation.kind === 'set' && !signed ? BigInt.asUintN(64, operation.value) : operation.value
+  const given = operation.kind === 'set' && !isSigned ? BigInt.asUintN(64, operation.value) : operation.value
   const wanted = operation.kind === 'set' ? given : before + given
-  const fitted = signed ? BigInt.asIntN(bits, wanted) : BigInt.asUintN(bits, wanted)
+  const fitted = isSigned ? BigInt.asIntN(bits, wanted) : BigInt.asUintN(bits, wanted)
   if (fitted === wanted || overflow === 'wrap') return fitted
   if (overflow === 'fail') return null
-  const [min, max] = signed ? [-(1n << BigInt(bits - 1)), (1n << BigInt(bits - 1)) - 1n] : [0n, (1n << BigInt(bits)) - 1n]
+  const [min, max] = isSigned ? [-(1n << BigInt(bits - 1)), (1n << BigInt(bits - 1)) - 1n] : [0n, (1n << BigInt(bits)) - 1n]
   return wanted < min ? min : max
 }
 
@@ -192,7 +192,7 @@ function shiftOf(field: Field): bigint {
 
 function numberIn(window: bigint, field: Field): bigint {
   const shifted = window >> shiftOf(field)
-  return field.signed ? BigInt.asIntN(field.bits, shifted) : BigInt.asUintN(field.bits, shifted)
+  return field.isSigned ? BigInt.asIntN(field.bits, shifted) : BigInt.asUintN(field.bits, shifted)
 }
 
 /** The bytes of a window after replacing the value of its field. */

@@ -43,7 +43,7 @@ const setbit = command({
   arity: 4,
   flags: ['write', 'denyoom'],
   keys: firstKey('RW', 'access', 'update'),
-  verbatim: true,
+  isVerbatim: true,
   run(context, args) {
     const { db } = context
     const [, key, , word] = args

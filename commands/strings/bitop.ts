@@ -19,7 +19,7 @@ export const bitop = command({
   arity: -4,
   flags: ['write', 'denyoom'],
   keys: [keyRange(2, 2, 1, 'OW', 'update'), keyRange(3, -1, 1, 'RO', 'access')],
-  verbatim: true,
+  isVerbatim: true,
   run(context, args) {
     const { db } = context
     const operation = operationOf(args)

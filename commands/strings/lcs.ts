@@ -20,7 +20,7 @@ interface Match {
 interface LcsOptions {
   readonly answer: 'bytes' | 'length' | 'matches'
   readonly minLength: number
-  readonly withLength: boolean
+  readonly mustShowLength: boolean
 }
 
 const lcs = command({
@@ -56,16 +56,16 @@ function optionsOf(args: Args): LcsOptions {
   let length = false
   let matches = false
   let minLength = 0
-  let withLength = false
+  let mustShowLength = false
   while (options.more) {
     if (options.take('idx')) matches = true
     else if (options.take('len')) length = true
-    else if (options.take('withmatchlen')) withLength = true
+    else if (options.take('withmatchlen')) mustShowLength = true
     else if (options.left > 1 && options.take('minmatchlen')) minLength = Math.max(requireClampedInteger(options.value()), 0)
     else throw syntaxError()
   }
   if (length && matches) throw clientError('ERR If you want both the length and indexes, please just use IDX.')
-  return { answer: matches ? 'matches' : length ? 'length' : 'bytes', minLength, withLength }
+  return { answer: matches ? 'matches' : length ? 'length' : 'bytes', minLength, mustShowLength }
 }
 
 /** Throws if the table would be larger than proto-max-bulk-len. */
@@ -75,7 +75,7 @@ function requireTableSize({ server }: Context, first: StringValue, second: Strin
   throw clientError('ERR Insufficient memory, transient memory for LCS exceeds proto-max-bulk-len')
 }
 
-function compare(a: Buffer, b: Buffer, { answer, minLength, withLength }: LcsOptions): Reply {
+function compare(a: Buffer, b: Buffer, { answer, minLength, mustShowLength }: LcsOptions): Reply {
   const table = lengthsOfPrefixes(a, b)
   const length = table[table.length - 1] as number
   if (answer === 'length') return length
@@ -88,7 +88,7 @@ function compare(a: Buffer, b: Buffer, { answer, minLength, withLength }: LcsOpt
     .filter((match) => match.length >= minLength)
     .map((match) => {
       const ranges = [bounds(match.a, match.length), bounds(match.b, match.length)]
-      return withLength ? [...ranges, match.length] : ranges
+      return mustShowLength ? [...ranges, match.length] : ranges
     })
   return new MapReply(['matches', shown, 'len', length])
 }

@@ -42,7 +42,7 @@ const incr = command({
   summary: "Increments the integer value of a key by one. Uses 0 as initial value if the key doesn't exist.",
   syntax: 'INCR key',
   arity: 2,
-  verbatim: true,
+  isVerbatim: true,
   run: (context, args) => increment(context, args[1], 1),
 })
 
@@ -53,7 +53,7 @@ const decr = command({
   summary: "Decrements the integer value of a key by one. Uses 0 as initial value if the key doesn't exist.",
   syntax: 'DECR key',
   arity: 2,
-  verbatim: true,
+  isVerbatim: true,
   run: (context, args) => increment(context, args[1], -1),
 })
 
@@ -63,7 +63,7 @@ const incrby = command({
   since: '1.0.0',
   summary: "Increments the integer value of a key by a number. Uses 0 as initial value if the key doesn't exist.",
   syntax: 'INCRBY key increment',
-  verbatim: true,
+  isVerbatim: true,
   run: (context, args) => increment(context, args[1], requireInteger(args[2])),
 })
 
@@ -73,7 +73,7 @@ const decrby = command({
   since: '1.0.0',
   summary: "Decrements a number from the integer value of a key. Uses 0 as initial value if the key doesn't exist.",
   syntax: 'DECRBY key decrement',
-  verbatim: true,
+  isVerbatim: true,
   run(context, args) {
     const by = negateInt64(requireInteger(args[2]))
     if (by === null) throw clientError('ERR decrement would overflow')

@@ -57,7 +57,7 @@ const append = command({
   arity: 3,
   flags: ['write', 'denyoom', 'fast'],
   keys: firstKey('RW', 'insert'),
-  verbatim: true,
+  isVerbatim: true,
   run(context, args) {
     const { db } = context
     const [, key, suffix] = args
@@ -129,7 +129,7 @@ const setrange = command({
   arity: 4,
   flags: ['write', 'denyoom'],
   keys: firstKey('RW', 'update'),
-  verbatim: true,
+  isVerbatim: true,
   run(context, args) {
     const { db } = context
     const [, key, , part] = args

@@ -8,7 +8,7 @@ export type ExpiryUnit = 'ex' | 'px' | 'exat' | 'pxat'
 
 export interface SetOptions {
   readonly condition: 'nx' | 'xx' | null
-  readonly get: boolean
+  readonly mustReturnOld: boolean
   /** The deadline in ms since the epoch, or a word that keeps or removes it. */
   readonly expiry: number | 'keep' | 'remove'
 }
@@ -36,7 +36,7 @@ export function setOptionsOf(context: Context, args: readonly Bytes[]): SetOptio
       time = options.value()
     }
   }
-  return { condition, get, expiry: unit !== null ? deadlineOf(context, time, unit, 'set') : keep ? 'keep' : 'remove' }
+  return { condition, mustReturnOld: get, expiry: unit !== null ? deadlineOf(context, time, unit, 'set') : keep ? 'keep' : 'remove' }
 }
 
 export type GetexOption = { readonly unit: ExpiryUnit; readonly time: Bytes } | 'persist' | null

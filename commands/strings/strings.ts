@@ -36,7 +36,7 @@ const set = command({
   flags: ['write', 'denyoom'],
   keys: [{ ...firstKey('RW', 'access', 'update', 'variable_flags')[0]!, notes: 'RW and ACCESS due to the optional `GET` argument' }],
   findKeys: findSetKeys,
-  verbatim: true,
+  isVerbatim: true,
   history: [
     ['2.6.12', 'Added the `EX`, `PX`, `NX` and `XX` options.'],
     ['6.0.0', 'Added the `KEEPTTL` option.'],
@@ -56,7 +56,7 @@ function setAndNotify(context: Context, key: Bytes, value: Bytes): void {
 }
 
 function setWithOptions(context: Context, args: Args): Reply {
-  const { condition, get, expiry } = setOptionsOf(context, args)
+  const { condition, mustReturnOld: get, expiry } = setOptionsOf(context, args)
   const { db } = context
   const [, key, value] = args
   const entry = get ? db.read(key) : db.find(key)
@@ -109,7 +109,7 @@ const setnx = command({
   docFlags: ['deprecated'],
   deprecatedSince: '2.6.12',
   replacedBy: '`SET` with the `NX` argument',
-  verbatim: true,
+  isVerbatim: true,
   run(context, args) {
     const { db } = context
     if (db.find(args[1]) !== undefined) return 0
@@ -169,7 +169,7 @@ const getset = command({
   docFlags: ['deprecated'],
   deprecatedSince: '6.2.0',
   replacedBy: '`SET` with the `!GET` argument',
-  verbatim: true,
+  isVerbatim: true,
   run(context, args) {
     const entry = context.db.read(args[1])
     const before = entry === undefined ? null : stringReply(requireString(entry))
@@ -271,7 +271,7 @@ const mset = command({
   flags: ['write', 'denyoom'],
   keys: [keyRange(1, -1, 2, 'OW', 'update')],
   tips: ['request_policy:multi_shard', 'response_policy:all_succeeded'],
-  verbatim: true,
+  isVerbatim: true,
   run(context, args) {
     if (args.length % 2 === 0) throw wrongArity('mset')
     for (let i = 1; i < args.length; i += 2) {
@@ -294,7 +294,7 @@ const msetnx = command({
   flags: ['write', 'denyoom'],
   keys: [keyRange(1, -1, 2, 'OW', 'insert')],
   tips: ['request_policy:multi_shard', 'response_policy:agg_min'],
-  verbatim: true,
+  isVerbatim: true,
   run(context, args) {
     if (args.length % 2 === 0) throw wrongArity('msetnx')
     for (let i = 1; i < args.length; i += 2) if (context.db.find(args[i]!) !== undefined) return 0

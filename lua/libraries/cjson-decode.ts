@@ -111,7 +111,7 @@ class Decoder {
     const { stack, scanner } = this
     if (token === 'T_STRING') this.pushString()
     else if (token === 'T_NUMBER') stack.push(scanner.number)
-    else if (token === 'T_BOOLEAN') stack.push(scanner.boolean)
+    else if (token === 'T_BOOLEAN') stack.push(scanner.isTrue)
     else if (token === 'T_NULL') stack.pushLightUserdata(0)
     else this.unexpected('value', token)
   }

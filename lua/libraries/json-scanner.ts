@@ -58,7 +58,7 @@ export class JsonScanner {
   /** Value of a T_NUMBER. */
   number = 0
   /** Value of a T_BOOLEAN. */
-  boolean = false
+  isTrue = false
   /**
    * Where a T_STRING without escapes lies in the text, quotes excluded. With escapes, `start` is -1
    * and `string` is its content.
@@ -69,11 +69,11 @@ export class JsonScanner {
   /** Description of what a T_ERROR found. */
   problem: Bytes = ''
   private readonly text: Bytes
-  private readonly takesInvalidNumbers: boolean
+  private readonly mayTakeInvalidNumbers: boolean
 
   constructor(text: Bytes, takesInvalidNumbers: boolean) {
     this.text = text
-    this.takesInvalidNumbers = takesInvalidNumbers
+    this.mayTakeInvalidNumbers = takesInvalidNumbers
   }
 
   next(): Token {
@@ -97,12 +97,12 @@ export class JsonScanner {
     if (text.startsWith('true', position)) return this.word('T_BOOLEAN', true)
     if (text.startsWith('false', position)) return this.word('T_BOOLEAN', false)
     if (text.startsWith('null', position)) return this.word('T_NULL', true)
-    if (this.takesInvalidNumbers && this.isInvalidNumber()) return this.nextNumber()
+    if (this.mayTakeInvalidNumbers && this.isInvalidNumber()) return this.nextNumber()
     return this.wrong('invalid token')
   }
 
   private word(token: Token, value: boolean): Token {
-    this.boolean = value
+    this.isTrue = value
     this.position += value ? 4 : 5
     return token
   }
@@ -123,7 +123,7 @@ export class JsonScanner {
   }
 
   private nextNumber(): Token {
-    if (!this.takesInvalidNumbers && this.isInvalidNumber()) return this.wrong('invalid number')
+    if (!this.mayTakeInvalidNumbers && this.isInvalidNumber()) return this.wrong('invalid number')
     const read = readNumber(this.text, this.position)
     if (read === null) return this.wrong('invalid number')
     this.number = read.value

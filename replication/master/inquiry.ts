@@ -21,7 +21,7 @@ export interface InquiryOptions {
   /** The run id of the replica. */
   readonly runId: string
   /** The METASYNC words of this node. */
-  readonly introduction: Omit<MetaSyncRequest, 'failover'>
+  readonly introduction: Omit<MetaSyncRequest, 'isFailover'>
   readonly nowMs: number
   /**
    * Called once, unless `close` comes first. `failure` is null if the replica answered, else the

@@ -20,7 +20,7 @@ export function checkRequester(ownRunId: string, { version, runId }: Pick<MetaSy
 export function metaOf(
   { storage, runId, databases, chain }: OwnIntroduction,
   session: number,
-  { failover }: MetaSyncRequest,
+  { isFailover }: MetaSyncRequest,
 ): MetaSyncReply {
   const { identity, binlog } = storage
   return {
@@ -34,6 +34,6 @@ export function metaOf(
     binlogEnd: binlog.end.offset,
     accepts: ['left'],
     // The requester hands its role over, so this node has no master above it any more.
-    chain: failover ? [runId] : [runId, ...chain()],
+    chain: isFailover ? [runId] : [runId, ...chain()],
   }
 }

@@ -101,7 +101,7 @@ export class Master {
     const { log, storage } = this.options
     const { item, peer } = this.inSession(connection, request.session)
     mustBeQuiet(peer)
-    if (request.failover) this.takeOver(peer, item, request)
+    if (request.isFailover) this.takeOver(peer, item, request)
     const reply = decideTrySync(historyOf(storage, this.options.isLinked()), request)
     peer.transfer = null
     peer.fullSyncReason = reply.type === 'continue' ? 'requested' : reply.reason
@@ -308,9 +308,9 @@ export class Master {
 
   private checkMetaSync(connection: ReplicaConnection, request: MetaSyncRequest): void {
     const { options } = this
-    const { runId, failover } = request
+    const { runId, isFailover } = request
     checkRequester(options.runId, request)
-    if (!failover && options.chain().includes(runId)) throw new Refusal('CYCLE', `this node follows ${runId} itself`)
+    if (!isFailover && options.chain().includes(runId)) throw new Refusal('CYCLE', `this node follows ${runId} itself`)
     const peer = this.peers.get(connection.id)
     if (peer !== undefined) mustBeQuiet(peer)
   }

@@ -76,7 +76,7 @@ export interface MetaSyncRequest {
   readonly attempt: number
   readonly version: number
   /** True if the master hands its role over to the node that it asks. */
-  readonly failover: boolean
+  readonly isFailover: boolean
 }
 
 export interface MetaSyncReply {
@@ -102,7 +102,7 @@ export interface TrySyncRequest {
   readonly replicationIds: readonly string[]
   readonly offset: number
   readonly crc: number
-  readonly failover: boolean
+  readonly isFailover: boolean
   /**
    * The histories that the replica has left, and the offset up to which its data belongs to each.
    */
@@ -190,13 +190,13 @@ function readMatching(word: Bytes | undefined, pattern: RegExp, what: string): s
 export const crcText = (crc: number) => crc.toString(16).padStart(8, '0')
 
 export function metaSyncWords(request: MetaSyncRequest): Bytes[] {
-  const { ip, port, runId, attempt, version, failover } = request
-  return ['METASYNC', ip, String(port), runId, String(attempt), String(version), ...(failover ? ['FAILOVER'] : [])]
+  const { ip, port, runId, attempt, version, isFailover } = request
+  return ['METASYNC', ip, String(port), runId, String(attempt), String(version), ...(isFailover ? ['FAILOVER'] : [])]
 }
 
 /** The words of METASYNC ASK, which begins no session. */
-export function inquiryWords(request: Omit<MetaSyncRequest, 'failover'>): Bytes[] {
-  return [...metaSyncWords({ ...request, failover: false }), 'ASK']
+export function inquiryWords(request: Omit<MetaSyncRequest, 'isFailover'>): Bytes[] {
+  return [...metaSyncWords({ ...request, isFailover: false }), 'ASK']
 }
 
 /** Returns the inquiry, or null for an ordinary METASYNC. Throws Refusal. */
@@ -229,7 +229,7 @@ export function readMetaSync(words: readonly Bytes[]): MetaSyncRequest {
     runId: readMatching(words[3], ID, 'run id'),
     attempt: readNumber(words[4], 'attempt'),
     version: readNumber(words[5], 'version'),
-    failover: words.length === 7,
+    isFailover: words.length === 7,
   }
 }
 
@@ -283,18 +283,18 @@ export function readMeta(reply: LinkReply): MetaSyncReply {
   }
 }
 
-export function trySyncWords({ session, replicationIds, offset, crc, failover, left = [] }: TrySyncRequest): Bytes[] {
+export function trySyncWords({ session, replicationIds, offset, crc, isFailover, left = [] }: TrySyncRequest): Bytes[] {
   const [first, ...older] = replicationIds
   return [
-    ...['TRYSYNC', String(session), first as string, String(offset), crcText(crc), ...(failover ? ['FAILOVER'] : []), ...older],
+    ...['TRYSYNC', String(session), first as string, String(offset), crcText(crc), ...(isFailover ? ['FAILOVER'] : []), ...older],
     ...(left.length === 0 ? [] : ['LEFT', ...pastWords(left)]),
   ]
 }
 
 /** Throws Refusal. */
 export function readTrySync(words: readonly Bytes[]): TrySyncRequest {
-  const failover = words[5]?.toUpperCase() === 'FAILOVER'
-  const rest = words.slice(failover ? 6 : 5)
+  const isFailover = words[5]?.toUpperCase() === 'FAILOVER'
+  const rest = words.slice(isFailover ? 6 : 5)
   const leftAt = rest.findIndex((word) => word.toUpperCase() === 'LEFT')
   const older = leftAt < 0 ? rest : rest.slice(0, leftAt)
   return {
@@ -303,7 +303,7 @@ export function readTrySync(words: readonly Bytes[]): TrySyncRequest {
     replicationIds: [words[2], ...older].map((id) => readMatching(id, ID, 'replication id')),
     offset: readNumber(words[3], 'offset'),
     crc: Number.parseInt(readMatching(words[4], CRC, 'crc'), 16),
-    failover,
+    isFailover,
   }
 }
 

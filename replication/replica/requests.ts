@@ -17,9 +17,9 @@ export function namedHistories(
   return { replicationIds, ...(accepts.includes('left') ? { left: past.filter(({ until }) => until < offset) } : {}) }
 }
 
-export function introduction({ settings, port, runId }: LinkFacts, attempt: number, failover: boolean): readonly Bytes[] {
+export function introduction({ settings, port, runId }: LinkFacts, attempt: number, isFailover: boolean): readonly Bytes[] {
   const announced = settings.announcePort === 0 ? port : settings.announcePort
-  return metaSyncWords({ ip: settings.announceIp, port: announced, runId, version: FORMAT_VERSION, attempt, failover })
+  return metaSyncWords({ ip: settings.announceIp, port: announced, runId, version: FORMAT_VERSION, attempt, isFailover })
 }
 
 /** Returns the request to continue from the end of the binlog here. */
@@ -27,9 +27,9 @@ export function continuation(
   { identity, end }: LinkFacts,
   session: number,
   accepts: MetaSyncReply['accepts'],
-  failover: boolean,
+  isFailover: boolean,
 ): readonly Bytes[] {
-  return trySyncWords({ session, ...namedHistories(identity, end.offset, accepts), ...end, failover })
+  return trySyncWords({ session, ...namedHistories(identity, end.offset, accepts), ...end, isFailover })
 }
 
 /** Returns why this node asks for a full sync without a TRYSYNC; null if it may continue. */

@@ -205,7 +205,7 @@ export class Config implements ConfigPort {
     const value =
       lines.length === 0 ? initial : lines.reduce<ConfigValue | undefined>((done, words) => key.kind.parse(words, done), undefined)
     this.values = new Map(before).set(key, value as ConfigValue)
-    this.notify({ name: key.name, key, times: 1, hidden: false }, before, [])
+    this.notify({ name: key.name, key, times: 1, isHidden: false }, before, [])
   }
 
   rewrite(): void {
@@ -235,7 +235,7 @@ export class Config implements ConfigPort {
   }
 
   private matchPattern(matches: Glob, into: Set<KeyName>): void {
-    for (const name of configNames.values()) if (!name.hidden && !name.key.withheld && matches(name.name)) into.add(name)
+    for (const name of configNames.values()) if (!name.isHidden && !name.key.withheld && matches(name.name)) into.add(name)
   }
 
   /**

@@ -68,7 +68,7 @@ export interface KeyName {
   readonly name: Bytes
   readonly key: ConfigKey
   readonly times: number
-  readonly hidden: boolean
+  readonly isHidden: boolean
 }
 
 /**

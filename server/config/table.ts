@@ -81,10 +81,10 @@ function gather(keys: readonly ConfigKey[]): Map<Bytes, KeyName> {
   }
   for (const key of keys) {
     key.kind.parse([defaultOf(key, { memoryBytes: 2 ** 30 })], undefined)
-    add({ name: key.name, key, times: 1, hidden: key.hidden === true })
+    add({ name: key.name, key, times: 1, isHidden: key.hidden === true })
     for (const alias of key.aliases ?? [])
-      if (typeof alias === 'string') add({ name: alias, key, times: 1, hidden: key.hidden === true })
-      else add({ name: alias.name, key, times: alias.times, hidden: true })
+      if (typeof alias === 'string') add({ name: alias, key, times: 1, isHidden: key.hidden === true })
+      else add({ name: alias.name, key, times: alias.times, isHidden: true })
   }
   return names
 }

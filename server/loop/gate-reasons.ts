@@ -20,11 +20,11 @@ export interface ReplicationGate {
   /** True for a replica that must not serve its data, which may be stale. */
   readonly isMasterDown: boolean
   /** True while min-replicas-to-write is not met. */
-  readonly lacksReplicas: boolean
+  readonly isShortOfReplicas: boolean
   /** Monotonic time up to which min-replicas-to-write is known to be met, or infinity. */
   readonly writableUntilMs: number
   /** True while FAILOVER pauses writes. */
-  readonly writesPaused: boolean
+  readonly isPausingWrites: boolean
   /**
    * True for a master that may still be demoted, soon after its start or promotion. It deletes no
    * expired key until its first write, before which the gates call `settle`. PUBLISH does not count
@@ -110,7 +110,7 @@ const DISK_FULL: GateReason = {
 const FEW_REPLICAS: GateReason = {
   name: 'few-replicas',
   concerns: 'writes',
-  isPresent: ({ replication }) => replication?.lacksReplicas === true,
+  isPresent: ({ replication }) => replication?.isShortOfReplicas === true,
   answer: ({ isWrite }) => (isWrite ? NO_REPLICAS : null),
   refuseScript: () => NO_REPLICAS,
 }
@@ -127,8 +127,8 @@ const MASTER_IS_DOWN: GateReason = {
   name: 'master-down',
   concerns: 'all',
   isPresent: ({ replication }) => replication?.isMasterDown === true,
-  answer: ({ flags, command }) => ((flags?.allowStale ?? command.flags.includes('stale')) ? null : MASTER_DOWN),
-  refuseScript: ({ flags }) => (flags === null ? MASTER_DOWN : flags.allowStale ? null : SCRIPT_MASTER_DOWN),
+  answer: ({ flags, command }) => ((flags?.mayRunStale ?? command.flags.includes('stale')) ? null : MASTER_DOWN),
+  refuseScript: ({ flags }) => (flags === null ? MASTER_DOWN : flags.mayRunStale ? null : SCRIPT_MASTER_DOWN),
 }
 
 const LOADING: GateReason = {
@@ -156,7 +156,7 @@ const PAUSED: GateReason = {
 const FAILOVER: GateReason = {
   name: 'failover',
   concerns: 'all',
-  isPresent: ({ replication }) => replication?.writesPaused === true,
+  isPresent: ({ replication }) => replication?.isPausingWrites === true,
   answer: ({ mayWrite }) => (mayWrite ? 'hold' : null),
 }
 
@@ -290,7 +290,7 @@ export function verdictOn(request: GatedRequest, state: GateState): Verdict {
  */
 export function refusalOfScript(script: ScriptRun, state: GateState): Bytes | null {
   const { flags } = script
-  const isWriter = flags !== null && !flags.noWrites
+  const isWriter = flags !== null && !flags.mustNotWrite
   for (const check of SCRIPT_CHECKS) {
     if (check.concerns === 'writes' && !isWriter) continue
     const refusal = check.isPresent(state) ? check.refuseScript?.(script, state) : null

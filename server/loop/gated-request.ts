@@ -35,8 +35,8 @@ export function gatedRequest(
   const { command, isWrite: isWriteCommand, mayWrite: mayCommandWrite } = runtime
   const isScript = runsScript(command)
   const flags = isScript ? flagsOfScript(command, args) : null
-  const isWrite = flags === null ? isWriteCommand : !flags.noWrites
-  const mayWrite = flags === null ? mayCommandWrite : !flags.noWrites
+  const isWrite = flags === null ? isWriteCommand : !flags.mustNotWrite
+  const mayWrite = flags === null ? mayCommandWrite : !flags.mustNotWrite
   return { command, args, client, flags, isWrite, mayWrite, isLikeWrite: isWrite || (isScript && mayWrite), isWriteCommand }
 }
 

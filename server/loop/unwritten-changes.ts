@@ -17,7 +17,7 @@ interface Changes {
   /** `<database>:<key>` of each changed key. */
   readonly keys: ReadonlySet<Bytes>
   /** True if it changed whole databases, or holds commands whose keys are not known. */
-  readonly everything: boolean
+  readonly isUnbounded: boolean
 }
 
 /** Knows what the stalled group has changed; it reads the group at the first question. */
@@ -41,9 +41,9 @@ export class UnwrittenChanges {
     const showsLibraries = SHOWS_LIBRARIES.has(command.name)
     if (!command.flags.includes('readonly') && !showsLibraries && !runsScript(command)) return false
     this.changes ??= this.collect()
-    const { keys, everything } = this.changes
-    if (showsLibraries) return everything
-    if (everything || !namesItsKeys(command)) return true
+    const { keys, isUnbounded } = this.changes
+    if (showsLibraries) return isUnbounded
+    if (isUnbounded || !namesItsKeys(command)) return true
     // A transaction may select another database before the read.
     const indexes = client.transaction === null ? [client.database] : this.storage.keyspace.databases.keys()
     return [...indexes].some((index) => keysOf(command, args).some((position) => keys.has(`${index}:${args[position]}`)))
@@ -56,7 +56,7 @@ export class UnwrittenChanges {
     let start = 0
     while (start < body.length) {
       const read = readCommand(body, start, body.length)
-      if (read === null) return { keys, everything: true }
+      if (read === null) return { keys, isUnbounded: true }
       start = read.end
       const { args } = read
       if (args[0] === 'SELECT') {
@@ -66,9 +66,9 @@ export class UnwrittenChanges {
       if (CHANGES_NOTHING.has(args[0] as Bytes)) continue
       const command = this.table.find(args[0] as Bytes)
       const positions = command === undefined ? [] : keysOf(command, args)
-      if (positions.length === 0) return { keys, everything: true }
+      if (positions.length === 0) return { keys, isUnbounded: true }
       for (const position of positions) keys.add(`${database}:${args[position]}`)
     }
-    return { keys, everything: false }
+    return { keys, isUnbounded: false }
   }
 }

@@ -38,7 +38,7 @@ interface Event {
 export class LatencyMonitor implements LatencyPort {
   private readonly clock: Clock
   private thresholdMs = Number.POSITIVE_INFINITY
-  private tracking = true
+  private isTracking = true
   private readonly timelines = new Map<Bytes, Event>()
   private readonly rows = new Map<Bytes, number>()
   private counts = new Float64Array(128 * BUCKETS)
@@ -49,7 +49,7 @@ export class LatencyMonitor implements LatencyPort {
       this.thresholdMs = milliseconds === 0 ? Number.POSITIVE_INFINITY : milliseconds
     })
     config.follow('latency-tracking', (tracking) => {
-      this.tracking = tracking
+      this.isTracking = tracking
     })
   }
 
@@ -104,7 +104,7 @@ export class LatencyMonitor implements LatencyPort {
 
   /** Records the duration of one run of a command (`get`, `config|set`). */
   record(command: Bytes, micros: number): void {
-    if (!this.tracking) return
+    if (!this.isTracking) return
     const row = this.rows.get(command) ?? this.addRow(command)
     const units = Math.min(Math.ceil((micros * 1000 + 1) / FIRST_BUCKET_NANOS), LAST_BUCKET_UNITS)
     this.counts[row + 32 - Math.clz32(units - 1)]! += 1

@@ -63,7 +63,7 @@ export class Acceptor implements Admitter {
 
   private isUnprotected(remote: string | undefined, isUnix: boolean): boolean {
     const { config, host } = this
-    if (isUnix || !config.flag('protected-mode') || !host.acl.defaultUser.noPassword) return false
+    if (isUnix || !config.flag('protected-mode') || !host.acl.defaultUser.needsNoPassword) return false
     return remote === undefined || !isLoopback(remote)
   }
 }

@@ -71,8 +71,8 @@ function flagsOf(session: Session, state: 'blocked' | 'free'): string {
   if (session.tracker !== null) flags += flagsOfTracker(session.tracker)
   if (session.watch?.isBroken === true) flags += 'd'
   if (isUnix(session)) flags += 'U'
-  if (session.noEvict) flags += 'e'
-  if (session.noTouch) flags += 'T'
+  if (session.isEvictionExempt) flags += 'e'
+  if (session.mustNotTouch) flags += 'T'
   return flags === '' ? 'N' : flags
 }
 

@@ -3,7 +3,7 @@
  *
  *   shared    it holds only messages that other clients get as well: they share one text
  *   plain     it holds other replies: joined text and Buffers
- *   gathers   from the first long array of strings on, replies go into regions of the arena
+ *   isGathering   from the first long array of strings on, replies go into regions of the arena
  */
 import type { Socket } from 'node:net'
 import type { Bytes } from '../../base/bytes.ts'
@@ -47,7 +47,7 @@ export class ReplyBuffer implements ReplySink {
   private chunks: Chunks = []
   private chunkBytes = 0
   /** True while text goes into the arena. */
-  gathers = false
+  isGathering = false
   /** Encoded bulk strings that are copied into the arena in one go, without the last line end. */
   private run = ''
   /** Start of this buffer's region at the arena's end; -1 if it has none. */
@@ -112,7 +112,7 @@ export class ReplyBuffer implements ReplySink {
 
   text(part: Bytes): void {
     if (this.isPlain) this.out += part
-    else if (this.gathers) this.put(part)
+    else if (this.isGathering) this.put(part)
     else {
       this.endShared()
       this.out += part
@@ -130,7 +130,7 @@ export class ReplyBuffer implements ReplySink {
   }
 
   private get isEmpty(): boolean {
-    return this.out.length === 0 && this.chunks.length === 0 && !this.gathers
+    return this.out.length === 0 && this.chunks.length === 0 && !this.isGathering
   }
 
   /** Leaves the shared text, since other content follows or it is sent. */
@@ -155,16 +155,16 @@ export class ReplyBuffer implements ReplySink {
 
   /** Switches to the arena, since many strings follow. */
   gather(): void {
-    if (this.gathers) return
+    if (this.isGathering) return
     this.endShared()
-    this.gathers = true
+    this.isGathering = true
     this.isPlain = false
     const { out } = this
     this.out = ''
     if (out.length > 0) this.put(out)
   }
 
-  /** Appends a bulk string while the buffer gathers. */
+  /** Appends a bulk string while the buffer isGathering. */
   bulk(bytes: Bytes): void {
     const { length } = bytes
     if (this.run.length > 0) {
@@ -218,7 +218,7 @@ export class ReplyBuffer implements ReplySink {
     this.out = ''
     this.chunks = []
     this.chunkBytes = 0
-    this.gathers = false
+    this.isGathering = false
     this.isPlain = true
     return chunks
   }

@@ -28,7 +28,7 @@ export { formatDouble }
 /** Receives encoded bytes, in order. */
 export interface ReplySink {
   /** True after `gather`: many strings follow, and they go through `bulk`. */
-  readonly gathers: boolean
+  readonly isGathering: boolean
   gather(): void
   bulk(bytes: Bytes): void
   text(part: Bytes): void
@@ -161,7 +161,7 @@ export function encodedBytesFrom(replies: readonly Reply[], from: number, resp: 
 
 /** Counts the bytes written to it. */
 class CountingSink implements ReplySink {
-  readonly gathers = true
+  readonly isGathering = true
   readonly isFull = false
   readonly isSuspended = false
   bytes = 0
@@ -185,7 +185,7 @@ class CountingSink implements ReplySink {
 
 /** Joins the parts written to it. */
 class TextSink implements ReplySink {
-  readonly gathers = false
+  readonly isGathering = false
   readonly isFull = false
   readonly isSuspended = false
   out = ''
@@ -215,12 +215,12 @@ function encodeAll(head: Bytes, replies: readonly Reply[], resp: 2 | 3, out: Rep
 
 /** Writes an array's elements from an index on, until the sink is full. */
 export function encodeFrom(replies: readonly Reply[], from: number, resp: 2 | 3, out: ReplySink): void {
-  const { gathers } = out
+  const { isGathering } = out
   let bytes = 0
   for (let index = from; index < replies.length; index++) {
     const reply = replies[index] as Reply
     if (typeof reply === 'string') {
-      if (gathers) out.bulk(reply)
+      if (isGathering) out.bulk(reply)
       else out.text(bulk(reply))
       bytes += reply.length + ELEMENT_BYTES
     } else {

@@ -50,8 +50,8 @@ export function accessControl(parts: AccessControlParts): Acl {
   })
   loadUsers(acl, config)
   config.onChange('requirepass', () => {
-    const { passwords, noPassword } = defaultUser(config, acl.environment)
-    Object.assign(acl.defaultUser, { passwords, noPassword })
+    const { passwords, needsNoPassword } = defaultUser(config, acl.environment)
+    Object.assign(acl.defaultUser, { passwords, needsNoPassword })
   })
   for (const key of ['userpass', 'userblacklist'] as const) config.onChange(key, () => followLimitedUser(acl, config))
   config.beforeRewrite(() => config.setByServer('user', ...(acl.environment.file === null ? namedUsers(acl, config) : [])))

@@ -3,13 +3,13 @@ import type { Config } from '../config/config.ts'
 import type { Listener } from '../network/listener.ts'
 
 /**
- * Returns the bound ports; 0 for none. `anyPort`: port 0 asks the system for a port instead of
+ * Returns the bound ports; 0 for none. `mayUseAnyPort`: port 0 asks the system for a port instead of
  * meaning none. Rejects with a line of text for the operator.
  */
 export async function listenAsConfigured(
   listener: Listener,
   config: Config,
-  anyPort: boolean,
+  mayUseAnyPort: boolean,
 ): Promise<{ readonly port: number; readonly tlsPort: number }> {
   const wanted = config.number('port')
   try {
@@ -29,7 +29,7 @@ export async function listenAsConfigured(
         caFile: config.path('tls-ca-cert-file'),
         authClients: config.text('tls-auth-clients'),
       },
-      wanted > 0 || anyPort,
+      wanted > 0 || mayUseAnyPort,
     )
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException

@@ -52,7 +52,7 @@ export class ReplicationFacade implements ReplicationPort {
     return this.options.storage.role === 'replica'
   }
 
-  get passesOn(): boolean {
+  get mustLogMessages(): boolean {
     const { storage, state } = this.options
     if (state.replication === null || this.isReplica || storage.stalled !== null || storage.isDiskLow) return false
     return state.replication.master.hasReplicas && !state.replication.isWritingPaused

@@ -120,7 +120,7 @@ export function replicationGate(config: Config, state: Pick<NodeState, 'replicat
       const { isReplica, link } = started()
       return isReplica && !link.isUp && !config.flag('replica-serve-stale-data')
     },
-    get lacksReplicas() {
+    get isShortOfReplicas() {
       return started().lacksReplicas
     },
     get writableUntilMs() {
@@ -130,7 +130,7 @@ export function replicationGate(config: Config, state: Pick<NodeState, 'replicat
       return started().isUnsettled
     },
     settle: () => started().settle(),
-    get writesPaused() {
+    get isPausingWrites() {
       return started().isWritingPaused
     },
   }

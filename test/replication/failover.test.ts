@@ -51,7 +51,7 @@ function node() {
   return { failover, state, done, answers: (failure: string | null) => answered(failure) }
 }
 
-const any: FailoverRequest = { to: null, force: false, timeoutMs: 0 }
+const any: FailoverRequest = { to: null, isForced: false, timeoutMs: 0 }
 
 test('writes wait, the replica gets everything, the role is handed over, and writes go on once the link is up', () => {
   const { failover, state, done } = node()
@@ -95,15 +95,15 @@ test('FAILOVER waits for the named replica even if another one is ready', () => 
 })
 
 test('without FORCE the end of the time gives up, with it the replica takes over with what it has', () => {
-  for (const force of [false, true]) {
+  for (const isForced of [false, true]) {
     const { failover, state, done } = node()
     state.replicas = [{ ip: '10.0.0.1', port: 1, synced: 10 }]
-    failover.start({ to: { host: '10.0.0.1', port: 1 }, force, timeoutMs: 100 }, 0)
+    failover.start({ to: { host: '10.0.0.1', port: 1 }, isForced, timeoutMs: 100 }, 0)
     failover.advance(99)
     assert.is(failover.state, 'waiting-for-sync')
     failover.advance(100)
-    assert.is(failover.state, force ? 'failover-in-progress' : 'no-failover')
-    assert.is(done.at(-1), force ? 'hand over to 10.0.0.1:1' : 'resume')
+    assert.is(failover.state, isForced ? 'failover-in-progress' : 'no-failover')
+    assert.is(done.at(-1), isForced ? 'hand over to 10.0.0.1:1' : 'resume')
   }
 })
 
@@ -182,11 +182,11 @@ test('a replica that was restarted since it answered is asked again', () => {
 })
 
 test('TIMEOUT covers the answer and the way to the replica, with FORCE, too', () => {
-  for (const force of [false, true]) {
+  for (const isForced of [false, true]) {
     const { failover, state, done } = node()
     state.answer = undefined
     state.replicas = [{ ip: '10.0.0.1', port: 1, synced: 100 }]
-    failover.start({ to: { host: '10.0.0.1', port: 1 }, force, timeoutMs: 100 }, 0)
+    failover.start({ to: { host: '10.0.0.1', port: 1 }, isForced, timeoutMs: 100 }, 0)
     failover.advance(99)
     assert.is(failover.state, 'waiting-for-sync')
     failover.advance(100)
@@ -195,7 +195,7 @@ test('TIMEOUT covers the answer and the way to the replica, with FORCE, too', ()
   }
   const forced = node()
   forced.state.replicas = [{ ip: '10.0.0.1', port: 1, synced: 10 }]
-  forced.failover.start({ to: { host: '10.0.0.1', port: 1 }, force: true, timeoutMs: 100 }, 0)
+  forced.failover.start({ to: { host: '10.0.0.1', port: 1 }, isForced: true, timeoutMs: 100 }, 0)
   forced.failover.advance(100)
   forced.failover.advance(100 + FORCED_MS - 1)
   assert.is(forced.failover.state, 'failover-in-progress')

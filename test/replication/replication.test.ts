@@ -55,9 +55,9 @@ async function node(always = false) {
       runId: id(1),
       attempt: 1,
       version: FORMAT_VERSION,
-      failover: false,
+      isFailover: false,
     })
-    master.trySync(connection, { session, replicationIds: [replicationId], ...end, failover: false })
+    master.trySync(connection, { session, replicationIds: [replicationId], ...end, isFailover: false })
     master.binlogSync(connection, session, end.offset)
     replication.flush()
     connection.take()
@@ -109,7 +109,8 @@ test('WAIT counts replicas that have applied, WAITAOF replicas whose log is dura
   const { offset } = storage.binlog.end
   replication.master.ack(connection, { applied: offset, synced: 0, asked: 0 })
   const owner = {}
-  const wait = (what: 'applied' | 'synced') => replication.wait(owner, { after: offset - 1, local: false, replicas: 1, what, timeoutMs: 0 })
+  const wait = (what: 'applied' | 'synced') =>
+    replication.wait(owner, { after: offset - 1, mustBeDurableHere: false, replicas: 1, what, timeoutMs: 0 })
   assert.is((await wait('applied')).replicas, 1)
   let answered = false
   const waiting = wait('synced').then(({ replicas }) => {
@@ -201,9 +202,9 @@ test('a replica takes over for its master: while the link is up for that process
   let attempt = 0
   const ask = () => {
     const connection = new FakeConnection(++attempt)
-    const request = { ip: '', port: 7001, runId: id(3), attempt, version: FORMAT_VERSION, failover: true }
+    const request = { ip: '', port: 7001, runId: id(3), attempt, version: FORMAT_VERSION, isFailover: true }
     const { session } = replication.master.metaSync(connection, request)
-    return replication.master.trySync(connection, { session, replicationIds: [replicationId], ...end, failover: true })
+    return replication.master.trySync(connection, { session, replicationIds: [replicationId], ...end, isFailover: true })
   }
   assert.throws(ask, /not the master of this node/)
   replication.link.reconnect('the master is restarted, and has another run id')

@@ -7,7 +7,7 @@ const CLIENT = {}
 const OTHER = {}
 
 function condition(changes: Partial<WaitCondition> = {}): WaitCondition {
-  return { after: 100, local: false, replicas: 1, what: 'applied', timeoutMs: 0, ...changes }
+  return { after: 100, mustBeDurableHere: false, replicas: 1, what: 'applied', timeoutMs: 0, ...changes }
 }
 
 /** Returns waiters over figures that a test sets, and the answer that each waiter got. */
@@ -60,7 +60,7 @@ test('when the time is up it is answered with what there is', async () => {
 
 test('the local medium and the replicas both have to have it', async () => {
   const { state, all, answers, wait } = waiters()
-  wait(CLIENT, condition({ local: true }))
+  wait(CLIENT, condition({ mustBeDurableHere: true }))
   state.replicas = 1
   all.check(1)
   await settled()

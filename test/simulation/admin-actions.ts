@@ -55,7 +55,7 @@ export const writeAndWait: Act = (cluster) => {
   const what = chance.pick(['applied', 'synced'] as const)
   const replicas = 1 + chance.integer(nodes.length - 1)
   const lives = livesOf(cluster)
-  const waiting = process.replication?.wait({}, { after, local: false, replicas, what, timeoutMs: 1 + chance.integer(2000) })
+  const waiting = process.replication?.wait({}, { after, mustBeDurableHere: false, replicas, what, timeoutMs: 1 + chance.integer(2000) })
   waiting?.then(
     (result) => {
       node.note(`WAIT of ${after}: ${result.replicas} of ${replicas}, ${what}`)
@@ -128,14 +128,14 @@ export const failover: Act = (cluster) => {
   const node = chance.pick(masters)
   const target = chance.random() < 0.5 ? null : chance.pick(cluster.nodes)
   const to = target === null ? null : { host: target.ip, port: PORT }
-  const force = cluster.settings.roles === 'free' && to !== null && chance.random() < 0.2
-  const timeoutMs = force || chance.random() < 0.7 ? 50 + chance.integer(3000) : 0
+  const isForced = cluster.settings.roles === 'free' && to !== null && chance.random() < 0.2
+  const timeoutMs = isForced || chance.random() < 0.7 ? 50 + chance.integer(3000) : 0
   if (chance.random() < Math.min(0.5, cluster.settings.trouble.crashes)) {
     const other = chance.pick(cluster.nodes)
     other.crashAt(chance.pick(['kill', 'power loss'] as const), chance.integer(12))
   }
-  return ask(node, `FAILOVER to ${target?.name ?? 'any'}${force ? ' FORCE' : ''} TIMEOUT ${timeoutMs}`, ({ replication }) =>
-    replication?.startFailover({ to, force, timeoutMs }),
+  return ask(node, `FAILOVER to ${target?.name ?? 'any'}${isForced ? ' FORCE' : ''} TIMEOUT ${timeoutMs}`, ({ replication }) =>
+    replication?.startFailover({ to, isForced, timeoutMs }),
   )
 }
 

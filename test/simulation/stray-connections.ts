@@ -64,7 +64,7 @@ export class StrayConnections {
     const again = (attempt: number) => {
       last?.close()
       if (attempt > tries || this.isOver) return
-      const words = metaSyncWords({ ip: '', port: PORT, runId, attempt, version: FORMAT_VERSION, failover: false })
+      const words = metaSyncWords({ ip: '', port: PORT, runId, attempt, version: FORMAT_VERSION, isFailover: false })
       const bytes = Buffer.alloc(encodedLength(words))
       writeCommand(words, bytes, 0)
       last = this.dial(ip, to, (socket) => socket.send(bytes))

@@ -112,10 +112,10 @@ test('passwords: kept as hashes, added once, taken away', () => {
   assert.is(hash, '2bb80d537b1da3e38bd30361aa855686bde0eacd7162fef6a25fe97bf527a25b')
   assert.equal(userOf('>secret', `#${hash}`, '>other').passwords, [hash, passwordHash('other')])
   assert.equal(userOf('>secret', '>other', '<secret', `!${passwordHash('other')}`).passwords, [])
-  assert.is(userOf('nopass').noPassword, true)
-  assert.is(userOf('nopass', '>x').noPassword, false)
+  assert.is(userOf('nopass').needsNoPassword, true)
+  assert.is(userOf('nopass', '>x').needsNoPassword, false)
   const reset = userOf('>x', 'nopass', 'resetpass')
-  assert.equal([reset.noPassword, reset.passwords], [false, []])
+  assert.equal([reset.needsNoPassword, reset.passwords], [false, []])
   assert.is(
     refusal('<secret'),
     "Error in ACL SETUSER modifier '<secret': The password you are trying to remove from the user does not exist",

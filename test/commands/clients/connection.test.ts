@@ -127,9 +127,9 @@ test("RESET restores a new connection's state, except for its library", () => {
   assert.instance(reply, SimpleString)
   assert.is(reply.text, 'RESET')
   assert.is(server.clients.monitors.size, 0)
-  const { isAuthenticated, database, resp, name, replyMode, noEvict, noTouch, libraryName } = session
+  const { isAuthenticated, database, resp, name, replyMode, isEvictionExempt, mustNotTouch, libraryName } = session
   assert.equal(
-    { authenticated: isAuthenticated, database, resp, name, replyMode, noEvict, noTouch, libraryName },
+    { authenticated: isAuthenticated, database, resp, name, replyMode, noEvict: isEvictionExempt, noTouch: mustNotTouch, libraryName },
     { authenticated: false, database: 0, resp: 2, name: '', replyMode: 'on', noEvict: false, noTouch: false, libraryName: 'lib' },
   )
 })

@@ -24,7 +24,7 @@ const KEYS = KEY_KINDS.flatMap((kind) => [0, 1, 2, 3].map((number) => `${kind}${
 function listenerOf({ executor }: Harness) {
   const session = new FakeSession(99)
   session.resp = 3
-  executor.tracking.enable(session, { redirect: 0, isBroadcast: true, choice: 'all', noLoop: false }, [])
+  executor.tracking.enable(session, { redirect: 0, isBroadcast: true, choice: 'all', mustSkipOwn: false }, [])
   return {
     /** Returns the keys invalidated since the last call; null for all keys. */
     told(): ReadonlySet<Bytes> | null {

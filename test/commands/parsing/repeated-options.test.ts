@@ -105,7 +105,7 @@ test('tracking remembers the streams that are read, whatever their group is call
   const { run, session, executor } = harness(dataFamilies)
   run('XADD', 'src', '1-1', 'a', 'b')
   session.resp = 3
-  executor.tracking.enable(session, { redirect: 0, isBroadcast: false, choice: 'all', noLoop: false }, [])
+  executor.tracking.enable(session, { redirect: 0, isBroadcast: false, choice: 'all', mustSkipOwn: false }, [])
   run('XREAD', 'COUNT', '1', 'COUNT', '2', 'STREAMS', 'streams', 'src', '0', '0')
   run('XADD', 'streams', '2-1', 'a', 'b')
   run('XADD', 'src', '2-1', 'a', 'b')

@@ -143,7 +143,7 @@ test('what is published is logged while there are replicas, in a transaction as 
   const { client, run, logged, server } = start()
   run('PUBLISH', 'a', 'x')
   assert.equal(logged(), [])
-  server.replication.passesOn = true
+  server.replication.mustLogMessages = true
   run('PUBLISH', 'a', 'x')
   run('SPUBLISH', 'a', 'x')
   run('PUBSUB', 'NUMPAT')

@@ -45,7 +45,7 @@ function bytesOf(reply: Reply, resp: 2 | 3): string {
   encodeReply(reply, resp, {
     text: (part) => (bytes += part),
     chunk: (part) => (bytes += part.latin1Slice()),
-    gathers: false,
+    isGathering: false,
     gather() {},
     bulk() {},
     isFull: false,

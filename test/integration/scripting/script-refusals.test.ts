@@ -53,7 +53,7 @@ test('a script that has begun to write goes on writing when replicas are lacking
     const script = "redis.call('SET', 'a', '1') while redis.call('EXISTS', 'end') == 0 do end return redis.call('SET', 'b', '1')"
     const reply = client.call('EVAL', script, '0')
     await until(() => executor.units.isSuspended, 'the suspension')
-    Object.defineProperty(gates.replication, 'lacksReplicas', { value: true, configurable: true })
+    Object.defineProperty(gates.replication, 'isShortOfReplicas', { value: true, configurable: true })
     gates.refresh()
     keyspace.database(0).set('end', '1')
     assert.is(await reply, 'OK')

@@ -27,7 +27,7 @@ const base: NodeHistory = {
 }
 
 function ask(ids: string[], offset: number, changes: Partial<NodeHistory> = {}, crc = offset): TrySyncReply {
-  return decideTrySync({ ...base, ...changes }, { session: 1, replicationIds: ids, offset, crc, failover: false })
+  return decideTrySync({ ...base, ...changes }, { session: 1, replicationIds: ids, offset, crc, isFailover: false })
 }
 
 const reasonOf = (reply: TrySyncReply) => (reply.type === 'full sync' ? reply.reason : `continue at ${reply.offset}`)
@@ -63,7 +63,7 @@ test('what cannot be continued is a full sync, with the reason', () => {
 test('a replica that has left a history of this node tells where, and that is the reason', () => {
   const { replicationIds, left = [] } = namedHistories({ replicationId: id(9), past: [{ id: id(8), until: 90 }, { id: PAST, until: 70 }] }, 90, ['left']) // biome-ignore format: short
   assert.equal([replicationIds, left], [[id(9), id(8)], [{ id: PAST, until: 70 }]]) // biome-ignore format: short
-  const request = { session: 1, replicationIds, offset: 90, crc: 90, failover: false }
+  const request = { session: 1, replicationIds, offset: 90, crc: 90, isFailover: false }
   const text = `the replica left history ${PAST} at offset 70 and continues to 90 under another id`
   assert.equal(decideTrySync(base, { ...request, left }), { type: 'full sync', reason: 'diverged', text })
   const unknown = { type: 'full sync', reason: 'unknown', text: 'none of its histories is known here' }
@@ -129,7 +129,7 @@ test('two forked logs of equal length with equal last bodies under one id are to
   const request = (position: { offset: number; crc: number }) => ({
     session: 1,
     replicationIds: [here.engine.storage.identity.replicationId],
-    failover: false,
+    isFailover: false,
     ...position,
   })
   const reply = decideTrySync(history, request(there.end))
@@ -148,7 +148,7 @@ test('a disk that cannot be read refuses; it is not taken for another history', 
     if (mode === 'read') throw new Error('EMFILE: too many open files')
     return open(path, mode)
   }
-  const request = { session: 1, replicationIds: [engine.storage.identity.replicationId], failover: false }
+  const request = { session: 1, replicationIds: [engine.storage.identity.replicationId], isFailover: false }
   const history = historyOf(engine.storage, false)
   assert.is(
     refusal(() => decideTrySync(history, { ...request, ...after })),

@@ -47,9 +47,9 @@ test('a replica that hands its role over is let in though this node follows it, 
     bench.master.dropSessions('this node has become a master', 'keep')
   }
   const connection = bench.connect()
-  const { session } = bench.metaSync(connection, { runId: id(50), failover: true })
+  const { session } = bench.metaSync(connection, { runId: id(50), isFailover: true })
   assert.match(
-    refusal(() => bench.master.trySync(connection, { session, replicationIds: [id(77)], ...old.end, failover: true })),
+    refusal(() => bench.master.trySync(connection, { session, replicationIds: [id(77)], ...old.end, isFailover: true })),
     /^ERR FAILOVER/,
   )
   assert.equal(taken, [])
@@ -63,7 +63,7 @@ test('a replica that hands its role over is let in though this node follows it, 
     past: [{ id: old.replicationId, until: old.end.offset }],
   })
   assert.is(other.takeText(), '-BADSESSION this node has become a master\r\n')
-  const request = { session, replicationIds: [old.replicationId], ...old.end, failover: true }
+  const request = { session, replicationIds: [old.replicationId], ...old.end, isFailover: true }
   assert.is(bench.master.trySync(connection, request).type, 'continue', 'its answer was lost: it asks again')
   assert.is(taken.length, 1)
   bench.master.binlogSync(connection, session, old.end.offset)
@@ -80,7 +80,7 @@ test('a refused take-over changes nothing', async () => {
     throw new Error('the disk is full')
   }
   const connection = bench.connect()
-  const { session } = bench.metaSync(connection, { failover: true })
+  const { session } = bench.metaSync(connection, { isFailover: true })
   assert.throws(() => bench.trySync(connection, session, storage.binlog.end, true), /disk is full/)
   assert.is(bench.trySync(connection, session, storage.binlog.end).type, 'continue')
   await bench.close()
@@ -226,7 +226,7 @@ test('what TRYSYNC came to is counted', async () => {
   const connection = bench.connect()
   const { session } = bench.metaSync(connection)
   const ask = (replicationId: string, offset: number) =>
-    bench.master.trySync(connection, { session, replicationIds: [replicationId], offset, crc: 0, failover: false })
+    bench.master.trySync(connection, { session, replicationIds: [replicationId], offset, crc: 0, isFailover: false })
   ask(id(9), 0)
   ask(id(9), 5)
   ask(bench.engine.storage.identity.replicationId, 0)

@@ -56,10 +56,10 @@ test('another format, this node itself and a node that it follows are refused, a
   const refused = (request: Parameters<MasterBench['metaSync']>[1]) => refusal(() => bench.metaSync(connection, request))
   assert.is(refused({ version: 2 }), 'VERSION this master speaks format 1, the replica 2')
   assert.match(refused({ runId: OWN_RUN_ID }), /^CYCLE/)
-  assert.match(refused({ runId: OWN_RUN_ID, failover: true }), /^CYCLE/)
+  assert.match(refused({ runId: OWN_RUN_ID, isFailover: true }), /^CYCLE/)
   assert.match(refused({ runId: id(50) }), /^CYCLE/)
   assert.is(bench.master.hasReplicas, false)
-  assert.equal(bench.metaSync(connection, { runId: id(50), failover: true }).chain, [OWN_RUN_ID], 'it stands above this node no more')
+  assert.equal(bench.metaSync(connection, { runId: id(50), isFailover: true }).chain, [OWN_RUN_ID], 'it stands above this node no more')
   await bench.close()
 })
 

@@ -17,7 +17,7 @@ function registry() {
   const state = { now: 0 }
   const metaSync = (connection: number, runId: string, attempt = 1, port = 7001, ip = '10.0.0.1') =>
     items.metaSync(
-      { ip, port, runId, attempt, version: 1, failover: false },
+      { ip, port, runId, attempt, version: 1, isFailover: false },
       ip,
       { id: connection, address: `10.0.0.1:${connection}` },
       TIMEOUT_MS,

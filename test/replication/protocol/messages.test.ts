@@ -29,10 +29,10 @@ const past = [{ id: B, until: 17 }]
 const parsed = (words: readonly string[]): LinkReply => words.map((word) => Buffer.from(word, 'latin1'))
 
 test('every message survives a round trip', () => {
-  for (const failover of [false, true]) {
-    const metaSync = { ip: failover ? '' : '10.0.0.1', port: 6379, runId: A, attempt: 3, version: 1, failover }
+  for (const isFailover of [false, true]) {
+    const metaSync = { ip: isFailover ? '' : '10.0.0.1', port: 6379, runId: A, attempt: 3, version: 1, isFailover }
     assert.equal(readMetaSync(metaSyncWords(metaSync)), metaSync)
-    const trySync = { session: 5, replicationIds: failover ? [A] : [A, B], offset: 9, crc: 0xab, failover }
+    const trySync = { session: 5, replicationIds: isFailover ? [A] : [A, B], offset: 9, crc: 0xab, isFailover }
     assert.equal(readTrySync(trySyncWords(trySync)), trySync)
     assert.equal(readTrySync(trySyncWords({ ...trySync, left: past })), { ...trySync, left: past })
   }

@@ -23,7 +23,7 @@ async function nodeIn(dir: string): Promise<{ node: Node; statuses: number[] }> 
     config,
     log: createLogger(config),
     clock: systemClock,
-    anyPort: true,
+    mayUseAnyPort: true,
     exit: (status) => statuses.push(status),
   })
   return { node, statuses }

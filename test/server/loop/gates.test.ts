@@ -126,11 +126,11 @@ test('min-replicas-to-write is asked about anew where it may not be met any more
   around.replication = {
     isReplica: false,
     isMasterDown: false,
-    writesPaused: false,
+    isPausingWrites: false,
     writableUntilMs,
     isUnsettled: false,
     settle() {},
-    get lacksReplicas() {
+    get isShortOfReplicas() {
       return nowMs > writableUntilMs
     },
   }
@@ -149,8 +149,8 @@ test('the first write of a master whose role may still change settles it; reads,
   around.replication = {
     isReplica: false,
     isMasterDown: false,
-    writesPaused: false,
-    lacksReplicas: false,
+    isPausingWrites: false,
+    isShortOfReplicas: false,
     writableUntilMs: Number.POSITIVE_INFINITY,
     get isUnsettled() {
       return isUnsettled
@@ -182,8 +182,8 @@ test('the reasons that are present have names: in the order in which they answer
   around.replication = {
     isReplica: true,
     isMasterDown: true,
-    lacksReplicas: true,
-    writesPaused: true,
+    isShortOfReplicas: true,
+    isPausingWrites: true,
     isUnsettled: true,
     writableUntilMs: Number.POSITIVE_INFINITY,
     settle() {},
@@ -213,8 +213,8 @@ test("a request that LevelDB's reopening holds is tried again when that has fail
   around.replication = {
     isReplica: false,
     isMasterDown: false,
-    lacksReplicas: false,
-    writesPaused: false,
+    isShortOfReplicas: false,
+    isPausingWrites: false,
     isUnsettled: true,
     writableUntilMs: Number.POSITIVE_INFINITY,
     settle() {},

@@ -28,7 +28,7 @@ test('flags say what a client is', () => {
   assert.is(flags({ peer: 'replica' }), 'S')
   assert.is(flags({ peer: 'master' }), 'M')
   assert.is(flags({ localAddress: '/tmp/s.sock:0' }), 'U')
-  assert.is(flags({ noEvict: true, noTouch: true }), 'eT')
+  assert.is(flags({ isEvictionExempt: true, mustNotTouch: true }), 'eT')
 })
 
 test('buffers count once in the total, and a clock set back makes no negative age', () => {

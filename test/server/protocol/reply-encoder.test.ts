@@ -31,7 +31,7 @@ function encode(reply: Reply, resp: 2 | 3): Bytes {
   encodeReply(reply, resp, {
     text,
     chunk: (buffer) => text(buffer.latin1Slice()),
-    gathers: false,
+    isGathering: false,
     gather() {},
     bulk() {},
     isFull: false,

@@ -114,7 +114,7 @@ class FakeStorage implements StoragePort {
 /** Answers OK to every call and records it. */
 class FakeReplication implements ReplicationPort {
   isReplica = false
-  passesOn = false
+  mustLogMessages = false
   /** The name and arguments of each call. */
   readonly calls: (readonly unknown[])[] = []
   /** An error that the next call throws. */

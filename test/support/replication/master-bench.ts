@@ -149,15 +149,15 @@ export class MasterBench {
       runId: id(1),
       attempt: 1,
       version: FORMAT_VERSION,
-      failover: false,
+      isFailover: false,
       ...request,
     })
   }
 
   /** Sends TRYSYNC with the ids that this node knows for itself. */
-  trySync(connection: FakeConnection, session: number, position: BinlogPosition, failover = false): TrySyncReply {
+  trySync(connection: FakeConnection, session: number, position: BinlogPosition, isFailover = false): TrySyncReply {
     const { replicationId } = this.engine.storage.identity
-    return this.master.trySync(connection, { session, replicationIds: [replicationId], ...position, failover })
+    return this.master.trySync(connection, { session, replicationIds: [replicationId], ...position, isFailover })
   }
 
   /** A replica that is online from a position on, by default from the binlog's end. */

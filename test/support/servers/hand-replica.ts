@@ -52,7 +52,7 @@ export class HandReplica {
   /** Its first request; each call counts as a later attempt. */
   introduction(changes: Partial<MetaSyncRequest> = {}): MetaSyncRequest {
     const attempt = changes.attempt ?? ++this.attempt
-    return { ip: '', port: this.port, runId: this.runId, version: FORMAT_VERSION, failover: false, ...changes, attempt }
+    return { ip: '', port: this.port, runId: this.runId, version: FORMAT_VERSION, isFailover: false, ...changes, attempt }
   }
 
   /** Opens a connection up to a session. */
@@ -104,7 +104,7 @@ export class HandLink {
 
   sayTrySync(changes: Partial<TrySyncRequest> = {}): Promise<WireReply> {
     const id = this.meta?.replicationId ?? anyId()
-    return this.call(...trySyncWords({ session: this.session, replicationIds: [id], ...START, failover: false, ...changes }))
+    return this.call(...trySyncWords({ session: this.session, replicationIds: [id], ...START, isFailover: false, ...changes }))
   }
 
   /** By default asks for the master's history from its beginning. Throws if it is refused. */

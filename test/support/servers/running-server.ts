@@ -222,7 +222,7 @@ export class RunningServer {
     const add = (line: string) => {
       text += line
     }
-    const status = await runCheck(this.directory, { output: { out: add, error: add }, bar: false })
+    const status = await runCheck(this.directory, { output: { out: add, error: add }, hasProgressBar: false })
     assert.is(status, 0, `the data directory is not clean:\n${text}`)
   }
 
