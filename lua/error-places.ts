@@ -54,12 +54,12 @@ export class ErrorPlaces {
     const { api, bytes } = this.module
     if (api.lua_getstack(thread, level, this.record) === 0) return null
     api.lua_getinfo(thread, this.question, this.record)
-    const source = this.text(bytes.readUInt32LE(this.record + SOURCE_AT))
-    if (source === SANDBOX || source === TAIL_CALL || this.text(bytes.readUInt32LE(this.record + WHAT_AT)) === 'C') return 'elsewhere'
+    const source = this.readText(bytes.readUInt32LE(this.record + SOURCE_AT))
+    if (source === SANDBOX || source === TAIL_CALL || this.readText(bytes.readUInt32LE(this.record + WHAT_AT)) === 'C') return 'elsewhere'
     return { source, line: bytes.readInt32LE(this.record + LINE_AT) }
   }
 
-  private text(pointer: number): Bytes {
+  private readText(pointer: number): Bytes {
     const { bytes } = this.module
     return bytes.latin1Slice(pointer, bytes.indexOf(0, pointer))
   }

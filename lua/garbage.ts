@@ -39,7 +39,7 @@ export class Garbage {
   }
 
   /** Notes that a function begins to run. */
-  begin(): void {
+  beginCycle(): void {
     this.kept.running = 0
   }
 

@@ -80,7 +80,7 @@ function isReplaced(args: LuaStack, index: number, directive: Directive): boolea
   const isSigned = conversion === 'd' || conversion === 'i'
   const base = BASES[conversion]
   if ((!isSigned && base === undefined && conversion !== 'c') || !isNumeric(args, index)) return false
-  const value = args.number(index)
+  const value = args.toNumber(index)
   if (value < INT_LIMIT && value >= (base === undefined ? -INT_LIMIT : 0)) return false
   if (conversion === 'c')
     put(args, index, 0) // C converts it to the least `int`, whose low byte is zero

@@ -128,7 +128,7 @@ function repeat(args: LuaStack, native: NativeFunction): number {
       args.pushString('')
       return 1
     }
-    const count = Math.trunc(args.number(2))
+    const count = Math.trunc(args.toNumber(2))
     if (length * count > args.module.limitBytes) raiseOutOfMemory(args)
     if (length * count > MAX_NATIVE_REP_BYTES) {
       args.pushRepeated(1, count)
@@ -167,7 +167,7 @@ function decimalNumber(stack: LuaStack, state: number, native: NativeFunction): 
 function basedNumber(args: LuaStack, native: NativeFunction): number {
   const { api, state } = args
   convertArgument(api, state, 2, toInt)
-  const base = Math.trunc(args.number(2))
+  const base = Math.trunc(args.toNumber(2))
   if (base === 10 || base < 2 || base > 36 || !isNumeric(args, 2) || api.lua_isstring(state, 1) === 0) return native(state)
   args.push(readUnsigned(args.string(1) as Bytes, base))
   return 1
@@ -181,7 +181,7 @@ function insert(args: LuaStack, native: NativeFunction): number {
   const { api, state } = args
   if (args.top !== 3 || !args.isTable(1) || !isNumeric(args, 2)) return native(state)
   convertArgument(api, state, 2, toInt)
-  const position = Math.trunc(args.number(2))
+  const position = Math.trunc(args.toNumber(2))
   if (position > -MAX_SHIFTED_BELOW) {
     args.module.charge(Math.max(0, args.length(1) - position) * ELEMENT_BYTES)
     return native(state)
@@ -206,7 +206,7 @@ function integerKeys(args: LuaStack, least: number, greatest: number): number[] 
   args.push(null)
   while (args.next(1)) {
     args.pop()
-    const key = args.isNumber(-1) ? args.number(-1) : Number.NaN
+    const key = args.isNumber(-1) ? args.toNumber(-1) : Number.NaN
     if (Number.isInteger(key) && key >= least && key <= greatest) keys.push(key)
   }
   return keys.sort((a, b) => b - a)

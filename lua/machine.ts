@@ -140,7 +140,7 @@ export class LuaMachine {
   }
 
   /** Keeps a string in the machine for `pushKept`, which is cheaper than pushing the string. */
-  keep(text: Bytes): number {
+  keepText(text: Bytes): number {
     this.stack.pushString(text)
     return this.stack.api.luaL_ref(this.stack.state, LUA_REGISTRY)
   }
@@ -177,7 +177,7 @@ export class LuaMachine {
     this.sliceEndMs = options.nowMs() + this.firstSliceMs
     this.stopReason = null
     this.isYielding = false
-    this.garbage.begin()
+    this.garbage.beginCycle()
     try {
       stack.on(this.thread)
       stack.rawGetAt(LUA_REGISTRY, reference)
@@ -340,8 +340,8 @@ export class LuaMachine {
     return [
       ['resumer', (stack) => this.hook.pushResumer(stack)],
       ['sortKind', pushSortKind],
-      ['suspended', (stack) => this.answer(stack, this.isSuspended(stack.state))],
-      ['mayYield', (stack) => this.answer(stack, this.mayYield(stack.state))],
+      ['suspended', (stack) => this.pushAnswer(stack, this.isSuspended(stack.state))],
+      ['mayYield', (stack) => this.pushAnswer(stack, this.mayYield(stack.state))],
       [
         'goOn',
         (stack) => {
@@ -373,7 +373,7 @@ export class LuaMachine {
     return this.isYielding
   }
 
-  private answer(stack: LuaStack, value: boolean): number {
+  private pushAnswer(stack: LuaStack, value: boolean): number {
     stack.push(value)
     return 1
   }
@@ -385,7 +385,7 @@ export class LuaMachine {
       '@probe',
     )
     if (typeof reference === 'string') throw new Error(reference)
-    this.stack.pushFunction(this.hostFunction((stack) => this.answer(stack, this.mayYield(stack.state))))
+    this.stack.pushFunction(this.hostFunction((stack) => this.pushAnswer(stack, this.mayYield(stack.state))))
     this.setGlobal('probe')
     const state = this.start(reference)
     const isRight = state === 'done' && this.stack.boolean(1) && !this.stack.boolean(2)

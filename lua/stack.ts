@@ -120,7 +120,7 @@ export class LuaStack {
   }
 
   /** Returns a number, or the number that a string contains. Returns 0 for others. */
-  number(index: number): number {
+  toNumber(index: number): number {
     return this.api.lua_tonumber(this.state, index)
   }
 

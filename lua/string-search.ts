@@ -109,14 +109,14 @@ class LastIteration {
   private last: Iteration | null = null
 
   of(stack: LuaStack): Iteration {
-    const number = stack.number(NUMBER)
+    const number = stack.toNumber(NUMBER)
     if (this.last?.number !== number) {
       this.last = { number, subject: stack.string(FIRST_UPVALUE) as Bytes, pattern: upToZero(stack.string(FIRST_UPVALUE - 1) as Bytes) }
     }
     return this.last as Iteration
   }
 
-  forget(): void {
+  clear(): void {
     this.last = null
   }
 }
@@ -130,14 +130,14 @@ const following = (last: LastIteration) =>
     const { api, state } = stack
     const { subject, pattern } = last.of(stack)
     const matcher = match(subject, pattern)
-    for (let start = stack.number(FIRST_UPVALUE - 2); start <= subject.length; start++) {
+    for (let start = stack.toNumber(FIRST_UPVALUE - 2); start <= subject.length; start++) {
       const end = matcher.matchAt(start, 0)
       if (end < 0) continue
       stack.push(end === start ? end + 1 : end)
       api.lua_replace(state, FIRST_UPVALUE - 2)
       return pushCaptures(stack, matcher, start, end, subject, 'whole')
     }
-    last.forget()
+    last.clear()
     stack.push(null)
     return 1
   })

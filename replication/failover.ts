@@ -29,7 +29,7 @@ export interface FailoverRequest {
 export interface FailoverHost {
   readonly log: Log
   /** End offset of the binlog. The offset stands still while writes are paused. */
-  end(): number
+  binlogEnd(): number
   online(): readonly ReplicaView[]
   askForAcks(): void
   /**
@@ -121,7 +121,7 @@ export class Failover {
     const candidates = host.online().filter((replica) => isTarget(replica, request) && !this.unreachable.has(replica.runId))
     // The data must be durable there. Else a crash of the replica during the promotion loses
     // writes.
-    const replica = candidates.find(({ synced }) => synced >= host.end())
+    const replica = candidates.find(({ synced }) => synced >= host.binlogEnd())
     if (replica !== undefined && this.hasAnswered(replica)) this.handOver(replica.ip, replica.port)
     else if (nowMs >= current.deadlineMs) this.onTimeout(request, nowMs)
     else {

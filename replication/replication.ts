@@ -79,7 +79,7 @@ export class Replication {
     this.waiters = new Waiters((condition) => this.measure(condition))
     this.failover = new Failover({
       log,
-      end: () => storage.binlog.end.offset,
+      binlogEnd: () => storage.binlog.end.offset,
       online: () => this.master.online(),
       askForAcks: () => this.master.askForAcks(),
       pauseWrites: () => this.pauseWrites('failover', true),

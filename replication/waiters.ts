@@ -51,7 +51,7 @@ export class Waiters {
     return this.waiting.some(({ condition }) => condition.mustBeDurableHere)
   }
 
-  /** Resolves at once if the condition holds. `owner` is the client, for `forget` and `end`. */
+  /** Resolves at once if the condition holds. `owner` is the client, for `forget` and `unblock`. */
   wait(owner: object, condition: WaitCondition, nowMs: number): Promise<WaitResult> {
     const result = this.measure(condition)
     if (isMet(condition, result)) return Promise.resolve(result)
@@ -81,7 +81,7 @@ export class Waiters {
    * CLIENT UNBLOCK: replies with the present counts, or with an error. Returns true if the client
    * was waiting.
    */
-  end(owner: object, error: Error | null): boolean {
+  unblock(owner: object, error: Error | null): boolean {
     const before = this.waiting.length
     this.release((waiter) => {
       if (waiter.owner !== owner) return false

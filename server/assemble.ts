@@ -59,7 +59,7 @@ export interface Foundations {
 }
 
 /** The parts of a server. */
-export interface Parts extends Omit<Foundations, 'exit'> {
+export interface NodeParts extends Omit<Foundations, 'exit'> {
   readonly state: NodeState
   readonly statistics: Statistics
   readonly latency: LatencyMonitor
@@ -82,15 +82,15 @@ export interface Parts extends Omit<Foundations, 'exit'> {
  * The objects that parts may reach through the forward reference: all parts, and the node's life
  * cycle.
  */
-export interface Later extends Parts {
+export interface Later extends NodeParts {
   readonly life: LifeCycle
 }
 
 /** The parts that clients and their connections are built on. */
-type Core = Omit<Parts, keyof Outside>
-type Outside = Pick<Parts, 'clients' | 'storagePort' | 'replicationPort' | 'acceptor' | 'listener' | 'blockedTimer' | 'cron'>
+type Core = Omit<NodeParts, keyof Outside>
+type Outside = Pick<NodeParts, 'clients' | 'storagePort' | 'replicationPort' | 'acceptor' | 'listener' | 'blockedTimer' | 'cron'>
 
-export function assemble(foundations: Foundations, later: Forward<Later>): Parts {
+export function assemble(foundations: Foundations, later: Forward<Later>): NodeParts {
   const core = assembleCore(foundations, later)
   const outside = assembleOutside(core, later)
   followSettings(core)
@@ -176,15 +176,15 @@ function assembleOutside(core: Core, later: Forward<Later>): Outside {
 
 /** Applies the settings of parts that do not know the configuration, now and after each change. */
 function followSettings({ config, storage, executor, turn, keyEvents }: Core): void {
-  config.follow('appendfsync', (policy) => {
+  config.observe('appendfsync', (policy) => {
     turn.mustWaitForSync = policy === 'always'
   })
   followStorageSettings(config, storage)
-  config.follow('notify-keyspace-events', (letters) => keyEvents.configure(letters))
-  config.follow('tracking-table-max-keys', (keys) => executor.tracking.table.setLimit(keys))
+  config.observe('notify-keyspace-events', (letters) => keyEvents.configure(letters))
+  config.observe('tracking-table-max-keys', (keys) => executor.tracking.table.setLimit(keys))
 }
 
-function infoSource(parts: Parts): InfoSource {
+function infoSource(parts: NodeParts): InfoSource {
   const { state, executor, acceptor, storagePort } = parts
   const { runId, startedAtMs, startedMs, port, tlsPort, recoveredKeys, replication } = state
   const { blockedClients, tracking } = executor

@@ -11,7 +11,7 @@ import { HAYPILE_VERSION } from '../commands/contract/version.ts'
 import { families } from '../commands/families.ts'
 import { KeyEventPublisher } from '../commands/pubsub/key-event-publisher.ts'
 import { PubSub } from '../commands/pubsub/pub-sub.ts'
-import { assemble, type Later, type Parts } from './assemble.ts'
+import { assemble, type Later, type NodeParts } from './assemble.ts'
 import type { Config } from './config/config.ts'
 import type { Logger } from './logging/log.ts'
 import { Drain } from './loop/drain.ts'
@@ -42,12 +42,12 @@ const random = Math.random
 
 /** A server from its start to its shutdown. */
 export class Node implements LifeCycle {
-  readonly parts: Parts
+  readonly parts: NodeParts
   private readonly exit: (status: number) => void
   private readonly drain: Drain
   private closing: Promise<boolean> | null = null
 
-  private constructor(parts: Parts, exit: (status: number) => void) {
+  private constructor(parts: NodeParts, exit: (status: number) => void) {
     this.parts = parts
     this.exit = exit
     this.drain = new Drain(parts)
@@ -191,7 +191,7 @@ export class Node implements LifeCycle {
     await state.replication?.close()
     if (turn.mustWaitForSync && storage.stalled === null) await storage.binlog.syncTo(storage.binlog.end.offset)
     await storage.close(save)
-    await Promise.all([...clients.connections.values()].map((client) => client.end()))
+    await Promise.all([...clients.connections.values()].map((client) => client.closeWhenSent()))
     log.info({ offset: storage.binlog.end.offset, keys: storage.keyspace.keyCount }, 'haypile closed')
     return true
   }

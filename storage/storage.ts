@@ -256,7 +256,7 @@ export class Storage {
   /** Makes this node a replica. REQUIRES: the open group is in the binlog. */
   becomeReplica(master: MasterAddress): void {
     this.mustBeCommitted()
-    this.nodeRole.follow(this.binlog, master)
+    this.nodeRole.setMaster(this.binlog, master)
   }
 
   /** Makes this node a master, of a history that others may continue up to here. */

@@ -169,7 +169,7 @@ export class Acl implements AclPort {
   }
 
   /** Binds a new session to the default user, who may have to authenticate first. */
-  begin(session: Session): void {
+  beginSession(session: Session): void {
     session.user = this.defaultUser
     session.isAuthenticated = this.isOpen
   }

@@ -182,7 +182,7 @@ const reset = command({
     session.replyMode = 'on'
     session.isEvictionExempt = false
     session.mustNotTouch = false
-    server.acl.begin(session)
+    server.acl.beginSession(session)
     return new SimpleString('RESET')
   },
 })

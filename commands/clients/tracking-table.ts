@@ -76,7 +76,7 @@ export class TrackingTable {
     if (tracked === undefined) return null
     this.remove(tracked)
     const readers = readersOf(tracked)
-    for (const reader of readers) this.drop(reader)
+    for (const reader of readers) this.dropItemOf(reader)
     return readers
   }
 
@@ -99,7 +99,7 @@ export class TrackingTable {
     this.goneItems = 0
   }
 
-  private drop(reader: SessionTracker): void {
+  private dropItemOf(reader: SessionTracker): void {
     this.items--
     reader.itemCount--
     if (reader.isOver) this.goneItems--
@@ -120,7 +120,7 @@ export class TrackingTable {
     const readers = readersOf(tracked)
     const left = readers.filter((reader) => !reader.isOver)
     if (left.length === readers.length) return
-    for (const reader of readers) if (reader.isOver) this.drop(reader)
+    for (const reader of readers) if (reader.isOver) this.dropItemOf(reader)
     if (left.length === 0) this.remove(tracked)
     else tracked.readers = left.length === 1 ? (left[0] as SessionTracker) : new Set(left)
   }

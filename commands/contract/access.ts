@@ -60,7 +60,7 @@ export interface AclPort {
    */
   authenticate(context: Context, word: Bytes, credentials: Credentials): void
   /** Binds a new session to the default user, who may have to authenticate first. */
-  begin(session: Session): void
+  beginSession(session: Session): void
   /**
    * Returns why a session's user may not run a request, without NOPERM; null if it may. Counts and
    * logs a refusal.

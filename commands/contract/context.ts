@@ -63,7 +63,7 @@ export class Context {
   }
 
   /** Prepares the context for the next command. */
-  begin(session: Session, db: Database): void {
+  prepare(session: Session, db: Database): void {
     this.session = session
     this.db = db
     this.effects = null

@@ -265,7 +265,7 @@ export interface ReplicationPort {
   /** Returns how far local and remote copies are now. Throws ClientError. */
   reached(session: Session, target: WaitTarget): WaitReached
   /** METASYNC ASK, which changes nothing. */
-  answer(inquiry: MetaSyncRequest): MetaSyncReply
+  answerInquiry(inquiry: MetaSyncRequest): MetaSyncReply
   /** METASYNC: from now on the session is a replica's. */
   metaSync(session: Session, request: MetaSyncRequest): MetaSyncReply
   /** The requests of a replica. REQUIRES: METASYNC has made the session a replica's. */

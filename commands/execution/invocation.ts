@@ -63,7 +63,7 @@ export class Invocation {
     const { command } = runtime
     const before = keyspace.changes
     keyspace.isUseCounted = !client.mustNotTouch
-    context.begin(client, keyspace.database(client.database))
+    context.prepare(client, keyspace.database(client.database))
     context.mayChange = this.gating.gated === 'none'
     const { index } = context.db
     let reply: Reply

@@ -14,7 +14,7 @@ export function replay(
   if (isUnitMark(args)) return // a group is replayed whole, so it needs no marks
   const run = runtimes.resolve(args)?.command.run
   if (run === undefined) throw new Error(`the binlog holds a command that is unknown or cannot be replayed: ${args[0]}`)
-  context.begin(client, keyspace.database(client.database))
+  context.prepare(client, keyspace.database(client.database))
   context.mayBlock = false
   context.mayChange = true
   const before = keyspace.changes

@@ -32,7 +32,7 @@ export class Walks {
     const { clock, group, groupStart, hooks, keyspace, recorder, server, tracking } = this.shared
     const { runtime, client, args } = request
     const context = new Context(keyspace, server)
-    context.begin(client, keyspace.database(client.database))
+    context.prepare(client, keyspace.database(client.database))
     context.mayBlock = true
     const started = clock.monotonicMs()
     const before = keyspace.changes

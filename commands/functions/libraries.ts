@@ -129,7 +129,7 @@ export class FunctionLibraries implements FunctionsPort {
   delete(name: Bytes): void {
     this.refresh()
     if (!this.stored.delete(name)) throw clientError('ERR Library not found')
-    this.forget(name)
+    this.removeByName(name)
     this.revision = this.stored.revision
   }
 
@@ -166,7 +166,7 @@ export class FunctionLibraries implements FunctionsPort {
     }
     if (policy === 'flush') {
       this.stored.clear()
-      for (const name of [...this.byName.keys()]) this.forget(name)
+      for (const name of [...this.byName.keys()]) this.removeByName(name)
     }
     this.store([...libraries.values()])
   }
@@ -190,7 +190,7 @@ export class FunctionLibraries implements FunctionsPort {
 
   private store(libraries: readonly Library[]): void {
     // Forgets all replaced libraries first, because a function may move from one to another.
-    for (const { name } of libraries) this.forget(name)
+    for (const { name } of libraries) this.removeByName(name)
     for (const library of libraries) {
       this.stored.set(library.name, library.code)
       this.unusable.delete(library.name)
@@ -204,7 +204,7 @@ export class FunctionLibraries implements FunctionsPort {
     for (const registered of library.functions) this.functions.set(lowerCase(registered.name), { library, function: registered })
   }
 
-  private forget(name: Bytes): void {
+  private removeByName(name: Bytes): void {
     const library = this.byName.get(name)
     if (library === undefined) return
     this.byName.delete(name)
@@ -226,7 +226,7 @@ export class FunctionLibraries implements FunctionsPort {
       this.functions.clear()
       this.losses = this.engine.losses
     } else if (this.revision === this.stored.revision) return
-    for (const { name, code } of [...this.byName.values()]) if (this.stored.get(name) !== code) this.forget(name)
+    for (const { name, code } of [...this.byName.values()]) if (this.stored.get(name) !== code) this.removeByName(name)
     for (const [name, code] of this.stored.entries()) {
       if (this.byName.has(name) || this.unusable.get(name) === code) continue
       try {

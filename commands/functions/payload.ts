@@ -52,7 +52,7 @@ export function readPayload(payload: Bytes): Bytes[] {
   )
     throw clientError('ERR DUMP payload version or checksum are wrong')
   const codes: Bytes[] = []
-  const reader = new Reader(buffer.subarray(0, end))
+  const reader = new PayloadReader(buffer.subarray(0, end))
   while (!reader.isAtEnd) {
     const type = reader.byte()
     if (type === LIBRARY_BEFORE_7) throw clientError('ERR Pre-GA function format not supported')
@@ -73,7 +73,7 @@ function writtenLength(length: number): Buffer {
 
 const damaged = () => clientError('ERR Failed loading library payload')
 
-class Reader {
+class PayloadReader {
   private readonly buffer: Buffer
   private at = 0
 
@@ -86,21 +86,21 @@ class Reader {
   }
 
   byte(): number {
-    return this.take(1)[0] as number
+    return this.readBytes(1)[0] as number
   }
 
   string(): Bytes {
     const first = this.buffer[this.at] ?? 0
-    if (first >> 6 !== SPECIAL) return this.take(this.length()).latin1Slice()
+    if (first >> 6 !== SPECIAL) return this.readBytes(this.length()).latin1Slice()
     this.at++
     const form = first & 0x3f
-    if (form < COMPRESSED) return String(this.take(1 << form).readIntLE(0, 1 << form))
+    if (form < COMPRESSED) return String(this.readBytes(1 << form).readIntLE(0, 1 << form))
     if (form !== COMPRESSED) throw damaged()
     const compressedLength = this.length()
     const length = this.length()
     // LZF expands three bytes to at most 264.
     if (length > MAX_BYTES_LENGTH || length > compressedLength * 88) throw damaged()
-    const content = lzfDecompressed(this.take(compressedLength), length)
+    const content = lzfDecompressed(this.readBytes(compressedLength), length)
     if (content === null) throw damaged()
     return content.latin1Slice()
   }
@@ -109,12 +109,12 @@ class Reader {
     const first = this.byte()
     if (first >> 6 === SIX_BITS) return first & 0x3f
     if (first >> 6 === FOURTEEN_BITS) return ((first & 0x3f) << 8) | this.byte()
-    if (first === LENGTH_32) return this.take(4).readUInt32BE()
-    if (first === LENGTH_64) return Number(this.take(8).readBigUInt64BE())
+    if (first === LENGTH_32) return this.readBytes(4).readUInt32BE()
+    if (first === LENGTH_64) return Number(this.readBytes(8).readBigUInt64BE())
     throw damaged()
   }
 
-  private take(count: number): Buffer {
+  private readBytes(count: number): Buffer {
     const end = this.at + count
     if (end > this.buffer.length) throw damaged()
     const taken = this.buffer.subarray(this.at, end)

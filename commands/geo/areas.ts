@@ -20,10 +20,10 @@ export type Size =
   | { readonly kind: 'circle'; readonly radius: number }
   | { readonly kind: 'box'; readonly width: number; readonly height: number }
 
-export type Shape = Size & { readonly center: Position }
+export type AreaShape = Size & { readonly center: Position }
 
 /** The distance in meters from the shape's center to a position; -1 outside the shape. */
-export function distanceWithin(shape: Shape, position: Position): number {
+export function distanceWithin(shape: AreaShape, position: Position): number {
   const { center } = shape
   if (shape.kind === 'circle') {
     const distance = distanceOf(center, position)
@@ -51,7 +51,7 @@ function stepFor(radius: number, latitude: number): number {
 }
 
 /** The bounding box of a shape. */
-function boundsOf(shape: Shape): Area {
+function boundsOf(shape: AreaShape): Area {
   const { longitude, latitude } = shape.center
   const width = shape.kind === 'circle' ? shape.radius : shape.width / 2
   const height = degreesOf(shape.kind === 'circle' ? shape.radius : shape.height / 2)
@@ -64,7 +64,7 @@ function boundsOf(shape: Shape): Area {
   }
 }
 
-function radiusOf(shape: Shape): number {
+function radiusOf(shape: AreaShape): number {
   return shape.kind === 'circle' ? shape.radius : Math.sqrt((shape.width / 2) ** 2 + (shape.height / 2) ** 2)
 }
 
@@ -105,7 +105,7 @@ const NEIGHBOURS: readonly (readonly [east: number, north: number])[] = [
 ]
 
 /** Returns the cells that contain all positions of a shape. */
-export function cellsCovering(shape: Shape): readonly Cell[] {
+export function cellsCovering(shape: AreaShape): readonly Cell[] {
   const bounds = boundsOf(shape)
   const step = stepFor(radiusOf(shape), shape.center.latitude)
   let center = cellOf(shape.center, step)

@@ -4,13 +4,13 @@ import type { SortedSet } from '../../storage/values/sorted-set.ts'
 import type { Args } from '../contract/command.ts'
 import { clientError, notAResultCount, syntaxError } from '../contract/errors.ts'
 import { Options, requireFloat, requireInteger } from '../parsing/args.ts'
-import type { Shape, Size } from './areas.ts'
+import type { AreaShape, Size } from './areas.ts'
 import { type Position, positionOf } from './geohash.ts'
 import { requirePosition, requireUnit } from './words.ts'
 
 export interface GeoSearch {
   /** Null if there is nothing to search. */
-  shape: Shape | null
+  shape: AreaShape | null
   /** The unit of the distances in the request and the reply, in meters. */
   unit: number
   order: 'asc' | 'desc' | null

@@ -23,10 +23,10 @@ const whole = {
   tips: ['nondeterministic_output_order'],
 } as const
 
-type Part = 'fields' | 'values' | 'both'
+type HashPart = 'fields' | 'values' | 'both'
 
 /** The live fields in order, each followed by its value for `both`. */
-function listed(hash: Hash | undefined, part: Part): Bytes[] {
+function listed(hash: Hash | undefined, part: HashPart): Bytes[] {
   const list: Bytes[] = []
   if (hash === undefined) return list
   for (const cursor = hash.fields.cursor(0); cursor.next(); ) {

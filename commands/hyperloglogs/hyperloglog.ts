@@ -128,7 +128,7 @@ function countOne(context: Context, key: Bytes): Reply {
   const counted = cardinalityOf(sketch)
   if (counted === null) throw corrupt()
   if (context.mayChange) {
-    sketch.keep(counted)
+    sketch.keepCardinality(counted)
     storeSketch(context.db, key, entry, sketch)
     context.effect('PFCOUNT', key)
   }

@@ -48,17 +48,17 @@ interface Parser {
 }
 
 interface GroupNode {
-  readonly alternatives: readonly (readonly Node[])[]
+  readonly alternatives: readonly (readonly SyntaxNode[])[]
   readonly isOptional: boolean
 }
 
 /** A word, a group, or a repetition. */
-type Node = string | GroupNode | { readonly repeated: readonly Node[] }
+type SyntaxNode = string | GroupNode | { readonly repeated: readonly SyntaxNode[] }
 
 /** Reads up to a closing bracket; `repeats` is true if three dots precede it. */
-function parseAlternatives(parser: Parser, close: string): { alternatives: Node[][]; repeats: boolean } {
-  let current: Node[] = []
-  let alternatives: Node[][] = [current]
+function parseAlternatives(parser: Parser, close: string): { alternatives: SyntaxNode[][]; repeats: boolean } {
+  let current: SyntaxNode[] = []
+  let alternatives: SyntaxNode[][] = [current]
   let repeats = false
   while (parser.at < parser.words.length) {
     const word = parser.words[parser.at++]!
@@ -83,7 +83,7 @@ function parseAlternatives(parser: Parser, close: string): { alternatives: Node[
 }
 
 /** Turns the end of a sequence into a repetition, if it equals the repeated items. */
-function repeatTail(sequence: Node[], repeated: readonly Node[]): void {
+function repeatTail(sequence: SyntaxNode[], repeated: readonly SyntaxNode[]): void {
   if (same(sequence.slice(-repeated.length), repeated)) sequence.splice(-repeated.length, repeated.length, { repeated })
   else sequence.push({ alternatives: [[{ repeated }]], isOptional: true })
 }
@@ -101,7 +101,7 @@ class Builder {
     this.command = command
   }
 
-  sequence(nodes: readonly Node[]): ArgumentDoc[] {
+  sequence(nodes: readonly SyntaxNode[]): ArgumentDoc[] {
     const documents: ArgumentDoc[] = []
     for (let i = 0; i < nodes.length; ) {
       const node = nodes[i++]!
@@ -123,7 +123,7 @@ class Builder {
     return group.isOptional ? { ...document, optional: true } : document
   }
 
-  private single(node: Node): ArgumentDoc {
+  private single(node: SyntaxNode): ArgumentDoc {
     if (typeof node === 'string') return this.placeholder(node)
     if ('alternatives' in node) return this.group(node)
     const parts = this.sequence(node.repeated)
@@ -132,7 +132,7 @@ class Builder {
     return { ...parts[0]!, multiple: true, ...(startsWithToken ? { multipleToken: true as const } : {}) }
   }
 
-  private withToken(token: string, nodes: readonly Node[]): ArgumentDoc {
+  private withToken(token: string, nodes: readonly SyntaxNode[]): ArgumentDoc {
     if (nodes.length === 0 && capitalPlaceholders.has(token)) return this.placeholder(token)
     if (nodes.length === 0) return { name: tokenName(token), type: 'pure-token', token }
     const parts = this.sequence(nodes)
@@ -156,11 +156,11 @@ class Builder {
   }
 }
 
-function isPlaceholder(node: Node): boolean {
+function isPlaceholder(node: SyntaxNode): boolean {
   if (typeof node === 'string') return !isTokenWord(node)
   return 'repeated' in node && node.repeated.length === 1 && typeof node.repeated[0] === 'string'
 }
 
-function isChoice(node: Node | undefined): boolean {
+function isChoice(node: SyntaxNode | undefined): boolean {
   return typeof node === 'object' && 'alternatives' in node && !node.isOptional && node.alternatives.length > 1
 }

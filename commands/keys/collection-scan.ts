@@ -33,7 +33,7 @@ export interface CollectionScan<T extends Collection> {
   readonly withoutValue?: ElementReply<T>
 }
 
-interface ScanOptions<T extends Collection> {
+interface CollectionScanOptions<T extends Collection> {
   readonly pattern: Bytes | null
   readonly count: number
   readonly element: ElementReply<T>
@@ -52,7 +52,7 @@ export function scanCollection<T extends Collection>(context: Context, args: Arg
   return isInOnePiece(value) ? walkWhole(value, options) : walkOn(context, args[1], cursor, value, options)
 }
 
-function scanOptions<T extends Collection>(args: Args, scan: CollectionScan<T>): ScanOptions<T> {
+function scanOptions<T extends Collection>(args: Args, scan: CollectionScan<T>): CollectionScanOptions<T> {
   const options = new Options(args, 3)
   let pattern: Bytes | null = null
   let count = DEFAULT_COUNT
@@ -73,7 +73,7 @@ function isInOnePiece({ encodingName }: Collection): boolean {
   return encodingName !== 'hashtable' && encodingName !== 'skiplist'
 }
 
-function walkWhole<T extends Collection>(value: T, { pattern, element }: ScanOptions<T>): Reply {
+function walkWhole<T extends Collection>(value: T, { pattern, element }: CollectionScanOptions<T>): Reply {
   const found: Reply[] = []
   const glob = globOrNull(pattern)
   const cursor = treeOf(value).cursor(0)
@@ -81,7 +81,7 @@ function walkWhole<T extends Collection>(value: T, { pattern, element }: ScanOpt
   return ['0', found]
 }
 
-function walkOn<T extends Collection>(context: Context, key: Bytes, token: Bytes, value: T, options: ScanOptions<T>): Reply {
+function walkOn<T extends Collection>(context: Context, key: Bytes, token: Bytes, value: T, options: CollectionScanOptions<T>): Reply {
   const { pattern, count, element } = options
   const { db, server } = context
   const { from, before } = boundsOf(pattern, startOf(context, key, token))

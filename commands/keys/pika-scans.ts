@@ -32,13 +32,13 @@ type Order = 'forward' | 'backward'
 
 const wrongRange = () => clientError('ERR Invalid argument: error in given range')
 
-interface ScanOptions {
+interface PikaScanOptions {
   readonly matches: Glob | null
   readonly count: number
 }
 
 /** Reads `[MATCH pattern] [LIMIT limit]`, with COUNT in place of LIMIT for some commands. */
-function scanOptions(args: Args, from: number, counter: 'limit' | 'count'): ScanOptions {
+function scanOptions(args: Args, from: number, counter: 'limit' | 'count'): PikaScanOptions {
   const options = new Options(args, from)
   let pattern: Bytes | null = null
   let count = DEFAULT_COUNT
@@ -67,7 +67,7 @@ function requireType(word: Bytes): TypeName {
   return type
 }
 
-interface KeyScan extends ScanOptions {
+interface KeyScan extends PikaScanOptions {
   readonly type: TypeName
   readonly mustShowValues: boolean
   /** Called before a key's value is read. Throws if the user may not read it. */
@@ -112,7 +112,7 @@ function scanKeyRange(context: Context, args: Args, order: Order): Steps<Reply> 
 }
 
 /** Returns `[next, [field, value ...]]`. */
-function scanFields({ db }: Context, key: Bytes, range: KeyRange, order: Order, { matches, count }: ScanOptions): Reply {
+function scanFields({ db }: Context, key: Bytes, range: KeyRange, order: Order, { matches, count }: PikaScanOptions): Reply {
   const hash = readAs(db, key, Hash)
   if (hash === undefined) return ['', []]
   const tree = hash.fields

@@ -40,7 +40,7 @@ const metasync = command({
   flags: FLAGS,
   run({ server, session }, args) {
     const inquiry = readInquiry(args)
-    if (inquiry !== null) return metaReply(server.replication.answer(inquiry))
+    if (inquiry !== null) return metaReply(server.replication.answerInquiry(inquiry))
     return metaReply(server.replication.metaSync(session, readMetaSync(args)))
   },
 })

@@ -120,7 +120,7 @@ function functionsOf(host: ScriptHost): Readonly<Record<string, HostFunction>> {
 
 /** Returns a number as C casts it to `int`: truncated, or the minimum if out of range. */
 function intAt(stack: LuaStack, index: number): number {
-  const whole = Math.trunc(stack.number(index))
+  const whole = Math.trunc(stack.toNumber(index))
   return whole >= MIN_INT && whole <= MAX_INT ? whole + 0 : MIN_INT
 }
 

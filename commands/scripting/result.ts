@@ -2,11 +2,11 @@
  * Converts the return value of a script to a reply by the rules of Redis's documentation, "Lua API
  * reference".
  *
- *   new ScriptResult(stack, resp) -> advance() -> advance() ... -> reply
+ *   new ScriptResult(stack, resp) -> convertMore() -> convertMore() ... -> reply
  *
- * Each call of `advance` converts a limited number of values, so the conversion of a large table
- * can be suspended and killed like the script. The open tables are a list here and also stand on
- * Lua's stack, the innermost on top.
+ * Each call of `convertMore` converts a limited number of values, so the conversion of a large
+ * table can be suspended and killed like the script. The open tables are a list here and also
+ * stand on Lua's stack, the innermost on top.
  *
  * A few tables that contain one another several times stand for a reply of exponential size. A
  * reply is therefore limited to the size of Lua's memory: each value counts VALUE_BYTES plus its
@@ -19,7 +19,7 @@ import { fitsInt64 } from './values.ts'
 
 /** Maximum nesting of tables. */
 const MAX_DEPTH = 1000
-/** Values that one call of `advance` converts. */
+/** Values that one call of `convertMore` converts. */
 const VALUES_PER_ADVANCE = 2000
 /** Counted for each value in addition to its bytes: about its cost in a reply. */
 const VALUE_BYTES = 32
@@ -34,7 +34,7 @@ const MIN_INT64 = -(2n ** 63n)
 
 export const REPLY_TOO_LARGE = 'ERR the reply of the script exceeds lua-memory-limit'
 
-/** Thrown by `advance` when the reply exceeds the limit. */
+/** Thrown by `convertMore` when the reply exceeds the limit. */
 export class ReplyTooLarge extends Error {}
 
 type TableKind = 'list' | 'map' | 'set'
@@ -49,7 +49,7 @@ interface OpenTable {
 
 /** Converts the return value of a script to a reply, in limited steps. */
 export class ScriptResult {
-  /** Valid once `advance` has returned true. */
+  /** Valid once `convertMore` has returned true. */
   reply: Reply = null
   private readonly stack: LuaStack
   private readonly resp: 2 | 3
@@ -67,7 +67,7 @@ export class ScriptResult {
   }
 
   /** Continues the conversion. Returns true if the reply is complete. Throws ReplyTooLarge. */
-  advance(): boolean {
+  convertMore(): boolean {
     if (!this.hasBegun) {
       this.hasBegun = true
       this.takeTop()
@@ -138,9 +138,9 @@ export class ScriptResult {
     const { stack, resp } = this
     switch (stack.typeOf(-1)) {
       case 'string':
-        return this.text()
+        return this.textOfTop()
       case 'number':
-        return integerReply(stack.number(-1))
+        return integerReply(stack.toNumber(-1))
       case 'boolean':
         if (resp === 3) return stack.boolean(-1)
         return stack.boolean(-1) ? 1 : null
@@ -203,7 +203,7 @@ export class ScriptResult {
   private double(): Reply | undefined {
     const { stack } = this
     stack.rawGetField(-1, 'double')
-    const value = stack.isNumber(-1) ? new Double(stack.number(-1)) : undefined
+    const value = stack.isNumber(-1) ? new Double(stack.toNumber(-1)) : undefined
     stack.pop()
     return value
   }
@@ -230,13 +230,13 @@ export class ScriptResult {
   private textField(name: Bytes): Bytes | null {
     const { stack } = this
     stack.rawGetField(-1, name)
-    const text = stack.isString(-1) ? this.text() : null
+    const text = stack.isString(-1) ? this.textOfTop() : null
     stack.pop()
     return text
   }
 
   /** Returns the string on top of the stack. */
-  private text(): Bytes {
+  private textOfTop(): Bytes {
     this.spend(this.stack.length(-1))
     return this.stack.string(-1) as Bytes
   }

@@ -273,7 +273,7 @@ export class ScriptRunner implements ScriptHost {
   private convert(result: ScriptResult): Reply {
     const { machine } = this.running as ScriptCall
     try {
-      while (!result.advance()) {
+      while (!result.convertMore()) {
         if (!machine.isSliceOver) continue
         this.result = result
         return this.suspend()

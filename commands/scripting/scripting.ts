@@ -62,8 +62,8 @@ export class Scripting implements ScriptingPort {
   get machine(): LuaMachine {
     if (this.current === null || this.current.isBroken) {
       this.current = this.makeMachine()
-      this.keysName = this.current.keep('KEYS')
-      this.argvName = this.current.keep('ARGV')
+      this.keysName = this.current.keepText('KEYS')
+      this.argvName = this.current.keepText('ARGV')
     }
     return this.current
   }

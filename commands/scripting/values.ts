@@ -161,7 +161,7 @@ export function pushWords(stack: LuaStack, words: readonly Bytes[], from: number
 export function argumentAt(stack: LuaStack, index: number): Bytes | null {
   if (stack.isString(index)) return stack.string(index)
   if (!stack.isNumber(index)) return null
-  const value = stack.number(index)
+  const value = stack.toNumber(index)
   if (Number.isSafeInteger(value)) return String(value) // -0 becomes "0"
   if (Number.isNaN(value)) return nanText(stack, index)
   return Number.isInteger(value) && fitsInt64(value) ? BigInt(value).toString() : formatDouble(value)

@@ -15,7 +15,7 @@ import { deleteKey, newValue, readAs } from '../parsing/values.ts'
 import { Difference, Intersection, type Members, Union } from './merge.ts'
 
 /** The result of an operation on the sets that these words name; null if it is empty. */
-type Operation = (db: Database, args: Args, from: number, to: number) => Members | null
+type SetOperation = (db: Database, args: Args, from: number, to: number) => Members | null
 
 function intersectionOf(db: Database, args: Args, from: number, to: number): Members | null {
   const sets = readSets(db, args, from, to)
@@ -42,7 +42,7 @@ function readSets(db: Database, args: Args, from: number, to: number): SetValue[
   return sets
 }
 
-function reply({ db }: Context, args: Args, operation: Operation): Reply {
+function reply({ db }: Context, args: Args, operation: SetOperation): Reply {
   const members = operation(db, args, 1, args.length)
   const found: Bytes[] = []
   while (members?.next() === true) found.push(members.member)
@@ -50,7 +50,7 @@ function reply({ db }: Context, args: Args, operation: Operation): Reply {
 }
 
 /** Stores the result at the key in position 1; deletes the key if the result is empty. */
-function store(context: Context, args: Args, operation: Operation, event: Bytes): Reply {
+function store(context: Context, args: Args, operation: SetOperation, event: Bytes): Reply {
   const { db, server } = context
   const members = operation(db, args, 2, args.length)
   const result = newValue(db, SetValue)

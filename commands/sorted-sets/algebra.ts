@@ -15,11 +15,11 @@ import { type Aggregate, type Merge, ScoredDifference, ScoredIntersection, Score
 import { requireMember, scoredReply, storeMembers } from './words.ts'
 
 type Operation = 'union' | 'intersection' | 'difference'
-type Value = SortedSet | SetValue
+type ScoredValue = SortedSet | SetValue
 
 interface MergeRequest {
   /** Undefined for a key that does not exist. */
-  readonly values: readonly (Value | undefined)[]
+  readonly values: readonly (ScoredValue | undefined)[]
   readonly weights: readonly number[]
   readonly aggregate: Aggregate
   readonly mustShowScores: boolean
@@ -36,7 +36,7 @@ function mergeRequest(db: Database, args: Args, at: number, operation: Operation
   if (numkeys < 1) throw clientError(`ERR at least 1 input key is needed for '${name}' command`)
   if (numkeys > args.length - at - 1) throw syntaxError()
   const count = Number(numkeys)
-  const values: (Value | undefined)[] = []
+  const values: (ScoredValue | undefined)[] = []
   for (let i = 0; i < count; i++) values.push(readValue(db, args[at + 1 + i]!))
   const options = new Options(args, at + 1 + count)
   const isWeighted = operation !== 'difference' && purpose !== 'count'
@@ -54,7 +54,7 @@ function mergeRequest(db: Database, args: Args, at: number, operation: Operation
   return { values, weights, aggregate, mustShowScores, limit }
 }
 
-function readValue(db: Database, key: Bytes): Value | undefined {
+function readValue(db: Database, key: Bytes): ScoredValue | undefined {
   const entry = db.read(key)
   if (entry === undefined) return undefined
   const { value } = entry

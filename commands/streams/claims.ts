@@ -191,7 +191,7 @@ function claim(context: Context, key: Bytes, consumer: Consumer, options: Pendin
     if (!entries.find(id)) {
       if (pending === undefined) continue
       group.acknowledge(id)
-      log.drop(id)
+      log.addDropped(id)
       continue
     }
     const entry = entries.value as Bytes
@@ -274,7 +274,7 @@ function autoclaim(context: Context, key: Bytes, consumer: Consumer, options: Au
     const { id, pending } = range
     if (!entries.find(id)) {
       group.acknowledge(id)
-      log.drop(id)
+      log.addDropped(id)
       deleted.push(idText(id))
       continue
     }

@@ -65,7 +65,7 @@ export class PendingLog {
   }
 
   /** The entry is no longer pending. */
-  drop(id: Bytes): void {
+  addDropped(id: Bytes): void {
     if (this.dropped.length === MAX_LOGGED_IDS) this.flushDropped()
     this.dropped.push(idText(id))
   }

@@ -30,7 +30,7 @@ interface Field extends Encoding {
   readonly offset: number
 }
 
-type Operation = { readonly field: Field } & (
+type FieldOperation = { readonly field: Field } & (
   | { readonly kind: 'get' }
   | { readonly kind: 'set' | 'incrby'; readonly value: bigint; readonly overflow: Overflow }
 )
@@ -78,9 +78,9 @@ const bitfieldReadOnly = command({
   },
 })
 
-function operationsOf(context: Context, args: Args): Operation[] {
+function operationsOf(context: Context, args: Args): FieldOperation[] {
   const options = new Options(args, 2)
-  const operations: Operation[] = []
+  const operations: FieldOperation[] = []
   let overflow: Overflow = 'wrap'
   while (options.more) {
     if (options.left > 2 && options.take('get')) operations.push({ kind: 'get', field: fieldOf(context, options) })
@@ -119,12 +119,12 @@ function encodingOf(word: Bytes): Encoding {
   return { isSigned, bits }
 }
 
-function read({ db }: Context, key: Bytes, operations: readonly Operation[]): Reply {
+function read({ db }: Context, key: Bytes, operations: readonly FieldOperation[]): Reply {
   const value = stringOrEmpty(db.read(key))
   return operations.map(({ field }) => int64Of(numberIn(windowOf(value, field), field)))
 }
 
-function change(context: Context, key: Bytes, operations: readonly Operation[]): Reply {
+function change(context: Context, key: Bytes, operations: readonly FieldOperation[]): Reply {
   const { db } = context
   let entry = db.find(key)
   // The string grows to the last byte that may be written, even if all writes fail or change
@@ -156,7 +156,7 @@ function change(context: Context, key: Bytes, operations: readonly Operation[]):
 }
 
 /** The value of a field after a write; null if the write fails. */
-function valueAfter(operation: Exclude<Operation, { kind: 'get' }>, before: bigint): bigint | null {
+function valueAfter(operation: Exclude<FieldOperation, { kind: 'get' }>, before: bigint): bigint | null {
   const { field, overflow } = operation
   const { isSigned, bits } = field
   // As in Redis, SET takes a negative value for one above the range of every unsigned field.

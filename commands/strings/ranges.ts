@@ -9,7 +9,7 @@ import type { Reply } from '../contract/reply.ts'
 import { requireClampedInteger } from '../parsing/args.ts'
 import { requireString, requireStringLength, sliceReply, stringOrEmpty } from '../parsing/values.ts'
 
-interface Range {
+interface ByteRange {
   readonly start: number
   /** The position after the last byte. */
   readonly end: number
@@ -19,7 +19,7 @@ interface Range {
  * The range from a first to a last position, negative ones counting from the end. Null if it is
  * empty.
  */
-export function rangeWithin(first: number, last: number, length: number): Range | null {
+export function rangeWithin(first: number, last: number, length: number): ByteRange | null {
   return first < 0 && last < 0 && first > last ? null : clampedRange(first, last, length)
 }
 
@@ -27,7 +27,7 @@ export function rangeWithin(first: number, last: number, length: number): Range 
  * The range for BITPOS. Unlike in `rangeWithin`, two positions before the start, in either order,
  * mean the first byte.
  */
-export function clampedRange(first: number, last: number, length: number): Range | null {
+export function clampedRange(first: number, last: number, length: number): ByteRange | null {
   const start = Math.max(first < 0 ? length + first : first, 0)
   const end = Math.min(Math.max(last < 0 ? length + last : last, 0) + 1, length)
   return start < end ? { start, end } : null

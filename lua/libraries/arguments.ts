@@ -34,7 +34,7 @@ export function argumentError(stack: LuaStack, position: number, message: Bytes)
   throw new Error('luaL_argerror has returned')
 }
 
-/** Raises `bad argument #1 to 'pack' (number expected, got nil)`. */
+/** Raises `bad argument #1 to 'pack' (toNumber expected, got nil)`. */
 export function typeError(stack: LuaStack, position: number, expected: Bytes): never {
   return argumentError(stack, position, `${expected} expected, got ${typeName(stack, position)}`)
 }
@@ -48,7 +48,7 @@ export function typeName(stack: LuaStack, index: number): Bytes {
 
 /** Returns an argument that is a number, or the number that a string contains. */
 export function numberArgument(stack: LuaStack, position: number): number {
-  const value = stack.number(position)
+  const value = stack.toNumber(position)
   if (value === 0 && !isNumeric(stack, position)) typeError(stack, position, 'number')
   return value
 }

@@ -19,7 +19,7 @@ const LOWER_CASE = '0123456789abcdef'
 const UPPER_CASE = '0123456789ABCDEF'
 
 function bits(stack: LuaStack, position: number): number {
-  const value = stack.number(position)
+  const value = stack.toNumber(position)
   if (value === (value | 0) && value !== 0) return value
   asDouble[0] = value + TO_BITS
   const word = (asWords[LOW_WORD] as number) | 0

@@ -42,7 +42,7 @@ class Decoder {
   /** Pushes the value that the text describes. */
   decode(): void {
     let token: Token | null = this.scanner.next()
-    while (token !== null || this.positions.length > 0) token = token === null ? this.store() : this.begin(token)
+    while (token !== null || this.positions.length > 0) token = token === null ? this.store() : this.beginContainer(token)
     const last = this.scanner.next()
     if (last !== 'T_END') this.unexpected('the end', last)
   }
@@ -51,20 +51,20 @@ class Decoder {
    * Begins a value with its first token. Returns the token that begins the next value, or null when
    * a whole value is on top of the stack.
    */
-  private begin(token: Token): Token | null {
+  private beginContainer(token: Token): Token | null {
     if (token === 'T_OBJ_BEGIN') {
       const first = this.enter(OBJECT, 3)
-      return first === 'T_OBJ_END' ? this.leave() : this.key(first)
+      return first === 'T_OBJ_END' ? this.leaveContainer() : this.key(first)
     }
     if (token === 'T_ARR_BEGIN') {
       const first = this.enter(1, 2)
-      return first === 'T_ARR_END' ? this.leave() : first
+      return first === 'T_ARR_END' ? this.leaveContainer() : first
     }
     this.pushScalar(token)
     return null
   }
 
-  /** Puts the value on top into the innermost open one. Returns as `begin` does. */
+  /** Puts the value on top into the innermost open one. Returns as `beginContainer` does. */
   private store(): Token | null {
     const { stack, positions } = this
     const innermost = positions.length - 1
@@ -72,14 +72,14 @@ class Decoder {
     if (position === OBJECT) {
       stack.api.lua_rawset(stack.state, -3)
       const token = this.scanner.next()
-      if (token === 'T_OBJ_END') return this.leave()
+      if (token === 'T_OBJ_END') return this.leaveContainer()
       if (token !== 'T_COMMA') this.unexpected('comma or object end', token)
       return this.key(this.scanner.next())
     }
     stack.rawSetAt(-2, position)
     positions[innermost] = position + 1
     const token = this.scanner.next()
-    if (token === 'T_ARR_END') return this.leave()
+    if (token === 'T_ARR_END') return this.leaveContainer()
     if (token !== 'T_COMMA') this.unexpected('comma or array end', token)
     return this.scanner.next()
   }
@@ -93,7 +93,7 @@ class Decoder {
     return scanner.next()
   }
 
-  private leave(): null {
+  private leaveContainer(): null {
     this.positions.pop()
     return null
   }

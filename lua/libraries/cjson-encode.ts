@@ -75,13 +75,13 @@ class Encoder {
   /** Pushes the text of the value on top of the stack. */
   encode(): void {
     this.output.count()
-    this.begin()
+    this.beginContainer()
     while (this.lengths.length > 0) this.goOn()
     this.output.push()
   }
 
   /** Writes the value on top of the stack and pops it. If it is a table, enters it. */
-  private begin(): void {
+  private beginContainer(): void {
     const { stack, output } = this
     const type = stack.api.lua_type(stack.state, -1)
     if (type === LUA_TABLE) {
@@ -89,15 +89,15 @@ class Encoder {
       return
     }
     if (type === LUA_STRING) this.addString(-1)
-    else if (type === LUA_NUMBER) output.text(this.numberText(-1))
-    else if (type === LUA_BOOLEAN) output.text(stack.boolean(-1) ? 'true' : 'false')
-    else if (type === LUA_NIL || (type === LUA_LIGHT_USERDATA && stack.api.lua_touserdata(stack.state, -1) === 0)) output.text('null')
+    else if (type === LUA_NUMBER) output.writeText(this.numberText(-1))
+    else if (type === LUA_BOOLEAN) output.writeText(stack.boolean(-1) ? 'true' : 'false')
+    else if (type === LUA_NIL || (type === LUA_LIGHT_USERDATA && stack.api.lua_touserdata(stack.state, -1) === 0)) output.writeText('null')
     else this.cannot(-1, 'type not supported')
-    this.end()
+    this.endContainer()
   }
 
   /** Pops a written value. The outermost one stays on the stack. */
-  private end(): void {
+  private endContainer(): void {
     if (this.lengths.length > 0) this.stack.pop()
   }
 
@@ -113,16 +113,16 @@ class Encoder {
     lengths.push(length)
     this.counts.push(0)
     this.measured.push(Math.max(length, this.elements))
-    this.output.text(length > 0 ? '[' : '{')
+    this.output.writeText(length > 0 ? '[' : '{')
     if (length === 0) stack.push(null)
   }
 
-  private leave(closing: Bytes): void {
-    this.output.text(closing)
+  private leaveContainer(closing: Bytes): void {
+    this.output.writeText(closing)
     this.lengths.pop()
     this.counts.pop()
     this.measured.pop()
-    this.end()
+    this.endContainer()
   }
 
   /** Begins the next element of the innermost table, or ends the table. */
@@ -132,7 +132,7 @@ class Encoder {
     const length = lengths[innermost] as number
     const count = counts[innermost] as number
     if (length > 0 ? count === length : !stack.next(-2)) {
-      this.leave(length > 0 ? ']' : '}')
+      this.leaveContainer(length > 0 ? ']' : '}')
       return
     }
     counts[innermost] = count + 1
@@ -140,14 +140,14 @@ class Encoder {
     if (count > 0) this.output.byte(COMMA)
     if (length > 0) stack.rawGetAt(-1, count + 1)
     else this.addKey()
-    this.begin()
+    this.beginContainer()
   }
 
   /** Writes the key below the top, and a colon. */
   private addKey(): void {
     const type = this.stack.api.lua_type(this.stack.state, -2)
     if (type === LUA_STRING) this.addString(-2)
-    else if (type === LUA_NUMBER) this.output.text(`"${this.numberText(-2)}"`)
+    else if (type === LUA_NUMBER) this.output.writeText(`"${this.numberText(-2)}"`)
     else this.cannot(-2, 'table key must be a number or string')
     this.output.byte(COLON)
   }
@@ -162,7 +162,7 @@ class Encoder {
       const escaped = ESCAPES[bytes[i] as number]
       if (escaped === undefined) continue
       if (i > from) output.copy(from, i)
-      output.text(escaped)
+      output.writeText(escaped)
       from = i + 1
     }
     output.copy(from, end)
@@ -170,7 +170,7 @@ class Encoder {
   }
 
   private numberText(index: number): Bytes {
-    const value = this.stack.number(index)
+    const value = this.stack.toNumber(index)
     if (!Number.isFinite(value)) {
       if (this.invalidNumbers === 0) this.cannot(index, 'must not be NaN or Inf')
       if (this.invalidNumbers === 2) return 'null'
@@ -188,7 +188,7 @@ class Encoder {
     this.elements = 0
     stack.push(null)
     while (stack.next(-2)) {
-      const key = stack.api.lua_type(stack.state, -2) === LUA_NUMBER ? stack.number(-2) : 0
+      const key = stack.api.lua_type(stack.state, -2) === LUA_NUMBER ? stack.toNumber(-2) : 0
       if (!(key >= 1 && (Number.isInteger(key) || key === Infinity))) {
         stack.pop(2)
         return -1

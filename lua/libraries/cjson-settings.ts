@@ -30,7 +30,7 @@ const SETTINGS = {
   decodeMaxDepth: { at: 8, initial: 1000 },
 } as const
 
-export type Setting = keyof typeof SETTINGS
+export type CjsonSetting = keyof typeof SETTINGS
 
 const SETTINGS_BYTES = 4 * Object.keys(SETTINGS).length
 
@@ -41,15 +41,15 @@ export function pushSettings(stack: LuaStack): void {
 }
 
 /** Returns a setting of the cjson whose function is running. */
-export function setting(stack: LuaStack, name: Setting): number {
+export function setting(stack: LuaStack, name: CjsonSetting): number {
   return stack.module.bytes.readInt32LE(placeOf(stack, name))
 }
 
-function set(stack: LuaStack, name: Setting, value: number): void {
+function set(stack: LuaStack, name: CjsonSetting, value: number): void {
   stack.module.bytes.writeInt32LE(value, placeOf(stack, name))
 }
 
-function placeOf(stack: LuaStack, name: Setting): number {
+function placeOf(stack: LuaStack, name: CjsonSetting): number {
   return stack.api.lua_touserdata(stack.state, FIRST_UPVALUE) + 4 * SETTINGS[name].at
 }
 
@@ -72,7 +72,7 @@ export const SETTING_FUNCTIONS: Readonly<Record<string, HostFunction>> = {
 
 const OFF_ON: readonly Bytes[] = ['off', 'on']
 
-function integerFunction(name: Setting, greatest: number): HostFunction {
+function integerFunction(name: CjsonSetting, greatest: number): HostFunction {
   return (stack) => {
     padArguments(stack, 1)
     integer(stack, 1, name, 1, greatest)
@@ -80,7 +80,7 @@ function integerFunction(name: Setting, greatest: number): HostFunction {
   }
 }
 
-function choiceFunction(name: Setting, words: readonly Bytes[]): HostFunction {
+function choiceFunction(name: CjsonSetting, words: readonly Bytes[]): HostFunction {
   return (stack) => {
     padArguments(stack, 1)
     choice(stack, 1, name, words)
@@ -94,7 +94,7 @@ function padArguments(stack: LuaStack, count: number): void {
   stack.top = count
 }
 
-function integer(stack: LuaStack, position: number, name: Setting, least: number, greatest: number): void {
+function integer(stack: LuaStack, position: number, name: CjsonSetting, least: number, greatest: number): void {
   if (!stack.isNil(position)) {
     const value = intOf(integerArgument(stack, position))
     // Redis's cjson names the first argument, whatever the argument's position.
@@ -105,7 +105,7 @@ function integer(stack: LuaStack, position: number, name: Setting, least: number
 }
 
 /** Sets one of some words. The first two may be given as false and true, and are returned so. */
-function choice(stack: LuaStack, position: number, name: Setting, words: readonly Bytes[]): void {
+function choice(stack: LuaStack, position: number, name: CjsonSetting, words: readonly Bytes[]): void {
   if (!stack.isNil(position)) set(stack, name, chosen(stack, position, words))
   const value = setting(stack, name)
   stack.push(value < 2 ? value === 1 : (words[value] as Bytes))

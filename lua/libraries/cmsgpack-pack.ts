@@ -40,7 +40,7 @@ class Packer {
     const { stack, output } = this
     const type = stack.api.lua_type(stack.state, -1)
     if (type === LUA_STRING) this.packString()
-    else if (type === LUA_NUMBER) this.packNumber(stack.number(-1))
+    else if (type === LUA_NUMBER) this.packNumber(stack.toNumber(-1))
     else if (type === LUA_BOOLEAN) output.byte(stack.boolean(-1) ? 0xc3 : 0xc2)
     else if (type === LUA_TABLE && depth < MAX_DEPTH) this.packTable(depth)
     else output.byte(0xc0)
@@ -95,7 +95,7 @@ class Packer {
       entries++
       this.output.count()
       if (!isArray) continue
-      const key = stack.api.lua_type(stack.state, -1) === LUA_NUMBER ? stack.number(-1) : 0
+      const key = stack.api.lua_type(stack.state, -1) === LUA_NUMBER ? stack.toNumber(-1) : 0
       isArray = key > 0 && key === (key | 0)
       greatest = Math.max(greatest, key)
     }

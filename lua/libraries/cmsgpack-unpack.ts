@@ -40,7 +40,7 @@ function unpackSome(stack: LuaStack, limit: number, offset: number): number {
   if (offset < 0 || limit < 0) raiseAt(stack, `Invalid request to unpack with offset of ${intOf(offset)} and limit of ${length}.`)
   if (offset > length) raiseAt(stack, `Start offset ${intOf(offset)} greater than input length ${length}.`)
   const isAll = limit === 0 && offset === 0
-  const unpacker = new Unpacker(stack, pointer, offset, length)
+  const unpacker = new MsgpackUnpacker(stack, pointer, offset, length)
   let count = 0
   for (; !unpacker.isAtEnd && (isAll || count < limit); count++) unpacker.unpack()
   if (isAll) return count
@@ -61,7 +61,7 @@ interface Open {
   position: number
 }
 
-class Unpacker {
+class MsgpackUnpacker {
   /** Offset from the text's beginning. */
   position: number
   private readonly stack: LuaStack
@@ -86,14 +86,14 @@ class Unpacker {
 
   /** Pushes the next value. */
   unpack(): void {
-    let isWhole = this.begin()
-    while (!isWhole || this.open.length > 0) isWhole = isWhole ? this.store() : this.begin()
+    let isWhole = this.beginContainer()
+    while (!isWhole || this.open.length > 0) isWhole = isWhole ? this.store() : this.beginContainer()
   }
 
   /**
    * Reads one value or the head of a table. Returns true if a whole value is on top of the stack.
    */
-  private begin(): boolean {
+  private beginContainer(): boolean {
     const { stack } = this
     this.need(1)
     reserve(stack, 1, 'too many return values at once; use unpack_one or unpack_limit instead.')

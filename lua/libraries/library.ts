@@ -2,7 +2,7 @@ import type { Bytes } from '../../base/bytes.ts'
 import type { HostFunction, LuaStack } from '../stack.ts'
 
 /** Pushes the table of a library. */
-export type Library = (stack: LuaStack) => void
+export type LuaLibrary = (stack: LuaStack) => void
 
 /** Pushes a table of host functions and constants. */
 export function pushLibrary(

@@ -36,7 +36,7 @@ export class Output {
   }
 
   /** Adds a short text. */
-  text(text: Bytes): void {
+  writeText(text: Bytes): void {
     if (this.length + text.length > this.bytes.length) this.grow(text.length)
     for (let i = 0; i < text.length; i++) this.bytes[this.length++] = text.charCodeAt(i)
   }

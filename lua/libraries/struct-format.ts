@@ -60,7 +60,7 @@ export class StructFormat {
         this.isLittleEndian = this.option === '<'
         return
       case '!':
-        this.alignment = this.number(MAX_ALIGNMENT)
+        this.alignment = this.readNumber(MAX_ALIGNMENT)
         if (this.alignment === 0 || (this.alignment & (this.alignment - 1)) !== 0)
           raiseAt(this.stack, `alignment ${this.alignment} is not a power of 2`)
         return
@@ -70,15 +70,15 @@ export class StructFormat {
   }
 
   private sizeOf(option: Bytes): number {
-    if (option === 'c') return this.number(1)
+    if (option === 'c') return this.readNumber(1)
     if (option !== 'i' && option !== 'I') return SIZES[option] ?? 0
-    const size = this.number(4)
+    const size = this.readNumber(4)
     if (size > MAX_INTEGER_BYTES) raiseAt(this.stack, `integral size ${size} is larger than limit of ${MAX_INTEGER_BYTES}`)
     return size
   }
 
   /** Reads the number at the current place, or returns `otherwise` if there is none. */
-  private number(otherwise: number): number {
+  private readNumber(otherwise: number): number {
     const start = this.position
     let value = 0
     for (; ; this.position++) {

@@ -72,13 +72,13 @@ function unpack(stack: LuaStack): number {
   const pointer = pointerArgument(stack, 2)
   const start = optionalInteger(stack, 3, 1)
   if (start === 0) argumentError(stack, 3, 'offset must be 1 or greater')
-  const reader = new Unpacker(stack, format, pointer, start - 1)
+  const reader = new StructUnpacker(stack, format, pointer, start - 1)
   while (format.next()) reader.read()
   stack.push(reader.position + 1)
   return reader.results + 1
 }
 
-class Unpacker {
+class StructUnpacker {
   /** Offset of the next element, from 0. */
   position: number
   results = 0
@@ -155,7 +155,7 @@ class Unpacker {
   private sizeBefore(): number {
     const { stack } = this
     if (this.results === 0 || !isNumeric(stack, -1)) raiseAt(stack, `format 'c0' needs a previous size`)
-    const size = unsignedOf(stack.number(-1))
+    const size = unsignedOf(stack.toNumber(-1))
     stack.pop()
     this.results--
     this.need(size)

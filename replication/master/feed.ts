@@ -54,7 +54,7 @@ export class Feed {
    * Returns true if it stopped at the limit of file bytes with more to send. Throws if the files
    * lack the offset.
    */
-  advance(limit: number): boolean {
+  sendUpTo(limit: number): boolean {
     let readBytes = 0
     while (this.offset < limit && this.hasRoom) {
       if (readBytes >= READ_BYTES) return true
@@ -98,7 +98,7 @@ export class Feed {
    * Ends the stream with a line that gives the reason. Returns false within a group, where no line
    * can be sent.
    */
-  end(code: RefusalCode, text: string): boolean {
+  endWith(code: RefusalCode, text: string): boolean {
     this.close()
     if (!this.isBetweenGroups) return false
     this.connection.send(refusalLine(code, text))

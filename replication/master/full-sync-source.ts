@@ -76,7 +76,7 @@ export class FullSyncSource {
     this.limit = new RateLimit(() => options.settings.fullSyncBytesPerSecond, options.clock.monotonicMs())
   }
 
-  /** Returns a transfer to a replica. The transfer sends nothing until `begin`. */
+  /** Returns a transfer to a replica. The transfer sends nothing until `allowSending`. */
   open(
     connection: ReplicaConnection,
     replica: string,

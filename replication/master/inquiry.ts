@@ -48,20 +48,20 @@ export class Inquiry {
       returnBuffers: true,
       returnReply,
       returnError: returnReply,
-      returnFatalError: ({ message }) => this.end(`sent no reply: ${message}`),
+      returnFatalError: ({ message }) => this.conclude(`sent no reply: ${message}`),
     })
     this.wire = dial(host, port, {
       connected: () => this.connected(),
       data: (buffer) => {
         if (!this.isOver) this.parser.execute(buffer)
       },
-      closed: (reason) => this.end(`does not answer: ${reason}`),
+      closed: (reason) => this.conclude(`does not answer: ${reason}`),
     })
   }
 
   /** Applies the time limit. Called on ticks. */
   tick(nowMs: number): void {
-    if (nowMs >= this.deadlineMs) this.end(`has not answered within ${INQUIRY_TIMEOUT_MS / 1000} s`)
+    if (nowMs >= this.deadlineMs) this.conclude(`has not answered within ${INQUIRY_TIMEOUT_MS / 1000} s`)
   }
 
   close(): void {
@@ -85,15 +85,15 @@ export class Inquiry {
   private replied(reply: LinkReply): void {
     if (this.isOver) return
     const { runId } = this.options
-    if (reply instanceof Error) this.end(`answers ${this.step === 'auth' ? 'AUTH' : 'METASYNC'} with: ${reply.message}`)
+    if (reply instanceof Error) this.conclude(`answers ${this.step === 'auth' ? 'AUTH' : 'METASYNC'} with: ${reply.message}`)
     else if (this.step === 'auth') this.ask()
     else {
       const there = runIdOf(reply)
-      this.end(there === runId ? null : `is ${there ?? 'not a haypile'}, the replica is ${runId}`)
+      this.conclude(there === runId ? null : `is ${there ?? 'not a haypile'}, the replica is ${runId}`)
     }
   }
 
-  private end(failure: string | null): void {
+  private conclude(failure: string | null): void {
     if (this.isOver) return
     this.close()
     this.options.answered(failure)

@@ -91,7 +91,7 @@ export class Master {
   }
 
   /** Answers METASYNC ASK, which changes nothing. Throws Refusal. */
-  answer(request: MetaSyncRequest): MetaSyncReply {
+  answerInquiry(request: MetaSyncRequest): MetaSyncReply {
     checkRequester(this.options.runId, request)
     return metaOf(this.options, 0, request)
   }
@@ -376,7 +376,8 @@ export class Master {
 
   private forgetAbsent(now: number): void {
     const { log, settings } = this.options
-    for (const item of this.items.forget(settings.forgetAfterMs, now)) log.debug({ replica: keyOf(item) }, 'forgetting a replica that left')
+    for (const item of this.items.removeAbsent(settings.forgetAfterMs, now))
+      log.debug({ replica: keyOf(item) }, 'forgetting a replica that left')
     for (const item of this.items.all) {
       for (const { runId } of item.claims.expireConflicts(settings.timeoutMs, now)) {
         log.info({ replica: keyOf(item), runId }, 'an address conflict has ended: the refused process is silent')

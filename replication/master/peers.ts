@@ -124,13 +124,13 @@ export class Peers {
   /** Begins new transfers and feeds all streams. Returns true if more can be sent at once. */
   flush(): boolean {
     if (this.isIdle) return false
-    for (const transfer of this.beginning.splice(0)) transfer.begin()
+    for (const transfer of this.beginning.splice(0)) transfer.allowSending()
     const before = this.options.feedLimit()
     assert(before <= this.options.storage.binlog.end.offset, 'no more is sent than the binlog has')
     let hasMore = false
     for (const peer of this.feeding) {
       try {
-        if (must(peer.feed, 'a replica that is fed has a stream').advance(before)) hasMore = true
+        if (must(peer.feed, 'a replica that is fed has a stream').sendUpTo(before)) hasMore = true
       } catch (error) {
         rethrowAssertion(error)
         this.options.broken(peer, error)
@@ -153,7 +153,7 @@ export class Peers {
   dismiss(peer: ReplicaLinkPeer, code: RefusalCode, reason: string, nowMs: number): boolean {
     const { feed, transfer } = peer
     transfer?.fail(code, reason)
-    const isTold = feed === null || feed.end(code, reason)
+    const isTold = feed === null || feed.endWith(code, reason)
     this.fence(peer, reason, nowMs)
     return isTold
   }

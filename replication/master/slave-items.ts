@@ -160,7 +160,7 @@ export class SlaveItems {
   }
 
   /** Drops the items that left at least `afterMs` ago. Returns them. */
-  forget(afterMs: number, nowMs: number): readonly SlaveItem[] {
+  removeAbsent(afterMs: number, nowMs: number): readonly SlaveItem[] {
     const forgotten = [...this.items.values()].filter(({ leftMs }) => leftMs !== null && nowMs - leftMs >= afterMs)
     for (const item of forgotten) this.items.delete(keyOf(item))
     return forgotten

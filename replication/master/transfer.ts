@@ -74,7 +74,7 @@ export class SnapshotTransfer {
   }
 
   /** Allows the transfer to send. */
-  begin(): void {
+  allowSending(): void {
     this.hasBegun = true
     this.pump()
   }
@@ -110,12 +110,12 @@ export class SnapshotTransfer {
   fail(code: RefusalCode, text: string, error: unknown = null): void {
     if (!this.isUnderWay) return
     this.connection.send(refusalLine(code, text))
-    this.end('failed', error)
+    this.endAs('failed', error)
   }
 
   /** Ends the transfer of a replica that has left. */
   stop(): void {
-    if (this.isUnderWay) this.end('stopped', null)
+    if (this.isUnderWay) this.endAs('stopped', null)
   }
 
   /** Resolves when no read is under way any more. */
@@ -131,7 +131,7 @@ export class SnapshotTransfer {
   private async readOn(data: DataSnapshot): Promise<void> {
     try {
       this.iterator ??= data.read(this.after === null ? null : Buffer.from(this.after, 'hex'))
-      while (this.mayRead) this.take(await this.iterator.next(RECORDS_PER_READ))
+      while (this.mayRead) this.addRecords(await this.iterator.next(RECORDS_PER_READ))
     } catch (error) {
       rethrowAssertion(error)
       this.fail('ERR', `the snapshot could not be read: ${String(error)}`, error)
@@ -148,7 +148,7 @@ export class SnapshotTransfer {
   }
 
   /** Packs records into chunks. No records mean that the snapshot has no more. */
-  private take(records: readonly ChunkRecord[]): void {
+  private addRecords(records: readonly ChunkRecord[]): void {
     if (this.current !== 'sending') return
     for (const record of records) {
       const bytes = RECORD_FRAME_BYTES + record[0].length + record[1].length
@@ -160,7 +160,7 @@ export class SnapshotTransfer {
     if (records.length > 0) return
     this.sendPending()
     this.sendChunk(encodeEndChunk(this.chunks++, this.sentRecords))
-    this.end('done', null)
+    this.endAs('done', null)
   }
 
   private sendPending(): void {
@@ -183,7 +183,7 @@ export class SnapshotTransfer {
     this.hasSent = true
   }
 
-  private end(state: TransferState, error: unknown): void {
+  private endAs(state: TransferState, error: unknown): void {
     this.current = state
     this.pending = []
     this.reading ??= this.closeIterator() // else the read under way closes it on return

@@ -114,9 +114,9 @@ function run({ keyspace }: Storage, replayer: LinkReplayer, { headers }: GroupBa
   keyspace.expiry = 'ignore'
   try {
     for (const [index, header] of headers.entries()) {
-      replayer.begin(header)
+      replayer.beginGroup(header)
       for (const args of must(groups[index])) replayer.command(args)
-      replayer.end()
+      replayer.endGroup()
     }
   } finally {
     keyspace.expiry = 'hide'

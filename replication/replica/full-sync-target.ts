@@ -121,11 +121,11 @@ export class FullSyncTarget {
 
   /** Stops writing. The storage keeps what was written. */
   close(): void {
-    this.forget()
+    this.detachCopy()
   }
 
   /** Starts a transfer: the records after `resume` if the snapshot is the same, else all. */
-  begin(head: SnapshotHead): void {
+  beginTransfer(head: SnapshotHead): void {
     const { copy } = this
     if (copy !== null && copy.head.id === head.id && copy.head.offset === head.offset && copy.head.crc === head.crc) copy.head = head
     else {
@@ -168,13 +168,13 @@ export class FullSyncTarget {
 
   /** Drops the copy, which cannot be installed any more. */
   abandon(): void {
-    const next = this.forget()
+    const next = this.detachCopy()
     // The next start removes what cannot be removed now. A faulty disk is reported when another
     // data set is opened.
     next?.abandon().catch(() => {})
   }
 
-  private forget(): IncomingDataSet | null {
+  private detachCopy(): IncomingDataSet | null {
     const { copy } = this
     this.copy = null
     this.transfer = null

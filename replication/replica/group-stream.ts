@@ -110,7 +110,7 @@ export class GroupStream {
       if (header === null) break
       const end = at + GROUP_HEAD_BYTES + header.bodyLength
       if (end > buffer.length) {
-        this.keep(buffer, at, end - at)
+        this.keepRest(buffer, at, end - at)
         break
       }
       headers.push(header)
@@ -132,7 +132,7 @@ export class GroupStream {
     const there = Math.min(GROUP_START.length, buffer.length - at)
     if (buffer.compare(GROUP_START, 0, there, at, at + there) !== 0) return this.bad(items, offset, 'no group head')
     if (buffer.length - at < GROUP_HEAD_BYTES) {
-      this.keep(buffer, at, GROUP_HEAD_BYTES)
+      this.keepRest(buffer, at, GROUP_HEAD_BYTES)
       return null
     }
     const header = readGroupHead(buffer, at)
@@ -154,7 +154,7 @@ export class GroupStream {
       this.isOver = true
       items.push({ type: 'ended', text: buffer.latin1Slice(at + 1, end) })
     } else if (buffer.length - at > MAX_END_LINE_BYTES) this.bad(items, this.offset, 'an error without an end')
-    else this.keep(buffer, at, buffer.length - at + 1)
+    else this.keepRest(buffer, at, buffer.length - at + 1)
   }
 
   /** Ends the parsing: adds the item that says what is wrong and where. */
@@ -165,7 +165,7 @@ export class GroupStream {
   }
 
   /** Keeps the buffer from `at` on until `needed` bytes are there. */
-  private keep(buffer: Buffer, at: number, needed: number): void {
+  private keepRest(buffer: Buffer, at: number, needed: number): void {
     this.pieces = [buffer.subarray(at)]
     this.collected = buffer.length - at
     assert(this.collected < needed, 'a part of a group is kept only until the rest comes')

@@ -228,7 +228,7 @@ export class ReplicaLink {
         this.acks.reset()
         break
       case 'copy':
-        this.target.begin(action.head)
+        this.target.beginTransfer(action.head)
         break
       case 'chunk':
         this.target.add(action.chunk)

@@ -88,14 +88,14 @@ export class ReplicaMachine implements LinkStatus {
   // The actions of the table.
 
   follow(master: MasterAddress): void {
-    this.forget()
+    this.forgetMaster()
     this.hasAskedToTakeOver = false
     this.master = master
     this.dial()
   }
 
   leave(): void {
-    this.forget()
+    this.forgetMaster()
     this.enter('none')
   }
 
@@ -219,13 +219,13 @@ export class ReplicaMachine implements LinkStatus {
   lose(reason: string): void {
     const wasStable = this.isStreaming && this.facts.nowMs - this.enteredMs >= STABLE_MS
     this.failures = wasStable ? 0 : this.failures + 1
-    this.drop(reason)
+    this.disconnect(reason)
   }
 
   /** Drops the link after a failure that an immediate try would repeat. */
   fail(reason: string): void {
     this.failures++
-    this.drop(reason)
+    this.disconnect(reason)
   }
 
   dialWhenDue(): void {
@@ -327,7 +327,7 @@ export class ReplicaMachine implements LinkStatus {
   }
 
   /** Forgets all state of an earlier master. */
-  private forget(): void {
+  private forgetMaster(): void {
     this.hangUp()
     this.actions.push({ type: 'abandon copy' })
     this.master = null
@@ -358,7 +358,7 @@ export class ReplicaMachine implements LinkStatus {
     this.log('warn', { master: `${host}:${port}`, state: this.state, reason }, 'connection to master failed, retrying')
   }
 
-  private drop(reason: string): void {
+  private disconnect(reason: string): void {
     const { facts } = this
     this.hangUp()
     if (this.reason === null || kindOf(reason) !== kindOf(this.reason)) {

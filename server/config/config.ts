@@ -31,13 +31,13 @@ import {
  */
 type ChangeListener = (value: ConfigValue) => void
 
-type Values = Map<ConfigKey, ConfigValue>
+type CurrentValues = Map<ConfigKey, ConfigValue>
 
 /** The configuration in force, with parsed values and listeners for changes. */
 export class Config implements ConfigPort {
   private readonly files: Files
   private readonly machine: Machine
-  private values: Values
+  private values: CurrentValues
   private readonly listeners = new Map<ConfigKey, ChangeListener[]>()
   /** Notes each key that is read while `apply` of followReads runs; null at other times. */
   private noteRead: ((key: ConfigKey) => void) | null = null
@@ -131,7 +131,7 @@ export class Config implements ConfigPort {
   }
 
   /** Calls `listener` now with the current value, and after each change. */
-  follow<N extends ConfigName>(name: N, listener: (value: ConfigValues[N]) => void): void {
+  observe<N extends ConfigName>(name: N, listener: (value: ConfigValues[N]) => void): void {
     listener(this.value(name))
     this.onChange(name, listener)
   }
@@ -176,7 +176,7 @@ export class Config implements ConfigPort {
   set(pairs: readonly (readonly [name: Bytes, value: Bytes])[]): void {
     const changes = checkNames(pairs)
     const before = this.values
-    const after: Values = new Map(before)
+    const after: CurrentValues = new Map(before)
     for (const [i, name] of changes.entries()) {
       const value = (pairs[i] as readonly Bytes[])[1] as Bytes
       refusing(name, () =>
@@ -242,9 +242,9 @@ export class Config implements ConfigPort {
    * Applies settings to `from`, by default the default values. Throws ConfigError with every
    * problem.
    */
-  private valuesOf(items: readonly Item[], from: Values = defaultValues(this.machine)): Values {
+  private valuesOf(items: readonly Item[], from: CurrentValues = defaultValues(this.machine)): CurrentValues {
     const problems: string[] = []
-    const values: Values = new Map(from)
+    const values: CurrentValues = new Map(from)
     const seen = new Set<ConfigKey>()
     for (const item of items) {
       const name = 'problem' in item ? undefined : findConfigName(item.name)
@@ -266,7 +266,7 @@ export class Config implements ConfigPort {
   }
 
   /** Calls the listeners of a key that has changed, and adds to `undos` what reverts each call. */
-  private notify(name: KeyName, before: Values, undos: (() => void)[]): void {
+  private notify(name: KeyName, before: CurrentValues, undos: (() => void)[]): void {
     const { key } = name
     const oldValue = before.get(key) as ConfigValue
     const newValue = this.values.get(key) as ConfigValue
@@ -278,7 +278,7 @@ export class Config implements ConfigPort {
   }
 }
 
-function defaultValues(machine: Machine): Values {
+function defaultValues(machine: Machine): CurrentValues {
   return new Map(configKeys.map((key) => [key, key.kind.parse([defaultOf(key, machine)], undefined)]))
 }
 
@@ -286,7 +286,7 @@ function defaultValues(machine: Machine): Values {
  * Returns the value that a new one builds on, if any. Client classes that a new value of
  * client-output-buffer-limit does not name keep their limits.
  */
-function inheritedValue(name: KeyName, values: Values): ConfigValue | undefined {
+function inheritedValue(name: KeyName, values: CurrentValues): ConfigValue | undefined {
   return name.key.name === 'client-output-buffer-limit' ? values.get(name.key) : undefined
 }
 

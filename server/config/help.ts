@@ -1,10 +1,10 @@
 /** The texts of `haypile help` and `haypile help all`. */
-import type { ConfigKey, Section } from './key.ts'
+import type { ConfigKey, ConfigSection } from './key.ts'
 import { defaultOf, type Machine } from './key.ts'
 import { quoted } from './kinds.ts'
 import { type ConfigName, configKeys, requireConfigKey } from './table.ts'
 
-const TITLES: Readonly<Record<Exclude<Section, 'compatibility'>, string>> = {
+const TITLES: Readonly<Record<Exclude<ConfigSection, 'compatibility'>, string>> = {
   network: 'Network',
   tls: 'TLS',
   clients: 'Clients',

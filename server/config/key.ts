@@ -2,7 +2,7 @@
 import type { Bytes } from '../../base/bytes.ts'
 import type { ConfigValue, Kind } from './kinds.ts'
 
-export type Section =
+export type ConfigSection =
   | 'network'
   | 'tls'
   | 'clients'
@@ -34,7 +34,7 @@ export function defaultCacheBytes({ memoryBytes, heapCacheBytes = Number.POSITIV
 
 export interface ConfigKey<N extends Bytes = Bytes, V extends ConfigValue = ConfigValue, A extends Bytes = Bytes> {
   readonly name: N
-  readonly section: Section
+  readonly section: ConfigSection
   readonly kind: Kind<V>
   /** The default, as a file would spell it. */
   readonly default: Bytes | ((machine: Machine) => Bytes)

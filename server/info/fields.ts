@@ -15,11 +15,11 @@ type Lines<S> = (source: S) => Bytes
 export type Rows<S = InfoSource> = readonly (Row<S> | Lines<S>)[]
 
 /** Part of a section: text that never changes, or a field's name with its colon and its value. */
-type Part<S> = Bytes | { readonly name: Bytes; readonly read: (source: S) => Bytes | number | null } | Lines<S>
+type LinePart<S> = Bytes | { readonly name: Bytes; readonly read: (source: S) => Bytes | number | null } | Lines<S>
 
 /** Returns the rows as one function. Values that never change become text here, once. */
 export function linesOf<S>(rows: Rows<S>): Lines<S> {
-  const parts: Part<S>[] = []
+  const parts: LinePart<S>[] = []
   for (const row of rows) {
     const part = typeof row === 'function' ? row : partOf(row)
     const last = parts.at(-1)
@@ -40,7 +40,7 @@ export function linesOf<S>(rows: Rows<S>): Lines<S> {
   }
 }
 
-function partOf<S>([name, value]: Row<S>): Part<S> {
+function partOf<S>([name, value]: Row<S>): LinePart<S> {
   return typeof value === 'function' ? { name: `${name}:`, read: value } : line(name, value)
 }
 

@@ -40,7 +40,7 @@ export function createLogger(config: Config): Logger {
   const pretty = format === 'pretty' || (format === 'auto' && path === '' && process.stdout.isTTY === true)
   const destination: DestinationStream = pretty ? prettyStream(file, path === '' && hasColours(process.stdout)) : file
   const logger = pino({ base: { pid: process.pid } }, destination)
-  config.follow('loglevel', (level) => {
+  config.observe('loglevel', (level) => {
     logger.level = LEVELS[level] as string
   })
   const dropped = countDropped(file, (lines) => logger.warn({ lines }, 'log lines were dropped: the log could not be written'))

@@ -128,7 +128,7 @@ export class Gates implements GateState, RequestGates {
   /** Takes the error text for other clients while a script is suspended; null ends it. */
   suspended(busy: (() => Bytes) | null): void {
     this.busy = busy
-    this.unwritten.forget() // a stalled group now includes the script's writes
+    this.unwritten.clear() // a stalled group now includes the script's writes
     this.refresh()
   }
 
@@ -140,7 +140,7 @@ export class Gates implements GateState, RequestGates {
       this.unpause()
       return
     }
-    if (storage.stalled === null) this.unwritten.forget()
+    if (storage.stalled === null) this.unwritten.clear()
     this.holdExpiry()
     const before = this.reasons
     this.reasons = presentReasons(this)
@@ -154,7 +154,7 @@ export class Gates implements GateState, RequestGates {
   }
 
   /** Refreshes expired reasons. To be called before received requests run. */
-  begin(nowMs: number): void {
+  refreshIfDue(nowMs: number): void {
     if (nowMs > this.validUntilMs) this.refresh()
   }
 

@@ -86,7 +86,7 @@ export class Turn {
   }
 
   /** To be called once a turn for each client that was replied to. */
-  touch(client: TurnClient): void {
+  addReplied(client: TurnClient): void {
     this.touched.push(client)
   }
 

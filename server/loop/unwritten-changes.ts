@@ -32,7 +32,7 @@ export class UnwrittenChanges {
   }
 
   /** To be called when the group has been written, or has grown. */
-  forget(): void {
+  clear(): void {
     this.changes = null
   }
 

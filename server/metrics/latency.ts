@@ -45,10 +45,10 @@ export class LatencyMonitor implements LatencyPort {
 
   constructor(config: Config, clock: Clock) {
     this.clock = clock
-    config.follow('latency-monitor-threshold', (milliseconds) => {
+    config.observe('latency-monitor-threshold', (milliseconds) => {
       this.thresholdMs = milliseconds === 0 ? Number.POSITIVE_INFINITY : milliseconds
     })
-    config.follow('latency-tracking', (tracking) => {
+    config.observe('latency-tracking', (tracking) => {
       this.isTracking = tracking
     })
   }

@@ -24,10 +24,10 @@ export class Slowlog implements SlowlogPort {
   private start = 0
 
   constructor(config: Config) {
-    config.follow('slowlog-log-slower-than', (micros) => {
+    config.observe('slowlog-log-slower-than', (micros) => {
       this.thresholdMicros = micros < 0 ? Number.POSITIVE_INFINITY : micros
     })
-    config.follow('slowlog-max-len', (length) => {
+    config.observe('slowlog-max-len', (length) => {
       this.maxLength = length
     })
   }

@@ -12,7 +12,7 @@ import type { Monitors } from './monitors.ts'
 export interface WaitingClients {
   has(session: Session): boolean
   /** Ends a client's wait. Returns false if it was not waiting. */
-  end(session: Session, how: 'timeout' | 'error'): boolean
+  unblock(session: Session, how: 'timeout' | 'error'): boolean
 }
 
 export interface ClientRegistryOptions {
@@ -95,6 +95,6 @@ export class ClientRegistry implements ClientsPort {
   }
 
   unblock(session: Session, how: 'timeout' | 'error'): boolean {
-    return this.blocked.unblock(session, how) || this.waiters.end(session, how)
+    return this.blocked.unblock(session, how) || this.waiters.unblock(session, how)
   }
 }

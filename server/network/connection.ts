@@ -108,7 +108,7 @@ export class Connection extends SessionState implements Client, TurnClient {
 
   reply(reply: Reply): void {
     if (this.replyMode === 'on') {
-      if (!this.isTouched) this.touch()
+      if (!this.isTouched) this.joinTurn()
       this.replies.reply(reply, this.resp)
       if (this.replies.isSuspended) this.holdFor('rest')
     } else this.skipReply()
@@ -124,7 +124,7 @@ export class Connection extends SessionState implements Client, TurnClient {
       this.pushes.push(message)
       return
     }
-    if (!this.isTouched) this.touch()
+    if (!this.isTouched) this.joinTurn()
     if (this.host.executor.units.current !== null) this.isToldByUnit = true
     this.replies.message(message, this.resp)
     if (this.replies.bytes > TURN_OUTPUT_BYTES) this.checkLimits()
@@ -132,8 +132,8 @@ export class Connection extends SessionState implements Client, TurnClient {
 
   /** Adds encoded text: replies, pushes, monitor lines. */
   text(part: Bytes): void {
-    if (!this.isTouched) this.touch()
-    this.replies.follow(part)
+    if (!this.isTouched) this.joinTurn()
+    this.replies.appendLate(part)
   }
 
   flush(): void {
@@ -151,7 +151,7 @@ export class Connection extends SessionState implements Client, TurnClient {
   }
 
   unseal(offset: number): void {
-    for (let chunks = this.sealed.take(offset); chunks !== undefined; chunks = this.sealed.take(offset))
+    for (let chunks = this.sealed.removeDurable(offset); chunks !== undefined; chunks = this.sealed.removeDurable(offset))
       if (this.write(chunks, 'kept')) this.afterWrite()
     if (this.holds.has('output') && this.sealed.count === 0 && !this.socket.writableNeedDrain) this.unhold('output')
   }
@@ -181,7 +181,7 @@ export class Connection extends SessionState implements Client, TurnClient {
     this.host.leaving(this)
     if (how === 'after-reply') {
       this.closing = 'after-reply'
-      if (!this.isTouched) this.touch()
+      if (!this.isTouched) this.joinTurn()
       return
     }
     this.closing = 'closed'
@@ -189,7 +189,7 @@ export class Connection extends SessionState implements Client, TurnClient {
   }
 
   /** Sends the remaining replies and closes. Resolves when the socket is closed. */
-  end(): Promise<void> {
+  closeWhenSent(): Promise<void> {
     if (this.socket.destroyed) return Promise.resolve()
     return new Promise((resolve) => {
       this.socket.once('close', () => resolve())
@@ -230,7 +230,7 @@ export class Connection extends SessionState implements Client, TurnClient {
   private encodeMore(): void {
     if (!this.replies.isSuspended || this.closing === 'closed') return
     this.replies.resume()
-    if (!this.isTouched) this.touch()
+    if (!this.isTouched) this.joinTurn()
     if (!this.replies.isSuspended) this.unhold('rest')
   }
 
@@ -379,10 +379,10 @@ export class Connection extends SessionState implements Client, TurnClient {
     this.close('after-reply')
   }
 
-  private touch(): void {
+  private joinTurn(): void {
     this.isTouched = true
     this.host.turn.begin()
-    this.host.turn.touch(this)
+    this.host.turn.addReplied(this)
   }
 
   private gone(): void {

@@ -26,28 +26,28 @@ export class Handshakes {
     return this.underWay.size
   }
 
-  /** Owns the TCP connection until `end`, or until it is closed. */
-  begin(socket: Socket): void {
+  /** Owns the TCP connection until `disown`, or until it is closed. */
+  own(socket: Socket): void {
     const key = endpointsOf(socket)
     const timer = setTimeout(() => socket.destroy(), this.limitMs)
     this.underWay.set(key, { socket, timer })
     socket.once('close', () => {
-      if (this.underWay.get(key)?.socket === socket) this.forget(key)
+      if (this.underWay.get(key)?.socket === socket) this.release(key)
     })
   }
 
   /** Forgets the TCP connection under a TLS socket, whose handshake is done. */
-  end(socket: Socket): void {
-    this.forget(endpointsOf(socket))
+  disown(socket: Socket): void {
+    this.release(endpointsOf(socket))
   }
 
   /** Closes all of them. */
   close(): void {
     for (const { socket } of this.underWay.values()) socket.destroy()
-    for (const key of [...this.underWay.keys()]) this.forget(key)
+    for (const key of [...this.underWay.keys()]) this.release(key)
   }
 
-  private forget(key: string): void {
+  private release(key: string): void {
     clearTimeout(this.underWay.get(key)?.timer)
     this.underWay.delete(key)
   }

@@ -215,12 +215,12 @@ export class Listener {
       socket.destroy()
       return
     }
-    this.admitter.handshakes.begin(socket)
+    this.admitter.handshakes.own(socket)
     secure.emit('connection', socket)
   }
 
   private secure(socket: tls.TLSSocket): void {
-    this.admitter.handshakes.end(socket)
+    this.admitter.handshakes.disown(socket)
     let onData = IGNORE
     socket.on('data', (data: Buffer) => onData(data, data.length))
     onData = this.admitter.accept({ socket, isUnix: false }) ?? IGNORE

@@ -17,7 +17,7 @@ interface BoundPorts {
  */
 export function followProcessTitle(config: Config, bound: BoundPorts): void {
   if (!config.flag('set-proc-title')) return
-  config.follow('proc-title-template', (template) => {
+  config.observe('proc-title-template', (template) => {
     const title = expandTitle(textOf(template), variablesOf(config, bound))
     if (title !== null) process.title = title
   })

@@ -32,7 +32,7 @@ export class ReplyArena {
   private readonly spare: Piece[] = []
 
   /** Begins a region with room for `bytes`; it is held until released. */
-  begin(owner: { endRegion(): void }, bytes: number): Piece {
+  beginRegion(owner: { endRegion(): void }, bytes: number): Piece {
     this.owner?.endRegion()
     if (this.piece.held === 0) this.position = 0
     if (this.position + bytes > this.piece.buffer.length) {

@@ -87,9 +87,9 @@ export class ReplyBuffer implements ReplySink {
   }
 
   /** Appends text after everything else, including what is not encoded yet. */
-  follow(part: Bytes): void {
+  appendLate(part: Bytes): void {
     if (this.rest === null) this.text(part)
-    else this.rest.follow(part)
+    else this.rest.appendLate(part)
   }
 
   /** Bytes of the reply that are not encoded yet. */
@@ -107,7 +107,7 @@ export class ReplyBuffer implements ReplySink {
 
   reply(reply: Reply, resp: 2 | 3): void {
     if (this.rest === null) encodeReply(reply, resp, this)
-    else this.rest.follow(encodeText(reply, resp))
+    else this.rest.appendLate(encodeText(reply, resp))
   }
 
   text(part: Bytes): void {
@@ -122,7 +122,7 @@ export class ReplyBuffer implements ReplySink {
   /** Appends a message that other clients may get as well. */
   message(message: Message, resp: 2 | 3): void {
     const { shared } = this
-    if (this.rest !== null) this.rest.follow(encodeMessage(message, resp))
+    if (this.rest !== null) this.rest.appendLate(encodeMessage(message, resp))
     else if (shared !== null ? shared.resp === resp : this.isEmpty) {
       this.shared = (shared ?? ROOTS[resp]).followedBy(message)
       this.isPlain = false
@@ -139,8 +139,8 @@ export class ReplyBuffer implements ReplySink {
     if (shared === null) return
     this.shared = null
     this.isPlain = true
-    ROOTS[shared.resp].forget()
-    const taken = shared.take()
+    ROOTS[shared.resp].clear()
+    const taken = shared.forLocalClient()
     if (typeof taken === 'string') this.out = taken
     else this.push(taken)
   }
@@ -272,7 +272,7 @@ export class ReplyBuffer implements ReplySink {
   private reserve(bytes: number): void {
     if (this.start >= 0 && arena.position + bytes <= arena.piece.buffer.length) return
     this.endRegion()
-    this.pieces.push(arena.begin(this, bytes))
+    this.pieces.push(arena.beginRegion(this, bytes))
     this.start = arena.position
   }
 }

@@ -309,20 +309,20 @@ export class RequestDecoder {
       this.appendToCarry(this.end - this.position, this.limits.maxInlineBytes + 2)
       return null
     }
-    const line = this.take(this.lineEnd, this.lineEnd + 1 + after)
+    const line = this.takeFromCarry(this.lineEnd, this.lineEnd + 1 + after)
     if (line !== null) this.lineEnd = NOT_FOUND
     return line
   }
 
   private takeBulk(length: number): Bytes | null {
-    return this.take(length, length + 2)
+    return this.takeFromCarry(length, length + 2)
   }
 
   /**
    * Returns the first `length` of the next `size` bytes, which begin in the carry. If there are too
    * few, moves all of them into the carry and returns null.
    */
-  private take(length: number, size: number): Bytes | null {
+  private takeFromCarry(length: number, size: number): Bytes | null {
     if (this.carryLength === 0 && this.end - this.position >= size) {
       const bytes = this.source.latin1Slice(this.position, this.position + length)
       this.position += size

@@ -21,7 +21,7 @@ export class SealedReplies {
   }
 
   /** Removes the oldest replies if the binlog is durable up to their offset. */
-  take(syncedOffset: number): Chunks | undefined {
+  removeDurable(syncedOffset: number): Chunks | undefined {
     const first = this.waiting[0]
     if (first === undefined || first.offset > syncedOffset) return undefined
     this.waiting.shift()

@@ -50,14 +50,14 @@ export class SharedText {
   }
 
   /** Returns the text or Buffer to send to a client at this node. */
-  take(): Bytes | Buffer {
+  forLocalClient(): Bytes | Buffer {
     if (this.takers <= 1 && this.text.length < LONG_BYTES && this.buffer === null) return this.text
     this.buffer ??= Buffer.from(this.text, 'latin1')
     return this.buffer
   }
 
   /** REQUIRES: a root. Drops the messages, which no further client will get. */
-  forget(): void {
+  clear(): void {
     this.following = null
   }
 }

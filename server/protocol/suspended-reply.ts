@@ -32,7 +32,7 @@ export class SuspendedReply {
     this.frames.push({ replies, next })
   }
 
-  follow(part: Bytes): void {
+  appendLate(part: Bytes): void {
     this.late.push(part)
     this.lateBytes += part.length
   }
@@ -50,13 +50,13 @@ export class SuspendedReply {
    * Encodes a part into a sink that is not suspended. If something is left, the sink is suspended
    * again with the whole rest.
    */
-  encode(sink: ReplySink & { follow(part: Bytes): void }): void {
+  encode(sink: ReplySink & { appendLate(part: Bytes): void }): void {
     const { frames, late, resp } = this
     sink.gather()
     for (const [index, { replies, next }] of frames.entries()) {
       if (sink.isSuspended || (index > 0 && sink.isFull)) sink.suspend(replies, next, resp)
       else encodeFrom(replies, next, resp, sink)
     }
-    for (const part of late) sink.follow(part)
+    for (const part of late) sink.appendLate(part)
   }
 }

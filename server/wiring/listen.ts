@@ -3,8 +3,8 @@ import type { Config } from '../config/config.ts'
 import type { Listener } from '../network/listener.ts'
 
 /**
- * Returns the bound ports; 0 for none. `mayUseAnyPort`: port 0 asks the system for a port instead of
- * meaning none. Rejects with a line of text for the operator.
+ * Returns the bound ports; 0 for none. `mayUseAnyPort`: port 0 asks the system for a port instead
+ * of meaning none. Rejects with a line of text for the operator.
  */
 export async function listenAsConfigured(
   listener: Listener,

@@ -53,10 +53,10 @@ export function connectionHost(parts: ConnectionParts): ConnectionHost {
   const { config, log, clock, acl, storage, executor, turn, gates, statistics, clients, state } = parts
   const { keyspace } = storage
   const limits = new NodeLimits(acl)
-  config.follow('proto-max-bulk-len', (bytes) => {
+  config.observe('proto-max-bulk-len', (bytes) => {
     limits.maxBulkBytes = bytes
   })
-  config.follow('proto-inline-max', (bytes) => {
+  config.observe('proto-inline-max', (bytes) => {
     limits.maxInlineBytes = bytes
   })
   const host: ConnectionHost = {
@@ -86,7 +86,7 @@ export function connectionHost(parts: ConnectionParts): ConnectionHost {
     drained: (peer) => state.replication?.master.drained(peer),
     leaving: (connection) => executor.forget(connection),
     inputEnded: (connection) => {
-      state.replication?.waiters.end(connection, null)
+      state.replication?.waiters.unblock(connection, null)
       if (executor.blockedClients.has(connection)) connection.close('after-reply')
     },
     closed: (connection) => {
@@ -100,10 +100,10 @@ export function connectionHost(parts: ConnectionParts): ConnectionHost {
     beginRequests: () => {
       const nowMs = clock.monotonicMs()
       executor.clock.startMs = nowMs
-      gates.begin(nowMs)
+      gates.refreshIfDue(nowMs)
     },
   }
-  config.follow('client-query-buffer-limit', (bytes) => {
+  config.observe('client-query-buffer-limit', (bytes) => {
     host.queryLimitBytes = bytes === 0 ? Number.POSITIVE_INFINITY : bytes
   })
   config.onChange('client-output-buffer-limit', () => {

@@ -44,7 +44,7 @@ export function replayer(executor: Executor, keyspace: Keyspace): Replayer & { k
   const client = new ReplayClient()
   return {
     knows: (args) => executor.runtimes.resolve(args)?.command.run !== undefined,
-    begin(header) {
+    beginGroup(header) {
       keyspace.setClock(header.clockMs)
       client.database = 0
     },
@@ -56,6 +56,6 @@ export function replayer(executor: Executor, keyspace: Keyspace): Replayer & { k
         executor.context.isReplayed = false
       }
     },
-    end() {},
+    endGroup() {},
   }
 }

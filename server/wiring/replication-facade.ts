@@ -101,8 +101,8 @@ export class ReplicationFacade implements ReplicationPort {
     return this.started.reached(this.conditionOf(session, target))
   }
 
-  answer(inquiry: MetaSyncRequest): MetaSyncReply {
-    return this.started.master.answer(inquiry)
+  answerInquiry(inquiry: MetaSyncRequest): MetaSyncReply {
+    return this.started.master.answerInquiry(inquiry)
   }
 
   metaSync(session: Session, request: MetaSyncRequest): MetaSyncReply {

@@ -87,8 +87,8 @@ export function startReplication(parts: ReplicationParts): void {
 export function waitingClients(state: Pick<NodeState, 'replication'>): WaitingClients {
   return {
     has: (session) => state.replication?.waiters.has(session) ?? false,
-    end: (session, how) =>
-      state.replication?.waiters.end(session, how === 'error' ? new ClientError(UNBLOCKED_BY_CLIENT_TEXT) : null) ?? false,
+    unblock: (session, how) =>
+      state.replication?.waiters.unblock(session, how === 'error' ? new ClientError(UNBLOCKED_BY_CLIENT_TEXT) : null) ?? false,
   }
 }
 

@@ -48,7 +48,7 @@ export function startScripting(parts: ScriptingParts): Scripting {
     refusalOf: (flags, how) => gates.refusalOfScript(flags, how),
     isStale: () => gates.isStale,
   })
-  config.follow('busy-reply-threshold', (milliseconds) => {
+  config.observe('busy-reply-threshold', (milliseconds) => {
     runner.thresholdMs = milliseconds
   })
   return new Scripting(runner, () => scriptMachine(parts, runner))

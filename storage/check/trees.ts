@@ -106,7 +106,7 @@ export class TreeCheck {
       if (tree === undefined) continue
       const root = tree.root as number
       if (root === 0 && tree.count === 0) continue
-      this.follow(root, index, { level: null, count: tree.count, from: '', before: null, above: 'the root record' })
+      this.descend(root, index, { level: null, count: tree.count, from: '', before: null, above: 'the root record' })
     }
     for (const [number, { tree }] of this.pages) if (tree === null) this.findings.damage(this.placeOf(number), 'no page refers to it')
     if (value.kind !== KIND_STREAM && value.size === 0) this.findings.damage(`object ${this.id}`, 'holds no elements')
@@ -144,7 +144,7 @@ export class TreeCheck {
   }
 
   /** Goes down from a page. */
-  private follow(number: number, tree: number, expected: Expected): void {
+  private descend(number: number, tree: number, expected: Expected): void {
     const page = this.pages.get(number)
     const place = this.placeOf(number)
     if (page === undefined) {
@@ -160,7 +160,7 @@ export class TreeCheck {
     const { inner } = page
     if (inner === null) return
     for (let slot = 0; slot < inner.length; slot++) {
-      this.follow(inner.children[slot] as number, tree, {
+      this.descend(inner.children[slot] as number, tree, {
         level: page.level - 1,
         count: inner.counts[slot] as number,
         from: slot === 0 ? expected.from : (inner.keys[slot] ?? ''),

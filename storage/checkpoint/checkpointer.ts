@@ -106,7 +106,7 @@ export class Checkpointer {
    * between units, with no open group.
    */
   slice(budgetMs: number, mayFreeze: boolean): boolean {
-    if (this.phase === 'idle' && mayFreeze && this.isDue()) this.begin()
+    if (this.phase === 'idle' && mayFreeze && this.isDue()) this.beginCheckpoint()
     if (this.phase !== 'encoding') return false
     const checkpoint = must(this.current)
     // The budget grows with the binlog, because a restart has to replay the log after the
@@ -188,7 +188,7 @@ export class Checkpointer {
     this.intervalFromMs = this.clock.monotonicMs()
   }
 
-  private begin(): void {
+  private beginCheckpoint(): void {
     assert(this.current === null && this.phase === 'idle', 'one checkpoint is under way at a time')
     this.waiters = this.nextWaiters
     this.nextWaiters = []

@@ -80,7 +80,7 @@ export class NodeRole {
    * Makes this node a replica. The writes that it acknowledged as a master are made durable first:
    * a power loss from here on would leave a replica that lacks some of them.
    */
-  follow(binlog: Binlog, master: MasterAddress): void {
+  setMaster(binlog: Binlog, master: MasterAddress): void {
     if (this.role === 'master') binlog.syncNow()
     this.save(followingIdentity(this.identity, master))
     this.options.keyspace.expiry = this.restingExpiry

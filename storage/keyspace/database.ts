@@ -273,7 +273,7 @@ export class Database implements OwnerDatabase {
     assert(entry.generation <= this.keyspace.landedGeneration, 'only a clean entry leaves memory')
     if (value !== null) this.residentCount--
     assert(this.residentCount >= 0, 'resident keys are not negative')
-    this.forget(entry)
+    this.removeEntry(entry)
     this.keyspace.evictions++
   }
 
@@ -283,7 +283,7 @@ export class Database implements OwnerDatabase {
    */
   forgetTombstone(entry: Entry): void {
     assert(entry.value === null, 'only a deleted key is a tombstone')
-    if (entry.ringIndex >= 0) this.forget(entry)
+    if (entry.ringIndex >= 0) this.removeEntry(entry)
   }
 
   /** The number of entries in memory, including tombstones. */
@@ -302,7 +302,7 @@ export class Database implements OwnerDatabase {
     this.volatileCount = volatile
   }
 
-  private forget(entry: Entry): void {
+  private removeEntry(entry: Entry): void {
     this.entries.delete(entry.key)
     this.residents.remove(entry, entry.sizeBytes)
   }

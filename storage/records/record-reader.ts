@@ -74,7 +74,7 @@ export class RecordReader {
     const { from, before, reverse: isReverse = false, limit = 0 } = range
     const request: ReaderRequest = { id: ++this.lastId, from, before, isReverse, limit: limit === 0 ? -1 : limit, count }
     this.reader.port.postMessage(request)
-    const { records, error } = this.answer(this.reader, request.id)
+    const { records, error } = this.nextAnswer(this.reader, request.id)
     if (error !== null) throw Object.assign(new Error(error.message), error.code === undefined ? {} : { code: error.code })
     return unpackRecords(records as ArrayBuffer)
   }
@@ -109,7 +109,7 @@ export class RecordReader {
     this.ending = Promise.all([this.ending, worker.terminate()])
   }
 
-  private answer({ port, signal }: Reader, id: number): ReaderAnswer {
+  private nextAnswer({ port, signal }: Reader, id: number): ReaderAnswer {
     for (;;) {
       const seen = Atomics.load(signal, 0)
       const answer = receiveMessageOnPort(port)?.message as ReaderAnswer | undefined

@@ -48,9 +48,9 @@ const CUT_ADVICE =
 
 /** Runs a group's commands again. */
 export interface Replayer {
-  begin(header: GroupHeader): void
+  beginGroup(header: GroupHeader): void
   command(args: Bytes[]): void
-  end(): void
+  endGroup(): void
 }
 
 /** The longest time in ms between answers (LOADING) to clients. */
@@ -83,9 +83,9 @@ export async function replayLog(
       const result = reader.next()
       if (result.type === 'group') {
         synced = Math.max(synced, trustedSynced(result.header, ownFrom))
-        replayer.begin(result.header)
+        replayer.beginGroup(result.header)
         commands += replayBody(result.body, replayer)
-        replayer.end()
+        replayer.endGroup()
         groups++
         if (clock.monotonicMs() >= sliceEnd) {
           progress(result.end.offset, last?.end ?? 0)

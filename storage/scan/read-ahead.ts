@@ -49,7 +49,7 @@ export class ReadAhead {
     return null
   }
 
-  keep(db: Database, epoch: number, range: KeyRange, keys: readonly WalkedKey[], isWhole: boolean): void {
+  addPiece(db: Database, epoch: number, range: KeyRange, keys: readonly WalkedKey[], isWhole: boolean): void {
     this.pieces.push({ db: new WeakRef(db), epoch, range, keys, isWhole })
     if (this.pieces.length > MAX_PIECES) this.pieces.shift()
   }

@@ -141,7 +141,7 @@ function* walkOneStep(db: Database, range: KeyRange, count: number, order: WalkO
     const stored = yield* readStored(db, range, count, isShared ? READ_AHEAD_KEYS : count, order)
     if (keyspace.epoch !== epoch) continue
     if (stored === null) throw new StoreNotOpenError('the database is being reopened')
-    if (isShared) ahead.keep(db, epoch, range, stored, stored.length < count)
+    if (isShared) ahead.addPiece(db, epoch, range, stored, stored.length < count)
     if (db.droppedIn === 0) return merge(db, range, count, stored.slice(0, count), order)
   }
   return END

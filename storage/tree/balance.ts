@@ -259,7 +259,7 @@ function mergeSeam(tree: Tree, rank: number): void {
   for (let level = tree.rootNode().level - 1; level >= 0; level--) {
     tree.seek(rank)
     let node = tree.leaf as TreeNode
-    tree.touch(node)
+    tree.touchNode(node)
     while (node.level < level && node.parent !== null) node = node.parent
     mergeSmall(tree, node)
   }

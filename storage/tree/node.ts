@@ -125,7 +125,7 @@ export class TreeNode implements Resident, DirtyRecord, ReadPage {
   evict(): void {
     if (this.level > 0 && this.children.some((child) => typeof child !== 'number'))
       this.isReferenced = true // spares it in the next round: its children leave memory first
-    else this.forget()
+    else this.removeFromParent()
   }
 
   leaveBehind(landedGeneration: number): void {
@@ -139,10 +139,10 @@ export class TreeNode implements Resident, DirtyRecord, ReadPage {
   forgetUpwards(landedGeneration: number): void {
     if (this.ringIndex < 0 || this.generation > landedGeneration) return
     let { parent } = this
-    this.forget()
+    this.removeFromParent()
     while (parent?.mayFollow(landedGeneration) === true) {
       const above: TreeNode | null = parent.parent
-      parent.forget()
+      parent.removeFromParent()
       parent = above
     }
   }
@@ -153,7 +153,7 @@ export class TreeNode implements Resident, DirtyRecord, ReadPage {
   }
 
   /** Evicts the node. REQUIRES: it is clean, and none of its children is in memory. */
-  forget(): void {
+  removeFromParent(): void {
     const { parent, tree } = this
     if (parent === null) tree.root = this.number
     else parent.children[slotOf(parent, this)] = this.number

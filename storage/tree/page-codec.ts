@@ -37,13 +37,13 @@ export class PageWriter {
   /** Joined bytes that are not copied yet. */
   private run = ''
 
-  /** The bytes written since `begin`; valid until the next `begin`. */
+  /** The bytes written since `reset`; valid until the next `reset`. */
   get content(): Buffer {
     this.flush()
     return this.buffer.subarray(0, this.length)
   }
 
-  begin(): void {
+  reset(): void {
     if (this.buffer.length > KEPT_BYTES) this.buffer = Buffer.allocUnsafeSlow(BUFFER_BYTES)
     this.length = 0
     this.run = ''
@@ -191,7 +191,7 @@ const pageWriter = new PageWriter()
 
 /** Returns the content of a page, in a scratch buffer. */
 export function pageContent(node: TreeNode): Buffer {
-  pageWriter.begin()
+  pageWriter.reset()
   encodePage(pageWriter, node)
   return pageWriter.content
 }

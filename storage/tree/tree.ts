@@ -151,7 +151,7 @@ export class Tree {
    */
   insert(key: Bytes, value?: TreeValue): void {
     const { layout, placeLeaf: leaf, index } = this
-    this.touch(leaf)
+    this.touchNode(leaf)
     assert(index >= 0 && index <= leaf.length, 'an element is inserted inside of its leaf')
     if (layout.isKeyed) insertAt(leaf.keys, index, key)
     if (layout.values !== NO_VALUES) insertAt(leaf.values, index, value)
@@ -165,7 +165,7 @@ export class Tree {
   /** Replaces the value of the element at the place. */
   replace(value: TreeValue): void {
     const { layout, placeLeaf: leaf, index } = this
-    this.touch(leaf)
+    this.touchNode(leaf)
     assert(index >= 0 && index < leaf.length, 'only an element that exists is replaced')
     const old = leaf.values[index]
     leaf.values[index] = value
@@ -186,7 +186,7 @@ export class Tree {
     const { layout, placeLeaf: leaf, index } = this
     assert(index >= 0 && index < leaf.length, 'only an element that exists is removed')
     const bytes = elementBytes(layout, layout.isKeyed ? (leaf.keys[index] as Bytes) : '', leaf.values[index])
-    this.touch(leaf)
+    this.touchNode(leaf)
     if (layout.isKeyed) removeAt(leaf.keys, index)
     if (layout.values !== NO_VALUES) removeAt(leaf.values, index)
     this.adjustCounts(leaf, -1, -bytes, -bytes - elementOverhead(layout))
@@ -298,7 +298,7 @@ export class Tree {
    * Marks a node, the nodes above it and the root record dirty. REQUIRES: called before the node
    * changes.
    */
-  touch(leaf: TreeNode): void {
+  touchNode(leaf: TreeNode): void {
     const { object } = this
     object.touch()
     if (object.pages === null) return

@@ -89,7 +89,7 @@ const writer = new PageWriter()
 export function collectionRoot(value: Collection, expireAtMs: number): Buffer {
   const { object } = value
   const { pages, trees } = object
-  writer.begin()
+  writer.reset()
   writer.byte(pages === null ? INLINE : IN_PAGES)
   writer.byte(object.encoding)
   if (pages !== null) {

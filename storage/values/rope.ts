@@ -51,11 +51,11 @@ export class RopePage implements Resident, DirtyRecord, ReadPage {
   }
 
   evict(): void {
-    this.rope.forget(this)
+    this.rope.removePage(this)
   }
 
   leaveBehind(landedGeneration: number): void {
-    if (this.ringIndex >= 0 && this.generation <= landedGeneration) this.rope.forget(this)
+    if (this.ringIndex >= 0 && this.generation <= landedGeneration) this.rope.removePage(this)
   }
 }
 
@@ -146,7 +146,7 @@ export class Rope {
   /** Returns one chunk for changes in place. REQUIRES: the entry has been touched. */
   writableChunk(index: number): Buffer {
     let page = this.page(index)
-    if (page === undefined) page = this.keep(new RopePage(this, index, Buffer.alloc(CHUNK_BYTES)))
+    if (page === undefined) page = this.addPage(new RopePage(this, index, Buffer.alloc(CHUNK_BYTES)))
     this.db.keyspace.touch(page, CHUNK_BYTES + PAGE_OVERHEAD_BYTES)
     return page.content
   }
@@ -192,7 +192,7 @@ export class Rope {
     return this.pages.size * (CHUNK_BYTES + PAGE_OVERHEAD_BYTES)
   }
 
-  forget(page: RopePage): void {
+  removePage(page: RopePage): void {
     this.pages.delete(page.index)
     this.db.residents.remove(page, CHUNK_BYTES + PAGE_OVERHEAD_BYTES)
     this.db.keyspace.evictions++
@@ -207,12 +207,12 @@ export class Rope {
     if (!this.isStored) return undefined
     const value = this.db.keyspace.readRecord(pageKey(this.objectId, index))
     if (value === undefined) return undefined
-    const page = this.keep(new RopePage(this, index, Buffer.from(readPage(value))))
+    const page = this.addPage(new RopePage(this, index, Buffer.from(readPage(value))))
     this.db.keyspace.eviction.admitPage(page, page.memoryBytes)
     return page
   }
 
-  private keep(page: RopePage): RopePage {
+  private addPage(page: RopePage): RopePage {
     this.pages.set(page.index, page)
     this.db.residents.add(page, CHUNK_BYTES + PAGE_OVERHEAD_BYTES)
     return page

@@ -22,7 +22,7 @@ function node() {
   let answered: (failure: string | null) => void = () => {}
   const failover = new Failover({
     log,
-    end: () => state.end,
+    binlogEnd: () => state.end,
     online: () => state.replicas.map((replica) => ({ runId: `run ${replica.ip}`, ...replica })) as unknown as ReplicaView[],
     askForAcks: () => done.push('ask'),
     pauseWrites: () => done.push('pause'),

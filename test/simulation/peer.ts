@@ -118,7 +118,7 @@ export class Peer implements ReplicaConnection, SocketEvents {
     switch (words[0]) {
       case 'METASYNC': {
         const inquiry = readInquiry(words)
-        this.reply(metaReply(inquiry === null ? this.noted(master.metaSync(this, readMetaSync(words))) : master.answer(inquiry)))
+        this.reply(metaReply(inquiry === null ? this.noted(master.metaSync(this, readMetaSync(words))) : master.answerInquiry(inquiry)))
         return
       }
       case 'TRYSYNC':

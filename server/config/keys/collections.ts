@@ -7,7 +7,7 @@ import type { Bytes } from '../../../base/bytes.ts'
 import type { KeyOfRow } from '../key.ts'
 import { integer, type Kind, MAX_INT32, MAX_INT64, memory } from '../kinds.ts'
 
-type Row = readonly [name: Bytes, kind: Kind, initial: Bytes, help: string, alias?: Bytes]
+type CollectionRow = readonly [name: Bytes, kind: Kind, initial: Bytes, help: string, alias?: Bytes]
 
 const count = integer(0, MAX_INT64)
 
@@ -35,11 +35,11 @@ const ROWS = [
   ['stream-node-max-entries', count, '100', 'XADD and XTRIM with ~ trim streams in steps of this many entries; 0 for no limit of entries'],
   ['stream-node-max-bytes', memory(0), '4kb', 'and in steps of this many bytes of entries; 0 for no limit of bytes'],
   ['hll-sparse-max-bytes', memory(0), '3000', 'size beyond which a sparse HyperLogLog becomes dense'],
-] as const satisfies readonly Row[]
+] as const satisfies readonly CollectionRow[]
 
-type CollectionKey<R extends Row> = R extends Row ? KeyOfRow<R, R[4]> : never
+type CollectionKey<R extends CollectionRow> = R extends CollectionRow ? KeyOfRow<R, R[4]> : never
 
-function collection<R extends Row>(rows: readonly R[]): readonly CollectionKey<R>[] {
+function collection<R extends CollectionRow>(rows: readonly R[]): readonly CollectionKey<R>[] {
   const keys = rows.map(([name, kind, initial, help, alias]) => ({
     name,
     section: 'collections',

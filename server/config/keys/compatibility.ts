@@ -9,14 +9,21 @@ import type { ConfigKey, KeyOfRow } from '../key.ts'
 import { choice, flag, integer, type Kind, MAX_INT32, MAX_INT64, MAX_UINT32, memory, none, only, text } from '../kinds.ts'
 import { memoryOrPercent, oomScores, savePoints } from '../kinds-special.ts'
 
-export type Row = readonly [name: Bytes, kind: Kind, initial: Bytes, alias?: Bytes | null, changes?: 'at start' | null, warning?: string]
+export type CompatibilityRow = readonly [
+  name: Bytes,
+  kind: Kind,
+  initial: Bytes,
+  alias?: Bytes | null,
+  changes?: 'at start' | null,
+  warning?: string,
+]
 
 const whole = integer(0, MAX_INT32)
 const long = integer(0, MAX_INT64)
 
-type InertKey<R extends Row> = R extends Row ? KeyOfRow<R, R[3]> : never
+type InertKey<R extends CompatibilityRow> = R extends CompatibilityRow ? KeyOfRow<R, R[3]> : never
 
-export function inert<const R extends Row>(help: string, rows: readonly R[]): readonly InertKey<R>[] {
+export function inert<const R extends CompatibilityRow>(help: string, rows: readonly R[]): readonly InertKey<R>[] {
   const keys = rows.map(([name, kind, initial, alias, changes, warning]) => ({
     name,
     section: 'compatibility',

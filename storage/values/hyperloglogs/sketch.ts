@@ -106,7 +106,7 @@ export class Sketch {
     invalidateCardinality(this.bytes)
   }
 
-  keep(cardinality: number): void {
+  keepCardinality(cardinality: number): void {
     keepCardinality(this.bytes, cardinality)
   }
 

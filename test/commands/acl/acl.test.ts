@@ -39,7 +39,7 @@ function bench(): Bench {
     ...made,
     connect() {
       const session = client()
-      server.acl.begin(session)
+      server.acl.beginSession(session)
       server.clients.sessions.push(session)
       return session
     },
@@ -155,7 +155,7 @@ test('LOG groups what happens again within a minute, newest first, and forgets w
   say(one, 'ACL', 'SETUSER', 'bob', 'on', 'nopass', '+get', '+multi', '+exec', '+discard')
   say(one, 'AUTH', 'bob', 'x')
   const denials = () => {
-    server.acl.begin(one)
+    server.acl.beginSession(one)
     const entries = say(one, 'ACL', 'LOG') as unknown[][]
     say(one, 'AUTH', 'bob', 'x')
     return entries.map((flat): Logged => Object.fromEntries(flat.flatMap((name, i) => (i % 2 === 0 ? [[name, flat[i + 1]]] : []))))
@@ -199,7 +199,7 @@ test('LOG groups what happens again within a minute, newest first, and forgets w
   server.config.load([['acllog-max-len', '2']])
   say(one, 'GET', 'b')
   assert.is(denials().length, 2)
-  server.acl.begin(one)
+  server.acl.beginSession(one)
   assert.is((say(one, 'ACL', 'LOG', '1') as unknown[]).length, 1)
   assert.equal(say(one, 'ACL', 'LOG', '-1'), [])
   assert.is(say(one, 'ACL', 'LOG', 'Reset'), 'OK')

@@ -11,7 +11,7 @@ const WRONGPASS = 'WRONGPASS invalid username-password pair or user is disabled.
 function harness(password = '') {
   const { server, session, run, error: refusal } = commandHarness([connection], { session: { id: 7 } })
   if (password !== '') server.acl.setUser('default', ['resetpass', `>${Buffer.from(password, 'utf8').latin1Slice()}`], null)
-  server.acl.begin(session)
+  server.acl.beginSession(session)
   return { server, session, run, refusal }
 }
 

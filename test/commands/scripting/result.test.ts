@@ -33,7 +33,7 @@ function converted(lua: Bytes, resp: 2 | 3 = 2): { readonly reply: Reply; readon
   assert.is(state, 'done', lua)
   const result = new ScriptResult(machine.stack, resp)
   let steps = 1
-  while (!result.advance()) steps++
+  while (!result.convertMore()) steps++
   assert.is(machine.stack.top, 0, `what ${lua} has left on the stack`)
   return { reply: result.reply, steps }
 }

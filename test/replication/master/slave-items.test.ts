@@ -235,8 +235,8 @@ test('an item is forgotten a fixed time after its replica has detached, and not 
   metaSync(1, A)
   state.now = 100
   assert.ok(items.detach(1, state.now))
-  assert.equal(items.forget(1000, 1099), [])
-  assert.is(items.forget(1000, 1100).length, 1)
+  assert.equal(items.removeAbsent(1000, 1099), [])
+  assert.is(items.removeAbsent(1000, 1100).length, 1)
   assert.is(items.count, 0)
 })
 
@@ -245,7 +245,7 @@ test('an item whose replica has come back is not forgotten', () => {
   metaSync(1, A)
   items.detach(1, 0)
   metaSync(2, A, 2)
-  assert.equal(items.forget(0, 10 ** 9), [])
+  assert.equal(items.removeAbsent(0, 10 ** 9), [])
 })
 
 test('the number of items is limited: the one detached longest makes room, and if none is detached a new one is refused', () => {
@@ -276,7 +276,7 @@ test('whatever happens in whatever order, an item has one connection at most, a 
       const connection = integer(12)
       const runId = id(integer(4))
       if (integer(4) === 0) items.detach(connection, state.now)
-      else if (integer(20) === 0) items.forget(integer(100_000), state.now)
+      else if (integer(20) === 0) items.removeAbsent(integer(100_000), state.now)
       else {
         const attempt = (attempts.get(runId) ?? 0) + pick([-1, 0, 1, 1])
         attempts.set(runId, Math.max(0, attempt, attempts.get(runId) ?? 0))

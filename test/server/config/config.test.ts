@@ -64,9 +64,9 @@ test('the compiler knows the type of each value', () => {
   assert.not(config.text('appendfsync') === 'evrysec')
   // @ts-expect-error addresses are text
   assert.not(config.list('bind').includes(1))
-  config.follow('tcp-keepalive', (seconds: number) => assert.is(seconds, 300))
+  config.observe('tcp-keepalive', (seconds: number) => assert.is(seconds, 300))
   // @ts-expect-error a number of seconds, not text
-  config.follow('tcp-keepalive', (seconds: string) => assert.equal(seconds, 300))
+  config.observe('tcp-keepalive', (seconds: string) => assert.equal(seconds, 300))
 })
 
 test('settings follow the keys that they are made of, also one that they read later only', () => {
@@ -207,7 +207,7 @@ test('CONFIG SET refuses with the texts of Redis and changes nothing', () => {
 test('a listener that refuses undoes the whole change', () => {
   const config = made()
   const told: string[] = []
-  config.follow('timeout', (seconds) => told.push(`timeout ${seconds}`))
+  config.observe('timeout', (seconds) => told.push(`timeout ${seconds}`))
   config.onChange('tcp-keepalive', (seconds) => {
     if (seconds === 13) throw new ConfigRefused('unlucky')
   })

@@ -136,10 +136,10 @@ test('min-replicas-to-write is asked about anew where it may not be met any more
   }
   gates.refresh()
   nowMs = 3000
-  gates.begin(nowMs)
+  gates.refreshIfDue(nowMs)
   assert.is(clientOf(WRITE).verdict, null)
   nowMs = 30_000 // the process has slept
-  gates.begin(nowMs)
+  gates.refreshIfDue(nowMs)
   assert.is(clientOf(WRITE).verdict, 'NOREPLICAS Not enough good replicas to write.')
 })
 

@@ -127,7 +127,7 @@ test('a reply that is encoded in parts is the same as in one, and comes before w
       expected += encodeText(reply, resp)
       const message = new Message(['message', 'channel', 'x'])
       buffer.message(message, resp)
-      buffer.follow('+late\r\n')
+      buffer.appendLate('+late\r\n')
       expected += `${encodeMessage(message, resp)}+late\r\n`
     }
     assert.is(buffer.bytes + buffer.restBytes, expected.length)

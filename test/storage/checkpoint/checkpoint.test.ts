@@ -194,14 +194,14 @@ test('no checkpoint is made of memory while it is being read from disk again', a
   let asked: Promise<void> | undefined
   let looked = 0
   await storage.reload({
-    begin() {},
+    beginGroup() {},
     command() {
       asked ??= storage.checkpointer.request()
       storage.background()
       assert.not.ok(storage.checkpointer.isRunning)
       looked++
     },
-    end() {},
+    endGroup() {},
   })
   assert.ok(looked > 300)
   await until(() => {

@@ -169,13 +169,13 @@ test('expiry that is held or let go on does not disturb a group that waits to be
   storage.holdExpiry('replication', true)
   assert.ok(storage.retry())
   assert.is(keyspace.expiry, 'hide', 'it is held still')
-  const begin = () => {
+  const beginGroup = () => {
     storage.holdExpiry('replication', false)
     assert.is(keyspace.expiry, 'ignore')
     assert.throws(() => storage.becomeReplica(MASTER), /being read/)
     assert.throws(() => storage.promote(), /being read/)
   }
-  await storage.reload({ begin, command() {}, end() {} })
+  await storage.reload({ beginGroup, command() {}, endGroup() {} })
   assert.is(keyspace.expiry, 'delete')
 })
 
@@ -183,7 +183,7 @@ test('a reload, and a log that could not be written for a while, leave the role 
   const { master, replica } = await pair()
   master.write('SET', 'a', '1')
   receive(replica, master)
-  await replica.storage.reload({ begin() {}, command() {}, end() {} })
+  await replica.storage.reload({ beginGroup() {}, command() {}, endGroup() {} })
   assert.is(replica.storage.keyspace.expiry, 'hide')
   assert.is(replica.storage.role, 'replica')
   master.disk.files.fail({ operation: 'write', path: /\.log$/, code: 'EIO' })
@@ -269,7 +269,7 @@ test('a log that is found damaged while memory is read from it again ends the pr
   const file = replica.disk.files.openSync((binlog.segments[0] as { path: string }).path, 'update')
   file.writeSync([Buffer.from('?')], binlog.end.offset - 3)
   file.closeSync()
-  await replica.storage.reload({ begin() {}, command() {}, end() {} }).then(
+  await replica.storage.reload({ beginGroup() {}, command() {}, endGroup() {} }).then(
     () => assert.unreachable(),
     (error: Error) => assert.match(error.message, /damaged at offset/),
   )

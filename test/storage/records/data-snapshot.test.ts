@@ -127,7 +127,7 @@ test('with LevelDB and a real directory: a full sync is put in place, read back 
         throw error
       },
     })
-    await storage.recover({ begin() {}, command() {}, end() {} })
+    await storage.recover({ beginGroup() {}, command() {}, endGroup() {} })
     return storage
   }
   const set = (storage: Storage, key: string, value: string) => {

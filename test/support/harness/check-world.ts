@@ -40,7 +40,7 @@ export class CheckWorld {
         throw error
       },
     })
-    await storage.recover({ begin() {}, command() {}, end() {} })
+    await storage.recover({ beginGroup() {}, command() {}, endGroup() {} })
     return storage
   }
 

@@ -173,7 +173,7 @@ class FakeReplication implements ReplicationPort {
     return this.waited
   }
 
-  answer(inquiry: MetaSyncRequest): MetaSyncReply {
+  answerInquiry(inquiry: MetaSyncRequest): MetaSyncReply {
     this.call('answer', inquiry)
     return this.meta
   }

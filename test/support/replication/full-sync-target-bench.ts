@@ -74,7 +74,7 @@ export class TargetBench {
   /** Receives the rest and installs it. */
   async finish(source: Source, perChunk = 3): Promise<void> {
     this.told.length = 0
-    this.target.begin(source.head)
+    this.target.beginTransfer(source.head)
     this.addAll(chunksOf(source, perChunk, this.target.resume?.after ?? null))
     await this.hears('copied')
     this.target.install()

@@ -57,7 +57,7 @@ function apply({ storage, executor }: Engine, bytes: Buffer, headers: readonly G
   const replay = replayer(executor, keyspace)
   let at = 0
   for (const header of headers) {
-    replay.begin(header)
+    replay.beginGroup(header)
     const bodyEnd = at + GROUP_HEAD_BYTES + header.bodyLength
     for (at += GROUP_HEAD_BYTES; at < bodyEnd; ) {
       const read = readCommand(bytes, at, bodyEnd)
@@ -65,7 +65,7 @@ function apply({ storage, executor }: Engine, bytes: Buffer, headers: readonly G
       replay.command(read.args)
       at = read.end
     }
-    replay.end()
+    replay.endGroup()
   }
   keyspace.expiry = expiry
   keyspace.setClock(nowMs)

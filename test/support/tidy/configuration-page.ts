@@ -1,8 +1,8 @@
 /** docs/configuration.md, generated from the table of configuration keys. */
-import type { ConfigKey, Section } from '../../../server/config/key.ts'
+import type { ConfigKey, ConfigSection } from '../../../server/config/key.ts'
 import { configKeys } from '../../../server/config/table.ts'
 
-const SECTIONS: Readonly<Record<Exclude<Section, 'compatibility'>, string>> = {
+const SECTIONS: Readonly<Record<Exclude<ConfigSection, 'compatibility'>, string>> = {
   network: 'Network',
   tls: 'TLS',
   clients: 'Clients',
