@@ -56,12 +56,16 @@ export async function start(options: StartOptions = {}): Promise<RunningServer> 
     exit: (status) => {
       closed = true
       if (status !== 0) process.exit(status)
+      log.close()
     },
+  }).catch((error: unknown) => {
+    log.close()
+    throw error
   })
   return {
     port: node.port,
     async close() {
-      if (!closed) await node.close()
+      if (!closed && (await node.close())) log.close()
     },
   }
 }

@@ -24,6 +24,8 @@ const KEPT_BYTES = 256 * 1024
 export interface Logger extends Log {
   /** Opens the log file again after it was moved. Keeps the old one if that fails. */
   reopen(): void
+  /** Closes the log file. Discards later lines. Later calls have no effect. */
+  close(): void
   /** Lines dropped since the start. */
   readonly droppedLines: number
 }
@@ -43,6 +45,7 @@ export function createLogger(config: Config): Logger {
   config.observe('loglevel', (level) => {
     logger.level = LEVELS[level] as string
   })
+  let isClosed = false
   const dropped = countDropped(file, (lines) => logger.warn({ lines }, 'log lines were dropped: the log could not be written'))
   return {
     debug: (fields, text) => logger.debug(fields, text),
@@ -59,6 +62,12 @@ export function createLogger(config: Config): Logger {
       } catch (error) {
         logger.error({ error: String(error) }, 'cannot reopen the log file, writing to the old one')
       }
+    },
+    close: () => {
+      if (isClosed) return
+      isClosed = true
+      logger.level = 'silent'
+      if (path !== '') file.end()
     },
   }
 }
