@@ -16,12 +16,12 @@ import type { RequestGates } from '../../commands/execution/gating.ts'
 import type { ScriptFlags } from '../../commands/scripting/flags.ts'
 import type { Storage } from '../../storage/storage.ts'
 import {
+  type GateConditions,
   type GateState,
   gatedBy,
   includesFewReplicas,
   namesOf,
   presentReasons,
-  type ReasonBits,
   type ReplicationGate,
   refusalOfScript,
   type Verdict,
@@ -58,7 +58,7 @@ export class Gates implements GateState, RequestGates {
   /** Set while a script is suspended: the error text for all other clients. */
   busy: (() => Bytes) | null = null
   /** Reasons of the last refresh, and those for which clients were held since. */
-  private reasons: ReasonBits = 0
+  private reasons: GateConditions = 0
   /** Monotonic time to refresh the reasons at: the process may sleep between ticks. */
   private validUntilMs = Number.POSITIVE_INFINITY
   private readonly later: (run: () => void) => void
