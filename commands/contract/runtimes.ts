@@ -2,7 +2,7 @@
  * A CommandRuntime holds what the executor needs of a command at each request: its flags as
  * booleans, and its counters. `Runtimes` finds it by the words of a request.
  */
-import { type Bytes, lowerCase } from '../../base/bytes.ts'
+import type { Bytes } from '../../base/bytes.ts'
 import type { Command, CommandFlag } from './command.ts'
 import type { CommandTable } from './table.ts'
 
@@ -75,8 +75,7 @@ export class Runtimes {
   }
 
   private findAnyCase(name: Bytes): CommandRuntime | undefined {
-    if (name.length > 64 || name.includes('|')) return undefined
-    const command = this.table.byName.get(lowerCase(name))
+    const command = this.table.find(name)
     if (command === undefined) return undefined
     const runtime = this.byCommand.get(command)
     if (runtime !== undefined && this.spellings.size < MAX_SPELLINGS) this.spellings.set(name, runtime)

@@ -2,17 +2,10 @@
 import { type Bytes, lowerCase } from '../../base/bytes.ts'
 import type { Command } from './command.ts'
 
-/** Spellings kept for the next look-up. */
-const MAX_SPELLINGS = 1000
-
 /** All commands by name; throws for a bad declaration. */
 export class CommandTable {
   /** Lower-case name to command, including containers and their subcommands (`config|get`). */
   readonly byName = new Map<Bytes, Command>()
-  /**
-   * Spellings that clients have used, up to MAX_SPELLINGS. A name of n letters has 2^n spellings.
-   */
-  private readonly spellings = new Map<Bytes, Command>()
 
   constructor(families: readonly (readonly Command[])[]) {
     for (const family of families) for (const command of family) this.add(command)
@@ -20,7 +13,7 @@ export class CommandTable {
 
   /** Returns the command of a request's first word in any case, ignoring subcommands. */
   find(name: Bytes): Command | undefined {
-    return this.spellings.get(name) ?? this.findAnyCase(name)
+    return name.length > 64 || name.includes('|') ? undefined : this.byName.get(lowerCase(name))
   }
 
   /** Returns the subcommand that a container's second word names. */
@@ -31,13 +24,6 @@ export class CommandTable {
   /** Top-level commands, in the order of declaration. */
   *all(): Iterable<Command> {
     for (const command of this.byName.values()) if (!command.name.includes('|')) yield command
-  }
-
-  private findAnyCase(name: Bytes): Command | undefined {
-    if (name.length > 64 || name.includes('|')) return undefined
-    const found = this.byName.get(lowerCase(name))
-    if (found !== undefined && this.spellings.size < MAX_SPELLINGS) this.spellings.set(name, found)
-    return found
   }
 
   private add(command: Command): void {

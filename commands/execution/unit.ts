@@ -5,6 +5,7 @@
  */
 import { assert, at } from '../../base/assert.ts'
 import type { Bytes } from '../../base/bytes.ts'
+import { fieldDeletion, keyDeletion } from '../../storage/binlog/deletions.ts'
 import type { OpenGroup } from '../../storage/binlog/open-group.ts'
 import type { ExpiryLog } from '../../storage/keyspace/keyspace.ts'
 
@@ -36,11 +37,11 @@ export class Unit implements ExpiryLog {
   }
 
   deleted(database: number, key: Bytes): void {
-    this.command(database, ['DEL', key])
+    this.command(database, keyDeletion(key))
   }
 
   fieldsDeleted(database: number, key: Bytes, fields: readonly Bytes[]): void {
-    this.command(database, ['HDEL', key, ...fields])
+    this.command(database, fieldDeletion(key, fields))
   }
 
   /** Moves the collected commands into the group. */

@@ -9,7 +9,7 @@
 import { rethrowAssertion } from '../../base/assert.ts'
 import type { Bytes } from '../../base/bytes.ts'
 import { firstKeyOf } from '../../commands/contract/key-finder.ts'
-import type { CommandTable } from '../../commands/contract/table.ts'
+import type { Runtimes } from '../../commands/contract/runtimes.ts'
 import type { Keyspace } from '../../storage/keyspace/keyspace.ts'
 import { rootKey } from '../../storage/records/records.ts'
 
@@ -26,12 +26,12 @@ export class Prefetcher {
   /** Requests decoded ahead at most. */
   readonly maxRequests = 256
   private readonly keyspace: Keyspace
-  private readonly table: CommandTable
+  private readonly runtimes: Runtimes
   private keysInFlight = 0
 
-  constructor(keyspace: Keyspace, table: CommandTable) {
+  constructor(keyspace: Keyspace, runtimes: Runtimes) {
     this.keyspace = keyspace
-    this.table = table
+    this.runtimes = runtimes
   }
 
   /** True if a database has keys that are not resident. */
@@ -46,9 +46,9 @@ export class Prefetcher {
     const db = this.keyspace.database(database)
     const missing = new Set<Bytes>()
     for (const args of requests) {
-      const command = this.table.find(args[0] as Bytes)
-      if (command === undefined) continue
-      const index = firstKeyOf(command, args)
+      const runtime = this.runtimes.find(args[0] as Bytes)
+      if (runtime === undefined) continue
+      const index = firstKeyOf(runtime.command, args)
       const key = index > 0 ? args[index] : undefined
       if (key !== undefined && db.isUnknown(key)) missing.add(key)
     }

@@ -62,7 +62,7 @@ export function connectionHost(parts: ConnectionParts): ConnectionHost {
   const host: ConnectionHost = {
     executor,
     turn,
-    prefetcher: new Prefetcher(keyspace, acl.environment.table),
+    prefetcher: new Prefetcher(keyspace, executor.runtimes),
     limits,
     acl,
     queryLimitBytes: Number.POSITIVE_INFINITY,

@@ -118,7 +118,7 @@ function scratch(table: CommandTable, clock: Clock): { connections: Connection[]
   const executor = new Executor({ keyspace, group, server: server as ServerPort, hooks, gates, monotonicMs, groupStart: () => 0 })
   const hooksOfTurn = { serveBlocked() {}, tellClients: () => false, feedReplicas() {}, ended() {} }
   const turn = new Turn(scratchStorage(keyspace, group, clock), hooksOfTurn)
-  const host = scratchHost(executor, turn, { config, acl, prefetcher: new Prefetcher(keyspace, table), monotonicMs })
+  const host = scratchHost(executor, turn, { config, acl, prefetcher: new Prefetcher(keyspace, executor.runtimes), monotonicMs })
   const address = { remote: '', local: '' }
   const connections = Array.from({ length: CLIENTS }, (_, id) => new Connection(unconnected(), id, host, address))
   return { connections, statistics }

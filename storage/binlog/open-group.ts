@@ -8,6 +8,7 @@
 import { assert, must } from '../../base/assert.ts'
 import type { Bytes } from '../../base/bytes.ts'
 import { encodedLength, writeCommand } from './command-codec.ts'
+import { fieldDeletion, keyDeletion } from './deletions.ts'
 import { GROUP_HEAD_BYTES } from './group.ts'
 
 const BUFFER_BYTES = 1024 * 1024
@@ -76,11 +77,11 @@ export class OpenGroup {
   }
 
   deleted(database: number, key: Bytes): void {
-    this.command(database, ['DEL', key])
+    this.command(database, keyDeletion(key))
   }
 
   fieldsDeleted(database: number, key: Bytes, fields: readonly Bytes[]): void {
-    this.command(database, ['HDEL', key, ...fields])
+    this.command(database, fieldDeletion(key, fields))
   }
 
   /**

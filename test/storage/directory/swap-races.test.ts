@@ -1,8 +1,6 @@
 /** Checkpoints, sweeps, walks and prefetches that a full sync overtakes. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
-import { CommandTable } from '../../../commands/contract/table.ts'
-import { strings } from '../../../commands/strings/strings.ts'
 import { Prefetcher } from '../../../server/protocol/prefetch.ts'
 import { ReadAhead } from '../../../storage/scan/read-ahead.ts'
 import { runLater } from '../../../storage/scan/steps.ts'
@@ -79,7 +77,7 @@ test('walks and prefetches that a full sync has overtaken bring nothing of the o
   for (let turns = 0; turns < 10; turns++) replica.storage.background()
   const { keyspace } = replica.storage
   assert.ok(keyspace.database(0).residentKeys < 10, 'most is to be read from disk')
-  const prefetcher = new Prefetcher(keyspace, new CommandTable([strings]))
+  const prefetcher = new Prefetcher(keyspace, replica.executor.runtimes)
   const requests = Array.from({ length: 20 }, (_, i) => ['GET', `k${i}`])
   const ahead = new ReadAhead()
   const reads: Promise<unknown>[] = []

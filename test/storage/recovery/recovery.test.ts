@@ -2,7 +2,6 @@
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { command } from '../../../commands/contract/command.ts'
-import { CommandTable } from '../../../commands/contract/table.ts'
 import { strings } from '../../../commands/strings/strings.ts'
 import { Prefetcher } from '../../../server/protocol/prefetch.ts'
 import { listSegments, type Segment } from '../../../storage/binlog/segments.ts'
@@ -196,7 +195,7 @@ test('what a prefetch brings is dropped when a checkpoint has landed, the databa
   const requests = Array.from({ length: 20 }, (_, i) => ['GET', `k${i}`])
   const reopened = async () => {
     const engine = await Engine.open(kill(first.disk))
-    return { engine, prefetcher: new Prefetcher(engine.storage.keyspace, new CommandTable([strings])) }
+    return { engine, prefetcher: new Prefetcher(engine.storage.keyspace, engine.executor.runtimes) }
   }
   {
     const { engine, prefetcher } = await reopened()
