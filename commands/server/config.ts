@@ -16,6 +16,83 @@ const HELP = helpReply('config', [
   '    Rewrite the configuration file.',
 ])
 
+const get = command({
+  name: 'config|get',
+  group: 'server',
+  since: '2.0.0',
+  summary: 'Returns the effective values of configuration parameters.',
+  complexity: 'O(N) when N is the number of configuration parameters provided',
+  history: [['7.0.0', 'Added the ability to pass multiple pattern parameters in one call']],
+  syntax: 'CONFIG GET parameter [parameter ...]',
+  arity: -3,
+  flags: ['admin', 'noscript', 'loading', 'stale'],
+  run: ({ server }, args) => new MapReply(server.config.match(args.slice(2)).flat()),
+})
+
+const set = command({
+  name: 'config|set',
+  group: 'server',
+  since: '2.0.0',
+  summary: 'Sets configuration parameters in-flight.',
+  complexity: 'O(N) when N is the number of configuration parameters provided',
+  history: [['7.0.0', 'Added the ability to set multiple parameters in one call.']],
+  tips: ['request_policy:all_nodes', 'response_policy:all_succeeded'],
+  syntax: 'CONFIG SET parameter value [parameter value ...]',
+  arity: -4,
+  flags: ['admin', 'noscript', 'loading', 'stale'],
+  run({ server }, args) {
+    if (args.length % 2 !== 0) throw wrongArity('config|set')
+    const pairs: (readonly [name: Bytes, value: Bytes])[] = []
+    for (let i = 2; i < args.length; i += 2) pairs.push([args[i] as Bytes, args[i + 1] as Bytes])
+    server.config.set(pairs)
+    return OK
+  },
+})
+
+const resetStat = command({
+  name: 'config|resetstat',
+  group: 'server',
+  since: '2.0.0',
+  summary: "Resets the server's statistics.",
+  complexity: 'O(1)',
+  tips: ['request_policy:all_nodes', 'response_policy:all_succeeded'],
+  syntax: 'CONFIG RESETSTAT',
+  arity: 2,
+  flags: ['admin', 'noscript', 'loading', 'stale'],
+  run({ server }) {
+    server.statistics.reset()
+    return OK
+  },
+})
+
+const rewrite = command({
+  name: 'config|rewrite',
+  group: 'server',
+  since: '2.8.0',
+  summary: 'Persists the effective configuration to file.',
+  complexity: 'O(1)',
+  tips: ['request_policy:all_nodes', 'response_policy:all_succeeded'],
+  syntax: 'CONFIG REWRITE',
+  arity: 2,
+  flags: ['admin', 'noscript', 'loading', 'stale'],
+  run({ server }) {
+    server.config.rewrite()
+    return OK
+  },
+})
+
+const help = command({
+  name: 'config|help',
+  group: 'server',
+  since: '5.0.0',
+  summary: 'Returns helpful text about the different subcommands.',
+  complexity: 'O(1)',
+  syntax: 'CONFIG HELP',
+  arity: 2,
+  flags: ['loading', 'stale'],
+  run: () => HELP,
+})
+
 export const configCommands: readonly Command[] = [
   command({
     name: 'config',
@@ -26,79 +103,6 @@ export const configCommands: readonly Command[] = [
     syntax: 'CONFIG',
     arity: -2,
     flags: [],
-    subcommands: [
-      command({
-        name: 'config|get',
-        group: 'server',
-        since: '2.0.0',
-        summary: 'Returns the effective values of configuration parameters.',
-        complexity: 'O(N) when N is the number of configuration parameters provided',
-        history: [['7.0.0', 'Added the ability to pass multiple pattern parameters in one call']],
-        syntax: 'CONFIG GET parameter [parameter ...]',
-        arity: -3,
-        flags: ['admin', 'noscript', 'loading', 'stale'],
-        run: ({ server }, args) => new MapReply(server.config.match(args.slice(2)).flat()),
-      }),
-      command({
-        name: 'config|set',
-        group: 'server',
-        since: '2.0.0',
-        summary: 'Sets configuration parameters in-flight.',
-        complexity: 'O(N) when N is the number of configuration parameters provided',
-        history: [['7.0.0', 'Added the ability to set multiple parameters in one call.']],
-        tips: ['request_policy:all_nodes', 'response_policy:all_succeeded'],
-        syntax: 'CONFIG SET parameter value [parameter value ...]',
-        arity: -4,
-        flags: ['admin', 'noscript', 'loading', 'stale'],
-        run({ server }, args) {
-          if (args.length % 2 !== 0) throw wrongArity('config|set')
-          const pairs: (readonly [name: Bytes, value: Bytes])[] = []
-          for (let i = 2; i < args.length; i += 2) pairs.push([args[i] as Bytes, args[i + 1] as Bytes])
-          server.config.set(pairs)
-          return OK
-        },
-      }),
-      command({
-        name: 'config|resetstat',
-        group: 'server',
-        since: '2.0.0',
-        summary: "Resets the server's statistics.",
-        complexity: 'O(1)',
-        tips: ['request_policy:all_nodes', 'response_policy:all_succeeded'],
-        syntax: 'CONFIG RESETSTAT',
-        arity: 2,
-        flags: ['admin', 'noscript', 'loading', 'stale'],
-        run({ server }) {
-          server.statistics.reset()
-          return OK
-        },
-      }),
-      command({
-        name: 'config|rewrite',
-        group: 'server',
-        since: '2.8.0',
-        summary: 'Persists the effective configuration to file.',
-        complexity: 'O(1)',
-        tips: ['request_policy:all_nodes', 'response_policy:all_succeeded'],
-        syntax: 'CONFIG REWRITE',
-        arity: 2,
-        flags: ['admin', 'noscript', 'loading', 'stale'],
-        run({ server }) {
-          server.config.rewrite()
-          return OK
-        },
-      }),
-      command({
-        name: 'config|help',
-        group: 'server',
-        since: '5.0.0',
-        summary: 'Returns helpful text about the different subcommands.',
-        complexity: 'O(1)',
-        syntax: 'CONFIG HELP',
-        arity: 2,
-        flags: ['loading', 'stale'],
-        run: () => HELP,
-      }),
-    ],
+    subcommands: [get, set, resetStat, rewrite, help],
   }),
 ]

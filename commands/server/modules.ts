@@ -31,6 +31,63 @@ const NOT_UNLOADED = 'ERR Error unloading module: no such module with that name'
 
 const shared = { group: 'server', complexity: 'O(1)' } as const
 
+const help = command({
+  ...shared,
+  name: 'module|help',
+  since: '5.0.0',
+  summary: 'Returns helpful text about the different subcommands.',
+  syntax: 'MODULE HELP',
+  arity: 2,
+  flags: ['loading', 'stale'],
+  run: () => HELP,
+})
+
+const list = command({
+  ...shared,
+  name: 'module|list',
+  since: '4.0.0',
+  summary: 'Returns all loaded modules.',
+  complexity: 'O(N) where N is the number of loaded modules.',
+  syntax: 'MODULE LIST',
+  tips: ['nondeterministic_output_order'],
+  arity: 2,
+  flags: ['admin', 'noscript'],
+  run: () => [],
+})
+
+const load = command({
+  ...shared,
+  name: 'module|load',
+  since: '4.0.0',
+  summary: 'Loads a module.',
+  syntax: 'MODULE LOAD path [arg [arg ...]]',
+  arity: -3,
+  flags: CHANGING,
+  run: refuse(NOT_LOADED),
+})
+
+const loadex = command({
+  ...shared,
+  name: 'module|loadex',
+  since: '7.0.0',
+  summary: 'Loads a module using extended parameters.',
+  syntax: 'MODULE LOADEX path [CONFIG name value [CONFIG name value ...]] [ARGS args [args ...]]',
+  arity: -3,
+  flags: CHANGING,
+  run: refuse(NOT_LOADED),
+})
+
+const unload = command({
+  ...shared,
+  name: 'module|unload',
+  since: '4.0.0',
+  summary: 'Unloads a module.',
+  syntax: 'MODULE UNLOAD name',
+  arity: 3,
+  flags: CHANGING,
+  run: refuse(NOT_UNLOADED),
+})
+
 const container = command({
   ...shared,
   name: 'module',
@@ -40,60 +97,7 @@ const container = command({
   syntax: 'MODULE',
   arity: -2,
   flags: [],
-  subcommands: [
-    command({
-      ...shared,
-      name: 'module|help',
-      since: '5.0.0',
-      summary: 'Returns helpful text about the different subcommands.',
-      syntax: 'MODULE HELP',
-      arity: 2,
-      flags: ['loading', 'stale'],
-      run: () => HELP,
-    }),
-    command({
-      ...shared,
-      name: 'module|list',
-      since: '4.0.0',
-      summary: 'Returns all loaded modules.',
-      complexity: 'O(N) where N is the number of loaded modules.',
-      syntax: 'MODULE LIST',
-      tips: ['nondeterministic_output_order'],
-      arity: 2,
-      flags: ['admin', 'noscript'],
-      run: () => [],
-    }),
-    command({
-      ...shared,
-      name: 'module|load',
-      since: '4.0.0',
-      summary: 'Loads a module.',
-      syntax: 'MODULE LOAD path [arg [arg ...]]',
-      arity: -3,
-      flags: CHANGING,
-      run: refuse(NOT_LOADED),
-    }),
-    command({
-      ...shared,
-      name: 'module|loadex',
-      since: '7.0.0',
-      summary: 'Loads a module using extended parameters.',
-      syntax: 'MODULE LOADEX path [CONFIG name value [CONFIG name value ...]] [ARGS args [args ...]]',
-      arity: -3,
-      flags: CHANGING,
-      run: refuse(NOT_LOADED),
-    }),
-    command({
-      ...shared,
-      name: 'module|unload',
-      since: '4.0.0',
-      summary: 'Unloads a module.',
-      syntax: 'MODULE UNLOAD name',
-      arity: 3,
-      flags: CHANGING,
-      run: refuse(NOT_UNLOADED),
-    }),
-  ],
+  subcommands: [help, list, load, loadex, unload],
 })
 
 export const moduleCommands: readonly Command[] = [container]
