@@ -33,33 +33,30 @@ function pushAll(context: Context, list: List, end: ListEnd, args: Args): Reply 
   return list.size
 }
 
-const lpush = command({
-  name: 'lpush',
+const pushes = {
   group: 'list',
   since: '1.0.0',
-  summary: "Prepends one or more elements to a list. Creates the key if it doesn't exist.",
   complexity: PUSH_COMPLEXITY,
-  syntax: 'LPUSH key element [element ...]',
   history: [['2.4.0', 'Accepts multiple `element` arguments.']],
   arity: -3,
   flags: ['write', 'denyoom', 'fast'],
   keys: firstKey('RW', 'insert'),
   isVerbatim: true,
+} as const
+
+const lpush = command({
+  ...pushes,
+  name: 'lpush',
+  summary: "Prepends one or more elements to a list. Creates the key if it doesn't exist.",
+  syntax: 'LPUSH key element [element ...]',
   run: (context, args) => pushAll(context, writableAs(context.db, args[1], List), 'left', args),
 })
 
 const rpush = command({
+  ...pushes,
   name: 'rpush',
-  group: 'list',
-  since: '1.0.0',
   summary: "Appends one or more elements to a list. Creates the key if it doesn't exist.",
-  complexity: PUSH_COMPLEXITY,
   syntax: 'RPUSH key element [element ...]',
-  history: [['2.4.0', 'Accepts multiple `element` arguments.']],
-  arity: -3,
-  flags: ['write', 'denyoom', 'fast'],
-  keys: firstKey('RW', 'insert'),
-  isVerbatim: true,
   run: (context, args) => pushAll(context, writableAs(context.db, args[1], List), 'right', args),
 })
 
@@ -68,33 +65,30 @@ function pushToExisting(context: Context, end: ListEnd, args: Args): Reply {
   return list === undefined ? 0 : pushAll(context, list, end, args)
 }
 
-const lpushx = command({
-  name: 'lpushx',
+const pushesToExisting = {
   group: 'list',
   since: '2.2.0',
-  summary: 'Prepends one or more elements to a list only when the list exists.',
   complexity: PUSH_COMPLEXITY,
-  syntax: 'LPUSHX key element [element ...]',
   history: [['4.0.0', 'Accepts multiple `element` arguments.']],
   arity: -3,
   flags: ['write', 'denyoom', 'fast'],
   keys: firstKey('RW', 'insert'),
   isVerbatim: true,
+} as const
+
+const lpushx = command({
+  ...pushesToExisting,
+  name: 'lpushx',
+  summary: 'Prepends one or more elements to a list only when the list exists.',
+  syntax: 'LPUSHX key element [element ...]',
   run: (context, args) => pushToExisting(context, 'left', args),
 })
 
 const rpushx = command({
+  ...pushesToExisting,
   name: 'rpushx',
-  group: 'list',
-  since: '2.2.0',
   summary: 'Appends an element to a list only when the list exists.',
-  complexity: PUSH_COMPLEXITY,
   syntax: 'RPUSHX key element [element ...]',
-  history: [['4.0.0', 'Accepts multiple `element` arguments.']],
-  arity: -3,
-  flags: ['write', 'denyoom', 'fast'],
-  keys: firstKey('RW', 'insert'),
-  isVerbatim: true,
   run: (context, args) => pushToExisting(context, 'right', args),
 })
 
@@ -126,33 +120,30 @@ function popMany(context: Context, end: ListEnd, args: Args): Reply {
   return values
 }
 
-const lpop = command({
-  name: 'lpop',
+const pops = {
   group: 'list',
   since: '1.0.0',
-  summary: 'Returns the first elements in a list after removing it. Deletes the list if the last element was popped.',
   complexity: 'O(N) where N is the number of elements returned',
-  syntax: 'LPOP key [count]',
   history: [['6.2.0', 'Added the `count` argument.']],
   arity: -2,
   flags: ['write', 'fast'],
   keys: firstKey('RW', 'access', 'delete'),
   isVerbatim: true,
+} as const
+
+const lpop = command({
+  ...pops,
+  name: 'lpop',
+  summary: 'Returns the first elements in a list after removing it. Deletes the list if the last element was popped.',
+  syntax: 'LPOP key [count]',
   run: (context, args) => popFrom(context, 'left', args),
 })
 
 const rpop = command({
+  ...pops,
   name: 'rpop',
-  group: 'list',
-  since: '1.0.0',
   summary: 'Returns and removes the last elements of a list. Deletes the list if the last element was popped.',
-  complexity: 'O(N) where N is the number of elements returned',
   syntax: 'RPOP key [count]',
-  history: [['6.2.0', 'Added the `count` argument.']],
-  arity: -2,
-  flags: ['write', 'fast'],
-  keys: firstKey('RW', 'access', 'delete'),
-  isVerbatim: true,
   run: (context, args) => popFrom(context, 'right', args),
 })
 
