@@ -18,6 +18,7 @@ import { OpenGroup } from './binlog/open-group.ts'
 import type { TailReader } from './binlog/tail-reader.ts'
 import type { Checkpointer } from './checkpoint/checkpointer.ts'
 import type { Sweeper } from './checkpoint/sweeper.ts'
+import { closeParts } from './closing.ts'
 import type { IncomingDataSet } from './directory/data-sets.ts'
 import type { DataSet } from './directory/directory.ts'
 import { DiskSpace, isDiskFull } from './directory/disk-space.ts'
@@ -29,8 +30,7 @@ import type { Witness } from './directory/witness.ts'
 import type { Expiry } from './keyspace/expiry.ts'
 import { Keyspace } from './keyspace/keyspace.ts'
 import { type DataSnapshot, takeSnapshot } from './records/data-snapshot.ts'
-import type { RecordBatch } from './records/record-store.ts'
-import { CURSORS_KEY, DamageError } from './records/records.ts'
+import { DamageError } from './records/records.ts'
 import { type EngineParts, makeEngineParts, readDisk, resumeBackground, stopBackground } from './recovery/engine-parts.ts'
 import { type OpenedDirectory, openDirectory } from './recovery/opening.ts'
 import type { Replayer } from './recovery/recovery.ts'
@@ -334,30 +334,19 @@ export class Storage {
 
   /** Writes a last checkpoint (unless 'nosave'), records the clean end, closes everything. */
   async close(how: 'save' | 'nosave'): Promise<void> {
-    const { log } = this.options
     if (this.started === null) return this.installer.close().then(() => this.keyspace.records.close())
-    const { parts, binlog, checkpointer } = this
+    const { parts, installer, nodeRole, scanCursors } = this
     this.commit()
     this.isClosing = true
-    await this.installer.close()
-    await checkpointer.idle()
-    checkpointer.rejectWaiters(new Error('the server is shutting down'))
-    await stopBackground(parts)
-    if (this.stalled !== null) {
-      log.error({ error: this.stalled }, 'closing with a group that could not be written; its writes were never acknowledged')
-      await binlog.close()
-    } else {
-      if (how === 'save' && this.nodeRole.distrusted === null) {
-        try {
-          await checkpointer.runWhole((batch: RecordBatch) => batch.put(CURSORS_KEY, this.scanCursors.encode()))
-          this.purge()
-        } catch (error) {
-          log.error({ error: String(error) }, 'the last checkpoint failed; the next start replays the binlog instead')
-        }
-      }
-      await binlog.close()
-      this.nodeRole.noteCleanEnd(binlog.end.offset)
-    }
+    await closeParts(parts, {
+      how,
+      log: this.options.log,
+      installer,
+      nodeRole,
+      scanCursors,
+      stalled: () => this.stalled,
+      purge: () => this.purge(),
+    })
     await this.keyspace.records.close()
   }
 
