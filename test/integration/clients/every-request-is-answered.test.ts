@@ -47,7 +47,7 @@ function requestsOf(chance: Seeded): Bytes[][] {
   const requests = leaves.map((leaf) => tableRequest(leaf, chance, pools))
   for (const name of DEBUG_WORDS) requests.push(['debug', name, ...['str0', '1', '2', 'x'].slice(0, integer(5))])
   const spoiled = requests.map((words) => (random() < 0.7 ? spoil(words, chance) : words))
-  return spoiled.filter((words) => !(/^debug$/i.test(words[0] ?? '') && words.some((word) => word.length > 12 && /^\d+$/.test(word))))
+  return spoiled.filter((words) => !(/^debug$/i.test(words[0] ?? '') && words.some((word) => /^\d{5,}$/.test(word))))
 }
 
 /**

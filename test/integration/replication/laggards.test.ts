@@ -76,7 +76,7 @@ else {
     await assertEqual(master, replica)
     const filler = join(small, 'filler')
     fillUp(small, filler)
-    await fill(master, 'disk', 24_000, 1000)
+    await fill(master, 'disk', 36_000, 1000) // more than the free space and the reserve together
     await until('the reason to be shown', async () => /ENOSPC|no space/i.test(await fieldOf(replica, 'repl_last_error')))
     assert.is(await replica.call('GET', 'disk:7'), 'disk7'.padEnd(1000, 'v'))
     const reasons = linesOf(replica).filter(({ level, msg }) => level >= 40 && /ENOSPC|no space/i.test(msg))
