@@ -15,6 +15,9 @@ export const FOLDERS: Readonly<Record<string, Folder>> = {
   base: folder('The lowest layer: bytes as strings, the clock, the file system and the log as interfaces', ''),
   lua: folder('Lua 5.1 as WebAssembly: the sandbox, its stack, its patterns and integers; start with `machine`', 'base lua/libraries'),
   'lua/libraries': folder('cjson, cmsgpack, struct and bit, written for the sandbox', 'base lua'),
+  rdb: folder('RDB files and DUMP payloads, read and written as streams; start with `elements`', 'base rdb/encodings rdb/format'),
+  'rdb/encodings': folder('The encodings of values in an RDB, each with its grammar', 'base rdb rdb/format'),
+  'rdb/format': folder('Lengths and strings of an RDB, its bytes in and out, checksum, compression, codes, errors', 'base'),
   storage: folder(
     'The storage engine, which the server drives turn by turn; start with `storage`',
     'base storage/binlog storage/checkpoint storage/directory storage/keyspace storage/records storage/recovery storage/scan',

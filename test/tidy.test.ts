@@ -25,11 +25,12 @@ const NARROW = /^((README|ARCHITECTURE|CONTRIBUTING)\.md|docs\/internals\/.*)$/
 /** The layers that each layer may import. */
 const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   base: ['base'],
-  storage: ['base', 'storage'],
+  rdb: ['base', 'rdb'],
+  storage: ['base', 'rdb', 'storage'],
   lua: ['base', 'lua'],
-  replication: ['base', 'storage', 'replication'],
-  commands: ['base', 'storage', 'lua', 'commands'],
-  server: ['base', 'storage', 'lua', 'replication', 'commands', 'server'],
+  replication: ['base', 'rdb', 'storage', 'replication'],
+  commands: ['base', 'rdb', 'storage', 'lua', 'commands'],
+  server: ['base', 'rdb', 'storage', 'lua', 'replication', 'commands', 'server'],
   test: LAYERS,
   benchmarks: ['benchmarks', 'server', 'test'],
 }

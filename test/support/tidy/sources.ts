@@ -11,7 +11,7 @@ import * as assert from 'uvu/assert'
 const compiledFrom = fileURLToPath(new URL('../../../..', import.meta.url))
 export const ROOT = existsSync(join(compiledFrom, 'storage', 'storage.ts')) ? compiledFrom : process.cwd()
 
-export const LAYERS = ['base', 'storage', 'lua', 'replication', 'commands', 'server', 'test', 'benchmarks']
+export const LAYERS = ['base', 'rdb', 'storage', 'lua', 'replication', 'commands', 'server', 'test', 'benchmarks']
 
 export interface Source {
   /** Relative to the repository's root, with slashes. */

@@ -1,0 +1,233 @@
+/**
+ * Writes values in the encodings that Redis itself gives values of their size by default: packed
+ * while they are small, element by element from then on. A small list is a quicklist 2; a large one
+ * is written element by element, since the number of nodes would have to come first.
+ */
+import { assert } from '../../base/assert.ts'
+import type { Bytes } from '../../base/bytes.ts'
+import * as codes from '../format/codes.ts'
+import type { RdbOutput } from '../format/output.ts'
+import type { RdbHashValue, RdbListValue, RdbSetValue, RdbSortedSetValue, RdbStringValue, RdbValue } from '../values.ts'
+import { writeIntset } from './intset.ts'
+import { integerOf, ListpackWriter } from './listpack.ts'
+import { writeStream } from './stream-writer.ts'
+
+/**
+ * The limits of Redis's defaults: `hash-max-listpack-entries`, `-value`, `set-max-intset-entries`.
+ */
+const MAX_PACKED_COUNT = 128
+const MAX_PACKED_ELEMENT_BYTES = 64
+const MAX_INTSET_COUNT = 512
+/**
+ * The size of a list's node, `list-max-listpack-size -2`, and of a list that is held to be packed.
+ */
+const MAX_NODE_BYTES = 8192
+const MAX_HELD_LIST_BYTES = 256 * 1024
+const NODE_ENTRY_BYTES = 11
+
+/** The version that is written, and a count of what it cannot hold. */
+export interface WriteContext {
+  readonly out: RdbOutput
+  readonly version: number
+  /** The deadlines of fields that were left out. */
+  lostDeadlineCount: number
+}
+
+const listpack = new ListpackWriter()
+
+/**
+ * Writes the type and then, between them, what `between` writes, and the value. Yields full chunks.
+ */
+export function* writeValue(context: WriteContext, value: RdbValue, between: (type: number) => void): Generator<Buffer> {
+  switch (value.type) {
+    case 'string':
+      return yield* writeString(context.out, value, between)
+    case 'list':
+      return yield* writeList(context.out, value, between)
+    case 'set':
+      return yield* writeSet(context, value, between)
+    case 'sorted-set':
+      return yield* writeSortedSet(context.out, value, between)
+    case 'hash':
+      return yield* writeHash(context, value, between)
+    default:
+      between(context.version > codes.VERSION_REDIS_7_0 ? codes.TYPE_STREAM_LISTPACKS_3 : codes.TYPE_STREAM_LISTPACKS_2)
+      return yield* writeStream(context.out, context.version, value)
+  }
+}
+
+type Between = (type: number) => void
+
+function* writeString(out: RdbOutput, value: RdbStringValue, between: Between): Generator<Buffer> {
+  between(codes.TYPE_STRING)
+  const pieces = value.pieces[Symbol.iterator]()
+  let piece = pieces.next()
+  if (piece.done === true || piece.value.length === value.sizeBytes) {
+    assert(piece.done !== true || value.sizeBytes === 0, 'the pieces of a string have its length')
+    out.string(piece.done === true ? '' : piece.value)
+    return
+  }
+  out.writeLength(value.sizeBytes)
+  let left = value.sizeBytes
+  for (; piece.done !== true; piece = pieces.next()) {
+    left -= piece.value.length
+    out.raw(piece.value)
+    if (out.isFull) yield out.take()
+  }
+  assert(left === 0, 'the pieces of a string have its length')
+}
+
+/** Elements that were taken from an iterator for as long as they were few and small. */
+interface Held<T> {
+  readonly held: readonly T[]
+  /** The elements behind them. */
+  readonly rest: Iterator<T>
+  readonly isWhole: boolean
+}
+
+function hold<T>(elements: Iterable<T>, fits: (element: T, count: number) => boolean): Held<T> {
+  const rest = elements[Symbol.iterator]()
+  const held: T[] = []
+  for (let next = rest.next(); next.done !== true; next = rest.next()) {
+    held.push(next.value)
+    if (!fits(next.value, held.length)) return { held, rest, isWhole: false }
+  }
+  return { held, rest, isWhole: true }
+}
+
+/** Writes the count and the elements, held and not. */
+function* writeAll<T>(out: RdbOutput, count: number, { held, rest }: Held<T>, write: (element: T) => void): Generator<Buffer> {
+  out.writeLength(count)
+  let written = held.length
+  for (const element of held) {
+    if (out.isFull) yield out.take()
+    write(element)
+  }
+  for (let next = rest.next(); next.done !== true; next = rest.next()) {
+    if (out.isFull) yield out.take()
+    write(next.value)
+    written++
+  }
+  assert(written === count, 'a collection has as many elements as it says')
+}
+
+function* writeList(out: RdbOutput, value: RdbListValue, between: Between): Generator<Buffer> {
+  let sizeBytes = 0
+  const held = hold(value.elements, (element) => {
+    sizeBytes += element.length + NODE_ENTRY_BYTES
+    return sizeBytes <= MAX_HELD_LIST_BYTES
+  })
+  if (!held.isWhole) {
+    between(codes.TYPE_LIST)
+    yield* writeAll(out, value.count, held, (element) => out.string(element))
+    return
+  }
+  assert(held.held.length === value.count, 'a collection has as many elements as it says')
+  between(codes.TYPE_LIST_QUICKLIST_2)
+  const nodes = nodesOf(held.held)
+  out.writeLength(nodes.length)
+  for (const node of nodes) {
+    if (node.length === 1 && node[0]!.length > MAX_NODE_BYTES) {
+      out.writeLength(codes.NODE_PLAIN)
+      out.string(node[0]!)
+    } else {
+      out.writeLength(codes.NODE_PACKED)
+      out.packed(packedOf(node))
+    }
+    if (out.isFull) yield out.take()
+  }
+}
+
+/** Returns the elements of each node. */
+function nodesOf(elements: readonly Bytes[]): Bytes[][] {
+  const nodes: Bytes[][] = []
+  let room = 0
+  for (const element of elements) {
+    const size = element.length + NODE_ENTRY_BYTES
+    if (size > room) {
+      nodes.push([])
+      room = MAX_NODE_BYTES
+    }
+    nodes.at(-1)!.push(element)
+    room -= size
+  }
+  return nodes
+}
+
+function packedOf(elements: readonly Bytes[]): Buffer {
+  listpack.reset()
+  for (const element of elements) listpack.add(element)
+  return listpack.finished()
+}
+
+function* writeSet({ out, version }: WriteContext, value: RdbSetValue, between: Between): Generator<Buffer> {
+  const mayBePacked = version > codes.VERSION_REDIS_7_0
+  const integers: bigint[] = []
+  const held = hold(value.members, (member, count) => {
+    const integer = integers.length === count - 1 ? integerOf(member) : null
+    if (integer !== null) integers.push(integer)
+    if (integers.length === count) return count <= MAX_INTSET_COUNT
+    return mayBePacked && count <= MAX_PACKED_COUNT && member.length <= MAX_PACKED_ELEMENT_BYTES
+  })
+  const isInteger = held.isWhole && integers.length === held.held.length
+  if (!isInteger && !(held.isWhole && mayBePacked)) {
+    between(codes.TYPE_SET)
+    yield* writeAll(out, value.count, held, (member) => out.string(member))
+    return
+  }
+  assert(held.held.length === value.count, 'a collection has as many elements as it says')
+  between(isInteger ? codes.TYPE_SET_INTSET : codes.TYPE_SET_LISTPACK)
+  out.packed(isInteger ? writeIntset(integers) : packedOf(held.held))
+}
+
+function* writeSortedSet(out: RdbOutput, value: RdbSortedSetValue, between: Between): Generator<Buffer> {
+  const held = hold(value.members, ([member], count) => count <= MAX_PACKED_COUNT && member.length <= MAX_PACKED_ELEMENT_BYTES)
+  if (!held.isWhole) {
+    between(codes.TYPE_ZSET_2)
+    yield* writeAll(out, value.count, held, ([member, score]) => {
+      out.string(member)
+      out.double(score)
+    })
+    return
+  }
+  assert(held.held.length === value.count, 'a collection has as many elements as it says')
+  between(codes.TYPE_ZSET_LISTPACK)
+  out.packed(packedOf(held.held.flatMap(([member, score]) => [member, scoreText(score)])))
+}
+
+function scoreText(score: number): Bytes {
+  if (Number.isFinite(score)) return Object.is(score, -0) ? '-0' : String(score)
+  return score > 0 ? 'inf' : '-inf'
+}
+
+function* writeHash(context: WriteContext, value: RdbHashValue, between: Between): Generator<Buffer> {
+  const { out } = context
+  const isSmall = (field: Bytes, count: number) => count <= MAX_PACKED_COUNT && field.length <= MAX_PACKED_ELEMENT_BYTES
+  const held = hold(value.fields, ([field, content], count) => isSmall(field, count) && content.length <= MAX_PACKED_ELEMENT_BYTES)
+  const { minDeadlineMs } = value
+  if (minDeadlineMs !== null && context.version >= codes.VERSION_FIELD_DEADLINES) {
+    between(codes.TYPE_HASH_METADATA)
+    out.milliseconds(minDeadlineMs)
+    yield* writeAll(out, value.count, held, ([field, content, deadlineMs]) => {
+      assert(deadlineMs === null || deadlineMs >= minDeadlineMs, 'no deadline of a hash is before its earliest one')
+      out.writeLength(deadlineMs === null ? 0 : deadlineMs - minDeadlineMs + 1)
+      out.string(field)
+      out.string(content)
+    })
+    return
+  }
+  for (const [, , deadlineMs] of held.held) if (deadlineMs !== null) context.lostDeadlineCount++
+  if (!held.isWhole) {
+    between(codes.TYPE_HASH)
+    let index = 0
+    yield* writeAll(out, value.count, held, ([field, content, deadlineMs]) => {
+      if (index++ >= held.held.length && deadlineMs !== null) context.lostDeadlineCount++
+      out.string(field)
+      out.string(content)
+    })
+    return
+  }
+  assert(held.held.length === value.count, 'a collection has as many elements as it says')
+  between(codes.TYPE_HASH_LISTPACK)
+  out.packed(packedOf(held.held.flatMap((entry) => [entry[0], entry[1]])))
+}

@@ -1,0 +1,24 @@
+/**
+ * Limits on what an RDB may claim. Nothing is allocated by a length or a count that was only
+ * claimed: a string waits until its bytes are there, and arrays grow by what was decoded. The
+ * budget bounds how long the reader waits and how much it holds.
+ */
+export interface Budget {
+  /** The largest string, key or packed encoding, after decompression. */
+  readonly maxStringBytes: number
+  /** The most elements of one collection, nodes of a list, groups, consumers, pending entries. */
+  readonly maxElementCount: number
+  /**
+   * True: duplicate members and pending entries without an owner are errors wherever they are. The
+   * reader then remembers the members of the collection that it reads. False: only those within one
+   * packed encoding are; who takes the elements sees the others.
+   */
+  readonly mustBeUnique: boolean
+}
+
+export const DEFAULT_BUDGET: Budget = { maxStringBytes: 512 * 1024 * 1024, maxElementCount: 2 ** 32 - 1, mustBeUnique: true }
+
+/** The most bytes of a piece of a string, and about the most of a batch of elements. */
+export const MAX_BATCH_BYTES = 64 * 1024
+/** The most elements of a batch. */
+export const MAX_BATCH_COUNT = 512

@@ -1,0 +1,83 @@
+/**
+ * CRC-64 with the polynomial of Jones, reflected, without inversion: the checksum at the end of RDB
+ * files and DUMP payloads. The tables are those of slicing by eight (Kounavis and Berry, 2005), in
+ * halves of 32 bits.
+ */
+const POLYNOMIAL_HIGH = 0x95ac9329 | 0
+const POLYNOMIAL_LOW = 0xac4bc9b5 | 0
+
+const high = new Int32Array(8 * 256)
+const low = new Int32Array(8 * 256)
+fillTables()
+
+function fillTables(): void {
+  for (let byte = 0; byte < 256; byte++) {
+    let h = 0
+    let l = byte
+    for (let bit = 0; bit < 8; bit++) {
+      const isOdd = (l & 1) !== 0
+      l = (l >>> 1) | (h << 31)
+      h >>>= 1
+      if (isOdd) {
+        h ^= POLYNOMIAL_HIGH
+        l ^= POLYNOMIAL_LOW
+      }
+    }
+    high[byte] = h
+    low[byte] = l
+  }
+  for (let i = 256; i < high.length; i++) {
+    const h = high[i - 256]!
+    const l = low[i - 256]!
+    high[i] = high[l & 0xff]! ^ (h >>> 8)
+    low[i] = low[l & 0xff]! ^ ((l >>> 8) | (h << 24))
+  }
+}
+
+/** A checksum that takes bytes in parts. */
+export class Crc64 {
+  private high = 0
+  private low = 0
+
+  update(bytes: Buffer, start = 0, end = bytes.length): void {
+    let h = this.high
+    let l = this.low
+    let i = start
+    for (; i + 8 <= end; i += 8) {
+      l ^= bytes[i]! | (bytes[i + 1]! << 8) | (bytes[i + 2]! << 16) | (bytes[i + 3]! << 24)
+      h ^= bytes[i + 4]! | (bytes[i + 5]! << 8) | (bytes[i + 6]! << 16) | (bytes[i + 7]! << 24)
+      const a = 1792 + (l & 0xff)
+      const b = 1536 + ((l >>> 8) & 0xff)
+      const c = 1280 + ((l >>> 16) & 0xff)
+      const d = 1024 + (l >>> 24)
+      const e = 768 + (h & 0xff)
+      const f = 512 + ((h >>> 8) & 0xff)
+      const g = 256 + ((h >>> 16) & 0xff)
+      const k = h >>> 24
+      l = low[a]! ^ low[b]! ^ low[c]! ^ low[d]! ^ low[e]! ^ low[f]! ^ low[g]! ^ low[k]!
+      h = high[a]! ^ high[b]! ^ high[c]! ^ high[d]! ^ high[e]! ^ high[f]! ^ high[g]! ^ high[k]!
+    }
+    for (; i < end; i++) {
+      const at = (l ^ bytes[i]!) & 0xff
+      l = ((l >>> 8) | (h << 24)) ^ low[at]!
+      h = (h >>> 8) ^ high[at]!
+    }
+    this.high = h
+    this.low = l
+  }
+
+  /** Returns the checksum as its eight bytes, little-endian. */
+  digest(): Buffer {
+    const bytes = Buffer.allocUnsafe(8)
+    bytes.writeInt32LE(this.low, 0)
+    bytes.writeInt32LE(this.high, 4)
+    return bytes
+  }
+}
+
+/** Returns the checksum of the bytes as its eight bytes, little-endian. */
+export function crc64(bytes: Buffer): Buffer {
+  const crc = new Crc64()
+  crc.update(bytes)
+  return crc.digest()
+}

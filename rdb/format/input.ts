@@ -1,0 +1,262 @@
+/**
+ * The bytes of an RDB, which arrive in chunks, and the primitives of its grammar:
+ *
+ *   length   00nnnnnn | 01nnnnnn n(1) | 0x80 n(4) | 0x81 n(8)               big-endian
+ *   string   length bytes(length)
+ *            | 0xc0 n(1) | 0xc1 n(2) | 0xc2 n(4)             an integer, as its decimal text
+ *            | 0xc3 length(compressed) length(original) bytes(compressed)           LZF
+ *
+ * A primitive whose bytes are not there yet throws NEEDS_MORE. The reader rewinds to the last
+ * commit and tries again when `isReady`. Only bytes behind the last commit are held.
+ */
+import type { Bytes } from '../../base/bytes.ts'
+import type { Budget } from './budget.ts'
+import { LENGTH_32, LENGTH_64, STRING_INT8, STRING_INT16, STRING_INT32, STRING_LZF } from './codes.ts'
+import { Crc64 } from './crc64.ts'
+import { lzfDecompress, MAX_LZF_RATIO } from './lzf.ts'
+import { Packed } from './packed.ts'
+import { damagedAt, type RdbError } from './rdb-error.ts'
+
+class NeedsMore extends Error {
+  override readonly message = 'the next bytes are not there yet'
+}
+
+export const NEEDS_MORE = new NeedsMore()
+
+const NO_BYTES = Buffer.alloc(0)
+const STRING_KIND = 0xc0
+
+/** The bytes that arrived and a position within them. */
+export class RdbInput {
+  readonly budget: Budget
+  private buffer: Buffer = NO_BYTES
+  private position = 0
+  /** The offset of the first byte of the buffer. */
+  private baseOffset = 0
+  private keptFrom = 0
+  private chunks: Buffer[] = []
+  private chunkBytes = 0
+  private wantedBytes = 0
+  private isEnded = false
+  private readonly crc = new Crc64()
+  private summedTo = 0
+
+  constructor(budget: Budget) {
+    this.budget = budget
+  }
+
+  /** Adds bytes, which must not change afterwards. */
+  push(chunk: Buffer): void {
+    if (chunk.length === 0) return
+    this.chunks.push(chunk)
+    this.chunkBytes += chunk.length
+  }
+
+  /** Says that no more bytes come: what is missing from now on is damage. */
+  end(): void {
+    this.isEnded = true
+  }
+
+  /** True unless the element that failed with NEEDS_MORE would fail again. */
+  get isReady(): boolean {
+    return this.isEnded || this.chunkBytes >= this.wantedBytes
+  }
+
+  get offset(): number {
+    return this.baseOffset + this.position
+  }
+
+  /** Says that what was read is done with: `rewind` comes back to here. */
+  commit(): void {
+    this.keptFrom = this.position
+  }
+
+  /** Goes back to where `commit` was last called. */
+  rewind(): void {
+    this.position = this.keptFrom
+  }
+
+  /** Goes back to an offset behind the last commit. */
+  rewindTo(offset: number): void {
+    this.position = offset - this.baseOffset
+  }
+
+  damaged(text: string): RdbError {
+    return damagedAt(this.offset, text)
+  }
+
+  /** Returns true where no byte is left. REQUIRES: `end` was called. */
+  get isExhausted(): boolean {
+    return this.position === this.buffer.length && this.chunkBytes === 0
+  }
+
+  /** Returns the checksum of all bytes before the position. */
+  checksum(): Buffer {
+    this.crc.update(this.buffer, this.summedTo, this.position)
+    this.summedTo = this.position
+    return this.crc.digest()
+  }
+
+  /** Returns the bytes behind the position, which the input gives up. */
+  rest(): Buffer {
+    const rest = Buffer.concat([this.buffer.subarray(this.position), ...this.chunks])
+    this.chunks = []
+    this.chunkBytes = 0
+    this.position = this.buffer.length
+    return rest
+  }
+
+  private need(count: number): void {
+    const missing = this.position + count - this.buffer.length
+    if (missing > 0) this.gather(missing)
+  }
+
+  private gather(missingBytes: number): void {
+    if (missingBytes > this.chunkBytes) {
+      if (this.isEnded) throw damagedAt(this.baseOffset + this.buffer.length + this.chunkBytes, 'it ends within an element')
+      this.wantedBytes = missingBytes
+      throw NEEDS_MORE
+    }
+    this.wantedBytes = 0
+    const dropped = this.keptFrom
+    if (dropped > this.summedTo) {
+      this.crc.update(this.buffer, this.summedTo, dropped)
+      this.summedTo = dropped
+    }
+    const kept = this.buffer.subarray(dropped)
+    const only = this.chunks.length === 1 && kept.length === 0 ? this.chunks[0] : undefined
+    this.buffer = only ?? Buffer.concat([kept, ...this.chunks])
+    this.chunks = []
+    this.chunkBytes = 0
+    this.baseOffset += dropped
+    this.position -= dropped
+    this.summedTo -= dropped
+    this.keptFrom = 0
+  }
+
+  byte(): number {
+    this.need(1)
+    return this.buffer[this.position++]!
+  }
+
+  /** Returns a view of the next bytes. REQUIRES: the count is small or within the budget. */
+  view(count: number): Buffer {
+    this.need(count)
+    const from = this.position
+    this.position += count
+    return this.buffer.subarray(from, this.position)
+  }
+
+  bytes(count: number): Bytes {
+    this.need(count)
+    const from = this.position
+    this.position += count
+    return this.buffer.latin1Slice(from, this.position)
+  }
+
+  int32(): number {
+    return this.view(4).readInt32LE(0)
+  }
+
+  /** Returns a time in ms; Redis writes 8 bytes with a sign. */
+  milliseconds(): number {
+    const value = Number(this.view(8).readBigInt64LE(0))
+    if (!Number.isSafeInteger(value)) throw this.damaged('a time is out of range')
+    return value
+  }
+
+  double(): number {
+    return this.view(8).readDoubleLE(0)
+  }
+
+  length(): number {
+    const first = this.byte()
+    return first < STRING_KIND ? this.lengthBehind(first) : this.noLength()
+  }
+
+  private lengthBehind(first: number): number {
+    if (first < 0x40) return first
+    if (first < 0x80) return ((first & 0x3f) << 8) | this.byte()
+    if (first === LENGTH_32) return this.view(4).readUInt32BE(0)
+    if (first !== LENGTH_64) return this.noLength()
+    const value = Number(this.view(8).readBigUInt64BE(0))
+    if (!Number.isSafeInteger(value)) throw this.damaged('a length is out of range')
+    return value
+  }
+
+  private noLength(): never {
+    this.position--
+    throw this.damaged('there is no length here')
+  }
+
+  /** Returns a number that may have all of 64 bits. */
+  unsigned(): bigint {
+    this.need(1)
+    if (this.buffer[this.position] !== LENGTH_64) return BigInt(this.length())
+    this.need(9)
+    const value = this.buffer.readBigUInt64BE(this.position + 1)
+    this.position += 9
+    return value
+  }
+
+  /** Returns the number of elements that follow, each of at least `minBytes` bytes. */
+  count(minBytes: number): number {
+    const { offset } = this
+    const count = this.length()
+    if (count > this.budget.maxElementCount) throw damagedAt(offset, `${count} elements are more than the budget`)
+    if (this.isEnded && count * minBytes > this.buffer.length - this.position + this.chunkBytes) {
+      throw damagedAt(offset, `${count} elements are more than the bytes that follow`)
+    }
+    return count
+  }
+
+  string(): Bytes {
+    const first = this.byte()
+    if (first < STRING_KIND) return this.bytes(this.budgeted(this.lengthBehind(first)))
+    if (first === STRING_LZF) return this.compressed().latin1Slice()
+    return this.integerBehind(first)
+  }
+
+  /** Returns a string as the bytes of a packed encoding, valid for as long as they are kept. */
+  packed(): Packed {
+    const first = this.byte()
+    if (first < STRING_KIND) {
+      const length = this.budgeted(this.lengthBehind(first))
+      const { offset } = this
+      return new Packed(this.view(length), offset, 'raw')
+    }
+    const { offset } = this
+    if (first === STRING_LZF) return new Packed(this.compressed(), offset, 'compressed')
+    return new Packed(Buffer.from(this.integerBehind(first), 'latin1'), offset, 'compressed')
+  }
+
+  /** Returns the length of a string of plain bytes that follows, or the whole of another one. */
+  stringOrLength(): Buffer | number {
+    const first = this.byte()
+    if (first < STRING_KIND) return this.budgeted(this.lengthBehind(first))
+    return first === STRING_LZF ? this.compressed() : Buffer.from(this.integerBehind(first), 'latin1')
+  }
+
+  private integerBehind(first: number): Bytes {
+    if (first === STRING_INT8) return String(this.view(1).readInt8(0))
+    if (first === STRING_INT16) return String(this.view(2).readInt16LE(0))
+    if (first === STRING_INT32) return String(this.int32())
+    this.position--
+    throw this.damaged('a string has no known encoding')
+  }
+
+  private compressed(): Buffer {
+    const { offset } = this
+    const size = this.budgeted(this.length())
+    const length = this.budgeted(this.length())
+    if (length > size * MAX_LZF_RATIO) throw damagedAt(offset, 'compressed bytes claim to be more than they can be')
+    const bytes = lzfDecompress(this.view(size), length)
+    if (bytes === null) throw damagedAt(offset, 'compressed bytes are wrong')
+    return bytes
+  }
+
+  private budgeted(length: number): number {
+    if (length > this.budget.maxStringBytes) throw this.damaged(`a string of ${length} bytes is more than the budget`)
+    return length
+  }
+}

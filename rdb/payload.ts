@@ -1,0 +1,64 @@
+/**
+ * DUMP payloads: one value without its key. On the wire:
+ *
+ *   payload   type(1) value version(2) crc(8)    version: of the RDB, little-endian; crc: CRC-64 of
+ *                                                  all before it
+ */
+import type { RdbType, RdbValuePart } from './elements.ts'
+import { isKnownVersion, valueTypeOf } from './encodings/value-types.ts'
+import { type Budget, DEFAULT_BUDGET } from './format/budget.ts'
+import { TYPE_MODULE_2, TYPE_MODULE_PRE_GA } from './format/codes.ts'
+import { crc64 } from './format/crc64.ts'
+import { RdbInput } from './format/input.ts'
+import { readModuleName } from './format/modules.ts'
+import { damagedAt, refusedAt } from './format/rdb-error.ts'
+
+const PAYLOAD_FOOTER_BYTES = 10
+
+export interface PayloadValue {
+  readonly type: RdbType
+  /** The parts of the value. They are decoded one by one, and each may throw RdbError. */
+  readonly parts: Iterable<RdbValuePart>
+}
+
+/** Throws RdbError unless the version is known and the checksum fits. Returns the version. */
+function checkPayload(payload: Buffer): number {
+  const footerOffset = payload.length - PAYLOAD_FOOTER_BYTES
+  if (footerOffset < 2) throw damagedAt(payload.length, 'it is shorter than a payload can be')
+  const version = payload.readUInt16LE(footerOffset)
+  if (!isKnownVersion(version)) throw refusedAt(footerOffset, `version ${version} is not known`)
+  if (!crc64(payload.subarray(0, -8)).equals(payload.subarray(-8))) {
+    throw damagedAt(footerOffset + 2, 'the checksum does not fit the bytes before it')
+  }
+  return version
+}
+
+/** Checks a payload and returns its value. Throws RdbError. */
+export function readPayload(payload: Buffer, budget: Partial<Budget> = {}): PayloadValue {
+  const version = checkPayload(payload)
+  const input = new RdbInput({ ...DEFAULT_BUDGET, ...budget })
+  input.push(payload.subarray(0, -PAYLOAD_FOOTER_BYTES))
+  input.end()
+  const code = input.byte()
+  if (code === TYPE_MODULE_PRE_GA || code === TYPE_MODULE_2) throw refusedAt(0, `a value of the module type ${readModuleName(input)}`)
+  const type = valueTypeOf(code, version)
+  if (type === undefined) throw refusedAt(0, `type ${code} is not known in version ${version}`)
+  return { type: type.type, parts: partsOf(input, type.begin()) }
+}
+
+function* partsOf(input: RdbInput, value: { next(input: RdbInput): RdbValuePart | null }): Generator<RdbValuePart> {
+  let hasElements = false
+  for (let part = value.next(input); part !== null; part = value.next(input)) {
+    hasElements ||= !isEmpty(part)
+    yield part
+  }
+  if (!hasElements) throw damagedAt(1, 'a collection is empty')
+  if (!input.isExhausted) throw input.damaged('bytes follow the value')
+}
+
+/** Returns true for a part of a list, set, sorted set or hash without elements. */
+function isEmpty(part: RdbValuePart): boolean {
+  if (part.kind === 'list') return part.elements.length === 0
+  if (part.kind === 'set' || part.kind === 'sorted-set') return part.members.length === 0
+  return part.kind === 'hash' && part.fields.length === 0
+}

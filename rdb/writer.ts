@@ -1,0 +1,125 @@
+/**
+ * Writes RDB files and DUMP payloads as chunks; reader.ts and payload.ts have the grammar. Every
+ * method that may write much is a generator: who takes the chunks decides when the next is made.
+ */
+import { assert } from '../base/assert.ts'
+import type { Bytes } from '../base/bytes.ts'
+import { type WriteContext, writeValue } from './encodings/value-writers.ts'
+import * as codes from './format/codes.ts'
+import { crc64 } from './format/crc64.ts'
+import { RdbOutput, type RdbOutputOptions } from './format/output.ts'
+import type { RdbItem, RdbValue } from './values.ts'
+
+export interface RdbWriterOptions extends RdbOutputOptions {
+  /** 10, which Redis 7.0 reads; 11; or 12, which has the deadlines of fields. */
+  readonly version: 10 | 11 | 12
+}
+
+const DEFAULT_OPTIONS: RdbWriterOptions = { version: 10, mayCompress: true, hasChecksum: true }
+const EOF_MARK_LENGTH = 40
+
+/** Writes one RDB file: `begin`, each item, `end`. */
+export class RdbWriter {
+  private readonly out: RdbOutput
+  private readonly context: WriteContext
+
+  constructor(options: Partial<RdbWriterOptions> = {}) {
+    const { version, ...rest } = { ...DEFAULT_OPTIONS, ...options }
+    this.out = new RdbOutput(rest)
+    this.context = { out: this.out, version, lostDeadlineCount: 0 }
+  }
+
+  /** The deadlines of fields that were left out, since the version cannot hold them. */
+  get lostDeadlineCount(): number {
+    return this.context.lostDeadlineCount
+  }
+
+  begin(): void {
+    this.out.raw(`REDIS${String(this.context.version).padStart(4, '0')}`)
+  }
+
+  /** Writes an item. Yields the chunks that became full. */
+  *write(item: RdbItem): Generator<Buffer> {
+    const { out } = this
+    switch (item.kind) {
+      case 'key':
+        yield* this.writeKey(item.key, item.expireAtMs, item.value)
+        break
+      case 'database':
+        out.byte(codes.OPCODE_SELECTDB)
+        out.writeLength(item.index)
+        break
+      case 'sizes':
+        out.byte(codes.OPCODE_RESIZEDB)
+        out.writeLength(item.keyCount)
+        out.writeLength(item.deadlineCount)
+        break
+      case 'library':
+        out.byte(codes.OPCODE_FUNCTION2)
+        out.string(item.code)
+        break
+      default:
+        out.byte(codes.OPCODE_AUX)
+        out.string(item.name)
+        out.string(item.value)
+    }
+    if (out.isFull) yield out.take()
+  }
+
+  /** Returns the last chunks. */
+  end(): Buffer[] {
+    this.out.byte(codes.OPCODE_EOF)
+    return [this.out.take(), this.out.checksum()]
+  }
+
+  private writeKey(key: Bytes, expireAtMs: number | null, value: RdbValue): Iterable<Buffer> {
+    const { out } = this
+    if (expireAtMs !== null) {
+      out.byte(codes.OPCODE_EXPIRETIME_MS)
+      out.milliseconds(expireAtMs)
+    }
+    return writeValue(this.context, value, (type) => {
+      out.byte(type)
+      out.string(key)
+    })
+  }
+}
+
+/** Yields the chunks of a file of the items. */
+export async function* writeRdb(
+  items: AsyncIterable<RdbItem> | Iterable<RdbItem>,
+  options: Partial<RdbWriterOptions> = {},
+): AsyncGenerator<Buffer> {
+  const writer = new RdbWriter(options)
+  writer.begin()
+  for await (const item of items) yield* writer.write(item)
+  yield* writer.end()
+}
+
+/**
+ * Yields a file in the form of a diskless full sync: `$EOF:<mark>` CRLF, the file, the mark.
+ * REQUIRES: the mark is 40 random bytes of hexadecimal digits.
+ */
+export async function* withEofMark(chunks: AsyncIterable<Buffer> | Iterable<Buffer>, mark: Bytes): AsyncGenerator<Buffer> {
+  assert(mark.length === EOF_MARK_LENGTH, 'the mark of the end has 40 bytes')
+  yield Buffer.from(`$EOF:${mark}\r\n`, 'latin1')
+  yield* chunks
+  yield Buffer.from(mark, 'latin1')
+}
+
+/** A DUMP payload, and how many deadlines of fields its version could not hold. */
+export interface WrittenPayload {
+  readonly payload: Buffer
+  readonly lostDeadlineCount: number
+}
+
+/** Returns the DUMP payload of a value. */
+export function writePayload(value: RdbValue, options: Partial<Omit<RdbWriterOptions, 'hasChecksum'>> = {}): WrittenPayload {
+  const { version, mayCompress } = { ...DEFAULT_OPTIONS, ...options }
+  const context: WriteContext = { out: new RdbOutput({ mayCompress, hasChecksum: false }), version, lostDeadlineCount: 0 }
+  const chunks = [...writeValue(context, value, (type) => context.out.byte(type))]
+  context.out.byte(version)
+  context.out.byte(0)
+  const body = Buffer.concat([...chunks, context.out.take()])
+  return { payload: Buffer.concat([body, crc64(body)]), lostDeadlineCount: context.lostDeadlineCount }
+}

@@ -1,0 +1,55 @@
+/** DUMP payloads: round trips, and what is refused. */
+import { test } from 'uvu'
+import * as assert from 'uvu/assert'
+import { crc64 } from '../../rdb/format/crc64.ts'
+import { RdbError } from '../../rdb/format/rdb-error.ts'
+import { readPayload } from '../../rdb/payload.ts'
+import { writePayload } from '../../rdb/writer.ts'
+import { seeded } from '../support/generators/seed.ts'
+import { contentOf, rdbValueOf, sorted } from '../support/rdb/contents.ts'
+import { payloadOf } from '../support/rdb/old-encoders.ts'
+import { randomContent } from '../support/rdb/random-contents.ts'
+
+const read = (payload: Buffer) => {
+  const { type, parts } = readPayload(payload)
+  return contentOf(type, parts)
+}
+
+test('a payload is read as it was written', () => {
+  const chance = seeded('payloads')
+  for (let round = 0; round < 60; round++) {
+    const content = randomContent(chance)
+    const { payload } = writePayload(rdbValueOf(content), { mayCompress: chance.integer(2) === 0 })
+    assert.equal(sorted(read(payload)), sorted(content))
+  }
+})
+
+test('the checksum is that of Jones', () => {
+  assert.is(crc64(Buffer.from('123456789')).readBigUInt64LE(0), 0xe9c6d914c4b8d9can)
+})
+
+test('a payload of another version, with a wrong checksum, cut off or too long is refused', () => {
+  const { payload } = writePayload(rdbValueOf({ type: 'list', elements: ['a', 'b'] }))
+  const cases: readonly [Buffer, RegExp][] = [
+    [Buffer.alloc(4), /damaged at byte 4: it is shorter/],
+    [payloadOf(0, [1, 0x61], 13), /refused at byte 3: version 13 is not known/],
+    [Buffer.concat([payload.subarray(0, -1), Buffer.from([payload.at(-1)! ^ 1])]), /the checksum does not fit/],
+    [payloadOf(0, [2, 0x61]), /damaged at byte 3: it ends within an element/],
+    [payloadOf(0, [1, 0x61, 0x62]), /damaged at byte 3: bytes follow the value/],
+    [payloadOf(1, [0]), /a collection is empty/],
+    [payloadOf(8, [0]), /refused at byte 0: type 8 is not known/],
+    [payloadOf(7, [0x81, 0, 0, 0, 0, 0, 0, 0, 5]), /refused at byte 0: a value of the module type AAAAAAAAA/],
+    [payloadOf(2, [0x80, 0xff, 0xff, 0xff, 0xff]), /elements are more than the bytes that follow/],
+    [payloadOf(0, [0x81, 0, 0, 0, 1, 0, 0, 0, 0]), /more than the budget/],
+    [payloadOf(0, [0xc3, 2, 0x80, 0x10, 0, 0, 0, 0, 0]), /claim to be more than they can be/],
+  ]
+  for (const [bad, text] of cases) {
+    assert.throws(
+      () => read(bad),
+      (error: unknown) => error instanceof RdbError && text.test(error.message),
+      String(text),
+    )
+  }
+})
+
+test.run()
