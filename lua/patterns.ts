@@ -18,15 +18,15 @@ const MAX_STEPS = 20_000_000
 /** Lua's own matcher runs if its worst case has at most this many steps. */
 export const HARMLESS_STEPS = 2_000_000
 /**
- * Lua's matcher may take this many times more steps where they grow only linearly with the subject:
- * it is many times faster than the one here.
+ * Lua's matcher may take this many times more steps if their number grows only linearly with the
+ * subject, because it is many times faster than the matcher here.
  */
-const LINEAR = 32
+const LINEAR_FACTOR = 32
 /** Bytes of work that one step here counts as (see LuaModule.charge). */
 export const STEP_BYTES = 16
 const MAX_CAPTURES = 32
 const MAX_PATTERN_DEPTH = 5000
-const KNOWN_PATTERNS = 1000
+const MAX_KNOWN_SHAPES = 1000
 
 const PERCENT = 37
 const OPEN = 40
@@ -45,9 +45,7 @@ interface PatternShape {
   readonly repeats: number
   readonly options: number
   readonly isAnchored: boolean
-  /**
-   * True if the pattern has no error for any subject. The matcher here finds and reports errors.
-   */
+  /** True if the pattern has no error for any subject. Others are left to the matcher here. */
   readonly isSound: boolean
 }
 
@@ -63,7 +61,7 @@ export function shapeOf(pattern: Bytes): PatternShape {
   const counts = { repeats: 0, options: 0, captures: 0, open: 0 }
   const isSound = count(pattern, counts) && counts.open === 0 && counts.captures <= MAX_CAPTURES
   shape = { repeats: counts.repeats, options: counts.options, isAnchored: pattern.charCodeAt(0) === CARET, isSound }
-  if (shapes.size >= KNOWN_PATTERNS) shapes.clear()
+  if (shapes.size >= MAX_KNOWN_SHAPES) shapes.clear()
   shapes.set(pattern, shape)
   return shape
 }
@@ -102,14 +100,14 @@ function setEnd(pattern: Bytes, open: number): number {
 }
 
 /**
- * Returns the steps of Lua's matcher in the worst case for a subject of this length. Infinite where
- * that matcher must not run at all.
+ * Returns the steps of Lua's matcher in the worst case for a subject of this length; Infinity if
+ * that matcher must not run.
  */
 export function worstCaseSteps({ repeats, options, isAnchored, isSound }: PatternShape, length: number, harmlessSteps: number): number {
   if (!isSound) return Number.POSITIVE_INFINITY
   const power = repeats + (isAnchored ? 0 : 1)
   const steps = 2 ** options * (length + 1) ** power
-  return steps <= (power <= 1 ? harmlessSteps * LINEAR : harmlessSteps) ? steps : Number.POSITIVE_INFINITY
+  return steps <= (power <= 1 ? harmlessSteps * LINEAR_FACTOR : harmlessSteps) ? steps : Number.POSITIVE_INFINITY
 }
 
 /** An error that a script makes with a pattern. The text is Lua's. */
@@ -117,9 +115,7 @@ export class PatternError extends Error {
   override readonly name = 'PatternError'
 }
 
-/**
- * Start and length of a capture. The length is POSITION for `()`, and OPENED while it has no end.
- */
+/** A capture. Its length is POSITION for `()`, and OPENED while the capture has no end. */
 interface Capture {
   start: number
   length: number

@@ -1,6 +1,6 @@
 /**
- * table.sort of the sandbox, in Lua. It can be suspended in a comparator, which is impossible where
- * a function of C calls the comparator, and while very many elements are sorted.
+ * table.sort of the sandbox, written in Lua so that the hook can suspend it: in a comparator, and
+ * while very many elements are sorted. Lua cannot yield in a comparator that a function of C calls.
  *
  * The algorithm is the quicksort of Lua 5.1 (ltablib.c), comparison by comparison. The result of an
  * unstable sort and the errors of contradictory comparators depend on it.
@@ -10,15 +10,15 @@ import { LUA_FUNCTION, LUA_NIL, LUA_NUMBER, LUA_STRING, LUA_TABLE } from './api.
 import type { LuaStack } from './stack.ts'
 
 /**
- * Tables of at least this many elements are sorted here even without a comparator. Lua's own sort
- * takes a few milliseconds for fewer.
+ * Tables of at least this many elements are sorted in Lua even without a comparator. For fewer,
+ * Lua's own sort takes a few milliseconds.
  */
-const MANY = 10_000
+const MIN_SORTED_IN_LUA = 10_000
 
 /**
- * Pushes the helper that decides about the arguments of table.sort. It returns true where `sortBy`
- * sorts, and false where Lua's own sort does it in a few milliseconds. It returns nil for the rest:
- * tables with metatables, very many elements, and wrong arguments.
+ * Pushes the helper that decides by the arguments of table.sort which function sorts. It returns
+ * true for `sortBy` (a comparator in Lua), and false for Lua's own sort (no comparator, few
+ * elements). It returns nil for all other arguments, which `sort` examines further.
  */
 export function pushSortKind(stack: LuaStack): number {
   const { api, module } = stack
@@ -27,7 +27,7 @@ export function pushSortKind(stack: LuaStack): number {
       if (api.lua_type(state, 1) !== LUA_TABLE || api.lua_getmetatable(state, 1) !== 0) return 0
       const kind = api.lua_type(state, 2)
       if (kind === LUA_FUNCTION && api.lua_iscfunction(state, 2) === 0) api.lua_pushboolean(state, 1)
-      else if (kind > LUA_NIL || api.lua_objlen(state, 1) >= MANY) return 0
+      else if (kind > LUA_NIL || api.lua_objlen(state, 1) >= MIN_SORTED_IN_LUA) return 0
       else {
         api.lua_rawgeti(state, 1, 1)
         const first = api.lua_type(state, -1)
@@ -104,19 +104,19 @@ local function allAre(kind, t, count)
   for i = 1, count do if type(t[i]) ~= kind then return false end end
   return true
 end
--- How many sorts are inside of each other's comparators, as Lua limits calls of C; and how many there were
--- when each nested coroutine was entered, since an error leaves all that it passes.
+-- sorting: how many sorts are nested in comparators, limited as Lua limits nested calls of C.
+-- sortingAt: the value of sorting when each nested coroutine was entered, restored after an error.
 local sorting = 0
 local sortingAt = {}
 local INVALID = 'invalid order function for sorting'
--- Lua's own, with the errors of a call by the script.
+-- Calls Lua's own sort, and raises its errors as if the script had called it.
 local function natively(t, less)
   local ok, message = rawpcall(nativeSort, t, less)
   if ok then return end
   suspended()
   error(message, message == INVALID and 3 or 0)
 end
--- Errors of arguments under pcall are left to Lua's own.
+-- Under pcall, Lua's own sort reports wrong arguments.
 local function isSortable(t, less) return type(t) == 'table' and (less == nil or type(less) == 'function') end
 local function sort(...)
   local t, less = ...
@@ -129,7 +129,7 @@ local function sort(...)
     if not isValid then error(INVALID, 2) end
     return
   end
-  -- The only errors are of comparisons, which name no place: numbers and strings have no metamethods.
+  -- Only comparisons can fail here, and their errors name no line, so this call need not be in the script's frame.
   if isOurs == false then return unguardedSort(t) end
   if type(t) ~= 'table' then
     error("bad argument #1 to 'sort' (table expected, got " .. (select('#', ...) == 0 and 'no value' or type(t)) .. ')', 2)

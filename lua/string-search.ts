@@ -65,7 +65,7 @@ function startOf(stack: LuaStack, length: number): number {
   return Math.min(start, length)
 }
 
-const searching = (how: 'find' | 'match') =>
+const search = (how: 'find' | 'match') =>
   limited((stack, match) => {
     const subject = bytesArgument(stack, 1)
     if (how === 'find' && isPlain(stack, bytesArgument(stack, 2))) return findText(stack, subject, bytesArgument(stack, 2))
@@ -86,7 +86,7 @@ const searching = (how: 'find' | 'match') =>
     return 1
   })
 
-/** Finds a text. V8's search backtracks less over long texts than Lua's. */
+/** Finds a text. For long texts V8's search compares fewer bytes than Lua's. */
 function findText(stack: LuaStack, subject: Bytes, text: Bytes): number {
   const found = subject.indexOf(text, startOf(stack, subject.length))
   if (found < 0) {
@@ -104,7 +104,7 @@ interface Iteration {
   readonly pattern: Bytes
 }
 
-/** The iteration under way, kept so that its subject is not copied out of Lua for each match. */
+/** Caches the last iteration, so that its subject is not copied out of Lua for each match. */
 class LastIteration {
   private last: Iteration | null = null
 
@@ -125,7 +125,7 @@ class LastIteration {
  * The iterator that gmatch returns. Its upvalues are subject, pattern, where the next match may
  * begin, and the number of the iteration.
  */
-const following = (last: LastIteration) =>
+const nextMatch = (last: LastIteration) =>
   limited((stack, match) => {
     const { api, state } = stack
     const { subject, pattern } = last.of(stack)
@@ -143,7 +143,7 @@ const following = (last: LastIteration) =>
   })
 
 /** gsub(subject, pattern, replacement [, most]). */
-const substituting = limited((stack, match) => {
+const substitute = limited((stack, match) => {
   const subject = bytesArgument(stack, 1)
   const pattern = patternArgument(stack)
   const isAnchored = pattern.charCodeAt(0) === CARET
@@ -207,16 +207,16 @@ function written(template: Bytes, matcher: Matcher, whole: Bytes): Bytes {
 }
 
 /**
- * Wraps these functions of the table `string`. Lua's own function runs where it takes at most
- * `harmlessSteps` steps.
+ * Wraps find, match, gmatch and gsub of the table `string`. Lua's own function runs if it takes at
+ * most `harmlessSteps` steps.
  */
 export function replaceSearch(stack: LuaStack, harmlessSteps = HARMLESS_STEPS): void {
-  const iterator = stack.hostFunction(following(new LastIteration()))
+  const iterator = stack.hostFunction(nextMatch(new LastIteration()))
   let iterations = 0
-  const slow: Readonly<Record<string, HostFunction>> = {
-    find: searching('find'),
-    match: searching('match'),
-    gsub: substituting,
+  const limitedSearches: Readonly<Record<string, HostFunction>> = {
+    find: search('find'),
+    match: search('match'),
+    gsub: substitute,
     gmatch(args) {
       args.top = 2
       args.push(0)
@@ -226,7 +226,7 @@ export function replaceSearch(stack: LuaStack, harmlessSteps = HARMLESS_STEPS): 
     },
   }
   stack.getGlobal('string')
-  for (const [name, run] of Object.entries(slow)) {
+  for (const [name, run] of Object.entries(limitedSearches)) {
     stack.rawGetField(-1, name)
     const original = stack.module.nativeFunction(stack.api.lua_tocfunction(stack.state, -1))
     stack.pop()
@@ -247,8 +247,8 @@ export function replaceSearch(stack: LuaStack, harmlessSteps = HARMLESS_STEPS): 
 }
 
 /**
- * Returns the steps that Lua's own function takes in the worst case; infinite where it must not
- * run. Lua's function reports errors in the first arguments.
+ * Returns the steps that Lua's own function takes in the worst case; Infinity if it must not run.
+ * Wrong arguments take 0 steps: Lua's own function reports them.
  */
 function stepsOfLua(stack: LuaStack, name: Bytes, harmlessSteps: number): number {
   const { api, state } = stack

@@ -14,10 +14,11 @@ const SETTINGS = {
   /** 1 if a sparse array becomes an object; 0 if it is an error. */
   sparseConvert: { at: 0, initial: 0 },
   /**
-   * An array is sparse when its greatest position exceeds its elements times this ratio. 0: never.
+   * An array is sparse if its greatest position exceeds the number of its elements times this
+   * ratio. With 0, no array is sparse.
    */
   sparseRatio: { at: 1, initial: 2 },
-  /** Up to this position no array is sparse. */
+  /** An array whose greatest position is at most this is never sparse. */
   sparseSafe: { at: 2, initial: 10 },
   encodeMaxDepth: { at: 3, initial: 1000 },
   /** The treatment of infinities and NaN: an error, C's text, or null. */

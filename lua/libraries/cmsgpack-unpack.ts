@@ -36,7 +36,7 @@ export function unpackLimit(stack: LuaStack): number {
 function unpackSome(stack: LuaStack, limit: number, offset: number): number {
   const pointer = pointerArgument(stack, 1)
   const length = stack.length(1)
-  // Redis prints the text's length as the message's limit.
+  // As in Redis, the message shows the text's length in the place of the limit.
   if (offset < 0 || limit < 0) raiseAt(stack, `Invalid request to unpack with offset of ${intOf(offset)} and limit of ${length}.`)
   if (offset > length) raiseAt(stack, `Start offset ${intOf(offset)} greater than input length ${length}.`)
   const isAll = limit === 0 && offset === 0

@@ -5,14 +5,14 @@
 import type { Bytes } from '../../base/bytes.ts'
 
 /**
- * Digits that tell a tie from a value near one. A double that is no tie at n digits differs from
- * the tie within this many digits.
+ * The number of digits that suffices to tell a tie in rounding from a value close to one. A double
+ * that is not a tie differs from it within this many digits.
  */
 const DIGITS_OF_DOUBT = 40
 
 /**
- * Powers of ten. Below the last one C prints an integer's every digit, and JavaScript prints no
- * exponent.
+ * Powers of ten by their exponent. Below the last one, C prints all digits of an integer, and
+ * JavaScript prints no exponent.
  */
 const POWERS: readonly number[] = Array.from({ length: 16 }, (_, exponent) => 10 ** exponent)
 
