@@ -91,19 +91,9 @@ export class StringPieces implements ValueReader {
     if (this.left === 0 && !isFirst) return null
     const size = Math.min(this.left, MAX_BATCH_BYTES)
     const from = this.whole === null ? 0 : this.whole.length - this.left
-    const piece = this.whole === null ? this.pieceOf(input, size, isFirst) : this.whole.latin1Slice(from, from + size)
+    const piece = this.whole === null ? input.bytes(size) : this.whole.latin1Slice(from, from + size)
     this.left -= size
     return { kind: 'string', piece }
-  }
-
-  private pieceOf(input: RdbInput, size: number, isFirst: boolean): Bytes {
-    try {
-      return input.bytes(size)
-    } catch (error) {
-      // An empty string has no piece to wait for, so that a second first piece cannot come.
-      if (isFirst && this.left === 0) throw input.damaged('a string has no bytes')
-      throw error
-    }
   }
 }
 

@@ -16,6 +16,7 @@ import { writeStream } from './stream-writer.ts'
  * The limits of Redis's defaults: `hash-max-listpack-entries`, `-value`, `set-max-intset-entries`.
  */
 const MAX_PACKED_COUNT = 128
+const MAX_PACKED_HASH_COUNT = 512
 const MAX_PACKED_ELEMENT_BYTES = 64
 const MAX_INTSET_COUNT = 512
 /**
@@ -202,7 +203,7 @@ function scoreText(score: number): Bytes {
 
 function* writeHash(context: WriteContext, value: RdbHashValue, between: Between): Generator<Buffer> {
   const { out } = context
-  const isSmall = (field: Bytes, count: number) => count <= MAX_PACKED_COUNT && field.length <= MAX_PACKED_ELEMENT_BYTES
+  const isSmall = (field: Bytes, count: number) => count <= MAX_PACKED_HASH_COUNT && field.length <= MAX_PACKED_ELEMENT_BYTES
   const held = hold(value.fields, ([field, content], count) => isSmall(field, count) && content.length <= MAX_PACKED_ELEMENT_BYTES)
   const { minDeadlineMs } = value
   if (minDeadlineMs !== null && context.version >= codes.VERSION_FIELD_DEADLINES) {

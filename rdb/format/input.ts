@@ -23,6 +23,9 @@ class NeedsMore extends Error {
 
 export const NEEDS_MORE = new NeedsMore()
 
+/** Returns a number of 64 bits with a sign; one that is not a safe integer is rounded. */
+const int64 = (buffer: Buffer, position: number): number => buffer.readInt32LE(position + 4) * 2 ** 32 + buffer.readUInt32LE(position)
+
 const NO_BYTES = Buffer.alloc(0)
 const STRING_KIND = 0xc0
 
@@ -155,18 +158,24 @@ export class RdbInput {
   }
 
   int32(): number {
-    return this.view(4).readInt32LE(0)
+    this.need(4)
+    this.position += 4
+    return this.buffer.readInt32LE(this.position - 4)
   }
 
   /** Returns a time in ms; Redis writes 8 bytes with a sign. */
   milliseconds(): number {
-    const value = Number(this.view(8).readBigInt64LE(0))
+    this.need(8)
+    this.position += 8
+    const value = int64(this.buffer, this.position - 8)
     if (!Number.isSafeInteger(value)) throw this.damaged('a time is out of range')
     return value
   }
 
   double(): number {
-    return this.view(8).readDoubleLE(0)
+    this.need(8)
+    this.position += 8
+    return this.buffer.readDoubleLE(this.position - 8)
   }
 
   length(): number {
@@ -238,8 +247,8 @@ export class RdbInput {
   }
 
   private integerBehind(first: number): Bytes {
-    if (first === STRING_INT8) return String(this.view(1).readInt8(0))
-    if (first === STRING_INT16) return String(this.view(2).readInt16LE(0))
+    if (first === STRING_INT8) return String((this.byte() << 24) >> 24)
+    if (first === STRING_INT16) return String(((this.byte() | (this.byte() << 8)) << 16) >> 16)
     if (first === STRING_INT32) return String(this.int32())
     this.position--
     throw this.damaged('a string has no known encoding')

@@ -52,4 +52,23 @@ test('a payload of another version, with a wrong checksum, cut off or too long i
   }
 })
 
+test('a string, a packed encoding and a count beyond the budget are refused before they are read', () => {
+  const text = writePayload(rdbValueOf({ type: 'string', value: 'x'.repeat(100) }), { mayCompress: false }).payload
+  const compressed = writePayload(rdbValueOf({ type: 'string', value: 'x'.repeat(100) })).payload
+  const list = writePayload(rdbValueOf({ type: 'list', elements: ['a', 'b', 'c'] })).payload
+  const set = writePayload(rdbValueOf({ type: 'set', members: ['a', 'b', 'c'] })).payload
+  assert.ok(compressed.length < text.length)
+  const within = (payload: Buffer, budget: object) => () => {
+    const { type, parts } = readPayload(payload, budget)
+    contentOf(type, parts)
+  }
+  for (const payload of [text, compressed]) {
+    within(payload, { maxStringBytes: 100 })()
+    assert.throws(within(payload, { maxStringBytes: 99 }), /a string of 100 bytes is more than the budget/)
+  }
+  assert.throws(within(list, { maxStringBytes: 5 }), /more than the budget/)
+  within(set, { maxElementCount: 3 })()
+  assert.throws(within(set, { maxElementCount: 2 }), /3 elements are more than the budget/)
+})
+
 test.run()

@@ -67,6 +67,14 @@ function itemsOf(file: FileContent): RdbItem[] {
   return items
 }
 
+/** Returns the payload of a key as redis-server makes it without compression. */
+async function uncompressed(client: WireClient, key: Bytes): Promise<Buffer> {
+  await client.call('CONFIG', 'SET', 'rdbcompression', 'no')
+  const payload = Buffer.from((await client.call('DUMP', key)) as Bytes, 'latin1')
+  await client.call('CONFIG', 'SET', 'rdbcompression', 'yes')
+  return payload
+}
+
 async function check(path: string): Promise<void> {
   const { status, out } = await run('redis-check-rdb', [path])
   assert.is(status, 0, out)
@@ -125,6 +133,8 @@ if (haveTools('RDB files beside redis-server', 'redis-server', 'redis-check-rdb'
         const found = contentOf(type, parts)
         const { payload } = writePayload(rdbValueOf(found), { mayCompress: chance.integer(2) === 0 })
         assert.is(await client.call('RESTORE', 'restored', '0', payload.latin1Slice()), 'OK')
+        const same = writePayload(rdbValueOf(found), { mayCompress: false }).payload
+        if (type === 'string' || type === 'hash') assert.equal(same, await uncompressed(client, 'made'), type)
         const [a, b] = [await client.call('DEBUG', 'DIGEST-VALUE', 'made'), await client.call('DEBUG', 'DIGEST-VALUE', 'restored')]
         assert.equal(a, b, type)
         assert.equal(sorted(found), sorted(await seenBy(client, 'restored', found)))
