@@ -35,7 +35,10 @@ export function must<T>(value: T, text = 'a value is missing'): NonNullable<T> {
   return value
 }
 
-/** Returns the element at an index; throws AssertionError where the array has none. */
+/**
+ * Returns the element at an index; throws AssertionError where the array has none. Code that runs
+ * for each request calls `must(array[index])`: the load in `at` sees the arrays of all its callers.
+ */
 export function at<T>(array: readonly T[], index: number): NonNullable<T> {
   return must(array[index], 'an index is outside of its array')
 }

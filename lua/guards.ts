@@ -6,6 +6,7 @@
  * A guard calls Lua's own function in its own call frame. So errors name that function and the line
  * of the script.
  */
+import { must } from '../base/assert.ts'
 import type { Bytes } from '../base/bytes.ts'
 import { LUA_REGISTRY, LUA_TABLE } from './api.ts'
 import { ELEMENT_BYTES } from './module.ts'
@@ -47,7 +48,7 @@ export function guardHelpers(behind: () => number): readonly (readonly [Bytes, H
     [
       'guarded',
       (stack) => {
-        stack.pushFunction(guarded(stack, stack.string(2) as GuardKind, stack.string(3) as Bytes, behind))
+        stack.pushFunction(guarded(stack, stack.string(2) as GuardKind, must(stack.string(3)), behind))
         return 1
       },
     ],

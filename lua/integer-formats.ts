@@ -3,6 +3,7 @@
  * everything. Where a number does not fit in 32 bits, its directive becomes `%s` and the argument
  * becomes its text. So errors still name the right argument.
  */
+import { must } from '../base/assert.ts'
 import type { Bytes } from '../base/bytes.ts'
 import { integerOf, isNumeric } from './libraries/arguments.ts'
 import type { LuaStack } from './stack.ts'
@@ -34,7 +35,7 @@ export function withWideIntegers(args: LuaStack): void {
     fits = value >= 0 && value < INT_LIMIT
   }
   if (fits || api.lua_isstring(state, 1) === 0) return
-  const format = args.string(1) as Bytes
+  const format = must(args.string(1))
   const changed = rewritten(args, format)
   if (changed === format) return
   args.pushString(changed)
@@ -53,7 +54,7 @@ function rewritten(args: LuaStack, format: Bytes): Bytes {
     }
     DIRECTIVE.lastIndex = at + 1
     const match = DIRECTIVE.exec(format)
-    if (match === null || (match[1] as string).length > MAX_FLAGS) break
+    if (match === null || must(match[1]).length > MAX_FLAGS) break
     const end = DIRECTIVE.lastIndex
     argument++
     if (isReplaced(args, argument, directiveOf(match))) {
@@ -67,10 +68,10 @@ function rewritten(args: LuaStack, format: Bytes): Bytes {
 
 function directiveOf([, flags, width, precision, conversion]: RegExpExecArray): Directive {
   return {
-    flags: flags as string,
+    flags: must(flags),
     width: Number(width),
     precision: precision === undefined ? null : Number(precision),
-    conversion: conversion as string,
+    conversion: must(conversion),
   }
 }
 
@@ -84,7 +85,7 @@ function isReplaced(args: LuaStack, index: number, directive: Directive): boolea
   if (value < INT_LIMIT && value >= (base === undefined ? -INT_LIMIT : 0)) return false
   if (conversion === 'c')
     put(args, index, 0) // C converts it to the least `int`, whose low byte is zero
-  else put(args, index, isSigned ? signed(value, directive) : unsigned(value, base as number, directive))
+  else put(args, index, isSigned ? signed(value, directive) : unsigned(value, must(base), directive))
   return conversion !== 'c'
 }
 

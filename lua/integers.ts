@@ -9,6 +9,7 @@
  * A wrapper calls the native function in its own call frame. So errors name that function and the
  * line of the script. integer-formats.ts has string.format.
  */
+import { must } from '../base/assert.ts'
 import type { Bytes } from '../base/bytes.ts'
 import { GC_SET_STEP_MULTIPLIER, LUA_STRING, type LuaApi, ONE_STEP } from './api.ts'
 import { withWideIntegers } from './integer-formats.ts'
@@ -158,7 +159,7 @@ function decimalNumber(stack: LuaStack, state: number, native: NativeFunction): 
   const count = native(state)
   if (api.lua_tonumber(state, -1) !== 0 || api.lua_type(state, 1) !== LUA_STRING) return count
   const before = stack.state
-  if (BARE_HEX.test(stack.on(state).string(1) as Bytes)) stack.push(null)
+  if (BARE_HEX.test(must(stack.on(state).string(1)))) stack.push(null)
   stack.on(before)
   return count
 }
@@ -169,7 +170,7 @@ function basedNumber(args: LuaStack, native: NativeFunction): number {
   convertArgument(api, state, 2, toInt)
   const base = Math.trunc(args.toNumber(2))
   if (base === 10 || base < 2 || base > 36 || !isNumeric(args, 2) || api.lua_isstring(state, 1) === 0) return native(state)
-  args.push(readUnsigned(args.string(1) as Bytes, base))
+  args.push(readUnsigned(must(args.string(1)), base))
   return 1
 }
 

@@ -13,6 +13,7 @@
  *
  * A machine with `isBroken` must be thrown away (see module.ts).
  */
+import { must } from '../base/assert.ts'
 import type { Bytes } from '../base/bytes.ts'
 import { LUA_GLOBALS, LUA_OK, LUA_REGISTRY, LUA_YIELDED } from './api.ts'
 import { type ErrorPlace, ErrorPlaces, SANDBOX } from './error-places.ts'
@@ -354,7 +355,7 @@ export class LuaMachine {
       [
         'loadText',
         (stack) => {
-          if (loadSource(stack, stack.string(1) as Bytes, stack.string(2) ?? '=(load)') === LUA_OK) return 1
+          if (loadSource(stack, must(stack.string(1)), stack.string(2) ?? '=(load)') === LUA_OK) return 1
           stack.push(null)
           stack.api.lua_insert(stack.state, -2)
           return 2

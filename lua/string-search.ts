@@ -3,6 +3,7 @@
  * harmless for its subject. Otherwise the functions here run, which use the limited matcher of
  * patterns.ts. Both take the same arguments and return the same results.
  */
+import { must } from '../base/assert.ts'
 import type { Bytes } from '../base/bytes.ts'
 import { bytesArgument, FIRST_UPVALUE, optionalInteger, raiseAt, upToZero } from './libraries/arguments.ts'
 import { HARMLESS_STEPS, Matcher, PatternError, STEP_BYTES, shapeOf, worstCaseSteps } from './patterns.ts'
@@ -111,7 +112,7 @@ class LastIteration {
   of(stack: LuaStack): Iteration {
     const number = stack.toNumber(NUMBER)
     if (this.last?.number !== number) {
-      this.last = { number, subject: stack.string(FIRST_UPVALUE) as Bytes, pattern: upToZero(stack.string(FIRST_UPVALUE - 1) as Bytes) }
+      this.last = { number, subject: must(stack.string(FIRST_UPVALUE)), pattern: upToZero(must(stack.string(FIRST_UPVALUE - 1))) }
     }
     return this.last as Iteration
   }
@@ -170,7 +171,7 @@ const substitute = limited((stack, match) => {
 
 function replacement(stack: LuaStack, matcher: Matcher, start: number, end: number, subject: Bytes): Bytes {
   const whole = subject.slice(start, end)
-  if (stack.isString(3) || stack.isNumber(3)) return written(stack.string(3) as Bytes, matcher, whole)
+  if (stack.isString(3) || stack.isNumber(3)) return written(must(stack.string(3)), matcher, whole)
   if (stack.isFunction(3)) {
     stack.pushCopy(3)
     const count = pushCaptures(stack, matcher, start, end, subject, 'whole')
@@ -254,7 +255,7 @@ function stepsOfLua(stack: LuaStack, name: Bytes, harmlessSteps: number): number
   const { api, state } = stack
   if (api.lua_isstring(state, 1) === 0 || api.lua_isstring(state, 2) === 0) return 0
   if (name === 'gsub' && !isReplacement(stack)) return 0
-  const pattern = stack.string(2) as Bytes
+  const pattern = must(stack.string(2))
   if (name === 'find' && isPlain(stack, pattern)) {
     const comparisons = stack.length(1) * pattern.length
     return comparisons < MAX_COMPARISONS ? comparisons : Number.POSITIVE_INFINITY

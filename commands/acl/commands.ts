@@ -1,5 +1,5 @@
 /** ACL DRYRUN, LOG, LOAD, SAVE and HELP. The commands on users are in user-commands.ts. */
-import type { Bytes } from '../../base/bytes.ts'
+import { must } from '../../base/assert.ts'
 import { type Command, command } from '../contract/command.ts'
 import { clientError } from '../contract/errors.ts'
 import { Double, MapReply, OK, type Reply } from '../contract/reply.ts'
@@ -29,7 +29,7 @@ const dryRun = command({
     const words = args.slice(3)
     const container = table.find(args[3])
     const isWhole = container?.subcommands === undefined || words.length === 1
-    const found = container === undefined || isWhole ? container : table.findSubcommand(container, words[1] as Bytes)
+    const found = container === undefined || isWhole ? container : table.findSubcommand(container, must(words[1]))
     if (found === undefined) throw clientError(`ERR Command '${args[3]}' not found`)
     if (found.arity > 0 ? words.length !== found.arity : words.length < -found.arity)
       throw clientError(`ERR wrong number of arguments for '${found.name}' command`)

@@ -6,6 +6,7 @@
  * that it stood for. `hasAllCommands` is true if nothing was removed since `+@all`.
  * `hasFutureCommands` is true if `+@all` came after `-@all`.
  */
+import { must } from '../../base/assert.ts'
 import type { Bytes } from '../../base/bytes.ts'
 import { lowerCase } from '../../base/bytes.ts'
 import type { Denial } from '../contract/access.ts'
@@ -96,7 +97,7 @@ export class Selector {
     if (!this.hasAllCommands && !this.allowsCommand(request)) return COMMAND_REFUSED
     if (!this.hasAllKeys && request.command.keys !== undefined) {
       for (const { position, access } of request.keys) {
-        if (!this.allowsKey(request.args[position] as Bytes, access)) return { reason: 'key', position }
+        if (!this.allowsKey(must(request.args[position]), access)) return { reason: 'key', position }
       }
     }
     return this.hasAllChannels ? null : this.channelRefusal(request)
@@ -133,7 +134,7 @@ export class Selector {
     if (channels === undefined) return null
     const end = channels.count === 'one' ? Math.min(2, args.length) : args.length
     for (let position = 1; position < end; position++) {
-      if (!this.allowsChannel(args[position] as Bytes, channels.kind)) return { reason: 'channel', position }
+      if (!this.allowsChannel(must(args[position]), channels.kind)) return { reason: 'channel', position }
     }
     return null
   }

@@ -6,6 +6,7 @@
  *        | ">" password | "<" password | "#" hash | "!" hash
  *        | "(" { selector rule } ")" | "clearselectors"
  */
+import { must } from '../../base/assert.ts'
 import { type Bytes, detached, lowerCase } from '../../base/bytes.ts'
 import { splitInline } from '../parsing/inline-words.ts'
 import { isPasswordHash, passwordHash } from './passwords.ts'
@@ -112,6 +113,6 @@ export function mergeSelectors(words: readonly Bytes[]): Bytes[] {
       openedAt = -1
     }
   }
-  if (openedAt >= 0) throw unmatchedParenthesis(words[openedAt] as Bytes)
+  if (openedAt >= 0) throw unmatchedParenthesis(must(words[openedAt]))
   return rules
 }

@@ -2,6 +2,7 @@
  * A user. Sessions hold the object itself, so changed rules apply to connected clients at once:
  * `copyFrom` copies a draft, to which all rules were applied, into an existing user.
  */
+import { must } from '../../base/assert.ts'
 import type { Bytes } from '../../base/bytes.ts'
 import type { Denial, Reason, SessionUser } from '../contract/access.ts'
 import type { Command, KeyAccess } from '../contract/command.ts'
@@ -49,7 +50,7 @@ export class User implements SessionUser {
       const further = RANK[refusal.reason] - RANK[worst.reason]
       if (further > 0 || (further === 0 && refusal.position > worst.position)) worst = refusal
     }
-    const object = worst.reason === 'command' ? command.name : (args[worst.position] as Bytes)
+    const object = worst.reason === 'command' ? command.name : must(args[worst.position])
     return { ...worst, object }
   }
 

@@ -8,6 +8,7 @@
  * every unit. A client waits in the database with its index, also after SWAPDB.
  */
 
+import { must } from '../../base/assert.ts'
 import type { Bytes } from '../../base/bytes.ts'
 import type { Entry } from '../../storage/keyspace/entry.ts'
 import type { Awaited, Keyspace } from '../../storage/keyspace/keyspace.ts'
@@ -242,7 +243,7 @@ export class BlockedClients implements Awaited {
   }
 
   private queueOf(database: number, key: Bytes): KeyQueue {
-    const queues = this.queues[database] as Map<Bytes, KeyQueue>
+    const queues = must(this.queues[database])
     let queue = queues.get(key)
     if (queue === undefined) {
       queue = { database, key, clients: new Set(), deletionWaiters: 0, isReady: false }

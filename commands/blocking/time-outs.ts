@@ -2,6 +2,7 @@
  * The deadlines of blocked clients: a binary heap whose items know their index, so that removing a
  * client served early is O(log n).
  */
+import { must } from '../../base/assert.ts'
 export interface TimeLimited {
   /** Monotonic, ms. */
   readonly deadlineMs: number
@@ -33,7 +34,7 @@ export class TimeOuts<T extends TimeLimited> {
     const index = item.heapIndex
     if (index < 0) return
     item.heapIndex = -1
-    const last = heap.pop() as T
+    const last = must(heap.pop())
     if (last === item) return
     this.put(last, index)
     this.siftUp(last)
@@ -43,7 +44,7 @@ export class TimeOuts<T extends TimeLimited> {
   private siftUp(item: T): void {
     while (item.heapIndex > 0) {
       const at = item.heapIndex
-      const parent = this.heap[(at - 1) >>> 1] as T
+      const parent = must(this.heap[(at - 1) >>> 1])
       if (parent.deadlineMs <= item.deadlineMs) return
       this.put(item, (at - 1) >>> 1)
       this.put(parent, at)

@@ -1,5 +1,6 @@
 /** CLIENT LIST INFO KILL PAUSE UNPAUSE UNBLOCK: commands that read or act on all clients. */
 
+import { must } from '../../base/assert.ts'
 import type { Bytes } from '../../base/bytes.ts'
 import { type Command, type CommandFlag, command } from '../contract/command.ts'
 import type { Context } from '../contract/context.ts'
@@ -24,7 +25,7 @@ function* listed({ server: { clients } }: Context, args: readonly Bytes[]): Iter
   if (args.length === 2) {
     yield* clients.all()
   } else if (args.length === 4 && isToken(args[2], 'type')) {
-    const type = requireClientType(args[3] as Bytes)
+    const type = requireClientType(must(args[3]))
     for (const session of clients.all()) if (typeOf(session) === type) yield session
   } else if (args.length >= 4 && isToken(args[2], 'id')) {
     for (const word of args.slice(3)) {

@@ -2,6 +2,7 @@
  * CLIENT TRACKING CACHING TRACKINGINFO GETREDIR: client-side caching, whose rules are in
  * tracking.ts.
  */
+import { must } from '../../base/assert.ts'
 import type { Bytes } from '../../base/bytes.ts'
 import { type Command, type CommandFlag, command } from '../contract/command.ts'
 import { clientError, syntaxError } from '../contract/errors.ts'
@@ -28,7 +29,7 @@ function readRequest(args: readonly Bytes[], clients: ClientsPort): TrackingRequ
   const prefixes: Bytes[] = []
   const switches = new Set<Bytes>()
   for (let i = 3; i < args.length; i++) {
-    const option = args[i] as Bytes
+    const option = must(args[i])
     const value = args[i + 1]
     const found = SWITCHES.find((name) => isToken(option, name))
     if (found !== undefined) switches.add(found)

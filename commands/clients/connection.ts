@@ -1,4 +1,5 @@
 /** PING ECHO SELECT AUTH HELLO QUIT RESET */
+import { must } from '../../base/assert.ts'
 import type { Bytes } from '../../base/bytes.ts'
 import type { Credentials } from '../contract/access.ts'
 import { type Command, type CommandFlag, command } from '../contract/command.ts'
@@ -80,7 +81,7 @@ const auth = command({
       )
     }
     const name = args.length === 3 ? args[1] : null
-    acl.authenticate(context, args[0], { name, password: args[args.length - 1] as Bytes })
+    acl.authenticate(context, args[0], { name, password: must(args[args.length - 1]) })
     return OK
   },
 })
@@ -94,13 +95,13 @@ function readHelloOptions(args: readonly Bytes[]): HelloOptions {
   let credentials: HelloOptions['credentials'] = null
   let name: Bytes | null = null
   for (let i = 2; i < args.length; ) {
-    const option = args[i] as Bytes
+    const option = must(args[i])
     const following = args.length - i - 1
     if (isToken(option, 'auth') && following >= 2) {
-      credentials = { name: args[i + 1] as Bytes, password: args[i + 2] as Bytes }
+      credentials = { name: must(args[i + 1]), password: must(args[i + 2]) }
       i += 3
     } else if (isToken(option, 'setname') && following >= 1) {
-      name = requireClientName(args[i + 1] as Bytes)
+      name = requireClientName(must(args[i + 1]))
       i += 2
     } else throw clientError(`ERR Syntax error in HELLO option '${option}'`)
   }

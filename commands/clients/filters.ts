@@ -1,4 +1,5 @@
 /** The filters of CLIENT LIST and CLIENT KILL. */
+import { must } from '../../base/assert.ts'
 import { type Bytes, lowerCase } from '../../base/bytes.ts'
 import type { AclPort } from '../contract/access.ts'
 import { clientError, syntaxError } from '../contract/errors.ts'
@@ -42,7 +43,7 @@ export function readKillFilters(args: readonly Bytes[], acl: AclPort): KillFilte
   const filters = new Map<Bytes, ClientFilter>()
   let mustSkipSelf = true
   for (let i = 2; i < args.length; i += 2) {
-    const option = args[i] as Bytes
+    const option = must(args[i])
     const value = args[i + 1]
     if (value === undefined) throw syntaxError()
     if (isToken(option, 'skipme')) mustSkipSelf = requireYesOrNo(value)

@@ -7,6 +7,7 @@
  * in another, as in Redis. Readers that stop tracking stay and are collected with use: each added
  * key pays for checking two others while there are any.
  */
+import { must } from '../../base/assert.ts'
 import type { Bytes } from '../../base/bytes.ts'
 import type { Random } from '../../base/clock.ts'
 import { KeyMap } from '../../storage/keyspace/key-map.ts'
@@ -82,7 +83,7 @@ export class TrackingTable {
 
   /** Returns a random key. REQUIRES: the table is not empty. */
   randomKey(): Bytes {
-    return (this.all[Math.floor(this.random() * this.all.length)] as TrackedKey).key
+    return must(this.all[Math.floor(this.random() * this.all.length)]).key
   }
 
   /** Records that a client stops tracking. */
@@ -106,7 +107,7 @@ export class TrackingTable {
   }
 
   private remove({ key, index }: TrackedKey): void {
-    const last = this.all.pop() as TrackedKey
+    const last = must(this.all.pop())
     if (last.index !== index) {
       last.index = index
       this.all[index] = last
@@ -116,13 +117,13 @@ export class TrackingTable {
 
   private collectDeadReaders(): void {
     this.nextLook = this.nextLook === 0 ? this.all.length - 1 : Math.min(this.nextLook, this.all.length) - 1
-    const tracked = this.all[this.nextLook] as TrackedKey
+    const tracked = must(this.all[this.nextLook])
     const readers = readersOf(tracked)
     const left = readers.filter((reader) => !reader.isOver)
     if (left.length === readers.length) return
     for (const reader of readers) if (reader.isOver) this.dropItemOf(reader)
     if (left.length === 0) this.remove(tracked)
-    else tracked.readers = left.length === 1 ? (left[0] as SessionTracker) : new Set(left)
+    else tracked.readers = left.length === 1 ? must(left[0]) : new Set(left)
   }
 }
 

@@ -13,6 +13,7 @@
  * RESP2 subscriber. While no client tracks, the keyspace is not observed and each request only
  * checks `isActive`.
  */
+import { must } from '../../base/assert.ts'
 import type { Bytes } from '../../base/bytes.ts'
 import type { Random } from '../../base/clock.ts'
 import type { KeyObserver } from '../../storage/keyspace/key-events.ts'
@@ -110,7 +111,7 @@ export class Tracking implements TrackingPort, KeyObserver {
   afterCommand(command: Command, args: readonly Bytes[], isWhole: boolean): void {
     const tracker = this.requester?.tracker ?? null
     if (tracker?.mayRemember === true && isRead(command)) {
-      for (const position of keysOf(command, args)) this.remember(args[position] as Bytes, tracker)
+      for (const position of keysOf(command, args)) this.remember(must(args[position]), tracker)
     }
     this.invalidateAllIfNeeded()
     if (isWhole) this.requester = null

@@ -8,6 +8,7 @@
  * Run alone, such a command holds only its own client. As part of an EXEC or a script it runs
  * without a pause, and everything else waits.
  */
+import { must } from '../../base/assert.ts'
 import type { Bytes } from '../../base/bytes.ts'
 import type { Steps } from '../../storage/scan/steps.ts'
 import type { Context } from './context.ts'
@@ -145,11 +146,11 @@ export function command(declaration: Command): Command {
  * by the first `next`.
  */
 export function* stepsOf({ steps }: Command, context: Context, args: readonly Bytes[]): Steps<Reply> {
-  return yield* (steps as unknown as (context: Context, args: readonly Bytes[]) => Steps<Reply>)(context, args)
+  return yield* (must(steps) as (context: Context, args: readonly Bytes[]) => Steps<Reply>)(context, args)
 }
 
 /** The key spec of one key at position 1. */
-export function firstKey(...access: KeyAccess[]): readonly KeySpec[] {
+export function firstKey(...access: KeyAccess[]): readonly [KeySpec] {
   return [{ access, begin: { index: 1 }, find: { last: 0, step: 1, limit: 0 } }]
 }
 

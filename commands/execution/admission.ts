@@ -2,6 +2,7 @@
  * The first stage: finds a request's command and decides whether it runs. A request may be refused
  * (unknown, arity, authentication, permissions, gates), held by a gate, or queued after MULTI.
  */
+import { must } from '../../base/assert.ts'
 import type { Bytes } from '../../base/bytes.ts'
 import { unknownSubcommand, wrongArity } from '../contract/errors.ts'
 import { SimpleString } from '../contract/reply.ts'
@@ -46,7 +47,7 @@ export class Admission {
   /** Returns null if the request is to run; otherwise what became of it. */
   admit(request: Request): Outcome | null {
     const { client, args } = request
-    const found = this.runtimes.find(args[0] as Bytes)
+    const found = this.runtimes.find(args[0] as Bytes) // hot: each request
     if (found === undefined || found.command.subcommands !== undefined) {
       const outcome = this.resolve(request)
       if (outcome !== null) return outcome
@@ -120,13 +121,13 @@ export class Admission {
     request.runtime = UNKNOWN_COMMAND
     request.raw = null
     if (runtime === undefined) {
-      const stranger = strangerOf(args[0] as Bytes)
+      const stranger = strangerOf(must(args[0]))
       if (stranger !== null) this.hooks.onStranger(stranger, client)
       return stranger === 'http' ? 'done' : this.refuse(request, unknownCommand(args))
     }
     const { command } = runtime
     if (command.subcommands !== undefined && args.length >= 2)
-      return this.refuse(request, unknownSubcommand(args[1] as Bytes, command.name).message)
+      return this.refuse(request, unknownSubcommand(must(args[1]), command.name).message)
     request.runtime = runtime
     const runs = command.subcommands === undefined || command.run !== undefined || command.steps !== undefined
     return runs ? null : this.refuse(request, wrongArity(command.name).message)

@@ -3,9 +3,9 @@
  * ready. Some commands are answered later: a blocked one when a key is ready, a suspended one when
  * its unit is over.
  */
+import { must } from '../../base/assert.ts'
 import type { BlockedClient, BlockedHandler } from '../blocking/blocked-clients.ts'
 import { BlockedClients } from '../blocking/blocked-clients.ts'
-import type { BlockOptions } from '../contract/block-options.ts'
 import { BLOCKED, ErrorReply, type Reply, SUSPENDED } from '../contract/reply.ts'
 import type { Request } from '../contract/request.ts'
 import type { Admission } from './admission.ts'
@@ -125,7 +125,7 @@ export class Completion implements BlockedHandler {
     const { client } = request
     if (reply === BLOCKED) {
       request.raw = null
-      this.blockedClients.block(request, this.context.waitsFor as BlockOptions)
+      this.blockedClients.block(request, must(this.context.waitsFor))
       return 'waiting'
     }
     if (reply === SUSPENDED) {

@@ -1,4 +1,5 @@
 /** Error texts for requests that are not run, and clients that expect another kind of server. */
+import { must } from '../../base/assert.ts'
 import { type Bytes, lowerCase } from '../../base/bytes.ts'
 
 export const onlyForSubscribers = (name: Bytes): Bytes =>
@@ -22,7 +23,7 @@ export function strangerOf(name: Bytes): Stranger | null {
  * bytes of the arguments together.
  */
 export function unknownCommand(args: readonly Bytes[]): Bytes {
-  const name = (args[0] as Bytes).slice(0, 128)
+  const name = must(args[0]).slice(0, 128)
   if (strangerOf(name) === 'redis')
     return `ERR unknown command '${name}': this is a haypile, not a Redis, and only a haypile can be its replica`
   let shown = ''

@@ -3,6 +3,8 @@
  * at 0. The state is two halves of 32 bits.
  */
 
+// hot: runs once for each byte
+
 /** The polynomial, reflected. */
 const HIGH = 0x95ac9329
 const LOW = 0xac4bc9b5

@@ -1,4 +1,5 @@
 /** The first line of a library's code, which names the library: `#!lua name=mylib`. */
+import { at } from '../../base/assert.ts'
 import { type Bytes, detached, lowerCase } from '../../base/bytes.ts'
 import { clientError } from '../contract/errors.ts'
 import { splitInline } from '../parsing/inline-words.ts'
@@ -34,7 +35,7 @@ export function readLibraryHeader(code: Bytes): LibraryHeader {
   }
   if (name === null) throw clientError('ERR Library name was not given')
   if (!isProperName(name)) throw clientError(`ERR ${IMPROPER_NAME}`)
-  const engine = (words[0] as Bytes).slice(2)
+  const engine = at(words, 0).slice(2)
   if (lowerCase(engine) !== ENGINE) throw clientError(`ERR Engine '${engine}' not found`)
   return { name: detached(name), body: code.slice(lineEnd) }
 }

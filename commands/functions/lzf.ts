@@ -6,6 +6,8 @@
  *   111ooooo llllllll oooooooo  l + 9 bytes, likewise
  */
 
+// hot: runs once for each byte
+
 /** Returns the `length` decompressed bytes; null if the input gives anything else. */
 export function lzfDecompressed(input: Buffer, length: number): Buffer | null {
   const output = Buffer.alloc(length)

@@ -11,6 +11,7 @@
  *
  * Strings are written in the plain form and read in every form.
  */
+import { must } from '../../base/assert.ts'
 import { type Bytes, bufferOf, MAX_BYTES_LENGTH } from '../../base/bytes.ts'
 import { clientError } from '../contract/errors.ts'
 import { crc64 } from './crc64.ts'
@@ -86,7 +87,7 @@ class PayloadReader {
   }
 
   byte(): number {
-    return this.readBytes(1)[0] as number
+    return must(this.readBytes(1)[0])
   }
 
   string(): Bytes {

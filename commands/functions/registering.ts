@@ -5,6 +5,7 @@
  *   redis.register_function{function_name = name, callback = callback
  *     [, description = text] [, flags = {flag ...}]}
  */
+import { must } from '../../base/assert.ts'
 import { type Bytes, lowerCase } from '../../base/bytes.ts'
 import { LUA_REGISTRY } from '../../lua/api.ts'
 import type { LuaStack } from '../../lua/stack.ts'
@@ -53,7 +54,7 @@ function namedArguments(stack: LuaStack): Described | Bytes {
   while (stack.next(1)) {
     // The stack holds the callback, the key and the value. A numeric key must stay a number, or
     // `next` fails.
-    const key = stack.isString(-2) ? lowerCase(stack.string(-2) as Bytes) : stack.isNumber(-2) ? '' : null
+    const key = stack.isString(-2) ? lowerCase(must(stack.string(-2))) : stack.isNumber(-2) ? '' : null
     if (key === null) return 'named argument key given to redis.register_function is not a string'
     switch (key) {
       case 'function_name':

@@ -2,6 +2,7 @@
  * Positions on the earth: members of a sorted set whose scores are their cells in a grid
  * (geohash.ts).
  */
+import { must } from '../../base/assert.ts'
 import { EVENT_SORTED_SET } from '../../storage/keyspace/key-events.ts'
 import { SortedSet } from '../../storage/values/sorted-set.ts'
 import { type Args, type Command, command, firstKey } from '../contract/command.ts'
@@ -52,8 +53,8 @@ const geoadd = command({
     const { condition, counts, first } = geoaddOptionsOf(args)
     const scores: number[] = []
     for (let i = first; i < args.length; i += 3) {
-      scores.push(scoreOf(requirePosition(args[i] as string, args[i + 1] as string)))
-      requireMember(args[i + 2] as string)
+      scores.push(scoreOf(requirePosition(must(args[i]), must(args[i + 1]))))
+      requireMember(must(args[i + 2]))
     }
     let set = findAs(db, args[1], SortedSet)
     if (set === undefined && condition === 'xx') return 0
@@ -61,8 +62,8 @@ const geoadd = command({
     let added = 0
     let moved = 0
     for (let i = 0; i < scores.length; i++) {
-      const member = args[first + i * 3 + 2] as string
-      const score = scores[i] as number
+      const member = must(args[first + i * 3 + 2])
+      const score = must(scores[i])
       const before = set.score(member)
       if (before === undefined) {
         if (condition === 'xx') continue
@@ -83,7 +84,7 @@ const geoadd = command({
 function ofMembers(set: SortedSet | undefined, args: Args, missing: Reply, answer: (score: number) => Reply): Reply {
   const replies: Reply[] = []
   for (let i = 2; i < args.length; i++) {
-    const score = set?.score(args[i] as string)
+    const score = set?.score(must(args[i]))
     replies.push(score === undefined ? missing : answer(score))
   }
   return replies

@@ -6,6 +6,7 @@
  * Latitudes end where those of web maps do. The encoding uses only sums, products and quotients,
  * which every machine computes alike: a score may be logged.
  */
+import { must } from '../../base/assert.ts'
 import type { Bytes } from '../../base/bytes.ts'
 
 export const MAX_LONGITUDE = 180
@@ -35,7 +36,7 @@ export interface Area {
 }
 
 export function cellOf({ longitude, latitude }: Position, step: number): Cell {
-  const cells = CELLS[step] as number
+  const cells = must(CELLS[step])
   return {
     step,
     longitude: Math.floor(((longitude + MAX_LONGITUDE) / (2 * MAX_LONGITUDE)) * cells),
@@ -44,7 +45,7 @@ export function cellOf({ longitude, latitude }: Position, step: number): Cell {
 }
 
 export function areaOf({ step, longitude, latitude }: Cell): Area {
-  const cells = CELLS[step] as number
+  const cells = must(CELLS[step])
   return {
     minLongitude: -MAX_LONGITUDE + (longitude / cells) * (2 * MAX_LONGITUDE),
     maxLongitude: -MAX_LONGITUDE + ((longitude + 1) / cells) * (2 * MAX_LONGITUDE),
@@ -59,7 +60,7 @@ export function firstScoreOf(cell: Cell): number {
 }
 
 export function scoresPerCell(step: number): number {
-  const side = CELLS[STEPS - step] as number
+  const side = must(CELLS[STEPS - step])
   return side * side
 }
 

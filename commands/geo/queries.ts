@@ -1,4 +1,5 @@
 /** The search commands: GEOSEARCH and its predecessors. */
+import { must } from '../../base/assert.ts'
 import { SortedSet } from '../../storage/values/sorted-set.ts'
 import { type Args, type Command, command, firstKey, type KeySpec, keyRange } from '../contract/command.ts'
 import type { Context } from '../contract/context.ts'
@@ -66,7 +67,7 @@ function byPosition(storing: Storing): (context: Context, args: Args) => Reply {
     const source = readAs(context.db, args[1], SortedSet)
     const search = emptySearch(null)
     const center = requirePosition(args[2], args[3])
-    const radius = requireRadius(search, args[4], args[5] as string)
+    const radius = requireRadius(search, args[4], must(args[5]))
     search.shape = { kind: 'circle', center, radius }
     takeRadiusOptions(args, 6, search, storing)
     return answerSearch(context, source, search)

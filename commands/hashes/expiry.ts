@@ -2,6 +2,7 @@
  * Deadlines of hash fields, as in Redis 7.4: HEXPIRE, HPEXPIRE, HEXPIREAT, HPEXPIREAT, HTTL, HPTTL,
  * HEXPIRETIME, HPEXPIRETIME, HPERSIST. Each replies with an array of one number per field.
  */
+import { must } from '../../base/assert.ts'
 import type { Bytes } from '../../base/bytes.ts'
 import { EVENT_HASH } from '../../storage/keyspace/key-events.ts'
 import { Hash, MAX_ENDING_FIELD_BYTES } from '../../storage/values/hash.ts'
@@ -63,7 +64,7 @@ const badCountOfExpire = () => clientError('ERR Parameter `numFields` should be 
  */
 function fieldsFrom(args: Args, at: number, badNumber: typeof badCount): number {
   if (!isToken(args[at], 'fields')) throw clientError('ERR Mandatory argument FIELDS is missing or not at the right position')
-  const count = requireSafeInteger(args[at + 1]!, 1, Number.MAX_SAFE_INTEGER, badNumber)
+  const count = requireSafeInteger(must(args[at + 1]), 1, Number.MAX_SAFE_INTEGER, badNumber)
   if (count !== args.length - at - 2) throw clientError('ERR The `numfields` parameter must match the number of arguments')
   return at + 2
 }
@@ -75,13 +76,13 @@ function expire(context: Context, args: Args, name: Bytes, unitMs: 1 | 1000, fro
   const deadlineMs = Math.max(1, deadlineOf(name, args[2], unitMs, from === 'now' ? context.nowMs : 0))
   const condition = conditionOf(args[3])
   const first = fieldsFrom(args, condition === null ? 3 : 4, badCountOfExpire)
-  for (let i = first; i < args.length; i++) if (args[i]!.length > MAX_ENDING_FIELD_BYTES) throw stringTooLong()
+  for (let i = first; i < args.length; i++) if (must(args[i]).length > MAX_ENDING_FIELD_BYTES) throw stringTooLong()
   if (hash === undefined) return new Array(args.length - first).fill(NO_FIELD)
   const isPast = keyspace.isPast(deadlineMs)
   const replies: number[] = []
   const changed: Bytes[] = []
   for (let i = first; i < args.length; i++) {
-    const field = args[i]!
+    const field = must(args[i])
     const current = hash.deadlineOf(field)
     if (current === undefined) replies.push(NO_FIELD)
     else if (!permits(condition, current, deadlineMs)) replies.push(NOT_MET)
@@ -152,7 +153,7 @@ function deadlineReplies({ db }: Context, args: Args, answer: (deadlineMs: numbe
   const hash = readAs(db, args[1], Hash)
   const replies: number[] = []
   for (let i = fieldsFrom(args, 2, badCount); i < args.length; i++) {
-    const deadlineMs = hash?.deadlineOf(args[i]!)
+    const deadlineMs = hash?.deadlineOf(must(args[i]))
     replies.push(deadlineMs === undefined ? NO_FIELD : deadlineMs === 0 ? NO_DEADLINE : answer(deadlineMs))
   }
   return replies
@@ -217,9 +218,9 @@ const hpersist = command({
     const replies: number[] = []
     let isChanged = false
     for (let i = fieldsFrom(args, 2, badCount); i < args.length; i++) {
-      const deadlineMs = hash?.deadlineOf(args[i]!)
+      const deadlineMs = hash?.deadlineOf(must(args[i]))
       if (deadlineMs === undefined) replies.push(NO_FIELD)
-      else if (hash?.persist(args[i]!) !== true) replies.push(NO_DEADLINE)
+      else if (hash?.persist(must(args[i])) !== true) replies.push(NO_DEADLINE)
       else {
         replies.push(DONE)
         isChanged = true

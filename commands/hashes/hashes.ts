@@ -1,6 +1,7 @@
 /**
  * Hashes: setting, reading and deleting fields. `Hash` treats a field past its deadline as missing.
  */
+import { must } from '../../base/assert.ts'
 import type { Bytes } from '../../base/bytes.ts'
 import { EVENT_HASH } from '../../storage/keyspace/key-events.ts'
 import { Hash } from '../../storage/values/hash.ts'
@@ -24,8 +25,8 @@ function setPairs(context: Context, args: Args): number {
   const hash = writableAs(db, args[1], Hash)
   let added = 0
   for (let i = 2; i < args.length; i += 2) {
-    const field = args[i]!
-    const value = args[i + 1]!
+    const field = must(args[i])
+    const value = must(args[i + 1])
     if (hash.set(field, value)) added++
     noteSize(hash, server, field, value)
   }
@@ -126,7 +127,7 @@ const hmget = command({
   run({ db }, args) {
     const hash = readAs(db, args[1], Hash)
     const values: Reply[] = []
-    for (let i = 2; i < args.length; i++) values.push(hash?.get(args[i]!) ?? null)
+    for (let i = 2; i < args.length; i++) values.push(hash?.get(must(args[i])) ?? null)
     return values
   },
 })
@@ -147,7 +148,7 @@ const hdel = command({
     const hash = findAs(context.db, args[1], Hash)
     if (hash === undefined) return 0
     let deleted = 0
-    for (let i = 2; i < args.length; i++) if (hash.delete(args[i]!)) deleted++
+    for (let i = 2; i < args.length; i++) if (hash.delete(must(args[i]))) deleted++
     if (deleted > 0) context.notify(EVENT_HASH, 'hdel', args[1])
     context.countChanges(deleted)
     dropIfEmpty(hash)

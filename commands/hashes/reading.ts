@@ -2,6 +2,7 @@
  * Reading whole hashes, and drawing random fields. Fields past their deadline are skipped here, not
  * deleted: a large number of them must not delay the reply.
  */
+import { must } from '../../base/assert.ts'
 import type { Bytes } from '../../base/bytes.ts'
 import type { Random } from '../../base/clock.ts'
 import { Hash } from '../../storage/values/hash.ts'
@@ -135,7 +136,7 @@ function drawOne(hash: Hash, random: Random): Drawn {
     if (value !== undefined) return { field: fields.key, value }
   }
   const live = liveFields(hash)
-  return live[Math.floor(random() * live.length)]!
+  return must(live[Math.floor(random() * live.length)])
 }
 
 function drawWithReplacement(hash: Hash, count: number, random: Random): Drawn[] {
@@ -158,7 +159,7 @@ function drawWithoutReplacement(hash: Hash, count: number, random: Random): Draw
   const drawn: Drawn[] = []
   for (const rank of ranks) {
     fields.seek(rank)
-    drawn.push({ field: fields.key, value: hash.liveValue(fields.value)! })
+    drawn.push({ field: fields.key, value: must(hash.liveValue(fields.value)) })
   }
   return drawn
 }

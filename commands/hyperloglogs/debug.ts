@@ -1,4 +1,5 @@
 /** PFDEBUG looks into HyperLogLogs; PFSELFTEST verifies the implementation. */
+import { must } from '../../base/assert.ts'
 import type { Bytes } from '../../base/bytes.ts'
 import { DENSE_BYTES, denseRegister, placeOf, REGISTERS, setDenseRegister } from '../../storage/values/hyperloglogs/hyperloglog.ts'
 import { Sketch } from '../../storage/values/hyperloglogs/sketch.ts'
@@ -80,7 +81,7 @@ function testRegisters(chance: () => number): void {
   for (let round = 0; round < 10; round++) {
     for (let index = 0; index < REGISTERS; index++) {
       expected[index] = chance()
-      setDenseRegister(dense, index, expected[index] as number)
+      setDenseRegister(dense, index, must(expected[index]))
     }
     for (let index = 0; index < REGISTERS; index++) {
       const found = denseRegister(dense, index)
@@ -106,7 +107,7 @@ function testEstimates(prefix: string): void {
     dense.raise(place % REGISTERS, Math.floor(place / REGISTERS), 0)
     if (checkAt <= 10_000) sparse.raise(place % REGISTERS, Math.floor(place / REGISTERS), 3000)
     if (count !== checkAt) continue
-    const estimated = cardinalityOf(dense) as number
+    const estimated = must(cardinalityOf(dense))
     if (checkAt <= 10_000 && estimated !== cardinalityOf(sparse)) throw clientError('ERR TESTFAILED dense/sparse disagree')
     if (Math.abs(estimated - count) > Math.ceil(count * limit)) {
       throw clientError(`ERR TESTFAILED Too big error. card:${count} abserr:${Math.abs(estimated - count)}`)

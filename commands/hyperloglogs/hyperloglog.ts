@@ -5,6 +5,7 @@
  * it. So replaying PFADD never makes a sketch dense because of its size; the log has PFDEBUG
  * TODENSE where that happened.
  */
+import { must } from '../../base/assert.ts'
 import type { Bytes } from '../../base/bytes.ts'
 import type { Entry } from '../../storage/keyspace/entry.ts'
 import { EVENT_STRING } from '../../storage/keyspace/key-events.ts'
@@ -56,7 +57,7 @@ const pfadd = command({
     let position = 2
     // Once a sketch holds many elements, most additions change nothing. The check needs no copy.
     if (isDense(before)) {
-      while (position < args.length && isIn(before, placeOf(args[position] as Bytes))) position++
+      while (position < args.length && isIn(before, placeOf(must(args[position])))) position++
       if (position === args.length) return 0
     }
     sketch.load(before)
@@ -79,7 +80,7 @@ function isIn(dense: Bytes, place: number): boolean {
 function addAll(args: Args, from: number, limit: number): number {
   let raised = 0
   for (let position = from; position < args.length; position++) {
-    const place = placeOf(args[position] as Bytes)
+    const place = placeOf(must(args[position]))
     if (required(sketch.raise(place % REGISTERS, Math.floor(place / REGISTERS), limit)) === 'raised') raised++
   }
   return raised
@@ -109,7 +110,7 @@ const pfcount = command({
   run(context, args) {
     if (args.length === 2) return countOne(context, args[1])
     registers.fill(0)
-    for (let position = 1; position < args.length; position++) raiseFrom(context, args[position] as Bytes)
+    for (let position = 1; position < args.length; position++) raiseFrom(context, must(args[position]))
     return cardinalityOfRegisters(registers)
   },
 })
@@ -164,7 +165,7 @@ const pfmerge = command({
     registers.fill(0)
     let isAnyDense = false
     for (let position = 1; position < args.length; position++) {
-      const value = raiseFrom(context, args[position] as Bytes)
+      const value = raiseFrom(context, must(args[position]))
       if (value !== undefined && isDense(value)) isAnyDense = true
     }
     const { entry, value } = findSketch(context.db, args[1])
@@ -172,7 +173,7 @@ const pfmerge = command({
     if (isAnyDense && !sketch.makeDense()) throw corrupt()
     const limit = sparseMaxBytes(context)
     for (let index = 0; index < REGISTERS; index++) {
-      const height = registers[index] as number
+      const height = registers[index] as number // hot: each register
       if (height > 0) required(sketch.raise(index, height, limit))
     }
     storeAndLog(context, args, entry)

@@ -14,6 +14,8 @@ import type { Sketch } from '../../storage/values/hyperloglogs/sketch.ts'
 import { clientError } from '../contract/errors.ts'
 import { requireString } from '../parsing/values.ts'
 
+// hot: runs once for each register of a sketch
+
 export const corrupt = () => clientError('INVALIDOBJ Corrupted HLL object detected')
 
 /**

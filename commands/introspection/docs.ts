@@ -15,6 +15,7 @@
  * Syntax lines are ours, not a client's. Even so, a slip in one must not stop a server: a
  * repetition of nothing becomes an optional argument, and a missing bracket is assumed.
  */
+import { at } from '../../base/assert.ts'
 import type { Command } from '../contract/command.ts'
 import { alternativesName, capitalPlaceholders, isTokenWord, keyNames, tokenName, typeOf, withEndsNamed } from './doc-names.ts'
 
@@ -39,7 +40,7 @@ export function argumentsOf(command: Command): readonly ArgumentDoc[] {
   const parser: Parser = { words, at: command.name.split('|').length }
   const build = new Builder(command)
   const { alternatives } = parseAlternatives(parser, '')
-  return alternatives.length === 1 ? build.sequence(alternatives[0]!) : [build.group({ alternatives, isOptional: false })]
+  return alternatives.length === 1 ? build.sequence(at(alternatives, 0)) : [build.group({ alternatives, isOptional: false })]
 }
 
 interface Parser {
@@ -61,7 +62,7 @@ function parseAlternatives(parser: Parser, close: string): { alternatives: Synta
   let alternatives: SyntaxNode[][] = [current]
   let repeats = false
   while (parser.at < parser.words.length) {
-    const word = parser.words[parser.at++]!
+    const word = at(parser.words, parser.at++)
     if (word === close) break
     if (word === '|') {
       current = []
@@ -71,7 +72,7 @@ function parseAlternatives(parser: Parser, close: string): { alternatives: Synta
     else if (word === '[') {
       const inner = parseAlternatives(parser, ']')
       if (!inner.repeats) current.push({ alternatives: inner.alternatives, isOptional: true })
-      else if (inner.alternatives.length === 1) repeatTail(current, inner.alternatives[0]!)
+      else if (inner.alternatives.length === 1) repeatTail(current, at(inner.alternatives, 0))
       else if (same(alternatives, inner.alternatives)) {
         // `A | B [A | B ...]` repeats the choice, not its last alternative.
         current = [{ repeated: [{ alternatives: inner.alternatives, isOptional: false }] }]
@@ -104,13 +105,13 @@ class Builder {
   sequence(nodes: readonly SyntaxNode[]): ArgumentDoc[] {
     const documents: ArgumentDoc[] = []
     for (let i = 0; i < nodes.length; ) {
-      const node = nodes[i++]!
+      const node = at(nodes, i++)
       if (typeof node !== 'string' || !isTokenWord(node)) {
         documents.push(this.single(node))
         continue
       }
       const from = i
-      while (i < nodes.length && isPlaceholder(nodes[i]!)) i++
+      while (i < nodes.length && isPlaceholder(at(nodes, i))) i++
       if (i === from && isChoice(nodes[i])) i++
       documents.push(this.withToken(node, nodes.slice(from, i)))
     }
@@ -119,7 +120,7 @@ class Builder {
 
   group(group: GroupNode): ArgumentDoc {
     const parts = group.alternatives.map((nodes) => this.oneOf(this.sequence(nodes)))
-    const document: ArgumentDoc = parts.length === 1 ? parts[0]! : { name: alternativesName(parts), type: 'oneof', parts }
+    const document: ArgumentDoc = parts.length === 1 ? at(parts, 0) : { name: alternativesName(parts), type: 'oneof', parts }
     return group.isOptional ? { ...document, optional: true } : document
   }
 
@@ -129,14 +130,14 @@ class Builder {
     const parts = this.sequence(node.repeated)
     if (parts.length > 1) return { name: 'data', type: 'block', multiple: true, parts }
     const startsWithToken = node.repeated.length > 1
-    return { ...parts[0]!, multiple: true, ...(startsWithToken ? { multipleToken: true as const } : {}) }
+    return { ...at(parts, 0), multiple: true, ...(startsWithToken ? { multipleToken: true as const } : {}) }
   }
 
   private withToken(token: string, nodes: readonly SyntaxNode[]): ArgumentDoc {
     if (nodes.length === 0 && capitalPlaceholders.has(token)) return this.placeholder(token)
     if (nodes.length === 0) return { name: tokenName(token), type: 'pure-token', token }
     const parts = this.sequence(nodes)
-    if (parts.length === 1) return { ...parts[0]!, token }
+    if (parts.length === 1) return { ...at(parts, 0), token }
     return { name: tokenName(token), type: 'block', token, parts }
   }
 
@@ -151,7 +152,7 @@ class Builder {
   }
 
   private oneOf(documents: readonly ArgumentDoc[]): ArgumentDoc {
-    if (documents.length === 1) return documents[0]!
+    if (documents.length === 1) return at(documents, 0)
     return { name: documents.map((document) => document.name).join('-'), type: 'block', parts: documents }
   }
 }

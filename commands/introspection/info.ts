@@ -5,6 +5,7 @@
  * Unlike Redis, which lists commands in the order of its hash table, haypile lists them in the
  * order of declaration.
  */
+import { at } from '../../base/assert.ts'
 import type { Bytes } from '../../base/bytes.ts'
 import { categoriesOf } from '../contract/categories.ts'
 import { type Command, command } from '../contract/command.ts'
@@ -182,13 +183,13 @@ function keysIn(table: CommandTable, words: readonly Bytes[]) {
     throw clientError('ERR Invalid number of arguments specified for command')
   const uses = strictKeyUsesOf(found, words) ?? []
   if (uses.length === 0 && !found.flags.includes('no_mandatory_keys')) throw clientError('ERR Invalid arguments specified for command')
-  return uses.map(({ position, access }) => ({ key: words[position]!, access }))
+  return uses.map(({ position, access }) => ({ key: at(words, position), access }))
 }
 
 /** Returns the filter of FILTERBY. There are no modules, so MODULE matches nothing. */
 function listFilter(words: readonly Bytes[]): (one: Command) => boolean {
   if (words.length !== 3 || !isToken(words[0], 'filterby')) throw syntaxError()
-  const argument = words[2]!
+  const argument = at(words, 2)
   if (isToken(words[1], 'module')) return () => false
   if (isToken(words[1], 'aclcat')) return (one) => categoriesOf(one).some((category) => isToken(argument, category))
   if (!isToken(words[1], 'pattern')) throw syntaxError()

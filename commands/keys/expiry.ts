@@ -4,6 +4,7 @@
  *
  * Difference from Redis: deadlines past 2^53 ms, in the year 287396, become 2^53 - 1.
  */
+import { must } from '../../base/assert.ts'
 import type { Bytes } from '../../base/bytes.ts'
 import { EVENT_GENERIC } from '../../storage/keyspace/key-events.ts'
 import { type Command, command, firstKey } from '../contract/command.ts'
@@ -68,8 +69,8 @@ function permits(
 function expire(context: Context, args: readonly Bytes[], name: Bytes, unitMs: 1 | 1000, from: 'now' | 'epoch'): number {
   const { db, keyspace } = context
   const conditions = conditionsOf(args)
-  const deadlineMs = deadlineOf(name, args[2] as Bytes, unitMs, from === 'now' ? context.nowMs : 0)
-  const key = args[1] as Bytes
+  const deadlineMs = deadlineOf(name, must(args[2]), unitMs, from === 'now' ? context.nowMs : 0)
+  const key = must(args[1])
   const entry = db.find(key)
   if (entry === undefined || !permits(conditions, entry.expireAtMs, deadlineMs)) return 0
   if (keyspace.isPast(deadlineMs)) {

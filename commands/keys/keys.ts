@@ -2,6 +2,7 @@
  * Commands on keys with values of any type: DEL, UNLINK, EXISTS, TYPE, TOUCH, RENAME, RENAMENX,
  * COPY, MOVE.
  */
+import { must } from '../../base/assert.ts'
 import type { Bytes } from '../../base/bytes.ts'
 import type { Database } from '../../storage/keyspace/database.ts'
 import type { Entry } from '../../storage/keyspace/entry.ts'
@@ -44,7 +45,7 @@ function deleteAll(context: Context, args: readonly Bytes[]): number {
   let deleted = 0
   for (let i = 1; i < args.length; i++) {
     context.keyspace.eviction.makeRoom()
-    if (deleteKey(context, args[i] as Bytes)) deleted++
+    if (deleteKey(context, must(args[i]))) deleted++
   }
   context.countChanges(deleted)
   return deleted
@@ -101,7 +102,7 @@ const exists = command({
     let found = 0
     for (let i = 1; i < args.length; i++) {
       context.keyspace.eviction.makeRoom()
-      if (observe(context, args[i] as Bytes) !== undefined) found++
+      if (observe(context, must(args[i])) !== undefined) found++
     }
     return found
   },
@@ -138,7 +139,7 @@ const touch = command({
     let found = 0
     for (let i = 1; i < args.length; i++) {
       keyspace.eviction.makeRoom()
-      if (db.read(args[i] as Bytes) !== undefined) found++
+      if (db.read(must(args[i])) !== undefined) found++
     }
     return found
   },

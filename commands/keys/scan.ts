@@ -6,6 +6,7 @@
  * A literal prefix of a pattern bounds the walk, so `user:17:*` costs what it finds; a pattern
  * without special characters is one lookup.
  */
+import { must } from '../../base/assert.ts'
 import { type Bytes, lowerCase } from '../../base/bytes.ts'
 import type { Random } from '../../base/clock.ts'
 import type { Database } from '../../storage/keyspace/database.ts'
@@ -71,7 +72,7 @@ export function matchesAll(pattern: Bytes | null): boolean {
 
 /** The part of the range from `from` on that a pattern's literal prefix leaves. */
 export function rangeOf(pattern: Bytes | null, from: Bytes): KeyRange {
-  const range = matchesAll(pattern) ? ALL_KEYS : prefixRange(literalPrefix(pattern as Bytes))
+  const range = matchesAll(pattern) ? ALL_KEYS : prefixRange(literalPrefix(must(pattern)))
   return from > range.from ? { ...range, from } : range
 }
 
@@ -132,7 +133,7 @@ const scan = command({
       const found = lookUp(db, literalPrefix(pattern)).filter((walked) => walked.key >= from && isOfType(walked.type, type))
       return ['0', found.map(({ key }) => key)]
     }
-    const glob = matchesAll(pattern) ? null : globOf(pattern as Bytes)
+    const glob = matchesAll(pattern) ? null : globOf(must(pattern))
     const found: Bytes[] = []
     let range = rangeOf(pattern, from)
     let next: Bytes | null = range.from
@@ -216,7 +217,7 @@ function* randomKey(db: Database, random: Random): Steps<Bytes | null> {
 }
 
 function pick<T>(list: readonly T[], random: Random): T {
-  return list[Math.floor(random() * list.length)] as T
+  return must(list[Math.floor(random() * list.length)])
 }
 
 /** One draw from the residents; null for a page, a tombstone, or a key past its deadline. */

@@ -3,6 +3,7 @@
  * order, so the order is fully determined. The exception is equal or missing weights with ALPHA:
  * those elements keep their relative order.
  */
+import { must } from '../../base/assert.ts'
 import { type Bytes, detached } from '../../base/bytes.ts'
 import type { Database } from '../../storage/keyspace/database.ts'
 import type { Entry } from '../../storage/keyspace/entry.ts'
@@ -49,7 +50,7 @@ export function keptElements(value: Sortable, order: Sorting['order'], from: num
 export function sortedElements(db: Database, value: Sortable, { kind, order, by }: Sorting): Bytes[] {
   const elements = everyElement(value)
   if (kind === 'alpha' && by === null) return order === 'ascending' ? elements.sort(byBytes) : elements.sort(byBytesDescending)
-  const weighted = kind === 'alpha' ? withTexts(db, elements, by as SortPattern) : withScores(db, elements, by)
+  const weighted = kind === 'alpha' ? withTexts(db, elements, must(by)) : withScores(db, elements, by)
   const compare = kind === 'alpha' ? byText : byScore
   weighted.sort(order === 'ascending' ? compare : (a: Weighted, b: Weighted) => compare(b, a))
   return weighted.map(({ element }) => element)

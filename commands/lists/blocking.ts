@@ -3,6 +3,7 @@
  * non-blocking command that does the same.
  */
 
+import { must } from '../../base/assert.ts'
 import type { Bytes } from '../../base/bytes.ts'
 import { KIND_LIST } from '../../storage/records/records.ts'
 import { List, type ListEnd } from '../../storage/values/list.ts'
@@ -24,9 +25,9 @@ function waitFor(context: Context, keys: readonly Bytes[], timeoutMs: number): R
 function popOrWait(context: Context, end: ListEnd, args: Args): Reply {
   const { db, server } = context
   const last = args.length - 1
-  const timeoutMs = requireTimeout(args[last]!)
+  const timeoutMs = requireTimeout(must(args[last]))
   for (let i = 1; i < last; i++) {
-    const key = args[i]!
+    const key = must(args[i])
     db.keyspace.eviction.makeRoom()
     const list = findAs(db, key, List)
     if (list === undefined) continue
@@ -83,7 +84,7 @@ const blmove = command({
     const [, source, destination, whereFrom, whereTo] = args
     const from = requireEnd(whereFrom)
     const to = requireEnd(whereTo)
-    const timeoutMs = requireTimeout(args[5]!)
+    const timeoutMs = requireTimeout(must(args[5]))
     const value = moveElement(context, source, destination, from, to)
     if (value === null) return waitFor(context, [source], timeoutMs)
     context.effect('LMOVE', source, destination, from.toUpperCase(), to.toUpperCase())

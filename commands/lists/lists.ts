@@ -2,6 +2,7 @@
  * Lists: pushing, popping, and reading by position. moves.ts has the commands that move elements,
  * searches.ts those that look for values.
  */
+import { must } from '../../base/assert.ts'
 import type { Bytes } from '../../base/bytes.ts'
 import { EVENT_LIST } from '../../storage/keyspace/key-events.ts'
 import { List, type ListEnd } from '../../storage/values/list.ts'
@@ -27,7 +28,7 @@ export function notifyOfPop(context: Context, key: Bytes, list: List, end: ListE
 
 function pushAll(context: Context, list: List, end: ListEnd, args: Args): Reply {
   const { config } = context.server
-  for (let i = 2; i < args.length; i++) list.push(end, args[i]!, config)
+  for (let i = 2; i < args.length; i++) list.push(end, must(args[i]), config)
   context.notify(EVENT_LIST, pushEvent(end), args[1])
   context.countChanges(args.length - 2)
   return list.size

@@ -2,6 +2,7 @@
  * Lists: LMOVE and RPOPLPUSH move an element from one list to another; LMPOP pops from the first
  * non-empty list.
  */
+import { must } from '../../base/assert.ts'
 import type { Bytes } from '../../base/bytes.ts'
 import { EVENT_LIST } from '../../storage/keyspace/key-events.ts'
 import { List, type ListEnd } from '../../storage/values/list.ts'
@@ -97,7 +98,7 @@ function requirePositive(word: Bytes, error: () => ClientError): number {
 
 /** Reads `numkeys key [key ...] <LEFT | RIGHT> [COUNT count]` from a position on. */
 export function multiPopOf(args: readonly Bytes[], at: number): MultiPop {
-  const keyCount = requirePositive(args[at]!, notAKeyCount)
+  const keyCount = requirePositive(must(args[at]), notAKeyCount)
   const endAt = at + 1 + keyCount
   const end = requireEnd(args[endAt])
   let count = -1

@@ -1,4 +1,5 @@
 /** Lists: LPOS, LREM and LINSERT, which look for values. */
+import { must } from '../../base/assert.ts'
 import type { Bytes } from '../../base/bytes.ts'
 import { EVENT_LIST } from '../../storage/keyspace/key-events.ts'
 import { List } from '../../storage/values/list.ts'
@@ -95,7 +96,7 @@ const lrem = command({
     // Removal runs from the last match to the first, so that earlier positions stay valid. Adjacent
     // matches are removed together.
     for (let i = 0; i < found.length; ) {
-      const end = (found[i] as number) + 1
+      const end = must(found[i]) + 1
       let start = end - 1
       for (i++; i < found.length && found[i] === start - 1; i++) start--
       list.removeRange(start, end, context.server.config)

@@ -2,6 +2,7 @@
  * Reads the words of a request with Redis's strictness. The `...Of` functions return null if
  * parsing fails; the `require...` functions throw the client error that Redis sends.
  */
+import { must } from '../../base/assert.ts'
 import type { Bytes } from '../../base/bytes.ts'
 import { type ClientError, clientError, notAFloat, notAnInteger, syntaxError } from '../contract/errors.ts'
 import { hexadecimalDouble } from './decimal.ts'
@@ -152,7 +153,7 @@ export function hostOf(bytes: Bytes): Bytes | null {
  */
 export function* pairs(args: readonly Bytes[], from: number): Iterable<readonly [first: Bytes, second: Bytes]> {
   if ((args.length - from) % 2 !== 0) throw syntaxError()
-  for (let i = from; i < args.length; i += 2) yield [args[i]!, args[i + 1]!]
+  for (let i = from; i < args.length; i += 2) yield [must(args[i]), must(args[i + 1])]
 }
 
 /**

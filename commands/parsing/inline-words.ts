@@ -5,6 +5,7 @@
  *   "..."   \n \r \t \b \a \xHH; \ before any other character stands for that character
  *   '...'   only \' is special
  */
+import { must } from '../../base/assert.ts'
 import type { Bytes } from '../../base/bytes.ts'
 
 const ESCAPES: Readonly<Record<string, string>> = { n: '\n', r: '\r', t: '\t', b: '\b', a: '\x07' }
@@ -28,15 +29,15 @@ export function splitInline(line: Bytes): Bytes[] | null {
   const words: Bytes[] = []
   let at = 0
   for (;;) {
-    while (at < line.length && isSpace(line[at]!)) at++
+    while (at < line.length && isSpace(must(line[at]))) at++
     if (at === line.length) return words
     // Joining codes makes a new string: a slice would keep the whole line alive.
     const codes: number[] = []
-    while (at < line.length && !endsWord(line[at]!)) {
-      const char = line[at]!
+    while (at < line.length && !endsWord(must(line[at]))) {
+      const char = must(line[at])
       if (char === '"' || char === "'") {
         const after = char === '"' ? readDoubleQuoted(line, at + 1, codes) : readSingleQuoted(line, at + 1, codes)
-        if (after === -1 || (after < line.length && !isSpace(line[after]!))) return null
+        if (after === -1 || (after < line.length && !isSpace(must(line[after])))) return null
         at = after
         break
       }
@@ -53,14 +54,14 @@ export function splitInline(line: Bytes): Bytes[] | null {
 function readDoubleQuoted(line: Bytes, start: number, codes: number[]): number {
   let at = start
   while (at < line.length) {
-    const char = line[at]!
+    const char = must(line[at])
     if (char === '"') return at + 1
     const hex = line.slice(at + 2, at + 4)
     if (char === '\\' && line[at + 1] === 'x' && HEX_PAIR.test(hex)) {
       codes.push(Number.parseInt(hex, 16))
       at += 4
     } else if (char === '\\' && at + 1 < line.length) {
-      const escaped = line[at + 1]!
+      const escaped = must(line[at + 1])
       codes.push((ESCAPES[escaped] ?? escaped).charCodeAt(0))
       at += 2
     } else {

@@ -2,6 +2,7 @@
  * SUBSCRIBE PSUBSCRIBE SSUBSCRIBE UNSUBSCRIBE PUNSUBSCRIBE SUNSUBSCRIBE. Each name gets its own
  * reply, which is a push in RESP3.
  */
+import { must } from '../../base/assert.ts'
 import type { Bytes } from '../../base/bytes.ts'
 import { type Args, type Command, type CommandFlag, command, type KeySpec } from '../contract/command.ts'
 import type { Context } from '../contract/context.ts'
@@ -14,7 +15,7 @@ const SHARD_CHANNELS: readonly KeySpec[] = [{ access: ['not_key'], begin: { inde
 
 /** Returns the replies in order. They are sent even if CLIENT REPLY has turned replies off. */
 function answer({ session }: Context, messages: readonly Message[]): Reply {
-  if (session.replyMode === 'on') return messages.length === 1 ? (messages[0] as Message) : new Sequence(messages)
+  if (session.replyMode === 'on') return messages.length === 1 ? must(messages[0]) : new Sequence(messages)
   for (const message of messages) session.push(message)
   return NO_REPLY
 }

@@ -3,6 +3,7 @@
  * replication/protocol/messages.ts. None runs while the server loads, because there is nothing to
  * follow yet.
  */
+import { must } from '../../base/assert.ts'
 import type { Bytes } from '../../base/bytes.ts'
 import {
   metaReply,
@@ -112,10 +113,10 @@ const replconf = command({
   run(context, args) {
     if (args.length % 2 === 0) throw syntaxError()
     for (let i = 1; i < args.length; i += 2) {
-      const option = args[i] as Bytes
+      const option = must(args[i])
       if (isToken(option, 'ack')) return acknowledge(context, args, i)
       if (isToken(option, 'getack')) return NO_REPLY
-      checkOption(option, args[i + 1] as Bytes)
+      checkOption(option, must(args[i + 1]))
     }
     return OK
   },

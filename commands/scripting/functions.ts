@@ -2,6 +2,7 @@
  * FUNCTION: the commands on libraries of functions. Libraries are data: they are logged, replicated
  * and written by checkpoints. The folder functions/ holds them; fcall.ts calls their functions.
  */
+import { must } from '../../base/assert.ts'
 import type { Bytes } from '../../base/bytes.ts'
 import { lowerCase } from '../../base/bytes.ts'
 import { type Args, type Command, command } from '../contract/command.ts'
@@ -145,7 +146,7 @@ function listOptions(args: Args): { readonly pattern: Bytes | null; readonly wit
   let pattern: Bytes | null = null
   let withCode = false
   for (let at = 2; at < args.length; at++) {
-    const word = args[at] as Bytes
+    const word = must(args[at])
     const option = lowerCase(word)
     if (option === 'withcode' && !withCode) withCode = true
     else if (option === 'libraryname' && pattern === null) {
@@ -178,7 +179,7 @@ const load = command({
   flags: ['write', 'denyoom', 'noscript'],
   isVerbatim: true,
   run({ server, keyspace, isReplayed }, args) {
-    const code = args.at(-1) as Bytes
+    const code = must(args.at(-1))
     let replaces = false
     for (const word of args.slice(2, -1)) {
       if (lowerCase(word) !== 'replace') throw clientError(`ERR Unknown option given: ${word}`)

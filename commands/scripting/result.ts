@@ -12,6 +12,7 @@
  * reply is therefore limited to the size of Lua's memory: each value counts VALUE_BYTES plus its
  * own bytes. Tables that do not share their contents never come near that limit.
  */
+import { must } from '../../base/assert.ts'
 import type { Bytes } from '../../base/bytes.ts'
 import type { LuaStack } from '../../lua/stack.ts'
 import { BigNumber, Double, ErrorReply, MapReply, type Reply, SetReply, SimpleString, Verbatim } from '../contract/reply.ts'
@@ -74,7 +75,7 @@ export class ScriptResult {
     }
     for (let count = 0; this.tables.length > 0; count++) {
       if (count === VALUES_PER_ADVANCE) return false
-      this.takeNext(this.tables.at(-1) as OpenTable)
+      this.takeNext(must(this.tables.at(-1)))
     }
     return true
   }
@@ -238,7 +239,7 @@ export class ScriptResult {
   /** Returns the string on top of the stack. */
   private textOfTop(): Bytes {
     this.spend(this.stack.length(-1))
-    return this.stack.string(-1) as Bytes
+    return must(this.stack.string(-1))
   }
 
   private spend(bytes: number): void {

@@ -8,7 +8,7 @@
  * The clock stands still for a script from its start to its end.
  */
 
-import { rethrowAssertion } from '../../base/assert.ts'
+import { must, rethrowAssertion } from '../../base/assert.ts'
 import type { Bytes } from '../../base/bytes.ts'
 import { errorText } from '../../base/error-text.ts'
 import type { FunctionReference, LuaMachine, RunState } from '../../lua/machine.ts'
@@ -20,7 +20,6 @@ import type { ServerPort } from '../contract/ports.ts'
 import { ErrorReply, type Reply, SUSPENDED } from '../contract/reply.ts'
 import { Request } from '../contract/request.ts'
 import { hasRightArity } from '../contract/runtimes.ts'
-import type { Session } from '../contract/session.ts'
 import type { Executor } from '../execution/executor.ts'
 import type { ScriptHost, ScriptLogLevel } from './api.ts'
 import { ScriptClient } from './client.ts'
@@ -120,23 +119,23 @@ export class ScriptRunner implements ScriptHost {
   }
 
   private readonly beginUnit = (): Reply => {
-    const { machine } = this.running as ScriptCall
+    const { machine } = must(this.running)
     machine.firstSliceMs = this.thresholdMs > 0 ? this.thresholdMs : Number.POSITIVE_INFINITY
     return this.runSlice(this.startFunction)
   }
 
   private readonly startFunction = (): RunState => {
-    const call = this.running as ScriptCall
+    const call = must(this.running)
     return call.machine.start(call.reference, this.pushArguments)
   }
 
   private readonly pushArguments = (): number => {
-    const call = this.running as ScriptCall
+    const call = must(this.running)
     return call.pushArguments(call)
   }
 
   private readonly continueOrStop = (): RunState => {
-    const { machine } = this.running as ScriptCall
+    const { machine } = must(this.running)
     return this.isKilled ? machine.stop(KILLED) : machine.resume()
   }
 
@@ -151,7 +150,7 @@ export class ScriptRunner implements ScriptHost {
 
   call(args: Bytes[]): Reply {
     const { client, mayWrite } = this
-    const server = this.server as ServerPort
+    const server = must(this.server)
     const executor = this.options.executor()
     const runtime = executor.runtimes.resolve(args)
     if (runtime === undefined || (runtime.command.subcommands !== undefined && args.length > 1)) {
@@ -162,7 +161,7 @@ export class ScriptRunner implements ScriptHost {
     if (executor.gating.gated !== 'none' && !runtime.command.flags.includes('stale') && this.options.isStale())
       return this.countedError(STALE)
     if (!client.user.isUnrestricted) {
-      const denial = server.acl.refusal(client.caller as Session, runtime.command, args, 'lua', this.options.keyspace.nowMs)
+      const denial = server.acl.refusal(must(client.caller), runtime.command, args, 'lua', this.options.keyspace.nowMs)
       if (denial !== null) return this.countedError(`ERR ACL failure in script: ${denial.text}`)
     }
     if (!mayWrite && runtime.mayWrite) return this.countedError(NO_WRITES)
@@ -228,7 +227,7 @@ export class ScriptRunner implements ScriptHost {
 
   /** Runs a slice and handles its result. */
   private runSlice(run: () => RunState): Reply {
-    const running = this.running as ScriptCall
+    const running = must(this.running)
     try {
       const state = run()
       if (state === 'suspended') return this.suspend()
@@ -255,7 +254,7 @@ export class ScriptRunner implements ScriptHost {
   /** Marks the machine as broken and returns the error for the client. */
   private abandonMachine(error: unknown): Reply {
     rethrowAssertion(error)
-    const { machine } = this.running as ScriptCall
+    const { machine } = must(this.running)
     machine.isBroken = true
     this.running = null
     this.result = null
@@ -271,7 +270,7 @@ export class ScriptRunner implements ScriptHost {
 
   /** Converts the return value, until it is complete or the slice is over. */
   private convert(result: ScriptResult): Reply {
-    const { machine } = this.running as ScriptCall
+    const { machine } = must(this.running)
     try {
       while (!result.convertMore()) {
         if (!machine.isSliceOver) continue
@@ -288,7 +287,7 @@ export class ScriptRunner implements ScriptHost {
   }
 
   private continueConversion(result: ScriptResult): Reply {
-    const { machine, name } = this.running as ScriptCall
+    const { machine, name } = must(this.running)
     if (this.isKilled) return this.endRun('done', this.countedError(`ERR ${KILLED} script: ${name}`))
     machine.beginSlice()
     try {

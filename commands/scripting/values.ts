@@ -3,6 +3,7 @@
  * are those of Redis's documentation, "Lua API reference". result.ts converts the return values of
  * scripts.
  */
+import { must } from '../../base/assert.ts'
 import type { Bytes } from '../../base/bytes.ts'
 import type { LuaStack } from '../../lua/stack.ts'
 import {
@@ -146,7 +147,7 @@ function pushVerbatim(stack: LuaStack, { format, text }: Verbatim, resp: 2 | 3):
 export function pushWords(stack: LuaStack, words: readonly Bytes[], from: number, to: number): void {
   stack.pushTable(to - from)
   for (let i = from; i < to; i++) {
-    stack.pushString(words[i] as Bytes)
+    stack.pushString(must(words[i]))
     stack.rawSetAt(-2, i - from + 1)
   }
 }

@@ -9,7 +9,9 @@
  * Except in a transaction, the digest of all databases is taken key by key while other commands
  * run. If data changes meanwhile, the digest belongs to no single moment.
  */
+
 import { createHash, type Hash as Sha } from 'node:crypto'
+import { must } from '../../base/assert.ts'
 import type { Bytes } from '../../base/bytes.ts'
 import type { Database } from '../../storage/keyspace/database.ts'
 import type { Keyspace } from '../../storage/keyspace/keyspace.ts'
@@ -54,7 +56,7 @@ function addKey(total: Buffer, db: Database, key: Bytes): void {
   if (entry === undefined || entry.value === null || isExpired(entry.value)) return
   const hash = createHash('sha1').update(`${db.index} ${key.length} ${entry.expireAtMs === 0 ? '' : 'volatile'}\n${key}`, 'latin1')
   const digest = addValue(hash, entry.value).digest()
-  for (let i = 0; i < DIGEST_BYTES; i++) total[i] = (total[i] as number) ^ (digest[i] as number)
+  for (let i = 0; i < DIGEST_BYTES; i++) total[i] = must(total[i]) ^ must(digest[i])
 }
 
 /** A hash in which every field has expired does not exist. */

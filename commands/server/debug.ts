@@ -8,6 +8,7 @@
  * - RELOAD and LOADAOF drop everything in memory and recover from disk, RELOAD after a checkpoint.
  * - POPULATE is logged as the writes it makes.
  */
+import { must } from '../../base/assert.ts'
 import type { Bytes } from '../../base/bytes.ts'
 import { lowerCase } from '../../base/bytes.ts'
 import type { Steps } from '../../storage/scan/steps.ts'
@@ -239,7 +240,7 @@ function requireShown(context: Context, { shows }: DebugSubcommand, args: Args):
 
 /** A subcommand makes all its changes before it first waits. */
 function* outcomeOf({ run, steps }: DebugSubcommand, context: Context, args: Args): Steps<Reply> {
-  return run === undefined ? yield* (steps as NonNullable<typeof steps>)(context, args) : run(context, args)
+  return run === undefined ? yield* must(steps)(context, args) : run(context, args)
 }
 
 function fits(arity: number, count: number): boolean {

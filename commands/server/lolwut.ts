@@ -1,4 +1,5 @@
 /** The picture of LOLWUT: a pika beside its haypile of random height. */
+import { at } from '../../base/assert.ts'
 import type { Random } from '../../base/clock.ts'
 
 const MIN_ROWS = 4
@@ -31,5 +32,5 @@ function heapRow(row: number, rows: number, random: Random): string {
 }
 
 function pick(signs: readonly string[], random: Random): string {
-  return signs[Math.floor(random() * signs.length)] as string
+  return at(signs, Math.floor(random() * signs.length))
 }

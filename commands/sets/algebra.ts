@@ -2,6 +2,7 @@
  * Intersections, unions and differences of sets. All keys are checked first, so a key of another
  * type is an error at any position.
  */
+import { must } from '../../base/assert.ts'
 import type { Bytes } from '../../base/bytes.ts'
 import type { Database } from '../../storage/keyspace/database.ts'
 import { EVENT_SET } from '../../storage/keyspace/key-events.ts'
@@ -27,7 +28,7 @@ function unionOf(db: Database, args: Args, from: number, to: number): Members {
 }
 
 function differenceOf(db: Database, args: Args, from: number, to: number): Members | null {
-  const first = readAs(db, args[from]!, SetValue)
+  const first = readAs(db, must(args[from]), SetValue)
   const others = readSets(db, args, from + 1, to)
   return first === undefined || others.includes(first) ? null : new Difference(first, others)
 }
@@ -36,7 +37,7 @@ function differenceOf(db: Database, args: Args, from: number, to: number): Membe
 function readSets(db: Database, args: Args, from: number, to: number): SetValue[] {
   const sets: SetValue[] = []
   for (let i = from; i < to; i++) {
-    const set = readAs(db, args[i]!, SetValue)
+    const set = readAs(db, must(args[i]), SetValue)
     if (set !== undefined) sets.push(set)
   }
   return sets
@@ -113,7 +114,7 @@ const sintercard = command({
     let limit = 0
     for (let i = end; i < args.length; i += 2) {
       if (!isToken(args[i], 'limit') || i + 1 === args.length) throw syntaxError()
-      limit = requireLimit(args[i + 1]!)
+      limit = requireLimit(must(args[i + 1]))
     }
     const members = intersectionOf(db, args, 2, end)
     let count = 0

@@ -2,6 +2,7 @@
  * Shared by the merges of sets and sorted sets, which go member by member: ascending look-ups, and
  * a walk over all sets at once.
  */
+import { must } from '../../base/assert.ts'
 import type { Bytes } from '../../base/bytes.ts'
 import type { TreeCursor } from '../../storage/tree/cursor.ts'
 import type { Tree, TreeValue } from '../../storage/tree/tree.ts'
@@ -80,7 +81,7 @@ export class CursorHeap<T extends Head> {
       if (left === undefined) break
       const right = heap[child + 1]
       if (right !== undefined && isBefore(right, left)) child++
-      const lesser = heap[child] as T
+      const lesser = must(heap[child])
       if (!isBefore(lesser, moved)) break
       heap[at] = lesser
       at = child

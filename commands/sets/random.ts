@@ -4,6 +4,7 @@
  *
  * A few different members are drawn one by one; for many, one walk over the set decides about each.
  */
+import { must } from '../../base/assert.ts'
 import type { Bytes } from '../../base/bytes.ts'
 import type { Random } from '../../base/clock.ts'
 import type { Database } from '../../storage/keyspace/database.ts'
@@ -101,7 +102,7 @@ function takeByWalk(set: SetValue, count: number, random: Random): Bytes[] {
     if (runs.at(-1) === rank) runs[runs.length - 1] = rank + 1
     else runs.push(rank, rank + 1)
   }
-  for (let i = runs.length; i > 0; i -= 2) members.removeRange(runs[i - 2]!, runs[i - 1]!)
+  for (let i = runs.length; i > 0; i -= 2) members.removeRange(must(runs[i - 2]), must(runs[i - 1]))
   return popped
 }
 

@@ -1,4 +1,5 @@
 /** Sets: commands on single members. algebra.ts combines several sets, random.ts draws members. */
+import { must } from '../../base/assert.ts'
 import { EVENT_SET } from '../../storage/keyspace/key-events.ts'
 import { SetValue } from '../../storage/values/set.ts'
 import { type Command, command, firstKey } from '../contract/command.ts'
@@ -22,7 +23,7 @@ const sadd = command({
     const { config } = context.server
     const set = writableAs(context.db, args[1], SetValue)
     let added = 0
-    for (let i = 2; i < args.length; i++) if (set.add(args[i]!, config)) added++
+    for (let i = 2; i < args.length; i++) if (set.add(must(args[i]), config)) added++
     if (added > 0) context.notify(EVENT_SET, 'sadd', args[1])
     context.countChanges(added)
     return added
@@ -45,7 +46,7 @@ const srem = command({
     const set = findAs(context.db, args[1], SetValue)
     if (set === undefined) return 0
     let removed = 0
-    for (let i = 2; i < args.length; i++) if (set.delete(args[i]!)) removed++
+    for (let i = 2; i < args.length; i++) if (set.delete(must(args[i]))) removed++
     if (removed > 0) context.notify(EVENT_SET, 'srem', args[1])
     context.countChanges(removed)
     dropIfEmpty(set)
@@ -81,7 +82,7 @@ const smismember = command({
   run({ db }, args) {
     const set = readAs(db, args[1], SetValue)
     const found: Reply[] = []
-    for (let i = 2; i < args.length; i++) found.push(set?.has(args[i]!) === true ? 1 : 0)
+    for (let i = 2; i < args.length; i++) found.push(set?.has(must(args[i])) === true ? 1 : 0)
     return found
   },
 })

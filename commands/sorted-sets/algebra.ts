@@ -2,6 +2,7 @@
  * Unions, intersections and differences of sorted sets. A plain set may take part; its members have
  * score 1. The types of all keys are checked before the options.
  */
+import { must } from '../../base/assert.ts'
 import type { Bytes } from '../../base/bytes.ts'
 import type { Database } from '../../storage/keyspace/database.ts'
 import { SetValue } from '../../storage/values/set.ts'
@@ -32,12 +33,12 @@ type Purpose = 'reply' | 'store' | 'count'
 
 /** Reads `numkeys key [key ...] [option ...]` from position `at` on. Throws Redis's errors. */
 function mergeRequest(db: Database, args: Args, at: number, operation: Operation, purpose: Purpose, name: Bytes): MergeRequest {
-  const numkeys = requireInteger(args[at]!)
+  const numkeys = requireInteger(must(args[at]))
   if (numkeys < 1) throw clientError(`ERR at least 1 input key is needed for '${name}' command`)
   if (numkeys > args.length - at - 1) throw syntaxError()
   const count = Number(numkeys)
   const values: (ScoredValue | undefined)[] = []
-  for (let i = 0; i < count; i++) values.push(readValue(db, args[at + 1 + i]!))
+  for (let i = 0; i < count; i++) values.push(readValue(db, must(args[at + 1 + i])))
   const options = new Options(args, at + 1 + count)
   const isWeighted = operation !== 'difference' && purpose !== 'count'
   let weights: readonly number[] = []

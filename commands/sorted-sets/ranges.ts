@@ -5,6 +5,7 @@
  * Difference from Redis: a range of members is in byte order even if the scores differ. Redis does
  * not define that case.
  */
+import { must } from '../../base/assert.ts'
 import type { Bytes } from '../../base/bytes.ts'
 import type { Database } from '../../storage/keyspace/database.ts'
 import { type ScoredMember, SortedSet } from '../../storage/values/sorted-set.ts'
@@ -69,7 +70,7 @@ function rangeRequest(args: Args, at: number, kind: RangeKind): RangeRequest {
   }
   if (by === 'rank') offset = 0 // Redis accepts LIMIT 5 -1 and ignores it
   if (mustShowScores && by === 'lex') throw clientError('ERR syntax error, WITHSCORES not supported in combination with BYLEX')
-  const [first, second] = [args[at]!, args[at + 1]!]
+  const [first, second] = [must(args[at]), must(args[at + 1])]
   const isSwapped = direction === 'backward' && by !== 'rank'
   return { range: isSwapped ? requireRange(by, second, first) : requireRange(by, first, second), direction, mustShowScores, offset, limit }
 }

@@ -3,6 +3,7 @@
  * an end, some of them blocking. ZREM is in sorted-sets.ts.
  */
 
+import { must } from '../../base/assert.ts'
 import type { Bytes } from '../../base/bytes.ts'
 import { EVENT_SORTED_SET } from '../../storage/keyspace/key-events.ts'
 import { KIND_SORTED_SET } from '../../storage/records/records.ts'
@@ -196,7 +197,7 @@ interface PopRequest {
  * Reads `numkeys key [key ...] MIN|MAX [COUNT count]` from position `at` on. Throws Redis's errors.
  */
 function popRequest(args: Args, at: number): PopRequest {
-  const numkeys = requireAtLeastOne(args[at]!, notAKeyCount)
+  const numkeys = requireAtLeastOne(must(args[at]), notAKeyCount)
   const last = at + numkeys
   if (last + 1 >= args.length) throw syntaxError()
   const options = new Options(args, last + 1)
@@ -256,13 +257,13 @@ const bzpopmax = command({
 
 /** Returns `[key, member, score]`, or blocks the client. */
 function popOrWait(context: Context, args: Args, end: End): Reply {
-  const timeoutMs = requireTimeout(args[args.length - 1]!)
+  const timeoutMs = requireTimeout(must(args[args.length - 1]))
   const keys = args.slice(1, -1)
   const found = firstExisting(context, keys)
   if (found === undefined) return wait(context, keys, timeoutMs)
   const { key, set } = found
   const [popped] = pop(context, key, set, end, 1)
-  const { member, score } = popped as ScoredMember
+  const { member, score } = must(popped)
   context.effect(end === 'min' ? 'ZPOPMIN' : 'ZPOPMAX', key)
   return [key, member, new Double(score)]
 }

@@ -5,6 +5,7 @@
  * Difference from Redis: a score of -0 is 0, as it is in Redis's listpacks, but not in its
  * skiplists.
  */
+import { must } from '../../base/assert.ts'
 import type { Bytes } from '../../base/bytes.ts'
 import { EVENT_SORTED_SET } from '../../storage/keyspace/key-events.ts'
 import { SortedSet } from '../../storage/values/sorted-set.ts'
@@ -45,12 +46,14 @@ const zadd = command({
   run(context, args) {
     let options = 0
     let from = 2
-    for (let option = optionOf(args[from]!); option !== 0; option = from < args.length ? optionOf(args[from]!) : 0) {
+    for (let option = optionOf(must(args[from])); option !== 0; option = from < args.length ? optionOf(must(args[from])) : 0) {
       options |= option
       from++
     }
     requirePossible(options, args.length - from)
-    return (options & INCR) === 0 ? add(context, args, from, options) : increment(context, args[1], args[from]!, args[from + 1]!, options)
+    return (options & INCR) === 0
+      ? add(context, args, from, options)
+      : increment(context, args[1], must(args[from]), must(args[from + 1]), options)
   },
 })
 
@@ -84,8 +87,8 @@ function add(context: Context, args: Args, from: number, options: number): Reply
   const { db, server } = context
   const scores: number[] = []
   for (let i = from; i < args.length; i += 2) {
-    scores.push(requireScore(args[i]!))
-    requireMember(args[i + 1]!)
+    scores.push(requireScore(must(args[i])))
+    requireMember(must(args[i + 1]))
   }
   // A set that is created here is never left empty: GT and LT do not apply to new members.
   const set = (options & XX) === 0 ? writableAs(db, args[1], SortedSet) : findAs(db, args[1], SortedSet)
@@ -93,8 +96,8 @@ function add(context: Context, args: Args, from: number, options: number): Reply
   let added = 0
   let changed = 0
   for (let i = 0; i < scores.length; i++) {
-    const member = args[from + 2 * i + 1]!
-    const score = scores[i]!
+    const member = must(args[from + 2 * i + 1])
+    const score = must(scores[i])
     const before = set.score(member)
     if (before === undefined) {
       if ((options & XX) !== 0) continue
@@ -136,7 +139,7 @@ function increment(context: Context, key: Bytes, word: Bytes, member: Bytes, opt
   if (Number.isNaN(after)) throw clientError('ERR resulting score is not a number (NaN)')
   if (!mayChange(before, after, options)) return null
   if (before !== after) {
-    existing!.rescoreFound(member, before, after)
+    must(existing).rescoreFound(member, before, after)
     context.notify(EVENT_SORTED_SET, 'zincr', key)
   }
   return new Double(after)
@@ -172,7 +175,7 @@ const zrem = command({
     const set = findAs(context.db, args[1], SortedSet)
     if (set === undefined) return 0
     let removed = 0
-    for (let i = 2; i < args.length; i++) if (set.remove(args[i]!)) removed++
+    for (let i = 2; i < args.length; i++) if (set.remove(must(args[i]))) removed++
     if (removed > 0) context.notify(EVENT_SORTED_SET, 'zrem', args[1])
     context.countChanges(removed)
     dropIfEmpty(set)
@@ -206,7 +209,7 @@ const zmscore = command({
   run({ db }, args) {
     const set = readAs(db, args[1], SortedSet)
     const scores: Reply[] = []
-    for (let i = 2; i < args.length; i++) scores.push(scoreReply(set, args[i]!))
+    for (let i = 2; i < args.length; i++) scores.push(scoreReply(set, must(args[i])))
     return scores
   },
 })

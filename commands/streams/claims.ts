@@ -4,6 +4,7 @@
  *
  * The log has the result for each entry (effects.ts), so replay depends on no clock.
  */
+import { must } from '../../base/assert.ts'
 import type { Bytes } from '../../base/bytes.ts'
 import type { Consumer } from '../../storage/values/streams/consumers.ts'
 import { type ConsumerGroup, findGroup } from '../../storage/values/streams/groups.ts'
@@ -55,9 +56,9 @@ function pendingQueryOf(args: Args): PendingQuery {
   const idleMs = hasIdle ? requireClampedInteger(args[4]) : 0
   if (hasIdle && args.length < 8) throw syntaxError()
   const at = hasIdle ? 5 : 3
-  const count = requireClampedInteger(args[at + 2] as Bytes)
-  const start = requireStart(args[at] as Bytes)
-  return { idleMs, start, end: requireEnd(args[at + 1] as Bytes), count, consumer: args[at + 3] }
+  const count = requireClampedInteger(must(args[at + 2]))
+  const start = requireStart(must(args[at]))
+  return { idleMs, start, end: requireEnd(must(args[at + 1])), count, consumer: args[at + 3] }
 }
 
 function pendingSummary(group: ConsumerGroup): Reply {
@@ -143,7 +144,7 @@ function claimOf(args: Args, nowMs: number): PendingClaim {
   const ids: Bytes[] = []
   let at = 5
   for (; at < args.length; at++) {
-    const id = strictIdOf(args[at] as Bytes)
+    const id = strictIdOf(must(args[at]))
     if (id === null) break
     ids.push(id)
   }
@@ -153,7 +154,7 @@ function claimOf(args: Args, nowMs: number): PendingClaim {
   let isJustId = false
   let lastId: Bytes | null = null
   for (; at < args.length; at++) {
-    const word = args[at] as Bytes
+    const word = must(args[at])
     const value = args[at + 1]
     if (isToken(word, 'force')) isForced = true
     else if (isToken(word, 'justid')) isJustId = true
@@ -244,12 +245,12 @@ interface Autoclaim {
 
 function autoclaimOf(args: Args): Autoclaim {
   const idle = requireClampedInteger(args[4], () => clientError('ERR Invalid min-idle-time argument for XAUTOCLAIM'))
-  const start = requireStart(args[5] as Bytes)
+  const start = requireStart(must(args[5]))
   let count = 100
   let isJustId = false
   for (let at = 6; at < args.length; at++) {
     if (isToken(args[at], 'count') && at + 1 < args.length) {
-      const given = requireInteger(args[++at] as Bytes, notAResultCount)
+      const given = requireInteger(must(args[++at]), notAResultCount)
       if (given < 1 || given > MAX_CLAIMS) throw notAResultCount()
       count = Number(given)
     } else if (isToken(args[at], 'justid')) isJustId = true

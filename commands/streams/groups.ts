@@ -1,4 +1,5 @@
 /** Consumer groups: creating and deleting groups and consumers, and acknowledging entries. */
+import { must } from '../../base/assert.ts'
 import { type Bytes, MAX_BYTES_LENGTH } from '../../base/bytes.ts'
 import { EVENT_STREAM } from '../../storage/keyspace/key-events.ts'
 import { type ConsumerGroup, createGroup, findGroup } from '../../storage/values/streams/groups.ts'
@@ -31,7 +32,7 @@ function optionsOf(args: Args, takesMkstream: 'mkstream' | 'no mkstream'): Group
   for (let i = 5; i < args.length; i++) {
     if (takesMkstream === 'mkstream' && isToken(args[i], 'mkstream')) mayMakeStream = true
     else if (isToken(args[i], 'entriesread') && i + 1 < args.length) {
-      entriesRead = requireInteger(args[++i] as Bytes)
+      entriesRead = requireInteger(must(args[++i]))
       if (entriesRead < -1) throw clientError('ERR value for ENTRIESREAD must be positive or -1')
     } else throw wrongSubcommand(args[1])
   }
@@ -214,7 +215,7 @@ const xack = command({
     const group = stream === undefined ? undefined : findGroup(stream, args[2])
     if (group === undefined) return 0
     const ids: Bytes[] = []
-    for (let i = 3; i < args.length; i++) ids.push(requireStrictId(args[i] as Bytes))
+    for (let i = 3; i < args.length; i++) ids.push(requireStrictId(must(args[i])))
     let acknowledged = 0
     for (const id of ids) if (group.acknowledge(id)) acknowledged++
     return acknowledged

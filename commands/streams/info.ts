@@ -4,6 +4,7 @@
  * Difference from Redis: there is no radix tree here. Its figures are computed as for a tree with a
  * node per 100 entries.
  */
+import { must } from '../../base/assert.ts'
 import type { Bytes } from '../../base/bytes.ts'
 import type { Consumer } from '../../storage/values/streams/consumers.ts'
 import { type ConsumerGroup, findGroup, groupCountOf, groupsOf } from '../../storage/values/streams/groups.ts'
@@ -52,7 +53,7 @@ const infoOfStream = command({
 function fullCountOf(args: Args): number {
   if (!isToken(args[3], 'full') || (args.length > 4 && (args.length !== 6 || !isToken(args[4], 'count'))))
     throw clientError(`ERR unknown subcommand or wrong number of arguments for '${args[1].slice(0, 128)}'. Try XINFO HELP.`)
-  const count = args.length === 4 ? FULL_COUNT : requireClampedInteger(args[5] as Bytes)
+  const count = args.length === 4 ? FULL_COUNT : requireClampedInteger(must(args[5]))
   if (count === 0) return Number.POSITIVE_INFINITY
   return count < 0 ? FULL_COUNT : count
 }
@@ -90,7 +91,7 @@ function fullGroup(group: ConsumerGroup, count: number): Reply {
   const range = group.pendingFrom(ZERO_ID)
   while (pending.length < count && range.next()) {
     const { id, pending: record } = range
-    pending.push([idText(id), names.get(record.consumer) as Bytes, record.deliveredAtMs, record.deliveries])
+    pending.push([idText(id), must(names.get(record.consumer)), record.deliveredAtMs, record.deliveries])
   }
   return new MapReply([
     ...['name', group.name, 'last-delivered-id', idText(group.lastId), 'entries-read', readOf(group), 'lag', group.lag],

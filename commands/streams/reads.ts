@@ -6,6 +6,7 @@
  * counts. That is logged, so it survives a restart and reaches replicas.
  */
 
+import { must } from '../../base/assert.ts'
 import type { Bytes } from '../../base/bytes.ts'
 import { KIND_STREAM } from '../../storage/records/records.ts'
 import type { Consumer } from '../../storage/values/streams/consumers.ts'
@@ -50,9 +51,9 @@ function optionsOf({ session, nowMs }: Context, args: Args, name: 'xread' | 'xre
     const left = args.length - 1 - i
     if (left > 0 && isToken(word, 'block')) {
       if (session.isScript) throw clientError(`ERR ${args[0]} command is not allowed with BLOCK option from scripts`)
-      timeoutMs = requireTimeoutMs(args[++i] as Bytes, nowMs)
+      timeoutMs = requireTimeoutMs(must(args[++i]), nowMs)
     } else if (left > 0 && isToken(word, 'count')) {
-      const given = requireClampedInteger(args[++i] as Bytes)
+      const given = requireClampedInteger(must(args[++i]))
       count = given <= 0 ? Number.POSITIVE_INFINITY : given
     } else if (left > 0 && isToken(word, 'streams')) {
       if (left % 2 !== 0) {
@@ -63,8 +64,8 @@ function optionsOf({ session, nowMs }: Context, args: Args, name: 'xread' | 'xre
       return { count, timeoutMs, isAcknowledged, group, consumer, firstKeyIndex: i + 1, keyCount: left / 2 }
     } else if (left > 1 && isToken(word, 'group')) {
       if (!isGroup) throw clientError('ERR The GROUP option is only supported by XREADGROUP. You called XREAD instead.')
-      group = args[i + 1] as Bytes
-      consumer = args[i + 2] as Bytes
+      group = must(args[i + 1])
+      consumer = must(args[i + 2])
       i += 2
     } else if (isToken(word, 'noack')) {
       if (!isGroup) throw clientError('ERR The NOACK option is only supported by XREADGROUP. You called XREAD instead.')
@@ -96,23 +97,23 @@ const xread = command({
     const streams: (Stream | undefined)[] = []
     const ids: Bytes[] = []
     for (let i = 0; i < keyCount; i++) {
-      const stream = readAs(context.db, args[firstKeyIndex + i] as Bytes, Stream)
+      const stream = readAs(context.db, must(args[firstKeyIndex + i]), Stream)
       streams.push(stream)
-      ids.push(requireReadId(args[firstKeyIndex + keyCount + i] as Bytes, stream))
+      ids.push(requireReadId(must(args[firstKeyIndex + keyCount + i]), stream))
     }
     const served: Reply[] = []
     for (let i = 0; i < keyCount; i++) {
       const stream = streams[i]
-      const id = ids[i] as Bytes
+      const id = must(ids[i])
       if (stream === undefined) {
         // Counts a second miss, because Redis looks up the key twice.
-        context.db.missed(args[firstKeyIndex + i] as Bytes)
+        context.db.missed(must(args[firstKeyIndex + i]))
         continue
       }
       // An id from the last present entry on finds nothing yet, even if `lastId` is higher.
       if (stream.size === 0 || id >= stream.lastId || id >= stream.lastPresentId) continue
       const rank = stream.countUpTo(id)
-      served.push(args[firstKeyIndex + i] as Bytes, entriesReply(stream, rank, Math.min(count, stream.size - rank), 'forward'))
+      served.push(must(args[firstKeyIndex + i]), entriesReply(stream, rank, Math.min(count, stream.size - rank), 'forward'))
     }
     return served.length > 0 ? streamsReply(context, served) : wait(context, args, options, ids)
   },
@@ -139,23 +140,23 @@ const xreadgroup = command({
   run(context, args) {
     const options = optionsOf(context, args, 'xreadgroup')
     const { firstKeyIndex, keyCount } = options
-    const name = options.group as Bytes
+    const name = must(options.group)
     // A stream that is named twice has one group, so the entries delivered for the first name are
     // gone for the second.
     const groups: ConsumerGroup[] = []
     const ids: Bytes[] = []
     for (let i = 0; i < keyCount; i++) {
-      const key = args[firstKeyIndex + i] as Bytes
+      const key = must(args[firstKeyIndex + i])
       const stream = readAs(context.db, key, Stream)
       const group = stream === undefined ? undefined : (sameStream(groups, stream) ?? findGroup(stream, name))
       if (group === undefined) throw clientError(`NOGROUP No such key '${key}' or consumer group '${name}' in XREADGROUP with GROUP option`)
       groups.push(group)
-      ids.push(requireGroupId(args[firstKeyIndex + keyCount + i] as Bytes))
+      ids.push(requireGroupId(must(args[firstKeyIndex + keyCount + i])))
     }
     const served: Reply[] = []
     for (let i = 0; i < keyCount; i++) {
-      const key = args[firstKeyIndex + i] as Bytes
-      const entries = serveGroup(context, key, groups[i] as ConsumerGroup, ids[i] as Bytes, options)
+      const key = must(args[firstKeyIndex + i])
+      const entries = serveGroup(context, key, must(groups[i]), must(ids[i]), options)
       if (entries !== null) served.push(key, entries)
     }
     return served.length > 0 ? streamsReply(context, served) : wait(context, args, options, [])
@@ -227,7 +228,7 @@ function history(context: Context, key: Bytes, consumer: Consumer, id: Bytes, co
   const { nowMs } = context
   const replies: Reply[] = []
   const log = new PendingLog(context, key, consumer, null)
-  const range = consumer.pendingFrom(nextId(id) as Bytes)
+  const range = consumer.pendingFrom(must(nextId(id)))
   while (replies.length < count && range.next()) {
     const entry = findEntry(group.stream, range.id)
     replies.push(entry ?? [idText(range.id), NULL_ARRAY])

@@ -1,4 +1,5 @@
 /** Streams as logs: adding, reading by id, deleting, trimming. */
+import { must } from '../../base/assert.ts'
 import type { Bytes } from '../../base/bytes.ts'
 import { EVENT_STREAM } from '../../storage/keyspace/key-events.ts'
 import { packEntry } from '../../storage/values/streams/entry.ts'
@@ -23,7 +24,7 @@ const xadd = command({
   syntax: 'XADD key [NOMKSTREAM] [<MAXLEN | MINID> [= | ~] threshold [LIMIT count]] <* | id> field value [field value ...]',
   arity: -5,
   flags: ['write', 'denyoom', 'fast'],
-  keys: [{ ...firstKey('RW', 'update')[0]!, notes: 'UPDATE instead of INSERT because of the optional trimming feature' }],
+  keys: [{ ...firstKey('RW', 'update')[0], notes: 'UPDATE instead of INSERT because of the optional trimming feature' }],
   tips: ['nondeterministic_output'],
   history: [
     ['6.2.0', 'Added the `NOMKSTREAM` option, `MINID` trimming strategy and the `LIMIT` option.'],
@@ -62,7 +63,7 @@ function add(context: Context, args: Args): Reply {
     const words: Bytes[] = ['XADD', key]
     if (trim !== null) pushTrim(words, trim, stream)
     words.push(text)
-    for (let i = from; i < args.length; i++) words.push(args[i] as Bytes)
+    for (let i = from; i < args.length; i++) words.push(must(args[i]))
     context.effects = [words]
   }
   db.signal(key)
@@ -159,7 +160,7 @@ const xdel = command({
     const stream = findAs(context.db, args[1], Stream)
     if (stream === undefined) return 0
     const ids: Bytes[] = []
-    for (let i = 2; i < args.length; i++) ids.push(requireStrictId(args[i] as Bytes))
+    for (let i = 2; i < args.length; i++) ids.push(requireStrictId(must(args[i])))
     let deleted = 0
     for (const id of ids) if (stream.delete(id)) deleted++
     if (deleted > 0) context.notify(EVENT_STREAM, 'xdel', args[1])

@@ -1,4 +1,5 @@
 /** The trimming options of XADD and XTRIM, and the number of entries they remove. */
+import { must } from '../../base/assert.ts'
 import type { Bytes } from '../../base/bytes.ts'
 import { idText, ZERO_ID } from '../../storage/values/streams/id.ts'
 import type { Stream } from '../../storage/values/streams/stream.ts'
@@ -49,7 +50,7 @@ export class TrimOptions {
     if (args[2] === '*') return options
     let limit: number | null = null
     for (; options.at < args.length; options.at++) {
-      const word = args[options.at] as Bytes
+      const word = must(args[options.at])
       const left = args.length - 1 - options.at
       if (word === '*') break
       if (options.takeTrim(args, left)) continue
@@ -79,14 +80,14 @@ export class TrimOptions {
   }
 
   private takeTrim(args: readonly Bytes[], left: number): boolean {
-    const word = args[this.at] as Bytes
+    const word = must(args[this.at])
     const strategy = left === 0 ? null : isToken(word, 'maxlen') ? 'MAXLEN' : isToken(word, 'minid') ? 'MINID' : null
     if (strategy === null) return false
     if (this.trim !== null) throw clientError('ERR syntax error, MAXLEN and MINID options at the same time are not compatible')
     const next = args[this.at + 1]
     const isRough = left >= 2 && next === '~'
     if (isRough || (left >= 2 && next === '=')) this.at++
-    const threshold = args[++this.at] as Bytes
+    const threshold = must(args[++this.at])
     if (strategy === 'MINID') {
       this.trim = { strategy, threshold, length: 0, id: requireStrictId(threshold), isRough }
       return true
@@ -98,7 +99,7 @@ export class TrimOptions {
   }
 
   private takeLimit(args: readonly Bytes[]): number {
-    const limit = requireInteger(args[++this.at] as Bytes)
+    const limit = requireInteger(must(args[++this.at]))
     if (limit < 0) throw clientError('ERR The LIMIT argument must be >= 0.')
     return Number(limit)
   }

@@ -47,7 +47,7 @@ const bitfieldCommand = command({
   flags: ['write', 'denyoom'],
   keys: [
     {
-      ...firstKey('RW', 'access', 'update', 'variable_flags')[0]!,
+      ...firstKey('RW', 'access', 'update', 'variable_flags')[0],
       notes: 'This command allows both access and modification of the key',
     },
   ],

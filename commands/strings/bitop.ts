@@ -1,4 +1,5 @@
 /** BITOP, computed chunk by chunk over all sources. */
+import { must } from '../../base/assert.ts'
 import { EMPTY, lowerCase } from '../../base/bytes.ts'
 import type { Database } from '../../storage/keyspace/database.ts'
 import { EVENT_STRING } from '../../storage/keyspace/key-events.ts'
@@ -26,7 +27,7 @@ export const bitop = command({
     const sources: StringValue[] = []
     let length = 0
     for (let i = 3; i < args.length; i++) {
-      const value = stringOrEmpty(db.read(args[i]!))
+      const value = stringOrEmpty(db.read(must(args[i])))
       sources.push(value)
       length = Math.max(length, value.length)
     }
@@ -70,11 +71,11 @@ function resultOf(db: Database, operation: BitOperation | 'not', sources: readon
 
 /** Combines the sources' chunks at a position into `result`. */
 function combineChunk(operation: BitOperation | 'not', sources: readonly StringValue[], start: number): void {
-  load(sources[0]!, start, result)
+  load(must(sources[0]), start, result)
   if (operation === 'not') invert(resultWords)
   else
     for (let i = 1; i < sources.length; i++) {
-      load(sources[i]!, start, operand)
+      load(must(sources[i]), start, operand)
       combine(operation, resultWords, operandWords)
     }
 }

@@ -10,6 +10,8 @@ import { MapReply, type Reply } from '../contract/reply.ts'
 import { Options, requireClampedInteger } from '../parsing/args.ts'
 import { stringOf } from '../parsing/values.ts'
 
+// hot: runs once for each pair of bytes
+
 interface Match {
   /** The positions of the first byte in the two strings. */
   a: number

@@ -1,4 +1,5 @@
 /** Whole strings: reading, setting, and setting with conditions and deadlines. */
+import { must } from '../../base/assert.ts'
 import type { Bytes } from '../../base/bytes.ts'
 import { EVENT_EXPIRED, EVENT_GENERIC, EVENT_NEW, EVENT_STRING } from '../../storage/keyspace/key-events.ts'
 import { type Args, type Command, command, firstKey, keyRange } from '../contract/command.ts'
@@ -34,7 +35,7 @@ const set = command({
   syntax: 'SET key value [NX | XX] [GET] [EX seconds | PX milliseconds | EXAT unix-time-seconds | PXAT unix-time-milliseconds | KEEPTTL]',
   arity: -3,
   flags: ['write', 'denyoom'],
-  keys: [{ ...firstKey('RW', 'access', 'update', 'variable_flags')[0]!, notes: 'RW and ACCESS due to the optional `GET` argument' }],
+  keys: [{ ...firstKey('RW', 'access', 'update', 'variable_flags')[0], notes: 'RW and ACCESS due to the optional `GET` argument' }],
   findKeys: findSetKeys,
   isVerbatim: true,
   history: [
@@ -208,7 +209,7 @@ const getex = command({
   syntax: 'GETEX key [EX seconds | PX milliseconds | EXAT unix-time-seconds | PXAT unix-time-milliseconds | PERSIST]',
   arity: -2,
   flags: ['write', 'fast'],
-  keys: [{ ...firstKey('RW', 'access', 'update')[0]!, notes: 'RW and UPDATE because it changes the TTL' }],
+  keys: [{ ...firstKey('RW', 'access', 'update')[0], notes: 'RW and UPDATE because it changes the TTL' }],
   run(context, args) {
     const option = getexOptionOf(args)
     const { db, keyspace } = context
@@ -252,7 +253,7 @@ const mget = command({
     const values: Reply[] = []
     for (let i = 1; i < args.length; i++) {
       keyspace.eviction.makeRoom()
-      const entry = db.read(args[i]!)
+      const entry = db.read(must(args[i]))
       const value = entry === undefined ? null : stringOf(entry)
       values.push(value === null ? null : stringReply(value))
     }
@@ -276,7 +277,7 @@ const mset = command({
     if (args.length % 2 === 0) throw wrongArity('mset')
     for (let i = 1; i < args.length; i += 2) {
       context.keyspace.eviction.makeRoom()
-      setAndNotify(context, args[i]!, args[i + 1]!)
+      setAndNotify(context, must(args[i]), must(args[i + 1]))
     }
     context.countChanges((args.length - 1) / 2)
     return OK
@@ -297,8 +298,8 @@ const msetnx = command({
   isVerbatim: true,
   run(context, args) {
     if (args.length % 2 === 0) throw wrongArity('msetnx')
-    for (let i = 1; i < args.length; i += 2) if (context.db.find(args[i]!) !== undefined) return 0
-    for (let i = 1; i < args.length; i += 2) setAndNotify(context, args[i]!, args[i + 1]!)
+    for (let i = 1; i < args.length; i += 2) if (context.db.find(must(args[i])) !== undefined) return 0
+    for (let i = 1; i < args.length; i += 2) setAndNotify(context, must(args[i]), must(args[i + 1]))
     context.countChanges((args.length - 1) / 2)
     return 1
   },

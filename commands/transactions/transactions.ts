@@ -3,6 +3,7 @@
  * those that fail its checks. EXEC runs them as one unit: no other command comes between, and the
  * binlog has all of them or none.
  */
+import { must } from '../../base/assert.ts'
 import type { Reason } from '../contract/access.ts'
 import { type Command, type CommandFlag, command, keyRange } from '../contract/command.ts'
 import type { Context } from '../contract/context.ts'
@@ -60,7 +61,7 @@ const exec = command({
 function runQueue(context: Context, requests: readonly Request[], replies: Reply[]): Reply {
   const { session, units } = context
   while (replies.length < requests.length) {
-    const request = requests[replies.length] as Request
+    const request = must(requests[replies.length])
     const reply = refusalByAcl(context, request) ?? units.runQueued(request)
     if (reply === SUSPENDED) {
       units.continuation = (last) => {
@@ -133,7 +134,7 @@ const watch = command({
     if (session.watch?.isBroken === true) return OK // EXEC fails anyway
     session.watch ??= new Watch()
     for (let i = 1; i < args.length; i++) {
-      const key = args[i] as string
+      const key = must(args[i])
       keyspace.eviction.makeRoom()
       if (!keyspace.isUnitSuspended) db.peek(key) // deletes an expired key before it is watched
       units.watches.add(session.watch, db.index, key)

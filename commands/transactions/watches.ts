@@ -5,6 +5,7 @@
  *
  * Keys count by database index, as SELECT does. Without watches the keyspace is not observed.
  */
+import { must } from '../../base/assert.ts'
 import type { Bytes } from '../../base/bytes.ts'
 import { isExpired } from '../../storage/keyspace/due.ts'
 import type { KeyObserver } from '../../storage/keyspace/key-events.ts'
@@ -41,7 +42,7 @@ export class Watches implements WatchesPort, KeyObserver {
   }
 
   add(watch: SessionWatch, database: number, key: Bytes): void {
-    const ofDatabase = this.watched[database] as Map<Bytes, Set<WatchedKey>>
+    const ofDatabase = must(this.watched[database])
     const ofKey = ofDatabase.get(key) ?? new Set()
     for (const other of ofKey) if (other.watch === watch) return
     const watchedKey = { watch, database, key, isExpiredAlready: this.hasExpired(database, key) }
@@ -53,7 +54,7 @@ export class Watches implements WatchesPort, KeyObserver {
 
   remove(watch: SessionWatch): void {
     for (const watchedKey of watch.keys) {
-      const ofDatabase = this.watched[watchedKey.database] as Map<Bytes, Set<WatchedKey>>
+      const ofDatabase = must(this.watched[watchedKey.database])
       const ofKey = ofDatabase.get(watchedKey.key)
       ofKey?.delete(watchedKey)
       if (ofKey?.size === 0) ofDatabase.delete(watchedKey.key)
@@ -72,7 +73,7 @@ export class Watches implements WatchesPort, KeyObserver {
   }
 
   replaces(database: number, by: number | null): void {
-    for (const [key, ofKey] of this.watched[database] as Map<Bytes, Set<WatchedKey>>) {
+    for (const [key, ofKey] of must(this.watched[database])) {
       this.keyspace.eviction.makeRoom()
       const goes = this.keyspace.database(database).lookup(key) !== undefined
       const comes = by !== null && this.keyspace.database(by).lookup(key) !== undefined

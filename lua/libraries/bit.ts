@@ -22,7 +22,7 @@ function bits(stack: LuaStack, position: number): number {
   const value = stack.toNumber(position)
   if (value === (value | 0) && value !== 0) return value
   asDouble[0] = value + TO_BITS
-  const word = (asWords[LOW_WORD] as number) | 0
+  const word = (asWords[LOW_WORD] as number) | 0 // hot: each call
   if (word === 0 && !isNumeric(stack, position)) typeError(stack, position, 'number')
   return word
 }

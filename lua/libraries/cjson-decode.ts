@@ -3,6 +3,7 @@
  * table. Open values are kept in a list, without recursion: no nesting comes near the end of
  * JavaScript's stack.
  */
+import { must } from '../../base/assert.ts'
 import type { Bytes } from '../../base/bytes.ts'
 import type { LuaStack } from '../stack.ts'
 import { argumentError, bytesArgument, raiseAt } from './arguments.ts'
@@ -68,7 +69,7 @@ class Decoder {
   private store(): Token | null {
     const { stack, positions } = this
     const innermost = positions.length - 1
-    const position = positions[innermost] as number
+    const position = must(positions[innermost])
     if (position === OBJECT) {
       stack.api.lua_rawset(stack.state, -3)
       const token = this.scanner.next()

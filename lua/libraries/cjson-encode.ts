@@ -3,6 +3,7 @@
  * object, and so is an empty one. Open tables are kept in a list, without recursion: no nesting
  * comes near the end of JavaScript's stack.
  */
+import { must } from '../../base/assert.ts'
 import type { Bytes } from '../../base/bytes.ts'
 import { LUA_BOOLEAN, LUA_LIGHT_USERDATA, LUA_NIL, LUA_NUMBER, LUA_STRING, LUA_TABLE } from '../api.ts'
 import type { LuaStack } from '../stack.ts'
@@ -129,14 +130,14 @@ class Encoder {
   private goOn(): void {
     const { stack, lengths, counts } = this
     const innermost = lengths.length - 1
-    const length = lengths[innermost] as number
-    const count = counts[innermost] as number
+    const length = must(lengths[innermost])
+    const count = must(counts[innermost])
     if (length > 0 ? count === length : !stack.next(-2)) {
       this.leaveContainer(length > 0 ? ']' : '}')
       return
     }
     counts[innermost] = count + 1
-    if (count >= (this.measured[innermost] as number)) this.output.count()
+    if (count >= must(this.measured[innermost])) this.output.count()
     if (count > 0) this.output.byte(COMMA)
     if (length > 0) stack.rawGetAt(-1, count + 1)
     else this.addKey()
@@ -159,7 +160,7 @@ class Encoder {
     const { bytes } = stack.module
     output.byte(QUOTE)
     for (let i = from; i < end; i++) {
-      const escaped = ESCAPES[bytes[i] as number]
+      const escaped = ESCAPES[bytes[i] as number] // hot: each byte
       if (escaped === undefined) continue
       if (i > from) output.copy(from, i)
       output.writeText(escaped)

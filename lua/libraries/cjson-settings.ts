@@ -3,6 +3,7 @@
  * an upvalue, so the settings live as long as what `cjson.new()` returned. The library's own
  * functions read and change them.
  */
+import { must } from '../../base/assert.ts'
 import type { Bytes } from '../../base/bytes.ts'
 import type { HostFunction, LuaStack } from '../stack.ts'
 import { argumentError, FIRST_UPVALUE, integerArgument, intOf, textArgument } from './arguments.ts'
@@ -109,7 +110,7 @@ function integer(stack: LuaStack, position: number, name: CjsonSetting, least: n
 function choice(stack: LuaStack, position: number, name: CjsonSetting, words: readonly Bytes[]): void {
   if (!stack.isNil(position)) set(stack, name, chosen(stack, position, words))
   const value = setting(stack, name)
-  stack.push(value < 2 ? value === 1 : (words[value] as Bytes))
+  stack.push(value < 2 ? value === 1 : must(words[value]))
 }
 
 function chosen(stack: LuaStack, position: number, words: readonly Bytes[]): number {

@@ -3,6 +3,7 @@
  * of later MessagePack are unknown. Open tables are kept in a list, without recursion: nesting ends
  * where Lua's stack does.
  */
+import { must } from '../../base/assert.ts'
 import type { LuaStack } from '../stack.ts'
 import { integerArgument, intOf, optionalInteger, pointerArgument, raiseAt, reserve } from './arguments.ts'
 
@@ -97,7 +98,7 @@ class MsgpackUnpacker {
     const { stack } = this
     this.need(1)
     reserve(stack, 1, 'too many return values at once; use unpack_one or unpack_limit instead.')
-    const first = stack.module.bytes[this.pointer + this.position] as number
+    const first = must(stack.module.bytes[this.pointer + this.position])
     if (first < 0x80) return this.pushNumber(1, first)
     if (first >= 0xe0) return this.pushNumber(1, first - 0x100)
     if (first < 0x90) return this.enterMap(1, first & 0x0f)
@@ -150,7 +151,7 @@ class MsgpackUnpacker {
    */
   private store(): boolean {
     const { stack, open } = this
-    const innermost = open.at(-1) as Open
+    const innermost = must(open.at(-1))
     innermost.left--
     const isKey = !innermost.isArray && innermost.left % 2 === 1
     if (!isKey) stack.api.lua_rawset(stack.state, -3)

@@ -2,6 +2,7 @@
  * Numbers as C prints and reads them, in the C locale: `%.Ng` of printf, and strtod, which reads
  * the longest beginning of a text that is a number.
  */
+import { must } from '../../base/assert.ts'
 import type { Bytes } from '../../base/bytes.ts'
 
 /**
@@ -23,7 +24,7 @@ export function generalFormat(value: number, precision: number): Bytes {
   if (value === 0) return Object.is(value, -0) ? '-0' : '0'
   if (!Number.isFinite(value)) return Number.isNaN(value) ? 'nan' : value < 0 ? '-inf' : 'inf'
   const magnitude = Math.abs(value)
-  if (magnitude >= 1e-4 && magnitude < (POWERS[precision] as number)) {
+  if (magnitude >= 1e-4 && magnitude < must(POWERS[precision])) {
     if (Number.isInteger(value)) return String(value)
     // JavaScript prints the fewest digits that tell the double from others. If these are few
     // enough, C prints the same ones.

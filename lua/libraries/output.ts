@@ -47,6 +47,7 @@ export class Output {
     if (this.length + count > this.bytes.length) this.grow(count)
     const source = this.stack.module.bytes
     if (count > SHORT_BYTES) source.copy(this.bytes, this.length, from, to)
+    // hot: each byte
     else for (let i = 0; i < count; i++) this.bytes[this.length + i] = source[from + i] as number
     this.length += count
   }

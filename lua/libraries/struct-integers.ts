@@ -35,6 +35,7 @@ export function unpackedInteger(bytes: Buffer, position: number, size: number, i
   let low = 0
   let high = 0
   for (let i = 0; i < Math.min(size, 8); i++) {
+    // hot: each byte
     const byte = bytes[isLittleEndian ? position + i : position + size - 1 - i] as number
     if (i < 4) low |= byte << (8 * i)
     else high |= byte << (8 * (i - 4))

@@ -8,7 +8,7 @@
  * refused and change nothing, and nothing is streamed to it. It is closed after repl-timeout.
  * Streams begin in `flush`, after the replies of the turn.
  */
-import { assert } from '../../base/assert.ts'
+import { assert, must } from '../../base/assert.ts'
 import { Arrivals } from '../protocol/arrivals.ts'
 import {
   type AckRequest,
@@ -76,7 +76,7 @@ export class Master {
       throw new Refusal(binding.code, binding.text)
     }
     const { item } = binding
-    if (binding.type === 'same') return item.meta as MetaSyncReply
+    if (binding.type === 'same') return must(item.meta)
     const { evicted, fenced, wasRefused } = binding
     if (wasRefused) log.info({ replica, runId }, 'an address conflict has ended: the process refused before holds the address now')
     if (evicted !== null) {
@@ -271,7 +271,7 @@ export class Master {
     const { settings } = this.options
     if (settings.minReplicas === 0) return Number.POSITIVE_INFINITY
     return writableUntilMs(
-      [...this.peers.fed].map(({ connection }) => (this.items.of(connection.id) as SlaveItem).ackedMs),
+      [...this.peers.fed].map(({ connection }) => must(this.items.of(connection.id)).ackedMs),
       settings,
     )
   }
@@ -280,7 +280,7 @@ export class Master {
   get pin(): BinlogPin | null {
     let { pin } = this.source
     for (const item of this.items.attached) {
-      const peer = this.peers.get(item.connection as number) // undefined after `close`
+      const peer = this.peers.get(must(item.connection)) // undefined after `close`
       const offset = peer === undefined ? item.pinned : Math.max(item.pinned, minAllowedOffset(this.options, peer))
       if (offset < (pin?.offset ?? Number.POSITIVE_INFINITY)) pin = { offset, by: `replica ${keyOf(item)}` }
     }
@@ -348,7 +348,7 @@ export class Master {
       if (now - peer.over.sinceMs > this.options.settings.timeoutMs) this.closePeer(peer)
       return
     }
-    const item = this.items.of(peer.connection.id) as SlaveItem
+    const item = must(this.items.of(peer.connection.id))
     const fault = faultOf(this.options, peer, item, now)
     if (fault === null) return
     if (fault !== 'silent') {
@@ -363,7 +363,7 @@ export class Master {
   }
 
   private cut(peer: ReplicaLinkPeer, reason: string): void {
-    const item = this.items.of(peer.connection.id) as SlaveItem
+    const item = must(this.items.of(peer.connection.id))
     this.options.log.warn({ replica: keyOf(item) }, `a replica is cut off and has to connect again: ${reason}`)
     this.peers.dismiss(peer, 'BADSESSION', reason, this.now)
     this.closePeer(peer)
@@ -387,7 +387,7 @@ export class Master {
 
   private countOnline(isCounted: (item: SlaveItem) => boolean): number {
     let count = 0
-    for (const { connection } of this.peers.fed) if (isCounted(this.items.of(connection.id) as SlaveItem)) count++
+    for (const { connection } of this.peers.fed) if (isCounted(must(this.items.of(connection.id)))) count++
     return count
   }
 

@@ -1,4 +1,5 @@
 /** The replicas of this node as INFO and ROLE show them. Durations in ms. */
+import { must } from '../../base/assert.ts'
 import type { FullSyncReason } from '../protocol/messages.ts'
 import type { SlaveItem } from './slave-items.ts'
 
@@ -98,6 +99,6 @@ export function conflictViews({ ip, port, claims }: SlaveItem, { nowMs }: ViewMo
     holderAddress: holder.address,
     refusedRunId: runId,
     refusedAddress: address,
-    refusedMs: nowMs - (refusedSinceMs as number),
+    refusedMs: nowMs - must(refusedSinceMs),
   }))
 }

@@ -10,7 +10,7 @@
  * find no session and change nothing. The acknowledged and pinned offsets stay until the next
  * TRYSYNC. The same attempt on the same connection keeps its session.
  */
-import { assert } from '../../base/assert.ts'
+import { assert, must } from '../../base/assert.ts'
 import { type MetaSyncReply, type MetaSyncRequest, type RefusalCode, staleText } from '../protocol/messages.ts'
 import { type Claimant, Claims } from './claims.ts'
 
@@ -215,7 +215,7 @@ export class SlaveItems {
   private makeRoom(): boolean {
     let oldest: SlaveItem | undefined
     for (const item of this.items.values()) {
-      if (item.leftMs !== null && (oldest === undefined || item.leftMs < (oldest.leftMs as number))) oldest = item
+      if (item.leftMs !== null && (oldest === undefined || item.leftMs < must(oldest.leftMs))) oldest = item
     }
     if (oldest !== undefined) this.items.delete(keyOf(oldest))
     return oldest !== undefined

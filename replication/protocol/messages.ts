@@ -24,6 +24,7 @@
  *
  * A refusal is an error reply whose first word is a RefusalCode. crc: 8 hexadecimal digits.
  */
+import { at, must } from '../../base/assert.ts'
 import type { Bytes } from '../../base/bytes.ts'
 import { ClientError } from '../../base/client-error.ts'
 import type { PastHistory } from '../../storage/directory/identity.ts'
@@ -268,7 +269,7 @@ const split = (text: string | undefined) => (text === undefined || text === '' ?
 export function readMeta(reply: LinkReply): MetaSyncReply {
   const words = wordsOf(reply, 'METASYNC reply')
   const fields = new Map<string, string>()
-  for (let i = 0; i + 1 < words.length; i += 2) fields.set(words[i] as string, words[i + 1] as string)
+  for (let i = 0; i + 1 < words.length; i += 2) fields.set(at(words, i), at(words, i + 1))
   return {
     session: readNumber(fields.get('session'), 'session'),
     replicationId: readMatching(fields.get('replid'), ID, 'replication id'),
@@ -286,7 +287,7 @@ export function readMeta(reply: LinkReply): MetaSyncReply {
 export function trySyncWords({ session, replicationIds, offset, crc, isFailover, left = [] }: TrySyncRequest): Bytes[] {
   const [first, ...older] = replicationIds
   return [
-    ...['TRYSYNC', String(session), first as string, String(offset), crcText(crc), ...(isFailover ? ['FAILOVER'] : []), ...older],
+    ...['TRYSYNC', String(session), must(first), String(offset), crcText(crc), ...(isFailover ? ['FAILOVER'] : []), ...older],
     ...(left.length === 0 ? [] : ['LEFT', ...pastWords(left)]),
   ]
 }
@@ -317,7 +318,7 @@ const FULL_SYNC_REASONS: readonly string[] = ['new', 'unknown', 'purged', 'ahead
 /** Throws Refusal. */
 export function readTrySyncReply(reply: LinkReply): TrySyncReply {
   const words = wordsOf(reply, 'TRYSYNC reply')
-  if (words[0] === 'FULLSYNC' && FULL_SYNC_REASONS.includes(words[1] as string)) {
+  if (words[0] === 'FULLSYNC' && FULL_SYNC_REASONS.includes(words[1] ?? '')) {
     return { type: 'full sync', reason: words[1] as FullSyncReason, text: words[2] ?? '' }
   }
   if (words[0] !== 'CONTINUE') throw bad('TRYSYNC reply')

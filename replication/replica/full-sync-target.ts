@@ -10,7 +10,7 @@
  * after the last recorded record (storage/directory/data-sets.ts).
  */
 
-import { assert, rethrowAssertion } from '../../base/assert.ts'
+import { assert, must, rethrowAssertion } from '../../base/assert.ts'
 import type { Clock } from '../../base/clock.ts'
 import { errorText } from '../../base/error-text.ts'
 import type { IncomingDataSet } from '../../storage/directory/data-sets.ts'
@@ -189,7 +189,7 @@ export class FullSyncTarget {
     this.isWriting = true
     for (let next = this.waiting.shift(); next !== undefined; next = this.waiting.shift()) {
       const { chunk, transfer } = next
-      const copy = this.copy as Copy
+      const copy = must(this.copy)
       this.waitingBytes -= sizeOf(chunk)
       assert(this.waitingBytes >= 0, 'chunks that wait take no negative memory')
       try {

@@ -76,7 +76,7 @@ export class GroupStream {
     const items: StreamItem[] = []
     let at = 0
     while (at < buffer.length) {
-      const byte = buffer[at] as number
+      const byte = buffer[at] as number // hot: each byte
       if (byte === HEARTBEAT) {
         this.hasBegun = true
         at++

@@ -11,7 +11,7 @@
  * clients are paused nothing is applied either, and up to 1 MiB more is read.
  */
 import RedisParser from 'redis-parser'
-import { assert, rethrowAssertion } from '../../base/assert.ts'
+import { assert, must, rethrowAssertion } from '../../base/assert.ts'
 import { type Bytes, MAX_BYTES_LENGTH } from '../../base/bytes.ts'
 import { errorText } from '../../base/error-text.ts'
 import { encodedLength, writeCommand } from '../../storage/binlog/command-codec.ts'
@@ -322,7 +322,7 @@ export class ReplicaLink {
 
   /** Processes the received items of the stream as far as possible now. */
   private processItems(): void {
-    while (this.items.length > 0 && !this.isBlocked && !this.options.isHeld()) this.process(this.items.shift() as StreamItem)
+    while (this.items.length > 0 && !this.isBlocked && !this.options.isHeld()) this.process(must(this.items.shift()))
     this.regulate()
   }
 

@@ -11,6 +11,7 @@
  * repl-timeout without data. A new reason is logged, and forgotten once the link has held for a
  * while. machine-table.ts has the action of each state on each event.
  */
+import { must } from '../../base/assert.ts'
 import type { MasterAddress } from '../../storage/directory/identity.ts'
 import {
   attemptSeen,
@@ -100,7 +101,7 @@ export class ReplicaMachine implements LinkStatus {
   }
 
   dial(): void {
-    const { host, port } = this.master as MasterAddress
+    const { host, port } = must(this.master)
     this.enter('connecting')
     this.room.beginTry()
     this.isWired = true
@@ -153,7 +154,7 @@ export class ReplicaMachine implements LinkStatus {
     if (answer === null) return
     const { fullSync, identity } = this.facts
     if (this.isFailover || identity.master?.failover === true) {
-      this.master = { ...(this.master as MasterAddress), failover: false }
+      this.master = { ...must(this.master), failover: false }
       this.actions.push({ type: 'failover done' }) // repeated if it could not be stored last time
     }
     if (answer.type === 'full sync') this.dbSync(answer.text === '' ? answer.reason : answer.text)
@@ -354,7 +355,7 @@ export class ReplicaMachine implements LinkStatus {
 
   private tell(reason: string): void {
     if (!this.told.isNew(reason)) return
-    const { host, port } = this.master as MasterAddress
+    const { host, port } = must(this.master)
     this.log('warn', { master: `${host}:${port}`, state: this.state, reason }, 'connection to master failed, retrying')
   }
 
@@ -372,7 +373,7 @@ export class ReplicaMachine implements LinkStatus {
   }
 
   private logUp(): void {
-    const { host, port } = this.master as MasterAddress
+    const { host, port } = must(this.master)
     this.log('info', { master: `${host}:${port}`, offset: this.facts.end.offset }, 'in step with the master')
   }
 

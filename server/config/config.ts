@@ -3,6 +3,7 @@
  * change registers a listener. A listener may refuse the value, which undoes the whole CONFIG SET.
  */
 
+import { at, must } from '../../base/assert.ts'
 import { type Bytes, bytesOfText, textOf } from '../../base/bytes.ts'
 import { errorText } from '../../base/error-text.ts'
 import { type Files, realFiles, replaceFileSync } from '../../base/files.ts'
@@ -178,7 +179,7 @@ export class Config implements ConfigPort {
     const before = this.values
     const after: CurrentValues = new Map(before)
     for (const [i, name] of changes.entries()) {
-      const value = (pairs[i] as readonly Bytes[])[1] as Bytes
+      const value = at(at(pairs, i), 1)
       refusing(name, () =>
         after.set(name.key, parseAs(name, [value], name.key.kind.takes === 'many' ? inheritedValue(name, before) : undefined)),
       )
@@ -204,7 +205,7 @@ export class Config implements ConfigPort {
     const initial = key.kind.parse([defaultOf(key, this.machine)], undefined)
     const value =
       lines.length === 0 ? initial : lines.reduce<ConfigValue | undefined>((done, words) => key.kind.parse(words, done), undefined)
-    this.values = new Map(before).set(key, value as ConfigValue)
+    this.values = new Map(before).set(key, must(value))
     this.notify({ name: key.name, key, times: 1, isHidden: false }, before, [])
   }
 
@@ -230,7 +231,7 @@ export class Config implements ConfigPort {
   }
 
   private print({ key, times }: KeyName): Bytes {
-    const value = this.values.get(key) as ConfigValue
+    const value = must(this.values.get(key))
     return times === 1 ? key.kind.print(value) : String(Math.floor((value as number) / times))
   }
 
@@ -268,8 +269,8 @@ export class Config implements ConfigPort {
   /** Calls the listeners of a key that has changed, and adds to `undos` what reverts each call. */
   private notify(name: KeyName, before: CurrentValues, undos: (() => void)[]): void {
     const { key } = name
-    const oldValue = before.get(key) as ConfigValue
-    const newValue = this.values.get(key) as ConfigValue
+    const oldValue = must(before.get(key))
+    const newValue = must(this.values.get(key))
     if (key.kind.print(oldValue) === key.kind.print(newValue)) return
     for (const listener of this.listeners.get(key) ?? []) {
       listener(newValue)

@@ -8,8 +8,10 @@
  * The form with a colon is Pika's; its value is the rest of the line, unchanged. Names are
  * case-insensitive. Later lines win.
  */
+
 import { readFileSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
+import { must } from '../../base/assert.ts'
 import { type Bytes, bytesOf, lowerCase, textOf } from '../../base/bytes.ts'
 import { errorText } from '../../base/error-text.ts'
 import { contentOf, type Files } from '../../base/files.ts'
@@ -109,7 +111,7 @@ export function parseConfigLine(line: Bytes): Bytes[] | null {
   const trimmed = line.replace(/^[ \t\r]+|[ \t\r]+$/g, '')
   if (trimmed === '' || trimmed.startsWith('#')) return []
   const pika = PIKA_LINE.exec(trimmed)
-  if (pika !== null) return [pika[1] as Bytes, pika[2] ?? '']
+  if (pika !== null) return [must(pika[1]), pika[2] ?? '']
   return splitInline(trimmed)
 }
 

@@ -7,6 +7,7 @@
  * key that takes many words takes all words up to the next `--` or `-p`; a single dash begins a
  * value (`-::1`). A flag given twice counts like two lines of a file.
  */
+import { at } from '../../base/assert.ts'
 import { bytesOfText, lowerCase, textOf } from '../../base/bytes.ts'
 import { splitInline } from '../../commands/parsing/inline-words.ts'
 import type { Item } from './file.ts'
@@ -25,18 +26,18 @@ export function separatedFlags(given: readonly string[]): { readonly plain: stri
   const plain: string[] = []
   const flags: Item[] = []
   for (let i = 0; i < words.length; ) {
-    const word = words[i++] as string
+    const word = at(words, i++)
     const [, flag = '', glued] = /^--([^\s=]+)(?:=(.*))?$/s.exec(word === '-p' ? '--port' : word) ?? []
     const name = configNames.get(lowerCase(bytesOfText(flag)))
     if (!word.startsWith('-') || word === '-' || PLAIN_FLAGS.includes(word)) plain.push(word)
     else if (name === undefined) {
-      flags.push({ problem: unknownFlag(word.split('=', 1)[0] as string) })
-      while (i < words.length && !(words[i] as string).startsWith('-')) i++
+      flags.push({ problem: unknownFlag(at(word.split('=', 1), 0)) })
+      while (i < words.length && !at(words, i).startsWith('-')) i++
     } else {
       const takesMany = name.key.kind.takes === 'many'
       const from = i
       if (glued === undefined && !takesMany) i = Math.min(i + 1, words.length)
-      else if (glued === undefined) while (i < words.length && !isFlag(words[i] as string)) i++
+      else if (glued === undefined) while (i < words.length && !isFlag(at(words, i))) i++
       const values = (glued === undefined ? words.slice(from, i) : [glued]).map(bytesOfText)
       const shown = `--${name.name}`
       if (values.length === 0 && !takesMany) flags.push({ problem: `${shown}: a value is missing` })

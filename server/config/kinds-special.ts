@@ -1,4 +1,5 @@
 /** The kinds of configuration values that have a grammar of their own. See kinds.ts. */
+import { at, must } from '../../base/assert.ts'
 import { type Bytes, lowerCase } from '../../base/bytes.ts'
 import { hostOf } from '../../commands/parsing/args.ts'
 import {
@@ -61,11 +62,11 @@ export const bufferLimits = manyWords<BufferLimits>(
     if (words.length === 0 || words.length % 4 !== 0) throw new ConfigRefused('Wrong number of arguments in buffer limit configuration.')
     const limits = { ...(previous ?? { normal: NO_LIMIT, replica: NO_LIMIT, pubsub: NO_LIMIT }) }
     for (let i = 0; i < words.length; i += 4) {
-      const name = BUFFER_CLASSES[lowerCase(words[i] as Bytes)]
+      const name = BUFFER_CLASSES[lowerCase(at(words, i))]
       if (name === undefined) throw new ConfigRefused('Invalid client class specified in buffer limit configuration.')
-      const hard = memoryBytesOf(words[i + 1] as Bytes)
-      const soft = memoryBytesOf(words[i + 2] as Bytes)
-      const seconds = words[i + 3] as Bytes
+      const hard = memoryBytesOf(at(words, i + 1))
+      const soft = memoryBytesOf(at(words, i + 2))
+      const seconds = at(words, i + 3)
       if (hard === null || soft === null || !/^\d{1,9}$/.test(seconds))
         throw new ConfigRefused('Error in hard, soft or soft_seconds setting in buffer limit configuration.')
       limits[name] = { hard: Number(hard), soft: Number(soft), softSeconds: Number(seconds) }
@@ -117,7 +118,7 @@ export const percentiles = manyWords<readonly number[]>(
 export const masterAddress = manyWords<readonly Bytes[]>(
   'host port',
   (words) => {
-    const [name, port] = words.length === 1 ? splitAddress(words[0] as Bytes) : words
+    const [name, port] = words.length === 1 ? splitAddress(at(words, 0)) : words
     if (name === undefined || (words.length === 2 && lowerCase(words.join(' ')) === 'no one')) return []
     if (words.length > 2 || port === undefined) throw new ConfigRefused('wrong number of arguments')
     const host = hostOf(name)
@@ -143,7 +144,7 @@ export const hostName: Kind<Bytes> = oneWord(
 
 function splitAddress(word: Bytes): Bytes[] {
   const parts = /^\[?(.+?)\]?:(\d+)$/.exec(word)
-  return parts === null ? [word] : [parts[1] as Bytes, parts[2] as Bytes]
+  return parts === null ? [word] : [must(parts[1]), must(parts[2])]
 }
 
 const SHUTDOWN_WORDS = ['default', 'save', 'nosave', 'now', 'force']
@@ -207,7 +208,7 @@ export const memoryOrPercent: Kind<number> = {
   takes: 'one word',
   parse(words) {
     if (words.length !== 1) throw new ConfigRefused('wrong number of arguments')
-    const word = words[0] as Bytes
+    const word = at(words, 0)
     const percent = /^(\d+)%$/.exec(word)
     if (percent !== null && Number(percent[1]) > 100) throw new ConfigRefused('percentage argument must be less or equal to 100')
     if (percent !== null) return -Number(percent[1])

@@ -3,7 +3,9 @@
  * written to a file. Error texts are Redis's. They follow "CONFIG SET failed (possibly related to
  * argument 'x') - ".
  */
+
 import { resolve } from 'node:path'
+import { at, must } from '../../base/assert.ts'
 import { type Bytes, bytesOfText, lowerCase, textOf } from '../../base/bytes.ts'
 
 export interface BufferLimit {
@@ -56,7 +58,7 @@ export function oneWord<V extends ConfigValue>(
     takes: 'one word',
     parse(words) {
       if (words.length !== 1) throw new ConfigRefused('wrong number of arguments')
-      return parse(words[0] as Bytes)
+      return parse(at(words, 0))
     },
     print,
     lines: (value) => [quoted(line(value))],
@@ -121,7 +123,7 @@ export function memoryBytesOf(word: Bytes): bigint | null {
   const parts = /^(\d{0,19})([a-z]*)$/.exec(lowerCase(word))
   const unit = MEMORY_UNITS[parts?.[2] ?? 'none']
   if (parts === null || unit === undefined) return null
-  return BigInt(parts[1] as string) * unit
+  return BigInt(must(parts[1])) * unit
 }
 
 /** Returns the shortest exact spelling: 67108864 is 64mb. */

@@ -4,6 +4,7 @@
  * changed key gets the new value; further lines of that key are removed. Keys that the file does
  * not set are appended.
  */
+import { must } from '../../base/assert.ts'
 import { type Bytes, lowerCase } from '../../base/bytes.ts'
 import type { Files } from '../../base/files.ts'
 import { type Item, includedSettings, parseConfigLine, parseConfigText } from './file.ts'
@@ -41,11 +42,11 @@ function changedKeys(is: Values, wanted: Values): Set<ConfigKey> {
 }
 
 function print(key: ConfigKey, values: Values): Bytes {
-  return key.kind.print(values.get(key) as ConfigValue)
+  return key.kind.print(must(values.get(key)))
 }
 
 function linesOf(key: ConfigKey, values: Values): Bytes[] {
-  return key.kind.lines(values.get(key) as ConfigValue).map((line) => `${key.name} ${line}`)
+  return key.kind.lines(must(values.get(key))).map((line) => `${key.name} ${line}`)
 }
 
 function replaceLines(text: Bytes, keys: ReadonlySet<ConfigKey>, wanted: Values): Bytes {

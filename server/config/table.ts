@@ -2,6 +2,7 @@
  * The one table of configuration keys. The file and flag parsers, CONFIG, `haypile help` and the
  * redaction of secrets read it. It joins the files of keys/ and refuses a bad definition at start.
  */
+import { at } from '../../base/assert.ts'
 import { type Bytes, lowerCase } from '../../base/bytes.ts'
 import { type ConfigKey, defaultOf, type KeyName } from './key.ts'
 import { collectionKeys } from './keys/collections.ts'
@@ -115,12 +116,12 @@ function editDistance(from: Bytes, to: Bytes): number {
     const row = [i]
     for (let j = 1; j <= to.length; j++) {
       const same = from[i - 1] === to[j - 1]
-      let cost = Math.min(row[j - 1]! + 1, last[j]! + 1, last[j - 1]! + (same ? 0 : 1))
-      if (i > 1 && j > 1 && from[i - 1] === to[j - 2] && from[i - 2] === to[j - 1]) cost = Math.min(cost, beforeLast[j - 2]! + 1)
+      let cost = Math.min(at(row, j - 1) + 1, at(last, j) + 1, at(last, j - 1) + (same ? 0 : 1))
+      if (i > 1 && j > 1 && from[i - 1] === to[j - 2] && from[i - 2] === to[j - 1]) cost = Math.min(cost, at(beforeLast, j - 2) + 1)
       row.push(cost)
     }
     beforeLast = last
     last = row
   }
-  return last[to.length]!
+  return at(last, to.length)
 }

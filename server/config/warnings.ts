@@ -1,6 +1,8 @@
 /** Warnings at the start about configuration that has no effect. */
+
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
+import { at } from '../../base/assert.ts'
 import { textOf } from '../../base/bytes.ts'
 import type { Log } from '../../base/log.ts'
 import type { Config } from './config.ts'
@@ -14,7 +16,7 @@ import { configKeys } from './table.ts'
 export function logIneffective(config: Config, log: Log): void {
   for (const key of configKeys) {
     if (key.warning === undefined) continue
-    const [, value] = config.match([key.name])[0] as readonly [string, string]
+    const [, value] = at(config.match([key.name]), 0)
     const initial = key.kind.print(key.kind.parse([defaultOf(key, { memoryBytes: 0 })], undefined))
     if (value !== initial) log.warn({ value: textOf(value) }, `${key.name} has no effect: ${key.warning}`)
   }

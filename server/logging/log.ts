@@ -7,10 +7,12 @@
  * lines are dropped and counted: INFO has the count (`log_lines_dropped`), and a later warning
  * gives it.
  */
+
 import { closeSync, mkdirSync, openSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { type DestinationStream, pino } from 'pino'
 import { prettyFactory } from 'pino-pretty'
+import { must } from '../../base/assert.ts'
 import { errorText } from '../../base/error-text.ts'
 import type { Log } from '../../base/log.ts'
 import type { Config } from '../config/config.ts'
@@ -43,7 +45,7 @@ export function createLogger(config: Config): Logger {
   const destination: DestinationStream = pretty ? prettyStream(file, path === '' && hasColours(process.stdout)) : file
   const logger = pino({ base: { pid: process.pid } }, destination)
   config.observe('loglevel', (level) => {
-    logger.level = LEVELS[level] as string
+    logger.level = must(LEVELS[level])
   })
   let isClosed = false
   const dropped = countDropped(file, (lines) => logger.warn({ lines }, 'log lines were dropped: the log could not be written'))

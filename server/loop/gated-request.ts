@@ -1,4 +1,5 @@
 /** The facts of a request that gates judge: its possible writes, reads and waits. */
+import { at } from '../../base/assert.ts'
 import type { Bytes } from '../../base/bytes.ts'
 import type { Command } from '../../commands/contract/command.ts'
 import { keysOf } from '../../commands/contract/key-finder.ts'
@@ -75,7 +76,7 @@ export function mayNeedRecords({ command, args, isWriteCommand }: GatedRequest, 
   if (command.keys === undefined) return false
   if (!namesItsKeys(command)) return true
   const isPartial = (key: Bytes) => databases.some((db) => mayBePartial(db.resident(key)))
-  return keysOf(command, args).some((position) => isPartial(args[position] as Bytes))
+  return keysOf(command, args).some((position) => isPartial(at(args, position)))
 }
 
 /** True if some pages of an entry's value may be on disk only. */

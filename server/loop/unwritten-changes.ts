@@ -1,4 +1,5 @@
 /** The changes of the group that could not be written, and the reads that would show them. */
+import { at } from '../../base/assert.ts'
 import type { Bytes } from '../../base/bytes.ts'
 import { keysOf } from '../../commands/contract/key-finder.ts'
 import { runsScript } from '../../commands/contract/runtimes.ts'
@@ -60,11 +61,11 @@ export class UnwrittenChanges {
       start = read.end
       const { args } = read
       if (args[0] === 'SELECT') {
-        database = args[1] as Bytes
+        database = at(args, 1)
         continue
       }
-      if (CHANGES_NOTHING.has(args[0] as Bytes)) continue
-      const command = this.table.find(args[0] as Bytes)
+      if (CHANGES_NOTHING.has(at(args, 0))) continue
+      const command = this.table.find(at(args, 0))
       const positions = command === undefined ? [] : keysOf(command, args)
       if (positions.length === 0) return { keys, isUnbounded: true }
       for (const position of positions) keys.add(`${database}:${args[position]}`)

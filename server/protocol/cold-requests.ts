@@ -1,4 +1,5 @@
 /** Decoded requests of one client that wait until their keys have been read from disk. */
+import { must } from '../../base/assert.ts'
 import type { Bytes } from '../../base/bytes.ts'
 import type { Request } from '../../commands/contract/request.ts'
 import type { RequestDecoder } from './request-decoder.ts'
@@ -30,7 +31,7 @@ export class ColdRequests {
     this.requests = []
     let next = 0
     while (next < requests.length && mayRun()) {
-      request.fill(requests[next++] as Bytes[], null, 0, 0)
+      request.fill(must(requests[next++]), null, 0, 0)
       run()
     }
     if (next < requests.length) this.requests = requests.slice(next)

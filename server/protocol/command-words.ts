@@ -5,6 +5,8 @@
  */
 import type { Bytes } from '../../base/bytes.ts'
 
+// hot: runs once for each request
+
 const SLOTS = 1024
 const MAX_KEPT_LENGTH = 24
 

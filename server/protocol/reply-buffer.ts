@@ -169,7 +169,7 @@ export class ReplyBuffer implements ReplySink {
     const { length } = bytes
     if (this.run.length > 0) {
       if (length < BETWEEN.length && this.run.length < RUN_BYTES) {
-        this.run += BETWEEN[length] as Bytes
+        this.run += BETWEEN[length] as Bytes // hot: each reply
         this.run += bytes
         return
       }

@@ -20,6 +20,8 @@ import { type Bytes, MAX_BYTES_LENGTH } from '../../base/bytes.ts'
 import { splitInline } from '../../commands/parsing/inline-words.ts'
 import { commandWord } from './command-words.ts'
 
+// hot: runs once for each digit of a request
+
 /** Shared by all connections; CONFIG SET changes it in place. */
 export interface DecoderLimits {
   /** proto-max-bulk-len. MAX_BYTES_LENGTH is the upper bound. */

@@ -2,6 +2,7 @@
  * Connects scripts to the server: memory and time of the Lua machine, the slices of a suspended
  * script, and the reasons that refuse a script.
  */
+import { at } from '../../base/assert.ts'
 import { type Bytes, lowerCase, textOf } from '../../base/bytes.ts'
 import type { Clock } from '../../base/clock.ts'
 import type { Log } from '../../base/log.ts'
@@ -64,7 +65,7 @@ export function flagsOfScript(
   { name }: Command,
   args: readonly Bytes[],
 ): ScriptFlags | null {
-  const called = args[1] as Bytes
+  const called = at(args, 1)
   if (name.startsWith('evalsha')) return scripting.flagsOf(lowerCase(called))
   if (name.startsWith('eval')) return declaredFlags(called)
   const found = functions.find(called)?.function.flags

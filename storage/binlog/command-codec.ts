@@ -5,6 +5,7 @@
  *   command = "*" count CRLF { "$" length CRLF bytes CRLF }
  *             count >= 1; decimal, no sign, no leading zeros
  */
+import { must } from '../../base/assert.ts'
 import { type Bytes, MAX_BYTES_LENGTH } from '../../base/bytes.ts'
 
 /** The limit of words in one command, as Redis has it for clients (INT_MAX). */
@@ -78,7 +79,7 @@ function readHeader(kind: number, limit: number, buffer: Buffer, start: number, 
   let value = 0
   let at = start + 1
   for (; at < end; at++) {
-    const digit = buffer[at]! - ZERO
+    const digit = must(buffer[at]) - ZERO
     if (digit < 0 || digit > 9) break
     if (at === start + 2 && value === 0) throw malformed('a leading zero', start + 1)
     value = value * 10 + digit

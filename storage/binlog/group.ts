@@ -24,7 +24,7 @@
  * Two histories therefore differ from their fork on, whatever they contain.
  */
 import { crc32 } from 'node:zlib'
-import { assert } from '../../base/assert.ts'
+import { assert, must } from '../../base/assert.ts'
 
 const HEADER_LENGTH = 102
 const PREFIX = `*2\r\n$4\r\nPING\r\n$${HEADER_LENGTH}\r\n`
@@ -89,6 +89,7 @@ function writeSmall(buffer: Buffer, value: number, end: number): void {
 const HEX_DIGITS = Buffer.from('0123456789abcdef', 'latin1')
 
 function writeHex(buffer: Buffer, value: number, start: number): void {
+  // hot: each group
   for (let i = 0; i < 8; i++) buffer[start + i] = HEX_DIGITS[(value >>> (28 - 4 * i)) & 15] as number
 }
 
@@ -123,13 +124,13 @@ export function readGroupHead(buffer: Buffer, start: number): GroupHeader | unde
   if (match === null) return undefined
   const [, replicationId, offset, bodyLength, clockMs, synced, before, crc] = match as unknown as string[]
   return {
-    replicationId: replicationId as string,
+    replicationId: must(replicationId),
     offset: Number(offset),
     bodyLength: Number(bodyLength),
     clockMs: Number(clockMs),
     synced: Number(synced),
-    before: Number.parseInt(before as string, 16),
-    crc: Number.parseInt(crc as string, 16),
+    before: Number.parseInt(must(before), 16),
+    crc: Number.parseInt(must(crc), 16),
   }
 }
 

@@ -2,6 +2,7 @@
  * Reads groups in order from a position on, and checks each one's form, offset, chain and CRC. Used
  * by recovery, check and replication.
  */
+import { must } from '../../base/assert.ts'
 import type { File, Files } from '../../base/files.ts'
 import { type BinlogPosition, GROUP_HEAD_BYTES, GROUP_START, type GroupHeader, groupCrc, readGroupHead } from './group.ts'
 import type { Segment } from './segments.ts'
@@ -127,7 +128,7 @@ export class BinlogReader {
     const from = offset - this.windowStart
     if (from >= 0 && from + length <= this.window.length) return this.window.subarray(from, from + length)
     this.windowStart = offset
-    this.window = (this.file as File).readSync(offset - (this.segment as Segment).start, Math.max(length, WINDOW_BYTES))
+    this.window = must(this.file).readSync(offset - must(this.segment).start, Math.max(length, WINDOW_BYTES))
     return this.window.subarray(0, length)
   }
 }

@@ -3,6 +3,7 @@
  * They take 20 bytes per object and a short string per collection. A rope is at least 64 KiB of
  * data, a collection in pages at least one page: the arrays are small beside the data.
  */
+import { at, must } from '../../base/assert.ts'
 import type { Bytes } from '../../base/bytes.ts'
 import { KIND_ROPE, type Root } from '../records/records.ts'
 import { CHUNK_BYTES } from '../values/rope.ts'
@@ -58,16 +59,16 @@ export class ObjectTable {
   /** Ends the adding. Returns ids that were added more than once. */
   sort(): number[] {
     const { count } = this
-    const order = Uint32Array.from({ length: count }, (_, index) => index).sort((a, b) => (this.ids[a] as number) - (this.ids[b] as number))
-    this.ids = Float64Array.from(order, (index) => this.ids[index] as number)
-    this.kinds = Uint8Array.from(order, (index) => this.kinds[index] as number)
-    this.chunks = Uint32Array.from(order, (index) => this.chunks[index] as number)
-    this.tails = Uint16Array.from(order, (index) => this.tails[index] as number)
-    this.payloads = Array.from(order, (index) => this.payloads[index] as Bytes)
+    const order = Uint32Array.from({ length: count }, (_, index) => index).sort((a, b) => must(this.ids[a]) - must(this.ids[b]))
+    this.ids = Float64Array.from(order, (index) => must(this.ids[index]))
+    this.kinds = Uint8Array.from(order, (index) => must(this.kinds[index]))
+    this.chunks = Uint32Array.from(order, (index) => must(this.chunks[index]))
+    this.tails = Uint16Array.from(order, (index) => must(this.tails[index]))
+    this.payloads = Array.from(order, (index) => at(this.payloads, index))
     this.isSorted = true
     this.cursor = 0
     const twice: number[] = []
-    for (let i = 1; i < count; i++) if (this.ids[i] === this.ids[i - 1]) twice.push(this.ids[i] as number)
+    for (let i = 1; i < count; i++) if (this.ids[i] === this.ids[i - 1]) twice.push(must(this.ids[i]))
     return twice
   }
 
@@ -77,7 +78,7 @@ export class ObjectTable {
    */
   find(id: number, passed: (object: OwnedObject) => void): OwnedObject | undefined {
     if (!this.isSorted) throw new Error('sort first')
-    while (this.cursor < this.count && (this.ids[this.cursor] as number) < id) this.pass(passed)
+    while (this.cursor < this.count && must(this.ids[this.cursor]) < id) this.pass(passed)
     if (this.cursor === this.count || this.ids[this.cursor] !== id) return undefined
     const found = this.at(this.cursor)
     while (this.ids[this.cursor] === id && this.cursor < this.count) this.cursor++
@@ -96,11 +97,11 @@ export class ObjectTable {
 
   private at(index: number): OwnedObject {
     return {
-      id: this.ids[index] as number,
-      kind: this.kinds[index] as number,
-      chunks: this.chunks[index] as number,
-      tailBytes: this.tails[index] as number,
-      payload: this.payloads[index] as Bytes,
+      id: must(this.ids[index]),
+      kind: must(this.kinds[index]),
+      chunks: must(this.chunks[index]),
+      tailBytes: must(this.tails[index]),
+      payload: at(this.payloads, index),
     }
   }
 

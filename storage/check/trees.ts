@@ -10,6 +10,7 @@
  * - Facts stored twice agree, such as members with scores (pairs.ts), and the header agrees
  *   (headers.ts).
  */
+import { at, must } from '../../base/assert.ts'
 import type { Bytes } from '../../base/bytes.ts'
 import { bufferOf } from '../../base/bytes.ts'
 import type { Database } from '../keyspace/database.ts'
@@ -78,7 +79,7 @@ export class TreeCheck {
   page(number: number, content: Buffer): void {
     if (this.value === null) return
     const place = this.placeOf(number)
-    const layout = content[LAYOUT_AT] as number
+    const layout = content[LAYOUT_AT] ?? -1 // a page that is cut short has none
     const tree = this.decoders.get(layout)
     if (tree === undefined) {
       this.findings.damage(place, 'is of a kind of tree that its object does not have')
@@ -131,10 +132,10 @@ export class TreeCheck {
   private summaryOf(node: TreeNode, layout: number, place: string): Summary {
     const { level, keys, length, total } = node
     const pairs = new PairBalance()
-    if (level === 0) pairs.addLeaf((this.value as Collection).kind, node)
+    if (level === 0) pairs.addLeaf(must(this.value).kind, node)
     // The first separator of an inner page bounds nothing.
     for (let i = level === 0 ? 1 : 2; i < keys.length; i++) {
-      if ((keys[i - 1] as Bytes) < (keys[i] as Bytes)) continue
+      if (at(keys, i - 1) < at(keys, i)) continue
       this.findings.damage(place, level === 0 ? `key ${i} is not after the one before it` : `separator ${i} is not after the one before it`)
       break
     }
@@ -162,7 +163,7 @@ export class TreeCheck {
     for (let slot = 0; slot < inner.length; slot++) {
       this.descend(inner.children[slot] as number, tree, {
         level: page.level - 1,
-        count: inner.counts[slot] as number,
+        count: at(inner.counts, slot),
         from: slot === 0 ? expected.from : (inner.keys[slot] ?? ''),
         before: slot + 1 < inner.length ? (inner.keys[slot + 1] ?? null) : expected.before,
         above: `page ${number}`,
@@ -173,7 +174,7 @@ export class TreeCheck {
   private judge(page: Summary, expected: Expected, place: string): void {
     const damage = (text: string) => this.findings.damage(place, text)
     const { level, count, above } = expected
-    if (page.layout !== this.layouts[page.tree as number]) damage('belongs to the other tree of its object')
+    if (page.layout !== this.layouts[must(page.tree)]) damage('belongs to the other tree of its object')
     if (level !== null && page.level !== level) damage(`has level ${page.level}; ${above} states level ${level}`)
     if (page.total !== count) damage(`holds ${page.total} elements; ${above} counts ${count}`)
     if (page.length === 0 && (level !== null || page.inner !== null)) damage('is empty')
@@ -187,8 +188,8 @@ export class TreeCheck {
       if (first < from) damage('its first key is before the separator above it')
       if (before !== null && last >= before) damage('its last key is not before the next separator above it')
     } else if (length > 1) {
-      if ((inner.keys[1] as Bytes) < from) damage('its first separator is before the one above it')
-      if (before !== null && (inner.keys.at(-1) as Bytes) >= before) damage('its last separator is not before the next one above it')
+      if (at(inner.keys, 1) < from) damage('its first separator is before the one above it')
+      if (before !== null && must(inner.keys.at(-1)) >= before) damage('its last separator is not before the next one above it')
     }
   }
 
@@ -201,13 +202,13 @@ export class TreeCheck {
 
   /** Returns the first and the last key of a sound tree, or null if it is empty. */
   private edgesOf(index: number): Edges | null {
-    const tree = (this.value as Collection).object.trees[index]
+    const tree = must(this.value).object.trees[index]
     if (tree === undefined || tree.count === 0) return null
     return { first: this.edge(tree.root as number, 0).first, last: this.edge(tree.root as number, -1).last }
   }
 
   private edge(number: number, slot: 0 | -1): Summary {
-    const page = this.pages.get(number) as Summary
+    const page = must(this.pages.get(number))
     return page.inner === null ? page : this.edge(page.inner.children.at(slot) as number, slot)
   }
 
@@ -226,7 +227,7 @@ export function checkInline(db: Database, root: Root, place: string, findings: F
     const { keys } = leaf
     if (value.kind !== KIND_STREAM || index === 1) balance.addLeaf(value.kind, leaf)
     for (let i = 1; i < keys.length; i++) {
-      if ((keys[i - 1] as Bytes) < (keys[i] as Bytes)) continue
+      if (at(keys, i - 1) < at(keys, i)) continue
       findings.damage(place, `key ${i} of its tree ${index} is not after the one before it`)
       return
     }
@@ -238,7 +239,7 @@ export function checkInline(db: Database, root: Root, place: string, findings: F
 
 function edgesOfLeaf(tree: Tree | undefined): Edges | null {
   const keys = (tree?.root as TreeNode | undefined)?.keys ?? []
-  return keys.length === 0 ? null : { first: keys[0] as Bytes, last: keys.at(-1) as Bytes }
+  return keys.length === 0 ? null : { first: at(keys, 0), last: must(keys.at(-1)) }
 }
 
 function layoutByteOf({ isKeyed, values }: Tree['layout']): number {

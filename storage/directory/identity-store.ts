@@ -1,6 +1,6 @@
 /** The identity that this node acts by. A change counts only once it is durable. */
 import { join } from 'node:path'
-import { assert } from '../../base/assert.ts'
+import { assert, must } from '../../base/assert.ts'
 import type { Random } from '../../base/clock.ts'
 import type { Files } from '../../base/files.ts'
 import { DamageError, RESTORE_ADVICE } from '../records/records.ts'
@@ -32,7 +32,7 @@ export function storedIdentity(
   const stored = loadStored(files, directory)
   if (stored === undefined) return undefined
   const { identity, revision } = stored
-  const newest = [identity.generation, witness?.generation ?? ''].sort().at(-1) as string
+  const newest = must([identity.generation, witness?.generation ?? ''].sort().at(-1))
   if (newest > generation) {
     const pointer = join(directory, 'CURRENT')
     throw new DamageError(`${pointer} names ${generation} though ${newest} was in use: it is an older copy; ${RESTORE_ADVICE}`)

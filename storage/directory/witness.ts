@@ -16,7 +16,7 @@
  */
 import { join } from 'node:path'
 import { crc32 } from 'node:zlib'
-import { assert, rethrowAssertion } from '../../base/assert.ts'
+import { assert, must, rethrowAssertion } from '../../base/assert.ts'
 import { bufferOf, bytesOf } from '../../base/bytes.ts'
 import type { Files } from '../../base/files.ts'
 import type { Log } from '../../base/log.ts'
@@ -40,8 +40,8 @@ export function readWitness(files: Files, directory: string): Testimony | null {
     const match = PATTERN.exec(bytesOf(file.readSync(0, LENGTH)))
     if (match === null) return null
     const [, content, generation, revision, offset, crc] = match as unknown as string[]
-    if (crc32(content as string) !== Number.parseInt(crc as string, 16)) return null
-    return { generation: generation as string, revision: Number(revision), offset: Number(offset) }
+    if (crc32(must(content)) !== Number.parseInt(must(crc), 16)) return null
+    return { generation: must(generation), revision: Number(revision), offset: Number(offset) }
   } finally {
     file.closeSync()
   }

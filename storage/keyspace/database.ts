@@ -180,7 +180,7 @@ export class Database implements OwnerDatabase {
   remove(entry: Entry): void {
     const { value } = entry
     this.detach(entry)
-    if (typeof value !== 'string') dropPages(value as Exclude<Value, Bytes>)
+    if (typeof value !== 'string') dropPages(must(value))
   }
 
   /**

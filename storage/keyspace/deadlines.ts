@@ -11,7 +11,7 @@
  * it are poured into the heap (expiry.ts). Setting a deadline costs a push. A million volatile keys
  * a minute away cost the heap nothing.
  */
-import { assert } from '../../base/assert.ts'
+import { assert, must } from '../../base/assert.ts'
 import type { Bytes } from '../../base/bytes.ts'
 import type { Entry } from './entry.ts'
 
@@ -60,8 +60,8 @@ export class Deadlines {
     for (;;) {
       let child = 2 * index + 1
       if (child >= heap.length) break
-      if (child + 1 < heap.length && (heap[child + 1] as Deadline).dueAtMs < (heap[child] as Deadline).dueAtMs) child++
-      const candidate = heap[child] as Deadline
+      if (child + 1 < heap.length && must(heap[child + 1]).dueAtMs < must(heap[child]).dueAtMs) child++
+      const candidate = must(heap[child])
       if (candidate.dueAtMs >= last.dueAtMs) break
       heap[index] = candidate
       index = child
@@ -76,7 +76,7 @@ export class Deadlines {
     let index = heap.length
     while (index > 0) {
       const parentIndex = (index - 1) >>> 1
-      const parent = heap[parentIndex] as Deadline
+      const parent = must(heap[parentIndex])
       if (parent.dueAtMs <= deadline.dueAtMs) break
       heap[index] = parent
       index = parentIndex

@@ -14,6 +14,7 @@
  * of a unit, and where a command calls `makeRoom`. Promise: clean records take at most
  * `cacheBytesAtMost`, plus the entries and pages that one command holds at once.
  */
+import { must } from '../../base/assert.ts'
 import type { ReadPage } from '../residents/resident.ts'
 import type { PageAdmission } from '../tree/owner.ts'
 import { reap } from '../tree/pages.ts'
@@ -135,7 +136,7 @@ export class Eviction implements PageAdmission {
     }
     const isOverLimit = keyspace.residentBytes > this.limits.cacheBytes
     while (this.readBytes > BEHIND_BYTES && read.length - this.readFrom > BEHIND_PAGES) {
-      const page = read[this.readFrom++] as ReadPage
+      const page = must(read[this.readFrom++])
       this.readBytes -= page.memoryBytes
       if (isOverLimit) page.leaveBehind(keyspace.landedGeneration)
     }

@@ -24,6 +24,8 @@ import type { Bytes } from '../../base/bytes.ts'
 import type { Entry } from './entry.ts'
 import { hashOf } from './key-hash.ts'
 
+// hot: every access to a key probes the map here
+
 interface Keyed {
   readonly key: Bytes
 }

@@ -225,7 +225,7 @@ export class Keyspace implements OwnerKeyspace {
   }
 
   database(index: number): Database {
-    return this.databases[index] as Database
+    return must(this.databases[index])
   }
 
   readRecord(key: Buffer): Buffer | undefined {

@@ -6,6 +6,7 @@
  * A key stays listed until the checkpoint that writes it has landed. The walk finds out if the key
  * was deleted meanwhile.
  */
+import { must } from '../../base/assert.ts'
 import type { Bytes } from '../../base/bytes.ts'
 
 const BLOCK_KEYS = 512
@@ -27,7 +28,7 @@ export class NewKeys {
 
   /** Sorts up to `count` of the unsorted keys. Returns true if all are sorted now. */
   sortPending(count: number): boolean {
-    for (let left = Math.min(count, this.pending.length); left > 0; left--) this.insert(this.pending.pop() as Bytes)
+    for (let left = Math.min(count, this.pending.length); left > 0; left--) this.insert(must(this.pending.pop()))
     return this.pending.length === 0
   }
 
@@ -35,10 +36,10 @@ export class NewKeys {
   following(from: Bytes, count: number): Bytes[] {
     const result: Bytes[] = []
     let blockIndex = this.blockFor(from)
-    let index = lowerBound(this.blocks[blockIndex] as Bytes[], from)
+    let index = lowerBound(must(this.blocks[blockIndex]), from)
     while (blockIndex < this.blocks.length && result.length < count) {
-      const block = this.blocks[blockIndex] as Bytes[]
-      if (index < block.length) result.push(block[index++] as Bytes)
+      const block = must(this.blocks[blockIndex])
+      if (index < block.length) result.push(must(block[index++]))
       else {
         blockIndex++
         index = 0
@@ -54,13 +55,13 @@ export class NewKeys {
   preceding(before: Bytes | undefined, count: number): Bytes[] {
     const result: Bytes[] = []
     let blockIndex = before === undefined ? this.blocks.length - 1 : this.blockFor(before)
-    let block = this.blocks[blockIndex] as Bytes[]
+    let block = must(this.blocks[blockIndex])
     let index = before === undefined ? block.length : lowerBound(block, before)
     while (result.length < count) {
-      if (index > 0) result.push(block[--index] as Bytes)
+      if (index > 0) result.push(must(block[--index]))
       else if (--blockIndex < 0) break
       else {
-        block = this.blocks[blockIndex] as Bytes[]
+        block = must(this.blocks[blockIndex])
         index = block.length
       }
     }
@@ -75,7 +76,7 @@ export class NewKeys {
 
   private insert(key: Bytes): void {
     const blockIndex = this.blockFor(key)
-    const block = this.blocks[blockIndex] as Bytes[]
+    const block = must(this.blocks[blockIndex])
     const index = lowerBound(block, key)
     if (block[index] === key) return
     block.splice(index, 0, key)
@@ -90,7 +91,7 @@ export class NewKeys {
     let high = this.blocks.length - 1
     while (low < high) {
       const middle = (low + high + 1) >>> 1
-      if (((this.blocks[middle] as Bytes[])[0] as Bytes) <= key) low = middle
+      if (must(must(this.blocks[middle])[0]) <= key) low = middle
       else high = middle - 1
     }
     return low
@@ -103,7 +104,7 @@ function lowerBound(keys: readonly Bytes[], key: Bytes): number {
   let high = keys.length
   while (low < high) {
     const middle = (low + high) >>> 1
-    if ((keys[middle] as Bytes) < key) low = middle + 1
+    if (must(keys[middle]) < key) low = middle + 1
     else high = middle
   }
   return low

@@ -2,6 +2,7 @@
  * Changes of the string that a key holds. A string becomes a rope when it reaches `MIN_ROPE_BYTES`.
  * Positions and lengths are in bytes.
  */
+import { must } from '../../base/assert.ts'
 import { type Bytes, EMPTY } from '../../base/bytes.ts'
 import { MIN_ROPE_BYTES, Rope } from '../values/rope.ts'
 import type { StringValue } from '../values/string.ts'
@@ -19,9 +20,9 @@ const scratch = Buffer.allocUnsafeSlow(MIN_ROPE_BYTES)
 export function writeString(db: Database, key: Bytes, entry: Entry | undefined, position: number, bytes: Buffer): Entry {
   const value = entry === undefined ? EMPTY : (entry.value as StringValue)
   if (typeof value !== 'string') {
-    db.touch(entry as Entry)
+    db.touch(must(entry))
     value.write(position, bytes)
-    return entry as Entry
+    return must(entry)
   }
   const length = Math.max(value.length, position + bytes.length)
   if (length >= MIN_ROPE_BYTES) {

@@ -16,7 +16,9 @@
  * MANIFEST is a log in LevelDB's format (doc/log_format.md): blocks of 32 KiB with fragments, each
  * crc32c(4) length(2) type(1) data. Its records are version edits (db/version_edit.cc).
  */
+
 import { join } from 'node:path'
+import { at, must } from '../../base/assert.ts'
 import { bytesOf } from '../../base/bytes.ts'
 import { contentOf, type File, type Files } from '../../base/files.ts'
 import { DamageError, RESTORE_ADVICE } from './records.ts'
@@ -48,7 +50,7 @@ export function checkLevelDirectory(files: Files, directory: string): void {
   const names = new Set(files.listSync(directory))
   for (const [number, sizeBytes] of tables) {
     const name = tableNames(number).find((candidate) => names.has(candidate))
-    if (name === undefined) throw damaged(join(directory, tableNames(number)[0] as string), `is missing, and ${manifest} names it`)
+    if (name === undefined) throw damaged(join(directory, at(tableNames(number), 0)), `is missing, and ${manifest} names it`)
     const found = sizeOf(files, join(directory, name))
     if (found !== sizeBytes) throw damaged(join(directory, name), `has ${found} bytes; ${manifest} says ${sizeBytes}`)
   }
@@ -239,7 +241,7 @@ function applyEdit(edit: Buffer, version: { tables: Map<number, number>; logNumb
   const varint = (): number => {
     let value = 0
     for (let scale = 1; at < edit.length; scale *= 128) {
-      const byte = edit[at++] as number
+      const byte = must(edit[at++])
       value += (byte & 127) * scale
       if (byte < 128) return value
     }
@@ -284,6 +286,7 @@ const CRC_TABLE = Uint32Array.from({ length: 256 }, (_, index) => {
 /** Returns the CRC-32C as LevelDB stores it: rotated and offset (util/crc32c.h). */
 function maskedCrc(bytes: Buffer): number {
   let crc = 0xffffffff
+  // hot: each byte
   for (const byte of bytes) crc = (crc >>> 8) ^ (CRC_TABLE[(crc ^ byte) & 255] as number)
   crc = (crc ^ 0xffffffff) >>> 0
   return (((crc >>> 15) | (crc << 17)) + 0xa282ead8) >>> 0

@@ -10,7 +10,9 @@
  * An answer is one buffer that changes hands, with all records: keyLength(4) valueLength(4) key
  * value ...
  */
+
 import { MessageChannel, type MessagePort, receiveMessageOnPort, Worker } from 'node:worker_threads'
+import { must } from '../../base/assert.ts'
 import type { RecordRange } from './record-store.ts'
 
 export interface ReaderOptions {
@@ -76,7 +78,7 @@ export class RecordReader {
     this.reader.port.postMessage(request)
     const { records, error } = this.nextAnswer(this.reader, request.id)
     if (error !== null) throw Object.assign(new Error(error.message), error.code === undefined ? {} : { code: error.code })
-    return unpackRecords(records as ArrayBuffer)
+    return unpackRecords(must(records))
   }
 
   /** Ends the thread, which releases the database; the next read starts another thread. */

@@ -19,7 +19,7 @@
  *   payload of kinds 3 to 7, collections: values/collection.ts; their pages: tree/page-codec.ts
  */
 import { crc32 } from 'node:zlib'
-import { assert } from '../../base/assert.ts'
+import { assert, must } from '../../base/assert.ts'
 import type { Bytes } from '../../base/bytes.ts'
 
 const RECORD_VERSION = 1
@@ -320,7 +320,7 @@ export function readRecordKey(buffer: Buffer): RecordKey {
         return { type: 'deadline', expireAtMs: readUint64(buffer, 1), dbId: buffer.readUInt32BE(9), key: buffer.latin1Slice(13) }
       break
     case TAG_GARBAGE:
-      if (buffer.length === 10) return { type: 'garbage', what: buffer[1] as number, id: readUint64(buffer, 2) }
+      if (buffer.length === 10) return { type: 'garbage', what: must(buffer[1]), id: readUint64(buffer, 2) }
       break
   }
   throw new DamageError(`record key of no known form: ${buffer.toString('hex', 0, 32)}`)

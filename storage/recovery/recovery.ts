@@ -12,7 +12,9 @@
  * Only groups that this node wrote as a master prove what was durable here; received groups carry
  * their master's watermark. The witness and the clean end of the identity prove it for both.
  */
+
 import { join } from 'node:path'
+import { must } from '../../base/assert.ts'
 import type { Bytes } from '../../base/bytes.ts'
 import type { Clock } from '../../base/clock.ts'
 import type { Files } from '../../base/files.ts'
@@ -170,7 +172,7 @@ function replayBody(body: Buffer, replayer: Replayer): number {
 export function cutLog(files: Files, directory: string, segments: Segment[], offset: number): number {
   let cut = 0
   while (segments.length > 0) {
-    const segment = segments.at(-1) as Segment
+    const segment = must(segments.at(-1))
     if (segment.end <= offset) break
     const aside = freeName(files, join(directory, `${String(Math.max(offset, segment.start)).padStart(20, '0')}.cut`))
     if (segment.start >= offset && segment.start > 0 && segments.length > 1) {

@@ -17,7 +17,7 @@ export class Residents {
   }
 
   at(index: number): Resident {
-    return this.ring[index] as Resident
+    return must(this.ring[index])
   }
 
   add(resident: Resident, sizeBytes: number): void {
@@ -57,7 +57,7 @@ export class Residents {
     const before = this.bytes
     for (; steps > 0 && this.ring.length > 0 && before - this.bytes < enough; steps--) {
       if (this.hand >= this.ring.length) this.hand = 0
-      const resident = this.ring[this.hand] as Resident
+      const resident = must(this.ring[this.hand])
       if (resident.generation > landedGeneration) this.hand++
       else if (resident.isReferenced && spared === 'used') {
         resident.isReferenced = false

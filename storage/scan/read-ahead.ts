@@ -3,6 +3,7 @@
  * piece is valid during the epoch in which it was read, because LevelDB's roots stay the same until
  * then.
  */
+import { must } from '../../base/assert.ts'
 import type { Bytes } from '../../base/bytes.ts'
 import type { Database } from '../keyspace/database.ts'
 import type { KeyRange, WalkedKey } from './walk.ts'
@@ -61,7 +62,7 @@ function firstFrom(keys: readonly WalkedKey[], from: Bytes): number {
   let high = keys.length
   while (low < high) {
     const middle = (low + high) >>> 1
-    if ((keys[middle] as WalkedKey).key < from) low = middle + 1
+    if (must(keys[middle]).key < from) low = middle + 1
     else high = middle
   }
   return low

@@ -13,6 +13,8 @@ import { type Bytes, detached } from '../../base/bytes.ts'
 import { CHILD_OVERHEAD, childBytes, elementBytes, elementOverhead, slotOf, TreeNode } from './node.ts'
 import type { Tree } from './tree.ts'
 
+// hot: every change of a collection may move elements between nodes
+
 /**
  * Splits a node of a tree with pages until its parts are small enough. `changedIndex` is the index
  * at which the node has grown, or -1 if unknown. After growth at one end, only the entry there

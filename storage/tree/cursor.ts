@@ -10,6 +10,8 @@ import type { Bytes } from '../../base/bytes.ts'
 import { slotOf, type TreeNode } from './node.ts'
 import type { Tree, TreeValue } from './tree.ts'
 
+// hot: runs once for each element that is read
+
 /** Goes through a tree element by element. */
 export class TreeCursor {
   key: Bytes = ''

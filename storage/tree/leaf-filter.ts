@@ -5,6 +5,8 @@
  */
 import type { Bytes } from '../../base/bytes.ts'
 
+// hot: every comparison of a list search sets or tests one bit
+
 const BITS = 4096
 /** The number of bytes at each end of a value that are hashed. */
 const HASHED_BYTES = 32

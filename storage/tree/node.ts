@@ -19,6 +19,8 @@ import { FILTER_BYTES, type LeafFilter } from './leaf-filter.ts'
 import type { Pages } from './pages.ts'
 import type { Tree } from './tree.ts'
 
+// hot: runs once for each element of a page that is read
+
 /** The value of a hash field that has a deadline, in ms since the epoch. */
 export class FieldValue {
   readonly value: Bytes

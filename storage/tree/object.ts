@@ -43,7 +43,7 @@ export class TreeObject {
     let tree = this.trees[index]
     if (tree === undefined) {
       if (this.pages !== null) this.touch()
-      tree = new Tree(this, this.layouts[index] as Layout)
+      tree = new Tree(this, must(this.layouts[index]))
       this.trees[index] = tree
       if (this.pages !== null) this.pages.adopt(tree.root as TreeNode)
       else this.account((tree.root as TreeNode).memoryBytes)

@@ -17,6 +17,8 @@ import { DamageError } from '../records/records.ts'
 import { BYTES_VALUES, FIELD_VALUES, FieldValue, NO_VALUES, SCORE_VALUES, TreeNode, type TreeValue } from './node.ts'
 import type { Tree } from './tree.ts'
 
+// hot: runs once for each byte or element of a page
+
 /** Varints of small numbers, as strings. */
 const SMALL_VARINTS = Array.from({ length: 4096 }, (_, value) =>
   value < 0x80 ? String.fromCharCode(value) : String.fromCharCode((value & 0x7f) | 0x80, value >>> 7),

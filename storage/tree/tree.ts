@@ -22,7 +22,7 @@ import { decodePage } from './page-codec.ts'
 
 export type { TreeValue } from './node.ts'
 export { FieldValue } from './node.ts'
-
+// hot: every access to a collection searches its nodes here
 /**
  * The limits past which nodes are split, in encoded bytes and elements. Trees written under other
  * limits stay readable.

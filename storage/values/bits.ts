@@ -5,6 +5,8 @@
  * Words are signed: V8 keeps signed words in registers, while unsigned ones become doubles.
  */
 
+// hot: runs once for each word of a string
+
 export type BitOperation = 'and' | 'or' | 'xor'
 
 /**

@@ -3,10 +3,10 @@
  * its way. Later searches leave filters in leaves (tree/leaf-filter.ts), after which few leaves are
  * searched. Leaves that were read from disk and hold no match are evicted again.
  */
+import { must } from '../../base/assert.ts'
 import type { Bytes } from '../../base/bytes.ts'
 import { FILTER_BYTES, filterHashOf, LeafFilter } from '../tree/leaf-filter.ts'
 import type { TreeNode } from '../tree/node.ts'
-import type { Pages } from '../tree/pages.ts'
 import type { List } from './list.ts'
 
 /**
@@ -78,7 +78,7 @@ class ListSearch {
     let position = before
     for (let slot = 0; slot < counts.length && position < this.high && !this.isDone; slot++) {
       this.child(node, slot, position)
-      position += counts[slot] as number
+      position += must(counts[slot])
     }
   }
 
@@ -87,13 +87,13 @@ class ListSearch {
     let position = before
     for (const count of counts) position += count
     for (let slot = counts.length - 1; slot >= 0 && position > this.low && !this.isDone; slot--) {
-      position -= counts[slot] as number
+      position -= must(counts[slot])
       this.child(node, slot, position)
     }
   }
 
   private child(node: TreeNode, slot: number, position: number): void {
-    const child = node.children[slot] as TreeNode | number
+    const child = must(node.children[slot])
     if (typeof child !== 'number') {
       if (child.filter !== null && !child.filter.mayHave(this.hash)) return
       this.node(child, position)
@@ -134,7 +134,7 @@ class ListSearch {
 }
 
 function addFilter(leaf: TreeNode): void {
-  const { db } = leaf.pages as Pages
+  const { db } = must(leaf.pages)
   const filter = new LeafFilter()
   for (const value of leaf.values as Bytes[]) filter.add(value)
   leaf.filter = filter

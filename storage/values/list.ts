@@ -4,6 +4,7 @@
  *   tree 0    the elements, in order
  *   encoding  Redis's encoding of a list that grew and shrank as this one did
  */
+import { must } from '../../base/assert.ts'
 import type { Bytes } from '../../base/bytes.ts'
 import { KIND_LIST } from '../records/records.ts'
 import { BYTES_VALUES, type Layout } from '../tree/node.ts'
@@ -128,7 +129,7 @@ export class List implements Collection {
     for (let run = cursor.nextRun(); run !== null && left > 0; run = left > 0 ? cursor.nextRun() : null) {
       const found = run.leaf.values as Bytes[]
       const end = Math.min(run.end, run.start + left)
-      for (let i = run.start; i < end; i++) values.push(found[i] as Bytes)
+      for (let i = run.start; i < end; i++) values.push(must(found[i]))
       left -= end - run.start
     }
     return values

@@ -5,7 +5,7 @@
  *
  * Invariant: bytes past `length` in the last chunk are zeros.
  */
-import { assert } from '../../base/assert.ts'
+import { assert, must } from '../../base/assert.ts'
 import type { Bytes } from '../../base/bytes.ts'
 import type { RecordSink } from '../records/record-store.ts'
 import { pageKey, pageValue, readPage } from '../records/records.ts'
@@ -96,7 +96,7 @@ export class Rope {
   }
 
   byteAt(position: number): number {
-    return this.chunk(position >>> CHUNK_SHIFT)[position & (CHUNK_BYTES - 1)] as number
+    return must(this.chunk(position >>> CHUNK_SHIFT)[position & (CHUNK_BYTES - 1)])
   }
 
   /**

@@ -9,6 +9,8 @@
  */
 import { type Bytes, MAX_BYTES_LENGTH } from '../../base/bytes.ts'
 
+// hot: every change of a sorted set encodes scores
+
 const SCORE_BYTES = 8
 /** A longer member, with its score, would exceed the limit of a byte sequence. */
 export const MAX_MEMBER_BYTES = MAX_BYTES_LENGTH - SCORE_BYTES

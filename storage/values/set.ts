@@ -4,6 +4,7 @@
  *   tree 0    member -> nothing
  *   encoding  Redis's encoding of a set that grew as this one did; it never goes back
  */
+import { must } from '../../base/assert.ts'
 import type { Bytes } from '../../base/bytes.ts'
 import { KIND_SET } from '../records/records.ts'
 import { type Layout, NO_VALUES } from '../tree/node.ts'
@@ -49,7 +50,7 @@ export class SetValue implements Collection {
   }
 
   get encodingName(): Bytes {
-    return NAMES[this.object.encoding] as Bytes
+    return must(NAMES[this.object.encoding])
   }
 
   has(member: Bytes): boolean {

@@ -14,6 +14,8 @@
 import { type Bytes, detached } from '../../../base/bytes.ts'
 import { hashed, murmurHash64 } from './murmur.ts'
 
+// hot: runs once for each register of a sketch
+
 export const REGISTERS = 16_384
 export const HEADER_BYTES = 16
 export const DENSE_BYTES = HEADER_BYTES + (REGISTERS * 6) / 8

@@ -10,6 +10,9 @@
  * register splits its run in up to three. Then neighbours of one height become one run if that is
  * short enough, in up to five runs from the previous one on.
  */
+
+// hot: runs once for each run of a sketch
+
 export const MAX_RUN_HEIGHT = 32
 /** The longest run of one height, and of zeros in one byte. */
 const MAX_RUN_LENGTH = 4

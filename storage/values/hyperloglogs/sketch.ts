@@ -18,6 +18,8 @@ import {
 } from './hyperloglog.ts'
 import { describeRuns, joinRuns, MAX_RUN_HEIGHT, raiseFromRuns, replacement, runBytes, runHeight, runLength, splitRun } from './runs.ts'
 
+// hot: runs once for each register of a sketch
+
 export type Raised = 'raised' | 'as it was' | 'corrupt'
 
 /** Heights of all registers, for unions and for the change from sparse to dense. */

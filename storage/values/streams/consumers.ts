@@ -1,4 +1,5 @@
 /** Consumers of a stream's groups, as commands see them; records.ts describes their records. */
+import { must } from '../../../base/assert.ts'
 import type { Bytes } from '../../../base/bytes.ts'
 import type { ConsumerGroup } from './groups.ts'
 import { MAX_UINT64, putUint64, ZERO_ID } from './id.ts'
@@ -101,6 +102,6 @@ export class Consumer {
     let rank = tree.lowerBound(pendingKey(group.number, ZERO_ID))
     for (; range.next(); rank++) if ((range.pending.consumer === number) !== (ends.length % 2 === 1)) ends.push(rank)
     if (ends.length % 2 === 1) ends.push(rank)
-    for (let last = ends.length - 1; last > 0; last -= 2) tree.removeRange(ends[last - 1] as number, ends[last] as number)
+    for (let last = ends.length - 1; last > 0; last -= 2) tree.removeRange(must(ends[last - 1]), must(ends[last]))
   }
 }

@@ -5,6 +5,7 @@
  *   form    1
  *   varint  7 bits a byte, least significant first
  */
+import { must } from '../../../base/assert.ts'
 import { type Bytes, MAX_BYTES_LENGTH } from '../../../base/bytes.ts'
 import { DamageError } from '../../records/records.ts'
 
@@ -23,13 +24,13 @@ const scratch = Buffer.allocUnsafeSlow(SCRATCH_BYTES)
  */
 export function packEntry(words: readonly Bytes[], from: number): Bytes | null {
   let longest = 1 + MAX_VARINT_BYTES
-  for (let i = from; i < words.length; i++) longest += MAX_VARINT_BYTES + (words[i] as Bytes).length
+  for (let i = from; i < words.length; i++) longest += MAX_VARINT_BYTES + must(words[i]).length
   if (longest > MAX_BYTES_LENGTH) return null
   const buffer = longest <= SCRATCH_BYTES ? scratch : Buffer.allocUnsafeSlow(longest)
   buffer[0] = FORM
   let at = putVarint(buffer, 1, words.length - from)
   for (let i = from; i < words.length; i++) {
-    const word = words[i] as Bytes
+    const word = must(words[i])
     const { length } = word
     at = putVarint(buffer, at, length)
     if (length > SHORT_BYTES) buffer.latin1Write(word, at)
