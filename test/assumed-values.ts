@@ -53,3 +53,15 @@ export const OTHER_ASSUMPTIONS: Readonly<Record<string, number>> = {
   'storage/check/trees.ts': 2,
   'storage/values/streams/groups.ts': 1,
 }
+
+/** Casts in the loops of the RDB codec. Which of them are hot is not measured. */
+export const RDB_ASSUMPTIONS: Readonly<Record<string, number>> = {
+  'rdb/encodings/listpack.ts': 5,
+  'rdb/encodings/packed-values.ts': 2,
+  'rdb/encodings/value-writers.ts': 3,
+  'rdb/encodings/ziplist.ts': 4,
+  'rdb/encodings/zipmap.ts': 3,
+  'rdb/format/crc64.ts': 31,
+  'rdb/format/input.ts': 1,
+  'rdb/format/lzf.ts': 8,
+}

@@ -2,6 +2,7 @@
  * A CommandRuntime holds what the executor needs of a command at each request: its flags as
  * booleans, and its counters. `Runtimes` finds it by the words of a request.
  */
+import { must } from '../../base/assert.ts'
 import type { Bytes } from '../../base/bytes.ts'
 import type { Command, CommandFlag } from './command.ts'
 import type { CommandTable } from './table.ts'
@@ -68,9 +69,9 @@ export class Runtimes {
    * if unknown.
    */
   resolve(args: readonly Bytes[]): CommandRuntime | undefined {
-    const runtime = this.find(args[0] as Bytes)
+    const runtime = this.find(must(args[0]))
     if (runtime?.command.subcommands === undefined || args.length < 2) return runtime
-    const subcommand = this.table.findSubcommand(runtime.command, args[1] as Bytes)
+    const subcommand = this.table.findSubcommand(runtime.command, must(args[1]))
     return subcommand === undefined ? runtime : this.byCommand.get(subcommand)
   }
 

@@ -1,4 +1,5 @@
 /** CONFIG: reading and changing the configuration. */
+import { must } from '../../base/assert.ts'
 import type { Bytes } from '../../base/bytes.ts'
 import { type Command, command } from '../contract/command.ts'
 import { wrongArity } from '../contract/errors.ts'
@@ -43,7 +44,7 @@ const set = command({
   run({ server }, args) {
     if (args.length % 2 !== 0) throw wrongArity('config|set')
     const pairs: (readonly [name: Bytes, value: Bytes])[] = []
-    for (let i = 2; i < args.length; i += 2) pairs.push([args[i] as Bytes, args[i + 1] as Bytes])
+    for (let i = 2; i < args.length; i += 2) pairs.push([must(args[i]), must(args[i + 1])])
     server.config.set(pairs)
     return OK
   },

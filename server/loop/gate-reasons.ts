@@ -9,6 +9,7 @@
  * `gate_reasons` follow from the row. A row with `refuseScript` also has a place in SCRIPT_CHECKS,
  * since Redis judges a script in another order just before it runs.
  */
+import { must } from '../../base/assert.ts'
 import type { Bytes } from '../../base/bytes.ts'
 import { LOADING_TEXT, READ_ONLY_TEXT } from '../../commands/contract/errors.ts'
 import type { ScriptFlags } from '../../commands/scripting/flags.ts'
@@ -130,7 +131,7 @@ export function presentReasons(state: GateState): GateConditions {
 }
 
 /** The operating system's reason why the group cannot be appended. REQUIRES: IS_STALLED. */
-const stallOf = ({ storage }: GateState) => storage.stalled as string
+const stallOf = ({ storage }: GateState) => must(storage.stalled)
 
 const CLOSING: GateReason = { name: 'shutdown', concerns: 'all', condition: IS_CLOSING, answer: hold }
 

@@ -6,7 +6,7 @@
  * A result is dropped if LevelDB or the database has changed since the request, or if the key has
  * become resident.
  */
-import { rethrowAssertion } from '../../base/assert.ts'
+import { must, rethrowAssertion } from '../../base/assert.ts'
 import type { Bytes } from '../../base/bytes.ts'
 import { firstKeyOf } from '../../commands/contract/key-finder.ts'
 import type { Runtimes } from '../../commands/contract/runtimes.ts'
@@ -46,7 +46,7 @@ export class Prefetcher {
     const db = this.keyspace.database(database)
     const missing = new Set<Bytes>()
     for (const args of requests) {
-      const runtime = this.runtimes.find(args[0] as Bytes)
+      const runtime = this.runtimes.find(must(args[0]))
       if (runtime === undefined) continue
       const index = firstKeyOf(runtime.command, args)
       const key = index > 0 ? args[index] : undefined
@@ -67,7 +67,7 @@ export class Prefetcher {
         eviction.makeRoom()
         // Keys read for other clients must not be evicted before they are used.
         if (eviction.isFull) return
-        const key = keys[index] as Bytes
+        const key = must(keys[index])
         if (record !== undefined && db.isUnknown(key)) db.makeResident(key, record)
       }
     } catch (error) {
