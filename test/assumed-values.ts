@@ -4,8 +4,7 @@
  */
 
 /**
- * Casts that a comment `// hot:` explains: in code that runs so often that a call of `must` was
- * not added.
+ * Casts in code where a call of `must` would cost too much, each explained by a comment `// hot:`.
  */
 export const HOT_ASSUMPTIONS: Readonly<Record<string, number>> = {
   'commands/execution/admission.ts': 1,
