@@ -41,10 +41,10 @@ test('the messages of replicas reach the port as requests, and its answers are t
   assert.is(run('DBSYNC 5 ? -'), NO_REPLY)
   assert.is(run('BINLOGSYNC 5 100'), NO_REPLY)
   assert.equal(replication.calls, [
-    ['metaSync', 1, { ...introduction, attempt: 1, failover: false }],
-    ['metaSync', 1, { ...introduction, attempt: 2, failover: true }],
-    ['answer', { ...introduction, attempt: 3, failover: false }],
-    ['trySync', 1, { session: 5, replicationIds: [ID, ID], offset: 100, crc: 0x0badcafe, failover: false }],
+    ['metaSync', 1, { ...introduction, attempt: 1, isFailover: false }],
+    ['metaSync', 1, { ...introduction, attempt: 2, isFailover: true }],
+    ['answer', { ...introduction, attempt: 3, isFailover: false }],
+    ['trySync', 1, { session: 5, replicationIds: [ID, ID], offset: 100, crc: 0x0badcafe, isFailover: false }],
     ['dbSync', 1, { session: 5, snapshot: null, after: null }],
     ['binlogSync', 1, { session: 5, offset: 100 }],
   ])

@@ -115,11 +115,11 @@ test('FAILOVER reads its options in any order', () => {
   assert.is(run('FAILOVER abort'), OK)
   const to = { host: 'h', port: 7 }
   assert.equal(server.replication.calls, [
-    ['failover', { to: null, force: false, timeoutMs: 0 }],
-    ['failover', { to: null, force: false, timeoutMs: 500 }],
-    ['failover', { to, force: true, timeoutMs: 5 }],
-    ['failover', { to, force: true, timeoutMs: 5 }],
-    ['failover', { to: { host: 'h', port: -7 }, force: false, timeoutMs: 0 }],
+    ['failover', { to: null, isForced: false, timeoutMs: 0 }],
+    ['failover', { to: null, isForced: false, timeoutMs: 500 }],
+    ['failover', { to, isForced: true, timeoutMs: 5 }],
+    ['failover', { to, isForced: true, timeoutMs: 5 }],
+    ['failover', { to: { host: 'h', port: -7 }, isForced: false, timeoutMs: 0 }],
     ['abortFailover'],
   ])
 })

@@ -34,8 +34,8 @@ test('WAIT asks for replicas that have applied what the client wrote, and answer
   assert.is(await run('WAIT 2 100'), 3)
   assert.is(await run('wait -1 0'), 3)
   assert.equal(server.replication.calls, [
-    ['wait', 1, { local: false, replicas: 2, what: 'applied', timeoutMs: 100 }],
-    ['wait', 1, { local: false, replicas: 0, what: 'applied', timeoutMs: 0 }],
+    ['wait', 1, { mustBeDurableHere: false, replicas: 2, what: 'applied', timeoutMs: 100 }],
+    ['wait', 1, { mustBeDurableHere: false, replicas: 0, what: 'applied', timeoutMs: 0 }],
   ])
 })
 
@@ -45,8 +45,8 @@ test('WAITAOF waits until the log is durable, here and on replicas', async () =>
   assert.equal(await run('WAITAOF 1 2 100'), [1, 2])
   assert.equal(await run('WAITAOF 0 0 0'), [1, 2])
   assert.equal(server.replication.calls, [
-    ['wait', 1, { local: true, replicas: 2, what: 'synced', timeoutMs: 100 }],
-    ['wait', 1, { local: false, replicas: 0, what: 'synced', timeoutMs: 0 }],
+    ['wait', 1, { mustBeDurableHere: true, replicas: 2, what: 'synced', timeoutMs: 100 }],
+    ['wait', 1, { mustBeDurableHere: false, replicas: 0, what: 'synced', timeoutMs: 0 }],
   ])
 })
 

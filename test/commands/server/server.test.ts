@@ -100,9 +100,9 @@ test('SHUTDOWN reads its words in any order and passes them on', async () => {
   await runAsync('SHUTDOWN', 'FORCE', 'nosave')
   await runAsync('SHUTDOWN', 'SAVE', 'NOW')
   assert.equal(server.shutdowns, [
-    { save: 'default', now: false, force: false },
-    { save: 'nosave', now: false, force: true },
-    { save: 'save', now: true, force: false },
+    { save: 'default', isImmediate: false, isForced: false },
+    { save: 'nosave', isImmediate: false, isForced: true },
+    { save: 'save', isImmediate: true, isForced: false },
   ])
   for (const words of [['foo'], ['SAVE', 'NOSAVE'], ['ABORT', 'NOW']]) {
     assert.is(((await runAsync('SHUTDOWN', ...words)) as Error).message, 'ERR syntax error')
