@@ -8,8 +8,6 @@
  */
 export const HOT_ASSUMPTIONS: Readonly<Record<string, number>> = {
   'commands/execution/admission.ts': 1,
-  'commands/functions/crc64.ts': 3,
-  'commands/functions/lzf.ts': 2,
   'commands/hyperloglogs/hyperloglog.ts': 1,
   'commands/hyperloglogs/values.ts': 2,
   'commands/strings/lcs.ts': 5,

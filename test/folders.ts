@@ -121,7 +121,7 @@ export const FOLDERS: Readonly<Record<string, Folder>> = {
   ),
   'commands/functions': folder(
     'Libraries of functions: loading, registering, DUMP and RESTORE',
-    'base commands/contract commands/parsing commands/scripting lua storage/keyspace',
+    'base commands/contract commands/parsing commands/scripting lua rdb/format storage/keyspace',
   ),
   'commands/acl': folder('Users and permissions; the ACL command', 'base commands/contract commands/parsing'),
   'commands/clients': folder(
