@@ -20,9 +20,9 @@ export interface ReplicaLinkOptions {
   readonly databases: number
   /** The port that clients use to reach this node. */
   port(): number
-  /** Begins a turn before anything is applied; `flush` comes at its end. */
+  /** Requests a turn. Called before anything changes. */
   wake(): void
-  /** Called after a change of the state, the chain or the ids. */
+  /** Called after the role, the link, its chain of masters or the pause of writes has changed. */
   changed(): void
   /** True if every append is fsynced at once. */
   syncAlways(): boolean
