@@ -16,7 +16,7 @@
  *   lengths and strings: format/input.ts; values: encodings/value-types.ts; integers little-endian
  *
  * The reader is pulled: `next` returns one part at a time, and null when it needs more bytes. It
- * holds the bytes of one element and what was pushed behind it.
+ * holds the bytes of one element and what was pushed after it.
  */
 import type { RdbPart } from './elements.ts'
 import type { ValueReader } from './encodings/collections.ts'

@@ -95,8 +95,8 @@ export class Tracking implements TrackingPort, KeyObserver {
   }
 
   /**
-   * Called before a request runs. The result is for `afterCommand`: true if the request is not part
-   * of another.
+   * Called before a request runs. Returns true unless another request runs this one as its part.
+   * `afterCommand` takes the result.
    */
   beginRequest(session: Session): boolean {
     if (this.requester !== null) return false

@@ -20,7 +20,7 @@ import { addUnique } from '../format/packed.ts'
 
 /** A value that is being read. */
 export interface ValueReader {
-  /** Returns the next part, and null behind the last. Throws RdbError or NEEDS_MORE. */
+  /** Returns the next part, and null after the last. Throws RdbError or NEEDS_MORE. */
   next(input: RdbInput): RdbValuePart | null
 }
 
@@ -236,7 +236,7 @@ export const HASH_VALKEY: ElementShape = {
     }),
 }
 
-/** A hash of type 24, whose elements come behind the earliest deadline. */
+/** A hash of type 24, whose elements come after the earliest deadline. */
 export class HashWithOrigin implements ValueReader {
   private value: CountedValue | null = null
 

@@ -46,7 +46,7 @@ export class PackedValue implements ValueReader {
 }
 
 /** A hash of type 25: the earliest deadline is repeated by the fields. */
-export class PackedBehindTime implements ValueReader {
+export class PackedAfterTime implements ValueReader {
   private isRead = false
 
   next(input: RdbInput): RdbValuePart | null {

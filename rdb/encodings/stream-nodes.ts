@@ -2,7 +2,7 @@
  * The listpacks of streams. On disk, each item an element:
  *
  *   node     count deleted nfields field(nfields) 0 entry*          0 ends the master entry
- *   entry    flags ms sequence [nfields] (field value)* back        ms, sequence: behind those of
+ *   entry    flags ms sequence [nfields] (field value)* back        ms, sequence: less those of
  *            | flags ms sequence value(nfields) back                the node; the second form has
  *                                                                   the fields of the master entry
  *   flags    1: deleted; 2: the second form

@@ -16,7 +16,7 @@ const NEVER_MS = -1
 
 const listpack = new ListpackWriter()
 
-/** Writes a stream behind its type. Yields full chunks. */
+/** Writes a stream after its type. Yields full chunks. */
 export function* writeStream(out: RdbOutput, version: number, value: RdbStreamValue): Generator<Buffer> {
   yield* writeNodes(out, value)
   out.writeLength(value.count)

@@ -18,7 +18,7 @@ import { readListpack } from './listpack.ts'
 import {
   hashIn,
   listIn,
-  PackedBehindTime,
+  PackedAfterTime,
   PackedValue,
   Quicklist,
   readNode2,
@@ -62,7 +62,7 @@ const VALUE_TYPES: ReadonlyMap<number, ValueType> = new Map([
   [codes.TYPE_HASH_METADATA_PRE_GA, value('hash', () => new CountedValue(HASH_ABSOLUTE))],
   [codes.TYPE_HASH_LISTPACK_EX_PRE_GA, value('hash', () => new PackedValue(unpackHashWithDeadlines))],
   [codes.TYPE_HASH_METADATA, value('hash', () => new HashWithOrigin())],
-  [codes.TYPE_HASH_LISTPACK_EX, value('hash', () => new PackedBehindTime())],
+  [codes.TYPE_HASH_LISTPACK_EX, value('hash', () => new PackedAfterTime())],
   [codes.TYPE_HASH_VALKEY, value('hash', () => new CountedValue(HASH_VALKEY))],
 ])
 

@@ -81,7 +81,7 @@ function* writeString(out: RdbOutput, value: RdbStringValue, between: Between): 
 /** Elements that were taken from an iterator for as long as they were few and small. */
 interface Held<T> {
   readonly held: readonly T[]
-  /** The elements behind them. */
+  /** The elements after them. */
   readonly rest: Iterator<T>
   readonly isWhole: boolean
 }

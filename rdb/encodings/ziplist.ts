@@ -71,7 +71,7 @@ function measure(bytes: Buffer, start: number, end: number): boolean {
   return start + shape.headSize + shape.bodySize <= end
 }
 
-/** Returns the length of an integer behind its first byte; -1 where that byte is none. */
+/** Returns the length of an integer after its first byte; -1 where that byte is none. */
 function integerSize(first: number): number {
   if (first === 0xc0) return 2
   if (first === 0xd0) return 4

@@ -7,7 +7,7 @@
  *            | 0xc3 length(compressed) length(original) bytes(compressed)           LZF
  *
  * A primitive whose bytes are not there yet throws NEEDS_MORE. The reader rewinds to the last
- * commit and tries again when `isReady`. Only bytes behind the last commit are held.
+ * commit and tries again when `isReady`. Only bytes after the last commit are held.
  */
 import type { Bytes } from '../../base/bytes.ts'
 import type { Budget } from './budget.ts'
@@ -69,7 +69,7 @@ export class RdbInput {
     return this.baseOffset + this.position
   }
 
-  /** Says that what was read is done with: `rewind` comes back to here. */
+  /** Releases the bytes read so far. `rewind` returns to this position. */
   commit(): void {
     this.keptFrom = this.position
   }
@@ -79,7 +79,7 @@ export class RdbInput {
     this.position = this.keptFrom
   }
 
-  /** Goes back to an offset behind the last commit. */
+  /** Goes back to an offset after the last commit. */
   rewindTo(offset: number): void {
     this.position = offset - this.baseOffset
   }
@@ -100,7 +100,7 @@ export class RdbInput {
     return this.crc.digest()
   }
 
-  /** Returns the bytes behind the position, which the input gives up. */
+  /** Returns the bytes after the position, which the input gives up. */
   rest(): Buffer {
     const rest = Buffer.concat([this.buffer.subarray(this.position), ...this.chunks])
     this.chunks = []
@@ -180,10 +180,10 @@ export class RdbInput {
 
   length(): number {
     const first = this.byte()
-    return first < STRING_KIND ? this.lengthBehind(first) : this.noLength()
+    return first < STRING_KIND ? this.lengthAfter(first) : this.noLength()
   }
 
-  private lengthBehind(first: number): number {
+  private lengthAfter(first: number): number {
     if (first < 0x40) return first
     if (first < 0x80) return ((first & 0x3f) << 8) | this.byte()
     if (first === LENGTH_32) return this.view(4).readUInt32BE(0)
@@ -221,32 +221,32 @@ export class RdbInput {
 
   string(): Bytes {
     const first = this.byte()
-    if (first < STRING_KIND) return this.bytes(this.budgeted(this.lengthBehind(first)))
+    if (first < STRING_KIND) return this.bytes(this.budgeted(this.lengthAfter(first)))
     if (first === STRING_LZF) return this.compressed().latin1Slice()
-    return this.integerBehind(first)
+    return this.integerAfter(first)
   }
 
   /** Returns a string as the bytes of a packed encoding, valid for as long as they are kept. */
   packed(): Packed {
     const first = this.byte()
     if (first < STRING_KIND) {
-      const length = this.budgeted(this.lengthBehind(first))
+      const length = this.budgeted(this.lengthAfter(first))
       const { offset } = this
       return new Packed(this.view(length), offset, 'raw')
     }
     const { offset } = this
     if (first === STRING_LZF) return new Packed(this.compressed(), offset, 'compressed')
-    return new Packed(Buffer.from(this.integerBehind(first), 'latin1'), offset, 'compressed')
+    return new Packed(Buffer.from(this.integerAfter(first), 'latin1'), offset, 'compressed')
   }
 
   /** Returns the length of a string of plain bytes that follows, or the whole of another one. */
   stringOrLength(): Buffer | number {
     const first = this.byte()
-    if (first < STRING_KIND) return this.budgeted(this.lengthBehind(first))
-    return first === STRING_LZF ? this.compressed() : Buffer.from(this.integerBehind(first), 'latin1')
+    if (first < STRING_KIND) return this.budgeted(this.lengthAfter(first))
+    return first === STRING_LZF ? this.compressed() : Buffer.from(this.integerAfter(first), 'latin1')
   }
 
-  private integerBehind(first: number): Bytes {
+  private integerAfter(first: number): Bytes {
     if (first === STRING_INT8) return String((this.byte() << 24) >> 24)
     if (first === STRING_INT16) return String(((this.byte() | (this.byte() << 8)) << 16) >> 16)
     if (first === STRING_INT32) return String(this.int32())

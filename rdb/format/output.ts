@@ -42,7 +42,7 @@ export class RdbOutput {
     return chunk
   }
 
-  /** Returns the checksum of all that was taken; zeros where none is kept. */
+  /** Returns the checksum of all chunks so far; zeros without `hasChecksum`. */
   checksum(): Buffer {
     return this.crc?.digest() ?? Buffer.alloc(8)
   }

@@ -91,7 +91,7 @@ test('deadlines of fields are written as of version 12, and counted where they a
   }
 })
 
-test('a diskless full sync has its mark before and behind the file', async () => {
+test('a diskless full sync has its mark before and after the file', async () => {
   const mark = 'a'.repeat(40)
   const bytes = await gathered(withEofMark(writeRdb([keyItem('k', { type: 'string', value: 'v' })]), mark))
   const head = `$EOF:${mark}\r\n`

@@ -67,7 +67,7 @@ function zipInteger(value: bigint): Buffer {
   return Buffer.concat([Buffer.from([code]), eight.subarray(0, size)])
 }
 
-/** Returns a zipmap of fields and values in turn, with unused bytes behind each value. */
+/** Returns a zipmap of fields and values in turn, with unused bytes after each value. */
 export function zipmap(unused: number, ...elements: readonly string[]): Buffer {
   const parts = [Buffer.from([elements.length / 2])]
   const length = (text: string) => (text.length < 254 ? [text.length] : [254, ...le(text.length, 4)])
