@@ -65,7 +65,7 @@ export async function runCommandLine(words: readonly string[], actions: CommandL
     )
     .action(async (directory: string, { cut, newIdentity }: { cut?: boolean; newIdentity?: boolean }) => {
       if (flags.length > 0) throw new ConfigError(['check takes no configuration keys, and precedes its directory'])
-      exitCode = await actions.check(directory, { repair: newIdentity === true ? 'new identity' : cut === true ? 'cut binlog' : 'nothing' })
+      exitCode = await actions.check(directory, { repair: newIdentity === true ? 'new-identity' : cut === true ? 'cut-binlog' : 'nothing' })
     })
   try {
     const topic = isCheck ? undefined : helpTopic(plain)

@@ -191,7 +191,7 @@ export class Binlog {
    * pinned, and that exceed retention. With `retention` 'none', none is kept for its age or size.
    * Returns the number of deleted segments.
    */
-  purge(checkpointed: number, pinned: number, wallMs: number, retention: 'by settings' | 'none' = 'by settings'): number {
+  purge(checkpointed: number, pinned: number, wallMs: number, retention: 'by-settings' | 'none' = 'by-settings'): number {
     const needed = Math.min(checkpointed, pinned)
     let removed = 0
     while (this.segments.length > 1) {
@@ -200,7 +200,7 @@ export class Binlog {
       assert(oldest.end <= this.position.offset && oldest.end <= checkpointed, 'only what recovery does not need is purged')
       const kept = this.position.offset - oldest.start
       const withinSettings = kept <= this.settings.retentionBytes && wallMs - oldest.lastMs <= this.settings.retentionMs
-      if (retention === 'by settings' && withinSettings) break
+      if (retention === 'by-settings' && withinSettings) break
       for (const reader of this.tailReaders) reader.closeSegment(oldest)
       this.files.removeSync(oldest.path)
       this.segments.shift()

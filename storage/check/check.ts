@@ -39,7 +39,7 @@ export interface CheckOptions {
  * The repair of damage: nothing, setting aside the part of the binlog that cannot be followed, or
  * replacing an unknown identity.
  */
-export type Repair = 'nothing' | 'cut binlog' | 'new identity'
+export type Repair = 'nothing' | 'cut-binlog' | 'new-identity'
 
 export interface CheckReport {
   /** The first MAX_FINDINGS. */
@@ -70,12 +70,12 @@ export async function checkDirectory(options: CheckOptions): Promise<CheckReport
     const start = { from: checked.checkpoint, ownFrom: typeof identity === 'string' ? 0 : identity.ownFrom, durable }
     binlog = checkBinlog(files, dataSet.binlog, start, findings, progress)
     if (identity !== 'unreadable') checkIdentity(identity, directory, binlog, findings)
-    if (options.repair === 'cut binlog') {
+    if (options.repair === 'cut-binlog') {
       const { offset } = checked.checkpoint
       repairs.push(...cutDamage(files, dataSet.binlog, binlog, offset))
       acceptCut(options, dataSet, Math.max(offset, Math.min(binlog.end, binlog.damagedOffset ?? binlog.end)))
     }
-    if (options.repair === 'new identity') repairs.push(replaceIdentity(options, dataSet, identity))
+    if (options.repair === 'new-identity') repairs.push(replaceIdentity(options, dataSet, identity))
   })
   const { damage: damages, note: notes } = findings.counts
   return { findings: findings.list, damages, notes, records, binlog: { ...binlog, segments: binlog.segments.length }, repairs }

@@ -87,7 +87,7 @@ export class DiskSpace {
   purge(binlog: Binlog, { checkpointed, pinned }: Needed, wallMs: number): void {
     const ignorePins = this.isLow && this.hasHonouredPins
     try {
-      binlog.purge(checkpointed, ignorePins ? Number.POSITIVE_INFINITY : pinned, wallMs, this.isLow ? 'none' : 'by settings')
+      binlog.purge(checkpointed, ignorePins ? Number.POSITIVE_INFINITY : pinned, wallMs, this.isLow ? 'none' : 'by-settings')
     } catch (error) {
       this.log.warn({ error: String(error) }, 'cannot remove binlog segments; they keep their space until the next purge')
     }

@@ -20,7 +20,7 @@ import { describeRuns, joinRuns, MAX_RUN_HEIGHT, raiseFromRuns, replacement, run
 
 // hot: runs once for each register of a sketch
 
-export type Raised = 'raised' | 'as it was' | 'corrupt'
+export type Raised = 'raised' | 'unchanged' | 'corrupt'
 
 /** Heights of all registers, for unions and for the change from sparse to dense. */
 const unpacked = new Uint8Array(REGISTERS)
@@ -61,7 +61,7 @@ export class Sketch {
    */
   raise(index: number, height: number, sparseMaxBytes: number): Raised {
     if (this.isDense) {
-      if (denseRegister(this.bytes, index) >= height) return 'as it was'
+      if (denseRegister(this.bytes, index) >= height) return 'unchanged'
       setDenseRegister(this.bytes, index, height)
       return 'raised'
     }
@@ -132,7 +132,7 @@ export class Sketch {
     }
     if (at >= length) return 'corrupt'
     const code = bytes[at] as number
-    if (runHeight(code) >= height) return 'as it was'
+    if (runHeight(code) >= height) return 'unchanged'
     const added = splitRun(bytes, at, first, index, height) - runBytes(code)
     if (added > 0 && length + added > sparseMaxBytes) {
       this.isOutgrown = true

@@ -234,7 +234,7 @@ test('a cut behind the checkpoint keeps what is before the damage', async () => 
   const world = await filled()
   const { start } = world.segments().at(-2) as { start: number }
   world.flip(start + 60)
-  const report = await world.check('cut binlog')
+  const report = await world.check('cut-binlog')
   assert.is(report.repairs.length, 1)
   assert.match(report.repairs[0] ?? '', /binlog cut at offset \d+: \d+ bytes set aside/)
   const after = await world.check()
@@ -251,7 +251,7 @@ test('a cut before the checkpoint loses nothing', async () => {
     .check()
     .then(async () => (await filled()).check())
     .then(({ binlog }) => binlog)
-  const report = await world.check('cut binlog')
+  const report = await world.check('cut-binlog')
   assert.ok(report.repairs.length > 0)
   const after = await world.check()
   assert.is(after.damages, 0)

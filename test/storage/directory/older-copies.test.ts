@@ -80,7 +80,7 @@ test('a replica whose identity.json is missing or empty does not come up as a ma
   put(emptied, 'identity.json', Buffer.alloc(0))
   assert.match(await refusal(emptied), /identity.json is not JSON; .*--new-identity/)
   for (const disk of [removed, emptied]) {
-    assert.match((await repair(disk, 'new identity')).join(), /identity.json was replaced/)
+    assert.match((await repair(disk, 'new-identity')).join(), /identity.json was replaced/)
     const again = await open(disk)
     assert.is(contentOf(again), contentOf(replica))
     assert.is(again.storage.identity.master, undefined, 'the configuration counts')
@@ -190,7 +190,7 @@ test('a binlog that lost a part that was synced is refused, on a master and on a
     const path = `${BINLOG_DIRECTORY}/${name}`
     disk.files.openSync(path, 'update').truncateSync(offset)
     assert.match(await refusal(disk), new RegExp(`ends at offset ${offset}, and was once synced up to .* ${path} was cut short`))
-    await repair(disk, 'cut binlog')
+    await repair(disk, 'cut-binlog')
     const again = await open(disk)
     assert.is(again.run('GET', 'a'), '1')
     assert.is(again.run('GET', 'b'), null)
@@ -206,7 +206,7 @@ test('a log that ends before its clean end is refused though there is no witness
   disk.files.removeSync(at('witness'))
   disk.files.removeSync(`${BINLOG_DIRECTORY}/${disk.files.listSync(BINLOG_DIRECTORY)[0]}`)
   assert.match(await refusal(disk), /there is no segment in/)
-  await repair(disk, 'cut binlog')
+  await repair(disk, 'cut-binlog')
   assert.is((await open(disk)).storage.keyspace.keyCount, 0)
 })
 
@@ -230,7 +230,7 @@ test('a binlog that does not reach the checkpoint begins anew there when it is c
     if (lost[0] === names[1]) assert.match(outcome, `${BINLOG_DIRECTORY}/${names[1]} is missing`, 'replicas may need what was there')
     refusals.push(outcome)
     assert.match(outcome, /haypile check DIR --cut/)
-    await repair(disk, 'cut binlog')
+    await repair(disk, 'cut-binlog')
     const again = await open(disk)
     assert.is(contentOf(again), expected)
     again.write('SET', 'after', '1')

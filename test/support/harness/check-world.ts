@@ -50,7 +50,7 @@ export class CheckWorld {
     return this.records
   }
 
-  check(repair: 'nothing' | 'cut binlog' = 'nothing') {
+  check(repair: 'nothing' | 'cut-binlog' = 'nothing') {
     return checkDirectory({ files: this.files, directory: DIRECTORY, openRecords: () => this.store(), repair })
   }
 
