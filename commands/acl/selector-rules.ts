@@ -14,13 +14,13 @@ import type { Command } from '../contract/command.ts'
 import type { CommandTable } from '../contract/table.ts'
 import { absentCommand } from './absent-commands.ts'
 import { RuleError, ruleSyntaxError, unknownName } from './rule-error.ts'
-import { channelPattern, keyPattern, READ, type Selector, WRITE } from './selector.ts'
+import { type ChannelDefault, channelPattern, keyPattern, READ, type Selector, WRITE } from './selector.ts'
 
 /** The server, as far as rules need it. */
 export interface RuleContext {
   readonly table: CommandTable
   /** acl-pubsub-default. */
-  readonly channelDefault: () => 'all channels' | 'no channels'
+  readonly channelDefault: () => ChannelDefault
   /** Warns of rules that are accepted but deprecated. */
   readonly warn: (message: string) => void
 }

@@ -52,6 +52,9 @@ export class CheckedRequest {
   }
 }
 
+/** The channels that a new selector allows: `acl-pubsub-default` decides. */
+export type ChannelDefault = 'all-channels' | 'no-channels'
+
 /** A set of permissions that must together allow a whole request. */
 export class Selector {
   hasAllKeys = false
@@ -67,12 +70,12 @@ export class Selector {
   /** `+get`, `-@write`: the rules since the last `+@all` or `-@all` that still matter, in order. */
   commandRules: readonly Bytes[] = []
 
-  constructor(channels: 'all channels' | 'no channels') {
-    this.hasAllChannels = channels === 'all channels'
+  constructor(channels: ChannelDefault) {
+    this.hasAllChannels = channels === 'all-channels'
   }
 
   copy(): Selector {
-    const copy = new Selector('no channels')
+    const copy = new Selector('no-channels')
     const { hasAllKeys, keys, hasAllChannels, channels, hasAllCommands, hasFutureCommands, commandRules } = this
     Object.assign(copy, {
       hasAllKeys,

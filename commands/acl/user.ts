@@ -6,9 +6,7 @@ import { must } from '../../base/assert.ts'
 import type { Bytes } from '../../base/bytes.ts'
 import type { Denial, Reason, SessionUser } from '../contract/access.ts'
 import type { Command, KeyAccess } from '../contract/command.ts'
-import { CheckedRequest, Selector, type SelectorRefusal } from './selector.ts'
-
-export type ChannelDefault = 'all channels' | 'no channels'
+import { type ChannelDefault, CheckedRequest, Selector, type SelectorRefusal } from './selector.ts'
 
 const RANK: Readonly<Record<Reason, number>> = { command: 1, key: 2, channel: 3 }
 
@@ -76,7 +74,7 @@ export class User implements SessionUser {
 
   /** Returns a copy to which rules can be applied tentatively. */
   draft(): User {
-    const draft = new User(this.name, 'no channels')
+    const draft = new User(this.name, 'no-channels')
     draft.copyFrom(this)
     return draft
   }
@@ -100,7 +98,7 @@ export class User implements SessionUser {
 export const SUPERUSER = unrestricted('(superuser)')
 
 function unrestricted(name: Bytes): User {
-  const user = new User(name, 'all channels')
+  const user = new User(name, 'all-channels')
   Object.assign(user, { isOn: true, needsNoPassword: true })
   Object.assign(user.root, { hasAllKeys: true, hasAllCommands: true, hasFutureCommands: true })
   user.refreshUnrestricted()

@@ -167,12 +167,12 @@ export class Sequence {
 
 /** `*-1` in RESP2, `_` in RESP3. */
 export class NullArray {
-  readonly kind = 'null array'
+  readonly kind = 'null-array'
 }
 
 /** Nothing is sent now: the command answers later by itself, or never. */
 export class NoReply {
-  readonly kind = 'no reply'
+  readonly kind = 'no-reply'
 }
 
 export const OK = new SimpleString('OK')

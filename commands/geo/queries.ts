@@ -7,7 +7,7 @@ import { findRadiusKeys } from '../contract/key-finder.ts'
 import type { Reply } from '../contract/reply.ts'
 import { readAs } from '../parsing/values.ts'
 import { answerSearch } from './search.ts'
-import { emptySearch, requireMember, requireRadius, takeRadiusOptions, takeSearchOptions } from './search-options.ts'
+import { emptySearch, requireMember, requireRadius, type Storing, takeRadiusOptions, takeSearchOptions } from './search-options.ts'
 import { requirePosition } from './words.ts'
 
 const UPPERCASE = ['7.0.0', 'Added support for uppercase unit names.'] as const
@@ -59,8 +59,6 @@ const geosearchstore = command({
     return answerSearch(context, source, search)
   },
 })
-
-type Storing = 'may store' | 'may not store'
 
 function byPosition(storing: Storing): (context: Context, args: Args) => Reply {
   return (context, args) => {
@@ -119,7 +117,7 @@ const georadius = command({
   findKeys: findRadiusKeys(6),
   replacedBy: '`GEOSEARCH` and `GEOSEARCHSTORE` with the `BYRADIUS` argument',
   history: [ANY, UPPERCASE],
-  run: byPosition('may store'),
+  run: byPosition('may-store'),
 })
 
 const georadiusRo = command({
@@ -133,7 +131,7 @@ const georadiusRo = command({
   keys: firstKey('RO', 'access'),
   replacedBy: '`GEOSEARCH` with the `BYRADIUS` argument',
   history: [ANY, UPPERCASE],
-  run: byPosition('may not store'),
+  run: byPosition('may-not-store'),
 })
 
 const georadiusbymember = command({
@@ -148,7 +146,7 @@ const georadiusbymember = command({
   findKeys: findRadiusKeys(5),
   replacedBy: '`GEOSEARCH` and `GEOSEARCHSTORE` with the `BYRADIUS` and `FROMMEMBER` arguments',
   history: [ANY, UPPERCASE],
-  run: byMember('may store'),
+  run: byMember('may-store'),
 })
 
 const georadiusbymemberRo = command({
@@ -162,7 +160,7 @@ const georadiusbymemberRo = command({
   keys: firstKey('RO', 'access'),
   replacedBy: '`GEOSEARCH` with the `BYRADIUS` and `FROMMEMBER` arguments',
   history: [ANY, UPPERCASE],
-  run: byMember('may not store'),
+  run: byMember('may-not-store'),
 })
 
 export const geoQueries: readonly Command[] = [geosearch, geosearchstore, georadius, georadiusRo, georadiusbymember, georadiusbymemberRo]

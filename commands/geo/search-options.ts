@@ -83,12 +83,15 @@ function requireCount(word: Bytes): number {
   return Number(count)
 }
 
+/** Says if a command takes STORE and STOREDIST: the read-only variants do not. */
+export type Storing = 'may-store' | 'may-not-store'
+
 /** Reads the options of GEORADIUS and GEORADIUSBYMEMBER from a position on. */
-export function takeRadiusOptions(args: Args, from: number, search: GeoSearch, mayStore: 'may store' | 'may not store'): void {
+export function takeRadiusOptions(args: Args, from: number, search: GeoSearch, storing: Storing): void {
   const options = new Options(args, from)
   while (options.more) {
     if (takeCommon(options, search)) continue
-    if (mayStore === 'may not store' || options.left < 2) throw syntaxError()
+    if (storing === 'may-not-store' || options.left < 2) throw syntaxError()
     const storesDistance = options.take('storedist')
     if (!storesDistance && !options.take('store')) throw syntaxError()
     search.store = options.value()

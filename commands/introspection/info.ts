@@ -193,6 +193,6 @@ function listFilter(words: readonly Bytes[]): (one: Command) => boolean {
   if (isToken(words[1], 'module')) return () => false
   if (isToken(words[1], 'aclcat')) return (one) => categoriesOf(one).some((category) => isToken(argument, category))
   if (!isToken(words[1], 'pattern')) throw syntaxError()
-  const matches = globOf(argument, 'ignore case')
+  const matches = globOf(argument, 'ignore-case')
   return (one) => matches(one.name)
 }

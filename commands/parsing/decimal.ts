@@ -53,7 +53,7 @@ export function longDoubleOf(bytes: Bytes): LongDouble | null {
   const written = writtenOf(bytes)
   if (written === null) return null
   const rounded = round(written, LONG_DOUBLE)
-  return rounded === 'too large' || rounded === 'too small' ? null : rounded
+  return rounded === 'too-large' || rounded === 'too-small' ? null : rounded
 }
 
 /** Returns the sum as the x87 computes it; null if it is infinite or not a number. */
@@ -62,7 +62,7 @@ export function addLongDoubles(a: LongDouble, b: LongDouble): LongDouble | null 
   const exponent = Math.min(a.exponent, b.exponent)
   const sum = (a.mantissa << BigInt(a.exponent - exponent)) + (b.mantissa << BigInt(b.exponent - exponent))
   const rounded = round({ isNegative: sum < 0n, digits: sum < 0n ? -sum : sum, base: 2, exponent }, LONG_DOUBLE)
-  return rounded === 'too large' || rounded === 'too small' ? null : rounded
+  return rounded === 'too-large' || rounded === 'too-small' ? null : rounded
 }
 
 /**
@@ -101,8 +101,8 @@ export function addFloatText(a: Bytes, b: Bytes): Bytes {
 export function hexadecimalDouble(bytes: Bytes): number | null {
   if (!HEXADECIMAL.test(bytes)) return null
   const written = writtenOf(bytes)
-  const rounded = written === null ? 'too large' : round(written, DOUBLE)
-  if (written === null || rounded === 'too large' || rounded === 'too small') return null
+  const rounded = written === null ? 'too-large' : round(written, DOUBLE)
+  if (written === null || rounded === 'too-large' || rounded === 'too-small') return null
   if (rounded.mantissa === 0n) return written.isNegative ? -0 : 0
   return Number(rounded.mantissa) * 2 ** rounded.exponent
 }
@@ -121,13 +121,13 @@ function writtenOf(bytes: Bytes): Written | null {
 type Rounded = { readonly mantissa: bigint; readonly exponent: number }
 
 /** Rounds to the nearest value of the format, ties to the even mantissa. */
-function round(written: Written, format: Format): Rounded | 'too large' | 'too small' {
+function round(written: Written, format: Format): Rounded | 'too-large' | 'too-small' {
   const { digits, base, isNegative } = written
   if (digits === 0n) return { mantissa: 0n, exponent: 0 }
   // Checked before computing any power: 1e999999999 must cost nothing.
   const powerOfTen = digits.toString(16).length * Math.log10(16) + written.exponent * Math.log10(base)
-  if (powerOfTen > MAX_POWER) return 'too large'
-  if (powerOfTen < MIN_POWER) return 'too small'
+  if (powerOfTen > MAX_POWER) return 'too-large'
+  if (powerOfTen < MIN_POWER) return 'too-small'
   const scale = BigInt(base) ** BigInt(Math.abs(written.exponent))
   const numerator = written.exponent >= 0 ? digits * scale : digits
   const denominator = written.exponent >= 0 ? 1n : scale
@@ -143,8 +143,8 @@ function round(written: Written, format: Format): Rounded | 'too large' | 'too s
     mantissa >>= 1n
     shifted++
   }
-  if (mantissa === 0n) return 'too small'
-  if (shifted > format.maxExponent) return 'too large'
+  if (mantissa === 0n) return 'too-small'
+  if (shifted > format.maxExponent) return 'too-large'
   return { mantissa: isNegative ? -mantissa : mantissa, exponent: shifted }
 }
 

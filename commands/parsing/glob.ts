@@ -36,7 +36,7 @@ const ANY = new Uint8Array(256).fill(1)
 export type Glob = (subject: Bytes) => boolean
 
 /** Compiles a pattern for matching against several subjects. */
-export function globOf(pattern: Bytes, letters: 'exact' | 'ignore case' = 'exact'): Glob {
+export function globOf(pattern: Bytes, letters: 'exact' | 'ignore-case' = 'exact'): Glob {
   if (letters === 'exact') {
     const literal = literalPrefix(pattern)
     if (isLiteral(pattern)) return (subject) => subject === literal
@@ -54,7 +54,7 @@ export function globMatches(pattern: Bytes, subject: Bytes): boolean {
 
 /** True if `subject` matches `pattern`, ignoring the case of ASCII letters. */
 export function globMatchesIgnoringCase(pattern: Bytes, subject: Bytes): boolean {
-  return globOf(pattern, 'ignore case')(subject)
+  return globOf(pattern, 'ignore-case')(subject)
 }
 
 /**
@@ -130,7 +130,7 @@ function holds(element: number | Uint8Array, code: number): boolean {
   return typeof element === 'number' ? element === code : element[code] === 1
 }
 
-function compile(pattern: Bytes, letters: 'exact' | 'ignore case'): Element[] {
+function compile(pattern: Bytes, letters: 'exact' | 'ignore-case'): Element[] {
   const elements: Element[] = []
   for (let i = 0; i < pattern.length; i++) {
     const code = pattern.charCodeAt(i)
@@ -149,7 +149,7 @@ function compile(pattern: Bytes, letters: 'exact' | 'ignore case'): Element[] {
   return elements
 }
 
-function literalElement(code: number, letters: 'exact' | 'ignore case'): Element {
+function literalElement(code: number, letters: 'exact' | 'ignore-case'): Element {
   if (letters === 'exact') return code
   const members = new Uint8Array(256)
   for (let other = 0; other < 256; other++) if (lowered(other) === lowered(code)) members[other] = 1
@@ -160,7 +160,7 @@ function literalElement(code: number, letters: 'exact' | 'ignore case'): Element
  * Compiles the class whose first byte after the bracket is at `from`. `last` is the position of its
  * closing bracket, or of the pattern's last byte.
  */
-function compileClass(pattern: Bytes, from: number, letters: 'exact' | 'ignore case') {
+function compileClass(pattern: Bytes, from: number, letters: 'exact' | 'ignore-case') {
   const members = new Uint8Array(256)
   let i = from
   const negated = pattern.charCodeAt(i) === CARET
@@ -178,7 +178,7 @@ function compileClass(pattern: Bytes, from: number, letters: 'exact' | 'ignore c
   return { members, last: Math.min(i, pattern.length - 1) }
 }
 
-function addRange(members: Uint8Array, first: number, second: number, letters: 'exact' | 'ignore case'): void {
+function addRange(members: Uint8Array, first: number, second: number, letters: 'exact' | 'ignore-case'): void {
   const folded = letters === 'exact' ? (code: number) => code : lowered
   const swapped = signed(first) > signed(second)
   const low = signed(folded(swapped ? second : first))

@@ -108,8 +108,8 @@ function functionsOf(host: ScriptHost): Readonly<Record<string, HostFunction>> {
     acl_check_cmd(stack) {
       if (stack.top === 0) raise(stack, 'ERR Please specify at least one argument for this redis lib call')
       const args = argumentsOf(stack)
-      if (args === 'too large') raise(stack, TOO_LARGE)
-      if (args === 'no text') raise(stack, 'ERR redis.acl_check_cmd() command arguments must be strings or integers')
+      if (args === 'too-large') raise(stack, TOO_LARGE)
+      if (args === 'no-text') raise(stack, 'ERR redis.acl_check_cmd() command arguments must be strings or integers')
       const mayRun = host.mayRun(args)
       if (mayRun === null) raise(stack, 'ERR Invalid command passed to redis.acl_check_cmd()')
       stack.push(mayRun)
@@ -128,7 +128,7 @@ function called(stack: LuaStack, host: ScriptHost): Reply {
   if (stack.top === 0) return new ErrorReply('ERR Please specify at least one argument for this redis lib call')
   const args = argumentsOf(stack)
   if (typeof args !== 'string') return host.call(args)
-  return new ErrorReply(args === 'too large' ? TOO_LARGE : NOT_ARGUMENTS)
+  return new ErrorReply(args === 'too-large' ? TOO_LARGE : NOT_ARGUMENTS)
 }
 
 /**
@@ -136,15 +136,15 @@ function called(stack: LuaStack, host: ScriptHost): Reply {
  * memory limit. Only arguments that repeat a string can exceed it: Lua holds the string once, and
  * each argument here is a copy.
  */
-function argumentsOf(stack: LuaStack): Bytes[] | 'no text' | 'too large' {
+function argumentsOf(stack: LuaStack): Bytes[] | 'no-text' | 'too-large' {
   const { top } = stack
   const args: Bytes[] = []
   let bytesLeft = stack.module.limitBytes
   for (let i = 1; i <= top; i++) {
     const argument = argumentAt(stack, i)
-    if (argument === null) return 'no text'
+    if (argument === null) return 'no-text'
     bytesLeft -= argument.length
-    if (bytesLeft < 0) return 'too large'
+    if (bytesLeft < 0) return 'too-large'
     args.push(argument)
   }
   return args

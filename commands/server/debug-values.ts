@@ -20,7 +20,7 @@ export interface DebugSubcommand {
   /** Number of words with DEBUG and the name; negative means at least that number. */
   readonly arity: number
   /** The words from position 2 on that are keys whose values are shown: the first, or all. */
-  readonly shows?: 'one key' | 'keys'
+  readonly shows?: 'one-key' | 'keys'
   readonly run?: ((context: Context, args: Args) => Reply) | undefined
   readonly steps?: (context: Context, args: Args) => Steps<Reply>
 }
@@ -162,11 +162,11 @@ function describeString(context: Context, args: Args): Reply {
 
 export const VALUE_SUBCOMMANDS: Readonly<Record<string, DebugSubcommand>> = {
   htstats: { arity: -3, run: describeDatabase },
-  'htstats-key': { arity: -3, shows: 'one key', run: describeTable },
-  listpack: { arity: 3, shows: 'one key', run: writeStructure('listpack') },
-  object: { arity: -3, shows: 'one key', run: describeObject },
-  quicklist: { arity: -3, shows: 'one key', run: writeStructure('quicklist') },
-  sdslen: { arity: 3, shows: 'one key', run: describeString },
+  'htstats-key': { arity: -3, shows: 'one-key', run: describeTable },
+  listpack: { arity: 3, shows: 'one-key', run: writeStructure('listpack') },
+  object: { arity: -3, shows: 'one-key', run: describeObject },
+  quicklist: { arity: -3, shows: 'one-key', run: writeStructure('quicklist') },
+  sdslen: { arity: 3, shows: 'one-key', run: describeString },
 }
 
 export const VALUE_HELP: readonly string[] = [

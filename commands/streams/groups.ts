@@ -26,7 +26,7 @@ interface GroupOptions {
 }
 
 /** Reads the options after the id of CREATE and SETID. */
-function optionsOf(args: Args, takesMkstream: 'mkstream' | 'no mkstream'): GroupOptions {
+function optionsOf(args: Args, takesMkstream: 'mkstream' | 'no-mkstream'): GroupOptions {
   let mayMakeStream = false
   let entriesRead: Int64 = -1
   for (let i = 5; i < args.length; i++) {
@@ -90,7 +90,7 @@ const setId = command({
   history: [['7.0.0', 'Added the optional `entries_read` argument.']],
   isVerbatim: true,
   run(context, args) {
-    const { entriesRead } = optionsOf(args, 'no mkstream')
+    const { entriesRead } = optionsOf(args, 'no-mkstream')
     const group = requireGroup(context, args)
     if (args.length > 7) throw wrongSubcommand(args[1])
     group.lastId = args[4] === '$' ? group.stream.lastId : requireId(args[4], 0)

@@ -165,7 +165,7 @@ export class Config implements ConfigPort {
   match(patterns: readonly Bytes[]): (readonly [name: Bytes, value: Bytes])[] {
     const matched = new Set<KeyName>()
     for (const pattern of patterns) {
-      if (!isLiteral(pattern)) this.matchPattern(globOf(pattern, 'ignore case'), matched)
+      if (!isLiteral(pattern)) this.matchPattern(globOf(pattern, 'ignore-case'), matched)
       else {
         const name = findConfigName(pattern)
         if (name !== undefined && !name.key.withheld) matched.add(name)

@@ -43,7 +43,7 @@ export function accessControl(parts: AccessControlParts): Acl {
     clients,
     secretHex,
     monotonicMs,
-    channelDefault: () => (config.text('acl-pubsub-default') === 'allchannels' ? 'all channels' : 'no channels'),
+    channelDefault: () => (config.text('acl-pubsub-default') === 'allchannels' ? 'all-channels' : 'no-channels'),
     warn: (message) => log.warn({}, message),
     impliedUsers: (context) => impliedUsers(config, context),
     file: aclFile(config, log),
@@ -146,7 +146,7 @@ function defaultUser(config: Config, context: RuleContext): User {
 function limitedUser(config: Config, context: RuleContext): User | null {
   const password = config.text('userpass')
   if (password === '') return null
-  const user = new User(LIMITED_USER, 'all channels')
+  const user = new User(LIMITED_USER, 'all-channels')
   applyRules(user, ['on', `>${password}`, '~*', '+@all'], context)
   for (const name of config.text('userblacklist').split(/[, ]+/)) if (name !== '') deny(user, name, context)
   return user
@@ -174,4 +174,4 @@ function namedUsers(acl: Acl, config: Config): Bytes[][] {
   return acl.all().flatMap((user) => (isImplied(user) ? [] : [[user.name, ...describeUser(user).split(' ')]]))
 }
 
-const NOBODY = new User('', 'no channels')
+const NOBODY = new User('', 'no-channels')

@@ -16,10 +16,10 @@ import { seeded } from '../../support/generators/seed.ts'
 import { harness } from '../../support/harness/harness.ts'
 
 const table = new CommandTable(families)
-const context = { table, channelDefault: () => 'no channels' as const, warn() {} }
+const context = { table, channelDefault: () => 'no-channels' as const, warn() {} }
 
 function userOf(...rules: Bytes[]): User {
-  const user = new User('bob', 'no channels')
+  const user = new User('bob', 'no-channels')
   applyRules(user, rules, context)
   return user
 }
@@ -123,7 +123,7 @@ test('channels must match a pattern, and patterns be among them word for word', 
   const psubscribe = command({ ...words, name: 'psubscribe', channels: { kind: 'pattern', count: 'all' } })
   const publish = command({ ...words, name: 'publish', channels: { kind: 'channel', count: 'one' } })
   const own = new CommandTable([[subscribe, psubscribe, publish]])
-  const user = new User('bob', 'no channels')
+  const user = new User('bob', 'no-channels')
   applyRules(user, ['+@all', '&a*', '&exact', '(+publish &p)'], { ...context, table: own })
   const told = (one: Command, ...names: Bytes[]) => user.denialOf(one, [one.name, ...names])?.object ?? 'ok'
   assert.is(told(subscribe, 'a1', 'exact'), 'ok')

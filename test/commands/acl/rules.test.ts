@@ -16,10 +16,10 @@ import { type Seeded, seeded } from '../../support/generators/seed.ts'
 
 const table = new CommandTable(families)
 const warnings: string[] = []
-const context: RuleContext = { table, channelDefault: () => 'no channels', warn: (message) => void warnings.push(message) }
+const context: RuleContext = { table, channelDefault: () => 'no-channels', warn: (message) => void warnings.push(message) }
 
 function userOf(...rules: Bytes[]): User {
-  const user = new User('someone', 'no channels')
+  const user = new User('someone', 'no-channels')
   applyRules(user, rules, context)
   return user
 }
@@ -130,8 +130,8 @@ test('flags and reset', () => {
     describeUser(userOf('on', '>x', '~*', '&*', '+@all', 'skip-sanitize-payload', '(~a)', 'reset')),
     'off sanitize-payload resetchannels -@all',
   )
-  const open: RuleContext = { ...context, channelDefault: () => 'all channels' }
-  const user = new User('someone', 'all channels')
+  const open: RuleContext = { ...context, channelDefault: () => 'all-channels' }
+  const user = new User('someone', 'all-channels')
   applyRules(user, ['(+get ~a)', 'resetchannels'], open)
   assert.is(describeUser(user), 'off sanitize-payload resetchannels -@all (~a &* -@all +get)')
   applyRules(user, ['reset'], open)
@@ -209,7 +209,7 @@ test('property: what is shown of a user makes the same user again, however often
   const chance = seeded('acl-rules')
   let selectors = 0
   for (let round = 0; round < 400; round++) {
-    const user = new User('someone', 'no channels')
+    const user = new User('someone', 'no-channels')
     for (let i = chance.integer(15); i > 0; i--) {
       const rule = randomRule(chance)
       const draft = user.draft()

@@ -86,8 +86,8 @@ test('a command whose keys follow a keyword finds them by reading its options, n
 })
 
 test('ACL checks the key that a repeated option names last', () => {
-  const user = new User('bob', 'no channels')
-  applyRules(user, ['+@all', '~src', '~ok', '~streams'], { table, channelDefault: () => 'no channels', warn() {} })
+  const user = new User('bob', 'no-channels')
+  applyRules(user, ['+@all', '~src', '~ok', '~streams'], { table, channelDefault: () => 'no-channels', warn() {} })
   const denied = (request: string) => {
     const words = request.split(' ')
     return user.denialOf(find(words), words)?.object ?? 'nothing'

@@ -244,7 +244,7 @@ export class FakeServer implements ServerPort {
       clients: this.clients,
       monotonicMs: () => this.clock.monotonicMs(),
       secretHex: (digits) => '0123456789abcdef'.repeat(256).slice(0, digits),
-      channelDefault: () => (this.config.text('acl-pubsub-default') === 'allchannels' ? 'all channels' : 'no channels'),
+      channelDefault: () => (this.config.text('acl-pubsub-default') === 'allchannels' ? 'all-channels' : 'no-channels'),
       warn: (message) => void this.warnings.push(message),
       impliedUsers: () => new Map([['default', openDefaultUser()]]),
       file: {
