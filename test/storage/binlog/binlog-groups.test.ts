@@ -68,7 +68,7 @@ async function synced(binlog: Binlog): Promise<void> {
   await binlog.syncTo(binlog.end.offset)
 }
 
-test('received groups make the same log, byte for byte, in whatever batches they come and wherever segments end', async () => {
+test('received groups make the same log byte for byte, whatever the batches and segment ends', async () => {
   const chance = seeded('received groups')
   const master = made({ fileSizeBytes: 700 })
   for (let i = 0; i < 40; i++) {
@@ -155,7 +155,7 @@ test('the last append can be taken back, and its replacement does not count as s
   assert.throws(() => binlog.takeBack({ offset: bytes.length + 1, crc: 0 }))
 })
 
-test('a position is known where a group begins or the log ends, and nowhere else', async () => {
+test("positionAt knows group boundaries and the log's end, and no other offset", async () => {
   const { binlog, write, files } = made({ fileSizeBytes: 500 })
   for (let i = 0; i < 20; i++) {
     write('SET', `k${i}`, 'x'.repeat(i * 10))
@@ -175,7 +175,7 @@ test('a position is known where a group begins or the log ends, and nowhere else
   assert.is(reads, 1)
 })
 
-test('a group that holds the bytes of a group is no place where one begins', () => {
+test('the bytes of a group inside a value are not taken for a group boundary', () => {
   const inner = made()
   inner.write('SET', 'x', 'y')
   const bytes = bytesFrom(inner.binlog, 0)
@@ -186,7 +186,7 @@ test('a group that holds the bytes of a group is no place where one begins', () 
   assert.is(binlog.positionAt(at), null)
 })
 
-test('a log that begins at an offset knows that one, and no earlier', () => {
+test('a log that begins at an offset knows that position and none before it', () => {
   const position = { offset: 5000, crc: 77 }
   const { binlog, write } = made({}, position)
   assert.is(binlog.startOffset, 5000)
@@ -196,7 +196,7 @@ test('a log that begins at an offset knows that one, and no earlier', () => {
   assert.equal(binlog.positionAt(5000), position)
 })
 
-test('a feed reads on over the ends of segments, waits at the end and goes on when there is more', async () => {
+test('a tail reader crosses segment ends, waits at the end and continues after an append', async () => {
   const { binlog, write } = made({ fileSizeBytes: 300 })
   const feed = binlog.openTailReader(0)
   assert.is(feed.read(1000, ALL), null)
@@ -219,7 +219,7 @@ test('a feed reads on over the ends of segments, waits at the end and goes on wh
   assert.throws(() => feed.read(1, ALL), /closed/)
 })
 
-test('a feed whose part of the log has been purged says so, and holds no file open that is gone', async () => {
+test('a tail reader whose segment was purged fails and holds no deleted file open', async () => {
   const { binlog, write, files } = made({ fileSizeBytes: 300 })
   for (let i = 0; i < 10; i++) {
     write('SET', `k${i}`, 'x'.repeat(90))
@@ -237,7 +237,7 @@ test('a feed whose part of the log has been purged says so, and holds no file op
   assert.throws(() => rest.read(10, ALL), /closed/)
 })
 
-test('a follower is told every byte at the end of each append', async () => {
+test('a follower receives every byte at the end of each append', async () => {
   const { binlog, write } = made({ fileSizeBytes: 300 })
   const told: Buffer[] = []
   let end = 0
@@ -282,7 +282,7 @@ test('followers of the synced offset are notified when it has moved, and never i
   )
 })
 
-test('a log that is discarded keeps nobody waiting', async () => {
+test('discarding a log releases everyone who waits for its sync', async () => {
   const { binlog, write, files, fatal } = made()
   write('SET', 'a', '1')
   files.holdSyncs()

@@ -67,7 +67,7 @@ function read(files: MemoryFiles): { readonly commands: string[]; readonly end: 
   }
 }
 
-test('what is appended is read back, group by group, whatever its size and database', () => {
+test('appended commands of any size and database are read back, group by group', () => {
   const { files, binlog, group, write } = made()
   write('SET', 'a', '1')
   group.command(3, ['SET', 'b', 'x'.repeat(3 * 2 ** 20)])
@@ -85,7 +85,7 @@ test('what is appended is read back, group by group, whatever its size and datab
   assert.is(offset, binlog.end.offset)
 })
 
-test('a rotation syncs the old segment, creates the new one and syncs the directory, before anything is appended to it', async () => {
+test('a rotation syncs the old segment, creates the new one and syncs the directory before the next append', async () => {
   const { files, binlog, write } = made({ fileSizeBytes: 500 })
   write('SET', 'a', 'x'.repeat(500))
   await nextTurn()
@@ -128,7 +128,7 @@ test('a rotation syncs the bytes that its old segment gained since the last sync
   assert.is(binlog.synced, binlog.segments[1]?.start)
 })
 
-test('a group that did not fit is cut off again, and the log goes on as if it had never been', () => {
+test('a group that did not fit is cut off again, and the log continues without it', () => {
   for (let seed = 0; seed < 20; seed++) {
     const files = new MemoryFiles({ directories: [DIRECTORY], random: fromSeed(seed).random })
     const { binlog, group, write } = made({}, files)
@@ -149,7 +149,7 @@ test('a group that did not fit is cut off again, and the log goes on as if it ha
   }
 })
 
-test('a segment that is followed by another ends where that begins, though a failed write was cut off it and power fails', async () => {
+test('a rotated segment ends where the next begins, even after a failed write and a power loss', async () => {
   for (let seed = 0; seed < 40; seed++) {
     const files = new MemoryFiles({ directories: [DIRECTORY], random: fromSeed(seed).random })
     const { binlog, write } = made({ fileSizeBytes: 500 }, files)
@@ -172,7 +172,7 @@ test('a segment that is followed by another ends where that begins, though a fai
   }
 })
 
-test('a sync that is asked for while one is under way that brings everything is that one', async () => {
+test('a sync request joins a running sync that covers its bytes', async () => {
   const { binlog, write } = made()
   write('SET', 'a', '1')
   const first = binlog.syncTo(binlog.end.offset)
@@ -187,7 +187,7 @@ test('a sync that is asked for while one is under way that brings everything is 
   assert.is(binlog.syncs, 3, 'what came after it began needs another one')
 })
 
-test('a failed sync is fatal once, is never tried again, and nothing is appended after it', async () => {
+test('a failed sync is fatal once and never retried, and nothing is appended after it', async () => {
   const { files, binlog, fatal, write } = made()
   write('SET', 'a', '1')
   let syncs = 0
@@ -210,7 +210,7 @@ test('a failed sync is fatal once, is never tried again, and nothing is appended
   assert.not.ok(passed)
 })
 
-test('a failed sync at a rotation is fatal once, of the old segment and of the directory alike', async () => {
+test('a failed sync at a rotation is fatal once, for the old segment and for the directory', async () => {
   for (const operation of ['datasync', 'syncDirectory'] as const) {
     const { files, binlog, fatal, write } = made({ fileSizeBytes: 500 })
     files.holdSyncs()
@@ -228,7 +228,7 @@ test('a failed sync at a rotation is fatal once, of the old segment and of the d
   }
 })
 
-test('a segment that cannot be created stops the log where it was until it can', async () => {
+test('a segment that cannot be created stops the log until it can', async () => {
   const { files, binlog, fatal, group, write } = made({ fileSizeBytes: 100 })
   write('SET', 'a', 'x'.repeat(100))
   await nextTurn()
@@ -280,7 +280,7 @@ test('any changed byte ends the log at its group', () => {
   assert.is(read(files).end, 'end')
 })
 
-test('retention keeps what recovery or a pin needs, and by size and age what the settings say', async () => {
+test('retention keeps what recovery or a pin needs, and otherwise goes by size and age', async () => {
   const { files, binlog, write } = made({ fileSizeBytes: 300, retentionBytes: 0, retentionMs: 0 })
   for (let i = 0; i < 6; i++) {
     write('SET', 'a', 'x'.repeat(300))
@@ -305,7 +305,7 @@ test('retention keeps what recovery or a pin needs, and by size and age what the
   )
 })
 
-test('a power loss during a purge leaves no gap', async () => {
+test('a power loss during a purge leaves no gap in the log', async () => {
   const chance = fromSeed(3)
   for (let round = 0; round < 40; round++) {
     const { files, binlog, write } = made({ fileSizeBytes: 300 })

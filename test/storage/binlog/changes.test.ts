@@ -4,7 +4,7 @@ import * as assert from 'uvu/assert'
 import { strings } from '../../../commands/strings/strings.ts'
 import { harness } from '../../support/harness/harness.ts'
 
-test('changes since the last checkpoint are counted from its frozen moment on, once it has landed', () => {
+test('a landed checkpoint counts only the changes before its freeze as saved', () => {
   const { run, keyspace } = harness([strings])
   const since = () => keyspace.countedChanges - keyspace.landedChanges
   const batch = { put() {}, remove() {} }

@@ -20,7 +20,7 @@ function read(text: Bytes) {
   return readCommand(buffer, 0, buffer.length)
 }
 
-test('a command is written as canonical multibulk of the length foretold', () => {
+test('a command is written as canonical multibulk of the computed length', () => {
   fc.assert(
     fc.property(command, fc.nat({ max: 50 }), (words, offset) => {
       const length = encodedLength(words)
@@ -32,7 +32,7 @@ test('a command is written as canonical multibulk of the length foretold', () =>
   )
 })
 
-test('commands read back as they were written, one after the other', () => {
+test('consecutive commands are read back as written', () => {
   fc.assert(
     fc.property(fc.array(command, { maxLength: 6 }), (commands) => {
       const buffer = Buffer.alloc(commands.reduce((sum, words) => sum + encodedLength(words), 7))
@@ -58,7 +58,7 @@ test('a command cut short anywhere is incomplete, not malformed', () => {
   assert.is(readCommand(buffer, 0, text.length)?.end, text.length)
 })
 
-test('anything but a canonical command is refused, however little of it is there', () => {
+test('anything but a canonical command is refused, however short the fragment', () => {
   const bad = [
     'PING\r\n',
     '$4\r\n',
@@ -86,7 +86,7 @@ test('anything but a canonical command is refused, however little of it is there
   for (const text of bad) assert.throws(() => read(text), /malformed command/, JSON.stringify(text))
 })
 
-test('one byte changed gives another command, an error or a wait, never a read past the end', () => {
+test('a changed byte gives another command, an error or a wait, never a read past the end', () => {
   fc.assert(
     fc.property(command, fc.nat(), fc.integer({ min: 0, max: 255 }), (words, where, byte) => {
       const buffer = bufferOf(reference(words))
@@ -109,7 +109,7 @@ test('a buffer that is too small is refused', () => {
   }
 })
 
-test('lengths of every number of digits are written right', () => {
+test('lengths with any number of digits are written correctly', () => {
   for (const length of [0, 9, 10, 99, 100, 999, 1000, 9999, 10_000, 99_999, 100_000, 999_999, 1_000_000]) {
     const words = ['x'.repeat(length)]
     const buffer = Buffer.alloc(encodedLength(words))

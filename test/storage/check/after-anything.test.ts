@@ -117,7 +117,7 @@ class Life {
   }
 }
 
-test('collections of all types are whole on disk and the same again, whatever happens', async () => {
+test('collections of all types pass the check and equal their twins after random work and faults', async () => {
   const seed = seeded('check after anything')
   for (let round = 0; round < Number(HAYPILE_ROUNDS); round++) {
     const life = new Life(seed)

@@ -44,7 +44,7 @@ async function expectDamage(change: (world: CheckWorld) => Promise<void> | void,
   assert.match(found, pattern, `expected ${pattern}, found:\n${found}`)
 }
 
-test('a directory that was shut down is clean', async () => {
+test('a directory that was shut down cleanly has no findings', async () => {
   const world = await filled()
   const report = await world.check()
   assert.equal(report.findings, [])
@@ -54,7 +54,7 @@ test('a directory that was shut down is clean', async () => {
   assert.is(report.binlog.damagedOffset, null)
 })
 
-test('a new directory is clean, and one without CURRENT is not', async () => {
+test('a new directory has no findings, and one without data has one', async () => {
   const world = new CheckWorld()
   await (await world.open()).close('save')
   assert.is(await world.findings(), '')
@@ -64,7 +64,7 @@ test('a new directory is clean, and one without CURRENT is not', async () => {
   )
 })
 
-test('flushed databases, overwritten ropes and deleted keys leave it clean, before the sweep and after', async () => {
+test('a directory with flushed databases, overwritten ropes and deleted keys is clean before and after the sweep', async () => {
   const world = await filled()
   const storage = await world.open()
   storage.keyspace.flush(1)
@@ -104,7 +104,7 @@ function sealed(content: readonly number[]): Buffer {
   return Buffer.concat([Buffer.from(content), crc])
 }
 
-test('roots that do not decode', async () => {
+test('a root that does not decode is reported', async () => {
   await expectDamage((world) => world.tamper((batch) => batch.put(rootKey(1, 'key2'), sealed([9, 1, 0]))), /key "key2" .*unknown version 9/)
   await expectDamage((world) => world.tamper((batch) => batch.put(rootKey(1, 'key2'), sealed([1, 9, 0]))), /unknown kind 9/)
   await expectDamage((world) => world.tamper((batch) => batch.put(rootKey(1, 'key2'), Buffer.from([1, 1, 0, 0, 0, 0, 0]))), /fails its CRC/)
@@ -114,7 +114,7 @@ test('roots that do not decode', async () => {
   )
 })
 
-test('counts that do not agree', async () => {
+test('counts that disagree with the records are reported', async () => {
   await expectDamage(
     (world) => world.tamper((batch) => batch.remove(rootKey(1, 'key2'))),
     /database 0 \(id 1\): holds 10 keys; the meta record says 11/,
@@ -129,7 +129,7 @@ test('counts that do not agree', async () => {
   )
 })
 
-test('a deadline index that does not agree', async () => {
+test('a deadline index that disagrees with the keys is reported', async () => {
   await expectDamage(
     (world) => world.tamper((batch) => batch.remove(deadlineKey(FAR, 1, 'key0'))),
     /key "key0" .*the deadline index has no record of it/,
@@ -144,7 +144,7 @@ test('a deadline index that does not agree', async () => {
   )
 })
 
-test('pages that nobody owns, or that lie past the end', async () => {
+test('pages without an owner or past the end are reported', async () => {
   const page = pageValue(Buffer.alloc(CHUNK_BYTES))
   await expectDamage(
     (world) => world.tamper((batch) => batch.put(pageKey(99, 0), page)),
@@ -165,7 +165,7 @@ test('pages that nobody owns, or that lie past the end', async () => {
   )
 })
 
-test('ids past the next, and garbage that is in use', async () => {
+test('ids that are not below the next one and garbage in use are reported', async () => {
   const empty = Buffer.alloc(0)
   await expectDamage((world) => world.meta((meta) => ({ ...meta, nextObjectId: 1 })), /its object 1 is not below the next one, 1/)
   await expectDamage(
@@ -184,7 +184,7 @@ test('ids past the next, and garbage that is in use', async () => {
   await expectDamage((world) => world.tamper((batch) => batch.remove(META_KEY)), /meta record: missing or unreadable/)
 })
 
-test('a checkpoint that is not at the end of a group, of another history, or outside the log', async () => {
+test('a checkpoint inside a group, of another history or outside the log is reported', async () => {
   await expectDamage((world) => world.meta((meta) => ({ ...meta, binlogOffset: meta.binlogOffset - 1 })), /lies within this group/)
   await expectDamage(
     (world) => world.meta((meta) => ({ ...meta, binlogCrc: (meta.binlogCrc ^ 1) >>> 0 })),
@@ -200,7 +200,7 @@ test('a checkpoint that is not at the end of a group, of another history, or out
   }, /the log begins at \d+, behind the checkpoint/)
 })
 
-test('a byte turned over in the log is found wherever it is', async () => {
+test('a flipped byte anywhere in the log is reported', async () => {
   const clean = await filled()
   const { end } = (await clean.check()).binlog
   const { random } = fromSeed(7)
@@ -214,13 +214,13 @@ test('a byte turned over in the log is found wherever it is', async () => {
   }
 })
 
-test('a segment that is missing', async () => {
+test('a missing segment is reported', async () => {
   await expectDamage((world) => {
     world.files.removeSync((world.segments().at(-3) as { path: string }).path)
   }, /binlog offset \d+: nothing between offset \d+ and segment \d+/)
 })
 
-test('an identity that is missing or was left elsewhere', async () => {
+test('a missing identity and a log that ends elsewhere than at shutdown are reported', async () => {
   await expectDamage((world) => world.files.removeSync('/data/identity.json'), /no identity.json/)
   await expectDamage((world) => {
     const last = world.segments().at(-1) as { path: string }
@@ -230,7 +230,7 @@ test('an identity that is missing or was left elsewhere', async () => {
   }, /the log ended at \d+ when the server was shut down, and ends at \d+ now/)
 })
 
-test('a cut behind the checkpoint keeps what is before the damage', async () => {
+test('a cut behind the checkpoint keeps everything before the damage', async () => {
   const world = await filled()
   const { start } = world.segments().at(-2) as { start: number }
   world.flip(start + 60)

@@ -33,7 +33,7 @@ async function expectDamage(key: Bytes, change: (opened: OpenedCollection) => Pr
   for (const pattern of patterns) assert.match(found, pattern, `expected ${pattern}, found:\n${found}`)
 }
 
-test('collections of every kind, in pages and inline, are clean', async () => {
+test('collections of every kind, in pages and inline, have no findings', async () => {
   const world = await filledWithCollections()
   assert.is(await world.findings(), '')
   const opened = await OpenedCollection.of(world, 'zset')
@@ -41,7 +41,7 @@ test('collections of every kind, in pages and inline, are clean', async () => {
   assert.ok((await world.check()).records.pages > 300)
 })
 
-test('a page that is missing, and one that nothing leads to', async () => {
+test('a missing page and an unreferenced page are reported', async () => {
   await expectDamage(
     'zset',
     async (opened) => opened.remove(opened.numberOf(opened.leaf(opened.root()))),
@@ -66,14 +66,14 @@ test('a page that is missing, and one that nothing leads to', async () => {
   )
 })
 
-test('an object of which no page is there', async () => {
+test('an object without any pages is reported once', async () => {
   const world = await filledWithCollections()
   const opened = await OpenedCollection.of(world, 'set')
   for (const number of opened.pages.keys()) await opened.remove(number)
   assert.match(await world.findings(), /^damage page \d+ of object \d+: is missing; the root record refers to it$/)
 })
 
-test('a page that is led to twice', async () => {
+test('a page with two parents is reported', async () => {
   await expectDamage(
     'set',
     async (opened) => {
@@ -86,7 +86,7 @@ test('a page that is led to twice', async () => {
   )
 })
 
-test('keys out of order in a page, and separators', async () => {
+test('keys and separators out of order in a page are reported', async () => {
   await expectDamage(
     'set',
     async (opened) => {
@@ -109,7 +109,7 @@ test('keys out of order in a page, and separators', async () => {
   )
 })
 
-test('keys beyond the separators above them', async () => {
+test('keys beyond the separators above them are reported', async () => {
   await expectDamage(
     'set',
     async (opened) => {
@@ -148,7 +148,7 @@ test('keys beyond the separators above them', async () => {
   )
 })
 
-test('counts that are wrong, in a page and in the root record', async () => {
+test('wrong counts in a page and in the root record are reported', async () => {
   await expectDamage(
     'list',
     async (opened) => {
@@ -170,7 +170,7 @@ test('counts that are wrong, in a page and in the root record', async () => {
   )
 })
 
-test('pages that are empty, and a root that leads to one page alone', async () => {
+test('empty pages and a root with one child are reported', async () => {
   await expectDamage(
     'list',
     async (opened) => {
@@ -192,7 +192,7 @@ test('pages that are empty, and a root that leads to one page alone', async () =
   )
 })
 
-test('pages of another level, of the other tree, of no tree, and past the last number', async () => {
+test('pages of another level, another tree or no tree, and past the last number, are reported', async () => {
   await expectDamage(
     'set',
     async (opened) => {
@@ -225,7 +225,7 @@ test('pages of another level, of the other tree, of no tree, and past the last n
   )
 })
 
-test('a page that cannot be read is not called missing as well', async () => {
+test('an unreadable page is not reported as missing too', async () => {
   const world = await filledWithCollections()
   const opened = await OpenedCollection.of(world, 'set')
   const number = opened.numberOf(opened.leaf(opened.root()))
@@ -233,7 +233,7 @@ test('a page that cannot be read is not called missing as well', async () => {
   assert.match(await world.findings(), /^damage page \d+ of object \d+: .*CRC$/)
 })
 
-test('a sorted set whose trees do not agree', async () => {
+test('a sorted set whose two trees disagree is reported', async () => {
   await expectDamage(
     'zset',
     async (opened) => {
@@ -256,7 +256,7 @@ test('a sorted set whose trees do not agree', async () => {
   assert.match(await world.findings(), /^damage key "half" .*: has 1 members, and 0 members in the order of their scores$/)
 })
 
-test('a hash whose deadlines of fields do not agree with its fields', async () => {
+test('a hash whose field deadlines disagree with its fields is reported', async () => {
   const fields = (twin: (index: number) => Bytes) => {
     const value = newCollection(scratch(), Hash)
     value.nextDeadlineMs = FAR + 1
@@ -274,7 +274,7 @@ test('a hash whose deadlines of fields do not agree with its fields', async () =
   assert.match(found, /key "hash" .*: its fields with a deadline and its deadlines of fields disagree/)
 })
 
-test('a header that does not agree with what it is the header of', async () => {
+test('a header that disagrees with its collection is reported', async () => {
   await expectDamage(
     'hash',
     async (opened) => {
@@ -285,7 +285,7 @@ test('a header that does not agree with what it is the header of', async () => {
   )
 })
 
-test('a stream whose header or groups do not agree', async () => {
+test('a stream whose header or groups disagree with its entries is reported', async () => {
   await expectDamage(
     'stream',
     async (opened) => {
@@ -319,7 +319,7 @@ test('a stream whose header or groups do not agree', async () => {
   assert.match(found, /key "set:small" .*: its consumers and pending entries by name and id and its/)
 })
 
-test('inline collections out of order, without elements, or cut short', async () => {
+test('inline collections that are out of order, empty or cut short are reported', async () => {
   const world = await filledWithCollections()
   const disordered = newCollection(scratch(), SetValue)
   disordered.object.tree(0).append('b')

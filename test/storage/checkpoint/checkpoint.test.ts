@@ -40,7 +40,7 @@ async function filled(clock: ManualClock, disk = new Disk()): Promise<Engine> {
   return engine
 }
 
-test('a checkpoint is the state at its freeze, whatever commands do while it is encoded', async () => {
+test('a checkpoint holds the state at its freeze, whatever commands do while it is encoded', async () => {
   const engine = await filled(new TickingClock())
   const { storage, disk } = engine
   await engine.checkpoint()
@@ -106,7 +106,7 @@ test('LevelDB keeps the old state until the batch is written, and the binlog is 
 })
 
 for (const landsAtReopen of [false, true]) {
-  test(`after a failed write, with the batch ${landsAtReopen ? 'there' : 'not there'} after the reopen, the next checkpoint is right`, async () => {
+  test(`after a failed write, with the batch ${landsAtReopen ? 'there' : 'not there'} after the reopen, the next checkpoint is correct`, async () => {
     const clock = new ManualClock()
     const engine = await filled(clock)
     const { storage, disk } = engine
@@ -141,7 +141,7 @@ for (const landsAtReopen of [false, true]) {
   })
 }
 
-test('what is dirty is bounded: past the limit writers wait, and the batch is no larger', async () => {
+test('dirty memory is bounded: past the limit writers wait, and the batch is no larger', async () => {
   const limit = 2_000_000
   const engine = await Engine.open(new Disk(), { checkpoint: { dirtyLimitBytes: limit } })
   const { storage, disk } = engine
@@ -186,7 +186,7 @@ test('a checkpoint is due by growth of the binlog, by dirty memory and by time',
   assert.is(await run({ intervalMs: 5000 }, setBack), 1, 'a wall clock that is set back is of no consequence')
 })
 
-test('no checkpoint is made of memory while it is being read from disk again', async () => {
+test('no checkpoint is made during a reload', async () => {
   const clock = new ManualClock()
   const engine = await filled(clock)
   const { storage } = engine

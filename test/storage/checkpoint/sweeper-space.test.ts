@@ -22,7 +22,7 @@ for (const [name, objects, pages] of [
   ['a large object', 1, 5000],
   ['many small ones', 100, 50],
 ] as const) {
-  test(`the space of ${name} comes back when it has been dropped`, async () => {
+  test(`dropping ${name} frees their disk space`, async () => {
     const directory = mkdtempSync(join(tmpdir(), 'haypile-sweeper-'))
     const records = await LevelRecords.open(directory, { writeBufferBytes: 4 * 2 ** 20, blockCacheBytes: 2 ** 20 }, 'create')
     try {

@@ -23,7 +23,7 @@ function kinds(records: MemoryRecords): Kinds {
   return counts
 }
 
-test('the pages of a dropped value stay until the batch with its garbage record is down', async () => {
+test('the pages of a dropped value stay until the batch with its garbage record is written', async () => {
   const engine = await Engine.open(new Disk())
   const { storage, disk } = engine
   engine.write('SET', 'k', LARGE)
@@ -41,7 +41,7 @@ test('the pages of a dropped value stay until the batch with its garbage record 
   assert.equal(kinds(disk.records), { meta: 1 })
 })
 
-test('the garbage record goes last: an interrupted sweep is done again', async () => {
+test('the garbage record is removed last, so an interrupted sweep is repeated', async () => {
   const chance = fromSeed(1)
   for (let moment = 0; moment < 30; moment++) {
     const disk = new Disk()
@@ -87,7 +87,7 @@ const MOVES: Record<string, (engine: Engine) => void> = {
 
 for (const [what, move] of Object.entries(MOVES)) {
   for (const volatile of [false, true]) {
-    test(`a ${volatile ? 'volatile ' : ''}value that was ${what}, survives the flush of where it was`, async () => {
+    test(`a ${volatile ? 'volatile ' : ''}value that was ${what} survives the flush of its old database`, async () => {
       const engine = await Engine.open(new Disk())
       const { storage, disk } = engine
       engine.write('SET', 'k', LARGE, ...(volatile ? ['PXAT', String(NOW + 100_000)] : []))
@@ -109,7 +109,7 @@ for (const [what, move] of Object.entries(MOVES)) {
   }
 }
 
-test('the sweeper goes on after LevelDB was closed and opened, and leaves no garbage record', async () => {
+test('the sweeper continues after LevelDB is reopened, and leaves no garbage record', async () => {
   const clock = new ManualClock()
   const engine = await Engine.open(new Disk(), { clock })
   const { disk } = engine

@@ -46,7 +46,7 @@ async function mustHold(disk: Disk, { progress }: IncomingDataSet): Promise<numb
   return count
 }
 
-test('after a clean end the next process finds all that was put', async () => {
+test('after a clean end the next process finds every record of an unfinished full sync', async () => {
   const clock = new ManualClock()
   const engine = await replica(new Disk(), clock)
   const next = await engine.storage.beginDataSet(SOURCE)
@@ -63,7 +63,7 @@ test('after a clean end the next process finds all that was put', async () => {
   await third.storage.close('save')
 })
 
-test('whatever a kill or a loss of power leaves, all is there up to the record that the progress names', async () => {
+test('after a kill or a power loss an unfinished full sync holds all records up to its recorded progress', async () => {
   const chance = seeded('filling')
   let kept = 0
   for (let round = 0; round < 150; round++) {
@@ -95,7 +95,7 @@ test('whatever a kill or a loss of power leaves, all is there up to the record t
   assert.ok(kept > 10, `kept ${kept} times only`)
 })
 
-test('a sync that fails ends the recording: what was recorded before still holds', async () => {
+test('a failed sync stops the recording of progress, and what was recorded before stays valid', async () => {
   const clock = new ManualClock()
   const engine = await replica(new Disk(), clock)
   const next = await engine.storage.beginDataSet(SOURCE)
@@ -114,7 +114,7 @@ test('a sync that fails ends the recording: what was recorded before still holds
   await again.storage.close('save')
 })
 
-test('a master, and one whose progress or records cannot be read, have nothing to go on with, and remove it', async () => {
+test('a master, and a replica whose progress or records cannot be read, remove an unfinished full sync', async () => {
   for (const spoil of ['progress', 'records', 'nothing']) {
     const engine = await replica()
     const next = await engine.storage.beginDataSet(SOURCE)
@@ -140,7 +140,7 @@ test('a master, and one whose progress or records cannot be read, have nothing t
   await again.storage.close('save')
 })
 
-test('one without a source, or without a record, is removed at the end', async () => {
+test('an unfinished full sync without a source or without a record is removed at the end', async () => {
   const engine = await replica()
   const nameless = await engine.storage.beginDataSet()
   await nameless.put(pairs(0, 30))

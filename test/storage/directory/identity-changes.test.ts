@@ -42,7 +42,7 @@ function written(fields: object): Identity | undefined {
   return loadIdentity(files, '/data')
 }
 
-test('an identity is read back as saved, with a master, without one, or with the role never set', () => {
+test('an identity is loaded as saved, with a master, without one, or with the role never set', () => {
   const files = new MemoryFiles({ directories: ['/data'] })
   for (const master of [undefined, null, MASTER, { ...MASTER, failover: true }]) {
     const saved = identity({ master, fullSync: 'it has diverged', ownFrom: null, cleanEnd: 7 })
@@ -51,7 +51,7 @@ test('an identity is read back as saved, with a master, without one, or with the
   }
 })
 
-test('what a version before replication has written is understood', () => {
+test('an identity of a version before replication is read', () => {
   const old = { replicationId: A, previousId: B, switchOffset: 70, cleanEnd: 90 }
   const found = written(old)
   assert.equal(found?.past, [{ id: B, until: 70 }])
@@ -61,7 +61,7 @@ test('what a version before replication has written is understood', () => {
   assert.equal(written({ ...old, previousId: '0'.repeat(40), switchOffset: -1 })?.past, [])
 })
 
-test('a file with one field that cannot be is no identity', () => {
+test('a file with one impossible field is no identity', () => {
   const fields: Record<string, unknown> = { ...identity() }
   const bad: readonly (readonly [string, unknown])[] = [
     ['replicationId', 'x'],
@@ -80,7 +80,7 @@ test('a file with one field that cannot be is no identity', () => {
   assert.throws(() => written([1]), /does not hold/)
 })
 
-test('a master that did not end cleanly begins another history, and what it had is past up to where it was recovered', () => {
+test('a master that did not end cleanly begins another history, and its old one ends where recovery did', () => {
   const started = startedIdentity(identity({ cleanEnd: 300 }), 400, random)
   assert.is.not(started.replicationId, A)
   assert.equal(started.past, [
@@ -94,18 +94,18 @@ test('a master that did not end cleanly begins another history, and what it had 
   assert.is(startedIdentity(identity({ ownFrom: null }), 400, random).ownFrom, 400)
 })
 
-test('after a clean end nothing changes but that it is used up', () => {
+test('a start uses up the mark of a clean end and changes nothing else', () => {
   assert.equal(startedIdentity(identity({ cleanEnd: 400 }), 400, random), identity())
 })
 
-test('a replica keeps its history whatever its end was', () => {
+test('a replica keeps its history after any end', () => {
   for (const cleanEnd of [null, 3, 400]) {
     const replica = identity({ master: MASTER, ownFrom: null, cleanEnd })
     assert.equal(startedIdentity(replica, 400, random), { ...replica, cleanEnd: null })
   }
 })
 
-test('roles', () => {
+test('following a master and promotion set role, past and ownFrom', () => {
   assert.is(roleOf(identity({ master: undefined })), 'master')
   assert.is(roleOf(identity({ master: null })), 'master')
   const replica = followingIdentity(identity(), MASTER)
@@ -124,7 +124,7 @@ test('roles', () => {
   ])
 })
 
-test("a replica takes over its master's ids, a full sync more than that, and CLEARREPLICATIONID leaves none", () => {
+test("a replica adopts its master's ids, a full sync replaces them, and CLEARREPLICATIONID drops all", () => {
   const replica = identity({ master: MASTER, ownFrom: null, fullSync: 'diverged' })
   const adopted = adoptedIdentity(replica, B, [{ id: C, until: 900 }])
   assert.equal(adopted, { ...replica, replicationId: B, past: [{ id: C, until: 900 }] })
@@ -135,7 +135,7 @@ test("a replica takes over its master's ids, a full sync more than that, and CLE
   assert.equal(cleared.past, [])
 })
 
-test('starts without a write between them do not push histories out that replicas may still be of', () => {
+test('repeated starts without writes do not push out histories that replicas may have', () => {
   let now = identity({ cleanEnd: null })
   for (let times = 0; times < 20; times++) now = startedIdentity(now, 600, random)
   for (const id of [A, B, C]) assert.ok(now.past.some((past) => past.id === id))
@@ -147,7 +147,7 @@ test('INFO shows the previous history, or none', () => {
   assert.equal(previousOf(newIdentity(random)), { id: '0'.repeat(40), offset: -1 })
 })
 
-test('however often roles change, at most eight histories are kept, none reaching further than a newer one', () => {
+test('at most eight histories are kept after any changes of role, none reaching further than a newer one', () => {
   const chance = seeded('identities')
   for (let round = 0; round < 50; round++) {
     let now = newIdentity(chance.random)

@@ -8,7 +8,7 @@ import { DIRECTORY, Disk, Engine } from '../../support/harness/engine.ts'
 
 const { random } = fromSeed(42)
 
-test('a clean shutdown keeps the replication id, a crash begins a new one that names the old one and where it was left', async () => {
+test('a clean shutdown keeps the replication id; a crash begins a new one that names the old one and its end', async () => {
   let engine = await Engine.open(new Disk(), { random })
   engine.write('SET', 'a', '1')
   const first = engine.storage.identity
@@ -23,7 +23,7 @@ test('a clean shutdown keeps the replication id, a crash begins a new one that n
   assert.equal(second.past, [{ id: first.replicationId, until: offset }])
 })
 
-test('a clean end counts once: the start takes it away before anything else happens', async () => {
+test('a clean end counts for one start only', async () => {
   let engine = await Engine.open(new Disk(), { random })
   await engine.storage.close('save')
   engine = await Engine.open(engine.disk.kill(random), { random })
@@ -32,7 +32,7 @@ test('a clean end counts once: the start takes it away before anything else happ
   assert.is.not(again.storage.identity.replicationId, replicationId)
 })
 
-test('what is saved outlives a power loss at once, and one during the save leaves the old identity or the new one', () => {
+test('a saved identity survives a power loss, and a power loss during the save leaves the old one or the new one', () => {
   for (let operation = 0; operation < 8; operation++) {
     for (let round = 0; round < 10; round++) {
       const files = new MemoryFiles({ directories: ['/data'] })

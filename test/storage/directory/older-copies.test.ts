@@ -52,7 +52,7 @@ async function filled(): Promise<{ replica: Engine; before: Map<string, Buffer> 
   return { replica, before }
 }
 
-test('CURRENT that is missing, empty or names the generation before is refused, and no generation is removed', async () => {
+test('a missing, empty or older CURRENT is refused, and no generation is removed', async () => {
   const { replica, before } = await filled()
   const removed = kill(replica.disk)
   removed.files.removeSync(at('CURRENT'))
@@ -71,7 +71,7 @@ test('CURRENT that is missing, empty or names the generation before is refused, 
   assert.ok(older.files.existsSync(at('generation-000002')))
 })
 
-test('a replica whose identity.json is missing or empty does not come up as a master', async () => {
+test('a replica whose identity.json is missing or empty is refused, not started as a master', async () => {
   const { replica } = await filled()
   const removed = kill(replica.disk)
   removed.files.removeSync(at('identity.json'))
@@ -93,7 +93,7 @@ test('a replica whose identity.json is missing or empty does not come up as a ma
   }
 })
 
-test('an empty replica whose identity.json is missing is no first start', async () => {
+test('an empty replica whose identity.json is missing is not taken for a first start', async () => {
   const replica = await open(new Disk())
   replica.storage.becomeReplica(MASTER)
   const disk = kill(replica.disk)
@@ -123,7 +123,7 @@ test('an older copy of identity.json is refused after each change of role, a ful
   assert.match(await refusal(disk), /identity.json is an older copy/)
 })
 
-test('an identity.json of a version that did not count is read, and is an older copy once one has been counted', async () => {
+test('an identity.json without a revision is read, and is an older copy once a revision was counted', async () => {
   const engine = await open(new Disk())
   engine.storage.becomeReplica(MASTER)
   const { revision, ...uncounted } = JSON.parse(bytesOf(read(engine.disk, 'identity.json'))) as { revision: number }
@@ -135,7 +135,7 @@ test('an identity.json of a version that did not count is read, and is an older 
   assert.is((await open(disk)).storage.role, 'replica')
 })
 
-test('a full sync that ended before the identity followed is known by history.json, and refused without it', async () => {
+test('a crash between CURRENT and identity.json of a full sync is recognised by history.json, and refused without it', async () => {
   const master = await makeMaster()
   const replica = await makeReplica()
   let found: Disk | null = null
@@ -151,7 +151,7 @@ test('a full sync that ended before the identity followed is known by history.js
   assert.is((await open(whole)).storage.identity.replicationId, master.storage.identity.replicationId)
 })
 
-test('a witness that is missing, empty, torn or older changes nothing', async () => {
+test('a missing, empty, torn or older witness changes nothing', async () => {
   const { replica, before } = await filled()
   const torn = Buffer.from(read(replica.disk, 'witness'))
   torn[40] = 0x39
@@ -177,7 +177,7 @@ test('a witness that cannot be written is logged once and has no other effect', 
   assert.is((await open(kill(engine.disk))).run('GET', 'a'), '2')
 })
 
-test('a binlog that lost a part that was synced is refused, on a master and on a replica; --cut takes it as it is', async () => {
+test('a binlog that lost synced bytes is refused on master and replica, until --cut accepts it', async () => {
   for (const role of ['master', 'replica'] as const) {
     const engine = await open(new Disk())
     engine.write('SET', 'a', '1')
@@ -198,7 +198,7 @@ test('a binlog that lost a part that was synced is refused, on a master and on a
   }
 })
 
-test('a log that ends before its clean end is refused though there is no witness', async () => {
+test('a log shorter than its clean end is refused even without a witness', async () => {
   const engine = await open(new Disk())
   engine.write('SET', 'a', '1')
   await engine.storage.close('nosave')
@@ -210,7 +210,7 @@ test('a log that ends before its clean end is refused though there is no witness
   assert.is((await open(disk)).storage.keyspace.keyCount, 0)
 })
 
-test('a binlog that does not reach the checkpoint begins anew there when it is cut, and no key is lost', async () => {
+test('a cut of a binlog that ends before the checkpoint restarts it there, and no key is lost', async () => {
   const engine = await Engine.open(new Disk(), { clock, binlog: { fileSizeBytes: 100, retentionBytes: 2 ** 40, retentionMs: 2 ** 40 } })
   for (let i = 0; i < 6; i++) {
     engine.write('SET', `k${i}`, 'x'.repeat(100))
@@ -239,7 +239,7 @@ test('a binlog that does not reach the checkpoint begins anew there when it is c
   assert.is(refusals.length, 3)
 })
 
-test('a first start that ends at any moment is followed by a first start or a whole one', async () => {
+test('a first start that is interrupted at any moment is followed by a first start or a complete one', async () => {
   const { random } = seeded('first start')
   const disks: Disk[] = []
   const disk = new Disk()

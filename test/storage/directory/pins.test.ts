@@ -17,7 +17,7 @@ async function logged(options: EngineOptions = SEGMENTS): Promise<Engine> {
   return engine
 }
 
-test('what replicas need stays, whatever retention says; what they have all got goes with the next checkpoint', async () => {
+test('segments that replicas need stay despite retention, and are purged with the next checkpoint after they do not', async () => {
   const engine = await logged()
   const { storage } = engine
   const [, , third] = storage.binlog.segments
@@ -48,7 +48,7 @@ test('PURGELOGSTO removes segments that end at or before the offset, unless reco
   assert.is(storage.binlog.segments.length, 1)
 })
 
-test('on a full disk what replicas need stays for one checkpoint, then it goes, and the log says so once', async () => {
+test('on a full disk the segments that replicas need stay for one checkpoint, then they are removed and one warning is logged', async () => {
   const engine = await logged({ reserveBytes: 100_000, binlog: { fileSizeBytes: 1000, retentionBytes: 2 ** 40, retentionMs: 2 ** 40 } })
   const { storage, disk } = engine
   const warnings = () => engine.logged.filter(({ text }) => text.includes('removed binlog that replicas need'))
@@ -79,7 +79,7 @@ test('on a full disk what replicas need stays for one checkpoint, then it goes, 
   assert.is(storage.binlog.startOffset, start, 'pins count again')
 })
 
-test('a replica that has room enough keeps its reserve; one that has not gives it back and goes on', async () => {
+test('a failed append for want of room releases the reserve, once', async () => {
   const engine = await Engine.open(new Disk(), { reserveBytes: 100_000 })
   const failure = Object.assign(new Error('ENOSPC: no space left on device'), { code: 'ENOSPC' })
   assert.not.ok(engine.storage.appendFailed(Object.assign(new Error('EIO'), { code: 'EIO' })))

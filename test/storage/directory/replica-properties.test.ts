@@ -132,7 +132,7 @@ class World {
 }
 
 const chance = seeded('replica properties')
-test("whatever happens to a replica, its log is its master's up to some group, and its data what its log says", async () => {
+test("after random lives a replica's log is a prefix of its master's at a group boundary, and its data matches its log", async () => {
   for (let round = 0; round < ROUNDS; round++) await new World(chance).run()
 })
 

@@ -20,7 +20,7 @@ async function pair(clock = new ManualClock()): Promise<{ master: Engine; replic
   return { master, replica, clock }
 }
 
-test('a node is a replica from the moment that is stored, and still is after a crash', async () => {
+test('a node is a replica as soon as that is stored, and still is after a crash', async () => {
   const { random } = seeded('stored role')
   const engine = await Engine.open(new Disk(), { random })
   assert.is(engine.storage.role, 'master')
@@ -51,7 +51,7 @@ test('writes acknowledged by a master are durable before it becomes a replica', 
   assert.equal(again.storage.binlog.end, end)
 })
 
-test('a change of role that cannot be stored does not happen', async () => {
+test('a change of role that cannot be stored has no effect', async () => {
   const engine = await Engine.open(new Disk())
   const { identity } = engine.storage
   engine.disk.files.fail({ operation: 'rename', code: 'EIO' })
@@ -72,7 +72,7 @@ test('on a full disk the reserve makes room for a change of role', async () => {
   assert.ok(engine.storage.isDiskLow)
 })
 
-test('with a group that is not in the binlog there is no change of role', async () => {
+test('a role cannot change while a group is missing from the binlog', async () => {
   const engine = await Engine.open(new Disk())
   engine.disk.files.fail({ operation: 'write', path: /\.log$/, code: 'EIO' })
   engine.turn(() => engine.run('SET', 'a', '1'))
@@ -82,7 +82,7 @@ test('with a group that is not in the binlog there is no change of role', async 
   engine.storage.becomeReplica(MASTER)
 })
 
-test('a promoted replica is a master with a new id and the old one in its past, and its log is durable', async () => {
+test('a promoted replica has a new id and the old one in its past, and its log is durable', async () => {
   const { master, replica } = await pair()
   for (let i = 0; i < 10; i++) master.write('SET', `k${i}`, String(i))
   receive(replica, master, 3)
@@ -108,7 +108,7 @@ test('a promoted replica is a master with a new id and the old one in its past, 
   assert.is(again.storage.identity.past[0]?.until, end.offset)
 })
 
-test('a replica hides what has expired, and a promoted one deletes it and logs that', async () => {
+test('a replica hides expired keys; once promoted it deletes them and logs that', async () => {
   const { master, replica, clock } = await pair()
   master.write('SET', 'soon', '1', 'PX', '1000')
   for (let i = 0; i < 300; i++) master.write('SET', `later${i}`, '1', 'PX', String(100_000 + i))
@@ -132,7 +132,7 @@ test('a replica hides what has expired, and a promoted one deletes it and logs t
   checkMemory(replica.storage.keyspace)
 })
 
-test('the deadlines of a replica do not pile up in memory, however long it runs', async () => {
+test("a replica's deadlines do not accumulate in memory", async () => {
   const { master, replica, clock } = await pair()
   for (let minute = 0; minute < 10; minute++) {
     for (let i = 0; i < 50; i++) master.write('SET', `k${minute}:${i}`, '1', 'PX', '30000')
@@ -151,7 +151,7 @@ test('the deadlines of a replica do not pile up in memory, however long it runs'
   assert.is(replica.storage.keyspace.keyCount, 0)
 })
 
-test('expiry that is held or let go on does not disturb a group that waits to be written, nor a reload', async () => {
+test('holding and releasing expiry does not disturb a stalled group or a reload', async () => {
   const clock = new ManualClock()
   const { master } = await pair(clock)
   const { storage, disk } = master
@@ -179,7 +179,7 @@ test('expiry that is held or let go on does not disturb a group that waits to be
   assert.is(keyspace.expiry, 'delete')
 })
 
-test('a reload, and a log that could not be written for a while, leave the role as it is', async () => {
+test('a reload and a stalled log leave the role unchanged', async () => {
   const { master, replica } = await pair()
   master.write('SET', 'a', '1')
   receive(replica, master)
@@ -193,7 +193,7 @@ test('a reload, and a log that could not be written for a while, leave the role 
   assert.is(master.storage.keyspace.expiry, 'delete')
 })
 
-test('the same history again costs no write; another one is stored before it counts', async () => {
+test('adopting the current history writes nothing; another history is stored before it counts', async () => {
   const { master, replica } = await pair()
   const { replicationId, past } = master.storage.identity
   let operations = 0
@@ -206,7 +206,7 @@ test('the same history again costs no write; another one is stored before it cou
   assert.is(loadIdentity(replica.disk.files.crash(lose), DIRECTORY)?.replicationId, 'b'.repeat(40))
 })
 
-test('CLEARREPLICATIONID makes a history of its own of what is here, for good', async () => {
+test('CLEARREPLICATIONID gives the data a new history without a past, and a restart keeps it', async () => {
   const engine = await Engine.open(new Disk(), { random: fromSeed(5).random })
   engine.write('SET', 'a', '1')
   const { replicationId } = engine.storage.identity
@@ -219,7 +219,7 @@ test('CLEARREPLICATIONID makes a history of its own of what is here, for good', 
   assert.equal(again.storage.identity.past, [])
 })
 
-test("a replica that loses unsynced groups in the middle cuts its log there: its master's watermark says nothing of its disk", async () => {
+test("a replica that loses unsynced groups in the middle cuts its log there, as its master's watermark does not count for its disk", async () => {
   const { master, replica } = await pair()
   const rounds = 12
   for (let i = 0; i < rounds; i++) {
@@ -241,7 +241,7 @@ test("a replica that loses unsynced groups in the middle cuts its log there: its
   checkMemory(again.storage.keyspace)
 })
 
-test('what a promoted replica wrote itself is vouched for by its watermark, as on any master', async () => {
+test("damage in a promoted replica's own synced writes is refused, as on any master", async () => {
   const { master, replica } = await pair()
   for (let i = 0; i < 5; i++) master.write('SET', `k${i}`, 'x'.repeat(3000))
   receive(replica, master)
@@ -261,7 +261,7 @@ test('what a promoted replica wrote itself is vouched for by its watermark, as o
   assert.match(message, /damaged at offset/)
 })
 
-test('a log that is found damaged while memory is read from it again ends the process: nothing may be written behind the damage', async () => {
+test('a reload that finds the log damaged ends the process before anything is written behind the damage', async () => {
   const { master, replica } = await pair()
   for (let i = 0; i < 3; i++) master.write('SET', `k${i}`, '1')
   receive(replica, master)
@@ -281,7 +281,7 @@ test('a log that is found damaged while memory is read from it again ends the pr
   assert.match(refused, /damaged at offset 304 .* once synced up to 456/, 'a replica knows as well what was on its medium')
 })
 
-test('memory that cannot be trusted is kept for reads only: no checkpoint, no snapshot; a start recovers what the log says', async () => {
+test('distrusted memory serves reads only, without checkpoints or snapshots, and a start recovers from the log', async () => {
   const { master, replica } = await pair()
   master.write('SET', 'a', '1')
   receive(replica, master)
@@ -309,7 +309,7 @@ test('memory that cannot be trusted is kept for reads only: no checkpoint, no sn
   assert.is(again.storage.identity.fullSync, 'a command failed')
 })
 
-test('a replica whose memory cannot be trusted does not go on as a master but ends, and its start does', async () => {
+test('promoting a replica with distrusted memory ends the process, and the next start is a master', async () => {
   const { master, replica } = await pair()
   master.write('SET', 'a', '1')
   receive(replica, master)

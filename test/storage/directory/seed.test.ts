@@ -4,7 +4,7 @@ import * as assert from 'uvu/assert'
 import { fromSeed, xoshiro128 } from '../../support/generators/seed.ts'
 import { ManualClock } from '../../support/harness/manual-clock.ts'
 
-test('the generator gives the numbers that rand_xoshiro publishes for the state 1, 2, 3, 4', () => {
+test('the generator produces the numbers that rand_xoshiro publishes for the state 1, 2, 3, 4', () => {
   const next = xoshiro128([1, 2, 3, 4])
   const published = [11520, 0, 5927040, 70819200, 2031721883, 1637235492, 1287239034, 3734860849, 3729100597, 4258142804]
   assert.equal(
@@ -19,7 +19,7 @@ test('one seed gives one sequence, another seed another', () => {
   assert.not.equal(sequence(7), sequence(8))
 })
 
-test('whole numbers and picks cover their range and nothing else', () => {
+test('integer and pick cover their whole range and nothing else', () => {
   const { integer, pick } = fromSeed(1)
   const numbers = new Set(Array.from({ length: 300 }, () => integer(6)))
   assert.equal([...numbers].sort(), [0, 1, 2, 3, 4, 5])
@@ -28,7 +28,7 @@ test('whole numbers and picks cover their range and nothing else', () => {
   assert.throws(() => pick([]), /nothing to pick/)
 })
 
-test('a manual clock moves only when turned, and its wall can be set back', () => {
+test('a manual clock moves only when advanced, and its wall clock can be set back', () => {
   const clock = new ManualClock(1000)
   clock.advance(1.5)
   assert.is(clock.wallMs(), 1001)

@@ -24,7 +24,7 @@ async function swapWithEvents(replica: Engine, master: Engine, event: (step: num
   }
 }
 
-test('a crash at any moment of a full sync leaves the old data set or the new one, whole, with the history that is its', async () => {
+test('a crash at any moment of a full sync leaves the old or the new data set, complete, with its own history', async () => {
   const { random } = seeded('crashed swap')
   const master = await makeMaster()
   const { replicationId } = master.storage.identity
@@ -69,7 +69,7 @@ test('a crash at any moment of a full sync leaves the old data set or the new on
   assert.equal(outcomes, new Set(['old', 'new']))
 })
 
-test('a failure before the swap changes nothing, one after it ends the process, and the next full sync succeeds', async () => {
+test('a failure before the install changes nothing, one after it ends the process, and the next full sync succeeds', async () => {
   const master = await makeMaster()
   let steps = 0
   await swapWithEvents(await makeReplica(), master, () => steps++)

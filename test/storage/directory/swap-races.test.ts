@@ -31,7 +31,7 @@ async function adopted(replica: Engine, master: Engine, act: (hasSwapped: boolea
   await adopting
 }
 
-test('no checkpoint begins while a full sync is put in place; one that was asked for is one of the new data', async () => {
+test('no checkpoint begins during an install, and one requested meanwhile is made of the new data', async () => {
   const [master, replica] = [await makeMaster(), await makeReplica()]
   let landed: Promise<void> | null = null
   await adopted(replica, master, () => {
@@ -48,7 +48,7 @@ test('no checkpoint begins while a full sync is put in place; one that was asked
   await checkStored(replica.disk.recordsAt('/data/generation-000002/db'))
 })
 
-test('what is being swept of the old data is not swept of the new, where the same numbers stand for something else', async () => {
+test('a sweep of the old data does not touch objects of the new data with the same numbers', async () => {
   const master = await Engine.open(new Disk(), { clock })
   for (let i = 0; i < 2000; i++) master.write('SET', `k${i}`, 'of the master')
   const replica = await Engine.open(new Disk(), { clock })
@@ -69,7 +69,7 @@ test('what is being swept of the old data is not swept of the new, where the sam
   await checkStored(replica.disk.recordsAt('/data/generation-000002/db'))
 })
 
-test('walks and prefetches that a full sync has overtaken bring nothing of the old data', async () => {
+test('walks and prefetches that a full sync overtakes return nothing of the old data', async () => {
   const chance = seeded('overtaken reads')
   const [master, replica] = [await Engine.open(new Disk(), { clock }), await makeReplica({ cacheBytes: 0, random: chance.random })]
   master.write('SET', 'only here', '1')

@@ -7,7 +7,7 @@ import { Disk, Engine, nextTurn } from '../../support/harness/engine.ts'
 import { checkMemory, checkStored } from '../../support/harness/engine-invariants.ts'
 import { fill, fullSync, logOf, MASTER, receive, snapshotOf } from '../../support/replication/received.ts'
 
-test('a full sync replaces data, log and history in one moment, and the node goes on from there', async () => {
+test('a full sync replaces data, log and history at one moment, and the node continues from there', async () => {
   const [master, replica] = [await makeMaster(), await makeReplica()]
   replica.storage.saveIdentity({ fullSync: 'it has diverged' })
   const token = replica.storage.scanCursors.issue(1, 'k')
@@ -47,7 +47,7 @@ test('a full sync replaces data, log and history in one moment, and the node goe
   await snapshot.close()
 })
 
-test('what is read while a full sync is put in place is the old data or the new, whole, and clients never wait for it', async () => {
+test('reads during an install see all old data or all new data, and never wait', async () => {
   const [master, replica] = [await makeMaster(), await makeReplica()]
   const [old, young] = [contentOf(replica), contentOf(master)]
   const snapshot = await snapshotOf(master)
@@ -72,7 +72,7 @@ test('what is read while a full sync is put in place is the old data or the new,
   assert.equal(seen, new Set([old, young]))
 })
 
-test('a disk that is full while a generation is filled or put in place changes nothing, and there is no need to start over', async () => {
+test('a disk that fills up while a data set is filled or installed changes nothing, and the transfer can continue', async () => {
   const [master, replica] = [await makeMaster(), await makeReplica()]
   const old = contentOf(replica)
   const snapshot = await snapshotOf(master)
@@ -105,7 +105,7 @@ test('a disk that is full while a generation is filled or put in place changes n
   checkMemory(replica.storage.keyspace)
 })
 
-test('data that is not that of the position, or has no meta record, is not put in place', async () => {
+test('data of another position or without a meta record is not installed', async () => {
   const [master, replica] = [await makeMaster(), await makeReplica()]
   const snapshot = await snapshotOf(master)
   const { replicationId } = master.storage.identity
@@ -137,7 +137,7 @@ for (const [what, meddle] of [
   ['becomes a master', (replica: Engine) => replica.storage.promote()],
   ['is told to give it up', (_: Engine, abandon: () => void) => abandon()],
 ] as const) {
-  test(`a node that ${what} in the middle of a full sync keeps its data, whenever that comes`, async () => {
+  test(`a node that ${what} in the middle of a full sync keeps its data, at any moment`, async () => {
     const master = await makeMaster()
     let finished = false
     for (let at = 0; !finished; at++) {
@@ -176,7 +176,7 @@ for (const [what, meddle] of [
   })
 }
 
-test('a full sync that is given up while it waits for a checkpoint is not opened again', async () => {
+test('a full sync abandoned while it waits for a checkpoint is not reopened', async () => {
   const [master, replica] = [await makeMaster(), await makeReplica()]
   const landed = replica.storage.checkpointer.request()
   replica.disk.records.holdWrites()
@@ -203,7 +203,7 @@ test('a full sync that is given up while it waits for a checkpoint is not opened
   assert.is(contentOf(replica), contentOf(master))
 })
 
-test('a shutdown in the middle of a full sync keeps the old data; a checkpoint that was asked for comes after it', async () => {
+test('a shutdown before an install keeps the old data, and a checkpoint and a full sync can follow', async () => {
   const [master, replica] = [await makeMaster(), await makeReplica()]
   const old = contentOf(replica)
   const snapshot = await snapshotOf(master)
@@ -224,7 +224,7 @@ test('a shutdown in the middle of a full sync keeps the old data; a checkpoint t
   await checkStored(again.disk.recordsAt(`/data/${again.storage.identity.generation}/db`))
 })
 
-test('a checkpoint under way ends before the data is replaced, and evicted keys are read from where they belong', async () => {
+test('a running checkpoint ends before the data is replaced, and evicted keys are read from the right data set', async () => {
   const [master, replica] = [await makeMaster(), await makeReplica({ cacheBytes: 0 })]
   for (let i = 0; i < 300; i++) replica.storage.keyspace.database(1).set(`dirty${i}`, '1')
   const landed = replica.storage.checkpointer.request()
@@ -263,7 +263,7 @@ test('waiters for a sync of the old log do not wait for the new log', async () =
   assert.ok(isSynced)
 })
 
-test('a full sync that is in place is so, though the first look at the new data fails', async () => {
+test('a full sync counts as installed even if the first read of the new data fails', async () => {
   const [master, replica] = [await makeMaster(), await makeReplica()]
   replica.events.onInstalled = () => {
     replica.storage.keyspace.records.iterate = () => {
@@ -294,7 +294,7 @@ test('several full syncs in a row, each from another master', async () => {
   assert.is(replica.storage.identity.generation, 'generation-000007')
 })
 
-test('a replica may be filled with nothing: an empty master, at offset 0', async () => {
+test('a replica can be filled from an empty master at offset 0', async () => {
   const master = await Engine.open(new Disk(), { clock })
   const replica = await makeReplica()
   await fullSync(replica, master)

@@ -38,7 +38,7 @@ test('counts and memory are exact through every kind of change', async () => {
   assert.is(keyspace.residentBytes, 0)
 })
 
-test('a database where all is resident answers for missing keys without a look at LevelDB', async () => {
+test('once all keys are resident, lookups of missing keys do not read LevelDB', async () => {
   const first = await Engine.open(new Disk())
   for (let i = 0; i < 10; i++) first.write('SET', `k${i}`, 'v')
   await first.storage.close('save')

@@ -17,7 +17,7 @@ function evictAll({ storage }: Engine): void {
   }
 }
 
-test('what a checkpoint has written leaves memory down to the limit, and is read again when asked for', async () => {
+test('checkpointed entries are evicted down to the cache limit and read back on demand', async () => {
   const engine = await Engine.open(new Disk(), { cacheBytes: 50_000 })
   const { storage } = engine
   engine.turn(() => {
@@ -41,7 +41,7 @@ test('what a checkpoint has written leaves memory down to the limit, and is read
   checkMemory(storage.keyspace)
 })
 
-test('nothing that no landed checkpoint has written is evicted, in flight and after a failure too', async () => {
+test('entries that no landed checkpoint has written are never evicted, even during and after a failed one', async () => {
   const engine = await Engine.open(new Disk(), { cacheBytes: 0 })
   const { storage, disk } = engine
   engine.turn(() => {
@@ -63,7 +63,7 @@ test('nothing that no landed checkpoint has written is evicted, in flight and af
   assert.is(storage.keyspace.residentBytes, bytes, 'dirty again')
 })
 
-test('background work goes on until the limit is reached, though nothing else happens', async () => {
+test('background work evicts down to the cache limit without further commands', async () => {
   const engine = await Engine.open(new Disk())
   const { storage } = engine
   const value = 'v'.repeat(1000)
@@ -76,7 +76,7 @@ test('background work goes on until the limit is reached, though nothing else ha
   assert.ok(slices < 50, `${slices} slices`)
 })
 
-test('background work is over where nothing may be evicted', async () => {
+test('background work ends when nothing may be evicted', async () => {
   const engine = await Engine.open(new Disk(), { cacheBytes: 0 })
   for (let i = 0; i < 1000; i++) engine.write('SET', `k${i}`, 'v')
   let slices = 0
@@ -84,7 +84,7 @@ test('background work is over where nothing may be evicted', async () => {
   assert.ok(slices < 100)
 })
 
-test('a database full of what is not written yet protects no other one', async () => {
+test('a database full of dirty entries does not protect entries of another database', async () => {
   const engine = await Engine.open(new Disk(), { cacheBytes: 50_000 })
   const { storage } = engine
   for (let i = 0; i < 1000; i++) engine.runIn(1, 'SET', `k${i}`, 'value')
@@ -98,7 +98,7 @@ test('a database full of what is not written yet protects no other one', async (
   assert.is(storage.keyspace.database(0).residentEntries, 3000)
 })
 
-test('the pages of a rope go before its root, one by one', async () => {
+test('the pages of a rope are evicted one by one before its root', async () => {
   const engine = await Engine.open(new Disk())
   const { storage } = engine
   engine.write('SET', 'large', LARGE)
@@ -120,7 +120,7 @@ test('the pages of a rope go before its root, one by one', async () => {
   assert.is(engine.run('GETRANGE', 'large', '0', '4'), 'large')
 })
 
-test('what is used stays longer than what is not', async () => {
+test('recently used entries outlive unused ones', async () => {
   const engine = await Engine.open(new Disk())
   const { storage } = engine
   engine.turn(() => {
@@ -135,7 +135,7 @@ test('what is used stays longer than what is not', async () => {
   assert.ok(db.residentEntries < 200)
 })
 
-test('a small value that came in a large group keeps none of it alive', async () => {
+test("a small value from a large group does not keep the group's memory alive", async () => {
   setFlagsFromString('--expose-gc')
   const collect = runInNewContext('gc') as () => void
   /**

@@ -30,7 +30,7 @@ async function started(disk = new Disk(), clock = new ManualClock()): Promise<{ 
   return { engine: await Engine.open(disk, { clock }), clock }
 }
 
-test('keys go when their time has come, to the millisecond, and their deletion is logged', async () => {
+test('keys expire at their deadline to the millisecond, and their deletion is logged', async () => {
   const { engine, clock } = await started()
   engine.write('SET', 'a', '1', 'PX', '1000')
   engine.write('SET', 'b', '1', 'PX', '1001')
@@ -59,7 +59,7 @@ test('one clock reading serves a whole turn', async () => {
   ])
 })
 
-test('a command that finds a key past its deadline logs its deletion before its own effect', async () => {
+test('a command that finds an expired key logs its deletion before its own effect', async () => {
   const { engine, clock } = await started()
   engine.storage.expiry.isActive = false
   engine.turn(() => {
@@ -84,7 +84,7 @@ test('a command that finds a key past its deadline logs its deletion before its 
   assert.is(again.runIn(2, 'GET', 'a'), '2')
 })
 
-test('a deadline that was moved or taken away since is no reason to delete', async () => {
+test('a key whose deadline was moved or removed is not deleted at the old deadline', async () => {
   const { engine, clock } = await started()
   engine.write('SET', 'moved', '1', 'PX', '1000')
   engine.write('PEXPIRE', 'moved', '5000')
@@ -100,7 +100,7 @@ test('a deadline that was moved or taken away since is no reason to delete', asy
   assert.is(engine.storage.keyspace.keyCount, 2)
 })
 
-test('deadlines that only LevelDB knows are met, hours after a restart and through failed checkpoints', async () => {
+test('deadlines that only LevelDB holds are met, hours after a restart and through failed checkpoints', async () => {
   const first = await started()
   for (let i = 0; i < 10; i++) first.engine.write('SET', `k${i}`, '1', 'PX', String(i * 30 * MINUTE + 1))
   await first.engine.storage.close('save')
@@ -130,7 +130,7 @@ test('deadlines that only LevelDB knows are met, hours after a restart and throu
   await checkStored(disk.records)
 })
 
-test('what is overdue at the start goes at once', async () => {
+test('expired keys are deleted at start', async () => {
   const first = await started()
   for (let i = 0; i < 250; i++) first.engine.write('SET', `k${i}`, '1', 'PX', '1000')
   await first.engine.storage.close('save')
@@ -159,7 +159,7 @@ test('deadlines of a flushed database are ignored', async () => {
   )
 })
 
-test('no timer waits for more than a second, whatever the deadline, and none for less than no time', async () => {
+test('the expiry delay is between 0 ms and 1 s for any deadline and any clock', async () => {
   const { engine, clock } = await started()
   const { expiry } = engine.storage
   assert.is(expiry.delayMs(clock.wallMs()), 1000)
@@ -172,7 +172,7 @@ test('no timer waits for more than a second, whatever the deadline, and none for
   assert.is(expiry.delayMs(clock.wallMs()), 1000)
 })
 
-test('while memory is read again from disk nothing expires: its deletion would be lost if it could not be written', async () => {
+test('nothing expires during a reload, where a failed write would lose the deletion', async () => {
   const { engine, clock } = await started()
   const { storage } = engine
   engine.write('SET', 'a', '1', 'PX', '1000')
@@ -186,7 +186,7 @@ test('while memory is read again from disk nothing expires: its deletion would b
   assert.equal(logged(engine).at(-1)?.words, 'DEL a')
 })
 
-test('a key that is due and cannot be read goes later, and the timer that met it throws nothing', async () => {
+test('an expired key that cannot be read is deleted later, and the expiry timer does not throw', async () => {
   const first = await started()
   first.engine.write('SET', 'a', '1', 'PX', '1000')
   first.engine.write('HSET', 'h', 'f', 'v')

@@ -45,7 +45,7 @@ function hashAt(engine: Engine, key: Bytes): Hash {
   return value
 }
 
-test('fields go when their time has come, to the millisecond, and their deletion is logged', async () => {
+test('hash fields expire at their deadline to the millisecond, and their deletion is logged', async () => {
   const { engine, clock } = await started()
   engine.write('HSET', 'h', 'a', '1', 'b', '2', 'c', '3')
   engine.write('HPEXPIRE', 'h', '1000', 'FIELDS', '1', 'a')
@@ -66,7 +66,7 @@ test('fields go when their time has come, to the millisecond, and their deletion
   assert.equal([engine.storage.keyspace.expiredFields, engine.storage.keyspace.expiredKeys], [2, 0])
 })
 
-test('a hash goes when its last field does, as one deletion', async () => {
+test('a hash whose last fields expire is deleted by one DEL', async () => {
   const { engine, clock } = await started()
   engine.write('HSET', 'h', 'a', '1', 'b', '2')
   engine.write('HPEXPIRE', 'h', '1000', 'FIELDS', '2', 'a', 'b')
@@ -77,7 +77,7 @@ test('a hash goes when its last field does, as one deletion', async () => {
   assert.equal([engine.storage.keyspace.expiredFields, engine.storage.keyspace.expiredKeys], [2, 0])
 })
 
-test('the key may end before its fields do', async () => {
+test("a key's deadline may come before those of its fields", async () => {
   const { engine, clock } = await started()
   engine.write('HSET', 'h', 'a', '1', 'b', '2')
   engine.write('HPEXPIRE', 'h', '1000', 'FIELDS', '1', 'a')
@@ -94,7 +94,7 @@ test('the key may end before its fields do', async () => {
   assert.equal([engine.storage.keyspace.expiredFields, engine.storage.keyspace.expiredKeys], [1, 2])
 })
 
-test('a crowd of fields of one hash goes in slices, others between them', async () => {
+test('many expired fields of one hash are deleted in slices that alternate with other keys', async () => {
   const { engine, clock } = await started()
   const { storage } = engine
   fill(engine, 'h', names(1000), 1000)
@@ -122,7 +122,7 @@ test('a crowd of fields of one hash goes in slices, others between them', async 
   assert.ok(deletions.every((words) => words.length <= 102))
 })
 
-test('a deadline that was moved or taken away since is no reason to delete', async () => {
+test('a field whose deadline was moved or removed is not deleted at the old deadline', async () => {
   const { engine, clock } = await started()
   engine.write('HSET', 'h', 'moved', '1', 'kept', '1', 'set', '1', 'gone', '1')
   engine.write('HPEXPIRE', 'h', '1000', 'FIELDS', '4', 'moved', 'kept', 'set', 'gone')
@@ -140,7 +140,7 @@ test('a deadline that was moved or taken away since is no reason to delete', asy
   assert.is(engine.storage.keyspace.database(0).resident('h')?.dueAtMs, 0)
 })
 
-test('deadlines of fields that only LevelDB knows are met, hours after a restart', async () => {
+test('field deadlines that only LevelDB holds are met, hours after a restart', async () => {
   const first = await started()
   for (let i = 0; i < 6; i++) fill(first.engine, `h${i}`, names(i * 40 + 1), i * 30 * MINUTE + 1)
   fill(first.engine, 'twice', names(50), 60 * MINUTE)
@@ -169,7 +169,7 @@ test('deadlines of fields that only LevelDB knows are met, hours after a restart
   await checkStored(disk.records)
 })
 
-test('the deadline index knows each hash by its next field, through checkpoints, copies, moves and flushes', async () => {
+test('the deadline index lists each hash by its next field deadline, through checkpoints, copies, moves and flushes', async () => {
   const { engine, clock } = await started()
   const { disk } = engine
   fill(engine, 'h', names(300), 10 * MINUTE)
@@ -193,7 +193,7 @@ test('the deadline index knows each hash by its next field, through checkpoints,
   await checkStored(disk.records)
 })
 
-test('a replica deletes nothing until it is promoted, and then all that is overdue', async () => {
+test('a replica deletes no expired field until it is promoted, and then deletes all of them', async () => {
   const first = await started()
   fill(first.engine, 'stored', names(20), MINUTE)
   await first.engine.storage.close('save')
@@ -217,7 +217,7 @@ test('a replica deletes nothing until it is promoted, and then all that is overd
   assert.equal([hashAt(engine, 'h').size, hashAt(engine, 'stored').size], [20, 20])
 })
 
-test('what the log says of fields that have gone is recovered', async () => {
+test('recovery reproduces logged deletions of expired fields', async () => {
   const { engine, clock } = await started()
   fill(engine, 'h', names(30), 1000)
   engine.write('HPEXPIRE', 'h', '2000', 'FIELDS', '1', 'kept-field00000')

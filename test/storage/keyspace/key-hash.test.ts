@@ -37,14 +37,14 @@ function halfSipHash(bytes: string, low: number, high: number, c: number, d: num
   return Number(v1 ^ v3) | 0
 }
 
-test('the plain twin gives the published vectors of HalfSipHash-2-4', () => {
+test('the plain twin computes the published vectors of HalfSipHash-2-4', () => {
   const ascending = (length: number) => String.fromCharCode(...Array.from({ length }, (_, i) => i))
   const bytesOf = (hash: number) => [...new Uint8Array(new Int32Array([hash]).buffer)]
   assert.equal(bytesOf(halfSipHash(ascending(0), 0x03020100, 0x07060504, 2, 4)), [0xa9, 0x35, 0x9f, 0x5b])
   assert.equal(bytesOf(halfSipHash(ascending(1), 0x03020100, 0x07060504, 2, 4)), [0x27, 0x47, 0x5a, 0xb8])
 })
 
-test('a hash is what its plain twin says, for bytes of any length under any secret', () => {
+test('hashes equal those of the plain twin for bytes of any length under any secret', () => {
   const { integer } = seeded('key-hash')
   for (let round = 0; round < 3000; round++) {
     const bytes = String.fromCharCode(...Array.from({ length: integer(70) }, () => integer(256)))

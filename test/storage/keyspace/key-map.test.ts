@@ -10,7 +10,7 @@ import { privateOf } from '../../support/harness/engine-invariants.ts'
 
 const noDatabase = null as unknown as Database
 
-test('the key map holds what a Map holds after any adds and deletes, through doublings and splits', () => {
+test('the key map equals a Map after any adds and deletes, through doublings and splits', () => {
   const { integer } = seeded('key-map')
   for (const segmentSlots of [64, 256, 16_384]) {
     const map = new KeyMap(segmentSlots)
@@ -34,7 +34,7 @@ test('the key map holds what a Map holds after any adds and deletes, through dou
   }
 })
 
-test('a segment of many splits finds every key again', () => {
+test('every key is found after many segment splits', () => {
   const map = new KeyMap(64)
   for (let i = 0; i < 50_000; i++) map.add(new Entry(noDatabase, String(i), ''))
   for (let i = 0; i < 50_000; i++) assert.is(map.get(String(i))?.key, String(i))
@@ -44,7 +44,7 @@ test('a segment of many splits finds every key again', () => {
   for (let i = 0; i < 50_000; i++) assert.is(map.get(String(i))?.key, i % 2 === 1 ? String(i) : undefined)
 })
 
-test('deleting what is not there changes nothing', () => {
+test('deleting an absent key changes nothing', () => {
   const map = new KeyMap()
   map.add(new Entry(noDatabase, 'a', ''))
   map.delete('b')
@@ -61,7 +61,7 @@ const unevenHashes: Readonly<Record<string, (key: string) => number>> = {
 }
 
 for (const [name, hash] of Object.entries(unevenHashes)) {
-  test(`the work and the memory of a key map are bounded where hashes are ${name}`, () => {
+  test(`the work and memory of a key map are bounded where hashes are ${name}`, () => {
     for (const segmentSlots of [64, 16_384]) {
       const map = new KeyMap(segmentSlots, hash)
       const count = 60_000

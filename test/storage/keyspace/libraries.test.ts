@@ -34,7 +34,7 @@ const library = command({
 const families: readonly (readonly Command[])[] = [[library], ...dataFamilies]
 const librariesOf = ({ storage }: Engine) => [...storage.keyspace.libraries.entries()].sort()
 
-test('libraries outlive a restart, from the log and from a checkpoint', async () => {
+test('libraries survive a restart, from the log and from a checkpoint', async () => {
   let engine = await Engine.open(new Disk(), { families })
   const content = '\x00\xff\n'.repeat(100_000)
   engine.write('LIBRARY', 'SET', 'a', content)
@@ -67,7 +67,7 @@ test('libraries outlive a restart, from the log and from a checkpoint', async ()
   await checkDisk(engine.disk)
 })
 
-test('a full sync brings the libraries of the master in place of those before', async () => {
+test("a full sync replaces the replica's libraries with the master's", async () => {
   const [master, replica] = [await makeMaster({ families }), await makeReplica({ families })]
   replica.storage.keyspace.libraries.set('own', 'of before')
   master.write('LIBRARY', 'SET', 'a', 'of the master')
@@ -85,7 +85,7 @@ test('a full sync brings the libraries of the master in place of those before', 
   await snapshot.close()
 })
 
-test('after any changes, failed checkpoints and crashes the libraries are those of the log', async () => {
+test('libraries equal those of the log after any changes, failed checkpoints and crashes', async () => {
   const { integer, pick, random } = seeded('libraries')
   const clock = new ManualClock()
   let engine = await Engine.open(new Disk(), { families, clock })
@@ -131,7 +131,7 @@ test('after any changes, failed checkpoints and crashes the libraries are those 
   }
 })
 
-test('the check finds a library that is missing, damaged or not named', async () => {
+test('the checker reports a library that is missing, damaged or not named', async () => {
   const world = new CheckWorld()
   const storage = await world.open()
   storage.beginTurn()

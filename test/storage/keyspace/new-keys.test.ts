@@ -11,7 +11,7 @@ function settled(keys: readonly string[]): NewKeys {
   return list
 }
 
-test('keys come out in order, each once, from any place on', () => {
+test('keys are listed in order, each once, from any key on', () => {
   const { integer } = seeded('new keys')
   const keys = Array.from({ length: 5000 }, () => `k${integer(4000)}`)
   const list = settled(keys)
@@ -27,7 +27,7 @@ test('keys come out in order, each once, from any place on', () => {
   }
 })
 
-test('a place is found whether it is a key or lies between keys, before the first and after the last', () => {
+test('listing starts at any key or between keys, before the first and after the last', () => {
   const list = settled(['b', 'd'])
   assert.equal(list.following('', 9), ['b', 'd'])
   assert.equal(list.following('b', 9), ['b', 'd'])
@@ -42,11 +42,11 @@ test('a place is found whether it is a key or lies between keys, before the firs
   assert.equal(settled([]).preceding(undefined, 9), [])
 })
 
-test('the empty key and bytes above ASCII have their place in order', () => {
+test('the empty key and bytes above ASCII are listed in byte order', () => {
   assert.equal(settled(['\xff', '', 'a', '\x80']).following('', 9), ['', 'a', '\x80', '\xff'])
 })
 
-test('settling takes no more than it is told to at a time', () => {
+test('sortPending sorts at most the given number of keys per call', () => {
   const list = new NewKeys()
   for (let i = 0; i < 10; i++) list.add(`k${i}`)
   assert.is(list.sortPending(4), false)
@@ -55,7 +55,7 @@ test('settling takes no more than it is told to at a time', () => {
   assert.is(list.sortPending(6), true)
 })
 
-test('what another one holds is taken over, sorted in or not', () => {
+test('absorb takes over the keys of another list, sorted or pending', () => {
   const other = settled(['a', 'c'])
   other.add('b')
   const list = settled(['b', 'd'])

@@ -29,7 +29,7 @@ async function rowsOf(snapshot: DataSnapshot, after: Buffer | null = null, count
   return rows
 }
 
-test('a snapshot is the state at its position, whatever is written, checkpointed and swept while it is read', async () => {
+test('a snapshot holds the state at its position, whatever is written, checkpointed and swept meanwhile', async () => {
   const chance = seeded('snapshot under writes')
   const master = await Engine.open(new Disk(), { random: chance.random })
   const change = () => {
@@ -61,7 +61,7 @@ test('a snapshot is the state at its position, whatever is written, checkpointed
   await snapshot.close()
 })
 
-test('a transfer can go on behind any key; the meta record is among what is read, SCAN cursors are not', async () => {
+test('a snapshot can be read from behind any key; it includes the meta record and no SCAN cursors', async () => {
   let master = await Engine.open(new Disk())
   for (let i = 0; i < 20; i++) master.write('SET', `k${i}`, '1', ...(i % 4 === 0 ? ['PXAT', '9999999999999'] : []))
   master.storage.scanCursors.issue(1, 'k1')
@@ -77,7 +77,7 @@ test('a transfer can go on behind any key; the meta record is among what is read
   for (const [index, [key]] of rows.entries()) assert.equal(await rowsOf(snapshot, key, 1 + (index % 3)), rows.slice(index + 1))
 })
 
-test('a snapshot waits for a checkpoint that begins after it was asked for, and fails with that', async () => {
+test('a snapshot waits for a checkpoint that begins after the request, and fails if that fails', async () => {
   const master = await Engine.open(new Disk())
   master.write('SET', 'a', '1')
   master.disk.records.failWrites()
@@ -88,7 +88,7 @@ test('a snapshot waits for a checkpoint that begins after it was asked for, and 
   await master.settle()
 })
 
-test('a snapshot is void once the store was closed and opened: reading it fails, closing it does not', async () => {
+test('a snapshot is void once its store was reopened: reading fails, closing does not', async () => {
   const master = await Engine.open(new Disk())
   master.write('SET', 'a', '1')
   const snapshot = await snapshotOf(master)
@@ -103,7 +103,7 @@ test('a snapshot is void once the store was closed and opened: reading it fails,
   await snapshot.close()
 })
 
-test('with LevelDB and a real directory: a full sync is put in place, read back after a restart, and checks out', async () => {
+test('a full sync on a real LevelDB is installed, survives a restart and passes the check', async () => {
   const root = mkdtempSync(join(tmpdir(), 'haypile-swap-'))
   const openRecords = (path: string, mode: OpenMode = 'existing') =>
     LevelRecords.open(path, { writeBufferBytes: 2 ** 20, blockCacheBytes: 2 ** 20 }, mode)

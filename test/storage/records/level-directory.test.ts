@@ -73,7 +73,7 @@ const fails = (directory: string, mode: OpenMode = 'existing') =>
 
 const named = (directory: string, pattern: RegExp) => readdirSync(directory).filter((name) => pattern.test(name)) as [string, ...string[]]
 
-test('what LevelDB has written is found whole at any moment, with a MANIFEST of many blocks', () =>
+test('a live LevelDB directory is found complete at any moment, even with a MANIFEST of many blocks', () =>
   withDirectory(async (directory) => {
     let blocks = 0
     for (let round = 0; round < 4; round++) {
@@ -93,7 +93,7 @@ test('what LevelDB has written is found whole at any moment, with a MANIFEST of 
     assert.ok(blocks > 3, `${blocks} blocks`)
   }))
 
-test('a database that is missing is made only where that is asked for', () =>
+test('a missing database is created only on request', () =>
   withDirectory(async (directory) => {
     await makeDatabase(directory)
     rmSync(join(directory, 'CURRENT'))
@@ -105,7 +105,7 @@ test('a database that is missing is made only where that is asked for', () =>
     assert.is(await fails(`${directory}-none`, 'create'), '')
   }))
 
-test('what a first start left that lost its power is made anew, where no record can be in it', () =>
+test('a database without records that lost its files to a power loss is created anew', () =>
   withDirectory(async (directory) => {
     for (const damage of [(path: string) => rmSync(path), (path: string) => truncateSync(path, 0)]) {
       await (await LevelRecords.open(directory, SETTINGS, 'create')).close()
@@ -122,7 +122,7 @@ test('what a first start left that lost its power is made anew, where no record 
     assert.equal(named(directory, /^CURRENT$/), ['CURRENT'])
   }))
 
-test('reopening does not make a database either', () =>
+test('reopening does not create a database', () =>
   withDirectory(async (directory) => {
     const records = await LevelRecords.open(directory, SETTINGS, 'create')
     await fill(records, 20)
@@ -135,7 +135,7 @@ test('reopening does not make a database either', () =>
     await records.close()
   }))
 
-test('each file that LevelDB counts on is named where it is missing, empty, cut short or older', () =>
+test('each file that LevelDB needs is named where it is missing, empty, cut short or older', () =>
   withDirectory(async (directory) => {
     const records = await LevelRecords.open(directory, SETTINGS, 'create')
     await fill(records, 30)
@@ -179,7 +179,7 @@ test('each file that LevelDB counts on is named where it is missing, empty, cut 
     assert.is(await fails(image), '')
   }))
 
-test('a log that MANIFEST names and that is missing is named', () =>
+test('a missing log that MANIFEST names is reported by name', () =>
   withDirectory(async (directory) => {
     await makeDatabase(directory)
     const [log] = named(directory, /\.log$/)
@@ -199,7 +199,7 @@ test('a torn record at the end of MANIFEST is ignored, as in LevelDB', async () 
   }
 })
 
-test('a directory that another process has is said to be in use, whatever is missing in it', () =>
+test('a directory that another process holds is reported as in use, whatever files are missing', () =>
   withDirectory(async (directory) => {
     const records = await LevelRecords.open(directory, SETTINGS, 'create')
     await fill(records, 20)
@@ -215,7 +215,7 @@ test('a directory that another process has is said to be in use, whatever is mis
     assert.match(elsewhere(), /CURRENT is missing/)
   }))
 
-test('what is synced outlives a power loss: content and names of CURRENT, MANIFEST and logs', () => {
+test('syncing a directory makes CURRENT, MANIFEST and logs survive a power loss, names and content', () => {
   const files = new MemoryFiles({ directories: ['/db'] })
   const names = ['000004.log', 'CURRENT', 'MANIFEST-000002']
   for (const name of names) files.openSync(`/db/${name}`, 'create').writeSync([Buffer.from(name)], 0)
@@ -227,7 +227,7 @@ test('what is synced outlives a power loss: content and names of CURRENT, MANIFE
   for (const name of names) assert.is(after.openSync(`/db/${name}`, 'read').readSync(0, 100).toString(), name)
 })
 
-test('a database is synced whenever it has been opened', () =>
+test('opening a database syncs its directory', () =>
   withDirectory(async (directory) => {
     const { syncDirectorySync } = realFiles
     const synced: string[] = []
@@ -251,7 +251,7 @@ test('a database is synced whenever it has been opened', () =>
     assert.is(new Set(synced).size, 3, 'each opening makes another')
   }))
 
-test('whenever a synced batch is written, the name of the log that it is in is durable', () =>
+test('a synced batch is written only to a log whose name is durable', () =>
   withDirectory(async (directory) => {
     const { syncDirectorySync } = realFiles
     const durable = new Set<string>()
@@ -280,7 +280,7 @@ test('whenever a synced batch is written, the name of the log that it is in is d
     assert.ok(logs.size > 3, `${logs.size} logs`)
   }))
 
-test('what is written lazily can be synced at any time, while LevelDB begins logs and deletes others', () =>
+test('lazily written batches can be synced at any time while LevelDB creates and deletes logs', () =>
   withDirectory(async (directory) => {
     const records = await LevelRecords.open(directory, SETTINGS, 'create')
     let synced = 0

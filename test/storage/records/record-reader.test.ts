@@ -47,7 +47,7 @@ function openElsewhere(directory: string): string {
   return status === 0 ? stdout.trim() : /LEVEL_LOCKED/.test(stderr) ? 'locked' : stderr
 }
 
-test('it reads what a memory store reads, forwards and backwards, with any limit', () =>
+test('the reader returns the same ranges as a memory store, in both directions, with any limit', () =>
   withLevel(async (level) => {
     const chance = seeded('ranges at one go')
     const memory = new MemoryRecords()
@@ -67,7 +67,7 @@ test('it reads what a memory store reads, forwards and backwards, with any limit
     }
   }))
 
-test('of a batch that is being written it sees all or nothing, and all once that is done', () =>
+test('the reader sees all or nothing of a batch being written, and all of it afterwards', () =>
   withLevel(async (level) => {
     await fill(level, 0, 10)
     for (let round = 1; round <= 20; round++) {
@@ -82,7 +82,7 @@ test('of a batch that is being written it sees all or nothing, and all once that
     }
   }))
 
-test('it may be asked for fewer than there are, and answers with no fewer', () =>
+test('a bounded read returns at least the number asked for', () =>
   withLevel(async (level) => {
     await fill(level, 0, 3000)
     assert.is(keysOf(level, { ...ALL, limit: 10 }, 10).length, 10)
@@ -92,7 +92,7 @@ test('it may be asked for fewer than there are, and answers with no fewer', () =
     assert.is(keysOf(level).length, 3000)
   }))
 
-test('it goes on after LevelDB has been closed and opened, and refuses while it is closed', () =>
+test('the reader continues after LevelDB is reopened, and throws while it is closed', () =>
   withLevel(async (level, directory) => {
     await fill(level, 0, 10)
     assert.is(keysOf(level).length, 10)
@@ -114,14 +114,14 @@ test('it goes on after LevelDB has been closed and opened, and refuses while it 
     assert.is(openElsewhere(directory), '10', 'closed for good, the reader too')
   }))
 
-test('a process that has read so and closes nothing ends all the same', () =>
+test('a process that used the reader and closes nothing still exits', () =>
   withLevel(async (level, directory) => {
     await fill(level, 0, 25)
     await level.close()
     for (let round = 0; round < 2; round++) assert.is(openElsewhere(directory), '25')
   }))
 
-test('a directory is not opened twice by one process', () =>
+test('one process cannot open a directory twice', () =>
   withLevel(async (level, directory) => {
     const link = `${directory}-link`
     symlinkSync(directory, link)
@@ -138,7 +138,7 @@ test('a directory is not opened twice by one process', () =>
     rmSync(link)
   }))
 
-test('a thread that does not answer in time is an error, and the next read gets another', () =>
+test('a reader thread that does not answer in time is an error, and the next read gets a new one', () =>
   withLevel(async (level, directory) => {
     await fill(level, 0, 10)
     const reader = new RecordReader(directory, 0)

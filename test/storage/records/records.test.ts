@@ -25,7 +25,7 @@ const flipped = (record: Buffer) => {
 }
 const sign = (order: number) => Math.sign(order)
 
-test('every record key is read back as what it was', () => {
+test('every record key is decoded as encoded', () => {
   for (let round = 0; round < 500; round++) {
     const [key, number, dbId, page] = [someKey(), someNumber(), integer(2 ** 32), integer(2 ** 32)]
     assert.equal(records.readRecordKey(records.rootKey(dbId, key)), { type: 'root', dbId, key })
@@ -39,7 +39,7 @@ test('every record key is read back as what it was', () => {
   assert.equal(records.readRecordKey(records.CURSORS_KEY), { type: 'cursors' })
 })
 
-test('record keys sort as what they stand for: roots by key, deadlines by time, pages by number', () => {
+test('record keys sort by what they encode: roots by key, deadlines by time, pages by number', () => {
   for (let round = 0; round < 500; round++) {
     const [a, b, at, other] = [someKey(), someKey(), someNumber(), someNumber()]
     const keys = Buffer.compare(copy(records.rootKey(1, a)), copy(records.rootKey(1, b)))
@@ -51,7 +51,7 @@ test('record keys sort as what they stand for: roots by key, deadlines by time, 
   }
 })
 
-test('every root is read back as what it was', () => {
+test('every root is decoded as encoded', () => {
   for (let round = 0; round < 300; round++) {
     const [value, expireAt, id, length] = [someKey(), someNumber(), someNumber(), someNumber()]
     const string = records.readRoot(copy(records.stringRoot(value, expireAt)))
@@ -61,7 +61,7 @@ test('every root is read back as what it was', () => {
   }
 })
 
-test('ranges hold what they name and nothing else', () => {
+test('ranges hold the records they name and no others', () => {
   const holds = ({ from, before }: { from: Buffer; before: Buffer }, key: Buffer) =>
     Buffer.compare(from, key) <= 0 && Buffer.compare(key, before) < 0
   const roots = records.rootRange(5, '')
@@ -77,7 +77,7 @@ test('ranges hold what they name and nothing else', () => {
   assert.not.ok(holds(deadlines, copy(records.deadlineKey(2000, 0, ''))))
 })
 
-test('what no version has written is damage', () => {
+test('records that no version writes are damage', () => {
   const damaged = [
     () => records.readRoot(Buffer.from([])),
     () => records.readRoot(flipped(records.stringRoot('some value', 0))),
@@ -107,7 +107,7 @@ test('what no version has written is damage', () => {
   }
 })
 
-test('the meta record is read back as what it was', () => {
+test('the meta record is decoded as encoded', () => {
   const meta: StoreMeta = {
     format: 1,
     binlogOffset: 2 ** 40,

@@ -18,7 +18,7 @@ async function gated(options: EngineOptions = {}): Promise<{ engine: Engine; gat
   return { engine, gates }
 }
 
-test('when the binlog cannot be written, writes are refused and reads that would show what is not written are held', async () => {
+test('while the binlog cannot be written, writes are refused and reads that would show unlogged changes are held', async () => {
   const clock = new ManualClock()
   const { engine, gates } = await gated({ clock })
   const { storage, disk } = engine
@@ -60,7 +60,7 @@ test('when the binlog cannot be written, writes are refused and reads that would
   assert.is(liveContent(again.storage.keyspace, 0), liveContent(storage.keyspace, 0))
 })
 
-test('a full disk gives the reserve back, refuses writes, frees binlog and goes on by itself once there is room', async () => {
+test('a full disk releases the reserve, refuses writes and purges binlog; writes resume once there is room', async () => {
   const { engine, gates } = await gated({
     reserveBytes: 1_000_000,
     binlog: { fileSizeBytes: 50_000, retentionBytes: 2 ** 40, retentionMs: 2 ** 40 },
@@ -92,7 +92,7 @@ test('a full disk gives the reserve back, refuses writes, frees binlog and goes 
   checkMemory(storage.keyspace)
 })
 
-test('the reserve is not taken where that would leave no room beside it, and is taken later', async () => {
+test('the reserve is not created where it would fill the disk, and is created once there is room', async () => {
   const disk = new Disk()
   disk.files.capacityBytes = 1_500_000
   const engine = await Engine.open(disk, { reserveBytes: 1_000_000 })
@@ -102,7 +102,7 @@ test('the reserve is not taken where that would leave no room beside it, and is 
   assert.ok(disk.files.existsSync('/data/reserve'))
 })
 
-test('an error that is not for want of room leaves reserve and retained binlog alone', async () => {
+test('an error other than a full disk leaves the reserve in place', async () => {
   const { engine } = await gated({ reserveBytes: 100_000 })
   engine.disk.files.fail({ operation: 'write', path: /\.log$/, code: 'EIO' })
   assert.is(
@@ -113,7 +113,7 @@ test('an error that is not for want of room leaves reserve and retained binlog a
   assert.not.ok(engine.storage.isDiskLow)
 })
 
-test('a stall while a segment is rotated ends by itself', async () => {
+test('a stall during a rotation ends on its own', async () => {
   const engine = await Engine.open(new Disk(), { binlog: { fileSizeBytes: 100 } })
   const { storage, disk } = engine
   engine.write('SET', 'a', 'x'.repeat(200))
@@ -129,7 +129,7 @@ test('a stall while a segment is rotated ends by itself', async () => {
   assert.is((await Engine.open(disk.kill(() => 0))).run('GET', 'b'), '1')
 })
 
-test('closing while stalled gives the unwritten group up, and nothing else', async () => {
+test('closing while stalled drops the unwritten group and nothing else', async () => {
   const engine = await Engine.open(new Disk())
   const { storage, disk } = engine
   engine.write('SET', 'a', '1')
@@ -144,7 +144,7 @@ test('closing while stalled gives the unwritten group up, and nothing else', asy
   assert.is(again.storage.identity.past[0]?.until, again.storage.binlog.end.offset, 'no clean end')
 })
 
-test('closing ends though LevelDB cannot be opened again', async () => {
+test('closing completes even if LevelDB cannot be reopened', async () => {
   const engine = await Engine.open(new Disk())
   const { storage, disk } = engine
   engine.write('SET', 'a', '1')
@@ -158,7 +158,7 @@ test('closing ends though LevelDB cannot be opened again', async () => {
   await checkStored(again.disk.records)
 })
 
-test('a start that finds the disk full gives the reserve back, and refuses writes until there is room', async () => {
+test('a start on a full disk releases the reserve and refuses writes until there is room', async () => {
   const options = { reserveBytes: 100_000 }
   const engine = await Engine.open(new Disk(), options)
   engine.write('SET', 'a', '1')
@@ -179,7 +179,7 @@ test('a start that finds the disk full gives the reserve back, and refuses write
   assert.ok(disk.files.existsSync('/data/reserve'))
 })
 
-test('a torn end of the binlog is set aside on a full disk with the room of the reserve', async () => {
+test('a torn end of the binlog is set aside on a full disk in the room of the reserve', async () => {
   const options = { reserveBytes: 100_000 }
   const engine = await Engine.open(new Disk(), options)
   engine.write('SET', 'a', '1')
@@ -197,7 +197,7 @@ test('a torn end of the binlog is set aside on a full disk with the room of the 
   assert.ok(again.storage.isDiskLow)
 })
 
-test('a reserve that cannot be looked at stays', async () => {
+test('a reserve file that cannot be opened is kept', async () => {
   const disk = new Disk()
   await (await Engine.open(disk, { reserveBytes: 100_000 })).storage.close('save')
   const found = disk.kill(() => 0)
@@ -228,7 +228,7 @@ async function afterFailure(fault: WriteFault, onChange: (engine: Engine) => voi
   return { engine, gates }
 }
 
-test('while there is no room to open LevelDB again, reads continue, and requests for a checkpoint are refused', async () => {
+test('while LevelDB cannot be reopened for want of room, reads continue and checkpoints are refused', async () => {
   const { engine } = await afterFailure({ noRoom: Number.POSITIVE_INFINITY })
   const { storage, disk } = engine
   assert.is(storage.recordsFailure, 'no room')
@@ -247,7 +247,7 @@ test('while there is no room to open LevelDB again, reads continue, and requests
   await checkStored((await Engine.open(disk.kill(() => 0))).disk.records)
 })
 
-test('while LevelDB cannot be opened, what needs it is refused, and what waited for it is told', async () => {
+test('while LevelDB cannot be opened, requests that need it are refused and those that waited are retried', async () => {
   let held: unknown
   let retries = 0
   const { engine, gates } = await afterFailure({ failedReopens: Number.POSITIVE_INFINITY }, (opening) => {
@@ -274,7 +274,7 @@ test('while LevelDB cannot be opened, what needs it is refused, and what waited 
   await checkStored((await Engine.open(disk.kill(() => 0))).disk.records)
 })
 
-test('writes are refused, and do not wait, where too much is dirty and no checkpoint can come', async () => {
+test('without checkpoints, writes past the dirty limit are refused at once', async () => {
   const { engine } = await afterFailure({ noRoom: Number.POSITIVE_INFINITY })
   engine.storage.settings.checkpoint.dirtyLimitBytes = 1
   engine.write('SET', 'more', '3')
@@ -283,7 +283,7 @@ test('writes are refused, and do not wait, where too much is dirty and no checkp
   await engine.storage.close('save')
 })
 
-test('a checkpoint that finds the disk full gives the reserve back', async () => {
+test('a checkpoint that finds the disk full releases the reserve', async () => {
   const { engine } = await gated({ reserveBytes: 100_000 })
   const { storage, disk } = engine
   engine.write('SET', 'a', '1')

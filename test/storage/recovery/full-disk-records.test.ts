@@ -28,7 +28,7 @@ const failure = (work: Promise<unknown>) =>
     (error: Error) => error,
   )
 
-test('after a write that found the disk full LevelDB is read, takes no write until it is opened again, and opens with all it had', () =>
+test('after a write on a full disk LevelDB can be read, refuses writes until a reopen, and reopens complete', () =>
   onSmallDisk(12, async (directory) => {
     const path = join(directory, 'db')
     mkdirSync(path)
@@ -60,7 +60,7 @@ test('after a write that found the disk full LevelDB is read, takes no write unt
     await records.close()
   }))
 
-test('a clear that fails keeps later writes from following it', () =>
+test('a failed clear makes later writes fail', () =>
   onSmallDisk(12, async (directory) => {
     const path = join(directory, 'db')
     mkdirSync(path)

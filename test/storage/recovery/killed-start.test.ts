@@ -33,12 +33,12 @@ async function survives(disk: Disk): Promise<void> {
 }
 
 for (const path of ['/', '/data', BINLOG_DIRECTORY]) {
-  test(`what a start makes of ${path} that one before was killed over survives a power loss`, async () => {
+  test(`${path} written by a start that repeats a killed one survives a power loss`, async () => {
     await survives(await killedBeforeSync(path))
   })
 }
 
-test('closing while the disk takes no writes brings to the medium what was written before', async () => {
+test('closing while the disk refuses writes syncs what was written before', async () => {
   const engine = await Engine.open(new Disk())
   engine.write('SET', 'written', '1')
   engine.disk.files.fail({ operation: 'write', path: /\.log$/, code: 'EIO', times: 9 })

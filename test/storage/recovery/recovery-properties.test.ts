@@ -249,7 +249,7 @@ class Round {
   }
 }
 
-test('what is recovered is the state at a group boundary that was synced, or a later one', async () => {
+test('recovery restores the state at a synced group boundary or a later one', async () => {
   const all = seeded('recovery properties')
   for (let round = 0; round < ROUNDS; round++) {
     const seed = ROUNDS === 1 ? all.seed : all.integer(2 ** 32)

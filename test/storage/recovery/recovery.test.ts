@@ -32,7 +32,7 @@ async function refusal(disk: Disk, options: EngineOptions = {}): Promise<string>
   throw new Error('the start was not refused')
 }
 
-test('nothing acknowledged is lost by a kill', async () => {
+test('a kill loses no acknowledged write', async () => {
   let engine = await Engine.open(new Disk())
   for (let i = 0; i < 50; i++) engine.write('SET', `k${i}`, String(i))
   engine = await Engine.open(kill(engine.disk))
@@ -41,7 +41,7 @@ test('nothing acknowledged is lost by a kill', async () => {
   checkMemory(engine.storage.keyspace)
 })
 
-test('a torn tail is cut, kept aside and logged; what is before it is kept', async () => {
+test('a torn tail is cut, set aside and logged, and everything before it is kept', async () => {
   const engine = await Engine.open(new Disk())
   engine.write('SET', 'a', '1')
   const { offset } = engine.storage.binlog.end
@@ -61,7 +61,7 @@ test('a torn tail is cut, kept aside and logged; what is before it is kept', asy
   assert.is((await Engine.open(kill(disk))).run('GET', 'b'), '3')
 })
 
-test('damage before what was once synced refuses to start and says where', async () => {
+test('damage inside the synced part of the log refuses the start and names the offset', async () => {
   const engine = await Engine.open(new Disk())
   engine.write('SET', 'a', '1')
   const { offset } = engine.storage.binlog.end
@@ -75,7 +75,7 @@ test('damage before what was once synced refuses to start and says where', async
   assert.match(message, 'haypile check')
 })
 
-test('damage of what nothing proves to have been synced is cut, whole groups behind it included', async () => {
+test('damage that no group proves to have been synced is cut, with the whole groups behind it', async () => {
   const engine = await Engine.open(new Disk())
   engine.write('SET', 'a', '1')
   const { offset } = engine.storage.binlog.end
@@ -98,7 +98,7 @@ async function segmented(options: EngineOptions): Promise<Engine> {
   return engine
 }
 
-test('a missing segment refuses to start: the first after the checkpoint, one between, and all of them', async () => {
+test('a missing segment refuses the start: the first after the checkpoint, one between, and all of them', async () => {
   const options = { binlog: { fileSizeBytes: 1000 } }
   for (const missing of [0, 1, 2]) {
     const disk = kill((await segmented(options)).disk)
@@ -115,7 +115,7 @@ test('a missing segment refuses to start: the first after the checkpoint, one be
   assert.match(await refusal(disk, options), `before the checkpoint at ${engine.storage.binlog.end.offset}`)
 })
 
-test('damage in any segment but the last refuses to start, as segments are synced before the next begins', async () => {
+test('damage in any segment but the last refuses the start, as each is synced before the next begins', async () => {
   const options = { binlog: { fileSizeBytes: 1000 } }
   const disk = kill((await segmented(options)).disk)
   const segments = segmentsOf(disk)
@@ -126,7 +126,7 @@ test('damage in any segment but the last refuses to start, as segments are synce
   assert.match(await refusal(disk, options), `which was once synced up to ${last.start}`)
 })
 
-test('a new data directory outlives a power loss with what was synced in it', async () => {
+test('synced writes in a new data directory survive a power loss', async () => {
   const chance = fromSeed(5)
   for (let round = 0; round < 30; round++) {
     const engine = await Engine.open(new Disk(new MemoryFiles({ random: chance.random })))
@@ -137,7 +137,7 @@ test('a new data directory outlives a power loss with what was synced in it', as
   }
 })
 
-test('a crash during recovery, between any two operations, changes nothing of what is recovered', async () => {
+test('a crash during recovery, between any two operations, does not change what is recovered', async () => {
   const options = { binlog: { fileSizeBytes: 1000 } }
   const engine = await segmented(options)
   const torn = kill(engine.disk)
@@ -158,7 +158,7 @@ test('a crash during recovery, between any two operations, changes nothing of wh
   }
 })
 
-test('a unit that breaks half way is not logged and tells the server to end; a restart knows nothing of it', async () => {
+test('a unit that throws half way is not logged and ends the server; a restart does not see it', async () => {
   const breaking = command({
     name: 'break',
     group: 'generic',
@@ -186,7 +186,7 @@ test('a unit that breaks half way is not logged and tells the server to end; a r
   assert.is(again.run('GET', 'b'), null)
 })
 
-test('what a prefetch brings is dropped when a checkpoint has landed, the database was dropped, or the key is resident since', async () => {
+test('a prefetched key is dropped if a checkpoint landed, the database was dropped or the key became resident', async () => {
   const first = await Engine.open(new Disk())
   first.turn(() => {
     for (let i = 0; i < 20; i++) first.run('SET', `k${i}`, 'old')
@@ -231,7 +231,7 @@ test('what a prefetch brings is dropped when a checkpoint has landed, the databa
   }
 })
 
-test('replay goes by the clock of each group, and deletes nothing that its log does not', async () => {
+test('replay uses the clock of each group and deletes only what the log deletes', async () => {
   const clock = new ManualClock()
   const engine = await Engine.open(new Disk(), { clock })
   engine.write('SET', 'a', '1', 'PX', '1000')

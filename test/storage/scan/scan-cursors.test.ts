@@ -5,7 +5,7 @@ import { DamageError } from '../../../storage/records/records.ts'
 import { MAX_CURSORS, ScanCursors } from '../../../storage/scan/scan-cursors.ts'
 import { fromSeed } from '../../support/generators/seed.ts'
 
-test('a token stands for the place it was issued for', () => {
+test('a token resolves to the position it was issued for', () => {
   const cursors = new ScanCursors(Math.random)
   const first = cursors.issue(7, 'some\0key\xff')
   const second = cursors.issue(8, '')
@@ -24,7 +24,7 @@ test('tokens are decimal and fit a double', () => {
   }
 })
 
-test('the next life of a server knows no tokens of one that ended uncleanly', () => {
+test('a server that ended uncleanly does not recognise its old tokens', () => {
   const { random } = fromSeed(1)
   const before = new ScanCursors(random)
   const tokens = Array.from({ length: 100 }, () => before.issue(1, 'k'))
@@ -33,7 +33,7 @@ test('the next life of a server knows no tokens of one that ended uncleanly', ()
   for (const token of tokens) assert.is(after.find(token), undefined)
 })
 
-test('what was used longest ago is dropped first', () => {
+test('the least recently used cursor is dropped first', () => {
   const cursors = new ScanCursors(Math.random, 3)
   const [a, b, c] = ['a', 'b', 'c'].map((key) => cursors.issue(1, key)) as [string, string, string]
   cursors.find(a)
@@ -60,7 +60,7 @@ test('a long walk in small steps does not drop the cursors of others, and can re
   assert.is(cursors.count, MAX_CURSORS)
 })
 
-test('long keys count by their bytes', () => {
+test('long keys count towards the limit by their bytes', () => {
   const cursors = new ScanCursors(Math.random, 100, 1000)
   const tokens = Array.from({ length: 10 }, () => cursors.issue(1, 'x'.repeat(300)))
   assert.equal(
@@ -72,7 +72,7 @@ test('long keys count by their bytes', () => {
   assert.is(cursors.count, 1)
 })
 
-test('cursors survive being written and read', () => {
+test('cursors survive encoding and decoding', () => {
   const cursors = new ScanCursors(Math.random)
   const every = Array.from({ length: 256 }, (_, code) => String.fromCharCode(code)).join('')
   const open = cursors.issue(1, every)

@@ -33,7 +33,7 @@ function walkedNow(db: Database, chance: Seeded, ahead: ReadAhead): string[] {
   return isBack ? keys.reverse() : keys
 }
 
-test('a walk in one go finds exactly the keys that there are, with a checkpoint anywhere on its way', async () => {
+test('a synchronous walk finds exactly the live keys in any phase of a checkpoint', async () => {
   const chance = seeded('walks at one go')
   let inFlight = 0
   for (let round = 0; round < 40; round++) {
@@ -62,7 +62,7 @@ test('a walk in one go finds exactly the keys that there are, with a checkpoint 
   assert.ok(inFlight > 100, `${inFlight} walks while a batch was on its way`)
 })
 
-test('a walk in one go reads what a walk with turns has read ahead, and the other way round', async () => {
+test('synchronous and asynchronous walks share what either has read ahead', async () => {
   const db = newKeyspace().database(0)
   for (let i = 0; i < 100; i++) db.set(`k${100 + i}`, '')
   const step = (from: string, ahead: ReadAhead) => walk(db, { from }, 10, ahead)
@@ -78,7 +78,7 @@ test('a walk in one go reads what a walk with turns has read ahead, and the othe
   )
 })
 
-test('a walk in one go while LevelDB is closed says so', async () => {
+test('a synchronous walk throws StoreNotOpenError while LevelDB is closed', async () => {
   const records = new MemoryRecords()
   const keyspace = newKeyspace(records)
   keyspace.database(0).set('k', '')

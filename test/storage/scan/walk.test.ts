@@ -37,7 +37,7 @@ async function keysOf(db: Database, range: KeyRange = ALL_KEYS): Promise<string[
   return found
 }
 
-test('keys in memory, on disk and in both come in order, each once', async () => {
+test('keys in memory, on disk and in both are walked in order, each once', async () => {
   const keyspace = newKeyspace()
   const db = keyspace.database(0)
   for (const key of ['d', 'b', 'f']) db.set(key, '1')
@@ -51,7 +51,7 @@ test('keys in memory, on disk and in both come in order, each once', async () =>
   assert.is(db.residentKeys, 4, 'a walk makes nothing resident')
 })
 
-test('a key that is deleted and made again while its deletion is being written is found', async () => {
+test('a key that is recreated while its deletion is being written is found', async () => {
   const records = new MemoryRecords()
   const keyspace = newKeyspace(records)
   const db = keyspace.database(0)
@@ -69,7 +69,7 @@ test('a key that is deleted and made again while its deletion is being written i
   assert.equal(await keysOf(db), ['k'])
 })
 
-test('a step ends after the given number of keys', async () => {
+test('a step ends after the given number of keys, deleted ones included', async () => {
   const keyspace = newKeyspace()
   const db = keyspace.database(0)
   for (let i = 0; i < 10; i++) db.set(`k${i}`, '')
@@ -85,7 +85,7 @@ test('a step ends after the given number of keys', async () => {
   assert.is((await walked(db, { from: rest.next ?? 'l' }, 6)).next, null)
 })
 
-test('keys past their deadline are left out, in memory and on disk', async () => {
+test('expired keys are left out, in memory and on disk', async () => {
   const keyspace = newKeyspace()
   const db = keyspace.database(0)
   db.setDeadline(db.set('soon', ''), NOW + 10)
@@ -100,7 +100,7 @@ test('keys past their deadline are left out, in memory and on disk', async () =>
   assert.equal(keys[0], { key: 'later', expireAtMs: NOW + 1000, type: 'string' })
 })
 
-test('a prefix bounds a walk, whatever bytes it is of', async () => {
+test('a prefix of any bytes bounds a walk', async () => {
   const keyspace = newKeyspace()
   const db = keyspace.database(0)
   const keys = ['', 'a', 'a\xff', 'a\xff\xff', 'a\xff\xffb', 'b', '\xff', '\xff\xff', '\xff\xffz']
@@ -117,7 +117,7 @@ test('a prefix bounds a walk, whatever bytes it is of', async () => {
   assert.is(await runLater(storedEdges(keyspace.database(1))), null)
 })
 
-test('a walk back goes from the end of its range to the start', async () => {
+test('a backward walk runs from the end of its range to the start', async () => {
   const keyspace = newKeyspace()
   const db = keyspace.database(0)
   for (const key of ['a', 'b', 'c']) db.set(key, '')
@@ -134,7 +134,7 @@ test('a walk back goes from the end of its range to the start', async () => {
   assert.equal(namesOf(await walkedBack(db, { from: 'd', before: 'b' }, 9)), [])
 })
 
-test('a walk of a database that is dropped ends', async () => {
+test('a walk of a flushed database ends', async () => {
   const keyspace = newKeyspace()
   const db = keyspace.database(0)
   for (let i = 0; i < 100; i++) db.set(`k${i}`, '')
@@ -146,7 +146,7 @@ test('a walk of a database that is dropped ends', async () => {
   assert.equal(await keysOf(keyspace.database(0)), ['other'])
 })
 
-test('a walk ends though keys are created all the time', async () => {
+test('a walk ends even while keys are created continuously', async () => {
   const keyspace = newKeyspace()
   const db = keyspace.database(0)
   for (let i = 0; i < 20_000; i++) db.set(`k${i}`, '')
@@ -162,7 +162,7 @@ test('a walk ends though keys are created all the time', async () => {
   assert.is(keys.length, WALK_KEYS)
 })
 
-test('small steps that read ahead read seldom, and see what changes in memory all the same', async () => {
+test('small steps with read-ahead read LevelDB rarely and still see changes in memory', async () => {
   const records = new MemoryRecords()
   const keyspace = newKeyspace(records)
   const db = keyspace.database(0)
@@ -200,7 +200,7 @@ test('small steps that read ahead read seldom, and see what changes in memory al
   assert.is(ahead.count, 1, 'pieces of earlier epochs are gone')
 })
 
-test('a walk while LevelDB is closed says so', async () => {
+test('a walk throws StoreNotOpenError while LevelDB is closed', async () => {
   const records = new MemoryRecords()
   const keyspace = newKeyspace(records)
   keyspace.database(0).set('k', '')
@@ -212,7 +212,7 @@ test('a walk while LevelDB is closed says so', async () => {
   assert.ok(error instanceof StoreNotOpenError)
 })
 
-test('every key that is there throughout a walk is found once, and none that was gone before', async () => {
+test('every key that exists throughout a walk is found once, and none that was deleted before it', async () => {
   const seed = seeded('walks')
   for (let round = 0; round < 40; round++) {
     const storm = new KeyStorm(seed)

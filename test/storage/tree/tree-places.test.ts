@@ -100,7 +100,7 @@ function nodesIn(keyspace: Keyspace): TreeNode[] {
 
 for (const type of [SetValue, List] as const) {
   for (const direction of ['forward', 'backward'] as const) {
-    test(`a cursor goes on when all nodes have left memory: ${type.name}, ${direction}`, async () => {
+    test(`a cursor continues when all nodes have been evicted: ${type.name}, ${direction}`, async () => {
       const keyspace = opened(new MemoryRecords())
       made<Collection>(keyspace, type, 100)
       await land(keyspace)
@@ -119,7 +119,7 @@ for (const type of [SetValue, List] as const) {
   }
 }
 
-test('a place does not outlive its leaf', async () => {
+test('reading a position whose leaf was evicted throws', async () => {
   const { tree } = await coldSet(100)
   const cursor = tree.cursor(0)
   assert.is(tree.key, nameOf(0))
@@ -127,7 +127,7 @@ test('a place does not outlive its leaf', async () => {
   assert.throws(() => tree.key, /no place/)
 })
 
-test('going through what is on disk leaves none of its leaves in memory but the last', async () => {
+test('a walk over leaves on disk leaves at most one of them in memory', async () => {
   const { keyspace, tree } = await coldSet(1000)
   const before = keyspace.database(0).residents.bytes
   for (const cursor = tree.cursor(0); cursor.next(); );
@@ -138,7 +138,7 @@ test('going through what is on disk leaves none of its leaves in memory but the 
   assert.ok(residents.bytes > before)
 })
 
-test('a leaf that was read for a cursor stays in memory when it has been changed', async () => {
+test('a leaf that was read for a cursor stays in memory once it has changed', async () => {
   const keyspace = opened(new MemoryRecords())
   made(keyspace, Stream, 100)
   await land(keyspace)
@@ -155,7 +155,7 @@ test('a leaf that was read for a cursor stays in memory when it has been changed
   assert.equal(checkTree(kept<Stream>(keyspace).entries), elements)
 })
 
-test('a cursor goes on after its key when a range has gone around it, both ways', () => {
+test('a cursor continues past a removed range in both directions', () => {
   for (const [direction, expected] of [
     ['forward', nameOf(60)],
     ['backward', nameOf(9)],
@@ -170,7 +170,7 @@ test('a cursor goes on after its key when a range has gone around it, both ways'
   }
 })
 
-test('what a range that goes has left on either side comes together, in the root record when it is small', () => {
+test('elements on either side of a removed range merge, into the root record if they are few', () => {
   const small = made(opened(new MemoryRecords()), SetValue, 500)
   small.members.removeRange(1, 499)
   assert.ok(small.object.pages === null)
@@ -180,7 +180,7 @@ test('what a range that goes has left on either side comes together, in the root
   )
 })
 
-test('pages merge when elements go one by one', () => {
+test('pages merge as elements are deleted one by one', () => {
   const { members: tree } = made(opened(new MemoryRecords()), SetValue, 1000)
   const before = countNodes(tree.rootNode())
   for (let i = 0; i < 1000; i++) if (i % 10 !== 0) tree.delete(nameOf(i))
@@ -195,7 +195,7 @@ function countNodes(node: TreeNode): number {
   return count
 }
 
-test('a page that a checkpoint has still to write stays as it was when the object moves into its root record and changes there', async () => {
+test('a frozen page stays unchanged when its object moves into the root record and changes there', async () => {
   const records = new MemoryRecords()
   const keyspace = opened(records)
   const { object, entries } = made(keyspace, Stream, 2)
@@ -213,7 +213,7 @@ test('a page that a checkpoint has still to write stays as it was when the objec
   assert.equal([checkTree(landed.tree(0)), checkTree(landed.tree(1))], frozen)
 })
 
-test('what a stream’s root record says is frozen with its entries', async () => {
+test("a stream's header is frozen with its entries", async () => {
   const records = new MemoryRecords()
   const keyspace = opened(records)
   const stream = newCollection(keyspace.database(0), Stream)
@@ -231,7 +231,7 @@ test('what a stream’s root record says is frozen with its entries', async () =
   assert.ok(stream.object.entry === null, 'a value that is no key’s has no entry')
 })
 
-test('a field with a deadline goes though the hash moves into its root record with that deadline', () => {
+test('deleting a field with a deadline succeeds though it moves the hash into its root record', () => {
   const keyspace = opened(new MemoryRecords())
   keyspace.pageLimits = { inlineBytes: 60, pageBytes: 100, pageElements: 50 }
   const hash = newCollection(keyspace.database(0), Hash)
@@ -249,7 +249,7 @@ test('a field with a deadline goes though the hash moves into its root record wi
 })
 
 for (const type of [Stream, List, SortedSet] as const) {
-  test(`pages are numbered anew under another object id before there are no more numbers: ${type.name}`, async () => {
+  test(`pages are renumbered under a new object id before their numbers run out: ${type.name}`, async () => {
     const records = new MemoryRecords()
     let keyspace = opened(records)
     const filled = made<Collection>(keyspace, type, 200)

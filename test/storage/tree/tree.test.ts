@@ -201,7 +201,7 @@ function check(keyspace: Keyspace, value: Collection | undefined, twin: Twin): v
   }
 }
 
-test('elements of any size have their place', () => {
+test('elements of any size can be stored', () => {
   const keyspace = made()
   const value = newCollection(keyspace.database(0), Stream)
   keyspace.database(0).create('k', value)
@@ -211,7 +211,7 @@ test('elements of any size have their place', () => {
   assert.is(checkTree(tree).length, 7)
 })
 
-test('keys whose separators are longer than a page have their place', () => {
+test('keys whose separators are longer than a page can be stored and deleted', () => {
   for (const limits of [TINY, DEFAULT_PAGE_LIMITS]) {
     const keyspace = made()
     keyspace.pageLimits = limits
@@ -230,7 +230,7 @@ test('keys whose separators are longer than a page have their place', () => {
   }
 })
 
-test('a value may be filled before it is a key’s', () => {
+test('a collection may be filled before it is attached to a key', () => {
   const keyspace = made()
   const db = keyspace.database(0)
   const value = newCollection(db, List)

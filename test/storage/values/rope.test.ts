@@ -126,7 +126,7 @@ test('absent chunks cost neither memory nor records', async () => {
   assert.is(rope.copyFor(db).residentBytes, rope.residentBytes)
 })
 
-test('a rope that moves to another database takes its pages with it', () => {
+test('a rope that moves to another database moves its memory accounting too', () => {
   const { keyspace, db } = made()
   const other = keyspace.database(1)
   const entry = db.create('k', Buffer.alloc(MIN_ROPE_BYTES, 'a'))
@@ -139,7 +139,7 @@ test('a rope that moves to another database takes its pages with it', () => {
   assert.is(ropeOf(other).length, MIN_ROPE_BYTES)
 })
 
-test('a dropped rope leaves memory, and its pages on disk become garbage', async () => {
+test('a dropped rope is freed from memory, and its pages on disk become garbage', async () => {
   const { keyspace, db } = made()
   db.create('k', Buffer.alloc(MIN_ROPE_BYTES, 'a'))
   const { objectId } = ropeOf(db)

@@ -22,7 +22,7 @@ const members = fc.string({ unit: fc.integer({ min: 0, max: 255 }).map((code) =>
 
 const compare = (a: ScoredMember, b: ScoredMember) => a.score - b.score || (a.member < b.member ? -1 : a.member > b.member ? 1 : 0)
 
-test('a score and its member come back out of their key', () => {
+test('a score and its member are read back from their order key', () => {
   fc.assert(
     fc.property(scores, members, (score, member) => {
       const key = orderKey(score, member)
@@ -33,7 +33,7 @@ test('a score and its member come back out of their key', () => {
   )
 })
 
-test('keys come in the order of scores, then of members, as bytes', () => {
+test('order keys sort by score, then by member bytes', () => {
   const edges = [NEGATIVE_INFINITY, -Number.MAX_VALUE, -1, -Number.MIN_VALUE, 0, Number.MIN_VALUE, 1, Number.MAX_VALUE, POSITIVE_INFINITY]
   for (const [index, score] of edges.entries()) {
     for (const lesser of edges.slice(0, index)) assert.ok(orderKey(lesser, '\xff') < orderKey(score, ''))
@@ -59,7 +59,7 @@ test('the successor of a score is before the next score', () => {
   assert.ok(Number.isNaN(scoreOfKey(keyAfterScore(POSITIVE_INFINITY))))
 })
 
-test('minus zero is zero, and comes in no order of its own', () => {
+test('minus zero is stored and ordered as zero', () => {
   assert.is(orderKey(-0, 'a'), orderKey(0, 'a'))
   assert.is(keyAfterScore(-0), keyAfterScore(0))
   const { set } = made()
@@ -151,7 +151,7 @@ test('a sorted set equals a map with its entries sorted, with tiny pages, evicti
   assertSame(world.set, twin)
 })
 
-test('a sorted set is a listpack until it has outgrown one, for good', () => {
+test('a sorted set that outgrows the listpack limits stays a skiplist', () => {
   const { set } = made()
   for (let i = 0; i < 8; i++) set.add(`${i}`, i, LIMITS)
   assert.is(set.encodingName, 'listpack')
@@ -166,7 +166,7 @@ test('a sorted set is a listpack until it has outgrown one, for good', () => {
   assert.is(other.encodingName, 'skiplist')
 })
 
-test('a sorted set that is loaded is as one that has been added to', () => {
+test('a loaded sorted set equals one built by adding', () => {
   const { db, set } = made()
   const twin = new Map<Bytes, number>()
   const sorted: ScoredMember[] = []

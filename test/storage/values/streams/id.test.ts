@@ -23,7 +23,7 @@ const EDGES: readonly Uint64[] = [
   ...[2n ** 53n, 2n ** 53n + 1n, 2n ** 63n - 1n, 2n ** 63n, MAX_UINT64 - 1n, MAX_UINT64],
 ]
 
-test('ids keep both numbers, whatever their size, and order as their numbers do', () => {
+test('ids keep both 64-bit numbers and sort as they do', () => {
   const ids = EDGES.flatMap((ms) => EDGES.map((seq) => ({ ms, seq, id: idOf(ms, seq) })))
   for (const [index, { ms, seq, id }] of ids.entries()) {
     assert.is(id.length, 16)
@@ -52,7 +52,7 @@ test('next and previous ids are neighbours, and the ends have none', () => {
   assert.is(idText(previousId(idOf(6, 0))!), '5-18446744073709551615')
 })
 
-test('ids read as their numbers do', () => {
+test('the text of an id is its two numbers', () => {
   const { integer } = seeded('texts of ids')
   for (let round = 0; round < 2000; round++) {
     const [ms, seq] = [integer(2 ** integer(54)), integer(2 ** integer(54))]
@@ -61,14 +61,14 @@ test('ids read as their numbers do', () => {
   for (let power = 0; power <= 15; power++) for (const ms of [10 ** power - 1, 10 ** power]) assert.is(idText(idOf(ms, 0)), `${ms}-0`)
 })
 
-test('sums of 64-bit numbers are exact and of one form', () => {
+test('sums of 64-bit numbers are exact and canonical', () => {
   assert.is(plus(1, 2), 3)
   assert.is(plus(2 ** 53 - 1, 1), 2n ** 53n)
   assert.is(plus(2n ** 53n, -1), 2 ** 53 - 1)
   assert.is(uint64Of(7n), 7)
 })
 
-test('entries of words of all lengths come back as they were', () => {
+test('packed entries with words of any length are unpacked unchanged, and damaged ones are detected', () => {
   const { integer } = seeded('entries of streams')
   const lengths = [0, 1, 19, 20, 21, 127, 128, 129, 16_383, 16_384, 40_000]
   for (let round = 0; round < 50; round++) {
@@ -91,7 +91,7 @@ test('entries of words of all lengths come back as they were', () => {
   }
 })
 
-test('what is more than one byte sequence can hold is no entry', () => {
+test('an entry longer than a string can hold is not packed', () => {
   const half = 'x'.repeat(2 ** 28)
   assert.is(packEntry(['field', half, 'field', half], 0), null)
 })
