@@ -16,20 +16,34 @@ const SECTIONS: Readonly<Record<Exclude<ConfigSection, 'compatibility'>, string>
   monitoring: 'Monitoring',
 }
 
+const MAX_COLUMNS = 100
+
 const INTRODUCTION = `# Configuration
 
-Every key can stand in a configuration file (\`haypile path.conf\`) as \`name value\`, Redis's form, or \`name : value\`, Pika's; after a flag
-(\`haypile --port 6380 --appendfsync always\`); in the options of \`start()\`; and in \`CONFIG GET\`. Those marked \`*\` can be changed while the
-server runs, by \`CONFIG SET\`; \`CONFIG REWRITE\` writes what is in force back to the file. Flags win over the file, later lines over earlier
-ones. A key that is not known is an error that names the nearest one. All that is wrong is reported at once, with file and line.
+A key is set in one of these places:
 
-\`include file\` reads another file in its place, relative to the including one; a path with \`*\`, \`?\` or \`[\` stands for all files that match,
-in order, and for none where nothing does. On the command line names are in any case, and a value runs to the next \`--\`.
+- in a configuration file (\`haypile path.conf\`), as \`name value\` (Redis's form) or \`name : value\`
+  (Pika's);
+- by a flag: \`haypile --port 6380 --appendfsync always\`;
+- by an option of \`start()\`.
 
-Sizes are bytes, or take a unit: \`kb\` \`mb\` \`gb\` are powers of 1024, \`k\` \`m\` \`g\` of 1000.
+Flags override the file, and later lines override earlier ones. An unknown key is an error that
+suggests the nearest name. All errors are reported at once, with file and line.
 
-This page is made of the table that the server itself reads (\`server/config/table.ts\`); a test fails when they differ, and
-\`HAYPILE_WRITE_DOCS=1 npm test tidy-configuration\` writes it anew.
+\`CONFIG GET\` shows every key. \`CONFIG SET\` changes the keys marked \`*\` while the server runs.
+\`CONFIG REWRITE\` writes the values in force back to the file.
+
+\`include file\` reads another file at that point. Its path is relative to the including file. A path
+with \`*\`, \`?\` or \`[\` is a pattern: all matching files are read in order, and it is no error if
+none matches.
+
+On the command line, names of keys are in any case, and a value ends at the next \`--\`.
+
+Sizes are in bytes or have a unit: \`kb\`, \`mb\` and \`gb\` are powers of 1024; \`k\`, \`m\` and \`g\` are
+powers of 1000.
+
+This page is generated from the table that the server reads (\`server/config/table.ts\`). A test fails
+if the two differ, and \`HAYPILE_WRITE_DOCS=1 npm test tidy-configuration\` writes the page again.
 `
 
 export function configurationPage(): string {
@@ -41,7 +55,7 @@ export function configurationPage(): string {
   return [...parts, foreignKeys()].join('\n')
 }
 
-/** The treatment of keys of Redis and Pika that mean something else here. */
+/** Returns the section on keys of Redis and Pika that have another meaning here. */
 function foreignKeys(): string {
   const aliases = configKeys.flatMap((key) =>
     aliasesOf(key).map(({ name, times }) => `| ${code(name)} | ${code(key.name)}${times === 1 ? '' : `, in units of ${times}`} |`),
@@ -53,15 +67,15 @@ function foreignKeys(): string {
     reasons.set(key.help, [...(reasons.get(key.help) ?? []), key.name])
   return [
     '## Keys of Redis and Pika',
-    'Configuration files of Redis 7 and of Pika 4 start a haypile. Each key that does not mean here what it means there is in one of these lists.',
+    'haypile starts with configuration files of Redis 7 and of Pika 4. These lists name each key whose\nmeaning differs here.',
     `Other names of keys:\n\n| name | key |\n| --- | --- |\n${aliases.join('\n')}`,
-    `Without effect, and the log says so at the start where the value is not the default:\n\n| key | |\n| --- | --- |\n${warned
+    `Accepted without effect. At the start the log warns of a value other than the default:\n\n| key | |\n| --- | --- |\n${warned
       .map((key) => `| ${code(key.name)} | ${cell(key.warning as string)} |`)
       .join('\n')}`,
-    `Refused unless the value asks for nothing:\n\n| key | only value | |\n| --- | --- | --- |\n${refused
+    `Refused, except with the value that requests nothing:\n\n| key | only value | |\n| --- | --- | --- |\n${refused
       .map((key) => `| ${code(key.name)} | ${onlyValue(key)} | ${cell(key.kind.refuses as string)} |`)
       .join('\n')}`,
-    `Accepted without effect:\n\n${[...reasons].map(([reason, names]) => `- ${cell(reason)}: ${names.map(code).join(' ')}`).join('\n')}\n`,
+    `Accepted silently and without effect:\n\n${[...reasons].map(([reason, names]) => item(`${cell(reason)}: ${names.map(code).join(' ')}`)).join('\n')}\n`,
   ].join('\n\n')
 }
 
@@ -81,6 +95,20 @@ function row(key: ConfigKey): string {
   const value = [key.kind.describe, key.unit].filter(Boolean).join(', ')
   const initial = typeof key.default === 'string' ? code(key.default === '' ? '""' : key.default) : 'depends on the machine'
   return `| ${code(key.name)}${star} | ${cell(value)} | ${initial} | ${cell(key.help)}${also} |`
+}
+
+/** Returns an item of a list, in lines of at most 100 columns. */
+function item(text: string): string {
+  const lines: string[] = []
+  let line = '-'
+  for (const word of text.split(' ')) {
+    if (line.length + 1 + word.length > MAX_COLUMNS) {
+      lines.push(line)
+      line = ' '
+    }
+    line += ` ${word}`
+  }
+  return [...lines, line].join('\n')
 }
 
 const cell = (text: string) => text.replaceAll('|', '\\|').replaceAll('*', '\\*')
