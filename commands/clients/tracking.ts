@@ -170,7 +170,7 @@ export class Tracking implements TrackingPort, KeyObserver {
     this.isAllChanged = true
   }
 
-  forgetsAll(): void {
+  replacesAll(): void {
     this.isAllChanged = true
     this.invalidateAllIfNeeded()
   }

@@ -85,7 +85,7 @@ export class Watches implements WatchesPort, KeyObserver {
     }
   }
 
-  forgetsAll(): void {
+  replacesAll(): void {
     for (const watch of this.all) watch.isBroken = true
   }
 

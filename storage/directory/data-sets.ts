@@ -175,7 +175,7 @@ export class FillingDataSet implements IncomingDataSet {
   }
 
   /** Removes the recorded progress of an installed data set, which no process continues. */
-  forgetProgress(): void {
+  discardProgress(): void {
     removeProgress(this.files, join(this.root, this.name))
   }
 

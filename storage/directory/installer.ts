@@ -122,7 +122,7 @@ export class DataSetInstaller {
     await old.binlog.discard()
     await old.records.close()
     try {
-      next.forgetProgress()
+      next.discardProgress()
     } catch {} // the data set in use never reads the file
     this.removing = removeDataSet(files, directory, old.dataSet.name).catch((error: unknown) => {
       options.log.warn({ error: String(error) }, 'cannot remove the data from before the full sync; the next start removes it')

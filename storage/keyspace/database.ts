@@ -281,7 +281,7 @@ export class Database implements OwnerDatabase {
    * Removes a tombstone from memory after LevelDB has removed its record. REQUIRES: the entry is
    * still a tombstone.
    */
-  forgetTombstone(entry: Entry): void {
+  removeTombstone(entry: Entry): void {
     assert(entry.value === null, 'only a deleted key is a tombstone')
     if (entry.ringIndex >= 0) this.removeEntry(entry)
   }

@@ -7,7 +7,7 @@
  *                visit stays for another round
  *   pace         the hand makes two rounds while `leeway` bytes come in past the limit; if that is
  *                not enough, use no longer counts
- *   behind       a command that has changed nothing drops the oldest leaves and rope pages that it
+ *   reads        a command that has changed nothing evicts the oldest leaves and rope pages that it
  *                has read
  *
  * Invariant: entries leave memory only where no command holds one: between units, between the parts
@@ -23,11 +23,11 @@ import type { Keyspace } from './keyspace.ts'
 /** `makeRoom` evicts once this many bytes have come in since the last time. */
 const ADMITTED_BYTES = 64 * 1024
 /**
- * Bytes of leaves and rope pages that a long read command keeps in memory behind it. It keeps at
- * least `BEHIND_PAGES` of them.
+ * The bytes of leaves and rope pages that a long read command keeps in memory: the latest that it
+ * has read. It keeps at least `MIN_KEPT_READS` of them.
  */
-const BEHIND_BYTES = 512 * 1024
-const BEHIND_PAGES = 16
+const KEPT_READ_BYTES = 512 * 1024
+const MIN_KEPT_READS = 16
 /** The minimum of `leewayOf`. */
 const MIN_LEEWAY_BYTES = 1024 * 1024
 /**
@@ -81,10 +81,11 @@ export class Eviction implements PageAdmission {
   /** Starts a unit or a part of one. REQUIRES: no command holds an entry or page. */
   beginUnit(): void {
     this.changes = this.keyspace.changes
-    if (this.admittedBytes > 0 || this.read.length > 0) this.forgetReads()
+    if (this.admittedBytes > 0 || this.read.length > 0) this.startReads()
   }
 
-  private forgetReads(): void {
+  /** Starts a new list of pages read, and evicts. */
+  private startReads(): void {
     if (this.read.length > 0) {
       this.read = []
       this.readFrom = 0
@@ -111,7 +112,7 @@ export class Eviction implements PageAdmission {
     this.admittedBytes += sizeBytes
     this.read.push(page)
     this.readBytes += sizeBytes
-    if (this.readBytes > BEHIND_BYTES) this.leaveBehind()
+    if (this.readBytes > KEPT_READ_BYTES) this.evictOldestReads()
   }
 
   /** True if nothing more should be read ahead. */
@@ -126,7 +127,11 @@ export class Eviction implements PageAdmission {
     return this.evictExcess(SLICE_VISITS)
   }
 
-  private leaveBehind(): void {
+  /**
+   * Evicts the oldest pages that the current unit has read. After a change, the list starts anew
+   * and nothing is evicted.
+   */
+  private evictOldestReads(): void {
     const { keyspace, read } = this
     if (keyspace.changes !== this.changes) {
       this.read = [] // the command may hold pages that it is about to change
@@ -135,12 +140,12 @@ export class Eviction implements PageAdmission {
       return
     }
     const isOverLimit = keyspace.residentBytes > this.limits.cacheBytes
-    while (this.readBytes > BEHIND_BYTES && read.length - this.readFrom > BEHIND_PAGES) {
+    while (this.readBytes > KEPT_READ_BYTES && read.length - this.readFrom > MIN_KEPT_READS) {
       const page = must(read[this.readFrom++])
       this.readBytes -= page.memoryBytes
-      if (isOverLimit) page.leaveBehind(keyspace.landedGeneration)
+      if (isOverLimit) page.evictIfClean(keyspace.landedGeneration)
     }
-    if (this.readFrom > BEHIND_BYTES / 1024) {
+    if (this.readFrom > KEPT_READ_BYTES / 1024) {
       this.read = read.slice(this.readFrom)
       this.readFrom = 0
     }
@@ -190,7 +195,7 @@ export class Eviction implements PageAdmission {
       passed = 0
       if (excess <= leeway) this.visitsOver = 0
       const spared = this.visitsOver > rounds ? 'nothing' : 'used'
-      const freed = ring.sweep(steps, landedGeneration, excess, spared)
+      const freed = ring.advanceHand(steps, landedGeneration, excess, spared)
       left -= steps
       excess -= freed
       this.visitsOver += steps

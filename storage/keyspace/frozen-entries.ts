@@ -51,9 +51,9 @@ export class FrozenEntries {
    * Removes tombstones from memory, except those changed since. REQUIRES: the batch has been
    * written.
    */
-  forgetTombstones(): void {
+  removeTombstones(): void {
     for (const entry of this.tombstones) {
-      if (entry.value === null && entry.generation <= this.keyspace.landedGeneration) entry.db.forgetTombstone(entry)
+      if (entry.value === null && entry.generation <= this.keyspace.landedGeneration) entry.db.removeTombstone(entry)
     }
   }
 

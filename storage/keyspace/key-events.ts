@@ -34,6 +34,6 @@ export interface KeyObserver {
   changes(database: number, key: Bytes): void
   /** Called before a database is emptied (`by` is null) or swapped with the database `by`. */
   replaces(database: number, by: number | null): void
-  /** Called when all of memory is replaced: a full sync, a reload. */
-  forgetsAll(): void
+  /** Called when all data in memory is replaced, by a full sync or a reload. */
+  replacesAll(): void
 }

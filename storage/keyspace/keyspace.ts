@@ -154,8 +154,8 @@ export class Keyspace implements OwnerKeyspace {
 
   /** Empties memory; `restore` may follow. REQUIRES: no checkpoint is under way. */
   reset(): void {
-    assert(this.frozenGeneration === 0, 'nothing is forgotten while a checkpoint is under way')
-    for (const observer of this.observers ?? []) observer.forgetsAll()
+    assert(this.frozenGeneration === 0, 'memory is not emptied while a checkpoint is under way')
+    for (const observer of this.observers ?? []) observer.replacesAll()
     this.landedGeneration = this.generation + 1
     this.generation += 2
     this.epoch++
@@ -355,7 +355,7 @@ export class Keyspace implements OwnerKeyspace {
     for (const db of this.databases) db.frozenNewKeys = null
     this.deadlines.releaseFrozen()
     this.libraries.releaseFrozen()
-    entries.forgetTombstones()
+    entries.removeTombstones()
     assert(this.landedGeneration < this.generation, 'the present generation has not landed')
   }
 

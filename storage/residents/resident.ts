@@ -12,8 +12,8 @@ export interface Resident {
   /** True if it was used since the clock hand's last visit. */
   isReferenced: boolean
   /**
-   * Removes the resident from memory. One with resident pages below it stays, marked as used.
-   * REQUIRES: the resident is clean.
+   * Removes the resident from memory; LevelDB still has it. One with resident pages below it stays,
+   * marked as used. REQUIRES: the resident is clean.
    */
   evict(): void
 }
@@ -31,6 +31,6 @@ export interface DirtyRecord {
 /** A leaf, or a page of a rope, that a command has read from disk. */
 export interface ReadPage {
   readonly memoryBytes: number
-  /** Removes the page from memory if it is clean and its tree's place does not lie in it. */
-  leaveBehind(landedGeneration: number): void
+  /** Evicts the page if it is clean and its tree's place does not lie in it. */
+  evictIfClean(landedGeneration: number): void
 }

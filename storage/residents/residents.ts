@@ -53,7 +53,7 @@ export class Residents {
    * freed. A resident used since the hand's last visit stays, unless `spared` is 'nothing'. Returns
    * the bytes freed.
    */
-  sweep(steps: number, landedGeneration: number, enough: number, spared: 'used' | 'nothing' = 'used'): number {
+  advanceHand(steps: number, landedGeneration: number, enough: number, spared: 'used' | 'nothing' = 'used'): number {
     const before = this.bytes
     for (; steps > 0 && this.ring.length > 0 && before - this.bytes < enough; steps--) {
       if (this.hand >= this.ring.length) this.hand = 0

@@ -102,7 +102,7 @@ export class TreeCursor {
     this.leaf = next
     this.index = next === null || step > 0 ? 0 : next.length - 1
     if (this.leafRank >= 0) this.leafRank += step > 0 ? leaf.length : -(next?.length ?? 0)
-    if (wasRead) leaf.forgetUpwards(tree.object.db.keyspace.landedGeneration)
+    if (wasRead) leaf.evictUpwards(tree.object.db.keyspace.landedGeneration)
     return next
   }
 

@@ -127,35 +127,36 @@ export class TreeNode implements Resident, DirtyRecord, ReadPage {
   evict(): void {
     if (this.level > 0 && this.children.some((child) => typeof child !== 'number'))
       this.isReferenced = true // spares it in the next round: its children leave memory first
-    else this.removeFromParent()
+    else this.evictAlone()
   }
 
-  leaveBehind(landedGeneration: number): void {
-    if (this.tree.leaf !== this) this.forgetUpwards(landedGeneration)
+  evictIfClean(landedGeneration: number): void {
+    if (this.tree.leaf !== this) this.evictUpwards(landedGeneration)
   }
 
   /**
    * Evicts a clean leaf, and every clean node above it that is left without children in memory,
    * except the root.
    */
-  forgetUpwards(landedGeneration: number): void {
+  evictUpwards(landedGeneration: number): void {
     if (this.ringIndex < 0 || this.generation > landedGeneration) return
     let { parent } = this
-    this.removeFromParent()
+    this.evictAlone()
     while (parent?.mayFollow(landedGeneration) === true) {
       const above: TreeNode | null = parent.parent
-      parent.removeFromParent()
+      parent.evictAlone()
       parent = above
     }
   }
 
+  /** True if a parent may be evicted after its last child. */
   private mayFollow(landedGeneration: number): boolean {
     if (this.parent === null || this.generation > landedGeneration) return false
     return this.children.every((child) => typeof child === 'number')
   }
 
   /** Evicts the node. REQUIRES: it is clean, and none of its children is in memory. */
-  removeFromParent(): void {
+  evictAlone(): void {
     const { parent, tree } = this
     if (parent === null) tree.root = this.number
     else parent.children[slotOf(parent, this)] = this.number

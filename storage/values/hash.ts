@@ -153,7 +153,7 @@ export class Hash implements Collection {
     const { value } = fields
     if (typeof value === 'object') {
       if (!this.meet(field, value)) return false
-      this.forgetDeadline(field, value.expireAtMs)
+      this.removeDeadline(field, value.expireAtMs)
       fields.find(field)
     }
     fields.remove()
@@ -179,7 +179,7 @@ export class Hash implements Collection {
     const old = this.fields.get(field)
     if (typeof old !== 'object') return false
     this.fields.replace(old.value)
-    this.forgetDeadline(field, old.expireAtMs)
+    this.removeDeadline(field, old.expireAtMs)
     return true
   }
 
@@ -225,7 +225,7 @@ export class Hash implements Collection {
     const isLive = this.meet(field, old)
     if (this.fields.find(field)) {
       this.fields.replace(value)
-      this.forgetDeadline(field, old.expireAtMs)
+      this.removeDeadline(field, old.expireAtMs)
     } else this.fields.insert(field, value)
     return !isLive
   }
@@ -238,7 +238,8 @@ export class Hash implements Collection {
     if (entry !== null) db.fieldsExpired(entry.key, names)
   }
 
-  private forgetDeadline(field: Bytes, expireAtMs: number): void {
+  /** Removes a field's element from the tree of deadlines. */
+  private removeDeadline(field: Bytes, expireAtMs: number): void {
     this.object.tree(1).delete(fieldDeadlineKey(expireAtMs, field))
     if (expireAtMs === this.nextDeadlineMs) this.deadlinesChanged()
   }

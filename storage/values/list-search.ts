@@ -103,7 +103,7 @@ class ListSearch {
     const found = this.found.length
     const read = elements.childAt(node, slot)
     this.node(read, position)
-    if (read.level === 0 && this.found.length === found) read.removeFromParent()
+    if (read.level === 0 && this.found.length === found) read.evictAlone()
   }
 
   private leaf(leaf: TreeNode, before: number): void {

@@ -51,11 +51,11 @@ export class RopePage implements Resident, DirtyRecord, ReadPage {
   }
 
   evict(): void {
-    this.rope.removePage(this)
+    this.rope.evictPage(this)
   }
 
-  leaveBehind(landedGeneration: number): void {
-    if (this.ringIndex >= 0 && this.generation <= landedGeneration) this.rope.removePage(this)
+  evictIfClean(landedGeneration: number): void {
+    if (this.ringIndex >= 0 && this.generation <= landedGeneration) this.rope.evictPage(this)
   }
 }
 
@@ -192,7 +192,8 @@ export class Rope {
     return this.pages.size * (CHUNK_BYTES + PAGE_OVERHEAD_BYTES)
   }
 
-  removePage(page: RopePage): void {
+  /** Evicts a page. REQUIRES: it is clean. */
+  evictPage(page: RopePage): void {
     this.pages.delete(page.index)
     this.db.residents.remove(page, CHUNK_BYTES + PAGE_OVERHEAD_BYTES)
     this.db.keyspace.evictions++

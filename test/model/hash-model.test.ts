@@ -113,7 +113,7 @@ test('hashes do what their twins do, whatever happens to their pages, and so doe
       }
       if (seed.integer(3) === 0) under = await goOn(made, under, seed)
       if (under === null && seed.integer(20) === 0) await made.toDisk()
-      if (seed.integer(10) === 0) keyspace.database(0).residents.sweep(20, keyspace.landedGeneration, Number.POSITIVE_INFINITY)
+      if (seed.integer(10) === 0) keyspace.database(0).residents.advanceHand(20, keyspace.landedGeneration, Number.POSITIVE_INFINITY)
       log.push(...made.logged())
     }
     under?.abandon()

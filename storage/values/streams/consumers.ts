@@ -75,8 +75,8 @@ export class Consumer {
     const { group, number } = this
     const { stream } = group
     const tree = treeOf(stream)
-    if (this.pendingCount * FEW < group.pendingCount) this.forgetFew()
-    else this.forgetMany()
+    if (this.pendingCount * FEW < group.pendingCount) this.removeOneByOne()
+    else this.removeRuns()
     removeBetween(stream, ownerKey(OWNED, group.number, number, ''), ownerKey(OWNED, group.number, number + 1, ''))
     tree.delete(ownerKey(NAME, group.number, number, ''))
     tree.delete(numberKey(CONSUMER, group.number) + this.name)
@@ -84,7 +84,7 @@ export class Consumer {
   }
 
   /** Removes its pending entries from the group's list, one by one. */
-  private forgetFew(): void {
+  private removeOneByOne(): void {
     const { group } = this
     const tree = treeOf(group.stream)
     for (const owned = this.pendingFrom(''); owned.next(); ) tree.delete(pendingKey(group.number, owned.id))
@@ -94,7 +94,7 @@ export class Consumer {
    * Removes its pending entries in one walk over the group's list, because consumers have runs of
    * entries.
    */
-  private forgetMany(): void {
+  private removeRuns(): void {
     const { group, number } = this
     const tree = treeOf(group.stream)
     const ends: number[] = [] // ranks at which runs of its own begin and end, in turn

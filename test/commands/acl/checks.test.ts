@@ -193,7 +193,7 @@ test('property: no command looks at or changes a key that its check does not see
       return lookup(key)
     }
   }
-  keyspace.observe({ changes: (_database, key) => void changed.add(key), replaces() {}, forgetsAll() {} })
+  keyspace.observe({ changes: (_database, key) => void changed.add(key), replaces() {}, replacesAll() {} })
   let seen = 0
   for (let i = 0; i < REQUESTS; i++) {
     const words = makeRequest(chance.pick([...WRITES, ...FIELD_WRITES, ...READS]), chance)

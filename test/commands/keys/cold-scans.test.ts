@@ -71,7 +71,7 @@ async function world(): Promise<World> {
 async function makeCold({ keyspace, checkpoint }: World): Promise<void> {
   await checkpoint()
   const { residents } = keyspace.database(0)
-  while (residents.length > 0) residents.sweep(2 * residents.length, keyspace.landedGeneration, Number.POSITIVE_INFINITY, 'nothing')
+  while (residents.length > 0) residents.advanceHand(2 * residents.length, keyspace.landedGeneration, Number.POSITIVE_INFINITY, 'nothing')
 }
 
 const each = (words: (key: string) => readonly string[]) => (run: (...words: Bytes[]) => Reply) => {

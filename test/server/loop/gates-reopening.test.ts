@@ -79,7 +79,7 @@ test('while LevelDB is being reopened commands are held whose keys may lie in pa
   const db = keyspace.database(0)
   keyspace.swap(0, 1)
   assert.is(verdict('SCARD', 'large'), 'hold', 'a transaction may have selected that database')
-  for (let i = 0; i < 3; i++) db.residents.sweep(2 * db.residents.length, keyspace.landedGeneration, Number.POSITIVE_INFINITY)
+  for (let i = 0; i < 3; i++) db.residents.advanceHand(2 * db.residents.length, keyspace.landedGeneration, Number.POSITIVE_INFINITY)
   assert.is(verdict('SCARD', 'small'), 'hold', 'there are keys that are not in memory')
 })
 

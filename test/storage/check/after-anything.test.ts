@@ -70,7 +70,8 @@ class Life {
 
   private evict(): void {
     const { keyspace } = this.engine.storage
-    for (const db of keyspace.databases) db.residents.sweep(this.seed.integer(300), keyspace.landedGeneration, Number.POSITIVE_INFINITY)
+    for (const db of keyspace.databases)
+      db.residents.advanceHand(this.seed.integer(300), keyspace.landedGeneration, Number.POSITIVE_INFINITY)
   }
 
   /** Runs a checkpoint, with writes meanwhile. */

@@ -108,8 +108,8 @@ test('the pages of a rope are evicted one by one before its root', async () => {
   const pages = () => rope.residentBytes
   const all = pages()
   // Once round: takes the marks of use away.
-  db.residents.sweep(db.residents.length + 1, storage.keyspace.landedGeneration, 1)
-  db.residents.sweep(3, storage.keyspace.landedGeneration, 1)
+  db.residents.advanceHand(db.residents.length + 1, storage.keyspace.landedGeneration, 1)
+  db.residents.advanceHand(3, storage.keyspace.landedGeneration, 1)
   assert.ok(pages() < all && pages() > 0)
   assert.is(db.resident('large')?.value, rope)
   checkMemory(storage.keyspace)
@@ -128,9 +128,9 @@ test('recently used entries outlive unused ones', async () => {
   })
   await engine.checkpoint()
   const db = storage.keyspace.database(0)
-  db.residents.sweep(1000, storage.keyspace.landedGeneration, 2 ** 40)
+  db.residents.advanceHand(1000, storage.keyspace.landedGeneration, 2 ** 40)
   for (let i = 0; i < 100; i++) engine.run('GET', `k${i}`)
-  db.residents.sweep(1000, storage.keyspace.landedGeneration, 2 ** 40)
+  db.residents.advanceHand(1000, storage.keyspace.landedGeneration, 2 ** 40)
   for (let i = 0; i < 100; i++) assert.ok(db.resident(`k${i}`) !== undefined, `k${i}`)
   assert.ok(db.residentEntries < 200)
 })

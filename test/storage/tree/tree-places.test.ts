@@ -59,7 +59,7 @@ async function land(keyspace: Keyspace): Promise<Checkpoint> {
 /** Evicts everything clean. The value is read again with its key. */
 function evictAll(keyspace: Keyspace): void {
   for (const { residents } of keyspace.databases) {
-    for (let round = 0; round < 20; round++) residents.sweep(10_000, keyspace.landedGeneration, Number.POSITIVE_INFINITY)
+    for (let round = 0; round < 20; round++) residents.advanceHand(10_000, keyspace.landedGeneration, Number.POSITIVE_INFINITY)
   }
 }
 

@@ -42,7 +42,7 @@ function checkAccounts(keyspace: Keyspace): void {
 }
 
 function evict(keyspace: Keyspace, steps: number): void {
-  for (const db of keyspace.databases) db.residents.sweep(steps, keyspace.landedGeneration, Number.POSITIVE_INFINITY)
+  for (const db of keyspace.databases) db.residents.advanceHand(steps, keyspace.landedGeneration, Number.POSITIVE_INFINITY)
 }
 
 const text = ({ integer }: Seeded, longest: number) =>

@@ -28,7 +28,7 @@ async function checkpoint(keyspace: Keyspace): Promise<void> {
 /** Evicts everything clean. */
 function evict(keyspace: Keyspace): void {
   for (const db of keyspace.databases)
-    for (let round = 0; round < 4; round++) db.residents.sweep(10_000, keyspace.landedGeneration, Number.POSITIVE_INFINITY)
+    for (let round = 0; round < 4; round++) db.residents.advanceHand(10_000, keyspace.landedGeneration, Number.POSITIVE_INFINITY)
 }
 
 /** Returns a position that is often near the border of a chunk. */

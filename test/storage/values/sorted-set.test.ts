@@ -145,7 +145,7 @@ test('a sorted set equals a map with its entries sorted, with tiny pages, evicti
     checkpoint.encodeSome(POSITIVE_INFINITY)
     await checkpoint.write()
     if (seed.integer(3) === 0) world = made(world.records)
-    else for (const db of world.keyspace.databases) db.residents.sweep(10_000, world.keyspace.landedGeneration, POSITIVE_INFINITY)
+    else for (const db of world.keyspace.databases) db.residents.advanceHand(10_000, world.keyspace.landedGeneration, POSITIVE_INFINITY)
     world.set = world.db.find('z')!.value as SortedSet
   }
   assertSame(world.set, twin)

@@ -18,7 +18,7 @@ export function newKeyspace(records = new MemoryRecords()): Keyspace {
 export function evictAll(keyspace: Keyspace): void {
   for (const db of keyspace.databases) {
     for (let rounds = 0; rounds < 3; rounds++) {
-      db.residents.sweep(2 * db.residents.length, keyspace.landedGeneration, Number.POSITIVE_INFINITY)
+      db.residents.advanceHand(2 * db.residents.length, keyspace.landedGeneration, Number.POSITIVE_INFINITY)
     }
   }
 }

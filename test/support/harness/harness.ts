@@ -258,7 +258,7 @@ export function harness(families: readonly (readonly Command[])[], options: Harn
     async toDisk() {
       await checkpoint()
       const { residents } = keyspace.database(0)
-      for (let i = 0; i < 3; i++) residents.sweep(2 * residents.length, keyspace.landedGeneration, Number.POSITIVE_INFINITY)
+      for (let i = 0; i < 3; i++) residents.advanceHand(2 * residents.length, keyspace.landedGeneration, Number.POSITIVE_INFINITY)
     },
   }
 }
