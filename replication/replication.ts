@@ -157,14 +157,14 @@ export class Replication {
   }
 
   /** SLAVEOF host port. Throws Refusal. */
-  follow(host: string, port: number, how: 'partial' | 'full sync'): 'started' | 'already' {
+  follow(host: string, port: number, how: 'partial' | 'full'): 'started' | 'already' {
     const { storage } = this.options
     if (this.failover.state !== 'no-failover') throw new Refusal('ERR', 'REPLICAOF not allowed while failing over.')
     const current = storage.identity.master
     const isSame = current !== undefined && current !== null && current.host.toLowerCase() === host.toLowerCase() && current.port === port
     if (isSame && !current.failover && how === 'partial') return 'already'
     this.commit()
-    if (how === 'full sync') storage.saveIdentity({ fullSync: 'requested by SLAVEOF FORCE' })
+    if (how === 'full') storage.saveIdentity({ fullSync: 'requested by SLAVEOF FORCE' })
     this.becomeReplica({ host, port, failover: false })
     return 'started'
   }

@@ -245,7 +245,7 @@ export interface ReplicationPort {
    * SLAVEOF host port. Returns 'already' if this node follows that master. This method and those
    * below throw ClientError, for example while the server loads.
    */
-  follow(host: Bytes, port: number, how: 'partial' | 'full sync'): 'started' | 'already'
+  follow(host: Bytes, port: number, how: 'partial' | 'full'): 'started' | 'already'
   /** SLAVEOF NO ONE */
   leave(): void
   failover(options: FailoverOptions): void

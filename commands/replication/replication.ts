@@ -34,7 +34,7 @@ function follow(name: Bytes, { server, session, units }: Context, args: Args): R
   const host = hostOf(args[1])
   if (host === null) throw clientError('ERR Invalid master host')
   units.writeToGroup()
-  const result = server.replication.follow(host, port, isForced ? 'full sync' : 'partial')
+  const result = server.replication.follow(host, port, isForced ? 'full' : 'partial')
   return result === 'already' ? ALREADY : OK
 }
 

@@ -89,5 +89,5 @@ export function mayGiveData({ role, isLinked }: Pick<NodeHistory, 'role' | 'isLi
 function fullSync(history: NodeHistory, reason: FullSyncReason, text: string): TrySyncReply {
   if (!mayGiveData(history))
     throw new Refusal('NOMASTERLINK', `a full sync is needed (${text}), and this node has no link to its own master`)
-  return { type: 'full sync', reason, text }
+  return { type: 'full-sync', reason, text }
 }

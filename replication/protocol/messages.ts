@@ -118,7 +118,7 @@ export type FullSyncReason = 'new' | 'unknown' | 'purged' | 'ahead' | 'diverged'
 
 export type TrySyncReply =
   | { readonly type: 'continue'; readonly replicationId: string; readonly offset: number; readonly past: readonly PastHistory[] }
-  | { readonly type: 'full sync'; readonly reason: FullSyncReason; readonly text: string }
+  | { readonly type: 'full-sync'; readonly reason: FullSyncReason; readonly text: string }
 
 export interface DbSyncRequest {
   readonly session: number
@@ -309,7 +309,7 @@ export function readTrySync(words: readonly Bytes[]): TrySyncRequest {
 }
 
 export function trySyncReplyWords(reply: TrySyncReply): Bytes[] {
-  if (reply.type === 'full sync') return ['FULLSYNC', reply.reason, reply.text]
+  if (reply.type === 'full-sync') return ['FULLSYNC', reply.reason, reply.text]
   return ['CONTINUE', reply.replicationId, String(reply.offset), ...pastWords(reply.past)]
 }
 
@@ -319,7 +319,7 @@ const FULL_SYNC_REASONS: readonly string[] = ['new', 'unknown', 'purged', 'ahead
 export function readTrySyncReply(reply: LinkReply): TrySyncReply {
   const words = wordsOf(reply, 'TRYSYNC reply')
   if (words[0] === 'FULLSYNC' && FULL_SYNC_REASONS.includes(words[1] ?? '')) {
-    return { type: 'full sync', reason: words[1] as FullSyncReason, text: words[2] ?? '' }
+    return { type: 'full-sync', reason: words[1] as FullSyncReason, text: words[2] ?? '' }
   }
   if (words[0] !== 'CONTINUE') throw bad('TRYSYNC reply')
   return {

@@ -37,7 +37,7 @@ const MAX_REPLY_BYTES = MAX_BYTES_LENGTH + 1024 * 1024
 const MAX_HELD_BYTES = 1024 * 1024
 
 /** The actions that the disk, the network or the master can make fail. */
-const MAY_FAIL: ReadonlySet<LinkAction['type']> = new Set(['dial', 'adopt history', 'failover done', 'chunk'] as const)
+const MAY_FAIL: ReadonlySet<LinkAction['type']> = new Set(['dial', 'adopt-history', 'failover-done', 'chunk'] as const)
 
 /** The link of a replica to its master. */
 export class ReplicaLink {
@@ -194,7 +194,7 @@ export class ReplicaLink {
       } catch (error) {
         rethrowAssertion(error)
         if (!MAY_FAIL.has(action.type)) throw error
-        const reason = `${action.type}: ${errorText(error)}`
+        const reason = `${action.type.replaceAll('-', ' ')}: ${errorText(error)}`
         this.events.push({ event: { type: 'failed', reason }, source: this.source })
         return
       }
@@ -210,16 +210,16 @@ export class ReplicaLink {
       case 'send':
         this.send(action.words)
         break
-      case 'hang up':
+      case 'hang-up':
         this.hangUp()
         break
-      case 'adopt history':
+      case 'adopt-history':
         storage.adoptHistory(action.replicationId, action.past)
         break
-      case 'failover done':
+      case 'failover-done':
         storage.saveIdentity({ master: this.machine.master })
         break
-      case 'require full sync':
+      case 'require-full-sync':
         this.requireFullSync(action.reason)
         break
       case 'stream':
@@ -233,7 +233,7 @@ export class ReplicaLink {
       case 'chunk':
         this.target.add(action.chunk)
         break
-      case 'abandon copy':
+      case 'abandon-copy':
         this.hasCopied = false
         this.target.abandon()
         break

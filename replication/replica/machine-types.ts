@@ -43,18 +43,18 @@ export type LinkEvent =
 export type LinkAction =
   | { readonly type: 'dial'; readonly host: string; readonly port: number }
   | { readonly type: 'send'; readonly words: readonly Bytes[] }
-  | { readonly type: 'hang up' }
+  | { readonly type: 'hang-up' }
   /** Continue under these ids. */
-  | { readonly type: 'adopt history'; readonly replicationId: string; readonly past: readonly PastHistory[] }
+  | { readonly type: 'adopt-history'; readonly replicationId: string; readonly past: readonly PastHistory[] }
   /** The master has taken over, as requested. */
-  | { readonly type: 'failover done' }
-  | { readonly type: 'require full sync'; readonly reason: string }
+  | { readonly type: 'failover-done' }
+  | { readonly type: 'require-full-sync'; readonly reason: string }
   /** Parse the data that follows as binlog, from this offset on. */
   | { readonly type: 'stream'; readonly offset: number }
   /** A snapshot begins to arrive, or resumes. */
   | { readonly type: 'copy'; readonly head: SnapshotHead }
   | { readonly type: 'chunk'; readonly chunk: Buffer }
-  | { readonly type: 'abandon copy' }
+  | { readonly type: 'abandon-copy' }
   | { readonly type: 'install' }
   | { readonly type: 'log'; readonly level: 'debug' | 'info' | 'warn'; readonly fields: object; readonly text: string }
   /** The state, the chain or the ids have changed. */

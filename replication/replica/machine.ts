@@ -155,9 +155,9 @@ export class ReplicaMachine implements LinkStatus {
     const { fullSync, identity } = this.facts
     if (this.isFailover || identity.master?.failover === true) {
       this.master = { ...must(this.master), failover: false }
-      this.actions.push({ type: 'failover done' }) // repeated if it could not be stored last time
+      this.actions.push({ type: 'failover-done' }) // repeated if it could not be stored last time
     }
-    if (answer.type === 'full sync') this.dbSync(answer.text === '' ? answer.reason : answer.text)
+    if (answer.type === 'full-sync') this.dbSync(answer.text === '' ? answer.reason : answer.text)
     else if (fullSync !== null) this.dbSync(fullSync)
     else this.continueStream(answer)
   }
@@ -211,7 +211,7 @@ export class ReplicaMachine implements LinkStatus {
     this.badGroup = { offset, count }
     if (count >= MAX_BAD_GROUPS) {
       this.badGroup = { offset: -1, count: 0 }
-      this.actions.push({ type: 'require full sync', reason: `the master sent ${count} times in a row ${reason}` })
+      this.actions.push({ type: 'require-full-sync', reason: `the master sent ${count} times in a row ${reason}` })
     }
     this.fail(`the master sent ${reason}`)
   }
@@ -290,7 +290,7 @@ export class ReplicaMachine implements LinkStatus {
     if (lack !== null) {
       this.waitForRoom(lack)
       // The copy of another snapshot cannot be resumed, and it takes space.
-      if (this.facts.copy?.snapshot !== head.id) this.actions.push({ type: 'abandon copy' })
+      if (this.facts.copy?.snapshot !== head.id) this.actions.push({ type: 'abandon-copy' })
       return
     }
     this.hasHead = true
@@ -311,10 +311,10 @@ export class ReplicaMachine implements LinkStatus {
       this.fail(`TRYSYNC: the master would continue at offset ${offset}, and this node is at ${end.offset}`)
       return
     }
-    if (copy !== null) this.actions.push({ type: 'abandon copy' })
+    if (copy !== null) this.actions.push({ type: 'abandon-copy' })
     this.room.reset()
     this.enter('binlog_sync')
-    this.actions.push({ type: 'adopt history', replicationId, past })
+    this.actions.push({ type: 'adopt-history', replicationId, past })
     this.send(binlogSyncWords(this.session, offset))
     this.actions.push({ type: 'stream', offset })
   }
@@ -330,7 +330,7 @@ export class ReplicaMachine implements LinkStatus {
   /** Forgets all state of an earlier master. */
   private forgetMaster(): void {
     this.hangUp()
-    this.actions.push({ type: 'abandon copy' })
+    this.actions.push({ type: 'abandon-copy' })
     this.master = null
     if (this.chain.length > 0) this.chain = []
     this.failures = 0
@@ -346,7 +346,7 @@ export class ReplicaMachine implements LinkStatus {
 
   /** Closes the connection. An installation continues without one. */
   hangUp(): void {
-    if (this.isWired) this.actions.push({ type: 'hang up' })
+    if (this.isWired) this.actions.push({ type: 'hang-up' })
     this.isWired = false
     this.session = 0
     if (this.isStreaming) this.downSinceMs = this.facts.nowMs

@@ -320,7 +320,7 @@ function checkNames(pairs: readonly (readonly [name: Bytes, value: Bytes])[]): K
     const name = findConfigName(given)
     if (name === undefined || name.key.withheld)
       throw clientError(`ERR Unknown option or number of arguments for CONFIG SET - '${given.slice(0, 128)}'`)
-    if (name.key.changes === 'at start') throw setFailed(name, "can't set immutable config")
+    if (name.key.changes === 'at-start') throw setFailed(name, "can't set immutable config")
     if (names.includes(name)) throw setFailed(name, 'duplicate parameter')
     names.push(name)
   }

@@ -53,7 +53,7 @@ export function fullHelp(machine: Machine): string {
 }
 
 function describe(key: ConfigKey, machine: Machine): string {
-  const star = key.changes === 'any time' ? '*' : ' '
+  const star = key.changes === 'any-time' ? '*' : ' '
   const kind = [key.kind.describe, key.unit].filter(Boolean).join(', ')
   const head = `  ${star} --${key.name} <${kind}>`
   const initial = defaultOf(key, machine)

@@ -41,7 +41,7 @@ export interface ConfigKey<N extends Bytes = Bytes, V extends ConfigValue = Conf
   /** The unit of a number, unless its kind says it. */
   readonly unit?: 'seconds' | 'ms' | 'µs' | 'bytes'
   /** `any time`: CONFIG SET may change the key. */
-  readonly changes: 'any time' | 'at start'
+  readonly changes: 'any-time' | 'at-start'
   /**
    * Other names. An alias with `times` counts in a unit of `times` of the key's units. CONFIG GET
    * shows such an alias only when a client asks for it by name.

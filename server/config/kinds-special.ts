@@ -205,7 +205,7 @@ export const octal = (most: number): Kind<number> =>
 /** A size, or a percentage (kept as a negative number). */
 export const memoryOrPercent: Kind<number> = {
   describe: 'memory or percentage',
-  takes: 'one word',
+  takes: 'one',
   parse(words) {
     if (words.length !== 1) throw new ConfigRefused('wrong number of arguments')
     const word = at(words, 0)

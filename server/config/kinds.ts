@@ -32,7 +32,7 @@ export interface Kind<V extends ConfigValue = ConfigValue> {
   /**
    * `many`: a value has any number of words, which CONFIG SET takes as one argument with spaces.
    */
-  readonly takes: 'one word' | 'many'
+  readonly takes: 'one' | 'many'
   /** The reason that a kind refuses values which Redis or Pika accepts. */
   readonly refuses?: string
   /**
@@ -55,7 +55,7 @@ export function oneWord<V extends ConfigValue>(
 ): Kind<V> {
   return {
     describe,
-    takes: 'one word',
+    takes: 'one',
     parse(words) {
       if (words.length !== 1) throw new ConfigRefused('wrong number of arguments')
       return parse(at(words, 0))

@@ -140,7 +140,7 @@ export class Connection extends SessionState implements Client, TurnClient {
     this.isTouched = false
     this.isToldByUnit = false
     if (this.sealed.count > 0) this.seal(0)
-    else if (this.write(this.replies.drain(), 'from the arena')) this.afterWrite()
+    else if (this.write(this.replies.drain(), 'arena')) this.afterWrite()
   }
 
   seal(offset: number): void {
@@ -203,11 +203,11 @@ export class Connection extends SessionState implements Client, TurnClient {
   }
 
   /** Returns false if the connection is closed. Releases the arena before the next encoding. */
-  private write(chunks: Chunks, origin: 'from the arena' | 'kept'): boolean {
+  private write(chunks: Chunks, origin: 'arena' | 'kept'): boolean {
     if (this.closing === 'closed') return false
     if (this.enforceOutputLimit(chunks.reduce((sum, chunk) => sum + chunk.length, this.socket.writableLength))) return false
     if (chunks.length > 0) writeChunks(this.socket, chunks, this.host)
-    if (origin === 'from the arena') this.replies.releasePieces(this.socket.writableLength)
+    if (origin === 'arena') this.replies.releasePieces(this.socket.writableLength)
     return true
   }
 

@@ -62,7 +62,7 @@ export class ReplicationFacade implements ReplicationPort {
     return roleReply(this.options.storage, this.options.state.replication)
   }
 
-  follow(host: Bytes, port: number, how: 'partial' | 'full sync'): 'started' | 'already' {
+  follow(host: Bytes, port: number, how: 'partial' | 'full'): 'started' | 'already' {
     if (this.isSelf(host, port)) throw new ClientError('ERR The master ip:port and the slave ip:port are the same')
     return this.started.follow(host, port, how)
   }

@@ -129,7 +129,7 @@ test('a role is durable before it has any effect', async () => {
   const { engine, storage, replication, dialled } = await node()
   replication.follow('10.0.0.1', 7001, 'partial')
   assert.equal(dialled, [7001])
-  replication.follow('10.0.0.1', 7002, 'full sync')
+  replication.follow('10.0.0.1', 7002, 'full')
   assert.equal(dialled, [7001, 7002])
   assert.match(storage.identity.fullSync ?? '', /FORCE/)
   replication.leave()

@@ -101,7 +101,7 @@ export const slaveOf: Act = (cluster) => {
   if (node === null || settings.roles === 'failover' || (settings.roles === 'fixed' && node === cluster.nodes[0])) return null
   const master = chance.pick(cluster.nodes)
   if (settings.roles === 'fixed' && master === node) return null
-  const how = chance.random() < 0.08 ? 'full sync' : 'partial'
+  const how = chance.random() < 0.08 ? 'full' : 'partial'
   return ask(node, `SLAVEOF ${master.name}, ${how}`, ({ replication }) => replication?.follow(master.ip, PORT, how))
 }
 

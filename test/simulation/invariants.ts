@@ -68,7 +68,7 @@ export function checkAck(cluster: Cluster, master: SimulatedNode, peer: Peer, { 
 
 /** Checks that a node gets no full sync if its change of roles has lost no client's write. */
 export function checkFullSync(cluster: Cluster, master: SimulatedNode, peer: Peer, { offset }: TrySyncRequest, reply: TrySyncReply): void {
-  if (cluster.hasForgotten || reply.type !== 'full sync' || reply.reason === 'new' || reply.reason === 'purged') return
+  if (cluster.hasForgotten || reply.type !== 'full-sync' || reply.reason === 'new' || reply.reason === 'purged') return
   const party = peer.socket.peer?.party
   const replica = cluster.nodes.find((node) => node.process === party)
   if (replica === undefined || replica.track.end.offset !== offset) return

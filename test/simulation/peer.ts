@@ -152,7 +152,7 @@ export class Peer implements ReplicaConnection, SocketEvents {
 
   private decided(request: TrySyncRequest, master: Master): TrySyncReply {
     const reply = master.trySync(this, request)
-    if (reply.type === 'full sync') this.host.refused(this, request, reply)
+    if (reply.type === 'full-sync') this.host.refused(this, request, reply)
     const what = reply.type === 'continue' ? `CONTINUE at ${reply.offset}` : `FULLSYNC, ${reply.reason}: ${reply.text}`
     this.host.note(`answer to connection ${this.id}: ${what}`)
     return reply

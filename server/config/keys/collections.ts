@@ -45,7 +45,7 @@ function collection<R extends CollectionRow>(rows: readonly R[]): readonly Colle
     section: 'collections',
     kind,
     default: initial,
-    changes: 'any time',
+    changes: 'any-time',
     ...(alias === undefined ? {} : { aliases: [alias] }),
     help,
   }))

@@ -14,7 +14,7 @@ export type CompatibilityRow = readonly [
   kind: Kind,
   initial: Bytes,
   alias?: Bytes | null,
-  changes?: 'at start' | null,
+  changes?: 'at-start' | null,
   warning?: string,
 ]
 
@@ -29,7 +29,7 @@ export function inert<const R extends CompatibilityRow>(help: string, rows: read
     section: 'compatibility',
     kind,
     default: initial,
-    changes: changes ?? 'any time',
+    changes: changes ?? 'any-time',
     ...(alias ? { aliases: [alias] } : {}),
     ...(warning === undefined ? {} : { warning }),
     inert: true,
@@ -45,7 +45,7 @@ export function hidden<K extends ConfigKey>(keys: readonly K[]): readonly K[] {
 
 /** Rows of keys that must stay empty. */
 function empty<const N extends Bytes>(why: string, ...names: readonly N[]) {
-  return names.map((name) => [name, only('', why), '', null, 'at start'] as const)
+  return names.map((name) => [name, only('', why), '', null, 'at-start'] as const)
 }
 
 const encodings = inert('pages of lists are never compressed here', [['list-compress-depth', whole, '0']])
@@ -76,7 +76,7 @@ const memoryKeys = inert('data is on disk and never evicted: cache-memory bounds
   ['active-defrag-max-scan-fields', integer(1, MAX_INT64), '1000'],
   ['activerehashing', flag, 'yes'],
   ['jemalloc-bg-thread', flag, 'yes'],
-  ['disable-thp', flag, 'yes', null, 'at start'],
+  ['disable-thp', flag, 'yes', null, 'at-start'],
 ])
 
 const PERSISTENCE = 'the binlog and LevelDB persist every write: see appendfsync'
@@ -85,8 +85,8 @@ const persistence = [
   ...inert(PERSISTENCE, [
     ['save', savePoints, ''],
     ['appendonly', flag, 'yes'],
-    ['appendfilename', text, 'appendonly.aof', null, 'at start'],
-    ['appenddirname', text, 'appendonlydir', null, 'at start'],
+    ['appendfilename', text, 'appendonly.aof', null, 'at-start'],
+    ['appenddirname', text, 'appendonlydir', null, 'at-start'],
     ['dbfilename', text, 'dump.rdb'],
     ['no-appendfsync-on-rewrite', flag, 'no'],
     ['auto-aof-rewrite-percentage', whole, '100'],
@@ -99,7 +99,7 @@ const persistence = [
     ['rdb-save-incremental-fsync', flag, 'yes'],
     ['rdb-del-sync-files', flag, 'no'],
     ['rdbcompression', flag, 'yes'],
-    ['rdbchecksum', flag, 'yes', null, 'at start'],
+    ['rdbchecksum', flag, 'yes', null, 'at-start'],
   ]),
   ...hidden(
     inert(PERSISTENCE, [
@@ -137,35 +137,35 @@ const others = inert('accepted for files and clients that set it', [
   ['hz', whole, '10'],
   ['dynamic-hz', flag, 'yes'],
   ['active-expire-effort', integer(1, 10), '1'],
-  ['enable-protected-configs', choice('no', 'yes', 'local'), 'no', null, 'at start'],
-  ['enable-module-command', choice('no', 'yes', 'local'), 'no', null, 'at start'],
-  ['io-threads', integer(1, 128), '1', null, 'at start'],
-  ['io-threads-do-reads', flag, 'no', null, 'at start'],
-  ['always-show-logo', flag, 'no', null, 'at start'],
-  ['daemonize', flag, 'no', null, 'at start', 'haypile stays in the foreground: run it under a service manager'],
+  ['enable-protected-configs', choice('no', 'yes', 'local'), 'no', null, 'at-start'],
+  ['enable-module-command', choice('no', 'yes', 'local'), 'no', null, 'at-start'],
+  ['io-threads', integer(1, 128), '1', null, 'at-start'],
+  ['io-threads-do-reads', flag, 'no', null, 'at-start'],
+  ['always-show-logo', flag, 'no', null, 'at-start'],
+  ['daemonize', flag, 'no', null, 'at-start', 'haypile stays in the foreground: run it under a service manager'],
   [
     'supervised',
     choice('upstart', 'systemd', 'auto', 'no'),
     'no',
     null,
-    'at start',
+    'at-start',
     'haypile does not notify a supervisor when it is ready: a systemd unit needs Type=exec, not Type=notify',
   ],
-  ['syslog-enabled', flag, 'no', null, 'at start', 'the log goes to logfile, or to standard output'],
-  ['syslog-ident', text, 'redis', null, 'at start'],
-  ['syslog-facility', text, 'local0', null, 'at start'],
+  ['syslog-enabled', flag, 'no', null, 'at-start', 'the log goes to logfile, or to standard output'],
+  ['syslog-ident', text, 'redis', null, 'at-start'],
+  ['syslog-facility', text, 'local0', null, 'at-start'],
   ['crash-log-enabled', flag, 'yes'],
   ['crash-memcheck-enabled', flag, 'yes'],
   ['use-exit-on-panic', flag, 'no'],
   ['ignore-warnings', text, ''],
   ['locale-collate', text, ''],
-  ['socket-mark-id', integer(0, MAX_UINT32), '0', null, 'at start'],
+  ['socket-mark-id', integer(0, MAX_UINT32), '0', null, 'at-start'],
   ['oom-score-adj', choice('no', 'yes', 'relative', 'absolute'), 'no'],
   ['oom-score-adj-values', oomScores, '0 200 800'],
-  ['server_cpulist', text, '', null, 'at start'],
-  ['bio_cpulist', text, '', null, 'at start'],
-  ['aof_rewrite_cpulist', text, '', null, 'at start'],
-  ['bgsave_cpulist', text, '', null, 'at start'],
+  ['server_cpulist', text, '', null, 'at-start'],
+  ['bio_cpulist', text, '', null, 'at-start'],
+  ['aof_rewrite_cpulist', text, '', null, 'at-start'],
+  ['bgsave_cpulist', text, '', null, 'at-start'],
   ['tls-session-caching', flag, 'yes'],
   ['tls-session-cache-size', whole, '20480'],
   ['tls-session-cache-timeout', whole, '300'],
@@ -175,8 +175,8 @@ const others = inert('accepted for files and clients that set it', [
 
 /** Keys without effect, since there is no cluster mode; see cluster-enabled. */
 const cluster = inert('belongs to cluster mode, which does not exist here', [
-  ['cluster-config-file', text, 'nodes.conf', null, 'at start'],
-  ['cluster-port', integer(0, 65535), '0', null, 'at start'],
+  ['cluster-config-file', text, 'nodes.conf', null, 'at-start'],
+  ['cluster-port', integer(0, 65535), '0', null, 'at-start'],
   ['cluster-node-timeout', long, '15000'],
   ['cluster-replica-validity-factor', whole, '10', 'cluster-slave-validity-factor'],
   ['cluster-migration-barrier', whole, '1'],
@@ -217,7 +217,7 @@ const refusedLines = hidden(
  * exist.
  */
 const refused = inert('only this value is accepted: the feature does not exist here', [
-  ['cluster-enabled', only('no', 'this version has no cluster mode'), 'no', null, 'at start'],
+  ['cluster-enabled', only('no', 'this version has no cluster mode'), 'no', null, 'at-start'],
   ...empty(
     'not supported by this version',
     'bind-source-addr',

@@ -11,7 +11,7 @@ const sockets = [
     section: 'network',
     kind: integer(0, 65535),
     default: '6379',
-    changes: 'at start',
+    changes: 'at-start',
     help: 'TCP port; 0 for none',
   },
   {
@@ -19,7 +19,7 @@ const sockets = [
     section: 'network',
     kind: addresses,
     default: '* -::*',
-    changes: 'at start',
+    changes: 'at-start',
     help: 'addresses to listen on; * is any IPv4 address, ::* any IPv6 address; an address after a minus may be missing',
   },
   {
@@ -27,16 +27,16 @@ const sockets = [
     section: 'network',
     kind: flag,
     default: 'yes',
-    changes: 'any time',
+    changes: 'any-time',
     help: 'while no password is set, serve only clients of this machine',
   },
-  { name: 'unixsocket', section: 'network', kind: text, default: '', changes: 'at start', help: 'path of a Unix socket to listen on' },
+  { name: 'unixsocket', section: 'network', kind: text, default: '', changes: 'at-start', help: 'path of a Unix socket to listen on' },
   {
     name: 'unixsocketperm',
     section: 'network',
     kind: octal(0o777),
     default: '0',
-    changes: 'at start',
+    changes: 'at-start',
     help: 'file mode of the Unix socket, octal; 0 leaves it to `umask`',
   },
   {
@@ -44,7 +44,7 @@ const sockets = [
     section: 'network',
     kind: integer(0, MAX_INT32),
     default: '511',
-    changes: 'at start',
+    changes: 'at-start',
     help: 'connections that may wait to be accepted',
   },
   {
@@ -53,7 +53,7 @@ const sockets = [
     kind: integer(0, MAX_INT32),
     unit: 'seconds',
     default: '0',
-    changes: 'any time',
+    changes: 'any-time',
     help: 'close a client that has been idle for this time; 0 for never',
   },
   {
@@ -62,7 +62,7 @@ const sockets = [
     kind: integer(0, MAX_INT32),
     unit: 'seconds',
     default: '300',
-    changes: 'any time',
+    changes: 'any-time',
     help: 'interval of probes on a silent connection; 0 for none',
   },
 ] as const satisfies readonly ConfigKey[]
@@ -73,17 +73,17 @@ const tls = [
     section: 'tls',
     kind: integer(0, 65535),
     default: '0',
-    changes: 'at start',
+    changes: 'at-start',
     help: 'TCP port that speaks TLS; 0 for none',
   },
-  { name: 'tls-cert-file', section: 'tls', kind: text, default: '', changes: 'at start', help: 'certificate (chain), PEM' },
-  { name: 'tls-key-file', section: 'tls', kind: text, default: '', changes: 'at start', help: 'its private key, PEM' },
+  { name: 'tls-cert-file', section: 'tls', kind: text, default: '', changes: 'at-start', help: 'certificate (chain), PEM' },
+  { name: 'tls-key-file', section: 'tls', kind: text, default: '', changes: 'at-start', help: 'its private key, PEM' },
   {
     name: 'tls-ca-cert-file',
     section: 'tls',
     kind: text,
     default: '',
-    changes: 'at start',
+    changes: 'at-start',
     help: 'certificates of the authorities that must have signed the certificates of peers, PEM',
   },
   {
@@ -91,7 +91,7 @@ const tls = [
     section: 'tls',
     kind: choice('no', 'yes', 'optional'),
     default: 'yes',
-    changes: 'at start',
+    changes: 'at-start',
     help: 'whether clients must show a certificate',
   },
 ] as const satisfies readonly ConfigKey[]
@@ -102,7 +102,7 @@ const clients = [
     section: 'clients',
     kind: integer(1, MAX_UINT32),
     default: '10000',
-    changes: 'any time',
+    changes: 'any-time',
     help: 'maximum number of connections; lowered at the start to the number that the limit on open files (ulimit -n) allows',
   },
   {
@@ -110,7 +110,7 @@ const clients = [
     section: 'clients',
     kind: bufferLimits,
     default: 'normal 0 0 0 replica 256mb 64mb 60 pubsub 32mb 8mb 60',
-    changes: 'any time',
+    changes: 'any-time',
     help: 'close a client whose unread replies exceed the hard limit, or the soft limit for the given seconds; by class: normal, replica, pubsub',
   },
   {
@@ -118,7 +118,7 @@ const clients = [
     section: 'clients',
     kind: eventClasses,
     default: '',
-    changes: 'any time',
+    changes: 'any-time',
     help: 'keyspace events to publish: K and E select the two kinds of channels, other letters the classes of events; A is most classes, empty is none',
   },
   {
@@ -126,7 +126,7 @@ const clients = [
     section: 'clients',
     kind: integer(0, MAX_INT64),
     default: '1000000',
-    changes: 'any time',
+    changes: 'any-time',
     help: 'keys remembered for client-side caching (CLIENT TRACKING); beyond this one is invalidated at its clients; 0 for 8 million',
   },
   {
@@ -134,7 +134,7 @@ const clients = [
     section: 'clients',
     kind: memory(MEBIBYTE),
     default: '1gb',
-    changes: 'any time',
+    changes: 'any-time',
     aliases: [{ name: 'max-conn-rbuf-size', times: 1 }],
     help: 'close a client whose unprocessed requests are larger',
   },
@@ -143,7 +143,7 @@ const clients = [
     section: 'clients',
     kind: memory(MEBIBYTE),
     default: '512mb',
-    changes: 'any time',
+    changes: 'any-time',
     help: 'largest string in a request, and largest value that commands may build',
   },
   {
@@ -151,7 +151,7 @@ const clients = [
     section: 'clients',
     kind: memory(1024, 16 * MEBIBYTE),
     default: '64kb',
-    changes: 'any time',
+    changes: 'any-time',
     help: 'longest inline request line',
   },
   {
@@ -159,7 +159,7 @@ const clients = [
     section: 'clients',
     kind: choice('no', 'yes', 'local'),
     default: 'local',
-    changes: 'at start',
+    changes: 'at-start',
     help: 'clients that may use DEBUG: none, all, or those of this machine',
   },
 ] as const satisfies readonly ConfigKey[]

@@ -10,7 +10,7 @@ export const serverKeys = [
     section: 'log',
     kind: choice('debug', 'verbose', 'notice', 'warning', 'nothing'),
     default: 'notice',
-    changes: 'any time',
+    changes: 'any-time',
     help: 'lowest level to log; debug and verbose are the same here',
   },
   {
@@ -18,7 +18,7 @@ export const serverKeys = [
     section: 'log',
     kind: text,
     default: '',
-    changes: 'at start',
+    changes: 'at-start',
     help: 'file to append the log to; empty for standard output',
   },
   {
@@ -26,7 +26,7 @@ export const serverKeys = [
     section: 'log',
     kind: choice('auto', 'json', 'pretty'),
     default: 'auto',
-    changes: 'at start',
+    changes: 'at-start',
     help: 'auto is pretty on a terminal and one line of JSON a message elsewhere',
   },
   {
@@ -34,7 +34,7 @@ export const serverKeys = [
     section: 'process',
     kind: text,
     default: '',
-    changes: 'at start',
+    changes: 'at-start',
     help: 'file to write the process id to, removed at exit; empty for none',
   },
   {
@@ -42,7 +42,7 @@ export const serverKeys = [
     section: 'process',
     kind: flag,
     default: 'yes',
-    changes: 'at start',
+    changes: 'at-start',
     help: 'run common commands on scratch data before the server is ready, so that the first clients meet compiled code',
   },
   {
@@ -50,7 +50,7 @@ export const serverKeys = [
     section: 'process',
     kind: octal(0o77),
     default: '77',
-    changes: 'at start',
+    changes: 'at-start',
     help: 'permissions to withhold from files that the program creates, octal: 77 all of group and others, 27 lets the group read; a Node program that embeds the server keeps its own umask',
   },
   {
@@ -59,7 +59,7 @@ export const serverKeys = [
     kind: integer(0, MAX_INT64),
     unit: 'ms',
     default: '5000',
-    changes: 'any time',
+    changes: 'any-time',
     aliases: ['lua-time-limit'],
     help: 'time after which a running script can be killed and other clients get BUSY; 0 for never',
   },
@@ -68,7 +68,7 @@ export const serverKeys = [
     section: 'scripts',
     kind: memory(16 * 2 ** 20),
     default: '256mb',
-    changes: 'at start',
+    changes: 'at-start',
     help: 'memory limit of each of the two Lua machines, for scripts and for functions; also the limit of a reply of a script, and of the arguments of one call',
   },
   {
@@ -76,7 +76,7 @@ export const serverKeys = [
     section: 'process',
     kind: flag,
     default: 'yes',
-    changes: 'at start',
+    changes: 'at-start',
     help: 'show proc-title-template as the title of the process',
   },
   {
@@ -84,7 +84,7 @@ export const serverKeys = [
     section: 'process',
     kind: titleTemplate,
     default: '{title} {listen-addr} {server-mode}',
-    changes: 'any time',
+    changes: 'any-time',
     help: 'process title for ps; {port}, {tls-port}, {unixsocket} and {config-file} are further variables; cut to the length of the command line',
   },
   {
@@ -93,7 +93,7 @@ export const serverKeys = [
     kind: integer(0, 2 ** 31 - 1),
     unit: 'seconds',
     default: '10',
-    changes: 'any time',
+    changes: 'any-time',
     help: 'time that a shutdown waits for replicas to catch up',
   },
   {
@@ -101,7 +101,7 @@ export const serverKeys = [
     section: 'process',
     kind: shutdownOptions,
     default: 'default',
-    changes: 'any time',
+    changes: 'any-time',
     help: 'options of SHUTDOWN that SIGINT stands for',
   },
   {
@@ -109,7 +109,7 @@ export const serverKeys = [
     section: 'process',
     kind: shutdownOptions,
     default: 'default',
-    changes: 'any time',
+    changes: 'any-time',
     help: 'options of SHUTDOWN that SIGTERM stands for',
   },
   {
@@ -118,7 +118,7 @@ export const serverKeys = [
     kind: integer(-1, MAX_INT64),
     unit: 'µs',
     default: '10000',
-    changes: 'any time',
+    changes: 'any-time',
     help: 'SLOWLOG records commands that take at least this long; -1 for none',
   },
   {
@@ -126,7 +126,7 @@ export const serverKeys = [
     section: 'monitoring',
     kind: integer(0, MAX_INT64),
     default: '128',
-    changes: 'any time',
+    changes: 'any-time',
     help: 'maximum number of entries in SLOWLOG',
   },
   {
@@ -135,7 +135,7 @@ export const serverKeys = [
     kind: integer(0, MAX_INT64),
     unit: 'ms',
     default: '0',
-    changes: 'any time',
+    changes: 'any-time',
     help: 'LATENCY records events that take at least this long; 0 for none',
   },
   {
@@ -143,7 +143,7 @@ export const serverKeys = [
     section: 'monitoring',
     kind: flag,
     default: 'yes',
-    changes: 'any time',
+    changes: 'any-time',
     help: 'keep a histogram of durations for each command',
   },
   {
@@ -151,7 +151,7 @@ export const serverKeys = [
     section: 'monitoring',
     kind: percentiles,
     default: '50 99 99.9',
-    changes: 'any time',
+    changes: 'any-time',
     help: 'percentiles of those histograms that INFO latencystats shows',
   },
 ] as const satisfies readonly ConfigKey[]

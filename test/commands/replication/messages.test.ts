@@ -37,7 +37,7 @@ test('the messages of replicas reach the port as requests, and its answers are t
   assert.equal(run(`metasync 10.0.0.2 6380 ${ID} 2 1 FAILOVER`), metaReply(replication.meta))
   assert.equal(run(`METASYNC 10.0.0.2 6380 ${ID} 3 1 ASK`), metaReply(replication.meta))
   session.peer = 'replica'
-  assert.equal(run(`TRYSYNC 5 ${ID} 100 0badcafe ${ID}`), trySyncReplyWords({ type: 'full sync', reason: 'new', text: 'no data' }))
+  assert.equal(run(`TRYSYNC 5 ${ID} 100 0badcafe ${ID}`), trySyncReplyWords({ type: 'full-sync', reason: 'new', text: 'no data' }))
   assert.is(run('DBSYNC 5 ? -'), NO_REPLY)
   assert.is(run('BINLOGSYNC 5 100'), NO_REPLY)
   assert.equal(replication.calls, [

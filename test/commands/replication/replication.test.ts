@@ -37,7 +37,7 @@ test('SLAVEOF and REPLICAOF follow a master, from where this node is or with a f
   assert.is(run('REPLICAOF [::1] 6379'), OK)
   assert.equal(server.replication.calls, [
     ['follow', '10.0.0.1', 6380, 'partial'],
-    ['follow', 'fe80::1', 1, 'full sync'],
+    ['follow', 'fe80::1', 1, 'full'],
     ['follow', 'master.example', 65535, 'partial'],
     ['follow', '::1', 6379, 'partial'],
   ])

@@ -30,7 +30,7 @@ function ask(ids: string[], offset: number, changes: Partial<NodeHistory> = {}, 
   return decideTrySync({ ...base, ...changes }, { session: 1, replicationIds: ids, offset, crc, isFailover: false })
 }
 
-const reasonOf = (reply: TrySyncReply) => (reply.type === 'full sync' ? reply.reason : `continue at ${reply.offset}`)
+const reasonOf = (reply: TrySyncReply) => (reply.type === 'full-sync' ? reply.reason : `continue at ${reply.offset}`)
 
 test('a replica goes on where history and content agree, at both ends of the binlog, too', () => {
   for (const offset of [40, 70, 100]) assert.is(reasonOf(ask([CURRENT], offset)), `continue at ${offset}`)
@@ -65,8 +65,8 @@ test('a replica that has left a history of this node tells where, and that is th
   assert.equal([replicationIds, left], [[id(9), id(8)], [{ id: PAST, until: 70 }]]) // biome-ignore format: short
   const request = { session: 1, replicationIds, offset: 90, crc: 90, isFailover: false }
   const text = `the replica left history ${PAST} at offset 70 and continues to 90 under another id`
-  assert.equal(decideTrySync(base, { ...request, left }), { type: 'full sync', reason: 'diverged', text })
-  const unknown = { type: 'full sync', reason: 'unknown', text: 'none of its histories is known here' }
+  assert.equal(decideTrySync(base, { ...request, left }), { type: 'full-sync', reason: 'diverged', text })
+  const unknown = { type: 'full-sync', reason: 'unknown', text: 'none of its histories is known here' }
   assert.equal(decideTrySync(base, { ...request, left: [{ id: id(7), until: 70 }] }), unknown)
   assert.equal(decideTrySync(base, request), unknown)
 })

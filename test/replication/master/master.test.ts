@@ -262,7 +262,7 @@ test('a full sync that is given shows its reason and how far it has come, and wh
   const stranger = bench.connect()
   const { session } = bench.metaSync(stranger, { port: 7002 })
   const reply = bench.trySync(stranger, session, { offset: 0, crc: 77 })
-  assert.is(reply.type, 'full sync')
+  assert.is(reply.type, 'full-sync')
   bench.master.dbSync(stranger, { session, snapshot: null, after: null })
   const given = () => bench.master.attached()[0]?.fullSync
   assert.equal(given(), { reason: (reply as { reason: string }).reason, isResumed: false, sentBytes: 0, totalBytes: 0 })

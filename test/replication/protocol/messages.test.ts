@@ -64,7 +64,7 @@ test('every reply survives a round trip', () => {
   assert.equal(readSnapshotHead(parsed(snapshotHeadWords(head))), head)
   const goOn = { type: 'continue', replicationId: A, offset: 5, past } as const
   assert.equal(readTrySyncReply(parsed(trySyncReplyWords(goOn))), goOn)
-  const full = { type: 'full sync', reason: 'purged', text: 'gone since Monday' } as const
+  const full = { type: 'full-sync', reason: 'purged', text: 'gone since Monday' } as const
   assert.equal(readTrySyncReply(parsed(trySyncReplyWords(full))), full)
 })
 

@@ -32,7 +32,7 @@ function short(freeBytes = needed - 1): Bench {
 test('a snapshot that is announced as larger than what is free is not received, and the reason is told once', () => {
   const bench = short()
   const all = [...attempt(bench)]
-  assert.ok(silent(all).includes('hang up'))
+  assert.ok(silent(all).includes('hang-up'))
   assert.not(silent(all).includes('copy'))
   assert.is(bench.machine.state, 'connect')
   assert.is(bench.machine.reason, `no room for a full sync: it takes about ${needed} bytes, and ${needed - 1} are free`)
@@ -89,7 +89,7 @@ test('of a full sync that goes on, only the rest needs room; what there is of an
   other.facts.copy = { snapshot: 'ffff', after: '6b' }
   other.facts.copiedBytes = 600
   const actions = silent(attempt(other))
-  assert.ok(actions.includes('abandon copy'))
+  assert.ok(actions.includes('abandon-copy'))
   assert.not(actions.includes('copy'))
 })
 

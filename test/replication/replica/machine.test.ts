@@ -50,21 +50,21 @@ const EVENTS: readonly LinkEvent[] = [
   { type: 'tick' },
 ]
 
-const REDIAL = 'connecting: hang up dial changed'
-const FOLLOW = 'connecting: hang up abandon copy dial changed'
-const LEAVE = 'none: hang up abandon copy changed'
-const BACK = 'connect: hang up changed'
+const REDIAL = 'connecting: hang-up dial changed'
+const FOLLOW = 'connecting: hang-up abandon-copy dial changed'
+const LEAVE = 'none: hang-up abandon-copy changed'
+const BACK = 'connect: hang-up changed'
 
 /**
  * The next state and the actions for each state and event. Pairs that are missing change nothing.
  */
 const EXPECTED: Readonly<Record<LinkState, Partial<Record<LinkEvent['type'], string>>>> = {
-  none: { follow: 'connecting: abandon copy dial changed' },
-  connect: { follow: 'connecting: abandon copy dial changed', leave: 'none: abandon copy changed', reconnect: 'connecting: dial changed' },
+  none: { follow: 'connecting: abandon-copy dial changed' },
+  connect: { follow: 'connecting: abandon-copy dial changed', leave: 'none: abandon-copy changed', reconnect: 'connecting: dial changed' },
   connecting: {
-    follow: 'connecting: hang up abandon copy dial',
+    follow: 'connecting: hang-up abandon-copy dial',
     leave: LEAVE,
-    reconnect: 'connecting: hang up dial',
+    reconnect: 'connecting: hang-up dial',
     connected: 'meta_sync: send changed',
     closed: BACK,
     failed: BACK,
@@ -85,9 +85,9 @@ const EXPECTED: Readonly<Record<LinkState, Partial<Record<LinkEvent['type'], str
   installing: {
     follow: FOLLOW,
     leave: LEAVE,
-    reconnect: 'installing: hang up',
-    closed: 'installing: hang up',
-    reply: 'installing: hang up',
+    reconnect: 'installing: hang-up',
+    closed: 'installing: hang-up',
+    reply: 'installing: hang-up',
     failed: BACK,
     'copy-failed': BACK,
     installed: 'try_sync: send changed',
@@ -128,7 +128,7 @@ test('from the first dial to being in step: AUTH, METASYNC, TRYSYNC, BINLOGSYNC'
   }
   Object.assign(facts.settings, { masterPassword: 'secret', announceIp: '10.0.0.9', announcePort: 7000 })
   assert.equal(bench.do({ type: 'follow', master: MASTER }), [
-    { type: 'abandon copy' },
+    { type: 'abandon-copy' },
     { type: 'dial', host: 'upstream', port: 6380 },
     { type: 'changed' },
   ])
@@ -138,7 +138,7 @@ test('from the first dial to being in step: AUTH, METASYNC, TRYSYNC, BINLOGSYNC'
   assert.equal(machine.chain, [MASTER_RUN, UPPER_RUN])
   const last = bench.goOn()
   assert.equal(last.slice(0, 3), [
-    { type: 'adopt history', replicationId: MASTER_ID, past: [{ id: OWN_ID, until: 300 }] },
+    { type: 'adopt-history', replicationId: MASTER_ID, past: [{ id: OWN_ID, until: 300 }] },
     { type: 'send', words: ['BINLOGSYNC', '7', '300'] },
     { type: 'stream', offset: 300 },
   ])
@@ -220,7 +220,7 @@ test('TRYSYNC refused for any reason: a full sync, and after the installation TR
   for (const reason of ['new', 'unknown', 'purged', 'ahead', 'diverged'] as const) {
     const bench = new Bench().to('try_sync')
     const { machine, facts } = bench
-    const asked = bench.reply(trySyncReplyWords({ type: 'full sync', reason, text: 'because' }))
+    const asked = bench.reply(trySyncReplyWords({ type: 'full-sync', reason, text: 'because' }))
     assert.equal(sent(asked), ['DBSYNC 7 ? -'])
     assert.equal(bench.reply(Buffer.from('WAIT')), [])
     assert.equal(silent(bench.reply(snapshotHeadWords(HEAD))), ['copy'])
@@ -239,16 +239,16 @@ test('TRYSYNC refused for any reason: a full sync, and after the installation TR
 test('an interrupted full sync goes on behind the last record, and is given up where the master lets the replica continue', () => {
   const bench = new Bench().to('try_sync')
   bench.facts.copy = { snapshot: 'abc', after: '6b01' }
-  assert.equal(sent(bench.reply(trySyncReplyWords({ type: 'full sync', reason: 'purged', text: '' }))), ['DBSYNC 7 abc 6b01'])
+  assert.equal(sent(bench.reply(trySyncReplyWords({ type: 'full-sync', reason: 'purged', text: '' }))), ['DBSYNC 7 abc 6b01'])
   assert.match(logged(bench.reply(snapshotHeadWords(HEAD)), 'info')[0]?.text ?? '', /resumes/)
   const other = new Bench().to('try_sync')
   other.facts.copy = { snapshot: 'abc', after: null }
-  assert.is(types(other.goOn())[0], 'abandon copy')
+  assert.is(types(other.goOn())[0], 'abandon-copy')
 })
 
 test('an installation ends without a connection: the master is dialled again then', () => {
   const bench = new Bench().to('installing')
-  assert.equal(types(bench.do({ type: 'closed', reason: 'cut' })), ['hang up'])
+  assert.equal(types(bench.do({ type: 'closed', reason: 'cut' })), ['hang-up'])
   assert.equal(bench.do({ type: 'tick' }), [])
   assert.equal(silent(bench.do({ type: 'installed' })), ['dial', 'changed'])
 })
@@ -260,7 +260,7 @@ test('FAILOVER is asked for in METASYNC and TRYSYNC, once, and does not mind a c
   const words = sent(bench.meta({ chain: [MASTER_RUN, OWN_RUN, UPPER_RUN] }))
   assert.equal(words, [`TRYSYNC 7 ${OWN_ID} 300 abcdef01 FAILOVER`])
   assert.equal(bench.machine.chain, [MASTER_RUN])
-  assert.is(types(bench.goOn())[0], 'failover done')
+  assert.is(types(bench.goOn())[0], 'failover-done')
   assert.equal(bench.machine.master, MASTER)
   bench.do({ type: 'reconnect', reason: 'killed' })
   assert.not.match(sent(bench.do({ type: 'connected' }))[0] ?? '', /FAILOVER/)
@@ -273,7 +273,7 @@ test('FAILOVER is asked for even by a node that has to begin anew after it', () 
   bench.do({ type: 'connected' })
   assert.match(sent(bench.meta())[0] ?? '', /^TRYSYNC .* FAILOVER$/)
   const actions = bench.goOn()
-  assert.is(types(actions)[0], 'failover done')
+  assert.is(types(actions)[0], 'failover-done')
   assert.equal(sent(actions), ['DBSYNC 7 ? -'])
 })
 
@@ -282,7 +282,7 @@ test('a refused FAILOVER is asked for again', () => {
   bench.do({ type: 'follow', master: { ...MASTER, failover: true } })
   bench.do({ type: 'connected' })
   bench.meta()
-  assert.not.ok(types(bench.reply(new Error('ERR not now'))).includes('failover done'))
+  assert.not.ok(types(bench.reply(new Error('ERR not now'))).includes('failover-done'))
   assert.ok(bench.machine.master?.failover)
 })
 

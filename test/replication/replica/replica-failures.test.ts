@@ -15,7 +15,7 @@ test('what the master refuses is the reason, word for word, and is tried again',
   for (const text of refusals) {
     const bench = new Bench().to('meta_sync')
     const actions = bench.reply(new Error(text))
-    assert.equal(silent(actions), ['hang up', 'changed'])
+    assert.equal(silent(actions), ['hang-up', 'changed'])
     assert.is(bench.machine.reason, `METASYNC: ${text}`)
     assert.is(bench.machine.state, 'connect')
   }
@@ -79,7 +79,7 @@ test('what this node has against the master is the reason', () => {
   ]
   for (const [changes, reason] of cases) {
     const bench = new Bench().to('meta_sync')
-    assert.equal(silent(bench.meta(changes)), ['hang up', 'changed'])
+    assert.equal(silent(bench.meta(changes)), ['hang-up', 'changed'])
     assert.match(bench.machine.reason ?? '', reason)
     assert.equal(bench.machine.chain, [])
   }
@@ -136,16 +136,16 @@ test('waits grow from a tenth of a second to five seconds, and chance takes up t
 test('a link that held is made anew at once when it is lost; one that did not, or that failed here, is not', () => {
   const held = new Bench().to('binlog_sync')
   held.facts.nowMs += 1000
-  assert.equal(silent(held.do({ type: 'closed', reason: 'cut' })), ['hang up', 'dial', 'changed'])
+  assert.equal(silent(held.do({ type: 'closed', reason: 'cut' })), ['hang-up', 'dial', 'changed'])
   assert.is(held.machine.downSinceMs, 1000)
   held.do({ type: 'closed', reason: 'refused' })
   assert.is(held.machine.state, 'connect')
   const brief = new Bench().to('binlog_sync')
   brief.facts.nowMs += 999
-  assert.equal(silent(brief.do({ type: 'closed', reason: 'cut' })), ['hang up', 'changed'])
+  assert.equal(silent(brief.do({ type: 'closed', reason: 'cut' })), ['hang-up', 'changed'])
   const failed = new Bench().to('binlog_sync')
   failed.facts.nowMs += 60_000
-  assert.equal(silent(failed.do({ type: 'failed', reason: 'no room' })), ['hang up', 'changed'])
+  assert.equal(silent(failed.do({ type: 'failed', reason: 'no room' })), ['hang-up', 'changed'])
 })
 
 test('a reason is logged once, and forgotten when the link has held for a second', () => {
@@ -289,7 +289,7 @@ test('what does not follow three times in a row at one place leads to a full syn
     bench.do({ type: 'connected' })
     bench.meta()
     bench.goOn()
-    return types(actions).includes('require full sync')
+    return types(actions).includes('require-full-sync')
   }
   assert.equal([300, 300, 400, 400, 300, 300].map(bad), [false, false, false, false, false, false])
   assert.ok(bad(300))

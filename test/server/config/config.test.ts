@@ -106,7 +106,7 @@ test('every key takes the value that it shows', () => {
   for (const [name, value] of config.match(['*'])) {
     const before = shown(config, name)
     const key = configKeys.find((one) => one.name === name || one.aliases?.includes(name))
-    if (key?.changes === 'any time') config.set([[name, value]])
+    if (key?.changes === 'any-time') config.set([[name, value]])
     else config.load([[name, value]])
     assert.equal(shown(config, name), before, name)
   }

@@ -134,7 +134,7 @@ class FakeReplication implements ReplicationPort {
   /** The result of WAIT. */
   waited: WaitReached = { local: 0, replicas: 0 }
 
-  follow(host: Bytes, port: number, how: 'partial' | 'full sync'): 'started' {
+  follow(host: Bytes, port: number, how: 'partial' | 'full'): 'started' {
     this.call('follow', host, port, how)
     return 'started'
   }
@@ -185,7 +185,7 @@ class FakeReplication implements ReplicationPort {
 
   trySync(session: Session, request: TrySyncRequest): TrySyncReply {
     this.call('trySync', session.id, request)
-    return { type: 'full sync', reason: 'new', text: 'no data' }
+    return { type: 'full-sync', reason: 'new', text: 'no data' }
   }
 
   dbSync(session: Session, request: DbSyncRequest): void {

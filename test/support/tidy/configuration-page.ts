@@ -91,7 +91,7 @@ function aliasesOf(key: ConfigKey): readonly { readonly name: string; readonly t
 function row(key: ConfigKey): string {
   const aliases = aliasesOf(key).map(({ name }) => name)
   const also = aliases.length === 0 ? '' : ` (also ${aliases.map(code).join(', ')})`
-  const star = key.changes === 'any time' ? ' *' : ''
+  const star = key.changes === 'any-time' ? ' *' : ''
   const value = [key.kind.describe, key.unit].filter(Boolean).join(', ')
   const initial = typeof key.default === 'string' ? code(key.default === '' ? '""' : key.default) : 'depends on the machine'
   return `| ${code(key.name)}${star} | ${cell(value)} | ${initial} | ${cell(key.help)}${also} |`
